@@ -1,0 +1,43 @@
+"""A dataset version: immutable, content-hashed, split once for ever."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from engine.core.examples import Example, Kind
+
+Split = Literal["train", "held_out"]
+
+
+class Row(BaseModel):
+    """An example with its place in a dataset version; `index` counts from 0."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    split: Split
+    example: Example
+
+
+class Dataset(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    project_id: str
+    name: str
+    version: int
+    kind: Kind
+    layout: str
+    rows: int
+    train_rows: int
+    held_out_rows: int
+    sha256: str
+    file: str  # relative to the workspace's files folder
+    origin: dict[str, Any] = {}  # {"upload": name} or {"pairs": export id}
+    findings: list[dict[str, Any]] = []
+    created_by: str
+    created_at: float
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.version}"

@@ -1,0 +1,43 @@
+"""What can go wrong and be put right by a person.
+
+Every error here says what is wrong and what to do next. Anything else that is raised is a bug and
+keeps its traceback in the log.
+
+    UserError              exit code 2, HTTP 422
+      NotFound             exit code 4, HTTP 404
+      Conflict             exit code 5, HTTP 409
+      Forbidden            exit code 6, HTTP 403
+"""
+
+
+class UserError(Exception):
+    """A problem that the person who asked can fix: one sentence on each, both shown to them."""
+
+    exit_code = 2
+    status = 422
+
+    def __init__(self, problem: str, fix: str = "") -> None:
+        super().__init__(f"{problem} {fix}".strip())
+        self.problem = problem
+        self.fix = fix
+
+
+class NotFound(UserError):
+    """The thing does not exist, or the actor may not know that it does."""
+
+    exit_code = 4
+    status = 404
+
+
+class Conflict(UserError):
+    """The thing has moved on since the actor last looked."""
+
+    exit_code = 5
+    status = 409
+
+
+class Forbidden(UserError):
+    """The actor's role does not cover this."""
+
+    exit_code = 6
+    status = 403

@@ -1,0 +1,67 @@
+"""A job is data: what to run (a recipe), how far it is, who runs it."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class State(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.FAILED}),
+    State.RUNNING: frozenset({State.DONE, State.FAILED, State.CANCELLED, State.QUEUED}),
+    State.DONE: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+# A lane is a set of jobs that wait for one another. Orchestrators (demo) only wait, so they have
+# their own lane; the playground answers while a training runs.
+LANES: dict[str, int] = {"compute": 1, "play": 1, "loop": 2}
+
+
+class Job(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    project_id: str
+    kind: str
+    lane: str
+    name: str
+    recipe: dict[str, Any]
+    state: State
+    owner: str
+    worker: str | None = None
+    fence: int = 0
+    attempts: int = 0
+    lease_until: float | None = None
+    cancel_requested: bool = False
+    error: str | None = None
+    result: dict[str, Any] = {}
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+
+    @property
+    def over(self) -> bool:
+        return not MOVES[self.state]
+
+
+class Event(BaseModel):
+    """One thing a job said: `kind` is log, metric, progress, sample or state; `seq` rises by one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+    seq: int
+    at: float
+    kind: str
+    step: int | None = None
+    data: dict[str, Any] = {}

@@ -1,0 +1,81 @@
+"""Name -> object: a built-in table, then installed entry points. Imports nothing until asked.
+
+A plug point is a function or a module with one agreed signature (engine/README.md lists them).
+Third parties register the same thing with `[project.entry-points."tuneloop.metrics"]`.
+"""
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from engine.core.errors import UserError
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    # layout -> module with sniff(rows) -> float, KIND, read(row) -> Example
+    "formats": {
+        "alpaca": "engine.formats.alpaca",
+        "sharegpt": "engine.formats.sharegpt",
+        "messages": "engine.formats.messages",
+        "prompt_completion": "engine.formats.prompt_completion",
+        "preference": "engine.formats.preference",
+        "prompts": "engine.formats.prompts",
+        "text": "engine.formats.text",
+    },
+    # name -> function (examples) -> list[Finding]
+    "checks": {
+        "empty_turns": "engine.checks.empty_turns:check",
+        "role_order": "engine.checks.role_order:check",
+        "exact_duplicates": "engine.checks.exact_duplicates:check",
+        "chosen_equals_rejected": "engine.checks.chosen_equals_rejected:check",
+        "contradictory_pairs": "engine.checks.contradictory_pairs:check",
+        "template_residue": "engine.checks.template_residue:check",
+        "length_outliers": "engine.checks.length_outliers:check",
+    },
+    # name -> function (predictions, references) -> Scores
+    "metrics": {
+        "bleu": "engine.metrics.bleu:bleu",
+        "rouge1": "engine.metrics.rouge:rouge1",
+        "rouge2": "engine.metrics.rouge:rouge2",
+        "rougeL": "engine.metrics.rouge:rouge_l",
+        "meteor": "engine.metrics.meteor:meteor",
+        "exact_match": "engine.metrics.exact_match:exact_match",
+    },
+    # job kind -> module with Recipe, LANE and run(recipe, ctx) -> dict
+    "jobs": {
+        "sft": "engine.methods.sft",
+        "dpo": "engine.methods.dpo",
+        "evaluate": "engine.work.evaluate",
+        "generate": "engine.work.generate",
+        "play": "engine.work.play",
+        "demo": "engine.work.demo",
+    },
+    # rule -> function (prompt, left, right, rng) -> choice
+    "raters": {
+        "shorter": "engine.raters.simple:shorter",
+        "longer": "engine.raters.simple:longer",
+        "random": "engine.raters.simple:coin",
+        "always_left": "engine.raters.simple:always_left",
+        "concise": "engine.raters.concise:concise",
+    },
+}
+
+
+def names(family: str) -> list[str]:
+    """Built-in names in their order, then installed ones."""
+    built_in = BUILT_IN[family]
+    found = [e.name for e in entry_points(group=f"tuneloop.{family}") if e.name not in built_in]
+    return [*built_in, *found]
+
+
+def load(family: str, name: str) -> Any:
+    """The module or function registered under `name`; UserError names the known ones."""
+    target = BUILT_IN[family].get(name)
+    if target is None:
+        for entry in entry_points(group=f"tuneloop.{family}"):
+            if entry.name == name:
+                return entry.load()
+        known = ", ".join(names(family))
+        raise UserError(f"There is no {family.rstrip('s')} named {name!r}.", f"Known: {known}.")
+    module, _, attribute = target.partition(":")
+    loaded = import_module(module)
+    return getattr(loaded, attribute) if attribute else loaded
