@@ -1,0 +1,84 @@
+"""Recipes: the one definition of a job's parameters.
+
+A recipe's fields drive the form, the YAML file, the command line's --set and the eject. Curated
+names are upstream's own; None means upstream's default. `lora` and `trl` are handed to PEFT and TRL
+unchanged, after a strict check against their dataclasses (engine/methods/upstream.py).
+"""
+
+from difflib import get_close_matches
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.core.errors import UserError
+
+
+class Recipe(BaseModel):
+    """Parameters of one job. Unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    KIND: ClassVar[str]
+    LANE: ClassVar[str] = "compute"
+
+    def needs(self) -> dict[str, str]:
+        """Ids this recipe refers to, by field name: checked when the job is submitted."""
+        return {}
+
+
+class TrainRecipe(Recipe):
+    """What every training method asks of its user."""
+
+    model: str = Field(description="The model to start from: a base or an adapter you trained")
+    dataset: str = Field(
+        description="The dataset version to learn from; its held-out rows are kept out"
+    )
+    num_train_epochs: float = Field(2.0, gt=0, le=100, description="Passes over the training rows")
+    max_steps: int | None = Field(
+        None, ge=1, description="Stop after this many steps, however many epochs that is"
+    )
+    learning_rate: float = Field(2e-4, gt=0, le=1, description="Step size at its highest")
+    per_device_train_batch_size: int = Field(8, ge=1, le=512, description="Rows in one step")
+    max_length: int = Field(
+        512, ge=16, le=131072, description="Tokens kept of each row; longer rows lose their end"
+    )
+    evals: int = Field(
+        6, ge=1, le=100, description="How often the held-out loss is measured during the run"
+    )
+    seed: int = Field(42, ge=0, description="Same data, same seed, same result")
+    lora: dict[str, Any] = Field(
+        default_factory=lambda: {"r": 16, "lora_alpha": 32, "target_modules": "all-linear"},
+        description="LoRA options, under PEFT's own names",
+    )
+    trl: dict[str, Any] = Field(
+        default_factory=dict, description="More options, under TRL's own names"
+    )
+
+    def needs(self) -> dict[str, str]:
+        return {"model": self.model, "dataset": self.dataset}
+
+
+def read(recipe: type[Recipe], values: dict[str, Any]) -> Recipe:
+    """`values` as a recipe; UserError names each wrong field, and the field it was meant to be."""
+    try:
+        return recipe.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_explain(recipe, error), "Correct it and start again.") from None
+
+
+def _explain(recipe: type[Recipe], error: ValidationError) -> str:
+    parts = []
+    for item in error.errors():
+        name = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            parts.append(f"{recipe.KIND} has no setting {name!r}{_nearest(recipe, name)}")
+        elif item["type"] == "missing":
+            parts.append(f"{name!r} is missing")
+        else:
+            parts.append(f"{name!r} is {item['input']!r}: {item['msg'].lower()}")
+    return "; ".join(parts) + "."
+
+
+def _nearest(recipe: type[Recipe], name: str) -> str:
+    close = get_close_matches(name, recipe.model_fields, 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
