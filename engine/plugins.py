@@ -34,28 +34,28 @@ BUILT_IN: dict[str, dict[str, str]] = {
     # name -> function (predictions, references) -> Scores
     "metrics": {
         "bleu": "engine.metrics.bleu:bleu",
-        "rouge1": "engine.metrics.rouge:rouge1",
-        "rouge2": "engine.metrics.rouge:rouge2",
+        "rouge1": "engine.metrics.rouge:rouge_1",
+        "rouge2": "engine.metrics.rouge:rouge_2",
         "rougeL": "engine.metrics.rouge:rouge_l",
         "meteor": "engine.metrics.meteor:meteor",
         "exact_match": "engine.metrics.exact_match:exact_match",
     },
-    # job kind -> module with Recipe, LANE and run(recipe, ctx) -> dict
+    # job kind -> module with Recipe and run(recipe, ctx) -> Outcome
     "jobs": {
         "sft": "engine.methods.sft",
         "dpo": "engine.methods.dpo",
         "evaluate": "engine.work.evaluate",
         "generate": "engine.work.generate",
         "play": "engine.work.play",
-        "demo": "engine.work.demo",
+        "demo": "engine.demo.job",
     },
-    # rule -> function (prompt, left, right, rng) -> choice
+    # rule -> function (left, right, references, rng) -> Choice
     "raters": {
         "shorter": "engine.raters.simple:shorter",
         "longer": "engine.raters.simple:longer",
         "random": "engine.raters.simple:coin",
         "always_left": "engine.raters.simple:always_left",
-        "concise": "engine.raters.concise:concise",
+        "expert": "engine.raters.expert:expert",
     },
 }
 

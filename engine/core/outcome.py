@@ -1,0 +1,37 @@
+"""What a finished job hands back. The child process stores all of it in one transaction, or none.
+
+A job module never writes to the database: it returns an Outcome, so a job that was fenced off
+leaves nothing behind.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from engine.core.evaluation import Evaluation
+from engine.core.rating import Candidate
+
+
+class NewModel(BaseModel):
+    """An adapter that a training wrote to `Context.folder / path`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    path: str
+    base_id: str
+    parent_id: str | None
+    dataset_id: str
+    info: dict[str, Any] = {}
+
+
+class Outcome(BaseModel):
+    """`result` is shown to people and returned by `--json`; the rest becomes rows of its own table."""
+
+    model_config = ConfigDict(frozen=True)
+
+    result: dict[str, Any] = {}
+    model: NewModel | None = None
+    evaluation: Evaluation | None = None
+    round_id: str | None = None
+    candidates: tuple[Candidate, ...] = ()
