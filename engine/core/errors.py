@@ -41,3 +41,7 @@ class Forbidden(UserError):
 
     exit_code = 6
     status = 403
+
+
+class RowError(ValueError):
+    """One row of a file cannot be read; the reason completes "row 7: ..."."""
