@@ -25,7 +25,7 @@ class Actor(BaseModel):
         """Raise Forbidden unless this actor has at least `role`."""
         if self.role < role:
             raise Forbidden(
-                f"This needs the role {role.name.lower()}; {self.name} is {self.role.name.lower()}.",
+                f"This needs the role {role.name.lower()}; yours is {self.role.name.lower()}.",
                 "Ask the owner of this server.",
             )
 

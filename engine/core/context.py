@@ -28,8 +28,11 @@ class Context(Protocol):
     folder: Path  # of this job's artifacts; exists, empty at the first attempt
 
     def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
-        """Say something: `log` {"text"}, `metric` {name: float}, `progress` {"done","total","label"},
-        `sample` {"prompt","text"}. Cheap to call at every step: rows are written in batches."""
+        """Say something; cheap to call at every step, since rows are written in batches.
+
+        `log` {"text"}, `metric` {name: float}, `progress` {"done", "total", "label", "eta_s"},
+        `sample` {"prompt", "text"}.
+        """
 
     def cancelled(self) -> bool:
         """Whether the person asked to stop (read from the database at most once a second)."""

@@ -27,7 +27,7 @@ class _Example(BaseModel):
 
 
 class Chat(_Example):
-    """A conversation that ends with the answer to learn; `references` holds every accepted answer."""
+    """A conversation that ends with the answer to learn; `references` are all accepted answers."""
 
     kind: Literal["sft"] = "sft"
     messages: tuple[Message, ...]

@@ -5,7 +5,7 @@ import time
 
 
 def new(kind: str) -> str:
-    """`kind` + 11 hex digits of milliseconds + 10 random ones, such as `job-19a3f2c4b10-9f2c04d1aa`."""
+    """`kind`, 11 hex digits of milliseconds, 10 random ones: `job-19a3f2c4b10-9f2c04d1aa`."""
     return f"{kind}-{int(time.time() * 1000):011x}-{secrets.token_hex(5)}"
 
 

@@ -55,7 +55,7 @@ class Job(BaseModel):
 
 
 class Event(BaseModel):
-    """One thing a job said: `kind` is log, metric, progress, sample or state; `seq` rises by one."""
+    """One thing a job said: a log, metric, progress, sample or state; `seq` rises by one."""
 
     model_config = ConfigDict(frozen=True)
 

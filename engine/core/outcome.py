@@ -26,7 +26,7 @@ class NewModel(BaseModel):
 
 
 class Outcome(BaseModel):
-    """`result` is shown to people and returned by `--json`; the rest becomes rows of its own table."""
+    """`result` is shown to people and returned by `--json`; the rest becomes rows of tables."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -17,7 +17,7 @@ RoundStatus = Literal["preparing", "open", "closed", "failed"]
 
 
 class Candidate(BaseModel):
-    """One model's answer to one prompt of a round; `prompt_no` counts the round's prompts from 0."""
+    """One model's answer to one prompt; `prompt_no` counts the round's prompts from 0."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -80,7 +80,7 @@ class Shown(BaseModel):
 
 
 class Tally(BaseModel):
-    """Votes of a round from the side of `arm_new`; `by_prompt` holds each prompt's mean in [0, 1]."""
+    """Votes of a round from the side of `arm_new`; `by_prompt`: each prompt's mean in [0, 1]."""
 
     model_config = ConfigDict(frozen=True)
 

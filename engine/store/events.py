@@ -1,0 +1,55 @@
+"""What jobs say, append-only and numbered within a job; and which workers are alive."""
+
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from engine.core.job import Event
+from engine.store.rows import loaded, to_json
+from engine.store.tables import event, worker
+
+Said = tuple[float, str, int | None, dict[str, Any]]  # at, kind, step, data
+
+
+def add(conn: Connection, job_id: str, said: list[Said]) -> None:
+    """Append events in their order."""
+    if not said:
+        return
+    newest = select(func.max(event.c.seq)).where(event.c.job_id == job_id)
+    first = (conn.execute(newest).scalar() or 0) + 1
+    rows = [
+        {
+            "job_id": job_id,
+            "seq": first + i,
+            "at": at,
+            "kind": kind,
+            "step": step,
+            "data": to_json(data),
+        }
+        for i, (at, kind, step, data) in enumerate(said)
+    ]
+    conn.execute(insert(event), rows)
+
+
+def after(conn: Connection, job_id: str, seq: int) -> list[Event]:
+    """Events with a higher number than `seq`, in order."""
+    query = select(event).where(event.c.job_id == job_id, event.c.seq > seq).order_by(event.c.seq)
+    return [Event.model_validate(loaded(row, "data")) for row in conn.execute(query).mappings()]
+
+
+def beat(conn: Connection, worker_id: str, host: str, pid: int, now: float) -> None:
+    """Say that a worker is alive."""
+    alive = update(worker).where(worker.c.id == worker_id).values(beat_at=now)
+    if conn.execute(alive).rowcount == 0:
+        row = {"id": worker_id, "host": host, "pid": pid, "started_at": now, "beat_at": now}
+        conn.execute(insert(worker).values(row))
+
+
+def gone(conn: Connection, worker_id: str) -> None:
+    """Forget a worker that stopped in good order."""
+    conn.execute(delete(worker).where(worker.c.id == worker_id))
+
+
+def newest_beat(conn: Connection) -> float:
+    """When any worker was last heard of; 0.0 for never."""
+    return conn.execute(select(func.max(worker.c.beat_at))).scalar() or 0.0

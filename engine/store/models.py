@@ -1,0 +1,28 @@
+"""Models: bases shared by all projects, adapters that belong to one."""
+
+from sqlalchemy import Connection, insert, or_, select
+
+from engine.core.model import Model
+from engine.store.rows import dumped, loaded
+from engine.store.tables import model
+
+
+def add(conn: Connection, new: Model) -> None:
+    """Store a model."""
+    conn.execute(insert(model).values(dumped(new.model_dump(mode="json"), "info")))
+
+
+def get(conn: Connection, model_id: str) -> Model | None:
+    """The model, or None."""
+    row = conn.execute(select(model).where(model.c.id == model_id)).mappings().one_or_none()
+    return Model.model_validate(loaded(row, "info")) if row else None
+
+
+def list_all(conn: Connection, project_id: str | None) -> list[Model]:
+    """Bases first, then the project's adapters, oldest first; None: bases alone."""
+    query = (
+        select(model)
+        .where(or_(model.c.project_id.is_(None), model.c.project_id == project_id))
+        .order_by(model.c.kind.desc(), model.c.created_at, model.c.id)
+    )
+    return [Model.model_validate(loaded(row, "info")) for row in conn.execute(query).mappings()]

@@ -1,0 +1,23 @@
+"""Projects."""
+
+from sqlalchemy import Connection, insert, select
+
+from engine.core.project import Project
+from engine.store.tables import project
+
+
+def add(conn: Connection, new: Project) -> None:
+    """Store a project."""
+    conn.execute(insert(project).values(new.model_dump()))
+
+
+def get(conn: Connection, project_id: str) -> Project | None:
+    """The project, or None."""
+    row = conn.execute(select(project).where(project.c.id == project_id)).mappings().one_or_none()
+    return Project.model_validate(dict(row)) if row else None
+
+
+def list_all(conn: Connection) -> list[Project]:
+    """Newest first."""
+    query = select(project).order_by(project.c.created_at.desc(), project.c.id.desc())
+    return [Project.model_validate(dict(row)) for row in conn.execute(query).mappings()]

@@ -1,0 +1,70 @@
+"""Rounds of blind rating and their comparisons."""
+
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from engine.core.rating import Comparison, Round
+from engine.store.rows import dumped, loaded, to_json
+from engine.store.tables import comparison, rating_round
+
+JSON = ("prompt", "reference_texts")
+
+
+def add(conn: Connection, new: Round) -> None:
+    """Store a round with its frozen plan."""
+    conn.execute(insert(rating_round).values(dumped(new.model_dump(mode="json"), "plan")))
+
+
+def get(conn: Connection, round_id: str) -> Round | None:
+    """The round, or None."""
+    query = select(rating_round).where(rating_round.c.id == round_id)
+    row = conn.execute(query).mappings().one_or_none()
+    return Round.model_validate(loaded(row, "plan")) if row else None
+
+
+def list_all(conn: Connection, project_id: str) -> list[Round]:
+    """Newest first."""
+    query = (
+        select(rating_round)
+        .where(rating_round.c.project_id == project_id)
+        .order_by(rating_round.c.created_at.desc())
+    )
+    return [Round.model_validate(loaded(row, "plan")) for row in conn.execute(query).mappings()]
+
+
+def change(conn: Connection, round_id: str, **values: Any) -> None:
+    """Move a round on: status, job_id or closed_at. The plan never changes."""
+    conn.execute(update(rating_round).where(rating_round.c.id == round_id).values(values))
+
+
+def add_comparisons(conn: Connection, new: list[tuple[Comparison, str]]) -> None:
+    """Store comparisons, each with the side (`lo` or `hi`) shown on the left first."""
+    if not new:
+        return
+    rows = []
+    for one, left_first in new:
+        values = one.model_dump(mode="json")
+        values["reference_texts"] = to_json(values.pop("references"))
+        values["prompt"] = to_json(values["prompt"])
+        rows.append({**values, "left_first": left_first})
+    conn.execute(insert(comparison), rows)
+
+
+def comparisons(conn: Connection, round_id: str) -> list[Comparison]:
+    """In the order in which they are offered."""
+    query = (
+        select(comparison).where(comparison.c.round_id == round_id).order_by(comparison.c.position)
+    )
+    return [_comparison(row) for row in conn.execute(query).mappings()]
+
+
+def get_comparison(conn: Connection, comparison_id: str) -> Comparison:
+    """The comparison; it exists, since an assignment points to it."""
+    query = select(comparison).where(comparison.c.id == comparison_id)
+    return _comparison(conn.execute(query).mappings().one())
+
+
+def _comparison(row: Any) -> Comparison:
+    values = loaded(row, *JSON)
+    return Comparison.model_validate({**values, "references": values["reference_texts"]})

@@ -1,0 +1,214 @@
+"""The tables, once. TEXT, BIGINT and DOUBLE PRECISION mean the same on SQLite and PostgreSQL.
+
+Ids are made in Python (core/ids.py), times are epoch seconds, JSON is TEXT with pydantic at both
+ends. Revisions live in migrations/versions; a test holds that they and this file agree.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+
+def _id() -> Column[str]:
+    return Column("id", Text, primary_key=True)
+
+
+def _text(name: str, *, null: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null)
+
+
+def _ref(name: str, target: str, *, null: bool = False) -> Column[str]:
+    return Column(name, Text, ForeignKey(target), nullable=null)
+
+
+def _int(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null)
+
+
+def _time(name: str, *, null: bool = False) -> Column[float]:
+    return Column(name, Double, nullable=null)
+
+
+project = Table("project", metadata, _id(), _text("name"), _text("created_by"), _time("created_at"))
+
+dataset = Table(
+    "dataset",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id"),
+    _text("name"),
+    _int("version"),
+    _text("kind"),
+    _text("layout"),
+    _int("rows"),
+    _int("train_rows"),
+    _int("held_out_rows"),
+    _text("sha256"),
+    _text("file"),
+    _text("origin"),
+    _text("findings"),
+    _text("created_by"),
+    _time("created_at"),
+    UniqueConstraint("project_id", "name", "version"),
+)
+
+job = Table(
+    "job",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id"),
+    _text("kind"),
+    _text("lane"),
+    _text("name"),
+    _text("recipe"),
+    _text("recipe_sha256"),
+    _text("state"),
+    _text("owner"),
+    _text("worker", null=True),
+    _int("fence"),
+    _int("attempts"),
+    _time("lease_until", null=True),
+    Column("cancel_requested", Boolean, nullable=False),
+    _text("error", null=True),
+    _text("result"),
+    _time("created_at"),
+    _time("started_at", null=True),
+    _time("finished_at", null=True),
+    Index("job_by_state", "state", "lane", "created_at"),
+    Index("job_by_project", "project_id", "created_at"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("job_id", Text, ForeignKey("job.id"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _time("at"),
+    _text("kind"),
+    _int("step", null=True),
+    _text("data"),
+)
+
+model = Table(
+    "model",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id", null=True),
+    _text("name"),
+    _text("kind"),
+    _text("source"),
+    _text("path"),
+    _ref("base_id", "model.id", null=True),
+    _ref("parent_id", "model.id", null=True),
+    _ref("job_id", "job.id", null=True),
+    _ref("dataset_id", "dataset.id", null=True),
+    _text("info"),
+    _time("created_at"),
+)
+
+evaluation = Table(
+    "evaluation",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id"),
+    _ref("job_id", "job.id"),
+    _ref("dataset_id", "dataset.id"),
+    _text("models"),
+    _text("file"),
+    _time("created_at"),
+)
+
+rating_round = Table(
+    "rating_round",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id"),
+    _text("name"),
+    _text("purpose"),
+    _ref("arm_new", "model.id"),
+    _ref("arm_base", "model.id"),
+    _text("plan"),
+    _text("plan_sha256"),
+    _text("status"),
+    _ref("job_id", "job.id", null=True),
+    _text("created_by"),
+    _time("created_at"),
+    _time("closed_at", null=True),
+)
+
+comparison = Table(
+    "comparison",
+    metadata,
+    _id(),
+    _ref("round_id", "rating_round.id"),
+    _int("position"),
+    _text("prompt"),
+    _text("reference_texts"),
+    _text("text_lo"),
+    _text("text_hi"),
+    _text("model_lo"),
+    _text("model_hi"),
+    _text("kind"),
+    _text("left_first"),  # lo or hi: what the first of two raters sees on the left
+    UniqueConstraint("round_id", "position"),
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    _id(),
+    _ref("comparison_id", "comparison.id"),
+    _ref("round_id", "rating_round.id"),
+    _text("rater"),
+    _text("left_is"),
+    _text("state"),
+    _time("leased_at"),
+    _time("lease_until"),
+    UniqueConstraint("comparison_id", "rater"),
+    Index("assignment_by_round", "round_id", "rater"),
+)
+
+vote = Table(
+    "vote",
+    metadata,
+    _id(),
+    _ref("assignment_id", "assignment.id"),
+    _int("seq"),
+    _text("action"),
+    _text("choice", null=True),
+    _int("active_ms"),
+    _text("via"),
+    _time("created_at"),
+    UniqueConstraint("assignment_id", "seq"),
+)
+
+pair_export = Table(
+    "pair_export",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id"),
+    _ref("dataset_id", "dataset.id"),
+    _text("rounds"),
+    _text("rules"),
+    _text("watermark"),
+    _text("content_sha256"),
+    _int("pairs"),
+    _text("counts"),
+    _text("created_by"),
+    _time("created_at"),
+)
+
+worker = Table(
+    "worker", metadata, _id(), _text("host"), _int("pid"), _time("started_at"), _time("beat_at")
+)
