@@ -1,0 +1,25 @@
+"""Every simulated rater says what it goes by."""
+
+import pytest
+
+from engine import plugins
+from engine.core.errors import UserError
+from engine.raters.rule import stated
+
+
+@pytest.mark.parametrize("name", plugins.names("raters"))
+def test_every_rater_states_its_rule_in_one_sentence(name):
+    rule = stated(name)
+    assert rule.endswith(".")
+    assert rule.count(".") == 1
+    assert "\n" not in rule
+
+
+def test_no_two_raters_state_the_same_rule():
+    rules = [stated(name) for name in plugins.names("raters")]
+    assert len(set(rules)) == len(rules)
+
+
+def test_an_unknown_rater_is_a_mistake_that_names_the_known_ones():
+    with pytest.raises(UserError, match="expert"):
+        stated("oracle")
