@@ -1,0 +1,159 @@
+"""What every test may ask for: a home, a database of either kind, a tiny model, a browser.
+
+A fixture that needs something this machine lacks skips its test and says what is missing; pytest
+prints every such reason at the end.
+"""
+
+import os
+
+# Before any library is imported: no test reaches the network, two workers share two cores, and
+# nothing lands in the workspace of the person who runs the tests.
+os.environ |= {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_EVALUATE_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_OFFLINE": "1",
+}
+for _name in ("TUNELOOP_HOME", "TUNELOOP_DATABASE_URL", "TUNELOOP_SPACE"):
+    os.environ.pop(_name, None)
+
+import fcntl
+import pwd
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[1]
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that the environment names as TUNELOOP_HOME."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("TUNELOOP_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets beside the repository, never committed to it."""
+    folder = Path(os.environ.get("TUNELOOP_SHARED_DATA", REPO.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no data sets at {folder}: set TUNELOOP_SHARED_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a random model of a few kilobytes, made once for all test workers."""
+    from engine.models import tiny
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / "tiny-model"
+    with (shared / "tiny-model.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            aside = shared / f"tiny-model-{uuid.uuid4().hex}"
+            tiny.make(aside)
+            aside.rename(folder)
+    return folder
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database of each kind; the test runs once for each."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+    else:
+        yield from request.getfixturevalue("new_postgres_database")()
+
+
+@pytest.fixture
+def ws(home: Path, database_url: str) -> Iterator[object]:
+    """A workspace on `database_url`, migrated and empty."""
+    from engine.workspace import Settings, open_workspace
+
+    workspace = open_workspace(Settings(home=home, database_url=database_url))
+    yield workspace
+    workspace.close()
+
+
+@pytest.fixture(scope="session")
+def new_postgres_database() -> Iterator[Callable[[], Iterator[str]]]:
+    """Makes an empty database on a server of this session, and drops it after use."""
+    binaries = _postgres_binaries()
+    user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    as_user = ["runuser", "-u", user, "--"] if os.geteuid() == 0 else []
+    # Not pytest's folder: that one is closed to the postgres user, and too long for a socket.
+    folder = Path(tempfile.mkdtemp(prefix="tuneloop-pg-", dir="/tmp"))
+    shutil.chown(folder, user)
+
+    def run(program: str, *args: str) -> None:
+        command = [*as_user, str(binaries / program), *args]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed: {done.stdout}{done.stderr}")
+
+    def database() -> Iterator[str]:
+        name = f"test_{uuid.uuid4().hex}"
+        run("createdb", "-h", str(folder), name)
+        yield f"postgresql://{user}@/{name}?host={folder}"
+        run("dropdb", "-h", str(folder), "--force", name)
+
+    cluster = str(folder / "data")
+    try:
+        run("initdb", "-D", cluster, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        # A socket only, so no port can clash; a test cluster need not survive a power cut.
+        options = f"-k {folder} -c listen_addresses= -c fsync=off -c full_page_writes=off"
+        run("pg_ctl", "-D", cluster, "-w", "-l", str(folder / "log"), "-o", options, "start")
+        yield database
+    finally:
+        if (folder / "data" / "postmaster.pid").exists():
+            run("pg_ctl", "-D", cluster, "-w", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
+
+
+def _postgres_binaries() -> Path:
+    """The folder that holds initdb; skips the test when there is none to use."""
+    debian = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: float(p.parts[-3])
+    )
+    found = str(debian[-1]) if debian else shutil.which("initdb")
+    if found is None:
+        pytest.skip("no PostgreSQL server here: install Debian's package postgresql")
+    if os.geteuid() == 0 and not any(entry.pw_name == "postgres" for entry in pwd.getpwall()):
+        pytest.skip("PostgreSQL doesn't run as root, and this machine has no user postgres")
+    return Path(found).parent
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    """Debian's Chromium under playwright: a Browser; use `chromium.new_page()`."""
+    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if found is None:
+        pytest.skip("no Chromium here: install Debian's package chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
