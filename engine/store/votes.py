@@ -192,3 +192,8 @@ def raters(conn: Connection, round_id: str) -> list[str]:
         .order_by("first")
     )
     return [row[0] for row in conn.execute(query)]
+
+
+def release(conn: Connection, token: str) -> None:
+    """Give back a pair that was shown but not voted on; it has no votes, so nothing is lost."""
+    conn.execute(update(assignment).where(assignment.c.id == token).values(lease_until=0.0))

@@ -1,0 +1,153 @@
+"""One job in a process of its own: `python -m engine.child JOB_ID FENCE`.
+
+The process reads the recipe from the database, runs the job's module and stores what came out in
+one transaction that first checks the fence. Whatever goes wrong is one sentence in the job's row;
+the traceback goes to the log file of the job.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from types import FrameType
+from typing import Any
+
+from engine import plugins
+from engine.core.actor import LOCAL
+from engine.core.context import Cancelled, ModelFiles
+from engine.core.dataset import Row, Split
+from engine.core.errors import UserError
+from engine.core.job import Job, State
+from engine.core.outcome import Outcome
+from engine.services import access, datasets, models, outcomes
+from engine.services.jobs import recipe_of
+from engine.store import events, jobs
+from engine.store.connect import reading, writing
+from engine.store.events import Said
+from engine.workspace import Workspace, open_workspace
+
+WRITE_EVERY_S = 0.5
+LOOK_EVERY_S = 1.0
+
+
+class Fenced(Exception):
+    """The job was taken from this process; nothing more may be written."""
+
+
+class JobContext:
+    """The Context of a running job: events in batches, cancel from the database."""
+
+    def __init__(self, ws: Workspace, job: Job) -> None:
+        self.ws = ws
+        self.job_id = job.id
+        self.project_id = job.project_id
+        self.fence = job.fence
+        self.folder = ws.files / "jobs" / job.id
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._said: list[Said] = []
+        self._lock = threading.Lock()
+        self._written = self._looked = 0.0
+        self._stop = False
+
+    def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
+        """Keep an event; at most two writes a second reach the database."""
+        with self._lock:
+            self._said.append((time.time(), kind, step, data))
+        if time.monotonic() - self._written > WRITE_EVERY_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the kept events; Fenced when the job is another process's by now."""
+        with self._lock:
+            said, self._said = self._said, []
+        self._written = time.monotonic()
+        with writing(self.ws.db) as conn:
+            if not jobs.holds(conn, self.job_id, self.fence):
+                raise Fenced
+            events.add(conn, self.job_id, said)
+
+    def cancelled(self) -> bool:
+        """Whether the person, or the worker by SIGTERM, asked to stop."""
+        if not self._stop and time.monotonic() - self._looked > LOOK_EVERY_S:
+            self._looked = time.monotonic()
+            with reading(self.ws.db) as conn:
+                self._stop = access.job(conn, self.job_id).cancel_requested
+        return self._stop
+
+    def check(self) -> None:
+        """Raise Cancelled when asked to stop."""
+        if self.cancelled():
+            raise Cancelled
+
+    def stop(self, _signal: int, _frame: FrameType | None) -> None:
+        """Take SIGTERM as the wish to stop."""
+        self._stop = True
+
+    def rows(self, dataset_id: str, split: Split | None = None) -> list[Row]:
+        """The rows of a dataset version in their order."""
+        return datasets.rows(self.ws, LOCAL, dataset_id, split)
+
+    def model(self, model_id: str) -> ModelFiles:
+        """Where a model's files lie."""
+        return models.files(self.ws, models.get(self.ws, LOCAL, model_id))
+
+
+def run(ws: Workspace, job_id: str, fence: int) -> State:
+    """The state that a claimed job ended in after running it here; tests call this too."""
+    with reading(ws.db) as conn:
+        job = access.job(conn, job_id)
+    if job.state is not State.RUNNING or job.fence != fence:
+        return job.state
+    ctx = JobContext(ws, job)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ctx.stop)
+    try:
+        outcome: Outcome = plugins.load("jobs", job.kind).run(recipe_of(job), ctx)
+        ctx.flush()
+        return outcomes.store(ws, job, outcome)
+    except Fenced:
+        return State.FAILED
+    except Cancelled:
+        return _end(ctx, State.CANCELLED)
+    except UserError as error:
+        return _end(ctx, State.FAILED, str(error))
+    except MemoryError:
+        return _end(ctx, State.FAILED, "The memory ran out. Choose a smaller batch or max_length.")
+    except Exception as error:
+        traceback.print_exc()
+        return _end(ctx, State.FAILED, _sentence(error))
+
+
+def _end(ctx: JobContext, state: State, error: str | None = None) -> State:
+    try:
+        ctx.flush()
+    except Fenced:
+        return State.FAILED
+    outcomes.end(ctx.ws, ctx.job_id, ctx.fence, state, error)
+    return state
+
+
+def _sentence(error: Exception) -> str:
+    if "out of memory" in str(error).lower():
+        return "The memory ran out. Choose a smaller batch or max_length."
+    if isinstance(error, OSError) and error.strerror:
+        return f"The system said: {error.strerror}. Free disk space or memory and start again."
+    return (
+        f"This run met a fault of the program ({type(error).__name__}). "
+        "Its log file in the data folder has the details; please report it."
+    )
+
+
+def main() -> int:
+    """0 when the job ended well or was cancelled, 1 otherwise."""
+    job_id, fence = sys.argv[1], int(sys.argv[2])
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    ws = open_workspace()
+    return 0 if run(ws, job_id, fence) in (State.DONE, State.CANCELLED) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""What every service checks first: that the thing exists, and that the actor may see it."""
+
+from sqlalchemy import Connection
+
+from engine.core.dataset import Dataset
+from engine.core.errors import NotFound
+from engine.core.job import Job
+from engine.core.model import Model
+from engine.core.project import Project
+from engine.core.rating import Round
+from engine.store import datasets, jobs, models, projects, rounds
+
+
+def project(conn: Connection, project_id: str) -> Project:
+    """The project; NotFound otherwise."""
+    found = projects.get(conn, project_id)
+    if found is None:
+        raise NotFound(f"There is no project {project_id!r}.", "Choose one from the list.")
+    return found
+
+
+def dataset(conn: Connection, dataset_id: str, project_id: str | None = None) -> Dataset:
+    """The dataset version, of `project_id` where given; NotFound otherwise."""
+    found = datasets.get(conn, dataset_id)
+    if found is None or (project_id and found.project_id != project_id):
+        raise NotFound(f"There is no dataset {dataset_id!r}.", "Choose one on the Data tab.")
+    return found
+
+
+def model(conn: Connection, model_id: str, project_id: str | None = None) -> Model:
+    """The model: a base, or an adapter of `project_id` where given; NotFound otherwise."""
+    found = models.get(conn, model_id)
+    foreign = found and found.project_id and project_id and found.project_id != project_id
+    if found is None or foreign:
+        raise NotFound(f"There is no model {model_id!r}.", "Choose one on the Models tab.")
+    return found
+
+
+def job(conn: Connection, job_id: str) -> Job:
+    """The job; NotFound otherwise."""
+    found = jobs.get(conn, job_id)
+    if found is None:
+        raise NotFound(f"There is no run {job_id!r}.", "Choose one on the Runs tab.")
+    return found
+
+
+def rating_round(conn: Connection, round_id: str) -> Round:
+    """The round; NotFound otherwise."""
+    found = rounds.get(conn, round_id)
+    if found is None:
+        raise NotFound(f"There is no round {round_id!r}.", "Choose one on the Rate tab.")
+    return found

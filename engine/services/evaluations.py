@@ -1,0 +1,33 @@
+"""Evaluations that are done: list them, read one."""
+
+from engine.core.actor import Actor, Role
+from engine.core.errors import NotFound, UserError
+from engine.core.evaluation import Evaluation
+from engine.services import access
+from engine.store import evaluations
+from engine.store.connect import reading
+from engine.store.evaluations import EvaluationRef
+from engine.workspace import Workspace
+
+
+def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[EvaluationRef]:
+    """Newest first."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.project(conn, project_id)
+        return evaluations.list_all(conn, project_id)
+
+
+def get(ws: Workspace, actor: Actor, evaluation_id: str) -> Evaluation:
+    """Every answer and score of one evaluation."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        ref = evaluations.get(conn, evaluation_id)
+    if ref is None:
+        raise NotFound(f"There is no evaluation {evaluation_id!r}.", "Choose one from the list.")
+    try:
+        return Evaluation.model_validate_json((ws.files / ref.file).read_bytes())
+    except OSError:
+        raise UserError(
+            "The answers of this evaluation are not in the data folder.", "Evaluate again."
+        ) from None

@@ -1,0 +1,117 @@
+"""Jobs: hand one in, watch it, stop it. A worker does the work (engine/worker.py)."""
+
+import hashlib
+import time
+
+from sqlalchemy import Connection
+
+from engine import plugins
+from engine.core import ids
+from engine.core.actor import Actor, Role
+from engine.core.errors import Conflict
+from engine.core.job import Event, Job, State
+from engine.core.recipe import Recipe
+from engine.services import access
+from engine.store import events, jobs
+from engine.store.connect import reading, writing
+from engine.store.rows import to_json
+from engine.workspace import Workspace
+
+DOUBLE_CLICK_S = 2.0
+WORKER_SILENT_S = 30.0
+
+
+def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: str = "") -> Job:
+    """Queue `recipe`; a worker will pick it up. The same recipe twice within 2 s is one job."""
+    actor.require(Role.TRAINER)
+    now = time.time()
+    values = recipe.model_dump(mode="json")
+    digest = hashlib.sha256(to_json([recipe.KIND, values]).encode()).hexdigest()
+    with writing(ws.db) as conn:
+        access.project(conn, project_id)
+        _check_needs(conn, project_id, recipe)
+        twin = jobs.twin(conn, project_id, digest, now - DOUBLE_CLICK_S)
+        if twin:
+            return twin
+        job = Job(
+            id=ids.new("job"),
+            project_id=project_id,
+            kind=recipe.KIND,
+            lane=recipe.LANE,
+            name=name.strip()[:80] or recipe.KIND,
+            recipe=values,
+            state=State.QUEUED,
+            owner=actor.name,
+            created_at=now,
+        )
+        jobs.add(conn, job, digest)
+        events.add(conn, job.id, [(now, "state", None, {"state": State.QUEUED})])
+    return job
+
+
+def list_all(
+    ws: Workspace, actor: Actor, project_id: str, kinds: tuple[str, ...] | None = None
+) -> list[Job]:
+    """Newest first; only the given kinds where named."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.project(conn, project_id)
+        found = jobs.list_all(conn, project_id)
+    return [job for job in found if kinds is None or job.kind in kinds]
+
+
+def get(ws: Workspace, actor: Actor, job_id: str) -> Job:
+    """The job as it stands now."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        return access.job(conn, job_id)
+
+
+def recipe_of(job: Job) -> Recipe:
+    """The recipe that the job was submitted with."""
+    recipe: Recipe = plugins.load("jobs", job.kind).Recipe.model_validate(job.recipe)
+    return recipe
+
+
+def cancel(ws: Workspace, actor: Actor, job_id: str) -> Job:
+    """Stop a job: at once while it waits, after its current step while it runs."""
+    actor.require(Role.TRAINER)
+    now = time.time()
+    with writing(ws.db) as conn:
+        job = access.job(conn, job_id)
+        if job.over:
+            raise Conflict(f"{job.name} is over: {job.state}.", "There is nothing to stop.")
+        if jobs.cancel_queued(conn, job_id, now):
+            events.add(conn, job_id, [(now, "state", None, {"state": State.CANCELLED})])
+        else:
+            jobs.ask_to_cancel(conn, job_id)
+        return access.job(conn, job_id)
+
+
+def watch(ws: Workspace, actor: Actor, job_id: str, after: int = 0) -> list[Event]:
+    """What the job said since event number `after`."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.job(conn, job_id)
+        return events.after(conn, job_id, after)
+
+
+def place_in_queue(ws: Workspace, actor: Actor, job_id: str) -> int:
+    """How many jobs run or wait before this one; 0 when it is next, runs or is over."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        job = access.job(conn, job_id)
+        return jobs.ahead(conn, job) if job.state is State.QUEUED else 0
+
+
+def worker_alive(ws: Workspace, actor: Actor) -> bool:
+    """Whether any worker was heard of in the last 30 seconds."""
+    actor.require(Role.RATER)
+    with reading(ws.db) as conn:
+        return time.time() - events.newest_beat(conn) < WORKER_SILENT_S
+
+
+def _check_needs(conn: Connection, project_id: str, recipe: Recipe) -> None:
+    for field, needed in recipe.needs().items():
+        check = access.dataset if field.startswith("dataset") else access.model
+        check(conn, needed, project_id)

@@ -1,0 +1,85 @@
+"""Models: the shared base, and the adapters that a project trained."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.core import ids
+from engine.core.actor import Actor, Role
+from engine.core.context import ModelFiles
+from engine.core.errors import NotFound
+from engine.core.model import Model, Source
+from engine.models import default
+from engine.services import access
+from engine.store import models
+from engine.store.connect import reading, writing
+from engine.workspace import Workspace
+
+
+def list_all(ws: Workspace, actor: Actor, project_id: str | None = None) -> list[Model]:
+    """Bases first, then the project's adapters in the order they were trained."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        return models.list_all(conn, project_id)
+
+
+def get(ws: Workspace, actor: Actor, model_id: str) -> Model:
+    """The model; NotFound otherwise."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        return access.model(conn, model_id)
+
+
+def files(ws: Workspace, model: Model) -> ModelFiles:
+    """Where a model's files lie; NotFound when its folder has gone."""
+    with reading(ws.db) as conn:
+        base = access.model(conn, model.base_id) if model.base_id else model
+    adapter = ws.files / model.path if model.kind == "adapter" else None
+    for folder in (Path(base.path), adapter):
+        if folder is not None and not folder.is_dir():
+            raise NotFound(
+                f"The files of {model.name} are not in the data folder any more.",
+                "Train it again, or bring the folder back.",
+            )
+    return ModelFiles(model, Path(base.path), adapter)
+
+
+def add_base(
+    ws: Workspace, actor: Actor, name: str, folder: Path, source: Source, note: str = ""
+) -> Model:
+    """A base model that lies in `folder`; the one already known when the folder is."""
+    actor.require(Role.OWNER)
+    with writing(ws.db) as conn:
+        for known in models.list_all(conn, None):
+            if known.path == str(folder):
+                return known
+        new = Model(
+            id=ids.new("model"),
+            name=name,
+            kind="base",
+            source=source,
+            path=str(folder),
+            info={"note": note},
+            created_at=time.time(),
+        )
+        models.add(conn, new)
+    return new
+
+
+def ensure_default(ws: Workspace, actor: Actor, say: Callable[[str], None] = print) -> Model:
+    """The default base model, fetched once."""
+    found = default.ensure(ws.settings.home, say)
+    return add_base(ws, actor, default.NAME, found.folder, found.source, found.note)
+
+
+def lineage(ws: Workspace, actor: Actor, model_id: str) -> list[Model]:
+    """The model, what it was trained from, and so on down to its base."""
+    actor.require(Role.TRAINER)
+    chain: list[Model] = []
+    with reading(ws.db) as conn:
+        next_id: str | None = model_id
+        while next_id is not None:
+            model = access.model(conn, next_id)
+            chain.append(model)
+            next_id = model.parent_id or model.base_id
+    return chain

@@ -1,0 +1,86 @@
+"""How a job ends: all that it made becomes visible in one transaction, or nothing does."""
+
+import time
+
+from sqlalchemy import Connection
+
+from engine.core import ids
+from engine.core.job import Job, State
+from engine.core.model import Model
+from engine.core.outcome import NewModel, Outcome
+from engine.files import write_whole
+from engine.services import rounds
+from engine.store import evaluations, events, jobs, models
+from engine.store import rounds as round_store
+from engine.store.connect import writing
+from engine.store.evaluations import EvaluationRef
+from engine.store.rows import to_json
+from engine.workspace import Workspace
+
+
+def store(ws: Workspace, job: Job, outcome: Outcome) -> State:
+    """Keep a finished job's outcome; FAILED, and nothing kept, when the fence has moved on."""
+    now = time.time()
+    result = dict(outcome.result)
+    file = f"jobs/{job.id}/evaluation.json"
+    if outcome.evaluation:
+        write_whole(ws.files / file, outcome.evaluation.model_dump_json().encode())
+    with writing(ws.db) as conn:
+        if not jobs.holds(conn, job.id, job.fence):
+            return State.FAILED
+        if outcome.model:
+            result["model_id"] = _add_model(conn, job, outcome.model, now)
+        if outcome.evaluation:
+            ref = EvaluationRef(
+                id=ids.new("evaluation"),
+                project_id=job.project_id,
+                job_id=job.id,
+                dataset_id=outcome.evaluation.dataset_id,
+                models=outcome.evaluation.models,
+                file=file,
+                created_at=now,
+            )
+            evaluations.add(conn, ref)
+            result["evaluation_id"] = ref.id
+        if outcome.round_id:
+            result["left_out"] = rounds.open_with(conn, outcome.round_id, outcome.candidates)
+        jobs.finish(conn, job.id, job.fence, State.DONE, now, result=to_json(result))
+        events.add(conn, job.id, [(now, "state", None, {"state": State.DONE})])
+    return State.DONE
+
+
+def end(ws: Workspace, job_id: str, fence: int, state: State, error: str | None = None) -> bool:
+    """End a job without an outcome; False when it is another worker's by now."""
+    now = time.time()
+    with writing(ws.db) as conn:
+        if not jobs.finish(conn, job_id, fence, state, now, error=error):
+            return False
+        events.add(conn, job_id, [(now, "state", None, {"state": state, "error": error})])
+        _fail_round(conn, job_id)
+    return True
+
+
+def _fail_round(conn: Connection, job_id: str) -> None:
+    """A round whose answers will not come is not left in preparation."""
+    job = jobs.get(conn, job_id)
+    if job and job.kind == "generate":
+        round_store.change(conn, job.recipe["round"], status="failed")
+
+
+def _add_model(conn: Connection, job: Job, new: NewModel, now: float) -> str:
+    model = Model(
+        id=ids.new("model"),
+        project_id=job.project_id,
+        name=new.name,
+        kind="adapter",
+        source="trained",
+        path=f"jobs/{job.id}/{new.path}",
+        base_id=new.base_id,
+        parent_id=new.parent_id,
+        job_id=job.id,
+        dataset_id=new.dataset_id,
+        info=new.info,
+        created_at=now,
+    )
+    models.add(conn, model)
+    return model.id

@@ -1,0 +1,40 @@
+"""Projects: make one, list them, and see where its loop stands."""
+
+import time
+
+from engine.core import ids
+from engine.core.actor import Actor, Role
+from engine.core.errors import UserError
+from engine.core.project import Project
+from engine.services import access
+from engine.store import projects
+from engine.store.connect import reading, writing
+from engine.workspace import Workspace
+
+NAME_LENGTH = 80
+
+
+def create(ws: Workspace, actor: Actor, name: str) -> Project:
+    """A new, empty project."""
+    actor.require(Role.TRAINER)
+    name = " ".join(name.split())
+    if not name or len(name) > NAME_LENGTH:
+        raise UserError("A project needs a name of 1 to 80 characters.", "Type one.")
+    new = Project(id=ids.new("project"), name=name, created_by=actor.name, created_at=time.time())
+    with writing(ws.db) as conn:
+        projects.add(conn, new)
+    return new
+
+
+def list_all(ws: Workspace, actor: Actor) -> list[Project]:
+    """Newest first."""
+    actor.require(Role.RATER)
+    with reading(ws.db) as conn:
+        return projects.list_all(conn)
+
+
+def get(ws: Workspace, actor: Actor, project_id: str) -> Project:
+    """The project; NotFound otherwise."""
+    actor.require(Role.RATER)
+    with reading(ws.db) as conn:
+        return access.project(conn, project_id)

@@ -1,0 +1,272 @@
+"""Rounds of blind rating: a plan frozen before the first vote, comparisons, tally, verdict.
+
+Answers are generated beforehand by a job (engine/work/generate.py). While a blind evaluation is
+open nobody sees its tally: watching it would unblind the raters and invite stopping at a lucky
+moment.
+"""
+
+import hashlib
+import random
+import time
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import Connection
+
+from engine import plugins
+from engine.core import ids
+from engine.core.actor import Actor, Role
+from engine.core.errors import Conflict, Forbidden, UserError
+from engine.core.examples import Kind, prompt_of
+from engine.core.rating import Candidate, Comparison, Purpose, Round, Tally
+from engine.services import access, datasets, jobs
+from engine.stats.power import detectable
+from engine.stats.preference import Verdict
+from engine.stats.preference import verdict as weigh
+from engine.store import rounds, votes
+from engine.store.connect import reading, writing
+from engine.store.rows import to_json
+from engine.workspace import Workspace
+
+RATEABLE: tuple[Kind, ...] = ("sft", "prompts")
+
+
+def plan(
+    ws: Workspace,
+    actor: Actor,
+    project_id: str,
+    purpose: Purpose,
+    arm_new: str,
+    arm_base: str,
+    *,
+    dataset: str,
+    prompts: int = 50,
+    overlap: int = 1,
+    temperature: float | None = None,
+    max_new_tokens: int = 96,
+    seed: int = 1,
+    name: str = "",
+) -> Round:
+    """Freeze a plan and queue the job that writes its answers; people rate when it is done.
+
+    `train_pairs` compares two sampled answers on training prompts (arms may be equal);
+    `blind_eval` compares two models on held-out prompts, which never become training pairs.
+    """
+    actor.require(Role.TRAINER)
+    if purpose == "blind_eval" and arm_new == arm_base:
+        raise UserError("A blind round needs two different models.", "Choose another baseline.")
+    source = datasets.get(ws, actor, dataset)
+    if source.kind not in RATEABLE:
+        raise UserError(
+            f"{source.label} has no prompts to answer.", "Choose a dataset of chats or prompts."
+        )
+    blind = purpose == "blind_eval"
+    chosen = _choose(ws, actor, dataset, blind, prompts, seed)
+    frozen: dict[str, Any] = {
+        "purpose": purpose,
+        "arms": [arm_new, arm_base],
+        "dataset": dataset,
+        "prompts": len(chosen),
+        "overlap": overlap,
+        "temperature": temperature if temperature is not None else (0.0 if blind else 0.9),
+        "max_new_tokens": max_new_tokens,
+        "seed": seed,
+        "alpha": 0.05,
+        "rule": "better when the interval of the win rate lies above one half and p < 0.05",
+        "detectable": detectable(len(chosen)),
+        "rows": chosen,
+    }
+    number = 1 + sum(r.purpose == purpose for r in list_all(ws, actor, project_id))
+    title = "Blind round" if blind else "Rating round"
+    new = Round(
+        id=ids.new("round"),
+        project_id=project_id,
+        name=name.strip()[:80] or f"{title} {number}",
+        purpose=purpose,
+        arm_new=arm_new,
+        arm_base=arm_base,
+        plan=frozen,
+        plan_sha256=hashlib.sha256(to_json(frozen).encode()).hexdigest(),
+        status="preparing",
+        created_by=actor.name,
+        created_at=time.time(),
+    )
+    with writing(ws.db) as conn:
+        access.model(conn, arm_new, project_id)
+        access.model(conn, arm_base, project_id)
+        access.dataset(conn, dataset, project_id)
+        rounds.add(conn, new)
+    recipe = plugins.load("jobs", "generate").Recipe(
+        round=new.id,
+        model_new=arm_new,
+        model_base=arm_base,
+        dataset=dataset,
+        rows=chosen,
+        temperature=frozen["temperature"],
+        max_new_tokens=max_new_tokens,
+        seed=seed,
+    )
+    job = jobs.submit(ws, actor, project_id, recipe, f"Answers for {new.name}")
+    with writing(ws.db) as conn:
+        rounds.change(conn, new.id, job_id=job.id)
+    return get(ws, actor, new.id)
+
+
+def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Round]:
+    """Newest first."""
+    actor.require(Role.RATER)
+    with reading(ws.db) as conn:
+        access.project(conn, project_id)
+        return rounds.list_all(conn, project_id)
+
+
+def get(ws: Workspace, actor: Actor, round_id: str) -> Round:
+    """The round; NotFound otherwise."""
+    actor.require(Role.RATER)
+    with reading(ws.db) as conn:
+        return access.rating_round(conn, round_id)
+
+
+def close(ws: Workspace, actor: Actor, round_id: str) -> Round:
+    """End the voting; from now on its result may be seen, and it can't be opened again."""
+    actor.require(Role.TRAINER)
+    with writing(ws.db) as conn:
+        one = access.rating_round(conn, round_id)
+        if one.status != "open":
+            raise Conflict(f"{one.name} is {one.status}.", "Only an open round can be closed.")
+        rounds.change(conn, round_id, status="closed", closed_at=time.time())
+        return access.rating_round(conn, round_id)
+
+
+def tally(ws: Workspace, actor: Actor, round_id: str) -> Tally:
+    """Votes from the side of the new arm; Forbidden while a blind round is open."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        one = access.rating_round(conn, round_id)
+        if one.purpose == "blind_eval" and one.status != "closed":
+            raise Forbidden(
+                f"{one.name} is blind until it is closed.", "Close it when enough votes are in."
+            )
+        return count(conn, one)
+
+
+def verdict(ws: Workspace, actor: Actor, round_id: str) -> Verdict:
+    """What the closed round shows, with its interval."""
+    seen = tally(ws, actor, round_id)
+    votes_cast = seen.wins + seen.losses + seen.ties + seen.both_bad
+    overlapping = votes_cast > seen.prompts
+    return weigh(
+        seen.wins,
+        seen.losses,
+        seen.ties,
+        seen.both_bad,
+        by_prompt=seen.by_prompt if overlapping else None,
+    )
+
+
+def count(conn: Connection, one: Round) -> Tally:
+    """The tally of a round; a pair of identical answers that was not shown counts as one tie."""
+    pairs = {c.id: c for c in rounds.comparisons(conn, one.id)}
+    cast = votes.live(conn, [one.id])
+    outcomes: dict[str, list[str]] = defaultdict(list)
+    for vote in cast:
+        pair = pairs[vote.comparison_id]
+        new_side = "lo" if pair.model_lo == one.arm_new else "hi"
+        preferred = vote.canonical
+        if preferred in ("lo", "hi"):
+            preferred = "win" if preferred == new_side else "loss"  # type: ignore[assignment]
+        outcomes[vote.comparison_id].append(preferred)
+    for pair in pairs.values():
+        if pair.kind == "identical":
+            outcomes[pair.id].append("tie")
+    flat = [outcome for each in outcomes.values() for outcome in each]
+    worth = {"win": 1.0, "loss": 0.0, "tie": 0.5, "both_bad": 0.5}
+    return Tally(
+        wins=flat.count("win"),
+        losses=flat.count("loss"),
+        ties=flat.count("tie"),
+        both_bad=flat.count("both_bad"),
+        raters=len({vote.rater for vote in cast}),
+        prompts=len(outcomes),
+        left=sum(vote.choice == "left" for vote in cast),
+        right=sum(vote.choice == "right" for vote in cast),
+        by_prompt=tuple(sum(worth[o] for o in each) / len(each) for each in outcomes.values()),
+    )
+
+
+def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]) -> dict[str, int]:
+    """Turn finished answers into comparisons and open the round; what was left out, by reason.
+
+    Called in the transaction that ends the generating job. Sides are balanced: the new arm stands
+    left in exactly half of the pairs (one more or less for an odd number).
+    """
+    one = access.rating_round(conn, round_id)
+    by_prompt: dict[int, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        by_prompt[candidate.prompt_no].append(candidate)
+    left_out = {"truncated": 0, "empty": 0, "identical": 0}
+    shown: list[Comparison] = []
+    identical: list[Comparison] = []
+    for number, pair in sorted(by_prompt.items()):
+        if not all(c.finished for c in pair):
+            left_out["truncated"] += 1
+        elif not any(c.text.strip() for c in pair):
+            left_out["empty"] += 1
+        elif pair[0].text.split() == pair[1].text.split():
+            left_out["identical"] += 1
+            identical.append(_comparison(one, number, pair, "identical"))
+        else:
+            shown.append(_comparison(one, number, pair, "normal"))
+    sides = [i % 2 == 0 for i in range(len(shown))]
+    random.Random(one.plan_sha256).shuffle(sides)
+    rows = [(c, _left(c, one, new)) for c, new in zip(shown, sides, strict=True)]
+    rounds.add_comparisons(conn, rows + [(c, "lo") for c in identical])
+    rounds.change(conn, round_id, status="open" if shown else "closed")
+    return left_out
+
+
+def _left(pair: Comparison, one: Round, new_is_left: bool) -> str:
+    if pair.model_lo == pair.model_hi:
+        return "lo" if new_is_left else "hi"
+    new_is_lo = pair.model_lo == one.arm_new
+    return "lo" if new_is_lo == new_is_left else "hi"
+
+
+def _comparison(one: Round, number: int, pair: list[Candidate], kind: str) -> Comparison:
+    # Sorted by a hash of the text, so the stored order says nothing of the models either.
+    lo, hi = sorted(
+        pair, key=lambda c: hashlib.sha256(f"{one.id}{c.text}{c.seed}".encode()).hexdigest()
+    )
+    return Comparison(
+        id=ids.new("pair"),
+        round_id=one.id,
+        position=number,
+        prompt=lo.prompt,
+        references=lo.references,
+        text_lo=lo.text,
+        text_hi=hi.text,
+        model_lo=lo.model_id,
+        model_hi=hi.model_id,
+        kind=kind,  # type: ignore[arg-type]
+    )
+
+
+def _choose(
+    ws: Workspace, actor: Actor, dataset: str, blind: bool, prompts: int, seed: int
+) -> list[int]:
+    """Row numbers for the round: held-out rows for a blind one, the others for training pairs."""
+    rows = datasets.rows(ws, actor, dataset, "held_out" if blind else "train")
+    first_of: dict[str, int] = {}
+    for row in rows:
+        first_of.setdefault(prompt_key(prompt_of(row.example)), row.index)
+    numbers = sorted(first_of.values())
+    if not numbers:
+        where = "held-out" if blind else "training"
+        raise UserError(f"This dataset has no {where} prompts.", "Add it with a held-out part.")
+    random.Random(seed).shuffle(numbers)
+    return numbers[:prompts]
+
+
+def prompt_key(prompt: tuple[Any, ...]) -> str:
+    """A prompt without case and spacing: the same question has the same key."""
+    return "\n".join(" ".join(m.content.casefold().split()) for m in prompt if m.role != "system")

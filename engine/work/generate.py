@@ -1,0 +1,76 @@
+"""The answers of a rating round, written before anybody rates: two a prompt."""
+
+from pydantic import Field
+
+from engine.core.context import Context
+from engine.core.errors import UserError
+from engine.core.examples import Chat, Prompt
+from engine.core.outcome import Outcome
+from engine.core.rating import Candidate
+from engine.core.recipe import Recipe as BaseRecipe
+
+
+class Recipe(BaseRecipe):
+    """What the frozen plan of a round says (engine/services/rounds.py makes it)."""
+
+    KIND = "generate"
+
+    round: str = Field(description="The round that waits for these answers")
+    model_new: str = Field(description="The model under test")
+    model_base: str = Field(description="What it is compared with; the same for two samples")
+    dataset: str = Field(description="Where the prompts come from")
+    rows: tuple[int, ...] = Field(description="Row numbers of the prompts")
+    temperature: float = Field(0.9, ge=0, le=2, description="0 is greedy; higher is more varied")
+    max_new_tokens: int = Field(96, ge=1, le=4096, description="Longest answer, in tokens")
+    seed: int = Field(1, ge=0, description="Same seed, same answers")
+
+    def needs(self) -> dict[str, str]:
+        """The dataset and both models."""
+        return {"dataset": self.dataset, "model": self.model_new, "model base": self.model_base}
+
+
+def run(recipe: Recipe, ctx: Context) -> Outcome:
+    """Two answers to every prompt: one from each model, or two samples of one model."""
+    from engine.models.answer import Answerer
+
+    by_index = {row.index: row.example for row in ctx.rows(recipe.dataset)}
+    chosen = [by_index[number] for number in recipe.rows]
+    asked = [e for e in chosen if isinstance(e, Chat | Prompt)]
+    if not asked:
+        raise UserError("This dataset has no prompts.", "Choose one of chats or prompts.")
+    found: list[Candidate] = []
+    loaded: Answerer | None = None
+    for arm, model_id in enumerate((recipe.model_new, recipe.model_base)):
+        files = ctx.model(model_id)
+        if loaded is None or loaded.base != files.base:
+            loaded = Answerer(files.base)
+        before = arm * len(asked)
+
+        def done(ready: int, before: int = before) -> None:
+            ctx.check()
+            total = 2 * len(asked)
+            ctx.emit("progress", {"done": before + ready, "total": total, "label": "answers"})
+
+        seed = recipe.seed + arm
+        replies = loaded.answer(
+            files,
+            [example.prompt for example in asked],
+            max_new_tokens=recipe.max_new_tokens,
+            temperature=recipe.temperature,
+            seed=seed,
+            done=done,
+        )
+        found += [
+            Candidate(
+                prompt_no=number,
+                prompt=example.prompt,
+                references=example.accepted if isinstance(example, Chat) else example.references,
+                model_id=model_id,
+                seed=seed,
+                text=reply.text,
+                finished=reply.finished,
+            )
+            for number, (example, reply) in enumerate(zip(asked, replies, strict=True))
+        ]
+    result = {"prompts": len(asked), "answers": len(found)}
+    return Outcome(result=result, round_id=recipe.round, candidates=tuple(found))

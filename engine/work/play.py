@@ -1,0 +1,74 @@
+"""The playground: one prompt, one or more models, their answers as they are written."""
+
+import time
+from collections.abc import Callable
+
+from pydantic import Field
+
+from engine.core.context import Context
+from engine.core.examples import Message
+from engine.core.outcome import Outcome
+from engine.core.recipe import Recipe as BaseRecipe
+
+SAY_EVERY_S = 0.3
+
+
+class Recipe(BaseRecipe):
+    """A prompt and how to answer it; all models get the same decoding and seed."""
+
+    KIND = "play"
+    LANE = "play"
+
+    models: tuple[str, ...] = Field(min_length=1, max_length=4, description="Who answers")
+    prompt: str = Field(min_length=1, max_length=20_000, description="What to answer")
+    system: str = Field("", max_length=20_000, description="How to behave, where given")
+    temperature: float = Field(0.0, ge=0, le=2, description="0 is greedy; higher is more varied")
+    max_new_tokens: int = Field(128, ge=1, le=4096, description="Longest answer, in tokens")
+    seed: int = Field(0, ge=0, description="Same seed, same answer")
+
+    def needs(self) -> dict[str, str]:
+        """Every model."""
+        return {f"model {m}": m for m in self.models}
+
+
+def run(recipe: Recipe, ctx: Context) -> Outcome:
+    """Every model's answer; `sample` events carry the text so far."""
+    from engine.models.answer import Answerer
+
+    system = [Message(role="system", content=recipe.system)] if recipe.system else []
+    prompt = [*system, Message(role="user", content=recipe.prompt)]
+    answers: dict[str, dict[str, object]] = {}
+    loaded: Answerer | None = None
+    for model_id in recipe.models:
+        files = ctx.model(model_id)
+        if loaded is None or loaded.base != files.base:
+            loaded = Answerer(files.base)
+        reply = loaded.stream(
+            files,
+            prompt,
+            max_new_tokens=recipe.max_new_tokens,
+            temperature=recipe.temperature,
+            seed=recipe.seed,
+            said=_say(ctx, model_id),
+        )
+        answers[model_id] = {
+            "text": reply.text,
+            "tokens": reply.tokens,
+            "seconds": round(reply.seconds, 2),
+            "finished": reply.finished,
+        }
+        ctx.emit("sample", {"model": model_id, "text": reply.text, "done": True})
+    return Outcome(result={"answers": answers})
+
+
+def _say(ctx: Context, model_id: str) -> Callable[[str], None]:
+    last = 0.0
+
+    def say(text: str) -> None:
+        nonlocal last
+        ctx.check()
+        if time.monotonic() - last > SAY_EVERY_S:
+            last = time.monotonic()
+            ctx.emit("sample", {"model": model_id, "text": text, "done": False})
+
+    return say
