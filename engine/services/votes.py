@@ -168,3 +168,15 @@ def _shown(conn: Connection, one: Round, mine: Assignment) -> Shown:
         total=total,
         can_undo=votes.last_voted(conn, one.id, mine.rater) is not None,
     )
+
+
+def texts(ws: Workspace, actor: Actor, token: str) -> tuple[str, str, tuple[str, ...]]:
+    """The plain left and right answers of a pair, and its references: for simulated raters."""
+    actor.require(Role.RATER)
+    with writing(ws.db) as conn:
+        mine = _own(conn, actor, token)
+        pair = rounds.get_comparison(conn, mine.comparison_id)
+    left, right = pair.text_lo, pair.text_hi
+    if mine.left_is == "hi":
+        left, right = right, left
+    return left, right, pair.references

@@ -15,7 +15,7 @@ from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.score import Scores
 from engine.stats.intervals import bootstrap_from_parts, mean_interval
-from engine.stats.paired import paired_gain, paired_gain_from_parts
+from engine.stats.paired import paired_gain
 
 Rateable = Chat | Prompt
 
@@ -151,8 +151,13 @@ def _mean(metric: str, scores: Scores) -> Mean:
 def _gain(metric: str, base: Scores, new: Scores) -> Gain:
     if base.parts is None or new.parts is None:
         return paired_gain(base.each, new.each)
-    from_parts = plugins.load("metrics", metric).from_parts
-    return paired_gain_from_parts(base.parts, new.parts, from_parts)
+    return paired_gain(
+        base.each,
+        new.each,
+        base_parts=base.parts,
+        new_parts=new.parts,
+        from_parts=plugins.load("metrics", metric).from_parts,
+    )
 
 
 def _with_scores(output: Output, scored: dict[str, Scores], row: int) -> Output:

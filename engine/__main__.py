@@ -1,0 +1,33 @@
+"""`tuneloop`, also `python -m engine`: each subcommand calls one service.
+
+Exit codes: 0 done; 1 the thing asked for did not end well; 2 wrong input; 4 not found; 5 conflict;
+6 not allowed; 130 interrupted.
+"""
+
+import sys
+
+import click
+
+from engine.cli import app
+from engine.core.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code; no traceback for a person's mistake."""
+    try:
+        code = app.cli.main(arguments, prog_name="tuneloop", standalone_mode=False)
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except UserError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = error.exit_code
+    except BrokenPipeError:
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

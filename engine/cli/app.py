@@ -1,0 +1,31 @@
+"""The command tree."""
+
+from importlib.metadata import version
+
+import click
+
+from engine.cli import data, evaluate, loop, pairs, rate, run, runs, train
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("tuneloop"), prog_name="tuneloop")
+def cli() -> None:
+    """Turn a team's blind judgement into a better language model, and see whether it is better.
+
+    Everything lies under TUNELOOP_HOME (.tuneloop in the current folder by default).
+    """
+
+
+for command in (
+    run.serve,
+    run.worker,
+    run.models,
+    data.data,
+    train.train,
+    runs.runs,
+    evaluate.evaluate,
+    rate.rate,
+    pairs.pairs,
+    loop.loop,
+):
+    cli.add_command(command)

@@ -1,0 +1,141 @@
+"""What the subcommands share: the workspace, the project, names for ids, waiting, printing."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from pydantic import BaseModel
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from engine import worker
+from engine.core.actor import LOCAL
+from engine.core.errors import NotFound, UserError
+from engine.core.job import Job, State
+from engine.core.project import Project
+from engine.services import datasets, jobs, models, projects
+from engine.workspace import Workspace, open_workspace
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+in_project = click.option("--project", default=None, help="Name or id; the newest by default.")
+LOOK_EVERY_S = 0.5
+
+
+@contextmanager
+def workspace() -> Iterator[Workspace]:
+    """The workspace of the environment, closed at the end."""
+    ws = open_workspace()
+    try:
+        yield ws
+    finally:
+        ws.close()
+
+
+def plain(value: Any) -> Any:
+    """`value` as plain JSON types."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value
+
+
+def show(value: Any, text: str, wants_json: bool) -> None:
+    """One JSON object for scripts, or text for people."""
+    click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2) if wants_json else text)
+
+
+def project(ws: Workspace, wanted: str | None, *, make: bool = False) -> Project:
+    """The project by name or id, the newest when none is named; made where `make` allows it."""
+    known = projects.list_all(ws, LOCAL)
+    if wanted is None:
+        if known:
+            return known[0]
+        if make:
+            return projects.create(ws, LOCAL, "My project")
+        raise NotFound("There is no project yet.", "Add data first: tuneloop data add FILE.")
+    for one in known:
+        if wanted in (one.id, one.name):
+            return one
+    if make:
+        return projects.create(ws, LOCAL, wanted)
+    raise NotFound(f"There is no project {wanted!r}.", f"Known: {_names(p.name for p in known)}.")
+
+
+def dataset_id(ws: Workspace, project_id: str, wanted: str) -> str:
+    """The id of a dataset named by id, name@version, or name alone for the newest version."""
+    known = datasets.list_all(ws, LOCAL, project_id)
+    for one in known:
+        if wanted in (one.id, one.label, one.name):
+            return one.id
+    raise NotFound(f"There is no dataset {wanted!r}.", f"Known: {_names(d.label for d in known)}.")
+
+
+def model_id(ws: Workspace, project_id: str, wanted: str) -> str:
+    """The id of a model named by id or name, the newest of equal names; `default` is the base."""
+    known = models.list_all(ws, LOCAL, project_id)
+    if wanted == "default":
+        bases = [m for m in known if m.kind == "base"]
+        return bases[0].id if bases else models.ensure_default(ws, LOCAL, say).id
+    for one in reversed(known):
+        if wanted in (one.id, one.name):
+            return one.id
+    raise NotFound(f"There is no model {wanted!r}.", f"Known: {_names(m.name for m in known)}.")
+
+
+def say(text: str) -> None:
+    """A line for the person, beside whatever the command prints."""
+    click.echo(text, err=True)
+
+
+@contextmanager
+def working(ws: Workspace) -> Iterator[None]:
+    """A worker for as long as the command needs one; one that is alive already is used."""
+    if jobs.worker_alive(ws, LOCAL):
+        yield
+        return
+    process = worker.start(ws)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait(ws: Workspace, job: Job) -> Job:
+    """The job when it is over, with a progress bar meanwhile; Ctrl-C asks it to stop."""
+    seen = 0
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+    )
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(job.name, total=None)
+        try:
+            while not job.over:
+                time.sleep(LOOK_EVERY_S)
+                for event in jobs.watch(ws, LOCAL, job.id, seen):
+                    seen = event.seq
+                    if event.kind == "progress":
+                        label = str(event.data.get("label", job.name))
+                        bar.update(task, completed=event.data["done"], total=event.data["total"],
+                                   description=label)  # fmt: skip
+                    elif event.kind == "log":
+                        bar.console.print(event.data["text"], markup=False)
+                job = jobs.get(ws, LOCAL, job.id)
+        except KeyboardInterrupt:
+            jobs.cancel(ws, LOCAL, job.id)
+            raise click.Abort from None
+    if job.state is not State.DONE:
+        raise UserError(job.error or f"{job.name} was {job.state}.")
+    return job
+
+
+def _names(found: Iterable[str]) -> str:
+    return ", ".join(found) or "none yet"

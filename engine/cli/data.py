@@ -1,0 +1,93 @@
+"""data check | add | preview | list."""
+
+from pathlib import Path
+
+import click
+
+from engine.checks.run import report
+from engine.cli import common
+from engine.cli.common import as_json, in_project, show, workspace
+from engine.core.actor import LOCAL
+from engine.core.dataset import Dataset
+from engine.formats.read import read_file
+from engine.services import datasets
+
+FILE = click.Path(path_type=Path)
+layout_option = click.option("--layout", default=None, help="Read as this layout, don't guess.")
+
+
+@click.group()
+def data() -> None:
+    """Look at data files and keep them as dataset versions."""
+
+
+@data.command()
+@click.argument("file", type=FILE)
+@layout_option
+@as_json
+def check(file: Path, layout: str | None, as_json: bool) -> None:
+    """Say what FILE holds and what is wrong with it; nothing is stored.
+
+    Exit code 0 when it can be used, 1 when a finding is an error, 2 when it can't be read.
+    """
+    found = report(read_file(file, file.name, layout))
+    lines = [f"{found['layout']} ({found['kind']}), {found['rows']} rows"]
+    for item in found["findings"]:
+        rows = ", ".join(map(str, item["rows"][:5]))
+        where = f" (rows {rows}{', …' if item['count'] > 5 else ''})" if rows else ""
+        lines.append(f"  {item['severity']:8} {item['message']}{where} {item['fix']}".rstrip())
+    show(found, "\n".join(lines), as_json)
+    if any(item["severity"] == "error" for item in found["findings"]):
+        click.get_current_context().exit(1)
+
+
+@data.command()
+@click.argument("file", type=FILE)
+@in_project
+@click.option("--held-out", default=0.15, show_default=True, type=click.FloatRange(0, 0.5))
+@layout_option
+@as_json
+def add(
+    file: Path, project: str | None, held_out: float, layout: str | None, as_json: bool
+) -> None:
+    """Keep FILE as a new dataset version, a part of it held out."""
+    with workspace() as ws:
+        chosen = common.project(ws, project, make=True)
+        kept = datasets.add(ws, LOCAL, chosen.id, file, file.name, held_out=held_out, layout=layout)
+        show(kept, f"{_line(kept)}, in project {chosen.name}", as_json)
+
+
+@data.command("list")
+@in_project
+@as_json
+def list_all(project: str | None, as_json: bool) -> None:
+    """List the dataset versions of a project."""
+    with workspace() as ws:
+        found = datasets.list_all(ws, LOCAL, common.project(ws, project).id)
+        show({"datasets": found}, "\n".join(map(_line, found)) or "No dataset yet.", as_json)
+
+
+@data.command()
+@click.argument("file", type=FILE)
+@click.option("--rows", default=3, show_default=True, type=click.IntRange(1, 100))
+@click.option("--max-length", default=512, show_default=True, type=click.IntRange(16))
+@layout_option
+@as_json
+def preview(file: Path, rows: int, max_length: int, layout: str | None, as_json: bool) -> None:
+    """Show rows of FILE as the default model will see them; what it learns is underlined."""
+    with workspace() as ws:
+        parsed = read_file(file, file.name, layout)
+        base = common.model_id(ws, "", "default")
+        found = datasets.preview_examples(ws, LOCAL, parsed.examples[:rows], base, max_length)
+        text = "\n\n".join(
+            "".join(click.style(piece.text, underline=piece.trained) for piece in pieces)
+            for pieces in found
+        )
+        show({"rows": [[piece._asdict() for piece in each] for each in found]}, text, as_json)
+
+
+def _line(one: Dataset) -> str:
+    return (
+        f"{one.label}: {one.kind}, {one.rows} rows ({one.layout}), "
+        f"{one.train_rows} to train and {one.held_out_rows} held out"
+    )

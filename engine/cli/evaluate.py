@@ -1,0 +1,128 @@
+"""evaluate score | run."""
+
+import json
+from pathlib import Path
+
+import click
+
+from engine import plugins
+from engine.cli import common
+from engine.cli.common import as_json, in_project, show, wait, working, workspace
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.core.recipe import read
+from engine.metrics.score import score_all
+from engine.services import evaluations, jobs
+
+ALIASES = {"rouge": ("rouge1", "rouge2", "rougeL")}
+FILE = click.Path(path_type=Path)
+
+
+@click.group()
+def evaluate() -> None:
+    """Score texts, or ask models and score their answers."""
+
+
+@evaluate.command()
+@click.option("--predictions", required=True, type=FILE, help="Text, a line each, or JSONL.")
+@click.option("--references", type=FILE, help="Likewise; JSONL may hold lists.")
+@click.option("--metrics", default="bleu,rouge,meteor,exact_match", show_default=True)
+@as_json
+def score(predictions: Path, references: Path | None, metrics: str, as_json: bool) -> None:
+    """Score predictions against references, each mean with its 95 % interval.
+
+    JSONL rows hold `prediction`, and `reference` or `references`; one file may hold both.
+    A prediction of null is a failed answer: counted, not scored.
+    """
+    texts, own = _read(predictions, "prediction")
+    expected = _read(references or predictions, "reference")[1] if references else own
+    if expected is None:
+        raise UserError(
+            f"{(references or predictions).name} has no references.", "Give --references."
+        )
+    names = [n for m in metrics.split(",") for n in ALIASES.get(m.strip(), (m.strip(),))]
+    found = score_all(names, texts, expected)
+    lines = [
+        f"{name:12} {m.score:.4f}  (95 % interval {m.low:.4f} to {m.high:.4f}; n={m.n}"
+        f"{f', failed {m.failed}' if m.failed else ''})"
+        for name, m in found.items()
+    ]
+    show(found, "\n".join(lines), as_json)
+
+
+@evaluate.command("run")
+@click.option("--model", "wanted", multiple=True, required=True, help="The baseline first.")
+@click.option("--dataset", required=True)
+@click.option("--metrics", default="bleu,rouge,meteor,exact_match", show_default=True)
+@click.option("--rows", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--max-new-tokens", default=96, show_default=True, type=click.IntRange(1, 4096))
+@in_project
+@as_json
+def run_job(
+    wanted: tuple[str, ...],
+    dataset: str,
+    metrics: str,
+    rows: int,
+    max_new_tokens: int,
+    project: str | None,
+    as_json: bool,
+) -> None:
+    """Ask models the held-out rows and compare each with the first."""
+    with workspace() as ws:
+        chosen = common.project(ws, project)
+        names = [n for m in metrics.split(",") for n in ALIASES.get(m.strip(), (m.strip(),))]
+        values = {
+            "models": [common.model_id(ws, chosen.id, m) for m in wanted],
+            "dataset": common.dataset_id(ws, chosen.id, dataset),
+            "metrics": names,
+            "max_rows": rows,
+            "max_new_tokens": max_new_tokens,
+        }
+        recipe = read(plugins.load("jobs", "evaluate").Recipe, values)
+        with working(ws):
+            job = wait(ws, jobs.submit(ws, LOCAL, chosen.id, recipe, "Evaluation"))
+        found = evaluations.get(ws, LOCAL, job.result["evaluation_id"])
+        lines = []
+        for given, model in zip(wanted, found.models, strict=True):
+            for name, mean in found.means[model].items():
+                lines.append(
+                    f"{given:24} {name:12} {mean.score:.4f} ({mean.low:.4f} to {mean.high:.4f})"
+                )
+            for name, gain in found.gains.get(model, {}).items():
+                lines.append(f"{given:24} {name:12} {gain.sentence}")
+        summary = found.model_dump(mode="json", exclude={"rows"})
+        show(summary, "\n".join(lines), as_json)
+
+
+def _read(path: Path, field: str) -> tuple[list[str | None], list[list[str]] | None]:
+    """(the texts of `field`, the references where the file has them)."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}.", "Check the name.") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path.name} is not UTF-8 text.", "Save it as UTF-8.") from None
+    if not lines or not lines[0].lstrip().startswith("{"):
+        return list(lines), [[line] for line in lines] if field == "reference" else None
+    rows = [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    texts = [row.get(field) for row in rows]
+    has_references = all("reference" in row or "references" in row for row in rows)
+    references = [_references(row) for row in rows] if has_references else None
+    if field == "prediction" and not all("prediction" in row for row in rows):
+        raise UserError(f"A row of {path.name} has no 'prediction'.", "Name the field so.")
+    return texts, references
+
+
+def _references(row: dict[str, object]) -> list[str]:
+    many = row.get("references", row.get("reference"))
+    return [str(each) for each in many] if isinstance(many, list) else [str(many)]
+
+
+def _row(path: Path, number: int, line: str) -> dict[str, str | None]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        raise UserError(f"Line {number} of {path.name} is not a JSON object.", "Mend the line.")
+    return row

@@ -1,0 +1,29 @@
+"""The demo project: the whole loop on the project's own data, with simulated raters."""
+
+from engine import plugins
+from engine.core.actor import Actor, Role
+from engine.core.errors import Conflict
+from engine.core.job import Job
+from engine.core.project import Project
+from engine.services import jobs, models, projects
+from engine.store import jobs as job_store
+from engine.store.connect import reading
+from engine.workspace import Workspace
+
+NAME = "Demo: a library's help desk"
+
+
+def start(ws: Workspace, actor: Actor) -> tuple[Project, Job]:
+    """A new demo project and the job that walks its loop; the one under way where there is one."""
+    actor.require(Role.TRAINER)
+    for project in projects.list_all(ws, actor):
+        with reading(ws.db) as conn:
+            live = [j for j in job_store.list_all(conn, project.id) if j.kind == "demo"]
+        if live and not live[0].over:
+            return project, live[0]
+    bases = models.list_all(ws, actor)
+    if not bases:
+        raise Conflict("The model is still being fetched.", "Start the demo when it is there.")
+    project = projects.create(ws, actor, NAME)
+    recipe = plugins.load("jobs", "demo").Recipe(model=bases[0].id)
+    return project, jobs.submit(ws, actor, project.id, recipe, "The whole loop")
