@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -113,12 +114,12 @@ def _read(path: Path, field: str) -> tuple[list[str | None], list[list[str]] | N
     return texts, references
 
 
-def _references(row: dict[str, object]) -> list[str]:
+def _references(row: dict[str, Any]) -> list[str]:
     many = row.get("references", row.get("reference"))
     return [str(each) for each in many] if isinstance(many, list) else [str(many)]
 
 
-def _row(path: Path, number: int, line: str) -> dict[str, str | None]:
+def _row(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except ValueError:

@@ -10,7 +10,7 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset, Row, Split
 from engine.core.errors import UserError
-from engine.core.examples import Example
+from engine.core.examples import Chat, Example, Message, Prompt, Unpaired
 from engine.files import write_whole
 from engine.formats.digest import from_jsonl, sha256_of, to_jsonl
 from engine.formats.read import Parsed, read_file
@@ -162,7 +162,16 @@ def preview_examples(
     with reading(ws.db) as conn:
         model = access.model(conn, model_id)
     template = Template.load(model_files(ws, model).base)
-    return [template.pieces(example, max_length) for example in examples]
+    return [_pieces(template, example, max_length) for example in examples]
+
+
+def _pieces(template: Template, example: Example, max_length: int) -> list[Piece]:
+    if isinstance(example, Prompt):
+        return [Piece(template.prompt_text(example.prompt), False)]
+    if isinstance(example, Unpaired):
+        answer = Message(role="assistant", content=example.completion)
+        example = Chat(messages=(*example.prompt, answer))
+    return template.pieces(example, max_length)
 
 
 def _stem(name: str) -> str:

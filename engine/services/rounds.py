@@ -17,7 +17,8 @@ from engine import plugins
 from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, Forbidden, UserError
-from engine.core.examples import Kind, prompt_of
+from engine.core.examples import Kind, Message, prompt_of
+from engine.core.normal import normal
 from engine.core.rating import Candidate, Comparison, Purpose, Round, Tally
 from engine.services import access, datasets, jobs
 from engine.stats.power import detectable
@@ -247,7 +248,7 @@ def _comparison(one: Round, number: int, pair: list[Candidate], kind: str) -> Co
         text_hi=hi.text,
         model_lo=lo.model_id,
         model_hi=hi.model_id,
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
     )
 
 
@@ -267,6 +268,6 @@ def _choose(
     return numbers[:prompts]
 
 
-def prompt_key(prompt: tuple[Any, ...]) -> str:
+def prompt_key(prompt: tuple[Message, ...]) -> str:
     """A prompt without case and spacing: the same question has the same key."""
-    return "\n".join(" ".join(m.content.casefold().split()) for m in prompt if m.role != "system")
+    return "\n".join(normal(m.content) for m in prompt if m.role != "system")

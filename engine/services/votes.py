@@ -123,6 +123,7 @@ def _next(conn: Connection, one: Round, rater: str) -> Shown | None:
     if mine is not None:
         votes.set_state(conn, mine.id, "leased", now)
         return _shown(conn, one, mine)
+    rounds.lock(conn, one.id)  # else two raters could take the last place of a pair at once
     free = votes.free_comparison(conn, one.id, rater, int(one.plan["overlap"]), now)
     if free is None:
         return None

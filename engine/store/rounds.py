@@ -23,6 +23,12 @@ def get(conn: Connection, round_id: str) -> Round | None:
     return Round.model_validate(loaded(row, "plan")) if row else None
 
 
+def lock(conn: Connection, round_id: str) -> None:
+    """Let no other transaction hand out pairs of this round until this one ends."""
+    query = select(rating_round.c.id).where(rating_round.c.id == round_id).with_for_update()
+    conn.execute(query).one()
+
+
 def list_all(conn: Connection, project_id: str) -> list[Round]:
     """Newest first."""
     query = (

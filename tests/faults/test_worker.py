@@ -1,0 +1,184 @@
+"""Worker and child as real processes: ends, cancels, kills, restarts."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine import worker as worker_module
+from engine.core.actor import LOCAL
+from engine.core.job import State
+from engine.services import jobs
+from engine.store import jobs as store
+from engine.worker import Worker
+from engine.workspace import Settings, open_workspace
+from tests import helpers
+
+FAKE = str(Path(__file__).parent / "fake")
+
+
+@pytest.fixture
+def space(home, monkeypatch):
+    """A workspace on SQLite whose children know the fake job."""
+    monkeypatch.syspath_prepend(FAKE)
+    monkeypatch.setenv("PYTHONPATH", FAKE)
+    ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'tuneloop.db'}"))
+    yield ws
+    ws.close()
+
+
+@pytest.fixture
+def worker(space):
+    one = Worker(space)
+    yield one
+    for running in one.running.values():
+        running.process.kill()
+
+
+def submit(ws, act, note=""):
+    from fake_job import Recipe
+
+    return jobs.submit(ws, LOCAL, helpers.project(ws).id, Recipe(act=act, note=note))
+
+
+def turn_until(worker, job_id, ready, seconds=20.0):
+    """Let the worker look around until `ready(job)`; the job then."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        worker.turn(time.time())
+        job = jobs.get(worker.ws, LOCAL, job_id)
+        if ready(job):
+            return job
+        time.sleep(0.05)
+    raise AssertionError(f"still {job.state} after {seconds} s: {job.error}")
+
+
+def over(job):
+    return job.over
+
+
+def said_something(ws, job_id):
+    return lambda _: any(e.kind == "metric" for e in jobs.watch(ws, LOCAL, job_id))
+
+
+def test_a_job_runs_in_a_session_of_its_own_and_its_result_is_kept(space, worker):
+    job = submit(space, "done", note="x; rm -rf $(HOME)\n")
+    done = turn_until(worker, job.id, over)
+    assert done.state is State.DONE
+    assert done.result == {"note": "x; rm -rf $(HOME)\n"}
+    pid = int(jobs.watch(space, LOCAL, job.id)[2].data["text"].split()[1])
+    assert pid != os.getpid()
+
+
+def test_a_persons_mistake_is_a_sentence_and_a_bug_is_no_traceback(space, worker):
+    refused = turn_until(worker, submit(space, "refuse").id, over)
+    assert (refused.state, refused.error) == (State.FAILED, "The data is too short. Add rows.")
+    failed = turn_until(worker, submit(space, "bug").id, over)
+    assert failed.state is State.FAILED
+    assert "Traceback" not in failed.error
+    assert "/nowhere" not in failed.error
+    log = space.files / "jobs" / failed.id / "log.txt"
+    assert "ZeroDivisionError" in log.read_text()
+
+
+def test_a_killed_child_is_reported_as_such_and_not_left_running(space, worker):
+    job = turn_until(worker, submit(space, "die").id, over)
+    assert job.state is State.FAILED
+    assert "memory" in job.error
+
+
+def test_cancel_stops_after_the_step_and_ends_as_cancelled(space, worker):
+    job = submit(space, "sleep")
+    turn_until(worker, job.id, said_something(space, job.id))
+    jobs.cancel(space, LOCAL, job.id)
+    assert turn_until(worker, job.id, over, 10).state is State.CANCELLED
+
+
+def test_a_waiting_job_is_cancelled_at_once(space):
+    job = submit(space, "sleep")
+    assert jobs.cancel(space, LOCAL, job.id).state is State.CANCELLED
+
+
+def test_a_child_that_does_not_listen_is_killed(space, worker, monkeypatch):
+    monkeypatch.setattr(worker_module, "TERM_AFTER_S", 0.2)
+    monkeypatch.setattr(worker_module, "KILL_AFTER_S", 0.6)
+    job = submit(space, "deaf")
+    turn_until(worker, job.id, said_something(space, job.id))
+    jobs.cancel(space, LOCAL, job.id)
+    assert turn_until(worker, job.id, over, 10).state is State.CANCELLED
+
+
+def test_a_child_whose_lease_was_lost_writes_nothing_more_and_dies(space, worker):
+    job = submit(space, "sleep")
+    turn_until(worker, job.id, said_something(space, job.id))
+    child = worker.running[job.id].process
+    from engine.store.connect import writing
+
+    with writing(space.db) as conn:
+        assert store.requeue(conn, job.id, fence=1)
+    assert child.wait(10) == 1
+    assert jobs.get(space, LOCAL, job.id).state is State.QUEUED
+
+
+def test_jobs_of_a_worker_that_vanished_start_again_once_and_then_fail(space):
+    job = submit(space, "sleep")
+    late = time.time()
+    for attempt in (1, 2):
+        from engine.store.connect import writing
+
+        with writing(space.db) as conn:
+            assert store.claim(conn, "compute", f"gone:{attempt}", "gone", late).attempts == attempt
+        late += store.LEASE_S + 1
+        sweeper = Worker(space)
+        sweeper.leaving = True  # sweep, claim nothing
+        sweeper._beaten = 0.0
+        sweeper.turn(late)
+    ended = jobs.get(space, LOCAL, job.id)
+    assert ended.state is State.FAILED
+    assert "worker was lost" in ended.error
+
+
+def test_a_run_survives_the_server_and_its_worker_ends_after_it(space):
+    """The server is killed; the worker it started finishes the run, takes no other, and leaves."""
+    job = submit(space, "sleep")
+    waiting = submit(space, "done")
+    code = "from engine import worker; from engine.workspace import open_workspace; import time\n"
+    code += "print(worker.start(open_workspace()).pid, flush=True); time.sleep(60)"
+    environment = {**os.environ, **space.settings.environment()}
+    server = subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    worker_pid = int(server.stdout.readline())
+    wait_for(lambda: said_something(space, job.id)(None))
+    server.send_signal(signal.SIGKILL)
+    server.wait()
+    seen = len(jobs.watch(space, LOCAL, job.id))
+    wait_for(lambda: len(jobs.watch(space, LOCAL, job.id)) > seen)
+    jobs.cancel(space, LOCAL, job.id)
+    wait_for(lambda: jobs.get(space, LOCAL, job.id).over)
+    wait_for(lambda: not Path(f"/proc/{worker_pid}/cmdline").exists() or zombie(worker_pid))
+    assert jobs.get(space, LOCAL, waiting.id).state is State.QUEUED
+
+
+def zombie(pid):
+    return Path(f"/proc/{pid}/stat").read_text().split(") ")[1].startswith("Z")
+
+
+def wait_for(ready, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.1)
+
+
+def test_two_identical_starts_within_two_seconds_are_one_run(space):
+    from fake_job import Recipe
+
+    project = helpers.project(space)
+    first = jobs.submit(space, LOCAL, project.id, Recipe(note="a"))
+    assert jobs.submit(space, LOCAL, project.id, Recipe(note="a")).id == first.id
+    assert jobs.submit(space, LOCAL, project.id, Recipe(note="b")).id != first.id
