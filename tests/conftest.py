@@ -4,7 +4,17 @@ A fixture that needs something this machine lacks skips its test and says what i
 prints every such reason at the end.
 """
 
+import fcntl
 import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
 
 # Before any library is imported: no test reaches the network, two workers share two cores, and
 # nothing lands in the workspace of the person who runs the tests.
@@ -20,17 +30,6 @@ os.environ |= {
 }
 for _name in ("TUNELOOP_HOME", "TUNELOOP_DATABASE_URL", "TUNELOOP_SPACE"):
     os.environ.pop(_name, None)
-
-import fcntl
-import pwd
-import shutil
-import subprocess
-import tempfile
-import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
 
 REPO = Path(__file__).parents[1]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
