@@ -1,0 +1,197 @@
+"""Text to tokens, once for everything: preview, training and generation all go through `Template`.
+
+Needs only `tokenizers` and jinja2, so that the web process can show what a training would see.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from tokenizers import Tokenizer
+
+from engine.core.errors import UserError
+from engine.core.examples import Chat, Message, Preference, Text
+from engine.models import folder
+from engine.models.render import Render
+
+
+class Encoded(NamedTuple):
+    """A row as the trainer gets it; `completion_mask` is 1 on tokens that carry loss."""
+
+    input_ids: list[int]
+    completion_mask: list[int]
+    dropped: bool  # cut so short that no token carries loss
+    truncated: bool
+
+
+class EncodedPair(NamedTuple):
+    """Two answers to one prompt; `dropped` when the cut leaves no difference to learn from."""
+
+    prompt_ids: list[int]
+    chosen_ids: list[int]
+    rejected_ids: list[int]
+    dropped: bool
+    truncated: bool
+
+
+class Piece(NamedTuple):
+    """A run of text whose tokens all carry loss, or all carry none."""
+
+    text: str
+    trained: bool
+
+
+class Template:
+    """A model's tokenizer and chat template.
+
+    A conversation is cut where an answer begins and where it ends, and each part is tokenised by
+    itself: a model that generates has exactly these cuts, so it is trained on the tokens it will
+    see. With SmolLM2 a conversation without a system message gets the template's own one, here as
+    in generation.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, render: Render | None, end: str) -> None:
+        end_id = tokenizer.token_to_id(end)
+        if end_id is None:
+            raise UserError(
+                f"The tokenizer does not know its own end token {end!r}.", "Choose another model."
+            )
+        self._tokenizer = tokenizer
+        self._render = render
+        self._end = end
+        self.end_id: int = end_id  # the token that ends an answer
+
+    @classmethod
+    def load(cls, path: Path) -> "Template":
+        """The template of a base model's folder; UserError where a file is missing or broken."""
+        files = folder.read(path)
+        # a tokenizer.json may carry a cut or a padding of its own, which would hide from `encode`
+        tokenizer = Tokenizer.from_str(files.tokenizer)
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        render = Render(files.template, files.tokens) if files.template else None
+        return cls(tokenizer, render, files.tokens["eos_token"])
+
+    def prompt_text(self, messages: Sequence[Message]) -> str:
+        """The text a model is given to answer `messages`."""
+        return self._rendered(messages, open_answer=True)
+
+    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+        """The tokens a model is given to answer `messages`; earlier answers keep their cuts."""
+        return [i for piece in self._conversation(messages) for i in self._ids(piece.text)]
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
+        """The text of `ids`."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens))
+
+    def encode(self, example: Chat | Text, max_length: int) -> Encoded:
+        """At most `max_length` tokens of a row, from its start.
+
+        Of a Chat every answer carries loss, up to and including the token that ends it; of a Text
+        every token does.
+        """
+        ids: list[int] = []
+        mask: list[int] = []
+        for part, trained in self._parts(example):
+            ids += part
+            mask += [int(trained)] * len(part)
+        kept = mask[:max_length]
+        return Encoded(ids[:max_length], kept, 1 not in kept, len(ids) > max_length)
+
+    def encode_pair(self, preference: Preference, max_length: int) -> EncodedPair:
+        """The prompt and both answers, each prompt + answer at most `max_length` tokens."""
+        prompt = self.prompt_ids(preference.prompt)
+        answers = [
+            self._ids(self._answer(preference.prompt, text)[0])
+            for text in (preference.chosen, preference.rejected)
+        ]
+        room = max(0, max_length - len(prompt))
+        chosen, rejected = (answer[:room] for answer in answers)
+        truncated = len(prompt) + max(map(len, answers)) > max_length
+        return EncodedPair(prompt[:max_length], chosen, rejected, chosen == rejected, truncated)
+
+    def pieces(self, example: Chat | Text | Preference, max_length: int) -> list[Piece]:
+        """What `encode` keeps, as text; of a Preference the prompt and the chosen answer."""
+        if isinstance(example, Preference):
+            return self.pair_pieces(example, max_length)[0]
+        encoded = self.encode(example, max_length)
+        return self._merged(encoded.input_ids, encoded.completion_mask)
+
+    def pair_pieces(
+        self, preference: Preference, max_length: int
+    ) -> tuple[list[Piece], list[Piece]]:
+        """What `encode_pair` keeps, as text: with the chosen answer, and with the rejected one."""
+        pair = self.encode_pair(preference, max_length)
+        both = [
+            self._merged(pair.prompt_ids + ids, [0] * len(pair.prompt_ids) + [1] * len(ids))
+            for ids in (pair.chosen_ids, pair.rejected_ids)
+        ]
+        return both[0], both[1]
+
+    def _merged(self, ids: list[int], mask: list[int]) -> list[Piece]:
+        return [
+            Piece(self.decode([i for i, _ in run], skip_special_tokens=False), bool(trained))
+            for trained, run in groupby(zip(ids, mask, strict=True), key=lambda pair: pair[1])
+        ]
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _parts(self, example: Chat | Text) -> Iterator[tuple[list[int], bool]]:
+        if isinstance(example, Chat):
+            for piece in self._conversation(example.prompt):
+                yield self._ids(piece.text), piece.trained
+            answer, rest = self._answer(example.prompt, example.answer)
+            yield self._ids(answer), True
+            yield self._ids(rest), False
+        else:
+            ids = list(self._tokenizer.encode(example.text).ids)  # with the model's own start token
+            yield ids, True
+            yield [self.end_id] if ids[-1:] != [self.end_id] else [], True
+
+    def _conversation(self, messages: Sequence[Message]) -> list[Piece]:
+        """The prompt for the next answer, cut around the answers it holds.
+
+        Some templates render an earlier answer differently from the last one (they leave out its
+        reasoning). Such a prompt cannot be cut, and only the last answer is learned.
+        """
+        whole = self.prompt_text(messages)
+        pieces: list[Piece] = []
+        done = ""
+        for number, message in enumerate(messages):
+            if message.role != "assistant":
+                continue
+            before = self.prompt_text(messages[:number])
+            answer, _ = self._answer(messages[:number], message.content)
+            if not (before.startswith(done) and whole.startswith(before + answer)):
+                return [Piece(whole, False)]
+            pieces += [Piece(before[len(done) :], False), Piece(answer, True)]
+            done = before + answer
+        return [*pieces, Piece(whole[len(done) :], False)]
+
+    def _answer(self, prompt: Sequence[Message], content: str) -> tuple[str, str]:
+        """An answer with the token that ends it, and what the template writes after that.
+
+        Where the template has no such token, or renders the prompt differently once it is answered,
+        the answer ends with the tokenizer's own end token.
+        """
+        before = self.prompt_text(prompt)
+        after = self._rendered(
+            [*prompt, Message(role="assistant", content=content)], open_answer=False
+        )
+        answer, said = after[len(before) :], content.strip()
+        if not after.startswith(before) or said not in answer:
+            return content + self._end, ""
+        start = answer.find(said) + len(said)
+        stop = answer.find(self._end, start)
+        cut = stop + len(self._end) if stop >= 0 else len(answer.rstrip())
+        return (answer[:cut], answer[cut:]) if cut > start else (content + self._end, "")
+
+    def _rendered(self, messages: Sequence[Message], open_answer: bool) -> str:
+        if self._render is None:
+            raise UserError(
+                "This model has no chat template.",
+                "Choose a chat (instruct) model, or train on plain text.",
+            )
+        return self._render(messages, open_answer)

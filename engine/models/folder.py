@@ -1,0 +1,70 @@
+"""The text files of a model folder, read without transformers."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.core.errors import UserError
+
+
+class Files(NamedTuple):
+    tokenizer: str  # tokenizer.json as it is
+    template: str | None
+    tokens: dict[str, str]  # eos_token, and bos_token and others where the model has them
+
+
+def read(path: Path) -> Files:
+    """The tokenizer, chat template and special tokens of the model in `path`."""
+    config = _json(path, "tokenizer_config.json")
+    named = {**_optional(path, "special_tokens_map.json"), **config}
+    tokens = {
+        name: text
+        for name, value in named.items()
+        if name.endswith("_token") and (text := _token(value))
+    }
+    if "eos_token" not in tokens:
+        raise UserError(
+            f"The tokenizer of the model {path.name} names no end token.", "Choose another model."
+        )
+    return Files(_text(path, "tokenizer.json"), _template(path, config), tokens)
+
+
+def _template(path: Path, config: dict[str, Any]) -> str | None:
+    own = path / "chat_template.jinja"
+    if own.is_file():
+        return own.read_text(encoding="utf-8")
+    found = config.get("chat_template")
+    if isinstance(found, list):  # several templates by name: older exports
+        named = {entry["name"]: entry["template"] for entry in found}
+        found = named.get("default")
+    return found
+
+
+def _token(value: Any) -> str | None:
+    """A token is written as its text or as {"content": text, ...}."""
+    content = value.get("content") if isinstance(value, dict) else value
+    return content if isinstance(content, str) else None
+
+
+def _text(path: Path, name: str) -> str:
+    try:
+        return (path / name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(
+            f"The model folder {path.name} has no {name}.",
+            "Choose a folder saved by transformers with a fast tokenizer.",
+        ) from None
+
+
+def _json(path: Path, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(_text(path, name))
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{name} of the model {path.name} is not JSON: {error}.", "Download the model again."
+        ) from None
+    return found if isinstance(found, dict) else {}
+
+
+def _optional(path: Path, name: str) -> dict[str, Any]:
+    return _json(path, name) if (path / name).is_file() else {}
