@@ -11,17 +11,19 @@ from typing import Any
 from engine.core.errors import UserError
 
 BUILT_IN: dict[str, dict[str, str]] = {
-    # layout -> module with sniff(rows) -> float, KIND, read(row) -> Example
+    # layout -> module with KIND, SHAPE, COLUMNS, sniff(rows) -> float, read(row, number) -> Example
     "formats": {
         "alpaca": "engine.formats.alpaca",
         "sharegpt": "engine.formats.sharegpt",
         "messages": "engine.formats.messages",
         "prompt_completion": "engine.formats.prompt_completion",
         "preference": "engine.formats.preference",
+        "openai_preference": "engine.formats.openai_preference",
+        "kto": "engine.formats.kto",
         "prompts": "engine.formats.prompts",
         "text": "engine.formats.text",
     },
-    # name -> function (examples) -> list[Finding]
+    # name -> function (examples) -> list[Finding], any number of them
     "checks": {
         "empty_turns": "engine.checks.empty_turns:check",
         "role_order": "engine.checks.role_order:check",

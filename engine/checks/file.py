@@ -1,0 +1,50 @@
+"""What can be said about a file as a whole, before its examples are looked at."""
+
+from engine.checks.parts import finding
+from engine.core.finding import Finding
+from engine.core.parsed import Parsed
+
+
+def broken_rows(parsed: Parsed) -> list[Finding]:
+    """The rows that were left out, with the reason of the first one."""
+    if not parsed.broken:
+        return []
+    first = parsed.broken[0]
+    return finding(
+        "broken_rows",
+        "warning",
+        [row.row for row in parsed.broken],
+        f"left out because they cannot be read; row {first.row}: {first.reason}",
+        "Correct these rows and upload the file again, or go on without them.",
+    )
+
+
+def unused_columns(parsed: Parsed) -> list[Finding]:
+    """The columns that the layout does not read; `count` is their number."""
+    if not parsed.unused:
+        return []
+    names = ", ".join(name[:40] for name in parsed.unused[:12])
+    return [
+        Finding(
+            id="unused_columns",
+            severity="info",
+            count=len(parsed.unused),
+            message=f"Columns that the layout {parsed.layout} does not use: {names}.",
+            fix="Rename a column if it holds something to learn.",
+        )
+    ]
+
+
+def encoding(parsed: Parsed) -> list[Finding]:
+    """That the file was read as Windows-1252, which is a guess."""
+    if parsed.encoding != "cp1252":
+        return []
+    return [
+        Finding(
+            id="encoding",
+            severity="warning",
+            count=1,
+            message="The file is not UTF-8; it was read as Windows-1252.",
+            fix="Look at letters with accents; if they are wrong, save the file as UTF-8.",
+        )
+    ]

@@ -1,0 +1,25 @@
+"""Rows far longer than the others: they are cut in training and slow every batch they are in."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from engine.checks.parts import finding, texts_of
+from engine.core.examples import Example
+from engine.core.finding import Finding
+
+TIMES = 8  # the middle length
+LEAST = 2000  # characters, about 500 tokens: shorter rows fit whatever the others are
+
+
+def check(examples: Sequence[Example]) -> list[Finding]:
+    """Rows of more than 8 times the median length and at least 2,000 characters."""
+    lengths = [sum(map(len, texts_of(example))) for example in examples]
+    middle = median(lengths) if lengths else 0
+    limit = max(LEAST, TIMES * middle)
+    return finding(
+        "length_outliers",
+        "info",
+        [e.source_row for e, n in zip(examples, lengths, strict=True) if n > limit],
+        f"longer than {limit:,.0f} characters, where the middle row has {middle:,.0f}",
+        "Look at the preview: rows beyond the maximum length lose their end.",
+    )

@@ -1,0 +1,29 @@
+"""All checks over one file, and the report that the page, the command line and the API show."""
+
+from typing import Any
+
+from engine import plugins
+from engine.checks.file import broken_rows, encoding, unused_columns
+from engine.core.finding import Finding
+from engine.core.parsed import Parsed
+
+GRAVEST_FIRST = {"error": 0, "warning": 1, "info": 2}
+
+
+def findings(parsed: Parsed) -> list[Finding]:
+    """What every check found, errors first, then warnings, then information."""
+    found = [*broken_rows(parsed), *encoding(parsed)]
+    for name in plugins.names("checks"):
+        found += plugins.load("checks", name)(parsed.examples)
+    found += unused_columns(parsed)
+    return sorted(found, key=lambda finding: GRAVEST_FIRST[finding.severity])
+
+
+def report(parsed: Parsed) -> dict[str, Any]:
+    """JSON of the file: layout, kind, rows (without the broken ones) and findings."""
+    return {
+        "layout": parsed.layout,
+        "kind": parsed.kind,
+        "rows": len(parsed.examples),
+        "findings": [finding.model_dump(mode="json") for finding in findings(parsed)],
+    }

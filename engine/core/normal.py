@@ -1,0 +1,15 @@
+"""When two texts count as the same: case, spacing and Unicode form make no difference."""
+
+import unicodedata
+
+from engine.core.examples import Example, prompt_of
+
+
+def normal(text: str) -> str:
+    """`text` in NFKC, case-folded, each run of white space one blank."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def prompt_key(example: Example) -> str:
+    """The normalised prompt with its roles: equal for two examples that ask the same."""
+    return "\n".join(f"{turn.role}: {normal(turn.content)}" for turn in prompt_of(example))

@@ -1,0 +1,27 @@
+"""What reading a file gave: examples, and the rows that gave none."""
+
+from typing import NamedTuple
+
+from engine.core.examples import Example, Kind
+
+
+class Broken(NamedTuple):
+    """A row left out: its number in the file and a reason that completes "row 7: ..."."""
+
+    row: int
+    reason: str
+
+
+class Parsed(NamedTuple):
+    """`examples` and `broken` in the order of the file; together they are all its rows.
+
+    Row numbers count from 1: lines of JSONL and text, items of a JSON array, rows of Parquet,
+    records of CSV where the header is row 1, as a spreadsheet shows them.
+    """
+
+    layout: str
+    kind: Kind
+    examples: list[Example]
+    broken: list[Broken]
+    unused: tuple[str, ...] = ()  # columns that the layout does not read
+    encoding: str = "utf-8"

@@ -1,0 +1,18 @@
+"""What the loaders of file types hand on: rows with their numbers, and what could not be read."""
+
+from typing import Any, NamedTuple
+
+from engine.core.parsed import Broken
+
+NumberedRow = tuple[int, dict[str, Any]]
+
+MAX_FIELD = 1_000_000  # characters; 250 times what a small model can see
+MAX_FILE = 512 * 1024**2  # bytes, also after unpacking: everything is held in memory
+
+
+class Found(NamedTuple):
+    """Rows and broken rows, each in the order of the file."""
+
+    rows: list[NumberedRow]
+    broken: list[Broken]
+    encoding: str = "utf-8"

@@ -1,0 +1,88 @@
+"""JSON lines and JSON arrays -> numbered rows."""
+
+import json
+import re
+from typing import Any
+
+from engine.core.errors import UserError
+from engine.core.parsed import Broken
+from engine.formats.found import Found, NumberedRow
+
+# an object, or an array that does not merely look like one, as "[Chapter 1]" does
+START = re.compile(r'\s*(\{|\[\s*([\[{\]"]|$))')
+ONE_ROW_A_LINE = "Give one JSON object a line (JSONL), or an array of objects."
+INCOMPLETE = "Export it again and upload the whole file."
+
+
+def is_json(text: str) -> bool:
+    """Whether the text begins as JSON does."""
+    return START.match(text) is not None
+
+
+def json_rows(text: str) -> Found:
+    """The rows of JSONL by line or of an array by item; a broken line is left out and reported."""
+    if text.lstrip().startswith("["):
+        return _array(_whole(text))
+    lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+    first = _parse(*lines[0])
+    if len(lines) > 1 and not isinstance(first, Broken):
+        return _sorted_out([_parse(*line) for line in lines])
+    return _object_or_lines(text, lines)
+
+
+def _object_or_lines(text: str, lines: list[tuple[int, str]]) -> Found:
+    """One object over many lines, or JSONL whose first line is broken."""
+    parsed = [_parse(*line) for line in lines]
+    if len(lines) > 1 and sum(isinstance(p, Broken) for p in parsed) * 2 <= len(parsed):
+        return _sorted_out(parsed)
+    return _object(_whole(text))
+
+
+def _array(items: Any) -> Found:
+    return _sorted_out([_row(number, item) for number, item in enumerate(items, 1)])
+
+
+def _object(value: dict[str, Any]) -> Found:
+    if len(value) > 1 and all(isinstance(item, dict) for item in value.values()):
+        problem = f"The file is one JSON object with {len(value):,} named rows, not a list of rows."
+        raise UserError(problem, ONE_ROW_A_LINE)
+    return Found([(1, value)], [])
+
+
+def _whole(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
+            problem = f"The JSON breaks off in line {error.lineno}: the file is incomplete."
+            raise UserError(problem, INCOMPLETE) from None
+        problem = f"Line {error.lineno} is not valid JSON: {_reason(error)}."
+        raise UserError(problem, ONE_ROW_A_LINE) from None
+    except (ValueError, RecursionError):
+        raise UserError("The JSON is nested too deeply.", ONE_ROW_A_LINE) from None
+
+
+def _parse(number: int, line: str) -> NumberedRow | Broken:
+    try:
+        return _row(number, json.loads(line))
+    except json.JSONDecodeError as error:
+        return Broken(number, f"not valid JSON: {_reason(error)}")
+    except (ValueError, RecursionError):
+        return Broken(number, "not valid JSON: nested too deeply or a number too long")
+
+
+def _row(number: int, value: Any) -> NumberedRow | Broken:
+    if isinstance(value, dict):
+        return number, value
+    return Broken(number, "not a JSON object with named fields")
+
+
+def _sorted_out(parsed: list[NumberedRow | Broken]) -> Found:
+    return Found(
+        [row for row in parsed if not isinstance(row, Broken)],
+        [row for row in parsed if isinstance(row, Broken)],
+    )
+
+
+def _reason(error: json.JSONDecodeError) -> str:
+    return f"{error.msg[0].lower()}{error.msg[1:]} at column {error.colno}"

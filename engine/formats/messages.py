@@ -1,0 +1,25 @@
+"""OpenAI chat: messages of {role, content}."""
+
+from typing import Any
+
+from engine.core.examples import Chat, Kind
+from engine.formats.turns import OPENAI, chat, is_turns, place, references, share, turns
+
+KIND: Kind = "sft"
+SHAPE = "messages: a list of {role, content}"
+COLUMNS = frozenset({"messages", "references", "group"})
+
+
+def sniff(rows: list[dict[str, Any]]) -> float:
+    """The share of rows with messages and no pair or label beside them."""
+    return share(rows, _fits)
+
+
+def read(row: dict[str, Any], number: int) -> Chat:
+    """A chat; content in typed parts is joined when every part is text."""
+    messages = turns(row.get("messages"), OPENAI, "messages")
+    return chat(messages, references=references(row), **place(row, number))
+
+
+def _fits(row: dict[str, Any]) -> bool:
+    return is_turns(row.get("messages"), OPENAI) and not {"chosen", "label"} & row.keys()

@@ -1,0 +1,28 @@
+"""OpenAI's pairs: input.messages with a preferred and a non-preferred output."""
+
+from typing import Any
+
+from engine.core.errors import RowError
+from engine.core.examples import Kind, Preference
+from engine.formats.sides import answer_to
+from engine.formats.turns import OPENAI, kind_of, place, share, turns
+
+KIND: Kind = "preference"
+SHAPE = "input: {messages}, preferred_output, non_preferred_output"
+COLUMNS = frozenset({"input", "preferred_output", "non_preferred_output", "group"})
+
+
+def sniff(rows: list[dict[str, Any]]) -> float:
+    """The share of rows with both outputs."""
+    return share(rows, lambda row: "preferred_output" in row and "non_preferred_output" in row)
+
+
+def read(row: dict[str, Any], number: int) -> Preference:
+    """A pair of two outputs to the same messages."""
+    given = row.get("input")
+    if not isinstance(given, dict):
+        raise RowError(f"'input' is {kind_of(given)}, not an object with messages")
+    prompt = turns(given.get("messages"), OPENAI, "input.messages")
+    chosen = answer_to(prompt, row, "preferred_output")
+    rejected = answer_to(prompt, row, "non_preferred_output")
+    return Preference(prompt=prompt, chosen=chosen, rejected=rejected, **place(row, number))

@@ -1,0 +1,40 @@
+"""Questions without an answer to learn: for generating, rating and scoring."""
+
+from typing import Any
+
+from engine.core.errors import RowError
+from engine.core.examples import Kind, Prompt
+from engine.formats.sides import prompt_turns
+from engine.formats.turns import place, references, share, system
+
+KIND: Kind = "prompts"
+SHAPE = "prompt, references (may be absent); or question, answer: [accepted answers]"
+COLUMNS = frozenset({"prompt", "references", "question", "answer", "system", "group"})
+
+# beside a prompt these are answers or judgements, and dropping them silently would lose them
+ANSWERS = frozenset(
+    {"completion", "response", "answer", "answers", "output", "target", "reply"}
+    | {"chosen", "rejected", "label"}
+)
+
+
+def sniff(rows: list[dict[str, Any]]) -> float:
+    """The share of rows with a prompt and no answer, or a question with a list of answers."""
+    return share(rows, lambda row: _is_prompt(row) or _is_question(row))
+
+
+def read(row: dict[str, Any], number: int) -> Prompt:
+    """A prompt with the answers that count as right, if the file gives any."""
+    asked, accepted = ("prompt", "references") if "prompt" in row else ("question", "answer")
+    prompt = (*system(row), *prompt_turns(row, asked))
+    if prompt[-1].role == "assistant":
+        raise RowError("the prompt ends with a turn of the assistant")
+    return Prompt(prompt=prompt, references=references(row, accepted), **place(row, number))
+
+
+def _is_prompt(row: dict[str, Any]) -> bool:
+    return isinstance(row.get("prompt"), str | list) and not ANSWERS & row.keys()
+
+
+def _is_question(row: dict[str, Any]) -> bool:
+    return "question" in row and isinstance(row.get("answer"), list)

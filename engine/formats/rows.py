@@ -1,0 +1,135 @@
+"""Any file -> numbered rows, by what is in it rather than by its name."""
+
+import zlib
+from pathlib import Path, PurePath
+from typing import Any
+
+from engine.core.errors import NotFound, UserError
+from engine.core.parsed import Broken
+from engine.formats.decode import decode
+from engine.formats.found import MAX_FIELD, MAX_FILE, Found
+from engine.formats.json_rows import ONE_ROW_A_LINE, is_json, json_rows
+from engine.formats.parquet import MAGIC, parquet_rows
+from engine.formats.table import is_table, table
+
+KINDS = "Give JSONL, JSON, CSV, TSV, Parquet or plain text."
+FOREIGN = {
+    b"PK\x03\x04": "The file is a ZIP archive or an Office document.",
+    b"%PDF": "The file is a PDF.",
+    b"\xd0\xcf\x11\xe0": "The file is an old Office document.",
+    b"SQLite format 3": "The file is a database.",
+    b"ARROW1": "The file is an Arrow file.",
+}
+
+
+def rows_of(path: Path, name: str, known: frozenset[str]) -> Found:
+    """The rows of the file, each sound or reported as broken; `known` are the layouts' columns.
+
+    Fields that are null are left out. UserError when the file as a whole cannot be read.
+    """
+    data = _bytes(path, name)
+    found = parquet_rows(data) if data.startswith(MAGIC) else _text_rows(data, name, known)
+    flaws = [Broken(n, flaw) for n, row in found.rows if (flaw := _flaw(row))]
+    bad = {flaw.row for flaw in flaws}
+    rows = [
+        (n, {key: value for key, value in row.items() if value is not None})
+        for n, row in found.rows
+        if n not in bad
+    ]
+    return found._replace(rows=rows, broken=sorted([*found.broken, *flaws]))
+
+
+def _bytes(path: Path, name: str) -> bytes:
+    if not path.is_file():
+        raise NotFound(f"There is no file {name!r}.", "Check the path.")
+    if path.stat().st_size > MAX_FILE:
+        raise _too_large()
+    data = path.read_bytes()
+    if data.startswith(b"\x1f\x8b"):
+        data = _unpacked(data)
+    for start, what in FOREIGN.items():
+        if data.startswith(start):
+            raise UserError(what, KINDS)
+    if not data.strip():
+        raise UserError("The file is empty.", "Upload a file with at least one row.")
+    return data
+
+
+def _unpacked(data: bytes) -> bytes:
+    """All members of a gzip file, never more than MAX_FILE bytes of them."""
+    unpacked = b""
+    while data:
+        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            unpacked += member.decompress(data, MAX_FILE + 1 - len(unpacked))
+        except zlib.error:
+            raise UserError("The gzip file is damaged.", "Pack it again.") from None
+        if len(unpacked) > MAX_FILE:
+            raise _too_large()
+        if not member.eof:
+            raise UserError("The gzip file is incomplete.", "Upload the whole file.")
+        data = member.unused_data.lstrip(b"\0")  # some tools pad with zeros
+    return unpacked
+
+
+def _too_large() -> UserError:
+    return UserError(f"The file is larger than {MAX_FILE // 1024**2} MiB.", "Split it.")
+
+
+def _text_rows(data: bytes, name: str, known: frozenset[str]) -> Found:
+    suffix = PurePath(name.lower().removesuffix(".gz")).suffix
+    if suffix == ".parquet":
+        raise UserError("The file is named .parquet and is none.", KINDS)
+    text, encoding = decode(data)
+    if not text.strip():
+        raise UserError("The file is empty.", "Upload a file with at least one row.")
+    return _by_content(text, suffix, known)._replace(encoding=encoding)
+
+
+def _by_content(text: str, suffix: str, known: frozenset[str]) -> Found:
+    if is_json(text):
+        return json_rows(text)
+    if suffix in (".csv", ".tsv") or is_table(text, known):
+        return table(text)
+    if suffix in (".json", ".jsonl", ".ndjson"):
+        raise UserError("Line 1 is not JSON.", ONE_ROW_A_LINE)
+    return Found(_paragraphs(text), [])
+
+
+def _paragraphs(text: str) -> list[tuple[int, dict[str, Any]]]:
+    """The blocks between empty lines, each with the number of its first line."""
+    blocks: list[tuple[int, list[str]]] = []
+    open_block = False
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+        if not line.strip():
+            open_block = False
+        elif open_block:
+            blocks[-1][1].append(line)
+        else:
+            blocks.append((number, [line]))
+            open_block = True
+    return [(number, {"text": "\n".join(lines)}) for number, lines in blocks]
+
+
+def _flaw(row: dict[str, Any]) -> str | None:
+    """Why the row cannot be kept: a text in it that no database or file can store."""
+    waiting: list[Any] = [row]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend([*value, *value.values()])
+        elif isinstance(value, list | tuple):
+            waiting.extend(value)
+        elif isinstance(value, str) and (flaw := _text_flaw(value)):
+            return flaw
+    return None
+
+
+def _text_flaw(text: str) -> str | None:
+    if len(text) > MAX_FIELD:
+        return f"has a text of {len(text):,} characters; the limit is {MAX_FIELD:,}"
+    if "\0" in text:
+        return "holds a NUL character"
+    if not text.isascii() and any("\ud800" <= mark <= "\udfff" for mark in text):
+        return "holds bytes or escapes that are not valid Unicode"
+    return None

@@ -1,0 +1,25 @@
+"""ShareGPT: conversations of {from, value}."""
+
+from typing import Any
+
+from engine.core.examples import Chat, Kind
+from engine.formats.turns import SHAREGPT, chat, is_turns, place, share, system, turns
+
+KIND: Kind = "sft"
+SHAPE = "conversations: a list of {from, value}"
+COLUMNS = frozenset({"conversations", "system", "group"})
+
+
+def sniff(rows: list[dict[str, Any]]) -> float:
+    """The share of rows with such a conversation and no pair of answers beside it."""
+    return share(rows, _fits)
+
+
+def read(row: dict[str, Any], number: int) -> Chat:
+    """A chat; function_call becomes a turn of the assistant, observation one of the tool."""
+    messages = turns(row.get("conversations"), SHAREGPT, "conversations")
+    return chat((*system(row), *messages), **place(row, number))
+
+
+def _fits(row: dict[str, Any]) -> bool:
+    return is_turns(row.get("conversations"), SHAREGPT) and not {"chosen", "label"} & row.keys()

@@ -1,0 +1,45 @@
+"""Prompts and answers that a file may give as text, as one turn or as a list of turns."""
+
+from typing import Any
+
+from engine.core.errors import RowError
+from engine.core.examples import Message
+from engine.formats.turns import keys_of, text, turns, user
+
+LABELS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def prompt_turns(row: dict[str, Any], column: str = "prompt") -> tuple[Message, ...]:
+    """The turns of the prompt in `column`; a text is one turn of the user."""
+    value = row.get(column)
+    if isinstance(value, list):
+        return turns(value, keys_of(value), column)
+    return (user(text(row, column)),)
+
+
+def last_answer(row: dict[str, Any], column: str) -> tuple[tuple[Message, ...], str]:
+    """The answer in `column` and the turns that the column gives before it, often none."""
+    value = row.get(column)
+    if isinstance(value, dict):
+        value = [value]
+    if not isinstance(value, list):
+        return (), text(row, column)
+    found = turns(value, keys_of(value), column)
+    if found[-1].role != "assistant":
+        raise RowError(f"{column!r} ends with a turn from {found[-1].role}, not with an answer")
+    return found[:-1], found[-1].content
+
+
+def answer_to(prompt: tuple[Message, ...], row: dict[str, Any], column: str) -> str:
+    """The answer in `column`; what the column gives before it must be the end of `prompt`."""
+    before, answer = last_answer(row, column)
+    if before and before != prompt[-len(before) :]:
+        raise RowError(f"{column!r} has turns before its answer that differ from the prompt")
+    return answer
+
+
+def label_of(value: Any) -> bool | None:
+    """True or false as JSON, 0 and 1, or the words of a CSV file write it; None for all else."""
+    if isinstance(value, bool):
+        return value
+    return LABELS.get(str(value).strip().lower()) if isinstance(value, int | str) else None

@@ -1,0 +1,74 @@
+"""Which rows are held out: decided once, by content and seed alone."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+
+from engine.core.dataset import Split
+from engine.core.errors import UserError
+from engine.core.examples import Example
+from engine.core.normal import prompt_key
+
+FEWEST = 8  # rows; below this a held-out part says nothing
+
+
+def split(examples: Sequence[Example], held_out: float, seed: int) -> list[Split]:
+    """The split of each example: about `held_out` of the rows are held out, at least one.
+
+    Rows that ask the same (after normalisation) or share a group stay on one side, so the share
+    is met as nearly as their sizes allow. The same rows and seed give the same split in any order.
+    """
+    if not 0 <= held_out < 1:
+        raise UserError(f"The held-out share is {held_out}.", "Give a number from 0 to below 1.")
+    if held_out == 0:
+        return ["train" for _ in examples]
+    if len(examples) < FEWEST:
+        raise UserError(
+            f"{len(examples)} rows are too few to hold some out; it takes {FEWEST}.",
+            "Add rows, or set the held-out share to 0.",
+        )
+    families = sorted(_families(examples), key=lambda family: _draw(examples, family, seed))
+    chosen = _fill(families, max(1, round(held_out * len(examples))))
+    return ["held_out" if n in chosen else "train" for n in range(len(examples))]
+
+
+def _fill(families: list[list[int]], wanted: int) -> set[int]:
+    """Families in their order while they fit; the smallest one where none fits."""
+    if len(families) == 1:
+        raise UserError(
+            "All rows ask the same or share one group, so none can be held out.",
+            "Add rows with other prompts, or set the held-out share to 0.",
+        )
+    chosen: set[int] = set()
+    for family in families[:-1]:  # one family at least stays for training
+        if len(chosen) + len(family) <= wanted:
+            chosen.update(family)
+    return chosen or set(sorted(families, key=len)[0])
+
+
+def _families(examples: Sequence[Example]) -> list[list[int]]:
+    """Indices of rows that are linked by an equal prompt or group, directly or through others."""
+    parent = list(range(len(examples)))
+    first: dict[tuple[str, str], int] = {}
+    for n, example in enumerate(examples):
+        links = [("prompt", prompt_key(example))]
+        if example.group is not None:
+            links.append(("group", example.group))
+        for link in links:
+            parent[_root(parent, n)] = _root(parent, first.setdefault(link, n))
+    families: dict[int, list[int]] = defaultdict(list)
+    for n in range(len(examples)):
+        families[_root(parent, n)].append(n)
+    return list(families.values())
+
+
+def _root(parent: list[int], n: int) -> int:
+    while parent[n] != n:
+        parent[n] = parent[parent[n]]
+        n = parent[n]
+    return n
+
+
+def _draw(examples: Sequence[Example], family: list[int], seed: int) -> str:
+    key = min(prompt_key(examples[n]) for n in family)
+    return hashlib.sha256(f"{seed}:{key}".encode()).hexdigest()

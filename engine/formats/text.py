@@ -1,0 +1,23 @@
+"""Plain text to go on with: rows of {text}, or the paragraphs of a text file."""
+
+from typing import Any
+
+from engine.core.examples import Kind, Text
+from engine.formats.turns import place, share, text
+
+KIND: Kind = "text"
+SHAPE = "text (alone, or beside id, source, url, title, timestamp)"
+COLUMNS = frozenset({"text", "group"})
+
+# any other column beside the text may be the answer (label, category, intent): not ours to guess
+BESIDE = COLUMNS | {"id", "source", "url", "title", "timestamp", "meta", "metadata"}
+
+
+def sniff(rows: list[dict[str, Any]]) -> float:
+    """The share of rows that have a text and nothing else to learn."""
+    return share(rows, lambda row: "text" in row and row.keys() <= BESIDE)
+
+
+def read(row: dict[str, Any], number: int) -> Text:
+    """The text as it stands."""
+    return Text(text=text(row, "text"), **place(row, number))

@@ -1,0 +1,171 @@
+"""What the layouts share: a column that must be text, and turns of a conversation."""
+
+from typing import Any, NamedTuple
+
+from engine.core.errors import RowError
+from engine.core.examples import Chat, Message, RoleName
+
+ROLES: dict[str, RoleName] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "prompter": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "function_call": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "function_response": "tool",
+    "observation": "tool",
+    "ipython": "tool",
+}
+KINDS = {
+    "NoneType": "empty",
+    "bool": "true or false",
+    "int": "a number",
+    "float": "a number",
+    "str": "text",
+    "list": "a list",
+    "dict": "an object",
+}
+
+
+class Keys(NamedTuple):
+    """Under which names a turn keeps its role and its text."""
+
+    role: str
+    content: str
+
+
+OPENAI = Keys("role", "content")
+SHAREGPT = Keys("from", "value")
+
+
+def place(row: dict[str, Any], number: int) -> dict[str, Any]:
+    """The fields of every example: its row number, and its group where the row names one."""
+    group = row.get("group")
+    return {"source_row": number, "group": None if group is None else str(group)}
+
+
+def text(row: dict[str, Any], column: str) -> str:
+    """The text in `column`; RowError when it is missing or no text."""
+    value = row.get(column)
+    if value is None:
+        raise RowError(f"{column!r} is missing")
+    if not isinstance(value, str):
+        raise RowError(f"{column!r} is {kind_of(value)}, not text")
+    return value
+
+
+def references(row: dict[str, Any], column: str = "references") -> tuple[str, ...]:
+    """The accepted answers in `column`: a list of texts or one text; none where it is absent."""
+    value = row.get(column)
+    if value is None or value == "":
+        return ()
+    found = value if isinstance(value, list) else [value]
+    for item in found:
+        if not isinstance(item, str):
+            raise RowError(f"{column!r} holds {kind_of(item)}, not text")
+    return tuple(found)
+
+
+def present(row: dict[str, Any], *columns: str) -> str:
+    """The first of `columns` that the row has, or the first of all when it has none."""
+    return next((column for column in columns if column in row), columns[0])
+
+
+def system(row: dict[str, Any]) -> list[Message]:
+    """The turn made of the column `system`, or none where that is absent or empty."""
+    return [Message(role="system", content=text(row, "system"))] if row.get("system") else []
+
+
+def user(content: str) -> Message:
+    """A turn of the person who asks."""
+    return Message(role="user", content=content)
+
+
+def assistant(content: str) -> Message:
+    """A turn of the model."""
+    return Message(role="assistant", content=content)
+
+
+def turns(value: Any, keys: Keys, column: str) -> tuple[Message, ...]:
+    """The turns of a conversation; RowError names the turn that cannot be read, counted from 1."""
+    if value is None:
+        raise RowError(f"{column!r} is missing")
+    if not isinstance(value, list):
+        raise RowError(f"{column!r} is {kind_of(value)}, not a list of turns")
+    if not value:
+        raise RowError(f"{column!r} has no turns")
+    return tuple(turn(item, keys, f"turn {n} of {column!r}") for n, item in enumerate(value, 1))
+
+
+def turn(value: Any, keys: Keys, where: str) -> Message:
+    """One turn of a conversation."""
+    if not isinstance(value, dict):
+        raise RowError(f"{where} is {kind_of(value)}, not an object")
+    if value.get("tool_calls"):
+        raise RowError(f"{where} has tool_calls, which this layout does not hold as text")
+    return Message(role=_role(value.get(keys.role), where), content=_content(value, keys, where))
+
+
+def chat(messages: tuple[Message, ...], **fields: Any) -> Chat:
+    """A conversation to learn; RowError unless it asks something and ends with the answer."""
+    if messages[-1].role != "assistant":
+        raise RowError(f"the last turn is from {messages[-1].role}, so there is no answer to learn")
+    if len(messages) == 1:
+        raise RowError("there is only an answer, and nothing that it answers")
+    return Chat(messages=messages, **fields)
+
+
+def is_turns(value: Any, keys: Keys) -> bool:
+    """Whether `value` looks like a conversation with these keys."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, dict) and keys.role in item for item in value)
+    )
+
+
+def keys_of(value: Any) -> Keys:
+    """ShareGPT's keys when the first turn has them, else OpenAI's."""
+    first = value[0] if isinstance(value, list) and value else value
+    return SHAREGPT if isinstance(first, dict) and SHAREGPT.role in first else OPENAI
+
+
+def share(rows: list[dict[str, Any]], fits: Any) -> float:
+    """The share of `rows` for which `fits` is true, 0 when there are none."""
+    return sum(bool(fits(row)) for row in rows) / len(rows) if rows else 0.0
+
+
+def kind_of(value: Any) -> str:
+    """What `value` is, in words a person knows."""
+    return KINDS.get(type(value).__name__, "of a type that JSON does not know")
+
+
+def _role(value: Any, where: str) -> RoleName:
+    role = ROLES.get(value.lower()) if isinstance(value, str) else None
+    if role is None:
+        raise RowError(f"{where} has the unknown role {str(value)[:40]!r}")
+    return role
+
+
+def _content(value: dict[str, Any], keys: Keys, where: str) -> str:
+    content = value.get(keys.content)
+    if isinstance(content, list):
+        return "".join(_part(part, where) for part in content)
+    if content is None:
+        raise RowError(f"{where} has no {keys.content!r}")
+    if not isinstance(content, str):
+        raise RowError(f"{where} holds {kind_of(content)}, not text")
+    return content
+
+
+def _part(part: Any, where: str) -> str:
+    kind = part.get("type") if isinstance(part, dict) else None
+    if kind != "text":
+        raise RowError(f"{where} has a part of type {str(kind)[:40]!r}; only text can be learned")
+    return text(part, "text")
