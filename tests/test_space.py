@@ -1,0 +1,101 @@
+"""The Space: it starts as it stands, answers, and says what a restart takes away."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+REPO = Path(__file__).parents[1]
+SPACE = REPO / "spaces"
+START_S = 90
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins(path: Path) -> dict[str, str]:
+    """Version by normalised name of each `name==version` line."""
+    lines = [line.strip() for line in path.read_text().splitlines()]
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {normal(name): version for name, version in pairs}
+
+
+def wait_for(url: str, process: subprocess.Popen[str], log: Path) -> httpx.Response:
+    """The first answer of `url`; fails with the server's own words when it ends or is too slow."""
+    end = time.monotonic() + START_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            return httpx.get(url, timeout=10)
+        except httpx.TransportError:
+            time.sleep(0.2)
+    state = "still runs" if process.poll() is None else f"ended with {process.returncode}"
+    pytest.fail(f"no answer from {url}; the process {state}:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `python spaces/app.py`, started as on a Space without a volume."""
+    if os.access("/data", os.W_OK):
+        pytest.skip("this machine has a writable /data, so nothing would be lost on a restart")
+    folder = tmp_path_factory.mktemp("space")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = folder / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, str(SPACE / "app.py")],
+            env={**os.environ, "PORT": str(port), "TMPDIR": str(folder)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            text=True,
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/health", process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def test_health_answers(space):
+    assert httpx.get(f"{space}/health").status_code == 200
+
+
+@pytest.mark.browser
+def test_the_page_says_that_data_is_lost_on_restart(space, chromium):
+    page = chromium.new_page()
+    page.goto(space)
+    page.get_by_text(re.compile(r"lost\b.*\brestart", re.I)).first.wait_for(timeout=30_000)
+    page.close()
+
+
+def test_the_front_matter_names_what_the_project_is_tested_with():
+    front = yaml.safe_load((SPACE / "README.md").read_text().split("---\n")[1])
+    assert front["sdk"] == "gradio"
+    assert front["sdk_version"] == pins(REPO / "constraints.txt")["gradio"]
+    assert (SPACE / front["app_file"]).is_file()
+    assert len(front["short_description"]) <= 60  # longer ones are refused
+
+
+def test_the_space_installs_every_dependency_at_the_tested_version():
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+    wanted = {normal(re.split(r"[\[<>=~! ]", name)[0]) for name in project["dependencies"]}
+    installs, tested = pins(SPACE / "requirements.txt"), pins(REPO / "constraints.txt")
+    assert wanted <= installs.keys()
+    assert installs == {name: tested[name] for name in installs}
