@@ -1,0 +1,163 @@
+"""Two models on the same rows: how large the difference is, and whether it is one."""
+
+from collections.abc import Sequence
+from math import ceil
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm, t
+
+from engine.core.errors import UserError
+from engine.core.evaluation import Gain
+from engine.stats.intervals import FromParts, Interval, mean_interval
+
+DRAWS = 4000
+SAME = 1e-12  # sums of floats that differ by less are equal
+Parts = Sequence[Sequence[float]]
+
+
+def paired_gain(
+    base_each: Sequence[float],
+    new_each: Sequence[float],
+    *,
+    base_parts: Parts | None = None,
+    new_parts: Parts | None = None,
+    from_parts: FromParts | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Gain:
+    """The new model's score minus the base's on the rows both answered, in the same order.
+
+    Give the parts of a metric whose corpus score is not a mean (BLEU), and the difference is that
+    of the corpus scores. A winner is named only where the permutation test (p < 1 - level) and the
+    interval (zero outside) agree, so a model never wins against itself. UserError when the row
+    counts differ.
+    """
+    n = len(base_each)
+    if n != len(new_each):
+        raise UserError(
+            f"The models have {n} and {len(new_each)} scores.", "Compare the rows both answered."
+        )
+    if n == 0:
+        text = "No difference shown: there is no row that both models answered."
+        return Gain(diff=0.0, low=-1.0, high=1.0, p=1.0, n=0, sentence=text)
+    if from_parts is None or base_parts is None or new_parts is None:
+        diff, bounds, p = _of_means(np.subtract(new_each, base_each), level, seed)
+    else:
+        diff, bounds, p = _of_parts(base_parts, new_parts, from_parts, level, seed)
+    sentence = _sentence(diff, bounds, p, n, level)
+    return Gain(diff=diff, low=bounds.low, high=bounds.high, p=p, n=n, sentence=sentence)
+
+
+def _of_means(diffs: NDArray[np.float64], level: float, seed: int) -> tuple[float, Interval, float]:
+    return float(diffs.mean()), _bounds(diffs, level), sign_flip_p(diffs, seed)
+
+
+def _bounds(diffs: NDArray[np.float64], level: float) -> Interval:
+    """Student's interval of the mean difference, inside [-1, 1].
+
+    One more difference as large as the largest is mixed into the variance: where only a few rows
+    differ, or all by the same, the variance seen is too small.
+    """
+    n, largest = len(diffs), float(np.abs(diffs).max())
+    if n == 1 or largest < SAME:  # halved and shifted, differences are scores in [0, 1]
+        halves = mean_interval(((diffs + 1) / 2).tolist(), level)
+        return Interval(2 * halves.low - 1, 2 * halves.high - 1)
+    mean, variance = float(diffs.mean()), float(n * diffs.var(ddof=1) + largest**2) / (n + 1)
+    half = float(t.ppf((1 + level) / 2, n - 1)) * (variance / n) ** 0.5
+    return Interval(max(-1.0, mean - half), min(1.0, mean + half))
+
+
+def sign_flip_p(diffs: ArrayLike, seed: int = 0, draws: int = DRAWS) -> float:
+    """How often a mean this far from zero arises when every difference may have either sign.
+
+    Two-sided. Up to 12 differences other than zero, all sign patterns are tried; beyond that,
+    `draws` random ones. Source: Fisher's randomisation test; Phipson and Smyth 2010 for the +1.
+    """
+    moving = np.asarray(diffs, dtype=float)
+    moving = moving[np.abs(moving) > SAME]
+    k = len(moving)
+    if k == 0:
+        return 1.0
+    seen = abs(moving.sum()) - SAME
+    if k <= 12:
+        every = 1 - 2 * ((np.arange(2**k)[:, None] >> np.arange(k)) & 1)
+        return float(np.mean(np.abs(every @ moving) >= seen))
+    rng = np.random.default_rng(seed)
+    step = max(1, 2_000_000 // k)  # keeps the matrix of signs small
+    far = 0
+    for start in range(0, draws, step):
+        signs = 2.0 * rng.integers(0, 2, size=(min(step, draws - start), k), dtype=np.int8) - 1
+        far += int(np.sum(np.abs(signs @ moving) >= seen))
+    return (far + 1) / (draws + 1)
+
+
+def _of_parts(
+    base_parts: Parts, new_parts: Parts, from_parts: FromParts, level: float, seed: int
+) -> tuple[float, Interval, float]:
+    base, new = np.asarray(base_parts, dtype=float), np.asarray(new_parts, dtype=float)
+    diff = from_parts(new.sum(axis=0)) - from_parts(base.sum(axis=0))
+    if np.array_equal(base, new):
+        return 0.0, _bounds(np.zeros(len(base)), level), 1.0
+    rng = np.random.default_rng(seed)
+    n, draws = len(base), DRAWS // 2
+    counts = rng.multinomial(n, np.full(n, 1 / n), size=draws)
+    moved = _differences(counts @ new, counts @ base, from_parts)
+    low, high = np.quantile(moved, [(1 - level) / 2, (1 + level) / 2])
+    kept = rng.integers(0, 2, size=(draws, n))
+    swapped = _differences(
+        kept @ new + (1 - kept) @ base, kept @ base + (1 - kept) @ new, from_parts
+    )
+    p = (int(np.sum(np.abs(swapped) >= abs(diff) - SAME)) + 1) / (draws + 1)
+    if n == 1:
+        return diff, Interval(-1.0, 1.0), 1.0
+    return diff, Interval(float(low), float(high)), p
+
+
+def _differences(
+    new: NDArray[np.float64], base: NDArray[np.float64], from_parts: FromParts
+) -> NDArray[np.float64]:
+    return np.array([from_parts(a) - from_parts(b) for a, b in zip(new, base, strict=True)])
+
+
+def _sentence(diff: float, bounds: Interval, p: float, n: int, level: float) -> str:
+    rows = f"{n} held-out row" + ("s" if n != 1 else "")
+    found = (
+        f"{_signed(diff)} ({level * 100:g} % interval {_plain(bounds.low)} to "
+        f"{_plain(bounds.high)}) on {rows}"
+    )
+    if p < 1 - level and bounds.low > 0:
+        return f"Better: {found}."
+    if p < 1 - level and bounds.high < 0:
+        return f"Worse: {found}."
+    return f"No difference shown: {found}; {_power(diff, bounds, n, level)}."
+
+
+def _power(diff: float, bounds: Interval, n: int, level: float) -> str:
+    """What a test of this size could see with 80 % power, and how many rows this one needs."""
+    z = float(norm.ppf((1 + level) / 2))
+    error = (bounds.high - bounds.low) / (2 * z)
+    visible = min(1.0, (z + float(norm.ppf(0.8))) * error)
+    seen = f"this test could see a difference of about {_plain(visible)}"
+    if abs(diff) < 0.0005:
+        return f"{seen}; none was measured"
+    needed = max(n + 1, ceil(n * (visible / diff) ** 2))
+    many = f"about {_rounded(needed)}" if needed <= 100_000 else "more than 100,000"
+    return f"{seen}; {many} rows would be needed for the difference measured here"
+
+
+def _rounded(rows: int) -> str:
+    """Two digits, rounded up: more would claim to know better."""
+    unit = 10 ** max(0, len(str(rows)) - 2)
+    return f"{ceil(rows / unit) * unit:,}"
+
+
+def _plain(value: float) -> str:
+    digits = 2 if abs(value) >= 0.01 or abs(value) < 0.0005 else 3
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
+
+
+def _signed(value: float) -> str:
+    text = _plain(value)
+    return text if text[0] == "\N{MINUS SIGN}" else f"+{text}"

@@ -1,0 +1,181 @@
+"""What the votes of a blind test say."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from scipy.stats import binomtest, norm, t
+
+from engine.core.errors import UserError
+from engine.stats.intervals import Interval, mean_interval, wilson
+from engine.stats.paired import sign_flip_p
+from engine.stats.power import detectable
+
+Decision = Literal["better", "worse", "no difference shown"]
+
+
+class Verdict(BaseModel):
+    """`win_rate` counts ties and both-bad as half; `decisive_rate` leaves them out.
+
+    `n` counts votes, `decisive` those with a winner. `detectable` is the smallest true win rate
+    (ties as half) that a test of this size shows in 80 of 100 cases; None where no result could show anything.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    sentence: str
+    decision: Decision
+    win_rate: float
+    low: float
+    high: float
+    p: float
+    n: int
+    decisive: int
+    decisive_rate: float
+    decisive_low: float
+    decisive_high: float
+    detectable: float | None
+    wins: int
+    losses: int
+    ties: int
+    both_bad: int
+
+
+class _Test(NamedTuple):
+    win_rate: float
+    bounds: Interval
+    p: float
+    detectable: float | None
+
+
+def verdict(
+    wins: int,
+    losses: int,
+    ties: int = 0,
+    both_bad: int = 0,
+    by_prompt: Sequence[float] | None = None,
+    names: tuple[str, str] = ("the new model", "the baseline"),
+    alpha: float = 0.05,
+) -> Verdict:
+    """Whether the first of `names` is better; `by_prompt` holds each prompt's mean in [0, 1].
+
+    The rule, the same for every test: a winner is named only where p < alpha and the interval of
+    the win rate leaves out one half. With one vote a prompt, p is the exact binomial test on
+    decisive votes and the interval is Bonett and Price's adjusted Wald (so of 100 decisive votes
+    61 wins are needed). Where raters overlap, votes on a prompt are not independent: both come
+    from the prompts' means, p by sign flips and the interval by Student's t. UserError for counts
+    that cannot be.
+    """
+    _check((wins, losses, ties, both_bad), by_prompt)
+    n, decisive = wins + losses + ties + both_bad, wins + losses
+    if by_prompt is not None and 0 < len(by_prompt) < n:
+        test = _clustered(np.asarray(by_prompt, dtype=float), alpha)
+    else:
+        test = _single(wins, losses, n, alpha)
+    decision = _decide(test, alpha)
+    bounds = wilson(wins / decisive, decisive, 1 - alpha) if decisive else Interval(0.0, 1.0)
+    counts = f"wins {wins}, losses {losses}, ties {ties}, both bad {both_bad}"
+    return Verdict(
+        sentence=_sentence(decision, test, names, counts, decisive, alpha),
+        decision=decision,
+        win_rate=test.win_rate,
+        low=test.bounds.low,
+        high=test.bounds.high,
+        p=test.p,
+        n=n,
+        decisive=decisive,
+        decisive_rate=wins / decisive if decisive else 0.5,
+        decisive_low=bounds.low,
+        decisive_high=bounds.high,
+        detectable=test.detectable,
+        wins=wins,
+        losses=losses,
+        ties=ties,
+        both_bad=both_bad,
+    )
+
+
+def _check(counts: tuple[int, ...], by_prompt: Sequence[float] | None) -> None:
+    if min(counts) < 0:
+        raise UserError("Votes cannot be negative.", "Give the numbers of wins, losses and ties.")
+    if by_prompt is None:
+        return
+    if len(by_prompt) > sum(counts):
+        raise UserError(
+            f"There are {len(by_prompt)} prompts but {sum(counts)} votes.",
+            "Leave out the prompts without a vote.",
+        )
+    if not all(0 <= mean <= 1 for mean in by_prompt):
+        raise UserError("A prompt's mean is outside 0 to 1.", "Count a win 1 and a tie one half.")
+
+
+def bonett_price(wins: int, losses: int, n: int, level: float = 0.95) -> Interval:
+    """Bounds of the win rate with ties as half, one vote a prompt, inside [0, 1].
+
+    Source: Bonett and Price 2012, J. Educ. Behav. Stat. 37:479, for the difference wins - losses.
+    """
+    z = float(norm.ppf((1 + level) / 2))
+    p1, p2 = (wins + 1) / (n + 2), (losses + 1) / (n + 2)
+    half = z * ((p1 + p2 - (p1 - p2) ** 2) / (n + 2)) ** 0.5
+    low, high = (0.5 + (p1 - p2 + side) / 2 for side in (-half, half))
+    return Interval(max(0.0, low), min(1.0, high))
+
+
+def _single(wins: int, losses: int, n: int, alpha: float) -> _Test:
+    decisive = wins + losses
+    p = float(binomtest(wins, decisive).pvalue) if decisive else 1.0
+    rate = (wins + (n - decisive) / 2) / n if n else 0.5
+    bounds = bonett_price(wins, losses, n, 1 - alpha)
+    # at 0 and n wins the shrunk interval can end short of the rate itself
+    bounds = Interval(min(bounds.low, rate), max(bounds.high, rate))
+    seen = detectable(decisive, alpha=alpha)
+    if seen is not None:  # of the decisive votes; ties pull the win rate towards one half
+        seen = 0.5 + (seen - 0.5) * decisive / n
+    return _Test(rate, bounds, p, seen)
+
+
+def _clustered(means: np.ndarray, alpha: float) -> _Test:
+    n, rate = len(means), float(means.mean())
+    error = float(means.std(ddof=1)) / n**0.5 if n > 1 else 0.0
+    p = sign_flip_p(means - 0.5)
+    if error == 0:  # prompts alike: Student's t would be perfectly sure of them
+        bounds = mean_interval(means.tolist(), 1 - alpha)
+        return _Test(rate, bounds, p, detectable(n, alpha=alpha))
+    half = float(t.ppf(1 - alpha / 2, n - 1)) * error
+    reach = float(t.ppf(1 - alpha / 2, n - 1) + norm.ppf(0.8)) * error
+    bounds = Interval(max(0.0, rate - half), min(1.0, rate + half))
+    return _Test(rate, bounds, p, 0.5 + reach if reach < 0.5 else None)
+
+
+def _decide(test: _Test, alpha: float) -> Decision:
+    if test.p < alpha and test.bounds.low > 0.5:
+        return "better"
+    if test.p < alpha and test.bounds.high < 0.5:
+        return "worse"
+    return "no difference shown"
+
+
+def _sentence(
+    decision: Decision,
+    test: _Test,
+    names: tuple[str, str],
+    counts: str,
+    decisive: int,
+    alpha: float,
+) -> str:
+    new, base = names
+    if decisive == 0:
+        return f"No difference shown: no vote prefers {new} or {base} ({counts})."
+    rate, low, high = (100 * x for x in (test.win_rate, *test.bounds))
+    found = (
+        f"{rate:.1f} % of votes with ties as half ({(1 - alpha) * 100:g} % interval {low:.1f} to "
+        f"{high:.1f} %, p = {test.p:.2g}; {counts})"
+    )
+    if decision != "no difference shown":
+        return f"{new[:1].upper()}{new[1:]} is {decision} than {base}: it wins {found}."
+    if test.detectable is None:
+        could = "a test this small could not have shown one"
+    else:
+        could = f"this test could see a win rate of {test.detectable * 100:.1f} % or more"
+    return f"No difference shown between {new} and {base}: {new} wins {found}; {could}."
