@@ -1,0 +1,141 @@
+"""Direct preference optimisation: prefer the answers that people preferred, as a LoRA adapter."""
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from engine.core.context import Context
+from engine.core.errors import UserError
+from engine.core.examples import Example, Preference
+from engine.core.outcome import Outcome
+from engine.core.recipe import TrainRecipe
+from engine.methods import training
+from engine.methods.material import Line, Material, gather
+from engine.methods.training import MakeTrainer
+from engine.models.chat import Template
+
+Loss = Literal[
+    "sigmoid",
+    "hinge",
+    "ipo",
+    "exo_pair",
+    "nca_pair",
+    "robust",
+    "bco_pair",
+    "sppo_hard",
+    "aot",
+    "aot_unpaired",
+    "apo_zero",
+    "apo_down",
+    "discopop",
+    "sft",
+    "sigmoid_norm",
+]
+SMOOTHED: frozenset[Loss] = frozenset({"exo_pair", "robust", "aot", "aot_unpaired"})
+
+
+class Recipe(TrainRecipe):
+    """Prefer the chosen answers. The model it starts from is the reference it is held to."""
+
+    KIND: ClassVar[str] = "dpo"
+
+    learning_rate: float = Field(2e-5, gt=0, le=1, description="Step size at its highest")
+    beta: float = Field(
+        0.1, gt=0, description="Pull towards the reference model: higher changes less"
+    )
+    loss_type: list[Loss] = Field(
+        default_factory=lambda: list[Loss](["sigmoid", "sft"]),
+        min_length=1,
+        description="Losses to add up; sft keeps the chosen answers likely in themselves",
+    )
+    loss_weights: list[float] | None = Field(
+        default_factory=lambda: [1.0, 0.2], description="Weight of each loss, in the same order"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _weights_belong_to_their_losses(cls, values: Any) -> Any:
+        """Whoever names other losses gets equal weights, not those of the default losses."""
+        if isinstance(values, dict) and "loss_type" in values:
+            return {"loss_weights": None, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _one_weight_a_loss(self) -> Self:
+        if self.loss_weights is not None and len(self.loss_weights) != len(self.loss_type):
+            raise ValueError(
+                f"{len(self.loss_weights)} loss_weights for {len(self.loss_type)} losses"
+            )
+        return self
+
+
+def run(recipe: Recipe, ctx: Context) -> Outcome:
+    """The adapter with the lowest held-out loss of the run.
+
+    From an adapter, a frozen copy of it is the reference; from a base, the base is.
+    """
+    return training.run(recipe, ctx, *prepare(recipe, ctx))
+
+
+def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
+    """The rows, and how to make their DPOTrainer."""
+    _refuse_idle_smoothing(recipe)
+    from trl import DPOConfig, DPOTrainer
+
+    class Trainer(DPOTrainer):
+        """DPOTrainer over rows that are tokens already; its own would tokenise them again."""
+
+        def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+            return dataset
+
+    args, lora = training.settings(DPOConfig, recipe, ctx.folder)
+    files = ctx.model(recipe.model)
+    template = Template.load(files.base)
+
+    def encode(example: Example) -> Line:
+        return _line(template, example, recipe.max_length)
+
+    material = gather(ctx, recipe.dataset, encode, recipe.max_length)
+    if material.held_out:
+        training.measure_held_out(args, recipe, len(material.train))
+    model, tokenizer = training.load(files, recipe.seed)
+    return material, lambda callbacks: Trainer(
+        model=model,
+        args=args,
+        processing_class=tokenizer,
+        train_dataset=training.table(material.train),
+        eval_dataset=training.table(material.held_out),
+        peft_config=None if files.adapter else lora,
+        callbacks=callbacks,
+    )
+
+
+def _refuse_idle_smoothing(recipe: Recipe) -> None:
+    """TRL takes label_smoothing with any loss and silently ignores it with most."""
+    idle = [loss for loss in recipe.loss_type if loss not in SMOOTHED and loss != "sft"]
+    if not float(recipe.trl.get("label_smoothing") or 0):
+        return
+    if idle or not SMOOTHED.intersection(recipe.loss_type):
+        raise UserError(
+            f"label_smoothing has no effect with the loss {' + '.join(recipe.loss_type)}.",
+            f"Leave it out, or choose one of {', '.join(sorted(SMOOTHED))} as loss_type.",
+        )
+
+
+def _line(template: Template, example: Example, max_length: int) -> Line:
+    if not isinstance(example, Preference):
+        raise UserError(
+            f"DPO learns from preference pairs, not from {example.kind} rows.",
+            "Rate some comparisons and turn them into pairs, or choose another dataset.",
+        )
+    pair = template.encode_pair(example, max_length)
+    if pair.dropped:
+        return Line(None, pair.truncated)
+    length = len(pair.prompt_ids) + max(len(pair.chosen_ids), len(pair.rejected_ids))
+    columns = {
+        "prompt_ids": pair.prompt_ids,
+        "chosen_ids": pair.chosen_ids,
+        "rejected_ids": pair.rejected_ids,
+        "length": length,
+    }
+    return Line(columns, pair.truncated)

@@ -1,0 +1,68 @@
+"""Supervised fine-tuning: learn the answers of a dataset, as a LoRA adapter."""
+
+from typing import ClassVar
+
+from engine.core.context import Context
+from engine.core.errors import UserError
+from engine.core.examples import Chat, Example, Text
+from engine.core.outcome import Outcome
+from engine.core.recipe import TrainRecipe
+from engine.methods import training
+from engine.methods.material import Line, Material, gather
+from engine.methods.training import MakeTrainer
+from engine.models.chat import Template
+
+
+class Recipe(TrainRecipe):
+    """Learn the answers of a dataset; from an adapter, training goes on in that adapter's shape."""
+
+    KIND: ClassVar[str] = "sft"
+
+
+def run(recipe: Recipe, ctx: Context) -> Outcome:
+    """The adapter with the lowest held-out loss of the run."""
+    return training.run(recipe, ctx, *prepare(recipe, ctx))
+
+
+def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
+    """The rows, and how to make their SFTTrainer."""
+    from trl import SFTConfig, SFTTrainer
+
+    args, lora = training.settings(SFTConfig, recipe, ctx.folder)
+    files = ctx.model(recipe.model)
+    template = Template.load(files.base)
+
+    def encode(example: Example) -> Line:
+        return _line(template, example, recipe.max_length)
+
+    material = gather(ctx, recipe.dataset, encode, recipe.max_length)
+    if material.held_out:
+        training.measure_held_out(args, recipe, len(material.train))
+    model, tokenizer = training.load(files, recipe.seed)
+    return material, lambda callbacks: SFTTrainer(
+        model=model,
+        args=args,
+        processing_class=tokenizer,
+        train_dataset=training.table(material.train),
+        eval_dataset=training.table(material.held_out),
+        peft_config=None if files.adapter else lora,
+        callbacks=callbacks,
+    )
+
+
+def _line(template: Template, example: Example, max_length: int) -> Line:
+    """Labels are -100 on tokens without loss; TRL takes a "labels" column as it is."""
+    if not isinstance(example, Chat | Text):
+        raise UserError(
+            f"SFT learns from conversations or text, not from {example.kind} rows.",
+            "Choose another dataset or another method.",
+        )
+    encoded = template.encode(example, max_length)
+    if encoded.dropped:
+        return Line(None, encoded.truncated)
+    labels = [
+        token if trained else -100
+        for token, trained in zip(encoded.input_ids, encoded.completion_mask, strict=True)
+    ]
+    columns = {"input_ids": encoded.input_ids, "labels": labels, "length": len(labels)}
+    return Line(columns, encoded.truncated)

@@ -1,0 +1,210 @@
+"""What all training methods share: settings, the model, the run and the saved adapter."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from math import ceil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.core.context import Context, ModelFiles
+from engine.core.errors import UserError
+from engine.core.model import Model
+from engine.core.outcome import NewModel, Outcome
+from engine.core.recipe import TrainRecipe
+from engine.methods import upstream
+from engine.methods.material import Material
+from engine.methods.watch import Watch, callback
+
+ADAPTER = "adapter"
+CHECKPOINTS = "checkpoints"
+# recipe fields that are not options of TRL's configs
+_OURS = frozenset({"model", "dataset", "evals", "lora", "trl"})
+
+
+MakeTrainer = Callable[[list[Any]], Any]  # callbacks to an SFTTrainer or DPOTrainer
+
+
+class Settings(NamedTuple):
+    """The two upstream configurations, checked."""
+
+    args: Any  # SFTConfig, DPOConfig
+    lora: Any  # LoraConfig
+
+
+def curated(recipe: TrainRecipe) -> dict[str, Any]:
+    """The recipe's fields that carry upstream's names; None is left to upstream."""
+    return recipe.model_dump(exclude=set(_OURS), exclude_none=True)
+
+
+def settings(config_class: type, recipe: TrainRecipe, folder: Path) -> Settings:
+    """Both configurations, before any model is loaded: this is where a typing error comes out."""
+    from peft import LoraConfig
+
+    for where, extra in (("trl", recipe.trl), ("lora", recipe.lora)):
+        upstream.refuse_doubles(type(recipe).model_fields, extra, where)
+    place = {"output_dir": str(folder / CHECKPOINTS)}  # cleared after the run
+    values = {**_defaults(recipe), **curated(recipe), **recipe.trl, **place}
+    lora = {"task_type": "CAUSAL_LM", **recipe.lora}
+    return Settings(upstream.build(config_class, values), upstream.build(LoraConfig, lora))
+
+
+def _defaults(recipe: TrainRecipe) -> dict[str, Any]:
+    """Settings that make a run steady and watchable; every one may be changed under trl:."""
+    import torch
+
+    cuda = torch.cuda.is_available()
+    bf16 = cuda and torch.cuda.is_bf16_supported()
+    return {
+        "use_cpu": not cuda,
+        "bf16": bf16,
+        "activation_checkpointing": False,
+        "per_device_eval_batch_size": recipe.per_device_train_batch_size,
+        "train_sampling_strategy": "group_by_length",
+        "remove_unused_columns": False,  # or the lengths are gone before the sampler reads them
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # else a loss of NaN is shown as the last good one
+        "report_to": "none",
+        "disable_tqdm": True,
+        "save_strategy": "no",
+    }
+
+
+def measure_held_out(args: Any, recipe: TrainRecipe, rows: int) -> None:
+    """Let `args` evaluate at the start and `recipe.evals` times, and keep the best checkpoint."""
+    batch = args.per_device_train_batch_size * args.gradient_accumulation_steps
+    steps = recipe.max_steps or ceil(recipe.num_train_epochs * ceil(rows / batch))
+    if "eval_steps" not in recipe.trl:
+        args.eval_steps = ceil(steps / recipe.evals)
+    args.eval_strategy = args.save_strategy = type(args.eval_strategy)("steps")
+    args.eval_on_start = True
+    args.save_steps = args.eval_steps
+    args.save_total_limit = 1
+    args.save_only_model = True
+    args.load_best_model_at_end = True
+    args.metric_for_best_model = "eval_loss"
+    args.greater_is_better = False
+
+
+def load(files: ModelFiles, seed: int) -> tuple[Any, Any]:
+    """The model, with its adapter ready to be trained on where it has one, and the tokenizer."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    set_seed(seed)
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(_cores())
+    half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        files.base, dtype=torch.bfloat16 if half else torch.float32, local_files_only=True
+    )
+    tokenizer: Any = AutoTokenizer.from_pretrained(files.base, local_files_only=True)
+    if files.adapter is not None:
+        model = PeftModel.from_pretrained(model, str(files.adapter), is_trainable=True)
+        # a saved adapter names no path; without one PEFT would ask the Hub at each checkpoint
+        model.peft_config["default"].base_model_name_or_path = str(files.base)
+    return model, tokenizer
+
+
+def _cores() -> int:
+    """Physical cores that this process may use; hyperthreads only slow matrix products down."""
+    import psutil
+
+    return min(psutil.cpu_count(logical=False) or 1, len(psutil.Process().cpu_affinity() or [1]))
+
+
+def table(rows: list[dict[str, Any]]) -> Any:
+    """`rows` as a datasets.Dataset; None when there are none."""
+    from datasets import Dataset, disable_progress_bars
+
+    disable_progress_bars()
+    return Dataset.from_list(rows) if rows else None
+
+
+def run(recipe: TrainRecipe, ctx: Context, material: Material, make: MakeTrainer) -> Outcome:
+    """Train with the trainer that `make` builds from callbacks; the outcome holds the adapter.
+
+    Raises Cancelled and leaves nothing behind when the person asked to stop.
+    """
+    import torch
+
+    files = ctx.model(recipe.model)
+    if files.adapter is not None and "lora" in recipe.model_fields_set:
+        ctx.emit("log", {"text": "The lora settings are not used: the adapter keeps its shape."})
+    checkpoints = ctx.folder / CHECKPOINTS
+    shutil.rmtree(checkpoints, ignore_errors=True)  # of an attempt that died
+    watch = Watch(ctx)
+    try:
+        trainer = make([callback(watch)])
+        _silence(trainer)
+        ctx.check()
+        trainer.train()
+        save(trainer.accelerator.unwrap_model(trainer.model), files, ctx.folder / ADAPTER)
+    except torch.OutOfMemoryError:
+        raise UserError(
+            "The graphics memory is too small for this training.",
+            "Halve per_device_train_batch_size, or lower max_length.",
+        ) from None
+    finally:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    if watch.got_worse():
+        ctx.emit(
+            "log", {"text": "The held-out loss was lowest before the training: it went wrong."}
+        )
+    return _outcome(recipe, ctx.job_id, files.model, material, watch.result())
+
+
+def _silence(trainer: Any) -> None:
+    from transformers.trainer_callback import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+
+
+def save(model: Any, files: ModelFiles, folder: Path) -> None:
+    """Write the trained adapter to `folder` in one step, without this machine's paths."""
+    _refuse_broken(model)
+    partial = folder.with_name(f".{folder.name}-partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    # DPO's frozen copy "ref" is not part of the result
+    model.save_pretrained(partial, selected_adapters=["default"], save_embedding_layers=False)
+    config = partial / "adapter_config.json"
+    values = json.loads(config.read_text(encoding="utf-8"))
+    values["base_model_name_or_path"] = files.base.name
+    config.write_text(json.dumps(values, indent=2, sort_keys=True), encoding="utf-8")
+    (partial / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def _refuse_broken(model: Any) -> None:
+    """The last step can break a model after its last loss was still a number."""
+    if not all(p.isfinite().all() for p in model.parameters() if p.requires_grad):
+        raise UserError(
+            "The last step of the training broke the model.",
+            "Start again with a lower learning_rate.",
+        )
+
+
+def _outcome(
+    recipe: TrainRecipe, job_id: str, start: Model, material: Material, measured: dict[str, Any]
+) -> Outcome:
+    result = {
+        **measured,
+        "rows": len(material.train),
+        "held_out_rows": len(material.held_out),
+        "dropped": material.dropped,
+        "truncated": material.truncated,
+    }
+    model = NewModel(
+        name=f"{recipe.KIND}-{job_id[-4:]}",
+        path=ADAPTER,
+        base_id=start.base_id or start.id,
+        parent_id=start.id if start.kind == "adapter" else None,
+        dataset_id=recipe.dataset,
+        info={"method": recipe.KIND, **result},
+    )
+    return Outcome(result=result, model=model)

@@ -1,0 +1,68 @@
+"""Options of TRL and PEFT under their own names, checked before a model is loaded.
+
+Their dataclasses take the string "2e-5" for a number and pydantic drops unknown names: each check
+lets through what the other catches, so both are made here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+
+from engine.core.errors import UserError
+
+Config = TypeVar("Config")
+
+
+def build(config_class: type[Config], values: Mapping[str, Any]) -> Config:
+    """`config_class(**values)` with every name known and every value of the declared type.
+
+    UserError names the wrong option, and the one it was probably meant to be.
+    """
+    known = {field.name for field in fields(config_class) if field.init}  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise UserError(
+                f"{config_class.__name__} has no option {name!r}.{_nearest(name, known)}",
+                "Correct the name or leave it out.",
+            )
+    hints = get_type_hints(config_class)
+    converted = {
+        name: _convert(config_class, name, hints[name], value) for name, value in values.items()
+    }
+    try:
+        return config_class(**converted)
+    except (ValueError, TypeError, ImportError, NotImplementedError) as error:
+        reason = str(error).rstrip(".")
+        raise UserError(f"{config_class.__name__} refuses: {reason}.", "Change it.") from error
+
+
+def refuse_doubles(curated: Iterable[str], extra: Iterable[str], where: str) -> None:
+    """Raise UserError where `extra`, the names given under `where`, has one of `curated`."""
+    for name in sorted(set(curated) & set(extra)):
+        raise UserError(
+            f"{name!r} is set under {where}:, but it is a setting of its own.",
+            f"Write {name} beside {where}:, not inside it.",
+        )
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    close = get_close_matches(name, known, 1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _convert(config_class: type, name: str, hint: Any, value: Any) -> Any:
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(hint)
+    except (PydanticSchemaGenerationError, PydanticUserError):
+        return value  # a type that pydantic cannot describe is left to upstream's own check
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].lower()
+        raise UserError(
+            f"{config_class.__name__}'s option {name!r} is {value!r}: {reason}.",
+            "Give a value of the right kind.",
+        ) from None

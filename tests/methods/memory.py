@@ -1,0 +1,97 @@
+"""A job's context that keeps everything in memory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.core.context import Cancelled, ModelFiles
+from engine.core.dataset import Row, Split
+from engine.core.examples import Chat, Example, Message, Preference
+from engine.core.job import Event
+from engine.core.model import Model
+
+BASE = "base-1"
+
+
+class MemoryContext:
+    """One dataset under any id, models added with `add`, cancelled after `cancel_after` steps."""
+
+    job_id = "job-00000000000-0000000abc"
+    project_id = "project-1"
+
+    def __init__(
+        self,
+        folder: Path,
+        base: Path,
+        train: Sequence[Example],
+        held_out: Sequence[Example] = (),
+        cancel_after: int | None = None,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.events: list[Event] = []
+        self._cancel_after = cancel_after
+        parts: list[tuple[Split, Example]] = [("train", example) for example in train]
+        parts += [("held_out", example) for example in held_out]
+        self._rows = [Row(index=i, split=s, example=e) for i, (s, e) in enumerate(parts)]
+        model = Model(
+            id=BASE, name="tiny", kind="base", source="folder", path=str(base), created_at=0.0
+        )
+        self._models = {BASE: ModelFiles(model, base, None)}
+
+    def add(self, model_id: str, adapter: Path) -> None:
+        base = self._models[BASE].base
+        model = Model(
+            id=model_id,
+            name=model_id,
+            kind="adapter",
+            source="trained",
+            path="adapter",
+            base_id=BASE,
+            created_at=0.0,
+        )
+        self._models[model_id] = ModelFiles(model, base, adapter)
+
+    def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
+        number = len(self.events) + 1
+        event = Event(job_id=self.job_id, seq=number, at=0.0, kind=kind, step=step, data=data)
+        self.events.append(event)
+
+    def cancelled(self) -> bool:
+        steps = sum(event.kind == "progress" for event in self.events)
+        return self._cancel_after is not None and steps >= self._cancel_after
+
+    def check(self) -> None:
+        if self.cancelled():
+            raise Cancelled
+
+    def rows(self, dataset_id: str, split: Split | None = None) -> list[Row]:
+        return [row for row in self._rows if split in (None, row.split)]
+
+    def model(self, model_id: str) -> ModelFiles:
+        return self._models[model_id]
+
+    def metrics(self, name: str) -> list[float]:
+        found = [event.data for event in self.events if event.kind == "metric"]
+        return [data[name] for data in found if name in data]
+
+    def said(self) -> list[str]:
+        return [event.data["text"] for event in self.events if event.kind == "log"]
+
+
+def user(text: str) -> tuple[Message, ...]:
+    return (Message(role="user", content=text),)
+
+
+def chats(number: int) -> list[Chat]:
+    return [
+        Chat(messages=(*user(f"Say {i}"), Message(role="assistant", content="yes, sir")))
+        for i in range(number)
+    ]
+
+
+def pairs(number: int) -> list[Preference]:
+    return [
+        Preference(prompt=user(f"Say {i}"), chosen="yes, sir", rejected="no way, you")
+        for i in range(number)
+    ]
