@@ -14,7 +14,7 @@ def broken_rows(parsed: Parsed) -> list[Finding]:
         "broken_rows",
         "warning",
         [row.row for row in parsed.broken],
-        f"left out because they cannot be read; row {first.row}: {first.reason}",
+        f"left out as unreadable; row {first.row}: {first.reason}",
         "Correct these rows and upload the file again, or go on without them.",
     )
 

@@ -11,7 +11,7 @@ from engine.core.finding import Finding
 BLANK = re.compile(r"\{\{\s*\w+\s*\}\}")
 # marks that a chat template adds by itself: in the text they end or start turns that are not there
 MARKS = re.compile(
-    r"<\|[a-z][a-z_]*\|>|\[/?INST\]|<</?SYS>>|</?(?:start|end)_of_turn>|^<s>|</s>\s*$"
+    r"<\|[a-z][a-z_]*\|>|\[/?INST\]|<</?SYS>>|</?(?:start|end)_of_turn>|</s>\s*\Z"
     r"|^#{2,3} (?:Instruction|Input|Response):|\n\n(?:Human|Assistant): ",
     re.MULTILINE,
 )

@@ -7,8 +7,8 @@ from engine import plugins
 from engine.core.errors import RowError, UserError
 from engine.core.examples import Example
 from engine.core.parsed import Broken, Parsed
-from engine.formats.found import NumberedRow
-from engine.formats.rows import rows_of
+from engine.formats.files.found import NumberedRow
+from engine.formats.files.rows import rows_of
 
 __all__ = ["Broken", "Parsed", "read_file"]
 

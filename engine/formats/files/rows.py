@@ -6,11 +6,11 @@ from typing import Any
 
 from engine.core.errors import NotFound, UserError
 from engine.core.parsed import Broken
-from engine.formats.decode import decode
-from engine.formats.found import MAX_FIELD, MAX_FILE, Found
-from engine.formats.json_rows import ONE_ROW_A_LINE, is_json, json_rows
-from engine.formats.parquet import MAGIC, parquet_rows
-from engine.formats.table import is_table, table
+from engine.formats.files.decode import decode
+from engine.formats.files.found import MAX_FIELD, MAX_FILE, Found
+from engine.formats.files.json_rows import ONE_ROW_A_LINE, is_json, json_rows
+from engine.formats.files.parquet import MAGIC, parquet_rows
+from engine.formats.files.table import is_table, table
 
 KINDS = "Give JSONL, JSON, CSV, TSV, Parquet or plain text."
 FOREIGN = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.core.errors import UserError
 from engine.core.parsed import Broken
-from engine.formats.found import Found, NumberedRow
+from engine.formats.files.found import Found, NumberedRow
 
 # an object, or an array that does not merely look like one, as "[Chapter 1]" does
 START = re.compile(r'\s*(\{|\[\s*([\[{\]"]|$))')

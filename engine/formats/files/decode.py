@@ -60,7 +60,10 @@ def _not_utf8(data: bytes) -> tuple[str, str]:
     wrong = len(UNDECODED.findall(text))
     if len(FOREIGN.findall(text)) - wrong >= wrong:
         return text, "utf-8"
-    return _strict(data, "cp1252"), "cp1252"
+    text = _strict(data, "cp1252")
+    if len(FOREIGN.findall(text)) > len(text) / 4:  # letters with accents are never that many
+        raise UserError("The file is not text in UTF-8 or Windows-1252.", SAVE_AS_UTF8)
+    return text, "cp1252"
 
 
 def _strict(data: bytes, encoding: str) -> str:

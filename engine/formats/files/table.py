@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.core.errors import UserError
 from engine.core.parsed import Broken
-from engine.formats.found import MAX_FIELD, Found, NumberedRow
+from engine.formats.files.found import MAX_FIELD, Found, NumberedRow
 
 DELIMITERS = ",\t;|"
 HEAD = 65536  # characters looked at to find the delimiter

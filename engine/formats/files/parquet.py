@@ -7,7 +7,7 @@ import pyarrow
 import pyarrow.parquet
 
 from engine.core.errors import UserError
-from engine.formats.found import MAX_FILE, Found
+from engine.formats.files.found import MAX_FILE, Found
 
 MAGIC = b"PAR1"
 

@@ -1,0 +1,110 @@
+"""What every registered layout promises, ours or installed."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+
+from engine import plugins
+from engine.core.errors import RowError
+from engine.core.examples import Example
+from engine.formats.digest import from_jsonl, sha256_of, to_jsonl
+from engine.formats.read import read_file
+
+FIXTURES = Path(__file__).parents[1] / "formats" / "fixtures"
+LAYOUTS = plugins.names("formats")
+every_layout = pytest.mark.parametrize("layout", LAYOUTS)
+
+
+def rows_of(layout: str) -> list[dict]:
+    path = FIXTURES / f"{layout}.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def examples_of(layout: str) -> list[Example]:
+    return read_file(FIXTURES / f"{layout}.jsonl", f"{layout}.jsonl").examples
+
+
+@every_layout
+def test_no_other_layout_claims_its_rows_as_surely(layout):
+    rows = rows_of(layout)
+    scores = {name: plugins.load("formats", name).sniff(rows) for name in LAYOUTS}
+    own = scores.pop(layout)
+    assert own > max(scores.values())
+    assert 0.5 <= own <= 1
+
+
+@every_layout
+def test_each_of_its_rows_alone_is_recognised(layout, tmp_path):
+    for number, row in enumerate(rows_of(layout)):
+        path = tmp_path / f"{number}.jsonl"
+        path.write_text(json.dumps(row), encoding="utf-8")
+        assert read_file(path, path.name).layout == layout
+
+
+@every_layout
+def test_its_file_becomes_examples_of_its_kind_with_their_rows(layout):
+    parsed = read_file(FIXTURES / f"{layout}.jsonl", "upload.jsonl")
+    assert (parsed.layout, parsed.kind) == (layout, plugins.load("formats", layout).KIND)
+    assert {example.kind for example in parsed.examples} == {parsed.kind}
+    assert [example.source_row for example in parsed.examples] == [1, 2, 3]
+    assert parsed.broken == []
+
+
+@every_layout
+def test_what_is_stored_comes_back_the_same(layout):
+    examples = examples_of(layout)
+    stored = to_jsonl(examples)
+    assert from_jsonl(stored) == examples
+    assert to_jsonl(from_jsonl(stored)) == stored
+    assert sha256_of(from_jsonl(stored)) == sha256_of(examples)
+
+
+@every_layout
+@pytest.mark.parametrize("junk", [{}, {"x": 1}])
+def test_a_row_of_something_else_is_refused_with_a_reason(layout, junk):
+    module = plugins.load("formats", layout)
+    assert module.sniff([junk]) == 0
+    with pytest.raises(RowError, match=r"^['\w].*[^.]$"):
+        module.read(junk, 7)
+
+
+@every_layout
+def test_no_rows_are_no_evidence(layout):
+    assert plugins.load("formats", layout).sniff([]) == 0
+
+
+@every_layout
+@pytest.mark.parametrize("value", [None, 7, True, [], [1], {}, {"role": 1}, [{"role": "x"}]])
+def test_a_column_of_the_wrong_type_is_a_row_error_or_ignored(layout, value):
+    module = plugins.load("formats", layout)
+    for row in rows_of(layout):
+        for column in row:
+            with contextlib.suppress(RowError):
+                assert module.read({**row, column: value}, 1).kind == module.KIND
+
+
+@every_layout
+def test_a_broken_row_is_reported_by_its_line_and_the_rest_is_kept(layout, tmp_path):
+    lines = (FIXTURES / f"{layout}.jsonl").read_text(encoding="utf-8").splitlines()
+    path = tmp_path / "upload.jsonl"
+    path.write_text("\n".join([lines[0], "", '{"oops": ', *lines[1:], "{}"]), encoding="utf-8")
+    parsed = read_file(path, path.name)
+    assert [example.source_row for example in parsed.examples] == [1, 4, 5]
+    assert [broken.row for broken in parsed.broken] == [3, 6]
+
+
+@every_layout
+def test_it_says_what_its_rows_look_like_and_reads_the_columns_it_names(layout):
+    module = plugins.load("formats", layout)
+    assert module.SHAPE
+    used = {column for row in rows_of(layout) for column in row} & module.COLUMNS
+    assert used
+    assert "group" in module.COLUMNS
+
+
+@every_layout
+def test_a_group_is_kept(layout):
+    module = plugins.load("formats", layout)
+    assert module.read({**rows_of(layout)[0], "group": 12}, 1).group == "12"
