@@ -1,0 +1,122 @@
+"""Look before you keep: what a file holds, and rows as a model will see them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.checks.run import findings
+from engine.core.actor import Actor, Role
+from engine.core.errors import UserError
+from engine.core.examples import Chat, Example, Kind, Message, Preference, Prompt, Unpaired
+from engine.core.finding import Finding
+from engine.formats.read import read_file
+from engine.formats.split import split
+from engine.models.chat import Piece, Template
+from engine.services import access, datasets
+from engine.services.models import files as model_files
+from engine.store.connect import reading
+from engine.workspace import Workspace
+
+MOST_MEASURED = 1000  # rows: a histogram of more looks the same and takes longer
+
+
+class Checked(NamedTuple):
+    """What a file holds; `refusal` says why the split asked for cannot be made."""
+
+    layout: str
+    kind: Kind
+    rows: int
+    train_rows: int
+    held_out_rows: int
+    findings: list[Finding]
+    examples: list[Example]  # the first few
+    refusal: str = ""
+
+
+class Seen(NamedTuple):
+    """One row as the model will see it; of a pair, `rejected` is the same with the worse answer."""
+
+    pieces: list[Piece]
+    tokens: int
+    truncated: bool
+    rejected: list[Piece] | None = None
+
+
+def check(
+    actor: Actor,
+    path: Path,
+    name: str,
+    *,
+    held_out: float = 0.15,
+    seed: int = 0,
+    layout: str | None = None,
+    shown: int = 5,
+) -> Checked:
+    """What adding the file would give; nothing is stored. UserError when it cannot be read."""
+    actor.require(Role.TRAINER)
+    if path.is_file() and path.stat().st_size > datasets.MAX_BYTES:
+        raise UserError(
+            f"{name} is larger than {datasets.MAX_BYTES // 2**20} MB.",
+            "Give a part of it, or split it.",
+        )
+    parsed = read_file(path, name, layout)
+    refusal = ""
+    try:
+        splits = split(parsed.examples, held_out, seed)
+    except UserError as error:
+        refusal, splits = str(error), ["train" for _ in parsed.examples]
+    return Checked(
+        layout=parsed.layout,
+        kind=parsed.kind,
+        rows=len(parsed.examples),
+        train_rows=splits.count("train"),
+        held_out_rows=splits.count("held_out"),
+        findings=findings(parsed),
+        examples=parsed.examples[:shown],
+        refusal=refusal,
+    )
+
+
+def see(
+    ws: Workspace,
+    actor: Actor,
+    examples: Sequence[Example],
+    model_id: str,
+    max_length: int = 512,
+) -> list[Seen]:
+    """Examples of any kind as `model_id` will see them, trained tokens marked."""
+    actor.require(Role.TRAINER)
+    template = _template(ws, model_id)
+    return [_seen(template, example, max_length) for example in examples]
+
+
+def lengths(ws: Workspace, actor: Actor, dataset_id: str, model_id: str) -> list[int]:
+    """Tokens of each row, uncut, of at most 1,000 rows taken evenly from the whole version."""
+    rows = datasets.rows(ws, actor, dataset_id)
+    every = -(-len(rows) // MOST_MEASURED) or 1
+    template = _template(ws, model_id)
+    return [_seen(template, row.example, 10**9).tokens for row in rows[::every]]
+
+
+def _template(ws: Workspace, model_id: str) -> Template:
+    with reading(ws.db) as conn:
+        model = access.model(conn, model_id)
+    return Template.load(model_files(ws, model).base)
+
+
+def _seen(template: Template, example: Example, max_length: int) -> Seen:
+    if isinstance(example, Prompt):
+        ids = template.prompt_ids(example.prompt)
+        text = template.decode(ids[:max_length], skip_special_tokens=False)
+        return Seen([Piece(text, False)], len(ids), len(ids) > max_length)
+    if isinstance(example, Preference):
+        pair = template.encode_pair(example, max_length)
+        chosen, rejected = template.pair_pieces(example, max_length)
+        longest = max(len(pair.chosen_ids), len(pair.rejected_ids))
+        return Seen(chosen, len(pair.prompt_ids) + longest, pair.truncated, rejected)
+    if isinstance(example, Unpaired):
+        answer = Message(role="assistant", content=example.completion)
+        example = Chat(messages=(*example.prompt, answer))
+    encoded = template.encode(example, max_length)
+    pieces = template.pieces(example, max_length)
+    return Seen(pieces, len(encoded.input_ids), encoded.truncated)

