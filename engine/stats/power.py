@@ -46,7 +46,7 @@ def plan(win_rate: float, power: float = 0.8, alpha: float = 0.05, tie_rate: flo
 
     `n` is the smallest even number of decisive votes (sides then balance exactly) that reaches the
     power and still does with 2 and 4 votes more: the power of an exact test is a saw, and the tip
-    of a tooth is no plan. UserError outside 0.501 to 1 for `win_rate`, and for other impossible
+    of a tooth is no plan. UserError outside 0.51 to 1 for `win_rate`, and for other impossible
     values.
     """
     _check(win_rate, power, alpha, tie_rate)
@@ -80,8 +80,8 @@ def _normal(win_rate: float, power: float, alpha: float) -> float:
 
 
 def _check(win_rate: float, power: float, alpha: float, tie_rate: float) -> None:
-    if not 0.501 <= win_rate <= 1:
-        raise UserError(f"A win rate of {win_rate} cannot be planned for.", "Choose 0.501 to 1.")
+    if not 0.51 <= win_rate <= 1:
+        raise UserError(f"A win rate of {win_rate} cannot be planned for.", "Choose 0.51 to 1.")
     if not 0.5 <= power <= 0.999:
         raise UserError(f"A power of {power} cannot be planned for.", "Choose 0.5 to 0.999.")
     if not 0.0001 <= alpha <= 0.5:

@@ -19,7 +19,7 @@ class Verdict(BaseModel):
     """`win_rate` counts ties and both-bad as half; `decisive_rate` leaves them out.
 
     `n` counts votes, `decisive` those with a winner. `detectable` is the smallest true win rate
-    (ties as half) that a test of this size shows in 80 of 100 cases; None where no result could show anything.
+    (ties as half) that a test of this size shows in 80 of 100 cases; None where it shows none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,7 +44,8 @@ class Verdict(BaseModel):
 
 class _Test(NamedTuple):
     win_rate: float
-    bounds: Interval
+    low: float
+    high: float
     p: float
     detectable: float | None
 
@@ -69,26 +70,21 @@ def verdict(
     """
     _check((wins, losses, ties, both_bad), by_prompt)
     n, decisive = wins + losses + ties + both_bad, wins + losses
+    counts = f"wins {wins}, losses {losses}, ties {ties}, both bad {both_bad}"
     if by_prompt is not None and 0 < len(by_prompt) < n:
         test = _clustered(np.asarray(by_prompt, dtype=float), alpha)
     else:
         test = _single(wins, losses, n, alpha)
-    decision = _decide(test, alpha)
-    bounds = wilson(wins / decisive, decisive, 1 - alpha) if decisive else Interval(0.0, 1.0)
-    counts = f"wins {wins}, losses {losses}, ties {ties}, both bad {both_bad}"
+    low, high = wilson(wins / decisive, decisive, 1 - alpha) if decisive else (0.0, 1.0)
     return Verdict(
-        sentence=_sentence(decision, test, names, counts, decisive, alpha),
-        decision=decision,
-        win_rate=test.win_rate,
-        low=test.bounds.low,
-        high=test.bounds.high,
-        p=test.p,
+        sentence=_sentence(test, names, counts, decisive, alpha),
+        decision=_decide(test, alpha),
+        **test._asdict(),
         n=n,
         decisive=decisive,
         decisive_rate=wins / decisive if decisive else 0.5,
-        decisive_low=bounds.low,
-        decisive_high=bounds.high,
-        detectable=test.detectable,
+        decisive_low=low,
+        decisive_high=high,
         wins=wins,
         losses=losses,
         ties=ties,
@@ -132,7 +128,7 @@ def _single(wins: int, losses: int, n: int, alpha: float) -> _Test:
     seen = detectable(decisive, alpha=alpha)
     if seen is not None:  # of the decisive votes; ties pull the win rate towards one half
         seen = 0.5 + (seen - 0.5) * decisive / n
-    return _Test(rate, bounds, p, seen)
+    return _Test(rate, *bounds, p, seen)
 
 
 def _clustered(means: np.ndarray, alpha: float) -> _Test:
@@ -141,23 +137,22 @@ def _clustered(means: np.ndarray, alpha: float) -> _Test:
     p = sign_flip_p(means - 0.5)
     if error == 0:  # prompts alike: Student's t would be perfectly sure of them
         bounds = mean_interval(means.tolist(), 1 - alpha)
-        return _Test(rate, bounds, p, detectable(n, alpha=alpha))
+        return _Test(rate, *bounds, p, detectable(n, alpha=alpha))
     half = float(t.ppf(1 - alpha / 2, n - 1)) * error
     reach = float(t.ppf(1 - alpha / 2, n - 1) + norm.ppf(0.8)) * error
     bounds = Interval(max(0.0, rate - half), min(1.0, rate + half))
-    return _Test(rate, bounds, p, 0.5 + reach if reach < 0.5 else None)
+    return _Test(rate, *bounds, p, 0.5 + reach if reach < 0.5 else None)
 
 
 def _decide(test: _Test, alpha: float) -> Decision:
-    if test.p < alpha and test.bounds.low > 0.5:
+    if test.p < alpha and test.low > 0.5:
         return "better"
-    if test.p < alpha and test.bounds.high < 0.5:
+    if test.p < alpha and test.high < 0.5:
         return "worse"
     return "no difference shown"
 
 
 def _sentence(
-    decision: Decision,
     test: _Test,
     names: tuple[str, str],
     counts: str,
@@ -165,9 +160,10 @@ def _sentence(
     alpha: float,
 ) -> str:
     new, base = names
+    decision = _decide(test, alpha)
     if decisive == 0:
         return f"No difference shown: no vote prefers {new} or {base} ({counts})."
-    rate, low, high = (100 * x for x in (test.win_rate, *test.bounds))
+    rate, low, high = (100 * x for x in (test.win_rate, test.low, test.high))
     found = (
         f"{rate:.1f} % of votes with ties as half ({(1 - alpha) * 100:g} % interval {low:.1f} to "
         f"{high:.1f} %, p = {test.p:.2g}; {counts})"

@@ -1,0 +1,78 @@
+"""What every registered metric promises, ours or installed."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+
+from engine import plugins
+from engine.core.errors import UserError
+from tests.metrics.pairs import LATIN_PAIRS, OTHER_PAIRS
+
+PREDICTIONS, REFERENCES = zip(*(LATIN_PAIRS + OTHER_PAIRS), strict=True)
+every_metric = pytest.mark.parametrize("name", plugins.names("metrics"))
+
+
+@every_metric
+def test_a_perfect_prediction_gets_the_best_score(name):
+    text = "seven quick brown foxes jumped over many very lazy dogs"
+    scores = plugins.load("metrics", name)([text], [[text]])
+    assert (scores.overall, *scores.each) == pytest.approx((1, 1), abs=1e-3)
+
+
+@every_metric
+def test_scores_are_finite_and_between_zero_and_one(name):
+    scores = plugins.load("metrics", name)(PREDICTIONS, REFERENCES)
+    assert len(scores.each) == len(PREDICTIONS)
+    assert all(math.isfinite(score) and 0 <= score <= 1 for score in (scores.overall, *scores.each))
+    assert scores.signature
+
+
+@every_metric
+def test_the_order_of_rows_does_not_change_the_overall_score(name):
+    metric = plugins.load("metrics", name)
+    backwards = metric(PREDICTIONS[::-1], REFERENCES[::-1])
+    forwards = metric(PREDICTIONS, REFERENCES)
+    assert backwards.overall == pytest.approx(forwards.overall, abs=1e-12)
+    assert backwards.each == pytest.approx(forwards.each[::-1])
+
+
+@every_metric
+def test_parts_add_up_to_the_overall_score(name):
+    metric = plugins.load("metrics", name)
+    scores = metric(PREDICTIONS, REFERENCES)
+    if scores.parts is None:
+        assert scores.overall == pytest.approx(np.mean(scores.each))
+    else:
+        assert scores.overall == pytest.approx(metric.from_parts(np.sum(scores.parts, axis=0)))
+
+
+@every_metric
+def test_an_empty_or_unrelated_answer_scores_nothing(name):
+    assert plugins.load("metrics", name)(["", "xyzzy"], [["a cat"], ["a dog"]]).each == (0, 0)
+
+
+@every_metric
+def test_another_reference_never_lowers_a_row_that_matches_one(name):
+    text = "seven quick brown foxes jumped over many very lazy dogs"
+    [score] = plugins.load("metrics", name)([text], [["something else", text]]).each
+    assert score == pytest.approx(1, abs=1e-3)
+
+
+@every_metric
+def test_lengths_must_match(name):
+    with pytest.raises(UserError):
+        plugins.load("metrics", name)(["a"], [["a"], ["b"]])
+
+
+@every_metric
+@pytest.mark.parametrize(
+    "text",
+    ["lorem ipsum dolor " * 1111, "y" * 20_000, "天地玄黄宇宙洪荒" * 2500, "a,b.c-d!" * 2500],
+)
+def test_twenty_thousand_characters_are_scored_within_seconds(name, text):
+    start = time.monotonic()
+    [score] = plugins.load("metrics", name)([text], [[text[::-1]]]).each
+    assert 0 <= score <= 1
+    assert time.monotonic() - start < 5

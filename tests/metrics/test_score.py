@@ -1,0 +1,77 @@
+import pytest
+
+from engine import plugins
+from engine.core.errors import UserError
+from engine.metrics.hub import as_evaluate
+from engine.metrics.score import gain, score_all, score_rows
+
+NAMES = plugins.names("metrics")
+REFERENCES = [["the cat sat on the mat"], ["a dog barks at night", "dogs bark"], ["yes"], ["no"]]
+ANSWERS = ["the cat sat on a mat", "dogs bark", None, ""]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_failed_answer_is_counted_and_left_out(name):
+    mean = score_all([name], ANSWERS, REFERENCES)[name]
+    kept = [0, 1, 3]
+    alone = score_all([name], [ANSWERS[k] for k in kept], [REFERENCES[k] for k in kept])[name]
+    assert (mean.n, mean.failed) == (3, 1)
+    assert mean.model_copy(update={"failed": 0}) == alone
+    assert 0 <= mean.low <= mean.score <= mean.high <= 1
+    assert mean.signature
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_keep_their_places(name):
+    scored = score_rows(name, ANSWERS, REFERENCES)
+    assert [score is None for score in scored.each] == [False, False, True, False]
+    assert scored.each[3] == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_where_every_answer_failed_nothing_is_known(name):
+    mean = score_all([name], [None, None], [["a"], ["b"]])[name]
+    assert (mean.score, mean.low, mean.high, mean.n, mean.failed) == (0, 0, 1, 0, 2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_rows_are_errors(name):
+    with pytest.raises(UserError, match="1 predictions but 2 rows"):
+        score_all([name], ["a"], [["a"], ["b"]])
+    with pytest.raises(UserError, match="Row 2 has no list of references"):
+        score_all([name], ["a", None], [["a"], []])
+    with pytest.raises(UserError, match="no prediction"):
+        score_all([name], [], [])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gain_uses_the_rows_both_answered(name):
+    base = score_rows(name, ["no idea at all"] * 20 + ["x", None], [["the cat sat down"]] * 22)
+    new = score_rows(name, ["the cat sat down"] * 20 + [None, "x"], [["the cat sat down"]] * 22)
+    better = gain(name, base, new)
+    assert better.n == 20
+    assert better.diff > 0.9
+    assert better.sentence.startswith("Better: +")
+    assert gain(name, base, base).sentence.startswith("No difference shown")
+    nothing = score_rows(name, [None] * 22, [["a"]] * 22)
+    assert gain(name, base, nothing).n == 0
+    with pytest.raises(UserError):
+        gain(name, base, score_rows(name, ["a"], [["a"]]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_metric_is_a_module_of_the_evaluate_library(name):
+    references = ["the cat sat on the mat", "dogs bark loudly at the moon"]
+    predictions = ["the cat sat on a mat", "dogs bark"]
+    ours = plugins.load("metrics", name)(predictions, [[text] for text in references]).overall
+    module = as_evaluate(name)
+    assert module.compute(predictions=predictions, references=references) == {name: ours}
+    lists = [[text] for text in references]
+    assert as_evaluate(name).compute(predictions=predictions, references=lists) == {name: ours}
+
+
+def test_modules_combine():
+    import evaluate
+
+    both = evaluate.combine([as_evaluate("exact_match"), as_evaluate("rouge1")])
+    assert both.compute(predictions=["a b"], references=["a b"]) == {"exact_match": 1, "rouge1": 1}
