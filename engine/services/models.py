@@ -15,6 +15,8 @@ from engine.store import models
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
 
+DEFAULT_NAME = "SmolLM2-135M-Instruct"
+
 
 def list_all(ws: Workspace, actor: Actor, project_id: str | None = None) -> list[Model]:
     """Bases first, then the project's adapters in the order they were trained."""
@@ -69,7 +71,7 @@ def add_base(
 def ensure_default(ws: Workspace, actor: Actor, say: Callable[[str], None] = print) -> Model:
     """The default base model, fetched once."""
     found = default.ensure(ws.settings.home, say)
-    return add_base(ws, actor, default.NAME, found.folder, found.source, found.note)
+    return add_base(ws, actor, DEFAULT_NAME, found.folder, found.source, found.note)
 
 
 def lineage(ws: Workspace, actor: Actor, model_id: str) -> list[Model]:

@@ -222,7 +222,8 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
     random.Random(one.plan_sha256).shuffle(sides)
     rows = [(c, _left(c, one, new)) for c, new in zip(shown, sides, strict=True)]
     rounds.add_comparisons(conn, rows + [(c, "lo") for c in identical])
-    rounds.change(conn, round_id, status="open" if shown else "closed")
+    nothing = "closed" if identical and one.purpose == "blind_eval" else "failed"
+    rounds.change(conn, round_id, status="open" if shown else nothing)
     return left_out
 
 

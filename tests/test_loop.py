@@ -1,0 +1,146 @@
+"""The whole loop on a tiny model: real TRL training, real generation, simulated raters, a verdict.
+
+The demo job runs as it does for a person; only its data is smaller, and the worker's processes are
+threads, so that torch is loaded once.
+"""
+
+import json
+import random
+import shutil
+import threading
+import time
+
+import pytest
+
+from engine import child
+from engine.core.actor import LOCAL
+from engine.core.job import State
+from engine.demo import job as demo
+from engine.formats.read import read_file
+from engine.models.chat import Template
+from engine.services import datasets, evaluations, jobs, models, pairs, projects, rounds
+from engine.services.standing import standing
+from engine.store import jobs as store
+from engine.store.connect import writing
+from engine.workspace import Settings, open_workspace
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture
+def space(home):
+    ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'tuneloop.db'}"))
+    yield ws
+    ws.close()
+
+
+def write_data(folder):
+    """A letter is answered by one to six of it: much to choose from for raters of length."""
+    rng = random.Random(0)
+    letters = "abcdefgh"
+    rows = [(f"say {a}{b}", " ".join(a * rng.randint(1, 6))) for a in letters for b in letters * 4]
+    lines = [json.dumps({"prompt": q, "completion": a}) for q, a in rows]
+    (folder / "library_faq.jsonl").write_text("\n".join(lines))
+    asked = [{"prompt": f"say {a}{n}", "references": [a]} for a in letters for n in range(9)]
+    (folder / "library_prompts.jsonl").write_text("\n".join(map(json.dumps, asked)))
+
+
+def taught(folder, data):
+    """A base that already answers with letters: LoRA alone cannot teach that to random weights."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    template = Template.load(folder)
+    rows = [template.encode(example, 160) for example in read_file(data, data.name).examples]
+    width = max(len(row.input_ids) for row in rows)
+    pad = [template.end_id]
+    ids = torch.tensor([r.input_ids + pad * (width - len(r.input_ids)) for r in rows])
+    labels = ids.clone()
+    for n, row in enumerate(rows):
+        mask = row.completion_mask + [0] * (width - len(row.input_ids))
+        labels[n][torch.tensor(mask) == 0] = -100
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    steps = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for _ in range(150):
+        picked = torch.randint(len(rows), (32,))
+        model(input_ids=ids[picked], labels=labels[picked]).loss.backward()
+        steps.step()
+        steps.zero_grad()
+    shutil.copytree(folder, data.parent / "base")
+    model.save_pretrained(data.parent / "base")
+    return data.parent / "base"
+
+
+def drive(ws, lane, stop):
+    while not stop.is_set():
+        with writing(ws.db) as conn:
+            job = store.claim(conn, lane, "here:1", "here", time.time() + 3600)
+        if job:
+            child.run(ws, job.id, job.fence)
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def finished(space, tiny_model, tmp_path, monkeypatch):
+    """A demo that has ended, with raters who prefer the shorter answer: (project, job)."""
+    write_data(tmp_path)
+    monkeypatch.setattr(demo, "DATA", tmp_path)
+    folder = taught(tiny_model, tmp_path / "library_faq.jsonl")
+    base = models.add_base(space, LOCAL, "tiny", folder, "folder")
+    project = projects.create(space, LOCAL, "loop")
+    recipe = demo.Recipe(
+        model=base.id,
+        rater="shorter",
+        sft={"num_train_epochs": 2, "learning_rate": 1e-3, "evals": 2},
+        dpo={"num_train_epochs": 3, "learning_rate": 2e-3, "evals": 2},
+        max_new_tokens=24,
+        raters=2,
+    )
+    job = jobs.submit(space, LOCAL, project.id, recipe)
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=drive, args=(space, lane, stop)) for lane in ("compute", "loop")
+    ]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + 240
+    while not jobs.get(space, LOCAL, job.id).over and time.monotonic() < end:
+        time.sleep(0.2)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    return project, jobs.get(space, LOCAL, job.id)
+
+
+def test_the_loop_closes_and_follows_its_raters(space, finished):
+    project, job = finished
+    assert job.state is State.DONE, job.error
+    report = job.result["report"]
+    assert report["decision"] == "better"
+    assert report["low"] > 0.5
+    assert report["pairs"] >= 20
+    assert (space.files / "jobs" / job.id / "report.md").read_text().startswith("# The loop")
+
+    states = {step.name: step.state for step in standing(space, LOCAL, project.id).steps}
+    assert set(states.values()) == {"done"}
+
+    base, sft, dpo = models.list_all(space, LOCAL, project.id)
+    assert [m.id for m in models.lineage(space, LOCAL, dpo.id)] == [dpo.id, sft.id, base.id]
+    assert not (space.files / dpo.path / "ref").exists()
+
+    done = evaluations.get(space, LOCAL, evaluations.list_all(space, LOCAL, project.id)[0].id)
+    assert done.models == (base.id, sft.id, dpo.id)
+    assert done.gains[sft.id]["bleu"].n == len(done.rows) > 0
+
+    held_out = {r.example.prompt[-1].content for d in datasets.list_all(space, LOCAL, project.id)
+                if d.kind == "sft" for r in datasets.rows(space, LOCAL, d.id, "held_out")}  # fmt: skip
+    export = pairs.list_all(space, LOCAL, project.id)[0]
+    trained = {
+        r.example.prompt[-1].content for r in datasets.rows(space, LOCAL, export.dataset_id)
+    }
+    assert not trained & held_out
+    blind = next(
+        r for r in rounds.list_all(space, LOCAL, project.id) if r.purpose == "blind_eval"
+    )
+    assert blind.status == "closed"
