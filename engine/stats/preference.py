@@ -71,18 +71,17 @@ def verdict(
     _check((wins, losses, ties, both_bad), by_prompt)
     n, decisive = wins + losses + ties + both_bad, wins + losses
     counts = f"wins {wins}, losses {losses}, ties {ties}, both bad {both_bad}"
-    if by_prompt is not None and 0 < len(by_prompt) < n:
-        test = _clustered(np.asarray(by_prompt, dtype=float), alpha)
-    else:
-        test = _single(wins, losses, n, alpha)
-    low, high = wilson(wins / decisive, decisive, 1 - alpha) if decisive else (0.0, 1.0)
+    overlap = by_prompt is not None and 0 < len(by_prompt) < n
+    test = _clustered(by_prompt or (), alpha) if overlap else _single(wins, losses, n, alpha)
+    rate = wins / decisive if decisive else 0.5
+    low, high = wilson(rate, decisive, 1 - alpha) if decisive else (0.0, 1.0)
     return Verdict(
         sentence=_sentence(test, names, counts, decisive, alpha),
         decision=_decide(test, alpha),
         **test._asdict(),
         n=n,
         decisive=decisive,
-        decisive_rate=wins / decisive if decisive else 0.5,
+        decisive_rate=rate,
         decisive_low=low,
         decisive_high=high,
         wins=wins,
@@ -131,7 +130,8 @@ def _single(wins: int, losses: int, n: int, alpha: float) -> _Test:
     return _Test(rate, *bounds, p, seen)
 
 
-def _clustered(means: np.ndarray, alpha: float) -> _Test:
+def _clustered(by_prompt: Sequence[float], alpha: float) -> _Test:
+    means = np.asarray(by_prompt, dtype=float)
     n, rate = len(means), float(means.mean())
     error = float(means.std(ddof=1)) / n**0.5 if n > 1 else 0.0
     p = sign_flip_p(means - 0.5)
