@@ -1,0 +1,94 @@
+"""Charts: one look for all, readable on light and on dark."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from engine.core.job import Event
+
+MUTED = "#808695"
+GRID = "rgba(128, 134, 149, 0.18)"
+ACCENT = "#6b7bf0"
+GOOD = "#2f9e6e"
+WARN = "#c98a1b"
+BAD = "#d9575b"
+FONT = "IBM Plex Sans, sans-serif"
+
+
+def figure(height: int | None = None) -> Any:
+    """An empty figure with the house look: transparent, a faint grid, the legend on top."""
+    drawn = go.Figure()
+    drawn.update_layout(
+        template="none",
+        height=height,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": FONT, "size": 13, "color": MUTED},
+        margin={"l": 56, "r": 16, "t": 36, "b": 48},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        hovermode="x unified",
+        hoverlabel={"bgcolor": "#23252e", "font": {"color": "#f2f2f5", "family": FONT}},
+        uirevision="kept",
+    )
+    axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GRID, "automargin": True}
+    drawn.update_xaxes(**axis, showgrid=False, showline=True)
+    drawn.update_yaxes(**axis)
+    return drawn
+
+
+def loss_curves(events: Sequence[Event]) -> Any:
+    """Training loss and held-out loss over the steps, the lowest held-out loss marked."""
+    drawn = figure()
+    steps, values = _series(events, "loss")
+    drawn.add_trace(
+        go.Scatter(
+            x=steps,
+            y=values,
+            name="training",
+            mode="lines",
+            line={"color": MUTED, "width": 1.4},
+            hovertemplate="%{y:.3f}",
+        )
+    )
+    steps, values = _series(events, "eval_loss")
+    drawn.add_trace(
+        go.Scatter(
+            x=steps,
+            y=values,
+            name="held out",
+            mode="lines+markers",
+            line={"color": ACCENT, "width": 2.6},
+            marker={"size": 8},
+            hovertemplate="%{y:.3f}",
+        )
+    )
+    if values:
+        _mark_lowest(drawn, steps, values)
+    drawn.update_xaxes(title_text="step")
+    drawn.update_yaxes(title_text="loss (lower is better)")
+    return drawn
+
+
+def _mark_lowest(drawn: Any, steps: list[int], values: list[float]) -> None:
+    lowest = min(range(len(values)), key=values.__getitem__)
+    drawn.add_annotation(
+        x=steps[lowest],
+        y=values[lowest],
+        text=f"kept: {values[lowest]:.3f}",
+        font={"color": ACCENT},
+        showarrow=True,
+        arrowhead=0,
+        arrowcolor=ACCENT,
+        ax=0,
+        ay=-30,
+    )
+
+
+def _series(events: Sequence[Event], name: str) -> tuple[list[int], list[float]]:
+    found = [
+        (event.step or 0, float(event.data[name]))
+        for event in events
+        if event.kind == "metric" and name in event.data
+    ]
+    return [step for step, _ in found], [value for _, value in found]

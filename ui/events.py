@@ -1,0 +1,51 @@
+"""Between a click and a service: what a person can mend is shown to them, a bug is logged."""
+
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import gradio as gr
+
+from engine.core.errors import UserError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger("tuneloop.ui")
+BUG = "Something went wrong in the program; the log has the details."
+
+
+def shows_errors(handler: Callable[P, T]) -> Callable[P, T]:
+    """The handler, its errors turned into a message on the page; generators stay generators."""
+    if inspect.isgeneratorfunction(handler):
+
+        @wraps(handler)
+        def each(*args: P.args, **kwargs: P.kwargs) -> Any:
+            with _as_message():
+                yield from handler(*args, **kwargs)
+
+        return each
+
+    @wraps(handler)
+    def once(*args: P.args, **kwargs: P.kwargs) -> T:
+        with _as_message():
+            return handler(*args, **kwargs)
+
+    return once
+
+
+@contextmanager
+def _as_message() -> Iterator[None]:
+    try:
+        yield
+    except gr.Error:
+        raise
+    except UserError as error:
+        text = str(error)
+        raise gr.Error(text, title="Not done", print_exception=False, duration=8) from None
+    except Exception:
+        log.exception("a handler failed")
+        raise gr.Error(BUG, title="Sorry", print_exception=False, duration=8) from None
