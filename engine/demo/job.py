@@ -18,6 +18,7 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.context import Context
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
+from engine.core.evaluation import Evaluation
 from engine.core.job import Job, State
 from engine.core.outcome import Outcome
 from engine.core.rating import Round
@@ -25,6 +26,7 @@ from engine.core.recipe import Recipe as BaseRecipe
 from engine.demo.report import as_markdown, report_of
 from engine.files import write_whole
 from engine.services import datasets, evaluations, jobs, pairs, rounds, votes
+from engine.stats.preference import Verdict
 from engine.workspace import Workspace
 
 DATA = Path(__file__).parent
@@ -163,12 +165,11 @@ def simulate(ws: Workspace, one: Round, rule: str, number: int, seed: int) -> in
 def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
     """Walk the loop once and report what it showed."""
     loop = Loop(recipe, ctx)
-    base, longest = recipe.model, recipe.max_new_tokens
     with loop.stage("Adding the data"):
         faq = loop.add("library_faq.jsonl", 0.15)
         prompts = loop.add("library_prompts.jsonl", 0.0)
     with loop.stage("Training on the examples (SFT)"):
-        values = {"model": base, "dataset": faq.id, "max_length": 160, **recipe.sft}
+        values = {"model": recipe.model, "dataset": faq.id, "max_length": 160, **recipe.sft}
         sft = loop.job("sft", "SFT on the FAQ", **values).result["model_id"]
     with loop.stage("Writing answers to rate"):
         rating = loop.round(
@@ -182,31 +183,40 @@ def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
         values = {"model": sft, "dataset": export.dataset_id, "max_length": 160, **recipe.dpo}
         dpo = loop.job("dpo", "DPO on the votes", **values).result["model_id"]
     with loop.stage("Evaluating on held-out rows"):
-        done = loop.job(
-            "evaluate",
-            "Base, SFT and DPO on held-out rows",
-            models=(base, sft, dpo),
-            dataset=faq.id,
-            max_new_tokens=longest,
-        )
-        evaluation = evaluations.get(ctx.ws, LOCAL, done.result["evaluation_id"])
-    with loop.stage("Writing answers for the blind round"):
-        blind = loop.round(
-            "blind_eval",
-            "Answers for the blind round",
-            dpo,
-            sft,
-            dataset=faq.id,
-            prompts=recipe.prompts,
-            overlap=recipe.raters,
-            temperature=0.7,
-        )
-    with loop.stage("The blind round"):
-        loop.rate(blind, recipe.raters)
-        if rounds.get(ctx.ws, LOCAL, blind.id).status == "open":
-            rounds.close(ctx.ws, LOCAL, blind.id)
-        verdict = rounds.verdict(ctx.ws, LOCAL, blind.id)
+        evaluation = _evaluate(loop, (recipe.model, sft, dpo), faq)
+    verdict = _blind_round(loop, dpo, sft, faq)
     report = report_of(recipe.rater, evaluation, verdict, export, rated, loop.stages)
     write_whole(ctx.folder / "report.md", as_markdown(report).encode())
     loop.tell("Done", 0.0)
     return Outcome(result={"report": report})
+
+
+def _evaluate(loop: Loop, models: tuple[str, str, str], faq: Dataset) -> Evaluation:
+    done = loop.job(
+        "evaluate",
+        "Base, SFT and DPO on held-out rows",
+        models=models,
+        dataset=faq.id,
+        max_new_tokens=loop.recipe.max_new_tokens,
+    )
+    return evaluations.get(loop.ws, LOCAL, done.result["evaluation_id"])
+
+
+def _blind_round(loop: Loop, new: str, base: str, faq: Dataset) -> Verdict:
+    """A blind round on held-out prompts; answers are sampled, as people would get them."""
+    with loop.stage("Writing answers for the blind round"):
+        blind = loop.round(
+            "blind_eval",
+            "Answers for the blind round",
+            new,
+            base,
+            dataset=faq.id,
+            prompts=loop.recipe.prompts,
+            overlap=loop.recipe.raters,
+            temperature=0.7,
+        )
+    with loop.stage("The blind round"):
+        loop.rate(blind, loop.recipe.raters)
+        if rounds.get(loop.ws, LOCAL, blind.id).status == "open":
+            rounds.close(loop.ws, LOCAL, blind.id)
+        return rounds.verdict(loop.ws, LOCAL, blind.id)

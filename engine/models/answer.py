@@ -20,12 +20,16 @@ BATCH_TOKENS = 4096
 
 
 class Reply(NamedTuple):
-    """`seconds` is the row's share of its batch; `finished` is False when the limit cut it."""
+    """`seconds` is the row's share of its batch; `finished` is False when the limit cut it.
+
+    `failed` says why there is no answer at all; its text is then empty.
+    """
 
     text: str
     tokens: int
     finished: bool
     seconds: float
+    failed: str | None = None
 
 
 class Answerer:
@@ -74,10 +78,11 @@ class Answerer:
 
         torch.manual_seed(seed)
         ids = [self.template.prompt_ids(prompt) for prompt in prompts]
-        self._fits(ids, max_new_tokens)
-        replies: dict[int, Reply] = {}
+        refusals = [self._refusal(len(i), max_new_tokens) for i in ids]
+        replies = {n: Reply("", 0, False, 0.0, why) for n, why in enumerate(refusals) if why}
+        lengths = {n: len(i) for n, i in enumerate(ids) if n not in replies}
         with self.using(files) as model, torch.inference_mode():
-            for batch in _batches([len(i) for i in ids], max_new_tokens):
+            for batch in _batches(lengths, max_new_tokens):
                 found = self._batch(model, [ids[i] for i in batch], max_new_tokens, temperature)
                 replies.update(zip(batch, found, strict=True))
                 done(len(replies))
@@ -98,7 +103,9 @@ class Answerer:
         from transformers.generation.streamers import BaseStreamer
 
         ids = self.template.prompt_ids(prompt)
-        self._fits([ids], max_new_tokens)
+        refusal = self._refusal(len(ids), max_new_tokens)
+        if refusal:
+            raise UserError(refusal, "Shorten the prompt, or ask for fewer new tokens.")
         heard: list[int] = []
         decode = self.template.decode
 
@@ -153,15 +160,15 @@ class Answerer:
         kept = ids[: ids.index(end)] if finished else ids
         return Reply(self.template.decode(kept).strip(), len(kept) + finished, finished, seconds)
 
-    def _fits(self, ids: list[list[int]], max_new_tokens: int) -> None:
+    def _refusal(self, prompt_tokens: int, max_new_tokens: int) -> str | None:
+        """Why a prompt cannot be answered; None when it can."""
         room = self._model.config.max_position_embeddings
-        longest = max(map(len, ids), default=0)
-        if longest + max_new_tokens > room:
-            raise UserError(
-                f"A prompt of {longest} tokens and {max_new_tokens} new ones do not fit into the "
-                f"model's {room}.",
-                "Shorten the prompt, or ask for fewer new tokens.",
-            )
+        if prompt_tokens + max_new_tokens <= room:
+            return None
+        return (
+            f"The prompt's {prompt_tokens} tokens and {max_new_tokens} new ones do not fit into "
+            f"the model's {room}."
+        )
 
     def _load(self, model_id: str, adapter: Path) -> None:
         from peft import PeftModel
@@ -182,12 +189,12 @@ def _name(model_id: str) -> str:
     return f"run-{model_id}"
 
 
-def _batches(lengths: list[int], max_new_tokens: int) -> Iterator[list[int]]:
-    """Indices by falling length, as many rows as the token budget holds; the longest come first.
+def _batches(lengths: dict[int, int], max_new_tokens: int) -> Iterator[list[int]]:
+    """Row numbers by falling length, as many as the token budget holds; the longest come first.
 
     A batch that would not fit into the memory fails at the start, not after an hour.
     """
-    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    order = sorted(lengths, key=lambda row: (-lengths[row], row))
     while order:
         width = lengths[order[0]] + max_new_tokens
         size = max(1, min(BATCH_ROWS, BATCH_TOKENS // width))

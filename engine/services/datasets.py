@@ -62,35 +62,46 @@ def keep(
     """Keep examples as a version: its rows are on the disk before the table knows of them."""
     actor.require(Role.TRAINER)
     splits = split(parsed.examples, held_out, seed)
-    digest = sha256_of(parsed.examples)
-    found = [finding.model_dump(mode="json") for finding in findings(parsed)]
-    dataset_id = ids.new("dataset")
+    new = _version(actor, project_id, parsed, name, origin, splits)
     with writing(ws.db) as conn:
         access.project(conn, project_id)
-        known = datasets.with_content(conn, project_id, name, digest)
-        if known and known.held_out_rows == splits.count("held_out"):
+        known = datasets.with_content(conn, project_id, name, new.sha256)
+        if known and known.held_out_rows == new.held_out_rows:
             return known
-        new = Dataset(
-            id=dataset_id,
-            project_id=project_id,
-            name=name,
-            version=datasets.next_version(conn, project_id, name),
-            kind=parsed.kind,
-            layout=parsed.layout,
-            rows=len(parsed.examples),
-            train_rows=splits.count("train"),
-            held_out_rows=splits.count("held_out"),
-            sha256=digest,
-            file=f"datasets/{dataset_id}",
-            origin=origin,
-            findings=found,
-            created_by=actor.name,
-            created_at=time.time(),
-        )
+        version = datasets.next_version(conn, project_id, name)
+        new = new.model_copy(update={"version": version})
         write_whole(ws.files / new.file / "rows.jsonl", to_jsonl(parsed.examples))
         write_whole(ws.files / new.file / "splits.json", to_json(splits).encode())
         datasets.add(conn, new)
     return new
+
+
+def _version(
+    actor: Actor,
+    project_id: str,
+    parsed: Parsed,
+    name: str,
+    origin: dict[str, Any],
+    splits: list[Split],
+) -> Dataset:
+    dataset_id = ids.new("dataset")
+    return Dataset(
+        id=dataset_id,
+        project_id=project_id,
+        name=name,
+        version=1,
+        kind=parsed.kind,
+        layout=parsed.layout,
+        rows=len(parsed.examples),
+        train_rows=splits.count("train"),
+        held_out_rows=splits.count("held_out"),
+        sha256=sha256_of(parsed.examples),
+        file=f"datasets/{dataset_id}",
+        origin=origin,
+        findings=[finding.model_dump(mode="json") for finding in findings(parsed)],
+        created_by=actor.name,
+        created_at=time.time(),
+    )
 
 
 def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Dataset]:

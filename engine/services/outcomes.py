@@ -71,7 +71,7 @@ def _add_model(conn: Connection, job: Job, new: NewModel, now: float) -> str:
     model = Model(
         id=ids.new("model"),
         project_id=job.project_id,
-        name=new.name,
+        name=job.name if job.name != job.kind else new.name,
         kind="adapter",
         source="trained",
         path=f"jobs/{job.id}/{new.path}",

@@ -54,31 +54,47 @@ def plan(
     `blind_eval` compares two models on held-out prompts, which never become training pairs.
     """
     actor.require(Role.TRAINER)
-    if purpose == "blind_eval" and arm_new == arm_base:
-        raise UserError("A blind round needs two different models.", "Choose another baseline.")
-    source = datasets.get(ws, actor, dataset)
-    if source.kind not in RATEABLE:
-        raise UserError(
-            f"{source.label} has no prompts to answer.", "Choose a dataset of chats or prompts."
-        )
     blind = purpose == "blind_eval"
+    if blind and arm_new == arm_base:
+        raise UserError("A blind round needs two different models.", "Choose another baseline.")
     chosen = _choose(ws, actor, dataset, blind, prompts, seed)
     frozen: dict[str, Any] = {
         "purpose": purpose,
         "arms": [arm_new, arm_base],
         "dataset": dataset,
-        "prompts": len(chosen),
+        "rows": chosen,
         "overlap": overlap,
         "temperature": temperature if temperature is not None else (0.0 if blind else 0.9),
         "max_new_tokens": max_new_tokens,
         "seed": seed,
+        **_rule(len(chosen)),
+    }
+    new = _add(ws, actor, project_id, purpose, frozen, name)
+    _write_answers(ws, actor, new)
+    return get(ws, actor, new.id)
+
+
+def _rule(prompts: int) -> dict[str, Any]:
+    """How the round will be judged, fixed before the first vote."""
+    return {
+        "prompts": prompts,
         "alpha": 0.05,
         "rule": "better when the interval of the win rate lies above one half and p < 0.05",
-        "detectable": detectable(len(chosen)),
-        "rows": chosen,
+        "detectable": detectable(prompts),
     }
+
+
+def _add(
+    ws: Workspace,
+    actor: Actor,
+    project_id: str,
+    purpose: Purpose,
+    frozen: dict[str, Any],
+    name: str,
+) -> Round:
+    arm_new, arm_base = frozen["arms"]
     number = 1 + sum(r.purpose == purpose for r in list_all(ws, actor, project_id))
-    title = "Blind round" if blind else "Rating round"
+    title = "Blind round" if purpose == "blind_eval" else "Rating round"
     new = Round(
         id=ids.new("round"),
         project_id=project_id,
@@ -95,22 +111,21 @@ def plan(
     with writing(ws.db) as conn:
         access.model(conn, arm_new, project_id)
         access.model(conn, arm_base, project_id)
-        access.dataset(conn, dataset, project_id)
+        access.dataset(conn, frozen["dataset"], project_id)
         rounds.add(conn, new)
+    return new
+
+
+def _write_answers(ws: Workspace, actor: Actor, new: Round) -> None:
     recipe = plugins.load("jobs", "generate").Recipe(
         round=new.id,
-        model_new=arm_new,
-        model_base=arm_base,
-        dataset=dataset,
-        rows=chosen,
-        temperature=frozen["temperature"],
-        max_new_tokens=max_new_tokens,
-        seed=seed,
+        model_new=new.arm_new,
+        model_base=new.arm_base,
+        **{k: new.plan[k] for k in ("dataset", "rows", "temperature", "max_new_tokens", "seed")},
     )
-    job = jobs.submit(ws, actor, project_id, recipe, f"Answers for {new.name}")
+    job = jobs.submit(ws, actor, new.project_id, recipe, f"Answers for {new.name}")
     with writing(ws.db) as conn:
         rounds.change(conn, new.id, job_id=job.id)
-    return get(ws, actor, new.id)
 
 
 def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Round]:
@@ -257,7 +272,12 @@ def _choose(
     ws: Workspace, actor: Actor, dataset: str, blind: bool, prompts: int, seed: int
 ) -> list[int]:
     """Row numbers for the round: held-out rows for a blind one, the others for training pairs."""
-    rows = datasets.rows(ws, actor, dataset, "held_out" if blind else "train")
+    source = datasets.get(ws, actor, dataset)
+    if source.kind not in RATEABLE:
+        raise UserError(
+            f"{source.label} has no prompts to answer.", "Choose a dataset of chats or prompts."
+        )
+    rows = datasets.load_rows(ws, source, "held_out" if blind else "train")
     first_of: dict[str, int] = {}
     for row in rows:
         first_of.setdefault(prompt_key(prompt_of(row.example)), row.index)

@@ -73,20 +73,23 @@ def skip(ws: Workspace, actor: Actor, token: str) -> Shown | None:
 
 
 def undo(ws: Workspace, actor: Actor, round_id: str) -> Shown:
-    """Take back the newest vote of this rater, up to 15 minutes old, and show its pair again."""
+    """Take back this rater's newest vote or skip, up to 15 minutes old; its pair is shown again."""
     actor.require(Role.RATER)
     now = time.time()
     with writing(ws.db) as conn:
         one = _open_round(conn, round_id)
-        last = votes.last_voted(conn, round_id, actor.name)
-        if last is None or now > last.lease_until - LEASE_S + UNDO_S:
-            raise Conflict("There is no vote of the last 15 minutes to take back.", "Go on rating.")
+        last = _undoable(conn, round_id, actor.name, now)
+        if last is None:
+            raise Conflict("There is nothing of the last 15 minutes to take back.", "Go on rating.")
+        if last.state == "skipped" and _gone(conn, one, last, now):
+            raise Conflict("Somebody else has the pair that you skipped.", "Go on rating.")
         waiting = votes.leased_to(conn, round_id, actor.name)
         if waiting is not None:
             votes.release(conn, waiting.id)
         votes.set_state(conn, last.id, "leased", now)
-        key = ids.new("undo")
-        votes.append(conn, key, last.id, "retract", active_ms=0, via="button", created_at=now)
+        if last.state == "voted":
+            key = ids.new("undo")
+            votes.append(conn, key, last.id, "retract", active_ms=0, via="button", created_at=now)
         return _shown(conn, one, last)
 
 
@@ -119,10 +122,11 @@ def _own(conn: Connection, actor: Actor, token: str) -> Assignment:
 
 def _next(conn: Connection, one: Round, rater: str) -> Shown | None:
     now = time.time()
-    mine = votes.leased_to(conn, one.id, rater)
-    if mine is not None:
-        votes.set_state(conn, mine.id, "leased", now)
-        return _shown(conn, one, mine)
+    while (mine := votes.leased_to(conn, one.id, rater)) is not None:
+        if mine.lease_until > now or not _gone(conn, one, mine, now):
+            votes.set_state(conn, mine.id, "leased", now)
+            return _shown(conn, one, mine)
+        votes.give_up(conn, mine.id)
     rounds.lock(conn, one.id)  # else two raters could take the last place of a pair at once
     free = votes.free_comparison(conn, one.id, rater, int(one.plan["overlap"]), now)
     if free is None:
@@ -140,6 +144,19 @@ def _next(conn: Connection, one: Round, rater: str) -> Shown | None:
     )
     votes.lease(conn, new)
     return _shown(conn, one, new)
+
+
+def _gone(conn: Connection, one: Round, mine: Assignment, now: float) -> bool:
+    """Whether others hold every place of a pair that this rater does not hold any more."""
+    rounds.lock(conn, one.id)
+    return votes.places_taken(conn, mine.comparison_id, now) >= int(one.plan["overlap"])
+
+
+def _undoable(conn: Connection, round_id: str, rater: str, now: float) -> Assignment | None:
+    last = votes.last_answered(conn, round_id, rater)
+    if last is None or now > last.lease_until - LEASE_S + UNDO_S:
+        return None
+    return last
 
 
 def _side(conn: Connection, one: Round, rater: str, left_first: str) -> str:
@@ -167,7 +184,7 @@ def _shown(conn: Connection, one: Round, mine: Assignment) -> Shown:
         right_html=to_html(right),
         done=done,
         total=total,
-        can_undo=votes.last_voted(conn, one.id, mine.rater) is not None,
+        can_undo=_undoable(conn, one.id, mine.rater, time.time()) is not None,
     )
 
 

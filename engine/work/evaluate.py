@@ -2,20 +2,18 @@
 
 import statistics
 from collections.abc import Callable
+from typing import Any
 
 from pydantic import Field
 
-from engine import plugins
 from engine.core.context import Context, ModelFiles
 from engine.core.dataset import Split
 from engine.core.errors import UserError
-from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, Mean, Output
+from engine.core.evaluation import EvaluatedRow, Evaluation, Output
 from engine.core.examples import Chat, Prompt
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.score import Scores
-from engine.stats.intervals import bootstrap_from_parts, mean_interval
-from engine.stats.paired import paired_gain
+from engine.metrics.score import Scored, gain, score_rows
 
 Rateable = Chat | Prompt
 
@@ -48,31 +46,12 @@ class Recipe(BaseRecipe):
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:
     """Answer greedily with every model, score, compare with the first model."""
-    chosen = [
-        (row.index, row.example)
-        for row in ctx.rows(recipe.dataset, recipe.split)
-        if isinstance(row.example, Rateable)
-    ][: recipe.max_rows]
-    asked = [(i, e) for i, e in chosen if _references(e)]
-    if not asked:
-        raise UserError(
-            "This dataset has no such rows with a reference to compare with.",
-            "Choose a dataset of chats with a held-out part.",
-        )
-    outputs = _answers(recipe, ctx, [e for _, e in asked])
-    references = [_references(e) for _, e in asked]
+    asked = _asked(recipe, ctx)
+    outputs = _answers(recipe, ctx, [example for _, example in asked])
+    references = [_references(example) for _, example in asked]
     scored = {m: _score(recipe.metrics, outputs[m], references) for m in recipe.models}
-    means = {m: {k: _mean(k, s) for k, s in scored[m].items()} for m in recipe.models}
-    first = recipe.models[0]
-    rows = tuple(
-        EvaluatedRow(
-            index=index,
-            prompt=example.prompt,
-            references=references[n],
-            outputs={m: _with_scores(outputs[m][n], scored[m], n) for m in recipe.models},
-        )
-        for n, (index, example) in enumerate(asked)
-    )
+    means = {m: {k: s.mean for k, s in scored[m].items()} for m in recipe.models}
+    first = scored[recipe.models[0]]
     evaluation = Evaluation(
         dataset_id=recipe.dataset,
         split=recipe.split,
@@ -80,17 +59,45 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
         metrics=recipe.metrics,
         means=means,
         gains={
-            m: {k: _gain(k, scored[first][k], scored[m][k]) for k in recipe.metrics}
+            m: {k: gain(k, first[k], scored[m][k]) for k in recipe.metrics}
             for m in recipe.models[1:]
         },
         speed={m: _speed(outputs[m], recipe.usd_per_hour) for m in recipe.models},
         decoding={"greedy": 1, "max_new_tokens": recipe.max_new_tokens},
-        rows=rows,
+        rows=tuple(
+            EvaluatedRow(
+                index=index,
+                prompt=example.prompt,
+                references=references[n],
+                outputs={m: _with_scores(outputs[m][n], scored[m], n) for m in recipe.models},
+            )
+            for n, (index, example) in enumerate(asked)
+        ),
     )
-    summary = {
-        m: {k: mean.model_dump() for k, mean in by_metric.items()} for m, by_metric in means.items()
+    return Outcome(result=_summary(evaluation), evaluation=evaluation)
+
+
+def _asked(recipe: Recipe, ctx: Context) -> list[tuple[int, Rateable]]:
+    """The rows to ask, with their numbers; UserError when none has a reference."""
+    rows = [
+        (row.index, row.example)
+        for row in ctx.rows(recipe.dataset, recipe.split)
+        if isinstance(row.example, Rateable) and _references(row.example)
+    ]
+    if not rows:
+        raise UserError(
+            "This dataset has no such rows with a reference to compare with.",
+            "Choose a dataset of chats with a held-out part.",
+        )
+    return rows[: recipe.max_rows]
+
+
+def _summary(evaluation: Evaluation) -> dict[str, Any]:
+    means = {
+        m: {k: mean.model_dump() for k, mean in by_metric.items()}
+        for m, by_metric in evaluation.means.items()
     }
-    return Outcome(result={"rows": len(rows), "means": summary}, evaluation=evaluation)
+    return {"rows": len(evaluation.rows), "means": means}
 
 
 def _answers(recipe: Recipe, ctx: Context, examples: list[Rateable]) -> dict[str, list[Output]]:
@@ -128,40 +135,14 @@ def _references(example: Rateable) -> tuple[str, ...]:
 
 def _score(
     metrics: tuple[str, ...], outputs: list[Output], references: list[tuple[str, ...]]
-) -> dict[str, Scores]:
-    texts = [output.text for output in outputs]
-    return {name: plugins.load("metrics", name)(texts, references) for name in metrics}
+) -> dict[str, Scored]:
+    texts = [None if output.failed else output.text for output in outputs]
+    return {name: score_rows(name, texts, references) for name in metrics}
 
 
-def _mean(metric: str, scores: Scores) -> Mean:
-    if scores.parts is None:
-        interval = mean_interval(scores.each)
-    else:
-        from_parts = plugins.load("metrics", metric).from_parts
-        interval = bootstrap_from_parts(scores.parts, from_parts)
-    return Mean(
-        score=scores.overall,
-        low=interval.low,
-        high=interval.high,
-        n=len(scores.each),
-        signature=scores.signature,
-    )
-
-
-def _gain(metric: str, base: Scores, new: Scores) -> Gain:
-    if base.parts is None or new.parts is None:
-        return paired_gain(base.each, new.each)
-    return paired_gain(
-        base.each,
-        new.each,
-        base_parts=base.parts,
-        new_parts=new.parts,
-        from_parts=plugins.load("metrics", metric).from_parts,
-    )
-
-
-def _with_scores(output: Output, scored: dict[str, Scores], row: int) -> Output:
-    return output.model_copy(update={"scores": {k: s.each[row] for k, s in scored.items()}})
+def _with_scores(output: Output, scored: dict[str, Scored], row: int) -> Output:
+    scores = {k: s.each[row] for k, s in scored.items() if s.each[row] is not None}
+    return output.model_copy(update={"scores": scores})
 
 
 def _speed(outputs: list[Output], usd_per_hour: float) -> dict[str, float]:

@@ -1,5 +1,7 @@
 """The answers of a rating round, written before anybody rates: two a prompt."""
 
+from collections.abc import Callable
+
 from pydantic import Field
 
 from engine.core.context import Context
@@ -8,6 +10,7 @@ from engine.core.examples import Chat, Prompt
 from engine.core.outcome import Outcome
 from engine.core.rating import Candidate
 from engine.core.recipe import Recipe as BaseRecipe
+from engine.models.answer import Answerer, Reply
 
 
 class Recipe(BaseRecipe):
@@ -31,8 +34,6 @@ class Recipe(BaseRecipe):
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:
     """Two answers to every prompt: one from each model, or two samples of one model."""
-    from engine.models.answer import Answerer
-
     by_index = {row.index: row.example for row in ctx.rows(recipe.dataset)}
     chosen = [by_index[number] for number in recipe.rows]
     asked = [e for e in chosen if isinstance(e, Chat | Prompt)]
@@ -44,33 +45,39 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
         files = ctx.model(model_id)
         if loaded is None or loaded.base != files.base:
             loaded = Answerer(files.base)
-        before = arm * len(asked)
-
-        def done(ready: int, before: int = before) -> None:
-            ctx.check()
-            total = 2 * len(asked)
-            ctx.emit("progress", {"done": before + ready, "total": total, "label": "answers"})
-
-        seed = recipe.seed + arm
         replies = loaded.answer(
             files,
             [example.prompt for example in asked],
             max_new_tokens=recipe.max_new_tokens,
             temperature=recipe.temperature,
-            seed=seed,
-            done=done,
+            seed=recipe.seed + arm,
+            done=_progress(ctx, arm * len(asked), 2 * len(asked)),
         )
         found += [
-            Candidate(
-                prompt_no=number,
-                prompt=example.prompt,
-                references=example.accepted if isinstance(example, Chat) else example.references,
-                model_id=model_id,
-                seed=seed,
-                text=reply.text,
-                finished=reply.finished,
-            )
-            for number, (example, reply) in enumerate(zip(asked, replies, strict=True))
+            _candidate(n, example, reply, model_id, recipe.seed + arm)
+            for n, (example, reply) in enumerate(zip(asked, replies, strict=True))
         ]
     result = {"prompts": len(asked), "answers": len(found)}
     return Outcome(result=result, round_id=recipe.round, candidates=tuple(found))
+
+
+def _progress(ctx: Context, before: int, total: int) -> Callable[[int], None]:
+    def done(ready: int) -> None:
+        ctx.check()
+        ctx.emit("progress", {"done": before + ready, "total": total, "label": "answers"})
+
+    return done
+
+
+def _candidate(
+    number: int, example: Chat | Prompt, reply: Reply, model_id: str, seed: int
+) -> Candidate:
+    return Candidate(
+        prompt_no=number,
+        prompt=example.prompt,
+        references=example.accepted if isinstance(example, Chat) else example.references,
+        model_id=model_id,
+        seed=seed,
+        text=reply.text,
+        finished=reply.finished,
+    )

@@ -1,0 +1,27 @@
+"""`python -m ui`: the web app. `tuneloop serve` becomes this process."""
+
+import os
+import sys
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
+
+import click
+
+from engine.core.errors import UserError
+from ui import server
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1")
+@click.option("--port", default=7860, type=click.IntRange(1, 65535))
+def main(host: str, port: int) -> None:
+    """Serve until stopped."""
+    try:
+        server.serve(None, host, port)
+    except UserError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

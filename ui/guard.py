@@ -1,0 +1,72 @@
+"""One wall in front of every route, Gradio's included: hosts, origins, headers.
+
+Pure ASGI, so that it also covers what Gradio's own checks leave open. Until sign-in exists the
+server is for the person at this machine: a foreign Host header is refused (DNS rebinding), and a
+request that changes something must come from our own page.
+"""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Gradio's pages need inline scripts and styles, and evaluate their component templates.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors {ancestors}"
+)
+
+
+class Guard:
+    """Wraps an app; with `space` the host is open and Hugging Face may frame the page."""
+
+    def __init__(self, app: ASGIApp, *, space: bool = False) -> None:
+        self.app = app
+        self.space = space
+        ancestors = "'self' https://huggingface.co https://*.hf.space" if space else "'self'"
+        self.headers = {
+            "content-security-policy": POLICY.format(ancestors=ancestors),
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "same-origin",
+            "cross-origin-opener-policy": "same-origin",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it with a refusal."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        if refusal:
+            await PlainTextResponse(refusal, status_code=403)(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.headers.items():
+                    headers[name] = value
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+    def _refusal(self, method: str, headers: Headers) -> str | None:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname
+        if not self.space and host not in LOOPBACK:
+            return "This server answers to a loopback address only."
+        if method in SAFE_METHODS or self._same_origin(headers):
+            return None
+        return "This request came from another site."
+
+    def _same_origin(self, headers: Headers) -> bool:
+        """Browsers say where a request comes from; programs that say nothing are let through."""
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            return site in ("same-origin", "none")
+        origin = headers.get("origin")
+        return origin is None or urlsplit(origin).netloc == headers.get("host")
