@@ -28,6 +28,7 @@ LABELS = {
     "lora": "LoRA options",
     "trl": "Trainer options",
 }
+AS_LIBRARY = "as the library does"
 CHOSEN = ("model", "dataset")  # ids: their choices come from the services
 
 
@@ -91,32 +92,26 @@ def _component(name: str, field: FieldInfo, elem_id: str) -> gr.components.Compo
     if name in CHOSEN:
         return gr.Dropdown([], value=None, **info)
     if get_origin(base) is Literal:
-        choices = [("as the library does", ""), *get_args(base)] if optional else get_args(base)
+        choices = [(AS_LIBRARY, ""), *get_args(base)] if optional else get_args(base)
         return gr.Dropdown(list(choices), value=default or ("" if optional else choices[0]), **info)
     if base is bool:
         return gr.Checkbox(bool(default), **info)
-    if base in (int, float):
-        return _number(base, optional, field, default, info)
+    if base in (int, float) and not optional:
+        return _number(base, field, default, info)
     if get_origin(base) is dict:
         return _yaml_box(default, field, shared)
     if get_origin(base) is list:
         return _several(base, optional, default, info)
-    return gr.Textbox(default or "", **info)
+    # an optional number too: a number box that was left empty comes back as 0
+    return gr.Textbox(str(default or ""), placeholder=AS_LIBRARY if optional else None, **info)
 
 
-def _number(
-    base: type, optional: bool, field: FieldInfo, default: Any, info: dict[str, Any]
-) -> gr.Number:
-    least, most = _limits(field)
+def _number(base: type, field: FieldInfo, default: Any, info: dict[str, Any]) -> gr.Number:
+    """A box without limits of its own: its error would not name the field, the recipe's does."""
     whole = base is int
+    info["info"] += _limits(field)
     return gr.Number(
-        default,
-        minimum=least,
-        maximum=most,
-        precision=0 if whole else None,
-        step=1 if whole else _step(default),
-        placeholder="as the library does" if optional else None,
-        **info,
+        default, precision=0 if whole else None, step=1 if whole else _step(default), **info
     )
 
 
@@ -127,7 +122,7 @@ def _several(
     if get_origin(item) is Literal:
         return gr.Dropdown(list(get_args(item)), value=default, multiselect=True, **info)
     text = ", ".join(map(str, default or []))
-    return gr.Textbox(text, placeholder="as the library does" if optional else None, **info)
+    return gr.Textbox(text, placeholder=AS_LIBRARY if optional else None, **info)
 
 
 def _yaml_box(default: Any, field: FieldInfo, shared: dict[str, Any]) -> gr.Code:
@@ -141,17 +136,20 @@ def _step(default: Any) -> float:
     return float(f"1e{int(f'{default:e}'.split('e')[1]) - 1}") if default else 0.1
 
 
-def _limits(field: FieldInfo) -> tuple[float | None, float | None]:
-    """The smallest and largest value; a bound that is itself excluded is left to the recipe."""
-    least: Any = None
-    most: Any = None
+def _limits(field: FieldInfo) -> str:
+    """The smallest and largest value in words: " (1 to 512)", " (above 0, up to 1)"."""
+    words = []
     for rule in field.metadata:
         match rule:
-            case Ge(ge=value) | Gt(gt=value):
-                least = value
-            case Le(le=value) | Lt(lt=value):
-                most = value
-    return least, most
+            case Ge(ge=value):
+                words.append(f"from {value}")
+            case Gt(gt=value):
+                words.append(f"above {value}")
+            case Le(le=value):
+                words.append(f"up to {value:,}")
+            case Lt(lt=value):
+                words.append(f"below {value:,}")
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _type(field: FieldInfo) -> tuple[Any, bool]:

@@ -30,9 +30,9 @@ class Pick(NamedTuple):
     html: str
 
 
-def component(elem_id: str) -> gr.HTML:
-    """An empty list; its click handler takes `gr.EventData` and reads `picked(event)`."""
-    return gr.HTML("", elem_id=elem_id, js_on_load=CHOOSE)
+def component(elem_id: str, value: str = "") -> gr.HTML:
+    """A list of cards; its click handler takes `gr.EventData` and reads `picked(event)`."""
+    return gr.HTML(value, elem_id=elem_id, js_on_load=CHOOSE)
 
 
 def cards(picks: Sequence[Pick], chosen: str | None = None) -> str:

