@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from engine.core.rating import Canonical, Choice
 from engine.store.tables import assignment, comparison, vote
@@ -48,13 +48,7 @@ def free_comparison(
     """The id and first left side of the next pair this rater may see, or None."""
     taken = (
         select(func.count())
-        .where(
-            assignment.c.comparison_id == comparison.c.id,
-            or_(
-                assignment.c.state == "voted",
-                and_(assignment.c.state == "leased", assignment.c.lease_until > now),
-            ),
-        )
+        .where(assignment.c.comparison_id == comparison.c.id, _held(now))
         .scalar_subquery()
     )
     mine = (
@@ -125,21 +119,26 @@ def assignment_of_vote(conn: Connection, key: str) -> str | None:
     return conn.execute(query).scalar_one_or_none()
 
 
-def last_voted(conn: Connection, round_id: str, rater: str) -> Assignment | None:
-    """The assignment of this rater's newest standing vote, or None."""
+def last_answered(conn: Connection, round_id: str, rater: str) -> Assignment | None:
+    """The assignment that this rater voted on or skipped last, or None."""
     query = (
         select(assignment)
-        .join(vote, vote.c.assignment_id == assignment.c.id)
         .where(
             assignment.c.round_id == round_id,
             assignment.c.rater == rater,
-            assignment.c.state == "voted",
+            assignment.c.state.in_(("voted", "skipped")),
         )
-        .order_by(vote.c.created_at.desc(), vote.c.seq.desc())
+        .order_by(assignment.c.lease_until.desc())  # set anew with every change of state
         .limit(1)
     )
     row = conn.execute(query).mappings().one_or_none()
     return Assignment(**row) if row else None
+
+
+def places_taken(conn: Connection, comparison_id: str, now: float) -> int:
+    """How many raters voted on a pair or look at it."""
+    query = select(func.count()).where(assignment.c.comparison_id == comparison_id, _held(now))
+    return int(conn.execute(query).scalar_one())
 
 
 def live(conn: Connection, round_ids: list[str]) -> list[LiveVote]:
@@ -197,3 +196,16 @@ def raters(conn: Connection, round_id: str) -> list[str]:
 def release(conn: Connection, token: str) -> None:
     """Give back a pair that was shown but not voted on; it has no votes, so nothing is lost."""
     conn.execute(update(assignment).where(assignment.c.id == token).values(lease_until=0.0))
+
+
+def give_up(conn: Connection, token: str) -> None:
+    """Leave a pair that others took to them; there is nothing to take back."""
+    values = {"state": "skipped", "lease_until": 0.0}
+    conn.execute(update(assignment).where(assignment.c.id == token).values(values))
+
+
+def _held(now: float) -> ColumnElement[bool]:
+    return or_(
+        assignment.c.state == "voted",
+        and_(assignment.c.state == "leased", assignment.c.lease_until > now),
+    )

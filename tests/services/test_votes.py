@@ -129,6 +129,41 @@ def test_a_skipped_pair_goes_to_another_rater_and_not_back(ws, one):
     assert votes.next_pair(ws, rater("b"), one.id).prompt_html == shown.prompt_html
 
 
+def test_a_skip_can_be_taken_back(ws, one):
+    shown = votes.next_pair(ws, LOCAL, one.id)
+    following = votes.skip(ws, LOCAL, shown.token)
+    assert following.can_undo
+    again = votes.undo(ws, LOCAL, one.id)
+    assert (again.token, again.left_html) == (shown.token, shown.left_html)
+    assert votes.vote(ws, LOCAL, again.token, next(keys), "left").token == following.token
+
+
+def test_a_skip_that_another_rater_took_up_stays(ws, one):
+    shown = votes.next_pair(ws, rater("a"), one.id)
+    votes.skip(ws, rater("a"), shown.token)
+    assert votes.next_pair(ws, rater("b"), one.id).prompt_html == shown.prompt_html
+    with pytest.raises(Conflict):
+        votes.undo(ws, rater("a"), one.id)
+
+
+def test_a_pair_that_others_took_after_the_lease_is_not_shown_again(ws, one, monkeypatch):
+    shown = votes.next_pair(ws, rater("a"), one.id)
+    now = votes.time.time()
+    monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.LEASE_S + 1)
+    theirs = votes.next_pair(ws, rater("b"), one.id)
+    assert theirs.prompt_html == shown.prompt_html
+    back = votes.next_pair(ws, rater("a"), one.id)
+    assert back.prompt_html != shown.prompt_html
+    assert not back.can_undo
+
+
+def test_an_expired_lease_that_nobody_took_is_shown_again(ws, one, monkeypatch):
+    shown = votes.next_pair(ws, rater("a"), one.id)
+    now = votes.time.time()
+    monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.LEASE_S + 1)
+    assert votes.next_pair(ws, rater("a"), one.id).token == shown.token
+
+
 def test_what_a_rater_is_shown_holds_no_model_and_no_round(ws, one):
     shown = votes.next_pair(ws, LOCAL, one.id)
     text = shown.model_dump_json()
