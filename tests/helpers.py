@@ -11,7 +11,7 @@ from engine.core.job import Job
 from engine.core.model import Model
 from engine.core.project import Project
 from engine.core.rating import Candidate, Round
-from engine.services import datasets, projects, rounds
+from engine.services import datasets, pairing, projects, rounds
 from engine.store import jobs, models
 from engine.store.connect import writing
 from engine.workspace import Workspace
@@ -78,7 +78,7 @@ def open_round(
         for arm, word in ((new, "new"), (old, "old"))
     ]
     with writing(ws.db) as conn:
-        rounds.open_with(conn, one.id, tuple(answers))
+        pairing.open_with(conn, one.id, tuple(answers))
     return rounds.get(ws, LOCAL, one.id)
 
 

@@ -124,14 +124,14 @@ def test_a_module_stays_under_300_lines_and_its_functions_under_40(path):
     assert not long, "\n".join(long)
 
 
-def test_a_folder_holds_at_most_14_modules():
+def test_a_folder_holds_at_most_18_modules():
     # revisions of the database only ever grow in number
     folders = {path.parent for path in MODULES if path.parent.name != "versions"}
     counts = {
         str(folder.relative_to(REPO)): sum(f.name != "__init__.py" for f in folder.glob("*.py"))
         for folder in folders
     }
-    assert not {folder: count for folder, count in counts.items() if count > 14}
+    assert not {folder: count for folder, count in counts.items() if count > 18}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)

@@ -136,11 +136,7 @@ def test_the_loop_closes_and_follows_its_raters(space, finished):
     held_out = {r.example.prompt[-1].content for d in datasets.list_all(space, LOCAL, project.id)
                 if d.kind == "sft" for r in datasets.rows(space, LOCAL, d.id, "held_out")}  # fmt: skip
     export = pairs.list_all(space, LOCAL, project.id)[0]
-    trained = {
-        r.example.prompt[-1].content for r in datasets.rows(space, LOCAL, export.dataset_id)
-    }
+    trained = {r.example.prompt[-1].content for r in datasets.rows(space, LOCAL, export.dataset_id)}
     assert not trained & held_out
-    blind = next(
-        r for r in rounds.list_all(space, LOCAL, project.id) if r.purpose == "blind_eval"
-    )
+    blind = next(r for r in rounds.list_all(space, LOCAL, project.id) if r.purpose == "blind_eval")
     assert blind.status == "closed"

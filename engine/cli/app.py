@@ -1,14 +1,12 @@
 """The command tree."""
 
-from importlib.metadata import version
-
 import click
 
 from engine.cli import data, evaluate, loop, pairs, rate, run, runs, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("tuneloop"), prog_name="tuneloop")
+@click.version_option(package_name="tuneloop", prog_name="tuneloop")
 def cli() -> None:
     """Turn a team's blind judgement into a better language model, and see whether it is better.
 

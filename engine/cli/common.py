@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from engine import worker
 from engine.core.actor import LOCAL
 from engine.core.errors import NotFound, UserError
-from engine.core.job import Job, State
+from engine.core.job import Event, Job, State
 from engine.core.project import Project
 from engine.services import datasets, jobs, models, projects
 from engine.workspace import Workspace, open_workspace
@@ -110,24 +110,13 @@ def working(ws: Workspace) -> Iterator[None]:
 def wait(ws: Workspace, job: Job) -> Job:
     """The job when it is over, with a progress bar meanwhile; Ctrl-C asks it to stop."""
     seen = 0
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-    )
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task(job.name, total=None)
+    with Watching(job.name) as watching:
         try:
             while not job.over:
                 time.sleep(LOOK_EVERY_S)
                 for event in jobs.watch(ws, LOCAL, job.id, seen):
                     seen = event.seq
-                    if event.kind == "progress":
-                        label = str(event.data.get("label", job.name))
-                        bar.update(task, completed=event.data["done"], total=event.data["total"],
-                                   description=label)  # fmt: skip
-                    elif event.kind == "log":
-                        bar.console.print(event.data["text"], markup=False)
+                    watching.hear(event)
                 job = jobs.get(ws, LOCAL, job.id)
         except KeyboardInterrupt:
             jobs.cancel(ws, LOCAL, job.id)
@@ -135,6 +124,39 @@ def wait(ws: Workspace, job: Job) -> Job:
     if job.state is not State.DONE:
         raise UserError(job.error or f"{job.name} was {job.state}.")
     return job
+
+
+class Watching:
+    """A progress bar on a terminal; a line for each new stage where output goes to a file."""
+
+    def __init__(self, name: str) -> None:
+        self.console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn())
+        share = TextColumn("{task.percentage:>3.0f} %")
+        self.bar = Progress(*columns, share, TimeElapsedColumn(), console=self.console)
+        self.task = self.bar.add_task(name, total=None)
+        self.label = ""
+
+    def __enter__(self) -> "Watching":
+        if self.console.is_terminal:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def hear(self, event: Event) -> None:
+        """Show what a job said."""
+        if event.kind == "log":
+            self.console.print(event.data["text"], markup=False)
+        if event.kind != "progress":
+            return
+        done, total = event.data["done"], event.data["total"]
+        label = str(event.data.get("label", self.label))
+        self.bar.update(self.task, completed=done, total=total, description=label)
+        if label != self.label and not self.console.is_terminal and not label.startswith("Step "):
+            say(f"{done:g} of {total:g}: {label}")
+        self.label = label
 
 
 def _names(found: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from engine.core.job import Job, State
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.files import write_whole
-from engine.services import rounds
+from engine.services import pairing
 from engine.store import evaluations, events, jobs, models
 from engine.store import rounds as round_store
 from engine.store.connect import writing
@@ -43,7 +43,7 @@ def store(ws: Workspace, job: Job, outcome: Outcome) -> State:
             evaluations.add(conn, ref)
             result["evaluation_id"] = ref.id
         if outcome.round_id:
-            result["left_out"] = rounds.open_with(conn, outcome.round_id, outcome.candidates)
+            result["left_out"] = pairing.open_with(conn, outcome.round_id, outcome.candidates)
         jobs.finish(conn, job.id, job.fence, State.DONE, now, result=to_json(result))
         events.add(conn, job.id, [(now, "state", None, {"state": State.DONE})])
     return State.DONE

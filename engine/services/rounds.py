@@ -19,7 +19,7 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, Forbidden, UserError
 from engine.core.examples import Kind, Message, prompt_of
 from engine.core.normal import normal
-from engine.core.rating import Candidate, Comparison, Purpose, Round, Tally
+from engine.core.rating import Purpose, Round, Tally
 from engine.services import access, datasets, jobs
 from engine.stats.power import detectable
 from engine.stats.preference import Verdict
@@ -58,25 +58,20 @@ def plan(
     if blind and arm_new == arm_base:
         raise UserError("A blind round needs two different models.", "Choose another baseline.")
     chosen = _choose(ws, actor, dataset, blind, prompts, seed)
-    frozen: dict[str, Any] = {
-        "purpose": purpose,
-        "arms": [arm_new, arm_base],
-        "dataset": dataset,
-        "rows": chosen,
-        "overlap": overlap,
-        "temperature": temperature if temperature is not None else (0.0 if blind else 0.9),
-        "max_new_tokens": max_new_tokens,
-        "seed": seed,
-        **_rule(len(chosen)),
-    }
-    new = _add(ws, actor, project_id, purpose, frozen, name)
+    if temperature is None:
+        temperature = 0.0 if blind else 0.9
+    decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, "seed": seed}
+    asked = {"dataset": dataset, "rows": chosen, "overlap": overlap}
+    frozen = {"arms": [arm_new, arm_base], **asked, **decoding, **_rule(purpose, len(chosen))}
+    new = _add(ws, actor, project_id, frozen, name)
     _write_answers(ws, actor, new)
     return get(ws, actor, new.id)
 
 
-def _rule(prompts: int) -> dict[str, Any]:
+def _rule(purpose: Purpose, prompts: int) -> dict[str, Any]:
     """How the round will be judged, fixed before the first vote."""
     return {
+        "purpose": purpose,
         "prompts": prompts,
         "alpha": 0.05,
         "rule": "better when the interval of the win rate lies above one half and p < 0.05",
@@ -84,15 +79,9 @@ def _rule(prompts: int) -> dict[str, Any]:
     }
 
 
-def _add(
-    ws: Workspace,
-    actor: Actor,
-    project_id: str,
-    purpose: Purpose,
-    frozen: dict[str, Any],
-    name: str,
-) -> Round:
+def _add(ws: Workspace, actor: Actor, project_id: str, frozen: dict[str, Any], name: str) -> Round:
     arm_new, arm_base = frozen["arms"]
+    purpose: Purpose = frozen["purpose"]
     number = 1 + sum(r.purpose == purpose for r in list_all(ws, actor, project_id))
     title = "Blind round" if purpose == "blind_eval" else "Rating round"
     new = Round(
@@ -207,64 +196,6 @@ def count(conn: Connection, one: Round) -> Tally:
         left=sum(vote.choice == "left" for vote in cast),
         right=sum(vote.choice == "right" for vote in cast),
         by_prompt=tuple(sum(worth[o] for o in each) / len(each) for each in outcomes.values()),
-    )
-
-
-def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]) -> dict[str, int]:
-    """Turn finished answers into comparisons and open the round; what was left out, by reason.
-
-    Called in the transaction that ends the generating job. Sides are balanced: the new arm stands
-    left in exactly half of the pairs (one more or less for an odd number).
-    """
-    one = access.rating_round(conn, round_id)
-    by_prompt: dict[int, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        by_prompt[candidate.prompt_no].append(candidate)
-    left_out = {"truncated": 0, "empty": 0, "identical": 0}
-    shown: list[Comparison] = []
-    identical: list[Comparison] = []
-    for number, pair in sorted(by_prompt.items()):
-        if not all(c.finished for c in pair):
-            left_out["truncated"] += 1
-        elif not any(c.text.strip() for c in pair):
-            left_out["empty"] += 1
-        elif pair[0].text.split() == pair[1].text.split():
-            left_out["identical"] += 1
-            identical.append(_comparison(one, number, pair, "identical"))
-        else:
-            shown.append(_comparison(one, number, pair, "normal"))
-    sides = [i % 2 == 0 for i in range(len(shown))]
-    random.Random(one.plan_sha256).shuffle(sides)
-    rows = [(c, _left(c, one, new)) for c, new in zip(shown, sides, strict=True)]
-    rounds.add_comparisons(conn, rows + [(c, "lo") for c in identical])
-    nothing = "closed" if identical and one.purpose == "blind_eval" else "failed"
-    rounds.change(conn, round_id, status="open" if shown else nothing)
-    return left_out
-
-
-def _left(pair: Comparison, one: Round, new_is_left: bool) -> str:
-    if pair.model_lo == pair.model_hi:
-        return "lo" if new_is_left else "hi"
-    new_is_lo = pair.model_lo == one.arm_new
-    return "lo" if new_is_lo == new_is_left else "hi"
-
-
-def _comparison(one: Round, number: int, pair: list[Candidate], kind: str) -> Comparison:
-    # Sorted by a hash of the text, so the stored order says nothing of the models either.
-    lo, hi = sorted(
-        pair, key=lambda c: hashlib.sha256(f"{one.id}{c.text}{c.seed}".encode()).hexdigest()
-    )
-    return Comparison(
-        id=ids.new("pair"),
-        round_id=one.id,
-        position=number,
-        prompt=lo.prompt,
-        references=lo.references,
-        text_lo=lo.text,
-        text_hi=hi.text,
-        model_lo=lo.model_id,
-        model_hi=hi.model_id,
-        kind=kind,
     )
 
 

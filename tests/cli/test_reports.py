@@ -22,7 +22,11 @@ def tuneloop(capsys, home):
 
 def test_data_check_reports_layout_kind_rows_and_findings(tuneloop, tmp_path):
     path = tmp_path / "a.jsonl"
-    path.write_text('{"instruction": "a?", "output": "b"}\n' * 3 + "{broken\n" + '{"instruction": "c?", "output": "d"}\n' * 4)
+    path.write_text(
+        '{"instruction": "a?", "output": "b"}\n' * 3
+        + "{broken\n"
+        + '{"instruction": "c?", "output": "d"}\n' * 4
+    )
     code, out, _ = tuneloop("data", "check", path, "--json")
     found = json.loads(out)
     assert (found["layout"], found["kind"], found["rows"]) == ("alpaca", "sft", 7)
@@ -31,8 +35,10 @@ def test_data_check_reports_layout_kind_rows_and_findings(tuneloop, tmp_path):
     assert code in (0, 1)
 
 
-@pytest.mark.parametrize("name", ["empty.jsonl", "missing.jsonl", "noise.bin", "odd.csv", "cut.json"])
-def test_a_file_that_cannot_be_used_is_one_sentence_and_exit_2(tuneloop, tmp_path, name):
+@pytest.mark.parametrize(
+    "name", ["empty.jsonl", "missing.jsonl", "noise.bin", "odd.csv", "cut.json"]
+)
+def test_a_file_that_cannot_be_used_is_one_sentence_and_an_exit_code(tuneloop, tmp_path, name):
     contents = {
         "empty.jsonl": b"",
         "noise.bin": bytes(range(256)) * 20,
@@ -44,7 +50,7 @@ def test_a_file_that_cannot_be_used_is_one_sentence_and_exit_2(tuneloop, tmp_pat
         path.write_bytes(contents[name])
     for command in ("check", "add"):
         code, out, err = tuneloop("data", command, path)
-        assert code == 2
+        assert code == (4 if name == "missing.jsonl" else 2)
         assert out == ""
         assert err.startswith("Error: ")
         assert "Traceback" not in err
@@ -87,7 +93,9 @@ def test_evaluate_score_of_jsonl_counts_failures_and_takes_many_references(tunel
     ]
     path = tmp_path / "both.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
-    _, out, _ = tuneloop("evaluate", "score", "--predictions", path, "--metrics", "exact_match", "--json")
+    _, out, _ = tuneloop(
+        "evaluate", "score", "--predictions", path, "--metrics", "exact_match", "--json"
+    )
     mean = json.loads(out)["exact_match"]
     assert (mean["score"], mean["n"], mean["failed"]) == (1.0, 1, 1)
 

@@ -48,7 +48,12 @@ def test_raters_who_disagree_make_no_pair(ws, tmp_path):
     project = helpers.project(ws)
     one = helpers.open_round(ws, project.id, tmp_path, overlap=2)
     vote(ws, one, new_side, "a")
-    vote(ws, one, lambda s, n: new_side(s, n) if n < 22 else ("right", "left")[new_side(s, n) == "right"], "b")
+    vote(
+        ws,
+        one,
+        lambda s, n: new_side(s, n) if n < 22 else ("right", "left")[new_side(s, n) == "right"],
+        "b",
+    )
     made = pairs.make(ws, LOCAL, project.id)
     assert (made.pairs, made.counts["contested"]) == (22, 2)
 
@@ -81,7 +86,10 @@ def test_a_held_out_prompt_never_enters_also_in_other_case_and_spacing(ws, tmp_p
     project = helpers.project(ws)
     one = helpers.open_round(ws, project.id, tmp_path)
     vote(ws, one, new_side)
-    rows = ['{"prompt": "  PROMPT   3 ", "completion": "x"}', '{"prompt": "prompt 3", "completion": "y"}']
+    rows = [
+        '{"prompt": "  PROMPT   3 ", "completion": "x"}',
+        '{"prompt": "prompt 3", "completion": "y"}',
+    ]
     rows += [f'{{"prompt": "other {i}", "completion": "z"}}' for i in range(10)]
     path = tmp_path / "test.jsonl"
     path.write_text("\n".join(rows))

@@ -78,7 +78,9 @@ def test_a_job_ends_once(ws):
 def test_events_are_numbered_without_gaps(ws):
     job = queued(ws, helpers.project(ws).id)
     with writing(ws.db) as conn:
-        events.add(conn, job.id, [(1.0, "log", None, {"text": "a"}), (2.0, "metric", 3, {"l": 0.5})])
+        events.add(
+            conn, job.id, [(1.0, "log", None, {"text": "a"}), (2.0, "metric", 3, {"l": 0.5})]
+        )
         events.add(conn, job.id, [(3.0, "log", None, {"text": "b"})])
     with reading(ws.db) as conn:
         found = events.after(conn, job.id, 1)

@@ -1,9 +1,8 @@
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-
-import pytest
 
 from engine.core.actor import LOCAL
 from engine.services import votes
