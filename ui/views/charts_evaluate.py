@@ -1,0 +1,99 @@
+"""Pictures of an evaluation: scores with their intervals, and gains row by row."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from engine.core.evaluation import Evaluation
+from ui import charts
+from ui.views.answers import gain
+from ui.views.evaluation import Names, called
+
+SERIES = (charts.ACCENT, charts.GOOD, charts.WARN, charts.BAD)
+BARS = 21  # odd: the middle one is "no change"
+
+
+def intervals(found: Evaluation, names: Names) -> Any:
+    """One line a metric: a point and its 95 % interval for every model, the first in grey."""
+    drawn = charts.figure()
+    count = len(found.models)
+    metrics = list(reversed(found.metrics))  # the first on top
+    for n, model in enumerate(found.models):
+        means = [found.means[model][metric] for metric in metrics]
+        offset = ((count - 1) / 2 - n) * min(0.24, 0.6 / count)
+        drawn.add_trace(
+            go.Scatter(
+                x=[mean.score for mean in means],
+                y=[place + offset for place in range(len(metrics))],
+                mode="markers",
+                name=names[model],
+                marker={"size": 10, "color": colour(n), "symbol": "circle"},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [mean.high - mean.score for mean in means],
+                    "arrayminus": [mean.score - mean.low for mean in means],
+                    "color": colour(n),
+                    "thickness": 2,
+                    "width": 0,
+                },
+                customdata=[[mean.low, mean.high, called(m)]
+                            for mean, m in zip(means, metrics, strict=True)],
+                hovertemplate="%{customdata[2]} %{x:.3f} (95 %: %{customdata[0]:.3f} to "
+                "%{customdata[1]:.3f})",
+            )
+        )  # fmt: skip
+    drawn.update_layout(uirevision="intervals", hovermode="closest", showlegend=True)
+    drawn.update_xaxes(title_text="score, higher is better", rangemode="tozero")
+    drawn.update_yaxes(
+        tickmode="array",
+        tickvals=list(range(len(metrics))),
+        ticktext=[called(metric) for metric in metrics],
+        range=[-0.6, len(metrics) - 0.4],
+        showgrid=False,
+        zeroline=False,
+    )
+    return drawn
+
+
+def gain_histogram(found: Evaluation, model: str, metric: str) -> Any:
+    """How many rows gained or lost how much against the first model."""
+    base = found.models[0]
+    gains = [gain(row, base, model, metric) for row in found.rows]
+    known = np.array([each for each in gains if each is not None], dtype=float)
+    edges = _edges(known)
+    counts, _ = np.histogram(known, bins=edges)
+    middles = (edges[:-1] + edges[1:]) / 2
+    middle = len(counts) // 2
+    tones = [charts.BAD] * middle + [charts.MUTED] + [charts.GOOD] * middle
+    drawn = charts.figure()
+    drawn.add_trace(
+        go.Bar(
+            x=middles,
+            y=counts,
+            width=np.diff(edges) * 0.88,
+            marker={"color": tones, "cornerradius": 3},
+            customdata=np.stack([edges[:-1], edges[1:]], axis=1),
+            hovertemplate="%{y} rows: %{customdata[0]:+.2f} to %{customdata[1]:+.2f}"
+            "<extra></extra>",
+        )
+    )
+    drawn.update_layout(
+        bargap=0, showlegend=False, hovermode="closest", uirevision=f"{model} {metric}"
+    )
+    drawn.update_xaxes(title_text="gain of a row; left of 0 it did worse", tickformat="+.2f")
+    drawn.update_yaxes(title_text="rows")
+    return drawn
+
+
+def colour(number: int) -> str:
+    """Grey for the baseline, the accent for the first tuned model, then others."""
+    return charts.MUTED if number == 0 else SERIES[(number - 1) % len(SERIES)]
+
+
+def _edges(gains: np.ndarray) -> np.ndarray:
+    """Bins of equal width around a middle one that holds zero."""
+    most = float(np.abs(gains).max()) if len(gains) else 0.0
+    reach = max(most, 0.05) * BARS / (BARS - 1)
+    return np.linspace(-reach, reach, BARS + 1)

@@ -1,0 +1,58 @@
+"""What models and datasets are called on the page: never by their id."""
+
+import time
+from collections import Counter
+
+from engine.core.actor import LOCAL
+from engine.core.model import Model
+from engine.services import datasets, jobs, models
+from engine.workspace import Workspace
+
+GONE = "one that has gone"
+
+
+def of_models(ws: Workspace, project: str | None) -> dict[str, str]:
+    """Model id to name: an adapter goes by the name of its run, told apart where two are alike."""
+    found = models.list_all(ws, LOCAL, project)
+    runs = {job.id: job.name for job in jobs.list_all(ws, LOCAL, project)} if project else {}
+    called = {one.id: runs.get(one.job_id or "", one.name) for one in found}
+    often = Counter(called.values())
+    return {one.id: _apart(one, called[one.id], often) for one in found}
+
+
+def of_datasets(ws: Workspace, project: str | None) -> dict[str, str]:
+    """Dataset id to name and version."""
+    if not project:
+        return {}
+    return {one.id: one.label for one in datasets.list_all(ws, LOCAL, project)}
+
+
+def choices(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
+    """Label and id of every model of a dropdown: bases first, then the newest adapter."""
+    found = models.list_all(ws, LOCAL, project)
+    called = of_models(ws, project)
+    bases = [(f"{called[one.id]} (base)", one.id) for one in found if one.kind == "base"]
+    newest = [(called[one.id], one.id) for one in reversed(found) if one.kind == "adapter"]
+    return bases + newest
+
+
+def first_two(ws: Workspace, project: str | None) -> list[str]:
+    """The base that the newest adapter stands on, and that adapter; the first base without one."""
+    found = models.list_all(ws, LOCAL, project)
+    adapters = [one for one in found if one.kind == "adapter"]
+    bases = [one.id for one in found if one.kind == "base"]
+    if not adapters:
+        return bases[:1]
+    newest = adapters[-1]
+    return [one for one in bases if one == newest.base_id] + [newest.id]
+
+
+def moment(at: float) -> str:
+    """A time as text for a dropdown, in this machine's zone."""
+    return time.strftime("%-d %b, %H:%M", time.localtime(at))
+
+
+def _apart(one: Model, called: str, often: Counter[str]) -> str:
+    if often[called] == 1 or called == one.name:
+        return called
+    return f"{called} ({one.name})"

@@ -1,0 +1,209 @@
+"""Runs as HTML: the list, and one of them opened."""
+
+import time
+from html import escape
+from typing import Any
+
+from engine.core.job import Job, State
+from ui import kit, picks, words
+from ui.views.evaluation import called
+from ui.views.follow import Track, best, newest
+
+KINDS = {
+    "evaluate": "Evaluation",
+    "generate": "Answers to rate",
+    "demo": "The whole loop",
+    "play": "Playground",
+}
+STATES: dict[State, tuple[str, kit.Tone]] = {
+    State.QUEUED: ("waiting", "neutral"),
+    State.RUNNING: ("running", "busy"),
+    State.DONE: ("done", "good"),
+    State.FAILED: ("failed", "bad"),
+    State.CANCELLED: ("stopped", "neutral"),
+}
+ERROR_IN_LIST = 90  # characters
+
+
+def kind(job: Job) -> str:
+    """What a run does, in plain words."""
+    if job.kind in words.METHODS:
+        return words.METHODS[job.kind][0]
+    return KINDS.get(job.kind, job.kind.replace("_", " ").capitalize())
+
+
+def state(job: Job) -> str:
+    """The state as a badge."""
+    if job.cancel_requested and not job.over:
+        return kit.badge("stopping", "warn")
+    return kit.badge(*STATES[job.state])
+
+
+def took(job: Job) -> float | None:
+    """Seconds since a run started, or that it took; None while it waits."""
+    if job.started_at is None:
+        return None
+    return max(0.0, (job.finished_at or time.time()) - job.started_at)
+
+
+def outcome(job: Job) -> str:
+    """What came out of it in a few words, as text."""
+    if job.state is State.FAILED:
+        return _cut(job.error or "It failed.")
+    if job.state is not State.DONE:
+        return ""
+    result = job.result
+    if "best_train_loss" in result:
+        return _losses(result)
+    if job.kind == "evaluate":
+        models = len(result.get("means", {}))
+        return f"{models} model{'s' if models != 1 else ''} on {result.get('rows', 0):,} rows"
+    if job.kind == "generate":
+        return f"{result.get('answers', 0):,} answers to {result.get('prompts', 0):,} questions"
+    if job.kind == "demo" and "report" in result:
+        return f"win rate {result['report']['win_rate']:.0%}"
+    return ""
+
+
+def cards(found: list[Job], chosen: str, places: dict[str, int], tracks: dict[str, Track]) -> str:
+    """The list of runs, one of them marked."""
+    made = [picks.Pick(job.id, _card(job, places, tracks)) for job in found]
+    return picks.cards(made, chosen)
+
+
+def top(job: Job, track: Track, place: int, names: dict[str, str], alive: bool) -> str:
+    """Of an opened run: what it is, how far it is, what went wrong, and its numbers."""
+    return (
+        f'<div class="tl-run-head"><div><h3>{escape(job.name)}</h3>'
+        f"<p>{escape(about(job, names))}</p></div>{state(job)}</div>"
+        f"{_standing(job, track, place, alive)}{numbers(job, track)}"
+    )
+
+
+def about(job: Job, names: dict[str, str]) -> str:
+    """Kind, models and dataset of a run in one line of text."""
+    recipe = job.recipe
+    used = [names[each] for each in _models(recipe) if each in names]
+    data = names.get(str(recipe.get("dataset")), "")
+    parts = [kind(job), *([" and ".join(used)] if used else []), *([data] if data else [])]
+    return " · ".join(parts)
+
+
+def numbers(job: Job, track: Track) -> str:
+    """The numbers that matter for this kind of run."""
+    found = [kit.stat("Time", kit.duration(seconds))] if (seconds := took(job)) is not None else []
+    if track.metrics:
+        found = [*_training(track), *found]
+    return kit.stats(found) if found else ""
+
+
+def log(track: Track) -> str:
+    """The lines a run said, newest last."""
+    if not track.lines:
+        return '<p class="tl-hint">It has not said anything yet.</p>'
+    rows = "".join(
+        f"<div><time>{time.strftime('%H:%M:%S', time.localtime(at))}</time>"
+        f"<span>{escape(text)}</span></div>"
+        for at, text in track.lines
+    )
+    return f'<div class="tl-log">{rows}</div>'
+
+
+def report(job: Job) -> str:
+    """What the demo found, in sentences; nothing for other runs."""
+    found = job.result.get("report")
+    if not found:
+        return ""
+    tone: kit.Tone = "good" if str(found["decision"]) == "better" else "neutral"
+    gains = "".join(
+        f"<li><b>{escape(called(metric))}</b> {escape(text)}</li>"
+        for metric, text in found["gains"].items()
+    )
+    note = (
+        f"Simulated raters voted by a stated rule: {found['rater']['stated']} "
+        f"{found['pairs']:,} pairs were made of {found['rated']:,} votes."
+    )
+    return (
+        f"{kit.notice(found['sentence'], tone)}<p class='tl-hint'>{escape(note)}</p>"
+        f'<ul class="tl-gains">{gains}</ul>'
+    )
+
+
+def _card(job: Job, places: dict[str, int], tracks: dict[str, Track]) -> str:
+    said = outcome(job) or _waiting(job, places.get(job.id, 0))
+    note = " · ".join(part for part in (kind(job), said) if part)
+    seconds = took(job)
+    foot = f"<span>{kit.when(job.started_at or job.created_at)}</span>"
+    foot += f"<span>{kit.duration(seconds)}</span>" if seconds is not None else ""
+    track = tracks.get(job.id, Track())
+    bar = _bar(track) if job.state is State.RUNNING else ""
+    return (
+        f'<div class="tl-card-head"><b>{escape(job.name)}</b>{state(job)}</div>'
+        f'<p class="tl-card-note">{escape(note)}</p>{bar}<div class="tl-card-foot">{foot}</div>'
+    )
+
+
+def _bar(track: Track) -> str:
+    total = track.progress.get("total") or 0
+    share = min(1.0, track.progress["done"] / total) if total else 0.0
+    return f'<div class="tl-thin"><span style="width:{share:.1%}"></span></div>'
+
+
+def _standing(job: Job, track: Track, place: int, alive: bool) -> str:
+    if job.state is State.FAILED:
+        return kit.notice(job.error or "It failed; the log has the details.", "bad")
+    if job.state is State.QUEUED:
+        if not alive:
+            text = "No worker is running, so nothing starts. Start one with: tuneloop worker"
+            return kit.notice(text, "warn")
+        return kit.notice(_waiting(job, place) + ".", "neutral")
+    if job.state is State.CANCELLED:
+        return kit.notice("Stopped by a person; nothing of it was kept.", "neutral")
+    if job.state is State.RUNNING:
+        said = track.progress
+        if not said.get("total"):
+            return kit.notice("Getting ready: the model is being loaded.", "busy")
+        return kit.progress(said["done"], said["total"], str(said["label"]), said.get("eta_s"))
+    return ""
+
+
+def _training(track: Track) -> list[str]:
+    found = []
+    if track.progress.get("total"):
+        done, total = track.progress["done"], track.progress["total"]
+        found.append(kit.stat("Steps", f"{done:,}", f"of {total:,}"))
+    lowest = best(track)
+    if lowest is not None:
+        found.append(kit.stat("Best held-out loss", f"{lowest[1]:.3f}", f"at step {lowest[0]:,}"))
+    loss = newest(track, "loss")
+    if loss is not None:
+        found.append(kit.stat("Training loss", f"{loss:.3f}", "last step"))
+    speed = newest(track, "tokens_per_s")
+    if speed is not None:
+        found.append(kit.stat("Speed", f"{speed:,.0f}", "tokens a second"))
+    return found
+
+
+def _models(recipe: dict[str, Any]) -> list[str]:
+    several = recipe.get("models")
+    if several:
+        return [str(each) for each in several]
+    one = [recipe.get("model"), recipe.get("model_new"), recipe.get("model_base")]
+    return list(dict.fromkeys(str(each) for each in one if each))
+
+
+def _losses(result: dict[str, Any]) -> str:
+    first, kept = result.get("first_held_out_loss"), result.get("best_held_out_loss")
+    if first is not None and kept is not None:
+        return f"held-out loss {first:.2f} → {kept:.2f}"
+    return f"training loss {result['first_train_loss']:.2f} → {result['last_train_loss']:.2f}"
+
+
+def _waiting(job: Job, place: int) -> str:
+    if job.state is not State.QUEUED:
+        return ""
+    return f"{place} before it" if place else "next to start"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= ERROR_IN_LIST else text[: ERROR_IN_LIST - 1].rstrip() + "…"
