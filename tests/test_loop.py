@@ -133,8 +133,9 @@ def test_the_loop_closes_and_follows_its_raters(space, finished):
     assert done.models == (base.id, sft.id, dpo.id)
     assert done.gains[sft.id]["bleu"].n == len(done.rows) > 0
 
-    held_out = {r.example.prompt[-1].content for d in datasets.list_all(space, LOCAL, project.id)
-                if d.kind == "sft" for r in datasets.rows(space, LOCAL, d.id, "held_out")}  # fmt: skip
+    faq = next(d for d in datasets.list_all(space, LOCAL, project.id) if d.kind == "sft")
+    kept_out = datasets.rows(space, LOCAL, faq.id, "held_out")
+    held_out = {row.example.prompt[-1].content for row in kept_out}
     export = pairs.list_all(space, LOCAL, project.id)[0]
     trained = {r.example.prompt[-1].content for r in datasets.rows(space, LOCAL, export.dataset_id)}
     assert not trained & held_out

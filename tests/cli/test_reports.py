@@ -74,8 +74,8 @@ def test_evaluate_score_of_text_files_is_keyed_by_metric(tuneloop, tmp_path):
     (tmp_path / "p.txt").write_text("the cat sat on the mat\na dog barks loudly now\n")
     (tmp_path / "r.txt").write_text("the cat sat on the mat\na dog barked loudly then\n")
     code, out, _ = tuneloop(
-        "evaluate", "score", "--predictions", tmp_path / "p.txt", "--references", tmp_path / "r.txt",
-        "--metrics", "bleu,rouge,meteor,exact_match", "--json",
+        "evaluate", "score", "--predictions", tmp_path / "p.txt",
+        "--references", tmp_path / "r.txt", "--metrics", "bleu,rouge,meteor,exact_match", "--json",
     )  # fmt: skip
     found = json.loads(out)
     assert code == 0
