@@ -4,9 +4,6 @@ The demo job runs as it does for a person; only its data is smaller, and the wor
 threads, so that torch is loaded once.
 """
 
-import json
-import random
-import shutil
 import threading
 import time
 
@@ -16,13 +13,12 @@ from engine import child
 from engine.core.actor import LOCAL
 from engine.core.job import State
 from engine.demo import job as demo
-from engine.formats.read import read_file
-from engine.models.chat import Template
 from engine.services import datasets, evaluations, jobs, models, pairs, projects, rounds
 from engine.services.standing import standing
 from engine.store import jobs as store
 from engine.store.connect import writing
 from engine.workspace import Settings, open_workspace
+from tests import letters
 
 pytestmark = pytest.mark.train
 
@@ -32,44 +28,6 @@ def space(home):
     ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'tuneloop.db'}"))
     yield ws
     ws.close()
-
-
-def write_data(folder):
-    """A letter is answered by one to six of it: much to choose from for raters of length."""
-    rng = random.Random(0)
-    letters = "abcdefgh"
-    rows = [(f"say {a}{b}", " ".join(a * rng.randint(1, 6))) for a in letters for b in letters * 4]
-    lines = [json.dumps({"prompt": q, "completion": a}) for q, a in rows]
-    (folder / "library_faq.jsonl").write_text("\n".join(lines))
-    asked = [{"prompt": f"say {a}{n}", "references": [a]} for a in letters for n in range(9)]
-    (folder / "library_prompts.jsonl").write_text("\n".join(map(json.dumps, asked)))
-
-
-def taught(folder, data):
-    """A base that already answers with letters: LoRA alone cannot teach that to random weights."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    template = Template.load(folder)
-    rows = [template.encode(example, 160) for example in read_file(data, data.name).examples]
-    width = max(len(row.input_ids) for row in rows)
-    pad = [template.end_id]
-    ids = torch.tensor([r.input_ids + pad * (width - len(r.input_ids)) for r in rows])
-    labels = ids.clone()
-    for n, row in enumerate(rows):
-        mask = row.completion_mask + [0] * (width - len(row.input_ids))
-        labels[n][torch.tensor(mask) == 0] = -100
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    steps = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    for _ in range(150):
-        picked = torch.randint(len(rows), (32,))
-        model(input_ids=ids[picked], labels=labels[picked]).loss.backward()
-        steps.step()
-        steps.zero_grad()
-    shutil.copytree(folder, data.parent / "base")
-    model.save_pretrained(data.parent / "base")
-    return data.parent / "base"
 
 
 def drive(ws, lane, stop):
@@ -84,9 +42,9 @@ def drive(ws, lane, stop):
 @pytest.fixture
 def finished(space, tiny_model, tmp_path, monkeypatch):
     """A demo that has ended, with raters who prefer the shorter answer: (project, job)."""
-    write_data(tmp_path)
+    letters.write_data(tmp_path)
     monkeypatch.setattr(demo, "DATA", tmp_path)
-    folder = taught(tiny_model, tmp_path / "library_faq.jsonl")
+    folder = letters.taught(tiny_model, tmp_path / "library_faq.jsonl")
     base = models.add_base(space, LOCAL, "tiny", folder, "folder")
     project = projects.create(space, LOCAL, "loop")
     recipe = demo.Recipe(
