@@ -1,13 +1,11 @@
 """`python -m ui`: the web app. `tuneloop serve` becomes this process."""
 
-import os
 import sys
-
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 
 import click
 
 from engine.core.errors import UserError
+from engine.workspace import Settings
 from ui import server
 
 
@@ -17,7 +15,7 @@ from ui import server
 def main(host: str, port: int) -> None:
     """Serve until stopped."""
     try:
-        server.serve(None, host, port)
+        server.serve(Settings.from_environment().home, host, port)
     except UserError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -1,94 +1,112 @@
-"""The page: a header with the project, and one tab for each station of the loop."""
+"""The page: a header with the project, and a tab for each kind of work."""
 
-import os
-from types import ModuleType
+from collections.abc import Callable
+from functools import partial
 from typing import Any
-
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
 import gradio as gr
 
 from engine.core.actor import LOCAL
-from engine.services import projects
+from engine.services import jobs, projects
 from engine.workspace import Workspace
+from ui import kit
 from ui.events import shows_errors
-from ui.kit import QUIET, notice
 from ui.page import Page
 from ui.setup import Setup
 from ui.tabs import data, evaluate, home, models, play, rate, runs, train
-from ui.views.home import MARK
 
-TABS: tuple[tuple[str, ModuleType], ...] = (
-    ("Home", home),
-    ("Data", data),
-    ("Train", train),
-    ("Runs", runs),
-    ("Evaluate", evaluate),
-    ("Rate", rate),
-    ("Play", play),
-    ("Models", models),
+Build = Callable[[Workspace, Page], None]
+
+MARK = (
+    '<div class="tl-mark"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M25.5 11A11 11 0 1 '
+    '0 27 16"/><path d="M26.5 4.5V11H20"/><circle cx="16" cy="16" r="2.6"/></svg>'
+    "<span>Tuneloop</span></div>"
 )
 SPACE_BANNER = (
-    "This is a demo Space: what you add here is lost on restart, and every visitor sees it. "
-    "Run Tuneloop yourself to keep your data."
+    "This is a demo on Hugging Face Spaces: what you add here is lost on restart, and every "
+    "visitor sees it. Run Tuneloop yourself to keep your data."
 )
-SWITCH_THEME = "() => { document.body.classList.toggle('dark'); }"
+SWITCH_THEME = """() => {
+  const dark = document.body.classList.toggle('dark');
+  localStorage.setItem('tuneloop-theme', dark ? 'dark' : 'light');
+}"""
+# The address wins over what was chosen before, as everywhere in Gradio.
+KEPT_THEME = """() => {
+  const kept = localStorage.getItem('tuneloop-theme');
+  if (kept && !new URLSearchParams(location.search).has('__theme'))
+    document.body.classList.toggle('dark', kept === 'dark');
+}"""
 
 
-def build(ws: Workspace, setup: Setup, *, space: bool = False) -> gr.Blocks:
+def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> gr.Blocks:
     """All pages of a workspace; nothing is read from it before a browser asks."""
+    builds: dict[str, Build] = {
+        "Home": partial(home.build, setup=setup or Setup()),
+        "Data": data.build,
+        "Train": train.build,
+        "Runs": runs.build,
+        "Evaluate": evaluate.build,
+        "Rate": rate.build,
+        "Play": play.build,
+        "Models": models.build,
+    }
     with gr.Blocks(title="Tuneloop", delete_cache=(3600, 86400), analytics_enabled=False) as demo:
-        chosen = gr.BrowserState(None, storage_key="tuneloop-project", secret="no secret")
+        kept = gr.BrowserState(None, storage_key="tuneloop-project")
         if space:
-            gr.HTML(notice(SPACE_BANNER, "warn"))
-        project = _header(ws)
+            gr.HTML(kit.notice(SPACE_BANNER, "warn"), elem_id="tl-space")
+        project = _header(ws, demo)
+        ready = demo.load(
+            shows_errors(partial(home.project_choice, ws)), kept, project, **kit.QUIET
+        )
+        project.change(lambda chosen: chosen, project, kept, **kit.QUIET)
         with gr.Tabs(elem_id="tabs", selected="home") as tabs:
-            for label, module in TABS:
+            for label, add in builds.items():
                 name = label.lower()
                 with gr.Tab(label, id=name, elem_id=f"tab-{name}") as tab:
-                    page = Page(project, tabs, tab, demo)
-                    if module is home:
-                        refresh_home = home.build(ws, page, setup)
-                    else:
-                        module.build(ws, page)
-
-        boot = demo.load(lambda kept: _choices(ws, kept), chosen, project, **QUIET)
-        boot.then(**refresh_home)
-        project.change(lambda kept: kept, project, chosen, **QUIET)
+                    add(ws, Page(project, tabs, tab, demo, ready))
     demo.queue(default_concurrency_limit=8, max_size=200)
     return demo
 
 
-def _header(ws: Workspace) -> gr.Dropdown:
+def _header(ws: Workspace, demo: gr.Blocks) -> gr.Dropdown:
     with gr.Row(elem_id="tl-header"):
         gr.HTML(MARK)
         project = gr.Dropdown(
-            [], label="Project", show_label=False, container=False, elem_id="project", value=None
+            [], label="Project", show_label=False, container=False, elem_id="project", visible=False
         )
         new = gr.Button("New project", size="sm", elem_id="new-project")
         gr.HTML("", elem_classes="tl-push")
+        worker = gr.HTML("", elem_id="tl-worker")
         theme = gr.Button("◐", size="sm", elem_id="tl-theme")
-    with gr.Row(elem_id="tl-new-box", visible=False) as box:
-        name = gr.Textbox(label="Name of the new project", max_length=80, elem_id="new-name")
-        make = gr.Button("Create", variant="primary", elem_id="new-create")
-        leave = gr.Button("Cancel", elem_id="new-cancel")
+    _new_project(ws, new, project)
     theme.click(None, None, None, js=SWITCH_THEME, api_visibility="private")
-    new.click(lambda: gr.Row(visible=True), None, box, **QUIET)
-    leave.click(lambda: gr.Row(visible=False), None, box, **QUIET)
-    create = shows_errors(lambda typed: on_create(ws, typed))
-    gr.on([make.click, name.submit], create, name, [project, box, name], **QUIET)
+    badge = partial(worker_badge, ws)
+    gr.on([demo.load, gr.Timer(5.0).tick], badge, None, worker, **kit.QUIET)
+    demo.load(None, None, None, js=KEPT_THEME, api_visibility="private")
     return project
 
 
-def on_create(ws: Workspace, name: str) -> tuple[Any, Any, str]:
-    """A new project, chosen at once."""
-    made = projects.create(ws, LOCAL, name)
-    return _choices(ws, made.id), gr.Row(visible=False), ""
+def _new_project(ws: Workspace, new: gr.Button, project: gr.Dropdown) -> None:
+    with gr.Row(elem_id="tl-new-box", visible=False) as box:
+        name = gr.Textbox(
+            label="Name of the new project", placeholder="Help desk", max_length=80,
+            elem_id="new-name", scale=4,
+        )  # fmt: skip
+        make = gr.Button("Create", variant="primary", elem_id="new-create", scale=1, min_width=110)
+        leave = gr.Button("Cancel", elem_id="new-cancel", scale=1, min_width=110)
+
+    @shows_errors
+    def create(typed: str) -> tuple[Any, Any, str]:
+        made = projects.create(ws, LOCAL, typed)
+        return home.project_choice(ws, made.id), gr.Row(visible=False), ""
+
+    new.click(lambda: gr.Row(visible=True), None, box, **kit.QUIET)
+    leave.click(lambda: gr.Row(visible=False), None, box, **kit.QUIET)
+    gr.on([make.click, name.submit], create, name, [project, box, name], **kit.QUIET)
 
 
-def _choices(ws: Workspace, kept: str | None) -> Any:
-    """The project dropdown with all projects: `kept` where it still exists, else the newest."""
-    known = projects.list_all(ws, LOCAL)
-    ids = [one.id for one in known]
-    value = kept if kept in ids else (ids[0] if ids else None)
-    return gr.Dropdown(choices=[(one.name, one.id) for one in known], value=value)
+def worker_badge(ws: Workspace) -> str:
+    """Whether anything would do the work."""
+    if jobs.worker_alive(ws, LOCAL):
+        return kit.badge("worker ready", "good")
+    return kit.badge("no worker", "warn")

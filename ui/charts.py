@@ -9,7 +9,7 @@ from engine.core.job import Event
 
 MUTED = "#808695"
 GRID = "rgba(128, 134, 149, 0.18)"
-ACCENT = "#6b7bf0"
+ACCENT = "#2a9d93"
 GOOD = "#2f9e6e"
 WARN = "#c98a1b"
 BAD = "#d9575b"

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+FETCHING = ("/proxy=", "/file=http")  # Gradio routes that fetch an address for a stranger
 # Gradio's pages need inline scripts and styles, and evaluate their component templates.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -23,7 +24,7 @@ POLICY = (
 
 
 class Guard:
-    """Wraps an app; with `space` the host is open and Hugging Face may frame the page."""
+    """Wraps an app; with `space` any host is served and Hugging Face may frame the page."""
 
     def __init__(self, app: ASGIApp, *, space: bool = False) -> None:
         self.app = app
@@ -38,12 +39,11 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it with a refusal."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
-        if refusal:
-            await PlainTextResponse(refusal, status_code=403)(scope, receive, send)
+        if scope["type"] == "websocket":  # nothing here speaks it
+            await send({"type": "websocket.close", "code": 1008})
             return
 
         async def with_headers(message: Message) -> None:
@@ -53,20 +53,31 @@ class Guard:
                     headers[name] = value
             await send(message)
 
-        await self.app(scope, receive, with_headers)
+        refusal = self._refusal(scope)
+        await (refusal or self.app)(scope, receive, with_headers)
 
-    def _refusal(self, method: str, headers: Headers) -> str | None:
-        host = urlsplit(f"//{headers.get('host', '')}").hostname
-        if not self.space and host not in LOOPBACK:
-            return "This server answers to a loopback address only."
-        if method in SAFE_METHODS or self._same_origin(headers):
+    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+        headers = Headers(scope=scope)
+        if not self.space and _name(headers.get("host", "")) not in LOOPBACK:
+            return PlainTextResponse("This server answers to a loopback address only.", 421)
+        if any(part in scope["path"] for part in FETCHING):
+            return PlainTextResponse("Not here.", 404)
+        if scope["method"] in SAFE_METHODS or _same_origin(headers):
             return None
-        return "This request came from another site."
+        return PlainTextResponse("This request came from another site.", 403)
 
-    def _same_origin(self, headers: Headers) -> bool:
-        """Browsers say where a request comes from; programs that say nothing are let through."""
-        site = headers.get("sec-fetch-site")
-        if site is not None:
-            return site in ("same-origin", "none")
-        origin = headers.get("origin")
-        return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+def _name(host: str) -> str | None:
+    """The name in a Host header without its port; None where there is none to be read."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def _same_origin(headers: Headers) -> bool:
+    """Browsers say where a request comes from; programs that say nothing are let through."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        return site in ("same-origin", "none")
+    return origin is None or origin.partition("://")[2] == headers.get("host")

@@ -1,5 +1,6 @@
 """A chart that is drawn once and then only changed, so that zoom and hover outlive an update."""
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -9,7 +10,8 @@ TEMPLATE = '<div class="tl-plot" style="height:${height_px}px"></div>'
 DRAW = """
 const place = element.querySelector('.tl-plot');
 const draw = () => {
-  if (!props.value || !window.Plotly) return;
+  if (!props.value) return;
+  if (!window.Plotly) { setTimeout(draw, 60); return; }
   const figure = JSON.parse(props.value);
   Plotly.react(place, figure.data, figure.layout,
     {responsive: true, displaylogo: false, displayModeBar: false});
@@ -43,3 +45,7 @@ class LivePlot(gr.HTML):
     def api_info(self) -> dict[str, Any]:
         """The schema of the value."""
         return {"type": "string"}
+
+
+# Gradio leaves a stub beside every component that it meets; ours is typed as it is.
+Path(__file__).with_suffix(".pyi").unlink(missing_ok=True)

@@ -2,14 +2,14 @@
 
 import os
 import socket
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import plotly
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 
@@ -20,50 +20,67 @@ from engine.services import jobs
 from engine.workspace import Settings, Workspace, open_workspace
 from ui import app as pages
 from ui.guard import LOOPBACK, Guard
-from ui.rate_routes import router
+from ui.rate_routes import router as rating
 from ui.setup import Setup
 from ui.theme import theme
 
 STATIC = Path(__file__).parent / "static"
-PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-ICON = STATIC / "tuneloop.svg"
-A_DAY = {"cache-control": "public, max-age=86400"}
-HEAD = """
-<script src="/static/plotly.min.js" defer></script>
-<script src="/static/rate.js" defer></script>
-"""
+PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+FIRST_STYLE = "tuneloop.css"  # tokens and kit; the others build on it
+HEAD = '<script src="/static/rate.js" defer></script>'
 
 
-def create_app(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> Any:
-    """The ASGI app for a workspace, the guard around all of it."""
+def create_app(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> FastAPI:
+    """All routes over a workspace, the guard in front of them; `app.state.demo` is the page."""
+    # Before the page is built: where Gradio keeps what people upload, for a day.
+    os.environ["GRADIO_TEMP_DIR"] = str(ws.settings.home / "uploads")
     app = FastAPI(title="Tuneloop", docs_url=None, redoc_url=None, openapi_url=None)
-    # An empty list: Gradio leaves CORS to the parent, and the parent allows no other origin.
+    # An empty list: Gradio leaves CORS to the app it is mounted in, and this one lets nobody in.
     app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(Guard, space=space)  # added last, so it is asked first
     app.add_exception_handler(UserError, _explain)
+    app.include_router(_own(ws))
+    app.include_router(rating(ws))
+    app.state.demo = pages.build(ws, setup, space=space)
+    _mount(app, ws)
+    return app
 
-    @app.get("/health")
+
+def _own(ws: Workspace) -> APIRouter:
+    """Health, and files by name: a fixed list, so that no path can lead elsewhere."""
+    router = APIRouter()
+    files = {path.name: path for path in [*STATIC.iterdir(), PLOTLY] if path.is_file()}
+
+    @router.get("/health")
     def health() -> dict[str, Any]:
-        return {"ok": True, "version": _version(), "worker": jobs.worker_alive(ws, LOCAL)}
+        alive = jobs.worker_alive(ws, LOCAL)
+        return {"ok": True, "version": version("tuneloop"), "worker": alive}
 
-    @app.get("/static/{name}")
-    def static(name: str) -> FileResponse:
-        path = PLOTLY_JS if name == PLOTLY_JS.name else STATIC / name
-        if path.parent not in (STATIC, PLOTLY_JS.parent) or not path.is_file():
-            raise UserError(f"There is no file {name!r}.")
-        return FileResponse(path, headers=A_DAY if path == PLOTLY_JS else None)
+    def serve_file(path: Path) -> None:
+        age = "public, max-age=86400" if path == PLOTLY else "no-cache"
+        headers = {"cache-control": age}
+        router.add_api_route(
+            f"/static/{path.name}", lambda: FileResponse(path, headers=headers), methods=["GET"]
+        )
 
-    app.include_router(router(ws))
-    demo = pages.build(ws, setup or Setup(), space=space)
-    # A mounted app never launches; with the flag unset Gradio skips its check of file paths.
-    demo.has_launched = True
+    for path in files.values():
+        serve_file(path)
+    return router
+
+
+def _mount(app: FastAPI, ws: Workspace) -> None:
+    # A mounted page is never launched; without this mark Gradio does not check file paths.
+    app.state.demo.has_launched = True
+    styles = sorted(STATIC.glob("*.css"), key=lambda path: (path.name != FIRST_STYLE, path.name))
     gr.mount_gradio_app(
         app,
-        demo,
+        app.state.demo,
         "/",
         theme=theme(),
-        css_paths=sorted(STATIC.glob("*.css")),
+        css_paths=styles,
         head=HEAD,
-        favicon_path=str(ICON),
+        favicon_path=str(STATIC / "tuneloop.svg"),
+        blocked_paths=[str(ws.files), str(ws.settings.home / "models")],
         show_error=False,
         run_history=False,
         enable_monitoring=False,
@@ -72,7 +89,6 @@ def create_app(ws: Workspace, setup: Setup | None = None, *, space: bool = False
         footer_links=[],
         max_file_size="200mb",
     )
-    return Guard(app, space=space)
 
 
 async def _explain(_request: Request, error: Exception) -> JSONResponse:
@@ -81,50 +97,43 @@ async def _explain(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"problem": error.problem, "fix": error.fix}, status_code=error.status)
 
 
-def serve(home: Path | None, host: str, port: int, *, space: bool = False) -> None:
-    """Open the workspace, start a worker and serve until stopped."""
+def serve(home: Path, host: str, port: int, *, space: bool = False) -> None:
+    """Open the workspace in `home`, start a worker and serve until stopped."""
     if host not in LOOPBACK and not space:
         raise UserError(
             f"{host} can be reached by others, and this server has no sign-in yet.",
-            "Use 127.0.0.1, and a tunnel such as ssh -L for another machine.",
+            "Use 127.0.0.1, and a tunnel such as ssh -L from another machine.",
         )
     _check_free(host, port)
-    settings = Settings.from_environment()
-    if home is not None:
-        settings = settings.model_copy(update={"home": home.resolve()})
-        if "TUNELOOP_DATABASE_URL" not in os.environ:
-            url = f"sqlite:///{settings.home / 'tuneloop.db'}"
-            settings = settings.model_copy(update={"database_url": url})
-    ws = open_workspace(settings)
+    ws = open_workspace(_settings(home))
     setup = Setup()
     setup.start(ws)
     started = worker.start(ws)
-    config = uvicorn.Config(
-        create_app(ws, setup, space=space), host=host, port=port, log_level="warning"
-    )
-    shown = "127.0.0.1" if host == "0.0.0.0" else host
-    print(f"Tuneloop is at http://{shown}:{port}  (data: {settings.home})", flush=True)  # noqa: T201
+    app = create_app(ws, setup, space=space)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"Tuneloop is at http://{shown}:{port}  (data: {home})", flush=True)  # noqa: T201
     try:
-        uvicorn.Server(config).run()
+        uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning")).run()
     finally:
         started.terminate()  # it takes no new run and leaves when the one under way is done
         ws.close()
 
 
+def _settings(home: Path) -> Settings:
+    """The environment's database, where it names one; else the one in `home`."""
+    home = home.resolve()
+    url = os.environ.get("TUNELOOP_DATABASE_URL", f"sqlite:///{home / 'tuneloop.db'}")
+    return Settings(home=home, database_url=url)
+
+
 def _check_free(host: str, port: int) -> None:
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
             raise UserError(
                 f"Port {port} of {host} can't be used: {error.strerror}.",
-                "Stop what uses it, or choose another: make run PORT=7861.",
+                "Stop what uses it, or choose another with --port.",
             ) from None
-
-
-def _version() -> str:
-    try:
-        return version("tuneloop")
-    except PackageNotFoundError:  # a Space runs from the folder, with nothing installed
-        return "0.1.0"

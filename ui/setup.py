@@ -1,4 +1,4 @@
-"""Fetching the default model while the page is ready already."""
+"""Fetching the default model while the page is there already."""
 
 import logging
 import threading
@@ -8,9 +8,12 @@ from engine.core.errors import UserError
 from engine.services import models
 from engine.workspace import Workspace
 
+NAME = "SmolLM2-135M-Instruct"
+log = logging.getLogger("tuneloop.ui")
+
 
 class Setup:
-    """`words` says what is being done, or what went wrong; it is empty when all is ready."""
+    """`words` says what is being done or what went wrong; it is empty when all is ready."""
 
     def __init__(self) -> None:
         self.words = ""
@@ -20,20 +23,23 @@ class Setup:
         """Fetch the default model in the background, unless a base model is there."""
         if any(model.kind == "base" for model in models.list_all(ws, LOCAL)):
             return
-        self.words = "Fetching the default model, SmolLM2-135M-Instruct. This happens once."
-        threading.Thread(target=self._fetch, args=(ws,), daemon=True).start()
+        self.words = f"Fetching the first model, {NAME}. This happens once; you can look around."
+        threading.Thread(target=self.fetch, args=(ws,), daemon=True, name="setup").start()
 
-    def _fetch(self, ws: Workspace) -> None:
+    def fetch(self, ws: Workspace) -> None:
+        """Fetch it now; what goes wrong ends up in `words`."""
         try:
             models.ensure_default(ws, LOCAL, self._say)
             self.words = ""
         except UserError as error:
-            self.failed = True
-            self.words = f"The default model could not be fetched. {error}"
+            self._fail(str(error))
         except Exception:
-            logging.getLogger(__name__).exception("fetching the default model")
-            self.failed = True
-            self.words = "The default model could not be fetched; the server's log has the details."
+            log.exception("fetching the default model")
+            self._fail("The server's log has the details.")
 
     def _say(self, text: str) -> None:
-        self.words = text
+        self.words = f"Fetching the first model. {text}"
+
+    def _fail(self, why: str) -> None:
+        self.failed = True
+        self.words = f"The first model could not be fetched. {why}"

@@ -5,149 +5,184 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from engine.core.actor import LOCAL
-from engine.core.errors import UserError
 from engine.core.job import Job, State
+from engine.core.project import Standing, Step, StepName
 from engine.services import demo as demos
 from engine.services import jobs, projects
-from engine.services.standing import standing
+from engine.services.standing import NEXT, TITLES, standing
 from engine.workspace import Workspace
-from ui import kit
+from ui import kit, loop_picture
 from ui.events import shows_errors
 from ui.page import Page
 from ui.setup import Setup
 from ui.views import home as view
 
-DEMO = (
-    '<div class="tl-choice-words"><h3>See the whole loop</h3><p>A small model learns to answer '
-    "for a library's help desk, simulated raters judge it blind, and it learns from their votes. "
-    "About 10 minutes on two cores. The raters follow a stated rule, and nothing is scripted to "
-    "win.</p></div>"
-)
-OWN = (
-    '<div class="tl-choice-words"><h3>Use your own examples</h3><p>Questions with the answers you '
-    "want, as JSONL, JSON, CSV or Parquet. A hundred rows are enough to see a difference; "
-    "everything stays on this machine.</p></div>"
+OWN_PROJECT = "My project"
+# A click on a station opens its tab; the value is text and never a template.
+OPEN_STATION = """
+element.addEventListener('click', (event) => {
+  const station = event.target.closest('[data-step]');
+  if (station) trigger('click', {step: station.dataset.step});
+});
+"""
+NO_WORKER = (
+    "No worker is running, so nothing will be trained or answered. The server starts one within "
+    "seconds; if this stays, run: tuneloop worker"
 )
 
 
 class Parts(NamedTuple):
-    """What a refresh changes, in this order."""
+    """What a look may change, in this order."""
 
+    seen: gr.State
+    notes: gr.HTML
     welcome: gr.Column
     here: gr.Column
-    says: gr.HTML
-    loop: gr.HTML
+    picture: gr.HTML
     words: gr.HTML
     go: gr.Button
+    try_demo: gr.Button
     tab: gr.State
-    seen: gr.State
+    demo: gr.HTML
+    report: gr.HTML
 
 
-def build(ws: Workspace, page: Page, setup: Setup) -> dict[str, Any]:
-    """Lay Home out; what comes back is the event that draws it, for the page's first load."""
-    says = gr.HTML(elem_id="home-says")
+class Starts(NamedTuple):
+    """The two buttons of the welcome."""
+
+    demo: gr.Button
+    own: gr.Button
+
+
+def build(ws: Workspace, page: Page, setup: Setup) -> None:
+    """The tab: a welcome while there is no project, else its loop and the next step."""
+    notes = gr.HTML(elem_id="home-notes")
     with gr.Column(visible=False, elem_id="home-welcome") as welcome:
-        gr.HTML(view.HERO)
-        with gr.Row(equal_height=True):
-            with gr.Column(elem_classes="tl-choice"):
-                gr.HTML(DEMO)
-                demo = gr.Button("Start the demo project", variant="primary", elem_id="home-demo")
-            with gr.Column(elem_classes="tl-choice"):
-                gr.HTML(OWN)
-                own = gr.Button("Start with my own data", elem_id="home-own")
+        starts = _welcome()
     with gr.Column(visible=False, elem_id="home-here") as here:
-        loop = gr.HTML(elem_id="home-loop")
-        with gr.Row(elem_id="home-next"):
-            words = gr.HTML()
-            go = gr.Button("Go", variant="primary", elem_id="home-go", scale=0, min_width=220)
+        demo = gr.HTML(elem_id="home-demo-state")
+        with gr.Row(elem_classes="tl-home"):
+            with gr.Column(scale=8, min_width=310):
+                picture = gr.HTML(elem_id="home-loop", js_on_load=OPEN_STATION)
+            with gr.Column(scale=5, min_width=290, elem_classes="tl-next"):
+                words = gr.HTML(elem_id="home-next")
+                go = gr.Button("Go", variant="primary", size="lg", elem_id="home-go")
+                try_demo = gr.Button("Watch the demo project first", elem_id="home-try-demo")
         report = gr.HTML(elem_id="home-report")
-        again = gr.Button("Start the demo project", elem_id="home-demo-again", size="sm")
-    tab, seen = gr.State("data"), gr.State("")
-    parts = Parts(welcome, here, says, loop, words, go, tab, seen)
-    outputs = [*parts, report]
-
-    refresh = shows_errors(lambda project, before: on_look(ws, setup, project, before))
-    inputs = [page.project, seen]
-    kit.on_show(page, refresh, inputs, outputs)
-    kit.live(page, refresh, inputs, outputs)
-    go.click(lambda name: gr.Tabs(selected=name), tab, page.tabs, **kit.QUIET)
-    start = shows_errors(lambda: on_demo(ws))
-    gr.on([demo.click, again.click], start, None, page.project, **kit.QUIET)
-    own.click(shows_errors(lambda: on_own(ws)), None, [page.project, page.tabs], **kit.QUIET)
-    return {"fn": refresh, "inputs": inputs, "outputs": outputs, **kit.QUIET}
+    parts = Parts(gr.State(""), notes, welcome, here, picture, words, go, try_demo,
+                  gr.State("data"), demo, report)  # fmt: skip
+    _wire(ws, page, setup, parts, starts)
 
 
-def on_look(ws: Workspace, setup: Setup, project: str | None, before: str) -> Any:
-    """Home as it is now; nothing when it looks as it did."""
+def _welcome() -> Starts:
+    with gr.Row(elem_classes="tl-home"):
+        with gr.Column(scale=6, min_width=310, elem_classes="tl-hero-side"):
+            gr.HTML(view.HERO)
+        with gr.Column(scale=6, min_width=310, elem_classes="tl-hero-picture"):
+            gr.HTML(loop_picture.picture(untouched()))
+    with gr.Row(elem_classes="tl-choices"):
+        with gr.Column(min_width=290, elem_classes="tl-choice tl-choice-first"):
+            gr.HTML(view.DEMO)
+            demo = gr.Button("Start the demo project", variant="primary", elem_id="home-demo")
+        with gr.Column(min_width=290, elem_classes="tl-choice"):
+            gr.HTML(view.OWN)
+            own = gr.Button("Start with my own data", elem_id="home-own")
+    return Starts(demo, own)
+
+
+def untouched() -> Standing:
+    """A loop that nobody has begun."""
+    steps = tuple(Step(name=n, title=t, state="todo") for n, t in TITLES.items())
+    title, text, tab = NEXT["data"]
+    return Standing(steps=steps, next_title=title, next_text=text, next_tab=tab)
+
+
+def _wire(ws: Workspace, page: Page, setup: Setup, parts: Parts, starts: Starts) -> None:
+    @shows_errors
+    def refresh(project: str | None, seen: str) -> Any:
+        return on_look(ws, setup, project, seen)
+
+    @shows_errors
+    def start_demo() -> Any:
+        project, _ = demos.start(ws, LOCAL)
+        return project_choice(ws, project.id)
+
+    @shows_errors
+    def start_own() -> Any:
+        made = projects.create(ws, LOCAL, OWN_PROJECT)
+        return project_choice(ws, made.id), gr.Tabs(selected="data")
+
+    @shows_errors
+    def open_station(event: gr.EventData) -> Any:
+        return gr.Tabs(selected=tab_of(event.step))
+
+    given = [page.project, parts.seen]
+    kit.on_show(page, refresh, given, list(parts))
+    kit.live(page, refresh, given, list(parts), every=2.0)
+    parts.go.click(lambda tab: gr.Tabs(selected=tab), parts.tab, page.tabs, **kit.QUIET)
+    parts.picture.click(open_station, None, page.tabs, **kit.QUIET)
+    gr.on([starts.demo.click, parts.try_demo.click], start_demo, None, page.project, **kit.QUIET)
+    starts.own.click(start_own, None, [page.project, page.tabs], **kit.QUIET)
+
+
+def project_choice(ws: Workspace, chosen: str | None) -> gr.Dropdown:
+    """The project list with all projects: `chosen` where it exists, else the newest, else none."""
+    known = projects.list_all(ws, LOCAL)
+    ids = [one.id for one in known]
+    value = chosen if chosen in ids else next(iter(ids), None)
+    return gr.Dropdown(
+        choices=[(one.name, one.id) for one in known], value=value, visible=bool(known)
+    )
+
+
+def tab_of(step: StepName) -> str:
+    """The tab that a station opens; an unknown one stays where it is."""
+    return NEXT[step][2] if step in NEXT else "home"
+
+
+def on_look(ws: Workspace, setup: Setup, project: str | None, seen: str) -> Any:
+    """An update for every part of Home; nothing when it looks as it did."""
     notes = _notes(ws, setup)
-    known = {one.id for one in projects.list_all(ws, LOCAL)}
-    if project is None or project not in known:
-        drawn = [
-            gr.Column(visible=True),
-            gr.Column(visible=False),
-            notes,
-            "",
-            "",
-            gr.skip(),
-            "data",
-        ]
-        return _unless_same(before, f"none {notes}", [*drawn], "")
+    known = projects.list_all(ws, LOCAL)
+    if project is None or project not in {one.id for one in known}:
+        drawn = {"notes": notes, "welcome": True, "here": False}
+    else:
+        drawn = {"notes": notes, "welcome": False, "here": True, **_of_project(ws, project)}
+    now = f"{project} {drawn}"
+    return gr.skip() if now == seen else _updates({"seen": now, **drawn})
+
+
+def _of_project(ws: Workspace, project: str) -> dict[str, Any]:
     stands = standing(ws, LOCAL, project)
     demo = next(iter(jobs.list_all(ws, LOCAL, project, ("demo",))), None)
-    notes += _demo_progress(ws, demo)
-    report = view.report(demo.result["report"]) if demo and demo.state is State.DONE else ""
-    drawn = [
-        gr.Column(visible=False),
-        gr.Column(visible=True),
-        notes,
-        view.loop(stands),
-        view.next_step(stands),
-        gr.Button(stands.next_title),
-        stands.next_tab,
-    ]
-    return _unless_same(before, f"{project} {stands} {notes} {report}", drawn, report)
+    untrodden = all(step.state in ("todo", "next") for step in stands.steps)
+    return {
+        "picture": loop_picture.picture(stands),
+        "words": view.next_step(stands),
+        "go": stands.next_title,
+        "try_demo": untrodden and demo is None,
+        "tab": stands.next_tab,
+        "demo": _demo(ws, demo),
+        "report": view.report(demo.result["report"]) if demo and demo.result else "",
+    }
 
 
-def _unless_same(before: str, now: str, drawn: list[Any], report: str) -> Any:
-    fingerprint = str(hash(now))
-    if fingerprint == before:
-        return gr.skip()
-    return [*drawn, fingerprint, report]
-
-
-def on_demo(ws: Workspace) -> Any:
-    """Start the demo and look at its project."""
-    project, _ = demos.start(ws, LOCAL)
-    known = [(one.name, one.id) for one in projects.list_all(ws, LOCAL)]
-    return gr.Dropdown(choices=known, value=project.id)
-
-
-def on_own(ws: Workspace) -> tuple[Any, Any]:
-    """A project for a person's own data, and the tab to add it on."""
-    project = projects.create(ws, LOCAL, "My project")
-    known = [(one.name, one.id) for one in projects.list_all(ws, LOCAL)]
-    return gr.Dropdown(choices=known, value=project.id), gr.Tabs(selected="data")
+def _demo(ws: Workspace, demo: Job | None) -> str:
+    if demo is None or demo.state is State.DONE:
+        return ""
+    return view.demo_on_its_way(demo, jobs.watch(ws, LOCAL, demo.id))
 
 
 def _notes(ws: Workspace, setup: Setup) -> str:
     found = kit.notice(setup.words, "bad" if setup.failed else "busy") if setup.words else ""
-    if not jobs.worker_alive(ws, LOCAL):
-        text = "No worker is running yet, so nothing will train. It starts within seconds; "
-        found += kit.notice(f"{text}if this stays, run: tuneloop worker", "warn")
-    return found
+    return found if jobs.worker_alive(ws, LOCAL) else found + kit.notice(NO_WORKER, "warn")
 
 
-def _demo_progress(ws: Workspace, demo: Job | None) -> str:
-    if demo is None or demo.state is State.DONE or demo.state is State.CANCELLED:
-        return ""
-    if demo.state is State.FAILED:
-        return kit.notice(f"The demo stopped: {demo.error}", "bad")
-    try:
-        said = [e.data for e in jobs.watch(ws, LOCAL, demo.id) if e.kind == "progress"]
-    except UserError:
-        return ""
-    if not said:
-        return kit.progress(0, 1, "The demo is waiting for a worker")
-    last = said[-1]
-    step = f"{min(int(last['done']) + 1, int(last['total']))} of {int(last['total'])}"
-    return kit.progress(last["done"], last["total"], f"The demo: {last['label']} (step {step})")
+def _updates(new: dict[str, Any]) -> list[Any]:
+    make = {
+        "welcome": lambda seen: gr.Column(visible=seen),
+        "here": lambda seen: gr.Column(visible=seen),
+        "go": lambda title: gr.Button(title),
+        "try_demo": lambda seen: gr.Button(visible=seen),
+    }
+    return [make.get(part, str)(new[part]) if part in new else gr.skip() for part in Parts._fields]

@@ -1,25 +1,30 @@
-"""What Home shows: the loop as a picture, the next step, the demo's report."""
+"""What Home shows around the picture: the next step, a welcome, the demo on its way, its report."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from engine.core.project import Standing, Step
-from ui.kit import duration
+from engine.core.job import Event, Job, State
+from engine.core.project import Standing
+from ui import kit
 
-MARK = (
-    '<div class="tl-mark"><svg viewBox="0 0 32 32" fill="none" stroke="currentColor" '
-    'stroke-width="3.2" stroke-linecap="round"><path d="M25.5 11A11 11 0 1 0 27 16"/>'
-    '<path d="M26.5 4.5V11H20"/><circle cx="16" cy="16" r="2.6" fill="currentColor" '
-    'stroke="none"/></svg><span>Tuneloop</span></div>'
-)
 HERO = (
     '<div class="tl-hero"><h1>Make a language model better by judging it blind.</h1>'
-    "<p>Add examples, train, and rate two answers side by side without knowing which model wrote "
-    "which. Your votes train the next model, and a blind round says whether it really is better, "
-    "and how surely.</p></div>"
+    "<p>Add examples and train a small model. Then rate two answers side by side without knowing "
+    "which model wrote which. The votes train the next model, and a blind round says whether it "
+    "really is better, and how sure that is.</p></div>"
 )
-WORDS = {"done": "✓", "running": "", "next": "→", "todo": ""}
-SPOKEN = {"done": "done", "running": "under way", "next": "next", "todo": "not yet"}
+DEMO = (
+    '<div class="tl-choice-words"><h3>See the whole loop</h3><p>A small model learns to answer '
+    "for a library's help desk, is rated blind, and learns from the votes. It takes about "
+    "10 minutes on two cores; you can watch.</p><p>The raters are simulated and follow a stated "
+    "rule. Nothing is scripted to win.</p></div>"
+)
+OWN = (
+    '<div class="tl-choice-words"><h3>Use your own examples</h3><p>Questions with the answers you '
+    "want, as JSONL, JSON, CSV or Parquet. About a hundred rows are enough to see a "
+    "difference.</p><p>Everything stays on the machine that this server runs on.</p></div>"
+)
 NAMES = {
     "bleu": "BLEU",
     "rouge1": "ROUGE-1",
@@ -28,55 +33,95 @@ NAMES = {
     "meteor": "METEOR",
     "exact_match": "Exact match",
 }
-
-
-def loop(standing: Standing) -> str:
-    """The eight stations as a closed track; state by shape, colour and word."""
-    return f'<ol class="tl-loop">{"".join(map(_station, standing.steps))}</ol>'
-
-
-def _station(step: Step) -> str:
-    detail = step.detail or {"next": "your next step", "running": "under way"}.get(step.state, "")
-    return (
-        f'<li class="tl-{step.state}"><div class="tl-step-top">'
-        f'<span class="tl-dot" role="img" aria-label="{SPOKEN[step.state]}">{WORDS[step.state]}'
-        f'</span>{escape(step.title)}</div><div class="tl-step-detail">{escape(detail)}</div></li>'
-    )
+STAGES = (("before", "Base"), ("sft", "After SFT"), ("after", "After DPO"))
 
 
 def next_step(standing: Standing) -> str:
-    """The words beside the one button."""
+    """The words above the one button."""
     return (
         f'<div class="tl-next-words"><small>Next step</small><h3>{escape(standing.next_title)}</h3>'
         f"<p>{escape(standing.next_text)}</p></div>"
     )
 
 
+def demo_on_its_way(job: Job, events: Sequence[Event]) -> str:
+    """How far the demo is, or why it ended early; nothing once it is done."""
+    if job.state is State.DONE:
+        return ""
+    if job.state is State.CANCELLED:
+        return kit.notice("The demo was stopped. What it made so far is in this project.")
+    if job.state is State.FAILED:
+        return kit.notice(f"The demo could not go on. {job.error or ''}", "bad")
+    said = next((e.data for e in reversed(events) if e.kind == "progress"), None)
+    if said is None:
+        return _card(kit.progress(0, 1, "The demo waits for a worker"), "")
+    done, total = float(said["done"]), float(said["total"])
+    part = f"Part {min(int(done) + 1, int(total))} of {int(total)}"
+    bar = kit.progress(done, total, f"{part}: {said['label']}", said.get("eta_s"))
+    note = "It goes on if you leave this page. Look into the other tabs: each part shows up there."
+    return _card(bar, note)
+
+
+def _card(bar: str, note: str) -> str:
+    below = f'<p class="tl-hint">{note}</p>' if note else ""
+    return f'<div class="tl-panel"><h3>The demo is running</h3>{bar}{below}</div>'
+
+
 def report(found: dict[str, Any]) -> str:
-    """The demo's report as a card."""
-    head = "".join(f"<th>{name}</th>" for name in ("", "Base", "After SFT", "After DPO"))
-    rows = "".join(_row(found, metric) for metric in found["before"])
-    votes = found["votes"]
-    fine = (
-        f"Blind round of the DPO model against the SFT model: {votes['wins']} wins, "
-        f"{votes['losses']} losses, {votes['ties']} ties, {votes['both_bad']} both bad. "
-        f"{found['pairs']} training pairs from {found['rated']} votes. Raters were simulated: "
-        f"{found['rater']['stated']} Held-out rows: {found['held_out_rows']}; intervals at 95 %. "
-        f"It took {duration(found['seconds'])} on {found['cores']} cores. {found['cost_note']}"
+    """What the demo showed: the verdict, the scores before and after, and what it took."""
+    minutes = kit.duration(found["seconds"])
+    numbers = [
+        kit.stat("Blind win rate", f"{found['win_rate']:.0%}", _bounds(found, "{:.0%}")),
+        kit.stat("Votes learned from", f"{found['rated']}", f"{found['pairs']} training pairs"),
+        kit.stat("Time", minutes, f"on {found['cores']} cores"),
+    ]
+    return (
+        '<div class="tl-panel"><small class="tl-over">What the demo showed</small>'
+        f'<p class="tl-verdict">{escape(found["sentence"])}</p>{kit.stats(numbers)}'
+        f"{_win_bar(found)}{_table(found)}{_fine_print(found)}</div>"
+    )
+
+
+def _win_bar(found: dict[str, Any]) -> str:
+    """The win rate with its interval on a line from 0 to 100 %, a mark at the even split."""
+    low, high, rate = (100 * found[k] for k in ("low", "high", "win_rate"))
+    return (
+        f'<div class="tl-winbar" role="img" aria-label="Win rate {rate:.0f} %, 95 % interval '
+        f'{low:.0f} to {high:.0f} %"><u style="left:{low:.1f}%;width:{high - low:.1f}%"></u>'
+        f'<s></s><b style="left:{rate:.1f}%"></b></div><div class="tl-winbar-words">'
+        "<span>the model before wins</span><span>even</span><span>the new model wins</span></div>"
+    )
+
+
+def _table(found: dict[str, Any]) -> str:
+    head = "".join(f"<th>{name}</th>" for _, name in STAGES)
+    rows = "".join(
+        f"<tr><td>{escape(NAMES.get(metric, metric))}</td>"
+        + "".join(_cell(found[stage][metric]) for stage, _ in STAGES)
+        + "</tr>"
+        for metric in found["before"]
     )
     return (
-        '<div class="tl-report"><h3>What the loop showed</h3>'
-        f'<p class="tl-verdict">{escape(found["sentence"])}</p>'
-        f'<div class="tl-scroll"><table class="tl-table"><tr>{head}</tr>{rows}</table></div>'
-        f'<p class="tl-fine">{escape(fine)}</p></div>'
+        '<div class="tl-scroll"><table class="tl-table"><thead><tr><th>Score on unseen rows, 0 to 1'
+        f"</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
-
-
-def _row(found: dict[str, Any], metric: str) -> str:
-    cells = "".join(_cell(found[stage][metric]) for stage in ("before", "sft", "after"))
-    return f"<tr><td>{escape(NAMES.get(metric, metric))}</td>{cells}</tr>"
 
 
 def _cell(mean: dict[str, Any]) -> str:
-    bounds = f"{mean['low']:.2f} to {mean['high']:.2f}"
-    return f"<td>{mean['score']:.2f} <small>{bounds}</small></td>"
+    return f"<td>{mean['score']:.2f} <small>{_bounds(mean, '{:.2f}')}</small></td>"
+
+
+def _bounds(found: dict[str, Any], form: str) -> str:
+    return f"{form.format(found['low'])} to {form.format(found['high'])}"
+
+
+def _fine_print(found: dict[str, Any]) -> str:
+    votes = found["votes"]
+    text = (
+        f"Blind round of the new model against the one before: {votes['wins']} wins, "
+        f"{votes['losses']} losses, {votes['ties']} ties, {votes['both_bad']} both bad. "
+        f"The raters were simulated. {found['rater']['stated']} Scores are on "
+        f"{found['held_out_rows']} rows that no training has seen; the small numbers are "
+        f"95 % intervals. {found['cost_note']}"
+    )
+    return f'<p class="tl-hint">{escape(text)}</p>'
