@@ -50,6 +50,11 @@ def names(
     return [n for n in recipe.model_fields if n not in skip and (only is None or n in only)]
 
 
+def boxes_of_yaml(recipe: type[Recipe]) -> list[str]:
+    """The fields that hold a library's own options; they take more room than the others."""
+    return [n for n, f in recipe.model_fields.items() if get_origin(_type(f)[0]) is dict]
+
+
 def build(
     recipe: type[Recipe],
     only: Sequence[str] | None = None,
@@ -90,7 +95,7 @@ def _component(name: str, field: FieldInfo, elem_id: str) -> gr.components.Compo
     info = {"info": field.description or "", **shared}
     default = _default(field)
     if name in CHOSEN:
-        return gr.Dropdown([], value=None, **info)
+        return gr.Dropdown([], value=None, min_width=270, **info)
     if get_origin(base) is Literal:
         choices = [(AS_LIBRARY, ""), *get_args(base)] if optional else get_args(base)
         return gr.Dropdown(list(choices), value=default or ("" if optional else choices[0]), **info)
@@ -128,7 +133,9 @@ def _several(
 def _yaml_box(default: Any, field: FieldInfo, shared: dict[str, Any]) -> gr.Code:
     text = yaml.safe_dump(default, sort_keys=False) if default else ""
     shared["label"] = f"{field.description or shared['label']} (YAML)"  # a box of code has no info
-    return gr.Code(text, language="yaml", lines=4, max_lines=12, interactive=True, **shared)
+    return gr.Code(
+        text, language="yaml", lines=4, max_lines=12, interactive=True, min_width=300, **shared
+    )
 
 
 def _step(default: Any) -> float:

@@ -14,6 +14,7 @@ KINDS: dict[Kind, tuple[str, str]] = {
     "text": ("Plain text", "a model learns to write like this"),
     "prompts": ("Questions only", "models answer them, people rate the answers"),
 }
+TAUGHT = {"sft": "taught by example", "dpo": "taught by preference"}
 LAYOUTS = {
     "alpaca": "Alpaca",
     "sharegpt": "ShareGPT",
@@ -29,6 +30,11 @@ METHODS = {
     "sft": ("Teach by example", "It learns to answer the way your examples do (SFT)."),
     "dpo": ("Teach by preference", "It learns which answers people preferred (DPO)."),
 }
+
+
+def use(kind: Kind) -> str:
+    """What the rows that are not held out are for."""
+    return "to answer" if kind == "prompts" else "to train"
 
 
 def layout(name: str) -> str:

@@ -23,7 +23,7 @@ from ui.views import charts_data, findings, seen
 SUFFIXES = [".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt"]
 SAMPLES = (("library_faq.jsonl", 0.15), ("library_prompts.jsonl", 0.0))
 LONGEST = 512  # tokens: what a training keeps of a row unless told otherwise
-FEW = 3  # rows shown of a file or version
+FEW = 4  # rows shown of a file or version
 
 
 class Drop(NamedTuple):
@@ -159,7 +159,7 @@ def card(one: Dataset) -> str:
         f'<div class="tl-card-head"><b>{escape(one.name)}</b><span>@{one.version}</span></div>'
         f'<p class="tl-card-kind">{escape(kind)}</p>'
         f'<div class="tl-split" style="--tl-share:{share:.1f}%"><i></i></div>'
-        f'<p class="tl-card-note"><b>{one.train_rows:,}</b> to train · '
+        f'<p class="tl-card-note"><b>{one.train_rows:,}</b> {words.use(one.kind)} · '
         f"<b>{one.held_out_rows:,}</b> held out</p>"
         f'<div class="tl-card-foot">'
         f"{findings.summary([Finding.model_validate(each) for each in one.findings])}"
@@ -177,7 +177,7 @@ def _drop() -> Drop:
                 elem_id="data-file",
             )
             sample = gr.Button("Add the sample data instead", size="sm", elem_id="data-sample")
-            with gr.Column(visible=False) as keep:
+            with gr.Column(visible=False, elem_id="data-keep") as keep:
                 boxes = _boxes()
         with gr.Column(scale=3, min_width=300):
             report = gr.HTML(findings.guide(), elem_id="data-report")

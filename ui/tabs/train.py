@@ -133,7 +133,8 @@ def plan(ws: Workspace, recipe: TrainRecipe) -> Plan:
         batches = ceil(batches / gathered)
     notes = []
     if model.kind == "adapter":
-        notes.append(f"It goes on from {model.name}, in its shape; LoRA options have no effect.")
+        name = names.of_models(ws, model.project_id)[model.id]
+        notes.append(f"It goes on from {name}, in its shape: LoRA options have no effect.")
     if not data.held_out_rows:
         notes.append("Nothing is held out, so you will not see when it begins to memorise.")
     steps = recipe.max_steps or ceil(batches * recipe.num_train_epochs)
@@ -201,15 +202,21 @@ def _form(page: Page, kind: str, recipe: type[TrainRecipe], visible: bool) -> Fo
             with gr.Accordion("Show as YAML", open=False, elem_id=f"{kind}-as-yaml"):
                 command = gr.HTML("")
                 code = gr.Code("", language="yaml", interactive=False, label="recipe.yaml")
-    names = [*first, *second, *forms.names(recipe, skip=ESSENTIAL)]
+    order = [*first, *second, *_rest(recipe), *forms.boxes_of_yaml(recipe)]
     return Form(
-        kind, recipe, whole, empty, filled, names, fields, run_name, shown, go, code, command
+        kind, recipe, whole, empty, filled, order, fields, run_name, shown, go, code, command
     )
 
 
 def _more(recipe: type[TrainRecipe]) -> list[gr.components.Component]:
     with gr.Row(elem_classes="tl-more"):
-        return forms.build(recipe, skip=ESSENTIAL)
+        numbers = forms.build(recipe, only=_rest(recipe))
+    with gr.Row(elem_classes="tl-more"):
+        return numbers + forms.build(recipe, only=forms.boxes_of_yaml(recipe))
+
+
+def _rest(recipe: type[TrainRecipe]) -> list[str]:
+    return forms.names(recipe, skip=[*ESSENTIAL, *forms.boxes_of_yaml(recipe)])
 
 
 def _wire_cards(cards: gr.HTML, made: Sequence[Form]) -> None:

@@ -32,7 +32,7 @@ def lengths(tokens: Sequence[int], longest: int) -> Any:
             x=longest, y=1, yref="paper", text=f"cut at {longest}", showarrow=False, xanchor="left"
         )
     drawn.update_layout(bargap=0, showlegend=False, uirevision="lengths")
-    drawn.update_xaxes(title_text="tokens in a row", rangemode="tozero")
+    drawn.update_xaxes(title_text="tokens in a row")
     drawn.update_yaxes(title_text="rows")
     return drawn
 

@@ -8,7 +8,7 @@ from engine.core.finding import Finding, Severity
 from engine.services.look import Checked
 from ui import kit, words
 
-GRAVITY: dict[Severity, tuple[str, str]] = {
+GRAVITY: dict[Severity, tuple[str, kit.Tone]] = {
     "error": ("mend this", "bad"),
     "warning": ("look at this", "warn"),
     "info": ("good to know", "neutral"),
@@ -22,7 +22,7 @@ def report(found: Checked) -> str:
     kind, use = words.KINDS[found.kind]
     numbers = [
         kit.stat("Rows", f"{found.rows:,}"),
-        kit.stat("To train", f"{found.train_rows:,}"),
+        kit.stat(words.use(found.kind).capitalize(), f"{found.train_rows:,}"),
         kit.stat("Held out", f"{found.held_out_rows:,}"),
     ]
     return (
