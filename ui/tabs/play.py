@@ -155,7 +155,7 @@ def choices(ws: Workspace, project: str | None, models: list[str]) -> gr.Dropdow
     offered = names.choices(ws, project)
     ids = {each for _, each in offered}
     kept = [each for each in models if each in ids] or names.first_two(ws, project)
-    return gr.Dropdown(choices=offered, value=kept)
+    return gr.Dropdown(choices=offered, value=kept, multiselect=True)
 
 
 def _buttons(live: bool) -> tuple[gr.Button, gr.Button]:

@@ -11,6 +11,7 @@ from ui.views.answers import gain
 from ui.views.evaluation import Names, called
 
 SERIES = (charts.ACCENT, charts.GOOD, charts.WARN, charts.BAD)
+SMALL = {"size": 13}
 BARS = 21  # odd: the middle one is "no change"
 
 
@@ -45,7 +46,7 @@ def intervals(found: Evaluation, names: Names) -> Any:
             )
         )  # fmt: skip
     drawn.update_layout(uirevision="intervals", hovermode="closest", showlegend=True)
-    drawn.update_xaxes(title_text="score, higher is better", rangemode="tozero")
+    drawn.update_xaxes(title={"text": "score, higher is better", "font": SMALL}, rangemode="tozero")
     drawn.update_yaxes(
         tickmode="array",
         tickvals=list(range(len(metrics))),
@@ -82,8 +83,10 @@ def gain_histogram(found: Evaluation, model: str, metric: str) -> Any:
     drawn.update_layout(
         bargap=0, showlegend=False, hovermode="closest", uirevision=f"{model} {metric}"
     )
-    drawn.update_xaxes(title_text="gain of a row; left of 0 it did worse", tickformat="+.2f")
-    drawn.update_yaxes(title_text="rows")
+    drawn.update_xaxes(
+        title={"text": "gain of a row; left of 0 it did worse", "font": SMALL}, tickformat="+.2f"
+    )
+    drawn.update_yaxes(title={"text": "rows", "font": SMALL})
     return drawn
 
 

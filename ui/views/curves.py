@@ -9,6 +9,7 @@ from engine.core.job import Event
 from ui import charts
 
 MOST_POINTS = 1500  # of a curve: more cannot be told apart on a screen
+SMALL = {"size": 13}
 MARGIN, RIGHT = "rewards/margins", "rewards/accuracies"
 
 
@@ -35,17 +36,17 @@ def preferences(metrics: Sequence[Event], run: str) -> Any:
         drawn.add_trace(_line(steps, values, axis, f"{title}, held out", faint=False))
     drawn.update_layout(
         uirevision=run,
-        yaxis={"domain": [0.56, 1.0], "title": {"text": "reward margin"}},
+        yaxis={"domain": [0.56, 1.0], "title": {"text": "reward margin", "font": SMALL}},
         yaxis2={
             "domain": [0.0, 0.44],
-            "title": {"text": "pairs told apart"},
+            "title": {"text": "pairs told apart", "font": SMALL},
             "tickformat": ".0%",
             "range": [-0.05, 1.08],
             "gridcolor": charts.GRID,
             "zeroline": False,
             "anchor": "x",
         },
-        xaxis={"title": {"text": "step"}, "anchor": "y2"},
+        xaxis={"title": {"text": "step", "font": SMALL}, "anchor": "y2"},
         showlegend=False,
     )
     return drawn

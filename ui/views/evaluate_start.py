@@ -91,7 +91,7 @@ def choices(
     chosen = dataset if dataset in ready else next(iter(ready), None)
     labels = [(f"{one.label} ({one.held_out_rows:,} held out)", one.id) for one in sets]
     return (
-        gr.Dropdown(choices=offered, value=kept),
+        gr.Dropdown(choices=offered, value=kept, multiselect=True),
         gr.Dropdown(choices=labels, value=chosen),
         rows_of(ws, chosen),
     )

@@ -9,6 +9,7 @@ from engine import plugins
 from engine.core.job import Job
 from ui import forms
 from ui.views import names
+from ui.views.evaluation import METRICS
 
 LABELS = {
     "usd_per_hour": "Price of the machine",
@@ -17,6 +18,8 @@ LABELS = {
     "model_new": "Model under test",
     "model_base": "Compared with",
 }
+ASKED = {"dataset": "Questions from"}  # by a run that does not learn
+VALUES = {"held_out": "held-out rows", "train": "training rows"}
 HIDDEN = {"round"}
 MANY = 8  # items of a list that are written out
 
@@ -25,6 +28,7 @@ def table(job: Job, called: dict[str, str]) -> str:
     """Name, value and meaning of every setting; ids are shown as names."""
     known = job.kind in plugins.names("jobs")
     fields = plugins.load("jobs", job.kind).Recipe.model_fields if known else {}
+    labels = LABELS if "learning_rate" in job.recipe else LABELS | ASKED
     ordered: tuple[list[str], list[str], list[str]] = ([], [], [])
     shown = sorted(job.recipe.keys() - HIDDEN, key=[*fields, *sorted(job.recipe)].index)
     for name in shown:
@@ -34,7 +38,9 @@ def table(job: Job, called: dict[str, str]) -> str:
         needed = field is not None and field.is_required()
         rank = 0 if needed else 1 if value != default else 2
         about = (field.description if field else "") or ""
-        ordered[rank].append(_row(name, words(value, called), about, rank))
+        ordered[rank].append(
+            _row(labels.get(name) or forms.label(name), words(value, called), about, rank)
+        )
     body = "".join(row for rows in ordered for row in rows)
     return f'<table class="tl-settings"><tbody>{body}</tbody></table>'
 
@@ -52,6 +58,8 @@ def words(value: Any, called: dict[str, str]) -> str:
     text = str(value)
     if text in called:
         return called[text]
+    if text in METRICS or text in VALUES:
+        return VALUES[text] if text in VALUES else METRICS[text].name
     return names.GONE if text.startswith(("model-", "dataset-")) else text
 
 
@@ -62,10 +70,10 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _row(name: str, value: str, about: str, rank: int) -> str:
+def _row(label: str, value: str, about: str, rank: int) -> str:
     mark = '<span class="tl-changed">changed</span>' if rank == 1 else ""
     muted = ' class="tl-default"' if rank == 2 else ""
     return (
-        f"<tr{muted}><th>{escape(LABELS.get(name) or forms.label(name))}{mark}</th>"
+        f"<tr{muted}><th>{escape(label)}{mark}</th>"
         f"<td>{escape(value)}</td><td>{escape(about)}</td></tr>"
     )

@@ -1,0 +1,216 @@
+"""Evaluate: what is started, what is said about the result, the rows, and the files."""
+
+import csv
+import json
+from io import StringIO
+
+import pytest
+
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.services import jobs
+from tests import helpers
+from tests.ui import results
+from ui.tabs import evaluate
+from ui.tabs.evaluate import View
+from ui.views import answers, charts_evaluate, evaluate_start, evaluation
+
+ANSWERS = {
+    3: ("wrong", 0.1, "right 3", 1.0),
+    5: ("right 5", 1.0, "<b>no</b>", 0.2),
+    8: ("same", 0.5, "same", 0.5),
+}
+
+
+@pytest.fixture
+def world(ws, tmp_path):
+    """A project with base, adapter and data: project id, base, adapter, data."""
+    project = helpers.project(ws).id
+    base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, project, tmp_path)
+    return project, base, results.adapter(ws, project, base, data), data
+
+
+@pytest.fixture
+def found(ws, world):
+    """A stored evaluation and its models' names."""
+    project, base, tuned, data = world
+    return evaluate.load(ws, project, results.evaluated(ws, project, data, base, tuned, ANSWERS))
+
+
+def test_the_base_and_the_newest_adapter_are_chosen_at_first(ws, world):
+    project, base, tuned, data = world
+    models, sets, rows = evaluate_start.choices(ws, project, [], None)
+    assert models.value == [base.id, tuned.id]
+    assert models.choices[0] == ("base (base)", base.id)
+    assert (sets.value, rows.value) == (data.id, data.held_out_rows)
+
+
+def test_what_was_chosen_stays_chosen(ws, world):
+    project, _, tuned, data = world
+    models, sets, _ = evaluate_start.choices(ws, project, [tuned.id, "model-gone"], data.id)
+    assert (models.value, sets.value) == ([tuned.id], data.id)
+
+
+def test_the_panel_starts_an_evaluation(ws, world):
+    project, base, tuned, data = world
+    job = evaluate_start.start(
+        ws, project, [base.id, tuned.id], data.id, ["rougeL"], 5.0, 32.0, 0.5
+    )
+    assert job.kind == "evaluate"
+    assert job.recipe["models"] == [base.id, tuned.id]
+    assert (job.recipe["max_rows"], job.recipe["max_new_tokens"]) == (5, 32)
+    assert (job.recipe["metrics"], job.recipe["usd_per_hour"]) == (["rougeL"], 0.5)
+    assert job.name == "SFT one on held-out faq@1"
+
+
+@pytest.mark.parametrize(
+    ("models", "dataset", "metrics", "says"),
+    [
+        ([], "d", ["rougeL"], "No model"),
+        (["m"], None, ["rougeL"], "no held-out rows"),
+        (["m"], "d", [], "No metric"),
+    ],
+)
+def test_a_panel_that_is_not_filled_says_what_is_missing(ws, models, dataset, metrics, says):
+    with pytest.raises(UserError, match=says):
+        evaluate_start.start(ws, "project", models, dataset, metrics, 5, 32, 0)
+
+
+def test_progress_of_the_running_evaluation_is_followed(ws, world):
+    project, base, _, data = world
+    job = evaluate_start.start(ws, project, [base.id], data.id, ["rougeL"], 5, 32, 0)
+    helpers.claimed(ws, job.id)
+    results.say(ws, job.id, ("progress", None, {"done": 2, "total": 5, "label": "base"}))
+    view, html = evaluate.follow_runs(ws, project, View())
+    assert "base answers" in html
+    assert "40" in html
+    _, again = evaluate.follow_runs(ws, project, view)
+    assert again == html
+    jobs.cancel(ws, LOCAL, job.id)
+
+
+def test_each_tuned_model_gets_its_sentence(found):
+    html = evaluation.sentences(*found, "rougeL")
+    assert "SFT one" in html
+    assert "<b>Better.</b> +0.20." in html
+    assert "tl-sentence-good" in html
+    assert "tl-sentence-neutral" in evaluation.sentences(*found, "exact_match")
+
+
+def test_the_table_holds_scores_intervals_and_verdicts(found):
+    html = evaluation.table(*found)
+    for said in ("0.500", "0.400 to 0.600", "+0.200", "+0.100 to +0.300", "better", "baseline"):
+        assert said in html
+    assert "no difference shown" in html
+
+
+def test_failures_and_the_price_are_said(world):
+    _, base, tuned, data = world
+    made = results.evaluation(data.id, base.id, tuned.id, ANSWERS)
+    broken = made.rows[0].model_copy(
+        update={"outputs": {**made.rows[0].outputs, tuned.id: results.output("", 0, "too long")}}
+    )
+    made = made.model_copy(update={"rows": (broken, *made.rows[1:])})
+    names = {base.id: "base", tuned.id: "tuned"}
+    html = evaluation.speed(made, names)
+    assert "0 of 3" in html
+    assert "1 of 3" in html
+    assert "costs an hour" in html
+    assert answers.gain(broken, base.id, tuned.id, "rougeL") is None
+    order = answers.ordered(made, tuned.id, "rougeL", "gains", "")
+    assert order[-1].index == broken.index
+
+
+def test_the_picture_has_a_point_and_an_interval_for_each_model_and_metric(found):
+    drawn = charts_evaluate.intervals(*found)
+    assert [trace.name for trace in drawn.data] == ["base", "SFT one"]
+    assert list(drawn.data[1].x) == [0.5, 0.5]
+    assert list(drawn.data[1].error_x.array) == pytest.approx([0.1, 0.1])
+
+
+def test_the_histogram_counts_every_row_once(found):
+    ev, _ = found
+    drawn = charts_evaluate.gain_histogram(ev, ev.models[1], "rougeL")
+    assert sum(drawn.data[0].y) == 3
+    middle = len(drawn.data[0].y) // 2
+    assert drawn.data[0].y[middle] == 1  # the row with the same answer
+
+
+def test_rows_come_in_the_order_asked_for(found):
+    ev, _ = found
+    tuned = ev.models[1]
+    rows = {
+        order: [row.index for row in answers.ordered(ev, tuned, "rougeL", order, "")]
+        for _, order in answers.ORDERS
+    }
+    assert rows == {"gains": [3, 8, 5], "losses": [5, 8, 3], "rows": [3, 5, 8]}
+
+
+def test_the_filter_looks_into_questions_and_answers(found):
+    ev, names = found
+    assert [r.index for r in answers.ordered(ev, ev.models[1], "rougeL", "rows", "SAME")] == [8]
+    empty = evaluate.table(ev, names, "rougeL", ev.models[1], "rows", "nowhere")
+    assert len(empty.value["data"]) == 0
+
+
+def test_the_table_of_answers_names_models_and_gains(found):
+    ev, names = found
+    frame = answers.frame(list(ev.rows), ev, names, ev.models[1], "rougeL")
+    assert list(frame.columns) == [
+        "Row", "Gain", "Question", "base", "SFT one", "Reference",
+        "ROUGE-L, base", "ROUGE-L, SFT one",
+    ]  # fmt: skip
+    assert list(frame["Gain"]) == pytest.approx([0.9, -0.8, 0.0])
+
+
+def test_an_opened_row_marks_what_differs_and_escapes_all(found):
+    ev, names = found
+    html = evaluate.opened(ev, names, ev.models[1], 5)
+    assert "<b>no</b>" not in html
+    assert "<ins>&lt;b&gt;no&lt;/b&gt;</ins>" in html
+    assert "<del>right 5</del>" in html
+
+
+def test_only_the_words_that_differ_are_marked():
+    assert answers.marked("press the red key", "press the key") == (
+        "press the <del>red </del>key",
+        "press the key",
+    )
+
+
+def test_a_cell_is_never_a_formula(found, tmp_path):
+    ev, names = found
+    nasty = ev.rows[0].outputs[ev.models[1]].model_copy(update={"text": "=HYPERLINK(1)"})
+    row = ev.rows[0].model_copy(update={"outputs": {**ev.rows[0].outputs, ev.models[1]: nasty}})
+    ev = ev.model_copy(update={"rows": (row, *ev.rows[1:])})
+    path, _ = evaluate.files(ev, names, "evaluation-1", tmp_path)
+    with open(path, encoding="utf-8-sig") as file:
+        lines = list(csv.DictReader(StringIO(file.read())))
+    assert lines[0]["SFT one: answer"] == "'=HYPERLINK(1)"
+    assert float(lines[1]["SFT one: gain in rougeL"]) == pytest.approx(-0.8)
+    assert [answers.safe(f"{mark}1")[0] for mark in "=+-@\t\r"] == ["'"] * 6
+    assert answers.safe("plain") == "plain"
+
+
+def test_jsonl_holds_every_row_with_models_by_name(found, tmp_path):
+    ev, names = found
+    _, path = evaluate.files(ev, names, "evaluation-1", tmp_path)
+    with open(path, encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    assert [row["index"] for row in rows] == [3, 5, 8]
+    assert rows[0]["outputs"]["SFT one"]["text"] == "right 3"
+
+
+def test_evaluations_are_listed_newest_first_and_drawn_whole(ws, world):
+    project, base, tuned, data = world
+    results.evaluated(ws, project, data, base, tuned, ANSWERS, "Old one")
+    newest = results.evaluated(ws, project, data, base, tuned, {3: ANSWERS[3]}, "New one")
+    listed = evaluate.titles(ws, project)
+    assert listed[0][1] == newest
+    assert [label.split(" · ")[0] for label, _ in listed] == ["New one", "Old one"]
+    ev, names = evaluate.load(ws, project, newest)
+    shown = evaluate.result(ev, names, *evaluate.settled(ev, None, None))
+    assert "Better." in shown.sentences
+    assert shown.compare.visible is False
+    assert "ROUGE|v1" in shown.signatures
+    assert "ROUGE-L" in shown.explained

@@ -1,0 +1,134 @@
+"""Play: a question, answers as they are written, the questions before."""
+
+import pytest
+
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.core.job import State
+from engine.core.outcome import Outcome
+from engine.services import jobs, outcomes
+from tests import helpers
+from tests.ui import results
+from ui.tabs import play
+from ui.views.playground import Talk
+
+ANSWERS, HISTORY, PAST, GO, STOP, TIMER = range(6)
+
+
+@pytest.fixture
+def world(ws, tmp_path):
+    """A project and two models: project id, base, other."""
+    return helpers.project(ws).id, helpers.model(ws, tmp_path), helpers.model(ws, tmp_path, "two")
+
+
+def ask(ws, world, prompt="Where?", **more):
+    project, base, other = world
+    values = {"temperature": 0.0, "longest": 32.0, "seed": 1.0, "system": "", **more}
+    job = play.ask(ws, project, prompt, [base.id, other.id], **values)
+    return helpers.claimed(ws, job.id, "play")
+
+
+def wrote(ws, job, model, text, done=False):
+    results.say(ws, job.id, ("sample", None, {"model": model.id, "text": text, "done": done}))
+
+
+def answered(ws, job, *texts):
+    answers = {
+        model: {"text": text, "tokens": 2, "seconds": 0.1, "finished": True}
+        for model, text in zip(job.recipe["models"], texts, strict=True)
+    }
+    outcomes.store(ws, job, Outcome(result={"answers": answers}))
+
+
+def test_a_question_is_queued_as_it_was_asked(ws, world):
+    job = ask(ws, world, "  Where?\nNow. ", temperature=0.7, system="Be kind")
+    assert job.recipe["prompt"] == "Where?\nNow."
+    assert (job.recipe["temperature"], job.recipe["system"]) == (0.7, "Be kind")
+    assert (job.lane, job.name) == ("play", "Where? Now.")
+
+
+@pytest.mark.parametrize(
+    ("project", "prompt", "models", "says"),
+    [
+        (None, "Hi", ["m"], "No project"),
+        ("p", "  ", ["m"], "no question"),
+        ("p", "Hi", [], "No model"),
+    ],
+)
+def test_what_is_missing_is_said(ws, project, prompt, models, says):
+    with pytest.raises(UserError, match=says):
+        play.ask(ws, project, prompt, models, 0.0, 32, 0, "")
+
+
+def test_answers_stream_in_and_only_news_is_drawn(ws, world):
+    project, base, other = world
+    job = ask(ws, world)
+    talk, parts = play.whole(ws, project, Talk(job.id))
+    assert parts[TIMER].active
+    assert "waits" in parts[ANSWERS]
+    wrote(ws, job, base, "In the")
+    talk, parts = play.tick(ws, project, talk)
+    assert "In the" in parts[ANSWERS]
+    assert "tl-caret" in parts[ANSWERS]
+    wrote(ws, job, base, "In the hall", done=True)
+    wrote(ws, job, other, "Up")
+    talk, parts = play.tick(ws, project, talk)
+    assert talk.texts == {base.id: "In the hall", other.id: "Up"}
+    assert talk.done == {base.id}
+    talk, parts = play.tick(ws, project, talk)
+    assert not isinstance(parts[ANSWERS], str)
+
+
+def test_the_timer_rests_once_the_answers_are_whole(ws, world):
+    job = ask(ws, world)
+    answered(ws, job, "In the hall", "")
+    _, parts = play.tick(ws, world[0], Talk(job.id))
+    assert "In the hall" in parts[ANSWERS]
+    assert "an empty answer" in parts[ANSWERS]
+    assert "2 tokens" in parts[ANSWERS]
+    assert parts[TIMER].active is False
+    assert parts[GO].interactive is True
+
+
+def test_a_reload_shows_the_newest_question_and_follows_it(ws, world):
+    answered(ws, ask(ws, world, "First?"), "one", "two")
+    job = ask(ws, world, "Second?")
+    talk, parts = play.whole(ws, world[0], Talk())
+    assert talk.job == job.id
+    assert "Second?" in parts[ANSWERS]
+    assert parts[TIMER].active
+
+
+def test_an_earlier_question_can_be_read_again(ws, world):
+    first = ask(ws, world, "First?")
+    answered(ws, first, "one", "two")
+    answered(ws, ask(ws, world, "Second?"), "three", "four")
+    _, parts = play.whole(ws, world[0], Talk(first.id))
+    assert "one" in parts[ANSWERS]
+    assert "three" not in parts[ANSWERS]
+    assert parts[HISTORY].index("Second?") < parts[HISTORY].index("First?")
+    assert parts[PAST].visible
+
+
+def test_a_failed_question_says_why(ws, world):
+    job = ask(ws, world)
+    outcomes.end(ws, job.id, job.fence, State.FAILED, "The files have gone. Train again.")
+    _, parts = play.tick(ws, world[0], Talk(job.id))
+    assert "The files have gone. Train again." in parts[ANSWERS]
+
+
+def test_text_of_models_and_people_is_escaped(ws, world):
+    job = ask(ws, world, "<script>alert(1)</script>")
+    answered(ws, job, "<img src=x onerror=alert(1)>", "b")
+    _, parts = play.whole(ws, world[0], Talk(job.id))
+    shown = parts[ANSWERS] + parts[HISTORY]
+    assert "<script>" not in shown
+    assert "<img" not in shown
+    assert "&lt;img src=x" in shown
+
+
+def test_an_empty_project_invites_a_question(ws, world):
+    _, parts = play.whole(ws, world[0], Talk())
+    assert "Nothing asked yet" in parts[ANSWERS]
+    assert play.choices(ws, world[0], []).value == [world[1].id]
+    assert jobs.list_all(ws, LOCAL, world[0]) == []
