@@ -30,6 +30,9 @@ MISSING = {
     "dpo": ("No preferences to learn from yet", "Rate answers, then make pairs of them.", "rate"),
 }
 GO = {"data": "Add data", "rate": "Rate answers"}
+# A dropdown refuses what is not among the choices of this moment, and another event may just have
+# changed them. The recipe and the services check every value themselves.
+RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 
 
 class Form(NamedTuple):
@@ -161,13 +164,17 @@ def estimate(ws: Workspace, project: str | None, recipe: TrainRecipe) -> tuple[s
 
 
 def start(
-    ws: Workspace, project: str | None, recipe: type[TrainRecipe], values: dict[str, Any], name: str
+    ws: Workspace,
+    project: str | None,
+    recipe: type[TrainRecipe],
+    values: dict[str, Any],
+    name: str | None,
 ) -> Job:
     """The training, queued; UserError names the field that is wrong."""
     if not project:
         raise UserError("No project is open.", "Make one first, at the top of the page.")
     filled = forms.read(recipe, values)
-    called = name.strip() or default_name(ws, recipe.KIND, str(values["dataset"]))
+    called = (name or "").strip() or default_name(ws, recipe.KIND, str(values["dataset"]))
     return jobs.submit(ws, LOCAL, project, filled, called)
 
 
@@ -236,22 +243,24 @@ def _wire_form(ws: Workspace, page: Page, form: Form) -> None:
         return _estimated(ws, project, form, values)
 
     @shows_errors
-    def on_start(project: str | None, name: str, *values: Any) -> gr.Tabs:
+    def on_start(project: str | None, name: str | None, *values: Any) -> gr.Tabs:
         job = start(ws, project, form.recipe, dict(zip(form.names, values, strict=True)), name)
         gr.Success(f"{job.name} is queued. Its losses appear here as it learns.", title="Started")
         return gr.Tabs(selected="runs")
 
     chosen = form.fields[:2]
-    kit.on_show(page, on_show, [page.project, *chosen], [*chosen, form.empty, form.filled])
+    shown = [*chosen, form.empty, form.filled]
+    gr.on([page.tab.select, page.project.change], on_show, [page.project, *chosen], shown, **RAW)
+    page.ready.then(on_show, [page.project, *chosen], shown, **RAW)
     gr.on(
         [field.change for field in form.fields],
         shows_errors(on_change),
         [page.project, *form.fields],
         [form.estimate, form.as_yaml, form.command, form.start],
         trigger_mode="always_last",
-        **kit.QUIET,
+        **RAW,
     )
-    form.start.click(on_start, [page.project, form.run_name, *form.fields], page.tabs, **kit.QUIET)
+    form.start.click(on_start, [page.project, form.run_name, *form.fields], page.tabs, **RAW)
 
 
 def _estimated(
