@@ -132,7 +132,7 @@ def _adapter(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str
     learned = labels.get(one.dataset_id or "", names.GONE)
     return (
         f'<div class="tl-card"><div class="tl-card-head"><b>{escape(called[one.id])}</b>'
-        f"{kit.badge(taught, 'good' if method == 'dpo' else 'busy')}</div>"
+        f"{kit.badge(taught, 'good' if method == 'dpo' else 'neutral')}</div>"
         f"{lineage(models.lineage(ws, LOCAL, one.id), called)}"
         f'<p class="tl-card-note">Learned <b>{escape(learned)}</b></p>{losses(one.info)}'
         f'<div class="tl-card-foot"><span>{kit.when(one.created_at)}</span></div></div>'

@@ -27,7 +27,7 @@ def report(found: Checked) -> str:
     ]
     return (
         f'<div class="tl-found"><h3>{escape(kind)}</h3><p>Layout: <b>'
-        f"{escape(words.layout(found.layout))}</b>. From such rows, {escape(use)}.</p></div>"
+        f"{escape(words.layout(found.layout))}</b>. {escape(use[0].upper() + use[1:])}.</p></div>"
         + kit.stats(numbers)
         + (kit.notice(found.refusal, "bad") if found.refusal else "")
         + listed(found.findings)
