@@ -28,7 +28,7 @@ from engine.services import access, datasets
 from engine.services.rounds import prompt_key
 from engine.store import exports, rounds, votes
 from engine.store.connect import reading, writing
-from engine.store.exports import PairExport
+from engine.store.exports import PairExport as PairExport
 from engine.store.rows import to_json
 from engine.store.votes import LiveVote
 from engine.workspace import Workspace
@@ -37,6 +37,13 @@ NAME = "pairs"
 FEWEST = 20
 RULES = {"majority": "2 of 2, else two thirds", "ties": "none", "fewest": FEWEST}
 HELD_OUT = 0.1
+REASONS = {
+    "blind": "with a question that is kept for blind tests",
+    "tie": "tied or both bad",
+    "contested": "on which raters disagreed",
+    "same": "with the same text twice",
+    "duplicate": "that are in already",
+}
 
 
 def make(
@@ -53,11 +60,17 @@ def make(
     kept, counts = select(cast, pairs, forbidden)
     if len(kept) < FEWEST:
         raise UserError(
-            f"The votes make {len(kept)} pairs; DPO needs at least {FEWEST}.",
+            f"{counts['votes']} votes make {len(kept)} pairs; DPO needs at least {FEWEST}."
+            + (f" Left out: {why}." if (why := left_out(counts)) else ""),
             f"Rate {FEWEST - len(kept)} or more further pairs, then make the pairs again.",
         )
     watermark = hashlib.sha256(to_json([vote.vote_id for vote in cast]).encode()).hexdigest()
     return _keep(ws, actor, project_id, chosen, kept, counts, watermark)
+
+
+def left_out(counts: dict[str, int]) -> str:
+    """The pairs that were left out, by reason: "3 tied or both bad"."""
+    return "; ".join(f"{counts[why]} {words}" for why, words in REASONS.items() if counts[why])
 
 
 def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[PairExport]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.examples import Message
 from engine.core.rating import Candidate, Purpose, Round
-from engine.services import projects, rounds, votes
+from engine.services import pairing, projects, rounds, votes
 from engine.store.connect import writing
 from engine.workspace import Workspace
 from tests import helpers
@@ -83,7 +83,7 @@ def answer(ws: Workspace, one: Round, answers: Sequence[Answer]) -> Round:
         for arm, text in zip((one.arm_new, one.arm_base), texts, strict=True)
     ]
     with writing(ws.db) as conn:
-        rounds.open_with(conn, one.id, tuple(found))
+        pairing.open_with(conn, one.id, tuple(found))
     return rounds.get(ws, LOCAL, one.id)
 
 
@@ -113,6 +113,6 @@ def prefer_new(ws: Workspace, one: Round, share: float = 1.0, rater: str = "rate
         new_is_left = "new" in shown.left_html
         for_new = cast < share * shown.total
         side = "left" if new_is_left == for_new else "right"
-        shown = votes.vote(ws, who, shown.token, f"{rater}-{cast:08d}", side, 4000)
+        shown = votes.vote(ws, who, shown.token, f"{one.id}-{rater}-{cast}", side, 4000)
         cast += 1
     return cast

@@ -7,7 +7,7 @@ from engine.core.rating import Round
 
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E"
-    "%3Ccircle cx='16' cy='16' r='10' fill='none' stroke='%234f46e5' stroke-width='6'/%3E%3C/svg%3E"
+    "%3Ccircle cx='16' cy='16' r='10' fill='none' stroke='%230f726b' stroke-width='6'/%3E%3C/svg%3E"
 )
 PAGE = """<!doctype html>
 <html lang="en">

@@ -10,6 +10,7 @@
   const API = "/api/rate/";
   const GUARD_MS = 300; // a second press of the same key must not reach the next pair
   const SLOW_MS = 600;
+  const NARROW_PX = 700; // one answer under the other
   const POLL_MS = 4000;
   const TIMEOUT_MS = 15000;
   const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
@@ -86,6 +87,10 @@
       "Whoever started the round closes it and shares the verdict.",
   };
 
+  const TAKEN = ["Nothing is left for you right now",
+    ["Others are looking at the last pairs. If they leave one, you can rate it."]];
+  const ALL_RATED = ["All pairs are rated", ["Thank you. There is nothing left to do here."]];
+
   /** The server's answer; an error with `temporary` set where trying again may help. */
   async function call(path, body) {
     const options = { credentials: "same-origin", cache: "no-store",
@@ -127,6 +132,10 @@
       document.addEventListener("visibilitychange", this.onSeen);
       this.watcher = new IntersectionObserver(this.onSeen);
       this.watcher.observe(root);
+      this.sizer = new ResizeObserver(() => {
+        if (root.clientWidth) root.classList.toggle("is-narrow", root.clientWidth <= NARROW_PX);
+      });
+      this.sizer.observe(root);
       this.start();
     }
 
@@ -136,6 +145,7 @@
       document.removeEventListener("keydown", this.onKey);
       document.removeEventListener("visibilitychange", this.onSeen);
       this.watcher.disconnect();
+      this.sizer.disconnect();
       return true;
     }
 
@@ -203,7 +213,7 @@
     }
 
     count(done, total) {
-      this.find(".tl-rate-count").textContent = `${done} of ${total}`;
+      this.find(".tl-rate-count").textContent = `${done} of ${total} rated`;
       const bar = this.find(".tl-rate-bar");
       bar.setAttribute("aria-valuemax", total);
       bar.setAttribute("aria-valuenow", done);
@@ -241,19 +251,25 @@
         this.known = await call(`${encodeURIComponent(this.round)}/progress`);
       } catch { /* the numbers of the start will do */ }
       const { done, all_done: all, all_total: wanted, purpose } = this.known;
+      const left = Math.max(0, wanted - all);
       const yours = `You rated ${done} ${done === 1 ? "pair" : "pairs"}.`;
-      const waiting = all < wanted ? ` ${wanted - all} of all ${wanted} votes are still to come.` : "";
-      const title = done ? "That was the last one. Thank you!" : "Nothing is left to rate here";
-      const box = this.message(title, [yours + waiting, NEXT[purpose]], done ? "done" : "");
-      if (done) {
-        const undo = document.createElement("button");
-        Object.assign(undo, { type: "button", className: "tl-rate-quiet",
-          innerHTML: "<span>Undo the last vote</span><kbd>U</kbd>" });
-        undo.dataset.do = "undo";
-        box.append(undo);
-      }
+      const others = left ? ` ${left} of all ${wanted} votes are still to come from others.` : "";
+      const box = done
+        ? this.message("That was the last one. Thank you!", [yours + others, NEXT[purpose]], "done")
+        : this.message(...(left ? TAKEN : ALL_RATED));
+      if (done) box.append(this.button("undo", "Undo the last vote", "U"));
+      else if (left) box.append(this.button("again", "Look again"));
       if (this.seen()) box.focus({ preventScroll: true });
       this.root.dispatchEvent(new CustomEvent("tl-rate-finished", { bubbles: true }));
+    }
+
+    button(what, label, key = "") {
+      const made = document.createElement("button");
+      Object.assign(made, { type: "button", className: "tl-rate-quiet" });
+      made.dataset.do = what;
+      made.append(Object.assign(document.createElement("span"), { textContent: label }));
+      if (key) made.append(Object.assign(document.createElement("kbd"), { textContent: key }));
+      return made;
     }
 
     say(text, tone = "") {
@@ -318,6 +334,7 @@
       if (what === "help") this.find("dialog").showModal();
       else if (what === "undo") this.undo();
       else if (what === "skip") this.skip();
+      else if (what === "again") this.start();
     }
 
     ready() {
@@ -369,7 +386,7 @@
           const { pair } = await call(path, body);
           clearTimeout(slow);
           sessionStorage.removeItem(this.kept);
-          this.say(this.saved(path), "good");
+          this.say(...this.saved(path));
           this.show(pair);
           return;
         } catch (error) {
@@ -385,8 +402,8 @@
     }
 
     saved(path) {
-      if (path === "vote") return "saved";
-      return path === "skip" ? "skipped" : "taken back";
+      if (path === "vote") return ["saved", "good"];
+      return [path === "skip" ? "skipped" : "taken back"];
     }
 
     /** Wait, but not longer than until the connection is back or somebody asks to try now. */

@@ -1,0 +1,172 @@
+"""What a round has brought: counts, the verdict with its picture, the pairs made of the votes."""
+
+from html import escape
+from math import ceil
+
+from engine.core.dataset import Dataset
+from engine.core.rating import Round, Tally
+from engine.services.pairs import PairExport, left_out
+from engine.stats.bias import position_bias
+from engine.stats.preference import Verdict
+from ui import kit
+from ui.kit import Tone
+
+PURPOSE = {
+    "train_pairs": "Collects preferences that a model is trained on",
+    "blind_eval": "Blind test of two models",
+}
+STATUS: dict[str, tuple[str, Tone]] = {
+    "preparing": ("answers being written", "busy"),
+    "open": ("open", "good"),
+    "closed": ("closed", "neutral"),
+    "failed": ("failed", "bad"),
+}
+HEADLINE: dict[str, tuple[str, Tone]] = {
+    "better": ("The new model is better", "good"),
+    "worse": ("The new model is worse", "bad"),
+    "no difference shown": ("No difference shown", "neutral"),
+}
+HIDDEN = (
+    "How the votes stand is hidden until the round is closed. Who sees it votes differently, "
+    "and who stops at a lucky moment finds a winner where there is none."
+)
+
+
+def title(one: Round, progress: dict[str, int]) -> str:
+    """Name, purpose and state of a round as the text of a dropdown."""
+    purpose = "blind test" if one.purpose == "blind_eval" else "for training"
+    words, _ = STATUS[one.status]
+    if one.status == "open":
+        words = f"{progress['all_done']} of {progress['all_total']} votes"
+    return f"{one.name} · {purpose} · {words}"
+
+
+def about(one: Round) -> str:
+    """What the shown round is for, and its state."""
+    words, tone = STATUS[one.status]
+    prompts, overlap = one.plan["prompts"], one.plan["overlap"]
+    size = f"{prompts} questions" + (f", {overlap} votes on each" if overlap > 1 else "")
+    return (
+        f'<div class="tl-round">{kit.badge(words, tone)}'
+        f"<p>{escape(PURPOSE[one.purpose])} · {escape(size)}</p></div>"
+    )
+
+
+def share(one: Round) -> str:
+    """The link for colleagues; nothing where nothing can be rated."""
+    if one.status not in ("open", "preparing"):
+        return ""
+    path = f"/rate/{escape(one.id)}"
+    return (
+        '<p class="tl-share">Colleagues on this machine rate on a page of their own: '
+        f'<a href="{path}" target="_blank" rel="noopener">open it ↗</a></p>'
+    )
+
+
+def collecting(one: Round, seen: Tally, progress: dict[str, int]) -> str:
+    """Counts of a round that collects preferences, and whether raters favour a side."""
+    votes = progress["all_done"]
+    found = [
+        kit.stat("votes", f"{votes}", f"of {progress['all_total']}"),
+        kit.stat("with a better answer", f"{seen.left + seen.right}"),
+        kit.stat("ties", f"{seen.ties}"),
+        kit.stat("both bad", f"{seen.both_bad}"),
+        kit.stat("raters", f"{seen.raters}"),
+    ]
+    bias = f'<p class="tl-fine">{escape(bias_words(seen))}</p>' if votes else ""
+    head = "What the votes say so far" if one.status == "open" else "What the votes say"
+    return _part(head, kit.stats(found) + bias)
+
+
+def blind(one: Round, progress: dict[str, int]) -> str:
+    """How far an open blind round is; never how its votes stand."""
+    bar = kit.progress(progress["all_done"], progress["all_total"],
+                       f"{progress['all_done']} of {progress['all_total']} votes")  # fmt: skip
+    seen = one.plan["detectable"]
+    size = f" It can see a win rate of {ceil(100 * seen)} % or more." if seen else ""
+    hidden = f'<p class="tl-fine">{escape(HIDDEN + size)}</p>'
+    return _part("The result is hidden while people vote", bar + hidden)
+
+
+def bias_words(seen: Tally) -> str:
+    """Whether one side of the screen is favoured, with its numbers."""
+    return position_bias(seen.left, seen.right).sentence
+
+
+def verdict(
+    found: Verdict, seen: Tally, called: tuple[str, str], kept_back: dict[str, int] | None
+) -> str:
+    """The closed blind round: headline, sentence, picture, numbers, and what was not shown."""
+    head, tone = HEADLINE[found.decision]
+    new, base = called
+    arms = (
+        f'<p class="tl-arms"><span><b>New model</b> {escape(new)}</span>'
+        f"<span><b>Baseline</b> {escape(base)}</span></p>"
+    )
+    numbers = [
+        kit.stat("wins", f"{found.wins}"),
+        kit.stat("losses", f"{found.losses}"),
+        kit.stat("ties", f"{found.ties}"),
+        kit.stat("both bad", f"{found.both_bad}"),
+        kit.stat("won of decisive votes", _percent(found.decisive_rate) if found.decisive else "–",
+                 f"{found.wins} of {found.decisive}"),
+        kit.stat("raters", f"{seen.raters}", f"{seen.prompts} questions"),
+    ]  # fmt: skip
+    notes = [bias_words(seen), *_not_shown(kept_back or {})]
+    fine = "".join(f'<p class="tl-fine">{escape(note)}</p>' for note in notes)
+    return (
+        f'<div class="tl-judged tl-{tone}"><h3>{escape(head)}</h3><p>{escape(found.sentence)}</p>'
+        f"{arms}{picture(found)}</div>{kit.stats(numbers)}{fine}"
+    )
+
+
+def picture(found: Verdict) -> str:
+    """The win rate as a point on its interval, with the line of no difference at one half."""
+    low, high, rate = (100 * each for each in (found.low, found.high, found.win_rate))
+    said = (
+        f"Win rate {_percent(found.win_rate)}, 95 % interval "
+        f"{_percent(found.low)} to {_percent(found.high)}"
+    )
+    return (
+        f'<div class="tl-duel" role="img" aria-label="{escape(said)}">'
+        '<div class="tl-duel-ends"><span>← baseline preferred</span>'
+        "<span>new model preferred →</span></div>"
+        '<div class="tl-duel-track"><i class="tl-duel-half"></i>'
+        f'<i class="tl-duel-band" style="left:{low:.2f}%;width:{high - low:.2f}%"></i>'
+        f'<i class="tl-duel-dot" style="left:{rate:.2f}%"></i></div>'
+        '<div class="tl-duel-scale"><span>0 %</span><span>50 % · no difference</span>'
+        f"<span>100 %</span></div><p>{escape(said)}; ties and both bad count half.</p></div>"
+    )
+
+
+def made(export: PairExport, dataset: Dataset) -> str:
+    """The pairs made of the votes, and what was left out and why."""
+    out = left_out(export.counts)
+    left = f"Left out: {out}." if out else "Nothing was left out."
+    return (
+        f'<div class="tl-made"><b>{export.pairs} pairs</b> from {export.counts["votes"]} votes, '
+        f"kept as {escape(dataset.label)}: {dataset.train_rows} to learn from, "
+        f"{dataset.held_out_rows} held out to check.<br><span>{escape(left)}</span></div>"
+    )
+
+
+def _not_shown(kept_back: dict[str, int]) -> list[str]:
+    said = []
+    if kept_back.get("truncated"):
+        cut = kept_back["truncated"]
+        pairs = "pair was" if cut == 1 else "pairs were"
+        said.append(f"{cut} {pairs} not shown, because an answer reached the longest length.")
+    if kept_back.get("empty"):
+        said.append(f"{kept_back['empty']} without any answer.")
+    if kept_back.get("identical"):
+        same = kept_back["identical"]
+        said.append(f"{same} with two identical answers: counted as a tie, not shown.")
+    return said
+
+
+def _part(head: str, html: str) -> str:
+    return f'<div class="tl-part"><h3>{escape(head)}</h3></div>{html}'
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

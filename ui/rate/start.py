@@ -1,0 +1,184 @@
+"""The panel that starts a round, and what a round of that size can show."""
+
+from math import ceil
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from engine.core.actor import LOCAL
+from engine.core.dataset import Dataset
+from engine.core.errors import UserError
+from engine.core.rating import Purpose, Round
+from engine.services import datasets, rounds
+from engine.services.pairs import FEWEST
+from engine.services.rounds import RATEABLE
+from engine.stats.power import detectable, wins_needed
+from engine.workspace import Workspace
+from ui import kit
+from ui.views import names
+
+PURPOSES: list[tuple[str, Purpose]] = [
+    ("Collect preferences for training", "train_pairs"),
+    ("Blind test of two models", "blind_eval"),
+]
+WORDS: dict[Purpose, tuple[dict[str, Any], dict[str, Any]]] = {
+    "train_pairs": (
+        {"label": "First answer from", "info": "Usually your newest model"},
+        {"label": "Second answer from", "info": "The same model again gives a different try"},
+    ),
+    "blind_eval": (
+        {"label": "Model under test", "info": "The one that should be better"},
+        {"label": "Compared with", "info": "The baseline that it should beat"},
+    ),
+}
+NO_QUESTIONS = "There are no questions yet. Add a dataset of chats or questions on the Data tab."
+USUAL_PROMPTS = 60
+MOST_PROMPTS = 400
+
+
+class Start(NamedTuple):
+    """The panel; all but the button are what a round is planned from."""
+
+    purpose: gr.Radio
+    new: gr.Dropdown
+    base: gr.Dropdown
+    dataset: gr.Dropdown
+    prompts: gr.Slider
+    overlap: gr.Slider
+    longest: gr.Slider
+    go: gr.Button
+
+
+def build() -> tuple[Start, gr.HTML]:
+    """The components, in the layout that is open, and the sentence about what they can show."""
+    purpose = gr.Radio(
+        PURPOSES, value="train_pairs", label="What for", elem_id="rate-purpose"
+    )  # fmt: skip
+    with gr.Row():
+        new = gr.Dropdown([], value=None, elem_id="rate-new", **WORDS["train_pairs"][0])
+        base = gr.Dropdown([], value=None, elem_id="rate-base", **WORDS["train_pairs"][1])
+    with gr.Row():
+        dataset = gr.Dropdown([], value=None, label="Questions from", elem_id="rate-dataset")
+        prompts = gr.Slider(6, MOST_PROMPTS, USUAL_PROMPTS, step=1, label="Pairs to rate",
+                            elem_id="rate-prompts")  # fmt: skip
+    with gr.Accordion("More", open=False), gr.Row():
+        overlap = gr.Slider(1, 5, 1, step=1, label="Votes on each pair", elem_id="rate-overlap",
+                            info="Each from a different person")  # fmt: skip
+        longest = gr.Slider(16, 512, 96, step=16, label="Longest answer", elem_id="rate-longest",
+                            info="In tokens; a pair with a longer one is left out")  # fmt: skip
+    power = gr.HTML("", elem_id="rate-power")
+    go = gr.Button("Start the round", variant="primary", elem_id="rate-start")
+    return Start(purpose, new, base, dataset, prompts, overlap, longest, go), power
+
+
+def plan(
+    ws: Workspace,
+    project: str | None,
+    purpose: Purpose,
+    new: str | None,
+    base: str | None,
+    dataset: str | None,
+    prompts: float,
+    overlap: float,
+    longest: float,
+) -> Round:
+    """The round, its answers queued; UserError says what is missing."""
+    if not project:
+        raise UserError("No project is open.", "Make one first, at the top of the page.")
+    if not new or not base:
+        raise UserError("A round compares two answers.", "Choose where both come from.")
+    if not dataset:
+        raise UserError("There are no questions.", "Add a dataset of chats or questions first.")
+    return rounds.plan(
+        ws,
+        LOCAL,
+        project,
+        purpose,
+        new,
+        base,
+        dataset=dataset,
+        prompts=int(prompts),
+        overlap=int(overlap),
+        max_new_tokens=int(longest),
+    )
+
+
+def choices(
+    ws: Workspace,
+    project: str | None,
+    purpose: Purpose,
+    new: str | None,
+    base: str | None,
+    dataset: str | None,
+) -> list[Any]:
+    """The three dropdowns for a purpose, what was chosen kept where it fits."""
+    offered = names.choices(ws, project)
+    known = [each for _, each in offered]
+    usual = names.first_two(ws, project)
+    blind = purpose == "blind_eval"
+    new = new if new in known else (usual[-1] if usual else None)
+    other = next((each for each in (*usual, *known) if each != new), None)
+    base = base if base in known else (other if blind else new)
+    if blind and base == new:
+        base = other
+    sets = _sets(ws, project)
+    dataset = dataset if dataset in [one.id for one in sets] else (sets[0].id if sets else None)
+    first, second = WORDS[purpose]
+    return [
+        gr.Dropdown(offered, value=new, **first),
+        gr.Dropdown(offered, value=base, **second),
+        gr.Dropdown([(_questions(one, purpose), one.id) for one in sets], value=dataset),
+    ]
+
+
+def power(
+    ws: Workspace, purpose: Purpose, dataset: str | None, prompts: float, overlap: float
+) -> str:
+    """What a round of this size can show, said before it is started."""
+    if not dataset:
+        return kit.notice(NO_QUESTIONS, "warn")
+    available = _available(datasets.get(ws, LOCAL, dataset), purpose)
+    pairs = min(int(prompts), available)
+    said = blind_sentence(pairs) if purpose == "blind_eval" else pairs_sentence(pairs)
+    if overlap > 1:
+        said += f" {int(overlap)} people rate each pair: {pairs * int(overlap)} votes in all."
+    if available < prompts:
+        kept = "held-out " if purpose == "blind_eval" else ""
+        said = f"This dataset has {available:,} {kept}questions. {said}"
+    few = pairs < FEWEST
+    return kit.notice(said, "warn" if few else "neutral")
+
+
+def blind_sentence(pairs: int) -> str:
+    """The smallest win rate that a blind test shows in 80 of 100 cases, and the wins it takes."""
+    rate, wins = detectable(pairs), wins_needed(pairs)
+    if rate is None or wins is None:
+        return "A blind test of fewer than 6 pairs can show nothing: take 60 or more."
+    return (
+        f"With {pairs} pairs this test can see a win rate of {ceil(100 * rate)} % or more, if no "
+        f"vote is a tie: {wins} wins then name a winner. A smaller difference mostly stays unseen."
+    )
+
+
+def pairs_sentence(pairs: int) -> str:
+    """Whether a round gives enough pairs to train on."""
+    if pairs < FEWEST:
+        return f"Training needs at least {FEWEST} pairs with a better answer; {pairs} are too few."
+    return (
+        f"{pairs} pairs to rate. Training needs at least {FEWEST} with a better answer; ties and "
+        "“both bad” give none."
+    )
+
+
+def _sets(ws: Workspace, project: str | None) -> list[Dataset]:
+    found = datasets.list_all(ws, LOCAL, project) if project else []
+    return [one for one in found if one.kind in RATEABLE]
+
+
+def _available(one: Dataset, purpose: Purpose) -> int:
+    return one.held_out_rows if purpose == "blind_eval" else one.train_rows
+
+
+def _questions(one: Dataset, purpose: Purpose) -> str:
+    kept = " held out" if purpose == "blind_eval" else ""
+    return f"{one.label} ({_available(one, purpose):,} questions{kept})"

@@ -1,0 +1,258 @@
+"""Rate: people say which of two answers is better, and what their votes add up to."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.core.rating import Round
+from engine.services import datasets, jobs, pairs, rounds, votes
+from engine.services.pairs import PairExport
+from engine.workspace import Workspace
+from ui import kit
+from ui.events import shows_errors
+from ui.page import Page
+from ui.rate import page as rating_page
+from ui.rate import results, start
+from ui.views import names
+
+LOOK_EVERY_S = 2.0
+NOTHING = (
+    "A round is a set of questions with two answers each. People say which answer is better "
+    "without knowing where it comes from; start one below."
+)
+FAILED = "The answers of this round could not be written. "
+
+
+View = dict[str, Any]  # what one browser tab has drawn already, by the name of its part
+
+
+class Parts(NamedTuple):
+    """What a look may change."""
+
+    which: gr.Dropdown
+    box: gr.Accordion
+    empty: gr.Column
+    body: gr.Column
+    about: gr.HTML
+    surface: gr.HTML
+    share: gr.HTML
+    outcome: gr.HTML
+    collect: gr.Row
+    made: gr.HTML
+    onward: gr.Row
+    every: gr.Checkbox
+    close: gr.Row
+    sure: gr.Row
+
+
+def build(ws: Workspace, page: Page) -> None:
+    """The tab: the round, its pairs to rate, and what the votes say; the panel for a new one."""
+    gr.HTML(kit.head("Rate", "Which answer is better? Nobody knows whose it is until the end."))
+    view = gr.State({})
+    which = gr.Dropdown([], value=None, label="Round", show_label=False, container=False,
+                        visible=False, elem_id="rate-round")  # fmt: skip
+    with gr.Column(visible=False) as empty:
+        gr.HTML(kit.empty("No round yet", NOTHING))
+    with gr.Column(visible=False) as body:
+        about = gr.HTML("")
+        surface = gr.HTML("", elem_id="rate-surface")
+        share = gr.HTML("")
+        outcome = gr.HTML("", elem_id="rate-outcome")
+        with gr.Row(visible=False, elem_classes="tl-actions") as collect:
+            make = gr.Button("Make DPO pairs", variant="primary", elem_id="rate-make")
+            every = gr.Checkbox(True, label="With the votes of all rating rounds", visible=False,
+                                container=False, elem_id="rate-every")  # fmt: skip
+        made = gr.HTML("", elem_id="rate-made")
+        with gr.Row(visible=False, elem_classes="tl-actions") as onward:
+            train = gr.Button("Train on them", elem_id="rate-train")
+        with gr.Row(visible=False, elem_classes="tl-actions") as close:
+            ask = gr.Button("Close the round and see the verdict", elem_id="rate-close")
+        with gr.Row(visible=False, elem_classes="tl-sure") as sure:
+            gr.HTML(kit.notice("Close it? Nobody can vote on it any more.", "warn"))
+            yes = gr.Button("Close it", variant="primary", elem_id="rate-close-yes")
+            no = gr.Button("Keep it open", elem_id="rate-close-no")
+    with gr.Accordion("Start a round", open=False, elem_id="rate-new-box") as box:
+        panel, power = start.build()
+    parts = Parts(which, box, empty, body, about, surface, share, outcome, collect, made,
+                  onward, every, close, sure)  # fmt: skip
+    kit.goto(train, page, "train")
+    ask.click(lambda: gr.Row(visible=True), None, sure, **kit.QUIET)
+    no.click(lambda: gr.Row(visible=False), None, sure, **kit.QUIET)
+    _wire_panel(ws, page, panel, power)
+    _wire(ws, page, view, parts, {"go": panel.go, "make": make, "yes": yes}, panel)
+
+
+def pick(found: list[Round], chosen: str | None) -> Round | None:
+    """The chosen round where it is of this project; else the newest open one, else the newest."""
+    for one in found:
+        if one.id == chosen:
+            return one
+    return next((one for one in found if one.status == "open"), next(iter(found), None))
+
+
+def look(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, Any]:
+    """All that the tab shows for the chosen round, by the name of its part."""
+    found = rounds.list_all(ws, LOCAL, project) if project else []
+    one = pick(found, chosen)
+    if project is None or one is None:
+        return {"which": ((), None), "box": project is not None, "empty": True, "body": False}
+    titles = tuple(
+        (results.title(each, votes.progress(ws, LOCAL, each.id)), each.id) for each in found
+    )
+    collects = one.purpose == "train_pairs"
+    export = latest(ws, project, one) if collects else None
+    voted = one.status in ("open", "closed")
+    shown = "preparing" if one.status == "preparing" else one.status == "open"
+    return {
+        "which": (titles, one.id),
+        "box": False,  # closed when the first round appears; a person may open it again
+        "empty": False,
+        "body": True,
+        "about": results.about(one),
+        "surface": rating_page.mount(one.id) if shown is True else "",
+        "share": results.share(one) if shown is True else "",
+        "outcome": outcome(ws, project, one),
+        "collect": collects and voted and votes.progress(ws, LOCAL, one.id)["all_done"] > 0,
+        "made": results.made(export, datasets.get(ws, LOCAL, export.dataset_id)) if export else "",
+        "onward": export is not None,
+        "every": sum(r.purpose == "train_pairs" and r.status != "preparing" for r in found) > 1,
+        "close": not collects and one.status == "open",
+        "sure": (one.id, one.status),
+    }
+
+
+def outcome(ws: Workspace, project: str, one: Round) -> str:
+    """What the round has brought so far, or why it has not begun."""
+    if one.status == "preparing":
+        return _preparing(ws, one)
+    if one.status == "failed":
+        return kit.notice(FAILED + _reason(ws, one), "bad")
+    progress = votes.progress(ws, LOCAL, one.id)
+    if one.purpose == "train_pairs":
+        return results.collecting(one, rounds.tally(ws, LOCAL, one.id), progress)
+    if one.status == "open":
+        return results.blind(one, progress)
+    called = names.of_models(ws, project)
+    arms = (called.get(one.arm_new, names.GONE), called.get(one.arm_base, names.GONE))
+    result = jobs.get(ws, LOCAL, one.job_id).result if one.job_id else {}
+    seen = rounds.tally(ws, LOCAL, one.id)
+    return results.verdict(rounds.verdict(ws, LOCAL, one.id), seen, arms, result.get("left_out"))
+
+
+def latest(ws: Workspace, project: str, one: Round) -> PairExport | None:
+    """The newest pairs that the votes of this round are in."""
+    return next((e for e in pairs.list_all(ws, LOCAL, project) if one.id in e.rounds), None)
+
+
+def make_pairs(ws: Workspace, project: str | None, chosen: str | None, every: bool) -> PairExport:
+    """Pairs from the votes of this round, or of all rating rounds."""
+    if not project or not chosen:
+        raise UserError("No round is chosen.", "Choose one in the list.")
+    return pairs.make(ws, LOCAL, project, None if every else [chosen])
+
+
+def _preparing(ws: Workspace, one: Round) -> str:
+    if not jobs.worker_alive(ws, LOCAL):
+        return kit.notice("No worker is running, so the answers have to wait.", "warn")
+    events = jobs.watch(ws, LOCAL, one.job_id) if one.job_id else []
+    progress = [event for event in events if event.kind == "progress"]
+    if not progress:
+        ahead = jobs.place_in_queue(ws, LOCAL, one.job_id) if one.job_id else 0
+        waiting = f"Waiting for {ahead} other runs" if ahead else "The models are being loaded"
+        return kit.progress(0, 1, waiting)
+    first, last = progress[0], progress[-1]
+    done, total = last.data["done"], last.data["total"]
+    written = done - first.data["done"]
+    eta = (last.at - first.at) / written * (total - done) if written > 0 else None
+    return kit.progress(done, total, f"{done} of {total} answers written", eta)
+
+
+def _reason(ws: Workspace, one: Round) -> str:
+    job = jobs.get(ws, LOCAL, one.job_id) if one.job_id else None
+    if job and job.error:
+        return job.error
+    if job and job.result.get("left_out"):
+        return "All answers were cut at the longest length, or empty: allow longer ones."
+    return "Start another one."
+
+
+def _updates(view: View, now: dict[str, Any]) -> list[Any]:
+    """The new view and an update for each part; `skip` for what is drawn already."""
+    new = {name: value for name, value in now.items() if view.get(name, ...) != value}
+    rows = ("collect", "onward", "close")
+    html = ("about", "surface", "share", "outcome", "made")
+    made = {
+        "which": lambda known: gr.Dropdown(list(known[0]), value=known[1], visible=bool(known[0])),
+        "every": lambda seen: gr.Checkbox(visible=seen),
+        "sure": lambda _: gr.Row(visible=False),
+        "box": lambda wide: gr.Accordion(open=wide),
+        # an empty block would still take its place in the column
+        **dict.fromkeys(html, lambda text: gr.HTML(text, visible=bool(text))),
+        **dict.fromkeys(rows, lambda seen: gr.Row(visible=seen)),
+        **dict.fromkeys(("empty", "body"), lambda seen: gr.Column(visible=seen)),
+    }
+    updates = [made[name](new[name]) if name in new else gr.skip() for name in Parts._fields]
+    return [{**view, **now}, *updates]
+
+
+def _chosen(view: View) -> str | None:
+    return view["which"][1] if "which" in view else None
+
+
+def _wire_panel(ws: Workspace, page: Page, panel: start.Start, power: gr.HTML) -> None:
+    chosen = [panel.purpose, panel.new, panel.base, panel.dataset]
+    size = [panel.purpose, panel.dataset, panel.prompts, panel.overlap]
+    dropdowns = [panel.new, panel.base, panel.dataset]
+    choose = shows_errors(partial(start.choices, ws))
+    said = shows_errors(partial(start.power, ws))
+    kit.on_show(page, choose, [page.project, *chosen], dropdowns)
+    panel.purpose.change(choose, [page.project, *chosen], dropdowns, **kit.QUIET)
+    gr.on([each.change for each in size], said, size, power, **kit.QUIET)
+
+
+def _wire(
+    ws: Workspace,
+    page: Page,
+    view: gr.State,
+    parts: Parts,
+    buttons: dict[str, gr.Button],
+    panel: start.Start,
+) -> None:
+    # What is chosen comes from the view: a dropdown refuses a value that a look has just removed.
+    @shows_errors
+    def on_look(seen: View, project: str | None) -> Any:
+        return _updates(seen, look(ws, project, _chosen(seen)))
+
+    @shows_errors
+    def on_pick(seen: View, project: str | None, chosen: str | None) -> Any:
+        return _updates(seen, look(ws, project, chosen))
+
+    @shows_errors
+    def on_start(seen: View, project: str | None, *values: Any) -> Any:
+        made = start.plan(ws, project, *values)
+        drawn = {**seen, "box": True}  # opened by a click that the view does not know of
+        return _updates(drawn, look(ws, project, made.id))
+
+    @shows_errors
+    def on_make(seen: View, project: str | None, every: bool) -> Any:
+        make_pairs(ws, project, _chosen(seen), every)
+        return _updates(seen, look(ws, project, _chosen(seen)))
+
+    @shows_errors
+    def on_close(seen: View, project: str | None) -> Any:
+        chosen = _chosen(seen)
+        if chosen:
+            rounds.close(ws, LOCAL, chosen)
+        return _updates(seen, look(ws, project, chosen))
+
+    given = [view, page.project]
+    out = [view, *parts]
+    kit.on_show(page, on_look, given, out)
+    kit.live(page, on_look, given, out, every=LOOK_EVERY_S)
+    parts.which.input(on_pick, [*given, parts.which], out, **kit.QUIET)
+    buttons["go"].click(on_start, [view, page.project, *panel[:-1]], out, **kit.QUIET)
+    buttons["make"].click(on_make, [*given, parts.every], out, **kit.QUIET)
+    buttons["yes"].click(on_close, given, out, **kit.QUIET)
