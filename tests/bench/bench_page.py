@@ -1,0 +1,97 @@
+"""From `tuneloop serve` to Home on the screen, and the memory that the web process then holds.
+
+The clock starts when the command is given and ends in Chromium, with an empty cache. A new home
+is a folder that isn't there yet; its default model lies in a folder, so nothing is downloaded.
+"""
+
+import statistics
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser
+
+from engine.workspace import Settings, open_workspace
+from tests import helpers
+from tests.bench import serving
+
+RUNS = 3
+VISIBLE = """
+() => {
+  const home = [...document.querySelectorAll("#home-welcome, #home-here")];
+  return home.some((part) => part.getClientRects().length && part.innerText.trim()) && Date.now();
+}
+"""
+PAINT = """
+() => performance.timeOrigin +
+  performance.getEntriesByName("first-contentful-paint")[0].startTime
+"""
+
+
+class Opened(NamedTuple):
+    """Seconds since the command was given, CPU seconds of the server, and megabytes."""
+
+    answers: float
+    first_paint: float
+    home: float
+    cpu: float  # of the web process alone, until Home could be read
+    web: float
+    worker: float
+
+
+def new_home(folder: Path) -> Path:
+    return folder / "home"
+
+
+def used_home(folder: Path) -> Path:
+    home = folder / "home"
+    ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'tuneloop.db'}"))
+    project = helpers.project(ws)
+    helpers.model(ws, folder)
+    helpers.dataset(ws, project.id, folder)
+    ws.close()
+    return home
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("make", [new_home, used_home])
+def test_home_is_there(tmp_path, chromium, tiny_model, make):
+    under = serving.conditions()
+    runs = list(starts(tmp_path, make, tiny_model, chromium))
+    usual = Opened(*map(statistics.median, zip(*runs, strict=True)))
+    best = Opened(*map(min, zip(*runs, strict=True)))
+    print(f"\n{make.__name__}: seconds from the command, median of {RUNS} (best)")
+    print(f"server answers       {usual.answers:.1f} ({best.answers:.1f})")
+    print(f"first paint          {usual.first_paint:.1f} ({best.first_paint:.1f})")
+    print(f"Home can be read     {usual.home:.1f} ({best.home:.1f})")
+    print(f"CPU of the server    {usual.cpu:.1f} ({best.cpu:.1f})")
+    print(f"memory               web process {usual.web:.0f} MB, worker {usual.worker:.0f} MB")
+    print(f"Chromium {chromium.version}, {under}")
+
+
+def starts(
+    folder: Path, make: Callable[[Path], Path], model: Path, chromium: Browser
+) -> Iterator[Opened]:
+    """RUNS starts, each in a home of its own."""
+    for n in range(RUNS):
+        place = folder / str(n)
+        place.mkdir()
+        environment = {"TUNELOOP_HOME": str(make(place)), "TUNELOOP_MODEL": str(model)}
+        yield opened(environment, chromium)
+
+
+def opened(environment: dict[str, str], chromium: Browser) -> Opened:
+    """One start, watched by a browser that knows nothing of the page."""
+    with serving.serving(environment) as server:
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(server.url, wait_until="commit")
+        home = page.wait_for_function(VISIBLE, timeout=60_000).json_value() / 1000
+        cpu = server.cpu_s
+        paint = page.evaluate(PAINT) / 1000
+        page.wait_for_load_state("load")
+        memory = server.megabytes, server.worker_megabytes
+        context.close()
+    began = server.asked_at
+    return Opened(server.answered_at - began, paint - began, home - began, cpu, *memory)
