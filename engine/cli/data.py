@@ -10,7 +10,7 @@ from engine.cli.common import as_json, in_project, show, workspace
 from engine.core.actor import LOCAL
 from engine.core.dataset import Dataset
 from engine.formats.read import read_file
-from engine.services import datasets
+from engine.services import datasets, look
 
 FILE = click.Path(path_type=Path)
 layout_option = click.option("--layout", default=None, help="Read as this layout, don't guess.")
@@ -78,12 +78,13 @@ def preview(file: Path, rows: int, max_length: int, layout: str | None, as_json:
     with workspace() as ws:
         parsed = read_file(file, file.name, layout)
         base = common.model_id(ws, "", "default")
-        found = datasets.preview_examples(ws, LOCAL, parsed.examples[:rows], base, max_length)
+        found = look.see(ws, LOCAL, parsed.examples[:rows], base, max_length)
         text = "\n\n".join(
-            "".join(click.style(piece.text, underline=piece.trained) for piece in pieces)
-            for pieces in found
+            "".join(click.style(piece.text, underline=piece.trained) for piece in row.pieces)
+            for row in found
         )
-        show({"rows": [[piece._asdict() for piece in each] for each in found]}, text, as_json)
+        seen = [[piece._asdict() for piece in row.pieces] for row in found]
+        show({"rows": seen}, text, as_json)
 
 
 def _line(one: Dataset) -> str:

@@ -70,7 +70,9 @@ def _explain(recipe: type[Recipe], error: ValidationError) -> str:
     parts = []
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"])
-        if item["type"] == "extra_forbidden":
+        if not item["loc"]:
+            parts.append(item["msg"].removeprefix("Value error, "))
+        elif item["type"] == "extra_forbidden":
             parts.append(f"{recipe.KIND} has no setting {name!r}{_nearest(recipe, name)}")
         elif item["type"] == "missing":
             parts.append(f"{name!r} is missing")

@@ -10,14 +10,11 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset, Row, Split
 from engine.core.errors import UserError
-from engine.core.examples import Chat, Example, Message, Prompt, Unpaired
 from engine.files import write_whole
 from engine.formats.digest import from_jsonl, sha256_of, to_jsonl
 from engine.formats.read import Parsed, read_file
 from engine.formats.split import split
-from engine.models.chat import Piece, Template
 from engine.services import access
-from engine.services.models import files as model_files
 from engine.store import datasets
 from engine.store.connect import reading, writing
 from engine.store.rows import to_json
@@ -150,39 +147,6 @@ def load_rows(ws: Workspace, dataset: Dataset, split: Split | None = None) -> li
         for i, (where, example) in enumerate(kept)
         if split is None or where == split
     ]
-
-
-def preview(
-    ws: Workspace,
-    actor: Actor,
-    dataset_id: str,
-    model_id: str,
-    limit: int = 5,
-    max_length: int = 512,
-) -> list[list[Piece]]:
-    """The first training rows as the model will see them, trained tokens marked."""
-    chosen = rows(ws, actor, dataset_id, "train", limit)
-    return preview_examples(ws, actor, [row.example for row in chosen], model_id, max_length)
-
-
-def preview_examples(
-    ws: Workspace, actor: Actor, examples: list[Example], model_id: str, max_length: int = 512
-) -> list[list[Piece]]:
-    """Examples as `model_id` will see them; they need not be kept yet."""
-    actor.require(Role.TRAINER)
-    with reading(ws.db) as conn:
-        model = access.model(conn, model_id)
-    template = Template.load(model_files(ws, model).base)
-    return [_pieces(template, example, max_length) for example in examples]
-
-
-def _pieces(template: Template, example: Example, max_length: int) -> list[Piece]:
-    if isinstance(example, Prompt):
-        return [Piece(template.prompt_text(example.prompt), False)]
-    if isinstance(example, Unpaired):
-        answer = Message(role="assistant", content=example.completion)
-        example = Chat(messages=(*example.prompt, answer))
-    return template.pieces(example, max_length)
 
 
 def _stem(name: str) -> str:

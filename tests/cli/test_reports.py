@@ -176,3 +176,12 @@ def test_a_database_that_is_not_there_is_a_sentence(tuneloop, monkeypatch):
     code, _, err = tuneloop("runs")
     assert code == 2
     assert "TUNELOOP_DATABASE_URL" in err
+
+
+def test_data_preview_marks_what_is_learned(tuneloop, tmp_path, tiny_model, monkeypatch):
+    monkeypatch.setenv("TUNELOOP_MODEL", str(tiny_model))
+    path = tmp_path / "faq.jsonl"
+    path.write_text('{"prompt": "q?", "completion": "the answer"}\n' * 9)
+    _, out, _ = tuneloop("data", "preview", path, "--rows", 1, "--json")
+    (row,) = json.loads(out)["rows"]
+    assert [piece["text"] for piece in row if piece["trained"]] == ["the answer<|im_end|>"]
