@@ -25,7 +25,7 @@
 
   // Nothing in here comes from a person or a model.
   const FRAME = `
-    <div class="tl-rate-top">
+    <div class="tl-rate-top" hidden>
       <span class="tl-rate-count"></span>
       <span class="tl-rate-bar" role="progressbar" aria-label="Pairs rated" aria-valuemin="0"><i></i></span>
       <span class="tl-rate-saved" role="status" aria-live="polite"></span>
@@ -76,7 +76,7 @@
     </dialog>`;
   const STATES = {
     preparing: ["The answers are still being written", "The first pair appears here by itself."],
-    closed: ["This round is closed", "Thank you. No more votes are needed."],
+    closed: ["This round is closed", "Thank you! It needs no more votes."],
     failed: ["This round has no answers", "Whoever started it can see why, and start another."],
     gone: ["Nothing to rate here", "Ask for a new link."],
   };
@@ -89,7 +89,7 @@
 
   const TAKEN = ["Nothing is left for you right now",
     ["Others are looking at the last pairs. If they leave one, you can rate it."]];
-  const ALL_RATED = ["All pairs are rated", ["Thank you. There is nothing left to do here."]];
+  const ALL_RATED = ["All pairs are rated", ["Thank you! This round needs no more votes."]];
 
   /** The server's answer; an error with `temporary` set where trying again may help. */
   async function call(path, body) {

@@ -41,6 +41,7 @@ class Parts(NamedTuple):
     share: gr.HTML
     outcome: gr.HTML
     collect: gr.Row
+    make: gr.Button
     made: gr.HTML
     onward: gr.Row
     every: gr.Checkbox
@@ -67,7 +68,7 @@ def build(ws: Workspace, page: Page) -> None:
                                 container=False, elem_id="rate-every")  # fmt: skip
         made = gr.HTML("", elem_id="rate-made")
         with gr.Row(visible=False, elem_classes="tl-actions") as onward:
-            train = gr.Button("Train on them", elem_id="rate-train")
+            train = gr.Button("Train on them", variant="primary", elem_id="rate-train")
         with gr.Row(visible=False, elem_classes="tl-actions") as close:
             ask = gr.Button("Close the round and see the verdict", elem_id="rate-close")
         with gr.Row(visible=False, elem_classes="tl-sure") as sure:
@@ -76,7 +77,7 @@ def build(ws: Workspace, page: Page) -> None:
             no = gr.Button("Keep it open", elem_id="rate-close-no")
     with gr.Accordion("Start a round", open=False, elem_id="rate-new-box") as box:
         panel, power = start.build()
-    parts = Parts(which, box, empty, body, about, surface, share, outcome, collect, made,
+    parts = Parts(which, box, empty, body, about, surface, share, outcome, collect, make, made,
                   onward, every, close, sure)  # fmt: skip
     kit.goto(train, page, "train")
     ask.click(lambda: gr.Row(visible=True), None, sure, **kit.QUIET)
@@ -116,6 +117,7 @@ def look(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, An
         "share": results.share(one) if shown is True else "",
         "outcome": outcome(ws, project, one),
         "collect": collects and voted and votes.progress(ws, LOCAL, one.id)["all_done"] > 0,
+        "make": export is not None,
         "made": results.made(export, datasets.get(ws, LOCAL, export.dataset_id)) if export else "",
         "onward": export is not None,
         "every": sum(r.purpose == "train_pairs" and r.status != "preparing" for r in found) > 1,
@@ -187,6 +189,7 @@ def _updates(view: View, now: dict[str, Any]) -> list[Any]:
     made = {
         "which": lambda known: gr.Dropdown(list(known[0]), value=known[1], visible=bool(known[0])),
         "every": lambda seen: gr.Checkbox(visible=seen),
+        "make": _make_button,
         "sure": lambda _: gr.Row(visible=False),
         "box": lambda wide: gr.Accordion(open=wide),
         # an empty block would still take its place in the column
@@ -196,6 +199,13 @@ def _updates(view: View, now: dict[str, Any]) -> list[Any]:
     }
     updates = [made[name](new[name]) if name in new else gr.skip() for name in Parts._fields]
     return [{**view, **now}, *updates]
+
+
+def _make_button(made: bool) -> gr.Button:
+    """The next step until there are pairs; then that is the training."""
+    if made:
+        return gr.Button("Make the pairs again", variant="secondary")
+    return gr.Button("Make DPO pairs", variant="primary")
 
 
 def _chosen(view: View) -> str | None:
