@@ -59,13 +59,29 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
             shows_errors(partial(home.project_choice, ws)), kept, project, **kit.QUIET
         )
         project.change(lambda chosen: chosen, project, kept, **kit.QUIET)
-        with gr.Tabs(elem_id="tabs", selected="home") as tabs:
+        live: list[tuple[str, gr.Timer]] = []
+        made: list[gr.Tab] = []
+        with gr.Tabs(elem_id="tabs", selected=kit.FIRST_TAB, overflow_behavior="wrap") as tabs:
             for label, add in builds.items():
                 name = label.lower()
                 with gr.Tab(label, id=name, elem_id=f"tab-{name}") as tab:
-                    add(ws, Page(project, tabs, tab, demo, ready))
+                    add(ws, Page(project, tabs, tab, demo, ready, live))
+                made.append(tab)
+        _run_while_selected(made, live)
     demo.queue(default_concurrency_limit=8, max_size=200)
     return demo
+
+
+def _run_while_selected(tabs: list[gr.Tab], live: list[tuple[str, gr.Timer]]) -> None:
+    """Each tab starts its own timers and stops those of the others; a goto does so too."""
+    for tab in tabs:
+        switched = [gr.Timer(active=owner == tab.id) for owner, _ in live]
+        timers = [timer for _, timer in live]
+        tab.select(_always(switched), None, timers, queue=False, **kit.QUIET)
+
+
+def _always(updates: list[gr.Timer]) -> Callable[[], Any]:
+    return lambda: updates if len(updates) > 1 else updates[0]
 
 
 def _header(ws: Workspace, demo: gr.Blocks) -> gr.Dropdown:

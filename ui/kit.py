@@ -13,6 +13,7 @@ from ui.page import Page
 Tone = Literal["neutral", "good", "warn", "bad", "busy"]
 
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+FIRST_TAB = "home"  # selected when the page opens
 MINUTE, HOUR, DAY = 60, 3600, 86400
 OPEN_SIGN = '<path d="M12 21a9 9 0 1 1 9-9"/><path d="M17.5 8.5 21 12l3.4-3.4"/>'
 
@@ -109,12 +110,9 @@ def live(
     page: Page, refresh: Callable[..., Any], inputs: Any, outputs: Any, every: float = 2.0
 ) -> gr.Timer:
     """Run `refresh` each `every` seconds while the tab is selected, and only then."""
-    timer = gr.Timer(every, active=page.tab.id == "home")
-
-    def shown(chosen: gr.SelectData) -> gr.Timer:
-        return gr.Timer(active=chosen.value == page.tab.label)
-
-    page.tabs.select(shown, None, timer, queue=False, **QUIET)
+    name = str(page.tab.id)
+    timer = gr.Timer(every, active=name == FIRST_TAB)
+    page.live.append((name, timer))
     timer.tick(refresh, inputs, outputs, concurrency_limit=None, **QUIET)
     return timer
 

@@ -47,11 +47,18 @@ def _ring(steps: tuple[Step, ...], done: int) -> str:
         parts.append(f'<g data-step="{step.name}" class="tl-station tl-{step.state}">')
         parts.append(f'<g transform="translate({x:.1f} {y:.1f})">{_mark(n, step)}</g>')
         parts.append(f"{_label(n, step)}</g>")
-    middle = ("Closed", "start another round") if done == len(steps) else (f"{done} of 8", "done")
+    middle = _middle(done, len(steps))
     cx, cy = WIDTH / 2, HEIGHT / 2
     parts.append(f'<text class="tl-middle" x="{cx}" y="{cy + 6}">{middle[0]}</text>')
     parts.append(f'<text class="tl-under" x="{cx}" y="{cy + 30}">{middle[1]}</text>')
     return "".join(parts)
+
+
+def _middle(done: int, steps: int) -> tuple[str, str]:
+    """The large words in the ring, and the small ones below them."""
+    if done == 0:
+        return f"{steps} steps", "make one round"
+    return ("Closed", "go round again") if done == steps else (f"{done} of {steps}", "steps done")
 
 
 def _angle(n: float) -> float:
@@ -84,7 +91,7 @@ def _mark(n: int, step: Step) -> str:
 
 def _label(n: int, step: Step) -> str:
     """Title and detail, outside the ring: above, below, or to the side where there is room."""
-    x, y = _at(_angle(n), RADIUS + 33)
+    x, y = _at(_angle(n), RADIUS + (33 if n % 4 == 0 else 38))
     side = cos(_angle(n))
     anchor = "middle" if abs(side) < 0.1 else "start" if side > 0 else "end"
     y += {0: -12, 4: 8}.get(n, -2)

@@ -35,8 +35,9 @@ STONE = Color(
 
 def theme() -> gr.themes.Base:
     """The theme of all pages; tuneloop.css builds on the same colours."""
-    sans = [gr.themes.LocalFont("IBM Plex Sans"), "ui-sans-serif", "system-ui", "sans-serif"]
-    mono = [gr.themes.LocalFont("IBM Plex Mono"), "ui-monospace", "monospace"]
+    # Regular and bold only: the semibold files that Gradio brings hold a few letters each.
+    sans = [gr.themes.LocalFont("IBM Plex Sans", (400, 700)), "ui-sans-serif", "system-ui", "sans-serif"]
+    mono = [gr.themes.LocalFont("IBM Plex Mono", (400, 700)), "ui-monospace", "monospace"]
     made = gr.themes.Base(
         primary_hue=TEAL,
         secondary_hue=TEAL,
@@ -78,7 +79,20 @@ def theme() -> gr.themes.Base:
         button_secondary_background_fill_hover_dark="#2e3136",
         button_secondary_border_color="#d3cfc4",
         button_secondary_border_color_dark="#3c3f45",
+        button_border_width="1px",
+        button_border_width_dark="1px",
+        button_primary_border_color="#0f726b",
+        button_primary_border_color_dark="#1c8a82",
+        button_secondary_text_color="#1f2125",
+        button_secondary_text_color_dark="#ece9e2",
         button_large_text_weight="600",
+        button_large_radius="10px",
+        button_medium_radius="10px",
+        button_small_radius="9px",
+        button_small_text_size="14px",
+        button_small_text_weight="400",
+        button_medium_text_weight="600",
+        button_medium_text_size="15px",
         input_background_fill="#ffffff",
         input_background_fill_dark="#131518",
         input_border_color="#d3cfc4",

@@ -25,6 +25,16 @@ element.addEventListener('click', (event) => {
   if (station) trigger('click', {step: station.dataset.step});
 });
 """
+WHAT_IT_IS: dict[StepName, str] = {
+    "data": "your examples",
+    "train": "a first model",
+    "evaluate": "how good is it?",
+    "rate": "two answers, blind",
+    "pairs": "better and worse",
+    "dpo": "learn from votes",
+    "blind": "new against old",
+    "verdict": "is it better?",
+}
 NO_WORKER = (
     "No worker is running, so nothing will be trained or answered. The server starts one within "
     "seconds; if this stays, run: tuneloop worker"
@@ -91,8 +101,10 @@ def _welcome() -> Starts:
 
 
 def untouched() -> Standing:
-    """A loop that nobody has begun."""
-    steps = tuple(Step(name=n, title=t, state="todo") for n, t in TITLES.items())
+    """A loop that nobody has begun; each step says what it is about."""
+    steps = tuple(
+        Step(name=n, title=t, state="todo", detail=WHAT_IT_IS[n]) for n, t in TITLES.items()
+    )
     title, text, tab = NEXT["data"]
     return Standing(steps=steps, next_title=title, next_text=text, next_tab=tab)
 

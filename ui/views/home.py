@@ -70,6 +70,7 @@ def _card(bar: str, note: str) -> str:
 def report(found: dict[str, Any]) -> str:
     """What the demo showed: the verdict, the scores before and after, and what it took."""
     minutes = kit.duration(found["seconds"])
+    sentence = found["sentence"].replace(" %", "\u00a0%")  # never parted at the end of a line
     numbers = [
         kit.stat("Blind win rate", f"{found['win_rate']:.0%}", _bounds(found, "{:.0%}")),
         kit.stat("Votes learned from", f"{found['rated']}", f"{found['pairs']} training pairs"),
@@ -77,7 +78,7 @@ def report(found: dict[str, Any]) -> str:
     ]
     return (
         '<div class="tl-panel"><small class="tl-over">What the demo showed</small>'
-        f'<p class="tl-verdict">{escape(found["sentence"])}</p>{kit.stats(numbers)}'
+        f'<p class="tl-verdict">{escape(sentence)}</p>{kit.stats(numbers)}'
         f"{_win_bar(found)}{_table(found)}{_fine_print(found)}</div>"
     )
 
@@ -102,7 +103,7 @@ def _table(found: dict[str, Any]) -> str:
         for metric in found["before"]
     )
     return (
-        '<div class="tl-scroll"><table class="tl-table"><thead><tr><th>Score on unseen rows, 0 to 1'
+        '<div class="tl-scroll"><table class="tl-table"><thead><tr><th>Score, 0 to 1'
         f"</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 

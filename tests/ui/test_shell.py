@@ -1,0 +1,424 @@
+"""The shell: who may ask, what a page holds, and what a person reads when something is wrong."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from fastapi.testclient import TestClient
+
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.core.evaluation import Mean
+from engine.core.job import Event, Job, State
+from engine.core.project import Standing, Step
+from engine.services import projects
+from engine.workspace import Settings, Workspace, open_workspace
+from ui import charts, kit, loop_picture, server
+from ui.events import BUG, shows_errors
+from ui.live import LivePlot
+from ui.setup import Setup
+from ui.tabs import home as home_tab
+from ui.views import home as home_view
+
+HERE = "http://127.0.0.1:7860"
+
+
+@pytest.fixture(scope="module")
+def ws(tmp_path_factory: pytest.TempPathFactory):
+    """One workspace for all tests of this file: the page takes a while to build."""
+    home = tmp_path_factory.mktemp("shell")
+    workspace = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'test.db'}"))
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    yield workspace
+    workspace.close()
+    if before is None:
+        os.environ.pop("GRADIO_TEMP_DIR", None)
+    else:
+        os.environ["GRADIO_TEMP_DIR"] = before
+
+
+@pytest.fixture(scope="module")
+def app(ws: Workspace):
+    return server.create_app(ws)
+
+
+@pytest.fixture(scope="module")
+def client(app):
+    with TestClient(app, base_url=HERE) as ours:
+        yield ours
+
+
+@pytest.fixture(scope="module")
+def space(ws: Workspace):
+    with TestClient(server.create_app(ws, space=True), base_url="https://a-b.hf.space") as ours:
+        yield ours
+
+
+# the guard
+
+
+def test_the_page_and_its_health_are_served(client):
+    assert client.get("/").status_code == 200
+    assert client.get("/health").json() == {"ok": True, "version": "0.1.0", "worker": False}
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "[", ""])
+def test_a_foreign_host_is_refused(client, host):
+    assert client.get("/", headers={"host": host}).status_code == 421
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost:80", "[::1]:7860", "localhost"])
+def test_every_name_of_this_machine_is_served(client, host):
+    assert client.get("/health", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": HERE, "sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/gradio_api/queue/join", "/gradio_api/upload", "/api/rate/vote"])
+def test_another_site_may_not_change_anything(client, path, headers):
+    assert client.post(path, json={}, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("headers", [{}, {"origin": HERE}, {"sec-fetch-site": "same-origin"}])
+def test_our_own_page_and_programs_may(client, headers):
+    assert client.post("/gradio_api/queue/join", json={}, headers=headers).status_code == 422
+
+
+def test_no_other_origin_may_read_the_answer(client):
+    for origin in ("https://evil.example", "null"):
+        got = client.get("/config", headers={"origin": origin})
+        assert "access-control-allow-origin" not in got.headers
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/static/tuneloop.css", "/gradio_api/info"])
+def test_every_answer_carries_the_security_headers(client, path):
+    headers = client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert "frame-ancestors 'self'" in headers["content-security-policy"]
+
+
+def test_a_refusal_carries_them_too(client):
+    refused = client.get("/", headers={"host": "evil.example"})
+    assert refused.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/proxy=https://a.b/c", "/gradio_api/file=http://a.b"])
+def test_the_server_fetches_no_address_for_a_visitor(client, path):
+    assert client.get(path).status_code == 404
+
+
+def test_a_space_answers_under_its_name_but_still_not_to_other_sites(space):
+    page = space.get("/")
+    assert page.status_code == 200
+    assert "https://huggingface.co" in page.headers["content-security-policy"]
+    joined = space.post(
+        "/gradio_api/queue/join", json={}, headers={"origin": "https://evil.example"}
+    )
+    assert joined.status_code == 403
+
+
+def test_a_space_says_that_data_is_lost_on_restart(space, client):
+    assert "lost on restart" in space.get("/config").text
+    assert "lost on restart" not in client.get("/config").text
+
+
+# how Gradio is mounted
+
+
+def test_the_mounted_page_checks_file_paths_and_keeps_errors_and_runs_to_itself(app, client):
+    demo = app.state.demo
+    assert demo.has_launched is True
+    assert demo.show_error is False
+    assert client.get("/gradio_api/runs").status_code == 404
+    assert client.get("/monitoring/summary").status_code in (403, 404)
+    assert client.get("/gradio_api/mcp/sse").status_code == 404
+
+
+def test_every_event_of_the_page_is_private(app):
+    public = [fn.api_name for fn in app.state.demo.fns.values() if fn.api_visibility != "private"]
+    assert public == []
+
+
+def _takes_a_file(app):
+    for number, fn in app.state.demo.fns.items():
+        for place, part in enumerate(fn.inputs):
+            if isinstance(part, (gr.File, gr.UploadButton)) and fn.fn:
+                yield number, place, len(fn.inputs)
+
+
+def test_a_path_outside_the_uploads_is_refused(app, client, tmp_path, capfd):
+    secret = tmp_path / "secret.jsonl"
+    secret.write_text('{"prompt": "a", "completion": "b"}')
+    found = list(_takes_a_file(app))
+    assert found, "the Data tab takes a file"
+    for number, place, inputs in found:
+        data: list[object] = [None] * inputs
+        data[place] = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
+        body = {"data": data, "fn_index": number, "session_hash": "abcdefghij"}
+        got = client.post("/gradio_api/run/predict", json=body)
+        assert got.json() == {"error": None}
+        assert "was not uploaded by a user" in capfd.readouterr().err, number
+
+
+def test_uploads_lie_in_the_workspace(ws, client):
+    got = client.post("/gradio_api/upload", files={"files": ("a.jsonl", b"{}")})
+    assert got.status_code == 200
+    assert Path(got.json()[0]).is_relative_to(ws.settings.home / "uploads")
+
+
+def test_the_database_and_the_models_cannot_be_fetched(ws, client):
+    secret = ws.files / "secret.txt"
+    secret.write_text("x")
+    for path in (secret, ws.settings.home / "test.db", "/etc/passwd"):
+        assert client.get(f"/gradio_api/file={path}").status_code in (403, 404)
+
+
+def test_plotly_comes_from_here_and_is_kept_by_the_browser(client):
+    got = client.get("/static/plotly.min.js")
+    assert got.status_code == 200
+    assert "max-age" in got.headers["cache-control"]
+
+
+@pytest.mark.parametrize("name", ["../server.py", "%2e%2e/server.py", "nothing.js"])
+def test_only_the_named_files_are_served(client, name):
+    assert client.get(f"/static/{name}").status_code in (403, 404)
+
+
+def test_the_fonts_of_the_theme_are_served_from_here(client):
+    style = client.get("/theme.css").text
+    assert "googleapis" not in style
+    fonts = re.findall(r"url\('?(static/fonts/[^')]+)", style)
+    assert fonts
+    assert all(client.get(f"/{font}").status_code == 200 for font in fonts)
+
+
+def test_the_web_process_never_imports_torch():
+    code = (
+        "import sys, ui.server; print(sorted({'torch', 'transformers', 'trl'} & set(sys.modules)))"
+    )
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# serving
+
+
+def test_an_address_that_others_can_reach_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no sign-in"):
+        server.serve(tmp_path, "0.0.0.0", 7860)
+
+
+def test_a_taken_port_is_a_readable_error(tmp_path):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"Port {port}"):
+            server.serve(tmp_path, "127.0.0.1", port)
+
+
+def test_a_model_that_cannot_be_fetched_is_said_in_words(ws, monkeypatch, tmp_path):
+    monkeypatch.setenv("TUNELOOP_MODEL", str(tmp_path))
+    setup = Setup()
+    setup.fetch(ws)
+    assert setup.failed
+    assert "no config.json" in setup.words
+
+
+# handlers
+
+
+def test_a_user_error_reaches_the_page_and_a_bug_stays_in_the_log(caplog):
+    @shows_errors
+    def told(_: int) -> None:
+        raise UserError("Nothing there.", "Add a file.")
+
+    @shows_errors
+    def broken():
+        yield 1
+        raise RuntimeError("secret path")
+
+    with pytest.raises(gr.Error, match=r"Nothing there\. Add a file\."):
+        told(1)
+    steps = broken()
+    assert next(steps) == 1
+    with pytest.raises(gr.Error, match=re.escape(BUG)):
+        next(steps)
+    assert "secret path" in caplog.text
+
+
+# the kit
+
+
+EVIL = "<img src=x onerror=alert(1)>\"'{{1}}${2}"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        kit.head(EVIL, EVIL),
+        kit.empty(EVIL, EVIL),
+        kit.badge(EVIL, "bad"),
+        kit.notice(EVIL, "warn"),
+        kit.stat(EVIL, EVIL, EVIL),
+        kit.progress(1, 2, EVIL),
+    ],
+)
+def test_text_is_never_markup(made):
+    assert "<img" not in made
+    assert "&lt;img" in made
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (59.6, "1 min"), (200, "3 min 20 s"), (3900, "1 h 5 min"), (200000, "2 days")],
+)
+def test_a_duration_is_said_as_people_say_it(seconds, words):
+    assert kit.duration(seconds) == words
+
+
+def test_a_moment_today_needs_no_date():
+    assert kit.when(time.time()).startswith("today ")
+    assert kit.when(0).endswith("1970")
+
+
+def test_a_bar_stays_between_nothing_and_all():
+    assert "100%" in kit.progress(9, 3, "x")
+    assert "0%" in kit.progress(0, 0, "x")
+    assert "about 1 min 30 s left" in kit.progress(1, 3, "x", 90)
+
+
+def test_an_interval_is_written_out():
+    mean = Mean(score=0.412, low=0.36, high=0.459, n=50)
+    assert kit.interval_text(mean) == "0.41 (0.36 to 0.46)"
+
+
+def test_the_loss_curve_marks_the_lowest_held_out_loss():
+    said = [
+        (1, {"loss": 3.0}),
+        (2, {"eval_loss": 2.0}),
+        (3, {"eval_loss": 1.5}),
+        (4, {"eval_loss": 1.7}),
+    ]
+    events = [
+        Event(job_id="j", seq=n, at=0.0, kind="metric", step=n, data=data) for n, data in said
+    ]
+    drawn = charts.loss_curves(events)
+    assert [list(trace.y) for trace in drawn.data] == [[3.0], [2.0, 1.5, 1.7]]
+    assert drawn.layout.annotations[0].x == 3
+    assert LivePlot().postprocess(drawn) == drawn.to_json()
+
+
+# home
+
+
+def _standing(**states: str) -> Standing:
+    steps = tuple(
+        Step(name=n, title=t, state=states.get(n, "todo"), detail=EVIL if n == "data" else "")
+        for n, t in home_tab.TITLES.items()
+    )
+    return Standing(steps=steps, next_title=EVIL, next_text="Why", next_tab="train")
+
+
+def test_the_picture_says_each_state_in_words_and_no_name_is_markup():
+    drawn = loop_picture.picture(
+        _standing(data="done", train="done", evaluate="running", rate="next")
+    )
+    assert "2 of 8" in drawn
+    for words in ("done", "running now", "next", "to do"):
+        assert f">{words}</text>" in drawn
+    assert "<img" not in drawn
+
+
+def test_every_station_opens_a_tab():
+    assert {home_tab.tab_of(name) for name in home_tab.TITLES} <= {
+        "data",
+        "train",
+        "evaluate",
+        "rate",
+    }
+
+
+def test_home_welcomes_then_shows_the_loop_and_then_keeps_still(ws):
+    setup = Setup()
+    parts = home_tab.Parts._fields
+    first = dict(zip(parts, home_tab.on_look(ws, setup, None, ""), strict=True))
+    assert first["welcome"].visible is True
+    assert "No worker" in first["notes"]
+    project = projects.create(ws, LOCAL, "Mine")
+    then = dict(zip(parts, home_tab.on_look(ws, setup, project.id, first["seen"]), strict=True))
+    assert then["here"].visible is True
+    assert then["go"].value == "Add your examples"
+    assert then["tab"] == "data"
+    again = home_tab.on_look(ws, setup, project.id, then["seen"])
+    assert again == gr.skip()
+
+
+def test_home_says_that_the_model_is_on_its_way(ws):
+    setup = Setup()
+    setup.words = "Fetching the first model."
+    drawn = home_tab.on_look(ws, setup, None, "")
+    assert "Fetching the first model." in str(drawn)
+
+
+def test_a_project_that_is_gone_gives_way_to_the_newest(ws):
+    newest = projects.create(ws, LOCAL, "Newest")
+    assert home_tab.project_choice(ws, "gone").value == newest.id
+
+
+def _job(state: State, **more: object) -> Job:
+    return Job(
+        id="job", project_id="p", kind="demo", lane="loop", name="The whole loop", recipe={},
+        state=state, owner="local", created_at=0.0, **more,
+    )  # fmt: skip
+
+
+def test_a_running_demo_shows_its_part_and_a_failed_one_says_why():
+    said = {"done": 1.4, "total": 9, "label": "Training on the examples (SFT)"}
+    event = Event(job_id="job", seq=1, at=0.0, kind="progress", data=said)
+    running = home_view.demo_on_its_way(_job(State.RUNNING), [event])
+    assert "Part 2 of 9: Training on the examples (SFT)" in running
+    assert "16%" in running
+    failed = home_view.demo_on_its_way(_job(State.FAILED, error="The disk is full."), [])
+    assert "The disk is full." in failed
+
+
+def test_the_report_reads_win_rate_scores_and_who_rated():
+    mean = {"score": 0.41, "low": 0.36, "high": 0.46}
+    found = {
+        "sentence": "The new model won 62 % of the votes.",
+        "win_rate": 0.62, "low": 0.54, "high": 0.70,
+        "votes": {"wins": 118, "losses": 72, "ties": 20, "both_bad": 6},
+        "before": {"bleu": mean}, "sft": {"bleu": mean}, "after": {"bleu": mean},
+        "held_out_rows": 50, "rated": 72, "pairs": 58, "rater": {"stated": EVIL},
+        "seconds": 584.0, "cores": 2, "cost_note": "No price was given.",
+    }  # fmt: skip
+    card = home_view.report(found)
+    for text in (
+        "62%",
+        "54% to 70%",
+        "9 min 44 s",
+        "0.41",
+        "0.36 to 0.46",
+        "simulated",
+        "118 wins",
+    ):
+        assert text in card
+    assert "<img" not in card
