@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 # No ${value} in the template: the node stays, and Plotly.react changes what is drawn in it.
-TEMPLATE = '<div class="tl-plot" style="height:${height_px}px"></div>'
+TEMPLATE = '<div class="tl-plot" style="height:{height}px"></div>'
 DRAW = """
 const place = element.querySelector('.tl-plot');
 const draw = () => {
@@ -31,8 +31,7 @@ class LivePlot(gr.HTML):
     def __init__(self, value: Any = None, height: int = 320, **more: Any) -> None:
         super().__init__(
             value,
-            height_px=height,
-            html_template=TEMPLATE,
+            html_template=TEMPLATE.format(height=height),
             head=LIBRARY,
             js_on_load=DRAW,
             **more,

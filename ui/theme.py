@@ -36,7 +36,7 @@ STONE = Color(
 def theme() -> gr.themes.Base:
     """The theme of all pages; tuneloop.css builds on the same colours."""
     # Regular and bold only: the semibold files that Gradio brings hold a few letters each.
-    sans = [gr.themes.LocalFont("IBM Plex Sans", (400, 700)), "ui-sans-serif", "system-ui", "sans-serif"]
+    sans = [gr.themes.LocalFont("IBM Plex Sans", (400, 700)), "system-ui", "sans-serif"]
     mono = [gr.themes.LocalFont("IBM Plex Mono", (400, 700)), "ui-monospace", "monospace"]
     made = gr.themes.Base(
         primary_hue=TEAL,
