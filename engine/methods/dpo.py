@@ -13,6 +13,7 @@ from engine.methods import training
 from engine.methods.material import Line, Material, gather
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
+from engine.models.precision import fast_bf16, width
 
 Loss = Literal[
     "sigmoid",
@@ -88,8 +89,9 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
-    args, lora = training.settings(DPOConfig, recipe, ctx.folder)
     files = ctx.model(recipe.model)
+    bf16 = fast_bf16(width(files.base))
+    args, lora = training.settings(DPOConfig, recipe, ctx.folder, bf16)
     template = Template.load(files.base)
 
     def encode(example: Example) -> Line:
@@ -98,7 +100,7 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
     material = gather(ctx, recipe.dataset, encode, recipe.max_length)
     if material.held_out:
         training.measure_held_out(args, recipe, len(material.train))
-    model, tokenizer = training.load(files, recipe.seed)
+    model, tokenizer = training.load(files, args)
     return material, lambda callbacks: Trainer(
         model=model,
         args=args,

@@ -1,7 +1,6 @@
 """What all training methods share: settings, the model, the run and the saved adapter."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from math import ceil
@@ -13,9 +12,10 @@ from engine.core.errors import UserError
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.core.recipe import TrainRecipe
-from engine.methods import upstream
+from engine.methods import attention, head, upstream
 from engine.methods.material import Material
 from engine.methods.watch import Watch, callback
+from engine.models.precision import use_cores
 
 ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
@@ -38,27 +38,28 @@ def curated(recipe: TrainRecipe) -> dict[str, Any]:
     return recipe.model_dump(exclude=set(_OURS), exclude_none=True)
 
 
-def settings(config_class: type, recipe: TrainRecipe, folder: Path) -> Settings:
-    """Both configurations, before any model is loaded: this is where a typing error comes out."""
+def settings(config_class: type, recipe: TrainRecipe, folder: Path, bf16: bool = False) -> Settings:
+    """Both configurations, before any model is loaded: this is where a typing error comes out.
+
+    `bf16` is what this machine is fast at; the recipe's own trl: {bf16: ...} counts more.
+    """
     from peft import LoraConfig
 
     for where, extra in (("trl", recipe.trl), ("lora", recipe.lora)):
         upstream.refuse_doubles(type(recipe).model_fields, extra, where)
     place = {"output_dir": str(folder / CHECKPOINTS)}  # cleared after the run
-    values = {**_defaults(recipe), **curated(recipe), **recipe.trl, **place}
+    values = {**_defaults(recipe, bf16), **curated(recipe), **recipe.trl, **place}
     lora = {"task_type": "CAUSAL_LM", **recipe.lora}
     return Settings(upstream.build(config_class, values), upstream.build(LoraConfig, lora))
 
 
-def _defaults(recipe: TrainRecipe) -> dict[str, Any]:
+def _defaults(recipe: TrainRecipe, bf16: bool) -> dict[str, Any]:
     """Settings that make a run steady and watchable; every one may be changed under trl:."""
     import torch
 
-    cuda = torch.cuda.is_available()
-    bf16 = cuda and torch.cuda.is_bf16_supported()
     return {
-        "use_cpu": not cuda,
-        "bf16": bf16,
+        "use_cpu": not torch.cuda.is_available(),
+        "bf16": bf16 and not recipe.trl.get("fp16"),
         "activation_checkpointing": False,
         "per_device_eval_batch_size": recipe.per_device_train_batch_size,
         "train_sampling_strategy": "group_by_length",
@@ -87,34 +88,30 @@ def measure_held_out(args: Any, recipe: TrainRecipe, rows: int) -> None:
     args.greater_is_better = False
 
 
-def load(files: ModelFiles, seed: int) -> tuple[Any, Any]:
-    """The model, with its adapter ready to be trained on where it has one, and the tokenizer."""
+def load(files: ModelFiles, args: Any) -> tuple[Any, Any]:
+    """The model, with its adapter ready to be trained on where it has one, and the tokenizer.
+
+    The frozen base is in bfloat16 when `args` trains in it; what is trained is in float32 always.
+    """
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    set_seed(seed)
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(_cores())
-    half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    set_seed(args.seed)
+    use_cores()
     model: Any = AutoModelForCausalLM.from_pretrained(
-        files.base, dtype=torch.bfloat16 if half else torch.float32, local_files_only=True
+        files.base, dtype=torch.bfloat16 if args.bf16 else torch.float32, local_files_only=True
     )
+    if args.bf16 and args.use_cpu:
+        attention.use_float32(model)
     tokenizer: Any = AutoTokenizer.from_pretrained(files.base, local_files_only=True)
     if files.adapter is not None:
         model = PeftModel.from_pretrained(model, str(files.adapter), is_trainable=True)
         # a saved adapter names no path; without one PEFT would ask the Hub at each checkpoint
         model.peft_config["default"].base_model_name_or_path = str(files.base)
     return model, tokenizer
-
-
-def _cores() -> int:
-    """Physical cores that this process may use; hyperthreads only slow matrix products down."""
-    import psutil
-
-    return min(psutil.cpu_count(logical=False) or 1, len(psutil.Process().cpu_affinity() or [1]))
 
 
 def table(rows: list[dict[str, Any]]) -> Any:
@@ -140,6 +137,7 @@ def run(recipe: TrainRecipe, ctx: Context, material: Material, make: MakeTrainer
     watch = Watch(ctx)
     try:
         trainer = make([callback(watch)])
+        head.score_answers_only(trainer.model.get_base_model())
         _silence(trainer)
         ctx.check()
         trainer.train()
