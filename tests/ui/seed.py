@@ -41,7 +41,7 @@ XSS = (
 
 def plain(pairs: int) -> list[Answer]:
     """`pairs` questions with two answers each."""
-    return [(f"question {n}?", f"new answer {n}.", f"old answer {n}.") for n in range(pairs)]
+    return [(f"prompt {n}?", f"new answer {n}.", f"old answer {n}.") for n in range(pairs)]
 
 
 def hostile() -> list[Answer]:

@@ -71,7 +71,7 @@ def build(ws: Workspace, page: Page) -> None:
             train = gr.Button("Train on them", variant="primary", elem_id="rate-train")
         with gr.Row(visible=False, elem_classes="tl-actions") as close:
             ask = gr.Button("Close the round and see the verdict", elem_id="rate-close")
-        with gr.Row(visible=False, elem_classes="tl-sure") as sure:
+        with gr.Row(visible=False, elem_classes="tl-sure", elem_id="rate-sure") as sure:
             gr.HTML(kit.notice("Close it? Nobody can vote on it any more.", "warn"))
             yes = gr.Button("Close it", variant="primary", elem_id="rate-close-yes")
             no = gr.Button("Keep it open", elem_id="rate-close-no")

@@ -1,0 +1,146 @@
+"""The Rate tab: what it shows of a round in each state, and what it never shows."""
+
+import pytest
+
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.services import datasets, projects, rounds
+from tests import helpers
+from tests.ui import seed
+from ui.rate import results, start
+from ui.tabs import rate
+
+
+def look(ws, one):
+    return rate.look(ws, one.project_id, one.id)
+
+
+def test_a_project_without_rounds_says_what_a_round_is_and_opens_the_panel(ws):
+    shown = rate.look(ws, projects.create(ws, LOCAL, "New").id, None)
+    assert (shown["empty"], shown["box"], shown["body"]) == (True, True, False)
+
+
+def test_without_a_project_nothing_is_asked_of_it(ws):
+    assert rate.look(ws, None, None)["empty"]
+
+
+def test_an_open_round_comes_before_a_newer_one_that_is_not_open(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path)
+    seed.preparing(ws, tmp_path, project=one.project_id, models=("c", "d"))
+    found = rounds.list_all(ws, LOCAL, one.project_id)
+    assert rate.pick(found, None).id == one.id
+    assert rate.pick(found, "round-of-another-project").id == one.id
+
+
+def test_a_round_that_waits_for_its_answers_shows_no_pair(ws, tmp_path):
+    shown = look(ws, seed.preparing(ws, tmp_path))
+    assert shown["surface"] == ""
+    assert "No worker is running" in shown["outcome"]
+
+
+def test_an_open_blind_round_tells_neither_how_it_stands_nor_which_models(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=24)
+    seed.prefer_new(ws, one)
+    shown = look(ws, one)
+    assert shown["close"]
+    assert "24 of 24 votes" in shown["outcome"]
+    assert "hidden until the round is closed" in shown["outcome"]
+    for secret in ("secret-", "wins", one.arm_new, one.arm_base):
+        assert secret not in str(shown)
+
+
+def test_a_closed_blind_round_shows_the_verdict_its_interval_and_the_models(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=24)
+    seed.prefer_new(ws, one, 0.875)
+    rounds.close(ws, LOCAL, one.id)
+    shown = look(ws, one)
+    assert (shown["surface"], shown["close"]) == ("", False)
+    for words in (
+        "The new model is better",
+        "secret-new",
+        "secret-old",
+        "21 of 24",
+        "tl-duel-half",
+    ):
+        assert words in shown["outcome"]
+
+
+def test_a_rating_round_shows_counts_and_whether_a_side_is_favoured(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24)
+    seed.prefer_new(ws, one)
+    shown = look(ws, one)
+    assert shown["collect"]
+    assert "No position bias shown: 12 of 24" in shown["outcome"]
+    assert not shown["onward"]
+
+
+def test_pairs_made_of_the_votes_say_how_many_and_what_was_left_out(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24)
+    seed.prefer_new(ws, one)
+    made = rate.make_pairs(ws, one.project_id, one.id, every=False)
+    shown = look(ws, one)
+    assert made.pairs == 24
+    assert shown["onward"]
+    assert "<b>24 pairs</b> from 24 votes" in shown["made"]
+    assert "Nothing was left out" in shown["made"]
+
+
+def test_votes_that_make_too_few_pairs_say_where_they_went(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24)
+    blind = seed.open_round(
+        ws, tmp_path, project=one.project_id, purpose="blind_eval", answers=seed.plain(24)
+    )
+    seed.prefer_new(ws, one)
+    assert blind.status == "open"
+    with pytest.raises(UserError, match="24 with a question that is kept for blind tests"):
+        rate.make_pairs(ws, one.project_id, one.id, every=True)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (5, "fewer than 6 pairs"),
+        (60, "a win rate of 70 % or more"),
+        (100, "61 wins then name a winner"),
+    ],
+)
+def test_the_panel_says_what_a_blind_test_of_this_size_can_see(pairs, said):
+    assert said in start.blind_sentence(pairs)
+
+
+def test_the_sentence_counts_the_questions_that_there_are(ws, tmp_path):
+    project = projects.create(ws, LOCAL, "Small").id
+    one = helpers.dataset(ws, project, tmp_path, rows=40)
+    held_out = datasets.get(ws, LOCAL, one.id).held_out_rows
+    said = start.power(ws, "blind_eval", one.id, 60, 1)
+    assert f"This dataset has {held_out} held-out questions" in said
+    assert f"With {held_out} pairs" in said
+
+
+def test_a_blind_test_is_offered_two_different_models(ws, tmp_path):
+    project = projects.create(ws, LOCAL, "Two").id
+    new, old = (helpers.model(ws, tmp_path, name) for name in ("one", "two"))
+    first, second, _ = start.choices(ws, project, "blind_eval", new.id, new.id, None)
+    assert {first.value, second.value} == {new.id, old.id}
+
+
+def test_a_panel_that_is_not_filled_in_says_what_is_missing(ws):
+    with pytest.raises(UserError, match="No project is open"):
+        start.plan(ws, None, "train_pairs", None, None, None, 20, 1, 96)
+
+
+def test_names_of_models_are_text_in_the_verdict(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=8)
+    rounds.close(ws, LOCAL, one.id)
+    found, seen = rounds.verdict(ws, LOCAL, one.id), rounds.tally(ws, LOCAL, one.id)
+    html = results.verdict(found, seen, ("<img src=x>", "old"), {"truncated": 2})
+    assert "<img" not in html
+    assert "2 pairs were not shown" in html
+
+
+def test_a_picture_that_is_drawn_already_is_not_sent_again(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path)
+    now = look(ws, one)
+    view, *_ = rate._updates({}, now)
+    _, *again = rate._updates(view, look(ws, one))
+    assert all("_skip" in str(each) or each == {"__type__": "update"} for each in again)
