@@ -85,7 +85,9 @@ def choices(
     """What can be chosen, with what was chosen kept where it still exists."""
     offered = names.choices(ws, project)
     ids = {each for _, each in offered}
-    kept = [each for each in models if each in ids] or names.first_two(ws, project)
+    kept = [each for each in models if each in ids]
+    if len(kept) < 2:  # one alone compares nothing; it was all there was when the page opened
+        kept = names.first_two(ws, project)
     sets = askable(ws, project)
     ready = [one.id for one in sets]
     chosen = dataset if dataset in ready else next(iter(ready), None)
