@@ -106,15 +106,15 @@ def look(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, An
     collects = one.purpose == "train_pairs"
     export = latest(ws, project, one) if collects else None
     voted = one.status in ("open", "closed")
-    shown = "preparing" if one.status == "preparing" else one.status == "open"
+    shown = one.status == "open"
     return {
         "which": (titles, one.id),
         "box": False,  # closed when the first round appears; a person may open it again
         "empty": False,
         "body": True,
         "about": results.about(one),
-        "surface": rating_page.mount(one.id) if shown is True else "",
-        "share": results.share(one) if shown is True else "",
+        "surface": rating_page.mount(one.id) if shown else "",
+        "share": results.share(one) if shown else "",
         "outcome": outcome(ws, project, one),
         "collect": collects and voted and votes.progress(ws, LOCAL, one.id)["all_done"] > 0,
         "make": export is not None,
@@ -240,29 +240,34 @@ def _wire(
     def on_pick(seen: View, project: str | None, chosen: str | None) -> Any:
         return _updates(seen, look(ws, project, chosen))
 
-    @shows_errors
-    def on_start(seen: View, project: str | None, *values: Any) -> Any:
-        made = start.plan(ws, project, *values)
-        drawn = {**seen, "box": True}  # opened by a click that the view does not know of
-        return _updates(drawn, look(ws, project, made.id))
-
-    @shows_errors
-    def on_make(seen: View, project: str | None, every: bool) -> Any:
-        make_pairs(ws, project, _chosen(seen), every)
-        return _updates(seen, look(ws, project, _chosen(seen)))
-
-    @shows_errors
-    def on_close(seen: View, project: str | None) -> Any:
-        chosen = _chosen(seen)
-        if chosen:
-            rounds.close(ws, LOCAL, chosen)
-        return _updates(seen, look(ws, project, chosen))
-
-    given = [view, page.project]
-    out = [view, *parts]
+    given, out = [view, page.project], [view, *parts]
     kit.on_show(page, on_look, given, out)
     kit.live(page, on_look, given, out, every=LOOK_EVERY_S)
     parts.which.input(on_pick, [*given, parts.which], out, **kit.QUIET)
-    buttons["go"].click(on_start, [view, page.project, *panel[:-1]], out, **kit.QUIET)
-    buttons["make"].click(on_make, [*given, parts.every], out, **kit.QUIET)
-    buttons["yes"].click(on_close, given, out, **kit.QUIET)
+    acts = partial(shows_errors(_act), ws)
+    buttons["go"].click(partial(acts, _start), [*given, *panel[:-1]], out, **kit.QUIET)
+    buttons["make"].click(partial(acts, _make), [*given, parts.every], out, **kit.QUIET)
+    buttons["yes"].click(partial(acts, _close), given, out, **kit.QUIET)
+
+
+def _act(ws: Workspace, act: Any, seen: View, project: str | None, *values: Any) -> list[Any]:
+    """Do what a button asks for, then show the round that it was about."""
+    drawn, chosen = act(ws, seen, project, *values)
+    return _updates(drawn, look(ws, project, chosen))
+
+
+def _start(ws: Workspace, seen: View, project: str | None, *values: Any) -> tuple[View, str | None]:
+    made = start.plan(ws, project, *values)
+    return {**seen, "box": True}, made.id  # opened by a click that the view does not know of
+
+
+def _make(ws: Workspace, seen: View, project: str | None, every: bool) -> tuple[View, str | None]:
+    make_pairs(ws, project, _chosen(seen), every)
+    return seen, _chosen(seen)
+
+
+def _close(ws: Workspace, seen: View, project: str | None) -> tuple[View, str | None]:
+    chosen = _chosen(seen)
+    if chosen and project:
+        rounds.close(ws, LOCAL, chosen)
+    return seen, chosen
