@@ -40,7 +40,7 @@ def create_app(ws: Workspace, setup: Setup | None = None, *, space: bool = False
     app.add_middleware(Guard, space=space)  # added last, so it is asked first
     app.add_exception_handler(UserError, _explain)
     app.include_router(_own(ws))
-    app.include_router(rating(ws))
+    app.include_router(rating(ws, space=space))
     app.state.demo = pages.build(ws, setup, space=space)
     _mount(app, ws)
     return app
