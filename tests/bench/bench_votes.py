@@ -1,11 +1,12 @@
 """Rating: what one person waits for between two pairs, and what fifty at once get.
 
-Both run against `tuneloop serve` with its worker, on loopback. The fifty don't think: each votes
-again as soon as it has the next pair, so their waiting times are those of a server at its limit.
+All run against `tuneloop serve` with its worker, on loopback. Fifty who don't think vote again as
+soon as they have the next pair: their waiting times are those of a server at its limit.
 """
 
 import http.client
 import json
+import random
 import threading
 import time
 import uuid
@@ -83,14 +84,16 @@ class Sent(NamedTuple):
     milliseconds: float
 
 
-# Few pairs that all fifty rate, and many that three each rate: the next free pair is looked for
-# in different ways.
-@pytest.mark.parametrize(("pairs", "overlap"), [(400, RATERS), (2000, 3)])
-def test_fifty_raters_at_once(ws, tmp_path, pairs, overlap):
+# Few pairs that all fifty rate; many that three each rate, where more full pairs are passed over;
+# and the same with people who read for a while.
+@pytest.mark.parametrize(
+    ("pairs", "overlap", "think_s"), [(400, RATERS, 0.0), (2000, 3, 0.0), (2000, 3, 5.0)]
+)
+def test_fifty_raters_at_once(ws, tmp_path, pairs, overlap, think_s):
     one = serving.rated_round(ws, tmp_path, pairs=pairs, overlap=overlap)
     under = serving.conditions(ws)
     with serving.serving(ws.settings.environment()) as server:
-        sent, seconds = everyone_votes(server.port, one.id)
+        sent, seconds = everyone_votes(server.port, one.id, think_s)
         memory = server.megabytes
     kept = standing(ws, one.id)
     taken = [vote.key for vote in sent if vote.answer == "200"]
@@ -98,8 +101,9 @@ def test_fifty_raters_at_once(ws, tmp_path, pairs, overlap):
     lost = set(taken) - {vote.vote_id for vote in kept}
     fullest = max(Counter(vote.comparison_id for vote in kept).values())
     twice = len(kept) - len({(vote.comparison_id, vote.rater) for vote in kept})
-    print(f"\n{RATERS} raters, {pairs} pairs, {overlap} votes wanted for each, {seconds:.1f} s")
-    print(f"votes                {len(taken) / seconds:.0f} a second, {len(taken)} in all")
+    pace = f"{think_s:.0f} s of thought on average" if think_s else "no thought"
+    print(f"\n{RATERS} raters, {pace}, {pairs} pairs, {overlap} votes for each, {seconds:.0f} s")
+    print(f"votes                {len(taken) / seconds:.1f} a second, {len(taken)} in all")
     print(f"vote -> next pair    {serving.spread([vote.milliseconds for vote in sent])}")
     print(f"in the last quarter  {serving.spread(last_quarter(sent))}")
     print(f"errors {sum(wrong.values())} {dict(wrong) or ''}, lost {len(lost)}, twice {twice}")
@@ -109,13 +113,15 @@ def test_fifty_raters_at_once(ws, tmp_path, pairs, overlap):
     assert fullest <= overlap
 
 
-def everyone_votes(port: int, round_id: str) -> tuple[list[Sent], float]:
+def everyone_votes(port: int, round_id: str, think_s: float) -> tuple[list[Sent], float]:
     """All that the raters sent, in order of arrival, and the seconds it took."""
     sent: list[Sent] = []
     line_up = threading.Barrier(RATERS + 1)
     threads = [
-        threading.Thread(target=one_votes, args=(port, round_id, line_up, sent))
-        for _ in range(RATERS)
+        threading.Thread(
+            target=one_votes, args=(port, round_id, line_up, sent, think_s, random.Random(n))
+        )
+        for n in range(RATERS)
     ]
     for thread in threads:
         thread.start()
@@ -126,7 +132,14 @@ def everyone_votes(port: int, round_id: str) -> tuple[list[Sent], float]:
     return sent, time.perf_counter() - began
 
 
-def one_votes(port: int, round_id: str, line_up: threading.Barrier, sent: list[Sent]) -> None:
+def one_votes(
+    port: int,
+    round_id: str,
+    line_up: threading.Barrier,
+    sent: list[Sent],
+    think_s: float,
+    chance: random.Random,
+) -> None:
     """One rater in a session of its own, on one kept connection, until the time is up."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", f"/api/rate/{round_id}/next")
@@ -137,6 +150,9 @@ def one_votes(port: int, round_id: str, line_up: threading.Barrier, sent: list[S
     line_up.wait()
     until = time.perf_counter() + SECONDS
     while pair and time.perf_counter() < until:
+        if think_s:
+            connection.close()  # the server would: it keeps an idle one for 5 s
+            time.sleep(chance.uniform(0, 2 * think_s))
         key = str(uuid.uuid4())
         ballot = {"token": pair["token"], "key": key, "choice": CHOICES[pair["done"] % 4]}
         began = time.perf_counter()
