@@ -170,7 +170,7 @@ def verdict(ws: Workspace, actor: Actor, round_id: str) -> Verdict:
 
 
 def count(conn: Connection, one: Round) -> Tally:
-    """The tally of a round; a pair of identical answers that was not shown counts as one tie."""
+    """The tally of a round; in a blind one, identical answers are a tie that nobody was shown."""
     pairs = {c.id: c for c in rounds.comparisons(conn, one.id)}
     cast = votes.live(conn, [one.id])
     outcomes: dict[str, list[str]] = defaultdict(list)
@@ -182,7 +182,7 @@ def count(conn: Connection, one: Round) -> Tally:
             preferred = "win" if preferred == new_side else "loss"  # type: ignore[assignment]
         outcomes[vote.comparison_id].append(preferred)
     for pair in pairs.values():
-        if pair.kind == "identical":
+        if pair.kind == "identical" and one.purpose == "blind_eval":
             outcomes[pair.id].append("tie")
     flat = [outcome for each in outcomes.values() for outcome in each]
     worth = {"win": 1.0, "loss": 0.0, "tie": 0.5, "both_bad": 0.5}
