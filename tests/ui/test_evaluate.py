@@ -214,3 +214,13 @@ def test_evaluations_are_listed_newest_first_and_drawn_whole(ws, world):
     assert shown.compare.visible is False
     assert "ROUGE|v1" in shown.signatures
     assert "ROUGE-L" in shown.explained
+
+
+def test_an_empty_tab_says_what_to_do_first(ws, world):
+    project = world[0]
+    _, text, to_data, _ = evaluate.nothing(ws, project)
+    assert "press Evaluate" in text
+    assert to_data.visible is False
+    _, text, to_data, _ = evaluate.nothing(ws, helpers.project(ws, "Other").id)
+    assert "Add questions with answers first" in text
+    assert to_data.visible is True

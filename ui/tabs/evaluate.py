@@ -37,7 +37,7 @@ class View:
 
     known: tuple[str, ...] | None = None
     progress: str = ""
-    folded: bool = False  # the panel is folded once, when there is something to read
+    folded: bool = False  # the panel: when there is something to read below it
     tracks: dict[str, follow.Track] = field(default_factory=dict)
 
 
@@ -63,13 +63,19 @@ def build(ws: Workspace, page: Page) -> None:
         panel = evaluate_start.build()
     progress = gr.HTML("", elem_id="evaluate-progress")
     with gr.Column(visible=False) as empty:
-        gr.HTML(kit.empty("No evaluation yet", NOTHING))
+        why = gr.HTML("", elem_id="evaluate-empty")
+        to_data = gr.Button("Add data", variant="primary", visible=False)
+        kit.goto(to_data, page, "data")
     with gr.Column(visible=False) as body:
-        shown = evaluate_page.build(empty, body)
+        shown = evaluate_page.build((empty, why, to_data), body)
     _wire_panel(ws, page, panel, progress)
     _wire_results(ws, page, view, (fold, progress), shown)
 
 
+NO_DATA = (
+    "An evaluation asks questions that were held out of the training and compares the answers with "
+    "references. Add questions with answers first; a part of them is held out by itself."
+)
 NOTHING = (
     "Choose the base model and one you trained, then press Evaluate. Both answer the same "
     "questions, and the difference appears here with how sure it is."
@@ -96,16 +102,27 @@ def titles(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
     ]
 
 
+def nothing(ws: Workspace, project: str | None) -> tuple[gr.Column, str, gr.Button, gr.Column]:
+    """What stands where no evaluation is yet: what to do first."""
+    ready = bool(evaluate_start.askable(ws, project))
+    text = (
+        kit.empty("No evaluation yet", NOTHING)
+        if ready
+        else kit.empty("No questions to ask yet", NO_DATA)
+    )
+    return gr.Column(visible=True), text, gr.Button(visible=not ready), gr.Column(visible=False)
+
+
 def result(found: Evaluation, called: evaluation.Names, metric: str, model: str) -> Result:
     """All that is shown above the rows, for a headline metric and a model to compare."""
     tuned = [(called[each], each) for each in found.models[1:]]
-    gains = charts_evaluate.gain_histogram(found, model, metric) if tuned else gr.skip()
+    gains = charts_evaluate.gain_histogram(found, model, metric) if tuned else None
     return Result(
         evaluation.sentences(found, called, metric),
         charts_evaluate.intervals(found, called),
         evaluation.table(found, called),
         gr.Dropdown(choices=tuned, value=model if tuned else None, visible=len(tuned) > 1),
-        gr.Column(visible=bool(tuned)),
+        gr.Column(visible=bool(tuned) or "hidden"),
         gains,
         evaluation.speed(found, called),
         evaluation.signatures(found),
@@ -194,10 +211,10 @@ def _wire_results(
         progress = gr.skip() if html == seen.progress else html
         listed = titles(ws, project)
         ids = tuple(each for _, each in listed)
-        fold = gr.skip() if seen.folded or not ids else gr.Accordion(open=False)
-        seen = replace(seen, progress=html, folded=seen.folded or bool(ids))
+        fold = gr.skip() if seen.folded is bool(ids) else gr.Accordion(open=not ids)
+        seen = replace(seen, progress=html, folded=bool(ids))
         if ids == seen.known:
-            return [seen, fold, progress, *([gr.skip()] * len(drawn))]
+            return [seen, fold, progress, *evaluate_page.unchanged()]
         which, *rest = values
         fresh = which not in ids or (seen.known and ids[0] not in seen.known)
         which = ids[0] if ids and fresh else which
@@ -230,7 +247,7 @@ def _wire_results(
         each.input(on_choose, [page.project, *chosen], drawn, **kit.QUIET)
     again = [page.project, *chosen]
     shown.order.input(on_order, again, shown.rows, **kit.QUIET)
-    shown.words.input(on_order, again, shown.rows, trigger_mode="always_last", **kit.QUIET)
+    shown.words.change(on_order, again, shown.rows, trigger_mode="always_last", **kit.QUIET)
     picked = [page.project, shown.which, shown.compare]
     shown.rows.select(on_row, picked, shown.row, **kit.QUIET)
 
@@ -246,13 +263,14 @@ def _drawer(ws: Workspace, folder: TemporaryDirectory[str]) -> Any:
         words: str | None,
     ) -> list[Any]:
         if not which or not listed:
-            nothing = [gr.skip()] * (len(Shown._fields) - 2)
-            return [gr.Column(visible=True), gr.Column(visible=False), *nothing]
+            return [*nothing(ws, project), *evaluate_page.unchanged()[4:]]
         found, called = load(ws, project, which)
         metric, model = settled(found, metric, model)
         metrics = [(evaluation.called(each), each) for each in found.metrics]
         return [
             gr.Column(visible=False),
+            gr.skip(),
+            gr.skip(),
             gr.Column(visible=True),
             gr.Dropdown(choices=listed, value=which),
             gr.Dropdown(choices=metrics, value=metric),

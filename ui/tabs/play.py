@@ -25,6 +25,7 @@ HINT = (
     "<kbd>Ctrl</kbd> or <kbd>⌘</kbd> with <kbd>Enter</kbd> asks."
 )
 NOTHING = "Ask something above. With two models you see at once what the training changed."
+NO_MODEL = "The model is still being fetched. You can ask it as soon as it is here."
 BEFORE = '<div class="tl-part"><h3>Asked before</h3><p>Choose one to read it again.</p></div>'
 # Gradio has no keys of its own for a text box of several lines.
 KEYS = """
@@ -91,14 +92,14 @@ def ask(
     """The question, queued; UserError says what is missing."""
     if not project:
         raise UserError("No project is open.", "Make one first, at the top of the page.")
-    if not prompt.strip():
+    if not (prompt or "").strip():
         raise UserError("There is no question.", "Type one.")
     if not models:
         raise UserError("No model is chosen.", "Choose one to three.")
     values = {
         "models": models,
         "prompt": prompt.strip(),
-        "system": system.strip(),
+        "system": (system or "").strip(),
         "temperature": temperature,
         "max_new_tokens": int(longest),
         "seed": int(seed or 0),
@@ -126,7 +127,8 @@ def whole(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk, list[An
     """Every part of the tab for the shown question."""
     talk, job = look(ws, project, talk)
     if job is None:
-        empty = kit.empty("Nothing asked yet", NOTHING)
+        ready = names.choices(ws, project)
+        empty = kit.empty("Nothing asked yet", NOTHING if ready else NO_MODEL)
         parts = [empty, "", gr.Column(visible=False), *_buttons(False), gr.Timer(active=False)]
         return talk, parts
     called = names.of_models(ws, project)
@@ -210,10 +212,9 @@ def _wire(ws: Workspace, page: Page, talk: gr.State, form: Form, parts: Parts) -
         return [seen, *shown]
 
     @shows_errors
-    def on_stop(seen: Talk) -> Any:
+    def on_stop(seen: Talk) -> None:
         jobs.cancel(ws, LOCAL, seen.job)
         gr.Info("It stops after the word it is writing.", title="Stopping")
-        return gr.skip()
 
     out = [talk, *parts]
     kit.on_show(page, on_show, [page.project, talk, form.models], [talk, form.models, *parts])

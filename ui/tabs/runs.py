@@ -17,8 +17,8 @@ from ui.page import Page
 from ui.views import curves, follow, names, runs, settings
 from ui.views.follow import Track
 
-KINDS = ("sft", "dpo", "evaluate", "generate", "demo")
-AGAIN = ("sft", "dpo", "evaluate")
+ELSEWHERE = ("play",)  # has a tab of its own
+ONCE = ("generate", "demo")  # belong to a round or a project that is made for them
 NEXT = {
     "sft": ("Evaluate it", "evaluate"),
     "dpo": ("Evaluate it", "evaluate"),
@@ -26,6 +26,7 @@ NEXT = {
     "generate": ("Rate the answers", "rate"),
     "demo": ("See where the project stands", "home"),
 }
+CHARTS = ("losses", "wishes")  # None leaves them as they are; gr.skip() would take their height
 WISHES = (
     '<div class="tl-part"><h3>Does it prefer the better answers?</h3><p>Above: how much more it '
     "favours them than the model it started from. Below: in how many pairs. Bold is held out.</p>"
@@ -84,10 +85,10 @@ def build(ws: Workspace, page: Page) -> None:
                 gr.HTML(kit.notice("Stop this run? What it has learned so far is lost.", "warn"))
                 yes = gr.Button("Stop it", variant="stop", elem_id="runs-stop-yes")
                 no = gr.Button("Let it run", elem_id="runs-stop-no")
-            # a LivePlot that is itself invisible at first loses its height when it is shown
-            with gr.Column(visible=False) as losses_box:
+            # "hidden" keeps the drawing, which a chart that is built anew would not find again
+            with gr.Column(visible="hidden") as losses_box:
                 losses = LivePlot(height=340, elem_id="runs-losses")
-            with gr.Column(visible=False) as wishes_box:
+            with gr.Column(visible="hidden") as wishes_box:
                 gr.HTML(WISHES)
                 wishes = LivePlot(height=360, elem_id="runs-wishes")
             report = gr.HTML("", elem_id="runs-report")
@@ -103,7 +104,8 @@ def build(ws: Workspace, page: Page) -> None:
 
 def refresh(ws: Workspace, project: str | None, view: View) -> tuple[View, dict[str, Any]]:
     """What this look found, and what of it is not on the page yet, by the name of its part."""
-    found = jobs.list_all(ws, LOCAL, project, KINDS) if project else []
+    listed = jobs.list_all(ws, LOCAL, project) if project else []
+    found = [job for job in listed if job.kind not in ELSEWHERE]
     if not found:
         fresh: dict[str, Any] = {"empty": True, "body": False}
         return _changed(View(), fresh, view.drawn)
@@ -141,7 +143,7 @@ def opened(
         "run": (job.id, job.state) if job.over else None,
         "top": runs.top(job, track, place, called, jobs.worker_alive(ws, LOCAL)),
         "stop": not job.over and not job.cancel_requested,
-        "again": job.over and job.kind in AGAIN,
+        "again": job.over and job.kind not in ONCE,
         "onward": label if job.state is State.DONE else "",
         "sure": (job.id, job.over or job.cancel_requested),  # closed when this changes
         "losses_box": bool(track.metrics),
@@ -183,18 +185,19 @@ def updates(view: View, new: dict[str, Any]) -> list[Any]:
         "again": lambda seen: gr.Button(visible=seen),
         "onward": lambda label: gr.Button(label, visible=bool(label)),
         "sure": lambda _: gr.Row(visible=False),
-        "losses_box": lambda seen: gr.Column(visible=seen),
+        "losses_box": lambda seen: gr.Column(visible=seen or "hidden"),
         "losses": lambda seen: _plot(seen, partial(curves.losses, track.metrics, view.shown)),
-        "wishes_box": lambda seen: gr.Column(visible=seen),
+        "wishes_box": lambda seen: gr.Column(visible=seen or "hidden"),
         "wishes": lambda seen: _plot(seen, partial(curves.preferences, track.metrics, view.shown)),
     }
     return [
-        gr.skip() if name not in new else make.get(name, str)(new[name]) for name in Parts._fields
+        make.get(name, str)(new[name]) if name in new else None if name in CHARTS else gr.skip()
+        for name in Parts._fields
     ]
 
 
 def _plot(seen: tuple[Any, ...], draw: Any) -> Any:
-    return draw() if seen else gr.skip()
+    return draw() if seen else None
 
 
 def _wire(

@@ -10,7 +10,8 @@ from ui import charts
 from ui.views.answers import gain
 from ui.views.evaluation import Names, called
 
-SERIES = (charts.ACCENT, charts.GOOD, charts.WARN, charts.BAD)
+SERIES = (charts.ACCENT, charts.WARN, "#8b6bd6", charts.BAD)
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 SMALL = {"size": 13}
 BARS = 21  # odd: the middle one is "no change"
 
@@ -29,7 +30,7 @@ def intervals(found: Evaluation, names: Names) -> Any:
                 y=[place + offset for place in range(len(metrics))],
                 mode="markers",
                 name=names[model],
-                marker={"size": 10, "color": colour(n), "symbol": "circle"},
+                marker={"size": 10, "color": colour(n), "symbol": SYMBOLS[n % len(SYMBOLS)]},
                 error_x={
                     "type": "data",
                     "symmetric": False,

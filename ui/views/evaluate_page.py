@@ -1,6 +1,6 @@
 """The lower half of the Evaluate tab: where each part of a result stands."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -12,6 +12,8 @@ class Shown(NamedTuple):
     """The components, in the order of their updates."""
 
     empty: gr.Column
+    why: gr.HTML
+    to_data: gr.Button
     body: gr.Column
     which: gr.Dropdown
     metric: gr.Dropdown
@@ -32,11 +34,20 @@ class Shown(NamedTuple):
     row: gr.HTML
 
 
-def build(empty: gr.Column, body: gr.Column) -> Shown:
+def unchanged() -> list[Any]:
+    """Updates that leave all as it is: None for charts, which gr.skip() would take the height."""
+    return [None if name in ("intervals", "gains") else gr.skip() for name in Shown._fields]
+
+
+def build(empty: tuple[gr.Column, gr.HTML, gr.Button], body: gr.Column) -> Shown:
     """The components, in the layout that is open."""
     with gr.Row():
-        which = gr.Dropdown([], value=None, label="Evaluation", scale=3, elem_id="evaluate-which")
-        metric = gr.Dropdown([], value=None, label="Judge by", scale=1, elem_id="evaluate-metric")
+        which = gr.Dropdown(
+            [], value=None, label="Evaluation", scale=3, min_width=280, elem_id="evaluate-which"
+        )
+        metric = gr.Dropdown(
+            [], value=None, label="Judge by", scale=1, min_width=160, elem_id="evaluate-metric"
+        )
     sentences = gr.HTML("", elem_id="evaluate-sentences")
     gr.HTML(_part("Scores", "A point is a score, its line the 95 % interval."))
     intervals = LivePlot(height=380, elem_id="evaluate-intervals")
@@ -62,7 +73,7 @@ def build(empty: gr.Column, body: gr.Column) -> Shown:
     speed = gr.HTML("", elem_id="evaluate-speed")
     with gr.Accordion("Exactly how it was scored", open=False):
         signatures = gr.HTML("")
-    return Shown(empty, body, which, metric, sentences, intervals, table, compare, gains_box,
+    return Shown(*empty, body, which, metric, sentences, intervals, table, compare, gains_box,
                  gains, speed, signatures, explained, csv, jsonl, order, words, rows,
                  row)  # fmt: skip
 

@@ -88,7 +88,8 @@ def _column(job: Job, talk: Talk, model: str, called: Names) -> str:
     waits = writing and not text
     inside = '<span class="tl-hint">waits</span>' if waits else escape(text) + caret
     if not text and not writing:
-        inside = '<span class="tl-hint">an empty answer</span>'
+        why = "an empty answer" if job.state is State.DONE else "nothing written"
+        inside = f'<span class="tl-hint">{why}</span>'
     return (
         '<div class="tl-answer"><div class="tl-answer-head">'
         f"<b>{escape(called.get(model, names.GONE))}</b></div>"
