@@ -15,11 +15,11 @@ from engine.models.chat import Template
 def write_data(folder):
     """A letter is answered by one to six of it: much to choose from for raters of length."""
     rng = random.Random(0)
-    letters = "abcdefgh"
-    rows = [(f"say {a}{b}", " ".join(a * rng.randint(1, 6))) for a in letters for b in letters * 4]
+    letters = "abcdefghijkl"
+    rows = [(f"say {a}{b}", " ".join(a * rng.randint(1, 6))) for a in letters for b in letters * 2]
     lines = [json.dumps({"prompt": q, "completion": a}) for q, a in rows]
     (folder / "library_faq.jsonl").write_text("\n".join(lines))
-    asked = [{"prompt": f"say {a}{n}", "references": [a]} for a in letters for n in range(9)]
+    asked = [{"prompt": f"say {a}{n}", "references": [a]} for a in letters for n in range(6)]
     (folder / "library_prompts.jsonl").write_text("\n".join(map(json.dumps, asked)))
 
 

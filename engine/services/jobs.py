@@ -12,7 +12,7 @@ from engine.core.errors import Conflict
 from engine.core.job import Event, Job, State
 from engine.core.recipe import Recipe
 from engine.services import access
-from engine.store import events, jobs
+from engine.store import events, jobs, rounds
 from engine.store.connect import reading, writing
 from engine.store.rows import to_json
 from engine.workspace import Workspace
@@ -83,6 +83,7 @@ def cancel(ws: Workspace, actor: Actor, job_id: str) -> Job:
             raise Conflict(f"{job.name} is over: {job.state}.", "There is nothing to stop.")
         if jobs.cancel_queued(conn, job_id, now):
             events.add(conn, job_id, [(now, "state", None, {"state": State.CANCELLED})])
+            rounds.fail_waiting_for(conn, job_id)
         else:
             jobs.ask_to_cancel(conn, job_id)
         return access.job(conn, job_id)

@@ -56,15 +56,8 @@ def end(ws: Workspace, job_id: str, fence: int, state: State, error: str | None 
         if not jobs.finish(conn, job_id, fence, state, now, error=error):
             return False
         events.add(conn, job_id, [(now, "state", None, {"state": state, "error": error})])
-        _fail_round(conn, job_id)
+        round_store.fail_waiting_for(conn, job_id)
     return True
-
-
-def _fail_round(conn: Connection, job_id: str) -> None:
-    """A round whose answers will not come is not left in preparation."""
-    job = jobs.get(conn, job_id)
-    if job and job.kind == "generate":
-        round_store.change(conn, job.recipe["round"], status="failed")
 
 
 def _add_model(conn: Connection, job: Job, new: NewModel, now: float) -> str:

@@ -6,8 +6,9 @@ journal with synchronous=EXTRA. NORMAL is never used: it may lose the last commi
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ def open_database(url: str) -> Engine:
     options: dict[str, Any] = {"connect_args": {"timeout": BUSY_S}} if sqlite else {}
     db = create_engine(url, pool_pre_ping=not sqlite, **options)
     if sqlite:
+        # SQLite lets writers wait by sleeping, longer each time, so an unlucky one starves; within
+        # a process they queue here instead.
+        db.update_execution_options(turn=threading.Lock())
         event.listen(db, "connect", _on_sqlite_connect)
         event.listen(db, "begin", _on_sqlite_begin)
     try:
@@ -53,7 +57,7 @@ def reading(db: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(db: Engine) -> Iterator[Connection]:
     """A transaction that changes things; commits at the end, rolls back on any error."""
-    with db.begin() as conn:
+    with db.get_execution_options().get("turn", nullcontext()), db.begin() as conn:
         yield conn
 
 

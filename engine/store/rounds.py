@@ -44,6 +44,12 @@ def change(conn: Connection, round_id: str, **values: Any) -> None:
     conn.execute(update(rating_round).where(rating_round.c.id == round_id).values(values))
 
 
+def fail_waiting_for(conn: Connection, job_id: str) -> None:
+    """Mark the round failed whose answers this job was to write and will not."""
+    waiting = (rating_round.c.job_id == job_id) & (rating_round.c.status == "preparing")
+    conn.execute(update(rating_round).where(waiting).values(status="failed"))
+
+
 def add_comparisons(conn: Connection, new: list[tuple[Comparison, str]]) -> None:
     """Store comparisons, each with the side (`lo` or `hi`) shown on the left first."""
     if not new:

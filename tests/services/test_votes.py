@@ -7,7 +7,7 @@ import pytest
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound
-from engine.services import rounds, votes
+from engine.services import jobs, rounds, votes
 from engine.store import votes as vote_store
 from engine.store.connect import reading
 from tests import helpers
@@ -195,3 +195,14 @@ def test_always_left_is_no_preference_for_a_model(ws, tmp_path):
     vote_all(ws, one, LOCAL, lambda _: "left")
     rounds.close(ws, LOCAL, one.id)
     assert rounds.verdict(ws, LOCAL, one.id).decision == "no difference shown"
+
+
+def test_a_round_whose_answers_were_called_off_is_not_left_in_preparation(ws, tmp_path):
+    project = helpers.project(ws)
+    base = helpers.model(ws, tmp_path)
+    source = helpers.dataset(ws, project.id, tmp_path)
+    one = rounds.plan(
+        ws, LOCAL, project.id, "train_pairs", base.id, base.id, dataset=source.id, prompts=9
+    )
+    jobs.cancel(ws, LOCAL, one.job_id)
+    assert rounds.get(ws, LOCAL, one.id).status == "failed"

@@ -9,7 +9,7 @@ from engine.core.actor import LOCAL
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.core.rating import Purpose, Round
-from engine.services import datasets, rounds
+from engine.services import datasets, models, rounds
 from engine.services.pairs import FEWEST
 from engine.services.rounds import RATEABLE
 from engine.stats.power import detectable, wins_needed
@@ -117,7 +117,7 @@ def choices(
     usual = names.first_two(ws, project)
     blind = purpose == "blind_eval"
     new = new if new in known else (usual[-1] if usual else None)
-    other = next((each for each in (*usual, *known) if each != new), None)
+    other = _forerunner(ws, new) or next((each for each in known if each != new), None)
     base = base if base in known else (other if blind else new)
     if blind and base == new:
         base = other
@@ -129,6 +129,12 @@ def choices(
         gr.Dropdown(offered, value=base, **second),
         gr.Dropdown([(_questions(one, purpose), one.id) for one in sets], value=dataset),
     ]
+
+
+def _forerunner(ws: Workspace, model: str | None) -> str | None:
+    """What a model was trained from: the usual baseline of a blind test."""
+    chain = models.lineage(ws, LOCAL, model) if model else []
+    return chain[1].id if len(chain) > 1 else None
 
 
 def power(
