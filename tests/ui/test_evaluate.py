@@ -46,9 +46,10 @@ def test_the_base_and_the_newest_adapter_are_chosen_at_first(ws, world):
 
 
 def test_what_was_chosen_stays_chosen(ws, world):
-    project, _, tuned, data = world
-    models, sets, _ = evaluate_start.choices(ws, project, [tuned.id, "model-gone"], data.id)
-    assert (models.value, sets.value) == ([tuned.id], data.id)
+    project, base, tuned, data = world
+    picked = [tuned.id, "model-gone", base.id]
+    models, sets, _ = evaluate_start.choices(ws, project, picked, data.id)
+    assert (models.value, sets.value) == ([tuned.id, base.id], data.id)
 
 
 def test_the_panel_starts_an_evaluation(ws, world):

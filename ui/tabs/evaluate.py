@@ -1,6 +1,6 @@
 """Evaluate: ask held-out questions, see which model is better and how sure that is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +28,7 @@ from ui.views.evaluate_page import Shown
 from ui.views.evaluate_start import Start
 from ui.views.names import moment
 
+Draw = Callable[..., list[Any]]
 LINES = 200  # of the table of answers; the files hold every row
 
 
@@ -197,6 +198,23 @@ def _wire_panel(ws: Workspace, page: Page, panel: Start, progress: gr.HTML) -> N
     panel.go.click(on_start, [page.project, *panel[:6]], progress, **kit.QUIET)
 
 
+def looked(ws: Workspace, draw: Draw, project: str | None, seen: View, *chosen: Any) -> list[Any]:
+    """The view, the panel's fold, progress, and the results where evaluations came or went."""
+    seen, html = follow_runs(ws, project, seen)
+    progress = gr.skip() if html == seen.progress else html
+    listed = titles(ws, project)
+    ids = tuple(each for _, each in listed)
+    fold = gr.skip() if seen.folded is bool(ids) else gr.Accordion(open=not ids)
+    seen = replace(seen, progress=html, folded=bool(ids))
+    if ids == seen.known:
+        return [seen, fold, progress, *evaluate_page.unchanged()]
+    which, *rest = chosen
+    fresh = which not in ids or (seen.known and ids[0] not in seen.known)
+    which = ids[0] if ids and fresh else which
+    seen = replace(seen, known=ids)
+    return [seen, fold, progress, *draw(project, listed, which, *rest)]
+
+
 def _wire_results(
     ws: Workspace, page: Page, view: gr.State, over: tuple[gr.Accordion, gr.HTML], shown: Shown
 ) -> None:
@@ -207,28 +225,25 @@ def _wire_results(
 
     @shows_errors
     def on_look(project: str | None, seen: View, *values: Any) -> Any:
-        seen, html = follow_runs(ws, project, seen)
-        progress = gr.skip() if html == seen.progress else html
-        listed = titles(ws, project)
-        ids = tuple(each for _, each in listed)
-        fold = gr.skip() if seen.folded is bool(ids) else gr.Accordion(open=not ids)
-        seen = replace(seen, progress=html, folded=bool(ids))
-        if ids == seen.known:
-            return [seen, fold, progress, *evaluate_page.unchanged()]
-        which, *rest = values
-        fresh = which not in ids or (seen.known and ids[0] not in seen.known)
-        which = ids[0] if ids and fresh else which
-        seen = replace(seen, known=ids)
-        return [seen, fold, progress, *draw(project, listed, which, *rest)]
+        return looked(ws, draw, project, seen, *values)
 
     @shows_errors
     def on_show(project: str | None, seen: View, *values: Any) -> Any:
-        return on_look(project, replace(seen, known=None, progress="…"), *values)
+        return looked(ws, draw, project, replace(seen, known=None, progress="…"), *values)
 
     @shows_errors
     def on_choose(project: str | None, *values: Any) -> Any:
         return draw(project, titles(ws, project), *values)
 
+    given = [page.project, view, *chosen]
+    kit.on_show(page, on_show, given, [view, *over, *drawn])
+    kit.live(page, on_look, given, [view, *over, *drawn], every=2.0)
+    for each in (shown.which, shown.metric, shown.compare):
+        each.input(on_choose, [page.project, *chosen], drawn, **kit.QUIET)
+    _wire_rows(ws, page, shown, chosen)
+
+
+def _wire_rows(ws: Workspace, page: Page, shown: Shown, chosen: Sequence[Any]) -> None:
     @shows_errors
     def on_order(project: str | None, which: str, metric: str, model: str, *how: Any) -> Any:
         found, called = load(ws, project, which)
@@ -240,11 +255,6 @@ def _wire_results(
         _, model = settled(found, None, model)
         return opened(found, called, model, int(event.row_value[0]))
 
-    given = [page.project, view, *chosen]
-    kit.on_show(page, on_show, given, [view, *over, *drawn])
-    kit.live(page, on_look, given, [view, *over, *drawn], every=2.0)
-    for each in (shown.which, shown.metric, shown.compare):
-        each.input(on_choose, [page.project, *chosen], drawn, **kit.QUIET)
     again = [page.project, *chosen]
     shown.order.input(on_order, again, shown.rows, **kit.QUIET)
     shown.words.change(on_order, again, shown.rows, trigger_mode="always_last", **kit.QUIET)
@@ -252,7 +262,7 @@ def _wire_results(
     shown.rows.select(on_row, picked, shown.row, **kit.QUIET)
 
 
-def _drawer(ws: Workspace, folder: TemporaryDirectory[str]) -> Any:
+def _drawer(ws: Workspace, folder: TemporaryDirectory[str]) -> Draw:
     def draw(
         project: str | None,
         listed: list[tuple[str, str]],

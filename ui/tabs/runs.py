@@ -82,7 +82,7 @@ def build(ws: Workspace, page: Page) -> None:
                 again = gr.Button("Start again with these settings", elem_id="runs-again")
                 stop = gr.Button("Stop", elem_id="runs-stop")
             with gr.Row(visible=False, elem_classes="tl-sure") as sure:
-                gr.HTML(kit.notice("Stop this run? What it has learned so far is lost.", "warn"))
+                gr.HTML(kit.notice("Stop this run? What it has done so far is lost.", "warn"))
                 yes = gr.Button("Stop it", variant="stop", elem_id="runs-stop-yes")
                 no = gr.Button("Let it run", elem_id="runs-stop-no")
             # "hidden" keeps the drawing, which a chart that is built anew would not find again
@@ -200,40 +200,26 @@ def _plot(seen: tuple[Any, ...], draw: Any) -> Any:
     return draw() if seen else None
 
 
+def looked(ws: Workspace, project: str | None, view: View) -> list[Any]:
+    """The view and an update for every part."""
+    found, new = refresh(ws, project, view)
+    return [found, *updates(found, new)]
+
+
 def _wire(
     ws: Workspace, page: Page, view: gr.State, parts: Parts, yes: gr.Button, no: gr.Button
 ) -> None:
-    def looked(project: str | None, seen: View) -> Any:
-        found, new = refresh(ws, project, seen)
-        return [found, *updates(found, new)]
-
     @shows_errors
     def on_look(project: str | None, seen: View) -> Any:
-        return looked(project, seen)
+        return looked(ws, project, seen)
 
     @shows_errors
     def on_show(project: str | None, seen: View) -> Any:
-        return looked(project, replace(seen, drawn={}))
+        return looked(ws, project, replace(seen, drawn={}))
 
     @shows_errors
     def on_pick(project: str | None, seen: View, event: gr.EventData) -> Any:
-        return looked(project, replace(seen, picked=picks.picked(event)))
-
-    @shows_errors
-    def on_stop(project: str | None, seen: View) -> Any:
-        job = stop(ws, seen)
-        gr.Info(f"{job.name} stops after its current step.", title="Stopping")
-        return looked(project, seen)
-
-    @shows_errors
-    def on_again(project: str | None, seen: View) -> Any:
-        job = again(ws, project, seen)
-        gr.Success(f"{job.name} is queued once more.", title="Started")
-        return looked(project, replace(seen, picked=job.id))
-
-    @shows_errors
-    def on_next(seen: View) -> gr.Tabs:
-        return gr.Tabs(selected=NEXT[jobs.get(ws, LOCAL, seen.shown).kind][1])
+        return looked(ws, project, replace(seen, picked=picks.picked(event)))
 
     given, out = [page.project, view], [view, *parts]
     kit.on_show(page, on_show, given, out)
@@ -241,6 +227,27 @@ def _wire(
     parts.cards.click(on_pick, given, out, **kit.QUIET)
     parts.stop.click(lambda: gr.Row(visible=True), None, parts.sure, **kit.QUIET)
     no.click(lambda: gr.Row(visible=False), None, parts.sure, **kit.QUIET)
+    _wire_buttons(ws, page, view, parts, yes)
+
+
+def _wire_buttons(ws: Workspace, page: Page, view: gr.State, parts: Parts, yes: gr.Button) -> None:
+    @shows_errors
+    def on_stop(project: str | None, seen: View) -> Any:
+        job = stop(ws, seen)
+        gr.Info(f"{job.name} stops after its current step.", title="Stopping")
+        return looked(ws, project, seen)
+
+    @shows_errors
+    def on_again(project: str | None, seen: View) -> Any:
+        job = again(ws, project, seen)
+        gr.Success(f"{job.name} is queued once more.", title="Started")
+        return looked(ws, project, replace(seen, picked=job.id))
+
+    @shows_errors
+    def on_next(seen: View) -> gr.Tabs:
+        return gr.Tabs(selected=NEXT[jobs.get(ws, LOCAL, seen.shown).kind][1])
+
+    given, out = [page.project, view], [view, *parts]
     yes.click(on_stop, given, out, **kit.QUIET)
     parts.again.click(on_again, given, out, **kit.QUIET)
     parts.onward.click(on_next, view, page.tabs, **kit.QUIET)

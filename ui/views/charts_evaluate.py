@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from engine.core.evaluation import Evaluation
+from engine.core.evaluation import Evaluation, Mean
 from ui import charts
 from ui.views.answers import gain
 from ui.views.evaluation import Names, called
@@ -22,30 +22,10 @@ def intervals(found: Evaluation, names: Names) -> Any:
     count = len(found.models)
     metrics = list(reversed(found.metrics))  # the first on top
     for n, model in enumerate(found.models):
-        means = [found.means[model][metric] for metric in metrics]
         offset = ((count - 1) / 2 - n) * min(0.24, 0.6 / count)
-        drawn.add_trace(
-            go.Scatter(
-                x=[mean.score for mean in means],
-                y=[place + offset for place in range(len(metrics))],
-                mode="markers",
-                name=names[model],
-                marker={"size": 10, "color": colour(n), "symbol": SYMBOLS[n % len(SYMBOLS)]},
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [mean.high - mean.score for mean in means],
-                    "arrayminus": [mean.score - mean.low for mean in means],
-                    "color": colour(n),
-                    "thickness": 2,
-                    "width": 0,
-                },
-                customdata=[[mean.low, mean.high, called(m)]
-                            for mean, m in zip(means, metrics, strict=True)],
-                hovertemplate="%{customdata[2]} %{x:.3f} (95 %: %{customdata[0]:.3f} to "
-                "%{customdata[1]:.3f})",
-            )
-        )  # fmt: skip
+        places = [place + offset for place in range(len(metrics))]
+        means = {called(metric): found.means[model][metric] for metric in metrics}
+        drawn.add_trace(_points(means, places, names[model], n))
     drawn.update_layout(uirevision="intervals", hovermode="closest", showlegend=True)
     drawn.update_xaxes(title={"text": "score, higher is better", "font": SMALL}, rangemode="tozero")
     drawn.update_yaxes(
@@ -57,6 +37,28 @@ def intervals(found: Evaluation, names: Names) -> Any:
         zeroline=False,
     )
     return drawn
+
+
+def _points(means: dict[str, Mean], places: list[float], name: str, number: int) -> Any:
+    return go.Scatter(
+        x=[mean.score for mean in means.values()],
+        y=places,
+        mode="markers",
+        name=name,
+        marker={"size": 10, "color": colour(number), "symbol": SYMBOLS[number % len(SYMBOLS)]},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [mean.high - mean.score for mean in means.values()],
+            "arrayminus": [mean.score - mean.low for mean in means.values()],
+            "color": colour(number),
+            "thickness": 2,
+            "width": 0,
+        },
+        customdata=[[mean.low, mean.high, metric] for metric, mean in means.items()],
+        hovertemplate="%{customdata[2]} %{x:.3f} (95 %: %{customdata[0]:.3f} to "
+        "%{customdata[1]:.3f})",
+    )
 
 
 def gain_histogram(found: Evaluation, model: str, metric: str) -> Any:
