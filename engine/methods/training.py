@@ -140,7 +140,7 @@ def run(recipe: TrainRecipe, ctx: Context, material: Material, make: MakeTrainer
         head.score_answers_only(trainer.model.get_base_model())
         _silence(trainer)
         ctx.check()
-        trainer.train()
+        _train(trainer, recipe.seed)
         save(trainer.accelerator.unwrap_model(trainer.model), files, ctx.folder / ADAPTER)
     except torch.OutOfMemoryError:
         raise UserError(
@@ -154,6 +154,17 @@ def run(recipe: TrainRecipe, ctx: Context, material: Material, make: MakeTrainer
             "log", {"text": "The held-out loss was lowest before the training: it went wrong."}
         )
     return _outcome(recipe, ctx.job_id, files.model, material, watch.result())
+
+
+def _train(trainer: Any, seed: int) -> None:
+    """Train on an order of rows that the seed alone decides."""
+    from peft.helpers import disable_input_dtype_casting
+    from transformers import set_seed
+
+    set_seed(seed)  # what was drawn until here depends on the precision and on the adapter
+    # autocast casts each input itself; PEFT would cast it to float32 and back before
+    with disable_input_dtype_casting(trainer.model, active=trainer.args.bf16):
+        trainer.train()
 
 
 def _silence(trainer: Any) -> None:
