@@ -10,7 +10,7 @@ from engine.core.examples import Message
 from engine.core.job import Job
 from engine.core.model import Model
 from engine.core.project import Project
-from engine.core.rating import Candidate, Round
+from engine.core.rating import Candidate, Purpose, Round
 from engine.services import datasets, pairing, projects, rounds
 from engine.store import jobs, models
 from engine.store.connect import writing
@@ -54,7 +54,7 @@ def open_round(
     project_id: str,
     folder: Path,
     *,
-    purpose: str = "train_pairs",
+    purpose: Purpose = "train_pairs",
     pairs: int = 24,
     overlap: int = 1,
 ) -> Round:
@@ -66,20 +66,25 @@ def open_round(
         overlap=overlap,
     )  # fmt: skip
     answers = [
-        Candidate(
-            prompt_no=n,
-            prompt=(Message(role="user", content=f"prompt {n}"),),
-            references=(f"right {n}",),
-            model_id=arm.id,
-            seed=1,
-            text=f"{word} {n}",
-        )
+        candidate(arm.id, n, f"{word} {n}")
         for n in range(pairs)
         for arm, word in ((new, "new"), (old, "old"))
     ]
     with writing(ws.db) as conn:
         pairing.open_with(conn, one.id, tuple(answers))
     return rounds.get(ws, LOCAL, one.id)
+
+
+def candidate(model_id: str, number: int, text: str, seed: int = 1) -> Candidate:
+    """A finished answer to "prompt 3" for number 3, with the reference "right 3"."""
+    return Candidate(
+        prompt_no=number,
+        prompt=(Message(role="user", content=f"prompt {number}"),),
+        references=(f"right {number}",),
+        model_id=model_id,
+        seed=seed,
+        text=text,
+    )
 
 
 def claimed(ws: Workspace, job_id: str, lane: str = "compute") -> Job:

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 from collections import defaultdict
 from typing import Literal
 
@@ -11,6 +12,8 @@ from engine.core import ids
 from engine.core.rating import Candidate, Comparison, Round
 from engine.services import access
 from engine.store import rounds
+
+SHORTEST_NAME = 5  # shorter names are words that answers may well contain
 
 
 def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]) -> dict[str, int]:
@@ -23,18 +26,17 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
     by_prompt: dict[int, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
         by_prompt[candidate.prompt_no].append(candidate)
-    left_out = {"truncated": 0, "empty": 0, "identical": 0}
+    left_out = dict.fromkeys(("truncated", "empty", "identity", "identical"), 0)
     shown: list[Comparison] = []
     identical: list[Comparison] = []
+    telling = _telling_names(conn, one)
     for number, pair in sorted(by_prompt.items()):
-        if not all(c.finished for c in pair):
-            left_out["truncated"] += 1
-        elif not any(c.text.strip() for c in pair):
-            left_out["empty"] += 1
-        elif pair[0].text.split() == pair[1].text.split():
-            left_out["identical"] += 1
+        reason = _reason(pair, telling)
+        if reason:
+            left_out[reason] += 1
+        if reason == "identical":
             identical.append(_comparison(one, number, pair, "identical"))
-        else:
+        elif not reason:
             shown.append(_comparison(one, number, pair, "normal"))
     sides = [i % 2 == 0 for i in range(len(shown))]
     random.Random(one.plan_sha256).shuffle(sides)
@@ -43,6 +45,29 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
     nothing = "closed" if identical and one.purpose == "blind_eval" else "failed"
     rounds.change(conn, round_id, status="open" if shown else nothing)
     return left_out
+
+
+def _reason(pair: list[Candidate], telling: set[str]) -> str | None:
+    """Why a pair is not shown to people; None when it is."""
+    if not all(c.finished for c in pair):
+        return "truncated"
+    if not any(c.text.strip() for c in pair):
+        return "empty"
+    if any(name in c.text.casefold() for c in pair for name in telling):
+        return "identity"
+    return "identical" if pair[0].text.split() == pair[1].text.split() else None
+
+
+def _telling_names(conn: Connection, one: Round) -> set[str]:
+    """What an answer would say that names its model: the first word of each base's name."""
+    found = set()
+    for arm in (one.arm_new, one.arm_base):
+        model = access.model(conn, arm)
+        base = access.model(conn, model.base_id) if model.base_id else model
+        name = re.split(r"[-_ .0-9]", base.name.casefold())[0]
+        if len(name) >= SHORTEST_NAME:
+            found.add(name)
+    return found
 
 
 def _left(pair: Comparison, one: Round, new_is_left: bool) -> str:

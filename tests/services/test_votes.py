@@ -7,9 +7,9 @@ import pytest
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound
-from engine.services import jobs, rounds, votes
+from engine.services import jobs, pairing, rounds, votes
 from engine.store import votes as vote_store
-from engine.store.connect import reading
+from engine.store.connect import reading, writing
 from tests import helpers
 
 keys = (f"key-{n:08d}" for n in count())
@@ -206,3 +206,22 @@ def test_a_round_whose_answers_were_called_off_is_not_left_in_preparation(ws, tm
     )
     jobs.cancel(ws, LOCAL, one.job_id)
     assert rounds.get(ws, LOCAL, one.id).status == "failed"
+
+
+def test_an_answer_that_names_its_model_is_not_shown(ws, tmp_path):
+    project = helpers.project(ws)
+    base = helpers.model(ws, tmp_path, "SmolLM2-135M")
+    source = helpers.dataset(ws, project.id, tmp_path)
+    one = rounds.plan(
+        ws, LOCAL, project.id, "train_pairs", base.id, base.id, dataset=source.id, prompts=2
+    )
+    texts = [("I am SmolLM, hello", "hello"), ("a", "b")]
+    answers = [
+        helpers.candidate(base.id, n, text, seed)
+        for n, both in enumerate(texts)
+        for seed, text in enumerate(both)
+    ]
+    with writing(ws.db) as conn:
+        left_out = pairing.open_with(conn, one.id, tuple(answers))
+    assert left_out["identity"] == 1
+    assert votes.progress(ws, LOCAL, one.id)["total"] == 1

@@ -158,6 +158,8 @@ def _not_shown(kept_back: dict[str, int]) -> list[str]:
         said.append(f"{cut} {pairs} not shown, because an answer reached the longest length.")
     if kept_back.get("empty"):
         said.append(f"{kept_back['empty']} without any answer.")
+    if kept_back.get("identity"):
+        said.append(f"{kept_back['identity']} in which an answer names its model.")
     if kept_back.get("identical"):
         same = kept_back["identical"]
         said.append(f"{same} with two identical answers: counted as a tie, not shown.")
