@@ -117,13 +117,13 @@ def nothing(ws: Workspace, project: str | None) -> tuple[gr.Column, str, gr.Butt
 def result(found: Evaluation, called: evaluation.Names, metric: str, model: str) -> Result:
     """All that is shown above the rows, for a headline metric and a model to compare."""
     tuned = [(called[each], each) for each in found.models[1:]]
-    gains = charts_evaluate.gain_histogram(found, model, metric) if tuned else None
+    gains = charts_evaluate.gain_histogram(found, model, metric) if tuned else gr.skip()
     return Result(
         evaluation.sentences(found, called, metric),
         charts_evaluate.intervals(found, called),
         evaluation.table(found, called),
         gr.Dropdown(choices=tuned, value=model if tuned else None, visible=len(tuned) > 1),
-        gr.Column(visible=bool(tuned) or "hidden"),
+        gr.Column(visible=bool(tuned)),
         gains,
         evaluation.speed(found, called),
         evaluation.signatures(found),
@@ -207,7 +207,7 @@ def looked(ws: Workspace, draw: Draw, project: str | None, seen: View, *chosen: 
     fold = gr.skip() if seen.folded is bool(ids) else gr.Accordion(open=not ids)
     seen = replace(seen, progress=html, folded=bool(ids))
     if ids == seen.known:
-        return [seen, fold, progress, *evaluate_page.unchanged()]
+        return [seen, fold, progress, *([gr.skip()] * len(Shown._fields))]
     which, *rest = chosen
     fresh = which not in ids or (seen.known and ids[0] not in seen.known)
     which = ids[0] if ids and fresh else which
@@ -273,7 +273,7 @@ def _drawer(ws: Workspace, folder: TemporaryDirectory[str]) -> Draw:
         words: str | None,
     ) -> list[Any]:
         if not which or not listed:
-            return [*nothing(ws, project), *evaluate_page.unchanged()[4:]]
+            return [*nothing(ws, project), *([gr.skip()] * (len(Shown._fields) - 4))]
         found, called = load(ws, project, which)
         metric, model = settled(found, metric, model)
         metrics = [(evaluation.called(each), each) for each in found.metrics]

@@ -26,7 +26,6 @@ NEXT = {
     "generate": ("Rate the answers", "rate"),
     "demo": ("See where the project stands", "home"),
 }
-CHARTS = ("losses", "wishes")  # None leaves them as they are; gr.skip() would take their height
 WISHES = (
     '<div class="tl-part"><h3>Does it prefer the better answers?</h3><p>Above: how much more it '
     "favours them than the model it started from. Below: in how many pairs. Bold is held out.</p>"
@@ -85,10 +84,9 @@ def build(ws: Workspace, page: Page) -> None:
                 gr.HTML(kit.notice("Stop this run? What it has done so far is lost.", "warn"))
                 yes = gr.Button("Stop it", variant="stop", elem_id="runs-stop-yes")
                 no = gr.Button("Let it run", elem_id="runs-stop-no")
-            # "hidden" keeps the drawing, which a chart that is built anew would not find again
-            with gr.Column(visible="hidden") as losses_box:
+            with gr.Column(visible=False) as losses_box:
                 losses = LivePlot(height=340, elem_id="runs-losses")
-            with gr.Column(visible="hidden") as wishes_box:
+            with gr.Column(visible=False) as wishes_box:
                 gr.HTML(WISHES)
                 wishes = LivePlot(height=360, elem_id="runs-wishes")
             report = gr.HTML("", elem_id="runs-report")
@@ -185,19 +183,16 @@ def updates(view: View, new: dict[str, Any]) -> list[Any]:
         "again": lambda seen: gr.Button(visible=seen),
         "onward": lambda label: gr.Button(label, visible=bool(label)),
         "sure": lambda _: gr.Row(visible=False),
-        "losses_box": lambda seen: gr.Column(visible=seen or "hidden"),
+        "losses_box": lambda seen: gr.Column(visible=seen),
         "losses": lambda seen: _plot(seen, partial(curves.losses, track.metrics, view.shown)),
-        "wishes_box": lambda seen: gr.Column(visible=seen or "hidden"),
+        "wishes_box": lambda seen: gr.Column(visible=seen),
         "wishes": lambda seen: _plot(seen, partial(curves.preferences, track.metrics, view.shown)),
     }
-    return [
-        make.get(name, str)(new[name]) if name in new else None if name in CHARTS else gr.skip()
-        for name in Parts._fields
-    ]
+    return [make.get(name, str)(new[name]) if name in new else gr.skip() for name in Parts._fields]
 
 
 def _plot(seen: tuple[Any, ...], draw: Any) -> Any:
-    return draw() if seen else None
+    return draw() if seen else gr.skip()
 
 
 def looked(ws: Workspace, project: str | None, view: View) -> list[Any]:

@@ -1,6 +1,6 @@
 """The lower half of the Evaluate tab: where each part of a result stands."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gradio as gr
 
@@ -32,11 +32,6 @@ class Shown(NamedTuple):
     words: gr.Textbox
     rows: gr.Dataframe
     row: gr.HTML
-
-
-def unchanged() -> list[Any]:
-    """Updates that leave all as it is: None for charts, which gr.skip() would take the height."""
-    return [None if name in ("intervals", "gains") else gr.skip() for name in Shown._fields]
 
 
 def build(empty: tuple[gr.Column, gr.HTML, gr.Button], body: gr.Column) -> Shown:
