@@ -71,11 +71,15 @@ def loss_curves(events: Sequence[Event]) -> Any:
 
 
 def _mark_lowest(drawn: Any, steps: list[int], values: list[float]) -> None:
-    lowest = min(range(len(values)), key=values.__getitem__)
+    """Mark the lowest held-out loss after the start: the state that a finished run keeps."""
+    trained = [n for n, step in enumerate(steps) if step > 0]
+    if not trained:
+        return
+    lowest = min(trained, key=values.__getitem__)
     drawn.add_annotation(
         x=steps[lowest],
         y=values[lowest],
-        text=f"kept: {values[lowest]:.3f}",
+        text=f"best: {values[lowest]:.3f}",
         font={"color": ACCENT},
         showarrow=True,
         arrowhead=0,
