@@ -49,7 +49,7 @@ class Recipe(BaseRecipe):
     model: str = Field(description="The base model to start from")
     rater: str = Field("expert", description="The rule that the simulated raters follow")
     sft: dict[str, Any] = Field(
-        default_factory=lambda: {"num_train_epochs": 2.0, "learning_rate": 5e-4, "evals": 3},
+        default_factory=lambda: {"num_train_epochs": 5.0, "learning_rate": 1e-3, "evals": 3},
         description="Settings of the first training",
     )
     dpo: dict[str, Any] = Field(

