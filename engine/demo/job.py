@@ -26,11 +26,14 @@ from engine.core.recipe import Recipe as BaseRecipe
 from engine.demo.report import as_markdown, report_of
 from engine.files import write_whole
 from engine.services import datasets, evaluations, jobs, pairs, rounds, votes
+from engine.services.pairs import PairExport
 from engine.stats.preference import Verdict
 from engine.workspace import Workspace
 
 DATA = Path(__file__).parent
-STAGES = 9
+STAGES = 8  # and two more for each further rating round
+MOST_ROUNDS = 3
+ENOUGH_PAIRS = 40
 LOOK_EVERY_S = 0.3
 
 
@@ -49,7 +52,7 @@ class Recipe(BaseRecipe):
     model: str = Field(description="The base model to start from")
     rater: str = Field("expert", description="The rule that the simulated raters follow")
     sft: dict[str, Any] = Field(
-        default_factory=lambda: {"num_train_epochs": 5.0, "learning_rate": 1e-3, "evals": 3},
+        default_factory=lambda: {"num_train_epochs": 3.0, "learning_rate": 1e-3, "evals": 3},
         description="Settings of the first training",
     )
     dpo: dict[str, Any] = Field(
@@ -74,6 +77,7 @@ class Loop:
         self.ctx = ctx
         self.ws = ctx.ws
         self.stages: list[tuple[str, float]] = []
+        self.total = STAGES
 
     @contextmanager
     def stage(self, label: str) -> Iterator[None]:
@@ -87,7 +91,7 @@ class Loop:
     def tell(self, label: str, part: float) -> None:
         """Progress of the whole loop, `part` of the current step included."""
         done = round(len(self.stages) + part, 2)
-        self.ctx.emit("progress", {"done": done, "total": STAGES, "label": label})
+        self.ctx.emit("progress", {"done": done, "total": self.total, "label": label})
 
     def add(self, file: str, held_out: float) -> Dataset:
         """One of the demo's own files as a dataset version."""
@@ -128,8 +132,7 @@ class Loop:
             new,
             base,
             max_new_tokens=self.recipe.max_new_tokens,
-            seed=self.recipe.seed,
-            **values,
+            **{"seed": self.recipe.seed, **values},
         )
         if one.job_id:
             self.wait(jobs.get(self.ws, LOCAL, one.job_id), label)
@@ -171,14 +174,7 @@ def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
     with loop.stage("Training on the examples (SFT)"):
         values = {"model": recipe.model, "dataset": faq.id, "max_length": 160, **recipe.sft}
         sft = loop.job("sft", "SFT on the FAQ", **values).result["model_id"]
-    with loop.stage("Writing answers to rate"):
-        rating = loop.round(
-            "train_pairs", "Answers to rate", sft, sft, dataset=prompts.id, prompts=recipe.prompts
-        )
-    with loop.stage("Simulated raters vote"):
-        rated = loop.rate(rating, 1)
-    with loop.stage("Making DPO pairs"):
-        export = pairs.make(ctx.ws, LOCAL, ctx.project_id, [rating.id])
+    export, rated = _rate_until_enough(loop, sft, prompts)
     with loop.stage("Training on the votes (DPO)"):
         values = {"model": sft, "dataset": export.dataset_id, "max_length": 160, **recipe.dpo}
         dpo = loop.job("dpo", "DPO on the votes", **values).result["model_id"]
@@ -189,6 +185,32 @@ def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
     write_whole(ctx.folder / "report.md", as_markdown(report).encode())
     loop.tell("Done", 0.0)
     return Outcome(result={"report": report})
+
+
+def _rate_until_enough(loop: Loop, model: str, prompts: Dataset) -> tuple[PairExport, int]:
+    """The pairs of as many rating rounds as they take, three at most, and the votes cast.
+
+    A well-taught model often gives the same answer twice; each further round samples more freely.
+    """
+    rated = 0
+    for attempt in range(MOST_ROUNDS):
+        with loop.stage(f"Writing answers to rate, round {attempt + 1}"):
+            rating = loop.round(
+                "train_pairs",
+                "Answers to rate",
+                model,
+                model,
+                dataset=prompts.id,
+                prompts=loop.recipe.prompts,
+                temperature=1.0 + 0.2 * attempt,
+                seed=loop.recipe.seed + 2 * attempt,
+            )
+        with loop.stage("Simulated raters vote, votes become pairs"):
+            rated += loop.rate(rating, 1)
+        if pairs.count(loop.ws, LOCAL, loop.ctx.project_id) >= ENOUGH_PAIRS:
+            break
+        loop.total += 2
+    return pairs.make(loop.ws, LOCAL, loop.ctx.project_id), rated
 
 
 def _evaluate(loop: Loop, models: tuple[str, str, str], faq: Dataset) -> Evaluation:

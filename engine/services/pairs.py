@@ -51,13 +51,7 @@ def make(
 ) -> PairExport:
     """Turn the votes of the rating rounds (all of them, or those named) into a dataset version."""
     actor.require(Role.TRAINER)
-    with reading(ws.db) as conn:
-        access.project(conn, project_id)
-        chosen = _rounds(conn, project_id, round_ids)
-        cast = votes.live(conn, [one.id for one in chosen])
-        pairs = {c.id: c for one in chosen for c in rounds.comparisons(conn, one.id)}
-    forbidden = _blind_prompts(ws, actor, project_id)
-    kept, counts = select(cast, pairs, forbidden)
+    chosen, cast, kept, counts = _read(ws, actor, project_id, round_ids)
     if len(kept) < FEWEST:
         raise UserError(
             f"{counts['votes']} votes make {len(kept)} pairs; DPO needs at least {FEWEST}."
@@ -66,6 +60,25 @@ def make(
         )
     watermark = hashlib.sha256(to_json([vote.vote_id for vote in cast]).encode()).hexdigest()
     return _keep(ws, actor, project_id, chosen, kept, counts, watermark)
+
+
+def count(ws: Workspace, actor: Actor, project_id: str) -> int:
+    """How many pairs the votes of all rating rounds would make now."""
+    actor.require(Role.TRAINER)
+    return len(_read(ws, actor, project_id, None)[2])
+
+
+def _read(
+    ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | None
+) -> tuple[list[Round], list[LiveVote], list[Preference], dict[str, int]]:
+    """The rounds, their standing votes, the pairs these make, and what was left out."""
+    with reading(ws.db) as conn:
+        access.project(conn, project_id)
+        chosen = _rounds(conn, project_id, round_ids)
+        cast = votes.live(conn, [one.id for one in chosen])
+        pairs = {c.id: c for one in chosen for c in rounds.comparisons(conn, one.id)}
+    kept, counts = select(cast, pairs, _blind_prompts(ws, actor, project_id))
+    return chosen, cast, kept, counts
 
 
 def left_out(counts: dict[str, int]) -> str:
