@@ -2,7 +2,7 @@
 
 import click
 
-from engine.cli import data, evaluate, loop, pairs, rate, run, runs, train
+from engine.cli import data, evaluate, loop, pairs, rate, rounds, run, runs, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,6 +23,8 @@ for command in (
     runs.runs,
     evaluate.evaluate,
     rate.rate,
+    rounds.rounds,
+    rounds.play,
     pairs.pairs,
     loop.loop,
 ):

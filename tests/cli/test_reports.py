@@ -5,6 +5,10 @@ import json
 import pytest
 
 from engine.__main__ import main
+from engine.core.actor import LOCAL
+from engine.services import votes
+from engine.workspace import Settings, open_workspace
+from tests import helpers
 
 
 @pytest.fixture
@@ -185,3 +189,18 @@ def test_data_preview_marks_what_is_learned(tuneloop, tmp_path, tiny_model, monk
     _, out, _ = tuneloop("data", "preview", path, "--rows", 1, "--json")
     (row,) = json.loads(out)["rows"]
     assert [piece["text"] for piece in row if piece["trained"]] == ["the answer<|im_end|>"]
+
+
+def test_a_blind_round_is_closed_and_weighed(tuneloop, home, tmp_path):
+    url = f"sqlite:///{home / 'tuneloop.db'}"
+    ws = open_workspace(Settings(home=home, database_url=url))
+    one = helpers.open_round(ws, helpers.project(ws).id, tmp_path, purpose="blind_eval", pairs=8)
+    shown = votes.next_pair(ws, LOCAL, one.id)
+    votes.vote(ws, LOCAL, shown.token, "key-00000001", "left")
+    ws.close()
+    assert tuneloop("rounds", "verdict", one.id)[0] == 6
+    assert json.loads(tuneloop("rounds", "close", one.id, "--json")[1])["status"] == "closed"
+    assert tuneloop("rounds", "close", one.id)[0] == 5
+    found = json.loads(tuneloop("rounds", "verdict", one.id, "--json")[1])
+    assert found["wins"] + found["losses"] == 1
+    assert one.id in tuneloop("rounds")[1]

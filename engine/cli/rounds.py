@@ -1,0 +1,114 @@
+"""rounds | rounds start | rounds close | rounds verdict; play."""
+
+import click
+
+from engine import plugins
+from engine.cli import common
+from engine.cli.common import as_json, in_project, show, wait, working, workspace
+from engine.core.actor import LOCAL
+from engine.core.rating import Purpose
+from engine.core.recipe import read
+from engine.services import jobs
+from engine.services import rounds as round_service
+
+
+@click.group(invoke_without_command=True)
+@in_project
+@as_json
+@click.pass_context
+def rounds(context: click.Context, project: str | None, as_json: bool) -> None:
+    """List the rating rounds of a project, newest first."""
+    if context.invoked_subcommand:
+        return
+    with workspace() as ws:
+        found = round_service.list_all(ws, LOCAL, common.project(ws, project).id)
+        lines = [f"{r.id}  {r.status:9} {r.purpose:11} {r.name}" for r in found]
+        show({"rounds": found}, "\n".join(lines) or "No round yet.", as_json)
+
+
+@rounds.command()
+@click.option("--blind", is_flag=True, help="Test two models; otherwise collect preferences.")
+@click.option("--model", required=True, help="The model under test, or the one that answers.")
+@click.option("--baseline", default=None, help="What it is compared with; itself by default.")
+@click.option("--dataset", required=True)
+@click.option("--prompts", default=50, show_default=True, type=click.IntRange(1, 400))
+@click.option("--overlap", default=1, show_default=True, type=click.IntRange(1, 9))
+@in_project
+@as_json
+def start(
+    blind: bool,
+    model: str,
+    baseline: str | None,
+    dataset: str,
+    prompts: int,
+    overlap: int,
+    project: str | None,
+    as_json: bool,
+) -> None:
+    """Write the answers of a new round and open it; people rate at /rate/ROUND."""
+    purpose: Purpose = "blind_eval" if blind else "train_pairs"
+    with workspace() as ws:
+        chosen = common.project(ws, project)
+        new = common.model_id(ws, chosen.id, model)
+        base = common.model_id(ws, chosen.id, baseline) if baseline else new
+        source = common.dataset_id(ws, chosen.id, dataset)
+        made = round_service.plan(
+            ws, LOCAL, chosen.id, purpose, new, base, dataset=source, prompts=prompts,
+            overlap=overlap,
+        )  # fmt: skip
+        with working(ws):
+            wait(ws, jobs.get(ws, LOCAL, made.job_id or ""))
+        made = round_service.get(ws, LOCAL, made.id)
+        show(made, f"{made.name} is {made.status}: {made.id}", as_json)
+
+
+@rounds.command()
+@click.argument("round_id", metavar="ROUND")
+@as_json
+def close(round_id: str, as_json: bool) -> None:
+    """End the voting of a round; it can't be opened again."""
+    with workspace() as ws:
+        closed = round_service.close(ws, LOCAL, round_id)
+        show(closed, f"{closed.name} is closed.", as_json)
+
+
+@rounds.command()
+@click.argument("round_id", metavar="ROUND")
+@as_json
+def verdict(round_id: str, as_json: bool) -> None:
+    """Say what a closed round shows."""
+    with workspace() as ws:
+        found = round_service.verdict(ws, LOCAL, round_id)
+        show(found, found.sentence, as_json)
+
+
+@click.command()
+@click.argument("prompt")
+@click.option("--model", "wanted", multiple=True, required=True, help="Several answer in turn.")
+@click.option("--temperature", default=0.0, show_default=True, type=click.FloatRange(0, 2))
+@click.option("--max-new-tokens", default=128, show_default=True, type=click.IntRange(1, 4096))
+@in_project
+@as_json
+def play(
+    prompt: str,
+    wanted: tuple[str, ...],
+    temperature: float,
+    max_new_tokens: int,
+    project: str | None,
+    as_json: bool,
+) -> None:
+    """Ask models a question."""
+    with workspace() as ws:
+        chosen = common.project(ws, project)
+        values = {
+            "models": [common.model_id(ws, chosen.id, m) for m in wanted],
+            "prompt": prompt,
+            "temperature": temperature,
+            "max_new_tokens": max_new_tokens,
+        }
+        recipe = read(plugins.load("jobs", "play").Recipe, values)
+        with working(ws):
+            job = wait(ws, jobs.submit(ws, LOCAL, chosen.id, recipe, "Question"))
+        answers = list(job.result["answers"].values())
+        text = "\n\n".join(f"{m}: {a['text']}" for m, a in zip(wanted, answers, strict=True))
+        show(job.result, text, as_json)
