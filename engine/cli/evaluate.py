@@ -41,7 +41,7 @@ def score(predictions: Path, references: Path | None, metrics: str, as_json: boo
         raise UserError(
             f"{(references or predictions).name} has no references.", "Give --references."
         )
-    names = [n for m in metrics.split(",") for n in ALIASES.get(m.strip(), (m.strip(),))]
+    names = _names(metrics)
     found = score_all(names, texts, expected)
     lines = [
         f"{name:12} {m.score:.4f}  (95 % interval {m.low:.4f} to {m.high:.4f}; n={m.n}"
@@ -71,7 +71,7 @@ def run_job(
     """Ask models the held-out rows and compare each with the first."""
     with workspace() as ws:
         chosen = common.project(ws, project)
-        names = [n for m in metrics.split(",") for n in ALIASES.get(m.strip(), (m.strip(),))]
+        names = _names(metrics)
         values = {
             "models": [common.model_id(ws, chosen.id, m) for m in wanted],
             "dataset": common.dataset_id(ws, chosen.id, dataset),
@@ -93,6 +93,11 @@ def run_job(
                 lines.append(f"{given:24} {name:12} {gain.sentence}")
         summary = found.model_dump(mode="json", exclude={"rows"})
         show(summary, "\n".join(lines), as_json)
+
+
+def _names(metrics: str) -> list[str]:
+    """Metric names of a comma-separated list; `rouge` stands for its three."""
+    return [n for m in metrics.split(",") for n in ALIASES.get(m.strip(), (m.strip(),))]
 
 
 def _read(path: Path, field: str) -> tuple[list[str | None], list[list[str]] | None]:

@@ -10,10 +10,9 @@ from engine.core.examples import Example, Preference
 from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
-from engine.methods.material import Line, Material, gather
+from engine.methods.material import Line, Material
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
-from engine.models.precision import fast_bf16, width
 
 Loss = Literal[
     "sigmoid",
@@ -89,27 +88,7 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
-    files = ctx.model(recipe.model)
-    bf16 = fast_bf16(width(files.base))
-    args, lora = training.settings(DPOConfig, recipe, ctx.folder, bf16)
-    template = Template.load(files.base)
-
-    def encode(example: Example) -> Line:
-        return _line(template, example, recipe.max_length)
-
-    material = gather(ctx, recipe.dataset, encode, recipe.max_length)
-    if material.held_out:
-        training.measure_held_out(args, recipe, len(material.train))
-    model, tokenizer = training.load(files, args)
-    return material, lambda callbacks: Trainer(
-        model=model,
-        args=args,
-        processing_class=tokenizer,
-        train_dataset=training.table(material.train),
-        eval_dataset=training.table(material.held_out),
-        peft_config=None if files.adapter else lora,
-        callbacks=callbacks,
-    )
+    return training.prepare(recipe, ctx, DPOConfig, Trainer, _line)
 
 
 def _refuse_idle_smoothing(recipe: Recipe) -> None:

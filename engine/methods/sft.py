@@ -8,10 +8,9 @@ from engine.core.examples import Chat, Example, Text
 from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
-from engine.methods.material import Line, Material, gather
+from engine.methods.material import Line, Material
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
-from engine.models.precision import fast_bf16, width
 
 
 class Recipe(TrainRecipe):
@@ -29,27 +28,7 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
     """The rows, and how to make their SFTTrainer."""
     from trl import SFTConfig, SFTTrainer
 
-    files = ctx.model(recipe.model)
-    bf16 = fast_bf16(width(files.base))
-    args, lora = training.settings(SFTConfig, recipe, ctx.folder, bf16)
-    template = Template.load(files.base)
-
-    def encode(example: Example) -> Line:
-        return _line(template, example, recipe.max_length)
-
-    material = gather(ctx, recipe.dataset, encode, recipe.max_length)
-    if material.held_out:
-        training.measure_held_out(args, recipe, len(material.train))
-    model, tokenizer = training.load(files, args)
-    return material, lambda callbacks: SFTTrainer(
-        model=model,
-        args=args,
-        processing_class=tokenizer,
-        train_dataset=training.table(material.train),
-        eval_dataset=training.table(material.held_out),
-        peft_config=None if files.adapter else lora,
-        callbacks=callbacks,
-    )
+    return training.prepare(recipe, ctx, SFTConfig, SFTTrainer, _line)
 
 
 def _line(template: Template, example: Example, max_length: int) -> Line:

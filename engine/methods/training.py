@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 
 from engine.core.context import Context, ModelFiles
 from engine.core.errors import UserError
+from engine.core.examples import Example
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import attention, head, upstream
-from engine.methods.material import Material
+from engine.methods.material import Line, Material, gather
 from engine.methods.watch import Watch, callback
-from engine.models.precision import use_cores
+from engine.models.chat import Template
+from engine.models.precision import fast_bf16, use_cores, width
 
 ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
@@ -24,6 +26,7 @@ _OURS = frozenset({"model", "dataset", "evals", "lora", "trl"})
 
 
 MakeTrainer = Callable[[list[Any]], Any]  # callbacks to an SFTTrainer or DPOTrainer
+ToLine = Callable[[Template, Example, int], Line]  # a row as tokens, at most so many
 
 
 class Settings(NamedTuple):
@@ -31,6 +34,32 @@ class Settings(NamedTuple):
 
     args: Any  # SFTConfig, DPOConfig
     lora: Any  # LoraConfig
+
+
+def prepare(
+    recipe: TrainRecipe, ctx: Context, config_class: type, trainer_class: type, to_line: ToLine
+) -> tuple[Material, MakeTrainer]:
+    """The rows as tokens, and how to make the trainer of them; all that can be wrong comes out."""
+    files = ctx.model(recipe.model)
+    args, lora = settings(config_class, recipe, ctx.folder, fast_bf16(width(files.base)))
+    template = Template.load(files.base)
+
+    def encode(example: Example) -> Line:
+        return to_line(template, example, recipe.max_length)
+
+    material = gather(ctx, recipe.dataset, encode, recipe.max_length)
+    if material.held_out:
+        measure_held_out(args, recipe, len(material.train))
+    model, tokenizer = load(files, args)
+    return material, lambda callbacks: trainer_class(
+        model=model,
+        args=args,
+        processing_class=tokenizer,
+        train_dataset=table(material.train),
+        eval_dataset=table(material.held_out),
+        peft_config=None if files.adapter else lora,
+        callbacks=callbacks,
+    )
 
 
 def curated(recipe: TrainRecipe) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """How a job ends: all that it made becomes visible in one transaction, or nothing does."""
 
 import time
+from typing import Any
 
 from sqlalchemy import Connection
 
 from engine.core import ids
+from engine.core.evaluation import Evaluation
 from engine.core.job import Job, State
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
@@ -41,7 +43,7 @@ def store(ws: Workspace, job: Job, outcome: Outcome) -> State:
                 created_at=now,
             )
             evaluations.add(conn, ref)
-            result["evaluation_id"] = ref.id
+            result |= {"evaluation_id": ref.id, **_summary(outcome.evaluation)}
         if outcome.round_id:
             result["left_out"] = pairing.open_with(conn, outcome.round_id, outcome.candidates)
         jobs.finish(conn, job.id, job.fence, State.DONE, now, result=to_json(result))
@@ -58,6 +60,18 @@ def end(ws: Workspace, job_id: str, fence: int, state: State, error: str | None 
         events.add(conn, job_id, [(now, "state", None, {"state": state, "error": error})])
         round_store.fail_waiting_for(conn, job_id)
     return True
+
+
+def _summary(evaluation: Evaluation) -> dict[str, Any]:
+    """The means without the answers, for whoever shows a score and should not read a file."""
+    return {
+        "rows": len(evaluation.rows),
+        "metrics": evaluation.metrics,
+        "means": {
+            model: {metric: mean.model_dump() for metric, mean in means.items()}
+            for model, means in evaluation.means.items()
+        },
+    }
 
 
 def _add_model(conn: Connection, job: Job, new: NewModel, now: float) -> str:

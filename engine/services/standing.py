@@ -8,7 +8,7 @@ from engine.core.job import Job, State
 from engine.core.model import Model
 from engine.core.project import Standing, Step, StepName, StepState
 from engine.core.rating import Round
-from engine.services import access, evaluations, rounds
+from engine.services import access, rounds
 from engine.store import datasets, exports, jobs, models, votes
 from engine.store import evaluations as evaluation_store
 from engine.store import rounds as round_store
@@ -109,7 +109,7 @@ def _details(ws: Workspace, actor: Actor, seen: Seen) -> dict[StepName, str]:
     for model in seen.models:
         found["dpo" if model.job_id in dpo_jobs else "train"] = model.name
     if seen.evaluations:
-        found["evaluate"] = _evaluated(ws, actor, seen.evaluations[0])
+        found["evaluate"] = _evaluated(seen)
     if seen.exports:
         found["pairs"] = f"{seen.exports[0].pairs} pairs"
     return {**found, **_rated(ws, actor, seen)}
@@ -130,10 +130,11 @@ def _rated(ws: Workspace, actor: Actor, seen: Seen) -> dict[StepName, str]:
     return found
 
 
-def _evaluated(ws: Workspace, actor: Actor, ref: EvaluationRef) -> str:
-    done = evaluations.get(ws, actor, ref.id)
-    metric = done.metrics[0]
-    return f"{metric.upper()} {done.means[done.models[-1]][metric].score:.2f}"
+def _evaluated(seen: Seen) -> str:
+    newest = seen.evaluations[0]
+    result = next(job.result for job in seen.jobs if job.id == newest.job_id)
+    metric = result["metrics"][0]
+    return f"{metric.upper()} {result['means'][newest.models[-1]][metric]['score']:.2f}"
 
 
 def _enough(seen: Seen, one: Round) -> bool:

@@ -2,7 +2,6 @@
 
 import statistics
 from collections.abc import Callable
-from typing import Any
 
 from pydantic import Field
 
@@ -74,7 +73,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             for n, (index, example) in enumerate(asked)
         ),
     )
-    return Outcome(result=_summary(evaluation), evaluation=evaluation)
+    return Outcome(evaluation=evaluation)
 
 
 def _asked(recipe: Recipe, ctx: Context) -> list[tuple[int, Rateable]]:
@@ -90,14 +89,6 @@ def _asked(recipe: Recipe, ctx: Context) -> list[tuple[int, Rateable]]:
             "Choose a dataset of chats with a held-out part.",
         )
     return rows[: recipe.max_rows]
-
-
-def _summary(evaluation: Evaluation) -> dict[str, Any]:
-    means = {
-        m: {k: mean.model_dump() for k, mean in by_metric.items()}
-        for m, by_metric in evaluation.means.items()
-    }
-    return {"rows": len(evaluation.rows), "means": means}
 
 
 def _answers(recipe: Recipe, ctx: Context, examples: list[Rateable]) -> dict[str, list[Output]]:
