@@ -11,7 +11,8 @@ from engine.core.job import Job
 from engine.core.model import Model
 from engine.core.project import Project
 from engine.core.rating import Candidate, Purpose, Round
-from engine.services import datasets, pairing, projects, rounds
+from engine.services import datasets, projects
+from engine.services.rating import pairing, rounds
 from engine.store import jobs, models
 from engine.store.connect import writing
 from engine.workspace import Workspace

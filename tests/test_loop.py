@@ -13,7 +13,8 @@ from engine import child
 from engine.core.actor import LOCAL
 from engine.core.job import State
 from engine.demo import job as demo
-from engine.services import datasets, evaluations, jobs, models, pairs, projects, rounds
+from engine.services import datasets, evaluations, jobs, models, projects
+from engine.services.rating import pairs, rounds
 from engine.services.standing import standing
 from engine.store import jobs as store
 from engine.store.connect import writing

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
 from engine.core.rating import Choice, Round, Shown
-from engine.services import rounds, votes
+from engine.services.rating import rounds, votes
 from engine.workspace import Workspace
 from ui.rate import page
 

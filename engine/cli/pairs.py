@@ -10,7 +10,7 @@ from engine.core.actor import LOCAL
 from engine.core.examples import Preference
 from engine.files import write_whole
 from engine.services import datasets
-from engine.services import pairs as pair_service
+from engine.services.rating import pairs as pair_service
 from engine.store.rows import to_json
 
 

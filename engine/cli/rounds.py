@@ -9,7 +9,7 @@ from engine.core.actor import LOCAL
 from engine.core.rating import Purpose
 from engine.core.recipe import read
 from engine.services import jobs
-from engine.services import rounds as round_service
+from engine.services.rating import rounds as round_service
 
 
 @click.group(invoke_without_command=True)

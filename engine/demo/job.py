@@ -25,8 +25,9 @@ from engine.core.rating import Round
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.demo.report import as_markdown, report_of
 from engine.files import write_whole
-from engine.services import datasets, evaluations, jobs, pairs, rounds, votes
-from engine.services.pairs import PairExport
+from engine.services import datasets, evaluations, jobs
+from engine.services.rating import pairs, rounds, votes
+from engine.services.rating.pairs import PairExport
 from engine.stats.preference import Verdict
 from engine.workspace import Workspace
 

@@ -11,7 +11,7 @@ from engine.core.job import Job, State
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.files import write_whole
-from engine.services import pairing
+from engine.services.rating import pairing
 from engine.store import evaluations, events, jobs, models
 from engine.store import rounds as round_store
 from engine.store.connect import writing

@@ -8,7 +8,8 @@ from engine.core.job import Job, State
 from engine.core.model import Model
 from engine.core.project import Standing, Step, StepName, StepState
 from engine.core.rating import Round
-from engine.services import access, rounds
+from engine.services import access
+from engine.services.rating import rounds
 from engine.store import datasets, exports, jobs, models, votes
 from engine.store import evaluations as evaluation_store
 from engine.store import rounds as round_store

@@ -14,7 +14,7 @@ from engine.models.answer import Answerer, Reply
 
 
 class Recipe(BaseRecipe):
-    """What the frozen plan of a round says (engine/services/rounds.py makes it)."""
+    """What the frozen plan of a round says (engine/services/rating/rounds.py makes it)."""
 
     KIND = "generate"
 

@@ -230,7 +230,7 @@ def test_the_time_a_pair_was_hidden_does_not_count(ws, tmp_path, address, watche
 
 def test_a_round_that_is_closed_meanwhile_says_so(ws, tmp_path, address, watched):
     from engine.core.actor import LOCAL
-    from engine.services import rounds
+    from engine.services.rating import rounds
 
     one = seed.open_round(ws, tmp_path, pairs=3)
     page = watched().open(address, one)

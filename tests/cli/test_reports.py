@@ -6,7 +6,7 @@ import pytest
 
 from engine.__main__ import main
 from engine.core.actor import LOCAL
-from engine.services import votes
+from engine.services.rating import votes
 from engine.workspace import Settings, open_workspace
 from tests import helpers
 

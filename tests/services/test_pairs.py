@@ -6,7 +6,8 @@ import pytest
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import UserError
-from engine.services import datasets, pairs, votes
+from engine.services import datasets
+from engine.services.rating import pairs, votes
 from tests import helpers
 
 keys = (f"pair-{n:08d}" for n in count())

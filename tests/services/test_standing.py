@@ -3,7 +3,7 @@
 from itertools import count
 
 from engine.core.actor import LOCAL
-from engine.services import pairs, rounds, votes
+from engine.services.rating import pairs, rounds, votes
 from engine.services.standing import standing
 from tests import helpers
 

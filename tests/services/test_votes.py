@@ -7,7 +7,8 @@ import pytest
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound
-from engine.services import jobs, pairing, rounds, votes
+from engine.services import jobs
+from engine.services.rating import pairing, rounds, votes
 from engine.store import votes as vote_store
 from engine.store.connect import reading, writing
 from tests import helpers

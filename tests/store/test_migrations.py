@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from engine.core.actor import LOCAL
-from engine.services import votes
+from engine.services.rating import votes
 from engine.store.connect import migrate, reading, writing
 from engine.store.tables import metadata
 from tests import helpers

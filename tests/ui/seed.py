@@ -11,7 +11,8 @@ from pathlib import Path
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.examples import Message
 from engine.core.rating import Candidate, Purpose, Round
-from engine.services import pairing, projects, rounds, votes
+from engine.services import projects
+from engine.services.rating import pairing, rounds, votes
 from engine.store.connect import writing
 from engine.workspace import Workspace
 from tests import helpers

@@ -4,7 +4,8 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
-from engine.services import datasets, projects, rounds
+from engine.services import datasets, projects
+from engine.services.rating import rounds
 from tests import helpers
 from tests.ui import seed
 from ui.rate import results, start

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from engine.core.actor import LOCAL
-from engine.services import rounds
-from engine.services.safe_text import TAGS
+from engine.services.rating import rounds
+from engine.services.rating.safe_text import TAGS
 from engine.store import rounds as round_store
 from engine.store import votes as vote_store
 from engine.store.connect import reading, writing

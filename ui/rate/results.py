@@ -5,7 +5,7 @@ from math import ceil
 
 from engine.core.dataset import Dataset
 from engine.core.rating import Round, Tally
-from engine.services.pairs import PairExport, left_out
+from engine.services.rating.pairs import PairExport, left_out
 from engine.stats.bias import position_bias
 from engine.stats.preference import Verdict
 from ui import kit

@@ -9,9 +9,10 @@ from engine.core.actor import LOCAL
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.core.rating import Purpose, Round
-from engine.services import datasets, models, rounds
-from engine.services.pairs import FEWEST
-from engine.services.rounds import RATEABLE
+from engine.services import datasets, models
+from engine.services.rating import rounds
+from engine.services.rating.pairs import FEWEST
+from engine.services.rating.rounds import RATEABLE
 from engine.stats.power import detectable, wins_needed
 from engine.workspace import Workspace
 from ui import kit

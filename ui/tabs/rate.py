@@ -8,8 +8,9 @@ import gradio as gr
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.rating import Round
-from engine.services import datasets, jobs, pairs, rounds, votes
-from engine.services.pairs import PairExport
+from engine.services import datasets, jobs
+from engine.services.rating import pairs, rounds, votes
+from engine.services.rating.pairs import PairExport
 from engine.workspace import Workspace
 from ui import kit
 from ui.events import shows_errors

@@ -25,7 +25,7 @@ from engine.core.examples import Preference, prompt_of
 from engine.core.parsed import Parsed
 from engine.core.rating import Comparison, Round
 from engine.services import access, datasets
-from engine.services.rounds import prompt_key
+from engine.services.rating.rounds import prompt_key
 from engine.store import exports, rounds, votes
 from engine.store.connect import reading, writing
 from engine.store.exports import PairExport as PairExport

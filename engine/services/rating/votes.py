@@ -14,7 +14,7 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.rating import Choice, Round, Shown
 from engine.services import access
-from engine.services.safe_text import to_html
+from engine.services.rating.safe_text import to_html
 from engine.store import rounds, votes
 from engine.store.connect import reading, writing
 from engine.store.votes import LEASE_S, Assignment
