@@ -43,6 +43,9 @@ class Job(BaseModel):
     attempts: int = 0
     lease_until: float | None = None
     cancel_requested: bool = False
+    keep_requested: bool = False  # with cancel_requested: stop, but keep the best state so far
+    note: str = ""
+    tags: tuple[str, ...] = ()
     error: str | None = None
     result: dict[str, Any] = {}
     created_at: float

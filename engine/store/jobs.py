@@ -11,7 +11,7 @@ from engine.store.tables import job
 
 LEASE_S = 60.0
 MAX_ATTEMPTS = 2
-JSON = ("recipe", "result")
+JSON = ("recipe", "result", "tags")
 _COLUMNS = [column for column in job.c if column.name != "recipe_sha256"]
 
 

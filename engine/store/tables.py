@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData()
@@ -24,8 +25,8 @@ def _id() -> Column[str]:
     return Column("id", Text, primary_key=True)
 
 
-def _text(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=null)
+def _text(name: str, *, null: bool = False, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=null, server_default=default)
 
 
 def _ref(name: str, target: str, *, null: bool = False) -> Column[str]:
@@ -80,6 +81,9 @@ job = Table(
     _int("attempts"),
     _time("lease_until", null=True),
     Column("cancel_requested", Boolean, nullable=False),
+    Column("keep_requested", Boolean, nullable=False, server_default=false()),
+    _text("note", default=""),
+    _text("tags", default="[]"),
     _text("error", null=True),
     _text("result"),
     _time("created_at"),
@@ -161,6 +165,7 @@ comparison = Table(
     _text("model_hi"),
     _text("kind"),
     _text("left_first"),  # lo or hi: what the first of two raters sees on the left
+    _text("details", default="{}"),  # of a gold pair its answer, of a chosen pair the rule
     UniqueConstraint("round_id", "position"),
 )
 
@@ -190,6 +195,7 @@ vote = Table(
     _int("active_ms"),
     _text("via"),
     _time("created_at"),
+    _text("details", default="{}"),  # strength, reasons, acceptable answers, an edit
     UniqueConstraint("assignment_id", "seq"),
 )
 
@@ -205,6 +211,41 @@ pair_export = Table(
     _text("content_sha256"),
     _int("pairs"),
     _text("counts"),
+    _text("created_by"),
+    _time("created_at"),
+)
+
+flag = Table(
+    "flag",
+    metadata,
+    _id(),
+    _ref("assignment_id", "assignment.id"),
+    _text("target"),
+    _text("kind"),
+    _text("note"),
+    _time("created_at"),
+)
+
+invite = Table(
+    "invite",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id"),
+    _text("rater"),
+    _text("token_sha256"),
+    _text("status"),
+    _text("created_by"),
+    _time("created_at"),
+    UniqueConstraint("token_sha256"),
+)
+
+promotion = Table(
+    "promotion",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id"),
+    _ref("model_id", "model.id"),
+    _text("reason"),
     _text("created_by"),
     _time("created_at"),
 )
