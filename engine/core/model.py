@@ -1,9 +1,10 @@
-"""A base model, or an adapter with its base and the job that made it."""
+"""A base model, or what a job made of one: an adapter, all weights anew, or a judge of answers."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+ModelKind = Literal["base", "adapter", "full", "reward"]
 Source = Literal["folder", "hub", "wheel", "trained"]
 
 
@@ -13,12 +14,18 @@ class Model(BaseModel):
     id: str
     project_id: str | None = None  # None: a base model, shared by all projects
     name: str
-    kind: Literal["base", "adapter"]
+    kind: ModelKind
     source: Source
-    path: str  # absolute for a base, relative to the workspace's files folder for an adapter
-    base_id: str | None = None
+    path: str  # absolute for a base, relative to the workspace's files folder otherwise
+    base_id: str | None = None  # whose weights it needs; of a whole model: what it came from
     parent_id: str | None = None  # the adapter it was trained on from
     job_id: str | None = None
     dataset_id: str | None = None
     info: dict[str, Any] = {}
     created_at: float
+
+    @property
+    def whole(self) -> bool:
+        """Whether its folder holds all its weights, and an adapter may be trained on it."""
+        all_trained = self.kind == "reward" and self.info.get("tuning") == "full"
+        return self.kind in ("base", "full") or all_trained

@@ -9,15 +9,17 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from engine.core.evaluation import Evaluation
+from engine.core.model import ModelKind
 from engine.core.rating import Candidate
 
 
 class NewModel(BaseModel):
-    """An adapter that a training wrote to `Context.folder / path`."""
+    """What a training wrote to `Context.folder / path`."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
+    kind: ModelKind = "adapter"
     path: str
     base_id: str
     parent_id: str | None

@@ -6,11 +6,12 @@ unchanged, after a strict check against their dataclasses (engine/methods/upstre
 """
 
 from difflib import get_close_matches
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.core.errors import UserError
+from engine.core.examples import Kind
 
 
 class Recipe(BaseModel):
@@ -26,12 +27,23 @@ class Recipe(BaseModel):
         return {}
 
 
+Tuning = Literal["lora", "qlora", "full"]
+
+
 class TrainRecipe(Recipe):
     """What every training method asks of its user."""
+
+    LEARNS: ClassVar[tuple[Kind, ...]] = ()  # kinds of dataset it learns from
+    OURS: ClassVar[frozenset[str]] = frozenset()  # fields that are no options of TRL's config
 
     model: str = Field(description="The model to start from: a base or an adapter you trained")
     dataset: str = Field(
         description="The dataset version to learn from; its held-out rows are kept out"
+    )
+    tuning: Tuning = Field(
+        "lora",
+        description="What is trained: a small addition (lora), the same over a base squeezed to 4 "
+        "bits (qlora, least memory), or all weights (full, most memory)",
     )
     num_train_epochs: float = Field(2.0, gt=0, le=100, description="Passes over the training rows")
     max_steps: int | None = Field(

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from engine.core.context import Context
 from engine.core.errors import UserError
-from engine.core.examples import Example, Preference
+from engine.core.examples import Example, Kind, Preference
 from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
@@ -38,6 +38,7 @@ class Recipe(TrainRecipe):
     """Prefer the chosen answers. The model it starts from is the reference it is held to."""
 
     KIND: ClassVar[str] = "dpo"
+    LEARNS: ClassVar[tuple[Kind, ...]] = ("preference",)
 
     learning_rate: float = Field(2e-5, gt=0, le=1, description="Step size at its highest")
     beta: float = Field(
@@ -88,7 +89,7 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
-    return training.prepare(recipe, ctx, DPOConfig, Trainer, _line)
+    return training.prepare(recipe, ctx, DPOConfig, Trainer, _line, held_to_start=True)
 
 
 def _refuse_idle_smoothing(recipe: Recipe) -> None:

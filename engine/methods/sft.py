@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from engine.core.context import Context
 from engine.core.errors import UserError
-from engine.core.examples import Chat, Example, Text
+from engine.core.examples import Chat, Example, Kind, Text
 from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
@@ -17,6 +17,7 @@ class Recipe(TrainRecipe):
     """Learn the answers of a dataset; from an adapter, training goes on in that adapter's shape."""
 
     KIND: ClassVar[str] = "sft"
+    LEARNS: ClassVar[tuple[Kind, ...]] = ("sft", "text")
 
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:

@@ -1,31 +1,30 @@
 """What all training methods share: settings, the model, the run and the saved adapter."""
 
-import json
 import shutil
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.core.context import Context, ModelFiles
+from engine.core.context import Context
 from engine.core.errors import UserError
 from engine.core.examples import Example
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.core.recipe import TrainRecipe
-from engine.methods import attention, head, upstream
+from engine.methods import head, upstream, weights
 from engine.methods.material import Line, Material, gather
 from engine.methods.watch import Watch, callback
+from engine.methods.weights import Task
 from engine.models.chat import Template
-from engine.models.precision import fast_bf16, use_cores, width
+from engine.models.precision import fast_bf16, width
 
-ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
 # recipe fields that are not options of TRL's configs
-_OURS = frozenset({"model", "dataset", "evals", "lora", "trl"})
+_OURS = frozenset({"model", "dataset", "tuning", "evals", "lora", "trl"})
 
 
-MakeTrainer = Callable[[list[Any]], Any]  # callbacks to an SFTTrainer or DPOTrainer
+MakeTrainer = Callable[[list[Any]], Any]  # callbacks to a trainer of TRL
 ToLine = Callable[[Template, Example, int], Line]  # a row as tokens, at most so many
 
 
@@ -37,11 +36,21 @@ class Settings(NamedTuple):
 
 
 def prepare(
-    recipe: TrainRecipe, ctx: Context, config_class: type, trainer_class: type, to_line: ToLine
+    recipe: TrainRecipe,
+    ctx: Context,
+    config_class: type,
+    trainer_class: type,
+    to_line: ToLine,
+    task: Task = "CAUSAL_LM",
+    held_to_start: bool = False,
 ) -> tuple[Material, MakeTrainer]:
-    """The rows as tokens, and how to make the trainer of them; all that can be wrong comes out."""
+    """The rows as tokens, and how to make the trainer of them; all that can be wrong comes out.
+
+    `held_to_start`: the trainer compares with the model it starts from.
+    """
     files = ctx.model(recipe.model)
-    args, lora = settings(config_class, recipe, ctx.folder, fast_bf16(width(files.base)))
+    weights.check(recipe, files, task)
+    args, lora = settings(config_class, recipe, ctx.folder, fast_bf16(width(files.base)), task)
     template = Template.load(files.base)
 
     def encode(example: Example) -> Line:
@@ -50,24 +59,34 @@ def prepare(
     material = gather(ctx, recipe.dataset, encode, recipe.max_length)
     if material.held_out:
         measure_held_out(args, recipe, len(material.train))
-    model, tokenizer = load(files, args)
+    model, tokenizer = weights.load(files, args, recipe.tuning, task)
+    fresh = recipe.tuning != "full" and files.adapter is None
+    whole = held_to_start and recipe.tuning == "full"
+    more = {"ref_model": weights.reference(model)} if whole else {}
     return material, lambda callbacks: trainer_class(
         model=model,
         args=args,
         processing_class=tokenizer,
         train_dataset=table(material.train),
         eval_dataset=table(material.held_out),
-        peft_config=None if files.adapter else lora,
+        peft_config=lora if fresh else None,
         callbacks=callbacks,
+        **more,
     )
 
 
 def curated(recipe: TrainRecipe) -> dict[str, Any]:
     """The recipe's fields that carry upstream's names; None is left to upstream."""
-    return recipe.model_dump(exclude=set(_OURS), exclude_none=True)
+    return recipe.model_dump(exclude=set(_OURS | recipe.OURS), exclude_none=True)
 
 
-def settings(config_class: type, recipe: TrainRecipe, folder: Path, bf16: bool = False) -> Settings:
+def settings(
+    config_class: type,
+    recipe: TrainRecipe,
+    folder: Path,
+    bf16: bool = False,
+    task: Task = "CAUSAL_LM",
+) -> Settings:
     """Both configurations, before any model is loaded: this is where a typing error comes out.
 
     `bf16` is what this machine is fast at; the recipe's own trl: {bf16: ...} counts more.
@@ -78,7 +97,7 @@ def settings(config_class: type, recipe: TrainRecipe, folder: Path, bf16: bool =
         upstream.refuse_doubles(type(recipe).model_fields, extra, where)
     place = {"output_dir": str(folder / CHECKPOINTS)}  # cleared after the run
     values = {**_defaults(recipe, bf16), **curated(recipe), **recipe.trl, **place}
-    lora = {"task_type": "CAUSAL_LM", **recipe.lora}
+    lora = {"task_type": task, **recipe.lora}
     return Settings(upstream.build(config_class, values), upstream.build(LoraConfig, lora))
 
 
@@ -117,32 +136,6 @@ def measure_held_out(args: Any, recipe: TrainRecipe, rows: int) -> None:
     args.greater_is_better = False
 
 
-def load(files: ModelFiles, args: Any) -> tuple[Any, Any]:
-    """The model, with its adapter ready to be trained on where it has one, and the tokenizer.
-
-    The frozen base is in bfloat16 when `args` trains in it; what is trained is in float32 always.
-    """
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    set_seed(args.seed)
-    use_cores()
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        files.base, dtype=torch.bfloat16 if args.bf16 else torch.float32, local_files_only=True
-    )
-    if args.bf16 and args.use_cpu:
-        attention.use_float32(model)
-    tokenizer: Any = AutoTokenizer.from_pretrained(files.base, local_files_only=True)
-    if files.adapter is not None:
-        model = PeftModel.from_pretrained(model, str(files.adapter), is_trainable=True)
-        # a saved adapter names no path; without one PEFT would ask the Hub at each checkpoint
-        model.peft_config["default"].base_model_name_or_path = str(files.base)
-    return model, tokenizer
-
-
 def table(rows: list[dict[str, Any]]) -> Any:
     """`rows` as a datasets.Dataset; None when there are none."""
     from datasets import Dataset, disable_progress_bars
@@ -166,11 +159,12 @@ def run(recipe: TrainRecipe, ctx: Context, material: Material, make: MakeTrainer
     watch = Watch(ctx)
     try:
         trainer = make([callback(watch)])
-        head.score_answers_only(trainer.model.get_base_model())
+        _speed_up(trainer, recipe)
         _silence(trainer)
         ctx.check()
         _train(trainer, recipe.seed)
-        save(trainer.accelerator.unwrap_model(trainer.model), files, ctx.folder / ADAPTER)
+        trained = trainer.accelerator.unwrap_model(trainer.model)
+        weights.save(trained, files, ctx.folder / weights.folder(recipe))
     except torch.OutOfMemoryError:
         raise UserError(
             "The graphics memory is too small for this training.",
@@ -183,6 +177,13 @@ def run(recipe: TrainRecipe, ctx: Context, material: Material, make: MakeTrainer
             "log", {"text": "The held-out loss was lowest before the training: it went wrong."}
         )
     return _outcome(recipe, ctx.job_id, files.model, material, watch.result())
+
+
+def _speed_up(trainer: Any, recipe: TrainRecipe) -> None:
+    if recipe.tuning == "qlora":
+        weights.in_float32(trainer.model)
+    if recipe.tuning != "full" and trainer.model.get_output_embeddings() is not None:
+        head.score_answers_only(trainer.model.get_base_model())
 
 
 def _train(trainer: Any, seed: int) -> None:
@@ -202,31 +203,6 @@ def _silence(trainer: Any) -> None:
     trainer.remove_callback(PrinterCallback)
 
 
-def save(model: Any, files: ModelFiles, folder: Path) -> None:
-    """Write the trained adapter to `folder` in one step, without this machine's paths."""
-    _refuse_broken(model)
-    partial = folder.with_name(f".{folder.name}-partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    # DPO's frozen copy "ref" is not part of the result
-    model.save_pretrained(partial, selected_adapters=["default"], save_embedding_layers=False)
-    config = partial / "adapter_config.json"
-    values = json.loads(config.read_text(encoding="utf-8"))
-    values["base_model_name_or_path"] = files.base.name
-    config.write_text(json.dumps(values, indent=2, sort_keys=True), encoding="utf-8")
-    (partial / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
-
-
-def _refuse_broken(model: Any) -> None:
-    """The last step can break a model after its last loss was still a number."""
-    if not all(p.isfinite().all() for p in model.parameters() if p.requires_grad):
-        raise UserError(
-            "The last step of the training broke the model.",
-            "Start again with a lower learning_rate.",
-        )
-
-
 def _outcome(
     recipe: TrainRecipe, job_id: str, start: Model, material: Material, measured: dict[str, Any]
 ) -> Outcome:
@@ -239,10 +215,11 @@ def _outcome(
     }
     model = NewModel(
         name=f"{recipe.KIND}-{job_id[-4:]}",
-        path=ADAPTER,
-        base_id=start.base_id or start.id,
-        parent_id=start.id if start.kind == "adapter" else None,
+        kind=weights.kind(recipe),
+        path=weights.folder(recipe),
+        base_id=start.id if start.whole else start.base_id or start.id,
+        parent_id=None if start.whole else start.id,
         dataset_id=recipe.dataset,
-        info={"method": recipe.KIND, **result},
+        info={"method": recipe.KIND, "tuning": recipe.tuning, **result},
     )
     return Outcome(result=result, model=model)

@@ -1,4 +1,4 @@
-"""Models: the shared base, and the adapters that a project trained."""
+"""Models: the shared bases, and what a project trained from them."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ DEFAULT_NAME = "SmolLM2-135M-Instruct"
 
 
 def list_all(ws: Workspace, actor: Actor, project_id: str | None = None) -> list[Model]:
-    """Bases first, then the project's adapters in the order they were trained."""
+    """Bases first, then the project's models in the order they were trained."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         return models.list_all(conn, project_id)
@@ -34,16 +34,19 @@ def get(ws: Workspace, actor: Actor, model_id: str) -> Model:
 
 def files(ws: Workspace, model: Model) -> ModelFiles:
     """Where a model's files lie; NotFound when its folder has gone."""
-    with reading(ws.db) as conn:
-        base = access.model(conn, model.base_id) if model.base_id else model
-    adapter = ws.files / model.path if model.kind == "adapter" else None
-    for folder in (Path(base.path), adapter):
+    base = model
+    if not model.whole and model.base_id:
+        with reading(ws.db) as conn:
+            base = access.model(conn, model.base_id)
+    weights = ws.files / base.path  # a base's path is absolute and stays as it is
+    adapter = None if model.whole else ws.files / model.path
+    for folder in (weights, adapter):
         if folder is not None and not folder.is_dir():
             raise NotFound(
                 f"The files of {model.name} are not in the data folder any more.",
                 "Train it again, or bring the folder back.",
             )
-    return ModelFiles(model, Path(base.path), adapter)
+    return ModelFiles(model, weights, adapter)
 
 
 def add_base(

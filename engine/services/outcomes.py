@@ -79,7 +79,7 @@ def _add_model(conn: Connection, job: Job, new: NewModel, now: float) -> str:
         id=ids.new("model"),
         project_id=job.project_id,
         name=job.name if job.name != job.kind else new.name,
-        kind="adapter",
+        kind=new.kind,
         source="trained",
         path=f"jobs/{job.id}/{new.path}",
         base_id=new.base_id,

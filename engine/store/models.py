@@ -1,4 +1,4 @@
-"""Models: bases shared by all projects, adapters that belong to one."""
+"""Models: bases shared by all projects, and those that a project trained."""
 
 from sqlalchemy import Connection, insert, or_, select
 
@@ -19,10 +19,10 @@ def get(conn: Connection, model_id: str) -> Model | None:
 
 
 def list_all(conn: Connection, project_id: str | None) -> list[Model]:
-    """Bases first, then the project's adapters, oldest first; None: bases alone."""
+    """Bases first, then the project's models, oldest first; None: bases alone."""
     query = (
         select(model)
         .where(or_(model.c.project_id.is_(None), model.c.project_id == project_id))
-        .order_by(model.c.kind.desc(), model.c.created_at, model.c.id)
+        .order_by(model.c.project_id.is_not(None), model.c.created_at, model.c.id)
     )
     return [Model.model_validate(loaded(row, "info")) for row in conn.execute(query).mappings()]

@@ -1,0 +1,178 @@
+"""The weights of a training: loaded for LoRA, QLoRA or all of them, and written at the end."""
+
+import json
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from engine.core.context import ModelFiles
+from engine.core.errors import UserError
+from engine.core.model import ModelKind
+from engine.core.recipe import TrainRecipe, Tuning
+from engine.methods import attention
+from engine.models.precision import use_cores
+
+Task = Literal["CAUSAL_LM", "SEQ_CLS"]  # PEFT's names: it writes, or it judges
+# what a folder of a model holds beside its weights
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".index.json")
+
+
+def folder(recipe: TrainRecipe) -> str:
+    """What the folder of the trained weights is called."""
+    return "model" if recipe.tuning == "full" else "adapter"
+
+
+def kind(recipe: TrainRecipe) -> ModelKind:
+    """What a training of `recipe` makes."""
+    if recipe.KIND == "reward":
+        return "reward"
+    return "full" if recipe.tuning == "full" else "adapter"
+
+
+def check(recipe: TrainRecipe, files: ModelFiles, task: Task = "CAUSAL_LM") -> None:
+    """Raise UserError where the recipe's tuning and the model to start from don't go together."""
+    if recipe.tuning == "full" and "lora" in recipe.model_fields_set:
+        raise UserError(
+            "tuning: full trains all weights, so the lora settings would change nothing.",
+            "Leave lora out, or choose tuning: lora.",
+        )
+    if recipe.tuning == "qlora" and find_spec("bitsandbytes") is None:
+        raise UserError(
+            "tuning: qlora needs bitsandbytes, which is not installed here.",
+            'Install it with pip install "tuneloop[qlora]", or choose tuning: lora.',
+        )
+    judge = files.model.kind == "reward"
+    if judge and task == "CAUSAL_LM":
+        raise UserError(
+            f"{files.model.name} is a reward model: it judges answers and can't write any.",
+            "Start from a model that answers.",
+        )
+    if files.adapter is not None and task == "SEQ_CLS" and not judge:
+        raise UserError(
+            "A reward model can't start from an adapter: its judging layer is not in there.",
+            "Start from the base model of that adapter, or from a fully trained model.",
+        )
+    if files.adapter is not None and task == "SEQ_CLS" and recipe.tuning == "full":
+        raise UserError(
+            "A reward adapter can't become a reward model with all weights trained.",
+            "Start from its base model, or go on with tuning: lora.",
+        )
+
+
+def load(
+    files: ModelFiles, args: Any, tuning: Tuning = "lora", task: Task = "CAUSAL_LM"
+) -> tuple[Any, Any]:
+    """The model, with its adapter ready to be trained on where it has one, and the tokenizer.
+
+    A frozen base is in bfloat16 when `args` trains in it, or in 4 bits; what is trained is in
+    float32 always. All weights of an adapter's model: the adapter is added to its base first.
+    """
+    import transformers
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    transformers.set_seed(args.seed)  # a new judging layer is drawn at random
+    use_cores()
+    causal = task == "CAUSAL_LM"
+    loader = "AutoModelForCausalLM" if causal else "AutoModelForSequenceClassification"
+    model: Any = getattr(transformers, loader).from_pretrained(
+        files.base, local_files_only=True, **_options(args, tuning), **_labels(task)
+    )
+    if args.bf16 and args.use_cpu:
+        attention.use_float32(model)
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(files.base, local_files_only=True)
+    if files.adapter is not None:
+        model = _with_adapter(model, files, files.adapter, tuning)
+    return model, tokenizer
+
+
+def _labels(task: Task) -> dict[str, Any]:
+    return {} if task == "CAUSAL_LM" else {"num_labels": 1}
+
+
+def _options(args: Any, tuning: Tuning) -> dict[str, Any]:
+    import torch
+
+    half = torch.bfloat16 if args.bf16 else torch.float32
+    if tuning == "full":
+        return {"dtype": torch.float32}
+    if tuning == "lora":
+        return {"dtype": half}
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=half,
+    )
+    return {"dtype": half, "quantization_config": config}
+
+
+def _with_adapter(model: Any, files: ModelFiles, adapter: Path, tuning: Tuning) -> Any:
+    from peft import PeftModel
+
+    both: Any = PeftModel.from_pretrained(model, str(adapter), is_trainable=tuning != "full")
+    if tuning == "full":
+        whole = both.merge_and_unload()
+        whole.requires_grad_(True)
+        return whole
+    # a saved adapter names no path; without one PEFT would ask the Hub at each checkpoint
+    both.peft_config["default"].base_model_name_or_path = str(files.base)
+    return both
+
+
+def reference(model: Any) -> Any:
+    """A frozen copy of a model whose weights will all change."""
+    import copy
+
+    return copy.deepcopy(model).eval().requires_grad_(False)
+
+
+def in_float32(model: Any) -> None:
+    """Undo TRL's cast of a QLoRA adapter to bfloat16, in which small steps round to nothing."""
+    for weight in model.parameters():
+        if weight.requires_grad and weight.is_floating_point():
+            weight.data = weight.data.float()
+
+
+def save(model: Any, files: ModelFiles, place: Path) -> None:
+    """Write what was trained to `place` in one step, without this machine's paths."""
+    _refuse_broken(model)
+    partial = place.with_name(f".{place.name}-partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    if hasattr(model, "peft_config"):
+        _save_adapter(model, files, partial)
+    else:
+        _save_whole(model, files, partial)
+    shutil.rmtree(place, ignore_errors=True)
+    partial.rename(place)
+
+
+def _save_adapter(model: Any, files: ModelFiles, partial: Path) -> None:
+    # DPO's frozen copy "ref" is not part of the result
+    model.save_pretrained(partial, selected_adapters=["default"], save_embedding_layers=False)
+    config = partial / "adapter_config.json"
+    values = json.loads(config.read_text(encoding="utf-8"))
+    values["base_model_name_or_path"] = files.base.name
+    config.write_text(json.dumps(values, indent=2, sort_keys=True), encoding="utf-8")
+    (partial / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
+
+
+def _save_whole(model: Any, files: ModelFiles, partial: Path) -> None:
+    """The weights, and the tokenizer and template of the model it started from as they were."""
+    model.save_pretrained(partial)
+    for file in files.base.iterdir():
+        new = partial / file.name
+        if file.is_file() and not new.exists() and not file.name.endswith(_WEIGHTS):
+            shutil.copyfile(file, new)
+
+
+def _refuse_broken(model: Any) -> None:
+    """The last step can break a model after its last loss was still a number."""
+    if not all(p.isfinite().all() for p in model.parameters() if p.requires_grad):
+        raise UserError(
+            "The last step of the training broke the model.",
+            "Start again with a lower learning_rate.",
+        )
