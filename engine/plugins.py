@@ -13,15 +13,15 @@ from engine.core.errors import UserError
 BUILT_IN: dict[str, dict[str, str]] = {
     # layout -> module with KIND, SHAPE, COLUMNS, sniff(rows) -> float, read(row, number) -> Example
     "formats": {
-        "alpaca": "engine.formats.alpaca",
-        "sharegpt": "engine.formats.sharegpt",
-        "messages": "engine.formats.messages",
-        "prompt_completion": "engine.formats.prompt_completion",
-        "preference": "engine.formats.preference",
-        "openai_preference": "engine.formats.openai_preference",
-        "kto": "engine.formats.kto",
-        "prompts": "engine.formats.prompts",
-        "text": "engine.formats.text",
+        "alpaca": "engine.formats.layouts.alpaca",
+        "sharegpt": "engine.formats.layouts.sharegpt",
+        "messages": "engine.formats.layouts.messages",
+        "prompt_completion": "engine.formats.layouts.prompt_completion",
+        "preference": "engine.formats.layouts.preference",
+        "openai_preference": "engine.formats.layouts.openai_preference",
+        "kto": "engine.formats.layouts.kto",
+        "prompts": "engine.formats.layouts.prompts",
+        "text": "engine.formats.layouts.text",
     },
     # name -> function (examples) -> list[Finding], any number of them
     "checks": {
