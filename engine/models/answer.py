@@ -1,9 +1,10 @@
 """Models that answer: one base in memory, adapters switched in place, prompts in even batches.
 
 The tokens of a prompt come from `Template`, as in training. Greedy answers do not depend on the
-batch (left padding, checked by a test); sampled ones depend on the seed and on the list of prompts.
+batch (checked by a test); sampled ones depend on the seed and on the list of prompts.
 """
 
+import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,15 +14,20 @@ from typing import Any, NamedTuple
 from engine.core.context import ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Message
+from engine.models import decode, likelihood
 from engine.models.chat import Template
 
-BATCH_ROWS = 16
-BATCH_TOKENS = 4096
+GREEDY_ROWS = 64
+SAMPLED_ROWS = 16
+BATCH_TOKENS = 16_384  # of prompts and answers together
+CACHE_BYTES = 2**29  # of keys and values
+LIKELIHOOD_TOKENS = 2048
 
 
 class Reply(NamedTuple):
     """`seconds` is the row's share of its batch; `finished` is False when the limit cut it.
 
+    `first_s` and `last_s`: when its first and last token were there, from the start of its batch.
     `failed` says why there is no answer at all; its text is then empty.
     """
 
@@ -30,6 +36,8 @@ class Reply(NamedTuple):
     finished: bool
     seconds: float
     failed: str | None = None
+    first_s: float = 0.0
+    last_s: float = 0.0
 
 
 class Answerer:
@@ -82,11 +90,85 @@ class Answerer:
         replies = {n: Reply("", 0, False, 0.0, why) for n, why in enumerate(refusals) if why}
         lengths = {n: len(i) for n, i in enumerate(ids) if n not in replies}
         with self.using(files) as model, torch.inference_mode():
-            for batch in _batches(lengths, max_new_tokens):
-                found = self._batch(model, [ids[i] for i in batch], max_new_tokens, temperature)
+            fast = temperature == 0 and decode.can(model)
+            most = self._most_rows(GREEDY_ROWS if fast else SAMPLED_ROWS)
+            for batch in _batches(lengths, max_new_tokens, most):
+                asked = [ids[i] for i in batch]
+                if fast:
+                    found = self._greedy(model, asked, max_new_tokens, len(replies), done)
+                else:
+                    found = self._batch(model, asked, max_new_tokens, temperature)
                 replies.update(zip(batch, found, strict=True))
                 done(len(replies))
         return [replies[i] for i in range(len(ids))]
+
+    def likelihood(
+        self,
+        files: ModelFiles,
+        rows: Sequence[tuple[list[int], list[int]]],
+        done: Callable[[int], None] = lambda _: None,
+    ) -> list[float]:
+        """How unlikely the model finds each answer after its prompt: nats, summed over tokens."""
+        import torch
+
+        found: dict[int, float] = {}
+        lengths = {n: len(prompt) + len(answer) for n, (prompt, answer) in enumerate(rows)}
+        with self.using(files) as model, torch.inference_mode():
+            for batch in _batches(lengths, 0, lambda width: max(1, LIKELIHOOD_TOKENS // width)):
+                nats = likelihood.nats(model, [rows[n] for n in batch])
+                found.update(zip(batch, nats, strict=True))
+                done(len(found))
+        return [found[n] for n in range(len(rows))]
+
+    def peak_mb(self) -> float:
+        """The most memory this process (on a GPU: this model) has taken so far, in MB."""
+        import torch
+
+        if self.device == "cuda":
+            return float(torch.cuda.max_memory_allocated()) / 1e6
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+    def _greedy(
+        self,
+        model: Any,
+        ids: list[list[int]],
+        max_new_tokens: int,
+        before: int,
+        done: Callable[[int], None],
+    ) -> list[Reply]:
+        heard = 0
+
+        def ready(rows: int) -> None:
+            nonlocal heard
+            if rows > heard:
+                heard = rows
+                done(before + rows)
+
+        said = decode.greedy(model, ids, max_new_tokens, self.template.end_id, ready)
+        return [
+            Reply(
+                self.template.decode(one.ids).strip(),
+                len(one.ids) + one.finished,
+                one.finished,
+                one.seconds,
+                None,
+                one.first_s,
+                one.last_s,
+            )
+            for one in said
+        ]
+
+    def _most_rows(self, most: int) -> Callable[[int], int]:
+        """How many rows of a width fit into one batch."""
+        config = self._model.config.get_text_config(decoder=True)
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        token = 2 * config.num_hidden_layers * heads * size * self._model.dtype.itemsize
+
+        def rows(width: int) -> int:
+            return max(1, min(most, BATCH_TOKENS // width, CACHE_BYTES // (token * width)))
+
+        return rows
 
     def stream(
         self,
@@ -107,7 +189,7 @@ class Answerer:
         if refusal:
             raise UserError(refusal, "Shorten the prompt, or ask for fewer new tokens.")
         heard: list[int] = []
-        decode = self.template.decode
+        text = self.template.decode
 
         class Streamer(BaseStreamer):
             """Hears the prompt first, then one token at a time."""
@@ -115,7 +197,7 @@ class Answerer:
             def put(self, value: Any) -> None:
                 if value.numel() == 1:
                     heard.append(int(value.flatten()[0]))
-                    said(decode(heard))
+                    said(text(heard))
 
             def end(self) -> None:
                 """Nothing is kept back."""
@@ -152,13 +234,15 @@ class Answerer:
             streamer=streamer,
             **sampling,
         )
-        each = (time.perf_counter() - start) / len(ids)
-        return [self._reply(row[width:].tolist(), end, each) for row in out]
+        took = time.perf_counter() - start
+        return [self._reply(row[width:].tolist(), end, took, len(ids)) for row in out]
 
-    def _reply(self, ids: list[int], end: int, seconds: float) -> Reply:
+    def _reply(self, ids: list[int], end: int, took: float, rows: int) -> Reply:
+        """`generate` does not tell when a token came: all of a batch come when it is over."""
         finished = end in ids
         kept = ids[: ids.index(end)] if finished else ids
-        return Reply(self.template.decode(kept).strip(), len(kept) + finished, finished, seconds)
+        text, tokens = self.template.decode(kept).strip(), len(kept) + finished
+        return Reply(text, tokens, finished, took / rows, None, took, took)
 
     def _refusal(self, prompt_tokens: int, max_new_tokens: int) -> str | None:
         """Why a prompt cannot be answered; None when it can."""
@@ -189,14 +273,16 @@ def _name(model_id: str) -> str:
     return f"run-{model_id}"
 
 
-def _batches(lengths: dict[int, int], max_new_tokens: int) -> Iterator[list[int]]:
-    """Row numbers by falling length, as many as the token budget holds; the longest come first.
+def _batches(
+    lengths: dict[int, int], max_new_tokens: int, most: Callable[[int], int]
+) -> Iterator[list[int]]:
+    """Row numbers by falling length, in batches as even as what fits allows; the longest first.
 
     A batch that would not fit into the memory fails at the start, not after an hour.
     """
     order = sorted(lengths, key=lambda row: (-lengths[row], row))
     while order:
-        width = lengths[order[0]] + max_new_tokens
-        size = max(1, min(BATCH_ROWS, BATCH_TOKENS // width))
+        fitting = most(lengths[order[0]] + max_new_tokens)
+        size = -(-len(order) // -(-len(order) // fitting))
         yield order[:size]
         order = order[size:]

@@ -1,0 +1,212 @@
+"""Greedy answers to many prompts at once: shared beginnings are read once, finished rows leave.
+
+B: rows of the batch, P: tokens that all prompts begin with, W: the longest rest, V: vocabulary
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from typing import Any, NamedTuple
+
+LEAST_SHARED = 8  # tokens: below this a pass of its own costs more than it saves
+LEAVE_AT = 8  # the batch is made smaller when one row in so many has finished
+STEERED = (
+    "no_repeat_ngram_size",
+    "min_length",
+    "min_new_tokens",
+    "suppress_tokens",
+    "begin_suppress_tokens",
+    "bad_words_ids",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "sequence_bias",
+    "exponential_decay_length_penalty",
+    "watermarking_config",
+)
+
+
+class Said(NamedTuple):
+    """One row's new tokens, without the one that ends the answer.
+
+    `first_s` and `last_s` count from the start of the batch; `seconds` is the row's share of it.
+    """
+
+    ids: list[int]
+    finished: bool
+    seconds: float
+    first_s: float
+    last_s: float
+
+
+def can(model: Any) -> bool:
+    """Whether `greedy` says what `model.generate` would: attention only, nothing steers tokens."""
+    config, usual = model.config.get_text_config(decoder=True), model.generation_config
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    penalty = getattr(usual, "repetition_penalty", None)
+    return (
+        kinds <= {"full_attention", "sliding_attention"}
+        and not getattr(model, "_is_stateful", False)
+        and not config.is_encoder_decoder
+        and penalty in (None, 1.0)
+        and not any(getattr(usual, name, None) for name in STEERED)
+    )
+
+
+def greedy(
+    model: Any,
+    prompts: Sequence[list[int]],
+    max_new_tokens: int,
+    end: int,
+    ready: Callable[[int], None] = lambda _: None,
+) -> list[Said]:
+    """What the model says to each prompt, in order; `ready` hears at each step how many are done.
+
+    The texts equal those of `model.generate` on each prompt alone, up to a rounding error that
+    tips two equally likely tokens.
+    """
+    start = time.perf_counter()
+    batch = _Batch(model, prompts, max_new_tokens)
+    rows = [_Row() for _ in prompts]
+    live, before = list(range(len(prompts))), start
+    while live:
+        tokens: list[int] = batch.tokens.tolist()
+        now = time.perf_counter()
+        for row, token in zip(live, tokens, strict=True):
+            rows[row].hear(token, now - start, (now - before) / len(live), max_new_tokens, end)
+        before = now
+        going = [place for place, row in enumerate(live) if not rows[row].over]
+        ready(sum(row.over for row in rows))
+        if not going:
+            break
+        if len(live) - len(going) >= max(1, len(live) // LEAVE_AT):
+            batch.keep(going)
+            live = [live[place] for place in going]
+        batch.step()
+    return [row.said() for row in rows]
+
+
+class _Row:
+    """What one row has said so far; a row that is over hears nothing more."""
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.over = self.finished = False
+        self.seconds = self.first_s = self.last_s = 0.0
+
+    def hear(self, token: int, at: float, share: float, longest: int, end: int) -> None:
+        """Take a token that came `at` seconds after the start."""
+        self.seconds += share
+        if self.over:
+            return
+        self.first_s, self.last_s = self.first_s or at, at
+        self.finished = token == end
+        if not self.finished:
+            self.ids.append(token)
+        self.over = self.finished or len(self.ids) >= longest
+
+    def said(self) -> Said:
+        return Said(self.ids, self.finished, self.seconds, self.first_s, self.last_s)
+
+
+class _Batch:
+    """Prompts in the model's cache, and the likeliest next token of each: (B,)."""
+
+    def __init__(self, model: Any, prompts: Sequence[list[int]], max_new_tokens: int) -> None:
+        import torch
+
+        self.model = model
+        shared = _shared(prompts)
+        rests = [ids[len(shared) :] for ids in prompts]
+        width = max(map(len, rests))
+        self.seen = len(shared) + width
+        self.cache = _cache(model, self.seen + max_new_tokens)
+        mask = [
+            [1] * len(shared) + [0] * (width - len(rest)) + [1] * (len(rest) + max_new_tokens)
+            for rest in rests
+        ]
+        self.mask = torch.tensor(mask, device=model.device)
+        if shared:
+            self._forward(torch.tensor([shared], device=model.device), None, None)
+            for layer in self.cache.layers:
+                layer.batch_select_indices([0] * len(prompts))
+        filler = prompts[0][0]  # masked: any token will do
+        ids = [[filler] * (width - len(rest)) + rest for rest in rests]
+        self.tokens = self._forward(
+            torch.tensor(ids, device=model.device),
+            self.mask[:, : self.seen],
+            (self.mask[:, : self.seen].cumsum(-1) - 1).clamp(min=0)[:, len(shared) :],
+        )
+        self.position = self.mask[:, : self.seen].sum(-1, keepdim=True)
+
+    def keep(self, places: list[int]) -> None:
+        """Let all rows but these go."""
+        self.mask, self.position = self.mask[places], self.position[places]
+        self.tokens = self.tokens[places]
+        for layer in self.cache.layers:
+            layer.batch_select_indices(places)
+
+    def step(self) -> None:
+        """Say the next token of each row."""
+        self.seen += 1
+        self.tokens = self._forward(self.tokens[:, None], self.mask[:, : self.seen], self.position)
+        self.position = self.position + 1
+
+    def _forward(self, ids: Any, mask: Any, position: Any) -> Any:
+        out = self.model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=position,
+            past_key_values=self.cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        return out.logits[:, -1].argmax(-1)
+
+
+def _shared(prompts: Sequence[list[int]]) -> list[int]:
+    """What all prompts begin with, a token of each left over; nothing where that is too short."""
+    if len(prompts) < 2:
+        return []
+    first, last = min(prompts), max(prompts)  # what these two share, all between them share
+    most = min(map(len, prompts)) - 1
+    alike = (a == b for a, b in zip(first[:most], last[:most], strict=True))
+    shared = first[: sum(takewhile(bool, alike))]
+    return shared if len(shared) >= LEAST_SHARED else []
+
+
+def _cache(model: Any, room: int) -> Any:
+    """A cache whose layers have room for every token from the start.
+
+    transformers' own copies all of the past at each new token.
+    """
+    from transformers.cache_utils import Cache, DynamicLayer
+
+    class Roomy(DynamicLayer):
+        """Keys and values are the used part of a larger piece of memory."""
+
+        def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> Any:
+            seen = self.get_seq_length()
+            if not self.is_initialized:
+                self.lazy_initialization(key_states, value_states)
+                self.room = [_space(state, room) for state in (key_states, value_states)]
+            now = seen + key_states.shape[-2]
+            for space, state in zip(self.room, (key_states, value_states), strict=True):
+                space[:, :, seen:now] = state
+            self.keys, self.values = (space[:, :, :now] for space in self.room)
+            return self.keys, self.values
+
+        def batch_select_indices(self, indices: Any) -> None:
+            seen = self.get_seq_length()
+            self.room = [_space(each[indices, :, :seen], room) for each in self.room]
+            self.keys, self.values = (space[:, :, :seen] for space in self.room)
+
+    layers = model.config.get_text_config(decoder=True).num_hidden_layers
+    return Cache(layers=[Roomy() for _ in range(layers)])
+
+
+def _space(states: Any, room: int) -> Any:
+    """Memory for `room` tokens that begins with `states`: (B, heads, room, size of a head)."""
+    rows, heads, seen, size = states.shape
+    space = states.new_empty(rows, heads, room, size)
+    space[:, :, :seen] = states
+    return space

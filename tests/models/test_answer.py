@@ -1,0 +1,125 @@
+"""Answers in batches equal those of transformers' own generate, one prompt at a time."""
+
+import math
+import random
+
+import pytest
+
+from engine.core.context import Cancelled, ModelFiles
+from engine.core.examples import Message, Preference
+from engine.core.model import Model
+from engine.models import decode
+from engine.models.answer import Answerer
+
+pytestmark = pytest.mark.train
+SYSTEM = Message(role="system", content="You are a helpful assistant.")
+
+
+@pytest.fixture(scope="module")
+def answerer(tiny_model):
+    """The tiny model with larger random weights: as it is, it says one token for ever."""
+    import torch
+
+    found = Answerer(tiny_model)
+    torch.manual_seed(1)
+    for name, weights in found._model.named_parameters():
+        if "norm" not in name:
+            weights.data.normal_(0, 0.4 if "layers" in name else 0.1)
+    return found
+
+
+@pytest.fixture(scope="module")
+def files(tiny_model):
+    model = Model(
+        id="base-1", name="tiny", kind="base", source="folder", path=str(tiny_model), created_at=0
+    )
+    return ModelFiles(model, tiny_model, None)
+
+
+def prompts(number, *before):
+    rng = random.Random(3)
+    texts = ["".join(rng.choices("abc äé 语 😀", k=rng.randint(1, 40))) for _ in range(number)]
+    return [(*before, Message(role="user", content=text)) for text in texts]
+
+
+def alone(answerer, ids, longest, end):
+    """What transformers says to one prompt, the end token left out."""
+    import torch
+
+    out = answerer._model.generate(
+        input_ids=torch.tensor([ids]),
+        attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+        max_new_tokens=longest,
+        do_sample=False,
+        eos_token_id=end,
+        pad_token_id=end,
+    )[0, len(ids) :].tolist()
+    return out[: out.index(end)] if end in out else out
+
+
+@pytest.mark.parametrize("before", [(), (SYSTEM,)], ids=["nothing shared", "a shared beginning"])
+def test_a_batch_says_what_generate_says_to_each_prompt_alone(answerer, before):
+    ids = [answerer.template.prompt_ids(prompt) for prompt in prompts(20, *before)]
+    free = [alone(answerer, one, 24, answerer.template.end_id) for one in ids]
+    # a token that many answers reach, so that rows leave the batch at different times
+    end = max({t for row in free for t in row}, key=lambda t: sum(t in row[1:] for row in free))
+    said = decode.greedy(answerer._model, ids, 24, end)
+    assert [one.ids for one in said] == [alone(answerer, one, 24, end) for one in ids]
+    assert len({len(one.ids) for one in said}) > 3
+    assert all(0 < one.first_s <= one.last_s for one in said)
+    assert all(one.finished == (len(one.ids) < 24) for one in said)
+
+
+def test_shares_of_the_time_add_up_to_the_time(answerer):
+    ids = [answerer.template.prompt_ids(prompt) for prompt in prompts(9)]
+    said = decode.greedy(answerer._model, ids, 12, answerer.template.end_id)
+    assert sum(one.seconds for one in said) == pytest.approx(max(one.last_s for one in said))
+
+
+def test_answers_come_in_the_order_of_the_prompts(answerer, files):
+    asked = prompts(7)
+    together = answerer.answer(files, asked, max_new_tokens=8)
+    apart = [answerer.answer(files, [one], max_new_tokens=8)[0] for one in asked]
+    assert [one.text for one in together] == [one.text for one in apart]
+
+
+def test_a_prompt_that_does_not_fit_is_refused_and_the_others_are_answered(answerer, files):
+    long = (Message(role="user", content="x" * 2000),)
+    replies = answerer.answer(files, [*prompts(2), long], max_new_tokens=4)
+    assert "do not fit" in replies[2].failed
+    assert [one.tokens > 0 for one in replies] == [True, True, False]
+
+
+def test_an_answer_can_be_stopped_in_the_middle_of_a_batch(answerer, files):
+    def done(ready):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        answerer.answer(files, prompts(3), max_new_tokens=4, done=done)
+
+
+def test_a_model_whose_tokens_are_steered_is_left_to_generate(answerer):
+    usual = answerer._model.generation_config
+    assert decode.can(answerer._model)
+    usual.repetition_penalty = 1.1
+    try:
+        assert not decode.can(answerer._model)
+    finally:
+        usual.repetition_penalty = None
+
+
+def test_the_likelihood_of_an_answer_equals_transformers_own_loss(answerer, files):
+    import torch
+
+    rows = []
+    for number, prompt in enumerate(prompts(5)):
+        pair = Preference(prompt=prompt, chosen="yes " * (number + 1), rejected="")
+        encoded = answerer.template.encode_pair(pair, 10**6)
+        rows.append((encoded.prompt_ids, encoded.chosen_ids))
+    found = answerer.likelihood(files, rows)
+    for (prompt_ids, answer_ids), nats in zip(rows, found, strict=True):
+        ids = torch.tensor([prompt_ids + answer_ids])
+        labels = torch.tensor([[-100] * len(prompt_ids) + answer_ids])
+        with torch.no_grad():
+            loss = float(answerer._model(input_ids=ids, labels=labels).loss)
+        assert math.isclose(nats, loss * len(answer_ids), rel_tol=1e-4)
