@@ -45,6 +45,7 @@ class JobContext:
         self.project_id = job.project_id
         self.fence = job.fence
         self.folder = ws.files / "jobs" / job.id
+        self.cache = ws.files / "cache"
         self.folder.mkdir(parents=True, exist_ok=True)
         self._said: list[Said] = []
         self._lock = threading.Lock()

@@ -26,6 +26,7 @@ class Context(Protocol):
     job_id: str
     project_id: str
     folder: Path  # of this job's artifacts; exists, empty at the first attempt
+    cache: Path  # of the workspace: what may be lost, since it can be worked out again
 
     def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
         """Say something; cheap to call at every step, since rows are written in batches.
