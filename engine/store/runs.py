@@ -1,0 +1,74 @@
+"""What people do with a run after the fact: name it, note it, tag it, delete it."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, or_, select, update
+
+from engine.core.job import Event, Job, State
+from engine.store.rows import loaded, to_json
+from engine.store.tables import evaluation, event, job, model, promotion, rating_round
+
+
+def describe(conn: Connection, job_id: str, **values: Any) -> None:
+    """Change a job's name, note or tags."""
+    if "tags" in values:
+        values["tags"] = to_json(values["tags"])
+    conn.execute(update(job).where(job.c.id == job_id).values(values))
+
+
+def said(conn: Connection, job_id: str, *kinds: str) -> list[Event]:
+    """All events of the given kinds, in order."""
+    query = select(event).where(event.c.job_id == job_id, event.c.kind.in_(kinds))
+    rows = conn.execute(query.order_by(event.c.seq)).mappings()
+    return [Event.model_validate(loaded(row, "data")) for row in rows]
+
+
+def newest(conn: Connection, job_id: str, kind: str) -> Event | None:
+    """The last event of a kind; None while there is none."""
+    query = select(event).where(event.c.job_id == job_id, event.c.kind == kind)
+    row = conn.execute(query.order_by(event.c.seq.desc()).limit(1)).mappings().one_or_none()
+    return Event.model_validate(loaded(row, "data")) if row else None
+
+
+def unfinished(conn: Connection) -> list[Job]:
+    """All jobs that run or wait: those that run first, then in the order of the queue."""
+    query = select(job).where(job.c.state.in_([State.QUEUED, State.RUNNING]))
+    rows = conn.execute(query.order_by(job.c.created_at, job.c.id)).mappings()
+    found = [Job.model_validate(loaded(row, "recipe", "result", "tags")) for row in rows]
+    return sorted(found, key=lambda one: one.state is State.QUEUED)
+
+
+def users(conn: Connection, job_id: str) -> list[tuple[str, str]]:
+    """What stands on a job or on a model it made: kind and name of each."""
+    ids = list(conn.execute(select(model.c.id).where(model.c.job_id == job_id)).scalars())
+    arms = or_(rating_round.c.arm_new.in_(ids), rating_round.c.arm_base.in_(ids))
+    rounds = select(rating_round.c.name).where(or_(arms, rating_round.c.job_id == job_id))
+    above = or_(model.c.parent_id.in_(ids), model.c.base_id.in_(ids))
+    trained_on = select(model.c.name).where(above, model.c.job_id != job_id)
+    chosen = select(model.c.name).join(promotion, promotion.c.model_id == model.c.id)
+    found = [
+        *_named(conn, "round", rounds),
+        *_named(conn, "model", trained_on),
+        *_named(conn, "choice for use", chosen.where(model.c.id.in_(ids))),
+    ]
+    for one in ids:
+        asked = select(job.c.name).join(evaluation, evaluation.c.job_id == job.c.id)
+        asked = asked.where(evaluation.c.models.contains(f'"{one}"', autoescape=True))
+        going = select(job.c.name).where(
+            job.c.state.in_([State.QUEUED, State.RUNNING]),
+            job.c.recipe.contains(f'"{one}"', autoescape=True),
+        )
+        found += _named(conn, "evaluation", asked.where(job.c.id != job_id))
+        found += _named(conn, "run", going)
+    return list(dict.fromkeys(found))
+
+
+def remove(conn: Connection, job_id: str) -> None:
+    """Delete a job with its events, its evaluation and its models."""
+    for table in (event, evaluation, model):
+        conn.execute(delete(table).where(table.c.job_id == job_id))
+    conn.execute(delete(job).where(job.c.id == job_id))
+
+
+def _named(conn: Connection, kind: str, query: Select[tuple[Any]]) -> list[tuple[str, str]]:
+    return [(kind, str(name)) for name in conn.execute(query).scalars()]
