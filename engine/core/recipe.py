@@ -35,6 +35,9 @@ class TrainRecipe(Recipe):
 
     LEARNS: ClassVar[tuple[Kind, ...]] = ()  # kinds of dataset it learns from
     OURS: ClassVar[frozenset[str]] = frozenset()  # fields that are no options of TRL's config
+    TRL: ClassVar[dict[str, Any]] = {}  # options of TRL that this method needs
+    IDLE: ClassVar[dict[str, str]] = {}  # options that would change nothing here, and why
+    BEST: ClassVar[str] = "eval_loss"  # decides which state is kept; any other is better higher
 
     model: str = Field(description="The model to start from: a base or an adapter you trained")
     dataset: str = Field(

@@ -12,7 +12,7 @@ from engine.core.examples import Example
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.core.recipe import TrainRecipe
-from engine.methods import head, upstream, weights
+from engine.methods import head, highlights, options, upstream, weights
 from engine.methods.material import Line, Material, gather
 from engine.methods.watch import Watch, callback
 from engine.methods.weights import Task
@@ -51,6 +51,7 @@ def prepare(
     files = ctx.model(recipe.model)
     weights.check(recipe, files, task)
     args, lora = settings(config_class, recipe, ctx.folder, fast_bf16(width(files.base)), task)
+    options.check(recipe, args, lora)
     template = Template.load(files.base)
 
     def encode(example: Example) -> Line:
@@ -58,12 +59,14 @@ def prepare(
 
     material = gather(ctx, recipe.dataset, encode, recipe.max_length)
     if material.held_out:
-        measure_held_out(args, recipe, len(material.train))
+        answers = getattr(args, "num_generations", 1)  # of each row, where the model writes them
+        measure_held_out(args, recipe, answers * len(material.train))
     model, tokenizer = weights.load(files, args, recipe.tuning, task)
     fresh = recipe.tuning != "full" and files.adapter is None
     whole = held_to_start and recipe.tuning == "full"
     more = {"ref_model": weights.reference(model)} if whole else {}
-    return material, lambda callbacks: trainer_class(
+    return material, lambda callbacks: _made(
+        trainer_class,
         model=model,
         args=args,
         processing_class=tokenizer,
@@ -73,6 +76,15 @@ def prepare(
         callbacks=callbacks,
         **more,
     )
+
+
+def _made(trainer_class: type, **parts: Any) -> Any:
+    """The trainer; UserError with TRL's own words where it refuses a combination of settings."""
+    try:
+        return trainer_class(**parts)
+    except (ValueError, ImportError, NotImplementedError) as error:
+        reason = str(error).split(". ")[0].rstrip(".")
+        raise UserError(f"TRL refuses these settings: {reason}.", "Change them.") from error
 
 
 def curated(recipe: TrainRecipe) -> dict[str, Any]:
@@ -117,6 +129,7 @@ def _defaults(recipe: TrainRecipe, bf16: bool) -> dict[str, Any]:
         "report_to": "none",
         "disable_tqdm": True,
         "save_strategy": "no",
+        **recipe.TRL,
     }
 
 
@@ -132,8 +145,8 @@ def measure_held_out(args: Any, recipe: TrainRecipe, rows: int) -> None:
     args.save_total_limit = 1
     args.save_only_model = True
     args.load_best_model_at_end = True
-    args.metric_for_best_model = "eval_loss"
-    args.greater_is_better = False
+    args.metric_for_best_model = recipe.BEST
+    args.greater_is_better = recipe.BEST != "eval_loss"
 
 
 def table(rows: list[dict[str, Any]]) -> Any:
@@ -159,12 +172,13 @@ def run(recipe: TrainRecipe, ctx: Context, material: Material, make: MakeTrainer
     watch = Watch(ctx)
     try:
         trainer = make([callback(watch)])
+        start = weights.keep_start(trainer.model, ctx.folder)
         _speed_up(trainer, recipe)
         _silence(trainer)
         ctx.check()
         _train(trainer, recipe.seed)
         trained = trainer.accelerator.unwrap_model(trainer.model)
-        weights.save(trained, files, ctx.folder / weights.folder(recipe))
+        weights.save(trained, files, ctx.folder / weights.folder(recipe), start)
     except torch.OutOfMemoryError:
         raise UserError(
             "The graphics memory is too small for this training.",
@@ -172,17 +186,22 @@ def run(recipe: TrainRecipe, ctx: Context, material: Material, make: MakeTrainer
         ) from None
     finally:
         shutil.rmtree(checkpoints, ignore_errors=True)
-    if watch.got_worse():
+    if recipe.BEST == "eval_loss" and watch.got_worse():
         ctx.emit(
             "log", {"text": "The held-out loss was lowest before the training: it went wrong."}
         )
-    return _outcome(recipe, ctx.job_id, files.model, material, watch.result())
+    measured = {**watch.result(), **highlights.of(trainer.state)}
+    return _outcome(recipe, ctx.job_id, files.model, material, measured)
 
 
 def _speed_up(trainer: Any, recipe: TrainRecipe) -> None:
-    if recipe.tuning == "qlora":
+    if recipe.tuning != "full":
         weights.in_float32(trainer.model)
-    if recipe.tuning != "full" and trainer.model.get_output_embeddings() is not None:
+    # TRL divides the logits by the temperature where the model writes; this head does not
+    scored = (
+        not hasattr(trainer, "temperature") and trainer.model.get_output_embeddings() is not None
+    )
+    if recipe.tuning != "full" and scored:
         head.score_answers_only(trainer.model.get_base_model())
 
 
@@ -192,8 +211,10 @@ def _train(trainer: Any, seed: int) -> None:
     from transformers import set_seed
 
     set_seed(seed)  # what was drawn until here depends on the precision and on the adapter
-    # autocast casts each input itself; PEFT would cast it to float32 and back before
-    with disable_input_dtype_casting(trainer.model, active=trainer.args.bf16):
+    # autocast casts each input itself; PEFT would cast it to float32 and back before. Answers that
+    # are part of the training are written outside autocast
+    casts = trainer.args.bf16 and not hasattr(trainer, "temperature")
+    with disable_input_dtype_casting(trainer.model, active=casts):
         trainer.train()
 
 

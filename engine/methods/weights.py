@@ -10,7 +10,7 @@ from engine.core.context import ModelFiles
 from engine.core.errors import UserError
 from engine.core.model import ModelKind
 from engine.core.recipe import TrainRecipe, Tuning
-from engine.methods import attention
+from engine.methods import attention, options
 from engine.models.precision import use_cores
 
 Task = Literal["CAUSAL_LM", "SEQ_CLS"]  # PEFT's names: it writes, or it judges
@@ -32,7 +32,7 @@ def kind(recipe: TrainRecipe) -> ModelKind:
 
 def check(recipe: TrainRecipe, files: ModelFiles, task: Task = "CAUSAL_LM") -> None:
     """Raise UserError where the recipe's tuning and the model to start from don't go together."""
-    if recipe.tuning == "full" and "lora" in recipe.model_fields_set:
+    if recipe.tuning == "full" and recipe.lora != _default_lora(recipe):
         raise UserError(
             "tuning: full trains all weights, so the lora settings would change nothing.",
             "Leave lora out, or choose tuning: lora.",
@@ -58,6 +58,10 @@ def check(recipe: TrainRecipe, files: ModelFiles, task: Task = "CAUSAL_LM") -> N
             "A reward adapter can't become a reward model with all weights trained.",
             "Start from its base model, or go on with tuning: lora.",
         )
+
+
+def _default_lora(recipe: TrainRecipe) -> Any:
+    return type(recipe).model_fields["lora"].get_default(call_default_factory=True)
 
 
 def load(
@@ -131,28 +135,52 @@ def reference(model: Any) -> Any:
 
 
 def in_float32(model: Any) -> None:
-    """Undo TRL's cast of a QLoRA adapter to bfloat16, in which small steps round to nothing."""
+    """Let what is trained be in float32, for in bfloat16 small steps round to nothing.
+
+    TRL casts a QLoRA adapter to it, and a new judging layer comes in the type of the base.
+    """
     for weight in model.parameters():
         if weight.requires_grad and weight.is_floating_point():
             weight.data = weight.data.float()
 
 
-def save(model: Any, files: ModelFiles, place: Path) -> None:
+def keep_start(model: Any, folder: Path) -> Path | None:
+    """Where an adapter whose start was taken out of the base is kept for `save`; None for others.
+
+    Only the difference from its start is an adapter for the unchanged base.
+    """
+    config = getattr(model, "peft_config", {}).get("default")
+    if config is None or not options.moves_base(config):
+        return None
+    place = folder / ".start"
+    init, config.init_lora_weights = config.init_lora_weights, True
+    model.save_pretrained(place, selected_adapters=["default"], save_embedding_layers=False)
+    config.init_lora_weights = init
+    return place
+
+
+def save(model: Any, files: ModelFiles, place: Path, start: Path | None = None) -> None:
     """Write what was trained to `place` in one step, without this machine's paths."""
     _refuse_broken(model)
     partial = place.with_name(f".{place.name}-partial")
     shutil.rmtree(partial, ignore_errors=True)
     if hasattr(model, "peft_config"):
-        _save_adapter(model, files, partial)
+        _save_adapter(model, files, partial, start)
     else:
         _save_whole(model, files, partial)
     shutil.rmtree(place, ignore_errors=True)
     partial.rename(place)
 
 
-def _save_adapter(model: Any, files: ModelFiles, partial: Path) -> None:
-    # DPO's frozen copy "ref" is not part of the result
-    model.save_pretrained(partial, selected_adapters=["default"], save_embedding_layers=False)
+def _save_adapter(model: Any, files: ModelFiles, partial: Path, start: Path | None) -> None:
+    model.save_pretrained(
+        partial,
+        selected_adapters=["default"],  # DPO's frozen copy "ref" is not part of the result
+        save_embedding_layers=False,
+        path_initial_model_for_weight_conversion=start and str(start),
+    )
+    if start:
+        shutil.rmtree(start)
     config = partial / "adapter_config.json"
     values = json.loads(config.read_text(encoding="utf-8"))
     values["base_model_name_or_path"] = files.base.name

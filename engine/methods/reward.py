@@ -1,0 +1,70 @@
+"""A reward model: it reads a prompt and an answer, and says how much people would like it."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from engine.core.context import Context
+from engine.core.errors import UserError
+from engine.core.examples import Example, Kind, Preference
+from engine.core.outcome import Outcome
+from engine.core.recipe import TrainRecipe
+from engine.methods import training
+from engine.methods.material import Line, Material
+from engine.methods.training import MakeTrainer
+from engine.models.chat import Template
+
+
+class Recipe(TrainRecipe):
+    """Learn to judge: of two answers the preferred one gets the higher score."""
+
+    KIND: ClassVar[str] = "reward"
+    LEARNS: ClassVar[tuple[Kind, ...]] = ("preference",)
+
+    learning_rate: float = Field(1e-4, gt=0, le=1, description="Step size at its highest")
+    center_rewards_coefficient: float | None = Field(
+        0.01, ge=0, description="Keeps the scores around zero, so that they can be compared"
+    )
+    lora: dict[str, Any] = Field(
+        default_factory=lambda: {
+            "r": 16,
+            "lora_alpha": 32,
+            "target_modules": "all-linear",
+            "modules_to_save": ["score"],
+        },
+        description="LoRA options, under PEFT's own names; score is the new judging layer",
+    )
+
+
+def run(recipe: Recipe, ctx: Context) -> Outcome:
+    """The judge with the lowest held-out loss; the result has its accuracy on held-out pairs."""
+    return training.run(recipe, ctx, *prepare(recipe, ctx))
+
+
+def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
+    """The rows, and how to make their RewardTrainer."""
+    from trl import RewardConfig, RewardTrainer
+
+    if recipe.tuning != "full" and "score" not in (recipe.lora.get("modules_to_save") or []):
+        raise UserError(
+            "A reward model needs its judging layer trained and saved.",
+            "Write modules_to_save: [score] under lora.",
+        )
+    return training.prepare(recipe, ctx, RewardConfig, RewardTrainer, _line, task="SEQ_CLS")
+
+
+def _line(template: Template, example: Example, max_length: int) -> Line:
+    if not isinstance(example, Preference):
+        raise UserError(
+            f"A reward model learns from preference pairs, not from {example.kind} rows.",
+            "Rate some comparisons and turn them into pairs, or choose another dataset.",
+        )
+    pair = template.encode_pair(example, max_length)
+    if pair.dropped:
+        return Line(None, pair.truncated)
+    columns = {
+        "chosen_ids": pair.prompt_ids + pair.chosen_ids,
+        "rejected_ids": pair.prompt_ids + pair.rejected_ids,
+        "length": len(pair.prompt_ids) + max(len(pair.chosen_ids), len(pair.rejected_ids)),
+    }
+    return Line(columns, pair.truncated)
