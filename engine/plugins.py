@@ -11,7 +11,8 @@ from typing import Any
 from engine.core.errors import UserError
 
 BUILT_IN: dict[str, dict[str, str]] = {
-    # layout -> module with KIND, SHAPE, COLUMNS, sniff(rows) -> float, read(row, number) -> Example
+    # layout -> module with KIND, SHAPE, COLUMNS, sniff(rows) -> float, read(row, number) -> Example;
+    # where a row holds several examples, also unfold(numbered rows) -> numbered rows; note(rows)
     "formats": {
         "alpaca": "engine.formats.layouts.alpaca",
         "sharegpt": "engine.formats.layouts.sharegpt",
@@ -22,6 +23,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "kto": "engine.formats.layouts.kto",
         "prompts": "engine.formats.layouts.prompts",
         "text": "engine.formats.layouts.text",
+        "question_answer": "engine.formats.layouts.question_answer",
+        "squad": "engine.formats.layouts.squad",
+        "self_instruct": "engine.formats.layouts.self_instruct",
+        "source_target": "engine.formats.layouts.source_target",
+        "questions": "engine.formats.layouts.questions",
+        "oasst": "engine.formats.layouts.oasst",
     },
     # name -> function (examples) -> list[Finding], any number of them
     "checks": {
@@ -32,6 +39,32 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "contradictory_pairs": "engine.checks.contradictory_pairs:check",
         "template_residue": "engine.checks.template_residue:check",
         "length_outliers": "engine.checks.length_outliers:check",
+        "near_duplicates": "engine.checks.near_duplicates:check",
+        "asked_twice": "engine.checks.asked_twice:check",
+        "unanswered": "engine.checks.unanswered:check",
+        "encoding_damage": "engine.checks.encoding_damage:check",
+        "personal_data": "engine.checks.personal_data:check",
+        "languages": "engine.checks.languages:check",
+    },
+    # name -> function (examples) -> list[Example]; its docstring's first line is shown to people
+    "fixes": {
+        "drop_exact_duplicates": "engine.checks.exact_duplicates:drop",
+        "drop_near_duplicates": "engine.checks.near_duplicates:drop",
+        "drop_empty_turns": "engine.checks.empty_turns:drop",
+        "drop_disordered_turns": "engine.checks.role_order:drop",
+        "drop_unanswered": "engine.checks.unanswered:drop",
+        "drop_nothing_asked": "engine.checks.unanswered:drop_unasked",
+        "drop_equal_pairs": "engine.checks.chosen_equals_rejected:drop",
+        "drop_contradictory_pairs": "engine.checks.contradictory_pairs:drop",
+        "keep_first_answer": "engine.checks.asked_twice:keep_first",
+        "repair_encoding": "engine.checks.encoding_damage:repair",
+        "drop_lost_characters": "engine.checks.encoding_damage:drop_lost",
+        "mask_personal_data": "engine.checks.personal_data:mask",
+        "drop_personal_data": "engine.checks.personal_data:drop",
+        "drop_unfilled_blanks": "engine.checks.template_residue:drop_blanks",
+        "drop_template_residue": "engine.checks.template_residue:drop_marks",
+        "drop_length_outliers": "engine.checks.length_outliers:drop",
+        "keep_main_language": "engine.checks.languages:keep_main",
     },
     # name -> function (predictions, references) -> Scores
     "metrics": {
@@ -41,11 +74,27 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "rougeL": "engine.metrics.rouge:rouge_l",
         "meteor": "engine.metrics.meteor:meteor",
         "exact_match": "engine.metrics.exact_match:exact_match",
+        "chrf": "engine.metrics.chrf:chrf",
+        "rougeLsum": "engine.metrics.rouge_lsum:rouge_lsum",
+        "token_f1": "engine.metrics.token_f1:token_f1",
+        "numeric_match": "engine.metrics.numeric_match:numeric_match",
+        "accuracy": "engine.metrics.labels:accuracy",
+        "macro_f1": "engine.metrics.labels:macro_f1",
+        "json_valid": "engine.metrics.json_answers:json_valid",
+        "json_match": "engine.metrics.json_answers:json_match",
+        "edit_similarity": "engine.metrics.edit_similarity:edit_similarity",
+        "repetition": "engine.metrics.repetition:repetition",
+    },
+    # name -> function (argument) -> metric; a metric asked for as "name:argument"
+    "metric_factories": {
+        "json_schema": "engine.metrics.json_answers:json_schema",
     },
     # job kind -> module with Recipe and run(recipe, ctx) -> Outcome
     "jobs": {
         "sft": "engine.methods.sft",
         "dpo": "engine.methods.dpo",
+        "kto": "engine.methods.kto",
+        "reward": "engine.methods.reward",
         "evaluate": "engine.work.evaluate",
         "generate": "engine.work.generate",
         "play": "engine.work.play",
