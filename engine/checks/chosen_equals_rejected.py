@@ -12,11 +12,19 @@ def check(examples: Sequence[Example]) -> list[Finding]:
     return finding(
         "chosen_equals_rejected",
         "error",
-        [e.source_row for e in examples if isinstance(e, Preference) and _same(e)],
+        [e.source_row for e in examples if _same(e)],
         "with the same text as chosen and as rejected",
         "Remove them: there is nothing to prefer.",
+        mend="drop_equal_pairs",
     )
 
 
-def _same(pair: Preference) -> bool:
-    return pair.chosen.split() == pair.rejected.split()
+def drop(examples: Sequence[Example]) -> list[Example]:
+    """Removes pairs whose two answers say the same."""
+    return [e for e in examples if not _same(e)]
+
+
+def _same(example: Example) -> bool:
+    if not isinstance(example, Preference):
+        return False
+    return example.chosen.split() == example.rejected.split()

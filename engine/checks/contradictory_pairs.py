@@ -1,6 +1,6 @@
 """Judgements that take each other back."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 
 from engine.checks.parts import finding
@@ -11,18 +11,35 @@ from engine.core.normal import normal, prompt_key
 
 def check(examples: Sequence[Example]) -> list[Finding]:
     """Pairs of which another row prefers the other answer, and answers both liked and disliked."""
-    sides: dict[Hashable, dict[Hashable, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for example in examples:
-        for subject, verdict in _verdicts(example):
-            sides[subject][verdict].append(example.source_row)
-    rows = [n for found in sides.values() if len(found) > 1 for ns in found.values() for n in ns]
+    rows = [examples[n].source_row for _, judged in _disputes(examples) for n in judged]
     return finding(
         "contradictory_pairs",
         "warning",
         rows,
         "contradicting another row about the same answers to the same prompt",
         "Keep the judgement of the majority.",
+        mend="drop_contradictory_pairs",
     )
+
+
+def drop(examples: Sequence[Example]) -> list[Example]:
+    """Keeps the judgement of the majority; where there is none, removes all that contradict."""
+    outvoted: set[int] = set()
+    for verdicts, judged in _disputes(examples):
+        (best, most), *others = Counter(verdicts).most_common()
+        won = best if most > others[0][1] else None
+        outvoted.update(n for n, v in zip(judged, verdicts, strict=True) if won is None or v != won)
+    return [e for n, e in enumerate(examples) if n not in outvoted]
+
+
+def _disputes(examples: Sequence[Example]) -> list[tuple[list[Hashable], list[int]]]:
+    """Of each thing judged in more than one way: the verdicts, and the examples that gave them."""
+    found: dict[Hashable, tuple[list[Hashable], list[int]]] = defaultdict(lambda: ([], []))
+    for n, example in enumerate(examples):
+        for subject, verdict in _verdicts(example):
+            found[subject][0].append(verdict)
+            found[subject][1].append(n)
+    return [(verdicts, judged) for verdicts, judged in found.values() if len(set(verdicts)) > 1]
 
 
 def _verdicts(example: Example) -> Iterator[tuple[Hashable, Hashable]]:

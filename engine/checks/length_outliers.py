@@ -13,13 +13,33 @@ LEAST = 2000  # characters, about 500 tokens: shorter rows fit whatever the othe
 
 def check(examples: Sequence[Example]) -> list[Finding]:
     """Rows of more than 8 times the median length and at least 2,000 characters."""
-    lengths = [sum(map(len, texts_of(example))) for example in examples]
-    middle = median(lengths) if lengths else 0
-    limit = max(LEAST, TIMES * middle)
+    lengths = _lengths(examples)
+    middle, limit = _limit(lengths)
     return finding(
         "length_outliers",
         "info",
         [e.source_row for e, n in zip(examples, lengths, strict=True) if n > limit],
         f"longer than {limit:,.0f} characters, where the middle row has {middle:,.0f}",
         "Look at the preview: rows beyond the maximum length lose their end.",
+        mend="drop_length_outliers",
     )
+
+
+def drop(examples: Sequence[Example]) -> list[Example]:
+    """Removes rows far longer than the middle one, until none is left."""
+    kept = list(zip(examples, _lengths(examples), strict=True))
+    while True:
+        _, limit = _limit([length for _, length in kept])
+        fewer = [(example, length) for example, length in kept if length <= limit]
+        if len(fewer) == len(kept):  # the middle moves as rows leave
+            return [example for example, _ in kept]
+        kept = fewer
+
+
+def _lengths(examples: Sequence[Example]) -> list[int]:
+    return [sum(map(len, texts_of(example))) for example in examples]
+
+
+def _limit(lengths: Sequence[int]) -> tuple[float, float]:
+    middle = median(lengths) if lengths else 0
+    return middle, max(LEAST, TIMES * middle)

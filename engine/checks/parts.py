@@ -1,6 +1,6 @@
 """What the checks share: the texts of an example, and a finding made of row numbers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from engine.core.examples import (
     Chat,
@@ -12,24 +12,10 @@ from engine.core.examples import (
     Unpaired,
     prompt_of,
 )
+from engine.core.examples import answers_of as answers_of
 from engine.core.finding import Finding, Severity
 
 SHOWN = 20  # row numbers kept in a finding
-
-
-def answers_of(example: Example) -> tuple[str, ...]:
-    """The texts to learn from or against; none for a prompt."""
-    match example:
-        case Chat():
-            return (example.answer,)
-        case Preference():
-            return (example.chosen, example.rejected)
-        case Unpaired():
-            return (example.completion,)
-        case Text():
-            return (example.text,)
-        case Prompt():
-            return ()
 
 
 def asked_of(example: Example) -> tuple[Message, ...]:
@@ -43,10 +29,36 @@ def texts_of(example: Example) -> Iterator[str]:
     yield from answers_of(example)
 
 
+def with_texts(example: Example, change: Callable[[str], str]) -> Example:
+    """The example with `change` made to each of its texts; the same object where none changed."""
+    new = example.model_copy(update=_changed(example, change))
+    return example if new == example else new
+
+
+def _changed(example: Example, change: Callable[[str], str]) -> dict[str, object]:
+    def turns(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        return tuple(m.model_copy(update={"content": change(m.content)}) for m in messages)
+
+    match example:
+        case Chat():
+            references = tuple(map(change, example.references))
+            return {"messages": turns(example.messages), "references": references}
+        case Preference():
+            answers = {"chosen": change(example.chosen), "rejected": change(example.rejected)}
+            return {"prompt": turns(example.prompt), **answers}
+        case Unpaired():
+            return {"prompt": turns(example.prompt), "completion": change(example.completion)}
+        case Text():
+            return {"text": change(example.text)}
+        case Prompt():
+            references = tuple(map(change, example.references))
+            return {"prompt": turns(example.prompt), "references": references}
+
+
 def finding(
-    name: str, severity: Severity, rows: Iterable[int], message: str, fix: str
+    name: str, severity: Severity, rows: Iterable[int], message: str, fix: str, mend: str = ""
 ) -> list[Finding]:
-    """One finding about `rows`, or none when there are no rows.
+    """One finding about `rows`, or none when there are no rows; `mend` names a fix that mends it.
 
     `message` completes "1 row ..." and "3 rows ...", as "with an empty answer" does.
     """
@@ -62,5 +74,6 @@ def finding(
             rows=tuple(numbers[:SHOWN]),
             message=f"{count:,} {'row' if count == 1 else 'rows'} {message}.",
             fix=fix,
+            mend=mend,
         )
     ]

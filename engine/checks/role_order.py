@@ -21,13 +21,21 @@ def check(examples: Sequence[Example]) -> list[Finding]:
     return finding(
         "role_order",
         "warning",
-        [e.source_row for e in examples if not isinstance(e, Text) and not _in_order(e)],
+        [e.source_row for e in examples if not _in_order(e)],
         "with speakers out of order: perhaps system, then user and assistant by turns",
         "Join neighbouring turns of one speaker, and start with the user.",
+        mend="drop_disordered_turns",
     )
 
 
+def drop(examples: Sequence[Example]) -> list[Example]:
+    """Removes conversations whose speakers are out of order."""
+    return [e for e in examples if _in_order(e)]
+
+
 def _in_order(example: Example) -> bool:
+    if isinstance(example, Text):
+        return True
     spoken = ["start", *(turn.role for turn in asked_of(example))]
     if not isinstance(example, Prompt):
         spoken.append("assistant")

@@ -24,9 +24,10 @@ def check(examples: Sequence[Example]) -> list[Finding]:
         *finding(
             "unfilled_blanks",
             "warning",
-            [e.source_row for e in examples if any(map(BLANK.search, texts_of(e)))],
+            [e.source_row for e in examples if _has_blanks(e)],
             "with a blank such as {{name}} that was never filled in",
             "Replace the blanks: the model would learn to say them.",
+            mend="drop_unfilled_blanks",
         ),
         *finding(
             "template_residue",
@@ -34,8 +35,23 @@ def check(examples: Sequence[Example]) -> list[Finding]:
             [e.source_row for e in examples if _has_marks(e)],
             "with marks of a chat template in the text, such as <|im_end|> or [INST]",
             "Take them out: the template of the model adds its own.",
+            mend="drop_template_residue",
         ),
     ]
+
+
+def drop_blanks(examples: Sequence[Example]) -> list[Example]:
+    """Removes rows with a blank such as {{name}} that was never filled in."""
+    return [e for e in examples if not _has_blanks(e)]
+
+
+def drop_marks(examples: Sequence[Example]) -> list[Example]:
+    """Removes rows with marks of a chat template in their text."""
+    return [e for e in examples if not _has_marks(e)]
+
+
+def _has_blanks(example: Example) -> bool:
+    return any(map(BLANK.search, texts_of(example)))
 
 
 def _has_marks(example: Example) -> bool:

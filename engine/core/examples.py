@@ -89,3 +89,18 @@ def prompt_of(example: Example) -> tuple[Message, ...]:
     if isinstance(example, Text):
         return (Message(role="user", content=example.text),)
     return example.prompt
+
+
+def answers_of(example: Example) -> tuple[str, ...]:
+    """The texts to learn from or against; none for a prompt."""
+    match example:
+        case Chat():
+            return (example.answer,)
+        case Preference():
+            return (example.chosen, example.rejected)
+        case Unpaired():
+            return (example.completion,)
+        case Text():
+            return (example.text,)
+        case Prompt():
+            return ()

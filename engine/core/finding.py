@@ -8,7 +8,7 @@ Severity = Literal["error", "warning", "info"]
 
 
 class Finding(BaseModel):
-    """`rows` are 1-based row numbers of the file, the first 20 of `count`."""
+    """`rows` are 1-based row numbers of the file, the first 20 of `count`; `mend` names a fix."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -18,3 +18,4 @@ class Finding(BaseModel):
     rows: tuple[int, ...] = ()
     message: str
     fix: str = ""
+    mend: str = ""

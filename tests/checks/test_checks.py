@@ -166,6 +166,7 @@ def test_the_report_has_exactly_the_agreed_keys():
                 "rows": [1],
                 "message": "1 row with an empty answer.",
                 "fix": EMPTY_FIX,
+                "mend": "drop_empty_turns",
             },
             {
                 "id": "broken_rows",
@@ -174,6 +175,7 @@ def test_the_report_has_exactly_the_agreed_keys():
                 "rows": [3],
                 "message": "1 row left out as unreadable; row 3: 'output' is missing.",
                 "fix": "Correct these rows and upload the file again, or go on without them.",
+                "mend": "",
             },
         ],
     }

@@ -1,0 +1,57 @@
+"""Rows that say nearly what an earlier row said."""
+
+from collections.abc import Sequence
+
+from engine.checks.parts import finding
+from engine.core.alike import MOST, alike
+from engine.core.examples import Example
+from engine.core.finding import Finding
+
+
+def check(examples: Sequence[Example]) -> list[Finding]:
+    """Rows nearly equal to an earlier one that stays; word-for-word repeats are not counted."""
+    if len(examples) > MOST:
+        return [
+            Finding(
+                id="near_duplicates_unknown",
+                severity="info",
+                count=len(examples),
+                message=f"Near copies were not looked for: there are more than {MOST:,} rows.",
+                fix="Split the file, or keep copies apart with a group column.",
+            )
+        ]
+    return finding(
+        "near_duplicates",
+        "warning",
+        [examples[n].source_row for n in _repeats(examples)],
+        "saying nearly the same as an earlier row",
+        "Remove them: copies weigh more in training than their number is worth.",
+        mend="drop_near_duplicates",
+    )
+
+
+def drop(examples: Sequence[Example]) -> list[Example]:
+    """Removes rows that say nearly the same as an earlier row, which stays."""
+    kept = list(examples)
+    # what counts as boilerplate changes as rows leave, so copies may come to light
+    while len(kept) <= MOST and (repeats := _repeats(kept)):
+        kept = [e for n, e in enumerate(kept) if n not in repeats]
+    return kept
+
+
+def _repeats(examples: Sequence[Example]) -> set[int]:
+    groups, near = alike(examples)
+    stays: set[int] = set()
+    repeats: set[int] = set()
+    for number, rows in enumerate(groups):
+        if near[number] & stays:
+            repeats.update(rows)
+            continue
+        stays.add(number)
+        first = _content(examples[rows[0]])
+        repeats.update(n for n in rows[1:] if _content(examples[n]) != first)
+    return repeats
+
+
+def _content(example: Example) -> Example:
+    return example.model_copy(update={"source_row": 0, "group": None})
