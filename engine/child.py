@@ -5,12 +5,14 @@ one transaction that first checks the fence. Whatever goes wrong is one sentence
 the traceback goes to the log file of the job.
 """
 
+import ctypes
 import os
 import signal
 import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -21,6 +23,7 @@ from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.core.outcome import Outcome
+from engine.methods import checkpoint
 from engine.services import access, datasets, models, outcomes
 from engine.services.jobs import recipe_of
 from engine.store import events, jobs
@@ -30,6 +33,10 @@ from engine.workspace import Workspace, open_workspace
 
 WRITE_EVERY_S = 0.5
 LOOK_EVERY_S = 1.0
+# CUDA's words and those of PyTorch's allocator on a processor
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
+ALIVE = "alive"  # in the job's folder: touched as long as the work gets on
+PR_SET_PDEATHSIG = 1
 
 
 class Fenced(Exception):
@@ -50,10 +57,12 @@ class JobContext:
         self._said: list[Said] = []
         self._lock = threading.Lock()
         self._written = self._looked = 0.0
-        self._stop = False
+        self._stop = self._keep = False
+        self._alive = 0.0
 
     def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
         """Keep an event; at most two writes a second reach the database."""
+        self._show_life()
         with self._lock:
             self._said.append((time.time(), kind, step, data))
         if time.monotonic() - self._written > WRITE_EVERY_S:
@@ -71,11 +80,17 @@ class JobContext:
 
     def cancelled(self) -> bool:
         """Whether the person, or the worker by SIGTERM, asked to stop."""
+        self._show_life()
         if not self._stop and time.monotonic() - self._looked > LOOK_EVERY_S:
             self._looked = time.monotonic()
             with reading(self.ws.db) as conn:
-                self._stop = access.job(conn, self.job_id).cancel_requested
+                job = access.job(conn, self.job_id)
+            self._stop, self._keep = job.cancel_requested, job.keep_requested
         return self._stop
+
+    def keeping(self) -> bool:
+        """Whether the stop was asked for with the wish to keep what was reached."""
+        return self._keep
 
     def check(self) -> None:
         """Raise Cancelled when asked to stop."""
@@ -85,6 +100,13 @@ class JobContext:
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
         """Take SIGTERM as the wish to stop."""
         self._stop = True
+
+    def _show_life(self) -> None:
+        """Touch the file that tells the worker that this process gets on with its work."""
+        if time.monotonic() - self._alive > LOOK_EVERY_S:
+            self._alive = time.monotonic()
+            with suppress(OSError):  # on a full disk the run itself says so
+                (self.folder / ALIVE).touch()
 
     def rows(self, dataset_id: str, split: Split | None = None) -> list[Row]:
         """The rows of a dataset version in their order."""
@@ -107,7 +129,7 @@ def run(ws: Workspace, job_id: str, fence: int) -> State:
     try:
         outcome: Outcome = plugins.load("jobs", job.kind).run(recipe_of(job), ctx)
         ctx.flush()
-        return outcomes.store(ws, job, outcome)
+        return _stored(ctx, job, outcome)
     except Fenced:
         return State.FAILED
     except Cancelled:
@@ -121,6 +143,14 @@ def run(ws: Workspace, job_id: str, fence: int) -> State:
         return _end(ctx, State.FAILED, _sentence(error))
 
 
+def _stored(ctx: JobContext, job: Job, outcome: Outcome) -> State:
+    """Keep the outcome; only then are the checkpoints that led to it of no more use."""
+    state = outcomes.store(ctx.ws, job, outcome)
+    if state is State.DONE:
+        checkpoint.clear(ctx.folder / checkpoint.FOLDER)
+    return state
+
+
 def _end(ctx: JobContext, state: State, error: str | None = None) -> State:
     try:
         ctx.flush()
@@ -131,7 +161,7 @@ def _end(ctx: JobContext, state: State, error: str | None = None) -> State:
 
 
 def _sentence(error: Exception) -> str:
-    if "out of memory" in str(error).lower():
+    if any(words in str(error).lower() for words in OUT_OF_MEMORY):
         return "The memory ran out. Choose a smaller batch or max_length."
     if isinstance(error, OSError) and error.strerror:
         return f"The system said: {error.strerror}. Free disk space or memory and start again."
@@ -141,9 +171,22 @@ def _sentence(error: Exception) -> str:
     )
 
 
+def _follow_worker() -> bool:
+    """Let the system end this process with the worker that started it; False if it is gone already.
+
+    Without a worker nobody would stop the run, and its lease would run out under it.
+    """
+    worker = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == worker
+
+
 def main() -> int:
     """0 when the job ended well or was cancelled, 1 otherwise."""
     job_id, fence = sys.argv[1], int(sys.argv[2])
+    if not _follow_worker():
+        return 1
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     ws = open_workspace()

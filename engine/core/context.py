@@ -32,11 +32,14 @@ class Context(Protocol):
         """Say something; cheap to call at every step, since rows are written in batches.
 
         `log` {"text"}, `metric` {name: float}, `progress` {"done", "total", "label", "eta_s"},
-        `sample` {"prompt", "text"}.
+        `sample` {"step", "prompt", "text", "reference"}.
         """
 
     def cancelled(self) -> bool:
         """Whether the person asked to stop (read from the database at most once a second)."""
+
+    def keeping(self) -> bool:
+        """Whether what was reached until the stop is wanted as the result."""
 
     def check(self) -> None:
         """Raise Cancelled when `cancelled`."""

@@ -60,6 +60,20 @@ class TrainRecipe(Recipe):
     evals: int = Field(
         6, ge=1, le=100, description="How often the held-out loss is measured during the run"
     )
+    early_stopping_patience: int | None = Field(
+        None,
+        ge=1,
+        description="Stop early after this many held-out measurements without a new best",
+    )
+    keep_best: bool = Field(
+        True, description="Keep the state that did best on the held-out rows, not the last one"
+    )
+    samples: int = Field(
+        2,
+        ge=0,
+        le=4,
+        description="Held-out prompts the model answers at each measurement; 0 for none",
+    )
     seed: int = Field(42, ge=0, description="Same data, same seed, same result")
     lora: dict[str, Any] = Field(
         default_factory=lambda: {"r": 16, "lora_alpha": 32, "target_modules": "all-linear"},

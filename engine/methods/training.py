@@ -1,27 +1,40 @@
 """What all training methods share: settings, the model, the run and the saved adapter."""
 
-import shutil
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.core.context import Context
+from engine.core.context import Context, ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Example
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.core.recipe import TrainRecipe
-from engine.methods import head, highlights, options, upstream, weights
+from engine.methods import checkpoint, head, highlights, options, upstream, weights
+from engine.methods.callback import callback
 from engine.methods.material import Line, Material, gather
-from engine.methods.watch import Watch, callback
+from engine.methods.samples import Sampler, questions
+from engine.methods.state import Keeper
+from engine.methods.watch import Watch
 from engine.methods.weights import Task
 from engine.models.chat import Template
 from engine.models.precision import fast_bf16, width
 
-CHECKPOINTS = "checkpoints"
 # recipe fields that are not options of TRL's configs
-_OURS = frozenset({"model", "dataset", "tuning", "evals", "lora", "trl"})
+_OURS = frozenset(
+    {
+        "model",
+        "dataset",
+        "tuning",
+        "evals",
+        "early_stopping_patience",
+        "keep_best",
+        "samples",
+        "lora",
+        "trl",
+    }
+)
 
 
 MakeTrainer = Callable[[list[Any]], Any]  # callbacks to a trainer of TRL
@@ -58,9 +71,10 @@ def prepare(
         return to_line(template, example, recipe.max_length)
 
     material = gather(ctx, recipe.dataset, encode, recipe.max_length)
+    answers = getattr(args, "num_generations", 1)  # of each row, where the model writes them
+    save_often(args, recipe, answers * len(material.train))
     if material.held_out:
-        answers = getattr(args, "num_generations", 1)  # of each row, where the model writes them
-        measure_held_out(args, recipe, answers * len(material.train))
+        measure_held_out(args, recipe)
     model, tokenizer = weights.load(files, args, recipe.tuning, task)
     fresh = recipe.tuning != "full" and files.adapter is None
     whole = held_to_start and recipe.tuning == "full"
@@ -107,7 +121,7 @@ def settings(
 
     for where, extra in (("trl", recipe.trl), ("lora", recipe.lora)):
         upstream.refuse_doubles(type(recipe).model_fields, extra, where)
-    place = {"output_dir": str(folder / CHECKPOINTS)}  # cleared after the run
+    place = {"output_dir": str(folder / checkpoint.FOLDER)}
     values = {**_defaults(recipe, bf16), **curated(recipe), **recipe.trl, **place}
     lora = {"task_type": task, **recipe.lora}
     return Settings(upstream.build(config_class, values), upstream.build(LoraConfig, lora))
@@ -133,19 +147,21 @@ def _defaults(recipe: TrainRecipe, bf16: bool) -> dict[str, Any]:
     }
 
 
-def measure_held_out(args: Any, recipe: TrainRecipe, rows: int) -> None:
-    """Let `args` evaluate at the start and `recipe.evals` times, and keep the best checkpoint."""
+def save_often(args: Any, recipe: TrainRecipe, rows: int) -> None:
+    """Let `args` save the state `recipe.evals` times, spread over the steps."""
     batch = args.per_device_train_batch_size * args.gradient_accumulation_steps
     steps = recipe.max_steps or ceil(recipe.num_train_epochs * ceil(rows / batch))
     if "eval_steps" not in recipe.trl:
         args.eval_steps = ceil(steps / recipe.evals)
-    args.eval_strategy = args.save_strategy = type(args.eval_strategy)("steps")
-    args.eval_on_start = True
     args.save_steps = args.eval_steps
-    args.save_total_limit = 1
-    args.save_only_model = True
-    args.load_best_model_at_end = True
-    args.metric_for_best_model = recipe.BEST
+    args.save_strategy = type(args.save_strategy)("steps")
+
+
+def measure_held_out(args: Any, recipe: TrainRecipe) -> None:
+    """Let `args` evaluate at the start and whenever a state is saved."""
+    args.eval_strategy = type(args.eval_strategy)("steps")
+    args.eval_on_start = True
+    args.metric_for_best_model = recipe.BEST if recipe.keep_best else None
     args.greater_is_better = recipe.BEST != "eval_loss"
 
 
@@ -158,40 +174,67 @@ def table(rows: list[dict[str, Any]]) -> Any:
 
 
 def run(recipe: TrainRecipe, ctx: Context, material: Material, make: MakeTrainer) -> Outcome:
-    """Train with the trainer that `make` builds from callbacks; the outcome holds the adapter.
+    """Train with the trainer that `make` builds from callbacks; the outcome holds the model.
 
-    Raises Cancelled and leaves nothing behind when the person asked to stop.
+    It goes on from the newest checkpoint in the folder of `ctx`, where an attempt left one. Raises
+    Cancelled when the person asked to stop and to keep nothing.
     """
     import torch
 
     files = ctx.model(recipe.model)
     if files.adapter is not None and "lora" in recipe.model_fields_set:
         ctx.emit("log", {"text": "The lora settings are not used: the adapter keeps its shape."})
-    checkpoints = ctx.folder / CHECKPOINTS
-    shutil.rmtree(checkpoints, ignore_errors=True)  # of an attempt that died
-    watch = Watch(ctx)
+    watch = Watch(
+        ctx,
+        best=recipe.BEST,
+        patience=recipe.early_stopping_patience,
+        keep_best=recipe.keep_best,
+    )
+    template = Template.load(files.base)
+    sampler = Sampler(ctx, questions(ctx, recipe, template), template)
+    source = checkpoint.origin(recipe, material.train + material.held_out)
+    keeper = Keeper(ctx, watch, sampler, source)
     try:
-        trainer = make([callback(watch)])
+        trainer = make([callback(watch, ctx, sampler)])
         start = weights.keep_start(trainer.model, ctx.folder)
         _speed_up(trainer, recipe)
         _silence(trainer)
         ctx.check()
-        _train(trainer, recipe.seed)
-        trained = trainer.accelerator.unwrap_model(trainer.model)
-        weights.save(trained, files, ctx.folder / weights.folder(recipe), start)
+        _train(trainer, recipe.seed, keeper)
+        _save(trainer, keeper, files, ctx.folder / weights.folder(recipe), start)
     except torch.OutOfMemoryError:
         raise UserError(
             "The graphics memory is too small for this training.",
             "Halve per_device_train_batch_size, or lower max_length.",
         ) from None
-    finally:
-        shutil.rmtree(checkpoints, ignore_errors=True)
-    if recipe.BEST == "eval_loss" and watch.got_worse():
+    _remark(ctx, watch)
+    measured = {**watch.result(), **highlights.of(trainer.state)}
+    return _outcome(recipe, ctx.job_id, files.model, material, measured)
+
+
+def _save(trainer: Any, keeper: Keeper, files: ModelFiles, place: Path, start: Path | None) -> None:
+    """Write the state that is kept to `place`."""
+    keeper.stop_here()
+    keeper.load_best(trainer)
+    try:
+        weights.save(trainer.accelerator.unwrap_model(trainer.model), files, place, start)
+    except Exception as error:
+        checkpoint.refuse_full_disk(error)
+        raise
+
+
+def _remark(ctx: Context, watch: Watch) -> None:
+    if watch.got_worse():
         ctx.emit(
             "log", {"text": "The held-out loss was lowest before the training: it went wrong."}
         )
-    measured = {**watch.result(), **highlights.of(trainer.state)}
-    return _outcome(recipe, ctx.job_id, files.model, material, measured)
+    if watch.overfit():
+        kept = "That state is the one kept." if watch.best_step else "The last state is kept."
+        text = (
+            "The held-out loss rose after its lowest while the training loss went on falling: the "
+            f"model began to learn its rows by heart. {kept}"
+        )
+        ctx.emit("log", {"text": text})
 
 
 def _speed_up(trainer: Any, recipe: TrainRecipe) -> None:
@@ -205,17 +248,22 @@ def _speed_up(trainer: Any, recipe: TrainRecipe) -> None:
         head.score_answers_only(trainer.model.get_base_model())
 
 
-def _train(trainer: Any, seed: int) -> None:
-    """Train on an order of rows that the seed alone decides."""
+def _train(trainer: Any, seed: int, keeper: Keeper) -> None:
+    """Train on an order of rows that the seed alone decides, from the start or a checkpoint."""
     from peft.helpers import disable_input_dtype_casting
     from transformers import set_seed
 
+    keeper.attach(trainer)
+    found = keeper.found()
+    if found:
+        trainer.args.eval_on_start = False  # was said already
+        keeper.restore(found)
     set_seed(seed)  # what was drawn until here depends on the precision and on the adapter
     # autocast casts each input itself; PEFT would cast it to float32 and back before. Answers that
     # are part of the training are written outside autocast
     casts = trainer.args.bf16 and not hasattr(trainer, "temperature")
     with disable_input_dtype_casting(trainer.model, active=casts):
-        trainer.train()
+        trainer.train(resume_from_checkpoint=str(found.path) if found else None)
 
 
 def _silence(trainer: Any) -> None:

@@ -26,11 +26,13 @@ class MemoryContext:
         train: Sequence[Example],
         held_out: Sequence[Example] = (),
         cancel_after: int | None = None,
+        keep: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
+        self.folder, self.cache = folder, folder / "cache"
         self.events: list[Event] = []
         self._cancel_after = cancel_after
+        self._keep = keep
         parts: list[tuple[Split, Example]] = [("train", example) for example in train]
         parts += [("held_out", example) for example in held_out]
         self._rows = [Row(index=i, split=s, example=e) for i, (s, e) in enumerate(parts)]
@@ -60,6 +62,9 @@ class MemoryContext:
     def cancelled(self) -> bool:
         steps = sum(event.kind == "progress" for event in self.events)
         return self._cancel_after is not None and steps >= self._cancel_after
+
+    def keeping(self) -> bool:
+        return self._keep
 
     def check(self) -> None:
         if self.cancelled():
