@@ -10,7 +10,7 @@ chapter 3), so time and memory grow with the number of texts, not with its squar
 
 import re
 import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -98,9 +98,10 @@ def _plain(text: str) -> str:
 def _sketches(texts: Iterable[str]) -> list[Hashes]:
     """The runs of each text that are no boilerplate, as a sketch."""
     whole = [_sketch(_runs(text.split())) for text in texts]
-    counts = Counter(run for sketch in whole for run in sketch.tolist())
-    limit = max(FEW, SHARE * len(whole))
-    common = np.array([run for run, n in counts.items() if n > limit], dtype=np.uint32)
+    if not whole:
+        return []
+    runs, counts = np.unique(np.concatenate(whole), return_counts=True)
+    common = runs[counts > max(FEW, SHARE * len(whole))]
     if not len(common):
         return whole
     return [sketch[~np.isin(sketch, common)] for sketch in whole]
@@ -123,15 +124,21 @@ def _candidates(keys: list[str], runs: list[Hashes]) -> Iterable[tuple[int, int]
     signed: list[Any] = MinHash.bulk(
         [runs[n].tolist() for n in known], num_perm=BANDS * BAND, hashfunc=int
     )
-    signatures = [one.hashvalues for one in signed]
+    signatures = np.array([one.hashvalues for one in signed]).reshape(len(known), BANDS * BAND)
     for start in range(0, BANDS * BAND, BAND):
-        together: dict[bytes, list[int]] = defaultdict(list)
-        for n, signature in zip(known, signatures, strict=True):
-            together[signature[start : start + BAND].tobytes()].append(n)
-        for members in together.values():
-            members.sort(key=keys.__getitem__)
+        for places in _together(signatures[:, start : start + BAND]):
+            members = sorted((known[place] for place in places), key=keys.__getitem__)
             for place, a in enumerate(members):
                 yield from ((a, b) for b in members[place + 1 : place + 1 + WINDOW])
+
+
+def _together(band: NDArray[Any]) -> Iterable[list[int]]:
+    """The numbers of the lines of a band that are equal, for each that is there more than once."""
+    order = np.lexsort(band.T)
+    new = np.any(np.diff(band[order], axis=0) != 0, axis=1)
+    for same in np.split(order, np.flatnonzero(new) + 1):
+        if len(same) > 1:
+            yield same.tolist()
 
 
 def _shared(a: Hashes, b: Hashes) -> float:

@@ -4,6 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
+from engine.core.alike import clusters
 from engine.core.dataset import Split
 from engine.core.errors import UserError
 from engine.core.examples import Example
@@ -15,8 +16,10 @@ FEWEST = 8  # rows; below this a held-out part says nothing
 def split(examples: Sequence[Example], held_out: float, seed: int) -> list[Split]:
     """The split of each example: about `held_out` of the rows are held out, at least one.
 
-    Rows that ask the same (after normalisation) or share a group stay on one side, so the share
-    is met as nearly as their sizes allow. The same rows and seed give the same split in any order.
+    Rows that ask the same (after normalisation), say nearly the same or share a group stay on one
+    side, so the share is met as nearly as their sizes allow. The same rows and seed give the same
+    split in any order. More than 50,000 rows are not compared for being nearly the same, which the
+    check of near copies says.
     """
     if not 0 <= held_out < 1:
         raise UserError(f"The held-out share is {held_out}.", "Give a number from 0 to below 1.")
@@ -36,7 +39,7 @@ def _fill(families: list[list[int]], wanted: int) -> set[int]:
     """Families in their order while they fit; the smallest one where none fits."""
     if len(families) == 1:
         raise UserError(
-            "All rows ask the same or share one group, so none can be held out.",
+            "All rows ask or say the same or share one group, so none can be held out.",
             "Add rows with other prompts, or set the held-out share to 0.",
         )
     chosen: set[int] = set()
@@ -47,8 +50,11 @@ def _fill(families: list[list[int]], wanted: int) -> set[int]:
 
 
 def _families(examples: Sequence[Example]) -> list[list[int]]:
-    """Indices of rows that are linked by an equal prompt or group, directly or through others."""
+    """Indices of rows linked by prompt, group or near equality, directly or through others."""
     parent = list(range(len(examples)))
+    for near in clusters(examples):
+        for n in near:
+            parent[_root(parent, n)] = _root(parent, near[0])
     first: dict[tuple[str, str], int] = {}
     for n, example in enumerate(examples):
         links = [("prompt", prompt_key(example))]

@@ -78,8 +78,8 @@ def test_at_least_one_row_is_held_out_and_one_is_trained_on():
     [
         (MANY[:7], 0.15, "7 rows are too few"),
         ([], 0.15, "0 rows are too few"),
-        ([chat("Same?", str(n)) for n in range(20)], 0.15, "ask the same"),
-        ([chat(str(n), group="one") for n in range(20)], 0.15, "ask the same or share one group"),
+        ([chat("Same?", str(n)) for n in range(20)], 0.15, "ask or say the same"),
+        ([chat(str(n), group="one") for n in range(20)], 0.15, "share one group"),
         (MANY, 1.0, "share is 1.0"),
         (MANY, -0.1, "share is -0.1"),
         (MANY, float("nan"), "share is nan"),
@@ -111,3 +111,28 @@ def test_no_question_and_no_group_is_ever_on_both_sides(rows, share, seed):
 
 def test_texts_are_split_by_what_they_say():
     assert len(held([Text(text=f"Paragraph {n}") for n in range(20)], 0.2)) == 4
+
+
+def test_near_copies_never_straddle():
+    words = [
+        "river",
+        "stone",
+        "garden",
+        "letter",
+        "window",
+        "summer",
+        "market",
+        "bridge",
+        "teacher",
+        "kitchen",
+    ]
+    draw = random.Random(3)
+    rows = []
+    for n in range(60):
+        asked = " ".join(draw.choices(words, k=15))
+        said = draw.choices(words, k=15)
+        rows += [chat(f"{asked} {n}", " ".join(said)), chat(f"{asked} {n}!", " ".join(said[1:]))]
+    shuffled = draw.sample(range(len(rows)), len(rows))
+    sides = dict(zip(shuffled, split([rows[n] for n in shuffled], 0.2, 1), strict=True))
+    assert [sides[n] for n in range(0, 120, 2)] == [sides[n] for n in range(1, 120, 2)]
+    assert list(sides.values()).count("held_out") == 24
