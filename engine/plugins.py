@@ -94,11 +94,23 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "sft": "engine.methods.sft",
         "dpo": "engine.methods.dpo",
         "kto": "engine.methods.kto",
-        "reward": "engine.methods.reward",
+        "reward": "engine.methods.rewarded.reward",
+        "rloo": "engine.methods.rewarded.rloo",
+        "grpo": "engine.methods.rewarded.grpo",
         "evaluate": "engine.work.evaluate",
         "generate": "engine.work.generate",
         "play": "engine.work.play",
+        "warmup": "engine.work.warmup",
+        "curve": "engine.work.curve",
+        "sweep": "engine.work.sweep",
         "demo": "engine.demo.job",
+    },
+    # name -> function (prompts, answers, references) -> list[float], higher is better
+    "rewards": {
+        "exact": "engine.rewards.simple:exact",
+        "overlap": "engine.rewards.simple:overlap",
+        "shorter": "engine.rewards.simple:shorter",
+        "up_to_50_words": "engine.rewards.simple:up_to_50_words",
     },
     # rule -> function (left, right, references, rng) -> Choice
     "raters": {

@@ -1,0 +1,37 @@
+"""REINFORCE leave-one-out: answers that earn more than their siblings become likelier."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from engine.core.context import Context
+from engine.core.outcome import Outcome
+from engine.methods import training
+from engine.methods.material import Material
+from engine.methods.rewarded import online
+from engine.methods.training import MakeTrainer
+
+
+class Recipe(online.OnlineRecipe):
+    """Write answers, have them rewarded, and do more of what earned more than the others."""
+
+    KIND: ClassVar[str] = "rloo"
+
+    beta: float = Field(
+        0.05, ge=0, description="Pull towards the model it starts from: higher changes less"
+    )
+
+
+def run(recipe: Recipe, ctx: Context) -> Outcome:
+    """The model with the highest held-out reward of the run.
+
+    Source: Ahmadian et al. 2024, arXiv:2402.14740.
+    """
+    return training.run(recipe, ctx, *prepare(recipe, ctx))
+
+
+def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
+    """The prompts, and how to make their RLOOTrainer."""
+    from trl import RLOOConfig, RLOOTrainer
+
+    return online.prepare(recipe, ctx, RLOOConfig, RLOOTrainer)
