@@ -1,0 +1,121 @@
+"""Is there data enough? Train on growing shares of the rows and see where the loss still falls."""
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import Field, field_validator
+
+from engine.core.context import Context
+from engine.core.dataset import Row
+from engine.core.errors import UserError
+from engine.core.normal import prompt_key
+from engine.core.outcome import Outcome
+from engine.stats.curve import learning_curve
+from engine.work.inner import Inner, StudyRecipe, Whole, held_out_loss, rows_of, train
+
+
+class Recipe(StudyRecipe):
+    """Train on shares of the rows, each several times, and compare the held-out losses."""
+
+    KIND: ClassVar[str] = "curve"
+
+    shares: tuple[float, ...] = Field(
+        (0.1, 0.25, 0.5, 1.0),
+        min_length=3,
+        max_length=10,
+        description="Shares of the training rows, each a part of the next",
+    )
+    seeds: int = Field(
+        2, ge=2, le=10, description="Trainings at each share: they show how much is chance"
+    )
+
+    @field_validator("shares")
+    @classmethod
+    def _shares_grow(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if list(shares) != sorted(set(shares)) or not (shares[0] > 0 and shares[-1] <= 1):
+            raise ValueError("shares must grow, above 0 and up to 1")
+        return shares
+
+
+def run(recipe: Recipe, ctx: Context) -> Outcome:
+    """The held-out loss at each share, and whether more data would lower it."""
+    began = time.monotonic()
+    rows = rows_of(ctx, recipe.dataset)
+    held_out = [row for row in rows if row.split == "held_out"]
+    seeds = [recipe.seed + n for n in range(recipe.seeds)]
+    parts = {seed: nested(rows, recipe.shares, seed) for seed in seeds}
+    sizes = _sizes([[len(part) for part in parts[seed]] for seed in seeds])
+    whole = Whole(ctx, len(sizes) * len(seeds))
+    losses: list[list[float]] = [[] for _ in sizes]
+    for seed in seeds:
+        for n, part in enumerate(parts[seed]):
+            losses[n].append(_loss(recipe, whole, [*part, *held_out], len(part), seed))
+            said = f"{len(part)} rows, seed {seed}: held-out loss {losses[n][-1]:.3f}"
+            ctx.emit("log", {"text": said})
+    curve = learning_curve(dict(zip(sizes, losses, strict=True)), recipe.seed)
+    result = {
+        "sizes": sizes,
+        "losses": losses,
+        "seeds": seeds,
+        "held_out_rows": len(held_out),
+        "curve": curve.model_dump(mode="json", exclude={"sentence"}),
+        "sentence": curve.sentence,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    return Outcome(result=result)
+
+
+def nested(rows: Sequence[Row], shares: Sequence[float], seed: int) -> list[list[Row]]:
+    """The training rows of each share, every one a part of the next.
+
+    Rows that ask the same or share a group come together, so a share may hold a few more.
+    """
+    families = sorted(_families(rows), key=lambda family: _draw(family, seed))
+    total = sum(map(len, families))
+    found, taken, at = [], list[Row](), 0
+    for share in shares:
+        while at < len(families) and len(taken) < max(1, round(share * total)):
+            taken = [*taken, *families[at]]
+            at += 1
+        found.append(taken)
+    return found
+
+
+def _families(rows: Sequence[Row]) -> list[list[Row]]:
+    """Training rows with an equal prompt, or of groups that one of those prompts belongs to."""
+    home: dict[str, str] = {}  # of a prompt: the first group that it was seen in
+    families: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.split == "train":
+            key = prompt_key(row.example)
+            families[home.setdefault(key, row.example.group or key)].append(row)
+    return list(families.values())
+
+
+def _draw(family: list[Row], seed: int) -> str:
+    key = min(prompt_key(row.example) for row in family)
+    return hashlib.sha256(f"{seed}:{key}".encode()).hexdigest()
+
+
+def _sizes(found: list[list[int]]) -> list[int]:
+    """The rows at each share, the mean over the seeds; UserError when two shares are the same."""
+    sizes = [round(sum(each) / len(each)) for each in zip(*found, strict=True)]
+    if len(set(sizes)) < len(sizes):
+        raise UserError(
+            f"{max(sizes)} training rows are too few to learn from shares of them.",
+            "Add rows first, or choose shares that are further apart.",
+        )
+    return sizes
+
+
+def _loss(recipe: Recipe, whole: Whole, rows: list[Row], size: int, seed: int) -> float:
+    ctx = Inner(whole, f"{size}-rows-seed-{seed}", recipe.dataset, rows)
+    try:
+        loss = held_out_loss(train(recipe.training({"seed": seed}), ctx))
+    finally:
+        ctx.drop()
+    whole.done += 1
+    return loss

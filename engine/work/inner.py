@@ -1,0 +1,179 @@
+"""A training inside another job: rows of its own, a folder of its own, progress of the whole."""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from engine import plugins
+from engine.core.context import Context, ModelFiles
+from engine.core.dataset import Row, Split
+from engine.core.errors import UserError
+from engine.core.outcome import Outcome
+from engine.core.recipe import Recipe, TrainRecipe, read
+
+OnHeldOut = Callable[[int, float], None]  # how often it was measured, and the loss
+# what a training does besides: not wanted where many of them run one after the other
+QUIET: dict[str, Any] = {"samples": 0, "evaluate_after": False}
+
+
+class StudyRecipe(Recipe):
+    """What all jobs ask that train more than once."""
+
+    model: str = Field(description="The model to start from, each time")
+    dataset: str = Field(description="The dataset version to learn from; it needs held-out rows")
+    method: str = Field("sft", description="How to teach")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of the method, where not its defaults"
+    )
+    max_steps: int = Field(40, ge=1, le=100_000, description="Steps of each training")
+    seed: int = Field(1, ge=0, description="Same seed, same result")
+
+    def needs(self) -> dict[str, str]:
+        """The model and the dataset."""
+        return {"model": self.model, "dataset": self.dataset}
+
+    def training(self, changes: dict[str, Any] | None = None) -> TrainRecipe:
+        """The method's recipe with `changes`, where `lora.r` changes a field inside another.
+
+        UserError when the method does not train, or knows no such setting or value.
+        """
+        known = plugins.load("jobs", self.method).Recipe
+        if not issubclass(known, TrainRecipe):
+            raise UserError(f"{self.method} is no way to train.", "Choose a method such as sft.")
+        quiet = {name: value for name, value in QUIET.items() if name in known.model_fields}
+        own = {"model": self.model, "dataset": self.dataset, "max_steps": self.max_steps}
+        values = {**quiet, "evals": 4, "seed": self.seed, **self.settings, **own}
+        for name, value in (changes or {}).items():
+            put(values, name, value, known)
+        found = read(known, values)
+        if not isinstance(found, TrainRecipe):
+            raise TypeError(self.method)
+        return found
+
+    @model_validator(mode="after")
+    def _settings_belong_to_the_method(self) -> "StudyRecipe":
+        self.training()
+        return self
+
+
+def put(values: dict[str, Any], name: str, value: Any, recipe: type[Recipe]) -> None:
+    """Set `name` in `values`; `lora.r` sets r among the defaults of lora, or what was chosen."""
+    field, _, inside = name.partition(".")
+    if not inside:
+        values[field] = value
+        return
+    known = recipe.model_fields.get(field)
+    default = known.get_default(call_default_factory=True) if known else {}
+    values[field] = {**values.get(field, default), inside: value}
+
+
+class Whole:
+    """The progress of a job that trains `total` times, and how long it will still take."""
+
+    def __init__(
+        self, ctx: Context, total: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.ctx = ctx
+        self.total = total
+        self.done = 0
+        self._clock = clock
+        self._began = clock()
+
+    def tell(self, label: str, part: float = 0.0) -> None:
+        """Say how far the whole is, `part` of the present training included."""
+        done = self.done + part
+        said: dict[str, Any] = {"done": round(done, 3), "total": self.total, "label": label}
+        if done > 0:
+            gone = self._clock() - self._began
+            said["eta_s"] = round(gone / done * (self.total - done), 1)
+        self.ctx.emit("progress", said)
+
+
+class Inner:
+    """The Context of one training inside a job; it asks the outer one for all that it lacks."""
+
+    def __init__(
+        self,
+        whole: Whole,
+        name: str,
+        dataset_id: str,
+        rows: Sequence[Row],
+        on_held_out: OnHeldOut | None = None,
+    ) -> None:
+        self._outer, self._whole, self._name = whole.ctx, whole, name
+        self._dataset_id, self._rows = dataset_id, rows
+        self._on_held_out = on_held_out
+        self._measured = 0
+        self.job_id, self.project_id = self._outer.job_id, self._outer.project_id
+        self.cache: Path = self._outer.cache
+        self.folder: Path = self._outer.folder / "trainings" / name
+        shutil.rmtree(self.folder, ignore_errors=True)  # of an attempt that died
+        self.folder.mkdir(parents=True)
+
+    def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
+        """Pass on the progress as that of the whole, and the held-out loss to who asked for it."""
+        if kind == "progress":
+            label = f"{self._name.replace('-', ' ').capitalize()}: {data.get('label', '')}"
+            self._whole.tell(label, data["done"] / max(1, data["total"]))
+        elif kind == "metric" and "eval_loss" in data and step:
+            self._measured += 1
+            if self._on_held_out:
+                self._on_held_out(self._measured, float(data["eval_loss"]))
+
+    def cancelled(self) -> bool:
+        """Whether the person asked the whole to stop."""
+        return self._outer.cancelled()
+
+    def keeping(self) -> bool:
+        """Never: half a training says nothing beside whole ones."""
+        return False
+
+    def check(self) -> None:
+        """Raise Cancelled when the person asked the whole to stop."""
+        self._outer.check()
+
+    def rows(self, dataset_id: str, split: Split | None = None) -> list[Row]:
+        """The rows that this training may see of its dataset; other datasets whole."""
+        if dataset_id != self._dataset_id:
+            return self._outer.rows(dataset_id, split)
+        return [row for row in self._rows if split in (None, row.split)]
+
+    def model(self, model_id: str) -> ModelFiles:
+        """Where a model's files lie."""
+        return self._outer.model(model_id)
+
+    def drop(self) -> None:
+        """Delete what the training wrote."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def train(recipe: TrainRecipe, ctx: Inner) -> Outcome:
+    """What the recipe's method makes of it."""
+    outcome: Outcome = plugins.load("jobs", recipe.KIND).run(recipe, ctx)
+    return outcome
+
+
+def held_out_loss(outcome: Outcome) -> float:
+    """The lowest held-out loss of a training; UserError where nothing was held out."""
+    loss = outcome.result.get("best_held_out_loss")
+    if loss is None:
+        raise UserError(
+            "No held-out loss was measured, so nothing can be compared.",
+            "Choose a dataset with held-out rows.",
+        )
+    return float(loss)
+
+
+def rows_of(ctx: Context, dataset_id: str) -> list[Row]:
+    """All rows, read once for all trainings; UserError unless both splits have some."""
+    rows = ctx.rows(dataset_id)
+    if {row.split for row in rows} != {"train", "held_out"}:
+        raise UserError(
+            "This dataset has no held-out rows, so nothing can be compared.",
+            "Add the data again with a held-out share.",
+        )
+    return rows

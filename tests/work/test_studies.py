@@ -1,0 +1,180 @@
+"""Trainings inside one job: nested shares of the rows, progress of the whole, learning curves."""
+
+import pytest
+
+from engine.core.context import Cancelled
+from engine.core.dataset import Row
+from engine.core.errors import UserError
+from engine.core.examples import Chat, Message
+from engine.work import curve, sweep
+from engine.work.inner import Inner, Whole
+from tests.methods.memory import BASE, MemoryContext, chats, user
+
+SETTINGS = {"learning_rate": 5e-3, "per_device_train_batch_size": 4, "evals": 2}
+
+
+def rows(number, asked_twice=0, held_out=2):
+    said = [*chats(number), *chats(asked_twice)]
+    found = [Row(index=i, split="train", example=e) for i, e in enumerate(said)]
+    more = [Row(index=900 + i, split="held_out", example=e) for i, e in enumerate(chats(held_out))]
+    return [*found, *more]
+
+
+def study(module, **values):
+    given = {"model": BASE, "dataset": "d", "settings": SETTINGS, "max_steps": 4}
+    return module.Recipe.model_validate({**given, **values})
+
+
+def indices(part):
+    return [row.index for row in part]
+
+
+def test_each_share_is_a_part_of_the_next_and_depends_on_the_seed():
+    found = curve.nested(rows(40), (0.1, 0.5, 1.0), 1)
+    assert [len(part) for part in found] == [4, 20, 40]
+    assert set(indices(found[0])) < set(indices(found[1])) < set(indices(found[2]))
+    assert indices(found[1]) == indices(curve.nested(rows(40), (0.5,), 1)[0])
+    assert set(indices(found[0])) != set(indices(curve.nested(rows(40), (0.1,), 2)[0]))
+
+
+def test_rows_that_ask_the_same_come_into_a_share_together():
+    found = curve.nested(rows(20, asked_twice=20), (0.25,), 3)[0]
+    asked = [row.example.messages[0].content for row in found]
+    assert all(asked.count(each) == 2 for each in asked)
+
+
+def test_rows_of_a_group_come_into_a_share_together():
+    grouped = [
+        Row(
+            index=i,
+            split="train",
+            example=Chat(
+                messages=(*user(f"q{i}"), Message(role="assistant", content="a")), group=f"g{i % 4}"
+            ),
+        )
+        for i in range(20)
+    ]
+    found = curve.nested(grouped, (0.25, 0.5), 1)
+    assert [len({row.example.group for row in part}) for part in found] == [1, 2]
+    assert [len(part) for part in found] == [5, 10]
+
+
+def test_progress_of_a_part_is_progress_of_the_whole_with_the_time_left(tmp_path):
+    ctx = MemoryContext(tmp_path, tmp_path, chats(2))
+    now = [0.0]
+    whole = Whole(ctx, 4, clock=lambda: now[0])
+    inner = Inner(whole, "part-1", "d", rows(2))
+    now[0] = 10.0
+    inner.emit("progress", {"done": 1, "total": 2, "label": "Step 1 of 2"}, 1)
+    inner.emit("log", {"text": "not for the whole"})
+    said = ctx.events[-1]
+    assert (said.kind, said.data["done"], said.data["total"]) == ("progress", 0.5, 4)
+    assert said.data["label"] == "Part 1: Step 1 of 2"
+    assert said.data["eta_s"] == 70.0
+
+
+def test_cancel_reaches_the_inner_training(tmp_path):
+    ctx = MemoryContext(tmp_path, tmp_path, chats(2), cancel_after=0)
+    with pytest.raises(Cancelled):
+        Inner(Whole(ctx, 2), "part-1", "d", rows(2)).check()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"method": "evaluate"},
+        {"method": "nothing"},
+        {"settings": {"learning_rat": 1}},
+        {"settings": {"learning_rate": -1}},
+    ],
+)
+def test_settings_that_the_method_would_refuse_are_refused_at_once(values):
+    with pytest.raises(UserError):
+        study(curve, **values)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"learning_rate": {"low": 1e-3, "high": 5.0}},
+        {"learning_rate": {"low": 1e-3, "high": 1e-4}},
+        {"learning_rat": [1e-3]},
+        {"max_length": []},
+    ],
+)
+def test_a_space_outside_of_what_the_method_takes_is_refused_at_once(space):
+    with pytest.raises((UserError, ValueError)):
+        study(sweep, space=space)
+
+
+def test_a_dataset_without_held_out_rows_is_refused_before_any_training(tmp_path):
+    ctx = MemoryContext(tmp_path, tmp_path, chats(20))
+    for module in (curve, sweep):
+        with pytest.raises(UserError, match="no held-out rows"):
+            module.run(study(module), ctx)
+
+
+def test_too_few_rows_for_the_shares_are_refused_before_any_training(tmp_path):
+    ctx = MemoryContext(tmp_path, tmp_path, chats(4), chats(2))
+    with pytest.raises(UserError, match="4 training rows are too few"):
+        curve.run(study(curve), ctx)
+
+
+@pytest.mark.train
+def test_a_curve_trains_on_each_share_with_each_seed_and_says_one_sentence(tiny_model, tmp_path):
+    ctx = MemoryContext(tmp_path / "job", tiny_model, chats(24), chats(30)[24:])
+    outcome = curve.run(study(curve, shares=(0.25, 0.5, 1.0), max_steps=2), ctx)
+    result = outcome.result
+    assert (result["sizes"], result["seeds"]) == ([6, 12, 24], [1, 2])
+    assert [len(each) for each in result["losses"]] == [2, 2, 2]
+    assert len({loss for each in result["losses"] for loss in each}) == 6
+    assert result["curve"]["points"][2]["mean"] == pytest.approx(sum(result["losses"][2]) / 2)
+    assert "held-out loss" in result["sentence"]
+    assert outcome.model is None
+    assert not list((ctx.folder / "trainings").iterdir())
+    progress = [event.data["done"] for event in ctx.events if event.kind == "progress"]
+    assert progress == sorted(progress)
+    assert progress[-1] == pytest.approx(6)
+
+
+@pytest.mark.train
+def test_a_sweep_keeps_the_adapter_with_the_lowest_loss_and_a_table(tiny_model, tmp_path):
+    ctx = MemoryContext(tmp_path / "job", tiny_model, chats(16), chats(20)[16:])
+    space = {"learning_rate": {"low": 1e-6, "high": 2e-2, "log": True}, "lora.r": [2, 4]}
+    recipe = study(sweep, space=space, n_trials=4, settings={**SETTINGS, "lora": {"r": 2}})
+    outcome = sweep.run(recipe, ctx)
+    trials = outcome.result["trials"]
+    assert [trial["number"] for trial in trials] == [1, 2, 3, 4]
+    assert trials[0]["settings"] == {"learning_rate": 5e-3, "lora.r": 2}
+    done = [trial for trial in trials if trial["state"] == "done"]
+    assert outcome.result["best"] == min(done, key=lambda trial: trial["loss"])
+    assert (ctx.folder / outcome.model.path / "adapter_config.json").is_file()
+    assert len(list((ctx.folder / "trainings").iterdir())) == 1
+    rate = outcome.result["best"]["settings"]["learning_rate"]
+    assert outcome.result["best_settings"]["learning_rate"] == rate
+    again = sweep.run(recipe, MemoryContext(tmp_path / "again", tiny_model, chats(16),
+                                            chats(20)[16:]))  # fmt: skip
+    assert [t["settings"] for t in again.result["trials"]] == [t["settings"] for t in trials]
+    assert again.result["best"]["loss"] == pytest.approx(outcome.result["best"]["loss"], rel=1e-4)
+
+
+@pytest.mark.train
+def test_a_trial_that_breaks_is_a_line_of_the_table_and_not_the_end(tiny_model, tmp_path):
+    ctx = MemoryContext(tmp_path / "job", tiny_model, chats(8), chats(10)[8:])
+    space = {"lora.target_modules": ["all-linear", "no-such-module"]}
+    outcome = sweep.run(study(sweep, space=space, n_trials=3, max_steps=2), ctx)
+    states = {t["settings"]["lora.target_modules"]: t["state"] for t in outcome.result["trials"]}
+    assert states["all-linear"] == "done"
+    assert outcome.result["best"]["settings"] == {"lora.target_modules": "all-linear"}
+
+
+@pytest.mark.train
+def test_a_stopped_sweep_keeps_what_is_done(tiny_model, tmp_path):
+    ctx = MemoryContext(tmp_path / "job", tiny_model, chats(8), chats(10)[8:], cancel_after=6)
+    outcome = sweep.run(study(sweep, n_trials=9), ctx)
+    assert outcome.result["stopped_early"]
+    assert 1 <= len(outcome.result["trials"]) < 9
+    assert (ctx.folder / outcome.model.path / "adapter_config.json").is_file()
+    early = MemoryContext(tmp_path / "early", tiny_model, chats(8), chats(10)[8:], cancel_after=2)
+    with pytest.raises(Cancelled):
+        sweep.run(study(sweep, n_trials=9), early)
