@@ -6,7 +6,12 @@ from engine.core.examples import Message
 
 
 class Output(BaseModel):
-    """One model's answer to one row. A failed answer has no scores: it is counted, not scored 0."""
+    """One model's answer to one row. A failed answer has no scores: it is counted, not scored 0.
+
+    `seconds` is the row's share of its batch, `first_s` and `last_s` when its first and last token
+    were there, from the start of the batch. `nats` is how unlikely the model finds the first
+    reference of `reference_tokens` tokens.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -14,6 +19,11 @@ class Output(BaseModel):
     failed: str | None = None
     tokens: int = 0
     seconds: float = 0.0
+    first_s: float = 0.0
+    last_s: float = 0.0
+    remembered: bool = False  # from an earlier evaluation; the times are those of then
+    nats: float | None = None
+    reference_tokens: int = 0
     scores: dict[str, float] = {}
 
 
@@ -52,8 +62,62 @@ class Gain(BaseModel):
     sentence: str
 
 
+class Perplexity(BaseModel):
+    """How surprised a model is by the references, 1 or more; lower is better. Bounds at 95 %."""
+
+    model_config = ConfigDict(frozen=True)
+
+    score: float
+    low: float
+    high: float
+    tokens: int
+    n: int
+
+
+class Watched(BaseModel):
+    """Something that a further training should not have broken, before and after it.
+
+    `low` and `high` bound the change at 95 %: `after` minus `before`, or, where `ratio`, `after`
+    divided by it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    model: str
+    compared_with: str
+    fell: bool
+    before: float
+    after: float
+    low: float
+    high: float
+    ratio: bool
+    message: str
+
+
+class Overlap(BaseModel):
+    """Rows asked that a model was trained on: `rows` say the same, `near` nearly the same.
+
+    Both are row numbers of the dataset, counted from 0, the first 50 of `count` and `near_count`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    count: int
+    near_count: int
+    rows: tuple[int, ...] = ()
+    near: tuple[int, ...] = ()
+    asked: int
+    compared: int  # training rows looked through
+    message: str
+
+
 class Evaluation(BaseModel):
-    """`models` in the order asked, the baseline first. Keys: model id, then metric name."""
+    """`models` in the order asked, the baseline first. Keys: model id, then metric name.
+
+    The `p` and the sentence of `gains` allow for the number of comparisons. `baselines` are what
+    needs no model: "baseline:copy", "baseline:frequent", "baseline:nearest".
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,6 +127,13 @@ class Evaluation(BaseModel):
     metrics: tuple[str, ...]
     means: dict[str, dict[str, Mean]]
     gains: dict[str, dict[str, Gain]]  # not for the first model
-    speed: dict[str, dict[str, float]]  # tokens_per_s, p50_s, p95_s, seconds, usd_per_1000
+    # tokens_per_s, p50_s, p95_s, seconds, usd_per_1000; since the second version also
+    # first_p50_s, first_p95_s, last_p50_s, last_p95_s, remembered (rows), peak_mb (0: not measured)
+    speed: dict[str, dict[str, float]]
     decoding: dict[str, float | int | str]
     rows: tuple[EvaluatedRow, ...]
+    baselines: dict[str, dict[str, Mean]] = {}
+    over_baselines: dict[str, dict[str, dict[str, Gain]]] = {}  # model, baseline, metric
+    perplexity: dict[str, Perplexity] = {}
+    guard: tuple[Watched, ...] = ()
+    overlap: Overlap | None = None

@@ -120,6 +120,11 @@ class Answerer:
                 done(len(found))
         return [found[n] for n in range(len(rows))]
 
+    @property
+    def room(self) -> int:
+        """The most tokens of a prompt and its answer together."""
+        return int(self._model.config.max_position_embeddings)
+
     def peak_mb(self) -> float:
         """The most memory this process (on a GPU: this model) has taken so far, in MB."""
         import torch
@@ -246,12 +251,11 @@ class Answerer:
 
     def _refusal(self, prompt_tokens: int, max_new_tokens: int) -> str | None:
         """Why a prompt cannot be answered; None when it can."""
-        room = self._model.config.max_position_embeddings
-        if prompt_tokens + max_new_tokens <= room:
+        if prompt_tokens + max_new_tokens <= self.room:
             return None
         return (
             f"The prompt's {prompt_tokens} tokens and {max_new_tokens} new ones do not fit into "
-            f"the model's {room}."
+            f"the model's {self.room}."
         )
 
     def _load(self, model_id: str, adapter: Path) -> None:

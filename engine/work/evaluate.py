@@ -1,20 +1,29 @@
 """Held-out evaluation: every model answers the same rows, every mean comes with its interval."""
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from engine.core.context import Context, ModelFiles
-from engine.core.dataset import Split
+from engine.core.dataset import Row
 from engine.core.errors import UserError
-from engine.core.evaluation import EvaluatedRow, Evaluation, Output
-from engine.core.examples import Chat, Prompt
+from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, Mean, Output, Watched
+from engine.core.examples import Chat, Example, Prompt
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.metrics.score import Scored, gain, score_rows
+from engine.stats.multiple import adjusted
+from engine.work import guard
+from engine.work.baselines import baselines
+from engine.work.overlap import overlap
+from engine.work.panel import Panel
+from engine.work.perplexity import perplexity
 
 Rateable = Chat | Prompt
+Asked = list[tuple[int, Rateable]]
+Answers = dict[str, list[Output]]
 
 
 class Recipe(BaseRecipe):
@@ -26,7 +35,9 @@ class Recipe(BaseRecipe):
         min_length=1, max_length=5, description="The baseline first, then what to compare with it"
     )
     dataset: str = Field(description="The dataset whose rows are asked")
-    split: Split = Field("held_out", description="Rows that no training has seen, or the others")
+    split: Literal["held_out", "train", "all"] = Field(
+        "held_out", description="Rows that no training has seen, the others, or all of them"
+    )
     metrics: tuple[str, ...] = Field(
         ("bleu", "rouge1", "rouge2", "rougeL", "meteor", "exact_match"),
         min_length=1,
@@ -37,79 +48,89 @@ class Recipe(BaseRecipe):
     usd_per_hour: float = Field(
         0.0, ge=0, le=1000, description="What this machine costs an hour, for the cost of answers"
     )
+    baselines: bool = Field(
+        True, description="Also score what needs no model, such as copying the question"
+    )
+    perplexity: bool = Field(
+        True, description="Also measure how surprised each model is by the reference answers"
+    )
 
     def needs(self) -> dict[str, str]:
         """The dataset and every model."""
         return {"dataset": self.dataset, **{f"model {m}": m for m in self.models}}
 
 
+class Board(NamedTuple):
+    """All scores: of the models, and of what needs no model."""
+
+    models: dict[str, dict[str, Scored]]
+    plain: dict[str, dict[str, Scored]]
+
+
 def run(recipe: Recipe, ctx: Context) -> Outcome:
     """Answer greedily with every model, score, compare with the first model."""
     asked = _asked(recipe, ctx)
-    outputs = _answers(recipe, ctx, [example for _, example in asked])
     references = [_references(example) for _, example in asked]
-    scored = {m: _score(recipe.metrics, outputs[m], references) for m in recipe.models}
-    means = {m: {k: s.mean for k, s in scored[m].items()} for m in recipe.models}
-    first = scored[recipe.models[0]]
+    learned = _learned(recipe, ctx)
+    known = [example for examples in learned.values() for example in examples]
+    outputs, peak_mb = _answers(recipe, ctx, asked)
+    board = _board(recipe, asked, outputs, references, _training(recipe, ctx, learned))
+    rows = [Row(index=index, split="held_out", example=example) for index, example in asked]
     evaluation = Evaluation(
         dataset_id=recipe.dataset,
         split=recipe.split,
         models=recipe.models,
         metrics=recipe.metrics,
-        means=means,
-        gains={
-            m: {k: gain(k, first[k], scored[m][k]) for k in recipe.metrics}
-            for m in recipe.models[1:]
-        },
-        speed={m: _speed(outputs[m], recipe.usd_per_hour) for m in recipe.models},
+        means=_means(board.models),
+        gains=_gains(recipe, board),
+        speed={m: _speed(outputs[m], recipe.usd_per_hour, peak_mb) for m in recipe.models},
         decoding={"greedy": 1, "max_new_tokens": recipe.max_new_tokens},
-        rows=tuple(
-            EvaluatedRow(
-                index=index,
-                prompt=example.prompt,
-                references=references[n],
-                outputs={m: _with_scores(outputs[m][n], scored[m], n) for m in recipe.models},
-            )
-            for n, (index, example) in enumerate(asked)
-        ),
+        rows=tuple(_rows(recipe, asked, outputs, board)),
+        baselines=_means(board.plain),
+        over_baselines=_over_baselines(recipe, board),
+        perplexity={m: perplexity(nats) for m in recipe.models if (nats := _nats(outputs[m]))},
+        guard=tuple(_guarded(recipe, ctx, outputs, board, references)),
+        overlap=overlap(rows, known) if known else None,
     )
     return Outcome(evaluation=evaluation)
 
 
-def _asked(recipe: Recipe, ctx: Context) -> list[tuple[int, Rateable]]:
+def _asked(recipe: Recipe, ctx: Context) -> Asked:
     """The rows to ask, with their numbers; UserError when none has a reference."""
+    split = None if recipe.split == "all" else recipe.split
     rows = [
         (row.index, row.example)
-        for row in ctx.rows(recipe.dataset, recipe.split)
+        for row in ctx.rows(recipe.dataset, split)
         if isinstance(row.example, Rateable) and _references(row.example)
     ]
     if not rows:
         raise UserError(
             "This dataset has no such rows with a reference to compare with.",
-            "Choose a dataset of chats with a held-out part.",
+            "Choose a dataset of chats with a held-out part, or ask all of its rows.",
         )
     return rows[: recipe.max_rows]
 
 
-def _answers(recipe: Recipe, ctx: Context, examples: list[Rateable]) -> dict[str, list[Output]]:
-    from engine.models.answer import Answerer
-
-    total = len(examples) * len(recipe.models)
-    found: dict[str, list[Output]] = {}
-    loaded: Answerer | None = None
+def _answers(recipe: Recipe, ctx: Context, asked: Asked) -> tuple[Answers, float]:
+    """Every model's output on every row, and the most memory that took in MB."""
+    prompts = [example.prompt for _, example in asked]
+    first = [_references(example)[0] for _, example in asked]
+    total = len(asked) * len(recipe.models)
+    found: Answers = {}
+    panel = Panel(ctx)
     for number, model_id in enumerate(recipe.models):
         files: ModelFiles = ctx.model(model_id)
-        ctx.emit("log", {"text": f"{files.model.name} answers {len(examples)} rows"})
-        if loaded is None or loaded.base != files.base:
-            loaded = Answerer(files.base)
-        replies = loaded.answer(
-            files,
-            [example.prompt for example in examples],
-            max_new_tokens=recipe.max_new_tokens,
-            done=_progress(ctx, number * len(examples), total, files.model.name),
-        )
-        found[model_id] = [Output(text=r.text, tokens=r.tokens, seconds=r.seconds) for r in replies]
-    return found
+        ctx.emit("log", {"text": f"{files.model.name} answers {len(asked)} rows"})
+        progress = _progress(ctx, number * len(asked), total, files.model.name)
+        outputs = panel.answers(files, prompts, recipe.max_new_tokens, progress)
+        if recipe.perplexity:
+            likely = panel.likelihood(files, prompts, first)
+            outputs = [
+                o.model_copy(update={"nats": one[0], "reference_tokens": one[1]}) if one else o
+                for o, one in zip(outputs, likely, strict=True)
+            ]
+        found[model_id] = outputs
+    return found, panel.peak_mb()
 
 
 def _progress(ctx: Context, before: int, total: int, label: str) -> Callable[[int], None]:
@@ -124,11 +145,109 @@ def _references(example: Rateable) -> tuple[str, ...]:
     return example.accepted if isinstance(example, Chat) else example.references
 
 
-def _score(
-    metrics: tuple[str, ...], outputs: list[Output], references: list[tuple[str, ...]]
-) -> dict[str, Scored]:
-    texts = [None if output.failed else output.text for output in outputs]
-    return {name: score_rows(name, texts, references) for name in metrics}
+def _learned(recipe: Recipe, ctx: Context) -> dict[str, list[Example]]:
+    """The training rows of every dataset that a model, or one it came from, was trained on."""
+    waiting, found = list(recipe.models), dict[str, list[Example]]()
+    seen: set[str] = set()
+    while waiting:
+        model_id = waiting.pop()
+        if model_id in seen:
+            continue
+        seen.add(model_id)
+        try:
+            model = ctx.model(model_id).model
+            if model.dataset_id and model.dataset_id not in found:
+                rows = ctx.rows(model.dataset_id, "train")
+                found[model.dataset_id] = [row.example for row in rows]
+        except UserError as error:  # an ancestor or its data was deleted
+            ctx.emit("log", {"text": f"Not compared with what was learned there: {error}"})
+            continue
+        waiting += [one for one in (model.parent_id, model.base_id) if one]
+    return found
+
+
+def _training(recipe: Recipe, ctx: Context, learned: dict[str, list[Example]]) -> list[Chat]:
+    """Answers to copy from: of the dataset asked, else of what the models were trained on.
+
+    Never the rows asked themselves.
+    """
+    if recipe.split == "held_out":
+        own = [row.example for row in ctx.rows(recipe.dataset, "train")]
+        if chats := [example for example in own if isinstance(example, Chat)]:
+            return chats
+    others = [rows for name, rows in learned.items() if name != recipe.dataset]
+    return [example for rows in others for example in rows if isinstance(example, Chat)]
+
+
+def _board(
+    recipe: Recipe,
+    asked: Asked,
+    outputs: Answers,
+    references: list[tuple[str, ...]],
+    training: list[Chat],
+) -> Board:
+    def scored(texts: list[str | None]) -> dict[str, Scored]:
+        return {name: score_rows(name, texts, references) for name in recipe.metrics}
+
+    plain = (
+        baselines([example.prompt for _, example in asked], training) if recipe.baselines else {}
+    )
+    return Board(
+        {m: scored([None if o.failed else o.text for o in outputs[m]]) for m in recipe.models},
+        {name: scored(list(texts)) for name, texts in plain.items()},
+    )
+
+
+def _means(scored: dict[str, dict[str, Scored]]) -> dict[str, dict[str, Mean]]:
+    return {who: {name: s.mean for name, s in each.items()} for who, each in scored.items()}
+
+
+def _gains(recipe: Recipe, board: Board) -> dict[str, dict[str, Gain]]:
+    """Every other model against the first; `p` allows for all of these comparisons."""
+    first, *others = recipe.models
+    each = {
+        (m, k): gain(k, board.models[first][k], board.models[m][k])
+        for m in others
+        for k in recipe.metrics
+    }
+    told = adjusted(each)
+    return {m: {k: told[m, k] for k in recipe.metrics} for m in others}
+
+
+def _over_baselines(recipe: Recipe, board: Board) -> dict[str, dict[str, dict[str, Gain]]]:
+    """Every model against what needs no model, each comparison by itself."""
+    return {
+        m: {
+            plain: {k: gain(k, scored[k], board.models[m][k]) for k in recipe.metrics}
+            for plain, scored in board.plain.items()
+        }
+        for m in recipe.models
+        if board.plain
+    }
+
+
+def _guarded(
+    recipe: Recipe,
+    ctx: Context,
+    outputs: Answers,
+    board: Board,
+    references: list[tuple[str, ...]],
+) -> Iterator[Watched]:
+    for model_id in recipe.models:
+        before = guard.started_from(ctx.model(model_id).model, recipe.models)
+        if before:
+            old, new = (guard.Side(m, outputs[m], board.models[m]) for m in (before, model_id))
+            yield from guard.compare(old, new, references)
+
+
+def _rows(recipe: Recipe, asked: Asked, outputs: Answers, board: Board) -> Iterator[EvaluatedRow]:
+    for n, (index, example) in enumerate(asked):
+        yield EvaluatedRow(
+            index=index,
+            prompt=example.prompt,
+            references=_references(example),
+            outputs={m: _with_scores(outputs[m][n], board.models[m], n) for m in recipe.models},
+        )
 
 
 def _with_scores(output: Output, scored: dict[str, Scored], row: int) -> Output:
@@ -136,13 +255,27 @@ def _with_scores(output: Output, scored: dict[str, Scored], row: int) -> Output:
     return output.model_copy(update={"scores": scores})
 
 
-def _speed(outputs: list[Output], usd_per_hour: float) -> dict[str, float]:
-    seconds = [output.seconds for output in outputs]
-    total = sum(seconds)
+def _nats(outputs: list[Output]) -> list[tuple[float, int]]:
+    return [(o.nats, o.reference_tokens) for o in outputs if o.nats is not None]
+
+
+def _speed(outputs: list[Output], usd_per_hour: float, peak_mb: float) -> dict[str, float]:
+    """How fast the answers came, failed ones left out; a remembered one as it came back then."""
+    said = [output for output in outputs if output.failed is None]
+    total = sum(output.seconds for output in said)
     return {
         "seconds": total,
-        "tokens_per_s": sum(output.tokens for output in outputs) / max(total, 1e-9),
-        "p50_s": statistics.median(seconds),
-        "p95_s": sorted(seconds)[int(0.95 * (len(seconds) - 1))],
-        "usd_per_1000": usd_per_hour / 3600 * total / len(outputs) * 1000,
+        "tokens_per_s": sum(output.tokens for output in said) / max(total, 1e-9),
+        **_quantiles("", [output.seconds for output in said]),
+        **_quantiles("first_", [output.first_s for output in said]),
+        **_quantiles("last_", [output.last_s for output in said]),
+        "usd_per_1000": usd_per_hour / 3600 * total / max(1, len(said)) * 1000,
+        "remembered": float(sum(output.remembered for output in said)),
+        "peak_mb": peak_mb,
     }
+
+
+def _quantiles(name: str, seconds: list[float]) -> dict[str, float]:
+    ordered = sorted(seconds) or [0.0]
+    high = ordered[int(0.95 * (len(ordered) - 1))]
+    return {f"{name}p50_s": statistics.median(ordered), f"{name}p95_s": high}

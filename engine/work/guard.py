@@ -1,0 +1,171 @@
+"""What a training on preferences must not break: compared with the model it started from.
+
+A check says "fell" only for a change that is both more than chance (Holm over the checks of a
+model) and large enough to matter (LEAST).
+"""
+
+import re
+from collections.abc import Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+
+from engine import plugins
+from engine.core.evaluation import Output, Watched
+from engine.core.model import Model
+from engine.metrics.score import Scored, gain
+from engine.stats.intervals import resampled
+from engine.stats.multiple import adjusted
+from engine.stats.paired import paired_gain
+from engine.work.perplexity import perplexity, ratio
+
+SCORES = ("exact_match", "bleu", "rougeL")
+LEAST = 0.03  # of scores from 0 to 1
+MOST_PERPLEXITY = 1.25  # times as perplexed by the references
+SHORTEST, LONGEST = 0.6, 1.6  # times as long
+DRAWS = 2000
+REFUSAL = re.compile(
+    r"(i'?m|i am) (very |so |really )?(sorry|afraid|unable)|i apologi[sz]e|i (can'?t|cannot|won'?t)"
+    r" (help|assist|answer|provide|do|fulfil)|as an ai\b|i (do not|don'?t) have (access|the abil)",
+    re.IGNORECASE,
+)
+NAMES = {
+    "exact_match": "Exact match",
+    "bleu": "BLEU",
+    "rougeL": "ROUGE-L",
+    "fresh": "The share of word runs that are no repetition",
+    "answered": "The share of answers that are not empty",
+    "willing": "The share of answers that are no refusal",
+}
+
+
+class Side(NamedTuple):
+    """One model's answers and how they scored, all in the order of the rows."""
+
+    model: str
+    outputs: Sequence[Output]
+    scored: dict[str, Scored]
+
+
+def started_from(model: Model, models: Sequence[str]) -> str | None:
+    """Which of `models` a further training of `model` began with; None for a first lesson.
+
+    Supervised training of a base is meant to change its answers, so that is not watched.
+    """
+    if model.parent_id is None and model.info.get("method") in (None, "sft"):
+        return None
+    start = model.parent_id or model.base_id
+    return start if start in models else None
+
+
+def compare(before: Side, after: Side, references: Sequence[Sequence[str]]) -> list[Watched]:
+    """All that is watched, in a fixed order; nothing where no row was answered by both."""
+    rows = [
+        n
+        for n, (a, b) in enumerate(zip(before.outputs, after.outputs, strict=True))
+        if a.failed is None and b.failed is None
+    ]
+    if not rows:
+        return []
+    old, new = ([side.outputs[n] for n in rows] for side in (before, after))
+    accepted = [references[n] for n in rows]
+    found = [*_scores(before, after, old, new, accepted), _length(old, new)]
+    surprise = _surprise(old, new)
+    found += [surprise] if surprise else []
+    sides = {"model": after.model, "compared_with": before.model}
+    return [each.model_copy(update=sides) for each in found]
+
+
+def _scores(
+    before: Side,
+    after: Side,
+    old: Sequence[Output],
+    new: Sequence[Output],
+    references: Sequence[Sequence[str]],
+) -> list[Watched]:
+    asked = [name for name in SCORES if name in before.scored]
+    values = {
+        name: (before.scored[name].mean.score, after.scored[name].mean.score) for name in asked
+    }
+    gains = {name: gain(name, before.scored[name], after.scored[name]) for name in asked}
+    ways = {"fresh": _fresh, "answered": _answered, "willing": _willing}
+    for name, way in ways.items():
+        first, second = way(old, references), way(new, references)
+        values[name] = fmean(first), fmean(second)
+        gains[name] = paired_gain(first, second)
+    found = []
+    for name, one in adjusted(gains).items():
+        fell = one.sentence.startswith("Worse") and one.diff <= -LEAST
+        a, b = values[name]
+        found.append(
+            _watched(name, fell, (a, b), (one.low, one.high), f"{NAMES[name]}: {a:.2f} to {b:.2f}")
+        )
+    return found
+
+
+def _length(old: Sequence[Output], new: Sequence[Output]) -> Watched:
+    parts = [(float(a.tokens), float(b.tokens)) for a, b in zip(old, new, strict=True)]
+    before, after = (fmean(column) for column in zip(*parts, strict=True))
+    sums = resampled(parts, 0, DRAWS)
+    ratios = sums[:, 1] / np.maximum(sums[:, 0], 1.0)
+    low, high = (float(q) for q in np.quantile(ratios, [0.025, 0.975]))
+    fell = high < SHORTEST or low > LONGEST
+    said = f"Answers of {before:.0f} tokens became {after:.0f}"
+    return _watched("length", fell, (before, after), (low, high), said, ratio=True)
+
+
+def _surprise(old: Sequence[Output], new: Sequence[Output]) -> Watched | None:
+    both = [
+        ((a.nats, a.reference_tokens), (b.nats, b.reference_tokens))
+        for a, b in zip(old, new, strict=True)
+        if a.nats is not None and b.nats is not None
+    ]
+    if not both:
+        return None
+    a, b = [first for first, _ in both], [second for _, second in both]
+    before, after = perplexity(a).score, perplexity(b).score
+    low, high = ratio(a, b)
+    said = f"Perplexity of the reference answers: {before:.1f} to {after:.1f}"
+    fell = low > MOST_PERPLEXITY
+    return _watched("perplexity", fell, (before, after), (low, high), said, ratio=True)
+
+
+def _watched(
+    name: str,
+    fell: bool,
+    values: tuple[float, float],
+    bounds: tuple[float, float],
+    said: str,
+    ratio: bool = False,
+) -> Watched:
+    end = "fell back." if fell else "no loss shown."
+    return Watched(
+        id=name,
+        model="",
+        compared_with="",
+        fell=fell,
+        before=values[0],
+        after=values[1],
+        low=bounds[0],
+        high=bounds[1],
+        ratio=ratio,
+        message=f"{said}: {end}",
+    )
+
+
+def _fresh(outputs: Sequence[Output], references: Sequence[Sequence[str]]) -> list[float]:
+    texts = [output.text for output in outputs]
+    return list(plugins.load("metrics", "repetition")(texts, references).each)
+
+
+def _answered(outputs: Sequence[Output], _: Sequence[Sequence[str]]) -> list[float]:
+    return [float(bool(output.text.strip())) for output in outputs]
+
+
+def _willing(outputs: Sequence[Output], _: Sequence[Sequence[str]]) -> list[float]:
+    """1 where the first 200 characters hold no phrase English models refuse with."""
+    texts = (
+        output.text[:200].replace("\N{RIGHT SINGLE QUOTATION MARK}", "'") for output in outputs
+    )
+    return [float(not REFUSAL.search(text)) for text in texts]

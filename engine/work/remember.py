@@ -1,0 +1,128 @@
+"""What a model answered before: the same weights, prompt and decoding give the same answer again.
+
+One file a model and decoding, in the workspace's cache: the checksum of the rest in the first line,
+then entries as JSON. A file that is broken, too large or gone is a miss.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from engine.core.context import ModelFiles
+from engine.files import write_whole
+
+VERSION = 1  # raise it when the same tokens would be answered otherwise
+MOST_BYTES = 2**28  # of all files together
+MOST_FILE_BYTES = 2**25
+SMALL_BYTES = 2**20
+
+Kept = TypeVar("Kept", bound=BaseModel)
+
+
+class Memory:
+    """Answers under one key, in memory until `save`."""
+
+    def __init__(self, cache: Path, key: str) -> None:
+        self.folder = cache / "answers"
+        self.path = self.folder / f"{_sha256(key.encode())}.json"
+        self._entries: dict[str, Any] = _read(self.path)
+        self._new = False
+
+    def get(self, name: Sequence[int], kind: type[Kept]) -> Kept | None:
+        """What is kept under these tokens; None when there is nothing, or nothing readable."""
+        try:
+            return kind.model_validate(self._entries[_name(name)])
+        except (KeyError, ValidationError):
+            return None
+
+    def put(self, name: Sequence[int], value: BaseModel) -> None:
+        """Keep a value until `save`."""
+        self._entries[_name(name)] = value.model_dump(mode="json", exclude_defaults=True)
+        self._new = True
+
+    def save(self) -> None:
+        """Write what is new; the oldest entries and the oldest files make room."""
+        if not self._new:
+            return
+        content = json.dumps(self._entries).encode()
+        while len(content) > MOST_FILE_BYTES and self._entries:
+            self._entries = dict(list(self._entries.items())[len(self._entries) // 2 + 1 :])
+            content = json.dumps(self._entries).encode()
+        write_whole(self.path, _sha256(content).encode() + b"\n" + content)
+        self._new = False
+        _make_room(self.folder)
+
+
+def key_of(cache: Path, files: ModelFiles, decoding: dict[str, float | int | str]) -> str:
+    """What decides a model's answers: the content of its files, and how it is asked."""
+    digests = Digests(cache)
+    parts = [digests.of(folder) for folder in (files.base, files.adapter) if folder]
+    digests.save()
+    return json.dumps([VERSION, parts, decoding], sort_keys=True)
+
+
+class Digests:
+    """The SHA-256 of folders; of a large file once for each size and time of change."""
+
+    def __init__(self, cache: Path) -> None:
+        self.path = cache / "digests.json"
+        self._known: dict[str, Any] = _read(self.path)
+        self._new = False
+
+    def of(self, folder: Path) -> str:
+        """The digest of the names and contents of the files in a model's folder."""
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+        return _sha256("\n".join(f"{path.name} {self._file(path)}" for path in files).encode())
+
+    def save(self) -> None:
+        """Keep what was worked out, of the last 200 files."""
+        if self._new:
+            content = json.dumps(dict(list(self._known.items())[-200:])).encode()
+            write_whole(self.path, _sha256(content).encode() + b"\n" + content)
+
+    def _file(self, path: Path) -> str:
+        about = path.stat()
+        name = f"{path.resolve()} {about.st_size} {about.st_mtime_ns}"
+        found = self._known.get(name)
+        if isinstance(found, str):
+            return found
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if about.st_size > SMALL_BYTES:
+            self._known[name] = digest
+            self._new = True
+        return digest
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > 2 * MOST_FILE_BYTES:
+            return {}
+        checksum, _, content = path.read_bytes().partition(b"\n")
+        found = json.loads(content) if checksum.decode() == _sha256(content) else {}
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _make_room(folder: Path) -> None:
+    """Remove the files that were written longest ago until the rest fits."""
+    found = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+    total = sum(path.stat().st_size for path in found)
+    for path in found[:-1]:
+        if total <= MOST_BYTES:
+            return
+        total -= path.stat().st_size
+        path.unlink(missing_ok=True)
+
+
+def _name(tokens: Sequence[int]) -> str:
+    return _sha256(",".join(map(str, tokens)).encode())[:32]
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,174 @@
+"""The evaluation job on a tiny model: what it stores, what it remembers, what it counts."""
+
+import json
+import random
+
+import pytest
+
+from engine.core.errors import UserError
+from engine.core.evaluation import Evaluation, Output
+from engine.core.examples import Chat, Message
+from engine.work import baselines as plain
+from engine.work import evaluate, remember
+from tests.methods.memory import BASE, MemoryContext, user
+
+pytestmark = pytest.mark.train
+
+
+def chat(question, answer):
+    return Chat(messages=(*user(question), Message(role="assistant", content=answer)))
+
+
+class Context(MemoryContext):
+    """A MemoryContext whose base may have been trained on a dataset."""
+
+    def learn(self, dataset):
+        files = self._models[BASE]
+        model = files.model.model_copy(update={"dataset_id": dataset})
+        self._models[BASE] = files._replace(model=model)
+
+
+def context(tmp_path, tiny_model, name="job"):
+    rng = random.Random(5)
+    train = [chat(f"what is {w}?", f"it is {w}") for w in ("red", "blue", "green", "blue")]
+    held_out = [
+        chat(f"what is {w}? {rng.randint(0, 9)}", f"it is {w}") for w in ("red", "green", "pink")
+    ]
+    ctx = Context(tmp_path / name, tiny_model, train, held_out)
+    ctx.cache = tmp_path / "cache"  # one for all jobs, as in a workspace
+    return ctx
+
+
+def recipe(**values):
+    usual = {"models": (BASE,), "dataset": "d", "max_new_tokens": 6, "metrics": ("rougeL",)}
+    return evaluate.Recipe(**{**usual, **values})
+
+
+@pytest.fixture
+def first(tmp_path, tiny_model):
+    ctx = context(tmp_path, tiny_model)
+    return ctx, evaluate.run(recipe(), ctx).evaluation
+
+
+def test_an_evaluation_is_the_same_when_it_is_read_back(first):
+    _, found = first
+    assert Evaluation.model_validate_json(found.model_dump_json()) == found
+
+
+def test_an_evaluation_stored_before_there_were_baselines_can_still_be_read(first):
+    _, found = first
+    old = json.loads(found.model_dump_json())
+    for name in ("baselines", "over_baselines", "perplexity", "guard", "overlap"):
+        del old[name]
+    for row in old["rows"]:
+        for output in row["outputs"].values():
+            for name in ("first_s", "last_s", "remembered", "nats", "reference_tokens"):
+                del output[name]
+    assert Evaluation.model_validate(old).baselines == {}
+
+
+def test_the_same_question_is_answered_from_memory_the_second_time(first, tmp_path, tiny_model):
+    _, before = first
+    ctx = context(tmp_path, tiny_model, "again")
+    after = evaluate.run(recipe(), ctx).evaluation
+    kept = [row.outputs[BASE] for row in after.rows]
+    assert all(output.remembered for output in kept)
+    assert [o.text for o in kept] == [row.outputs[BASE].text for row in before.rows]
+    assert after.perplexity == before.perplexity
+    assert after.speed[BASE]["remembered"] == 3
+    assert after.speed[BASE]["peak_mb"] == 0 < before.speed[BASE]["peak_mb"]
+    assert after.speed[BASE]["last_p95_s"] == before.speed[BASE]["last_p95_s"] > 0
+
+
+def test_other_decoding_is_not_answered_from_memory(first, tmp_path, tiny_model):
+    ctx = context(tmp_path, tiny_model, "longer")
+    after = evaluate.run(recipe(max_new_tokens=7), ctx).evaluation
+    assert not any(row.outputs[BASE].remembered for row in after.rows)
+
+
+def test_a_broken_memory_is_asked_again(first, tmp_path, tiny_model):
+    ctx, before = first
+    for path in (ctx.cache / "answers").iterdir():
+        path.write_bytes(path.read_bytes()[:-30] + b"x" * 30)
+    after = evaluate.run(recipe(), context(tmp_path, tiny_model, "again")).evaluation
+    assert not any(row.outputs[BASE].remembered for row in after.rows)
+    assert [r.outputs[BASE].text for r in after.rows] == [r.outputs[BASE].text for r in before.rows]
+
+
+def test_a_changed_model_is_another_model(first, tmp_path, tiny_model):
+    ctx, _ = first
+    files = ctx.model(BASE)
+    same = remember.key_of(ctx.cache, files, {})
+    assert same == remember.key_of(ctx.cache, files, {})
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    (folder / "adapter_model.safetensors").write_bytes(b"1")
+    one = remember.key_of(ctx.cache, files._replace(adapter=folder), {})
+    (folder / "adapter_model.safetensors").write_bytes(b"2")
+    two = remember.key_of(ctx.cache, files._replace(adapter=folder), {})
+    assert len({same, one, two}) == 3
+
+
+def test_memory_is_bounded_and_the_oldest_goes_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(remember, "MOST_FILE_BYTES", 3000)
+    monkeypatch.setattr(remember, "MOST_BYTES", 6000)
+    for model in range(4):
+        memory = remember.Memory(tmp_path, f"model {model}")
+        for row in range(60):
+            memory.put([row], Output(text=f"answer {row} of {model}"))
+        memory.save()
+    files = list((tmp_path / "answers").iterdir())
+    assert sum(path.stat().st_size for path in files) <= 6000
+    newest = remember.Memory(tmp_path, "model 3")
+    assert newest.get([59], Output).text == "answer 59 of 3"
+    assert newest.get([0], Output) is None
+
+
+def test_answers_that_failed_are_counted_and_not_scored(tmp_path, tiny_model):
+    held_out = [chat("short?", "yes"), chat("long " * 400, "no"), chat("also short?", "yes")]
+    ctx = Context(tmp_path / "job", tiny_model, [], held_out)
+    found = evaluate.run(recipe(usd_per_hour=1.0), ctx).evaluation
+    mean = found.means[BASE]["rougeL"]
+    assert (mean.n, mean.failed) == (2, 1)
+    broken = found.rows[1].outputs[BASE]
+    assert "do not fit" in broken.failed
+    assert broken.scores == {}
+    assert broken.nats is None
+    assert found.perplexity[BASE].n == 2
+    said = found.speed[BASE]
+    assert said["usd_per_1000"] == pytest.approx(said["seconds"] / 2 * 1000 / 3600)
+
+
+def test_no_model_is_needed_to_copy_or_to_guess(first):
+    _, found = first
+    assert list(found.baselines) == [plain.COPY, plain.FREQUENT, plain.NEAREST]
+    assert found.baselines[plain.NEAREST]["rougeL"].score > found.means[BASE]["rougeL"].score
+    assert found.over_baselines[BASE][plain.NEAREST]["rougeL"].diff < 0
+
+
+def test_baselines_and_perplexity_can_be_left_out(tmp_path, tiny_model):
+    ctx = context(tmp_path, tiny_model)
+    found = evaluate.run(recipe(baselines=False, perplexity=False), ctx).evaluation
+    assert (found.baselines, found.over_baselines, found.perplexity) == ({}, {}, {})
+
+
+def test_all_rows_can_be_asked_and_no_baseline_copies_from_them(tmp_path, tiny_model):
+    ctx = context(tmp_path, tiny_model)
+    found = evaluate.run(recipe(split="all"), ctx).evaluation
+    assert len(found.rows) == 7
+    assert list(found.baselines) == [plain.COPY]
+
+
+def test_questions_that_were_learned_are_counted(tmp_path, tiny_model):
+    ctx = context(tmp_path, tiny_model)
+    assert evaluate.run(recipe(), ctx).evaluation.overlap is None
+    ctx.learn("d")
+    found = evaluate.run(recipe(split="all"), ctx).evaluation.overlap
+    assert found.rows == (0, 1, 2, 3)
+    assert (found.count, found.asked, found.compared) == (4, 7, 4)
+
+
+def test_a_dataset_without_references_is_refused(tmp_path, tiny_model):
+    ctx = Context(tmp_path / "job", tiny_model, [chat("a?", "b")], [])
+    with pytest.raises(UserError, match="ask all of its rows"):
+        evaluate.run(recipe(), ctx)
