@@ -2,7 +2,8 @@
 
     words      as in `normal`, without punctuation; a Chinese or Japanese letter is a word
     boilerplate  a run that more than a tenth of the examples have says nothing of any of them
-    nearly     0.7 of the runs of both are shared, and half of the words of their answers
+    nearly     0.7 of the runs are shared, and half of the words of the answers and of the first
+               and the last eight words asked: two questions about one long text are not the same
 
 Candidates come from MinHash and banding (Broder 1997; Leskovec et al., Mining of Massive Datasets,
 chapter 3), so time and memory grow with the number of texts, not with its square.
@@ -18,11 +19,11 @@ import numpy as np
 from datasketch import MinHash
 from numpy.typing import NDArray
 
-from engine.core.examples import Example, Text, answers_of, prompt_of
+from engine.core.examples import Example, Prompt, Text, answers_of, prompt_of
 from engine.core.normal import normal
 
 MOST = 50_000  # examples: beyond, the comparison takes longer than anybody waits
-NEAR, ANSWER_NEAR = 0.7, 0.5
+NEAR, PART_NEAR, ENDS = 0.7, 0.5, 8
 SKETCH = 256  # the smallest hashes of a text stand for all: a bound on memory, not on length
 BANDS, BAND = 16, 4  # two texts that share 0.7 of their runs meet in a band 99 times in 100
 WINDOW = 32  # neighbours compared within a band
@@ -45,13 +46,13 @@ def alike(examples: Sequence[Example]) -> Alike:
     groups: dict[str, list[int]] = defaultdict(list)
     for n, example in enumerate(examples):
         groups[_words(example)].append(n)
-    runs = _sketches(groups)
-    answers = [_sketch(text.partition("\n")[2].split()) for text in groups]
+    texts = list(groups)
+    runs = _sketches(texts)
     near: list[set[int]] = [set() for _ in groups]
-    for a, b in _candidates(list(groups), runs):
+    for a, b in _candidates(texts, runs):
         if b in near[a] or _shared(runs[a], runs[b]) < NEAR:
             continue
-        if _shared(answers[a], answers[b]) >= ANSWER_NEAR:
+        if all(map(_half_shared, _parts(texts[a]), _parts(texts[b]))):
             near[a].add(b)
             near[b].add(a)
     return Alike(list(groups.values()), near)
@@ -85,10 +86,11 @@ def _reach(start: int, near: list[set[int]]) -> set[int]:
 
 
 def _words(example: Example) -> str:
-    """The words asked, a line break, the words answered; a text asks nothing."""
+    """The words asked, a line break, the words answered (or accepted); a text asks nothing."""
     asked = () if isinstance(example, Text) else prompt_of(example)
     question = " ".join(turn.content for turn in asked if turn.role != "system")
-    return f"{_plain(question)}\n{_plain(' '.join(answers_of(example)))}"
+    answers = example.references if isinstance(example, Prompt) else answers_of(example)
+    return f"{_plain(question)}\n{_plain(' '.join(answers))}"
 
 
 def _plain(text: str) -> str:
@@ -148,3 +150,14 @@ def _shared(a: Hashes, b: Hashes) -> float:
         return 1.0
     both = np.intersect1d(a, b, assume_unique=True)
     return float(np.isin(union, both, assume_unique=True).mean())
+
+
+def _parts(text: str) -> tuple[set[str], ...]:
+    """The words a question begins with and ends with, and those of the answer."""
+    asked, _, answered = text.partition("\n")
+    words = asked.split()
+    return set(words[:ENDS]), set(words[-ENDS:]), set(answered.split())
+
+
+def _half_shared(a: set[str], b: set[str]) -> bool:
+    return len(a & b) >= PART_NEAR * len(a | b)
