@@ -2,7 +2,7 @@
 
 import click
 
-from engine.cli import data, evaluate, loop, pairs, rate, rounds, run, runs, train
+from engine.cli import data, evaluate, loop, pairs, preflight, rate, rounds, run, runs, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,6 +20,7 @@ for command in (
     run.models,
     data.data,
     train.train,
+    preflight.preflight,
     runs.runs,
     evaluate.evaluate,
     rate.rate,

@@ -1,0 +1,129 @@
+"""What earlier trainings tell about the next one, and how one went against what was said of it."""
+
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection
+
+from engine.advice import time as advice_time
+from engine.advice.time import Run, Speed
+from engine.core.actor import Actor, Role
+from engine.core.job import Job, State
+from engine.core.recipe import TrainRecipe
+from engine.services import access
+from engine.store import estimates
+from engine.store.connect import reading
+from engine.store.estimates import Finished
+from engine.workspace import Workspace
+
+WARMUP = "warmup"
+MOST = 100  # jobs looked at
+MB = 2**20
+
+
+class Past(NamedTuple):
+    """Finished runs of one method, newest first; warm-ups; and of every model its base."""
+
+    runs: list[Run]
+    warmups: list[Job]
+    bases: dict[str, str]
+
+
+class EstimateAndActual(BaseModel):
+    """Seconds and bytes; an actual is None while the run goes on or where it wasn't measured."""
+
+    model_config = ConfigDict(frozen=True)
+
+    estimated_s: float
+    low_s: float
+    high_s: float
+    actual_s: float | None
+    estimated_memory: int
+    actual_memory: int | None
+    sentence: str
+
+
+def read(conn: Connection, method: str) -> Past:
+    """What the whole workspace knows about `method`."""
+    bases = estimates.bases(conn)
+    done = estimates.finished(conn, (method,), MOST)
+    warmups = [one.job for one in estimates.finished(conn, (WARMUP,), MOST)]
+    runs = [run for one in done if (run := _run(one, bases))]
+    return Past(runs, [job for job in warmups if job.recipe.get("method") == method], bases)
+
+
+def speed(past: Past, base: str, recipe: TrainRecipe, length: float) -> Speed | None:
+    """How fast it will go, from similar runs, else from a warm-up; None where there is neither."""
+    found = advice_time.from_runs(past.runs, base, recipe.KIND, recipe.tuning, length)
+    if found:
+        return found
+    for job in past.warmups:
+        warmed = job.recipe["recipe"]
+        same = past.bases.get(warmed.get("model")) == base
+        if same and warmed.get("tuning", "lora") == recipe.tuning:
+            return _warmed(job)
+    return None
+
+
+def compare(ws: Workspace, actor: Actor, job_id: str) -> EstimateAndActual | None:
+    """What was said of a run beside what it took; None where nothing was said."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        job = access.job(conn, job_id)
+        said = estimates.of(conn, job_id)
+    if not said:
+        return None
+    taken = _seconds(job) if job.state is State.DONE else None
+    peak = job.result.get("peak_gpu_memory_mb") or job.result.get("peak_memory_mb")
+    return EstimateAndActual(
+        estimated_s=said["seconds"]["likely"],
+        low_s=said["seconds"]["low"],
+        high_s=said["seconds"]["high"],
+        actual_s=taken,
+        estimated_memory=said["memory_needed"],
+        actual_memory=int(peak * MB) if peak else None,
+        sentence=_sentence(said, job, taken),
+    )
+
+
+def _run(one: Finished, bases: dict[str, str]) -> Run | None:
+    job, result = one.job, one.job.result
+    if not result.get("tokens_per_s") or not result.get("steps"):
+        return None
+    recipe = job.recipe
+    rows = recipe["per_device_train_batch_size"]
+    rows *= (recipe.get("trl") or {}).get("gradient_accumulation_steps") or 1
+    seconds = _seconds(job)
+    said = one.estimate
+    # a run that stopped early was not misjudged
+    share = result["steps"] / said["steps"] if said.get("steps") else 1.0
+    return Run(
+        model_id=bases.get(recipe["model"], recipe["model"]),
+        method=job.kind,
+        tuning=recipe.get("tuning", "lora"),
+        length=result["tokens"] / result["steps"] / rows,
+        tokens_per_s=result["tokens_per_s"],
+        start_s=max(0.0, seconds - result["seconds"]),
+        seconds=seconds,
+        source=said.get("source", ""),
+        estimated_s=said["uncorrected_s"] * min(1.0, share) if said else None,
+    )
+
+
+def _warmed(job: Job) -> Speed:
+    measured = job.result
+    start_s = max(0.0, _seconds(job) - measured["seconds"])
+    return advice_time.from_warmup(measured["tokens_per_s"], start_s, measured["held_out_seconds"])
+
+
+def _seconds(job: Job) -> float:
+    return max(0.0, (job.finished_at or 0.0) - (job.started_at or 0.0))
+
+
+def _sentence(said: dict[str, Any], job: Job, taken: float | None) -> str:
+    likely = advice_time.in_words(said["seconds"]["likely"])
+    if taken is None:
+        return f"About {likely} were expected."
+    steps, planned = job.result.get("steps", 0), said["steps"]
+    early = f" for {steps:,} of {planned:,} steps" if steps < planned else ""
+    return f"It took {advice_time.in_words(taken)}{early}; about {likely} were expected."

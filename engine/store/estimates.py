@@ -1,0 +1,66 @@
+"""What was said of a run before it started, kept as its event; and finished runs to learn from."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, select
+
+from engine.core.job import Job, State
+from engine.store import events
+from engine.store.rows import loaded
+from engine.store.tables import event, job, model
+
+KIND = "estimate"
+JSON = ("recipe", "result", "tags")
+
+
+class Finished(NamedTuple):
+    """A job that is done, with its estimate where one was made."""
+
+    job: Job
+    estimate: dict[str, Any]
+
+
+def add(conn: Connection, job_id: str, now: float, estimate: dict[str, Any]) -> None:
+    """Keep the estimate of a job; one that is there already stays.
+
+    The job's row is locked: its process numbers events at the same time.
+    """
+    conn.execute(select(job.c.id).where(job.c.id == job_id).with_for_update())
+    if not of(conn, job_id):
+        events.add(conn, job_id, [(now, KIND, None, estimate)])
+
+
+def of(conn: Connection, job_id: str) -> dict[str, Any]:
+    """The estimate of a job; empty where none was made."""
+    query = select(event.c.data).where(event.c.job_id == job_id, event.c.kind == KIND).limit(1)
+    row = conn.execute(query).mappings().one_or_none()
+    return dict(loaded(row, "data")["data"]) if row else {}
+
+
+def finished(conn: Connection, kinds: tuple[str, ...], most: int) -> list[Finished]:
+    """The newest jobs of these kinds that are done, of the whole workspace, newest first."""
+    columns = [column for column in job.c if column.name != "recipe_sha256"]
+    said = and_(event.c.job_id == job.c.id, event.c.kind == KIND)
+    query = (
+        select(*columns, event.c.data.label("estimate"))
+        .select_from(job.outerjoin(event, said))
+        .where(job.c.kind.in_(kinds), job.c.state == State.DONE)
+        .order_by(job.c.finished_at.desc())
+        .limit(most)
+    )
+    return [_finished(dict(row)) for row in conn.execute(query).mappings()]
+
+
+def bases(conn: Connection) -> dict[str, str]:
+    """Of every model, the id of the one whose weights it runs on."""
+    query = select(model.c.id, model.c.base_id, model.c.kind)
+    return {
+        row.id: row.base_id if row.kind in ("adapter", "reward") and row.base_id else row.id
+        for row in conn.execute(query)
+    }
+
+
+def _finished(row: dict[str, Any]) -> Finished:
+    said = row.pop("estimate")
+    estimate = loaded({"data": said}, "data")["data"] if said else {}
+    return Finished(Job.model_validate(loaded(row, *JSON)), estimate)
