@@ -2,7 +2,19 @@
 
 import click
 
-from engine.cli import data, evaluate, loop, pairs, preflight, rate, rounds, run, runs, train
+from engine.cli import (
+    data,
+    evaluate,
+    loop,
+    pairs,
+    preflight,
+    rate,
+    rounds,
+    run,
+    runs,
+    studies,
+    train,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,6 +32,8 @@ for command in (
     run.models,
     data.data,
     train.train,
+    studies.curve,
+    studies.sweep,
     preflight.preflight,
     runs.runs,
     evaluate.evaluate,

@@ -15,6 +15,8 @@ from engine.core.recipe import TrainRecipe, read
 from engine.services import jobs
 from engine.workspace import Workspace
 
+STUDIES = ("curve", "sweep")  # kinds of job that train many times
+
 
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
@@ -32,24 +34,39 @@ def train(
     as_json: bool,
 ) -> None:
     """Train as the YAML file RECIPE says (see engine/recipes)."""
-    values = _values(recipe, changes)
+    values = values_of(recipe, changes)
     kind = str(values.pop("kind", ""))
-    if kind not in methods():
-        known = ", ".join(methods())
+    known = [*methods(), *STUDIES]
+    if kind not in known:
         raise UserError(
-            f"The recipe's kind is {kind or 'missing'!r}.", f"Set it to one of: {known}."
+            f"The recipe's kind is {kind or 'missing'!r}.", f"Set it to one of: {', '.join(known)}."
         )
     with workspace() as ws:
         chosen = common.project(ws, project)
-        read_recipe = read(plugins.load("jobs", kind).Recipe, _ids(ws, chosen.id, values))
-        job = jobs.submit(ws, LOCAL, chosen.id, read_recipe, name)
-        if no_wait:
-            show(job, f"{job.name} is queued as {job.id}.", as_json)
-            return
-        with working(ws):
-            job = wait(ws, job)
-        lines = [f"{key}: {value}" for key, value in job.result.items()]
-        show(job, "\n".join([f"{job.name} is done.", *lines]), as_json)
+        start(ws, chosen.id, kind, values, name, no_wait=no_wait, as_json=as_json)
+
+
+def start(
+    ws: Workspace,
+    project_id: str,
+    kind: str,
+    values: dict[str, Any],
+    name: str,
+    *,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    """Queue a job of this kind and, unless told otherwise, wait for it and print its result."""
+    recipe = read(plugins.load("jobs", kind).Recipe, _ids(ws, project_id, values))
+    job = jobs.submit(ws, LOCAL, project_id, recipe, name)
+    if no_wait:
+        show(job, f"{job.name} is queued as {job.id}.", as_json)
+        return
+    with working(ws):
+        job = wait(ws, job)
+    said = job.result.get("sentence")
+    lines = [said] if said else [f"{key}: {value}" for key, value in job.result.items()]
+    show(job, "\n".join([f"{job.name} is done.", *lines]), as_json)
 
 
 def methods() -> list[str]:
@@ -59,7 +76,8 @@ def methods() -> list[str]:
     ]
 
 
-def _values(path: Path, changes: tuple[str, ...]) -> dict[str, Any]:
+def values_of(path: Path, changes: tuple[str, ...]) -> dict[str, Any]:
+    """What the file holds, with the changes of --set; UserError says what is wrong with either."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
