@@ -33,7 +33,7 @@ class Dataset(BaseModel):
     held_out_rows: int
     sha256: str
     file: str  # relative to the workspace's files folder
-    origin: dict[str, Any] = {}  # {"upload": name} or {"pairs": export id}
+    origin: dict[str, Any] = {}  # {"upload": name}, {"pairs": export id} or {"mended": version id}
     findings: list[dict[str, Any]] = []
     created_by: str
     created_at: float

@@ -55,10 +55,14 @@ def keep(
     origin: dict[str, Any],
     held_out: float,
     seed: int = 0,
+    splits: list[Split] | None = None,
 ) -> Dataset:
-    """Keep examples as a version: its rows are on the disk before the table knows of them."""
+    """Keep examples as a version: its rows are on the disk before the table knows of them.
+
+    `splits` are those of an earlier version, whose rows must keep their sides.
+    """
     actor.require(Role.TRAINER)
-    splits = split(parsed.examples, held_out, seed)
+    splits = split(parsed.examples, held_out, seed) if splits is None else splits
     new = _version(actor, project_id, parsed, name, origin, splits)
     with writing(ws.db) as conn:
         access.project(conn, project_id)

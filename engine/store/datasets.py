@@ -1,6 +1,6 @@
 """Dataset versions. Rows live in a file; this table says which, and what they hash to."""
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from engine.core.dataset import Dataset
 from engine.store.rows import dumped, loaded
@@ -28,6 +28,11 @@ def list_all(conn: Connection, project_id: str) -> list[Dataset]:
         .order_by(dataset.c.created_at.desc(), dataset.c.id.desc())
     )
     return [Dataset.model_validate(loaded(row, *JSON)) for row in conn.execute(query).mappings()]
+
+
+def remove(conn: Connection, dataset_id: str) -> None:
+    """Forget a version that nothing points to."""
+    conn.execute(delete(dataset).where(dataset.c.id == dataset_id))
 
 
 def next_version(conn: Connection, project_id: str, name: str) -> int:
