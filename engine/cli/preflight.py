@@ -61,7 +61,7 @@ def _real(
 ) -> Preflight:
     with workspace() as ws:
         chosen = common.project(ws, project)
-        asked = _read(kind, train._ids(ws, chosen.id, values))
+        asked = _read(kind, train.with_ids(ws, chosen.id, values))
         other = machine.of(memory) if memory else None
         return service.estimate(ws, LOCAL, chosen.id, asked, usd, other)
 
@@ -71,7 +71,7 @@ def _recipe(recipe: str, changes: tuple[str, ...]) -> tuple[str, dict[str, Any]]
     known = train.methods()
     if recipe in known and not Path(recipe).exists():
         return recipe, _changed(changes)
-    values = train._values(Path(recipe), changes)
+    values = train.values_of(Path(recipe), changes)
     kind = str(values.pop("kind", ""))
     if kind not in known:
         raise UserError(
@@ -87,7 +87,7 @@ def _changed(changes: tuple[str, ...]) -> dict[str, Any]:
         field, found, value = change.partition("=")
         if not found:
             raise UserError(f"--set {change!r} has no '='.", "Write FIELD=VALUE.")
-        train._put(values, field.split("."), yaml.safe_load(value))
+        train.put(values, field.split("."), yaml.safe_load(value))
     return values
 
 

@@ -57,7 +57,7 @@ def start(
     as_json: bool,
 ) -> None:
     """Queue a job of this kind and, unless told otherwise, wait for it and print its result."""
-    recipe = read(plugins.load("jobs", kind).Recipe, _ids(ws, project_id, values))
+    recipe = read(plugins.load("jobs", kind).Recipe, with_ids(ws, project_id, values))
     job = jobs.submit(ws, LOCAL, project_id, recipe, name)
     if no_wait:
         show(job, f"{job.name} is queued as {job.id}.", as_json)
@@ -91,17 +91,19 @@ def values_of(path: Path, changes: tuple[str, ...]) -> dict[str, Any]:
         field, found, value = change.partition("=")
         if not found:
             raise UserError(f"--set {change!r} has no '='.", "Write FIELD=VALUE.")
-        _put(values, field.split("."), yaml.safe_load(value))
+        put(values, field.split("."), yaml.safe_load(value))
     return values
 
 
-def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
+def put(values: dict[str, Any], path: list[str], value: Any) -> None:
+    """Set the value that lies at `path` inside `values`."""
     for part in path[:-1]:
         values = values.setdefault(part, {})
     values[path[-1]] = value
 
 
-def _ids(ws: Workspace, project_id: str, values: dict[str, Any]) -> dict[str, Any]:
+def with_ids(ws: Workspace, project_id: str, values: dict[str, Any]) -> dict[str, Any]:
+    """`values` with the ids of the model and the dataset for their names."""
     found = dict(values)
     if "model" in found:
         found["model"] = common.model_id(ws, project_id, str(found["model"]))
