@@ -24,7 +24,7 @@ from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.core.outcome import Outcome
 from engine.methods import checkpoint
-from engine.services import access, datasets, models, outcomes
+from engine.services import access, datasets, models, outcomes, pulse
 from engine.services.jobs import recipe_of
 from engine.store import events, jobs
 from engine.store.connect import reading, writing
@@ -35,7 +35,6 @@ WRITE_EVERY_S = 0.5
 LOOK_EVERY_S = 1.0
 # CUDA's words and those of PyTorch's allocator on a processor
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
-ALIVE = "alive"  # in the job's folder: touched as long as the work gets on
 PR_SET_PDEATHSIG = 1
 
 
@@ -81,7 +80,9 @@ class JobContext:
     def cancelled(self) -> bool:
         """Whether the person, or the worker by SIGTERM, asked to stop."""
         self._show_life()
-        if not self._stop and time.monotonic() - self._looked > LOOK_EVERY_S:
+        # a wish to keep can be taken back, so that one is looked at again
+        final = self._stop and not self._keep
+        if not final and time.monotonic() - self._looked > LOOK_EVERY_S:
             self._looked = time.monotonic()
             with reading(self.ws.db) as conn:
                 job = access.job(conn, self.job_id)
@@ -106,7 +107,7 @@ class JobContext:
         if time.monotonic() - self._alive > LOOK_EVERY_S:
             self._alive = time.monotonic()
             with suppress(OSError):  # on a full disk the run itself says so
-                (self.folder / ALIVE).touch()
+                (self.folder / pulse.FILE).touch()
 
     def rows(self, dataset_id: str, split: Split | None = None) -> list[Row]:
         """The rows of a dataset version in their order."""

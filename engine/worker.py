@@ -12,45 +12,65 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
 from types import FrameType
 from typing import NamedTuple
 
 from sqlalchemy.exc import OperationalError
 
 from engine.core.job import LANES, Job, State
-from engine.services import outcomes
+from engine.methods import checkpoint
+from engine.services import outcomes, retention
+from engine.services.pulse import STEPPING_S, Pulse, patience_s
 from engine.store import events, jobs
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
 
 LOOK_EVERY_S = 0.5
 BEAT_EVERY_S = 5.0
-TERM_AFTER_S = 20.0
-KILL_AFTER_S = 40.0
+TERM_AFTER_S = 5.0
+KILL_AFTER_S = 9.0  # a step that takes longer is lost; the last checkpoint is not
+KEEP_AFTER_S = 900.0  # to measure and save what is to be kept
+SWEEP_EVERY_S = 3600.0
 # A thread that spins while it waits takes the core that the web server needs; on a busy machine a
 # step took four times as long.
 PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+STOOD_STILL = (
+    "The run stood still twice and was ended. Its log file has the details; look at the machine's "
+    "disk and graphics card, then start it again."
+)
 
 
 class Running(NamedTuple):
     job: Job
     process: subprocess.Popen[bytes]
-    log: Path
+    pulse: Pulse
 
 
 class Worker:
-    """One machine's supervisor; `serve` runs until it is asked to stop."""
+    """One machine's supervisor; `serve` runs until it is asked to stop.
 
-    def __init__(self, ws: Workspace, parent_pid: int | None = None) -> None:
+    `clock` measures how long things take; the time of day, which can jump, is for leases only.
+    """
+
+    def __init__(
+        self,
+        ws: Workspace,
+        parent_pid: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.ws = ws
+        self.clock = clock
         self.host = socket.gethostname()
         self.id = f"{self.host}:{secrets.token_hex(6)}"
         self.parent_pid = parent_pid
         self.running: dict[str, Running] = {}
         self.cancel_seen: dict[str, float] = {}
+        self.hung: set[str] = set()
         self.leaving = False
         self._beaten = 0.0
+        self._swept = clock() - SWEEP_EVERY_S
 
     def serve(self) -> None:
         """Claim and run jobs until stopped; a database that is away for a while is waited for."""
@@ -68,11 +88,14 @@ class Worker:
     def turn(self, now: float) -> None:
         """One look around: beat, sweep lost jobs, reap, cancel, claim."""
         self.leaving = self.leaving or self._orphaned()
-        if now - self._beaten > BEAT_EVERY_S:
+        if not 0 <= now - self._beaten <= BEAT_EVERY_S:  # the clock may be set back
             self._beaten = now
             self._beat(now)
+        if self.clock() - self._swept >= SWEEP_EVERY_S:
+            self._swept = self.clock()
+            retention.sweep_checkpoints(self.ws, now)
         for running in list(self.running.values()):
-            self._look_after(running, now)
+            self._look_after(running)
         if not self.leaving:
             for lane in LANES:
                 self._claim(lane, now)
@@ -88,15 +111,18 @@ class Worker:
             self._lost(job)
 
     def _lost(self, job: Job) -> None:
+        error = "The worker was lost. Look at the machine's memory and disk, then start it again."
+        self._again(job, "The worker was lost; the run starts again.", error)
+
+    def _again(self, job: Job, text: str, error: str) -> None:
+        """Queue the job once more, from its checkpoint if it has one; else end it with `error`."""
         if job.attempts < jobs.MAX_ATTEMPTS and not job.cancel_requested:
             with writing(self.ws.db) as conn:
                 if jobs.requeue(conn, job.id, job.fence):
-                    text = "The worker was lost; the run starts again."
                     events.add(conn, job.id, [(time.time(), "log", None, {"text": text})])
             return
         state = State.CANCELLED if job.cancel_requested else State.FAILED
-        error = "The worker was lost. Look at the machine's memory and disk, then start it again."
-        outcomes.end(self.ws, job.id, job.fence, state, error)
+        outcomes.end(self.ws, job.id, job.fence, state, None if job.cancel_requested else error)
 
     def _claim(self, lane: str, now: float) -> None:
         with writing(self.ws.db) as conn:
@@ -109,8 +135,7 @@ class Worker:
     def _start(self, job: Job) -> Running:
         folder = self.ws.files / "jobs" / job.id
         folder.mkdir(parents=True, exist_ok=True)
-        log = folder / "log.txt"
-        with log.open("ab") as out:
+        with (folder / "log.txt").open("ab") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "engine.child", job.id, str(job.fence)],
                 stdin=subprocess.DEVNULL,
@@ -119,34 +144,54 @@ class Worker:
                 start_new_session=True,
                 env={**PATIENT, **os.environ, **self.ws.settings.environment()},
             )
-        return Running(job, process, log)
+        return Running(job, process, Pulse(folder, self.clock))
 
-    def _look_after(self, running: Running, now: float) -> None:
-        job, process, _ = running
+    def _look_after(self, running: Running) -> None:
+        job, process, pulse = running
         code = process.poll()
         if code is not None:
             del self.running[job.id]
             self.cancel_seen.pop(job.id, None)
             self._reap(job, code)
             return
-        if job.id not in self.cancel_seen:
-            with reading(self.ws.db) as conn:
-                row = jobs.get(conn, job.id)
-            if row is None or not row.cancel_requested:
-                return
-        asked = self.cancel_seen.setdefault(job.id, now)
-        if now - asked > KILL_AFTER_S:
+        with reading(self.ws.db) as conn:
+            row = jobs.get(conn, job.id)
+        if row is not None and row.cancel_requested:
+            self._stop(row, process)
+        elif pulse.silent_s() > STEPPING_S and pulse.silent_s() > patience_s(self.ws, job):
+            self.hung.add(job.id)
             _kill(process, signal.SIGKILL)
-        elif now - asked > TERM_AFTER_S:
+
+    def _stop(self, job: Job, process: subprocess.Popen[bytes]) -> None:
+        """Help a child along that was asked to stop: first politely, then not."""
+        asked = self.cancel_seen.setdefault(job.id, self.clock())
+        taken = self.clock() - asked - (KEEP_AFTER_S if job.keep_requested else 0)
+        if taken > KILL_AFTER_S:
+            _kill(process, signal.SIGKILL)
+        elif taken > TERM_AFTER_S:
             _kill(process, signal.SIGTERM)
 
     def _reap(self, job: Job, code: int) -> None:
-        """End the job when its process died without ending it itself."""
+        """See to a job whose process died without ending it itself."""
         with reading(self.ws.db) as conn:
             row = jobs.get(conn, job.id)
-        cancelled = row is not None and row.cancel_requested
-        state = State.CANCELLED if cancelled else State.FAILED
-        outcomes.end(self.ws, job.id, job.fence, state, None if cancelled else _died(code))
+        if row is None or row.state is not State.RUNNING or row.fence != job.fence:
+            self.hung.discard(job.id)
+            return
+        if job.id in self.hung:
+            self.hung.discard(job.id)
+            self._again(row, "The run stood still and was ended; it starts again.", STOOD_STILL)
+        elif code == -signal.SIGKILL and self._has_checkpoint(job):
+            text = "The system ended the run; it goes on from its last checkpoint."
+            self._again(row, text, _died(code))
+        else:
+            state = State.CANCELLED if row.cancel_requested else State.FAILED
+            error = None if row.cancel_requested else _died(code)
+            outcomes.end(self.ws, job.id, job.fence, state, error)
+
+    def _has_checkpoint(self, job: Job) -> bool:
+        folder = self.ws.files / "jobs" / job.id / checkpoint.FOLDER
+        return checkpoint.newest_verified(folder) is not None
 
     def _orphaned(self) -> bool:
         return self.parent_pid is not None and not _alive(self.parent_pid)

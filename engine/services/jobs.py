@@ -10,7 +10,8 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict
 from engine.core.job import Event, Job, State
-from engine.core.recipe import Recipe
+from engine.core.recipe import Recipe, TrainRecipe
+from engine.methods import checkpoint
 from engine.services import access
 from engine.store import events, jobs, rounds
 from engine.store.connect import reading, writing
@@ -89,12 +90,71 @@ def cancel(ws: Workspace, actor: Actor, job_id: str) -> Job:
         return access.job(conn, job_id)
 
 
+def stop_and_keep(ws: Workspace, actor: Actor, job_id: str) -> Job:
+    """Stop a training after its current step; the best state so far becomes its model."""
+    actor.require(Role.TRAINER)
+    with writing(ws.db) as conn:
+        job = access.job(conn, job_id)
+        if job.over:
+            raise Conflict(f"{job.name} is over: {job.state}.", "There is nothing to stop.")
+        if not issubclass(plugins.load("jobs", job.kind).Recipe, TrainRecipe):
+            raise Conflict(f"{job.name} trains no model to keep.", "Stop it instead.")
+        if not jobs.ask_to_keep(conn, job_id):
+            raise Conflict(f"{job.name} has not begun, so there is nothing to keep.", "Stop it.")
+        return access.job(conn, job_id)
+
+
+def resume(ws: Workspace, actor: Actor, job_id: str) -> Job:
+    """A new run that goes on from the last checkpoint of one that failed or was stopped."""
+    actor.require(Role.TRAINER)
+    old = get(ws, actor, job_id)
+    if old.state not in (State.FAILED, State.CANCELLED):
+        raise Conflict(
+            f"{old.name} is {old.state}.", "Only a run that failed or was stopped can go on."
+        )
+    folder = ws.files / "jobs" / old.id / checkpoint.FOLDER
+    found = checkpoint.newest_verified(folder)
+    if found is None:
+        raise Conflict(f"{old.name} left no checkpoint.", "Start it again from the beginning.")
+    new = Job(
+        id=ids.new("job"),
+        **old.model_dump(include={"project_id", "kind", "lane", "name", "recipe", "tags"}),
+        note=f"Goes on from step {found.step} of {old.name}.",
+        state=State.QUEUED,
+        owner=actor.name,
+        created_at=time.time(),
+    )
+    digest = hashlib.sha256(to_json(["resume", old.id]).encode()).hexdigest()
+    with writing(ws.db) as conn:
+        _check_needs(conn, new.project_id, recipe_of(old))
+        twin = jobs.twin(conn, new.project_id, digest, new.created_at - DOUBLE_CLICK_S)
+        if twin:
+            return twin
+        checkpoint.lend(folder, ws.files / "jobs" / new.id / checkpoint.FOLDER)
+        jobs.add(conn, new, digest)
+        events.add(conn, new.id, [(new.created_at, "state", None, {"state": State.QUEUED})])
+    return new
+
+
 def watch(ws: Workspace, actor: Actor, job_id: str, after: int = 0) -> list[Event]:
     """What the job said since event number `after`."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.job(conn, job_id)
         return events.after(conn, job_id, after)
+
+
+def current(said: list[Event]) -> list[Event]:
+    """Of all that a job said, what its last attempt said: no step shows twice there.
+
+    An attempt that goes on from a checkpoint says again what was measured until then.
+    """
+    begins = [
+        number
+        for number, event in enumerate(said)
+        if event.kind == "state" and event.data.get("state") == State.RUNNING
+    ]
+    return said[begins[-1] :] if begins else said
 
 
 def place_in_queue(ws: Workspace, actor: Actor, job_id: str) -> int:

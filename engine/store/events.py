@@ -37,6 +37,13 @@ def after(conn: Connection, job_id: str, seq: int) -> list[Event]:
     return [Event.model_validate(loaded(row, "data")) for row in conn.execute(query).mappings()]
 
 
+def newest(conn: Connection, job_id: str, kind: str, number: int) -> list[Event]:
+    """The last events of a kind, the newest first."""
+    query = select(event).where(event.c.job_id == job_id, event.c.kind == kind)
+    rows = conn.execute(query.order_by(event.c.seq.desc()).limit(number)).mappings()
+    return [Event.model_validate(loaded(row, "data")) for row in rows]
+
+
 def beat(conn: Connection, worker_id: str, host: str, pid: int, now: float) -> None:
     """Say that a worker is alive."""
     alive = update(worker).where(worker.c.id == worker_id).values(beat_at=now)

@@ -147,8 +147,15 @@ def cancel_queued(conn: Connection, job_id: str, now: float) -> bool:
 
 
 def ask_to_cancel(conn: Connection, job_id: str) -> None:
-    """Leave word for the worker that runs it."""
-    conn.execute(update(job).where(job.c.id == job_id).values(cancel_requested=True))
+    """Leave word for the worker that runs it; a wish to keep what was reached is taken back."""
+    values = {"cancel_requested": True, "keep_requested": False}
+    conn.execute(update(job).where(job.c.id == job_id).values(values))
+
+
+def ask_to_keep(conn: Connection, job_id: str) -> bool:
+    """Leave word to stop with what was reached so far; False when the job does not run."""
+    query = update(job).where(job.c.id == job_id, job.c.state == State.RUNNING)
+    return conn.execute(query.values(cancel_requested=True, keep_requested=True)).rowcount == 1
 
 
 def expired(conn: Connection, now: float) -> list[Job]:
