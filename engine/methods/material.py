@@ -14,10 +14,14 @@ class Line(NamedTuple):
 
     columns: dict[str, Any] | None
     truncated: bool
+    rest: tuple[dict[str, Any], ...] = ()  # further parts of a row that is cut, not cut off
 
 
 class Material(NamedTuple):
-    """`dropped` and `truncated` count over both splits; a dropped row is not also truncated."""
+    """`dropped` and `truncated` count over both splits; a dropped row is not also truncated.
+
+    A long text is several rows here.
+    """
 
     train: list[dict[str, Any]]
     held_out: list[dict[str, Any]]
@@ -32,8 +36,8 @@ def gather(
     train = _lines(ctx.rows(dataset_id, "train"), encode)
     held_out = _lines(ctx.rows(dataset_id, "held_out"), encode)
     material = Material(
-        train=[line.columns for line in train if line.columns is not None],
-        held_out=[line.columns for line in held_out if line.columns is not None],
+        train=_parts(train),
+        held_out=_parts(held_out),
         dropped=sum(line.columns is None for line in train + held_out),
         truncated=sum(line.truncated and line.columns is not None for line in train + held_out),
     )
@@ -42,13 +46,27 @@ def gather(
             f"None of the {len(train)} training rows has an answer within {max_length} tokens.",
             "Raise max_length, or add rows to the data.",
         )
-    for text in _remarks(material, max_length):
+    cut = [line for line in train + held_out if line.rest]
+    for text in [*_remarks(material, max_length), *_cuts(cut, max_length)]:
         ctx.emit("log", {"text": text})
     return material
 
 
 def _lines(rows: list[Row], encode: Callable[[Example], Line]) -> list[Line]:
     return [encode(row.example) for row in rows]
+
+
+def _parts(lines: list[Line]) -> list[dict[str, Any]]:
+    return [
+        part for line in lines if line.columns is not None for part in (line.columns, *line.rest)
+    ]
+
+
+def _cuts(cut: list[Line], max_length: int) -> list[str]:
+    if not cut:
+        return []
+    parts = sum(1 + len(line.rest) for line in cut)
+    return [f"{len(cut)} long texts are learned in {parts} parts of at most {max_length} tokens."]
 
 
 def _remarks(material: Material, max_length: int) -> list[str]:

@@ -1,6 +1,7 @@
-"""Supervised fine-tuning: learn the answers of a dataset, as a LoRA adapter."""
+"""Supervised fine-tuning: learn the answers of a dataset, or to write like its texts."""
 
-from typing import ClassVar
+import sys
+from typing import Any, ClassVar
 
 from engine.core.context import Context
 from engine.core.errors import UserError
@@ -14,14 +15,17 @@ from engine.models.chat import Template
 
 
 class Recipe(TrainRecipe):
-    """Learn the answers of a dataset; from an adapter, training goes on in that adapter's shape."""
+    """Learn the answers of a dataset; from an adapter, training goes on in that adapter's shape.
+
+    Long texts are learned whole, in parts of max_length tokens.
+    """
 
     KIND: ClassVar[str] = "sft"
     LEARNS: ClassVar[tuple[Kind, ...]] = ("sft", "text")
 
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:
-    """The adapter with the lowest held-out loss of the run."""
+    """The model with the lowest held-out loss of the run."""
     return training.run(recipe, ctx, *prepare(recipe, ctx))
 
 
@@ -39,6 +43,8 @@ def _line(template: Template, example: Example, max_length: int) -> Line:
             f"SFT learns from conversations or text, not from {example.kind} rows.",
             "Choose another dataset or another method.",
         )
+    if isinstance(example, Text):
+        return _text(template, example, max_length)
     encoded = template.encode(example, max_length)
     if encoded.dropped:
         return Line(None, encoded.truncated)
@@ -46,5 +52,21 @@ def _line(template: Template, example: Example, max_length: int) -> Line:
         token if trained else -100
         for token, trained in zip(encoded.input_ids, encoded.completion_mask, strict=True)
     ]
-    columns = {"input_ids": encoded.input_ids, "labels": labels, "length": len(labels)}
-    return Line(columns, encoded.truncated)
+    return Line(_columns(encoded.input_ids, labels), encoded.truncated)
+
+
+def _text(template: Template, example: Text, max_length: int) -> Line:
+    """A text in parts; a part begins with the last token of the one before, so none is unlearned.
+
+    The first token of a row carries no loss: there is nothing that it could be predicted from.
+    """
+    ids = template.encode(example, sys.maxsize).input_ids
+    if len(ids) < 2:
+        return Line(None, False)
+    parts = [ids[start : start + max_length] for start in range(0, len(ids) - 1, max_length - 1)]
+    first, *rest = [_columns(part, part) for part in parts]
+    return Line(first, False, tuple(rest))
+
+
+def _columns(ids: list[int], labels: list[int]) -> dict[str, Any]:
+    return {"input_ids": ids, "labels": labels, "length": len(ids)}
