@@ -74,6 +74,9 @@ class TrainRecipe(Recipe):
         le=4,
         description="Held-out prompts the model answers at each measurement; 0 for none",
     )
+    evaluate_after: bool = Field(
+        True, description="Afterwards ask the model and the one it started from held-out questions"
+    )
     seed: int = Field(42, ge=0, description="Same data, same seed, same result")
     lora: dict[str, Any] = Field(
         default_factory=lambda: {"r": 16, "lora_alpha": 32, "target_modules": "all-linear"},

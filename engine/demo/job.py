@@ -36,6 +36,7 @@ STAGES = 8  # and two more for each further rating round
 MOST_ROUNDS = 3
 ENOUGH_PAIRS = 40
 LOOK_EVERY_S = 0.3
+SHORT = {"max_length": 160, "evaluate_after": False}  # the loop has an evaluation of its own
 
 
 class LoopContext(Context, Protocol):
@@ -173,11 +174,11 @@ def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
         faq = loop.add("library_faq.jsonl", 0.15)
         prompts = loop.add("library_prompts.jsonl", 0.0)
     with loop.stage("Training on the examples (SFT)"):
-        values = {"model": recipe.model, "dataset": faq.id, "max_length": 160, **recipe.sft}
+        values = {"model": recipe.model, "dataset": faq.id, **SHORT, **recipe.sft}
         sft = loop.job("sft", "SFT on the FAQ", **values).result["model_id"]
     export, rated = _rate_until_enough(loop, sft, prompts)
     with loop.stage("Training on the votes (DPO)"):
-        values = {"model": sft, "dataset": export.dataset_id, "max_length": 160, **recipe.dpo}
+        values = {"model": sft, "dataset": export.dataset_id, **SHORT, **recipe.dpo}
         dpo = loop.job("dpo", "DPO on the votes", **values).result["model_id"]
     with loop.stage("Evaluating on held-out rows"):
         evaluation = _evaluate(loop, (recipe.model, sft, dpo), faq)

@@ -31,6 +31,7 @@ _OURS = frozenset(
         "early_stopping_patience",
         "keep_best",
         "samples",
+        "evaluate_after",
         "lora",
         "trl",
     }

@@ -11,6 +11,7 @@ from engine.core.job import Job, State
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.files import write_whole
+from engine.services.lab import follow_up
 from engine.services.rating import pairing
 from engine.store import evaluations, events, jobs, models
 from engine.store import rounds as round_store
@@ -31,7 +32,10 @@ def store(ws: Workspace, job: Job, outcome: Outcome) -> State:
         if not jobs.holds(conn, job.id, job.fence):
             return State.FAILED
         if outcome.model:
-            result["model_id"] = _add_model(conn, job, outcome.model, now)
+            model = _add_model(conn, job, outcome.model, now)
+            result["model_id"] = model.id
+            if test := follow_up.queue(conn, job, model, now):
+                result["evaluation_job_id"] = test
         if outcome.evaluation:
             ref = EvaluationRef(
                 id=ids.new("evaluation"),
@@ -74,7 +78,7 @@ def _summary(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _add_model(conn: Connection, job: Job, new: NewModel, now: float) -> str:
+def _add_model(conn: Connection, job: Job, new: NewModel, now: float) -> Model:
     model = Model(
         id=ids.new("model"),
         project_id=job.project_id,
@@ -90,4 +94,4 @@ def _add_model(conn: Connection, job: Job, new: NewModel, now: float) -> str:
         created_at=now,
     )
     models.add(conn, model)
-    return model.id
+    return model

@@ -37,7 +37,8 @@ def train_events(steps=4, of=8):
 
 def adapter(ws, project_id, base, data, name="SFT one"):
     """An adapter as a training leaves it behind."""
-    job = submit(ws, project_id, "sft", name, model=base.id, dataset=data.id)
+    values = {"model": base.id, "dataset": data.id, "evaluate_after": False}
+    job = submit(ws, project_id, "sft", name, **values)
     job = helpers.claimed(ws, job.id)
     new = NewModel(
         name="sft-1", path="adapter", base_id=base.id, parent_id=None, dataset_id=data.id

@@ -1,0 +1,59 @@
+"""After a training, its test: the new model and the one it started from on the same rows."""
+
+import hashlib
+
+from sqlalchemy import Connection
+
+from engine import plugins
+from engine.core import ids
+from engine.core.dataset import Dataset
+from engine.core.job import Job, State
+from engine.core.model import Model
+from engine.core.recipe import Recipe
+from engine.store import datasets, events, jobs, models
+from engine.store.rows import to_json
+
+MOST_ROWS = 100
+
+
+def queue(conn: Connection, trained: Job, model: Model, now: float) -> str | None:
+    """The id of the evaluation that is now queued; None where the recipe or the data want none."""
+    start = model.parent_id or model.base_id
+    if not trained.recipe.get("evaluate_after") or model.kind == "reward" or start is None:
+        return None
+    dataset = test_set(conn, model)
+    if dataset is None:
+        return None
+    recipe: Recipe = plugins.load("jobs", "evaluate").Recipe(
+        models=(start, model.id), dataset=dataset.id, max_rows=MOST_ROWS
+    )
+    values = recipe.model_dump(mode="json")
+    job = Job(
+        id=ids.new("job"),
+        project_id=trained.project_id,
+        kind=recipe.KIND,
+        lane=recipe.LANE,
+        name=f"{model.name} on held-out {dataset.label}"[:80],
+        recipe=values,
+        state=State.QUEUED,
+        owner=trained.owner,
+        created_at=now,
+    )
+    jobs.add(conn, job, hashlib.sha256(to_json([recipe.KIND, values]).encode()).hexdigest())
+    events.add(conn, job.id, [(now, "state", None, {"state": State.QUEUED})])
+    return job.id
+
+
+def test_set(conn: Connection, model: Model) -> Dataset | None:
+    """The nearest dataset of chats with held-out rows that the model, or one it is of, learned.
+
+    So a model trained on preferences is tested again on what it was first taught.
+    """
+    one: Model | None = model
+    while one is not None:
+        found = datasets.get(conn, one.dataset_id) if one.dataset_id else None
+        if found and found.kind == "sft" and found.held_out_rows:
+            return found
+        before = one.parent_id or one.base_id
+        one = models.get(conn, before) if before else None
+    return None
