@@ -11,7 +11,7 @@ from engine.core.outcome import Outcome
 from engine.services import evaluations, jobs, models, outcomes
 from engine.services.rating import rounds
 from engine.services.runs import compare, listing, queue
-from engine.store import events
+from engine.store import estimates, events
 from engine.store.connect import writing
 from tests import helpers
 from tests.ui import results
@@ -158,10 +158,10 @@ def test_steps_said_again_after_a_restart_are_drawn_once(ws, world):
     for step in (1, 2, 3):
         results.say(ws, one.id, ("metric", step, {"loss": 9.0}))
     results.say(ws, one.id, ("state", None, {"state": "running"}))
-    for step in (3, 4):
+    for step in (1, 2, 3, 4):  # an attempt that goes on says again what it goes on from
         results.say(ws, one.id, ("metric", step, {"loss": 1.0}))
     (curve,) = compare.compare(ws, LOCAL, [one.id, two.id]).series["loss"]
-    assert (curve.steps, curve.values) == ((1, 2, 3, 4), (9.0, 9.0, 1.0, 1.0))
+    assert (curve.steps, curve.values) == ((1, 2, 3, 4), (1.0, 1.0, 1.0, 1.0))
 
 
 def test_the_queue_says_when_each_starts_as_far_as_anybody_knows(ws, world):
@@ -170,7 +170,8 @@ def test_the_queue_says_when_each_starts_as_far_as_anybody_knows(ws, world):
     with writing(ws.db) as conn:
         left = {"done": 1, "total": 4, "label": "", "eta_s": 30.0}
         events.add(conn, going.id, [(time.time() - 10, "progress", 1, left)])
-        events.add(conn, waits[0].id, [(time.time(), "estimate", None, {"seconds": 100.0})])
+        likely = {"seconds": {"low": 50.0, "likely": 100.0, "high": 200.0}}
+        estimates.add(conn, waits[0].id, time.time(), likely)
     found = queue.queue(ws, LOCAL)
     assert [one.job_id for one in found] == [job.id for job in waits]
     assert [one.place for one in found] == [1, 2, 3]

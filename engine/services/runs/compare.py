@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
-from engine.core.job import Event, Job, State
-from engine.services import access
+from engine.core.job import Event, Job
+from engine.services import access, jobs
 from engine.store import runs
 from engine.store.connect import reading
 from engine.workspace import Workspace
@@ -77,21 +77,6 @@ def differing(recipes: Sequence[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
     return {name: row for name, row in table.items() if any(value != row[0] for value in row)}
 
 
-def unbroken(events: Sequence[Event]) -> list[Event]:
-    """The metrics; what a run said twice because it went on from an earlier step counts once."""
-    kept: list[Event] = []
-    again = False
-    for event in events:
-        if event.kind == "state" and event.data.get("state") == State.RUNNING:
-            again = True
-        elif event.kind == "metric":
-            if again:
-                kept = [each for each in kept if (each.step or 0) < (event.step or 0)]
-                again = False
-            kept.append(event)
-    return kept
-
-
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in values.items():
@@ -105,7 +90,7 @@ def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
 def _series(ids: list[str], said: list[list[Event]]) -> dict[str, tuple[Series, ...]]:
     found: dict[str, list[Series]] = {}
     for job_id, events in zip(ids, said, strict=True):
-        kept = unbroken(events)
+        kept = [event for event in jobs.current(events) if event.kind == "metric"]
         for name in dict.fromkeys(name for event in kept for name in event.data):
             points = [(e.step or 0, float(e.data[name])) for e in kept if name in e.data]
             steps, values = zip(*points, strict=True)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from engine.core.actor import Actor, Role
 from engine.core.job import LANES, Job, State
-from engine.store import runs
+from engine.store import estimates, runs
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
@@ -62,8 +62,8 @@ def _left(conn: Connection, job: Job) -> float | None:
     if said and said.data.get("done") and job.started_at:
         done, total = float(said.data["done"]), float(said.data.get("total") or 0)
         return max(0.0, (said.at - job.started_at) * (total / done - 1))
-    estimate = runs.newest(conn, job.id, "estimate")
-    if estimate is None or "seconds" not in estimate.data:
+    seconds = estimates.of(conn, job.id).get("seconds")
+    if not seconds:
         return None
     gone = time.time() - (job.started_at or time.time()) if running else 0.0
-    return max(0.0, float(estimate.data["seconds"]) - gone)
+    return max(0.0, float(seconds["likely"]) - gone)
