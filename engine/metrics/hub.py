@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine import plugins
+from engine.metrics.score import find
 
 
 def as_evaluate(name: str) -> Any:
@@ -14,7 +14,7 @@ def as_evaluate(name: str) -> Any:
     import evaluate
     from datasets import Features, Sequence, Value
 
-    metric = plugins.load("metrics", name)
+    metric = find(name)
     text = Value("string")
 
     class Module(evaluate.Metric):
@@ -33,5 +33,5 @@ def as_evaluate(name: str) -> Any:
             rows = [[row] if isinstance(row, str) else row for row in references]
             return {name: metric(predictions, rows).overall}
 
-    Module.__name__ = name
+    Module.__name__ = name.partition(":")[0]
     return Module(keep_in_memory=True)

@@ -1,14 +1,17 @@
 """Scores answers by every metric asked for, leaving failed ones out and counting them."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from engine import plugins
 from engine.core.errors import UserError
 from engine.core.evaluation import Gain, Mean
 from engine.core.score import Scores
 from engine.metrics.checked import References, check
-from engine.stats.intervals import bootstrap_from_parts, mean_interval
+from engine.stats.intervals import Interval, bootstrap_from_parts, mean_interval
+from engine.stats.multiple import adjusted
 from engine.stats.paired import paired_gain
 
 Answers = Sequence[str | None]  # None: the model failed to answer
@@ -20,6 +23,20 @@ class Scored(NamedTuple):
     mean: Mean
     each: tuple[float | None, ...]
     parts: tuple[tuple[float, ...] | None, ...] | None = None
+
+
+def find(name: str) -> Any:
+    """The metric of that name, or "name:argument" for one that needs to be told something."""
+    kind, _, argument = name.partition(":")
+    if kind in plugins.names("metric_factories"):
+        return plugins.load("metric_factories", kind)(argument)
+    return plugins.load("metrics", name)
+
+
+def refuse(names: Sequence[str], references: References) -> None:
+    """Raise the UserError of a metric that cannot use these references, before a model is asked."""
+    for name in names:
+        find(name)([""] * len(references), references)
 
 
 def score_all(
@@ -34,32 +51,52 @@ def score_rows(name: str, predictions: Answers, references: References) -> Score
 
     UserError when the row counts differ or a row has no reference, failed or not.
     """
+    return score_with(find(name), predictions, references)
+
+
+def score_with(metric: Any, predictions: Answers, references: References) -> Scored:
+    """As `score_rows`, for a metric that has no name here."""
     check([text or "" for text in predictions], references)
     rows = [place for place, text in enumerate(predictions) if text is not None]
     failed = len(predictions) - len(rows)
     if not rows:
         return Scored(Mean(score=0, low=0, high=1, n=0, failed=failed), (None,) * failed)
-    metric = plugins.load("metrics", name)
+    if hasattr(metric, "from_parts"):
+        return _from_parts(metric, predictions, references)
     scores: Scores = metric(
         [text for text in predictions if text is not None], [references[row] for row in rows]
     )
-    if scores.parts is None:
-        bounds = mean_interval(scores.each)
-    else:
-        bounds = bootstrap_from_parts(scores.parts, metric.from_parts)
-    low, high = min(bounds.low, scores.overall), max(bounds.high, scores.overall)
-    mean = Mean(
-        score=scores.overall, low=low, high=high, n=len(rows), failed=failed,
-        signature=scores.signature,
-    )  # fmt: skip
-    each, parts = dict(zip(rows, scores.each, strict=True)), scores.parts
-    spread = None if parts is None else dict(zip(rows, parts, strict=True))
-    places = range(len(predictions))
-    return Scored(
-        mean,
-        tuple(each.get(place) for place in places),
-        None if spread is None else tuple(spread.get(place) for place in places),
-    )
+    each = dict(zip(rows, scores.each, strict=True))
+    mean = _mean(scores.overall, mean_interval(scores.each), len(rows), failed, scores.signature)
+    return Scored(mean, tuple(each.get(place) for place in range(len(predictions))))
+
+
+def _from_parts(metric: Any, predictions: Answers, references: References) -> Scored:
+    """A corpus score; failed rows are shown to the metric, then left out.
+
+    Parts of two models must mean the same (a label's place, a tokenizer), whichever rows failed.
+    """
+    scores: Scores = metric([text or "" for text in predictions], references)
+    both = list(zip(predictions, scores.each, scores.parts or (), strict=True))
+    each = tuple(None if text is None else score for text, score, _ in both)
+    parts = tuple(None if text is None else part for text, _, part in both)
+    kept = [part for part in parts if part is not None]
+    overall = float(metric.from_parts(np.sum(kept, axis=0)))
+    bounds = bootstrap_from_parts(kept, metric.from_parts)
+    mean = _mean(overall, bounds, len(kept), len(parts) - len(kept), scores.signature)
+    return Scored(mean, each, parts)
+
+
+def _mean(score: float, bounds: Interval, n: int, failed: int, signature: str) -> Mean:
+    low, high = min(bounds.low, score), max(bounds.high, score)
+    return Mean(score=score, low=low, high=high, n=n, failed=failed, signature=signature)
+
+
+def gains(
+    base: Mapping[str, Scored], new: Mapping[str, Scored], level: float = 0.95
+) -> dict[str, Gain]:
+    """The gain by every metric of both, each allowing for the number of metrics (Holm)."""
+    return adjusted({name: gain(name, base[name], new[name], level) for name in base}, level)
 
 
 def gain(name: str, base: Scored, new: Scored, level: float = 0.95) -> Gain:
@@ -79,6 +116,6 @@ def gain(name: str, base: Scored, new: Scored, level: float = 0.95) -> Gain:
         new_each,
         base_parts=[a for a, _ in both],
         new_parts=[b for _, b in both],
-        from_parts=plugins.load("metrics", name).from_parts,
+        from_parts=find(name).from_parts,
         level=level,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,11 +10,21 @@ from scipy.stats import norm, t
 
 from engine.core.errors import UserError
 from engine.core.evaluation import Gain
-from engine.stats.intervals import FromParts, Interval, mean_interval
+from engine.stats.intervals import FromParts, Interval, expanded, mean_interval
 
 DRAWS = 4000
+FEW = 20  # rows below which only a large difference can show
 SAME = 1e-12  # sums of floats that differ by less are equal
 Parts = Sequence[Sequence[float]]
+
+
+class _Found(NamedTuple):
+    """`spread` is the standard deviation of one row's difference; 0 where none was seen."""
+
+    diff: float
+    bounds: Interval
+    p: float
+    spread: float
 
 
 def paired_gain(
@@ -42,15 +53,17 @@ def paired_gain(
         text = "No difference shown: there is no row that both models answered."
         return Gain(diff=0.0, low=-1.0, high=1.0, p=1.0, n=0, sentence=text)
     if from_parts is None or base_parts is None or new_parts is None:
-        diff, bounds, p = _of_means(np.subtract(new_each, base_each), level, seed)
+        found = _of_means(np.subtract(new_each, base_each), level, seed)
     else:
-        diff, bounds, p = _of_parts(base_parts, new_parts, from_parts, level, seed)
-    sentence = _sentence(diff, bounds, p, n, level)
-    return Gain(diff=diff, low=bounds.low, high=bounds.high, p=p, n=n, sentence=sentence)
+        found = _of_parts(base_parts, new_parts, from_parts, level, seed)
+    low, high = found.bounds
+    sentence = _sentence(found, n, level)
+    return Gain(diff=found.diff, low=low, high=high, p=found.p, n=n, sentence=sentence)
 
 
-def _of_means(diffs: NDArray[np.float64], level: float, seed: int) -> tuple[float, Interval, float]:
-    return float(diffs.mean()), _bounds(diffs, level), sign_flip_p(diffs, seed)
+def _of_means(diffs: NDArray[np.float64], level: float, seed: int) -> _Found:
+    spread = float(diffs.std(ddof=1)) if len(diffs) > 1 else 0.0
+    return _Found(float(diffs.mean()), _bounds(diffs, level), sign_flip_p(diffs, seed), spread)
 
 
 def _bounds(diffs: NDArray[np.float64], level: float) -> Interval:
@@ -94,24 +107,24 @@ def sign_flip_p(diffs: ArrayLike, seed: int = 0, draws: int = DRAWS) -> float:
 
 def _of_parts(
     base_parts: Parts, new_parts: Parts, from_parts: FromParts, level: float, seed: int
-) -> tuple[float, Interval, float]:
+) -> _Found:
     base, new = np.asarray(base_parts, dtype=float), np.asarray(new_parts, dtype=float)
     diff = from_parts(new.sum(axis=0)) - from_parts(base.sum(axis=0))
     if np.array_equal(base, new):
-        return 0.0, _bounds(np.zeros(len(base)), level), 1.0
+        return _Found(0.0, _bounds(np.zeros(len(base)), level), 1.0, 0.0)
     rng = np.random.default_rng(seed)
     n, draws = len(base), DRAWS // 2
     counts = rng.multinomial(n, np.full(n, 1 / n), size=draws)
     moved = _differences(counts @ new, counts @ base, from_parts)
-    low, high = np.quantile(moved, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(moved, expanded(level, n))
     kept = rng.integers(0, 2, size=(draws, n))
     swapped = _differences(
         kept @ new + (1 - kept) @ base, kept @ base + (1 - kept) @ new, from_parts
     )
     p = (int(np.sum(np.abs(swapped) >= abs(diff) - SAME)) + 1) / (draws + 1)
     if n == 1:
-        return diff, Interval(-1.0, 1.0), 1.0
-    return diff, Interval(float(low), float(high)), p
+        return _Found(diff, Interval(-1.0, 1.0), 1.0, 0.0)
+    return _Found(diff, Interval(float(low), float(high)), p, float(moved.std()) * n**0.5)
 
 
 def _differences(
@@ -120,28 +133,31 @@ def _differences(
     return np.array([from_parts(a) - from_parts(b) for a, b in zip(new, base, strict=True)])
 
 
-def _sentence(diff: float, bounds: Interval, p: float, n: int, level: float) -> str:
+def _sentence(found: _Found, n: int, level: float) -> str:
     rows = f"{n} held-out row" + ("s" if n != 1 else "")
-    found = (
-        f"{_signed(diff)} ({level * 100:g} % interval {_plain(bounds.low)} to "
-        f"{_plain(bounds.high)}) on {rows}"
+    (low, high), p = found.bounds, found.p
+    said = (
+        f"{_signed(found.diff)} ({level * 100:g} % interval {_plain(low)} to "
+        f"{_plain(high)}) on {rows}"
     )
-    if p < 1 - level and bounds.low > 0:
-        return f"Better: {found}."
-    if p < 1 - level and bounds.high < 0:
-        return f"Worse: {found}."
-    return f"No difference shown: {found}; {_power(diff, bounds, n, level)}."
+    if p < 1 - level and low > 0:
+        return f"Better: {said}."
+    if p < 1 - level and high < 0:
+        return f"Worse: {said}."
+    few = ", too few rows to tell" if n < FEW else ""
+    return f"No difference shown{few}: {said}; {_power(found, n, level)}."
 
 
-def _power(diff: float, bounds: Interval, n: int, level: float) -> str:
+def _power(found: _Found, n: int, level: float) -> str:
     """What a test of this size could see with 80 % power, and how many rows this one needs."""
-    z = float(norm.ppf((1 + level) / 2))
-    error = (bounds.high - bounds.low) / (2 * z)
-    visible = min(1.0, (z + float(norm.ppf(0.8))) * error)
-    seen = f"this test could see a difference of about {_plain(visible)}"
-    if abs(diff) < 0.0005:
+    z, power = float(norm.ppf((1 + level) / 2)), float(norm.ppf(0.8))
+    half = (found.bounds.high - found.bounds.low) / 2
+    seen = f"this test could see a difference of about {_plain(min(1.0, half * (1 + power / z)))}"
+    if abs(found.diff) < 0.0005:
         return f"{seen}; none was measured"
-    needed = max(n + 1, ceil(n * (visible / diff) ** 2))
+    spread = found.spread if found.spread > SAME else half / z * n**0.5
+    wanted = ((z + power) * spread / found.diff) ** 2 + z * z / 2  # the last for Student's t
+    needed = max(n + 1, ceil(wanted))
     many = f"about {_rounded(needed)}" if needed <= 100_000 else "more than 100,000"
     return f"{seen}; {many} rows would be needed for the difference measured here"
 

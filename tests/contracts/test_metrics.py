@@ -8,15 +8,15 @@ import pytest
 
 from engine import plugins
 from engine.core.errors import UserError
-from tests.metrics.pairs import LATIN_PAIRS, OTHER_PAIRS
+from tests.metrics.pairs import LATIN_PAIRS, NO_REFERENCE, OTHER_PAIRS, UNICODE_PAIRS, right
 
-PREDICTIONS, REFERENCES = zip(*(LATIN_PAIRS + OTHER_PAIRS), strict=True)
+PREDICTIONS, REFERENCES = zip(*(LATIN_PAIRS + OTHER_PAIRS + UNICODE_PAIRS), strict=True)
 every_metric = pytest.mark.parametrize("name", plugins.names("metrics"))
 
 
 @every_metric
 def test_a_perfect_prediction_gets_the_best_score(name):
-    text = "seven quick brown foxes jumped over many very lazy dogs"
+    text = right(name)
     scores = plugins.load("metrics", name)([text], [[text]])
     assert (scores.overall, *scores.each) == pytest.approx((1, 1), abs=1e-3)
 
@@ -50,12 +50,14 @@ def test_parts_add_up_to_the_overall_score(name):
 
 @every_metric
 def test_an_empty_or_unrelated_answer_scores_nothing(name):
-    assert plugins.load("metrics", name)(["", "xyzzy"], [["a cat"], ["a dog"]]).each == (0, 0)
+    silent, unrelated = plugins.load("metrics", name)(["", "xyzzy"], [["a cat"], ["a dog"]]).each
+    assert silent == 0
+    assert unrelated == 0 or name in NO_REFERENCE
 
 
 @every_metric
 def test_another_reference_never_lowers_a_row_that_matches_one(name):
-    text = "seven quick brown foxes jumped over many very lazy dogs"
+    text = right(name)
     [score] = plugins.load("metrics", name)([text], [["something else", text]]).each
     assert score == pytest.approx(1, abs=1e-3)
 
@@ -76,3 +78,18 @@ def test_twenty_thousand_characters_are_scored_within_seconds(name, text):
     [score] = plugins.load("metrics", name)([text], [[text[::-1]]]).each
     assert 0 <= score <= 1
     assert time.monotonic() - start < 5
+
+
+@every_metric
+def test_what_cannot_be_scored_is_one_readable_sentence(name):
+    metric = plugins.load("metrics", name)
+    for predictions, references in (([], []), (["a"], [[]]), (["a"], ["a"])):
+        with pytest.raises(UserError):
+            metric(predictions, references)
+    assert metric(["", " ", "!"], [[""], [" "], ["?"]]).overall >= 0
+
+
+@pytest.mark.parametrize("name", plugins.names("metric_factories"))
+def test_a_metric_that_needs_to_be_told_something_says_so(name):
+    with pytest.raises(UserError, match=name):
+        plugins.load("metric_factories", name)("")

@@ -3,7 +3,8 @@ import pytest
 from engine import plugins
 from engine.core.errors import UserError
 from engine.metrics.hub import as_evaluate
-from engine.metrics.score import gain, score_all, score_rows
+from engine.metrics.score import gain, gains, score_all, score_rows
+from tests.metrics.pairs import right
 
 NAMES = plugins.names("metrics")
 REFERENCES = [["the cat sat on the mat"], ["a dog barks at night", "dogs bark"], ["yes"], ["no"]]
@@ -46,8 +47,9 @@ def test_bad_rows_are_errors(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_gain_uses_the_rows_both_answered(name):
-    base = score_rows(name, ["no idea at all"] * 20 + ["x", None], [["the cat sat down"]] * 22)
-    new = score_rows(name, ["the cat sat down"] * 20 + [None, "x"], [["the cat sat down"]] * 22)
+    text = right(name)
+    base = score_rows(name, [""] * 20 + ["x", None], [[text]] * 22)
+    new = score_rows(name, [text] * 20 + [None, "x"], [[text]] * 22)
     better = gain(name, base, new)
     assert better.n == 20
     assert better.diff > 0.9
@@ -75,3 +77,18 @@ def test_modules_combine():
 
     both = evaluate.combine([as_evaluate("exact_match"), as_evaluate("rouge1")])
     assert both.compute(predictions=["a b"], references=["a b"]) == {"exact_match": 1, "rouge1": 1}
+
+
+def test_gains_allow_for_the_number_of_metrics():
+    right = [["a b c d e f"]] * 40
+    base = ["a b c d e f"] * 34 + ["x"] * 6
+    names = ["exact_match", "bleu", "rouge1", "rougeL", "chrf"]
+    ours, theirs = (
+        {name: score_rows(name, texts, right) for name in names}
+        for texts in (base, ["a b c d e f"] * 40)
+    )
+    assert gain("exact_match", ours["exact_match"], theirs["exact_match"]).sentence.startswith("Be")
+    found = gains(ours, theirs)
+    assert 0.1 < found["exact_match"].p < 0.2  # alone 2 / 64, the rarest of 64 patterns of signs
+    assert found["exact_match"].sentence.startswith("No difference shown: +0.15")
+    assert "among 5 comparisons" in found["exact_match"].sentence

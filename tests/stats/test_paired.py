@@ -1,10 +1,14 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
+from statsmodels.stats.power import TTestPower
 
 from engine.core.errors import UserError
-from engine.stats.paired import paired_gain, sign_flip_p
+from engine.stats.paired import _bounds, paired_gain, sign_flip_p
 
 score = st.floats(0, 1)
 
@@ -51,7 +55,7 @@ def test_no_difference_says_what_could_have_been_seen():
     sentence = paired_gain(rng.random(60), rng.random(60)).sentence
     assert sentence == (
         "No difference shown: \N{MINUS SIGN}0.06 (95 % interval \N{MINUS SIGN}0.17 to 0.04) on 60"
-        " held-out rows; this test could see a difference of about 0.15; about 320 rows would be"
+        " held-out rows; this test could see a difference of about 0.15; about 290 rows would be"
         " needed for the difference measured here."
     )
 
@@ -60,7 +64,7 @@ def test_no_rows_and_one_row_name_no_winner():
     assert paired_gain([], []).n == 0
     one = paired_gain([0.0], [1.0])
     assert (one.diff, one.p, one.n) == (1, 1, 1)
-    assert one.sentence.startswith("No difference shown: +1.00")
+    assert one.sentence.startswith("No difference shown, too few rows to tell: +1.00")
 
 
 def test_different_row_counts_are_an_error():
@@ -123,3 +127,94 @@ def test_equal_corpora_rarely_get_a_winner():
     gains = [of_corpora(*corpora(rng, 40, 0.0), seed=seed) for seed in range(120)]
     assert np.mean([not g.sentence.startswith("No") for g in gains]) <= 0.06
     assert 0.9 <= np.mean([g.low <= 0 <= g.high for g in gains]) <= 1
+
+
+def needed(gain):
+    return int(re.search(r"about ([\d,]+) rows would be needed", gain.sentence)[1].replace(",", ""))
+
+
+@pytest.mark.parametrize("n", [8, 20, 40, 100])
+def test_the_rows_needed_are_within_twice_an_exact_power_calculation(n):
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        diffs = rng.normal(0.06, 0.25, n).clip(-1, 1)
+        gain = paired_gain(np.zeros(n), diffs)
+        exact = TTestPower().solve_power(
+            abs(diffs.mean()) / diffs.std(ddof=1), power=0.8, alpha=0.05
+        )
+        if gain.sentence.startswith("No") and n < exact < 90_000:
+            assert exact / 2 <= needed(gain) <= exact * 2
+
+
+def sign_test_power(n, better, worse):
+    """Power of the exact sign test (McNemar) of `n` rows with these shares of differing rows."""
+    k = np.arange(n + 1)
+    wins, moved = np.meshgrid(k, k)
+    p = 2 * binom.cdf(np.minimum(wins, moved - wins), moved, 0.5)
+    chance = binom.pmf(wins, moved, better / (better + worse)) * binom.pmf(moved, n, better + worse)
+    return float(chance[(wins <= moved) & (p < 0.05)].sum())
+
+
+@pytest.mark.parametrize(("n", "better", "worse"), [(8, 1, 0), (20, 4, 2), (40, 6, 3), (100, 9, 4)])
+def test_the_rows_needed_for_yes_or_no_scores_are_those_of_the_exact_sign_test(n, better, worse):
+    new = [1.0] * (n - worse) + [0.0] * worse
+    base = [0.0] * better + [1.0] * (n - better)
+    gain = paired_gain(base, new)
+    many = needed(gain)
+    assert sign_test_power(2 * many, better / n, worse / n) > 0.8
+    assert sign_test_power(many // 2, better / n, worse / n) < 0.8
+
+
+def test_eight_rows_are_too_few_to_tell():
+    gain = paired_gain([0, 1, 0, 1, 1, 0, 1, 0], [1, 1, 0, 1, 1, 0, 1, 0])
+    assert gain.sentence.startswith("No difference shown, too few rows to tell: +0.12 (95 % inter")
+    assert gain.sentence.endswith("about 65 rows would be needed for the difference measured here.")
+
+
+def test_a_difference_that_the_test_says_it_could_see_is_seen_four_times_in_five():
+    rng = np.random.default_rng(8)
+    sentence = paired_gain(np.zeros(60), rng.normal(0, 0.2, 60)).sentence
+    visible = float(re.search("about (0.[0-9]+);", sentence)[1])
+    gains = [paired_gain(np.zeros(60), rng.normal(visible, 0.2, 60)) for _ in range(200)]
+    assert 0.7 <= np.mean([gain.sentence.startswith("Better") for gain in gains]) <= 0.93
+
+
+def test_a_model_against_itself_never_wins_in_two_hundred_seeds():
+    rng = np.random.default_rng(9)
+    for seed in range(200):
+        each = rng.random(1 + seed)
+        for gain in (paired_gain(each, each, seed=seed), of_corpora(*[corpora(rng, 5, 0)[0]] * 2)):
+            assert gain.sentence.startswith("No difference shown")
+            assert gain.low <= 0 <= gain.high
+
+
+def skewed(rng, n):
+    return rng.beta(0.3, 3, n) - rng.beta(0.3, 3, n) * (rng.random(n) < 0.5), 0.5 * 0.3 / 3.3
+
+
+def even(rng, n):
+    return rng.uniform(-0.5, 0.7, n), 0.1
+
+
+def rare(rng, n):
+    return (rng.random(n) < 0.05) * 1.0 - (rng.random(n) < 0.05), 0.0
+
+
+@pytest.mark.parametrize("n", [20, 100])
+@pytest.mark.parametrize("draw", [skewed, even, rare])
+def test_intervals_of_differences_cover_the_truth(draw, n):
+    rng = np.random.default_rng(10)
+    hits = []
+    for _ in range(1000):
+        diffs, truth = draw(rng, n)
+        low, high = _bounds(diffs, 0.95)
+        hits.append(low <= truth <= high)
+    # where 2 of 20 rows differ, only a cautious interval never is too narrow
+    assert 0.92 <= np.mean(hits) <= (1 if draw is rare else 0.98)
+
+
+@pytest.mark.parametrize("n", [20, 60])
+def test_intervals_of_corpus_differences_cover_the_truth(n):
+    rng = np.random.default_rng(11)
+    gains = [of_corpora(*corpora(rng, n, 0.05), seed=seed) for seed in range(120)]
+    assert 0.9 <= np.mean([g.low <= 0.05 <= g.high for g in gains]) <= 0.99

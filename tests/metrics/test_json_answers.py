@@ -1,0 +1,66 @@
+import json
+import time
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from engine.core.errors import UserError
+from engine.metrics.hub import as_evaluate
+from engine.metrics.json_answers import json_match, json_valid
+from engine.metrics.score import find, score_rows
+from tests.metrics.pairs import JSON_PAIRS
+
+SCHEMA = {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}
+NAME = f"json_schema:{json.dumps(SCHEMA)}"
+
+
+@pytest.mark.parametrize(("prediction", "accepted", "valid", "same"), JSON_PAIRS)
+def test_answers_are_read_as_json(prediction, accepted, valid, same):
+    start = time.monotonic()
+    assert json_valid([prediction], [accepted]).each == (valid,)
+    assert json_match([prediction], [accepted]).each == (same,)
+    assert time.monotonic() - start < 1
+
+
+def test_plain_values_are_equal_where_python_says_so():
+    texts = ['{"a": {"b": [1, "x", null, false]}}', '[{"k": 2}]', '"s"', "2.5", "[]", "{}", "[[]]"]
+    for one in texts:
+        each = json_match(texts, [[one]] * len(texts)).each
+        assert each == tuple(float(json.loads(text) == json.loads(one)) for text in texts)
+
+
+def test_a_schema_decides_as_jsonschema_does():
+    texts = [json.dumps({"a": n}) for n in range(40)] + ['{"a": "x"}', "{}", "[]", '{"a": 1.0}'] * 4
+    each = find(NAME)(texts, [["x"]] * len(texts)).each
+    theirs = [float(Draft202012Validator(SCHEMA).is_valid(json.loads(text))) for text in texts]
+    assert list(each) == theirs
+    assert find(NAME)(["no json", "[" * 20_000, ""], [["x"]] * 3).overall == 0
+
+
+def test_a_schema_goes_through_scores_and_the_evaluate_library():
+    mean = score_rows(NAME, ['{"a": 1}', None, "{}"], [["x"]] * 3).mean
+    assert (mean.score, mean.n, mean.failed) == (0.5, 2, 1)
+    assert as_evaluate(NAME).compute(predictions=['{"a": 1}'], references=["x"]) == {NAME: 1}
+
+
+@pytest.mark.parametrize(
+    "argument", ["", "{", "3", '"x"', "[]", '{"type": "nothing"}', "[" * 20_000, '{"$schema": 3}']
+)
+def test_what_is_no_schema_is_one_readable_sentence(argument):
+    with pytest.raises(UserError, match="JSON Schema"):
+        find(f"json_schema:{argument}")
+
+
+def test_a_schema_without_its_text_is_asked_for():
+    with pytest.raises(UserError, match="needs a JSON Schema"):
+        find("json_schema")
+
+
+def test_nothing_outside_the_schema_is_fetched():
+    away = find('json_schema:{"$ref": "http://127.0.0.1:1/schema.json"}')
+    with pytest.raises(UserError, match="which is not in it"):
+        away(["{}"], [["x"]])
+
+
+def test_a_schema_that_refers_to_itself_for_ever_fails_the_answer():
+    assert find('json_schema:{"$ref": "#"}')(["{}"], [["x"]]).overall == 0

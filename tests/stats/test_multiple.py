@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
+from statsmodels.stats.multitest import multipletests
+
+from engine.core.evaluation import Gain
+from engine.stats.multiple import adjusted, holm
+from engine.stats.paired import paired_gain
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_equals_statsmodels(p_values):
+    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-9)
+
+
+def test_nothing_is_adjusted_where_nothing_was_compared():
+    assert holm([]) == ()
+    assert adjusted({}) == {}
+
+
+def of(word, p):
+    text = f"{word}: +0.10 (95 % interval 0.01 to 0.19) on 60 held-out rows."
+    return Gain(diff=0.1, low=0.01, high=0.19, p=p, n=60, sentence=text)
+
+
+def test_a_winner_that_luck_explains_is_taken_back_in_one_sentence():
+    gains = {"a": of("Better", 0.03), "b": of("Worse", 0.001), "c": of("No difference shown", 0.6)}
+    found = adjusted(gains)
+    assert [gain.p for gain in found.values()] == pytest.approx([0.06, 0.003, 0.6])
+    assert found["a"].sentence == (
+        "No difference shown: +0.10 (95 % interval 0.01 to 0.19) on 60 held-out rows; alone it"
+        " would count as better, but among 3 comparisons chance does as much."
+    )
+    assert found["b"].sentence == gains["b"].sentence
+    assert found["c"].sentence == gains["c"].sentence
+
+
+def test_one_comparison_stays_as_it_is():
+    gains = {"a": of("Better", 0.03)}
+    assert adjusted(gains) == gains
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.7, 0.95])
+def test_equal_models_get_a_false_winner_in_at_most_5_of_100_families_of_metrics(shared):
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=(4000, 40, 1))
+    diffs = shared * common + (1 - shared**2) ** 0.5 * rng.normal(size=(4000, 40, 6))
+    p_values = ttest_1samp(diffs, 0, axis=1).pvalue
+    assert np.mean([min(holm(row)) < 0.05 for row in p_values]) <= 0.055
+
+
+def test_equal_models_rarely_get_a_winner_by_any_of_several_metrics():
+    rng = np.random.default_rng(1)
+    winners = alone = 0
+    for seed in range(150):
+        graded = (rng.normal(0, 0.2, 40) + rng.normal(0, 0.15, (5, 40))).clip(-1, 1)
+        gains = {k: paired_gain(np.zeros(40), row, seed=seed) for k, row in enumerate(graded)}
+        alone += any(g.sentence.startswith(("Better", "Worse")) for g in gains.values())
+        kept = adjusted(gains).values()
+        winners += any(g.sentence.startswith(("Better", "Worse")) for g in kept)
+    assert winners / 150 <= 0.05 < alone / 150
