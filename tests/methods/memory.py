@@ -6,9 +6,10 @@ from typing import Any
 
 from engine.core.context import Cancelled, ModelFiles
 from engine.core.dataset import Row, Split
-from engine.core.examples import Chat, Example, Message, Preference
+from engine.core.examples import Chat, Example, Message, Preference, Prompt, Unpaired
 from engine.core.job import Event
 from engine.core.model import Model
+from engine.core.outcome import NewModel
 
 BASE = "base-1"
 
@@ -53,6 +54,21 @@ class MemoryContext:
             created_at=0.0,
         )
         self._models[model_id] = ModelFiles(model, base, adapter)
+
+    def keep(self, model_id: str, new: NewModel) -> ModelFiles:
+        """Know what a training of this context made, as the store would."""
+        model = Model(
+            id=model_id,
+            source="trained",
+            created_at=0.0,
+            **new.model_dump(include={"name", "kind", "path", "base_id", "parent_id", "info"}),
+        )
+        weights = self.folder / new.path
+        found = ModelFiles(model, weights, None)
+        if not model.whole:
+            found = ModelFiles(model, self._models[new.base_id].base, weights)
+        self._models[model_id] = found
+        return found
 
     def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
         number = len(self.events) + 1
@@ -100,3 +116,16 @@ def pairs(number: int) -> list[Preference]:
         Preference(prompt=user(f"Say {i}"), chosen="yes, sir", rejected="no way, you")
         for i in range(number)
     ]
+
+
+def marks(number: int) -> list[Unpaired]:
+    return [
+        Unpaired(
+            prompt=user(f"Say {i}"), completion=("no way, you", "yes, sir")[i % 2], label=i % 2 == 1
+        )
+        for i in range(number)
+    ]
+
+
+def prompts(number: int) -> list[Prompt]:
+    return [Prompt(prompt=user(f"Say {i}"), references=("yes, sir",)) for i in range(number)]
