@@ -13,7 +13,8 @@ from ui.tabs import models, train
 
 
 def trained(ws, project_id, model, dataset, kind, name, **info):
-    recipe = train.methods()[kind](model=model.id, dataset=dataset.id)
+    values = {"model": model.id, "dataset": dataset.id, "evaluate_after": False}
+    recipe = train.methods()[kind](**values)
     job = jobs.submit(ws, LOCAL, project_id, recipe, name)
     new = NewModel(
         name=f"{kind}-{job.id[-4:]}",

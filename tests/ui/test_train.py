@@ -26,7 +26,8 @@ def pairs(ws, project_id, folder):
 
 def trained(ws, project_id, model, dataset, kind="sft", name="A run"):
     """An adapter as a finished job leaves it."""
-    recipe = train.methods()[kind](model=model.id, dataset=dataset.id)
+    values = {"model": model.id, "dataset": dataset.id, "evaluate_after": False}
+    recipe = train.methods()[kind](**values)
     job = jobs.submit(ws, LOCAL, project_id, recipe, name)
     new = NewModel(
         name=f"{kind}-{job.id[-4:]}",
