@@ -90,7 +90,8 @@ def number(text: str) -> float:
         found = float(said)
     except ValueError:
         named = re.findall(r"(?:^|[^a-z0-9.])(\d{1,6}(?:\.\d{1,4})?)([kmbt])(?![a-z])", said[:200])
-        found = float(named[-1][0]) * UNITS[named[-1][1]] if named else 0.0
+        minus = said.startswith("-")
+        found = float(named[-1][0]) * UNITS[named[-1][1]] if named and not minus else 0.0
     if not 1e3 <= found <= MOST_PARAMETERS:
         raise UserError(f"{text[:40]!r} is not a number of parameters.", "Write it like 7B or 7e9.")
     return found
