@@ -112,7 +112,8 @@ class Watch:
         train = [(step, said["loss"]) for step, said in self._said if "loss" in said]
         until = [loss for step, loss in train if step <= best]
         after = [loss for step, loss in train if step > best]
-        return bool(until and after) and fmean(after) < fmean(until)
+        few = min(len(until), len(after), 5)  # one loss is of one batch, and says little
+        return few > 0 and fmean(after[-few:]) < fmean(until[-few:])
 
     def got_worse(self) -> bool:
         """Whether the model to start from did better on the held-out rows than any trained one."""
