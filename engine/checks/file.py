@@ -48,3 +48,8 @@ def encoding(parsed: Parsed) -> list[Finding]:
             fix="Look at letters with accents; if they are wrong, save the file as UTF-8.",
         )
     ]
+
+
+def notes(parsed: Parsed) -> list[Finding]:
+    """What the reader passed over, such as further sheets of a workbook."""
+    return [Finding(id="passed_over", severity="info", count=1, message=n) for n in parsed.notes]

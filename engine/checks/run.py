@@ -3,7 +3,7 @@
 from typing import Any
 
 from engine import plugins
-from engine.checks.file import broken_rows, encoding, unused_columns
+from engine.checks.file import broken_rows, encoding, notes, unused_columns
 from engine.core.finding import Finding
 from engine.core.parsed import Parsed
 
@@ -15,7 +15,7 @@ def findings(parsed: Parsed) -> list[Finding]:
     found = [*broken_rows(parsed), *encoding(parsed)]
     for name in plugins.names("checks"):
         found += plugins.load("checks", name)(parsed.examples)
-    found += unused_columns(parsed)
+    found += [*unused_columns(parsed), *notes(parsed)]
     return sorted(found, key=lambda finding: GRAVEST_FIRST[finding.severity])
 
 

@@ -9,11 +9,25 @@ from engine.cli import common
 from engine.cli.common import as_json, in_project, show, workspace
 from engine.core.actor import LOCAL
 from engine.core.dataset import Dataset
+from engine.core.errors import UserError
+from engine.formats.mapping import Mapping, mapping_of
 from engine.formats.read import read_file
 from engine.services import datasets, look
 
+KINDS = ("sft", "preference", "unpaired", "text", "prompts")
 FILE = click.Path(path_type=Path)
 layout_option = click.option("--layout", default=None, help="Read as this layout, don't guess.")
+
+map_option = click.option(
+    "--map", "pairs", multiple=True, metavar="ROLE=COLUMN",
+    help="Which column is what, such as --map prompt=frage --map answer=antwort.",
+)  # fmt: skip
+kind_option = click.option(
+    "--kind", type=click.Choice(KINDS), help="What the rows are, with --map."
+)
+group_option = click.option(
+    "--group", metavar="COLUMN", help="Rows with equal values here are never split apart."
+)
 
 
 @click.group()
@@ -24,13 +38,19 @@ def data() -> None:
 @data.command()
 @click.argument("file", type=FILE)
 @layout_option
+@map_option
+@kind_option
+@group_option
 @as_json
-def check(file: Path, layout: str | None, as_json: bool) -> None:
+def check(
+    file: Path, layout: str | None, pairs: tuple[str, ...], kind: str | None, group: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Say what FILE holds and what is wrong with it; nothing is stored.
 
     Exit code 0 when it can be used, 1 when a finding is an error, 2 when it can't be read.
     """
-    found = report(read_file(file, file.name, layout))
+    found = report(read_file(file, file.name, layout, _mapping(pairs, kind), group))
     lines = [f"{found['layout']} ({found['kind']}), {found['rows']} rows"]
     for item in found["findings"]:
         rows = ", ".join(map(str, item["rows"][:5]))
@@ -46,14 +66,22 @@ def check(file: Path, layout: str | None, as_json: bool) -> None:
 @in_project
 @click.option("--held-out", default=0.15, show_default=True, type=click.FloatRange(0, 0.5))
 @layout_option
+@map_option
+@kind_option
+@group_option
 @as_json
 def add(
-    file: Path, project: str | None, held_out: float, layout: str | None, as_json: bool
-) -> None:
+    file: Path, project: str | None, held_out: float, layout: str | None, pairs: tuple[str, ...],
+    kind: str | None, group: str | None, as_json: bool,
+) -> None:  # fmt: skip
     """Keep FILE as a new dataset version, a part of it held out."""
+    mapping = _mapping(pairs, kind)
     with workspace() as ws:
         chosen = common.project(ws, project, make=True)
-        kept = datasets.add(ws, LOCAL, chosen.id, file, file.name, held_out=held_out, layout=layout)
+        kept = datasets.add(
+            ws, LOCAL, chosen.id, file, file.name, held_out=held_out, layout=layout,
+            mapping=mapping, group=group,
+        )  # fmt: skip
         show(kept, f"{_line(kept)}, in project {chosen.name}", as_json)
 
 
@@ -85,6 +113,20 @@ def preview(file: Path, rows: int, max_length: int, layout: str | None, as_json:
         )
         seen = [[piece._asdict() for piece in row.pieces] for row in found]
         show({"rows": seen}, text, as_json)
+
+
+def _mapping(pairs: tuple[str, ...], kind: str | None) -> Mapping | None:
+    """The mapping of --map and --kind; None where neither is given."""
+    if not pairs and not kind:
+        return None
+    said = [pair.partition("=") for pair in pairs]
+    wrong = [pair for pair, (role, sign, column) in zip(pairs, said, strict=True) if not column]
+    if wrong or not pairs:
+        raise UserError(
+            f"{wrong[0]!r} is not ROLE=COLUMN." if wrong else "--kind says nothing without --map.",
+            "Give for example --map prompt=frage --map answer=antwort.",
+        )
+    return mapping_of({role.strip(): column.strip() for role, _, column in said}, kind)
 
 
 def _line(one: Dataset) -> str:

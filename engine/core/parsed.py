@@ -16,7 +16,8 @@ class Parsed(NamedTuple):
     """`examples` and `broken` in the order of the file; together they are all its rows.
 
     Row numbers count from 1: lines of JSONL and text, items of a JSON array, rows of Parquet,
-    records of CSV where the header is row 1, as a spreadsheet shows them.
+    records of CSV where the header is row 1, as a spreadsheet shows them. Through the files of an
+    archive they count on.
     """
 
     layout: str
@@ -25,3 +26,4 @@ class Parsed(NamedTuple):
     broken: list[Broken]
     unused: tuple[str, ...] = ()  # columns that the layout does not read
     encoding: str = "utf-8"
+    notes: tuple[str, ...] = ()  # what was passed over, as a sentence each

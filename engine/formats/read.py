@@ -1,5 +1,6 @@
-"""A file -> examples of one kind, through the layout that fits it best."""
+"""A file -> examples of one kind, through the layout that fits it best or a mapping of columns."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,56 +8,148 @@ from engine import plugins
 from engine.core.errors import RowError, UserError
 from engine.core.examples import Example
 from engine.core.parsed import Broken, Parsed
-from engine.formats.files.found import NumberedRow
-from engine.formats.files.rows import rows_of
+from engine.formats import apart
+from engine.formats.files.found import Found, NumberedRow
+from engine.formats.guess import guess
+from engine.formats.mapping import Mapping, checked, examples, spelling
 
-__all__ = ["Broken", "Parsed", "read_file"]
+__all__ = ["Broken", "Parsed", "columns_of", "layout_of", "load", "read_file", "understand"]
 
 LOOKED_AT = 100  # rows shown to every layout's sniff
 SURE = 0.5  # below this no layout is taken
 
 
-def read_file(path: Path, name: str, layout: str | None = None) -> Parsed:
-    """The examples of the file called `name`, with `layout` or the one that its rows show.
+def read_file(
+    path: Path,
+    name: str,
+    layout: str | None = None,
+    mapping: Mapping | None = None,
+    group: str | None = None,
+) -> Parsed:
+    """The examples of the file called `name`, by `mapping`, `layout` or what its rows show.
 
-    UserError when the file cannot be read, no layout fits, or more than half of the rows are
-    broken; fewer broken rows are left out and listed.
+    Rows with equal values in the column `group` stay on one side of a split. UserError when the
+    file cannot be read, no layout fits, or more than half of the rows are broken; fewer broken
+    rows are left out and listed.
     """
-    layouts = {known: plugins.load("formats", known) for known in plugins.names("formats")}
-    columns = frozenset[str]().union(*(module.COLUMNS for module in layouts.values()))
-    found = rows_of(path, name, columns)
+    return understand(load(path, name), layout, mapping, group)
+
+
+def load(path: Path, name: str) -> Found:
+    """The rows of the file before anything is made of them."""
+    return apart.rows_of(path, name, known_columns())
+
+
+def known_columns() -> frozenset[str]:
+    """The columns that any layout reads."""
+    names = plugins.names("formats")
+    return frozenset[str]().union(*(plugins.load("formats", name).COLUMNS for name in names))
+
+
+def understand(
+    found: Found,
+    layout: str | None = None,
+    mapping: Mapping | None = None,
+    group: str | None = None,
+) -> Parsed:
+    """What `read_file` makes of rows that are loaded already."""
     _refuse_when_broken(found.broken, len(found.rows) + len(found.broken))
-    chosen = layout or _guess(found.rows, layouts)
+    if group:
+        found = found._replace(rows=_grouped(found, group))
+    if mapping is not None:
+        return _mapped(found, mapping, group)
+    chosen = layout or layout_of(found) or _refuse_unknown(found)
     module = plugins.load("formats", chosen)
-    examples, refused = _examples(module, found.rows)
+    opened = module.unfold(found.rows) if hasattr(module, "unfold") else found.rows
+    read, refused = _read(module.read, opened)
+    note = module.note([row for _, row in found.rows]) if hasattr(module, "note") else ""
+    unused = columns_of(found, module.COLUMNS | {group or ""})
+    notes = (*found.notes, note) if note else found.notes
     broken = sorted([*found.broken, *refused])
-    _refuse_when_broken(broken, len(examples) + len(broken))
-    unused = _columns(found.rows, module.COLUMNS)
-    return Parsed(chosen, module.KIND, examples, broken, unused, found.encoding)
+    _refuse_when_broken(broken, len(read) + len(broken))
+    return Parsed(chosen, module.KIND, read, broken, unused, found.encoding, notes)
 
 
-def _guess(rows: list[NumberedRow], layouts: dict[str, Any]) -> str:
+def layout_of(found: Found) -> str:
+    """The layout that fits the rows best, empty when none does; UserError when parts differ."""
+    parts = {name: (_best(rows), rows) for name, rows in _parts(found)}
+    if not parts:
+        return _best(found.rows)
+    first = next(iter(parts))
+    for other, (layout, rows) in parts.items():
+        if (layout or _names(rows)) != (parts[first][0] or _names(parts[first][1])):
+            raise UserError(
+                f"The archive holds files of different layouts, such as {first} and {other}.",
+                "Upload them one by one.",
+            )
+    return parts[first][0]
+
+
+def columns_of(found: Found, but: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """The columns of the rows in their order, without those named."""
+    return tuple(dict.fromkeys(key for _, row in found.rows for key in row if key not in but))
+
+
+def _mapped(found: Found, mapping: Mapping, group: str | None) -> Parsed:
+    columns = columns_of(found)
+    mapping = checked(mapping, columns)
+    read, refused = examples(found.rows, mapping)
+    broken = sorted([*found.broken, *refused])
+    _refuse_when_broken(broken, len(read) + len(broken))
+    unused = columns_of(found, frozenset({*mapping.columns.values(), "group", group or ""}))
+    return Parsed("mapped", mapping.kind, read, broken, unused, found.encoding, found.notes)
+
+
+def _grouped(found: Found, group: str) -> list[NumberedRow]:
+    column = spelling(group, columns_of(found))
+    return [
+        (n, {**row, "group": str(row[column])} if row.get(column) is not None else row)
+        for n, row in found.rows
+    ]
+
+
+def _parts(found: Found) -> Iterator[tuple[str, list[NumberedRow]]]:
+    """The rows of each file of an archive."""
+    start = 0
+    for name, count in found.parts:
+        if count:
+            yield name, found.rows[start : start + count]
+        start += count
+
+
+def _best(rows: list[NumberedRow]) -> str:
     head = [row for _, row in rows[:LOOKED_AT]]
-    scores = {name: module.sniff(head) for name, module in layouts.items()}
+    scores = {n: plugins.load("formats", n).sniff(head) for n in plugins.names("formats")}
     best = max(scores, key=lambda name: scores[name])
-    if scores[best] < SURE:
-        shapes = "; ".join(f"{name} ({module.SHAPE})" for name, module in layouts.items())
-        raise UserError(
-            f"No known layout fits the columns found: {_listed(_columns(rows[:LOOKED_AT]))}.",
-            f"Rename the columns to those of a known layout: {shapes}.",
-        )
-    return best
+    return best if scores[best] >= SURE else ""
 
 
-def _examples(module: Any, rows: list[NumberedRow]) -> tuple[list[Example], list[Broken]]:
-    examples: list[Example] = []
+def _names(rows: list[NumberedRow]) -> frozenset[str]:
+    return frozenset(key for _, row in rows[:LOOKED_AT] for key in row)
+
+
+def _refuse_unknown(found: Found) -> str:
+    problem = f"No known layout fits the columns found: {_listed(columns_of(found))}."
+    likely = guess([row for _, row in found.rows])
+    if likely:
+        fix = f"Say which column is what. It looks like: {likely} (kind {likely.kind})."
+        raise UserError(problem, fix)
+    modules = {name: plugins.load("formats", name) for name in plugins.names("formats")}
+    shapes = "; ".join(f"{name} ({module.SHAPE})" for name, module in modules.items())
+    raise UserError(problem, f"Rename the columns to those of a known layout: {shapes}.")
+
+
+def _read(
+    read: Callable[[dict[str, Any], int], Example], rows: list[NumberedRow]
+) -> tuple[list[Example], list[Broken]]:
+    found: list[Example] = []
     refused = []
     for number, row in rows:
         try:
-            examples.append(module.read(row, number))
+            found.append(read(row, number))
         except RowError as error:
             refused.append(Broken(number, str(error)))
-    return examples, refused
+    return found, refused
 
 
 def _refuse_when_broken(broken: list[Broken], total: int) -> None:
@@ -68,10 +161,6 @@ def _refuse_when_broken(broken: list[Broken], total: int) -> None:
             f"{len(broken):,} of {total:,} rows cannot be read; row {first.row}: {first.reason}.",
             "Correct the file, or choose another layout.",
         )
-
-
-def _columns(rows: list[NumberedRow], but: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(key for _, row in rows for key in row if key not in but))
 
 
 def _listed(columns: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from engine.core.errors import RowError
 from engine.core.examples import Message
-from engine.formats.turns import keys_of, text, turns, user
+from engine.formats.turns import keys_of, references, text, turns, user
 
 LABELS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -36,6 +36,30 @@ def answer_to(prompt: tuple[Message, ...], row: dict[str, Any], column: str) -> 
     if before and before != prompt[-len(before) :]:
         raise RowError(f"{column!r} has turns before its answer that differ from the prompt")
     return answer
+
+
+def answers(row: dict[str, Any], column: str) -> tuple[str, ...]:
+    """The answers in `column`, at least one: a text, a list of texts, or SQuAD's {"text": [...]}.
+
+    The first is the one to learn; all of them count as right.
+    """
+    value = row.get(column)
+    found = value.get("text") if isinstance(value, dict) else value
+    if isinstance(found, list) and found:
+        return references({column: found}, column)
+    return (text({column: found}, column),)
+
+
+def several(accepted: tuple[str, ...]) -> tuple[str, ...]:
+    """The references of an example: none where its only answer says it all."""
+    return accepted if len(accepted) > 1 else ()
+
+
+def is_answers(value: Any) -> bool:
+    """Whether `answers` could read the value."""
+    found = value.get("text") if isinstance(value, dict) else value
+    texts = isinstance(found, list) and bool(found) and all(isinstance(x, str) for x in found)
+    return isinstance(found, str) or texts
 
 
 def label_of(value: Any) -> bool | None:

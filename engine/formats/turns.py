@@ -1,5 +1,7 @@
 """What the layouts share: a column that must be text, and turns of a conversation."""
 
+import json
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from engine.core.errors import RowError
@@ -22,6 +24,7 @@ ROLES: dict[str, RoleName] = {
     "observation": "tool",
     "ipython": "tool",
 }
+TOOLS = "You can call these tools:"
 KINDS = {
     "NoneType": "empty",
     "bool": "true or false",
@@ -82,6 +85,30 @@ def system(row: dict[str, Any]) -> list[Message]:
     return [Message(role="system", content=text(row, "system"))] if row.get("system") else []
 
 
+def equipped(row: dict[str, Any], messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The same with the column `tools` in the system turn, one JSON object a line."""
+    listed = _tools(row.get("tools"))
+    if not listed:
+        return messages
+    text = "\n".join([TOOLS, *(json.dumps(one, ensure_ascii=False) for one in listed)])
+    if messages[0].role != "system":
+        return (Message(role="system", content=text), *messages)
+    return (Message(role="system", content=f"{messages[0].content}\n\n{text}"), *messages[1:])
+
+
+def _tools(listed: Any) -> list[Any]:
+    if isinstance(listed, str) and listed.strip():
+        try:
+            listed = json.loads(listed)
+        except (ValueError, RecursionError):
+            raise RowError("'tools' is no valid JSON") from None
+    if not listed or (isinstance(listed, str) and not listed.strip()):
+        return []
+    if not isinstance(listed, list):
+        raise RowError(f"'tools' is {kind_of(listed)}, not a list")
+    return listed
+
+
 def user(content: str) -> Message:
     """A turn of the person who asks."""
     return Message(role="user", content=content)
@@ -107,9 +134,12 @@ def turn(value: Any, keys: Keys, where: str) -> Message:
     """One turn of a conversation."""
     if not isinstance(value, dict):
         raise RowError(f"{where} is {kind_of(value)}, not an object")
-    if value.get("tool_calls"):
-        raise RowError(f"{where} has tool_calls, which this layout does not hold as text")
-    return Message(role=_role(value.get(keys.role), where), content=_content(value, keys, where))
+    role = _role(value.get(keys.role), where)
+    calls = value.get("tool_calls")
+    if not calls:
+        return Message(role=role, content=_content(value, keys, where))
+    said = _content(value, keys, where) if value.get(keys.content) else ""
+    return Message(role=role, content="\n".join(filter(None, [said, *_calls(calls, where)])))
 
 
 def chat(messages: tuple[Message, ...], **fields: Any) -> Chat:
@@ -146,6 +176,22 @@ def kind_of(value: Any) -> str:
     return KINDS.get(type(value).__name__, "of a type that JSON does not know")
 
 
+def _calls(calls: Any, where: str) -> list[str]:
+    """Each call as {"name": ..., "arguments": {...}}, the words in which a model utters it."""
+    found = calls if isinstance(calls, list) else [calls]
+    called = [call.get("function") if isinstance(call, dict) else None for call in found]
+    lines = []
+    for function in called:
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            raise RowError(f"{where} has a tool call without the name of a function")
+        given = function.get("arguments")
+        with suppress(ValueError, RecursionError):  # the API writes arguments as JSON in a text
+            given = json.loads(given) if isinstance(given, str) else given
+        call = {"name": function["name"], "arguments": given or {}}
+        lines.append(json.dumps(call, ensure_ascii=False))
+    return lines
+
+
 def _role(value: Any, where: str) -> RoleName:
     role = ROLES.get(value.lower()) if isinstance(value, str) else None
     if role is None:
@@ -166,6 +212,6 @@ def _content(value: dict[str, Any], keys: Keys, where: str) -> str:
 
 def _part(part: Any, where: str) -> str:
     kind = part.get("type") if isinstance(part, dict) else None
-    if kind != "text":
+    if kind not in ("text", "input_text", "output_text"):
         raise RowError(f"{where} has a part of type {str(kind)[:40]!r}; only text can be learned")
     return text(part, "text")

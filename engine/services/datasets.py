@@ -12,6 +12,7 @@ from engine.core.dataset import Dataset, Row, Split
 from engine.core.errors import UserError
 from engine.files import write_whole
 from engine.formats.digest import from_jsonl, sha256_of, to_jsonl
+from engine.formats.mapping import Mapping
 from engine.formats.read import Parsed, read_file
 from engine.formats.split import split
 from engine.services import access
@@ -33,17 +34,33 @@ def add(
     held_out: float = 0.15,
     seed: int = 0,
     layout: str | None = None,
+    mapping: Mapping | None = None,
+    group: str | None = None,
 ) -> Dataset:
-    """Read, check, split and keep a file; the same content under the same name is one version."""
+    """Read, check, split and keep a file; the same content under the same name is one version.
+
+    Columns that no layout knows are read by a `mapping` that a person has given, never by a
+    guess. Rows with equal values in the column `group` stay on one side of the split.
+    """
     actor.require(Role.TRAINER)
+    refuse_large(path, name)
+    parsed = read_file(path, name, layout, mapping, group)
+    if not parsed.examples:
+        raise UserError(f"{name} holds no readable row.", "See the findings, mend it, try again.")
+    origin: dict[str, Any] = {"upload": name}
+    if mapping:
+        origin["mapping"] = mapping.model_dump(mode="json")
+    if group:
+        origin["group"] = group
+    return keep(ws, actor, project_id, parsed, _stem(name), origin, held_out, seed)
+
+
+def refuse_large(path: Path, name: str) -> None:
+    """UserError for a file that is more than one upload may be."""
     if path.is_file() and path.stat().st_size > MAX_BYTES:
         raise UserError(
             f"{name} is larger than {MAX_BYTES // 2**20} MB.", "Give a part of it, or split it."
         )
-    parsed = read_file(path, name, layout)
-    if not parsed.examples:
-        raise UserError(f"{name} holds no readable row.", "See the findings, mend it, try again.")
-    return keep(ws, actor, project_id, parsed, _stem(name), {"upload": name}, held_out, seed)
 
 
 def keep(

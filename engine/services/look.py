@@ -1,6 +1,7 @@
 """Look before you keep: what a file holds, and rows as a model will see them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,10 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Example, Kind, Message, Preference, Prompt, Unpaired
 from engine.core.finding import Finding
-from engine.formats.read import read_file
+from engine.formats.files.found import Found
+from engine.formats.guess import guess
+from engine.formats.mapping import Mapping
+from engine.formats.read import Parsed, columns_of, layout_of, load, understand
 from engine.formats.split import split
 from engine.models.chat import Piece, Template
 from engine.services import access, datasets
@@ -21,7 +25,11 @@ MOST_MEASURED = 1000  # rows: a histogram of more looks the same and takes longe
 
 
 class Checked(NamedTuple):
-    """What a file holds; `refusal` says why the split asked for cannot be made."""
+    """What a file holds; `refusal` says why it cannot be kept as asked.
+
+    Where no layout fits, `layout` is empty, `mapping` is the guess to confirm, None when there is
+    none, and everything else is what the guess would give.
+    """
 
     layout: str
     kind: Kind
@@ -31,6 +39,9 @@ class Checked(NamedTuple):
     findings: list[Finding]
     examples: list[Example]  # the first few
     refusal: str = ""
+    columns: tuple[str, ...] = ()  # of the file, in its order
+    mapping: Mapping | None = None  # given or guessed
+    confirmed: bool = True  # False: a person has to say first which column is what
 
 
 class Seen(NamedTuple):
@@ -51,15 +62,38 @@ def check(
     seed: int = 0,
     layout: str | None = None,
     shown: int = 5,
+    mapping: Mapping | None = None,
+    group: str | None = None,
 ) -> Checked:
     """What adding the file would give; nothing is stored. UserError when it cannot be read."""
     actor.require(Role.TRAINER)
-    if path.is_file() and path.stat().st_size > datasets.MAX_BYTES:
-        raise UserError(
-            f"{name} is larger than {datasets.MAX_BYTES // 2**20} MB.",
-            "Give a part of it, or split it.",
-        )
-    parsed = read_file(path, name, layout)
+    datasets.refuse_large(path, name)
+    found = load(path, name)
+    unknown = mapping is None and not layout and bool(found.rows) and not layout_of(found)
+    if not unknown:
+        parsed = understand(found, layout, mapping, group)
+        checked = _checked(parsed, held_out, seed, shown)
+        return checked._replace(columns=columns_of(found), mapping=mapping)
+    return _guessed(found, held_out, seed, shown, group)
+
+
+def _guessed(found: Found, held_out: float, seed: int, shown: int, group: str | None) -> Checked:
+    """The same for columns that nobody has named yet, read through the guess."""
+    likely = guess([row for _, row in found.rows])
+    checked = Checked("", "sft", len(found.rows), 0, 0, [], [])
+    if likely:
+        with suppress(UserError):  # a guess that reads too few rows is no help to show
+            checked = _checked(understand(found, None, likely, group), held_out, seed, shown)
+    return checked._replace(
+        layout="",
+        columns=columns_of(found),
+        mapping=likely,
+        confirmed=False,
+        refusal="Say which column is what first." if not checked.refusal else checked.refusal,
+    )
+
+
+def _checked(parsed: Parsed, held_out: float, seed: int, shown: int) -> Checked:
     refusal = ""
     try:
         splits = split(parsed.examples, held_out, seed)

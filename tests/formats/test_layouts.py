@@ -76,7 +76,10 @@ def test_sharegpt_with_the_names_user_and_assistant_is_the_same():
         ("Hi", "is text, not a list"),
         ([{"role": "judge", "content": "x"}, HELLO], "turn 1 of 'messages' has the unknown role"),
         ([*HI, {"role": "assistant", "content": None}], "turn 2 of 'messages' has no 'content'"),
-        ([*HI, {"role": "assistant", "tool_calls": [{}]}], "turn 2 of 'messages' has tool_calls"),
+        (
+            [*HI, {"role": "assistant", "tool_calls": [{}]}],
+            "turn 2 of 'messages' has a tool call",
+        ),
         (
             [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}, HELLO],
             "turn 1 of 'messages' has a part of type 'image_url'; only text can be learned",
@@ -174,7 +177,18 @@ def test_a_label_that_is_a_word_is_not_a_judgement():
         read("kto", prompt="Hi", completion="Hello", label="greeting")
 
 
-def test_a_question_with_a_list_of_answers_is_a_prompt_with_references():
+def test_of_several_answers_the_first_is_learned_and_all_are_references():
+    both = ["Goethe", "J. W. von Goethe"]
+    for chat in (
+        read("question_answer", question="Who?", answer=both),
+        read("prompt_completion", prompt="Who?", completion=both),
+        read("alpaca", instruction="Who?", output=both),
+        read("source_target", source="Who?", target=both),
+    ):
+        assert (chat.answer, chat.references) == ("Goethe", tuple(both))
+
+
+def test_a_person_may_take_questions_with_answers_as_prompts():
     prompt = read("prompts", question="Who?", answer=["Goethe", "J. W. von Goethe"])
     assert prompt.references == ("Goethe", "J. W. von Goethe")
 
@@ -185,7 +199,7 @@ def test_a_question_with_a_list_of_answers_is_a_prompt_with_references():
         {"text": "I lost my card", "category": "lost_card"},
         {"text": "play a song", "intent": "PlayMusic"},
         {"text": "fine", "label": "positive"},
-        {"question": "2+2?", "answer": "4"},
+        {"question": "2+2?", "answer": "B", "choices": ["3", "4"]},
         {"prompt": "2+2?", "answer": "4"},
         {"mr": "name[x]", "ref": "x is a place."},
         {"prompt": "2+2?", "completion": "4", "response": "four"},
@@ -197,3 +211,144 @@ def test_columns_that_could_mean_several_things_are_not_guessed(row):
         for name in plugins.names("formats")
         if (score := plugins.load("formats", name).sniff([row]))
     } == {}
+
+
+def unfolded(layout: str, *rows: dict):
+    module = plugins.load("formats", layout)
+    return [module.read(row, n) for n, row in module.unfold(list(enumerate(rows, 1)))]
+
+
+def article(*paragraphs: list[str]) -> dict:
+    return {
+        "paragraphs": [
+            {
+                "context": f"text {n}",
+                "qas": [{"question": q, "answers": [{"text": "x"}]} for q in qs],
+            }
+            for n, qs in enumerate(paragraphs)
+        ]
+    }
+
+
+def test_a_question_of_squad_follows_its_paragraph_and_learns_the_first_answer():
+    row = article(["Who?"])
+    row["paragraphs"][0]["qas"][0]["answers"] = [{"text": "a"}, {"text": "b"}, {"text": "a"}]
+    (chat,) = unfolded("squad", row)
+    assert chat.prompt[0].content == "text 0\n\nWho?"
+    assert (chat.answer, chat.references) == ("a", ("a", "b"))
+
+
+def test_questions_of_squad_are_numbered_and_grouped_by_article():
+    chats = unfolded("squad", article(["a", "b"], ["c"]), article(["d"]))
+    assert [chat.source_row for chat in chats] == [1, 2, 3, 4]
+    first, second = {chat.group for chat in chats[:3]}, chats[3].group
+    assert len(first) == 1
+    assert second not in first
+
+
+def test_a_single_article_is_grouped_by_paragraph():
+    a, b, c = unfolded("squad", article(["a", "b"], ["c"]))
+    assert a.group == b.group != c.group
+
+
+def test_a_question_without_an_answer_in_its_text_is_learned_as_unanswerable():
+    for none in ([], {"text": [], "answer_start": []}):
+        assert read("question_answer", question="Who?", context="x", answers=none).answer == (
+            "unanswerable"
+        )
+
+
+def test_the_instances_of_a_task_are_rows_of_one_group():
+    given = [{"input": "a", "output": "A"}, {"input": "b", "output": "B"}]
+    chats = unfolded("self_instruct", {"instruction": "Shout.", "instances": given})
+    assert [chat.prompt[0].content for chat in chats] == ["Shout.\n\na", "Shout.\n\nb"]
+    assert [chat.answer for chat in chats] == ["A", "B"]
+    assert chats[0].group == chats[1].group is not None
+
+
+def node(text: str, role: str, *replies: dict, **more) -> dict:
+    return {"text": text, "role": role, "replies": list(replies), **more}
+
+
+def test_the_path_through_a_tree_takes_the_best_ranked_answer_at_every_turn():
+    again = node(
+        "Again", "prompter", node("Ja", "assistant", rank=1), node("Yes", "assistant", rank=0)
+    )
+    tree = node(
+        "Hi", "prompter",
+        node("Bad", "assistant", rank=2),
+        node("Gone", "assistant", rank=0, deleted=True),
+        node("Hello", "assistant", node("Late", "prompter", rank=1), {**again, "rank": 0}, rank=1),
+    )  # fmt: skip
+    assert said(read("oasst", prompt=tree).messages) == [
+        ("user", "Hi"), ("assistant", "Hello"), ("user", "Again"), ("assistant", "Yes"),
+    ]  # fmt: skip
+
+
+def test_messages_of_a_tree_one_a_row_become_the_same_tree():
+    def row(name: str, parent: str | None, text: str, role: str, rank: int | None = None) -> dict:
+        known = {"message_id": name, "parent_id": parent, "text": text, "role": role, "rank": rank}
+        return {key: value for key, value in known.items() if value is not None}
+
+    rows = [
+        row("1", None, "Hi", "prompter"),
+        row("2", "1", "What?", "assistant", 1),
+        row("9", None, "Bye", "prompter"),
+        row("3", "1", "Hello", "assistant", 0),
+        row("8", "9", "See you", "assistant"),
+    ]
+    chats = unfolded("oasst", *rows)
+    assert [chat.answer for chat in chats] == ["Hello", "See you"]
+    assert [chat.source_row for chat in chats] == [1, 3]
+
+
+def test_a_message_that_answers_itself_does_not_go_round_for_ever():
+    loop = {"message_id": "1", "parent_id": "2", "text": "a", "role": "assistant"}
+    back = {"message_id": "2", "parent_id": "1", "text": "b", "role": "prompter"}
+    assert unfolded("oasst", loop, back) == []
+
+
+def test_a_later_question_is_asked_where_the_answer_before_it_is_known():
+    rows = [
+        {"turns": ["2+2?", "And 3?"], "reference": ["4", "7"]},
+        {"turns": ["Poem!", "Shorter."]},
+    ]
+    first, second, third = unfolded("questions", *rows)
+    assert [turn.content for turn in second.prompt] == ["2+2?", "4", "And 3?"]
+    assert (first.references, second.references, third.references) == (("4",), ("7",), ())
+    assert third.prompt[0].content == "Poem!"
+    assert "1 later questions" in plugins.load("formats", "questions").note(rows)
+
+
+CALL = {"function": {"name": "weather", "arguments": '{"city": "Kiel"}'}}
+
+
+def test_tools_are_listed_in_the_system_turn_and_a_call_is_its_json():
+    called = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+    told = {"role": "tool", "content": "rain"}
+    system = {"role": "system", "content": "Be brief."}
+    chat = read(
+        "messages", messages=[system, *HI, called, told, HELLO], tools=[{"name": "weather"}]
+    )
+    assert said(chat.messages) == [
+        ("system", 'Be brief.\n\nYou can call these tools:\n{"name": "weather"}'),
+        ("user", "Hi"),
+        ("assistant", '{"name": "weather", "arguments": {"city": "Kiel"}}'),
+        ("tool", "rain"),
+        ("assistant", "Hello"),
+    ]
+
+
+def test_a_call_may_be_what_is_learned():
+    chat = read(
+        "messages", messages=[*HI, {"role": "assistant", "content": "", "tool_calls": [CALL]}]
+    )
+    assert chat.answer.startswith('{"name": "weather"')
+
+
+def test_sharegpt_tools_as_json_text_are_listed_too():
+    turns = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]
+    chat = read("sharegpt", conversations=turns, tools='[{"name": "weather"}]')
+    assert chat.messages[0].content.endswith('{"name": "weather"}')
+    with pytest.raises(RowError, match="'tools' is no valid JSON"):
+        read("sharegpt", conversations=turns, tools="[")

@@ -4,14 +4,17 @@ import gzip
 import io
 import json
 import random
+import zipfile
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from engine.core.errors import NotFound, UserError
 from engine.formats.digest import to_jsonl
-from engine.formats.read import Parsed, read_file
+from engine.formats.files.rows import rows_of
+from engine.formats.read import Parsed, known_columns, read_file, understand
 
 ROWS = [{"prompt": f"Frage {n}: grün, ja?\nA: ", "completion": f"Antwort {n}"} for n in range(12)]
 JSONL = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
@@ -32,6 +35,27 @@ def parquet(rows: list[dict] = ROWS) -> bytes:
     return buffer.getvalue()
 
 
+def workbook(*sheets: list[list]) -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for n, rows in enumerate(sheets, 1):
+        sheet = book.create_sheet(f"Sheet {n}")
+        for row in rows:
+            sheet.append(row)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def zipped(files: dict[str, bytes | str], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+HEAD = ["prompt", "completion"]
 GOOD = {
     "jsonl": JSONL.encode(),
     "jsonl_bom": b"\xef\xbb\xbf" + JSONL.encode(),
@@ -49,6 +73,15 @@ GOOD = {
     "tsv": table("\t").encode(),
     "pipes": table("|").encode(),
     "parquet": parquet(),
+    "xlsx": workbook([HEAD, *[[*row.values()] for row in ROWS]]),
+    "zip": zipped({"a/rows.jsonl": JSONL}),
+    "zip_csv": zipped(
+        {"rows.csv": table(","), "README.md": "Read me.", "__MACOSX/._rows.csv": "x"}
+    ),
+    "zip_gz": zipped({"rows.jsonl.gz": gzip.compress(JSONL.encode())}, zipfile.ZIP_STORED),
+    "zip_two": zipped(
+        {"1.jsonl": "\n".join(JSONL.split("\n")[:5]), "2.jsonl": "\n".join(JSONL.split("\n")[5:])}
+    ),
     "jsonl_gz": gzip.compress(JSONL.encode()),
     "csv_gz_two_members": gzip.compress(table(",").encode()[:99])
     + gzip.compress(table(",").encode()[99:]),
@@ -63,7 +96,7 @@ def read(tmp_path):
     def read_bytes(data: bytes | str, name: str = "upload", layout: str | None = None) -> Parsed:
         path = tmp_path / "file"
         path.write_bytes(data.encode() if isinstance(data, str) else data)
-        return read_file(path, name, layout)
+        return understand(rows_of(path, name, known_columns()), layout)
 
     return read_bytes
 
@@ -75,7 +108,7 @@ def test_the_same_rows_come_out_of_every_type_whatever_its_name(read, form, name
     assert parsed.layout == "prompt_completion"
     found = [{"prompt": e.prompt[0].content, "completion": e.answer} for e in parsed.examples]
     assert found == ROWS
-    first = 2 if form.startswith(("csv", "tsv", "pipes")) else 1
+    first = 2 if form.startswith(("csv", "tsv", "pipes", "xlsx", "zip_csv")) else 1
     assert [e.source_row for e in parsed.examples] == list(range(first, first + 12))
 
 
@@ -127,12 +160,42 @@ def test_a_layout_that_is_asked_for_is_used(read):
         read(row, layout="nonsense")
 
 
-def test_an_unknown_layout_lists_the_columns_found_and_the_layouts_known(read):
+def test_columns_of_no_layout_are_listed_with_a_guess(read):
     with pytest.raises(UserError) as caught:
         read("text,category\nMy card is lost,lost_card\nHello,greeting\n", "bank.csv")
     assert "columns found: text, category" in caught.value.problem
+    assert "prompt = text, answer = category" in caught.value.fix
+
+
+def test_where_nothing_can_be_guessed_the_known_layouts_are_listed(read):
+    with pytest.raises(UserError) as caught:
+        read("id,worker\n1,2\n3,4\n", "a.csv")
+    assert "columns found: id, worker" in caught.value.problem
     assert "alpaca (instruction, input" in caught.value.fix
     assert "prompt_completion (prompt, completion" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        {f"row {n}": row for n, row in enumerate(ROWS)},
+        {"version": "1", "data": ROWS},
+        {"rows": [{"row_idx": n, "row": row} for n, row in enumerate(ROWS)], "features": []},
+        {key: {str(n): row[key] for n, row in enumerate(ROWS)} for key in ROWS[0]},
+    ],
+    ids=["named rows", "a list inside", "the Hub's viewer", "pandas' columns"],
+)
+def test_an_object_that_holds_rows_gives_them(read, whole):
+    parsed = read(json.dumps(whole))
+    assert parsed.layout == "prompt_completion"
+    assert [e.answer for e in parsed.examples] == [row["completion"] for row in ROWS]
+
+
+def test_a_single_row_whose_fields_are_objects_is_not_taken_for_named_rows(read):
+    turns = {"messages": [{"role": "user", "content": "Hi"}]}
+    answer = {"role": "assistant", "content": "Hello"}
+    row = {"input": turns, "preferred_output": answer, "non_preferred_output": answer}
+    assert read(json.dumps(row)).layout == "openai_preference"
 
 
 def line(n: int) -> str:
@@ -188,8 +251,7 @@ BAD = {
     "only a mark": (b"\xef\xbb\xbf", "empty"),
     "header only": (b"prompt,completion\n", "no rows"),
     "empty array": (b"[]", "no rows"),
-    "object of rows": (b'{"a": {"x": 1}, "b": {"x": 2}}', "one JSON object with 2 named rows"),
-    "SQuAD": (b'{"data": [{"paragraphs": []}], "version": "1"}', "columns found: data, version"),
+    "SQuAD": (b'{"data": [{"paragraphs": []}], "version": "1"}', "columns found: paragraphs"),
     "cut array": (json.dumps(ROWS, indent=1).encode()[:-30], r"breaks off in line \d+"),
     "wrong array": (b'[{"prompt": "a",\n "completion" "b"}]', "Line 2 is not valid JSON"),
     "one cut line": (b'{"prompt": "a", "compl', "breaks off in line 1"),
@@ -197,7 +259,7 @@ BAD = {
     "NUL": (JSONL.encode().replace(b"Antwort 2", b"Antw\0rt 2"), "Line 3 holds a NUL byte"),
     "binary": (bytes(range(1, 32)) * 50, "binary"),
     "random": (random.Random(0).randbytes(5000), "NUL|binary|not text"),
-    "zip": (b"PK\x03\x04rest", "ZIP"),
+    "zip": (b"PK\x03\x04rest", "ZIP archive is damaged"),
     "pdf": (b"%PDF-1.7", "PDF"),
     "Shift-JIS": ("質問,答え\n".encode("shift-jis") * 9, "not text in UTF-8 or Windows-1252"),
     "odd UTF-16": (JSONL.encode("utf-16")[:-1], "not text in UTF-16"),

@@ -35,6 +35,56 @@ def test_a_check_stores_nothing(ws, tmp_path):
     assert datasets.list_all(ws, LOCAL, project.id) == []
 
 
+def odd_file(folder, rows=40):
+    path = folder / "odd.csv"
+    lines = [f"Frage {n}?,Antwort {n},Kunde {n // 10}" for n in range(rows)]
+    path.write_text("\n".join(["frage,antwort,kunde", *lines]))
+    return path
+
+
+def test_a_file_of_unknown_columns_is_shown_through_a_guess_and_not_kept_before_it_is_confirmed(
+    ws, tmp_path
+):
+    project = helpers.project(ws)
+    path = odd_file(tmp_path)
+    found = look.check(LOCAL, path, path.name)
+    assert (found.layout, found.confirmed) == ("", False)
+    assert found.columns == ("frage", "antwort", "kunde")
+    assert found.mapping.columns == {"prompt": "frage", "answer": "antwort"}
+    assert found.examples[0].answer == "Antwort 0"
+    assert found.refusal
+    with pytest.raises(UserError, match="prompt = frage, answer = antwort"):
+        datasets.add(ws, LOCAL, project.id, path, path.name)
+    assert datasets.list_all(ws, LOCAL, project.id) == []
+
+    again = look.check(LOCAL, path, path.name, mapping=found.mapping)
+    kept = datasets.add(ws, LOCAL, project.id, path, path.name, mapping=found.mapping)
+    assert (again.confirmed, again.refusal, again.rows) == (True, "", kept.rows)
+    assert (kept.layout, kept.kind) == ("mapped", "sft")
+    assert kept.origin["mapping"]["columns"] == {"prompt": "frage", "answer": "antwort"}
+
+
+def test_columns_that_cannot_be_guessed_are_named_all_the_same(tmp_path):
+    path = tmp_path / "numbers.csv"
+    path.write_text("x1,x2\n1,2\n3,4\n")
+    found = look.check(LOCAL, path, path.name)
+    assert (found.columns, found.mapping, found.confirmed) == (("x1", "x2"), None, False)
+    assert (found.examples, found.rows) == ([], 2)
+
+
+def test_rows_of_one_group_are_never_on_both_sides(ws, tmp_path):
+    path = odd_file(tmp_path)
+    mapping = look.check(LOCAL, path, path.name).mapping
+    kept = datasets.add(
+        ws, LOCAL, helpers.project(ws).id, path, path.name,
+        held_out=0.25, mapping=mapping, group="kunde",
+    )  # fmt: skip
+    rows = datasets.rows(ws, LOCAL, kept.id)
+    held, trained = ({r.example.group for r in rows if r.split == s} for s in ("held_out", "train"))
+    assert len(held) == 1
+    assert not held & trained
+
+
 def test_a_file_too_small_to_split_is_reported_with_the_reason(tmp_path):
     path = helpers.chat_file(tmp_path, rows=3)
     found = look.check(LOCAL, path, path.name)

@@ -16,3 +16,5 @@ class Found(NamedTuple):
     rows: list[NumberedRow]
     broken: list[Broken]
     encoding: str = "utf-8"
+    notes: tuple[str, ...] = ()  # what was passed over, as a sentence each
+    parts: tuple[tuple[str, int], ...] = ()  # the files of an archive: name, and its sound rows

@@ -12,6 +12,8 @@ from engine.formats.files.found import Found, NumberedRow
 START = re.compile(r'\s*(\{|\[\s*([\[{\]"]|$))')
 ONE_ROW_A_LINE = "Give one JSON object a line (JSONL), or an array of objects."
 INCOMPLETE = "Export it again and upload the whole file."
+# under these names an object keeps the list of its rows, as SQuAD and pandas' "table" write it
+WRAPPERS = ("data", "rows", "examples", "train", "items", "records")
 
 
 def is_json(text: str) -> bool:
@@ -19,34 +21,61 @@ def is_json(text: str) -> bool:
     return START.match(text) is not None
 
 
-def json_rows(text: str) -> Found:
-    """The rows of JSONL by line or of an array by item; a broken line is left out and reported."""
+def json_rows(text: str, known: frozenset[str] = frozenset()) -> Found:
+    """The rows of JSONL by line or of an array by item; a broken line is left out and reported.
+
+    An object of named rows, of named columns or around a list of rows gives these rows; `known`
+    are the columns of layouts, by which a single row is told from an object of rows.
+    """
     if text.lstrip().startswith("["):
         return _array(_whole(text))
     lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     first = _parse(*lines[0])
     if len(lines) > 1 and not isinstance(first, Broken):
         return _sorted_out([_parse(*line) for line in lines])
-    return _object_or_lines(text, lines)
+    return _object_or_lines(text, lines, known)
 
 
-def _object_or_lines(text: str, lines: list[tuple[int, str]]) -> Found:
+def _object_or_lines(text: str, lines: list[tuple[int, str]], known: frozenset[str]) -> Found:
     """One object over many lines, or JSONL whose first line is broken."""
     parsed = [_parse(*line) for line in lines]
     if len(lines) > 1 and sum(isinstance(p, Broken) for p in parsed) * 2 <= len(parsed):
         return _sorted_out(parsed)
-    return _object(_whole(text))
+    return _object(_whole(text), known)
 
 
 def _array(items: Any) -> Found:
     return _sorted_out([_row(number, item) for number, item in enumerate(items, 1)])
 
 
-def _object(value: dict[str, Any]) -> Found:
-    if len(value) > 1 and all(isinstance(item, dict) for item in value.values()):
-        problem = f"The file is one JSON object with {len(value):,} named rows, not a list of rows."
-        raise UserError(problem, ONE_ROW_A_LINE)
-    return Found([(1, value)], [])
+def _object(value: dict[str, Any], known: frozenset[str]) -> Found:
+    wrapped = [value[name] for name in WRAPPERS if isinstance(value.get(name), list)]
+    if len(wrapped) == 1 and all(isinstance(item, dict) for item in wrapped[0]):
+        return _array([_bare(item) for item in wrapped[0]])
+    columns = _columns(value)
+    if columns:
+        return _array(columns)
+    inner = list(value.values())
+    if len(inner) < 2 or not all(isinstance(item, dict) for item in inner) or known & value.keys():
+        return Found([(1, value)], [])
+    return _array([{"id": name, **row} for name, row in value.items()])
+
+
+def _bare(item: dict[str, Any]) -> dict[str, Any]:
+    """The row itself where it is wrapped once more, as the Hub's viewer exports it."""
+    row = item.get("row")
+    return row if isinstance(row, dict) and "row_idx" in item else item
+
+
+def _columns(value: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of an object of columns {name: {"0": cell, "1": cell}}, as pandas writes it."""
+    inner = list(value.values())
+    if not all(isinstance(column, dict) and column for column in inner):
+        return []
+    numbers = list(inner[0])
+    if not all(n.isdigit() for n in numbers) or any(list(c) != numbers for c in inner):
+        return []
+    return [{name: column[n] for name, column in value.items()} for n in numbers]
 
 
 def _whole(text: str) -> Any:

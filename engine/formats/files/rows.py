@@ -6,15 +6,18 @@ from typing import Any
 
 from engine.core.errors import NotFound, UserError
 from engine.core.parsed import Broken
+from engine.formats.files import archive
 from engine.formats.files.decode import decode
 from engine.formats.files.found import MAX_FIELD, MAX_FILE, Found
 from engine.formats.files.json_rows import ONE_ROW_A_LINE, is_json, json_rows
 from engine.formats.files.parquet import MAGIC, parquet_rows
 from engine.formats.files.table import is_table, table
+from engine.formats.files.xlsx import is_xlsx, xlsx_rows
+from engine.formats.files.zip_rows import zip_rows
 
-KINDS = "Give JSONL, JSON, CSV, TSV, Parquet or plain text."
+KINDS = "Give JSONL, JSON, CSV, TSV, Excel (.xlsx), Parquet, plain text, or a ZIP of these."
+GZIP = b"\x1f\x8b"
 FOREIGN = {
-    b"PK\x03\x04": "The file is a ZIP archive or an Office document.",
     b"%PDF": "The file is a PDF.",
     b"\xd0\xcf\x11\xe0": "The file is an old Office document.",
     b"SQLite format 3": "The file is a database.",
@@ -27,8 +30,51 @@ def rows_of(path: Path, name: str, known: frozenset[str]) -> Found:
 
     Fields that are null are left out. UserError when the file as a whole cannot be read.
     """
-    data = _bytes(path, name)
-    found = parquet_rows(data) if data.startswith(MAGIC) else _text_rows(data, name, known)
+    if not path.is_file():
+        raise NotFound(f"There is no file {name!r}.", "Check the path.")
+    if path.stat().st_size > MAX_FILE:
+        raise _too_large()
+    return rows_in(path.read_bytes(), name, known)
+
+
+def rows_in(data: bytes, name: str, known: frozenset[str]) -> Found:
+    """The same of a file's bytes."""
+    data = _unpacked(data) if data.startswith(GZIP) else data
+    if not data.startswith(archive.MAGIC):
+        return _sound(_plain(data, name, known))
+    if is_xlsx(archive.opened(data)):
+        return _sound(xlsx_rows(data))
+    _refuse_documents(data)
+    return zip_rows(data, lambda inner, inner_name: _inside(inner, inner_name, known))
+
+
+def _inside(data: bytes, name: str, known: frozenset[str]) -> Found:
+    """A file of an archive, which may be packed itself but hold no further archive."""
+    data = _unpacked(data) if data.startswith(GZIP) else data
+    if data.startswith(archive.MAGIC):
+        if not is_xlsx(archive.opened(data)):
+            raise UserError("It is an archive itself.", "Unpack it first.")
+        return _sound(xlsx_rows(data))
+    return _sound(_plain(data, name, known))
+
+
+def _refuse_documents(data: bytes) -> None:
+    names = archive.opened(data).namelist()
+    if "[Content_Types].xml" in names or "mimetype" in names:
+        raise UserError("The file is an Office document.", KINDS)
+
+
+def _plain(data: bytes, name: str, known: frozenset[str]) -> Found:
+    for start, what in FOREIGN.items():
+        if data.startswith(start):
+            raise UserError(what, KINDS)
+    if not data.strip():
+        raise UserError("The file is empty.", "Upload a file with at least one row.")
+    return parquet_rows(data) if data.startswith(MAGIC) else _text_rows(data, name, known)
+
+
+def _sound(found: Found) -> Found:
+    """The same without the rows whose texts cannot be kept."""
     flaws = [Broken(n, flaw) for n, row in found.rows if (flaw := _flaw(row))]
     bad = {flaw.row for flaw in flaws}
     rows = [
@@ -37,22 +83,6 @@ def rows_of(path: Path, name: str, known: frozenset[str]) -> Found:
         if n not in bad
     ]
     return found._replace(rows=rows, broken=sorted([*found.broken, *flaws]))
-
-
-def _bytes(path: Path, name: str) -> bytes:
-    if not path.is_file():
-        raise NotFound(f"There is no file {name!r}.", "Check the path.")
-    if path.stat().st_size > MAX_FILE:
-        raise _too_large()
-    data = path.read_bytes()
-    if data.startswith(b"\x1f\x8b"):
-        data = _unpacked(data)
-    for start, what in FOREIGN.items():
-        if data.startswith(start):
-            raise UserError(what, KINDS)
-    if not data.strip():
-        raise UserError("The file is empty.", "Upload a file with at least one row.")
-    return data
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -88,7 +118,7 @@ def _text_rows(data: bytes, name: str, known: frozenset[str]) -> Found:
 
 def _by_content(text: str, suffix: str, known: frozenset[str]) -> Found:
     if is_json(text):
-        return json_rows(text)
+        return json_rows(text, known)
     if suffix in (".csv", ".tsv") or is_table(text, known):
         return table(text)
     if suffix in (".json", ".jsonl", ".ndjson"):

@@ -22,7 +22,7 @@ def is_table(text: str, known: frozenset[str]) -> bool:
 def table(text: str) -> Found:
     """The rows below the header, every cell a text; row 1 is the header."""
     records = _records(text, _delimiter(text))
-    names = _header(next(records)[1])
+    names = header(next(records)[1])
     read = [_row(names, *record) for record in records if any(record[1])]
     return Found(
         [row for row in read if not isinstance(row, Broken)],
@@ -45,7 +45,8 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         raise UserError(f"{where} is not valid CSV: {error}.", SAVE_AGAIN) from None
 
 
-def _header(record: list[str]) -> list[str]:
+def header(record: list[str]) -> list[str]:
+    """The names of the columns; UserError when one occurs twice."""
     names = _names(record)
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:

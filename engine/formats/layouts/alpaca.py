@@ -4,6 +4,7 @@ from typing import Any
 
 from engine.core.errors import RowError
 from engine.core.examples import Chat, Kind, Message
+from engine.formats.sides import answers, several
 from engine.formats.turns import assistant, chat, kind_of, place, present, share, system, text, user
 
 KIND: Kind = "sft"
@@ -24,9 +25,9 @@ def read(row: dict[str, Any], number: int) -> Chat:
     extra = "input" if row.get("input") else "context"
     if row.get(extra):
         asked = f"{asked}\n\n{text(row, extra)}"
-    answer = text(row, present(row, "output", "response"))
-    messages = (*system(row), *_history(row.get("history")), user(asked), assistant(answer))
-    return chat(messages, **place(row, number))
+    accepted = answers(row, present(row, "output", "response"))
+    messages = (*system(row), *_history(row.get("history")), user(asked), assistant(accepted[0]))
+    return chat(messages, references=several(accepted), **place(row, number))
 
 
 def _history(value: Any) -> list[Message]:

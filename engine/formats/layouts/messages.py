@@ -3,11 +3,11 @@
 from typing import Any
 
 from engine.core.examples import Chat, Kind
-from engine.formats.turns import OPENAI, chat, is_turns, place, references, share, turns
+from engine.formats.turns import OPENAI, chat, equipped, is_turns, place, references, share, turns
 
 KIND: Kind = "sft"
-SHAPE = "messages: a list of {role, content}"
-COLUMNS = frozenset({"messages", "references", "group"})
+SHAPE = "messages: a list of {role, content}; tools (may be absent)"
+COLUMNS = frozenset({"messages", "tools", "references", "group"})
 
 
 def sniff(rows: list[dict[str, Any]]) -> float:
@@ -16,8 +16,11 @@ def sniff(rows: list[dict[str, Any]]) -> float:
 
 
 def read(row: dict[str, Any], number: int) -> Chat:
-    """A chat; content in typed parts is joined when every part is text."""
-    messages = turns(row.get("messages"), OPENAI, "messages")
+    """A chat; content in typed parts is joined when every part is text.
+
+    Tools are listed in the system turn, and a call is the text of its JSON.
+    """
+    messages = equipped(row, turns(row.get("messages"), OPENAI, "messages"))
     return chat(messages, references=references(row), **place(row, number))
 
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from engine.core.examples import Chat, Kind
-from engine.formats.sides import answer_to, label_of, prompt_turns
+from engine.formats.sides import answer_to, answers, label_of, prompt_turns, several
 from engine.formats.turns import assistant, chat, place, present, references, share, system
 
 KIND: Kind = "sft"
-SHAPE = "prompt, completion or response, references (may be absent)"
+SHAPE = "prompt, completion or response (one or a list), references (may be absent)"
 COLUMNS = frozenset({"prompt", "completion", "response", "references", "system", "group"})
 
 
@@ -17,10 +17,22 @@ def sniff(rows: list[dict[str, Any]]) -> float:
 
 
 def read(row: dict[str, Any], number: int) -> Chat:
-    """A chat of the prompt and its completion, both kept to the letter."""
+    """A chat of the prompt and its completion, both kept to the letter.
+
+    Of several completions the first is learned, and all are references.
+    """
     prompt = (*system(row), *prompt_turns(row))
-    answer = answer_to(prompt, row, present(row, "completion", "response"))
-    return chat((*prompt, assistant(answer)), references=references(row), **place(row, number))
+    column = present(row, "completion", "response")
+    if _texts(row.get(column)):
+        accepted = answers(row, column)
+        answer, others = accepted[0], references(row) or several(accepted)
+    else:
+        answer, others = answer_to(prompt, row, column), references(row)
+    return chat((*prompt, assistant(answer)), references=others, **place(row, number))
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(x, str) for x in value)
 
 
 def _fits(row: dict[str, Any]) -> bool:

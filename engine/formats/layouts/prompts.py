@@ -8,23 +8,26 @@ from engine.formats.sides import prompt_turns
 from engine.formats.turns import place, references, share, system
 
 KIND: Kind = "prompts"
-SHAPE = "prompt, references (may be absent); or question, answer: [accepted answers]"
+SHAPE = "prompt, references (may be absent)"
 COLUMNS = frozenset({"prompt", "references", "question", "answer", "system", "group"})
 
 # beside a prompt these are answers or judgements, and dropping them silently would lose them
 ANSWERS = frozenset(
     {"completion", "response", "answer", "answers", "output", "target", "reply"}
-    | {"chosen", "rejected", "label"}
+    | {"chosen", "rejected", "label", "winner"}
 )
 
 
 def sniff(rows: list[dict[str, Any]]) -> float:
-    """The share of rows with a prompt and no answer, or a question with a list of answers."""
-    return share(rows, lambda row: _is_prompt(row) or _is_question(row))
+    """The share of rows with a prompt and no answer."""
+    return share(rows, _is_prompt)
 
 
 def read(row: dict[str, Any], number: int) -> Prompt:
-    """A prompt with the answers that count as right, if the file gives any."""
+    """A prompt with the answers that count as right, if the file gives any.
+
+    Rows of {question, answer} are read too where a person asks for this layout.
+    """
     asked, accepted = ("prompt", "references") if "prompt" in row else ("question", "answer")
     prompt = (*system(row), *prompt_turns(row, asked))
     if prompt[-1].role == "assistant":
@@ -34,7 +37,3 @@ def read(row: dict[str, Any], number: int) -> Prompt:
 
 def _is_prompt(row: dict[str, Any]) -> bool:
     return isinstance(row.get("prompt"), str | list) and not ANSWERS & row.keys()
-
-
-def _is_question(row: dict[str, Any]) -> bool:
-    return "question" in row and isinstance(row.get("answer"), list)

@@ -3,11 +3,11 @@
 from typing import Any
 
 from engine.core.examples import Chat, Kind
-from engine.formats.turns import SHAREGPT, chat, is_turns, place, share, system, turns
+from engine.formats.turns import SHAREGPT, chat, equipped, is_turns, place, share, system, turns
 
 KIND: Kind = "sft"
-SHAPE = "conversations: a list of {from, value}"
-COLUMNS = frozenset({"conversations", "system", "group"})
+SHAPE = "conversations: a list of {from, value}; system, tools (may be absent)"
+COLUMNS = frozenset({"conversations", "system", "tools", "group"})
 
 
 def sniff(rows: list[dict[str, Any]]) -> float:
@@ -18,7 +18,7 @@ def sniff(rows: list[dict[str, Any]]) -> float:
 def read(row: dict[str, Any], number: int) -> Chat:
     """A chat; function_call becomes a turn of the assistant, observation one of the tool."""
     messages = turns(row.get("conversations"), SHAREGPT, "conversations")
-    return chat((*system(row), *messages), **place(row, number))
+    return chat(equipped(row, (*system(row), *messages)), **place(row, number))
 
 
 def _fits(row: dict[str, Any]) -> bool:

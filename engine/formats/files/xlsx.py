@@ -1,0 +1,89 @@
+"""Excel -> numbered rows."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import openpyxl
+
+from engine.core.errors import UserError
+from engine.formats.files.archive import opened
+from engine.formats.files.found import MAX_FILE, Found, NumberedRow
+from engine.formats.files.table import header
+
+MOST_COLUMNS = 1000
+MOST_EMPTY = 1000  # rows in a run: formatted but empty cells reach down to row 1,048,576
+Cells = list[str]
+
+
+def is_xlsx(archive: zipfile.ZipFile) -> bool:
+    """Whether the archive is an Excel workbook."""
+    return "xl/workbook.xml" in archive.namelist()
+
+
+def xlsx_rows(data: bytes) -> Found:
+    """The rows of the first sheet that has a header, every cell a text; numbers as Excel shows.
+
+    A formula counts as the value that was last calculated. UserError when the file is damaged.
+    """
+    opened(data)
+    try:
+        return _rows(data)
+    except UserError:
+        raise
+    except MemoryError:
+        raise UserError(f"The workbook needs more than {MAX_FILE:,} bytes.", "Split it.") from None
+    except Exception:  # openpyxl raises whatever a damaged part of the XML leads it into
+        raise UserError(
+            "The Excel workbook is damaged: it cannot be read.",
+            "Save it again as .xlsx, or as CSV.",
+        ) from None
+
+
+def _rows(data: bytes) -> Found:
+    book = openpyxl.load_workbook(
+        io.BytesIO(data), read_only=True, data_only=True, keep_links=False
+    )
+    sheets = [(sheet.title, _filled(sheet)) for sheet in book.worksheets]
+    filled = [(title, first, rest) for title, rest in sheets if (first := next(rest, None))]
+    if not filled:
+        raise UserError("The Excel workbook is empty.", "Fill a sheet with a header and rows.")
+    title, (_, names), rest = filled[0]
+    found = list(_named(header(names), rest))
+    return Found(found, [], notes=_notes(title, [other for other, _, _ in filled[1:]]))
+
+
+def _notes(title: str, others: list[str]) -> tuple[str, ...]:
+    if not others:
+        return ()
+    named = ", ".join(repr(other[:40]) for other in others[:5])
+    return (f"Only the first sheet {title[:40]!r} was read, not {named}.",)
+
+
+def _filled(sheet: Any) -> Iterator[tuple[int, Cells]]:
+    """The rows of a sheet that are not empty, with their numbers."""
+    sheet.reset_dimensions()  # the stated size may be a lie
+    empty = 0
+    rows = sheet.iter_rows(values_only=True, max_col=MOST_COLUMNS)
+    for number, values in enumerate(rows, 1):
+        cells = [_text(value) for value in values]
+        empty = 0 if any(cells) else empty + 1
+        if empty > MOST_EMPTY:
+            return
+        if not empty:
+            yield number, cells
+
+
+def _named(names: list[str], rows: Iterator[tuple[int, Cells]]) -> Iterator[NumberedRow]:
+    for number, cells in rows:
+        padded = [*cells, *[""] * (len(names) - len(cells))]
+        yield number, {name: cell for name, cell in zip(names, padded, strict=False) if name}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else str(value)

@@ -1,0 +1,33 @@
+"""A source and its target, each a text or a list: SciTLDR, and files made for translation."""
+
+from typing import Any
+
+from engine.core.errors import RowError
+from engine.core.examples import Chat, Kind
+from engine.formats.sides import answers, is_answers, several
+from engine.formats.turns import assistant, chat, place, references, share, system, user
+
+KIND: Kind = "sft"
+SHAPE = "source (a text or a list of sentences), target (a text, or a list of which each is right)"
+COLUMNS = frozenset({"source", "target", "system", "group"})
+
+
+def sniff(rows: list[dict[str, Any]]) -> float:
+    """The share of rows with a source and a target."""
+    return share(rows, lambda row: all(is_answers(row.get(name)) for name in ("source", "target")))
+
+
+def read(row: dict[str, Any], number: int) -> Chat:
+    """A chat: the sentences of the source in one line; the first target is learned."""
+    accepted = answers(row, "target")
+    messages = (*system(row), user(_source(row)), assistant(accepted[0]))
+    return chat(messages, references=several(accepted), **place(row, number))
+
+
+def _source(row: dict[str, Any]) -> str:
+    value = row.get("source")
+    if isinstance(value, list):
+        return " ".join(sentence.strip() for sentence in references(row, "source"))
+    if not isinstance(value, str):
+        raise RowError("'source' is missing or no text")
+    return value
