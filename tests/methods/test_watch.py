@@ -37,7 +37,7 @@ def test_learning_by_heart_is_flagged(ctx):
     ("train", "held_out"),
     [
         ([5, 4, 3, 2, 1], [4, 3, 2.9, 2.8, 2.7]),  # goes on getting better
-        ([5, 4, 3, 2, 1], [4, 3, 3.05, 3.02, 3.1]),  # within a few percent
+        ([5, 4, 3, 2, 1], [4, 3, 3.05, 3.02, 3.08]),  # within three percent
         ([5, 4, 5, 6, 7], [4, 3, 3.5, 4, 5]),  # both rise: it diverges, which is another thing
         ([5], [4]),
     ],
