@@ -2,17 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-from engine.checks.parts import finding, texts_of
+from engine.checks.parts import finding
+from engine.checks.spoken import language
 from engine.core.examples import Example
 from engine.core.finding import Finding
-
-LEAST, READ = 80, 600  # letters: fewer are a guess, more change nothing
-SURE = 0.9
-NO_LANGUAGE = {"", "und", "zxx"}
 
 
 def check(examples: Sequence[Example]) -> list[Finding]:
@@ -38,25 +32,6 @@ def keep_main(examples: Sequence[Example]) -> list[Example]:
     return [e for e, name in zip(examples, found, strict=True) if name in ("", main)]
 
 
-def language(example: Example) -> str:
-    """The ISO 639 code of the language of a row, or nothing where it cannot be told."""
-    letters = "".join(
-        letter
-        for letter in " ".join(text[:READ] for text in texts_of(example))[: 2 * READ]
-        if letter.isalpha() or letter == " "
-    )
-    if len(letters) < LEAST:
-        return ""
-    name, confidence = _identifier().classify(letters[:READ])
-    return str(name) if confidence >= SURE and name not in NO_LANGUAGE else ""
-
-
 def _main(counts: Counter[str]) -> str:
     known = [(n, name) for name, n in counts.items() if name]
     return max(known)[1] if known else ""
-
-
-@cache
-def _identifier() -> LanguageIdentifier:
-    """The model of py3langid: a third of a second to load, so once and only when asked."""
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
