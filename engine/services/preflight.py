@@ -168,7 +168,7 @@ def _asked(
     answer = getattr(recipe, "max_completion_length", None)
     if answer:
         sample = row_lengths.written(sample, answer)
-    lengths = row_lengths.cut(sample, recipe.max_length, len(sample) == dataset.rows)
+    lengths = row_lengths.cut(sample, recipe.max_length)
     size = of_folder(files.base)
     plan = _plan(recipe, size, lengths, machine, from_adapter=files.adapter is not None)
     return _Asked(recipe, size, plan, lengths, dataset.train_rows, dataset.held_out_rows, machine)

@@ -10,12 +10,24 @@ from pydantic import ValidationError
 
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
-from engine.core.examples import ADAPTER, Chat, Example, Message, Preference, Prompt, Text, Unpaired
+from engine.core.examples import (
+    ADAPTER,
+    Chat,
+    Example,
+    Kind,
+    Message,
+    Preference,
+    Prompt,
+    Text,
+    Unpaired,
+)
 from engine.models.chat import Template
 from engine.workspace import Workspace
 
 MOST = 240  # rows: more hardly moves the mean, and these are read while somebody waits
-MOST_CHARACTERS = 20_000  # of a row; a longer one is worked out from its beginning
+MOST_BYTES = 600_000  # of them together
+LONG = 100_000  # bytes of a row that is not read any more
+BYTES_A_TOKEN = 4  # of such a row, about
 
 
 class Row(NamedTuple):
@@ -36,10 +48,14 @@ class Lengths(NamedTuple):
 
 
 def measure(ws: Workspace, dataset: Dataset, base: Path) -> tuple[Row, ...]:
-    """Rows taken evenly; a version never changes, so they are measured once for each model."""
+    """Rows taken evenly, and the longest one; a version never changes, so they are measured once.
+
+    UserError when the files of the dataset have gone.
+    """
     tokenizer = base / "tokenizer.json"
     changed = tokenizer.stat().st_mtime if tokenizer.is_file() else 0.0
-    return _measured(ws.files / dataset.file / "rows.jsonl", dataset.label, base, changed)
+    file = ws.files / dataset.file / "rows.jsonl"
+    return _measured(file, dataset.label, dataset.kind, base, changed)
 
 
 def written(rows: tuple[Row, ...], answer: int) -> tuple[Row, ...]:
@@ -47,8 +63,8 @@ def written(rows: tuple[Row, ...], answer: int) -> tuple[Row, ...]:
     return tuple(Row(row.prompt, (answer,)) for row in rows)
 
 
-def cut(rows: tuple[Row, ...], max_length: int, all_rows: bool) -> Lengths:
-    """What a training at `max_length` makes of them; with a sample the longest is a guess."""
+def cut(rows: tuple[Row, ...], max_length: int) -> Lengths:
+    """What a training at `max_length` makes of them."""
     lengths = [[min(max_length, row.prompt + answer) for answer in row.answers] for row in rows]
     uncut = [row.prompt + max(row.answers) for row in rows]
     blocks = [
@@ -59,23 +75,24 @@ def cut(rows: tuple[Row, ...], max_length: int, all_rows: bool) -> Lengths:
         float(whole) if row.blocks else sum(each)
         for row, whole, each in zip(rows, uncut, lengths, strict=True)
     ]
-    longest = max(map(max, lengths))
     kept = [row.blocks or whole <= max_length for row, whole in zip(rows, uncut, strict=True)]
     return Lengths(
         mean=sum(taken) / sum(blocks),
-        longest=longest if all_rows else min(max_length, ceil(1.1 * longest)),
+        longest=max(map(max, lengths)),
         whole=sum(kept) / len(rows),
         blocks=sum(blocks) / len(rows),
     )
 
 
 @lru_cache(64)
-def _measured(file: Path, label: str, base: Path, _changed: float) -> tuple[Row, ...]:
+def _measured(file: Path, label: str, kind: Kind, base: Path, _changed: float) -> tuple[Row, ...]:
     try:
         lines = file.read_bytes().splitlines()
-        every = max(1, ceil(len(lines) / MOST))
         template = Template.load(base)
-        found = tuple(_row(template, ADAPTER.validate_json(line)) for line in lines[::every])
+        found = tuple(
+            _row(template, ADAPTER.validate_json(line)) if len(line) <= LONG else _long(line, kind)
+            for line in _picked(lines)
+        )
     except (OSError, ValidationError):
         raise UserError(
             f"The rows of {label} are not in the data folder.", "Add the file again."
@@ -85,11 +102,20 @@ def _measured(file: Path, label: str, base: Path, _changed: float) -> tuple[Row,
     return found
 
 
+def _picked(lines: list[bytes]) -> list[bytes]:
+    every = max(1, ceil(len(lines) / MOST), ceil(sum(map(len, lines)) / MOST_BYTES))
+    longest = [max(lines, key=len)] if every > 1 else []
+    return [*lines[::every], *longest]
+
+
+def _long(line: bytes, kind: Kind) -> Row:
+    sides = 2 if kind == "preference" else 1
+    return Row(0, (len(line) // BYTES_A_TOKEN // sides,) * sides, blocks=kind == "text")
+
+
 def _row(template: Template, example: Example) -> Row:
     if isinstance(example, Text):
-        shown = example.model_copy(update={"text": example.text[:MOST_CHARACTERS]})
-        tokens = len(template.encode(shown, 10**9).input_ids)
-        return Row(0, (ceil(tokens * max(1.0, len(example.text) / MOST_CHARACTERS)),), blocks=True)
+        return Row(0, (len(template.encode(example, 10**9).input_ids),), blocks=True)
     if isinstance(example, Preference):
         pair = template.encode_pair(example, 10**9)
         return Row(len(pair.prompt_ids), (len(pair.chosen_ids), len(pair.rejected_ids)))
