@@ -1,19 +1,22 @@
-"""evaluate score | run."""
+"""evaluate score | judge | run."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import click
 
 from engine import plugins
-from engine.cli import common
+from engine.cli import common, own_metric
 from engine.cli.common import as_json, in_project, show, wait, working, workspace
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.recipe import read
-from engine.metrics.score import score_all
+from engine.metrics.judge import Question, compare, from_environment
+from engine.metrics.score import score_all, score_with
 from engine.services import evaluations, jobs
+from engine.stats.preference import verdict
 
 ALIASES = {"rouge": ("rouge1", "rouge2", "rougeL")}
 FILE = click.Path(path_type=Path)
@@ -28,12 +31,22 @@ def evaluate() -> None:
 @click.option("--predictions", required=True, type=FILE, help="Text, a line each, or JSONL.")
 @click.option("--references", type=FILE, help="Likewise; JSONL may hold lists.")
 @click.option("--metrics", default="bleu,rouge,meteor,exact_match", show_default=True)
+@click.option("--json-schema", "schema", type=FILE, help="Also: the share that it allows.")
+@click.option("--metric-file", "mine", help="Also: a metric of yours, as my.py:function.")
 @as_json
-def score(predictions: Path, references: Path | None, metrics: str, as_json: bool) -> None:
+def score(
+    predictions: Path,
+    references: Path | None,
+    metrics: str,
+    schema: Path | None,
+    mine: str | None,
+    as_json: bool,
+) -> None:
     """Score predictions against references, each mean with its 95 % interval.
 
     JSONL rows hold `prediction`, and `reference` or `references`; one file may hold both.
-    A prediction of null is a failed answer: counted, not scored.
+    A prediction of null is a failed answer: counted, not scored. A function of --metric-file takes
+    (predictions, references) and returns one score from 0 to 1 a row; it runs with your rights.
     """
     texts, own = _read(predictions, "prediction")
     expected = _read(references or predictions, "reference")[1] if references else own
@@ -41,14 +54,36 @@ def score(predictions: Path, references: Path | None, metrics: str, as_json: boo
         raise UserError(
             f"{(references or predictions).name} has no references.", "Give --references."
         )
-    names = _names(metrics)
-    found = score_all(names, texts, expected)
+    extra = [f"json_schema:{_text(schema)}"] if schema else []
+    found = score_all([*_names(metrics), *extra], texts, expected)
+    if mine:
+        found[mine] = score_with(own_metric.named(mine), texts, expected).mean
     lines = [
-        f"{name:12} {m.score:.4f}  (95 % interval {m.low:.4f} to {m.high:.4f}; n={m.n}"
-        f"{f', failed {m.failed}' if m.failed else ''})"
+        f"{name.partition(':{')[0]:12} {m.score:.4f}  (95 % interval {m.low:.4f} to "
+        f"{m.high:.4f}; n={m.n}{f', failed {m.failed}' if m.failed else ''})"
         for name, m in found.items()
     ]
     show(found, "\n".join(lines), as_json)
+
+
+@evaluate.command()
+@click.option("--answers", required=True, type=FILE, help="JSONL rows of prompt, base and new.")
+@as_json
+def judge(answers: Path, as_json: bool) -> None:
+    """Ask a language model which of two answers is better, each pair in both orders.
+
+    The judge is any OpenAI-compatible endpoint: TUNELOOP_JUDGE_URL (it ends in /v1),
+    TUNELOOP_JUDGE_MODEL, and TUNELOOP_JUDGE_KEY where it needs one. The answers are sent to it.
+    """
+    asked = from_environment(os.environ)
+    questions = _questions(answers)
+    found = compare(asked, questions)
+    said = verdict(found.wins, found.losses, found.ties)
+    text = (
+        f"{said.sentence}\nThe judge contradicted itself on {found.contradicted} of "
+        f"{len(questions)} pairs (counted as ties) and failed on {found.failed} (not counted)."
+    )
+    show({"verdict": said, "judged": found}, text, as_json)
 
 
 @evaluate.command("run")
@@ -100,14 +135,22 @@ def _names(metrics: str) -> list[str]:
     return [n for m in metrics.split(",") for n in ALIASES.get(m.strip(), (m.strip(),))]
 
 
+def _questions(path: Path) -> list[Question]:
+    lines = enumerate(_text(path).splitlines(), 1)
+    rows = [(number, _row(path, number, line)) for number, line in lines if line.strip()]
+    for number, row in rows:
+        if not all(isinstance(row.get(field), str) for field in Question._fields):
+            raise UserError(
+                f"Line {number} of {path.name} lacks a text for prompt, base or new.", "Add it."
+            )
+    if not rows:
+        raise UserError(f"{path.name} has no rows.", "Give it one line of JSON for each pair.")
+    return [Question(*(row[field] for field in Question._fields)) for _, row in rows]
+
+
 def _read(path: Path, field: str) -> tuple[list[str | None], list[list[str]] | None]:
     """(the texts of `field`, the references where the file has them)."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise UserError(f"{path} can't be read: {error.strerror}.", "Check the name.") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path.name} is not UTF-8 text.", "Save it as UTF-8.") from None
+    lines = _text(path).splitlines()
     if not lines or not lines[0].lstrip().startswith("{"):
         return list(lines), [[line] for line in lines] if field == "reference" else None
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
@@ -117,6 +160,15 @@ def _read(path: Path, field: str) -> tuple[list[str | None], list[list[str]] | N
     if field == "prediction" and not all("prediction" in row for row in rows):
         raise UserError(f"A row of {path.name} has no 'prediction'.", "Name the field so.")
     return texts, references
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}.", "Check the name.") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path.name} is not UTF-8 text.", "Save it as UTF-8.") from None
 
 
 def _references(row: dict[str, Any]) -> list[str]:

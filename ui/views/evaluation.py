@@ -27,6 +27,26 @@ METRICS = {
                      "order matters."),
     "exact_match": Metric("Exact match", "The share of answers that equal a reference, apart from "
                           "case, punctuation and articles."),
+    "chrf": Metric("chrF", "How many short runs of letters the answer shares with the reference. "
+                   "Forgives other word endings, and works in every language."),
+    "rougeLsum": Metric("ROUGE-Lsum", "As ROUGE-L, but line by line: for summaries of several "
+                        "lines, whatever their order."),
+    "token_f1": Metric("Word F1", "How many words answer and reference share, apart from case, "
+                       "punctuation and articles. For short answers to questions."),
+    "numeric_match": Metric("Number match", "The share of answers that end in the right number: "
+                            "1,000 is 1000, and 3/4 is 0.75."),
+    "accuracy": Metric("Accuracy", "The share of answers that are the right label. For datasets "
+                       "whose answers are a few fixed words."),
+    "macro_f1": Metric("Macro F1", "How well each label is found, rare labels counting as much as "
+                       "common ones. For at most 200 labels."),
+    "json_valid": Metric("Valid JSON", "The share of answers that are JSON from beginning to end. "
+                         "It does not look at the reference."),
+    "json_match": Metric("Same JSON", "The share of answers that say the same as the reference, "
+                         "read as JSON; spacing and the order of names do not count."),
+    "edit_similarity": Metric("Edit similarity", "How few characters must change to turn the "
+                              "answer into the reference."),
+    "repetition": Metric("No repetition", "How little an answer repeats itself. A guard: a fall "
+                         "means loops, a high score does not mean a good answer."),
 }  # fmt: skip
 VERDICTS: dict[str, tuple[str, kit.Tone]] = {
     "Better": ("better", "good"),
