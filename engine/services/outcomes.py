@@ -68,13 +68,12 @@ def end(ws: Workspace, job_id: str, fence: int, state: State, error: str | None 
 
 def _summary(evaluation: Evaluation) -> dict[str, Any]:
     """The means without the answers, for whoever shows a score and should not read a file."""
+    kept = {"split", "metrics", "means", "baselines", "perplexity"}
     return {
         "rows": len(evaluation.rows),
-        "metrics": evaluation.metrics,
-        "means": {
-            model: {metric: mean.model_dump() for metric, mean in means.items()}
-            for model, means in evaluation.means.items()
-        },
+        "fell": [watched.message for watched in evaluation.guard if watched.fell],
+        "learned": evaluation.overlap.count if evaluation.overlap else 0,
+        **evaluation.model_dump(include=kept),
     }
 
 

@@ -1,0 +1,84 @@
+"""Every model that was asked a dataset's questions, in one table."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from engine.core.actor import Actor, Role
+from engine.core.evaluation import Mean, Perplexity
+from engine.services import access
+from engine.store import evaluations as store
+from engine.store import jobs, models
+from engine.store.connect import reading
+from engine.store.evaluations import EvaluationRef
+from engine.workspace import Workspace
+
+MOST = 200  # evaluations looked at, the newest
+
+
+class Line(BaseModel):
+    """A model's, or a baseline's, newest scores on the dataset, and how many rows were asked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model_id: str
+    name: str
+    evaluation_id: str
+    split: str
+    rows: int
+    means: dict[str, Mean]
+    perplexity: Perplexity | None = None
+    created_at: float
+
+
+def leaderboard(ws: Workspace, actor: Actor, dataset_id: str, metric: str = "rougeL") -> list[Line]:
+    """One line a model and baseline, the best by `metric` first; without that score, last.
+
+    Lines of different evaluations may rest on different rows: compare where `rows` are the same.
+    """
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        dataset = access.dataset(conn, dataset_id)
+        names = {m.id: m.name for m in models.list_all(conn, dataset.project_id)}
+        of_it = [
+            (ref, jobs.get(conn, ref.job_id))
+            for ref in store.list_all(conn, dataset.project_id)[:MOST]
+            if ref.dataset_id == dataset_id
+        ]
+    found: dict[str, Line] = {}
+    for ref, job in of_it:
+        for line in _lines(ref, job.result if job else {}, names):
+            found.setdefault(line.model_id, line)
+    return sorted(found.values(), key=lambda line: -_score(line, metric))
+
+
+def _lines(ref: EvaluationRef, said: dict[str, Any], names: dict[str, str]) -> list[Line]:
+    """From the summary that the job keeps: the answers themselves lie in a large file."""
+    return [
+        Line(
+            model_id=who,
+            name=names.get(who, plain_name(who)),
+            evaluation_id=ref.id,
+            split=said.get("split", "held_out"),
+            rows=said["rows"],
+            means=means,
+            perplexity=said.get("perplexity", {}).get(who),
+            created_at=ref.created_at,
+        )
+        for who, means in {**said.get("means", {}), **said.get("baselines", {})}.items()
+    ]
+
+
+def plain_name(model_id: str) -> str:
+    """What a baseline is called; of a model that has gone, that it has."""
+    known = {
+        "baseline:copy": "Copy the question",
+        "baseline:frequent": "Always the most frequent answer",
+        "baseline:nearest": "The answer of the most similar training row",
+    }
+    return known.get(model_id, "A model that was deleted")
+
+
+def _score(line: Line, metric: str) -> float:
+    mean = line.means.get(metric)
+    return mean.score if mean else -1.0
