@@ -36,6 +36,7 @@ def add(
     layout: str | None = None,
     mapping: Mapping | None = None,
     group: str | None = None,
+    origin: dict[str, Any] | None = None,
 ) -> Dataset:
     """Read, check, split and keep a file; the same content under the same name is one version.
 
@@ -47,12 +48,12 @@ def add(
     parsed = read_file(path, name, layout, mapping, group)
     if not parsed.examples:
         raise UserError(f"{name} holds no readable row.", "See the findings, mend it, try again.")
-    origin: dict[str, Any] = {"upload": name}
+    source = {**(origin or {"upload": name})}
     if mapping:
-        origin["mapping"] = mapping.model_dump(mode="json")
+        source["mapping"] = mapping.model_dump(mode="json")
     if group:
-        origin["group"] = group
-    return keep(ws, actor, project_id, parsed, _stem(name), origin, held_out, seed)
+        source["group"] = group
+    return keep(ws, actor, project_id, parsed, _stem(name), source, held_out, seed)
 
 
 def refuse_large(path: Path, name: str) -> None:
