@@ -23,7 +23,10 @@ ONLINE = frozenset({"rloo", "grpo"})  # methods that write answers while they le
 
 
 class Plan(NamedTuple):
-    """What a training does, as memory and time see it; `length` is that of the longest batch."""
+    """What a training does, as memory and time see it; `length` is that of the longest batch.
+
+    A batch is a multiple of `group`.
+    """
 
     method: str
     tuning: str
@@ -34,6 +37,7 @@ class Plan(NamedTuple):
     checkpointing: bool = False
     from_adapter: bool = False
     gpu: bool = False
+    group: int = 1
 
     @property
     def rows(self) -> int:

@@ -127,12 +127,12 @@ def _changes(plan: Plan) -> Iterator[Plan]:
         yield from _fewer(first._replace(checkpointing=True))
         length = plan.length // 2
         while length >= SHORTEST:
-            yield first._replace(checkpointing=True, batch=1, length=length)
+            yield first._replace(checkpointing=True, batch=plan.group, length=length)
             length //= 2
 
 
 def _fewer(plan: Plan) -> Iterator[Plan]:
-    batch = plan.batch
-    while batch >= 1:
-        yield plan._replace(batch=batch)
-        batch //= 2
+    groups = plan.batch // plan.group
+    while groups >= 1:
+        yield plan._replace(batch=groups * plan.group)
+        groups //= 2

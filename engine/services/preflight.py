@@ -31,7 +31,7 @@ from engine.store import estimates
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
 
-SIDE = 1024  # of the matrices that are multiplied to see how fast this machine is
+SIDE = 512  # of the matrices that are multiplied to see how fast this machine is
 GPU_OPERATIONS = 3e13  # a second; cards differ by more than ten times, hence the wide range
 NARROWEST = 256  # width below which trainings stay in float32 (engine/models/precision.py)
 
@@ -191,6 +191,7 @@ def _plan(
         ),
         from_adapter=from_adapter,
         gpu=bool(machine.gpu),
+        group=getattr(recipe, "num_generations", 1),
     )
 
 
@@ -219,7 +220,7 @@ def _guess(asked: _Asked) -> Speed:
 
 @cache
 def _operations_per_s() -> float:
-    """How fast this machine multiplies matrices in float32: the best of three, in under 0.1 s."""
+    """How fast this machine multiplies matrices in float32: the best of three, in milliseconds."""
     matrix = np.ones((SIDE, SIDE), dtype=np.float32)
     taken = []
     for _ in range(3):
@@ -275,7 +276,10 @@ def _smaller(asked: _Asked) -> tuple[dict[str, Any], tuple[str, ...]]:
         plan = verdict.smaller(asked.size, asked.plan, most, qlora)
         if plan:
             kept = _positive(asked.recipe.trl, "gradient_accumulation_steps", 1)
-            return verdict.changes(asked.plan, plan, kept), ()
+            found = verdict.changes(asked.plan, plan, kept)
+            if "trl" in found:
+                found["trl"] = {**asked.recipe.trl, **found["trl"]}
+            return found, ()
     most_weights = in_words(verdict.largest(asked.plan, usable, qlora))
     return {}, (f"The largest model that can be trained here has about {most_weights} weights.",)
 

@@ -24,7 +24,7 @@ from engine.core.examples import (
 from engine.models.chat import Template
 from engine.workspace import Workspace
 
-MOST = 240  # rows: more hardly moves the mean, and these are read while somebody waits
+MOST = 200  # rows: more hardly moves the mean, and these are read while somebody waits
 MOST_BYTES = 600_000  # of them together
 LONG = 100_000  # bytes of a row that is not read any more
 BYTES_A_TOKEN = 4  # of such a row, about

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from engine import child
+from engine import child, plugins
 from engine.advice import machine
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, UserError
@@ -124,6 +124,21 @@ def test_all_weights_of_seven_billion_on_16_gb_get_a_smaller_proposal():
     assert found.memory_needed > 100 * GB
     smaller = recipe.model_copy(update=found.proposal)
     assert preflight.what_if(LOCAL, smaller, 7e9, memory_bytes=16 * GB).verdict != "impossible"
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [("sft", {"trl": {"weight_decay": 0.1}}), ("dpo", {}), ("kto", {}), ("reward", {}),
+     ("grpo", {"reward": "shorter", "num_generations": 4})],
+)  # fmt: skip
+def test_every_proposal_is_a_recipe_that_fits_and_keeps_the_other_settings(kind, more):
+    method = plugins.load("jobs", kind).Recipe
+    recipe = method(model="any", dataset="any", tuning="full", **more)
+    found = preflight.what_if(LOCAL, recipe, 3e9, memory_bytes=24 * GB)
+    assert found.verdict == "impossible"
+    changed = method.model_validate({**recipe.model_dump(), **found.proposal})
+    assert preflight.what_if(LOCAL, changed, 3e9, memory_bytes=24 * GB).verdict == "ok"
+    assert recipe.trl.items() <= changed.trl.items()
 
 
 def test_what_the_training_would_refuse_is_said_before_in_its_own_words(ws, world):
