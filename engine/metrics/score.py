@@ -1,6 +1,6 @@
 """Scores answers by every metric asked for, leaving failed ones out and counting them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,6 @@ from engine.core.evaluation import Gain, Mean
 from engine.core.score import Scores
 from engine.metrics.checked import References, check
 from engine.stats.intervals import Interval, bootstrap_from_parts, mean_interval
-from engine.stats.multiple import adjusted
 from engine.stats.paired import paired_gain
 
 Answers = Sequence[str | None]  # None: the model failed to answer
@@ -90,13 +89,6 @@ def _from_parts(metric: Any, predictions: Answers, references: References) -> Sc
 def _mean(score: float, bounds: Interval, n: int, failed: int, signature: str) -> Mean:
     low, high = min(bounds.low, score), max(bounds.high, score)
     return Mean(score=score, low=low, high=high, n=n, failed=failed, signature=signature)
-
-
-def gains(
-    base: Mapping[str, Scored], new: Mapping[str, Scored], level: float = 0.95
-) -> dict[str, Gain]:
-    """The gain by every metric of both, each allowing for the number of metrics (Holm)."""
-    return adjusted({name: gain(name, base[name], new[name], level) for name in base}, level)
 
 
 def gain(name: str, base: Scored, new: Scored, level: float = 0.95) -> Gain:
