@@ -1,4 +1,4 @@
-"""data check | add | preview | list."""
+"""data check | add | fetch | preview | list."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.formats.mapping import Mapping, mapping_of
 from engine.formats.read import read_file
-from engine.services import datasets, look
+from engine.services import datasets, hub_data, look
 
 KINDS = ("sft", "preference", "unpaired", "text", "prompts")
 FILE = click.Path(path_type=Path)
@@ -82,6 +82,29 @@ def add(
             ws, LOCAL, chosen.id, file, file.name, held_out=held_out, layout=layout,
             mapping=mapping, group=group,
         )  # fmt: skip
+        show(kept, f"{_line(kept)}, in project {chosen.name}", as_json)
+
+
+@data.command()
+@click.argument("name", metavar="OWNER/NAME")
+@in_project
+@click.option("--file", default=None, help="This file of it, where there are several.")
+@click.option("--held-out", default=0.15, show_default=True, type=click.FloatRange(0, 0.5))
+@map_option
+@kind_option
+@group_option
+@as_json
+def fetch(
+    name: str, project: str | None, file: str | None, held_out: float, pairs: tuple[str, ...],
+    kind: str | None, group: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Keep a data set of the Hugging Face Hub as a new dataset version; no code of it is run."""
+    mapping = _mapping(pairs, kind)
+    with workspace() as ws:
+        chosen = common.project(ws, project, make=True)
+        kept = hub_data.fetch(
+            ws, LOCAL, chosen.id, name, file=file, held_out=held_out, mapping=mapping, group=group
+        )
         show(kept, f"{_line(kept)}, in project {chosen.name}", as_json)
 
 

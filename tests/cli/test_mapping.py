@@ -63,3 +63,9 @@ def test_a_mapping_that_does_not_fit_is_one_sentence(tuneloop, odd, arguments, s
     code, _, err = tuneloop("data", "check", odd, *arguments)
     assert code == 2
     assert said in " ".join(err.split())
+
+
+def test_a_data_set_of_the_hub_without_a_network_is_one_sentence(tuneloop):
+    code, _, err = tuneloop("data", "fetch", "me/faq")
+    assert code == 2
+    assert "The Hugging Face Hub cannot be reached" in " ".join(err.split())

@@ -138,7 +138,7 @@ def test_rows_count_on_through_the_files_of_an_archive():
     assert [number for number, _ in found.rows] == [1, 2, 3, 5]
     assert [flaw.row for flaw in found.broken] == [4]
     assert "(in b.jsonl)" in found.broken[0].reason
-    assert found.notes == ("1 entries of the archive are no data files and were not read.",)
+    assert found.notes == ("Of the archive 1 entry is no data file: not read.",)
 
 
 def test_files_of_different_layouts_are_not_mixed():

@@ -49,7 +49,8 @@ def _joined(parts: list[tuple[str, Found]], passed_over: int) -> Found:
         notes += [f"{name}: {note}" for note in found.notes]
         last = max([last, *(n for n, _ in rows[-1:]), *(flaw.row for flaw in broken[-1:])])
     if passed_over:
-        notes.append(f"{passed_over:,} entries of the archive are no data files and were not read.")
+        what = "entry is no data file" if passed_over == 1 else "entries are no data files"
+        notes.append(f"Of the archive {passed_over:,} {what}: not read.")
     encodings = [found.encoding for _, found in parts]
     encoding = "cp1252" if "cp1252" in encodings else encodings[0]
     counts = tuple((name, len(found.rows)) for name, found in parts)

@@ -32,7 +32,7 @@ def note(rows: list[dict[str, Any]]) -> str:
     left = sum(max(0, len(_turns(row)) - len(_reference(row)) - 1) for row in rows)
     if not left:
         return ""
-    return f"{left:,} later questions follow an answer that the file does not give; not read."
+    return f"Questions after an answer that the file does not give were not read: {left:,}."
 
 
 def read(row: dict[str, Any], number: int) -> Prompt:
