@@ -7,6 +7,7 @@ then entries as JSON. A file that is broken, too large or gone is a miss.
 import hashlib
 import json
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ VERSION = 1  # raise it when the same tokens would be answered otherwise
 MOST_BYTES = 2**28  # of all files together
 MOST_FILE_BYTES = 2**25
 SMALL_BYTES = 2**20
+GPU = Path("/dev/nvidiactl")
 
 Kept = TypeVar("Kept", bound=BaseModel)
 
@@ -58,11 +60,14 @@ class Memory:
 
 
 def key_of(cache: Path, files: ModelFiles, decoding: dict[str, float | int | str]) -> str:
-    """What decides a model's answers: the content of its files, and how it is asked."""
+    """What decides a model's answers: the content of its files, how and with what it is asked."""
     digests = Digests(cache)
     parts = [digests.of(folder) for folder in (files.base, files.adapter) if folder]
     digests.save()
-    return json.dumps([VERSION, parts, decoding], sort_keys=True)
+    # a GPU answers in bfloat16; whether there is one is asked without loading torch
+    device = "gpu" if GPU.exists() else "cpu"
+    libraries = [version("torch"), version("transformers")]
+    return json.dumps([VERSION, device, libraries, parts, decoding], sort_keys=True)
 
 
 class Digests:

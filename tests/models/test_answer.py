@@ -98,6 +98,24 @@ def test_an_answer_can_be_stopped_in_the_middle_of_a_batch(answerer, files):
         answerer.answer(files, prompts(3), max_new_tokens=4, done=done)
 
 
+def test_a_reply_is_heard_as_it_grows(answerer, files):
+    prompt, heard = prompts(1)[0], []
+    reply = answerer.stream(
+        files, prompt, max_new_tokens=6, temperature=0.0, seed=0, said=heard.append
+    )
+    assert heard[-1].strip() == reply.text
+    assert len(heard) == reply.tokens == 6
+    assert reply.text == answerer.answer(files, [prompt], max_new_tokens=6)[0].text
+
+
+def test_sampled_answers_are_those_of_their_seed(answerer, files):
+    def sampled(seed):
+        replies = answerer.answer(files, prompts(3), max_new_tokens=8, temperature=1.0, seed=seed)
+        return [one.text for one in replies]
+
+    assert sampled(1) == sampled(1) != sampled(2)
+
+
 def test_a_model_whose_tokens_are_steered_is_left_to_generate(answerer):
     usual = answerer._model.generation_config
     assert decode.can(answerer._model)
