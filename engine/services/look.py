@@ -81,15 +81,17 @@ def _guessed(found: Found, held_out: float, seed: int, shown: int, group: str | 
     """The same for columns that nobody has named yet, read through the guess."""
     likely = guess([row for _, row in found.rows])
     checked = Checked("", "sft", len(found.rows), 0, 0, [], [])
+    refusal = ""
+    try:
+        understand(found)
+    except UserError as error:
+        refusal = str(error)
     if likely:
         with suppress(UserError):  # a guess that reads too few rows is no help to show
             checked = _checked(understand(found, None, likely, group), held_out, seed, shown)
+    columns = columns_of(found)
     return checked._replace(
-        layout="",
-        columns=columns_of(found),
-        mapping=likely,
-        confirmed=False,
-        refusal="Say which column is what first." if not checked.refusal else checked.refusal,
+        layout="", columns=columns, mapping=likely, confirmed=False, refusal=refusal
     )
 
 
