@@ -1,4 +1,4 @@
-"""Options that TRL or PEFT would take and then not act on: each is refused with the reason.
+"""Options that would change nothing here, or spoil the run: each is refused with the reason.
 
 A setting that changes nothing is worse than an error: whoever set it draws conclusions from it.
 """
@@ -67,8 +67,10 @@ IDLE: dict[str, str] = {
     "do_train": "nothing reads it",
     "resume_from_checkpoint": "nothing reads it",
     "output_dir": "a run writes to its own folder",
-    "label_smoothing_factor": "TRL works out its loss itself and leaves this out",
-    "packing": "rows of about the same length share a batch instead, so little room is wasted",
+    "label_smoothing_factor": "only SFT would take it, with a second pass in every step",
+    "data_seed": "seed decides the order of the rows",
+    "packing": "with packed rows the steps, and so the held-out measurements, can't be planned; "
+    "rows of about the same length share a batch instead",
     "packing_strategy": "rows are not packed",
     "eval_packing": "rows are not packed",
     "padding_free": "TRL switches it off, or needs rows that are packed",
@@ -95,7 +97,10 @@ NEEDS: dict[str, tuple[str, Any]] = {
 IDLE_LORA: dict[str, str] = {
     "auto_mapping": "the method decides what kind of model it is",
     "base_model_name_or_path": "the base is the model of the recipe",
+    "fan_in_fan_out": "PEFT sets it itself, by the kind of layer",
     "inference_mode": "nothing would be trained",
+    "megatron_config": "models are not cut up for Megatron here",
+    "megatron_core": "models are not cut up for Megatron here",
     "peft_type": "it is LoRA",
     "revision": "the base is the model of the recipe",
     "task_type": "the method decides what kind of model it is",
@@ -106,10 +111,13 @@ _NEEDS_DATA = ("corda", "eva", "lora_ga")
 
 
 def check(recipe: TrainRecipe, args: Any, lora: Any) -> None:
-    """Raise UserError for the first option of `recipe` that would change nothing."""
+    """Raise UserError for the first option of `recipe` that has no place here."""
+    idle = {**IDLE, **recipe.IDLE}
+    if "sft" in getattr(recipe, "loss_type", []) and getattr(args, "use_weighting", False):
+        raise _idle("use_weighting", "TRL 1.16 fails at it with the loss sft", "trl")
     for name in recipe.trl:
-        if name in IDLE or name in recipe.IDLE:
-            raise _idle(name, recipe.IDLE.get(name) or IDLE[name], "trl")
+        if name in idle:
+            raise _idle(name, idle[name], "trl")
         _refuse_lonely(name, args)
     if recipe.tuning == "full":
         return
@@ -147,6 +155,8 @@ def _refuse_idle_lora(args: Any, lora: Any) -> None:
         )
     if lora.bias != "none":
         raise _idle("bias", "the base could not be had back by switching the adapter off", "lora")
+    if lora.lora_bias:
+        raise _idle("lora_bias", "it can't be merged into layers that have no bias", "lora")
     if lora.loftq_config and lora.init_lora_weights != "loftq":
         raise _idle("loftq_config", "init_lora_weights is not loftq", "lora")
 
@@ -173,4 +183,4 @@ def _refuse_start(recipe: TrainRecipe, lora: Any) -> None:
 
 
 def _idle(name: str, reason: str, where: str) -> UserError:
-    return UserError(f"{name} would change nothing: {reason}.", f"Leave it out of {where}.")
+    return UserError(f"{name} has no place here: {reason}.", f"Leave it out of {where}.")

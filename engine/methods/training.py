@@ -241,10 +241,9 @@ def _remark(ctx: Context, watch: Watch) -> None:
 def _speed_up(trainer: Any, recipe: TrainRecipe) -> None:
     if recipe.tuning != "full":
         weights.in_float32(trainer.model)
-    # TRL divides the logits by the temperature where the model writes; this head does not
-    scored = (
-        not hasattr(trainer, "temperature") and trainer.model.get_output_embeddings() is not None
-    )
+    # this head knows neither the temperature of answers nor the numbers that use_weighting takes
+    other = hasattr(trainer, "temperature") or getattr(trainer, "use_weighting", False)
+    scored = not other and trainer.model.get_output_embeddings() is not None
     if recipe.tuning != "full" and scored:
         head.score_answers_only(trainer.model.get_base_model())
 

@@ -4,6 +4,7 @@ Their dataclasses take the string "2e-5" for a number and pydantic drops unknown
 lets through what the other catches, so both are made here.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapt
 from engine.core.errors import UserError
 
 Config = TypeVar("Config")
+_PISSA_NITER = re.compile(r"pissa_niter_[1-9][0-9]?")
 
 
 def build(config_class: type[Config], values: Mapping[str, Any]) -> Config:
@@ -54,6 +56,8 @@ def _nearest(name: str, known: set[str]) -> str:
 
 
 def _convert(config_class: type, name: str, hint: Any, value: Any) -> Any:
+    if name == "init_lora_weights" and _PISSA_NITER.fullmatch(str(value)):
+        return value  # PEFT's own type writes the number as "[number of iters]"
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(hint)
     except (PydanticSchemaGenerationError, PydanticUserError):

@@ -152,7 +152,7 @@ def keep_start(model: Any, folder: Path) -> Path | None:
     config = getattr(model, "peft_config", {}).get("default")
     if config is None or not options.moves_base(config):
         return None
-    place = folder / ".start"
+    place = folder / "start"  # PEFT makes a module of this name: no dots
     init, config.init_lora_weights = config.init_lora_weights, True
     model.save_pretrained(place, selected_adapters=["default"], save_embedding_layers=False)
     config.init_lora_weights = init
