@@ -14,7 +14,7 @@ from engine.store.connect import writing
 
 @pytest.fixture
 def family(ws, tmp_path):
-    """A base; an adapter of it; all weights from that adapter; an adapter and two judges of those."""
+    """A base; an adapter of it; all weights from that; of these an adapter and two judges."""
     project = projects.create(ws, LOCAL, "Family")
     (tmp_path / "base").mkdir()
     base = models.add_base(ws, LOCAL, "base", tmp_path / "base", "folder")
