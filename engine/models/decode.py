@@ -115,7 +115,8 @@ class _Batch:
         import torch
 
         self.model = model
-        shared = _shared(prompts)
+        longest = max(map(len, prompts)) + max_new_tokens
+        shared = _shared(prompts) if _sees(model, longest) else []
         rests = [ids[len(shared) :] for ids in prompts]
         width = max(map(len, rests))
         self.seen = len(shared) + width
@@ -161,6 +162,15 @@ class _Batch:
             logits_to_keep=1,
         )
         return out.logits[:, -1].argmax(-1)
+
+
+def _sees(model: Any, tokens: int) -> bool:
+    """Whether a token sees all of so many before it.
+
+    A sliding window counts places, so it must not have a gap of filler between prompt and prompt.
+    """
+    window = getattr(model.config.get_text_config(decoder=True), "sliding_window", None)
+    return not window or tokens <= window
 
 
 def _shared(prompts: Sequence[list[int]]) -> list[int]:

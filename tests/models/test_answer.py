@@ -70,6 +70,32 @@ def test_a_batch_says_what_generate_says_to_each_prompt_alone(answerer, before):
     assert all(one.finished == (len(one.ids) < 24) for one in said)
 
 
+def test_a_window_that_slides_sees_the_same_in_a_batch():
+    import torch
+    from transformers import MistralConfig, MistralForCausalLM
+
+    torch.manual_seed(0)
+    config = MistralConfig(
+        vocab_size=200, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, sliding_window=8,
+    )  # fmt: skip
+    model = MistralForCausalLM(config).eval()
+    for name, weights in model.named_parameters():
+        if "norm" not in name:
+            weights.data.normal_(0, 0.3)
+    rng = random.Random(0)
+    start = [rng.randrange(3, 200) for _ in range(20)]
+    ids = [start + rng.choices(range(3, 200), k=rng.randint(1, 20)) for _ in range(8)]
+    with torch.inference_mode():
+        together = [one.ids for one in decode.greedy(model, ids, 16, end=7)]
+        assert together == [decode.greedy(model, [one], 16, end=7)[0].ids for one in ids]
+        out = model.generate(
+            input_ids=torch.tensor(ids[:1]), max_new_tokens=16, do_sample=False, eos_token_id=7,
+            attention_mask=torch.ones(1, len(ids[0]), dtype=torch.long), pad_token_id=0,
+        )[0, len(ids[0]) :].tolist()  # fmt: skip
+    assert together[0] == (out[: out.index(7)] if 7 in out else out)
+
+
 def test_shares_of_the_time_add_up_to_the_time(answerer):
     ids = [answerer.template.prompt_ids(prompt) for prompt in prompts(9)]
     said = decode.greedy(answerer._model, ids, 12, answerer.template.end_id)
