@@ -77,20 +77,13 @@ def prepare(
     if material.held_out:
         measure_held_out(args, recipe)
     model, tokenizer = weights.load(files, args, recipe.tuning, task)
-    fresh = recipe.tuning != "full" and files.adapter is None
-    whole = held_to_start and recipe.tuning == "full"
-    more = {"ref_model": weights.reference(model)} if whole else {}
-    return material, lambda callbacks: _made(
-        trainer_class,
-        model=model,
-        args=args,
-        processing_class=tokenizer,
-        train_dataset=table(material.train),
-        eval_dataset=table(material.held_out),
-        peft_config=lora if fresh else None,
-        callbacks=callbacks,
-        **more,
-    )
+    parts = {"model": model, "args": args, "processing_class": tokenizer}
+    if recipe.tuning == "full" and held_to_start:
+        parts["ref_model"] = weights.reference(model)
+    elif recipe.tuning != "full" and files.adapter is None:
+        parts["peft_config"] = lora
+    tables = {"train_dataset": table(material.train), "eval_dataset": table(material.held_out)}
+    return material, lambda callbacks: _made(trainer_class, **parts, **tables, callbacks=callbacks)
 
 
 def _made(trainer_class: type, **parts: Any) -> Any:
