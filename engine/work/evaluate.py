@@ -13,7 +13,7 @@ from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, Mean, Output,
 from engine.core.examples import Chat, Example, Prompt
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.metrics.score import Scored, gain, score_rows
+from engine.metrics.score import Scored, gain, refuse, score_rows
 from engine.stats.multiple import adjusted
 from engine.work import guard
 from engine.work.baselines import baselines
@@ -71,6 +71,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     """Answer greedily with every model, score, compare with the first model."""
     asked = _asked(recipe, ctx)
     references = [_references(example) for _, example in asked]
+    refuse(recipe.metrics, references)  # now, not after an hour of answers
     learned = _learned(recipe, ctx)
     known = [example for examples in learned.values() for example in examples]
     outputs, peak_mb = _answers(recipe, ctx, asked)

@@ -168,6 +168,14 @@ def test_questions_that_were_learned_are_counted(tmp_path, tiny_model):
     assert (found.count, found.asked, found.compared) == (4, 7, 4)
 
 
+def test_a_metric_that_does_not_exist_is_refused_before_a_model_answers(tmp_path, tiny_model):
+    ctx = context(tmp_path, tiny_model)
+    with pytest.raises(UserError, match="no metric named 'rouge9'"):
+        evaluate.run(recipe(metrics=("rougeL", "rouge9")), ctx)
+    assert ctx.said() == []
+    assert not ctx.cache.exists()
+
+
 def test_a_dataset_without_references_is_refused(tmp_path, tiny_model):
     ctx = Context(tmp_path / "job", tiny_model, [chat("a?", "b")], [])
     with pytest.raises(UserError, match="ask all of its rows"):
