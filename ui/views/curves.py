@@ -10,6 +10,7 @@ from ui import charts
 
 MOST_POINTS = 1500  # of a curve: more cannot be told apart on a screen
 SMALL = {"size": 13}
+RATE, NORM = "learning_rate", "grad_norm"
 MARGIN, RIGHT = "rewards/margins", "rewards/accuracies"
 
 
@@ -30,9 +31,9 @@ def preferences(metrics: Sequence[Event], run: str) -> Any:
     drawn = charts.figure()
     kept = thinned(metrics)
     for name, axis, title in ((MARGIN, "y", "margin"), (RIGHT, "y2", "told apart")):
-        steps, values = _points(kept, name)
+        steps, values = points(kept, name)
         drawn.add_trace(_line(steps, values, axis, f"{title}, training", faint=True))
-        steps, values = _points(kept, f"eval_{name}")
+        steps, values = points(kept, f"eval_{name}")
         drawn.add_trace(_line(steps, values, axis, f"{title}, held out", faint=False))
     drawn.update_layout(
         uirevision=run,
@@ -42,6 +43,34 @@ def preferences(metrics: Sequence[Event], run: str) -> Any:
             "title": {"text": "pairs told apart", "font": SMALL},
             "tickformat": ".0%",
             "range": [-0.05, 1.08],
+            "gridcolor": charts.GRID,
+            "zeroline": False,
+            "anchor": "x",
+        },
+        xaxis={"title": {"text": "step", "font": SMALL}, "anchor": "y2"},
+        showlegend=False,
+    )
+    return drawn
+
+
+def has_rates(metrics: Sequence[Event]) -> bool:
+    """Whether a run says how large its steps are."""
+    return any(RATE in event.data or NORM in event.data for event in metrics)
+
+
+def rates(metrics: Sequence[Event], run: str) -> Any:
+    """Two curves one above the other over the steps: learning rate, and length of the gradient."""
+    drawn = charts.figure()
+    kept = thinned(metrics)
+    for name, axis, title in ((RATE, "y", "learning rate"), (NORM, "y2", "gradient norm")):
+        steps, values = points(kept, name)
+        drawn.add_trace(_line(steps, values, axis, title, faint=True, exact="%{y:.3g}"))
+    drawn.update_layout(
+        uirevision=run,
+        yaxis={"domain": [0.56, 1.0], "title": {"text": "learning rate", "font": SMALL}},
+        yaxis2={
+            "domain": [0.0, 0.44],
+            "title": {"text": "gradient norm", "font": SMALL},
             "gridcolor": charts.GRID,
             "zeroline": False,
             "anchor": "x",
@@ -63,12 +92,15 @@ def thinned(metrics: Sequence[Event]) -> list[Event]:
     ]
 
 
-def _points(metrics: Sequence[Event], name: str) -> tuple[list[int], list[float]]:
+def points(metrics: Sequence[Event], name: str) -> tuple[list[int], list[float]]:
+    """Steps and values of one metric."""
     found = [(event.step or 0, float(event.data[name])) for event in metrics if name in event.data]
     return [step for step, _ in found], [value for _, value in found]
 
 
-def _line(x: list[int], y: list[float], axis: str, name: str, *, faint: bool) -> Any:
+def _line(
+    x: list[int], y: list[float], axis: str, name: str, *, faint: bool, exact: str = "%{y:.3f}"
+) -> Any:
     return go.Scatter(
         x=x,
         y=y,
@@ -77,5 +109,5 @@ def _line(x: list[int], y: list[float], axis: str, name: str, *, faint: bool) ->
         mode="lines" if faint else "lines+markers",
         line={"color": charts.MUTED if faint else charts.ACCENT, "width": 1.2 if faint else 2.4},
         marker={"size": 7},
-        hovertemplate="%{y:.3f}",
+        hovertemplate=exact,
     )

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.core.actor import LOCAL
-from engine.core.job import Event, Job, State
+from engine.core.job import Event, Job
 from engine.services import jobs
 from engine.workspace import Workspace
 
 KEPT_LINES = 300
+KEPT_SAMPLES = 60
 STATES = {
     "queued": "Waiting for its turn.",
     "running": "Started.",
@@ -27,6 +28,9 @@ class Track:
     metrics: tuple[Event, ...] = ()
     lines: tuple[tuple[float, str], ...] = ()
     progress: dict[str, Any] = field(default_factory=dict)
+    samples: tuple[dict[str, Any], ...] = ()
+    trials: tuple[dict[str, Any], ...] = ()  # of a search for settings
+    estimate: dict[str, Any] = field(default_factory=dict)
 
 
 def look(ws: Workspace, job: Job, known: Track) -> Track:
@@ -37,21 +41,36 @@ def look(ws: Workspace, job: Job, known: Track) -> Track:
 
 
 def taken(known: Track, events: list[Event], over: bool = False) -> Track:
-    """`known` with `events` added; a run that starts again begins its curves anew."""
-    metrics, lines, progress = list(known.metrics), list(known.lines), known.progress
+    """`known` with `events` added; an attempt says again what it goes on from."""
+    said = jobs.current(events)
+    begins = said is not events
+    metrics = [*(() if begins else known.metrics), *(e for e in said if e.kind == "metric")]
+    data = {kind: [e.data for e in said if e.kind == kind] for kind in ("sample", "trial")}
+    samples = [*(() if begins else known.samples), *data["sample"]]
+    trials = [*(() if begins else known.trials), *data["trial"]]
+    progress = [event.data for event in said if event.kind == "progress"]
+    estimates = [event.data for event in events if event.kind == "estimate"]
+    return Track(
+        seq=events[-1].seq if events else known.seq,
+        whole=over,
+        metrics=tuple(metrics),
+        lines=(*known.lines, *_lines(events))[-KEPT_LINES:],
+        progress=progress[-1] if progress else {} if begins else known.progress,
+        samples=tuple(samples[-KEPT_SAMPLES:]),
+        trials=tuple(trials),
+        estimate=estimates[-1] if estimates else known.estimate,
+    )
+
+
+def _lines(events: list[Event]) -> list[tuple[float, str]]:
+    found = []
     for event in events:
-        if event.kind == "metric":
-            metrics.append(event)
-        elif event.kind == "progress":
-            progress = event.data
-        elif event.kind == "log":
-            lines.append((event.at, str(event.data["text"])))
+        if event.kind == "log":
+            found.append((event.at, str(event.data["text"])))
         elif event.kind == "state":
-            lines.append((event.at, STATES.get(event.data["state"], str(event.data["state"]))))
-            if event.data["state"] == State.RUNNING:
-                metrics, progress = [], {}
-    seq = events[-1].seq if events else known.seq
-    return Track(seq, over, tuple(metrics), tuple(lines[-KEPT_LINES:]), progress)
+            said = str(event.data["state"])
+            found.append((event.at, STATES.get(said, said)))
+    return found
 
 
 def newest(track: Track, name: str) -> float | None:

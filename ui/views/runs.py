@@ -5,15 +5,19 @@ from html import escape
 from typing import Any
 
 from engine.core.job import Job, State
+from engine.services.runs.queue import Waiting
 from ui import kit, picks, words
 from ui.views.evaluation import called
-from ui.views.follow import Track, best, newest
+from ui.views.follow import Track
+from ui.views.numbers import numbers, took
 
 KINDS = {
     "evaluate": "Evaluation",
     "generate": "Answers to rate",
     "demo": "The whole loop",
     "play": "Playground",
+    "curve": "Is my data enough?",
+    "sweep": "Search for settings",
 }
 STATES: dict[State, tuple[str, kit.Tone]] = {
     State.QUEUED: ("waiting", "neutral"),
@@ -23,6 +27,10 @@ STATES: dict[State, tuple[str, kit.Tone]] = {
     State.CANCELLED: ("stopped", "neutral"),
 }
 ERROR_IN_LIST = 90  # characters
+OVERFIT = (
+    "It began to learn its rows by heart: the held-out loss rose from its lowest while the "
+    "training loss went on falling. Fewer passes or more rows help."
+)
 
 
 def kind(job: Job) -> str:
@@ -39,13 +47,6 @@ def state(job: Job) -> str:
     return kit.badge(*STATES[job.state])
 
 
-def took(job: Job) -> float | None:
-    """Seconds since a run started, or that it took; None while it waits."""
-    if job.started_at is None:
-        return None
-    return max(0.0, (job.finished_at or time.time()) - job.started_at)
-
-
 def outcome(job: Job) -> str:
     """What came out of it in a few words, as text."""
     if job.state is State.FAILED:
@@ -55,6 +56,8 @@ def outcome(job: Job) -> str:
     result = job.result
     if "best_train_loss" in result:
         return _losses(result)
+    if job.kind in ("curve", "sweep"):
+        return _cut(str(result.get("sentence", "")))
     if job.kind == "evaluate":
         models = len(result.get("means", {}))
         return f"{models} model{'s' if models != 1 else ''} on {result.get('rows', 0):,} rows"
@@ -65,18 +68,20 @@ def outcome(job: Job) -> str:
     return ""
 
 
-def cards(found: list[Job], chosen: str, places: dict[str, int], tracks: dict[str, Track]) -> str:
+def cards(
+    found: list[Job], chosen: str, waits: dict[str, Waiting], tracks: dict[str, Track]
+) -> str:
     """The list of runs, one of them marked."""
-    made = [picks.Pick(job.id, _card(job, places, tracks)) for job in found]
+    made = [picks.Pick(job.id, _card(job, waits, tracks)) for job in found]
     return picks.cards(made, chosen)
 
 
-def top(job: Job, track: Track, place: int, names: dict[str, str], alive: bool) -> str:
+def top(job: Job, track: Track, waits: Waiting | None, names: dict[str, str], alive: bool) -> str:
     """Of an opened run: what it is, how far it is, what went wrong, and its numbers."""
     return (
         f'<div class="tl-run-head"><div><h3>{escape(job.name)}</h3>'
-        f"<p>{escape(about(job, names))}</p></div>{state(job)}</div>"
-        f"{_standing(job, track, place, alive)}{numbers(job, track)}"
+        f"<p>{escape(about(job, names))}</p></div>{state(job)}</div>{_note(job)}"
+        f"{_standing(job, track, waits, alive)}{numbers(job, track)}{_warning(job)}"
     )
 
 
@@ -87,14 +92,6 @@ def about(job: Job, names: dict[str, str]) -> str:
     data = names.get(str(recipe.get("dataset")), "")
     parts = [kind(job), *([" and ".join(used)] if used else []), *([data] if data else [])]
     return " · ".join(parts)
-
-
-def numbers(job: Job, track: Track) -> str:
-    """The numbers that matter for this kind of run."""
-    found = [kit.stat("Time", kit.duration(seconds))] if (seconds := took(job)) is not None else []
-    if track.metrics:
-        found = [*_training(track), *found]
-    return kit.stats(found) if found else ""
 
 
 def log(track: Track) -> str:
@@ -129,11 +126,12 @@ def report(job: Job) -> str:
     )
 
 
-def _card(job: Job, places: dict[str, int], tracks: dict[str, Track]) -> str:
-    said = outcome(job) or _waiting(job, places.get(job.id, 0))
+def _card(job: Job, waits: dict[str, Waiting], tracks: dict[str, Track]) -> str:
+    said = outcome(job) or _waiting(job, waits.get(job.id))
     note = " · ".join(part for part in (kind(job), said) if part)
     seconds = took(job)
     foot = f"<span>{kit.when(job.started_at or job.created_at)}</span>"
+    foot += "".join(f"<span>#{escape(tag)}</span>" for tag in job.tags)
     foot += f"<span>{kit.duration(seconds)}</span>" if seconds is not None else ""
     track = tracks.get(job.id, Track())
     bar = _bar(track) if job.state is State.RUNNING else ""
@@ -149,16 +147,16 @@ def _bar(track: Track) -> str:
     return f'<div class="tl-thin"><span style="width:{share:.1%}"></span></div>'
 
 
-def _standing(job: Job, track: Track, place: int, alive: bool) -> str:
+def _standing(job: Job, track: Track, waits: Waiting | None, alive: bool) -> str:
     if job.state is State.FAILED:
         return kit.notice(job.error or "It failed; the log has the details.", "bad")
     if job.state is State.QUEUED:
         if not alive:
             text = "No worker is running, so nothing starts. Start one with: tuneloop worker"
             return kit.notice(text, "warn")
-        return kit.notice(_waiting(job, place) + ".", "neutral")
+        return kit.notice(_waiting(job, waits) + ".", "neutral")
     if job.state is State.CANCELLED:
-        return kit.notice("Stopped by a person; nothing of it was kept.", "neutral")
+        return kit.notice("Stopped by a person; it made no model.", "neutral")
     if job.state is State.RUNNING:
         said = track.progress
         if not said.get("total"):
@@ -167,21 +165,12 @@ def _standing(job: Job, track: Track, place: int, alive: bool) -> str:
     return ""
 
 
-def _training(track: Track) -> list[str]:
-    found = []
-    if track.progress.get("total"):
-        done, total = track.progress["done"], track.progress["total"]
-        found.append(kit.stat("Steps", f"{done:,}", f"of {total:,}"))
-    lowest = best(track)
-    if lowest is not None:
-        found.append(kit.stat("Best held-out loss", f"{lowest[1]:.3f}", f"at step {lowest[0]:,}"))
-    loss = newest(track, "loss")
-    if loss is not None:
-        found.append(kit.stat("Training loss", f"{loss:.3f}", "last step"))
-    speed = newest(track, "tokens_per_s")
-    if speed is not None:
-        found.append(kit.stat("Speed", f"{speed:,.0f}", "tokens a second"))
-    return found
+def _note(job: Job) -> str:
+    return f'<p class="tl-hint">{escape(job.note)}</p>' if job.note else ""
+
+
+def _warning(job: Job) -> str:
+    return kit.notice(OVERFIT, "warn") if job.result.get("overfit") else ""
 
 
 def _models(recipe: dict[str, Any]) -> list[str]:
@@ -199,10 +188,15 @@ def _losses(result: dict[str, Any]) -> str:
     return f"training loss {result['first_train_loss']:.2f} → {result['last_train_loss']:.2f}"
 
 
-def _waiting(job: Job, place: int) -> str:
+def _waiting(job: Job, waits: Waiting | None) -> str:
     if job.state is not State.QUEUED:
         return ""
-    return f"{place} before it" if place else "next to start"
+    if waits is None or not waits.place:
+        return "next to start"
+    soon = waits.starts_in_s
+    return f"{waits.place} before it" + (
+        f", starts in about {kit.duration(soon)}" if soon is not None else ""
+    )
 
 
 def _cut(text: str) -> str:

@@ -65,7 +65,7 @@ def compare(ws: Workspace, actor: Actor, job_ids: Sequence[str]) -> Comparison:
         runs=tuple(found),
         settings=differing([job.recipe for job in found]),
         series=_series(wanted, said),
-        finals=_finals(found),
+        finals=finals(found),
     )
 
 
@@ -98,7 +98,8 @@ def _series(ids: list[str], said: list[list[Event]]) -> dict[str, tuple[Series, 
     return {name: tuple(each) for name, each in found.items()}
 
 
-def _finals(found: list[Job]) -> dict[str, tuple[float | None, ...]]:
+def finals(found: Sequence[Job]) -> dict[str, tuple[float | None, ...]]:
+    """What the runs ended with, in words; numbers that none of them has are left out."""
     table = {
         words: tuple(_number(job.result.get(name)) for job in found)
         for name, words in FINALS.items()
