@@ -62,7 +62,7 @@ def table(found: Sequence[Job], called: dict[str, str]) -> str:
     ]
     same = "" if differ else '<p class="tl-hint">All settings are the same.</p>'
     return (
-        f'<table class="tl-settings"><thead><tr><td></td>{heads}</tr></thead>'
+        f'<table class="tl-settings tl-even"><thead><tr><td></td>{heads}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>{same}"
     )
 

@@ -67,7 +67,11 @@ def rates(metrics: Sequence[Event], run: str) -> Any:
         drawn.add_trace(_line(steps, values, axis, title, faint=True, exact="%{y:.3g}"))
     drawn.update_layout(
         uirevision=run,
-        yaxis={"domain": [0.56, 1.0], "title": {"text": "learning rate", "font": SMALL}},
+        yaxis={
+            "domain": [0.56, 1.0],
+            "title": {"text": "learning rate", "font": SMALL},
+            "exponentformat": "e",
+        },
         yaxis2={
             "domain": [0.0, 0.44],
             "title": {"text": "gradient norm", "font": SMALL},

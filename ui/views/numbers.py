@@ -49,7 +49,7 @@ def samples(track: Track) -> str:
     heads = "".join(f"<th>{h}</th>" for h in ("Step", "Question", "It answered", "Expected"))
     return (
         '<div class="tl-part"><h3>What it answers meanwhile</h3><p>Held-out questions, the newest '
-        'step first.</p></div><div class="tl-log"><table class="tl-settings">'
+        'step first.</p></div><div class="tl-log"><table class="tl-settings tl-even">'
         f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 

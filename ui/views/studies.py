@@ -106,7 +106,7 @@ def search(found: Sequence[dict[str, Any]], space: dict[str, Any], run: str) -> 
         left = n * (width + GAP)
         axis: dict[str, Any] = {
             "domain": [left, left + width], "title": {"text": label(name)}, "anchor": "y",
-            "showgrid": False, "linecolor": charts.GRID, "showline": True,
+            "showgrid": False, "linecolor": charts.GRID, "showline": True, "exponentformat": "e",
         }  # fmt: skip
         is_log = isinstance(among, dict) and bool(among.get("log"))
         axis["type"] = "category" if not isinstance(among, dict) else "log" if is_log else "linear"
@@ -132,9 +132,7 @@ def _table(found: Sequence[dict[str, Any]]) -> str:
     )  # fmt: skip
     ordered = sorted(found, key=lambda one: (one["loss"] is None, one["loss"] or 0.0))
     rows = "".join(_row(one, names) for one in ordered)
-    return (
-        f'<table class="tl-settings"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
-    )
+    return f'<table class="tl-settings tl-even"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def _row(one: dict[str, Any], names: list[str]) -> str:
