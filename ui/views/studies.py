@@ -132,7 +132,8 @@ def _table(found: Sequence[dict[str, Any]]) -> str:
     )  # fmt: skip
     ordered = sorted(found, key=lambda one: (one["loss"] is None, one["loss"] or 0.0))
     rows = "".join(_row(one, names) for one in ordered)
-    return f'<table class="tl-settings tl-even"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+    table = f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>"
+    return f'<table class="tl-settings tl-even">{table}</table>'
 
 
 def _row(one: dict[str, Any], names: list[str]) -> str:
