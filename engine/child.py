@@ -6,6 +6,7 @@ the traceback goes to the log file of the job.
 """
 
 import ctypes
+import errno
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ import traceback
 from contextlib import suppress
 from types import FrameType
 from typing import Any
+
+from sqlalchemy.exc import OperationalError
 
 from engine import plugins
 from engine.core.actor import LOCAL
@@ -140,7 +143,7 @@ def run(ws: Workspace, job_id: str, fence: int) -> State:
     except MemoryError:
         return _end(ctx, State.FAILED, "The memory ran out. Choose a smaller batch or max_length.")
     except Exception as error:
-        traceback.print_exc()
+        _log_fault()
         return _end(ctx, State.FAILED, _sentence(error))
 
 
@@ -172,6 +175,12 @@ def _sentence(error: Exception) -> str:
     )
 
 
+def _log_fault() -> None:
+    with suppress(OSError):  # the log may lie on the very disk that is full
+        traceback.print_exc()
+        sys.stderr.flush()
+
+
 def _follow_worker() -> bool:
     """Let the system end this process with the worker that started it; False if it is gone already.
 
@@ -191,7 +200,12 @@ def main() -> int:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     ws = open_workspace()
-    return 0 if run(ws, job_id, fence) in (State.DONE, State.CANCELLED) else 1
+    try:
+        return 0 if run(ws, job_id, fence) in (State.DONE, State.CANCELLED) else 1
+    except OperationalError as error:
+        _log_fault()
+        # where not even the end can be written, the worker has to say why
+        return errno.ENOSPC if "disk" in str(error) else 1
 
 
 if __name__ == "__main__":

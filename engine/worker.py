@@ -5,6 +5,7 @@ taken for a living one's. When the server that started it goes away it takes no 
 after the last one it has.
 """
 
+import errno
 import os
 import secrets
 import signal
@@ -220,6 +221,8 @@ def _died(code: int) -> str:
             "The system ended the run (signal 9), most likely because the memory ran out. "
             "Choose a smaller batch or max_length and start it again."
         )
+    if code == errno.ENOSPC:
+        return "The disk is full. Free some space; the run can then go on from its last checkpoint."
     return f"The run's process ended unexpectedly (exit {code}). Its log file has the details."
 
 

@@ -7,54 +7,19 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from engine import worker as worker_module
 from engine.core.actor import LOCAL
 from engine.core.job import State
 from engine.services import jobs
 from engine.store import jobs as store
 from engine.worker import Worker
-from engine.workspace import Settings, open_workspace
 from tests import helpers
-
-FAKE = str(Path(__file__).parent / "fake")
-
-
-@pytest.fixture
-def space(home, monkeypatch):
-    """A workspace on SQLite whose children know the fake job."""
-    monkeypatch.syspath_prepend(FAKE)
-    monkeypatch.setenv("PYTHONPATH", FAKE)
-    ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'tuneloop.db'}"))
-    yield ws
-    ws.close()
-
-
-@pytest.fixture
-def worker(space):
-    one = Worker(space)
-    yield one
-    for running in one.running.values():
-        running.process.kill()
 
 
 def submit(ws, act, note=""):
     from fake_job import Recipe
 
     return jobs.submit(ws, LOCAL, helpers.project(ws).id, Recipe(act=act, note=note))
-
-
-def turn_until(worker, job_id, ready, seconds=20.0):
-    """Let the worker look around until `ready(job)`; the job then."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        worker.turn(time.time())
-        job = jobs.get(worker.ws, LOCAL, job_id)
-        if ready(job):
-            return job
-        time.sleep(0.05)
-    raise AssertionError(f"still {job.state} after {seconds} s: {job.error}")
 
 
 def over(job):
@@ -65,7 +30,7 @@ def said_something(ws, job_id):
     return lambda _: any(e.kind == "metric" for e in jobs.watch(ws, LOCAL, job_id))
 
 
-def test_a_job_runs_in_a_session_of_its_own_and_its_result_is_kept(space, worker):
+def test_a_job_runs_in_a_session_of_its_own_and_its_result_is_kept(space, worker, turn_until):
     job = submit(space, "done", note="x; rm -rf $(HOME)\n")
     done = turn_until(worker, job.id, over)
     assert done.state is State.DONE
@@ -74,7 +39,7 @@ def test_a_job_runs_in_a_session_of_its_own_and_its_result_is_kept(space, worker
     assert pid != os.getpid()
 
 
-def test_a_persons_mistake_is_a_sentence_and_a_bug_is_no_traceback(space, worker):
+def test_a_persons_mistake_is_a_sentence_and_a_bug_is_no_traceback(space, worker, turn_until):
     refused = turn_until(worker, submit(space, "refuse").id, over)
     assert (refused.state, refused.error) == (State.FAILED, "The data is too short. Add rows.")
     failed = turn_until(worker, submit(space, "bug").id, over)
@@ -85,13 +50,13 @@ def test_a_persons_mistake_is_a_sentence_and_a_bug_is_no_traceback(space, worker
     assert "ZeroDivisionError" in log.read_text()
 
 
-def test_a_killed_child_is_reported_as_such_and_not_left_running(space, worker):
+def test_a_killed_child_is_reported_as_such_and_not_left_running(space, worker, turn_until):
     job = turn_until(worker, submit(space, "die").id, over)
     assert job.state is State.FAILED
     assert "memory" in job.error
 
 
-def test_cancel_stops_after_the_step_and_ends_as_cancelled(space, worker):
+def test_cancel_stops_after_the_step_and_ends_as_cancelled(space, worker, turn_until):
     job = submit(space, "sleep")
     turn_until(worker, job.id, said_something(space, job.id))
     jobs.cancel(space, LOCAL, job.id)
@@ -103,7 +68,7 @@ def test_a_waiting_job_is_cancelled_at_once(space):
     assert jobs.cancel(space, LOCAL, job.id).state is State.CANCELLED
 
 
-def test_a_child_that_does_not_listen_is_killed(space, worker, monkeypatch):
+def test_a_child_that_does_not_listen_is_killed(space, worker, monkeypatch, turn_until):
     monkeypatch.setattr(worker_module, "TERM_AFTER_S", 0.2)
     monkeypatch.setattr(worker_module, "KILL_AFTER_S", 0.6)
     job = submit(space, "deaf")
@@ -112,7 +77,7 @@ def test_a_child_that_does_not_listen_is_killed(space, worker, monkeypatch):
     assert turn_until(worker, job.id, over, 10).state is State.CANCELLED
 
 
-def test_a_child_whose_lease_was_lost_writes_nothing_more_and_dies(space, worker):
+def test_a_child_whose_lease_was_lost_writes_nothing_more_and_dies(space, worker, turn_until):
     job = submit(space, "sleep")
     turn_until(worker, job.id, said_something(space, job.id))
     child = worker.running[job.id].process

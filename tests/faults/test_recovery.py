@@ -1,0 +1,367 @@
+"""Runs that survive: killed, hung, orphaned, cancelled at every phase, finished while cancelled."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.core.actor import LOCAL, Actor, Role
+from engine.core.errors import Conflict, Forbidden
+from engine.core.job import State
+from engine.core.outcome import NewModel, Outcome
+from engine.methods import checkpoint
+from engine.services import jobs, outcomes, pulse, retention
+from engine.store import jobs as store
+from engine.store import models
+from engine.store.connect import reading, writing
+from engine.worker import Worker
+from tests import helpers
+
+STEPS = 40
+SUM = sum(range(1, STEPS + 1))
+
+
+def over(job):
+    return job.over
+
+
+def steps_of(ws, job_id):
+    said = jobs.current(jobs.watch(ws, LOCAL, job_id))
+    return [event.step for event in said if event.kind == "metric"]
+
+
+def reached(ws, job_id, step):
+    return lambda _: max(steps_of(ws, job_id), default=0) >= step
+
+
+def said(ws, job_id):
+    return [e.data["text"] for e in jobs.watch(ws, LOCAL, job_id) if e.kind == "log"]
+
+
+def checkpoints(ws, job):
+    return ws.files / "jobs" / job.id / checkpoint.FOLDER
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_killed_child_goes_on_from_its_checkpoint_and_no_step_shows_twice(
+    seed, space, worker, train, turn_until
+):
+    job = train(steps=STEPS)
+    turn_until(worker, job.id, reached(space, job.id, random.Random(seed).randint(3, 25)))
+    worker.running[job.id].process.kill()
+    done = turn_until(worker, job.id, over)
+    assert (done.state, done.attempts) == (State.DONE, 2)
+    assert done.result["sum"] == SUM
+    assert done.result["began_at"] >= 2
+    assert steps_of(space, job.id) == list(range(1, STEPS + 1))
+    assert not checkpoints(space, job).exists()
+
+
+def test_a_child_killed_twice_has_failed_and_goes_on_by_hand(space, worker, train, turn_until):
+    job = train(steps=200)
+    for step in (4, 10):
+        turn_until(worker, job.id, reached(space, job.id, step))
+        worker.running[job.id].process.kill()
+        turn_until(worker, job.id, lambda j: j.over or j.attempts == 2)
+    failed = turn_until(worker, job.id, over)
+    assert failed.state is State.FAILED
+    assert "signal 9" in failed.error
+    with writing(space.db) as conn:
+        conn.execute(store.job.update().values(tags='["best try"]'))
+
+    again = jobs.resume(space, LOCAL, job.id)
+    assert jobs.resume(space, LOCAL, job.id).id == again.id  # a double click
+    assert again.id != job.id
+    assert (again.recipe, again.tags) == (job.recipe, ("best try",))
+    assert "Goes on from step" in again.note
+    done = turn_until(worker, again.id, over)
+    assert (done.state, done.result["sum"]) == (State.DONE, sum(range(1, 201)))
+    assert done.result["began_at"] >= 4
+    assert steps_of(space, again.id) == list(range(1, 201))
+    assert checkpoint.newest_verified(checkpoints(space, job))  # lent, not taken
+
+
+def test_only_a_run_that_failed_or_was_stopped_can_go_on(space, train):
+    job = train()
+    with pytest.raises(Conflict, match="Only a run that failed"):
+        jobs.resume(space, LOCAL, job.id)
+    jobs.cancel(space, LOCAL, job.id)
+    with pytest.raises(Conflict, match="left no checkpoint"):
+        jobs.resume(space, LOCAL, job.id)
+
+
+def test_a_rater_can_neither_go_on_nor_stop_and_keep(space, train):
+    job = train()
+    rater = Actor(name="r", role=Role.RATER)
+    for service in (jobs.resume, jobs.stop_and_keep):
+        with pytest.raises(Forbidden):
+            service(space, rater, job.id)
+
+
+def test_stop_and_keep_ends_as_done_with_what_was_reached(space, worker, train, turn_until):
+    job = train(steps=400)
+    with pytest.raises(Conflict, match="has not begun"):
+        jobs.stop_and_keep(space, LOCAL, job.id)
+    turn_until(worker, job.id, reached(space, job.id, 5))
+    assert jobs.stop_and_keep(space, LOCAL, job.id).keep_requested
+    done = turn_until(worker, job.id, over)
+    assert done.state is State.DONE
+    stopped = done.result["stopped_at"]
+    assert 5 <= stopped < 400
+    assert done.result["sum"] == sum(range(1, stopped + 1))
+    with pytest.raises(Conflict, match="is over"):
+        jobs.stop_and_keep(space, LOCAL, job.id)
+
+
+def test_what_trains_nothing_has_nothing_to_keep(space):
+    from fake_job import Recipe
+
+    job = jobs.submit(space, LOCAL, helpers.project(space).id, Recipe(act="sleep"))
+    with pytest.raises(Conflict, match="trains no model"):
+        jobs.stop_and_keep(space, LOCAL, job.id)
+
+
+def test_a_wish_to_keep_is_taken_back_by_a_plain_stop(space, train):
+    job = train()
+    helpers.claimed(space, job.id)
+    jobs.stop_and_keep(space, LOCAL, job.id)
+    asked = jobs.cancel(space, LOCAL, job.id)
+    assert (asked.cancel_requested, asked.keep_requested) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("phase", "values"),
+    [
+        ("loading", {"loading_s": 30.0}),
+        ("step", {"step_s": 30.0}),
+        ("many steps", {"steps": 4000}),
+        ("checkpoint", {"saving_s": 30.0}),
+    ],
+)
+def test_a_cancel_ends_every_phase_within_ten_seconds(
+    phase, values, space, worker, train, turn_until
+):
+    job = train(**values)
+    turn_until(worker, job.id, lambda _: said(space, job.id))
+    if phase == "checkpoint":
+        turn_until(worker, job.id, lambda _: list(checkpoints(space, job).glob("*tmp*")))
+    pid = worker.running[job.id].process.pid
+    start = time.monotonic()
+    jobs.cancel(space, LOCAL, job.id)
+    assert turn_until(worker, job.id, over, 15).state is State.CANCELLED
+    assert time.monotonic() - start < 11  # 10, and the worker's own look around
+    turn_until(worker, job.id, lambda _: not alive(pid), 2)
+
+
+def test_a_cancelled_run_keeps_its_checkpoint_for_two_weeks(space, worker, train, turn_until):
+    job = train(steps=4000)
+    turn_until(worker, job.id, reached(space, job.id, 4))
+    jobs.cancel(space, LOCAL, job.id)
+    ended = turn_until(worker, job.id, over)
+    folder = checkpoints(space, job)
+    assert checkpoint.newest_verified(folder).step >= 4
+    assert retention.sweep_checkpoints(space, ended.finished_at + 13 * 86400) == 0
+    assert retention.sweep_checkpoints(space, ended.finished_at + 15 * 86400) == 1
+    assert not folder.exists()
+
+
+def test_checkpoints_of_a_run_under_way_are_never_swept(space, train):
+    job = train()
+    checkpoints(space, job).mkdir(parents=True)
+    assert retention.sweep_checkpoints(space, time.time() + 365 * 86400) == 0
+
+
+def test_a_run_that_stands_still_is_ended_and_goes_on_once(space, train, turn_until):
+    """The worker's clock jumps over the wait; the child really stands still."""
+    ahead = [0.0]
+    worker = Worker(space, clock=lambda: time.monotonic() + ahead[0])
+    job = train(steps=STEPS, stuck_at=7, step_s=0.2)
+    turn_until(worker, job.id, lambda _: checkpoint.at(checkpoints(space, job), 6))
+    time.sleep(1.2)
+    worker.turn(time.time())
+    ahead[0] = pulse.STEPPING_S - 10  # not yet
+    worker.turn(time.time())
+    assert worker.running[job.id].process.poll() is None
+    ahead[0] = pulse.STEPPING_S + 5
+    done = turn_until(worker, job.id, over)
+    assert (done.state, done.attempts, done.result["sum"]) == (State.DONE, 2, SUM)
+    assert any("stood still" in text for text in said(space, job.id))
+
+
+def test_a_stopped_process_counts_as_standing_still(space, train, turn_until):
+    ahead = [0.0]
+    worker = Worker(space, clock=lambda: time.monotonic() + ahead[0])
+    job = train(steps=4000)
+    turn_until(worker, job.id, reached(space, job.id, 6))
+    process = worker.running[job.id].process
+    os.kill(process.pid, signal.SIGSTOP)
+    time.sleep(0.2)
+    worker.turn(time.time())
+    ahead[0] = pulse.STEPPING_S + 5
+    worker.turn(time.time())
+    assert process.wait(5) == -signal.SIGKILL
+    turn_until(worker, job.id, lambda j: j.attempts == 2)
+    worker.running[job.id].process.kill()
+
+
+def test_patience_is_ten_usual_steps_and_longer_while_a_model_loads(space, train):
+    from engine.store import events
+
+    job = train()
+    job = helpers.claimed(space, job.id)
+    assert pulse.patience_s(space, job) == pulse.LOADING_S
+    times = [job.started_at + 30.0 * n for n in range(5)]
+    times[2] += 3600  # the time of day was set forward and back
+    with writing(space.db) as conn:
+        events.add(conn, job.id, [(at, "progress", n, {"done": n}) for n, at in enumerate(times)])
+    assert pulse.patience_s(space, job) > 300 - 1
+    with writing(space.db) as conn:
+        later = [(times[-1] + 0.1 * n, "progress", n, {"done": n}) for n in range(1, 20)]
+        events.add(conn, job.id, later)
+    assert pulse.patience_s(space, job) == pulse.STEPPING_S
+
+
+def test_no_process_of_a_run_outlives_its_worker(space, train):
+    job = train(steps=4000)
+    code = (
+        "from engine.worker import Worker\n"
+        "from engine.workspace import open_workspace\n"
+        "Worker(open_workspace()).serve()"
+    )
+    environment = {**os.environ, **space.settings.environment()}
+    worker = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    end = time.monotonic() + 20
+    while not steps_of(space, job.id):
+        assert time.monotonic() < end, "the run never began"
+        time.sleep(0.1)
+    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+    assert children
+    worker.kill()
+    worker.wait()
+    time.sleep(2)
+    assert not [pid for pid in children if alive(pid)]
+
+    # and the next worker takes the run up where it was
+    late = time.time() + store.LEASE_S + 1
+    sweeper = Worker(space)
+    sweeper.turn(late)
+    assert jobs.get(space, LOCAL, job.id).attempts == 2
+    for running in sweeper.running.values():
+        running.process.kill()
+
+
+def alive(pid):
+    try:
+        return not Path(f"/proc/{pid}/stat").read_text().split(") ")[1].startswith("Z")
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("act", "sentence"),
+    [
+        ("hungry", "The memory ran out. Choose a smaller batch"),
+        ("full disk", "The disk is full. Free some space"),
+    ],
+)
+def test_no_memory_and_no_disk_are_one_sentence_with_a_next_step(
+    act, sentence, space, worker, turn_until
+):
+    from fake_job import Recipe
+
+    job = jobs.submit(space, LOCAL, helpers.project(space).id, Recipe(act=act))
+    failed = turn_until(worker, job.id, over)
+    assert failed.state is State.FAILED
+    assert sentence in failed.error
+
+
+def test_two_workers_never_run_one_job_at_once(space):
+    from fake_job import Recipe
+
+    project = helpers.project(space).id
+    ids = [jobs.submit(space, LOCAL, project, Recipe(note=str(n))).id for n in range(40)]
+    taken, lock = [], threading.Lock()
+
+    def claim(number):
+        host = f"host{number}"
+        while True:
+            with writing(space.db) as conn:
+                job = store.claim(conn, "compute", f"{host}:w", host, time.time())
+                if job is None:
+                    return
+                store.finish(conn, job.id, job.fence, State.DONE, time.time())
+            with lock:
+                taken.append(job.id)
+
+    threads = [threading.Thread(target=claim, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == sorted(ids)
+
+
+def test_a_worker_that_comes_back_with_an_old_fence_stores_no_model(space, train):
+    job = helpers.claimed(space, train().id)
+    with writing(space.db) as conn:
+        assert store.requeue(conn, job.id, job.fence)
+    base = helpers.model(space, space.files)
+    made = NewModel(name="late", path="adapter", base_id=base.id, parent_id=None, dataset_id="d")
+    assert outcomes.store(space, job, Outcome(model=made)) is State.FAILED
+    assert not outcomes.end(space, job.id, job.fence, State.FAILED, "late")
+    with reading(space.db) as conn:
+        assert [m.name for m in models.list_all(conn, job.project_id)] == ["base"]
+    assert jobs.get(space, LOCAL, job.id).state is State.QUEUED
+
+
+def test_a_cancel_that_meets_the_end_leaves_one_end_and_one_word_of_it(space):
+    from fake_job import Recipe
+
+    project = helpers.project(space).id
+    rng = random.Random(7)
+    for number in range(60):
+        job = jobs.submit(space, LOCAL, project, Recipe(note=str(number)))
+        job = helpers.claimed(space, job.id)
+
+        def cancel(job=job):
+            try:
+                jobs.cancel(space, LOCAL, job.id)
+            except Conflict:
+                return  # it was over first
+
+        moves = [
+            cancel,
+            lambda job=job: outcomes.store(space, job, Outcome()),
+            lambda job=job: outcomes.end(space, job.id, job.fence, State.CANCELLED),
+        ]
+        rng.shuffle(moves)
+        threads = [threading.Thread(target=move) for move in moves]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        ends = [
+            event.data["state"]
+            for event in jobs.watch(space, LOCAL, job.id)
+            if event.kind == "state" and event.data["state"] in (State.DONE, State.CANCELLED)
+        ]
+        assert ends == [jobs.get(space, LOCAL, job.id).state]
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+def test_a_clock_that_jumps_an_hour_costs_no_run(jump, space, worker, train, turn_until):
+    job = train(steps=STEPS)
+    turn_until(worker, job.id, reached(space, job.id, 3))
+    for _ in range(3):
+        worker.turn(time.time() + jump)
+        time.sleep(0.05)
+    with reading(space.db) as conn:
+        assert abs(store.get(conn, job.id).lease_until - time.time() - jump) < 120
+    done = turn_until(worker, job.id, over)
+    assert (done.state, done.attempts) == (State.DONE, 1)
