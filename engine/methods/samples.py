@@ -9,10 +9,10 @@ from engine.core.examples import Chat, Example, Preference, Prompt, Text, Unpair
 from engine.core.recipe import TrainRecipe
 from engine.models.chat import Template
 
-NEW_TOKENS = 48
+NEW_TOKENS = 32
 PROMPT_TOKENS = 512  # longer prompts would cost more than the look is worth
 TEXT_TOKENS = 24  # of a plain text, its beginning is the prompt
-MAX_SECONDS = 4.0
+MAX_SECONDS = 3.0
 
 
 class Question(NamedTuple):
