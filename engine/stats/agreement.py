@@ -1,4 +1,8 @@
-"""Whether raters agree: Krippendorff's alpha, raw agreement and the noise it implies."""
+"""Whether raters agree: Krippendorff's alpha, raw agreement and the noise it implies.
+
+Cohen's and Fleiss's kappa and Gwet's AC1 are here too: 1 for full agreement, 0 for what chance
+gives, and None where chance alone gives full agreement.
+"""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -7,8 +11,9 @@ from typing import Literal, get_args
 
 import krippendorff
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
+from scipy.stats import binom
 
 from engine.core.errors import UserError
 
@@ -22,7 +27,9 @@ class Agreement(BaseModel):
     """`items` were rated by two or more; `values` are their ratings.
 
     `raw` is the share of rater pairs that agree; `noise` the share of votes that are flipped where
-    two raters with equal and independent noise agree that often (None at 0.5 or below).
+    two raters with equal and independent noise agree that often (None at 0.5 or below). `ac1` is
+    Gwet's coefficient, for votes that are nearly all alike. `majority_noise` is the share of
+    items that a majority of three such raters gets wrong.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,6 +41,8 @@ class Agreement(BaseModel):
     raw: float | None
     noise: float | None
     sentence: str
+    ac1: float | None = None
+    majority_noise: float | None = None
 
 
 def agreement(rows: Sequence[Vote], level: Level = "nominal") -> Agreement:
@@ -48,7 +57,7 @@ def agreement(rows: Sequence[Vote], level: Level = "nominal") -> Agreement:
     table = _table(counts)
     raw = _raw(table)
     alpha = _alpha(table, counts, level)
-    noise = _noise(raw)
+    noise = noise_rate(raw)
     return Agreement(
         alpha=alpha,
         raters=len({rater for _, rater, _ in rows}),
@@ -57,6 +66,8 @@ def agreement(rows: Sequence[Vote], level: Level = "nominal") -> Agreement:
         raw=raw,
         noise=noise,
         sentence=_sentence(alpha, raw, noise, len(counts)),
+        ac1=ac1(table),
+        majority_noise=None if noise is None else majority_noise(noise),
     )
 
 
@@ -121,11 +132,24 @@ def _alpha(table: NDArray[np.int_], counts: list[Counter[Value]], level: Level) 
     return float(krippendorff.alpha(None, table, domain, level))
 
 
-def _noise(raw: float | None) -> float | None:
-    """Solves raw = (1 - noise)^2 + noise^2 for the smaller noise."""
+def noise_rate(raw: float | None) -> float | None:
+    """The share of votes that are flipped where `raw` of all rater pairs agree.
+
+    Solves raw = (1 - noise)^2 + noise^2 for the smaller noise: raters with two answers who err
+    equally often and independently. None at 0.5 or below, where votes say nothing.
+    """
     if raw is None or raw <= 0.5:
         return None
     return float((1 - (2 * raw - 1) ** 0.5) / 2)
+
+
+def majority_noise(noise: float, raters: int = 3) -> float:
+    """How often the majority of an odd number of raters is wrong, each with this noise."""
+    if raters < 1 or raters % 2 == 0 or not 0 <= noise <= 1:
+        raise UserError(
+            "A majority needs an odd number of raters and a noise of 0 to 1.", "Choose 1, 3 or 5."
+        )
+    return float(binom.sf(raters // 2, raters, noise))
 
 
 def _sentence(alpha: float | None, raw: float | None, noise: float | None, items: int) -> str:
@@ -149,3 +173,63 @@ def _grade(alpha: float) -> str:
     if alpha >= 0.8:
         return "reliable"
     return "tentative" if alpha >= 0.667 else "low"
+
+
+def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float | None:
+    """Cohen's kappa of two raters' values of the same items, in the same order.
+
+    UserError when the numbers of values differ. Source: Cohen 1960, Educ. Psychol. Meas. 20:37.
+    """
+    if len(first) != len(second):
+        raise UserError(
+            f"One rater has {len(first)} values, the other {len(second)}.",
+            "Give the items that both rated.",
+        )
+    if not first:
+        return None
+    values = set(first) | set(second)
+    agreed = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
+    chance = sum(first.count(value) * second.count(value) for value in values) / len(first) ** 2
+    return _corrected(agreed, chance)
+
+
+def fleiss_kappa(counts: ArrayLike) -> float | None:
+    """Fleiss's kappa; `counts` (items, values) says how many raters gave each value.
+
+    UserError where items have different numbers of raters. Source: Fleiss 1971, Psychol. Bull.
+    76:378.
+    """
+    table = np.asarray(counts, dtype=float)
+    if table.size == 0:
+        return None
+    raters = table.sum(axis=1)
+    if (raters != raters[0]).any() or raters[0] < 2:
+        raise UserError("Items have different numbers of raters.", "Use Krippendorff's alpha.")
+    shares = table.sum(axis=0) / table.sum()
+    return _corrected(_mean_agreement(table), float((shares**2).sum()))
+
+
+def ac1(counts: ArrayLike) -> float | None:
+    """Gwet's AC1, which stays high where nearly all votes are alike; `counts` as for Fleiss.
+
+    Items may have different numbers of raters; an item with fewer than two says only how common
+    its value is. Source: Gwet 2008, Br. J. Math. Stat. Psychol. 61:29.
+    """
+    table = np.asarray(counts, dtype=float)
+    table = table[table.sum(axis=1) > 0] if table.size else table
+    if table.size == 0 or table.shape[1] < 2 or not (table.sum(axis=1) > 1).any():
+        return None
+    shares = (table / table.sum(axis=1, keepdims=True)).mean(axis=0)
+    chance = float((shares * (1 - shares)).sum()) / (table.shape[1] - 1)
+    return _corrected(_mean_agreement(table), chance)
+
+
+def _mean_agreement(table: NDArray[np.float64]) -> float:
+    """Share of rater pairs that agree, averaged over the items that two or more rated."""
+    shared = table[table.sum(axis=1) > 1]
+    raters = shared.sum(axis=1)
+    return float(((shared * (shared - 1)).sum(axis=1) / (raters * (raters - 1))).mean())
+
+
+def _corrected(agreed: float, chance: float) -> float | None:
+    return (agreed - chance) / (1 - chance) if chance < 1 else None

@@ -1,9 +1,12 @@
 """Whether raters favour a side of the screen."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import binomtest
 
 from engine.core.errors import UserError
+from engine.stats.ballots import Ballot, counted
 
 
 class PositionBias(BaseModel):
@@ -35,3 +38,28 @@ def position_bias(left: int, right: int, alpha: float = 0.01) -> PositionBias:
     found = f"{left} of {n} votes went to the left answer (p = {p:.2g})"
     text = f"Position bias: {found}." if biased else f"No position bias shown: {found}."
     return PositionBias(left=left, right=right, share=left / n, p=p, biased=biased, sentence=text)
+
+
+class RaterPosition(PositionBias):
+    rater: str
+
+
+def position_of(ballots: Sequence[Ballot], alpha: float = 0.01) -> PositionBias:
+    """The position bias of a whole round; gold pairs and repeats are left out."""
+    sides = [ballot.choice for ballot in counted(ballots)]
+    return position_bias(sides.count("left"), sides.count("right"), alpha)
+
+
+def position_by_rater(ballots: Sequence[Ballot], alpha: float = 0.01) -> list[RaterPosition]:
+    """Each rater's position bias, the most surprising first."""
+    sides: dict[str, list[str]] = {}
+    for ballot in counted(ballots):
+        sides.setdefault(ballot.rater, []).append(ballot.choice)
+    found = [
+        RaterPosition(
+            rater=rater,
+            **position_bias(own.count("left"), own.count("right"), alpha).model_dump(),
+        )
+        for rater, own in sides.items()
+    ]
+    return sorted(found, key=lambda one: (one.p, one.rater))

@@ -1,9 +1,20 @@
+import json
+
 import numpy as np
 import pytest
+from sklearn.metrics import cohen_kappa_score
+from statsmodels.stats.inter_rater import fleiss_kappa as statsmodels_fleiss
 
 from engine.core.errors import UserError
-from engine.stats.agreement import agreement
-from engine.stats.bias import position_bias
+from engine.stats.agreement import (
+    ac1,
+    agreement,
+    cohen_kappa,
+    fleiss_kappa,
+    majority_noise,
+    noise_rate,
+)
+from engine.stats.ballots import Ballot, canonical
 
 _ = None
 CODINGS = [
@@ -118,17 +129,94 @@ def test_bad_votes_are_errors():
         agreement([(0, "a", "nan")], "interval")
 
 
-@pytest.mark.parametrize(("n", "off"), [(20, 7), (30, 8), (50, 10), (100, 14)])
-def test_a_side_is_flagged_from_the_known_thresholds_on(n, off):
-    assert position_bias(n // 2 + off, n // 2 - off).biased
-    assert position_bias(n // 2 - off, n // 2 + off).biased
-    assert not position_bias(n // 2 + off - 1, n // 2 - off + 1).biased
-
-
-def test_position_bias_without_votes_and_its_sentence():
-    assert position_bias(0, 0).sentence == "No vote for either side yet."
-    assert position_bias(64, 36).sentence.startswith(
-        "Position bias: 64 of 100 votes went to the left"
+@pytest.mark.parametrize(
+    ("first", "second", "kappa"),
+    [
+        ("y" * 20 + "y" * 5 + "n" * 10 + "n" * 15, "y" * 20 + "n" * 5 + "y" * 10 + "n" * 15, 0.4),
+        ([2, 0, 2, 2, 0, 1], [0, 0, 2, 2, 0, 2], 0.428571),
+    ],
+)
+def test_cohens_kappa_has_its_published_values(first, second, kappa):
+    assert cohen_kappa(list(first), list(second)) == pytest.approx(kappa, abs=1e-6)
+    assert cohen_kappa(list(first), list(second)) == pytest.approx(
+        cohen_kappa_score(list(first), list(second))
     )
-    with pytest.raises(UserError):
-        position_bias(-1, 0)
+
+
+def test_fleiss_kappa_has_its_published_value():
+    table = [
+        [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
+        [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],
+    ]  # fmt: skip
+    assert fleiss_kappa(table) == pytest.approx(0.209931, abs=1e-6)
+    assert fleiss_kappa(table) == pytest.approx(statsmodels_fleiss(np.array(table)))
+
+
+def test_kappa_without_anything_to_compare_is_none_and_mismatches_are_errors():
+    assert cohen_kappa([], []) is cohen_kappa(["a"], ["a"]) is fleiss_kappa([]) is ac1([]) is None
+    with pytest.raises(UserError, match="One rater has 1 values, the other 2"):
+        cohen_kappa(["a"], ["a", "b"])
+    with pytest.raises(UserError, match="different numbers of raters"):
+        fleiss_kappa([[2, 0], [1, 2]])
+
+
+PREVALENT = [("left", "left")] * 90 + [("left", "right")] * 5 + [("right", "left")] * 5
+
+
+def test_votes_that_are_nearly_all_alike_keep_their_agreement_in_canonical_order():
+    """Coded as new against old they look like guesses: kappa -0.05, alpha -0.05, AC1 0.89."""
+    naive = agreement([(n, r, v) for n, row in enumerate(PREVALENT) for r, v in enumerate(row)])
+    assert naive.raw == pytest.approx(0.9)
+    assert naive.alpha == pytest.approx(-0.0474, abs=1e-4)
+    assert naive.ac1 == pytest.approx(0.8895, abs=1e-4)
+    first, second = zip(*PREVALENT, strict=True)
+    assert cohen_kappa(first, second) == pytest.approx(-0.0526, abs=1e-4)
+    votes = [
+        (n, rater, canonical(Ballot(str(n), str(rater), "new", "old", choice)))
+        for n, row in enumerate(PREVALENT)
+        for rater, choice in enumerate(row)
+    ]
+    found = agreement(votes, "ordinal")
+    assert found.raw == pytest.approx(0.9)
+    assert found.alpha == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("noise", "wrong"), [(0.245, 0.151), (0.164, 0.072), (0.131, 0.047), (0.106, 0.031)]
+)
+def test_a_majority_of_three_is_wrong_less_often(noise, wrong):
+    assert majority_noise(noise) == pytest.approx(wrong, abs=1e-3)
+    assert majority_noise(noise) == pytest.approx(3 * noise**2 - 2 * noise**3)
+
+
+def test_the_noise_of_a_majority_is_that_of_simulated_raters():
+    rng = np.random.default_rng(3)
+    flipped = (rng.random((5, 400_000)) < 0.2).sum(axis=0) >= 3
+    assert majority_noise(0.2, 5) == pytest.approx(flipped.mean(), abs=0.002)
+
+
+def test_an_even_majority_or_an_impossible_noise_is_an_error():
+    for noise, raters in ((0.1, 2), (0.1, 0), (1.1, 3)):
+        with pytest.raises(UserError, match="odd number of raters"):
+            majority_noise(noise, raters)
+
+
+@pytest.mark.parametrize("raw", [None, 0.0, 0.3, 0.5])
+def test_agreement_of_one_half_or_less_has_no_noise_rate(raw):
+    assert noise_rate(raw) is None
+
+
+def test_real_raters_agree_as_published(shared_data):
+    """999 pairs judged by three people (PandaLM), against scikit-learn and krippendorff."""
+    folder = shared_data / "ratings"
+    expected = json.loads((folder / "pandalm_expected.json").read_text())
+    pairs = json.loads((folder / "pandalm_testset_v1.json").read_text())
+    found = agreement(
+        [(n, r, pair[f"annotator{r}"]) for n, pair in enumerate(pairs) for r in (1, 2, 3)]
+    )
+    assert found.alpha == pytest.approx(expected["krippendorff_alpha_nominal"], abs=1e-6)
+    assert found.raw == pytest.approx(np.mean(list(expected["raw_agreement"].values())), abs=1e-6)
+    for name, kappa in expected["cohen_kappa"].items():
+        one, other = name.split("-")
+        values = [[pair[f"annotator{r}"] for pair in pairs] for r in (one, other)]
+        assert cohen_kappa(*values) == pytest.approx(kappa, abs=1e-6)
