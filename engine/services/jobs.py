@@ -20,6 +20,7 @@ from engine.workspace import Workspace
 
 DOUBLE_CLICK_S = 2.0
 WORKER_SILENT_S = 30.0
+ANSWERING = ("evaluate", "generate", "play")
 
 
 def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: str = "") -> Job:
@@ -174,5 +175,11 @@ def worker_alive(ws: Workspace, actor: Actor) -> bool:
 
 def _check_needs(conn: Connection, project_id: str, recipe: Recipe) -> None:
     for field, needed in recipe.needs().items():
-        check = access.dataset if field.startswith("dataset") else access.model
-        check(conn, needed, project_id)
+        if field.startswith("dataset"):
+            access.dataset(conn, needed, project_id)
+            continue
+        model = access.model(conn, needed, project_id)
+        if model.kind == "reward" and recipe.KIND in ANSWERING:
+            raise Conflict(
+                f"{model.name} judges answers and writes none.", "Choose a model that answers."
+            )

@@ -14,6 +14,7 @@ from engine.core.examples import Chat, Example, Prompt
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.metrics.score import Scored, gain, refuse, score_rows
+from engine.models import hardware
 from engine.stats.multiple import adjusted
 from engine.work import guard
 from engine.work.baselines import baselines
@@ -85,7 +86,11 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
         means=_means(board.models),
         gains=_gains(recipe, board),
         speed={m: _speed(outputs[m], recipe.usd_per_hour, peak_mb) for m in recipe.models},
-        decoding={"greedy": 1, "max_new_tokens": recipe.max_new_tokens},
+        decoding={
+            "greedy": 1,
+            "max_new_tokens": recipe.max_new_tokens,
+            "hardware": hardware.name(),
+        },
         rows=tuple(_rows(recipe, asked, outputs, board)),
         baselines=_means(board.plain),
         over_baselines=_over_baselines(recipe, board),

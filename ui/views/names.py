@@ -9,6 +9,7 @@ from engine.services import datasets, jobs, models
 from engine.workspace import Workspace
 
 GONE = "one that has gone"
+TRAINED = ("adapter", "full")  # a reward model judges answers and writes none
 
 
 def of_models(ws: Workspace, project: str | None) -> dict[str, str]:
@@ -28,22 +29,22 @@ def of_datasets(ws: Workspace, project: str | None) -> dict[str, str]:
 
 
 def choices(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
-    """Label and id of every model of a dropdown: bases first, then the newest adapter."""
+    """Label and id of every model that answers: bases first, then the newest trained one."""
     found = models.list_all(ws, LOCAL, project)
     called = of_models(ws, project)
     bases = [(f"{called[one.id]} (base)", one.id) for one in found if one.kind == "base"]
-    newest = [(called[one.id], one.id) for one in reversed(found) if one.kind == "adapter"]
+    newest = [(called[one.id], one.id) for one in reversed(found) if one.kind in TRAINED]
     return bases + newest
 
 
 def first_two(ws: Workspace, project: str | None) -> list[str]:
-    """The base that the newest adapter stands on, and that adapter; the first base without one."""
+    """The base of the newest trained model, and that model; the first base without one."""
     found = models.list_all(ws, LOCAL, project)
-    adapters = [one for one in found if one.kind == "adapter"]
+    trained = [one for one in found if one.kind in TRAINED]
     bases = [one.id for one in found if one.kind == "base"]
-    if not adapters:
+    if not trained:
         return bases[:1]
-    newest = adapters[-1]
+    newest = trained[-1]
     return [one for one in bases if one == newest.base_id] + [newest.id]
 
 
