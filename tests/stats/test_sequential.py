@@ -4,6 +4,7 @@ from scipy.special import betaln
 from scipy.stats import binomtest
 
 from engine.core.errors import UserError
+from engine.stats.betting import log_wealth, mean_sequence, standing_by_prompt
 from engine.stats.sequential import confidence_sequence, e_value, standing
 
 
@@ -62,3 +63,85 @@ def test_a_strong_model_is_found_early():
     wins = (rng.random((1000, 1000)) < 0.8).cumsum(axis=1)
     stops = (betaln(1 + wins, 1 + n - wins) + n * np.log(2) >= np.log(20)).argmax(axis=1) + 1
     assert np.median(stops) == pytest.approx(19, abs=1)
+
+
+def betting_e(means):
+    """The most evidence against one half at any time, of runs of means: (runs, time)."""
+    sides = [log_wealth(each, 0.5).max(axis=-1) for each in (means, 1 - means)]
+    return np.maximum(*sides)
+
+
+def test_peeking_at_means_by_prompt_misleads_rarely():
+    """Three raters a prompt whose rates differ, and plain votes with ties: both equal on average.
+
+    Pooled votes of the same prompts mislead the e-process for single votes."""
+    rng = np.random.default_rng(10)
+    rates = rng.beta(0.5, 0.5, (2000, 200))
+    wins = rng.binomial(3, rates)
+    assert (betting_e(wins / 3) >= np.log(20)).mean() <= 0.05
+    votes = rng.choice([0, 0.5, 1], (2000, 200), p=[0.3, 0.4, 0.3])
+    assert (betting_e(votes) >= np.log(20)).mean() <= 0.05
+    n = 3 * np.arange(1, 201)
+    pooled = wins.cumsum(axis=1)
+    log_e = betaln(1 + pooled, 1 + n - pooled) + n * np.log(2)
+    assert (log_e >= np.log(20)).any(axis=1).mean() > 0.08
+
+
+def test_the_bounds_of_the_mean_cover_it_at_all_looks():
+    rng = np.random.default_rng(11)
+    for true in (0.2, 0.5, 0.9):
+        means = rng.beta(4 * true, 4 * (1 - true), (2000, 150))
+        above = log_wealth(means, true).max(axis=1) >= np.log(20)
+        below = log_wealth(1 - means, 1 - true).max(axis=1) >= np.log(20)
+        assert (above | below).mean() <= 0.05
+
+
+def test_a_better_model_is_found_and_ties_make_it_faster_than_coin_flips():
+    rng = np.random.default_rng(12)
+    means = rng.choice([0.25, 0.5, 0.75, 1.0], 200, p=[0.1, 0.3, 0.4, 0.2])
+    found = standing_by_prompt(means.tolist())
+    assert found.stop
+    assert 0.5 < found.low < means.mean() < found.high < 1
+    assert "the new model is better than the baseline" in found.sentence
+    mirror = standing_by_prompt((1 - means).tolist())
+    assert (mirror.low, mirror.high) == pytest.approx((1 - found.high, 1 - found.low), abs=1e-6)
+    assert "the new model is worse than the baseline" in mirror.sentence
+    coin = confidence_sequence(round(means.sum()), 200 - round(means.sum()))
+    assert found.high - found.low < coin.high - coin.low
+
+
+def test_the_bounds_are_those_of_a_plain_loop_over_candidate_means():
+    rng = np.random.default_rng(13)
+    x = rng.random(60)
+    variance, ahead = 0.25, []
+    for t in range(1, 61):
+        ahead.append(np.sqrt(2 * np.log(2 / 0.05) / (variance * t * np.log(t + 1))))
+        past = [(x[i] - (0.5 + x[: i + 1].sum()) / (i + 2)) ** 2 for i in range(t)]
+        variance = (0.25 + sum(past)) / (t + 1)
+    kept = []
+    for m in np.linspace(0.001, 0.999, 999):
+        up = down = best = 0.5
+        for value, bet in zip(x, ahead, strict=True):
+            up *= 1 + min(bet, 0.5 / m) * (value - m)
+            down *= 1 - min(bet, 0.5 / (1 - m)) * (value - m)
+            best = max(best, up, down)
+        if best < 20:
+            kept.append(m)
+    assert mean_sequence(x.tolist()) == pytest.approx((kept[0], kept[-1]), abs=2e-3)
+
+
+@pytest.mark.parametrize("means", [[], [1.0], [0.0], [0.5] * 50, [1.0] * 300, [0.0] * 300, [0, 1]])
+def test_bounds_of_means_stay_inside_zero_and_one(means):
+    found = standing_by_prompt(means)
+    assert 0 <= found.low <= found.high <= 1
+    assert np.isfinite(found.e)
+    assert found.stop == (not found.low <= 0.5 <= found.high)
+    if means:
+        assert found.low <= np.mean(means) <= found.high
+
+
+def test_no_prompt_yet_is_said_and_a_mean_outside_is_an_error():
+    assert standing_by_prompt([]).sentence == "Go on: no prompt has been voted on yet."
+    for bad in ([1.5], [-0.1], [float("nan")]):
+        with pytest.raises(UserError, match="outside 0 to 1"):
+            standing_by_prompt(bad)
