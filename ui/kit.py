@@ -23,6 +23,12 @@ def head(title: str, text: str) -> str:
     return f'<header class="tl-head"><h2>{escape(title)}</h2><p>{escape(text)}</p></header>'
 
 
+def part(title: str, text: str = "") -> str:
+    """The head of a part of a page."""
+    under = f"<p>{escape(text)}</p>" if text else ""
+    return f'<div class="tl-part"><h3>{escape(title)}</h3>{under}</div>'
+
+
 def empty(title: str, text: str) -> str:
     """A page that holds nothing yet: what is missing and what to do about it."""
     sign = f'<svg viewBox="0 0 26 24" aria-hidden="true">{OPEN_SIGN}</svg>'

@@ -32,6 +32,13 @@ LAYOUTS = {
     "kto": "Answers with a label",
     "prompts": "Prompts",
     "text": "Text",
+    "question_answer": "Questions and answers",
+    "squad": "SQuAD",
+    "self_instruct": "Self-Instruct",
+    "source_target": "Source and target",
+    "questions": "Questions in turns",
+    "oasst": "OpenAssistant",
+    "mapped": "Columns named by hand",
 }
 METHODS = {
     "sft": ("Teach by example", "It learns to answer the way your examples do (SFT)."),
@@ -43,6 +50,13 @@ METHODS = {
         "Teach by reward, in groups",
         "It compares its answers with one another and follows the best rewarded (GRPO).",
     ),
+}
+
+REWARDS = {
+    "exact": "equals an accepted answer",
+    "overlap": "close to an accepted answer",
+    "shorter": "the shorter the better",
+    "up_to_50_words": "at most 50 words",
 }
 
 

@@ -21,8 +21,6 @@ from engine.services.models import files as model_files
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
-MOST_MEASURED = 1000  # rows: a histogram of more looks the same and takes longer
-
 
 class Checked(NamedTuple):
     """What a file holds; `refusal` says why it cannot be kept as asked.
@@ -124,14 +122,6 @@ def see(
     actor.require(Role.TRAINER)
     template = _template(ws, model_id)
     return [_seen(template, example, max_length) for example in examples]
-
-
-def lengths(ws: Workspace, actor: Actor, dataset_id: str, model_id: str) -> list[int]:
-    """Tokens of each row, uncut, of at most 1,000 rows taken evenly from the whole version."""
-    rows = datasets.rows(ws, actor, dataset_id)
-    every = -(-len(rows) // MOST_MEASURED) or 1
-    template = _template(ws, model_id)
-    return [_seen(template, row.example, 10**9).tokens for row in rows[::every]]
 
 
 def _template(ws: Workspace, model_id: str) -> Template:

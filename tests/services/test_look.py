@@ -126,19 +126,6 @@ def test_a_row_longer_than_the_limit_is_marked_as_cut(ws, base):
     assert sum(len(piece.text) for piece in seen.pieces) < 200
 
 
-def test_lengths_count_the_tokens_of_every_row(ws, base, tmp_path):
-    kept = helpers.dataset(ws, helpers.project(ws).id, tmp_path, rows=40)
-    counts = look.lengths(ws, LOCAL, kept.id, base.id)
-    first = look.see(ws, LOCAL, [datasets.rows(ws, LOCAL, kept.id)[0].example], base.id)
-    assert len(counts) == 40
-    assert counts[0] == first[0].tokens
-
-
-def test_a_long_version_is_measured_on_a_thousand_rows_at_most(ws, base, tmp_path):
-    kept = helpers.dataset(ws, helpers.project(ws).id, tmp_path, rows=1500)
-    assert 500 <= len(look.lengths(ws, LOCAL, kept.id, base.id)) <= 1000
-
-
 def test_a_whole_model_folder_becomes_a_base_once(ws, tiny_model):
     first = bring.folder(ws, LOCAL, str(tiny_model), "tiny")
     again = bring.folder(ws, LOCAL, f"  {tiny_model}  ")

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 from engine import plugins
@@ -11,6 +12,8 @@ from engine.core.dataset import Dataset, Row
 from engine.core.errors import Conflict, UserError
 from engine.core.examples import Example
 from engine.core.parsed import Parsed
+from engine.formats.mapping import Mapping
+from engine.formats.read import read_file
 from engine.services import access, datasets
 from engine.services.data.use import Use, uses
 from engine.store import datasets as store
@@ -54,7 +57,27 @@ def fixes() -> list[Fix]:
 
 def preview(ws: Workspace, actor: Actor, dataset_id: str, fixes: Sequence[str]) -> Change:
     """What the fixes, one after another, would remove and change; nothing is stored."""
-    rows = datasets.rows(ws, actor, dataset_id)
+    return _change(datasets.rows(ws, actor, dataset_id), fixes)
+
+
+def preview_file(
+    actor: Actor,
+    path: Path,
+    name: str,
+    fixes: Sequence[str],
+    *,
+    layout: str | None = None,
+    mapping: Mapping | None = None,
+    group: str | None = None,
+) -> Change:
+    """The same for a file that is not kept yet."""
+    actor.require(Role.TRAINER)
+    datasets.refuse_large(path, name)
+    examples = read_file(path, name, layout, mapping, group).examples
+    return _change([Row(index=n, split="train", example=e) for n, e in enumerate(examples)], fixes)
+
+
+def _change(rows: Sequence[Row], fixes: Sequence[str]) -> Change:
     after = _mended(rows, fixes)
     touched = [row for row in rows if after.get(row.index) != row.example]
     return Change(

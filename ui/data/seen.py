@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from engine.core.examples import Example, Preference, Text, Unpaired, prompt_of
+from engine.core.examples import Example, Preference, Text, Unpaired, answers_of, prompt_of
 from engine.models.chat import Piece
 from engine.services.look import Seen
 
@@ -12,6 +12,7 @@ from engine.services.look import Seen
 SPECIAL = re.compile(
     r"<\|[\w ▁-]{1,40}\|>|</?s>|<(?:bos|eos|pad|unk|start_of_turn|end_of_turn)>|\[/?INST\]"
 )
+SHORT = 220  # characters of a text where a row is one of many
 LEGEND = (
     '<div class="tl-legend"><span><mark class="tl-learned">highlighted</mark> what the model learns'
     ' to write</span><span><span class="tl-given">plain</span> what it is given</span>'
@@ -42,6 +43,19 @@ def plain(examples: Sequence[Example]) -> str:
         for n, example in enumerate(examples, 1)
     )
     return f'<div class="tl-rows">{blocks}</div>'
+
+
+def line(example: Example) -> str:
+    """A row in two lines at most: what is asked, and what is answered; long texts are cut."""
+    asked = "" if isinstance(example, Text) else prompt_of(example)[-1].content
+    said = [f'<span class="tl-given">{_short(asked)}</span>'] if asked else []
+    said += [f'<mark class="tl-learned">{_short(text)}</mark>' for text in answers_of(example)]
+    return f'<div class="tl-sample">{"".join(f"<div>{each}</div>" for each in said)}</div>'
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text[: 4 * SHORT].split())
+    return escape(flat[:SHORT] + " …" if len(flat) > SHORT else flat) or "<i>(empty)</i>"
 
 
 def _row(number: int, row: Seen) -> str:

@@ -1,12 +1,14 @@
-"""What the checks found in a file, as HTML: how grave, where, and what to do."""
+"""What the checks found in a file, as HTML: how grave, in how many rows, which, and what to do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from engine.core.errors import UserError
+from engine.core.examples import Example
 from engine.core.finding import Finding, Severity
 from engine.services.look import Checked
 from ui import kit, words
+from ui.data import seen
 
 GRAVITY: dict[Severity, tuple[str, kit.Tone]] = {
     "error": ("mend this", "bad"),
@@ -14,6 +16,7 @@ GRAVITY: dict[Severity, tuple[str, kit.Tone]] = {
     "info": ("good to know", "neutral"),
 }
 ROWS_NAMED = 5
+ROWS_SHOWN = 3
 LONG = 200  # characters: a fix that lists every layout is shown as the table instead
 
 
@@ -25,20 +28,26 @@ def report(found: Checked) -> str:
         kit.stat(words.use(found.kind).capitalize(), f"{found.train_rows:,}"),
         kit.stat("Held out", f"{found.held_out_rows:,}"),
     ]
+    columns = f" ({found.mapping})" if found.mapping else ""
     return (
         f'<div class="tl-found"><h3>{escape(kind)}</h3><p>Layout: <b>'
-        f"{escape(words.layout(found.layout))}</b>. {escape(use[0].upper() + use[1:])}.</p></div>"
+        f"{escape(words.layout(found.layout) + columns)}</b>. "
+        f"{escape(use[0].upper() + use[1:])}.</p></div>"
         + kit.stats(numbers)
         + (kit.notice(found.refusal, "bad") if found.refusal else "")
-        + listed(found.findings)
+        + listed(found.findings, found.examples)
     )
 
 
-def listed(found: Sequence[Finding]) -> str:
-    """The findings, gravest first; a good word where there are none."""
+def listed(found: Sequence[Finding], examples: Sequence[Example] = ()) -> str:
+    """The findings, gravest first, with their rows where these are given."""
     if not found:
         return kit.notice("The checks found nothing to mend.", "good")
-    return f'<ul class="tl-findings">{"".join(map(_finding, found))}</ul>'
+    by_row: dict[int, Example] = {}
+    for example in examples:
+        by_row.setdefault(example.source_row, example)
+    items = "".join(_finding(each, by_row) for each in found)
+    return f'<ul class="tl-findings">{items}</ul>'
 
 
 def summary(found: Sequence[Finding]) -> str:
@@ -50,6 +59,16 @@ def summary(found: Sequence[Finding]) -> str:
     if warnings:
         return kit.badge(f"{warnings} to look at", "warn")
     return kit.badge("checks passed", "good")
+
+
+def columns_unknown(found: Checked) -> str:
+    """What to do about columns that no layout knows."""
+    shown = ", ".join(name[:40] for name in found.columns[:12])
+    return (
+        '<div class="tl-found"><h3>Which column is what?</h3><p>'
+        f"{found.rows:,} rows with the columns <b>{escape(shown)}</b>. "
+        "Say below what each of them holds; nothing is added before you do.</p></div>"
+    )
 
 
 def refused(error: UserError) -> str:
@@ -75,12 +94,22 @@ def layouts() -> str:
     return f'<dl class="tl-layouts">{rows}</dl>'
 
 
-def _finding(one: Finding) -> str:
+def _finding(one: Finding, by_row: Mapping[int, Example]) -> str:
     word, tone = GRAVITY[one.severity]
     named = ", ".join(f"{row:,}" for row in one.rows[:ROWS_NAMED])
     more = ", …" if one.count > ROWS_NAMED else ""
     where = f'<span class="tl-where">Row {named}{more}</span>' if named else ""
     return (
         f"<li>{kit.badge(word, tone)}<div><p>{escape(one.message)} {where}</p>"
-        f'<p class="tl-fix">{escape(one.fix)}</p></div></li>'
+        f'<p class="tl-fix">{escape(one.fix)}</p>{_rows(one, by_row)}</div></li>'
     )
+
+
+def _rows(one: Finding, by_row: Mapping[int, Example]) -> str:
+    """The first rows of a finding, folded; a row that could not be read is not among them."""
+    there = [(row, by_row[row]) for row in one.rows if row in by_row][:ROWS_SHOWN]
+    if not there:
+        return ""
+    shown = "".join(f"<small>Row {row:,}</small>{seen.line(example)}" for row, example in there)
+    what = "Show the row" if len(there) == 1 else f"Show {len(there)} of these rows"
+    return f'<details class="tl-show"><summary>{what}</summary>{shown}</details>'
