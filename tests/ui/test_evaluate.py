@@ -4,22 +4,35 @@ import csv
 import json
 from io import StringIO
 
+import gradio as gr
 import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
-from engine.services import jobs
+from engine.services import datasets, jobs
 from tests import helpers
 from tests.ui import results
+from ui.evaluate import result, speed
+from ui.evaluate.result import Choice
 from ui.tabs import evaluate
 from ui.tabs.evaluate import View
 from ui.views import answers, charts_evaluate, evaluate_start, evaluation
+from ui.views.evaluate_page import Shown
 
 ANSWERS = {
     3: ("wrong", 0.1, "right 3", 1.0),
     5: ("right 5", 1.0, "<b>no</b>", 0.2),
     8: ("same", 0.5, "same", 0.5),
 }
+
+
+def start(
+    ws, project, models, dataset, *ticked, rows=5, longest=32, price=0, extras=None, schema=""
+):
+    extras = ["baselines", "perplexity"] if extras is None else extras
+    return evaluate_start.start(
+        ws, project, models, dataset, rows, longest, price, extras, schema, *ticked
+    )
 
 
 @pytest.fixture
@@ -39,10 +52,11 @@ def found(ws, world):
 
 def test_the_base_and_the_newest_adapter_are_chosen_at_first(ws, world):
     project, base, tuned, data = world
-    models, sets, rows = evaluate_start.choices(ws, project, [], None)
+    models, sets, chosen = evaluate_start.choices(ws, project, [], None)
     assert models.value == [base.id, tuned.id]
     assert models.choices[0] == ("base (base)", base.id)
-    assert (sets.value, rows.value) == (data.id, data.held_out_rows)
+    assert sets.value == chosen == data.id
+    assert evaluate_start.rows_of(ws, chosen).value == data.held_out_rows
 
 
 def test_what_was_chosen_stays_chosen(ws, world):
@@ -54,8 +68,8 @@ def test_what_was_chosen_stays_chosen(ws, world):
 
 def test_the_panel_starts_an_evaluation(ws, world):
     project, base, tuned, data = world
-    job = evaluate_start.start(
-        ws, project, [base.id, tuned.id], data.id, ["rougeL"], 5.0, 32.0, 0.5
+    job = start(
+        ws, project, [base.id, tuned.id], data.id, ["rougeL"], rows=5.0, longest=32.0, price=0.5
     )
     assert job.kind == "evaluate"
     assert job.recipe["models"] == [base.id, tuned.id]
@@ -68,18 +82,63 @@ def test_the_panel_starts_an_evaluation(ws, world):
     ("models", "dataset", "metrics", "says"),
     [
         ([], "d", ["rougeL"], "No model"),
-        (["m"], None, ["rougeL"], "no held-out rows"),
-        (["m"], "d", [], "No metric"),
+        (["m"], None, ["rougeL"], "no questions"),
+        (["m"], "d", [], "No score"),
     ],
 )
 def test_a_panel_that_is_not_filled_says_what_is_missing(ws, models, dataset, metrics, says):
     with pytest.raises(UserError, match=says):
-        evaluate_start.start(ws, "project", models, dataset, metrics, 5, 32, 0)
+        start(ws, "project", models, dataset, metrics)
+
+
+def test_a_whole_test_set_can_be_asked_with_guards_last_and_a_schema(ws, world):
+    project, base, _, data = world
+    chosen = f"{data.id}{evaluate_start.ALL}"
+    assert chosen in [value for _, value in evaluate_start.askable(ws, project)]
+    assert evaluate_start.rows_of(ws, chosen).value == data.rows
+    job = start(
+        ws, project, [base.id], chosen, ["repetition"], ["accuracy"], schema=" {} ", extras=[]
+    )
+    assert job.recipe["split"] == "all"
+    assert job.recipe["metrics"] == ["accuracy", "json_schema:{}", "repetition"]
+    assert (job.recipe["baselines"], job.recipe["perplexity"]) == (False, False)
+    assert job.name == "base on all of faq@1"
+
+
+def test_labels_tick_accuracy_and_say_why(ws, world, tmp_path):
+    path = tmp_path / "intent.csv"
+    lines = [f"{n} please,{'Book' if n % 2 else 'Play'}" for n in range(40)]
+    path.write_text("\n".join(["prompt,completion", *lines]))
+    data = datasets.add(ws, LOCAL, world[0], path, path.name, held_out=0.25)
+    why, *ticked = evaluate_start.suited(ws, data.id)
+    assert "a few fixed labels" in why
+    assert "Accuracy, Macro F1" in why
+    assert [names for names in ticked if names] == [["accuracy", "macro_f1"]]
+
+
+def test_questions_without_answers_are_said_to_have_none(ws, world, tmp_path):
+    path = tmp_path / "asked.jsonl"
+    path.write_text("".join(f'{{"prompt": "question {n}?"}}\n' for n in range(8)))
+    data = datasets.add(ws, LOCAL, world[0], path, path.name, held_out=0.0)
+    why, *ticked = evaluate_start.suited(ws, f"{data.id}{evaluate_start.ALL}")
+    assert "None of these rows has a reference answer" in why
+    assert not any(ticked)
+
+
+def test_learned_questions_are_said_before_the_start(ws, world):
+    _, base, tuned, data = world
+    clean = evaluate_start.seen_before(ws, [base.id, tuned.id], data.id, 10)
+    assert "None of the 10 questions asked" in clean
+    whole = f"{data.id}{evaluate_start.ALL}"
+    assert "it may know the answers by heart" in evaluate_start.seen_before(
+        ws, [base.id, tuned.id], whole, 40
+    )
+    assert evaluate_start.seen_before(ws, [], whole, 40) == ""
 
 
 def test_progress_of_the_running_evaluation_is_followed(ws, world):
     project, base, _, data = world
-    job = evaluate_start.start(ws, project, [base.id], data.id, ["rougeL"], 5, 32, 0)
+    job = start(ws, project, [base.id], data.id, ["rougeL"])
     helpers.claimed(ws, job.id)
     results.say(ws, job.id, ("progress", None, {"done": 2, "total": 5, "label": "base"}))
     view, html = evaluate.follow_runs(ws, project, View())
@@ -113,10 +172,13 @@ def test_failures_and_the_price_are_said(world):
     )
     made = made.model_copy(update={"rows": (broken, *made.rows[1:])})
     names = {base.id: "base", tuned.id: "tuned"}
-    html = evaluation.speed(made, names)
+    html = speed.table(made, names, 0.0)
     assert "0 of 3" in html
     assert "1 of 3" in html
     assert "costs an hour" in html
+    # 2 seconds for 3 answers at 36 dollars an hour: a cent a second
+    assert "$6.667" in speed.table(made, names, 36.0)
+    assert speed.usual_price(made) == 0.0
     assert answers.gain(broken, base.id, tuned.id, "rougeL") is None
     order = answers.ordered(made, tuned.id, "rougeL", "gains", "")
     assert order[-1].index == broken.index
@@ -150,7 +212,8 @@ def test_rows_come_in_the_order_asked_for(found):
 def test_the_filter_looks_into_questions_and_answers(found):
     ev, names = found
     assert [r.index for r in answers.ordered(ev, ev.models[1], "rougeL", "rows", "SAME")] == [8]
-    empty = evaluate.table(ev, names, "rougeL", ev.models[1], "rows", "nowhere")
+    choice = Choice(order="rows", words="nowhere")
+    empty = result.table(ev, names, "rougeL", ev.models[1], choice, {})
     assert len(empty.value["data"]) == 0
 
 
@@ -184,7 +247,8 @@ def test_a_cell_is_never_a_formula(found, tmp_path):
     nasty = ev.rows[0].outputs[ev.models[1]].model_copy(update={"text": "=HYPERLINK(1)"})
     row = ev.rows[0].model_copy(update={"outputs": {**ev.rows[0].outputs, ev.models[1]: nasty}})
     ev = ev.model_copy(update={"rows": (row, *ev.rows[1:])})
-    path, _ = evaluate.files(ev, names, "evaluation-1", tmp_path)
+    path = tmp_path / "answers.csv"
+    answers.write_csv(ev, names, path)
     with open(path, encoding="utf-8-sig") as file:
         lines = list(csv.DictReader(StringIO(file.read())))
     assert lines[0]["SFT one: answer"] == "'=HYPERLINK(1)"
@@ -195,14 +259,15 @@ def test_a_cell_is_never_a_formula(found, tmp_path):
 
 def test_jsonl_holds_every_row_with_models_by_name(found, tmp_path):
     ev, names = found
-    _, path = evaluate.files(ev, names, "evaluation-1", tmp_path)
+    path = tmp_path / "answers.jsonl"
+    answers.write_jsonl(ev, names, path)
     with open(path, encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     assert [row["index"] for row in rows] == [3, 5, 8]
     assert rows[0]["outputs"]["SFT one"]["text"] == "right 3"
 
 
-def test_evaluations_are_listed_newest_first_and_drawn_whole(ws, world):
+def test_evaluations_are_listed_newest_first_and_drawn_whole(ws, world, tmp_path):
     project, base, tuned, data = world
     results.evaluated(ws, project, data, base, tuned, ANSWERS, "Old one")
     newest = results.evaluated(ws, project, data, base, tuned, {3: ANSWERS[3]}, "New one")
@@ -210,11 +275,35 @@ def test_evaluations_are_listed_newest_first_and_drawn_whole(ws, world):
     assert listed[0][1] == newest
     assert [label.split(" · ")[0] for label, _ in listed] == ["New one", "Old one"]
     ev, names = evaluate.load(ws, project, newest)
-    shown = evaluate.result(ev, names, *evaluate.settled(ev, None, None))
-    assert "Better." in shown.sentences
-    assert shown.compare.visible is False
-    assert "ROUGE|v1" in shown.signatures
-    assert "ROUGE-L" in shown.explained
+    shown = result.whole(ws, ev, names, Choice(newest), tmp_path)
+    assert "Better." in shown["sentences"]
+    assert shown["compare"].visible is False
+    assert "ROUGE|v1" in shown["signatures"]
+    assert "ROUGE-L" in shown["explained"]
+    assert "SFT one" in shown["board"]
+    assert set(shown) <= set(Shown._fields)
+    with open(shown["report"], encoding="utf-8") as file:
+        assert "Better" in file.read()
+    with open(shown["card"], encoding="utf-8") as file:
+        assert "How it came about: SFT one from base" in file.read()
+
+
+def test_the_page_is_drawn_when_an_evaluation_comes_and_then_keeps_still(ws, world, tmp_path):
+    project, base, tuned, data = world
+
+    def draw(project, listed, choice):
+        return evaluate.drawn(ws, project, listed, choice, tmp_path)
+
+    view, _, _, *parts = evaluate.looked(ws, draw, project, View())
+    assert parts[0].visible is True  # the empty state
+    made = results.evaluated(ws, project, data, base, tuned, ANSWERS)
+    view, fold, _, *parts = evaluate.looked(ws, draw, project, view)
+    shown = dict(zip(Shown._fields, parts, strict=True))
+    assert shown["which"].value == made
+    assert shown["body"].visible is True
+    assert fold.open is False
+    _, *again = evaluate.looked(ws, draw, project, view)
+    assert all(part == gr.skip() for part in again)
 
 
 def test_an_empty_tab_says_what_to_do_first(ws, world):

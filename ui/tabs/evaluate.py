@@ -4,32 +4,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 
 from engine.core.actor import LOCAL
 from engine.core.evaluation import Evaluation
 from engine.services import evaluations, jobs
+from engine.services.lab import parts
 from engine.workspace import Workspace
 from ui import kit
+from ui.evaluate import result, speed
+from ui.evaluate.result import Choice
 from ui.events import shows_errors
 from ui.page import Page
-from ui.views import (
-    answers,
-    charts_evaluate,
-    evaluate_page,
-    evaluate_start,
-    evaluation,
-    follow,
-    names,
-)
+from ui.views import answers, evaluate_page, evaluate_start, evaluation, follow, names
 from ui.views.evaluate_page import Shown
 from ui.views.evaluate_start import Start
 from ui.views.names import moment
 
 Draw = Callable[..., list[Any]]
-LINES = 200  # of the table of answers; the files hold every row
+# A dropdown refuses what is not among the choices of this moment, and another event may just have
+# changed them. The recipe and the services check every value themselves.
+RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 
 
 @dataclass(frozen=True)
@@ -40,20 +37,6 @@ class View:
     progress: str = ""
     folded: bool = False  # the panel: when there is something to read below it
     tracks: dict[str, follow.Track] = field(default_factory=dict)
-
-
-class Result(NamedTuple):
-    """One evaluation as values for the components, in their order."""
-
-    sentences: str
-    intervals: Any
-    table: str
-    compare: Any
-    gains_box: Any
-    gains: Any
-    speed: str
-    signatures: str
-    explained: str
 
 
 def build(ws: Workspace, page: Page) -> None:
@@ -114,55 +97,6 @@ def nothing(ws: Workspace, project: str | None) -> tuple[gr.Column, str, gr.Butt
     return gr.Column(visible=True), text, gr.Button(visible=not ready), gr.Column(visible=False)
 
 
-def result(found: Evaluation, called: evaluation.Names, metric: str, model: str) -> Result:
-    """All that is shown above the rows, for a headline metric and a model to compare."""
-    tuned = [(called[each], each) for each in found.models[1:]]
-    gains = charts_evaluate.gain_histogram(found, model, metric) if tuned else gr.skip()
-    return Result(
-        evaluation.sentences(found, called, metric),
-        charts_evaluate.intervals(found, called),
-        evaluation.table(found, called),
-        gr.Dropdown(choices=tuned, value=model if tuned else None, visible=len(tuned) > 1),
-        gr.Column(visible=bool(tuned)),
-        gains,
-        evaluation.speed(found, called),
-        evaluation.signatures(found),
-        evaluation.explained(found.metrics),
-    )
-
-
-def settled(found: Evaluation, metric: str | None, model: str | None) -> tuple[str, str]:
-    """The metric and model asked for where this evaluation has them, else its first and last."""
-    has = model if model in found.models[1:] else found.models[-1]
-    return metric if metric in found.metrics else found.metrics[0], has or found.models[-1]
-
-
-def table(
-    found: Evaluation,
-    called: evaluation.Names,
-    metric: str,
-    model: str,
-    order: answers.Order,
-    words: str | None,
-) -> Any:
-    """The first rows of the table of answers in the order asked for, as an update."""
-    rows = answers.ordered(found, model, metric, order, words or "")
-    shown = answers.frame(rows[:LINES], found, called, model, metric)
-    return gr.Dataframe(shown, column_widths=answers.widths(shown))
-
-
-def files(
-    found: Evaluation, called: evaluation.Names, evaluation_id: str, folder: Path
-) -> tuple[str, str]:
-    """Paths of a CSV and a JSONL file with every row, written into `folder`."""
-    place = folder / evaluation_id
-    place.mkdir(exist_ok=True)
-    as_csv, as_jsonl = place / "answers.csv", place / "answers.jsonl"
-    answers.write_csv(found, called, as_csv)
-    answers.write_jsonl(found, called, as_jsonl)
-    return str(as_csv), str(as_jsonl)
-
-
 def opened(found: Evaluation, called: evaluation.Names, model: str, index: int) -> str:
     """The row with this number, whole."""
     row = next(row for row in found.rows if row.index == index)
@@ -181,23 +115,6 @@ def follow_runs(ws: Workspace, project: str | None, view: View) -> tuple[View, s
     return replace(view, tracks=tracks), html
 
 
-def _wire_panel(ws: Workspace, page: Page, panel: Start, progress: gr.HTML) -> None:
-    @shows_errors
-    def on_show(project: str | None, models: list[str], dataset: str | None) -> Any:
-        return evaluate_start.choices(ws, project, models or [], dataset)
-
-    @shows_errors
-    def on_start(project: str | None, *values: Any) -> str:
-        job = evaluate_start.start(ws, project, *values)
-        return kit.notice(f"{job.name} is queued.", "busy")
-
-    chosen = [panel.models, panel.dataset]
-    kit.on_show(page, on_show, [page.project, *chosen], [*chosen, panel.rows])
-    rows = shows_errors(lambda dataset: evaluate_start.rows_of(ws, dataset))
-    panel.dataset.input(rows, panel.dataset, panel.rows, **kit.QUIET)
-    panel.go.click(on_start, [page.project, *panel[:6]], progress, **kit.QUIET)
-
-
 def looked(ws: Workspace, draw: Draw, project: str | None, seen: View, *chosen: Any) -> list[Any]:
     """The view, the panel's fold, progress, and the results where evaluations came or went."""
     seen, html = follow_runs(ws, project, seen)
@@ -208,20 +125,80 @@ def looked(ws: Workspace, draw: Draw, project: str | None, seen: View, *chosen: 
     seen = replace(seen, progress=html, folded=bool(ids))
     if ids == seen.known:
         return [seen, fold, progress, *([gr.skip()] * len(Shown._fields))]
-    which, *rest = chosen
-    fresh = which not in ids or (seen.known and ids[0] not in seen.known)
-    which = ids[0] if ids and fresh else which
+    choice = Choice(*chosen)
+    fresh = choice.which not in ids or (seen.known and ids[0] not in seen.known)
+    if ids and fresh:
+        choice = choice._replace(which=ids[0], price=None)
     seen = replace(seen, known=ids)
-    return [seen, fold, progress, *draw(project, listed, which, *rest)]
+    return [seen, fold, progress, *draw(project, listed, choice)]
+
+
+def drawn(
+    ws: Workspace,
+    project: str | None,
+    listed: list[tuple[str, str]],
+    choice: Choice,
+    folder: Path,
+) -> list[Any]:
+    """An update of every component of the results, in their order."""
+    if not choice.which or not listed:
+        return [*nothing(ws, project), *([gr.skip()] * (len(Shown._fields) - 4))]
+    found, called = load(ws, project, choice.which)
+    updates = {
+        "empty": gr.Column(visible=False),
+        "body": gr.Column(visible=True),
+        "which": gr.Dropdown(choices=listed, value=choice.which),
+        **result.whole(ws, found, called, choice, folder),
+    }
+    return [updates.get(name, gr.skip()) for name in Shown._fields]
+
+
+def _wire_panel(ws: Workspace, page: Page, panel: Start, progress: gr.HTML) -> None:
+    looked_at = gr.State(())  # what was last looked for among the training rows
+
+    @shows_errors
+    def on_show(project: str | None, models: list[str], dataset: str | None) -> Any:
+        offered, sets, chosen = evaluate_start.choices(ws, project, models or [], dataset)
+        kept = chosen is not None and chosen == dataset
+        rest = [gr.skip()] * (2 + len(panel.groups)) if kept else suits(chosen)
+        return [offered, sets, *rest]
+
+    def suits(chosen: str | None) -> list[Any]:
+        return [evaluate_start.rows_of(ws, chosen), *evaluate_start.suited(ws, chosen)]
+
+    @shows_errors
+    def on_seen(models: list[str], chosen: str | None, rows: float, before: Any) -> Any:
+        now = (tuple(models or ()), chosen, rows)
+        if now == before:
+            return gr.skip(), before
+        return evaluate_start.seen_before(ws, models or [], chosen, rows), now
+
+    @shows_errors
+    def on_start(project: str | None, *values: Any) -> str:
+        job = evaluate_start.start(ws, project, *values)
+        return kit.notice(f"{job.name} is queued.", "busy")
+
+    chosen = [panel.models, panel.dataset]
+    suit = [panel.rows, panel.why, *panel.groups]
+    given = [page.project, *chosen]
+    asked = ([*chosen, panel.rows, looked_at], [panel.seen, looked_at])
+    shown = gr.on([page.tab.select, page.project.change], on_show, given, [*chosen, *suit], **RAW)
+    first = page.ready.then(on_show, given, [*chosen, *suit], **RAW)
+    picked = panel.dataset.input(shows_errors(suits), panel.dataset, suit, **RAW)
+    for event in (shown, first, picked):
+        event.then(on_seen, *asked, **RAW)
+    gr.on([panel.models.input, panel.rows.release], on_seen, *asked, **RAW)
+    panel.go.click(on_start, [page.project, *panel.fields], progress, **RAW)
 
 
 def _wire_results(
     ws: Workspace, page: Page, view: gr.State, over: tuple[gr.Accordion, gr.HTML], shown: Shown
 ) -> None:
     folder = TemporaryDirectory(prefix="tuneloop-answers-")
-    draw = _drawer(ws, folder)
-    chosen: Sequence[Any] = (shown.which, shown.metric, shown.compare, shown.order, shown.words)
-    drawn = list(shown)
+    chosen: Sequence[Any] = [getattr(shown, name) for name in Choice._fields]
+
+    def draw(project: str | None, listed: list[tuple[str, str]], choice: Choice) -> list[Any]:
+        return drawn(ws, project, listed, choice, Path(folder.name))
 
     @shows_errors
     def on_look(project: str | None, seen: View, *values: Any) -> Any:
@@ -233,63 +210,49 @@ def _wire_results(
 
     @shows_errors
     def on_choose(project: str | None, *values: Any) -> Any:
-        return draw(project, titles(ws, project), *values)
+        return draw(project, titles(ws, project), Choice(*values))
 
-    given = [page.project, view, *chosen]
-    kit.on_show(page, on_show, given, [view, *over, *drawn])
-    kit.live(page, on_look, given, [view, *over, *drawn], every=2.0)
-    for each in (shown.which, shown.metric, shown.compare):
-        each.input(on_choose, [page.project, *chosen], drawn, **kit.QUIET)
+    @shows_errors
+    def on_which(project: str | None, *values: Any) -> Any:
+        return draw(project, titles(ws, project), Choice(*values)._replace(price=None))
+
+    given, out = [page.project, view, *chosen], [view, *over, *shown]
+    gr.on([page.tab.select, page.project.change], on_show, given, out, **RAW)
+    page.ready.then(on_show, given, out, **RAW)
+    timer = gr.Timer(2.0, active=str(page.tab.id) == kit.FIRST_TAB)
+    page.live.append((str(page.tab.id), timer))
+    timer.tick(on_look, given, out, concurrency_limit=None, **RAW)
+    shown.which.input(on_which, [page.project, *chosen], list(shown), **RAW)
+    for each in (shown.metric, shown.compare):
+        each.input(on_choose, [page.project, *chosen], list(shown), **RAW)
     _wire_rows(ws, page, shown, chosen)
 
 
 def _wire_rows(ws: Workspace, page: Page, shown: Shown, chosen: Sequence[Any]) -> None:
     @shows_errors
-    def on_order(project: str | None, which: str, metric: str, model: str, *how: Any) -> Any:
+    def on_order(project: str | None, *values: Any) -> Any:
+        choice = Choice(*values)
+        found, called = load(ws, project, choice.which or "")
+        kinds = parts.kinds(ws, LOCAL, found)
+        best = result.settled(found, choice.metric, choice.compare)
+        return result.table(found, called, *best, choice, kinds)
+
+    @shows_errors
+    def on_price(project: str | None, which: str, price: float | None) -> str:
         found, called = load(ws, project, which)
-        return table(found, called, *settled(found, metric, model), *how)
+        return speed.table(found, called, price or 0.0)
 
     @shows_errors
     def on_row(project: str | None, which: str, model: str, event: gr.SelectData) -> str:
         found, called = load(ws, project, which)
-        _, model = settled(found, None, model)
+        _, model = result.settled(found, None, model)
         return opened(found, called, model, int(event.row_value[0]))
 
     again = [page.project, *chosen]
-    shown.order.input(on_order, again, shown.rows, **kit.QUIET)
-    shown.words.change(on_order, again, shown.rows, trigger_mode="always_last", **kit.QUIET)
+    gr.on([shown.order.input, shown.part.input, shown.language.input], on_order, again,
+          shown.rows, **RAW)  # fmt: skip
+    shown.words.input(on_order, again, shown.rows, trigger_mode="always_last", **RAW)
+    priced = [page.project, shown.which, shown.price]
+    shown.price.input(on_price, priced, shown.speed, trigger_mode="always_last", **RAW)
     picked = [page.project, shown.which, shown.compare]
-    shown.rows.select(on_row, picked, shown.row, **kit.QUIET)
-
-
-def _drawer(ws: Workspace, folder: TemporaryDirectory[str]) -> Draw:
-    def draw(
-        project: str | None,
-        listed: list[tuple[str, str]],
-        which: str | None,
-        metric: str | None,
-        model: str | None,
-        order: answers.Order,
-        words: str | None,
-    ) -> list[Any]:
-        if not which or not listed:
-            return [*nothing(ws, project), *([gr.skip()] * (len(Shown._fields) - 4))]
-        found, called = load(ws, project, which)
-        metric, model = settled(found, metric, model)
-        metrics = [(evaluation.called(each), each) for each in found.metrics]
-        return [
-            gr.Column(visible=False),
-            gr.skip(),
-            gr.skip(),
-            gr.Column(visible=True),
-            gr.Dropdown(choices=listed, value=which),
-            gr.Dropdown(choices=metrics, value=metric),
-            *result(found, called, metric, model),
-            *files(found, called, which, Path(folder.name)),
-            gr.Radio(visible=len(found.models) > 1),
-            gr.skip(),
-            table(found, called, metric, model, order, words),
-            "",
-        ]
-
-    return draw
+    shown.rows.select(on_row, picked, shown.row, **RAW)

@@ -3,16 +3,19 @@
 import csv
 import json
 import re
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 from html import escape
 from io import StringIO
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
 from engine.core.evaluation import EvaluatedRow, Evaluation, Output
-from ui.views.evaluation import Names, called
+from ui.evaluate.metrics import called
+from ui.views.evaluation import Names
 
 Order = Literal["rows", "gains", "losses"]
 ORDERS: list[tuple[str, Order]] = [
@@ -38,11 +41,20 @@ def question(row: EvaluatedRow) -> str:
 
 
 def ordered(
-    found: Evaluation, model: str, metric: str, order: Order, text: str
+    found: Evaluation,
+    model: str,
+    metric: str,
+    order: Order,
+    text: str,
+    inside: Sequence[bool] | None = None,
 ) -> list[EvaluatedRow]:
-    """The rows that hold `text` in question, reference or an answer, in the order asked for."""
+    """The rows that hold `text` in question, reference or an answer, in the order asked for.
+
+    `inside` says of each row whether it is looked at; without it all are.
+    """
     wanted = text.casefold().strip()
-    rows = [row for row in found.rows if not wanted or wanted in _searched(row)]
+    asked = [r for r, kept in zip(found.rows, inside or cycle([True]), strict=False) if kept]
+    rows = [row for row in asked if not wanted or wanted in _searched(row)]
     if order == "rows":
         return rows
     base, sign = found.models[0], -1 if order == "gains" else 1

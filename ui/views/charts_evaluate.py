@@ -6,18 +6,24 @@ import numpy as np
 import plotly.graph_objects as go
 
 from engine.core.evaluation import Evaluation, Mean
+from engine.services.lab.leaderboard import plain_name
 from ui import charts
+from ui.evaluate.metrics import called
 from ui.views.answers import gain
-from ui.views.evaluation import Names, called
+from ui.views.evaluation import Names
 
 SERIES = (charts.ACCENT, charts.WARN, "#8b6bd6", charts.BAD)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
+HOLLOW = ("circle-open", "diamond-open", "square-open")
 SMALL = {"size": 13}
 BARS = 21  # odd: the middle one is "no change"
 
 
 def intervals(found: Evaluation, names: Names) -> Any:
-    """One line a metric: a point and its 95 % interval for every model, the first in grey."""
+    """One line a metric: a point and its 95 % interval for every model, the first in grey.
+
+    Below them, small and hollow, what needs no model.
+    """
     drawn = charts.figure()
     count = len(found.models)
     metrics = list(reversed(found.metrics))  # the first on top
@@ -26,17 +32,30 @@ def intervals(found: Evaluation, names: Names) -> Any:
         places = [place + offset for place in range(len(metrics))]
         means = {called(metric): found.means[model][metric] for metric in metrics}
         drawn.add_trace(_points(means, places, names[model], n))
+    _add_plain(drawn, found, metrics)
     drawn.update_layout(uirevision="intervals", hovermode="closest", showlegend=True)
     drawn.update_xaxes(title={"text": "score, higher is better", "font": SMALL}, rangemode="tozero")
     drawn.update_yaxes(
         tickmode="array",
         tickvals=list(range(len(metrics))),
         ticktext=[called(metric) for metric in metrics],
-        range=[-0.6, len(metrics) - 0.4],
+        range=[-0.7, len(metrics) - 0.4],
         showgrid=False,
         zeroline=False,
     )
     return drawn
+
+
+def _add_plain(drawn: Any, found: Evaluation, metrics: list[str]) -> None:
+    for n, (plain, means) in enumerate(found.baselines.items()):
+        places = [place - 0.34 - 0.07 * n for place, each in enumerate(metrics) if each in means]
+        known = {called(metric): means[metric] for metric in metrics if metric in means}
+        points = _points(known, places, plain_name(plain), 0)
+        points.update(
+            marker={"size": 8, "symbol": HOLLOW[n % len(HOLLOW)], "color": charts.MUTED},
+            error_x={"thickness": 1},
+        )
+        drawn.add_trace(points)
 
 
 def _points(means: dict[str, Mean], places: list[float], name: str, number: int) -> Any:

@@ -9,7 +9,7 @@ from ui.views import answers
 
 
 class Shown(NamedTuple):
-    """The components, in the order of their updates."""
+    """The components that a look at an evaluation may change."""
 
     empty: gr.Column
     why: gr.HTML
@@ -18,24 +18,49 @@ class Shown(NamedTuple):
     which: gr.Dropdown
     metric: gr.Dropdown
     sentences: gr.HTML
+    checks: gr.HTML
     intervals: LivePlot
     table: gr.HTML
+    surprise: gr.HTML
+    explained: gr.HTML
+    board: gr.HTML
     compare: gr.Dropdown
     gains_box: gr.Column
     gains: LivePlot
-    speed: gr.HTML
-    signatures: gr.HTML
-    explained: gr.HTML
-    csv: gr.DownloadButton
-    jsonl: gr.DownloadButton
+    lengths: LivePlot
+    confusion_box: gr.Column
+    confusion: LivePlot
+    parts: gr.HTML
     order: gr.Radio
+    part: gr.Dropdown
+    language: gr.Dropdown
     words: gr.Textbox
     rows: gr.Dataframe
     row: gr.HTML
+    price: gr.Number
+    speed: gr.HTML
+    csv: gr.DownloadButton
+    jsonl: gr.DownloadButton
+    report: gr.DownloadButton
+    card: gr.DownloadButton
+    signatures: gr.HTML
+
+
+EVERY = ""  # the value of a filter that keeps all rows
 
 
 def build(empty: tuple[gr.Column, gr.HTML, gr.Button], body: gr.Column) -> Shown:
     """The components, in the layout that is open."""
+    found = {"empty": empty[0], "why": empty[1], "to_data": empty[2], "body": body}
+    found |= _top()
+    found |= _where()
+    found |= _rows()
+    found |= _speed()
+    found |= _files()
+    return Shown(**found)
+
+
+def _top() -> dict[str, gr.components.Component]:
     with gr.Row():
         which = gr.Dropdown(
             [], value=None, label="Evaluation", scale=3, min_width=280, elem_id="evaluate-which"
@@ -44,33 +69,98 @@ def build(empty: tuple[gr.Column, gr.HTML, gr.Button], body: gr.Column) -> Shown
             [], value=None, label="Judge by", scale=1, min_width=160, elem_id="evaluate-metric"
         )
     sentences = gr.HTML("", elem_id="evaluate-sentences")
-    gr.HTML(_part("Scores", "A point is a score, its line the 95 % interval."))
-    intervals = LivePlot(height=380, elem_id="evaluate-intervals")
+    checks = gr.HTML("", elem_id="evaluate-checks")
+    gr.HTML(_part("Scores", "A point is a score, its line the 95 % interval; hollow ones need "
+                  "no model."))  # fmt: skip
+    intervals = LivePlot(height=420, elem_id="evaluate-intervals")
     table = gr.HTML("", elem_id="evaluate-table")
+    surprise = gr.HTML("", elem_id="evaluate-surprise")
     with gr.Accordion("What these words mean", open=False):
         explained = gr.HTML("")
-    gr.HTML(_part("Row by row", "How much each row gained or lost, and the answers behind it."))
-    compare = gr.Dropdown([], value=None, label="Compare with the baseline", visible=False)
-    with gr.Column() as gains_box:
-        gains = LivePlot(height=260, elem_id="evaluate-gains")
+    gr.HTML(_part("Leaderboard", "Every model that was asked questions of this dataset."))
+    board = gr.HTML("", elem_id="evaluate-board")
+    return {
+        "which": which,
+        "metric": metric,
+        "sentences": sentences,
+        "checks": checks,
+        "intervals": intervals,
+        "table": table,
+        "surprise": surprise,
+        "explained": explained,
+        "board": board,
+    }
+
+
+def _where() -> dict[str, gr.blocks.Block]:
+    gr.HTML(_part("Where it gained and where it lost", "Rows one by one, and rows of a kind."))
+    compare = gr.Dropdown([], value=None, label="Compare with the baseline", visible=False,
+                          elem_id="evaluate-compare")  # fmt: skip
+    with gr.Row(elem_classes="tl-pictures"):
+        with gr.Column(min_width=320) as gains_box:
+            gains = LivePlot(height=280, elem_id="evaluate-gains")
+        with gr.Column(min_width=320):
+            lengths = LivePlot(height=280, elem_id="evaluate-lengths")
+    with gr.Column(visible=False) as confusion_box:
+        gr.HTML(_part("Which label for which", "Right labels down, given ones across: what is off "
+                      "the diagonal was mixed up."))  # fmt: skip
+        confusion = LivePlot(height=460, elem_id="evaluate-confusion")
+    with gr.Accordion("Scores of parts of the rows", open=False, elem_id="evaluate-parts-box"):
+        parts = gr.HTML("", elem_id="evaluate-parts")
+    return {
+        "compare": compare,
+        "gains_box": gains_box,
+        "gains": gains,
+        "lengths": lengths,
+        "confusion_box": confusion_box,
+        "confusion": confusion,
+        "parts": parts,
+    }
+
+
+def _rows() -> dict[str, gr.components.Component]:
+    gr.HTML(_part("Row by row", "The answers behind the scores. Choose a row to read it whole."))
+    order = gr.Radio(answers.ORDERS, value="gains", show_label=False, container=False,
+                     elem_id="evaluate-order")  # fmt: skip
     with gr.Row(elem_classes="tl-filter"):
-        order = gr.Radio(answers.ORDERS, value="gains", show_label=False, container=False,
-                         elem_id="evaluate-order")  # fmt: skip
+        part = gr.Dropdown([("Any length", EVERY)], value=EVERY, show_label=False, container=False,
+                           min_width=200, elem_id="evaluate-part")  # fmt: skip
+        language = gr.Dropdown([("Any language", EVERY)], value=EVERY, show_label=False,
+                               container=False, visible=False, min_width=140,
+                               elem_id="evaluate-language")  # fmt: skip
         words = gr.Textbox(show_label=False, container=False, placeholder="Only rows with …",
-                           elem_id="evaluate-words")  # fmt: skip
+                           min_width=200, elem_id="evaluate-words")  # fmt: skip
     rows = gr.Dataframe(interactive=False, wrap=False, max_height=420, show_label=False,
                         max_chars=90, elem_id="evaluate-rows-table")  # fmt: skip
     row = gr.HTML("", elem_id="evaluate-row")
-    with gr.Row(elem_classes="tl-actions"):
-        csv = gr.DownloadButton("Download as CSV", size="sm", elem_id="evaluate-csv")
-        jsonl = gr.DownloadButton("Download as JSONL", size="sm", elem_id="evaluate-jsonl")
+    return {
+        "order": order,
+        "part": part,
+        "language": language,
+        "words": words,
+        "rows": rows,
+        "row": row,
+    }
+
+
+def _speed() -> dict[str, gr.components.Component]:
     gr.HTML(_part("Speed and cost", "Measured while this evaluation ran."))
+    price = gr.Number(0, minimum=0, maximum=1000, label="Price of this machine, dollars an hour",
+                      elem_id="evaluate-cost")  # fmt: skip
     speed = gr.HTML("", elem_id="evaluate-speed")
+    return {"price": price, "speed": speed}
+
+
+def _files() -> dict[str, gr.components.Component]:
+    gr.HTML(_part("Take it with you", "All rows as a table, or the whole as one page to send."))
+    with gr.Row(elem_classes="tl-actions"):
+        report = gr.DownloadButton("Report (HTML)", size="sm", elem_id="evaluate-report")
+        csv = gr.DownloadButton("Answers (CSV)", size="sm", elem_id="evaluate-csv")
+        jsonl = gr.DownloadButton("Answers (JSONL)", size="sm", elem_id="evaluate-jsonl")
+        card = gr.DownloadButton("Model card (Markdown)", size="sm", elem_id="evaluate-card")
     with gr.Accordion("Exactly how it was scored", open=False):
         signatures = gr.HTML("")
-    return Shown(*empty, body, which, metric, sentences, intervals, table, compare, gains_box,
-                 gains, speed, signatures, explained, csv, jsonl, order, words, rows,
-                 row)  # fmt: skip
+    return {"report": report, "csv": csv, "jsonl": jsonl, "card": card, "signatures": signatures}
 
 
 def _part(title: str, text: str) -> str:

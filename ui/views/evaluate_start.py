@@ -1,41 +1,59 @@
 """The panel that starts an evaluation, and how far the running one is."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from engine import plugins
 from engine.core import recipe as recipes
 from engine.core.actor import LOCAL
-from engine.core.dataset import Dataset
+from engine.core.dataset import Dataset, Split
 from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.services import datasets, jobs
+from engine.services.lab import contamination, task
 from engine.workspace import Workspace
 from ui import kit
+from ui.evaluate import metrics
 from ui.views import follow, names
-from ui.views.evaluation import called
 
 MOST_MODELS = 5
 USUAL_ROWS = 100
+MOST_ROWS = 10_000
 ASKABLE = ("sft", "prompts")
+ALL = ":all"  # after a dataset's id: all of its rows are asked
 
 
 class Start(NamedTuple):
-    """The panel; all but the button are what a recipe is read from."""
+    """The panel; `fields` are what a recipe is read from, in the order that `start` takes them."""
 
     models: gr.Dropdown
     dataset: gr.Dropdown
-    metrics: gr.CheckboxGroup
     rows: gr.Slider
     longest: gr.Number
     price: gr.Number
+    extras: gr.CheckboxGroup
+    schema: gr.Textbox
+    groups: list[gr.CheckboxGroup]
+    why: gr.HTML
+    seen: gr.HTML
     go: gr.Button
+
+    @property
+    def fields(self) -> list[gr.components.Component]:
+        """The components whose values `start` takes."""
+        return [*self[:7], *self.groups]
+
+
+EXTRAS = [
+    ("Compare with answers that need no model, such as the most frequent one", "baselines"),
+    ("Measure how surprised each model is by the right answers", "perplexity"),
+]
 
 
 def build() -> Start:
     """The components, in the layout that is open."""
-    usual = plugins.load("jobs", "evaluate").Recipe.model_fields["metrics"].default
     with gr.Row():
         models = gr.Dropdown(
             [],
@@ -49,16 +67,34 @@ def build() -> Start:
         dataset = gr.Dropdown(
             [],
             value=None,
-            label="Held-out rows of",
-            info="Questions that no training has seen",
+            label="Questions",
+            info="Held-out rows that no training has seen, or a whole test set",
             elem_id="evaluate-dataset",
         )
-    metrics = gr.CheckboxGroup(
-        [(called(name), name) for name in plugins.names("metrics")],
-        value=list(usual),
-        label="Score with",
-        elem_id="evaluate-metrics",
-    )
+    why = gr.HTML("", elem_id="evaluate-task")
+    with gr.Accordion("Scores to work out", open=False, elem_id="evaluate-scores"):
+        groups = [
+            gr.CheckboxGroup(
+                [(metrics.called(name), name) for name in group.metrics],
+                value=[],
+                label=group.name,
+                info=group.about,
+                elem_id=f"evaluate-metrics-{n}",
+            )
+            for n, group in enumerate(metrics.groups())
+        ]
+        schema = gr.Textbox(label="JSON Schema", lines=2, elem_id="evaluate-schema",
+                            info="Answers are also checked against it; leave it empty if "
+                            "unsure")  # fmt: skip
+    rows, longest, price, extras = _how()
+    seen = gr.HTML("", elem_id="evaluate-seen")
+    go = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start")
+    return Start(
+        models, dataset, rows, longest, price, extras, schema, groups, why, seen, go
+    )  # fmt: skip
+
+
+def _how() -> tuple[gr.Slider, gr.Number, gr.Number, gr.CheckboxGroup]:
     with gr.Row():
         rows = gr.Slider(1, USUAL_ROWS, USUAL_ROWS, step=1, label="Rows asked",
                          info="More rows show smaller differences",
@@ -69,79 +105,125 @@ def build() -> Start:
         price = gr.Number(0, minimum=0, maximum=1000, label="Price of this machine",
                           info="Dollars an hour, if you know it",
                           elem_id="evaluate-price")  # fmt: skip
-    go = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start")
-    return Start(models, dataset, metrics, rows, longest, price, go)
+    extras = gr.CheckboxGroup(EXTRAS, value=["baselines", "perplexity"], show_label=False,
+                              container=False, elem_id="evaluate-extras")  # fmt: skip
+    return rows, longest, price, extras
 
 
-def askable(ws: Workspace, project: str | None) -> list[Dataset]:
-    """Datasets with held-out rows that a model can be asked, newest first."""
+def askable(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
+    """Label and value of each set of questions, newest first: held-out rows, then all rows."""
     found = datasets.list_all(ws, LOCAL, project) if project else []
-    return [one for one in found if one.held_out_rows and one.kind in ASKABLE]
+    found = [one for one in found if one.kind in ASKABLE]
+    held_out = [
+        (f"{o.label}: {o.held_out_rows:,} held out", o.id) for o in found if o.held_out_rows
+    ]
+    whole = [(f"{o.label}: all {o.rows:,} rows", f"{o.id}{ALL}") for o in found]
+    return held_out + whole
+
+
+def which(chosen: str) -> tuple[str, Split | None]:
+    """The dataset of a choice, and the split that is asked; None for all rows."""
+    return (chosen.removesuffix(ALL), None) if chosen.endswith(ALL) else (chosen, "held_out")
 
 
 def choices(
     ws: Workspace, project: str | None, models: list[str], dataset: str | None
-) -> tuple[gr.Dropdown, gr.Dropdown, gr.Slider]:
-    """What can be chosen, with what was chosen kept where it still exists."""
+) -> tuple[gr.Dropdown, gr.Dropdown, str | None]:
+    """What can be chosen, with what was chosen kept where it still exists; and the dataset."""
     offered = names.choices(ws, project)
     ids = {each for _, each in offered}
     kept = [each for each in models if each in ids]
     if len(kept) < 2:  # one alone compares nothing; it was all there was when the page opened
         kept = names.first_two(ws, project)
-    sets = askable(ws, project)
-    ready = [one.id for one in sets]
+    labels = askable(ws, project)
+    ready = [each for _, each in labels]
     chosen = dataset if dataset in ready else next(iter(ready), None)
-    labels = [(f"{one.label} ({one.held_out_rows:,} held out)", one.id) for one in sets]
     return (
         gr.Dropdown(choices=offered, value=kept, multiselect=True),
         gr.Dropdown(choices=labels, value=chosen),
-        rows_of(ws, chosen),
+        chosen,
     )
 
 
-def rows_of(ws: Workspace, dataset: str | None) -> gr.Slider:
+def rows_of(ws: Workspace, chosen: str | None) -> gr.Slider:
     """The slider for a dataset: as many rows as it holds, a hundred unless it has fewer."""
-    if not dataset:
+    if not chosen:
         return gr.Slider(interactive=False)
-    most = datasets.get(ws, LOCAL, dataset).held_out_rows
+    dataset, split = which(chosen)
+    one = datasets.get(ws, LOCAL, dataset)
+    most = min(one.held_out_rows if split else one.rows, MOST_ROWS)
     return gr.Slider(maximum=max(2, most), value=min(USUAL_ROWS, most), interactive=True)
+
+
+def suited(ws: Workspace, chosen: str | None) -> list[Any]:
+    """Why which scores suit the dataset, and every group of metrics with these ticked."""
+    groups = metrics.groups()
+    if not chosen:
+        return ["", *([gr.skip()] * len(groups))]
+    found = task.guess(ws, LOCAL, *which(chosen))
+    ticked = [[name for name in found.metrics if name in group.metrics] for group in groups]
+    named = ", ".join(metrics.called(name) for name in found.metrics)
+    said = f"{found.message} Chosen: {named}." if named else found.message
+    tone: kit.Tone = "neutral" if named else "warn"
+    return [kit.notice(said, tone), *ticked]
+
+
+def seen_before(
+    ws: Workspace, models: Sequence[str], chosen: str | None, rows: float | None
+) -> str:
+    """Whether a model was trained on questions that would be asked, as HTML."""
+    if not chosen or not models:
+        return ""
+    dataset, split = which(chosen)
+    found = contamination.check(ws, LOCAL, dataset, list(models), split, int(rows or USUAL_ROWS))
+    known = found.count or found.near_count
+    return kit.notice(found.message[:1].upper() + found.message[1:], "warn" if known else "good")
 
 
 def start(
     ws: Workspace,
     project: str | None,
     models: list[str],
-    dataset: str | None,
-    metrics: list[str],
+    chosen: str | None,
     rows: float,
     longest: float,
     price: float,
+    extras: list[str],
+    schema: str,
+    *ticked: list[str],
 ) -> Job:
     """The evaluation, queued; UserError says what is missing."""
-    if not (project and dataset):
-        raise UserError("There are no held-out rows to ask.", "Add a dataset on the Data tab.")
+    if not (project and chosen):
+        raise UserError("There are no questions to ask.", "Add a dataset on the Data tab.")
     if not models:
         raise UserError("No model is chosen.", "Choose at least one; two are compared.")
-    if not metrics:
-        raise UserError("No metric is chosen.", "Tick at least one.")
+    asked = [name for group in ticked for name in group or []]
+    asked += [f"json_schema:{schema.strip()}"] if (schema or "").strip() else []
+    if not asked:
+        raise UserError("No score is chosen.", "Tick at least one under Scores to work out.")
+    dataset, split = which(chosen)
     values = {
         "models": models,
         "dataset": dataset,
-        "metrics": metrics,
-        "max_rows": int(rows),
+        "split": split or "all",
+        "metrics": metrics.sorted_for(asked),
+        "max_rows": int(rows or USUAL_ROWS),
         "max_new_tokens": int(longest or 96),
         "usd_per_hour": price or 0.0,
+        **{name: name in (extras or []) for _, name in EXTRAS},
     }
     recipe = recipes.read(plugins.load("jobs", "evaluate").Recipe, values)
     data = datasets.get(ws, LOCAL, dataset)
-    return jobs.submit(ws, LOCAL, project, recipe, title(ws, project, models, data))
+    return jobs.submit(ws, LOCAL, project, recipe, title(ws, project, models, data, split))
 
 
-def title(ws: Workspace, project: str, models: list[str], data: Dataset) -> str:
+def title(
+    ws: Workspace, project: str, models: list[str], data: Dataset, split: Split | None
+) -> str:
     """What an evaluation is called: the models it compares, and the data."""
     called = names.of_models(ws, project)
     tuned = " and ".join(called.get(each, names.GONE) for each in models[1:] or models)
-    return f"{tuned} on held-out {data.label}"
+    return f"{tuned} on {'held-out' if split else 'all of'} {data.label}"
 
 
 def progress(found: list[Job], tracks: dict[str, follow.Track], alive: bool) -> str:

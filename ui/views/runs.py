@@ -7,7 +7,7 @@ from typing import Any
 from engine.core.job import Job, State
 from engine.services.runs.queue import Waiting
 from ui import kit, picks, words
-from ui.views.evaluation import called
+from ui.evaluate.metrics import called
 from ui.views.follow import Track
 from ui.views.numbers import numbers, took
 

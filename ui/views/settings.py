@@ -8,8 +8,8 @@ from pydantic_core import PydanticUndefined
 from engine import plugins
 from engine.core.job import Job
 from ui import forms
+from ui.evaluate.metrics import METRICS
 from ui.views import names
-from ui.views.evaluation import METRICS
 
 LABELS = {
     "usd_per_hour": "Price of the machine",
