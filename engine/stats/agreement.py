@@ -6,6 +6,7 @@ gives, and None where chance alone gives full agreement.
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from itertools import combinations
 from math import isfinite
 from typing import Literal, get_args
 
@@ -43,6 +44,18 @@ class Agreement(BaseModel):
     sentence: str
     ac1: float | None = None
     majority_noise: float | None = None
+
+
+class RaterPair(BaseModel):
+    """Two raters over the `items` that both rated; `kappa` is Cohen's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    first: str
+    second: str
+    items: int
+    raw: float
+    kappa: float | None
 
 
 def agreement(rows: Sequence[Vote], level: Level = "nominal") -> Agreement:
@@ -191,6 +204,27 @@ def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float 
     agreed = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
     chance = sum(first.count(value) * second.count(value) for value in values) / len(first) ** 2
     return _corrected(agreed, chance)
+
+
+def rater_pairs(rows: Sequence[Vote], most: int = 20) -> list[RaterPair]:
+    """Each two raters who share an item, of the `most` raters with the most votes."""
+    votes: dict[Hashable, dict[Hashable, Value]] = {}
+    for item, rater, value in rows:
+        votes.setdefault(rater, {})[item] = value
+    busiest = sorted(votes, key=lambda rater: -len(votes[rater]))[:most]
+    found = []
+    for first, second in combinations(sorted(busiest, key=str), 2):
+        shared = [item for item in votes[first] if item in votes[second]]
+        if shared:
+            ours, theirs = ([votes[rater][item] for item in shared] for rater in (first, second))
+            raw = sum(a == b for a, b in zip(ours, theirs, strict=True)) / len(shared)
+            found.append(
+                RaterPair(
+                    first=str(first), second=str(second), items=len(shared), raw=raw,
+                    kappa=cohen_kappa(ours, theirs),
+                )
+            )  # fmt: skip
+    return found
 
 
 def fleiss_kappa(counts: ArrayLike) -> float | None:

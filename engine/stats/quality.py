@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.core.errors import UserError
 from engine.stats.agreement import noise_rate
-from engine.stats.ballots import Ballot, canonical, counted
+from engine.stats.ballots import Ballot, between, canonical, counted
 from engine.stats.bias import position_by_rater
 from engine.stats.camps import Camps, camps
 from engine.stats.intervals import wilson
@@ -183,13 +183,13 @@ def gold_by_rater(ballots: Sequence[Ballot]) -> dict[str, Gold]:
 def quality(ballots: Sequence[Ballot], new: str | None = None, alpha: float = 0.05) -> Quality:
     """Every rater with the reasons to look at them; `new` is the model whose win rate to compare.
 
-    UserError without a vote.
+    UserError without a vote, or without one on `new`.
     """
     if not ballots:
         raise UserError("There is no vote.", "Rate some pairs first.")
     gold, again, strange = gold_by_rater(ballots), repeats(ballots), strangeness(ballots)
     sides = {one.rater: one for one in position_by_rater(ballots)}
-    wins = _wins(ballots, new) if new is not None else {}
+    wins = _wins(between(ballots, new), new) if new is not None else {}
     votes = Counter(ballot.rater for ballot in counted(ballots))
     found = [
         _rater(
@@ -208,7 +208,7 @@ def quality(ballots: Sequence[Ballot], new: str | None = None, alpha: float = 0.
 def _wins(ballots: Sequence[Ballot], new: str) -> dict[str, tuple[int, int]]:
     wins, of = Counter[str](), Counter[str]()
     for vote in counted(ballots):
-        if new in (vote.left, vote.right) and vote.left_score != 0.5:
+        if vote.left_score != 0.5:
             of[vote.rater] += 1
             wins[vote.rater] += vote.score(new) == 1
     return {rater: (wins[rater], of[rater]) for rater in of}

@@ -1,0 +1,233 @@
+"""`tuneloop rate` on files of votes: what it prints, and which line is wrong."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from engine.__main__ import main
+
+HEAD = "prompt,rater,model_left,model_right,choice"
+
+
+@pytest.fixture
+def tuneloop(capsys, home):
+    """Runs the command line: (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main(list(map(str, arguments)))
+        out, err = capsys.readouterr()
+        return left.value.code, out, err
+
+    return run
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file of votes: the path."""
+
+    def written(lines, head=HEAD):
+        path = tmp_path / "votes.csv"
+        path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+        return path
+
+    return written
+
+
+def decisive(wins, losses, ties=0, bad=0, raters=1):
+    """Lines of a round: each outcome on a prompt of its own, all raters alike, sides mixed."""
+    won = ["new"] * wins + ["old"] * losses + ["tie"] * ties + ["both_bad"] * bad
+    lines = []
+    for n, winner in enumerate(won):
+        left, right = ("new", "old") if n % 2 else ("old", "new")
+        choice = {left: "left", right: "right"}.get(winner, winner)
+        lines += [f"p{n},r{r},{left},{right},{choice}" for r in range(raters)]
+    return lines
+
+
+def test_a_verdict_from_a_file_is_that_of_its_counts(tuneloop, write):
+    path = write(decisive(50, 30, 15, 5))
+    _, out, _ = tuneloop("rate", "verdict", path, "--new", "new", "--json")
+    counts = ("--wins", 50, "--losses", 30, "--ties", 15, "--both-bad", 5)
+    _, counted, _ = tuneloop("rate", "verdict", *counts, "--json")
+    found, expected = json.loads(out), json.loads(counted)
+    assert found.pop("sentence").startswith("New is better than old: it wins 60.0 % of votes")
+    expected.pop("sentence")
+    assert found == expected
+
+
+def test_raters_who_share_prompts_are_weighed_by_prompt(tuneloop, write):
+    path = write(decisive(60, 40, raters=3))
+    _, out, _ = tuneloop("rate", "verdict", path, "--new", "new", "--json")
+    found = json.loads(out)
+    assert (found["n"], found["decision"]) == (300, "no difference shown")
+
+
+def test_a_look_before_the_end_says_whether_to_stop(tuneloop, write):
+    _, out, _ = tuneloop("rate", "verdict", write(decisive(60, 0)), "--new", "new", "--look")
+    assert out.startswith("Stop: after 60 prompts the new model is better")
+    _, out, _ = tuneloop("rate", "verdict", write(decisive(6, 5)), "--new", "new", "--look")
+    assert out.startswith("Go on: after 11 prompts no difference shown")
+
+
+def test_a_verdict_among_three_models_asks_which_two(tuneloop, write):
+    path = write([*decisive(3, 1), "x,r,new,third,left"])
+    code, _, err = tuneloop("rate", "verdict", path, "--new", "new")
+    assert code == 2
+    assert "Name one of them with --base" in err
+    _, out, _ = tuneloop("rate", "verdict", path, "--new", "new", "--base", "old", "--json")
+    assert json.loads(out)["n"] == 4
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--wins", 3), ("--wins", 3, "--losses", 1, "--look"), ("votes.csv",)]
+)
+def test_a_verdict_without_votes_says_what_to_give(tuneloop, arguments):
+    code, out, err = tuneloop("rate", "verdict", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: ")
+
+
+def test_real_raters_agree_as_published(tuneloop, write, shared_data):
+    """PandaLM's 999 pairs as a file of values: scikit-learn's and krippendorff's numbers."""
+    folder = shared_data / "ratings"
+    expected = json.loads((folder / "pandalm_expected.json").read_text())
+    pairs = json.loads((folder / "pandalm_testset_v1.json").read_text())
+    lines = [f"{n},{r},{pair[f'annotator{r}']}" for n, pair in enumerate(pairs) for r in (1, 2, 3)]
+    path = write(lines, "item,rater,value")
+    _, out, _ = tuneloop("rate", "agreement", path, "--json")
+    found = json.loads(out)
+    assert found["alpha"] == pytest.approx(expected["krippendorff_alpha_nominal"], abs=1e-6)
+    for pair in found["pairs"]:
+        name = f"{pair['first']}-{pair['second']}"
+        assert pair["kappa"] == pytest.approx(expected["cohen_kappa"][name], abs=1e-6)
+        assert pair["raw"] == pytest.approx(expected["raw_agreement"][name], abs=1e-6)
+    assert len(found["pairs"]) == 3
+    _, out, _ = tuneloop("rate", "agreement", path)
+    assert "1 and 2: 91 % of 999 alike, kappa 0.85" in out
+
+
+def test_agreement_of_a_file_of_votes_does_not_depend_on_sides(tuneloop, write):
+    rng = np.random.default_rng(0)
+    lines = []
+    for n, won in enumerate(rng.random(200) < 0.9):
+        for rater in ("a", "b"):
+            right = won if rng.random() < 0.95 else not won
+            left, other = ("new", "old") if rng.random() < 0.5 else ("old", "new")
+            lines.append(
+                f"{n},{rater},{left},{other},{'left' if right == (left == 'new') else 'right'}"
+            )
+    _, out, _ = tuneloop("rate", "agreement", write(lines), "--json")
+    found = json.loads(out)
+    assert found["items"] == 200
+    assert found["raw"] == pytest.approx(0.905, abs=0.04)
+    assert found["alpha"] == pytest.approx(0.81, abs=0.08)
+
+
+def test_real_votes_are_ranked(tuneloop, write, shared_data):
+    with (shared_data / "ratings" / "evalica_llmfao.csv").open(encoding="utf-8") as file:
+        lines = [
+            f"{row['prompt']},{row['worker']}-{n},{row['left']},{row['right']},{row['winner']}"
+            for n, row in enumerate(csv.DictReader(file))
+            if "GPT 4" in (row["left"], row["right"])
+        ]
+    path = write(lines)
+    _, out, _ = tuneloop("rate", "ranking", path, "--baseline", "GPT 4", "--json")
+    found = json.loads(out)
+    assert found["votes"] == len(lines) == 158
+    assert next(m for m in found["models"] if m["name"] == "GPT 4")["strength"] == 0
+    _, out, _ = tuneloop("rate", "ranking", path, "--baseline", "GPT 4", "--ties", "davidson")
+    assert " against GPT 4 (" in out.splitlines()[1]
+
+
+def test_models_that_never_met_are_one_sentence(tuneloop, write):
+    path = write(["1,r,a,b,left", "2,r,c,d,tie"])
+    code, _, err = tuneloop("rate", "ranking", path, "--baseline", "a")
+    assert code == 2
+    assert "never met: a, b; c, d" in " ".join(err.split())
+
+
+def test_bias_reports_side_length_and_the_rater_behind_it(tuneloop, write):
+    rng = np.random.default_rng(1)
+    lines = [
+        f"p{n},{rater},{left},{right},{'left' if rng.random() < always else 'right'},"
+        f"{100 + rng.integers(50)},{100 + rng.integers(50)}"
+        for n in range(60)
+        for rater, always in (("lefty", 1), ("fair", 0.5))
+        for left, right in [("new", "old") if rng.random() < 0.5 else ("old", "new")]
+    ]
+    path = write(lines, HEAD + ",left_len,right_len")
+    _, out, _ = tuneloop("rate", "bias", path, "--new", "new", "--json")
+    found = json.loads(out)
+    assert found["position"]["biased"]
+    assert [(one["rater"], one["biased"]) for one in found["raters"]] == [
+        ("lefty", True),
+        ("fair", False),
+    ]
+    assert found["length_controlled"]["low"] < 0.5 < found["length_controlled"]["high"]
+    assert found["longer"]["longer"] + found["longer"]["shorter"] <= 120
+    _, out, _ = tuneloop("rate", "bias", path, "--new", "new")
+    assert "lefty: Position bias: 60 of 60" in out
+
+
+def test_quality_reads_gold_and_repeats(tuneloop, write):
+    lines = [f"g{n},careless,x,y,left,right" for n in range(5)]
+    lines += [f"p{n},careless,new,old,left," for n in range(6)]
+    lines += [f"p{n},careless,old,new,left," for n in range(6)]
+    path = write(lines, HEAD + ",expected")
+    _, out, _ = tuneloop("rate", "quality", path, "--new", "new", "--json")
+    rater = json.loads(out)["raters"][0]
+    assert (rater["gold"]["right"], rater["gold"]["of"], rater["gold"]["pause"]) == (0, 5, True)
+    assert (rater["repeats"]["same"], rater["repeats"]["of"]) == (0, 6)
+    assert rater["votes"] == 6
+    _, out, _ = tuneloop("rate", "quality", path)
+    assert out.startswith("Look at 1 of 1 rater: careless (only 0 of 5 gold pairs right")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("p,r,a,b,maybe", "Line 3 of votes.csv has the choice 'maybe'"),
+        ("p,,a,b,left", "Line 3 of votes.csv is not whole"),
+        ("p,r,a", "Line 3 of votes.csv is not whole"),
+        ("p,r,a,b", "Line 3 of votes.csv has the choice ''"),
+        ("p,r,a,b,left,-1,2", "Line 3 of votes.csv has the length '-1'"),
+        ("p,r,a,b,left,nan,2", "Line 3 of votes.csv has the length 'nan'"),
+        ("p,r,a,b,left,9,long", "Line 3 of votes.csv has the length 'long'"),
+        ("p,r,a,b,left,1,2,third", "Line 3 of votes.csv has the choice 'third'"),
+    ],
+)
+def test_a_broken_line_is_named_with_its_number(tuneloop, write, line, said):
+    path = write(["p,r,a,b,left,1,2,", line], HEAD + ",left_len,right_len,expected")
+    for command in (("bias", "--new", "a"), ("quality",), ("ranking", "--baseline", "a")):
+        code, out, err = tuneloop("rate", command[0], path, *command[1:])
+        assert (code, out) == (2, "")
+        assert said in " ".join(err.split())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "has no column prompt, rater, model_left, model_right, choice"),
+        (HEAD.encode(), "holds no vote"),
+        (b"prompt,rater\n1,2\n", "has no column model_left, model_right, choice"),
+        (bytes(range(256)) * 20, "is not a CSV file in UTF-8"),
+        (HEAD.encode() + b'\n"' + b"x" * 200_000, "is not a CSV file in UTF-8"),
+    ],
+)
+def test_a_file_that_is_none_of_votes_is_one_sentence(tuneloop, tmp_path, content, said):
+    path = tmp_path / "votes.csv"
+    path.write_bytes(content)
+    code, out, err = tuneloop("rate", "quality", path)
+    assert (code, out) == (2, "")
+    assert said in " ".join(err.split())
+    assert "Traceback" not in err
+
+
+def test_a_file_that_is_not_there_is_not_found(tuneloop, tmp_path):
+    for command in ("quality", "agreement"):
+        code, _, err = tuneloop("rate", command, tmp_path / "none.csv")
+        assert code == 4
+        assert err.startswith("Error: There is no file")
