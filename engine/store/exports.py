@@ -12,7 +12,7 @@ JSON = ("rounds", "rules", "counts")
 
 
 class PairExport(BaseModel):
-    """`watermark` hashes the votes read, `content_sha256` the rows written; same in, same out."""
+    """`watermark` hashes all that was read, `content_sha256` the rows; same in, same out."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,15 +23,27 @@ class PairExport(BaseModel):
     rules: dict[str, Any]
     watermark: str
     content_sha256: str
-    pairs: int
+    pairs: int  # pairs, or answers with a label where the rules say rows: ratings
     counts: dict[str, int]
     created_by: str
     created_at: float
+
+    @property
+    def of_ratings(self) -> bool:
+        """Whether its rows are single answers, good or bad, instead of pairs."""
+        return self.rules.get("rows") == "ratings"
 
 
 def add(conn: Connection, new: PairExport) -> None:
     """Store an export."""
     conn.execute(insert(pair_export).values(dumped(new.model_dump(mode="json"), *JSON)))
+
+
+def get(conn: Connection, export_id: str) -> PairExport | None:
+    """The export, or None."""
+    query = select(pair_export).where(pair_export.c.id == export_id)
+    row = conn.execute(query).mappings().one_or_none()
+    return PairExport.model_validate(loaded(row, *JSON)) if row else None
 
 
 def list_all(conn: Connection, project_id: str) -> list[PairExport]:

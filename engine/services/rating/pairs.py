@@ -1,197 +1,218 @@
 """Votes -> preference pairs: a dataset version whose origin names the votes it was made from.
 
-The rules, in this order; every exclusion is counted:
-
-    blind        votes of blind rounds never become pairs, nor does any pair whose prompt is held
-                 out in a dataset of the project or was used in a blind round
-    tie          ties and both-bad votes make no pair
-    contested    two raters must agree; of three or more, one side needs two thirds
-    same         chosen and rejected are the same text
-    duplicate    one row for the same prompt, chosen and rejected
-
-The same votes give the same bytes and the same version.
+The rules are those of services/pairs: what is read (gather), what becomes a pair (rules), and how
+it is written down (rows, manifest). Every exclusion is counted. The same votes, flags, paused
+raters, tests and rules give the same bytes and the same version.
 """
 
-import hashlib
+import json
 import time
-from collections import defaultdict
-
-from sqlalchemy import Connection
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 from engine.core import ids
 from engine.core.actor import Actor, Role
-from engine.core.errors import UserError
-from engine.core.examples import Preference, prompt_of
+from engine.core.dataset import Dataset
+from engine.core.errors import NotFound, UserError
+from engine.core.examples import Example, Kind
 from engine.core.parsed import Parsed
-from engine.core.rating import Comparison, Round
+from engine.files import write_whole
 from engine.services import access, datasets
-from engine.services.rating.rounds import prompt_key
-from engine.store import exports, rounds, votes
+from engine.services.pairs import manifest, rows
+from engine.services.pairs.gather import Gathered, gather
+from engine.services.pairs.rules import Judged, judge
+from engine.services.pairs.rules import Rules as Rules
+from engine.store import exports, votes
 from engine.store.connect import reading, writing
 from engine.store.exports import PairExport as PairExport
 from engine.store.rows import to_json
-from engine.store.votes import LiveVote
 from engine.workspace import Workspace
 
-NAME = "pairs"
+Rows = Literal["pairs", "ratings"]
+NAMES: dict[Rows, tuple[str, Kind]] = {
+    "pairs": ("pairs", "preference"),
+    "ratings": ("ratings", "unpaired"),
+}
 FEWEST = 20
-RULES = {"majority": "2 of 2, else two thirds", "ties": "none", "fewest": FEWEST}
-HELD_OUT = 0.1
+FIXED = {"majority": "a lead of a third of the votes", "ties": "none", "fewest": FEWEST}
+DEFAULT = Rules()
 REASONS = {
+    "control": "that served another purpose",
     "blind": "with a question that is kept for blind tests",
+    "flagged": "that somebody flagged",
+    "paused": "rated by paused raters only",
+    "leak": "that hold a text of a test",
+    "duplicate": "that are in already",
+    "alone": "of which one answer was shown",
     "tie": "tied or both bad",
     "contested": "on which raters disagreed",
     "same": "with the same text twice",
-    "duplicate": "that are in already",
+    "edit": "edits that change too little or too much",
+    "crowded": "beyond the most of one question",
+    "one_rater": "beyond the most of one rater",
+    "edit_share": "edits beyond the most there may be",
 }
 
 
+class Preview(NamedTuple):
+    """What `make` would give: see `manifest` for the keys of `about`; `examples` are its rows."""
+
+    gathered: Gathered
+    judged: Judged
+    examples: list[Example]
+    counts: dict[str, int]
+
+
 def make(
-    ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | None = None
+    ws: Workspace,
+    actor: Actor,
+    project_id: str,
+    round_ids: list[str] | None = None,
+    rules: Rules = DEFAULT,
+    of: Rows = "pairs",
 ) -> PairExport:
     """Turn the votes of the rating rounds (all of them, or those named) into a dataset version."""
-    actor.require(Role.TRAINER)
-    chosen, cast, kept, counts = _read(ws, actor, project_id, round_ids)
-    if len(kept) < FEWEST:
+    seen = preview(ws, actor, project_id, round_ids, rules, of)
+    number = _number(seen, of)
+    if number < FEWEST:
+        why = left_out(seen.counts)
+        method = "DPO" if of == "pairs" else "KTO"
         raise UserError(
-            f"{counts['votes']} votes make {len(kept)} pairs; DPO needs at least {FEWEST}."
-            + (f" Left out: {why}." if (why := left_out(counts)) else ""),
-            f"Rate {FEWEST - len(kept)} or more further pairs, then make the pairs again.",
+            f"{seen.counts['votes']} votes make {number} {of}; {method} needs at least {FEWEST}."
+            + (f" Left out: {why}." if why else ""),
+            f"Rate {FEWEST - number} or more further pairs, then make the pairs again.",
         )
-    watermark = hashlib.sha256(to_json([vote.vote_id for vote in cast]).encode()).hexdigest()
-    return _keep(ws, actor, project_id, chosen, kept, counts, watermark)
+    return _keep(ws, actor, project_id, seen, rules, of)
+
+
+def preview(
+    ws: Workspace,
+    actor: Actor,
+    project_id: str,
+    round_ids: list[str] | None = None,
+    rules: Rules = DEFAULT,
+    of: Rows = "pairs",
+) -> Preview:
+    """What the votes would make now, and what would be left out; nothing is kept."""
+    actor.require(Role.TRAINER)
+    gathered = gather(ws, actor, project_id, round_ids)
+    judged = judge(gathered.items, gathered.families, rules)
+    counts = Counter(dict.fromkeys(("votes", *REASONS), 0)) + Counter()
+    examples: Sequence[Example]
+    if of == "pairs":
+        counts = gathered.counts + judged.counts
+        examples = rows.preferences(judged.pairs, rules)
+    else:
+        counts = gathered.counts.copy()
+        examples = rows.ratings(gathered.items, gathered.families, counts)
+    known = {reason: counts[reason] for reason in ("votes", *REASONS)}
+    return Preview(gathered, judged, list(examples), known)
 
 
 def count(ws: Workspace, actor: Actor, project_id: str) -> int:
     """How many pairs the votes of all rating rounds would make now."""
-    actor.require(Role.TRAINER)
-    return len(_read(ws, actor, project_id, None)[2])
-
-
-def _read(
-    ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | None
-) -> tuple[list[Round], list[LiveVote], list[Preference], dict[str, int]]:
-    """The rounds, their standing votes, the pairs these make, and what was left out."""
-    with reading(ws.db) as conn:
-        access.project(conn, project_id)
-        chosen = _rounds(conn, project_id, round_ids)
-        cast = votes.live(conn, [one.id for one in chosen])
-        pairs = {c.id: c for one in chosen for c in rounds.comparisons(conn, one.id)}
-    kept, counts = select(cast, pairs, _blind_prompts(ws, actor, project_id))
-    return chosen, cast, kept, counts
+    return len(preview(ws, actor, project_id).judged.pairs)
 
 
 def left_out(counts: dict[str, int]) -> str:
-    """The pairs that were left out, by reason: "3 tied or both bad"."""
-    return "; ".join(f"{counts[why]} {words}" for why, words in REASONS.items() if counts[why])
+    """What was left out, by reason: "3 tied or both bad"."""
+    return "; ".join(f"{counts[why]} {words}" for why, words in REASONS.items() if counts.get(why))
 
 
-def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[PairExport]:
+def list_all(ws: Workspace, actor: Actor, project_id: str, of: Rows = "pairs") -> list[PairExport]:
     """Newest first."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.project(conn, project_id)
-        return exports.list_all(conn, project_id)
+        found = exports.list_all(conn, project_id)
+    return [one for one in found if one.of_ratings == (of == "ratings")]
 
 
-def select(
-    cast: list[LiveVote], pairs: dict[str, Comparison], forbidden: set[str]
-) -> tuple[list[Preference], dict[str, int]]:
-    """The pairs that the votes make, in the order of the comparisons, and what was left out."""
-    counts = dict.fromkeys(("votes", "blind", "tie", "contested", "same", "duplicate"), 0)
-    counts["votes"] = len(cast)
-    by_pair: dict[str, list[str]] = defaultdict(list)
-    for vote in cast:
-        by_pair[vote.comparison_id].append(vote.canonical)
-    kept: list[Preference] = []
-    seen: set[tuple[str, str, str]] = set()
-    for pair in sorted(pairs.values(), key=lambda c: (c.round_id, c.position)):
-        outcomes = by_pair.get(pair.id)
-        if not outcomes:
-            continue
-        reason, better = _judge(pair, outcomes, forbidden)
-        if reason:
-            counts[reason] += 1
-            continue
-        chosen, rejected = pair.text_lo, pair.text_hi
-        if better == "hi":
-            chosen, rejected = rejected, chosen
-        row = (prompt_key(pair.prompt), chosen, rejected)
-        if row in seen:
-            counts["duplicate"] += 1
-            continue
-        seen.add(row)
-        kept.append(Preference(prompt=pair.prompt, chosen=chosen, rejected=rejected))
-    return kept, counts
-
-
-def _judge(pair: Comparison, outcomes: list[str], forbidden: set[str]) -> tuple[str, str]:
-    """(why the pair is left out, or nothing; the better side)."""
-    if prompt_key(pair.prompt) in forbidden:
-        return "blind", ""
-    if pair.text_lo.split() == pair.text_hi.split():
-        return "same", ""
-    lo, hi = outcomes.count("lo"), outcomes.count("hi")
-    if lo + hi == 0:
-        return "tie", ""
-    if max(lo, hi) * 3 < len(outcomes) * 2:
-        return "contested", ""
-    return "", "lo" if lo > hi else "hi"
-
-
-def _rounds(conn: Connection, project_id: str, round_ids: list[str] | None) -> list[Round]:
-    rating = [r for r in rounds.list_all(conn, project_id) if r.purpose == "train_pairs"]
-    chosen = [r for r in rating if round_ids is None or r.id in round_ids]
-    if not chosen:
-        raise UserError(
-            "There is no rating round to take votes from.", "Start one on the Rate tab."
-        )
-    return chosen
-
-
-def _blind_prompts(ws: Workspace, actor: Actor, project_id: str) -> set[str]:
-    """Prompts that judge models and so must never train one."""
-    found: set[str] = set()
-    for dataset in datasets.list_all(ws, actor, project_id):
-        if dataset.kind in ("sft", "prompts") and dataset.held_out_rows:
-            rows = datasets.load_rows(ws, dataset, "held_out")
-            found.update(prompt_key(prompt_of(row.example)) for row in rows)
+def get(ws: Workspace, actor: Actor, export_id: str) -> PairExport:
+    """The export; NotFound otherwise."""
+    actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        for one in rounds.list_all(conn, project_id):
-            if one.purpose == "blind_eval":
-                found.update(prompt_key(c.prompt) for c in rounds.comparisons(conn, one.id))
+        found = exports.get(conn, export_id)
+    if found is None:
+        raise NotFound(f"There are no pairs {export_id!r}.", "Make them on the Rate tab.")
     return found
 
 
-def _keep(
-    ws: Workspace,
-    actor: Actor,
-    project_id: str,
-    chosen: list[Round],
-    kept: list[Preference],
-    counts: dict[str, int],
-    watermark: str,
-) -> PairExport:
-    parsed = Parsed(layout="preference", kind="preference", examples=list(kept), broken=[])
-    origin = {"pairs": watermark, "rounds": [one.id for one in chosen]}
-    dataset = datasets.keep(ws, actor, project_id, parsed, NAME, origin, HELD_OUT)
+def about(ws: Workspace, actor: Actor, export_id: str) -> dict[str, Any]:
+    """The manifest: rules, counts, agreement, rounds, warnings and the suggested settings.
+
+    Exports of an earlier version of the program have none: what is known of them comes back.
+    """
+    one = get(ws, actor, export_id)
+    path = ws.files / datasets.get(ws, actor, one.dataset_id).file / f"{one.id}.json"
+    if not path.is_file():
+        known = {"watermark", "content_sha256", "pairs", "counts", "rules"}
+        return one.model_dump(mode="json", include=known)
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def gone(ws: Workspace, actor: Actor, export_id: str) -> int:
+    """How many votes the export was made of that do not stand any more: above 0 it is stale."""
+    read = set(about(ws, actor, export_id).get("votes", ()))
     with reading(ws.db) as conn:
-        for known in exports.list_all(conn, project_id):
-            if known.dataset_id == dataset.id and known.watermark == watermark:
-                return known
+        standing = votes.live(conn, list(get(ws, actor, export_id).rounds))
+    return len(read - {vote.vote_id for vote in standing})
+
+
+def suggestion(ws: Workspace, actor: Actor, dataset_id: str) -> dict[str, Any] | None:
+    """For a dataset made of votes, {"recipe": fields of a DPO recipe, "reason": a sentence}.
+
+    None for other datasets, and where TRL's defaults of this program do.
+    """
+    dataset = datasets.get(ws, actor, dataset_id)
+    for one in list_all(ws, actor, dataset.project_id):
+        if one.dataset_id == dataset_id:
+            found: dict[str, Any] | None = about(ws, actor, one.id).get("suggestion")
+            return found
+    return None
+
+
+def _number(seen: Preview, of: Rows) -> int:
+    return len(seen.judged.pairs) if of == "pairs" else len(seen.examples)
+
+
+def _keep(
+    ws: Workspace, actor: Actor, project_id: str, seen: Preview, rules: Rules, of: Rows
+) -> PairExport:
+    name, kind = NAMES[of]
+    parsed = Parsed(layout=kind, kind=kind, examples=seen.examples, broken=[])
+    used = [one.id for one in seen.gathered.rounds]
+    origin = {"pairs": seen.gathered.watermark, "rounds": used}
+    dataset = datasets.keep(ws, actor, project_id, parsed, name, origin, rules.held_out)
     new = PairExport(
         id=ids.new("export"),
         project_id=project_id,
         dataset_id=dataset.id,
-        rounds=tuple(one.id for one in chosen),
-        rules=RULES,
-        watermark=watermark,
+        rounds=tuple(used),
+        rules={**FIXED, **rules.model_dump(mode="json"), "rows": of},
+        watermark=seen.gathered.watermark,
         content_sha256=dataset.sha256,
-        pairs=len(kept),
-        counts=counts,
+        pairs=_number(seen, of),
+        counts=seen.counts,
         created_by=actor.name,
         created_at=time.time(),
     )
+    return _once(ws, new, dataset, seen, rules)
+
+
+def _once(
+    ws: Workspace, new: PairExport, dataset: Dataset, seen: Preview, rules: Rules
+) -> PairExport:
+    """The export that is known for the same votes and rules, or the new one, now stored."""
+    judged = seen.judged._replace(counts=Counter(seen.counts))
+    page = manifest.manifest(seen.gathered, judged, rules, seen.examples, dataset.sha256)
     with writing(ws.db) as conn:
+        for known in exports.list_all(conn, new.project_id):
+            same = (known.dataset_id, known.watermark, known.rules)
+            if same == (new.dataset_id, new.watermark, new.rules):
+                return known
+        write_whole(ws.files / dataset.file / f"{new.id}.json", to_json(page).encode())
         exports.add(conn, new)
     return new
