@@ -200,9 +200,9 @@ def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float 
         )
     if not first:
         return None
-    values = set(first) | set(second)
+    ours, theirs = Counter(first), Counter(second)
     agreed = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
-    chance = sum(first.count(value) * second.count(value) for value in values) / len(first) ** 2
+    chance = sum(ours[value] * theirs[value] for value in ours) / len(first) ** 2
     return _corrected(agreed, chance)
 
 

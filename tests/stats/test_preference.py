@@ -67,6 +67,7 @@ def test_a_verdict_is_finite_ordered_and_mirrored(wins, losses, ties, both_bad):
         assert all(a <= b + 1e-9 for a, b in pairwise(numbers))
     assert math.isfinite(result.p)
     assert result.win_rate == pytest.approx(1 - mirror.win_rate)
+    assert (result.low, result.high) == pytest.approx((1 - mirror.high, 1 - mirror.low))
     assert (result.decision == "better") == (mirror.decision == "worse")
 
 
@@ -95,6 +96,34 @@ def test_the_interval_by_prompt_is_students_t():
     assert (result.low, result.high) == pytest.approx((means.mean() - half, means.mean() + half))
 
 
+def test_swapping_the_models_mirrors_a_verdict_by_prompt():
+    means = np.random.default_rng(1).choice([0, 1 / 3, 2 / 3, 1], 60, p=[0.1, 0.2, 0.3, 0.4])
+    wins = round(3 * means.sum())
+    one = verdict(wins, 180 - wins, by_prompt=means.tolist())
+    other = verdict(180 - wins, wins, by_prompt=(1 - means).tolist())
+    assert (one.decision, other.decision) == ("better", "worse")
+    assert one.win_rate == pytest.approx(1 - other.win_rate)
+    assert (one.low, one.high) == pytest.approx((1 - other.high, 1 - other.low))
+
+
+@pytest.mark.parametrize(
+    ("counts", "means"),
+    [
+        ((0, 0, 2, 0), [0.5]),
+        ((3, 0, 0, 0), [1.0]),
+        ((0, 0, 60, 0), [0.5] * 20),
+        ((2, 2, 0, 0), [0.5, 0.5]),
+        ((0, 0, 0, 0), []),
+    ],
+)
+def test_overlap_that_shows_nothing_has_finite_bounds(counts, means):
+    result = verdict(*counts, by_prompt=means)
+    assert result.decision == "no difference shown"
+    assert 0 <= result.low <= result.win_rate <= result.high <= 1
+    assert math.isfinite(result.p)
+    assert result.high - result.low > 0.05
+
+
 def test_two_prompts_that_agree_are_no_proof():
     assert verdict(6, 0, by_prompt=[1.0, 1.0]).decision == "no difference shown"
 
@@ -109,18 +138,18 @@ def test_prompts_that_differ_do_not_make_false_winners(shape):
         wrong += result.decision != "no difference shown"
         covered += result.low <= 0.5 <= result.high
     assert wrong / 1000 <= 0.06
-    assert 0.92 <= covered / 1000 <= 0.98
+    assert 0.93 <= covered / 1000 <= 0.97
 
 
-@pytest.mark.parametrize(("win", "loss"), [(0.5, 0.3), (0.4, 0.4), (0.2, 0.1)])
+@pytest.mark.parametrize(("win", "loss"), [(0.5, 0.3), (0.3, 0.3), (0.7, 0.2)])
 def test_the_bonett_price_interval_covers_the_true_win_rate(win, loss):
     rng = np.random.default_rng(8)
     truth = win + (1 - win - loss) / 2
     bounds = [
         bonett_price(int(w), int(lost), 100)
-        for w, lost, _ in rng.multinomial(100, [win, loss, 1 - win - loss], 2000)
+        for w, lost, _ in rng.multinomial(100, [win, loss, 1 - win - loss], 5000)
     ]
-    assert 0.92 <= np.mean([low <= truth <= high for low, high in bounds]) <= 0.98
+    assert 0.935 <= np.mean([low <= truth <= high for low, high in bounds]) <= 0.965
 
 
 def test_equal_models_rarely_get_a_verdict():
