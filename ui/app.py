@@ -11,7 +11,7 @@ from engine.services import jobs, projects
 from engine.workspace import Workspace
 from ui import kit
 from ui.events import shows_errors
-from ui.page import Page
+from ui.page import Aim, Page
 from ui.setup import Setup
 from ui.tabs import data, evaluate, home, models, play, rate, runs, train
 
@@ -60,12 +60,13 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
         )
         project.change(lambda chosen: chosen, project, kept, **kit.QUIET)
         live: list[tuple[str, gr.Timer]] = []
+        aim = gr.State(Aim())
         made: list[gr.Tab] = []
         with gr.Tabs(elem_id="tabs", selected=kit.FIRST_TAB, overflow_behavior="wrap") as tabs:
             for label, add in builds.items():
                 name = label.lower()
                 with gr.Tab(label, id=name, elem_id=f"tab-{name}") as tab:
-                    add(ws, Page(project, tabs, tab, demo, ready, live))
+                    add(ws, Page(project, tabs, tab, demo, ready, live, aim))
                 made.append(tab)
         _run_while_selected(made, live)
     demo.queue(default_concurrency_limit=8, max_size=200)

@@ -9,7 +9,7 @@ import gradio as gr
 import yaml
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from engine.core import recipe as recipes
 from engine.core.errors import UserError
@@ -20,6 +20,14 @@ R = TypeVar("R", bound=Recipe)
 LABELS = {
     "model": "Start from",
     "dataset": "Learn from",
+    "reward": "Reward",
+    "tuning": "What is trained",
+    "early_stopping_patience": "Stop early after",
+    "keep_best": "Keep the best state",
+    "samples": "Sample answers",
+    "evaluate_after": "Evaluate afterwards",
+    "num_generations": "Answers to each prompt",
+    "max_completion_length": "Longest answer, in tokens",
     "num_train_epochs": "Epochs",
     "max_steps": "Stop after steps",
     "per_device_train_batch_size": "Batch size",
@@ -29,7 +37,8 @@ LABELS = {
     "trl": "Trainer options",
 }
 AS_LIBRARY = "as the library does"
-CHOSEN = ("model", "dataset")  # ids: their choices come from the services
+EMPTY = {"max_steps": "no limit", "early_stopping_patience": "never"}  # where left empty
+CHOSEN = ("model", "dataset", "reward")  # ids and names: their choices come from the services
 
 
 class Loader(yaml.SafeLoader):
@@ -78,6 +87,14 @@ def read(recipe: type[R], values: Mapping[str, Any]) -> R:
     return cast(R, recipes.read(recipe, given))
 
 
+def filled(recipe: Recipe) -> dict[str, Any]:
+    """What the form holds that means `recipe`, by field."""
+    return {
+        name: _filled(field, getattr(recipe, name))
+        for name, field in type(recipe).model_fields.items()
+    }
+
+
 def as_yaml(recipe: Recipe, **shown: str) -> str:
     """The recipe as the file that `tuneloop train` takes; `shown` are names instead of ids."""
     values = {"kind": recipe.KIND, **recipe.model_dump(mode="json", exclude_none=True), **shown}
@@ -108,7 +125,20 @@ def _component(name: str, field: FieldInfo, elem_id: str) -> gr.components.Compo
     if get_origin(base) is list:
         return _several(base, optional, default, info)
     # an optional number too: a number box that was left empty comes back as 0
-    return gr.Textbox(str(default or ""), placeholder=AS_LIBRARY if optional else None, **info)
+    empty = EMPTY.get(name, AS_LIBRARY) if optional else None
+    return gr.Textbox(str(default or ""), placeholder=empty, **info)
+
+
+def _filled(field: FieldInfo, value: Any) -> Any:
+    base, optional = _type(field)
+    if get_origin(base) is dict:
+        return _yaml(value)
+    if get_origin(base) is list:
+        written = get_origin(get_args(base)[0]) is not Literal
+        return ", ".join(map(str, value or [])) if written else list(value or [])
+    if base in (int, float) and optional:
+        return "" if value is None else str(value)
+    return "" if value is None else value
 
 
 def _number(base: type, field: FieldInfo, default: Any, info: dict[str, Any]) -> gr.Number:
@@ -130,8 +160,12 @@ def _several(
     return gr.Textbox(text, placeholder=AS_LIBRARY if optional else None, **info)
 
 
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(to_jsonable_python(value), sort_keys=False) if value else ""
+
+
 def _yaml_box(default: Any, field: FieldInfo, shared: dict[str, Any]) -> gr.Code:
-    text = yaml.safe_dump(default, sort_keys=False) if default else ""
+    text = _yaml(default)
     shared["label"] = f"{field.description or shared['label']} (YAML)"  # a box of code has no info
     return gr.Code(
         text, language="yaml", lines=4, max_lines=12, interactive=True, min_width=300, **shared

@@ -12,7 +12,7 @@ from engine.cli.common import as_json, in_project, show, wait, working, workspac
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.recipe import TrainRecipe, read
-from engine.services import jobs
+from engine.services import jobs, preflight
 from engine.workspace import Workspace
 
 STUDIES = ("curve", "sweep")  # kinds of job that train many times
@@ -23,6 +23,7 @@ STUDIES = ("curve", "sweep")  # kinds of job that train many times
 @in_project
 @click.option("--set", "changes", multiple=True, help="FIELD=VALUE, as in the file.")
 @click.option("--name", default="", help="What to call the run.")
+@click.option("--anyway", is_flag=True, help="Start it although it should not fit.")
 @click.option("--no-wait", is_flag=True, help="Queue it and return.")
 @as_json
 def train(
@@ -30,6 +31,7 @@ def train(
     project: str | None,
     changes: tuple[str, ...],
     name: str,
+    anyway: bool,
     no_wait: bool,
     as_json: bool,
 ) -> None:
@@ -43,7 +45,7 @@ def train(
         )
     with workspace() as ws:
         chosen = common.project(ws, project)
-        start(ws, chosen.id, kind, values, name, no_wait=no_wait, as_json=as_json)
+        start(ws, chosen.id, kind, values, name, anyway=anyway, no_wait=no_wait, as_json=as_json)
 
 
 def start(
@@ -53,12 +55,16 @@ def start(
     values: dict[str, Any],
     name: str,
     *,
+    anyway: bool = False,
     no_wait: bool,
     as_json: bool,
 ) -> None:
     """Queue a job of this kind and, unless told otherwise, wait for it and print its result."""
     recipe = read(plugins.load("jobs", kind).Recipe, with_ids(ws, project_id, values))
-    job = jobs.submit(ws, LOCAL, project_id, recipe, name)
+    if isinstance(recipe, TrainRecipe):
+        job = preflight.submit(ws, LOCAL, project_id, recipe, name, anyway=anyway)
+    else:
+        job = jobs.submit(ws, LOCAL, project_id, recipe, name)
     if no_wait:
         show(job, f"{job.name} is queued as {job.id}.", as_json)
         return

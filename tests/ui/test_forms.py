@@ -128,3 +128,11 @@ def test_the_yaml_of_a_recipe_reads_back_as_the_same_recipe(kind):
     assert values.pop("kind") == kind
     assert recipe.model_validate(values) == one
     assert yaml.safe_load(forms.as_yaml(one, model="by name"))["model"] == "by name"
+
+
+@pytest.mark.parametrize("kind", ["sft", "dpo", "kto", "reward", "rloo", "grpo"])
+def test_a_form_filled_from_a_recipe_means_that_recipe(kind):
+    recipe = plugins.load("jobs", kind).Recipe
+    needed = {"reward": "overlap"} if "reward" in recipe.model_fields else {}
+    one = recipe(model="m", dataset="d", max_steps=7, trl={"warmup_steps": 3}, **needed)
+    assert forms.read(recipe, forms.filled(one)) == one

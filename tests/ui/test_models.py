@@ -9,12 +9,13 @@ from engine.services import bring, jobs, outcomes
 from engine.services import models as model_service
 from tests import helpers
 from ui import words
-from ui.tabs import models, train
+from ui.tabs import models
+from ui.train import methods
 
 
 def trained(ws, project_id, model, dataset, kind, name, **info):
     values = {"model": model.id, "dataset": dataset.id, "evaluate_after": False}
-    recipe = train.methods()[kind](**values)
+    recipe = methods.known()[kind](**values)
     job = jobs.submit(ws, LOCAL, project_id, recipe, name)
     new = NewModel(
         name=f"{kind}-{job.id[-4:]}",

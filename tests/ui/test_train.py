@@ -9,12 +9,15 @@ import yaml
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.outcome import NewModel, Outcome
-from engine.services import datasets, jobs, models, outcomes
+from engine.services import bring, datasets, jobs, models, outcomes, past
 from tests import helpers
-from ui import forms
-from ui.tabs import train
+from tests.ui import seed
+from ui.page import Aim
+from ui.tabs import rate, train
+from ui.train import draw, form, look, methods, presets, studies
 
-SFT, DPO = train.methods()["sft"], train.methods()["dpo"]
+KNOWN = methods.known()
+SFT, DPO = KNOWN["sft"], KNOWN["dpo"]
 
 
 def pairs(ws, project_id, folder):
@@ -24,13 +27,13 @@ def pairs(ws, project_id, folder):
     return datasets.add(ws, LOCAL, project_id, path, path.name)
 
 
-def trained(ws, project_id, model, dataset, kind="sft", name="A run"):
-    """An adapter as a finished job leaves it."""
+def trained(ws, project_id, model, dataset, kind="sft", made="adapter"):
+    """A model as a finished job leaves it."""
     values = {"model": model.id, "dataset": dataset.id, "evaluate_after": False}
-    recipe = train.methods()[kind](**values)
-    job = jobs.submit(ws, LOCAL, project_id, recipe, name)
+    job = jobs.submit(ws, LOCAL, project_id, KNOWN[kind](**values), f"{kind} run")
     new = NewModel(
         name=f"{kind}-{job.id[-4:]}",
+        kind=made,
         path="adapter",
         base_id=model.base_id or model.id,
         parent_id=model.id if model.kind == "adapter" else None,
@@ -47,8 +50,8 @@ def project(ws):
 
 
 @pytest.fixture
-def base(ws, tmp_path):
-    return helpers.model(ws, tmp_path)
+def base(ws, tiny_model):
+    return bring.folder(ws, LOCAL, str(tiny_model), "base")
 
 
 @pytest.fixture
@@ -56,30 +59,57 @@ def faq(ws, project, tmp_path):
     return helpers.dataset(ws, project.id, tmp_path, rows=40)
 
 
-def ids(dropdown):
-    return [value for _, value in dropdown.choices]
+@pytest.fixture
+def sft(base, faq):
+    return SFT(model=base.id, dataset=faq.id)
+
+
+@pytest.fixture(scope="module")
+def made():
+    """All forms of the tab, as they are built."""
+    page = Page_()
+    with gr.Blocks():
+        return [form.build(page, kind, recipe) for kind, recipe in KNOWN.items()]
+
+
+class Page_:
+    """Of a page what a form needs while it is built."""
+
+    def __init__(self):
+        self.tabs = None
+
+
+def values(found):
+    return [value for _, value in found]
 
 
 def test_the_methods_are_those_jobs_that_train():
-    assert list(train.methods())[:2] == ["sft", "dpo"]
-    assert "evaluate" not in train.methods()
+    assert list(KNOWN)[:2] == ["sft", "dpo"]
+    assert "evaluate" not in KNOWN
 
 
-def test_every_method_has_a_card_in_plain_words():
-    html = train.method_cards(train.methods(), "sft")
-    assert "Teach by example" in html
-    assert "Teach by preference" in html
+def test_methods_without_data_say_what_they_lack_and_how_to_get_it(ws, project, base, faq):
+    html = methods.cards(datasets.list_all(ws, LOCAL, project.id), "sft")
+    cards = dict(zip(KNOWN, html.split('role="button"')[1:], strict=True))
+    assert "needs data" not in cards["sft"]
+    assert "needs data" not in cards["grpo"]
+    assert "Rate answers, then make pairs of them" in cards["dpo"]
+    assert "thumbs" in cards["kto"]
     assert html.count('aria-pressed="true"') == 1
+
+
+def test_the_first_method_is_one_that_the_project_has_data_for(ws, project, base, tmp_path):
+    votes = pairs(ws, project.id, tmp_path)
+    assert methods.first_choice([]) == "sft"
+    assert methods.first_choice([votes]) == "dpo"
 
 
 def test_teaching_by_example_starts_from_the_base_and_the_newest_examples(
     ws, project, base, faq, tmp_path
 ):
     pairs(ws, project.id, tmp_path)
-    model, dataset, empty, filled = train.choices(ws, project.id, "sft", None, None)
-    assert (model.value, dataset.value) == (base.id, faq.id)
-    assert ids(dataset) == [faq.id]
-    assert filled.visible and not empty.visible  # noqa: PT018
+    found = methods.choices(ws, project.id, SFT)
+    assert (values(found.models), values(found.datasets)) == ([base.id], [faq.id])
 
 
 def test_teaching_by_preference_goes_on_from_the_newest_model_taught_by_example(
@@ -88,101 +118,267 @@ def test_teaching_by_preference_goes_on_from_the_newest_model_taught_by_example(
     votes = pairs(ws, project.id, tmp_path)
     sft = trained(ws, project.id, base, faq)
     dpo = trained(ws, project.id, sft, votes, "dpo")
-    model, dataset, *_ = train.choices(ws, project.id, "dpo", None, None)
-    assert ids(model) == [sft.id, dpo.id, base.id]
-    assert (model.value, dataset.value) == (sft.id, votes.id)
+    found = methods.choices(ws, project.id, DPO)
+    assert values(found.models) == [sft.id, dpo.id, base.id]
+    assert values(found.datasets) == [votes.id]
 
 
-def test_without_pairs_preference_training_sends_people_to_rate(ws, project, base, faq):
-    *_, empty, filled = train.choices(ws, project.id, "dpo", None, None)
-    assert empty.visible and not filled.visible  # noqa: PT018
-    assert train.MISSING["dpo"][2] == "rate"
+def test_judges_reward_but_are_no_start_for_a_model_that_writes(ws, project, base, faq, tmp_path):
+    votes = pairs(ws, project.id, tmp_path)
+    adapter = trained(ws, project.id, base, faq)
+    judge = trained(ws, project.id, base, votes, "reward", "reward")
+    online = methods.choices(ws, project.id, KNOWN["rloo"])
+    assert judge.id not in values(online.models)
+    assert values(online.rewards)[:2] == [judge.id, "overlap"]
+    assert values(methods.choices(ws, project.id, KNOWN["reward"]).models) == [base.id, judge.id]
+    assert adapter.id in values(online.models)
 
 
-def test_what_was_chosen_stays_chosen_while_it_is_there(ws, project, base, faq, tmp_path):
-    older = faq.id
-    newer = datasets.add(
-        ws, LOCAL, project.id, helpers.chat_file(tmp_path, 20, "new.jsonl"), "new.jsonl"
-    )
-    assert train.choices(ws, project.id, "sft", None, None)[1].value == newer.id
-    assert train.choices(ws, project.id, "sft", base.id, older)[1].value == older
-    assert train.choices(ws, project.id, "sft", "gone", "gone")[1].value == newer.id
+def test_a_rule_that_needs_accepted_answers_is_not_first_for_bare_questions(
+    ws, project, base, tmp_path
+):
+    path = tmp_path / "asked.jsonl"
+    path.write_text("\n".join(f'{{"prompt": "question {n}?"}}' for n in range(20)))
+    datasets.add(ws, LOCAL, project.id, path, path.name)
+    assert values(methods.choices(ws, project.id, KNOWN["grpo"]).rewards)[0] == "up_to_50_words"
 
 
-def test_without_a_project_there_is_nothing_to_choose(ws):
-    model, dataset, empty, filled = train.choices(ws, None, "sft", None, None)
-    assert (model.value, dataset.value) == (None, None)
-    assert empty.visible and not filled.visible  # noqa: PT018
+def drawn(ws, project, made, method="", aim=None, chosen=None):
+    """The tab as it is drawn: method, and of every form its parts by name."""
+    aim = aim or Aim()
+    nothing = [None] * sum(len(one.chosen) for one in made)
+    wanted = draw.wanted(made, aim, chosen or nothing)
+    found = draw.everything(ws, project, made, aim.method or method, wanted)
+    left = iter(found.parts)
+    return found.method, {one.kind: [next(left) for _ in draw.parts(one)] for one in made}
 
 
-@pytest.mark.parametrize(
-    ("settings", "steps"),
-    [
-        ({}, 8),  # 30 rows in batches of 8: 4 steps, twice
-        ({"num_train_epochs": 1.5}, 6),
-        ({"per_device_train_batch_size": 30}, 2),
-        ({"max_steps": 5}, 5),
-        ({"trl": {"gradient_accumulation_steps": 4}}, 2),
-    ],
-)
-def test_steps_are_counted_as_the_trainer_counts_them(ws, base, faq, settings, steps):
-    recipe = SFT(model=base.id, dataset=faq.id, **settings)
-    found = train.plan(ws, recipe)
-    assert (found.rows, found.steps, found.held_out) == (30, steps, 10)
+def test_only_the_chosen_method_is_seen_and_one_without_data_sends_people_to_get_it(
+    ws, project, base, faq, made
+):
+    method, parts = drawn(ws, project.id, made, "dpo")
+    seen, empty, filled, *_ = parts["dpo"]
+    assert (method, seen.visible, empty.visible, filled.visible) == ("dpo", True, True, False)
+    assert not parts["sft"][0].visible
+    assert parts["sft"][2].visible
 
 
-def test_the_plan_warns_of_what_people_trip_over(ws, project, base, faq, tmp_path):
+def test_what_was_chosen_stays_chosen_while_it_is_there(ws, project, base, faq, made, tmp_path):
+    path = helpers.chat_file(tmp_path, 20, "new.jsonl")
+    newer = datasets.add(ws, LOCAL, project.id, path, path.name)
+    rest = [None] * sum(len(one.chosen) for one in made[1:])
+
+    def dataset(chosen):
+        return drawn(ws, project.id, made, chosen=[*chosen, *rest])[1]["sft"][6].value
+
+    assert dataset([None, None]) == newer.id
+    assert dataset([base.id, faq.id]) == faq.id
+    assert dataset(["gone", "gone"]) == newer.id
+
+
+def test_without_a_project_there_is_nothing_to_choose(ws, made):
+    method, parts = drawn(ws, None, made)
+    assert (method, parts["sft"][5].value, parts["sft"][6].value) == ("sft", None, None)
+
+
+def test_train_on_them_opens_preference_training_with_those_pairs(
+    ws, project, base, tmp_path, made
+):
+    one = seed.open_round(ws, tmp_path, project=project.id, pairs=30)
+    seed.prefer_new(ws, one)
+    export = rate.make_pairs(ws, project.id, one.id, every=False)
+    pairs(ws, project.id, tmp_path)  # newer, and not what was asked for
+    aim = rate.aim_at_pairs(ws, project.id, one.id)
+    method, parts = drawn(ws, project.id, made, aim=aim)
+    assert method == "dpo"
+    assert parts["dpo"][6].value == export.dataset_id
+
+
+def test_votes_that_no_dataset_holds_are_offered_until_they_are_used(
+    ws, project, base, tmp_path, made
+):
+    assert draw.votes_to_use(ws, project.id) == 0
+    one = seed.open_round(ws, tmp_path, project=project.id, pairs=30)
+    seed.prefer_new(ws, one)
+    ready = draw.votes_to_use(ws, project.id)
+    assert ready >= 20
+    parts = drawn(ws, project.id, made)[1]
+    assert f"{ready} pairs" in parts["dpo"][4]
+    assert parts["sft"][4] == ""
+    rate.make_pairs(ws, project.id, one.id, every=True)
+    assert draw.votes_to_use(ws, project.id) == 0
+
+
+def test_the_look_says_memory_time_and_steps_and_why_the_batch_is_as_it_is(ws, project, sft):
+    found = look.look(ws, project.id, sft)
+    assert "It fits" in found.panel
+    assert ">8<" in found.panel  # 30 rows in batches of 8, twice
+    assert "libraries" in found.panel
+    assert (found.preset, found.possible, found.smaller) == ("Usual", True, False)
+    assert "Batch 8, because" in found.preset_words
+    assert found.tunings.count("data-pick") == 3
+    assert found.measure.startswith("Measure on this machine, about")
+
+
+def test_a_price_makes_it_cost_something(ws, project, sft):
+    assert "USD" not in look.look(ws, project.id, sft).panel
+    assert "USD" in look.look(ws, project.id, sft, look.Asked(price=2.5)).panel
+    with pytest.raises(UserError, match="is no price"):
+        look.look(ws, project.id, sft, look.Asked(price=-1))
+
+
+def test_the_look_warns_of_what_people_trip_over(ws, project, base, faq, tmp_path):
     path = helpers.chat_file(tmp_path, 10, "all.jsonl")
     unsplit = datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.0)
     adapter = trained(ws, project.id, base, faq)
-    notes = " ".join(train.plan(ws, SFT(model=adapter.id, dataset=unsplit.id)).notes)
+    notes = " ".join(look.notes(ws, SFT(model=adapter.id, dataset=unsplit.id)))
     assert "LoRA options have no effect" in notes
     assert "Nothing is held out" in notes
-    assert train.plan(ws, SFT(model=base.id, dataset=faq.id)).notes == ()
+    assert look.notes(ws, SFT(model=base.id, dataset=faq.id)) == ()
 
 
-def test_the_estimate_comes_with_the_file_and_the_command_that_do_the_same(ws, project, base, faq):
-    html, text, command = train.estimate(ws, project.id, SFT(model=base.id, dataset=faq.id))
-    assert ">30<" in html
+def test_the_estimate_comes_with_the_file_and_the_command_that_do_the_same(ws, project, sft):
+    text, command = look.as_file(ws, project.id, sft)
     assert yaml.safe_load(text)["dataset"] == "faq@1"
     assert yaml.safe_load(text)["model"] == "base"
     assert command == "tuneloop train recipe.yaml --project 'Help desk'"
 
 
-def test_starting_queues_the_job_with_the_values_of_the_form(ws, project, base, faq):
-    values = {"model": base.id, "dataset": faq.id, "num_train_epochs": 1, "lora": "r: 4"}
-    job = train.start(ws, project.id, SFT, values, "  First try ")
-    assert (job.kind, job.name) == ("sft", "First try")
-    assert job.recipe["lora"] == {"r": 4}
-    assert jobs.list_all(ws, LOCAL, project.id)[0].id == job.id
+def huge(sft):
+    """A training that fits on no machine: every row is as long as it may be."""
+    return look.changed(sft, {"per_device_train_batch_size": 512, "max_length": 131072})
 
 
-def test_a_run_without_a_name_is_called_after_its_data(ws, project, base, faq):
-    job = train.start(ws, project.id, SFT, {"model": base.id, "dataset": faq.id}, " ")
-    assert job.name == "SFT on faq@1"
+@pytest.fixture
+def long_rows(ws, project, base, tmp_path):
+    path = tmp_path / "long.jsonl"
+    answer = "word " * 19_000  # tokens of single bytes
+    row = json.dumps({"prompt": "tell me", "completion": answer})
+    path.write_text("\n".join(row.replace("me", f"me {n}") for n in range(8)))
+    data = datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.25)
+    return huge(SFT(model=base.id, dataset=data.id))
 
 
-def test_a_wrong_field_stops_the_start_and_is_named(ws, project, base, faq):
-    values = {"model": base.id, "dataset": faq.id, "learning_rate": 3}
-    with pytest.raises(UserError, match="learning_rate"):
-        train.start(ws, project.id, SFT, values, "")
-    with pytest.raises(UserError, match="LoRA options: line 1 is not YAML"):
-        train.start(ws, project.id, SFT, {**values, "learning_rate": 1e-4, "lora": "r: ["}, "")
-    assert jobs.list_all(ws, LOCAL, project.id) == []
+def test_what_can_not_fit_is_refused_with_a_proposal_that_fits(ws, project, long_rows):
+    found = look.look(ws, project.id, long_rows)
+    assert "It does not fit" in found.panel
+    assert (found.possible, found.smaller, found.first, found.measure) == (False, True, "", "")
+    assert "aria-disabled" in found.tunings  # "full" is no button
+    with pytest.raises(UserError, match="It needs about"):
+        train.start(ws, project.id, long_rows, "")
+    fits = train.smaller(ws, project.id, long_rows)
+    assert look.look(ws, project.id, fits).possible
 
 
-def test_starting_needs_a_project(ws, base, faq):
+def test_there_is_no_smaller_proposal_for_what_fits(ws, project, sft):
+    with pytest.raises(UserError, match="no smaller proposal"):
+        train.smaller(ws, project.id, sft)
+
+
+@pytest.mark.parametrize("recipe", KNOWN.values(), ids=KNOWN)
+@pytest.mark.parametrize("rows", [30, 100_000])
+def test_a_form_filled_by_a_preset_is_known_as_that_preset(recipe, rows):
+    needed = {"model": "m", "dataset": "d"}
+    needed |= {"reward": "overlap"} if "reward" in recipe.model_fields else {}
+    for name in presets.NAMES:
+        filled = recipe(**needed, **presets.values(recipe, name, rows))
+        assert presets.of(filled, rows) == name
+    assert presets.of(recipe(**needed, evals=7), rows) is None
+
+
+def test_a_quick_look_is_shorter_than_the_usual_training_of_few_rows(ws, project, sft):
+    quick = look.changed(sft, presets.values(SFT, presets.QUICK, 30))
+    assert quick.max_steps == 2  # of 8
+
+
+def test_a_first_look_is_a_tenth_and_is_offered_before_a_big_run_only(ws, project, sft):
+    assert look.look(ws, project.id, sft).first == ""
+    big = look.changed(sft, {"num_train_epochs": 100, "max_length": 512, "max_steps": 100_000})
+    assert "10 % of the steps" in look.look(ws, project.id, big).first
+    job = train.start_first_look(ws, project.id, big, "Long one")
+    assert (job.name, job.recipe["max_steps"]) == ("Long one, first look", 10_000)
+
+
+def test_starting_queues_the_job_and_keeps_what_was_said_of_it(ws, project, sft):
+    job = train.start(ws, project.id, look.changed(sft, {"lora": {"r": 4}}), "  First try ")
+    assert (job.kind, job.name, job.recipe["lora"]) == ("sft", "First try", {"r": 4})
+    assert past.compare(ws, LOCAL, job.id).estimated_s > 0
+
+
+def test_a_run_without_a_name_is_called_after_its_data(ws, project, sft):
+    assert train.start(ws, project.id, sft, " ").name == "SFT on faq@1"
+
+
+def test_starting_needs_a_project(ws, sft):
     with pytest.raises(UserError, match="No project is open"):
-        train.start(ws, None, SFT, {"model": base.id, "dataset": faq.id}, "")
+        train.start(ws, None, sft, "")
 
 
-def test_every_field_of_a_method_is_in_its_form():
-    for recipe in (SFT, DPO):
-        with gr.Blocks():
-            fields = [
-                *forms.build(recipe, only=train.ESSENTIAL),
-                *train._more(recipe),
-            ]
-        assert {field.elem_id for field in fields} == {
-            f"{recipe.KIND}-{name}" for name in recipe.model_fields
-        }
+def test_a_wrong_field_is_said_in_place_of_the_estimate(ws, project, base, faq, made):
+    filled = {**dict.fromkeys(made[0].names, ""), "model": base.id, "dataset": faq.id}
+    given = {**filled, "learning_rate": 3}
+    drawn = draw.estimate(ws, project.id, made[0], list(given.values()), look.Asked())
+    assert "learning_rate" in drawn[0]
+    assert not drawn[len(form.Shown._fields)].interactive  # the start
+    assert len(drawn) == len(draw.nothing()) == len(made[0].shown) + len(draw.enabled(made[0]))
+
+
+def test_the_smaller_proposal_and_the_presets_fill_their_boxes_and_no_others(made):
+    fills = draw.fills(made[0], {"max_steps": None, "evals": 3})
+    by_name = dict(zip(made[0].names, fills, strict=True))
+    assert (by_name["max_steps"], by_name["evals"]) == ("", 3)
+    assert by_name["lora"] == gr.skip()
+
+
+def test_every_field_of_a_method_is_in_its_form_once(made):
+    for one in made:
+        assert sorted(one.names) == sorted(one.recipe.model_fields)
+        ids = [field.elem_id for field in one.fields]
+        assert ids == [f"{one.kind}-{name}" for name in one.names]
+
+
+def test_a_warm_up_is_queued_and_said_to_run(ws, project, sft):
+    job = look.warm_up(ws, project.id, sft)
+    assert (job.kind, job.recipe["method"], job.recipe["steps"]) == ("warmup", "sft", 4)
+    found = look.look(ws, project.id, sft, look.Asked(warmup=job.id))
+    assert "waits for its turn" in found.panel
+    assert found.measure == ""
+
+
+def test_a_search_tries_around_what_the_form_says(ws, project, base, faq):
+    recipe = DPO(model=base.id, dataset=faq.id, learning_rate=0.2, beta=0.5)
+    made = studies.study("sweep", recipe, studies.Asked(20, 5, ("learning_rate", "beta", "lora.r")))
+    assert (made.n_trials, made.max_steps, made.settings["beta"]) == (5, 20, 0.5)
+    assert (made.space["learning_rate"].low, made.space["learning_rate"].high) == (0.02, 1.0)
+    assert made.space["beta"].high == 5
+    assert made.space["lora.r"] == (4, 8, 16, 32)
+
+
+def test_a_search_for_nothing_is_refused(sft):
+    with pytest.raises(UserError, match="nothing to try"):
+        studies.study("sweep", sft, studies.Asked(tried=()))
+    whole = look.changed(sft, {"tuning": "full"})
+    with pytest.raises(UserError, match="nothing to try"):
+        studies.study("sweep", whole, studies.Asked(tried=("lora.r",)))
+
+
+def test_studies_say_how_many_trainings_they_are_and_start_as_jobs(ws, project, sft):
+    said = studies.takes(ws, project.id, "curve", sft, studies.Asked(steps=10))
+    assert said.startswith("8 trainings of 10 steps: about")
+    job = studies.start(ws, project.id, "curve", sft, studies.Asked(steps=10))
+    assert (job.kind, job.name, job.recipe["max_steps"]) == ("curve", "Is faq@1 enough?", 10)
+
+
+def test_a_study_needs_held_out_rows(ws, project, base, tmp_path):
+    path = helpers.chat_file(tmp_path, 10, "all.jsonl")
+    unsplit = datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.0)
+    with pytest.raises(UserError, match="no held-out rows"):
+        studies.start(
+            ws, project.id, "curve", SFT(model=base.id, dataset=unsplit.id), studies.Asked()
+        )
+
+
+@pytest.mark.parametrize("junk", [None, "x", -3, float("nan"), {"a": 1}, [1]])
+def test_junk_from_the_browser_is_the_default(junk):
+    found = studies.asked(junk, junk, junk)
+    assert (found.steps, found.trials) == (40, 8)

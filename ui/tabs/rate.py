@@ -14,7 +14,7 @@ from engine.services.rating.pairs import PairExport
 from engine.workspace import Workspace
 from ui import kit
 from ui.events import shows_errors
-from ui.page import Page
+from ui.page import Aim, Page
 from ui.rate import page as rating_page
 from ui.rate import results, start
 from ui.views import names
@@ -80,7 +80,7 @@ def build(ws: Workspace, page: Page) -> None:
         panel, power = start.build()
     parts = Parts(which, box, empty, body, about, surface, share, outcome, collect, make, made,
                   onward, every, close, sure)  # fmt: skip
-    kit.goto(train, page, "train")
+    _wire_onward(ws, page, train, view)
     ask.click(lambda: gr.Row(visible=True), None, sure, **kit.QUIET)
     no.click(lambda: gr.Row(visible=False), None, sure, **kit.QUIET)
     _wire_panel(ws, page, panel, power)
@@ -157,6 +157,13 @@ def make_pairs(ws: Workspace, project: str | None, chosen: str | None, every: bo
     return pairs.make(ws, LOCAL, project, None if every else [chosen])
 
 
+def aim_at_pairs(ws: Workspace, project: str | None, chosen: str | None) -> Aim:
+    """Preference training on the newest pairs that the votes of this round are in."""
+    one = rounds.get(ws, LOCAL, chosen) if chosen else None
+    export = latest(ws, project, one) if one and project else None
+    return Aim(method="dpo", dataset=export.dataset_id if export else "")
+
+
 def _preparing(ws: Workspace, one: Round) -> str:
     if not jobs.worker_alive(ws, LOCAL):
         return kit.notice("No worker is running, so the answers have to wait.", "warn")
@@ -211,6 +218,14 @@ def _make_button(made: bool) -> gr.Button:
 
 def _chosen(view: View) -> str | None:
     return view["which"][1] if "which" in view else None
+
+
+def _wire_onward(ws: Workspace, page: Page, train: gr.Button, view: gr.State) -> None:
+    @shows_errors
+    def on_train(seen: View, project: str | None) -> Any:
+        return aim_at_pairs(ws, project, _chosen(seen)), gr.Tabs(selected="train")
+
+    train.click(on_train, [view, page.project], [page.aim, page.tabs], **kit.QUIET)
 
 
 def _wire_panel(ws: Workspace, page: Page, panel: start.Start, power: gr.HTML) -> None:

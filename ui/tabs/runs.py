@@ -13,7 +13,7 @@ from engine.services.runs import listing
 from engine.workspace import Workspace
 from ui import kit, picks
 from ui.events import shows_errors
-from ui.page import Page
+from ui.page import Aim, Page
 from ui.runs import parts as layout
 from ui.runs.look import Asked, View, looked, next_step
 from ui.runs.parts import More, Parts
@@ -77,8 +77,9 @@ def _wire_looks(
         return looked(ws, project, seen, asked(*typed))
 
     @shows_errors
-    def on_show(project: str | None, seen: View, *typed: Any) -> Any:
-        return looked(ws, project, replace(seen, drawn={}), asked(*typed))
+    def on_show(aim: Aim, project: str | None, seen: View, *typed: Any) -> Any:
+        fresh = replace(seen, drawn={}, picked=aim.run or seen.picked)
+        return [Aim() if aim.run else gr.skip(), *looked(ws, project, fresh, asked(*typed))]
 
     @shows_errors
     def on_pick(
@@ -88,8 +89,9 @@ def _wire_looks(
         return looked(ws, project, picked, asked(text, tags, compared))
 
     out = [view, *parts]
-    gr.on([page.tab.select, page.project.change], on_show, given, out, **RAW)
-    page.ready.then(on_show, given, out, **RAW)
+    aimed, shown = [page.aim, *given], [page.aim, *out]
+    gr.on([page.tab.select, page.project.change], on_show, aimed, shown, **RAW)
+    page.ready.then(on_show, aimed, shown, **RAW)
     timer = gr.Timer(2.0, active=str(page.tab.id) == kit.FIRST_TAB)
     page.live.append((str(page.tab.id), timer))
     timer.tick(on_look, given, out, concurrency_limit=None, **RAW)

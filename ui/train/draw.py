@@ -1,0 +1,158 @@
+"""What a look changes on the Train tab: choices, estimates and filled boxes as updates."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.services import datasets
+from engine.services.rating import pairs
+from engine.workspace import Workspace
+from ui import forms, kit
+from ui.page import Aim
+from ui.train import look, methods
+from ui.train.form import Form, Shown
+from ui.train.look import Look
+
+
+class Everything(NamedTuple):
+    """The tab for a project: the method that is seen, the cards, updates of the forms' `parts`."""
+
+    method: str
+    cards: str
+    parts: list[Any]
+
+
+def parts(form: Form) -> list[Any]:
+    """What `everything` draws of a form, in its order."""
+    return [form.whole, form.empty, form.filled, form.offer, form.offer_words, *form.chosen]
+
+
+def wanted(made: Sequence[Form], aim: Aim, values: Sequence[Any]) -> list[list[Any]]:
+    """For each form the values of its dropdowns, with what another tab aims at among them."""
+    left = iter(values)
+    found = []
+    for form in made:
+        own = {name: next(left) for name in form.names if name in forms.CHOSEN}
+        if aim.dataset and form.kind == aim.method:
+            own["dataset"] = aim.dataset
+        found.append(list(own.values()))
+    return found
+
+
+def everything(
+    ws: Workspace, project: str | None, made: Sequence[Form], method: str, values: list[list[Any]]
+) -> Everything:
+    """The tab drawn for a project; the method that was seen stays while it is known."""
+    found = datasets.list_all(ws, LOCAL, project) if project else []
+    seen = method if method in methods.known() else methods.first_choice(found)
+    offer = votes_to_use(ws, project) if project else 0
+    drawn = []
+    for form, own in zip(made, values, strict=True):
+        drawn += _form(ws, project, form, own, form.kind == seen, offer)
+    return Everything(seen, methods.cards(found, seen), drawn)
+
+
+def votes_to_use(ws: Workspace, project: str) -> int:
+    """Pairs that the votes of the project would make now, where no dataset holds them yet."""
+    try:
+        ready = pairs.count(ws, LOCAL, project)
+    except UserError:  # no rating round
+        return 0
+    made = pairs.list_all(ws, LOCAL, project)
+    return ready if ready >= pairs.FEWEST and not (made and made[0].pairs >= ready) else 0
+
+
+def estimate(
+    ws: Workspace, project: str, form: Form, values: Sequence[Any], asked: look.Asked
+) -> list[Any]:
+    """The estimate while the form is filled; what is wrong with it is said in its place."""
+    given = dict(zip(form.names, values, strict=True))
+    if not all(given[name] for name in form.names if name in forms.CHOSEN):
+        return _refused("")
+    try:
+        found = look.look(ws, project, forms.read(form.recipe, given), asked)
+    except UserError as error:
+        return _refused(kit.notice(str(error), "bad"))
+    return _drawn(found)
+
+
+def enabled(form: Form) -> list[gr.Button]:
+    """The buttons that an estimate shows and hides, in its order."""
+    known = form.buttons
+    return [known.start, known.smaller, known.measure, known.first, known.curve, known.sweep]
+
+
+def nothing() -> list[Any]:
+    """No change of an estimate: another method is seen."""
+    return [gr.skip()] * (len(Shown._fields) + 6)
+
+
+def fills(form: Form, changes: Mapping[str, Any]) -> list[Any]:
+    """Boxes of the form filled; the others stay as they are."""
+    return [
+        ("" if changes[name] is None else changes[name]) if name in changes else gr.skip()
+        for name in form.names
+    ]
+
+
+def _form(
+    ws: Workspace, project: str | None, form: Form, own: list[Any], seen: bool, offer: int
+) -> list[Any]:
+    found = methods.choices(ws, project, form.recipe) if project else methods.Choices([], [], [])
+    learns = bool(found.datasets)
+    offered = offer if "preference" in form.recipe.LEARNS else 0
+    words = f"Your votes make {offered} pairs that no dataset holds yet." if offered else ""
+    boxes = [_dropdown(each, value) for each, value in zip(found, own, strict=False)]
+    return [
+        gr.Column(visible=seen),
+        gr.Column(visible=not learns),
+        gr.Column(visible=learns),
+        gr.Column(visible=bool(offered)),
+        kit.notice(words, "good") if words else "",
+        *boxes,
+    ]
+
+
+def _dropdown(found: list[tuple[str, str]], chosen: Any) -> gr.Dropdown:
+    ids = [each for _, each in found]
+    value = chosen if chosen in ids else next(iter(ids), None)
+    return gr.Dropdown(choices=found, value=value)
+
+
+def _drawn(found: Look) -> list[Any]:
+    study = gr.Button(interactive=True)
+    return [
+        found.panel,
+        gr.Radio(value=found.preset),
+        found.preset_words,
+        found.tunings,
+        found.yaml,
+        _command(found.command),
+        found.curve_words,
+        found.sweep_words,
+        gr.Button(interactive=found.possible),
+        gr.Button(visible=found.smaller, variant="primary" if found.smaller else "secondary"),
+        _button(found.measure),
+        _button(found.first),
+        study,
+        study,
+    ]
+
+
+def _refused(panel: str) -> list[Any]:
+    off, gone = gr.Button(interactive=False), gr.Button(visible=False)
+    same = [gr.skip()] * 5  # the preset, its words, the ways to tune, the file and the command
+    return [panel, *same, "", "", off, gone, gone, gone, off, off]
+
+
+def _button(text: str) -> gr.Button:
+    return gr.Button(text or "–", visible=bool(text))
+
+
+def _command(command: str) -> str:
+    lead = "Save this as recipe.yaml; in a terminal, the same training is:"
+    return f'<p class="tl-command">{lead}<code>{escape(command)}</code></p>'
