@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from engine.core.actor import Actor
-from engine.core.alike import clusters
+from engine.core.alike import WORD, clusters
 from engine.core.examples import Chat, Example, Message, Prompt, prompt_of
 from engine.core.normal import normal
 from engine.services import datasets
@@ -26,7 +26,7 @@ LONG = 8  # words; shorter texts are said by chance
 
 
 class KeptBack(NamedTuple):
-    """`questions` by their key without system messages; `texts` normalised, LONG or longer."""
+    """`questions` by their key without system messages; `texts` as plain words, LONG or more."""
 
     questions: dict[str, tuple[Message, ...]]
     texts: frozenset[str]
@@ -48,20 +48,24 @@ def of_project(ws: Workspace, actor: Actor, project_id: str) -> KeptBack:
             continue
         for row in datasets.load_rows(ws, dataset):
             if row.split == "train":
-                known.update(map(normal, _answers(row.example)))
+                known.update(map(_plain, _answers(row.example)))
                 continue
             prompt = prompt_of(row.example)
             questions.setdefault(prompt_key(prompt), prompt)
-            texts.update(map(normal, _answers(row.example)))
+            texts.update(map(_plain, _answers(row.example)))
     with reading(ws.db) as conn:
         for one in rounds.list_all(conn, project_id):
             if one.blind:
                 for pair in rounds.comparisons(conn, one.id):
                     questions.setdefault(prompt_key(pair.prompt), pair.prompt)
-                    texts.update(map(normal, pair.references))
+                    texts.update(map(_plain, pair.references))
     texts -= known
-    texts.update(normal(p[-1].content) for p in questions.values() if p)
+    texts.update(_plain(p[-1].content) for p in questions.values() if p)
     return KeptBack(questions, frozenset(t for t in texts if len(t.split()) >= LONG))
+
+
+def _plain(text: str) -> str:
+    return " ".join(WORD.findall(normal(text)))
 
 
 def _answers(example: Example) -> tuple[str, ...]:
@@ -105,11 +109,11 @@ class Finder:
     def __init__(self, texts: Iterable[str]) -> None:
         self.by_start: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
         for text in texts:
-            words = text.split()
+            words = _plain(text).split()
             self.by_start[tuple(words[:LONG])].append(words)
 
     def holds(self, text: str) -> bool:
-        words = normal(text).split()
+        words = _plain(text).split()
         return any(
             words[start : start + len(secret)] == secret
             for start in range(len(words) - LONG + 1)
