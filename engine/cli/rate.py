@@ -94,7 +94,7 @@ def _two(cast: Sequence[Ballot], new: str, base: str | None) -> tuple[list[Ballo
     if base is None and len(others) != 1:
         raise UserError(f"{new} met {', '.join(others[:20])}.", "Name one of them with --base.")
     other = others[0] if base is None else base
-    return between([vote for vote in votes if vote.left != vote.right], other), other
+    return between(votes, other), other
 
 
 def _weighed(votes: Sequence[Ballot], new: str, other: str, alpha: float) -> preference.Verdict:
@@ -143,6 +143,7 @@ def _judged(file: Path) -> list[agreements.Vote]:
     return [
         ((vote.prompt, *vote.pair), vote.rater, canonical(vote))
         for vote in counted(ballots.read(file))
+        if vote.two_models
     ]
 
 
@@ -192,8 +193,7 @@ def bias(file: Path, new: str, as_json: bool) -> None:
     """Say whether a side of the screen or a longer answer won the votes of a file."""
     cast = ballots.read(file)
     votes = between(cast, new)
-    side = biases.position_of(votes)
-    raters = biases.position_by_rater(votes)
+    side, raters = biases.position_of(cast), biases.position_by_rater(cast)
     controlled = lengths.length_controlled(votes, new)
     longer = lengths.longer_chosen(votes)
     found = {

@@ -35,6 +35,11 @@ class Ballot(NamedTuple):
         """The two models in alphabetical order."""
         return (self.left, self.right) if self.left <= self.right else (self.right, self.left)
 
+    @property
+    def two_models(self) -> bool:
+        """False where a model met itself, which says something of sides only."""
+        return self.left != self.right
+
     def score(self, model: str) -> float:
         """What `model` got: 1, one half or 0; UserError where it was not shown."""
         if model not in (self.left, self.right):
@@ -62,8 +67,8 @@ def counted(ballots: Iterable[Ballot]) -> list[Ballot]:
 
 
 def between(ballots: Sequence[Ballot], new: str) -> list[Ballot]:
-    """The ballots that showed `new`; UserError where none did."""
-    found = [ballot for ballot in ballots if new in (ballot.left, ballot.right)]
+    """The ballots of `new` against another model; UserError where there is none."""
+    found = [ballot for ballot in ballots if new in ballot.pair and ballot.two_models]
     if not found:
         known = sorted({name for ballot in ballots for name in ballot.pair})[:20]
         raise UserError(

@@ -117,7 +117,7 @@ def repeats(ballots: Sequence[Ballot]) -> dict[str, Consistency]:
     first: dict[tuple[object, ...], int] = {}
     same, of = Counter[str](), Counter[str]()
     for ballot in ballots:
-        if ballot.expected is None:
+        if ballot.expected is None and ballot.two_models:
             key, value = (ballot.rater, ballot.prompt, ballot.pair), canonical(ballot)
             if key in first:
                 of[ballot.rater] += 1
@@ -138,7 +138,7 @@ def strangeness(ballots: Sequence[Ballot]) -> dict[str, float]:
     """
     own: dict[str, list[Ballot]] = {}
     for vote in counted(ballots):
-        if vote.left_score != 0.5:
+        if vote.left_score != 0.5 and vote.two_models:
             own.setdefault(vote.rater, []).append(vote)
     sides = {rater: Counter(map(_side, cast)) for rater, cast in own.items()}
     whole, raters = Counter[_Side](), Counter[tuple[str, str]]()

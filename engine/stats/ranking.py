@@ -82,7 +82,7 @@ def ranking(
     votes, for a baseline without votes, and where groups of models never met: their strengths have
     no common scale. Sources: Bradley and Terry 1952, Biometrika 39:324; Davidson 1970, JASA 65:317.
     """
-    votes = [ballot for ballot in counted(ballots) if ballot.left != ballot.right]
+    votes = [ballot for ballot in counted(ballots) if ballot.two_models]
     names = sorted({name for ballot in votes for name in ballot.pair})
     _check(names, baseline)
     by_prompt = _by_prompt(votes, names)

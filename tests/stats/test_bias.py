@@ -67,3 +67,12 @@ def test_a_model_without_votes_is_an_error_that_names_the_others():
         between(cast("a", ["left"]), "gpt")
     with pytest.raises(UserError, match="not in the pair new and old"):
         cast("a", ["left"])[0].score("gpt")
+
+
+def test_a_model_against_itself_counts_for_sides_only():
+    votes = cast("a", ["left", "right"])
+    twin = Ballot("twin", "a", "new", "new", "left")
+    assert between([*votes, twin], "new") == votes
+    assert position_of([*votes, twin]).left == 2
+    with pytest.raises(UserError, match="about 'new'"):
+        between([twin], "new")
