@@ -112,11 +112,18 @@ def _rules(settings: tuple[str, ...]) -> Rules:
         name, found, value = setting.partition("=")
         if not found:
             raise UserError(f"--set {setting!r} has no '='.", "Write RULE=VALUE.")
-        values[name] = yaml.safe_load(value)
+        values[name] = _value(setting, value)
     made = read(Rules, values)
     if not isinstance(made, Rules):
         raise TypeError(type(made))
     return made
+
+
+def _value(setting: str, value: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise UserError(f"--set {setting!r} is no value.", "Write RULE=VALUE.") from None
 
 
 def _said(made: PairExport, about: dict[str, Any]) -> str:

@@ -20,7 +20,8 @@ from engine.services import access
 from engine.services.pairs import kept_back, opinions
 from engine.services.pairs.kept_back import Finder, KeptBack
 from engine.services.pairs.opinions import Item, Opinion
-from engine.store import ballots, flags, reviews, rounds, votes
+from engine.services.rating import quality
+from engine.store import ballots, flags, rounds, votes
 from engine.store.connect import reading
 from engine.store.rows import to_json
 from engine.store.votes import LiveVote
@@ -113,12 +114,7 @@ def _read(ws: Workspace, project_id: str, round_ids: list[str] | None) -> _Read:
             votes.live(conn, ids),
             ballots.details(conn, ids),
             _flags(conn, ids),
-            {
-                (round_id, rater)
-                for round_id in ids
-                for rater, review in reviews.newest(conn, round_id).items()
-                if review.action == "paused"
-            },
+            {(round_id, rater) for round_id in ids for rater in quality.paused(conn, round_id)},
         )
 
 
