@@ -1,18 +1,23 @@
 """Play: a question, answers as they are written, the questions before."""
 
+import gradio as gr
 import pytest
 
 from engine.core.actor import LOCAL
-from engine.core.errors import UserError
+from engine.core.errors import Conflict, UserError
 from engine.core.job import State
 from engine.core.outcome import Outcome
-from engine.services import jobs, outcomes
+from engine.services import datasets, jobs, outcomes
+from engine.services.lab import questions
+from engine.services.rating import rounds
 from tests import helpers
 from tests.ui import results
+from ui.play import keep
 from ui.tabs import play
+from ui.views import evaluate_start
 from ui.views.playground import Talk
 
-ANSWERS, HISTORY, PAST, GO, STOP, TIMER = range(6)
+ANSWERS, HISTORY, PAST, GO, STOP, TIMER, KEEP = range(7)
 
 
 @pytest.fixture
@@ -130,5 +135,58 @@ def test_text_of_models_and_people_is_escaped(ws, world):
 def test_an_empty_project_invites_a_question(ws, world):
     _, parts = play.whole(ws, world[0], Talk())
     assert "Nothing asked yet" in parts[ANSWERS]
+    assert parts[KEEP].visible is False
     assert play.choices(ws, world[0], []).value == [world[1].id]
     assert jobs.list_all(ws, LOCAL, world[0]) == []
+
+
+def test_a_question_is_saved_once_and_can_be_asked_again(ws, world):
+    project = world[0]
+    job = ask(ws, world, "Where is the key?", system="Be kind")
+    assert "1 question." in keep.save(ws, project, job.id)
+    with pytest.raises(Conflict, match="has this question already"):
+        keep.save(ws, project, job.id)
+    assert keep.labels(ws, project) == [("Where is the key?", 0)]
+    assert keep.filled(ws, project, 0) == ("Where is the key?", "Be kind")
+    assert keep.filled(ws, project, 7) == (gr.skip(), gr.skip())
+
+
+def test_saved_questions_become_a_rating_round(ws, world):
+    project, base, other = world
+    answered(ws, ask(ws, world, "First?"), "one", "two")
+    keep.save(ws, project, play.asked(ws, project)[0].id)
+    job = ask(ws, world, "Second?")
+    assert "2 questions wait" in keep.rate(ws, project, job.id)
+    [one] = rounds.list_all(ws, LOCAL, project)
+    assert (one.arm_new, one.arm_base, one.purpose) == (other.id, base.id, "train_pairs")
+    assert len(one.plan["rows"]) == 2
+    asked = {each.prompt[-1].content for each in questions.saved(ws, LOCAL, project)}
+    assert asked == {"First?", "Second?"}
+
+
+def test_a_question_with_its_right_answer_joins_a_test_set(ws, world):
+    project = world[0]
+    job = ask(ws, world, "Where is the key?")
+    with pytest.raises(UserError, match="no right answer"):
+        keep.add(ws, project, job.id, "  ", "")
+    assert "1 question to test with" in keep.add(ws, project, job.id, "In the hall", "")
+    [made] = [d for d in datasets.list_all(ws, LOCAL, project) if d.name == questions.TEST]
+    [row] = datasets.rows(ws, LOCAL, made.id, "held_out")
+    assert row.example.references == ("In the hall",)
+    assert made.id in [value for _, value in evaluate_start.askable(ws, project)]
+    assert questions.test_sets(ws, LOCAL, project) == [questions.TEST]
+
+
+def test_an_uploaded_set_of_questions_grows_and_keeps_its_sides(ws, world, tmp_path):
+    project = world[0]
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(f'{{"prompt": "question {n}?"}}\n' for n in range(8)))
+    data = datasets.add(ws, LOCAL, project, path, path.name, held_out=0.25)
+    job = ask(ws, world, "One more?")
+    keep.add(ws, project, job.id, "Yes", "mine")
+    newest = datasets.list_all(ws, LOCAL, project)[0]
+    assert (newest.label, newest.train_rows) == ("mine@2", data.train_rows)
+    assert newest.held_out_rows == data.held_out_rows + 1
+    helpers.dataset(ws, project, tmp_path)
+    with pytest.raises(UserError, match="holds no questions"):
+        keep.add(ws, project, job.id, "Yes", "faq")

@@ -71,6 +71,8 @@ def origin(one: Dataset, labels: dict[str, str]) -> str:
         return f"From {said['hub']} on the Hugging Face Hub, revision {str(said['revision'])[:12]}."
     if "pairs" in said:
         return "Made from the votes of a rating round."
+    if "playground" in said:
+        return "Collected in the playground."
     return f"From the file {str(said.get('upload', one.name))[:120]}."
 
 

@@ -56,8 +56,11 @@ def confusion(counts: Confusion) -> Any:
         )
     )
     drawn.update_layout(hovermode="closest", uirevision=str(shown), margin={"t": 12, "b": 96})
-    drawn.update_xaxes(title={"text": "given", "font": SMALL}, showline=False, tickangle=-35)
-    drawn.update_yaxes(title={"text": "right", "font": SMALL}, autorange="reversed", showgrid=False)
+    drawn.update_xaxes(
+        title={"text": "given", "font": SMALL, "standoff": 8}, showline=False, tickangle=-35
+    )
+    right = {"text": "right", "font": SMALL, "standoff": 12}
+    drawn.update_yaxes(title=right, autorange="reversed", showgrid=False)
     return drawn
 
 

@@ -52,6 +52,7 @@ def scores(
         "checks": checks.panel(found, called),
         "intervals": charts_evaluate.intervals(found, called),
         "table": evaluation.table(found, called),
+        "over": evaluation.over_plain(found, called, metric),
         "surprise": speed.surprise(found, called),
         "explained": evaluation.explained(found.metrics),
         "board": standings.table(lines, here, metric, found.models),

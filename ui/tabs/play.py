@@ -10,15 +10,20 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.services import jobs
+from engine.services.lab import questions
 from engine.workspace import Workspace
 from ui import kit, picks
 from ui.events import shows_errors
 from ui.page import Page
+from ui.play import keep
 from ui.views import names, playground
 from ui.views.playground import Talk
 
-MOST_MODELS = 3
+MOST_MODELS = 4
 LOOK_EVERY_S = 0.5
+# A dropdown refuses what is not among the choices of this moment, and another event may just have
+# changed them. The recipe and the services check every value themselves.
+RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 NAME_LENGTH = 60  # of a question, as the name of its run
 HINT = (
     "The first words take some seconds, because the model is loaded for each question. "
@@ -60,23 +65,29 @@ class Parts(NamedTuple):
     go: gr.Button
     stop: gr.Button
     timer: gr.Timer
+    box: gr.Accordion
 
 
 def build(ws: Workspace, page: Page) -> None:
     """The tab: a question, its answers, and the questions before."""
     gr.HTML(kit.head("Play", "Ask anything and read what each model answers."))
     talk = gr.State(Talk())
+    again = gr.Dropdown([], value=None, label="Saved questions", visible=False,
+                        elem_id="play-again")  # fmt: skip
     form = _form()
     with gr.Row(elem_classes="tl-actions"):
         go = gr.Button("Ask", variant="primary", elem_id="play-ask")
         stop = gr.Button("Stop", visible=False, elem_id="play-stop")
     gr.HTML(f'<p class="tl-hint tl-keys">{HINT}</p>', js_on_load=KEYS)
     answers = gr.HTML("", elem_id="play-answers")
+    panel = keep.build()
     with gr.Column(visible=False) as past:
         gr.HTML(BEFORE)
         history = picks.component("play-history")
     timer = gr.Timer(LOOK_EVERY_S, active=False)
-    _wire(ws, page, talk, form, Parts(answers, history, past, go, stop, timer))
+    _wire(ws, page, talk, form, Parts(answers, history, past, go, stop, timer, panel.box))
+    keep.wire(ws, page, talk, panel, again, RAW)
+    _wire_saved(ws, page, form, again, panel)
 
 
 def ask(
@@ -95,7 +106,7 @@ def ask(
     if not (prompt or "").strip():
         raise UserError("There is no question.", "Type one.")
     if not models:
-        raise UserError("No model is chosen.", "Choose one to three.")
+        raise UserError("No model is chosen.", "Choose one to four.")
     values = {
         "models": models,
         "prompt": prompt.strip(),
@@ -129,7 +140,8 @@ def whole(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk, list[An
     if job is None:
         ready = names.choices(ws, project)
         empty = kit.empty("Nothing asked yet", NOTHING if ready else NO_MODEL)
-        parts = [empty, "", gr.Column(visible=False), *_buttons(False), gr.Timer(active=False)]
+        parts = [empty, "", gr.Column(visible=False), *_buttons(False), gr.Timer(active=False),
+                 gr.Accordion(visible=False)]  # fmt: skip
         return talk, parts
     called = names.of_models(ws, project)
     html = playground.answers(job, talk, called, jobs.worker_alive(ws, LOCAL))
@@ -137,7 +149,8 @@ def whole(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk, list[An
     past = playground.history(found, job.id, called)
     live = not job.over
     shown = gr.Column(visible=len(found) > 1)
-    return talk, [html, past, shown, *_buttons(live), gr.Timer(active=live)]
+    told = gr.Accordion(visible=True)
+    return talk, [html, past, shown, *_buttons(live), gr.Timer(active=live), told]
 
 
 def tick(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk, list[Any]]:
@@ -171,7 +184,7 @@ def _form() -> Form:
     prompt = gr.Textbox(label="Question", lines=3, max_lines=12, elem_id="play-prompt",
                         placeholder="How do I renew a book?")  # fmt: skip
     models = gr.Dropdown([], value=[], multiselect=True, max_choices=MOST_MODELS, label="Ask",
-                         info="Up to three models, side by side",
+                         info="Up to four models, side by side",
                          elem_id="play-models")  # fmt: skip
     with gr.Accordion("How to answer", open=False, elem_id="play-how"):
         with gr.Row():
@@ -218,7 +231,25 @@ def _wire(ws: Workspace, page: Page, talk: gr.State, form: Form, parts: Parts) -
 
     out = [talk, *parts]
     kit.on_show(page, on_show, [page.project, talk, form.models], [talk, form.models, *parts])
-    parts.go.click(on_ask, [page.project, *form], out, **kit.QUIET)
+    parts.go.click(on_ask, [page.project, *form], out, **RAW)
     parts.timer.tick(on_tick, [page.project, talk], out, **kit.QUIET)
     parts.history.click(on_pick, page.project, out, **kit.QUIET)
     parts.stop.click(on_stop, talk, None, **kit.QUIET)
+
+
+def _wire_saved(
+    ws: Workspace, page: Page, form: Form, again: gr.Dropdown, panel: keep.Keep
+) -> None:
+    @shows_errors
+    def on_show(project: str | None) -> Any:
+        found = keep.labels(ws, project)
+        sets = questions.test_sets(ws, LOCAL, project) if project else [questions.TEST]
+        listed = gr.Dropdown(choices=found, value=None, visible=bool(found))
+        return listed, gr.Dropdown(choices=sets, value=sets[0])
+
+    @shows_errors
+    def on_again(project: str | None, place: int | None) -> Any:
+        return keep.filled(ws, project, place)
+
+    kit.on_show(page, on_show, page.project, [again, panel.which])
+    again.input(on_again, [page.project, again], [form.prompt, form.system], **RAW)

@@ -21,6 +21,7 @@ class Shown(NamedTuple):
     checks: gr.HTML
     intervals: LivePlot
     table: gr.HTML
+    over: gr.HTML
     surprise: gr.HTML
     explained: gr.HTML
     board: gr.HTML
@@ -74,6 +75,7 @@ def _top() -> dict[str, gr.components.Component]:
                   "no model."))  # fmt: skip
     intervals = LivePlot(height=420, elem_id="evaluate-intervals")
     table = gr.HTML("", elem_id="evaluate-table")
+    over = gr.HTML("", elem_id="evaluate-over")
     surprise = gr.HTML("", elem_id="evaluate-surprise")
     with gr.Accordion("What these words mean", open=False):
         explained = gr.HTML("")
@@ -86,6 +88,7 @@ def _top() -> dict[str, gr.components.Component]:
         "checks": checks,
         "intervals": intervals,
         "table": table,
+        "over": over,
         "surprise": surprise,
         "explained": explained,
         "board": board,

@@ -105,6 +105,31 @@ def table(found: Evaluation, names: Names) -> str:
     )
 
 
+def over_plain(found: Evaluation, names: Names, metric: str) -> str:
+    """How far every model is above, or below, each answer that needs no model; by one metric."""
+    told = {m: over for m, over in found.over_baselines.items() if over}
+    if not told:
+        return ""
+    heads = "".join(f"<th>{escape(names[model])}</th>" for model in told)
+    rows = ""
+    for plain in found.baselines:
+        cells = "".join(_gain_cell(over[plain].get(metric)) for over in told.values())
+        rows += f"<tr><th>{escape(plain_name(plain))}</th>{cells}</tr>"
+    return (
+        '<div class="tl-scroll"><table class="tl-scores tl-over"><thead><tr>'
+        f"<th>{escape(called(metric))} above</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        "</div>"
+    )
+
+
+def _gain_cell(gain: Gain | None) -> str:
+    if gain is None:
+        return "<td></td>"
+    bounds = f"{_signed(gain.low)} to {_signed(gain.high)}"
+    badge = kit.badge(*verdict(gain))
+    return f"<td><b>{_signed(gain.diff)}</b><small>{bounds}</small> {badge}</td>"
+
+
 def signatures(found: Evaluation) -> str:
     """What exactly each metric computed, to cite beside a score; and how answers were made."""
     base = found.means[found.models[0]]
