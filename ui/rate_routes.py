@@ -1,70 +1,90 @@
-"""The rating routes: JSON for ui/static/rate.js, and the page that colleagues open.
+"""The rating routes: JSON for ui/static/rate.js, and the pages that colleagues open.
 
-A rater is a random cookie. What goes out is what `votes` calls Shown, plus counts: nothing here
-reads a comparison, so nothing here can tell whose answer is whose.
+A rater is a random cookie, or one that stands for an invitation. What goes out is what `votes`
+calls a Turn, plus counts: nothing here reads a comparison, so nothing here can tell whose answer is
+whose.
 """
 
 import re
 import secrets
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.core.actor import Actor, Role
-from engine.core.errors import UserError
-from engine.core.rating import Choice, Round, Shown
-from engine.services.rating import rounds, votes
+from engine.core.errors import NotFound, UserError
+from engine.core.rating import REASONS, Ballot, FlagKind, FlagTarget, Mode, Round, Turn
+from engine.services.rating import flags, invites, plans, rounds, votes
+from engine.services.rating.safe_text import to_html
 from engine.workspace import Workspace
 from ui.rate import page
 
 COOKIE = "tl_rater"
 COOKIE_S = 365 * 24 * 3600
 RATER = re.compile(r"[A-Za-z0-9_-]{22}")  # secrets.token_urlsafe(16)
+INVITED = re.compile(r"[A-Za-z0-9_-]{43}")  # core.ids.token(), the token of an invitation
+BREAK_EVERY = 25  # pairs, after which a rater is reminded of the world outside
 NOT_A_VOTE = {"problem": "This is not a vote.", "fix": "Reload the page and vote again."}
 PRIVATE = {"Cache-Control": "no-store"}
 
 
-class Ballot(BaseModel):
-    """A vote as the browser sends it; `active_ms` is the time the pair was looked at."""
+class Rater(NamedTuple):
+    """Who asks; `project` is the only one that an invited person may rate in."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    token: str = Field(max_length=64)
-    key: str = Field(max_length=64)
-    choice: Choice
-    active_ms: int = 0
-    via: Literal["key", "button"] = "key"
+    actor: Actor
+    project: str | None = None
 
 
-class Pass(BaseModel):
-    """A pair that is left to others."""
+class Held(BaseModel):
+    """A pair that this rater looks at, or leaves to others."""
 
     model_config = ConfigDict(extra="forbid")
 
     token: str = Field(max_length=64)
 
 
-class Next(BaseModel):
-    """The pair to rate; None when nothing is left for this rater."""
+class Raised(Held):
+    """What is wrong with a pair."""
 
-    pair: Shown | None
+    target: FlagTarget
+    kind: FlagKind
+    note: str = Field("", max_length=1000)
+
+
+class Beaten(BaseModel):
+    """The leases of this rater start anew."""
+
+    ok: bool = True
+
+
+class Guidelines(BaseModel):
+    """What raters should go by; each version is read once."""
+
+    version: str
+    html: str
 
 
 class Progress(BaseModel):
-    """Votes of this rater and of all, and what the round is called."""
+    """Votes of this rater and of all, and what the page of the round needs to know."""
 
     name: str
     purpose: str
     status: str
+    mode: Mode
     done: int
     total: int
     all_done: int
     all_total: int
+    reasons: tuple[str, ...] = REASONS
+    guidelines: Guidelines
+    break_every: int = BREAK_EVERY
+    left_today: int | None
+    agreement_with_gold: dict[str, int] | None
 
 
 class Listed(BaseModel):
@@ -95,71 +115,141 @@ class _Route(APIRoute):
         return guarded
 
 
+class _Page(APIRoute):
+    """Turns a UserError into a page that says so."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of one page."""
+        handler = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except UserError as error:
+                return HTMLResponse(page.refusal(error), error.status, PRIVATE)
+
+        return guarded
+
+
 def router(ws: Workspace, *, space: bool = False) -> APIRouter:
-    """The JSON routes under /api/rate/ and the page /rate/{round}."""
-    rater = Depends(_identify(space))
+    """The JSON routes under /api/rate/ and the pages under /rate/."""
+    rater = Depends(_identify(ws, space))
     found = APIRouter()
-    found.include_router(_api(ws, rater))
-    found.include_router(_pages(ws, rater))
+    found.include_router(_reading(ws, rater))
+    found.include_router(_voting(ws, rater))
+    found.include_router(_pages(ws, rater, space))
     return found
 
 
-def _api(ws: Workspace, rater: Any) -> APIRouter:
+def _reading(ws: Workspace, rater: Any) -> APIRouter:
     api = APIRouter(prefix="/api/rate", route_class=_Route)
-    Rater = Annotated[Actor, rater]
+    Who = Annotated[Rater, rater]
 
     @api.get("/rounds")
-    def list_rounds(project: str, actor: Rater) -> list[Listed]:
-        return [_listed(one) for one in rounds.list_all(ws, actor, project)]
+    def list_rounds(project: str, who: Who) -> list[Listed]:
+        if who.project not in (None, project):
+            raise NotFound("There is no such project.", "Open your invitation again.")
+        return [_listed(one) for one in rounds.list_all(ws, who.actor, project)]
 
     @api.get("/{round_id}/next")
-    def next_pair(round_id: str, actor: Rater) -> Next:
-        return Next(pair=votes.next_pair(ws, actor, round_id))
+    def next_pair(round_id: str, who: Who) -> Turn:
+        _round_of(ws, who, round_id)
+        return votes.turn(ws, who.actor, round_id)
 
     @api.get("/{round_id}/progress")
-    def progress(round_id: str, actor: Rater) -> Progress:
-        one = rounds.get(ws, actor, round_id)
-        counts = votes.progress(ws, actor, round_id)
-        return Progress(name=one.name, purpose=one.purpose, status=one.status, **counts)
-
-    @api.post("/vote")
-    def vote(cast: Ballot, actor: Rater) -> Next:
-        return Next(pair=votes.vote(ws, actor, **cast.model_dump()))
-
-    @api.post("/skip")
-    def skip(left: Pass, actor: Rater) -> Next:
-        return Next(pair=votes.skip(ws, actor, left.token))
-
-    @api.post("/{round_id}/undo")
-    def undo(round_id: str, actor: Rater) -> Next:
-        return Next(pair=votes.undo(ws, actor, round_id))
+    def progress(round_id: str, who: Who) -> Progress:
+        return _progress(ws, who.actor, _round_of(ws, who, round_id))
 
     return api
 
 
-def _pages(ws: Workspace, rater: Any) -> APIRouter:
-    pages = APIRouter()
+def _voting(ws: Workspace, rater: Any) -> APIRouter:
+    api = APIRouter(prefix="/api/rate", route_class=_Route)
+    Who = Annotated[Rater, rater]
+
+    @api.post("/vote")
+    def vote(cast: Ballot, who: Who) -> Turn:
+        return votes.cast(ws, who.actor, cast)
+
+    @api.post("/skip")
+    def skip(left: Held, who: Who) -> Turn:
+        return votes.leave(ws, who.actor, left.token)
+
+    @api.post("/beat")
+    def beat(held: Held, who: Who) -> Beaten:
+        votes.beat(ws, who.actor, held.token)
+        return Beaten()
+
+    @api.post("/flag")
+    def flag(raised: Raised, who: Who) -> Turn:
+        return flags.add(ws, who.actor, **raised.model_dump())
+
+    @api.post("/{round_id}/undo")
+    def undo(round_id: str, who: Who) -> Turn:
+        _round_of(ws, who, round_id)
+        return votes.take_back(ws, who.actor, round_id)
+
+    return api
+
+
+def _pages(ws: Workspace, rater: Any, space: bool) -> APIRouter:
+    pages = APIRouter(route_class=_Page)
+    Who = Annotated[Rater, rater]
+
+    @pages.get("/rate/join/{token}")
+    def join(token: str) -> Response:
+        invites.accept(ws, token)
+        there = RedirectResponse("/rate/open", 303, PRIVATE)
+        there.headers.append("Set-Cookie", _cookie(token, space))
+        return there
+
+    @pages.get("/rate/open", response_class=HTMLResponse)
+    def mine(who: Who) -> str:
+        if who.project is None:
+            raise NotFound("This page is for people with an invitation.")
+        found = rounds.list_all(ws, who.actor, who.project)
+        return page.choice([one for one in found if one.status == "open"])
 
     @pages.get("/rate/{round_id}", response_class=HTMLResponse)
-    def rate(round_id: str, response: Response, actor: Annotated[Actor, rater]) -> Any:
-        response.headers.update(PRIVATE)
-        try:
-            return page.rating(rounds.get(ws, actor, round_id))
-        except UserError as error:
-            return HTMLResponse(page.refusal(error), error.status, PRIVATE)
+    def rate(round_id: str, who: Who) -> str:
+        return page.rating(_round_of(ws, who, round_id))
 
     return pages
 
 
-def _identify(space: bool) -> Callable[[Request, Response], Actor]:
-    def identify(request: Request, response: Response) -> Actor:
+def _round_of(ws: Workspace, who: Rater, round_id: str) -> Round:
+    """The round; to an invited person a round of another project does not exist."""
+    one = rounds.get(ws, who.actor, round_id)
+    if who.project not in (None, one.project_id):
+        raise NotFound("There is no such round.", "Choose one of your invitation.")
+    return one
+
+
+def _progress(ws: Workspace, actor: Actor, one: Round) -> Progress:
+    text = str(one.plan.get("guidelines", plans.GUIDELINES))
+    return Progress(
+        name=one.name,
+        purpose=one.purpose,
+        status=one.status,
+        mode=one.mode,
+        guidelines=Guidelines(version=plans.version(text), html=to_html(text)),
+        **votes.progress(ws, actor, one.id),
+        **votes.standing(ws, actor, one.id),
+    )
+
+
+def _identify(ws: Workspace, space: bool) -> Callable[[Request, Response], Rater]:
+    def identify(request: Request, response: Response) -> Rater:
         """The rater that the cookie names; a new one where there is none."""
         response.headers.update(PRIVATE)
         known = request.cookies.get(COOKIE, "")
+        if INVITED.fullmatch(known):
+            found = invites.accept(ws, known)
+            return Rater(invites.rater_of(found), found.project_id)
         if not RATER.fullmatch(known):
             known = secrets.token_urlsafe(16)
             response.headers.append("Set-Cookie", _cookie(known, space))
-        return Actor(name=f"rater-{known[:12]}", role=Role.RATER)
+        return Rater(Actor(name=f"rater-{known[:12]}", role=Role.RATER))
 
     return identify
 

@@ -1,19 +1,40 @@
 """Blind rating: rounds of comparisons, votes, and what they add up to.
 
 A comparison keeps its two answers in an order made from their hashes (`lo`, `hi`), which says
-nothing about the models. An assignment decides which of the two is shown on the left.
+nothing about the models. An assignment decides which of the two is shown on the left. In a round
+of the mode `single` a comparison holds one answer, `lo`, which is called good or bad.
 """
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from engine.core.examples import Message
 
-Purpose = Literal["train_pairs", "blind_eval"]
+Purpose = Literal["train_pairs", "blind_eval", "aa_control", "calibration"]
+BLIND: tuple[Purpose, ...] = ("blind_eval", "aa_control")  # nothing is told before the close
+Mode = Literal["pair", "single"]
 Choice = Literal["left", "right", "tie", "both_bad"]
-Canonical = Literal["lo", "hi", "tie", "both_bad"]
+Thumb = Literal["good", "bad"]
+Cast = Literal["left", "right", "tie", "both_bad", "good", "bad"]
+Canonical = Literal["lo", "hi", "tie", "both_bad", "good", "bad"]
 RoundStatus = Literal["preparing", "open", "closed", "failed"]
+PairKind = Literal["normal", "identical", "gold", "repeat", "calibration"]
+FlagTarget = Literal["prompt", "left", "right", "pair"]
+FlagKind = Literal[
+    "unsafe", "pii", "identity_leak", "broken_render", "off_topic", "duplicate", "cannot_judge"
+]
+SHOWN_CHARACTERS = 20_000  # of one answer; what lies beyond is cut and said so
+REASONS = (
+    "more accurate",
+    "follows the question",
+    "more complete",
+    "clearer",
+    "better tone",
+    "right length",
+    "better format",
+    "safer",
+)
 
 
 class Candidate(BaseModel):
@@ -49,8 +70,19 @@ class Round(BaseModel):
     created_at: float
     closed_at: float | None = None
 
+    @property
+    def blind(self) -> bool:
+        """Whether nobody may see how it stands before it is closed."""
+        return self.purpose in BLIND
+
+    @property
+    def mode(self) -> Mode:
+        return "single" if self.plan.get("mode") == "single" else "pair"
+
 
 class Comparison(BaseModel):
+    """`details`: of a gold or practice pair `answer` and `reason`, of a repeat `of`, its pair."""
+
     model_config = ConfigDict(frozen=True)
 
     id: str
@@ -62,21 +94,81 @@ class Comparison(BaseModel):
     text_hi: str
     model_lo: str
     model_hi: str
-    kind: Literal["normal", "identical"] = "normal"
+    kind: PairKind = "normal"
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+class Edit(BaseModel):
+    """A better text that a rater made of the answer on `side`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    side: Literal["left", "right"]
+    text: str = Field(min_length=1, max_length=SHOWN_CHARACTERS)
+
+
+class Ballot(BaseModel):
+    """A vote as the browser sends it; `active_ms` is the time the pair was looked at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    token: str = Field(max_length=64)
+    key: str = Field(min_length=8, max_length=64)
+    choice: Cast
+    active_ms: int = 0
+    via: Literal["key", "button", "touch", "api"] = "key"
+    layout: Literal["side", "stacked"] | None = None
+    strength: Literal[1, 2] | None = None
+    acceptable_left: bool | None = None
+    acceptable_right: bool | None = None
+    reasons: tuple[str, ...] = Field((), max_length=len(REASONS))
+    rationale: str | None = Field(None, max_length=2000)
+    edit: Edit | None = None
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What was said beside the choice; nothing that was left out."""
+        beside = {"token", "key", "choice", "active_ms", "via"}
+        said = self.model_dump(mode="json", exclude=beside, exclude_none=True)
+        return {name: value for name, value in said.items() if value not in ("", [])}
 
 
 class Shown(BaseModel):
-    """All that a rater's browser ever learns of a pair."""
+    """All that a rater's browser ever learns of a pair; a single answer stands left."""
 
     model_config = ConfigDict(frozen=True)
 
     token: str
+    mode: Mode = "pair"
     prompt_html: str
     left_html: str
     right_html: str
+    left_text: str
+    right_text: str
     done: int  # votes of this rater in this round
     total: int  # comparisons of the round that this rater can vote on
     can_undo: bool
+
+
+class Feedback(BaseModel):
+    """What a rater learns after a practice pair."""
+
+    model_config = ConfigDict(frozen=True)
+
+    right: bool
+    expected: str
+    reason: str
+
+
+class Turn(BaseModel):
+    """What a rater sees next; `pause` says why there is no pair although some are left."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pair: Shown | None
+    ahead: Shown | None = None
+    feedback: Feedback | None = None
+    pause: str | None = None
 
 
 class Tally(BaseModel):
@@ -93,3 +185,6 @@ class Tally(BaseModel):
     left: int  # votes for the left side, whatever stood there
     right: int
     by_prompt: tuple[float, ...]
+    good: int = 0  # in a round of single answers
+    bad: int = 0
+    paused: int = 0  # votes of paused raters, which are in none of the numbers above

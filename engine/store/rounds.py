@@ -1,14 +1,14 @@
 """Rounds of blind rating and their comparisons."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
-from engine.core.rating import Comparison, Round
+from engine.core.rating import Comparison, PairKind, Round
 from engine.store.rows import dumped, loaded, to_json
 from engine.store.tables import comparison, rating_round
 
-JSON = ("prompt", "reference_texts")
+JSON = ("prompt", "reference_texts", "details")
 
 
 def add(conn: Connection, new: Round) -> None:
@@ -59,6 +59,7 @@ def add_comparisons(conn: Connection, new: list[tuple[Comparison, str]]) -> None
         values = one.model_dump(mode="json")
         values["reference_texts"] = to_json(values.pop("references"))
         values["prompt"] = to_json(values["prompt"])
+        values["details"] = to_json(values["details"])
         rows.append({**values, "left_first": left_first})
     conn.execute(insert(comparison), rows)
 
@@ -69,6 +70,26 @@ def comparisons(conn: Connection, round_id: str) -> list[Comparison]:
         select(comparison).where(comparison.c.round_id == round_id).order_by(comparison.c.position)
     )
     return [_comparison(row) for row in conn.execute(query).mappings()]
+
+
+class Control(NamedTuple):
+    """A pair that is shown but not counted, and what is known of it."""
+
+    id: str
+    kind: PairKind
+    left_first: str
+    details: dict[str, Any]
+
+
+def controls(conn: Connection, round_id: str) -> list[Control]:
+    """The gold, practice and repeated pairs of a round, in their order."""
+    shown = comparison.c.kind.in_(("gold", "repeat", "calibration"))
+    query = (
+        select(comparison.c.id, comparison.c.kind, comparison.c.left_first, comparison.c.details)
+        .where(comparison.c.round_id == round_id, shown)
+        .order_by(comparison.c.position)
+    )
+    return [Control(**loaded(row, "details")) for row in conn.execute(query).mappings()]
 
 
 def get_comparison(conn: Connection, comparison_id: str) -> Comparison:

@@ -239,6 +239,18 @@ invite = Table(
     UniqueConstraint("token_sha256"),
 )
 
+rater_review = Table(
+    "rater_review",
+    metadata,
+    _id(),
+    _ref("round_id", "rating_round.id"),
+    _text("rater"),
+    _text("action"),  # paused or resumed; the newest one of a rater counts
+    _text("note"),
+    _text("created_by"),
+    _time("created_at"),
+)
+
 promotion = Table(
     "promotion",
     metadata,

@@ -4,10 +4,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from engine.core.rating import Canonical, Choice
+from engine.core.rating import Canonical, Cast, PairKind
+from engine.store.rows import to_json
 from engine.store.tables import assignment, comparison, vote
 
 LEASE_S = 600.0
+ANSWERED = ("voted", "extra", "skipped", "flagged")
 
 
 class Assignment(NamedTuple):
@@ -16,9 +18,17 @@ class Assignment(NamedTuple):
     round_id: str
     rater: str
     left_is: str
-    state: str  # leased, voted, skipped
+    state: str  # leased, voted, extra (voted when the places were taken), skipped, flagged
     leased_at: float
     lease_until: float
+
+
+class Seen(NamedTuple):
+    """A comparison that a rater was given, and what became of it."""
+
+    comparison_id: str
+    kind: PairKind
+    state: str
 
 
 class LiveVote(NamedTuple):
@@ -27,7 +37,7 @@ class LiveVote(NamedTuple):
     comparison_id: str
     rater: str
     left_is: str
-    choice: Choice
+    choice: Cast
     created_at: float
     vote_id: str
     active_ms: int
@@ -35,25 +45,34 @@ class LiveVote(NamedTuple):
     @property
     def canonical(self) -> Canonical:
         """What was preferred, whatever side it stood on."""
-        if self.choice in ("tie", "both_bad"):
-            return self.choice
-        if self.choice == "left":
-            return "lo" if self.left_is == "lo" else "hi"
-        return "hi" if self.left_is == "lo" else "lo"
+        return canonical(self.choice, self.left_is)
+
+
+def canonical(choice: Cast, left_is: str) -> Canonical:
+    """A choice between sides as one between texts."""
+    if choice == "left" or choice == "right":
+        return "lo" if (choice == "left") == (left_is == "lo") else "hi"
+    return choice
 
 
 def free_comparison(
     conn: Connection, round_id: str, rater: str, overlap: int, now: float
 ) -> tuple[str, str] | None:
-    """The id and first left side of the next pair this rater may see, or None."""
+    """The id and first left side of the next pair this rater may see, or None.
+
+    A pair that somebody flagged is left to a person to look at.
+    """
     taken = (
         select(func.count())
         .where(assignment.c.comparison_id == comparison.c.id, _held(now))
         .scalar_subquery()
     )
-    mine = (
+    kept_from = (
         select(assignment.c.id)
-        .where(assignment.c.comparison_id == comparison.c.id, assignment.c.rater == rater)
+        .where(
+            assignment.c.comparison_id == comparison.c.id,
+            or_(assignment.c.rater == rater, assignment.c.state == "flagged"),
+        )
         .exists()
     )
     query = (
@@ -62,13 +81,24 @@ def free_comparison(
             comparison.c.round_id == round_id,
             comparison.c.kind == "normal",
             taken < overlap,
-            ~mine,
+            ~kept_from,
         )
         .order_by(comparison.c.position)
         .limit(1)
     )
     row = conn.execute(query).one_or_none()
     return (row[0], row[1]) if row else None
+
+
+def seen(conn: Connection, round_id: str, rater: str) -> list[Seen]:
+    """What a rater was given in a round, oldest first."""
+    query = (
+        select(comparison.c.id, comparison.c.kind, assignment.c.state)
+        .join(comparison, comparison.c.id == assignment.c.comparison_id)
+        .where(assignment.c.round_id == round_id, assignment.c.rater == rater)
+        .order_by(assignment.c.leased_at, assignment.c.id)
+    )
+    return [Seen(*row) for row in conn.execute(query)]
 
 
 def lease(conn: Connection, new: Assignment) -> None:
@@ -83,8 +113,8 @@ def get(conn: Connection, token: str) -> Assignment | None:
     return Assignment(**row) if row else None
 
 
-def leased_to(conn: Connection, round_id: str, rater: str) -> Assignment | None:
-    """The pair this rater is looking at, oldest lease first, run out or not."""
+def leased_to(conn: Connection, round_id: str, rater: str) -> list[Assignment]:
+    """The pairs this rater has open, oldest lease first, run out or not."""
     query = (
         select(assignment)
         .where(
@@ -92,11 +122,9 @@ def leased_to(conn: Connection, round_id: str, rater: str) -> Assignment | None:
             assignment.c.rater == rater,
             assignment.c.state == "leased",
         )
-        .order_by(assignment.c.leased_at)
-        .limit(1)
+        .order_by(assignment.c.leased_at, assignment.c.id)
     )
-    row = conn.execute(query).mappings().one_or_none()
-    return Assignment(**row) if row else None
+    return [Assignment(**row) for row in conn.execute(query).mappings()]
 
 
 def set_state(conn: Connection, token: str, state: str, now: float) -> None:
@@ -105,12 +133,14 @@ def set_state(conn: Connection, token: str, state: str, now: float) -> None:
     conn.execute(update(assignment).where(assignment.c.id == token).values(values))
 
 
-def append(conn: Connection, key: str, token: str, action: str, **values: Any) -> None:
+def append(
+    conn: Connection, key: str, token: str, action: str, details: dict[str, Any], **values: Any
+) -> None:
     """Add a vote or a retraction to an assignment's history."""
     newest = select(func.max(vote.c.seq)).where(vote.c.assignment_id == token)
     seq = (conn.execute(newest).scalar() or 0) + 1
     row = {"id": key, "assignment_id": token, "seq": seq, "action": action, **values}
-    conn.execute(insert(vote).values(row))
+    conn.execute(insert(vote).values({**row, "details": to_json(details)}))
 
 
 def assignment_of_vote(conn: Connection, key: str) -> str | None:
@@ -119,14 +149,20 @@ def assignment_of_vote(conn: Connection, key: str) -> str | None:
     return conn.execute(query).scalar_one_or_none()
 
 
+def choice_of_vote(conn: Connection, key: str) -> Cast:
+    """What a vote that exists said."""
+    found: Cast = conn.execute(select(vote.c.choice).where(vote.c.id == key)).scalar_one()
+    return found
+
+
 def last_answered(conn: Connection, round_id: str, rater: str) -> Assignment | None:
-    """The assignment that this rater voted on or skipped last, or None."""
+    """The assignment that this rater voted on, skipped or flagged last, or None."""
     query = (
         select(assignment)
         .where(
             assignment.c.round_id == round_id,
             assignment.c.rater == rater,
-            assignment.c.state.in_(("voted", "skipped")),
+            assignment.c.state.in_(ANSWERED),
         )
         .order_by(assignment.c.lease_until.desc())  # set anew with every change of state
         .limit(1)
@@ -141,12 +177,27 @@ def places_taken(conn: Connection, comparison_id: str, now: float) -> int:
     return int(conn.execute(query).scalar_one())
 
 
-def live(conn: Connection, round_ids: list[str]) -> list[LiveVote]:
-    """Every standing vote of the rounds, oldest first."""
-    newest = (
-        select(vote.c.assignment_id, func.max(vote.c.seq).label("seq"))
-        .group_by(vote.c.assignment_id)
-        .subquery()
+def live(conn: Connection, round_ids: list[str], *, extra: bool = False) -> list[LiveVote]:
+    """Every standing vote of the rounds on every kind of pair, oldest first.
+
+    Late votes, cast when the places of a pair were taken, only where `extra` asks for them.
+    """
+    states = ("voted", "extra") if extra else ("voted",)
+    return _votes(conn, func.max(vote.c.seq), assignment.c.round_id.in_(round_ids),
+                  assignment.c.state.in_(states))  # fmt: skip
+
+
+def first(conn: Connection, round_id: str, kind: PairKind) -> list[LiveVote]:
+    """Everybody's first vote on each pair of a kind, also where it was taken back later."""
+    return _votes(conn, func.min(vote.c.seq), assignment.c.round_id == round_id,
+                  comparison.c.kind == kind)  # fmt: skip
+
+
+def _votes(
+    conn: Connection, which: ColumnElement[Any], *wanted: ColumnElement[bool]
+) -> list[LiveVote]:
+    chosen = (
+        select(vote.c.assignment_id, which.label("seq")).group_by(vote.c.assignment_id).subquery()
     )
     query = (
         select(
@@ -158,28 +209,53 @@ def live(conn: Connection, round_ids: list[str]) -> list[LiveVote]:
             vote.c.id.label("vote_id"),
             vote.c.active_ms,
         )
-        .join(newest, newest.c.assignment_id == assignment.c.id)
+        .join(comparison, comparison.c.id == assignment.c.comparison_id)
+        .join(chosen, chosen.c.assignment_id == assignment.c.id)
         .join(
             vote,
-            and_(vote.c.assignment_id == newest.c.assignment_id, vote.c.seq == newest.c.seq),
+            and_(vote.c.assignment_id == chosen.c.assignment_id, vote.c.seq == chosen.c.seq),
         )
-        .where(assignment.c.round_id.in_(round_ids), vote.c.action == "vote")
+        .where(*wanted, vote.c.action == "vote")
         .order_by(vote.c.created_at, vote.c.id)
     )
     return [LiveVote(**row) for row in conn.execute(query).mappings()]
 
 
 def counts(conn: Connection, round_id: str, rater: str) -> tuple[int, int, int]:
-    """(votes of this rater, pairs that are shown to people, votes of all)."""
+    """(votes of this rater on all pairs, pairs that count, votes of all on pairs that count)."""
     shown = select(func.count()).where(
         comparison.c.round_id == round_id, comparison.c.kind == "normal"
     )
-    voted = select(func.count()).where(
-        assignment.c.round_id == round_id, assignment.c.state == "voted"
+    of_round = select(func.count()).where(assignment.c.round_id == round_id)
+    mine = of_round.where(assignment.c.rater == rater, assignment.c.state.in_(("voted", "extra")))
+    counted = of_round.where(
+        assignment.c.state == "voted",
+        assignment.c.comparison_id == comparison.c.id,
+        comparison.c.kind == "normal",
     )
-    mine = voted.where(assignment.c.rater == rater)
-    done, total, everyone = (conn.execute(query).scalar_one() for query in (mine, shown, voted))
+    done, total, everyone = (conn.execute(q).scalar_one() for q in (mine, shown, counted))
     return done, total, everyone
+
+
+def offered(conn: Connection, round_id: str) -> int:
+    """How many pairs of a round people are shown, those that do not count among them."""
+    query = select(func.count()).where(
+        comparison.c.round_id == round_id, comparison.c.kind != "identical"
+    )
+    return int(conn.execute(query).scalar_one())
+
+
+def cast_since(conn: Connection, round_id: str, rater: str, since: float) -> int:
+    """On how many pairs a rater voted since then."""
+    query = select(func.count(func.distinct(vote.c.assignment_id))).where(
+        vote.c.assignment_id == assignment.c.id,
+        assignment.c.round_id == round_id,
+        assignment.c.rater == rater,
+        assignment.c.state.in_(("voted", "extra")),
+        vote.c.action == "vote",
+        vote.c.created_at > since,
+    )
+    return int(conn.execute(query).scalar_one())
 
 
 def raters(conn: Connection, round_id: str) -> list[str]:

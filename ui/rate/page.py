@@ -40,13 +40,25 @@ def rating(one: Round) -> str:
     return _page(one.name, mount(one.id) + noscript)
 
 
+def choice(found: list[Round]) -> str:
+    """The open rounds that an invited person may rate."""
+    if not found:
+        return _page("Rating", _state("Nothing to rate now", "Come back when a round is open."))
+    links = "".join(
+        f'<li><a href="/rate/{escape(one.id)}" dir="auto">{escape(one.name)}</a></li>'
+        for one in found
+    )
+    head = "<h2>Choose a round</h2>" if len(found) > 1 else "<h2>One round is open</h2>"
+    return _page("Rating", f'<div class="tl-rate-state">{head}<ul>{links}</ul></div>')
+
+
 def refusal(error: UserError) -> str:
     """The page where there is nothing to rate."""
-    body = (
-        '<div class="tl-rate-state"><h2>Nothing to rate here</h2>'
-        f"<p>{escape(error.problem)} Ask for a new link.</p></div>"
-    )
-    return _page("Rating", body)
+    return _page("Rating", _state("Nothing to rate here", f"{error.problem} Ask for a new link."))
+
+
+def _state(head: str, text: str) -> str:
+    return f'<div class="tl-rate-state"><h2>{escape(head)}</h2><p>{escape(text)}</p></div>'
 
 
 def _page(title: str, body: str) -> str:

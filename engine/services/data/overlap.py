@@ -128,10 +128,9 @@ def _others(ws: Workspace, one: Dataset) -> list[_Asked]:
 
 
 def _rounds(conn: Connection, project_id: str) -> list[_Asked]:
-    kinds: dict[str, OverlapKind] = {"blind_eval": "blind round", "train_pairs": "rating round"}
     return [
         _Asked(
-            kinds[one.purpose],
+            "blind round" if one.blind else "rating round",
             one.id,
             one.name,
             {prompt_key(pair.prompt) for pair in rounds.comparisons(conn, one.id)},

@@ -2,18 +2,21 @@
 
 import hashlib
 import random
-import re
 from collections import defaultdict
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
 from engine.core import ids
-from engine.core.rating import Candidate, Comparison, Round
+from engine.core.rating import Candidate, Comparison, PairKind, Round
 from engine.services import access
+from engine.services.rating import identity
+from engine.services.rating.gold import GoldPair
+from engine.services.rating.identity import Telling
 from engine.store import rounds
 
-SHORTEST_NAME = 5  # shorter names are words that answers may well contain
+Placed = tuple[Comparison, str]  # and the side, lo or hi, that the first rater sees on the left
 
 
 def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]) -> dict[str, int]:
@@ -29,70 +32,134 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
     left_out = dict.fromkeys(("truncated", "empty", "identity", "identical"), 0)
     shown: list[Comparison] = []
     identical: list[Comparison] = []
-    telling = _telling_names(conn, one)
-    for number, pair in sorted(by_prompt.items()):
-        reason = _reason(pair, telling)
-        if reason:
-            left_out[reason] += 1
-        if reason == "identical":
-            identical.append(_comparison(one, number, pair, "identical"))
-        elif not reason:
-            shown.append(_comparison(one, number, pair, "normal"))
-    sides = [i % 2 == 0 for i in range(len(shown))]
-    random.Random(one.plan_sha256).shuffle(sides)
-    rows = [(c, _left(c, one, new)) for c, new in zip(shown, sides, strict=True)]
-    rounds.add_comparisons(conn, rows + [(c, "lo") for c in identical])
-    nothing = "closed" if identical and one.purpose == "blind_eval" else "failed"
+    telling = identity.telling(conn, one)
+    for number, group in sorted(by_prompt.items()):
+        for place, pair in enumerate(_together(one, group)):
+            reason = _reason(pair, telling)
+            if reason:
+                left_out[reason] += 1
+            if reason == "identical" and one.mode == "pair":
+                identical.append(_comparison(one, number, pair, "identical"))
+            elif not reason:
+                position = 2 * number + place if one.mode == "single" else number
+                shown.append(_comparison(one, position, pair, "normal"))
+    placed = _balanced(one, shown)
+    rounds.add_comparisons(conn, placed + [(c, "lo") for c in identical])
+    nothing = "closed" if identical and one.blind else "failed"
+    if shown:
+        add_controls(conn, one, placed, telling, after=2 * (max(by_prompt) + 1))
     rounds.change(conn, round_id, status="open" if shown else nothing)
     return left_out
 
 
-def _reason(pair: list[Candidate], telling: set[str]) -> str | None:
+def add_controls(
+    conn: Connection, one: Round, counted: Sequence[Placed], telling: Telling, after: int = 0
+) -> int:
+    """Store the practice, gold and repeated pairs of the plan, and say how many there are.
+
+    Their positions begin at `after`; when they are shown is decided for each rater.
+    """
+    rng = random.Random(f"controls {one.plan_sha256}")
+    made: list[Placed] = []
+    for kind in ("calibration", "gold"):
+        for pair in one.plan.get(kind, ()):
+            gold = GoldPair.model_validate(pair)
+            if not (telling.tells(gold.right) or telling.tells(gold.wrong)):
+                made.append(_gold(one, gold, kind, rng))
+    again = rng.sample(list(counted), min(len(counted), int(one.plan.get("repeats", 0))))
+    made += [_repeat(pair, left) for pair, left in again]
+    rounds.add_comparisons(
+        conn,
+        [(pair.model_copy(update={"position": after + n}), left)
+         for n, (pair, left) in enumerate(made)],
+    )  # fmt: skip
+    return len(made)
+
+
+def _balanced(one: Round, shown: list[Comparison]) -> list[Placed]:
+    sides = [i % 2 == 0 for i in range(len(shown))]
+    random.Random(one.plan_sha256).shuffle(sides)
+    return [(pair, _left(pair, one, new)) for pair, new in zip(shown, sides, strict=True)]
+
+
+def _together(one: Round, group: list[Candidate]) -> list[list[Candidate]]:
+    """What is shown at a time: two answers, or each different one alone."""
+    if one.mode == "pair":
+        return [group]
+    alone: dict[str, Candidate] = {}
+    for each in group:
+        alone.setdefault(" ".join(each.text.split()), each)
+    return [[each] for each in alone.values()]
+
+
+def _reason(pair: list[Candidate], telling: Telling) -> str | None:
     """Why a pair is not shown to people; None when it is."""
     if not all(c.finished for c in pair):
         return "truncated"
     if not any(c.text.strip() for c in pair):
         return "empty"
-    if any(name in c.text.casefold() for c in pair for name in telling):
+    if any(telling.tells(c.text) for c in pair):
         return "identity"
-    return "identical" if pair[0].text.split() == pair[1].text.split() else None
-
-
-def _telling_names(conn: Connection, one: Round) -> set[str]:
-    """What an answer would say that names its model: the first word of each base's name."""
-    found = set()
-    for arm in (one.arm_new, one.arm_base):
-        model = access.model(conn, arm)
-        base = access.model(conn, model.base_id) if model.base_id else model
-        name = re.split(r"[-_ .0-9]", base.name.casefold())[0]
-        if len(name) >= SHORTEST_NAME:
-            found.add(name)
-    return found
+    same = len(pair) > 1 and pair[0].text.split() == pair[1].text.split()
+    return "identical" if same else None
 
 
 def _left(pair: Comparison, one: Round, new_is_left: bool) -> str:
+    if one.mode == "single":
+        return "lo"
     if pair.model_lo == pair.model_hi:
         return "lo" if new_is_left else "hi"
     new_is_lo = pair.model_lo == one.arm_new
     return "lo" if new_is_lo == new_is_left else "hi"
 
 
-def _comparison(
-    one: Round, number: int, pair: list[Candidate], kind: Literal["normal", "identical"]
-) -> Comparison:
+def _comparison(one: Round, position: int, pair: list[Candidate], kind: PairKind) -> Comparison:
     # Sorted by a hash of the text, so the stored order says nothing of the models either.
-    lo, hi = sorted(
+    ordered = sorted(
         pair, key=lambda c: hashlib.sha256(f"{one.id}{c.text}{c.seed}".encode()).hexdigest()
     )
+    lo, hi = ordered[0], ordered[-1]
+    alone = one.mode == "single"
     return Comparison(
         id=ids.new("pair"),
         round_id=one.id,
-        position=number,
+        position=position,
         prompt=lo.prompt,
         references=lo.references,
         text_lo=lo.text,
-        text_hi=hi.text,
+        text_hi="" if alone else hi.text,
         model_lo=lo.model_id,
         model_hi=hi.model_id,
         kind=kind,
     )
+
+
+def _gold(one: Round, gold: GoldPair, kind: PairKind, rng: random.Random) -> Placed:
+    right_is_lo = rng.random() < 0.5
+    texts = (gold.right, gold.wrong) if right_is_lo else (gold.wrong, gold.right)
+    answer = "lo" if right_is_lo else "hi"
+    if one.mode == "single":
+        texts, answer = (texts[0], ""), "good" if right_is_lo else "bad"
+    details: dict[str, Any] = {"answer": answer, "reason": gold.reason}
+    pair = Comparison(
+        id=ids.new("pair"),
+        round_id=one.id,
+        position=0,
+        prompt=gold.prompt,
+        references=(gold.right,),
+        text_lo=texts[0],
+        text_hi=texts[1],
+        model_lo="",
+        model_hi="",
+        kind=kind,
+        details=details,
+    )
+    return pair, "lo" if one.mode == "single" or rng.random() < 0.5 else "hi"
+
+
+def _repeat(pair: Comparison, left: str) -> Placed:
+    """The same pair once more, for every rater on the other sides than before."""
+    again = pair.model_copy(
+        update={"id": ids.new("pair"), "kind": "repeat", "details": {"of": pair.id}}
+    )
+    return again, left if not pair.text_hi else "hi" if left == "lo" else "lo"

@@ -8,28 +8,32 @@ moment.
 import hashlib
 import random
 import time
-from collections import defaultdict
 from typing import Any
-
-from sqlalchemy import Connection
 
 from engine import plugins
 from engine.core import ids
 from engine.core.actor import Actor, Role
+from engine.core.dataset import Row
 from engine.core.errors import Conflict, Forbidden, UserError
 from engine.core.examples import Kind, Message, prompt_of
 from engine.core.normal import normal
-from engine.core.rating import Purpose, Round, Tally
+from engine.core.rating import BLIND, Purpose, Round, Tally
 from engine.services import access, datasets, jobs
-from engine.stats.power import detectable
+from engine.services.rating import gold, identity, pairing, plans, tallies
+from engine.services.rating.plans import Options
 from engine.stats.preference import Verdict
-from engine.stats.preference import verdict as weigh
-from engine.store import rounds, votes
+from engine.store import rounds
 from engine.store.connect import reading, writing
 from engine.store.rows import to_json
 from engine.workspace import Workspace
 
 RATEABLE: tuple[Kind, ...] = ("sft", "prompts")
+TITLES: dict[Purpose, str] = {
+    "train_pairs": "Rating round",
+    "blind_eval": "Blind round",
+    "aa_control": "Control round",
+    "calibration": "Practice round",
+}
 
 
 def plan(
@@ -47,43 +51,62 @@ def plan(
     max_new_tokens: int = 96,
     seed: int = 1,
     name: str = "",
+    options: Options | None = None,
 ) -> Round:
     """Freeze a plan and queue the job that writes its answers; people rate when it is done.
 
     `train_pairs` compares two sampled answers on training prompts (arms may be equal);
-    `blind_eval` compares two models on held-out prompts, which never become training pairs.
+    `blind_eval` compares two models on held-out prompts, which never become training pairs;
+    `aa_control` compares a model with itself in the same way; `calibration` shows pairs with a
+    known answer, and opens at once.
     """
     actor.require(Role.TRAINER)
-    blind = purpose == "blind_eval"
-    if blind and arm_new == arm_base:
-        raise UserError("A blind round needs two different models.", "Choose another baseline.")
-    chosen = _choose(ws, actor, dataset, blind, prompts, seed)
+    told = options or Options()
+    plans.check(purpose, arm_new, arm_base, told)
+    rows = _rows(ws, actor, dataset, purpose in BLIND)
+    chosen = _choose(rows, prompts, seed)
     if temperature is None:
-        temperature = 0.0 if blind else 0.9
+        temperature = 0.0 if purpose == "blind_eval" else 0.9
     decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, "seed": seed}
     asked = {"dataset": dataset, "rows": chosen, "overlap": overlap}
-    frozen = {"arms": [arm_new, arm_base], **asked, **decoding, **_rule(purpose, len(chosen))}
-    new = _add(ws, actor, project_id, frozen, name)
-    _write_answers(ws, actor, new)
+    rule = plans.rule(purpose, len(chosen), told)
+    checks = _checks(purpose, rows, chosen, seed, told)
+    new = _add(
+        ws, actor, project_id,
+        {"arms": [arm_new, arm_base], **asked, **decoding, **rule, **checks}, name,
+    )  # fmt: skip
+    if purpose == "calibration":
+        _open(ws, new)
+    else:
+        _write_answers(ws, actor, new)
     return get(ws, actor, new.id)
 
 
-def _rule(purpose: Purpose, prompts: int) -> dict[str, Any]:
-    """How the round will be judged, fixed before the first vote."""
-    return {
-        "purpose": purpose,
-        "prompts": prompts,
-        "alpha": 0.05,
-        "rule": "better when the interval of the win rate lies above one half and p < 0.05",
-        "detectable": detectable(prompts),
-    }
+def _checks(
+    purpose: Purpose, rows: list[Row], chosen: list[int], seed: int, told: Options
+) -> dict[str, Any]:
+    """The practice and gold pairs of a plan: those given first, the rest from the dataset."""
+    practice = len(chosen) if purpose == "calibration" else told.practice
+    wanted = practice + (0 if purpose == "calibration" else round(told.gold * len(chosen)))
+    found = list(told.gold_pairs[:wanted])
+    if len(found) < wanted:
+        found += gold.from_rows(rows, wanted - len(found), set(chosen), seed)
+    plain = [each.model_dump(mode="json") for each in found]
+    return {"calibration": plain[:practice], "gold": plain[practice:]}
+
+
+def _open(ws: Workspace, new: Round) -> None:
+    """Open a round that needs no answers of a model."""
+    with writing(ws.db) as conn:
+        shown = pairing.add_controls(conn, new, [], identity.telling(conn, new))
+        rounds.change(conn, new.id, status="open" if shown else "failed")
 
 
 def _add(ws: Workspace, actor: Actor, project_id: str, frozen: dict[str, Any], name: str) -> Round:
     arm_new, arm_base = frozen["arms"]
     purpose: Purpose = frozen["purpose"]
     number = 1 + sum(r.purpose == purpose for r in list_all(ws, actor, project_id))
-    title = "Blind round" if purpose == "blind_eval" else "Rating round"
+    title = TITLES[purpose]
     new = Round(
         id=ids.new("round"),
         project_id=project_id,
@@ -148,74 +171,47 @@ def tally(ws: Workspace, actor: Actor, round_id: str) -> Tally:
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         one = access.rating_round(conn, round_id)
-        if one.purpose == "blind_eval" and one.status != "closed":
-            raise Forbidden(
-                f"{one.name} is blind until it is closed.", "Close it when enough votes are in."
-            )
-        return count(conn, one)
+        refuse_early(one)
+        return tallies.count(conn, one)
 
 
 def verdict(ws: Workspace, actor: Actor, round_id: str) -> Verdict:
-    """What the closed round shows, with its interval."""
-    seen = tally(ws, actor, round_id)
-    votes_cast = seen.wins + seen.losses + seen.ties + seen.both_bad
-    overlapping = votes_cast > seen.prompts
-    return weigh(
-        seen.wins,
-        seen.losses,
-        seen.ties,
-        seen.both_bad,
-        by_prompt=seen.by_prompt if overlapping else None,
-    )
+    """What the closed round shows by the rule of its plan, with its interval."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        one = access.rating_round(conn, round_id)
+        refuse_early(one)
+        return tallies.verdict(conn, one)
 
 
-def count(conn: Connection, one: Round) -> Tally:
-    """The tally of a round; in a blind one, identical answers are a tie that nobody was shown."""
-    pairs = {c.id: c for c in rounds.comparisons(conn, one.id)}
-    cast = votes.live(conn, [one.id])
-    outcomes: dict[str, list[str]] = defaultdict(list)
-    for vote in cast:
-        pair = pairs[vote.comparison_id]
-        new_side = "lo" if pair.model_lo == one.arm_new else "hi"
-        preferred = vote.canonical
-        if preferred in ("lo", "hi"):
-            preferred = "win" if preferred == new_side else "loss"  # type: ignore[assignment]
-        outcomes[vote.comparison_id].append(preferred)
-    for pair in pairs.values():
-        if pair.kind == "identical" and one.purpose == "blind_eval":
-            outcomes[pair.id].append("tie")
-    flat = [outcome for each in outcomes.values() for outcome in each]
-    worth = {"win": 1.0, "loss": 0.0, "tie": 0.5, "both_bad": 0.5}
-    return Tally(
-        wins=flat.count("win"),
-        losses=flat.count("loss"),
-        ties=flat.count("tie"),
-        both_bad=flat.count("both_bad"),
-        raters=len({vote.rater for vote in cast}),
-        prompts=len(outcomes),
-        left=sum(vote.choice == "left" for vote in cast),
-        right=sum(vote.choice == "right" for vote in cast),
-        by_prompt=tuple(sum(worth[o] for o in each) / len(each) for each in outcomes.values()),
-    )
+def refuse_early(one: Round) -> None:
+    """Forbidden to everybody while a blind round is not closed."""
+    if one.blind and one.status != "closed":
+        raise Forbidden(
+            f"{one.name} is blind until it is closed.", "Close it when enough votes are in."
+        )
 
 
-def _choose(
-    ws: Workspace, actor: Actor, dataset: str, blind: bool, prompts: int, seed: int
-) -> list[int]:
-    """Row numbers for the round: held-out rows for a blind one, the others for training pairs."""
+def _rows(ws: Workspace, actor: Actor, dataset: str, blind: bool) -> list[Row]:
+    """The rows a round may ask: held-out ones for a blind round, the others for training pairs."""
     source = datasets.get(ws, actor, dataset)
     if source.kind not in RATEABLE:
         raise UserError(
             f"{source.label} has no prompts to answer.", "Choose a dataset of chats or prompts."
         )
     rows = datasets.load_rows(ws, source, "held_out" if blind else "train")
+    if not rows:
+        where = "held-out" if blind else "training"
+        raise UserError(f"This dataset has no {where} prompts.", "Add it with a held-out part.")
+    return rows
+
+
+def _choose(rows: list[Row], prompts: int, seed: int) -> list[int]:
+    """Row numbers for the round, each question once."""
     first_of: dict[str, int] = {}
     for row in rows:
         first_of.setdefault(prompt_key(prompt_of(row.example)), row.index)
     numbers = sorted(first_of.values())
-    if not numbers:
-        where = "held-out" if blind else "training"
-        raise UserError(f"This dataset has no {where} prompts.", "Add it with a held-out part.")
     random.Random(seed).shuffle(numbers)
     return numbers[:prompts]
 

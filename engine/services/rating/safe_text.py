@@ -9,7 +9,8 @@ import re
 import nh3
 from markdown_it import MarkdownIt
 
-SHOWN_CHARACTERS = 20_000
+from engine.core.rating import SHOWN_CHARACTERS
+
 TAGS = {
     "p", "br", "strong", "em", "code", "pre", "blockquote", "ul", "ol", "li", "a", "hr",
     "h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "del", "s",
@@ -17,13 +18,17 @@ TAGS = {
 BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
+def to_plain(text: str) -> str:
+    """`text` as it stands, to be edited or shown raw: cut likewise, without direction marks."""
+    return BIDI_CONTROLS.sub("", text[:SHOWN_CHARACTERS])
+
+
 def to_html(text: str) -> str:
     """`text` as safe HTML; what lies beyond 20,000 characters is cut and said so."""
-    cut = text[:SHOWN_CHARACTERS]
-    rest = len(text) - len(cut)
+    rest = max(0, len(text) - SHOWN_CHARACTERS)
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     html = nh3.clean(
-        markdown.render(BIDI_CONTROLS.sub("", cut)),
+        markdown.render(to_plain(text)),
         tags=TAGS,
         attributes={"a": {"href"}},
         url_schemes={"http", "https"},

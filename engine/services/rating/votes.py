@@ -1,4 +1,4 @@
-"""Blind votes: the next pair, a vote, a skip, an undo.
+"""Blind votes: the next pair, a vote, a skip, a flag, an undo.
 
 The browser holds an opaque token and two texts, nothing else. A vote's key is made by the browser
 when the pair is shown: the same key twice is one vote with the same answer. Undo appends a
@@ -6,30 +6,45 @@ retraction and shows the same pair on the same sides.
 """
 
 import time
+from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound, UserError
-from engine.core.rating import Choice, Round, Shown
+from engine.core.rating import REASONS, Ballot, Cast, Feedback, Round, Shown, Turn
 from engine.services import access
-from engine.services.rating.safe_text import to_html
-from engine.store import rounds, votes
+from engine.services.rating import deal, quality
+from engine.services.rating.safe_text import to_html, to_plain
+from engine.store import flags, rounds, votes
 from engine.store.connect import reading, writing
 from engine.store.votes import LEASE_S, Assignment
 from engine.workspace import Workspace
 
-CHOICES = ("left", "right", "tie", "both_bad")
-KEY_LENGTH = range(8, 65)
 UNDO_S = 15 * 60
+DAY_S = 24 * 3600
+OF_PAIRS, OF_SINGLES = ("left", "right", "tie", "both_bad"), ("good", "bad")
+NOT_A_VOTE = UserError("This is not a vote.", "Reload the page and vote again.")
+PAUSED = (
+    "Your ratings are paused until somebody has looked at them with you. Nothing is lost. Ask "
+    "whoever started this round."
+)
+
+
+def turn(ws: Workspace, actor: Actor, round_id: str) -> Turn:
+    """The pair this rater is at, the same after a reload, and the one after it."""
+    actor.require(Role.RATER)
+    with writing(ws.db) as conn:
+        return _turn(conn, _open_round(conn, round_id), actor.name)
 
 
 def next_pair(ws: Workspace, actor: Actor, round_id: str) -> Shown | None:
-    """The pair this rater is at, the same after a reload; None when nothing is left for them."""
+    """The pair this rater is at, none held ahead; None when nothing is left for them."""
     actor.require(Role.RATER)
     with writing(ws.db) as conn:
-        return _next(conn, _open_round(conn, round_id), actor.name)
+        return _turn(conn, _open_round(conn, round_id), actor.name, 1).pair
 
 
 def vote(
@@ -37,43 +52,67 @@ def vote(
     actor: Actor,
     token: str,
     key: str,
-    choice: Choice,
+    choice: Cast,
     active_ms: int = 0,
     via: str = "key",
+    **details: Any,
 ) -> Shown | None:
-    """Store a vote and return the next pair; Conflict when this pair has another vote already."""
+    """Store a vote and return the next pair, none held ahead; raises as `cast` does."""
+    try:
+        ballot = Ballot(
+            token=token, key=key, choice=choice, active_ms=active_ms, via=via, **details
+        )
+    except ValidationError:
+        raise NOT_A_VOTE from None
+    return cast(ws, actor, ballot, 1).pair
+
+
+def cast(ws: Workspace, actor: Actor, ballot: Ballot, held: int = deal.MOST_HELD) -> Turn:
+    """Store a vote and return what comes next; Conflict when this pair has another vote already.
+
+    A vote that comes after its lease ran out counts where its place is still free; else it is kept
+    as an extra one.
+    """
     actor.require(Role.RATER)
-    if choice not in CHOICES or len(key) not in KEY_LENGTH or via not in ("key", "button", "api"):
-        raise UserError("This is not a vote.", "Reload the page and vote again.")
-    now = time.time()
     with writing(ws.db) as conn:
-        mine = _own(conn, actor, token)
+        mine = _own(conn, actor, ballot.token)
         one = _open_round(conn, mine.round_id)
-        used = votes.assignment_of_vote(conn, key)
-        if used is not None and used != token:
+        _check(one, ballot)
+        used = votes.assignment_of_vote(conn, ballot.key)
+        if used is not None and used != ballot.token:
             raise Conflict("This vote was cast for another pair.", "Reload the page.")
         if used is None:
-            if mine.state != "leased":
-                raise Conflict("You have voted on this pair already.", "Undo to change it.")
-            votes.set_state(conn, token, "voted", now)
-            values = {"choice": choice, "active_ms": max(0, min(active_ms, 3_600_000)), "via": via}
-            votes.append(conn, key, token, "vote", created_at=now, **values)
-        return _next(conn, one, actor.name)
+            _add(conn, one, mine, ballot)
+        told = _feedback(conn, mine, votes.choice_of_vote(conn, ballot.key))
+        return _turn(conn, one, actor.name, held).model_copy(update={"feedback": told})
 
 
 def skip(ws: Workspace, actor: Actor, token: str) -> Shown | None:
-    """Leave a pair to others and return the next one."""
+    """Leave a pair to others and return the next one, none held ahead."""
+    return leave(ws, actor, token, 1).pair
+
+
+def leave(ws: Workspace, actor: Actor, token: str, held: int = deal.MOST_HELD) -> Turn:
+    """Leave a pair to others and return what comes next."""
     actor.require(Role.RATER)
     with writing(ws.db) as conn:
         mine = _own(conn, actor, token)
         one = _open_round(conn, mine.round_id)
         if mine.state == "leased":
             votes.set_state(conn, token, "skipped", time.time())
-        return _next(conn, one, actor.name)
+        return _turn(conn, one, actor.name, held)
 
 
 def undo(ws: Workspace, actor: Actor, round_id: str) -> Shown:
-    """Take back this rater's newest vote or skip, up to 15 minutes old; its pair is shown again."""
+    """Take back this rater's newest answer and return its pair."""
+    found = take_back(ws, actor, round_id).pair
+    if found is None:  # paused meanwhile, or past the day's share
+        raise Conflict("There is no pair for you now.", "Come back later.")
+    return found
+
+
+def take_back(ws: Workspace, actor: Actor, round_id: str) -> Turn:
+    """Take back this rater's newest vote, skip or flag, up to 15 minutes old; its pair is shown."""
     actor.require(Role.RATER)
     now = time.time()
     with writing(ws.db) as conn:
@@ -81,16 +120,28 @@ def undo(ws: Workspace, actor: Actor, round_id: str) -> Shown:
         last = _undoable(conn, round_id, actor.name, now)
         if last is None:
             raise Conflict("There is nothing of the last 15 minutes to take back.", "Go on rating.")
-        if last.state == "skipped" and _gone(conn, one, last, now):
-            raise Conflict("Somebody else has the pair that you skipped.", "Go on rating.")
-        waiting = votes.leased_to(conn, round_id, actor.name)
-        if waiting is not None:
+        if last.state != "voted" and deal.gone(conn, one, last, now):
+            raise Conflict("Somebody else has that pair by now.", "Go on rating.")
+        for waiting in votes.leased_to(conn, round_id, actor.name)[deal.MOST_HELD - 1 :]:
             votes.release(conn, waiting.id)
-        votes.set_state(conn, last.id, "leased", now)
-        if last.state == "voted":
+        if last.state in ("voted", "extra"):
             key = ids.new("undo")
-            votes.append(conn, key, last.id, "retract", active_ms=0, via="button", created_at=now)
-        return _shown(conn, one, last)
+            values = {"active_ms": 0, "via": "button", "created_at": now}
+            votes.append(conn, key, last.id, "retract", {}, **values)
+        flags.end(conn, last.id, "withdrawn")
+        votes.set_state(conn, last.id, "leased", now)
+        return _turn(conn, one, actor.name)
+
+
+def beat(ws: Workspace, actor: Actor, token: str) -> None:
+    """Let the leases of a rater who is still looking start anew; NotFound for a foreign token."""
+    actor.require(Role.RATER)
+    now = time.time()
+    with writing(ws.db) as conn:
+        mine = _own(conn, actor, token)
+        for held in votes.leased_to(conn, mine.round_id, actor.name):
+            if held.lease_until > now:
+                votes.set_state(conn, held.id, "leased", now)
 
 
 def progress(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
@@ -98,9 +149,70 @@ def progress(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
     actor.require(Role.RATER)
     with reading(ws.db) as conn:
         one = access.rating_round(conn, round_id)
-        done, total, everyone = votes.counts(conn, round_id, actor.name)
-    wanted = total * int(one.plan["overlap"])
+        done, counted, everyone = votes.counts(conn, round_id, actor.name)
+        total = votes.offered(conn, round_id)
+    wanted = counted * int(one.plan["overlap"])
     return {"done": done, "total": total, "all_done": everyone, "all_total": wanted}
+
+
+def standing(ws: Workspace, actor: Actor, round_id: str) -> dict[str, Any]:
+    """What a rater may know of themselves: `left_today` and `agreement_with_gold`, or None."""
+    actor.require(Role.RATER)
+    with reading(ws.db) as conn:
+        one = access.rating_round(conn, round_id)
+        gold = quality.gold(conn, round_id).get(actor.name)
+        left = _left_today(conn, one, actor.name, time.time())
+    agreed = {"right": gold.right, "of": gold.of} if gold else None
+    return {"left_today": left, "agreement_with_gold": agreed}
+
+
+def texts(ws: Workspace, actor: Actor, token: str) -> tuple[str, str, tuple[str, ...]]:
+    """The plain left and right answers of a pair, and its references: for simulated raters."""
+    actor.require(Role.RATER)
+    with writing(ws.db) as conn:
+        mine = _own(conn, actor, token)
+        pair = rounds.get_comparison(conn, mine.comparison_id)
+    left, right = pair.text_lo, pair.text_hi
+    if mine.left_is == "hi":
+        left, right = right, left
+    return left, right, pair.references
+
+
+def _check(one: Round, ballot: Ballot) -> None:
+    if ballot.choice not in (OF_SINGLES if one.mode == "single" else OF_PAIRS):
+        raise NOT_A_VOTE
+    if not set(ballot.reasons) <= set(REASONS):
+        raise UserError("There is no such reason.", "Choose among those on the page.")
+
+
+def _add(conn: Connection, one: Round, mine: Assignment, ballot: Ballot) -> None:
+    now = time.time()
+    if mine.state != "leased":
+        raise Conflict("You have voted on this pair already.", "Undo to change it.")
+    late = mine.lease_until <= now and deal.gone(conn, one, mine, now)
+    votes.set_state(conn, mine.id, "extra" if late else "voted", now)
+    votes.append(
+        conn,
+        ballot.key,
+        mine.id,
+        "vote",
+        ballot.details,
+        choice=ballot.choice,
+        active_ms=max(0, min(ballot.active_ms, 3_600_000)),
+        via=ballot.via,
+        created_at=now,
+    )
+
+
+def _feedback(conn: Connection, mine: Assignment, choice: Cast) -> Feedback | None:
+    pair = rounds.get_comparison(conn, mine.comparison_id)
+    if pair.kind != "calibration":
+        return None
+    answer = str(pair.details["answer"])
+    expected = answer
+    if answer in ("lo", "hi"):
+        expected = "left" if answer == mine.left_is else "right"
+    return Feedback(right=choice == expected, expected=expected, reason=pair.details["reason"])
 
 
 def _open_round(conn: Connection, round_id: str) -> Round:
@@ -120,36 +232,33 @@ def _own(conn: Connection, actor: Actor, token: str) -> Assignment:
     return mine
 
 
-def _next(conn: Connection, one: Round, rater: str) -> Shown | None:
+def _turn(conn: Connection, one: Round, rater: str, held: int = deal.MOST_HELD) -> Turn:
     now = time.time()
-    while (mine := votes.leased_to(conn, one.id, rater)) is not None:
-        if mine.lease_until > now or not _gone(conn, one, mine, now):
-            votes.set_state(conn, mine.id, "leased", now)
-            return _shown(conn, one, mine)
-        votes.give_up(conn, mine.id)
-    rounds.lock(conn, one.id)  # else two raters could take the last place of a pair at once
-    free = votes.free_comparison(conn, one.id, rater, int(one.plan["overlap"]), now)
-    if free is None:
+    if rater in quality.paused(conn, one.id):
+        return Turn(pair=None, pause=PAUSED)
+    left = _left_today(conn, one, rater, now)
+    if left == 0:
+        return Turn(pair=None, pause=_enough(one))
+    held = held if left is None else min(held, left)
+    pair, ahead = ([_shown(conn, one, mine) for mine in deal.hand(conn, one, rater, now, held)]
+                   + [None, None])[:2]  # fmt: skip
+    if pair and ahead:  # it is shown before the server has answered the vote on the first
+        ahead = ahead.model_copy(update={"done": pair.done + 1, "can_undo": True})
+    return Turn(pair=pair, ahead=ahead)
+
+
+def _left_today(conn: Connection, one: Round, rater: str, now: float) -> int | None:
+    most = one.plan.get("per_rater")
+    if most is None:
         return None
-    comparison_id, left_first = free
-    new = Assignment(
-        id=ids.token(),
-        comparison_id=comparison_id,
-        round_id=one.id,
-        rater=rater,
-        left_is=_side(conn, one, rater, left_first),
-        state="leased",
-        leased_at=now,
-        lease_until=now + LEASE_S,
+    return max(0, int(most) - votes.cast_since(conn, one.id, rater, now - DAY_S))
+
+
+def _enough(one: Round) -> str:
+    return (
+        f"You have rated {one.plan['per_rater']} pairs within a day, which is enough for one "
+        "person: tired eyes judge badly. Thank you, and come back tomorrow."
     )
-    votes.lease(conn, new)
-    return _shown(conn, one, new)
-
-
-def _gone(conn: Connection, one: Round, mine: Assignment, now: float) -> bool:
-    """Whether others hold every place of a pair that this rater does not hold any more."""
-    rounds.lock(conn, one.id)
-    return votes.places_taken(conn, mine.comparison_id, now) >= int(one.plan["overlap"])
 
 
 def _undoable(conn: Connection, round_id: str, rater: str, now: float) -> Assignment | None:
@@ -159,18 +268,9 @@ def _undoable(conn: Connection, round_id: str, rater: str, now: float) -> Assign
     return last
 
 
-def _side(conn: Connection, one: Round, rater: str, left_first: str) -> str:
-    """Every second rater sees all pairs mirrored, so no side belongs to a model."""
-    known = votes.raters(conn, one.id)
-    place = known.index(rater) if rater in known else len(known)
-    if place % 2 == 0:
-        return left_first
-    return "hi" if left_first == "lo" else "lo"
-
-
 def _shown(conn: Connection, one: Round, mine: Assignment) -> Shown:
     pair = rounds.get_comparison(conn, mine.comparison_id)
-    done, total, _ = votes.counts(conn, one.id, mine.rater)
+    done, _, _ = votes.counts(conn, one.id, mine.rater)
     left, right = pair.text_lo, pair.text_hi
     if mine.left_is == "hi":
         left, right = right, left
@@ -179,22 +279,13 @@ def _shown(conn: Connection, one: Round, mine: Assignment) -> Shown:
     )
     return Shown(
         token=mine.id,
+        mode=one.mode,
         prompt_html=to_html(prompt),
         left_html=to_html(left),
         right_html=to_html(right),
+        left_text=to_plain(left),
+        right_text=to_plain(right),
         done=done,
-        total=total,
+        total=votes.offered(conn, one.id),
         can_undo=_undoable(conn, one.id, mine.rater, time.time()) is not None,
     )
-
-
-def texts(ws: Workspace, actor: Actor, token: str) -> tuple[str, str, tuple[str, ...]]:
-    """The plain left and right answers of a pair, and its references: for simulated raters."""
-    actor.require(Role.RATER)
-    with writing(ws.db) as conn:
-        mine = _own(conn, actor, token)
-        pair = rounds.get_comparison(conn, mine.comparison_id)
-    left, right = pair.text_lo, pair.text_hi
-    if mine.left_is == "hi":
-        left, right = right, left
-    return left, right, pair.references

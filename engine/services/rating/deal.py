@@ -1,0 +1,144 @@
+"""Who gets which pair next: places, leases, and pairs that check a rater among the others.
+
+A rater holds two pairs at most, the one on the screen and the one after it. Practice pairs come
+first. Gold pairs and repeats come at moments that nobody can foresee, in proportion to the pairs
+that a rater was given, so that a rater of few pairs is checked as often as one of many.
+"""
+
+import random
+from math import ceil
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from engine.core import ids
+from engine.core.rating import Round
+from engine.store import rounds, votes
+from engine.store.rounds import Control
+from engine.store.votes import LEASE_S, Assignment, Seen
+
+MOST_HELD = 2
+TICK_S = 0.001  # between two leases of one moment, whose order must last
+APART = 3  # pairs between a pair and its repeat
+
+
+class Checks(NamedTuple):
+    """What decides whether a check is due: `normal` counts the round's pairs that count."""
+
+    round_id: str
+    rater: str
+    controls: list[Control]
+    seen: list[Seen]
+    normal: int
+
+
+def hand(conn: Connection, one: Round, rater: str, now: float, most: int) -> list[Assignment]:
+    """The pairs that a rater may look at, the current one first; `most` is 1 or 2.
+
+    Leases of the rater start anew; a pair that others took meanwhile is left to them.
+    """
+    held: list[Assignment] = []
+    for mine in votes.leased_to(conn, one.id, rater):
+        if len(held) == MOST_HELD:
+            break
+        if mine.lease_until <= now and gone(conn, one, mine, now):
+            votes.give_up(conn, mine.id)
+            continue
+        if len(held) < most or mine.lease_until > now:
+            votes.set_state(conn, mine.id, "leased", now)
+            held.append(mine)
+    while len(held) < most and (new := _claim(conn, one, rater, now, len(held))):
+        held.append(new)
+    return held[:most]
+
+
+def gone(conn: Connection, one: Round, mine: Assignment, now: float) -> bool:
+    """Whether others hold every place of a pair that this rater does not hold any more."""
+    if rounds.get_comparison(conn, mine.comparison_id).kind != "normal":
+        return False
+    rounds.lock(conn, one.id)
+    return votes.places_taken(conn, mine.comparison_id, now) >= int(one.plan["overlap"])
+
+
+def _claim(conn: Connection, one: Round, rater: str, now: float, place: int) -> Assignment | None:
+    rounds.lock(conn, one.id)  # else two raters could take the last place of a pair at once
+    found = _choose(conn, one, rater, now)
+    if found is None:
+        return None
+    comparison_id, left_first = found
+    new = Assignment(
+        id=ids.token(),
+        comparison_id=comparison_id,
+        round_id=one.id,
+        rater=rater,
+        left_is=_side(conn, one, rater, left_first),
+        state="leased",
+        leased_at=now + TICK_S * place,
+        lease_until=now + LEASE_S,
+    )
+    votes.lease(conn, new)
+    return new
+
+
+def _choose(conn: Connection, one: Round, rater: str, now: float) -> tuple[str, str] | None:
+    """The next pair for a rater and which of its texts the first rater sees on the left."""
+    controls = rounds.controls(conn, one.id)
+    checks = Checks(one.id, rater, controls, [], 0)
+    if controls:
+        seen, (_, all_normal, _) = votes.seen(conn, one.id, rater), votes.counts(conn, one.id, "")
+        checks = checks._replace(seen=seen, normal=all_normal)
+    check = _due(checks, last=False)
+    if check is not None:
+        return check.id, check.left_first
+    free = votes.free_comparison(conn, one.id, rater, int(one.plan["overlap"]), now)
+    if free is None and (check := _due(checks, last=True)):
+        return check.id, check.left_first
+    return free
+
+
+def _due(checks: Checks, last: bool) -> Control | None:
+    """The check that comes now; `last`: no other pair is left for this rater."""
+    round_id, rater, controls, seen, all_normal = checks
+    given = {each.comparison_id for each in seen}
+    open_ = [each for each in controls if each.id not in given]
+    practice = [each for each in open_ if each.kind == "calibration"]
+    if practice:
+        return practice[0]
+    normal = sum(each.kind == "normal" for each in seen)
+    for kind in ("gold", "repeat"):
+        wanted = sum(each.kind == kind for each in controls)
+        had = sum(each.kind == kind for each in seen)
+        ready = [each for each in open_ if each.kind == kind and _ready(each, seen, last)]
+        if ready and _now(round_id, rater, kind, had, normal, wanted / all_normal, last):
+            return ready[0]
+    return None
+
+
+def _now(
+    round_id: str, rater: str, kind: str, had: int, normal: int, share: float, last: bool
+) -> bool:
+    """Whether the check after `had` others is due; its moment is drawn, the same on a reload."""
+    if last:
+        return had < ceil(share * normal)
+    late = random.Random(f"{round_id} {rater} {kind} {had}").random()
+    return normal >= (had + late) / share
+
+
+def _ready(check: Control, seen: list[Seen], last: bool) -> bool:
+    """A repeat needs a pair that this rater voted on, some pairs ago unless none is left."""
+    if check.kind != "repeat":
+        return True
+    before = seen if last else seen[:-APART]
+    return any(each.comparison_id == check.details["of"] and each.state == "voted"
+               for each in before)  # fmt: skip
+
+
+def _side(conn: Connection, one: Round, rater: str, left_first: str) -> str:
+    """Every second rater sees all pairs mirrored, so no side belongs to a model."""
+    if one.mode == "single":
+        return "lo"
+    known = votes.raters(conn, one.id)
+    place = known.index(rater) if rater in known else len(known)
+    if place % 2 == 0:
+        return left_first
+    return "hi" if left_first == "lo" else "lo"

@@ -1,0 +1,55 @@
+"""Answers that tell whose they are: they are never shown, since they would unblind a rater."""
+
+import re
+
+from sqlalchemy import Connection
+
+from engine.core.project import Project
+from engine.core.rating import Round
+from engine.services import access
+from engine.store import projects
+
+SHORTEST_NAME = 5  # shorter names are words that answers may well contain
+# nobody writes these of anything but a language model or who makes one
+COMPANIES = (
+    "openai", "chatgpt", "gpt-3", "gpt-4", "gpt-5", "anthropic", "deepmind", "hugging face",
+    "huggingface", "smollm", "vicuna", "qwen", "deepseek", "mistral ai", "lmsys", "eleutherai",
+    "moonshot ai", "zhipu", "tinyllama", "alibaba cloud", "meta ai", "google ai",
+)  # fmt: skip
+# words of their own right, which tell a model only where the answer says it is called so
+NAMES = ("alpaca", "bard", "claude", "falcon", "gemini", "gemma", "koala", "llama", "mistral",
+         "olmo", "phi", "pythia", "bloom", "dolly", "palm", "grok", "copilot")  # fmt: skip
+SELF = r"(?:i am|i'm|i’m|my name is|call me)(?: an?| the)? "
+
+
+class Telling:
+    """Finds what would tell a rater which model speaks."""
+
+    def __init__(self, models: set[str], projects: set[str]) -> None:
+        anywhere = sorted({*COMPANIES, *models})
+        called = sorted({*NAMES, *projects})
+        # a model's name may go on, as in SmolLM2, but never begins inside a word
+        self.pattern = re.compile(
+            rf"(?<!\w)(?:{'|'.join(map(re.escape, anywhere))})"
+            rf"|(?<!\w){SELF}(?:{'|'.join(map(re.escape, called))})(?!\w)"
+        )
+
+    def tells(self, text: str) -> bool:
+        """Whether the text names a model, its maker or the project as the one who speaks."""
+        return self.pattern.search(" ".join(text.casefold().split())) is not None
+
+
+def telling(conn: Connection, one: Round) -> Telling:
+    """What would tell in a round: the names of both arms, of their bases and of the project."""
+    models = set()
+    for arm in (one.arm_new, one.arm_base):
+        model = access.model(conn, arm)
+        base = access.model(conn, model.base_id) if model.base_id else model
+        first_word = re.split(r"[-_ .0-9]", base.name.casefold())[0]
+        models |= {first_word, base.name.casefold()}
+        if any(sign.isdigit() or sign in "-_" for sign in model.name):  # else it is plain words
+            models.add(model.name.casefold())
+    project: Project | None = projects.get(conn, one.project_id)
+    called = {project.name.casefold()} if project else set()
+    long, own = ({name for name in each if len(name) >= SHORTEST_NAME} for each in (models, called))
+    return Telling(long, own)

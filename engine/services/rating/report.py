@@ -1,0 +1,143 @@
+"""All that a closed round says, and the little that an open one may."""
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection
+
+from engine.core.actor import Actor, Role
+from engine.core.errors import Conflict, UserError
+from engine.core.rating import Round, Tally
+from engine.services import access
+from engine.services.rating import quality, tallies
+from engine.services.rating.quality import RaterView
+from engine.services.rating.tallies import Live
+from engine.stats.agreement import Agreement, agreement
+from engine.stats.ballots import Ballot, canonical, counted
+from engine.stats.bias import PositionBias, position_of
+from engine.stats.lengths import LengthControlled, LongerChosen, length_controlled, longer_chosen
+from engine.stats.preference import Verdict
+from engine.store import flags, votes
+from engine.store.connect import reading
+from engine.workspace import Workspace
+
+
+class Report(BaseModel):
+    """What a closed round shows; parts that its purpose does not have are None.
+
+    `even` says for a control round whether a model against itself came out even.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    purpose: str
+    plan_sha256: str
+    tally: Tally
+    verdict: Verdict | None
+    even: bool | None
+    position: PositionBias | None
+    length: LengthControlled | None
+    longer: LongerChosen | None
+    agreement: Agreement
+    raters: tuple[RaterView, ...]
+    flagged: int
+    sentence: str
+
+
+def report(ws: Workspace, actor: Actor, round_id: str) -> Report:
+    """The result of a closed round; Conflict before, whoever asks."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        one = access.rating_round(conn, round_id)
+        if one.status != "closed":
+            raise Conflict(f"{one.name} is {one.status}.", "Its report comes when it is closed.")
+        return _report(conn, one)
+
+
+def live(ws: Workspace, actor: Actor, round_id: str) -> Live | None:
+    """Whether an open round with a sequential rule has enough evidence; None for other rules."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        return tallies.live(conn, access.rating_round(conn, round_id))
+
+
+def _report(conn: Connection, one: Round) -> Report:
+    seen = tallies.count(conn, one)
+    stopped = quality.paused(conn, one.id)
+    late = votes.live(conn, [one.id], extra=True)
+    cast = quality.ballots(conn, one, [vote for vote in late if vote.rater not in stopped])
+    ballots = [ballot for ballot in cast if ballot.expected is None]
+    judged = tallies.verdict(conn, one) if one.blind else None
+    even = None
+    if one.purpose == "aa_control" and judged:
+        even = judged.decision == "no difference shown"
+    two = one.arm_new != one.arm_base and bool(ballots)
+    found = Report(
+        name=one.name,
+        purpose=one.purpose,
+        plan_sha256=one.plan_sha256,
+        tally=seen,
+        verdict=judged,
+        even=even,
+        position=position_of(ballots) if ballots else None,
+        length=_length(ballots, one.arm_new) if two else None,
+        longer=longer_chosen(ballots) if ballots else None,
+        agreement=_agreement(ballots),
+        raters=tuple(quality.of_round(conn, one)),
+        flagged=len(flags.standing(conn, one.id)),
+        sentence="",
+    )
+    return found.model_copy(update={"sentence": sentence(found)})
+
+
+def _agreement(ballots: list[Ballot]) -> Agreement:
+    """Whether raters agree, coded by the hash order of the answers; late votes are among them."""
+    rows = [(each.prompt, each.rater, canonical(each)) for each in counted(ballots)]
+    return agreement(rows, "ordinal")
+
+
+def _length(ballots: list[Ballot], new: str) -> LengthControlled | None:
+    try:
+        return length_controlled(ballots, new)
+    except UserError:  # no vote about the new model: nothing to control
+        return None
+
+
+def sentence(found: Report) -> str:
+    """The result in one paragraph that somebody who knows no statistics can act on."""
+    parts = [_head(found)]
+    if found.position and found.position.biased:
+        parts.append(found.position.sentence)
+    if found.longer and found.longer.warn:
+        parts.append(found.longer.sentence)
+    if found.agreement.raw is not None and found.purpose != "calibration":
+        parts.append(found.agreement.sentence)
+    if found.tally.paused:
+        parts.append(
+            f"{found.tally.paused} votes of paused raters are left out until they are looked at."
+        )
+    return " ".join(parts)
+
+
+def _head(found: Report) -> str:
+    tally = found.tally
+    if found.even is not None and found.verdict:
+        rate, low, high = (
+            f"{100 * x:.0f}"
+            for x in (found.verdict.win_rate, found.verdict.low, found.verdict.high)
+        )
+        band = f"one half of the model against itself wins {rate} % ({low} to {high} %)"
+        if found.even:
+            return f"The control is even: {band}. The test itself favours nobody."
+        return (
+            f"The control is not even: {band}. Mend the test before you believe any result of it."
+        )
+    if found.verdict:
+        return found.verdict.sentence
+    if found.purpose == "calibration":
+        return f"{len(found.raters)} people have practised."
+    if tally.good or tally.bad:
+        return f"{tally.good} answers are good and {tally.bad} are bad, by {tally.raters} raters."
+    return (
+        f"{tally.wins + tally.losses} votes name a better answer, {tally.ties} are ties and "
+        f"{tally.both_bad} find both bad, by {tally.raters} raters."
+    )

@@ -1,0 +1,142 @@
+"""What the votes of a round add up to: only pairs that count, only raters who are not paused."""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection
+
+from engine.core.rating import Comparison, Round, Tally
+from engine.services.rating import quality
+from engine.stats.betting import standing_by_prompt
+from engine.stats.preference import Decision, Verdict
+from engine.stats.preference import verdict as weigh
+from engine.stats.sequential import Standing
+from engine.store import rounds, votes
+from engine.store.votes import LiveVote
+
+WORTH = {"win": 1.0, "loss": 0.0, "tie": 0.5, "both_bad": 0.5}
+
+
+class Live(BaseModel):
+    """How far an open test with a sequential rule is; it tells no side."""
+
+    model_config = ConfigDict(frozen=True)
+
+    evidence: float
+    needed: float
+    enough: bool
+    sentence: str
+
+
+class Counted(NamedTuple):
+    """Outcomes by comparison in the order of the first votes, from the side of the new arm."""
+
+    outcomes: dict[str, list[str]]
+    votes: list[LiveVote]
+    paused: int  # votes that paused raters cast
+
+
+def counted(conn: Connection, one: Round) -> Counted:
+    """The votes that count; in a blind round identical answers are a tie nobody was shown."""
+    pairs = {c.id: c for c in rounds.comparisons(conn, one.id)}
+    normal = [v for v in votes.live(conn, [one.id]) if pairs[v.comparison_id].kind == "normal"]
+    stopped = quality.paused(conn, one.id)
+    cast = [vote for vote in normal if vote.rater not in stopped]
+    outcomes: dict[str, list[str]] = defaultdict(list)
+    for vote in cast:
+        outcomes[vote.comparison_id].append(_outcome(pairs[vote.comparison_id], vote, one))
+    for pair in pairs.values():
+        if pair.kind == "identical" and one.blind:
+            outcomes[pair.id].append("tie")
+    return Counted(outcomes, cast, len(normal) - len(cast))
+
+
+def count(conn: Connection, one: Round) -> Tally:
+    """The tally of a round."""
+    found = counted(conn, one)
+    flat = [outcome for each in found.outcomes.values() for outcome in each]
+    means = [] if one.mode == "single" else [_mean(each) for each in found.outcomes.values()]
+    return Tally(
+        wins=flat.count("win"),
+        losses=flat.count("loss"),
+        ties=flat.count("tie"),
+        both_bad=flat.count("both_bad"),
+        raters=len({vote.rater for vote in found.votes}),
+        prompts=len(found.outcomes),
+        left=sum(vote.choice == "left" for vote in found.votes),
+        right=sum(vote.choice == "right" for vote in found.votes),
+        by_prompt=tuple(means),
+        good=flat.count("good"),
+        bad=flat.count("bad"),
+        paused=found.paused,
+    )
+
+
+def verdict(conn: Connection, one: Round) -> Verdict:
+    """What the votes show by the rule of the plan.
+
+    With a sequential rule the bounds hold at every look, p is the inverse of the evidence, and no
+    other number decides.
+    """
+    seen = count(conn, one)
+    cast = seen.wins + seen.losses + seen.ties + seen.both_bad
+    found = weigh(
+        seen.wins,
+        seen.losses,
+        seen.ties,
+        seen.both_bad,
+        by_prompt=seen.by_prompt if cast > seen.prompts else None,
+    )
+    if one.plan.get("decision") != "sequential":
+        return found
+    at = standing_by_prompt(seen.by_prompt)
+    decision: Decision = "no difference shown"
+    if at.stop:
+        decision = "better" if found.win_rate > 0.5 else "worse"
+    return found.model_copy(update={
+        "decision": decision, "low": at.low, "high": at.high, "p": min(1.0, 1 / at.e),
+        "sentence": _sequential(found, at, decision), "detectable": None,
+    })  # fmt: skip
+
+
+def live(conn: Connection, one: Round) -> Live | None:
+    """Whether an open test may stop; None where the plan asks for a fixed number of votes.
+
+    Prompts count once all the votes that the plan wants on them are in.
+    """
+    if one.plan.get("decision") != "sequential":
+        return None
+    overlap = int(one.plan["overlap"])
+    full = [each for each in counted(conn, one).outcomes.values() if len(each) >= overlap]
+    at = standing_by_prompt([_mean(each) for each in full])
+    needed = 1 / float(one.plan["alpha"])
+    said = "There is enough evidence: close the round." if at.stop else (
+        f"Not enough evidence yet after {len(full)} questions: go on."
+    )  # fmt: skip
+    return Live(evidence=at.e, needed=needed, enough=at.stop, sentence=said)
+
+
+def _outcome(pair: Comparison, vote: LiveVote, one: Round) -> str:
+    preferred = vote.canonical
+    if preferred not in ("lo", "hi"):
+        return preferred
+    # of two answers by one model, the first by hash stands for the new arm
+    new_side = "lo" if pair.model_lo == one.arm_new else "hi"
+    return "win" if preferred == new_side else "loss"
+
+
+def _mean(outcomes: list[str]) -> float:
+    return sum(WORTH[outcome] for outcome in outcomes) / len(outcomes)
+
+
+def _sequential(found: Verdict, at: Standing, decision: Decision) -> str:
+    rate, low, high = (100 * x for x in (found.win_rate, at.low, at.high))
+    numbers = (
+        f"it wins {rate:.1f} % of votes with ties as half, {low:.1f} to {high:.1f} % in a range "
+        f"that holds however often one looks (evidence {at.e:.3g}, 20 is enough; wins "
+        f"{found.wins}, losses {found.losses}, ties {found.ties}, both bad {found.both_bad})"
+    )
+    if decision == "no difference shown":
+        return f"No difference shown between the new model and the baseline: {numbers}."
+    return f"The new model is {decision} than the baseline: {numbers}."
