@@ -1,130 +1,52 @@
 /* Blind rating. Mounts on every <div class="tl-rate" data-round="…">, now or later in the page.
 
    A vote is kept until the server has it: its key is made when the pair is shown, and the same key
-   sent twice is one vote. */
-(() => {
+   sent twice is one vote. The pair after this one is here already, so a vote shows it at once while
+   one queue tells the server, in order. A field that the server does not send is a thing that this
+   round does not have. The other files: its words, its queue, and what goes beside a vote. */
+(async () => {
   "use strict";
   if (window.tuneloopRating) return;
   window.tuneloopRating = true;
 
-  const API = "/api/rate/";
+  const { src } = document.currentScript;
+  const [{ FRAME, STATES, NEXT, SAID, TAKEN, ALL_RATED }, { call, Outbox }, extras] =
+    await Promise.all(["words", "outbox", "extras"].map((name) =>
+      import(new URL(`rate_${name}.js`, src))));
+
   const GUARD_MS = 300; // a second press of the same key must not reach the next pair
-  const SLOW_MS = 600;
   const NARROW_PX = 700; // one answer under the other
   const POLL_MS = 4000;
-  const TIMEOUT_MS = 15000;
-  const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
+  const BEAT_MS = 60000; // a pair that is being looked at stays this rater's
+  const FLASH_MS = 160;
+  const BREAK_MS = 20 * 60 * 1000;
   const VOTES = {
     arrowleft: "left", 1: "left", a: "left",
     arrowright: "right", 2: "right", b: "right",
     t: "tie", 0: "tie", x: "both_bad",
   };
-  const OTHERS = { s: "skip", u: "undo" };
+  const THUMBS = { left: "good", right: "bad" }; // where there is one answer
+  const OTHERS = {
+    s: "skip", u: "undo", w: "why", f: "flag", e: "edit", g: "guidelines", r: "raw",
+  };
   const TYPING = "input, textarea, select, [contenteditable]:not([contenteditable='false']), " +
     "[role=slider], [role=listbox], [role=combobox]";
-
-  // Nothing in here comes from a person or a model.
-  const FRAME = `
-    <div class="tl-rate-top" hidden>
-      <span class="tl-rate-count"></span>
-      <span class="tl-rate-bar" role="progressbar" aria-label="Pairs rated" aria-valuemin="0"><i></i></span>
-      <span class="tl-rate-saved" role="status" aria-live="polite"></span>
-      <button type="button" class="tl-rate-quiet" data-do="help" aria-label="Keys and how to judge">
-        <kbd>?</kbd><span>Help</span></button>
-    </div>
-    <div class="tl-rate-trouble" role="alert" hidden></div>
-    <section class="tl-rate-pair" tabindex="-1" hidden>
-      <div class="tl-rate-prompt"><h3>Question</h3><div class="tl-rate-text" tabindex="0" role="region" aria-label="Question" dir="auto"></div></div>
-      <div class="tl-rate-answers">
-        <article data-side="left"><h3>Answer 1</h3><div class="tl-rate-text" tabindex="0" role="region" aria-label="Answer 1" dir="auto"></div></article>
-        <article data-side="right"><h3>Answer 2</h3><div class="tl-rate-text" tabindex="0" role="region" aria-label="Answer 2" dir="auto"></div></article>
-      </div>
-    </section>
-    <div class="tl-rate-actions" hidden>
-      <div class="tl-rate-votes" role="group" aria-label="Your judgement">
-        <button type="button" data-vote="left"><kbd>←</kbd><span>Answer 1 is better</span></button>
-        <button type="button" data-vote="tie"><span>Tie</span><kbd>T</kbd></button>
-        <button type="button" data-vote="both_bad"><span>Both bad</span><kbd>X</kbd></button>
-        <button type="button" data-vote="right"><span>Answer 2 is better</span><kbd>→</kbd></button>
-      </div>
-      <div class="tl-rate-more">
-        <button type="button" class="tl-rate-quiet" data-do="skip"><span>Skip</span><kbd>S</kbd></button>
-        <button type="button" class="tl-rate-quiet" data-do="undo"><span>Undo</span><kbd>U</kbd></button>
-      </div>
-    </div>
-    <div class="tl-rate-state" tabindex="-1" hidden></div>
-    <dialog class="tl-rate-keys" aria-label="Keys and how to judge">
-      <h2>How to judge</h2>
-      <ol>
-        <li><b>Is it right?</b> A wrong answer loses, however well it is written.</li>
-        <li><b>Does it do what was asked?</b> All of it, in the form that was asked for.</li>
-        <li><b>Is anything missing?</b></li>
-        <li><b>Is it pleasant to read?</b> Only if the rest is even. Longer is not better.</li>
-      </ol>
-      <p><b>Tie</b>: both are good, neither is better. <b>Both bad</b>: you would send neither.
-         <b>Skip</b>: you can’t judge this one; somebody else will.</p>
-      <h2>Keys</h2>
-      <dl>
-        <dt><kbd>←</kbd> <kbd>1</kbd> <kbd>A</kbd></dt><dd>Answer 1 is better</dd>
-        <dt><kbd>→</kbd> <kbd>2</kbd> <kbd>B</kbd></dt><dd>Answer 2 is better</dd>
-        <dt><kbd>T</kbd> <kbd>0</kbd></dt><dd>Tie</dd>
-        <dt><kbd>X</kbd></dt><dd>Both bad</dd>
-        <dt><kbd>S</kbd></dt><dd>Skip</dd>
-        <dt><kbd>U</kbd> <kbd>Ctrl</kbd>+<kbd>Z</kbd></dt><dd>Undo</dd>
-      </dl>
-      <form method="dialog"><button class="tl-rate-main">Back to rating</button></form>
-    </dialog>`;
-  const STATES = {
-    preparing: ["The answers are still being written", "The first pair appears here by itself."],
-    closed: ["This round is closed", "Thank you! It needs no more votes."],
-    failed: ["This round has no answers", "Whoever started it can see why, and start another."],
-    gone: ["Nothing to rate here", "Ask for a new link."],
-  };
-  const NEXT = {
-    train_pairs: "Your choices become pairs of a better and a worse answer, and the model is trained " +
-      "on them. A blind test then shows whether that helped.",
-    blind_eval: "The result stays hidden until the round is closed, so that it can sway nobody. " +
-      "Whoever started the round closes it and shares the verdict.",
-  };
-
-  const TAKEN = ["Nothing is left for you right now",
-    ["Others are looking at the last pairs. If they leave one, you can rate it."]];
-  const ALL_RATED = ["All pairs are rated", ["Thank you! This round needs no more votes."]];
-
-  /** The server's answer; an error with `temporary` set where trying again may help. */
-  async function call(path, body) {
-    const options = { credentials: "same-origin", cache: "no-store",
-      signal: AbortSignal.timeout(TIMEOUT_MS) };
-    if (body !== undefined) {
-      Object.assign(options, { method: "POST", body: JSON.stringify(body),
-        headers: { "Content-Type": "application/json" } });
-    }
-    let response;
-    let answer;
-    try {
-      response = await fetch(API + path, options);
-      answer = await response.json();
-    } catch {
-      throw Object.assign(new Error("No connection."), { temporary: true, status: 0 });
-    }
-    if (response.ok) return answer;
-    const said = [answer.problem, answer.fix].filter(Boolean).join(" ") || "That did not work.";
-    const temporary = response.status >= 500 || response.status === 429;
-    throw Object.assign(new Error(said), { temporary, status: response.status });
-  }
 
   class Rating {
     constructor(root) {
       this.root = root;
       this.round = root.dataset.round;
-      this.kept = `tl-rate-unsaved-${this.round}`;
       this.pair = null;
+      this.ahead = null; // the pair after this one
+      this.outbox = new Outbox(this);
       this.busy = false;
       this.known = null; // the round's progress
+      this.raw = false;
+      this.rested = { votes: 0, active: 0 }; // since the last break
       root.innerHTML = FRAME;
       this.find = (selector) => root.querySelector(selector);
-      this.texts = ["prompt", "left", "right"].map((part) => this.find(
-        part === "prompt" ? ".tl-rate-prompt .tl-rate-text" : `[data-side=${part}] .tl-rate-text`));
+      this.texts = [".tl-rate-prompt", "[data-side=left]", "[data-side=right]"].map((part) =>
+        this.find(`${part} .tl-rate-text`));
       root.addEventListener("click", (event) => this.clicked(event));
       this.onKey = (event) => this.pressed(event);
       this.onSeen = () => this.clock();
@@ -132,10 +54,11 @@
       document.addEventListener("visibilitychange", this.onSeen);
       this.watcher = new IntersectionObserver(this.onSeen);
       this.watcher.observe(root);
-      this.sizer = new ResizeObserver(() => {
-        if (root.clientWidth) root.classList.toggle("is-narrow", root.clientWidth <= NARROW_PX);
-      });
+      this.sizer = new ResizeObserver(() => this.fit());
       this.sizer.observe(root);
+      this.beat = setInterval(() => this.stay(), BEAT_MS);
+      this.onScroll = () => this.mark();
+      document.addEventListener("scroll", this.onScroll, { passive: true, capture: true });
       this.start();
     }
 
@@ -144,13 +67,28 @@
       if (this.root.isConnected) return false;
       document.removeEventListener("keydown", this.onKey);
       document.removeEventListener("visibilitychange", this.onSeen);
+      document.removeEventListener("scroll", this.onScroll, { capture: true });
       this.watcher.disconnect();
       this.sizer.disconnect();
+      clearInterval(this.beat);
       return true;
     }
 
     seen() {
       return document.visibilityState === "visible" && this.root.getClientRects().length > 0;
+    }
+
+    /** Whether the server takes more than a choice with a vote. */
+    rich() {
+      return Boolean(this.known && this.known.mode);
+    }
+
+    single() {
+      return Boolean(this.pair) && this.pair.mode === "single";
+    }
+
+    narrow() {
+      return this.root.classList.contains("is-narrow");
     }
 
     // -- what is shown ------------------------------------------------------------------------
@@ -161,9 +99,10 @@
       try {
         this.known = await call(`${round}/progress`);
         if (this.known.status === "open") {
-          const left = this.unsaved();
-          if (left) await this.deliver("vote", left);
-          else this.show((await call(`${round}/next`)).pair);
+          this.offer();
+          this.outbox.restore();
+          if (!this.outbox.empty) await this.outbox.deliver();
+          else this.take(await call(`${round}/next`));
           return;
         }
         this.state(this.known.status);
@@ -177,22 +116,47 @@
       }
     }
 
+    /** Show the controls for what this round has. */
+    offer() {
+      const rich = this.rich();
+      this.root.querySelectorAll("[data-new], [data-do=why], [data-do=flag]").forEach((each) => {
+        each.hidden = !rich;
+      });
+      this.find("[data-do=guidelines]").hidden = !this.guided();
+    }
+
+    guided() {
+      return Boolean(this.known && this.known.guidelines && this.known.guidelines.html);
+    }
+
+    /** Take the server's answer: what stands in front of the rater, and what comes after it. */
+    take(answer) {
+      let { pair, ahead = null } = answer;
+      const at = this.pair && !this.busy ? this.pair.token : "";
+      if (at && ahead && ahead.token === at) [pair, ahead] = [ahead, pair];
+      this.ahead = ahead;
+      if (answer.pause) this.paused(answer.pause);
+      else if (at && pair && pair.token === at) this.renew(pair);
+      else this.show(pair);
+    }
+
+    renew(pair) {
+      this.pair.can_undo = pair.can_undo;
+      this.count(pair.done, pair.total);
+      this.find("[data-do=undo]").disabled = !pair.can_undo;
+    }
+
     show(pair) {
       this.pair = pair;
       this.busy = false;
-      this.trouble("");
-      this.root.querySelectorAll(".is-pressed, .is-chosen").forEach((each) =>
-        each.classList.remove("is-pressed", "is-chosen"));
+      this.said = { reasons: new Set(), fine: {}, rationale: "", edit: null, clearly: false };
+      if (this.outbox.empty) this.trouble("");
+      this.calm();
       if (!pair) {
         this.finished();
         return;
       }
-      // All three at once, in one frame; the server has cleaned them (engine/services/safe_text.py).
-      [pair.prompt_html, pair.left_html, pair.right_html].forEach((html, n) => {
-        this.texts[n].innerHTML = html;
-        this.texts[n].scrollTop = 0;
-        this.texts[n].querySelectorAll("a").forEach((link) => { link.target = "_blank"; });
-      });
+      this.fill();
       this.part("pair");
       this.count(pair.done, pair.total);
       this.find("[data-do=undo]").disabled = !pair.can_undo;
@@ -202,14 +166,79 @@
       this.since = null;
       this.clock();
       this.focus();
+      this.welcome();
+    }
+
+    /** The texts of the pair, all in one frame; engine/services/rating/safe_text.py cleaned them. */
+    fill() {
+      const { pair } = this;
+      const single = this.single();
+      this.root.classList.toggle("is-single", single);
+      this.find("[data-side=left] h3").textContent = single ? "Answer" : "Answer 1";
+      this.find("[data-side=right]").hidden = single;
+      this.root.querySelectorAll("[data-vote]").forEach((each) => {
+        each.hidden = single !== ["good", "bad"].includes(each.dataset.vote);
+      });
+      const plain = { left: pair.left_text, right: pair.right_text };
+      this.find("[data-do=raw]").hidden = plain.left === undefined;
+      this.find("[data-do=clearly]").hidden = single || !this.rich();
+      this.root.querySelectorAll("[data-edit]").forEach((each) => {
+        each.hidden = !this.rich() || plain[each.dataset.edit] === undefined;
+      });
+      [pair.prompt_html, pair.left_html, pair.right_html].forEach((html, n) => {
+        const side = [null, "left", "right"][n];
+        this.write(this.texts[n], html, side && this.raw ? plain[side] : undefined);
+      });
+      extras.refresh(this);
+      this.fit();
+    }
+
+    write(box, html, plain) {
+      if (plain === undefined) box.innerHTML = html;
+      else {
+        const raw = Object.assign(document.createElement("div"), { textContent: plain });
+        raw.className = "tl-rate-raw";
+        box.replaceChildren(raw);
+      }
+      box.scrollTop = 0;
+      box.querySelectorAll("a").forEach((link) => { link.target = "_blank"; });
+    }
+
+    /** One answer under the other where there is little room, with a switch where they are long. */
+    fit() {
+      const width = this.root.clientWidth;
+      if (!width) return;
+      this.root.classList.toggle("is-narrow", width <= NARROW_PX);
+      const long = this.find(".tl-rate-answers").offsetHeight > window.innerHeight * 0.4;
+      this.find(".tl-rate-switch").hidden = !this.narrow() || this.single() || !long;
+      this.mark();
+    }
+
+    /** Which answer the switch says is being read. */
+    mark() {
+      if (!this.narrow()) return;
+      const top = this.find("[data-side=right]").getBoundingClientRect().top;
+      const second = top < window.innerHeight * 0.4;
+      this.find("[data-go=left]").setAttribute("aria-pressed", String(!second));
+      this.find("[data-go=right]").setAttribute("aria-pressed", String(second));
     }
 
     focus() {
       const at = document.activeElement;
       const taken = at && at !== document.body && !this.root.contains(at) && at.matches(TYPING);
-      if (!this.seen() || taken) return;
+      if (!this.seen() || taken || !this.pair) return;
       this.find(".tl-rate-pair").focus({ preventScroll: true });
       if (this.root.getBoundingClientRect().top < 0) this.root.scrollIntoView({ block: "start" });
+    }
+
+    /** The guidelines open by themselves once for each of their versions. */
+    welcome() {
+      const name = `tl-rate-guidelines-${this.round}`;
+      if (!this.guided() || !this.seen()) return;
+      const version = String(this.known.guidelines.version);
+      if (localStorage.getItem(name) === version) return;
+      localStorage.setItem(name, version);
+      this.act("guidelines");
     }
 
     count(done, total) {
@@ -222,10 +251,11 @@
     }
 
     part(name) {
-      this.find(".tl-rate-top").hidden = name !== "pair";
-      this.find(".tl-rate-pair").hidden = name !== "pair";
-      this.find(".tl-rate-actions").hidden = name !== "pair";
+      [".tl-rate-top", ".tl-rate-pair", ".tl-rate-actions"].forEach((each) => {
+        this.find(each).hidden = name !== "pair";
+      });
       this.find(".tl-rate-state").hidden = name === "pair";
+      if (name !== "pair") this.find(".tl-rate-note").hidden = true;
     }
 
     state(name) {
@@ -246,21 +276,43 @@
       return box;
     }
 
+    paused(sentence) {
+      this.busy = false;
+      this.calm();
+      this.message("Your rating is paused", [sentence], "pause");
+    }
+
     async finished() {
-      try {
-        this.known = await call(`${encodeURIComponent(this.round)}/progress`);
-      } catch { /* the numbers of the start will do */ }
+      await this.look();
       const { done, all_done: all, all_total: wanted, purpose } = this.known;
       const left = Math.max(0, wanted - all);
-      const yours = `You rated ${done} ${done === 1 ? "pair" : "pairs"}.`;
+      const one = this.known.mode === "single" ? "answer" : "pair";
+      const yours = `You rated ${done} ${done === 1 ? one : `${one}s`}.`;
       const others = left ? ` ${left} of all ${wanted} votes are still to come from others.` : "";
+      const more = [...this.standing(), NEXT[purpose]].filter(Boolean);
       const box = done
-        ? this.message("That was the last one. Thank you!", [yours + others, NEXT[purpose]], "done")
+        ? this.message("That was the last one. Thank you!", [yours + others, ...more], "done")
         : this.message(...(left ? TAKEN : ALL_RATED));
       if (done) box.append(this.button("undo", "Undo the last vote", "U"));
       else if (left) box.append(this.button("again", "Look again"));
       if (this.seen()) box.focus({ preventScroll: true });
       this.root.dispatchEvent(new CustomEvent("tl-rate-finished", { bubbles: true }));
+    }
+
+    /** Ask how far the round is; the numbers known so far will do where there is no answer. */
+    async look() {
+      try {
+        this.known = await call(`${encodeURIComponent(this.round)}/progress`);
+      } catch { /* see above */ }
+    }
+
+    /** How this rater stands, in sentences. */
+    standing() {
+      const { agreement_with_gold: gold, left_today: left } = this.known;
+      const said = [];
+      if (gold && gold.of) said.push(`You agreed with ${gold.right} of ${gold.of} control pairs.`);
+      if (typeof left === "number") said.push(`You can rate ${left} more today.`);
+      return said;
     }
 
     button(what, label, key = "") {
@@ -288,6 +340,50 @@
       box.append(button);
     }
 
+    /** A remark above the pair, never in the way; gone with the next vote. */
+    note(sentences, tone, what = "", label = "") {
+      const box = this.find(".tl-rate-note");
+      box.hidden = !sentences.length;
+      box.dataset.tone = tone;
+      box.replaceChildren(Object.assign(document.createElement("span"),
+        { textContent: sentences.join(" ") }));
+      if (what) box.append(this.button(what, label));
+    }
+
+    /** Say how a practice pair should have been judged, with the pair still there to look at. */
+    teach(answer) {
+      const { right, expected, reason } = answer.feedback;
+      const said = SAID[expected] || expected;
+      const words = [right ? `Right: ${said}.` : `Expected: ${said}.`, reason].filter(Boolean);
+      if (!this.pair || !this.busy) {
+        this.take(answer);
+        this.note(["The pair before.", ...words], right ? "good" : "warn");
+        return;
+      }
+      this.held = answer;
+      const wanted = this.find(`article[data-side=${expected === "right" ? "right" : "left"}]`);
+      if (["left", "right"].includes(expected)) wanted.classList.add("is-expected");
+      this.note(words, right ? "good" : "warn", "next", "Next pair");
+      this.find(".tl-rate-note button").focus();
+      this.find(".tl-rate-note").scrollIntoView({ block: "nearest" });
+    }
+
+    /** After 25 pairs, or 20 minutes of looking, say that a break would do good. */
+    async rest(active) {
+      const every = this.known && this.known.break_every;
+      this.rested.votes += 1;
+      this.rested.active += active;
+      if (!every || (this.rested.votes < every && this.rested.active < BREAK_MS)) return;
+      const minutes = Math.round(this.rested.active / 60000);
+      const since = this.rested.votes >= every
+        ? `${this.rested.votes} ratings without a break.` : `${minutes} minutes without a break.`;
+      this.rested = { votes: 0, active: 0 };
+      await this.look();
+      if (!this.pair) return;
+      this.note([since, "Look away for a minute: rested eyes judge better.", ...this.standing()],
+        "rest", "go-on", "Go on");
+    }
+
     // -- time that the pair was looked at -----------------------------------------------------
 
     clock() {
@@ -296,12 +392,24 @@
       this.since = this.pair && this.seen() ? now : null;
     }
 
+    /** Keep the pairs that this rater holds from going to others. */
+    stay() {
+      if (this.gone() || !this.seen() || !this.rich()) return;
+      [this.pair, this.ahead].filter(Boolean).forEach(({ token }) => {
+        call("beat", { token }).catch(() => {}); // a vote that comes late is kept all the same
+      });
+    }
+
     // -- what a person does -------------------------------------------------------------------
 
     clicked(event) {
       const button = event.target.closest("button");
-      if (!button) return;
-      if (button.dataset.vote) this.vote(button.dataset.vote, "button");
+      if (!button || button.closest("dialog")) return;
+      const via = this.rich() && event.pointerType === "touch" ? "touch" : "button";
+      const { vote, edit, go } = button.dataset;
+      if (vote) this.vote(vote, via, event.shiftKey);
+      else if (edit) extras.edit(this, edit);
+      else if (go) this.find(`[data-side=${go}]`).scrollIntoView({ block: "start" });
       else if (button.dataset.do) this.act(button.dataset.do);
     }
 
@@ -310,131 +418,168 @@
       if (event.isComposing || event.keyCode === 229 || event.repeat || event.altKey) return;
       const at = event.target instanceof Element ? event.target : document.body;
       if (at.closest(TYPING)) return;
-      const key = event.key.toLowerCase();
-      const dialog = this.find("dialog");
-      if (key === "?" || dialog.open) {
+      const digit = event.shiftKey && /^Digit\d$/.test(event.code) ? event.code.slice(5) : "";
+      const key = digit || event.key.toLowerCase();
+      const dialog = this.find("dialog[open]");
+      if (key === "?" || dialog) {
         if (key !== "?") return; // Escape and Enter are the dialog's own
-        if (dialog.open) dialog.close();
-        else this.act("help");
+        if (!dialog) this.act("help");
+        else dialog.close();
         event.preventDefault();
         return;
       }
       const command = event.ctrlKey || event.metaKey;
-      if (command && key !== "z") return;
-      if (event.shiftKey && (command || key.startsWith("arrow"))) return;
+      if (command && (key !== "z" || event.shiftKey)) return;
+      if (event.shiftKey && key.startsWith("arrow") && !getSelection().isCollapsed) return;
       if (command) this.act("undo");
       else if (VOTES[key] && key.startsWith("arrow") && at.closest("[role=tablist]")) return;
-      else if (VOTES[key]) this.vote(VOTES[key], "key");
+      else if (VOTES[key]) this.vote(this.meant(VOTES[key]), "key", event.shiftKey);
+      else if (key === "escape" && !this.find(".tl-rate-why").hidden) this.act("why");
       else if (OTHERS[key]) this.act(OTHERS[key]);
       else return;
       event.preventDefault();
     }
 
+    meant(choice) {
+      return this.single() ? THUMBS[choice] : choice;
+    }
+
     act(what) {
-      if (what === "help") this.find("dialog").showModal();
+      if (what === "help") this.open(this.find(".tl-rate-keys"));
       else if (what === "undo") this.undo();
       else if (what === "skip") this.skip();
       else if (what === "again") this.start();
+      else if (what === "next") this.onward();
+      else if (what === "go-on") this.note([], "");
+      else if (what === "raw") this.plain();
+      else if (what === "clearly" && this.pair) {
+        this.said.clearly = !this.said.clearly;
+        extras.refresh(this);
+      } else if (this.pair && !this.busy && !this.find(`[data-do=${what}]`)?.hidden) {
+        extras[what](this);
+      }
+      if (what === "go-on") this.focus();
+    }
+
+    /** Show a dialog; the pair has the focus again when it closes. */
+    open(dialog) {
+      dialog.addEventListener("close", () => this.focus(), { once: true });
+      dialog.showModal();
+    }
+
+    plain() {
+      if (!this.pair || this.pair.left_text === undefined) return;
+      this.raw = !this.raw;
+      this.find("[data-do=raw]").setAttribute("aria-pressed", String(this.raw));
+      this.fill();
+    }
+
+    onward() {
+      const { held } = this;
+      this.held = null;
+      this.note([], "");
+      if (held) this.take(held);
     }
 
     ready() {
       return !this.busy && (!this.pair || performance.now() - this.shownAt >= GUARD_MS);
     }
 
-    vote(choice, via) {
-      if (!this.pair || !this.ready()) return;
+    vote(choice, via, clearly) {
+      if (!choice || !this.pair || !this.ready()) return;
+      if (this.single() !== ["good", "bad"].includes(choice)) return;
       this.clock();
-      this.press(`[data-vote=${choice}]`);
-      const chosen = this.find(`article[data-side=${choice}]`);
-      if (chosen) chosen.classList.add("is-chosen");
-      const cast = { token: this.pair.token, key: this.key, choice,
-        active_ms: Math.round(this.active), via };
-      sessionStorage.setItem(this.kept, JSON.stringify(cast));
-      this.deliver("vote", cast);
+      const active = Math.round(this.active);
+      const cast = { token: this.pair.token, key: this.key, choice, active_ms: active, via };
+      if (this.rich()) Object.assign(cast, this.beside(choice, clearly));
+      this.send("vote", cast, `[data-vote=${choice}]`);
+      this.rest(active);
+    }
+
+    /** What goes with a choice; nothing that was not said. */
+    beside(choice, clearly) {
+      const { reasons, fine, rationale, edit, clearly: toggled } = this.said;
+      const more = { layout: this.narrow() && !this.single() ? "stacked" : "side" };
+      if (["left", "right"].includes(choice)) more.strength = clearly || toggled ? 2 : 1;
+      ["left", "right"].forEach((side) => {
+        if (this.single()) return;
+        if (fine[side] || choice === "both_bad") more[`acceptable_${side}`] = Boolean(fine[side]);
+      });
+      if (reasons.size) more.reasons = [...reasons];
+      if (rationale.trim()) more.rationale = rationale.trim();
+      if (edit) more.edit = edit;
+      return more;
     }
 
     skip() {
       if (!this.pair || !this.ready()) return;
-      this.press("[data-do=skip]");
-      this.deliver("skip", { token: this.pair.token });
+      this.send("skip", { token: this.pair.token }, "[data-do=skip]");
+    }
+
+    /** Leave the pair to a person who looks at what is wrong with it. */
+    flag(target, kind, note) {
+      if (!this.pair || !this.ready()) return;
+      this.send("flag", { token: this.pair.token, target, kind, note }, "[data-do=flag]");
     }
 
     undo() {
       const possible = this.pair ? this.pair.can_undo : this.find(".tl-rate-state [data-do=undo]");
       if (!possible || !this.ready()) return;
-      this.press("[data-do=undo]");
-      this.deliver(`${encodeURIComponent(this.round)}/undo`, {});
+      this.send("undo", {}, "[data-do=undo]");
     }
 
     press(selector) {
-      this.find(selector).classList.add("is-pressed");
+      const pressed = this.find(selector);
+      pressed.classList.add("is-pressed");
+      this.pressedAt = performance.now();
+    }
+
+    /** Let the buttons go; one that was only just pressed stays lit long enough to be seen. */
+    calm() {
+      this.find(".tl-rate-answers").querySelectorAll(".is-chosen, .is-expected").forEach((each) =>
+        each.classList.remove("is-chosen", "is-expected"));
+      const wait = FLASH_MS - (performance.now() - (this.pressedAt || 0));
+      this.root.querySelectorAll(".is-pressed").forEach((each) =>
+        setTimeout(() => each.classList.remove("is-pressed"), Math.max(0, wait)));
     }
 
     // -- on its way to the server -------------------------------------------------------------
 
-    unsaved() {
-      const text = sessionStorage.getItem(this.kept);
-      return text ? JSON.parse(text) : null;
+    /** Tell the server, and show the next pair without waiting for it where it is here. */
+    send(path, body, pressed) {
+      this.press(pressed);
+      this.note([], "");
+      const { ahead, pair } = this;
+      this.busy = true;
+      this.outbox.push(path, body);
+      if (ahead && path !== "undo") {
+        this.ahead = null;
+        const done = pair.done + (path === "vote" ? 1 : 0);
+        this.show({ ...ahead, done, total: pair.total, can_undo: true });
+      } else this.find(`article[data-side=${body.choice}]`)?.classList.add("is-chosen");
     }
 
-    /** Send until the server has it. A skip or an undo is tried once: pressing again is safe. */
-    async deliver(path, body) {
-      this.busy = true;
-      const slow = setTimeout(() => this.say("saving …"), SLOW_MS);
-      for (let attempt = 0; ; attempt += 1) {
-        try {
-          const { pair } = await call(path, body);
-          clearTimeout(slow);
-          sessionStorage.removeItem(this.kept);
-          this.say(...this.saved(path));
-          this.show(pair);
-          return;
-        } catch (error) {
-          clearTimeout(slow);
-          if (!error.temporary || path !== "vote") {
-            await this.refused(error);
-            return;
-          }
-          await this.pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
-          if (this.gone()) return;
-        }
+    /** All is sent: `answer` is what the server said to the last, null where it did not take it. */
+    async settle(path, answer, refusal) {
+      this.say(...(answer ? this.saved(path) : [""]));
+      if (answer) {
+        this.trouble("");
+        if (answer.feedback) this.teach(answer);
+        else this.take(answer);
+      } else if (refusal.temporary) {
+        this.busy = false; // an undo that never left: nothing has changed
+        this.calm();
+      } else {
+        this.busy = true; // until it is known which pair, or which state, the server has
+        await this.start();
       }
+      if (!refusal || this.find(".tl-rate-pair").hidden) return;
+      this.trouble(refusal.temporary ? "No connection. Try again in a moment." : refusal.message);
     }
 
     saved(path) {
       if (path === "vote") return ["saved", "good"];
-      return [path === "skip" ? "skipped" : "taken back"];
-    }
-
-    /** Wait, but not longer than until the connection is back or somebody asks to try now. */
-    pause(milliseconds) {
-      this.say("not saved yet", "warn");
-      return new Promise((resolve) => {
-        let timer = 0;
-        const go = () => {
-          clearTimeout(timer);
-          window.removeEventListener("online", go);
-          resolve();
-        };
-        timer = setTimeout(go, milliseconds);
-        window.addEventListener("online", go);
-        this.trouble("Your vote is not saved yet: no connection. It is kept and sent again.",
-          "Try now", go);
-      });
-    }
-
-    async refused(error) {
-      this.busy = false;
-      this.root.querySelectorAll(".is-pressed, .is-chosen").forEach((each) =>
-        each.classList.remove("is-pressed", "is-chosen"));
-      this.say("");
-      if (error.temporary) {
-        this.trouble("No connection. Try again in a moment.");
-        return;
-      }
-      sessionStorage.removeItem(this.kept);
-      await this.start(); // the pair, or the state, that the server knows of
-      if (!this.find(".tl-rate-pair").hidden) this.trouble(error.message);
+      return [{ skip: "skipped", flag: "flagged" }[path] || "taken back"];
     }
   }
 

@@ -1,0 +1,74 @@
+"""Servers on a port of their own, and pages in Chromium that are closed after each test."""
+
+import threading
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from engine.workspace import Settings, open_workspace
+from tests.browser.pages import Watched
+from tests.conftest import REPO
+from ui import rate_routes
+
+
+@contextmanager
+def serving(app):
+    """The address at which `app` is served meanwhile."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def serve():
+    """Serves an app for the length of a test: `address = serve(app)`."""
+    opened = []
+
+    def start(app):
+        opened.append(serving(app))
+        return opened[-1].__enter__()
+
+    yield start
+    for each in opened:
+        each.__exit__(None, None, None)
+
+
+@pytest.fixture
+def ws(home, tmp_path):
+    """A workspace on SQLite: what the browser does is the same on every database."""
+    url = f"sqlite:///{tmp_path / 'browser.db'}"
+    workspace = open_workspace(Settings(home=home, database_url=url))
+    yield workspace
+    workspace.close()
+
+
+@pytest.fixture
+def address(ws, serve):
+    """Where the rating pages of `ws` are."""
+    app = FastAPI()
+    app.include_router(rate_routes.router(ws))
+    app.mount("/static", StaticFiles(directory=REPO / "ui" / "static"))
+    return serve(app)
+
+
+@pytest.fixture
+def watched(chromium):
+    """Opens pages: `watched(address, width=390)`."""
+    opened = []
+
+    def new(address, **options):
+        opened.append(Watched(chromium, address, **options))
+        return opened[-1]
+
+    yield new
+    for each in opened:
+        each.context.close()

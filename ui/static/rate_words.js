@@ -1,0 +1,103 @@
+/* The frame of the rating surface, and what it says. */
+
+// Nothing in here comes from a person or a model.
+const text = (label) =>
+  `<div class="tl-rate-text" tabindex="0" role="region" aria-label="${label}" dir="auto"></div>`;
+const quiet = (what, label, key, more = "") =>
+  `<button type="button" class="tl-rate-quiet" data-do="${what}" aria-keyshortcuts="${key}" ${more}>` +
+  `<span>${label}</span><kbd aria-hidden="true">${key}</kbd></button>`;
+const article = (side, label) => `
+  <article data-side="${side}">
+    <div class="tl-rate-head"><h3>${label}</h3><span class="tl-rate-edited" hidden>your edit goes with your vote</span>
+      <button type="button" class="tl-rate-small" data-edit="${side}" aria-label="Edit ${label}" hidden>Edit</button></div>
+    ${text(label)}
+  </article>`;
+export const FRAME = `
+  <div class="tl-rate-top" hidden>
+    <span class="tl-rate-count"></span>
+    <span class="tl-rate-bar" role="progressbar" aria-label="Pairs rated" aria-valuemin="0"><i></i></span>
+    <span class="tl-rate-saved" role="status" aria-live="polite"></span>
+    ${quiet("guidelines", "Guidelines", "G", "hidden")}
+    <button type="button" class="tl-rate-quiet" data-do="help" aria-label="Keys and how to judge">
+      <kbd>?</kbd><span>Help</span></button>
+  </div>
+  <div class="tl-rate-trouble" role="alert" hidden></div>
+  <div class="tl-rate-note" role="status" hidden></div>
+  <section class="tl-rate-pair" tabindex="-1" hidden>
+    <div class="tl-rate-prompt"><div class="tl-rate-head"><h3>Question</h3>
+      <button type="button" class="tl-rate-small" data-do="raw" aria-pressed="false" aria-keyshortcuts="R" hidden>Plain text<kbd aria-hidden="true">R</kbd></button></div>
+      ${text("Question")}</div>
+    <div class="tl-rate-switch" role="group" aria-label="Go to an answer" hidden>
+      <button type="button" data-go="left" aria-pressed="true">Answer 1</button>
+      <button type="button" data-go="right" aria-pressed="false">Answer 2</button>
+    </div>
+    <div class="tl-rate-answers">${article("left", "Answer 1")}${article("right", "Answer 2")}</div>
+  </section>
+  <div class="tl-rate-actions" hidden>
+    <div class="tl-rate-why" role="group" aria-label="Why? Optional" hidden></div>
+    <div class="tl-rate-votes" role="group" aria-label="Your judgement">
+      <button type="button" data-vote="left" aria-keyshortcuts="ArrowLeft 1 A"><kbd aria-hidden="true">←</kbd><span>Answer 1 is better</span></button>
+      <button type="button" data-vote="tie" aria-keyshortcuts="T 0"><span>Tie</span><kbd aria-hidden="true">T</kbd></button>
+      <button type="button" data-vote="both_bad" aria-keyshortcuts="X"><span>Both bad</span><kbd aria-hidden="true">X</kbd></button>
+      <button type="button" data-vote="right" aria-keyshortcuts="ArrowRight 2 B"><span>Answer 2 is better</span><kbd aria-hidden="true">→</kbd></button>
+      <button type="button" data-vote="good" aria-keyshortcuts="ArrowLeft 1" hidden><kbd aria-hidden="true">←</kbd><span>Good</span></button>
+      <button type="button" data-vote="bad" aria-keyshortcuts="ArrowRight 2" hidden><span>Bad</span><kbd aria-hidden="true">→</kbd></button>
+    </div>
+    <div class="tl-rate-more">
+      <button type="button" class="tl-rate-quiet" data-do="clearly" aria-pressed="false" hidden>Clearly</button>
+      ${quiet("why", "Why?", "W", 'aria-expanded="false" hidden')}
+      ${quiet("flag", "Flag", "F", "hidden")}
+      ${quiet("skip", "Skip", "S")}
+      ${quiet("undo", "Undo", "U")}
+    </div>
+  </div>
+  <div class="tl-rate-state" tabindex="-1" hidden></div>
+  <dialog class="tl-rate-keys" aria-label="Keys and how to judge">
+    <h2>How to judge</h2>
+    <ol>
+      <li><b>Is it right?</b> A wrong answer loses, however well it is written.</li>
+      <li><b>Does it do what was asked?</b> All of it, in the form that was asked for.</li>
+      <li><b>Is anything missing?</b></li>
+      <li><b>Is it pleasant to read?</b> Only if the rest is even. Longer is not better.</li>
+    </ol>
+    <p><b>Tie</b>: both are good, neither is better. <b>Both bad</b>: you would send neither.
+       <b>Skip</b>: you can’t judge this one; somebody else will.</p>
+    <h2>Keys</h2>
+    <dl>
+      <dt><kbd>←</kbd> <kbd>1</kbd> <kbd>A</kbd></dt><dd>Answer 1 is better</dd>
+      <dt><kbd>→</kbd> <kbd>2</kbd> <kbd>B</kbd></dt><dd>Answer 2 is better</dd>
+      <dt data-new hidden><kbd>Shift</kbd> with one of these</dt><dd data-new hidden>It is clearly better</dd>
+      <dt><kbd>T</kbd> <kbd>0</kbd></dt><dd>Tie</dd>
+      <dt><kbd>X</kbd></dt><dd>Both bad</dd>
+      <dt><kbd>S</kbd></dt><dd>Skip</dd>
+      <dt><kbd>U</kbd> <kbd>Ctrl</kbd>+<kbd>Z</kbd></dt><dd>Undo</dd>
+      <dt data-new hidden><kbd>W</kbd></dt><dd data-new hidden>Say why</dd>
+      <dt data-new hidden><kbd>F</kbd></dt><dd data-new hidden>Flag a problem</dd>
+      <dt data-new hidden><kbd>E</kbd></dt><dd data-new hidden>Edit an answer, to make it better</dd>
+      <dt data-new hidden><kbd>R</kbd></dt><dd data-new hidden>Plain text, as it was written</dd>
+      <dt data-new hidden><kbd>G</kbd></dt><dd data-new hidden>Guidelines</dd>
+    </dl>
+    <form method="dialog"><button class="tl-rate-main">Back to rating</button></form>
+  </dialog>`;
+export const STATES = {
+  preparing: ["The answers are still being written", "The first pair appears here by itself."],
+  closed: ["This round is closed", "Thank you! It needs no more votes."],
+  failed: ["This round has no answers", "Whoever started it can see why, and start another."],
+  gone: ["Nothing to rate here", "Ask for a new link."],
+};
+export const NEXT = {
+  train_pairs: "Your choices become pairs of a better and a worse answer, and the model is trained " +
+    "on them. A blind test then shows whether that helped.",
+  blind_eval: "The result stays hidden until the round is closed, so that it can sway nobody. " +
+    "Whoever started the round closes it and shares the verdict.",
+  aa_control: "The result stays hidden until the round is closed.",
+  calibration: "That was the practice. You are ready for a real round.",
+};
+export const SAID = {
+  left: "Answer 1 is better", right: "Answer 2 is better", tie: "a tie", both_bad: "both bad",
+  good: "good", bad: "bad",
+};
+
+export const TAKEN = ["Nothing is left for you right now",
+  ["Others are looking at the last pairs. If they leave one, you can rate it."]];
+export const ALL_RATED = ["All pairs are rated", ["Thank you! This round needs no more votes."]];
