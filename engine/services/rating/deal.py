@@ -129,7 +129,7 @@ def _ready(check: Control, seen: list[Seen], last: bool) -> bool:
     if check.kind != "repeat":
         return True
     before = seen if last else seen[:-APART]
-    return any(each.comparison_id == check.details["of"] and each.state == "voted"
+    return any(each.comparison_id == check.details.get("of") and each.state == "voted"
                for each in before)  # fmt: skip
 
 

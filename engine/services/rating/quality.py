@@ -108,14 +108,14 @@ def gold(conn: Connection, round_id: str) -> dict[str, Gold]:
     their own count could else mend it.
     """
     decided = reviews.newest(conn, round_id)
-    known = {each.id: each.details for each in rounds.controls(conn, round_id)}
+    known = {each.id: each.details.get("answer") for each in rounds.controls(conn, round_id)}
     right: dict[str, int] = defaultdict(int)
     of: dict[str, int] = defaultdict(int)
     for vote in votes.first(conn, round_id, "gold"):
         last = decided.get(vote.rater)
         if last is None or vote.created_at > last.created_at:
             of[vote.rater] += 1
-            right[vote.rater] += vote.canonical == known[vote.comparison_id]["answer"]
+            right[vote.rater] += vote.canonical == known[vote.comparison_id]
     return {rater: gold_standing(right[rater], n) for rater, n in of.items()}
 
 
@@ -165,9 +165,9 @@ def _ballot(pair: Comparison, vote: LiveVote) -> Ballot:
         lengths = lengths[::-1]
     expected = None
     if pair.kind == "gold":
-        expected = "left" if pair.details["answer"] == vote.left_is else "right"
+        expected = "left" if pair.details.get("answer") == vote.left_is else "right"
     return Ballot(
-        prompt=str(pair.details["of"]) if pair.kind == "repeat" else pair.id,
+        prompt=pair.details.get("of", pair.id) if pair.kind == "repeat" else pair.id,
         rater=vote.rater,
         left=sides[0],
         right=sides[1],
