@@ -40,7 +40,7 @@ def test_a_version_is_mended_and_taken_back(ws, tmp_path):
     said = version.change(ws, one.id, ["drop_exact_duplicates"])
     assert "This removes 2 rows: 22 become 20." in said
     new, message = version.mend(ws, one.id, ["drop_exact_duplicates"])
-    assert message == "faq@2 is made: 20 rows, 2 rows of faq@1 left out."
+    assert message == "faq@2 is made: 20 rows; 2 removed."
     shown = shelf.Opened(*version.show(ws, new))
     assert "Made from faq@1: drop exact duplicates." in shown.about
     assert shown.undo.visible
@@ -94,7 +94,7 @@ def test_shared_questions_are_named_and_left_out_by_one_button(ws, tmp_path):
     assert "Nothing rests on this version" in used
     new, message = version.part_overlap(ws, one.id, "drop")
     assert new.rows == one.rows - 2
-    assert "2 rows of faq@1 left out" in message
+    assert message.endswith("; 2 removed.")
     assert "No question stands on both sides" in version.related(ws, new.id)[1]
 
 

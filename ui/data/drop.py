@@ -120,7 +120,7 @@ def _wire_looks(ws: Workspace, drop: Drop, given: list[Any]) -> None:
 
     def on_file(path: str | None) -> tuple[Any, ...]:
         name = Path(path).name.split(".")[0][:60] if path else ""
-        return path or "", None, name, ""
+        return path or "", None, name, "", ""
 
     @shows_errors
     def on_fresh(*said: Any) -> list[Any]:
@@ -135,7 +135,7 @@ def _wire_looks(ws: Workspace, drop: Drop, given: list[Any]) -> None:
         return files.change(files.asked(*said[:-1]), fixing.chosen(said[-1]))
 
     new = drop.file.change(
-        on_file, drop.file, [drop.path, drop.said, drop.name, drop.group], **kit.QUIET
+        on_file, drop.file, [drop.path, drop.said, drop.name, drop.group, drop.layout], **kit.QUIET
     )
     new.then(on_fresh, given, outputs(drop), **busy)
     drop.layout.input(on_fresh, given, outputs(drop), **busy)

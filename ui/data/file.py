@@ -199,8 +199,7 @@ def _nothing(report: str, kept: bool) -> Looked:
 
 
 def _groups(columns: Sequence[str], kept: str) -> Any:
-    offered = [("none", ""), *((name[:60], name) for name in columns)]
-    return gr.Dropdown(choices=offered, value=kept if kept in columns else "")
+    return gr.Dropdown(choices=mapping.offers(columns), value=kept if kept in columns else "")
 
 
 def _skipped() -> tuple[Any, ...]:

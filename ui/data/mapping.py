@@ -22,6 +22,7 @@ ROLES: dict[Role, str] = {
     "references": "Other answers that are right",
 }
 KINDS = list(get_args(Kind))
+MOST_OFFERED = 300  # columns: a longer list is no list to choose from
 
 
 class Panel(NamedTuple):
@@ -66,7 +67,7 @@ def filled(columns: Sequence[str], guessed: Mapping | None) -> tuple[Any, ...]:
     """Updates of the kind and of every role, the guess filled in."""
     kind: Kind = guessed.kind if guessed else "sft"
     said = guessed.columns if guessed else {}
-    offered = [("none", ""), *((name[:60], name) for name in columns)]
+    offered = offers(columns)
     needed, shown = NEEDED[kind], roles_of(kind)
     return kind, *(
         gr.Dropdown(
@@ -75,6 +76,11 @@ def filled(columns: Sequence[str], guessed: Mapping | None) -> tuple[Any, ...]:
         )
         for role, label in ROLES.items()
     )  # fmt: skip
+
+
+def offers(columns: Sequence[str]) -> list[tuple[str, str]]:
+    """The choices of a column, "none" first; a table of thousands offers its first ones."""
+    return [("none", ""), *((name[:60], name) for name in columns[:MOST_OFFERED])]
 
 
 def shown_for(kind: Any) -> list[Any]:

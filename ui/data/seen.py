@@ -12,6 +12,7 @@ from engine.services.look import Seen
 SPECIAL = re.compile(
     r"<\|[\w ▁-]{1,40}\|>|</?s>|<(?:bos|eos|pad|unk|start_of_turn|end_of_turn)>|\[/?INST\]"
 )
+LONG = 4000  # characters of a text while no tokenizer says where a row ends
 SHORT = 220  # characters of a text where a row is one of many
 LEGEND = (
     '<div class="tl-legend"><span><mark class="tl-learned">highlighted</mark> what the model learns'
@@ -93,12 +94,12 @@ def _lines(text: str) -> str:
 
 def _turns(example: Example) -> str:
     if isinstance(example, Text):
-        return f'<mark class="tl-learned">{_lines(example.text)}</mark>'
+        return f'<mark class="tl-learned">{_lines(example.text[:LONG])}</mark>'
     asked = [(turn.role, turn.content, False) for turn in prompt_of(example)]
     return "".join(
         f'<div><span class="tl-token">{escape(role)}</span> '
         f'<{"mark" if learned else "span"} class="{"tl-learned" if learned else "tl-given"}">'
-        f"{_lines(text)}</{'mark' if learned else 'span'}></div>"
+        f"{_lines(text[:LONG])}</{'mark' if learned else 'span'}></div>"
         for role, text, learned in [*asked, *_answers(example)]
     )
 

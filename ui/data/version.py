@@ -114,16 +114,14 @@ def change(ws: Workspace, dataset_id: str, fixes: Sequence[str]) -> str:
 
 def mend(ws: Workspace, dataset_id: str, fixes: Sequence[str]) -> tuple[Dataset, str]:
     """The next version, with the fixes made, and what came of it."""
-    before = datasets.get(ws, LOCAL, dataset_id)
     new = mending.mend(ws, LOCAL, dataset_id, fixes)
-    return new, _made(before, new)
+    return new, _made(ws, dataset_id, new)
 
 
 def part_overlap(ws: Workspace, dataset_id: str, how: How) -> tuple[Dataset, str]:
     """The next version, without the questions that it shares with tests, and what came of it."""
-    before = datasets.get(ws, LOCAL, dataset_id)
     new = overlap.without_overlap(ws, LOCAL, dataset_id, how)
-    return new, _made(before, new)
+    return new, _made(ws, dataset_id, new)
 
 
 def undo(ws: Workspace, dataset_id: str) -> tuple[Dataset, str]:
@@ -140,8 +138,12 @@ def remove(ws: Workspace, dataset_id: str) -> str:
     return f"{gone.label} is removed."
 
 
-def _made(before: Dataset, new: Dataset) -> str:
-    gone = before.rows - new.rows
-    rows = "1 row" if gone == 1 else f"{gone:,} rows"
-    left_out = f"{rows} of {before.label} left out" if gone else f"every row of {before.label} kept"
-    return f"{new.label} is made: {new.rows:,} rows, {left_out}."
+def _made(ws: Workspace, before_id: str, new: Dataset) -> str:
+    found = versions.diff(ws, LOCAL, before_id, new.id)
+    counts = (
+        (found.removed.rows, "removed"),
+        (found.changed.rows, "changed"),
+        (found.moved_side.rows, "moved to the other side"),
+    )
+    said = ", ".join(f"{count:,} {what}" for count, what in counts if count)
+    return f"{new.label} is made: {new.rows:,} rows; {said}."
