@@ -1,0 +1,100 @@
+"""The loop in a sentence, made from its numbers."""
+
+from engine.core.model import Model
+from engine.services.loop.seen import Generation, Tested
+
+ALPHA = 0.05
+LONGEST_NAME = 60
+
+
+def with_sentence(one: Generation) -> Generation:
+    """The generation with what its test against the baseline says."""
+    return one.model_copy(update={"sentence": told(one)})
+
+
+def told(one: Generation) -> str:
+    """What is known of one generation."""
+    name = f"Generation {one.number}"
+    fell = [each.message for each in one.guard if each.fell]
+    if one.against_baseline:
+        return f"{name} {_tested(one.against_baseline)}"
+    if one.waiting:
+        return f"{name} is being compared blind; how it stands is hidden until the round is closed."
+    if fell:
+        return f"{name} was not shown to people, since it lost something: {' '.join(fell)}"
+    if one.against_previous:
+        return (
+            f"{name} was compared blind with the one before it, and not with the baseline: "
+            f"{one.against_previous.report.sentence}"
+        )
+    return f"{name} has not been compared with the baseline yet."
+
+
+def of_all(seen: list[Generation], start: Model | None) -> str:
+    """What the newest generation with a result shows; what is missing where there is none."""
+    if start is None:
+        return "No model has been trained yet, so there is nothing to measure against."
+    tested = [one for one in seen if one.against_baseline]
+    if tested:
+        return tested[-1].sentence
+    if seen:
+        return seen[-1].sentence
+    return (
+        f"{start.name[:LONGEST_NAME]} is the baseline. Rate its answers, train on the votes, and "
+        "compare the two blind: each round becomes a point here."
+    )
+
+
+def _tested(one: Tested) -> str:
+    found = one.report.verdict
+    seen = one.report.tally
+    if found is None or not found.n:
+        return "has a closed blind round without a vote."
+    numbers = (
+        f"on {seen.prompts} held-out questions: {found.win_rate:.3f} "
+        f"(95 % interval {found.low:.3f} to {found.high:.3f}), "
+        f"W {found.wins} L {found.losses} T {found.ties} BB {found.both_bad}, {_raters(one)}"
+    )
+    if found.decision == "no difference shown":
+        could = (
+            f"this test could see a win rate of {found.detectable:.1%} or more"
+            if found.detectable
+            else "a test this small could not have shown one"
+        )
+        return f"shows no difference from the baseline {numbers}; {could}."
+    verb = "beats" if found.decision == "better" else "loses to"
+    return f"{verb} the baseline {numbers}{_explained(one)}.{_luck(one)}"
+
+
+def _raters(one: Tested) -> str:
+    raters = one.report.tally.raters
+    said = f"{raters} rater{'' if raters == 1 else 's'}"
+    raw = one.report.agreement.raw
+    return said if raw is None else f"{said} who agree on {raw:.0%} of what two of them saw"
+
+
+def _explained(one: Tested) -> str:
+    """Whether length or side may be why."""
+    found, position = one.report.length, one.report.position
+    said = []
+    if found and found.win_rate is not None and found.length:
+        settled = found.low > 0.5 or found.high < 0.5
+        word = "not explained by length" if settled else "length may explain it"
+        said.append(f"{word} (at equal lengths {found.win_rate:.2f})")
+    if position and (one.report.tally.left + one.report.tally.right):
+        left = one.report.tally.left / (one.report.tally.left + one.report.tally.right)
+        word = "raters favour a side" if position.biased else "nor by side" if said else (
+            "not explained by side"
+        )  # fmt: skip
+        said.append(f"{word} (left {left:.0%})")
+    return f"; {', '.join(said)}" if said else ""
+
+
+def _luck(one: Tested) -> str:
+    """Several generations were tested: one of them may win by luck alone."""
+    if one.p < ALPHA or one.report.verdict is None:
+        return ""
+    return (
+        f" With so many generations tested, one such result could be luck "
+        f"(p {one.report.verdict.p:.2g} alone, {one.p:.2g} among all)."
+    )

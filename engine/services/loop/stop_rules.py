@@ -1,0 +1,93 @@
+"""When to stop going round: five rules, each a function of the numbers that answers in a sentence.
+
+Rates run from 0 to 1. `Verdict` is that of a closed blind round (engine/stats/preference.py);
+lists of them are in the order of the generations, the newest last.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from engine.core.evaluation import Watched
+from engine.stats.preference import Verdict
+
+Name = Literal["gain", "guard", "quality", "budget", "ceiling"]
+SMALL_GAIN = 0.55  # a win rate against the generation before that is not worth a further round
+MOST_TIES = 0.5
+
+
+class Rule(NamedTuple):
+    """`stop` tells whether the rule says to stop; `sentence` why, or why not."""
+
+    name: Name
+    stop: bool
+    sentence: str
+
+
+def gain(against_previous: Sequence[Verdict]) -> Rule:
+    """Stop when two rounds running could not have gained more than a little."""
+    highs = [one.high for one in against_previous[-2:]]
+    if len(highs) < 2:
+        text = "Fewer than two rounds against the generation before: too early to tell."
+        return Rule("gain", False, text)
+    stop = all(high < SMALL_GAIN for high in highs)
+    said = " and ".join(f"{high:.0%}" for high in highs)
+    if stop:
+        text = f"The last two rounds gained little: at most {said} wins over the one before."
+    else:
+        text = f"The last two rounds may still have gained: up to {said} wins over the one before."
+    return Rule("gain", stop, text)
+
+
+def guard(watched: Sequence[Watched]) -> Rule:
+    """Stop when something fell that a further training must not break."""
+    fell = [one.message for one in watched if one.fell]
+    if fell:
+        return Rule("guard", True, f"The newest model lost something it had. {' '.join(fell)}")
+    if not watched:
+        return Rule("guard", False, "The newest model has not been evaluated beside its start.")
+    return Rule("guard", False, f"Nothing fell of the {len(watched)} things watched.")
+
+
+def quality(rounds: Sequence[Verdict]) -> Rule:
+    """Stop when raters cannot tell the answers apart and find as many of them bad as before."""
+    told = [one for one in rounds[-2:] if one.n]
+    if len(told) < 2:
+        return Rule("quality", False, "Fewer than two rounds with votes: too early to tell.")
+    before, now = (one.both_bad / one.n for one in told)
+    ties = told[-1].ties / told[-1].n
+    stop = ties > MOST_TIES and now >= before
+    numbers = f"{ties:.0%} ties; both bad {before:.0%}, then {now:.0%}"
+    text = "Raters cannot tell the answers apart, and as many are bad as before" if stop else (
+        "Raters still tell the answers apart, or fewer are bad than before"
+    )  # fmt: skip
+    return Rule("quality", stop, f"{text}: {numbers}.")
+
+
+def budget(used: int, most: int | None, unit: str = "votes") -> Rule:
+    """Stop when all is used that was set aside."""
+    if most is None:
+        return Rule("budget", False, f"{used} {unit} so far; no limit was set.")
+    return Rule("budget", used >= most, f"{used} of {most} {unit} are used.")
+
+
+def ceiling(newest: Verdict | None, noise: float | None) -> Rule:
+    """Stop when the model wins as often as raters this noisy could say.
+
+    Even of a perfect model a rater who errs at the rate `noise` prefers it in 1 - noise of votes.
+    """
+    if newest is None or not newest.decisive:
+        return Rule("ceiling", False, "No vote in a blind round has a winner yet.")
+    if noise is None:
+        return Rule("ceiling", False, "How noisy the raters are is not known: no pair was shared.")
+    highest, rate = 1 - noise, newest.decisive_rate
+    if rate >= highest:
+        text = f"{rate:.0%} of the votes with a winner: raters this noisy cannot say more"
+    else:
+        text = f"{rate:.0%} of the votes with a winner; raters this noisy could say up to"
+    end = f" ({highest:.0%})." if rate >= highest else f" {highest:.0%}."
+    return Rule("ceiling", rate >= highest, text + end)
+
+
+def reasons(rules: Sequence[Rule]) -> list[str]:
+    """The sentences of the rules that say to stop."""
+    return [rule.sentence for rule in rules if rule.stop]

@@ -1,0 +1,79 @@
+"""When to stop: each rule says stop where it should, and a sentence with its numbers."""
+
+import pytest
+
+from engine.core.evaluation import Watched
+from engine.services.loop import stop_rules
+from engine.stats.preference import verdict
+
+STRONG, EVEN = verdict(70, 30), verdict(200, 205)
+
+
+def fallen(fell):
+    return Watched(
+        id="bleu", model="m", compared_with="s", fell=fell, before=0.4, after=0.2, low=-0.3,
+        high=-0.1, ratio=False, message="BLEU: 0.40 to 0.20: fell back.",
+    )  # fmt: skip
+
+
+def test_two_rounds_without_a_gain_say_stop():
+    assert EVEN.high < 0.55
+    assert stop_rules.gain([EVEN, EVEN]).stop
+    assert "54% and 54%" in stop_rules.gain([EVEN, EVEN]).sentence
+
+
+@pytest.mark.parametrize("rounds", [[], [EVEN], [STRONG, EVEN], [EVEN, STRONG]])
+def test_one_round_or_a_gain_does_not(rounds):
+    assert not stop_rules.gain(rounds).stop
+
+
+def test_only_the_last_two_rounds_count():
+    assert stop_rules.gain([STRONG, EVEN, EVEN]).stop
+
+
+def test_what_fell_stops_the_loop_and_is_named():
+    rule = stop_rules.guard([fallen(False), fallen(True)])
+    assert rule.stop
+    assert "BLEU: 0.40 to 0.20" in rule.sentence
+
+
+def test_without_an_evaluation_nothing_is_claimed_to_be_fine():
+    assert stop_rules.guard([]).sentence.endswith("not been evaluated beside its start.")
+    assert "Nothing fell" in stop_rules.guard([fallen(False)]).sentence
+
+
+def test_many_ties_and_as_many_bad_answers_say_stop():
+    rule = stop_rules.quality([verdict(30, 20, 30, 20), verdict(10, 10, 60, 20)])
+    assert rule.stop
+    assert "60% ties; both bad 20%, then 20%" in rule.sentence
+
+
+@pytest.mark.parametrize(
+    "rounds",
+    [
+        [verdict(10, 10, 60, 20)],
+        [verdict(30, 20, 30, 20), verdict(12, 12, 60, 16)],  # fewer bad
+        [verdict(30, 20, 30, 20), verdict(20, 15, 45, 20)],  # raters tell them apart
+        [verdict(0, 0), verdict(10, 10, 60, 20)],  # nothing to compare with
+    ],
+)
+def test_fewer_bad_answers_or_fewer_ties_go_on(rounds):
+    assert not stop_rules.quality(rounds).stop
+
+
+def test_the_budget_ends_the_loop_at_its_last_vote():
+    assert not stop_rules.budget(299, 300).stop
+    assert stop_rules.budget(300, 300).stop
+    assert not stop_rules.budget(10**6, None).stop
+
+
+def test_noisy_raters_cannot_say_more_than_their_noise_lets_them():
+    assert stop_rules.ceiling(verdict(81, 19), 0.2).stop
+    assert not stop_rules.ceiling(verdict(79, 21), 0.2).stop
+    assert "could say up to 80%" in stop_rules.ceiling(verdict(79, 21), 0.2).sentence
+
+
+def test_without_votes_or_shared_pairs_there_is_no_ceiling():
+    assert not stop_rules.ceiling(None, 0.2).stop
+    assert not stop_rules.ceiling(verdict(0, 0, 5), 0.2).stop
+    assert not stop_rules.ceiling(verdict(99, 1), None).stop
