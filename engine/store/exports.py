@@ -1,12 +1,13 @@
 """Preference pairs made from votes: what was exported, from which votes, by which rules."""
 
+import json
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, insert, select
 
 from engine.store.rows import dumped, loaded
-from engine.store.tables import pair_export
+from engine.store.tables import assignment, pair_export, vote
 
 JSON = ("rounds", "rules", "counts")
 
@@ -54,3 +55,13 @@ def list_all(conn: Connection, project_id: str) -> list[PairExport]:
         .order_by(pair_export.c.created_at.desc())
     )
     return [PairExport.model_validate(loaded(row, *JSON)) for row in conn.execute(query).mappings()]
+
+
+def said_beside(conn: Connection, round_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """By vote of the rounds: strength, acceptable answers, an edit, all beside the choice."""
+    query = (
+        select(vote.c.id, vote.c.details)
+        .join(assignment, assignment.c.id == vote.c.assignment_id)
+        .where(assignment.c.round_id.in_(round_ids), vote.c.action == "vote")
+    )
+    return {row.id: json.loads(row.details) for row in conn.execute(query)}

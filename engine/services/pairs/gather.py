@@ -21,7 +21,7 @@ from engine.services.pairs import kept_back, opinions
 from engine.services.pairs.kept_back import Finder, KeptBack
 from engine.services.pairs.opinions import Item, Opinion
 from engine.services.rating import quality
-from engine.store import ballots, flags, rounds, votes
+from engine.store import exports, flags, rounds, votes
 from engine.store.connect import reading
 from engine.store.rows import to_json
 from engine.store.votes import LiveVote
@@ -112,7 +112,7 @@ def _read(ws: Workspace, project_id: str, round_ids: list[str] | None) -> _Read:
             chosen,
             [pair for one in chosen for pair in rounds.comparisons(conn, one.id)],
             votes.live(conn, ids),
-            ballots.details(conn, ids),
+            exports.said_beside(conn, ids),
             _flags(conn, ids),
             {(round_id, rater) for round_id in ids for rater in quality.paused(conn, round_id)},
         )
