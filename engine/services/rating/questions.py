@@ -1,4 +1,4 @@
-"""Questions for a round that stand in no file: pasted ones, and those asked on the Play page."""
+"""Questions for a round that stand in no file: pasted ones."""
 
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset, Split
@@ -7,7 +7,7 @@ from engine.core.examples import Message, Prompt
 from engine.core.normal import normal
 from engine.core.parsed import Parsed
 from engine.core.rating import BLIND, Purpose
-from engine.services import datasets, jobs
+from engine.services import datasets
 from engine.workspace import Workspace
 
 NAME = "questions"
@@ -43,10 +43,3 @@ def keep(
 def pasted(text: str) -> list[str]:
     """One question a line."""
     return [line for line in text.splitlines() if line.strip()]
-
-
-def asked(ws: Workspace, actor: Actor, project_id: str) -> list[str]:
-    """The different questions that were asked on the Play page, newest first."""
-    actor.require(Role.TRAINER)
-    runs = [job for job in jobs.list_all(ws, actor, project_id) if job.kind == "play"]
-    return list(dict.fromkeys(str(job.recipe.get("prompt", "")).strip() for job in runs))
