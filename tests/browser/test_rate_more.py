@@ -267,9 +267,8 @@ def test_guidelines_open_once_for_each_version(serve, watched):
 
 
 def test_plain_text_shows_both_answers_as_they_were_written(desk):
-    page, seen = desk(
-        Desk([("q?", "**bold** <b onclick=x>", "- ${globalThis.hit=1}\n- $5 and $6")])
-    )
+    texts = ("**bold** <b onclick=x>", "- ${globalThis.hit=1}\n- $5 and $6")
+    page, seen = desk(Desk([("q?", *texts)]))
     assert page.locator("[data-side=left] strong").count() == 1
     page.keyboard.press("r")
     assert page.inner_text("[data-side=left] .tl-rate-raw") == texts[0]
