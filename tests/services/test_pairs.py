@@ -168,6 +168,15 @@ def test_a_blind_prompt_never_enters_in_any_spelling_or_nearly(ws, project, both
     assert not any("harbour" in asked.casefold() for asked in prompts(ws, made))
 
 
+def test_an_edit_that_holds_a_question_of_a_test_takes_its_pair_along(ws, project, both):
+    secret = "When will the new branch of the town library open its doors"
+    a_pair(ws, a_round(ws, project.id, both, "blind_eval"), secret, "x", "y")
+    one = filled(ws, project.id, both)
+    pair = a_pair(ws, one, "odd question", "You ask when it opens", "bad")
+    cast(ws, pair, "r", "left", edit={"side": "left", "text": f"You ask: {secret}"})
+    assert left_out(pairs.make(ws, LOCAL, project.id)) == {"leak": 1}
+
+
 def test_a_pair_moved_by_hand_from_a_blind_round_into_a_rating_round_stays_out(ws, project, both):
     one = filled(ws, project.id, both)
     blind = a_round(ws, project.id, both, "blind_eval")
@@ -280,7 +289,7 @@ def test_raters_who_often_disagree_bring_settings_that_a_dpo_recipe_takes(ws, pr
         cast(ws, pair, "c", "left" if n % 2 else "right")
     made = pairs.make(ws, LOCAL, project.id)
     found = pairs.suggestion(ws, LOCAL, made.dataset_id)
-    # 21 of 42 pairs are 2 : 1, so 42 + 21 of 126 rater pairs... agree on two thirds
+    # three raters are three pairs of raters: all agree on 21 items, one pair on the other 21
     assert pairs.about(ws, LOCAL, made.id)["agreement"]["raw"] == pytest.approx(2 / 3)
     assert 0.05 < found["recipe"]["trl"]["label_smoothing"] < 0.2
     assert "67%" in found["reason"]
@@ -346,6 +355,22 @@ def test_ratings_are_a_dataset_of_their_own_and_no_pairs(ws, project, both):
     assert (found["good 1"], found["bad 1"], made.pairs) == (True, False, 52)
     assert pairs.list_all(ws, LOCAL, project.id) == []
     assert pairs.list_all(ws, LOCAL, project.id, "ratings") == [made]
+    about = pairs.about(ws, LOCAL, made.id)
+    assert about["warnings"][0] == "52 answers teach little; most models need 100 or more."
+    assert about["suggestion"] is None
+
+
+def test_repeats_and_paused_raters_say_nothing_of_the_agreement(ws, project, both):
+    one = filled(ws, project.id, both, raters="ab")
+    for n, pair in enumerate(shown(ws, one)):
+        cast(ws, pair, "p", "right")
+        again = a_pair(ws, one, f"{WORDS[n]} again", "x", "y", kind="repeat")
+        cast(ws, again, "a", "left")
+        cast(ws, again, "b", "right")
+    pause(ws, one, "p")
+    about = pairs.about(ws, LOCAL, pairs.make(ws, LOCAL, project.id).id)
+    assert (about["agreement"]["raw"], about["agreement"]["items"]) == (1.0, 24)
+    assert about["raters"] == [24, 24]
 
 
 def test_votes_for_one_side_of_the_screen_are_warned_of(ws, project, both):

@@ -31,10 +31,14 @@ SERIOUS = ("unsafe", "pii", "identity_leak")
 
 
 class Gathered(NamedTuple):
-    """`watermark` hashes all that was read: the same watermark makes the same pairs."""
+    """`watermark` hashes all that was read: the same watermark makes the same pairs.
+
+    `votes` are all that stand, `counted` those of them behind the items.
+    """
 
     rounds: list[Round]
     votes: list[LiveVote]
+    counted: list[LiveVote]
     items: list[Item]
     families: dict[str, str]  # of each question, the family of prompts that say nearly the same
     counts: Counter[str]
@@ -67,13 +71,15 @@ def gather(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | 
         if pair.id not in said:
             continue
         reason = _reason(pair, read, families[opinions.question(pair.prompt)] in blocked, said)
-        if reason or _tells(pair, finder):
+        if reason or _tells(pair, said[pair.id], finder):
             counts[reason or "leak"] += 1
         else:
             usable.append(pair)
     items = opinions.items(usable, said, families)
     counts["duplicate"] = len(usable) - len(items)
-    return Gathered(read.rounds, read.cast, items, families, counts, _watermark(read, secret))
+    counted = _counted(read, usable)
+    mark = _watermark(read, secret)
+    return Gathered(read.rounds, read.cast, counted, items, families, counts, mark)
 
 
 def _reason(pair: Comparison, read: _Read, blocked: bool, said: dict[str, list[Opinion]]) -> str:
@@ -87,9 +93,20 @@ def _reason(pair: Comparison, read: _Read, blocked: bool, said: dict[str, list[O
     return "" if said[pair.id] else "paused"
 
 
-def _tells(pair: Comparison, finder: Finder) -> bool:
+def _tells(pair: Comparison, said: list[Opinion], finder: Finder) -> bool:
     texts = [*(turn.content for turn in pair.prompt), pair.text_lo, pair.text_hi]
-    return any(map(finder.holds, texts))
+    edits = [one.edit.text for one in said if one.edit]
+    return any(map(finder.holds, texts + edits))
+
+
+def _counted(read: _Read, usable: list[Comparison]) -> list[LiveVote]:
+    round_of = {pair.id: pair.round_id for pair in usable}
+    return [
+        vote
+        for vote in read.cast
+        if vote.comparison_id in round_of
+        and (round_of[vote.comparison_id], vote.rater) not in read.paused
+    ]
 
 
 def _opinions(read: _Read) -> dict[str, list[Opinion]]:

@@ -26,7 +26,7 @@ def manifest(
 ) -> dict[str, Any]:
     """JSON that is the same for the same votes and rules: no clock, no names of raters."""
     chosen = rules.model_dump(mode="json")
-    agreed = agreement_of(gathered.votes)
+    agreed = agreement_of(gathered.counted)
     advice = suggestion(judged.pairs, agreed, rules)
     return {
         "rules": chosen,
@@ -37,11 +37,11 @@ def manifest(
         "pairs": len(judged.pairs),
         "counts": dict(sorted(judged.counts.items())),
         "agreement": agreed.model_dump(mode="json"),
-        "raters": sorted(Counter(vote.rater for vote in gathered.votes).values(), reverse=True),
+        "raters": sorted(Counter(vote.rater for vote in gathered.counted).values(), reverse=True),
         "longer_chosen": longer_chosen(rows),
         "rounds": [_round(gathered, n) for n in range(len(gathered.rounds))],
         "suggestion": advice,
-        "warnings": warnings(judged.pairs, rows, agreed, gathered.votes),
+        "warnings": warnings(judged.pairs, rows, agreed, gathered.counted),
         "votes": sorted(vote.vote_id for vote in gathered.votes),
     }
 
@@ -112,10 +112,9 @@ def warnings(
 ) -> list[str]:
     """What to know before training, a sentence each."""
     found = []
-    if len(pairs) < FEW:
-        found.append(
-            f"{len(pairs)} pairs teach a little; most models need {FEW} or more to change much."
-        )
+    number, what = (len(pairs), "pairs") if pairs else (len(rows), "answers")
+    if number < FEW:
+        found.append(f"{number} {what} teach little; most models need {FEW} or more.")
     if agreed.items >= SHARED and agreed.noise is None:
         found.append("Raters agree no more often than by chance: these pairs hold no preference.")
     sides = [vote.choice for vote in votes]

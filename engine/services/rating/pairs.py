@@ -56,7 +56,7 @@ REASONS = {
 
 
 class Preview(NamedTuple):
-    """What `make` would give: see `manifest` for the keys of `about`; `examples` are its rows."""
+    """What `make` would keep now: the rows, what was left out, and what both were made from."""
 
     gathered: Gathered
     judged: Judged
@@ -98,13 +98,12 @@ def preview(
     actor.require(Role.TRAINER)
     gathered = gather(ws, actor, project_id, round_ids)
     judged = judge(gathered.items, gathered.families, rules)
-    counts = Counter(dict.fromkeys(("votes", *REASONS), 0)) + Counter()
+    counts = gathered.counts.copy()
     examples: Sequence[Example]
     if of == "pairs":
-        counts = gathered.counts + judged.counts
+        counts += judged.counts
         examples = rows.preferences(judged.pairs, rules)
     else:
-        counts = gathered.counts.copy()
         examples = rows.ratings(gathered.items, gathered.families, counts)
     known = {reason: counts[reason] for reason in ("votes", *REASONS)}
     return Preview(gathered, judged, list(examples), known)
@@ -207,6 +206,8 @@ def _once(
 ) -> PairExport:
     """The export that is known for the same votes and rules, or the new one, now stored."""
     judged = seen.judged._replace(counts=Counter(seen.counts))
+    if new.of_ratings:
+        judged = judged._replace(pairs=[])
     page = manifest.manifest(seen.gathered, judged, rules, seen.examples, dataset.sha256)
     with writing(ws.db) as conn:
         for known in exports.list_all(conn, new.project_id):
