@@ -104,6 +104,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "curve": "engine.work.curve",
         "sweep": "engine.work.sweep",
         "demo": "engine.demo.job",
+        "auto": "engine.demo.auto",
     },
     # name -> function (prompts, answers, references) -> list[float], higher is better
     "rewards": {

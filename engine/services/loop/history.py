@@ -11,9 +11,8 @@ from engine.services.loop.seen import Control, Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
 from engine.services.rating import report as reports
 from engine.services.rating import rounds
-from engine.services.rating.report import Report
 from engine.stats.multiple import holm
-from engine.store import exports
+from engine.store import exports, votes
 from engine.store.connect import reading
 from engine.store.exports import PairExport
 from engine.workspace import Workspace
@@ -40,8 +39,10 @@ def history(ws: Workspace, actor: Actor, project_id: str, most_votes: int | None
     blind = [one for one in tests if one.purpose == "blind_eval"]
     start = baseline(found, blind)
     seen: list[Generation] = []
+    cast = 0
     if start:
         with reading(ws.db) as conn:
+            cast = sum(votes.counts(conn, one.id, "")[2] for one in tests)
             made_of = {one.dataset_id: one for one in exports.list_all(conn, project_id)}
         story = _Story(ws, actor, project_id, start, blind, made_of)
         made = [one for one in found if _is_generation(one, start, blind)]
@@ -53,7 +54,7 @@ def history(ws: Workspace, actor: Actor, project_id: str, most_votes: int | None
         generations=tuple(seen),
         control=_control(ws, actor, tests),
         champion_id=best.id if best else None,
-        rules=rules(seen, most_votes),
+        rules=rules(seen, cast, most_votes),
         sentence=sentences.of_all(seen, start),
     )
 
@@ -80,17 +81,16 @@ def learned_preferences(model: Model) -> bool:
     return trained and model.info.get("method") not in TAUGHT_BY_EXAMPLES
 
 
-def rules(seen: list[Generation], most_votes: int | None = None) -> tuple[Rule, ...]:
-    """What each of the five rules says after these generations."""
+def rules(seen: list[Generation], cast: int, most_votes: int | None = None) -> tuple[Rule, ...]:
+    """What each of the five rules says after these generations and `cast` votes in all."""
     against = [one.against_baseline for one in seen if one.against_baseline]
     steps = [one.against_previous for one in seen if one.against_previous]
     verdicts = [one.report.verdict for one in against if one.report.verdict]
-    cast = {each.round_id: _votes(each.report) for each in [*against, *steps]}
     return (
         stop_rules.gain([one.report.verdict for one in steps if one.report.verdict]),
         stop_rules.guard(seen[-1].guard if seen else ()),
         stop_rules.quality(verdicts),
-        stop_rules.budget(sum(cast.values()), most_votes),
+        stop_rules.budget(cast, most_votes),
         stop_rules.ceiling(
             verdicts[-1] if verdicts else None,
             against[-1].report.agreement.noise if against else None,
@@ -171,8 +171,3 @@ def _control(ws: Workspace, actor: Actor, tests: list[Round]) -> Control | None:
         high=at.high,
         even=bool(found.even),
     )
-
-
-def _votes(found: Report) -> int:
-    seen = found.tally
-    return seen.wins + seen.losses + seen.ties + seen.both_bad

@@ -1,0 +1,152 @@
+"""The loop going round by itself on a tiny model: it follows its raters, stops, and goes on."""
+
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from engine import child
+from engine.core.actor import LOCAL
+from engine.core.dataset import Split
+from engine.core.job import State
+from engine.demo import auto
+from engine.services import datasets, jobs, models, projects
+from engine.services.loop import champion
+from engine.services.loop.history import history
+from engine.services.rating import pairs, rounds
+from engine.store import jobs as store
+from engine.store.connect import writing
+from engine.workspace import Settings, open_workspace
+from tests import letters
+
+pytestmark = pytest.mark.train
+DPO = {"num_train_epochs": 3.0, "learning_rate": 2e-3, "evals": 2}
+
+
+@pytest.fixture
+def space(home):
+    ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'tuneloop.db'}"))
+    yield ws
+    ws.close()
+
+
+@contextmanager
+def working(ws):
+    """A worker for each lane, in threads, so that torch is loaded once."""
+    stop = threading.Event()
+
+    def drive(lane):
+        while not stop.is_set():
+            with writing(ws.db) as conn:
+                job = store.claim(conn, lane, "here:1", "here", time.time() + 3600)
+            if job:
+                child.run(ws, job.id, job.fence)
+            time.sleep(0.05)
+
+    threads = [threading.Thread(target=drive, args=(lane,)) for lane in ("compute", "loop")]
+    for thread in threads:
+        thread.start()
+    yield
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def until(found, seconds=240):
+    """Wait until `found` is true."""
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def begin(space, tiny_model, tmp_path):
+    """Starts a loop on letters: (project id, job)."""
+    letters.write_data(tmp_path)
+    file = tmp_path / "library_faq.jsonl"
+    base = models.add_base(space, LOCAL, "tiny", letters.taught(tiny_model, file), "folder")
+    project = projects.create(space, LOCAL, "loop").id
+    prompts = tmp_path / "library_prompts.jsonl"
+    asked = datasets.add(space, LOCAL, project, prompts, prompts.name)
+    tests = datasets.add(space, LOCAL, project, file, file.name, held_out=0.3, seed=7)
+
+    def submit(**values):
+        recipe = auto.Recipe(
+            model=base.id, dataset=asked.id, dataset_test=tests.id, dpo=DPO, max_new_tokens=24,
+            **values,
+        )  # fmt: skip
+        return project, jobs.submit(space, LOCAL, project, recipe, "By itself")
+
+    return submit
+
+
+def over(ws, job):
+    return lambda: jobs.get(ws, LOCAL, job.id).over
+
+
+def test_two_generations_follow_their_raters(space, begin):
+    project, job = begin(rater="shorter", raters=2, generations=2)
+    with working(space):
+        until(over(space, job))
+    job = jobs.get(space, LOCAL, job.id)
+    assert job.state is State.DONE, job.error
+    seen = history(space, LOCAL, project)
+    first = seen.generations[0]
+    assert first.against_baseline.report.verdict.low > 0.5
+    assert champion.current(space, LOCAL, project).id in {g.model.id for g in seen.generations}
+    assert job.result["champion"] == seen.champion_id
+    assert job.result["ended"]
+    assert first.export_sha256 and first.evaluation_id and first.model.job_id
+    export = pairs.get(space, LOCAL, first.export_id)
+    split: Split = "held_out"
+    asked = {r.plan["dataset"] for r in rounds.list_all(space, LOCAL, project)
+             if r.purpose == "blind_eval"}  # fmt: skip
+    kept = {row.example.prompt[-1].content
+            for one in asked for row in datasets.rows(space, LOCAL, one, split)}  # fmt: skip
+    trained = {row.example.prompt[-1].content
+               for row in datasets.rows(space, LOCAL, export.dataset_id)}  # fmt: skip
+    assert kept
+    assert not kept & trained
+
+
+def test_raters_who_toss_coins_promote_nobody(space, begin):
+    project, job = begin(rater="random", raters=2, generations=1)
+    with working(space):
+        until(over(space, job))
+    job = jobs.get(space, LOCAL, job.id)
+    assert job.state is State.DONE, job.error
+    (only,) = history(space, LOCAL, project).generations
+    if only.against_baseline:  # the guard may have kept it from people
+        verdict = only.against_baseline.report.verdict
+        assert verdict.low < 0.5 < verdict.high
+    assert champion.current(space, LOCAL, project) is None
+
+
+def test_people_are_waited_for_and_whoever_stops_goes_on_where_it_stood(space, begin):
+    project, job = begin(generations=1)
+    with working(space):
+        until(lambda: any(r.status == "open" for r in rounds.list_all(space, LOCAL, project)))
+        until(lambda: any("Waiting for votes" in str(e.data)
+                          for e in jobs.watch(space, LOCAL, job.id)))  # fmt: skip
+        jobs.cancel(space, LOCAL, job.id)
+        until(over(space, job))
+        assert jobs.get(space, LOCAL, job.id).state is State.CANCELLED
+        before = rounds.list_all(space, LOCAL, project)
+        _, again = begin(rater="shorter", raters=2, generations=1)
+        until(over(space, again))
+    assert jobs.get(space, LOCAL, again.id).state is State.DONE
+    rated = [r for r in rounds.list_all(space, LOCAL, project) if r.purpose == "train_pairs"]
+    assert [r.id for r in rated] == [r.id for r in before]
+
+
+def test_with_no_patience_left_it_ends_and_says_what_it_waits_for(space, begin):
+    project, job = begin(generations=1, wait_hours=1e-9)
+    with working(space):
+        until(over(space, job))
+    job = jobs.get(space, LOCAL, job.id)
+    assert job.state is State.DONE, job.error
+    assert job.result["waiting"]
+    assert "Waiting for votes on Rating round 1: 0 of" in job.result["ended"]
+    assert rounds.list_all(space, LOCAL, project)[0].status == "open"
