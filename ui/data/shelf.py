@@ -160,30 +160,17 @@ class Wiring(NamedTuple):
     more: More
 
     def after(self, event: Any) -> None:
-        """After a version was opened or made: the cards, its numbers, and what rests on it."""
+        """After a version was made or removed: the cards."""
         held = [self.shelf.title, self.shelf.cards, self.shelf.onward]
-        listed = event.success(
+        event.success(
             partial(shelf_of, self.ws), [self.page.project, self.opened.id], held, **kit.QUIET
         )
-        self.fill(listed)
-
-    def fill(self, event: Any) -> None:
-        """After a version was opened: its numbers, and what rests on it."""
-        more = self.more
-        counted = [more.measured, more.numbers, more.lengths, more.sorts]
-        measured = event.success(
-            shows_errors(partial(version.measured, self.ws)), [self.opened.id, more.longest],
-            counted, **kit.QUIET,
-        )  # fmt: skip
-        measured.then(
-            shows_errors(partial(version.related, self.ws)), self.opened.id,
-            [more.uses, more.overlaps, more.part], **kit.QUIET,
-        )  # fmt: skip
 
 
 def wire(wiring: Wiring) -> None:
     """Connect the list and the opened version."""
     _wire_list(wiring)
+    _wire_numbers(wiring)
     _wire_views(wiring)
     _wire_changes(wiring)
     _wire_removal(wiring)
@@ -200,15 +187,30 @@ def _wire_list(wiring: Wiring) -> None:
     def on_shelf(project: str | None, chosen: str) -> tuple[Any, ...]:
         return shelf_of(ws, project, chosen)
 
-    wiring.fill(shelf.cards.click(on_pick, None, [*wiring.opened], **kit.QUIET))
+    shelf.cards.click(on_pick, None, [*wiring.opened], **kit.QUIET)
     closed = [wiring.opened.detail, wiring.opened.id]
     page.project.change(lambda: (gr.Column(visible=False), ""), None, closed, **kit.QUIET)
     held = [shelf.title, shelf.cards, shelf.onward]
     kit.on_show(page, on_shelf, [page.project, wiring.opened.id], held)
 
 
-def _wire_views(wiring: Wiring) -> None:
+def _wire_numbers(wiring: Wiring) -> None:
+    """What takes a while follows the open version: one event each, so that the last one wins."""
     ws, opened, more = wiring.ws, wiring.opened, wiring.more
+    last: dict[str, Any] = {**kit.QUIET, "trigger_mode": "always_last"}
+    counted = [more.measured, more.numbers, more.lengths, more.sorts]
+    measured = shows_errors(partial(version.measured, ws))
+    opened.id.change(measured, [opened.id, more.longest], counted, **last)
+    related = shows_errors(partial(version.related, ws))
+    opened.id.change(related, opened.id, [more.uses, more.overlaps, more.part], **last)
+    gr.on(
+        [more.longest.submit, more.longest.blur], measured, [opened.id, more.longest], counted,
+        api_visibility="private", show_progress="full", show_progress_on=more.numbers,
+    )  # fmt: skip
+
+
+def _wire_views(wiring: Wiring) -> None:
+    ws, opened = wiring.ws, wiring.opened
 
     @shows_errors
     def on_tick(dataset_id: str, fixes: Any) -> str:
@@ -216,12 +218,6 @@ def _wire_views(wiring: Wiring) -> None:
 
     ticked = {**RAW, "show_progress": "minimal", "trigger_mode": "always_last"}
     opened.fixes.input(on_tick, [opened.id, opened.fixes], opened.change, **ticked)
-    counted = [more.measured, more.numbers, more.lengths, more.sorts]
-    gr.on(
-        [more.longest.submit, more.longest.blur],
-        shows_errors(partial(version.measured, ws)), [opened.id, more.longest], counted,
-        api_visibility="private", show_progress="full", show_progress_on=more.numbers,
-    )  # fmt: skip
     opened.other.input(
         shows_errors(partial(version.difference, ws)), [opened.id, opened.other],
         opened.difference, **{**RAW, "show_progress": "minimal"},
@@ -268,5 +264,4 @@ def _wire_removal(wiring: Wiring) -> None:
     more.remove.click(lambda: gr.Row(visible=True), None, opened.sure, **kit.QUIET)
     more.remove_no.click(lambda: gr.Row(visible=False), None, opened.sure, **kit.QUIET)
     gone = more.remove_yes.click(on_remove, opened.id, [opened.id, opened.detail], **kit.QUIET)
-    held = [wiring.shelf.title, wiring.shelf.cards, wiring.shelf.onward]
-    gone.success(partial(shelf_of, ws), wiring.page.project, held, **kit.QUIET)
+    wiring.after(gone)

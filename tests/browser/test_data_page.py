@@ -1,0 +1,126 @@
+"""The Data tab in a real browser: from a file with faults to versions without them."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.browser.test_walk import Walk, wait_for_server
+
+pytestmark = pytest.mark.browser
+LONG = 90_000  # ms; a look takes a second, but machines differ
+
+
+@pytest.fixture(scope="module")
+def server(tiny_model, tmp_path_factory):
+    """The server on a new workspace: (address, folder with two files)."""
+    folder = tmp_path_factory.mktemp("data-page")
+    rows = [
+        {"prompt": f"Where is book {n}?", "completion": f"On shelf {7 * n % 31}, at the left."}
+        for n in range(40)
+    ]
+    faulty = [*rows, *rows[:3], {"prompt": "Who answers?", "completion": ""}]
+    (folder / "faulty.jsonl").write_text("\n".join(map(json.dumps, faulty)))
+    lines = [f"play song {n},{'Play' if n % 2 else 'Book'}" for n in range(20)]
+    (folder / "intents.csv").write_text("text,intent\n" + "\n".join(lines) + "\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ, "TUNELOOP_HOME": str(folder / "home"), "TUNELOOP_MODEL": str(tiny_model),
+    }  # fmt: skip
+    with (folder / "serve.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "engine", "serve", "--port", str(port)],
+            env=environment, stdout=log, stderr=log,
+        )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    wait_for_server(address, folder / "serve.log")
+    yield address, folder
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def walk(chromium, server):
+    one = Walk(chromium, server[0])
+    one.page.set_default_timeout(LONG)
+    one.click("home-own")
+    one.tab("Data")
+    yield one
+    one.page.close()
+
+
+def sees(walk, where, words):
+    return walk.sees(where, words, LONG)
+
+
+def drop(walk, path):
+    walk.page.locator("#data-file input[type=file]").set_input_files(path)
+    walk.page.locator("#data-keep").wait_for()
+
+
+def test_a_file_is_mended_kept_mended_again_and_taken_back(walk, server):
+    page, (_, folder) = walk.page, server
+    drop(walk, folder / "faulty.jsonl")
+    sees(walk, "#data-report", "3 rows repeating an earlier row")
+    page.locator("#data-report summary").first.click()
+    sees(walk, "#data-report details[open]", "Who answers")
+    page.locator("#data-fixes label", has_text="repeat an earlier row").locator("input").check()
+    sees(walk, "#data-change", "removes 3 rows: 44 become 41")
+    walk.click("data-add")
+    sees(walk, "#data-about", "faulty@2")
+    sees(walk, "#data-numbers", "tokens in all")
+    page.locator("#data-mend-fixes input").first.check()
+    sees(walk, "#data-mend-change", "removes 1 row: 41 become 40")
+    walk.click("data-mend")
+    sees(walk, "#data-about", "faulty@3.*nothing to mend")
+    page.locator("#data-other input").click()
+    page.get_by_role("option", name="faulty@1").click()
+    assert "4" in sees(walk, "#data-difference", "From faulty@1 to faulty@3")
+    walk.click("data-undo")
+    sees(walk, "#data-about", "faulty@2")
+    sees(walk, ".toast-body", "faulty@3 is removed")
+    assert page.locator("#data-cards [data-pick]").count() == 2
+    assert walk.errors == []
+
+
+def test_columns_are_said_by_a_person_before_anything_is_added(walk, server):
+    page, (_, folder) = walk.page, server
+    drop(walk, folder / "intents.csv")
+    page.locator("#data-mapping").wait_for()
+    sees(walk, "#data-map-example", "play song 0")
+    assert page.locator("#data-add").is_disabled()
+    page.locator("#data-map-kind input").click()
+    page.get_by_role("option").filter(has_text="Questions only").click()
+    sees(walk, "#data-map-example", "Prompts have no answer")
+    page.locator("#data-map-kind input").click()
+    page.get_by_role("option").filter(has_text="Questions with answers").click()
+    sees(walk, "#data-map-example", "highlighted")
+    walk.click("data-map-use")
+    sees(walk, "#data-report", "prompt = text, answer = intent")
+    walk.click("data-add")
+    sees(walk, "#data-about", "intents@1")
+    assert walk.errors == []
+    assert walk.foreign == []
+
+
+def test_a_version_that_is_used_is_kept_and_the_message_says_by_what(walk):
+    page = walk.page
+    page.locator("#data-cards [data-pick]", has_text="faulty@1").click()
+    sees(walk, "#data-about", "faulty@1")
+    sees(walk, "#data-uses", "faulty@2")
+    walk.click("data-remove")
+    walk.click("data-remove-yes")
+    sees(walk, ".toast-body", "faulty@1 is used by the version 'faulty@2'")
+    assert page.locator("#data-cards [data-pick]").count() == 3
+
+
+@pytest.mark.parametrize("width", [390, 1600])
+def test_the_opened_version_fits_on_the_screen(walk, width):
+    walk.page.set_viewport_size({"width": width, "height": 900})
+    walk.page.wait_for_timeout(500)
+    assert walk.page.evaluate("document.documentElement.scrollWidth") <= width
