@@ -82,10 +82,10 @@ def evaluation(data, base, tuned, answers):
     )
 
 
-def evaluated(ws, project_id, data, base, tuned, answers, name="An evaluation"):
-    """The id of an evaluation that is stored the way a worker stores it."""
+def evaluated(ws, project_id, data, base, tuned, answers, name="An evaluation", **more):
+    """The id of an evaluation that is stored the way a worker stores it; `more` are its fields."""
     job = submit(ws, project_id, "evaluate", name, models=[base.id, tuned.id], dataset=data.id)
     job = helpers.claimed(ws, job.id)
-    found = evaluation(data.id, base.id, tuned.id, answers)
+    found = evaluation(data.id, base.id, tuned.id, answers).model_copy(update=more)
     outcomes.store(ws, job, Outcome(result={"rows": len(answers)}, evaluation=found))
     return jobs.get(ws, LOCAL, job.id).result["evaluation_id"]
