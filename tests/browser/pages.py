@@ -3,6 +3,7 @@
 from typing import Any
 
 GUARD_MS = 320  # a pair takes no vote in its first 300 ms
+SAVED = ".tl-rate-saved:text-is('saved')"
 
 # Times from the key to the next pair, taken in the page: the driver's own delay is left out.
 STOPWATCH = """

@@ -5,11 +5,10 @@ import statistics
 import pytest
 
 from tests.browser.desk import Desk
-from tests.browser.pages import GUARD_MS, STOPWATCH, press, question
+from tests.browser.pages import GUARD_MS, SAVED, STOPWATCH, press, question
 
 pytestmark = pytest.mark.browser
 VOTED = "n => document.querySelector('.tl-rate-count').innerText.startsWith(n + ' of')"
-SAVED = ".tl-rate-saved:text-is('saved')"
 
 
 def plain(pairs):
@@ -28,19 +27,26 @@ def desk(serve, watched):
     return sit
 
 
+def warm(page):
+    """The first vote of a page waits for its answer: it may have been practice."""
+    press(page, "t")
+    page.wait_for_selector(SAVED)
+
+
 def voted(page, number):
     page.wait_for_function(VOTED, arg=number)
 
 
 def test_the_next_pair_is_there_while_the_server_is_slow(desk, record_property):
-    at = Desk(plain(20))
+    at = Desk(plain(21))
     page, seen = desk(at)
+    warm(page)
     page.evaluate(STOPWATCH)
     at.delay_s = 0.2  # a hosted server: each answer takes 200 ms
     for n in range(20):
         press(page, "ArrowLeft" if n % 2 else "2")
     page.wait_for_selector("text=That was the last one")
-    assert [vote["choice"] for vote in at.votes()] == ["right", "left"] * 10
+    assert [vote["choice"] for vote in at.votes()[1:]] == ["right", "left"] * 10
     times = page.evaluate("window.times")[:18]
     p95 = statistics.quantiles(times, n=20)[-1]
     record_property("key_to_next_pair_p95_ms_at_200_ms", round(p95, 1))
@@ -53,44 +59,48 @@ def test_the_next_pair_is_there_while_the_server_is_slow(desk, record_property):
 def test_votes_reach_the_server_in_order_and_never_three_ahead(desk):
     at = Desk(plain(6))
     page, _ = desk(at)
+    warm(page)
     at.delay_s = 0.5
     for key in "abt":  # the third is pressed while the first is still on its way
         page.keyboard.press(key)
         page.wait_for_timeout(GUARD_MS)
-    voted(page, 2)
+    voted(page, 3)
     page.wait_for_timeout(1500)
-    assert [body["token"] for _, body in at.heard] == ["t0", "t1"]
+    assert [body["token"] for _, body in at.heard] == ["t0", "t1", "t2"]
+    at.delay_s = 0
     press(page, "x")
-    assert [vote["choice"] for vote in at.votes()] == ["left", "right", "both_bad"]
+    assert [vote["choice"] for vote in at.votes()] == ["tie", "left", "right", "both_bad"]
 
 
 def test_two_votes_without_a_connection_are_both_kept_over_a_reload(desk):
     at = Desk(plain(4))
     page, _ = desk(at)
+    warm(page)
     page.route("**/api/rate/vote", lambda route: route.abort())
     press(page, "a")
     page.keyboard.press("b")
     page.wait_for_selector("text=not saved yet")
-    assert at.votes() == []
+    assert len(at.votes()) == 1
     page.unroute("**/api/rate/vote")
     page.reload()
     page.wait_for_selector(SAVED)
     assert [(vote["token"], vote["choice"]) for vote in at.votes()] == [
-        ("t0", "left"), ("t1", "right"),
+        ("t0", "tie"), ("t1", "left"), ("t2", "right"),
     ]  # fmt: skip
-    assert question(page) == "question 2?"
+    assert question(page) == "question 3?"
 
 
 def test_undo_after_a_fast_vote_takes_back_that_vote(desk):
     at = Desk(plain(4))
     page, _ = desk(at)
+    warm(page)
     at.delay_s = 0.4
     page.keyboard.press("a")
     page.wait_for_timeout(GUARD_MS)
     page.keyboard.press("u")
     page.wait_for_selector("text=taken back")
-    assert question(page) == "question 0?"
-    assert [path for path, _ in at.heard] == ["vote", "undo"]
+    assert question(page) == "question 1?"
+    assert [path for path, _ in at.heard] == ["vote", "vote", "undo"]
 
 
 def test_a_reload_shows_the_same_pair_and_the_numbers_of_the_server(desk):
@@ -282,18 +292,21 @@ def test_plain_text_shows_both_answers_as_they_were_written(desk):
 
 def test_practice_shows_what_was_expected_while_the_pair_is_still_there(desk):
     at = Desk(plain(3))
-    at.looks_ahead = False
-    at.feedback = {0: {"right": False, "expected": "right", "reason": "Answer 1 is off topic."}}
+    lesson = {"right": False, "expected": "right", "reason": "Answer 1 is off topic."}
+    at.feedback = {0: lesson, 1: lesson | {"right": True}}
     page, _ = desk(at)
-    page.keyboard.press("a")
-    page.wait_for_selector("text=Expected: Answer 2 is better. Answer 1 is off topic.")
-    assert question(page) == "question 0?"
-    page.keyboard.press("b")  # no second vote on it
-    page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('.tl-rate-prompt').innerText.includes('1?')")
-    page.wait_for_timeout(GUARD_MS)
+    for n, key in enumerate("ab"):
+        page.keyboard.press(key)
+        page.wait_for_selector(".tl-rate-note >> text=Answer 2 is better. Answer 1 is off topic.")
+        assert question(page) == f"question {n}?"
+        page.keyboard.press("b")  # no second vote on it
+        page.keyboard.press("Enter")
+        page.wait_for_function(
+            "n => document.querySelector('.tl-rate-prompt').innerText.includes(`${n}?`)", arg=n + 1
+        )
+        page.wait_for_timeout(GUARD_MS)
     press(page, "b")
-    assert [v["token"] for v in at.votes()] == ["t0", "t1"]
+    assert [v["token"] for v in at.votes()] == ["t0", "t1", "t2"]
     assert page.locator(".tl-rate-note").is_hidden()
 
 
@@ -421,5 +434,6 @@ def test_a_vote_on_a_pair_that_is_gone_is_explained_and_the_next_pair_shown(desk
     press(page, "a")
     page.wait_for_selector("text=You have voted on this pair already.")
     assert question(page) == "question 1?"
+    page.wait_for_timeout(GUARD_MS)
     press(page, "b")
     assert at.votes()[-1]["token"] == "t1"

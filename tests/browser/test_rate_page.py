@@ -8,7 +8,7 @@ import pytest
 
 from engine.store import votes as vote_store
 from engine.store.connect import reading
-from tests.browser.pages import GUARD_MS, STOPWATCH, press
+from tests.browser.pages import GUARD_MS, SAVED, STOPWATCH, press
 from tests.ui import seed
 
 pytestmark = pytest.mark.browser
@@ -60,7 +60,8 @@ def test_a_held_key_and_a_double_press_cast_one_vote(ws, tmp_path, address, watc
     for _ in range(8):  # without an up in between these are repeats
         page.keyboard.down("a")
     page.keyboard.up("a")
-    page.wait_for_selector("text=1 of 5 rated")
+    page.wait_for_selector(SAVED)
+    assert page.inner_text(".tl-rate-count") == "1 of 5 rated"
     page.keyboard.press("b")  # too early for a pair that was only just shown
     page.wait_for_timeout(GUARD_MS)
     assert len(live(ws, one)) == 1
@@ -85,7 +86,7 @@ def test_a_vote_without_a_connection_is_kept_and_sent_once(ws, tmp_path, address
     page.wait_for_selector("text=not saved yet")
     assert live(ws, one) == []
     seen.context.set_offline(False)
-    page.wait_for_selector(".tl-rate-saved:text-is('saved')")
+    page.wait_for_selector(SAVED)
     assert [vote.choice for vote in live(ws, one)] == ["left"]
     assert page.inner_text(".tl-rate-count") == "1 of 3 rated"
 
@@ -103,7 +104,8 @@ def test_a_vote_whose_answer_was_lost_outlives_a_reload_as_one_vote(ws, tmp_path
     page.wait_for_selector("text=not saved yet")
     page.unroute("**/api/rate/vote")
     page.reload()
-    page.wait_for_selector("text=1 of 3 rated")
+    page.wait_for_selector(SAVED)
+    assert page.inner_text(".tl-rate-count") == "1 of 3 rated"
     assert [vote.choice for vote in live(ws, one)] == ["right"]
 
 
@@ -199,7 +201,8 @@ def test_every_button_has_a_name_and_focus_returns_to_the_pair(ws, tmp_path, add
     for name in ("Answer 1 is better", "Tie", "Both bad", "Answer 2 is better", "Skip", "Undo"):
         assert page.get_by_role("button", name=name).count() == 1
     page.get_by_role("button", name="Tie").click()
-    page.wait_for_selector("text=1 of 3 rated")
+    page.wait_for_selector(SAVED)
+    assert page.inner_text(".tl-rate-count") == "1 of 3 rated"
     assert page.evaluate("document.activeElement.className") == "tl-rate-pair"
     assert page.get_attribute(".tl-rate-saved", "aria-live") == "polite"
     page.keyboard.press("?")

@@ -42,6 +42,7 @@
       this.busy = false;
       this.known = null; // the round's progress
       this.raw = false;
+      this.practice = true; // until a vote was answered without a lesson
       this.rested = { votes: 0, active: 0 }; // since the last break
       root.innerHTML = FRAME;
       this.find = (selector) => root.querySelector(selector);
@@ -123,6 +124,11 @@
         each.hidden = !rich;
       });
       this.find("[data-do=guidelines]").hidden = !this.guided();
+      this.find(".tl-rate-how").hidden = this.guided(); // this round has its own
+      this.root.querySelectorAll("[data-mode]").forEach((each) => {
+        each.hidden = each.dataset.mode !== (this.known.mode || "pair") ||
+          ("new" in each.dataset && !rich);
+      });
     }
 
     guided() {
@@ -231,13 +237,12 @@
       if (this.root.getBoundingClientRect().top < 0) this.root.scrollIntoView({ block: "start" });
     }
 
-    /** The guidelines open by themselves once for each of their versions. */
+    /** The guidelines open by themselves once for each of their versions, whatever the round. */
     welcome() {
-      const name = `tl-rate-guidelines-${this.round}`;
       if (!this.guided() || !this.seen()) return;
-      const version = String(this.known.guidelines.version);
-      if (localStorage.getItem(name) === version) return;
-      localStorage.setItem(name, version);
+      const name = `tl-rate-guidelines-${this.known.guidelines.version}`;
+      if (localStorage.getItem(name)) return;
+      localStorage.setItem(name, "read");
       this.act("guidelines");
     }
 
@@ -350,7 +355,10 @@
       if (what) box.append(this.button(what, label));
     }
 
-    /** Say how a practice pair should have been judged, with the pair still there to look at. */
+    /** Say how a practice pair should have been judged, with the pair still there to look at.
+
+        Nothing tells a practice pair before the vote, so the first vote of a page, and each after
+        a lesson, waits for its answer. */
     teach(answer) {
       const { right, expected, reason } = answer.feedback;
       const said = SAID[expected] || expected;
@@ -379,9 +387,8 @@
         ? `${this.rested.votes} ratings without a break.` : `${minutes} minutes without a break.`;
       this.rested = { votes: 0, active: 0 };
       await this.look();
-      if (!this.pair) return;
-      this.note([since, "Look away for a minute: rested eyes judge better.", ...this.standing()],
-        "rest", "go-on", "Go on");
+      if (!this.pair || this.held) return;
+      this.note([since, "Look away for a minute.", ...this.standing()], "rest", "go-on", "Go on");
     }
 
     // -- time that the pair was looked at -----------------------------------------------------
@@ -552,7 +559,7 @@
       const { ahead, pair } = this;
       this.busy = true;
       this.outbox.push(path, body);
-      if (ahead && path !== "undo") {
+      if (ahead && path !== "undo" && !this.practice) {
         this.ahead = null;
         const done = pair.done + (path === "vote" ? 1 : 0);
         this.show({ ...ahead, done, total: pair.total, can_undo: true });
@@ -564,6 +571,7 @@
       this.say(...(answer ? this.saved(path) : [""]));
       if (answer) {
         this.trouble("");
+        if (path === "vote") this.practice = Boolean(answer.feedback);
         if (answer.feedback) this.teach(answer);
         else this.take(answer);
       } else if (refusal.temporary) {

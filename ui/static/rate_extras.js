@@ -275,6 +275,7 @@ export function guidelines(rating) {
   const text = make("div", "tl-rate-text");
   text.innerHTML = rating.known.guidelines.html;
   text.tabIndex = 0;
-  const { box } = dialog(rating, "How to judge", [text], "Start rating", null);
+  const { box, send } = dialog(rating, "How to judge", [text], "Start rating", null);
   rating.open(box);
+  send.focus();
 }

@@ -44,7 +44,7 @@ export const FRAME = `
       <button type="button" data-vote="bad" aria-keyshortcuts="ArrowRight 2" hidden><span>Bad</span><kbd aria-hidden="true">→</kbd></button>
     </div>
     <div class="tl-rate-more">
-      <button type="button" class="tl-rate-quiet" data-do="clearly" aria-pressed="false" hidden>Clearly</button>
+      <button type="button" class="tl-rate-quiet" data-do="clearly" aria-pressed="false" hidden>Clearly better</button>
       ${quiet("why", "Why?", "W", 'aria-expanded="false" hidden')}
       ${quiet("flag", "Flag", "F", "hidden")}
       ${quiet("skip", "Skip", "S")}
@@ -53,6 +53,7 @@ export const FRAME = `
   </div>
   <div class="tl-rate-state" tabindex="-1" hidden></div>
   <dialog class="tl-rate-keys" aria-label="Keys and how to judge">
+    <div class="tl-rate-how">
     <h2>How to judge</h2>
     <ol>
       <li><b>Is it right?</b> A wrong answer loses, however well it is written.</li>
@@ -62,13 +63,16 @@ export const FRAME = `
     </ol>
     <p><b>Tie</b>: both are good, neither is better. <b>Both bad</b>: you would send neither.
        <b>Skip</b>: you can’t judge this one; somebody else will.</p>
+    </div>
     <h2>Keys</h2>
     <dl>
-      <dt><kbd>←</kbd> <kbd>1</kbd> <kbd>A</kbd></dt><dd>Answer 1 is better</dd>
-      <dt><kbd>→</kbd> <kbd>2</kbd> <kbd>B</kbd></dt><dd>Answer 2 is better</dd>
-      <dt data-new hidden><kbd>Shift</kbd> with one of these</dt><dd data-new hidden>It is clearly better</dd>
-      <dt><kbd>T</kbd> <kbd>0</kbd></dt><dd>Tie</dd>
-      <dt><kbd>X</kbd></dt><dd>Both bad</dd>
+      <dt data-mode="pair"><kbd>←</kbd> <kbd>1</kbd> <kbd>A</kbd></dt><dd data-mode="pair">Answer 1 is better</dd>
+      <dt data-mode="pair"><kbd>→</kbd> <kbd>2</kbd> <kbd>B</kbd></dt><dd data-mode="pair">Answer 2 is better</dd>
+      <dt data-new data-mode="pair"><kbd>Shift</kbd> with one of these</dt><dd data-new data-mode="pair">It is clearly better</dd>
+      <dt data-mode="pair"><kbd>T</kbd> <kbd>0</kbd></dt><dd data-mode="pair">Tie</dd>
+      <dt data-mode="pair"><kbd>X</kbd></dt><dd data-mode="pair">Both bad</dd>
+      <dt data-mode="single"><kbd>←</kbd> <kbd>1</kbd></dt><dd data-mode="single">Good</dd>
+      <dt data-mode="single"><kbd>→</kbd> <kbd>2</kbd></dt><dd data-mode="single">Bad</dd>
       <dt><kbd>S</kbd></dt><dd>Skip</dd>
       <dt><kbd>U</kbd> <kbd>Ctrl</kbd>+<kbd>Z</kbd></dt><dd>Undo</dd>
       <dt data-new hidden><kbd>W</kbd></dt><dd data-new hidden>Say why</dd>
