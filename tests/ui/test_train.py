@@ -139,6 +139,7 @@ def test_a_rule_that_needs_accepted_answers_is_not_first_for_bare_questions(
 ):
     path = tmp_path / "asked.jsonl"
     path.write_text("\n".join(f'{{"prompt": "question {n}?"}}' for n in range(20)))
+    assert methods.choices(ws, project.id, KNOWN["grpo"]).rewards == []  # else one would stay
     datasets.add(ws, LOCAL, project.id, path, path.name)
     assert values(methods.choices(ws, project.id, KNOWN["grpo"]).rewards)[0] == "up_to_50_words"
 

@@ -23,6 +23,7 @@ from ui.train.form import Form
 # A dropdown refuses what is not among the choices of this moment, and another event may just have
 # changed them. The recipe and the services check every value themselves.
 RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
+AT_ONCE: dict[str, Any] = {**RAW, "queue": False}  # takes milliseconds; people type meanwhile
 LOOK_EVERY_S = 3.0
 
 
@@ -176,7 +177,7 @@ def _wire_estimate(tab: Parts, form: Form) -> None:
         given,
         [*form.shown, *draw.enabled(form)],
         trigger_mode="always_last",
-        **RAW,
+        **AT_ONCE,
     )
 
 
@@ -199,9 +200,9 @@ def _wire_fills(tab: Parts, form: Form) -> None:
         return draw.fills(form, forms.filled(smaller(tab.ws, project, recipe)))
 
     form.shown.preset.input(
-        on_preset, [form.shown.preset, form.field("dataset")], form.fields, **RAW
+        on_preset, [form.shown.preset, form.field("dataset")], form.fields, **AT_ONCE
     )
-    form.shown.tunings.click(on_tuning, None, form.field("tuning"), **RAW)
+    form.shown.tunings.click(on_tuning, None, form.field("tuning"), **AT_ONCE)
     form.buttons.smaller.click(on_smaller, [tab.page.project, *form.fields], form.fields, **RAW)
 
 

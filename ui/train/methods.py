@@ -126,7 +126,7 @@ def choices(ws: Workspace, project: str, recipe: type[TrainRecipe]) -> Choices:
     return Choices(
         [(_label(one, called), one.id) for one in ordered(found, recipe)],
         [(f"{one.label} ({one.train_rows:,} rows to learn)", one.id) for one in sets],
-        _rewards(found, called, sets) if "reward" in recipe.model_fields else [],
+        _rewards(found, called, sets) if sets and "reward" in recipe.model_fields else [],
     )
 
 
@@ -135,7 +135,7 @@ def _rewards(
 ) -> list[tuple[str, str]]:
     """Judges, the newest first, then rules, the one that fits the newest data first."""
     judges = [(f"Judge: {called[one.id]}", one.id) for one in reversed(found) if _judges(one)]
-    first = RULE_FOR.get(sets[0].kind, "") if sets else ""
+    first = RULE_FOR.get(sets[0].kind, "")
     rules = sorted(plugins.names("rewards"), key=lambda name: name != first)
     return judges + [(f"Rule: {words.REWARDS.get(name, name)}", name) for name in rules]
 

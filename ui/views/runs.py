@@ -16,6 +16,7 @@ KINDS = {
     "generate": "Answers to rate",
     "demo": "The whole loop",
     "play": "Playground",
+    "warmup": "Warm-up",
     "curve": "Is my data enough?",
     "sweep": "Search for settings",
 }

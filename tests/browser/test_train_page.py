@@ -1,0 +1,70 @@
+"""The Train tab in a browser: from an empty page to a trained model, and what is said before."""
+
+import re
+
+import pytest
+
+from tests.browser.test_walk import LONG, Walk, server
+
+pytestmark = pytest.mark.browser
+__all__ = ["server"]  # the same server, with a workspace of its own for this module
+
+
+@pytest.fixture(scope="module")
+def walk(chromium, server):
+    one = Walk(chromium, server[0])
+    yield one
+    one.page.close()
+
+
+def test_the_sample_data_becomes_a_model_in_four_clicks(walk):
+    page = walk.page
+    walk.click("home-own")
+    walk.click("data-sample")
+    page.get_by_text("In this project").first.wait_for()
+    page.get_by_role("tab", name="Train", exact=True).click()
+    walk.sees("#sft-estimate", "it fits")
+    walk.click("sft-start")
+    walk.sees("#runs-top", "SFT on")
+    page.locator("#runs-top .tl-badge", has_text="done").first.wait_for(timeout=LONG)
+    assert walk.errors == []
+    assert walk.foreign == []
+
+
+def test_the_estimate_follows_the_form_and_what_can_not_fit_is_mended_in_one_click(walk):
+    walk.tab("Train")
+    walk.sees("#sft-estimate", "it fits")
+    walk.page.locator("#sft-preset").get_by_text("Thorough", exact=True).click()
+    walk.sees("#sft-preset-words", "stops by itself")
+    assert walk.page.locator("#sft-num_train_epochs input").input_value() == "4"
+    walk.page.locator("#sft-tunings [data-pick=full]").click()
+    walk.sees("#sft-as-yaml, #sft-tunings [data-pick=full][aria-pressed=true]", "all weights")
+    walk.page.locator("#sft-more").get_by_text("More options").click()
+    walk.fill("sft-learning_rate", "7")
+    assert "learning_rate" in walk.sees("#sft-estimate [role=alert]", "learning_rate")
+    assert walk.page.locator("#sft-start").is_disabled()
+    walk.fill("sft-learning_rate", "0.001")
+    walk.sees("#sft-estimate", "it fits")
+    assert walk.page.locator("#sft-start").is_enabled()
+
+
+def test_a_method_without_data_leads_to_where_one_gets_it(walk):
+    walk.page.locator("#train-method [data-pick=dpo]").click()
+    walk.page.locator("#dpo-go").click()
+    tab = walk.page.get_by_role("tab", name="Rate", exact=True)
+    tab.and_(walk.page.locator("[aria-selected=true]")).wait_for()
+
+
+def test_a_reward_by_rule_trains_without_a_judge(walk):
+    walk.tab("Train")
+    walk.page.locator("#train-method [data-pick=grpo]").click()
+    walk.sees("#grpo-estimate", "answers being written")
+    said = walk.page.locator("#grpo-reward input").input_value()
+    assert re.match(r"Rule: close to an accepted answer", said)
+
+
+@pytest.mark.parametrize("width", [390, 1600])
+def test_the_tab_is_no_wider_than_the_screen_with_everything_open(walk, width):
+    walk.page.set_viewport_size({"width": width, "height": 900})
+    walk.page.wait_for_timeout(500)
+    assert walk.page.evaluate("document.documentElement.scrollWidth") <= width
