@@ -1,14 +1,11 @@
 """The Data tab in a real browser: from a file with faults to versions without them."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 
 import pytest
 
-from tests.browser.test_walk import Walk, wait_for_server
+from tests.browser.test_walk import Walk
+from tests.serving import serving
 
 pytestmark = pytest.mark.browser
 LONG = 90_000  # ms; a look takes a second, but machines differ
@@ -26,22 +23,9 @@ def server(tiny_model, tmp_path_factory):
     (folder / "faulty.jsonl").write_text("\n".join(map(json.dumps, faulty)))
     lines = [f"play song {n},{'Play' if n % 2 else 'Book'}" for n in range(20)]
     (folder / "intents.csv").write_text("text,intent\n" + "\n".join(lines) + "\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ, "TUNELOOP_HOME": str(folder / "home"), "TUNELOOP_MODEL": str(tiny_model),
-    }  # fmt: skip
-    with (folder / "serve.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "engine", "serve", "--port", str(port)],
-            env=environment, stdout=log, stderr=log,
-        )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    wait_for_server(address, folder / "serve.log")
-    yield address, folder
-    process.terminate()
-    process.wait(20)
+    environment = {"TUNELOOP_HOME": str(folder / "home"), "TUNELOOP_MODEL": str(tiny_model)}
+    with serving(environment, folder / "serve.log") as served:
+        yield served.url, folder
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +68,7 @@ def test_a_file_is_mended_kept_mended_again_and_taken_back(walk, server):
     walk.click("data-undo")
     sees(walk, "#data-about", "faulty@2")
     sees(walk, ".toast-body", "faulty@3 is removed")
+    page.locator("#data-cards [data-pick]", has_text="faulty@3").wait_for(state="detached")
     assert page.locator("#data-cards [data-pick]").count() == 2
     assert walk.errors == []
 
