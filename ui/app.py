@@ -13,7 +13,7 @@ from ui import kit
 from ui.events import shows_errors
 from ui.page import Aim, Page
 from ui.setup import Setup
-from ui.tabs import data, evaluate, home, models, play, rate, runs, train
+from ui.tabs import data, evaluate, home, loop, models, play, rate, runs, train
 
 Build = Callable[[Workspace, Page], None]
 
@@ -47,6 +47,7 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
         "Runs": runs.build,
         "Evaluate": evaluate.build,
         "Rate": rate.build,
+        "Loop": loop.build,
         "Play": play.build,
         "Models": models.build,
     }

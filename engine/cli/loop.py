@@ -1,4 +1,4 @@
-"""loop demo | status."""
+"""loop demo | status | history | promote | back | auto."""
 
 import click
 
@@ -8,6 +8,9 @@ from engine.core.actor import LOCAL
 from engine.demo.report import as_markdown
 from engine.services import demo as demos
 from engine.services import models
+from engine.services.loop import auto as loops
+from engine.services.loop import champion
+from engine.services.loop.history import history as line_of
 from engine.services.standing import standing
 
 
@@ -45,3 +48,70 @@ def status(project: str | None, as_json: bool) -> None:
         lines = [f"{step.state:8} {step.title:12} {step.detail}" for step in found.steps]
         lines.append(f"Next: {found.next_title}. {found.next_text}")
         show(found, "\n".join(lines), as_json)
+
+
+@loop.command()
+@in_project
+@as_json
+def history(project: str | None, as_json: bool) -> None:
+    """Show every generation against the baseline, and what the stop rules say."""
+    with workspace() as ws:
+        found = line_of(ws, LOCAL, common.project(ws, project).id)
+        lines = [f"{g.number:3} {g.model.name:30} {g.sentence}" for g in found.generations]
+        lines += [f"{'stop' if r.stop else 'go on':6} {r.sentence}" for r in found.rules]
+        show(found, "\n".join([*lines, found.sentence]), as_json)
+
+
+@loop.command()
+@click.argument("model")
+@click.option("--reason", default="", help="Why: it stays on record.")
+@in_project
+@as_json
+def promote(model: str, reason: str, project: str | None, as_json: bool) -> None:
+    """Make a model the champion: what the next training starts from."""
+    with workspace() as ws:
+        chosen = common.project(ws, project)
+        wanted = common.model_id(ws, chosen.id, model)
+        made = champion.promote(ws, LOCAL, chosen.id, wanted, reason)
+        show(made, f"{models.get(ws, LOCAL, made.model_id).name} is the champion.", as_json)
+
+
+@loop.command()
+@click.option("--reason", default="", help="Why: it stays on record.")
+@in_project
+@as_json
+def back(reason: str, project: str | None, as_json: bool) -> None:
+    """Make the champion before this one champion again."""
+    with workspace() as ws:
+        made = champion.roll_back(ws, LOCAL, common.project(ws, project).id, reason)
+        show(made, f"{models.get(ws, LOCAL, made.model_id).name} is the champion again.", as_json)
+
+
+@loop.command()
+@click.option("--model", default=None, help="What to start from while there is no champion.")
+@click.option("--rater", default=None, help="Simulated raters of this rule; people vote without.")
+@click.option("--generations", default=2, show_default=True, type=click.IntRange(1, 20))
+@click.option("--prompts", default=72, show_default=True, type=click.IntRange(20, 400))
+@click.option("--votes", "most_votes", default=None, type=click.IntRange(1), help="At most.")
+@in_project
+@as_json
+def auto(
+    model: str | None,
+    rater: str | None,
+    generations: int,
+    prompts: int,
+    most_votes: int | None,
+    project: str | None,
+    as_json: bool,
+) -> None:
+    """Go round until a rule says stop; it waits for people's votes, and goes on where it stood."""
+    with workspace() as ws:
+        chosen = common.project(ws, project)
+        start = common.model_id(ws, chosen.id, model) if model else None
+        with working(ws):
+            job = loops.start(
+                ws, LOCAL, chosen.id, model=start, rater=rater, generations=generations,
+                prompts=prompts, most_votes=most_votes,
+            )  # fmt: skip
+            job = wait(ws, job)
+        show(job.result, f"{job.result['ended']}\n{job.result['sentence']}", as_json)

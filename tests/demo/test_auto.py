@@ -21,7 +21,8 @@ from engine.workspace import Settings, open_workspace
 from tests import letters
 
 pytestmark = pytest.mark.train
-DPO = {"num_train_epochs": 3.0, "learning_rate": 2e-3, "evals": 2}
+GENTLE = {"num_train_epochs": 1.0, "learning_rate": 1e-3, "evals": 2}
+HARSH = {"num_train_epochs": 6.0, "learning_rate": 5e-3, "evals": 2, "keep_best": False}
 
 
 @pytest.fixture
@@ -61,21 +62,28 @@ def until(found, seconds=240):
         time.sleep(0.2)
 
 
+@pytest.fixture(scope="module")
+def school(tiny_model, tmp_path_factory):
+    """The folder of the data and of a base that was taught on it."""
+    folder = tmp_path_factory.mktemp("school")
+    letters.write_data(folder)
+    letters.taught(tiny_model, folder / "library_faq.jsonl")
+    return folder
+
+
 @pytest.fixture
-def begin(space, tiny_model, tmp_path):
+def begin(space, school):
     """Starts a loop on letters: (project id, job)."""
-    letters.write_data(tmp_path)
-    file = tmp_path / "library_faq.jsonl"
-    base = models.add_base(space, LOCAL, "tiny", letters.taught(tiny_model, file), "folder")
+    base = models.add_base(space, LOCAL, "tiny", school / "base", "folder")
     project = projects.create(space, LOCAL, "loop").id
-    prompts = tmp_path / "library_prompts.jsonl"
+    file, prompts = school / "library_faq.jsonl", school / "library_prompts.jsonl"
     asked = datasets.add(space, LOCAL, project, prompts, prompts.name)
     tests = datasets.add(space, LOCAL, project, file, file.name, held_out=0.3, seed=7)
 
     def submit(**values):
         recipe = auto.Recipe(
-            model=base.id, dataset=asked.id, dataset_test=tests.id, dpo=DPO, max_new_tokens=24,
-            **values,
+            model=base.id, dataset=asked.id, dataset_test=tests.id,
+            **{"dpo": GENTLE, "max_new_tokens": 24, **values},
         )  # fmt: skip
         return project, jobs.submit(space, LOCAL, project, recipe, "By itself")
 
@@ -94,11 +102,12 @@ def test_two_generations_follow_their_raters(space, begin):
     assert job.state is State.DONE, job.error
     seen = history(space, LOCAL, project)
     first = seen.generations[0]
+    assert first.against_baseline, job.result["ended"]
     assert first.against_baseline.report.verdict.low > 0.5
     assert champion.current(space, LOCAL, project).id in {g.model.id for g in seen.generations}
     assert job.result["champion"] == seen.champion_id
     assert job.result["ended"]
-    assert first.export_sha256 and first.evaluation_id and first.model.job_id
+    assert all((first.export_sha256, first.evaluation_id, first.model.job_id))
     export = pairs.get(space, LOCAL, first.export_id)
     split: Split = "held_out"
     asked = {r.plan["dataset"] for r in rounds.list_all(space, LOCAL, project)
@@ -109,6 +118,17 @@ def test_two_generations_follow_their_raters(space, begin):
                for row in datasets.rows(space, LOCAL, export.dataset_id)}  # fmt: skip
     assert kept
     assert not kept & trained
+
+
+def test_a_model_that_lost_something_is_not_shown_to_people(space, begin):
+    project, job = begin(rater="shorter", generations=1, dpo=HARSH)
+    with working(space):
+        until(over(space, job))
+    job = jobs.get(space, LOCAL, job.id)
+    assert job.state is State.DONE, job.error
+    assert "The newest model lost something it had" in job.result["ended"]
+    assert not [r for r in rounds.list_all(space, LOCAL, project) if r.purpose == "blind_eval"]
+    assert champion.current(space, LOCAL, project) is None
 
 
 def test_raters_who_toss_coins_promote_nobody(space, begin):

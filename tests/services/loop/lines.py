@@ -5,7 +5,7 @@ from itertools import count
 
 from engine.core import ids
 from engine.core.actor import LOCAL
-from engine.core.evaluation import Evaluation, Watched
+from engine.core.evaluation import Evaluation, Mean, Watched
 from engine.core.examples import Message
 from engine.core.model import Model
 from engine.core.outcome import Outcome
@@ -20,9 +20,10 @@ from engine.work.evaluate import Recipe as Evaluate
 from tests import helpers
 
 clock = count(1)
+MEAN = Mean(score=0.4, low=0.3, high=0.5, n=10)
 
 
-def trained(ws, project, name, start, method="dpo", dataset=None):
+def trained(ws, project, name, start, method="dpo", dataset=None, job=None):
     """A model that `method` made of `start`."""
     new = Model(
         id=ids.new("model"),
@@ -33,6 +34,7 @@ def trained(ws, project, name, start, method="dpo", dataset=None):
         path=f"jobs/{name}",
         base_id=start.base_id or start.id,
         parent_id=start.id if start.kind == "adapter" else None,
+        job_id=job,
         dataset_id=dataset,
         info={"method": method},
         created_at=time.time() + next(clock),
@@ -107,6 +109,7 @@ def evaluated(ws, project, dataset, start, model, fell):
     )  # fmt: skip
     found = Evaluation(
         dataset_id=dataset.id, split="held_out", models=(start.id, model.id), metrics=("bleu",),
-        means={}, gains={}, speed={}, decoding={}, rows=(), guard=(seen,),
+        means={each.id: {"bleu": MEAN} for each in (start, model)}, gains={}, speed={},
+        decoding={}, rows=(), guard=(seen,),
     )  # fmt: skip
     outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(evaluation=found))

@@ -1,0 +1,76 @@
+"""Let the loop go round by itself: start it, see it, and what it would start from."""
+
+from typing import Any, NamedTuple
+
+from engine import plugins
+from engine.core.actor import Actor, Role
+from engine.core.errors import Conflict, UserError
+from engine.core.job import Job
+from engine.core.recipe import read
+from engine.services import datasets, jobs, models
+from engine.services.loop import champion
+from engine.services.rating.rounds import RATEABLE
+from engine.workspace import Workspace
+
+KIND = "auto"
+LABEL = "The loop by itself"
+
+
+class Usual(NamedTuple):
+    """What fits the project; None for what is missing."""
+
+    model: str | None
+    dataset: str | None
+    dataset_test: str | None
+
+
+def start(ws: Workspace, actor: Actor, project_id: str, **values: Any) -> Job:
+    """Queue a loop; Conflict while one of the project is under way.
+
+    `values` are fields of the recipe (engine/demo/auto.py); what is not given is the usual.
+    """
+    actor.require(Role.TRAINER)
+    live = newest(ws, actor, project_id)
+    if live and not live.over:
+        raise Conflict("The loop goes round already.", "Stop it first, or let it go on.")
+    usual = {k: v for k, v in usually(ws, actor, project_id)._asdict().items() if v}
+    chosen = {**usual, **{k: v for k, v in values.items() if v is not None}}
+    _check(ws, actor, chosen)
+    recipe = read(plugins.load("jobs", KIND).Recipe, chosen)
+    return jobs.submit(ws, actor, project_id, recipe, LABEL)
+
+
+def newest(ws: Workspace, actor: Actor, project_id: str) -> Job | None:
+    """The last loop that was started, under way or over."""
+    return next(iter(jobs.list_all(ws, actor, project_id, (KIND,))), None)
+
+
+def usually(ws: Workspace, actor: Actor, project_id: str) -> Usual:
+    """The champion or the newest model, the newest questions, the newest dataset with a test."""
+    best = champion.current(ws, actor, project_id)
+    trained = [m for m in models.list_all(ws, actor, project_id)
+               if m.project_id and m.kind in ("adapter", "full")]  # fmt: skip
+    known = [d for d in datasets.list_all(ws, actor, project_id) if d.kind in RATEABLE]
+    tests = [d for d in known if d.kind == "sft" and d.held_out_rows]
+    asked = [d for d in known if d.train_rows]
+    model = best or next(reversed(trained), None)
+    return Usual(
+        model.id if model else None,
+        asked[0].id if asked else None,
+        tests[0].id if tests else None,
+    )
+
+
+def _check(ws: Workspace, actor: Actor, chosen: dict[str, Any]) -> None:
+    if "model" not in chosen:
+        raise UserError("There is no trained model to start from.", "Train a first one.")
+    for field, rows in (("dataset", "train_rows"), ("dataset_test", "held_out_rows")):
+        what = "held-out" if field == "dataset_test" else "training"
+        if field not in chosen:
+            raise UserError(f"There are no {what} questions.", "Add data with a held-out part.")
+        one = datasets.get(ws, actor, chosen[field])
+        if one.kind not in RATEABLE or not getattr(one, rows):
+            raise UserError(f"{one.label} has no {what} questions.", "Choose another dataset.")
+    rule = chosen.get("rater")
+    if rule is not None:
+        plugins.load("raters", rule)
