@@ -17,13 +17,11 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
-
 from engine import plugins
 from engine.core.actor import LOCAL
 from engine.core.context import Cancelled, ModelFiles
 from engine.core.dataset import Row, Split
-from engine.core.errors import UserError
+from engine.core.errors import NoRoom, Unavailable, UserError
 from engine.core.job import Job, State
 from engine.core.outcome import Outcome
 from engine.methods import checkpoint
@@ -202,10 +200,10 @@ def main() -> int:
     ws = open_workspace()
     try:
         return 0 if run(ws, job_id, fence) in (State.DONE, State.CANCELLED) else 1
-    except OperationalError as error:
+    except Unavailable as error:
         _log_fault()
         # where not even the end can be written, the worker has to say why
-        return errno.ENOSPC if "disk" in str(error) else 1
+        return errno.ENOSPC if isinstance(error, NoRoom) else 1
 
 
 if __name__ == "__main__":

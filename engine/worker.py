@@ -17,8 +17,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NamedTuple
 
-from sqlalchemy.exc import OperationalError
-
+from engine.core.errors import Unavailable
 from engine.core.job import LANES, Job, State
 from engine.methods import checkpoint
 from engine.services import outcomes, retention
@@ -80,7 +79,7 @@ class Worker:
         while not (self.leaving and not self.running):
             try:
                 self.turn(time.time())
-            except OperationalError:
+            except Unavailable:
                 time.sleep(BEAT_EVERY_S)
             time.sleep(LOOK_EVERY_S)
         with writing(self.ws.db) as conn:

@@ -7,13 +7,16 @@ An entry point opens it once and passes it on; there is no global one.
 """
 
 import os
+import secrets
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from engine.core.errors import UserError
-from engine.store.connect import open_database
+from engine.store.connect import open_database, reading, writing
+
+MARK = "database-id"  # in the home; the database there carries the same number
 
 
 class Settings(BaseModel):
@@ -57,4 +60,42 @@ def open_workspace(settings: Settings | None = None) -> Workspace:
             f"The data folder {settings.home} can't be made: {error.strerror}.",
             "Set TUNELOOP_HOME to a folder you may write to.",
         ) from None
-    return Workspace(settings, open_database(settings.database_url))
+    beside = make_url(settings.database_url).database == str(settings.home / "tuneloop.db")
+    mark = settings.home / MARK
+    if beside and mark.exists() and not (settings.home / "tuneloop.db").exists():
+        raise UserError(
+            f"The database tuneloop.db is missing from {settings.home}, whose files are there.",
+            "Put it back from a backup, or set TUNELOOP_HOME to a new folder to begin anew.",
+        )
+    db = open_database(settings.database_url)
+    if beside:
+        _check_same(db, mark)
+    return Workspace(settings, db)
+
+
+def _check_same(db: Engine, mark: Path) -> None:
+    """Let the home remember its database; UserError where another one lies in its place."""
+    with reading(db) as conn:
+        found = conn.exec_driver_sql("PRAGMA application_id").scalar_one()
+    if not found and not mark.exists():
+        found = _numbered(db)
+    try:
+        with mark.open("x") as file:
+            file.write(str(found))
+    except FileExistsError:
+        # empty: another process is about to write what it read in the same database
+        if mark.read_text() not in ("", str(found)):
+            db.dispose()
+            raise UserError(
+                f"The database in {mark.parent} is not the one that belongs to its files.",
+                f"Put the right one back. If this one is meant, delete the file {MARK} there.",
+            ) from None
+
+
+def _numbered(db: Engine) -> int:
+    """The number that the database carries from now on; the first of two processes gives it."""
+    with writing(db) as conn:
+        if not (found := int(conn.exec_driver_sql("PRAGMA application_id").scalar_one())):
+            found = secrets.randbelow(2**31 - 1) + 1
+            conn.exec_driver_sql(f"PRAGMA application_id = {found}")
+    return found

@@ -3,6 +3,7 @@
 import click
 
 from engine.cli import (
+    backup,
     data,
     evaluate,
     loop,
@@ -42,5 +43,6 @@ for command in (
     rounds.play,
     pairs.pairs,
     loop.loop,
+    backup.backup,
 ):
     cli.add_command(command)

@@ -7,6 +7,8 @@ keeps its traceback in the log.
       NotFound             exit code 4, HTTP 404
       Conflict             exit code 5, HTTP 409
       Forbidden            exit code 6, HTTP 403
+      Unavailable          exit code 7, HTTP 503
+        NoRoom             exit code 7, HTTP 507
 """
 
 
@@ -41,6 +43,19 @@ class Forbidden(UserError):
 
     exit_code = 6
     status = 403
+
+
+class Unavailable(UserError):
+    """The database can't do it now; nothing was saved, and the same may work in a while."""
+
+    exit_code = 7
+    status = 503
+
+
+class NoRoom(Unavailable):
+    """The disk took no more; nothing was saved."""
+
+    status = 507
 
 
 class RowError(ValueError):

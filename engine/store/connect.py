@@ -3,25 +3,50 @@
 SQLite runs with the journal that loses no acknowledged vote at a power cut: WAL with
 synchronous=FULL from 3.51.3 on, where the WAL-reset defect is fixed, and otherwise a rollback
 journal with synchronous=EXTRA. NORMAL is never used: it may lose the last commits.
+
+What a database can't do for a while (locked, full, gone) is Unavailable: nothing was saved.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from engine.core.errors import UserError
+from engine.core.errors import NoRoom, Unavailable, UserError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 WAL_IS_SAFE = (3, 51, 3)
 BUSY_S = 30.0
+BUSY = ("The database is busy, so this was not saved.", "Try again in a moment.")
+FULL = ("The disk is full, so this was not saved.", "Free some space and try again.")
+UNWRITABLE = ("The disk can't be written, so this was not saved.", "Free space, look at the disk.")
+READ_ONLY = ("The database can only be read, so this was not saved.",
+             "Make its file and the folder around it writable.")  # fmt: skip
+GONE = ("The database can't be reached, so this was not saved.", "See that it runs, try again.")
+DAMAGED = ("The database file is damaged.", "Stop the server and put a backup in its place.")
+SQLITE_SAYS = {
+    sqlite3.SQLITE_BUSY: BUSY,
+    sqlite3.SQLITE_LOCKED: BUSY,
+    sqlite3.SQLITE_READONLY: READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: GONE,
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_IOERR: UNWRITABLE,
+    sqlite3.SQLITE_FULL: FULL,
+}
+# The first two characters of an SQLSTATE: connections, rollbacks such as a deadlock, resources,
+# waits that ran out, a server that stops.
+POSTGRES_SAYS = {"08": GONE, "40": BUSY, "53": BUSY, "55": BUSY, "57": GONE}
+POSTGRES_FULL = "53100"
 
 
 def open_database(url: str) -> Engine:
@@ -39,10 +64,15 @@ def open_database(url: str) -> Engine:
         event.listen(db, "begin", _on_sqlite_begin)
     try:
         migrate(db)
-    except OperationalError as error:
+    except DBAPIError as error:
         raise UserError(
             f"The database can't be opened: {error.orig}.",
             "Check TUNELOOP_DATABASE_URL, that the server runs, and that the disk has room.",
+        ) from None
+    except CommandError:
+        raise UserError(
+            "The database was made by a newer Tuneloop than this one.",
+            "Install the newer one again, or put a backup from before it in place.",
         ) from None
     return db
 
@@ -50,15 +80,36 @@ def open_database(url: str) -> Engine:
 @contextmanager
 def reading(db: Engine) -> Iterator[Connection]:
     """A transaction that only looks; it never waits for a writer's turn."""
-    with db.connect().execution_options(reading=True) as conn:
+    with _explained(), db.connect().execution_options(reading=True) as conn:
         yield conn
 
 
 @contextmanager
 def writing(db: Engine) -> Iterator[Connection]:
     """A transaction that changes things; commits at the end, rolls back on any error."""
-    with db.get_execution_options().get("turn", nullcontext()), db.begin() as conn:
+    with _explained(), _turn(db), db.begin() as conn:
         yield conn
+
+
+def copy_to(db: Engine, target: Path) -> None:
+    """Write a sound copy of a SQLite database, as it is at one moment, while others use it.
+
+    `target` must not exist. UserError for a database on a server.
+    """
+    if db.dialect.name != "sqlite":
+        raise UserError("This database lies on a server.", "Copy it with pg_dump.")
+    try:
+        with closing(sqlite3.connect(str(db.url.database), BUSY_S, isolation_level=None)) as source:
+            source.execute("VACUUM INTO ?", (str(target),))
+    except sqlite3.Error as error:
+        raise UserError(
+            f"The copy can't be made: {error}.", "Name a new file, in a folder that has room."
+        ) from None
+    copy = os.open(target, os.O_RDONLY)
+    try:
+        os.fsync(copy)
+    finally:
+        os.close(copy)
 
 
 def migrate(db: Engine) -> None:
@@ -85,3 +136,43 @@ def _on_sqlite_begin(conn: Connection) -> None:
     # of waiting its turn.
     reading_only = conn.get_execution_options().get("reading", False)
     conn.exec_driver_sql("BEGIN" if reading_only else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _turn(db: Engine) -> Iterator[None]:
+    turn = db.get_execution_options().get("turn")
+    if turn is None:
+        yield
+        return
+    if not turn.acquire(timeout=BUSY_S):
+        raise Unavailable(*BUSY)
+    try:
+        yield
+    finally:
+        turn.release()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turns what may pass, or what a person can mend, into its two sentences."""
+    try:
+        yield
+    except DBAPIError as error:
+        said = _said(error)
+        if said is None:
+            raise
+        raise (NoRoom if said in (FULL, UNWRITABLE) else Unavailable)(*said) from error
+
+
+def _said(error: DBAPIError) -> tuple[str, str] | None:
+    if error.connection_invalidated:
+        return GONE
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        return SQLITE_SAYS.get(code & 0xFF)
+    state = getattr(error.orig, "sqlstate", None)
+    if state == POSTGRES_FULL:
+        return FULL
+    if state is None:  # psycopg never reached the server
+        return GONE if isinstance(error, OperationalError) else None
+    return POSTGRES_SAYS.get(state[:2])

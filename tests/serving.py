@@ -1,0 +1,105 @@
+"""A real server in a process of its own, on a free port of this machine."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+START_S = 90.0
+TUNELOOP = ("-m", "engine", "serve", "--port", "{port}")
+
+
+class Served(NamedTuple):
+    """A running server; `asked_at` and `answered_at` are seconds since the epoch."""
+
+    port: int
+    process: psutil.Process
+    asked_at: float
+    answered_at: float
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds of the web process since it was started."""
+        used = self.process.cpu_times()
+        return used.user + used.system
+
+    @property
+    def megabytes(self) -> float:
+        """The web process's resident memory; its worker and that one's jobs are not in it."""
+        return self.process.memory_info().rss / 2**20
+
+    @property
+    def worker_megabytes(self) -> float:
+        """The resident memory of the worker that `serve` started."""
+        return sum(each.memory_info().rss for each in self.process.children()) / 2**20
+
+
+def free_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    program: Sequence[str] = TUNELOOP,
+    port: int | None = None,
+    folder: Path | None = None,
+) -> Iterator[Served]:
+    """`python PROGRAM` under these variables and PORT until the block ends, /health answered.
+
+    What the program says goes to `log`; `{port}` in its arguments is the port. A server that was
+    killed meanwhile is fine.
+    """
+    port = port or free_port()
+    asked_at = time.time()
+    with log.open("ab") as out:
+        started = subprocess.Popen(
+            [sys.executable, *(part.format(port=port) for part in program)],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PORT": str(port), **environment},
+            cwd=folder,
+        )
+    try:
+        answered_at = _answered(started, port, log)
+        yield Served(port, psutil.Process(started.pid), asked_at, answered_at)
+    finally:
+        started.terminate()
+        try:
+            started.wait(30)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+
+
+def _answered(started: subprocess.Popen[bytes], port: int, log: Path) -> float:
+    """When the server first answered; a RuntimeError with its last words when it never did."""
+    until = time.time() + START_S
+    while time.time() < until and started.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
+                return time.time()
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.02)
+        finally:
+            connection.close()
+    raise RuntimeError(f"the server did not answer: {log.read_text()[-3000:]}")
