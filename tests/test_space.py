@@ -2,10 +2,6 @@
 
 import os
 import re
-import socket
-import subprocess
-import sys
-import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +10,10 @@ import httpx
 import pytest
 import yaml
 
+from tests.serving import serving
+
 REPO = Path(__file__).parents[1]
 SPACE = REPO / "spaces"
-START_S = 90
 
 
 def normal(name: str) -> str:
@@ -30,47 +27,15 @@ def pins(path: Path) -> dict[str, str]:
     return {normal(name): version for name, version in pairs}
 
 
-def wait_for(url: str, process: subprocess.Popen[str], log: Path) -> httpx.Response:
-    """The first answer of `url`; fails with the server's own words when it ends or is too slow."""
-    end = time.monotonic() + START_S
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            return httpx.get(url, timeout=10)
-        except httpx.TransportError:
-            time.sleep(0.2)
-    state = "still runs" if process.poll() is None else f"ended with {process.returncode}"
-    pytest.fail(f"no answer from {url}; the process {state}:\n{log.read_text()[-3000:]}")
-
-
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `python spaces/app.py`, started as on a Space without a volume."""
     if os.access("/data", os.W_OK):
         pytest.skip("this machine has a writable /data, so nothing would be lost on a restart")
     folder = tmp_path_factory.mktemp("space")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = folder / "log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, str(SPACE / "app.py")],
-            env={**os.environ, "PORT": str(port), "TMPDIR": str(folder)},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            text=True,
-        )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/health", process, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    app = (str(SPACE / "app.py"),)
+    with serving({"TMPDIR": str(folder)}, folder / "log", program=app, folder=folder) as server:
+        yield server.url
 
 
 def test_health_answers(space):

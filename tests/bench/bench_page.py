@@ -14,7 +14,8 @@ from playwright.sync_api import Browser
 
 from engine.workspace import Settings, open_workspace
 from tests import helpers
-from tests.bench import serving
+from tests.bench import measured
+from tests.serving import serving
 
 RUNS = 3
 VISIBLE = """
@@ -57,7 +58,7 @@ def used_home(folder: Path) -> Path:
 @pytest.mark.browser
 @pytest.mark.parametrize("make", [new_home, used_home])
 def test_home_is_there(tmp_path, chromium, tiny_model, make):
-    under = serving.conditions()
+    under = measured.conditions()
     runs = list(starts(tmp_path, make, tiny_model, chromium))
     usual = Opened(*map(statistics.median, zip(*runs, strict=True)))
     best = Opened(*map(min, zip(*runs, strict=True)))
@@ -83,7 +84,7 @@ def starts(
 
 def opened(environment: dict[str, str], chromium: Browser) -> Opened:
     """One start, watched by a browser that knows nothing of the page."""
-    with serving.serving(environment) as server:
+    with serving(environment, Path(f"{environment['TUNELOOP_HOME']}.log")) as server:
         context = chromium.new_context()
         page = context.new_page()
         page.goto(server.url, wait_until="commit")

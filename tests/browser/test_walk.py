@@ -6,16 +6,13 @@ of every page are kept where TUNELOOP_SCREENS points, at 390 and 1600 px, light 
 
 import os
 import re
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests import letters
+from tests.serving import serving
 
 pytestmark = pytest.mark.browser
 
@@ -32,36 +29,13 @@ def server(tiny_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("walk")
     letters.write_data(folder)
     base = letters.taught(tiny_model, folder / "library_faq.jsonl")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     environment = {
-        **os.environ,
         "TUNELOOP_HOME": str(folder / "home"),
         "TUNELOOP_MODEL": str(base),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    with (folder / "serve.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "engine", "serve", "--port", str(port)],
-            env=environment, stdout=log, stderr=log,
-        )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    wait_for_server(address, folder / "serve.log")
-    yield address, folder
-    process.terminate()
-    process.wait(20)
-
-
-def wait_for_server(address, log):
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError(log.read_text())
+    with serving(environment, folder / "serve.log") as served:
+        yield served.url, folder
 
 
 class Walk:
