@@ -116,7 +116,7 @@ def over_plain(found: Evaluation, names: Names, metric: str) -> str:
         cells = "".join(_gain_cell(over[plain].get(metric)) for over in told.values())
         rows += f"<tr><th>{escape(plain_name(plain))}</th>{cells}</tr>"
     return (
-        '<div class="tl-scroll"><table class="tl-scores tl-over"><thead><tr>'
+        '<div class="tl-scroll"><table class="tl-scores tl-above"><thead><tr>'
         f"<th>{escape(called(metric))} above</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         "</div>"
     )
