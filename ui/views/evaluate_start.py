@@ -72,6 +72,16 @@ def build() -> Start:
             elem_id="evaluate-dataset",
         )
     why = gr.HTML("", elem_id="evaluate-task")
+    groups, schema = _scores()
+    rows, longest, price, extras = _how()
+    seen = gr.HTML("", elem_id="evaluate-seen")
+    go = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start")
+    return Start(
+        models, dataset, rows, longest, price, extras, schema, groups, why, seen, go
+    )  # fmt: skip
+
+
+def _scores() -> tuple[list[gr.CheckboxGroup], gr.Textbox]:
     with gr.Accordion("Scores to work out", open=False, elem_id="evaluate-scores"):
         groups = [
             gr.CheckboxGroup(
@@ -86,12 +96,7 @@ def build() -> Start:
         schema = gr.Textbox(label="JSON Schema", lines=2, elem_id="evaluate-schema",
                             info="Answers are also checked against it; leave it empty if "
                             "unsure")  # fmt: skip
-    rows, longest, price, extras = _how()
-    seen = gr.HTML("", elem_id="evaluate-seen")
-    go = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start")
-    return Start(
-        models, dataset, rows, longest, price, extras, schema, groups, why, seen, go
-    )  # fmt: skip
+    return groups, schema
 
 
 def _how() -> tuple[gr.Slider, gr.Number, gr.Number, gr.CheckboxGroup]:
