@@ -1,5 +1,6 @@
 """Whatever raters do in whatever order: places, leases and votes always add up."""
 
+import random
 import time
 from collections import Counter
 
@@ -18,21 +19,21 @@ from engine.store.connect import reading
 from engine.store.tables import assignment, comparison
 from tests.services.rated import keys, rater, started
 
-OVERLAP = 2
+OVERLAP = 1  # so that raters get in each other's way
 names = st.sampled_from(["a", "b", "c"])
 choices = st.sampled_from(["left", "right", "tie", "both_bad"])
 
 
 class Desk(RuleBasedStateMachine):
-    """Three raters at four pairs, one of them repeated, and one gold pair."""
+    """Three raters at three pairs, one of them repeated, and one gold pair."""
 
     ws = folder = clock = None
 
     def __init__(self):
         super().__init__()
         Desk.clock.now = 1e9
-        checked = Options(gold=0.25, repeats=0.25)
-        self.one = started(Desk.ws, Desk.folder, "train_pairs", checked, pairs=4, overlap=OVERLAP)
+        checked = Options(gold=0.3, repeats=0.3)
+        self.one = started(Desk.ws, Desk.folder, "train_pairs", checked, pairs=3, overlap=OVERLAP)
         self.held = {name: [] for name in "abc"}  # tokens on their screens, however old
         self.cast = {}  # token -> choice of the votes that stand
 
@@ -90,9 +91,17 @@ class Desk(RuleBasedStateMachine):
         for token in self.held[name]:
             votes.beat(Desk.ws, rater(name), token)
 
-    @rule(seconds=st.sampled_from([1, 300, 700, 1000]))
-    def wait(self, seconds):
-        Desk.clock.now += seconds
+    @rule(name=names)
+    def come_when_all_leases_have_run_out(self, name):
+        Desk.clock.now += vote_store.LEASE_S + 1
+        self.claim(name)
+
+    def step(self, chance):
+        name, place = chance.choice("abc"), chance.randrange(2)
+        acts = [self.claim, self.undo, self.skip, self.flag, self.beat]
+        acts += [self.come_when_all_leases_have_run_out] * 2
+        acts += [lambda name: self.vote(name, chance.choice(["left", "tie"]), place)] * 4
+        chance.choice(acts)(name)
 
     def rows(self):
         query = (
@@ -146,10 +155,23 @@ def test_no_order_of_events_breaks_a_round(ws, tmp_path, monkeypatch):
     run_state_machine_as_test(
         Desk,
         settings=settings(
-            max_examples=12, stateful_step_count=30, deadline=None, derandomize=True,
+            max_examples=10, stateful_step_count=25, deadline=None, derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
+
+
+def test_a_long_walk_of_three_hasty_raters_breaks_nothing(ws, tmp_path, monkeypatch):
+    Desk.ws, Desk.folder, Desk.clock = ws, tmp_path, Clock()
+    monkeypatch.setattr(time, "time", Desk.clock.time)
+    chance = random.Random(7)
+    for _ in range(2):
+        desk = Desk()
+        for _ in range(30):
+            desk.step(chance)
+            desk.no_pair_has_more_raters_than_places()
+            desk.nobody_holds_a_third_pair_or_a_pair_twice()
+            desk.the_votes_that_stand_are_those_that_were_cast_and_not_taken_back()
 
 
 @pytest.mark.parametrize("late", ["vote", "undo"])

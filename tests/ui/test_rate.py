@@ -2,13 +2,13 @@
 
 import pytest
 
-from engine.core.actor import LOCAL
+from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import UserError
 from engine.services import datasets, projects
-from engine.services.rating import rounds
+from engine.services.rating import flags, plans, rounds, votes
 from tests import helpers
 from tests.ui import seed
-from ui.rate import results, start
+from ui.rate import options, people, results, start
 from ui.tabs import rate
 
 
@@ -106,7 +106,7 @@ def test_votes_that_make_too_few_pairs_say_where_they_went(ws, tmp_path):
     ],
 )
 def test_the_panel_says_what_a_blind_test_of_this_size_can_see(pairs, said):
-    assert said in start.blind_sentence(pairs)
+    assert said in plans.expected("blind_eval", pairs)
 
 
 def test_the_sentence_counts_the_questions_that_there_are(ws, tmp_path):
@@ -145,3 +145,55 @@ def test_a_picture_that_is_drawn_already_is_not_sent_again(ws, tmp_path):
     view, *_ = rate._updates({}, now)
     _, *again = rate._updates(view, look(ws, one))
     assert all("_skip" in str(each) or each == {"__type__": "update"} for each in again)
+
+
+def test_a_closed_blind_round_says_why_it_can_be_trusted(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=24)
+    seed.prefer_new(ws, one)
+    rounds.close(ws, LOCAL, one.id)
+    shown = look(ws, one)["outcome"]
+    for words in ("Can I trust it?", "rater-a", one.plan_sha256[:12]):
+        assert words in shown
+
+
+def test_a_round_that_ends_by_evidence_says_so_while_it_is_open(ws, tmp_path):
+    waiting = seed.preparing(ws, tmp_path, purpose="blind_eval", pairs=20)
+    one = rounds.plan(
+        ws, LOCAL, waiting.project_id, "blind_eval", waiting.arm_new, waiting.arm_base,
+        dataset=waiting.plan["dataset"], prompts=20, options=plans.Options(decision="sequential"),
+    )  # fmt: skip
+    one = seed.answer(ws, one, seed.plain(20))
+    assert "Not enough evidence yet" in look(ws, one)["outcome"]
+    seed.prefer_new(ws, one)
+    assert "There is enough evidence" in look(ws, one)["outcome"]
+
+
+def test_raters_and_flags_of_a_round_are_listed_as_text(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, answers=seed.hostile())
+    who = Actor(name="<b>eve</b>", role=Role.RATER)
+    shown = votes.next_pair(ws, who, one.id)
+    flags.add(ws, who, shown.token, "left", "unsafe", "<script>x</script>")
+    seed.prefer_new(ws, one)
+    table, raters, raised, standing = people.watched(ws, look(ws, one))
+    assert "rater-a" in table
+    assert raters.choices == [("rater-a", "rater-a")]
+    assert "&lt;script&gt;" in raised
+    assert "<script" not in raised
+    assert standing.choices[0][0] == "unsafe by <b>eve</b>"
+
+
+def test_the_folded_choices_of_the_panel_reach_the_plan(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path)
+    made = start.plan(
+        ws, one.project_id, "train_pairs", one.arm_new, one.arm_new, None, 20, 1, 96,
+        "single", "fixed", 0, 10, 0, 50, "Be kind.", "what is a?\nwhat is b?", None,
+    )  # fmt: skip
+    plan = made.plan
+    assert (plan["mode"], plan["per_rater"], plan["guidelines"]) == ("single", 50, "Be kind.")
+    assert (plan["prompts"], plan["repeats"]) == (2, 1)
+
+
+def test_zero_votes_a_day_means_no_limit():
+    _, chosen = options.read("pair", "fixed", 0, 0, 0, 0, "", "", None)
+    assert chosen.per_rater is None
+    assert chosen.guidelines == plans.GUIDELINES

@@ -10,8 +10,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from engine.core.actor import LOCAL
-from engine.services.rating import rounds
+from engine.services.rating import invites, rounds
+from engine.services.rating.plans import Options
 from engine.services.rating.safe_text import TAGS
+from engine.store import exports
 from engine.store import rounds as round_store
 from engine.store import votes as vote_store
 from engine.store.connect import reading, writing
@@ -268,3 +270,111 @@ def test_the_page_asks_no_other_server_for_anything(client, one):
 def test_nothing_is_kept_in_a_cache(client, one):
     for path in (f"/api/rate/{one.id}/next", "/api/rate/x/next", f"/rate/{one.id}"):
         assert client.get(path).headers["cache-control"] == "no-store"
+
+
+def test_the_pair_after_this_one_comes_with_it_and_never_a_third(app, client, one):
+    first = client.get(f"/api/rate/{one.id}/next").json()
+    after = vote(client, first["pair"]).json()
+    assert after["pair"]["token"] == first["ahead"]["token"]
+    assert first["ahead"]["done"] == after["pair"]["done"] == 1
+    assert after["ahead"]["token"] not in (first["pair"]["token"], first["ahead"]["token"])
+
+
+def test_a_heartbeat_of_a_foreign_token_is_not_found(client, one):
+    shown = pair(client, one)
+    assert client.post("/api/rate/beat", json={"token": shown["token"]}).json() == {"ok": True}
+    assert client.post("/api/rate/beat", json={"token": "forged"}).status_code == 404
+
+
+def test_a_flag_leads_on_and_one_of_an_unknown_kind_is_refused(client, one):
+    shown = pair(client, one)
+    body = {"token": shown["token"], "target": "left", "kind": "pii", "note": "a phone number"}
+    wrong = client.post("/api/rate/flag", json={**body, "kind": "ugly"})
+    assert wrong.status_code == 422
+    following = client.post("/api/rate/flag", json=body).json()
+    assert following["pair"]["token"] != shown["token"]
+
+
+def test_what_is_said_beside_a_vote_is_kept_with_it(client, ws, one):
+    shown = pair(client, one)
+    said = {
+        "strength": 2, "acceptable_left": True, "reasons": ["clearer"], "rationale": "because",
+        "edit": {"side": "left", "text": "better"}, "layout": "stacked", "via": "touch",
+    }  # fmt: skip
+    assert vote(client, shown, **said).status_code == 200
+    with reading(ws.db) as conn:
+        [details] = exports.said_beside(conn, [one.id]).values()
+    assert details == {name: value for name, value in said.items() if name != "via"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"reasons": ["it is new"]},
+        {"rationale": "x" * 2001},
+        {"edit": {"side": "both", "text": "x"}},
+        {"edit": {"side": "left", "text": "x" * 20_001}},
+        {"strength": 3},
+        {"choice": "good"},
+    ],
+)
+def test_what_does_not_fit_beside_a_vote_is_refused(client, ws, one, wrong):
+    refused = vote(client, pair(client, one), **wrong)
+    assert refused.status_code == 422
+    assert set(refused.json()) == {"problem", "fix"}
+    assert standing(ws, one) == []
+
+
+def test_progress_says_what_the_page_needs(client, one):
+    found = client.get(f"/api/rate/{one.id}/progress").json()
+    assert (found["mode"], found["break_every"], found["left_today"]) == ("pair", 25, None)
+    assert found["agreement_with_gold"] is None
+    assert "clearer" in found["reasons"]
+    assert "<strong>" in found["guidelines"]["html"]
+    assert len(found["guidelines"]["version"]) == 8
+
+
+def test_an_invitation_leads_to_the_open_rounds_of_its_project_alone(app, ws, tmp_path, one):
+    other = seed.open_round(ws, tmp_path)
+    client = TestClient(app)
+    token = invites.make(ws, LOCAL, one.project_id, "Ada")
+    there = client.get(f"/rate/join/{token}")
+    assert there.status_code == 200
+    assert f"/rate/{one.id}" in there.text
+    assert other.id not in there.text
+    assert client.get(f"/api/rate/{other.id}/next").status_code == 404
+    assert client.get("/api/rate/rounds", params={"project": other.project_id}).status_code == 404
+    vote(client, pair(client, one))
+    assert standing(ws, one)[0].rater.startswith("Ada (")
+
+
+def test_a_withdrawn_invitation_opens_nothing_any_more(app, ws, one):
+    client = TestClient(app)
+    client.get(f"/rate/join/{invites.make(ws, LOCAL, one.project_id, 'Ada')}")
+    invites.revoke(ws, LOCAL, invites.list_all(ws, LOCAL, one.project_id)[0].id)
+    assert client.get(f"/api/rate/{one.id}/next").status_code == 403
+    assert client.get(f"/rate/{one.id}").status_code == 403
+    assert client.get("/rate/join/nothing").status_code == 404
+
+
+def test_no_byte_tells_a_gold_pair_a_repeat_or_an_arm_before_the_vote(app, ws, tmp_path):
+    base = seed.preparing(ws, tmp_path, purpose="blind_eval", pairs=10)
+    options = Options(gold=0.3, repeats=0.3)
+    one = rounds.plan(
+        ws, LOCAL, base.project_id, "blind_eval", base.arm_new, base.arm_base,
+        dataset=base.plan["dataset"], prompts=10, options=options,
+    )  # fmt: skip
+    one = seed.answer(ws, one, [(f"q {n}?", f"one {n}", f"two {n}") for n in range(10)])
+    client, heard, shapes = TestClient(app), [], set()
+    now = client.get(f"/api/rate/{one.id}/next")
+    for n in range(16):
+        heard.append(now)
+        shown = now.json()["pair"]
+        shapes.add((tuple(shown), shown["total"]))
+        now = vote(client, shown, key=f"key-{n:08d}")
+    assert now.json()["pair"] is None
+    assert len(shapes) == 1
+    said = "\n".join(f"{answer.headers}\n{answer.text}" for answer in heard)
+    secrets = [one.arm_new, one.arm_base, "secret-", "model-", "gold", "repeat", "calibration"]
+    secrets += ["pair-", "left_is", "text_lo", "kind", one.plan_sha256]
+    assert [secret for secret in secrets if secret in said] == []

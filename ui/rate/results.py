@@ -1,11 +1,16 @@
 """What a round has brought: counts, the verdict with its picture, the pairs made of the votes."""
 
+from collections.abc import Sequence
 from html import escape
 from math import ceil
 
 from engine.core.dataset import Dataset
 from engine.core.rating import Round, Tally
+from engine.services.rating.flags import Flagged
 from engine.services.rating.pairs import PairExport, left_out
+from engine.services.rating.quality import RaterView
+from engine.services.rating.report import Report
+from engine.services.rating.tallies import Live
 from engine.stats.bias import position_bias
 from engine.stats.preference import Verdict
 from ui import kit
@@ -14,6 +19,14 @@ from ui.kit import Tone
 PURPOSE = {
     "train_pairs": "Collects preferences that a model is trained on",
     "blind_eval": "Blind test of two models",
+    "aa_control": "Control: a model against itself",
+    "calibration": "Practice for raters; nothing counts",
+}
+KINDS = {
+    "train_pairs": "for training",
+    "blind_eval": "blind test",
+    "aa_control": "control",
+    "calibration": "practice",
 }
 STATUS: dict[str, tuple[str, Tone]] = {
     "preparing": ("answers being written", "busy"),
@@ -34,9 +47,9 @@ HIDDEN = (
 
 def title(one: Round, progress: dict[str, int]) -> str:
     """Name, purpose and state of a round as the text of a dropdown."""
-    purpose = "blind test" if one.purpose == "blind_eval" else "for training"
+    purpose = KINDS[one.purpose]
     words, _ = STATUS[one.status]
-    if one.status == "open":
+    if one.status == "open" and progress["all_total"]:
         words = f"{progress['all_done']} of {progress['all_total']} votes"
     return f"{one.name} · {purpose} · {words}"
 
@@ -73,19 +86,85 @@ def collecting(one: Round, seen: Tally, progress: dict[str, int]) -> str:
         kit.stat("both bad", f"{seen.both_bad}"),
         kit.stat("raters", f"{seen.raters}"),
     ]
-    bias = f'<p class="tl-fine">{escape(bias_words(seen))}</p>' if votes else ""
+    if one.mode == "single":
+        found[1:4] = [kit.stat("good", f"{seen.good}"), kit.stat("bad", f"{seen.bad}")]
+    if seen.paused:
+        found.append(kit.stat("waiting", f"{seen.paused}", "votes of paused raters"))
+    bias = (
+        f'<p class="tl-fine">{escape(bias_words(seen))}</p>' if votes and one.mode == "pair" else ""
+    )
     head = "What the votes say so far" if one.status == "open" else "What the votes say"
     return _part(head, kit.stats(found) + bias)
 
 
-def blind(one: Round, progress: dict[str, int]) -> str:
+def blind(one: Round, progress: dict[str, int], live: Live | None = None) -> str:
     """How far an open blind round is; never how its votes stand."""
     bar = kit.progress(progress["all_done"], progress["all_total"],
                        f"{progress['all_done']} of {progress['all_total']} votes")  # fmt: skip
     seen = one.plan["detectable"]
     size = f" It can see a win rate of {ceil(100 * seen)} % or more." if seen else ""
     hidden = f'<p class="tl-fine">{escape(HIDDEN + size)}</p>'
-    return _part("The result is hidden while people vote", bar + hidden)
+    evidence = ""
+    if live:
+        evidence = kit.notice(live.sentence, "good" if live.enough else "neutral")
+    return _part("The result is hidden while people vote", bar + evidence + hidden)
+
+
+def beside(found: Report) -> str:
+    """What stands beside the verdict: the control, agreement, length, and every rater."""
+    said = [found.sentence] if found.even is not None else []
+    said += [part.sentence for part in (found.agreement, found.length, found.longer) if part]
+    if found.flagged:
+        said.append(f"{found.flagged} flags wait for a person to look at them.")
+    fine = "".join(f"<li>{escape(each)}</li>" for each in said)
+    plan = (
+        f'<p class="tl-fine">Plan {escape(found.plan_sha256[:12])}, frozen before the first vote.'
+    )
+    inside = f"<ul>{fine}</ul>{raters(found.raters)}{plan}</p>"
+    return f'<details class="tl-beside"><summary>Can I trust it?</summary>{inside}</details>'
+
+
+def raters(found: Sequence[RaterView]) -> str:
+    """A row for each rater, those with a reason to look first."""
+    if not found:
+        return '<p class="tl-fine">Nobody has voted yet.</p>'
+    heads = ("Rater", "Votes", "A pair takes", "Check pairs", "Went left", "To look at")
+    rows = "".join(f"<tr>{''.join(f'<td>{each}</td>' for each in _rater(one))}</tr>"
+                   for one in found)  # fmt: skip
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    return (
+        '<div class="tl-wide"><table class="tl-settings tl-raters"><thead><tr>'
+        f"{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _rater(one: RaterView) -> list[str]:
+    known = one.quality
+    gold = f"{known.gold.right} of {known.gold.of}" if known.gold.of else "–"
+    odd = "; ".join([*known.reasons, *([one.decided] if one.decided else [])]) or "nothing"
+    state = kit.badge("paused", "warn") if one.paused else ""
+    words = (one.rater, f"{one.votes}", f"{one.seconds:.0f} s", gold,
+             _percent(known.left_share), odd)  # fmt: skip
+    told = [escape(each) for each in words]
+    return [f"{told[0]} {state}", *told[1:]]
+
+
+def flagged(found: Sequence[Flagged]) -> str:
+    """The flags that wait, each with what it is about."""
+    if not found:
+        return '<p class="tl-fine">Nothing is flagged.</p>'
+    items = "".join(
+        f"<li><b>{escape(one.kind.replace('_', ' '))}</b> · {escape(one.target)} · "
+        f"{escape(one.rater)}<br><span>{escape(_about(one)[:300])}</span>"
+        f"{f'<br><i>{escape(one.note)}</i>' if one.note else ''}</li>"
+        for one in found
+    )
+    return f'<ul class="tl-flags">{items}</ul>'
+
+
+def _about(one: Flagged) -> str:
+    asked = one.prompt[-1].content if one.prompt else ""
+    return {"prompt": asked, "left": one.left, "right": one.right}.get(one.target, asked)
 
 
 def bias_words(seen: Tally) -> str:

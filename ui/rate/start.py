@@ -1,6 +1,5 @@
 """The panel that starts a round, and what a round of that size can show."""
 
-from math import ceil
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -8,19 +7,22 @@ import gradio as gr
 from engine.core.actor import LOCAL
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
-from engine.core.rating import Purpose, Round
+from engine.core.rating import BLIND, Purpose, Round
 from engine.services import datasets, models
-from engine.services.rating import rounds
-from engine.services.rating.pairs import FEWEST
+from engine.services.rating import plans, questions, rounds
+from engine.services.rating.plans import FEWEST_PAIRS, Decision
 from engine.services.rating.rounds import RATEABLE
-from engine.stats.power import detectable, wins_needed
 from engine.workspace import Workspace
 from ui import kit
+from ui.rate import options
+from ui.rate.options import More
 from ui.views import names
 
 PURPOSES: list[tuple[str, Purpose]] = [
     ("Collect preferences for training", "train_pairs"),
     ("Blind test of two models", "blind_eval"),
+    ("Control: a model against itself", "aa_control"),
+    ("Practice for raters", "calibration"),
 ]
 WORDS: dict[Purpose, tuple[dict[str, Any], dict[str, Any]]] = {
     "train_pairs": (
@@ -31,6 +33,14 @@ WORDS: dict[Purpose, tuple[dict[str, Any], dict[str, Any]]] = {
         {"label": "Model under test", "info": "The one that should be better"},
         {"label": "Compared with", "info": "The baseline that it should beat"},
     ),
+    "aa_control": (
+        {"label": "Model", "info": "Its two tries should come out even"},
+        {"label": "Against itself", "info": "The same model"},
+    ),
+    "calibration": (
+        {"label": "Model", "info": "No answer of it is shown"},
+        {"label": "Second model", "info": "No answer of it is shown"},
+    ),
 }
 NO_QUESTIONS = "There are no questions yet. Add a dataset of chats or questions on the Data tab."
 USUAL_PROMPTS = 60
@@ -38,7 +48,7 @@ MOST_PROMPTS = 400
 
 
 class Start(NamedTuple):
-    """The panel; all but the button are what a round is planned from."""
+    """The panel; `go` is its button, the others are what a round is planned from."""
 
     purpose: gr.Radio
     new: gr.Dropdown
@@ -47,7 +57,13 @@ class Start(NamedTuple):
     prompts: gr.Slider
     overlap: gr.Slider
     longest: gr.Slider
+    more: More
     go: gr.Button
+
+    @property
+    def values(self) -> list[Any]:
+        """The components whose values `plan` takes, in its order."""
+        return [*self[:-2], *self.more]
 
 
 def build() -> tuple[Start, gr.HTML]:
@@ -62,14 +78,17 @@ def build() -> tuple[Start, gr.HTML]:
         dataset = gr.Dropdown([], value=None, label="Questions from", elem_id="rate-dataset")
         prompts = gr.Slider(6, MOST_PROMPTS, USUAL_PROMPTS, step=1, label="Pairs to rate",
                             elem_id="rate-prompts")  # fmt: skip
-    with gr.Accordion("More", open=False), gr.Row():
-        overlap = gr.Slider(1, 5, 1, step=1, label="Votes on each pair", elem_id="rate-overlap",
-                            info="Each from a different person")  # fmt: skip
-        longest = gr.Slider(16, 512, 96, step=16, label="Longest answer", elem_id="rate-longest",
-                            info="In tokens; a pair with a longer one is left out")  # fmt: skip
+    with gr.Accordion("More", open=False):
+        with gr.Row():
+            overlap = gr.Slider(1, 5, 1, step=1, label="Votes on each pair", elem_id="rate-overlap",
+                                info="Each from a different person")  # fmt: skip
+            longest = gr.Slider(16, 512, 96, step=16, label="Longest answer",
+                                elem_id="rate-longest",
+                                info="In tokens; a pair with a longer one is left out")  # fmt: skip
+        more = options.build()
     power = gr.HTML("", elem_id="rate-power")
     go = gr.Button("Start the round", variant="primary", elem_id="rate-start")
-    return Start(purpose, new, base, dataset, prompts, overlap, longest, go), power
+    return Start(purpose, new, base, dataset, prompts, overlap, longest, more, go), power
 
 
 def plan(
@@ -82,12 +101,16 @@ def plan(
     prompts: float,
     overlap: float,
     longest: float,
+    *more: Any,
 ) -> Round:
     """The round, its answers queued; UserError says what is missing."""
     if not project:
         raise UserError("No project is open.", "Make one first, at the top of the page.")
     if not new or not base:
         raise UserError("A round compares two answers.", "Choose where both come from.")
+    pasted, chosen = options.read(*more) if more else ([], plans.Options())
+    if pasted:
+        dataset = questions.keep(ws, LOCAL, project, pasted, purpose).id
     if not dataset:
         raise UserError("There are no questions.", "Add a dataset of chats or questions first.")
     return rounds.plan(
@@ -101,6 +124,7 @@ def plan(
         prompts=int(prompts),
         overlap=int(overlap),
         max_new_tokens=int(longest),
+        options=chosen,
     )
 
 
@@ -119,7 +143,7 @@ def choices(
     blind = purpose == "blind_eval"
     new = new if new in known else (usual[-1] if usual else None)
     other = _forerunner(ws, new) or next((each for each in known if each != new), None)
-    base = base if base in known else (other if blind else new)
+    base = base if base in known and purpose != "aa_control" else (other if blind else new)
     if blind and base == new:
         base = other
     sets = _sets(ws, project)
@@ -139,42 +163,29 @@ def _forerunner(ws: Workspace, model: str | None) -> str | None:
 
 
 def power(
-    ws: Workspace, purpose: Purpose, dataset: str | None, prompts: float, overlap: float
+    ws: Workspace,
+    purpose: Purpose,
+    dataset: str | None,
+    prompts: float,
+    overlap: float,
+    decision: Decision = "fixed",
+    pasted: str = "",
 ) -> str:
     """What a round of this size can show, said before it is started."""
-    if not dataset:
+    given = questions.pasted(pasted)
+    if not dataset and not given:
         return kit.notice(NO_QUESTIONS, "warn")
-    available = _available(datasets.get(ws, LOCAL, dataset), purpose)
+    available = len(given) or _available(datasets.get(ws, LOCAL, dataset or ""), purpose)
     pairs = min(int(prompts), available)
-    said = blind_sentence(pairs) if purpose == "blind_eval" else pairs_sentence(pairs)
-    if overlap > 1:
+    said = plans.expected(purpose, pairs, decision)
+    if overlap > 1 and purpose != "calibration":
         said += f" {int(overlap)} people rate each pair: {pairs * int(overlap)} votes in all."
     if available < prompts:
-        kept = "held-out " if purpose == "blind_eval" else ""
-        said = f"This dataset has {available:,} {kept}questions. {said}"
-    few = pairs < FEWEST
+        kept = "held-out " if purpose in BLIND and not given else ""
+        place = "You pasted" if given else "This dataset has"
+        said = f"{place} {available:,} {kept}questions. {said}"
+    few = pairs < FEWEST_PAIRS and purpose != "calibration"
     return kit.notice(said, "warn" if few else "neutral")
-
-
-def blind_sentence(pairs: int) -> str:
-    """The smallest win rate that a blind test shows in 80 of 100 cases, and the wins it takes."""
-    rate, wins = detectable(pairs), wins_needed(pairs)
-    if rate is None or wins is None:
-        return "A blind test of fewer than 6 pairs can show nothing: take 60 or more."
-    return (
-        f"With {pairs} pairs this test can see a win rate of {ceil(100 * rate)} % or more, if no "
-        f"vote is a tie: {wins} wins then name a winner. A smaller difference mostly stays unseen."
-    )
-
-
-def pairs_sentence(pairs: int) -> str:
-    """Whether a round gives enough pairs to train on."""
-    if pairs < FEWEST:
-        return f"Training needs at least {FEWEST} pairs with a better answer; {pairs} are too few."
-    return (
-        f"{pairs} pairs to rate. Training needs at least {FEWEST} with a better answer; ties and "
-        "“both bad” give none."
-    )
 
 
 def _sets(ws: Workspace, project: str | None) -> list[Dataset]:
@@ -183,9 +194,9 @@ def _sets(ws: Workspace, project: str | None) -> list[Dataset]:
 
 
 def _available(one: Dataset, purpose: Purpose) -> int:
-    return one.held_out_rows if purpose == "blind_eval" else one.train_rows
+    return one.held_out_rows if purpose in BLIND else one.train_rows
 
 
 def _questions(one: Dataset, purpose: Purpose) -> str:
-    kept = " held out" if purpose == "blind_eval" else ""
+    kept = " held out" if purpose in BLIND else ""
     return f"{one.label} ({_available(one, purpose):,} questions{kept})"

@@ -9,14 +9,14 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.rating import Round
 from engine.services import datasets, jobs
-from engine.services.rating import pairs, rounds, votes
+from engine.services.rating import pairs, report, rounds, votes
 from engine.services.rating.pairs import PairExport
 from engine.workspace import Workspace
 from ui import kit
 from ui.events import shows_errors
 from ui.page import Aim, Page
 from ui.rate import page as rating_page
-from ui.rate import results, start
+from ui.rate import people, results, start
 from ui.views import names
 
 LOOK_EVERY_S = 2.0
@@ -24,6 +24,7 @@ NOTHING = (
     "A round is a set of questions with two answers each. People say which answer is better "
     "without knowing where it comes from; start one below."
 )
+PRACTICE = "Raters learn after each vote what was right. “Raters and flags” says how they did."
 FAILED = "The answers of this round could not be written. "
 
 
@@ -76,6 +77,7 @@ def build(ws: Workspace, page: Page) -> None:
             gr.HTML(kit.notice("Close it? Nobody can vote on it any more.", "warn"))
             yes = gr.Button("Close it", variant="primary", elem_id="rate-close-yes")
             no = gr.Button("Keep it open", elem_id="rate-close-no")
+    people.build(ws, page, view)
     with gr.Accordion("Start a round", open=False, elem_id="rate-new-box") as box:
         panel, power = start.build()
     parts = Parts(which, box, empty, body, about, surface, share, outcome, collect, make, made,
@@ -134,15 +136,19 @@ def outcome(ws: Workspace, project: str, one: Round) -> str:
     if one.status == "failed":
         return kit.notice(FAILED + _reason(ws, one), "bad")
     progress = votes.progress(ws, LOCAL, one.id)
+    if one.purpose == "calibration":
+        return kit.notice(PRACTICE)
     if one.purpose == "train_pairs":
         return results.collecting(one, rounds.tally(ws, LOCAL, one.id), progress)
     if one.status == "open":
-        return results.blind(one, progress)
+        return results.blind(one, progress, report.live(ws, LOCAL, one.id))
     called = names.of_models(ws, project)
     arms = (called.get(one.arm_new, names.GONE), called.get(one.arm_base, names.GONE))
     result = jobs.get(ws, LOCAL, one.job_id).result if one.job_id else {}
     seen = rounds.tally(ws, LOCAL, one.id)
-    return results.verdict(rounds.verdict(ws, LOCAL, one.id), seen, arms, result.get("left_out"))
+    told = report.report(ws, LOCAL, one.id)
+    found = told.verdict or rounds.verdict(ws, LOCAL, one.id)
+    return results.verdict(found, seen, arms, result.get("left_out")) + results.beside(told)
 
 
 def latest(ws: Workspace, project: str, one: Round) -> PairExport | None:
@@ -230,7 +236,8 @@ def _wire_onward(ws: Workspace, page: Page, train: gr.Button, view: gr.State) ->
 
 def _wire_panel(ws: Workspace, page: Page, panel: start.Start, power: gr.HTML) -> None:
     chosen = [panel.purpose, panel.new, panel.base, panel.dataset]
-    size = [panel.purpose, panel.dataset, panel.prompts, panel.overlap]
+    size = [panel.purpose, panel.dataset, panel.prompts, panel.overlap, panel.more.decision,
+            panel.more.pasted]  # fmt: skip
     dropdowns = [panel.new, panel.base, panel.dataset]
     choose = shows_errors(partial(start.choices, ws))
     said = shows_errors(partial(start.power, ws))
@@ -261,7 +268,7 @@ def _wire(
     kit.live(page, on_look, given, out, every=LOOK_EVERY_S)
     parts.which.input(on_pick, [*given, parts.which], out, **kit.QUIET)
     acts = partial(shows_errors(_act), ws)
-    buttons["go"].click(partial(acts, _start), [*given, *panel[:-1]], out, **kit.QUIET)
+    buttons["go"].click(partial(acts, _start), [*given, *panel.values], out, **kit.QUIET)
     buttons["make"].click(partial(acts, _make), [*given, parts.every], out, **kit.QUIET)
     buttons["yes"].click(partial(acts, _close), given, out, **kit.QUIET)
 

@@ -1,0 +1,124 @@
+"""Two folded boxes on the Rate page: links for raters, and what raters did and flagged."""
+
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.services.rating import flags, invites, quality
+from engine.workspace import Workspace
+from ui import kit
+from ui.events import shows_errors
+from ui.page import Page
+from ui.rate import results
+
+ONCE = "Copy this link now and send it: it is shown once, and opens the Rate page alone."
+View = dict[str, Any]
+
+
+def build(ws: Workspace, page: Page, view: gr.State) -> None:
+    """The boxes; `view` knows the round that the page shows."""
+    _links(ws, page)
+    _look(ws, view)
+
+
+def _links(ws: Workspace, page: Page) -> None:
+    with gr.Accordion("Invite people by a link", open=False, elem_id="rate-invites") as box:
+        with gr.Row(elem_classes="tl-actions"):
+            name = gr.Textbox("", label="Name", elem_id="rate-invite-name")
+            make = gr.Button("Make a link", elem_id="rate-invite-make")
+        link = gr.Textbox("", label="Link", info=ONCE, visible=False, interactive=False,
+                          buttons=["copy"], elem_id="rate-invite-link")  # fmt: skip
+        with gr.Row(elem_classes="tl-actions"):
+            known = gr.Dropdown([], value=None, label="Invited", elem_id="rate-invited")
+            revoke = gr.Button("Withdraw the link", elem_id="rate-invite-revoke")
+    listed = shows_errors(partial(invited, ws))
+    kit.on_show(page, listed, page.project, known)
+    box.expand(listed, page.project, known, **kit.QUIET)
+    make.click(shows_errors(partial(invite, ws)), [page.project, name], [link, known], **kit.QUIET)
+    revoke.click(shows_errors(partial(withdraw, ws)), [page.project, known], [link, known],
+                 **kit.QUIET)  # fmt: skip
+
+
+def _look(ws: Workspace, view: gr.State) -> None:
+    with gr.Accordion("Raters and flags", open=False, elem_id="rate-people") as box:
+        table = gr.HTML("")
+        with gr.Row(elem_classes="tl-actions"):
+            rater = gr.Dropdown([], value=None, label="Rater", elem_id="rate-rater")
+            pause = gr.Button("Pause", elem_id="rate-pause")
+            resume = gr.Button("Let them go on", elem_id="rate-resume")
+        raised = gr.HTML("")
+        with gr.Row(elem_classes="tl-actions"):
+            flag = gr.Dropdown([], value=None, label="Flag", elem_id="rate-flag")
+            settle = gr.Button("This pair is fine: show it again", elem_id="rate-settle")
+    out = [table, rater, raised, flag]
+    box.expand(shows_errors(partial(watched, ws)), view, out, **kit.QUIET)
+    acts = partial(shows_errors(_act), ws)
+    pause.click(partial(acts, quality.pause), [view, rater], out, **kit.QUIET)
+    resume.click(partial(acts, quality.resume), [view, rater], out, **kit.QUIET)
+    settle.click(shows_errors(partial(_settle, ws)), [view, flag], out, **kit.QUIET)
+
+
+def invited(ws: Workspace, project: str | None) -> gr.Dropdown:
+    """The people whose links work."""
+    found = invites.list_all(ws, LOCAL, project) if project else []
+    return gr.Dropdown([(one.rater, one.id) for one in found if one.status == "active"], value=None)
+
+
+def invite(
+    ws: Workspace, project: str | None, name: str, request: gr.Request
+) -> tuple[gr.Textbox, gr.Dropdown]:
+    """A new link, shown once."""
+    if not project:
+        raise UserError("No project is open.", "Make one first, at the top of the page.")
+    token = invites.make(ws, LOCAL, project, name)
+    host = request.headers.get("origin") or str(request.request.base_url).rstrip("/")
+    link = f"{host}/rate/join/{token}"
+    return gr.Textbox(link, visible=True), invited(ws, project)
+
+
+def withdraw(
+    ws: Workspace, project: str | None, chosen: str | None
+) -> tuple[gr.Textbox, gr.Dropdown]:
+    """The link opens nothing any more."""
+    if not chosen:
+        raise UserError("Nobody is chosen.", "Choose whose link to withdraw.")
+    invites.revoke(ws, LOCAL, chosen)
+    return gr.Textbox("", visible=False), invited(ws, project)
+
+
+def watched(ws: Workspace, view: View) -> list[Any]:
+    """Table and choices of the raters and the flags of the shown round."""
+    chosen = _chosen(view)
+    people = quality.raters(ws, LOCAL, chosen) if chosen else []
+    raised = flags.list_all(ws, LOCAL, chosen) if chosen else []
+    names = [one.rater for one in people]
+    titles = [(f"{one.kind.replace('_', ' ')} by {one.rater}", one.id) for one in raised]
+    return [
+        results.raters(people),
+        gr.Dropdown(names, value=None),
+        results.flagged(raised),
+        gr.Dropdown(titles, value=None),
+    ]
+
+
+def _act(ws: Workspace, act: Any, view: View, rater: str | None) -> list[Any]:
+    chosen = _chosen(view)
+    if not chosen or not rater:
+        raise UserError("Nobody is chosen.", "Choose a rater in the list.")
+    act(ws, LOCAL, chosen, rater)
+    return watched(ws, view)
+
+
+def _settle(ws: Workspace, view: View, flag: str | None) -> list[Any]:
+    if not flag:
+        raise UserError("No flag is chosen.", "Choose one in the list.")
+    flags.settle(ws, LOCAL, flag)
+    return watched(ws, view)
+
+
+def _chosen(view: View) -> str | None:
+    found: str | None = view["which"][1] if "which" in view else None
+    return found
