@@ -5,7 +5,11 @@ import statistics
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import select
 
+from engine.core.actor import LOCAL
+from engine.services.rating import flags, rounds
+from engine.store import tables
 from engine.store import votes as vote_store
 from engine.store.connect import reading
 from tests.browser.pages import GUARD_MS, SAVED, STOPWATCH, press
@@ -122,9 +126,6 @@ def test_the_time_a_pair_was_hidden_does_not_count(ws, tmp_path, address, watche
 
 
 def test_a_round_that_is_closed_meanwhile_says_so(ws, tmp_path, address, watched):
-    from engine.core.actor import LOCAL
-    from engine.services.rating import rounds
-
     one = seed.open_round(ws, tmp_path, pairs=3)
     page = watched(address).open(address, one.id)
     rounds.close(ws, LOCAL, one.id)
@@ -224,3 +225,50 @@ def test_the_page_asks_only_its_own_server(ws, tmp_path, address, watched):
         f"/rate/{one.id}", "/static/rate.css", "/static/rate.js", "/static/rate_words.js",
         "/static/rate_outbox.js", "/static/rate_extras.js", f"{api}/progress", f"{api}/next",
     ]  # fmt: skip
+
+
+def test_what_goes_beside_a_vote_is_kept_with_it(ws, tmp_path, address, watched):
+    one = seed.open_round(ws, tmp_path, pairs=3)
+    page = watched(address).open(address, one.id)
+    page.keyboard.press("w")
+    page.get_by_role("button", name="clearer").click()
+    page.keyboard.press("e")
+    area = page.get_by_label("Better text of answer 1")
+    better = area.input_value() + " And it is shorter."
+    area.fill(better)
+    page.get_by_role("button", name="Keep my edit").click()
+    press(page, "Shift+ArrowLeft")
+    page.wait_for_selector(SAVED)
+    assert [vote.choice for vote in live(ws, one)] == ["left"]
+    with reading(ws.db) as conn:
+        beside = json.loads(conn.scalars(select(tables.vote.c.details)).one())
+    assert (beside["strength"], beside["layout"]) == (2, "side")
+    assert beside["reasons"] == ["clearer"]
+    assert beside["edit"] == {"side": "left", "text": better}
+
+
+def test_a_flagged_pair_is_left_to_a_person_and_takes_no_vote(ws, tmp_path, address, watched):
+    one = seed.open_round(ws, tmp_path, pairs=3)
+    page = watched(address).open(address, one.id)
+    before = page.inner_text(".tl-rate-prompt .tl-rate-text")
+    page.keyboard.press("f")
+    page.get_by_text("Harmful or unsafe").click()
+    page.get_by_role("button", name="Flag and go on").click()
+    page.wait_for_selector(".tl-rate-saved:text-is('flagged')")
+    assert page.inner_text(".tl-rate-prompt .tl-rate-text") != before
+    (found,) = flags.list_all(ws, LOCAL, one.id)
+    assert (found.kind, found.target) == ("unsafe", "pair")
+    assert live(ws, one) == []
+
+
+def test_the_progress_shown_equals_the_database_after_a_reload(ws, tmp_path, address, watched):
+    one = seed.open_round(ws, tmp_path, pairs=5)
+    page = watched(address).open(address, one.id)
+    for key in "atb":
+        press(page, key)
+    page.wait_for_selector(SAVED)
+    pair = page.inner_text(".tl-rate-pair")
+    page.reload()
+    page.wait_for_selector(".tl-rate-pair:not([hidden])")
+    assert page.inner_text(".tl-rate-count") == f"{len(live(ws, one))} of 5 rated"
+    assert page.inner_text(".tl-rate-pair") == pair

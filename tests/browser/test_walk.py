@@ -91,6 +91,8 @@ class Walk:
     def rate_all(self):
         """Prefer the shorter answer in every pair of the open round, by keyboard; the votes."""
         self.page.locator(".tl-rate-pair").first.wait_for(timeout=LONG)
+        self.page.wait_for_timeout(500)
+        self.page.keyboard.press("Escape")  # the guidelines, which open once
         cast = 0
         while self.page.locator(".tl-rate-pair").is_visible():
             self.page.wait_for_timeout(340)  # a press within 300 ms of showing is no decision
