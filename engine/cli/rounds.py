@@ -1,4 +1,6 @@
-"""rounds | rounds start | rounds close | rounds verdict; play."""
+"""rounds | rounds start | close | verdict | report | raters | invite; play."""
+
+from typing import get_args
 
 import click
 
@@ -9,7 +11,10 @@ from engine.core.actor import LOCAL
 from engine.core.rating import Purpose
 from engine.core.recipe import read
 from engine.services import jobs
+from engine.services.rating import invites, plans, quality
+from engine.services.rating import report as report_service
 from engine.services.rating import rounds as round_service
+from engine.services.rating.plans import Options
 
 
 @click.group(invoke_without_command=True)
@@ -27,7 +32,16 @@ def rounds(context: click.Context, project: str | None, as_json: bool) -> None:
 
 
 @rounds.command()
-@click.option("--blind", is_flag=True, help="Test two models; otherwise collect preferences.")
+@click.option("--blind", is_flag=True, help="Test two models; the same as --purpose blind_eval.")
+@click.option(
+    "--purpose", type=click.Choice(get_args(Purpose)), default="train_pairs", show_default=True
+)
+@click.option("--single", is_flag=True, help="One answer at a time, good or bad.")
+@click.option("--sequential", is_flag=True, help="The test may end as soon as it has evidence.")
+@click.option("--gold", default=0.0, type=click.FloatRange(0, 0.3), help="Share of check pairs.")
+@click.option("--repeats", default=0.0, type=click.FloatRange(0, 0.3), help="Share shown twice.")
+@click.option("--practice", default=0, type=click.IntRange(0, 20), help="Pairs with feedback.")
+@click.option("--per-rater", default=None, type=click.IntRange(1), help="Votes a person a day.")
 @click.option("--model", required=True, help="The model under test, or the one that answers.")
 @click.option("--baseline", default=None, help="What it is compared with; itself by default.")
 @click.option("--dataset", required=True)
@@ -37,6 +51,13 @@ def rounds(context: click.Context, project: str | None, as_json: bool) -> None:
 @as_json
 def start(
     blind: bool,
+    purpose: Purpose,
+    single: bool,
+    sequential: bool,
+    gold: float,
+    repeats: float,
+    practice: int,
+    per_rater: int | None,
     model: str,
     baseline: str | None,
     dataset: str,
@@ -46,7 +67,11 @@ def start(
     as_json: bool,
 ) -> None:
     """Write the answers of a new round and open it; people rate at /rate/ROUND."""
-    purpose: Purpose = "blind_eval" if blind else "train_pairs"
+    purpose = "blind_eval" if blind else purpose
+    options = Options(
+        mode="single" if single else "pair", decision="sequential" if sequential else "fixed",
+        gold=gold, repeats=repeats, practice=practice, per_rater=per_rater,
+    )  # fmt: skip
     with workspace() as ws:
         chosen = common.project(ws, project)
         new = common.model_id(ws, chosen.id, model)
@@ -54,10 +79,12 @@ def start(
         source = common.dataset_id(ws, chosen.id, dataset)
         made = round_service.plan(
             ws, LOCAL, chosen.id, purpose, new, base, dataset=source, prompts=prompts,
-            overlap=overlap,
+            overlap=overlap, options=options,
         )  # fmt: skip
-        with working(ws):
-            wait(ws, jobs.get(ws, LOCAL, made.job_id or ""))
+        common.say(plans.expected(purpose, made.plan["prompts"], options.decision))
+        if made.job_id:
+            with working(ws):
+                wait(ws, jobs.get(ws, LOCAL, made.job_id))
         made = round_service.get(ws, LOCAL, made.id)
         show(made, f"{made.name} is {made.status}: {made.id}", as_json)
 
@@ -80,6 +107,49 @@ def verdict(round_id: str, as_json: bool) -> None:
     with workspace() as ws:
         found = round_service.verdict(ws, LOCAL, round_id)
         show(found, found.sentence, as_json)
+
+
+@rounds.command()
+@click.argument("round_id", metavar="ROUND")
+@as_json
+def report(round_id: str, as_json: bool) -> None:
+    """Say all that a closed round shows: result, sides, length, agreement, raters."""
+    with workspace() as ws:
+        found = report_service.report(ws, LOCAL, round_id)
+        show(found, found.sentence, as_json)
+
+
+@rounds.command()
+@click.argument("round_id", metavar="ROUND")
+@click.option("--pause", default=None, help="Give this rater no further pair.")
+@click.option("--resume", default=None, help="Let this rater go on.")
+@as_json
+def raters(round_id: str, pause: str | None, resume: str | None, as_json: bool) -> None:
+    """List the raters of a round, those to look at first."""
+    with workspace() as ws:
+        if pause:
+            quality.pause(ws, LOCAL, round_id, pause)
+        if resume:
+            quality.resume(ws, LOCAL, round_id, resume)
+        found = quality.raters(ws, LOCAL, round_id)
+        lines = [
+            f"{each.rater}  {each.votes} votes{'  paused' if each.paused else ''}  "
+            f"{'; '.join(each.quality.reasons)}".rstrip()
+            for each in found
+        ]
+        show({"raters": found}, "\n".join(lines) or "Nobody has voted yet.", as_json)
+
+
+@rounds.command()
+@click.argument("name")
+@in_project
+@as_json
+def invite(name: str, project: str | None, as_json: bool) -> None:
+    """Make a link with which a person rates the open rounds of a project."""
+    with workspace() as ws:
+        token = invites.make(ws, LOCAL, common.project(ws, project).id, name)
+        path = f"/rate/join/{token}"
+        show({"rater": name, "path": path}, path, as_json)
 
 
 @click.command()
