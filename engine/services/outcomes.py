@@ -34,7 +34,7 @@ def store(ws: Workspace, job: Job, outcome: Outcome) -> State:
         if outcome.model:
             model = _add_model(conn, job, outcome.model, now)
             result["model_id"] = model.id
-            if test := follow_up.queue(conn, job, model, now):
+            if test := follow_up.queue(ws, conn, job, model, now):
                 result["evaluation_job_id"] = test
         if outcome.evaluation:
             ref = EvaluationRef(

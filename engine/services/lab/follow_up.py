@@ -7,25 +7,37 @@ from sqlalchemy import Connection
 from engine import plugins
 from engine.core import ids
 from engine.core.dataset import Dataset
+from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.core.model import Model
 from engine.core.recipe import Recipe
+from engine.services.datasets import load_rows
+from engine.services.lab import task
 from engine.store import datasets, events, jobs, models
 from engine.store.rows import to_json
+from engine.workspace import Workspace
 
 MOST_ROWS = 100
 
 
-def queue(conn: Connection, trained: Job, model: Model, now: float) -> str | None:
-    """The id of the evaluation that is now queued; None where the recipe or the data want none."""
+def queue(ws: Workspace, conn: Connection, trained: Job, model: Model, now: float) -> str | None:
+    """The id of the evaluation that is now queued; None where the recipe or the data want none.
+
+    The metrics that suit the answers come first, then the usual ones, which the guard looks at.
+    """
     start = model.parent_id or model.base_id
     if not trained.recipe.get("evaluate_after") or model.kind == "reward" or start is None:
         return None
     dataset = test_set(conn, model)
     if dataset is None:
         return None
-    recipe: Recipe = plugins.load("jobs", "evaluate").Recipe(
-        models=(start, model.id), dataset=dataset.id, max_rows=MOST_ROWS
+    evaluate = plugins.load("jobs", "evaluate").Recipe
+    usual = evaluate.model_fields["metrics"].default
+    recipe: Recipe = evaluate(
+        models=(start, model.id),
+        dataset=dataset.id,
+        metrics=tuple(dict.fromkeys([*_suited(ws, dataset), *usual])),
+        max_rows=MOST_ROWS,
     )
     values = recipe.model_dump(mode="json")
     job = Job(
@@ -42,6 +54,15 @@ def queue(conn: Connection, trained: Job, model: Model, now: float) -> str | Non
     jobs.add(conn, job, hashlib.sha256(to_json([recipe.KIND, values]).encode()).hexdigest())
     events.add(conn, job.id, [(now, "state", None, {"state": State.QUEUED})])
     return job.id
+
+
+def _suited(ws: Workspace, dataset: Dataset) -> tuple[str, ...]:
+    try:
+        rows = load_rows(ws, dataset, "held_out")
+    except UserError:  # the rows have gone: the evaluation will say so
+        return ()
+    found = [task.references(row.example) for row in rows[: task.MOST_READ]]
+    return task.of([each for each in found if each]).metrics
 
 
 def test_set(conn: Connection, model: Model) -> Dataset | None:
