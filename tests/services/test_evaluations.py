@@ -38,6 +38,18 @@ def test_a_training_queues_the_test_of_its_model_against_where_it_started(ws, wo
     assert queued.name == f"sft-1 on held-out {data.label}"
 
 
+def test_labels_are_tested_by_accuracy_first_and_by_the_usual_metrics_too(ws, world, tmp_path):
+    project, base, _ = world
+    path = tmp_path / "labels.csv"
+    rows = [f"say {word} {n},{word}" for n in range(12) for word in ("yes", "no")]
+    path.write_text("\n".join(["prompt,completion", *rows]))
+    labels = datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.5)
+    result = train(ws, project, "sft", base, labels)
+    recipe = jobs.recipe_of(jobs.get(ws, LOCAL, result["evaluation_job_id"]))
+    usual = type(recipe).model_fields["metrics"].default
+    assert recipe.metrics == ("accuracy", "macro_f1", *usual)
+
+
 def test_after_preferences_the_first_test_is_asked_again(ws, world, tmp_path):
     project, base, data = world
     taught = train(ws, project, "sft", base, data, evaluate_after=False)["model_id"]
