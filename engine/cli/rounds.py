@@ -1,6 +1,6 @@
 """rounds | rounds start | close | verdict | report | raters | invite; play."""
 
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -8,13 +8,13 @@ from engine import plugins
 from engine.cli import common
 from engine.cli.common import as_json, in_project, show, wait, working, workspace
 from engine.core.actor import LOCAL
-from engine.core.rating import Purpose
+from engine.core.rating import Mode, Purpose
 from engine.core.recipe import read
 from engine.services import jobs
 from engine.services.rating import invites, plans, quality
 from engine.services.rating import report as report_service
 from engine.services.rating import rounds as round_service
-from engine.services.rating.plans import Options
+from engine.services.rating.plans import Decision, Options
 
 
 @click.group(invoke_without_command=True)
@@ -52,12 +52,6 @@ def rounds(context: click.Context, project: str | None, as_json: bool) -> None:
 def start(
     blind: bool,
     purpose: Purpose,
-    single: bool,
-    sequential: bool,
-    gold: float,
-    repeats: float,
-    practice: int,
-    per_rater: int | None,
     model: str,
     baseline: str | None,
     dataset: str,
@@ -65,13 +59,11 @@ def start(
     overlap: int,
     project: str | None,
     as_json: bool,
+    **told: Any,
 ) -> None:
     """Write the answers of a new round and open it; people rate at /rate/ROUND."""
     purpose = "blind_eval" if blind else purpose
-    options = Options(
-        mode="single" if single else "pair", decision="sequential" if sequential else "fixed",
-        gold=gold, repeats=repeats, practice=practice, per_rater=per_rater,
-    )  # fmt: skip
+    options = _options(**told)
     with workspace() as ws:
         chosen = common.project(ws, project)
         new = common.model_id(ws, chosen.id, model)
@@ -87,6 +79,12 @@ def start(
                 wait(ws, jobs.get(ws, LOCAL, made.job_id))
         made = round_service.get(ws, LOCAL, made.id)
         show(made, f"{made.name} is {made.status}: {made.id}", as_json)
+
+
+def _options(single: bool, sequential: bool, **checks: Any) -> Options:
+    mode: Mode = "single" if single else "pair"
+    decision: Decision = "sequential" if sequential else "fixed"
+    return Options(mode=mode, decision=decision, **checks)
 
 
 @rounds.command()

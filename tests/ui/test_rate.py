@@ -197,3 +197,13 @@ def test_zero_votes_a_day_means_no_limit():
     _, chosen = options.read("pair", "fixed", 0, 0, 0, 0, "", "", None)
     assert chosen.per_rater is None
     assert chosen.guidelines == plans.GUIDELINES
+
+
+def test_an_invitation_is_a_link_of_this_server_until_it_is_withdrawn(ws, tmp_path):
+    project = projects.create(ws, LOCAL, "Shared").id
+    link, known = people.invite(ws, project, "Ada", "http://127.0.0.1:7860")
+    assert link.value.startswith("http://127.0.0.1:7860/rate/join/")
+    [(name, chosen)] = known.choices
+    assert name == "Ada"
+    link, known = people.withdraw(ws, project, chosen)
+    assert (link.value, known.choices) == ("", [])

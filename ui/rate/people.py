@@ -37,7 +37,14 @@ def _links(ws: Workspace, page: Page) -> None:
     listed = shows_errors(partial(invited, ws))
     kit.on_show(page, listed, page.project, known)
     box.expand(listed, page.project, known, **kit.QUIET)
-    make.click(shows_errors(partial(invite, ws)), [page.project, name], [link, known], **kit.QUIET)
+
+    # not a partial: Gradio finds by its annotation what takes the request
+    @shows_errors
+    def on_make(project: str | None, wanted: str, request: gr.Request) -> Any:
+        address = request.headers.get("origin") or f"http://{request.headers.get('host', '')}"
+        return invite(ws, project, wanted, address)
+
+    make.click(on_make, [page.project, name], [link, known], **kit.QUIET)
     revoke.click(shows_errors(partial(withdraw, ws)), [page.project, known], [link, known],
                  **kit.QUIET)  # fmt: skip
 
@@ -68,14 +75,13 @@ def invited(ws: Workspace, project: str | None) -> gr.Dropdown:
 
 
 def invite(
-    ws: Workspace, project: str | None, name: str, request: gr.Request
+    ws: Workspace, project: str | None, name: str, address: str
 ) -> tuple[gr.Textbox, gr.Dropdown]:
-    """A new link, shown once."""
+    """A new link under the address of this server, shown once."""
     if not project:
         raise UserError("No project is open.", "Make one first, at the top of the page.")
     token = invites.make(ws, LOCAL, project, name)
-    host = request.headers.get("origin") or str(request.request.base_url).rstrip("/")
-    link = f"{host}/rate/join/{token}"
+    link = f"{address}/rate/join/{token}"
     return gr.Textbox(link, visible=True), invited(ws, project)
 
 
