@@ -112,3 +112,11 @@ def test_make_without_a_target_lists_the_targets():
     shown = subprocess.run(["make", "-s"], cwd=REPO, capture_output=True, text=True, check=True)
     lines = shown.stdout.splitlines()
     assert [line.split()[1] for line in lines] == ["help", "run", "test", "demo", "bench", "clean"]
+
+
+def test_every_test_that_the_acceptance_list_names_exists():
+    tests = REPO / "tests"
+    known = "\n".join(path.read_text(encoding="utf-8") for path in tests.rglob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", text(tests / "ACCEPTANCE.md")))
+    assert len(named) > 50
+    assert {name for name in named if f"def {name}(" not in known} == set()
