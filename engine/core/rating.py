@@ -49,6 +49,7 @@ class Candidate(BaseModel):
     seed: int
     text: str
     finished: bool = True  # False: cut at the token limit, never shown
+    details: dict[str, Any] = Field(default_factory=dict)  # why its pair was chosen to be rated
 
 
 class Round(BaseModel):

@@ -22,6 +22,7 @@ from engine.services.loop import champion
 from engine.services.loop.history import history
 from engine.services.loop.moves import Aims, Move, next_move
 from engine.services.rating import pairs, rounds
+from engine.services.rating.plans import Options
 from engine.store.rows import to_json
 
 STEPS = 9  # of one generation
@@ -53,6 +54,9 @@ class Recipe(BaseRecipe):
     max_new_tokens: int = Field(96, ge=1, le=4096, description="Longest answer, in tokens")
     wait_hours: float = Field(
         24.0, gt=0, le=336, description="How long to wait for people's votes before it ends"
+    )
+    spare: float = Field(
+        0.0, ge=0, le=4, description="Answers written beyond those rated, to choose from"
     )
     seed: int = Field(1, ge=0, description="Same seed and votes, same loop")
 
@@ -158,6 +162,7 @@ def _rate(auto: Auto, move: Move) -> None:
         temperature=1.0 + 0.2 * move.attempt,
         max_new_tokens=auto.recipe.max_new_tokens,
         seed=auto.recipe.seed + 2 * move.attempt,
+        options=Options(spare=auto.recipe.spare),
     )
 
 

@@ -1,6 +1,8 @@
 """The answers of a rating round, written before anybody rates: two a prompt."""
 
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from pydantic import Field
 
@@ -11,6 +13,7 @@ from engine.core.outcome import Outcome
 from engine.core.rating import Candidate
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.models.answer import Answerer, Reply
+from engine.work import select
 
 
 class Recipe(BaseRecipe):
@@ -26,6 +29,9 @@ class Recipe(BaseRecipe):
     temperature: float = Field(0.9, ge=0, le=2, description="0 is greedy; higher is more varied")
     max_new_tokens: int = Field(96, ge=1, le=4096, description="Longest answer, in tokens")
     seed: int = Field(1, ge=0, description="Same seed, same answers")
+    keep: int | None = Field(
+        None, ge=1, description="Pairs that are rated of those written: half by chance, half close"
+    )
 
     def needs(self) -> dict[str, str]:
         """The dataset and both models."""
@@ -57,8 +63,33 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             _candidate(n, example, reply, model_id, recipe.seed + arm)
             for n, (example, reply) in enumerate(zip(asked, replies, strict=True))
         ]
-    result = {"prompts": len(asked), "answers": len(found)}
+    result: dict[str, Any] = {"prompts": len(asked), "answers": len(found)}
+    if recipe.keep and loaded:
+        found = _kept(recipe, ctx, loaded, found)
+        result["chosen"] = dict(Counter(str(one.details["rule"]) for one in found[::2]))
     return Outcome(result=result, round_id=recipe.round, candidates=tuple(found))
+
+
+def _kept(
+    recipe: Recipe, ctx: Context, answerer: Answerer, found: list[Candidate]
+) -> list[Candidate]:
+    """The two answers of each pair that is worth a vote, and why it was chosen."""
+    half = len(found) // 2
+    both = list(zip(found[:half], found[half:], strict=True))
+    pairs = [
+        select.Pair(a.prompt_no, a.prompt, a.text, b.text)
+        for a, b in both
+        if a.finished and b.finished and a.text.split() != b.text.split()
+    ]
+    policy = ctx.model(recipe.model_new)
+    margins = select.margins(ctx, answerer, policy, pairs)
+    why = select.choose(pairs, recipe.keep or len(pairs), margins, recipe.seed)
+    return [
+        one.model_copy(update={"details": why[one.prompt_no]})
+        for pair in both
+        for one in pair
+        if one.prompt_no in why
+    ]
 
 
 def _progress(ctx: Context, before: int, total: int) -> Callable[[int], None]:

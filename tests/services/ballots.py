@@ -37,7 +37,7 @@ def arms(ws, folder):
     return helpers.model(ws, folder, "arm-new"), helpers.model(ws, folder, "arm-old")
 
 
-def a_pair(ws, one, prompt, lo, hi, kind="normal", references=()):
+def a_pair(ws, one, prompt, lo, hi, kind="normal", references=(), details=None):
     with writing(ws.db) as conn:
         new = Comparison(
             id=ids.new("pair"),
@@ -50,6 +50,7 @@ def a_pair(ws, one, prompt, lo, hi, kind="normal", references=()):
             model_lo=one.arm_new,
             model_hi=one.arm_base,
             kind=kind,
+            details=details or {},
         )
         rounds.add_comparisons(conn, [(new, "lo")])
     return new

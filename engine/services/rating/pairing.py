@@ -131,6 +131,7 @@ def _comparison(one: Round, position: int, pair: list[Candidate], kind: PairKind
         model_lo=lo.model_id,
         model_hi=hi.model_id,
         kind=kind,
+        details=lo.details,
     )
 
 

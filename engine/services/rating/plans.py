@@ -46,6 +46,9 @@ class Options(BaseModel):
     practice: int = Field(0, ge=0, le=20, description="Pairs with feedback before the first vote")
     per_rater: int | None = Field(None, ge=1, le=10_000, description="Most votes a person a day")
     guidelines: str = Field(GUIDELINES, max_length=10_000, description="What raters should go by")
+    spare: float = Field(
+        0.0, ge=0, le=4, description="Answers written beyond those rated, to choose from"
+    )
 
 
 def check(purpose: Purpose, arm_new: str, arm_base: str, chosen: Options) -> None:
@@ -64,6 +67,11 @@ def check(purpose: Purpose, arm_new: str, arm_base: str, chosen: Options) -> Non
         raise UserError(
             "Only a blind test of two models can stop by its evidence.",
             "Choose a fixed number of votes.",
+        )
+    if chosen.spare and (purpose != "train_pairs" or chosen.mode == "single"):
+        raise UserError(
+            "Only pairs for training may be chosen by how close they are; a test needs them all.",
+            "Leave the choice of pairs to chance.",
         )
 
 

@@ -15,9 +15,11 @@ from engine.stats.ballots import Ballot, canonical, counted
 from engine.stats.bias import PositionBias, position_of
 from engine.stats.lengths import LengthControlled, LongerChosen, length_controlled, longer_chosen
 from engine.stats.preference import Verdict
-from engine.store import flags, votes
+from engine.store import flags, rounds, votes
 from engine.store.connect import reading
 from engine.workspace import Workspace
+
+CLOSE = ("margin", "rest")  # why a pair was chosen, where chance alone did not (work/select.py)
 
 
 class Report(BaseModel):
@@ -71,6 +73,9 @@ def _report(conn: Connection, one: Round) -> Report:
     if one.purpose == "aa_control" and judged:
         even = judged.decision == "no difference shown"
     two = one.arm_new != one.arm_base and bool(ballots)
+    # close calls were chosen because raters may differ on them: no rate comes from those
+    close = {pair.id for pair in rounds.comparisons(conn, one.id)
+             if pair.details.get("rule") in CLOSE}  # fmt: skip
     found = Report(
         name=one.name,
         purpose=one.purpose,
@@ -81,7 +86,7 @@ def _report(conn: Connection, one: Round) -> Report:
         position=position_of(ballots) if ballots else None,
         length=_length(ballots, one.arm_new) if two else None,
         longer=longer_chosen(ballots) if ballots else None,
-        agreement=_agreement(ballots),
+        agreement=_agreement([one for one in ballots if one.prompt not in close]),
         raters=tuple(quality.of_round(conn, one)),
         flagged=len(flags.standing(conn, one.id)),
         sentence="",

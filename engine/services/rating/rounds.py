@@ -64,12 +64,15 @@ def plan(
     told = options or Options()
     plans.check(purpose, arm_new, arm_base, told)
     rows = _rows(ws, actor, dataset, purpose in BLIND)
-    chosen = _choose(rows, prompts, seed)
+    chosen = _choose(rows, round(prompts * (1 + told.spare)), seed)
+    rated = min(prompts, len(chosen))
     if temperature is None:
         temperature = 0.0 if purpose == "blind_eval" else 0.9
     decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, "seed": seed}
     asked = {"dataset": dataset, "rows": chosen, "overlap": overlap}
-    rule = plans.rule(purpose, len(chosen), told)
+    if told.spare:
+        asked["keep"] = rated
+    rule = plans.rule(purpose, rated, told)
     checks = _checks(purpose, rows, chosen, seed, told)
     new = _add(
         ws, actor, project_id,
@@ -133,6 +136,7 @@ def _write_answers(ws: Workspace, actor: Actor, new: Round) -> None:
         round=new.id,
         model_new=new.arm_new,
         model_base=new.arm_base,
+        keep=new.plan.get("keep"),
         **{k: new.plan[k] for k in ("dataset", "rows", "temperature", "max_new_tokens", "seed")},
     )
     job = jobs.submit(ws, actor, new.project_id, recipe, f"Answers for {new.name}")
