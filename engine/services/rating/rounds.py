@@ -64,20 +64,15 @@ def plan(
     told = options or Options()
     plans.check(purpose, arm_new, arm_base, told)
     rows = _rows(ws, actor, dataset, purpose in BLIND)
-    chosen = _choose(rows, round(prompts * (1 + told.spare)), seed)
-    rated = min(prompts, len(chosen))
+    asked = {"dataset": dataset, "overlap": overlap, **_asked(rows, prompts, seed, told)}
+    rated = min(prompts, len(asked["rows"]))
     if temperature is None:
         temperature = 0.0 if purpose == "blind_eval" else 0.9
     decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, "seed": seed}
-    asked = {"dataset": dataset, "rows": chosen, "overlap": overlap}
-    if told.spare:
-        asked["keep"] = rated
     rule = plans.rule(purpose, rated, told)
-    checks = _checks(purpose, rows, chosen, seed, told)
-    new = _add(
-        ws, actor, project_id,
-        {"arms": [arm_new, arm_base], **asked, **decoding, **rule, **checks}, name,
-    )  # fmt: skip
+    checks = _checks(purpose, rows, set(asked["rows"]), rated, seed, told)
+    frozen = {"arms": [arm_new, arm_base], **asked, **decoding, **rule, **checks}
+    new = _add(ws, actor, project_id, frozen, name)
     if purpose == "calibration":
         _open(ws, new)
     else:
@@ -85,15 +80,21 @@ def plan(
     return get(ws, actor, new.id)
 
 
+def _asked(rows: list[Row], prompts: int, seed: int, told: Options) -> dict[str, Any]:
+    """The rows of a plan, and where some are spare how many of them are kept."""
+    chosen = _choose(rows, round(prompts * (1 + told.spare)), seed)
+    return {"rows": chosen, **({"keep": min(prompts, len(chosen))} if told.spare else {})}
+
+
 def _checks(
-    purpose: Purpose, rows: list[Row], chosen: list[int], seed: int, told: Options
+    purpose: Purpose, rows: list[Row], avoided: set[int], rated: int, seed: int, told: Options
 ) -> dict[str, Any]:
     """The practice and gold pairs of a plan: those given first, the rest from the dataset."""
-    practice = len(chosen) if purpose == "calibration" else told.practice
-    wanted = practice + (0 if purpose == "calibration" else round(told.gold * len(chosen)))
+    practice = rated if purpose == "calibration" else told.practice
+    wanted = practice + (0 if purpose == "calibration" else round(told.gold * rated))
     found = list(told.gold_pairs[:wanted])
     if len(found) < wanted:
-        found += gold.from_rows(rows, wanted - len(found), set(chosen), seed)
+        found += gold.from_rows(rows, wanted - len(found), avoided, seed)
     plain = [each.model_dump(mode="json") for each in found]
     return {"calibration": plain[:practice], "gold": plain[practice:]}
 
