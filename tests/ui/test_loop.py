@@ -13,6 +13,7 @@ from tests.services.loop import lines
 from ui.loop import detail, itself
 from ui.page import Aim
 from ui.tabs import loop
+from ui.views import names
 
 
 @pytest.fixture
@@ -152,6 +153,15 @@ def test_the_champion_is_where_it_would_start(ws, project, sft, source):
     lines.trained(ws, project, "newer", sft)
     champion.promote(ws, LOCAL, project.id, sft.id)
     assert auto.usually(ws, LOCAL, project.id).model == sft.id
+
+
+def test_the_champion_is_offered_first_and_marked(ws, project, gone_round):
+    one, two = gone_round
+    assert names.first_two(ws, project.id)[-1] == two.id
+    champion.promote(ws, LOCAL, project.id, one.id)
+    assert names.first_two(ws, project.id)[-1] == one.id
+    trained = [(label, m) for label, m in names.choices(ws, project.id) if "(base)" not in label]
+    assert trained[0] == ("one (champion)", one.id)
 
 
 def test_what_is_missing_is_said_in_a_sentence(ws, project):

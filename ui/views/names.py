@@ -6,6 +6,7 @@ from collections import Counter
 from engine.core.actor import LOCAL
 from engine.core.model import Model
 from engine.services import datasets, jobs, models
+from engine.services.loop import champion
 from engine.workspace import Workspace
 
 GONE = "one that has gone"
@@ -29,23 +30,28 @@ def of_datasets(ws: Workspace, project: str | None) -> dict[str, str]:
 
 
 def choices(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
-    """Label and id of every model that answers: bases first, then the newest trained one."""
+    """Label and id of every model that answers: bases, the champion, then the newest trained."""
     found = models.list_all(ws, LOCAL, project)
+    best = champion.current(ws, LOCAL, project) if project else None
     called = of_models(ws, project)
     bases = [(f"{called[one.id]} (base)", one.id) for one in found if one.kind == "base"]
-    newest = [(called[one.id], one.id) for one in reversed(found) if one.kind in TRAINED]
-    return bases + newest
+    trained = [one for one in reversed(found) if one.kind in TRAINED]
+    if best:
+        trained.sort(key=lambda one: one.id != best.id)
+    marks = {best.id: " (champion)"} if best else {}
+    return bases + [(f"{called[one.id]}{marks.get(one.id, '')}", one.id) for one in trained]
 
 
 def first_two(ws: Workspace, project: str | None) -> list[str]:
-    """The base of the newest trained model, and that model; the first base without one."""
+    """The base of the champion, or of the newest trained model, and it; else the first base."""
     found = models.list_all(ws, LOCAL, project)
     trained = [one for one in found if one.kind in TRAINED]
     bases = [one.id for one in found if one.kind == "base"]
     if not trained:
         return bases[:1]
-    newest = trained[-1]
-    return [one for one in bases if one == newest.base_id] + [newest.id]
+    best = champion.current(ws, LOCAL, project) if project else None
+    taken = best if best and best.kind in TRAINED else trained[-1]
+    return [one for one in bases if one == taken.base_id] + [taken.id]
 
 
 def moment(at: float) -> str:
