@@ -3,6 +3,7 @@
 import gradio as gr
 import pytest
 
+from engine import plugins
 from engine.core.actor import LOCAL
 from engine.core.errors import Conflict, UserError
 from engine.core.job import State
@@ -13,6 +14,7 @@ from tests.services.loop import lines
 from ui.loop import detail, itself
 from ui.page import Aim
 from ui.tabs import loop
+from ui.train import methods
 from ui.views import names
 
 
@@ -162,6 +164,13 @@ def test_the_champion_is_offered_first_and_marked(ws, project, gone_round):
     assert names.first_two(ws, project.id)[-1] == one.id
     trained = [(label, m) for label, m in names.choices(ws, project.id) if "(base)" not in label]
     assert trained[0] == ("one (champion)", one.id)
+
+
+def test_a_training_on_votes_starts_from_the_champion(ws, project, gone_round):
+    one, _ = gone_round
+    champion.promote(ws, LOCAL, project.id, one.id)
+    offered = methods.choices(ws, project.id, plugins.load("jobs", "dpo").Recipe)
+    assert offered[0][0] == ("one", one.id)
 
 
 def test_what_is_missing_is_said_in_a_sentence(ws, project):

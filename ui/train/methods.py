@@ -11,6 +11,7 @@ from engine.core.examples import Kind
 from engine.core.model import Model
 from engine.core.recipe import TrainRecipe
 from engine.services import datasets, models
+from engine.services.loop import champion
 from engine.workspace import Workspace
 from ui import kit, picks, words
 from ui.views import names
@@ -123,8 +124,12 @@ def choices(ws: Workspace, project: str, recipe: type[TrainRecipe]) -> Choices:
     found = models.list_all(ws, LOCAL, project)
     called = names.of_models(ws, project)
     sets = fitting(datasets.list_all(ws, LOCAL, project), recipe)
+    starts = ordered(found, recipe)
+    best = champion.current(ws, LOCAL, project)
+    if best and "beta" in recipe.model_fields:  # what is refined is the best there is
+        starts.sort(key=lambda one: one.id != best.id)
     return Choices(
-        [(_label(one, called), one.id) for one in ordered(found, recipe)],
+        [(_label(one, called), one.id) for one in starts],
         [(f"{one.label} ({one.train_rows:,} rows to learn)", one.id) for one in sets],
         _rewards(found, called, sets) if sets and "reward" in recipe.model_fields else [],
     )
