@@ -11,6 +11,7 @@ from engine.core.actor import LOCAL
 from engine.core.rating import Mode, Purpose
 from engine.core.recipe import read
 from engine.services import jobs
+from engine.services.loop import gate
 from engine.services.rating import invites, plans, quality
 from engine.services.rating import report as report_service
 from engine.services.rating import rounds as round_service
@@ -42,6 +43,8 @@ def rounds(context: click.Context, project: str | None, as_json: bool) -> None:
 @click.option("--repeats", default=0.0, type=click.FloatRange(0, 0.3), help="Share shown twice.")
 @click.option("--practice", default=0, type=click.IntRange(0, 20), help="Pairs with feedback.")
 @click.option("--per-rater", default=None, type=click.IntRange(1), help="Votes a person a day.")
+@click.option("--spare", default=0.0, type=click.FloatRange(0, 4), help="Answers to choose from.")
+@click.option("--anyway", is_flag=True, help="Also where its evaluation says it lost something.")
 @click.option("--model", required=True, help="The model under test, or the one that answers.")
 @click.option("--baseline", default=None, help="What it is compared with; itself by default.")
 @click.option("--dataset", required=True)
@@ -57,6 +60,7 @@ def start(
     dataset: str,
     prompts: int,
     overlap: int,
+    anyway: bool,
     project: str | None,
     as_json: bool,
     **told: Any,
@@ -69,6 +73,8 @@ def start(
         new = common.model_id(ws, chosen.id, model)
         base = common.model_id(ws, chosen.id, baseline) if baseline else new
         source = common.dataset_id(ws, chosen.id, dataset)
+        if purpose == "blind_eval" and not anyway:
+            gate.check(ws, LOCAL, chosen.id, new)
         made = round_service.plan(
             ws, LOCAL, chosen.id, purpose, new, base, dataset=source, prompts=prompts,
             overlap=overlap, options=options,
