@@ -73,11 +73,16 @@ def plan(
     checks = _checks(purpose, rows, set(asked["rows"]), rated, seed, told)
     frozen = {"arms": [arm_new, arm_base], **asked, **decoding, **rule, **checks}
     new = _add(ws, actor, project_id, frozen, name)
-    if purpose == "calibration":
+    _begin(ws, actor, new)
+    return get(ws, actor, new.id)
+
+
+def _begin(ws: Workspace, actor: Actor, new: Round) -> None:
+    """Open a practice round, or queue the job that writes the answers of any other."""
+    if new.purpose == "calibration":
         _open(ws, new)
     else:
         _write_answers(ws, actor, new)
-    return get(ws, actor, new.id)
 
 
 def _asked(rows: list[Row], prompts: int, seed: int, told: Options) -> dict[str, Any]:
