@@ -80,7 +80,7 @@ def margins(
     if model.info.get("method") in TAUGHT_BY_EXAMPLES or start is None:
         return {}
     reference = ctx.model(start)
-    if reference.base != policy.base:
+    if not reference.base == policy.base == answerer.base:
         return {}
     rows, known = [], []
     for pair in pairs:
