@@ -89,6 +89,7 @@ def test_columns_are_said_by_a_person_before_anything_is_added(walk, server):
     sees(walk, "#data-report", "prompt = text, answer = intent")
     walk.click("data-add")
     sees(walk, "#data-about", "intents@1")
+    sees(walk, "#data-cards [aria-pressed=true]", "intents")
     assert walk.errors == []
     assert walk.foreign == []
 
@@ -96,7 +97,7 @@ def test_columns_are_said_by_a_person_before_anything_is_added(walk, server):
 def test_a_version_that_is_used_is_kept_and_the_message_says_by_what(walk):
     page = walk.page
     page.locator("#data-cards [data-pick]", has_text="faulty@1").click()
-    sees(walk, "#data-about", "faulty@1")
+    sees(walk, "#data-about h3", "faulty@1")
     sees(walk, "#data-uses", "faulty@2")
     walk.click("data-remove")
     walk.click("data-remove-yes")

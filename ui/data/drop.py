@@ -107,12 +107,12 @@ def flat(found: Looked) -> list[Any]:
     return [*found[:-1], *found.columns]
 
 
-def wire(ws: Workspace, page: Page, drop: Drop, opened: list[Any], opens: Opens) -> list[Any]:
-    """Connect everything; the events after which the project holds something new."""
+def wire(ws: Workspace, page: Page, drop: Drop, opened: list[Any], opens: Opens) -> None:
+    """Connect everything; what is added is opened in the lower half."""
     given = [drop.path, drop.held_out, drop.layout, drop.group, drop.said]
     _wire_looks(ws, drop, given)
     _wire_columns(ws, drop, given)
-    return _wire_keeping(ws, page, drop, given, opened, opens)
+    _wire_keeping(ws, page, drop, given, opened, opens)
 
 
 def _wire_looks(ws: Workspace, drop: Drop, given: list[Any]) -> None:
@@ -179,7 +179,7 @@ def _wire_columns(ws: Workspace, drop: Drop, given: list[Any]) -> None:
 
 def _wire_keeping(
     ws: Workspace, page: Page, drop: Drop, given: list[Any], opened: list[Any], opens: Opens
-) -> list[Any]:
+) -> None:
     @shows_errors
     def on_add(project: str, name: Any, fixes: Any, *said: Any) -> tuple[Any, ...]:
         one: Asked = files.asked(*said)
@@ -197,12 +197,9 @@ def _wire_keeping(
     out = [drop.file, *opened]
     busy = {**RAW, "show_progress": "full"}
     typed = [drop.hub.name, drop.hub.file, drop.hub.columns]
-    return [
-        drop.add.click(on_add, inputs, out, **busy, show_progress_on=drop.report),
-        drop.hub.go.click(
-            on_hub, [page.project, *typed], out, **busy, show_progress_on=drop.hub.note
-        ),
-    ]
+    drop.add.click(on_add, inputs, out, **busy, show_progress_on=drop.report)
+    fetched = [page.project, *typed]
+    drop.hub.go.click(on_hub, fetched, out, **busy, show_progress_on=drop.hub.note)
 
 
 def added(kept: Dataset) -> str:

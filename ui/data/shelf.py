@@ -159,13 +159,6 @@ class Wiring(NamedTuple):
     opened: Opened
     more: More
 
-    def after(self, event: Any) -> None:
-        """After a version was made or removed: the cards."""
-        held = [self.shelf.title, self.shelf.cards, self.shelf.onward]
-        event.success(
-            partial(shelf_of, self.ws), [self.page.project, self.opened.id], held, **kit.QUIET
-        )
-
 
 def wire(wiring: Wiring) -> None:
     """Connect the list and the opened version."""
@@ -195,16 +188,29 @@ def _wire_list(wiring: Wiring) -> None:
 
 
 def _wire_numbers(wiring: Wiring) -> None:
-    """What takes a while follows the open version: one event each, so that the last one wins."""
-    ws, opened, more = wiring.ws, wiring.opened, wiring.more
+    """What follows the open version: one event each, so that the last one wins."""
+    ws, opened, more, shelf = wiring.ws, wiring.opened, wiring.more, wiring.shelf
+
+    @shows_errors
+    def on_open(project: str | None, dataset_id: str) -> tuple[Any, ...]:
+        return shelf_of(ws, project, dataset_id)
+
+    @shows_errors
+    def on_measure(dataset_id: str, longest: Any) -> tuple[Any, ...]:
+        return version.measured(ws, dataset_id, longest)
+
+    @shows_errors
+    def on_relate(dataset_id: str) -> tuple[Any, ...]:
+        return version.related(ws, dataset_id)
+
     last: dict[str, Any] = {**kit.QUIET, "trigger_mode": "always_last"}
+    held = [shelf.title, shelf.cards, shelf.onward]
+    opened.id.change(on_open, [wiring.page.project, opened.id], held, **last)
     counted = [more.measured, more.numbers, more.lengths, more.sorts]
-    measured = shows_errors(partial(version.measured, ws))
-    opened.id.change(measured, [opened.id, more.longest], counted, **last)
-    related = shows_errors(partial(version.related, ws))
-    opened.id.change(related, opened.id, [more.uses, more.overlaps, more.part], **last)
+    opened.id.change(on_measure, [opened.id, more.longest], counted, **last)
+    opened.id.change(on_relate, opened.id, [more.uses, more.overlaps, more.part], **last)
     gr.on(
-        [more.longest.submit, more.longest.blur], measured, [opened.id, more.longest], counted,
+        [more.longest.submit, more.longest.blur], on_measure, [opened.id, more.longest], counted,
         api_visibility="private", show_progress="full", show_progress_on=more.numbers,
     )  # fmt: skip
 
@@ -216,12 +222,15 @@ def _wire_views(wiring: Wiring) -> None:
     def on_tick(dataset_id: str, fixes: Any) -> str:
         return version.change(ws, dataset_id, fixing.chosen(fixes))
 
+    @shows_errors
+    def on_compare(dataset_id: str, other: Any) -> str:
+        return version.difference(ws, dataset_id, other)
+
     ticked = {**RAW, "show_progress": "minimal", "trigger_mode": "always_last"}
     opened.fixes.input(on_tick, [opened.id, opened.fixes], opened.change, **ticked)
-    opened.other.input(
-        shows_errors(partial(version.difference, ws)), [opened.id, opened.other],
-        opened.difference, **{**RAW, "show_progress": "minimal"},
-    )  # fmt: skip
+    compared = [opened.id, opened.other]
+    ticked = {**RAW, "show_progress": "minimal"}
+    opened.other.input(on_compare, compared, opened.difference, **ticked)
 
 
 def _wire_changes(wiring: Wiring) -> None:
@@ -244,13 +253,13 @@ def _wire_changes(wiring: Wiring) -> None:
 
     busy = {**RAW, "show_progress": "full", "show_progress_on": opened.about}
     out = [*opened]
-    wiring.after(opened.mend.click(on_mend, [opened.id, opened.fixes], out, **busy))
+    opened.mend.click(on_mend, [opened.id, opened.fixes], out, **busy)
     for button, act, title in (
         (opened.undo, version.undo, "Undone"),
         (more.drop, partial(version.part_overlap, how="drop"), "Left out"),
         (more.move, partial(version.part_overlap, how="move"), "Moved"),
     ):
-        wiring.after(button.click(acting(act, title), opened.id, out, **busy))
+        button.click(acting(act, title), opened.id, out, **busy)
 
 
 def _wire_removal(wiring: Wiring) -> None:
@@ -263,5 +272,4 @@ def _wire_removal(wiring: Wiring) -> None:
 
     more.remove.click(lambda: gr.Row(visible=True), None, opened.sure, **kit.QUIET)
     more.remove_no.click(lambda: gr.Row(visible=False), None, opened.sure, **kit.QUIET)
-    gone = more.remove_yes.click(on_remove, opened.id, [opened.id, opened.detail], **kit.QUIET)
-    wiring.after(gone)
+    more.remove_yes.click(on_remove, opened.id, [opened.id, opened.detail], **kit.QUIET)

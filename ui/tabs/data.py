@@ -27,7 +27,6 @@ def build(ws: Workspace, page: Page) -> None:
     drop = upper.build()
     shelf, opened, more = lower.build()
     kit.goto(shelf.onward, page, "train")
-    wiring = lower.Wiring(ws, page, shelf, opened, more)
 
     @shows_errors
     def on_sample(project: str) -> tuple[Any, ...]:
@@ -38,10 +37,9 @@ def build(ws: Workspace, page: Page) -> None:
     def opens(kept: Dataset) -> tuple[Any, ...]:
         return version.show(ws, kept)
 
-    for added in upper.wire(ws, page, drop, [*opened], opens):
-        wiring.after(added)
-    wiring.after(drop.sample.click(on_sample, page.project, [*opened], **kit.QUIET))
-    lower.wire(wiring)
+    upper.wire(ws, page, drop, [*opened], opens)
+    drop.sample.click(on_sample, page.project, [*opened], **kit.QUIET)
+    lower.wire(lower.Wiring(ws, page, shelf, opened, more))
 
 
 def add_samples(ws: Workspace, project: str | None) -> Dataset:
