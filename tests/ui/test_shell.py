@@ -155,7 +155,9 @@ def _takes_a_file(app):
     for number, fn in app.state.demo.fns.items():
         for place, part in enumerate(fn.inputs):
             if isinstance(part, (gr.File, gr.UploadButton)) and fn.fn:
-                yield number, place, len(fn.inputs)
+                # a slider without a value would be refused before the file is looked at
+                others = [p.value if isinstance(p, gr.Slider) else None for p in fn.inputs]
+                yield number, place, others
 
 
 def test_a_path_outside_the_uploads_is_refused(app, client, tmp_path, capfd):
@@ -163,8 +165,8 @@ def test_a_path_outside_the_uploads_is_refused(app, client, tmp_path, capfd):
     secret.write_text('{"prompt": "a", "completion": "b"}')
     found = list(_takes_a_file(app))
     assert found, "the Data tab takes a file"
-    for number, place, inputs in found:
-        data: list[object] = [None] * inputs
+    for number, place, others in found:
+        data: list[object] = list(others)
         data[place] = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
         body = {"data": data, "fn_index": number, "session_hash": "abcdefghij"}
         got = client.post("/gradio_api/run/predict", json=body)

@@ -66,8 +66,8 @@ def plan(
     rows = _rows(ws, actor, dataset, purpose in BLIND)
     asked = {"dataset": dataset, "overlap": overlap, **_asked(rows, prompts, seed, told)}
     rated = min(prompts, len(asked["rows"]))
-    if temperature is None:
-        temperature = 0.0 if purpose == "blind_eval" else 0.9
+    usual = 0.0 if purpose == "blind_eval" else 0.9
+    temperature = usual if temperature is None else temperature
     decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, "seed": seed}
     rule = plans.rule(purpose, rated, told)
     checks = _checks(purpose, rows, set(asked["rows"]), rated, seed, told)
@@ -104,8 +104,11 @@ def _checks(
     return {"calibration": plain[:practice], "gold": plain[practice:]}
 
 
-def _open(ws: Workspace, new: Round) -> None:
-    """Open a round that needs no answers of a model."""
+def _begin(ws: Workspace, actor: Actor, new: Round) -> None:
+    """Have the answers written; a practice round needs none and opens at once."""
+    if new.purpose != "calibration":
+        _write_answers(ws, actor, new)
+        return
     with writing(ws.db) as conn:
         shown = pairing.add_controls(conn, new, [], identity.telling(conn, new))
         rounds.change(conn, new.id, status="open" if shown else "failed")
