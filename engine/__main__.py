@@ -1,7 +1,7 @@
 """`tuneloop`, also `python -m engine`: each subcommand calls one service.
 
 Exit codes: 0 done; 1 the thing asked for did not end well; 2 wrong input; 4 not found; 5 conflict;
-6 not allowed; 130 interrupted.
+6 not allowed; 7 the database cannot do it now; 130 interrupted.
 """
 
 import sys
