@@ -77,14 +77,6 @@ def plan(
     return get(ws, actor, new.id)
 
 
-def _begin(ws: Workspace, actor: Actor, new: Round) -> None:
-    """Open a practice round, or queue the job that writes the answers of any other."""
-    if new.purpose == "calibration":
-        _open(ws, new)
-    else:
-        _write_answers(ws, actor, new)
-
-
 def _asked(rows: list[Row], prompts: int, seed: int, told: Options) -> dict[str, Any]:
     """The rows of a plan, and where some are spare how many of them are kept."""
     chosen = _choose(rows, round(prompts * (1 + told.spare)), seed)
