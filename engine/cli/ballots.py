@@ -30,7 +30,7 @@ def rows(path: Path) -> Iterator[tuple[int, Row]]:
     NotFound without the file; UserError for a file that is no CSV in UTF-8, or too large.
     """
     with _opened(path) as file:
-        reader = csv.reader(file)
+        reader = csv.reader(file, strict=True)
         names = [name.strip() for name in next(reader, [])]
         for count, cells in enumerate(reader):
             if count == MOST_ROWS:
