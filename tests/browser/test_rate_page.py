@@ -95,6 +95,22 @@ def test_a_vote_without_a_connection_is_kept_and_sent_once(ws, tmp_path, address
     assert page.inner_text(".tl-rate-count") == "1 of 3 rated"
 
 
+def test_a_vote_that_the_server_has_no_room_for_says_so_and_is_sent_again(
+    ws, tmp_path, address, watched
+):
+    one = seed.open_round(ws, tmp_path, pairs=3)
+    page = watched(address).open(address, one.id)
+    full = {"problem": "The disk is full.", "fix": "Free some space."}
+    page.route("**/api/rate/vote", lambda route: route.fulfill(status=507, json=full))
+    page.keyboard.press("a")
+    page.wait_for_selector("text=Not saved yet. The disk is full. Free some space.")
+    assert live(ws, one) == []
+    page.unroute("**/api/rate/vote")
+    page.get_by_role("button", name="Try now").click()
+    page.wait_for_selector(SAVED)
+    assert [vote.choice for vote in live(ws, one)] == ["left"]
+
+
 def test_a_vote_whose_answer_was_lost_outlives_a_reload_as_one_vote(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=3)
     page = watched(address).open(address, one.id)

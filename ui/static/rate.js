@@ -582,7 +582,7 @@
         await this.start();
       }
       if (!refusal || this.find(".tl-rate-pair").hidden) return;
-      this.trouble(refusal.temporary ? "No connection. Try again in a moment." : refusal.message);
+      this.trouble(refusal.status ? refusal.message : "No connection. Try again in a moment.");
     }
 
     saved(path) {

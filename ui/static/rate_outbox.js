@@ -89,7 +89,7 @@ export class Outbox {
       } catch (error) {
         if (!error.temporary || path === "undo" || this.rating.gone()) throw error;
         clearTimeout(slow);
-        await this.pause(path, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
+        await this.pause(path, error, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
       } finally {
         clearTimeout(slow);
       }
@@ -97,7 +97,7 @@ export class Outbox {
   }
 
   /** Wait, but not longer than until the connection is back or somebody asks to try now. */
-  pause(path, milliseconds) {
+  pause(path, error, milliseconds) {
     this.rating.say("not saved yet", "warn");
     return new Promise((resolve) => {
       let timer = 0;
@@ -108,8 +108,9 @@ export class Outbox {
       };
       timer = setTimeout(go, milliseconds);
       window.addEventListener("online", go);
-      this.rating.trouble(
-        `Your ${path} is not saved yet: no connection. It is kept and sent again.`, "Try now", go);
+      const why = error.status ? `Not saved yet. ${error.message} Your ${path}`
+        : `Your ${path} is not saved yet: no connection. It`;
+      this.rating.trouble(`${why} is kept and sent again.`, "Try now", go);
     });
   }
 }
