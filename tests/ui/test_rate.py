@@ -3,10 +3,11 @@
 import pytest
 
 from engine.core.actor import LOCAL, Actor, Role
-from engine.core.errors import UserError
+from engine.core.errors import Conflict, UserError
 from engine.services import datasets, projects
 from engine.services.rating import flags, plans, rounds, votes
 from tests import helpers
+from tests.services.loop import lines
 from tests.ui import seed
 from ui.rate import options, people, results, start
 from ui.tabs import rate
@@ -207,3 +208,17 @@ def test_an_invitation_is_a_link_of_this_server_until_it_is_withdrawn(ws, tmp_pa
     assert name == "Ada"
     link, known = people.withdraw(ws, project, chosen)
     assert (link.value, known.choices) == ("", [])
+
+
+def test_a_model_that_lost_something_is_tested_blind_only_when_asked_for_anyway(ws, tmp_path):
+    project = helpers.project(ws)
+    base = helpers.model(ws, tmp_path)
+    source = helpers.dataset(ws, project.id, tmp_path)
+    one = lines.trained(ws, project, "one", base)
+    lines.evaluated(ws, project, source, base, one, fell=True)
+    asked = (ws, project.id, "blind_eval", one.id, base.id, source.id, 6, 1, 96)
+    usual = ("pair", "fixed", 0, 0, 0, 0, "", "", None)
+    with pytest.raises(Conflict, match="fell back"):
+        start.plan(*asked, *usual, False)
+    assert rounds.list_all(ws, LOCAL, project.id) == []
+    assert start.plan(*asked, *usual, True).purpose == "blind_eval"

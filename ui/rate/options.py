@@ -27,6 +27,7 @@ class More(NamedTuple):
     guidelines: gr.Textbox
     pasted: gr.Textbox
     gold_file: gr.File
+    anyway: gr.Checkbox
 
 
 def build() -> More:
@@ -51,7 +52,11 @@ def build() -> More:
                         elem_id="rate-pasted", info="Used instead of the dataset")  # fmt: skip
     file = gr.File(label="Check pairs from a file, if you have your own", type="filepath",
                    file_types=[".jsonl", ".json", ".csv"], elem_id="rate-gold-file")  # fmt: skip
-    return More(mode, decision, checks, repeats, practice, per_rater, guidelines, pasted, file)
+    anyway = gr.Checkbox(False, label="Test a model blind even if its scores fell",
+                         elem_id="rate-anyway")  # fmt: skip
+    return More(
+        mode, decision, checks, repeats, practice, per_rater, guidelines, pasted, file, anyway
+    )  # fmt: skip
 
 
 def read(
@@ -64,6 +69,7 @@ def read(
     guidelines: str,
     pasted: str,
     file: str | None,
+    _anyway: bool = False,
 ) -> tuple[list[str], Options]:
     """The pasted questions and the options of a round."""
     given = gold.from_file(Path(file), Path(file).name) if file else []

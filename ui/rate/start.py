@@ -9,6 +9,7 @@ from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.core.rating import BLIND, Purpose, Round
 from engine.services import datasets, models
+from engine.services.loop import gate
 from engine.services.rating import plans, questions, rounds
 from engine.services.rating.plans import FEWEST_PAIRS, Decision
 from engine.services.rating.rounds import RATEABLE
@@ -108,6 +109,8 @@ def plan(
         raise UserError("No project is open.", "Make one first, at the top of the page.")
     if not new or not base:
         raise UserError("A round compares two answers.", "Choose where both come from.")
+    if purpose == "blind_eval" and not (more and more[-1]):
+        gate.check(ws, LOCAL, project, new)
     pasted, chosen = options.read(*more) if more else ([], plans.Options())
     if pasted:
         dataset = questions.keep(ws, LOCAL, project, pasted, purpose).id
