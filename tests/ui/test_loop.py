@@ -77,7 +77,7 @@ def test_a_click_shows_that_generation(ws, project, gone_round):
     assert look(ws, project)["picked"] == two.id
     seen = look(ws, project, one.id)
     assert "Generation 1: one" in seen["chosen"]
-    assert "78% (" in seen["chosen"]
+    assert ">78%<" in seen["chosen"]
 
 
 def test_the_control_round_is_a_band_on_the_line(ws, project, sft, gone_round):

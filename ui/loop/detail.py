@@ -6,10 +6,9 @@ from html import escape
 from engine.core.job import Event, Job, State
 from engine.core.project import Standing
 from engine.services.loop.champion import Promotion
-from engine.services.loop.seen import Generation, History
+from engine.services.loop.seen import Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
 from ui import kit
-from ui.loop.line import rate_words
 
 RULES = {
     "gain": "Little gained",
@@ -33,20 +32,28 @@ def next_step(standing: Standing) -> str:
     )
 
 
-def generation(one: Generation, name: str) -> str:
-    """All that is known of a generation, and what it was made of."""
+def generation(one: Generation, name: str, *, said: bool) -> str:
+    """All that is known of a generation; its sentence only where it is not `said` above."""
     tested = one.against_baseline
     found = [
-        kit.stat("against the baseline", rate_words(tested), "win rate, ties as half"),
-        kit.stat("against the one before", rate_words(one.against_previous)),
-        kit.stat("at equal lengths", _length(one)),
-        kit.stat("raters agree", _agreement(one)),
+        kit.stat("wins against the baseline", *_rate(tested)),
+        kit.stat("wins against the one before", *_rate(one.against_previous)),
+        kit.stat("wins at equal lengths", _length(one)),
+        kit.stat("raters agree", *_agreement(one)),
         kit.stat("questions", f"{tested.report.tally.prompts}" if tested else "–",
                  f"{tested.fresh} not asked before" if tested else ""),
         kit.stat("learned from", f"{one.pairs} pairs" if one.pairs else "–", _sha(one)),
     ]  # fmt: skip
-    head = kit.part(f"Generation {one.number}: {name}", one.sentence)
+    head = kit.part(f"Generation {one.number}: {name}", "" if said else one.sentence)
     return f"{head}{kit.stats(found)}{_guard(one)}"
+
+
+def _rate(one: Tested | None) -> tuple[str, str]:
+    """A win rate and, as its note, its interval; a dash without votes."""
+    found = one.report.verdict if one else None
+    if found is None or not found.n:
+        return "–", ""
+    return f"{found.win_rate:.0%}", f"{found.low:.0%} to {found.high:.0%}, ties as half"
 
 
 def _length(one: Generation) -> str:
@@ -54,14 +61,14 @@ def _length(one: Generation) -> str:
     return "–" if found is None or found.win_rate is None else f"{found.win_rate:.0%}"
 
 
-def _agreement(one: Generation) -> str:
-    """Krippendorff's alpha and the share of flipped votes that the agreement implies."""
+def _agreement(one: Generation) -> tuple[str, str]:
+    """How often two raters chose alike; the slips that it implies, and Krippendorff's alpha."""
     found = one.against_baseline.report.agreement if one.against_baseline else None
     if found is None or found.raw is None:
-        return "–"
-    noise = "" if found.noise is None else f", about {found.noise:.0%} slips"
-    alpha = "" if found.alpha is None else f", α {found.alpha:.2f}"
-    return f"{found.raw:.0%}{alpha}{noise}"
+        return "–", ""
+    noise = "" if found.noise is None else f"about {found.noise:.0%} slips"
+    alpha = "" if found.alpha is None else f"α {found.alpha:.2f}"
+    return f"{found.raw:.0%}", ", ".join(part for part in (noise, alpha) if part)
 
 
 def _sha(one: Generation) -> str:
@@ -76,7 +83,11 @@ def _guard(one: Generation) -> str:
         f"{escape(each.message)}</li>"
         for each in one.guard
     )
-    return f'<ul class="tl-held">{items}</ul>'
+    listed = f'<ul class="tl-held">{items}</ul>'
+    if any(each.fell for each in one.guard):
+        return listed
+    said = f"Nothing fell: {len(one.guard)} things were watched for damage"
+    return f'<details class="tl-hint"><summary>{said}</summary>{listed}</details>'
 
 
 def champion(seen: History, called: dict[str, str], decided: Sequence[Promotion]) -> str:

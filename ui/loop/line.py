@@ -5,13 +5,13 @@ All text is escaped. A generation is a button: `picks.CHOOSE` hears its clicks a
 
 from html import escape
 
-from engine.services.loop.seen import Control, Generation, History, Tested
+from engine.services.loop.seen import Control, Generation, History
 from engine.stats.preference import Verdict
 
 LEFT, RIGHT, STEP = 64, 24, 132  # in units of the picture
 TOP, HEIGHT = 20, 230  # of the win rates
-BARS, BAR = 296, 76  # where the bars of votes begin, and how high they are
-BOTTOM = 424
+BARS, BAR = 296, 96  # where the bars of votes begin, and how high they are
+BOTTOM = 444
 LETTERS = 16
 PARTS = (
     ("wins", "W", "tl-part-win"),
@@ -154,11 +154,3 @@ def _label(x: float, title: str, name: str) -> str:
         f'<text class="tl-name" x="{x}" y="{BARS + BAR + 22}">{escape(title)}</text>'
         f'<text class="tl-sub" x="{x}" y="{BARS + BAR + 40}">{escape(short)}</text>'
     )
-
-
-def rate_words(one: Tested | None) -> str:
-    """A win rate with its interval, or a dash."""
-    found = one.report.verdict if one else None
-    if found is None or not found.n:
-        return "–"
-    return f"{found.win_rate:.0%} ({found.low:.0%} to {found.high:.0%})"

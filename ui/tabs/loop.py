@@ -75,7 +75,7 @@ def build(ws: Workspace, page: Page) -> None:
                 gr.Button("Its votes", elem_id="loop-votes"),
                 gr.Button("Its evaluation", elem_id="loop-evaluation"),
             )
-            promote = gr.Button("Make it the champion", variant="primary", elem_id="loop-promote")
+            promote = gr.Button("Make it the champion", elem_id="loop-promote")
     with gr.Row(elem_classes="tl-home"):
         with gr.Column(scale=5, min_width=290, elem_classes="tl-next"):
             words = gr.HTML("", elem_id="loop-next")
@@ -110,7 +110,7 @@ def look(ws: Workspace, project: str | None, chosen: str | None) -> View:
         "body": seen.baseline is not None,
         "said": detail.headline(seen),
         "line": line.picture(seen, called, one.model.id if one else None),
-        "chosen": detail.generation(one, called.get(one.model.id, one.model.name)) if one else "",
+        "chosen": _in_words(seen, one, called) if one else "",
         "links": one is not None,
         "promote": one is not None and one.model.id != seen.champion_id,
         "words": detail.next_step(stands),
@@ -129,6 +129,11 @@ def pick(seen: History, chosen: str | None) -> Generation | None:
         if one.model.id == chosen:
             return one
     return seen.generations[-1] if seen.generations else None
+
+
+def _in_words(seen: History, one: Generation, called: dict[str, str]) -> str:
+    name = called.get(one.model.id, one.model.name)
+    return detail.generation(one, name, said=one.sentence == seen.sentence)
 
 
 def promote(ws: Workspace, project: str | None, seen: View) -> str:

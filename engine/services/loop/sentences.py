@@ -53,7 +53,8 @@ def _tested(one: Tested) -> str:
     numbers = (
         f"on {seen.prompts} held-out questions: {found.win_rate:.3f} "
         f"(95 % interval {found.low:.3f} to {found.high:.3f}), "
-        f"W {found.wins} L {found.losses} T {found.ties} BB {found.both_bad}, {_raters(one)}"
+        f"{found.wins} won, {found.losses} lost, {found.ties} tied, {found.both_bad} both bad, "
+        f"{_raters(one)}"
     )
     if found.decision == "no difference shown":
         could = (
