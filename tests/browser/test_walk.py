@@ -38,6 +38,13 @@ def server(tiny_model, tmp_path_factory):
         yield served.url, folder
 
 
+UNDER_POINTER = """where => {
+  const seen = document.querySelector(where), box = seen.getBoundingClientRect();
+  const met = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+  return seen.contains(met);
+}"""
+
+
 class Walk:
     """A page with what went wrong on it, and the moves of a person."""
 
@@ -79,6 +86,12 @@ class Walk:
         self.page.locator("#runs-report .tl-badge", has_text="done").or_(
             self.page.locator("#runs-top .tl-badge", has_text="done")
         ).first.wait_for(timeout=LONG)
+        self.on_top("#runs-list .tl-pick")
+
+    def on_top(self, where):
+        """The first of these is where a pointer would meet it, not only in the page's tree."""
+        self.page.locator(where).first.scroll_into_view_if_needed()
+        assert self.page.evaluate(UNDER_POINTER, where)
 
     def start_round(self, purpose):
         self.tab("Rate")
