@@ -205,6 +205,13 @@ def test_the_list_holds_what_was_searched_for_and_the_run_stays_open(ws, world):
     assert new["tag_filter"] == ["keep"]
 
 
+@pytest.mark.parametrize("tags", [[], ["keep"]])
+def test_tags_to_choose_from_are_offered_once_a_run_has_one(ws, world, tags):
+    listing.tag(ws, LOCAL, running(ws, world, "First").id, tags)
+    new = dict(zip(("view", *parts.Parts._fields), look.looked(ws, world[0], View()), strict=True))
+    assert new["tag_filter"].visible is bool(tags)
+
+
 def test_what_somebody_types_stays_until_another_run_is_shown(ws, world):
     job = running(ws, world, "First")
     other = sft(ws, world, "Second", seed=2)

@@ -225,7 +225,7 @@ def _fields(asked: Asked) -> dict[str, Callable[[Any], Any]]:
     def among(offered: list[Any], wanted: tuple[str, ...]) -> Any:
         known = {each[1] if isinstance(each, tuple) else each for each in offered}
         kept = [each for each in wanted if each in known]
-        return gr.Dropdown(choices=offered, value=kept, multiselect=True)
+        return gr.Dropdown(choices=offered, value=kept, multiselect=True, visible=bool(offered))
 
     return {
         **dict.fromkeys(("name", "note", "tags"), lambda held: held[1]),

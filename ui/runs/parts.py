@@ -102,8 +102,9 @@ def _list(made: dict[str, Any]) -> None:
         elem_id="runs-search", container=False,
     )  # fmt: skip
     made["tag_filter"] = gr.Dropdown(
-        [], value=[], multiselect=True, label="Only with these tags", elem_id="runs-tag-filter"
-    )
+        [], value=[], multiselect=True, label="Only with these tags", elem_id="runs-tag-filter",
+        visible=False,
+    )  # fmt: skip
     made["cards"] = picks.component("runs-list")
 
 
