@@ -6,6 +6,7 @@ threads, so that torch is loaded once.
 
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -41,8 +42,12 @@ def drive(ws, lane, stop):
 
 
 @pytest.fixture
-def finished(space, tiny_model, tmp_path, monkeypatch):
-    """A demo that has ended, with raters who prefer the shorter answer: (project, job)."""
+def go_round(space, tiny_model, tmp_path, monkeypatch):
+    """Runs a demo with raters of one rule to its end: (rater, seed) to (project, job)."""
+    return partial(ended_demo, space, tiny_model, tmp_path, monkeypatch)
+
+
+def ended_demo(space, tiny_model, tmp_path, monkeypatch, rater, seed=1):
     letters.write_data(tmp_path)
     monkeypatch.setattr(demo, "DATA", tmp_path)
     folder = letters.taught(tiny_model, tmp_path / "library_faq.jsonl")
@@ -50,7 +55,8 @@ def finished(space, tiny_model, tmp_path, monkeypatch):
     project = projects.create(space, LOCAL, "loop")
     recipe = demo.Recipe(
         model=base.id,
-        rater="shorter",
+        rater=rater,
+        seed=seed,
         sft={"num_train_epochs": 2, "learning_rate": 1e-3, "evals": 2},
         dpo={"num_train_epochs": 3, "learning_rate": 2e-3, "evals": 2},
         max_new_tokens=24,
@@ -72,8 +78,25 @@ def finished(space, tiny_model, tmp_path, monkeypatch):
     return project, jobs.get(space, LOCAL, job.id)
 
 
-def test_the_loop_closes_and_follows_its_raters(space, finished):
-    project, job = finished
+@pytest.mark.parametrize(("rater", "seed"), [("shorter", 2), ("shorter", 3), ("longer", 1)])
+def test_other_seeds_and_the_opposite_wish_are_followed_too(space, go_round, rater, seed):
+    project, job = go_round(rater, seed)
+    assert job.state is State.DONE, job.error
+    assert job.result["report"]["decision"] == "better"
+    assert job.result["report"]["low"] > 0.5
+    done = evaluations.list_all(space, LOCAL, project.id)[0]
+    before, after = (mean_length(space, done.id, n) for n in (1, 2))
+    assert (after < before) is (rater == "shorter")
+
+
+def mean_length(space, evaluation, model):
+    done = evaluations.get(space, LOCAL, evaluation)
+    texts = [row.outputs[done.models[model]].text for row in done.rows]
+    return sum(len(text.split()) for text in texts) / len(texts)
+
+
+def test_the_loop_closes_and_follows_its_raters(space, go_round):
+    project, job = go_round("shorter")
     assert job.state is State.DONE, job.error
     report = job.result["report"]
     assert report["decision"] == "better"
