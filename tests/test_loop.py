@@ -7,6 +7,7 @@ threads, so that torch is loaded once.
 import threading
 import time
 from functools import partial
+from statistics import fmean
 
 import pytest
 
@@ -84,15 +85,13 @@ def test_other_seeds_and_the_opposite_wish_are_followed_too(space, go_round, rat
     assert job.state is State.DONE, job.error
     assert job.result["report"]["decision"] == "better"
     assert job.result["report"]["low"] > 0.5
-    done = evaluations.list_all(space, LOCAL, project.id)[0]
-    before, after = (mean_length(space, done.id, n) for n in (1, 2))
+    done = evaluations.get(space, LOCAL, evaluations.list_all(space, LOCAL, project.id)[0].id)
+    _, before, after = (mean_length(done, model) for model in done.models)
     assert (after < before) is (rater == "shorter")
 
 
-def mean_length(space, evaluation, model):
-    done = evaluations.get(space, LOCAL, evaluation)
-    texts = [row.outputs[done.models[model]].text for row in done.rows]
-    return sum(len(text.split()) for text in texts) / len(texts)
+def mean_length(done, model):
+    return fmean(len(row.outputs[model].text.split()) for row in done.rows)
 
 
 def test_the_loop_closes_and_follows_its_raters(space, go_round):

@@ -37,7 +37,7 @@ def model():
 
 @pytest.mark.parametrize("method", ["sft", "dpo"])
 def test_train(method, model, shared_data, tmp_path):
-    faulthandler.cancel_dump_traceback_later()  # the suite's limit for a test is fifteen minutes
+    faulthandler.cancel_dump_traceback_later()  # the suite's limit for a test is shorter
     rows = {"sft": sft_rows, "dpo": dpo_rows}[method](shared_data)
     write(tmp_path / "train.jsonl", rows[HELD_OUT:])
     write(tmp_path / "held_out.jsonl", rows[:HELD_OUT])

@@ -21,6 +21,11 @@ MOVED_ON = """before => {
   const pair = document.querySelector('.tl-rate-pair');
   return pair.hidden || document.querySelector('.tl-rate-count').innerText !== before;
 }"""
+UNDER_POINTER = """where => {
+  const seen = document.querySelector(where), box = seen.getBoundingClientRect();
+  const met = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+  return seen.contains(met);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +41,6 @@ def server(tiny_model, tmp_path_factory):
     }
     with serving(environment, folder / "serve.log") as served:
         yield served.url, folder
-
-
-UNDER_POINTER = """where => {
-  const seen = document.querySelector(where), box = seen.getBoundingClientRect();
-  const met = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-  return seen.contains(met);
-}"""
 
 
 class Walk:

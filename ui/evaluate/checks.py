@@ -4,7 +4,7 @@ from html import escape
 
 from engine.core.evaluation import Evaluation, Overlap, Watched
 from ui import kit
-from ui.views.evaluation import Names
+from ui.views.evaluation import Names, nothing_fell
 
 MOST_ROWS = 10  # row numbers named
 
@@ -14,8 +14,7 @@ def panel(found: Evaluation, names: Names) -> str:
     fell = [watched for watched in found.guard if watched.fell]
     said = [kit.notice(_fell(one, names), "bad") for one in fell]
     if found.guard and not fell:
-        count = len(found.guard)
-        said.append(kit.notice(f"Nothing fell: {count} things were watched for damage.", "good"))
+        said.append(kit.notice(f"{nothing_fell(found.guard)}.", "good"))
     said += [_seen(found.overlap)] if found.overlap else []
     watched = "".join(_line(one, names) for one in found.guard)
     details = f"<details><summary>All that was watched</summary><ul>{watched}</ul></details>"

@@ -9,6 +9,7 @@ from engine.services.loop.champion import Promotion
 from engine.services.loop.seen import Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
 from ui import kit
+from ui.views.evaluation import nothing_fell
 
 RULES = {
     "gain": "Little gained",
@@ -86,7 +87,7 @@ def _guard(one: Generation) -> str:
     listed = f'<ul class="tl-held">{items}</ul>'
     if any(each.fell for each in one.guard):
         return listed
-    said = f"Nothing fell: {len(one.guard)} things were watched for damage"
+    said = nothing_fell(one.guard)
     return f'<details class="tl-hint"><summary>{said}</summary>{listed}</details>'
 
 

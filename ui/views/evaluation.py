@@ -1,8 +1,9 @@
 """An evaluation as HTML: the sentence on top, the scores, the speed, and what it all means."""
 
+from collections.abc import Sequence
 from html import escape
 
-from engine.core.evaluation import Evaluation, Gain, Mean
+from engine.core.evaluation import Evaluation, Gain, Mean, Watched
 from engine.services.lab.leaderboard import plain_name
 from ui import kit
 from ui.evaluate.metrics import METRICS, called
@@ -128,6 +129,11 @@ def _gain_cell(gain: Gain | None) -> str:
     bounds = f"{_signed(gain.low)} to {_signed(gain.high)}"
     badge = kit.badge(*verdict(gain))
     return f"<td><b>{_signed(gain.diff)}</b><small>{bounds}</small> {badge}</td>"
+
+
+def nothing_fell(guard: Sequence[Watched]) -> str:
+    """What is said, without a full stop, where nothing that was watched fell."""
+    return f"Nothing fell: {len(guard)} things were watched for damage"
 
 
 def signatures(found: Evaluation) -> str:
