@@ -63,6 +63,7 @@ class Preflight(BaseModel):
     settings: dict[str, str] = {}
     source: str = ""  # runs, warmup or arithmetic
     uncorrected_s: float = 0.0  # before earlier misses corrected it
+    refused: bool = False  # by the training itself, whatever the memory
 
     @property
     def sentence(self) -> str:
@@ -144,10 +145,10 @@ def submit(
 ) -> Job:
     """Queue `recipe` and keep its estimate; UserError, with numbers, where it can't fit.
 
-    `anyway` starts it all the same.
+    `anyway` starts it all the same, unless the training itself would refuse.
     """
     found = estimate(ws, actor, project_id, recipe, usd_per_hour)
-    if found.verdict == "impossible" and not anyway:
+    if found.refused or (found.verdict == "impossible" and not anyway):
         raise UserError(" ".join(found.reasons), _fix(found))
     job = jobs.submit(ws, actor, project_id, recipe, name)
     with writing(ws.db) as conn:
@@ -156,6 +157,8 @@ def submit(
 
 
 def _fix(found: Preflight) -> str:
+    if found.refused:  # its own words say what to do
+        return ""
     if not found.proposal:
         return "Choose a smaller model, or a machine with more memory."
     return f"This would fit: {verdict.in_sentence(found.proposal)}."
@@ -265,6 +268,7 @@ def _preflight(
         ),
         source=speed.source,
         uncorrected_s=raw.likely,
+        refused=refusal is not None,
     )
 
 

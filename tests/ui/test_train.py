@@ -8,6 +8,7 @@ import yaml
 
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
+from engine.core.job import State
 from engine.core.outcome import NewModel, Outcome
 from engine.services import bring, datasets, jobs, models, outcomes, past
 from tests import helpers
@@ -267,8 +268,19 @@ def test_what_can_not_fit_is_refused_with_a_proposal_that_fits(ws, project, long
     assert "aria-disabled" in found.tunings  # "full" is no button
     with pytest.raises(UserError, match="It needs about"):
         train.start(ws, project.id, long_rows, "")
+    assert found.anyway
+    assert train.start(ws, project.id, long_rows, "", anyway=True).state is State.QUEUED
     fits = train.smaller(ws, project.id, long_rows)
     assert look.look(ws, project.id, fits).possible
+
+
+def test_what_fits_or_is_refused_by_the_training_is_not_offered_anyway(ws, project, sft):
+    assert not look.look(ws, project.id, sft).anyway
+    refused = look.changed(sft, {"tuning": "full", "lora": {"r": 4}})
+    found = look.look(ws, project.id, refused)
+    assert (found.possible, found.anyway) == (False, False)
+    with pytest.raises(UserError, match="lora settings would change nothing"):
+        train.start(ws, project.id, refused, "", anyway=True)
 
 
 def test_there_is_no_smaller_proposal_for_what_fits(ws, project, sft):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -58,11 +59,15 @@ def start(
     recipe: TrainRecipe,
     name: str | None,
     price: Any = 0,
+    anyway: bool = False,
 ) -> Job:
-    """The training, queued, with what was said of it; UserError where it can't fit."""
+    """The training, queued, with what was said of it; UserError where it can't fit.
+
+    `anyway` starts it although its memory should not suffice.
+    """
     called = (name or "").strip() or default_name(ws, recipe)
     usd = look.usd_per_hour(price)
-    return preflight.submit(ws, LOCAL, opened(project), recipe, called, usd)
+    return preflight.submit(ws, LOCAL, opened(project), recipe, called, usd, anyway)
 
 
 def start_first_look(
@@ -234,6 +239,7 @@ def _wire_starts(tab: Parts, form: Form) -> None:
 
     given, out = [page.project, form.run_name, form.price, *form.fields], [page.aim, page.tabs]
     form.buttons.start.click(starts(start), given, out, **RAW)
+    form.buttons.anyway.click(starts(partial(start, anyway=True)), given, out, **RAW)
     form.buttons.first.click(starts(start_first_look), given, out, **RAW)
     measures = [tab.warmup, form.turn]
     form.buttons.measure.click(on_measure, [page.project, *form.fields], measures, **RAW)

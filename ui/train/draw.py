@@ -83,12 +83,13 @@ def estimate(
 def enabled(form: Form) -> list[gr.Button]:
     """The buttons that an estimate shows and hides, in its order."""
     known = form.buttons
-    return [known.start, known.smaller, known.measure, known.first, known.curve, known.sweep]
+    first = [known.start, known.anyway, known.smaller, known.measure, known.first]
+    return [*first, known.curve, known.sweep]
 
 
 def nothing() -> list[Any]:
     """No change of an estimate: another method is seen."""
-    return [gr.skip()] * (len(Shown._fields) + 6)
+    return [gr.skip()] * (len(Shown._fields) + 7)
 
 
 def fills(form: Form, changes: Mapping[str, Any]) -> list[Any]:
@@ -135,6 +136,7 @@ def _drawn(found: Look) -> list[Any]:
         found.curve_words,
         found.sweep_words,
         gr.Button(interactive=found.possible),
+        gr.Button(visible=found.anyway),
         gr.Button(visible=found.smaller, variant="primary" if found.smaller else "secondary"),
         _button(found.measure),
         _button(found.first),
@@ -146,7 +148,7 @@ def _drawn(found: Look) -> list[Any]:
 def _refused(panel: str) -> list[Any]:
     off, gone = gr.Button(interactive=False), gr.Button(visible=False)
     same = [gr.skip()] * 5  # the preset, its words, the ways to tune, the file and the command
-    return [panel, *same, "", "", off, gone, gone, gone, off, off]
+    return [panel, *same, "", "", off, gone, gone, gone, gone, off, off]
 
 
 def _button(text: str) -> gr.Button:

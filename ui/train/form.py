@@ -11,7 +11,7 @@ from ui.train import methods, presets, studies
 
 CHOSEN = forms.CHOSEN
 PACE = ("num_train_epochs", "learning_rate")
-Row = tuple[gr.Button, gr.Button, gr.Button, gr.Button]
+Row = tuple[gr.Button, gr.Button, gr.Button, gr.Button, gr.Button]
 APART = (*CHOSEN, *PACE, "tuning")  # all else is under "More options"
 
 
@@ -27,6 +27,7 @@ class Buttons(NamedTuple):
     """What may be started from a form."""
 
     start: gr.Button
+    anyway: gr.Button
     smaller: gr.Button
     measure: gr.Button
     first: gr.Button
@@ -98,8 +99,8 @@ def build(page: Page, kind: str, recipe: type[TrainRecipe]) -> Form:
             panel, price, row = _estimate(kind)
             code, command = _as_file(kind)
             study, said, ask = _studies(kind, recipe)
-    start, smaller, measure, first = row
-    buttons = Buttons(start, smaller, measure, first, pairs, *ask)
+    start, anyway, smaller, measure, first = row
+    buttons = Buttons(start, anyway, smaller, measure, first, pairs, *ask)
     shown = Shown(panel, preset, words, tunings, code, command, *said)
     return Form(
         kind, recipe, whole, empty, filled, offer, offer_words, names, fields, run_name, price,
@@ -163,6 +164,7 @@ def _estimate(kind: str) -> tuple[gr.HTML, gr.Number, Row]:
     panel = gr.HTML("", elem_id=f"{kind}-estimate")
     with gr.Row(elem_classes="tl-actions"):
         start = gr.Button("Start training", variant="primary", elem_id=f"{kind}-start")
+        anyway = gr.Button("Start anyway", visible=False, elem_id=f"{kind}-anyway")
         smaller = gr.Button("Use the smaller proposal", visible=False, elem_id=f"{kind}-smaller")
         first = gr.Button("First look", visible=False, elem_id=f"{kind}-first")
         measure = gr.Button("Measure", visible=False, elem_id=f"{kind}-measure")
@@ -171,7 +173,7 @@ def _estimate(kind: str) -> tuple[gr.HTML, gr.Number, Row]:
             0, label="Price of this machine", info="USD an hour; 0 where it costs nothing more",
             elem_id=f"{kind}-price",
         )  # fmt: skip
-    return panel, price, (start, smaller, measure, first)
+    return panel, price, (start, anyway, smaller, measure, first)
 
 
 def _as_file(kind: str) -> tuple[gr.Code, gr.HTML]:

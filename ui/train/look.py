@@ -37,6 +37,7 @@ class Look(NamedTuple):
     curve_words: str
     sweep_words: str
     possible: bool
+    anyway: bool
     smaller: bool
     measure: str
     first: str
@@ -68,6 +69,7 @@ def look(ws: Workspace, project: str, recipe: TrainRecipe, asked: Asked = Asked(
         curve_words=_study(ws, project, "curve", recipe, asked.study),
         sweep_words=_study(ws, project, "sweep", recipe, asked.study),
         possible=possible,
+        anyway=not possible and not own.refused,
         smaller=bool(own.proposal),
         measure=_measure(ws, project, recipe, own) if possible and not measuring else "",
         first=_first(ws, project, recipe, own) if possible else "",
