@@ -74,6 +74,8 @@ def test_a_result_is_read_filtered_and_taken_along(opened):
     assert [board.nth(n).locator("th").inner_text().split("\n")[0] for n in range(2)]
     assert page.locator("#evaluate-intervals .main-svg").count() > 0
 
+    view = page.locator("#evaluate-views")
+    view.get_by_role("tab", name="Answers").click()
     page.locator("#evaluate-words input, #evaluate-words textarea").fill("wrong words")
     cells = page.locator("#evaluate-rows-table [role=gridcell]")
     page.wait_for_function(
@@ -84,8 +86,10 @@ def test_a_result_is_read_filtered_and_taken_along(opened):
     row.locator("del", has_text="wrong").wait_for()
     assert row.locator("ins").inner_text() == "right"
 
+    view.get_by_role("tab", name="Speed").click()
     page.locator("#evaluate-cost input").fill("36")
     page.locator("#evaluate-speed", has_text="$6.667").wait_for()
+    view.get_by_role("tab", name="Files").click()
     with page.expect_download() as download:
         page.locator("#evaluate-report").click()
     assert "Better" in download.value.path().read_text()

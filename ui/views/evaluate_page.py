@@ -1,6 +1,7 @@
-"""The lower half of the Evaluate tab: where each part of a result stands."""
+"""The lower half of the Evaluate tab: where each part of a result stands, one view at a time."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -54,10 +55,10 @@ def build(empty: tuple[gr.Column, gr.HTML, gr.Button], body: gr.Column) -> Shown
     """The components, in the layout that is open."""
     found = {"empty": empty[0], "why": empty[1], "to_data": empty[2], "body": body}
     found |= _top()
-    found |= _where()
-    found |= _rows()
-    found |= _speed()
-    found |= _files()
+    with gr.Tabs(elem_id="evaluate-views", elem_classes="tl-views"):
+        for title, part in VIEWS.items():
+            with gr.Tab(title):
+                found |= part()
     return Shown(**found)
 
 
@@ -71,8 +72,11 @@ def _top() -> dict[str, gr.components.Component]:
         )
     sentences = gr.HTML("", elem_id="evaluate-sentences")
     checks = gr.HTML("", elem_id="evaluate-checks")
-    gr.HTML(_part("Scores", "A point is a score, its line the 95 % interval; hollow ones need "
-                  "no model."))  # fmt: skip
+    return {"which": which, "metric": metric, "sentences": sentences, "checks": checks}
+
+
+def _scores() -> dict[str, gr.components.Component]:
+    gr.HTML(_said("A point is a score, its line the 95 % interval; hollow ones need no model."))
     intervals = LivePlot(height=420, elem_id="evaluate-intervals")
     table = gr.HTML("", elem_id="evaluate-table")
     over = gr.HTML("", elem_id="evaluate-over")
@@ -82,10 +86,6 @@ def _top() -> dict[str, gr.components.Component]:
     gr.HTML(_part("Leaderboard", "Every model that was asked questions of this dataset."))
     board = gr.HTML("", elem_id="evaluate-board")
     return {
-        "which": which,
-        "metric": metric,
-        "sentences": sentences,
-        "checks": checks,
         "intervals": intervals,
         "table": table,
         "over": over,
@@ -96,7 +96,7 @@ def _top() -> dict[str, gr.components.Component]:
 
 
 def _where() -> dict[str, gr.blocks.Block]:
-    gr.HTML(_part("Where it gained and where it lost", "Rows one by one, and rows of a kind."))
+    gr.HTML(_said("Where it gained and where it lost: rows one by one, and rows of a kind."))
     compare = gr.Dropdown([], value=None, label="Compare with the baseline", visible=False,
                           elem_id="evaluate-compare")  # fmt: skip
     with gr.Row(elem_classes="tl-pictures"):
@@ -108,8 +108,7 @@ def _where() -> dict[str, gr.blocks.Block]:
         gr.HTML(_part("Which label for which", "Right labels down, given ones across: what is off "
                       "the diagonal was mixed up."))  # fmt: skip
         confusion = LivePlot(height=460, elem_id="evaluate-confusion")
-    with gr.Accordion("Scores of parts of the rows", open=False, elem_id="evaluate-parts-box"):
-        parts = gr.HTML("", elem_id="evaluate-parts")
+    parts = gr.HTML("", elem_id="evaluate-parts")
     return {
         "compare": compare,
         "gains_box": gains_box,
@@ -122,7 +121,7 @@ def _where() -> dict[str, gr.blocks.Block]:
 
 
 def _rows() -> dict[str, gr.components.Component]:
-    gr.HTML(_part("Row by row", "The answers behind the scores. Choose a row to read it whole."))
+    gr.HTML(_said("The answers behind the scores. Choose a row to read it whole."))
     order = gr.Radio(answers.ORDERS, value="gains", show_label=False, container=False,
                      elem_id="evaluate-order")  # fmt: skip
     with gr.Row(elem_classes="tl-filter"):
@@ -147,7 +146,7 @@ def _rows() -> dict[str, gr.components.Component]:
 
 
 def _speed() -> dict[str, gr.components.Component]:
-    gr.HTML(_part("Speed and cost", "Measured while this evaluation ran."))
+    gr.HTML(_said("Measured while this evaluation ran."))
     price = gr.Number(0, minimum=0, maximum=1000, label="Price of this machine, dollars an hour",
                       elem_id="evaluate-cost")  # fmt: skip
     speed = gr.HTML("", elem_id="evaluate-speed")
@@ -155,7 +154,7 @@ def _speed() -> dict[str, gr.components.Component]:
 
 
 def _files() -> dict[str, gr.components.Component]:
-    gr.HTML(_part("Take it with you", "All rows as a table, or the whole as one page to send."))
+    gr.HTML(_said("All rows as a table, or the whole as one page to send."))
     with gr.Row(elem_classes="tl-actions"):
         report = gr.DownloadButton("Report (HTML)", size="sm", elem_id="evaluate-report")
         csv = gr.DownloadButton("Answers (CSV)", size="sm", elem_id="evaluate-csv")
@@ -168,3 +167,16 @@ def _files() -> dict[str, gr.components.Component]:
 
 def _part(title: str, text: str) -> str:
     return f'<div class="tl-part"><h3>{title}</h3><p>{text}</p></div>'
+
+
+def _said(text: str) -> str:
+    return f'<p class="tl-hint">{text}</p>'
+
+
+VIEWS: dict[str, Callable[[], dict[str, Any]]] = {
+    "Scores": _scores,
+    "Gains": _where,
+    "Answers": _rows,
+    "Speed": _speed,
+    "Files": _files,
+}
