@@ -85,12 +85,15 @@ def shown(ws, one):
 
 
 def filled(ws, project_id, both, number=24, raters=("r",), purpose="train_pairs"):
-    """A round of unlike questions on which every rater prefers "good 3" to "bad 3"."""
+    """A round of unlike questions on which every rater prefers "good 3" to "bad 3".
+
+    "good 3" stands on the left of every second question.
+    """
     one = a_round(ws, project_id, both, purpose)
     for n in range(number):
         pair = a_pair(ws, one, f"{WORDS[n]} please", f"good {n}", f"bad {n}")
         for rater in raters:
-            cast(ws, pair, rater, "left")
+            cast(ws, pair, rater, ("left", "right")[n % 2], left_is=("lo", "hi")[n % 2])
     return one
 
 

@@ -373,11 +373,13 @@ def test_repeats_and_paused_raters_say_nothing_of_the_agreement(ws, project, bot
     assert about["raters"] == [24, 24]
 
 
-def test_votes_for_one_side_of_the_screen_are_warned_of(ws, project, both):
-    filled(ws, project.id, both)
+def test_votes_that_lean_to_one_side_of_the_screen_are_warned_of(ws, project, both):
+    one = filled(ws, project.id, both, 22)
+    for n in range(22, 42):
+        cast(ws, a_pair(ws, one, f"{WORDS[n]} please", f"good {n}", f"bad {n}"), "r", "left")
     made = pairs.make(ws, LOCAL, project.id)
     said = pairs.about(ws, LOCAL, made.id)["warnings"]
-    assert any("24 of 24 votes went to the left" in sentence for sentence in said)
+    assert any("31 of 42 votes went to the left" in sentence for sentence in said)
 
 
 def test_rounds_of_other_projects_are_not_read(ws, project, both):

@@ -7,6 +7,7 @@ from engine.core.errors import Conflict, UserError
 from engine.services import datasets, projects
 from engine.services.rating import flags, plans, rounds, votes
 from tests import helpers
+from tests.services import rated
 from tests.services.loop import lines
 from tests.ui import seed
 from ui.rate import options, people, results, start
@@ -96,6 +97,14 @@ def test_votes_that_make_too_few_pairs_say_where_they_went(ws, tmp_path):
     assert blind.status == "open"
     with pytest.raises(UserError, match="24 with a question that is kept for blind tests"):
         rate.make_pairs(ws, one.project_id, one.id, every=True)
+
+
+def test_votes_for_one_side_of_the_screen_make_no_pairs_and_say_what_to_do(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24)
+    rated.rate_all(ws, one, "lefty", lambda _: "left")
+    with pytest.raises(UserError, match="lefty picked the left answer 24 of 24 times") as refused:
+        rate.make_pairs(ws, one.project_id, one.id, every=True)
+    assert "Pause lefty under “Raters and flags”" in refused.value.fix
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from engine.core.examples import Example, Kind
 from engine.core.parsed import Parsed
 from engine.files import write_whole
 from engine.services import access, datasets
-from engine.services.pairs import manifest, rows
+from engine.services.pairs import manifest, one_sided, rows
 from engine.services.pairs.gather import Gathered, gather
 from engine.services.pairs.rules import Judged, judge
 from engine.services.pairs.rules import Rules as Rules
@@ -72,8 +72,12 @@ def make(
     rules: Rules = DEFAULT,
     of: Rows = "pairs",
 ) -> PairExport:
-    """Turn the votes of the rating rounds (all of them, or those named) into a dataset version."""
+    """Turn the votes of the rating rounds (all of them, or those named) into a dataset version.
+
+    UserError where they make too few, or name one side of the screen whatever stood there.
+    """
     seen = preview(ws, actor, project_id, round_ids, rules, of)
+    one_sided.refuse(seen.gathered.counted)  # first: it also explains why few pairs are left
     number = _number(seen, of)
     if number < FEWEST:
         why = left_out(seen.counts)
