@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from engine import plugins
 from engine.core import ids
@@ -177,21 +178,22 @@ def test_an_edit_that_holds_a_question_of_a_test_takes_its_pair_along(ws, projec
     assert left_out(pairs.make(ws, LOCAL, project.id)) == {"leak": 1}
 
 
-def test_a_pair_moved_by_hand_from_a_blind_round_into_a_rating_round_stays_out(ws, project, both):
+def test_a_pair_cannot_be_moved_by_hand_from_a_blind_round_into_a_rating_round(ws, project, both):
     one = filled(ws, project.id, both)
     blind = a_round(ws, project.id, both, "blind_eval")
-    a_pair(ws, blind, "secret question", "x", "y")
-    moved = a_pair(ws, blind, "secret question", "good x", "bad y")
-    cast(ws, moved, "r", "left")
-    with writing(ws.db) as conn:
-        conn.execute(
-            t.comparison.update()
-            .where(t.comparison.c.id == moved.id)
-            .values(round_id=one.id, position=99)
-        )
-        conn.execute(t.assignment.update().values(round_id=one.id))
-    made = pairs.make(ws, LOCAL, project.id)
-    assert left_out(made) == {"blind": 1}
+    secret = a_pair(ws, blind, "secret question", "good x", "bad y")
+    cast(ws, secret, "r", "left")
+    move = t.comparison.update().where(t.comparison.c.id == secret.id)
+    for change in (
+        move.values(round_id=one.id, position=99),
+        move.values(prompt='[{"role": "user", "content": "another question"}]'),
+        t.rating_round.update().where(t.rating_round.c.id == blind.id).values(
+            purpose="train_pairs"
+        ),
+    ):  # fmt: skip
+        with pytest.raises(DBAPIError, match="never changes"), writing(ws.db) as conn:
+            conn.execute(change)
+    assert "secret question" not in prompts(ws, pairs.make(ws, LOCAL, project.id))
 
 
 def test_an_answer_that_a_test_accepts_never_enters(ws, project, both, tmp_path):
