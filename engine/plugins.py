@@ -103,6 +103,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "warmup": "engine.work.warmup",
         "curve": "engine.work.curve",
         "sweep": "engine.work.sweep",
+        "benchmark": "engine.work.harness.job",
         "demo": "engine.demo.job",
         "auto": "engine.demo.auto",
     },

@@ -20,7 +20,7 @@ from engine.workspace import Workspace
 
 DOUBLE_CLICK_S = 2.0
 WORKER_SILENT_S = 30.0
-ANSWERING = ("evaluate", "generate", "play")
+ANSWERING = ("evaluate", "generate", "play", "benchmark")
 
 
 def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: str = "") -> Job:

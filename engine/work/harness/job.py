@@ -1,0 +1,138 @@
+"""Public benchmarks: lm-evaluation-harness asks the models its own questions, in its own way."""
+
+import os
+import random
+from typing import Any
+
+from pydantic import Field
+
+from engine.core.context import Cancelled, Context
+from engine.core.errors import UserError
+from engine.core.outcome import Outcome
+from engine.core.recipe import Recipe as BaseRecipe
+from engine.models.answer import Answerer
+from engine.work.harness import files, lm, names, results, tasks
+from engine.work.harness.results import Found, Score
+from engine.work.inner import Whole
+
+DRAWS = 1000  # of a bootstrap, where a metric's standard error has no formula
+MOST_SAID = 6  # scores in the sentence
+
+
+class Recipe(BaseRecipe):
+    """Which models are asked which tasks; fields are called as the harness calls them."""
+
+    KIND = "benchmark"
+
+    models: tuple[str, ...] = Field(
+        min_length=1, max_length=5, description="The baseline first, then what to compare with it"
+    )
+    tasks: tuple[str, ...] = Field(
+        min_length=1, max_length=20, description="Names of tasks or groups of the harness"
+    )
+    limit: int | None = Field(
+        100, ge=1, description="Questions of each task, from the first on; all where empty"
+    )
+    num_fewshot: int | None = Field(
+        None, ge=0, le=64, description="Solved examples before each question; else as the task says"
+    )
+    batch_size: int = Field(8, ge=1, le=512, description="Rows that are asked at once")
+    apply_chat_template: bool = Field(
+        False, description="Ask as in a chat, with the model's own template"
+    )
+    seed: int = Field(1234, ge=0, description="Which examples are shown, and samples where drawn")
+    task_files: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="Checksum of task files that were brought on the command line",
+    )
+
+    def needs(self) -> dict[str, str]:
+        """Every model."""
+        return {f"model {m}": m for m in self.models}
+
+
+def run(recipe: Recipe, ctx: Context) -> Outcome:
+    """Ask every model all tasks, and compare each with the first on the same questions."""
+    names.require()
+    os.environ.setdefault("DISABLE_MULTIPROC", "1")  # a bootstrap would fork a process a core
+    ctx.emit("log", {"text": f"Reading the questions of {', '.join(recipe.tasks)}"})
+    own = files.folder(ctx.cache, recipe.task_files) if recipe.task_files else None
+    asked = tasks.load(recipe.tasks, own, recipe.limit, recipe.num_fewshot, recipe.seed)
+    whole = Whole(ctx, asked.questions * len(recipe.models))
+    found: dict[str, Found] = {}
+    loaded: Answerer | None = None
+    for number, model_id in enumerate(recipe.models):
+        ctx.check()
+        at = ctx.model(model_id)
+        if loaded is None or loaded.base != at.base:
+            loaded = None  # before the next one takes its place in memory
+            loaded = Answerer(at.base)
+        whole.done = number * asked.questions
+        meter = lm.Meter(whole, asked.questions, f"{at.model.name} answers")
+        with loaded.using(at) as model:
+            wrapped = lm.wrapped(model, _tokenizer(at.base), recipe.batch_size, meter)
+            found[model_id] = results.read(_asked(wrapped, asked, recipe))
+    return Outcome(result=_result(recipe, found, {m: ctx.model(m).model.name for m in found}))
+
+
+def _tokenizer(base: Any) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(base, local_files_only=True)
+
+
+def _asked(model: Any, asked: tasks.Tasks, recipe: Recipe) -> dict[str, Any]:
+    """The harness's own results; what its checks refuse becomes one sentence."""
+    import numpy as np
+    import torch
+    from lm_eval.evaluator import evaluate
+
+    random.seed(recipe.seed)
+    np.random.seed(recipe.seed)
+    torch.manual_seed(recipe.seed)
+    try:
+        said: dict[str, Any] = evaluate(
+            lm=model,
+            task_dict=asked.loaded,
+            limit=recipe.limit,
+            bootstrap_iters=DRAWS,
+            log_samples=True,
+            apply_chat_template=recipe.apply_chat_template,
+            fewshot_as_multiturn=recipe.apply_chat_template,
+        )
+    except (Cancelled, UserError):
+        raise
+    except (AssertionError, ValueError, KeyError, ImportError) as error:
+        text = " ".join(str(error).split())[:300] or type(error).__name__
+        raise UserError(
+            f"The harness could not ask {', '.join(recipe.tasks)}: {text}.",
+            "Choose other tasks, or other settings for them.",
+        ) from error
+    return said
+
+
+def _result(recipe: Recipe, found: dict[str, Found], called: dict[str, str]) -> dict[str, Any]:
+    first, *others = recipe.models
+    gains = results.gains(found[first], {m: found[m] for m in others})
+    return {
+        "sentence": _sentence(found, called),
+        "lm_eval": names.release(),
+        "models": list(recipe.models),
+        "scores": {m: [s.model_dump(mode="json") for s in f.scores] for m, f in found.items()},
+        "gains": {
+            m: {key: gain.model_dump(mode="json") for key, gain in each.items()}
+            for m, each in gains.items()
+        },
+    }
+
+
+def _sentence(found: dict[str, Found], called: dict[str, str]) -> str:
+    """The first scores of each model; the rest is in the table."""
+    said = [f"{called[m]}: {'; '.join(map(_told, f.scores[:MOST_SAID]))}" for m, f in found.items()]
+    return ". ".join(said) + "."
+
+
+def _told(one: Score) -> str:
+    bounds = f" ({one.low:.3f} to {one.high:.3f})" if one.low is not None else ""
+    return f"{one.task} {one.metric} {one.score:.3f}{bounds}"

@@ -1,0 +1,141 @@
+"""What the harness found, as numbers with intervals; and two models on the same questions."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from engine.core.evaluation import Gain
+from engine.stats.intervals import wilson
+from engine.stats.multiple import adjusted
+from engine.stats.paired import paired_gain
+
+Z = 1.959964  # of a normal distribution, 95 %
+
+
+class Score(BaseModel):
+    """A task's score by one of its metrics, as the harness names them.
+
+    `stderr` is the harness's own; `low` and `high` bound the score at 95 % by it, where it is
+    known. `version` is the task's. `of` counts all questions of the task, `n` those asked.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    task: str
+    metric: str
+    filter: str
+    score: float
+    stderr: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int
+    of: int
+    num_fewshot: int | None = None
+    version: str = ""
+    higher_is_better: bool | None = None
+    group: bool = False
+
+    @property
+    def key(self) -> str:
+        """What tells this score from the others of one model."""
+        return f"{self.task}|{self.metric}|{self.filter}"
+
+
+class Found(NamedTuple):
+    """The scores of one model, and of each that is a mean of shares the score of each question."""
+
+    scores: tuple[Score, ...]
+    each: dict[str, tuple[float, ...]]
+
+
+def read(said: Mapping[str, Any]) -> Found:
+    """What `lm_eval.evaluate` returned, without the questions and answers."""
+    each = _each(said.get("samples") or {})
+    shares = {key.partition("|")[2] for key in each}
+    scores = [
+        _score(said, task, key, shares)
+        for task, measured in said["results"].items()
+        for key, value in measured.items()
+        if _is_score(key, value)
+    ]
+    return Found(tuple(scores), each)
+
+
+def gains(first: Found, others: Mapping[str, Found]) -> dict[str, dict[str, Gain]]:
+    """Each other model against the first by question; `p` allows for all of these comparisons."""
+    told = adjusted(
+        {
+            (model, key): paired_gain(first.each[key], found.each[key])
+            for model, found in others.items()
+            for key in first.each
+            if len(found.each.get(key, ())) == len(first.each[key])
+        }
+    )
+    split: dict[str, dict[str, Gain]] = {model: {} for model in others}
+    for (model, key), one in told.items():
+        split[model][key] = one
+    return split
+
+
+def _is_score(key: str, value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return "," in key and "_stderr," not in key and is_number and math.isfinite(value)
+
+
+def _score(said: Mapping[str, Any], task: str, key: str, shares: set[str]) -> Score:
+    measured, (metric, by) = said["results"][task], key.split(",", 1)
+    score, stderr = float(measured[key]), measured.get(f"{metric}_stderr,{by}")
+    known = isinstance(stderr, int | float) and math.isfinite(stderr)
+    n, of = _asked(said, task)
+    low, high = (None, None)
+    if known:
+        low, high = _bounds(score, float(stderr), n, f"{metric}|{by}" in shares)
+    version = said["versions"].get(task)
+    return Score(
+        task=task,
+        metric=metric,
+        filter=by,
+        score=score,
+        stderr=float(stderr) if known else None,
+        low=low,
+        high=high,
+        n=n,
+        of=of,
+        num_fewshot=said["n-shot"].get(task),
+        version="" if version is None else str(version),
+        higher_is_better=(said["higher_is_better"].get(task) or {}).get(metric),
+        group=bool(said["group_subtasks"].get(task)),
+    )
+
+
+def _bounds(score: float, stderr: float, n: int, share: bool) -> tuple[float | None, float | None]:
+    """95 % by the standard error; it is 0 where all questions scored alike, and bounds nothing."""
+    if stderr == 0:
+        return wilson(score, n) if share and score in (0.0, 1.0) else (None, None)
+    low, high = score - Z * stderr, score + Z * stderr
+    return (max(0.0, low), min(1.0, high)) if share else (low, high)
+
+
+def _asked(said: Mapping[str, Any], task: str) -> tuple[int, int]:
+    """How many questions were asked and there are; of a group, of all its tasks."""
+    counts = said["n-samples"]
+    if task in counts:
+        return int(counts[task]["effective"]), int(counts[task]["original"])
+    parts = [_asked(said, part) for part in said["group_subtasks"].get(task, ())]
+    return sum(n for n, _ in parts), sum(of for _, of in parts)
+
+
+def _each(samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, tuple[float, ...]]:
+    """By task, metric and filter, the scores of the questions where all of them lie in [0, 1]."""
+    found: dict[str, list[Any]] = {}
+    for task, rows in samples.items():
+        for row in rows:
+            for metric in row["metrics"]:
+                found.setdefault(f"{task}|{metric}|{row['filter']}", []).append(row[metric])
+    return {
+        key: tuple(map(float, values))
+        for key, values in found.items()
+        if all(isinstance(value, int | float) and 0 <= value <= 1 for value in values)
+    }
