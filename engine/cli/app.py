@@ -4,6 +4,7 @@ import click
 
 from engine.cli import (
     backup,
+    benchmark,
     data,
     evaluate,
     loop,
@@ -38,6 +39,7 @@ for command in (
     preflight.preflight,
     runs.runs,
     evaluate.evaluate,
+    benchmark.benchmark,
     rate.rate,
     rounds.rounds,
     rounds.play,

@@ -1,6 +1,7 @@
 """Which public benchmarks lm-evaluation-harness knows, read from its files without loading it."""
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -61,10 +62,19 @@ def search(text: str, most: int = 50) -> list[str]:
     return found[:most]
 
 
-def near(name: str, among: list[str] | None = None) -> list[str]:
-    """The names most like one that does not exist, best first."""
-    names = list(known()) if among is None else among
-    found = process.extract(name, names, scorer=fuzz.ratio, limit=3, score_cutoff=LIKE)
+def check(wanted: Sequence[str], mine: Sequence[str] = ()) -> None:
+    """UserError for a name that is no benchmark, nor one of `mine`. A path is no name."""
+    for name in wanted:
+        if name in mine or name in known():
+            continue
+        like = near(name, mine) + near(name, list(known()))
+        fix = f"Did you mean {', '.join(like[:3])}?" if like else "See: tuneloop benchmark list."
+        raise UserError(f"There is no benchmark {name!r}.", fix)
+
+
+def near(name: str, among: Sequence[str]) -> list[str]:
+    """Up to three of the names that are most like one that does not exist, best first."""
+    found = process.extract(name, among, scorer=fuzz.ratio, limit=3, score_cutoff=LIKE)
     return [each for each, _, _ in found]
 
 

@@ -21,8 +21,8 @@ def load(
     wanted: Sequence[str], own: Path | None, limit: int | None, num_fewshot: int | None, seed: int
 ) -> Tasks:
     """The tasks by name, of the folder `own` first; UserError names the one that can't be had."""
-    check(wanted, own)
-    check(wanted, own)
+    names.check(wanted, _own(own).all_tasks if own else ())
+    names.check(wanted, _own(own).all_tasks if own else ())
     whole: dict[str, Any] = {"tasks": {}, "groups": {}, "group_map": {}}
     for name in dict.fromkeys(wanted):
         part = _one(name, _manager(name, own))
@@ -36,17 +36,6 @@ def load(
         _refuse(name, task)
         _set_examples(task, num_fewshot, seed)
     return Tasks(whole, sum(_questions(name, t, limit) for name, t in whole["tasks"].items()))
-
-
-def check(wanted: Sequence[str], own: Path | None = None) -> None:
-    """UserError for a name that is no task, with those most like it. A path is no name."""
-    mine = list(_own(own).all_tasks) if own else []
-    for name in wanted:
-        if name in mine or name in names.known():
-            continue
-        like = names.near(name, mine) + names.near(name)
-        fix = f"Did you mean {', '.join(like[:3])}?" if like else "See: tuneloop benchmark list."
-        raise UserError(f"There is no benchmark {name!r}.", fix)
 
 
 def _own(folder: Path) -> Any:

@@ -1,0 +1,95 @@
+"""benchmark list | run: public tasks of lm-evaluation-harness."""
+
+from pathlib import Path
+
+import click
+
+from engine.cli import common
+from engine.cli.common import as_json, in_project, show, wait, working, workspace
+from engine.core.actor import LOCAL
+from engine.core.job import Job
+from engine.services.lab import benchmarks
+from engine.work.harness import names
+
+FOLDER = click.Path(path_type=Path)
+MOST_LISTED = 50
+
+
+@click.group()
+def benchmark() -> None:
+    """Ask models public test questions with lm-evaluation-harness (extra: harness)."""
+
+
+@benchmark.command("list")
+@click.argument("words", nargs=-1)
+@as_json
+def listed(words: tuple[str, ...], as_json: bool) -> None:
+    """Names of tasks that hold all WORDS; without any, the usual ones."""
+    names.require()
+    found = names.search(" ".join(words), MOST_LISTED) if words else benchmarks.usual()
+    total = len(names.known())
+    show(found, "\n".join([*found, f"({len(found)} of {total:,} tasks and groups)"]), as_json)
+
+
+@benchmark.command()
+@click.option("--model", "wanted", multiple=True, required=True, help="The baseline first.")
+@click.option("--task", "tasks", multiple=True, required=True, help="As `benchmark list` has it.")
+@click.option("--limit", default=100, show_default=True, help="Questions a task; 0 for all.")
+@click.option("--num-fewshot", type=int, help="Solved examples before each question.")
+@click.option("--batch-size", default=8, show_default=True)
+@click.option("--chat", is_flag=True, help="Ask as in a chat, with the model's template.")
+@click.option("--seed", default=1234, show_default=True)
+@click.option(
+    "--include-path",
+    type=FOLDER,
+    help="Also task files in this folder. They are code: run only what you trust.",
+)
+@in_project
+@as_json
+def run(
+    wanted: tuple[str, ...],
+    tasks: tuple[str, ...],
+    limit: int,
+    num_fewshot: int | None,
+    batch_size: int,
+    chat: bool,
+    seed: int,
+    include_path: Path | None,
+    project: str | None,
+    as_json: bool,
+) -> None:
+    """Ask models public tasks and compare each with the first.
+
+    Questions come from the Hugging Face Hub and are kept. Data files of your own tasks need
+    their whole path.
+    """
+    with workspace() as ws:
+        chosen = common.project(ws, project)
+        values = {
+            "models": [common.model_id(ws, chosen.id, m) for m in wanted],
+            "tasks": tasks,
+            "limit": limit or None,
+            "num_fewshot": num_fewshot,
+            "batch_size": batch_size,
+            "apply_chat_template": chat,
+            "seed": seed,
+            "task_files": benchmarks.bring(ws, LOCAL, include_path) if include_path else None,
+        }
+        with working(ws):
+            job = wait(ws, benchmarks.submit(ws, LOCAL, chosen.id, values))
+    show(job.result, "\n".join(_lines(job, wanted)), as_json)
+
+
+def _lines(job: Job, wanted: tuple[str, ...]) -> list[str]:
+    """A line a score, and for each model but the first what sets it apart."""
+    lines = []
+    given = dict(zip(job.result["models"], wanted, strict=True))
+    for model, scores in benchmarks.scores(job).items():
+        gains = job.result["gains"].get(model, {})
+        for one in scores:
+            bounds = f" ({one.low:.4f} to {one.high:.4f})" if one.low is not None else ""
+            label = f"{given[model]:20} {one.task:24} {one.metric:12}"
+            lines.append(f"{label} {one.score:.4f}{bounds}; n={one.n} of {one.of}")
+            if one.key in gains:
+                lines.append(f"{label} {gains[one.key]['sentence']}")
+    return lines
