@@ -1,5 +1,8 @@
 """One job in a process of its own: `python -m engine.child JOB_ID FENCE`.
 
+Whoever keeps its input open can hand it more jobs of that kind, one line `JOB_ID FENCE` each; what
+is loaded stays loaded between them. The end of the input ends it.
+
 The process reads the recipe from the database, runs the job's module and stores what came out in
 one transaction that first checks the fence. Whatever goes wrong is one sentence in the job's row;
 the traceback goes to the log file of the job.
@@ -14,12 +17,13 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from engine import plugins
 from engine.core.actor import LOCAL
-from engine.core.context import Cancelled, ModelFiles
+from engine.core.context import Cancelled, Kept, ModelFiles
 from engine.core.dataset import Row, Split
 from engine.core.errors import NoRoom, Unavailable, UserError
 from engine.core.job import Job, State
@@ -46,8 +50,9 @@ class Fenced(Exception):
 class JobContext:
     """The Context of a running job: events in batches, cancel from the database."""
 
-    def __init__(self, ws: Workspace, job: Job) -> None:
+    def __init__(self, ws: Workspace, job: Job, kept: Kept) -> None:
         self.ws = ws
+        self.kept = kept
         self.job_id = job.id
         self.project_id = job.project_id
         self.fence = job.fence
@@ -59,6 +64,7 @@ class JobContext:
         self._written = self._looked = 0.0
         self._stop = self._keep = False
         self._alive = 0.0
+        self._show_life()
 
     def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
         """Keep an event; at most two writes a second reach the database."""
@@ -119,13 +125,13 @@ class JobContext:
         return models.files(self.ws, models.get(self.ws, LOCAL, model_id))
 
 
-def run(ws: Workspace, job_id: str, fence: int) -> State:
+def run(ws: Workspace, job_id: str, fence: int, kept: Kept | None = None) -> State:
     """The state that a claimed job ended in after running it here; tests call this too."""
     with reading(ws.db) as conn:
         job = access.job(conn, job_id)
     if job.state is not State.RUNNING or job.fence != fence:
         return job.state
-    ctx = JobContext(ws, job)
+    ctx = JobContext(ws, job, kept or Kept())
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, ctx.stop)
     try:
@@ -190,8 +196,30 @@ def _follow_worker() -> bool:
     return os.getppid() == worker
 
 
+def _log_to(path: Path) -> None:
+    """Let all that this process says from now on, in whatever language, go to the log at `path`."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with path.open("ab") as log:
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+
+
+def _serve(ws: Workspace, job_id: str, fence: int) -> int:
+    """Run the job, and those that come in through the input until one of them goes wrong."""
+    kept = Kept()
+    while run(ws, job_id, fence, kept) in (State.DONE, State.CANCELLED):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        asked = sys.stdin.readline().split()
+        if not asked:
+            return 0
+        job_id, fence = asked[0], int(asked[1])
+        _log_to(ws.files / "jobs" / job_id / "log.txt")
+    return 1
+
+
 def main() -> int:
-    """0 when the job ended well or was cancelled, 1 otherwise."""
+    """0 when every job ended well or was cancelled, 1 otherwise."""
     job_id, fence = sys.argv[1], int(sys.argv[2])
     if not _follow_worker():
         return 1
@@ -199,7 +227,7 @@ def main() -> int:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     ws = open_workspace()
     try:
-        return 0 if run(ws, job_id, fence) in (State.DONE, State.CANCELLED) else 1
+        return _serve(ws, job_id, fence)
     except Unavailable as error:
         _log_fault()
         # where not even the end can be written, the worker has to say why

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NamedTuple
 
+from engine import warm
 from engine.core.errors import Unavailable
 from engine.core.job import LANES, Job, State
 from engine.methods import checkpoint
@@ -43,9 +44,12 @@ STOOD_STILL = (
 
 
 class Running(NamedTuple):
+    """`handed`: the process had run another job before, and was told of this one."""
+
     job: Job
     process: subprocess.Popen[bytes]
     pulse: Pulse
+    handed: bool = False
 
 
 class Worker:
@@ -66,6 +70,7 @@ class Worker:
         self.id = f"{self.host}:{secrets.token_hex(6)}"
         self.parent_pid = parent_pid
         self.running: dict[str, Running] = {}
+        self.idle = warm.Idle(clock)
         self.cancel_seen: dict[str, float] = {}
         self.hung: set[str] = set()
         self.leaving = False
@@ -82,6 +87,7 @@ class Worker:
             except Unavailable:
                 time.sleep(BEAT_EVERY_S)
             time.sleep(LOOK_EVERY_S)
+        self.idle.end()
         with writing(self.ws.db) as conn:
             events.gone(conn, self.id)
 
@@ -96,6 +102,7 @@ class Worker:
             retention.sweep_checkpoints(self.ws, now)
         for running in list(self.running.values()):
             self._look_after(running)
+        self._look_after_idle()
         if not self.leaving:
             for lane in LANES:
                 self._claim(lane, now)
@@ -104,7 +111,9 @@ class Worker:
         with writing(self.ws.db) as conn:
             events.beat(conn, self.id, self.host, os.getpid(), now)
             for running in self.running.values():
-                if not jobs.renew(conn, running.job.id, running.job.fence, now):
+                if jobs.renew(conn, running.job.id, running.job.fence, now):
+                    continue
+                if not _free(running, jobs.get(conn, running.job.id)):
                     _kill(running.process, signal.SIGKILL)
             lost = jobs.expired(conn, now)
         for job in lost:
@@ -135,32 +144,50 @@ class Worker:
     def _start(self, job: Job) -> Running:
         folder = self.ws.files / "jobs" / job.id
         folder.mkdir(parents=True, exist_ok=True)
+        pulse = Pulse(folder, self.clock)
+        stays = job.lane == warm.LANE
+        if stays and (process := self.idle.take(job)):
+            return Running(job, process, pulse, handed=True)
+        self.idle.end()  # its memory is wanted
         with (folder / "log.txt").open("ab") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "engine.child", job.id, str(job.fence)],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if stays else subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                bufsize=0,
                 env={**PATIENT, **os.environ, **self.ws.settings.environment()},
             )
-        return Running(job, process, Pulse(folder, self.clock))
+        return Running(job, process, pulse)
 
     def _look_after(self, running: Running) -> None:
-        job, process, pulse = running
+        job, process, pulse = running[:3]
         code = process.poll()
         if code is not None:
-            del self.running[job.id]
-            self.cancel_seen.pop(job.id, None)
-            self._reap(job, code)
+            self._forget(job)
+            self._reap(running, code)
             return
         with reading(self.ws.db) as conn:
             row = jobs.get(conn, job.id)
-        if row is not None and row.cancel_requested:
+        if _free(running, row):
+            self._forget(job)
+            self.idle.put(process)
+        elif row is not None and row.cancel_requested:
             self._stop(row, process)
         elif pulse.silent_s() > STEPPING_S and pulse.silent_s() > patience_s(self.ws, job):
             self.hung.add(job.id)
             _kill(process, signal.SIGKILL)
+
+    def _look_after_idle(self) -> None:
+        self.idle.look()
+        # an orchestrator only waits; what computes needs the memory
+        if self.leaving or any(one.job.lane == "compute" for one in self.running.values()):
+            self.idle.end()
+
+    def _forget(self, job: Job) -> None:
+        del self.running[job.id]
+        self.cancel_seen.pop(job.id, None)
 
     def _stop(self, job: Job, process: subprocess.Popen[bytes]) -> None:
         """Help a child along that was asked to stop: first politely, then not."""
@@ -171,15 +198,17 @@ class Worker:
         elif taken > TERM_AFTER_S:
             _kill(process, signal.SIGTERM)
 
-    def _reap(self, job: Job, code: int) -> None:
+    def _reap(self, running: Running, code: int) -> None:
         """See to a job whose process died without ending it itself."""
+        job, hung = running.job, running.job.id in self.hung
+        self.hung.discard(job.id)
         with reading(self.ws.db) as conn:
             row = jobs.get(conn, job.id)
         if row is None or row.state is not State.RUNNING or row.fence != job.fence:
-            self.hung.discard(job.id)
             return
-        if job.id in self.hung:
-            self.hung.discard(job.id)
+        if running.handed and not running.pulse.heard() and not row.cancel_requested:
+            self.running[job.id] = self._start(job)  # it died before it had begun
+        elif hung:
             self._again(row, "The run stood still and was ended; it starts again.", STOOD_STILL)
         elif code == -signal.SIGKILL and self._has_checkpoint(job):
             text = "The system ended the run; it goes on from its last checkpoint."
@@ -212,6 +241,13 @@ def start(ws: Workspace) -> subprocess.Popen[bytes]:
             start_new_session=True,
             env={**os.environ, **ws.settings.environment()},
         )
+
+
+def _free(running: Running, row: Job | None) -> bool:
+    """Whether the process has ended its job by itself and can be handed another."""
+    job, ends = running.job, (State.DONE, State.CANCELLED)
+    ours = row is not None and row.fence == job.fence and row.state in ends
+    return ours and running.process.stdin is not None
 
 
 def _died(code: int) -> str:

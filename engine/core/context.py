@@ -3,8 +3,10 @@
 engine/child.py gives the real one; tests give a small one that keeps everything in memory.
 """
 
+import gc
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from engine.core.dataset import Row, Split
 from engine.core.model import Model
@@ -22,11 +24,41 @@ class Cancelled(Exception):
     """The job was asked to stop; raised by `Context.check`."""
 
 
+Thing = TypeVar("Thing")
+
+
+class Kept:
+    """One large thing that a process keeps from one job to the next, such as a loaded model."""
+
+    def __init__(self) -> None:
+        self._key: str | None = None
+        self._thing: Any = None
+
+    def get(
+        self,
+        key: str,
+        make: Callable[[], Thing],
+        serves: Callable[[Thing], bool] = lambda _: True,
+    ) -> Thing:
+        """What is kept under `key`, if it still serves; otherwise what `make` returns.
+
+        The old one has gone by then: two models may not fit into the memory.
+        """
+        if key != self._key or not serves(self._thing):
+            self._key = self._thing = None
+            gc.collect()  # modules hold one another in circles
+            self._thing = make()
+            self._key = key
+        found: Thing = self._thing
+        return found
+
+
 class Context(Protocol):
     job_id: str
     project_id: str
     folder: Path  # of this job's artifacts; exists, empty at the first attempt
     cache: Path  # of the workspace: what may be lost, since it can be worked out again
+    kept: Kept  # of the process: empty, or what an earlier job left there
 
     def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
         """Say something; cheap to call at every step, since rows are written in batches.

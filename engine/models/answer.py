@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from engine.core.context import ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Message
-from engine.models import decode, likelihood
+from engine.models import batches, decode, folder, likelihood
 from engine.models.chat import Template
 
 GREEDY_ROWS = 64
@@ -22,6 +22,7 @@ SAMPLED_ROWS = 16
 BATCH_TOKENS = 16_384  # of prompts and answers together
 CACHE_BYTES = 2**29  # of keys and values
 LIKELIHOOD_TOKENS = 2048
+MOST_ADAPTERS = 8  # beside one base in memory, where it is kept for the next question
 
 
 class Reply(NamedTuple):
@@ -55,7 +56,7 @@ class Answerer:
             base, dtype=dtype, use_safetensors=True, local_files_only=True
         ).to(self.device)
         self._model.eval()
-        self._adapters: set[str] = set()
+        self._adapters: dict[str, str] = {}  # name -> which files they were
 
     @contextmanager
     def using(self, files: ModelFiles) -> Iterator[Any]:
@@ -70,6 +71,15 @@ class Answerer:
         self._load(files.model.id, files.adapter)
         self._model.set_adapter(_name(files.model.id))
         yield self._model
+
+    def takes(self, files: ModelFiles) -> bool:
+        """Whether `files`, of the same base, can be answered without loading that anew."""
+        if files.adapter is None:
+            return True
+        known = self._adapters.get(_name(files.model.id))
+        if known is None:
+            return len(self._adapters) < MOST_ADAPTERS
+        return known == folder.identity(files.adapter)
 
     def answer(
         self,
@@ -92,7 +102,7 @@ class Answerer:
         with self.using(files) as model, torch.inference_mode():
             fast = temperature == 0 and decode.can(model)
             most = self._most_rows(GREEDY_ROWS if fast else SAMPLED_ROWS)
-            for batch in _batches(lengths, max_new_tokens, most):
+            for batch in batches.even(lengths, max_new_tokens, most):
                 asked = [ids[i] for i in batch]
                 if fast:
                     found = self._greedy(model, asked, max_new_tokens, len(replies), done)
@@ -114,7 +124,7 @@ class Answerer:
         found: dict[int, float] = {}
         lengths = {n: len(prompt) + len(answer) for n, (prompt, answer) in enumerate(rows)}
         with self.using(files) as model, torch.inference_mode():
-            for batch in _batches(lengths, 0, lambda width: max(1, LIKELIHOOD_TOKENS // width)):
+            for batch in batches.even(lengths, 0, lambda width: max(1, LIKELIHOOD_TOKENS // width)):
                 nats = likelihood.nats(model, [rows[n] for n in batch])
                 found.update(zip(batch, nats, strict=True))
                 done(len(found))
@@ -264,29 +274,15 @@ class Answerer:
         name = _name(model_id)
         if name in self._adapters:
             return
+        found = folder.identity(adapter)
         if self._adapters:
             self._model.load_adapter(adapter, name)
         else:
             self._model = PeftModel.from_pretrained(self._model, adapter, adapter_name=name)
             self._model.eval()
-        self._adapters.add(name)
+        self._adapters[name] = found
 
 
 def _name(model_id: str) -> str:
     """A PEFT adapter name: no dots, and no part of "lora_"."""
     return f"run-{model_id}"
-
-
-def _batches(
-    lengths: dict[int, int], max_new_tokens: int, most: Callable[[int], int]
-) -> Iterator[list[int]]:
-    """Row numbers by falling length, in batches as even as what fits allows; the longest first.
-
-    A batch that would not fit into the memory fails at the start, not after an hour.
-    """
-    order = sorted(lengths, key=lambda row: (-lengths[row], row))
-    while order:
-        fitting = most(lengths[order[0]] + max_new_tokens)
-        size = -(-len(order) // -(-len(order) // fitting))
-        yield order[:size]
-        order = order[size:]

@@ -1,5 +1,6 @@
-"""The text files of a model folder, read without transformers."""
+"""The files of a model folder, read without transformers."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,17 @@ def read(path: Path) -> Files:
             f"The tokenizer of the model {path.name} names no end token.", "Choose another model."
         )
     return Files(_text(path, "tokenizer.json"), _template(path, config), tokens)
+
+
+def identity(path: Path) -> str:
+    """What changes when a file in the folder is added, removed, replaced or written to.
+
+    Sizes, times and inodes stand for the content, since reading gigabytes takes longer than to
+    answer; `work/remember.py` reads them, for what is kept on disk.
+    """
+    files = sorted((file.name, file.stat()) for file in path.iterdir() if file.is_file())
+    told = [(name, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in files]
+    return hashlib.sha256(repr((str(path.resolve()), told)).encode()).hexdigest()
 
 
 def _template(path: Path, config: dict[str, Any]) -> str | None:

@@ -26,8 +26,12 @@ class Pulse:
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._file = folder / FILE
         self._clock = clock
-        self._touched = self._changed()
+        self._touched = self._at_first = self._changed()
         self._seen = clock()
+
+    def heard(self) -> bool:
+        """Whether it changed since this was made."""
+        return self._changed() != self._at_first
 
     def silent_s(self) -> float:
         """How long nothing was heard."""

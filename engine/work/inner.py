@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from engine import plugins
-from engine.core.context import Context, ModelFiles
+from engine.core.context import Context, Kept, ModelFiles
 from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
 from engine.core.outcome import Outcome
@@ -110,6 +110,7 @@ class Inner:
         self._measured = 0
         self.job_id, self.project_id = self._outer.job_id, self._outer.project_id
         self.cache: Path = self._outer.cache
+        self.kept: Kept = self._outer.kept
         self.folder: Path = self._outer.folder / "trainings" / name
         shutil.rmtree(self.folder, ignore_errors=True)  # of an attempt that died
         self.folder.mkdir(parents=True)

@@ -5,10 +5,12 @@ from collections.abc import Callable
 
 from pydantic import Field
 
-from engine.core.context import Context
+from engine.core.context import Context, ModelFiles
 from engine.core.examples import Message
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
+from engine.models import folder
+from engine.models.answer import Answerer
 
 SAY_EVERY_S = 0.3
 
@@ -33,17 +35,12 @@ class Recipe(BaseRecipe):
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:
     """Every model's answer; `sample` events carry the text so far."""
-    from engine.models.answer import Answerer
-
     system = [Message(role="system", content=recipe.system)] if recipe.system else []
     prompt = [*system, Message(role="user", content=recipe.prompt)]
     answers: dict[str, dict[str, object]] = {}
-    loaded: Answerer | None = None
     for model_id in recipe.models:
         files = ctx.model(model_id)
-        if loaded is None or loaded.base != files.base:
-            loaded = Answerer(files.base)
-        reply = loaded.stream(
+        reply = _answerer(ctx, files).stream(
             files,
             prompt,
             max_new_tokens=recipe.max_new_tokens,
@@ -59,6 +56,16 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
         }
         ctx.emit("sample", {"model": model_id, "text": reply.text, "done": True})
     return Outcome(result={"answers": answers})
+
+
+def _answerer(ctx: Context, files: ModelFiles) -> Answerer:
+    """The base of `files`, ready to answer: the one of the question before, or loaded now."""
+
+    def load() -> Answerer:
+        ctx.emit("log", {"text": "The model is being loaded."})
+        return Answerer(files.base)
+
+    return ctx.kept.get(folder.identity(files.base), load, lambda known: known.takes(files))
 
 
 def _say(ctx: Context, model_id: str) -> Callable[[str], None]:

@@ -30,6 +30,7 @@ def worker(space):
     yield one
     for running in one.running.values():
         running.process.kill()
+    one.idle.end()
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ def test_a_killed_child_goes_on_from_its_checkpoint_and_no_step_shows_twice(
     assert done.result["sum"] == SUM
     assert done.result["began_at"] >= 2
     assert steps_of(space, job.id) == list(range(1, STEPS + 1))
+    turn_until(worker, job.id, lambda _: not worker.running)  # they go after the result is kept
     assert not checkpoints(space, job).exists()
 
 

@@ -1,0 +1,98 @@
+"""The playground on a tiny model: what stays loaded for the next question, and what does not."""
+
+import shutil
+import weakref
+
+import pytest
+
+from engine.core.context import Kept
+from engine.models.answer import MOST_ADAPTERS
+from engine.work import play
+from tests.methods.memory import BASE, MemoryContext
+from tests.tuned import adapter
+
+pytestmark = pytest.mark.train
+LOADED = "The model is being loaded."
+
+
+@pytest.fixture
+def base(tiny_model, tmp_path):
+    return shutil.copytree(tiny_model, tmp_path / "base")
+
+
+@pytest.fixture
+def ctx(base, tmp_path):
+    """A context that knows the base and two adapters of it."""
+    found = MemoryContext(tmp_path / "job", base, [])
+    for seed, name in enumerate(("one", "two"), 1):
+        found.add(name, adapter(base, tmp_path / name, seed))
+    return found
+
+
+def asked(ctx, *who, prompt="Hi"):
+    found = play.run(play.Recipe(models=who, prompt=prompt, max_new_tokens=8), ctx)
+    return [found.result["answers"][name]["text"] for name in who]
+
+
+def loads(ctx):
+    return ctx.said().count(LOADED)
+
+
+def test_base_and_tuned_stay_loaded_and_answer_as_they_did_alone(ctx):
+    alone = {}
+    for name in (BASE, "one", "two"):
+        alone[name] = asked(ctx, name)
+        ctx.kept = Kept()
+    assert len({text for (text,) in alone.values()}) == 3
+    assert loads(ctx) == 3
+    for names in (("one", BASE), (BASE, "two", "one"), (BASE,), ("two",)):
+        assert asked(ctx, *names) == [alone[name][0] for name in names]
+    assert loads(ctx) == 4
+
+
+def test_another_base_takes_the_place_of_the_old_one(ctx, tiny_model, tmp_path):
+    other = MemoryContext(tmp_path / "other", tiny_model, [])
+    other.kept = ctx.kept
+    asked(ctx, BASE, "one")
+    model = weakref.ref(ctx.kept._thing._model)
+    asked(other, BASE)
+    assert model() is None
+    assert loads(other) == 1
+    asked(ctx, BASE)
+    assert loads(ctx) == 2
+
+
+def test_the_old_thing_has_gone_before_the_new_one_is_made():
+    class Large:
+        def __init__(self):
+            self.itself = self
+
+    kept = Kept()
+    old = weakref.ref(kept.get("a", Large))
+    assert kept.get("a", Large) is old()
+    assert kept.get("b", lambda: (old(), "new")) == (None, "new")
+
+
+def test_a_thing_that_cannot_be_made_is_not_kept():
+    kept = Kept()
+    with pytest.raises(MemoryError):
+        kept.get("a", lambda: bytearray(2**62))
+    assert kept.get("a", lambda: "made") == "made"
+
+
+@pytest.mark.parametrize("changed", ["base", "one"])
+def test_files_that_were_replaced_are_loaded_again(changed, ctx, tmp_path):
+    asked(ctx, BASE, "one")
+    file = next((tmp_path / changed).glob("*.safetensors"))
+    copy = file.with_name("copy")
+    shutil.copy(file, copy)
+    copy.replace(file)
+    asked(ctx, BASE, "one")
+    assert loads(ctx) == 2
+
+
+def test_adapters_do_not_pile_up_without_end(ctx, tmp_path):
+    for number in range(MOST_ADAPTERS + 1):
+        ctx.add(f"copy-{number}", tmp_path / "one")
+        asked(ctx, f"copy-{number}")
+    assert loads(ctx) == 2
