@@ -1,5 +1,6 @@
 """The page: a header with the project, and a tab for each kind of work."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -63,27 +64,45 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
         live: list[tuple[str, gr.Timer]] = []
         aim = gr.State(Aim())
         made: list[gr.Tab] = []
+        turns = [gr.State(0.0) for _ in builds]
         with gr.Tabs(elem_id="tabs", selected=kit.FIRST_TAB, overflow_behavior="wrap") as tabs:
-            for label, add in builds.items():
+            for turn, (label, add) in zip(turns, builds.items(), strict=True):
                 name = label.lower()
                 with gr.Tab(label, id=name, elem_id=f"tab-{name}") as tab:
-                    add(ws, Page(project, tabs, tab, demo, ready, live, aim))
+                    add(ws, Page(project, tabs, tab, demo, ready, live, aim, turn))
                 made.append(tab)
-        _run_while_selected(made, live)
+        _run_while_selected(made, live, project, turns)
     demo.queue(default_concurrency_limit=8, max_size=200)
     return demo
 
 
-def _run_while_selected(tabs: list[gr.Tab], live: list[tuple[str, gr.Timer]]) -> None:
-    """Each tab starts its own timers and stops those of the others; a goto does so too."""
+def _run_while_selected(
+    tabs: list[gr.Tab],
+    live: list[tuple[str, gr.Timer]],
+    project: gr.Dropdown,
+    turns: list[gr.State],
+) -> None:
+    """Each tab starts its own timers and stops those of the others; a goto does so too.
+
+    A new project concerns the tab that is selected: nine tabs that look at once keep a browser
+    busy for seconds.
+    """
+    selected = gr.State(kit.FIRST_TAB)
+    timers = [timer for _, timer in live]
     for tab in tabs:
         switched = [gr.Timer(active=owner == tab.id) for owner, _ in live]
-        timers = [timer for _, timer in live]
-        tab.select(_always(switched), None, timers, queue=False, **kit.QUIET)
+        tab.select(
+            _always([tab.id, *switched]), None, [selected, *timers], queue=False, **kit.QUIET
+        )
+
+    def on_project(at: str) -> list[Any]:
+        return [time.time() if tab.id == at else gr.skip() for tab in tabs]
+
+    project.change(on_project, selected, turns, **kit.QUIET)
 
 
-def _always(updates: list[gr.Timer]) -> Callable[[], Any]:
-    return lambda: updates if len(updates) > 1 else updates[0]
+def _always(updates: list[Any]) -> Callable[[], Any]:
+    return lambda: updates
 
 
 def _header(ws: Workspace, demo: gr.Blocks) -> gr.Dropdown:

@@ -12,7 +12,12 @@ from ui.page import Page
 
 Tone = Literal["neutral", "good", "warn", "bad", "busy"]
 
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+# Each change of an event's progress goes to every component that any event so far could show it
+# on, and Gradio's page looks for each of them in its whole tree: 443 at a time, 125,000 while this
+# page opened. An event that shows nothing names no component.
+QUIET: dict[str, Any] = {
+    "api_visibility": "private", "show_progress": "hidden", "show_progress_on": [],
+}  # fmt: skip
 FIRST_TAB = "home"  # selected when the page opens
 MINUTE, HOUR, DAY = 60, 3600, 86400
 OPEN_SIGN = '<path d="M12 21a9 9 0 1 1 9-9"/><path d="M17.5 8.5 21 12l3.4-3.4"/>'
@@ -107,9 +112,10 @@ def _two(whole: int, big: int, big_name: str, small: int, small_name: str) -> st
 
 
 def on_show(page: Page, refresh: Callable[..., Any], inputs: Any, outputs: Any) -> None:
-    """Run `refresh` when the tab is opened, when the project changes, and on page load."""
-    gr.on([page.tab.select, page.project.change], refresh, inputs, outputs, **QUIET)
-    page.ready.then(refresh, inputs, outputs, **QUIET)
+    """Run `refresh` when the tab is opened and when the project changes."""
+    gr.on(page.shown, refresh, inputs, outputs, **QUIET)
+    if page.tab.id == FIRST_TAB:
+        page.ready.then(refresh, inputs, outputs, **QUIET)
 
 
 def live(

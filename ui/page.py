@@ -1,6 +1,6 @@
 """What the shell hands to each tab."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio.events import Dependency
@@ -18,7 +18,8 @@ class Page(NamedTuple):
     """`project` holds a project id or None; `ready` is over when the page knows its project.
 
     `live` collects the id of a tab and the timer that is to run only while it is selected. `aim`
-    holds an Aim: who sets it selects the tab in the same event, and that tab empties it.
+    holds an Aim: who sets it selects the tab in the same event, and that tab empties it. `turn`
+    changes when the project does while this tab is selected; the other tabs look when they open.
     """
 
     project: gr.Dropdown
@@ -28,3 +29,9 @@ class Page(NamedTuple):
     ready: Dependency
     live: list[tuple[str, gr.Timer]]
     aim: gr.State
+    turn: gr.State
+
+    @property
+    def shown(self) -> list[Any]:
+        """What it takes for this tab to look again: it was opened, or is open on a new project."""
+        return [self.tab.select, self.turn.change]

@@ -57,6 +57,26 @@ def space(ws: Workspace):
         yield ours
 
 
+def test_an_event_that_shows_no_progress_names_no_component_to_show_it_on(app, client):
+    """Gradio's page would look for each of them in its whole tree, at every change of an event."""
+    events = client.get("/config").json()["dependencies"]
+    hidden = [one for one in events if one["show_progress"] == "hidden"]
+    assert len(hidden) > 100
+    assert all(one["show_progress_on"] == [] for one in hidden)
+
+
+def test_a_new_project_is_looked_at_by_the_tab_that_is_open_alone(client):
+    """Nine tabs that draw themselves at once keep a browser busy for seconds."""
+    config = client.get("/config").json()
+    project = next(
+        one["id"] for one in config["components"] if one["props"].get("elem_id") == "project"
+    )
+    told = [one for one in config["dependencies"] if [project, "change"] in one["targets"]]
+    turns = {one["id"] for one in config["components"] if one["type"] == "state"}
+    drawn = [out for one in told for out in one["outputs"] if out not in turns]
+    assert len(drawn) <= 3  # the project that is remembered, and a dataset that is closed
+
+
 # the guard
 
 

@@ -162,7 +162,8 @@ def test_only_the_chosen_method_is_seen_and_one_without_data_sends_people_to_get
     seen, empty, filled, *_ = parts["dpo"]
     assert (method, seen.visible, empty.visible, filled.visible) == ("dpo", True, True, False)
     assert not parts["sft"][0].visible
-    assert parts["sft"][2].visible
+    assert parts["sft"][1:] == [gr.skip()] * (len(parts["sft"]) - 1)  # a box that changes asks
+    assert drawn(ws, project.id, made, "sft")[1]["sft"][2].visible
 
 
 def test_what_was_chosen_stays_chosen_while_it_is_there(ws, project, base, faq, made, tmp_path):
@@ -204,9 +205,8 @@ def test_votes_that_no_dataset_holds_are_offered_until_they_are_used(
     seed.prefer_new(ws, one)
     ready = draw.votes_to_use(ws, project.id)
     assert ready >= 20
-    parts = drawn(ws, project.id, made)[1]
-    assert f"{ready} pairs" in parts["dpo"][4]
-    assert parts["sft"][4] == ""
+    assert f"{ready} pairs" in drawn(ws, project.id, made, "dpo")[1]["dpo"][4]
+    assert drawn(ws, project.id, made, "sft")[1]["sft"][4] == ""
     rate.make_pairs(ws, project.id, one.id, every=True)
     assert draw.votes_to_use(ws, project.id) == 0
 

@@ -140,14 +140,17 @@ def _wire_looks(ws: Workspace, drop: Drop, given: list[Any]) -> None:
     new.then(on_fresh, given, outputs(drop), **busy)
     drop.layout.input(on_fresh, given, outputs(drop), **busy)
     gr.on([drop.held_out.release, drop.group.input], on_look, given, outputs(drop), **busy)
-    ticked = {**RAW, "show_progress": "minimal", "trigger_mode": "always_last"}
-    drop.fixes.input(on_tick, [*given, drop.fixes], drop.change, **ticked)
+    ticked = {**RAW, "show_progress": "minimal", "show_progress_on": drop.change}
+    drop.fixes.input(
+        on_tick, [*given, drop.fixes], drop.change, trigger_mode="always_last", **ticked
+    )
 
 
 def _wire_columns(ws: Workspace, drop: Drop, given: list[Any]) -> None:
     panel = drop.panel
     columns = [panel.kind, *panel.roles]
-    busy = {**RAW, "show_progress": "minimal", "trigger_mode": "always_last"}
+    busy = {**RAW, "show_progress": "minimal", "show_progress_on": panel.example,
+            "trigger_mode": "always_last"}  # fmt: skip
 
     @shows_errors
     def on_choice(*said: Any) -> str:
@@ -195,11 +198,11 @@ def _wire_keeping(
 
     inputs = [page.project, drop.name, drop.fixes, *given]
     out = [drop.file, *opened]
-    busy = {**RAW, "show_progress": "full"}
+    busy = {**RAW, "show_progress": "full", "show_progress_on": drop.report}
     typed = [drop.hub.name, drop.hub.file, drop.hub.columns]
-    drop.add.click(on_add, inputs, out, **busy, show_progress_on=drop.report)
+    drop.add.click(on_add, inputs, out, **busy)
     fetched = [page.project, *typed]
-    drop.hub.go.click(on_hub, fetched, out, **busy, show_progress_on=drop.hub.note)
+    drop.hub.go.click(on_hub, fetched, out, **{**busy, "show_progress_on": drop.hub.note})
 
 
 def added(kept: Dataset) -> str:

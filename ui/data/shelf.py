@@ -226,10 +226,12 @@ def _wire_views(wiring: Wiring) -> None:
     def on_compare(dataset_id: str, other: Any) -> str:
         return version.difference(ws, dataset_id, other)
 
-    ticked = {**RAW, "show_progress": "minimal", "trigger_mode": "always_last"}
-    opened.fixes.input(on_tick, [opened.id, opened.fixes], opened.change, **ticked)
+    ticked = {**RAW, "show_progress": "minimal", "show_progress_on": opened.change}
+    opened.fixes.input(
+        on_tick, [opened.id, opened.fixes], opened.change, trigger_mode="always_last", **ticked
+    )
     compared = [opened.id, opened.other]
-    ticked = {**RAW, "show_progress": "minimal"}
+    ticked = {**RAW, "show_progress": "minimal", "show_progress_on": opened.difference}
     opened.other.input(on_compare, compared, opened.difference, **ticked)
 
 

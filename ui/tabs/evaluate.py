@@ -14,7 +14,7 @@ from engine.services import evaluations, jobs
 from engine.services.lab import parts
 from engine.workspace import Workspace
 from ui import kit
-from ui.evaluate import result, speed
+from ui.evaluate import benchmarks, result, speed
 from ui.evaluate.result import Choice
 from ui.events import shows_errors
 from ui.page import Page
@@ -54,6 +54,7 @@ def build(ws: Workspace, page: Page) -> None:
         shown = evaluate_page.build((empty, why, to_data), body)
     _wire_panel(ws, page, panel, progress)
     _wire_results(ws, page, view, (fold, progress), shown)
+    benchmarks.build(ws, page)
 
 
 NO_DATA = (
@@ -182,10 +183,9 @@ def _wire_panel(ws: Workspace, page: Page, panel: Start, progress: gr.HTML) -> N
     suit = [panel.rows, panel.why, *panel.groups]
     given = [page.project, *chosen]
     asked = ([*chosen, panel.rows, looked_at], [panel.seen, looked_at])
-    shown = gr.on([page.tab.select, page.project.change], on_show, given, [*chosen, *suit], **RAW)
-    first = page.ready.then(on_show, given, [*chosen, *suit], **RAW)
+    shown = gr.on(page.shown, on_show, given, [*chosen, *suit], **RAW)
     picked = panel.dataset.input(shows_errors(suits), panel.dataset, suit, **RAW)
-    for event in (shown, first, picked):
+    for event in (shown, picked):
         event.then(on_seen, *asked, **RAW)
     gr.on([panel.models.input, panel.rows.release], on_seen, *asked, **RAW)
     panel.go.click(on_start, [page.project, *panel.fields], progress, **RAW)
@@ -217,8 +217,7 @@ def _wire_results(
         return draw(project, titles(ws, project), Choice(*values)._replace(price=None))
 
     given, out = [page.project, view, *chosen], [view, *over, *shown]
-    gr.on([page.tab.select, page.project.change], on_show, given, out, **RAW)
-    page.ready.then(on_show, given, out, **RAW)
+    gr.on(page.shown, on_show, given, out, **RAW)
     timer = gr.Timer(2.0, active=str(page.tab.id) == kit.FIRST_TAB)
     page.live.append((str(page.tab.id), timer))
     timer.tick(on_look, given, out, concurrency_limit=None, **RAW)

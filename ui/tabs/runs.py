@@ -90,8 +90,7 @@ def _wire_looks(
 
     out = [view, *parts]
     aimed, shown = [page.aim, *given], [page.aim, *out]
-    gr.on([page.tab.select, page.project.change], on_show, aimed, shown, **RAW)
-    page.ready.then(on_show, aimed, shown, **RAW)
+    gr.on(page.shown, on_show, aimed, shown, **RAW)
     timer = gr.Timer(2.0, active=str(page.tab.id) == kit.FIRST_TAB)
     page.live.append((str(page.tab.id), timer))
     timer.tick(on_look, given, out, concurrency_limit=None, **RAW)

@@ -105,23 +105,24 @@ def _wire_choice(tab: Parts) -> None:
     chosen = [box for form in made for box in form.chosen]
     shown = [part for form in made for part in draw.parts(form)]
 
-    @shows_errors
-    def on_show(project: str | None, aim: Aim, method: str, *values: Any) -> list[Any]:
+    def drawn(project: str | None, aim: Aim, method: str, values: Sequence[Any]) -> list[Any]:
         wanted = draw.wanted(made, aim, values)
         found = draw.everything(tab.ws, project, made, aim.method or method, wanted)
         return [found.method, Aim(), found.cards, *found.parts, *_turns(tab, found.method)]
 
-    def on_method(event: gr.EventData) -> list[Any]:
-        picked = picks.picked(event)
-        seen = [gr.Column(visible=form.kind == picked) for form in made]
-        return [picked, *seen, *_turns(tab, picked)]
+    @shows_errors
+    def on_show(project: str | None, aim: Aim, method: str, *values: Any) -> list[Any]:
+        return drawn(project, aim, method, values)
+
+    @shows_errors
+    def on_method(event: gr.EventData, project: str | None, *values: Any) -> list[Any]:
+        return drawn(project, Aim(), picks.picked(event), values)
 
     turns = [form.turn for form in made]
     given = [page.project, page.aim, tab.method, *chosen]
     out = [tab.method, page.aim, tab.cards, *shown, *turns]
-    gr.on([page.tab.select, page.project.change], on_show, given, out, **RAW)
-    page.ready.then(on_show, given, out, **RAW)
-    tab.cards.click(on_method, None, [tab.method, *(f.whole for f in made), *turns], **RAW)
+    gr.on(page.shown, on_show, given, out, **RAW)
+    tab.cards.click(on_method, [page.project, *chosen], out, **RAW)
     for form in made:
         ask = shows_errors(_asks_for_pairs(tab, form))
         form.buttons.pairs.click(ask, page.project, page.aim, **RAW).success(

@@ -46,13 +46,16 @@ def wanted(made: Sequence[Form], aim: Aim, values: Sequence[Any]) -> list[list[A
 def everything(
     ws: Workspace, project: str | None, made: Sequence[Form], method: str, values: list[list[Any]]
 ) -> Everything:
-    """The tab drawn for a project; the method that was seen stays while it is known."""
+    """The tab drawn for a project; the method that was seen stays while it is known.
+
+    The forms that are not seen are hidden and nothing else: each box that changes asks the server.
+    """
     found = datasets.list_all(ws, LOCAL, project) if project else []
     seen = method if method in methods.known() else methods.first_choice(found)
     offer = votes_to_use(ws, project) if project else 0
     drawn = []
     for form, own in zip(made, values, strict=True):
-        drawn += _form(ws, project, form, own, form.kind == seen, offer)
+        drawn += _form(ws, project, form, own, offer) if form.kind == seen else _hidden(form)
     return Everything(seen, methods.cards(found, seen), drawn)
 
 
@@ -100,16 +103,18 @@ def fills(form: Form, changes: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def _form(
-    ws: Workspace, project: str | None, form: Form, own: list[Any], seen: bool, offer: int
-) -> list[Any]:
+def _hidden(form: Form) -> list[Any]:
+    return [gr.Column(visible=False), *([gr.skip()] * (len(parts(form)) - 1))]
+
+
+def _form(ws: Workspace, project: str | None, form: Form, own: list[Any], offer: int) -> list[Any]:
     found = methods.choices(ws, project, form.recipe) if project else methods.Choices([], [], [])
     learns = bool(found.datasets)
     offered = offer if "preference" in form.recipe.LEARNS else 0
     words = f"Your votes make {offered} pairs that no dataset holds yet." if offered else ""
     boxes = [_dropdown(each, value) for each, value in zip(found, own, strict=False)]
     return [
-        gr.Column(visible=seen),
+        gr.Column(visible=True),
         gr.Column(visible=not learns),
         gr.Column(visible=learns),
         gr.Column(visible=bool(offered)),
