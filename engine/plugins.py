@@ -114,6 +114,13 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "shorter": "engine.rewards.simple:shorter",
         "up_to_50_words": "engine.rewards.simple:up_to_50_words",
     },
+    # name -> module with TITLE, LIBRARY, INSTALL and start(run) -> Tracker (engine/trackers/run.py)
+    "trackers": {
+        "tensorboard": "engine.trackers.tensorboard",
+        "mlflow": "engine.trackers.mlflow",
+        "wandb": "engine.trackers.wandb",
+        "trackio": "engine.trackers.trackio",
+    },
     # rule -> function (left, right, references, rng) -> Choice
     "raters": {
         "shorter": "engine.raters.simple:shorter",

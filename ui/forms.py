@@ -11,9 +11,11 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
+from engine import plugins
 from engine.core import recipe as recipes
 from engine.core.errors import UserError
 from engine.core.recipe import Recipe
+from engine.trackers import known as trackers
 
 R = TypeVar("R", bound=Recipe)
 
@@ -33,11 +35,13 @@ LABELS = {
     "per_device_train_batch_size": "Batch size",
     "max_length": "Longest row, in tokens",
     "evals": "Held-out measurements",
+    "trackers": "Also write the run to",
     "lora": "LoRA options",
     "trl": "Trainer options",
 }
 AS_LIBRARY = "as the library does"
 EMPTY = {"max_steps": "no limit", "early_stopping_patience": "never"}  # where left empty
+INSTALLED = {"trackers": trackers.installed}  # names of plug-ins: those that can be had here
 CHOSEN = ("model", "dataset", "reward")  # ids and names: their choices come from the services
 
 
@@ -90,7 +94,7 @@ def read(recipe: type[R], values: Mapping[str, Any]) -> R:
 def filled(recipe: Recipe) -> dict[str, Any]:
     """What the form holds that means `recipe`, by field."""
     return {
-        name: _filled(field, getattr(recipe, name))
+        name: _filled(name, field, getattr(recipe, name))
         for name, field in type(recipe).model_fields.items()
     }
 
@@ -122,6 +126,8 @@ def _component(name: str, field: FieldInfo, elem_id: str) -> gr.components.Compo
         return _number(base, field, default, info)
     if get_origin(base) is dict:
         return _yaml_box(default, field, shared)
+    if name in INSTALLED:
+        return _plug_ins(name, INSTALLED[name](), default, info)
     if get_origin(base) is list:
         return _several(base, optional, default, info)
     # an optional number too: a number box that was left empty comes back as 0
@@ -129,8 +135,10 @@ def _component(name: str, field: FieldInfo, elem_id: str) -> gr.components.Compo
     return gr.Textbox(str(default or ""), placeholder=empty, **info)
 
 
-def _filled(field: FieldInfo, value: Any) -> Any:
+def _filled(name: str, field: FieldInfo, value: Any) -> Any:
     base, optional = _type(field)
+    if name in INSTALLED:
+        return [each for each in value if each in INSTALLED[name]()]
     if get_origin(base) is dict:
         return _yaml(value)
     if get_origin(base) is list:
@@ -158,6 +166,16 @@ def _several(
         return gr.Dropdown(list(get_args(item)), value=default, multiselect=True, **info)
     text = ", ".join(map(str, default or []))
     return gr.Textbox(text, placeholder=AS_LIBRARY if optional else None, **info)
+
+
+def _plug_ins(
+    family: str, found: list[str], default: Any, info: dict[str, Any]
+) -> gr.components.Component:
+    """A choice among the plug-ins that can be had here; where there is none it says what to do."""
+    if not found:
+        all_of = " or ".join(plugins.names(family))
+        info["info"] += f". Not possible yet: none of them is installed here ({all_of})"
+    return gr.Dropdown(found, value=default, multiselect=True, interactive=bool(found), **info)
 
 
 def _yaml(value: Any) -> str:

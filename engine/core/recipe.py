@@ -78,6 +78,10 @@ class TrainRecipe(Recipe):
         True, description="Afterwards ask the model and the one it started from held-out questions"
     )
     seed: int = Field(42, ge=0, description="Same data, same seed, same result")
+    trackers: list[str] = Field(
+        default_factory=list,
+        description="Where the run's numbers are also written, besides its own page",
+    )
     lora: dict[str, Any] = Field(
         default_factory=lambda: {"r": 16, "lora_alpha": 32, "target_modules": "all-linear"},
         description="LoRA options, under PEFT's own names",

@@ -57,11 +57,14 @@ class Found(NamedTuple):
 
 
 def origin(recipe: Recipe, rows: Iterable[dict[str, Any]]) -> Origin:
-    """The hashes of a recipe and of the rows it learns from, in their order."""
+    """The hashes of a recipe and of the rows it learns from, in their order.
+
+    Where the run is also written changes nothing of what is learned.
+    """
     digest = hashlib.sha256()
     for row in rows:
         digest.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
-    config = f"{recipe.KIND} {recipe.model_dump_json()}"
+    config = f"{recipe.KIND} {recipe.model_dump_json(exclude={'trackers'})}"
     return Origin(hashlib.sha256(config.encode()).hexdigest(), digest.hexdigest())
 
 

@@ -20,6 +20,7 @@ from engine.methods.watch import Watch
 from engine.methods.weights import Task
 from engine.models.chat import Template
 from engine.models.precision import fast_bf16, width
+from engine.trackers import guard, known
 
 # recipe fields that are not options of TRL's configs
 _OURS = frozenset(
@@ -32,6 +33,7 @@ _OURS = frozenset(
         "keep_best",
         "samples",
         "evaluate_after",
+        "trackers",
         "lora",
         "trl",
     }
@@ -64,6 +66,7 @@ def prepare(
     """
     files = ctx.model(recipe.model)
     weights.check(recipe, files, task)
+    known.check(recipe)
     args, lora = settings(config_class, recipe, ctx.folder, fast_bf16(width(files.base)), task)
     options.check(recipe, args, lora)
     template = Template.load(files.base)
@@ -134,7 +137,8 @@ def _defaults(recipe: TrainRecipe, bf16: bool) -> dict[str, Any]:
         "remove_unused_columns": False,  # or the lengths are gone before the sampler reads them
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # else a loss of NaN is shown as the last good one
-        "report_to": "none",
+        "report_to": "none",  # a tracker of the recipe is added by itself, guarded
+        "project": "tuneloop",  # its name there
         "disable_tqdm": True,
         "save_strategy": "no",
         **recipe.TRL,
@@ -194,7 +198,7 @@ def run(recipe: TrainRecipe, ctx: Context, material: Material, make: MakeTrainer
         _speed_up(trainer, recipe)
         _silence(trainer)
         ctx.check()
-        _train(trainer, recipe.seed, keeper)
+        _train(trainer, recipe, ctx, keeper)
         _save(trainer, keeper, files, ctx.folder / weights.folder(recipe), start)
     except torch.OutOfMemoryError:
         raise UserError(
@@ -241,7 +245,7 @@ def _speed_up(trainer: Any, recipe: TrainRecipe) -> None:
         head.score_answers_only(trainer.model.get_base_model())
 
 
-def _train(trainer: Any, seed: int, keeper: Keeper) -> None:
+def _train(trainer: Any, recipe: TrainRecipe, ctx: Context, keeper: Keeper) -> None:
     """Train on an order of rows that the seed alone decides, from the start or a checkpoint."""
     from peft.helpers import disable_input_dtype_casting
     from transformers import set_seed
@@ -251,11 +255,12 @@ def _train(trainer: Any, seed: int, keeper: Keeper) -> None:
     if found:
         trainer.args.eval_on_start = False  # was said already
         keeper.restore(found)
-    set_seed(seed)  # what was drawn until here depends on the precision and on the adapter
+    beside = guard.beside(trainer, recipe, ctx, found.step if found else 0)
     # autocast casts each input itself; PEFT would cast it to float32 and back before. Answers that
     # are part of the training are written outside autocast
     casts = trainer.args.bf16 and not hasattr(trainer, "temperature")
-    with disable_input_dtype_casting(trainer.model, active=casts):
+    with beside, disable_input_dtype_casting(trainer.model, active=casts):
+        set_seed(recipe.seed)  # what was drawn until here depends on the precision and the adapter
         trainer.train(resume_from_checkpoint=str(found.path) if found else None)
 
 

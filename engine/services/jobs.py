@@ -16,6 +16,7 @@ from engine.services import access
 from engine.store import events, jobs, rounds
 from engine.store.connect import reading, writing
 from engine.store.rows import to_json
+from engine.trackers import known as trackers
 from engine.workspace import Workspace
 
 DOUBLE_CLICK_S = 2.0
@@ -26,6 +27,8 @@ ANSWERING = ("evaluate", "generate", "play", "benchmark")
 def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: str = "") -> Job:
     """Queue `recipe`; a worker will pick it up. The same recipe twice within 2 s is one job."""
     actor.require(Role.TRAINER)
+    if isinstance(recipe, TrainRecipe):
+        trackers.check(recipe)
     now = time.time()
     values = recipe.model_dump(mode="json")
     digest = hashlib.sha256(to_json([recipe.KIND, values]).encode()).hexdigest()

@@ -46,7 +46,13 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
 
 def _short(recipe: type[BaseRecipe], steps: int) -> dict[str, Any]:
     """What makes a training a warm-up: few steps, one held-out measurement, nothing beside it."""
-    wanted = {"max_steps": steps, "evals": 1, "samples": 0, "early_stopping_patience": None}
+    wanted: dict[str, Any] = {
+        "max_steps": steps,
+        "evals": 1,
+        "samples": 0,
+        "early_stopping_patience": None,
+        "trackers": [],
+    }
     return {name: value for name, value in wanted.items() if name in recipe.model_fields}
 
 

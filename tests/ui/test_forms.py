@@ -136,3 +136,29 @@ def test_a_form_filled_from_a_recipe_means_that_recipe(kind):
     needed = {"reward": "overlap"} if "reward" in recipe.model_fields else {}
     one = recipe(model="m", dataset="d", max_steps=7, trl={"warmup_steps": 3}, **needed)
     assert forms.read(recipe, forms.filled(one)) == one
+
+
+def trackers(monkeypatch, found):
+    monkeypatch.setitem(forms.INSTALLED, "trackers", lambda: found)
+    return built(plugins.load("jobs", "sft").Recipe)["trackers"]
+
+
+def test_trackers_that_are_installed_can_be_ticked_and_come_back():
+    recipe = plugins.load("jobs", "sft").Recipe
+    box = built(recipe)["trackers"]
+    assert isinstance(box, gr.Dropdown)
+    assert ("tensorboard", "tensorboard") in box.choices
+    one = recipe(model="m", dataset="d", trackers=box.preprocess(["tensorboard"]))
+    assert forms.read(recipe, forms.filled(one)) == one
+    assert yaml.safe_load(forms.as_yaml(one))["trackers"] == ["tensorboard"]
+
+
+def test_without_any_tracker_installed_the_form_says_so(monkeypatch):
+    box = trackers(monkeypatch, [])
+    assert not box.interactive
+    assert "none of them is installed here (tensorboard or mlflow" in box.info
+
+
+def test_a_form_filled_from_a_run_leaves_out_a_tracker_that_is_gone(monkeypatch):
+    trackers(monkeypatch, ["tensorboard"])
+    assert forms.filled(sft(trackers=["tensorboard", "gone"]))["trackers"] == ["tensorboard"]
