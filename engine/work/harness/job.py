@@ -69,7 +69,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             loaded = None  # before the next one takes its place in memory
             loaded = Answerer(at.base)
         whole.done = number * asked.questions
-        meter = lm.Meter(whole, asked.questions, f"{at.model.name} answers")
+        meter = lm.Meter(whole, asked.questions, at.model.name)
         with loaded.using(at) as model:
             wrapped = lm.wrapped(model, _tokenizer(at.base), recipe.batch_size, meter)
             found[model_id] = results.read(_asked(wrapped, asked, recipe))
