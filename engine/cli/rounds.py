@@ -1,4 +1,4 @@
-"""rounds | rounds start | close | verdict | report | raters | invite; play."""
+"""rounds | rounds start | close | verdict | report | raters | forget | invite; play."""
 
 from typing import Any, get_args
 
@@ -12,6 +12,7 @@ from engine.core.rating import Mode, Purpose
 from engine.core.recipe import read
 from engine.services import jobs
 from engine.services.loop import gate
+from engine.services.rating import forget as forget_service
 from engine.services.rating import invites, plans, quality
 from engine.services.rating import report as report_service
 from engine.services.rating import rounds as round_service
@@ -142,6 +143,32 @@ def raters(round_id: str, pause: str | None, resume: str | None, as_json: bool) 
             for each in found
         ]
         show({"raters": found}, "\n".join(lines) or "Nobody has voted yet.", as_json)
+
+
+@rounds.command()
+@click.argument("rater", required=False)
+@click.option("--everywhere", is_flag=True, help="In every project, not in one.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@in_project
+@as_json
+def forget(
+    rater: str | None, everywhere: bool, yes: bool, project: str | None, as_json: bool
+) -> None:
+    """Delete every vote, skip, note and edit of RATER and their name; nothing undoes it.
+
+    Without RATER: list the names. Backups made before still hold what is deleted.
+    """
+    with workspace() as ws:
+        chosen = common.project(ws, project).id
+        if rater is None:
+            known = forget_service.people(ws, LOCAL, chosen)
+            show({"raters": known}, "\n".join(known) or "Nobody has rated yet.", as_json)
+            return
+        where = "every project" if everywhere else "this project"
+        if not yes:
+            click.confirm(f"Delete all of {rater} in {where}, for good?", abort=True, err=True)
+        gone = forget_service.forget(ws, LOCAL, None if everywhere else chosen, rater)
+        show(gone, gone.sentence, as_json)
 
 
 @rounds.command()

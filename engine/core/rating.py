@@ -189,3 +189,4 @@ class Tally(BaseModel):
     good: int = 0  # in a round of single answers
     bad: int = 0
     paused: int = 0  # votes of paused raters, which are in none of the numbers above
+    deleted: int = 0  # votes that were deleted with all that their raters did

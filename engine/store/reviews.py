@@ -1,10 +1,19 @@
-"""What people decided about raters: append-only, the newest decision counts."""
+"""What people decided about raters: paused or resumed, the newest counts; forgotten for good."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
 
-from engine.store.tables import rater_review
+from engine.store.rows import dumped, loaded
+from engine.store.tables import (
+    assignment,
+    flag,
+    forgotten,
+    invite,
+    rater_review,
+    rating_round,
+    vote,
+)
 
 Action = Literal["paused", "resumed"]
 
@@ -15,6 +24,19 @@ class Review(NamedTuple):
     rater: str
     action: Action
     note: str
+    created_by: str
+    created_at: float
+
+
+class Forgotten(NamedTuple):
+    """That somebody's votes were deleted, never whose.
+
+    `rounds`: of each round with votes of theirs, how many, and the verdict that they were in.
+    """
+
+    id: str
+    project_id: str
+    rounds: dict[str, dict[str, Any]]
     created_by: str
     created_at: float
 
@@ -32,3 +54,58 @@ def newest(conn: Connection, round_id: str) -> dict[str, Review]:
         .order_by(rater_review.c.created_at, rater_review.c.id)
     )
     return {row["rater"]: Review(**row) for row in conn.execute(query).mappings()}
+
+
+def known(conn: Connection, project_id: str) -> list[str]:
+    """The names under which anybody was shown a pair of a project, or decided about, sorted."""
+    shown = select(assignment.c.rater).where(assignment.c.round_id.in_(_rounds(project_id)))
+    decided = select(rater_review.c.rater).where(rater_review.c.round_id.in_(_rounds(project_id)))
+    return sorted(conn.execute(shown.union(decided)).scalars())
+
+
+def hold(conn: Connection, project_id: str, rater: str) -> None:
+    """Let this rater say nothing in a project until the transaction ends."""
+    mine = select(assignment.c.id).where(_mine(project_id, rater))
+    conn.execute(mine.with_for_update()).all()
+
+
+def forget(conn: Connection, rater: str, invites: list[str], new: Forgotten) -> None:
+    """Delete what a rater did in a project, their name and these invitations; `new` stays.
+
+    A pair that they flagged still waits for a person to look at it, flagged by nobody.
+    """
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql("PRAGMA secure_delete = ON")  # the bytes go too, not just the rows
+    row = dumped({**new._asdict(), "rater": rater}, "rounds")
+    conn.execute(insert(forgotten).values(row))  # opens the way past the trigger `vote_stays`
+    mine = _mine(new.project_id, rater)
+    tokens = select(assignment.c.id).where(mine)
+    conn.execute(delete(vote).where(vote.c.assignment_id.in_(tokens)))
+    waiting = assignment.c.state == "flagged"
+    ended = or_(flag.c.kind.like("%:%"), flag.c.assignment_id.in_(tokens.where(~waiting)))
+    conn.execute(delete(flag).where(flag.c.assignment_id.in_(tokens), ended))
+    conn.execute(update(flag).where(flag.c.assignment_id.in_(tokens)).values(note=""))
+    conn.execute(delete(assignment).where(mine, ~waiting))
+    conn.execute(update(assignment).where(mine).values(rater=f"deleted {new.id[-10:]}"))
+    decided = rater_review.c.round_id.in_(_rounds(new.project_id))
+    conn.execute(delete(rater_review).where(rater_review.c.rater == rater, decided))
+    conn.execute(delete(invite).where(invite.c.id.in_(invites)))
+    conn.execute(update(forgotten).where(forgotten.c.id == new.id).values(rater=None))
+
+
+def list_forgotten(conn: Connection, project_id: str) -> list[Forgotten]:
+    """Oldest first."""
+    query = (
+        select(*(forgotten.c[name] for name in Forgotten._fields))
+        .where(forgotten.c.project_id == project_id)
+        .order_by(forgotten.c.created_at, forgotten.c.id)
+    )
+    return [Forgotten(**loaded(row, "rounds")) for row in conn.execute(query).mappings()]
+
+
+def _rounds(project_id: str) -> Any:
+    return select(rating_round.c.id).where(rating_round.c.project_id == project_id)
+
+
+def _mine(project_id: str, rater: str) -> ColumnElement[bool]:
+    return (assignment.c.rater == rater) & assignment.c.round_id.in_(_rounds(project_id))

@@ -251,6 +251,18 @@ rater_review = Table(
     _time("created_at"),
 )
 
+forgotten = Table(
+    "forgotten",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id"),
+    # whose votes may go; no rater is called like an id here, so a commit wants it empty again
+    Column("rater", Text, ForeignKey("forgotten.id", deferrable=True, initially="DEFERRED")),
+    _text("rounds"),  # of each round, how many votes went, and the verdict that they were in
+    _text("created_by"),
+    _time("created_at"),
+)
+
 promotion = Table(
     "promotion",
     metadata,

@@ -269,6 +269,17 @@ def raters(conn: Connection, round_id: str) -> list[str]:
     return [row[0] for row in conn.execute(query)]
 
 
+def mirrored(conn: Connection, round_id: str) -> dict[str, bool]:
+    """Of each rater of a round, whether they see its pairs with their sides swapped."""
+    query = (
+        select(assignment.c.rater, assignment.c.left_is != comparison.c.left_first)
+        .join(comparison, comparison.c.id == assignment.c.comparison_id)
+        .where(assignment.c.round_id == round_id)
+        .distinct()
+    )
+    return {row[0]: bool(row[1]) for row in conn.execute(query)}
+
+
 def release(conn: Connection, token: str) -> None:
     """Give back a pair that was shown but not voted on; it has no votes, so nothing is lost."""
     conn.execute(update(assignment).where(assignment.c.id == token).values(lease_until=0.0))

@@ -9,11 +9,14 @@ from engine.core.errors import Conflict, UserError
 from engine.core.job import State
 from engine.services import datasets, jobs
 from engine.services.loop import auto, champion
+from engine.services.rating import pairs
+from engine.services.rating.forget import forget
 from tests import helpers
+from tests.services import ballots
 from tests.services.loop import lines
 from ui.loop import detail, itself
 from ui.page import Aim
-from ui.tabs import loop
+from ui.tabs import loop, models
 from ui.train import methods
 from ui.views import names
 
@@ -201,3 +204,15 @@ def test_every_simulated_rater_can_be_chosen_and_people_come_first():
     offered = itself.raters()
     assert offered[0] == ("People", itself.PEOPLE)
     assert ("Simulated: shorter", "shorter") in offered
+
+
+def test_a_generation_and_a_model_say_that_votes_behind_them_have_gone(ws, project, sft):
+    ballots.filled(ws, project.id, (sft, sft), raters="ab")
+    made = pairs.make(ws, LOCAL, project.id)
+    taught = lines.trained(ws, project, "taught", sft, dataset=made.dataset_id)
+    later = lines.trained(ws, project, "later", taught)
+    assert "Stale" not in look(ws, project)["chosen"] + models.refresh(ws, project.id)[1]
+    forget(ws, LOCAL, project.id, "a")
+    for one in (taught, later):
+        assert "Stale: 24 votes behind these pairs" in look(ws, project, one.id)["chosen"]
+    assert models.refresh(ws, project.id)[1].count("Stale: 24 votes") == 2

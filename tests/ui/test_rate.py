@@ -186,7 +186,7 @@ def test_raters_and_flags_of_a_round_are_listed_as_text(ws, tmp_path):
     seed.prefer_new(ws, one)
     table, raters, raised, standing = people.watched(ws, look(ws, one))
     assert "rater-a" in table
-    assert raters.choices == [("rater-a", "rater-a")]
+    assert [name for name, _ in raters.choices] == ["rater-a", "<b>eve</b>"]
     assert "&lt;script&gt;" in raised
     assert "<script" not in raised
     assert standing.choices[0][0] == "unsafe by <b>eve</b>"
@@ -231,3 +231,22 @@ def test_a_model_that_lost_something_is_tested_blind_only_when_asked_for_anyway(
         start.plan(*asked, *usual, False)
     assert rounds.list_all(ws, LOCAL, project.id) == []
     assert start.plan(*asked, *usual, True).purpose == "blind_eval"
+
+
+def test_an_owner_deletes_all_of_a_rater_and_the_pairs_say_that_votes_have_gone(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24, overlap=2)
+    rated.rate_all(ws, one, "ada")
+    rated.rate_all(ws, one, "ben")
+    rate.make_pairs(ws, one.project_id, one.id, every=False)
+    view = {"which": ((), one.id)}
+    assert people.watched(ws, view)[1].choices == [("ada", "ada"), ("ben", "ben")]
+    assert "Stale" not in look(ws, one)["made"]
+    said, _, left, _, _ = people.forgotten(ws, view, "ada")
+    assert "24 votes in 1 round." in said
+    assert left.choices == [("ben", "ben")]
+    shown = look(ws, one)
+    assert "Stale: 24 votes behind these pairs" in shown["made"]
+    assert "with their rater" in shown["outcome"]
+    for nobody in (None, "", "ada"):
+        with pytest.raises(UserError):
+            people.forgotten(ws, view, nobody)

@@ -33,8 +33,11 @@ def next_step(standing: Standing) -> str:
     )
 
 
-def generation(one: Generation, name: str, *, said: bool) -> str:
-    """All that is known of a generation; its sentence only where it is not `said` above."""
+def generation(one: Generation, name: str, *, said: bool, stale: str = "") -> str:
+    """All that is known of a generation; its sentence only where it is not `said` above.
+
+    `stale` says that votes it learned from have gone.
+    """
     tested = one.against_baseline
     found = [
         kit.stat("wins against the baseline", *_rate(tested)),
@@ -46,7 +49,8 @@ def generation(one: Generation, name: str, *, said: bool) -> str:
         kit.stat("learned from", f"{one.pairs} pairs" if one.pairs else "–", _sha(one)),
     ]  # fmt: skip
     head = kit.part(f"Generation {one.number}: {name}", "" if said else one.sentence)
-    return f"{head}{kit.stats(found)}{_guard(one)}"
+    warned = kit.notice(stale, "warn") if stale else ""
+    return f"{head}{warned}{kit.stats(found)}{_guard(one)}"
 
 
 def _rate(one: Tested | None) -> tuple[str, str]:

@@ -1,4 +1,7 @@
-"""Two folded boxes on the Rate page: links for raters, and what raters did and flagged."""
+"""Two folded boxes on the Rate page: links for raters, and what raters did and flagged.
+
+There an owner also deletes all that a rater did.
+"""
 
 from functools import partial
 from typing import Any
@@ -7,13 +10,18 @@ import gradio as gr
 
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
-from engine.services.rating import flags, invites, quality
+from engine.services.rating import flags, forget, invites, quality, rounds
 from engine.workspace import Workspace
 from ui import kit
 from ui.events import shows_errors
 from ui.page import Page
 from ui.rate import results
 
+FOR_GOOD = (
+    "Delete every vote, skip, note and edit of this rater in all rounds of this project, and their "
+    "name and link? This cannot be undone. Pairs and models made of the votes stay and are marked. "
+    "Whoever only votes badly can be paused instead."
+)
 ONCE = "Copy this link now and send it: it is shown once, and opens the Rate page alone."
 View = dict[str, Any]
 
@@ -56,6 +64,11 @@ def _look(ws: Workspace, view: gr.State) -> None:
             rater = gr.Dropdown([], value=None, label="Rater", elem_id="rate-rater")
             pause = gr.Button("Pause", elem_id="rate-pause")
             resume = gr.Button("Let them go on", elem_id="rate-resume")
+            ask = gr.Button("Delete everything of this rater", elem_id="rate-forget")
+        with gr.Row(visible=False, elem_classes="tl-sure", elem_id="rate-forget-sure") as sure:
+            gr.HTML(kit.notice(FOR_GOOD, "warn"))
+            yes = gr.Button("Delete it all", variant="primary", elem_id="rate-forget-yes")
+            no = gr.Button("Keep it", elem_id="rate-forget-no")
         raised = gr.HTML("")
         with gr.Row(elem_classes="tl-actions"):
             flag = gr.Dropdown([], value=None, label="Flag", elem_id="rate-flag")
@@ -66,6 +79,16 @@ def _look(ws: Workspace, view: gr.State) -> None:
     pause.click(partial(acts, quality.pause), [view, rater], out, **kit.QUIET)
     resume.click(partial(acts, quality.resume), [view, rater], out, **kit.QUIET)
     settle.click(shows_errors(partial(_settle, ws)), [view, flag], out, **kit.QUIET)
+    ask.click(shows_errors(_sure), rater, sure, **kit.QUIET)
+    no.click(lambda: gr.Row(visible=False), None, sure, **kit.QUIET)
+
+    @shows_errors
+    def on_yes(seen: View, name: str | None) -> list[Any]:
+        said, *now = forgotten(ws, seen, name)
+        gr.Success(said, title="Deleted")
+        return [gr.Row(visible=False), *now]
+
+    yes.click(on_yes, [view, rater], [sure, *out], **kit.QUIET)
 
 
 def invited(ws: Workspace, project: str | None) -> gr.Dropdown:
@@ -100,7 +123,9 @@ def watched(ws: Workspace, view: View) -> list[Any]:
     chosen = _chosen(view)
     people = quality.raters(ws, LOCAL, chosen) if chosen else []
     raised = flags.list_all(ws, LOCAL, chosen) if chosen else []
-    names = [one.rater for one in people]
+    # who only skipped or was only invited may ask for it too
+    known = forget.people(ws, LOCAL, rounds.get(ws, LOCAL, chosen).project_id) if chosen else []
+    names = list(dict.fromkeys([*(one.rater for one in people), *known]))
     titles = [(f"{one.kind.replace('_', ' ')} by {one.rater}", one.id) for one in raised]
     return [
         results.raters(people),
@@ -116,6 +141,21 @@ def _act(ws: Workspace, act: Any, view: View, rater: str | None) -> list[Any]:
         raise UserError("Nobody is chosen.", "Choose a rater in the list.")
     act(ws, LOCAL, chosen, rater)
     return watched(ws, view)
+
+
+def forgotten(ws: Workspace, view: View, rater: str | None) -> list[Any]:
+    """The sentence after all that a rater did in the project is deleted, and the panel anew."""
+    chosen = _chosen(view)
+    if not chosen or not rater:
+        raise UserError("Nobody is chosen.", "Choose a rater in the list.")
+    gone = forget.forget(ws, LOCAL, rounds.get(ws, LOCAL, chosen).project_id, rater)
+    return [gone.sentence, *watched(ws, view)]
+
+
+def _sure(rater: str | None) -> gr.Row:
+    if not rater:
+        raise UserError("Nobody is chosen.", "Choose a rater in the list.")
+    return gr.Row(visible=True)
 
 
 def _settle(ws: Workspace, view: View, flag: str | None) -> list[Any]:

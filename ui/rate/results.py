@@ -90,6 +90,8 @@ def collecting(one: Round, seen: Tally, progress: dict[str, int]) -> str:
         found[1:4] = [kit.stat("good", f"{seen.good}"), kit.stat("bad", f"{seen.bad}")]
     if seen.paused:
         found.append(kit.stat("waiting", f"{seen.paused}", "votes of paused raters"))
+    if seen.deleted:
+        found.append(kit.stat("deleted", f"{seen.deleted}", "votes, with their rater"))
     bias = (
         f'<p class="tl-fine">{escape(bias_words(seen))}</p>' if votes and one.mode == "pair" else ""
     )
@@ -112,7 +114,7 @@ def blind(one: Round, progress: dict[str, int], live: Live | None = None) -> str
 
 def beside(found: Report) -> str:
     """What stands beside the verdict: the control, agreement, length, and every rater."""
-    said = [found.sentence] if found.even is not None else []
+    said = [found.sentence] if found.even is not None or found.tally.deleted else []
     said += [part.sentence for part in (found.agreement, found.length, found.longer) if part]
     if found.flagged:
         said.append(f"{found.flagged} flags wait for a person to look at them.")
@@ -218,14 +220,15 @@ def picture(found: Verdict) -> str:
     )
 
 
-def made(export: PairExport, dataset: Dataset) -> str:
-    """The pairs made of the votes, and what was left out and why."""
+def made(export: PairExport, dataset: Dataset, stale: str = "") -> str:
+    """The pairs made of the votes, what was left out and why, and whether votes have gone."""
     out = left_out(export.counts)
     left = f"Left out: {out}." if out else "Nothing was left out."
     return (
         f'<div class="tl-made"><b>{export.pairs} pairs</b> from {export.counts["votes"]} votes, '
         f"kept as {escape(dataset.label)}: {dataset.train_rows} to learn from, "
         f"{dataset.held_out_rows} held out to check.<br><span>{escape(left)}</span></div>"
+        f"{kit.notice(stale, 'warn') if stale else ''}"
     )
 
 

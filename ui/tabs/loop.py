@@ -11,6 +11,7 @@ from engine.services import jobs
 from engine.services.loop import auto, champion
 from engine.services.loop.history import history
 from engine.services.loop.seen import Generation, History
+from engine.services.pairs import lineage
 from engine.services.standing import standing
 from engine.workspace import Workspace
 from ui import kit, picks
@@ -110,7 +111,7 @@ def look(ws: Workspace, project: str | None, chosen: str | None) -> View:
         "body": seen.baseline is not None,
         "said": detail.headline(seen),
         "line": line.picture(seen, called, one.model.id if one else None),
-        "chosen": _in_words(seen, one, called) if one else "",
+        "chosen": _in_words(ws, seen, one, called) if one else "",
         "links": one is not None,
         "promote": one is not None and one.model.id != seen.champion_id,
         "words": detail.next_step(stands),
@@ -131,9 +132,10 @@ def pick(seen: History, chosen: str | None) -> Generation | None:
     return seen.generations[-1] if seen.generations else None
 
 
-def _in_words(seen: History, one: Generation, called: dict[str, str]) -> str:
+def _in_words(ws: Workspace, seen: History, one: Generation, called: dict[str, str]) -> str:
     name = called.get(one.model.id, one.model.name)
-    return detail.generation(one, name, said=one.sentence == seen.sentence)
+    stale = lineage.stale_model(ws, LOCAL, one.model.id)
+    return detail.generation(one, name, said=one.sentence == seen.sentence, stale=stale)
 
 
 def promote(ws: Workspace, project: str | None, seen: View) -> str:

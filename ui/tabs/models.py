@@ -9,6 +9,7 @@ import gradio as gr
 from engine.core.actor import LOCAL
 from engine.core.model import Model
 from engine.services import bring, models
+from engine.services.pairs.lineage import stale_model
 from engine.workspace import Workspace
 from ui import kit, words
 from ui.events import shows_errors
@@ -126,6 +127,11 @@ def _note(one: Model) -> str:
     return f'<p class="tl-card-note">{escape(note)}</p>' if note else ""
 
 
+def _stale(ws: Workspace, one: Model) -> str:
+    said = stale_model(ws, LOCAL, one.id)
+    return kit.notice(said, "warn") if said else ""
+
+
 def _adapter(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str, str]) -> str:
     method = str(one.info.get("method", ""))
     taught = words.TAUGHT.get(method, method)
@@ -134,6 +140,7 @@ def _adapter(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str
         f'<div class="tl-card"><div class="tl-card-head"><b>{escape(called[one.id])}</b>'
         f"{kit.badge(taught, 'good' if method == 'dpo' else 'neutral')}</div>"
         f"{lineage(models.lineage(ws, LOCAL, one.id), called)}"
-        f'<p class="tl-card-note">Learned <b>{escape(learned)}</b></p>{losses(one.info)}'
+        f'<p class="tl-card-note">Learned <b>{escape(learned)}</b></p>{_stale(ws, one)}'
+        f"{losses(one.info)}"
         f'<div class="tl-card-foot"><span>{kit.when(one.created_at)}</span></div></div>'
     )

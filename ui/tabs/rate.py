@@ -9,6 +9,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.rating import Round
 from engine.services import datasets, jobs
+from engine.services.pairs import lineage
 from engine.services.rating import pairs, report, rounds, votes
 from engine.services.rating.pairs import PairExport
 from engine.workspace import Workspace
@@ -26,7 +27,6 @@ NOTHING = (
 )
 PRACTICE = "Raters learn after each vote what was right. “Raters and flags” says how they did."
 FAILED = "The answers of this round could not be written. "
-
 
 View = dict[str, Any]  # what one browser tab has drawn already, by the name of its part
 
@@ -121,12 +121,15 @@ def look(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, An
         "outcome": outcome(ws, project, one),
         "collect": collects and voted and votes.progress(ws, LOCAL, one.id)["all_done"] > 0,
         "make": export is not None,
-        "made": results.made(export, datasets.get(ws, LOCAL, export.dataset_id)) if export else "",
+        "made": results.made(
+            export, datasets.get(ws, LOCAL, export.dataset_id),
+            lineage.stale(ws, LOCAL, export.dataset_id),
+        ) if export else "",
         "onward": export is not None,
         "every": sum(r.purpose == "train_pairs" and r.status != "preparing" for r in found) > 1,
         "close": not collects and one.status == "open",
         "sure": (one.id, one.status),
-    }
+    }  # fmt: skip
 
 
 def outcome(ws: Workspace, project: str, one: Round) -> str:

@@ -8,6 +8,7 @@ from engine.core.evaluation import Evaluation
 from engine.core.model import Model
 from engine.services import access, evaluations
 from engine.services.models import lineage
+from engine.services.pairs.lineage import stale_model
 from engine.store import datasets
 from engine.store.connect import reading
 from engine.workspace import Workspace
@@ -30,6 +31,8 @@ def model_card(ws: Workspace, actor: Actor, model_id: str) -> str:
         eval_results=_results(found, asked, model.id) if found and asked else None,
     )
     parts = [f"---\n{data.to_yaml()}\n---", f"# {_line(model.name)}", _origin(chain, learned)]
+    gone = stale_model(ws, actor, model_id)
+    parts += [gone] if gone else []
     parts += [_scores(found, asked, model.id)] if found and asked else []
     return "\n\n".join(parts) + "\n"
 

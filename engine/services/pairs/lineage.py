@@ -12,7 +12,7 @@ from engine.core.model import Model
 from engine.services import datasets, models, projects
 from engine.services.rating import pairs
 from engine.store.connect import reading
-from engine.store.exports import list_all
+from engine.store.exports import PairExport, list_all
 from engine.workspace import Workspace
 
 
@@ -32,6 +32,36 @@ def of_folder(ws: Workspace, actor: Actor, folder: Path) -> list[dict[str, Any]]
     raise NotFound(f"No model lies in {folder.name}.", "Give the folder that a training made.")
 
 
+def stale(ws: Workspace, actor: Actor, dataset_id: str) -> str:
+    """A sentence where votes that a dataset was made of do not stand any more; else nothing."""
+    actor.require(Role.TRAINER)
+    made = _exports(ws, actor, dataset_id)
+    missing = min((pairs.gone(ws, actor, one.id) for one in made), default=0)
+    if not missing:
+        return ""
+    votes = "1 vote" if missing == 1 else f"{missing} votes"
+    return (
+        f"Stale: {votes} behind these pairs were taken back or deleted since. Make the pairs "
+        "again, then train on those."
+    )
+
+
+def stale_model(ws: Workspace, actor: Actor, model_id: str) -> str:
+    """The same for what a model learned from, and every model it was trained from."""
+    actor.require(Role.TRAINER)
+    for model in models.lineage(ws, actor, model_id):
+        if model.dataset_id and (said := stale(ws, actor, model.dataset_id)):
+            return said
+    return ""
+
+
+def _exports(ws: Workspace, actor: Actor, dataset_id: str) -> list[PairExport]:
+    """The exports that made a dataset, the newest first: other votes may make the same rows."""
+    dataset = datasets.get(ws, actor, dataset_id)
+    with reading(ws.db) as conn:
+        return [e for e in list_all(conn, dataset.project_id) if e.dataset_id == dataset.id]
+
+
 def _everything(ws: Workspace, actor: Actor) -> list[Model]:
     return [
         model
@@ -46,8 +76,7 @@ def _step(ws: Workspace, actor: Actor, model: Model) -> dict[str, Any]:
         return found
     dataset = datasets.get(ws, actor, model.dataset_id)
     found |= {"dataset": dataset.label, "dataset_sha256": dataset.sha256}
-    with reading(ws.db) as conn:
-        made = [e for e in list_all(conn, dataset.project_id) if e.dataset_id == dataset.id]
+    made = _exports(ws, actor, dataset.id)
     if made:
         about = pairs.about(ws, actor, made[0].id)
         kept = ("watermark", "content_sha256", "rules_sha256", "rounds", "agreement", "counts")

@@ -134,11 +134,13 @@ def _ready(check: Control, seen: list[Seen], last: bool) -> bool:
 
 
 def _side(conn: Connection, one: Round, rater: str, left_first: str) -> str:
-    """Every second rater sees all pairs mirrored, so no side belongs to a model."""
+    """Every second rater sees all pairs mirrored, so no side belongs to a model.
+
+    It lasts for a rater, also where others and their votes are deleted.
+    """
     if one.mode == "single":
         return "lo"
-    known = votes.raters(conn, one.id)
-    place = known.index(rater) if rater in known else len(known)
-    if place % 2 == 0:
+    known = votes.mirrored(conn, one.id)
+    if not known.get(rater, 2 * sum(known.values()) < len(known)):
         return left_first
     return "hi" if left_first == "lo" else "lo"

@@ -120,6 +120,9 @@ def sentence(found: Report) -> str:
         parts.append(
             f"{found.tally.paused} votes of paused raters are left out until they are looked at."
         )
+    if found.tally.deleted:
+        kept = " All but the verdict is of the votes that are left." if found.verdict else ""
+        parts.append(f"Votes deleted with their rater: {found.tally.deleted}.{kept}")
     return " ".join(parts)
 
 

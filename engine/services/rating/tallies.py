@@ -1,7 +1,7 @@
 """What the votes of a round add up to: only pairs that count, only raters who are not paused."""
 
 from collections import defaultdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
@@ -12,7 +12,7 @@ from engine.stats.betting import standing_by_prompt
 from engine.stats.preference import Decision, Verdict
 from engine.stats.preference import verdict as weigh
 from engine.stats.sequential import Standing
-from engine.store import rounds, votes
+from engine.store import reviews, rounds, votes
 from engine.store.votes import LiveVote
 
 WORTH = {"win": 1.0, "loss": 0.0, "tie": 0.5, "both_bad": 0.5}
@@ -70,11 +70,33 @@ def count(conn: Connection, one: Round) -> Tally:
         good=flat.count("good"),
         bad=flat.count("bad"),
         paused=found.paused,
+        deleted=sum(each["votes"] for each in deleted(conn, one)),
     )
 
 
+def deleted(conn: Connection, one: Round) -> list[dict[str, Any]]:
+    """Of each rater whose votes in the round were deleted: `votes`, and the `verdict` before."""
+    found = reviews.list_forgotten(conn, one.project_id)
+    return [each.rounds[one.id] for each in found if one.id in each.rounds]
+
+
 def verdict(conn: Connection, one: Round) -> Verdict:
-    """What the votes show by the rule of the plan.
+    """What the round shows, as it was decided where votes were deleted after the decision.
+
+    A test is decided once: whoever deletes votes later must not be able to turn it.
+    """
+    gone = deleted(conn, one)
+    decided = next((each["verdict"] for each in gone if each["verdict"]), None)
+    if decided is None:
+        return weighed(conn, one)
+    found = Verdict.model_validate(decided)
+    number = sum(each["votes"] for each in gone)
+    said = f"This was decided with votes that have been deleted since: {number}."
+    return found.model_copy(update={"sentence": f"{found.sentence} {said}"})
+
+
+def weighed(conn: Connection, one: Round) -> Verdict:
+    """What the votes that are there show by the rule of the plan.
 
     With a sequential rule the bounds hold at every look, p is the inverse of the evidence, and no
     other number decides.
