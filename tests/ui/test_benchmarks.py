@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from huggingface_hub import ModelCard
 
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
@@ -10,6 +11,7 @@ from engine.core.job import State
 from engine.core.outcome import Outcome
 from engine.services import jobs, outcomes
 from engine.services.lab import benchmarks as service
+from engine.services.lab import card
 from engine.work.harness import names
 from tests import helpers
 from tests.ui import results
@@ -151,3 +153,13 @@ def test_the_newest_score_of_each_task_is_that_of_the_model(ws, world):
     measured(ws, world, tuned=0.5, num_fewshot=0)
     [one] = service.of_model(ws, LOCAL, world[0], world[2])
     assert (one.score, one.num_fewshot) == (0.5, 0)
+
+
+def test_the_model_card_has_the_benchmarks_as_metadata_and_as_a_table(ws, world):
+    measured(ws, world)
+    text = card.model_card(ws, LOCAL, world[2])
+    [one] = ModelCard(text, ignore_metadata_errors=False).data.eval_results
+    assert (one.dataset_type, one.metric_type, one.metric_value) == ("arc_easy", "acc", 0.42)
+    assert one.dataset_args == {"num_fewshot": 5, "questions": 100, "of": 2376}
+    assert one.source_name == "lm-evaluation-harness"
+    assert "| arc_easy | acc | 0.420 | 0.322 to 0.518 | 100 of 2,376 | 5 |" in text

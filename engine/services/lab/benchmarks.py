@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import EvalResult
+
 from engine import plugins
 from engine.core.actor import Actor, Role
 from engine.core.job import Job, State
@@ -72,3 +74,23 @@ def of_model(ws: Workspace, actor: Actor, project_id: str, model_id: str) -> lis
         for one in scores(job).get(model_id, []):
             newest.setdefault(one.key, one)
     return list(newest.values())
+
+
+def for_card(found: list[Score]) -> list[EvalResult]:
+    """The scores as a model card's metadata has them."""
+    return [
+        EvalResult(
+            task_type="text-generation",
+            dataset_type=one.task,
+            dataset_name=one.task,
+            dataset_revision=one.version or None,
+            dataset_args={"num_fewshot": one.num_fewshot, "questions": one.n, "of": one.of},
+            metric_type=one.metric,
+            metric_name=f"{one.metric} ({one.filter})",
+            metric_value=round(one.score, 6),
+            metric_args={"stderr": one.stderr, "low": one.low, "high": one.high},
+            source_name="lm-evaluation-harness",
+            source_url="https://github.com/EleutherAI/lm-evaluation-harness",
+        )
+        for one in found
+    ]

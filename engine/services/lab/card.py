@@ -7,10 +7,12 @@ from engine.core.dataset import Dataset
 from engine.core.evaluation import Evaluation
 from engine.core.model import Model
 from engine.services import access, evaluations
+from engine.services.lab import benchmarks
 from engine.services.models import lineage
 from engine.services.pairs.lineage import stale_model
 from engine.store import datasets
 from engine.store.connect import reading
+from engine.work.harness.results import Score
 from engine.workspace import Workspace
 
 
@@ -22,18 +24,21 @@ def model_card(ws: Workspace, actor: Actor, model_id: str) -> str:
     with reading(ws.db) as conn:
         learned = datasets.get(conn, model.dataset_id) if model.dataset_id else None
     found, asked = _newest(ws, actor, model)
+    own = _results(found, asked, model.id) if found and asked else []
+    public = benchmarks.of_model(ws, actor, model.project_id, model.id) if model.project_id else []
     data = ModelCardData(
         model_name=_line(model.name),
         base_model=_line(chain[-1].name),
         pipeline_tag="text-generation",
         library_name="peft" if model.kind == "adapter" else "transformers",
         tags=["tuneloop", *([str(model.info["method"])] if "method" in model.info else [])],
-        eval_results=_results(found, asked, model.id) if found and asked else None,
+        eval_results=own + benchmarks.for_card(public) or None,
     )
     parts = [f"---\n{data.to_yaml()}\n---", f"# {_line(model.name)}", _origin(chain, learned)]
     gone = stale_model(ws, actor, model_id)
     parts += [gone] if gone else []
     parts += [_scores(found, asked, model.id)] if found and asked else []
+    parts += [_public(public)] if public else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -93,6 +98,18 @@ def _scores(found: Evaluation, asked: Dataset, model_id: str) -> str:
     lines += ["It fell behind the model it started from:\n\n" + "\n".join(fell)] if fell else []
     lines += [found.overlap.message] if found.overlap else []
     return "\n\n".join(lines)
+
+
+def _public(found: list[Score]) -> str:
+    rows = [
+        f"| {_line(one.task)} | {_line(one.metric)} | {one.score:.3f} | "
+        + (f"{one.low:.3f} to {one.high:.3f}" if one.low is not None else "not known")
+        + f" | {one.n:,} of {one.of:,} | {one.num_fewshot or 0} |"
+        for one in found
+    ]
+    heads = "| task | metric | score | 95 % interval | questions | examples |"
+    title = "## Public benchmarks (lm-evaluation-harness)"
+    return "\n".join([title, "", heads, "|---|---|---|---|---|---|", *rows])
 
 
 def _line(text: str) -> str:
