@@ -88,6 +88,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     # name -> function (argument) -> metric; a metric asked for as "name:argument"
     "metric_factories": {
         "json_schema": "engine.metrics.json_answers:json_schema",
+        "bertscore": "engine.metrics.learned.bertscore:bertscore",
     },
     # job kind -> module with Recipe and run(recipe, ctx) -> Outcome
     "jobs": {

@@ -52,6 +52,9 @@ METRICS = {
                           "to the schema you gave."),
     "edit_similarity": Metric("Edit similarity", "How few characters must change to turn the "
                               "answer into the reference."),
+    "bertscore": Metric("BERTScore", "How near the words of answer and reference are in meaning, "
+                        "as a language model sees them. Forgives other words; even unlike texts "
+                        "score high, so only differences tell."),
     "repetition": Metric("No repetition", "How little an answer repeats itself. A guard: a fall "
                          "means loops, a high score does not mean a good answer."),
 }  # fmt: skip
@@ -63,20 +66,38 @@ GROUPS = (
     Group("Texts", "Many answers would do; these count words in common with yours",
           ("rougeL", "bleu", "chrf", "meteor", "rouge1", "rouge2", "rougeLsum",
            "edit_similarity")),
+    Group("Meaning", "Other words for the same count too; slow without a graphics card", ()),
     Group("Guards", "Watch over what a training may break", ("repetition",)),
 )  # fmt: skip
 
+NO_MEANING = (
+    "BERTScore: none here. It needs the extra bertscore and a model such as roberta-large in the "
+    "folder models of the data folder"
+)
+
 
 def groups() -> list[Group]:
-    """Every metric that can be ticked, installed ones in a group of their own at the end."""
+    """Every metric that can be ticked, installed ones in a group of their own at the end.
+
+    Always as many, since a page keeps a box for each.
+    """
     known = {name for group in GROUPS for name in group.metrics}
     others = tuple(name for name in plugins.names("metrics") if name not in known)
-    return [*GROUPS, *([Group("Installed here", "From other packages", others)] if others else [])]
+    found = [_meaning(group) if group.name == "Meaning" else group for group in GROUPS]
+    return [*found, *([Group("Installed here", "From other packages", others)] if others else [])]
+
+
+def _meaning(group: Group) -> Group:
+    """The group with what can be had here, or why there is nothing."""
+    offered = tuple(plugins.load("metric_factories", "bertscore").offered())
+    return group._replace(metrics=offered, about=group.about if offered else NO_MEANING)
 
 
 def called(metric: str) -> str:
     """The usual spelling of a metric's name."""
-    name = metric.partition(":")[0]
+    name, _, argument = metric.partition(":")
+    if name == "bertscore" and argument:
+        return f"{METRICS[name].name} ({argument})"  # another model is another measure
     return METRICS[name].name if name in METRICS else name.replace("_", " ")
 
 
