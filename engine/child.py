@@ -26,10 +26,11 @@ from engine.core.actor import LOCAL
 from engine.core.context import Cancelled, Kept, ModelFiles
 from engine.core.dataset import Row, Split
 from engine.core.errors import NoRoom, Unavailable, UserError
+from engine.core.evaluation import Evaluation
 from engine.core.job import Job, State
 from engine.core.outcome import Outcome
 from engine.methods import checkpoint
-from engine.services import access, datasets, models, outcomes, pulse
+from engine.services import access, datasets, evaluations, models, outcomes, pulse
 from engine.services.jobs import recipe_of
 from engine.store import events, jobs
 from engine.store.connect import reading, writing
@@ -123,6 +124,10 @@ class JobContext:
     def model(self, model_id: str) -> ModelFiles:
         """Where a model's files lie."""
         return models.files(self.ws, models.get(self.ws, LOCAL, model_id))
+
+    def evaluation(self, evaluation_id: str) -> Evaluation:
+        """Every answer and score of an evaluation that is done."""
+        return evaluations.get(self.ws, LOCAL, evaluation_id)
 
 
 def run(ws: Workspace, job_id: str, fence: int, kept: Kept | None = None) -> State:

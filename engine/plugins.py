@@ -105,6 +105,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "curve": "engine.work.curve",
         "sweep": "engine.work.sweep",
         "benchmark": "engine.work.harness.job",
+        "judge": "engine.work.judge",
         "demo": "engine.demo.job",
         "auto": "engine.demo.auto",
     },

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from engine.core.dataset import Row, Split
+from engine.core.evaluation import Evaluation
 from engine.core.model import Model
 
 
@@ -81,3 +82,6 @@ class Context(Protocol):
 
     def model(self, model_id: str) -> ModelFiles:
         """Where a model's files lie."""
+
+    def evaluation(self, evaluation_id: str) -> Evaluation:
+        """Every answer and score of an evaluation that is done."""

@@ -8,7 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from http.client import HTTPException
 from typing import Any, Literal, NamedTuple
 from urllib.error import HTTPError
@@ -21,6 +21,7 @@ from engine.core.errors import UserError
 
 Choice = Literal["new", "base", "tie"]
 MOST_BYTES = 1_000_000
+LISTEN_S = 1.0
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 ASK_AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)
 REFUSED = (301, 302, 303, 307, 308, 401, 403, 404, 405)
@@ -99,24 +100,27 @@ def compare(
     judge: Judge,
     questions: Sequence[Question],
     at_once: int = 4,
-    done: Callable[[int], None] | None = None,
+    heard: Callable[[int], None] | None = None,
 ) -> Judged:
-    """What the judge says of each question, `at_once` at a time; `done` hears how many are ready.
+    """What the judge says of each question, `at_once` at a time.
 
-    UserError when the judge refuses the key, the address or the model.
+    `heard` is told how many are ready, after each and once a second while one is waited for; what
+    it raises ends the asking. UserError when the judge refuses the key, the address or the model.
     """
     opener = build_opener(_Stay)
     verdicts: list[tuple[Choice | None, bool]] = []
-    with ThreadPoolExecutor(at_once) as pool:
+    pool = ThreadPoolExecutor(at_once)
+    try:
         futures = [pool.submit(_both_orders, opener, judge, each) for each in questions]
-        try:
-            for future in futures:
-                verdicts.append(future.result())
-                if done:
-                    done(len(verdicts))
-        finally:
-            for future in futures:
-                future.cancel()
+        for future in futures:
+            while not wait([future], LISTEN_S).done:
+                if heard:
+                    heard(len(verdicts))
+            verdicts.append(future.result())
+            if heard:
+                heard(len(verdicts))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
     choices = tuple(choice for choice, _ in verdicts)
     return Judged(
         wins=choices.count("new"),

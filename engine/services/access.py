@@ -8,7 +8,8 @@ from engine.core.job import Job
 from engine.core.model import Model
 from engine.core.project import Project
 from engine.core.rating import Round
-from engine.store import datasets, jobs, models, projects, rounds
+from engine.store import datasets, evaluations, jobs, models, projects, rounds
+from engine.store.evaluations import EvaluationRef
 
 
 def project(conn: Connection, project_id: str) -> Project:
@@ -41,6 +42,14 @@ def job(conn: Connection, job_id: str) -> Job:
     found = jobs.get(conn, job_id)
     if found is None:
         raise NotFound(f"There is no run {job_id!r}.", "Choose one on the Runs tab.")
+    return found
+
+
+def evaluation(conn: Connection, evaluation_id: str, project_id: str) -> EvaluationRef:
+    """Where the evaluation of that project lies; NotFound otherwise."""
+    found = evaluations.get(conn, evaluation_id)
+    if found is None or found.project_id != project_id:
+        raise NotFound(f"There is no evaluation {evaluation_id!r}.", "Choose one from the list.")
     return found
 
 

@@ -181,6 +181,9 @@ def _check_needs(conn: Connection, project_id: str, recipe: Recipe) -> None:
         if field.startswith("dataset"):
             access.dataset(conn, needed, project_id)
             continue
+        if field == "evaluation":
+            access.evaluation(conn, needed, project_id)
+            continue
         model = access.model(conn, needed, project_id)
         if model.kind == "reward" and recipe.KIND in ANSWERING:
             raise Conflict(

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.core.context import Cancelled, Kept, ModelFiles
 from engine.core.dataset import Row, Split
+from engine.core.evaluation import Evaluation
 from engine.core.examples import Chat, Example, Message, Preference, Prompt, Unpaired
 from engine.core.job import Event
 from engine.core.model import Model
@@ -32,6 +33,7 @@ class MemoryContext:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.cache = folder, folder / "cache"
         self.kept = Kept()
+        self.evaluations: dict[str, Evaluation] = {}
         self.events: list[Event] = []
         self._cancel_after = cancel_after
         self._keep = keep
@@ -42,6 +44,9 @@ class MemoryContext:
             id=BASE, name="tiny", kind="base", source="folder", path=str(base), created_at=0.0
         )
         self._models = {BASE: ModelFiles(model, base, None)}
+
+    def evaluation(self, evaluation_id: str) -> Evaluation:
+        return self.evaluations[evaluation_id]
 
     def add(self, model_id: str, adapter: Path) -> None:
         base = self._models[BASE].base

@@ -25,6 +25,7 @@ NEXT = {
     "sweep": ("Evaluate the best", "evaluate"),
     "curve": ("Add data", "data"),
     "evaluate": ("See the evaluation", "evaluate"),
+    "judge": ("See what the judge says", "evaluate"),
     "generate": ("Rate the answers", "rate"),
     "demo": ("See where the project stands", "home"),
 }

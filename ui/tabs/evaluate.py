@@ -14,7 +14,7 @@ from engine.services import evaluations, jobs
 from engine.services.lab import parts
 from engine.workspace import Workspace
 from ui import kit
-from ui.evaluate import benchmarks, result, speed
+from ui.evaluate import benchmarks, judge, result, speed
 from ui.evaluate.result import Choice
 from ui.events import shows_errors
 from ui.page import Page
@@ -52,6 +52,7 @@ def build(ws: Workspace, page: Page) -> None:
         kit.goto(to_data, page, "data")
     with gr.Column(visible=False) as body:
         shown = evaluate_page.build((empty, why, to_data), body)
+        judge.build(ws, page, shown.which)
     _wire_panel(ws, page, panel, progress)
     _wire_results(ws, page, view, (fold, progress), shown)
     benchmarks.build(ws, page)

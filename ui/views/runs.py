@@ -13,6 +13,7 @@ from ui.views.numbers import numbers, took
 
 KINDS = {
     "evaluate": "Evaluation",
+    "judge": "A judge's comparison",
     "generate": "Answers to rate",
     "demo": "The whole loop",
     "play": "Playground",
