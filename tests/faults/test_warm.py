@@ -133,12 +133,13 @@ def test_one_that_dies_of_a_question_it_had_not_begun_is_replaced(worker, ask, a
 
 
 @pytest.mark.parametrize("question", ["first", "second"])
-def test_killed_while_it_answers_the_question_has_failed(question, answer):
+def test_killed_while_it_answers_the_question_has_failed(question, space, answer):
     if question == "second":
         answer()
     killed = answer("die")
     assert killed.state is State.FAILED
     assert "signal 9" in killed.error
+    assert log_of(space, killed).count("asked") == 1  # and was not begun again
     assert answer(note="again").state is State.DONE
 
 
@@ -185,12 +186,13 @@ def test_a_second_question_that_does_not_listen_is_killed(
 
 @pytest.mark.parametrize("act", ["bug", "refuse"])
 def test_after_a_question_that_failed_it_leaves(act, worker, answer):
-    pid = answer().result["pid"]
-    failed = answer(act)
-    assert failed.state is State.FAILED
+    answer()
+    settle(worker)
+    child = worker.idle._child
+    assert answer(act).state is State.FAILED
+    assert child.wait(10) == 1
     assert settle(worker) is None
-    assert gone(pid)
-    assert answer(note="third").result["pid"] != pid
+    assert answer(note="third").result["pid"] != child.pid
 
 
 def test_what_it_says_lands_in_the_log_of_the_question_it_belongs_to(space, answer):
