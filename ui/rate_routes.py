@@ -1,8 +1,9 @@
 """The rating routes: JSON for ui/static/rate.js, and the pages that colleagues open.
 
-A rater is a random cookie, or one that stands for an invitation. What goes out is what `votes`
-calls a Turn, plus counts: nothing here reads a comparison, so nothing here can tell whose answer is
-whose.
+A rater is a random cookie, or one that stands for an invitation. On this machine the first is
+whoever sits at it; in a Space it is a guest, whose votes are kept and not counted. What goes out is
+what `votes` calls a Turn, plus counts: nothing here reads a comparison, so nothing here can tell
+whose answer is whose.
 """
 
 import re
@@ -83,6 +84,7 @@ class Progress(BaseModel):
     reasons: tuple[str, ...] = REASONS
     guidelines: Guidelines
     break_every: int = BREAK_EVERY
+    guest: bool  # their votes are kept apart and count in nothing
     left_today: int | None
     agreement_with_gold: dict[str, int] | None
 
@@ -232,6 +234,7 @@ def _progress(ws: Workspace, actor: Actor, one: Round) -> Progress:
         purpose=one.purpose,
         status=one.status,
         mode=one.mode,
+        guest=actor.role < Role.RATER,
         guidelines=Guidelines(version=plans.version(text), html=to_html(text)),
         **votes.progress(ws, actor, one.id),
         **votes.standing(ws, actor, one.id),
@@ -249,7 +252,8 @@ def _identify(ws: Workspace, space: bool) -> Callable[[Request, Response], Rater
         if not RATER.fullmatch(known):
             known = secrets.token_urlsafe(16)
             response.headers.append("Set-Cookie", _cookie(known, space))
-        return Rater(Actor(name=f"rater-{known[:12]}", role=Role.RATER))
+        name, role = ("guest", Role.GUEST) if space else ("rater", Role.RATER)
+        return Rater(Actor(name=f"{name}-{known[:12]}", role=role))
 
     return identify
 

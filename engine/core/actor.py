@@ -8,8 +8,12 @@ from engine.core.errors import Forbidden
 
 
 class Role(IntEnum):
-    """Ordered: a higher role may do all that a lower one may."""
+    """Ordered: a higher role may do all that a lower one may.
 
+    A guest is somebody whom nobody knows: they may look at pairs, and their votes count in nothing.
+    """
+
+    GUEST = 0
     RATER = 1
     TRAINER = 2
     OWNER = 3

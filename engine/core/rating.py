@@ -189,4 +189,5 @@ class Tally(BaseModel):
     good: int = 0  # in a round of single answers
     bad: int = 0
     paused: int = 0  # votes of paused raters, which are in none of the numbers above
+    guests: int = 0  # votes of people whom nobody knows, in none of the numbers above either
     deleted: int = 0  # votes that were deleted with all that their raters did

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from engine.store.rows import dumped, loaded
 from engine.store.tables import (
@@ -56,11 +56,27 @@ def newest(conn: Connection, round_id: str) -> dict[str, Review]:
     return {row["rater"]: Review(**row) for row in conn.execute(query).mappings()}
 
 
+def raters(conn: Connection, round_id: str) -> list[str]:
+    """Who was shown a pair of a round and is no guest."""
+    shown = (assignment.c.round_id == round_id) & ~assignment.c.guest
+    return list(conn.execute(select(assignment.c.rater).where(shown).distinct()).scalars())
+
+
 def known(conn: Connection, project_id: str) -> list[str]:
     """The names under which anybody was shown a pair of a project, or decided about, sorted."""
     shown = select(assignment.c.rater).where(assignment.c.round_id.in_(_rounds(project_id)))
     decided = select(rater_review.c.rater).where(rater_review.c.round_id.in_(_rounds(project_id)))
     return sorted(conn.execute(shown.union(decided)).scalars())
+
+
+def guests(conn: Connection, round_id: str) -> int:
+    """How many votes of guests a round has, which count in nothing."""
+    query = select(func.count()).where(
+        assignment.c.round_id == round_id,
+        assignment.c.guest,
+        assignment.c.state.in_(("voted", "extra")),
+    )
+    return int(conn.execute(query).scalar_one())
 
 
 def hold(conn: Connection, project_id: str, rater: str) -> None:

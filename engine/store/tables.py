@@ -180,6 +180,7 @@ assignment = Table(
     _text("state"),
     _time("leased_at"),
     _time("lease_until"),
+    Column("guest", Boolean, nullable=False, server_default=false()),  # counts in nothing
     UniqueConstraint("comparison_id", "rater"),
     Index("assignment_by_round", "round_id", "rater"),
 )

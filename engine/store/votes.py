@@ -1,4 +1,8 @@
-"""Assignments and votes. A vote is never changed: undo appends a retraction."""
+"""Assignments and votes. A vote is never changed: undo appends a retraction.
+
+What guests were shown is marked, takes no place, and is in no list or count of this module that
+is not a guest's own.
+"""
 
 from typing import Any, NamedTuple
 
@@ -21,6 +25,7 @@ class Assignment(NamedTuple):
     state: str  # leased, voted, extra (voted when the places were taken), skipped, flagged
     leased_at: float
     lease_until: float
+    guest: bool = False
 
 
 class Seen(NamedTuple):
@@ -215,7 +220,7 @@ def _votes(
             vote,
             and_(vote.c.assignment_id == chosen.c.assignment_id, vote.c.seq == chosen.c.seq),
         )
-        .where(*wanted, vote.c.action == "vote")
+        .where(*wanted, ~assignment.c.guest, vote.c.action == "vote")
         .order_by(vote.c.created_at, vote.c.id)
     )
     return [LiveVote(**row) for row in conn.execute(query).mappings()]
@@ -229,7 +234,7 @@ def counts(conn: Connection, round_id: str, rater: str) -> tuple[int, int, int]:
     of_round = select(func.count()).where(assignment.c.round_id == round_id)
     mine = of_round.where(assignment.c.rater == rater, assignment.c.state.in_(("voted", "extra")))
     counted = of_round.where(
-        assignment.c.state == "voted",
+        (assignment.c.state == "voted") & ~assignment.c.guest,
         assignment.c.comparison_id == comparison.c.id,
         comparison.c.kind == "normal",
     )
@@ -258,23 +263,12 @@ def cast_since(conn: Connection, round_id: str, rater: str, since: float) -> int
     return int(conn.execute(query).scalar_one())
 
 
-def raters(conn: Connection, round_id: str) -> list[str]:
-    """Raters in the order of their first pair."""
-    query = (
-        select(assignment.c.rater, func.min(assignment.c.leased_at).label("first"))
-        .where(assignment.c.round_id == round_id)
-        .group_by(assignment.c.rater)
-        .order_by("first")
-    )
-    return [row[0] for row in conn.execute(query)]
-
-
 def mirrored(conn: Connection, round_id: str) -> dict[str, bool]:
     """Of each rater of a round, whether they see its pairs with their sides swapped."""
     query = (
         select(assignment.c.rater, assignment.c.left_is != comparison.c.left_first)
         .join(comparison, comparison.c.id == assignment.c.comparison_id)
-        .where(assignment.c.round_id == round_id)
+        .where(assignment.c.round_id == round_id, ~assignment.c.guest)
         .distinct()
     )
     return {row[0]: bool(row[1]) for row in conn.execute(query)}
@@ -292,7 +286,7 @@ def give_up(conn: Connection, token: str) -> None:
 
 
 def _held(now: float) -> ColumnElement[bool]:
-    return or_(
+    return ~assignment.c.guest & or_(
         assignment.c.state == "voted",
         and_(assignment.c.state == "leased", assignment.c.lease_until > now),
     )

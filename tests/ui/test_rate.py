@@ -250,3 +250,16 @@ def test_an_owner_deletes_all_of_a_rater_and_the_pairs_say_that_votes_have_gone(
     for nobody in (None, "", "ada"):
         with pytest.raises(UserError):
             people.forgotten(ws, view, nobody)
+
+
+def test_votes_of_guests_are_shown_as_not_counted(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24)
+    seed.prefer_new(ws, one)
+    who = Actor(name="guest-x", role=Role.GUEST)
+    assert votes.next_pair(ws, who, one.id) is None  # every place is taken
+    other = seed.open_round(ws, tmp_path, pairs=4, project=one.project_id)
+    shown = votes.next_pair(ws, who, other.id)
+    votes.vote(ws, who, shown.token, "key-of-a-guest", "left")
+    drawn = look(ws, other)
+    assert "guests&#x27; votes" in drawn["outcome"]
+    assert not drawn["collect"]

@@ -1,6 +1,7 @@
 """The rating routes over HTTP: who may vote, what is one vote, and what never leaves the server."""
 
 import re
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
@@ -75,6 +76,28 @@ def test_in_a_space_the_cookie_reaches_a_frame_of_another_site(ws, one):
     app.include_router(rate_routes.router(ws, space=True))
     made = TestClient(app).get(f"/api/rate/{one.id}/next").headers["set-cookie"]
     assert "SameSite=None; Secure; Partitioned" in made
+
+
+def test_in_a_space_only_an_invitation_makes_votes_count(ws, one):
+    app = FastAPI()
+    app.include_router(rate_routes.router(ws, space=True))
+    here = "https://a.hf.space"
+    passer, invited = TestClient(app, base_url=here), TestClient(app, base_url=here)
+    for _ in range(3):
+        assert vote(passer, pair(passer, one), f"key-{secrets.token_hex(8)}").status_code == 200
+    assert passer.get(f"/api/rate/{one.id}/progress").json()["guest"] is True
+    assert standing(ws, one) == []
+    invited.get(f"/rate/join/{invites.make(ws, LOCAL, one.project_id, 'Ada')}")
+    vote(invited, pair(invited, one))
+    assert invited.get(f"/api/rate/{one.id}/progress").json()["guest"] is False
+    assert [each.rater[:5] for each in standing(ws, one)] == ["Ada ("]
+    assert rounds.tally(ws, LOCAL, one.id).guests == 3
+
+
+def test_on_this_machine_whoever_sits_at_it_is_no_guest(client, ws, one):
+    vote(client, pair(client, one))
+    assert client.get(f"/api/rate/{one.id}/progress").json()["guest"] is False
+    assert len(standing(ws, one)) == 1
 
 
 def test_two_raters_never_hold_the_same_pair(app, one):

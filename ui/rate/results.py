@@ -90,13 +90,22 @@ def collecting(one: Round, seen: Tally, progress: dict[str, int]) -> str:
         found[1:4] = [kit.stat("good", f"{seen.good}"), kit.stat("bad", f"{seen.bad}")]
     if seen.paused:
         found.append(kit.stat("waiting", f"{seen.paused}", "votes of paused raters"))
-    if seen.deleted:
-        found.append(kit.stat("deleted", f"{seen.deleted}", "votes, with their rater"))
+    found += _apart(seen)
     bias = (
         f'<p class="tl-fine">{escape(bias_words(seen))}</p>' if votes and one.mode == "pair" else ""
     )
     head = "What the votes say so far" if one.status == "open" else "What the votes say"
     return _part(head, kit.stats(found) + bias)
+
+
+def _apart(seen: Tally) -> list[str]:
+    """Votes that are in no other number."""
+    found = []
+    if seen.guests:
+        found.append(kit.stat("guests' votes", f"{seen.guests}", "not counted"))
+    if seen.deleted:
+        found.append(kit.stat("deleted", f"{seen.deleted}", "votes, with their rater"))
+    return found
 
 
 def blind(one: Round, progress: dict[str, int], live: Live | None = None) -> str:
@@ -114,7 +123,7 @@ def blind(one: Round, progress: dict[str, int], live: Live | None = None) -> str
 
 def beside(found: Report) -> str:
     """What stands beside the verdict: the control, agreement, length, and every rater."""
-    said = [found.sentence] if found.even is not None or found.tally.deleted else []
+    said = [found.sentence] if found.even is not None else []
     said += [part.sentence for part in (found.agreement, found.length, found.longer) if part]
     if found.flagged:
         said.append(f"{found.flagged} flags wait for a person to look at them.")
@@ -193,6 +202,7 @@ def verdict(
                  f"{found.wins} of {found.decisive}"),
         kit.stat("raters", f"{seen.raters}", f"{seen.prompts} questions"),
     ]  # fmt: skip
+    numbers += _apart(seen)
     notes = [bias_words(seen), *_not_shown(kept_back or {})]
     fine = "".join(f'<p class="tl-fine">{escape(note)}</p>' for note in notes)
     return (

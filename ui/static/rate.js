@@ -120,6 +120,7 @@
     /** Show the controls for what this round has. */
     offer() {
       const rich = this.rich();
+      this.find(".tl-rate-guest").hidden = !this.known.guest;
       this.root.querySelectorAll("[data-new], [data-do=why], [data-do=flag]").forEach((each) => {
         each.hidden = !rich;
       });

@@ -21,6 +21,8 @@ export const FRAME = `
     <button type="button" class="tl-rate-quiet" data-do="help" aria-label="Keys and how to judge">
       <kbd>?</kbd><span>Help</span></button>
   </div>
+  <div class="tl-rate-guest" role="note" hidden>You rate as a guest: your votes are kept, but they do not count.
+    Open an invitation link in this browser, and those after it do.</div>
   <div class="tl-rate-trouble" role="alert" hidden></div>
   <div class="tl-rate-note" role="status" hidden></div>
   <section class="tl-rate-pair" tabindex="-1" hidden>

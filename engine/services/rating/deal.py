@@ -32,7 +32,9 @@ class Checks(NamedTuple):
     normal: int
 
 
-def hand(conn: Connection, one: Round, rater: str, now: float, most: int) -> list[Assignment]:
+def hand(
+    conn: Connection, one: Round, rater: str, now: float, most: int, guest: bool = False
+) -> list[Assignment]:
     """The pairs that a rater may look at, the current one first; `most` is 1 or 2.
 
     Leases of the rater start anew; a pair that others took meanwhile is left to them.
@@ -47,7 +49,7 @@ def hand(conn: Connection, one: Round, rater: str, now: float, most: int) -> lis
         if len(held) < most or mine.lease_until > now:
             votes.set_state(conn, mine.id, "leased", now)
             held.append(mine)
-    while len(held) < most and (new := _claim(conn, one, rater, now, len(held))):
+    while len(held) < most and (new := _claim(conn, one, rater, now, len(held), guest)):
         held.append(new)
     return held[:most]
 
@@ -60,7 +62,9 @@ def gone(conn: Connection, one: Round, mine: Assignment, now: float) -> bool:
     return votes.places_taken(conn, mine.comparison_id, now) >= int(one.plan["overlap"])
 
 
-def _claim(conn: Connection, one: Round, rater: str, now: float, place: int) -> Assignment | None:
+def _claim(
+    conn: Connection, one: Round, rater: str, now: float, place: int, guest: bool
+) -> Assignment | None:
     rounds.lock(conn, one.id)  # else two raters could take the last place of a pair at once
     found = _choose(conn, one, rater, now)
     if found is None:
@@ -75,6 +79,7 @@ def _claim(conn: Connection, one: Round, rater: str, now: float, place: int) -> 
         state="leased",
         leased_at=now + TICK_S * place,
         lease_until=now + LEASE_S,
+        guest=guest,
     )
     votes.lease(conn, new)
     return new

@@ -135,7 +135,7 @@ def _decide(
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
         access.rating_round(conn, round_id)
-        if rater not in votes.raters(conn, round_id):
+        if rater not in reviews.raters(conn, round_id):
             raise NotFound(f"No rater {rater!r} is in this round.", "Choose one of the list.")
         new = Review(
             id=ids.new("review"),

@@ -120,6 +120,8 @@ def sentence(found: Report) -> str:
         parts.append(
             f"{found.tally.paused} votes of paused raters are left out until they are looked at."
         )
+    if found.tally.guests:
+        parts.append(f"Votes of guests, kept apart and not counted: {found.tally.guests}.")
     if found.tally.deleted:
         kept = " All but the verdict is of the votes that are left." if found.verdict else ""
         parts.append(f"Votes deleted with their rater: {found.tally.deleted}.{kept}")

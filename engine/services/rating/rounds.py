@@ -147,7 +147,7 @@ def _write_answers(ws: Workspace, actor: Actor, new: Round) -> None:
 
 def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Round]:
     """Newest first."""
-    actor.require(Role.RATER)
+    actor.require(Role.GUEST)
     with reading(ws.db) as conn:
         access.project(conn, project_id)
         return rounds.list_all(conn, project_id)
@@ -155,7 +155,7 @@ def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Round]:
 
 def get(ws: Workspace, actor: Actor, round_id: str) -> Round:
     """The round; NotFound otherwise."""
-    actor.require(Role.RATER)
+    actor.require(Role.GUEST)
     with reading(ws.db) as conn:
         return access.rating_round(conn, round_id)
 

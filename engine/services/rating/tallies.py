@@ -70,6 +70,7 @@ def count(conn: Connection, one: Round) -> Tally:
         good=flat.count("good"),
         bad=flat.count("bad"),
         paused=found.paused,
+        guests=reviews.guests(conn, one.id),
         deleted=sum(each["votes"] for each in deleted(conn, one)),
     )
 

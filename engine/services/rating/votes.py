@@ -35,16 +35,16 @@ PAUSED = (
 
 def turn(ws: Workspace, actor: Actor, round_id: str) -> Turn:
     """The pair this rater is at, the same after a reload, and the one after it."""
-    actor.require(Role.RATER)
+    actor.require(Role.GUEST)
     with writing(ws.db) as conn:
-        return _turn(conn, _open_round(conn, round_id), actor.name)
+        return _turn(conn, _open_round(conn, round_id), actor)
 
 
 def next_pair(ws: Workspace, actor: Actor, round_id: str) -> Shown | None:
     """The pair this rater is at, none held ahead; None when nothing is left for them."""
-    actor.require(Role.RATER)
+    actor.require(Role.GUEST)
     with writing(ws.db) as conn:
-        return _turn(conn, _open_round(conn, round_id), actor.name, 1).pair
+        return _turn(conn, _open_round(conn, round_id), actor, 1).pair
 
 
 def vote(
@@ -73,7 +73,7 @@ def cast(ws: Workspace, actor: Actor, ballot: Ballot, held: int = deal.MOST_HELD
     A vote that comes after its lease ran out counts where its place is still free; else it is kept
     as an extra one.
     """
-    actor.require(Role.RATER)
+    actor.require(Role.GUEST)
     with writing(ws.db) as conn:
         mine = _own(conn, actor, ballot.token)
         one = _open_round(conn, mine.round_id)
@@ -84,7 +84,7 @@ def cast(ws: Workspace, actor: Actor, ballot: Ballot, held: int = deal.MOST_HELD
         if used is None:
             _add(conn, one, mine, ballot)
         told = _feedback(conn, mine, votes.choice_of_vote(conn, ballot.key))
-        return _turn(conn, one, actor.name, held).model_copy(update={"feedback": told})
+        return _turn(conn, one, actor, held).model_copy(update={"feedback": told})
 
 
 def skip(ws: Workspace, actor: Actor, token: str) -> Shown | None:
@@ -94,13 +94,13 @@ def skip(ws: Workspace, actor: Actor, token: str) -> Shown | None:
 
 def leave(ws: Workspace, actor: Actor, token: str, held: int = deal.MOST_HELD) -> Turn:
     """Leave a pair to others and return what comes next."""
-    actor.require(Role.RATER)
+    actor.require(Role.GUEST)
     with writing(ws.db) as conn:
         mine = _own(conn, actor, token)
         one = _open_round(conn, mine.round_id)
         if mine.state == "leased":
             votes.set_state(conn, token, "skipped", time.time())
-        return _turn(conn, one, actor.name, held)
+        return _turn(conn, one, actor, held)
 
 
 def undo(ws: Workspace, actor: Actor, round_id: str) -> Shown:
@@ -113,7 +113,7 @@ def undo(ws: Workspace, actor: Actor, round_id: str) -> Shown:
 
 def take_back(ws: Workspace, actor: Actor, round_id: str) -> Turn:
     """Take back this rater's newest vote, skip or flag, up to 15 minutes old; its pair is shown."""
-    actor.require(Role.RATER)
+    actor.require(Role.GUEST)
     now = time.time()
     with writing(ws.db) as conn:
         one = _open_round(conn, round_id)
@@ -130,12 +130,12 @@ def take_back(ws: Workspace, actor: Actor, round_id: str) -> Turn:
             votes.append(conn, key, last.id, "retract", {}, **values)
         flags.end(conn, last.id, "withdrawn")
         votes.set_state(conn, last.id, "leased", now)
-        return _turn(conn, one, actor.name)
+        return _turn(conn, one, actor)
 
 
 def beat(ws: Workspace, actor: Actor, token: str) -> None:
     """Let the leases of a rater who is still looking start anew; NotFound for a foreign token."""
-    actor.require(Role.RATER)
+    actor.require(Role.GUEST)
     now = time.time()
     with writing(ws.db) as conn:
         mine = _own(conn, actor, token)
@@ -146,7 +146,7 @@ def beat(ws: Workspace, actor: Actor, token: str) -> None:
 
 def progress(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
     """`done` of `total` by this rater, `all_done` votes of `all_total` that the plan asks for."""
-    actor.require(Role.RATER)
+    actor.require(Role.GUEST)
     with reading(ws.db) as conn:
         one = access.rating_round(conn, round_id)
         done, counted, everyone = votes.counts(conn, round_id, actor.name)
@@ -157,7 +157,7 @@ def progress(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
 
 def standing(ws: Workspace, actor: Actor, round_id: str) -> dict[str, Any]:
     """What a rater may know of themselves: `left_today` and `agreement_with_gold`, or None."""
-    actor.require(Role.RATER)
+    actor.require(Role.GUEST)
     with reading(ws.db) as conn:
         one = access.rating_round(conn, round_id)
         gold = quality.gold(conn, round_id).get(actor.name)
@@ -232,16 +232,16 @@ def _own(conn: Connection, actor: Actor, token: str) -> Assignment:
     return mine
 
 
-def _turn(conn: Connection, one: Round, rater: str, held: int = deal.MOST_HELD) -> Turn:
-    now = time.time()
+def _turn(conn: Connection, one: Round, actor: Actor, held: int = deal.MOST_HELD) -> Turn:
+    now, rater, guest = time.time(), actor.name, actor.role < Role.RATER
     if rater in quality.paused(conn, one.id):
         return Turn(pair=None, pause=PAUSED)
     left = _left_today(conn, one, rater, now)
     if left == 0:
         return Turn(pair=None, pause=_enough(one))
     held = held if left is None else min(held, left)
-    pair, ahead = ([_shown(conn, one, mine) for mine in deal.hand(conn, one, rater, now, held)]
-                   + [None, None])[:2]  # fmt: skip
+    handed = deal.hand(conn, one, rater, now, held, guest)
+    pair, ahead = ([_shown(conn, one, mine) for mine in handed] + [None, None])[:2]
     if pair and ahead:  # it is shown before the server has answered the vote on the first
         ahead = ahead.model_copy(update={"done": pair.done + 1, "can_undo": True})
     return Turn(pair=pair, ahead=ahead)
