@@ -15,6 +15,10 @@ needs_bertscore = pytest.mark.skipif(
     find_spec("bert_score") is None,
     reason="bert-score is missing: install tuneloop[bertscore]",
 )
+KINDS = (
+    "bert", "roberta", "xlm-roberta", "distilbert", "electra", "deberta", "deberta-v2", "mpnet",
+    "camembert",
+)  # fmt: skip
 WORDS = [
     "the", "a", "cat", "dog", "sat", "on", "mat", "big", "small", "red", "blue", "runs", "under",
     "over", "tree", "house",
@@ -66,7 +70,7 @@ def pairs():
     return [*made, *odd, *((p, list(r)) for p, r in LATIN_PAIRS + OTHER_PAIRS + UNICODE_PAIRS)]
 
 
-def upstream(home, monkeypatch, rows, layer):
+def upstream(home, monkeypatch, rows, layer, model="tiny-bert"):
     """bert_score's own F1; what it calls for empty texts is gone from transformers 5."""
     import bert_score
 
@@ -82,7 +86,7 @@ def upstream(home, monkeypatch, rows, layer):
     monkeypatch.chdir(home / "models")  # a relative name holds no "t5"
     predictions, references = zip(*rows, strict=True)
     *_, f1 = bert_score.score(
-        list(predictions), list(references), model_type="tiny-bert", num_layers=layer
+        list(predictions), list(references), model_type=model, num_layers=layer
     )
     return f1.tolist()
 
@@ -97,6 +101,30 @@ def test_scores_are_those_of_bert_score(home, monkeypatch, layer):
     expected = [min(1.0, max(0.0, score)) for score in upstream(home, monkeypatch, rows, layer)]
     assert each == pytest.approx(expected, abs=1e-6)
     assert len(set(each)) > 20
+
+
+@needs_bertscore
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_model_is_cut_to_its_layer_as_bert_score_cuts_it(home, monkeypatch, kind):
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    folder = home / "models" / f"tiny-{kind}-kind"
+    tokenizer = AutoTokenizer.from_pretrained(home / "models" / "tiny-bert")
+    sizes = {
+        "vocab_size": len(tokenizer), "max_position_embeddings": 80, "pad_token_id": 0,
+        "hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4,
+        "intermediate_size": 64, "embedding_size": 32,
+        "dim": 32, "n_layers": 4, "n_heads": 4, "hidden_dim": 64,
+    }  # fmt: skip
+    own = AutoConfig.for_model(kind).to_dict()
+    config = AutoConfig.for_model(kind, **{k: v for k, v in sizes.items() if k in own})
+    tokenizer.save_pretrained(folder)
+    AutoModel.from_config(config).save_pretrained(folder)
+    rows = [row for row in pairs()[:20] if row[0]]
+    predictions, references = zip(*rows, strict=True)
+    each = find(f"bertscore:{folder.name}@2")(predictions, references).each
+    expected = upstream(home, monkeypatch, rows, 2, folder.name)
+    assert each == pytest.approx(expected, abs=1e-6)
 
 
 @needs_bertscore
@@ -156,5 +184,6 @@ def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch):
 @needs_bertscore
 def test_the_page_offers_it_with_the_name_of_model_and_layer():
     [group] = [group for group in metrics.groups() if group.name == "Meaning"]
-    assert group.metrics == ("bertscore:tiny-bert@3",)
+    assert "bertscore:tiny-bert@3" in group.metrics
+    assert not any("llama" in name for name in group.metrics)
     assert metrics.called("bertscore:tiny-bert@3") == "BERTScore (tiny-bert@3)"

@@ -17,6 +17,7 @@ from tests import helpers
 from tests.ui import results
 from ui.evaluate import benchmarks
 from ui.evaluate.benchmarks import Seen
+from ui.views import runs
 
 needs_harness = pytest.mark.skipif(
     not names.installed(), reason="lm-evaluation-harness is missing: install tuneloop[harness]"
@@ -55,6 +56,7 @@ def measured(ws, world, tuned=0.42, **more):
     }
     result = {
         "lm_eval": "0.4.13",
+        "sentence": "base: arc_easy acc 0.300.",
         "models": [base, new],
         "scores": {base: [score(0.3, **more)], new: [score(tuned, **more)]},
         "gains": {new: {"arc_easy|acc|none": gain}},
@@ -112,6 +114,11 @@ def test_base_and_tuned_stand_side_by_side_with_intervals_and_the_difference(ws,
     assert ">better<" in html
     assert "100 of 2,376" in html
     assert "acc, 5 examples, version 1.0" in html
+
+
+def test_the_list_of_runs_says_what_came_out(ws, world):
+    job = measured(ws, world)
+    assert runs.outcome(job) == job.result["sentence"]
 
 
 def test_names_of_tasks_come_out_as_text(ws, world):

@@ -58,7 +58,7 @@ def outcome(job: Job) -> str:
     result = job.result
     if "best_train_loss" in result:
         return _losses(result)
-    if job.kind in ("curve", "sweep"):
+    if job.kind in ("curve", "sweep", "benchmark"):
         return _cut(str(result.get("sentence", "")))
     if job.kind == "evaluate":
         models = len(result.get("means", {}))

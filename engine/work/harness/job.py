@@ -4,9 +4,10 @@ import os
 import random
 from typing import Any
 
+from jinja2 import TemplateError
 from pydantic import Field
 
-from engine.core.context import Cancelled, Context
+from engine.core.context import Cancelled, Context, ModelFiles
 from engine.core.errors import UserError
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
@@ -70,16 +71,20 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             loaded = Answerer(at.base)
         whole.done = number * asked.questions
         meter = lm.Meter(whole, asked.questions, at.model.name)
-        with loaded.using(at) as model:
-            wrapped = lm.wrapped(model, _tokenizer(at.base), recipe.batch_size, meter)
-            found[model_id] = results.read(_asked(wrapped, asked, recipe))
+        found[model_id] = _answers(loaded, at, asked, recipe, meter)
     return Outcome(result=_result(recipe, found, {m: ctx.model(m).model.name for m in found}))
 
 
-def _tokenizer(base: Any) -> Any:
+def _answers(
+    loaded: Answerer, at: ModelFiles, asked: tasks.Tasks, recipe: Recipe, meter: lm.Meter
+) -> Found:
+    """What one model scored; nothing here outlives the call and keeps its base in memory."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(base, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(at.base, local_files_only=True)
+    with loaded.using(at) as model:
+        wrapped = lm.wrapped(model, tokenizer, recipe.batch_size, meter)
+        return results.read(_asked(wrapped, asked, recipe))
 
 
 def _asked(model: Any, asked: tasks.Tasks, recipe: Recipe) -> dict[str, Any]:
@@ -103,7 +108,7 @@ def _asked(model: Any, asked: tasks.Tasks, recipe: Recipe) -> dict[str, Any]:
         )
     except (Cancelled, UserError):
         raise
-    except (AssertionError, ValueError, KeyError, ImportError) as error:
+    except (AssertionError, ValueError, KeyError, ImportError, TemplateError) as error:
         text = " ".join(str(error).split())[:300] or type(error).__name__
         raise UserError(
             f"The harness could not ask {', '.join(recipe.tasks)}: {text}.",
