@@ -111,7 +111,6 @@ def test_evaluations_of_others_and_models_that_were_not_asked_are_refused(ws, wo
 
 def test_what_can_be_compared_is_what_was_asked_beside_the_baseline(ws, world):
     project, made, _, tuned = world
-    offered = judge.choices(ws, project, made, None)
-    assert [value for _, value in offered.choices] == [tuned.id]
-    assert offered.value == tuned.id
-    assert judge.choices(ws, project, None, tuned.id).value is None
+    offered, kept = judge.choices(ws, project, made, None)
+    assert ([value for _, value in offered], kept) == ([tuned.id], tuned.id)
+    assert judge.choices(ws, project, None, tuned.id) == ([], None)

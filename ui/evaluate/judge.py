@@ -72,8 +72,9 @@ def _wire(ws: Workspace, page: Page, which: gr.Dropdown, panel: Panel) -> None:
 
     @shows_errors
     def on_which(project: str | None, chosen: str | None, model: str | None) -> Any:
-        offered = choices(ws, project, chosen, model)
-        return [offered, *looked(ws, project, chosen, offered.value, Seen())]
+        offered, kept = choices(ws, project, chosen, model)
+        box = gr.Dropdown(choices=offered, value=kept)
+        return [box, *looked(ws, project, chosen, kept, Seen())]
 
     @shows_errors
     def on_look(project: str | None, chosen: str | None, model: str | None, before: Seen) -> Any:
@@ -95,14 +96,14 @@ def _wire(ws: Workspace, page: Page, which: gr.Dropdown, panel: Panel) -> None:
 
 def choices(
     ws: Workspace, project: str | None, chosen: str | None, model: str | None
-) -> gr.Dropdown:
-    """The models that the evaluation compares with its first."""
+) -> tuple[list[tuple[str, str]], str | None]:
+    """The models that the evaluation compares with its first, and the one that is chosen."""
     if not chosen:
-        return gr.Dropdown(choices=[], value=None)
+        return [], None
     called = names.of_models(ws, project)
     found = evaluations.get(ws, LOCAL, chosen).models[1:]
     kept = model if model in found else next(iter(reversed(found)), None)
-    return gr.Dropdown(choices=[(called.get(m, names.GONE), m) for m in found], value=kept)
+    return [(called.get(m, names.GONE), m) for m in found], kept
 
 
 def start(

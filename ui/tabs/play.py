@@ -26,7 +26,8 @@ LOOK_EVERY_S = 0.5
 RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 NAME_LENGTH = 60  # of a question, as the name of its run
 HINT = (
-    "The first words take some seconds, because the model is loaded for each question. "
+    "The first question takes some seconds, because the models are loaded; more of them, asked "
+    "within four minutes, are answered at once. "
     "<kbd>Ctrl</kbd> or <kbd>⌘</kbd> with <kbd>Enter</kbd> asks."
 )
 NOTHING = "Ask something above. With two models you see at once what the training changed."

@@ -63,7 +63,7 @@ def status(job: Job, talk: Talk, alive: bool) -> str:
         return ""
     if not alive:
         return kit.notice("No worker is running. Start one with: tuneloop worker", "warn")
-    return kit.notice("The model is being loaded for this question; that takes a moment.", "busy")
+    return kit.notice("The models get ready; after a pause they are loaded again first.", "busy")
 
 
 def settings(job: Job) -> str:
