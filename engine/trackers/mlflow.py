@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from shlex import quote
 from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from engine.trackers.run import Run, Tracker
 
@@ -11,8 +12,13 @@ TITLE = "MLflow"
 LIBRARY = "mlflow"
 INSTALL = 'pip install "tuneloop[mlflow]"'
 SERVER = "MLFLOW_TRACKING_URI"
-# a server that does not answer may hold a run up for seconds, not for the library's minutes
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+# a server that does not answer may hold a run up for seconds, not for the library's minutes; what
+# waits for it is put together, or each step would wait by itself
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ASYNC_LOGGING_BUFFERING_SECONDS": "2",
+}
 
 
 def start(run: Run) -> Tracker:
@@ -20,7 +26,7 @@ def start(run: Run) -> Tracker:
 
     A second attempt can't go on in the first one's run: MLflow lets no parameter change.
     """
-    server = os.environ.get(SERVER)
+    server = _without_password(os.environ.get(SERVER, ""))
     for name, value in {**PATIENCE, "MLFLOW_DISABLE_TELEMETRY": "true"}.items():
         os.environ.setdefault(name, value)
     import mlflow
@@ -37,6 +43,7 @@ def start(run: Run) -> Tracker:
     )
 
     def finish(came_to_its_end: bool) -> None:
+        mlflow.flush_async_logging()
         mlflow.end_run("FINISHED" if came_to_its_end else "FAILED")
         if not server:
             mlflow.set_tracking_uri(None)  # or the next training would take it for a server's
@@ -44,6 +51,19 @@ def start(run: Run) -> Tracker:
     command = f"mlflow ui --backend-store-uri {quote(store)}"
     said = f"is written to {server}" if server else f"is written; open it with: {command}"
     return Tracker(callback, f"{TITLE} {said}", finish)
+
+
+def _without_password(address: str) -> str:
+    """`address` without a name and a password, which MLflow then takes from the environment.
+
+    In the address they would get into the log file with every error.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.username:
+        return address
+    os.environ.setdefault("MLFLOW_TRACKING_USERNAME", unquote(parts.username))
+    os.environ.setdefault("MLFLOW_TRACKING_PASSWORD", unquote(parts.password or ""))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _experiment(mlflow: Any, run: Run, artifacts: Path | None) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from engine import plugins
+from engine.cli import train
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.recipe import read
@@ -63,6 +64,13 @@ def test_trl_cannot_report_behind_the_recipes_back(option):
 def test_what_is_no_list_of_names_is_named(values):
     with pytest.raises(UserError, match="'trackers"):
         read(sft.Recipe, {"model": "m", "dataset": "d", **values})
+
+
+def test_the_command_line_takes_a_list_of_names(tmp_path):
+    file = tmp_path / "recipe.yaml"
+    file.write_text("kind: sft\nmodel: m\ndataset: d\n")
+    values = train.values_of(file, ("trackers=[tensorboard, mlflow]",))
+    assert values["trackers"] == ["tensorboard", "mlflow"]
 
 
 def test_nothing_is_queued_for_a_tracker_that_cannot_be_had(ws, tmp_path):

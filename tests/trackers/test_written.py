@@ -167,13 +167,20 @@ def test_mlflow_holds_the_numbers_of_the_run(tiny_model, tmp_path, plain):
     assert sorted(kept) == said_by_step(ctx, "loss")
 
 
-def test_an_mlflow_server_that_is_not_there_costs_one_sentence(tiny_model, tmp_path, monkeypatch):
+def test_an_mlflow_server_that_is_not_there_costs_one_sentence(
+    tiny_model, tmp_path, monkeypatch, capfd
+):
     pytest.importorskip("mlflow", reason='needs pip install "tuneloop[mlflow]"')
+    for name in ("USERNAME", "PASSWORD"):  # set and deleted: what the run sets goes with the test
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", "")
+        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:password-1@127.0.0.1:9")
     ctx = trained(tiny_model, tmp_path / "job", "mlflow", max_steps=1)
     (said,) = [text for text in ctx.said() if "MLflow" in text]
     assert said.startswith("MLflow could not be written: ")
-    assert "password-1" not in said
+    assert "127.0.0.1" in said
+    assert "password-1" not in "".join([said, *capfd.readouterr()])
+    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "password-1"
 
 
 def test_wandb_writes_files_to_send_later(tiny_model, tmp_path, plain, monkeypatch):
