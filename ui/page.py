@@ -12,6 +12,8 @@ class Aim(NamedTuple):
     method: str = ""  # on Train: how to teach
     dataset: str = ""  # on Train: what to learn from
     run: str = ""  # on Runs: the id of a job
+    evaluation: str = ""  # on Evaluate: its id
+    round: str = ""  # on Rate: its id
 
 
 class Page(NamedTuple):

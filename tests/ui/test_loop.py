@@ -7,7 +7,7 @@ from engine import plugins
 from engine.core.actor import LOCAL
 from engine.core.errors import Conflict, UserError
 from engine.core.job import State
-from engine.services import datasets, jobs
+from engine.services import datasets, evaluations, jobs
 from engine.services.loop import auto, champion
 from engine.services.rating import pairs
 from engine.services.rating.forget import forget
@@ -16,7 +16,7 @@ from tests.services import ballots
 from tests.services.loop import lines
 from ui.loop import detail, itself
 from ui.page import Aim
-from ui.tabs import loop, models
+from ui.tabs import loop, models, rate
 from ui.train import methods
 from ui.views import names
 
@@ -131,7 +131,22 @@ def test_the_links_aim_at_the_run_and_the_pairs(ws, project, sft, source):
     picked = {"picked": one.id}
     assert loop.aim_at_run(ws, project.id, picked) == Aim(run=job.id)
     assert loop.aim_at_pairs(ws, project.id, picked) == Aim(method="dpo", dataset=source.id)
-    assert loop.aim_at_run(ws, None, {}) == Aim()
+    nobody = (loop.aim_at_run, loop.aim_at_votes, loop.aim_at_evaluation)
+    assert [aims(ws, None, {}) for aims in nobody] == [Aim()] * 3
+
+
+def test_the_links_aim_at_the_votes_and_the_evaluation(ws, project, sft, source):
+    one = lines.trained(ws, project, "one", sft, dataset=source.id)
+    open_one = lines.blind(ws, project, one, sft, 5, 5, close=False)
+    assert loop.aim_at_votes(ws, project.id, {"picked": one.id}) == Aim(round=open_one.id)
+    two = lines.trained(ws, project, "two", one, dataset=source.id)
+    tested = lines.blind(ws, project, two, sft, 30, 8, 2)
+    lines.evaluated(ws, project, source, one, two, fell=False)
+    picked = {"picked": two.id}
+    assert loop.aim_at_votes(ws, project.id, picked) == Aim(round=tested.id)
+    assert rate.look(ws, project.id, tested.id)["which"][1] == tested.id
+    aim = loop.aim_at_evaluation(ws, project.id, picked)
+    assert two.id in evaluations.get(ws, LOCAL, aim.evaluation).models
 
 
 def test_the_loop_by_itself_starts_with_what_fits(ws, project, sft, source):

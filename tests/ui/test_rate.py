@@ -11,6 +11,7 @@ from tests.services import rated
 from tests.services.loop import lines
 from tests.ui import seed
 from ui.rate import options, people, results, start
+from ui.rate.look import pick
 from ui.tabs import rate
 
 
@@ -31,8 +32,8 @@ def test_an_open_round_comes_before_a_newer_one_that_is_not_open(ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     seed.preparing(ws, tmp_path, project=one.project_id, models=("c", "d"))
     found = rounds.list_all(ws, LOCAL, one.project_id)
-    assert rate.pick(found, None).id == one.id
-    assert rate.pick(found, "round-of-another-project").id == one.id
+    assert pick(found, None).id == one.id
+    assert pick(found, "round-of-another-project").id == one.id
 
 
 def test_a_round_that_waits_for_its_answers_shows_no_pair(ws, tmp_path):

@@ -13,6 +13,7 @@ from engine.services.runs import listing
 from engine.stats.curve import learning_curve
 from tests import helpers
 from tests.ui import results
+from ui.page import Aim
 from ui.runs import look, parts
 from ui.runs.look import Asked, View
 from ui.tabs import runs
@@ -353,3 +354,14 @@ def test_a_finished_search_draws_every_trial_and_lists_the_best_first(ws, world)
 def test_whatever_the_browser_sends_is_no_more_than_a_filter():
     assert runs.asked(None, "x", {"a": 1}) == Asked()
     assert runs.asked("a" * 900, ["t", 3], [["deep"]]).tags == ("t", "3")
+
+
+def test_the_next_step_shows_what_the_run_was_about(ws, world):
+    project, base, data = world
+    tuned = results.adapter(ws, project, base, data)
+    made = results.evaluated(ws, project, data, base, tuned, {0: ("a", 0.0, "b", 1.0)})
+    done = {job.kind: job for job in jobs.list_all(ws, LOCAL, project)}
+    assert look.aims_at(done["evaluate"]) == Aim(evaluation=made)
+    assert look.aims_at(done["sft"]) == Aim()
+    asked = results.submit(ws, project, "judge", evaluation=made, model=tuned.id)
+    assert look.aims_at(asked) == Aim(evaluation=made)

@@ -13,6 +13,7 @@ from engine.services import jobs
 from engine.services.runs import compare, listing, queue
 from engine.services.runs.queue import Waiting
 from engine.workspace import Workspace
+from ui.page import Aim
 from ui.runs.parts import Parts
 from ui.views import compare as side_by_side
 from ui.views import curves, follow, names, numbers, runs, settings, studies
@@ -56,6 +57,16 @@ ANYTHING = Asked()
 def next_step(job: Job) -> tuple[str, str]:
     """What one does with a run that is done: words of the button, and the tab it opens."""
     return NEXT.get(job.kind, ("Evaluate it", "evaluate") if numbers.trains(job) else ("", ""))
+
+
+def aims_at(job: Job) -> Aim:
+    """What the tab of the next step shows first, where the run names it."""
+    result, recipe = job.result, job.recipe
+    if job.kind in ("evaluate", "judge"):
+        return Aim(evaluation=result.get("evaluation_id") or recipe.get("evaluation") or "")
+    if job.kind == "generate":
+        return Aim(round=recipe.get("round") or "")
+    return Aim()
 
 
 def refresh(

@@ -17,7 +17,7 @@ from ui import kit
 from ui.evaluate import benchmarks, judge, result, speed
 from ui.evaluate.result import Choice
 from ui.events import shows_errors
-from ui.page import Page
+from ui.page import Aim, Page
 from ui.views import answers, evaluate_page, evaluate_start, evaluation, follow, names
 from ui.views.evaluate_page import Shown
 from ui.views.evaluate_start import Start
@@ -206,8 +206,11 @@ def _wire_results(
         return looked(ws, draw, project, seen, *values)
 
     @shows_errors
-    def on_show(project: str | None, seen: View, *values: Any) -> Any:
-        return looked(ws, draw, project, replace(seen, known=None, progress="…"), *values)
+    def on_show(aim: Aim, project: str | None, seen: View, *values: Any) -> Any:
+        wanted = (aim.evaluation, *values[1:]) if aim.evaluation else values
+        fresh = replace(seen, known=None, progress="…")
+        kept = Aim() if aim.evaluation else gr.skip()
+        return [kept, *looked(ws, draw, project, fresh, *wanted)]
 
     @shows_errors
     def on_choose(project: str | None, *values: Any) -> Any:
@@ -218,7 +221,7 @@ def _wire_results(
         return draw(project, titles(ws, project), Choice(*values)._replace(price=None))
 
     given, out = [page.project, view, *chosen], [view, *over, *shown]
-    gr.on(page.shown, on_show, given, out, **RAW)
+    gr.on(page.shown, on_show, [page.aim, *given], [page.aim, *out], **RAW)
     timer = gr.Timer(2.0, active=str(page.tab.id) == kit.FIRST_TAB)
     page.live.append((str(page.tab.id), timer))
     timer.tick(on_look, given, out, concurrency_limit=None, **RAW)

@@ -217,20 +217,29 @@ def aim_at_pairs(ws: Workspace, project: str | None, seen: View) -> Aim:
     return Aim(method="dpo", dataset=one.model.dataset_id or "") if one else Aim()
 
 
+def aim_at_votes(ws: Workspace, project: str | None, seen: View) -> Aim:
+    """The blind round of the chosen generation: that against the baseline, or the open one."""
+    one = _chosen(ws, project, seen)
+    tested = one and (one.against_baseline or one.against_previous)
+    return Aim(round=(tested.round_id if tested else one.waiting or "") if one else "")
+
+
+def aim_at_evaluation(ws: Workspace, project: str | None, seen: View) -> Aim:
+    """The evaluation that compared the chosen generation with the model it began as."""
+    one = _chosen(ws, project, seen)
+    return Aim(evaluation=(one.evaluation_id or "") if one else "")
+
+
 def _wire_links(ws: Workspace, page: Page, view: gr.State, links: Links) -> None:
     @shows_errors
-    def to_run(seen: View, project: str | None) -> Any:
-        return aim_at_run(ws, project, seen), gr.Tabs(selected="runs")
-
-    @shows_errors
-    def to_pairs(seen: View, project: str | None) -> Any:
-        return aim_at_pairs(ws, project, seen), gr.Tabs(selected="train")
+    def to(tab: str, aims: Any, seen: View, project: str | None) -> Any:
+        return aims(ws, project, seen), gr.Tabs(selected=tab)
 
     given, out = [view, page.project], [page.aim, page.tabs]
-    links.run.click(to_run, given, out, **kit.QUIET)
-    links.pairs.click(to_pairs, given, out, **kit.QUIET)
-    kit.goto(links.rounds, page, "rate")
-    kit.goto(links.evaluation, page, "evaluate")
+    links.run.click(partial(to, "runs", aim_at_run), given, out, **kit.QUIET)
+    links.pairs.click(partial(to, "train", aim_at_pairs), given, out, **kit.QUIET)
+    links.rounds.click(partial(to, "rate", aim_at_votes), given, out, **kit.QUIET)
+    links.evaluation.click(partial(to, "evaluate", aim_at_evaluation), given, out, **kit.QUIET)
 
 
 def _chosen(ws: Workspace, project: str | None, seen: View) -> Generation | None:

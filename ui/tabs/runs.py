@@ -15,7 +15,7 @@ from ui import kit, picks
 from ui.events import shows_errors
 from ui.page import Aim, Page
 from ui.runs import parts as layout
-from ui.runs.look import Asked, View, looked, next_step
+from ui.runs.look import Asked, View, aims_at, looked, next_step
 from ui.runs.parts import More, Parts
 
 # A dropdown refuses what is not among the choices of this moment, and another look may just have
@@ -118,8 +118,9 @@ def _wire_buttons(
         return replace(seen, picked=job.id), job.note, "Started"
 
     @shows_errors
-    def on_next(seen: View) -> gr.Tabs:
-        return gr.Tabs(selected=next_step(jobs.get(ws, LOCAL, seen.shown))[1])
+    def on_next(seen: View) -> tuple[Aim, gr.Tabs]:
+        job = jobs.get(ws, LOCAL, seen.shown)
+        return aims_at(job), gr.Tabs(selected=next_step(job)[1])
 
     out = [view, *parts]
     for button, act in (
@@ -129,7 +130,7 @@ def _wire_buttons(
         (parts.resume, resumed),
     ):
         button.click(_acting(ws, act), given, out, **RAW)
-    parts.onward.click(on_next, view, page.tabs, **kit.QUIET)
+    parts.onward.click(on_next, view, [page.aim, page.tabs], **kit.QUIET)
     _asks_first(parts.stop, more.stop_no, parts.sure)
 
 
