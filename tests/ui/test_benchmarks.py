@@ -83,14 +83,16 @@ def test_what_is_looked_for_stands_after_what_was_chosen():
 @needs_harness
 def test_the_panel_starts_a_benchmark_of_public_tasks_only(ws, world):
     project, base, new = world
-    job = benchmarks.start(ws, project, [base, new], ["arc_easy"], 20.0, None, True)
+    job = benchmarks.start(ws, project, [base, new], ["arc_easy"], 20.0, "", True)
     assert (job.kind, job.name, job.state) == ("benchmark", "arc_easy", State.QUEUED)
     wanted = {"tasks": ["arc_easy"], "limit": 20, "num_fewshot": None, "task_files": None}
     assert wanted.items() <= job.recipe.items()
     for tasks in (["/etc/letters.yaml"], [{"task": "x"}], [], ["arc_eazy"]):
         with pytest.raises(UserError):
-            benchmarks.start(ws, project, [base], tasks, 20, None, False)
+            benchmarks.start(ws, project, [base], tasks, 20, "", False)
     assert len(jobs.list_all(ws, LOCAL, project, ("benchmark",))) == 1
+    job = benchmarks.start(ws, project, [base], ["arc_easy"], 0, "0", False)
+    assert (job.recipe["num_fewshot"], job.recipe["limit"]) == (0, None)
 
 
 def test_without_the_extra_the_panel_is_disabled_and_says_why(ws, world, monkeypatch):

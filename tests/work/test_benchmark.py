@@ -100,6 +100,8 @@ def test_the_score_is_what_the_model_prefers_and_an_adapter_changes_it(
         assert (score["n"], score["of"], score["version"]) == (12, 12, "1.5")
     [gain] = result["gains"]["tuned"].values()
     assert (gain["n"], gain["diff"]) == (12, pytest.approx((sum(tuned) - sum(base)) / 12))
+    assert "on 12 questions" in gain["sentence"]
+    assert "row" not in gain["sentence"].replace("too few rows to tell", "")
     assert result["lm_eval"] == names.release()
 
 

@@ -30,6 +30,11 @@ NOTE = (
     "lm-evaluation-harness {version}. Intervals are 95 %, from the harness's own standard error; "
     "a difference is that of the same questions, with its own interval."
 )
+AS_SAID = ""
+SHOTS = [
+    ("As the benchmark says", AS_SAID),
+    *((str(n), str(n)) for n in (0, 1, 2, 3, 5, 8, 10, 25)),
+]
 WORDS = {"Better": "good", "Worse": "bad"}
 
 
@@ -39,7 +44,7 @@ class Panel(NamedTuple):
     models: gr.Dropdown
     tasks: gr.Dropdown
     limit: gr.Number
-    shots: gr.Number
+    shots: gr.Dropdown
     chat: gr.Checkbox
     go: gr.Button
     find: gr.Textbox
@@ -74,14 +79,14 @@ def _components(usable: bool) -> Panel:
                             interactive=usable, info="The usual ones, and what you look for",
                             elem_id="benchmarks-tasks")  # fmt: skip
         find = gr.Textbox(label="Find more benchmarks", placeholder="mmlu law", max_length=80,
-                          interactive=usable, info="Part of a name; then choose it on the left",
+                          interactive=usable, info="Part of a name; the list of benchmarks follows",
                           elem_id="benchmarks-find")  # fmt: skip
     with gr.Row():
         limit = gr.Number(100, minimum=0, precision=0, label="Questions of each", info="0 for all",
                           interactive=usable, elem_id="benchmarks-limit")  # fmt: skip
-        shots = gr.Number(None, minimum=0, maximum=64, precision=0, label="Solved examples shown",
-                          info="Empty: as the benchmark says", interactive=usable,
-                          elem_id="benchmarks-shots")  # fmt: skip
+        shots = gr.Dropdown(SHOTS, value=AS_SAID, label="Solved examples shown",
+                            info="Before each question", interactive=usable,
+                            elem_id="benchmarks-shots")  # fmt: skip
         chat = gr.Checkbox(False, label="Ask as in a chat", interactive=usable,
                            info="With the model's own chat template",
                            elem_id="benchmarks-chat")  # fmt: skip
@@ -119,7 +124,7 @@ def _wire(ws: Workspace, page: Page, panel: Panel) -> None:
     timer = gr.Timer(2.0, active=False)
     page.live.append((str(page.tab.id), timer))
     timer.tick(on_look, [page.project, seen, panel.which], results, concurrency_limit=None, **RAW)
-    panel.find.input(found, [panel.find, panel.tasks], panel.tasks, trigger_mode="always_last",
+    panel.find.input(shows_errors(found), [panel.find, panel.tasks], panel.tasks, trigger_mode="always_last",
                      **RAW)  # fmt: skip
     panel.which.input(on_which, [page.project, panel.which], panel.table, **RAW)
     panel.go.click(on_start, [page.project, *panel[:5]], panel.progress, **RAW)
@@ -140,7 +145,8 @@ def choices(
 def found(text: str, chosen: list[str]) -> gr.Dropdown:
     """The benchmarks to choose from: those chosen, then what `text` finds, else the usual ones."""
     kept = [str(one) for one in chosen or []]
-    others = tasks_of.search(text) if (text or "").strip() else benchmarks.usual()
+    wanted = str(text or "").strip()
+    others = tasks_of.search(wanted) if wanted else benchmarks.usual()
     return gr.Dropdown(choices=list(dict.fromkeys([*kept, *others])), value=kept, multiselect=True)
 
 
@@ -162,7 +168,7 @@ def start(
         "models": models,
         "tasks": tasks,
         "limit": int(limit or 0) or None,
-        "num_fewshot": None if shots in (None, "") else shots,
+        "num_fewshot": shots or None,
         "apply_chat_template": bool(chat),
     }
     return benchmarks.submit(ws, LOCAL, project, values)

@@ -75,8 +75,13 @@ def gains(first: Found, others: Mapping[str, Found]) -> dict[str, dict[str, Gain
     )
     split: dict[str, dict[str, Gain]] = {model: {} for model in others}
     for (model, key), one in told.items():
-        split[model][key] = one
+        split[model][key] = one.model_copy(update={"sentence": _of_questions(one.sentence)})
     return split
+
+
+def _of_questions(sentence: str) -> str:
+    """The sentence on rows of one's own, said of public questions."""
+    return sentence.replace("held-out row", "question").replace(" rows ", " questions ")
 
 
 def _is_score(key: str, value: Any) -> bool:
