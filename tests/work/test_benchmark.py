@@ -193,6 +193,16 @@ def test_a_broken_task_file_is_one_sentence(ctx, tmp_path):
         job.run(recipe(files.keep(ctx.cache, mine)), ctx)
 
 
+@needs_harness
+def test_a_task_whose_program_needs_what_is_not_here_says_what(ctx, tmp_path):
+    mine = harness_tasks.folder(tmp_path / "mine")
+    (mine / "own.py").write_text("import no_such_module\n\ndef prepare(rows):\n    return rows\n")
+    with (mine / "letters.yaml").open("a") as file:
+        file.write("process_docs: !function own.prepare\n")
+    with pytest.raises(UserError, match="letters needs the Python module no_such_module"):
+        job.run(recipe(files.keep(ctx.cache, mine)), ctx)
+
+
 def test_task_files_that_changed_since_they_were_brought_are_refused(tmp_path):
     digest = files.keep(tmp_path / "cache", harness_tasks.folder(tmp_path / "mine"))
     kept = files.folder(tmp_path / "cache", digest)

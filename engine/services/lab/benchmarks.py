@@ -19,7 +19,7 @@ KIND = "benchmark"
 SHOWN_NAMES = 2  # tasks in the name of a run
 USUAL = (
     "hellaswag", "arc_easy", "arc_challenge", "piqa", "winogrande", "openbookqa", "boolq",
-    "lambada_openai", "truthfulqa_mc2", "mmlu", "gsm8k", "ifeval",
+    "lambada_openai", "truthfulqa_mc2", "mmlu", "gsm8k", "sciq",
 )  # fmt: skip
 
 

@@ -71,9 +71,12 @@ def _one(name: str, manager: Any) -> dict[str, Any]:
 def _why(name: str, error: Exception) -> tuple[str, str]:
     chain = list(_chain(error))
     for each in chain:
-        if isinstance(each, ImportError) and each.name:
-            return f"{name} needs the package {each.name}.", f"pip install {each.name}"
-    said = " ".join(str(chain[0]).split())[:300] or type(error).__name__
+        if isinstance(each, ModuleNotFoundError) and each.name:
+            return (
+                f"{name} needs the Python module {each.name}, which is not here.",
+                "Install the package that has it, or choose another task.",
+            )
+    said = " ".join(str(chain[0]).split())[:300].rstrip(".") or type(error).__name__
     if any("on the hub" in str(each).lower() or _is_unreachable(each) for each in chain):
         return (
             f"The questions of {name} can't be reached: {said}.",
