@@ -12,11 +12,15 @@ from engine.formats.read import read_file
 from engine.models.chat import Template
 
 
-def write_data(folder):
-    """A letter is answered by one to six of it: much to choose from for raters of length."""
+def write_data(folder, tail=""):
+    """A letter is answered by one to six of it: much to choose from for raters of length.
+
+    With a `tail` after each answer, a model that comes to write one letter where it wrote six has
+    not lost half of its length, which a guard would call damage.
+    """
     rng = random.Random(0)
     letters = "abcdefghijkl"
-    rows = [(f"say {a}{b}", " ".join(a * rng.randint(1, 6))) for a in letters for b in letters * 2]
+    rows = [(f"say {a}{b}", " ".join(a * rng.randint(1, 6)) + tail) for a in letters for b in letters * 2]
     lines = [json.dumps({"prompt": q, "completion": a}) for q, a in rows]
     (folder / "library_faq.jsonl").write_text("\n".join(lines))
     asked = [{"prompt": f"say {a}{n}", "references": [a]} for a in letters for n in range(6)]

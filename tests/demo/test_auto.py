@@ -21,7 +21,7 @@ from engine.workspace import Settings, open_workspace
 from tests import letters
 
 pytestmark = pytest.mark.train
-GENTLE = {"num_train_epochs": 2.0, "learning_rate": 9.5e-4, "evals": 2}
+GENTLE = {"num_train_epochs": 2.0, "learning_rate": 7e-4, "evals": 2}
 HARSH = {"num_train_epochs": 6.0, "learning_rate": 5e-3, "evals": 2, "keep_best": False}
 
 
@@ -66,7 +66,7 @@ def until(found, seconds=240):
 def school(tiny_model, tmp_path_factory):
     """The folder of the data and of a base that was taught on it."""
     folder = tmp_path_factory.mktemp("school")
-    letters.write_data(folder)
+    letters.write_data(folder, tail=" and no more")
     letters.taught(tiny_model, folder / "library_faq.jsonl")
     return folder
 
@@ -83,7 +83,7 @@ def begin(space, school):
     def submit(**values):
         recipe = auto.Recipe(
             model=base.id, dataset=asked.id, dataset_test=tests.id,
-            **{"dpo": GENTLE, "max_new_tokens": 24, **values},
+            **{"dpo": GENTLE, "max_new_tokens": 40, **values},
         )  # fmt: skip
         return project, jobs.submit(space, LOCAL, project, recipe, "By itself")
 
