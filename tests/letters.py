@@ -20,7 +20,11 @@ def write_data(folder, tail=""):
     """
     rng = random.Random(0)
     letters = "abcdefghijkl"
-    rows = [(f"say {a}{b}", " ".join(a * rng.randint(1, 6)) + tail) for a in letters for b in letters * 2]
+    rows = [
+        (f"say {a}{b}", " ".join(a * rng.randint(1, 6)) + tail)
+        for a in letters
+        for b in letters * 2
+    ]
     lines = [json.dumps({"prompt": q, "completion": a}) for q, a in rows]
     (folder / "library_faq.jsonl").write_text("\n".join(lines))
     asked = [{"prompt": f"say {a}{n}", "references": [a]} for a in letters for n in range(6)]
