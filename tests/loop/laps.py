@@ -145,7 +145,7 @@ def vote(lap, one, judge, seed, raters=1):
         while shown is not None:
             texts = shown.left_text, shown.right_text
             choice = judge(*texts, random.Random(f"{seed} {number} {sorted(texts)}"))
-            shown = votes.vote(lap.ws, rater, shown.token, key_of(shown), choice, via="api")
+            shown = votes.vote(lap.ws, rater, shown.token, key_of(shown.token), choice, via="api")
 
 
 def edit(lap, one, better):
@@ -155,13 +155,13 @@ def edit(lap, one, better):
     while shown is not None:
         said = {"side": "left", "text": better(shown.left_text)}
         shown = votes.vote(
-            lap.ws, editor, shown.token, key_of(shown), "tie", via="api",
+            lap.ws, editor, shown.token, key_of(shown.token), "tie", via="api",
             **({"edit": said} if said["text"] else {}),
         )  # fmt: skip
 
 
-def key_of(shown):
-    return f"key-{shown.token}"
+def key_of(token):
+    return f"key-{token}"
 
 
 def answered(lap, purpose, new, base, seed, **plan):
