@@ -9,9 +9,11 @@ whose answer is whose.
 import re
 import secrets
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.routing import APIRoute
@@ -20,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.core.actor import Actor, Role
 from engine.core.errors import NotFound, UserError
 from engine.core.rating import REASONS, Ballot, FlagKind, FlagTarget, Mode, Round, Turn
-from engine.services.rating import flags, invites, plans, rounds, votes
+from engine.services.rating import audit, flags, invites, plans, rounds, votes
 from engine.services.rating.safe_text import to_html
 from engine.workspace import Workspace
 from ui.rate import page
@@ -111,10 +113,19 @@ class _Route(APIRoute):
             except UserError as error:
                 said = {"problem": error.problem, "fix": error.fix}
                 return JSONResponse(said, error.status, PRIVATE)
-            except RequestValidationError:
+            except RequestValidationError as error:
+                await _written_down(request, error)
                 return JSONResponse(NOT_A_VOTE, UserError.status, PRIVATE)
 
         return guarded
+
+
+async def _written_down(request: Request, error: RequestValidationError) -> None:
+    """Let the audit log say that this rater sent something that is no vote."""
+    refuse: Callable[..., None] | None = getattr(request.state, "not_a_vote", None)
+    if refuse and request.method == "POST":
+        token = error.body.get("token") if isinstance(error.body, dict) else None
+        await run_in_threadpool(refuse, token=token if isinstance(token, str) else "")
 
 
 class _Page(APIRoute):
@@ -223,6 +234,7 @@ def _round_of(ws: Workspace, who: Rater, round_id: str) -> Round:
     """The round; to an invited person a round of another project does not exist."""
     one = rounds.get(ws, who.actor, round_id)
     if who.project not in (None, one.project_id):
+        audit.refused(ws, who.actor, "foreign_round", round_id=one.id)
         raise NotFound("There is no such round.", "Choose one of your invitation.")
     return one
 
@@ -244,6 +256,11 @@ def _progress(ws: Workspace, actor: Actor, one: Round) -> Progress:
 def _identify(ws: Workspace, space: bool) -> Callable[[Request, Response], Rater]:
     def identify(request: Request, response: Response) -> Rater:
         """The rater that the cookie names; a new one where there is none."""
+        found = named(request, response)
+        request.state.not_a_vote = partial(audit.refused, ws, found.actor, "not_a_vote")
+        return found
+
+    def named(request: Request, response: Response) -> Rater:
         response.headers.update(PRIVATE)
         known = request.cookies.get(COOKIE, "")
         if INVITED.fullmatch(known):

@@ -1,5 +1,6 @@
-"""rounds | rounds start | close | verdict | report | raters | forget | invite; play."""
+"""rounds | rounds start | close | verdict | report | raters | forget | audit | ...; play."""
 
+import time
 from typing import Any, get_args
 
 import click
@@ -12,6 +13,7 @@ from engine.core.rating import Mode, Purpose
 from engine.core.recipe import read
 from engine.services import jobs
 from engine.services.loop import gate
+from engine.services.rating import audit as audit_service
 from engine.services.rating import forget as forget_service
 from engine.services.rating import invites, plans, quality
 from engine.services.rating import report as report_service
@@ -169,6 +171,38 @@ def forget(
             click.confirm(f"Delete all of {rater} in {where}, for good?", abort=True, err=True)
         gone = forget_service.forget(ws, LOCAL, None if everywhere else chosen, rater)
         show(gone, gone.sentence, as_json)
+
+
+@rounds.command("break-glass")
+@click.argument("round_id", metavar="ROUND")
+@click.option("--reason", required=True, help="Why it can't wait; it stays on record.")
+@as_json
+def break_glass(round_id: str, reason: str, as_json: bool) -> None:
+    """Look at how an open blind round stands; who did and why stays on record.
+
+    The round then is judged by a rule that holds however often one looks, which takes more votes.
+    """
+    with workspace() as ws:
+        seen = round_service.break_glass(ws, LOCAL, round_id, reason)
+        show(seen, f"{audit_service.stands(seen)} That you looked is on record.", as_json)
+
+
+@rounds.command()
+@click.argument("round_id", metavar="[ROUND]", required=False)
+@in_project
+@as_json
+def audit(round_id: str | None, project: str | None, as_json: bool) -> None:
+    """List what was refused and who looked early, newest first; no entry can be changed."""
+    with workspace() as ws:
+        if round_id is None:
+            chosen = common.project(ws, project).id
+        else:
+            chosen = round_service.get(ws, LOCAL, round_id).project_id
+        found = audit_service.lines(ws, LOCAL, chosen, round_id)
+        lines = [f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(line.at))}  {line.sentence}"
+                 for line in found]  # fmt: skip
+        nothing = "Nothing was refused, and nobody looked early."
+        show({"entries": found}, "\n".join(lines) or nothing, as_json)
 
 
 @rounds.command()

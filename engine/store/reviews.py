@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, sel
 from engine.store.rows import dumped, loaded
 from engine.store.tables import (
     assignment,
+    audit,
     flag,
     forgotten,
     invite,
@@ -102,7 +103,11 @@ def forget(conn: Connection, rater: str, invites: list[str], new: Forgotten) -> 
     conn.execute(delete(flag).where(flag.c.assignment_id.in_(tokens), ended))
     conn.execute(update(flag).where(flag.c.assignment_id.in_(tokens)).values(note=""))
     conn.execute(delete(assignment).where(mine, ~waiting))
-    conn.execute(update(assignment).where(mine).values(rater=f"deleted {new.id[-10:]}"))
+    nobody = f"deleted {new.id[-10:]}"
+    conn.execute(update(assignment).where(mine).values(rater=nobody))
+    here = or_(audit.c.project_id == new.project_id, audit.c.project_id.is_(None))
+    by_them = (audit.c.who == rater) & audit.c.role.in_(("guest", "rater"))
+    conn.execute(update(audit).where(by_them, here).values(who=nobody))
     decided = rater_review.c.round_id.in_(_rounds(new.project_id))
     conn.execute(delete(rater_review).where(rater_review.c.rater == rater, decided))
     conn.execute(delete(invite).where(invite.c.id.in_(invites)))

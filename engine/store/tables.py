@@ -275,6 +275,19 @@ promotion = Table(
     _time("created_at"),
 )
 
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id", null=True),
+    _ref("round_id", "rating_round.id", null=True),
+    _ref("comparison_id", "comparison.id", null=True),
+    *map(_text, ("kind", "who", "role", "said")),
+    _int("times"),
+    _time("created_at"),
+    Index("audit_by_kind", "kind", "created_at"),
+)
+
 worker = Table(
     "worker", metadata, _id(), _text("host"), _int("pid"), _time("started_at"), _time("beat_at")
 )

@@ -113,6 +113,8 @@ def lease(conn: Connection, new: Assignment) -> None:
 
 def get(conn: Connection, token: str) -> Assignment | None:
     """The assignment of a token, or None; locked until the transaction ends."""
+    if not (token.isascii() and token.isprintable()):
+        return None  # no database takes such a text
     query = select(assignment).where(assignment.c.id == token).with_for_update()
     row = conn.execute(query).mappings().one_or_none()
     return Assignment(**row) if row else None

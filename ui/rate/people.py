@@ -1,16 +1,17 @@
 """Two folded boxes on the Rate page: links for raters, and what raters did and flagged.
 
-There an owner also deletes all that a rater did.
+There an owner also deletes all that a rater did, reads what was refused, and looks early.
 """
 
 from functools import partial
+from html import escape
 from typing import Any
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
+from engine.core.actor import LOCAL, Role
 from engine.core.errors import UserError
-from engine.services.rating import flags, forget, invites, quality, rounds
+from engine.services.rating import audit, flags, forget, invites, quality, rounds
 from engine.workspace import Workspace
 from ui import kit
 from ui.events import shows_errors
@@ -22,6 +23,12 @@ FOR_GOOD = (
     "name and link? This cannot be undone. Pairs and models made of the votes stay and are marked. "
     "Whoever only votes badly can be paused instead."
 )
+EARLY = (
+    "Look now at how the votes stand? Your name and reason stay on record, and the verdict says "
+    "who looked. The test for a fixed number of votes then holds no more: the round is judged by a "
+    "rule that holds however often one looks, which takes more votes. This cannot be undone."
+)
+NOTHING = "Nothing was refused, and nobody looked early."
 ONCE = "Copy this link now and send it: it is shown once, and opens the Rate page alone."
 View = dict[str, Any]
 
@@ -73,6 +80,7 @@ def _look(ws: Workspace, view: gr.State) -> None:
         with gr.Row(elem_classes="tl-actions"):
             flag = gr.Dropdown([], value=None, label="Flag", elem_id="rate-flag")
             settle = gr.Button("This pair is fine: show it again", elem_id="rate-settle")
+        _record(ws, view, box)
     out = [table, rater, raised, flag]
     box.expand(shows_errors(partial(watched, ws)), view, out, **kit.QUIET)
     acts = partial(shows_errors(_act), ws)
@@ -89,6 +97,29 @@ def _look(ws: Workspace, view: gr.State) -> None:
         return [gr.Row(visible=False), *now]
 
     yes.click(on_yes, [view, rater], [sure, *out], **kit.QUIET)
+
+
+def _record(ws: Workspace, view: gr.State, box: gr.Accordion) -> None:
+    with gr.Accordion("What was refused, and who looked early", open=False,
+                      elem_id="rate-audit") as folded:  # fmt: skip
+        log = gr.HTML("")
+    with gr.Row(visible=False, elem_classes="tl-actions") as glass:
+        ask = gr.Button("Look early at how it stands", elem_id="rate-early")
+    with gr.Column(visible=False, elem_id="rate-early-sure") as sure:
+        gr.HTML(kit.notice(EARLY, "warn"))
+        reason = gr.Textbox("", label="Why it can't wait until the end", elem_id="rate-early-why",
+                            max_length=audit.REASON_LENGTH)  # fmt: skip
+        with gr.Row(elem_classes="tl-actions"):
+            yes = gr.Button("Look now", variant="primary", elem_id="rate-early-yes")
+            no = gr.Button("Keep it hidden", elem_id="rate-early-no")
+    seen = gr.HTML("", elem_id="rate-early-seen")
+    gr.on([box.expand, folded.expand], shows_errors(partial(recorded, ws)), view, [log, glass],
+          **kit.QUIET)  # fmt: skip
+    box.expand(lambda: (gr.Column(visible=False), ""), None, [sure, seen], **kit.QUIET)
+    ask.click(lambda: gr.Column(visible=True), None, sure, **kit.QUIET)
+    no.click(lambda: gr.Column(visible=False), None, sure, **kit.QUIET)
+    yes.click(shows_errors(partial(look_early, ws)), [view, reason],
+              [seen, sure, reason, log, glass], **kit.QUIET)  # fmt: skip
 
 
 def invited(ws: Workspace, project: str | None) -> gr.Dropdown:
@@ -150,6 +181,34 @@ def forgotten(ws: Workspace, view: View, rater: str | None) -> list[Any]:
         raise UserError("Nobody is chosen.", "Choose a rater in the list.")
     gone = forget.forget(ws, LOCAL, rounds.get(ws, LOCAL, chosen).project_id, rater)
     return [gone.sentence, *watched(ws, view)]
+
+
+def recorded(ws: Workspace, view: View) -> list[Any]:
+    """What is on record of the shown round, and the button to look early where that is possible."""
+    chosen = _chosen(view)
+    if not chosen:
+        return ["", gr.Row(visible=False)]
+    one = rounds.get(ws, LOCAL, chosen)
+    found = audit.lines(ws, LOCAL, one.project_id)
+    known = {each.id: each.name for each in rounds.list_all(ws, LOCAL, one.project_id)}
+    items = "".join(f"<li>{escape(_said(each, known))}</li>" for each in found)
+    may = LOCAL.role >= Role.OWNER and one.blind and one.status == "open"
+    return [f'<ul class="tl-flags">{items or f"<li>{NOTHING}</li>"}</ul>', gr.Row(visible=may)]
+
+
+def look_early(ws: Workspace, view: View, reason: str) -> list[Any]:
+    """How the shown blind round stands, once the reason is on record; the panel anew."""
+    chosen = _chosen(view)
+    if not chosen:
+        raise UserError("No round is chosen.", "Choose one in the list.")
+    seen = rounds.break_glass(ws, LOCAL, chosen, reason)
+    words = f"{rounds.get(ws, LOCAL, chosen).name}: {audit.stands(seen)}"
+    return [kit.notice(words, "warn"), gr.Column(visible=False), "", *recorded(ws, view)]
+
+
+def _said(line: audit.Line, known: dict[str, str]) -> str:
+    where = f" · {known[line.round_id]}" if line.round_id in known else ""
+    return f"{kit.when(line.at)}{where} · {line.sentence}"
 
 
 def _sure(rater: str | None) -> gr.Row:

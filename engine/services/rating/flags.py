@@ -10,7 +10,7 @@ from engine.core.errors import Conflict, NotFound
 from engine.core.examples import Message
 from engine.core.rating import FlagKind, FlagTarget, Turn
 from engine.services import access
-from engine.services.rating import votes
+from engine.services.rating import audit, votes
 from engine.store import flags, rounds
 from engine.store import votes as vote_store
 from engine.store.connect import reading, writing
@@ -46,7 +46,7 @@ def add(
     """Keep a flag and return what comes next; nobody is given the pair until it is looked at."""
     actor.require(Role.RATER)
     now = time.time()
-    with writing(ws.db) as conn:
+    with audit.voting(ws, actor, token), writing(ws.db) as conn:
         mine = vote_store.get(conn, token)
         if mine is None or mine.rater != actor.name:
             raise NotFound("This pair is not yours to rate.", "Reload the page.")

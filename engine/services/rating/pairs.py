@@ -23,6 +23,7 @@ from engine.services.pairs import manifest, one_sided, rows
 from engine.services.pairs.gather import Gathered, gather
 from engine.services.pairs.rules import Judged, judge
 from engine.services.pairs.rules import Rules as Rules
+from engine.services.rating import audit
 from engine.store import exports, votes
 from engine.store.connect import reading, writing
 from engine.store.exports import PairExport as PairExport
@@ -99,8 +100,9 @@ def preview(
     of: Rows = "pairs",
 ) -> Preview:
     """What the votes would make now, and what would be left out; nothing is kept."""
-    actor.require(Role.TRAINER)
-    gathered = gather(ws, actor, project_id, round_ids)
+    with audit.looking(ws, actor, *(round_ids or ())):
+        actor.require(Role.TRAINER)
+        gathered = gather(ws, actor, project_id, round_ids)
     judged = judge(gathered.items, gathered.families, rules)
     counts = gathered.counts.copy()
     examples: Sequence[Example]

@@ -7,7 +7,7 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.core.rating import Round, Tally
 from engine.services import access
-from engine.services.rating import quality, tallies
+from engine.services.rating import audit, quality, tallies
 from engine.services.rating.quality import RaterView
 from engine.services.rating.tallies import Live
 from engine.stats.agreement import Agreement, agreement
@@ -36,6 +36,7 @@ class Report(BaseModel):
     tally: Tally
     verdict: Verdict | None
     even: bool | None
+    early: str  # who looked at it before its end, and what follows
     position: PositionBias | None
     length: LengthControlled | None
     longer: LongerChosen | None
@@ -47,8 +48,8 @@ class Report(BaseModel):
 
 def report(ws: Workspace, actor: Actor, round_id: str) -> Report:
     """The result of a closed round; Conflict before, whoever asks."""
-    actor.require(Role.TRAINER)
-    with reading(ws.db) as conn:
+    with audit.looking(ws, actor, round_id), reading(ws.db) as conn:
+        actor.require(Role.TRAINER)
         one = access.rating_round(conn, round_id)
         if one.status != "closed":
             raise Conflict(f"{one.name} is {one.status}.", "Its report comes when it is closed.")
@@ -83,6 +84,7 @@ def _report(conn: Connection, one: Round) -> Report:
         tally=seen,
         verdict=judged,
         even=even,
+        early=tallies.looked_early(conn, one),
         position=position_of(ballots) if ballots else None,
         length=_length(ballots, one.arm_new) if two else None,
         longer=longer_chosen(ballots) if ballots else None,
@@ -110,6 +112,8 @@ def _length(ballots: list[Ballot], new: str) -> LengthControlled | None:
 def sentence(found: Report) -> str:
     """The result in one paragraph that somebody who knows no statistics can act on."""
     parts = [_head(found)]
+    if found.even is not None and found.early:  # else the verdict says so itself
+        parts.append(found.early)
     if found.position and found.position.biased:
         parts.append(found.position.sentence)
     if found.longer and found.longer.warn:

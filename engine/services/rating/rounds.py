@@ -10,16 +10,18 @@ import random
 import time
 from typing import Any
 
+from sqlalchemy import Connection
+
 from engine import plugins
 from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Row
-from engine.core.errors import Conflict, Forbidden, UserError
+from engine.core.errors import Conflict, UserError
 from engine.core.examples import Kind, Message, prompt_of
 from engine.core.normal import normal
 from engine.core.rating import BLIND, Purpose, Round, Tally
 from engine.services import access, datasets, jobs
-from engine.services.rating import gold, identity, pairing, plans, tallies
+from engine.services.rating import audit, gold, identity, pairing, plans, tallies
 from engine.services.rating.plans import Options
 from engine.stats.preference import Verdict
 from engine.store import rounds
@@ -173,28 +175,40 @@ def close(ws: Workspace, actor: Actor, round_id: str) -> Round:
 
 def tally(ws: Workspace, actor: Actor, round_id: str) -> Tally:
     """Votes from the side of the new arm; Forbidden while a blind round is open."""
-    actor.require(Role.TRAINER)
-    with reading(ws.db) as conn:
-        one = access.rating_round(conn, round_id)
-        refuse_early(one)
-        return tallies.count(conn, one)
+    with audit.looking(ws, actor, round_id), reading(ws.db) as conn:
+        return tallies.count(conn, _seen_by(conn, actor, round_id))
 
 
 def verdict(ws: Workspace, actor: Actor, round_id: str) -> Verdict:
     """What the closed round shows by the rule of its plan, with its interval."""
-    actor.require(Role.TRAINER)
-    with reading(ws.db) as conn:
+    with audit.looking(ws, actor, round_id), reading(ws.db) as conn:
+        return tallies.verdict(conn, _seen_by(conn, actor, round_id))
+
+
+def break_glass(ws: Workspace, actor: Actor, round_id: str, reason: str) -> Tally:
+    """How an open blind round stands, to an owner who must know before its end.
+
+    The owner, the time and the reason stay on record. From then on this owner may read the tally,
+    and the round is judged by a rule that holds however often one looks (`tallies.weighed`).
+    """
+    with audit.looking(ws, actor, round_id), writing(ws.db) as conn:
+        actor.require(Role.OWNER)
         one = access.rating_round(conn, round_id)
-        refuse_early(one)
-        return tallies.verdict(conn, one)
+        if not one.blind or one.status != "open":
+            raise Conflict(
+                f"{one.name} is {one.status if one.blind else 'not blind'}.",
+                "Only an open blind round hides how it stands.",
+            )
+        audit.looked(conn, actor, one, reason)
+        return tallies.count(conn, one)
 
 
-def refuse_early(one: Round) -> None:
-    """Forbidden to everybody while a blind round is not closed."""
-    if one.blind and one.status != "closed":
-        raise Forbidden(
-            f"{one.name} is blind until it is closed.", "Close it when enough votes are in."
-        )
+def _seen_by(conn: Connection, actor: Actor, round_id: str) -> Round:
+    """The round, where this actor may see how it stands."""
+    actor.require(Role.TRAINER)
+    one = access.rating_round(conn, round_id)
+    audit.refuse_early(conn, actor, one)
+    return one
 
 
 def _rows(ws: Workspace, actor: Actor, dataset: str, blind: bool) -> list[Row]:

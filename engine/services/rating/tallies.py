@@ -1,6 +1,8 @@
 """What the votes of a round add up to: only pairs that count, only raters who are not paused."""
 
+import time
 from collections import defaultdict
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +15,7 @@ from engine.stats.preference import Decision, Verdict
 from engine.stats.preference import verdict as weigh
 from engine.stats.sequential import Standing
 from engine.store import reviews, rounds, votes
+from engine.store.record import audit
 from engine.store.votes import LiveVote
 
 WORTH = {"win": 1.0, "loss": 0.0, "tie": 0.5, "both_bad": 0.5}
@@ -97,10 +100,11 @@ def verdict(conn: Connection, one: Round) -> Verdict:
 
 
 def weighed(conn: Connection, one: Round) -> Verdict:
-    """What the votes that are there show by the rule of the plan.
+    """What the votes that are there show by the rule of the plan, unless somebody looked early.
 
     With a sequential rule the bounds hold at every look, p is the inverse of the evidence, and no
-    other number decides.
+    other number decides. That rule also judges a round that somebody looked at before its end: a
+    test for a fixed number of votes does not hold for whoever could stop at a lucky moment.
     """
     seen = count(conn, one)
     cast = seen.wins + seen.losses + seen.ties + seen.both_bad
@@ -111,28 +115,51 @@ def weighed(conn: Connection, one: Round) -> Verdict:
         seen.both_bad,
         by_prompt=seen.by_prompt if cast > seen.prompts else None,
     )
-    if one.plan.get("decision") != "sequential":
+    early = looked_early(conn, one)
+    if one.plan.get("decision") != "sequential" and not early:
         return found
-    at = standing_by_prompt(seen.by_prompt)
+    means = whole(conn, one) if early else seen.by_prompt
+    if early:
+        found = found.model_copy(update={"win_rate": fmean(means) if means else 0.5})
+    at = standing_by_prompt(means)
     decision: Decision = "no difference shown"
     if at.stop:
         decision = "better" if found.win_rate > 0.5 else "worse"
     return found.model_copy(update={
         "decision": decision, "low": at.low, "high": at.high, "p": min(1.0, 1 / at.e),
-        "sentence": _sequential(found, at, decision), "detectable": None,
+        "sentence": f"{_sequential(found, at, decision)} {early}".strip(), "detectable": None,
     })  # fmt: skip
 
 
-def live(conn: Connection, one: Round) -> Live | None:
-    """Whether an open test may stop; None where the plan asks for a fixed number of votes.
-
-    Prompts count once all the votes that the plan wants on them are in.
-    """
+def looked_early(conn: Connection, one: Round) -> str:
+    """Who looked at a blind round before its end and what follows, or an empty text."""
+    looks = audit.looks(conn, one.id)
+    if not looks:
+        return ""
+    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(looks[0].created_at))
+    who = " and ".join(dict.fromkeys(each.who for each in looks))
+    said = f"It was looked at early, by {who} (first on {when}). "
     if one.plan.get("decision") != "sequential":
-        return None
+        said += "The test for a fixed number of votes does not hold then; the range above does. "
+    return said + "Nothing makes up for votes of people who were told how it stood."
+
+
+def whole(conn: Connection, one: Round) -> list[float]:
+    """The mean of each prompt that has all the votes that the plan wants, in their order.
+
+    Whoever sees a prompt half-way could stop at a lucky half.
+    """
     overlap = int(one.plan["overlap"])
     full = [each for each in counted(conn, one).outcomes.values() if len(each) >= overlap]
-    at = standing_by_prompt([_mean(each) for each in full])
+    return [_mean(each) for each in full]
+
+
+def live(conn: Connection, one: Round) -> Live | None:
+    """Whether an open test may stop; None where the plan asks for a fixed number of votes."""
+    if one.plan.get("decision") != "sequential":
+        return None
+    full = whole(conn, one)
+    at = standing_by_prompt(full)
     needed = 1 / float(one.plan["alpha"])
     said = "There is enough evidence: close the round." if at.stop else (
         f"Not enough evidence yet after {len(full)} questions: go on."

@@ -16,7 +16,7 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.rating import REASONS, Ballot, Cast, Feedback, Round, Shown, Turn
 from engine.services import access
-from engine.services.rating import deal, quality
+from engine.services.rating import audit, deal, quality
 from engine.services.rating.safe_text import to_html, to_plain
 from engine.store import flags, rounds, votes
 from engine.store.connect import reading, writing
@@ -63,6 +63,7 @@ def vote(
             token=token, key=key, choice=choice, active_ms=active_ms, via=via, **details
         )
     except ValidationError:
+        audit.refused(ws, actor, "not_a_vote", token=token)
         raise NOT_A_VOTE from None
     return cast(ws, actor, ballot, 1).pair
 
@@ -74,7 +75,7 @@ def cast(ws: Workspace, actor: Actor, ballot: Ballot, held: int = deal.MOST_HELD
     as an extra one.
     """
     actor.require(Role.GUEST)
-    with writing(ws.db) as conn:
+    with audit.voting(ws, actor, ballot.token), writing(ws.db) as conn:
         mine = _own(conn, actor, ballot.token)
         one = _open_round(conn, mine.round_id)
         _check(one, ballot)
@@ -95,7 +96,7 @@ def skip(ws: Workspace, actor: Actor, token: str) -> Shown | None:
 def leave(ws: Workspace, actor: Actor, token: str, held: int = deal.MOST_HELD) -> Turn:
     """Leave a pair to others and return what comes next."""
     actor.require(Role.GUEST)
-    with writing(ws.db) as conn:
+    with audit.voting(ws, actor, token), writing(ws.db) as conn:
         mine = _own(conn, actor, token)
         one = _open_round(conn, mine.round_id)
         if mine.state == "leased":

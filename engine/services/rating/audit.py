@@ -1,0 +1,214 @@
+"""The audit log: votes that were refused, and who looked at an open blind round.
+
+An entry names a person, a round and a pair, never a token, a model, a side or a text of a model.
+It is written in a transaction of its own, since the refused one is rolled back. Whoever is refused
+again and again can't fill the disk: the same within a minute is one entry with a count, and of each
+kind a day has MOST entries, then one more that counts the rest.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection
+
+from engine.core import ids
+from engine.core.actor import Actor, Role
+from engine.core.errors import Forbidden, Unavailable, UserError
+from engine.core.rating import Round, Tally
+from engine.services import access
+from engine.store import reviews, rounds, votes
+from engine.store.connect import reading, writing
+from engine.store.record import audit
+from engine.store.record.audit import Entry, Kind
+from engine.workspace import Workspace
+
+MINUTE_S, DAY_S = 60, 24 * 3600
+MOST = 200  # entries of a kind a day
+MOST_TIMES = 10_000  # what an entry counts up to
+SHOWN = 200
+REASON_LENGTH = 500
+OTHERS = "more people"
+SAID: dict[Kind, str] = {
+    "forged_token": "voted on a pair that was never given to anybody, and was refused",
+    "others_token": "voted on a pair that was given to somebody else, and was refused",
+    "foreign_round": "asked for a round of a project they are not invited to, and was refused",
+    "closed_round": "voted in a round that is not open, and was refused",
+    "not_a_vote": "sent something that is no vote, such as an unknown choice, and was refused",
+    "early_look": "asked how a blind round stands before its end, and was refused",
+    "break_glass": "looked at how the blind round stands before its end",
+}
+
+
+class Line(BaseModel):
+    """An entry as people read it; `times` is how often within its minute."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: float
+    kind: Kind | Literal["forgotten"]
+    who: str
+    role: str
+    round_id: str | None
+    comparison_id: str | None
+    times: int
+    sentence: str
+
+
+@contextmanager
+def voting(ws: Workspace, actor: Actor, token: str) -> Iterator[None]:
+    """Within it a vote that is refused, and for what, is written down."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except UserError as error:
+        kind = None
+        with suppress(Unavailable), reading(ws.db) as conn:
+            kind = _why(conn, actor, token, error)
+        if kind:
+            refused(ws, actor, kind, token=token)
+        raise
+
+
+@contextmanager
+def looking(ws: Workspace, actor: Actor, *round_ids: str) -> Iterator[None]:
+    """Within it a refusal is written down where one of the rounds is blind and not closed."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except UserError:
+        hidden: list[Round] = []
+        with suppress(Unavailable), reading(ws.db) as conn:
+            asked = [rounds.get(conn, each) for each in round_ids]
+            hidden = [one for one in asked if one and one.blind and one.status != "closed"]
+        for one in hidden:
+            refused(ws, actor, "early_look", round_id=one.id)
+        raise
+
+
+def refused(
+    ws: Workspace, actor: Actor, kind: Kind, *, token: str = "", round_id: str | None = None
+) -> None:
+    """Write down a refusal; where the database can't take it, it stays a refusal."""
+    with suppress(Unavailable):
+        with reading(ws.db) as conn:
+            new = _entry(conn, actor, kind, token, round_id)
+            _, same = _place(conn, new)
+        if same and same.times >= MOST_TIMES:
+            return
+        with writing(ws.db) as conn:
+            audit.alone(conn)
+            new, same = _place(conn, new)
+            if same is None:
+                audit.add(conn, new)
+            else:
+                audit.again(conn, same.id)
+
+
+def looked(conn: Connection, actor: Actor, one: Round, reason: str) -> None:
+    """Write down that an owner looks early, in the transaction that lets them."""
+    words = " ".join("".join(c if c.isprintable() else " " for c in reason).split())
+    if not words:
+        raise UserError("Nobody looks early without a reason.", "Say why; it stays on record.")
+    if len(words) > REASON_LENGTH:
+        raise UserError("This reason is too long.", f"Say it in {REASON_LENGTH} characters.")
+    new = _entry(conn, actor, "break_glass", "", one.id)
+    audit.add(conn, new._replace(said=f"{new.said}. Their reason: {words}"))
+
+
+def refuse_early(conn: Connection, actor: Actor, one: Round) -> None:
+    """Forbidden while a blind round is not closed, but to an owner who is on record for it."""
+    if not one.blind or one.status == "closed":
+        return
+    if actor.role >= Role.OWNER and actor.name in {each.who for each in audit.looks(conn, one.id)}:
+        return
+    raise Forbidden(
+        f"{one.name} is blind until it is closed.", "Close it when enough votes are in."
+    )
+
+
+def lines(ws: Workspace, actor: Actor, project_id: str, round_id: str | None = None) -> list[Line]:
+    """The newest entries of a round, or of a project and those that belong to none; newest first.
+
+    That a rater was forgotten is among them, as it stands in the record of that.
+    """
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.project(conn, project_id)
+        if round_id is not None:
+            access.rating_round(conn, round_id)
+        entries = audit.newest(conn, project_id, round_id, SHOWN)
+        gone = reviews.list_forgotten(conn, project_id)
+    found = [_line(one) for one in entries]
+    found += [
+        Line(
+            at=each.created_at, kind="forgotten", who=each.created_by, role="owner",
+            round_id=round_id, comparison_id=None, times=1,
+            sentence=f"{each.created_by} (owner) deleted all that one rater did",
+        )
+        for each in gone
+        if round_id is None or round_id in each.rounds
+    ]  # fmt: skip
+    return sorted(found, key=lambda line: -line.at)[:SHOWN]
+
+
+def stands(seen: Tally) -> str:
+    """How a round stands, from the side of its new model, as an owner reads it."""
+    return (
+        f"The new model has {seen.wins} wins, {seen.losses} losses, {seen.ties} ties and "
+        f"{seen.both_bad} both bad on {seen.prompts} questions, by {seen.raters} raters."
+    )
+
+
+def _line(one: Entry) -> Line:
+    who = f"{one.who} ({one.role})" if one.role else one.who
+    often = f"{one.times:,} times" if one.times < MOST_TIMES else f"{MOST_TIMES:,} times or more"
+    return Line(
+        at=one.created_at, kind=one.kind, who=one.who, role=one.role, round_id=one.round_id,
+        comparison_id=one.comparison_id, times=one.times,
+        sentence=f"{who} {one.said}" + (f", {often}" if one.times > 1 else ""),
+    )  # fmt: skip
+
+
+def _why(conn: Connection, actor: Actor, token: str, error: UserError) -> Kind | None:
+    """What was wrong with a vote; None for what happens to anybody, such as a second vote."""
+    mine = votes.get(conn, token)
+    if mine is None:
+        return "forged_token"
+    if mine.rater != actor.name:
+        return "others_token"
+    if access.rating_round(conn, mine.round_id).status != "open":
+        return "closed_round"
+    return "not_a_vote" if type(error) is UserError else None
+
+
+def _entry(conn: Connection, actor: Actor, kind: Kind, token: str, round_id: str | None) -> Entry:
+    """Only what the database knows of a token or a round is kept, never what was sent."""
+    about = votes.get(conn, token) if token else None
+    one = rounds.get(conn, about.round_id if about else round_id or "")
+    return Entry(
+        id=ids.new("audit"),
+        project_id=one.project_id if one else None,
+        round_id=one.id if one else None,
+        comparison_id=about.comparison_id if about else None,
+        kind=kind,
+        who=actor.name,
+        role=actor.role.name.lower(),
+        said=SAID[kind],
+        times=1,
+        created_at=time.time(),
+    )
+
+
+def _place(conn: Connection, new: Entry) -> tuple[Entry, Entry | None]:
+    """The entry as it would be kept, and the one that stands for it already."""
+    same = audit.same(conn, new, new.created_at // MINUTE_S * MINUTE_S)
+    day = new.created_at // DAY_S * DAY_S
+    if same or audit.number(conn, new.kind, day) < MOST:
+        return new, same
+    rest = new._replace(project_id=None, round_id=None, comparison_id=None, who=OTHERS, role="")
+    return rest, audit.same(conn, rest, day)
