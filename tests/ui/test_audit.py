@@ -1,5 +1,6 @@
 """What the rating routes refuse is on record; the Rate tab lists it, and an owner looks early."""
 
+import gradio as gr
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -108,6 +109,20 @@ def test_an_early_look_shows_the_tally_once_and_the_page_still_hides_it(ws, one)
     assert "looked at early, by local" in view(ws, one)["outcome"]
     with pytest.raises(Conflict):
         people.look_early(ws, view(ws, one), "again")
+
+
+def test_the_button_and_what_it_showed_go_when_the_round_is_closed_or_another_is_chosen(
+    ws, one, tmp_path
+):
+    before = view(ws, one)
+    glass, sure, seen = people.possible(ws, before)
+    assert glass.visible
+    assert sure == seen == gr.skip()
+    rounds.close(ws, LOCAL, one.id)
+    other = seed.open_round(ws, tmp_path, project=one.project_id)
+    for now in (view(ws, one), view(ws, other), {}):
+        glass, sure, seen = people.possible(ws, now)
+        assert (glass.visible, sure.visible, seen) == (False, False, "")
 
 
 def test_without_a_round_the_panel_is_empty_and_nothing_can_be_looked_at(ws):

@@ -115,6 +115,7 @@ def _record(ws: Workspace, view: gr.State, box: gr.Accordion) -> None:
     seen = gr.HTML("", elem_id="rate-early-seen")
     gr.on([box.expand, folded.expand], shows_errors(partial(recorded, ws)), view, [log, glass],
           **kit.QUIET)  # fmt: skip
+    view.change(shows_errors(partial(possible, ws)), view, [glass, sure, seen], **kit.QUIET)
     box.expand(lambda: (gr.Column(visible=False), ""), None, [sure, seen], **kit.QUIET)
     ask.click(lambda: gr.Column(visible=True), None, sure, **kit.QUIET)
     no.click(lambda: gr.Column(visible=False), None, sure, **kit.QUIET)
@@ -183,6 +184,13 @@ def forgotten(ws: Workspace, view: View, rater: str | None) -> list[Any]:
     return [gone.sentence, *watched(ws, view)]
 
 
+def possible(ws: Workspace, view: View) -> list[Any]:
+    """The button to look early where that is possible; else nothing of an earlier look."""
+    if _hidden(ws, _chosen(view)):
+        return [gr.Row(visible=True), gr.skip(), gr.skip()]
+    return [gr.Row(visible=False), gr.Column(visible=False), ""]
+
+
 def recorded(ws: Workspace, view: View) -> list[Any]:
     """What is on record of the shown round, and the button to look early where that is possible."""
     chosen = _chosen(view)
@@ -192,8 +200,8 @@ def recorded(ws: Workspace, view: View) -> list[Any]:
     found = audit.lines(ws, LOCAL, one.project_id)
     known = {each.id: each.name for each in rounds.list_all(ws, LOCAL, one.project_id)}
     items = "".join(f"<li>{escape(_said(each, known))}</li>" for each in found)
-    may = LOCAL.role >= Role.OWNER and one.blind and one.status == "open"
-    return [f'<ul class="tl-flags">{items or f"<li>{NOTHING}</li>"}</ul>', gr.Row(visible=may)]
+    listed = f'<ul class="tl-flags">{items or f"<li>{NOTHING}</li>"}</ul>'
+    return [listed, gr.Row(visible=_hidden(ws, chosen))]
 
 
 def look_early(ws: Workspace, view: View, reason: str) -> list[Any]:
@@ -204,6 +212,14 @@ def look_early(ws: Workspace, view: View, reason: str) -> list[Any]:
     seen = rounds.break_glass(ws, LOCAL, chosen, reason)
     words = f"{rounds.get(ws, LOCAL, chosen).name}: {audit.stands(seen)}"
     return [kit.notice(words, "warn"), gr.Column(visible=False), "", *recorded(ws, view)]
+
+
+def _hidden(ws: Workspace, chosen: str | None) -> bool:
+    """Whether this is an open blind round, and whoever sits here may look at it early."""
+    if not chosen or LOCAL.role < Role.OWNER:
+        return False
+    one = rounds.get(ws, LOCAL, chosen)
+    return one.blind and one.status == "open"
 
 
 def _said(line: audit.Line, known: dict[str, str]) -> str:

@@ -158,9 +158,10 @@ def lines(ws: Workspace, actor: Actor, project_id: str, round_id: str | None = N
 
 def stands(seen: Tally) -> str:
     """How a round stands, from the side of its new model, as an owner reads it."""
+    raters = "1 rater" if seen.raters == 1 else f"{seen.raters} raters"
     return (
         f"The new model has {seen.wins} wins, {seen.losses} losses, {seen.ties} ties and "
-        f"{seen.both_bad} both bad on {seen.prompts} questions, by {seen.raters} raters."
+        f"{seen.both_bad} both bad on {seen.prompts} questions, by {raters}."
     )
 
 
