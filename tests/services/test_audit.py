@@ -1,6 +1,8 @@
 """The audit log: what it says of each refusal, that nobody can change or flood it, early looks."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
@@ -138,6 +140,29 @@ def test_a_flood_of_one_name_is_one_entry_a_minute(ws, one, monkeypatch):
     for _ in range(30):
         audit.refused(ws, rater("ada"), "forged_token")
     assert [line.times for line in log(ws, one)] == [30]
+
+
+def test_many_at_once_are_one_entry_that_counts_them_all(ws, one, monkeypatch):
+    monkeypatch.setattr(audit.time, "time", lambda: 1_800_000_000.0)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: audit.refused(ws, rater("ada"), "forged_token"), range(40)))
+    assert [line.times for line in log(ws, one)] == [40]
+
+
+def test_no_byte_of_a_forgotten_name_is_left(ws, one):
+    if ws.db.dialect.name != "sqlite":
+        pytest.skip("the server of PostgreSQL keeps its own files")
+    votes.next_pair(ws, rater("Wilhelmina Quist"), one.id)
+    audit.refused(ws, rater("Wilhelmina Quist"), "forged_token")
+    path = Path(ws.db.url.database)
+    left = []
+    for _ in range(2):
+        ws.close()
+        files = path.parent.glob(f"{path.name}*")
+        left.append(b"Wilhelmina" in b"".join(each.read_bytes() for each in files))
+        if len(left) == 1:
+            forget(ws, OLGA, one.project_id, "Wilhelmina Quist")
+    assert left == [True, False]
 
 
 @pytest.mark.parametrize(
