@@ -64,23 +64,24 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
         live: list[tuple[str, gr.Timer]] = []
         aim = gr.State(Aim())
         made: list[gr.Tab] = []
-        turns = [gr.State(0.0) for _ in builds]
+        turns, changed = [gr.State(0.0) for _ in builds], gr.State(("", 0.0))
         with gr.Tabs(elem_id="tabs", selected=kit.FIRST_TAB, overflow_behavior="wrap") as tabs:
             for turn, (label, add) in zip(turns, builds.items(), strict=True):
                 name = label.lower()
                 with gr.Tab(label, id=name, elem_id=f"tab-{name}") as tab:
-                    add(ws, Page(project, tabs, tab, demo, ready, live, aim, turn))
+                    add(ws, Page(project, tabs, tab, demo, ready, live, aim, turn, changed))
                 made.append(tab)
-        _run_while_selected(made, live, project, turns)
+        _look_when_seen(made, live, turns, project, changed)
     demo.queue(default_concurrency_limit=8, max_size=200)
     return demo
 
 
-def _run_while_selected(
+def _look_when_seen(
     tabs: list[gr.Tab],
     live: list[tuple[str, gr.Timer]],
-    project: gr.Dropdown,
     turns: list[gr.State],
+    project: gr.Dropdown,
+    changed: gr.State,
 ) -> None:
     """Each tab starts its own timers and stops those of the others; a goto does so too.
 
@@ -98,7 +99,11 @@ def _run_while_selected(
     def on_project(at: str) -> list[Any]:
         return [time.time() if tab.id == at else gr.skip() for tab in tabs]
 
+    def on_changed(at: str, by: tuple[str, float]) -> list[Any]:
+        return on_project(at if at != by[0] else "")
+
     project.change(on_project, selected, turns, **kit.QUIET)
+    changed.change(on_changed, [selected, changed], turns, **kit.QUIET)
 
 
 def _always(updates: list[Any]) -> Callable[[], Any]:

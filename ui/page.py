@@ -22,6 +22,8 @@ class Page(NamedTuple):
     `live` collects the id of a tab and the timer that is to run only while it is selected. `aim`
     holds an Aim: who sets it selects the tab in the same event, and that tab empties it. `turn`
     changes when the project does while this tab is selected; the other tabs look when they open.
+    `changed` takes (a tab, a time) from the tab that changed what others show: somebody may have
+    gone on to one of them before the work was done.
     """
 
     project: gr.Dropdown
@@ -32,6 +34,7 @@ class Page(NamedTuple):
     live: list[tuple[str, gr.Timer]]
     aim: gr.State
     turn: gr.State
+    changed: gr.State
 
     @property
     def shown(self) -> list[Any]:

@@ -1,5 +1,6 @@
 """The lower half of the Data tab: the versions of the project, and one of them opened."""
 
+import time
 from functools import partial
 from html import escape
 from typing import Any, NamedTuple
@@ -206,6 +207,7 @@ def _wire_numbers(wiring: Wiring) -> None:
     last: dict[str, Any] = {**kit.QUIET, "trigger_mode": "always_last"}
     held = [shelf.title, shelf.cards, shelf.onward]
     opened.id.change(on_open, [wiring.page.project, opened.id], held, **last)
+    opened.id.change(lambda: ("data", time.time()), None, wiring.page.changed, **last)
     counted = [more.measured, more.numbers, more.lengths, more.sorts]
     opened.id.change(on_measure, [opened.id, more.longest], counted, **last)
     opened.id.change(on_relate, opened.id, [more.uses, more.overlaps, more.part], **last)

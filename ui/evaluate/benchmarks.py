@@ -124,7 +124,7 @@ def _wire(ws: Workspace, page: Page, panel: Panel) -> None:
     timer = gr.Timer(2.0, active=False)
     page.live.append((str(page.tab.id), timer))
     timer.tick(on_look, [page.project, seen, panel.which], results, concurrency_limit=None, **RAW)
-    panel.find.input(shows_errors(found), [panel.find, panel.tasks], panel.tasks,
+    panel.find.change(shows_errors(found), [panel.find, panel.tasks], panel.tasks,
                      trigger_mode="always_last", **RAW)  # fmt: skip
     panel.which.input(on_which, [page.project, panel.which], panel.table, **RAW)
     panel.go.click(on_start, [page.project, *panel[:5]], panel.progress, **RAW)

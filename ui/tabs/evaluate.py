@@ -254,7 +254,7 @@ def _wire_rows(ws: Workspace, page: Page, shown: Shown, chosen: Sequence[Any]) -
     again = [page.project, *chosen]
     gr.on([shown.order.input, shown.part.input, shown.language.input], on_order, again,
           shown.rows, **RAW)  # fmt: skip
-    shown.words.input(on_order, again, shown.rows, trigger_mode="always_last", **RAW)
+    shown.words.change(on_order, again, shown.rows, trigger_mode="always_last", **RAW)
     priced = [page.project, shown.which, shown.price]
     shown.price.input(on_price, priced, shown.speed, trigger_mode="always_last", **RAW)
     picked = [page.project, shown.which, shown.compare]

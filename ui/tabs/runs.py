@@ -95,7 +95,8 @@ def _wire_looks(
     page.live.append((str(page.tab.id), timer))
     timer.tick(on_look, given, out, concurrency_limit=None, **RAW)
     parts.cards.click(on_pick, given, out, **RAW)
-    more.text.input(on_look, given, out, trigger_mode="always_last", **RAW)
+    # not `input`: Gradio takes that from key presses, and text is pasted too
+    more.text.change(on_look, given, out, trigger_mode="always_last", **RAW)
     gr.on([parts.tag_filter.input, parts.compared.input], on_look, given, out, **RAW)
 
 
