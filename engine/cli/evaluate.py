@@ -16,6 +16,7 @@ from engine.core.recipe import read
 from engine.metrics.judge import Question, compare, from_environment
 from engine.metrics.score import score_all, score_with
 from engine.services import evaluations, jobs
+from engine.stats.intervals import caveat
 from engine.stats.preference import verdict
 
 ALIASES = {"rouge": ("rouge1", "rouge2", "rougeL")}
@@ -60,7 +61,7 @@ def score(
         found[mine] = score_with(own_metric.named(mine), texts, expected).mean
     lines = [
         f"{name.partition(':{')[0]:12} {m.score:.4f}  (95 % interval {m.low:.4f} to "
-        f"{m.high:.4f}; n={m.n}{f', failed {m.failed}' if m.failed else ''})"
+        f"{m.high:.4f}; n={m.n}{f', failed {m.failed}' if m.failed else ''}){_few(m.n)}"
         for name, m in found.items()
     ]
     show(found, "\n".join(lines), as_json)
@@ -123,11 +124,16 @@ def run_job(
             for name, mean in found.means[model].items():
                 lines.append(
                     f"{given:24} {name:12} {mean.score:.4f} ({mean.low:.4f} to {mean.high:.4f})"
+                    f"{_few(mean.n)}"
                 )
             for name, gain in found.gains.get(model, {}).items():
                 lines.append(f"{given:24} {name:12} {gain.sentence}")
         summary = found.model_dump(mode="json", exclude={"rows"})
         show(summary, "\n".join(lines), as_json)
+
+
+def _few(n: int) -> str:
+    return f"  {said}" if (said := caveat(n)) else ""
 
 
 def _names(metrics: str) -> list[str]:

@@ -8,7 +8,7 @@ class Scores(BaseModel):
 
     `parts` holds each row's sufficient statistics where the corpus score is not a mean; the
     metric's function then has an attribute `from_parts(totals)` that turns their sums into a score,
-    so that a bootstrap never has to score a text twice.
+    so that an interval never has to score a text twice.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -10,7 +10,7 @@ from engine.core.errors import UserError
 from engine.core.evaluation import Gain, Mean
 from engine.core.score import Scores
 from engine.metrics.checked import References, check
-from engine.stats.intervals import Interval, bootstrap_from_parts, mean_interval
+from engine.stats.intervals import Interval, corpus_interval, mean_interval
 from engine.stats.paired import paired_gain
 
 Answers = Sequence[str | None]  # None: the model failed to answer
@@ -81,7 +81,7 @@ def _from_parts(metric: Any, predictions: Answers, references: References) -> Sc
     parts = tuple(None if text is None else part for text, _, part in both)
     kept = [part for part in parts if part is not None]
     overall = float(metric.from_parts(np.sum(kept, axis=0)))
-    bounds = bootstrap_from_parts(kept, metric.from_parts)
+    bounds = corpus_interval(kept, metric.from_parts)
     mean = _mean(overall, bounds, len(kept), len(parts) - len(kept), scores.signature)
     return Scored(mean, each, parts)
 

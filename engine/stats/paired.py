@@ -6,15 +6,21 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm, t
+from scipy.stats import norm
 
 from engine.core.errors import UserError
 from engine.core.evaluation import Gain
-from engine.stats.intervals import FromParts, Interval, expanded, mean_interval
+from engine.stats.intervals import (
+    FEW,
+    SAME,
+    FromParts,
+    Interval,
+    mean_interval,
+    pseudo_values,
+    student,
+)
 
 DRAWS = 4000
-FEW = 20  # rows below which only a large difference can show
-SAME = 1e-12  # sums of floats that differ by less are equal
 Parts = Sequence[Sequence[float]]
 
 
@@ -67,18 +73,12 @@ def _of_means(diffs: NDArray[np.float64], level: float, seed: int) -> _Found:
 
 
 def _bounds(diffs: NDArray[np.float64], level: float) -> Interval:
-    """Student's interval of the mean difference, inside [-1, 1].
-
-    One more difference as large as the largest is mixed into the variance: where only a few rows
-    differ, or all by the same, the variance seen is too small.
-    """
-    n, largest = len(diffs), float(np.abs(diffs).max())
-    if n == 1 or largest < SAME:  # halved and shifted, differences are scores in [0, 1]
-        halves = mean_interval(((diffs + 1) / 2).tolist(), level)
+    """Student's interval of the mean difference, inside [-1, 1]."""
+    if len(diffs) == 1 or float(np.abs(diffs).max()) < SAME:
+        halves = mean_interval(((diffs + 1) / 2).tolist(), level)  # so they are scores in [0, 1]
         return Interval(2 * halves.low - 1, 2 * halves.high - 1)
-    mean, variance = float(diffs.mean()), float(n * diffs.var(ddof=1) + largest**2) / (n + 1)
-    half = float(t.ppf((1 + level) / 2, n - 1)) * (variance / n) ** 0.5
-    return Interval(max(-1.0, mean - half), min(1.0, mean + half))
+    low, high = student(diffs, level, about=0.0)  # all by the same is not perfectly sure
+    return Interval(max(-1.0, low), min(1.0, high))
 
 
 def sign_flip_p(diffs: ArrayLike, seed: int = 0, draws: int = DRAWS) -> float:
@@ -108,23 +108,33 @@ def sign_flip_p(diffs: ArrayLike, seed: int = 0, draws: int = DRAWS) -> float:
 def _of_parts(
     base_parts: Parts, new_parts: Parts, from_parts: FromParts, level: float, seed: int
 ) -> _Found:
+    """As of means, of what each row adds to the difference of the corpus scores."""
     base, new = np.asarray(base_parts, dtype=float), np.asarray(new_parts, dtype=float)
+    width = base.shape[1]
+
+    def difference(totals: Sequence[float]) -> float:
+        return from_parts(totals[width:]) - from_parts(totals[:width])
+
+    each = pseudo_values(np.hstack([base, new]), difference)
     diff = from_parts(new.sum(axis=0)) - from_parts(base.sum(axis=0))
-    if np.array_equal(base, new):
-        return _Found(0.0, _bounds(np.zeros(len(base)), level), 1.0, 0.0)
-    rng = np.random.default_rng(seed)
-    n, draws = len(base), DRAWS // 2
-    counts = rng.multinomial(n, np.full(n, 1 / n), size=draws)
-    moved = _differences(counts @ new, counts @ base, from_parts)
-    low, high = np.quantile(moved, expanded(level, n))
-    kept = rng.integers(0, 2, size=(draws, n))
+    spread = float(each.std(ddof=1)) if len(each) > 1 else 0.0
+    return _Found(diff, _bounds(each, level), _swap_p(base, new, from_parts, diff, seed), spread)
+
+
+def _swap_p(
+    base: NDArray[np.float64],
+    new: NDArray[np.float64],
+    from_parts: FromParts,
+    diff: float,
+    seed: int,
+) -> float:
+    """How often a difference as large arises when each row's answers may change sides."""
+    draws = DRAWS // 2
+    kept = np.random.default_rng(seed).integers(0, 2, size=(draws, len(base)))
     swapped = _differences(
         kept @ new + (1 - kept) @ base, kept @ base + (1 - kept) @ new, from_parts
     )
-    p = (int(np.sum(np.abs(swapped) >= abs(diff) - SAME)) + 1) / (draws + 1)
-    if n == 1:
-        return _Found(diff, Interval(-1.0, 1.0), 1.0, 0.0)
-    return _Found(diff, Interval(float(low), float(high)), p, float(moved.std()) * n**0.5)
+    return (int(np.sum(np.abs(swapped) >= abs(diff) - SAME)) + 1) / (draws + 1)
 
 
 def _differences(

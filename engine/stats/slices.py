@@ -6,9 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from engine.core.errors import UserError
-from engine.stats.intervals import mean_interval
-
-FEW = 20
+from engine.stats.intervals import FEW, mean_interval
 
 
 class Slice(BaseModel):

@@ -6,25 +6,23 @@ model) and large enough to matter (LEAST).
 
 import re
 from collections.abc import Sequence
+from math import exp, log
 from statistics import fmean
 from typing import NamedTuple
-
-import numpy as np
 
 from engine import plugins
 from engine.core.evaluation import Output, Watched
 from engine.core.model import Model
 from engine.metrics.score import Scored, gain
-from engine.stats.intervals import resampled
+from engine.stats.intervals import pseudo_values, student
 from engine.stats.multiple import adjusted
 from engine.stats.paired import paired_gain
-from engine.work.perplexity import perplexity, ratio
+from engine.work.perplexity import HIGHEST, perplexity, ratio
 
 SCORES = ("exact_match", "bleu", "rougeL")
 LEAST = 0.03  # of scores from 0 to 1
 MOST_PERPLEXITY = 1.25  # times as perplexed by the references
 SHORTEST, LONGEST = 0.6, 1.6  # times as long
-DRAWS = 2000
 REFUSAL = re.compile(
     r"(i'?m|i am) (very |so |really )?(sorry|afraid|unable)|i apologi[sz]e|i (can'?t|cannot|won'?t)"
     r" (help|assist|answer|provide|do|fulfil)|as an ai\b|i (do not|don'?t) have (access|the abil)",
@@ -107,12 +105,16 @@ def _scores(
 def _length(old: Sequence[Output], new: Sequence[Output]) -> Watched:
     parts = [(float(a.tokens), float(b.tokens)) for a, b in zip(old, new, strict=True)]
     before, after = (fmean(column) for column in zip(*parts, strict=True))
-    sums = resampled(parts, 0, DRAWS)
-    ratios = sums[:, 1] / np.maximum(sums[:, 0], 1.0)
-    low, high = (float(q) for q in np.quantile(ratios, [0.025, 0.975]))
+    bounds = student(pseudo_values(parts, _growth), about=0.0)
+    low, high = (exp(min(bound, HIGHEST)) for bound in bounds)
     fell = high < SHORTEST or low > LONGEST
     said = f"Answers of {before:.0f} tokens became {after:.0f}"
     return _watched("length", fell, (before, after), (low, high), said, ratio=True)
+
+
+def _growth(totals: Sequence[float]) -> float:
+    """The log of how many times as long; answers of no token count as one."""
+    return log(max(totals[1], 1.0) / max(totals[0], 1.0))
 
 
 def _surprise(old: Sequence[Output], new: Sequence[Output]) -> Watched | None:

@@ -106,6 +106,12 @@ def test_the_card_is_read_by_the_hub_with_its_scores(ws, world):
     assert not re.search(r"<b>|<script", text)
 
 
+def test_six_rows_are_said_to_be_few(ws, world):
+    said = "ew rows: this interval may be too narrow"
+    assert said in report.html(ws, LOCAL, world[3])
+    assert said in card.model_card(ws, LOCAL, world[2].id)
+
+
 def test_a_base_has_a_card_without_scores(ws, world):
     assert "model-index" not in card.model_card(ws, LOCAL, world[1].id)
 

@@ -4,7 +4,7 @@ from scipy.stats import binom
 from statsmodels.stats.proportion import proportion_confint
 
 from engine.core.errors import UserError
-from engine.stats.intervals import bootstrap_from_parts, mean_interval, wilson
+from engine.stats.intervals import caveat, corpus_interval, mean_interval, pseudo_values, wilson
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,14 @@ def nearly_one(rng, n):
     return rng.beta(8, 0.5, n)
 
 
+def nearly_all_right(rng, n):
+    return np.where(rng.random(n) < 0.95, 1.0, rng.random(n))
+
+
+def alike(rng, n):
+    return rng.normal(0.5, 0.05, n)
+
+
 def yes_or_no(rng, n):
     return (rng.random(n) < 0.4).astype(float)
 
@@ -56,6 +64,8 @@ def yes_or_no(rng, n):
         (yes_or_no, 0.4),
         (nearly_zero, 0.5 / 8.5),
         (nearly_one, 8 / 8.5),
+        (nearly_all_right, 0.975),
+        (alike, 0.5),
     ],
 )
 def test_intervals_cover_the_true_mean_in_92_to_98_of_100_samples(draw, mean, n):
@@ -68,7 +78,7 @@ def test_no_score_is_an_error():
     with pytest.raises(UserError):
         mean_interval([])
     with pytest.raises(UserError):
-        bootstrap_from_parts([], sum)
+        corpus_interval([], sum)
 
 
 @pytest.mark.parametrize("values", [[0.0], [1.0], [0.4], [0.5] * 3, [1.0] * 3, [0.1, 0.9]])
@@ -87,23 +97,32 @@ def ratio(totals):
     return totals[0] / totals[1]
 
 
-def test_a_bootstrap_covers_the_true_ratio():
-    rng = np.random.default_rng(3)
-    hits = 0
-    for seed in range(300):
-        length = rng.integers(3, 20, 100)
-        parts = np.stack([rng.binomial(length, 0.35), length], axis=1)
-        low, high = bootstrap_from_parts(parts.tolist(), ratio, seed=seed, draws=400)
-        hits += low <= 0.35 <= high
-    assert 0.92 <= hits / 300 <= 0.98
+def test_what_the_rows_add_to_a_mean_are_their_scores():
+    each = np.random.default_rng(2).random(30)
+    rows = np.stack([each, np.ones(30)], axis=1)
+    assert pseudo_values(rows, ratio) == pytest.approx(each)
 
 
-def test_a_bootstrap_repeats_with_its_seed_and_never_is_a_point():
-    parts = [[1, 2], [2, 2], [0, 4], [3, 3]]
-    assert bootstrap_from_parts(parts, ratio, seed=5) == bootstrap_from_parts(parts, ratio, seed=5)
-    low, high = bootstrap_from_parts([[2, 2]] * 30, ratio)
+def test_what_the_rows_add_to_a_corpus_score_has_that_score_as_its_mean():
+    parts = [[1, 2], [2, 2], [0, 9], [3, 3]]
+    assert pseudo_values(parts, ratio).mean() == pytest.approx(6 / 16)
+    assert pseudo_values(parts[:1], ratio) == pytest.approx([0.5])
+
+
+def test_a_corpus_interval_stays_in_range_and_never_is_a_point():
+    assert corpus_interval([[1, 2]], ratio) == mean_interval([0.5])
+    low, high = corpus_interval([[2, 2]] * 30, ratio)
     assert high == 1
     assert 0.85 < low < 0.95
+    low, high = corpus_interval([[0, 9]] * 29 + [[1, 9]], ratio)
+    assert 0 <= low < 1 / 270 < high < 0.1
+    low, high = corpus_interval([[500, 500], [0, 3]], ratio)
+    assert 0 <= low < 500 / 503 < high <= 1
+
+
+def test_few_rows_are_said_to_be_few():
+    assert caveat(19) == "few rows: this interval may be too narrow"
+    assert (caveat(0), caveat(20)) == ("", "")
 
 
 @pytest.mark.parametrize("n", [20, 100])
@@ -114,24 +133,3 @@ def test_intervals_of_yes_or_no_scores_cover_their_share(share, n):
         low, high = mean_interval([1.0] * k + [0.0] * (n - k))
         covered += binom.pmf(k, n, share) * (low <= share <= high)
     assert 0.92 <= covered <= 0.98
-
-
-def rates(rng, n, kind):
-    """Hits and lengths of `n` texts, and their true rate."""
-    length = 3 + rng.exponential(20, n).astype(int) if kind == "rare" else rng.integers(3, 20, n)
-    rate = {"rare": 0.05, "common": 0.95, "uneven": rng.beta(0.4, 0.6, n)}[kind]
-    truth = 0.4 if kind == "uneven" else rate
-    return np.stack([rng.binomial(length, rate), length], axis=1), truth
-
-
-@pytest.mark.parametrize("n", [20, 100])
-@pytest.mark.parametrize("kind", ["rare", "common", "uneven"])
-def test_a_bootstrap_covers_awkward_ratios(kind, n):
-    """Plain percentiles cover 90.6 % of the samples of 20 common hits; expanded ones 94 %."""
-    rng = np.random.default_rng(13)
-    hits = []
-    for seed in range(600 if n == 20 else 300):
-        parts, truth = rates(rng, n, kind)
-        low, high = bootstrap_from_parts(parts.tolist(), ratio, seed=seed, draws=300)
-        hits.append(low <= truth <= high)
-    assert 0.92 <= np.mean(hits) <= 0.98

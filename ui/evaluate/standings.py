@@ -7,6 +7,7 @@ from engine.core.evaluation import Evaluation
 from engine.services.lab import parts
 from engine.services.lab.leaderboard import Line
 from engine.services.lab.parts import By, Parts
+from engine.stats.intervals import caveat
 from engine.stats.slices import Slice
 from ui import kit
 from ui.evaluate.metrics import called
@@ -40,12 +41,13 @@ def _line(place: int, line: Line, names: Names, metric: str, shown: Sequence[str
     name = escape(names.get(line.model_id, line.name))
     plain = line.model_id.startswith("baseline:")
     small = "<small>no model</small>" if plain else ""
+    few = "<small>few rows</small>" if caveat(mean.n) else ""
     surprised = f"{line.perplexity.score:,.2f}" if line.perplexity else "–"
     where = {"held_out": "held out", "all": "all rows", "train": "training rows"}[line.split]
     mark = ' class="tl-here"' if line.model_id in shown else ""
     return (
         f"<tr{mark}><td>{place}</td><th>{name}{small}</th>"
-        f"<td><b>{mean.score:.3f}</b><small>{mean.low:.3f} to {mean.high:.3f}</small></td>"
+        f"<td><b>{mean.score:.3f}</b><small>{mean.low:.3f} to {mean.high:.3f}</small>{few}</td>"
         f"<td>{surprised}</td><td>{line.rows:,} <small>{where}</small></td>"
         f"<td>{naming.moment(line.created_at)}</td></tr>"
     )

@@ -5,6 +5,7 @@ from html import escape
 
 from engine.core.evaluation import Evaluation, Gain, Mean, Watched
 from engine.services.lab.leaderboard import plain_name
+from engine.stats.intervals import FEW, caveat
 from ui import kit
 from ui.evaluate.metrics import METRICS, called
 
@@ -18,7 +19,7 @@ HOW_TO_READ = (
     ("Score", "From 0 to 1; higher is closer to the reference answers. Compare models on the same "
      "rows only: a score by itself says little."),
     ("95 % interval", "With other questions of the same kind the score would differ a little. The "
-     "interval is where it would most likely lie."),
+     f"interval is where it would most likely lie. Below {FEW} rows it may be too narrow."),
     ("Difference", "Every question is answered by both models, and the two answers are compared. "
      "That shows smaller differences than two separate scores do."),
     ("No model", "Answers anybody can give without a model: the question itself, the most frequent "
@@ -163,12 +164,17 @@ def explained(metrics: tuple[str, ...]) -> str:
 def _plain_cell(mean: Mean | None) -> str:
     if mean is None:
         return "<td></td>"
-    return f"<td><b>{mean.score:.3f}</b><small>{mean.low:.3f} to {mean.high:.3f}</small></td>"
+    return f"<td>{_score(mean)}</td>"
+
+
+def _score(mean: Mean) -> str:
+    few = "<small>few rows</small>" if caveat(mean.n) else ""
+    return f"<b>{mean.score:.3f}</b><small>{mean.low:.3f} to {mean.high:.3f}</small>{few}"
 
 
 def _cell(found: Evaluation, model: str, metric: str) -> str:
     mean = found.means[model][metric]
-    score = f"<b>{mean.score:.3f}</b><small>{mean.low:.3f} to {mean.high:.3f}</small>"
+    score = _score(mean)
     score += f'<div class="tl-hint">{mean.failed:,} failed</div>' if mean.failed else ""
     if model not in found.gains:
         return f"<td>{score}</td>"
@@ -190,7 +196,7 @@ def _signed(value: float) -> str:
 def _reach(mean: Mean) -> str:
     return (
         f"Its score is {mean.score:.3f} (95 % interval {mean.low:.3f} to {mean.high:.3f}) on "
-        f"{mean.n:,} rows."
+        f"{mean.n:,} rows" + (f" ({said})." if (said := caveat(mean.n)) else ".")
     )
 
 

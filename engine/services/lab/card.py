@@ -10,6 +10,7 @@ from engine.services import access, evaluations
 from engine.services.lab import benchmarks
 from engine.services.models import lineage
 from engine.services.pairs.lineage import stale_model
+from engine.stats.intervals import caveat
 from engine.store import datasets
 from engine.store.connect import reading
 from engine.work.harness.results import Score
@@ -94,6 +95,8 @@ def _scores(found: Evaluation, asked: Dataset, model_id: str) -> str:
         for metric, mean in found.means[model_id].items()
     ]
     lines[-1] = "\n".join([lines[-1], *rows])
+    few = caveat(min(mean.n for mean in found.means[model_id].values()))
+    lines += [f"{few.capitalize()}."] if few else []
     fell = [f"- {one.message}" for one in found.guard if one.model == model_id and one.fell]
     lines += ["It fell behind the model it started from:\n\n" + "\n".join(fell)] if fell else []
     lines += [found.overlap.message] if found.overlap else []

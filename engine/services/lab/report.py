@@ -7,6 +7,7 @@ from engine.core.actor import Actor, Role
 from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, Mean
 from engine.services import access, evaluations
 from engine.services.lab.leaderboard import plain_name
+from engine.stats.intervals import caveat
 from engine.stats.slices import by_slice, thirds
 from engine.store import models
 from engine.store.connect import reading
@@ -88,9 +89,10 @@ def _scores(found: Evaluation, names: dict[str, str]) -> str:
 
 def _mean(mean: Mean) -> str:
     failed = f", {mean.failed:,} failed" if mean.failed else ""
+    few = f"; {said}" if (said := caveat(mean.n)) else ""
     return (
         f"<b>{mean.score:.3f}</b> <small>{mean.low:.3f} to {mean.high:.3f}, {mean.n:,} rows"
-        f"{failed}</small>"
+        f"{failed}{few}</small>"
     )
 
 
