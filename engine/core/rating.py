@@ -114,7 +114,7 @@ class Ballot(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     token: str = Field(max_length=64)
-    key: str = Field(min_length=8, max_length=64)
+    key: str = Field(min_length=8, max_length=64, pattern=r"^[\x21-\x7e]+$")
     choice: Cast
     active_ms: int = 0
     via: Literal["key", "button", "touch", "api"] = "key"

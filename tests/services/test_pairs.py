@@ -151,6 +151,17 @@ def test_too_few_pairs_are_refused_with_the_number_that_is_missing(ws, project, 
     assert pairs.list_all(ws, LOCAL, project.id) == []
 
 
+def test_texts_that_raters_improved_alone_are_let_in_when_asked_for(ws, project, both):
+    one = a_round(ws, project.id, both)
+    for n in range(24):
+        pair = a_pair(ws, one, f"matter {n} of {n * n}?", f"reply {n} as it was", f"other {n}")
+        better = {"side": "left", "text": f"reply {n} as it should be"}
+        cast(ws, pair, "r", "both_bad", edit=better)
+    with pytest.raises(UserError, match="edit_share=1"):
+        pairs.make(ws, LOCAL, project.id)
+    assert pairs.make(ws, LOCAL, project.id, rules=Rules(edit_share=1.0)).pairs >= pairs.FEWEST
+
+
 def test_a_rater_may_not_make_pairs(ws, project, both):
     filled(ws, project.id, both)
     with pytest.raises(Forbidden):

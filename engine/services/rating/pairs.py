@@ -86,9 +86,19 @@ def make(
         raise UserError(
             f"{seen.counts['votes']} votes make {number} {of}; {method} needs at least {FEWEST}."
             + (f" Left out: {why}." if why else ""),
-            f"Rate {FEWEST - number} or more further pairs, then make the pairs again.",
+            _more(seen, number),
         )
     return _keep(ws, actor, project_id, seen, rules, of)
+
+
+def _more(seen: Preview, number: int) -> str:
+    """What would bring enough of them."""
+    if number + seen.counts["edit_share"] >= FEWEST:
+        return (
+            "Most of them are texts that raters improved. Rate more pairs, or let more of them in: "
+            "tuneloop pairs export --set edit_share=1"
+        )
+    return f"Rate {FEWEST - number} or more further pairs, then make the pairs again."
 
 
 def preview(
