@@ -156,6 +156,13 @@ def test_a_dpo_shows_margin_and_accuracy():
     assert [list(trace.y) for trace in drawn.data] == [[0.5], [], [0.9], []]
 
 
+def test_marks_are_no_pairs_and_leave_no_empty_picture():
+    said = [Event(job_id="j", seq=1, at=0, kind="metric", step=1, data={"rewards/margins": 0.2})]
+    drawn = curves.preferences(said, "j")
+    assert {trace.yaxis for trace in drawn.data} == {"y"}
+    assert drawn.layout.yaxis.domain == (0.0, 1.0)
+
+
 def test_a_long_training_keeps_every_held_out_point_of_its_curve():
     said = [
         Event(

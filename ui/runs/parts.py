@@ -12,8 +12,8 @@ from ui.views import compare as side_by_side
 
 WISHES = (
     '<div class="tl-part"><h3>Does it prefer the better answers?</h3><p>Above: how much more it '
-    "favours them than the model it started from. Below: in how many pairs. Bold is held out.</p>"
-    "</div>"
+    "favours them than the model it started from. Below, for pairs: in how many. Bold is held "
+    "out.</p></div>"
 )
 NOTHING = "A training, an evaluation or a demo appears here, with its curves as it learns."
 STOP = (

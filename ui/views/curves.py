@@ -12,6 +12,15 @@ MOST_POINTS = 1500  # of a curve: more cannot be told apart on a screen
 SMALL = {"size": 13}
 RATE, NORM = "learning_rate", "grad_norm"
 MARGIN, RIGHT = "rewards/margins", "rewards/accuracies"
+TOLD_APART = {
+    "domain": [0.0, 0.44],
+    "title": {"text": "pairs told apart", "font": SMALL},
+    "tickformat": ".0%",
+    "range": [-0.05, 1.08],
+    "gridcolor": charts.GRID,
+    "zeroline": False,
+    "anchor": "x",
+}
 
 
 def losses(metrics: Sequence[Event], run: str) -> Any:
@@ -27,29 +36,27 @@ def has_preferences(metrics: Sequence[Event]) -> bool:
 
 
 def preferences(metrics: Sequence[Event], run: str) -> Any:
-    """Two curves one above the other over the steps: reward margin, and share told apart."""
+    """Reward margin over the steps; below, where a run compares pairs, the share told apart."""
     drawn = charts.figure()
     kept = thinned(metrics)
-    for name, axis, title in ((MARGIN, "y", "margin"), (RIGHT, "y2", "told apart")):
+    pairs = any(RIGHT in event.data or f"eval_{RIGHT}" in event.data for event in metrics)
+    curves = ((MARGIN, "y", "margin"), (RIGHT, "y2", "told apart"))
+    for name, axis, title in curves if pairs else curves[:1]:
         steps, values = points(kept, name)
         drawn.add_trace(_line(steps, values, axis, f"{title}, training", faint=True))
         steps, values = points(kept, f"eval_{name}")
         drawn.add_trace(_line(steps, values, axis, f"{title}, held out", faint=False))
     drawn.update_layout(
         uirevision=run,
-        yaxis={"domain": [0.56, 1.0], "title": {"text": "reward margin", "font": SMALL}},
-        yaxis2={
-            "domain": [0.0, 0.44],
-            "title": {"text": "pairs told apart", "font": SMALL},
-            "tickformat": ".0%",
-            "range": [-0.05, 1.08],
-            "gridcolor": charts.GRID,
-            "zeroline": False,
-            "anchor": "x",
+        yaxis={
+            "domain": [0.56 if pairs else 0.0, 1.0],
+            "title": {"text": "reward margin", "font": SMALL},
         },
-        xaxis={"title": {"text": "step", "font": SMALL}, "anchor": "y2"},
+        xaxis={"title": {"text": "step", "font": SMALL}, "anchor": "y2" if pairs else "y"},
         showlegend=False,
     )
+    if pairs:
+        drawn.update_layout(yaxis2=TOLD_APART)
     return drawn
 
 
