@@ -174,17 +174,13 @@ def _wire_estimate(tab: Parts, form: Form) -> None:
         asked = look.Asked(price, warmup, studies.asked(steps, trials, tried))
         return draw.estimate(tab.ws, project, form, values, asked)
 
-    gr.on(
-        [
-            *(field.change for field in [*form.fields, *beside]),
-            form.turn.change,
-        ],
-        on_change,
-        given,
-        [*form.shown, *draw.enabled(form)],
-        trigger_mode="always_last",
-        **AT_ONCE,
-    )
+    # A preset fills several boxes, and each of them changes by itself: asked by way of the turn,
+    # every estimate is of a form whose boxes are all filled, in whatever order the answers come.
+    # Through the queue: without it Gradio's page does not hear that a state changed.
+    touched = [field.change for field in [*form.fields, *beside]]
+    gr.on(touched, time.time, None, form.turn, concurrency_limit=None, **RAW)
+    out = [*form.shown, *draw.enabled(form)]
+    form.turn.change(on_change, given, out, trigger_mode="always_last", **AT_ONCE)
 
 
 def _wire_fills(tab: Parts, form: Form) -> None:
