@@ -140,12 +140,18 @@ def raters(found: Sequence[RaterView]) -> str:
     if not found:
         return '<p class="tl-fine">Nobody has voted yet.</p>'
     heads = ("Rater", "Votes", "A pair takes", "Check pairs", "Went left", "To look at")
-    rows = "".join(f"<tr>{''.join(f'<td>{each}</td>' for each in _rater(one))}</tr>"
-                   for one in found)  # fmt: skip
+    rows = "".join(f"<tr>{_cells(heads, _rater(one))}</tr>" for one in found)
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     return (
         '<div class="tl-wide"><table class="tl-settings tl-raters"><thead><tr>'
         f"{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _cells(heads: Sequence[str], values: Sequence[str]) -> str:
+    """Each says what it is: on a phone they stand below one another, without the heads."""
+    return "".join(
+        f'<td data-head="{head}">{value}</td>' for head, value in zip(heads, values, strict=True)
     )
 
 
