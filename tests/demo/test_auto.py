@@ -138,10 +138,12 @@ def test_raters_who_toss_coins_promote_nobody(space, begin):
     job = jobs.get(space, LOCAL, job.id)
     assert job.state is State.DONE, job.error
     (only,) = history(space, LOCAL, project).generations
+    lucky = False
     if only.against_baseline:  # the guard may have kept it from people
         verdict = only.against_baseline.report.verdict
-        assert verdict.low < 0.5 < verdict.high
-    assert champion.current(space, LOCAL, project) is None
+        assert 0.3 < verdict.win_rate < 0.7  # four standard errors
+        lucky = verdict.decision == "better"  # in one of forty runs: that is what 95 % means
+    assert (champion.current(space, LOCAL, project) is not None) == lucky
 
 
 def test_people_are_waited_for_and_whoever_stops_goes_on_where_it_stood(space, begin):
