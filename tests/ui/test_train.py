@@ -336,6 +336,13 @@ def test_a_wrong_field_is_said_in_place_of_the_estimate(ws, project, base, faq, 
     assert len(drawn) == len(draw.nothing()) == len(made[0].shown) + len(draw.enabled(made[0]))
 
 
+def test_before_the_first_model_is_ready_its_place_says_so(ws, project, faq, made):
+    given = {**dict.fromkeys(made[0].names, ""), "dataset": faq.id}
+    drawn = draw.estimate(ws, project.id, made[0], list(given.values()), look.Asked())
+    assert "no model yet" in drawn[0]
+    assert not drawn[len(form.Shown._fields)].interactive
+
+
 def test_the_smaller_proposal_and_the_presets_fill_their_boxes_and_no_others(made):
     fills = draw.fills(made[0], {"max_steps": None, "evals": 3})
     by_name = dict(zip(made[0].names, fills, strict=True))

@@ -11,7 +11,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.core.recipe import TrainRecipe
-from engine.services import datasets, jobs, preflight
+from engine.services import datasets, jobs, models, preflight
 from engine.services.rating import pairs
 from engine.workspace import Workspace
 from ui import forms, kit, picks
@@ -47,6 +47,7 @@ def build(ws: Workspace, page: Page) -> None:
     tab = Parts(ws, page, gr.State(""), gr.State(""), cards, made)
     _wire_choice(tab)
     _wire_warmup(tab)
+    _wire_first_model(ws, tab)
     for form in tab.forms:
         _wire_estimate(tab, form)
         _wire_fills(tab, form)
@@ -158,6 +159,20 @@ def _wire_warmup(tab: Parts) -> None:
 
     out = [tab.warmup, *(form.turn for form in tab.forms)]
     kit.live(tab.page, on_tick, [tab.warmup, tab.method], out, every=LOOK_EVERY_S)
+
+
+def _wire_first_model(ws: Workspace, tab: Parts) -> None:
+    """Who comes before the first model is ready sees it as soon as it is."""
+
+    @shows_errors
+    def on_tick(project: str | None, method: str, *chosen: Any) -> Any:
+        seen = next((n for n, form in enumerate(tab.forms) if form.kind == method), None)
+        if not project or seen is None or chosen[seen]:
+            return gr.skip()
+        return time.time() if models.list_all(ws, LOCAL, project) else gr.skip()
+
+    given = [tab.page.project, tab.method, *(form.field("model") for form in tab.forms)]
+    kit.live(tab.page, on_tick, given, tab.page.turn, every=LOOK_EVERY_S)
 
 
 def _wire_estimate(tab: Parts, form: Form) -> None:

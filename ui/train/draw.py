@@ -17,6 +17,8 @@ from ui.train import look, methods
 from ui.train.form import Form, Shown
 from ui.train.look import Look
 
+NO_MODEL = "There is no model yet. The first one is being made ready; Home shows how far it is."
+
 
 class Everything(NamedTuple):
     """The tab for a project: the method that is seen, the cards, updates of the forms' `parts`."""
@@ -74,6 +76,8 @@ def estimate(
 ) -> list[Any]:
     """The estimate while the form is filled; what is wrong with it is said in its place."""
     given = dict(zip(form.names, values, strict=True))
+    if not given["model"]:
+        return _refused(kit.notice(NO_MODEL, "busy"))
     if not all(given[name] for name in form.names if name in forms.CHOSEN):
         return _refused("")
     try:
