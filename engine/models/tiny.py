@@ -13,10 +13,14 @@ TEMPLATE = (
 
 def make(folder: Path, seed: int = 0) -> Path:
     """A Llama of two layers with random weights and a tokenizer of bytes, saved in `folder`."""
+    return save(folder, _tokenizer(), room=1024, seed=seed)
+
+
+def save(folder: Path, tokenizer: Any, room: int, seed: int = 0) -> Path:
+    """The same Llama for another tokenizer, with `room` for so many tokens."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    tokenizer = _tokenizer()
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=64,
@@ -24,7 +28,7 @@ def make(folder: Path, seed: int = 0) -> Path:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=1024,
+        max_position_embeddings=room,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-from engine.__main__ import main
 from engine.core.actor import LOCAL
 from engine.services import models
 from engine.work.harness import names
@@ -16,19 +15,6 @@ from tests.work import harness_tasks
 needs_harness = pytest.mark.skipif(
     not names.installed(), reason="lm-evaluation-harness is missing: install tuneloop[harness]"
 )
-
-
-@pytest.fixture
-def tuneloop(capsys, home):
-    """Runs the command line: (exit code, stdout, stderr)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as left:
-            main(list(map(str, arguments)))
-        out, err = capsys.readouterr()
-        return left.value.code, out, err
-
-    return run
 
 
 @pytest.fixture

@@ -4,24 +4,10 @@ import json
 
 import pytest
 
-from engine.__main__ import main
 from engine.core.actor import LOCAL
 from engine.services import models
 from engine.workspace import Settings, open_workspace
 from tests import helpers
-
-
-@pytest.fixture
-def tuneloop(capsys, home):
-    """Runs the command line: (exit code, stdout, stderr)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as left:
-            main(list(map(str, arguments)))
-        out, err = capsys.readouterr()
-        return left.value.code, out, err
-
-    return run
 
 
 def test_seven_billion_weights_in_full_do_not_fit_in_16_gb(tuneloop):

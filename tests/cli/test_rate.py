@@ -6,22 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from engine.__main__ import main
-
 HEAD = "prompt,rater,model_left,model_right,choice"
-
-
-@pytest.fixture
-def tuneloop(capsys, home):
-    """Runs the command line: (exit code, stdout, stderr)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as left:
-            main(list(map(str, arguments)))
-        out, err = capsys.readouterr()
-        return left.value.code, out, err
-
-    return run
 
 
 @pytest.fixture

@@ -4,24 +4,10 @@ import json
 
 import pytest
 
-from engine.__main__ import main
 from engine.core.actor import LOCAL
 from engine.services.rating import votes
 from engine.workspace import Settings, open_workspace
 from tests import helpers
-
-
-@pytest.fixture
-def tuneloop(capsys, home):
-    """Runs the command line: (exit code, stdout, stderr)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as left:
-            main(list(map(str, arguments)))
-        out, err = capsys.readouterr()
-        return left.value.code, out, err
-
-    return run
 
 
 def test_data_check_reports_layout_kind_rows_and_findings(tuneloop, tmp_path):

@@ -4,26 +4,12 @@ import json
 
 import pytest
 
-from engine.__main__ import main
 from engine.core.actor import LOCAL
 from engine.core.outcome import Outcome
 from engine.services import jobs, outcomes
 from engine.workspace import open_workspace
 from tests import helpers
 from tests.ui import results
-
-
-@pytest.fixture
-def tuneloop(capsys, home):
-    """Runs the command line: (exit code, stdout, stderr)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as left:
-            main(list(map(str, arguments)))
-        out, err = capsys.readouterr()
-        return left.value.code, out, err
-
-    return run
 
 
 @pytest.fixture

@@ -81,11 +81,10 @@ def accepted(prompt):
 
 def untaught(folder):
     """A random Llama of two layers that knows the words of this world, saved in `folder`."""
-    import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
-    from engine.models.tiny import TEMPLATE
+    from engine.models import tiny
 
     said = ["tell", "about", "on", "user", "assistant", *TOPICS, *NAMES, *DAYS]
     special = ["<|im_start|>", "<|im_end|>", "<|pad|>", "<|unk|>"]
@@ -101,22 +100,5 @@ def untaught(folder):
         additional_special_tokens=["<|im_start|>"],
         model_max_length=128,
     )
-    tokenizer.chat_template = TEMPLATE
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=128,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        tie_word_embeddings=True,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    tokenizer.chat_template = tiny.TEMPLATE
+    return tiny.save(folder, tokenizer, room=128)

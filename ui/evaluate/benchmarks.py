@@ -177,12 +177,8 @@ def start(
 def looked(ws: Workspace, project: str | None, before: Seen, which: str | None) -> list[Any]:
     """What was seen, progress, the choice of results and the table, each where it is new."""
     every = jobs.list_all(ws, LOCAL, project, (benchmarks.KIND,)) if project else []
-    going = [job for job in every if not job.over]
-    tracks = {
-        job.id: follow.look(ws, job, before.tracks.get(job.id, follow.Track())) for job in going
-    }
-    alive = not going or jobs.worker_alive(ws, LOCAL)
-    progress = evaluate_start.progress(going, tracks, alive) or _failure(every)
+    tracks, going = evaluate_start.followed(ws, every, before.tracks)
+    progress = going or _failure(every)
     ready = benchmarks.done(ws, LOCAL, project) if project else []
     ids = tuple(job.id for job in ready)
     now = Seen(ids, progress, tracks)

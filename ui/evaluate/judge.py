@@ -8,7 +8,7 @@ import gradio as gr
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import Job, State
-from engine.services import evaluations, jobs
+from engine.services import evaluations
 from engine.services.lab import judging
 from engine.workspace import Workspace
 from ui import kit
@@ -122,12 +122,8 @@ def looked(
 ) -> list[Any]:
     """What was seen, progress and what the judge said, each where it is new."""
     asked = judging.of_evaluation(ws, LOCAL, project, chosen) if project and chosen else []
-    going = [job for job in asked if not job.over]
-    tracks = {
-        job.id: follow.look(ws, job, before.tracks.get(job.id, follow.Track())) for job in going
-    }
-    alive = not going or jobs.worker_alive(ws, LOCAL)
-    progress = evaluate_start.progress(going, tracks, alive) or _failure(asked)
+    tracks, going = evaluate_start.followed(ws, asked, before.tracks)
+    progress = going or _failure(asked)
     job = judging.newest(asked, model or "")
     key = (chosen, model, job.id if job else "")
     said = gr.skip() if progress == before.progress and before.key else progress

@@ -108,13 +108,8 @@ def opened(found: Evaluation, called: evaluation.Names, model: str, index: int) 
 def follow_runs(ws: Workspace, project: str | None, view: View) -> tuple[View, str]:
     """The view and how far running evaluations are, as HTML."""
     found = jobs.list_all(ws, LOCAL, project, ("evaluate",)) if project else []
-    going = [job for job in found if not job.over]
-    tracks = {
-        job.id: follow.look(ws, job, view.tracks.get(job.id, follow.Track())) for job in going
-    }
-    alive = not going or jobs.worker_alive(ws, LOCAL)
-    html = evaluate_start.progress(going, tracks, alive) or evaluate_start.failure(found)
-    return replace(view, tracks=tracks), html
+    tracks, going = evaluate_start.followed(ws, found, view.tracks)
+    return replace(view, tracks=tracks), going or evaluate_start.failure(found)
 
 
 def looked(ws: Workspace, draw: Draw, project: str | None, seen: View, *chosen: Any) -> list[Any]:

@@ -231,6 +231,16 @@ def title(
     return f"{tuned} on {'held-out' if split else 'all of'} {data.label}"
 
 
+def followed(
+    ws: Workspace, found: list[Job], before: dict[str, follow.Track]
+) -> tuple[dict[str, follow.Track], str]:
+    """What is known of those that are not over, and how far they are, as HTML."""
+    going = [job for job in found if not job.over]
+    tracks = {job.id: follow.look(ws, job, before.get(job.id, follow.Track())) for job in going}
+    alive = not going or jobs.worker_alive(ws, LOCAL)
+    return tracks, progress(going, tracks, alive)
+
+
 def progress(found: list[Job], tracks: dict[str, follow.Track], alive: bool) -> str:
     """How far the evaluations are that are not over, as HTML; empty when all are."""
     return "".join(_bar(job, tracks[job.id], alive) for job in found if not job.over)
