@@ -93,7 +93,7 @@ class JobContext:
         if not final and time.monotonic() - self._looked > LOOK_EVERY_S:
             self._looked = time.monotonic()
             with reading(self.ws.db) as conn:
-                job = access.job(conn, self.job_id)
+                job = access.job(conn, LOCAL, self.job_id)
             self._stop, self._keep = job.cancel_requested, job.keep_requested
         return self._stop
 
@@ -133,7 +133,7 @@ class JobContext:
 def run(ws: Workspace, job_id: str, fence: int, kept: Kept | None = None) -> State:
     """The state that a claimed job ended in after running it here; tests call this too."""
     with reading(ws.db) as conn:
-        job = access.job(conn, job_id)
+        job = access.job(conn, LOCAL, job_id)
     if job.state is not State.RUNNING or job.fence != fence:
         return job.state
     ctx = JobContext(ws, job, kept or Kept())

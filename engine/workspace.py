@@ -24,6 +24,7 @@ class Settings(BaseModel):
 
     home: Path
     database_url: str
+    sign_in: bool = False  # the page asks who somebody is; else whoever reaches it is its owner
 
     @classmethod
     def from_environment(cls) -> "Settings":

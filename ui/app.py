@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from html import escape
 from typing import Any
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.services import jobs, projects
 from engine.workspace import Workspace
 from ui import kit
@@ -15,6 +15,7 @@ from ui.events import shows_errors
 from ui.page import Aim, Page
 from ui.setup import Setup
 from ui.tabs import data, evaluate, home, loop, models, play, rate, runs, train
+from ui.who import who
 
 Build = Callable[[Workspace, Page], None]
 
@@ -119,9 +120,12 @@ def _header(ws: Workspace, demo: gr.Blocks) -> gr.Dropdown:
         new = gr.Button("New project", size="sm", elem_id="new-project")
         gr.HTML("", elem_classes="tl-push")
         worker = gr.HTML("", elem_id="tl-worker")
+        me = gr.HTML("", elem_id="tl-me", visible=ws.settings.sign_in)
         theme = gr.Button("◐", size="sm", elem_id="tl-theme")
     _new_project(ws, new, project)
     theme.click(None, None, None, js=SWITCH_THEME, api_visibility="private")
+    if ws.settings.sign_in:
+        demo.load(shows_errors(partial(account_link, ws)), None, me, **kit.QUIET)
     badge = partial(worker_badge, ws)
     gr.on([demo.load, gr.Timer(5.0).tick], badge, None, worker, **kit.QUIET)
     demo.load(None, None, None, js=KEPT_THEME, api_visibility="private")
@@ -139,7 +143,7 @@ def _new_project(ws: Workspace, new: gr.Button, project: gr.Dropdown) -> None:
 
     @shows_errors
     def create(typed: str) -> tuple[Any, Any, str]:
-        made = projects.create(ws, LOCAL, typed)
+        made = projects.create(ws, who(ws), typed)
         return home.project_choice(ws, made.id), gr.Row(visible=False), ""
 
     new.click(lambda: gr.Row(visible=True), None, box, **kit.QUIET)
@@ -147,8 +151,13 @@ def _new_project(ws: Workspace, new: gr.Button, project: gr.Dropdown) -> None:
     gr.on([make.click, name.submit], create, name, [project, box, name], **kit.QUIET)
 
 
+def account_link(ws: Workspace) -> str:
+    """Who is signed in, and the way to their account."""
+    return f'<a href="/account" dir="auto" title="Your account">{escape(who(ws).name)}</a>'
+
+
 def worker_badge(ws: Workspace) -> str:
     """Whether anything would do the work."""
-    if jobs.worker_alive(ws, LOCAL):
+    if jobs.worker_alive(ws, who(ws)):
         return kit.badge("worker ready", "good")
     return kit.badge("no worker", "warn")

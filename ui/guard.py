@@ -1,7 +1,7 @@
 """One wall in front of every route, Gradio's included: hosts, origins, headers.
 
-Pure ASGI, so that it also covers what Gradio's own checks leave open. Until sign-in exists the
-server is for the person at this machine: a foreign Host header is refused (DNS rebinding), and a
+Pure ASGI, so that it also covers what Gradio's own checks leave open. A server that asks nobody who
+they are is for the person at this machine: a foreign Host header is refused (DNS rebinding). A
 request that changes something must come from our own page.
 """
 
@@ -24,11 +24,11 @@ POLICY = (
 
 
 class Guard:
-    """Wraps an app; with `space` any host is served and Hugging Face may frame the page."""
+    """Wraps an app; with `anywhere` any host is served, with `space` Hugging Face may frame it."""
 
-    def __init__(self, app: ASGIApp, *, space: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, space: bool = False, anywhere: bool = False) -> None:
         self.app = app
-        self.space = space
+        self.anywhere = anywhere or space
         ancestors = "'self' https://huggingface.co https://*.hf.space" if space else "'self'"
         self.headers = {
             "content-security-policy": POLICY.format(ancestors=ancestors),
@@ -58,7 +58,7 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
-        if not self.space and _name(headers.get("host", "")) not in LOOPBACK:
+        if not self.anywhere and _name(headers.get("host", "")) not in LOOPBACK:
             return PlainTextResponse("This server answers to a loopback address only.", 421)
         if any(part in scope["path"] for part in FETCHING):
             return PlainTextResponse("Not here.", 404)

@@ -1,7 +1,8 @@
 """The rating routes: JSON for ui/static/rate.js, and the pages that colleagues open.
 
-A rater is a random cookie, or one that stands for an invitation. On this machine the first is
-whoever sits at it; in a Space it is a guest, whose votes are kept and not counted. What goes out is
+A rater is a random cookie, or one that stands for an invitation or an account. On this machine the
+first is whoever sits at it; in a Space it is a guest, whose votes are kept and not counted; on a
+server that asks who somebody is there is no such rater. What goes out is
 what `votes` calls a Turn, plus counts: nothing here reads a comparison, so nothing here can tell
 whose answer is whose.
 """
@@ -10,7 +11,7 @@ import re
 import secrets
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -20,12 +21,15 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.core.actor import Actor, Role
-from engine.core.errors import NotFound, UserError
+from engine.core.errors import NotFound, SignedOut, UserError
 from engine.core.rating import REASONS, Ballot, FlagKind, FlagTarget, Mode, Round, Turn
+from engine.services import projects
+from engine.services.people import sign_in
 from engine.services.rating import audit, flags, invites, plans, rounds, votes
 from engine.services.rating.safe_text import to_html
 from engine.workspace import Workspace
 from ui.rate import page
+from ui.who import COOKIE as SESSION
 
 COOKIE = "tl_rater"
 COOKIE_S = 365 * 24 * 3600
@@ -34,13 +38,6 @@ INVITED = re.compile(r"[A-Za-z0-9_-]{43}")  # core.ids.token(), the token of an 
 BREAK_EVERY = 25  # pairs, after which a rater is reminded of the world outside
 NOT_A_VOTE = {"problem": "This is not a vote.", "fix": "Reload the page and vote again."}
 PRIVATE = {"Cache-Control": "no-store"}
-
-
-class Rater(NamedTuple):
-    """Who asks; `project` is the only one that an invited person may rate in."""
-
-    actor: Actor
-    project: str | None = None
 
 
 class Held(BaseModel):
@@ -138,6 +135,8 @@ class _Page(APIRoute):
         async def guarded(request: Request) -> Response:
             try:
                 return await handler(request)
+            except SignedOut:
+                return RedirectResponse(f"/account/sign-in?then={request.url.path}", 303, PRIVATE)
             except UserError as error:
                 return HTMLResponse(page.refusal(error), error.status, PRIVATE)
 
@@ -156,58 +155,56 @@ def router(ws: Workspace, *, space: bool = False) -> APIRouter:
 
 def _reading(ws: Workspace, rater: Any) -> APIRouter:
     api = APIRouter(prefix="/api/rate", route_class=_Route)
-    Who = Annotated[Rater, rater]
+    Who = Annotated[Actor, rater]
 
     @api.get("/rounds")
     def list_rounds(project: str, who: Who) -> list[Listed]:
-        if who.project not in (None, project):
-            raise NotFound("There is no such project.", "Open your invitation again.")
-        return [_listed(one) for one in rounds.list_all(ws, who.actor, project)]
+        return [_listed(one) for one in rounds.list_all(ws, who, project)]
 
     @api.get("/{round_id}/next")
     def next_pair(round_id: str, who: Who) -> Turn:
         _round_of(ws, who, round_id)
-        return votes.turn(ws, who.actor, round_id)
+        return votes.turn(ws, who, round_id)
 
     @api.get("/{round_id}/progress")
     def progress(round_id: str, who: Who) -> Progress:
-        return _progress(ws, who.actor, _round_of(ws, who, round_id))
+        return _progress(ws, who, _round_of(ws, who, round_id))
 
     return api
 
 
 def _voting(ws: Workspace, rater: Any) -> APIRouter:
     api = APIRouter(prefix="/api/rate", route_class=_Route)
-    Who = Annotated[Rater, rater]
+    Who = Annotated[Actor, rater]
 
     @api.post("/vote")
     def vote(cast: Ballot, who: Who) -> Turn:
-        return votes.cast(ws, who.actor, cast)
+        return votes.cast(ws, who, cast)
 
     @api.post("/skip")
     def skip(left: Held, who: Who) -> Turn:
-        return votes.leave(ws, who.actor, left.token)
+        return votes.leave(ws, who, left.token)
 
     @api.post("/beat")
     def beat(held: Held, who: Who) -> Beaten:
-        votes.beat(ws, who.actor, held.token)
+        votes.beat(ws, who, held.token)
         return Beaten()
 
     @api.post("/flag")
     def flag(raised: Raised, who: Who) -> Turn:
-        return flags.add(ws, who.actor, **raised.model_dump())
+        return flags.add(ws, who, **raised.model_dump())
 
     @api.post("/{round_id}/undo")
     def undo(round_id: str, who: Who) -> Turn:
         _round_of(ws, who, round_id)
-        return votes.take_back(ws, who.actor, round_id)
+        return votes.take_back(ws, who, round_id)
 
     return api
 
 
 def _pages(ws: Workspace, rater: Any, space: bool) -> APIRouter:
     pages = APIRouter(route_class=_Page)
-    Who = Annotated[Rater, rater]
+    Who = Annotated[Actor, rater]
 
     @pages.get("/rate/join/{token}")
     def join(token: str) -> Response:
@@ -218,9 +215,10 @@ def _pages(ws: Workspace, rater: Any, space: bool) -> APIRouter:
 
     @pages.get("/rate/open", response_class=HTMLResponse)
     def mine(who: Who) -> str:
-        if who.project is None:
+        if who.projects is None and not ws.settings.sign_in:
             raise NotFound("This page is for people with an invitation.")
-        found = rounds.list_all(ws, who.actor, who.project)
+        known = projects.list_all(ws, who)
+        found = [one for each in known for one in rounds.list_all(ws, who, each.id)]
         return page.choice([one for one in found if one.status == "open"])
 
     @pages.get("/rate/{round_id}", response_class=HTMLResponse)
@@ -230,13 +228,10 @@ def _pages(ws: Workspace, rater: Any, space: bool) -> APIRouter:
     return pages
 
 
-def _round_of(ws: Workspace, who: Rater, round_id: str) -> Round:
-    """The round; to an invited person a round of another project does not exist."""
-    one = rounds.get(ws, who.actor, round_id)
-    if who.project not in (None, one.project_id):
-        audit.refused(ws, who.actor, "foreign_round", round_id=one.id)
-        raise NotFound("There is no such round.", "Choose one of your invitation.")
-    return one
+def _round_of(ws: Workspace, who: Actor, round_id: str) -> Round:
+    """The round; one of a project that is not theirs does not exist for them."""
+    with audit.entering(ws, who, round_id):
+        return rounds.get(ws, who, round_id)
 
 
 def _progress(ws: Workspace, actor: Actor, one: Round) -> Progress:
@@ -253,24 +248,28 @@ def _progress(ws: Workspace, actor: Actor, one: Round) -> Progress:
     )
 
 
-def _identify(ws: Workspace, space: bool) -> Callable[[Request, Response], Rater]:
-    def identify(request: Request, response: Response) -> Rater:
-        """The rater that the cookie names; a new one where there is none."""
+def _identify(ws: Workspace, space: bool) -> Callable[[Request, Response], Actor]:
+    def identify(request: Request, response: Response) -> Actor:
+        """Whom the cookies name; where nobody need sign in, a new rater where there is none."""
         found = named(request, response)
-        request.state.not_a_vote = partial(audit.refused, ws, found.actor, "not_a_vote")
+        request.state.not_a_vote = partial(audit.refused, ws, found, "not_a_vote")
         return found
 
-    def named(request: Request, response: Response) -> Rater:
+    def named(request: Request, response: Response) -> Actor:
         response.headers.update(PRIVATE)
+        asks, token = ws.settings.sign_in, request.cookies.get(SESSION, "")
+        if asks and (signed := sign_in.actor(ws, token)):
+            return signed
         known = request.cookies.get(COOKIE, "")
         if INVITED.fullmatch(known):
-            found = invites.accept(ws, known)
-            return Rater(invites.rater_of(found), found.project_id)
+            return invites.rater_of(invites.accept(ws, known))
+        if asks:
+            raise SignedOut("You are signed out.", "Sign in, or open your invitation again.")
         if not RATER.fullmatch(known):
             known = secrets.token_urlsafe(16)
             response.headers.append("Set-Cookie", _cookie(known, space))
         name, role = ("guest", Role.GUEST) if space else ("rater", Role.RATER)
-        return Rater(Actor(name=f"{name}-{known[:12]}", role=role))
+        return Actor(name=f"{name}-{known[:12]}", role=role)
 
     return identify
 

@@ -17,8 +17,11 @@ from engine import worker
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.services import jobs
+from engine.services.people import accounts
 from engine.workspace import Settings, Workspace, open_workspace
 from ui import app as pages
+from ui.account.gate import Gate
+from ui.account.routes import router as account
 from ui.guard import LOOPBACK, Guard
 from ui.rate_routes import router as rating
 from ui.setup import Setup
@@ -28,6 +31,8 @@ STATIC = Path(__file__).parent / "static"
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 FIRST_STYLE = "tuneloop.css"  # tokens and kit; the others build on it
 HEAD = '<script src="/static/rate.js" defer></script>'
+SIGNED_OUT = '<script src="/static/account.js"></script>'
+SIGN_IN = "TUNELOOP_SIGN_IN"
 
 
 def create_app(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> FastAPI:
@@ -37,7 +42,11 @@ def create_app(ws: Workspace, setup: Setup | None = None, *, space: bool = False
     app = FastAPI(title="Tuneloop", docs_url=None, redoc_url=None, openapi_url=None)
     # An empty list: Gradio leaves CORS to the app it is mounted in, and this one lets nobody in.
     app.add_middleware(CORSMiddleware, allow_origins=[])
-    app.add_middleware(Guard, space=space)  # added last, so it is asked first
+    asks = ws.settings.sign_in
+    if asks:
+        app.add_middleware(Gate, ws=ws)
+        app.include_router(account(ws, space=space))
+    app.add_middleware(Guard, space=space, anywhere=asks)  # added last, so it is asked first
     app.add_exception_handler(UserError, _explain)
     app.include_router(_own(ws))
     app.include_router(rating(ws, space=space))
@@ -78,7 +87,7 @@ def _mount(app: FastAPI, ws: Workspace) -> None:
         "/",
         theme=theme(),
         css_paths=styles,
-        head=HEAD,
+        head=HEAD + SIGNED_OUT * ws.settings.sign_in,
         favicon_path=str(STATIC / "tuneloop.svg"),
         blocked_paths=[str(ws.files), str(ws.settings.home / "models")],
         show_error=False,
@@ -98,25 +107,39 @@ async def _explain(_request: Request, error: Exception) -> JSONResponse:
 
 
 def serve(home: Path, host: str, port: int, *, space: bool = False) -> None:
-    """Open the workspace in `home`, start a worker and serve until stopped."""
-    if host not in LOOPBACK and not space:
-        raise UserError(
-            f"{host} can be reached by others, and this server has no sign-in yet.",
-            "Use 127.0.0.1, and a tunnel such as ssh -L from another machine.",
-        )
+    """Open the workspace in `home`, start a worker and serve until stopped.
+
+    Where others can reach the address, or anybody has an account, the page asks who somebody is.
+    """
     _check_free(host, port)
     ws = open_workspace(_settings(home))
+    outside = host not in LOOPBACK and not space
+    asks = outside or accounts.anybody(ws) or os.environ.get(SIGN_IN) == "1"
+    ws.settings = ws.settings.model_copy(update={"sign_in": asks})
     setup = Setup()
     setup.start(ws)
     started = worker.start(ws)
     app = create_app(ws, setup, space=space)
-    shown = f"[{host}]" if ":" in host else host
-    print(f"Tuneloop is at http://{shown}:{port}  (data: {home})", flush=True)  # noqa: T201
+    _greet(ws, _address(host, port), home)
     try:
         uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning")).run()
     finally:
         started.terminate()  # it takes no new run and leaves when the one under way is done
         ws.close()
+
+
+def _greet(ws: Workspace, address: str, home: Path) -> None:
+    print(f"Tuneloop is at {address}  (data: {home})", flush=True)  # noqa: T201
+    token = accounts.first_link(ws) if ws.settings.sign_in else None
+    if token:
+        first = f"{address}/account/welcome/{token}"
+        print(f"The owner's account begins here, once: {first}", flush=True)  # noqa: T201
+
+
+def _address(host: str, port: int) -> str:
+    if host in ("0.0.0.0", "::"):  # every address of this machine: name one that can be opened
+        host = socket.gethostname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _settings(home: Path) -> Settings:

@@ -9,6 +9,7 @@ from engine.cli import (
     evaluate,
     loop,
     pairs,
+    people,
     preflight,
     rate,
     rounds,
@@ -45,6 +46,7 @@ for command in (
     rounds.play,
     pairs.pairs,
     loop.loop,
+    people.people,
     backup.backup,
 ):
     cli.add_command(command)

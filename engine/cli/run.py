@@ -14,12 +14,13 @@ from engine.worker import Worker
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=7860, show_default=True, type=click.IntRange(1, 65535))
 def serve(host: str, port: int) -> None:
     """Start the web app and one worker.
 
-    Until sign-in exists the server refuses an address that others can reach.
+    At an address that others can reach, and once anybody has an account (tuneloop people), the
+    page asks who somebody is; the first start prints the link for the owner's account.
     """
     # A process of its own: the command line stays light, and Gradio is imported once.
     os.execv(sys.executable, [sys.executable, "-m", "ui", "--host", host, "--port", str(port)])

@@ -20,10 +20,13 @@ class Role(IntEnum):
 
 
 class Actor(BaseModel):
+    """A name, what they may do, and where: `projects` is None for every project there is."""
+
     model_config = ConfigDict(frozen=True)
 
     name: str
     role: Role
+    projects: frozenset[str] | None = None
 
     def require(self, role: Role) -> None:
         """Raise Forbidden unless this actor has at least `role`."""
@@ -32,6 +35,10 @@ class Actor(BaseModel):
                 f"This needs the role {role.name.lower()}; yours is {self.role.name.lower()}.",
                 "Ask the owner of this server.",
             )
+
+    def sees(self, project_id: str | None) -> bool:
+        """Whether a thing of that project exists for this actor; what is of none is everybody's."""
+        return project_id is None or self.projects is None or project_id in self.projects
 
 
 LOCAL = Actor(name="local", role=Role.OWNER)

@@ -7,6 +7,7 @@ keeps its traceback in the log.
       NotFound             exit code 4, HTTP 404
       Conflict             exit code 5, HTTP 409
       Forbidden            exit code 6, HTTP 403
+        SignedOut          exit code 6, HTTP 401
       Unavailable          exit code 7, HTTP 503
         NoRoom             exit code 7, HTTP 507
 """
@@ -43,6 +44,12 @@ class Forbidden(UserError):
 
     exit_code = 6
     status = 403
+
+
+class SignedOut(Forbidden):
+    """Nobody is signed in in this browser, on a server that asks who somebody is."""
+
+    status = 401
 
 
 class Unavailable(UserError):

@@ -1,5 +1,6 @@
 """Identifiers made in Python: sortable by time, unguessable enough, the same on every database."""
 
+import hashlib
 import secrets
 import time
 
@@ -12,3 +13,8 @@ def new(kind: str) -> str:
 def token() -> str:
     """256 unguessable bits for the browser: says nothing about what it stands for."""
     return secrets.token_urlsafe(32)
+
+
+def sha256(token: str) -> str:
+    """What is kept of a token, so that nobody who reads the database can use it."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,7 +1,12 @@
-"""What every service checks first: that the thing exists, and that the actor may see it."""
+"""What every service checks first: that the thing exists, and that the actor may see it.
+
+What belongs to a project that is not the actor's does not exist for them: they get the same answer
+as for an id that was never given to anything.
+"""
 
 from sqlalchemy import Connection
 
+from engine.core.actor import Actor
 from engine.core.dataset import Dataset
 from engine.core.errors import NotFound
 from engine.core.job import Job
@@ -12,50 +17,57 @@ from engine.store import datasets, evaluations, jobs, models, projects, rounds
 from engine.store.evaluations import EvaluationRef
 
 
-def project(conn: Connection, project_id: str) -> Project:
+def project(conn: Connection, actor: Actor, project_id: str) -> Project:
     """The project; NotFound otherwise."""
     found = projects.get(conn, project_id)
-    if found is None:
+    if found is None or not actor.sees(found.id):
         raise NotFound(f"There is no project {project_id!r}.", "Choose one from the list.")
     return found
 
 
-def dataset(conn: Connection, dataset_id: str, project_id: str | None = None) -> Dataset:
+def dataset(
+    conn: Connection, actor: Actor, dataset_id: str, project_id: str | None = None
+) -> Dataset:
     """The dataset version, of `project_id` where given; NotFound otherwise."""
     found = datasets.get(conn, dataset_id)
-    if found is None or (project_id and found.project_id != project_id):
+    if found is None or not _here(actor, found.project_id, project_id):
         raise NotFound(f"There is no dataset {dataset_id!r}.", "Choose one on the Data tab.")
     return found
 
 
-def model(conn: Connection, model_id: str, project_id: str | None = None) -> Model:
+def model(conn: Connection, actor: Actor, model_id: str, project_id: str | None = None) -> Model:
     """The model: a base, or an adapter of `project_id` where given; NotFound otherwise."""
     found = models.get(conn, model_id)
-    foreign = found and found.project_id and project_id and found.project_id != project_id
-    if found is None or foreign:
+    if found is None or (found.project_id and not _here(actor, found.project_id, project_id)):
         raise NotFound(f"There is no model {model_id!r}.", "Choose one on the Models tab.")
     return found
 
 
-def job(conn: Connection, job_id: str) -> Job:
+def job(conn: Connection, actor: Actor, job_id: str) -> Job:
     """The job; NotFound otherwise."""
     found = jobs.get(conn, job_id)
-    if found is None:
+    if found is None or not actor.sees(found.project_id):
         raise NotFound(f"There is no run {job_id!r}.", "Choose one on the Runs tab.")
     return found
 
 
-def evaluation(conn: Connection, evaluation_id: str, project_id: str) -> EvaluationRef:
+def evaluation(
+    conn: Connection, actor: Actor, evaluation_id: str, project_id: str
+) -> EvaluationRef:
     """Where the evaluation of that project lies; NotFound otherwise."""
     found = evaluations.get(conn, evaluation_id)
-    if found is None or found.project_id != project_id:
+    if found is None or not _here(actor, found.project_id, project_id):
         raise NotFound(f"There is no evaluation {evaluation_id!r}.", "Choose one from the list.")
     return found
 
 
-def rating_round(conn: Connection, round_id: str) -> Round:
+def rating_round(conn: Connection, actor: Actor, round_id: str) -> Round:
     """The round; NotFound otherwise."""
     found = rounds.get(conn, round_id)
-    if found is None:
+    if found is None or not actor.sees(found.project_id):
         raise NotFound(f"There is no round {round_id!r}.", "Choose one on the Rate tab.")
     return found
+
+
+def _here(actor: Actor, project_id: str, wanted: str | None) -> bool:
+    return actor.sees(project_id) and wanted in (None, project_id)

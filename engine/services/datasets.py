@@ -83,7 +83,7 @@ def keep(
     splits = split(parsed.examples, held_out, seed) if splits is None else splits
     new = _version(actor, project_id, parsed, name, origin, splits)
     with writing(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         known = datasets.with_content(conn, project_id, name, new.sha256)
         if known and known.held_out_rows == new.held_out_rows:
             return known
@@ -127,7 +127,7 @@ def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Dataset]:
     """Newest first."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         return datasets.list_all(conn, project_id)
 
 
@@ -135,7 +135,7 @@ def get(ws: Workspace, actor: Actor, dataset_id: str) -> Dataset:
     """The version; NotFound otherwise."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        return access.dataset(conn, dataset_id)
+        return access.dataset(conn, actor, dataset_id)
 
 
 def rows(

@@ -14,7 +14,7 @@ def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[EvaluationRef
     """Newest first."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         return evaluations.list_all(conn, project_id)
 
 
@@ -23,7 +23,7 @@ def get(ws: Workspace, actor: Actor, evaluation_id: str) -> Evaluation:
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         ref = evaluations.get(conn, evaluation_id)
-    if ref is None:
+    if ref is None or not actor.sees(ref.project_id):
         raise NotFound(f"There is no evaluation {evaluation_id!r}.", "Choose one from the list.")
     try:
         return Evaluation.model_validate_json((ws.files / ref.file).read_bytes())

@@ -33,8 +33,8 @@ def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: s
     values = recipe.model_dump(mode="json")
     digest = hashlib.sha256(to_json([recipe.KIND, values]).encode()).hexdigest()
     with writing(ws.db) as conn:
-        access.project(conn, project_id)
-        _check_needs(conn, project_id, recipe)
+        access.project(conn, actor, project_id)
+        _check_needs(conn, actor, project_id, recipe)
         twin = jobs.twin(conn, project_id, digest, now - DOUBLE_CLICK_S)
         if twin:
             return twin
@@ -60,7 +60,7 @@ def list_all(
     """Newest first; only the given kinds where named."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         found = jobs.list_all(conn, project_id)
     return [job for job in found if kinds is None or job.kind in kinds]
 
@@ -69,7 +69,7 @@ def get(ws: Workspace, actor: Actor, job_id: str) -> Job:
     """The job as it stands now."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        return access.job(conn, job_id)
+        return access.job(conn, actor, job_id)
 
 
 def recipe_of(job: Job) -> Recipe:
@@ -83,7 +83,7 @@ def cancel(ws: Workspace, actor: Actor, job_id: str) -> Job:
     actor.require(Role.TRAINER)
     now = time.time()
     with writing(ws.db) as conn:
-        job = access.job(conn, job_id)
+        job = access.job(conn, actor, job_id)
         if job.over:
             raise Conflict(f"{job.name} is over: {job.state}.", "There is nothing to stop.")
         if jobs.cancel_queued(conn, job_id, now):
@@ -91,21 +91,21 @@ def cancel(ws: Workspace, actor: Actor, job_id: str) -> Job:
             rounds.fail_waiting_for(conn, job_id)
         else:
             jobs.ask_to_cancel(conn, job_id)
-        return access.job(conn, job_id)
+        return access.job(conn, actor, job_id)
 
 
 def stop_and_keep(ws: Workspace, actor: Actor, job_id: str) -> Job:
     """Stop a training after its current step; the best state so far becomes its model."""
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        job = access.job(conn, job_id)
+        job = access.job(conn, actor, job_id)
         if job.over:
             raise Conflict(f"{job.name} is over: {job.state}.", "There is nothing to stop.")
         if not issubclass(plugins.load("jobs", job.kind).Recipe, TrainRecipe):
             raise Conflict(f"{job.name} trains no model to keep.", "Stop it instead.")
         if not jobs.ask_to_keep(conn, job_id):
             raise Conflict(f"{job.name} has not begun, so there is nothing to keep.", "Stop it.")
-        return access.job(conn, job_id)
+        return access.job(conn, actor, job_id)
 
 
 def resume(ws: Workspace, actor: Actor, job_id: str) -> Job:
@@ -130,7 +130,7 @@ def resume(ws: Workspace, actor: Actor, job_id: str) -> Job:
     )
     digest = hashlib.sha256(to_json(["resume", old.id]).encode()).hexdigest()
     with writing(ws.db) as conn:
-        _check_needs(conn, new.project_id, recipe_of(old))
+        _check_needs(conn, actor, new.project_id, recipe_of(old))
         twin = jobs.twin(conn, new.project_id, digest, new.created_at - DOUBLE_CLICK_S)
         if twin:
             return twin
@@ -144,7 +144,7 @@ def watch(ws: Workspace, actor: Actor, job_id: str, after: int = 0) -> list[Even
     """What the job said since event number `after`."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        access.job(conn, job_id)
+        access.job(conn, actor, job_id)
         return events.after(conn, job_id, after)
 
 
@@ -165,7 +165,7 @@ def place_in_queue(ws: Workspace, actor: Actor, job_id: str) -> int:
     """How many jobs run or wait before this one; 0 when it is next, runs or is over."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        job = access.job(conn, job_id)
+        job = access.job(conn, actor, job_id)
         return jobs.ahead(conn, job) if job.state is State.QUEUED else 0
 
 
@@ -176,15 +176,15 @@ def worker_alive(ws: Workspace, actor: Actor) -> bool:
         return time.time() - events.newest_beat(conn) < WORKER_SILENT_S
 
 
-def _check_needs(conn: Connection, project_id: str, recipe: Recipe) -> None:
+def _check_needs(conn: Connection, actor: Actor, project_id: str, recipe: Recipe) -> None:
     for field, needed in recipe.needs().items():
         if field.startswith("dataset"):
-            access.dataset(conn, needed, project_id)
+            access.dataset(conn, actor, needed, project_id)
             continue
         if field == "evaluation":
-            access.evaluation(conn, needed, project_id)
+            access.evaluation(conn, actor, needed, project_id)
             continue
-        model = access.model(conn, needed, project_id)
+        model = access.model(conn, actor, needed, project_id)
         if model.kind == "reward" and recipe.KIND in ANSWERING:
             raise Conflict(
                 f"{model.name} judges answers and writes none.", "Choose a model that answers."

@@ -120,13 +120,13 @@ def see(
 ) -> list[Seen]:
     """Examples of any kind as `model_id` will see them, trained tokens marked."""
     actor.require(Role.TRAINER)
-    template = _template(ws, model_id)
+    template = _template(ws, actor, model_id)
     return [_seen(template, example, max_length) for example in examples]
 
 
-def _template(ws: Workspace, model_id: str) -> Template:
+def _template(ws: Workspace, actor: Actor, model_id: str) -> Template:
     with reading(ws.db) as conn:
-        model = access.model(conn, model_id)
+        model = access.model(conn, actor, model_id)
     return Template.load(model_files(ws, model).base)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.core import ids
-from engine.core.actor import Actor, Role
+from engine.core.actor import LOCAL, Actor, Role
 from engine.core.context import ModelFiles
 from engine.core.errors import NotFound
 from engine.core.model import Model, Source
@@ -22,6 +22,8 @@ def list_all(ws: Workspace, actor: Actor, project_id: str | None = None) -> list
     """Bases first, then the project's models in the order they were trained."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
+        if project_id is not None:
+            access.project(conn, actor, project_id)
         return models.list_all(conn, project_id)
 
 
@@ -29,7 +31,7 @@ def get(ws: Workspace, actor: Actor, model_id: str) -> Model:
     """The model; NotFound otherwise."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        return access.model(conn, model_id)
+        return access.model(conn, actor, model_id)
 
 
 def files(ws: Workspace, model: Model) -> ModelFiles:
@@ -37,7 +39,7 @@ def files(ws: Workspace, model: Model) -> ModelFiles:
     base = model
     if not model.whole and model.base_id:
         with reading(ws.db) as conn:
-            base = access.model(conn, model.base_id)
+            base = access.model(conn, LOCAL, model.base_id)
     weights = ws.files / base.path  # a base's path is absolute and stays as it is
     adapter = None if model.whole else ws.files / model.path
     for folder in (weights, adapter):
@@ -84,7 +86,7 @@ def lineage(ws: Workspace, actor: Actor, model_id: str) -> list[Model]:
     with reading(ws.db) as conn:
         next_id: str | None = model_id
         while next_id is not None:
-            model = access.model(conn, next_id)
+            model = access.model(conn, actor, next_id)
             chain.append(model)
             next_id = model.parent_id or model.base_id
     return chain

@@ -69,7 +69,7 @@ def compare(ws: Workspace, actor: Actor, job_id: str) -> EstimateAndActual | Non
     """What was said of a run beside what it took; None where nothing was said."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        job = access.job(conn, job_id)
+        job = access.job(conn, actor, job_id)
         said = estimates.of(conn, job_id)
     if not said:
         return None

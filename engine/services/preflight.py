@@ -99,9 +99,9 @@ def estimate(
     """What `recipe` will take on this machine, or on `machine`; nothing is started or kept."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
-        dataset = access.dataset(conn, recipe.dataset, project_id)
-        model = access.model(conn, recipe.model, project_id)
+        access.project(conn, actor, project_id)
+        dataset = access.dataset(conn, actor, recipe.dataset, project_id)
+        model = access.model(conn, actor, recipe.model, project_id)
         known = past.read(conn, recipe.KIND)
     files = models.files(ws, model)
     asked = _asked(ws, recipe, files, dataset, machine or machines.here())

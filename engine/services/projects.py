@@ -7,15 +7,17 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
 from engine.core.project import Project
 from engine.services import access
+from engine.services.people import accounts
 from engine.store import projects
 from engine.store.connect import reading, writing
+from engine.store.people import persons
 from engine.workspace import Workspace
 
 NAME_LENGTH = 80
 
 
 def create(ws: Workspace, actor: Actor, name: str) -> Project:
-    """A new, empty project."""
+    """A new, empty project, which whoever made it belongs to."""
     actor.require(Role.TRAINER)
     name = " ".join(name.split())
     if not name or len(name) > NAME_LENGTH:
@@ -23,18 +25,21 @@ def create(ws: Workspace, actor: Actor, name: str) -> Project:
     new = Project(id=ids.new("project"), name=name, created_by=actor.name, created_at=time.time())
     with writing(ws.db) as conn:
         projects.add(conn, new)
+        maker = persons.called(conn, accounts.key(actor.name))
+        if maker and actor.projects is not None:
+            persons.join(conn, maker.id, new.id)
     return new
 
 
 def list_all(ws: Workspace, actor: Actor) -> list[Project]:
-    """Newest first."""
+    """Those that the actor may see, newest first."""
     actor.require(Role.RATER)
     with reading(ws.db) as conn:
-        return projects.list_all(conn)
+        return [one for one in projects.list_all(conn) if actor.sees(one.id)]
 
 
 def get(ws: Workspace, actor: Actor, project_id: str) -> Project:
     """The project; NotFound otherwise."""
     actor.require(Role.RATER)
     with reading(ws.db) as conn:
-        return access.project(conn, project_id)
+        return access.project(conn, actor, project_id)

@@ -61,7 +61,7 @@ TITLES: dict[StepName, str] = {
 def standing(ws: Workspace, actor: Actor, project_id: str) -> Standing:
     """The eight steps of the project's loop in order, and the next thing to do."""
     actor.require(Role.TRAINER)
-    seen = _look(ws, project_id)
+    seen = _look(ws, actor, project_id)
     details = _details(ws, actor, seen)
     running = _running(seen)
     following = next((name for name in TITLES if name not in details), None)
@@ -81,9 +81,9 @@ def standing(ws: Workspace, actor: Actor, project_id: str) -> Standing:
     return Standing(steps=steps, next_title=title, next_text=text, next_tab=tab)
 
 
-def _look(ws: Workspace, project_id: str) -> Seen:
+def _look(ws: Workspace, actor: Actor, project_id: str) -> Seen:
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         all_rounds = round_store.list_all(conn, project_id)
         cast = {}
         for one in all_rounds:

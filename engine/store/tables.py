@@ -69,13 +69,7 @@ job = Table(
     metadata,
     _id(),
     _ref("project_id", "project.id"),
-    _text("kind"),
-    _text("lane"),
-    _text("name"),
-    _text("recipe"),
-    _text("recipe_sha256"),
-    _text("state"),
-    _text("owner"),
+    *map(_text, ("kind", "lane", "name", "recipe", "recipe_sha256", "state", "owner")),
     _text("worker", null=True),
     _int("fence"),
     _int("attempts"),
@@ -109,10 +103,7 @@ model = Table(
     metadata,
     _id(),
     _ref("project_id", "project.id", null=True),
-    _text("name"),
-    _text("kind"),
-    _text("source"),
-    _text("path"),
+    *map(_text, ("name", "kind", "source", "path")),
     _ref("base_id", "model.id", null=True),
     _ref("parent_id", "model.id", null=True),
     _ref("job_id", "job.id", null=True),
@@ -128,8 +119,7 @@ evaluation = Table(
     _ref("project_id", "project.id"),
     _ref("job_id", "job.id"),
     _ref("dataset_id", "dataset.id"),
-    _text("models"),
-    _text("file"),
+    *map(_text, ("models", "file")),
     _time("created_at"),
 )
 
@@ -157,13 +147,8 @@ comparison = Table(
     _id(),
     _ref("round_id", "rating_round.id"),
     _int("position"),
-    _text("prompt"),
-    _text("reference_texts"),
-    _text("text_lo"),
-    _text("text_hi"),
-    _text("model_lo"),
-    _text("model_hi"),
-    _text("kind"),
+    *map(_text, ("prompt", "reference_texts")),
+    *map(_text, ("text_lo", "text_hi", "model_lo", "model_hi", "kind")),
     _text("left_first"),  # lo or hi: what the first of two raters sees on the left
     _text("details", default="{}"),  # of a gold pair its answer, of a chosen pair the rule
     UniqueConstraint("round_id", "position"),
@@ -221,9 +206,7 @@ flag = Table(
     metadata,
     _id(),
     _ref("assignment_id", "assignment.id"),
-    _text("target"),
-    _text("kind"),
-    _text("note"),
+    *map(_text, ("target", "kind", "note")),
     _time("created_at"),
 )
 
@@ -232,10 +215,7 @@ invite = Table(
     metadata,
     _id(),
     _ref("project_id", "project.id"),
-    _text("rater"),
-    _text("token_sha256"),
-    _text("status"),
-    _text("created_by"),
+    *map(_text, ("rater", "token_sha256", "status", "created_by")),
     _time("created_at"),
     UniqueConstraint("token_sha256"),
 )
@@ -245,10 +225,7 @@ rater_review = Table(
     metadata,
     _id(),
     _ref("round_id", "rating_round.id"),
-    _text("rater"),
-    _text("action"),  # paused or resumed; the newest one of a rater counts
-    _text("note"),
-    _text("created_by"),
+    *map(_text, ("rater", "action", "note", "created_by")),  # of a rater the newest one counts
     _time("created_at"),
 )
 
@@ -270,8 +247,7 @@ promotion = Table(
     _id(),
     _ref("project_id", "project.id"),
     _ref("model_id", "model.id"),
-    _text("reason"),
-    _text("created_by"),
+    *map(_text, ("reason", "created_by")),
     _time("created_at"),
 )
 
@@ -291,3 +267,32 @@ audit = Table(
 worker = Table(
     "worker", metadata, _id(), _text("host"), _int("pid"), _time("started_at"), _time("beat_at")
 )
+
+person = Table(
+    "person",
+    metadata,
+    _id(),
+    *map(_text, ("name", "name_key", "role", "status", "created_by")),
+    _text("password", null=True),  # as people/password.py writes it; none before the first sign-in
+    _text("link_sha256", null=True),
+    _time("link_until", null=True),
+    _time("created_at"),
+    UniqueConstraint("name_key"),
+    UniqueConstraint("link_sha256"),
+)
+
+member = Table(
+    "member",
+    metadata,
+    Column("person_id", Text, ForeignKey("person.id"), primary_key=True),
+    Column("project_id", Text, ForeignKey("project.id"), primary_key=True),
+)
+
+signed_in = Table(  # its id is the hash of what the browser holds
+    "signed_in", metadata, _id(), _ref("person_id", "person.id"),
+    _time("created_at"), _time("seen_at"),
+)  # fmt: skip
+
+sign_in_failure = Table(  # its id says whose, or from where
+    "sign_in_failure", metadata, _id(), _int("times"), _time("at"),
+)  # fmt: skip

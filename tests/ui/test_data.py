@@ -65,7 +65,7 @@ def test_fixes_of_a_file_can_be_ticked_and_say_what_they_would_change(ws, base, 
     one = Asked(jsonl(tmp_path, rows))
     offered = {name: words for words, name in file.look_at(ws, one).fixes.choices}
     assert offered["drop_exact_duplicates"].endswith("(1)")
-    said = file.change(one, ["drop_exact_duplicates", "drop_empty_turns"])
+    said = file.change(ws, one, ["drop_exact_duplicates", "drop_empty_turns"])
     assert "This removes 2 rows: 22 become 20." in said
     assert "Row 22, removed" in said
 

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -15,7 +16,9 @@ from engine.core.evaluation import Mean
 from engine.core.job import Event, Job, State
 from engine.core.project import Standing, Step
 from engine.services import projects
+from engine.services.people import accounts
 from engine.workspace import Settings, Workspace, open_workspace
+from tests.serving import free_port
 from ui import charts, kit, loop_picture, server
 from ui.events import BUG, shows_errors
 from ui.live import LivePlot
@@ -240,9 +243,34 @@ def test_the_web_process_never_imports_torch():
 # serving
 
 
-def test_an_address_that_others_can_reach_is_refused(tmp_path):
-    with pytest.raises(UserError, match="no sign-in"):
-        server.serve(tmp_path, "0.0.0.0", 7860)
+@pytest.fixture
+def served(monkeypatch):
+    """The apps that `serve` would serve until stopped."""
+    found = []
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")  # create_app sets it; put back at the end
+    monkeypatch.setattr(server.uvicorn.Server, "run", lambda self: found.append(self.config.app))
+    monkeypatch.setattr(server.worker, "start", lambda _: SimpleNamespace(terminate=lambda: None))
+    monkeypatch.setattr(Setup, "start", lambda *_: None)
+    return found
+
+
+@pytest.mark.parametrize(("host", "asks"), [("0.0.0.0", True), ("127.0.0.1", False)])
+def test_an_address_that_others_can_reach_asks_who_somebody_is(
+    tmp_path, served, capsys, host, asks
+):
+    server.serve(tmp_path, host, free_port())
+    said = capsys.readouterr().out
+    assert ("/account/welcome/" in said) == asks
+    got = TestClient(served[0], base_url=HERE).get("/config")
+    assert got.status_code == (401 if asks else 200)
+
+
+def test_an_account_makes_also_a_loopback_address_ask(tmp_path, served):
+    made = open_workspace(server._settings(tmp_path))
+    accounts.add(made, LOCAL, "Ada", "owner")
+    made.close()
+    server.serve(tmp_path, "127.0.0.1", free_port())
+    assert TestClient(served[0], base_url=HERE).get("/config").status_code == 401
 
 
 def test_a_taken_port_is_a_readable_error(tmp_path):

@@ -132,7 +132,7 @@ def _wire_looks(ws: Workspace, drop: Drop, given: list[Any]) -> None:
 
     @shows_errors
     def on_tick(*said: Any) -> str:
-        return files.change(files.asked(*said[:-1]), fixing.chosen(said[-1]))
+        return files.change(ws, files.asked(*said[:-1]), fixing.chosen(said[-1]))
 
     new = drop.file.change(
         on_file, drop.file, [drop.path, drop.said, drop.name, drop.group, drop.layout], **kit.QUIET

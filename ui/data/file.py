@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.core.examples import Example
@@ -17,6 +16,7 @@ from engine.services.look import Checked
 from engine.workspace import Workspace
 from ui import kit
 from ui.data import findings, fixing, mapping, seen
+from ui.who import who
 
 LONGEST = 512  # tokens: what a training keeps of a row unless told otherwise
 FEW = 4  # rows shown of a file or version
@@ -75,7 +75,7 @@ def look_at(ws: Workspace, one: Asked, fresh: bool = True) -> Looked:
     where = Path(one.path)
     try:
         found = look.check(
-            LOCAL, where, where.name, held_out=one.percent / 100, shown=EVERY, **one.how
+            who(ws), where, where.name, held_out=one.percent / 100, shown=EVERY, **one.how
         )
     except UserError as error:  # the boxes stay: the layout may be chosen by hand
         return _nothing(findings.refused(error), kept=True)
@@ -103,18 +103,18 @@ def mapped(ws: Workspace, one: Asked, kind: Any, columns: Sequence[Any]) -> str:
     """Two rows as they would be with these columns, or why they would not be."""
     try:
         said = mapping.said(kind, columns)
-        found = _checked(one._replace(mapping=said, layout=""))
+        found = _checked(ws, one._replace(mapping=said, layout=""))
     except UserError as error:
         return kit.notice(str(error), "warn")
     return f"{_rows_read(found)}{preview_of(ws, found.examples)}"
 
 
-def change(one: Asked, fixes: Sequence[str]) -> str:
+def change(ws: Workspace, one: Asked, fixes: Sequence[str]) -> str:
     """What the ticked fixes would do to the file."""
     if not one.path or not fixes:
         return fixing.hint([("", "")])
     where = Path(one.path)
-    return fixing.change(mending.preview_file(LOCAL, where, where.name, fixes, **one.how))
+    return fixing.change(mending.preview_file(who(ws), where, where.name, fixes, **one.how))
 
 
 def add(
@@ -129,8 +129,8 @@ def add(
     called = " ".join(name.replace("/", "-").replace(".", "-").split()) or where.name.split(".")[0]
     file = f"{called}{''.join(where.suffixes[-2:])}"
     share = one.percent / 100
-    kept = datasets.add(ws, LOCAL, open_project(project), where, file, held_out=share, **one.how)
-    return mending.mend(ws, LOCAL, kept.id, fixes) if fixes else kept
+    kept = datasets.add(ws, who(ws), open_project(project), where, file, held_out=share, **one.how)
+    return mending.mend(ws, who(ws), kept.id, fixes) if fixes else kept
 
 
 def open_project(project: str | None) -> str:
@@ -147,20 +147,20 @@ def preview_of(ws: Workspace, examples: Sequence[Example], longest: int = LONGES
         waiting = "The model is still being fetched; after that you see every token here."
         return kit.notice(waiting, "busy") + seen.plain(examples)
     try:
-        return seen.rows(look.see(ws, LOCAL, examples, model, longest))
+        return seen.rows(look.see(ws, who(ws), examples, model, longest))
     except UserError as error:  # such as a base without a chat template
         return kit.notice(str(error), "warn") + seen.plain(examples)
 
 
 def base(ws: Workspace) -> str | None:
     """The base model whose tokens are shown: the first one."""
-    return next((m.id for m in models.list_all(ws, LOCAL) if m.kind == "base"), None)
+    return next((m.id for m in models.list_all(ws, who(ws)) if m.kind == "base"), None)
 
 
-def _checked(one: Asked) -> Checked:
+def _checked(ws: Workspace, one: Asked) -> Checked:
     where = Path(one.path or "")
     share = one.percent / 100
-    return look.check(LOCAL, where, where.name, held_out=share, shown=TWO, **one.how)
+    return look.check(who(ws), where, where.name, held_out=share, shown=TWO, **one.how)
 
 
 def _rows_read(found: Checked) -> str:

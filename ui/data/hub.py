@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.formats.mapping import Mapping, mapping_of
 from engine.services import hub_data
 from engine.workspace import Workspace
 from ui.data.file import open_project
+from ui.who import who
 
 NOTE = (
     "Its files are fetched and read; no code of it is run. Fifteen rows in a hundred are held out."
@@ -50,7 +50,7 @@ def build() -> Box:
 def fetch(ws: Workspace, project: str | None, name: str, file: str, columns: str) -> Dataset:
     """The data set as a version of the project."""
     return hub_data.fetch(
-        ws, LOCAL, open_project(project), name.strip(), file=file.strip() or None,
+        ws, who(ws), open_project(project), name.strip(), file=file.strip() or None,
         mapping=said(columns), held_out=0.15,
     )  # fmt: skip
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.dataset import Dataset
 from engine.core.finding import Finding
 from engine.services import datasets
@@ -19,6 +18,7 @@ from ui.data.version import Act
 from ui.events import shows_errors
 from ui.live import LivePlot
 from ui.page import Page
+from ui.who import who
 
 REMOVE = "Remove this version with its rows? That cannot be undone."
 RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}  # see ui/data/drop.py
@@ -122,7 +122,7 @@ def _relations(made: dict[str, Any]) -> None:
 
 def shelf_of(ws: Workspace, project: str | None, chosen: str | None = None) -> tuple[Any, ...]:
     """The project's versions as a title and cards, and the way on once there is one."""
-    found = datasets.list_all(ws, LOCAL, project) if project else []
+    found = datasets.list_all(ws, who(ws), project) if project else []
     if not found:
         text = (
             "Drop a file above, or start with the sample data."
@@ -175,7 +175,7 @@ def _wire_list(wiring: Wiring) -> None:
 
     @shows_errors
     def on_pick(event: gr.EventData) -> tuple[Any, ...]:
-        return version.show(ws, datasets.get(ws, LOCAL, picks.picked(event)))
+        return version.show(ws, datasets.get(ws, who(ws), picks.picked(event)))
 
     @shows_errors
     def on_shelf(project: str | None, chosen: str) -> tuple[Any, ...]:

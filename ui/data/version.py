@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.core.finding import Finding
@@ -17,6 +16,7 @@ from ui import kit, words
 from ui.data import charts, findings, fixing, history
 from ui.data import statistics as in_numbers
 from ui.data.file import FEW, LONGEST, base, preview_of
+from ui.who import who
 
 SHORTEST, LARGEST = 8, 1_000_000  # tokens that a row may be cut at
 How = Literal["drop", "move"]
@@ -26,8 +26,8 @@ Act = Callable[[Workspace, str], tuple[Dataset, str]]  # to the version then, an
 def show(ws: Workspace, one: Dataset) -> tuple[Any, ...]:
     """Updates that open a version: its id, the head, the fixes, its first rows; the rest later."""
     found = [Finding.model_validate(each) for each in one.findings]
-    rows = datasets.rows(ws, LOCAL, one.id)
-    others = datasets.list_all(ws, LOCAL, one.project_id)
+    rows = datasets.rows(ws, who(ws), one.id)
+    others = datasets.list_all(ws, who(ws), one.project_id)
     fixes = fixing.choices(found)
     listed = findings.listed(found, [row.example for row in rows])
     first = [row.example for row in rows if row.split == "train"][:FEW] or [
@@ -71,7 +71,7 @@ def measured(ws: Workspace, dataset_id: str, longest: Any) -> tuple[Any, ...]:
     model = base(ws)
     if not dataset_id or model is None:
         return gr.Column(visible=False), "", None, ""
-    found = statistics(ws, LOCAL, dataset_id, model, length(longest))
+    found = statistics(ws, who(ws), dataset_id, model, length(longest))
     shown = gr.Column(visible=True)
     return shown, in_numbers.numbers(found), charts.lengths(found), in_numbers.sorts(found)
 
@@ -91,8 +91,8 @@ def related(ws: Workspace, dataset_id: str) -> tuple[Any, ...]:
     """What rests on the version, the questions it shares with tests, and whether to mend that."""
     if not dataset_id:
         return "", "", gr.Row(visible=False)
-    found = overlap.overlaps(ws, LOCAL, dataset_id)
-    used = history.uses(versions.used_by(ws, LOCAL, dataset_id))
+    found = overlap.overlaps(ws, who(ws), dataset_id)
+    used = history.uses(versions.used_by(ws, who(ws), dataset_id))
     return used, history.overlaps(found), gr.Row(visible=bool(found))
 
 
@@ -100,46 +100,46 @@ def difference(ws: Workspace, dataset_id: str, other_id: Any) -> str:
     """What lies between the opened version and another, the older one first."""
     if not dataset_id or not other_id:
         return ""
-    pair = [datasets.get(ws, LOCAL, each) for each in (dataset_id, str(other_id))]
+    pair = [datasets.get(ws, who(ws), each) for each in (dataset_id, str(other_id))]
     older, newer = sorted(pair, key=lambda one: (one.created_at, one.version))
-    return history.difference(versions.diff(ws, LOCAL, older.id, newer.id), older, newer)
+    return history.difference(versions.diff(ws, who(ws), older.id, newer.id), older, newer)
 
 
 def change(ws: Workspace, dataset_id: str, fixes: Sequence[str]) -> str:
     """What the ticked fixes would do to the version."""
     if not fixes:
         return fixing.hint([("", "")])
-    return fixing.change(mending.preview(ws, LOCAL, dataset_id, fixes))
+    return fixing.change(mending.preview(ws, who(ws), dataset_id, fixes))
 
 
 def mend(ws: Workspace, dataset_id: str, fixes: Sequence[str]) -> tuple[Dataset, str]:
     """The next version, with the fixes made, and what came of it."""
-    new = mending.mend(ws, LOCAL, dataset_id, fixes)
+    new = mending.mend(ws, who(ws), dataset_id, fixes)
     return new, _made(ws, dataset_id, new)
 
 
 def part_overlap(ws: Workspace, dataset_id: str, how: How) -> tuple[Dataset, str]:
     """The next version, without the questions that it shares with tests, and what came of it."""
-    new = overlap.without_overlap(ws, LOCAL, dataset_id, how)
+    new = overlap.without_overlap(ws, who(ws), dataset_id, how)
     return new, _made(ws, dataset_id, new)
 
 
 def undo(ws: Workspace, dataset_id: str) -> tuple[Dataset, str]:
     """The version that the opened one was made from; the opened one is gone then."""
-    gone = datasets.get(ws, LOCAL, dataset_id)
-    earlier = mending.undo(ws, LOCAL, dataset_id)
+    gone = datasets.get(ws, who(ws), dataset_id)
+    earlier = mending.undo(ws, who(ws), dataset_id)
     return earlier, f"{gone.label} is removed; this is {earlier.label} again."
 
 
 def remove(ws: Workspace, dataset_id: str) -> str:
     """Remove the opened version, and say so."""
-    gone = datasets.get(ws, LOCAL, dataset_id)
-    mending.remove(ws, LOCAL, dataset_id)
+    gone = datasets.get(ws, who(ws), dataset_id)
+    mending.remove(ws, who(ws), dataset_id)
     return f"{gone.label} is removed."
 
 
 def _made(ws: Workspace, before_id: str, new: Dataset) -> str:
-    found = versions.diff(ws, LOCAL, before_id, new.id)
+    found = versions.diff(ws, who(ws), before_id, new.id)
     counts = (
         (found.removed.rows, "removed"),
         (found.changed.rows, "changed"),

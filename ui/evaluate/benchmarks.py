@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.services import jobs
@@ -19,6 +18,7 @@ from ui.events import shows_errors
 from ui.page import Page
 from ui.views import evaluate_start, follow, names
 from ui.views.names import moment
+from ui.who import who
 
 RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 ABOUT = (
@@ -171,15 +171,15 @@ def start(
         "num_fewshot": shots or None,
         "apply_chat_template": bool(chat),
     }
-    return benchmarks.submit(ws, LOCAL, project, values)
+    return benchmarks.submit(ws, who(ws), project, values)
 
 
 def looked(ws: Workspace, project: str | None, before: Seen, which: str | None) -> list[Any]:
     """What was seen, progress, the choice of results and the table, each where it is new."""
-    every = jobs.list_all(ws, LOCAL, project, (benchmarks.KIND,)) if project else []
+    every = jobs.list_all(ws, who(ws), project, (benchmarks.KIND,)) if project else []
     tracks, going = evaluate_start.followed(ws, every, before.tracks)
     progress = going or _failure(every)
-    ready = benchmarks.done(ws, LOCAL, project) if project else []
+    ready = benchmarks.done(ws, who(ws), project) if project else []
     ids = tuple(job.id for job in ready)
     now = Seen(ids, progress, tracks)
     said = gr.skip() if progress == before.progress and before.done is not None else progress
@@ -198,7 +198,9 @@ def looked(ws: Workspace, project: str | None, before: Seen, which: str | None) 
 
 def shown(ws: Workspace, project: str | None, which: str) -> str:
     """The scores of one benchmark, as HTML."""
-    job = next((job for job in benchmarks.done(ws, LOCAL, project or "") if job.id == which), None)
+    job = next(
+        (job for job in benchmarks.done(ws, who(ws), project or "") if job.id == which), None
+    )
     if job is None:
         return kit.notice("This result has gone.", "warn")
     called = names.of_models(ws, project)

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.services import evaluations
@@ -15,6 +14,7 @@ from ui import kit
 from ui.events import shows_errors
 from ui.page import Page
 from ui.views import evaluate_start, follow, names
+from ui.who import who
 
 RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 ABOUT = (
@@ -101,7 +101,7 @@ def choices(
     if not chosen:
         return [], None
     called = names.of_models(ws, project)
-    found = evaluations.get(ws, LOCAL, chosen).models[1:]
+    found = evaluations.get(ws, who(ws), chosen).models[1:]
     kept = model if model in found else next(iter(reversed(found)), None)
     return [(called.get(m, names.GONE), m) for m in found], kept
 
@@ -114,14 +114,14 @@ def start(
         raise UserError("There is no evaluation to judge.", "Evaluate two models first.")
     if not model:
         raise UserError("This evaluation compares nothing.", "Evaluate two models together.")
-    return judging.submit(ws, LOCAL, project, chosen, model, int(rows or 1))
+    return judging.submit(ws, who(ws), project, chosen, model, int(rows or 1))
 
 
 def looked(
     ws: Workspace, project: str | None, chosen: str | None, model: str | None, before: Seen
 ) -> list[Any]:
     """What was seen, progress and what the judge said, each where it is new."""
-    asked = judging.of_evaluation(ws, LOCAL, project, chosen) if project and chosen else []
+    asked = judging.of_evaluation(ws, who(ws), project, chosen) if project and chosen else []
     tracks, going = evaluate_start.followed(ws, asked, before.tracks)
     progress = going or _failure(asked)
     job = judging.newest(asked, model or "")
@@ -154,7 +154,7 @@ def shown(ws: Workspace, job: Job) -> str:
 def _choices(ws: Workspace, job: Job) -> str:
     """Question by question, folded."""
     words = {"new": "won", "base": "lost", "tie": "tied", None: "failed"}
-    rows = {row.index: row for row in evaluations.get(ws, LOCAL, job.recipe["evaluation"]).rows}
+    rows = {row.index: row for row in evaluations.get(ws, who(ws), job.recipe["evaluation"]).rows}
     lines = "".join(
         f"<li>{kit.badge(words[choice])} {escape(_short(rows[index].prompt[-1].content))}</li>"
         for index, choice in zip(job.result["rows"], job.result["judged"]["choices"], strict=True)

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.errors import NotFound
 from engine.core.evaluation import Evaluation
 from engine.services.lab import card, leaderboard, parts, report
@@ -17,6 +16,7 @@ from ui.evaluate.metrics import called as metric_name
 from ui.views import answers, charts_evaluate, evaluation
 from ui.views.evaluate_page import EVERY
 from ui.views.evaluation import Names
+from ui.who import who
 
 LINES = 200  # of the table of answers; the files hold every row
 
@@ -45,7 +45,7 @@ def scores(
 ) -> dict[str, Any]:
     """All about the scores, for a headline metric and a model to compare."""
     tuned = [(called[each], each) for each in found.models[1:]]
-    lines = leaderboard.leaderboard(ws, LOCAL, found.dataset_id, metric)
+    lines = leaderboard.leaderboard(ws, who(ws), found.dataset_id, metric)
     here = {**called, **{plain: leaderboard.plain_name(plain) for plain in found.baselines}}
     return {
         "sentences": evaluation.sentences(found, called, metric),
@@ -139,9 +139,9 @@ def files(
     }
     answers.write_csv(found, called, paths["csv"])
     answers.write_jsonl(found, called, paths["jsonl"])
-    paths["report"].write_text(report.html(ws, LOCAL, evaluation_id), encoding="utf-8")
+    paths["report"].write_text(report.html(ws, who(ws), evaluation_id), encoding="utf-8")
     with suppress(NotFound):  # the model was deleted; what it answered was not
-        paths["card"].write_text(card.model_card(ws, LOCAL, found.models[-1]), encoding="utf-8")
+        paths["card"].write_text(card.model_card(ws, who(ws), found.models[-1]), encoding="utf-8")
     return {name: str(path) for name, path in paths.items() if path.exists()}
 
 
@@ -154,7 +154,7 @@ def whole(
 ) -> dict[str, Any]:
     """Every component of the page for the evaluation that is chosen."""
     metric, model = settled(found, choice.metric, choice.compare)
-    kinds = parts.kinds(ws, LOCAL, found)
+    kinds = parts.kinds(ws, who(ws), found)
     price = speed.usual_price(found) if choice.price is None else choice.price
     named = [(metric_name(each), each) for each in found.metrics]
     return {

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from engine import plugins
-from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.services import datasets, jobs
 from engine.services.loop import auto
@@ -16,6 +15,7 @@ from ui import kit
 from ui.events import shows_errors
 from ui.page import Page
 from ui.views import names
+from ui.who import who
 
 PEOPLE = "people"
 ABOUT = (
@@ -78,13 +78,13 @@ def choices(ws: Workspace, project: str | None, *chosen: str | None) -> list[Any
     """The three dropdowns; what was chosen is kept where it is of this project."""
     if not project:
         return [gr.Dropdown([], value=None) for _ in range(3)]
-    known = [one for one in datasets.list_all(ws, LOCAL, project) if one.kind in RATEABLE]
+    known = [one for one in datasets.list_all(ws, who(ws), project) if one.kind in RATEABLE]
     offered = [
         names.choices(ws, project),
         [(one.label, one.id) for one in known if one.train_rows],
         [(one.label, one.id) for one in known if one.held_out_rows and one.kind == "sft"],
     ]
-    usual = auto.usually(ws, LOCAL, project)
+    usual = auto.usually(ws, who(ws), project)
     found = []
     for offer, before, fits in zip(offered, chosen, usual, strict=True):
         ids = [each for _, each in offer]
@@ -109,7 +109,7 @@ def start(
         raise UserError("No project is open.", "Make one first, at the top of the page.")
     auto.start(
         ws,
-        LOCAL,
+        who(ws),
         project,
         model=model,
         dataset=dataset,
@@ -124,8 +124,8 @@ def start(
 
 def halt(ws: Workspace, project: str | None, _: Any) -> str:
     """Stop the loop that goes round; UserError where none does."""
-    live = auto.newest(ws, LOCAL, project) if project else None
+    live = auto.newest(ws, who(ws), project) if project else None
     if live is None:
         raise UserError("No loop goes round by itself.", "Start one first.")
-    jobs.cancel(ws, LOCAL, live.id)
+    jobs.cancel(ws, who(ws), live.id)
     return "It stops after its current step."

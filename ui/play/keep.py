@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.services import jobs
@@ -13,6 +12,7 @@ from engine.workspace import Workspace
 from ui import kit
 from ui.events import shows_errors
 from ui.page import Page
+from ui.who import who
 
 SHOWN = 90  # characters of a saved question, in the list
 NONE_YET = "Nothing is shown yet."
@@ -56,7 +56,7 @@ def build() -> Keep:
 
 def labels(ws: Workspace, project: str | None) -> list[tuple[str, int]]:
     """Every saved question as a choice, the newest first; its value is its place."""
-    found = questions.saved(ws, LOCAL, project) if project else []
+    found = questions.saved(ws, who(ws), project) if project else []
     texts = [" ".join(one.prompt[-1].content.split()) for one in found]
     short = [text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…" for text in texts]
     return list(reversed([(text, n) for n, text in enumerate(short)]))
@@ -64,7 +64,7 @@ def labels(ws: Workspace, project: str | None) -> list[tuple[str, int]]:
 
 def filled(ws: Workspace, project: str | None, place: int | None) -> tuple[Any, Any]:
     """The saved question and its system prompt, to ask them again."""
-    found = questions.saved(ws, LOCAL, project) if project else []
+    found = questions.saved(ws, who(ws), project) if project else []
     if place is None or not 0 <= place < len(found):
         return gr.skip(), gr.skip()
     turns = {turn.role: turn.content for turn in found[place].prompt}
@@ -75,7 +75,7 @@ def save(ws: Workspace, project: str | None, job_id: str) -> str:
     """What was saved, as HTML."""
     job = _job(ws, project, job_id)
     recipe = job.recipe
-    kept = questions.save(ws, LOCAL, job.project_id, recipe["prompt"], recipe["system"])
+    kept = questions.save(ws, who(ws), job.project_id, recipe["prompt"], recipe["system"])
     return kit.notice(f"Saved: {kept.label} holds {_questions(kept.rows)}.", "good")
 
 
@@ -83,11 +83,11 @@ def rate(ws: Workspace, project: str | None, job_id: str) -> str:
     """The round that was planned over the saved questions, this one among them, as HTML."""
     job = _job(ws, project, job_id)
     models, recipe = job.recipe["models"], job.recipe
-    saved = questions.saved(ws, LOCAL, job.project_id)
+    saved = questions.saved(ws, who(ws), job.project_id)
     if not any(one.prompt[-1].content == recipe["prompt"] for one in saved):
-        questions.save(ws, LOCAL, job.project_id, recipe["prompt"], recipe["system"])
+        questions.save(ws, who(ws), job.project_id, recipe["prompt"], recipe["system"])
     one = questions.rate(
-        ws, LOCAL, job.project_id, models[1] if len(models) > 1 else models[0], models[0],
+        ws, who(ws), job.project_id, models[1] if len(models) > 1 else models[0], models[0],
         max_new_tokens=recipe["max_new_tokens"],
     )  # fmt: skip
     count = _questions(one.plan["prompts"])
@@ -98,7 +98,7 @@ def add(ws: Workspace, project: str | None, job_id: str, right: str, which: str)
     """The test set that holds the question now, as HTML."""
     job = _job(ws, project, job_id)
     made = questions.add_to_test(
-        ws, LOCAL, job.project_id, job.recipe["prompt"], right or "", job.recipe["system"],
+        ws, who(ws), job.project_id, job.recipe["prompt"], right or "", job.recipe["system"],
         which or questions.TEST,
     )  # fmt: skip
     held = f"{made.label} holds {_questions(made.held_out_rows)} to test with"
@@ -125,7 +125,7 @@ def wire(
     @shows_errors
     def on_add(project: str | None, seen: Any, right: str, which: str) -> Any:
         said = add(ws, project, seen.job, right, which)
-        sets = questions.test_sets(ws, LOCAL, project or "")
+        sets = questions.test_sets(ws, who(ws), project or "")
         return said, "", gr.Dropdown(choices=sets, value=which), gr.Button(visible=False)
 
     given, out = [page.project, talk], [panel.said, again, panel.to_rate]
@@ -143,4 +143,4 @@ def _questions(count: int) -> str:
 def _job(ws: Workspace, project: str | None, job_id: str) -> Job:
     if not (project and job_id):
         raise UserError(NONE_YET, "Ask something first.")
-    return jobs.get(ws, LOCAL, job_id)
+    return jobs.get(ws, who(ws), job_id)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from engine.core.actor import LOCAL
 from engine.core.rating import Round
 from engine.services import datasets, jobs
 from engine.services.pairs import lineage
@@ -13,6 +12,7 @@ from ui import kit
 from ui.rate import page as rating_page
 from ui.rate import results
 from ui.views import names
+from ui.who import who
 
 FAILED = "The answers of this round could not be written. "
 PRACTICE = "Raters learn after each vote what was right. “Raters and flags” says how they did."
@@ -28,12 +28,12 @@ def pick(found: list[Round], chosen: str | None) -> Round | None:
 
 def look(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, Any]:
     """All that the tab shows for the chosen round, by the name of its part."""
-    found = rounds.list_all(ws, LOCAL, project) if project else []
+    found = rounds.list_all(ws, who(ws), project) if project else []
     one = pick(found, chosen)
     if project is None or one is None:
         return {"which": ((), None), "box": project is not None, "empty": True, "body": False}
     titles = tuple(
-        (results.title(each, votes.progress(ws, LOCAL, each.id)), each.id) for each in found
+        (results.title(each, votes.progress(ws, who(ws), each.id)), each.id) for each in found
     )
     collects = one.purpose == "train_pairs"
     export = latest(ws, project, one) if collects else None
@@ -48,11 +48,11 @@ def look(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, An
         "surface": rating_page.mount(one.id) if shown else "",
         "share": results.share(one) if shown else "",
         "outcome": outcome(ws, project, one),
-        "collect": collects and voted and votes.progress(ws, LOCAL, one.id)["all_done"] > 0,
+        "collect": collects and voted and votes.progress(ws, who(ws), one.id)["all_done"] > 0,
         "make": export is not None,
         "made": results.made(
-            export, datasets.get(ws, LOCAL, export.dataset_id),
-            lineage.stale(ws, LOCAL, export.dataset_id),
+            export, datasets.get(ws, who(ws), export.dataset_id),
+            lineage.stale(ws, who(ws), export.dataset_id),
         ) if export else "",
         "onward": export is not None,
         "every": sum(r.purpose == "train_pairs" and r.status != "preparing" for r in found) > 1,
@@ -67,34 +67,34 @@ def outcome(ws: Workspace, project: str, one: Round) -> str:
         return _preparing(ws, one)
     if one.status == "failed":
         return kit.notice(FAILED + _reason(ws, one), "bad")
-    progress = votes.progress(ws, LOCAL, one.id)
+    progress = votes.progress(ws, who(ws), one.id)
     if one.purpose == "calibration":
         return kit.notice(PRACTICE)
     if one.purpose == "train_pairs":
-        return results.collecting(one, rounds.tally(ws, LOCAL, one.id), progress)
+        return results.collecting(one, rounds.tally(ws, who(ws), one.id), progress)
     if one.status == "open":
-        return results.blind(one, progress, report.live(ws, LOCAL, one.id))
+        return results.blind(one, progress, report.live(ws, who(ws), one.id))
     called = names.of_models(ws, project)
     arms = (called.get(one.arm_new, names.GONE), called.get(one.arm_base, names.GONE))
-    result = jobs.get(ws, LOCAL, one.job_id).result if one.job_id else {}
-    seen = rounds.tally(ws, LOCAL, one.id)
-    told = report.report(ws, LOCAL, one.id)
-    found = told.verdict or rounds.verdict(ws, LOCAL, one.id)
+    result = jobs.get(ws, who(ws), one.job_id).result if one.job_id else {}
+    seen = rounds.tally(ws, who(ws), one.id)
+    told = report.report(ws, who(ws), one.id)
+    found = told.verdict or rounds.verdict(ws, who(ws), one.id)
     return results.verdict(found, seen, arms, result.get("left_out")) + results.beside(told)
 
 
 def latest(ws: Workspace, project: str, one: Round) -> PairExport | None:
     """The newest pairs that the votes of this round are in."""
-    return next((e for e in pairs.list_all(ws, LOCAL, project) if one.id in e.rounds), None)
+    return next((e for e in pairs.list_all(ws, who(ws), project) if one.id in e.rounds), None)
 
 
 def _preparing(ws: Workspace, one: Round) -> str:
-    if not jobs.worker_alive(ws, LOCAL):
+    if not jobs.worker_alive(ws, who(ws)):
         return kit.notice("No worker is running, so the answers have to wait.", "warn")
-    events = jobs.watch(ws, LOCAL, one.job_id) if one.job_id else []
+    events = jobs.watch(ws, who(ws), one.job_id) if one.job_id else []
     progress = [event for event in events if event.kind == "progress"]
     if not progress:
-        ahead = jobs.place_in_queue(ws, LOCAL, one.job_id) if one.job_id else 0
+        ahead = jobs.place_in_queue(ws, who(ws), one.job_id) if one.job_id else 0
         waiting = f"Waiting for {ahead} other runs" if ahead else "The models are being loaded"
         return kit.progress(0, 1, waiting)
     first, last = progress[0], progress[-1]
@@ -105,7 +105,7 @@ def _preparing(ws: Workspace, one: Round) -> str:
 
 
 def _reason(ws: Workspace, one: Round) -> str:
-    job = jobs.get(ws, LOCAL, one.job_id) if one.job_id else None
+    job = jobs.get(ws, who(ws), one.job_id) if one.job_id else None
     if job and job.error:
         return job.error
     if job and job.result.get("left_out"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from engine.core.actor import LOCAL, Role
+from engine.core.actor import Role
 from engine.core.errors import UserError
 from engine.services.rating import audit, flags, forget, invites, quality, rounds
 from engine.workspace import Workspace
@@ -17,6 +17,7 @@ from ui import kit
 from ui.events import shows_errors
 from ui.page import Page
 from ui.rate import results
+from ui.who import who
 
 FOR_GOOD = (
     "Delete every vote, skip, note and edit of this rater in all rounds of this project, and their "
@@ -125,7 +126,7 @@ def _record(ws: Workspace, view: gr.State, box: gr.Accordion) -> None:
 
 def invited(ws: Workspace, project: str | None) -> gr.Dropdown:
     """The people whose links work."""
-    found = invites.list_all(ws, LOCAL, project) if project else []
+    found = invites.list_all(ws, who(ws), project) if project else []
     return gr.Dropdown([(one.rater, one.id) for one in found if one.status == "active"], value=None)
 
 
@@ -135,7 +136,7 @@ def invite(
     """A new link under the address of this server, shown once."""
     if not project:
         raise UserError("No project is open.", "Make one first, at the top of the page.")
-    token = invites.make(ws, LOCAL, project, name)
+    token = invites.make(ws, who(ws), project, name)
     link = f"{address}/rate/join/{token}"
     return gr.Textbox(link, visible=True), invited(ws, project)
 
@@ -146,17 +147,17 @@ def withdraw(
     """The link opens nothing any more."""
     if not chosen:
         raise UserError("Nobody is chosen.", "Choose whose link to withdraw.")
-    invites.revoke(ws, LOCAL, chosen)
+    invites.revoke(ws, who(ws), chosen)
     return gr.Textbox("", visible=False), invited(ws, project)
 
 
 def watched(ws: Workspace, view: View) -> list[Any]:
     """Table and choices of the raters and the flags of the shown round."""
     chosen = _chosen(view)
-    people = quality.raters(ws, LOCAL, chosen) if chosen else []
-    raised = flags.list_all(ws, LOCAL, chosen) if chosen else []
+    people = quality.raters(ws, who(ws), chosen) if chosen else []
+    raised = flags.list_all(ws, who(ws), chosen) if chosen else []
     # who only skipped or was only invited may ask for it too
-    known = forget.people(ws, LOCAL, rounds.get(ws, LOCAL, chosen).project_id) if chosen else []
+    known = forget.people(ws, who(ws), rounds.get(ws, who(ws), chosen).project_id) if chosen else []
     names = list(dict.fromkeys([*(one.rater for one in people), *known]))
     titles = [(f"{one.kind.replace('_', ' ')} by {one.rater}", one.id) for one in raised]
     return [
@@ -171,7 +172,7 @@ def _act(ws: Workspace, act: Any, view: View, rater: str | None) -> list[Any]:
     chosen = _chosen(view)
     if not chosen or not rater:
         raise UserError("Nobody is chosen.", "Choose a rater in the list.")
-    act(ws, LOCAL, chosen, rater)
+    act(ws, who(ws), chosen, rater)
     return watched(ws, view)
 
 
@@ -180,7 +181,7 @@ def forgotten(ws: Workspace, view: View, rater: str | None) -> list[Any]:
     chosen = _chosen(view)
     if not chosen or not rater:
         raise UserError("Nobody is chosen.", "Choose a rater in the list.")
-    gone = forget.forget(ws, LOCAL, rounds.get(ws, LOCAL, chosen).project_id, rater)
+    gone = forget.forget(ws, who(ws), rounds.get(ws, who(ws), chosen).project_id, rater)
     return [gone.sentence, *watched(ws, view)]
 
 
@@ -196,9 +197,9 @@ def recorded(ws: Workspace, view: View) -> list[Any]:
     chosen = _chosen(view)
     if not chosen:
         return ["", gr.Row(visible=False)]
-    one = rounds.get(ws, LOCAL, chosen)
-    found = audit.lines(ws, LOCAL, one.project_id)
-    known = {each.id: each.name for each in rounds.list_all(ws, LOCAL, one.project_id)}
+    one = rounds.get(ws, who(ws), chosen)
+    found = audit.lines(ws, who(ws), one.project_id)
+    known = {each.id: each.name for each in rounds.list_all(ws, who(ws), one.project_id)}
     items = "".join(f"<li>{escape(_said(each, known))}</li>" for each in found)
     listed = f'<ul class="tl-flags">{items or f"<li>{NOTHING}</li>"}</ul>'
     return [listed, gr.Row(visible=_hidden(ws, chosen))]
@@ -209,16 +210,16 @@ def look_early(ws: Workspace, view: View, reason: str) -> list[Any]:
     chosen = _chosen(view)
     if not chosen:
         raise UserError("No round is chosen.", "Choose one in the list.")
-    seen = rounds.break_glass(ws, LOCAL, chosen, reason)
-    words = f"{rounds.get(ws, LOCAL, chosen).name}: {audit.stands(seen)}"
+    seen = rounds.break_glass(ws, who(ws), chosen, reason)
+    words = f"{rounds.get(ws, who(ws), chosen).name}: {audit.stands(seen)}"
     return [kit.notice(words, "warn"), gr.Column(visible=False), "", *recorded(ws, view)]
 
 
 def _hidden(ws: Workspace, chosen: str | None) -> bool:
     """Whether this is an open blind round, and whoever sits here may look at it early."""
-    if not chosen or LOCAL.role < Role.OWNER:
+    if not chosen or who(ws).role < Role.OWNER:
         return False
-    one = rounds.get(ws, LOCAL, chosen)
+    one = rounds.get(ws, who(ws), chosen)
     return one.blind and one.status == "open"
 
 
@@ -236,7 +237,7 @@ def _sure(rater: str | None) -> gr.Row:
 def _settle(ws: Workspace, view: View, flag: str | None) -> list[Any]:
     if not flag:
         raise UserError("No flag is chosen.", "Choose one in the list.")
-    flags.settle(ws, LOCAL, flag)
+    flags.settle(ws, who(ws), flag)
     return watched(ws, view)
 
 

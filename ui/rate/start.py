@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.core.rating import BLIND, Purpose, Round
@@ -18,6 +17,7 @@ from ui import kit
 from ui.rate import options
 from ui.rate.options import More
 from ui.views import names
+from ui.who import who
 
 PURPOSES: list[tuple[str, Purpose]] = [
     ("Collect preferences for training", "train_pairs"),
@@ -110,15 +110,15 @@ def plan(
     if not new or not base:
         raise UserError("A round compares two answers.", "Choose where both come from.")
     if purpose == "blind_eval" and not (more and more[-1]):
-        gate.check(ws, LOCAL, project, new)
+        gate.check(ws, who(ws), project, new)
     pasted, chosen = options.read(*more) if more else ([], plans.Options())
     if pasted:
-        dataset = questions.keep(ws, LOCAL, project, pasted, purpose).id
+        dataset = questions.keep(ws, who(ws), project, pasted, purpose).id
     if not dataset:
         raise UserError("There are no questions.", "Add a dataset of chats or questions first.")
     return rounds.plan(
         ws,
-        LOCAL,
+        who(ws),
         project,
         purpose,
         new,
@@ -161,7 +161,7 @@ def choices(
 
 def _forerunner(ws: Workspace, model: str | None) -> str | None:
     """What a model was trained from: the usual baseline of a blind test."""
-    chain = models.lineage(ws, LOCAL, model) if model else []
+    chain = models.lineage(ws, who(ws), model) if model else []
     return chain[1].id if len(chain) > 1 else None
 
 
@@ -178,7 +178,7 @@ def power(
     given = questions.pasted(pasted)
     if not dataset and not given:
         return kit.notice(NO_QUESTIONS, "warn")
-    available = len(given) or _available(datasets.get(ws, LOCAL, dataset or ""), purpose)
+    available = len(given) or _available(datasets.get(ws, who(ws), dataset or ""), purpose)
     pairs = min(int(prompts), available)
     said = plans.expected(purpose, pairs, decision)
     if overlap > 1 and purpose != "calibration":
@@ -192,7 +192,7 @@ def power(
 
 
 def _sets(ws: Workspace, project: str | None) -> list[Dataset]:
-    found = datasets.list_all(ws, LOCAL, project) if project else []
+    found = datasets.list_all(ws, who(ws), project) if project else []
     return [one for one in found if one.kind in RATEABLE]
 
 

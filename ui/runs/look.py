@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.job import Job, State
 from engine.services import jobs
 from engine.services.runs import compare, listing, queue
@@ -18,6 +17,7 @@ from ui.runs.parts import Parts
 from ui.views import compare as side_by_side
 from ui.views import curves, follow, names, numbers, runs, settings, studies
 from ui.views.follow import Track
+from ui.who import who
 
 ELSEWHERE = ("play",)  # has a tab of its own
 ONCE = ("generate", "demo")  # belong to a round or a project that is made for them
@@ -73,7 +73,7 @@ def refresh(
     ws: Workspace, project: str | None, view: View, asked: Asked = ANYTHING
 ) -> tuple[View, dict[str, Any]]:
     """What this look found, and what of it is not on the page yet, by the name of its part."""
-    every = jobs.list_all(ws, LOCAL, project) if project else []
+    every = jobs.list_all(ws, who(ws), project) if project else []
     found = [job for job in every if job.kind not in ELSEWHERE]
     if not found:
         fresh: dict[str, Any] = {"empty": True, "body": False}
@@ -83,7 +83,7 @@ def refresh(
     kept = {one.id: view.tracks.get(one.id, Track()) for one in found}
     live = [one for one in found if not one.over or one.id == job.id or one in compared]
     tracks = kept | {one.id: follow.look(ws, one, kept[one.id]) for one in live}
-    waits = {one.job_id: one for one in queue.queue(ws, LOCAL)}
+    waits = {one.job_id: one for one in queue.queue(ws, who(ws))}
     listed = matching(ws, project or "", found, asked)
     cards = runs.cards(listed, job.id, waits, tracks) if listed else NO_MATCH
     fresh = {"empty": False, "body": True, "cards": cards, **_choices(found)}
@@ -96,7 +96,7 @@ def matching(ws: Workspace, project: str, found: list[Job], asked: Asked) -> lis
     """The runs that the list shows."""
     if not asked.text.strip() and not asked.tags:
         return found
-    ids = {job.id for job in listing.search(ws, LOCAL, project, asked.text, asked.tags)}
+    ids = {job.id for job in listing.search(ws, who(ws), project, asked.text, asked.tags)}
     return [job for job in found if job.id in ids]
 
 
@@ -119,7 +119,7 @@ def opened(
     called = names.of_models(ws, project) | names.of_datasets(ws, project)
     return {
         "run": run if job.over else None,
-        "top": runs.top(job, track, waits, called, jobs.worker_alive(ws, LOCAL)),
+        "top": runs.top(job, track, waits, called, jobs.worker_alive(ws, who(ws))),
         **_buttons(job),
         **_edited(job),
         **_drawings(job, track),

@@ -5,7 +5,6 @@ from typing import Any
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.dataset import Dataset
 from engine.services import datasets
 from engine.workspace import Workspace
@@ -16,6 +15,7 @@ from ui.data import version
 from ui.data.file import open_project
 from ui.events import shows_errors
 from ui.page import Page
+from ui.who import who
 
 SAMPLES = (("library_faq.jsonl", 0.15), ("library_prompts.jsonl", 0.0))
 ABOUT = "Drop a file of examples, see what a model would learn from it, and mend what is wrong."
@@ -46,7 +46,9 @@ def add_samples(ws: Workspace, project: str | None) -> Dataset:
     """The demo's own files in the project; the one to train on."""
     folder = Path(datasets.__file__).parents[1] / "demo"
     questions, _ = (
-        datasets.add(ws, LOCAL, open_project(project), folder / file, file, held_out=share, seed=7)
+        datasets.add(
+            ws, who(ws), open_project(project), folder / file, file, held_out=share, seed=7
+        )
         for file, share in SAMPLES
     )
     return questions

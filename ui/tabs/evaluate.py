@@ -8,7 +8,6 @@ from typing import Any
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.evaluation import Evaluation
 from engine.services import evaluations, jobs
 from engine.services.lab import parts
@@ -22,6 +21,7 @@ from ui.views import answers, evaluate_page, evaluate_start, evaluation, follow,
 from ui.views.evaluate_page import Shown
 from ui.views.evaluate_start import Start
 from ui.views.names import moment
+from ui.who import who
 
 Draw = Callable[..., list[Any]]
 # A dropdown refuses what is not among the choices of this moment, and another event may just have
@@ -72,7 +72,7 @@ def load(
     ws: Workspace, project: str | None, evaluation_id: str
 ) -> tuple[Evaluation, evaluation.Names]:
     """An evaluation and what its models are called."""
-    found = evaluations.get(ws, LOCAL, evaluation_id)
+    found = evaluations.get(ws, who(ws), evaluation_id)
     called = names.of_models(ws, project)
     return found, {model: called.get(model, names.GONE) for model in found.models}
 
@@ -81,10 +81,10 @@ def titles(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
     """Label and id of every evaluation, newest first."""
     if not project:
         return []
-    runs = {job.id: job.name for job in jobs.list_all(ws, LOCAL, project, ("evaluate",))}
+    runs = {job.id: job.name for job in jobs.list_all(ws, who(ws), project, ("evaluate",))}
     return [
         (f"{runs.get(ref.job_id, 'Evaluation')} · {moment(ref.created_at)}", ref.id)
-        for ref in evaluations.list_all(ws, LOCAL, project)
+        for ref in evaluations.list_all(ws, who(ws), project)
     ]
 
 
@@ -107,7 +107,7 @@ def opened(found: Evaluation, called: evaluation.Names, model: str, index: int) 
 
 def follow_runs(ws: Workspace, project: str | None, view: View) -> tuple[View, str]:
     """The view and how far running evaluations are, as HTML."""
-    found = jobs.list_all(ws, LOCAL, project, ("evaluate",)) if project else []
+    found = jobs.list_all(ws, who(ws), project, ("evaluate",)) if project else []
     tracks, going = evaluate_start.followed(ws, found, view.tracks)
     return replace(view, tracks=tracks), going or evaluate_start.failure(found)
 
@@ -231,7 +231,7 @@ def _wire_rows(ws: Workspace, page: Page, shown: Shown, chosen: Sequence[Any]) -
     def on_order(project: str | None, *values: Any) -> Any:
         choice = Choice(*values)
         found, called = load(ws, project, choice.which or "")
-        kinds = parts.kinds(ws, LOCAL, found)
+        kinds = parts.kinds(ws, who(ws), found)
         best = result.settled(found, choice.metric, choice.compare)
         return result.table(found, called, *best, choice, kinds)
 

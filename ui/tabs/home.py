@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.job import Job, State
 from engine.core.project import Standing, Step, StepName
 from engine.services import demo as demos
@@ -16,6 +15,7 @@ from ui.events import shows_errors
 from ui.page import Page
 from ui.setup import Setup
 from ui.views import home as view
+from ui.who import who
 
 OWN_PROJECT = "My project"
 # A click on a station opens its tab; the value is text and never a template.
@@ -116,12 +116,12 @@ def _wire(ws: Workspace, page: Page, setup: Setup, parts: Parts, starts: Starts)
 
     @shows_errors
     def start_demo() -> Any:
-        project, _ = demos.start(ws, LOCAL)
+        project, _ = demos.start(ws, who(ws))
         return project_choice(ws, project.id)
 
     @shows_errors
     def start_own() -> Any:
-        made = projects.create(ws, LOCAL, OWN_PROJECT)
+        made = projects.create(ws, who(ws), OWN_PROJECT)
         return project_choice(ws, made.id), gr.Tabs(selected="data")
 
     @shows_errors
@@ -139,7 +139,7 @@ def _wire(ws: Workspace, page: Page, setup: Setup, parts: Parts, starts: Starts)
 
 def project_choice(ws: Workspace, chosen: str | None) -> gr.Dropdown:
     """The project list with all projects: `chosen` where it exists, else the newest, else none."""
-    known = projects.list_all(ws, LOCAL)
+    known = projects.list_all(ws, who(ws))
     ids = [one.id for one in known]
     value = chosen if chosen in ids else next(iter(ids), None)
     return gr.Dropdown(
@@ -155,7 +155,7 @@ def tab_of(step: StepName) -> str:
 def on_look(ws: Workspace, setup: Setup, project: str | None, seen: str) -> Any:
     """An update for every part of Home; nothing when it looks as it did."""
     notes = _notes(ws, setup)
-    known = projects.list_all(ws, LOCAL)
+    known = projects.list_all(ws, who(ws))
     if project is None or project not in {one.id for one in known}:
         drawn = {"notes": notes, "welcome": True, "here": False}
     else:
@@ -165,8 +165,8 @@ def on_look(ws: Workspace, setup: Setup, project: str | None, seen: str) -> Any:
 
 
 def _of_project(ws: Workspace, project: str) -> dict[str, Any]:
-    stands = standing(ws, LOCAL, project)
-    demo = next(iter(jobs.list_all(ws, LOCAL, project, ("demo",))), None)
+    stands = standing(ws, who(ws), project)
+    demo = next(iter(jobs.list_all(ws, who(ws), project, ("demo",))), None)
     untrodden = all(step.state in ("todo", "next") for step in stands.steps)
     return {
         "picture": loop_picture.picture(stands),
@@ -182,12 +182,12 @@ def _of_project(ws: Workspace, project: str) -> dict[str, Any]:
 def _demo(ws: Workspace, demo: Job | None) -> str:
     if demo is None or demo.state is State.DONE:
         return ""
-    return view.demo_on_its_way(demo, jobs.watch(ws, LOCAL, demo.id))
+    return view.demo_on_its_way(demo, jobs.watch(ws, who(ws), demo.id))
 
 
 def _notes(ws: Workspace, setup: Setup) -> str:
     found = kit.notice(setup.words, "bad" if setup.failed else "busy") if setup.words else ""
-    return found if jobs.worker_alive(ws, LOCAL) else found + kit.notice(NO_WORKER, "warn")
+    return found if jobs.worker_alive(ws, who(ws)) else found + kit.notice(NO_WORKER, "warn")
 
 
 def _updates(new: dict[str, Any]) -> list[Any]:

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.services import jobs
 from engine.services.loop import auto, champion
@@ -21,6 +20,7 @@ from ui.loop.itself import Itself
 from ui.loop.itself import build as build_itself
 from ui.page import Aim, Page
 from ui.views import names
+from ui.who import who
 
 LOOK_EVERY_S = 4.0
 NOTHING = (
@@ -97,13 +97,13 @@ def look(ws: Workspace, project: str | None, chosen: str | None) -> View:
     """All that the tab shows, by the name of its part; `chosen` is the id of a model."""
     if not project:
         return {"empty": True, "body": False, "picked": None}
-    seen = history(ws, LOCAL, project)
+    seen = history(ws, who(ws), project)
     called = names.of_models(ws, project)
     one = pick(seen, chosen)
-    stands = standing(ws, LOCAL, project)
-    decided = champion.list_all(ws, LOCAL, project)
-    loop = auto.newest(ws, LOCAL, project)
-    said = jobs.watch(ws, LOCAL, loop.id) if loop else []
+    stands = standing(ws, who(ws), project)
+    decided = champion.list_all(ws, who(ws), project)
+    loop = auto.newest(ws, who(ws), project)
+    said = jobs.watch(ws, who(ws), loop.id) if loop else []
     return {
         "picked": one.model.id if one else None,
         "tab": stands.next_tab,
@@ -134,7 +134,7 @@ def pick(seen: History, chosen: str | None) -> Generation | None:
 
 def _in_words(ws: Workspace, seen: History, one: Generation, called: dict[str, str]) -> str:
     name = called.get(one.model.id, one.model.name)
-    stale = lineage.stale_model(ws, LOCAL, one.model.id)
+    stale = lineage.stale_model(ws, who(ws), one.model.id)
     return detail.generation(one, name, said=one.sentence == seen.sentence, stale=stale)
 
 
@@ -142,9 +142,9 @@ def promote(ws: Workspace, project: str | None, seen: View) -> str:
     """The sentence after the chosen generation became the champion."""
     if not project or not seen.get("picked"):
         raise UserError("No generation is chosen.", "Choose one on the line.")
-    one = pick(history(ws, LOCAL, project), seen["picked"])
+    one = pick(history(ws, who(ws), project), seen["picked"])
     reason = one.sentence if one else ""
-    champion.promote(ws, LOCAL, project, seen["picked"], reason)
+    champion.promote(ws, who(ws), project, seen["picked"], reason)
     return "It is what the next training starts from."
 
 
@@ -152,7 +152,7 @@ def roll_back(ws: Workspace, project: str | None, _: View) -> str:
     """The sentence after the champion before became champion again."""
     if not project:
         raise UserError("No project is open.", "Make one first, at the top of the page.")
-    champion.roll_back(ws, LOCAL, project)
+    champion.roll_back(ws, who(ws), project)
     return "The champion before is champion again."
 
 
@@ -243,4 +243,4 @@ def _wire_links(ws: Workspace, page: Page, view: gr.State, links: Links) -> None
 
 
 def _chosen(ws: Workspace, project: str | None, seen: View) -> Generation | None:
-    return pick(history(ws, LOCAL, project), seen.get("picked")) if project else None
+    return pick(history(ws, who(ws), project), seen.get("picked")) if project else None

@@ -6,7 +6,6 @@ from typing import Any
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.model import Model
 from engine.services import bring, models
 from engine.services.pairs.lineage import stale_model
@@ -15,6 +14,7 @@ from ui import kit, words
 from ui.events import shows_errors
 from ui.page import Page
 from ui.views import names
+from ui.who import who
 
 
 def build(ws: Workspace, page: Page) -> None:
@@ -49,7 +49,7 @@ def build(ws: Workspace, page: Page) -> None:
 
     @shows_errors
     def on_add(project: str | None, folder: str, called: str) -> tuple[Any, ...]:
-        new = bring.folder(ws, LOCAL, folder, called)
+        new = bring.folder(ws, who(ws), folder, called)
         gr.Success(f"Every project may now start from {new.name}.", title="Added")
         return "", "", *refresh(ws, project)
 
@@ -60,7 +60,7 @@ def build(ws: Workspace, page: Page) -> None:
 
 def refresh(ws: Workspace, project: str | None) -> tuple[Any, ...]:
     """Bases, adapters newest first, and the buttons that fit what is there."""
-    found = models.list_all(ws, LOCAL, project)
+    found = models.list_all(ws, who(ws), project)
     bases = [one for one in found if one.kind == "base"]
     adapters = [one for one in reversed(found) if one.kind == "adapter"]
     return (
@@ -128,7 +128,7 @@ def _note(one: Model) -> str:
 
 
 def _stale(ws: Workspace, one: Model) -> str:
-    said = stale_model(ws, LOCAL, one.id)
+    said = stale_model(ws, who(ws), one.id)
     return kit.notice(said, "warn") if said else ""
 
 
@@ -139,7 +139,7 @@ def _adapter(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str
     return (
         f'<div class="tl-card"><div class="tl-card-head"><b>{escape(called[one.id])}</b>'
         f"{kit.badge(taught, 'good' if method == 'dpo' else 'neutral')}</div>"
-        f"{lineage(models.lineage(ws, LOCAL, one.id), called)}"
+        f"{lineage(models.lineage(ws, who(ws), one.id), called)}"
         f'<p class="tl-card-note">Learned <b>{escape(learned)}</b></p>{_stale(ws, one)}'
         f"{losses(one.info)}"
         f'<div class="tl-card-foot"><span>{kit.when(one.created_at)}</span></div></div>'

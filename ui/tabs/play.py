@@ -6,7 +6,6 @@ import gradio as gr
 
 from engine import plugins
 from engine.core import recipe as recipes
-from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.services import jobs
@@ -18,6 +17,7 @@ from ui.page import Page
 from ui.play import keep
 from ui.views import names, playground
 from ui.views.playground import Talk
+from ui.who import who
 
 MOST_MODELS = 4
 LOOK_EVERY_S = 0.5
@@ -117,12 +117,12 @@ def ask(
         "seed": int(seed or 0),
     }
     recipe = recipes.read(plugins.load("jobs", "play").Recipe, values)
-    return jobs.submit(ws, LOCAL, project, recipe, " ".join(prompt.split())[:NAME_LENGTH])
+    return jobs.submit(ws, who(ws), project, recipe, " ".join(prompt.split())[:NAME_LENGTH])
 
 
 def asked(ws: Workspace, project: str | None) -> list[Job]:
     """The questions of this project, newest first."""
-    return jobs.list_all(ws, LOCAL, project, ("play",)) if project else []
+    return jobs.list_all(ws, who(ws), project, ("play",)) if project else []
 
 
 def look(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk, Job | None]:
@@ -145,7 +145,7 @@ def whole(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk, list[An
                  gr.Accordion(visible=False)]  # fmt: skip
         return talk, parts
     called = names.of_models(ws, project)
-    html = playground.answers(job, talk, called, jobs.worker_alive(ws, LOCAL))
+    html = playground.answers(job, talk, called, jobs.worker_alive(ws, who(ws)))
     found = asked(ws, project)
     past = playground.history(found, job.id, called)
     live = not job.over
@@ -163,7 +163,7 @@ def tick(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk, list[Any
     if new.seq == talk.seq and talk.seq:
         return new, [gr.skip(), *skip]
     called = names.of_models(ws, project)
-    return new, [playground.answers(job, new, called, jobs.worker_alive(ws, LOCAL)), *skip]
+    return new, [playground.answers(job, new, called, jobs.worker_alive(ws, who(ws))), *skip]
 
 
 def choices(ws: Workspace, project: str | None, models: list[str]) -> gr.Dropdown:
@@ -227,7 +227,7 @@ def _wire(ws: Workspace, page: Page, talk: gr.State, form: Form, parts: Parts) -
 
     @shows_errors
     def on_stop(seen: Talk) -> None:
-        jobs.cancel(ws, LOCAL, seen.job)
+        jobs.cancel(ws, who(ws), seen.job)
         gr.Info("It stops after the word it is writing.", title="Stopping")
 
     out = [talk, *parts]
@@ -244,7 +244,7 @@ def _wire_saved(
     @shows_errors
     def on_show(project: str | None) -> Any:
         found = keep.labels(ws, project)
-        sets = questions.test_sets(ws, LOCAL, project) if project else [questions.TEST]
+        sets = questions.test_sets(ws, who(ws), project) if project else [questions.TEST]
         listed = gr.Dropdown(choices=found, value=None, visible=bool(found))
         return listed, gr.Dropdown(choices=sets, value=sets[0])
 

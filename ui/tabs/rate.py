@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.services.rating import pairs, rounds
 from engine.services.rating.pairs import PairExport
@@ -15,6 +14,7 @@ from ui.events import shows_errors
 from ui.page import Aim, Page
 from ui.rate import people, start
 from ui.rate.look import latest, look
+from ui.who import who
 
 LOOK_EVERY_S = 2.0
 NOTHING = (
@@ -87,12 +87,12 @@ def make_pairs(ws: Workspace, project: str | None, chosen: str | None, every: bo
     """Pairs from the votes of this round, or of all rating rounds."""
     if not project or not chosen:
         raise UserError("No round is chosen.", "Choose one in the list.")
-    return pairs.make(ws, LOCAL, project, None if every else [chosen])
+    return pairs.make(ws, who(ws), project, None if every else [chosen])
 
 
 def aim_at_pairs(ws: Workspace, project: str | None, chosen: str | None) -> Aim:
     """Preference training on the newest pairs that the votes of this round are in."""
-    one = rounds.get(ws, LOCAL, chosen) if chosen else None
+    one = rounds.get(ws, who(ws), chosen) if chosen else None
     export = latest(ws, project, one) if one and project else None
     return Aim(method="dpo", dataset=export.dataset_id if export else "")
 
@@ -199,5 +199,5 @@ def _make(ws: Workspace, seen: View, project: str | None, every: bool) -> tuple[
 def _close(ws: Workspace, seen: View, project: str | None) -> tuple[View, str | None]:
     chosen = _chosen(seen)
     if chosen and project:
-        rounds.close(ws, LOCAL, chosen)
+        rounds.close(ws, who(ws), chosen)
     return seen, chosen

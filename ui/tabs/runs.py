@@ -6,7 +6,6 @@ from typing import Any
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.job import Job
 from engine.services import jobs
 from engine.services.runs import listing
@@ -17,6 +16,7 @@ from ui.page import Aim, Page
 from ui.runs import parts as layout
 from ui.runs.look import Asked, View, aims_at, looked, next_step
 from ui.runs.parts import More, Parts
+from ui.who import who
 
 # A dropdown refuses what is not among the choices of this moment, and another look may just have
 # changed them; `asked` checks every value itself.
@@ -46,26 +46,26 @@ def asked(text: Any, tags: Any, compared: Any) -> Asked:
 
 def stop(ws: Workspace, view: View) -> Job:
     """Ask the shown run to stop."""
-    return jobs.cancel(ws, LOCAL, view.shown)
+    return jobs.cancel(ws, who(ws), view.shown)
 
 
 def again(ws: Workspace, project: str | None, view: View) -> Job:
     """A new run with the settings of the shown one."""
-    job = jobs.get(ws, LOCAL, view.shown)
-    return jobs.submit(ws, LOCAL, project or job.project_id, jobs.recipe_of(job), job.name)
+    job = jobs.get(ws, who(ws), view.shown)
+    return jobs.submit(ws, who(ws), project or job.project_id, jobs.recipe_of(job), job.name)
 
 
 def save(ws: Workspace, view: View, name: str, tags: str, note: str) -> Job:
     """The shown run with this name, these tags (a comma between them) and this note."""
-    listing.tag(ws, LOCAL, view.shown, tags.split(","))
-    listing.annotate(ws, LOCAL, view.shown, note)
-    return listing.rename(ws, LOCAL, view.shown, name)
+    listing.tag(ws, who(ws), view.shown, tags.split(","))
+    listing.annotate(ws, who(ws), view.shown, note)
+    return listing.rename(ws, who(ws), view.shown, name)
 
 
 def delete(ws: Workspace, view: View) -> Job:
     """The shown run, which is gone now."""
-    job = jobs.get(ws, LOCAL, view.shown)
-    listing.remove(ws, LOCAL, job.id)
+    job = jobs.get(ws, who(ws), view.shown)
+    listing.remove(ws, who(ws), job.id)
     return job
 
 
@@ -107,7 +107,7 @@ def _wire_buttons(
         return seen, f"{stop(ws, seen).name} stops after its current step.", "Stopping"
 
     def kept(seen: View) -> tuple[View, str, str]:
-        job = jobs.stop_and_keep(ws, LOCAL, seen.shown)
+        job = jobs.stop_and_keep(ws, who(ws), seen.shown)
         return seen, f"{job.name} stops; its best state so far becomes a model.", "Stopping"
 
     def repeated(seen: View) -> tuple[View, str, str]:
@@ -115,12 +115,12 @@ def _wire_buttons(
         return replace(seen, picked=job.id), f"{job.name} is queued once more.", "Started"
 
     def resumed(seen: View) -> tuple[View, str, str]:
-        job = jobs.resume(ws, LOCAL, seen.shown)
+        job = jobs.resume(ws, who(ws), seen.shown)
         return replace(seen, picked=job.id), job.note, "Started"
 
     @shows_errors
     def on_next(seen: View) -> tuple[Aim, gr.Tabs]:
-        job = jobs.get(ws, LOCAL, seen.shown)
+        job = jobs.get(ws, who(ws), seen.shown)
         return aims_at(job), gr.Tabs(selected=next_step(job)[1])
 
     out = [view, *parts]

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.core.recipe import TrainRecipe
@@ -20,6 +19,7 @@ from ui.page import Aim, Page
 from ui.train import draw, look, methods, presets, studies
 from ui.train import form as layout
 from ui.train.form import Form
+from ui.who import who
 
 # A dropdown refuses what is not among the choices of this moment, and another event may just have
 # changed them. The recipe and the services check every value themselves.
@@ -68,21 +68,21 @@ def start(
     """
     called = (name or "").strip() or default_name(ws, recipe)
     usd = look.usd_per_hour(price)
-    return preflight.submit(ws, LOCAL, opened(project), recipe, called, usd, anyway)
+    return preflight.submit(ws, who(ws), opened(project), recipe, called, usd, anyway)
 
 
 def start_first_look(
     ws: Workspace, project: str | None, recipe: TrainRecipe, name: str | None, price: Any = 0
 ) -> Job:
     """A tenth of the training, queued."""
-    steps = preflight.estimate(ws, LOCAL, opened(project), recipe).steps
+    steps = preflight.estimate(ws, who(ws), opened(project), recipe).steps
     called = f"{(name or '').strip() or default_name(ws, recipe)}, first look"
     return start(ws, project, look.first_look(recipe, steps), called, price)
 
 
 def smaller(ws: Workspace, project: str | None, recipe: TrainRecipe) -> TrainRecipe:
     """The recipe that would fit; UserError where there is none."""
-    found = preflight.estimate(ws, LOCAL, opened(project), recipe)
+    found = preflight.estimate(ws, who(ws), opened(project), recipe)
     if not found.proposal:
         raise UserError("There is no smaller proposal.", "Choose a smaller model.")
     return look.changed(recipe, found.proposal)
@@ -90,7 +90,7 @@ def smaller(ws: Workspace, project: str | None, recipe: TrainRecipe) -> TrainRec
 
 def default_name(ws: Workspace, recipe: TrainRecipe) -> str:
     """What a run is called unless a person says otherwise: "SFT on faq@1"."""
-    return f"{recipe.KIND.upper()} on {datasets.get(ws, LOCAL, recipe.dataset).label}"
+    return f"{recipe.KIND.upper()} on {datasets.get(ws, who(ws), recipe.dataset).label}"
 
 
 def opened(project: str | None) -> str:
@@ -138,7 +138,7 @@ def _turns(tab: Parts, method: str) -> list[Any]:
 
 def _asks_for_pairs(tab: Parts, form: Form) -> Callable[[str | None], Aim]:
     def on_pairs(project: str | None) -> Aim:
-        made = pairs.make(tab.ws, LOCAL, opened(project))
+        made = pairs.make(tab.ws, who(tab.ws), opened(project))
         gr.Success(f"{made.pairs} pairs are ready.", title="Made")
         return Aim(method=form.kind, dataset=made.dataset_id)
 
@@ -152,7 +152,7 @@ def _wire_warmup(tab: Parts) -> None:
     def on_tick(warmup: str, method: str) -> list[Any]:
         if not warmup:
             return [gr.skip()] * (1 + len(tab.forms))
-        job = jobs.get(tab.ws, LOCAL, warmup)
+        job = jobs.get(tab.ws, who(tab.ws), warmup)
         if job.state is State.FAILED:
             gr.Warning(job.error or "The warm-up failed.", title="Not measured")
         return ["" if job.over else gr.skip(), *_turns(tab, method)]
@@ -169,7 +169,7 @@ def _wire_first_model(ws: Workspace, tab: Parts) -> None:
         seen = next((n for n, form in enumerate(tab.forms) if form.kind == method), None)
         if not project or seen is None or chosen[seen]:
             return gr.skip()
-        return time.time() if models.list_all(ws, LOCAL, project) else gr.skip()
+        return time.time() if models.list_all(ws, who(ws), project) else gr.skip()
 
     given = [tab.page.project, tab.method, *(form.field("model") for form in tab.forms)]
     kit.live(tab.page, on_tick, given, tab.page.turn, every=LOOK_EVERY_S)
@@ -205,7 +205,7 @@ def _wire_fills(tab: Parts, form: Form) -> None:
     def on_preset(preset: Any, dataset: Any) -> list[Any]:
         if preset not in presets.NAMES or not dataset:
             return draw.fills(form, {})
-        rows = datasets.get(tab.ws, LOCAL, str(dataset)).train_rows
+        rows = datasets.get(tab.ws, who(tab.ws), str(dataset)).train_rows
         return draw.fills(form, presets.values(form.recipe, preset, rows))
 
     def on_tuning(event: gr.EventData) -> str:

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.services import datasets
 from engine.services.rating import pairs
@@ -16,6 +15,7 @@ from ui.page import Aim
 from ui.train import look, methods
 from ui.train.form import Form, Shown
 from ui.train.look import Look
+from ui.who import who
 
 NO_MODEL = "There is no model yet. The first one is being made ready; Home shows how far it is."
 
@@ -52,7 +52,7 @@ def everything(
 
     The forms that are not seen are hidden and nothing else: each box that changes asks the server.
     """
-    found = datasets.list_all(ws, LOCAL, project) if project else []
+    found = datasets.list_all(ws, who(ws), project) if project else []
     seen = method if method in methods.known() else methods.first_choice(found)
     offer = votes_to_use(ws, project) if project else 0
     drawn = []
@@ -64,10 +64,10 @@ def everything(
 def votes_to_use(ws: Workspace, project: str) -> int:
     """Pairs that the votes of the project would make now, where no dataset holds them yet."""
     try:
-        ready = pairs.count(ws, LOCAL, project)
+        ready = pairs.count(ws, who(ws), project)
     except UserError:  # no rating round
         return 0
-    made = pairs.list_all(ws, LOCAL, project)
+    made = pairs.list_all(ws, who(ws), project)
     return ready if ready >= pairs.FEWEST and not (made and made[0].pairs >= ready) else 0
 
 

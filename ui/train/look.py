@@ -7,7 +7,6 @@ from shlex import quote
 from typing import Any, NamedTuple, get_args
 
 from engine import plugins
-from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.core.recipe import TrainRecipe, Tuning, read
@@ -18,6 +17,7 @@ from ui import forms, kit
 from ui.train import presets, studies
 from ui.views import names
 from ui.views import preflight as view
+from ui.who import who
 
 SHARE = 10  # a first look takes one step of so many
 BIG_STEPS, BIG_S = 50, 120.0  # from here on a first look is worth a click
@@ -54,7 +54,9 @@ class Asked(NamedTuple):
 def look(ws: Workspace, project: str, recipe: TrainRecipe, asked: Asked = Asked()) -> Look:  # noqa: B008
     """The whole picture of a recipe; UserError where it means nothing that could be trained."""
     usd = usd_per_hour(asked.price)
-    found = {name: preflight.estimate(ws, LOCAL, project, one, usd) for name, one in _ways(recipe)}
+    found = {
+        name: preflight.estimate(ws, who(ws), project, one, usd) for name, one in _ways(recipe)
+    }
     own = found[recipe.tuning]
     text, command = as_file(ws, project, recipe)
     possible = own.verdict != "impossible"
@@ -78,8 +80,8 @@ def look(ws: Workspace, project: str, recipe: TrainRecipe, asked: Asked = Asked(
 
 def notes(ws: Workspace, recipe: TrainRecipe) -> tuple[str, ...]:
     """What people trip over."""
-    data = datasets.get(ws, LOCAL, recipe.dataset)
-    model = models.get(ws, LOCAL, recipe.model)
+    data = datasets.get(ws, who(ws), recipe.dataset)
+    model = models.get(ws, who(ws), recipe.model)
     found = []
     if model.kind == "adapter":
         name = names.of_models(ws, model.project_id)[model.id]
@@ -92,10 +94,10 @@ def notes(ws: Workspace, recipe: TrainRecipe) -> tuple[str, ...]:
 def as_file(ws: Workspace, project: str, recipe: TrainRecipe) -> tuple[str, str]:
     """The recipe as YAML with names for ids, and the command that does the same."""
     shown = {
-        "model": models.get(ws, LOCAL, recipe.model).name,
-        "dataset": datasets.get(ws, LOCAL, recipe.dataset).label,
+        "model": models.get(ws, who(ws), recipe.model).name,
+        "dataset": datasets.get(ws, who(ws), recipe.dataset).label,
     }
-    name = projects.get(ws, LOCAL, project).name
+    name = projects.get(ws, who(ws), project).name
     return forms.as_yaml(recipe, **shown), f"tuneloop train recipe.yaml --project {quote(name)}"
 
 
@@ -116,8 +118,8 @@ def warm_up(ws: Workspace, project: str, recipe: TrainRecipe) -> Job:
     values = {
         "method": recipe.KIND, "recipe": recipe.model_dump(mode="json"), "steps": WARM_STEPS,
     }  # fmt: skip
-    label = datasets.get(ws, LOCAL, recipe.dataset).label
-    return jobs.submit(ws, LOCAL, project, read(known, values), f"Warm-up on {label}")
+    label = datasets.get(ws, who(ws), recipe.dataset).label
+    return jobs.submit(ws, who(ws), project, read(known, values), f"Warm-up on {label}")
 
 
 def usd_per_hour(typed: Any) -> float:
@@ -140,7 +142,7 @@ def _ways(recipe: TrainRecipe) -> list[tuple[str, TrainRecipe]]:
 def _first(ws: Workspace, project: str, recipe: TrainRecipe, found: Preflight) -> str:
     if found.steps < BIG_STEPS or found.seconds.likely < BIG_S:
         return ""
-    short = preflight.estimate(ws, LOCAL, project, first_look(recipe, found.steps))
+    short = preflight.estimate(ws, who(ws), project, first_look(recipe, found.steps))
     return f"First look: 10 % of the steps, {view.about(short.seconds.likely)}"
 
 
@@ -148,14 +150,14 @@ def _measure(ws: Workspace, project: str, recipe: TrainRecipe, found: Preflight)
     if found.source != "arithmetic":
         return ""
     short = changed(recipe, {"max_steps": WARM_STEPS, "evals": 1})
-    taken = preflight.estimate(ws, LOCAL, project, short).seconds.likely
+    taken = preflight.estimate(ws, who(ws), project, short).seconds.likely
     return f"Measure on this machine, {view.about(taken)}"
 
 
 def _measuring(ws: Workspace, job_id: str) -> str:
     if not job_id:
         return ""
-    job = jobs.get(ws, LOCAL, job_id)
+    job = jobs.get(ws, who(ws), job_id)
     if job.over:
         return ""
     said = "waits for its turn" if job.started_at is None else "trains a few steps on your rows"

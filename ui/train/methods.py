@@ -5,7 +5,6 @@ from html import escape
 from typing import NamedTuple
 
 from engine import plugins
-from engine.core.actor import LOCAL
 from engine.core.dataset import Dataset
 from engine.core.examples import Kind
 from engine.core.model import Model
@@ -15,6 +14,7 @@ from engine.services.loop import champion
 from engine.workspace import Workspace
 from ui import kit, picks, words
 from ui.views import names
+from ui.who import who
 
 GO = {"data": "Add data", "rate": "Rate answers"}
 RULE_FOR: dict[Kind, str] = {"sft": "overlap", "prompts": "up_to_50_words"}
@@ -121,11 +121,11 @@ def ordered(found: Sequence[Model], recipe: type[TrainRecipe]) -> list[Model]:
 
 def choices(ws: Workspace, project: str, recipe: type[TrainRecipe]) -> Choices:
     """What one may start from, learn from and be rewarded by in a project."""
-    found = models.list_all(ws, LOCAL, project)
+    found = models.list_all(ws, who(ws), project)
     called = names.of_models(ws, project)
-    sets = fitting(datasets.list_all(ws, LOCAL, project), recipe)
+    sets = fitting(datasets.list_all(ws, who(ws), project), recipe)
     starts = ordered(found, recipe)
-    best = champion.current(ws, LOCAL, project)
+    best = champion.current(ws, who(ws), project)
     if best and "beta" in recipe.model_fields:  # what is refined is the best there is
         starts.sort(key=lambda one: one.id != best.id)
     return Choices(

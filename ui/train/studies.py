@@ -3,7 +3,6 @@
 from typing import Any, Literal, NamedTuple, cast
 
 from engine import plugins
-from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.core.recipe import TrainRecipe, read
@@ -11,6 +10,7 @@ from engine.services import datasets, jobs, preflight
 from engine.work.inner import StudyRecipe
 from engine.workspace import Workspace
 from ui.views.preflight import about
+from ui.who import who
 
 Study = Literal["curve", "sweep"]
 NOT_PASSED_ON = {
@@ -86,7 +86,7 @@ def takes(ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted:
     """How many trainings a study is and how long they will take, in a sentence."""
     made = study(kind, recipe, wanted)
     times = _trainings(kind, made)
-    one = preflight.estimate(ws, LOCAL, project, made.training())
+    one = preflight.estimate(ws, who(ws), project, made.training())
     low, likely, high = (times * each for each in one.seconds.model_dump().values())
     return (
         f"{times} trainings of {wanted.steps:,} steps: {about(likely)} "
@@ -96,14 +96,14 @@ def takes(ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted:
 
 def start(ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted: Asked) -> Job:
     """The study, queued; UserError where the dataset has nothing to compare by."""
-    data = datasets.get(ws, LOCAL, recipe.dataset)
+    data = datasets.get(ws, who(ws), recipe.dataset)
     if not data.held_out_rows:
         raise UserError(
             f"{data.label} has no held-out rows, so nothing can be compared.",
             "Add the data again with a held-out share.",
         )
     name = {"curve": f"Is {data.label} enough?", "sweep": f"Settings for {data.label}"}[kind]
-    return jobs.submit(ws, LOCAL, project, study(kind, recipe, wanted), name)
+    return jobs.submit(ws, who(ws), project, study(kind, recipe, wanted), name)
 
 
 def _trainings(kind: Study, made: Any) -> int:

@@ -7,7 +7,6 @@ import gradio as gr
 
 from engine import plugins
 from engine.core import recipe as recipes
-from engine.core.actor import LOCAL
 from engine.core.dataset import Dataset, Split
 from engine.core.errors import UserError
 from engine.core.job import Job, State
@@ -17,6 +16,7 @@ from engine.workspace import Workspace
 from ui import kit
 from ui.evaluate import metrics
 from ui.views import follow, names
+from ui.who import who
 
 MOST_MODELS = 5
 USUAL_ROWS = 100
@@ -117,7 +117,7 @@ def _how() -> tuple[gr.Slider, gr.Number, gr.Number, gr.CheckboxGroup]:
 
 def askable(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
     """Label and value of each set of questions, newest first: held-out rows, then all rows."""
-    found = datasets.list_all(ws, LOCAL, project) if project else []
+    found = datasets.list_all(ws, who(ws), project) if project else []
     found = [one for one in found if one.kind in ASKABLE]
     held_out = [
         (f"{o.label}: {o.held_out_rows:,} held out", o.id) for o in found if o.held_out_rows
@@ -155,7 +155,7 @@ def rows_of(ws: Workspace, chosen: str | None) -> gr.Slider:
     if not chosen:
         return gr.Slider(interactive=False)
     dataset, split = which(chosen)
-    one = datasets.get(ws, LOCAL, dataset)
+    one = datasets.get(ws, who(ws), dataset)
     most = min(one.held_out_rows if split else one.rows, MOST_ROWS)
     return gr.Slider(maximum=max(2, most), value=min(USUAL_ROWS, most), interactive=True)
 
@@ -165,7 +165,7 @@ def suited(ws: Workspace, chosen: str | None) -> list[Any]:
     groups = metrics.groups()
     if not chosen:
         return ["", *([gr.skip()] * len(groups))]
-    found = task.guess(ws, LOCAL, *which(chosen))
+    found = task.guess(ws, who(ws), *which(chosen))
     ticked = [[name for name in found.metrics if name in group.metrics] for group in groups]
     named = ", ".join(metrics.called(name) for name in found.metrics)
     said = f"{found.message} Chosen: {named}." if named else found.message
@@ -180,7 +180,7 @@ def seen_before(
     if not chosen or not models:
         return ""
     dataset, split = which(chosen)
-    found = contamination.check(ws, LOCAL, dataset, list(models), split, int(rows or USUAL_ROWS))
+    found = contamination.check(ws, who(ws), dataset, list(models), split, int(rows or USUAL_ROWS))
     known = found.count or found.near_count
     return kit.notice(found.message[:1].upper() + found.message[1:], "warn" if known else "good")
 
@@ -218,8 +218,8 @@ def start(
         **{name: name in (extras or []) for _, name in EXTRAS},
     }
     recipe = recipes.read(plugins.load("jobs", "evaluate").Recipe, values)
-    data = datasets.get(ws, LOCAL, dataset)
-    return jobs.submit(ws, LOCAL, project, recipe, title(ws, project, models, data, split))
+    data = datasets.get(ws, who(ws), dataset)
+    return jobs.submit(ws, who(ws), project, recipe, title(ws, project, models, data, split))
 
 
 def title(
@@ -237,7 +237,7 @@ def followed(
     """What is known of those that are not over, and how far they are, as HTML."""
     going = [job for job in found if not job.over]
     tracks = {job.id: follow.look(ws, job, before.get(job.id, follow.Track())) for job in going}
-    alive = not going or jobs.worker_alive(ws, LOCAL)
+    alive = not going or jobs.worker_alive(ws, who(ws))
     return tracks, progress(going, tracks, alive)
 
 

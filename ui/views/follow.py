@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.core.actor import LOCAL
 from engine.core.job import Event, Job
 from engine.services import jobs
 from engine.workspace import Workspace
+from ui.who import who
 
 KEPT_LINES = 300
 KEPT_SAMPLES = 60
@@ -37,7 +37,7 @@ def look(ws: Workspace, job: Job, known: Track) -> Track:
     """`known` and what the run said since; a run that is over is read once more and then never."""
     if known.whole:
         return known
-    return taken(known, jobs.watch(ws, LOCAL, job.id, known.seq), job.over)
+    return taken(known, jobs.watch(ws, who(ws), job.id, known.seq), job.over)
 
 
 def taken(known: Track, events: list[Event], over: bool = False) -> Track:

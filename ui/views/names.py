@@ -3,11 +3,11 @@
 import time
 from collections import Counter
 
-from engine.core.actor import LOCAL
 from engine.core.model import Model
 from engine.services import datasets, jobs, models
 from engine.services.loop import champion
 from engine.workspace import Workspace
+from ui.who import who
 
 GONE = "one that has gone"
 TRAINED = ("adapter", "full")  # a reward model judges answers and writes none
@@ -15,8 +15,8 @@ TRAINED = ("adapter", "full")  # a reward model judges answers and writes none
 
 def of_models(ws: Workspace, project: str | None) -> dict[str, str]:
     """Model id to name: an adapter goes by the name of its run, told apart where two are alike."""
-    found = models.list_all(ws, LOCAL, project)
-    runs = {job.id: job.name for job in jobs.list_all(ws, LOCAL, project)} if project else {}
+    found = models.list_all(ws, who(ws), project)
+    runs = {job.id: job.name for job in jobs.list_all(ws, who(ws), project)} if project else {}
     called = {one.id: runs.get(one.job_id or "", one.name) for one in found}
     often = Counter(called.values())
     return {one.id: _apart(one, called[one.id], often) for one in found}
@@ -26,13 +26,13 @@ def of_datasets(ws: Workspace, project: str | None) -> dict[str, str]:
     """Dataset id to name and version."""
     if not project:
         return {}
-    return {one.id: one.label for one in datasets.list_all(ws, LOCAL, project)}
+    return {one.id: one.label for one in datasets.list_all(ws, who(ws), project)}
 
 
 def choices(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
     """Label and id of every model that answers: bases, the champion, then the newest trained."""
-    found = models.list_all(ws, LOCAL, project)
-    best = champion.current(ws, LOCAL, project) if project else None
+    found = models.list_all(ws, who(ws), project)
+    best = champion.current(ws, who(ws), project) if project else None
     called = of_models(ws, project)
     bases = [(f"{called[one.id]} (base)", one.id) for one in found if one.kind == "base"]
     trained = [one for one in reversed(found) if one.kind in TRAINED]
@@ -44,12 +44,12 @@ def choices(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
 
 def first_two(ws: Workspace, project: str | None) -> list[str]:
     """The base of the champion, or of the newest trained model, and it; else the first base."""
-    found = models.list_all(ws, LOCAL, project)
+    found = models.list_all(ws, who(ws), project)
     trained = [one for one in found if one.kind in TRAINED]
     bases = [one.id for one in found if one.kind == "base"]
     if not trained:
         return bases[:1]
-    best = champion.current(ws, LOCAL, project) if project else None
+    best = champion.current(ws, who(ws), project) if project else None
     taken = best if best and best.kind in TRAINED else trained[-1]
     return [one for one in bases if one == taken.base_id] + [taken.id]
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
-from engine.core.actor import LOCAL
 from engine.core.job import Event, Job, State
 from engine.services import jobs
 from engine.workspace import Workspace
 from ui import kit, picks
 from ui.views import names
 from ui.views.evaluation import Names
+from ui.who import who
 
 SHOWN_PROMPT = 120  # characters, in the list of earlier questions
 HISTORY = 12
@@ -28,7 +28,7 @@ class Talk:
 
 def follow(ws: Workspace, talk: Talk, job: Job) -> Talk:
     """`talk` with what the models wrote since."""
-    return taken(talk, jobs.watch(ws, LOCAL, job.id, talk.seq))
+    return taken(talk, jobs.watch(ws, who(ws), job.id, talk.seq))
 
 
 def taken(talk: Talk, events: list[Event]) -> Talk:

@@ -127,10 +127,10 @@ def undo(ws: Workspace, actor: Actor, dataset_id: str) -> Dataset:
     """Remove a mended version that nothing uses, and return the version it was made from."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        one = access.dataset(conn, dataset_id)
+        one = access.dataset(conn, actor, dataset_id)
         if "mended" not in one.origin:
             raise Conflict(f"{one.label} was not made by fixes.", "There is nothing to take back.")
-        earlier = access.dataset(conn, one.origin["mended"])
+        earlier = access.dataset(conn, actor, one.origin["mended"])
     remove(ws, actor, dataset_id)
     return earlier
 
@@ -139,7 +139,7 @@ def remove(ws: Workspace, actor: Actor, dataset_id: str) -> None:
     """Remove a version and its rows; Conflict names what uses it."""
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        one = access.dataset(conn, dataset_id)
+        one = access.dataset(conn, actor, dataset_id)
         if found := uses(conn, one):
             raise Conflict(
                 f"{one.label} is used by {_named(found)}.", "Keep it: their results rest on it."

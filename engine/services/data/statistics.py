@@ -66,7 +66,7 @@ def statistics(
     """The numbers of all rows of a version as `model_id` reads them."""
     examples = [row.example for row in datasets.rows(ws, actor, dataset_id)]
     with reading(ws.db) as conn:
-        model = access.model(conn, model_id)
+        model = access.model(conn, actor, model_id)
     counted = list(_counted(Template.load(files(ws, model).base), examples))
     lengths = [prompt + max(answers) for prompt, answers in counted]
     heard = examples[:: -(-len(examples) // MOST_HEARD) or 1]

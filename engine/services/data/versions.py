@@ -44,7 +44,7 @@ def diff(ws: Workspace, actor: Actor, older_id: str, newer_id: str) -> Differenc
     same, gone, new = _match(older, newer, _content)
     changed, gone, new = _match(gone, new, lambda row: prompt_key(row.example))
     with reading(ws.db) as conn:
-        related = newer_id in relatives(conn, access.dataset(conn, older_id))
+        related = newer_id in relatives(conn, access.dataset(conn, actor, older_id))
     if related:
         more, gone, new = _match(gone, new, lambda row: str(row.example.source_row))
         changed += more
@@ -61,7 +61,7 @@ def used_by(ws: Workspace, actor: Actor, dataset_id: str) -> list[Use]:
     """The runs, models, evaluations, rounds, pairs and later versions that rest on this one."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        return uses(conn, access.dataset(conn, dataset_id))
+        return uses(conn, access.dataset(conn, actor, dataset_id))
 
 
 def _match(

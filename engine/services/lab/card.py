@@ -49,7 +49,7 @@ def _newest(ws: Workspace, actor: Actor, model: Model) -> tuple[Evaluation | Non
     for ref in evaluations.list_all(ws, actor, model.project_id):
         if model.id in ref.models:
             with reading(ws.db) as conn:
-                asked = access.dataset(conn, ref.dataset_id)
+                asked = access.dataset(conn, actor, ref.dataset_id)
             return evaluations.get(ws, actor, ref.id), asked
     return None, None
 

@@ -50,7 +50,7 @@ def _learned(ws: Workspace, actor: Actor, model_ids: list[str]) -> list[Row]:
     found: list[Row] = []
     for version in sorted(versions):
         with reading(ws.db) as conn:
-            dataset = access.dataset(conn, version)
+            dataset = access.dataset(conn, actor, version)
         try:
             found += datasets.load_rows(ws, dataset, "train")
         except UserError:

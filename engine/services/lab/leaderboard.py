@@ -38,7 +38,7 @@ def leaderboard(ws: Workspace, actor: Actor, dataset_id: str, metric: str = "rou
     """
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        dataset = access.dataset(conn, dataset_id)
+        dataset = access.dataset(conn, actor, dataset_id)
         names = {m.id: m.name for m in models.list_all(conn, dataset.project_id)}
         of_it = [
             (ref, jobs.get(conn, ref.job_id))

@@ -31,7 +31,7 @@ def html(ws: Workspace, actor: Actor, evaluation_id: str) -> str:
     actor.require(Role.TRAINER)
     found = evaluations.get(ws, actor, evaluation_id)
     with reading(ws.db) as conn:
-        dataset = access.dataset(conn, found.dataset_id)
+        dataset = access.dataset(conn, actor, found.dataset_id)
         known = {m.id: m.name for m in models.list_all(conn, dataset.project_id)}
     names = {who: known.get(who, plain_name(who)) for who in (*found.models, *found.baselines)}
     title = f"{' and '.join(names[m] for m in found.models)} on {dataset.label}"

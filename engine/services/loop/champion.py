@@ -26,8 +26,8 @@ def promote(
     """Make a model the champion; Conflict where it is already, and for one that cannot answer."""
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        access.project(conn, project_id)
-        model = access.model(conn, model_id, project_id)
+        access.project(conn, actor, project_id)
+        model = access.model(conn, actor, model_id, project_id)
         if model.kind == "reward":
             raise Conflict(
                 f"{model.name} judges answers and writes none.", "Choose a model that answers."
@@ -41,7 +41,7 @@ def roll_back(ws: Workspace, actor: Actor, project_id: str, reason: str = "") ->
     """Make the champion before this one the champion again; Conflict where there was none."""
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         before = line(promotions.list_all(conn, project_id))
         if len(before) < 2:
             raise Conflict("There was no champion before this one.", "Promote another model.")
@@ -52,16 +52,16 @@ def current(ws: Workspace, actor: Actor, project_id: str) -> Model | None:
     """The champion; None while nobody promoted a model."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         found = line(promotions.list_all(conn, project_id))
-        return access.model(conn, found[-1]) if found else None
+        return access.model(conn, actor, found[-1]) if found else None
 
 
 def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Promotion]:
     """All that was decided, newest first."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         return promotions.list_all(conn, project_id)[::-1]
 
 

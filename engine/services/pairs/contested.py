@@ -54,7 +54,7 @@ def ask_again(ws: Workspace, actor: Actor, round_id: str) -> Round:
     """
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        source = access.rating_round(conn, round_id)
+        source = access.rating_round(conn, actor, round_id)
     wanted = [c.comparisons[0] for c in contested(ws, actor, source.project_id, [round_id])]
     if not wanted:
         raise UserError(f"Raters of {source.name} agree on every pair.", "Make the pairs.")
@@ -66,7 +66,7 @@ def ask_again(ws: Workspace, actor: Actor, round_id: str) -> Round:
         rounds.add(conn, again)
         rounds.add_comparisons(conn, _copies(again, rounds.comparisons(conn, round_id), wanted))
         rounds.change(conn, again.id, status="open")
-        return access.rating_round(conn, again.id)
+        return access.rating_round(conn, actor, again.id)
 
 
 def _round(source: Round, wanted: list[str], by: str) -> Round:

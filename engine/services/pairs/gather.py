@@ -60,7 +60,7 @@ class _Read(NamedTuple):
 
 def gather(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | None) -> Gathered:
     """The items that the standing votes of the rating rounds are about."""
-    read = _read(ws, project_id, round_ids)
+    read = _read(ws, actor, project_id, round_ids)
     secret = kept_back.of_project(ws, actor, project_id)
     families, blocked = kept_back.families((c.prompt for c in read.shown), secret)
     said = _opinions(read)
@@ -120,9 +120,9 @@ def _opinions(read: _Read) -> dict[str, list[Opinion]]:
     return said
 
 
-def _read(ws: Workspace, project_id: str, round_ids: list[str] | None) -> _Read:
+def _read(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | None) -> _Read:
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         chosen = _rounds(conn, project_id, round_ids)
         ids = [one.id for one in chosen]
         return _Read(

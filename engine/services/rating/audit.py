@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from engine.core import ids
 from engine.core.actor import Actor, Role
-from engine.core.errors import Forbidden, Unavailable, UserError
+from engine.core.errors import Forbidden, NotFound, Unavailable, UserError
 from engine.core.rating import Round, Tally
 from engine.services import access
 from engine.store import reviews, rounds, votes
@@ -90,6 +90,20 @@ def looking(ws: Workspace, actor: Actor, *round_ids: str) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def entering(ws: Workspace, actor: Actor, round_id: str) -> Iterator[None]:
+    """Within it is written down that somebody asked for a round of a project not theirs."""
+    try:
+        yield
+    except NotFound:
+        there = False
+        with suppress(Unavailable), reading(ws.db) as conn:
+            there = rounds.get(conn, round_id) is not None
+        if there:
+            refused(ws, actor, "foreign_round", round_id=round_id)
+        raise
+
+
 def refused(
     ws: Workspace, actor: Actor, kind: Kind, *, token: str = "", round_id: str | None = None
 ) -> None:
@@ -138,9 +152,9 @@ def lines(ws: Workspace, actor: Actor, project_id: str, round_id: str | None = N
     """
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         if round_id is not None:
-            access.rating_round(conn, round_id)
+            access.rating_round(conn, actor, round_id)
         entries = audit.newest(conn, project_id, round_id, SHOWN)
         gone = reviews.list_forgotten(conn, project_id)
     found = [_line(one) for one in entries]
@@ -182,7 +196,7 @@ def _why(conn: Connection, actor: Actor, token: str, error: UserError) -> Kind |
         return "forged_token"
     if mine.rater != actor.name:
         return "others_token"
-    if access.rating_round(conn, mine.round_id).status != "open":
+    if access.rating_round(conn, actor, mine.round_id).status != "open":
         return "closed_round"
     return "not_a_vote" if type(error) is UserError else None
 

@@ -50,7 +50,7 @@ def add(
         mine = vote_store.get(conn, token)
         if mine is None or mine.rater != actor.name:
             raise NotFound("This pair is not yours to rate.", "Reload the page.")
-        if access.rating_round(conn, mine.round_id).status != "open":
+        if access.rating_round(conn, actor, mine.round_id).status != "open":
             raise Conflict("This round is not open.", "Choose an open round.")
         if mine.state == "leased":
             text = note.strip()[:NOTE_LENGTH]
@@ -65,7 +65,7 @@ def list_all(ws: Workspace, actor: Actor, round_id: str) -> list[Flagged]:
     """The flags of a round that nobody has looked at yet, oldest first."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        access.rating_round(conn, round_id)
+        access.rating_round(conn, actor, round_id)
         standing = flags.standing(conn, round_id)
         pairs = {pair.id: pair for pair in rounds.comparisons(conn, round_id)}
     found = []
@@ -93,6 +93,7 @@ def settle(ws: Workspace, actor: Actor, flag_id: str) -> None:
         if found is None:
             raise NotFound("There is no such flag any more.", "Look at the list again.")
         token, round_id = found
+        access.rating_round(conn, actor, round_id)
         rounds.lock(conn, round_id)
         flags.end(conn, token, "settled")
         vote_store.give_up(conn, token)

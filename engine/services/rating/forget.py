@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
 from engine.core import ids
-from engine.core.actor import Actor, Role
+from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import NotFound
 from engine.services import access, datasets
 from engine.services.rating import invites, pairs, tallies
@@ -46,7 +46,7 @@ def forget(ws: Workspace, actor: Actor, project_id: str | None, rater: str) -> G
         if project_id is None:
             chosen = [one.id for one in projects.list_all(conn)]
         else:
-            chosen = [access.project(conn, project_id).id]
+            chosen = [access.project(conn, actor, project_id).id]
         there = [one for one in chosen if rater in _named(conn, one)]
         if not there:
             raise NotFound(f"There is no rater {rater!r}.", "Choose one of the list.")
@@ -68,7 +68,7 @@ def people(ws: Workspace, actor: Actor, project_id: str) -> list[str]:
     """The names of all who ever rated in a project or are invited to, sorted."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         return sorted(_named(conn, project_id))
 
 
@@ -110,7 +110,7 @@ def _forget(
 def _decided(conn: Connection, round_id: str, rater: str) -> dict[str, object] | None:
     """The verdict of a closed round that votes of this rater are in; None where there is none."""
     rounds.lock(conn, round_id)
-    one = access.rating_round(conn, round_id)
+    one = access.rating_round(conn, LOCAL, round_id)
     if one.status != "closed" or not one.blind:
         return None
     if rater not in {vote.rater for vote in tallies.counted(conn, one).votes}:

@@ -4,6 +4,7 @@ import re
 
 from sqlalchemy import Connection
 
+from engine.core.actor import LOCAL
 from engine.core.project import Project
 from engine.core.rating import Round
 from engine.services import access
@@ -43,8 +44,8 @@ def telling(conn: Connection, one: Round) -> Telling:
     """What would tell in a round: the names of both arms, of their bases and of the project."""
     models = set()
     for arm in (one.arm_new, one.arm_base):
-        model = access.model(conn, arm)
-        base = access.model(conn, model.base_id) if model.base_id else model
+        model = access.model(conn, LOCAL, arm)
+        base = access.model(conn, LOCAL, model.base_id) if model.base_id else model
         first_word = re.split(r"[-_ .0-9]", base.name.casefold())[0]
         models |= {first_word, base.name.casefold()}
         if any(sign.isdigit() or sign in "-_" for sign in model.name):  # else it is plain words

@@ -4,7 +4,6 @@ The token is in the link alone; the database holds its hash, so that nobody who 
 can rate in somebody's name.
 """
 
-import hashlib
 import time
 
 from engine.core import ids
@@ -29,7 +28,7 @@ def make(ws: Workspace, actor: Actor, project_id: str, rater_name: str) -> str:
         )
     token = ids.token()
     with writing(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         known = invites.list_all(conn, project_id)
         if name in {each.rater for each in known if each.status == "active"}:
             raise UserError(f"{name} is invited already.", "Withdraw that link for a new one.")
@@ -37,7 +36,7 @@ def make(ws: Workspace, actor: Actor, project_id: str, rater_name: str) -> str:
             id=ids.new("invite"),
             project_id=project_id,
             rater=name,
-            token_sha256=_sha256(token),
+            token_sha256=ids.sha256(token),
             status="active",
             created_by=actor.name,
             created_at=time.time(),
@@ -49,7 +48,7 @@ def make(ws: Workspace, actor: Actor, project_id: str, rater_name: str) -> str:
 def accept(ws: Workspace, token: str) -> Invite:
     """The invitation that a link stands for; NotFound or Forbidden where it opens nothing."""
     with reading(ws.db) as conn:
-        found = invites.with_token(conn, _sha256(token))
+        found = invites.with_token(conn, ids.sha256(token))
     if found is None:
         raise NotFound("This link is no invitation.", "Ask for a new one.")
     if found.status != "active":
@@ -59,14 +58,18 @@ def accept(ws: Workspace, token: str) -> Invite:
 
 def rater_of(found: Invite) -> Actor:
     """Who an invited person is in votes: their name and, since names repeat, their invitation."""
-    return Actor(name=f"{found.rater} ({found.id[-10:]})", role=Role.RATER)
+    return Actor(
+        name=f"{found.rater} ({found.id[-10:]})",
+        role=Role.RATER,
+        projects=frozenset({found.project_id}),
+    )
 
 
 def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Invite]:
     """Newest first."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         return invites.list_all(conn, project_id)
 
 
@@ -74,10 +77,7 @@ def revoke(ws: Workspace, actor: Actor, invite_id: str) -> None:
     """Withdraw an invitation; the votes cast with it stay."""
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        if invites.get(conn, invite_id) is None:
+        found = invites.get(conn, invite_id)
+        if found is None or not actor.sees(found.project_id):
             raise NotFound("There is no such invitation.", "Choose one of the list.")
         invites.revoke(conn, invite_id)
-
-
-def _sha256(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

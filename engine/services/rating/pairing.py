@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from engine.core import ids
+from engine.core.actor import LOCAL
 from engine.core.rating import Candidate, Comparison, PairKind, Round
 from engine.services import access
 from engine.services.rating import identity
@@ -25,7 +26,7 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
     Called in the transaction that ends the generating job. Sides are balanced: the new arm stands
     left in exactly half of the pairs (one more or less for an odd number).
     """
-    one = access.rating_round(conn, round_id)
+    one = access.rating_round(conn, LOCAL, round_id)
     by_prompt: dict[int, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
         by_prompt[candidate.prompt_no].append(candidate)

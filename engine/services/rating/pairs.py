@@ -139,7 +139,7 @@ def list_all(ws: Workspace, actor: Actor, project_id: str, of: Rows = "pairs") -
     """Newest first."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         found = exports.list_all(conn, project_id)
     return [one for one in found if one.of_ratings == (of == "ratings")]
 
@@ -149,7 +149,7 @@ def get(ws: Workspace, actor: Actor, export_id: str) -> PairExport:
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         found = exports.get(conn, export_id)
-    if found is None:
+    if found is None or not actor.sees(found.project_id):
         raise NotFound(f"There are no pairs {export_id!r}.", "Make them on the Rate tab.")
     return found
 

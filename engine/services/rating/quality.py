@@ -48,7 +48,7 @@ def raters(ws: Workspace, actor: Actor, round_id: str) -> list[RaterView]:
     """
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        one = access.rating_round(conn, round_id)
+        one = access.rating_round(conn, actor, round_id)
         return of_round(conn, one)
 
 
@@ -134,7 +134,7 @@ def _decide(
 ) -> None:
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        access.rating_round(conn, round_id)
+        access.rating_round(conn, actor, round_id)
         if rater not in reviews.raters(conn, round_id):
             raise NotFound(f"No rater {rater!r} is in this round.", "Choose one of the list.")
         new = Review(

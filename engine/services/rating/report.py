@@ -50,7 +50,7 @@ def report(ws: Workspace, actor: Actor, round_id: str) -> Report:
     """The result of a closed round; Conflict before, whoever asks."""
     with audit.looking(ws, actor, round_id), reading(ws.db) as conn:
         actor.require(Role.TRAINER)
-        one = access.rating_round(conn, round_id)
+        one = access.rating_round(conn, actor, round_id)
         if one.status != "closed":
             raise Conflict(f"{one.name} is {one.status}.", "Its report comes when it is closed.")
         return _report(conn, one)
@@ -60,7 +60,7 @@ def live(ws: Workspace, actor: Actor, round_id: str) -> Live | None:
     """Whether an open round with a sequential rule has enough evidence; None for other rules."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        return tallies.live(conn, access.rating_round(conn, round_id))
+        return tallies.live(conn, access.rating_round(conn, actor, round_id))
 
 
 def _report(conn: Connection, one: Round) -> Report:

@@ -127,9 +127,9 @@ def _add(ws: Workspace, actor: Actor, project_id: str, frozen: dict[str, Any], n
         created_at=time.time(),
     )
     with writing(ws.db) as conn:
-        access.model(conn, arm_new, project_id)
-        access.model(conn, arm_base, project_id)
-        access.dataset(conn, frozen["dataset"], project_id)
+        access.model(conn, actor, arm_new, project_id)
+        access.model(conn, actor, arm_base, project_id)
+        access.dataset(conn, actor, frozen["dataset"], project_id)
         rounds.add(conn, new)
     return new
 
@@ -151,7 +151,7 @@ def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Round]:
     """Newest first."""
     actor.require(Role.GUEST)
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         return rounds.list_all(conn, project_id)
 
 
@@ -159,18 +159,18 @@ def get(ws: Workspace, actor: Actor, round_id: str) -> Round:
     """The round; NotFound otherwise."""
     actor.require(Role.GUEST)
     with reading(ws.db) as conn:
-        return access.rating_round(conn, round_id)
+        return access.rating_round(conn, actor, round_id)
 
 
 def close(ws: Workspace, actor: Actor, round_id: str) -> Round:
     """End the voting; from now on its result may be seen, and it can't be opened again."""
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        one = access.rating_round(conn, round_id)
+        one = access.rating_round(conn, actor, round_id)
         if one.status != "open":
             raise Conflict(f"{one.name} is {one.status}.", "Only an open round can be closed.")
         rounds.change(conn, round_id, status="closed", closed_at=time.time())
-        return access.rating_round(conn, round_id)
+        return access.rating_round(conn, actor, round_id)
 
 
 def tally(ws: Workspace, actor: Actor, round_id: str) -> Tally:
@@ -193,7 +193,7 @@ def break_glass(ws: Workspace, actor: Actor, round_id: str, reason: str) -> Tall
     """
     with audit.looking(ws, actor, round_id), writing(ws.db) as conn:
         actor.require(Role.OWNER)
-        one = access.rating_round(conn, round_id)
+        one = access.rating_round(conn, actor, round_id)
         if not one.blind or one.status != "open":
             raise Conflict(
                 f"{one.name} is {one.status if one.blind else 'not blind'}.",
@@ -206,7 +206,7 @@ def break_glass(ws: Workspace, actor: Actor, round_id: str, reason: str) -> Tall
 def _seen_by(conn: Connection, actor: Actor, round_id: str) -> Round:
     """The round, where this actor may see how it stands."""
     actor.require(Role.TRAINER)
-    one = access.rating_round(conn, round_id)
+    one = access.rating_round(conn, actor, round_id)
     audit.refuse_early(conn, actor, one)
     return one
 

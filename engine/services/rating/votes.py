@@ -37,14 +37,14 @@ def turn(ws: Workspace, actor: Actor, round_id: str) -> Turn:
     """The pair this rater is at, the same after a reload, and the one after it."""
     actor.require(Role.GUEST)
     with writing(ws.db) as conn:
-        return _turn(conn, _open_round(conn, round_id), actor)
+        return _turn(conn, _open_round(conn, actor, round_id), actor)
 
 
 def next_pair(ws: Workspace, actor: Actor, round_id: str) -> Shown | None:
     """The pair this rater is at, none held ahead; None when nothing is left for them."""
     actor.require(Role.GUEST)
     with writing(ws.db) as conn:
-        return _turn(conn, _open_round(conn, round_id), actor, 1).pair
+        return _turn(conn, _open_round(conn, actor, round_id), actor, 1).pair
 
 
 def vote(
@@ -77,7 +77,7 @@ def cast(ws: Workspace, actor: Actor, ballot: Ballot, held: int = deal.MOST_HELD
     actor.require(Role.GUEST)
     with audit.voting(ws, actor, ballot.token), writing(ws.db) as conn:
         mine = _own(conn, actor, ballot.token)
-        one = _open_round(conn, mine.round_id)
+        one = _open_round(conn, actor, mine.round_id)
         _check(one, ballot)
         used = votes.assignment_of_vote(conn, ballot.key)
         if used is not None and used != ballot.token:
@@ -98,7 +98,7 @@ def leave(ws: Workspace, actor: Actor, token: str, held: int = deal.MOST_HELD) -
     actor.require(Role.GUEST)
     with audit.voting(ws, actor, token), writing(ws.db) as conn:
         mine = _own(conn, actor, token)
-        one = _open_round(conn, mine.round_id)
+        one = _open_round(conn, actor, mine.round_id)
         if mine.state == "leased":
             votes.set_state(conn, token, "skipped", time.time())
         return _turn(conn, one, actor, held)
@@ -117,7 +117,7 @@ def take_back(ws: Workspace, actor: Actor, round_id: str) -> Turn:
     actor.require(Role.GUEST)
     now = time.time()
     with writing(ws.db) as conn:
-        one = _open_round(conn, round_id)
+        one = _open_round(conn, actor, round_id)
         last = _undoable(conn, round_id, actor.name, now)
         if last is None:
             raise Conflict("There is nothing of the last 15 minutes to take back.", "Go on rating.")
@@ -149,7 +149,7 @@ def progress(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
     """`done` of `total` by this rater, `all_done` votes of `all_total` that the plan asks for."""
     actor.require(Role.GUEST)
     with reading(ws.db) as conn:
-        one = access.rating_round(conn, round_id)
+        one = access.rating_round(conn, actor, round_id)
         done, counted, everyone = votes.counts(conn, round_id, actor.name)
         total = votes.offered(conn, round_id)
     wanted = counted * int(one.plan["overlap"])
@@ -160,7 +160,7 @@ def standing(ws: Workspace, actor: Actor, round_id: str) -> dict[str, Any]:
     """What a rater may know of themselves: `left_today` and `agreement_with_gold`, or None."""
     actor.require(Role.GUEST)
     with reading(ws.db) as conn:
-        one = access.rating_round(conn, round_id)
+        one = access.rating_round(conn, actor, round_id)
         gold = quality.gold(conn, round_id).get(actor.name)
         left = _left_today(conn, one, actor.name, time.time())
     agreed = {"right": gold.right, "of": gold.of} if gold else None
@@ -216,8 +216,8 @@ def _feedback(conn: Connection, mine: Assignment, choice: Cast) -> Feedback | No
     return Feedback(right=choice == expected, expected=expected, reason=pair.details["reason"])
 
 
-def _open_round(conn: Connection, round_id: str) -> Round:
-    one = access.rating_round(conn, round_id)
+def _open_round(conn: Connection, actor: Actor, round_id: str) -> Round:
+    one = access.rating_round(conn, actor, round_id)
     if one.status != "open":
         words = {"preparing": "still getting its answers", "closed": "closed"}
         raise Conflict(

@@ -57,7 +57,7 @@ def compare(ws: Workspace, actor: Actor, job_ids: Sequence[str]) -> Comparison:
             f"Choose {FEWEST} to {MOST}.",
         )
     with reading(ws.db) as conn:
-        found = [access.job(conn, each) for each in wanted]
+        found = [access.job(conn, actor, each) for each in wanted]
         if len({job.project_id for job in found}) > 1:
             raise UserError("These runs belong to different projects.", "Choose runs of one.")
         said = [runs.said(conn, each, "metric", "state") for each in wanted]

@@ -36,7 +36,7 @@ def search(
     """
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        access.project(conn, project_id)
+        access.project(conn, actor, project_id)
         listed = jobs.list_all(conn, project_id)
         names = {one.id: one.label for one in datasets.list_all(conn, project_id)}
         names |= {one.id: one.name for one in models.list_all(conn, project_id)}
@@ -91,7 +91,7 @@ def remove(ws: Workspace, actor: Actor, job_id: str) -> None:
     """Delete a run with all that it made; Conflict names what still stands on it."""
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        job = access.job(conn, job_id)
+        job = access.job(conn, actor, job_id)
         _check_removal(conn, actor, job)
         runs.remove(conn, job_id)
     # after the commit: a crash between the two leaves files that nobody names, never the reverse
@@ -101,9 +101,9 @@ def remove(ws: Workspace, actor: Actor, job_id: str) -> None:
 def _describe(ws: Workspace, actor: Actor, job_id: str, **values: Any) -> Job:
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        access.job(conn, job_id)
+        access.job(conn, actor, job_id)
         runs.describe(conn, job_id, **values)
-        return access.job(conn, job_id)
+        return access.job(conn, actor, job_id)
 
 
 def _haystack(job: Job, names: dict[str, str]) -> str:

@@ -24,7 +24,7 @@ class Waiting(BaseModel):
 
 
 def queue(ws: Workspace, actor: Actor) -> list[Waiting]:
-    """Every waiting job, the next one first.
+    """Every waiting job that the actor may see, the next one first; others count in its place.
 
     When it starts follows from the progress of what runs and from the estimates of what waits
     before it; None as soon as one of them says nothing.
@@ -32,10 +32,12 @@ def queue(ws: Workspace, actor: Actor) -> list[Waiting]:
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         going = runs.unfinished(conn)
+        mine = {job.id for job in going if actor.sees(job.project_id)}
         return [
             one
             for lane in sorted({job.lane for job in going})
             for one in _lane(conn, [j for j in going if j.lane == lane], LANES.get(lane, 1))
+            if one.job_id in mine
         ]
 
 

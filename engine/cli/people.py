@@ -1,0 +1,106 @@
+"""people list|add|link|change|close|reopen: the accounts of a server that others can reach."""
+
+import click
+
+from engine.cli import common
+from engine.cli.common import as_json, show, workspace
+from engine.core.actor import LOCAL
+from engine.services import projects
+from engine.services.people import accounts
+from engine.services.people.accounts import ROLES, Account
+from engine.workspace import Workspace
+
+OPENS = "{path}\nOpen it at your server's address; it works once, for a week."
+a_role = click.option(
+    "--role", type=click.Choice(list(ROLES)), required=True, help="What they may do."
+)
+their_projects = click.option(
+    "--project", "wanted", multiple=True, help="Name or id; several times for several."
+)
+
+
+@click.group()
+def people() -> None:
+    """Say who may sign in, and what they may do where.
+
+    As soon as there is one account, the page asks who somebody is. The command line never does:
+    whoever can read the data folder is its owner.
+    """
+
+
+@people.command("list")
+@as_json
+def list_(as_json: bool) -> None:
+    """Everybody with an account."""
+    with workspace() as ws:
+        found = accounts.list_all(ws, LOCAL)
+        names = {one.id: one.name for one in projects.list_all(ws, LOCAL)}
+        text = "\n".join(_line(one, names) for one in found)
+        show({"people": found}, text or "Nobody has an account; the page asks nobody.", as_json)
+
+
+@people.command()
+@click.argument("name")
+@a_role
+@their_projects
+@as_json
+def add(name: str, role: str, wanted: tuple[str, ...], as_json: bool) -> None:
+    """Let somebody in: prints the link with which they set their password."""
+    with workspace() as ws:
+        made, token = accounts.add(ws, LOCAL, name, role, _ids(ws, wanted))
+        path = f"/account/welcome/{token}"
+        show({**made.model_dump(), "path": path}, OPENS.format(path=path), as_json)
+
+
+@people.command()
+@click.argument("name")
+@as_json
+def link(name: str, as_json: bool) -> None:
+    """Make a new link for somebody who lost their password."""
+    with workspace() as ws:
+        token = accounts.new_link(ws, LOCAL, accounts.called(ws, LOCAL, name).id)
+        path = f"/account/welcome/{token}"
+        show({"name": name, "path": path}, OPENS.format(path=path), as_json)
+
+
+@people.command()
+@click.argument("name")
+@a_role
+@their_projects
+@as_json
+def change(name: str, role: str, wanted: tuple[str, ...], as_json: bool) -> None:
+    """Say anew what somebody may do, and in which projects; those not named they leave."""
+    with workspace() as ws:
+        known = accounts.called(ws, LOCAL, name)
+        made = accounts.change(ws, LOCAL, known.id, role, _ids(ws, wanted))
+        show(made, f"{made.name} is {made.role} now.", as_json)
+
+
+@people.command()
+@click.argument("name")
+@as_json
+def close(name: str, as_json: bool) -> None:
+    """Let somebody sign in no more; what they did stays."""
+    with workspace() as ws:
+        made = accounts.close(ws, LOCAL, accounts.called(ws, LOCAL, name).id)
+        show(made, f"The account of {made.name} is closed.", as_json)
+
+
+@people.command()
+@click.argument("name")
+@as_json
+def reopen(name: str, as_json: bool) -> None:
+    """Let somebody whose account was closed sign in again."""
+    with workspace() as ws:
+        made = accounts.reopen(ws, LOCAL, accounts.called(ws, LOCAL, name).id)
+        show(made, f"{made.name} can sign in again.", as_json)
+
+
+def _ids(ws: Workspace, wanted: tuple[str, ...]) -> list[str]:
+    return [common.project(ws, each).id for each in wanted]
+
+
+def _line(one: Account, names: dict[str, str]) -> str:
+    where = "all projects" if one.role == "owner" else ", ".join(names[p] for p in one.projects)
+    state = "closed" if one.status == "closed" else "" if one.has_password else "has not come yet"
+    return f"{one.name:24} {one.role:8} {where or 'no project':40} {state}".rstrip()

@@ -1,0 +1,220 @@
+"""Accounts: an owner adds people and says what they may do and in which projects.
+
+Nobody chooses a password for somebody else: an account begins, and begins anew when its password
+is lost, with a link that works once, for a week, and of which only the hash is kept.
+"""
+
+import re
+import time
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection
+
+from engine.core import ids
+from engine.core.actor import LOCAL, Actor, Role
+from engine.core.errors import Conflict, NotFound, UserError
+from engine.core.ids import sha256
+from engine.services import access
+from engine.store.connect import reading, writing
+from engine.store.people import persons, visits
+from engine.store.people.persons import Person
+from engine.workspace import Workspace
+
+LINK_S = 7 * 24 * 3600
+NAME = re.compile(r"\w(?:[\w .'-]{0,58}[\w.])?")
+RESERVED = re.compile(r"(local|guest|rater|simulated|deleted)\b")  # actors of the program itself
+ROLES = {"owner": Role.OWNER, "trainer": Role.TRAINER, "rater": Role.RATER}
+FIRST = "Owner"
+
+
+class Account(BaseModel):
+    """A person as the owner sees them; `projects` is empty for an owner, who is in all of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    role: str
+    status: str
+    has_password: bool
+    has_link: bool
+    projects: tuple[str, ...]
+
+
+def anybody(ws: Workspace) -> bool:
+    """Whether there is any account: then the page asks who somebody is."""
+    with reading(ws.db) as conn:
+        return bool(persons.list_all(conn))
+
+
+def list_all(ws: Workspace, actor: Actor) -> list[Account]:
+    """In the order of their names."""
+    actor.require(Role.OWNER)
+    with reading(ws.db) as conn:
+        found = persons.list_all(conn)
+        return [_account(one, persons.projects_of(conn, one.id)) for one in found]
+
+
+def get(ws: Workspace, actor: Actor, person_id: str) -> Account:
+    """The account; NotFound otherwise."""
+    actor.require(Role.OWNER)
+    with reading(ws.db) as conn:
+        return _account(*_person(conn, person_id))
+
+
+def called(ws: Workspace, actor: Actor, name: str) -> Account:
+    """The account of that name, however it is capitalised; NotFound otherwise."""
+    for one in list_all(ws, actor):
+        if one.name.casefold() == _clean(name).casefold():
+            return one
+    raise NotFound(f"Nobody is called {name!r}.", "See the list: tuneloop people list")
+
+
+def add(
+    ws: Workspace, actor: Actor, name: str, role: str, project_ids: list[str] | None = None
+) -> tuple[Account, str]:
+    """A new account, and the token of the link with which its person begins."""
+    actor.require(Role.OWNER)
+    new, token = _new(actor, name, role)
+    with writing(ws.db) as conn:
+        if persons.called(conn, new.name_key):
+            raise UserError(f"{new.name} has an account already.", "Give them a new link instead.")
+        persons.add(conn, new)
+        joined = _join(conn, actor, new, project_ids or [])
+    return _account(new, joined), token
+
+
+def new_link(ws: Workspace, actor: Actor, person_id: str) -> str:
+    """The token of a link that sets a new password; an earlier link opens nothing any more.
+
+    Who is signed in stays so until the link is used.
+    """
+    actor.require(Role.OWNER)
+    token = ids.token()
+    with writing(ws.db) as conn:
+        one, _ = _person(conn, person_id)
+        if one.status == "closed":
+            raise Conflict(f"The account of {one.name} is closed.", "Open it first.")
+        values = {"link_sha256": sha256(token), "link_until": time.time() + LINK_S}
+        persons.change(conn, one.id, **values)
+    return token
+
+
+def first_link(ws: Workspace) -> str | None:
+    """The token of a link for the first owner; None once an owner can sign in."""
+    with reading(ws.db) as conn:
+        owners = [one for one in persons.list_all(conn) if one.role == "owner"]
+    if any(one.password and one.status == "active" for one in owners):
+        return None
+    waiting = [one for one in owners if one.status == "active"]
+    if waiting:
+        return new_link(ws, LOCAL, waiting[0].id)
+    return add(ws, LOCAL, FIRST, "owner")[1]
+
+
+def change(
+    ws: Workspace, actor: Actor, person_id: str, role: str, project_ids: list[str]
+) -> Account:
+    """What a person may do, and where; it holds from their next click on."""
+    actor.require(Role.OWNER)
+    with writing(ws.db) as conn:
+        one, _ = _person(conn, person_id)
+        if _role(role) < Role.OWNER:
+            _check_not_last(conn, one)
+        persons.change(conn, one.id, role=role)
+        persons.leave(conn, one.id)
+        joined = _join(conn, actor, one._replace(role=role), project_ids)
+        return _account(one._replace(role=role), joined)
+
+
+def close(ws: Workspace, actor: Actor, person_id: str) -> Account:
+    """Let a person sign in no more, and sign them out; all that they did stays."""
+    actor.require(Role.OWNER)
+    with writing(ws.db) as conn:
+        one, joined = _person(conn, person_id)
+        _check_not_last(conn, one)
+        persons.change(conn, one.id, status="closed", link_sha256=None, link_until=None)
+        visits.end_all(conn, one.id)
+        return _account(one._replace(status="closed", link_sha256=None), joined)
+
+
+def reopen(ws: Workspace, actor: Actor, person_id: str) -> Account:
+    """Let a person whose account was closed sign in again, with the password they had."""
+    actor.require(Role.OWNER)
+    with writing(ws.db) as conn:
+        one, joined = _person(conn, person_id)
+        persons.change(conn, one.id, status="active")
+        return _account(one._replace(status="active"), joined)
+
+
+def check_name(name: str) -> str:
+    """The name as it is kept; UserError where it can't be anybody's."""
+    clean = _clean(name)
+    if not NAME.fullmatch(clean):
+        raise UserError(
+            "An account needs a person's name.", "Letters, digits, spaces and . ' - up to 60."
+        )
+    if RESERVED.match(clean.casefold()):
+        raise UserError(f"{clean} is a name of the program's own.", "Choose another.")
+    return clean
+
+
+def key(name: str) -> str:
+    """A name as it is compared."""
+    return _clean(name).casefold()
+
+
+def _new(actor: Actor, name: str, role: str) -> tuple[Person, str]:
+    _role(role)
+    clean, token, now = check_name(name), ids.token(), time.time()
+    new = Person(
+        id=ids.new("person"), name=clean, name_key=key(clean), role=role, status="active",
+        created_by=actor.name, password=None, link_sha256=sha256(token), link_until=now + LINK_S,
+        created_at=now,
+    )  # fmt: skip
+    return new, token
+
+
+def _clean(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _role(role: str) -> Role:
+    if role not in ROLES:
+        raise UserError(f"There is no role {role!r}.", f"Choose one of: {', '.join(ROLES)}.")
+    return ROLES[role]
+
+
+def _join(conn: Connection, actor: Actor, one: Person, project_ids: list[str]) -> frozenset[str]:
+    """The projects that a person is in from now on; an owner is in all without being named."""
+    wanted = frozenset(project_ids if one.role != "owner" else ())
+    for project_id in sorted(wanted):
+        access.project(conn, actor, project_id)
+        persons.join(conn, one.id, project_id)
+    return wanted
+
+
+def _check_not_last(conn: Connection, one: Person) -> None:
+    """Conflict where nobody would be left who can let others in."""
+    others = [
+        each
+        for each in persons.list_all(conn)
+        if each.role == "owner" and each.status == "active" and each.id != one.id
+    ]
+    if one.role == "owner" and one.status == "active" and not others:
+        raise Conflict(f"{one.name} is the only owner.", "Make somebody else an owner first.")
+
+
+def _person(conn: Connection, person_id: str) -> tuple[Person, frozenset[str]]:
+    found = persons.get(conn, person_id)
+    if found is None:
+        raise NotFound("There is no such account.", "Choose one of the list.")
+    return found, persons.projects_of(conn, person_id)
+
+
+def _account(one: Person, joined: frozenset[str]) -> Account:
+    return Account(
+        id=one.id, name=one.name, role=one.role, status=one.status,
+        has_password=one.password is not None, has_link=one.link_sha256 is not None,
+        projects=tuple(sorted(joined)),
+    )  # fmt: skip

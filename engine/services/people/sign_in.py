@@ -1,0 +1,154 @@
+"""Signing in and out, and who a browser belongs to.
+
+The browser holds 256 random bits; the database their hash, whose they are and when they were last
+seen. Wrong passwords are counted by name and by where they come from, in the database, so that a
+restart forgives nobody.
+"""
+
+import time
+
+from sqlalchemy import Connection
+
+from engine.core import ids
+from engine.core.actor import Actor
+from engine.core.errors import Conflict, Forbidden, NotFound, SignedOut, UserError
+from engine.services.people import accounts, password
+from engine.store.connect import reading, writing
+from engine.store.people import persons, visits
+from engine.store.people.persons import Person
+from engine.store.people.visits import Visit
+from engine.workspace import Workspace
+
+LONGEST_S, IDLE_S = 7 * 24 * 3600, 12 * 3600
+NOTED_S = 300.0  # how old the note of when a browser was last seen may be
+FREE_TRIES = {"name": 5, "from": 20}  # an office may come from one address
+LONGEST_WAIT_S = {"name": 60.0, "from": 15 * 60.0}  # whoever tries must not lock somebody out
+FORGIVEN_S = 24 * 3600
+WRONG = ("This name and password do not go together.", "Try again, or ask the owner for a link.")
+OVER = ("You are signed out.", "Reload the page and sign in.")
+
+
+def begin(ws: Workspace, token: str) -> tuple[str, bool]:
+    """Whose link it is, and whether they may still choose their name; NotFound for no link."""
+    with reading(ws.db) as conn:
+        one = _linked(conn, token)
+    return one.name, one.password is None
+
+
+def accept(ws: Workspace, token: str, name: str, chosen: str) -> str:
+    """Use a link: the password is set, other browsers are signed out, this one is signed in.
+
+    The name is taken from whoever has no password yet: until then it stands in no vote and no
+    version. Returns what the browser keeps.
+    """
+    password.check(chosen)
+    kept = password.kept(chosen)
+    with writing(ws.db) as conn:
+        one = _linked(conn, token)
+        values = {"password": kept, "link_sha256": None, "link_until": None}
+        if one.password is None:
+            clean = accounts.check_name(name)
+            twin = persons.called(conn, accounts.key(clean))
+            if twin and twin.id != one.id:
+                raise UserError(f"Somebody is called {clean} already.", "Choose another name.")
+            values |= {"name": clean, "name_key": accounts.key(clean)}
+        persons.change(conn, one.id, **values)
+        visits.end_all(conn, one.id)
+        return _visit(conn, one)
+
+
+def sign_in(ws: Workspace, name: str, tried: str, address: str = "") -> str:
+    """What the browser keeps; UserError for a wrong pair, Forbidden for too many of them."""
+    key, now = accounts.key(name)[:80], time.time()
+    keys = {"name": f"name:{key}", "from": f"from:{address}"}
+    with writing(ws.db) as conn:
+        for kind, each in keys.items():
+            _check_wait(conn, each, kind, now)
+            # before the password is looked at, so that many tries at once count as many
+            visits.failed(conn, each, visits.failures(conn, each).times + 1, now)
+        one = persons.called(conn, key)
+    right = password.fits(tried, one.password if one and one.password else password.NOBODY)
+    if one is None or not one.password or one.status != "active" or not right:
+        raise UserError(*WRONG)
+    with writing(ws.db) as conn:
+        for each in keys.values():
+            visits.forgive(conn, each)
+        visits.forgive_older(conn, now - FORGIVEN_S)
+        return _visit(conn, one)
+
+
+def actor(ws: Workspace, token: str) -> Actor | None:
+    """Whom what a browser holds stands for, now; None once it stands for nobody."""
+    now, wanted = time.time(), ids.sha256(token)
+    with reading(ws.db) as conn:
+        here = visits.get(conn, wanted) if token else None
+        one = persons.get(conn, here.person_id) if here and not _over(here, now) else None
+        if here is None or one is None or one.status != "active":
+            return None
+        joined = persons.projects_of(conn, one.id)
+    if now - here.seen_at > NOTED_S:
+        with writing(ws.db) as conn:
+            visits.seen(conn, wanted, now)
+    role = accounts.ROLES[one.role]
+    everywhere = role >= accounts.ROLES["owner"]
+    return Actor(name=one.name, role=role, projects=None if everywhere else joined)
+
+
+def require(ws: Workspace, token: str) -> Actor:
+    """The same; SignedOut where there is nobody."""
+    found = actor(ws, token)
+    if found is None:
+        raise SignedOut(*OVER)
+    return found
+
+
+def sign_out(ws: Workspace, token: str) -> None:
+    """Let this browser stand for nobody any more."""
+    with writing(ws.db) as conn:
+        visits.end(conn, ids.sha256(token))
+
+
+def change_password(ws: Workspace, token: str, old: str, new: str) -> str:
+    """Set a new password; every browser is signed out, and this one holds what comes back."""
+    password.check(new)
+    found = require(ws, token)
+    with reading(ws.db) as conn:
+        one = persons.called(conn, accounts.key(found.name))
+    if one is None or not one.password or not password.fits(old, one.password):
+        raise UserError("The old password is not right.", "Type it again.")
+    kept = password.kept(new)
+    with writing(ws.db) as conn:
+        persons.change(conn, one.id, password=kept)
+        visits.end_all(conn, one.id)
+        return _visit(conn, one)
+
+
+def _linked(conn: Connection, token: str) -> Person:
+    one = persons.with_link(conn, ids.sha256(token))
+    if one is None or one.status != "active":
+        raise NotFound("This link opens nothing; each works once.", "Ask the owner for a new one.")
+    if (one.link_until or 0) < time.time():
+        raise Conflict("This link is older than a week.", "Ask the owner for a new one.")
+    return one
+
+
+def _visit(conn: Connection, one: Person) -> str:
+    token, now = ids.token(), time.time()
+    visits.end_older(conn, now - LONGEST_S, now - IDLE_S)
+    visits.add(conn, Visit(ids.sha256(token), one.id, now, now))
+    return token
+
+
+def _over(here: Visit, now: float) -> bool:
+    return now - here.created_at > LONGEST_S or now - here.seen_at > IDLE_S + NOTED_S
+
+
+def _check_wait(conn: Connection, key: str, kind: str, now: float) -> None:
+    """Forbidden while somebody who was wrong too often must wait: twice as long each time."""
+    times, at = visits.failures(conn, key)
+    more = times - FREE_TRIES[kind]
+    if more < 0:
+        return
+    wait = min(2.0 ** min(more, 20), LONGEST_WAIT_S[kind]) - (now - at)
+    if wait > 0:
+        raise Forbidden("Too many wrong passwords.", f"Try again in {wait:.0f} seconds.")

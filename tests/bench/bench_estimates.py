@@ -1,0 +1,80 @@
+"""What is said before a training against what it then takes, of each thing that can be known.
+
+A workspace that knows nothing guesses from arithmetic; one with a warm-up goes by that; one with a
+finished run goes by its speed, also for other rows and steps. Every training runs in the server's
+own worker. Time should come to 0.5 to 2 times what was said, memory to 0.7 to 1.4 times.
+"""
+
+import faulthandler
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from engine import worker
+from engine.core.actor import LOCAL
+from engine.core.job import State
+from engine.core.recipe import read
+from engine.methods import dpo, sft
+from engine.services import datasets, jobs, models, past, preflight
+from engine.work import warmup
+from tests import helpers
+from tests.bench import measured
+from tests.bench.bench_train import dpo_rows, sft_rows, write
+
+METHODS = {"sft": (sft, sft_rows), "dpo": (dpo, dpo_rows)}
+STEPS = {"sft": (40, 80), "dpo": (15, 30)}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("method", METHODS)
+def test_estimates(ws, method, shared_data, tmp_path):
+    faulthandler.cancel_dump_traceback_later()  # the suite's limit for a test is shorter
+    folder = Path(os.environ.get("TUNELOOP_MODEL", ""))
+    if not (folder / "config.json").is_file():
+        pytest.skip("no model to train: set TUNELOOP_MODEL to the folder of SmolLM2-135M-Instruct")
+    module, rows = METHODS[method]
+    project = helpers.project(ws)
+    model = models.add_base(ws, LOCAL, folder.name, folder.resolve(), "folder")
+    write(tmp_path / "rows.jsonl", rows(shared_data))
+    data = datasets.add(ws, LOCAL, project.id, tmp_path / "rows.jsonl", "rows.jsonl", held_out=0.15)
+    few, more = (
+        read(module.Recipe, {"model": model.id, "dataset": data.id, "max_steps": steps})
+        for steps in STEPS[method]
+    )
+    print(f"\n{method}, {folder.name}, {data.train_rows} rows, {measured.conditions(ws)}")
+    process = worker.start(ws)
+    try:
+        warmed = warmup.Recipe(method=method, recipe=few.model_dump(mode="json"))
+        guess = preflight.estimate(ws, LOCAL, project.id, few)
+        done(ws, jobs.submit(ws, LOCAL, project.id, warmed))
+        first = done(ws, preflight.submit(ws, LOCAL, project.id, few))
+        told(guess, past.compare(ws, LOCAL, first.id))
+        told(None, past.compare(ws, LOCAL, first.id))
+        second = done(ws, preflight.submit(ws, LOCAL, project.id, more))
+        told(None, past.compare(ws, LOCAL, second.id))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def done(ws, job):
+    while not jobs.get(ws, LOCAL, job.id).over:
+        time.sleep(0.2)
+    job = jobs.get(ws, LOCAL, job.id)
+    assert job.state is State.DONE, job.error
+    return job
+
+
+def told(guess, found):
+    """A line: what was said, what it took, and the second over the first, of time and memory."""
+    said = guess.seconds.likely if guess else found.estimated_s
+    need = guess.memory_needed if guess else found.estimated_memory
+    actual, peak = found.actual_s, found.actual_memory
+    print(
+        f"{'arithmetic' if guess else 'measured':10} "
+        f"time {said:.0f} s said, {actual:.0f} s taken, {actual / said:.2f}   "
+        f"memory {need / 2**20:.0f} MB said, {peak / 2**20:.0f} MB taken, {peak / need:.2f}",
+        flush=True,
+    )

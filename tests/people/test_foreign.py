@@ -1,0 +1,162 @@
+"""No service tells or changes anything of a project that is not the actor's.
+
+Made from the signatures: every public function of engine/services that takes a workspace and an
+actor is called with the ids of somebody else's project, by an actor who may do everything in their
+own. A new service is covered when it is written; a parameter that is not known here fails.
+"""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+from engine import plugins, services
+from engine.core.actor import LOCAL, Actor, Role
+from engine.core.errors import Forbidden, NotFound
+from engine.core.parsed import Parsed
+from engine.core.rating import Ballot
+from engine.services import datasets, evaluations, jobs, projects
+from engine.services.loop.moves import Aims
+from engine.services.rating import flags, invites, pairs, rounds, votes
+from tests import helpers
+from tests.services import rated
+from tests.ui import results
+
+# These concern no project: the whole server, a file in hand, the actor's own browser.
+OF_NO_PROJECT = {
+    "backups.make": "the whole database, for owners",
+    "bring.folder": "a base for every project, for owners",
+    "models.add_base": "a base for every project, for owners",
+    "models.ensure_default": "a base for every project",
+    "projects.create": "a project of their own",
+    "demo.start": "a project of their own",
+    "jobs.worker_alive": "whether anything works at all",
+    "lab.benchmarks.bring": "task files in hand",
+    "people.accounts.add": "accounts, for owners of the server",
+    "people.accounts.called": "accounts, for owners of the server",
+    "people.accounts.change": "accounts, for owners of the server",
+    "people.accounts.close": "accounts, for owners of the server",
+    "people.accounts.get": "accounts, for owners of the server",
+    "people.accounts.list_all": "accounts, for owners of the server",
+    "people.accounts.new_link": "accounts, for owners of the server",
+    "people.accounts.reopen": "accounts, for owners of the server",
+    "rating.audit.refused": "writes a refusal down and tells nothing",
+    "rating.audit.looking": "writes a refusal down and tells nothing",
+    "rating.audit.voting": "writes a refusal down and tells nothing",
+    "rating.audit.entering": "writes a refusal down and tells nothing",
+}
+
+
+def all_services():
+    for module in pkgutil.walk_packages(services.__path__, "engine.services."):
+        found = importlib.import_module(module.name)
+        for name, function in vars(found).items():
+            named = inspect.isfunction(function) and not name.startswith("_")
+            if named and function.__module__ == module.name:
+                taken = inspect.signature(inspect.unwrap(function)).parameters
+                if {"ws", "actor"} <= set(taken):
+                    yield f"{module.name.removeprefix('engine.services.')}.{name}", function
+
+
+SERVICES = dict(all_services())
+
+
+@pytest.fixture
+def theirs(ws, tmp_path):
+    """Every id and text of a project with a bit of everything, and the values to ask with."""
+    one = rated.started(ws, tmp_path, "train_pairs", pairs=30, overlap=2, project="secret project")
+    jobs.cancel(ws, LOCAL, one.job_id)
+    rated.rate_all(ws, one, "ada")
+    export = pairs.make(ws, LOCAL, one.project_id)
+    again = helpers.dataset(ws, one.project_id, tmp_path, rows=44)
+    base = helpers.model(ws, tmp_path, "base of all")
+    tuned = results.adapter(ws, one.project_id, base, again, "secret run")
+    answers = dict.fromkeys(range(3), ("secret", 0.1, "secret too", 1.0))
+    which = results.evaluated(ws, one.project_id, again, base, tuned, answers)
+    invites.make(ws, LOCAL, one.project_id, "Secret Ada")
+    who = rated.rater("ben")
+    shown = votes.next_pair(ws, who, one.id)
+    flags.add(ws, who, shown.token, "pair", "off_topic", "secret note")
+    held = votes.next_pair(ws, who, one.id)
+    job = jobs.list_all(ws, LOCAL, one.project_id, ("sft",))[0]
+    sft = plugins.load("jobs", "sft").Recipe(model=tuned.id, dataset=again.id)
+    row = datasets.rows(ws, LOCAL, again.id)
+    parsed = Parsed(examples=[each.example for each in row], kind="sft", layout="x", broken=[])
+    return {
+        "project_id": one.project_id, "project_ids": [one.project_id],
+        "round_id": one.id, "round_ids": [one.id],
+        "dataset_id": again.id, "older_id": again.id, "newer_id": again.id, "dataset": again.id,
+        "training_id": again.id, "one": again, "rows": row, "parsed": parsed,
+        "model_id": tuned.id, "model_ids": [tuned.id], "arm_new": tuned.id, "arm_base": tuned.id,
+        "job_id": job.id, "job_ids": [job.id, one.job_id], "recipe": sft,
+        "export_id": export.id, "evaluation_id": which,
+        "found": evaluations.get(ws, LOCAL, which),
+        "flag_id": flags.list_all(ws, LOCAL, one.id)[0].id,
+        "invite_id": invites.list_all(ws, LOCAL, one.project_id)[0].id,
+        "token": held.token, "key": "foreign-key-0001", "choice": "left",
+        "ballot": Ballot(token=held.token, key="foreign-key-0001", choice="left"),
+        "folder": ws.files / tuned.path, "path": helpers.chat_file(tmp_path), "name": "faq.jsonl",
+        "target": "pair", "kind": "off_topic", "note": "n", "tags": ["a"], "rater": "ada",
+        "rater_name": "Eve", "reason": "curious", "fixes": ["drop_exact_duplicates"],
+        "question": "Why?", "right": "So.", "questions": ["Why?"], "repo": "a/b", "fmt": "trl",
+        "purpose": "train_pairs", "origin": {}, "held_out": 0.1, "by": "length",
+        "values": {"models": [tuned.id], "tasks": ["arc_easy"]}, "examples": parsed.examples,
+        "aims": Aims(tuned.id, 0.0),
+    }  # fmt: skip
+
+
+def asked(function, theirs):
+    """Every parameter that must be given; `rows` is a number where an int is meant."""
+    for name, one in inspect.signature(function).parameters.items():
+        if name not in ("ws", "actor") and one.default is one.empty:
+            if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
+                continue
+            yield name, 3 if one.annotation is int else theirs[name]
+        elif name in ("project_id", "round_ids", "model_ids") and one.default is not one.empty:
+            yield name, theirs[name]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_every_service_hides_what_is_of_another_project(ws, theirs, tmp_path):
+    mine = projects.create(ws, LOCAL, "Mine")
+    bob = Actor(name="Bob", role=Role.OWNER, projects=frozenset({mine.id}))
+    known = [value for value in theirs.values() if isinstance(value, str) and "-1" in value]
+    assert len(known) > 10
+    before = {one.id for one in jobs.list_all(ws, LOCAL, theirs["project_id"])}
+    leaks, answered = {}, {}
+    for name, function in SERVICES.items():
+        if name in OF_NO_PROJECT:
+            continue
+        values = dict(asked(function, theirs))
+        try:
+            told = function(*[p for p in (ws,) if "ws" in inspect.signature(function).parameters],
+                            actor=bob, **values)  # fmt: skip
+        except (NotFound, Forbidden):
+            continue
+        except Exception as error:  # refused for another reason: that could hide a leak
+            answered[name] = f"{type(error).__name__}: {error}"
+            continue
+        said = repr(told)
+        if "secret" in said.casefold() or any(each in said for each in known):
+            leaks[name] = said[:200]
+        elif told not in ([], None, "", {}, 0):
+            answered[name] = said[:200]
+    assert leaks == {}
+    assert set(answered) == set(ANSWERED), answered
+    assert {one.id for one in jobs.list_all(ws, LOCAL, theirs["project_id"])} == before
+    assert rounds.get(ws, LOCAL, theirs["round_id"]).status == "open"
+
+
+# What is answered all the same, and tells nothing of the project.
+ANSWERED = {
+    "hub_data.fetch": "looks at the Hub first, and adds what it finds by datasets.add",
+    "lab.judging.submit": "looks first whether a judge can be asked at all",
+    "lab.parts.parts": "of an evaluation in hand",
+    "projects.list_all": "their own",
+}
+
+
+def test_what_concerns_no_project_is_a_service_still():
+    assert set(OF_NO_PROJECT) <= set(SERVICES)
+    assert len(SERVICES) > 120
