@@ -22,7 +22,7 @@ def list_all(ws: Workspace, actor: Actor, project_id: str | None = None) -> list
     """Bases first, then the project's models in the order they were trained."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        if project_id is not None:
+        if project_id:
             access.project(conn, actor, project_id)
         return models.list_all(conn, project_id)
 

@@ -10,8 +10,8 @@ from gradio_client import Client
 class Owner:
     """A browser tab: the values of all components, and what clicks do to them."""
 
-    def __init__(self, url):
-        self.client = Client(url, verbose=False, _skip_components=False)
+    def __init__(self, url, headers):
+        self.client = Client(url, headers=headers, verbose=False, _skip_components=False)
         parts = self.client.config["components"]
         self.ids = {part["props"]["elem_id"]: part["id"] for part in parts
                     if part["props"].get("elem_id")}  # fmt: skip

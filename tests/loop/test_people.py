@@ -1,40 +1,47 @@
-"""The whole loop against the running server: its owner, its worker, and three invited people.
+"""The whole loop against the running server: its owner, its worker, and three people who rate.
 
-The owner clicks on the page, the people vote through what their links opened, and every answer and
-training is made by the worker that the server started.
+Everybody is signed in with an account of their own, but for one who came by an invitation. The
+owner clicks on the page, the people vote in what their accounts open, and every answer and training
+is made by the worker that the server started.
 """
 
+import re
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import combinations
 from typing import NamedTuple
 
 import httpx
 import pytest
+from gradio_client.exceptions import AppError
 
-from engine.core.actor import LOCAL
+from engine.core.actor import LOCAL, Actor
 from engine.core.errors import Forbidden
 from engine.core.job import State
 from engine.methods import dpo
-from engine.services import jobs
+from engine.services import jobs, projects
 from engine.services.pairs import export
+from engine.services.people import accounts, sign_in
 from engine.services.rating import invites, pairs, report, rounds
 from engine.store import votes
 from engine.store.connect import reading
 from tests.loop import laps
 from tests.loop.owner import Owner
 from tests.serving import serving
+from ui.who import COOKIE
 
 pytestmark = pytest.mark.train
 NAMES = ("Ada", "Ben", "Cleo")
 
 
 class Person(NamedTuple):
-    """A browser of its own, opened by a link."""
+    """A browser of its own, and who that is to the services."""
 
     name: str
     browser: httpx.Client
+    actor: Actor
 
     def ask(self, path):
         return self.browser.get(path)
@@ -61,13 +68,16 @@ def lap(start):
 @pytest.fixture(scope="module")
 def server(lap):
     home = lap.ws.settings.home
-    with serving({"TUNELOOP_HOME": str(home)}, home / "log") as running:
+    asks = {"TUNELOOP_HOME": str(home), "TUNELOOP_SIGN_IN": "1", "PYTHONUNBUFFERED": "1"}
+    with serving(asks, home / "log") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def owner(lap, server):
-    found = Owner(server.url)
+    link = re.search(r"/account/welcome/\S+", (lap.ws.settings.home / "log").read_text())[0]
+    olga = came(server.url, link, "Olga")
+    found = Owner(server.url, {"cookie": f"{COOKIE}={olga.cookies[COOKIE]}"})
     found.load()
     assert found["project"] == lap.project
     found.on("select", "tab-rate")
@@ -76,18 +86,21 @@ def owner(lap, server):
 
 
 @pytest.fixture(scope="module")
-def people(owner, server):
-    """Three people who opened the links that the owner made for them."""
+def people(lap, owner, server):
+    """A trainer and a rater with accounts, and somebody who opened the owner's invitation."""
     found = []
-    for name in NAMES:
-        owner["rate-invite-name"] = name
-        owner.on("click", "rate-invite-make")
-        browser = httpx.Client(base_url=server.url, follow_redirects=True, timeout=60)
-        assert browser.get(owner["rate-invite-link"]).status_code == 200
-        found.append(Person(name, browser))
-    yield found
-    for each in found:
-        each.browser.close()
+    for name, role in zip(NAMES, ("trainer", "rater"), strict=False):
+        _, token = accounts.add(lap.ws, LOCAL, name, role, [lap.project])
+        browser = came(server.url, f"/account/welcome/{token}", name)
+        found.append(Person(name, browser, sign_in.actor(lap.ws, browser.cookies[COOKIE])))
+    owner["rate-invite-name"] = NAMES[2]
+    owner.on("click", "rate-invite-make")
+    browser = visitor(server.url)
+    assert browser.get(owner["rate-invite-link"]).status_code == 200
+    invite = invites.list_all(lap.ws, LOCAL, lap.project)[0]
+    yield [*found, Person(NAMES[2], browser, invites.rater_of(invite))]
+    for each in (*found, browser):
+        getattr(each, "browser", each).close()
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +109,19 @@ def rated(lap, owner, people):
     owner.fill(rate_prompts=120, rate_overlap=2, rate_longest=32)
     one = begun(lap, owner)
     return one, all_rate(people, one)
+
+
+def visitor(url):
+    """A browser that nobody knows yet."""
+    return httpx.Client(base_url=url, follow_redirects=True, timeout=60)
+
+
+def came(url, link, name):
+    """The browser of somebody who opened their link and set a password."""
+    browser, words = visitor(url), "four words in a row"
+    form = {"name": name, "password": words, "again": words}
+    assert browser.post(link, data=form).status_code == 200
+    return browser
 
 
 def begun(lap, owner):
@@ -145,9 +171,8 @@ def test_people_who_want_the_same_agree_whichever_side_they_saw(lap, rated):
 
 def test_what_is_the_owners_is_closed_to_raters(lap, people, rated):
     one, _ = rated
-    found = invites.list_all(lap.ws, LOCAL, lap.project)
-    for person, invite in zip(people, reversed(found), strict=True):
-        rater = invites.rater_of(invite)
+    for person in people[1:]:
+        rater = person.actor
         for refused in (
             lambda rater=rater: rounds.tally(lap.ws, rater, one.id),
             lambda rater=rater: rounds.close(lap.ws, rater, one.id),
@@ -160,7 +185,25 @@ def test_what_is_the_owners_is_closed_to_raters(lap, people, rated):
                 refused()
         for path in ("tally", "verdict", "report", "pairs", "export", "close"):
             assert person.ask(f"/api/rate/{one.id}/{path}").status_code == 404
+        assert person.ask("/config").status_code in (401, 403)
     assert rounds.get(lap.ws, LOCAL, one.id).status == "open"
+
+
+def test_somebody_of_another_project_finds_nothing_of_this_one(lap, server, rated):
+    one, _ = rated
+    mine = projects.create(lap.ws, LOCAL, "Elsewhere")
+    _, token = accounts.add(lap.ws, LOCAL, "Eve", "trainer", [mine.id])
+    with closing(came(server.url, f"/account/welcome/{token}", "Eve")) as browser:
+        page = Owner(server.url, {"cookie": f"{COOKIE}={browser.cookies[COOKIE]}"})
+        page.load()
+        assert page["project"] == mine.id
+        page["project"] = lap.project  # as a forged request would
+        for tab in ("data", "runs", "evaluate", "rate", "loop"):
+            with pytest.raises(AppError, match="There is no project"):
+                page.on("select", f"tab-{tab}")
+        assert one.name not in str(page.values)
+        page.client.close()
+        assert browser.get(f"/api/rate/{one.id}/next").status_code == 404
 
 
 def test_the_votes_become_pairs_the_pairs_a_model_and_people_find_it_better(

@@ -195,7 +195,7 @@ def test_an_owner_lets_somebody_in_by_a_link_that_is_shown_once(browse, ws):
     wrong = {"name": "Cleo", "password": WORDS, "again": "other words in a row"}
     assert "not the same" in stranger.post(path, data=wrong).text
     came = stranger.post(path, data={**wrong, "again": WORDS})
-    assert (came.status_code, came.headers["location"]) == (303, "/")
+    assert (came.status_code, came.headers["location"]) == (303, "/rate/open")
     assert stranger.get("/rate/open").status_code == 200
     assert "works once" in browse().get(path).text
 

@@ -248,7 +248,11 @@ def served(monkeypatch):
     """The apps that `serve` would serve until stopped."""
     found = []
     monkeypatch.setenv("GRADIO_TEMP_DIR", "")  # create_app sets it; put back at the end
-    monkeypatch.setattr(server.uvicorn.Server, "run", lambda self: found.append(self.config.app))
+    kept = SimpleNamespace(
+        Config=lambda app, **_: app,  # the real one takes over the log of this process
+        Server=lambda app: SimpleNamespace(run=lambda: found.append(app)),
+    )
+    monkeypatch.setattr(server, "uvicorn", kept)
     monkeypatch.setattr(server.worker, "start", lambda _: SimpleNamespace(terminate=lambda: None))
     monkeypatch.setattr(Setup, "start", lambda *_: None)
     return found

@@ -105,7 +105,7 @@ def person(one: Account, projects: Mapping[str, str], said: str = "", link: str 
     choices = _rights(one.role, one.projects, projects) + _button("Save")
     return _page(
         one.name,
-        f"{_said(said)}{given}{_form(at, f'<h2>{escape(_state(one))}</h2>{choices}')}"
+        f"{_said(said)}{given}{_form(at, f'<h2>{escape(_state(one).capitalize())}</h2>{choices}')}"
         f"<section><div class='tl-account-row'>{''.join(doors)}</div>"
         + _hint("A link sets a new password; it works once, for a week.")
         + "</section><p><a href='/account'>All accounts</a></p>",

@@ -76,7 +76,7 @@ def _coming(pages_of: APIRouter, ws: Workspace, space: bool) -> None:
         except UserError as error:
             again = pages.sign_in(_inside(then), name, str(error), plain=_plain(request))
             return HTMLResponse(again, error.status)
-        return _let_in(request, token, _inside(then), space)
+        return _let_in(ws, request, token, _inside(then), space)
 
     @pages_of.get("/welcome/{token}")
     def welcome(request: Request, token: str) -> Response:
@@ -93,7 +93,7 @@ def _coming(pages_of: APIRouter, ws: Workspace, space: bool) -> None:
             shown = name if free else known
             page = pages.welcome(token, shown, free=free, said=str(error), plain=_plain(request))
             return HTMLResponse(page, error.status)
-        return _let_in(request, made, "/", space)
+        return _let_in(ws, request, made, "/", space)
 
 
 def _own(pages_of: APIRouter, ws: Workspace, space: bool) -> None:
@@ -195,8 +195,9 @@ def _link(request: Request, token: str) -> str:
     return f"{request.url.scheme}://{request.url.netloc}/account/welcome/{token}"
 
 
-def _let_in(request: Request, token: str, there: str, space: bool) -> Response:
-    found = RedirectResponse(there, 303)
+def _let_in(ws: Workspace, request: Request, token: str, there: str, space: bool) -> Response:
+    rater = sign_in.require(ws, token).role < Role.TRAINER
+    found = RedirectResponse("/rate/open" if rater and there == "/" else there, 303)
     found.headers.append("Set-Cookie", _cookie(request, token, space))
     return found
 

@@ -22,7 +22,9 @@ from engine.workspace import Workspace
 
 LINK_S = 7 * 24 * 3600
 NAME = re.compile(r"\w(?:[\w .'-]{0,58}[\w.])?")
-RESERVED = re.compile(r"(local|guest|rater|simulated|deleted)\b")  # actors of the program itself
+RESERVED = re.compile(
+    r"(local|guest|owner|rater|simulated|deleted)\b"
+)  # actors of the program itself
 ROLES = {"owner": Role.OWNER, "trainer": Role.TRAINER, "rater": Role.RATER}
 FIRST = "Owner"
 
@@ -75,7 +77,7 @@ def add(
 ) -> tuple[Account, str]:
     """A new account, and the token of the link with which its person begins."""
     actor.require(Role.OWNER)
-    new, token = _new(actor, name, role)
+    new, token = _new(actor, check_name(name), role)
     with writing(ws.db) as conn:
         if persons.called(conn, new.name_key):
             raise UserError(f"{new.name} has an account already.", "Give them a new link instead.")
@@ -109,7 +111,10 @@ def first_link(ws: Workspace) -> str | None:
     waiting = [one for one in owners if one.status == "active"]
     if waiting:
         return new_link(ws, LOCAL, waiting[0].id)
-    return add(ws, LOCAL, FIRST, "owner")[1]
+    new, token = _new(LOCAL, FIRST, "owner")
+    with writing(ws.db) as conn:
+        persons.add(conn, new)
+    return token
 
 
 def change(
@@ -166,9 +171,9 @@ def key(name: str) -> str:
 
 def _new(actor: Actor, name: str, role: str) -> tuple[Person, str]:
     _role(role)
-    clean, token, now = check_name(name), ids.token(), time.time()
+    token, now = ids.token(), time.time()
     new = Person(
-        id=ids.new("person"), name=clean, name_key=key(clean), role=role, status="active",
+        id=ids.new("person"), name=name, name_key=key(name), role=role, status="active",
         created_by=actor.name, password=None, link_sha256=sha256(token), link_until=now + LINK_S,
         created_at=now,
     )  # fmt: skip
@@ -199,7 +204,7 @@ def _check_not_last(conn: Connection, one: Person) -> None:
     others = [
         each
         for each in persons.list_all(conn)
-        if each.role == "owner" and each.status == "active" and each.id != one.id
+        if each.role == "owner" and each.status == "active" and each.password and each.id != one.id
     ]
     if one.role == "owner" and one.status == "active" and not others:
         raise Conflict(f"{one.name} is the only owner.", "Make somebody else an owner first.")

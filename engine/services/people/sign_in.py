@@ -29,10 +29,13 @@ OVER = ("You are signed out.", "Reload the page and sign in.")
 
 
 def begin(ws: Workspace, token: str) -> tuple[str, bool]:
-    """Whose link it is, and whether they may still choose their name; NotFound for no link."""
+    """Whose link it is, and whether they may still choose their name; NotFound for no link.
+
+    Nobody has named the first owner yet, so that name is empty.
+    """
     with reading(ws.db) as conn:
         one = _linked(conn, token)
-    return one.name, one.password is None
+    return "" if one.name == accounts.FIRST else one.name, one.password is None
 
 
 def accept(ws: Workspace, token: str, name: str, chosen: str) -> str:
