@@ -28,6 +28,10 @@ SPACE_BANNER = (
     "This is a demo on Hugging Face Spaces: what you add here is lost on restart, and every "
     "visitor sees it. Run Tuneloop yourself to keep your data."
 )
+TEAM_SPACE_BANNER = (
+    "This is a Hugging Face Space: what you add here is lost on restart, unless the Space has "
+    "persistent storage."
+)
 SWITCH_THEME = """() => {
   const dark = document.body.classList.toggle('dark');
   localStorage.setItem('tuneloop-theme', dark ? 'dark' : 'light');
@@ -56,7 +60,8 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
     with gr.Blocks(title="Tuneloop", delete_cache=(3600, 86400), analytics_enabled=False) as demo:
         kept = gr.BrowserState(None, storage_key="tuneloop-project")
         if space:
-            gr.HTML(kit.notice(SPACE_BANNER, "warn"), elem_id="tl-space")
+            said = TEAM_SPACE_BANNER if ws.settings.sign_in else SPACE_BANNER
+            gr.HTML(kit.notice(said, "warn"), elem_id="tl-space")
         project = _header(ws, demo)
         ready = demo.load(
             shows_errors(partial(home.project_choice, ws)), kept, project, **kit.QUIET

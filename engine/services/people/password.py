@@ -9,7 +9,7 @@ from base64 import b64decode, b64encode
 from engine.core.errors import UserError
 
 SHORTEST, LONGEST = 10, 200
-COST, BLOCK, LANES = 2**15, 8, 1  # 32 MiB and about a tenth of a second
+COST, BLOCK, LANES = 2**15, 8, 1  # 32 MiB and a fraction of a second
 SALT_BYTES = 16
 # what is compared for a name that nobody has, so that an answer takes as long as for a real one
 NOBODY = "scrypt$32768$8$1$" + b64encode(bytes(16)).decode() + "$" + b64encode(bytes(64)).decode()
