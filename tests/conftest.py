@@ -6,15 +6,14 @@ prints every such reason at the end.
 
 import fcntl
 import os
-import pwd
 import shutil
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests import postgres
 
 # Before any library is imported: no test reaches the network, two workers share two cores, and
 # nothing lands in the workspace of the person who runs the tests.
@@ -99,49 +98,14 @@ def ws(home: Path, database_url: str) -> Iterator[object]:
 @pytest.fixture(scope="session")
 def new_postgres_database() -> Iterator[Callable[[], Iterator[str]]]:
     """Makes an empty database on a server of this session, and drops it after use."""
-    binaries = _postgres_binaries()
-    user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    as_user = ["runuser", "-u", user, "--"] if os.geteuid() == 0 else []
-    # Not pytest's folder: that one is closed to the postgres user, and too long for a socket.
-    folder = Path(tempfile.mkdtemp(prefix="tuneloop-pg-", dir="/tmp"))
-    shutil.chown(folder, user)
+    with postgres.serving() as server:
 
-    def run(program: str, *args: str) -> None:
-        command = [*as_user, str(binaries / program), *args]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)} failed: {done.stdout}{done.stderr}")
+        def database() -> Iterator[str]:
+            name = f"test_{uuid.uuid4().hex}"
+            yield server.create(name)
+            server.run("dropdb", "-h", str(server.folder), "--force", name)
 
-    def database() -> Iterator[str]:
-        name = f"test_{uuid.uuid4().hex}"
-        run("createdb", "-h", str(folder), name)
-        yield f"postgresql://{user}@/{name}?host={folder}"
-        run("dropdb", "-h", str(folder), "--force", name)
-
-    cluster = str(folder / "data")
-    try:
-        run("initdb", "-D", cluster, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        # A socket only, so no port can clash; a test cluster need not survive a power cut.
-        options = f"-k {folder} -c listen_addresses= -c fsync=off -c full_page_writes=off"
-        run("pg_ctl", "-D", cluster, "-w", "-l", str(folder / "log"), "-o", options, "start")
         yield database
-    finally:
-        if (folder / "data" / "postmaster.pid").exists():
-            run("pg_ctl", "-D", cluster, "-w", "-m", "immediate", "stop")
-        shutil.rmtree(folder)
-
-
-def _postgres_binaries() -> Path:
-    """The folder that holds initdb; skips the test when there is none to use."""
-    debian = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: float(p.parts[-3])
-    )
-    found = str(debian[-1]) if debian else shutil.which("initdb")
-    if found is None:
-        pytest.skip("no PostgreSQL server here: install Debian's package postgresql")
-    if os.geteuid() == 0 and not any(entry.pw_name == "postgres" for entry in pwd.getpwall()):
-        pytest.skip("PostgreSQL doesn't run as root, and this machine has no user postgres")
-    return Path(found).parent
 
 
 @pytest.fixture(scope="session")
