@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from engine.core.evaluation import Mean
 from ui.page import Page
 
 Tone = Literal["neutral", "good", "warn", "bad", "busy"]
@@ -76,11 +75,6 @@ def notice(text: str, tone: Tone = "neutral") -> str:
     """A sentence that wants to be noticed."""
     role = "alert" if tone == "bad" else "status"
     return f'<div class="tl-notice tl-{tone}" role="{role}"><i></i><p>{escape(text)}</p></div>'
-
-
-def interval_text(mean: Mean) -> str:
-    """A mean with its 95 % interval, such as "0.41 (0.36 to 0.46)"."""
-    return f"{mean.score:.2f} ({mean.low:.2f} to {mean.high:.2f})"
 
 
 def when(epoch: float) -> str:
