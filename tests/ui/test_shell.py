@@ -434,7 +434,7 @@ def test_the_report_reads_win_rate_scores_and_who_rated():
         "0.41",
         "0.36 to 0.46",
         "simulated",
-        "118 wins",
+        "wins 118",
     ):
         assert text in card
     assert "<img" not in card

@@ -138,9 +138,9 @@ def shown(ws: Workspace, job: Job) -> str:
     tone = TONES.get(decided, "neutral")
     stats = kit.stats(
         [
-            kit.stat("won", str(judged["wins"])),
-            kit.stat("lost", str(judged["losses"])),
-            kit.stat("tied", str(judged["ties"]), f"{judged['contradicted']} by contradiction"),
+            kit.stat("wins", str(judged["wins"])),
+            kit.stat("losses", str(judged["losses"])),
+            kit.stat("ties", str(judged["ties"]), f"{judged['contradicted']} by contradiction"),
             kit.stat("failed", str(judged["failed"]), "not counted"),
         ]
     )
