@@ -48,7 +48,7 @@ def build(ws: Workspace, page: Page, which: gr.Dropdown) -> None:
     """The folded panel under a result; `which` holds the evaluation that is shown."""
     known = judging.at_hand()
     with gr.Accordion("Ask another model to judge", open=False, elem_id="judge"):
-        where = "" if known is None else ABOUT.format(model=known.model, host=host(known.url))
+        where = "" if known is None else ABOUT.format(model=known.model, host=known.host)
         gr.HTML(kit.notice(where or judging.missing(), "neutral" if known else "warn"))
         with gr.Row():
             model = gr.Dropdown([], value=None, label="Compare with the baseline",
@@ -60,11 +60,6 @@ def build(ws: Workspace, page: Page, which: gr.Dropdown) -> None:
         progress = gr.HTML("", elem_id="judge-progress")
         found = gr.HTML("", elem_id="judge-found")
     _wire(ws, page, which, Panel(model, rows, go, progress, found))
-
-
-def host(url: str) -> str:
-    """The part of an address that people know it by."""
-    return url.split("/")[2]
 
 
 def _wire(ws: Workspace, page: Page, which: gr.Dropdown, panel: Panel) -> None:
