@@ -17,6 +17,9 @@ Tone = Literal["neutral", "good", "warn", "bad", "busy"]
 QUIET: dict[str, Any] = {
     "api_visibility": "private", "show_progress": "hidden", "show_progress_on": [],
 }  # fmt: skip
+# A dropdown refuses what is not among the choices of this moment, and another look may just have
+# changed them; what takes the values checks every one itself.
+RAW: dict[str, Any] = {**QUIET, "preprocess": False}
 FIRST_TAB = "home"  # selected when the page opens
 MINUTE, HOUR, DAY = 60, 3600, 86400
 OPEN_SIGN = '<path d="M12 21a9 9 0 1 1 9-9"/><path d="M17.5 8.5 21 12l3.4-3.4"/>'
@@ -113,13 +116,18 @@ def on_show(page: Page, refresh: Callable[..., Any], inputs: Any, outputs: Any) 
 
 
 def live(
-    page: Page, refresh: Callable[..., Any], inputs: Any, outputs: Any, every: float = 2.0
+    page: Page,
+    refresh: Callable[..., Any],
+    inputs: Any,
+    outputs: Any,
+    every: float = 2.0,
+    how: dict[str, Any] = QUIET,
 ) -> gr.Timer:
     """Run `refresh` each `every` seconds while the tab is selected, and only then."""
     name = str(page.tab.id)
     timer = gr.Timer(every, active=name == FIRST_TAB)
     page.live.append((name, timer))
-    timer.tick(refresh, inputs, outputs, concurrency_limit=None, **QUIET)
+    timer.tick(refresh, inputs, outputs, concurrency_limit=None, **how)
     return timer
 
 

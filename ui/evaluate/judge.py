@@ -13,10 +13,10 @@ from engine.services.lab import judging
 from engine.workspace import Workspace
 from ui import kit
 from ui.events import shows_errors
+from ui.kit import RAW
 from ui.page import Page
 from ui.views import evaluate_start, follow, names
 
-RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 ABOUT = (
     "{model} at {host} reads each question with both answers, in both orders, and says which is "
     "better. The texts are sent there. It can be wrong where people are not: let people decide "
@@ -82,9 +82,7 @@ def _wire(ws: Workspace, page: Page, which: gr.Dropdown, panel: Panel) -> None:
     drawn = [seen, panel.progress, panel.found]
     given = [page.project, which, panel.model]
     which.change(on_which, given, [panel.model, *drawn], **RAW)
-    timer = gr.Timer(2.0, active=False)
-    page.live.append((str(page.tab.id), timer))
-    timer.tick(on_look, [*given, seen], drawn, concurrency_limit=None, **RAW)
+    kit.live(page, on_look, [*given, seen], drawn, how=RAW)
     panel.model.input(on_look, [*given, seen], drawn, **RAW)
     panel.go.click(on_start, [*given, panel.rows], panel.progress, **RAW)
 
