@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from engine.core.evaluation import Mean
 from ui.page import Page
 
 Tone = Literal["neutral", "good", "warn", "bad", "busy"]
@@ -18,6 +17,9 @@ Tone = Literal["neutral", "good", "warn", "bad", "busy"]
 QUIET: dict[str, Any] = {
     "api_visibility": "private", "show_progress": "hidden", "show_progress_on": [],
 }  # fmt: skip
+# A dropdown refuses what is not among the choices of this moment, and another look may just have
+# changed them; what takes the values checks every one itself.
+RAW: dict[str, Any] = {**QUIET, "preprocess": False}
 FIRST_TAB = "home"  # selected when the page opens
 MINUTE, HOUR, DAY = 60, 3600, 86400
 OPEN_SIGN = '<path d="M12 21a9 9 0 1 1 9-9"/><path d="M17.5 8.5 21 12l3.4-3.4"/>'
@@ -78,11 +80,6 @@ def notice(text: str, tone: Tone = "neutral") -> str:
     return f'<div class="tl-notice tl-{tone}" role="{role}"><i></i><p>{escape(text)}</p></div>'
 
 
-def interval_text(mean: Mean) -> str:
-    """A mean with its 95 % interval, such as "0.41 (0.36 to 0.46)"."""
-    return f"{mean.score:.2f} ({mean.low:.2f} to {mean.high:.2f})"
-
-
 def when(epoch: float) -> str:
     """A moment in the server's time zone: "today 14:02", "24 Nov 14:02", "24 Nov 2025"."""
     moment, today = time.localtime(epoch), time.localtime()
@@ -119,13 +116,18 @@ def on_show(page: Page, refresh: Callable[..., Any], inputs: Any, outputs: Any) 
 
 
 def live(
-    page: Page, refresh: Callable[..., Any], inputs: Any, outputs: Any, every: float = 2.0
+    page: Page,
+    refresh: Callable[..., Any],
+    inputs: Any,
+    outputs: Any,
+    every: float = 2.0,
+    how: dict[str, Any] = QUIET,
 ) -> gr.Timer:
     """Run `refresh` each `every` seconds while the tab is selected, and only then."""
     name = str(page.tab.id)
     timer = gr.Timer(every, active=name == FIRST_TAB)
     page.live.append((name, timer))
-    timer.tick(refresh, inputs, outputs, concurrency_limit=None, **QUIET)
+    timer.tick(refresh, inputs, outputs, concurrency_limit=None, **how)
     return timer
 
 

@@ -12,6 +12,7 @@ from engine.cli import common, own_metric
 from engine.cli.common import as_json, in_project, show, wait, working, workspace
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
+from engine.core.evaluation import Mean
 from engine.core.recipe import read
 from engine.metrics.judge import Question, compare, from_environment
 from engine.metrics.score import score_all, score_with
@@ -61,7 +62,7 @@ def score(
         found[mine] = score_with(own_metric.named(mine), texts, expected).mean
     lines = [
         f"{name.partition(':{')[0]:12} {m.score:.4f}  (95 % interval {m.low:.4f} to "
-        f"{m.high:.4f}; n={m.n}{f', failed {m.failed}' if m.failed else ''}){_few(m.n)}"
+        f"{m.high:.4f}; n={m.n}{f', failed {m.failed}' if m.failed else ''}){_few(m)}"
         for name, m in found.items()
     ]
     show(found, "\n".join(lines), as_json)
@@ -124,7 +125,7 @@ def run_job(
             for name, mean in found.means[model].items():
                 lines.append(
                     f"{given:24} {name:12} {mean.score:.4f} ({mean.low:.4f} to {mean.high:.4f})"
-                    f"{_few(mean.n)}"
+                    f"{_few(mean)}"
                 )
             for name, gain in found.gains.get(model, {}).items():
                 lines.append(f"{given:24} {name:12} {gain.sentence}")
@@ -132,8 +133,8 @@ def run_job(
         show(summary, "\n".join(lines), as_json)
 
 
-def _few(n: int) -> str:
-    return f"  {said}" if (said := caveat(n)) else ""
+def _few(mean: Mean) -> str:
+    return f"  {said}" if (said := caveat(mean)) else ""
 
 
 def _names(metrics: str) -> list[str]:

@@ -37,7 +37,10 @@ class EvaluatedRow(BaseModel):
 
 
 class Mean(BaseModel):
-    """A metric over all rows: 0 to 1, higher is better; `low` and `high` bound it at 95 %."""
+    """A metric over all rows: 0 to 1, higher is better; `low` and `high` bound it at 95 %.
+
+    `deciding` is how many rows decide it, None where nobody counted.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,6 +50,7 @@ class Mean(BaseModel):
     n: int
     failed: int = 0
     signature: str = ""
+    deciding: float | None = None
 
 
 class Gain(BaseModel):

@@ -172,6 +172,11 @@ class Turn(BaseModel):
     pause: str | None = None
 
 
+def tally_words(wins: int, losses: int, ties: int, both_bad: int) -> str:
+    """The votes of a round as every sentence has them, from the side of the new model."""
+    return f"wins {wins}, losses {losses}, ties {ties}, both bad {both_bad}"
+
+
 class Tally(BaseModel):
     """Votes of a round from the side of `arm_new`; `by_prompt`: each prompt's mean in [0, 1]."""
 

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from engine.core.evaluation import Evaluation
+from engine.core.rating import tally_words
 from engine.raters.rule import stated
 from engine.stats.preference import Verdict
 from engine.store.exports import PairExport
@@ -72,8 +73,7 @@ def as_markdown(report: dict[str, Any]) -> str:
         "",
         f"Blind round: win rate {report['win_rate']:.3f} "
         f"(95 % interval {report['low']:.3f} to {report['high']:.3f}); "
-        f"{votes['wins']} wins, {votes['losses']} losses, {votes['ties']} ties, "
-        f"{votes['both_bad']} both bad.",
+        f"{tally_words(**votes)}.",
         f"Training pairs: {report['pairs']} from {report['rated']} votes.",
         f"Raters were simulated ({report['rater']['rule']}): {report['rater']['stated']}",
         "",

@@ -46,6 +46,11 @@ class Judge(BaseModel):
     tries: int = 3
     wait_s: float = 1.0  # before the second try; doubled before each further one
 
+    @property
+    def host(self) -> str:
+        """What people know its address by, without port and path."""
+        return urlsplit(self.url).hostname or ""
+
 
 class Question(NamedTuple):
     prompt: str

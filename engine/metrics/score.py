@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine import plugins
 from engine.core.errors import UserError
 from engine.core.evaluation import Gain, Mean
 from engine.core.score import Scores
 from engine.metrics.checked import References, check
-from engine.stats.intervals import Interval, corpus_interval, mean_interval
+from engine.stats.intervals import deciding, mean_interval, pseudo_values
 from engine.stats.paired import paired_gain
 
 Answers = Sequence[str | None]  # None: the model failed to answer
@@ -66,7 +67,7 @@ def score_with(metric: Any, predictions: Answers, references: References) -> Sco
         [text for text in predictions if text is not None], [references[row] for row in rows]
     )
     each = dict(zip(rows, scores.each, strict=True))
-    mean = _mean(scores.overall, mean_interval(scores.each), len(rows), failed, scores.signature)
+    mean = _mean(scores.overall, scores.each, failed, scores.signature)
     return Scored(mean, tuple(each.get(place) for place in range(len(predictions))))
 
 
@@ -81,14 +82,25 @@ def _from_parts(metric: Any, predictions: Answers, references: References) -> Sc
     parts = tuple(None if text is None else part for text, _, part in both)
     kept = [part for part in parts if part is not None]
     overall = float(metric.from_parts(np.sum(kept, axis=0)))
-    bounds = corpus_interval(kept, metric.from_parts)
-    mean = _mean(overall, bounds, len(kept), len(parts) - len(kept), scores.signature)
+    added = pseudo_values(kept, metric.from_parts)
+    mean = _mean(overall, added, len(parts) - len(kept), scores.signature)
     return Scored(mean, each, parts)
 
 
-def _mean(score: float, bounds: Interval, n: int, failed: int, signature: str) -> Mean:
-    low, high = min(bounds.low, score), max(bounds.high, score)
-    return Mean(score=score, low=low, high=high, n=n, failed=failed, signature=signature)
+def _mean(
+    score: float, each: Sequence[float] | NDArray[np.float64], failed: int, signature: str
+) -> Mean:
+    """`score` with the bounds of the mean of `each`: rows' scores, or what they add to it."""
+    bounds = mean_interval(each)
+    return Mean(
+        score=score,
+        low=min(bounds.low, score),
+        high=max(bounds.high, score),
+        n=len(each),
+        failed=failed,
+        signature=signature,
+        deciding=deciding(each),
+    )
 
 
 def gain(name: str, base: Scored, new: Scored, level: float = 0.95) -> Gain:

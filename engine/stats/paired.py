@@ -17,6 +17,7 @@ from engine.stats.intervals import (
     Interval,
     mean_interval,
     pseudo_values,
+    rounded_up,
     student,
 )
 
@@ -77,7 +78,7 @@ def _bounds(diffs: NDArray[np.float64], level: float) -> Interval:
     if len(diffs) == 1 or float(np.abs(diffs).max()) < SAME:
         halves = mean_interval(((diffs + 1) / 2).tolist(), level)  # so they are scores in [0, 1]
         return Interval(2 * halves.low - 1, 2 * halves.high - 1)
-    low, high = student(diffs, level, about=0.0)  # all by the same is not perfectly sure
+    low, high = student(diffs, level)  # all by the same is not perfectly sure
     return Interval(max(-1.0, low), min(1.0, high))
 
 
@@ -168,14 +169,8 @@ def _power(found: _Found, n: int, level: float) -> str:
     spread = found.spread if found.spread > SAME else half / z * n**0.5
     wanted = ((z + power) * spread / found.diff) ** 2 + z * z / 2  # the last for Student's t
     needed = max(n + 1, ceil(wanted))
-    many = f"about {_rounded(needed)}" if needed <= 100_000 else "more than 100,000"
+    many = f"about {rounded_up(needed)}" if needed <= 100_000 else "more than 100,000"
     return f"{seen}; {many} rows would be needed for the difference measured here"
-
-
-def _rounded(rows: int) -> str:
-    """Two digits, rounded up: more would claim to know better."""
-    unit = 10 ** max(0, len(str(rows)) - 2)
-    return f"{ceil(rows / unit) * unit:,}"
 
 
 def _plain(value: float) -> str:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import binomtest, norm, t
 
 from engine.core.errors import UserError
+from engine.core.rating import tally_words
 from engine.stats.intervals import Interval, mean_interval, wilson
 from engine.stats.paired import sign_flip_p
 from engine.stats.power import detectable
@@ -70,7 +71,7 @@ def verdict(
     """
     _check((wins, losses, ties, both_bad), by_prompt)
     n, decisive = wins + losses + ties + both_bad, wins + losses
-    counts = f"wins {wins}, losses {losses}, ties {ties}, both bad {both_bad}"
+    counts = tally_words(wins, losses, ties, both_bad)
     overlap = by_prompt is not None and 0 < len(by_prompt) < n
     test = _clustered(by_prompt or (), alpha) if overlap else _single(wins, losses, n, alpha)
     rate = wins / decisive if decisive else 0.5

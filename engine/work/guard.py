@@ -105,7 +105,7 @@ def _scores(
 def _length(old: Sequence[Output], new: Sequence[Output]) -> Watched:
     parts = [(float(a.tokens), float(b.tokens)) for a, b in zip(old, new, strict=True)]
     before, after = (fmean(column) for column in zip(*parts, strict=True))
-    bounds = student(pseudo_values(parts, _growth), about=0.0)
+    bounds = student(pseudo_values(parts, _growth))
     low, high = (exp(min(bound, HIGHEST)) for bound in bounds)
     fell = high < SHORTEST or low > LONGEST
     said = f"Answers of {before:.0f} tokens became {after:.0f}"

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -54,7 +53,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
         "verdict": said.model_dump(mode="json"),
         "judged": judged.model_dump(mode="json"),
         "rows": [row.index for row in rows],
-        "judge": {"model": asked.model, "host": urlsplit(asked.url).hostname},
+        "judge": {"model": asked.model, "host": asked.host},
         "evaluation": recipe.evaluation,
         "models": [base, new],
     }

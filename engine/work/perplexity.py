@@ -30,7 +30,7 @@ def perplexity(rows: Nats) -> Perplexity:
 def ratio(before: Nats, after: Nats) -> tuple[float, float]:
     """Bounds at 95 % of the perplexity of `after` divided by that of `before`, on the same rows."""
     both = [(a - b, tokens) for (b, tokens), (a, _) in zip(before, after, strict=True)]
-    low, high = student(pseudo_values(both, _rate), about=0.0)
+    low, high = student(pseudo_values(both, _rate))
     return _exp(low), _exp(high)
 
 

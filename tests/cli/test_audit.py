@@ -35,7 +35,7 @@ def test_without_an_entry_it_says_so(one):
 
 def test_refusals_and_early_looks_are_listed_newest_first(one):
     looked = run("break-glass", one.id, "--reason", "something unsafe")
-    assert "4 wins, 0 losses, 0 ties and 0 both bad on 4 questions, by 1 rater." in looked.output
+    assert "wins 4, losses 0, ties 0, both bad 0 on 4 questions, by 1 rater." in looked.output
     first, second = run("audit").output.splitlines()
     assert first.endswith("before its end. Their reason: something unsafe")
     assert second.endswith("ben (rater) voted on a pair that was never given to anybody, and was "

@@ -76,6 +76,21 @@ def test_evaluate_score_of_text_files_is_keyed_by_metric(tuneloop, tmp_path):
     assert found["exact_match"]["score"] == 0.5
 
 
+def test_evaluate_score_says_where_few_rows_decide(tuneloop, tmp_path):
+    """Thirty short answers are right, one of two hundred words is not."""
+    rows = [{"prediction": f"it is open on day {n}", "reference": f"it is open on day {n}"}
+            for n in range(30)]  # fmt: skip
+    rows.append({"prediction": "word " * 200, "reference": "other " * 200})
+    path = tmp_path / "both.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    _, out, _ = tuneloop(
+        "evaluate", "score", "--predictions", path, "--metrics", "bleu,exact_match"
+    )
+    bleu, exact = out.splitlines()
+    assert "n=31)  Few rows decide this number: about 1 of 31, " in bleu
+    assert exact.endswith("n=31)")
+
+
 def test_evaluate_score_of_jsonl_counts_failures_and_takes_many_references(tuneloop, tmp_path):
     rows = [
         {"prediction": "four", "references": ["4", "four"]},

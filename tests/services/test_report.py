@@ -107,7 +107,7 @@ def test_the_card_is_read_by_the_hub_with_its_scores(ws, world):
 
 
 def test_six_rows_are_said_to_be_few(ws, world):
-    said = "ew rows: this interval may be too narrow"
+    said = "Few rows decide this number: about 6 of 6"
     assert said in report.html(ws, LOCAL, world[3])
     assert said in card.model_card(ws, LOCAL, world[2].id)
 

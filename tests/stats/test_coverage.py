@@ -12,58 +12,28 @@ import numpy as np
 import pytest
 
 from engine import plugins
-from engine.stats.intervals import corpus_interval, pseudo_values
+from engine.stats.intervals import caveat, mean_interval, pseudo_values
 from engine.stats.multiple import adjusted
 from engine.stats.paired import _bounds, paired_gain
 from engine.work.perplexity import perplexity
 from engine.work.perplexity import ratio as grown
+from tests.stats.samples import (
+    SHAPES,
+    corpora,
+    heavy,
+    held,
+    judged,
+    missed_unwarned,
+    rate,
+    warned,
+    worst_longest,
+)
 
 SAMPLES = 1000
 FAQ = Path(__file__).parents[2] / "engine" / "demo" / "library_faq.jsonl"
 
 
-def short(rng, n):
-    return rng.integers(3, 20, n)
-
-
-def middling(rng, n):
-    return 3 + rng.exponential(20, n).astype(int)
-
-
-def heavy(rng, n, sigma=1.2):
-    """Of a hundred such texts, ten hold half of the words."""
-    return np.ceil(rng.lognormal(2.5, sigma, n)).astype(int)
-
-
-def heaviest(rng, n):
-    return heavy(rng, n, 1.6)
-
-
-SHAPES = {  # how long texts are, and the two numbers of the Beta that their rates come from
-    "even": (short, (350, 650)),
-    "rare": (middling, (50, 950)),
-    "common": (middling, (950, 50)),
-    "uneven": (short, (0.4, 0.6)),
-    "heavy": (heavy, (0.5, 0.5)),
-    "heavy and rare": (heavy, (0.3, 5)),
-    "heaviest": (heaviest, (0.5, 0.5)),
-}
 every_shape = pytest.mark.parametrize("shape", SHAPES)
-
-
-def corpora(rng, shape, n, many=1):
-    """Hits and lengths of `many` models' texts, all models equally good; lengths are shared."""
-    lengths, beta = SHAPES[shape]
-    words = lengths(rng, n)
-    return [np.stack([rng.binomial(words, rng.beta(*beta, n)), words], axis=1) for _ in range(many)]
-
-
-def rate(totals):
-    return totals[0] / totals[1]
-
-
-def held(intervals, truth):
-    return np.mean([low <= truth <= high for low, high in intervals])
 
 
 @pytest.mark.parametrize("n", [20, 50, 100])
@@ -72,22 +42,37 @@ def test_a_corpus_interval_covers_the_true_ratio(shape, n):
     """Expanded bootstrap percentiles hold 85 of 100 at 20 rows, heavy and rare, 90 at 100 rows."""
     a, b = SHAPES[shape][1]
     rng = np.random.default_rng(1)
-    found = [corpus_interval(corpora(rng, shape, n)[0], rate) for _ in range(SAMPLES)]
+    found = [judged(pseudo_values(corpora(rng, shape, n)[0], rate)) for _ in range(SAMPLES)]
     assert 0.92 <= held(found, a / (a + b)) <= 0.98
+    if n >= 50 and not shape.startswith("heav"):
+        assert warned(found) < 0.05
 
 
-def test_a_hundred_rows_are_enough_where_the_longest_texts_are_the_worst():
-    """With 20 rows 88 of 100 intervals hold the truth, with 50 rows 91: nothing shows the rest."""
-    rng = np.random.default_rng(6)
+@cache
+def true_rate():
+    return rate(worst_longest(np.random.default_rng(6), 4_000_000).sum(axis=0))
 
-    def drawn(n):
-        words = heavy(rng, n)
-        return np.stack(
-            [rng.binomial(words, np.clip(1.2 - 0.25 * np.log(words), 0.05, 1)), words], 1
-        )
 
-    truth = rate(drawn(4_000_000).sum(axis=0))
-    assert 0.92 <= held([corpus_interval(drawn(100), rate) for _ in range(SAMPLES)], truth) <= 0.98
+@pytest.mark.parametrize(("n", "least", "most"), [(20, 0.7, 1), (50, 0.3, 0.8), (300, 0, 0.35)])
+def test_where_the_longest_texts_are_the_worst_few_rows_are_said_to_decide(n, least, most):
+    """20 rows hold the truth 89 times in 100, and four samples in five say that few rows decide."""
+    rng = np.random.default_rng(7)
+    found = [judged(pseudo_values(worst_longest(rng, n), rate)) for _ in range(SAMPLES)]
+    assert least <= warned(found) <= most
+    assert missed_unwarned(found, true_rate()) <= 0.09
+    if n >= 50:
+        assert 0.92 <= held(found, true_rate()) <= 0.98
+
+
+def test_as_many_rows_as_the_sentence_asks_for_are_enough():
+    rng = np.random.default_rng(8)
+    few = [caveat(judged(pseudo_values(worst_longest(rng, 20), rate))) for _ in range(100)]
+    asked = [int(said.split()[-2]) for said in few if said]
+    found = [
+        judged(pseudo_values(worst_longest(rng, int(np.median(asked))), rate))
+        for _ in range(SAMPLES)
+    ]
+    assert 0.92 <= held(found, true_rate()) <= 0.98
 
 
 @pytest.mark.parametrize("n", [20, 60])
@@ -96,7 +81,7 @@ def test_intervals_of_metrics_on_texts_cover_the_score_of_all_texts(name, n):
     parts, score = texts(name), plugins.load("metrics", name).from_parts
     rng = np.random.default_rng(2)
     drawn = (parts[rng.integers(0, len(parts), n)] for _ in range(SAMPLES))
-    found = [corpus_interval(rows, score) for rows in drawn]
+    found = [mean_interval(pseudo_values(rows, score)) for rows in drawn]
     assert 0.92 <= held(found, score(parts.sum(axis=0))) <= 0.98
 
 
@@ -147,8 +132,7 @@ def test_intervals_of_corpus_differences_cover_none(shape, n):
     rng = np.random.default_rng(4)
     pairs = (np.hstack(corpora(rng, shape, n, 2)) for _ in range(SAMPLES))
     found = [_bounds(pseudo_values(pair, difference), 0.95) for pair in pairs]
-    # where two or three rows decide, only a cautious interval never is too narrow
-    assert 0.92 <= held(found, 0) <= (0.99 if shape == "heavy and rare" else 0.98)
+    assert 0.92 <= held(found, 0) <= 0.98
 
 
 def gain(base, new, seed):
@@ -158,16 +142,19 @@ def gain(base, new, seed):
 
 @pytest.mark.parametrize("shape", ["uneven", "heavy", "heavy and rare"])
 def test_equal_models_get_a_winner_at_most_5_times_in_100(shape):
-    """Also when three such metrics are looked at together, then by Holm."""
+    """Also when three such metrics are looked at together, then by Holm.
+
+    Of 1,200 that share a base a share is within 1 point, of 400 within 2.2.
+    """
     rng = np.random.default_rng(5)
     alone, together = [], []
     for seed in range(400):
         base, *others = corpora(rng, shape, 30, 4)
         gains = {n: gain(base, new, seed) for n, new in enumerate(others)}
-        alone.append(named(gains[0]))
+        alone += map(named, gains.values())
         together.append(any(map(named, adjusted(gains).values())))
-    assert np.mean(alone) <= 0.05
-    assert np.mean(together) <= 0.05
+    assert np.mean(alone) <= 0.06
+    assert np.mean(together) <= 0.06
 
 
 def named(one):

@@ -101,10 +101,10 @@ def test_an_early_look_shows_the_tally_once_and_the_page_still_hides_it(ws, one)
     with pytest.raises(UserError, match="reason"):
         people.look_early(ws, view(ws, one), "")
     seen, sure, reason, html, glass = people.look_early(ws, view(ws, one), "unsafe?")
-    assert f"{one.name}: The new model has 8 wins, 0 losses" in seen
+    assert f"{one.name}: The new model: wins 8, losses 0" in seen
     assert (sure.visible, reason, glass.visible) == (False, "", True)
     assert "Their reason: unsafe?" in html
-    assert "8 wins" not in str(view(ws, one)) + html
+    assert "wins 8" not in str(view(ws, one)) + html
     rounds.close(ws, LOCAL, one.id)
     assert "looked at early, by local" in view(ws, one)["outcome"]
     with pytest.raises(Conflict):

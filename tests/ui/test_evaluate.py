@@ -10,9 +10,10 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.services import datasets, jobs
+from engine.services.lab.leaderboard import Line
 from tests import helpers
 from tests.ui import results
-from ui.evaluate import result, speed
+from ui.evaluate import result, speed, standings
 from ui.evaluate.result import Choice
 from ui.tabs import evaluate
 from ui.tabs.evaluate import View
@@ -162,6 +163,34 @@ def test_the_table_holds_scores_intervals_and_verdicts(found):
     for said in ("0.500", "0.400 to 0.600", "+0.200", "+0.100 to +0.300", "better", "baseline"):
         assert said in html
     assert "no difference shown" in html
+
+
+def test_scores_that_few_rows_decide_are_marked_and_the_worst_says_what_to_do(world):
+    _, base, tuned, data = world
+    made = results.evaluation(data.id, base.id, tuned.id, ANSWERS)
+    mean = made.means[base.id]["rougeL"].model_copy(update={"n": 50, "deciding": 20})
+    few = [mean.model_copy(update={"deciding": each}) for each in (2, 3)]
+    means = {base.id: {"rougeL": few[0], "exact_match": mean}, tuned.id: {"rougeL": few[1]}}
+    names = {base.id: "base", tuned.id: "<b>tuned"}
+    lines = [
+        Line(
+            model_id=who, name="", evaluation_id="e", split="held_out", rows=50, means=own,
+            created_at=0,
+        )
+        for who, own in means.items()
+    ]  # fmt: skip
+    means[tuned.id]["exact_match"] = mean
+    for html in (
+        evaluation.table(made.model_copy(update={"means": means}), names),
+        standings.table(lines, names, "rougeL", []),
+    ):
+        assert html.count("<small>few rows decide</small>") == 2
+        assert html.count("Few rows decide this number: about 2 of 50, ") == 1
+        assert "test on about 250 rows. So it is with 1 more." in html
+        assert "<b>tuned" not in html
+    alone = made.model_copy(update={"models": (base.id,), "gains": {}, "means": means})
+    assert "on 50 rows. Few rows decide" in evaluation.sentences(alone, names, "rougeL")
+    assert "decide" not in evaluation.sentences(alone, names, "exact_match")
 
 
 def test_failures_and_the_price_are_said(world):

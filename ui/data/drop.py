@@ -14,14 +14,12 @@ from ui.data import findings, fixing, hub, mapping
 from ui.data.file import BY_HAND, Asked, Looked
 from ui.data.mapping import Panel
 from ui.events import shows_errors
+from ui.kit import RAW
 from ui.page import Page
 
 SUFFIXES = [
     ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".xlsx", ".txt", ".zip", ".gz",
 ]  # fmt: skip
-# A dropdown refuses what is not among the choices of this moment, and another look may just have
-# changed them; `files.asked` and the services check every value themselves.
-RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 Opens = Callable[..., tuple[Any, ...]]  # a version -> the updates that open it
 
 

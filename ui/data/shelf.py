@@ -16,12 +16,12 @@ from ui.data import findings, fixing, version
 from ui.data.file import LONGEST
 from ui.data.version import Act
 from ui.events import shows_errors
+from ui.kit import RAW
 from ui.live import LivePlot
 from ui.page import Page
 from ui.who import who
 
 REMOVE = "Remove this version with its rows? That cannot be undone."
-RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}  # see ui/data/drop.py
 
 
 class Shelf(NamedTuple):

@@ -15,12 +15,12 @@ from engine.work.harness.results import Score
 from engine.workspace import Workspace
 from ui import kit
 from ui.events import shows_errors
+from ui.kit import RAW
 from ui.page import Page
 from ui.views import evaluate_start, follow, names
 from ui.views.names import moment
 from ui.who import who
 
-RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 ABOUT = (
     "Questions that everybody compares models with, asked by lm-evaluation-harness. They tell "
     "whether a training cost the model something in general; your own held-out questions tell "
@@ -121,9 +121,7 @@ def _wire(ws: Workspace, page: Page, panel: Panel) -> None:
     results = [seen, panel.progress, panel.which, panel.table]
     given = [page.project, panel.models, panel.tasks, panel.which]
     gr.on(page.shown, on_show, given, [panel.models, panel.tasks, *results], **RAW)
-    timer = gr.Timer(2.0, active=False)
-    page.live.append((str(page.tab.id), timer))
-    timer.tick(on_look, [page.project, seen, panel.which], results, concurrency_limit=None, **RAW)
+    kit.live(page, on_look, [page.project, seen, panel.which], results, how=RAW)
     panel.find.change(shows_errors(found), [panel.find, panel.tasks], panel.tasks,
                      trigger_mode="always_last", **RAW)  # fmt: skip
     panel.which.input(on_which, [page.project, panel.which], panel.table, **RAW)

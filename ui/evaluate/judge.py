@@ -12,11 +12,11 @@ from engine.services.lab import judging
 from engine.workspace import Workspace
 from ui import kit
 from ui.events import shows_errors
+from ui.kit import RAW
 from ui.page import Page
 from ui.views import evaluate_start, follow, names
 from ui.who import who
 
-RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 ABOUT = (
     "{model} at {host} reads each question with both answers, in both orders, and says which is "
     "better. The texts are sent there. It can be wrong where people are not: let people decide "
@@ -48,7 +48,7 @@ def build(ws: Workspace, page: Page, which: gr.Dropdown) -> None:
     """The folded panel under a result; `which` holds the evaluation that is shown."""
     known = judging.at_hand()
     with gr.Accordion("Ask another model to judge", open=False, elem_id="judge"):
-        where = "" if known is None else ABOUT.format(model=known.model, host=host(known.url))
+        where = "" if known is None else ABOUT.format(model=known.model, host=known.host)
         gr.HTML(kit.notice(where or judging.missing(), "neutral" if known else "warn"))
         with gr.Row():
             model = gr.Dropdown([], value=None, label="Compare with the baseline",
@@ -60,11 +60,6 @@ def build(ws: Workspace, page: Page, which: gr.Dropdown) -> None:
         progress = gr.HTML("", elem_id="judge-progress")
         found = gr.HTML("", elem_id="judge-found")
     _wire(ws, page, which, Panel(model, rows, go, progress, found))
-
-
-def host(url: str) -> str:
-    """The part of an address that people know it by."""
-    return url.split("/")[2]
 
 
 def _wire(ws: Workspace, page: Page, which: gr.Dropdown, panel: Panel) -> None:
@@ -87,9 +82,7 @@ def _wire(ws: Workspace, page: Page, which: gr.Dropdown, panel: Panel) -> None:
     drawn = [seen, panel.progress, panel.found]
     given = [page.project, which, panel.model]
     which.change(on_which, given, [panel.model, *drawn], **RAW)
-    timer = gr.Timer(2.0, active=False)
-    page.live.append((str(page.tab.id), timer))
-    timer.tick(on_look, [*given, seen], drawn, concurrency_limit=None, **RAW)
+    kit.live(page, on_look, [*given, seen], drawn, how=RAW)
     panel.model.input(on_look, [*given, seen], drawn, **RAW)
     panel.go.click(on_start, [*given, panel.rows], panel.progress, **RAW)
 
@@ -138,9 +131,9 @@ def shown(ws: Workspace, job: Job) -> str:
     tone = TONES.get(decided, "neutral")
     stats = kit.stats(
         [
-            kit.stat("won", str(judged["wins"])),
-            kit.stat("lost", str(judged["losses"])),
-            kit.stat("tied", str(judged["ties"]), f"{judged['contradicted']} by contradiction"),
+            kit.stat("wins", str(judged["wins"])),
+            kit.stat("losses", str(judged["losses"])),
+            kit.stat("ties", str(judged["ties"]), f"{judged['contradicted']} by contradiction"),
             kit.stat("failed", str(judged["failed"]), "not counted"),
         ]
     )

@@ -7,12 +7,11 @@ from engine.core.evaluation import Evaluation
 from engine.services.lab import parts
 from engine.services.lab.leaderboard import Line
 from engine.services.lab.parts import By, Parts
-from engine.stats.intervals import caveat
 from engine.stats.slices import Slice
 from ui import kit
 from ui.evaluate.metrics import called
 from ui.views import names as naming
-from ui.views.evaluation import Names
+from ui.views.evaluation import Names, cautions, score
 
 WAYS: dict[By, str] = {
     "question": "Length of the question",
@@ -33,24 +32,28 @@ def table(lines: Sequence[Line], names: Names, metric: str, shown: Sequence[str]
     )
     unlike = len({(line.rows, line.split) for line in ranked}) > 1
     note = f'<p class="tl-hint">{UNLIKE}</p>' if unlike else ""
-    return _table(titles, rows) + note
+    told = cautions([(_name(line, names), line.means[metric]) for line in ranked])
+    return _table(titles, rows) + told + note
 
 
 def _line(place: int, line: Line, names: Names, metric: str, shown: Sequence[str]) -> str:
     mean = line.means[metric]
-    name = escape(names.get(line.model_id, line.name))
+    name = escape(_name(line, names))
     plain = line.model_id.startswith("baseline:")
     small = "<small>no model</small>" if plain else ""
-    few = "<small>few rows</small>" if caveat(mean.n) else ""
     surprised = f"{line.perplexity.score:,.2f}" if line.perplexity else "–"
     where = {"held_out": "held out", "all": "all rows", "train": "training rows"}[line.split]
     mark = ' class="tl-here"' if line.model_id in shown else ""
     return (
         f"<tr{mark}><td>{place}</td><th>{name}{small}</th>"
-        f"<td><b>{mean.score:.3f}</b><small>{mean.low:.3f} to {mean.high:.3f}</small>{few}</td>"
+        f"<td>{score(mean)}</td>"
         f"<td>{surprised}</td><td>{line.rows:,} <small>{where}</small></td>"
         f"<td>{naming.moment(line.created_at)}</td></tr>"
     )
+
+
+def _name(line: Line, names: Names) -> str:
+    return names.get(line.model_id, line.name)
 
 
 def by_part(found: Evaluation, names: Names, metric: str, kinds: dict[By, Parts]) -> str:

@@ -16,6 +16,7 @@ from ui import kit
 from ui.evaluate import benchmarks, judge, result, speed
 from ui.evaluate.result import Choice
 from ui.events import shows_errors
+from ui.kit import RAW
 from ui.page import Aim, Page
 from ui.views import answers, evaluate_page, evaluate_start, evaluation, follow, names
 from ui.views.evaluate_page import Shown
@@ -24,9 +25,6 @@ from ui.views.names import moment
 from ui.who import who
 
 Draw = Callable[..., list[Any]]
-# A dropdown refuses what is not among the choices of this moment, and another event may just have
-# changed them. The recipe and the services check every value themselves.
-RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 
 
 @dataclass(frozen=True)
@@ -217,9 +215,7 @@ def _wire_results(
 
     given, out = [page.project, view, *chosen], [view, *over, *shown]
     gr.on(page.shown, on_show, [page.aim, *given], [page.aim, *out], **RAW)
-    timer = gr.Timer(2.0, active=str(page.tab.id) == kit.FIRST_TAB)
-    page.live.append((str(page.tab.id), timer))
-    timer.tick(on_look, given, out, concurrency_limit=None, **RAW)
+    kit.live(page, on_look, given, out, how=RAW)
     shown.which.input(on_which, [page.project, *chosen], list(shown), **RAW)
     for each in (shown.metric, shown.compare):
         each.input(on_choose, [page.project, *chosen], list(shown), **RAW)

@@ -13,6 +13,7 @@ from engine.services.lab import questions
 from engine.workspace import Workspace
 from ui import kit, picks
 from ui.events import shows_errors
+from ui.kit import RAW
 from ui.page import Page
 from ui.play import keep
 from ui.views import names, playground
@@ -21,9 +22,6 @@ from ui.who import who
 
 MOST_MODELS = 4
 LOOK_EVERY_S = 0.5
-# A dropdown refuses what is not among the choices of this moment, and another event may just have
-# changed them. The recipe and the services check every value themselves.
-RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 NAME_LENGTH = 60  # of a question, as the name of its run
 HINT = (
     "The first question takes some seconds, because the models are loaded; more of them, asked "

@@ -12,15 +12,13 @@ from engine.services.runs import listing
 from engine.workspace import Workspace
 from ui import kit, picks
 from ui.events import shows_errors
+from ui.kit import RAW
 from ui.page import Aim, Page
 from ui.runs import parts as layout
 from ui.runs.look import Asked, View, aims_at, looked, next_step
 from ui.runs.parts import More, Parts
 from ui.who import who
 
-# A dropdown refuses what is not among the choices of this moment, and another look may just have
-# changed them; `asked` checks every value itself.
-RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 Act = Callable[[View], tuple[View, str, str]]  # to what is shown then, and a message and its title
 
 
@@ -91,9 +89,7 @@ def _wire_looks(
     out = [view, *parts]
     aimed, shown = [page.aim, *given], [page.aim, *out]
     gr.on(page.shown, on_show, aimed, shown, **RAW)
-    timer = gr.Timer(2.0, active=str(page.tab.id) == kit.FIRST_TAB)
-    page.live.append((str(page.tab.id), timer))
-    timer.tick(on_look, given, out, concurrency_limit=None, **RAW)
+    kit.live(page, on_look, given, out, how=RAW)
     parts.cards.click(on_pick, given, out, **RAW)
     # not `input`: Gradio takes that from key presses, and text is pasted too
     more.text.change(on_look, given, out, trigger_mode="always_last", **RAW)

@@ -15,15 +15,13 @@ from engine.services.rating import pairs
 from engine.workspace import Workspace
 from ui import forms, kit, picks
 from ui.events import shows_errors
+from ui.kit import RAW
 from ui.page import Aim, Page
 from ui.train import draw, look, methods, presets, studies
 from ui.train import form as layout
 from ui.train.form import Form
 from ui.who import who
 
-# A dropdown refuses what is not among the choices of this moment, and another event may just have
-# changed them. The recipe and the services check every value themselves.
-RAW: dict[str, Any] = {**kit.QUIET, "preprocess": False}
 AT_ONCE: dict[str, Any] = {**RAW, "queue": False}  # takes milliseconds; people type meanwhile
 LOOK_EVERY_S = 3.0
 

@@ -5,7 +5,7 @@ from html import escape
 
 from engine.core.evaluation import Evaluation, Gain, Mean, Watched
 from engine.services.lab.leaderboard import plain_name
-from engine.stats.intervals import FEW, caveat
+from engine.stats.intervals import caveat
 from ui import kit
 from ui.evaluate.metrics import METRICS, called
 
@@ -19,7 +19,7 @@ HOW_TO_READ = (
     ("Score", "From 0 to 1; higher is closer to the reference answers. Compare models on the same "
      "rows only: a score by itself says little."),
     ("95 % interval", "With other questions of the same kind the score would differ a little. The "
-     f"interval is where it would most likely lie. Below {FEW} rows it may be too narrow."),
+     "interval is where it would most likely lie. Where few rows decide it may be too narrow."),
     ("Difference", "Every question is answered by both models, and the two answers are compared. "
      "That shows smaller differences than two separate scores do."),
     ("No model", "Answers anybody can give without a model: the question itself, the most frequent "
@@ -104,6 +104,12 @@ def table(found: Evaluation, names: Names) -> str:
     return (
         f'<div class="tl-scroll"><table class="tl-scores"><thead><tr><th>Metric</th>{heads}</tr>'
         f"</thead><tbody>{rows}</tbody></table></div>"
+    ) + cautions(
+        [
+            (f"{called(metric)}, {names.get(who, plain_name(who))}", means[metric])
+            for who, means in (found.means | found.baselines).items()
+            for metric in means
+        ]
     )
 
 
@@ -164,25 +170,36 @@ def explained(metrics: tuple[str, ...]) -> str:
 def _plain_cell(mean: Mean | None) -> str:
     if mean is None:
         return "<td></td>"
-    return f"<td>{_score(mean)}</td>"
+    return f"<td>{score(mean)}</td>"
 
 
-def _score(mean: Mean) -> str:
-    few = "<small>few rows</small>" if caveat(mean.n) else ""
+def score(mean: Mean) -> str:
+    """A score with its interval, and a mark where few rows decide it."""
+    few = "<small>few rows decide</small>" if caveat(mean) else ""
     return f"<b>{mean.score:.3f}</b><small>{mean.low:.3f} to {mean.high:.3f}</small>{few}"
+
+
+def cautions(means: Sequence[tuple[str, Mean]]) -> str:
+    """Below scores that are marked so: what few rows mean for the most doubtful of them."""
+    marked = [(name, mean) for name, mean in means if caveat(mean)]
+    if not marked:
+        return ""
+    name, worst = min(marked, key=lambda one: (one[1].deciding or 0) / one[1].n)
+    more = f" So it is with {len(marked) - 1} more." if len(marked) > 1 else ""
+    return f'<p class="tl-hint"><b>{escape(name)}.</b> {escape(caveat(worst) + more)}</p>'
 
 
 def _cell(found: Evaluation, model: str, metric: str) -> str:
     mean = found.means[model][metric]
-    score = _score(mean)
-    score += f'<div class="tl-hint">{mean.failed:,} failed</div>' if mean.failed else ""
+    said = score(mean)
+    said += f'<div class="tl-hint">{mean.failed:,} failed</div>' if mean.failed else ""
     if model not in found.gains:
-        return f"<td>{score}</td>"
+        return f"<td>{said}</td>"
     gain = found.gains[model][metric]
     word, tone = verdict(gain)
     bounds = f"{_signed(gain.low)} to {_signed(gain.high)}"
     return (
-        f'<td>{score}<div class="tl-gain"><span>{_signed(gain.diff)}</span>'
+        f'<td>{said}<div class="tl-gain"><span>{_signed(gain.diff)}</span>'
         f"<small>{bounds}</small>{kit.badge(word, tone)}</div></td>"
     )
 
@@ -196,7 +213,7 @@ def _signed(value: float) -> str:
 def _reach(mean: Mean) -> str:
     return (
         f"Its score is {mean.score:.3f} (95 % interval {mean.low:.3f} to {mean.high:.3f}) on "
-        f"{mean.n:,} rows" + (f" ({said})." if (said := caveat(mean.n)) else ".")
+        f"{mean.n:,} rows." + (f" {said}" if (said := caveat(mean)) else "")
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.core.job import Event, Job, State
 from engine.core.project import Standing
+from engine.core.rating import tally_words
 from ui import kit
 
 HERO = (
@@ -117,10 +118,8 @@ def _bounds(found: dict[str, Any], form: str) -> str:
 
 
 def _fine_print(found: dict[str, Any]) -> str:
-    votes = found["votes"]
     text = (
-        f"Blind round of the new model against the one before: {votes['wins']} wins, "
-        f"{votes['losses']} losses, {votes['ties']} ties, {votes['both_bad']} both bad. "
+        f"Blind round of the new model against the one before: {tally_words(**found['votes'])}. "
         f"The raters were simulated. {found['rater']['stated']} Scores are on "
         f"{found['held_out_rows']} rows that no training has seen; the small numbers are "
         f"95 % intervals. {found['cost_note']}"

@@ -95,8 +95,9 @@ def _scores(found: Evaluation, asked: Dataset, model_id: str) -> str:
         for metric, mean in found.means[model_id].items()
     ]
     lines[-1] = "\n".join([lines[-1], *rows])
-    few = caveat(min(mean.n for mean in found.means[model_id].values()))
-    lines += [f"{few.capitalize()}."] if few else []
+    said = {metric: caveat(mean) for metric, mean in found.means[model_id].items()}
+    few = [f"- {metric}: {text}" for metric, text in said.items() if text]
+    lines += ["\n".join(few)] if few else []
     fell = [f"- {one.message}" for one in found.guard if one.model == model_id and one.fell]
     lines += ["It fell behind the model it started from:\n\n" + "\n".join(fell)] if fell else []
     lines += [found.overlap.message] if found.overlap else []

@@ -4,7 +4,6 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
 from engine.core.evaluation import Overlap
-from engine.core.examples import Example
 from engine.services import access, datasets
 from engine.services.models import lineage
 from engine.store.connect import reading
@@ -27,15 +26,6 @@ def check(
     asked = datasets.rows(ws, actor, dataset_id, split, max_rows)
     learned = [row.example for row in _learned(ws, actor, model_ids)]
     return overlap(asked, learned)
-
-
-def between(ws: Workspace, actor: Actor, dataset_id: str, training_id: str) -> Overlap:
-    """Rows of one version, all of them, that are in the training rows of another."""
-    actor.require(Role.TRAINER)
-    examples: list[Example] = [
-        row.example for row in datasets.rows(ws, actor, training_id, "train")
-    ]
-    return overlap(datasets.rows(ws, actor, dataset_id), examples)
 
 
 def _learned(ws: Workspace, actor: Actor, model_ids: list[str]) -> list[Row]:

@@ -89,7 +89,7 @@ def _scores(found: Evaluation, names: dict[str, str]) -> str:
 
 def _mean(mean: Mean) -> str:
     failed = f", {mean.failed:,} failed" if mean.failed else ""
-    few = f"; {said}" if (said := caveat(mean.n)) else ""
+    few = f". {said}" if (said := caveat(mean)) else ""
     return (
         f"<b>{mean.score:.3f}</b> <small>{mean.low:.3f} to {mean.high:.3f}, {mean.n:,} rows"
         f"{failed}{few}</small>"

@@ -1,6 +1,7 @@
 """The loop in a sentence, made from its numbers."""
 
 from engine.core.model import Model
+from engine.core.rating import tally_words
 from engine.services.loop.seen import Generation, Tested
 
 ALPHA = 0.05
@@ -53,7 +54,7 @@ def _tested(one: Tested) -> str:
     numbers = (
         f"on {seen.prompts} held-out questions: {found.win_rate:.3f} "
         f"(95 % interval {found.low:.3f} to {found.high:.3f}), "
-        f"{found.wins} won, {found.losses} lost, {found.ties} tied, {found.both_bad} both bad, "
+        f"{tally_words(found.wins, found.losses, found.ties, found.both_bad)}, "
         f"{_raters(one)}"
     )
     if found.decision == "no difference shown":

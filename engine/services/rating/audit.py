@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Forbidden, NotFound, Unavailable, UserError
-from engine.core.rating import Round, Tally
+from engine.core.rating import Round, Tally, tally_words
 from engine.services import access
 from engine.store import reviews, rounds, votes
 from engine.store.connect import reading, writing
@@ -174,8 +174,8 @@ def stands(seen: Tally) -> str:
     """How a round stands, from the side of its new model, as an owner reads it."""
     raters = "1 rater" if seen.raters == 1 else f"{seen.raters} raters"
     return (
-        f"The new model has {seen.wins} wins, {seen.losses} losses, {seen.ties} ties and "
-        f"{seen.both_bad} both bad on {seen.prompts} questions, by {raters}."
+        f"The new model: {tally_words(seen.wins, seen.losses, seen.ties, seen.both_bad)} on "
+        f"{seen.prompts} questions, by {raters}."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
-from engine.core.rating import Comparison, Round, Tally
+from engine.core.rating import Comparison, Round, Tally, tally_words
 from engine.services.rating import quality
 from engine.stats.betting import standing_by_prompt
 from engine.stats.preference import Decision, Verdict
@@ -184,8 +184,8 @@ def _sequential(found: Verdict, at: Standing, decision: Decision) -> str:
     rate, low, high = (100 * x for x in (found.win_rate, at.low, at.high))
     numbers = (
         f"it wins {rate:.1f} % of votes with ties as half, {low:.1f} to {high:.1f} % in a range "
-        f"that holds however often one looks (evidence {at.e:.3g}, 20 is enough; wins "
-        f"{found.wins}, losses {found.losses}, ties {found.ties}, both bad {found.both_bad})"
+        f"that holds however often one looks (evidence {at.e:.3g}, 20 is enough; "
+        f"{tally_words(found.wins, found.losses, found.ties, found.both_bad)})"
     )
     if decision == "no difference shown":
         return f"No difference shown between the new model and the baseline: {numbers}."

@@ -62,7 +62,7 @@ def test_the_sentence_holds_the_numbers_of_the_newest_result(ws, project, sft):
     lines.blind(ws, project, one, sft, 30, 10, 4, raters=3)
     said = look(ws, project).sentence
     assert said.startswith("Generation 1 beats the baseline on 44 held-out questions: 0.727")
-    assert "90 won, 30 lost, 12 tied, 0 both bad, 3 raters who agree on 100% of what" in said
+    assert "wins 90, losses 30, ties 12, both bad 0, 3 raters who agree on 100% of what" in said
 
 
 def test_no_difference_says_what_the_test_could_have_seen(ws, project, sft):
