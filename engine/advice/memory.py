@@ -12,8 +12,7 @@ from engine.advice.size import Size, lora_weights
 MB = 2**20
 LIBRARIES = 600 * MB  # torch, transformers, TRL and PEFT once they have loaded
 CUDA = 500 * MB  # a CUDA context
-SLACK = 1.25  # peak over the tensors that a step keeps: buffers of operations, gaps
-SLACK_FLOAT32 = 1.6
+SLACK = 1.6  # peak over the tensors that a step keeps: buffers of operations, gaps between lengths
 HEAD_ROWS = 128  # answer tokens scored at once where the base is frozen
 HEAD_TILE = 4096  # tokens and words scored at once where it is not
 FOUR_BITS = 0.53  # bytes a weight in NF4, its scales squeezed too
@@ -90,11 +89,10 @@ def _reference(size: Size, plan: Plan, trained: int) -> float:
 def _activations(size: Size, plan: Plan) -> float:
     """What a step keeps for its way back; with checkpointing the inputs of the layers alone."""
     layer = plan.tokens * _layer(size, plan)
-    slack = SLACK if plan.bits16 else SLACK_FLOAT32
     if not plan.checkpointing:
-        return slack * size.layers * layer
+        return SLACK * size.layers * layer
     kept = plan.tokens * 4 * size.width * size.layers
-    return slack * (kept + 2 * layer)
+    return SLACK * (kept + 2 * layer)
 
 
 def _layer(size: Size, plan: Plan) -> float:

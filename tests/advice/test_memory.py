@@ -18,6 +18,12 @@ MEASURED = [
     (Plan("sft", "lora", 4, 256, bits16=False), 3593),
     (Plan("sft", "qlora", 4, 128), 1479),
     (Plan("dpo", "full", 2, 128), 4130),
+    # rows of many lengths up to this one, 40 and 80 steps (DPO 15 and 30) with held-out
+    # measurements and samples in the server's worker, cores with AMX: bench_estimates.py
+    (Plan("sft", "lora", 8, 150), 3139),
+    (Plan("sft", "lora", 8, 150), 3582),
+    (Plan("dpo", "lora", 8, 83), 3060),
+    (Plan("dpo", "lora", 8, 83), 3289),
 ]
 
 
