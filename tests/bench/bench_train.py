@@ -1,5 +1,9 @@
 """Training against TRL's own command with its defaults: the same job, each in fresh processes.
 
+LLaMA-Factory joins in where TUNELOOP_LLAMAFACTORY names the `llamafactory-cli` of an environment of
+its own: it wants other versions of the same libraries. It says no number of real tokens, so those
+of TRL's run, on as many rows of the same kind, stand for its own.
+
 Both train LoRA r=16 on all linear layers, on the same rows and the same number of steps. The
 adapters are then scored by one and the same program, in float32, on rows that neither saw.
 """
@@ -24,6 +28,7 @@ REPO = Path(__file__).parents[2]
 HELD_OUT, ROUNDS = 48, 2
 STEPS = {"sft": 20, "dpo": 10}
 RATE = {"sft": 2e-4, "dpo": 2e-5}
+FACTORY = os.environ.get("TUNELOOP_LLAMAFACTORY")
 LORA = {"r": 16, "lora_alpha": 32, "target_modules": "all-linear"}
 
 
@@ -48,12 +53,18 @@ def test_train(method, model, shared_data, tmp_path):
         f"\n{method}: {STEPS[method]} steps of 8 out of {len(rows) - HELD_OUT} rows, "
         f"median of {ROUNDS}, in turn; {psutil.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
     )
-    runs = {"trl": [], "tuneloop": []}
+    takers = {"trl": by_trl, "tuneloop": by_tuneloop}
+    if FACTORY:
+        takers["factory"] = by_llamafactory
+    runs = {name: [] for name in takers}
     for _ in range(ROUNDS):
-        for name, run in (("trl", by_trl), ("tuneloop", by_tuneloop)):
+        for name, run in takers.items():
             runs[name].append(run(job))
             print(name, runs[name][-1], flush=True)
     table = {name: medians(found) for name, found in runs.items()}
+    if FACTORY:
+        rows_done = table["trl"]["tokens/s"] / table["trl"]["steps/s"]
+        table["factory"]["tokens/s"] = rows_done * table["factory"]["steps/s"]
     for name, found in table.items():
         print(f"{name:9}", "   ".join(f"{key} {value:.4g}" for key, value in found.items()))
     theirs, mine = table["trl"], table["tuneloop"]
@@ -130,6 +141,60 @@ def by_trl(job):
         "adapter": str(folder / "trl"),
     }
     return line(job, run, peak, cpu)
+
+
+def by_llamafactory(job):
+    """LLaMA-Factory's command with a file of what makes it the same job, and nothing else."""
+    folder = Path(job["folder"])
+    lines = (folder / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    write(folder / "factory.jsonl", [as_sharegpt(json.loads(line)) for line in lines])
+    ranked = job["method"] == "dpo"
+    columns = {"messages": "conversations"}
+    if ranked:
+        columns |= {"chosen": "chosen", "rejected": "rejected"}
+    about = {"rows": {"file_name": "factory.jsonl", "formatting": "sharegpt", "ranking": ranked,
+                      "columns": columns}}  # fmt: skip
+    (folder / "dataset_info.json").write_text(json.dumps(about), encoding="utf-8")
+    values = {
+        "model_name_or_path": job["model"],
+        "stage": job["method"],
+        "do_train": True,
+        "finetuning_type": "lora",
+        "lora_rank": LORA["r"],
+        "lora_alpha": LORA["lora_alpha"],
+        "lora_target": "all",
+        "template": "smollm2",
+        "dataset": "rows",
+        "dataset_dir": str(folder),
+        "cutoff_len": 512,
+        "learning_rate": job["rate"],
+        "per_device_train_batch_size": 8,
+        "gradient_accumulation_steps": 1,
+        "max_steps": job["steps"],
+        "logging_steps": 1,
+        "report_to": "none",
+        "output_dir": str(folder / "factory"),
+        "overwrite_output_dir": True,
+    }
+    config = folder / "factory.yaml"
+    config.write_text(yaml.safe_dump(values), encoding="utf-8")
+    _, peak, cpu = measured([FACTORY, "train", str(config)])
+    told = json.loads((folder / "factory" / "all_results.json").read_text())
+    run = {"seconds": told["train_runtime"], "tokens": 0, "adapter": str(folder / "factory")}
+    return line(job, run, peak, cpu)
+
+
+def as_sharegpt(row):
+    """A row in the layout that LLaMA-Factory reads best."""
+    names = {"user": "human", "assistant": "gpt", "system": "system"}
+
+    def turns(messages):
+        return [{"from": names[each["role"]], "value": each["content"]} for each in messages]
+
+    if "completion" in row:
+        return {"conversations": turns(row["prompt"] + row["completion"])}
+    sides = {side: turns(row[side])[0] for side in ("chosen", "rejected")}
+    return {"conversations": turns(row["prompt"]), **sides}
 
 
 def line(job, run, peak, cpu):
