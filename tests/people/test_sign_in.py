@@ -1,6 +1,8 @@
 """Accounts and signing in: links that work once, passwords, tries, and what a role may do where."""
 
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -124,6 +126,25 @@ def test_who_tries_many_names_from_one_place_is_slowed_down_there(ws):
         sign_in.sign_in(ws, "another name", "wrong words here", "1.2.3.4")
     with pytest.raises(UserError, match="do not go together"):
         sign_in.sign_in(ws, "another name", "wrong words here", "5.6.7.8")
+
+
+def test_tries_at_the_same_time_count_as_many_and_none_is_a_fault(ws):
+    let_in(ws, "Ada")
+
+    def one(n):
+        try:
+            sign_in.sign_in(ws, "Ada", "wrong words here", f"1.2.3.{n}")
+        except Forbidden:
+            return "wait"
+        except UserError:
+            return "wrong"
+        return "in"
+
+    with ThreadPoolExecutor(8) as pool:
+        said = Counter(pool.map(one, range(24)))
+    assert said["in"] == 0
+    assert 0 < said["wrong"] <= sign_in.FREE_TRIES["name"] + 1  # one more where a second went by
+    assert said["wrong"] + said["wait"] == 24
 
 
 def test_a_browser_is_signed_in_for_half_a_day_without_use_and_a_week_at_most(ws, monkeypatch):

@@ -6,6 +6,8 @@ is lost, with a link that works once, for a week, and of which only the hash is 
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
@@ -43,6 +45,14 @@ class Account(BaseModel):
     projects: tuple[str, ...]
 
 
+@contextmanager
+def changing(ws: Workspace) -> Iterator[Connection]:
+    """A transaction that nobody else changes accounts beside."""
+    with writing(ws.db) as conn:
+        persons.alone(conn)
+        yield conn
+
+
 def anybody(ws: Workspace) -> bool:
     """Whether there is any account: then the page asks who somebody is."""
     with reading(ws.db) as conn:
@@ -78,7 +88,7 @@ def add(
     """A new account, and the token of the link with which its person begins."""
     actor.require(Role.OWNER)
     new, token = _new(actor, check_name(name), role)
-    with writing(ws.db) as conn:
+    with changing(ws) as conn:
         if persons.called(conn, new.name_key):
             raise UserError(f"{new.name} has an account already.", "Give them a new link instead.")
         persons.add(conn, new)
@@ -93,7 +103,7 @@ def new_link(ws: Workspace, actor: Actor, person_id: str) -> str:
     """
     actor.require(Role.OWNER)
     token = ids.token()
-    with writing(ws.db) as conn:
+    with changing(ws) as conn:
         one, _ = _person(conn, person_id)
         if one.status == "closed":
             raise Conflict(f"The account of {one.name} is closed.", "Open it first.")
@@ -112,7 +122,7 @@ def first_link(ws: Workspace) -> str | None:
     if waiting:
         return new_link(ws, LOCAL, waiting[0].id)
     new, token = _new(LOCAL, FIRST, "owner")
-    with writing(ws.db) as conn:
+    with changing(ws) as conn:
         persons.add(conn, new)
     return token
 
@@ -122,7 +132,7 @@ def change(
 ) -> Account:
     """What a person may do, and where; it holds from their next click on."""
     actor.require(Role.OWNER)
-    with writing(ws.db) as conn:
+    with changing(ws) as conn:
         one, _ = _person(conn, person_id)
         if _role(role) < Role.OWNER:
             _check_not_last(conn, one)
@@ -135,7 +145,7 @@ def change(
 def close(ws: Workspace, actor: Actor, person_id: str) -> Account:
     """Let a person sign in no more, and sign them out; all that they did stays."""
     actor.require(Role.OWNER)
-    with writing(ws.db) as conn:
+    with changing(ws) as conn:
         one, joined = _person(conn, person_id)
         _check_not_last(conn, one)
         persons.change(conn, one.id, status="closed", link_sha256=None, link_until=None)
@@ -146,7 +156,7 @@ def close(ws: Workspace, actor: Actor, person_id: str) -> Account:
 def reopen(ws: Workspace, actor: Actor, person_id: str) -> Account:
     """Let a person whose account was closed sign in again, with the password they had."""
     actor.require(Role.OWNER)
-    with writing(ws.db) as conn:
+    with changing(ws) as conn:
         one, joined = _person(conn, person_id)
         persons.change(conn, one.id, status="active")
         return _account(one._replace(status="active"), joined)

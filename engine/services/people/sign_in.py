@@ -46,7 +46,7 @@ def accept(ws: Workspace, token: str, name: str, chosen: str) -> str:
     """
     password.check(chosen)
     kept = password.kept(chosen)
-    with writing(ws.db) as conn:
+    with accounts.changing(ws) as conn:
         one = _linked(conn, token)
         values = {"password": kept, "link_sha256": None, "link_until": None}
         if one.password is None:
@@ -64,7 +64,7 @@ def sign_in(ws: Workspace, name: str, tried: str, address: str = "") -> str:
     """What the browser keeps; UserError for a wrong pair, Forbidden for too many of them."""
     key, now = accounts.key(name)[:80], time.time()
     keys = {"name": f"name:{key}", "from": f"from:{address}"}
-    with writing(ws.db) as conn:
+    with accounts.changing(ws) as conn:
         for kind, each in keys.items():
             _check_wait(conn, each, kind, now)
             # before the password is looked at, so that many tries at once count as many
@@ -73,7 +73,7 @@ def sign_in(ws: Workspace, name: str, tried: str, address: str = "") -> str:
     right = password.fits(tried, one.password if one and one.password else password.NOBODY)
     if one is None or not one.password or one.status != "active" or not right:
         raise UserError(*WRONG)
-    with writing(ws.db) as conn:
+    with accounts.changing(ws) as conn:
         for each in keys.values():
             visits.forgive(conn, each)
         visits.forgive_older(conn, now - FORGIVEN_S)
@@ -120,7 +120,7 @@ def change_password(ws: Workspace, token: str, old: str, new: str) -> str:
     if one is None or not one.password or not password.fits(old, one.password):
         raise UserError("The old password is not right.", "Type it again.")
     kept = password.kept(new)
-    with writing(ws.db) as conn:
+    with accounts.changing(ws) as conn:
         persons.change(conn, one.id, password=kept)
         visits.end_all(conn, one.id)
         return _visit(conn, one)

@@ -24,6 +24,15 @@ class Person(NamedTuple):
     created_at: float
 
 
+ONE_WRITER = 7286147  # of the advisory locks
+
+
+def alone(conn: Connection) -> None:
+    """Let no other transaction change accounts or count failures until this one ends."""
+    if conn.dialect.name == "postgresql":
+        conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_WRITER})")
+
+
 def add(conn: Connection, new: Person) -> None:
     """Store a person."""
     conn.execute(insert(person).values(new._asdict()))
