@@ -11,6 +11,7 @@ from engine.core.errors import UserError
 
 FEW = 20  # rows; below, intervals of 95 % hold the truth in fewer than 92 of 100 uneven samples
 NARROW = "few rows: this interval may be too narrow"
+LEAST_P = 0.001  # below, the digits say nothing to anybody
 SAME = 1e-12  # sums of floats that differ by less are equal
 FromParts = Callable[[Sequence[float]], float]
 
@@ -68,6 +69,11 @@ def _of_rows(each: NDArray[np.float64], level: float) -> Interval:
 def caveat(n: int) -> str:
     """What must be said beside the interval of a score of `n` rows; nothing where they suffice."""
     return NARROW if 0 < n < FEW else ""
+
+
+def p_words(p: float) -> str:
+    """A p-value as people read it: two digits, and no more of them than matter."""
+    return f"p = {p:.2g}" if p >= LEAST_P else f"p < {LEAST_P:g}"
 
 
 def pseudo_values(parts: ArrayLike, from_parts: FromParts) -> NDArray[np.float64]:
