@@ -51,7 +51,7 @@ def progress(done: float, total: float, label: str, eta_s: float | None = None) 
     left = f"about {duration(eta_s)} left" if eta_s is not None else ""
     return (
         '<div class="tl-progress"><div class="tl-progress-words">'
-        f"<span>{escape(label)}</span><span>{left}</span><b>{share:.0%}</b></div>"
+        f"<span>{escape(label)}</span><span>{left}</span><b>{percent(share)}</b></div>"
         f'<div class="tl-bar" role="progressbar" aria-label="{escape(label)}" aria-valuemin="0" '
         f'aria-valuemax="100" aria-valuenow="{share * 100:.0f}">'
         f'<i style="width:{share * 100:.1f}%"></i></div></div>'
@@ -81,6 +81,16 @@ def notice(text: str, tone: Tone = "neutral") -> str:
 def interval_text(mean: Mean) -> str:
     """A mean with its 95 % interval, such as "0.41 (0.36 to 0.46)"."""
     return f"{mean.score:.2f} ({mean.low:.2f} to {mean.high:.2f})"
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 as the sentences say it: "55 %"."""
+    return f"{100 * share:.0f} %"
+
+
+def tight(sentence: str) -> str:
+    """The sentence, in which no line ends between a number and its percent sign."""
+    return sentence.replace(" %", "\u00a0%")
 
 
 def when(epoch: float) -> str:

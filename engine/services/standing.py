@@ -116,7 +116,7 @@ def _details(ws: Workspace, actor: Actor, seen: Seen) -> dict[StepName, str]:
     found: dict[StepName, str] = {}
     sources = [d for d in seen.datasets if d.kind in ("sft", "text")]
     if sources:
-        found["data"] = f"{sources[0].rows} rows"
+        found["data"] = f"{sources[0].rows:,} rows"
     dpo_jobs = {job.id for job in seen.jobs if job.kind == "dpo"}
     for model in seen.models:
         found["dpo" if model.job_id in dpo_jobs else "train"] = model.name
@@ -138,7 +138,7 @@ def _rated(ws: Workspace, actor: Actor, seen: Seen) -> dict[StepName, str]:
         found["blind"] = f"{seen.votes[blind[0].id][0]} votes"
     closed = [r for r in blind if r.status == "closed"]
     if closed:
-        found["verdict"] = f"{rounds.verdict(ws, actor, closed[0].id).win_rate:.0%} wins"
+        found["verdict"] = f"{100 * rounds.verdict(ws, actor, closed[0].id).win_rate:.0f} % wins"
     return found
 
 

@@ -76,4 +76,4 @@ def test_a_closed_blind_round_is_a_verdict(ws, tmp_path):
     rounds.close(ws, LOCAL, one.id)
     found, said = states(ws, project)
     assert found["verdict"] == "done"
-    assert said.steps[-1].detail == "100% wins"
+    assert said.steps[-1].detail == "100 % wins"

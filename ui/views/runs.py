@@ -66,7 +66,7 @@ def outcome(job: Job) -> str:
     if job.kind == "generate":
         return f"{result.get('answers', 0):,} answers to {result.get('prompts', 0):,} questions"
     if job.kind == "demo" and "report" in result:
-        return f"win rate {result['report']['win_rate']:.0%}"
+        return f"win rate {kit.percent(result['report']['win_rate'])}"
     return ""
 
 
