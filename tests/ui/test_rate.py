@@ -4,7 +4,8 @@ import pytest
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, UserError
-from engine.services import datasets, projects
+from engine.core.job import State
+from engine.services import datasets, outcomes, projects
 from engine.services.rating import flags, plans, rounds, votes
 from tests import helpers
 from tests.services import rated
@@ -22,6 +23,15 @@ def look(ws, one):
 def test_a_project_without_rounds_says_what_a_round_is_and_opens_the_panel(ws):
     shown = rate.look(ws, projects.create(ws, LOCAL, "New").id, None)
     assert (shown["empty"], shown["box"], shown["body"]) == (True, True, False)
+
+
+def test_a_round_without_answers_says_why_and_opens_the_panel_for_another(ws, tmp_path):
+    one = seed.preparing(ws, tmp_path)
+    job = helpers.claimed(ws, one.job_id)
+    outcomes.end(ws, job.id, job.fence, State.FAILED, "The disk is full.")
+    shown = look(ws, one)
+    assert shown["box"]
+    assert "The disk is full." in shown["outcome"]
 
 
 def test_without_a_project_nothing_is_asked_of_it(ws):
