@@ -78,7 +78,7 @@ def _agreement(one: Generation) -> tuple[str, str]:
 
 
 def _sha(one: Generation) -> str:
-    return f"content {one.export_sha256[:10]}" if one.export_sha256 else ""
+    return f"fingerprint {one.export_sha256[:10]}" if one.export_sha256 else ""
 
 
 def _guard(one: Generation) -> str:
