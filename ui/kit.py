@@ -53,7 +53,7 @@ def progress(done: float, total: float, label: str, eta_s: float | None = None) 
     left = f"about {duration(eta_s)} left" if eta_s is not None else ""
     return (
         '<div class="tl-progress"><div class="tl-progress-words">'
-        f"<span>{escape(label)}</span><span>{left}</span><b>{share:.0%}</b></div>"
+        f"<span>{escape(label)}</span><span>{left}</span><b>{percent(share)}</b></div>"
         f'<div class="tl-bar" role="progressbar" aria-label="{escape(label)}" aria-valuemin="0" '
         f'aria-valuemax="100" aria-valuenow="{share * 100:.0f}">'
         f'<i style="width:{share * 100:.1f}%"></i></div></div>'
@@ -78,6 +78,16 @@ def notice(text: str, tone: Tone = "neutral") -> str:
     """A sentence that wants to be noticed."""
     role = "alert" if tone == "bad" else "status"
     return f'<div class="tl-notice tl-{tone}" role="{role}"><i></i><p>{escape(text)}</p></div>'
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 as the sentences say it: "55 %"."""
+    return f"{100 * share:.0f} %"
+
+
+def tight(sentence: str) -> str:
+    """The sentence, in which no line ends between a number and its percent sign."""
+    return sentence.replace(" %", "\u00a0%")
 
 
 def when(epoch: float) -> str:

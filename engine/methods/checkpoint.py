@@ -127,6 +127,11 @@ def newest_verified(folder: Path, source: Origin | None = None) -> Found | None:
     return None
 
 
+def exists(folder: Path) -> bool:
+    """Whether there is a finished checkpoint; its files are not looked at, which takes long."""
+    return bool(_whole(folder))
+
+
 def at(folder: Path, step: int) -> Path | None:
     """The verified checkpoint of one step; None when it is gone or was changed."""
     path = folder / _NAME.format(step)

@@ -108,6 +108,13 @@ def stop_and_keep(ws: Workspace, actor: Actor, job_id: str) -> Job:
         return access.job(conn, actor, job_id)
 
 
+def can_resume(ws: Workspace, actor: Actor, job_id: str) -> bool:
+    """Whether a run failed or was stopped and left a checkpoint to go on from."""
+    old = get(ws, actor, job_id)
+    broken_off = old.state in (State.FAILED, State.CANCELLED)
+    return broken_off and checkpoint.exists(ws.files / "jobs" / old.id / checkpoint.FOLDER)
+
+
 def resume(ws: Workspace, actor: Actor, job_id: str) -> Job:
     """A new run that goes on from the last checkpoint of one that failed or was stopped."""
     actor.require(Role.TRAINER)

@@ -46,6 +46,17 @@ DONE = (
     "The loop is closed. Rate answers of the new model, and see whether it gets better still.",
     "rate",
 )
+METRICS = {  # that are more than their name with a capital letter
+    "bleu": "BLEU",
+    "meteor": "METEOR",
+    "chrf": "chrF",
+    "rouge1": "ROUGE-1",
+    "rouge2": "ROUGE-2",
+    "rougeL": "ROUGE-L",
+    "rougeLsum": "ROUGE-Lsum",
+    "token_f1": "Word F1",
+    "macro_f1": "Macro F1",
+}
 TITLES: dict[StepName, str] = {
     "data": "Data",
     "train": "Train",
@@ -92,7 +103,7 @@ def _look(ws: Workspace, actor: Actor, project_id: str) -> Seen:
         return Seen(
             datasets.list_all(conn, project_id),
             jobs.list_all(conn, project_id),
-            [m for m in models.list_all(conn, project_id) if m.kind == "adapter"],
+            [m for m in models.list_all(conn, project_id) if m.kind in ("adapter", "full")],
             evaluation_store.list_all(conn, project_id),
             all_rounds,
             exports.list_all(conn, project_id),
@@ -105,7 +116,7 @@ def _details(ws: Workspace, actor: Actor, seen: Seen) -> dict[StepName, str]:
     found: dict[StepName, str] = {}
     sources = [d for d in seen.datasets if d.kind in ("sft", "text")]
     if sources:
-        found["data"] = f"{sources[0].rows} rows"
+        found["data"] = f"{sources[0].rows:,} rows"
     dpo_jobs = {job.id for job in seen.jobs if job.kind == "dpo"}
     for model in seen.models:
         found["dpo" if model.job_id in dpo_jobs else "train"] = model.name
@@ -127,7 +138,7 @@ def _rated(ws: Workspace, actor: Actor, seen: Seen) -> dict[StepName, str]:
         found["blind"] = f"{seen.votes[blind[0].id][0]} votes"
     closed = [r for r in blind if r.status == "closed"]
     if closed:
-        found["verdict"] = f"{rounds.verdict(ws, actor, closed[0].id).win_rate:.0%} wins"
+        found["verdict"] = f"{100 * rounds.verdict(ws, actor, closed[0].id).win_rate:.0f} % wins"
     return found
 
 
@@ -135,7 +146,11 @@ def _evaluated(seen: Seen) -> str:
     newest = seen.evaluations[0]
     result = next(job.result for job in seen.jobs if job.id == newest.job_id)
     metric = result["metrics"][0]
-    return f"{metric.upper()} {result['means'][newest.models[-1]][metric]['score']:.2f}"
+    return f"{_spelled(metric)} {result['means'][newest.models[-1]][metric]['score']:.2f}"
+
+
+def _spelled(metric: str) -> str:
+    return METRICS.get(metric, metric.replace("_", " ").capitalize())
 
 
 def _enough(seen: Seen, one: Round) -> bool:

@@ -7,6 +7,7 @@ from scipy.stats import binomtest
 
 from engine.core.errors import UserError
 from engine.stats.ballots import Ballot, counted
+from engine.stats.intervals import p_words
 
 
 class PositionBias(BaseModel):
@@ -35,7 +36,7 @@ def position_bias(left: int, right: int, alpha: float = 0.01) -> PositionBias:
         return PositionBias(left=0, right=0, share=0.5, p=1.0, biased=False, sentence=text)
     p = float(binomtest(left, n).pvalue)
     biased = p < alpha
-    found = f"{left} of {n} votes went to the left answer (p = {p:.2g})"
+    found = f"{left} of {n} votes went to the left answer ({p_words(p)})"
     text = f"Position bias: {found}." if biased else f"No position bias shown: {found}."
     return PositionBias(left=left, right=right, share=left / n, p=p, biased=biased, sentence=text)
 

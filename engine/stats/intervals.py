@@ -17,6 +17,7 @@ DECIDE = (
 )
 ENOUGH = 10  # rows that should decide
 RARE = 3  # hits, or misses, of 0/1 scores
+LEAST_P = 0.001  # below, the digits say nothing to anybody
 SAME = 1e-12  # sums of floats that differ by less are equal
 FromParts = Callable[[Sequence[float]], float]
 
@@ -135,6 +136,11 @@ def rounded_up(rows: float) -> str:
     """Two digits: more would claim to know better."""
     unit = 10 ** max(0, len(str(ceil(rows))) - 2)
     return f"{ceil(rows / unit) * unit:,}"
+
+
+def p_words(p: float) -> str:
+    """A p-value as people read it: two digits, and no more of them than matter."""
+    return f"p = {p:.2g}" if p >= LEAST_P else f"p < {LEAST_P:g}"
 
 
 def pseudo_values(parts: ArrayLike, from_parts: FromParts) -> NDArray[np.float64]:

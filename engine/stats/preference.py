@@ -9,7 +9,7 @@ from scipy.stats import binomtest, norm, t
 
 from engine.core.errors import UserError
 from engine.core.rating import tally_words
-from engine.stats.intervals import Interval, mean_interval, wilson
+from engine.stats.intervals import Interval, mean_interval, p_words, wilson
 from engine.stats.paired import sign_flip_p
 from engine.stats.power import detectable
 
@@ -167,7 +167,7 @@ def _sentence(
     rate, low, high = (100 * x for x in (test.win_rate, test.low, test.high))
     found = (
         f"{rate:.1f} % of votes with ties as half ({(1 - alpha) * 100:g} % interval {low:.1f} to "
-        f"{high:.1f} %, p = {test.p:.2g}; {counts})"
+        f"{high:.1f} %, {p_words(test.p)}; {counts})"
     )
     if decision != "no difference shown":
         return f"{new[:1].upper()}{new[1:]} is {decision} than {base}: it wins {found}."

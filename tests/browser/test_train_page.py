@@ -1,5 +1,7 @@
 """The Train tab in a browser: from an empty page to a trained model, and what is said before."""
 
+import re
+
 import pytest
 
 from tests.browser.test_walk import LONG, Walk, server
@@ -59,6 +61,36 @@ def test_a_reward_by_rule_trains_without_a_judge(walk):
     walk.sees("#grpo-estimate", "answers being written")
     said = walk.page.locator("#grpo-reward input").input_value()
     assert said == "Rule: at most 50 words"  # the newest data are prompts without answers
+
+
+def test_a_training_that_was_stopped_goes_on_from_where_it_was(walk):
+    """Stopped after its first checkpoint, continued from the Runs page, and ended with a model."""
+    page = walk.page
+    walk.tab("Train")
+    page.locator("#train-method [data-pick=sft]").click()
+    walk.fill("sft-name", "Broken off")
+    walk.fill("sft-num_train_epochs", "60")  # long enough for two stops
+    walk.sees("#sft-estimate", "it fits")
+    walk.click("sft-start")
+    walk.sees("#runs-top", "Broken off")
+    walk.sees("#runs-top", "best held-out loss", LONG)  # so there is a checkpoint
+    walk.click("runs-stop")
+    walk.click("runs-stop-yes")
+    page.locator("#runs-top .tl-badge", has_text="stopped").wait_for(timeout=LONG)
+    walk.sees("#runs-top", "it made no model. It can continue")
+    walk.click("runs-resume")
+    note = walk.sees("#runs-top", r"Goes on from step \d+ of Broken off")
+    step = int(re.search(r"from step (\d+)", note)[1])
+    page.locator("#runs-log").get_by_text("What it said").click()
+    walk.sees("#runs-log", f"Going on from the checkpoint of step {step}", LONG)
+    walk.click("runs-keep")
+    page.locator("#runs-top .tl-badge", has_text="done").wait_for(timeout=LONG)
+    said = walk.sees("#runs-top", "Steps")
+    assert int(re.search(r"Steps\s+([\d,]+)", said)[1].replace(",", "")) >= step
+    named = page.locator("#runs-list b", has_text=re.compile("^Broken off$"))
+    assert named.count() == 2  # its evaluation bears the name too, and more
+    assert page.locator("#runs-next").is_visible()
+    assert walk.errors == []
 
 
 @pytest.mark.parametrize("width", [390, 1600])

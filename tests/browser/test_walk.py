@@ -93,6 +93,10 @@ class Walk:
 
     def start_round(self, purpose):
         self.tab("Rate")
+        # what the page finds opens the panel or leaves it closed: a click before would undo that
+        found = self.page.get_by_text("No round yet").or_(self.page.locator("#rate-round"))
+        found.locator("visible=true").first.wait_for()
+        self.page.wait_for_timeout(800)
         if not self.page.locator("#rate-start").is_visible():
             self.page.get_by_text("Start a round").first.click()
         self.page.get_by_label(purpose).check()
@@ -176,7 +180,11 @@ def test_every_page_fits_and_is_pictured(chromium, server, width, theme, tmp_pat
     page.on("request", lambda r: None if server[0] in r.url else foreign.append(r.url))
     page.goto(f"{server[0]}/?__theme={theme}")
     page.locator("#home-loop").wait_for(timeout=30_000)
-    for label in ("Home", "Data", "Train", "Runs", "Evaluate", "Rate", "Play", "Models"):
+    tabs = ("Home", "Data", "Train", "Runs", "Evaluate", "Rate", "Loop", "Play", "Models")
+    assert [
+        tab.strip() for tab in page.locator("#tabs > .tab-wrapper [role=tab]").all_inner_texts()
+    ] == [*tabs]
+    for label in tabs:
         page.get_by_role("tab", name=label, exact=True).click()
         page.wait_for_timeout(1500)
         page.screenshot(path=folder / f"{label.lower()}-{width}-{theme}.png", full_page=True)

@@ -115,7 +115,8 @@ def test_edits_are_at_most_three_tenths_of_the_pairs():
 def test_a_pair_that_was_clearly_better_counts_twice_only_when_asked():
     found = judged([item("lo lo", 0, clearly=True), item("lo", 1)])
     assert len(rows.preferences(found.pairs, Rules())) == 2
-    assert len(rows.preferences(found.pairs, Rules(strength=True))) == 3
+    made = rows.preferences(found.pairs, Rules(strength=True))
+    assert [row.source_row for row in made] == [1, 2, 3]  # what is said of a row names it
 
 
 def test_soft_labels_are_a_row_for_each_vote_in_its_own_direction():

@@ -305,7 +305,7 @@ def test_raters_who_often_disagree_bring_settings_that_a_dpo_recipe_takes(ws, pr
     # three raters are three pairs of raters: all agree on 21 items, one pair on the other 21
     assert pairs.about(ws, LOCAL, made.id)["agreement"]["raw"] == pytest.approx(2 / 3)
     assert 0.05 < found["recipe"]["trl"]["label_smoothing"] < 0.2
-    assert "67%" in found["reason"]
+    assert "67 %" in found["reason"]
     values = {"model": "m", "dataset": made.dataset_id, **found["recipe"]}
     recipe = read(plugins.load("jobs", "dpo").Recipe, values)
     assert recipe.loss_type == ["robust", "sft"]

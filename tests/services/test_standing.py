@@ -6,6 +6,7 @@ from engine.core.actor import LOCAL
 from engine.services.rating import pairs, rounds, votes
 from engine.services.standing import standing
 from tests import helpers
+from tests.ui import results
 
 keys = (f"stand-{n:08d}" for n in count())
 
@@ -37,6 +38,24 @@ def test_after_data_comes_training(ws, tmp_path):
     assert (said.next_tab, said.steps[0].detail) == ("train", "40 rows")
 
 
+def test_a_model_of_all_weights_is_a_first_model_too(ws, tmp_path):
+    project = helpers.project(ws)
+    base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, project.id, tmp_path)
+    results.adapter(ws, project.id, base, data, kind="full")
+    found, said = states(ws, project)
+    assert (found["train"], said.next_tab) == ("done", "evaluate")
+
+
+def test_an_evaluation_is_named_as_people_know_its_score(ws, tmp_path):
+    project = helpers.project(ws)
+    base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, project.id, tmp_path)
+    tuned = results.adapter(ws, project.id, base, data)
+    results.evaluated(ws, project.id, data, base, tuned, {3: ("no", 0.1, "yes", 0.9)})
+    _, said = states(ws, project)
+    (evaluated,) = (step.detail for step in said.steps if step.name == "evaluate")
+    assert evaluated.startswith("ROUGE-L ")
+
+
 def test_votes_make_the_rating_done_and_pairs_follow(ws, tmp_path):
     project = helpers.project(ws)
     one = helpers.open_round(ws, project.id, tmp_path)
@@ -57,4 +76,4 @@ def test_a_closed_blind_round_is_a_verdict(ws, tmp_path):
     rounds.close(ws, LOCAL, one.id)
     found, said = states(ws, project)
     assert found["verdict"] == "done"
-    assert said.steps[-1].detail == "100% wins"
+    assert said.steps[-1].detail == "100 % wins"

@@ -166,3 +166,9 @@ def test_impossible_counts_are_errors():
     ):
         with pytest.raises(UserError):
             bad()
+
+
+def test_a_tiny_p_is_said_without_digits_that_nobody_reads():
+    said = verdict(60, 5, 0, 0).sentence
+    assert "p < 0.001;" in said
+    assert "e-" not in said

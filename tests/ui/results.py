@@ -35,14 +35,15 @@ def train_events(steps=4, of=8):
     return [*said, ("metric", steps, {"eval_loss": 2.0})]
 
 
-def adapter(ws, project_id, base, data, name="SFT one"):
+def adapter(ws, project_id, base, data, name="SFT one", kind="adapter"):
     """An adapter as a training leaves it behind."""
     values = {"model": base.id, "dataset": data.id, "evaluate_after": False}
     job = submit(ws, project_id, "sft", name, **values)
     job = helpers.claimed(ws, job.id)
     new = NewModel(
-        name="sft-1", path="adapter", base_id=base.id, parent_id=None, dataset_id=data.id
-    )
+        name="sft-1", kind=kind, path="adapter", base_id=base.id, parent_id=None,
+        dataset_id=data.id,
+    )  # fmt: skip
     outcomes.store(ws, job, Outcome(result={"best_train_loss": 1.0}, model=new))
     return models.list_all(ws, LOCAL, project_id)[-1]
 

@@ -113,7 +113,7 @@ def test_every_row_is_counted_and_cut_rows_are_named(ws, base, tmp_path):
     box, numbers, figure, sorts = version.measured(ws, one.id, 300)
     assert box.visible
     assert sum(figure.data[0].y) == 21
-    assert "1 row is cut at 300 tokens (4.8% of all)" in numbers
+    assert "1 row is cut at 300 tokens (4.8 % of all)" in numbers
     assert "2 turns" in sorts
     assert "No row is cut at 100,000 tokens." in version.measured(ws, one.id, 100_000)[1]
 
@@ -149,7 +149,7 @@ def test_pairs_whose_better_answers_are_longer_say_so():
     shown = statistics.sorts(
         numbers(sides=Sides(chosen_mean=50.2, rejected_mean=20, chosen_longer=0.8))
     )
-    assert "longer one in 80% of the pairs. A model may learn to write more" in shown
+    assert "longer one in 80 % of the pairs. A model may learn to write more" in shown
     assert "<b>50</b>" in shown
     even = numbers(sides=Sides(chosen_mean=50, rejected_mean=50, chosen_longer=0.5))
     assert "may learn" not in statistics.sorts(even)
@@ -172,6 +172,8 @@ def test_what_rests_on_a_version_is_listed_by_sort():
 def test_one_shared_question_is_said_in_the_singular():
     one = Overlap(kind="evaluation", other_id="d", other="faq@1", side="train", count=1, rows=(7,))
     assert "1 row to train on is a test question of faq@1 (row 7)." in history.overlaps([one])
+    without = one.model_copy(update={"rows": (0,)})
+    assert "is a test question of faq@1." in history.overlaps([without])
 
 
 def test_columns_of_a_hub_data_set_are_written_in_a_line():

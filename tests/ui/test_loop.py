@@ -63,8 +63,8 @@ def test_the_line_shows_every_generation_with_its_rate_and_votes(ws, project, go
     seen = look(ws, project)
     drawn = seen["line"]
     assert drawn.count("data-pick=") == 2
-    assert ">78%<" in drawn
-    assert ">85%<" in drawn
+    assert ">78 %<" in drawn
+    assert ">85 %<" in drawn
     assert "W 30" in drawn
     assert "Generation 2 beats the baseline on 40" in seen["said"]
 
@@ -80,13 +80,16 @@ def test_a_click_shows_that_generation(ws, project, gone_round):
     assert look(ws, project)["picked"] == two.id
     seen = look(ws, project, one.id)
     assert "Generation 1: one" in seen["chosen"]
-    assert ">78%<" in seen["chosen"]
+    assert ">78 %<" in seen["chosen"]
 
 
 def test_the_control_round_is_a_band_on_the_line(ws, project, sft, gone_round):
-    assert "tl-band" not in look(ws, project)["line"]
+    before = look(ws, project)["line"]
+    assert "tl-band" not in before
+    assert "a model against itself" not in before  # nothing in the picture has that colour
     lines.blind(ws, project, sft, sft, 10, 10)
-    assert "A model against itself: 50%" in look(ws, project)["line"]
+    assert "a model against itself</span>" in look(ws, project)["line"]
+    assert "A model against itself: 50 %" in look(ws, project)["line"]
 
 
 def test_what_is_not_known_yet_says_why(ws, project, sft, source):

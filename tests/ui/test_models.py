@@ -13,12 +13,13 @@ from ui.tabs import models
 from ui.train import methods
 
 
-def trained(ws, project_id, model, dataset, kind, name, **info):
+def trained(ws, project_id, model, dataset, kind, name, model_kind="adapter", **info):
     values = {"model": model.id, "dataset": dataset.id, "evaluate_after": False}
     recipe = methods.known()[kind](**values)
     job = jobs.submit(ws, LOCAL, project_id, recipe, name)
     new = NewModel(
         name=f"{kind}-{job.id[-4:]}",
+        kind=model_kind,
         path="adapter",
         base_id=model.base_id or model.id,
         parent_id=model.id if model.kind == "adapter" else None,
@@ -46,7 +47,7 @@ def test_a_base_says_where_it_came_from_in_words(ws, project, tiny_model):
     bases, adapters, onward, first = models.refresh(ws, project.id)
     assert "my &lt;model&gt;" in bases
     assert "local folder" in bases
-    assert "No adapter yet" in adapters
+    assert "Nothing trained yet" in adapters
     assert first.visible
     assert not onward.visible
 
@@ -73,6 +74,20 @@ def test_an_adapter_shows_its_line_from_the_base_on(ws, project, tmp_path):
     assert "faq@1" in newest
     assert "No held-out loss" in newest
     assert "<b>1.250</b> from 2.500" in html
+    assert onward.visible
+
+
+def test_models_of_all_weights_and_judges_are_shown_too(ws, project, tmp_path):
+    base, faq = helpers.model(ws, tmp_path), helpers.dataset(ws, project.id, tmp_path)
+    trained(ws, project.id, base, faq, "reward", "A judge", model_kind="reward")
+    _, html, onward, first = models.refresh(ws, project.id)
+    assert "A judge" in html
+    assert "judges answers" in html
+    assert (onward.visible, first.visible) == (False, True)  # a judge writes no answers
+    trained(ws, project.id, base, faq, "sft", "Whole", model_kind="full")
+    _, html, onward, _ = models.refresh(ws, project.id)
+    assert "Whole" in html
+    assert "all weights" in html
     assert onward.visible
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, UserError
-from engine.services import datasets, projects
+from engine.core.job import State
+from engine.services import datasets, outcomes, projects
 from engine.services.rating import flags, plans, rounds, votes
 from tests import helpers
 from tests.services import rated
@@ -22,6 +23,15 @@ def look(ws, one):
 def test_a_project_without_rounds_says_what_a_round_is_and_opens_the_panel(ws):
     shown = rate.look(ws, projects.create(ws, LOCAL, "New").id, None)
     assert (shown["empty"], shown["box"], shown["body"]) == (True, True, False)
+
+
+def test_a_round_without_answers_says_why_and_opens_the_panel_for_another(ws, tmp_path):
+    one = seed.preparing(ws, tmp_path)
+    job = helpers.claimed(ws, one.job_id)
+    outcomes.end(ws, job.id, job.fence, State.FAILED, "The disk is full.")
+    shown = look(ws, one)
+    assert shown["box"]
+    assert "The disk is full." in shown["outcome"]
 
 
 def test_without_a_project_nothing_is_asked_of_it(ws):
@@ -181,11 +191,14 @@ def test_a_round_that_ends_by_evidence_says_so_while_it_is_open(ws, tmp_path):
 
 def test_raters_and_flags_of_a_round_are_listed_as_text(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, answers=seed.hostile())
+    *_, without = people.watched(ws, look(ws, one))
+    assert not without.visible  # nothing is flagged yet, so there is nothing to choose
     who = Actor(name="<b>eve</b>", role=Role.RATER)
     shown = votes.next_pair(ws, who, one.id)
     flags.add(ws, who, shown.token, "left", "unsafe", "<script>x</script>")
     seed.prefer_new(ws, one)
-    table, raters, raised, standing = people.watched(ws, look(ws, one))
+    table, raters, raised, standing, some, waiting = people.watched(ws, look(ws, one))
+    assert (some.visible, waiting.visible) == (True, True)
     assert "rater-a" in table
     assert [name for name, _ in raters.choices] == ["rater-a", "<b>eve</b>"]
     assert "&lt;script&gt;" in raised
@@ -212,12 +225,13 @@ def test_zero_votes_a_day_means_no_limit():
 
 def test_an_invitation_is_a_link_of_this_server_until_it_is_withdrawn(ws, tmp_path):
     project = projects.create(ws, LOCAL, "Shared").id
-    link, known = people.invite(ws, project, "Ada", "http://127.0.0.1:7860")
+    link, known, row = people.invite(ws, project, "Ada", "http://127.0.0.1:7860")
+    assert row.visible
     assert link.value.startswith("http://127.0.0.1:7860/rate/join/")
     [(name, chosen)] = known.choices
     assert name == "Ada"
-    link, known = people.withdraw(ws, project, chosen)
-    assert (link.value, known.choices) == ("", [])
+    link, known, row = people.withdraw(ws, project, chosen)
+    assert (link.value, known.choices, row.visible) == ("", [], False)
 
 
 def test_a_model_that_lost_something_is_tested_blind_only_when_asked_for_anyway(ws, tmp_path):
@@ -242,7 +256,7 @@ def test_an_owner_deletes_all_of_a_rater_and_the_pairs_say_that_votes_have_gone(
     view = {"which": ((), one.id)}
     assert people.watched(ws, view)[1].choices == [("ada", "ada"), ("ben", "ben")]
     assert "Stale" not in look(ws, one)["made"]
-    said, _, left, _, _ = people.forgotten(ws, view, "ada")
+    said, _, left, *_ = people.forgotten(ws, view, "ada")
     assert "24 votes in 1 round." in said
     assert left.choices == [("ben", "ben")]
     shown = look(ws, one)

@@ -362,6 +362,7 @@ def test_an_invitation_leads_to_the_open_rounds_of_its_project_alone(app, ws, tm
     client = TestClient(app)
     token = invites.make(ws, LOCAL, one.project_id, "Ada")
     there = client.get(f"/rate/join/{token}")
+    assert "Every vote is saved at once" in there.text
     assert there.status_code == 200
     assert f"/rate/{one.id}" in there.text
     assert other.id not in there.text

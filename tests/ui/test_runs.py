@@ -281,10 +281,19 @@ def test_keep_is_offered_while_it_runs_and_going_on_when_it_broke_off(
     ws, world, state, keep, resume
 ):
     job = running(ws, world)
+    if resume:  # as a training leaves it
+        (ws.files / "jobs" / job.id / "checkpoints" / "ckpt-000000004").mkdir(parents=True)
     if state is not State.RUNNING:
         ended(ws, job, state)
     new = shown(ws, world)
     assert (new["keep"], new["resume"]) == (keep, resume)
+
+
+def test_a_run_that_left_no_checkpoint_is_only_started_again(ws, world):
+    ended(ws, running(ws, world), State.CANCELLED)
+    new = shown(ws, world)
+    assert (new["resume"], new["again"]) == (False, True)
+    assert "continue" not in new["top"]
 
 
 def test_sampled_answers_estimates_resources_and_overfitting_are_shown(ws, world):

@@ -353,8 +353,8 @@ def test_a_moment_today_needs_no_date():
 
 
 def test_a_bar_stays_between_nothing_and_all():
-    assert "100%" in kit.progress(9, 3, "x")
-    assert "0%" in kit.progress(0, 0, "x")
+    assert "100 %" in kit.progress(9, 3, "x")
+    assert "0 %" in kit.progress(0, 0, "x")
     assert "about 1 min 30 s left" in kit.progress(1, 3, "x", 90)
 
 
@@ -443,7 +443,7 @@ def test_a_running_demo_shows_its_part_and_a_failed_one_says_why():
     event = Event(job_id="job", seq=1, at=0.0, kind="progress", data=said)
     running = home_view.demo_on_its_way(_job(State.RUNNING), [event])
     assert "Part 2 of 9: Training on the examples (SFT)" in running
-    assert "16%" in running
+    assert "16 %" in running
     failed = home_view.demo_on_its_way(_job(State.FAILED, error="The disk is full."), [])
     assert "The disk is full." in failed
 
@@ -460,8 +460,8 @@ def test_the_report_reads_win_rate_scores_and_who_rated():
     }  # fmt: skip
     card = home_view.report(found)
     for text in (
-        "62%",
-        "54% to 70%",
+        "62 %",
+        "54 % to 70 %",
         "9 min 44 s",
         "0.41",
         "0.36 to 0.46",

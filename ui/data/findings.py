@@ -81,7 +81,9 @@ def guide() -> str:
     """What to drop, before anything is dropped."""
     return (
         '<div class="tl-found"><h3>What a file may hold</h3><p>The layout is found by itself from '
-        "the names of the columns. A hundred good rows are a start.</p></div>" + layouts()
+        "the names of the columns. A hundred good rows are a start.</p></div>"
+        '<details class="tl-guide tl-show"><summary>Show the layouts that are known</summary>'
+        f"{layouts()}</details>"
     )
 
 
@@ -96,7 +98,8 @@ def layouts() -> str:
 
 def _finding(one: Finding, by_row: Mapping[int, Example]) -> str:
     word, tone = GRAVITY[one.severity]
-    named = ", ".join(f"{row:,}" for row in one.rows[:ROWS_NAMED])
+    known = [row for row in one.rows if row]  # pairs once had no numbers: all of them 0
+    named = ", ".join(f"{row:,}" for row in known[:ROWS_NAMED])
     more = ", …" if one.count > ROWS_NAMED else ""
     where = f'<span class="tl-where">Row {named}{more}</span>' if named else ""
     return (
@@ -107,7 +110,7 @@ def _finding(one: Finding, by_row: Mapping[int, Example]) -> str:
 
 def _rows(one: Finding, by_row: Mapping[int, Example]) -> str:
     """The first rows of a finding, folded; a row that could not be read is not among them."""
-    there = [(row, by_row[row]) for row in one.rows if row in by_row][:ROWS_SHOWN]
+    there = [(row, by_row[row]) for row in one.rows if row and row in by_row][:ROWS_SHOWN]
     if not there:
         return ""
     shown = "".join(f"<small>Row {row:,}</small>{seen.line(example)}" for row, example in there)

@@ -88,12 +88,13 @@ def overlaps(found: Sequence[Overlap]) -> str:
 
 def _overlap(one: Overlap) -> str:
     rows = ON_BOTH[one.kind].format(one.other)
-    numbers = ", ".join(f"{row:,}" for row in one.rows[:5])
-    more = ", …" if one.count > len(one.rows[:5]) else ""
+    known = [row for row in one.rows if row][:5]  # pairs once had no numbers: all of them 0
+    numbers = ", ".join(f"{row:,}" for row in known) + (", …" if one.count > len(known) else "")
     if one.count == 1:
         rows = rows.replace("rows ", "row ", 1).replace(" are ", " is ", 1)
         rows = rows.replace("test questions", "a test question", 1)
-    return f"{one.count:,} {rows} (row {numbers}{more})."
+    where = f" (row {numbers})" if known else ""
+    return f"{one.count:,} {rows}{where}."
 
 
 def _part(name: str, part: Part) -> str:

@@ -36,7 +36,7 @@ def cut(found: Statistics) -> str:
     rows = "1 row is" if found.truncated == 1 else f"{found.truncated:,} rows are"
     share = found.truncated / found.rows
     return kit.notice(
-        f"{rows} cut at {found.max_length:,} tokens ({share:.1%} of all): "
+        f"{rows} cut at {found.max_length:,} tokens ({100 * share:.1f} % of all): "
         "the model does not learn what comes after. Train with a larger longest row to keep it.",
         "warn",
     )
@@ -79,7 +79,7 @@ def bars(title: str, counts: Mapping[str, float], note: str = "") -> str:
 
 def _sides(found: Sides) -> str:
     share = found.chosen_longer
-    note = f"The better answer is the longer one in {share:.0%} of the pairs."
+    note = f"The better answer is the longer one in {100 * share:.0f} % of the pairs."
     if share >= LOPSIDED:
         note += " A model may learn to write more rather than better."
     elif share <= 1 - LOPSIDED:

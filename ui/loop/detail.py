@@ -22,7 +22,7 @@ RULES = {
 
 def headline(seen: History) -> str:
     """The one sentence made from the numbers."""
-    return f'<div class="tl-line-said"><p>{escape(seen.sentence)}</p></div>'
+    return f'<div class="tl-line-said"><p>{escape(kit.tight(seen.sentence))}</p></div>'
 
 
 def next_step(standing: Standing) -> str:
@@ -58,12 +58,13 @@ def _rate(one: Tested | None) -> tuple[str, str]:
     found = one.report.verdict if one else None
     if found is None or not found.n:
         return "–", ""
-    return f"{found.win_rate:.0%}", f"{found.low:.0%} to {found.high:.0%}, ties as half"
+    bounds = f"{kit.percent(found.low)} to {kit.percent(found.high)}"
+    return kit.percent(found.win_rate), f"{bounds}, ties as half"
 
 
 def _length(one: Generation) -> str:
     found = one.against_baseline.report.length if one.against_baseline else None
-    return "–" if found is None or found.win_rate is None else f"{found.win_rate:.0%}"
+    return "–" if found is None or found.win_rate is None else kit.percent(found.win_rate)
 
 
 def _agreement(one: Generation) -> tuple[str, str]:
@@ -71,13 +72,13 @@ def _agreement(one: Generation) -> tuple[str, str]:
     found = one.against_baseline.report.agreement if one.against_baseline else None
     if found is None or found.raw is None:
         return "–", ""
-    noise = "" if found.noise is None else f"about {found.noise:.0%} slips"
+    noise = "" if found.noise is None else f"about {kit.percent(found.noise)} slips"
     alpha = "" if found.alpha is None else f"α {found.alpha:.2f}"
-    return f"{found.raw:.0%}", ", ".join(part for part in (noise, alpha) if part)
+    return kit.percent(found.raw), ", ".join(part for part in (noise, alpha) if part)
 
 
 def _sha(one: Generation) -> str:
-    return f"content {one.export_sha256[:10]}" if one.export_sha256 else ""
+    return f"fingerprint {one.export_sha256[:10]}" if one.export_sha256 else ""
 
 
 def _guard(one: Generation) -> str:

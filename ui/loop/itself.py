@@ -52,8 +52,8 @@ def build(ws: Workspace, page: Page) -> Itself:
                                     elem_id="loop-generations")  # fmt: skip
             prompts = gr.Slider(24, 200, 72, step=1, label="Pairs to rate for each",
                                 elem_id="loop-prompts")  # fmt: skip
-            budget = gr.Number(None, label="Votes at most", precision=0, minimum=1,
-                               info="Empty: no limit", elem_id="loop-budget")  # fmt: skip
+            budget = gr.Number(0, label="Votes at most", precision=0, minimum=0,
+                               info="0: no limit", elem_id="loop-budget")  # fmt: skip
         go = gr.Button("Start", variant="primary", elem_id="loop-start")
     going = gr.HTML("", visible=False, elem_id="loop-going")
     stop = gr.Button("Stop it", visible=False, elem_id="loop-stop")

@@ -7,6 +7,7 @@ from html import escape
 
 from engine.services.loop.seen import Control, Generation, History
 from engine.stats.preference import Verdict
+from ui import kit
 
 LEFT, RIGHT, STEP = 64, 24, 132  # in units of the picture
 TOP, HEIGHT = 20, 230  # of the win rates
@@ -32,17 +33,19 @@ def picture(seen: History, called: dict[str, str], chosen: str | None) -> str:
     return (
         f'<div class="tl-line"><svg viewBox="0 0 {width} {BOTTOM}" role="group" '
         f'aria-label="{escape(seen.sentence)}" style="max-width:{int(width * 1.35)}px;'
-        f'min-width:{min(width, 520)}px">{"".join(parts)}</svg></div>{LEGEND}'
+        f'min-width:{min(width, 520)}px">{"".join(parts)}</svg></div>{_legend(seen)}'
     )
 
 
-LEGEND = (
-    '<p class="tl-line-legend"><span><i class="tl-part-win"></i>wins</span>'
-    '<span><i class="tl-part-tie"></i>ties</span>'
-    '<span><i class="tl-part-bad"></i>both bad</span>'
-    '<span><i class="tl-part-loss"></i>losses against the baseline</span>'
-    '<span><i class="tl-part-band"></i>a model against itself</span></p>'
-)
+def _legend(seen: History) -> str:
+    """What the colours mean; that of the control only where one was made."""
+    band = '<span><i class="tl-part-band"></i>a model against itself</span>' if seen.control else ""
+    return (
+        '<p class="tl-line-legend"><span><i class="tl-part-win"></i>wins</span>'
+        '<span><i class="tl-part-tie"></i>ties</span>'
+        '<span><i class="tl-part-bad"></i>both bad</span>'
+        f'<span><i class="tl-part-loss"></i>losses against the baseline</span>{band}</p>'
+    )
 
 
 def _y(rate: float) -> float:
@@ -58,12 +61,12 @@ def _frame(width: float) -> str:
     rows = "".join(
         f'<line class="tl-axis" x1="{LEFT}" x2="{width - RIGHT}" y1="{_y(at):.1f}" '
         f'y2="{_y(at):.1f}"/><text class="tl-scale" x="{LEFT - 10}" y="{_y(at) + 5:.1f}">'
-        f"{at:.0%}</text>"
+        f"{kit.percent(at)}</text>"
         for at in (0.0, 0.25, 0.75, 1.0)
     )
     return (
         f'{rows}<line class="tl-even" x1="{LEFT}" x2="{width - RIGHT}" y1="{_y(0.5)}" '
-        f'y2="{_y(0.5)}"/><text class="tl-scale" x="{LEFT - 10}" y="{_y(0.5) + 5}">50%</text>'
+        f'y2="{_y(0.5)}"/><text class="tl-scale" x="{LEFT - 10}" y="{_y(0.5) + 5}">50 %</text>'
         f'<text class="tl-scale" x="{LEFT - 10}" y="{BARS + BAR / 2 + 5}">votes</text>'
     )
 
@@ -75,8 +78,8 @@ def _band(control: Control | None, width: float) -> str:
     low, high = _y(control.low), _y(control.high)
     return (
         f'<rect class="tl-band" x="{LEFT}" y="{high:.1f}" width="{width - LEFT - RIGHT}" '
-        f'height="{low - high:.1f}"><title>A model against itself: {control.rate:.0%} '
-        f"({control.low:.0%} to {control.high:.0%})</title></rect>"
+        f'height="{low - high:.1f}"><title>A model against itself: {kit.percent(control.rate)} '
+        f"({kit.percent(control.low)} to {kit.percent(control.high)})</title></rect>"
     )
 
 
@@ -114,7 +117,7 @@ def _point(x: float, found: Verdict) -> str:
     return (
         f'<g class="tl-rate {tone}"><line x1="{x}" x2="{x}" y1="{low:.1f}" y2="{high:.1f}"/>{caps}'
         f'<circle cx="{x}" cy="{y:.1f}" r="7"/>'
-        f'<text x="{x + 13}" y="{y + 5:.1f}">{found.win_rate:.0%}</text></g>'
+        f'<text x="{x + 13}" y="{y + 5:.1f}">{kit.percent(found.win_rate)}</text></g>'
     )
 
 

@@ -15,6 +15,10 @@ from ui.views import names
 from ui.who import who
 
 FAILED = "The answers of this round could not be written. "
+CUT = (
+    "All answers were cut at the longest length, or empty. Start another round below, with longer "
+    "answers under More."
+)
 PRACTICE = "Raters learn after each vote what was right. “Raters and flags” says how they did."
 
 
@@ -41,7 +45,8 @@ def look(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, An
     shown = one.status == "open"
     return {
         "which": (titles, one.id),
-        "box": False,  # closed when the first round appears; a person may open it again
+        # closed when the first round appears; open for who has to start another
+        "box": one.status == "failed",
         "empty": False,
         "body": True,
         "about": results.about(one),
@@ -109,5 +114,5 @@ def _reason(ws: Workspace, one: Round) -> str:
     if job and job.error:
         return job.error
     if job and job.result.get("left_out"):
-        return "All answers were cut at the longest length, or empty: allow longer ones."
+        return CUT
     return "Start another one."

@@ -9,6 +9,10 @@ ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E"
     "%3Ccircle cx='16' cy='16' r='10' fill='none' stroke='%230f726b' stroke-width='6'/%3E%3C/svg%3E"
 )
+WHAT_IT_IS = (
+    "You read questions with their answers and say how good these are. Every vote is saved at "
+    "once, so you can stop and come back by the same link."
+)
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -48,8 +52,11 @@ def choice(found: list[Round]) -> str:
         f'<li><a href="/rate/{escape(one.id)}" dir="auto">{escape(one.name)}</a></li>'
         for one in found
     )
-    head = "<h2>Choose a round</h2>" if len(found) > 1 else "<h2>One round is open</h2>"
-    return _page("Rating", f'<div class="tl-rate-state">{head}<ul>{links}</ul></div>')
+    head = "Choose a round" if len(found) > 1 else "One round is open"
+    return _page(
+        "Rating",
+        f'<div class="tl-rate-state"><h2>{head}</h2><p>{WHAT_IT_IS}</p><ul>{links}</ul></div>',
+    )
 
 
 def refusal(error: UserError) -> str:

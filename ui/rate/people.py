@@ -47,12 +47,13 @@ def _links(ws: Workspace, page: Page) -> None:
             make = gr.Button("Make a link", elem_id="rate-invite-make")
         link = gr.Textbox("", label="Link", info=ONCE, visible=False, interactive=False,
                           buttons=["copy"], elem_id="rate-invite-link")  # fmt: skip
-        with gr.Row(elem_classes="tl-actions"):
+        with gr.Row(visible=False, elem_classes="tl-actions") as working:
             known = gr.Dropdown([], value=None, label="Invited", elem_id="rate-invited")
             revoke = gr.Button("Withdraw the link", elem_id="rate-invite-revoke")
     listed = shows_errors(partial(invited, ws))
-    kit.on_show(page, listed, page.project, known)
-    box.expand(listed, page.project, known, **kit.QUIET)
+    links = [known, working]
+    kit.on_show(page, listed, page.project, links)
+    box.expand(listed, page.project, links, **kit.QUIET)
 
     # not a partial: Gradio finds by its annotation what takes the request
     @shows_errors
@@ -60,15 +61,15 @@ def _links(ws: Workspace, page: Page) -> None:
         address = request.headers.get("origin") or f"http://{request.headers.get('host', '')}"
         return invite(ws, project, wanted, address)
 
-    make.click(on_make, [page.project, name], [link, known], **kit.QUIET)
-    revoke.click(shows_errors(partial(withdraw, ws)), [page.project, known], [link, known],
+    make.click(on_make, [page.project, name], [link, *links], **kit.QUIET)
+    revoke.click(shows_errors(partial(withdraw, ws)), [page.project, known], [link, *links],
                  **kit.QUIET)  # fmt: skip
 
 
 def _look(ws: Workspace, view: gr.State) -> None:
     with gr.Accordion("Raters and flags", open=False, elem_id="rate-people") as box:
         table = gr.HTML("")
-        with gr.Row(elem_classes="tl-actions"):
+        with gr.Row(visible=False, elem_classes="tl-actions") as some:
             rater = gr.Dropdown([], value=None, label="Rater", elem_id="rate-rater")
             pause = gr.Button("Pause", elem_id="rate-pause")
             resume = gr.Button("Let them go on", elem_id="rate-resume")
@@ -78,11 +79,11 @@ def _look(ws: Workspace, view: gr.State) -> None:
             yes = gr.Button("Delete it all", variant="primary", elem_id="rate-forget-yes")
             no = gr.Button("Keep it", elem_id="rate-forget-no")
         raised = gr.HTML("")
-        with gr.Row(elem_classes="tl-actions"):
+        with gr.Row(visible=False, elem_classes="tl-actions") as open_:
             flag = gr.Dropdown([], value=None, label="Flag", elem_id="rate-flag")
             settle = gr.Button("This pair is fine: show it again", elem_id="rate-settle")
         _record(ws, view, box)
-    out = [table, rater, raised, flag]
+    out = [table, rater, raised, flag, some, open_]
     box.expand(shows_errors(partial(watched, ws)), view, out, **kit.QUIET)
     acts = partial(shows_errors(_act), ws)
     pause.click(partial(acts, quality.pause), [view, rater], out, **kit.QUIET)
@@ -124,35 +125,36 @@ def _record(ws: Workspace, view: gr.State, box: gr.Accordion) -> None:
               [seen, sure, reason, log, glass], **kit.QUIET)  # fmt: skip
 
 
-def invited(ws: Workspace, project: str | None) -> gr.Dropdown:
-    """The people whose links work."""
+def invited(ws: Workspace, project: str | None) -> tuple[gr.Dropdown, gr.Row]:
+    """The people whose links work, and their row, which is hidden while there are none."""
     found = invites.list_all(ws, who(ws), project) if project else []
-    return gr.Dropdown([(one.rater, one.id) for one in found if one.status == "active"], value=None)
+    offered = [(one.rater, one.id) for one in found if one.status == "active"]
+    return gr.Dropdown(offered, value=None), gr.Row(visible=bool(offered))
 
 
 def invite(
     ws: Workspace, project: str | None, name: str, address: str
-) -> tuple[gr.Textbox, gr.Dropdown]:
+) -> tuple[gr.Textbox, gr.Dropdown, gr.Row]:
     """A new link under the address of this server, shown once."""
     if not project:
         raise UserError("No project is open.", "Make one first, at the top of the page.")
     token = invites.make(ws, who(ws), project, name)
     link = f"{address}/rate/join/{token}"
-    return gr.Textbox(link, visible=True), invited(ws, project)
+    return gr.Textbox(link, visible=True), *invited(ws, project)
 
 
 def withdraw(
     ws: Workspace, project: str | None, chosen: str | None
-) -> tuple[gr.Textbox, gr.Dropdown]:
+) -> tuple[gr.Textbox, gr.Dropdown, gr.Row]:
     """The link opens nothing any more."""
     if not chosen:
         raise UserError("Nobody is chosen.", "Choose whose link to withdraw.")
     invites.revoke(ws, who(ws), chosen)
-    return gr.Textbox("", visible=False), invited(ws, project)
+    return gr.Textbox("", visible=False), *invited(ws, project)
 
 
 def watched(ws: Workspace, view: View) -> list[Any]:
-    """Table and choices of the raters and the flags of the shown round."""
+    """Table and choices of the raters and the flags of the shown round; empty rows are hidden."""
     chosen = _chosen(view)
     people = quality.raters(ws, who(ws), chosen) if chosen else []
     raised = flags.list_all(ws, who(ws), chosen) if chosen else []
@@ -165,6 +167,8 @@ def watched(ws: Workspace, view: View) -> list[Any]:
         gr.Dropdown(names, value=None),
         results.flagged(raised),
         gr.Dropdown(titles, value=None),
+        gr.Row(visible=bool(names)),
+        gr.Row(visible=bool(titles)),
     ]
 
 

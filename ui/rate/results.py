@@ -161,7 +161,7 @@ def _rater(one: RaterView) -> list[str]:
     odd = "; ".join([*known.reasons, *([one.decided] if one.decided else [])]) or "nothing"
     state = kit.badge("paused", "warn") if one.paused else ""
     words = (one.rater, f"{one.votes}", f"{one.seconds:.0f} s", gold,
-             _percent(known.left_share), odd)  # fmt: skip
+             kit.percent(known.left_share), odd)  # fmt: skip
     told = [escape(each) for each in words]
     return [f"{told[0]} {state}", *told[1:]]
 
@@ -204,7 +204,8 @@ def verdict(
         kit.stat("losses", f"{found.losses}"),
         kit.stat("ties", f"{found.ties}"),
         kit.stat("both bad", f"{found.both_bad}"),
-        kit.stat("won of decisive votes", _percent(found.decisive_rate) if found.decisive else "–",
+        kit.stat("won of decisive votes",
+                 kit.percent(found.decisive_rate) if found.decisive else "–",
                  f"{found.wins} of {found.decisive}"),
         kit.stat("raters", f"{seen.raters}", f"{seen.prompts} questions"),
     ]  # fmt: skip
@@ -212,7 +213,8 @@ def verdict(
     notes = [bias_words(seen), *_not_shown(kept_back or {})]
     fine = "".join(f'<p class="tl-fine">{escape(note)}</p>' for note in notes)
     return (
-        f'<div class="tl-judged tl-{tone}"><h3>{escape(head)}</h3><p>{escape(found.sentence)}</p>'
+        f'<div class="tl-judged tl-{tone}"><h3>{escape(head)}</h3>'
+        f"<p>{escape(kit.tight(found.sentence))}</p>"
         f"{arms}{picture(found)}</div>{kit.stats(numbers)}{fine}"
     )
 
@@ -221,8 +223,8 @@ def picture(found: Verdict) -> str:
     """The win rate as a point on its interval, with the line of no difference at one half."""
     low, high, rate = (100 * each for each in (found.low, found.high, found.win_rate))
     said = (
-        f"Win rate {_percent(found.win_rate)}, 95 % interval "
-        f"{_percent(found.low)} to {_percent(found.high)}"
+        f"Win rate {kit.percent(found.win_rate)}, 95 % interval "
+        f"{kit.percent(found.low)} to {kit.percent(found.high)}"
     )
     return (
         f'<div class="tl-duel" role="img" aria-label="{escape(said)}">'
@@ -266,7 +268,3 @@ def _not_shown(kept_back: dict[str, int]) -> list[str]:
 
 def _part(head: str, html: str) -> str:
     return f'<div class="tl-part"><h3>{escape(head)}</h3></div>{html}'
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"

@@ -117,10 +117,11 @@ def opened(
     if job.over and track.whole and view.drawn.get("run") == run:
         return {}
     called = names.of_models(ws, project) | names.of_datasets(ws, project)
+    goes_on = numbers.trains(job) and jobs.can_resume(ws, who(ws), job.id)
     return {
         "run": run if job.over else None,
-        "top": runs.top(job, track, waits, called, jobs.worker_alive(ws, who(ws))),
-        **_buttons(job),
+        "top": runs.top(job, track, waits, called, jobs.worker_alive(ws, who(ws)), goes_on),
+        **_buttons(job, goes_on),
         **_edited(job),
         **_drawings(job, track),
         "report": runs.report(job) + studies.words(job, track),
@@ -130,13 +131,13 @@ def opened(
     }
 
 
-def _buttons(job: Job) -> dict[str, Any]:
+def _buttons(job: Job, goes_on: bool) -> dict[str, Any]:
     going, trains = not job.over and not job.cancel_requested, numbers.trains(job)
     return {
         "stop": going,
         "keep": going and trains and job.state is State.RUNNING,
         "again": job.over and job.kind not in ONCE,
-        "resume": trains and job.state in (State.FAILED, State.CANCELLED),
+        "resume": goes_on,
         "onward": next_step(job)[0] if job.state is State.DONE else "",
         "delete": job.over,
         "sure": (job.id, job.over or job.cancel_requested),  # closed when this changes

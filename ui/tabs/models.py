@@ -18,8 +18,8 @@ from ui.who import who
 
 
 def build(ws: Workspace, page: Page) -> None:
-    """The tab: bases, adapters with where they come from, and a way to bring a base."""
-    gr.HTML(kit.head("Models", "Bases are shared; adapters are what this project taught them."))
+    """The tab: bases, trained models with where they come from, and a way to bring a base."""
+    gr.HTML(kit.head("Models", "What you start from, and what this project made of it."))
     bases = gr.HTML("", elem_id="models-bases")
     with gr.Accordion("Add a base model from a folder", open=False, elem_id="models-bring"):
         with gr.Row():
@@ -32,7 +32,7 @@ def build(ws: Workspace, page: Page) -> None:
                 label="Name", info="The folder's own name unless given", elem_id="models-name"
             )
         add = gr.Button("Add model", elem_id="models-add")
-    adapters = gr.HTML("", elem_id="models-adapters")
+    trained = gr.HTML("", elem_id="models-trained")
     with gr.Row(visible=False) as onward:
         kit.goto(gr.Button("Evaluate", variant="primary", elem_id="models-eval"), page, "evaluate")
         kit.goto(gr.Button("Try it", elem_id="models-try"), page, "play")
@@ -53,21 +53,22 @@ def build(ws: Workspace, page: Page) -> None:
         gr.Success(f"Every project may now start from {new.name}.", title="Added")
         return "", "", *refresh(ws, project)
 
-    shown = [bases, adapters, onward, first]
+    shown = [bases, trained, onward, first]
     add.click(on_add, [page.project, path, name], [path, name, *shown], **kit.QUIET)
     kit.on_show(page, on_show, [page.project], shown)
 
 
 def refresh(ws: Workspace, project: str | None) -> tuple[Any, ...]:
-    """Bases, adapters newest first, and the buttons that fit what is there."""
+    """Bases, trained models newest first, and the buttons that fit what is there."""
     found = models.list_all(ws, who(ws), project)
     bases = [one for one in found if one.kind == "base"]
-    adapters = [one for one in reversed(found) if one.kind == "adapter"]
+    trained = [one for one in reversed(found) if one.kind != "base"]
+    answering = [one for one in trained if one.kind in names.TRAINED]
     return (
         bases_of(bases),
-        adapters_of(ws, project, adapters),
-        gr.Row(visible=bool(adapters)),
-        gr.Row(visible=bool(project and bases and not adapters)),
+        trained_of(ws, project, trained),
+        gr.Row(visible=bool(answering)),
+        gr.Row(visible=bool(project and bases and not answering)),
     )
 
 
@@ -89,14 +90,14 @@ def bases_of(found: Sequence[Model]) -> str:
     return f'<div class="tl-cards tl-cards-wide">{cards}</div>'
 
 
-def adapters_of(ws: Workspace, project: str | None, found: Sequence[Model]) -> str:
-    """A card for each adapter with its lineage; what to do while there is none."""
+def trained_of(ws: Workspace, project: str | None, found: Sequence[Model]) -> str:
+    """A card for each trained model with its lineage; what to do while there is none."""
     head = '<div class="tl-part"><h3>Trained in this project</h3></div>'
     if not project or not found:
         text = "Train one on your examples; it takes minutes and the base stays as it is."
-        return head + kit.empty("No adapter yet", text)
+        return head + kit.empty("Nothing trained yet", text)
     labels, called = names.of_datasets(ws, project), names.of_models(ws, project)
-    cards = "".join(_adapter(ws, one, labels, called) for one in found)
+    cards = "".join(_trained(ws, one, labels, called) for one in found)
     return f'{head}<div class="tl-cards tl-cards-wide">{cards}</div>'
 
 
@@ -132,13 +133,14 @@ def _stale(ws: Workspace, one: Model) -> str:
     return kit.notice(said, "warn") if said else ""
 
 
-def _adapter(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str, str]) -> str:
+def _trained(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str, str]) -> str:
     method = str(one.info.get("method", ""))
     taught = words.TAUGHT.get(method, method)
     learned = labels.get(one.dataset_id or "", names.GONE)
+    whole = kit.badge("all weights", "neutral") if one.whole else ""
     return (
         f'<div class="tl-card"><div class="tl-card-head"><b>{escape(called[one.id])}</b>'
-        f"{kit.badge(taught, 'good' if method == 'dpo' else 'neutral')}</div>"
+        f"<span>{kit.badge(taught, 'good' if method == 'dpo' else 'neutral')} {whole}</span></div>"
         f"{lineage(models.lineage(ws, who(ws), one.id), called)}"
         f'<p class="tl-card-note">Learned <b>{escape(learned)}</b></p>{_stale(ws, one)}'
         f"{losses(one.info)}"

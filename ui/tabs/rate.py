@@ -71,9 +71,9 @@ def build(ws: Workspace, page: Page) -> None:
             gr.HTML(kit.notice("Close it? Nobody can vote on it any more.", "warn"))
             yes = gr.Button("Close it", variant="primary", elem_id="rate-close-yes")
             no = gr.Button("Keep it open", elem_id="rate-close-no")
-    people.build(ws, page, view)
     with gr.Accordion("Start a round", open=False, elem_id="rate-new-box") as box:
         panel, power = start.build()
+    people.build(ws, page, view)
     parts = Parts(which, box, empty, body, about, surface, share, outcome, collect, make, made,
                   onward, every, close, sure)  # fmt: skip
     _wire_onward(ws, page, train, view)

@@ -88,7 +88,8 @@ def smaller(ws: Workspace, project: str | None, recipe: TrainRecipe) -> TrainRec
 
 def default_name(ws: Workspace, recipe: TrainRecipe) -> str:
     """What a run is called unless a person says otherwise: "SFT on faq@1"."""
-    return f"{recipe.KIND.upper()} on {datasets.get(ws, who(ws), recipe.dataset).label}"
+    called = "Judge" if recipe.KIND == "reward" else recipe.KIND.upper()
+    return f"{called} on {datasets.get(ws, who(ws), recipe.dataset).label}"
 
 
 def opened(project: str | None) -> str:

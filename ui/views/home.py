@@ -71,9 +71,9 @@ def _card(bar: str, note: str) -> str:
 def report(found: dict[str, Any]) -> str:
     """What the demo showed: the verdict, the scores before and after, and what it took."""
     minutes = kit.duration(found["seconds"])
-    sentence = found["sentence"].replace(" %", "\u00a0%")  # never parted at the end of a line
+    sentence = kit.tight(found["sentence"])
     numbers = [
-        kit.stat("Blind win rate", f"{found['win_rate']:.0%}", _bounds(found, "{:.0%}")),
+        kit.stat("Blind win rate", kit.percent(found["win_rate"]), _percents(found)),
         kit.stat("Votes learned from", f"{found['rated']}", f"{found['pairs']} training pairs"),
         kit.stat("Time", minutes, f"on {found['cores']} cores"),
     ]
@@ -110,11 +110,15 @@ def _table(found: dict[str, Any]) -> str:
 
 
 def _cell(mean: dict[str, Any]) -> str:
-    return f"<td>{mean['score']:.2f} <small>{_bounds(mean, '{:.2f}')}</small></td>"
+    return f"<td>{mean['score']:.2f} <small>{_bounds(mean)}</small></td>"
 
 
-def _bounds(found: dict[str, Any], form: str) -> str:
-    return f"{form.format(found['low'])} to {form.format(found['high'])}"
+def _bounds(found: dict[str, Any]) -> str:
+    return f"{found['low']:.2f} to {found['high']:.2f}"
+
+
+def _percents(found: dict[str, Any]) -> str:
+    return f"{kit.percent(found['low'])} to {kit.percent(found['high'])}"
 
 
 def _fine_print(found: dict[str, Any]) -> str:

@@ -66,7 +66,7 @@ def outcome(job: Job) -> str:
     if job.kind == "generate":
         return f"{result.get('answers', 0):,} answers to {result.get('prompts', 0):,} questions"
     if job.kind == "demo" and "report" in result:
-        return f"win rate {result['report']['win_rate']:.0%}"
+        return f"win rate {kit.percent(result['report']['win_rate'])}"
     return ""
 
 
@@ -78,12 +78,22 @@ def cards(
     return picks.cards(made, chosen)
 
 
-def top(job: Job, track: Track, waits: Waiting | None, names: dict[str, str], alive: bool) -> str:
-    """Of an opened run: what it is, how far it is, what went wrong, and its numbers."""
+def top(
+    job: Job,
+    track: Track,
+    waits: Waiting | None,
+    names: dict[str, str],
+    alive: bool,
+    goes_on: bool = False,
+) -> str:
+    """Of an opened run: what it is, how far it is, what went wrong, and its numbers.
+
+    `goes_on`: it broke off and left a checkpoint.
+    """
     return (
         f'<div class="tl-run-head"><div><h3>{escape(job.name)}</h3>'
         f"<p>{escape(about(job, names))}</p></div>{state(job)}</div>{_note(job)}"
-        f"{_standing(job, track, waits, alive)}{numbers(job, track)}{_warning(job)}"
+        f"{_standing(job, track, waits, alive, goes_on)}{numbers(job, track)}{_warning(job)}"
     )
 
 
@@ -149,7 +159,7 @@ def _bar(track: Track) -> str:
     return f'<div class="tl-thin"><span style="width:{share:.1%}"></span></div>'
 
 
-def _standing(job: Job, track: Track, waits: Waiting | None, alive: bool) -> str:
+def _standing(job: Job, track: Track, waits: Waiting | None, alive: bool, goes_on: bool) -> str:
     if job.state is State.FAILED:
         return kit.notice(job.error or "It failed; the log has the details.", "bad")
     if job.state is State.QUEUED:
@@ -158,7 +168,8 @@ def _standing(job: Job, track: Track, waits: Waiting | None, alive: bool) -> str
             return kit.notice(text, "warn")
         return kit.notice(_waiting(job, waits) + ".", "neutral")
     if job.state is State.CANCELLED:
-        return kit.notice("Stopped by a person; it made no model.", "neutral")
+        more = " It can continue from where it last saved its state." if goes_on else ""
+        return kit.notice(f"Stopped by a person; it made no model.{more}", "neutral")
     if job.state is State.RUNNING:
         said = track.progress
         if not said.get("total"):

@@ -52,14 +52,14 @@ def _tested(one: Tested) -> str:
     if found is None or not found.n:
         return "has a closed blind round without a vote."
     numbers = (
-        f"on {seen.prompts} held-out questions: {found.win_rate:.3f} "
-        f"(95 % interval {found.low:.3f} to {found.high:.3f}), "
+        f"on {seen.prompts} held-out questions: it wins {100 * found.win_rate:.1f} % of votes "
+        f"(95 % interval {100 * found.low:.1f} to {100 * found.high:.1f} %), "
         f"{tally_words(found.wins, found.losses, found.ties, found.both_bad)}, "
         f"{_raters(one)}"
     )
     if found.decision == "no difference shown":
         could = (
-            f"this test could see a win rate of {found.detectable:.1%} or more"
+            f"this test could see a win rate of {100 * found.detectable:.1f} % or more"
             if found.detectable
             else "a test this small could not have shown one"
         )
@@ -72,7 +72,7 @@ def _raters(one: Tested) -> str:
     raters = one.report.tally.raters
     said = f"{raters} rater{'' if raters == 1 else 's'}"
     raw = one.report.agreement.raw
-    return said if raw is None else f"{said} who agree on {raw:.0%} of what two of them saw"
+    return said if raw is None else f"{said} who agree on {100 * raw:.0f} % of what two of them saw"
 
 
 def _explained(one: Tested) -> str:
@@ -82,13 +82,13 @@ def _explained(one: Tested) -> str:
     if found and found.win_rate is not None and found.length:
         settled = found.low > 0.5 or found.high < 0.5
         word = "not explained by length" if settled else "length may explain it"
-        said.append(f"{word} (at equal lengths {found.win_rate:.2f})")
+        said.append(f"{word} (at equal lengths {100 * found.win_rate:.0f} %)")
     if position and (one.report.tally.left + one.report.tally.right):
         left = one.report.tally.left / (one.report.tally.left + one.report.tally.right)
         word = "raters favour a side" if position.biased else "nor by side" if said else (
             "not explained by side"
         )  # fmt: skip
-        said.append(f"{word} (left {left:.0%})")
+        said.append(f"{word} (left {100 * left:.0f} %)")
     return f"; {', '.join(said)}" if said else ""
 
 

@@ -30,7 +30,7 @@ def gain(against_previous: Sequence[Verdict]) -> Rule:
         text = "Fewer than two rounds against the generation before: too early to tell."
         return Rule("gain", False, text)
     stop = all(high < SMALL_GAIN for high in highs)
-    said = " and ".join(f"{high:.0%}" for high in highs)
+    said = " and ".join(f"{100 * high:.0f} %" for high in highs)
     if stop:
         text = f"The last two rounds gained little: at most {said} wins over the one before."
     else:
@@ -56,7 +56,7 @@ def quality(rounds: Sequence[Verdict]) -> Rule:
     before, now = (one.both_bad / one.n for one in told)
     ties = told[-1].ties / told[-1].n
     stop = ties > MOST_TIES and now >= before
-    numbers = f"{ties:.0%} ties; both bad {before:.0%}, then {now:.0%}"
+    numbers = f"{100 * ties:.0f} % ties; both bad {100 * before:.0f} %, then {100 * now:.0f} %"
     text = "Raters cannot tell the answers apart, and as many are bad as before" if stop else (
         "Raters still tell the answers apart, or fewer are bad than before"
     )  # fmt: skip
@@ -81,10 +81,10 @@ def ceiling(newest: Verdict | None, noise: float | None) -> Rule:
         return Rule("ceiling", False, "How noisy the raters are is not known: no pair was shared.")
     highest, rate = 1 - noise, newest.decisive_rate
     if rate >= highest:
-        text = f"{rate:.0%} of the votes with a winner: raters this noisy cannot say more"
+        text = f"{100 * rate:.0f} % of the votes with a winner: raters this noisy cannot say more"
     else:
-        text = f"{rate:.0%} of the votes with a winner; raters this noisy could say up to"
-    end = f" ({highest:.0%})." if rate >= highest else f" {highest:.0%}."
+        text = f"{100 * rate:.0f} % of the votes with a winner; raters this noisy could say up to"
+    end = f" ({100 * highest:.0f} %)." if rate >= highest else f" {100 * highest:.0f} %."
     return Rule("ceiling", rate >= highest, text + end)
 
 

@@ -90,8 +90,8 @@ def suggestion(pairs: Sequence[Pair], agreed: Agreement, rules: Rules) -> dict[s
         "trl": {"label_smoothing": round(wrong, 3)},
     }
     reason = (
-        f"Two raters agree on {agreed.raw:.0%} of {agreed.items} pairs, so about {wrong:.0%} of "
-        "the pairs point the wrong way; these settings reckon with that."
+        f"Two raters agree on {100 * agreed.raw:.0f} % of {agreed.items} pairs, so about "
+        f"{100 * wrong:.0f} % of the pairs point the wrong way; these settings reckon with that."
     )
     return {"recipe": recipe, "reason": reason}
 
@@ -126,7 +126,7 @@ def warnings(
         which = "longer" if longer > LOPSIDED else "shorter"
         share = max(longer, 1 - longer)
         found.append(
-            f"In {share:.0%} of the pairs the {which} answer was chosen: the model will learn "
-            f"to answer {which}."
+            f"In {100 * share:.0f} % of the pairs the {which} answer was chosen: the model will "
+            f"learn to answer {which}."
         )
     return found

@@ -11,7 +11,7 @@ from engine.services.pairs.rules import Pair, Rules, verdict
 
 
 def preferences(pairs: Sequence[Pair], rules: Rules) -> list[Preference]:
-    """The rows of the pairs in their order.
+    """The rows of the pairs in their order, numbered as those of a file are.
 
     With `soft`, each vote is a row of its own direction: the mean loss over the rows of one pair
     is DPO's with a smoothed label (cDPO), whose smoothing is the share of votes against the pair.
@@ -27,7 +27,7 @@ def preferences(pairs: Sequence[Pair], rules: Rules) -> list[Preference]:
         behind, against = pair.votes if rules.soft else (1, 0)
         twice = 2 if rules.strength and pair.clearly else 1
         found += [row] * (behind * twice) + [other] * against
-    return found
+    return [row.model_copy(update={"source_row": n}) for n, row in enumerate(found, 1)]
 
 
 class _Answer(NamedTuple):
@@ -55,10 +55,10 @@ def ratings(
                 answer = _Answer(item.prompt, text, family)
                 found.setdefault(key, (answer, set()))[1].add(yes)
     counts["contested"] += sum(len(labels) > 1 for _, labels in found.values())
+    agreed = [(a, labels.pop()) for a, labels in found.values() if len(labels) == 1]
     return [
-        Unpaired(prompt=a.prompt, completion=a.text, label=labels.pop(), group=a.family)
-        for a, labels in found.values()
-        if len(labels) == 1
+        Unpaired(prompt=a.prompt, completion=a.text, label=label, group=a.family, source_row=n)
+        for n, (a, label) in enumerate(agreed, 1)
     ]
 
 

@@ -61,8 +61,10 @@ def test_the_sentence_holds_the_numbers_of_the_newest_result(ws, project, sft):
     one = lines.trained(ws, project, "one", sft)
     lines.blind(ws, project, one, sft, 30, 10, 4, raters=3)
     said = look(ws, project).sentence
-    assert said.startswith("Generation 1 beats the baseline on 44 held-out questions: 0.727")
-    assert "wins 90, losses 30, ties 12, both bad 0, 3 raters who agree on 100% of what" in said
+    assert said.startswith(
+        "Generation 1 beats the baseline on 44 held-out questions: it wins 72.7 %"
+    )
+    assert "wins 90, losses 30, ties 12, both bad 0, 3 raters who agree on 100 % of what" in said
 
 
 def test_no_difference_says_what_the_test_could_have_seen(ws, project, sft):
@@ -70,7 +72,7 @@ def test_no_difference_says_what_the_test_could_have_seen(ws, project, sft):
     lines.blind(ws, project, one, sft, 52, 48)
     said = look(ws, project).sentence
     assert "shows no difference from the baseline on 100" in said
-    assert "this test could see a win rate of 64.5% or more" in said
+    assert "this test could see a win rate of 64.5 % or more" in said
 
 
 def test_an_open_round_is_waited_for_and_tells_nothing(ws, project, sft):

@@ -19,7 +19,7 @@ def fallen(fell):
 def test_two_rounds_without_a_gain_say_stop():
     assert EVEN.high < 0.55
     assert stop_rules.gain([EVEN, EVEN]).stop
-    assert "54% and 54%" in stop_rules.gain([EVEN, EVEN]).sentence
+    assert "54 % and 54 %" in stop_rules.gain([EVEN, EVEN]).sentence
 
 
 @pytest.mark.parametrize("rounds", [[], [EVEN], [STRONG, EVEN], [EVEN, STRONG]])
@@ -45,7 +45,7 @@ def test_without_an_evaluation_nothing_is_claimed_to_be_fine():
 def test_many_ties_and_as_many_bad_answers_say_stop():
     rule = stop_rules.quality([verdict(30, 20, 30, 20), verdict(10, 10, 60, 20)])
     assert rule.stop
-    assert "60% ties; both bad 20%, then 20%" in rule.sentence
+    assert "60 % ties; both bad 20 %, then 20 %" in rule.sentence
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_budget_ends_the_loop_at_its_last_vote():
 def test_noisy_raters_cannot_say_more_than_their_noise_lets_them():
     assert stop_rules.ceiling(verdict(81, 19), 0.2).stop
     assert not stop_rules.ceiling(verdict(79, 21), 0.2).stop
-    assert "could say up to 80%" in stop_rules.ceiling(verdict(79, 21), 0.2).sentence
+    assert "could say up to 80 %" in stop_rules.ceiling(verdict(79, 21), 0.2).sentence
 
 
 def test_without_votes_or_shared_pairs_there_is_no_ceiling():

@@ -1,0 +1,59 @@
+"""The colours: what is written can be read, by light and by dark (WCAG 2.2, 1.4.3: 4.5 to 1)."""
+
+import re
+
+import pytest
+
+from tests.conftest import REPO
+from ui.theme import SETTINGS
+
+CSS = (REPO / "ui" / "static" / "tuneloop.css").read_text()
+READABLE = 4.5
+
+
+def luminance(colour):
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    red, green, blue = (
+        each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one, other):
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("dark", ["", "_dark"])
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [
+        ("body_text_color_subdued", "block_background_fill"),  # the help under a label
+        ("body_text_color_subdued", "body_background_fill"),
+        ("block_label_text_color", "block_background_fill"),
+        ("input_placeholder_color", "input_background_fill"),
+        ("button_primary_text_color", "button_primary_background_fill"),
+        ("button_primary_text_color", "button_primary_background_fill_hover"),
+        ("button_secondary_text_color", "button_secondary_background_fill"),
+    ],
+)
+def test_what_is_written_can_be_read(ink, paper, dark):
+    assert contrast(SETTINGS[ink + dark], SETTINGS[paper + dark]) >= READABLE
+
+
+@pytest.mark.parametrize("theme", [":root, .light", ".dark"])
+@pytest.mark.parametrize("tone", ["good", "warn", "bad", "accent", "muted"])
+def test_a_badge_can_be_read_on_its_own_tint(theme, tone):
+    block = CSS[CSS.index(f"{theme} {{") :].partition("}")[0]
+    ink, ground = (re.search(rf"--tl-{name}: (#\w{{6}})", block)[1] for name in (tone, "ground"))
+    tint = "#" + "".join(
+        f"{round(0.12 * int(ink[n : n + 2], 16) + 0.88 * int(ground[n : n + 2], 16)):02x}"
+        for n in (1, 3, 5)
+    )
+    assert contrast(ink, tint) >= READABLE
+
+
+def test_a_field_has_an_edge_by_light_and_by_dark():
+    assert SETTINGS["input_border_width"] == SETTINGS["input_border_width_dark"] == "1px"
+    for dark in ("", "_dark"):
+        assert SETTINGS[f"input_border_color{dark}"] != SETTINGS[f"input_background_fill{dark}"]
