@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import NamedTuple
 
@@ -81,14 +82,25 @@ class Worker:
         """Claim and run jobs until stopped; a database that is away for a while is waited for."""
         signal.signal(signal.SIGTERM, self._leave)
         signal.signal(signal.SIGINT, self._leave)
+        reached = self.clock()
         while not (self.leaving and not self.running):
             try:
                 self.turn(time.time())
+                reached = self.clock()
             except Unavailable:
+                # nobody waits for it, and its leases have run out: another worker may have its jobs
+                if self.leaving and self.clock() - reached > jobs.LEASE_S:
+                    break
                 time.sleep(BEAT_EVERY_S)
             time.sleep(LOOK_EVERY_S)
+        self._go()
+
+    def _go(self) -> None:
+        """End what runs still, and be forgotten."""
+        for running in self.running.values():
+            _kill(running.process, signal.SIGKILL)
         self.idle.end()
-        with writing(self.ws.db) as conn:
+        with suppress(Unavailable), writing(self.ws.db) as conn:
             events.gone(conn, self.id)
 
     def turn(self, now: float) -> None:

@@ -72,7 +72,7 @@ def test_a_result_is_read_filtered_and_taken_along(opened):
     assert "+0.400" in page.locator("#evaluate-over").inner_text()
     board = page.locator("#evaluate-board tbody tr")
     assert [board.nth(n).locator("th").inner_text().split("\n")[0] for n in range(2)]
-    assert page.locator("#evaluate-intervals .main-svg").count() > 0
+    page.locator("#evaluate-intervals .main-svg").first.wait_for()
 
     view = page.locator("#evaluate-views")
     view.get_by_role("tab", name="Answers").click()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine import worker as worker_module
 from engine.core.actor import LOCAL
+from engine.core.errors import Unavailable
 from engine.core.job import State
 from engine.services import jobs
 from engine.store import jobs as store
@@ -147,3 +148,26 @@ def test_two_identical_starts_within_two_seconds_are_one_run(space):
     first = jobs.submit(space, LOCAL, project.id, Recipe(note="a"))
     assert jobs.submit(space, LOCAL, project.id, Recipe(note="a")).id == first.id
     assert jobs.submit(space, LOCAL, project.id, Recipe(note="b")).id != first.id
+
+
+def test_a_worker_that_nobody_waits_for_gives_up_on_a_database_that_is_gone(
+    space, worker, turn_until, monkeypatch
+):
+    job = submit(space, "sleep")
+    turn_until(worker, job.id, said_something(space, job.id))
+    process = worker.running[job.id].process
+    gone = Unavailable("The database can't be reached.", "")
+    monkeypatch.setattr(worker, "_beat", lambda _: raised(gone))
+    monkeypatch.setattr(worker, "parent_pid", 2**22 + 1)  # no process has such a number
+    slept = []
+    monkeypatch.setattr(worker, "clock", lambda: sum(slept))
+    monkeypatch.setattr(worker_module.time, "sleep", slept.append)
+    monkeypatch.setattr(worker_module.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(worker, "_look_after", lambda _: raised(gone))
+    worker.serve()
+    assert store.LEASE_S < sum(slept) < 2 * store.LEASE_S
+    process.wait(10)
+
+
+def raised(error):
+    raise error

@@ -130,7 +130,7 @@ def files(
 ) -> dict[str, str]:
     """Paths of all that can be taken along, written into `folder`."""
     place = folder / evaluation_id
-    place.mkdir(exist_ok=True)
+    place.mkdir(parents=True, exist_ok=True)
     paths = {
         "csv": place / "answers.csv",
         "jsonl": place / "answers.jsonl",

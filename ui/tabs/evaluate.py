@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import gradio as gr
@@ -188,11 +187,12 @@ def _wire_panel(ws: Workspace, page: Page, panel: Start, progress: gr.HTML) -> N
 def _wire_results(
     ws: Workspace, page: Page, view: gr.State, over: tuple[gr.Accordion, gr.HTML], shown: Shown
 ) -> None:
-    folder = TemporaryDirectory(prefix="tuneloop-answers-")
+    # where Gradio keeps files for a browser: nothing is left behind elsewhere by a server that ends
+    folder = ws.settings.home / "uploads" / "answers"
     chosen: Sequence[Any] = [getattr(shown, name) for name in Choice._fields]
 
     def draw(project: str | None, listed: list[tuple[str, str]], choice: Choice) -> list[Any]:
-        return drawn(ws, project, listed, choice, Path(folder.name))
+        return drawn(ws, project, listed, choice, folder)
 
     @shows_errors
     def on_look(project: str | None, seen: View, *values: Any) -> Any:
