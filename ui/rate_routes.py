@@ -214,16 +214,17 @@ def _pages(ws: Workspace, rater: Any, space: bool) -> APIRouter:
         return there
 
     @pages.get("/rate/open", response_class=HTMLResponse)
-    def mine(who: Who) -> str:
+    def mine(request: Request, who: Who) -> str:
         if who.projects is None and not ws.settings.sign_in:
             raise NotFound("This page is for people with an invitation.")
         known = projects.list_all(ws, who)
         found = [one for each in known for one in rounds.list_all(ws, who, each.id)]
-        return page.choice([one for one in found if one.status == "open"])
+        open_now = [one for one in found if one.status == "open"]
+        return page.choice(open_now, account=request.state.account)
 
     @pages.get("/rate/{round_id}", response_class=HTMLResponse)
-    def rate(round_id: str, who: Who) -> str:
-        return page.rating(_round_of(ws, who, round_id))
+    def rate(request: Request, round_id: str, who: Who) -> str:
+        return page.rating(_round_of(ws, who, round_id), account=request.state.account)
 
     return pages
 
@@ -258,7 +259,9 @@ def _identify(ws: Workspace, space: bool) -> Callable[[Request, Response], Actor
     def named(request: Request, response: Response) -> Actor:
         response.headers.update(PRIVATE)
         asks, token = ws.settings.sign_in, request.cookies.get(SESSION, "")
-        if asks and (signed := sign_in.actor(ws, token)):
+        signed = sign_in.actor(ws, token) if asks else None
+        request.state.account = signed is not None
+        if signed:
             return signed
         known = request.cookies.get(COOKIE, "")
         if INVITED.fullmatch(known):

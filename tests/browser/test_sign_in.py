@@ -156,6 +156,8 @@ def test_a_rater_rates_and_sees_nothing_else(somebody, olga, server, place):
     ben = somebody(390)
     ben.goto(add(olga, server[0], "Ben", "Rater", "Help desk"))
     set_password(ben)
+    ben.get_by_role("link", name=place.name).wait_for()
+    pictured(ben, "account-rounds")
     ben.get_by_role("link", name=place.name).click()
     ben.wait_for_selector(".tl-rate-pair:not([hidden])")
     ben.goto(server[0])

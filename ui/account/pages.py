@@ -6,26 +6,8 @@ from html import escape
 from engine.core.actor import Actor, Role
 from engine.services.people.accounts import Account
 from engine.services.people.password import SHORTEST
-from ui.rate.page import ICON
+from ui import plain
 
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<title>{title} · Tuneloop</title>
-<link rel="icon" href="{icon}">
-<link rel="stylesheet" href="/static/rate.css">
-<link rel="stylesheet" href="/static/account.css">
-</head>
-<body class="tl-rate-page tl-account">
-<header><a class="tl-rate-mark" href="/">Tuneloop</a><h1 dir="auto">{title}</h1></header>
-<main>{body}</main>
-</body>
-</html>
-"""
 ROLES = {
     "owner": "Owner: everything, and who may come in",
     "trainer": "Trainer: data, training, evaluation and rounds of their projects",
@@ -37,10 +19,10 @@ PLAIN = (
 )
 
 
-def sign_in(then: str, name: str = "", said: str = "", *, plain: bool = False) -> str:
+def sign_in(then: str, name: str = "", said: str = "", *, unsafe: bool = False) -> str:
     """Name and password."""
     body = (
-        f"{_said(said)}{_hint(PLAIN) if plain else ''}"
+        f"{_said(said)}{_hint(PLAIN) if unsafe else ''}"
         f"{_field('Name', 'name', name, 'username', focus=not name)}"
         f"{_secret('Password', 'password', 'current-password', focus=bool(name))}"
         f"{_hidden('then', then)}{_button('Sign in')}"
@@ -49,7 +31,7 @@ def sign_in(then: str, name: str = "", said: str = "", *, plain: bool = False) -
     return _page("Sign in", _form("/account/sign-in", body))
 
 
-def welcome(token: str, name: str, *, free: bool, said: str = "", plain: bool = False) -> str:
+def welcome(token: str, name: str, *, free: bool, said: str = "", unsafe: bool = False) -> str:
     """The first visit of a person, or the first after they lost their password."""
     who = (
         _field("Your name, as colleagues will see it", "name", name, "username")
@@ -58,7 +40,7 @@ def welcome(token: str, name: str, *, free: bool, said: str = "", plain: bool = 
         + _hidden("name", name)
     )
     body = (
-        f"{_said(said)}{_hint(PLAIN) if plain else ''}{who}{_new_password()}"
+        f"{_said(said)}{_hint(PLAIN) if unsafe else ''}{who}{_new_password()}"
         f"{_button('Set the password and sign in')}"
     )
     return _page("Welcome" if free else "New password", _form(f"/account/welcome/{token}", body))
@@ -216,4 +198,6 @@ def _said(text: str) -> str:
 
 
 def _page(title: str, body: str) -> str:
-    return PAGE.format(title=escape(title), icon=escape(ICON), body=body)
+    mark = '<a class="tl-rate-mark" href="/">Tuneloop</a>'
+    style = '<link rel="stylesheet" href="/static/account.css">'
+    return plain.page(title, body, mark=mark, head=style, kind="tl-rate-page tl-account")

@@ -66,7 +66,7 @@ def _coming(pages_of: APIRouter, ws: Workspace, space: bool) -> None:
     def ask(request: Request, then: str = "/") -> Response:
         if sign_in.actor(ws, _token(request)):
             return RedirectResponse(_inside(then), 303)
-        return HTMLResponse(pages.sign_in(_inside(then), plain=_plain(request)))
+        return HTMLResponse(pages.sign_in(_inside(then), unsafe=_unsafe(request)))
 
     @pages_of.post("/sign-in")
     def come(request: Request, name: Text, password: Text, then: Text = "/") -> Response:
@@ -74,14 +74,14 @@ def _coming(pages_of: APIRouter, ws: Workspace, space: bool) -> None:
         try:
             token = sign_in.sign_in(ws, name, password, address)
         except UserError as error:
-            again = pages.sign_in(_inside(then), name, str(error), plain=_plain(request))
+            again = pages.sign_in(_inside(then), name, str(error), unsafe=_unsafe(request))
             return HTMLResponse(again, error.status)
         return _let_in(ws, request, token, _inside(then), space)
 
     @pages_of.get("/welcome/{token}")
     def welcome(request: Request, token: str) -> Response:
         name, free = sign_in.begin(ws, token)
-        return HTMLResponse(pages.welcome(token, name, free=free, plain=_plain(request)))
+        return HTMLResponse(pages.welcome(token, name, free=free, unsafe=_unsafe(request)))
 
     @pages_of.post("/welcome/{token}")
     def accept(request: Request, token: str, name: Text, password: Text, again: Text) -> Response:
@@ -91,7 +91,7 @@ def _coming(pages_of: APIRouter, ws: Workspace, space: bool) -> None:
             made = sign_in.accept(ws, token, name, password)
         except UserError as error:
             shown = name if free else known
-            page = pages.welcome(token, shown, free=free, said=str(error), plain=_plain(request))
+            page = pages.welcome(token, shown, free=free, said=str(error), unsafe=_unsafe(request))
             return HTMLResponse(page, error.status)
         return _let_in(ws, request, made, "/", space)
 
@@ -186,7 +186,7 @@ def _token(request: Request) -> str:
     return request.cookies.get(COOKIE, "")
 
 
-def _plain(request: Request) -> bool:
+def _unsafe(request: Request) -> bool:
     """Whether a password would travel over a network in the clear."""
     return request.url.scheme != "https" and request.url.hostname not in LOOPBACK
 

@@ -4,33 +4,12 @@ from html import escape
 
 from engine.core.errors import UserError
 from engine.core.rating import Round
+from ui import plain
 
-ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E"
-    "%3Ccircle cx='16' cy='16' r='10' fill='none' stroke='%230f726b' stroke-width='6'/%3E%3C/svg%3E"
-)
 WHAT_IT_IS = (
     "You read questions with their answers and say how good these are. Every vote is saved at "
     "once, so you can stop and come back by the same link."
 )
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<title>{title} · Tuneloop</title>
-<link rel="icon" href="{icon}">
-<link rel="stylesheet" href="/static/rate.css">
-<script src="/static/rate.js" defer></script>
-</head>
-<body class="tl-rate-page">
-<header><span class="tl-rate-mark">Tuneloop</span><h1 dir="auto">{title}</h1></header>
-<main>{body}</main>
-</body>
-</html>
-"""
 
 
 def mount(round_id: str) -> str:
@@ -38,16 +17,17 @@ def mount(round_id: str) -> str:
     return f'<div class="tl-rate" data-round="{escape(round_id)}"></div>'
 
 
-def rating(one: Round) -> str:
+def rating(one: Round, *, account: bool = False) -> str:
     """The page of a round; it says no more than the round's name."""
     noscript = "<noscript><p>Rating needs JavaScript in this browser.</p></noscript>"
-    return _page(one.name, mount(one.id) + noscript)
+    return _page(one.name, mount(one.id) + noscript, account)
 
 
-def choice(found: list[Round]) -> str:
-    """The open rounds that an invited person may rate."""
+def choice(found: list[Round], *, account: bool = False) -> str:
+    """The open rounds that somebody may rate; with `account` also the way to theirs."""
     if not found:
-        return _page("Rating", _state("Nothing to rate now", "Come back when a round is open."))
+        empty = _state("Nothing to rate now", "Come back when a round is open.")
+        return _page("Rating", empty, account)
     links = "".join(
         f'<li><a href="/rate/{escape(one.id)}" dir="auto">{escape(one.name)}</a></li>'
         for one in found
@@ -56,6 +36,7 @@ def choice(found: list[Round]) -> str:
     return _page(
         "Rating",
         f'<div class="tl-rate-state"><h2>{head}</h2><p>{WHAT_IT_IS}</p><ul>{links}</ul></div>',
+        account,
     )
 
 
@@ -68,5 +49,8 @@ def _state(head: str, text: str) -> str:
     return f'<div class="tl-rate-state"><h2>{escape(head)}</h2><p>{escape(text)}</p></div>'
 
 
-def _page(title: str, body: str) -> str:
-    return PAGE.format(title=escape(title), icon=escape(ICON), body=body)
+def _page(title: str, body: str, account: bool = False) -> str:
+    mark = '<span class="tl-rate-mark">Tuneloop</span>'
+    link = '<a class="tl-rate-account" href="/account">Your account</a>' if account else ""
+    script = '<script src="/static/rate.js" defer></script>'
+    return plain.page(title, body, mark=mark, more=link, head=script)
