@@ -20,8 +20,9 @@ def loop() -> None:
 
 
 @loop.command()
+@click.option("--rater", default="expert", show_default=True, help="Rule of the simulated raters.")
 @as_json
-def demo(as_json: bool) -> None:
+def demo(rater: str, as_json: bool) -> None:
     """Walk the whole loop once on the project's own data, with simulated raters.
 
     It takes about 10 minutes on two cores. Nothing in it is scripted to win: the raters follow a
@@ -30,7 +31,7 @@ def demo(as_json: bool) -> None:
     with workspace() as ws:
         models.ensure_default(ws, LOCAL, say)
         with working(ws):
-            project, job = demos.start(ws, LOCAL)
+            project, job = demos.start(ws, LOCAL, rater)
             job = wait(ws, job)
         report = job.result["report"]
         text = f"{as_markdown(report)}\nSee it in the browser: tuneloop serve ({project.name})."

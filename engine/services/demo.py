@@ -13,9 +13,13 @@ from engine.workspace import Workspace
 NAME = "Demo: a library's help desk"
 
 
-def start(ws: Workspace, actor: Actor) -> tuple[Project, Job]:
-    """A new demo project and the job that walks its loop; the one under way where there is one."""
+def start(ws: Workspace, actor: Actor, rater: str = "expert") -> tuple[Project, Job]:
+    """A new demo project and the job that walks its loop; the one under way where there is one.
+
+    UserError for raters of an unknown rule.
+    """
     actor.require(Role.TRAINER)
+    plugins.load("raters", rater)
     for project in projects.list_all(ws, actor):
         with reading(ws.db) as conn:
             live = [j for j in job_store.list_all(conn, project.id) if j.kind == "demo"]
@@ -25,5 +29,5 @@ def start(ws: Workspace, actor: Actor) -> tuple[Project, Job]:
     if not bases:
         raise Conflict("The model is still being fetched.", "Start the demo when it is there.")
     project = projects.create(ws, actor, NAME)
-    recipe = plugins.load("jobs", "demo").Recipe(model=bases[0].id)
+    recipe = plugins.load("jobs", "demo").Recipe(model=bases[0].id, rater=rater)
     return project, jobs.submit(ws, actor, project.id, recipe, "The whole loop")

@@ -56,3 +56,11 @@ def test_a_blind_round_is_refused_for_a_model_that_lost_something(space, project
     done = run(*words, "--dataset", source.label)
     assert done.exit_code
     assert "BLEU: 0.40 to 0.20" in f"{done.output}{done.exception}"
+
+
+def test_a_demo_with_raters_of_an_unknown_rule_starts_nothing(tuneloop, tiny_model, monkeypatch):
+    monkeypatch.setenv("TUNELOOP_MODEL", str(tiny_model))
+    code, _, err = tuneloop("loop", "demo", "--rater", "kindest")
+    assert code == 2
+    assert "shorter, longer, random, always_left, expert" in err
+    assert tuneloop("runs", "list")[0] == 4  # there is no project either
