@@ -50,6 +50,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def tuneloop(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> Callable[..., tuple[object, str, str]]:
+    """Runs the command line: (exit code, stdout, stderr)."""
+    from engine.__main__ import main
+
+    def run(*arguments: object) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main(list(map(str, arguments)))
+        out, err = capsys.readouterr()
+        return left.value.code, out, err
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data sets beside the repository, never committed to it."""

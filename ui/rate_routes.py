@@ -30,6 +30,7 @@ from engine.services.rating.safe_text import to_html
 from engine.workspace import Workspace
 from ui.rate import page
 from ui.who import COOKIE as SESSION
+from ui.who import cookie
 
 COOKIE = "tl_rater"
 COOKIE_S = 365 * 24 * 3600
@@ -278,9 +279,7 @@ def _identify(ws: Workspace, space: bool) -> Callable[[Request, Response], Actor
 
 
 def _cookie(rater: str, space: bool) -> str:
-    # a Space sits in a frame of another site, where a Lax cookie is never sent
-    where = "SameSite=None; Secure; Partitioned" if space else "SameSite=Lax"
-    return f"{COOKIE}={rater}; Path=/; Max-Age={COOKIE_S}; HttpOnly; {where}"
+    return cookie(COOKIE, rater, COOKIE_S, space=space)
 
 
 def _listed(one: Round) -> Listed:

@@ -1,4 +1,4 @@
-"""Who asks, in a handler of the page."""
+"""Who asks: in a handler of the page, and the cookies that say so."""
 
 from gradio.context import LocalContext
 
@@ -22,3 +22,12 @@ def who(ws: Workspace) -> Actor:
     if asked is None or asked.request is None:
         raise SignedOut(*sign_in.OVER)
     return sign_in.require(ws, asked.request.cookies.get(COOKIE, ""))
+
+
+def cookie(name: str, value: str, age_s: int, *, space: bool, safe: bool = False) -> str:
+    """The value of a Set-Cookie header; with `safe` it is never sent unencrypted."""
+    # a Space sits in a frame of another site, where a Lax cookie is never sent
+    where = "SameSite=None; Secure; Partitioned" if space else "SameSite=Lax"
+    if safe and not space:
+        where += "; Secure"
+    return f"{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; {where}"

@@ -1,5 +1,7 @@
 """people list|add|link|change|close|reopen: the accounts of a server that others can reach."""
 
+from typing import Any
+
 import click
 
 from engine.cli import common
@@ -48,8 +50,7 @@ def add(name: str, role: str, wanted: tuple[str, ...], as_json: bool) -> None:
     """Let somebody in: prints the link with which they set their password."""
     with workspace() as ws:
         made, token = accounts.add(ws, LOCAL, name, role, _ids(ws, wanted))
-        path = f"/account/welcome/{token}"
-        show({**made.model_dump(), "path": path}, OPENS.format(path=path), as_json)
+        _show_link(made.model_dump(), token, as_json)
 
 
 @people.command()
@@ -59,8 +60,7 @@ def link(name: str, as_json: bool) -> None:
     """Make a new link for somebody who lost their password."""
     with workspace() as ws:
         token = accounts.new_link(ws, LOCAL, accounts.called(ws, LOCAL, name).id)
-        path = f"/account/welcome/{token}"
-        show({"name": name, "path": path}, OPENS.format(path=path), as_json)
+        _show_link({"name": name}, token, as_json)
 
 
 @people.command()
@@ -96,11 +96,15 @@ def reopen(name: str, as_json: bool) -> None:
         show(made, f"{made.name} can sign in again.", as_json)
 
 
+def _show_link(about: dict[str, Any], token: str, as_json: bool) -> None:
+    path = f"/account/welcome/{token}"
+    show({**about, "path": path}, OPENS.format(path=path), as_json)
+
+
 def _ids(ws: Workspace, wanted: tuple[str, ...]) -> list[str]:
     return [common.project(ws, each).id for each in wanted]
 
 
 def _line(one: Account, names: dict[str, str]) -> str:
-    where = "all projects" if one.role == "owner" else ", ".join(names[p] for p in one.projects)
     state = "closed" if one.status == "closed" else "" if one.has_password else "has not come yet"
-    return f"{one.name:24} {one.role:8} {where or 'no project':40} {state}".rstrip()
+    return f"{one.name:24} {one.role:8} {accounts.where(one, names):40} {state}".rstrip()

@@ -12,9 +12,7 @@ from engine.core.errors import UserError
 from engine.core.evaluation import Mean
 
 FEW = 20  # rows; fewer tell little of a difference or a part, however they lie
-DECIDE = (
-    3.5  # rows; where fewer decide, 95 % intervals of 20 rows may hold the truth 88 times in 100
-)
+DECIDE = 3.5  # rows; where fewer do, intervals of 20 rows may hold the truth 88 times in 100
 ENOUGH = 10  # rows that should decide
 RARE = 3  # hits, or misses, of 0/1 scores
 LEAST_P = 0.001  # below, the digits say nothing to anybody

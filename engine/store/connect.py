@@ -91,6 +91,15 @@ def writing(db: Engine) -> Iterator[Connection]:
         yield conn
 
 
+def alone(conn: Connection, lock: int) -> None:
+    """Let no other transaction that asks for this lock go on until this one ends.
+
+    That is for PostgreSQL: SQLite has one writer anyway. Each lock has a number of its own.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
+
+
 def copy_to(db: Engine, target: Path) -> None:
     """Write a sound copy of a SQLite database, as it is at one moment, while others use it.
 

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from engine.__main__ import main
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.formats.read import read_file
@@ -78,19 +77,6 @@ def test_a_format_that_does_not_fit_is_refused(ws, one, fmt):
     made = pairs.make(ws, LOCAL, one.project_id)
     with pytest.raises(UserError):
         export.files(ws, LOCAL, made.id, fmt)
-
-
-@pytest.fixture
-def tuneloop(capsys, home):
-    """Runs the command line: (exit code, stdout, stderr)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as left:
-            main(list(map(str, arguments)))
-        out, err = capsys.readouterr()
-        return left.value.code, out, err
-
-    return run
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from ui.who import COOKIE
 
 OPEN = ("/health", "/account", "/rate", "/api/rate", "/static", "/favicon.ico")
 SIGN_IN, RATING = "/account/sign-in", "/rate/open"
-MARK = {"x-tuneloop": "signed-out", "cache-control": "no-store"}  # rate.js and account.js look
+MARK = {"x-tuneloop": "signed-out", "cache-control": "no-store"}  # account.js looks
 
 
 class Gate:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from html import escape
 
 from engine.core.actor import Actor, Role
-from engine.services.people.accounts import Account
+from engine.services.people.accounts import Account, where
 from engine.services.people.password import SHORTEST
 from ui import plain
 
@@ -97,7 +97,7 @@ def person(one: Account, projects: Mapping[str, str], said: str = "", link: str 
 def _people(people: list[Account], projects: Mapping[str, str]) -> str:
     rows = "".join(
         f"<li><a href='/account/people/{escape(one.id)}' dir='auto'>{escape(one.name)}</a>"
-        f"<span>{escape(_state(one))}</span><span dir='auto'>{escape(_where(one, projects))}</span>"
+        f"<span>{escape(_state(one))}</span><span dir='auto'>{escape(where(one, projects))}</span>"
         "</li>"
         for one in people
     )
@@ -121,12 +121,6 @@ def _state(one: Account) -> str:
     return f"{one.role}, has a new link" if one.has_link else one.role
 
 
-def _where(one: Account, projects: Mapping[str, str]) -> str:
-    if one.role == "owner":
-        return "all projects"
-    return ", ".join(projects[each] for each in one.projects if each in projects) or "no project"
-
-
 def _rights(role: str, joined: tuple[str, ...], projects: Mapping[str, str]) -> str:
     roles = "".join(
         f"<label><input type='radio' name='role' value='{name}'"
@@ -138,8 +132,8 @@ def _rights(role: str, joined: tuple[str, ...], projects: Mapping[str, str]) -> 
         f"{' checked' if key in joined else ''}>{escape(name)}</label>"
         for key, name in projects.items()
     )
-    where = f"<fieldset><legend>Projects</legend>{boxes}</fieldset>" if boxes else ""
-    return f"<fieldset><legend>Role</legend>{roles}</fieldset>{where}"
+    chosen = f"<fieldset><legend>Projects</legend>{boxes}</fieldset>" if boxes else ""
+    return f"<fieldset><legend>Role</legend>{roles}</fieldset>{chosen}"
 
 
 def _link(link: str, name: str) -> str:

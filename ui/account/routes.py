@@ -20,7 +20,7 @@ from engine.services.people import accounts, sign_in
 from engine.workspace import Workspace
 from ui.account import pages
 from ui.guard import LOOPBACK
-from ui.who import COOKIE
+from ui.who import COOKIE, cookie
 
 PRIVATE = {"Cache-Control": "no-store"}
 INSIDE = re.compile(r"/(rate/[A-Za-z0-9-]{1,64}|account)?")  # where a sign-in may lead
@@ -204,8 +204,4 @@ def _let_in(ws: Workspace, request: Request, token: str, there: str, space: bool
 
 def _cookie(request: Request, token: str, space: bool) -> str:
     age = int(sign_in.LONGEST_S) if token else 0
-    # a Space sits in a frame of another site, where a Lax cookie is never sent
-    where = "SameSite=None; Secure; Partitioned" if space else "SameSite=Lax"
-    if request.url.scheme == "https" and not space:
-        where += "; Secure"
-    return f"{COOKIE}={token}; Path=/; Max-Age={age}; HttpOnly; {where}"
+    return cookie(COOKIE, token, age, space=space, safe=request.url.scheme == "https")

@@ -8,6 +8,7 @@ from engine.core.job import Event, Job, State
 from engine.core.project import Standing
 from engine.core.rating import tally_words
 from ui import kit
+from ui.evaluate.metrics import called
 
 HERO = (
     '<div class="tl-hero"><h1>Make a language model better by judging it blind.</h1>'
@@ -26,14 +27,6 @@ OWN = (
     "want, as JSONL, JSON, CSV or Parquet. About a hundred rows are enough to see a "
     "difference.</p><p>Everything stays on the machine that this server runs on.</p></div>"
 )
-NAMES = {
-    "bleu": "BLEU",
-    "rouge1": "ROUGE-1",
-    "rouge2": "ROUGE-2",
-    "rougeL": "ROUGE-L",
-    "meteor": "METEOR",
-    "exact_match": "Exact match",
-}
 STAGES = (("before", "Base"), ("sft", "After SFT"), ("after", "After DPO"))
 
 
@@ -98,7 +91,7 @@ def _win_bar(found: dict[str, Any]) -> str:
 def _table(found: dict[str, Any]) -> str:
     head = "".join(f"<th>{name}</th>" for _, name in STAGES)
     rows = "".join(
-        f"<tr><td>{escape(NAMES.get(metric, metric))}</td>"
+        f"<tr><td>{escape(called(metric))}</td>"
         + "".join(_cell(found[stage][metric]) for stage, _ in STAGES)
         + "</tr>"
         for metric in found["before"]

@@ -6,7 +6,7 @@ is lost, with a link that works once, for a week, and of which only the hash is 
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from pydantic import BaseModel, ConfigDict
@@ -17,7 +17,7 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.ids import sha256
 from engine.services import access
-from engine.store.connect import reading, writing
+from engine.store.connect import alone, reading, writing
 from engine.store.people import persons, visits
 from engine.store.people.persons import Person
 from engine.workspace import Workspace
@@ -49,7 +49,7 @@ class Account(BaseModel):
 def changing(ws: Workspace) -> Iterator[Connection]:
     """A transaction that nobody else changes accounts beside."""
     with writing(ws.db) as conn:
-        persons.alone(conn)
+        alone(conn, persons.ONE_WRITER)
         yield conn
 
 
@@ -76,10 +76,12 @@ def get(ws: Workspace, actor: Actor, person_id: str) -> Account:
 
 def called(ws: Workspace, actor: Actor, name: str) -> Account:
     """The account of that name, however it is capitalised; NotFound otherwise."""
-    for one in list_all(ws, actor):
-        if one.name.casefold() == _clean(name).casefold():
-            return one
-    raise NotFound(f"Nobody is called {name!r}.", "See the list: tuneloop people list")
+    actor.require(Role.OWNER)
+    with reading(ws.db) as conn:
+        one = persons.called(conn, key(name))
+        if one is None:
+            raise NotFound(f"Nobody is called {name!r}.", "See the list: tuneloop people list")
+        return _account(one, persons.projects_of(conn, one.id))
 
 
 def add(
@@ -160,6 +162,14 @@ def reopen(ws: Workspace, actor: Actor, person_id: str) -> Account:
         one, joined = _person(conn, person_id)
         persons.change(conn, one.id, status="active")
         return _account(one._replace(status="active"), joined)
+
+
+def where(one: Account, project_names: Mapping[str, str]) -> str:
+    """The projects that somebody is in, by name."""
+    if one.role == "owner":
+        return "all projects"
+    known = [project_names[each] for each in one.projects if each in project_names]
+    return ", ".join(known) or "no project"
 
 
 def check_name(name: str) -> str:

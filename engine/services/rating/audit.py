@@ -20,7 +20,7 @@ from engine.core.errors import Forbidden, NotFound, Unavailable, UserError
 from engine.core.rating import Round, Tally, tally_words
 from engine.services import access
 from engine.store import reviews, rounds, votes
-from engine.store.connect import reading, writing
+from engine.store.connect import alone, reading, writing
 from engine.store.record import audit
 from engine.store.record.audit import Entry, Kind
 from engine.workspace import Workspace
@@ -115,7 +115,7 @@ def refused(
         if same and same.times >= MOST_TIMES:
             return
         with writing(ws.db) as conn:
-            audit.alone(conn)
+            alone(conn, audit.ONE_WRITER)
             new, same = _place(conn, new)
             if same is None:
                 audit.add(conn, new)

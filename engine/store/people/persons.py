@@ -24,13 +24,7 @@ class Person(NamedTuple):
     created_at: float
 
 
-ONE_WRITER = 7286147  # of the advisory locks
-
-
-def alone(conn: Connection) -> None:
-    """Let no other transaction change accounts or count failures until this one ends."""
-    if conn.dialect.name == "postgresql":
-        conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_WRITER})")
+ONE_WRITER = 7286147  # see connect.alone
 
 
 def add(conn: Connection, new: Person) -> None:

@@ -10,7 +10,7 @@ Kind = Literal[
     "forged_token", "others_token", "foreign_round", "closed_round", "not_a_vote", "early_look",
     "break_glass",
 ]  # fmt: skip
-ONE_WRITER = 7286146  # the number of a lock on PostgreSQL; SQLite has one writer anyway
+ONE_WRITER = 7286146  # see connect.alone
 
 
 class Entry(NamedTuple):
@@ -26,12 +26,6 @@ class Entry(NamedTuple):
     said: str
     times: int
     created_at: float
-
-
-def alone(conn: Connection) -> None:
-    """Let no other transaction add to the log until this one ends."""
-    if conn.dialect.name == "postgresql":
-        conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_WRITER})")
 
 
 def add(conn: Connection, new: Entry) -> None:
