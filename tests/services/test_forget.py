@@ -98,15 +98,15 @@ def test_only_an_owner_deletes_and_only_somebody_who_is_there(ws, tmp_path, role
 
 def test_who_deleted_how_much_stays_on_record_and_whose_it_was_does_not(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
-    rate_all(ws, one, "ada")
+    rate_all(ws, one, "wilma")
     began = time.time()
-    forget(ws, Actor(name="olga", role=Role.OWNER), one.project_id, "ada")
+    forget(ws, Actor(name="olga", role=Role.OWNER), one.project_id, "wilma")
     with reading(ws.db) as conn:
         (record,) = reviews.list_forgotten(conn, one.project_id)
         assert conn.execute(select(t.forgotten.c.rater)).scalars().all() == [None]
     assert (record.created_by, record.rounds) == ("olga", {one.id: {"votes": 4, "verdict": None}})
     assert began <= record.created_at <= time.time()
-    assert "ada" not in str(record)
+    assert "wilma" not in str(record)
 
 
 def test_nothing_undoes_it_and_a_late_vote_of_the_same_pair_is_not_taken(ws, tmp_path):
@@ -149,12 +149,12 @@ def test_places_are_free_again_and_sides_of_the_others_stay(ws, tmp_path):
 
 def test_a_pair_that_they_flagged_still_waits_flagged_by_nobody(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
-    pair = votes.next_pair(ws, rater("ada"), one.id)
-    flags.add(ws, rater("ada"), pair.token, "left", "pii", "it is my own address")
-    forget(ws, LOCAL, one.project_id, "ada")
+    pair = votes.next_pair(ws, rater("wilma"), one.id)
+    flags.add(ws, rater("wilma"), pair.token, "left", "pii", "it is my own address")
+    forget(ws, LOCAL, one.project_id, "wilma")
     (waiting,) = flags.list_all(ws, LOCAL, one.id)
     assert (waiting.kind, waiting.note) == ("pii", "")
-    assert "ada" not in waiting.rater
+    assert "wilma" not in waiting.rater
     assert gather.gather(ws, LOCAL, one.project_id, None).counts["votes"] == 0
     flags.settle(ws, LOCAL, waiting.id)
     assert flags.list_all(ws, LOCAL, one.id) == []
