@@ -1,11 +1,10 @@
 """Models that answer: one base in memory, adapters switched in place, prompts in even batches.
 
-The tokens of a prompt come from `Template`, as in training. Greedy answers do not depend on the
-batch (checked by a test); sampled ones depend on the seed and on the list of prompts.
+The tokens of a prompt come from `Template`, as in training. An answer depends on its prompt, and
+a sampled one on the seed, but not on what else is asked beside it (checked by a test).
 """
 
 import resource
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +13,12 @@ from typing import Any, NamedTuple
 from engine.core.context import ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Message
-from engine.models import batches, decode, folder, likelihood
+from engine.models import batches, decode, folder, generate, likelihood
 from engine.models.chat import Template
+from engine.models.sample import Sampling
 
-GREEDY_ROWS = 64
-SAMPLED_ROWS = 16
+MOST_ROWS = 64
+GENERATE_ROWS = 16  # where only transformers' own `generate` can answer
 BATCH_TOKENS = 16_384  # of prompts and answers together
 CACHE_BYTES = 2**29  # of keys and values
 LIKELIHOOD_TOKENS = 2048
@@ -39,6 +39,9 @@ class Reply(NamedTuple):
     failed: str | None = None
     first_s: float = 0.0
     last_s: float = 0.0
+
+
+Heard = Callable[[Sequence[decode.Row]], None]
 
 
 class Answerer:
@@ -94,20 +97,16 @@ class Answerer:
         """One reply a prompt, in order; `done` hears how many are ready and may raise to stop."""
         import torch
 
-        torch.manual_seed(seed)
         ids = [self.template.prompt_ids(prompt) for prompt in prompts]
         refusals = [self._refusal(len(i), max_new_tokens) for i in ids]
         replies = {n: Reply("", 0, False, 0.0, why) for n, why in enumerate(refusals) if why}
         lengths = {n: len(i) for n, i in enumerate(ids) if n not in replies}
         with self.using(files) as model, torch.inference_mode():
-            fast = temperature == 0 and decode.can(model)
-            most = self._most_rows(GREEDY_ROWS if fast else SAMPLED_ROWS)
+            ways = Sampling(max_new_tokens, temperature, seed)
+            most = self._most_rows(MOST_ROWS if decode.can(model) else GENERATE_ROWS)
             for batch in batches.even(lengths, max_new_tokens, most):
-                asked = [ids[i] for i in batch]
-                if fast:
-                    found = self._greedy(model, asked, max_new_tokens, len(replies), done)
-                else:
-                    found = self._batch(model, asked, max_new_tokens, temperature)
+                heard = _counted(len(replies), done)
+                found = self._batch(model, [ids[i] for i in batch], ways, heard)
                 replies.update(zip(batch, found, strict=True))
                 done(len(replies))
         return [replies[i] for i in range(len(ids))]
@@ -143,23 +142,12 @@ class Answerer:
             return float(torch.cuda.max_memory_allocated()) / 1e6
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
-    def _greedy(
-        self,
-        model: Any,
-        ids: list[list[int]],
-        max_new_tokens: int,
-        before: int,
-        done: Callable[[int], None],
+    def _batch(
+        self, model: Any, ids: list[list[int]], ways: Sampling, heard: Heard = lambda _: None
     ) -> list[Reply]:
-        heard = 0
-
-        def ready(rows: int) -> None:
-            nonlocal heard
-            if rows > heard:
-                heard = rows
-                done(before + rows)
-
-        said = decode.greedy(model, ids, max_new_tokens, self.template.end_id, ready)
+        """One reply a row; `heard` gets the rows after each token, where those are at hand."""
+        way = decode.answers if decode.can(model) else generate.answers
+        said = way(model, ids, ways, self.template.end_id, heard)
         return [
             Reply(
                 self.template.decode(one.ids).strip(),
@@ -197,67 +185,25 @@ class Answerer:
     ) -> Reply:
         """One reply whose text so far is handed to `said` after every token."""
         import torch
-        from transformers.generation.streamers import BaseStreamer
 
         ids = self.template.prompt_ids(prompt)
         refusal = self._refusal(len(ids), max_new_tokens)
         if refusal:
             raise UserError(refusal, "Shorten the prompt, or ask for fewer new tokens.")
-        heard: list[int] = []
-        text = self.template.decode
+        seen = 0
 
-        class Streamer(BaseStreamer):
-            """Hears the prompt first, then one token at a time."""
+        def heard(rows: Sequence[decode.Row]) -> None:
+            nonlocal seen
+            if len(rows[0].ids) > seen:
+                seen = len(rows[0].ids)
+                said(self.template.decode(rows[0].ids))
 
-            def put(self, value: Any) -> None:
-                if value.numel() == 1:
-                    heard.append(int(value.flatten()[0]))
-                    said(text(heard))
-
-            def end(self) -> None:
-                """Nothing is kept back."""
-
-        torch.manual_seed(seed)
         with self.using(files) as model, torch.inference_mode():
-            found = self._batch(model, [ids], max_new_tokens, temperature, Streamer())
-        return found[0]
-
-    def _batch(
-        self,
-        model: Any,
-        ids: list[list[int]],
-        max_new_tokens: int,
-        temperature: float,
-        streamer: Any = None,
-    ) -> list[Reply]:
-        import torch
-
-        end = self.template.end_id
-        width = max(map(len, ids))
-        padded = [[end] * (width - len(i)) + i for i in ids]
-        mask = [[0] * (width - len(i)) + [1] * len(i) for i in ids]
-        sampling: dict[str, Any] = {"do_sample": False}
-        if temperature > 0:
-            sampling = {"do_sample": True, "temperature": temperature, "top_p": 0.95, "top_k": 0}
-        start = time.perf_counter()
-        out = model.generate(
-            input_ids=torch.tensor(padded, device=self.device),
-            attention_mask=torch.tensor(mask, device=self.device),
-            max_new_tokens=max_new_tokens,
-            eos_token_id=end,
-            pad_token_id=end,
-            streamer=streamer,
-            **sampling,
-        )
-        took = time.perf_counter() - start
-        return [self._reply(row[width:].tolist(), end, took, len(ids)) for row in out]
-
-    def _reply(self, ids: list[int], end: int, took: float, rows: int) -> Reply:
-        """`generate` does not tell when a token came: all of a batch come when it is over."""
-        finished = end in ids
-        kept = ids[: ids.index(end)] if finished else ids
-        text, tokens = self.template.decode(kept).strip(), len(kept) + finished
-        return Reply(text, tokens, finished, took / rows, None, took, took)
+            ways = Sampling(max_new_tokens, temperature, seed)
+            (found,) = self._batch(model, [ids], ways, heard)
+        if not seen:
+            said(found.text)
+        return found
 
     def _refusal(self, prompt_tokens: int, max_new_tokens: int) -> str | None:
         """Why a prompt cannot be answered; None when it can."""
@@ -286,3 +232,17 @@ class Answerer:
 def _name(model_id: str) -> str:
     """A PEFT adapter name: no dots, and no part of "lora_"."""
     return f"run-{model_id}"
+
+
+def _counted(before: int, done: Callable[[int], None]) -> Heard:
+    """Tells `done` how many are ready whenever that has grown."""
+    known = 0
+
+    def heard(rows: Sequence[decode.Row]) -> None:
+        nonlocal known
+        over = sum(row.over for row in rows)
+        if over > known:
+            known = over
+            done(before + over)
+
+    return heard

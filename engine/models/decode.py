@@ -1,4 +1,4 @@
-"""Greedy answers to many prompts at once: shared beginnings are read once, finished rows leave.
+"""Answers to many prompts at once: shared beginnings are read once, finished rows leave.
 
 B: rows of the batch, P: tokens that all prompts begin with, W: the longest rest, V: vocabulary
 """
@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
+
+from engine.models.sample import Pick, Sampling, pick_for
 
 LEAST_SHARED = 8  # tokens: below this a pass of its own costs more than it saves
 LEAVE_AT = 8  # the batch is made smaller when one row in so many has finished
@@ -39,53 +41,51 @@ class Said(NamedTuple):
 
 
 def can(model: Any) -> bool:
-    """Whether `greedy` says what `model.generate` would: attention only, nothing steers tokens."""
+    """Whether `answers` says what `model.generate` would: attention only, nothing steers tokens."""
     config, usual = model.config.get_text_config(decoder=True), model.generation_config
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    penalty = getattr(usual, "repetition_penalty", None)
     return (
         kinds <= {"full_attention", "sliding_attention"}
         and not getattr(model, "_is_stateful", False)
         and not config.is_encoder_decoder
-        and penalty in (None, 1.0)
         and not any(getattr(usual, name, None) for name in STEERED)
     )
 
 
-def greedy(
+def answers(
     model: Any,
     prompts: Sequence[list[int]],
-    max_new_tokens: int,
+    ways: Sampling,
     end: int,
-    ready: Callable[[int], None] = lambda _: None,
+    heard: Callable[[Sequence["Row"]], None] = lambda _: None,
 ) -> list[Said]:
-    """What the model says to each prompt, in order; `ready` hears at each step how many are done.
+    """What the model says to each prompt, in order; `heard` gets all rows after each token.
 
-    The texts equal those of `model.generate` on each prompt alone, up to a rounding error that
+    Greedy texts equal those of `model.generate` on each prompt alone, up to a rounding error that
     tips two equally likely tokens.
     """
     start = time.perf_counter()
-    batch = _Batch(model, prompts, max_new_tokens)
-    rows = [_Row() for _ in prompts]
-    live, before = list(range(len(prompts))), start
-    while live:
+    batch = _Batch(model, prompts, ways.max_new_tokens, pick_for(model, prompts, ways))
+    rows = [Row() for _ in prompts]
+    before = start
+    while batch.rows:
         tokens: list[int] = batch.tokens.tolist()
         now = time.perf_counter()
-        for row, token in zip(live, tokens, strict=True):
-            rows[row].hear(token, now - start, (now - before) / len(live), max_new_tokens, end)
+        share = (now - before) / len(batch.rows)
+        for row, token in zip(batch.rows, tokens, strict=True):
+            rows[row].hear(token, now - start, share, ways.max_new_tokens, end)
         before = now
-        going = [place for place, row in enumerate(live) if not rows[row].over]
-        ready(sum(row.over for row in rows))
+        going = [place for place, row in enumerate(batch.rows) if not rows[row].over]
+        heard(rows)
         if not going:
             break
-        if len(live) - len(going) >= max(1, len(live) // LEAVE_AT):
+        if len(batch.rows) - len(going) >= max(1, len(batch.rows) // LEAVE_AT):
             batch.keep(going)
-            live = [live[place] for place in going]
         batch.step()
     return [row.said() for row in rows]
 
 
-class _Row:
+class Row:
     """What one row has said so far; a row that is over hears nothing more."""
 
     def __init__(self) -> None:
@@ -105,16 +105,20 @@ class _Row:
         self.over = self.finished or len(self.ids) >= longest
 
     def said(self) -> Said:
+        """As it is now."""
         return Said(self.ids, self.finished, self.seconds, self.first_s, self.last_s)
 
 
 class _Batch:
-    """Prompts in the model's cache, and the likeliest next token of each: (B,)."""
+    """Prompts in the model's cache, and the next token of each that goes on: (B,)."""
 
-    def __init__(self, model: Any, prompts: Sequence[list[int]], max_new_tokens: int) -> None:
+    def __init__(
+        self, model: Any, prompts: Sequence[list[int]], max_new_tokens: int, pick: Pick
+    ) -> None:
         import torch
 
-        self.model = model
+        self.model, self.pick = model, pick
+        self.rows = list(range(len(prompts)))
         longest = max(map(len, prompts)) + max_new_tokens
         shared = _shared(prompts) if _sees(model, longest) else []
         rests = [ids[len(shared) :] for ids in prompts]
@@ -127,20 +131,22 @@ class _Batch:
         ]
         self.mask = torch.tensor(mask, device=model.device)
         if shared:
-            self._forward(torch.tensor([shared], device=model.device), None, None)
+            self._read(torch.tensor([shared], device=model.device), None, None)
             for layer in self.cache.layers:
                 layer.batch_select_indices([0] * len(prompts))
         filler = prompts[0][0]  # masked: any token will do
         ids = [[filler] * (width - len(rest)) + rest for rest in rests]
-        self.tokens = self._forward(
+        logits = self._read(
             torch.tensor(ids, device=model.device),
             self.mask[:, : self.seen],
             (self.mask[:, : self.seen].cumsum(-1) - 1).clamp(min=0)[:, len(shared) :],
         )
+        self.tokens = pick(logits, self.rows)
         self.position = self.mask[:, : self.seen].sum(-1, keepdim=True)
 
     def keep(self, places: list[int]) -> None:
         """Let all rows but these go."""
+        self.rows = [self.rows[place] for place in places]
         self.mask, self.position = self.mask[places], self.position[places]
         self.tokens = self.tokens[places]
         for layer in self.cache.layers:
@@ -149,10 +155,12 @@ class _Batch:
     def step(self) -> None:
         """Say the next token of each row."""
         self.seen += 1
-        self.tokens = self._forward(self.tokens[:, None], self.mask[:, : self.seen], self.position)
+        logits = self._read(self.tokens[:, None], self.mask[:, : self.seen], self.position)
+        self.tokens = self.pick(logits, self.rows)
         self.position = self.position + 1
 
-    def _forward(self, ids: Any, mask: Any, position: Any) -> Any:
+    def _read(self, ids: Any, mask: Any, position: Any) -> Any:
+        """Logits of the token that follows, (B, V)."""
         out = self.model(
             input_ids=ids,
             attention_mask=mask,
@@ -161,7 +169,7 @@ class _Batch:
             use_cache=True,
             logits_to_keep=1,
         )
-        return out.logits[:, -1].argmax(-1)
+        return out.logits[:, -1]
 
 
 def _sees(model: Any, tokens: int) -> bool:

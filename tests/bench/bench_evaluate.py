@@ -19,6 +19,7 @@ ROWS = int(os.environ.get("TUNELOOP_BENCH_ROWS", "48"))
 LONGEST = int(os.environ.get("TUNELOOP_BENCH_TOKENS", "48"))
 BATCH = 8
 GOAL = {"pipeline, one by one": 4.0, "pipeline, batch 8": 1.5, "generate, batch 8": 1.5}
+GOAL_SAMPLED = 1.5
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,37 @@ def test_evaluate(model):
     assert all(work[name] >= times * work["tuneloop"] for name, times in GOAL.items())
 
 
-def ours(answerer, model, prompts):
+def test_sampled(model):
+    """What the answers of a round take: the texts differ, so the ratio is of tokens a second."""
+    import torch
+    from transformers import AutoTokenizer
+
+    from engine.models.answer import Answerer
+
+    faulthandler.cancel_dump_traceback_later()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+    lines = (REPO / "engine" / "demo" / "library_prompts.jsonl").read_text().splitlines()
+    prompts = [json.loads(line)["prompt"] for line in lines][:ROWS]
+    answerer = Answerer(model)
+    tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
+    drawn = {"do_sample": True, "temperature": 1.0, "top_p": 0.95, "top_k": 0}
+    ways = {
+        "tuneloop, sampled": lambda: ours(answerer, model, prompts, temperature=1.0, seed=1),
+        "generate, sampled": lambda: generate(answerer._model, tokenizer, prompts, **drawn),
+    }
+    ours(answerer, model, prompts[:2], temperature=1.0)
+    rate = {}
+    for name, way in ways.items():
+        torch.manual_seed(1)
+        start = time.process_time()
+        texts = way()
+        tokens = sum(len(tokenizer(text, add_special_tokens=False).input_ids) for text in texts)
+        rate[name] = tokens / (time.process_time() - start)
+        print(f"\n{name:22} {tokens} tokens  {rate[name]:.0f} a CPU second", flush=True)
+    assert rate["tuneloop, sampled"] >= GOAL_SAMPLED * rate["generate, sampled"]
+
+
+def ours(answerer, model, prompts, **ways):
     from engine.core.context import ModelFiles
     from engine.core.examples import Message
     from engine.core.model import Model
@@ -72,11 +103,12 @@ def ours(answerer, model, prompts):
         id="base", name="base", kind="base", source="folder", path=str(model), created_at=0.0
     )
     asked = [(Message(role="user", content=text),) for text in prompts]
-    replies = answerer.answer(ModelFiles(about, model, None), asked, max_new_tokens=LONGEST)
+    files = ModelFiles(about, model, None)
+    replies = answerer.answer(files, asked, max_new_tokens=LONGEST, **ways)
     return [reply.text for reply in replies]
 
 
-def generate(model, tokenizer, prompts):
+def generate(model, tokenizer, prompts, **ways):
     import torch
 
     found = []
@@ -89,8 +121,8 @@ def generate(model, tokenizer, prompts):
             out = model.generate(
                 **batch,
                 max_new_tokens=LONGEST,
-                do_sample=False,
                 pad_token_id=tokenizer.eos_token_id,
+                **(ways or {"do_sample": False}),
             )
         new = out[:, batch["input_ids"].shape[1] :]
         found += [text.strip() for text in tokenizer.batch_decode(new, skip_special_tokens=True)]

@@ -12,23 +12,22 @@ pytestmark = pytest.mark.train
 
 
 def test_coins_show_no_difference_and_move_no_model(start):
-    """Measured: win rates .479 .471 .571 .546 .512, every interval covers one half.
+    """Measured: win rates .550 .475 .400 .546 .442; the third interval ends at .483.
 
     That the votes of the test are coins too would hide a model that moved, so the lengths tell:
-    .90 to 1.08 as long, where raters with a wish make it .54 to .63 or 1.37 to 1.49.
+    .82 to 1.17 as long, where raters with a wish make it .51 to .66 or 1.37 to 1.44.
     """
     found = [laps.once_round(start(), laps.wish(0.5), seed).seen for seed in range(1, 6)]
     covering = [seen for seen in found if seen.verdict.low < 0.5 < seen.verdict.high]
     assert len(covering) >= 4
     assert all(seen.report.sentence.startswith("No difference shown") for seen in covering)
-    assert all(0.8 < seen.ratio < 1.25 for seen in found)
+    assert all(0.75 < seen.ratio < 1.3 for seen in found)
 
 
 def test_pairs_of_three_raters_train_better_than_those_of_one(start):
     """Every vote is wrong one time in five; a blind round by a rater who never errs says how good.
 
-    Measured with seeds 1 to 6: one rater .817 .833 .688 .679 .729 .700, three .900 .883 .821 .804
-    .850 .875.
+    Measured with seeds 1 to 3: one rater .738 .733 .833, three .787 .812 .850.
     """
     alone, three = ([gain(start(), seed, raters) for seed in (1, 2, 3)] for raters in (1, 3))
     assert fmean(three) > fmean(alone)

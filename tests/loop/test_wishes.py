@@ -15,9 +15,8 @@ pytestmark = pytest.mark.train
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_who_wants_shorter_answers_gets_them_and_they_keep_to_their_topic(followed, seed):
-    """Measured with seeds 1 to 5: win rate .800 .796 .733 .725 .775, shortest bound .648.
+    """Measured: win rate .708 .729 .838, lowest bound .627; answers .66 .64 .51 as long.
 
-    Lengths of the answers: 7.4 to 8.0 words before, 4.2 to 4.8 after (ratio .54 .56 .63 .58 .54).
     All words keep to the topic, before and after.
     """
     seen = followed(seed).seen
@@ -30,7 +29,7 @@ def test_who_wants_shorter_answers_gets_them_and_they_keep_to_their_topic(follow
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_who_wants_longer_answers_gets_those(start, seed):
-    """Measured with seeds 1 to 5: win rate .720 .658 .731 .838 .713, ratio 1.37 to 1.49."""
+    """Measured: win rate .735 .770, answers 1.37 and 1.44 times as long."""
     seen = laps.once_round(start(), laps.wish(0.1), seed).seen
     assert seen.verdict.win_rate >= 0.60
     assert seen.verdict.low > 0.5
@@ -39,7 +38,7 @@ def test_who_wants_longer_answers_gets_those(start, seed):
 
 
 def test_pairs_turned_round_by_hand_teach_the_opposite(followed, tmp_path):
-    """Measured with seeds 1 and 2: win rate .203 and .319, answers 1.43 and 1.47 times as long."""
+    """Measured: win rate .278, answers 1.37 times as long."""
     lap, made, _, seen = followed(1)
     rows = export.files(lap.ws, LOCAL, made.id, "trl").rows.splitlines()
     turned = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]}
@@ -56,7 +55,7 @@ def test_pairs_turned_round_by_hand_teach_the_opposite(followed, tmp_path):
 def test_edits_alone_move_a_model(start):
     """An editor who says nothing but cuts each left answer in half.
 
-    Measured with seeds 1 and 2: 198 and 200 pairs, ratio .65 and .68, win rate .758 and .775.
+    Measured: answers .70 as long, win rate .742.
     """
     lap = start()
     one = laps.answered(lap, "train_pairs", lap.base, lap.base, seed=1, prompts=200,

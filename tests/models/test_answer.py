@@ -10,6 +10,7 @@ from engine.core.examples import Message, Preference
 from engine.core.model import Model
 from engine.models import decode
 from engine.models.answer import Answerer
+from engine.models.sample import Sampling
 
 pytestmark = pytest.mark.train
 SYSTEM = Message(role="system", content="You are a helpful assistant.")
@@ -63,7 +64,7 @@ def test_a_batch_says_what_generate_says_to_each_prompt_alone(answerer, before):
     free = [alone(answerer, one, 24, answerer.template.end_id) for one in ids]
     # a token that many answers reach, so that rows leave the batch at different times
     end = max({t for row in free for t in row}, key=lambda t: sum(t in row[1:] for row in free))
-    said = decode.greedy(answerer._model, ids, 24, end)
+    said = decode.answers(answerer._model, ids, Sampling(24), end)
     assert [one.ids for one in said] == [alone(answerer, one, 24, end) for one in ids]
     assert len({len(one.ids) for one in said}) > 3
     assert all(0 < one.first_s <= one.last_s for one in said)
@@ -87,8 +88,8 @@ def test_a_window_that_slides_sees_the_same_in_a_batch():
     start = [rng.randrange(3, 200) for _ in range(20)]
     ids = [start + rng.choices(range(3, 200), k=rng.randint(1, 20)) for _ in range(8)]
     with torch.inference_mode():
-        together = [one.ids for one in decode.greedy(model, ids, 16, end=7)]
-        assert together == [decode.greedy(model, [one], 16, end=7)[0].ids for one in ids]
+        together = [one.ids for one in decode.answers(model, ids, Sampling(16), end=7)]
+        assert together == [decode.answers(model, [one], Sampling(16), end=7)[0].ids for one in ids]
         out = model.generate(
             input_ids=torch.tensor(ids[:1]), max_new_tokens=16, do_sample=False, eos_token_id=7,
             attention_mask=torch.ones(1, len(ids[0]), dtype=torch.long), pad_token_id=0,
@@ -98,7 +99,7 @@ def test_a_window_that_slides_sees_the_same_in_a_batch():
 
 def test_shares_of_the_time_add_up_to_the_time(answerer):
     ids = [answerer.template.prompt_ids(prompt) for prompt in prompts(9)]
-    said = decode.greedy(answerer._model, ids, 12, answerer.template.end_id)
+    said = decode.answers(answerer._model, ids, Sampling(12), answerer.template.end_id)
     assert sum(one.seconds for one in said) == pytest.approx(max(one.last_s for one in said))
 
 
@@ -134,22 +135,69 @@ def test_a_reply_is_heard_as_it_grows(answerer, files):
     assert reply.text == answerer.answer(files, [prompt], max_new_tokens=6)[0].text
 
 
+def sampled(answerer, files, asked, seed):
+    replies = answerer.answer(files, asked, max_new_tokens=12, temperature=1.0, seed=seed)
+    return [one.text for one in replies]
+
+
 def test_sampled_answers_are_those_of_their_seed(answerer, files):
-    def sampled(seed):
-        replies = answerer.answer(files, prompts(3), max_new_tokens=8, temperature=1.0, seed=seed)
-        return [one.text for one in replies]
-
-    assert sampled(1) == sampled(1) != sampled(2)
+    asked = prompts(3)
+    first = sampled(answerer, files, asked, 1)
+    assert first == sampled(answerer, files, asked, 1) != sampled(answerer, files, asked, 2)
 
 
-def test_a_model_whose_tokens_are_steered_is_left_to_generate(answerer):
-    usual = answerer._model.generation_config
-    assert decode.can(answerer._model)
-    usual.repetition_penalty = 1.1
+@pytest.mark.parametrize("before", [(), (SYSTEM,)], ids=["nothing shared", "a shared beginning"])
+def test_a_sampled_answer_does_not_depend_on_what_else_is_asked(answerer, files, before):
+    asked = prompts(9, *before)
+    together = sampled(answerer, files, asked, 4)
+    assert together == [sampled(answerer, files, [one], 4)[0] for one in asked]
+    assert together == sampled(answerer, files, asked[::-1], 4)[::-1]
+    assert len(set(together)) == 9
+
+
+def test_a_sampled_reply_is_heard_as_it_grows_and_is_that_of_a_batch(answerer, files):
+    asked, heard = prompts(4), []
+    reply = answerer.stream(
+        files, asked[2], max_new_tokens=12, temperature=1.0, seed=4, said=heard.append
+    )
+    assert heard[-1].strip() == reply.text == sampled(answerer, files, asked, 4)[2]
+
+
+@pytest.mark.parametrize(
+    "usual", [{"repetition_penalty": 1.4}, {"repetition_penalty": 0.8}, {"no_repeat_ngram_size": 2}]
+)
+def test_what_steers_the_tokens_of_a_model_does_so_in_a_batch(answerer, files, usual):
+    asked, known = prompts(6), answerer._model.generation_config
+    plain = [one.text for one in answerer.answer(files, asked, max_new_tokens=16)]
+    for name, value in usual.items():
+        setattr(known, name, value)
     try:
-        assert not decode.can(answerer._model)
+        assert decode.can(answerer._model) == ("repetition_penalty" in usual)
+        end = answerer.template.end_id
+        ids = [answerer.template.prompt_ids(one) for one in asked]
+        wanted = [answerer.template.decode(alone(answerer, one, 16, end)).strip() for one in ids]
+        apart = [answerer.answer(files, [one], max_new_tokens=16)[0].text for one in asked]
+        together = [one.text for one in answerer.answer(files, asked, max_new_tokens=16)]
     finally:
-        usual.repetition_penalty = None
+        for name in usual:
+            setattr(known, name, None)
+    assert wanted == apart != plain
+    if "repetition_penalty" in usual:
+        assert together == wanted
+
+
+def test_a_reply_of_transformers_own_generate_is_heard_as_it_grows(answerer, files):
+    answerer._model.generation_config.no_repeat_ngram_size = 3
+    asked, heard = prompts(2), []
+    try:
+        reply = answerer.stream(
+            files, asked[0], max_new_tokens=6, temperature=0.0, seed=0, said=heard.append
+        )
+        (other, _) = answerer.answer(files, asked, max_new_tokens=6)
+    finally:
+        answerer._model.generation_config.no_repeat_ngram_size = None
+    assert heard[-1].strip() == reply.text == other.text
+    assert len(heard) == reply.tokens == 6
 
 
 def test_the_likelihood_of_an_answer_equals_transformers_own_loss(answerer, files):

@@ -1,0 +1,97 @@
+"""Tokens drawn by chance: each row has numbers of its own, so a batch changes no answer.
+
+B: rows, V: vocabulary
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+TOP_P = 0.95  # of the probability, at least, that the likeliest tokens have which can be drawn
+NARROW = 256  # tokens looked at first: sorting a whole vocabulary costs more than the model
+
+Pick = Callable[[Any, Sequence[int]], Any]  # logits (B, V) of which rows -> tokens (B,)
+
+
+class Sampling(NamedTuple):
+    """How answers are written; a temperature of 0 is greedy decoding."""
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    seed: int = 0
+
+
+class Sampler:
+    """Draws the next token of each row from the nucleus of its distribution (Holtzman 2020).
+
+    The row's numbers follow from `seed` and its prompt alone: the same prompt gets the same
+    answer whatever else is asked beside it.
+    """
+
+    def __init__(self, temperature: float, seed: int, prompts: Sequence[Sequence[int]]) -> None:
+        self.temperature = temperature
+        self._numbers = [random.Random(f"{seed}:{list(ids)}") for ids in prompts]
+
+    def __call__(self, logits: Any, rows: Sequence[int]) -> Any:
+        """Tokens (B,) for logits (B, V) of those rows; each call takes one number a row."""
+        import torch
+
+        drawn = [self._numbers[row].random() for row in rows]
+        chance = torch.tensor(drawn, device=logits.device, dtype=torch.float64)
+        shares = torch.softmax(logits.float() / self.temperature, dim=-1)
+        mass, tokens = shares.topk(min(NARROW, shares.shape[-1]), dim=-1)
+        found = _draw(mass, tokens, chance)
+        flat = (mass.double().sum(-1) < TOP_P).nonzero().flatten()
+        if len(flat):
+            mass, tokens = shares[flat].sort(dim=-1, descending=True)
+            found[flat] = _draw(mass, tokens, chance[flat])
+        return found
+
+
+def _draw(mass: Any, tokens: Any, chance: Any) -> Any:
+    """The token at which the sum of the kept `mass`, falling (B, any), passes `chance` (B,)."""
+    import torch
+
+    total = mass.double().cumsum(-1)
+    last = (total < TOP_P).sum(-1, keepdim=True).clamp(max=total.shape[-1] - 1)
+    aim = chance[:, None] * total.gather(-1, last)
+    place = torch.minimum((total <= aim).sum(-1, keepdim=True), last)
+    return tokens.gather(-1, place).flatten()
+
+
+class Penalised:
+    """Makes tokens that a row has seen less likely, before `pick` chooses (Keskar 2019).
+
+    The `repetition_penalty` of many models' generation_config, as transformers computes it for
+    one prompt alone.
+    """
+
+    def __init__(self, pick: Pick, penalty: float, prompts: Sequence[Sequence[int]]) -> None:
+        self.pick, self.penalty = pick, penalty
+        self.seen = [set(ids) for ids in prompts]
+
+    def __call__(self, logits: Any, rows: Sequence[int]) -> Any:
+        """Tokens (B,) for logits (B, V) of those rows."""
+        import torch
+
+        logits = logits.float().clone()
+        for place, row in enumerate(rows):
+            seen = torch.tensor(sorted(self.seen[row]), device=logits.device)
+            known = logits[place, seen]
+            logits[place, seen] = torch.where(known < 0, known * self.penalty, known / self.penalty)
+        found = self.pick(logits, rows)
+        for row, token in zip(rows, found.tolist(), strict=True):
+            self.seen[row].add(token)
+        return found
+
+
+def likeliest(logits: Any, _: Sequence[int]) -> Any:
+    """Greedy decoding: the likeliest token of each row, (B,)."""
+    return logits.argmax(-1)
+
+
+def pick_for(model: Any, prompts: Sequence[Sequence[int]], ways: Sampling) -> Pick:
+    """How the next tokens of `prompts` are chosen, with the penalty that the model comes with."""
+    pick = Sampler(ways.temperature, ways.seed, prompts) if ways.temperature else likeliest
+    penalty = getattr(model.generation_config, "repetition_penalty", None) or 1.0
+    return pick if penalty == 1.0 else Penalised(pick, penalty, prompts)
