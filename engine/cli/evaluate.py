@@ -17,6 +17,7 @@ from engine.core.recipe import read
 from engine.metrics.judge import Question, compare, from_environment
 from engine.metrics.score import score_all, score_with
 from engine.services import evaluations, jobs
+from engine.services.lab import cut
 from engine.stats.intervals import caveat
 from engine.stats.preference import verdict
 
@@ -93,7 +94,9 @@ def judge(answers: Path, as_json: bool) -> None:
 @click.option("--dataset", required=True)
 @click.option("--metrics", default="bleu,rouge,meteor,exact_match", show_default=True)
 @click.option("--rows", default=100, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--max-new-tokens", default=96, show_default=True, type=click.IntRange(1, 4096))
+@click.option(
+    "--max-new-tokens", type=click.IntRange(1, 4096), help="By default what the references need."
+)
 @in_project
 @as_json
 def run_job(
@@ -101,7 +104,7 @@ def run_job(
     dataset: str,
     metrics: str,
     rows: int,
-    max_new_tokens: int,
+    max_new_tokens: int | None,
     project: str | None,
     as_json: bool,
 ) -> None:
@@ -129,6 +132,7 @@ def run_job(
                 )
             for name, gain in found.gains.get(model, {}).items():
                 lines.append(f"{given:24} {name:12} {gain.sentence}")
+        lines += cut.said(found, dict(zip(found.models, wanted, strict=True)))
         summary = found.model_dump(mode="json", exclude={"rows"})
         show(summary, "\n".join(lines), as_json)
 

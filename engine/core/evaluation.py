@@ -8,15 +8,16 @@ from engine.core.examples import Message
 class Output(BaseModel):
     """One model's answer to one row. A failed answer has no scores: it is counted, not scored 0.
 
-    `seconds` is the row's share of its batch, `first_s` and `last_s` when its first and last token
-    were there, from the start of the batch. `nats` is how unlikely the model finds the first
-    reference of `reference_tokens` tokens.
+    `cut` where it reached the longest length. `seconds` is the row's share of its batch, `first_s`
+    and `last_s` when its first and last token were there, from the start of the batch. `nats` is
+    how unlikely the model finds the first reference of `reference_tokens` tokens.
     """
 
     model_config = ConfigDict(frozen=True)
 
     text: str
     failed: str | None = None
+    cut: bool = False
     tokens: int = 0
     seconds: float = 0.0
     first_s: float = 0.0

@@ -51,7 +51,7 @@ class Recipe(BaseRecipe):
         description="Settings of the training on votes",
     )
     temperature: float = Field(0.7, ge=0, le=2, description="How varied blind answers are")
-    max_new_tokens: int = Field(96, ge=1, le=4096, description="Longest answer, in tokens")
+    max_new_tokens: int = Field(256, ge=1, le=4096, description="Longest answer, in tokens")
     wait_hours: float = Field(
         24.0, gt=0, le=336, description="How long to wait for people's votes before it ends"
     )
@@ -149,7 +149,10 @@ def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
 
 
 def _rate(auto: Auto, move: Move) -> None:
-    """Two answers of the policy to each question; every further try samples more freely."""
+    """Two answers of the policy to each question; every further try samples more freely.
+
+    Where most answers of the last try were cut, they may be twice as long.
+    """
     rounds.plan(
         auto.ws,
         LOCAL,
@@ -160,10 +163,16 @@ def _rate(auto: Auto, move: Move) -> None:
         dataset=auto.recipe.dataset,
         prompts=auto.recipe.prompts,
         temperature=1.0 + 0.2 * move.attempt,
-        max_new_tokens=auto.recipe.max_new_tokens,
+        max_new_tokens=auto.recipe.max_new_tokens * _longer(auto, move),
         seed=auto.recipe.seed + 2 * move.attempt,
         options=Options(spare=auto.recipe.spare),
     )
+
+
+def _longer(auto: Auto, move: Move) -> int:
+    tried = rounds.list_all(auto.ws, LOCAL, auto.project_id)[: move.attempt]
+    cut = [rounds.left_out(auto.ws, LOCAL, one.id).get("truncated", 0) for one in tried]
+    return 1 << sum(2 * each > auto.recipe.prompts for each in cut)
 
 
 def _answers(auto: Auto, move: Move) -> None:

@@ -45,7 +45,9 @@ class Recipe(BaseRecipe):
         description="What to score with",
     )
     max_rows: int = Field(100, ge=1, le=10_000, description="Rows asked, from the first on")
-    max_new_tokens: int = Field(96, ge=1, le=4096, description="Longest answer, in tokens")
+    max_new_tokens: int | None = Field(
+        None, ge=1, le=4096, description="Longest answer, in tokens; unset, as references need"
+    )
     usd_per_hour: float = Field(
         0.0, ge=0, le=1000, description="What this machine costs an hour, for the cost of answers"
     )
@@ -75,7 +77,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     refuse(recipe.metrics, references)  # now, not after an hour of answers
     learned = _learned(recipe, ctx)
     known = [example for examples in learned.values() for example in examples]
-    outputs, peak_mb = _answers(recipe, ctx, asked)
+    outputs, longest, peak_mb = _answers(recipe, ctx, asked)
     board = _board(recipe, asked, outputs, references, _training(recipe, ctx, learned))
     rows = [Row(index=index, split="held_out", example=example) for index, example in asked]
     evaluation = Evaluation(
@@ -88,7 +90,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
         speed={m: _speed(outputs[m], recipe.usd_per_hour, peak_mb) for m in recipe.models},
         decoding={
             "greedy": 1,
-            "max_new_tokens": recipe.max_new_tokens,
+            "max_new_tokens": longest,
             "hardware": hardware.name(),
         },
         rows=tuple(_rows(recipe, asked, outputs, board)),
@@ -117,18 +119,19 @@ def _asked(recipe: Recipe, ctx: Context) -> Asked:
     return rows[: recipe.max_rows]
 
 
-def _answers(recipe: Recipe, ctx: Context, asked: Asked) -> tuple[Answers, float]:
-    """Every model's output on every row, and the most memory that took in MB."""
+def _answers(recipe: Recipe, ctx: Context, asked: Asked) -> tuple[Answers, int, float]:
+    """Every model's output on every row, their longest length, the most memory taken in MB."""
     prompts = [example.prompt for _, example in asked]
     first = [_references(example)[0] for _, example in asked]
     total = len(asked) * len(recipe.models)
     found: Answers = {}
     panel = Panel(ctx)
+    longest = recipe.max_new_tokens or panel.longest(ctx.model(recipe.models[0]), prompts, first)
     for number, model_id in enumerate(recipe.models):
         files: ModelFiles = ctx.model(model_id)
         ctx.emit("log", {"text": f"{files.model.name} answers {len(asked)} rows"})
         progress = _progress(ctx, number * len(asked), total, files.model.name)
-        outputs = panel.answers(files, prompts, recipe.max_new_tokens, progress)
+        outputs = panel.answers(files, prompts, longest, progress)
         if recipe.perplexity:
             likely = panel.likelihood(files, prompts, first)
             outputs = [
@@ -136,7 +139,7 @@ def _answers(recipe: Recipe, ctx: Context, asked: Asked) -> tuple[Answers, float
                 for o, one in zip(outputs, likely, strict=True)
             ]
         found[model_id] = outputs
-    return found, panel.peak_mb()
+    return found, longest, panel.peak_mb()
 
 
 def _progress(ctx: Context, before: int, total: int, label: str) -> Callable[[int], None]:

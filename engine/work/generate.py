@@ -27,7 +27,7 @@ class Recipe(BaseRecipe):
     dataset: str = Field(description="Where the prompts come from")
     rows: tuple[int, ...] = Field(description="Row numbers of the prompts")
     temperature: float = Field(0.9, ge=0, le=2, description="0 is greedy; higher is more varied")
-    max_new_tokens: int = Field(96, ge=1, le=4096, description="Longest answer, in tokens")
+    max_new_tokens: int = Field(256, ge=1, le=4096, description="Longest answer, in tokens")
     seed: int = Field(1, ge=0, description="Same seed, same answers")
     keep: int | None = Field(
         None, ge=1, description="Pairs that are rated of those written: half by chance, half close"

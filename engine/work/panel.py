@@ -1,6 +1,7 @@
 """The models of an evaluation: each answers, and says how likely it finds the references."""
 
 from collections.abc import Callable, Sequence
+from math import ceil
 
 from pydantic import BaseModel
 
@@ -11,6 +12,8 @@ from engine.models.answer import Answerer, Reply
 from engine.models.chat import Template
 from engine.work.remember import Memory, key_of
 
+SHORTEST, LONGEST, STEP = 96, 1024, 32  # tokens of an answer where nobody said how many
+ROOM = 1.5  # times the longest reference: another way to say the same may need more
 MOST_TOKENS = 10**9  # nothing is cut: what does not fit is left out
 
 
@@ -24,6 +27,15 @@ class Panel:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._loaded: Answerer | None = None
+
+    def longest(
+        self, files: ModelFiles, prompts: Sequence[Sequence[Message]], references: Sequence[str]
+    ) -> int:
+        """Tokens for half as much again as the longest reference: 96 to 1024, a multiple of 32."""
+        template = Template.load(files.base)
+        both = zip(prompts, references, strict=True)
+        tokens = max((len(_tokens(template, *one)[1]) for one in both), default=0)
+        return min(LONGEST, max(SHORTEST, ceil(ROOM * tokens / STEP) * STEP))
 
     def answers(
         self,
@@ -108,6 +120,7 @@ def _output(reply: Reply) -> Output:
     return Output(
         text=reply.text,
         failed=reply.failed,
+        cut=not reply.finished and reply.failed is None,
         tokens=reply.tokens,
         seconds=reply.seconds,
         first_s=reply.first_s,

@@ -172,3 +172,13 @@ def test_with_no_patience_left_it_ends_and_says_what_it_waits_for(space, begin):
     assert job.result["waiting"]
     assert "Waiting for votes on Rating round 1: 0 of" in job.result["ended"]
     assert rounds.list_all(space, LOCAL, project)[0].status == "open"
+
+
+def test_where_answers_are_cut_the_next_try_may_write_longer_ones(space, begin):
+    project, job = begin(generations=1, max_new_tokens=10, wait_hours=1e-9)
+    with working(space):
+        until(over(space, job))
+    first, second = rounds.list_all(space, LOCAL, project)[::-1]
+    assert (first.plan["max_new_tokens"], second.plan["max_new_tokens"]) == (10, 20)
+    cut = [rounds.left_out(space, LOCAL, one.id)["truncated"] for one in (first, second)]
+    assert cut[0] == first.plan["prompts"] > cut[1]

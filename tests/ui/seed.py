@@ -70,9 +70,9 @@ def preparing(
     )  # fmt: skip
 
 
-def answer(ws: Workspace, one: Round, answers: Sequence[Answer]) -> Round:
-    """The round opened with these answers."""
-    found = [
+def candidates(one: Round, answers: Sequence[Answer]) -> list[Candidate]:
+    """What a worker would have written for the round."""
+    return [
         Candidate(
             prompt_no=n,
             prompt=(Message(role="user", content=question),),
@@ -83,8 +83,12 @@ def answer(ws: Workspace, one: Round, answers: Sequence[Answer]) -> Round:
         for n, (question, *texts) in enumerate(answers)
         for arm, text in zip((one.arm_new, one.arm_base), texts, strict=True)
     ]
+
+
+def answer(ws: Workspace, one: Round, answers: Sequence[Answer]) -> Round:
+    """The round opened with these answers."""
     with writing(ws.db) as conn:
-        pairing.open_with(conn, one.id, tuple(found))
+        pairing.open_with(conn, one.id, tuple(candidates(one, answers)))
     return rounds.get(ws, LOCAL, one.id)
 
 

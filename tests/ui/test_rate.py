@@ -5,6 +5,7 @@ import pytest
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.core.job import State
+from engine.core.outcome import Outcome
 from engine.services import datasets, outcomes, projects
 from engine.services.rating import flags, plans, rounds, votes
 from tests import helpers
@@ -278,3 +279,21 @@ def test_votes_of_guests_are_shown_as_not_counted(ws, tmp_path):
     drawn = look(ws, other)
     assert "guests&#x27; votes" in drawn["outcome"]
     assert not drawn["collect"]
+
+
+@pytest.mark.parametrize("purpose", ["train_pairs", "blind_eval"])
+def test_an_open_round_says_that_most_answers_were_cut(ws, tmp_path, purpose):
+    one = seed.preparing(ws, tmp_path, pairs=24, purpose=purpose)
+    candidates = seed.candidates(one, seed.plain(24))
+    cut = [c.model_copy(update={"finished": c.prompt_no >= 18}) for c in candidates]
+    job = helpers.claimed(ws, one.job_id)
+    outcomes.store(ws, job, Outcome(result={}, round_id=one.id, candidates=tuple(cut)))
+    shown = look(ws, rounds.get(ws, LOCAL, one.id))
+    assert "18 of 24 pairs are not shown: an answer reached the longest length" in shown["outcome"]
+    rounds.close(ws, LOCAL, one.id)
+    assert "start another round with longer" not in look(ws, one)["outcome"]
+
+
+def test_an_open_round_with_a_few_cut_answers_says_nothing_of_them(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24)
+    assert results.cut_short(one, {"truncated": 5}) == ""

@@ -8,8 +8,9 @@ import pytest
 from engine.core.errors import UserError
 from engine.core.evaluation import Evaluation, Output
 from engine.core.examples import Chat, Message
+from engine.services.lab import cut
 from engine.work import baselines as plain
-from engine.work import evaluate, remember
+from engine.work import evaluate, panel, remember
 from tests.methods.memory import BASE, MemoryContext, user
 
 pytestmark = pytest.mark.train
@@ -62,7 +63,7 @@ def test_an_evaluation_stored_before_there_were_baselines_can_still_be_read(firs
         del old[name]
     for row in old["rows"]:
         for output in row["outputs"].values():
-            for name in ("first_s", "last_s", "remembered", "nats", "reference_tokens"):
+            for name in ("cut", "first_s", "last_s", "remembered", "nats", "reference_tokens"):
                 del output[name]
     assert Evaluation.model_validate(old).baselines == {}
 
@@ -137,6 +138,30 @@ def test_answers_that_failed_are_counted_and_not_scored(tmp_path, tiny_model):
     assert found.perplexity[BASE].n == 2
     said = found.speed[BASE]
     assert said["usd_per_1000"] == pytest.approx(said["seconds"] / 2 * 1000 / 3600)
+
+
+def test_answers_that_were_cut_are_said(tmp_path, tiny_model):
+    held_out = [chat("short?", "yes"), chat("also short?", "no " * 90)]
+    ctx = Context(tmp_path / "job", tiny_model, [], held_out)
+    found = evaluate.run(recipe(max_new_tokens=6), ctx).evaluation
+    assert all(row.outputs[BASE].cut and row.outputs[BASE].tokens == 6 for row in found.rows)
+    assert cut.said(found, {BASE: "Tiny"}) == [
+        "2 of 2 answers of Tiny were cut at 6 tokens; what would have followed is not scored."
+    ]
+    whole = found.model_copy(update={"rows": ()})
+    assert cut.said(whole, {BASE: "Tiny"}) == []
+
+
+@pytest.mark.parametrize(("words", "longest"), [(1, 96), (90, 416), (9000, 1024)])
+def test_unless_said_answers_may_be_as_long_as_the_references_need(
+    tmp_path, tiny_model, words, longest
+):
+    held_out = [chat("short?", "no"), chat("also short?", "no " * words)]
+    ctx = Context(tmp_path / "job", tiny_model, [], held_out)
+    found = panel.Panel(ctx).longest(
+        ctx.model(BASE), [each.prompt for each in held_out], [each.accepted[0] for each in held_out]
+    )
+    assert found == longest
 
 
 def test_no_model_is_needed_to_copy_or_to_guess(first):

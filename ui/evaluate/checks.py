@@ -3,6 +3,7 @@
 from html import escape
 
 from engine.core.evaluation import Evaluation, Overlap, Watched
+from engine.services.lab import cut
 from ui import kit
 from ui.views.evaluation import Names, nothing_fell
 
@@ -16,6 +17,7 @@ def panel(found: Evaluation, names: Names) -> str:
     if found.guard and not fell:
         said.append(kit.notice(f"{nothing_fell(found.guard)}.", "good"))
     said += [_seen(found.overlap)] if found.overlap else []
+    said += [kit.notice(text, "warn") for text in cut.said(found, names)]
     watched = "".join(_line(one, names) for one in found.guard)
     details = f"<details><summary>All that was watched</summary><ul>{watched}</ul></details>"
     return "".join(said) + (f'<div class="tl-watched">{details}</div>' if watched else "")

@@ -75,17 +75,18 @@ def outcome(ws: Workspace, project: str, one: Round) -> str:
     progress = votes.progress(ws, who(ws), one.id)
     if one.purpose == "calibration":
         return kit.notice(PRACTICE)
+    left_out = rounds.left_out(ws, who(ws), one.id)
+    short = results.cut_short(one, left_out) if one.status == "open" else ""
     if one.purpose == "train_pairs":
-        return results.collecting(one, rounds.tally(ws, who(ws), one.id), progress)
+        return short + results.collecting(one, rounds.tally(ws, who(ws), one.id), progress)
     if one.status == "open":
-        return results.blind(one, progress, report.live(ws, who(ws), one.id))
+        return short + results.blind(one, progress, report.live(ws, who(ws), one.id))
     called = names.of_models(ws, project)
     arms = (called.get(one.arm_new, names.GONE), called.get(one.arm_base, names.GONE))
-    result = jobs.get(ws, who(ws), one.job_id).result if one.job_id else {}
     seen = rounds.tally(ws, who(ws), one.id)
     told = report.report(ws, who(ws), one.id)
     found = told.verdict or rounds.verdict(ws, who(ws), one.id)
-    return results.verdict(found, seen, arms, result.get("left_out")) + results.beside(told)
+    return results.verdict(found, seen, arms, left_out) + results.beside(told)
 
 
 def latest(ws: Workspace, project: str, one: Round) -> PairExport | None:
@@ -113,6 +114,4 @@ def _reason(ws: Workspace, one: Round) -> str:
     job = jobs.get(ws, who(ws), one.job_id) if one.job_id else None
     if job and job.error:
         return job.error
-    if job and job.result.get("left_out"):
-        return CUT
-    return "Start another one."
+    return CUT if rounds.left_out(ws, who(ws), one.id) else "Start another one."

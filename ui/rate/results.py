@@ -39,6 +39,7 @@ HEADLINE: dict[str, tuple[str, Tone]] = {
     "worse": ("The new model is worse", "bad"),
     "no difference shown": ("No difference shown", "neutral"),
 }
+MANY_CUT = 0.25  # of the pairs
 HIDDEN = (
     "How the votes stand is hidden until the round is closed. Who sees it votes differently, "
     "and who stops at a lucky moment finds a winner where there is none."
@@ -189,9 +190,7 @@ def bias_words(seen: Tally) -> str:
     return position_bias(seen.left, seen.right).sentence
 
 
-def verdict(
-    found: Verdict, seen: Tally, called: tuple[str, str], kept_back: dict[str, int] | None
-) -> str:
+def verdict(found: Verdict, seen: Tally, called: tuple[str, str], kept_back: dict[str, int]) -> str:
     """The closed blind round: headline, sentence, picture, numbers, and what was not shown."""
     head, tone = HEADLINE[found.decision]
     new, base = called
@@ -210,7 +209,7 @@ def verdict(
         kit.stat("raters", f"{seen.raters}", f"{seen.prompts} questions"),
     ]  # fmt: skip
     numbers += _apart(seen)
-    notes = [bias_words(seen), *_not_shown(kept_back or {})]
+    notes = [bias_words(seen), *_not_shown(kept_back)]
     fine = "".join(f'<p class="tl-fine">{escape(note)}</p>' for note in notes)
     return (
         f'<div class="tl-judged tl-{tone}"><h3>{escape(head)}</h3>'
@@ -248,6 +247,19 @@ def made(export: PairExport, dataset: Dataset, stale: str = "") -> str:
         f"{dataset.held_out_rows} held out to check.<br><span>{escape(left)}</span></div>"
         f"{kit.notice(stale, 'warn') if stale else ''}"
     )
+
+
+def cut_short(one: Round, kept_back: dict[str, int]) -> str:
+    """A notice where many pairs of an open round are missing, because answers were cut."""
+    cut, of = kept_back.get("truncated", 0), one.plan.get("prompts", 0)
+    if not of or cut < MANY_CUT * of:
+        return ""
+    text = (
+        f"{cut} of {of} pairs are not shown: an answer reached the longest length, "
+        f"{one.plan['max_new_tokens']} tokens. For more to rate, start another round with longer "
+        "answers, under More."
+    )
+    return kit.notice(text, "warn")
 
 
 def _not_shown(kept_back: dict[str, int]) -> list[str]:

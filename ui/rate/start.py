@@ -83,7 +83,7 @@ def build() -> tuple[Start, gr.HTML]:
         with gr.Row():
             overlap = gr.Slider(1, 5, 1, step=1, label="Votes on each pair", elem_id="rate-overlap",
                                 info="Each from a different person")  # fmt: skip
-            longest = gr.Slider(16, 512, 96, step=16, label="Longest answer",
+            longest = gr.Slider(16, 1024, rounds.LONGEST, step=16, label="Longest answer",
                                 elem_id="rate-longest",
                                 info="In tokens; a pair with a longer one is left out")  # fmt: skip
         more = options.build()

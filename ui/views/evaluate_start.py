@@ -104,8 +104,8 @@ def _how() -> tuple[gr.Slider, gr.Number, gr.Number, gr.CheckboxGroup]:
         rows = gr.Slider(1, USUAL_ROWS, USUAL_ROWS, step=1, label="Rows asked",
                          info="More rows show smaller differences",
                          elem_id="evaluate-rows")  # fmt: skip
-        longest = gr.Number(96, minimum=1, maximum=4096, precision=0, label="Longest answer",
-                            info="In tokens, about ¾ of a word each",
+        longest = gr.Number(None, minimum=1, maximum=4096, precision=0, label="Longest answer",
+                            info="In tokens; left empty, what the references need",
                             elem_id="evaluate-longest")  # fmt: skip
         price = gr.Number(0, minimum=0, maximum=1000, label="Price of this machine",
                           info="Dollars an hour, if you know it",
@@ -191,7 +191,7 @@ def start(
     models: list[str],
     chosen: str | None,
     rows: float,
-    longest: float,
+    longest: float | None,
     price: float,
     extras: list[str],
     schema: str,
@@ -213,7 +213,7 @@ def start(
         "split": split or "all",
         "metrics": metrics.sorted_for(asked),
         "max_rows": int(rows or USUAL_ROWS),
-        "max_new_tokens": int(longest or 96),
+        "max_new_tokens": int(longest) if longest else None,
         "usd_per_hour": price or 0.0,
         **{name: name in (extras or []) for _, name in EXTRAS},
     }

@@ -61,7 +61,7 @@ def rate(
     arm_new: str,
     arm_base: str,
     *,
-    max_new_tokens: int = 96,
+    max_new_tokens: int = rounds.LONGEST,
     seed: int = 1,
 ) -> Round:
     """A rating round in which two models answer every saved question; its answers are queued."""

@@ -6,6 +6,7 @@ from html import escape
 from engine.core.actor import Actor, Role
 from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, Mean
 from engine.services import access, evaluations
+from engine.services.lab import cut
 from engine.services.lab.leaderboard import plain_name
 from engine.stats.intervals import caveat
 from engine.stats.slices import by_slice, thirds
@@ -65,6 +66,7 @@ def _warnings(found: Evaluation, names: dict[str, str]) -> str:
     if found.overlap:
         learned = bool(found.overlap.count or found.overlap.near_count)
         lines.append((found.overlap.message, learned))
+    lines += [(text, True) for text in cut.said(found, names)]
     items = "".join(
         f'<li class="{"bad" if bad else "good"}">{escape(text)}</li>' for text, bad in lines
     )

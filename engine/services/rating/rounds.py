@@ -30,6 +30,7 @@ from engine.store.rows import to_json
 from engine.workspace import Workspace
 
 RATEABLE: tuple[Kind, ...] = ("sft", "prompts")
+LONGEST = 256  # tokens of an answer: a model that was not trained yet talks long
 TITLES: dict[Purpose, str] = {
     "train_pairs": "Rating round",
     "blind_eval": "Blind round",
@@ -50,7 +51,7 @@ def plan(
     prompts: int = 50,
     overlap: int = 1,
     temperature: float | None = None,
-    max_new_tokens: int = 96,
+    max_new_tokens: int = LONGEST,
     seed: int = 1,
     name: str = "",
     options: Options | None = None,
@@ -171,6 +172,13 @@ def close(ws: Workspace, actor: Actor, round_id: str) -> Round:
             raise Conflict(f"{one.name} is {one.status}.", "Only an open round can be closed.")
         rounds.change(conn, round_id, status="closed", closed_at=time.time())
         return access.rating_round(conn, actor, round_id)
+
+
+def left_out(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
+    """How many of its pairs nobody is shown, by reason; empty while no answers are written."""
+    one = get(ws, actor, round_id)
+    written = jobs.get(ws, actor, one.job_id).result if one.job_id else {}
+    return dict(written.get("left_out", {}))
 
 
 def tally(ws: Workspace, actor: Actor, round_id: str) -> Tally:
