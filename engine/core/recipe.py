@@ -6,6 +6,7 @@ unchanged, after a strict check against their dataclasses (engine/methods/upstre
 """
 
 from difflib import get_close_matches
+from math import ceil
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -28,6 +29,8 @@ class Recipe(BaseModel):
 
 
 Tuning = Literal["lora", "qlora", "full"]
+USUAL_PASSES, MOST_PASSES = 2.0, 6.0
+LEAST_STEPS = 30  # fewer leave a model nearly as it was
 
 
 class TrainRecipe(Recipe):
@@ -48,7 +51,9 @@ class TrainRecipe(Recipe):
         description="What is trained: a small addition (lora), the same over a base squeezed to 4 "
         "bits (qlora, least memory), or all weights (full, most memory)",
     )
-    num_train_epochs: float = Field(2.0, gt=0, le=100, description="Passes over the training rows")
+    num_train_epochs: float = Field(
+        USUAL_PASSES, gt=0, le=100, description="Passes over the training rows"
+    )
     max_steps: int | None = Field(
         None, ge=1, description="Stop after this many steps, however many epochs that is"
     )
@@ -92,6 +97,12 @@ class TrainRecipe(Recipe):
 
     def needs(self) -> dict[str, str]:
         return {"model": self.model, "dataset": self.dataset}
+
+
+def passes(rows: int, batch: int = 8) -> float:
+    """How often to go over so many training rows: as 30 steps take, 2 times at least, 6 at most."""
+    steps = ceil(max(1, rows) / batch)
+    return min(MOST_PASSES, max(USUAL_PASSES, float(ceil(LEAST_STEPS / steps))))
 
 
 def read(recipe: type[Recipe], values: dict[str, Any]) -> Recipe:

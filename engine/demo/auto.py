@@ -16,8 +16,9 @@ from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.demo.job import LOOK_EVERY_S, SHORT, LoopContext, simulate
-from engine.services import jobs
+from engine.core.recipe import passes
+from engine.demo.job import LOOK_EVERY_S, LoopContext, simulate
+from engine.services import datasets, jobs
 from engine.services.loop import champion
 from engine.services.loop.history import history
 from engine.services.loop.moves import Aims, Move, next_move
@@ -47,8 +48,8 @@ class Recipe(BaseRecipe):
     generations: int = Field(2, ge=1, le=20, description="Generations at most")
     most_votes: int | None = Field(None, ge=1, description="Votes of the project at most")
     dpo: dict[str, Any] = Field(
-        default_factory=lambda: {"num_train_epochs": 1.0, "learning_rate": 5e-5, "evals": 2},
-        description="Settings of the training on votes",
+        default_factory=dict,
+        description="Settings of the training on votes, where they are not the usual ones",
     )
     temperature: float = Field(0.7, ge=0, le=2, description="How varied blind answers are")
     max_new_tokens: int = Field(256, ge=1, le=4096, description="Longest answer, in tokens")
@@ -203,9 +204,18 @@ def _pairs(auto: Auto, _: Move) -> None:
 
 
 def _train(auto: Auto, move: Move) -> None:
-    values = {"model": move.policy, "dataset": move.dataset_id, **SHORT, **auto.recipe.dpo}
     number = 1 + len(history(auto.ws, LOCAL, auto.project_id).generations)
-    auto.job("dpo", f"Generation {number}", **values)
+    auto.job(
+        "dpo",
+        f"Generation {number}",
+        model=move.policy,
+        dataset=move.dataset_id,
+        **{
+            "num_train_epochs": passes(datasets.get(auto.ws, LOCAL, move.dataset_id).train_rows),
+            "evaluate_after": False,  # the loop has an evaluation of its own
+            **auto.recipe.dpo,
+        },
+    )
 
 
 def _evaluate(auto: Auto, move: Move) -> None:

@@ -23,6 +23,7 @@ from engine.core.job import Job, State
 from engine.core.outcome import Outcome
 from engine.core.rating import Round
 from engine.core.recipe import Recipe as BaseRecipe
+from engine.core.recipe import passes
 from engine.demo.report import as_markdown, report_of
 from engine.files import write_whole
 from engine.services import datasets, evaluations, jobs
@@ -58,8 +59,8 @@ class Recipe(BaseRecipe):
         description="Settings of the first training",
     )
     dpo: dict[str, Any] = Field(
-        default_factory=lambda: {"num_train_epochs": 1.0, "learning_rate": 5e-5, "evals": 2},
-        description="Settings of the training on votes",
+        default_factory=lambda: {"learning_rate": 2e-4},
+        description="Settings of the training on votes, where they are not the usual ones",
     )
     max_new_tokens: int = Field(48, ge=1, le=512, description="Longest answer, in tokens")
     prompts: int = Field(72, ge=24, le=200, description="Pairs that are rated for training")
@@ -178,7 +179,8 @@ def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
         sft = loop.job("sft", "SFT on the FAQ", **values).result["model_id"]
     export, rated = _rate_until_enough(loop, sft, prompts)
     with loop.stage("Training on the votes (DPO)"):
-        values = {"model": sft, "dataset": export.dataset_id, **SHORT, **recipe.dpo}
+        usual = {"num_train_epochs": passes(export.pairs), "evals": 3, **SHORT}
+        values = {"model": sft, "dataset": export.dataset_id, **usual, **recipe.dpo}
         dpo = loop.job("dpo", "DPO on the votes", **values).result["model_id"]
     with loop.stage("Evaluating on held-out rows"):
         evaluation = _evaluate(loop, (recipe.model, sft, dpo), faq)

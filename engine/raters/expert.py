@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from engine.core.rating import Choice
 from engine.raters.simple import shorter
 
-BAD_BELOW = 0.25
+BAD_BELOW = 0.5  # wrong answers share a quarter of their words with a right one by chance
 TIE_WITHIN = 0.05
 SLIP = 0.1  # two such raters then agree on 82 % of the clear pairs
 EXTRA_WORD = 0.01  # taken off for each word beyond the reference's length
@@ -20,7 +20,7 @@ def expert(left: str, right: str, references: Sequence[str], rng: random.Random)
     """Picks the answer that says the reference's words without padding; slips 1 time in 10.
 
     Each answer scores its word-overlap F1 with the best reference, minus 0.01 for each word more
-    than that reference has. Two scores below 0.25 are both bad, and scores less than 0.05 apart
+    than that reference has. Two scores below 0.5 are both bad, and scores less than 0.05 apart
     tie. A slip picks the other side. Without references the shorter non-empty answer is the
     better one. Takes one number from `rng` whatever the outcome, so that a run can be repeated.
     """

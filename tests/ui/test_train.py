@@ -10,6 +10,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import State
 from engine.core.outcome import NewModel, Outcome
+from engine.core.recipe import passes
 from engine.services import bring, datasets, jobs, models, outcomes, past
 from tests import helpers
 from tests.ui import seed
@@ -237,6 +238,24 @@ def test_the_look_warns_of_what_people_trip_over(ws, project, base, faq, tmp_pat
     assert "LoRA options have no effect" in notes
     assert "Nothing is held out" in notes
     assert look.notes(ws, SFT(model=base.id, dataset=faq.id)) == ()
+
+
+def test_a_training_of_few_steps_says_how_many_epochs_are_usual(ws, project, sft):
+    rows = datasets.get(ws, LOCAL, sft.dataset).train_rows
+    few = look.changed(sft, {"per_device_train_batch_size": rows})
+    assert look.notes(ws, few, steps=2) == (
+        "2 steps change a model little. Of so few rows take more Epochs: 6 are usual.",
+    )
+    assert look.notes(ws, few, steps=30) == ()
+    for enough in ({"num_train_epochs": 6}, {"max_steps": 2}):
+        assert look.notes(ws, look.changed(few, enough), steps=2) == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"), [(1, 6), (48, 5), (63, 4), (100, 3), (240, 2), (9000, 2)]
+)
+def test_few_rows_are_gone_over_until_they_make_30_steps(rows, wanted):
+    assert passes(rows) == wanted
 
 
 def test_the_estimate_comes_with_the_file_and_the_command_that_do_the_same(ws, project, sft):

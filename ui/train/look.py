@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 from engine import plugins
 from engine.core.errors import UserError
 from engine.core.job import Job
-from engine.core.recipe import TrainRecipe, Tuning, read
+from engine.core.recipe import LEAST_STEPS, TrainRecipe, Tuning, passes, read
 from engine.services import datasets, jobs, models, preflight, projects
 from engine.services.preflight import Preflight
 from engine.workspace import Workspace
@@ -62,7 +62,7 @@ def look(ws: Workspace, project: str, recipe: TrainRecipe, asked: Asked = Asked(
     possible = own.verdict != "impossible"
     measuring = _measuring(ws, asked.warmup)
     return Look(
-        panel=measuring + view.panel(own, notes(ws, recipe)),
+        panel=measuring + view.panel(own, notes(ws, recipe, own.steps)),
         preset=presets.of(recipe, own.rows),
         preset_words=f'<p class="tl-hint">{escape(presets.sentence(recipe, own))}</p>',
         tunings=view.tunings(found, recipe.tuning),
@@ -78,8 +78,8 @@ def look(ws: Workspace, project: str, recipe: TrainRecipe, asked: Asked = Asked(
     )
 
 
-def notes(ws: Workspace, recipe: TrainRecipe) -> tuple[str, ...]:
-    """What people trip over."""
+def notes(ws: Workspace, recipe: TrainRecipe, steps: int = LEAST_STEPS) -> tuple[str, ...]:
+    """What people trip over, in a training of so many steps."""
     data = datasets.get(ws, who(ws), recipe.dataset)
     model = models.get(ws, who(ws), recipe.model)
     found = []
@@ -88,6 +88,12 @@ def notes(ws: Workspace, recipe: TrainRecipe) -> tuple[str, ...]:
         found.append(f"It goes on from {name}, in its shape: LoRA options have no effect.")
     if not data.held_out_rows:
         found.append("Nothing is held out, so you will not see when it begins to memorise.")
+    more = passes(data.train_rows, recipe.per_device_train_batch_size)
+    if steps < LEAST_STEPS and recipe.max_steps is None and more > recipe.num_train_epochs:
+        count = "1 step changes" if steps == 1 else f"{steps} steps change"
+        found.append(
+            f"{count} a model little. Of so few rows take more Epochs: {more:g} are usual."
+        )
     return tuple(found)
 
 
