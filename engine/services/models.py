@@ -19,7 +19,10 @@ DEFAULT_NAME = "SmolLM2-135M-Instruct"
 
 
 def list_all(ws: Workspace, actor: Actor, project_id: str | None = None) -> list[Model]:
-    """Bases first, then the project's models in the order they were trained."""
+    """Bases first, then the project's models in the order they were trained.
+
+    Those that a search for settings tried come before the others, so that the last is none of them.
+    """
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         if project_id:

@@ -6,6 +6,8 @@ from engine.core.model import Model
 from engine.store.rows import dumped, loaded
 from engine.store.tables import model
 
+TRIAL = "%/trainings/trial-%"  # where a search for settings leaves its best (engine/work/sweep.py)
+
 
 def add(conn: Connection, new: Model) -> None:
     """Store a model."""
@@ -19,10 +21,19 @@ def get(conn: Connection, model_id: str) -> Model | None:
 
 
 def list_all(conn: Connection, project_id: str | None) -> list[Model]:
-    """Bases first, then the project's models, oldest first; None: bases alone."""
+    """Bases first, then the project's models, oldest first; None: bases alone.
+
+    What a search for settings tried comes before what was trained in earnest, so that the newest
+    model, which pages offer first, is none of them.
+    """
     query = (
         select(model)
         .where(or_(model.c.project_id.is_(None), model.c.project_id == project_id))
-        .order_by(model.c.project_id.is_not(None), model.c.created_at, model.c.id)
+        .order_by(
+            model.c.project_id.is_not(None),
+            model.c.path.not_like(TRIAL),
+            model.c.created_at,
+            model.c.id,
+        )
     )
     return [Model.model_validate(loaded(row, "info")) for row in conn.execute(query).mappings()]

@@ -104,8 +104,8 @@ def _how() -> tuple[gr.Slider, gr.Number, gr.Number, gr.CheckboxGroup]:
         rows = gr.Slider(1, USUAL_ROWS, USUAL_ROWS, step=1, label="Rows asked",
                          info="More rows show smaller differences",
                          elem_id="evaluate-rows")  # fmt: skip
-        longest = gr.Number(None, minimum=1, maximum=4096, precision=0, label="Longest answer",
-                            info="In tokens; left empty, what the references need",
+        longest = gr.Number(0, minimum=0, maximum=4096, precision=0, label="Longest answer",
+                            info="In tokens; 0 is what the right answers need",
                             elem_id="evaluate-longest")  # fmt: skip
         price = gr.Number(0, minimum=0, maximum=1000, label="Price of this machine",
                           info="Dollars an hour, if you know it",
