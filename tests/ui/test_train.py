@@ -151,7 +151,7 @@ def drawn(ws, project, made, method="", aim=None, chosen=None):
     aim = aim or Aim()
     nothing = [None] * sum(len(one.chosen) for one in made)
     wanted = draw.wanted(made, aim, chosen or nothing)
-    found = draw.everything(ws, project, made, aim.method or method, wanted)
+    found = draw.everything(ws, project, made, aim.method or method, wanted, bool(aim.dataset))
     left = iter(found.parts)
     return found.method, {one.kind: [next(left) for _ in draw.parts(one)] for one in made}
 
@@ -173,16 +173,28 @@ def test_what_was_chosen_stays_chosen_while_it_is_there(ws, project, base, faq, 
     rest = [None] * sum(len(one.chosen) for one in made[1:])
 
     def dataset(chosen):
-        return drawn(ws, project.id, made, chosen=[*chosen, *rest])[1]["sft"][6].value
+        return drawn(ws, project.id, made, chosen=[*chosen, *rest])[1]["sft"][7].value
 
     assert dataset([None, None]) == newer.id
     assert dataset([base.id, faq.id]) == faq.id
     assert dataset(["gone", "gone"]) == newer.id
 
 
+def test_epochs_fit_a_dataset_that_nobody_chose_in_the_form(ws, project, base, faq, made):
+    rest = [None] * sum(len(one.chosen) for one in made[1:])
+    rows = faq.train_rows
+
+    def epochs(chosen, aim=None):
+        return drawn(ws, project.id, made, "sft", aim, [*chosen, *rest])[1]["sft"][5]
+
+    assert epochs([None, None]) == passes(rows) > 2
+    assert epochs([base.id, faq.id]) == gr.skip()  # perhaps a person's own number
+    assert epochs([base.id, faq.id], Aim(method="sft", dataset=faq.id)) == passes(rows)
+
+
 def test_without_a_project_there_is_nothing_to_choose(ws, made):
     method, parts = drawn(ws, None, made)
-    assert (method, parts["sft"][5].value, parts["sft"][6].value) == ("sft", None, None)
+    assert (method, parts["sft"][6].value, parts["sft"][7].value) == ("sft", None, None)
 
 
 def test_train_on_them_opens_preference_training_with_those_pairs(
@@ -195,7 +207,7 @@ def test_train_on_them_opens_preference_training_with_those_pairs(
     aim = rate.aim_at_pairs(ws, project.id, one.id)
     method, parts = drawn(ws, project.id, made, aim=aim)
     assert method == "dpo"
-    assert parts["dpo"][6].value == export.dataset_id
+    assert parts["dpo"][7].value == export.dataset_id
 
 
 def test_votes_that_no_dataset_holds_are_offered_until_they_are_used(
@@ -213,9 +225,10 @@ def test_votes_that_no_dataset_holds_are_offered_until_they_are_used(
 
 
 def test_the_look_says_memory_time_and_steps_and_why_the_batch_is_as_it_is(ws, project, sft):
-    found = look.look(ws, project.id, sft)
+    usual = look.changed(sft, presets.values(SFT, presets.USUAL, 30))
+    found = look.look(ws, project.id, usual)
     assert "It fits" in found.panel
-    assert ">8<" in found.panel  # 30 rows in batches of 8, twice
+    assert ">24<" in found.panel  # 30 rows in batches of 8, six times
     assert "libraries" in found.panel
     assert (found.preset, found.possible, found.smaller) == ("Usual", True, False)
     assert "Batch 8, because" in found.preset_words
@@ -244,7 +257,7 @@ def test_a_training_of_few_steps_says_how_many_epochs_are_usual(ws, project, sft
     rows = datasets.get(ws, LOCAL, sft.dataset).train_rows
     few = look.changed(sft, {"per_device_train_batch_size": rows})
     assert look.notes(ws, few, steps=2) == (
-        "2 steps change a model little. Of so few rows take more Epochs: 6 are usual.",
+        "2 steps change a model little: “Usual” goes over so few rows 6 times.",
     )
     assert look.notes(ws, few, steps=30) == ()
     for enough in ({"num_train_epochs": 6}, {"max_steps": 2}):
@@ -320,7 +333,7 @@ def test_a_form_filled_by_a_preset_is_known_as_that_preset(recipe, rows):
 
 def test_a_quick_look_is_shorter_than_the_usual_training_of_few_rows(ws, project, sft):
     quick = look.changed(sft, presets.values(SFT, presets.QUICK, 30))
-    assert quick.max_steps == 2  # of 8
+    assert quick.max_steps == 6  # of 24
 
 
 def test_a_first_look_is_a_tenth_and_is_offered_before_a_big_run_only(ws, project, sft):

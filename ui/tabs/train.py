@@ -107,7 +107,8 @@ def _wire_choice(tab: Parts) -> None:
 
     def drawn(project: str | None, aim: Aim, method: str, values: Sequence[Any]) -> list[Any]:
         wanted = draw.wanted(made, aim, values)
-        found = draw.everything(tab.ws, project, made, aim.method or method, wanted)
+        seen = aim.method or method
+        found = draw.everything(tab.ws, project, made, seen, wanted, bool(aim.dataset))
         return [found.method, Aim(), found.cards, *found.parts, *_turns(tab, found.method)]
 
     @shows_errors
@@ -215,9 +216,9 @@ def _wire_fills(tab: Parts, form: Form) -> None:
         recipe = read(form, values)
         return draw.fills(form, forms.filled(smaller(tab.ws, project, recipe)))
 
-    form.shown.preset.input(
-        on_preset, [form.shown.preset, form.field("dataset")], form.fields, **AT_ONCE
-    )
+    which = form.field("dataset")  # another dataset has other rows for the same preset
+    for box in (form.shown.preset, which):
+        box.input(on_preset, [form.shown.preset, which], form.fields, **AT_ONCE)
     form.shown.tunings.click(on_tuning, None, form.field("tuning"), **AT_ONCE)
     form.buttons.smaller.click(on_smaller, [tab.page.project, *form.fields], form.fields, **RAW)
 

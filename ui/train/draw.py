@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from engine.core.errors import UserError
+from engine.core.recipe import passes
 from engine.services import datasets
 from engine.services.rating import pairs
 from engine.workspace import Workspace
@@ -30,7 +31,8 @@ class Everything(NamedTuple):
 
 def parts(form: Form) -> list[Any]:
     """What `everything` draws of a form, in its order."""
-    return [form.whole, form.empty, form.filled, form.offer, form.offer_words, *form.chosen]
+    epochs = form.field("num_train_epochs")
+    return [form.whole, form.empty, form.filled, form.offer, form.offer_words, epochs, *form.chosen]
 
 
 def wanted(made: Sequence[Form], aim: Aim, values: Sequence[Any]) -> list[list[Any]]:
@@ -46,10 +48,16 @@ def wanted(made: Sequence[Form], aim: Aim, values: Sequence[Any]) -> list[list[A
 
 
 def everything(
-    ws: Workspace, project: str | None, made: Sequence[Form], method: str, values: list[list[Any]]
+    ws: Workspace,
+    project: str | None,
+    made: Sequence[Form],
+    method: str,
+    values: list[list[Any]],
+    aimed: bool = False,
 ) -> Everything:
     """The tab drawn for a project; the method that was seen stays while it is known.
 
+    `aimed`: another tab chose the dataset, so the epochs are made to fit it.
     The forms that are not seen are hidden and nothing else: each box that changes asks the server.
     """
     found = datasets.list_all(ws, who(ws), project) if project else []
@@ -57,7 +65,10 @@ def everything(
     offer = votes_to_use(ws, project) if project else 0
     drawn = []
     for form, own in zip(made, values, strict=True):
-        drawn += _form(ws, project, form, own, offer) if form.kind == seen else _hidden(form)
+        if form.kind == seen:
+            drawn += _form(ws, project, form, own, _Drawing(offer, aimed))
+        else:
+            drawn += _hidden(form)
     return Everything(seen, methods.cards(found, seen), drawn)
 
 
@@ -111,20 +122,38 @@ def _hidden(form: Form) -> list[Any]:
     return [gr.Column(visible=False), *([gr.skip()] * (len(parts(form)) - 1))]
 
 
-def _form(ws: Workspace, project: str | None, form: Form, own: list[Any], offer: int) -> list[Any]:
+class _Drawing(NamedTuple):
+    offer: int  # pairs that votes would make
+    aimed: bool
+
+
+def _form(
+    ws: Workspace, project: str | None, form: Form, own: list[Any], drawing: _Drawing
+) -> list[Any]:
     found = methods.choices(ws, project, form.recipe) if project else methods.Choices([], [], [])
     learns = bool(found.datasets)
-    offered = offer if "preference" in form.recipe.LEARNS else 0
+    offered = drawing.offer if "preference" in form.recipe.LEARNS else 0
     words = f"Your votes make {offered} pairs that no dataset holds yet." if offered else ""
     boxes = [_dropdown(each, value) for each, value in zip(found, own, strict=False)]
+    before = dict(zip((name for name in form.names if name in forms.CHOSEN), own, strict=True))
     return [
         gr.Column(visible=True),
         gr.Column(visible=not learns),
         gr.Column(visible=learns),
         gr.Column(visible=bool(offered)),
         kit.notice(words, "good") if words else "",
+        _epochs(ws, found.datasets, before["dataset"], drawing.aimed),
         *boxes,
     ]
+
+
+def _epochs(ws: Workspace, found: list[tuple[str, str]], before: Any, aimed: bool) -> Any:
+    """Those that fit a dataset which nobody has chosen in this form; else what is there stays."""
+    known = [dataset for _, dataset in found]
+    if not known or (before in known and not aimed):
+        return gr.skip()
+    chosen = before if before in known else known[0]
+    return passes(datasets.get(ws, who(ws), chosen).train_rows)
 
 
 def _dropdown(found: list[tuple[str, str]], chosen: Any) -> gr.Dropdown:

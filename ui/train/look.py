@@ -91,9 +91,7 @@ def notes(ws: Workspace, recipe: TrainRecipe, steps: int = LEAST_STEPS) -> tuple
     more = passes(data.train_rows, recipe.per_device_train_batch_size)
     if steps < LEAST_STEPS and recipe.max_steps is None and more > recipe.num_train_epochs:
         count = "1 step changes" if steps == 1 else f"{steps} steps change"
-        found.append(
-            f"{count} a model little. Of so few rows take more Epochs: {more:g} are usual."
-        )
+        found.append(f"{count} a model little: “Usual” goes over so few rows {more:g} times.")
     return tuple(found)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
-from engine.core.recipe import TrainRecipe
+from engine.core.recipe import USUAL_PASSES, TrainRecipe, passes
 from engine.services.preflight import Preflight
 
 QUICK, USUAL, THOROUGH = "Quick look", "Usual", "Thorough"
@@ -17,18 +17,18 @@ PATIENCE = 3  # measurements without a new best
 
 def values(recipe: type[TrainRecipe], name: str, rows: int) -> dict[str, Any]:
     """The fields that a preset sets for a dataset of so many training rows, and to what."""
-    passes, evals, batch = (
-        recipe.model_fields[field].default
-        for field in ("num_train_epochs", "evals", "per_device_train_batch_size")
+    evals, batch = (
+        recipe.model_fields[field].default for field in ("evals", "per_device_train_batch_size")
     )
-    few = min(FEW_STEPS, ceil(rows * passes / batch / PART))
-    kept = {"num_train_epochs": passes, "max_steps": None, "early_stopping_patience": None}
+    usual = passes(rows, batch)
+    few = min(FEW_STEPS, ceil(rows * usual / batch / PART))
+    kept = {"num_train_epochs": usual, "max_steps": None, "early_stopping_patience": None}
     return {
         QUICK: {**kept, "max_steps": max(1, few), "evals": 3},
         USUAL: {**kept, "evals": evals},
         THOROUGH: {
             **kept,
-            "num_train_epochs": 2 * passes,
+            "num_train_epochs": 2 * usual,
             "evals": 2 * evals,
             "early_stopping_patience": PATIENCE,
         },
@@ -46,13 +46,15 @@ def of(recipe: TrainRecipe, rows: int) -> str | None:
 
 def sentence(recipe: TrainRecipe, found: Preflight) -> str:
     """What the settings mean here and why."""
-    passes = f"{recipe.num_train_epochs:g}"
+    times = _times(recipe.num_train_epochs)
+    enough = "because most models have learned by then what such rows teach"
+    if recipe.num_train_epochs > USUAL_PASSES:
+        enough = "because so few rows make few steps, and few steps change a model little"
     why: Mapping[str | None, str] = {
         QUICK: f"It stops after {found.steps} steps: enough to see that the data and the settings "
         "work, not to keep the model.",
-        USUAL: f"{_times(passes)} over the rows, because most models have learned by then what "
-        "such rows teach.",
-        THOROUGH: f"Up to {_times(passes)} over the rows, and it stops by itself when {PATIENCE} "
+        USUAL: f"{times} over the rows, {enough}.",
+        THOROUGH: f"Up to {times} over the rows, and it stops by itself when {PATIENCE} "
         "held-out measurements in a row bring nothing new.",
         None: OWN,
     }
@@ -60,5 +62,5 @@ def sentence(recipe: TrainRecipe, found: Preflight) -> str:
     return f"{why[of(recipe, found.rows)]} {batch}".strip()
 
 
-def _times(passes: str) -> str:
-    return f"{passes} pass{'es' if passes != '1' else ''}"
+def _times(count: float) -> str:
+    return f"{count:g} pass{'es' if count != 1 else ''}"
