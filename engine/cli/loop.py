@@ -21,8 +21,11 @@ def loop() -> None:
 
 @loop.command()
 @click.option("--rater", default="expert", show_default=True, help="Rule of the simulated raters.")
+@click.option(
+    "--learning-rate", type=click.FloatRange(0, 1, min_open=True), help="Of the training on votes."
+)
 @as_json
-def demo(rater: str, as_json: bool) -> None:
+def demo(rater: str, learning_rate: float | None, as_json: bool) -> None:
     """Walk the whole loop once on the project's own data, with simulated raters.
 
     It takes about 10 minutes on two cores. Nothing in it is scripted to win: the raters follow a
@@ -31,7 +34,7 @@ def demo(rater: str, as_json: bool) -> None:
     with workspace() as ws:
         models.ensure_default(ws, LOCAL, say)
         with working(ws):
-            project, job = demos.start(ws, LOCAL, rater)
+            project, job = demos.start(ws, LOCAL, rater, learning_rate)
             job = wait(ws, job)
         report = job.result["report"]
         text = f"{as_markdown(report)}\nSee it in the browser: tuneloop serve ({project.name})."

@@ -59,7 +59,7 @@ class Recipe(BaseRecipe):
         description="Settings of the first training",
     )
     dpo: dict[str, Any] = Field(
-        default_factory=lambda: {"learning_rate": 2e-4},
+        default_factory=dict,
         description="Settings of the training on votes, where they are not the usual ones",
     )
     max_new_tokens: int = Field(48, ge=1, le=512, description="Longest answer, in tokens")

@@ -40,7 +40,7 @@ class Recipe(TrainRecipe):
     KIND: ClassVar[str] = "dpo"
     LEARNS: ClassVar[tuple[Kind, ...]] = ("preference",)
 
-    learning_rate: float = Field(1e-4, gt=0, le=1, description="Step size at its highest")
+    learning_rate: float = Field(5e-5, gt=0, le=1, description="Step size at its highest")
     beta: float = Field(
         0.1, gt=0, description="Pull towards the reference model: higher changes less"
     )

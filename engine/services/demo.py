@@ -13,10 +13,12 @@ from engine.workspace import Workspace
 NAME = "Demo: a library's help desk"
 
 
-def start(ws: Workspace, actor: Actor, rater: str = "expert") -> tuple[Project, Job]:
+def start(
+    ws: Workspace, actor: Actor, rater: str = "expert", learning_rate: float | None = None
+) -> tuple[Project, Job]:
     """A new demo project and the job that walks its loop; the one under way where there is one.
 
-    UserError for raters of an unknown rule.
+    `learning_rate` is that of the training on votes. UserError for raters of an unknown rule.
     """
     actor.require(Role.TRAINER)
     plugins.load("raters", rater)
@@ -29,5 +31,6 @@ def start(ws: Workspace, actor: Actor, rater: str = "expert") -> tuple[Project, 
     if not bases:
         raise Conflict("The model is still being fetched.", "Start the demo when it is there.")
     project = projects.create(ws, actor, NAME)
-    recipe = plugins.load("jobs", "demo").Recipe(model=bases[0].id, rater=rater)
+    dpo = {} if learning_rate is None else {"learning_rate": learning_rate}
+    recipe = plugins.load("jobs", "demo").Recipe(model=bases[0].id, rater=rater, dpo=dpo)
     return project, jobs.submit(ws, actor, project.id, recipe, "The whole loop")
