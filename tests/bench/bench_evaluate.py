@@ -30,7 +30,8 @@ def model():
     return folder.resolve()
 
 
-def test_evaluate(model):
+def ready(model):
+    """The prompts, what answers them, and the tokenizer for transformers' own ways."""
     import torch
     from transformers import AutoTokenizer
 
@@ -42,6 +43,13 @@ def test_evaluate(model):
     prompts = [json.loads(line)["prompt"] for line in lines][:ROWS]
     answerer = Answerer(model)
     tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
+    return prompts, answerer, tokenizer
+
+
+def test_evaluate(model):
+    import torch
+
+    prompts, answerer, tokenizer = ready(model)
     ways = {
         "tuneloop": lambda: ours(answerer, model, prompts),
         "generate, batch 8": lambda: generate(answerer._model, tokenizer, prompts),
@@ -67,16 +75,8 @@ def test_evaluate(model):
 def test_sampled(model):
     """What the answers of a round take: the texts differ, so the ratio is of tokens a second."""
     import torch
-    from transformers import AutoTokenizer
 
-    from engine.models.answer import Answerer
-
-    faulthandler.cancel_dump_traceback_later()
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
-    lines = (REPO / "engine" / "demo" / "library_prompts.jsonl").read_text().splitlines()
-    prompts = [json.loads(line)["prompt"] for line in lines][:ROWS]
-    answerer = Answerer(model)
-    tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
+    prompts, answerer, tokenizer = ready(model)
     drawn = {"do_sample": True, "temperature": 1.0, "top_p": 0.95, "top_k": 0}
     ways = {
         "tuneloop, sampled": lambda: ours(answerer, model, prompts, temperature=1.0, seed=1),
