@@ -30,8 +30,12 @@ from engine.core.evaluation import Evaluation
 from engine.core.job import Job, State
 from engine.core.outcome import Outcome
 from engine.methods import checkpoint
-from engine.services import access, datasets, evaluations, models, outcomes, pulse
-from engine.services.jobs import recipe_of
+from engine.services import access, outcomes
+from engine.services.data import datasets
+from engine.services.evaluation import evaluations
+from engine.services.jobs import heartbeat
+from engine.services.jobs.lifecycle import recipe_of
+from engine.services.models import registry
 from engine.store import events, jobs
 from engine.store.connect import reading, writing
 from engine.store.events import Said
@@ -115,7 +119,7 @@ class JobContext:
         if time.monotonic() - self._alive > LOOK_EVERY_S:
             self._alive = time.monotonic()
             with suppress(OSError):  # on a full disk the run itself says so
-                (self.folder / pulse.FILE).touch()
+                (self.folder / heartbeat.FILE).touch()
 
     def rows(self, dataset_id: str, split: Split | None = None) -> list[Row]:
         """The rows of a dataset version in their order."""
@@ -123,7 +127,7 @@ class JobContext:
 
     def model(self, model_id: str) -> ModelFiles:
         """Where a model's files lie."""
-        return models.files(self.ws, models.get(self.ws, LOCAL, model_id))
+        return registry.files(self.ws, registry.get(self.ws, LOCAL, model_id))
 
     def evaluation(self, evaluation_id: str) -> Evaluation:
         """Every answer and score of an evaluation that is done."""

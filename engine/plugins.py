@@ -88,7 +88,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     # name -> function (argument) -> metric; a metric asked for as "name:argument"
     "metric_factories": {
         "json_schema": "engine.metrics.json_answers:json_schema",
-        "bertscore": "engine.metrics.learned.bertscore:bertscore",
+        "bertscore": "engine.metrics.bertscore:bertscore",
     },
     # job kind -> module with Recipe and run(recipe, ctx) -> Outcome
     "jobs": {
@@ -105,16 +105,16 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "curve": "engine.work.curve",
         "sweep": "engine.work.sweep",
         "benchmark": "engine.work.harness.job",
-        "judge": "engine.work.judge",
-        "demo": "engine.demo.job",
-        "auto": "engine.demo.auto",
+        "judge": "engine.work.llm_judge",
+        "demo": "engine.orchestrate.demo",
+        "auto": "engine.orchestrate.auto_loop",
     },
     # name -> function (prompts, answers, references) -> list[float], higher is better
     "rewards": {
-        "exact": "engine.rewards.simple:exact",
-        "overlap": "engine.rewards.simple:overlap",
-        "shorter": "engine.rewards.simple:shorter",
-        "up_to_50_words": "engine.rewards.simple:up_to_50_words",
+        "exact": "engine.rewards.reference:exact",
+        "overlap": "engine.rewards.reference:overlap",
+        "shorter": "engine.rewards.length:shorter",
+        "up_to_50_words": "engine.rewards.length:up_to_50_words",
     },
     # name -> module with TITLE, LIBRARY, INSTALL and start(run) -> Tracker (engine/trackers/run.py)
     "trackers": {

@@ -22,8 +22,9 @@ from engine import warm
 from engine.core.errors import Unavailable
 from engine.core.job import LANES, Job, State
 from engine.methods import checkpoint
-from engine.services import outcomes, retention
-from engine.services.pulse import STEPPING_S, Pulse, patience_s
+from engine.services import outcomes
+from engine.services.jobs import retention
+from engine.services.jobs.heartbeat import STEPPING_S, Pulse, patience_s
 from engine.store import events, jobs
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace

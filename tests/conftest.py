@@ -78,7 +78,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a random model of a few kilobytes, made once for all test workers."""
-    from engine.models import tiny
+    from tests import tiny_model as random_llama
 
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
@@ -87,7 +87,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             aside = shared / f"tiny-model-{uuid.uuid4().hex}"
-            tiny.make(aside)
+            random_llama.make(aside)
             aside.rename(folder)
     return folder
 

@@ -11,8 +11,9 @@ from engine.core.job import Job
 from engine.core.model import Model
 from engine.core.project import Project
 from engine.core.rating import Candidate, Purpose, Round
-from engine.services import datasets, projects
-from engine.services.rating import pairing, rounds
+from engine.services import projects
+from engine.services.data import datasets
+from engine.services.rating import comparisons, rounds
 from engine.store import jobs, models
 from engine.store.connect import writing
 from engine.workspace import Workspace
@@ -72,7 +73,7 @@ def open_round(
         for arm, word in ((new, "new"), (old, "old"))
     ]
     with writing(ws.db) as conn:
-        pairing.open_with(conn, one.id, tuple(answers))
+        comparisons.open_with(conn, one.id, tuple(answers))
     return rounds.get(ws, LOCAL, one.id)
 
 

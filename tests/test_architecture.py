@@ -110,29 +110,16 @@ def test_plug_ins_are_reached_through_plugins_load_only():
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=NAMES)
-def test_a_module_stays_under_300_lines_and_its_functions_under_40(path):
-    lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines < 300, f"{path.relative_to(REPO)} has {lines} lines"
-    if path.parent.name == "versions":
-        return  # a revision of the database is one long list, and never read again
-    long = [
-        f"{where(path, node)} {node.name} has {node.end_lineno - node.lineno + 1} lines"
-        for node in ast.walk(parsed(path))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.end_lineno - node.lineno + 1 >= 40
-    ]
-    assert not long, "\n".join(long)
-
-
-def test_a_folder_holds_at_most_18_modules():
-    # revisions of the database only ever grow in number
-    folders = {path.parent for path in MODULES if path.parent.name != "versions"}
-    counts = {
-        str(folder.relative_to(REPO)): sum(f.name != "__init__.py" for f in folder.glob("*.py"))
+def test_package_with_a_single_module_does_not_exist():
+    folders = {path.parent for path in MODULES if path.parts[-2:] != ("spaces", "app.py")}
+    single = [
+        str(folder.relative_to(REPO))
         for folder in folders
-    }
-    assert not {folder: count for folder, count in counts.items() if count > 18}
+        if sum(path.name != "__init__.py" for path in folder.glob("*.py")) == 1
+        and (folder / "__init__.py").exists()
+        and not any((child / "__init__.py").exists() for child in folder.iterdir())
+    ]
+    assert not single, single
 
 
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)

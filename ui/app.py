@@ -8,14 +8,23 @@ from typing import Any
 
 import gradio as gr
 
-from engine.services import jobs, projects
+from engine.services import projects
+from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
-from ui import kit
-from ui.events import shows_errors
-from ui.page import Aim, Page
-from ui.setup import Setup
-from ui.tabs import data, evaluate, home, loop, models, play, rate, runs, train
-from ui.who import who
+from ui.components import markup
+from ui.components.page import Aim, Page
+from ui.pages.data import tab as data_tab
+from ui.pages.evaluation import tab as evaluation_tab
+from ui.pages.home import tab as home_tab
+from ui.pages.jobs import tab as jobs_tab
+from ui.pages.loop import tab as loop_tab
+from ui.pages.models import tab as models_tab
+from ui.pages.playground import tab as playground_tab
+from ui.pages.rating import tab as rating_tab
+from ui.pages.training import tab as training_tab
+from ui.web.errors import shows_errors
+from ui.web.session import who
+from ui.web.setup import Setup
 
 Build = Callable[[Workspace, Page], None]
 
@@ -47,31 +56,31 @@ KEPT_THEME = """() => {
 def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> gr.Blocks:
     """All pages of a workspace; nothing is read from it before a browser asks."""
     builds: dict[str, Build] = {
-        "Home": partial(home.build, setup=setup or Setup()),
-        "Data": data.build,
-        "Train": train.build,
-        "Runs": runs.build,
-        "Evaluate": evaluate.build,
-        "Rate": rate.build,
-        "Loop": loop.build,
-        "Play": play.build,
-        "Models": models.build,
+        "Home": partial(home_tab.build, setup=setup or Setup()),
+        "Data": data_tab.build,
+        "Train": training_tab.build,
+        "Runs": jobs_tab.build,
+        "Evaluate": evaluation_tab.build,
+        "Rate": rating_tab.build,
+        "Loop": loop_tab.build,
+        "Play": playground_tab.build,
+        "Models": models_tab.build,
     }
     with gr.Blocks(title="Tuneloop", delete_cache=(3600, 86400), analytics_enabled=False) as demo:
         kept = gr.BrowserState(None, storage_key="tuneloop-project")
         if space:
             said = TEAM_SPACE_BANNER if ws.settings.sign_in else SPACE_BANNER
-            gr.HTML(kit.notice(said, "warn"), elem_id="tl-space")
+            gr.HTML(markup.notice(said, "warn"), elem_id="tl-space")
         project = _header(ws, demo)
         ready = demo.load(
-            shows_errors(partial(home.project_choice, ws)), kept, project, **kit.QUIET
+            shows_errors(partial(home_tab.project_choice, ws)), kept, project, **markup.QUIET
         )
-        project.change(lambda chosen: chosen, project, kept, **kit.QUIET)
+        project.change(lambda chosen: chosen, project, kept, **markup.QUIET)
         live: list[tuple[str, gr.Timer]] = []
         aim = gr.State(Aim())
         made: list[gr.Tab] = []
         turns, changed = [gr.State(0.0) for _ in builds], gr.State(("", 0.0))
-        with gr.Tabs(elem_id="tabs", selected=kit.FIRST_TAB, overflow_behavior="wrap") as tabs:
+        with gr.Tabs(elem_id="tabs", selected=markup.FIRST_TAB, overflow_behavior="wrap") as tabs:
             for turn, (label, add) in zip(turns, builds.items(), strict=True):
                 name = label.lower()
                 with gr.Tab(label, id=name, elem_id=f"tab-{name}") as tab:
@@ -94,12 +103,12 @@ def _look_when_seen(
     A new project concerns the tab that is selected: nine tabs that look at once keep a browser
     busy for seconds.
     """
-    selected = gr.State(kit.FIRST_TAB)
+    selected = gr.State(markup.FIRST_TAB)
     timers = [timer for _, timer in live]
     for tab in tabs:
         switched = [gr.Timer(active=owner == tab.id) for owner, _ in live]
         tab.select(
-            _always([tab.id, *switched]), None, [selected, *timers], queue=False, **kit.QUIET
+            _always([tab.id, *switched]), None, [selected, *timers], queue=False, **markup.QUIET
         )
 
     def on_project(at: str) -> list[Any]:
@@ -108,8 +117,8 @@ def _look_when_seen(
     def on_changed(at: str, by: tuple[str, float]) -> list[Any]:
         return on_project(at if at != by[0] else "")
 
-    project.change(on_project, selected, turns, **kit.QUIET)
-    changed.change(on_changed, [selected, changed], turns, **kit.QUIET)
+    project.change(on_project, selected, turns, **markup.QUIET)
+    changed.change(on_changed, [selected, changed], turns, **markup.QUIET)
 
 
 def _always(updates: list[Any]) -> Callable[[], Any]:
@@ -130,9 +139,9 @@ def _header(ws: Workspace, demo: gr.Blocks) -> gr.Dropdown:
     _new_project(ws, new, project)
     theme.click(None, None, None, js=SWITCH_THEME, api_visibility="private")
     if ws.settings.sign_in:
-        demo.load(shows_errors(partial(account_link, ws)), None, me, **kit.QUIET)
+        demo.load(shows_errors(partial(account_link, ws)), None, me, **markup.QUIET)
     badge = partial(worker_badge, ws)
-    gr.on([demo.load, gr.Timer(5.0).tick], badge, None, worker, **kit.QUIET)
+    gr.on([demo.load, gr.Timer(5.0).tick], badge, None, worker, **markup.QUIET)
     demo.load(None, None, None, js=KEPT_THEME, api_visibility="private")
     return project
 
@@ -149,11 +158,11 @@ def _new_project(ws: Workspace, new: gr.Button, project: gr.Dropdown) -> None:
     @shows_errors
     def create(typed: str) -> tuple[Any, Any, str]:
         made = projects.create(ws, who(ws), typed)
-        return home.project_choice(ws, made.id), gr.Row(visible=False), ""
+        return home_tab.project_choice(ws, made.id), gr.Row(visible=False), ""
 
-    new.click(lambda: gr.Row(visible=True), None, box, **kit.QUIET)
-    leave.click(lambda: gr.Row(visible=False), None, box, **kit.QUIET)
-    gr.on([make.click, name.submit], create, name, [project, box, name], **kit.QUIET)
+    new.click(lambda: gr.Row(visible=True), None, box, **markup.QUIET)
+    leave.click(lambda: gr.Row(visible=False), None, box, **markup.QUIET)
+    gr.on([make.click, name.submit], create, name, [project, box, name], **markup.QUIET)
 
 
 def account_link(ws: Workspace) -> str:
@@ -163,6 +172,6 @@ def account_link(ws: Workspace) -> str:
 
 def worker_badge(ws: Workspace) -> str:
     """Whether anything would do the work."""
-    if jobs.worker_alive(ws, who(ws)):
-        return kit.badge("worker ready", "good")
-    return kit.badge("no worker", "warn")
+    if lifecycle.worker_alive(ws, who(ws)):
+        return markup.badge("worker ready", "good")
+    return markup.badge("no worker", "warn")

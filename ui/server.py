@@ -16,16 +16,16 @@ from starlette.middleware.cors import CORSMiddleware
 from engine import worker
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
-from engine.services import jobs
+from engine.services.jobs import lifecycle
 from engine.services.people import accounts
 from engine.workspace import Settings, Workspace, open_workspace
 from ui import app as pages
-from ui.account.gate import Gate
-from ui.account.routes import router as account
-from ui.guard import LOOPBACK, Guard
-from ui.rate_routes import router as rating
-from ui.setup import Setup
-from ui.theme import theme
+from ui.components.theme import theme
+from ui.pages.people.routes import router as account
+from ui.pages.rating.routes import router as rating
+from ui.web.security import LOOPBACK, Guard
+from ui.web.setup import Setup
+from ui.web.sign_in_gate import Gate
 
 STATIC = Path(__file__).parent / "static"
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -62,7 +62,7 @@ def _own(ws: Workspace) -> APIRouter:
 
     @router.get("/health")
     def health() -> dict[str, Any]:
-        alive = jobs.worker_alive(ws, LOCAL)
+        alive = lifecycle.worker_alive(ws, LOCAL)
         return {"ok": True, "version": version("tuneloop"), "worker": alive}
 
     def serve_file(path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from engine.checks.parts import finding
 from engine.core.examples import Example, Preference, Unpaired
 from engine.core.finding import Finding
-from engine.core.normal import normal, prompt_key
+from engine.core.normalise import normal, prompt_key
 
 
 def check(examples: Sequence[Example]) -> list[Finding]:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from engine.checks.parts import finding
-from engine.core.alike import MOST, alike
 from engine.core.examples import Example
 from engine.core.finding import Finding
+from engine.core.near_copies import MOST, alike
 
 
 def check(examples: Sequence[Example]) -> list[Finding]:

@@ -8,7 +8,7 @@ from engine.cli import common
 from engine.cli.common import as_json, in_project, show, wait, working, workspace
 from engine.core.actor import LOCAL
 from engine.core.job import Job
-from engine.services.lab import benchmarks
+from engine.services.evaluation import benchmarks
 from engine.work.harness import names
 
 FOLDER = click.Path(path_type=Path)

@@ -16,7 +16,10 @@ from engine.core.actor import LOCAL
 from engine.core.errors import NotFound, UserError
 from engine.core.job import Event, Job, State
 from engine.core.project import Project
-from engine.services import datasets, jobs, models, projects
+from engine.services import projects
+from engine.services.data import datasets
+from engine.services.jobs import lifecycle
+from engine.services.models import registry
 from engine.workspace import Workspace, open_workspace
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -78,10 +81,10 @@ def dataset_id(ws: Workspace, project_id: str, wanted: str) -> str:
 
 def model_id(ws: Workspace, project_id: str, wanted: str) -> str:
     """The id of a model named by id or name, the newest of equal names; `default` is the base."""
-    known = models.list_all(ws, LOCAL, project_id)
+    known = registry.list_all(ws, LOCAL, project_id)
     if wanted == "default":
         bases = [m for m in known if m.kind == "base"]
-        return bases[0].id if bases else models.ensure_default(ws, LOCAL, say).id
+        return bases[0].id if bases else registry.ensure_default(ws, LOCAL, say).id
     for one in reversed(known):
         if wanted in (one.id, one.name):
             return one.id
@@ -96,7 +99,7 @@ def say(text: str) -> None:
 @contextmanager
 def working(ws: Workspace) -> Iterator[None]:
     """A worker for as long as the command needs one; one that is alive already is used."""
-    if jobs.worker_alive(ws, LOCAL):
+    if lifecycle.worker_alive(ws, LOCAL):
         yield
         return
     process = worker.start(ws)
@@ -114,12 +117,12 @@ def wait(ws: Workspace, job: Job) -> Job:
         try:
             while not job.over:
                 time.sleep(LOOK_EVERY_S)
-                for event in jobs.watch(ws, LOCAL, job.id, seen):
+                for event in lifecycle.watch(ws, LOCAL, job.id, seen):
                     seen = event.seq
                     watching.hear(event)
-                job = jobs.get(ws, LOCAL, job.id)
+                job = lifecycle.get(ws, LOCAL, job.id)
         except KeyboardInterrupt:
-            jobs.cancel(ws, LOCAL, job.id)
+            lifecycle.cancel(ws, LOCAL, job.id)
             raise click.Abort from None
     if job.state is not State.DONE:
         raise UserError(job.error or f"{job.name} was {job.state}.")

@@ -12,7 +12,8 @@ from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.formats.mapping import Mapping, mapping_of
 from engine.formats.read import read_file
-from engine.services import datasets, hub_data, look
+from engine.services.data import datasets, hub
+from engine.services.data import preview as data_preview
 
 KINDS = ("sft", "preference", "unpaired", "text", "prompts")
 FILE = click.Path(path_type=Path)
@@ -102,7 +103,7 @@ def fetch(
     mapping = _mapping(pairs, kind)
     with workspace() as ws:
         chosen = common.project(ws, project, make=True)
-        kept = hub_data.fetch(
+        kept = hub.fetch(
             ws, LOCAL, chosen.id, name, file=file, held_out=held_out, mapping=mapping, group=group
         )
         show(kept, f"{_line(kept)}, in project {chosen.name}", as_json)
@@ -129,7 +130,7 @@ def preview(file: Path, rows: int, max_length: int, layout: str | None, as_json:
     with workspace() as ws:
         parsed = read_file(file, file.name, layout)
         base = common.model_id(ws, "", "default")
-        found = look.see(ws, LOCAL, parsed.examples[:rows], base, max_length)
+        found = data_preview.see(ws, LOCAL, parsed.examples[:rows], base, max_length)
         text = "\n\n".join(
             "".join(click.style(piece.text, underline=piece.trained) for piece in row.pieces)
             for row in found

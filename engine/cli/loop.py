@@ -5,13 +5,13 @@ import click
 from engine.cli import common
 from engine.cli.common import as_json, in_project, say, show, wait, working, workspace
 from engine.core.actor import LOCAL
-from engine.demo.report import as_markdown
-from engine.services import demo as demos
-from engine.services import models
+from engine.orchestrate.demo_report import as_markdown
 from engine.services.loop import auto as loops
 from engine.services.loop import champion
+from engine.services.loop import demo as demos
 from engine.services.loop.history import history as line_of
-from engine.services.standing import standing
+from engine.services.loop.status import standing
+from engine.services.models import registry
 
 
 @click.group()
@@ -32,7 +32,7 @@ def demo(rater: str, learning_rate: float | None, as_json: bool) -> None:
     stated rule, and the verdict is what their votes say.
     """
     with workspace() as ws:
-        models.ensure_default(ws, LOCAL, say)
+        registry.ensure_default(ws, LOCAL, say)
         with working(ws):
             project, job = demos.start(ws, LOCAL, rater, learning_rate)
             job = wait(ws, job)
@@ -77,7 +77,7 @@ def promote(model: str, reason: str, project: str | None, as_json: bool) -> None
         chosen = common.project(ws, project)
         wanted = common.model_id(ws, chosen.id, model)
         made = champion.promote(ws, LOCAL, chosen.id, wanted, reason)
-        show(made, f"{models.get(ws, LOCAL, made.model_id).name} is the champion.", as_json)
+        show(made, f"{registry.get(ws, LOCAL, made.model_id).name} is the champion.", as_json)
 
 
 @loop.command()
@@ -88,7 +88,7 @@ def back(reason: str, project: str | None, as_json: bool) -> None:
     """Make the champion before this one champion again."""
     with workspace() as ws:
         made = champion.roll_back(ws, LOCAL, common.project(ws, project).id, reason)
-        show(made, f"{models.get(ws, LOCAL, made.model_id).name} is the champion again.", as_json)
+        show(made, f"{registry.get(ws, LOCAL, made.model_id).name} is the champion again.", as_json)
 
 
 @loop.command()

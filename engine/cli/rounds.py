@@ -11,11 +11,12 @@ from engine.cli.common import as_json, in_project, show, wait, working, workspac
 from engine.core.actor import LOCAL
 from engine.core.rating import Mode, Purpose
 from engine.core.recipe import read
-from engine.services import jobs
+from engine.services import erasure as forget_service
+from engine.services.jobs import lifecycle
 from engine.services.loop import gate
 from engine.services.rating import audit as audit_service
-from engine.services.rating import forget as forget_service
-from engine.services.rating import invites, plans, quality
+from engine.services.rating import invites, plans
+from engine.services.rating import raters as rating_raters
 from engine.services.rating import report as report_service
 from engine.services.rating import rounds as round_service
 from engine.services.rating.plans import Decision, Options
@@ -85,7 +86,7 @@ def start(
         common.say(plans.expected(purpose, made.plan["prompts"], options.decision))
         if made.job_id:
             with working(ws):
-                wait(ws, jobs.get(ws, LOCAL, made.job_id))
+                wait(ws, lifecycle.get(ws, LOCAL, made.job_id))
         made = round_service.get(ws, LOCAL, made.id)
         show(made, f"{made.name} is {made.status}: {made.id}", as_json)
 
@@ -135,10 +136,10 @@ def raters(round_id: str, pause: str | None, resume: str | None, as_json: bool) 
     """List the raters of a round, those to look at first."""
     with workspace() as ws:
         if pause:
-            quality.pause(ws, LOCAL, round_id, pause)
+            rating_raters.pause(ws, LOCAL, round_id, pause)
         if resume:
-            quality.resume(ws, LOCAL, round_id, resume)
-        found = quality.raters(ws, LOCAL, round_id)
+            rating_raters.resume(ws, LOCAL, round_id, resume)
+        found = rating_raters.raters(ws, LOCAL, round_id)
         lines = [
             f"{each.rater}  {each.votes} votes{'  paused' if each.paused else ''}  "
             f"{'; '.join(each.quality.reasons)}".rstrip()
@@ -243,7 +244,7 @@ def play(
         }
         recipe = read(plugins.load("jobs", "play").Recipe, values)
         with working(ws):
-            job = wait(ws, jobs.submit(ws, LOCAL, chosen.id, recipe, "Question"))
+            job = wait(ws, lifecycle.submit(ws, LOCAL, chosen.id, recipe, "Question"))
         answers = list(job.result["answers"].values())
         text = "\n\n".join(f"{m}: {a['text']}" for m, a in zip(wanted, answers, strict=True))
         show(job.result, text, as_json)

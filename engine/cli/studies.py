@@ -8,7 +8,7 @@ import yaml
 
 from engine.cli import common
 from engine.cli.common import as_json, in_project, workspace
-from engine.cli.train import start, values_of
+from engine.cli.training import start, values_of
 from engine.core.errors import UserError
 
 FILE = click.Path(path_type=Path)

@@ -8,7 +8,7 @@ from engine import plugins
 from engine.core.errors import RowError, UserError
 from engine.core.examples import Example
 from engine.core.parsed import Broken, Parsed
-from engine.formats import apart
+from engine.formats import isolated
 from engine.formats.files.found import Found, NumberedRow
 from engine.formats.guess import guess
 from engine.formats.mapping import Mapping, checked, examples, spelling
@@ -37,7 +37,7 @@ def read_file(
 
 def load(path: Path, name: str) -> Found:
     """The rows of the file before anything is made of them."""
-    return apart.rows_of(path, name, known_columns())
+    return isolated.rows_of(path, name, known_columns())
 
 
 def known_columns() -> frozenset[str]:

@@ -4,11 +4,11 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
-from engine.core.alike import clusters
 from engine.core.dataset import Split
 from engine.core.errors import UserError
 from engine.core.examples import Example
-from engine.core.normal import prompt_key
+from engine.core.near_copies import clusters
+from engine.core.normalise import prompt_key
 
 FEWEST = 8  # rows; below this a held-out part says nothing
 

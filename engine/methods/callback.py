@@ -3,8 +3,8 @@
 from typing import Any
 
 from engine.core.context import Cancelled, Context
+from engine.methods.progress import Watch
 from engine.methods.samples import Sampler
-from engine.methods.watch import Watch
 
 
 class _Calls:

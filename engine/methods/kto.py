@@ -10,7 +10,7 @@ from engine.core.examples import Example, Kind, Preference, Unpaired
 from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
-from engine.methods.material import Line, Material
+from engine.methods.encoding import Line, Material
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 

@@ -14,8 +14,8 @@ from typing import Any, cast
 from engine.core.context import Cancelled, Context
 from engine.methods import checkpoint
 from engine.methods.checkpoint import Found, Origin
+from engine.methods.progress import Watch
 from engine.methods.samples import Sampler
-from engine.methods.watch import Watch
 
 ADAPTER = "adapter"
 WEIGHTS = "weights.safetensors"

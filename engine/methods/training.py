@@ -13,14 +13,14 @@ from engine.core.outcome import NewModel, Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import checkpoint, head, highlights, options, upstream, weights
 from engine.methods.callback import callback
-from engine.methods.material import Line, Material, gather
+from engine.methods.encoding import Line, Material, gather
+from engine.methods.progress import Watch
 from engine.methods.samples import Sampler, questions
 from engine.methods.state import Keeper
-from engine.methods.watch import Watch
 from engine.methods.weights import Task
 from engine.models.chat import Template
 from engine.models.precision import fast_bf16, width
-from engine.trackers import guard, known
+from engine.trackers import available, safe_tracker
 
 # recipe fields that are not options of TRL's configs
 _OURS = frozenset(
@@ -66,7 +66,7 @@ def prepare(
     """
     files = ctx.model(recipe.model)
     weights.check(recipe, files, task)
-    known.check(recipe)
+    available.check(recipe)
     args, lora = settings(config_class, recipe, ctx.folder, fast_bf16(width(files.base)), task)
     options.check(recipe, args, lora)
     template = Template.load(files.base)
@@ -255,7 +255,7 @@ def _train(trainer: Any, recipe: TrainRecipe, ctx: Context, keeper: Keeper) -> N
     if found:
         trainer.args.eval_on_start = False  # was said already
         keeper.restore(found)
-    beside = guard.beside(trainer, recipe, ctx, found.step if found else 0)
+    beside = safe_tracker.beside(trainer, recipe, ctx, found.step if found else 0)
     # autocast casts each input itself; PEFT would cast it to float32 and back before. Answers that
     # are part of the training are written outside autocast
     casts = trainer.args.bf16 and not hasattr(trainer, "temperature")

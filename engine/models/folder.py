@@ -34,7 +34,7 @@ def identity(path: Path) -> str:
     """What changes when a file in the folder is added, removed, replaced or written to.
 
     Sizes, times and inodes stand for the content, since reading gigabytes takes longer than to
-    answer; `work/remember.py` reads them, for what is kept on disk.
+    answer; `work/answer_cache.py` reads them, for what is kept on disk.
     """
     files = sorted((file.name, file.stat()) for file in path.iterdir() if file.is_file())
     told = [(name, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in files]

@@ -11,8 +11,8 @@ from engine.core.job import Job, State
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.files import write_whole
-from engine.services.lab import follow_up
-from engine.services.rating import pairing
+from engine.services.evaluation import after_training
+from engine.services.rating import comparisons
 from engine.store import evaluations, events, jobs, models
 from engine.store import rounds as round_store
 from engine.store.connect import writing
@@ -34,7 +34,7 @@ def store(ws: Workspace, job: Job, outcome: Outcome) -> State:
         if outcome.model:
             model = _add_model(conn, job, outcome.model, now)
             result["model_id"] = model.id
-            if test := follow_up.queue(ws, conn, job, model, now):
+            if test := after_training.queue(ws, conn, job, model, now):
                 result["evaluation_job_id"] = test
         if outcome.evaluation:
             ref = EvaluationRef(
@@ -49,7 +49,7 @@ def store(ws: Workspace, job: Job, outcome: Outcome) -> State:
             evaluations.add(conn, ref)
             result |= {"evaluation_id": ref.id, **_summary(outcome.evaluation)}
         if outcome.round_id:
-            result["left_out"] = pairing.open_with(conn, outcome.round_id, outcome.candidates)
+            result["left_out"] = comparisons.open_with(conn, outcome.round_id, outcome.candidates)
         jobs.finish(conn, job.id, job.fence, State.DONE, now, result=to_json(result))
         events.add(conn, job.id, [(now, "state", None, {"state": State.DONE})])
     return State.DONE

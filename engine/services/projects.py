@@ -8,9 +8,9 @@ from engine.core.errors import UserError
 from engine.core.project import Project
 from engine.services import access
 from engine.services.people import accounts
+from engine.store import accounts as store_accounts
 from engine.store import projects
 from engine.store.connect import reading, writing
-from engine.store.people import persons
 from engine.workspace import Workspace
 
 NAME_LENGTH = 80
@@ -25,9 +25,9 @@ def create(ws: Workspace, actor: Actor, name: str) -> Project:
     new = Project(id=ids.new("project"), name=name, created_by=actor.name, created_at=time.time())
     with writing(ws.db) as conn:
         projects.add(conn, new)
-        maker = persons.called(conn, accounts.key(actor.name))
+        maker = store_accounts.called(conn, accounts.key(actor.name))
         if maker and actor.projects is not None:
-            persons.join(conn, maker.id, new.id)
+            store_accounts.join(conn, maker.id, new.id)
     return new
 
 

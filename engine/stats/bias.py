@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import binomtest
 
 from engine.core.errors import UserError
-from engine.stats.ballots import Ballot, counted
 from engine.stats.intervals import p_words
+from engine.stats.rated_pairs import Ballot, counted
 
 
 class PositionBias(BaseModel):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.core.errors import UserError
-from engine.core.normal import normal
+from engine.core.normalise import normal
 
 MOST_LABELS = 200
 OTHER = "(no known label)"

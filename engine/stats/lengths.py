@@ -13,8 +13,8 @@ from scipy.special import expit
 from scipy.stats import norm, t
 
 from engine.core.errors import UserError
-from engine.stats.ballots import Ballot, between, counted
 from engine.stats.intervals import Interval, wilson
+from engine.stats.rated_pairs import Ballot, between, counted
 
 LONGER = 0.6  # from this share on, raters may be rewarding length
 FARTHEST = 12.0  # beyond these log odds, a coefficient stands for "always" and has no value

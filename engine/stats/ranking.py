@@ -14,8 +14,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 from engine.core.errors import UserError
-from engine.stats.ballots import Ballot, counted
 from engine.stats.intervals import Interval, expanded
+from engine.stats.rated_pairs import Ballot, counted
 
 PULL = 1e-6  # keeps the strength of a model that never lost finite
 MOST_MODELS = 100

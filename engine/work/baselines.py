@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.examples import Chat, Message
-from engine.core.normal import normal
+from engine.core.normalise import normal
 
 COPY, FREQUENT, NEAREST = "baseline:copy", "baseline:frequent", "baseline:nearest"
 MOST_ROWS = 5000  # of training, taken evenly from all

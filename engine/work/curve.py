@@ -11,10 +11,10 @@ from pydantic import Field, field_validator
 from engine.core.context import Context
 from engine.core.dataset import Row
 from engine.core.errors import UserError
-from engine.core.normal import prompt_key
+from engine.core.normalise import prompt_key
 from engine.core.outcome import Outcome
 from engine.stats.curve import learning_curve
-from engine.work.inner import Inner, StudyRecipe, Whole, held_out_loss, rows_of, train
+from engine.work.nested import Inner, StudyRecipe, Whole, held_out_loss, rows_of, train
 
 
 class Recipe(StudyRecipe):

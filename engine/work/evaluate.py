@@ -16,10 +16,10 @@ from engine.core.recipe import Recipe as BaseRecipe
 from engine.metrics.score import Scored, gain, refuse, score_rows
 from engine.models import hardware
 from engine.stats.multiple import adjusted
-from engine.work import guard
+from engine.work import regression_check
+from engine.work.answerers import Panel
 from engine.work.baselines import baselines
-from engine.work.overlap import overlap
-from engine.work.panel import Panel
+from engine.work.contamination import overlap
 from engine.work.perplexity import perplexity
 
 Rateable = Chat | Prompt
@@ -243,10 +243,12 @@ def _guarded(
     references: list[tuple[str, ...]],
 ) -> Iterator[Watched]:
     for model_id in recipe.models:
-        before = guard.started_from(ctx.model(model_id).model, recipe.models)
+        before = regression_check.started_from(ctx.model(model_id).model, recipe.models)
         if before:
-            old, new = (guard.Side(m, outputs[m], board.models[m]) for m in (before, model_id))
-            yield from guard.compare(old, new, references)
+            old, new = (
+                regression_check.Side(m, outputs[m], board.models[m]) for m in (before, model_id)
+            )
+            yield from regression_check.compare(old, new, references)
 
 
 def _rows(recipe: Recipe, asked: Asked, outputs: Answers, board: Board) -> Iterator[EvaluatedRow]:

@@ -13,7 +13,7 @@ from engine.core.outcome import Outcome
 from engine.core.rating import Candidate
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.models.answer import Answerer, Reply
-from engine.work import select
+from engine.work import close_calls
 
 
 class Recipe(BaseRecipe):
@@ -77,13 +77,13 @@ def _kept(
     half = len(found) // 2
     both = list(zip(found[:half], found[half:], strict=True))
     pairs = [
-        select.Pair(a.prompt_no, a.prompt, a.text, b.text)
+        close_calls.Pair(a.prompt_no, a.prompt, a.text, b.text)
         for a, b in both
         if a.finished and b.finished and a.text.split() != b.text.split()
     ]
     policy = ctx.model(recipe.model_new)
-    margins = select.margins(ctx, answerer, policy, pairs)
-    why = select.choose(pairs, recipe.keep or len(pairs), margins, recipe.seed)
+    margins = close_calls.margins(ctx, answerer, policy, pairs)
+    why = close_calls.choose(pairs, recipe.keep or len(pairs), margins, recipe.seed)
     return [
         one.model_copy(update={"details": why[one.prompt_no]})
         for pair in both

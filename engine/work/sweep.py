@@ -10,7 +10,7 @@ from engine.core.context import Cancelled, Context
 from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.outcome import NewModel, Outcome
-from engine.work.inner import Inner, StudyRecipe, Whole, held_out_loss, rows_of, train
+from engine.work.nested import Inner, StudyRecipe, Whole, held_out_loss, rows_of, train
 
 WARM_UP = 1  # measurements before a training may be given up
 Number = int | float

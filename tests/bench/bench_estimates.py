@@ -17,7 +17,10 @@ from engine.core.actor import LOCAL
 from engine.core.job import State
 from engine.core.recipe import read
 from engine.methods import dpo, sft
-from engine.services import datasets, jobs, models, past, preflight
+from engine.services.data import datasets
+from engine.services.jobs import lifecycle
+from engine.services.models import registry
+from engine.services.training import estimate, history
 from engine.work import warmup
 from tests import helpers
 from tests.bench import measured
@@ -36,7 +39,7 @@ def test_estimates(ws, method, shared_data, tmp_path):
         pytest.skip("no model to train: set TUNELOOP_MODEL to the folder of SmolLM2-135M-Instruct")
     module, rows = METHODS[method]
     project = helpers.project(ws)
-    model = models.add_base(ws, LOCAL, folder.name, folder.resolve(), "folder")
+    model = registry.add_base(ws, LOCAL, folder.name, folder.resolve(), "folder")
     write(tmp_path / "rows.jsonl", rows(shared_data))
     data = datasets.add(ws, LOCAL, project.id, tmp_path / "rows.jsonl", "rows.jsonl", held_out=0.15)
     few, more = (
@@ -47,22 +50,22 @@ def test_estimates(ws, method, shared_data, tmp_path):
     process = worker.start(ws)
     try:
         warmed = warmup.Recipe(method=method, recipe=few.model_dump(mode="json"))
-        guess = preflight.estimate(ws, LOCAL, project.id, few)
-        done(ws, jobs.submit(ws, LOCAL, project.id, warmed))
-        first = done(ws, preflight.submit(ws, LOCAL, project.id, few))
-        told(guess, past.compare(ws, LOCAL, first.id))
-        told(None, past.compare(ws, LOCAL, first.id))
-        second = done(ws, preflight.submit(ws, LOCAL, project.id, more))
-        told(None, past.compare(ws, LOCAL, second.id))
+        guess = estimate.estimate(ws, LOCAL, project.id, few)
+        done(ws, lifecycle.submit(ws, LOCAL, project.id, warmed))
+        first = done(ws, estimate.submit(ws, LOCAL, project.id, few))
+        told(guess, history.compare(ws, LOCAL, first.id))
+        told(None, history.compare(ws, LOCAL, first.id))
+        second = done(ws, estimate.submit(ws, LOCAL, project.id, more))
+        told(None, history.compare(ws, LOCAL, second.id))
     finally:
         process.terminate()
         process.wait()
 
 
 def done(ws, job):
-    while not jobs.get(ws, LOCAL, job.id).over:
+    while not lifecycle.get(ws, LOCAL, job.id).over:
         time.sleep(0.2)
-    job = jobs.get(ws, LOCAL, job.id)
+    job = lifecycle.get(ws, LOCAL, job.id)
     assert job.state is State.DONE, job.error
     return job
 

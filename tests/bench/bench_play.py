@@ -16,7 +16,8 @@ import pytest
 from engine import worker
 from engine.core.actor import LOCAL
 from engine.core.job import State
-from engine.services import jobs, models
+from engine.services.jobs import lifecycle
+from engine.services.models import registry
 from engine.work import play
 from tests import helpers
 from tests.bench import measured
@@ -38,7 +39,7 @@ def folder(request):
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_first_and_second_question(ws, folder):
-    model = models.add_base(ws, LOCAL, folder.name, folder, "folder")
+    model = registry.add_base(ws, LOCAL, folder.name, folder, "folder")
     project, under = helpers.project(ws), measured.conditions(ws)
     found = [twice(ws, project.id, model.id) for _ in range(TIMES)]
     print(f"\n{folder.name}, at most {LONGEST} tokens, n = {TIMES}, {under}")
@@ -68,14 +69,14 @@ def twice(ws, project, model):
 
 
 def asked(ws, project, model, prompt):
-    wait(lambda: jobs.worker_alive(ws, LOCAL))
+    wait(lambda: lifecycle.worker_alive(ws, LOCAL))
     time.sleep(2 * worker.LOOK_EVERY_S)  # the worker has come to rest, as when a person types
     recipe = play.Recipe(models=(model,), prompt=prompt, max_new_tokens=LONGEST)
-    job = jobs.submit(ws, LOCAL, project, recipe)
-    wait(lambda: jobs.get(ws, LOCAL, job.id).over)
-    job = jobs.get(ws, LOCAL, job.id)
+    job = lifecycle.submit(ws, LOCAL, project, recipe)
+    wait(lambda: lifecycle.get(ws, LOCAL, job.id).over)
+    job = lifecycle.get(ws, LOCAL, job.id)
     assert job.state is State.DONE, job.error
-    said = [event for event in jobs.watch(ws, LOCAL, job.id) if event.kind == "sample"]
+    said = [event for event in lifecycle.watch(ws, LOCAL, job.id) if event.kind == "sample"]
     return said[0].at - job.created_at, job.finished_at - job.created_at
 
 

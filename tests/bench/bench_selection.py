@@ -17,8 +17,8 @@ import pytest
 from engine.core.examples import Message, Preference
 from engine.methods import dpo
 from engine.models.answer import Answerer
-from engine.work import select
-from engine.work.select import Pair
+from engine.work import close_calls
+from engine.work.close_calls import Pair
 from tests import letters
 from tests.methods.memory import BASE, MemoryContext
 
@@ -61,7 +61,7 @@ def judged(pairs, rng, slip):
 def chosen(rule, pairs, margins, seed):
     rng = random.Random(seed)
     if rule == "half":
-        keep = select.choose(pairs, VOTES, margins, seed)
+        keep = close_calls.choose(pairs, VOTES, margins, seed)
         return [pair for pair in pairs if pair.prompt_no in keep]
     if rule == "random":
         return rng.sample(pairs, VOTES)
@@ -105,7 +105,7 @@ def one_seed(folder, base, seed):
         model=files.model.model_copy(update={"info": {"method": "dpo"}, "base_id": BASE})
     )
     pool = written(base, policy, prompts("x"), 10 * seed + 2)
-    margins = select.margins(ctx, Answerer(base), policy, pool)
+    margins = close_calls.margins(ctx, Answerer(base), policy, pool)
     fresh = prompts("y")
     found = {"first": score(base, policy, fresh, 10 * seed + 5), "pool": len(pool)}
     for rule in RULES:

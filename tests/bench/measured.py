@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.core.actor import LOCAL
 from engine.core.rating import Round
-from engine.services import jobs
+from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 from tests import helpers
 
@@ -20,7 +20,7 @@ def rated_round(ws: Workspace, folder: Path, *, pairs: int, overlap: int = 1) ->
     project = helpers.project(ws, "Bench")
     one = helpers.open_round(ws, project.id, folder, pairs=pairs, overlap=overlap)
     assert one.job_id is not None
-    jobs.cancel(ws, LOCAL, one.job_id)
+    lifecycle.cancel(ws, LOCAL, one.job_id)
     return one
 
 

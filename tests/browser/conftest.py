@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from engine.workspace import Settings, open_workspace
 from tests.browser.pages import Watched
 from tests.conftest import REPO
-from ui import rate_routes
+from ui.pages.rating import routes
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def ws(home, tmp_path):
 def address(ws, serve):
     """Where the rating pages of `ws` are."""
     app = FastAPI()
-    app.include_router(rate_routes.router(ws))
+    app.include_router(routes.router(ws))
     app.mount("/static", StaticFiles(directory=REPO / "ui" / "static"))
     return serve(app)
 

@@ -5,12 +5,12 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.core.evaluation import Gain, Mean, Overlap, Watched
 from engine.core.outcome import Outcome
-from engine.services import datasets, outcomes
-from engine.services.lab import questions
+from engine.services import outcomes, playground
+from engine.services.data import datasets
 from tests import helpers
 from tests.ui import results, seed
+from ui.pages.playground import tab as playground_tab
 from ui.server import create_app
-from ui.tabs import play
 
 pytestmark = pytest.mark.browser
 
@@ -106,7 +106,7 @@ def test_a_phone_shows_all_of_it_without_a_sideways_scroll(opened, tab):
 
 def test_an_answered_question_is_saved_and_joins_a_test_set(ws, world, opened):
     project, base, tuned, _ = world
-    job = play.ask(ws, project, "Where is it?", [base.id, tuned.id], 0.0, 32, 0, "")
+    job = playground_tab.ask(ws, project, "Where is it?", [base.id, tuned.id], 0.0, 32, 0, "")
     told = {"text": "In the hall", "tokens": 3, "seconds": 0.1, "finished": True}
     done = Outcome(result={"answers": dict.fromkeys([base.id, tuned.id], told)})
     outcomes.store(ws, helpers.claimed(ws, job.id, "play"), done)
@@ -120,6 +120,6 @@ def test_an_answered_question_is_saved_and_joins_a_test_set(ws, world, opened):
     page.locator("#play-add").click()
     page.locator("#play-kept", has_text="Test questions@1 holds 1 question").wait_for()
     made = {one.name: one for one in datasets.list_all(ws, LOCAL, project)}
-    [row] = datasets.rows(ws, LOCAL, made[questions.TEST].id, "held_out")
+    [row] = datasets.rows(ws, LOCAL, made[playground.TEST].id, "held_out")
     assert row.example.references == ("In the hall",)
     assert (seen.errors, seen.foreign) == ([], [])

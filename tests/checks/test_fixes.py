@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from engine import plugins
 from engine.checks.run import findings
-from engine.core.alike import alike, clusters
 from engine.core.examples import Chat, Example, Message, Preference, Text, Unpaired
 from engine.core.finding import Finding
+from engine.core.near_copies import alike, clusters
 from engine.core.parsed import Parsed
 
 PLACES = "river stone garden letter window summer market bridge teacher kitchen morning doctor"

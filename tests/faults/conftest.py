@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.actor import LOCAL
-from engine.services import jobs
+from engine.services.jobs import lifecycle
 from engine.worker import Worker
 from engine.workspace import Settings, open_workspace
 from tests import helpers
@@ -40,7 +40,7 @@ def train(space):
     def submit(**values):
         from fake_training import Recipe
 
-        return jobs.submit(space, LOCAL, helpers.project(space).id, Recipe(**values))
+        return lifecycle.submit(space, LOCAL, helpers.project(space).id, Recipe(**values))
 
     return submit
 
@@ -53,7 +53,7 @@ def turn_until():
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             worker.turn(time.time())
-            job = jobs.get(worker.ws, LOCAL, job_id)
+            job = lifecycle.get(worker.ws, LOCAL, job_id)
             if ready(job):
                 return job
             time.sleep(0.05)

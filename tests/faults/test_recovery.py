@@ -16,7 +16,8 @@ from engine.core.errors import Conflict, Forbidden
 from engine.core.job import State
 from engine.core.outcome import NewModel, Outcome
 from engine.methods import checkpoint
-from engine.services import jobs, outcomes, pulse, retention
+from engine.services import outcomes
+from engine.services.jobs import heartbeat, lifecycle, retention
 from engine.store import jobs as store
 from engine.store import models
 from engine.store.connect import reading, writing
@@ -32,7 +33,7 @@ def over(job):
 
 
 def steps_of(ws, job_id):
-    said = jobs.current(jobs.watch(ws, LOCAL, job_id))
+    said = lifecycle.current(lifecycle.watch(ws, LOCAL, job_id))
     return [event.step for event in said if event.kind == "metric"]
 
 
@@ -41,7 +42,7 @@ def reached(ws, job_id, step):
 
 
 def said(ws, job_id):
-    return [e.data["text"] for e in jobs.watch(ws, LOCAL, job_id) if e.kind == "log"]
+    return [e.data["text"] for e in lifecycle.watch(ws, LOCAL, job_id) if e.kind == "log"]
 
 
 def checkpoints(ws, job):
@@ -76,8 +77,8 @@ def test_a_child_killed_twice_has_failed_and_goes_on_by_hand(space, worker, trai
     with writing(space.db) as conn:
         conn.execute(store.job.update().values(tags='["best try"]'))
 
-    again = jobs.resume(space, LOCAL, job.id)
-    assert jobs.resume(space, LOCAL, job.id).id == again.id  # a double click
+    again = lifecycle.resume(space, LOCAL, job.id)
+    assert lifecycle.resume(space, LOCAL, job.id).id == again.id  # a double click
     assert again.id != job.id
     assert (again.recipe, again.tags) == (job.recipe, ("best try",))
     assert "Goes on from step" in again.note
@@ -91,16 +92,16 @@ def test_a_child_killed_twice_has_failed_and_goes_on_by_hand(space, worker, trai
 def test_only_a_run_that_failed_or_was_stopped_can_go_on(space, train):
     job = train()
     with pytest.raises(Conflict, match="Only a run that failed"):
-        jobs.resume(space, LOCAL, job.id)
-    jobs.cancel(space, LOCAL, job.id)
+        lifecycle.resume(space, LOCAL, job.id)
+    lifecycle.cancel(space, LOCAL, job.id)
     with pytest.raises(Conflict, match="left no checkpoint"):
-        jobs.resume(space, LOCAL, job.id)
+        lifecycle.resume(space, LOCAL, job.id)
 
 
 def test_a_rater_can_neither_go_on_nor_stop_and_keep(space, train):
     job = train()
     rater = Actor(name="r", role=Role.RATER)
-    for service in (jobs.resume, jobs.stop_and_keep):
+    for service in (lifecycle.resume, lifecycle.stop_and_keep):
         with pytest.raises(Forbidden):
             service(space, rater, job.id)
 
@@ -108,31 +109,31 @@ def test_a_rater_can_neither_go_on_nor_stop_and_keep(space, train):
 def test_stop_and_keep_ends_as_done_with_what_was_reached(space, worker, train, turn_until):
     job = train(steps=400)
     with pytest.raises(Conflict, match="has not begun"):
-        jobs.stop_and_keep(space, LOCAL, job.id)
+        lifecycle.stop_and_keep(space, LOCAL, job.id)
     turn_until(worker, job.id, reached(space, job.id, 5))
-    assert jobs.stop_and_keep(space, LOCAL, job.id).keep_requested
+    assert lifecycle.stop_and_keep(space, LOCAL, job.id).keep_requested
     done = turn_until(worker, job.id, over)
     assert done.state is State.DONE
     stopped = done.result["stopped_at"]
     assert 5 <= stopped < 400
     assert done.result["sum"] == sum(range(1, stopped + 1))
     with pytest.raises(Conflict, match="is over"):
-        jobs.stop_and_keep(space, LOCAL, job.id)
+        lifecycle.stop_and_keep(space, LOCAL, job.id)
 
 
 def test_what_trains_nothing_has_nothing_to_keep(space):
     from fake_job import Recipe
 
-    job = jobs.submit(space, LOCAL, helpers.project(space).id, Recipe(act="sleep"))
+    job = lifecycle.submit(space, LOCAL, helpers.project(space).id, Recipe(act="sleep"))
     with pytest.raises(Conflict, match="trains no model"):
-        jobs.stop_and_keep(space, LOCAL, job.id)
+        lifecycle.stop_and_keep(space, LOCAL, job.id)
 
 
 def test_a_wish_to_keep_is_taken_back_by_a_plain_stop(space, train):
     job = train()
     helpers.claimed(space, job.id)
-    jobs.stop_and_keep(space, LOCAL, job.id)
-    asked = jobs.cancel(space, LOCAL, job.id)
+    lifecycle.stop_and_keep(space, LOCAL, job.id)
+    asked = lifecycle.cancel(space, LOCAL, job.id)
     assert (asked.cancel_requested, asked.keep_requested) == (True, False)
 
 
@@ -154,7 +155,7 @@ def test_a_cancel_ends_every_phase_within_ten_seconds(
         turn_until(worker, job.id, lambda _: list(checkpoints(space, job).glob("*tmp*")))
     pid = worker.running[job.id].process.pid
     start = time.monotonic()
-    jobs.cancel(space, LOCAL, job.id)
+    lifecycle.cancel(space, LOCAL, job.id)
     assert turn_until(worker, job.id, over, 15).state is State.CANCELLED
     assert time.monotonic() - start < 11  # 10, and the worker's own look around
     turn_until(worker, job.id, lambda _: not alive(pid), 2)
@@ -163,7 +164,7 @@ def test_a_cancel_ends_every_phase_within_ten_seconds(
 def test_a_cancelled_run_keeps_its_checkpoint_for_two_weeks(space, worker, train, turn_until):
     job = train(steps=4000)
     turn_until(worker, job.id, reached(space, job.id, 4))
-    jobs.cancel(space, LOCAL, job.id)
+    lifecycle.cancel(space, LOCAL, job.id)
     ended = turn_until(worker, job.id, over)
     folder = checkpoints(space, job)
     assert checkpoint.newest_verified(folder).step >= 4
@@ -186,10 +187,10 @@ def test_a_run_that_stands_still_is_ended_and_goes_on_once(space, train, turn_un
     turn_until(worker, job.id, lambda _: checkpoint.at(checkpoints(space, job), 6))
     time.sleep(1.2)
     worker.turn(time.time())
-    ahead[0] = pulse.STEPPING_S - 10  # not yet
+    ahead[0] = heartbeat.STEPPING_S - 10  # not yet
     worker.turn(time.time())
     assert worker.running[job.id].process.poll() is None
-    ahead[0] = pulse.STEPPING_S + 5
+    ahead[0] = heartbeat.STEPPING_S + 5
     done = turn_until(worker, job.id, over)
     assert (done.state, done.attempts, done.result["sum"]) == (State.DONE, 2, SUM)
     assert any("stood still" in text for text in said(space, job.id))
@@ -204,7 +205,7 @@ def test_a_stopped_process_counts_as_standing_still(space, train, turn_until):
     os.kill(process.pid, signal.SIGSTOP)
     time.sleep(0.2)
     worker.turn(time.time())
-    ahead[0] = pulse.STEPPING_S + 5
+    ahead[0] = heartbeat.STEPPING_S + 5
     worker.turn(time.time())
     assert process.wait(5) == -signal.SIGKILL
     turn_until(worker, job.id, lambda j: j.attempts == 2)
@@ -216,16 +217,16 @@ def test_patience_is_ten_usual_steps_and_longer_while_a_model_loads(space, train
 
     job = train()
     job = helpers.claimed(space, job.id)
-    assert pulse.patience_s(space, job) == pulse.LOADING_S
+    assert heartbeat.patience_s(space, job) == heartbeat.LOADING_S
     times = [job.started_at + 30.0 * n for n in range(5)]
     times[2] += 3600  # the time of day was set forward and back
     with writing(space.db) as conn:
         events.add(conn, job.id, [(at, "progress", n, {"done": n}) for n, at in enumerate(times)])
-    assert pulse.patience_s(space, job) > 300 - 1
+    assert heartbeat.patience_s(space, job) > 300 - 1
     with writing(space.db) as conn:
         later = [(times[-1] + 0.1 * n, "progress", n, {"done": n}) for n in range(1, 20)]
         events.add(conn, job.id, later)
-    assert pulse.patience_s(space, job) == pulse.STEPPING_S
+    assert heartbeat.patience_s(space, job) == heartbeat.STEPPING_S
 
 
 def test_no_process_of_a_run_outlives_its_worker(space, train):
@@ -252,7 +253,7 @@ def test_no_process_of_a_run_outlives_its_worker(space, train):
     late = time.time() + store.LEASE_S + 1
     sweeper = Worker(space)
     sweeper.turn(late)
-    assert jobs.get(space, LOCAL, job.id).attempts == 2
+    assert lifecycle.get(space, LOCAL, job.id).attempts == 2
     for running in sweeper.running.values():
         running.process.kill()
 
@@ -276,7 +277,7 @@ def test_no_memory_and_no_disk_are_one_sentence_with_a_next_step(
 ):
     from fake_job import Recipe
 
-    job = jobs.submit(space, LOCAL, helpers.project(space).id, Recipe(act=act))
+    job = lifecycle.submit(space, LOCAL, helpers.project(space).id, Recipe(act=act))
     failed = turn_until(worker, job.id, over)
     assert failed.state is State.FAILED
     assert sentence in failed.error
@@ -286,7 +287,7 @@ def test_two_workers_never_run_one_job_at_once(space):
     from fake_job import Recipe
 
     project = helpers.project(space).id
-    ids = [jobs.submit(space, LOCAL, project, Recipe(note=str(n))).id for n in range(40)]
+    ids = [lifecycle.submit(space, LOCAL, project, Recipe(note=str(n))).id for n in range(40)]
     taken, lock = [], threading.Lock()
 
     def claim(number):
@@ -318,7 +319,7 @@ def test_a_worker_that_comes_back_with_an_old_fence_stores_no_model(space, train
     assert not outcomes.end(space, job.id, job.fence, State.FAILED, "late")
     with reading(space.db) as conn:
         assert [m.name for m in models.list_all(conn, job.project_id)] == ["base"]
-    assert jobs.get(space, LOCAL, job.id).state is State.QUEUED
+    assert lifecycle.get(space, LOCAL, job.id).state is State.QUEUED
 
 
 def test_a_cancel_that_meets_the_end_leaves_one_end_and_one_word_of_it(space):
@@ -327,12 +328,12 @@ def test_a_cancel_that_meets_the_end_leaves_one_end_and_one_word_of_it(space):
     project = helpers.project(space).id
     rng = random.Random(7)
     for number in range(60):
-        job = jobs.submit(space, LOCAL, project, Recipe(note=str(number)))
+        job = lifecycle.submit(space, LOCAL, project, Recipe(note=str(number)))
         job = helpers.claimed(space, job.id)
 
         def cancel(job=job):
             try:
-                jobs.cancel(space, LOCAL, job.id)
+                lifecycle.cancel(space, LOCAL, job.id)
             except Conflict:
                 return  # it was over first
 
@@ -349,10 +350,10 @@ def test_a_cancel_that_meets_the_end_leaves_one_end_and_one_word_of_it(space):
             thread.join()
         ends = [
             event.data["state"]
-            for event in jobs.watch(space, LOCAL, job.id)
+            for event in lifecycle.watch(space, LOCAL, job.id)
             if event.kind == "state" and event.data["state"] in (State.DONE, State.CANCELLED)
         ]
-        assert ends == [jobs.get(space, LOCAL, job.id).state]
+        assert ends == [lifecycle.get(space, LOCAL, job.id).state]
 
 
 @pytest.mark.parametrize("jump", [3600.0, -3600.0])

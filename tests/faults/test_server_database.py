@@ -10,7 +10,7 @@ from engine.store import votes
 from engine.store.connect import reading
 from engine.workspace import Settings, open_workspace
 from tests import helpers, postgres
-from ui import rate_routes
+from ui.pages.rating import routes
 
 pytestmark = pytest.mark.postgres
 
@@ -22,7 +22,7 @@ def test_votes_go_on_after_the_database_server_was_killed(home, tmp_path):
         ws = open_workspace(Settings(home=home, database_url=server.create("votes")))
         one = helpers.open_round(ws, helpers.project(ws).id, tmp_path, pairs=24)
         app = FastAPI()
-        app.include_router(rate_routes.router(ws))
+        app.include_router(routes.router(ws))
         rater = TestClient(app)
 
         def vote(shown, key):

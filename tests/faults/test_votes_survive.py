@@ -23,7 +23,7 @@ from engine.workspace import Settings, open_workspace
 from tests import helpers
 from tests.faults.kills import kill_often
 from tests.faults.voting import votes_in
-from ui import rate_routes
+from ui.pages.rating import routes
 
 
 class Rater:
@@ -31,7 +31,7 @@ class Rater:
 
     def __init__(self, ws, one, cookie=None):
         app = FastAPI()
-        app.include_router(rate_routes.router(ws))
+        app.include_router(routes.router(ws))
         self.client, self.one = TestClient(app, cookies=cookie), one
 
     def pair(self):

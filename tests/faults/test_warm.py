@@ -15,7 +15,8 @@ from engine import worker as worker_module
 from engine.core.actor import LOCAL
 from engine.core.job import State
 from engine.core.model import Model
-from engine.services import jobs, models
+from engine.services.jobs import lifecycle
+from engine.services.models import registry
 from engine.store import jobs as store
 from engine.store import models as model_store
 from engine.store.connect import reading, writing
@@ -32,7 +33,7 @@ def ask(space):
     def submit(act="answer", **values):
         from fake_play import Recipe
 
-        return jobs.submit(space, LOCAL, helpers.project(space).id, Recipe(act=act, **values))
+        return lifecycle.submit(space, LOCAL, helpers.project(space).id, Recipe(act=act, **values))
 
     return submit
 
@@ -52,7 +53,7 @@ def over(job):
 
 
 def began(ws, job_id):
-    return lambda _: any(e.kind == "sample" for e in jobs.watch(ws, LOCAL, job_id))
+    return lambda _: any(e.kind == "sample" for e in lifecycle.watch(ws, LOCAL, job_id))
 
 
 def gone(pid):
@@ -105,9 +106,9 @@ def test_while_it_waits_it_holds_no_lease_and_has_no_pulse(space, worker, answer
 def test_a_beat_between_the_end_and_the_next_look_leaves_it_alive(space, worker, ask, turn_until):
     job = ask()
     turn_until(worker, job.id, lambda _: job.id in worker.running)
-    wait_until(lambda: jobs.get(space, LOCAL, job.id).over)
+    wait_until(lambda: lifecycle.get(space, LOCAL, job.id).over)
     worker._beat(time.time())
-    assert settle(worker) == jobs.get(space, LOCAL, job.id).result["pid"]
+    assert settle(worker) == lifecycle.get(space, LOCAL, job.id).result["pid"]
 
 
 def test_killed_while_it_waits_it_harms_nothing(worker, answer):
@@ -149,7 +150,7 @@ def test_the_second_question_is_stopped_and_the_third_answered_by_the_same_proce
     pid = answer().result["pid"]
     job = ask("long")
     turn_until(worker, job.id, began(space, job.id))
-    jobs.cancel(space, LOCAL, job.id)
+    lifecycle.cancel(space, LOCAL, job.id)
     assert turn_until(worker, job.id, over).state is State.CANCELLED
     assert settle(worker) == pid
     assert not worker.cancel_seen
@@ -178,7 +179,7 @@ def test_a_second_question_that_does_not_listen_is_killed(
     pid = answer().result["pid"]
     job = ask("deaf")
     turn_until(worker, job.id, began(space, job.id))
-    jobs.cancel(space, LOCAL, job.id)
+    lifecycle.cancel(space, LOCAL, job.id)
     assert turn_until(worker, job.id, over, 10).state is State.CANCELLED
     assert gone(pid)
     assert answer(note="third").state is State.DONE
@@ -232,7 +233,7 @@ def test_a_job_that_is_anothers_by_now_is_refused_by_it(space, worker, ask, answ
     (space.files / "jobs" / job.id).mkdir()
     assert worker.idle.take(taken) is child
     assert child.wait(10) == 1
-    assert jobs.get(space, LOCAL, job.id).state is State.QUEUED
+    assert lifecycle.get(space, LOCAL, job.id).state is State.QUEUED
     assert not began(space, job.id)(None)
 
 
@@ -266,8 +267,8 @@ def test_it_goes_with_its_worker(sign, space, ask):
     environment = {**os.environ, **space.settings.environment()}
     worker = subprocess.Popen([sys.executable, "-c", code], env=environment)
     try:
-        wait_until(lambda: jobs.get(space, LOCAL, job.id).over)
-        pid = jobs.get(space, LOCAL, job.id).result["pid"]
+        wait_until(lambda: lifecycle.get(space, LOCAL, job.id).over)
+        pid = lifecycle.get(space, LOCAL, job.id).result["pid"]
         time.sleep(0.7)  # the worker has noticed
         assert not gone(pid)
     finally:
@@ -280,7 +281,7 @@ def test_it_goes_with_its_worker(sign, space, ask):
 def tuned(space, tiny_model, tmp_path):
     """A base and an adapter of it in a workspace: two model ids."""
     base = shutil.copytree(tiny_model, tmp_path / "base")
-    found = models.add_base(space, LOCAL, "tiny", base, "folder")
+    found = registry.add_base(space, LOCAL, "tiny", base, "folder")
     adapter(base, space.files / "tuned", 1)
     new = Model(id="model-tuned", name="tuned", kind="adapter", source="trained", path="tuned",
                 base_id=found.id, created_at=0.0)  # fmt: skip
@@ -291,11 +292,13 @@ def tuned(space, tiny_model, tmp_path):
 
 def question(ws, *who, prompt="Hi", longest=8):
     recipe = play.Recipe(models=who, prompt=prompt, max_new_tokens=longest)
-    return jobs.submit(ws, LOCAL, helpers.project(ws).id, recipe)
+    return lifecycle.submit(ws, LOCAL, helpers.project(ws).id, recipe)
 
 
 def said(ws, job):
-    return [event.data["text"] for event in jobs.watch(ws, LOCAL, job.id) if event.kind == "log"]
+    return [
+        event.data["text"] for event in lifecycle.watch(ws, LOCAL, job.id) if event.kind == "log"
+    ]
 
 
 def texts(job):
@@ -316,7 +319,7 @@ def test_three_questions_to_one_process_load_the_model_once(space, worker, tuned
     second = question(space, *tuned * 2, prompt="Tell me all", longest=900)
     turn_until(worker, second.id, lambda _: began(space, second.id)(None))
     assert worker.running[second.id].process is process
-    jobs.cancel(space, LOCAL, second.id)
+    lifecycle.cancel(space, LOCAL, second.id)
     assert turn_until(worker, second.id, lambda job: job.over).state is State.CANCELLED
 
     third = question(space, *reversed(tuned))

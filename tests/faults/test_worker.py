@@ -11,7 +11,7 @@ from engine import worker as worker_module
 from engine.core.actor import LOCAL
 from engine.core.errors import Unavailable
 from engine.core.job import State
-from engine.services import jobs
+from engine.services.jobs import lifecycle
 from engine.store import jobs as store
 from engine.worker import Worker
 from tests import helpers
@@ -20,7 +20,7 @@ from tests import helpers
 def submit(ws, act, note=""):
     from fake_job import Recipe
 
-    return jobs.submit(ws, LOCAL, helpers.project(ws).id, Recipe(act=act, note=note))
+    return lifecycle.submit(ws, LOCAL, helpers.project(ws).id, Recipe(act=act, note=note))
 
 
 def over(job):
@@ -28,7 +28,7 @@ def over(job):
 
 
 def said_something(ws, job_id):
-    return lambda _: any(e.kind == "metric" for e in jobs.watch(ws, LOCAL, job_id))
+    return lambda _: any(e.kind == "metric" for e in lifecycle.watch(ws, LOCAL, job_id))
 
 
 def test_a_job_runs_in_a_session_of_its_own_and_its_result_is_kept(space, worker, turn_until):
@@ -36,7 +36,7 @@ def test_a_job_runs_in_a_session_of_its_own_and_its_result_is_kept(space, worker
     done = turn_until(worker, job.id, over)
     assert done.state is State.DONE
     assert done.result == {"note": "x; rm -rf $(HOME)\n"}
-    pid = int(jobs.watch(space, LOCAL, job.id)[2].data["text"].split()[1])
+    pid = int(lifecycle.watch(space, LOCAL, job.id)[2].data["text"].split()[1])
     assert pid != os.getpid()
 
 
@@ -60,13 +60,13 @@ def test_a_killed_child_is_reported_as_such_and_not_left_running(space, worker, 
 def test_cancel_stops_after_the_step_and_ends_as_cancelled(space, worker, turn_until):
     job = submit(space, "sleep")
     turn_until(worker, job.id, said_something(space, job.id))
-    jobs.cancel(space, LOCAL, job.id)
+    lifecycle.cancel(space, LOCAL, job.id)
     assert turn_until(worker, job.id, over, 10).state is State.CANCELLED
 
 
 def test_a_waiting_job_is_cancelled_at_once(space):
     job = submit(space, "sleep")
-    assert jobs.cancel(space, LOCAL, job.id).state is State.CANCELLED
+    assert lifecycle.cancel(space, LOCAL, job.id).state is State.CANCELLED
 
 
 def test_a_child_that_does_not_listen_is_killed(space, worker, monkeypatch, turn_until):
@@ -74,7 +74,7 @@ def test_a_child_that_does_not_listen_is_killed(space, worker, monkeypatch, turn
     monkeypatch.setattr(worker_module, "KILL_AFTER_S", 0.6)
     job = submit(space, "deaf")
     turn_until(worker, job.id, said_something(space, job.id))
-    jobs.cancel(space, LOCAL, job.id)
+    lifecycle.cancel(space, LOCAL, job.id)
     assert turn_until(worker, job.id, over, 10).state is State.CANCELLED
 
 
@@ -87,7 +87,7 @@ def test_a_child_whose_lease_was_lost_writes_nothing_more_and_dies(space, worker
     with writing(space.db) as conn:
         assert store.requeue(conn, job.id, fence=1)
     assert child.wait(10) == 1
-    assert jobs.get(space, LOCAL, job.id).state is State.QUEUED
+    assert lifecycle.get(space, LOCAL, job.id).state is State.QUEUED
 
 
 def test_jobs_of_a_worker_that_vanished_start_again_once_and_then_fail(space):
@@ -103,7 +103,7 @@ def test_jobs_of_a_worker_that_vanished_start_again_once_and_then_fail(space):
         sweeper.leaving = True  # sweep, claim nothing
         sweeper._beaten = 0.0
         sweeper.turn(late)
-    ended = jobs.get(space, LOCAL, job.id)
+    ended = lifecycle.get(space, LOCAL, job.id)
     assert ended.state is State.FAILED
     assert "worker was lost" in ended.error
 
@@ -122,12 +122,12 @@ def test_a_run_survives_the_server_and_its_worker_ends_after_it(space):
     wait_for(lambda: said_something(space, job.id)(None))
     server.send_signal(signal.SIGKILL)
     server.wait()
-    seen = len(jobs.watch(space, LOCAL, job.id))
-    wait_for(lambda: len(jobs.watch(space, LOCAL, job.id)) > seen)
-    jobs.cancel(space, LOCAL, job.id)
-    wait_for(lambda: jobs.get(space, LOCAL, job.id).over)
+    seen = len(lifecycle.watch(space, LOCAL, job.id))
+    wait_for(lambda: len(lifecycle.watch(space, LOCAL, job.id)) > seen)
+    lifecycle.cancel(space, LOCAL, job.id)
+    wait_for(lambda: lifecycle.get(space, LOCAL, job.id).over)
     wait_for(lambda: not Path(f"/proc/{worker_pid}/cmdline").exists() or zombie(worker_pid))
-    assert jobs.get(space, LOCAL, waiting.id).state is State.QUEUED
+    assert lifecycle.get(space, LOCAL, waiting.id).state is State.QUEUED
 
 
 def zombie(pid):
@@ -145,9 +145,9 @@ def test_two_identical_starts_within_two_seconds_are_one_run(space):
     from fake_job import Recipe
 
     project = helpers.project(space)
-    first = jobs.submit(space, LOCAL, project.id, Recipe(note="a"))
-    assert jobs.submit(space, LOCAL, project.id, Recipe(note="a")).id == first.id
-    assert jobs.submit(space, LOCAL, project.id, Recipe(note="b")).id != first.id
+    first = lifecycle.submit(space, LOCAL, project.id, Recipe(note="a"))
+    assert lifecycle.submit(space, LOCAL, project.id, Recipe(note="a")).id == first.id
+    assert lifecycle.submit(space, LOCAL, project.id, Recipe(note="b")).id != first.id
 
 
 def test_a_worker_that_nobody_waits_for_gives_up_on_a_database_that_is_gone(

@@ -11,13 +11,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from engine.workspace import open_workspace
-from ui import rate_routes
+from ui.pages.rating import routes
 
 
 def serve(port: int) -> None:
     ws = open_workspace()
     app = FastAPI()
-    app.include_router(rate_routes.router(ws))
+    app.include_router(routes.router(ws))
     print(os.getpid(), flush=True)
     uvicorn.Server(uvicorn.Config(app, port=port, log_level="error")).run()
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message, Text
-from engine.core.normal import prompt_key
+from engine.core.normalise import prompt_key
 from engine.formats.split import split
 
 

@@ -5,7 +5,7 @@ import pytest
 from engine.core.errors import UserError
 from engine.methods import sft
 from engine.methods.rewarded import reward
-from engine.models.judge import Judge
+from engine.models.reward_model import Judge
 from tests.methods.memory import BASE, MemoryContext, chats, pairs
 
 pytestmark = pytest.mark.train

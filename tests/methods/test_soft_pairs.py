@@ -5,9 +5,9 @@ import pytest
 from engine.core.examples import Message
 from engine.methods import dpo
 from engine.models.chat import Template
-from engine.services.pairs import rows
-from engine.services.pairs.opinions import Item, Opinion
-from engine.services.pairs.rules import Rules, judge
+from engine.services.preferences import rows
+from engine.services.preferences.judgements import Item, Opinion
+from engine.services.preferences.rules import Rules, judge
 from tests.methods.memory import BASE, MemoryContext
 
 pytestmark = pytest.mark.train

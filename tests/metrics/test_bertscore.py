@@ -9,7 +9,7 @@ from engine import plugins
 from engine.core.errors import UserError
 from engine.metrics.score import find, refuse, score_rows
 from tests.metrics.pairs import LATIN_PAIRS, OTHER_PAIRS, UNICODE_PAIRS
-from ui.evaluate import metrics
+from ui.components import metrics
 
 needs_bertscore = pytest.mark.skipif(
     find_spec("bert_score") is None,
@@ -151,7 +151,7 @@ def test_model_and_layer_are_in_the_signature_and_the_interval_holds_the_score()
 def test_the_layers_of_known_models_are_those_of_bert_score():
     from bert_score.utils import model2layers
 
-    layers = sys.modules["engine.metrics.learned.bertscore"].LAYERS
+    layers = sys.modules["engine.metrics.bertscore"].LAYERS
     assert layers == {name: model2layers[name] for name in layers}
 
 

@@ -16,11 +16,15 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound
 from engine.core.parsed import Parsed
 from engine.core.rating import Ballot
-from engine.services import datasets, evaluations, jobs, projects
-from engine.services.loop.moves import Aims
-from engine.services.rating import flags, invites, pairs, rounds, votes
+from engine.services import projects
+from engine.services.data import datasets
+from engine.services.evaluation import evaluations
+from engine.services.jobs import lifecycle
+from engine.services.loop.next_step import Aims
+from engine.services.preferences import build
+from engine.services.rating import flags, invites, rounds, votes
 from tests import helpers
-from tests.services import rated
+from tests.rating import rated
 from tests.ui import results
 
 # These concern no project: the whole server, a file in hand, the actor's own browser.
@@ -66,9 +70,9 @@ SERVICES = dict(all_services())
 def theirs(ws, tmp_path):
     """Every id and text of a project with a bit of everything, and the values to ask with."""
     one = rated.started(ws, tmp_path, "train_pairs", pairs=30, overlap=2, project="secret project")
-    jobs.cancel(ws, LOCAL, one.job_id)
+    lifecycle.cancel(ws, LOCAL, one.job_id)
     rated.rate_all(ws, one, "ada")
-    export = pairs.make(ws, LOCAL, one.project_id)
+    export = build.make(ws, LOCAL, one.project_id)
     again = helpers.dataset(ws, one.project_id, tmp_path, rows=44)
     base = helpers.model(ws, tmp_path, "base of all")
     tuned = results.adapter(ws, one.project_id, base, again, "secret run")
@@ -79,7 +83,7 @@ def theirs(ws, tmp_path):
     shown = votes.next_pair(ws, who, one.id)
     flags.add(ws, who, shown.token, "pair", "off_topic", "secret note")
     held = votes.next_pair(ws, who, one.id)
-    job = jobs.list_all(ws, LOCAL, one.project_id, ("sft",))[0]
+    job = lifecycle.list_all(ws, LOCAL, one.project_id, ("sft",))[0]
     sft = plugins.load("jobs", "sft").Recipe(model=tuned.id, dataset=again.id)
     row = datasets.rows(ws, LOCAL, again.id)
     parsed = Parsed(examples=[each.example for each in row], kind="sft", layout="x", broken=[])
@@ -123,7 +127,7 @@ def test_every_service_hides_what_is_of_another_project(ws, theirs, tmp_path):
     bob = Actor(name="Bob", role=Role.OWNER, projects=frozenset({mine.id}))
     known = [value for value in theirs.values() if isinstance(value, str) and "-1" in value]
     assert len(known) > 10
-    before = {one.id for one in jobs.list_all(ws, LOCAL, theirs["project_id"])}
+    before = {one.id for one in lifecycle.list_all(ws, LOCAL, theirs["project_id"])}
     leaks, answered = {}, {}
     for name, function in SERVICES.items():
         if name in OF_NO_PROJECT:
@@ -144,7 +148,7 @@ def test_every_service_hides_what_is_of_another_project(ws, theirs, tmp_path):
             answered[name] = said[:200]
     assert leaks == {}
     assert set(answered) == set(ANSWERED), answered
-    assert {one.id for one in jobs.list_all(ws, LOCAL, theirs["project_id"])} == before
+    assert {one.id for one in lifecycle.list_all(ws, LOCAL, theirs["project_id"])} == before
     assert rounds.get(ws, LOCAL, theirs["round_id"]).status == "open"
 
 

@@ -10,8 +10,8 @@ from engine.core.actor import LOCAL, Role
 from engine.core.errors import Conflict, Forbidden, NotFound, SignedOut, UserError
 from engine.services import projects
 from engine.services.people import accounts, password, sign_in
+from engine.store import accounts as store_accounts
 from engine.store.connect import reading
-from engine.store.people import persons
 from tests import helpers
 
 WORDS = "four words in a row"
@@ -240,7 +240,7 @@ def test_a_name_that_could_be_mistaken_is_refused(ws, name):
     with pytest.raises(UserError):
         accounts.add(ws, LOCAL, name, "trainer")
     with reading(ws.db) as conn:
-        assert persons.list_all(conn) == []
+        assert store_accounts.list_all(conn) == []
 
 
 @pytest.mark.parametrize("name", ["Ada", "Zoë O'Hara-Smith", "李 明", "Jürgen M. 2"])

@@ -14,7 +14,7 @@ from engine.stats.agreement import (
     majority_noise,
     noise_rate,
 )
-from engine.stats.ballots import Ballot, canonical
+from engine.stats.rated_pairs import Ballot, canonical
 
 _ = None
 CODINGS = [

@@ -1,8 +1,8 @@
 import pytest
 
 from engine.core.errors import UserError
-from engine.stats.ballots import Ballot, between, canonical, prompt_means
 from engine.stats.bias import position_bias, position_by_rater, position_of
+from engine.stats.rated_pairs import Ballot, between, canonical, prompt_means
 
 
 def cast(rater, choices):

@@ -30,7 +30,7 @@ from tests.stats.samples import (
 )
 
 SAMPLES = 1000
-FAQ = Path(__file__).parents[2] / "engine" / "demo" / "library_faq.jsonl"
+FAQ = Path(__file__).parents[2] / "engine" / "orchestrate" / "library_faq.jsonl"
 
 
 every_shape = pytest.mark.parametrize("shape", SHAPES)

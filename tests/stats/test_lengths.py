@@ -6,8 +6,8 @@ import statsmodels.api as sm
 from scipy.special import expit
 
 from engine.core.errors import UserError
-from engine.stats.ballots import Ballot
 from engine.stats.lengths import length_controlled, logit, longer_chosen
+from engine.stats.rated_pairs import Ballot
 
 
 def campaign(rng, side, model, length, prompts=1000, raters=2, longer_by=0.0, ties=0.0):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from engine.core.errors import UserError
-from engine.stats.ballots import Ballot
 from engine.stats.ranking import ranking
+from engine.stats.rated_pairs import Ballot
 
 
 def ballots(won, prompts=None):

@@ -14,12 +14,11 @@ from engine.core.actor import LOCAL
 from engine.core.context import Cancelled
 from engine.core.job import State
 from engine.methods import sft
-from engine.services import jobs
-from engine.services.runs import listing
-from engine.trackers.guard import FOLDER
+from engine.services.jobs import lifecycle, listing
+from engine.trackers.safe_tracker import FOLDER
 from tests import helpers
 from tests.methods.memory import BASE, MemoryContext, chats
-from ui import forms
+from ui.components import forms
 
 pytestmark = pytest.mark.train
 KEY = "planted-0123456789abcdef"
@@ -136,10 +135,10 @@ def test_no_secret_gets_into_the_job_and_its_files_go_with_it(
     start = helpers.model(ws, tiny_model.parent, tiny_model.name)
     data = helpers.dataset(ws, project.id, tmp_path)
     asked = recipe(*names, model=start.id, dataset=data.id, max_steps=2, evaluate_after=False)
-    job = jobs.submit(ws, LOCAL, project.id, asked)
+    job = lifecycle.submit(ws, LOCAL, project.id, asked)
     helpers.claimed(ws, job.id)
     assert child.run(ws, job.id, 1) is State.DONE
-    said = [event.model_dump_json() for event in jobs.watch(ws, LOCAL, job.id)]
+    said = [event.model_dump_json() for event in lifecycle.watch(ws, LOCAL, job.id)]
     assert any("refused the key …" in each for each in said)
     assert KEY not in "".join([*said, forms.as_yaml(asked), *capfd.readouterr()])
     folder = ws.files / "jobs" / job.id

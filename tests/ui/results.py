@@ -7,7 +7,9 @@ from engine.core.actor import LOCAL
 from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, Mean, Output
 from engine.core.examples import Message
 from engine.core.outcome import NewModel, Outcome
-from engine.services import jobs, models, outcomes
+from engine.services import outcomes
+from engine.services.jobs import lifecycle
+from engine.services.models import registry
 from engine.store import events
 from engine.store.connect import writing
 from tests import helpers
@@ -15,7 +17,7 @@ from tests import helpers
 
 def submit(ws, project_id, kind, name="", **values):
     recipe = plugins.load("jobs", kind).Recipe.model_validate(values)
-    return jobs.submit(ws, LOCAL, project_id, recipe, name)
+    return lifecycle.submit(ws, LOCAL, project_id, recipe, name)
 
 
 def say(ws, job_id, *said):
@@ -45,7 +47,7 @@ def adapter(ws, project_id, base, data, name="SFT one", kind="adapter"):
         dataset_id=data.id,
     )  # fmt: skip
     outcomes.store(ws, job, Outcome(result={"best_train_loss": 1.0}, model=new))
-    return models.list_all(ws, LOCAL, project_id)[-1]
+    return registry.list_all(ws, LOCAL, project_id)[-1]
 
 
 def output(text, score, failed=None):
@@ -89,4 +91,4 @@ def evaluated(ws, project_id, data, base, tuned, answers, name="An evaluation", 
     job = helpers.claimed(ws, job.id)
     found = evaluation(data.id, base.id, tuned.id, answers).model_copy(update=more)
     outcomes.store(ws, job, Outcome(result={"rows": len(answers)}, evaluation=found))
-    return jobs.get(ws, LOCAL, job.id).result["evaluation_id"]
+    return lifecycle.get(ws, LOCAL, job.id).result["evaluation_id"]

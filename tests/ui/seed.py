@@ -12,7 +12,7 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.examples import Message
 from engine.core.rating import Candidate, Purpose, Round
 from engine.services import projects
-from engine.services.rating import pairing, rounds, votes
+from engine.services.rating import comparisons, rounds, votes
 from engine.store.connect import writing
 from engine.workspace import Workspace
 from tests import helpers
@@ -88,7 +88,7 @@ def candidates(one: Round, answers: Sequence[Answer]) -> list[Candidate]:
 def answer(ws: Workspace, one: Round, answers: Sequence[Answer]) -> Round:
     """The round opened with these answers."""
     with writing(ws.db) as conn:
-        pairing.open_with(conn, one.id, tuple(candidates(one, answers)))
+        comparisons.open_with(conn, one.id, tuple(candidates(one, answers)))
     return rounds.get(ws, LOCAL, one.id)
 
 

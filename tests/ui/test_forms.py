@@ -10,7 +10,7 @@ from pydantic import Field
 from engine import plugins
 from engine.core.errors import UserError
 from engine.core.recipe import Recipe
-from ui import forms
+from ui.components import forms
 
 
 class Odd(Recipe):

@@ -18,12 +18,14 @@ from engine.services import projects
 from engine.services.people import accounts
 from engine.workspace import Settings, Workspace, open_workspace
 from tests.serving import free_port
-from ui import charts, kit, loop_picture, server
-from ui.events import BUG, shows_errors
-from ui.live import LivePlot
-from ui.setup import Setup
-from ui.tabs import home as home_tab
-from ui.views import home as home_view
+from ui import server
+from ui.components import charts, markup
+from ui.components.live_plot import LivePlot
+from ui.pages.home import loop_picture
+from ui.pages.home import render as home_view
+from ui.pages.home import tab as home_tab
+from ui.web.errors import BUG, shows_errors
+from ui.web.setup import Setup
 
 HERE = "http://127.0.0.1:7860"
 
@@ -326,12 +328,12 @@ EVIL = "<img src=x onerror=alert(1)>\"'{{1}}${2}"
 @pytest.mark.parametrize(
     "made",
     [
-        kit.head(EVIL, EVIL),
-        kit.empty(EVIL, EVIL),
-        kit.badge(EVIL, "bad"),
-        kit.notice(EVIL, "warn"),
-        kit.stat(EVIL, EVIL, EVIL),
-        kit.progress(1, 2, EVIL),
+        markup.head(EVIL, EVIL),
+        markup.empty(EVIL, EVIL),
+        markup.badge(EVIL, "bad"),
+        markup.notice(EVIL, "warn"),
+        markup.stat(EVIL, EVIL, EVIL),
+        markup.progress(1, 2, EVIL),
     ],
 )
 def test_text_is_never_markup(made):
@@ -344,18 +346,18 @@ def test_text_is_never_markup(made):
     [(0, "0 s"), (59.6, "1 min"), (200, "3 min 20 s"), (3900, "1 h 5 min"), (200000, "2 days")],
 )
 def test_a_duration_is_said_as_people_say_it(seconds, words):
-    assert kit.duration(seconds) == words
+    assert markup.duration(seconds) == words
 
 
 def test_a_moment_today_needs_no_date():
-    assert kit.when(time.time()).startswith("today ")
-    assert kit.when(0).endswith("1970")
+    assert markup.when(time.time()).startswith("today ")
+    assert markup.when(0).endswith("1970")
 
 
 def test_a_bar_stays_between_nothing_and_all():
-    assert "100 %" in kit.progress(9, 3, "x")
-    assert "0 %" in kit.progress(0, 0, "x")
-    assert "about 1 min 30 s left" in kit.progress(1, 3, "x", 90)
+    assert "100 %" in markup.progress(9, 3, "x")
+    assert "0 %" in markup.progress(0, 0, "x")
+    assert "about 1 min 30 s left" in markup.progress(1, 3, "x", 90)
 
 
 def test_the_loss_curve_marks_the_lowest_held_out_loss():

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.conftest import REPO
-from ui.theme import SETTINGS
+from ui.components.theme import SETTINGS
 
 CSS = (REPO / "ui" / "static" / "tuneloop.css").read_text()
 READABLE = 4.5

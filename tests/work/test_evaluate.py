@@ -8,9 +8,9 @@ import pytest
 from engine.core.errors import UserError
 from engine.core.evaluation import Evaluation, Output
 from engine.core.examples import Chat, Message
-from engine.services.lab import cut
+from engine.services.evaluation import truncation
+from engine.work import answer_cache, answerers, evaluate
 from engine.work import baselines as plain
-from engine.work import evaluate, panel, remember
 from tests.methods.memory import BASE, MemoryContext, user
 
 pytestmark = pytest.mark.train
@@ -99,28 +99,28 @@ def test_a_broken_memory_is_asked_again(first, tmp_path, tiny_model):
 def test_a_changed_model_is_another_model(first, tmp_path, tiny_model):
     ctx, _ = first
     files = ctx.model(BASE)
-    same = remember.key_of(ctx.cache, files, {})
-    assert same == remember.key_of(ctx.cache, files, {})
+    same = answer_cache.key_of(ctx.cache, files, {})
+    assert same == answer_cache.key_of(ctx.cache, files, {})
     folder = tmp_path / "adapter"
     folder.mkdir()
     (folder / "adapter_model.safetensors").write_bytes(b"1")
-    one = remember.key_of(ctx.cache, files._replace(adapter=folder), {})
+    one = answer_cache.key_of(ctx.cache, files._replace(adapter=folder), {})
     (folder / "adapter_model.safetensors").write_bytes(b"2")
-    two = remember.key_of(ctx.cache, files._replace(adapter=folder), {})
+    two = answer_cache.key_of(ctx.cache, files._replace(adapter=folder), {})
     assert len({same, one, two}) == 3
 
 
 def test_memory_is_bounded_and_the_oldest_goes_first(tmp_path, monkeypatch):
-    monkeypatch.setattr(remember, "MOST_FILE_BYTES", 3000)
-    monkeypatch.setattr(remember, "MOST_BYTES", 6000)
+    monkeypatch.setattr(answer_cache, "MOST_FILE_BYTES", 3000)
+    monkeypatch.setattr(answer_cache, "MOST_BYTES", 6000)
     for model in range(4):
-        memory = remember.Memory(tmp_path, f"model {model}")
+        memory = answer_cache.Memory(tmp_path, f"model {model}")
         for row in range(60):
             memory.put([row], Output(text=f"answer {row} of {model}"))
         memory.save()
     files = list((tmp_path / "answers").iterdir())
     assert sum(path.stat().st_size for path in files) <= 6000
-    newest = remember.Memory(tmp_path, "model 3")
+    newest = answer_cache.Memory(tmp_path, "model 3")
     assert newest.get([59], Output).text == "answer 59 of 3"
     assert newest.get([0], Output) is None
 
@@ -145,11 +145,11 @@ def test_answers_that_were_cut_are_said(tmp_path, tiny_model):
     ctx = Context(tmp_path / "job", tiny_model, [], held_out)
     found = evaluate.run(recipe(max_new_tokens=6), ctx).evaluation
     assert all(row.outputs[BASE].cut and row.outputs[BASE].tokens == 6 for row in found.rows)
-    assert cut.said(found, {BASE: "Tiny"}) == [
+    assert truncation.said(found, {BASE: "Tiny"}) == [
         "2 of 2 answers of Tiny were cut at 6 tokens; what would have followed is not scored."
     ]
     whole = found.model_copy(update={"rows": ()})
-    assert cut.said(whole, {BASE: "Tiny"}) == []
+    assert truncation.said(whole, {BASE: "Tiny"}) == []
 
 
 @pytest.mark.parametrize(("words", "longest"), [(1, 96), (90, 416), (9000, 1024)])
@@ -158,7 +158,7 @@ def test_unless_said_answers_may_be_as_long_as_the_references_need(
 ):
     held_out = [chat("short?", "no"), chat("also short?", "no " * words)]
     ctx = Context(tmp_path / "job", tiny_model, [], held_out)
-    found = panel.Panel(ctx).longest(
+    found = answerers.Panel(ctx).longest(
         ctx.model(BASE), [each.prompt for each in held_out], [each.accepted[0] for each in held_out]
     )
     assert found == longest

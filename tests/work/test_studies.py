@@ -9,9 +9,10 @@ from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message
 from engine.core.job import State
-from engine.services import jobs, models
+from engine.services.jobs import lifecycle
+from engine.services.models import registry
 from engine.work import curve, sweep
-from engine.work.inner import Inner, Whole
+from engine.work.nested import Inner, Whole
 from tests import helpers
 from tests.methods.memory import BASE, MemoryContext, chats, user
 
@@ -188,14 +189,14 @@ def test_a_stopped_sweep_keeps_what_is_done(tiny_model, tmp_path):
 @pytest.mark.train
 def test_the_best_adapter_of_a_search_is_a_model_that_can_be_used(ws, tiny_model, tmp_path):
     project = helpers.project(ws).id
-    base = models.add_base(ws, LOCAL, "tiny", tiny_model, "folder")
+    base = registry.add_base(ws, LOCAL, "tiny", tiny_model, "folder")
     data = helpers.dataset(ws, project, tmp_path, rows=12)
     values = {"model": base.id, "dataset": data.id, "settings": SETTINGS, "n_trials": 2}
-    job = jobs.submit(ws, LOCAL, project, sweep.Recipe(**values, max_steps=2), "Search")
+    job = lifecycle.submit(ws, LOCAL, project, sweep.Recipe(**values, max_steps=2), "Search")
     job = helpers.claimed(ws, job.id)
     assert child.run(ws, job.id, job.fence) is State.DONE
-    done = jobs.get(ws, LOCAL, job.id)
-    made = models.files(ws, models.get(ws, LOCAL, done.result["model_id"]))
+    done = lifecycle.get(ws, LOCAL, job.id)
+    made = registry.files(ws, registry.get(ws, LOCAL, done.result["model_id"]))
     assert (made.adapter / "adapter_config.json").is_file()
     assert made.base == tiny_model
     assert len(done.result["trials"]) == 2

@@ -12,7 +12,7 @@ from engine.core.errors import UserError
 from engine.core.examples import Chat, Example, Kind, Message, Prompt
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
-from engine.methods.material import Line, Material
+from engine.methods.encoding import Line, Material
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
@@ -129,7 +129,7 @@ def _reward(recipe: OnlineRecipe, ctx: Context) -> Reward:
     if recipe.reward in plugins.names("rewards"):
         rule: Reward = plugins.load("rewards", recipe.reward)
         return rule
-    from engine.models.judge import Judge
+    from engine.models.reward_model import Judge
 
     judge = Judge(ctx.model(recipe.reward))
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from engine.core.context import Context
 from engine.core.outcome import Outcome
 from engine.methods import training
-from engine.methods.material import Material
+from engine.methods.encoding import Material
 from engine.methods.rewarded import online
 from engine.methods.training import MakeTrainer
 

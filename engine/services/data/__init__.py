@@ -1,0 +1,1 @@
+"""Data: dataset versions, previews, cleaning, splits, leakage and statistics."""

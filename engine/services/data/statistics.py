@@ -12,8 +12,9 @@ from engine.checks.spoken import language
 from engine.core.actor import Actor
 from engine.core.examples import Chat, Example, Preference, Prompt, Text, Unpaired, answers_of
 from engine.models.chat import Template
-from engine.services import access, datasets
-from engine.services.models import files
+from engine.services import access
+from engine.services.data import datasets
+from engine.services.models.registry import files
 from engine.store.connect import reading
 from engine.workspace import Workspace
 

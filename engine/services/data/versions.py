@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Row
-from engine.core.normal import prompt_key
-from engine.services import access, datasets
-from engine.services.data.use import Use as Use
-from engine.services.data.use import relatives, uses
+from engine.core.normalise import prompt_key
+from engine.services import access
+from engine.services.data import datasets
+from engine.services.data.usage import Use, relatives, uses
 from engine.store.connect import reading
 from engine.workspace import Workspace
 

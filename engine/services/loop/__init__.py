@@ -1,0 +1,1 @@
+"""The loop: generations, champion, gate, stop rules and the next step."""

@@ -7,8 +7,10 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.core.job import Job
 from engine.core.recipe import read
-from engine.services import datasets, jobs, models
+from engine.services.data import datasets
+from engine.services.jobs import lifecycle
 from engine.services.loop import champion
+from engine.services.models import registry
 from engine.services.rating.rounds import RATEABLE
 from engine.workspace import Workspace
 
@@ -27,7 +29,7 @@ class Usual(NamedTuple):
 def start(ws: Workspace, actor: Actor, project_id: str, **values: Any) -> Job:
     """Queue a loop; Conflict while one of the project is under way.
 
-    `values` are fields of the recipe (engine/demo/auto.py); what is not given is the usual.
+    `values` are fields of the recipe (engine/orchestrate/auto_loop.py); the rest are its defaults.
     """
     actor.require(Role.TRAINER)
     live = newest(ws, actor, project_id)
@@ -37,18 +39,18 @@ def start(ws: Workspace, actor: Actor, project_id: str, **values: Any) -> Job:
     chosen = {**usual, **{k: v for k, v in values.items() if v is not None}}
     _check(ws, actor, chosen)
     recipe = read(plugins.load("jobs", KIND).Recipe, chosen)
-    return jobs.submit(ws, actor, project_id, recipe, LABEL)
+    return lifecycle.submit(ws, actor, project_id, recipe, LABEL)
 
 
 def newest(ws: Workspace, actor: Actor, project_id: str) -> Job | None:
     """The last loop that was started, under way or over."""
-    return next(iter(jobs.list_all(ws, actor, project_id, (KIND,))), None)
+    return next(iter(lifecycle.list_all(ws, actor, project_id, (KIND,))), None)
 
 
 def usually(ws: Workspace, actor: Actor, project_id: str) -> Usual:
     """The champion or the newest model, the newest questions, the newest dataset with a test."""
     best = champion.current(ws, actor, project_id)
-    trained = [m for m in models.list_all(ws, actor, project_id)
+    trained = [m for m in registry.list_all(ws, actor, project_id)
                if m.project_id and m.kind in ("adapter", "full")]  # fmt: skip
     known = [d for d in datasets.list_all(ws, actor, project_id) if d.kind in RATEABLE]
     tests = [d for d in known if d.kind == "sft" and d.held_out_rows]

@@ -3,7 +3,7 @@
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict
 from engine.core.evaluation import Watched
-from engine.services import evaluations
+from engine.services.evaluation import evaluations
 from engine.services.loop import stop_rules
 from engine.workspace import Workspace
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 from engine.core.actor import Actor, Role
 from engine.core.model import Model
 from engine.core.rating import Round
-from engine.services import models
 from engine.services.loop import champion, gate, sentences, stop_rules
-from engine.services.loop.seen import Control, Generation, History, Tested
+from engine.services.loop.generations import Control, Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
+from engine.services.models import registry
 from engine.services.rating import report as reports
 from engine.services.rating import rounds
 from engine.stats.multiple import holm
@@ -34,7 +34,7 @@ class _Story(NamedTuple):
 def history(ws: Workspace, actor: Actor, project_id: str, most_votes: int | None = None) -> History:
     """The generations of a project, oldest first, and what the stop rules say of them."""
     actor.require(Role.TRAINER)
-    found = models.list_all(ws, actor, project_id)
+    found = registry.list_all(ws, actor, project_id)
     tests = rounds.list_all(ws, actor, project_id)[::-1]
     blind = [one for one in tests if one.purpose == "blind_eval"]
     start = baseline(found, blind)

@@ -2,7 +2,7 @@
 
 from engine.core.model import Model
 from engine.core.rating import tally_words
-from engine.services.loop.seen import Generation, Tested
+from engine.services.loop.generations import Generation, Tested
 
 ALPHA = 0.05
 LONGEST_NAME = 60

@@ -1,1 +1,1 @@
-"""Accounts: who may sign in, what they may do and where, and who is signed in."""
+"""People: accounts, roles and sessions."""

@@ -17,9 +17,9 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.ids import sha256
 from engine.services import access
+from engine.store import accounts, sessions
+from engine.store.accounts import Person
 from engine.store.connect import alone, reading, writing
-from engine.store.people import persons, visits
-from engine.store.people.persons import Person
 from engine.workspace import Workspace
 
 LINK_S = 7 * 24 * 3600
@@ -49,22 +49,22 @@ class Account(BaseModel):
 def changing(ws: Workspace) -> Iterator[Connection]:
     """A transaction that nobody else changes accounts beside."""
     with writing(ws.db) as conn:
-        alone(conn, persons.ONE_WRITER)
+        alone(conn, accounts.ONE_WRITER)
         yield conn
 
 
 def anybody(ws: Workspace) -> bool:
     """Whether there is any account: then the page asks who somebody is."""
     with reading(ws.db) as conn:
-        return bool(persons.list_all(conn))
+        return bool(accounts.list_all(conn))
 
 
 def list_all(ws: Workspace, actor: Actor) -> list[Account]:
     """In the order of their names."""
     actor.require(Role.OWNER)
     with reading(ws.db) as conn:
-        found = persons.list_all(conn)
-        return [_account(one, persons.projects_of(conn, one.id)) for one in found]
+        found = accounts.list_all(conn)
+        return [_account(one, accounts.projects_of(conn, one.id)) for one in found]
 
 
 def get(ws: Workspace, actor: Actor, person_id: str) -> Account:
@@ -78,10 +78,10 @@ def called(ws: Workspace, actor: Actor, name: str) -> Account:
     """The account of that name, however it is capitalised; NotFound otherwise."""
     actor.require(Role.OWNER)
     with reading(ws.db) as conn:
-        one = persons.called(conn, key(name))
+        one = accounts.called(conn, key(name))
         if one is None:
             raise NotFound(f"Nobody is called {name!r}.", "See the list: tuneloop people list")
-        return _account(one, persons.projects_of(conn, one.id))
+        return _account(one, accounts.projects_of(conn, one.id))
 
 
 def add(
@@ -91,9 +91,9 @@ def add(
     actor.require(Role.OWNER)
     new, token = _new(actor, check_name(name), role)
     with changing(ws) as conn:
-        if persons.called(conn, new.name_key):
+        if accounts.called(conn, new.name_key):
             raise UserError(f"{new.name} has an account already.", "Give them a new link instead.")
-        persons.add(conn, new)
+        accounts.add(conn, new)
         joined = _join(conn, actor, new, project_ids or [])
     return _account(new, joined), token
 
@@ -110,14 +110,14 @@ def new_link(ws: Workspace, actor: Actor, person_id: str) -> str:
         if one.status == "closed":
             raise Conflict(f"The account of {one.name} is closed.", "Open it first.")
         values = {"link_sha256": sha256(token), "link_until": time.time() + LINK_S}
-        persons.change(conn, one.id, **values)
+        accounts.change(conn, one.id, **values)
     return token
 
 
 def first_link(ws: Workspace) -> str | None:
     """The token of a link for the first owner; None once an owner can sign in."""
     with reading(ws.db) as conn:
-        owners = [one for one in persons.list_all(conn) if one.role == "owner"]
+        owners = [one for one in accounts.list_all(conn) if one.role == "owner"]
     if any(one.password and one.status == "active" for one in owners):
         return None
     waiting = [one for one in owners if one.status == "active"]
@@ -125,7 +125,7 @@ def first_link(ws: Workspace) -> str | None:
         return new_link(ws, LOCAL, waiting[0].id)
     new, token = _new(LOCAL, FIRST, "owner")
     with changing(ws) as conn:
-        persons.add(conn, new)
+        accounts.add(conn, new)
     return token
 
 
@@ -138,8 +138,8 @@ def change(
         one, _ = _person(conn, person_id)
         if _role(role) < Role.OWNER:
             _check_not_last(conn, one)
-        persons.change(conn, one.id, role=role)
-        persons.leave(conn, one.id)
+        accounts.change(conn, one.id, role=role)
+        accounts.leave(conn, one.id)
         joined = _join(conn, actor, one._replace(role=role), project_ids)
         return _account(one._replace(role=role), joined)
 
@@ -150,8 +150,8 @@ def close(ws: Workspace, actor: Actor, person_id: str) -> Account:
     with changing(ws) as conn:
         one, joined = _person(conn, person_id)
         _check_not_last(conn, one)
-        persons.change(conn, one.id, status="closed", link_sha256=None, link_until=None)
-        visits.end_all(conn, one.id)
+        accounts.change(conn, one.id, status="closed", link_sha256=None, link_until=None)
+        sessions.end_all(conn, one.id)
         return _account(one._replace(status="closed", link_sha256=None), joined)
 
 
@@ -160,7 +160,7 @@ def reopen(ws: Workspace, actor: Actor, person_id: str) -> Account:
     actor.require(Role.OWNER)
     with changing(ws) as conn:
         one, joined = _person(conn, person_id)
-        persons.change(conn, one.id, status="active")
+        accounts.change(conn, one.id, status="active")
         return _account(one._replace(status="active"), joined)
 
 
@@ -215,7 +215,7 @@ def _join(conn: Connection, actor: Actor, one: Person, project_ids: list[str]) -
     wanted = frozenset(project_ids if one.role != "owner" else ())
     for project_id in sorted(wanted):
         access.project(conn, actor, project_id)
-        persons.join(conn, one.id, project_id)
+        accounts.join(conn, one.id, project_id)
     return wanted
 
 
@@ -223,7 +223,7 @@ def _check_not_last(conn: Connection, one: Person) -> None:
     """Conflict where nobody would be left who can let others in."""
     others = [
         each
-        for each in persons.list_all(conn)
+        for each in accounts.list_all(conn)
         if each.role == "owner" and each.status == "active" and each.password and each.id != one.id
     ]
     if one.role == "owner" and one.status == "active" and not others:
@@ -231,10 +231,10 @@ def _check_not_last(conn: Connection, one: Person) -> None:
 
 
 def _person(conn: Connection, person_id: str) -> tuple[Person, frozenset[str]]:
-    found = persons.get(conn, person_id)
+    found = accounts.get(conn, person_id)
     if found is None:
         raise NotFound("There is no such account.", "Choose one of the list.")
-    return found, persons.projects_of(conn, person_id)
+    return found, accounts.projects_of(conn, person_id)
 
 
 def _account(one: Person, joined: frozenset[str]) -> Account:

@@ -13,10 +13,11 @@ from engine.core import ids
 from engine.core.actor import Actor
 from engine.core.errors import Conflict, Forbidden, NotFound, SignedOut, UserError
 from engine.services.people import accounts, password
+from engine.store import accounts as store_accounts
+from engine.store import sessions
+from engine.store.accounts import Person
 from engine.store.connect import reading, writing
-from engine.store.people import persons, visits
-from engine.store.people.persons import Person
-from engine.store.people.visits import Visit
+from engine.store.sessions import Visit
 from engine.workspace import Workspace
 
 LONGEST_S, IDLE_S = 7 * 24 * 3600, 12 * 3600
@@ -51,12 +52,12 @@ def accept(ws: Workspace, token: str, name: str, chosen: str) -> str:
         values = {"password": kept, "link_sha256": None, "link_until": None}
         if one.password is None:
             clean = accounts.check_name(name)
-            twin = persons.called(conn, accounts.key(clean))
+            twin = store_accounts.called(conn, accounts.key(clean))
             if twin and twin.id != one.id:
                 raise UserError(f"Somebody is called {clean} already.", "Choose another name.")
             values |= {"name": clean, "name_key": accounts.key(clean)}
-        persons.change(conn, one.id, **values)
-        visits.end_all(conn, one.id)
+        store_accounts.change(conn, one.id, **values)
+        sessions.end_all(conn, one.id)
         return _visit(conn, one)
 
 
@@ -68,15 +69,15 @@ def sign_in(ws: Workspace, name: str, tried: str, address: str = "") -> str:
         for kind, each in keys.items():
             _check_wait(conn, each, kind, now)
             # before the password is looked at, so that many tries at once count as many
-            visits.failed(conn, each, visits.failures(conn, each).times + 1, now)
-        one = persons.called(conn, key)
+            sessions.failed(conn, each, sessions.failures(conn, each).times + 1, now)
+        one = store_accounts.called(conn, key)
     right = password.fits(tried, one.password if one and one.password else password.NOBODY)
     if one is None or not one.password or one.status != "active" or not right:
         raise UserError(*WRONG)
     with accounts.changing(ws) as conn:
         for each in keys.values():
-            visits.forgive(conn, each)
-        visits.forgive_older(conn, now - FORGIVEN_S)
+            sessions.forgive(conn, each)
+        sessions.forgive_older(conn, now - FORGIVEN_S)
         return _visit(conn, one)
 
 
@@ -84,14 +85,14 @@ def actor(ws: Workspace, token: str) -> Actor | None:
     """Whom what a browser holds stands for, now; None once it stands for nobody."""
     now, wanted = time.time(), ids.sha256(token)
     with reading(ws.db) as conn:
-        here = visits.get(conn, wanted) if token else None
-        one = persons.get(conn, here.person_id) if here and not _over(here, now) else None
+        here = sessions.get(conn, wanted) if token else None
+        one = store_accounts.get(conn, here.person_id) if here and not _over(here, now) else None
         if here is None or one is None or one.status != "active":
             return None
-        joined = persons.projects_of(conn, one.id)
+        joined = store_accounts.projects_of(conn, one.id)
     if now - here.seen_at > NOTED_S:
         with writing(ws.db) as conn:
-            visits.seen(conn, wanted, now)
+            sessions.seen(conn, wanted, now)
     role = accounts.ROLES[one.role]
     everywhere = role >= accounts.ROLES["owner"]
     return Actor(name=one.name, role=role, projects=None if everywhere else joined)
@@ -108,7 +109,7 @@ def require(ws: Workspace, token: str) -> Actor:
 def sign_out(ws: Workspace, token: str) -> None:
     """Let this browser stand for nobody any more."""
     with writing(ws.db) as conn:
-        visits.end(conn, ids.sha256(token))
+        sessions.end(conn, ids.sha256(token))
 
 
 def change_password(ws: Workspace, token: str, old: str, new: str) -> str:
@@ -116,18 +117,18 @@ def change_password(ws: Workspace, token: str, old: str, new: str) -> str:
     password.check(new)
     found = require(ws, token)
     with reading(ws.db) as conn:
-        one = persons.called(conn, accounts.key(found.name))
+        one = store_accounts.called(conn, accounts.key(found.name))
     if one is None or not one.password or not password.fits(old, one.password):
         raise UserError("The old password is not right.", "Type it again.")
     kept = password.kept(new)
     with accounts.changing(ws) as conn:
-        persons.change(conn, one.id, password=kept)
-        visits.end_all(conn, one.id)
+        store_accounts.change(conn, one.id, password=kept)
+        sessions.end_all(conn, one.id)
         return _visit(conn, one)
 
 
 def _linked(conn: Connection, token: str) -> Person:
-    one = persons.with_link(conn, ids.sha256(token))
+    one = store_accounts.with_link(conn, ids.sha256(token))
     if one is None or one.status != "active":
         raise NotFound("This link opens nothing; each works once.", "Ask the owner for a new one.")
     if (one.link_until or 0) < time.time():
@@ -137,8 +138,8 @@ def _linked(conn: Connection, token: str) -> Person:
 
 def _visit(conn: Connection, one: Person) -> str:
     token, now = ids.token(), time.time()
-    visits.end_older(conn, now - LONGEST_S, now - IDLE_S)
-    visits.add(conn, Visit(ids.sha256(token), one.id, now, now))
+    sessions.end_older(conn, now - LONGEST_S, now - IDLE_S)
+    sessions.add(conn, Visit(ids.sha256(token), one.id, now, now))
     return token
 
 
@@ -148,7 +149,7 @@ def _over(here: Visit, now: float) -> bool:
 
 def _check_wait(conn: Connection, key: str, kind: str, now: float) -> None:
     """Forbidden while somebody who was wrong too often must wait: twice as long each time."""
-    times, at = visits.failures(conn, key)
+    times, at = sessions.failures(conn, key)
     more = times - FREE_TRIES[kind]
     if more < 0:
         return

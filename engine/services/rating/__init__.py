@@ -1,0 +1,1 @@
+"""Rating: rounds, comparisons, assignments, votes, raters, gold items and the audit log."""

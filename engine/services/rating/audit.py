@@ -19,10 +19,9 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Forbidden, NotFound, Unavailable, UserError
 from engine.core.rating import Round, Tally, tally_words
 from engine.services import access
-from engine.store import reviews, rounds, votes
+from engine.store import audit, reviews, rounds, votes
+from engine.store.audit import Entry, Kind
 from engine.store.connect import alone, reading, writing
-from engine.store.record import audit
-from engine.store.record.audit import Entry, Kind
 from engine.workspace import Workspace
 
 MINUTE_S, DAY_S = 60, 24 * 3600

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message, Preference, Prompt, prompt_of
-from engine.core.normal import normal
+from engine.core.normalise import normal
 from engine.formats.read import read_file
 
 FEWEST_REFERENCES = 2  # an answer to one question is off-topic for another

@@ -7,19 +7,23 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.core.rating import Round, Tally
 from engine.services import access
-from engine.services.rating import audit, quality, tallies
-from engine.services.rating.quality import RaterView
+from engine.services.rating import audit, tallies
+from engine.services.rating import raters as rating_raters
+from engine.services.rating.raters import RaterView
 from engine.services.rating.tallies import Live
 from engine.stats.agreement import Agreement, agreement
-from engine.stats.ballots import Ballot, canonical, counted
 from engine.stats.bias import PositionBias, position_of
 from engine.stats.lengths import LengthControlled, LongerChosen, length_controlled, longer_chosen
 from engine.stats.preference import Verdict
+from engine.stats.rated_pairs import Ballot, canonical, counted
 from engine.store import flags, rounds, votes
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
-CLOSE = ("margin", "rest")  # why a pair was chosen, where chance alone did not (work/select.py)
+CLOSE = (
+    "margin",
+    "rest",
+)  # why a pair was chosen, where chance alone did not (work/close_calls.py)
 
 
 class Report(BaseModel):
@@ -65,9 +69,9 @@ def live(ws: Workspace, actor: Actor, round_id: str) -> Live | None:
 
 def _report(conn: Connection, one: Round) -> Report:
     seen = tallies.count(conn, one)
-    stopped = quality.paused(conn, one.id)
+    stopped = rating_raters.paused(conn, one.id)
     late = votes.live(conn, [one.id], extra=True)
-    cast = quality.ballots(conn, one, [vote for vote in late if vote.rater not in stopped])
+    cast = rating_raters.ballots(conn, one, [vote for vote in late if vote.rater not in stopped])
     ballots = [ballot for ballot in cast if ballot.expected is None]
     judged = tallies.verdict(conn, one) if one.blind else None
     even = None
@@ -89,7 +93,7 @@ def _report(conn: Connection, one: Round) -> Report:
         length=_length(ballots, one.arm_new) if two else None,
         longer=longer_chosen(ballots) if ballots else None,
         agreement=_agreement([one for one in ballots if one.prompt not in close]),
-        raters=tuple(quality.of_round(conn, one)),
+        raters=tuple(rating_raters.of_round(conn, one)),
         flagged=len(flags.standing(conn, one.id)),
         sentence="",
     )

@@ -18,10 +18,12 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Row
 from engine.core.errors import Conflict, UserError
 from engine.core.examples import Kind, Message, prompt_of
-from engine.core.normal import normal
+from engine.core.normalise import normal
 from engine.core.rating import BLIND, Purpose, Round, Tally
-from engine.services import access, datasets, jobs
-from engine.services.rating import audit, gold, identity, pairing, plans, tallies
+from engine.services import access
+from engine.services.data import datasets
+from engine.services.jobs import lifecycle
+from engine.services.rating import audit, comparisons, gold, identity, plans, tallies
 from engine.services.rating.plans import Options
 from engine.stats.preference import Verdict
 from engine.store import rounds
@@ -105,7 +107,7 @@ def _begin(ws: Workspace, actor: Actor, new: Round) -> None:
         _write_answers(ws, actor, new)
         return
     with writing(ws.db) as conn:
-        shown = pairing.add_controls(conn, new, [], identity.telling(conn, new))
+        shown = comparisons.add_controls(conn, new, [], identity.telling(conn, new))
         rounds.change(conn, new.id, status="open" if shown else "failed")
 
 
@@ -143,7 +145,7 @@ def _write_answers(ws: Workspace, actor: Actor, new: Round) -> None:
         keep=new.plan.get("keep"),
         **{k: new.plan[k] for k in ("dataset", "rows", "temperature", "max_new_tokens", "seed")},
     )
-    job = jobs.submit(ws, actor, new.project_id, recipe, f"Answers for {new.name}")
+    job = lifecycle.submit(ws, actor, new.project_id, recipe, f"Answers for {new.name}")
     with writing(ws.db) as conn:
         rounds.change(conn, new.id, job_id=job.id)
 
@@ -177,7 +179,7 @@ def close(ws: Workspace, actor: Actor, round_id: str) -> Round:
 def left_out(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
     """How many of its pairs nobody is shown, by reason; empty while no answers are written."""
     one = get(ws, actor, round_id)
-    written = jobs.get(ws, actor, one.job_id).result if one.job_id else {}
+    written = lifecycle.get(ws, actor, one.job_id).result if one.job_id else {}
     return dict(written.get("left_out", {}))
 
 

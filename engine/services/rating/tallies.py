@@ -9,13 +9,12 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
 from engine.core.rating import Comparison, Round, Tally, tally_words
-from engine.services.rating import quality
+from engine.services.rating import raters
 from engine.stats.betting import standing_by_prompt
 from engine.stats.preference import Decision, Verdict
 from engine.stats.preference import verdict as weigh
 from engine.stats.sequential import Standing
-from engine.store import reviews, rounds, votes
-from engine.store.record import audit
+from engine.store import audit, reviews, rounds, votes
 from engine.store.votes import LiveVote
 
 WORTH = {"win": 1.0, "loss": 0.0, "tie": 0.5, "both_bad": 0.5}
@@ -44,7 +43,7 @@ def counted(conn: Connection, one: Round) -> Counted:
     """The votes that count; in a blind round identical answers are a tie nobody was shown."""
     pairs = {c.id: c for c in rounds.comparisons(conn, one.id)}
     normal = [v for v in votes.live(conn, [one.id]) if pairs[v.comparison_id].kind == "normal"]
-    stopped = quality.paused(conn, one.id)
+    stopped = raters.paused(conn, one.id)
     cast = [vote for vote in normal if vote.rater not in stopped]
     outcomes: dict[str, list[str]] = defaultdict(list)
     for vote in cast:

@@ -16,7 +16,7 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.rating import REASONS, Ballot, Cast, Feedback, Round, Shown, Turn
 from engine.services import access
-from engine.services.rating import audit, deal, quality
+from engine.services.rating import assignment, audit, raters
 from engine.services.rating.safe_text import to_html, to_plain
 from engine.store import flags, rounds, votes
 from engine.store.connect import reading, writing
@@ -68,7 +68,7 @@ def vote(
     return cast(ws, actor, ballot, 1).pair
 
 
-def cast(ws: Workspace, actor: Actor, ballot: Ballot, held: int = deal.MOST_HELD) -> Turn:
+def cast(ws: Workspace, actor: Actor, ballot: Ballot, held: int = assignment.MOST_HELD) -> Turn:
     """Store a vote and return what comes next; Conflict when this pair has another vote already.
 
     A vote that comes after its lease ran out counts where its place is still free; else it is kept
@@ -93,7 +93,7 @@ def skip(ws: Workspace, actor: Actor, token: str) -> Shown | None:
     return leave(ws, actor, token, 1).pair
 
 
-def leave(ws: Workspace, actor: Actor, token: str, held: int = deal.MOST_HELD) -> Turn:
+def leave(ws: Workspace, actor: Actor, token: str, held: int = assignment.MOST_HELD) -> Turn:
     """Leave a pair to others and return what comes next."""
     actor.require(Role.GUEST)
     with audit.voting(ws, actor, token), writing(ws.db) as conn:
@@ -121,9 +121,9 @@ def take_back(ws: Workspace, actor: Actor, round_id: str) -> Turn:
         last = _undoable(conn, round_id, actor.name, now)
         if last is None:
             raise Conflict("There is nothing of the last 15 minutes to take back.", "Go on rating.")
-        if last.state != "voted" and deal.gone(conn, one, last, now):
+        if last.state != "voted" and assignment.gone(conn, one, last, now):
             raise Conflict("Somebody else has that pair by now.", "Go on rating.")
-        for waiting in votes.leased_to(conn, round_id, actor.name)[deal.MOST_HELD - 1 :]:
+        for waiting in votes.leased_to(conn, round_id, actor.name)[assignment.MOST_HELD - 1 :]:
             votes.release(conn, waiting.id)
         if last.state in ("voted", "extra"):
             key = ids.new("undo")
@@ -161,7 +161,7 @@ def standing(ws: Workspace, actor: Actor, round_id: str) -> dict[str, Any]:
     actor.require(Role.GUEST)
     with reading(ws.db) as conn:
         one = access.rating_round(conn, actor, round_id)
-        gold = quality.gold(conn, round_id).get(actor.name)
+        gold = raters.gold(conn, round_id).get(actor.name)
         left = _left_today(conn, one, actor.name, time.time())
     agreed = {"right": gold.right, "of": gold.of} if gold else None
     return {"left_today": left, "agreement_with_gold": agreed}
@@ -190,7 +190,7 @@ def _add(conn: Connection, one: Round, mine: Assignment, ballot: Ballot) -> None
     now = time.time()
     if mine.state != "leased":
         raise Conflict("You have voted on this pair already.", "Undo to change it.")
-    late = mine.lease_until <= now and deal.gone(conn, one, mine, now)
+    late = mine.lease_until <= now and assignment.gone(conn, one, mine, now)
     votes.set_state(conn, mine.id, "extra" if late else "voted", now)
     votes.append(
         conn,
@@ -233,15 +233,15 @@ def _own(conn: Connection, actor: Actor, token: str) -> Assignment:
     return mine
 
 
-def _turn(conn: Connection, one: Round, actor: Actor, held: int = deal.MOST_HELD) -> Turn:
+def _turn(conn: Connection, one: Round, actor: Actor, held: int = assignment.MOST_HELD) -> Turn:
     now, rater, guest = time.time(), actor.name, actor.role < Role.RATER
-    if rater in quality.paused(conn, one.id):
+    if rater in raters.paused(conn, one.id):
         return Turn(pair=None, pause=PAUSED)
     left = _left_today(conn, one, rater, now)
     if left == 0:
         return Turn(pair=None, pause=_enough(one))
     held = held if left is None else min(held, left)
-    handed = deal.hand(conn, one, rater, now, held, guest)
+    handed = assignment.hand(conn, one, rater, now, held, guest)
     pair, ahead = ([_shown(conn, one, mine) for mine in handed] + [None, None])[:2]
     if pair and ahead:  # it is shown before the server has answered the vote on the first
         ahead = ahead.model_copy(update={"done": pair.done + 1, "can_undo": True})

@@ -14,7 +14,7 @@ from engine.core.recipe import Recipe as BaseRecipe
 from engine.models.answer import Answerer
 from engine.work.harness import files, lm, names, results, tasks
 from engine.work.harness.results import Found, Score
-from engine.work.inner import Whole
+from engine.work.nested import Whole
 
 DRAWS = 1000  # of a bootstrap, where a metric's standard error has no formula
 MOST_SAID = 6  # scores in the sentence

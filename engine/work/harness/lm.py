@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from engine.work.inner import Whole
+from engine.work.nested import Whole
 
 
 class Meter:

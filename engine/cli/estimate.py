@@ -1,0 +1,108 @@
+"""preflight RECIPE: what a training will take, before it is started."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from engine import plugins
+from engine.advice import machine, size, verdict
+from engine.cli import common, training
+from engine.cli.common import as_json, in_project, show, workspace
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.core.recipe import TrainRecipe, read
+from engine.services.training import estimate as service
+from engine.services.training.estimate import Preflight
+
+ANY = {"model": "default", "dataset": "none"}  # what a question of "what if" leaves open
+
+
+@click.command()
+@click.argument("recipe")
+@in_project
+@click.option("--set", "changes", multiple=True, help="FIELD=VALUE, as in the file.")
+@click.option("--parameters", default=None, help="Ask for any model of this size, such as 7B.")
+@click.option("--rows", default=1000, show_default=True, type=click.IntRange(1, 10**9),
+              help="With --parameters: how many rows of max_length tokens.")  # fmt: skip
+@click.option("--memory-gb", type=click.FloatRange(0.1, 1e6), help="Of another machine.")
+@click.option("--usd-per-hour", default=0.0, type=click.FloatRange(0, 1000), help="Its price.")
+@as_json
+def preflight(
+    recipe: str,
+    project: str | None,
+    changes: tuple[str, ...],
+    parameters: str | None,
+    rows: int,
+    memory_gb: float | None,
+    usd_per_hour: float,
+    as_json: bool,
+) -> None:
+    """Say how much memory, time and money RECIPE will take: a YAML file, or a method's name.
+
+    Exit code 1 when it can't fit.
+    """
+    kind, values = _recipe(recipe, changes)
+    memory = memory_gb * verdict.GB if memory_gb else None
+    if parameters is not None:
+        weights = size.number(parameters)
+        asked = _read(kind, {**ANY, **values})
+        found = service.what_if(LOCAL, asked, weights, rows, memory, usd_per_hour)
+    else:
+        found = _real(project, kind, values, memory, usd_per_hour)
+    show(found, _text(found), as_json)
+    if found.verdict == "impossible":
+        raise SystemExit(1)
+
+
+def _real(
+    project: str | None, kind: str, values: dict[str, Any], memory: float | None, usd: float
+) -> Preflight:
+    with workspace() as ws:
+        chosen = common.project(ws, project)
+        asked = _read(kind, training.with_ids(ws, chosen.id, values))
+        other = machine.of(memory) if memory else None
+        return service.estimate(ws, LOCAL, chosen.id, asked, usd, other)
+
+
+def _recipe(recipe: str, changes: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+    """The method and its settings."""
+    known = training.methods()
+    if recipe in known and not Path(recipe).exists():
+        return recipe, _changed(changes)
+    values = training.values_of(Path(recipe), changes)
+    kind = str(values.pop("kind", ""))
+    if kind not in known:
+        raise UserError(
+            f"The recipe's kind is {kind or 'missing'!r}.", f"Set it to one of: {', '.join(known)}."
+        )
+    return kind, values
+
+
+def _changed(changes: tuple[str, ...]) -> dict[str, Any]:
+    """Settings that are only given by --set."""
+    values: dict[str, Any] = {}
+    for change in changes:
+        field, found, value = change.partition("=")
+        if not found:
+            raise UserError(f"--set {change!r} has no '='.", "Write FIELD=VALUE.")
+        training.put(values, field.split("."), yaml.safe_load(value))
+    return values
+
+
+def _read(kind: str, values: dict[str, Any]) -> TrainRecipe:
+    found = read(plugins.load("jobs", kind).Recipe, values)
+    if not isinstance(found, TrainRecipe):
+        raise UserError(f"{kind} is no training.", "Choose a training method.")
+    return found
+
+
+def _text(found: Preflight) -> str:
+    words = {"ok": "It fits.", "tight": "It is tight.", "impossible": "It does not fit."}
+    lines = [words[found.verdict], found.sentence, *found.reasons]
+    if found.proposal:
+        lines.append(f"This would fit: {verdict.in_sentence(found.proposal)}.")
+    parts = sorted(found.memory.items(), key=lambda part: -part[1])
+    lines += [f"  {name:12} {verdict.gb(taken):>8}" for name, taken in parts]
+    return "\n".join([*lines, *found.settings.values()])

@@ -1,0 +1,197 @@
+"""evaluate score | judge | run."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine import plugins
+from engine.cli import common, own_metric
+from engine.cli.common import as_json, in_project, show, wait, working, workspace
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.core.evaluation import Mean
+from engine.core.recipe import read
+from engine.metrics.llm_judge import Question, compare, from_environment
+from engine.metrics.score import score_all, score_with
+from engine.services.evaluation import evaluations, truncation
+from engine.services.jobs import lifecycle
+from engine.stats.intervals import caveat
+from engine.stats.preference import verdict
+
+ALIASES = {"rouge": ("rouge1", "rouge2", "rougeL")}
+FILE = click.Path(path_type=Path)
+
+
+@click.group()
+def evaluate() -> None:
+    """Score texts, or ask models and score their answers."""
+
+
+@evaluate.command()
+@click.option("--predictions", required=True, type=FILE, help="Text, a line each, or JSONL.")
+@click.option("--references", type=FILE, help="Likewise; JSONL may hold lists.")
+@click.option("--metrics", default="bleu,rouge,meteor,exact_match", show_default=True)
+@click.option("--json-schema", "schema", type=FILE, help="Also: the share that it allows.")
+@click.option("--metric-file", "mine", help="Also: a metric of yours, as my.py:function.")
+@as_json
+def score(
+    predictions: Path,
+    references: Path | None,
+    metrics: str,
+    schema: Path | None,
+    mine: str | None,
+    as_json: bool,
+) -> None:
+    """Score predictions against references, each mean with its 95 % interval.
+
+    JSONL rows hold `prediction`, and `reference` or `references`; one file may hold both.
+    A prediction of null is a failed answer: counted, not scored. A function of --metric-file takes
+    (predictions, references) and returns one score from 0 to 1 a row; it runs with your rights.
+    """
+    texts, own = _read(predictions, "prediction")
+    expected = _read(references or predictions, "reference")[1] if references else own
+    if expected is None:
+        raise UserError(
+            f"{(references or predictions).name} has no references.", "Give --references."
+        )
+    extra = [f"json_schema:{_text(schema)}"] if schema else []
+    found = score_all([*_names(metrics), *extra], texts, expected)
+    if mine:
+        found[mine] = score_with(own_metric.named(mine), texts, expected).mean
+    lines = [
+        f"{name.partition(':{')[0]:12} {m.score:.4f}  (95 % interval {m.low:.4f} to "
+        f"{m.high:.4f}; n={m.n}{f', failed {m.failed}' if m.failed else ''}){_few(m)}"
+        for name, m in found.items()
+    ]
+    show(found, "\n".join(lines), as_json)
+
+
+@evaluate.command()
+@click.option("--answers", required=True, type=FILE, help="JSONL rows of prompt, base and new.")
+@as_json
+def judge(answers: Path, as_json: bool) -> None:
+    """Ask a language model which of two answers is better, each pair in both orders.
+
+    The judge is any OpenAI-compatible endpoint: TUNELOOP_JUDGE_URL (it ends in /v1),
+    TUNELOOP_JUDGE_MODEL, and TUNELOOP_JUDGE_KEY where it needs one. The answers are sent to it.
+    """
+    asked = from_environment(os.environ)
+    questions = _questions(answers)
+    found = compare(asked, questions)
+    said = verdict(found.wins, found.losses, found.ties)
+    text = (
+        f"{said.sentence}\nThe judge contradicted itself on {found.contradicted} of "
+        f"{len(questions)} pairs (counted as ties) and failed on {found.failed} (not counted)."
+    )
+    show({"verdict": said, "judged": found}, text, as_json)
+
+
+@evaluate.command("run")
+@click.option("--model", "wanted", multiple=True, required=True, help="The baseline first.")
+@click.option("--dataset", required=True)
+@click.option("--metrics", default="bleu,rouge,meteor,exact_match", show_default=True)
+@click.option("--rows", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--max-new-tokens", type=click.IntRange(1, 4096), help="By default what the references need."
+)
+@in_project
+@as_json
+def run_job(
+    wanted: tuple[str, ...],
+    dataset: str,
+    metrics: str,
+    rows: int,
+    max_new_tokens: int | None,
+    project: str | None,
+    as_json: bool,
+) -> None:
+    """Ask models the held-out rows and compare each with the first."""
+    with workspace() as ws:
+        chosen = common.project(ws, project)
+        names = _names(metrics)
+        values = {
+            "models": [common.model_id(ws, chosen.id, m) for m in wanted],
+            "dataset": common.dataset_id(ws, chosen.id, dataset),
+            "metrics": names,
+            "max_rows": rows,
+            "max_new_tokens": max_new_tokens,
+        }
+        recipe = read(plugins.load("jobs", "evaluate").Recipe, values)
+        with working(ws):
+            job = wait(ws, lifecycle.submit(ws, LOCAL, chosen.id, recipe, "Evaluation"))
+        found = evaluations.get(ws, LOCAL, job.result["evaluation_id"])
+        lines = []
+        for given, model in zip(wanted, found.models, strict=True):
+            for name, mean in found.means[model].items():
+                lines.append(
+                    f"{given:24} {name:12} {mean.score:.4f} ({mean.low:.4f} to {mean.high:.4f})"
+                    f"{_few(mean)}"
+                )
+            for name, gain in found.gains.get(model, {}).items():
+                lines.append(f"{given:24} {name:12} {gain.sentence}")
+        lines += truncation.said(found, dict(zip(found.models, wanted, strict=True)))
+        summary = found.model_dump(mode="json", exclude={"rows"})
+        show(summary, "\n".join(lines), as_json)
+
+
+def _few(mean: Mean) -> str:
+    return f"  {said}" if (said := caveat(mean)) else ""
+
+
+def _names(metrics: str) -> list[str]:
+    """Metric names of a comma-separated list; `rouge` stands for its three."""
+    return [n for m in metrics.split(",") for n in ALIASES.get(m.strip(), (m.strip(),))]
+
+
+def _questions(path: Path) -> list[Question]:
+    lines = enumerate(_text(path).splitlines(), 1)
+    rows = [(number, _row(path, number, line)) for number, line in lines if line.strip()]
+    for number, row in rows:
+        if not all(isinstance(row.get(field), str) for field in Question._fields):
+            raise UserError(
+                f"Line {number} of {path.name} lacks a text for prompt, base or new.", "Add it."
+            )
+    if not rows:
+        raise UserError(f"{path.name} has no rows.", "Give it one line of JSON for each pair.")
+    return [Question(*(row[field] for field in Question._fields)) for _, row in rows]
+
+
+def _read(path: Path, field: str) -> tuple[list[str | None], list[list[str]] | None]:
+    """(the texts of `field`, the references where the file has them)."""
+    lines = _text(path).splitlines()
+    if not lines or not lines[0].lstrip().startswith("{"):
+        return list(lines), [[line] for line in lines] if field == "reference" else None
+    rows = [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    texts = [row.get(field) for row in rows]
+    has_references = all("reference" in row or "references" in row for row in rows)
+    references = [_references(row) for row in rows] if has_references else None
+    if field == "prediction" and not all("prediction" in row for row in rows):
+        raise UserError(f"A row of {path.name} has no 'prediction'.", "Name the field so.")
+    return texts, references
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}.", "Check the name.") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path.name} is not UTF-8 text.", "Save it as UTF-8.") from None
+
+
+def _references(row: dict[str, Any]) -> list[str]:
+    many = row.get("references", row.get("reference"))
+    return [str(each) for each in many] if isinstance(many, list) else [str(many)]
+
+
+def _row(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        raise UserError(f"Line {number} of {path.name} is not a JSON object.", "Mend the line.")
+    return row

@@ -1,0 +1,170 @@
+"""runs list | show | name | note | tag | compare | queue | cancel | delete."""
+
+from typing import Any, get_args
+
+import click
+
+from engine.cli import common
+from engine.cli.common import as_json, in_project, show, workspace
+from engine.core.actor import LOCAL
+from engine.core.job import Job
+from engine.services.jobs import compare, lifecycle, listing, queue
+from engine.services.jobs.compare import Comparison
+from engine.services.jobs.listing import Sort
+
+WIDE = 34  # characters of a value in a table
+
+
+@click.group(invoke_without_command=True)
+@in_project
+@as_json
+@click.pass_context
+def runs(context: click.Context, project: str | None, as_json: bool) -> None:
+    """List the runs of a project, newest first."""
+    if context.invoked_subcommand:
+        return
+    with workspace() as ws:
+        found = lifecycle.list_all(ws, LOCAL, common.project(ws, project).id)
+        show({"runs": found}, _lines(found), as_json)
+
+
+@runs.command("list")
+@click.argument("words", nargs=-1)
+@in_project
+@click.option("--tag", "tags", multiple=True, help="Only runs with this tag.")
+@click.option("--kind", "kinds", multiple=True, help="Only runs of this kind.")
+@click.option("--sort", type=click.Choice(get_args(Sort)), default="newest", show_default=True)
+@as_json
+def search(
+    words: tuple[str, ...],
+    project: str | None,
+    tags: tuple[str, ...],
+    kinds: tuple[str, ...],
+    sort: Sort,
+    as_json: bool,
+) -> None:
+    """List the runs that hold all WORDS in their name, note, tags, data or model."""
+    with workspace() as ws:
+        chosen = common.project(ws, project).id
+        found = listing.search(ws, LOCAL, chosen, " ".join(words), tags, kinds or None, sort=sort)
+        show({"runs": found}, _lines(found), as_json)
+
+
+@runs.command("show")
+@click.argument("run")
+@as_json
+def show_one(run: str, as_json: bool) -> None:
+    """Show one run with all that it said."""
+    with workspace() as ws:
+        job = lifecycle.get(ws, LOCAL, run)
+        events = lifecycle.watch(ws, LOCAL, run)
+        lines = [f"{job.name}: {job.state} {job.error or ''}".rstrip()]
+        lines += [f"tags: {', '.join(job.tags)}"] if job.tags else []
+        lines += [f"note: {job.note}"] if job.note else []
+        lines += [f"{e.seq:5} {e.kind:9} {e.step or '':>6} {e.data}" for e in events]
+        show({"run": job, "events": events}, "\n".join(lines), as_json)
+
+
+@runs.command("name")
+@click.argument("run")
+@click.argument("name")
+@as_json
+def rename(run: str, name: str, as_json: bool) -> None:
+    """Call a run by another NAME."""
+    with workspace() as ws:
+        job = listing.rename(ws, LOCAL, run, name)
+        show(job, f"It is called {job.name} now.", as_json)
+
+
+@runs.command()
+@click.argument("run")
+@click.argument("text")
+@as_json
+def note(run: str, text: str, as_json: bool) -> None:
+    """Write a note beside a run; an empty TEXT takes it away."""
+    with workspace() as ws:
+        job = listing.annotate(ws, LOCAL, run, text)
+        show(job, f"Noted at {job.name}." if job.note else f"{job.name} has no note now.", as_json)
+
+
+@runs.command()
+@click.argument("run")
+@click.argument("tags", nargs=-1)
+@as_json
+def tag(run: str, tags: tuple[str, ...], as_json: bool) -> None:
+    """Give a run these TAGS and no others."""
+    with workspace() as ws:
+        job = listing.tag(ws, LOCAL, run, tags)
+        show(job, f"{job.name}: {', '.join(job.tags) or 'no tag'}.", as_json)
+
+
+@runs.command("compare")
+@click.argument("chosen", nargs=-1, metavar="RUN...")
+@as_json
+def side_by_side(chosen: tuple[str, ...], as_json: bool) -> None:
+    """Show where the settings of two to five runs differ, and how they ended."""
+    with workspace() as ws:
+        found = compare.compare(ws, LOCAL, chosen)
+        show(found, _table(found), as_json)
+
+
+@runs.command("queue")
+@as_json
+def waiting(as_json: bool) -> None:
+    """Show what waits, and when each starts as far as that is known."""
+    with workspace() as ws:
+        found = queue.queue(ws, LOCAL)
+        lines = [
+            f"{one.job_id}  {one.place} before it"
+            + (f", starts in about {one.starts_in_s:.0f} s" if one.starts_in_s is not None else "")
+            for one in found
+        ]
+        show({"waiting": found}, "\n".join(lines) or "Nothing waits.", as_json)
+
+
+@runs.command()
+@click.argument("run")
+@as_json
+def cancel(run: str, as_json: bool) -> None:
+    """Stop a run: at once while it waits, after its current step while it runs."""
+    with workspace() as ws:
+        job = lifecycle.cancel(ws, LOCAL, run)
+        show(job, f"{job.name} will stop." if not job.over else f"{job.name} is stopped.", as_json)
+
+
+@runs.command()
+@click.argument("run")
+@as_json
+def delete(run: str, as_json: bool) -> None:
+    """Delete a run with all that it made, unless something stands on it."""
+    with workspace() as ws:
+        job = lifecycle.get(ws, LOCAL, run)
+        listing.remove(ws, LOCAL, run)
+        show({"deleted": job.id}, f"{job.name} is deleted.", as_json)
+
+
+def _lines(found: list[Job]) -> str:
+    lines = [
+        f"{j.id}  {j.state:10} {j.kind:9} {j.name}" + (f"  [{', '.join(j.tags)}]" if j.tags else "")
+        for j in found
+    ]
+    return "\n".join(lines) or "No run yet."
+
+
+def _table(found: Comparison) -> str:
+    """One column a run: first the settings that differ, then the last numbers."""
+    rows: list[tuple[str, list[str]]] = [("", [job.name for job in found.runs])]
+    rows += [(name, [_cell(value) for value in each]) for name, each in found.settings.items()]
+    rows += [(name, [_cell(value) for value in each]) for name, each in found.finals.items()]
+    first = max(len(name) for name, _ in rows)
+    widths = [max(len(cells[n]) for _, cells in rows) for n in range(len(found.runs))]
+    lines = [
+        "  ".join([name.ljust(first), *(c.rjust(w) for c, w in zip(cells, widths, strict=True))])
+        for name, cells in rows
+    ]
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    text = "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= WIDE else text[: WIDE - 1] + "…"

@@ -1,0 +1,141 @@
+"""pairs export, rules, contested and again."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from engine.cli import common
+from engine.cli.common import as_json, in_project, show, workspace
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.core.recipe import read
+from engine.files import write_whole
+from engine.services.preferences import build as pair_service
+from engine.services.preferences import contested as contested_service
+from engine.services.preferences import export as export_service
+from engine.services.preferences.build import FIXED, REASONS, PairExport, Rows
+from engine.services.preferences.rules import Rules
+
+SHORT = 60  # characters of a text in a list
+
+
+@click.group()
+def pairs() -> None:
+    """Turn votes into preference pairs."""
+
+
+@pairs.command()
+@in_project
+@click.option("--round", "rounds", multiple=True, help="Only these rounds; all by default.")
+@click.option("--out", type=click.Path(path_type=Path), help="Also write the pairs as JSONL.")
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(["trl", "openai", "kto"]),
+    default="trl",
+    show_default=True,
+    help="trl and openai are pairs; kto is single answers, good or bad.",
+)
+@click.option("--set", "settings", multiple=True, metavar="RULE=VALUE", help="See pairs rules.")
+@as_json
+def export(
+    project: str | None,
+    rounds: tuple[str, ...],
+    out: Path | None,
+    fmt: str,
+    settings: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Make a dataset version of the votes, and say what was left out and why."""
+    rules = _rules(settings)
+    with workspace() as ws:
+        chosen = common.project(ws, project)
+        of: Rows = "ratings" if fmt == "kto" else "pairs"
+        made = pair_service.make(ws, LOCAL, chosen.id, list(rounds) or None, rules, of)
+        about = pair_service.about(ws, LOCAL, made.id)
+        if out:
+            written = export_service.files(ws, LOCAL, made.id, fmt)
+            write_whole(out, written.rows)
+            write_whole(out.with_name(f"{out.name}.manifest.json"), written.manifest)
+        show({**made.model_dump(mode="json"), "about": about}, _said(made, about), as_json)
+
+
+@pairs.command()
+@as_json
+def rules(as_json: bool) -> None:
+    """Show the rules that make pairs of votes, and what of them may be set."""
+    fields = Rules.model_fields.items()
+    lines = [f"{name}={Rules().model_dump()[name]}  {field.description}" for name, field in fields]
+    fixed = [f"{name}: {value}" for name, value in FIXED.items()]
+    why = [f"- {words}" for words in REASONS.values()]
+    text = ["Fixed:", *fixed, "", "May be set:", *lines, "", "Left out and counted: pairs", *why]
+    found = {"fixed": FIXED, "rules": Rules().model_dump(mode="json"), "reasons": REASONS}
+    show(found, "\n".join(text), as_json)
+
+
+@pairs.command()
+@in_project
+@click.option("--round", "rounds", multiple=True, help="Only these rounds; all by default.")
+@as_json
+def contested(project: str | None, rounds: tuple[str, ...], as_json: bool) -> None:
+    """List the pairs on which raters disagree; `pairs again` asks two more people."""
+    with workspace() as ws:
+        chosen = common.project(ws, project)
+        found = contested_service.contested(ws, LOCAL, chosen.id, list(rounds) or None)
+        lines = [
+            f"{one.for_first} : {one.for_second} (undecided {one.undecided})  "
+            f"{_short(one.prompt[-1].content)}\n    {_short(one.first)}\n    {_short(one.second)}"
+            for one in found
+        ]
+        show(
+            [one._asdict() for one in found],
+            "\n".join(lines) or "Raters agree on every pair.",
+            as_json,
+        )
+
+
+@pairs.command()
+@click.argument("round_id")
+@as_json
+def again(round_id: str, as_json: bool) -> None:
+    """Open a round that asks two more people about the contested pairs of ROUND_ID."""
+    with workspace() as ws:
+        made = contested_service.ask_again(ws, LOCAL, round_id)
+        text = f"{made.name} is open with {made.plan['prompts']} pairs: {made.id}"
+        show(made, text, as_json)
+
+
+def _rules(settings: tuple[str, ...]) -> Rules:
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, found, value = setting.partition("=")
+        if not found:
+            raise UserError(f"--set {setting!r} has no '='.", "Write RULE=VALUE.")
+        values[name] = _value(setting, value)
+    made = read(Rules, values)
+    if not isinstance(made, Rules):
+        raise TypeError(type(made))
+    return made
+
+
+def _value(setting: str, value: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise UserError(f"--set {setting!r} is no value.", "Write RULE=VALUE.") from None
+
+
+def _said(made: PairExport, about: dict[str, Any]) -> str:
+    left = ", ".join(f"{n} {why}" for why, n in made.counts.items() if n and why != "votes")
+    what = "answers" if made.of_ratings else "pairs"
+    first = f"{made.pairs} {what} from {made.counts['votes']} votes; left out: {left or 'none'}."
+    advice = about.get("suggestion") or {}
+    reasons = [advice["reason"]] if advice else []
+    return "\n".join([first, *about.get("warnings", []), *reasons])
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"

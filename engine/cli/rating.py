@@ -1,0 +1,222 @@
+"""rate plan | verdict | agreement | ranking | bias | quality."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from engine.cli import vote_files
+from engine.cli.common import as_json, show
+from engine.core.errors import UserError
+from engine.stats import agreement as agreements
+from engine.stats import betting, lengths, preference
+from engine.stats import bias as biases
+from engine.stats import power as powers
+from engine.stats import ranking as rankings
+from engine.stats import rater_quality as qualities
+from engine.stats.rated_pairs import Ballot, between, canonical, counted, prompt_means
+from engine.stats.sequential import Standing
+
+FILE = click.argument("file", type=click.Path(path_type=Path))
+NEW = click.option("--new", required=True, help="The model under test.")
+LEVELS = ["nominal", "ordinal", "interval"]
+
+
+@click.group()
+def rate() -> None:
+    """Plan a blind round, weigh its votes, and see whether to trust them.
+
+    A file of votes is a CSV with a line for each vote and the columns prompt (or item), rater,
+    model_left, model_right and choice (left, right, tie or both_bad). It may also have left_len
+    and right_len (both answers' lengths), and expected (the right choice of a gold pair, empty on
+    all other lines). A rater's second vote on the same prompt and models is a repeat: it says how
+    steady the rater is and counts for nothing else.
+    """
+
+
+@rate.command()
+@click.option("--win-rate", default=0.6, show_default=True, type=float, help="To be seen.")
+@click.option("--power", default=0.8, show_default=True, type=float)
+@click.option("--alpha", default=0.05, show_default=True, type=float)
+@click.option("--tie-rate", default=0.0, show_default=True, type=float)
+@as_json
+def plan(win_rate: float, power: float, alpha: float, tie_rate: float, as_json: bool) -> None:
+    """Say how many decisive votes show a true win rate."""
+    found = powers.plan(win_rate, power, alpha, tie_rate)
+    show(found, found.sentence, as_json)
+
+
+@rate.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--new", default=None, help="The model under test; with a file of votes.")
+@click.option("--base", default=None, help="The model it is compared with; the only other one.")
+@click.option("--look", is_flag=True, help="May the test stop now? Safe to ask after every prompt.")
+@click.option("--wins", type=click.IntRange(0))
+@click.option("--losses", type=click.IntRange(0))
+@click.option("--ties", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--both-bad", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--alpha", default=0.05, show_default=True, type=click.FloatRange(0.001, 0.5))
+@as_json
+def verdict(
+    file: Path | None,
+    new: str | None,
+    base: str | None,
+    look: bool,
+    wins: int | None,
+    losses: int | None,
+    ties: int,
+    both_bad: int,
+    alpha: float,
+    as_json: bool,
+) -> None:
+    """Weigh the votes of a finished blind round: a file of votes and --new, or their counts.
+
+    In a file several raters may have voted on a prompt; counts are one vote a prompt.
+    """
+    found: preference.Verdict | Standing
+    if file is None:
+        if wins is None or losses is None or look:
+            raise UserError("There is no vote to weigh.", "Give a file, or --wins and --losses.")
+        found = preference.verdict(wins, losses, ties, both_bad, alpha=alpha)
+    elif new is None or wins is not None or losses is not None:
+        raise UserError("A file of votes needs --new and no counts.", "Name the model under test.")
+    else:
+        votes, other = _two(vote_files.read(file), new, base)
+        found = _looked(votes, new, alpha) if look else _weighed(votes, new, other, alpha)
+    show(found, found.sentence, as_json)
+
+
+def _two(cast: Sequence[Ballot], new: str, base: str | None) -> tuple[list[Ballot], str]:
+    """The votes between the two models, and the name of the other."""
+    votes = between(counted(cast), new)
+    others = sorted({name for vote in votes for name in vote.pair} - {new})
+    if base is None and len(others) != 1:
+        raise UserError(f"{new} met {', '.join(others[:20])}.", "Name one of them with --base.")
+    other = others[0] if base is None else base
+    return between(votes, other), other
+
+
+def _weighed(votes: Sequence[Ballot], new: str, other: str, alpha: float) -> preference.Verdict:
+    scores = Counter(vote.score(new) for vote in votes)
+    bad = sum(vote.choice == "both_bad" for vote in votes)
+    means = list(prompt_means(votes, new).values())
+    return preference.verdict(
+        scores[1], scores[0], scores[0.5] - bad, bad, means, names=(new, other), alpha=alpha
+    )
+
+
+def _looked(votes: Sequence[Ballot], new: str, alpha: float) -> Standing:
+    return betting.standing_by_prompt(list(prompt_means(votes, new).values()), alpha)
+
+
+@rate.command()
+@FILE
+@click.option(
+    "--level",
+    default=None,
+    type=click.Choice(LEVELS),
+    help="nominal by default, ordinal for a file of votes: right, tie, left.",
+)
+@as_json
+def agreement(file: Path, level: agreements.Level | None, as_json: bool) -> None:
+    """Say how far raters agree: of a file of votes, or a CSV with item, rater and value.
+
+    Prints Krippendorff's alpha, Gwet's AC1, the noise implied, and Cohen's kappa of each two
+    raters. Votes are compared in an order of the models that changes from prompt to prompt.
+    """
+    known = vote_files.columns(file)
+    cast = "choice" in known and "value" not in known
+    votes: list[agreements.Vote] = [*_judged(file)] if cast else [*_values(file, known)]
+    found = agreements.agreement(votes, level or ("ordinal" if cast else "nominal"))
+    pairs = agreements.rater_pairs(votes)
+    lines = [
+        f"{pair.first} and {pair.second}: {pair.raw * 100:.0f} % of {pair.items} alike, kappa "
+        f"{'undefined' if pair.kappa is None else format(pair.kappa, '.2f')}"
+        for pair in pairs
+    ]
+    text = "\n".join([found.sentence, *lines])
+    show({**found.model_dump(), "pairs": pairs}, text, as_json)
+
+
+def _judged(file: Path) -> list[agreements.Vote]:
+    return [
+        ((vote.prompt, *vote.pair), vote.rater, canonical(vote))
+        for vote in counted(vote_files.read(file))
+        if vote.two_models
+    ]
+
+
+def _values(file: Path, known: set[str]) -> list[agreements.Vote]:
+    missing = sorted({"item", "rater", "value"} - known)
+    if missing:
+        raise UserError(
+            f"{file.name} has no column {', '.join(missing)}.", "It needs item, rater and value."
+        )
+    found: list[agreements.Vote] = []
+    for line, row in vote_files.rows(file):
+        if not (row["item"] and row["rater"] and row["value"]):
+            raise UserError(
+                f"Line {line} of {file.name} is not whole.", "Give item, rater and value."
+            )
+        found.append((row["item"], row["rater"], row["value"]))
+    return found
+
+
+@rate.command()
+@FILE
+@click.option("--baseline", required=True, help="The model whose strength is 0.")
+@click.option(
+    "--ties",
+    default="half",
+    show_default=True,
+    type=click.Choice(["half", "davidson"]),
+    help="Count ties as half a win, or model how often they happen.",
+)
+@as_json
+def ranking(file: Path, baseline: str, ties: rankings.Ties, as_json: bool) -> None:
+    """Put more than two models on one scale: Bradley and Terry's strengths from a file of votes."""
+    found = rankings.ranking(vote_files.read(file), baseline, ties)
+    lines = [
+        f"{place:3} {model.name:30} {model.win_rate * 100:5.1f} % against {baseline} "
+        f"({model.win_low * 100:.1f} to {model.win_high * 100:.1f} %; {model.votes} votes)"
+        for place, model in enumerate(found.models, start=1)
+    ]
+    show(found, "\n".join([found.sentence, *lines]), as_json)
+
+
+@rate.command()
+@FILE
+@NEW
+@as_json
+def bias(file: Path, new: str, as_json: bool) -> None:
+    """Say whether a side of the screen or a longer answer won the votes of a file."""
+    cast = vote_files.read(file)
+    votes = between(cast, new)
+    side, raters = biases.position_of(cast), biases.position_by_rater(cast)
+    controlled = lengths.length_controlled(votes, new)
+    longer = lengths.longer_chosen(votes)
+    found = {
+        "position": side, "raters": raters, "length_controlled": controlled, "longer": longer,
+        "sentence": f"{side.sentence} {controlled.sentence} {longer.sentence}",
+    }  # fmt: skip
+    flagged = [f"{one.rater}: {one.sentence}" for one in raters if one.biased]
+    lines = [side.sentence, controlled.sentence, longer.sentence, *flagged]
+    show(found, "\n".join(lines), as_json)
+
+
+@rate.command()
+@FILE
+@click.option("--new", default=None, help="Also: whether raters of this model form two camps.")
+@as_json
+def quality(file: Path, new: str | None, as_json: bool) -> None:
+    """Say which raters of a file of votes to look at, and why: gold, repeats, sides, odd votes."""
+    cast = vote_files.read(file)
+    found = qualities.quality(cast, new)
+    lines = [
+        f"{one.rater}: {one.votes} votes, gold {one.gold.right} of {one.gold.of}, repeats "
+        f"{one.repeats.same} of {one.repeats.of}, left {one.left_share * 100:.0f} %"
+        f"{': ' if one.reasons else ''}{', '.join(one.reasons)}"
+        for one in found.raters
+    ]
+    show(found, "\n".join([found.sentence, *lines]), as_json)

@@ -1,0 +1,119 @@
+"""train RECIPE.yaml."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from engine import plugins
+from engine.cli import common
+from engine.cli.common import as_json, in_project, show, wait, working, workspace
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.core.recipe import TrainRecipe, read
+from engine.services.jobs import lifecycle
+from engine.services.training import estimate
+from engine.workspace import Workspace
+
+STUDIES = ("curve", "sweep")  # kinds of job that train many times
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@in_project
+@click.option("--set", "changes", multiple=True, help="FIELD=VALUE, as in the file.")
+@click.option("--name", default="", help="What to call the run.")
+@click.option("--anyway", is_flag=True, help="Start it although it should not fit.")
+@click.option("--no-wait", is_flag=True, help="Queue it and return.")
+@as_json
+def train(
+    recipe: Path,
+    project: str | None,
+    changes: tuple[str, ...],
+    name: str,
+    anyway: bool,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    """Train as the YAML file RECIPE says (see engine/recipes)."""
+    values = values_of(recipe, changes)
+    kind = str(values.pop("kind", ""))
+    known = [*methods(), *STUDIES]
+    if kind not in known:
+        raise UserError(
+            f"The recipe's kind is {kind or 'missing'!r}.", f"Set it to one of: {', '.join(known)}."
+        )
+    with workspace() as ws:
+        chosen = common.project(ws, project)
+        start(ws, chosen.id, kind, values, name, anyway=anyway, no_wait=no_wait, as_json=as_json)
+
+
+def start(
+    ws: Workspace,
+    project_id: str,
+    kind: str,
+    values: dict[str, Any],
+    name: str,
+    *,
+    anyway: bool = False,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    """Queue a job of this kind and, unless told otherwise, wait for it and print its result."""
+    recipe = read(plugins.load("jobs", kind).Recipe, with_ids(ws, project_id, values))
+    if isinstance(recipe, TrainRecipe):
+        job = estimate.submit(ws, LOCAL, project_id, recipe, name, anyway=anyway)
+    else:
+        job = lifecycle.submit(ws, LOCAL, project_id, recipe, name)
+    if no_wait:
+        show(job, f"{job.name} is queued as {job.id}.", as_json)
+        return
+    with working(ws):
+        job = wait(ws, job)
+    said = job.result.get("sentence")
+    lines = [said] if said else [f"{key}: {value}" for key, value in job.result.items()]
+    show(job, "\n".join([f"{job.name} is done.", *lines]), as_json)
+
+
+def methods() -> list[str]:
+    """The kinds of job that train."""
+    return [
+        k for k in plugins.names("jobs") if issubclass(plugins.load("jobs", k).Recipe, TrainRecipe)
+    ]
+
+
+def values_of(path: Path, changes: tuple[str, ...]) -> dict[str, Any]:
+    """What the file holds, with the changes of --set; UserError says what is wrong with either."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}.", "Check the name.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        first = " ".join(str(error).split())
+        raise UserError(f"{path.name} is not YAML: {first}.", "Mend it and try again.") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path.name} holds no settings.", "Start from engine/recipes/sft.yaml.")
+    for change in changes:
+        field, found, value = change.partition("=")
+        if not found:
+            raise UserError(f"--set {change!r} has no '='.", "Write FIELD=VALUE.")
+        put(values, field.split("."), yaml.safe_load(value))
+    return values
+
+
+def put(values: dict[str, Any], path: list[str], value: Any) -> None:
+    """Set the value that lies at `path` inside `values`."""
+    for part in path[:-1]:
+        values = values.setdefault(part, {})
+    values[path[-1]] = value
+
+
+def with_ids(ws: Workspace, project_id: str, values: dict[str, Any]) -> dict[str, Any]:
+    """`values` with the ids of the model and the dataset for their names."""
+    found = dict(values)
+    if "model" in found:
+        found["model"] = common.model_id(ws, project_id, str(found["model"]))
+    if "dataset" in found:
+        found["dataset"] = common.dataset_id(ws, project_id, str(found["dataset"]))
+    return found

@@ -1,0 +1,138 @@
+"""Rows of a file, read in a process of its own where a hostile file could hurt this one.
+
+Run as `python -m engine.formats.isolated` with the question as JSON on its input: it prints JSON
+lines, the rows one by one and last either "end" or "error". Nothing is unpickled.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from engine.core.errors import NotFound, UserError
+from engine.core.parsed import Broken
+from engine.formats.files import rows
+from engine.formats.files.found import Found
+
+SMALL = 256 * 1024  # bytes of plain text
+MEMORY = 4 * 1024**3  # bytes of address space
+WALL_S = 300
+CPU_S = 240
+OUTPUT = 2 * 1024**3  # bytes of JSON lines
+CONTAINERS = (b"PK", b"PAR1", rows.GZIP)
+SPLIT = "Save it again, or give a part of it."
+
+
+def rows_of(path: Path, name: str, known: frozenset[str]) -> Found:
+    """The rows of the file; UserError when they cannot be read within the limits.
+
+    A small plain text is read here: it cannot unpack to more than it is, the parsers for it are
+    Python's own, and starting a process takes ten times as long as reading it.
+    """
+    if not path.is_file():
+        raise NotFound(f"There is no file {name!r}.", "Check the path.")
+    with path.open("rb") as file:
+        start = file.read(4)
+    if path.stat().st_size <= SMALL and not start.startswith(CONTAINERS):
+        return rows.rows_of(path, name, known)
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
+        _run(path, name, known, out)
+        out.seek(0)
+        return _collected(out, name)
+
+
+def _run(path: Path, name: str, known: frozenset[str], out: IO[str]) -> None:
+    file = {"name": name, "path": str(path.resolve()), "known": sorted(known)}
+    asked = {**file, "memory": MEMORY, "cpu_s": CPU_S}
+    limits = {"OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "engine.formats.isolated"],
+            input=json.dumps(asked).encode(),
+            stdout=out,
+            stderr=subprocess.DEVNULL,
+            timeout=WALL_S,
+            env={**os.environ, **limits},
+            cwd=Path(__file__).parents[2],
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{name} takes more than {WALL_S} seconds to read.", SPLIT) from None
+    if done.returncode:
+        raise _overwhelmed(name)
+
+
+def _collected(lines: IO[str], name: str) -> Found:
+    """What the process printed; UserError when it says so, or when its end is missing."""
+    found = Found([], [])
+    for line in lines:
+        kind, value = _heard(line, name)
+        if kind == "row":
+            found.rows.append((value[0], value[1]))
+        elif kind == "broken":
+            found.broken.append(Broken(*value))
+        elif kind == "error":
+            raise UserError(*value)
+        elif kind == "end":
+            notes, parts = tuple(value["notes"]), tuple((n, count) for n, count in value["parts"])
+            return found._replace(encoding=value["encoding"], notes=notes, parts=parts)
+    raise _overwhelmed(name)
+
+
+def _heard(line: str, name: str) -> tuple[str, Any]:
+    try:
+        kind, value = json.loads(line)
+    except (ValueError, RecursionError):  # cut at the limit of the output
+        raise _overwhelmed(name) from None
+    return kind, value
+
+
+def _overwhelmed(name: str) -> UserError:
+    return UserError(f"{name} cannot be read: its content overwhelms the reader.", SPLIT)
+
+
+def main() -> None:
+    """Print the rows of the file that is asked for, within the limits of this process."""
+    asked = json.loads(sys.stdin.read())
+    resource.setrlimit(resource.RLIMIT_AS, (asked["memory"], asked["memory"]))
+    resource.setrlimit(resource.RLIMIT_CPU, (asked["cpu_s"], asked["cpu_s"]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT, OUTPUT))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    fileno = sys.stdout.fileno()
+    with open(fileno, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as out:
+        for line in _said(Path(asked["path"]), asked["name"], frozenset(asked["known"])):
+            out.write(_line(line))
+
+
+def _line(line: tuple[str, Any]) -> str:
+    try:
+        return json.dumps(line, ensure_ascii=False, default=_plain) + "\n"
+    except (RecursionError, ValueError):
+        return json.dumps(("broken", (line[1][0], "is nested too deeply"))) + "\n"
+
+
+def _said(path: Path, name: str, known: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    try:
+        found = rows.rows_of(path, name, known)
+    except UserError as error:
+        yield "error", [error.problem, error.fix]
+        return
+    except (MemoryError, RecursionError):
+        yield "error", [f"{name} needs more memory to read than it may take.", SPLIT]
+        return
+    yield from (("row", row) for row in found.rows)
+    yield from (("broken", flaw) for flaw in found.broken)
+    yield "end", {"encoding": found.encoding, "notes": found.notes, "parts": found.parts}
+
+
+def _plain(value: Any) -> str | None:
+    """Dates and decimals as text; bytes as nothing, for no model reads them."""
+    return None if isinstance(value, bytes) else str(value)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,272 @@
+"""The loop going round by itself: votes, pairs, training, evaluation, blind round, verdict.
+
+Each step is read from the tables (services/loop/next_step.py) and is the service call that a
+person's click makes, so a run that was stopped goes on where it stood. Where people vote it waits
+for them.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import Field
+
+from engine import plugins
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.core.job import Job, State
+from engine.core.outcome import Outcome
+from engine.core.recipe import Recipe as BaseRecipe
+from engine.core.recipe import passes
+from engine.orchestrate.demo import LOOK_EVERY_S, LoopContext, simulate
+from engine.services.data import datasets
+from engine.services.jobs import lifecycle
+from engine.services.loop import champion
+from engine.services.loop.history import history
+from engine.services.loop.next_step import Aims, Move, next_move
+from engine.services.preferences import build
+from engine.services.rating import rounds
+from engine.services.rating.plans import Options
+from engine.store.rows import to_json
+
+STEPS = 9  # of one generation
+HOUR_S = 3600
+
+
+class Recipe(BaseRecipe):
+    """A loop that goes on until a rule says stop, or as many generations are made."""
+
+    KIND = "auto"
+    LANE = "loop"
+
+    model: str = Field(description="The model to start from while there is no champion")
+    dataset: str = Field(description="Questions whose answers are rated")
+    dataset_test: str = Field(description="Dataset whose held-out rows test each generation")
+    rater: str | None = Field(
+        None, description="The rule that simulated raters follow; people vote without one"
+    )
+    raters: int = Field(1, ge=1, le=9, description="Votes on each pair of a blind round")
+    prompts: int = Field(72, ge=20, le=400, description="Pairs to rate for a generation")
+    test_prompts: int = Field(60, ge=6, le=400, description="Questions of a blind round")
+    generations: int = Field(2, ge=1, le=20, description="Generations at most")
+    most_votes: int | None = Field(None, ge=1, description="Votes of the project at most")
+    dpo: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Settings of the training on votes, where they are not the usual ones",
+    )
+    temperature: float = Field(0.7, ge=0, le=2, description="How varied blind answers are")
+    max_new_tokens: int = Field(256, ge=1, le=4096, description="Longest answer, in tokens")
+    wait_hours: float = Field(
+        24.0, gt=0, le=336, description="How long to wait for people's votes before it ends"
+    )
+    spare: float = Field(
+        0.0, ge=0, le=4, description="Answers written beyond those rated, to choose from"
+    )
+    seed: int = Field(1, ge=0, description="Same seed and votes, same loop")
+
+    def needs(self) -> dict[str, str]:
+        """The start, the questions and the test rows."""
+        return {
+            "model": self.model,
+            "dataset": self.dataset,
+            "dataset_test": self.dataset_test,
+        }
+
+
+class Auto:
+    """One run of the loop; what it knows beside its recipe is only how many steps it took."""
+
+    def __init__(self, recipe: Recipe, ctx: LoopContext) -> None:
+        self.recipe = recipe
+        self.ctx = ctx
+        self.ws = ctx.ws
+        self.project_id = ctx.project_id
+        self.steps: list[str] = []
+        created_at = lifecycle.get(ctx.ws, LOCAL, ctx.job_id).created_at
+        self.aims = Aims(recipe.model, created_at, recipe.generations, recipe.most_votes)
+        self.until = time.monotonic() + recipe.wait_hours * HOUR_S
+
+    def look(self) -> Move:
+        """The next step, said when it is a new one."""
+        self.ctx.check()
+        move = next_move(self.ws, LOCAL, self.project_id, self.aims)
+        if move.text not in self.steps[-1:]:
+            self.steps.append(move.text)
+            self.ctx.emit("log", {"text": move.text})
+        self.tell(move.text)
+        return move
+
+    def tell(self, label: str, part: float = 0.0) -> None:
+        """How far the loop is, `part` of the current step included."""
+        total = STEPS * self.recipe.generations
+        done = min(total, round(len(self.steps) - 1 + part, 2))
+        self.ctx.emit("progress", {"done": done, "total": total, "label": label})
+
+    def job(self, kind: str, label: str, **values: Any) -> None:
+        """Run a job to its end; one that is under way with the same recipe is waited for."""
+        recipe = plugins.load("jobs", kind).Recipe.model_validate(values)
+        wanted = to_json(recipe.model_dump(mode="json"))
+        for known in lifecycle.list_all(self.ws, LOCAL, self.project_id, (kind,)):
+            if not known.over and to_json(known.recipe) == wanted:
+                self.wait(known, label)
+                return
+        self.wait(lifecycle.submit(self.ws, LOCAL, self.project_id, recipe, label), label)
+
+    def wait(self, job: Job, label: str) -> None:
+        """Return when the job is done, its progress passed on; UserError where it failed."""
+        seen = 0
+        while not job.over:
+            if self.ctx.cancelled():
+                lifecycle.cancel(self.ws, LOCAL, job.id)
+                self.ctx.check()
+            time.sleep(LOOK_EVERY_S)
+            for event in lifecycle.watch(self.ws, LOCAL, job.id, seen):
+                seen = event.seq
+                if event.kind == "progress":
+                    self.tell(label, event.data["done"] / max(1, event.data["total"]))
+            job = lifecycle.get(self.ws, LOCAL, job.id)
+        if job.state is not State.DONE:
+            raise UserError(f"{label} did not end well: {job.error or job.state}.", "See Runs.")
+
+
+def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
+    """Go round until there is no next step; the result says why it ended and who is champion."""
+    auto = Auto(recipe, ctx)
+    move = auto.look()
+    while move.name != "end":
+        if move.name == "votes" and recipe.rater is None and time.monotonic() > auto.until:
+            break
+        DO[move.name](auto, move)
+        move = auto.look()
+    best = champion.current(auto.ws, LOCAL, auto.project_id)
+    seen = history(auto.ws, LOCAL, auto.project_id)
+    return Outcome(
+        result={
+            "ended": move.text,
+            "waiting": move.name == "votes",
+            "champion": best.id if best else None,
+            "generations": len(seen.generations),
+            "sentence": seen.sentence,
+            "steps": auto.steps,
+        }
+    )
+
+
+def _rate(auto: Auto, move: Move) -> None:
+    """Two answers of the policy to each question; every further try samples more freely.
+
+    Where most answers of the last try were cut, they may be twice as long.
+    """
+    rounds.plan(
+        auto.ws,
+        LOCAL,
+        auto.project_id,
+        "train_pairs",
+        move.policy,
+        move.policy,
+        dataset=auto.recipe.dataset,
+        prompts=auto.recipe.prompts,
+        temperature=1.0 + 0.2 * move.attempt,
+        max_new_tokens=auto.recipe.max_new_tokens * _longer(auto, move),
+        seed=auto.recipe.seed + 2 * move.attempt,
+        options=Options(spare=auto.recipe.spare),
+    )
+
+
+def _longer(auto: Auto, move: Move) -> int:
+    tried = rounds.list_all(auto.ws, LOCAL, auto.project_id)[: move.attempt]
+    cut = [rounds.left_out(auto.ws, LOCAL, one.id).get("truncated", 0) for one in tried]
+    return 1 << sum(2 * each > auto.recipe.prompts for each in cut)
+
+
+def _answers(auto: Auto, move: Move) -> None:
+    one = rounds.get(auto.ws, LOCAL, move.round_id)
+    if one.job_id:
+        auto.wait(lifecycle.get(auto.ws, LOCAL, one.job_id), move.text)
+
+
+def _votes(auto: Auto, move: Move) -> None:
+    """Simulated raters vote through the same door as people; people are waited for."""
+    one = rounds.get(auto.ws, LOCAL, move.round_id)
+    if auto.recipe.rater is None:
+        time.sleep(LOOK_EVERY_S)
+        return
+    cast = sum(
+        simulate(auto.ws, one, auto.recipe.rater, number, auto.recipe.seed)
+        for number in range(int(one.plan["overlap"]))
+    )
+    if not cast:
+        raise UserError(
+            f"The simulated raters have voted on all of {one.name} that they may see.",
+            "Look at its flagged pairs, or close it on the Rate tab.",
+        )
+
+
+def _pairs(auto: Auto, _: Move) -> None:
+    build.make(auto.ws, LOCAL, auto.project_id)
+
+
+def _train(auto: Auto, move: Move) -> None:
+    number = 1 + len(history(auto.ws, LOCAL, auto.project_id).generations)
+    auto.job(
+        "dpo",
+        f"Generation {number}",
+        model=move.policy,
+        dataset=move.dataset_id,
+        **{
+            "num_train_epochs": passes(datasets.get(auto.ws, LOCAL, move.dataset_id).train_rows),
+            "evaluate_after": False,  # the loop has an evaluation of its own
+            **auto.recipe.dpo,
+        },
+    )
+
+
+def _evaluate(auto: Auto, move: Move) -> None:
+    auto.job(
+        "evaluate",
+        move.text,
+        models=(move.policy, move.model),
+        dataset=auto.recipe.dataset_test,
+        max_new_tokens=auto.recipe.max_new_tokens,
+    )
+
+
+def _test(auto: Auto, move: Move) -> None:
+    """A blind round on held-out questions, others than those of the rounds before where it can."""
+    before = rounds.list_all(auto.ws, LOCAL, auto.project_id)
+    rounds.plan(
+        auto.ws,
+        LOCAL,
+        auto.project_id,
+        "blind_eval",
+        move.model,
+        move.base,
+        dataset=auto.recipe.dataset_test,
+        prompts=auto.recipe.test_prompts,
+        overlap=auto.recipe.raters,
+        temperature=auto.recipe.temperature,
+        max_new_tokens=auto.recipe.max_new_tokens,
+        seed=auto.recipe.seed + sum(one.purpose == "blind_eval" for one in before),
+    )
+
+
+def _close(auto: Auto, move: Move) -> None:
+    rounds.close(auto.ws, LOCAL, move.round_id)
+
+
+def _promote(auto: Auto, move: Move) -> None:
+    said = "People found it better than the champion before, blind."
+    champion.promote(auto.ws, LOCAL, auto.project_id, move.model, said)
+
+
+DO: dict[str, Callable[[Auto, Move], None]] = {
+    "rate": _rate,
+    "answers": _answers,
+    "votes": _votes,
+    "pairs": _pairs,
+    "train": _train,
+    "evaluate": _evaluate,
+    "test": _test,
+    "close": _close,
+    "promote": _promote,
+}

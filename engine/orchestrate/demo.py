@@ -1,0 +1,253 @@
+"""The whole loop, unattended: each step is the service call that a person's click makes.
+
+Nothing in it knows how the loop will end: the raters follow their stated rule, and the verdict is
+whatever their votes say.
+"""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import Field
+
+from engine import plugins
+from engine.core.actor import LOCAL, Actor, Role
+from engine.core.context import Context
+from engine.core.dataset import Dataset
+from engine.core.errors import UserError
+from engine.core.evaluation import Evaluation
+from engine.core.job import Job, State
+from engine.core.outcome import Outcome
+from engine.core.rating import Round
+from engine.core.recipe import Recipe as BaseRecipe
+from engine.core.recipe import passes
+from engine.files import write_whole
+from engine.orchestrate.demo_report import as_markdown, report_of
+from engine.services.data import datasets
+from engine.services.evaluation import evaluations
+from engine.services.jobs import lifecycle
+from engine.services.preferences import build
+from engine.services.preferences.build import PairExport
+from engine.services.rating import rounds, votes
+from engine.stats.preference import Verdict
+from engine.workspace import Workspace
+
+DATA = Path(__file__).parent
+STAGES = 8  # and two more for each further rating round
+MOST_ROUNDS = 3
+ENOUGH_PAIRS = 40
+LOOK_EVERY_S = 0.3
+SHORT = {"max_length": 160, "evaluate_after": False}  # the loop has an evaluation of its own
+
+
+class LoopContext(Context, Protocol):
+    """A job that starts other jobs also needs the workspace."""
+
+    ws: Workspace
+
+
+class Recipe(BaseRecipe):
+    """How large the demo is; the defaults fit into 12 minutes on two cores."""
+
+    KIND = "demo"
+    LANE = "loop"
+
+    model: str = Field(description="The base model to start from")
+    rater: str = Field("expert", description="The rule that the simulated raters follow")
+    sft: dict[str, Any] = Field(
+        default_factory=lambda: {"num_train_epochs": 3.0, "learning_rate": 1e-3, "evals": 3},
+        description="Settings of the first training",
+    )
+    dpo: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Settings of the training on votes, where they are not the usual ones",
+    )
+    max_new_tokens: int = Field(48, ge=1, le=512, description="Longest answer, in tokens")
+    prompts: int = Field(72, ge=24, le=200, description="Pairs that are rated for training")
+    raters: int = Field(3, ge=1, le=9, description="Simulated raters of the blind round")
+    seed: int = Field(1, ge=0, description="Same seed, same demo")
+
+    def needs(self) -> dict[str, str]:
+        """The base model."""
+        return {"model": self.model}
+
+
+class Loop:
+    """The steps of one demo and how long each took."""
+
+    def __init__(self, recipe: Recipe, ctx: LoopContext) -> None:
+        self.recipe = recipe
+        self.ctx = ctx
+        self.ws = ctx.ws
+        self.stages: list[tuple[str, float]] = []
+        self.total = STAGES
+
+    @contextmanager
+    def stage(self, label: str) -> Iterator[None]:
+        """Say which step has begun, and note how long it took."""
+        self.ctx.check()
+        start = time.monotonic()
+        self.tell(label, 0.0)
+        yield
+        self.stages.append((label, time.monotonic() - start))
+
+    def tell(self, label: str, part: float) -> None:
+        """Progress of the whole loop, `part` of the current step included."""
+        done = round(len(self.stages) + part, 2)
+        self.ctx.emit("progress", {"done": done, "total": self.total, "label": label})
+
+    def add(self, file: str, held_out: float) -> Dataset:
+        """One of the demo's own files as a dataset version."""
+        path = DATA / file
+        return datasets.add(
+            self.ws, LOCAL, self.ctx.project_id, path, file, held_out=held_out, seed=7
+        )
+
+    def job(self, kind: str, label: str, **values: Any) -> Job:
+        """Submit a job, wait for it, return it done; UserError when it failed."""
+        recipe = plugins.load("jobs", kind).Recipe.model_validate(values)
+        return self.wait(
+            lifecycle.submit(self.ws, LOCAL, self.ctx.project_id, recipe, label), label
+        )
+
+    def wait(self, job: Job, label: str) -> Job:
+        """The job when it is over, its progress passed on meanwhile."""
+        seen = 0
+        while not job.over:
+            if self.ctx.cancelled():
+                lifecycle.cancel(self.ws, LOCAL, job.id)
+                self.ctx.check()
+            time.sleep(LOOK_EVERY_S)
+            for event in lifecycle.watch(self.ws, LOCAL, job.id, seen):
+                seen = event.seq
+                if event.kind == "progress":
+                    self.tell(label, event.data["done"] / max(1, event.data["total"]))
+            job = lifecycle.get(self.ws, LOCAL, job.id)
+        if job.state is not State.DONE:
+            raise UserError(f"{label} did not end well: {job.error or job.state}.", "See Runs.")
+        return job
+
+    def round(self, purpose: str, label: str, new: str, base: str, **values: Any) -> Round:
+        """A round with its answers written."""
+        one = rounds.plan(
+            self.ws,
+            LOCAL,
+            self.ctx.project_id,
+            purpose,  # type: ignore[arg-type]
+            new,
+            base,
+            max_new_tokens=self.recipe.max_new_tokens,
+            **{"seed": self.recipe.seed, **values},
+        )
+        if one.job_id:
+            self.wait(lifecycle.get(self.ws, LOCAL, one.job_id), label)
+        return rounds.get(self.ws, LOCAL, one.id)
+
+    def rate(self, one: Round, raters: int) -> int:
+        """Let simulated raters vote on every pair through the same door as people; the votes."""
+        return sum(simulate(self.ws, one, self.recipe.rater, n, self.recipe.seed)
+                   for n in range(raters))  # fmt: skip
+
+
+def simulate(ws: Workspace, one: Round, rule: str, number: int, seed: int) -> int:
+    """One simulated rater votes on all that an open round has for them; how many votes.
+
+    The rule sees the two texts as shown and the references, never which model wrote which.
+    """
+    if one.status != "open":
+        return 0
+    rater = Actor(name=f"simulated-{rule}-{number + 1}", role=Role.RATER)
+    judge = plugins.load("raters", rule)
+    rng = random.Random(f"{seed} {number} {one.name}")
+    cast = 0
+    shown = votes.next_pair(ws, rater, one.id)
+    while shown is not None:
+        left, right, references = votes.texts(ws, rater, shown.token)
+        choice = judge(left, right, references, rng)
+        shown = votes.vote(ws, rater, shown.token, f"vote-{rng.getrandbits(64):016x}", choice,
+                           via="api")  # fmt: skip
+        cast += 1
+    return cast
+
+
+def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
+    """Walk the loop once and report what it showed."""
+    loop = Loop(recipe, ctx)
+    with loop.stage("Adding the data"):
+        faq = loop.add("library_faq.jsonl", 0.15)
+        prompts = loop.add("library_prompts.jsonl", 0.0)
+    with loop.stage("Training on the examples (SFT)"):
+        values = {"model": recipe.model, "dataset": faq.id, **SHORT, **recipe.sft}
+        sft = loop.job("sft", "SFT on the FAQ", **values).result["model_id"]
+    export, rated = _rate_until_enough(loop, sft, prompts)
+    with loop.stage("Training on the votes (DPO)"):
+        usual = {"num_train_epochs": passes(export.pairs), "evals": 3, **SHORT}
+        values = {"model": sft, "dataset": export.dataset_id, **usual, **recipe.dpo}
+        dpo = loop.job("dpo", "DPO on the votes", **values).result["model_id"]
+    with loop.stage("Evaluating on held-out rows"):
+        evaluation = _evaluate(loop, (recipe.model, sft, dpo), faq)
+    verdict = _blind_round(loop, dpo, sft, faq)
+    report = report_of(recipe.rater, evaluation, verdict, export, rated, loop.stages)
+    write_whole(ctx.folder / "report.md", as_markdown(report).encode())
+    loop.tell("Done", 0.0)
+    return Outcome(result={"report": report})
+
+
+def _rate_until_enough(loop: Loop, model: str, prompts: Dataset) -> tuple[PairExport, int]:
+    """The pairs of as many rating rounds as they take, three at most, and the votes cast.
+
+    A well-taught model often gives the same answer twice; each further round samples more freely.
+    """
+    rated = 0
+    for attempt in range(MOST_ROUNDS):
+        with loop.stage(f"Writing answers to rate, round {attempt + 1}"):
+            rating = loop.round(
+                "train_pairs",
+                "Answers to rate",
+                model,
+                model,
+                dataset=prompts.id,
+                prompts=loop.recipe.prompts,
+                temperature=1.0 + 0.2 * attempt,
+                seed=loop.recipe.seed + 2 * attempt,
+            )
+        with loop.stage("Simulated raters vote, votes become pairs"):
+            rated += loop.rate(rating, 1)
+        if build.count(loop.ws, LOCAL, loop.ctx.project_id) >= ENOUGH_PAIRS:
+            break
+        loop.total += 2
+    return build.make(loop.ws, LOCAL, loop.ctx.project_id), rated
+
+
+def _evaluate(loop: Loop, models: tuple[str, str, str], faq: Dataset) -> Evaluation:
+    done = loop.job(
+        "evaluate",
+        "Base, SFT and DPO on held-out rows",
+        models=models,
+        dataset=faq.id,
+        max_new_tokens=loop.recipe.max_new_tokens,
+    )
+    return evaluations.get(loop.ws, LOCAL, done.result["evaluation_id"])
+
+
+def _blind_round(loop: Loop, new: str, base: str, faq: Dataset) -> Verdict:
+    """A blind round on held-out prompts; answers are sampled, as people would get them."""
+    with loop.stage("Writing answers for the blind round"):
+        blind = loop.round(
+            "blind_eval",
+            "Answers for the blind round",
+            new,
+            base,
+            dataset=faq.id,
+            prompts=loop.recipe.prompts,
+            overlap=loop.recipe.raters,
+            temperature=0.7,
+        )
+    with loop.stage("The blind round"):
+        loop.rate(blind, loop.recipe.raters)
+        if rounds.get(loop.ws, LOCAL, blind.id).status == "open":
+            rounds.close(loop.ws, LOCAL, blind.id)
+        return rounds.verdict(loop.ws, LOCAL, blind.id)

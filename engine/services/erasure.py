@@ -1,0 +1,146 @@
+"""Everything that one rater did is deleted, because they may ask for it.
+
+Their votes, skips, notes, edits, flags, pauses, invitations and their name go; what was made of the
+votes before stays and is marked (`pairs.gone`). A pair that they flagged still waits for a person
+to look at it. The verdict of a closed round stays as it was decided, in sums that name nobody. What
+stays on record is who deleted somebody's votes, when, and how many in each round.
+"""
+
+import time
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection
+
+from engine.core import ids
+from engine.core.actor import LOCAL, Actor, Role
+from engine.core.errors import NotFound
+from engine.services import access
+from engine.services.data import datasets
+from engine.services.preferences import build
+from engine.services.rating import invites, tallies
+from engine.store import exports, models, projects, reviews, rounds, votes
+from engine.store import invites as invite_store
+from engine.store.connect import reading, writing
+from engine.store.reviews import Forgotten
+from engine.workspace import Workspace
+
+
+class Gone(BaseModel):
+    """What was deleted, and the `datasets` and `models` made of it that are there still."""
+
+    model_config = ConfigDict(frozen=True)
+
+    votes: int
+    rounds: int
+    invitations: int
+    datasets: tuple[str, ...]
+    models: tuple[str, ...]
+    sentence: str
+
+
+def forget(ws: Workspace, actor: Actor, project_id: str | None, rater: str) -> Gone:
+    """Delete all that a rater did in a project, or with None in every one; nothing undoes it.
+
+    NotFound where nobody was ever called that.
+    """
+    actor.require(Role.OWNER)
+    with writing(ws.db) as conn:
+        if project_id is None:
+            chosen = [one.id for one in projects.list_all(conn)]
+        else:
+            chosen = [access.project(conn, actor, project_id).id]
+        there = [one for one in chosen if rater in _named(conn, one)]
+        if not there:
+            raise NotFound(f"There is no rater {rater!r}.", "Choose one of the list.")
+        done = [_forget(conn, actor, one, rater) for one in there]
+    cast = {vote for votes, _ in done for of_round in votes.values() for vote in of_round}
+    used, taught = _made_of(ws, actor, there, cast)
+    places = sum(len(votes) for votes, _ in done)
+    return Gone(
+        votes=len(cast),
+        rounds=places,
+        invitations=sum(links for _, links in done),
+        datasets=tuple(used),
+        models=tuple(taught),
+        sentence=_sentence(len(cast), places, used, taught),
+    )
+
+
+def people(ws: Workspace, actor: Actor, project_id: str) -> list[str]:
+    """The names of all who ever rated in a project or are invited to, sorted."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.project(conn, actor, project_id)
+        return sorted(_named(conn, project_id))
+
+
+def _named(conn: Connection, project_id: str) -> set[str]:
+    invited = invite_store.list_all(conn, project_id)
+    return {*reviews.known(conn, project_id), *(invites.rater_of(one).name for one in invited)}
+
+
+def _forget(
+    conn: Connection, actor: Actor, project_id: str, rater: str
+) -> tuple[dict[str, set[str]], int]:
+    """The votes of each round that stood and are gone, and how many invitations are."""
+    reviews.hold(conn, project_id, rater)
+    cast = {
+        one.id: {vote.vote_id for vote in votes.live(conn, [one.id], extra=True)
+                 if vote.rater == rater}
+        for one in rounds.list_all(conn, project_id)
+    }  # fmt: skip
+    cast = {round_id: found for round_id, found in cast.items() if found}
+    links = [
+        one.id
+        for one in invite_store.list_all(conn, project_id)
+        if invites.rater_of(one).name == rater
+    ]
+    new = Forgotten(
+        id=ids.new("forgotten"),
+        project_id=project_id,
+        rounds={
+            round_id: {"votes": len(found), "verdict": _decided(conn, round_id, rater)}
+            for round_id, found in cast.items()
+        },
+        created_by=actor.name,
+        created_at=time.time(),
+    )
+    reviews.forget(conn, rater, links, new)
+    return cast, len(links)
+
+
+def _decided(conn: Connection, round_id: str, rater: str) -> dict[str, object] | None:
+    """The verdict of a closed round that votes of this rater are in; None where there is none."""
+    rounds.lock(conn, round_id)
+    one = access.rating_round(conn, LOCAL, round_id)
+    if one.status != "closed" or not one.blind:
+        return None
+    if rater not in {vote.rater for vote in tallies.counted(conn, one).votes}:
+        return None
+    return tallies.weighed(conn, one).model_dump(mode="json")
+
+
+def _made_of(
+    ws: Workspace, actor: Actor, project_ids: list[str], cast: set[str]
+) -> tuple[list[str], list[str]]:
+    """The datasets that these votes are in, and the models that learned from those."""
+    used: dict[str, str] = {}
+    taught = []
+    for project_id in project_ids:
+        with reading(ws.db) as conn:
+            made = exports.list_all(conn, project_id)
+            known = models.list_all(conn, project_id)
+        for one in made:
+            if cast & set(build.about(ws, actor, one.id).get("votes", ())):
+                used[one.dataset_id] = datasets.get(ws, actor, one.dataset_id).label
+        taught += [model.name for model in known if model.dataset_id in used]
+    return list(used.values()), taught
+
+
+def _sentence(votes: int, places: int, used: list[str], taught: list[str]) -> str:
+    cast = "1 vote" if votes == 1 else f"{votes} votes"
+    where = "1 round" if places == 1 else f"{places} rounds"
+    said = f"Deleted for good: a rater with {cast} in {where}."
+    if used:
+        said += f" Made of the votes before, and marked now: {', '.join([*used, *taught])}."
+    return said

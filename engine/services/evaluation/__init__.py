@@ -1,0 +1,1 @@
+"""Evaluation: scores, reports, leaderboard, slices, benchmarks and the LLM judge."""

@@ -1,0 +1,80 @@
+"""After a training, its test: the new model and the one it started from on the same rows."""
+
+import hashlib
+
+from sqlalchemy import Connection
+
+from engine import plugins
+from engine.core import ids
+from engine.core.dataset import Dataset
+from engine.core.errors import UserError
+from engine.core.job import Job, State
+from engine.core.model import Model
+from engine.core.recipe import Recipe
+from engine.services.data.datasets import load_rows
+from engine.services.evaluation import task
+from engine.store import datasets, events, jobs, models
+from engine.store.rows import to_json
+from engine.workspace import Workspace
+
+MOST_ROWS = 100
+
+
+def queue(ws: Workspace, conn: Connection, trained: Job, model: Model, now: float) -> str | None:
+    """The id of the evaluation that is now queued; None where the recipe or the data want none.
+
+    The metrics that suit the answers come first, then the usual ones, which the guard looks at.
+    """
+    start = model.parent_id or model.base_id
+    if not trained.recipe.get("evaluate_after") or model.kind == "reward" or start is None:
+        return None
+    dataset = test_set(conn, model)
+    if dataset is None:
+        return None
+    evaluate = plugins.load("jobs", "evaluate").Recipe
+    usual = evaluate.model_fields["metrics"].default
+    recipe: Recipe = evaluate(
+        models=(start, model.id),
+        dataset=dataset.id,
+        metrics=tuple(dict.fromkeys([*_suited(ws, dataset), *usual])),
+        max_rows=MOST_ROWS,
+    )
+    values = recipe.model_dump(mode="json")
+    job = Job(
+        id=ids.new("job"),
+        project_id=trained.project_id,
+        kind=recipe.KIND,
+        lane=recipe.LANE,
+        name=f"{model.name} on held-out {dataset.label}"[:80],
+        recipe=values,
+        state=State.QUEUED,
+        owner=trained.owner,
+        created_at=now,
+    )
+    jobs.add(conn, job, hashlib.sha256(to_json([recipe.KIND, values]).encode()).hexdigest())
+    events.add(conn, job.id, [(now, "state", None, {"state": State.QUEUED})])
+    return job.id
+
+
+def _suited(ws: Workspace, dataset: Dataset) -> tuple[str, ...]:
+    try:
+        rows = load_rows(ws, dataset, "held_out")
+    except UserError:  # the rows have gone: the evaluation will say so
+        return ()
+    found = [task.references(row.example) for row in rows[: task.MOST_READ]]
+    return task.of([each for each in found if each]).metrics
+
+
+def test_set(conn: Connection, model: Model) -> Dataset | None:
+    """The nearest dataset of chats with held-out rows that the model, or one it is of, learned.
+
+    So a model trained on preferences is tested again on what it was first taught.
+    """
+    one: Model | None = model
+    while one is not None:
+        found = datasets.get(conn, one.dataset_id) if one.dataset_id else None
+        if found and found.kind == "sft" and found.held_out_rows:
+            return found
+        before = one.parent_id or one.base_id
+        one = models.get(conn, before) if before else None
+    return None

@@ -1,0 +1,198 @@
+"""Jobs: hand one in, watch it, stop it. A worker does the work (engine/worker.py)."""
+
+import hashlib
+import time
+
+from sqlalchemy import Connection
+
+from engine import plugins
+from engine.core import ids
+from engine.core.actor import Actor, Role
+from engine.core.errors import Conflict
+from engine.core.job import Event, Job, State
+from engine.core.recipe import Recipe, TrainRecipe
+from engine.methods import checkpoint
+from engine.services import access
+from engine.store import events, jobs, rounds
+from engine.store.connect import reading, writing
+from engine.store.rows import to_json
+from engine.trackers import available as trackers
+from engine.workspace import Workspace
+
+DOUBLE_CLICK_S = 2.0
+WORKER_SILENT_S = 30.0
+ANSWERING = ("evaluate", "generate", "play", "benchmark")
+
+
+def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: str = "") -> Job:
+    """Queue `recipe`; a worker will pick it up. The same recipe twice within 2 s is one job."""
+    actor.require(Role.TRAINER)
+    if isinstance(recipe, TrainRecipe):
+        trackers.check(recipe)
+    now = time.time()
+    values = recipe.model_dump(mode="json")
+    digest = hashlib.sha256(to_json([recipe.KIND, values]).encode()).hexdigest()
+    with writing(ws.db) as conn:
+        access.project(conn, actor, project_id)
+        _check_needs(conn, actor, project_id, recipe)
+        twin = jobs.twin(conn, project_id, digest, now - DOUBLE_CLICK_S)
+        if twin:
+            return twin
+        job = Job(
+            id=ids.new("job"),
+            project_id=project_id,
+            kind=recipe.KIND,
+            lane=recipe.LANE,
+            name=name.strip()[:80] or recipe.KIND,
+            recipe=values,
+            state=State.QUEUED,
+            owner=actor.name,
+            created_at=now,
+        )
+        jobs.add(conn, job, digest)
+        events.add(conn, job.id, [(now, "state", None, {"state": State.QUEUED})])
+    return job
+
+
+def list_all(
+    ws: Workspace, actor: Actor, project_id: str, kinds: tuple[str, ...] | None = None
+) -> list[Job]:
+    """Newest first; only the given kinds where named."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.project(conn, actor, project_id)
+        found = jobs.list_all(conn, project_id)
+    return [job for job in found if kinds is None or job.kind in kinds]
+
+
+def get(ws: Workspace, actor: Actor, job_id: str) -> Job:
+    """The job as it stands now."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        return access.job(conn, actor, job_id)
+
+
+def recipe_of(job: Job) -> Recipe:
+    """The recipe that the job was submitted with."""
+    recipe: Recipe = plugins.load("jobs", job.kind).Recipe.model_validate(job.recipe)
+    return recipe
+
+
+def cancel(ws: Workspace, actor: Actor, job_id: str) -> Job:
+    """Stop a job: at once while it waits, after its current step while it runs."""
+    actor.require(Role.TRAINER)
+    now = time.time()
+    with writing(ws.db) as conn:
+        job = access.job(conn, actor, job_id)
+        if job.over:
+            raise Conflict(f"{job.name} is over: {job.state}.", "There is nothing to stop.")
+        if jobs.cancel_queued(conn, job_id, now):
+            events.add(conn, job_id, [(now, "state", None, {"state": State.CANCELLED})])
+            rounds.fail_waiting_for(conn, job_id)
+        else:
+            jobs.ask_to_cancel(conn, job_id)
+        return access.job(conn, actor, job_id)
+
+
+def stop_and_keep(ws: Workspace, actor: Actor, job_id: str) -> Job:
+    """Stop a training after its current step; the best state so far becomes its model."""
+    actor.require(Role.TRAINER)
+    with writing(ws.db) as conn:
+        job = access.job(conn, actor, job_id)
+        if job.over:
+            raise Conflict(f"{job.name} is over: {job.state}.", "There is nothing to stop.")
+        if not issubclass(plugins.load("jobs", job.kind).Recipe, TrainRecipe):
+            raise Conflict(f"{job.name} trains no model to keep.", "Stop it instead.")
+        if not jobs.ask_to_keep(conn, job_id):
+            raise Conflict(f"{job.name} has not begun, so there is nothing to keep.", "Stop it.")
+        return access.job(conn, actor, job_id)
+
+
+def can_resume(ws: Workspace, actor: Actor, job_id: str) -> bool:
+    """Whether a run failed or was stopped and left a checkpoint to go on from."""
+    old = get(ws, actor, job_id)
+    broken_off = old.state in (State.FAILED, State.CANCELLED)
+    return broken_off and checkpoint.exists(ws.files / "jobs" / old.id / checkpoint.FOLDER)
+
+
+def resume(ws: Workspace, actor: Actor, job_id: str) -> Job:
+    """A new run that goes on from the last checkpoint of one that failed or was stopped."""
+    actor.require(Role.TRAINER)
+    old = get(ws, actor, job_id)
+    if old.state not in (State.FAILED, State.CANCELLED):
+        raise Conflict(
+            f"{old.name} is {old.state}.", "Only a run that failed or was stopped can go on."
+        )
+    folder = ws.files / "jobs" / old.id / checkpoint.FOLDER
+    found = checkpoint.newest_verified(folder)
+    if found is None:
+        raise Conflict(f"{old.name} left no checkpoint.", "Start it again from the beginning.")
+    new = Job(
+        id=ids.new("job"),
+        **old.model_dump(include={"project_id", "kind", "lane", "name", "recipe", "tags"}),
+        note=f"Goes on from step {found.step} of {old.name}.",
+        state=State.QUEUED,
+        owner=actor.name,
+        created_at=time.time(),
+    )
+    digest = hashlib.sha256(to_json(["resume", old.id]).encode()).hexdigest()
+    with writing(ws.db) as conn:
+        _check_needs(conn, actor, new.project_id, recipe_of(old))
+        twin = jobs.twin(conn, new.project_id, digest, new.created_at - DOUBLE_CLICK_S)
+        if twin:
+            return twin
+        checkpoint.lend(folder, ws.files / "jobs" / new.id / checkpoint.FOLDER)
+        jobs.add(conn, new, digest)
+        events.add(conn, new.id, [(new.created_at, "state", None, {"state": State.QUEUED})])
+    return new
+
+
+def watch(ws: Workspace, actor: Actor, job_id: str, after: int = 0) -> list[Event]:
+    """What the job said since event number `after`."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.job(conn, actor, job_id)
+        return events.after(conn, job_id, after)
+
+
+def current(said: list[Event]) -> list[Event]:
+    """Of all that a job said, what its last attempt said: no step shows twice there.
+
+    An attempt that goes on from a checkpoint says again what was measured until then.
+    """
+    begins = [
+        number
+        for number, event in enumerate(said)
+        if event.kind == "state" and event.data.get("state") == State.RUNNING
+    ]
+    return said[begins[-1] :] if begins else said
+
+
+def place_in_queue(ws: Workspace, actor: Actor, job_id: str) -> int:
+    """How many jobs run or wait before this one; 0 when it is next, runs or is over."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        job = access.job(conn, actor, job_id)
+        return jobs.ahead(conn, job) if job.state is State.QUEUED else 0
+
+
+def worker_alive(ws: Workspace, actor: Actor) -> bool:
+    """Whether any worker was heard of in the last 30 seconds."""
+    actor.require(Role.RATER)
+    with reading(ws.db) as conn:
+        return time.time() - events.newest_beat(conn) < WORKER_SILENT_S
+
+
+def _check_needs(conn: Connection, actor: Actor, project_id: str, recipe: Recipe) -> None:
+    for field, needed in recipe.needs().items():
+        if field.startswith("dataset"):
+            access.dataset(conn, actor, needed, project_id)
+            continue
+        if field == "evaluation":
+            access.evaluation(conn, actor, needed, project_id)
+            continue
+        model = access.model(conn, actor, needed, project_id)
+        if model.kind == "reward" and recipe.KIND in ANSWERING:
+            raise Conflict(
+                f"{model.name} judges answers and writes none.", "Choose a model that answers."
+            )

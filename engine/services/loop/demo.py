@@ -1,0 +1,38 @@
+"""The demo project: the whole loop on the project's own data, with simulated raters."""
+
+from engine import plugins
+from engine.core.actor import Actor, Role
+from engine.core.errors import Conflict
+from engine.core.job import Job
+from engine.core.project import Project
+from engine.services import projects
+from engine.services.jobs import lifecycle
+from engine.services.models import registry
+from engine.store import jobs as job_store
+from engine.store.connect import reading
+from engine.workspace import Workspace
+
+NAME = "Demo: a library's help desk"
+
+
+def start(
+    ws: Workspace, actor: Actor, rater: str = "expert", learning_rate: float | None = None
+) -> tuple[Project, Job]:
+    """A new demo project and the job that walks its loop; the one under way where there is one.
+
+    `learning_rate` is that of the training on votes. UserError for raters of an unknown rule.
+    """
+    actor.require(Role.TRAINER)
+    plugins.load("raters", rater)
+    for project in projects.list_all(ws, actor):
+        with reading(ws.db) as conn:
+            live = [j for j in job_store.list_all(conn, project.id) if j.kind == "demo"]
+        if live and not live[0].over:
+            return project, live[0]
+    bases = registry.list_all(ws, actor)
+    if not bases:
+        raise Conflict("The model is still being fetched.", "Start the demo when it is there.")
+    project = projects.create(ws, actor, NAME)
+    dpo = {} if learning_rate is None else {"learning_rate": learning_rate}
+    recipe = plugins.load("jobs", "demo").Recipe(model=bases[0].id, rater=rater, dpo=dpo)
+    return project, lifecycle.submit(ws, actor, project.id, recipe, "The whole loop")

@@ -1,0 +1,188 @@
+"""What the loop does next, read from the tables alone: whoever stops may go on at any time.
+
+A generation starts from the policy: the champion, or the model that was named while there is none.
+It is rated, trained, evaluated, and compared blind; then it is the champion, or the policy stays.
+"""
+
+from typing import Literal, NamedTuple
+
+from engine.core.actor import Actor, Role
+from engine.core.model import Model
+from engine.core.rating import Round
+from engine.services.evaluation import evaluations
+from engine.services.loop import champion, gate, stop_rules
+from engine.services.loop import history as histories
+from engine.services.models import registry
+from engine.services.preferences import build
+from engine.services.preferences.build import FEWEST
+from engine.services.rating import rounds, votes
+from engine.stats.preference import Verdict
+from engine.workspace import Workspace
+
+Name = Literal[
+    "rate", "answers", "votes", "pairs", "train", "evaluate", "test", "close", "promote", "end"
+]
+MOST_TRIES = 3  # rating rounds of one generation before it is given up
+
+
+class Aims(NamedTuple):
+    """What a loop that goes round by itself was asked for.
+
+    Generations, and the rules that may stop the loop, count from `since` on (epoch seconds).
+    """
+
+    start: str
+    since: float
+    generations: int = 2
+    most_votes: int | None = None
+
+
+class Move(NamedTuple):
+    """One step: `model` is the generation it is about, `base` what it is compared with."""
+
+    name: Name
+    text: str
+    policy: str
+    model: str = ""
+    base: str = ""
+    round_id: str = ""
+    dataset_id: str = ""
+    attempt: int = 0
+
+
+class _At(NamedTuple):
+    ws: Workspace
+    actor: Actor
+    project_id: str
+    aims: Aims
+    policy: Model
+    baseline: Model
+    rounds: list[Round]  # oldest first
+
+
+def next_move(ws: Workspace, actor: Actor, project_id: str, aims: Aims) -> Move:
+    """The next step; "end" with the reason where there is none."""
+    actor.require(Role.TRAINER)
+    found = registry.list_all(ws, actor, project_id)
+    policy = champion.current(ws, actor, project_id) or registry.get(ws, actor, aims.start)
+    tests = rounds.list_all(ws, actor, project_id)[::-1]
+    learned = [one for one in found if histories.learned_preferences(one)]
+    blind = [one for one in tests if one.purpose == "blind_eval"]
+    baseline = (histories.baseline(found, blind) if learned else None) or policy
+    at = _At(ws, actor, project_id, aims, policy, baseline, tests)
+    born = [one for one in learned if (one.parent_id or one.base_id) == policy.id]
+    newest = born[-1] if born else None
+    move = _test(at, newest) if newest else None
+    if move:
+        return move
+    made = [one for one in learned if one.created_at > aims.since]
+    reason = _reason(at, made)
+    if reason:
+        return Move("end", reason, policy.id, newest.id if newest else "")
+    return _collect(at, newest.created_at if newest else 0.0)
+
+
+def _reason(at: _At, made: list[Model]) -> str:
+    """Why to stop; nothing where the loop may go on."""
+    if not made:
+        return ""
+    seen = histories.history(at.ws, at.actor, at.project_id, at.aims.most_votes)
+    said = stop_rules.reasons(seen.rules)
+    if said:
+        return " ".join(said)
+    if len(made) >= at.aims.generations:
+        word = "generation was" if len(made) == 1 else "generations were"
+        return f"{len(made)} {word} made, as many as were asked for."
+    return ""
+
+
+def _test(at: _At, new: Model) -> Move | None:
+    """What is left to do for a trained model; None when it has been judged."""
+    seen = [ref for ref in evaluations.list_all(at.ws, at.actor, at.project_id)
+            if new.id in ref.models]  # fmt: skip
+    if not seen:
+        return _move(at, "evaluate", "Evaluating the new model on held-out rows", new)
+    _, watched = gate.watched(at.ws, at.actor, at.project_id, new.id)
+    if stop_rules.guard(watched).stop:
+        return None
+    for base in dict.fromkeys((at.baseline.id, at.policy.id)):
+        move = _blind(at, new, base)
+        if move:
+            return move
+    return _promotion(at, new)
+
+
+def _blind(at: _At, new: Model, base: str) -> Move | None:
+    """The next step of the blind round of a model against another; None when it is closed."""
+    mine = [one for one in at.rounds if one.purpose == "blind_eval"
+            and (one.arm_new, one.arm_base) == (new.id, base)]  # fmt: skip
+    tried = len(mine)
+    if any(one.status == "closed" for one in mine):
+        return None
+    live = [one for one in mine if one.status in ("preparing", "open")]
+    if live:
+        return _of_round(at, live[-1], new) or _move(
+            at, "close", "Closing the blind round", new, base=base, round_id=live[-1].id
+        )
+    if tried >= MOST_TRIES:
+        return _move(at, "end", f"{tried} blind rounds had no answers that can be shown.", new)
+    against = "the baseline" if base == at.baseline.id else "the champion"
+    text = f"Starting a blind round against {against}"
+    return _move(at, "test", text, new, base=base, attempt=tried)
+
+
+def _promotion(at: _At, new: Model) -> Move | None:
+    """Promote what people found better than the policy, unless that was decided before."""
+    decided = {one.model_id for one in champion.list_all(at.ws, at.actor, at.project_id)}
+    found = _verdict(at, new)
+    if found is None or found.decision != "better" or new.id in decided:
+        return None
+    return _move(at, "promote", f"{new.name} is the new champion", new)
+
+
+def _verdict(at: _At, new: Model) -> Verdict | None:
+    closed = [one for one in at.rounds if one.purpose == "blind_eval" and one.status == "closed"
+              and (one.arm_new, one.arm_base) == (new.id, at.policy.id)]  # fmt: skip
+    return rounds.verdict(at.ws, at.actor, closed[-1].id) if closed else None
+
+
+def _collect(at: _At, after: float) -> Move:
+    """The next step on the way from the policy to pairs and a training on them."""
+    mine = [one for one in at.rounds if one.purpose == "train_pairs"
+            and one.arm_new == at.policy.id and one.created_at > after]  # fmt: skip
+    ready = [one for one in mine if one.status != "failed"]
+    if not ready:
+        return _another(at, len(mine), "no two answers that differ")
+    waiting = _of_round(at, ready[-1])
+    if waiting:
+        return waiting
+    for export in build.list_all(at.ws, at.actor, at.project_id):
+        if ready[-1].id in export.rounds:
+            text = f"Training on {export.pairs} pairs (DPO)"
+            return _move(at, "train", text, dataset_id=export.dataset_id)
+    number = build.count(at.ws, at.actor, at.project_id)
+    if number < FEWEST:
+        return _another(at, len(mine), f"votes for {number} of the {FEWEST} pairs that DPO needs")
+    return _move(at, "pairs", f"Making {number} pairs of the votes", round_id=ready[-1].id)
+
+
+def _another(at: _At, tried: int, brought: str) -> Move:
+    """One more rating round, up to the limit."""
+    if tried >= MOST_TRIES:
+        return _move(at, "end", f"{tried} rating rounds brought {brought}.")
+    return _move(at, "rate", f"Starting rating round {tried + 1}", attempt=tried)
+
+
+def _of_round(at: _At, one: Round, new: Model | None = None) -> Move | None:
+    """Wait for the answers or the votes of a round; None when it has all it needs."""
+    if one.status == "preparing":
+        return _move(at, "answers", f"Writing answers for {one.name}", new, round_id=one.id)
+    seen = votes.progress(at.ws, at.actor, one.id)
+    if one.status == "closed" or seen["all_done"] >= seen["all_total"]:
+        return None
+    text = f"Waiting for votes on {one.name}: {seen['all_done']} of {seen['all_total']}"
+    return _move(at, "votes", text, new, round_id=one.id)
+
+
+def _move(at: _At, name: Name, text: str, new: Model | None = None, **more: str | int) -> Move:
+    return Move(name, text, at.policy.id, new.id if new else "", **more)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Models: the bases and adapters of a project, import, model cards."""

@@ -1,0 +1,58 @@
+"""Bring a base model that lies in a folder of this computer."""
+
+import json
+from pathlib import Path
+
+from engine.core.actor import Actor, Role
+from engine.core.errors import UserError
+from engine.core.model import Model
+from engine.models.chat import Template
+from engine.services.models import registry
+from engine.workspace import Workspace
+
+NEEDED = ("config.json", "tokenizer.json", "tokenizer_config.json")
+
+
+def folder(ws: Workspace, actor: Actor, path: str, name: str = "") -> Model:
+    """The folder as a base model that every project may use; UserError says what it lacks."""
+    actor.require(Role.OWNER)
+    given = path.strip()
+    if not given:
+        raise UserError("No folder was named.", "Give the path of a model folder.")
+    where = Path(given).expanduser().resolve()
+    _check(where)
+    return registry.add_base(ws, actor, name.strip()[:80] or where.name, where, "folder")
+
+
+def _check(where: Path) -> None:
+    if not where.is_dir():
+        raise UserError(
+            f"There is no folder {where} on the computer that runs Tuneloop.", "Check the path."
+        )
+    missing = [needed for needed in NEEDED if not (where / needed).is_file()]
+    if missing:
+        raise UserError(
+            f"{where.name} is not a whole model: it has no {' and no '.join(missing)}.",
+            "Give a folder that transformers saved (save_pretrained of model and tokenizer).",
+        )
+    if not any(where.glob("*.safetensors")):
+        raise UserError(
+            f"{where.name} holds no weights in the safetensors format.",
+            "Save the model again with transformers; other formats can run foreign code.",
+        )
+    _check_config(where)
+    Template.load(where)
+
+
+def _check_config(where: Path) -> None:
+    try:
+        config = json.loads((where / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(
+            f"config.json of {where.name} is not JSON: {error}.", "Download the model again."
+        ) from None
+    if not (isinstance(config, dict) and config.get("architectures")):
+        raise UserError(
+            f"config.json of {where.name} names no architecture.",
+            "Give a whole model, not an adapter.",
+        )

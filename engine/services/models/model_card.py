@@ -1,0 +1,122 @@
+"""A model card: what the model came from, what it learned, and how it scored, as YAML and text."""
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from engine.core.actor import Actor, Role
+from engine.core.dataset import Dataset
+from engine.core.evaluation import Evaluation
+from engine.core.model import Model
+from engine.services import access
+from engine.services.evaluation import benchmarks, evaluations
+from engine.services.models.registry import lineage
+from engine.services.preferences.lineage import stale_model
+from engine.stats.intervals import caveat
+from engine.store import datasets
+from engine.store.connect import reading
+from engine.work.harness.results import Score
+from engine.workspace import Workspace
+
+
+def model_card(ws: Workspace, actor: Actor, model_id: str) -> str:
+    """The README.md of a model; its scores are those of the newest evaluation that asked it."""
+    actor.require(Role.TRAINER)
+    chain = lineage(ws, actor, model_id)
+    model = chain[0]
+    with reading(ws.db) as conn:
+        learned = datasets.get(conn, model.dataset_id) if model.dataset_id else None
+    found, asked = _newest(ws, actor, model)
+    own = _results(found, asked, model.id) if found and asked else []
+    public = benchmarks.of_model(ws, actor, model.project_id, model.id) if model.project_id else []
+    data = ModelCardData(
+        model_name=_line(model.name),
+        base_model=_line(chain[-1].name),
+        pipeline_tag="text-generation",
+        library_name="peft" if model.kind == "adapter" else "transformers",
+        tags=["tuneloop", *([str(model.info["method"])] if "method" in model.info else [])],
+        eval_results=own + benchmarks.for_card(public) or None,
+    )
+    parts = [f"---\n{data.to_yaml()}\n---", f"# {_line(model.name)}", _origin(chain, learned)]
+    gone = stale_model(ws, actor, model_id)
+    parts += [gone] if gone else []
+    parts += [_scores(found, asked, model.id)] if found and asked else []
+    parts += [_public(public)] if public else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _newest(ws: Workspace, actor: Actor, model: Model) -> tuple[Evaluation | None, Dataset | None]:
+    if model.project_id is None:
+        return None, None
+    for ref in evaluations.list_all(ws, actor, model.project_id):
+        if model.id in ref.models:
+            with reading(ws.db) as conn:
+                asked = access.dataset(conn, actor, ref.dataset_id)
+            return evaluations.get(ws, actor, ref.id), asked
+    return None, None
+
+
+def _results(found: Evaluation, asked: Dataset, model_id: str) -> list[EvalResult]:
+    return [
+        EvalResult(
+            task_type="text-generation",
+            dataset_type=_line(asked.name),
+            dataset_name=_line(asked.label),
+            dataset_split=found.split,
+            dataset_revision=asked.sha256,
+            metric_type=metric,
+            metric_name=metric,
+            metric_value=round(mean.score, 6),
+            metric_args={"signature": mean.signature, "rows": mean.n, "failed": mean.failed},
+        )
+        for metric, mean in found.means[model_id].items()
+    ]
+
+
+def _origin(chain: list[Model], learned: Dataset | None) -> str:
+    steps = " from ".join(_line(model.name) for model in chain)
+    method = chain[0].info.get("method")
+    said = [f"How it came about: {steps}."]
+    if method and learned:
+        said.append(
+            f"Trained by {method} on {_line(learned.label)}: {learned.train_rows:,} rows, "
+            f"{learned.held_out_rows:,} held out (SHA-256 {learned.sha256})."
+        )
+    return "\n\n".join(said)
+
+
+def _scores(found: Evaluation, asked: Dataset, model_id: str) -> str:
+    lines = [
+        f"## Scores on {len(found.rows):,} rows of {_line(asked.label)} ({found.split})",
+        "| metric | score | 95 % interval | against the first model asked |\n|---|---|---|---|",
+    ]
+    gains = found.gains.get(model_id, {})
+    rows = [
+        f"| {metric} | {mean.score:.3f} | {mean.low:.3f} to {mean.high:.3f} | "
+        f"{gains[metric].sentence if metric in gains else 'it is the first'} |"
+        for metric, mean in found.means[model_id].items()
+    ]
+    lines[-1] = "\n".join([lines[-1], *rows])
+    said = {metric: caveat(mean) for metric, mean in found.means[model_id].items()}
+    few = [f"- {metric}: {text}" for metric, text in said.items() if text]
+    lines += ["\n".join(few)] if few else []
+    fell = [f"- {one.message}" for one in found.guard if one.model == model_id and one.fell]
+    lines += ["It fell behind the model it started from:\n\n" + "\n".join(fell)] if fell else []
+    lines += [found.overlap.message] if found.overlap else []
+    return "\n\n".join(lines)
+
+
+def _public(found: list[Score]) -> str:
+    rows = [
+        f"| {_line(one.task)} | {_line(one.metric)} | {one.score:.3f} | "
+        + (f"{one.low:.3f} to {one.high:.3f}" if one.low is not None else "not known")
+        + f" | {one.n:,} of {one.of:,} | {one.num_fewshot or 0} |"
+        for one in found
+    ]
+    heads = "| task | metric | score | 95 % interval | questions | examples |"
+    title = "## Public benchmarks (lm-evaluation-harness)"
+    return "\n".join([title, "", heads, "|---|---|---|---|---|---|", *rows])
+
+
+def _line(text: str) -> str:
+    """A name on one line that Markdown and HTML leave as it is."""
+    kept = " ".join(text.split())[:120]
+    return "".join("_" if letter in "<>[]`|*#" else letter for letter in kept)

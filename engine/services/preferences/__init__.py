@@ -1,0 +1,1 @@
+"""Preferences: from votes to preference pairs, their rules, manifest and lineage."""

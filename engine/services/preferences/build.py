@@ -1,0 +1,235 @@
+"""Votes -> preference pairs: a dataset version whose origin names the votes it was made from.
+
+The rules are those of services/pairs: what is read (gather), what becomes a pair (rules), and how
+it is written down (rows, manifest). Every exclusion is counted. The same votes, flags, paused
+raters, tests and rules give the same bytes and the same version.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+from engine.core import ids
+from engine.core.actor import Actor, Role
+from engine.core.dataset import Dataset
+from engine.core.errors import NotFound, UserError
+from engine.core.examples import Example, Kind
+from engine.core.parsed import Parsed
+from engine.files import write_whole
+from engine.services import access
+from engine.services.data import datasets
+from engine.services.preferences import manifest, rows, side_bias
+from engine.services.preferences.gather import Gathered, gather
+from engine.services.preferences.rules import Judged, Rules, judge
+from engine.services.rating import audit
+from engine.store import exports, votes
+from engine.store.connect import reading, writing
+from engine.store.exports import PairExport as PairExport
+from engine.store.rows import to_json
+from engine.workspace import Workspace
+
+Rows = Literal["pairs", "ratings"]
+NAMES: dict[Rows, tuple[str, Kind]] = {
+    "pairs": ("pairs", "preference"),
+    "ratings": ("ratings", "unpaired"),
+}
+FEWEST = 20
+FIXED = {"majority": "a lead of a third of the votes", "ties": "none", "fewest": FEWEST}
+DEFAULT = Rules()
+REASONS = {
+    "control": "that served another purpose",
+    "blind": "with a question that is kept for blind tests",
+    "flagged": "that somebody flagged",
+    "paused": "rated by paused raters only",
+    "leak": "that hold a text of a test",
+    "duplicate": "that are in already",
+    "alone": "of which one answer was shown",
+    "tie": "tied or both bad",
+    "contested": "on which raters disagreed",
+    "same": "with the same text twice",
+    "edit": "edits that change too little or too much",
+    "crowded": "beyond the most of one question",
+    "one_rater": "beyond the most of one rater",
+    "edit_share": "edits beyond the most there may be",
+}
+
+
+class Preview(NamedTuple):
+    """What `make` would keep now: the rows, what was left out, and what both were made from."""
+
+    gathered: Gathered
+    judged: Judged
+    examples: list[Example]
+    counts: dict[str, int]
+
+
+def make(
+    ws: Workspace,
+    actor: Actor,
+    project_id: str,
+    round_ids: list[str] | None = None,
+    rules: Rules = DEFAULT,
+    of: Rows = "pairs",
+) -> PairExport:
+    """Turn the votes of the rating rounds (all of them, or those named) into a dataset version.
+
+    UserError where they make too few, or name one side of the screen whatever stood there.
+    """
+    seen = preview(ws, actor, project_id, round_ids, rules, of)
+    side_bias.refuse(seen.gathered.counted)  # first: it also explains why few pairs are left
+    number = _number(seen, of)
+    if number < FEWEST:
+        why = left_out(seen.counts)
+        method = "DPO" if of == "pairs" else "KTO"
+        raise UserError(
+            f"{seen.counts['votes']} votes make {number} {of}; {method} needs at least {FEWEST}."
+            + (f" Left out: {why}." if why else ""),
+            _more(seen, number),
+        )
+    return _keep(ws, actor, project_id, seen, rules, of)
+
+
+def _more(seen: Preview, number: int) -> str:
+    """What would bring enough of them."""
+    if number + seen.counts["edit_share"] >= FEWEST:
+        return (
+            "Most of them are texts that raters improved. Rate more pairs, or let more of them in: "
+            "tuneloop pairs export --set edit_share=1"
+        )
+    return f"Rate {FEWEST - number} or more further pairs, then make the pairs again."
+
+
+def preview(
+    ws: Workspace,
+    actor: Actor,
+    project_id: str,
+    round_ids: list[str] | None = None,
+    rules: Rules = DEFAULT,
+    of: Rows = "pairs",
+) -> Preview:
+    """What the votes would make now, and what would be left out; nothing is kept."""
+    with audit.looking(ws, actor, *(round_ids or ())):
+        actor.require(Role.TRAINER)
+        gathered = gather(ws, actor, project_id, round_ids)
+    judged = judge(gathered.items, gathered.families, rules)
+    counts = gathered.counts.copy()
+    examples: Sequence[Example]
+    if of == "pairs":
+        counts += judged.counts
+        examples = rows.preferences(judged.pairs, rules)
+    else:
+        examples = rows.ratings(gathered.items, gathered.families, counts)
+    known = {reason: counts[reason] for reason in ("votes", *REASONS)}
+    return Preview(gathered, judged, list(examples), known)
+
+
+def count(ws: Workspace, actor: Actor, project_id: str) -> int:
+    """How many pairs the votes of all rating rounds would make now."""
+    return len(preview(ws, actor, project_id).judged.pairs)
+
+
+def left_out(counts: dict[str, int]) -> str:
+    """What was left out, by reason: "3 tied or both bad"."""
+    return "; ".join(f"{counts[why]} {words}" for why, words in REASONS.items() if counts.get(why))
+
+
+def list_all(ws: Workspace, actor: Actor, project_id: str, of: Rows = "pairs") -> list[PairExport]:
+    """Newest first."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.project(conn, actor, project_id)
+        found = exports.list_all(conn, project_id)
+    return [one for one in found if one.of_ratings == (of == "ratings")]
+
+
+def get(ws: Workspace, actor: Actor, export_id: str) -> PairExport:
+    """The export; NotFound otherwise."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        found = exports.get(conn, export_id)
+    if found is None or not actor.sees(found.project_id):
+        raise NotFound(f"There are no pairs {export_id!r}.", "Make them on the Rate tab.")
+    return found
+
+
+def about(ws: Workspace, actor: Actor, export_id: str) -> dict[str, Any]:
+    """The manifest: rules, counts, agreement, rounds, warnings and the suggested settings.
+
+    Exports of an earlier version of the program have none: what is known of them comes back.
+    """
+    one = get(ws, actor, export_id)
+    path = ws.files / datasets.get(ws, actor, one.dataset_id).file / f"{one.id}.json"
+    if not path.is_file():
+        known = {"watermark", "content_sha256", "pairs", "counts", "rules"}
+        return one.model_dump(mode="json", include=known)
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def gone(ws: Workspace, actor: Actor, export_id: str) -> int:
+    """How many votes the export was made of that do not stand any more: above 0 it is stale."""
+    read = set(about(ws, actor, export_id).get("votes", ()))
+    with reading(ws.db) as conn:
+        standing = votes.live(conn, list(get(ws, actor, export_id).rounds))
+    return len(read - {vote.vote_id for vote in standing})
+
+
+def suggestion(ws: Workspace, actor: Actor, dataset_id: str) -> dict[str, Any] | None:
+    """For a dataset made of votes, {"recipe": fields of a DPO recipe, "reason": a sentence}.
+
+    None for other datasets, and where TRL's defaults of this program do.
+    """
+    dataset = datasets.get(ws, actor, dataset_id)
+    for one in list_all(ws, actor, dataset.project_id):
+        if one.dataset_id == dataset_id:
+            found: dict[str, Any] | None = about(ws, actor, one.id).get("suggestion")
+            return found
+    return None
+
+
+def _number(seen: Preview, of: Rows) -> int:
+    return len(seen.judged.pairs) if of == "pairs" else len(seen.examples)
+
+
+def _keep(
+    ws: Workspace, actor: Actor, project_id: str, seen: Preview, rules: Rules, of: Rows
+) -> PairExport:
+    name, kind = NAMES[of]
+    parsed = Parsed(layout=kind, kind=kind, examples=seen.examples, broken=[])
+    used = [one.id for one in seen.gathered.rounds]
+    origin = {"pairs": seen.gathered.watermark, "rounds": used}
+    dataset = datasets.keep(ws, actor, project_id, parsed, name, origin, rules.held_out)
+    new = PairExport(
+        id=ids.new("export"),
+        project_id=project_id,
+        dataset_id=dataset.id,
+        rounds=tuple(used),
+        rules={**FIXED, **rules.model_dump(mode="json"), "rows": of},
+        watermark=seen.gathered.watermark,
+        content_sha256=dataset.sha256,
+        pairs=_number(seen, of),
+        counts=seen.counts,
+        created_by=actor.name,
+        created_at=time.time(),
+    )
+    return _once(ws, new, dataset, seen, rules)
+
+
+def _once(
+    ws: Workspace, new: PairExport, dataset: Dataset, seen: Preview, rules: Rules
+) -> PairExport:
+    """The export that is known for the same votes and rules, or the new one, now stored."""
+    judged = seen.judged._replace(counts=Counter(seen.counts))
+    if new.of_ratings:
+        judged = judged._replace(pairs=[])
+    page = manifest.manifest(seen.gathered, judged, rules, seen.examples, dataset.sha256)
+    with writing(ws.db) as conn:
+        for known in exports.list_all(conn, new.project_id):
+            same = (known.dataset_id, known.watermark, known.rules)
+            if same == (new.dataset_id, new.watermark, new.rules):
+                return known
+        write_whole(ws.files / dataset.file / f"{new.id}.json", to_json(page).encode())
+        exports.add(conn, new)
+    return new

@@ -1,0 +1,82 @@
+"""An export as files that other programs read, and the manifest that goes with them."""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, get_args
+
+from engine.core.actor import Actor
+from engine.core.errors import UserError
+from engine.core.examples import Example, Message, Preference, Unpaired
+from engine.services.data import datasets
+from engine.services.preferences import build
+from engine.store.rows import to_json
+from engine.workspace import Workspace
+
+Format = Literal["trl", "openai", "kto"]
+
+
+class Files(NamedTuple):
+    """JSON lines, and the manifest without the votes and rounds by their ids."""
+
+    rows: bytes
+    manifest: bytes
+
+
+def files(ws: Workspace, actor: Actor, export_id: str, fmt: str) -> Files:
+    """The export in a format: trl and openai for pairs, kto for single answers.
+
+    Its rows come in the order of the dataset version; those held out are among them. UserError
+    for an unknown format, and for one that holds other rows.
+    """
+    one = build.get(ws, actor, export_id)
+    if fmt not in get_args(Format):
+        raise UserError(f"There is no format {fmt!r}.", f"Known: {', '.join(get_args(Format))}.")
+    if one.of_ratings != (fmt == "kto"):
+        fits = "kto" if one.of_ratings else "trl or openai"
+        raise UserError(f"These rows do not fit the format {fmt}.", f"Choose {fits}.")
+    rows = datasets.rows(ws, actor, one.dataset_id)
+    lines = [to_json(WRITERS[fmt](row.example)) for row in rows]
+    page = {"format": fmt, **build.about(ws, actor, export_id)}
+    page.pop("votes", None)
+    return Files("".join(f"{line}\n" for line in lines).encode(), (to_json(page) + "\n").encode())
+
+
+def _turns(prompt: tuple[Message, ...]) -> list[dict[str, str]]:
+    return [{"role": turn.role, "content": turn.content} for turn in prompt]
+
+
+def _answer(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
+
+
+def _trl(example: Example) -> dict[str, Any]:
+    """TRL's preference format with an explicit prompt, conversational."""
+    if not isinstance(example, Preference):
+        raise TypeError(example.kind)
+    chosen, rejected = _answer(example.chosen), _answer(example.rejected)
+    return {"prompt": _turns(example.prompt), "chosen": chosen, "rejected": rejected}
+
+
+def _openai(example: Example) -> dict[str, Any]:
+    """OpenAI's format for preference fine-tuning."""
+    if not isinstance(example, Preference):
+        raise TypeError(example.kind)
+    return {
+        "input": {"messages": _turns(example.prompt), "tools": [], "parallel_tool_calls": True},
+        "preferred_output": _answer(example.chosen),
+        "non_preferred_output": _answer(example.rejected),
+    }
+
+
+def _kto(example: Example) -> dict[str, Any]:
+    """TRL's unpaired preference format, conversational."""
+    if not isinstance(example, Unpaired):
+        raise TypeError(example.kind)
+    completion = _answer(example.completion)
+    return {"prompt": _turns(example.prompt), "completion": completion, "label": example.label}
+
+
+WRITERS: dict[str, Callable[[Example], dict[str, Any]]] = {
+    "trl": _trl,
+    "openai": _openai,
+    "kto": _kto,
+}

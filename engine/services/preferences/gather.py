@@ -1,0 +1,158 @@
+"""From the tables to items: which votes may count, and what of them is left out at once.
+
+control   a pair that served another purpose: gold, a repeat, practice, two equal answers
+blind     a question kept back for tests, or nearly one
+flagged   a pair that somebody flagged as unsafe, personal or telling its model
+paused    a pair on which only paused raters voted
+leak      an answer or a turn that holds a text of a test
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from engine.core.actor import Actor
+from engine.core.errors import UserError
+from engine.core.rating import Comparison, Round
+from engine.services import access
+from engine.services.preferences import holdout, judgements
+from engine.services.preferences.holdout import Finder, KeptBack
+from engine.services.preferences.judgements import Item, Opinion
+from engine.services.rating import raters
+from engine.store import exports, flags, rounds, votes
+from engine.store.connect import reading
+from engine.store.rows import to_json
+from engine.store.votes import LiveVote
+from engine.workspace import Workspace
+
+SERIOUS = ("unsafe", "pii", "identity_leak")
+
+
+class Gathered(NamedTuple):
+    """`watermark` hashes all that was read: the same watermark makes the same pairs.
+
+    `votes` are all that stand, `counted` those of them behind the items.
+    """
+
+    rounds: list[Round]
+    votes: list[LiveVote]
+    counted: list[LiveVote]
+    items: list[Item]
+    families: dict[str, str]  # of each question, the family of prompts that say nearly the same
+    counts: Counter[str]
+    watermark: str
+
+
+class _Read(NamedTuple):
+    rounds: list[Round]
+    shown: list[Comparison]
+    cast: list[LiveVote]
+    said: dict[str, dict[str, object]]
+    flags: dict[str, str]  # flag -> comparison
+    paused: set[tuple[str, str]]  # round, rater
+
+    @property
+    def flagged(self) -> set[str]:
+        return set(self.flags.values())
+
+
+def gather(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | None) -> Gathered:
+    """The items that the standing votes of the rating rounds are about."""
+    read = _read(ws, actor, project_id, round_ids)
+    secret = holdout.of_project(ws, actor, project_id)
+    families, blocked = holdout.families((c.prompt for c in read.shown), secret)
+    said = _opinions(read)
+    counts: Counter[str] = Counter(votes=len(read.cast))
+    finder = Finder(secret.texts)
+    usable = []
+    for pair in read.shown:
+        if pair.id not in said:
+            continue
+        reason = _reason(pair, read, families[judgements.question(pair.prompt)] in blocked, said)
+        if reason or _tells(pair, said[pair.id], finder):
+            counts[reason or "leak"] += 1
+        else:
+            usable.append(pair)
+    items = judgements.items(usable, said, families)
+    counts["duplicate"] = len(usable) - len(items)
+    counted = _counted(read, usable)
+    mark = _watermark(read, secret)
+    return Gathered(read.rounds, read.cast, counted, items, families, counts, mark)
+
+
+def _reason(pair: Comparison, read: _Read, blocked: bool, said: dict[str, list[Opinion]]) -> str:
+    """Why a pair is left out whatever raters prefer, or nothing."""
+    if pair.kind != "normal":
+        return "control"
+    if blocked:
+        return "blind"
+    if pair.id in read.flagged:
+        return "flagged"
+    return "" if said[pair.id] else "paused"
+
+
+def _tells(pair: Comparison, said: list[Opinion], finder: Finder) -> bool:
+    texts = [*(turn.content for turn in pair.prompt), pair.text_lo, pair.text_hi]
+    edits = [one.edit.text for one in said if one.edit]
+    return any(map(finder.holds, texts + edits))
+
+
+def _counted(read: _Read, usable: list[Comparison]) -> list[LiveVote]:
+    round_of = {pair.id: pair.round_id for pair in usable}
+    return [
+        vote
+        for vote in read.cast
+        if vote.comparison_id in round_of
+        and (round_of[vote.comparison_id], vote.rater) not in read.paused
+    ]
+
+
+def _opinions(read: _Read) -> dict[str, list[Opinion]]:
+    """Of each comparison that was voted on, what raters who are not paused said."""
+    said: dict[str, list[Opinion]] = defaultdict(list)
+    round_of = {pair.id: pair.round_id for pair in read.shown}
+    for vote in read.cast:
+        kept = said[vote.comparison_id]
+        if (round_of[vote.comparison_id], vote.rater) not in read.paused:
+            kept.append(judgements.opinion(vote, read.said.get(vote.vote_id, {})))
+    return said
+
+
+def _read(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | None) -> _Read:
+    with reading(ws.db) as conn:
+        access.project(conn, actor, project_id)
+        chosen = _rounds(conn, project_id, round_ids)
+        ids = [one.id for one in chosen]
+        return _Read(
+            chosen,
+            [pair for one in chosen for pair in rounds.comparisons(conn, one.id)],
+            votes.live(conn, ids),
+            exports.said_beside(conn, ids),
+            _flags(conn, ids),
+            {(round_id, rater) for round_id in ids for rater in raters.paused(conn, round_id)},
+        )
+
+
+def _flags(conn: Connection, round_ids: list[str]) -> dict[str, str]:
+    """Flag -> comparison, of the serious flags that stand."""
+    standing = [flag for round_id in round_ids for flag in flags.standing(conn, round_id)]
+    return {flag.id: flag.comparison_id for flag in standing if flag.kind in SERIOUS}
+
+
+def _rounds(conn: Connection, project_id: str, round_ids: list[str] | None) -> list[Round]:
+    """The rating rounds in the order of their making."""
+    rating = [r for r in rounds.list_all(conn, project_id) if r.purpose == "train_pairs"]
+    chosen = [r for r in rating if round_ids is None or r.id in round_ids]
+    if not chosen:
+        raise UserError(
+            "There is no rating round to take votes from.", "Start one on the Rate tab."
+        )
+    return sorted(chosen, key=lambda r: (r.created_at, r.id))
+
+
+def _watermark(read: _Read, secret: KeptBack) -> str:
+    votes_read = sorted(vote.vote_id for vote in read.cast)
+    content = to_json([votes_read, sorted(read.flags), sorted(read.paused), secret.sha256])
+    return hashlib.sha256(content.encode()).hexdigest()

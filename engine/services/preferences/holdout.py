@@ -1,0 +1,121 @@
+"""What judges models and so must never train one: questions, and the texts they are judged by.
+
+A question is kept back where a dataset holds it out or a blind round asks it, in any spelling,
+and so is every question that says nearly the same. A text of eight words or more is kept back
+too, unless training rows have it as well and so there is nothing left to learn from it.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from engine.core.actor import Actor
+from engine.core.examples import Chat, Example, Message, Prompt, prompt_of
+from engine.core.near_copies import WORD, clusters
+from engine.core.normalise import normal
+from engine.services.data import datasets
+from engine.services.preferences.judgements import question
+from engine.services.rating.rounds import prompt_key
+from engine.store import rounds
+from engine.store.connect import reading
+from engine.store.rows import to_json
+from engine.workspace import Workspace
+
+LONG = 8  # words; shorter texts are said by chance
+
+
+class KeptBack(NamedTuple):
+    """`questions` by their key without system messages; `texts` as plain words, LONG or more."""
+
+    questions: dict[str, tuple[Message, ...]]
+    texts: frozenset[str]
+
+    @property
+    def sha256(self) -> str:
+        """The same for the same questions and texts in any order."""
+        content = to_json([sorted(self.questions), sorted(self.texts)])
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+def of_project(ws: Workspace, actor: Actor, project_id: str) -> KeptBack:
+    """All that tests of the project ask, and the answers they accept."""
+    questions: dict[str, tuple[Message, ...]] = {}
+    texts: set[str] = set()
+    known: set[str] = set()
+    for dataset in datasets.list_all(ws, actor, project_id):
+        if dataset.kind not in ("sft", "prompts"):
+            continue
+        for row in datasets.load_rows(ws, dataset):
+            if row.split == "train":
+                known.update(map(_plain, _answers(row.example)))
+                continue
+            prompt = prompt_of(row.example)
+            questions.setdefault(prompt_key(prompt), prompt)
+            texts.update(map(_plain, _answers(row.example)))
+    with reading(ws.db) as conn:
+        for one in rounds.list_all(conn, project_id):
+            if one.blind:
+                for pair in rounds.comparisons(conn, one.id):
+                    questions.setdefault(prompt_key(pair.prompt), pair.prompt)
+                    texts.update(map(_plain, pair.references))
+    texts -= known
+    texts.update(_plain(p[-1].content) for p in questions.values() if p)
+    return KeptBack(questions, frozenset(t for t in texts if len(t.split()) >= LONG))
+
+
+def _plain(text: str) -> str:
+    return " ".join(WORD.findall(normal(text)))
+
+
+def _answers(example: Example) -> tuple[str, ...]:
+    match example:
+        case Chat():
+            return example.accepted
+        case Prompt():
+            return example.references
+    return ()
+
+
+def families(
+    prompts: Iterable[tuple[Message, ...]], kept_back: KeptBack
+) -> tuple[dict[str, str], set[str]]:
+    """Of each question its family, and the families that hold a question that is kept back.
+
+    A family is prompts that say nearly the same, directly or through others; its name is the
+    hash of its first question. Beyond 50,000 prompts only equal questions are a family.
+    """
+    asked = {question(prompt): prompt for prompt in prompts}
+    shapes = {prompt_key(p): p for p in [*asked.values(), *kept_back.questions.values()]}
+    keys = sorted(shapes)
+    close = clusters([_bare(shapes[key]) for key in keys]) or [[n] for n in range(len(keys))]
+    name_of: dict[str, str] = {}
+    blocked = set()
+    for members in close:
+        name = hashlib.sha256(keys[members[0]].encode()).hexdigest()[:16]
+        name_of.update((keys[n], name) for n in members)
+        if any(keys[n] in kept_back.questions for n in members):
+            blocked.add(name)
+    return {key: name_of[prompt_key(prompt)] for key, prompt in asked.items()}, blocked
+
+
+def _bare(prompt: Sequence[Message]) -> Prompt:
+    return Prompt(prompt=tuple(turn for turn in prompt if turn.role != "system"))
+
+
+class Finder:
+    """Says whether a text holds one of the texts kept back, whole and word for word."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.by_start: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
+        for text in texts:
+            words = _plain(text).split()
+            self.by_start[tuple(words[:LONG])].append(words)
+
+    def holds(self, text: str) -> bool:
+        words = _plain(text).split()
+        return any(
+            words[start : start + len(secret)] == secret
+            for start in range(len(words) - LONG + 1)
+            for secret in self.by_start.get(tuple(words[start : start + LONG]), ())
+        )

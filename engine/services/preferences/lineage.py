@@ -1,0 +1,87 @@
+"""Where a model comes from: the data it learned from, the votes behind them, the rounds of those.
+
+Models trained one on another are all named, the newest first, down to the base.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from engine.core.actor import Actor, Role
+from engine.core.errors import NotFound
+from engine.core.model import Model
+from engine.services import projects
+from engine.services.data import datasets
+from engine.services.models import registry
+from engine.services.preferences import build
+from engine.store.connect import reading
+from engine.store.exports import PairExport, list_all
+from engine.workspace import Workspace
+
+
+def of_model(ws: Workspace, actor: Actor, model_id: str) -> list[dict[str, Any]]:
+    """JSON of the model and of all that it was trained from; `pairs` where votes are behind it."""
+    actor.require(Role.TRAINER)
+    return [_step(ws, actor, model) for model in registry.lineage(ws, actor, model_id)]
+
+
+def of_folder(ws: Workspace, actor: Actor, folder: Path) -> list[dict[str, Any]]:
+    """The same for the folder of a trained model; NotFound where no model lies there."""
+    actor.require(Role.TRAINER)
+    wanted = folder.resolve()
+    for model in _everything(ws, actor):
+        if (ws.files / model.path).resolve() == wanted:
+            return of_model(ws, actor, model.id)
+    raise NotFound(f"No model lies in {folder.name}.", "Give the folder that a training made.")
+
+
+def stale(ws: Workspace, actor: Actor, dataset_id: str) -> str:
+    """A sentence where votes that a dataset was made of do not stand any more; else nothing."""
+    actor.require(Role.TRAINER)
+    made = _exports(ws, actor, dataset_id)
+    missing = min((build.gone(ws, actor, one.id) for one in made), default=0)
+    if not missing:
+        return ""
+    votes = "1 vote" if missing == 1 else f"{missing} votes"
+    return (
+        f"Stale: {votes} behind these pairs were taken back or deleted since. Make the pairs "
+        "again, then train on those."
+    )
+
+
+def stale_model(ws: Workspace, actor: Actor, model_id: str) -> str:
+    """The same for what a model learned from, and every model it was trained from."""
+    actor.require(Role.TRAINER)
+    for model in registry.lineage(ws, actor, model_id):
+        if model.dataset_id and (said := stale(ws, actor, model.dataset_id)):
+            return said
+    return ""
+
+
+def _exports(ws: Workspace, actor: Actor, dataset_id: str) -> list[PairExport]:
+    """The exports that made a dataset, the newest first: other votes may make the same rows."""
+    dataset = datasets.get(ws, actor, dataset_id)
+    with reading(ws.db) as conn:
+        return [e for e in list_all(conn, dataset.project_id) if e.dataset_id == dataset.id]
+
+
+def _everything(ws: Workspace, actor: Actor) -> list[Model]:
+    return [
+        model
+        for project in projects.list_all(ws, actor)
+        for model in registry.list_all(ws, actor, project.id)
+    ]
+
+
+def _step(ws: Workspace, actor: Actor, model: Model) -> dict[str, Any]:
+    found: dict[str, Any] = {"model": model.name, "id": model.id, "kind": model.kind}
+    if model.dataset_id is None:
+        return found
+    dataset = datasets.get(ws, actor, model.dataset_id)
+    found |= {"dataset": dataset.label, "dataset_sha256": dataset.sha256}
+    made = _exports(ws, actor, dataset.id)
+    if made:
+        about = build.about(ws, actor, made[0].id)
+        kept = ("watermark", "content_sha256", "rules_sha256", "rounds", "agreement", "counts")
+        found["pairs"] = {key: about[key] for key in kept if key in about}
+        found["votes_gone"] = build.gone(ws, actor, made[0].id)
+    return found

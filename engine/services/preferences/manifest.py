@@ -1,0 +1,132 @@
+"""What an export was made of and how good it is: the page that travels with the pairs."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from engine.core.examples import Example, Preference
+from engine.services.preferences.gather import Gathered
+from engine.services.preferences.rules import Judged, Pair, Rules
+from engine.stats.agreement import Agreement, agreement
+from engine.stats.bias import position_bias
+from engine.store.rows import to_json
+from engine.store.votes import LiveVote
+
+FEW = 100  # pairs; fewer move a model only a little
+SURE = 0.8  # raters who agree less often than this train a model with their noise
+SHARED = 10  # pairs rated by two; fewer say nothing of the noise
+MOST_NOISE = 0.3
+LOPSIDED = 0.6
+
+
+def manifest(
+    gathered: Gathered, judged: Judged, rules: Rules, rows: Sequence[Example], content_sha256: str
+) -> dict[str, Any]:
+    """JSON that is the same for the same votes and rules: no clock, no names of raters."""
+    chosen = rules.model_dump(mode="json")
+    agreed = agreement_of(gathered.counted)
+    advice = suggestion(judged.pairs, agreed, rules)
+    return {
+        "rules": chosen,
+        "rules_sha256": hashlib.sha256(to_json(chosen).encode()).hexdigest(),
+        "watermark": gathered.watermark,
+        "content_sha256": content_sha256,
+        "rows": len(rows),
+        "pairs": len(judged.pairs),
+        "counts": dict(sorted(judged.counts.items())),
+        "agreement": agreed.model_dump(mode="json"),
+        "raters": sorted(Counter(vote.rater for vote in gathered.counted).values(), reverse=True),
+        "longer_chosen": longer_chosen(rows),
+        "rounds": [_round(gathered, n) for n in range(len(gathered.rounds))],
+        "suggestion": advice,
+        "warnings": warnings(judged.pairs, rows, agreed, gathered.counted),
+        "votes": sorted(vote.vote_id for vote in gathered.votes),
+    }
+
+
+def _round(gathered: Gathered, number: int) -> dict[str, Any]:
+    one = gathered.rounds[number]
+    kept = ("temperature", "max_new_tokens", "seed", "dataset")
+    decoding = {key: one.plan[key] for key in kept if key in one.plan}
+    return {
+        "id": one.id,
+        "name": one.name,
+        "plan_sha256": one.plan_sha256,
+        "models": [one.arm_new, one.arm_base],
+        **decoding,
+    }
+
+
+def agreement_of(votes: Sequence[LiveVote]) -> Agreement:
+    """How far raters agree on which answer is better, over pairs that two of them decided."""
+    decided = [v for v in votes if v.choice in ("left", "right")]
+    return agreement([(v.comparison_id, v.rater, v.canonical) for v in decided])
+
+
+def longer_chosen(rows: Sequence[Example]) -> float | None:
+    """The share of pairs whose chosen text is the longer one; None where none differs."""
+    pairs = [row for row in rows if isinstance(row, Preference)]
+    longer = sum(len(row.chosen) > len(row.rejected) for row in pairs)
+    shorter = sum(len(row.chosen) < len(row.rejected) for row in pairs)
+    return longer / (longer + shorter) if longer + shorter else None
+
+
+def suggestion(pairs: Sequence[Pair], agreed: Agreement, rules: Rules) -> dict[str, Any] | None:
+    """Settings of a DPO recipe for votes of raters who often disagree, with the reason.
+
+    None where they agree, where too few pairs have two votes, and where every vote is a row
+    already. The sft term stays in: without it robust DPO ruins what the model could do.
+    """
+    if agreed.raw is None or agreed.noise is None or rules.soft or not pairs:
+        return None
+    if agreed.raw >= SURE or agreed.items < SHARED:
+        return None
+    wrong = min(MOST_NOISE, expected_wrong(pairs, agreed.noise))
+    recipe = {
+        "loss_type": ["robust", "sft"],
+        "loss_weights": [1.0, 0.2],
+        "trl": {"label_smoothing": round(wrong, 3)},
+    }
+    reason = (
+        f"Two raters agree on {100 * agreed.raw:.0f} % of {agreed.items} pairs, so about "
+        f"{100 * wrong:.0f} % of the pairs point the wrong way; these settings reckon with that."
+    )
+    return {"recipe": recipe, "reason": reason}
+
+
+def expected_wrong(pairs: Sequence[Pair], noise: float) -> float:
+    """The share of pairs that point the wrong way, where each vote is flipped with `noise`.
+
+    By Bayes with both answers equally likely to be better: votes for and against that differ by d
+    are wrong with the odds (noise / (1 - noise)) ** d.
+    """
+    odds = noise / (1 - noise)
+    chances = [odds ** (behind - against) for behind, against in (pair.votes for pair in pairs)]
+    return fmean(chance / (1 + chance) for chance in chances)
+
+
+def warnings(
+    pairs: Sequence[Pair], rows: Sequence[Example], agreed: Agreement, votes: Sequence[LiveVote]
+) -> list[str]:
+    """What to know before training, a sentence each."""
+    found = []
+    number, what = (len(pairs), "pairs") if pairs else (len(rows), "answers")
+    if number < FEW:
+        found.append(f"{number} {what} teach little; most models need {FEW} or more.")
+    if agreed.items >= SHARED and agreed.noise is None:
+        found.append("Raters agree no more often than by chance: these pairs hold no preference.")
+    sides = [vote.choice for vote in votes]
+    position = position_bias(sides.count("left"), sides.count("right"))
+    if position.biased:
+        found.append(position.sentence)
+    longer = longer_chosen(rows)
+    if longer is not None and max(longer, 1 - longer) > LOPSIDED and len(pairs) >= SHARED:
+        which = "longer" if longer > LOPSIDED else "shorter"
+        share = max(longer, 1 - longer)
+        found.append(
+            f"In {100 * share:.0f} % of the pairs the {which} answer was chosen: the model will "
+            f"learn to answer {which}."
+        )
+    return found

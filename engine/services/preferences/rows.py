@@ -1,0 +1,73 @@
+"""Pairs and opinions as rows to train on."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from engine.core.examples import Message, Preference, Unpaired
+from engine.core.normalise import normal
+from engine.services.preferences.judgements import OTHER, Item, Side
+from engine.services.preferences.rules import Pair, Rules, verdict
+
+
+def preferences(pairs: Sequence[Pair], rules: Rules) -> list[Preference]:
+    """The rows of the pairs in their order, numbered as those of a file are.
+
+    With `soft`, each vote is a row of its own direction: the mean loss over the rows of one pair
+    is DPO's with a smoothed label (cDPO), whose smoothing is the share of votes against the pair.
+    """
+    shared = Counter(family for family, _ in {(pair.family, pair.prompt) for pair in pairs})
+    found = []
+    for pair in pairs:
+        group = pair.family if shared[pair.family] > 1 else None
+        row = Preference(
+            prompt=pair.prompt, chosen=pair.chosen, rejected=pair.rejected, group=group
+        )
+        other = row.model_copy(update={"chosen": pair.rejected, "rejected": pair.chosen})
+        behind, against = pair.votes if rules.soft else (1, 0)
+        twice = 2 if rules.strength and pair.clearly else 1
+        found += [row] * (behind * twice) + [other] * against
+    return [row.model_copy(update={"source_row": n}) for n, row in enumerate(found, 1)]
+
+
+class _Answer(NamedTuple):
+    prompt: tuple[Message, ...]
+    text: str
+    family: str
+
+
+def ratings(
+    items: Sequence[Item], families: dict[str, str], counts: Counter[str]
+) -> list[Unpaired]:
+    """Each answer that raters liked or disliked, once; what they disagreed on is counted.
+
+    The better of a pair is liked and the worse is not, unless raters said which of the two they
+    would accept; both-bad dislikes both. A tie alone says nothing, an edited text is liked.
+    """
+    found: dict[tuple[str, str], tuple[_Answer, set[bool]]] = {}
+    for item in items:
+        family = families[item.question]
+        said = [(item.text(side), liked(item, side)) for side in OTHER]
+        said += [(one.edit.text, True) for one in item.opinions if one.edit]
+        for text, yes in said:
+            if yes is not None and text.strip():
+                key = (family, normal(text))
+                answer = _Answer(item.prompt, text, family)
+                found.setdefault(key, (answer, set()))[1].add(yes)
+    counts["contested"] += sum(len(labels) > 1 for _, labels in found.values())
+    agreed = [(a, labels.pop()) for a, labels in found.values() if len(labels) == 1]
+    return [
+        Unpaired(prompt=a.prompt, completion=a.text, label=label, group=a.family, source_row=n)
+        for n, (a, label) in enumerate(agreed, 1)
+    ]
+
+
+def liked(item: Item, side: Side) -> bool | None:
+    """Whether most raters would accept the answer; None where nobody said, or as many said no."""
+    stated = [yes for one in item.opinions for where, yes in one.liked if where == side]
+    bad = sum(one.both_bad and side not in dict(one.liked) for one in item.opinions)
+    if stated or bad:
+        for_it = sum(stated) * 2 - len(stated) - bad
+        return None if for_it == 0 else for_it > 0
+    _, better = verdict(item)
+    return None if better is None else better == side

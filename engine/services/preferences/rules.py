@@ -1,0 +1,210 @@
+"""The rules that make pairs of votes. They run in this order, and all they leave out is counted.
+
+votes       a pair is left out where somebody flagged it, or where only paused raters voted
+blind       a question kept for tests, nearly the same question, or a text of a test
+alone, tie  only one answer was shown; nobody preferred either answer
+contested   fewer than two thirds of the votes, a tie counted half on each side
+same        chosen and rejected are the same text
+edit        a text that a rater improved is better than what it was, and than what it beat
+crowded     at most 4 pairs a prompt and a tenth of all pairs a family of prompts
+one_rater   at most a quarter of the pairs rest on one rater, where there are more than four
+edit_share  at most three tenths of the pairs are edits
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal, NamedTuple
+
+from pydantic import Field
+from rapidfuzz.distance import Levenshtein
+
+from engine.core.examples import Message
+from engine.core.normalise import normal
+from engine.core.recipe import Recipe
+from engine.services.preferences.judgements import OTHER, Edit, Item, Opinion, Side
+
+MANY_RATERS = 4
+
+
+class Rules(Recipe):
+    """What may be chosen about the making of pairs; the rest is fixed."""
+
+    KIND: ClassVar[str] = "The rules"
+
+    soft: bool = Field(False, description="Each vote is a row, so a pair is as sure as its votes")
+    strength: bool = Field(False, description="A pair that was clearly better counts twice")
+    edits: bool = Field(True, description="Texts that raters improved become pairs")
+    per_prompt: int = Field(4, ge=1, description="Most pairs of one prompt")
+    one_cluster: float = Field(0.1, gt=0, le=1, description="Largest share of one kind of prompt")
+    one_rater: float = Field(0.25, gt=0, le=1, description="Largest share of one of many raters")
+    edit_share: float = Field(0.3, ge=0, le=1, description="Largest share of improved texts")
+    edit_least: float = Field(0.02, ge=0, le=1, description="Least that an edit must change")
+    edit_most: float = Field(0.8, ge=0, le=1, description="Most that an edit may change")
+    held_out: float = Field(0.1, ge=0, lt=1, description="Share kept out to watch the training")
+
+
+class Pair(NamedTuple):
+    """`votes` for and against; `raters` whose votes it rests on; `item` the place of its item."""
+
+    item: int
+    prompt: tuple[Message, ...]
+    family: str
+    chosen: str
+    rejected: str
+    votes: tuple[int, int]
+    raters: frozenset[str]
+    clearly: bool = False
+    source: Literal["vote", "edit"] = "vote"
+
+
+class Judged(NamedTuple):
+    """The pairs in the order of the items, what was left out, and what raters disagreed on."""
+
+    pairs: list[Pair]
+    counts: Counter[str]
+    contested: list[Item]
+
+
+def judge(items: Sequence[Item], families: dict[str, str], rules: Rules) -> Judged:
+    """The pairs that the items make; `families`: of each question, the family it belongs to."""
+    counts: Counter[str] = Counter()
+    pairs: list[Pair] = []
+    contested: list[Item] = []
+    for place, item in enumerate(items):
+        family = families[item.question]
+        reason, better = verdict(item)
+        if better:
+            pairs.append(_voted(place, item, family, better))
+        else:
+            counts[reason] += 1
+        if reason == "contested":
+            contested.append(item)
+        if rules.edits:
+            good, unfit = _edited(place, item, family, rules)
+            pairs += good
+            counts["edit"] += unfit
+    return Judged(_capped(_once(pairs, counts), rules, counts), counts, contested)
+
+
+def verdict(item: Item) -> tuple[str, Side | None]:
+    """(why the item makes no pair, or nothing; its better side)."""
+    lo, hi = item.votes_for("lo"), item.votes_for("hi")
+    if lo + hi == 0:
+        return ("alone" if all(one.alone for one in item.opinions) else "tie"), None
+    # the margin |2v - 1| of the share v, a tie counted half on each side, is |lo - hi| / n
+    if abs(lo - hi) * 3 < len(item.opinions):
+        return "contested", None
+    if normal(item.lo) == normal(item.hi):
+        return "same", None
+    return "", "lo" if lo > hi else "hi"
+
+
+def _voted(place: int, item: Item, family: str, better: Side) -> Pair:
+    behind = [one for one in item.opinions if one.better == better]
+    return Pair(
+        item=place,
+        prompt=item.prompt,
+        family=family,
+        chosen=item.text(better),
+        rejected=item.text(OTHER[better]),
+        votes=(len(behind), item.votes_for(OTHER[better])),
+        raters=frozenset(one.rater for one in behind),
+        clearly=sum(one.clearly for one in behind) * 2 > len(behind),
+    )
+
+
+def _edited(place: int, item: Item, family: str, rules: Rules) -> tuple[list[Pair], int]:
+    """The pairs of an item's edits, and how many edits are unfit."""
+    found: list[Pair] = []
+    unfit = 0
+    for one in item.opinions:
+        if one.edit is None:
+            continue
+        if not _fits(item.text(one.edit.side), one.edit.text, rules):
+            unfit += 1
+            continue
+        found += [
+            Pair(
+                item=place,
+                prompt=item.prompt,
+                family=family,
+                chosen=one.edit.text,
+                rejected=worse,
+                votes=(1, 0),
+                raters=frozenset({one.rater}),
+                source="edit",
+            )
+            for worse in _beaten(item, one, one.edit)
+        ]
+    return found, unfit
+
+
+def _fits(before: str, after: str, rules: Rules) -> bool:
+    if not after.strip() or normal(before) == normal(after):
+        return False
+    changed = Levenshtein.normalized_distance(before, after)
+    return rules.edit_least <= changed <= rules.edit_most
+
+
+def _beaten(item: Item, one: Opinion, edit: Edit) -> list[str]:
+    """What the edit is better than: its own source, and what that beat or was as bad as."""
+    worse = [item.text(edit.side)]
+    other = item.text(OTHER[edit.side])
+    if (one.better == edit.side or one.both_bad) and normal(other) != normal(edit.text):
+        worse.append(other)
+    return worse
+
+
+def _once(pairs: list[Pair], counts: Counter[str]) -> list[Pair]:
+    """One pair of the same prompt, chosen and rejected; an edit may repeat what others wrote."""
+    seen: set[tuple[str, str, str]] = set()
+    kept = []
+    for pair in pairs:
+        key = (pair.family, normal(pair.chosen), normal(pair.rejected))
+        if key in seen:
+            counts["duplicate"] += 1
+            continue
+        seen.add(key)
+        kept.append(pair)
+    return kept
+
+
+def _capped(pairs: list[Pair], rules: Rules, counts: Counter[str]) -> list[Pair]:
+    """The pairs that are left when no prompt, family, rater or edit has too great a share."""
+    kept = _first(pairs, lambda p: (p.prompt, p.family), lambda _: rules.per_prompt)
+    kept = _first(kept, lambda p: p.family, lambda n: max(rules.per_prompt, n * rules.one_cluster))
+    counts["crowded"] += len(pairs) - len(kept)
+    alone = {rater for p in kept for rater in p.raters}
+    if len(alone) > MANY_RATERS:
+        before = len(kept)
+        kept = _first(kept, _only_rater, lambda n: n * rules.one_rater)
+        counts["one_rater"] += before - len(kept)
+    before = len(kept)
+    kept = _first(
+        kept, lambda p: "edit" if p.source == "edit" else None, lambda n: n * rules.edit_share
+    )
+    counts["edit_share"] += before - len(kept)
+    return kept
+
+
+def _only_rater(pair: Pair) -> str | None:
+    """The rater whose word alone the pair rests on; nobody where two agreed."""
+    return next(iter(pair.raters)) if len(pair.raters) == 1 else None
+
+
+def _first(
+    pairs: list[Pair], key: Callable[[Pair], object], most: Callable[[int], float]
+) -> list[Pair]:
+    """The first pairs of each key, as many as `most` of the pairs that are left in the end."""
+    while True:
+        limit = most(len(pairs))
+        taken: dict[object, int] = defaultdict(int)
+        kept = []
+        for pair in pairs:
+            name = key(pair)
+            taken[name] += 1
+            if name is None or taken[name] <= limit:
+                kept.append(pair)
+        if len(kept) == len(pairs):
+            return kept
+        pairs = kept

@@ -1,0 +1,1 @@
+"""Training: estimates before a start, and what earlier trainings showed."""

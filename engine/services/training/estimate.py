@@ -1,0 +1,303 @@
+"""Before a training starts: its memory, time and money, what would fit; afterwards, how it was."""
+
+import time
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from math import ceil
+from typing import Any, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from engine.advice import machine as machines
+from engine.advice import memory, verdict
+from engine.advice import time as advice_time
+from engine.advice.machine import Machine
+from engine.advice.memory import Plan
+from engine.advice.size import Size, in_words, of_folder, of_number
+from engine.advice.time import Seconds, Speed, Work
+from engine.advice.verdict import Verdict
+from engine.core.actor import Actor, Role
+from engine.core.context import ModelFiles
+from engine.core.dataset import Dataset
+from engine.core.errors import UserError
+from engine.core.job import Job
+from engine.core.recipe import TrainRecipe
+from engine.methods import weights
+from engine.services import access
+from engine.services.data import token_lengths
+from engine.services.data.token_lengths import Lengths
+from engine.services.jobs import lifecycle
+from engine.services.models import registry
+from engine.services.training import history
+from engine.store import estimates
+from engine.store.connect import reading, writing
+from engine.workspace import Workspace
+
+SIDE = 512  # of the matrices that are multiplied to see how fast this machine is
+GPU_OPERATIONS = 3e13  # a second; cards differ by more than ten times, hence the wide range
+NARROWEST = 256  # width below which trainings stay in float32 (engine/models/precision.py)
+
+
+class Range(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    low: float
+    likely: float
+    high: float
+
+
+class Preflight(BaseModel):
+    """Memory in bytes. `proposal` are changes of the recipe that would fit; empty when it does."""
+
+    model_config = ConfigDict(frozen=True)
+
+    memory: dict[str, int]
+    memory_needed: int
+    memory_here: dict[str, int]
+    seconds: Range
+    basis: str
+    usd: Range
+    steps: int
+    rows: int
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    proposal: dict[str, Any] = {}
+    settings: dict[str, str] = {}
+    source: str = ""  # runs, warmup or arithmetic
+    uncorrected_s: float = 0.0  # before earlier misses corrected it
+    refused: bool = False  # by the training itself, whatever the memory
+
+    @property
+    def sentence(self) -> str:
+        """Time, memory and money in one sentence."""
+        low, likely, high = map(
+            advice_time.in_words, (self.seconds.low, self.seconds.likely, self.seconds.high)
+        )
+        cost = f" and {self.usd.likely:.2f} USD" if self.usd.high else ""
+        needs = verdict.gb(self.memory_needed)
+        return f"About {likely} ({low} to {high}), {needs} of memory{cost}; {self.basis}."
+
+
+class _Asked(NamedTuple):
+    """Everything that an estimate is made of."""
+
+    recipe: TrainRecipe
+    size: Size
+    plan: Plan
+    lengths: Lengths
+    rows: int
+    held_out_rows: int
+    machine: Machine
+
+
+def estimate(
+    ws: Workspace,
+    actor: Actor,
+    project_id: str,
+    recipe: TrainRecipe,
+    usd_per_hour: float = 0.0,
+    machine: Machine | None = None,
+) -> Preflight:
+    """What `recipe` will take on this machine, or on `machine`; nothing is started or kept."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.project(conn, actor, project_id)
+        dataset = access.dataset(conn, actor, recipe.dataset, project_id)
+        model = access.model(conn, actor, recipe.model, project_id)
+        known = history.read(conn, recipe.KIND)
+    files = registry.files(ws, model)
+    asked = _asked(ws, recipe, files, dataset, machine or machines.here())
+    base = known.bases.get(model.id, model.id)
+    speed = history.speed(known, base, recipe, asked.lengths.mean) or _guess(asked)
+    learned = advice_time.learned(known.runs, recipe.KIND, speed.source)
+    return _preflight(asked, speed, learned, usd_per_hour, _refusal(recipe, files))
+
+
+def what_if(
+    actor: Actor,
+    recipe: TrainRecipe,
+    parameters: float,
+    rows: int = 1000,
+    memory_bytes: float | None = None,
+    usd_per_hour: float = 0.0,
+) -> Preflight:
+    """The same for a model that is only a number of weights and rows of `max_length` tokens."""
+    actor.require(Role.TRAINER)
+    machine = machines.of(memory_bytes) if memory_bytes else machines.here()
+    size = of_number(parameters)
+    lengths = Lengths(
+        mean=recipe.max_length * memory.SIDES.get(recipe.KIND, 1),
+        longest=recipe.max_length,
+        whole=1.0,
+        blocks=1.0,
+    )
+    plan = _plan(recipe, size, lengths, machine, from_adapter=False)
+    asked = _Asked(recipe, size, plan, lengths, rows, 0, machine)
+    return _preflight(asked, _guess(asked), 1.0, usd_per_hour, None)
+
+
+def submit(
+    ws: Workspace,
+    actor: Actor,
+    project_id: str,
+    recipe: TrainRecipe,
+    name: str = "",
+    usd_per_hour: float = 0.0,
+    anyway: bool = False,
+) -> Job:
+    """Queue `recipe` and keep its estimate; UserError, with numbers, where it can't fit.
+
+    `anyway` starts it all the same, unless the training itself would refuse.
+    """
+    found = estimate(ws, actor, project_id, recipe, usd_per_hour)
+    if found.refused or (found.verdict == "impossible" and not anyway):
+        raise UserError(" ".join(found.reasons), _fix(found))
+    job = lifecycle.submit(ws, actor, project_id, recipe, name)
+    with writing(ws.db) as conn:
+        estimates.add(conn, job.id, time.time(), found.model_dump(mode="json"))
+    return job
+
+
+def _fix(found: Preflight) -> str:
+    if found.refused:  # its own words say what to do
+        return ""
+    if not found.proposal:
+        return "Choose a smaller model, or a machine with more memory."
+    return f"This would fit: {verdict.in_sentence(found.proposal)}."
+
+
+def _asked(
+    ws: Workspace, recipe: TrainRecipe, files: ModelFiles, dataset: Dataset, machine: Machine
+) -> _Asked:
+    sample = token_lengths.measure(ws, dataset, files.base)
+    answer = getattr(recipe, "max_completion_length", None)
+    if answer:
+        sample = token_lengths.written(sample, answer)
+    lengths = token_lengths.cut(sample, recipe.max_length)
+    size = of_folder(files.base)
+    plan = _plan(recipe, size, lengths, machine, from_adapter=files.adapter is not None)
+    return _Asked(recipe, size, plan, lengths, dataset.train_rows, dataset.held_out_rows, machine)
+
+
+def _plan(
+    recipe: TrainRecipe, size: Size, lengths: Lengths, machine: Machine, from_adapter: bool
+) -> Plan:
+    trl = recipe.trl
+    fast = bool(machine.gpu) or (machine.bits16 and size.width >= NARROWEST)
+    return Plan(
+        method=recipe.KIND,
+        tuning=recipe.tuning,
+        batch=recipe.per_device_train_batch_size,
+        length=lengths.longest,
+        rank=_positive(recipe.lora, "r", 16),
+        bits16=bool(trl.get("bf16", fast)),
+        checkpointing=bool(
+            trl.get("activation_checkpointing") or trl.get("gradient_checkpointing")
+        ),
+        from_adapter=from_adapter,
+        gpu=bool(machine.gpu),
+        group=getattr(recipe, "num_generations", 1),
+    )
+
+
+def _positive(values: Mapping[str, Any], name: str, default: int) -> int:
+    value = values.get(name, default)
+    return value if isinstance(value, int) and 0 < value < 2**20 else default
+
+
+def _work(asked: _Asked) -> Work:
+    recipe, per_row = asked.recipe, asked.lengths.mean
+    at_once = recipe.per_device_train_batch_size * _positive(
+        recipe.trl, "gradient_accumulation_steps", 1
+    )
+    answers = getattr(recipe, "num_generations", 1)  # to each prompt, and each is a row
+    rows = ceil(asked.rows * asked.lengths.blocks * answers)
+    steps = recipe.max_steps or ceil(recipe.num_train_epochs * ceil(rows / at_once))
+    seen = min(steps * at_once, steps / ceil(rows / at_once) * rows)
+    held_out = asked.held_out_rows * asked.lengths.blocks * per_row
+    evals = steps // ceil(steps / recipe.evals) + 1  # one before the first step
+    return Work(steps, seen * per_row, held_out, evals if held_out else 0)
+
+
+def _guess(asked: _Asked) -> Speed:
+    fast = GPU_OPERATIONS if asked.machine.gpu else _operations_per_s() * (1 + asked.plan.bits16)
+    return advice_time.from_arithmetic(asked.size, asked.recipe.KIND, asked.plan.tuning, fast)
+
+
+@cache
+def _operations_per_s() -> float:
+    """How fast this machine multiplies matrices in float32: the best of three, in milliseconds."""
+    matrix = np.ones((SIDE, SIDE), dtype=np.float32)
+    taken = []
+    for _ in range(3):
+        start = time.perf_counter()
+        _ = matrix @ matrix
+        taken.append(time.perf_counter() - start)
+    return float(2 * SIDE**3 / min(taken))
+
+
+def _refusal(recipe: TrainRecipe, files: ModelFiles) -> str | None:
+    """Why the training itself would refuse this, in its own words."""
+    try:
+        weights.check(recipe, files, "SEQ_CLS" if recipe.KIND == "reward" else "CAUSAL_LM")
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def _preflight(
+    asked: _Asked, speed: Speed, learned: float, usd_per_hour: float, refusal: str | None
+) -> Preflight:
+    work = _work(asked)
+    raw = advice_time.seconds(work, speed, asked.recipe.KIND)
+    seconds = Seconds(*(learned * each for each in raw))
+    parts = memory.parts(asked.size, asked.plan)
+    judged = verdict.judge(sum(parts.values()), asked.machine)
+    proposal, hint = _smaller(asked) if judged.verdict == "impossible" else ({}, ())
+    return Preflight(
+        memory=parts,
+        memory_needed=sum(parts.values()),
+        memory_here=_here(asked.machine),
+        seconds=_range(seconds, 1.0),
+        basis=speed.basis,
+        usd=_range(seconds, usd_per_hour / 3600),
+        steps=work.steps,
+        rows=asked.rows,
+        verdict="impossible" if refusal else judged.verdict,
+        reasons=((refusal,) if refusal else ()) + judged.reasons + hint,
+        proposal=proposal,
+        settings=verdict.settings(
+            asked.size, asked.plan, asked.lengths.whole, work.steps, asked.rows
+        ),
+        source=speed.source,
+        uncorrected_s=raw.likely,
+        refused=refusal is not None,
+    )
+
+
+def _smaller(asked: _Asked) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Changes that would fit, and where there are none, the model that would."""
+    qlora = find_spec("bitsandbytes") is not None
+    usable = asked.machine.usable
+    for most in (int(verdict.TIGHT * usable), usable):
+        plan = verdict.smaller(asked.size, asked.plan, most, qlora)
+        if plan:
+            kept = _positive(asked.recipe.trl, "gradient_accumulation_steps", 1)
+            found = verdict.changes(asked.plan, plan, kept)
+            if "trl" in found:
+                found["trl"] = {**asked.recipe.trl, **found["trl"]}
+            return found, ()
+    most_weights = in_words(verdict.largest(asked.plan, usable, qlora))
+    return {}, (f"The largest model that can be trained here has about {most_weights} weights.",)
+
+
+def _here(machine: Machine) -> dict[str, int]:
+    found = {**machine._asdict(), "usable": machine.usable}
+    return {name: int(value) for name, value in found.items() if value and name != "bits16"}
+
+
+def _range(seconds: Seconds, factor: float) -> Range:
+    low, likely, high = (factor * each for each in seconds)
+    return Range(low=low, likely=likely, high=high)

@@ -1,1 +1,0 @@
-"""Who may sign in, where, and who is signed in."""

@@ -1,0 +1,62 @@
+"""Whether the rows asked were learned: what a model has seen, it may know by heart."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from engine.core.dataset import Row
+from engine.core.evaluation import Overlap
+from engine.core.examples import Example, Prompt, Text, prompt_of
+from engine.core.near_copies import MOST, alike
+
+SHOWN = 50
+
+
+def overlap(asked: Sequence[Row], learned: Sequence[Example]) -> Overlap:
+    """Which rows asked have the words of a training prompt, or nearly the words.
+
+    System messages do not count, nor do answers; texts ask nothing. Nearly the same is what
+    engine/core/near_copies.py says it is.
+    """
+    rows = [row for row in asked if not isinstance(row.example, Text)]
+    every = -(-len(learned) // max(1, MOST - len(rows))) or 1
+    known = [e for e in learned[::every] if not isinstance(e, Text)]
+    prompts = [Prompt(prompt=prompt_of(e)) for e in (*(row.example for row in rows), *known)]
+    groups, near = alike(prompts)
+    taught = [any(n >= len(rows) for n in group) for group in groups]
+    same = _asked(groups, taught, rows)
+    close = _asked(
+        groups,
+        [not own and any(taught[n] for n in others)
+         for own, others in zip(taught, near, strict=True)],
+        rows,
+    )  # fmt: skip
+    return Overlap(
+        count=len(same),
+        near_count=len(close),
+        rows=tuple(same[:SHOWN]),
+        near=tuple(close[:SHOWN]),
+        asked=len(asked),
+        compared=len(known),
+        message=_message(len(same), len(close), len(asked)),
+    )
+
+
+def _asked(groups: list[list[int]], flags: Iterable[bool], rows: Sequence[Row]) -> list[int]:
+    def found() -> Iterator[int]:
+        for group, flag in zip(groups, flags, strict=True):
+            if flag:
+                yield from (rows[n].index for n in group if n < len(rows))
+
+    return sorted(found())
+
+
+def _message(same: int, near: int, asked: int) -> str:
+    if not same and not near:
+        return f"None of the {asked:,} questions asked is in the rows the models were trained on."
+    parts = [f"{same:,} of the {asked:,} questions asked" if same else ""]
+    parts += [f"nearly {near:,} of {asked:,}" if near and not same else ""]
+    said = parts[0] or f"{near:,} of the {asked:,} questions asked, nearly word for word,"
+    verb = "are" if (same or near) != 1 else "is"
+    also = f", and {near:,} more nearly word for word" if same and near else ""
+    return (
+        f"{said} {verb} in the rows a model was trained on{also}: it may know the answers by heart."
+    )

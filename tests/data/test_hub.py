@@ -1,0 +1,148 @@
+"""Data sets of the Hub by name, from a small server on this machine that speaks its language."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.services.data import datasets
+from engine.services.data import hub as data_hub
+from tests import helpers
+
+SHA = "a" * 40
+ROWS = "".join(f'{{"prompt": "question {n}?", "completion": "answer {n}."}}\n' for n in range(20))
+REPOS = {
+    "me/faq": {
+        "data/train.jsonl": ROWS,
+        "data/test.jsonl": ROWS,
+        "faq.py": "boom",
+        "README.md": "",
+    },
+    "me/shards": {
+        "train-00000-of-00002.jsonl": ROWS[: ROWS.index("question 9") - 12],
+        "train-00001-of-00002.jsonl": ROWS[ROWS.index("question 9") - 12 :],
+    },
+    "me/two": {"a.csv": "x", "b.csv": "y"},
+    "me/script": {"two.py": "boom", "../evil.jsonl": ROWS},
+}
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.services import datasets, hub_data, projects
+from engine.workspace import open_workspace
+
+hub_data.WAIT_S = float(sys.argv[2])
+ws = open_workspace()
+project = projects.create(ws, LOCAL, "hub")
+said = {}
+for name in json.loads(sys.argv[1]):
+    try:
+        kept = hub_data.fetch(ws, LOCAL, project.id, name)
+        said[name] = [kept.label, kept.rows, kept.origin, kept.sha256]
+    except UserError as error:
+        said[name] = str(error)
+said["heavy"] = sorted({"torch", "datasets", "transformers"} & set(sys.modules))
+ws.close()
+print(json.dumps(said))
+"""
+
+
+class Hub(BaseHTTPRequestHandler):
+    """The two routes that a download needs."""
+
+    def do_GET(self):
+        self._answer(body=True)
+
+    def do_HEAD(self):
+        self._answer(body=False)
+
+    def _answer(self, body):
+        parts = self.path.split("?")[0].strip("/").split("/")
+        repo = "/".join(parts[2:4] if parts[0] == "api" else parts[1:3])
+        files = REPOS.get(repo)
+        if files is None:
+            return self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"}, body)
+        if parts[0] == "api":
+            siblings = [{"rfilename": n, "size": len(text)} for n, text in files.items()]
+            info = {"id": repo, "sha": SHA, "siblings": siblings, "tags": [], "downloads": 0}
+            return self._send(200, json.dumps(info).encode(), {}, body)
+        content = files["/".join(parts[5:])].encode()
+        return self._send(200, content, {"X-Repo-Commit": SHA, "ETag": f'"{hash(content)}"'}, body)
+
+    def _send(self, status, content, headers, body):
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def hub():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def fetched(home: Path, endpoint: str, *names: str, wait_s: float = 8) -> dict:
+    away = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": endpoint, "HF_HOME": str(home / "hf")}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(names), str(wait_s)],
+        capture_output=True, text=True, env={**os.environ, **away, "NO_PROXY": "*"}, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_data_set_is_fetched_by_name_and_nothing_of_it_is_run(home, hub):
+    said = fetched(home, hub, "me/faq", "me/shards", "me/two", "me/script", "me/none")
+    label, rows, origin, _ = said["me/faq"]
+    assert (label, rows) == ("faq@1", 20)
+    assert origin == {"hub": "me/faq", "revision": SHA, "files": ["data/train.jsonl"]}
+    assert said["me/shards"][1] == 20
+    assert said["me/shards"][3] == said["me/faq"][3]
+    assert "There are 2 data files: a.csv, b.csv" in said["me/two"]
+    assert "holds no data file" in said["me/script"]
+    assert "The Hub has no data set me/none" in said["me/none"]
+    assert said["heavy"] == []
+
+
+def test_without_a_network_there_is_one_sentence_within_ten_seconds(ws):
+    project = helpers.project(ws)
+    began = time.monotonic()
+    with pytest.raises(UserError, match="The Hugging Face Hub cannot be reached"):
+        data_hub.fetch(ws, LOCAL, project.id, "me/faq")
+    assert time.monotonic() - began < 10
+    assert datasets.list_all(ws, LOCAL, project.id) == []
+
+
+def test_a_hub_that_never_answers_is_given_up(home):
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        said = fetched(home, f"http://127.0.0.1:{deaf.getsockname()[1]}", "me/faq", wait_s=0.5)
+    assert "cannot be reached" in said["me/faq"]
+    assert time.monotonic() - began < 20  # with the start of the process
+    assert data_hub.WAIT_S + 1 < 10
+
+
+@pytest.mark.parametrize("name", ["", "faq", "../../etc", "a/b/c", "a/..", "me/fa q", "x" * 300])
+def test_a_name_that_is_none_is_refused_before_anything_is_asked(ws, name):
+    with pytest.raises(UserError, match="no name of a data set"):
+        data_hub.fetch(ws, LOCAL, "any", name)

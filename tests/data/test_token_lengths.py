@@ -1,0 +1,72 @@
+"""Lengths of rows: what the trainer reads, and nothing that takes long."""
+
+import json
+import time
+
+import pytest
+
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.models.chat import Template
+from engine.services.data import datasets, token_lengths
+from engine.services.data.token_lengths import Row
+from tests import helpers
+
+
+def kept(ws, folder, rows):
+    path = folder / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return datasets.add(ws, LOCAL, helpers.project(ws).id, path, path.name, held_out=0.1)
+
+
+def test_a_row_is_as_long_as_the_trainer_makes_it(ws, tiny_model, tmp_path):
+    data = kept(ws, tmp_path, [{"prompt": f"q{i}", "completion": "a" * i} for i in range(1, 20)])
+    template = Template.load(tiny_model)
+    stored = datasets.rows(ws, LOCAL, data.id)
+    expected = [len(template.encode(row.example, 10**9).input_ids) for row in stored]
+    found = token_lengths.measure(ws, data, tiny_model)
+    assert [row.prompt + row.answers[0] for row in found] == expected
+    assert token_lengths.cut(found, 10**6).mean == pytest.approx(sum(expected) / len(expected))
+
+
+def test_a_cut_shortens_and_says_how_many_rows_stay_whole():
+    found = token_lengths.cut((Row(10, (10,)), Row(10, (90,))), 50)
+    assert (found.mean, found.longest, found.whole) == (35, 50, 0.5)
+
+
+def test_of_a_pair_both_sides_are_read():
+    found = token_lengths.cut((Row(10, (20, 30)),), 100)
+    assert (found.mean, found.longest) == (70, 40)
+
+
+def test_a_long_text_is_learned_in_blocks():
+    found = token_lengths.cut((Row(0, (250,), blocks=True),), 100)
+    assert (found.blocks, found.longest, found.whole) == (3, 100, 1)
+    assert found.mean * found.blocks == 250
+
+
+def test_of_many_rows_a_few_are_read_and_the_longest_is_among_them(ws, tiny_model, tmp_path):
+    rows = [{"prompt": f"q{i}", "completion": "ab"} for i in range(3000)]
+    rows[1234]["completion"] = "x" * 5000
+    data = kept(ws, tmp_path, rows)
+    started = time.perf_counter()
+    found = token_lengths.measure(ws, data, tiny_model)
+    assert time.perf_counter() - started < 1
+    assert len(found) <= token_lengths.MOST + 1
+    assert token_lengths.cut(found, 10**6).longest > 5000
+
+
+def test_enormous_rows_are_not_read(ws, tiny_model, tmp_path):
+    rows = [{"prompt": f"q{i}", "completion": "word " * 60_000} for i in range(20)]
+    data = kept(ws, tmp_path, rows)
+    started = time.perf_counter()
+    found = token_lengths.measure(ws, data, tiny_model)
+    assert time.perf_counter() - started < 1
+    assert token_lengths.cut(found, 512).longest == 512
+
+
+def test_rows_that_have_gone_are_one_sentence(ws, tiny_model, tmp_path):
+    data = kept(ws, tmp_path, [{"prompt": f"q{i}", "completion": "a"} for i in range(20)])
+    (ws.files / data.file / "rows.jsonl").unlink()
+    with pytest.raises(UserError, match="not in the data folder"):
+        token_lengths.measure(ws, data, tiny_model)

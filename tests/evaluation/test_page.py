@@ -1,0 +1,345 @@
+"""Evaluate: what is started, what is said about the result, the rows, and the files."""
+
+import csv
+import json
+from io import StringIO
+
+import gradio as gr
+import pytest
+
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.services.data import datasets
+from engine.services.evaluation.leaderboard import Line
+from engine.services.jobs import lifecycle
+from tests import helpers
+from tests.ui import results
+from ui.pages.evaluation import answers, charts, leaderboard, refresh, render, speed, tab
+from ui.pages.evaluation import start as evaluation_start
+from ui.pages.evaluation.layout import Shown
+from ui.pages.evaluation.refresh import Choice
+from ui.pages.evaluation.tab import View
+
+ANSWERS = {
+    3: ("wrong", 0.1, "right 3", 1.0),
+    5: ("right 5", 1.0, "<b>no</b>", 0.2),
+    8: ("same", 0.5, "same", 0.5),
+}
+
+
+def start(
+    ws, project, models, dataset, *ticked, rows=5, longest=32, price=0, extras=None, schema=""
+):
+    extras = ["baselines", "perplexity"] if extras is None else extras
+    return evaluation_start.start(
+        ws, project, models, dataset, rows, longest, price, extras, schema, *ticked
+    )
+
+
+@pytest.fixture
+def world(ws, tmp_path):
+    """A project with base, adapter and data: project id, base, adapter, data."""
+    project = helpers.project(ws).id
+    base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, project, tmp_path)
+    return project, base, results.adapter(ws, project, base, data), data
+
+
+@pytest.fixture
+def found(ws, world):
+    """A stored evaluation and its models' names."""
+    project, base, tuned, data = world
+    return tab.load(ws, project, results.evaluated(ws, project, data, base, tuned, ANSWERS))
+
+
+def test_the_base_and_the_newest_adapter_are_chosen_at_first(ws, world):
+    project, base, tuned, data = world
+    models, sets, chosen = evaluation_start.choices(ws, project, [], None)
+    assert models.value == [base.id, tuned.id]
+    assert models.choices[0] == ("base (base)", base.id)
+    assert sets.value == chosen == data.id
+    assert evaluation_start.rows_of(ws, chosen).value == data.held_out_rows
+
+
+def test_what_was_chosen_stays_chosen(ws, world):
+    project, base, tuned, data = world
+    picked = [tuned.id, "model-gone", base.id]
+    models, sets, _ = evaluation_start.choices(ws, project, picked, data.id)
+    assert (models.value, sets.value) == ([tuned.id, base.id], data.id)
+
+
+def test_the_panel_starts_an_evaluation(ws, world):
+    project, base, tuned, data = world
+    job = start(
+        ws, project, [base.id, tuned.id], data.id, ["rougeL"], rows=5.0, longest=32.0, price=0.5
+    )
+    assert job.kind == "evaluate"
+    assert job.recipe["models"] == [base.id, tuned.id]
+    assert (job.recipe["max_rows"], job.recipe["max_new_tokens"]) == (5, 32)
+    assert (job.recipe["metrics"], job.recipe["usd_per_hour"]) == (["rougeL"], 0.5)
+    assert job.name == "SFT one on held-out faq@1"
+
+
+@pytest.mark.parametrize(
+    ("models", "dataset", "metrics", "says"),
+    [
+        ([], "d", ["rougeL"], "No model"),
+        (["m"], None, ["rougeL"], "no questions"),
+        (["m"], "d", [], "No score"),
+    ],
+)
+def test_a_panel_that_is_not_filled_says_what_is_missing(ws, models, dataset, metrics, says):
+    with pytest.raises(UserError, match=says):
+        start(ws, "project", models, dataset, metrics)
+
+
+def test_a_whole_test_set_can_be_asked_with_guards_last_and_a_schema(ws, world):
+    project, base, _, data = world
+    chosen = f"{data.id}{evaluation_start.ALL}"
+    assert chosen in [value for _, value in evaluation_start.askable(ws, project)]
+    assert evaluation_start.rows_of(ws, chosen).value == data.rows
+    job = start(
+        ws, project, [base.id], chosen, ["repetition"], ["accuracy"], schema=" {} ", extras=[]
+    )
+    assert job.recipe["split"] == "all"
+    assert job.recipe["metrics"] == ["accuracy", "json_schema:{}", "repetition"]
+    assert (job.recipe["baselines"], job.recipe["perplexity"]) == (False, False)
+    assert job.name == "base on all of faq@1"
+
+
+def test_labels_tick_accuracy_and_say_why(ws, world, tmp_path):
+    path = tmp_path / "intent.csv"
+    lines = [f"{n} please,{'Book' if n % 2 else 'Play'}" for n in range(40)]
+    path.write_text("\n".join(["prompt,completion", *lines]))
+    data = datasets.add(ws, LOCAL, world[0], path, path.name, held_out=0.25)
+    why, *ticked = evaluation_start.suited(ws, data.id)
+    assert "a few fixed labels" in why
+    assert "Accuracy, Macro F1" in why
+    assert [names for names in ticked if names] == [["accuracy", "macro_f1"]]
+
+
+def test_questions_without_answers_are_said_to_have_none(ws, world, tmp_path):
+    path = tmp_path / "asked.jsonl"
+    path.write_text("".join(f'{{"prompt": "question {n}?"}}\n' for n in range(8)))
+    data = datasets.add(ws, LOCAL, world[0], path, path.name, held_out=0.0)
+    why, *ticked = evaluation_start.suited(ws, f"{data.id}{evaluation_start.ALL}")
+    assert "None of these rows has a reference answer" in why
+    assert not any(ticked)
+
+
+def test_learned_questions_are_said_before_the_start(ws, world):
+    _, base, tuned, data = world
+    clean = evaluation_start.seen_before(ws, [base.id, tuned.id], data.id, 10)
+    assert "None of the 10 questions asked" in clean
+    whole = f"{data.id}{evaluation_start.ALL}"
+    assert "it may know the answers by heart" in evaluation_start.seen_before(
+        ws, [base.id, tuned.id], whole, 40
+    )
+    assert evaluation_start.seen_before(ws, [], whole, 40) == ""
+
+
+def test_progress_of_the_running_evaluation_is_followed(ws, world):
+    project, base, _, data = world
+    job = start(ws, project, [base.id], data.id, ["rougeL"])
+    helpers.claimed(ws, job.id)
+    results.say(ws, job.id, ("progress", None, {"done": 2, "total": 5, "label": "base"}))
+    view, html = tab.follow_runs(ws, project, View())
+    assert "base answers" in html
+    assert "40" in html
+    _, again = tab.follow_runs(ws, project, view)
+    assert again == html
+    lifecycle.cancel(ws, LOCAL, job.id)
+
+
+def test_each_tuned_model_gets_its_sentence(found):
+    html = render.sentences(*found, "rougeL")
+    assert "SFT one" in html
+    assert "<b>Better.</b> +0.20." in html
+    assert "tl-sentence-good" in html
+    assert "tl-sentence-neutral" in render.sentences(*found, "exact_match")
+
+
+def test_the_table_holds_scores_intervals_and_verdicts(found):
+    html = render.table(*found)
+    for said in ("0.500", "0.400 to 0.600", "+0.200", "+0.100 to +0.300", "better", "baseline"):
+        assert said in html
+    assert "no difference shown" in html
+
+
+def test_scores_that_few_rows_decide_are_marked_and_the_worst_says_what_to_do(world):
+    _, base, tuned, data = world
+    made = results.evaluation(data.id, base.id, tuned.id, ANSWERS)
+    mean = made.means[base.id]["rougeL"].model_copy(update={"n": 50, "deciding": 20})
+    few = [mean.model_copy(update={"deciding": each}) for each in (2, 3)]
+    means = {base.id: {"rougeL": few[0], "exact_match": mean}, tuned.id: {"rougeL": few[1]}}
+    names = {base.id: "base", tuned.id: "<b>tuned"}
+    lines = [
+        Line(
+            model_id=who, name="", evaluation_id="e", split="held_out", rows=50, means=own,
+            created_at=0,
+        )
+        for who, own in means.items()
+    ]  # fmt: skip
+    means[tuned.id]["exact_match"] = mean
+    for html in (
+        render.table(made.model_copy(update={"means": means}), names),
+        leaderboard.table(lines, names, "rougeL", []),
+    ):
+        assert html.count("<small>few rows decide</small>") == 2
+        assert html.count("Few rows decide this number: about 2 of 50, ") == 1
+        assert "test on about 250 rows. So it is with 1 more." in html
+        assert "<b>tuned" not in html
+    alone = made.model_copy(update={"models": (base.id,), "gains": {}, "means": means})
+    assert "on 50 rows. Few rows decide" in render.sentences(alone, names, "rougeL")
+    assert "decide" not in render.sentences(alone, names, "exact_match")
+
+
+def test_failures_and_the_price_are_said(world):
+    _, base, tuned, data = world
+    made = results.evaluation(data.id, base.id, tuned.id, ANSWERS)
+    broken = made.rows[0].model_copy(
+        update={"outputs": {**made.rows[0].outputs, tuned.id: results.output("", 0, "too long")}}
+    )
+    made = made.model_copy(update={"rows": (broken, *made.rows[1:])})
+    names = {base.id: "base", tuned.id: "tuned"}
+    html = speed.table(made, names, 0.0)
+    assert "0 of 3" in html
+    assert "1 of 3" in html
+    assert "costs an hour" in html
+    # 2 seconds for 3 answers at 36 dollars an hour: a cent a second
+    assert "$6.667" in speed.table(made, names, 36.0)
+    assert speed.usual_price(made) == 0.0
+    assert answers.gain(broken, base.id, tuned.id, "rougeL") is None
+    order = answers.ordered(made, tuned.id, "rougeL", "gains", "")
+    assert order[-1].index == broken.index
+
+
+def test_the_picture_has_a_point_and_an_interval_for_each_model_and_metric(found):
+    drawn = charts.intervals(*found)
+    assert [trace.name for trace in drawn.data] == ["base", "SFT one"]
+    assert list(drawn.data[1].x) == [0.5, 0.5]
+    assert list(drawn.data[1].error_x.array) == pytest.approx([0.1, 0.1])
+
+
+def test_the_histogram_counts_every_row_once(found):
+    ev, _ = found
+    drawn = charts.gain_histogram(ev, ev.models[1], "rougeL")
+    assert sum(drawn.data[0].y) == 3
+    middle = len(drawn.data[0].y) // 2
+    assert drawn.data[0].y[middle] == 1  # the row with the same answer
+
+
+def test_rows_come_in_the_order_asked_for(found):
+    ev, _ = found
+    tuned = ev.models[1]
+    rows = {
+        order: [row.index for row in answers.ordered(ev, tuned, "rougeL", order, "")]
+        for _, order in answers.ORDERS
+    }
+    assert rows == {"gains": [3, 8, 5], "losses": [5, 8, 3], "rows": [3, 5, 8]}
+
+
+def test_the_filter_looks_into_questions_and_answers(found):
+    ev, names = found
+    assert [r.index for r in answers.ordered(ev, ev.models[1], "rougeL", "rows", "SAME")] == [8]
+    choice = Choice(order="rows", words="nowhere")
+    empty = refresh.table(ev, names, "rougeL", ev.models[1], choice, {})
+    assert len(empty.value["data"]) == 0
+
+
+def test_the_table_of_answers_names_models_and_gains(found):
+    ev, names = found
+    frame = answers.frame(list(ev.rows), ev, names, ev.models[1], "rougeL")
+    assert list(frame.columns) == [
+        "Row", "Gain", "Question", "base", "SFT one", "Reference",
+        "ROUGE-L, base", "ROUGE-L, SFT one",
+    ]  # fmt: skip
+    assert list(frame["Gain"]) == pytest.approx([0.9, -0.8, 0.0])
+
+
+def test_an_opened_row_marks_what_differs_and_escapes_all(found):
+    ev, names = found
+    html = tab.opened(ev, names, ev.models[1], 5)
+    assert "<b>no</b>" not in html
+    assert "<ins>&lt;b&gt;no&lt;/b&gt;</ins>" in html
+    assert "<del>right 5</del>" in html
+
+
+def test_only_the_words_that_differ_are_marked():
+    assert answers.marked("press the red key", "press the key") == (
+        "press the <del>red </del>key",
+        "press the key",
+    )
+
+
+def test_a_cell_is_never_a_formula(found, tmp_path):
+    ev, names = found
+    nasty = ev.rows[0].outputs[ev.models[1]].model_copy(update={"text": "=HYPERLINK(1)"})
+    row = ev.rows[0].model_copy(update={"outputs": {**ev.rows[0].outputs, ev.models[1]: nasty}})
+    ev = ev.model_copy(update={"rows": (row, *ev.rows[1:])})
+    path = tmp_path / "answers.csv"
+    answers.write_csv(ev, names, path)
+    with open(path, encoding="utf-8-sig") as file:
+        lines = list(csv.DictReader(StringIO(file.read())))
+    assert lines[0]["SFT one: answer"] == "'=HYPERLINK(1)"
+    assert float(lines[1]["SFT one: gain in rougeL"]) == pytest.approx(-0.8)
+    assert [answers.safe(f"{mark}1")[0] for mark in "=+-@\t\r"] == ["'"] * 6
+    assert answers.safe("plain") == "plain"
+
+
+def test_jsonl_holds_every_row_with_models_by_name(found, tmp_path):
+    ev, names = found
+    path = tmp_path / "answers.jsonl"
+    answers.write_jsonl(ev, names, path)
+    with open(path, encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    assert [row["index"] for row in rows] == [3, 5, 8]
+    assert rows[0]["outputs"]["SFT one"]["text"] == "right 3"
+
+
+def test_evaluations_are_listed_newest_first_and_drawn_whole(ws, world, tmp_path):
+    project, base, tuned, data = world
+    results.evaluated(ws, project, data, base, tuned, ANSWERS, "Old one")
+    newest = results.evaluated(ws, project, data, base, tuned, {3: ANSWERS[3]}, "New one")
+    listed = tab.titles(ws, project)
+    assert listed[0][1] == newest
+    assert [label.split(" · ")[0] for label, _ in listed] == ["New one", "Old one"]
+    ev, names = tab.load(ws, project, newest)
+    shown = refresh.whole(ws, ev, names, Choice(newest), tmp_path)
+    assert "Better." in shown["sentences"]
+    assert shown["compare"].visible is False
+    assert "ROUGE|v1" in shown["signatures"]
+    assert "ROUGE-L" in shown["explained"]
+    assert "SFT one" in shown["board"]
+    assert set(shown) <= set(Shown._fields)
+    with open(shown["report"], encoding="utf-8") as file:
+        assert "Better" in file.read()
+    with open(shown["card"], encoding="utf-8") as file:
+        assert "How it came about: SFT one from base" in file.read()
+
+
+def test_the_page_is_drawn_when_an_evaluation_comes_and_then_keeps_still(ws, world, tmp_path):
+    project, base, tuned, data = world
+
+    def draw(project, listed, choice):
+        return tab.drawn(ws, project, listed, choice, tmp_path)
+
+    view, _, _, *parts = tab.looked(ws, draw, project, View())
+    assert parts[0].visible is True  # the empty state
+    made = results.evaluated(ws, project, data, base, tuned, ANSWERS)
+    view, fold, _, *parts = tab.looked(ws, draw, project, view)
+    shown = dict(zip(Shown._fields, parts, strict=True))
+    assert shown["which"].value == made
+    assert shown["body"].visible is True
+    assert fold.open is False
+    _, *again = tab.looked(ws, draw, project, view)
+    assert all(part == gr.skip() for part in again)
+
+
+def test_an_empty_tab_says_what_to_do_first(ws, world):
+    project = world[0]
+    _, text, to_data, _ = tab.nothing(ws, project)
+    assert "press Evaluate" in text
+    assert to_data.visible is False
+    _, text, to_data, _ = tab.nothing(ws, helpers.project(ws, "Other").id)
+    assert "Add questions with answers first" in text
+    assert to_data.visible is True

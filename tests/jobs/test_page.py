@@ -1,0 +1,384 @@
+"""Runs: which one is shown, what is read anew, what is drawn, and the buttons."""
+
+from dataclasses import replace
+
+import gradio as gr
+import pytest
+
+from engine.core.actor import LOCAL
+from engine.core.job import Event, State
+from engine.core.outcome import Outcome
+from engine.services import outcomes
+from engine.services.jobs import lifecycle, listing
+from engine.stats.curve import learning_curve
+from tests import helpers
+from tests.ui import results
+from ui.components import follow
+from ui.components.follow import Track
+from ui.components.page import Aim
+from ui.pages.jobs import curves, layout, refresh, settings, tab
+from ui.pages.jobs.refresh import Asked, View
+
+
+@pytest.fixture
+def world(ws, tmp_path):
+    """A project with a base and a dataset: project id, base, data."""
+    project = helpers.project(ws).id
+    return project, helpers.model(ws, tmp_path), helpers.dataset(ws, project, tmp_path)
+
+
+def sft(ws, world, name, **more):
+    project, base, data = world
+    return results.submit(ws, project, "sft", name, model=base.id, dataset=data.id, **more)
+
+
+def running(ws, world, name="Lower rate", **more):
+    job = helpers.claimed(ws, sft(ws, world, name, **more).id)
+    results.say(ws, job.id, *results.train_events())
+    return job
+
+
+def test_a_project_without_runs_says_what_to_do(ws):
+    _, new = refresh.refresh(ws, helpers.project(ws).id, View())
+    assert new == {"empty": True, "body": False}
+
+
+def test_the_newest_running_one_is_shown_until_somebody_picks_another(ws, world):
+    first = running(ws, world, "First")
+    second = sft(ws, world, "Second", seed=2)
+    view, new = refresh.refresh(ws, world[0], View())
+    assert view.shown == first.id
+    assert new["cards"].index("Second") < new["cards"].index("First")
+    assert "1 before it" in new["cards"]
+    view, _ = refresh.refresh(ws, world[0], replace(view, picked=second.id))
+    assert view.shown == second.id
+
+
+def test_a_reload_shows_what_was_shown(ws, world):
+    running(ws, world)
+    view, before = refresh.refresh(ws, world[0], View())
+    _, after = refresh.refresh(ws, world[0], View())
+    assert before["top"].partition("tl-stats")[0] == after["top"].partition("tl-stats")[0]
+    assert before["losses"][0] == after["losses"][0] == (view.shown, 6, 0, False)
+
+
+def test_progress_best_loss_and_speed_are_in_the_head_of_a_training(ws, world):
+    running(ws, world)
+    _, new = refresh.refresh(ws, world[0], View())
+    for said in ("Step 4 of 8", "2.000", "400", "Teach by example", "faq@1"):
+        assert said in new["top"]
+
+
+def test_only_what_is_new_is_read_and_drawn(ws, world):
+    job = running(ws, world)
+    view, _ = refresh.refresh(ws, world[0], View())
+    view, new = refresh.refresh(ws, world[0], view)
+    assert not {"losses", "settings", "log", "stop"} & new.keys()
+    results.say(ws, job.id, ("metric", 5, {"loss": 0.5}))
+    view, new = refresh.refresh(ws, world[0], view)
+    assert new["losses"][0][:2] == (job.id, 7)
+    assert len(view.tracks[job.id].metrics) == 7
+
+
+def test_a_finished_run_is_read_once_and_then_left_alone(ws, world):
+    job = running(ws, world)
+    outcomes.end(ws, job.id, job.fence, State.FAILED, "It broke. Use a lower rate.")
+    view, new = refresh.refresh(ws, world[0], View())
+    assert "It broke. Use a lower rate." in new["top"]
+    assert (new["stop"], new["again"], new["onward"]) == (False, True, "")
+    results.say(ws, job.id, ("log", None, {"text": "never read"}))
+    view, new = refresh.refresh(ws, world[0], view)
+    assert new == {}
+    assert refresh.updates(view, new) == [gr.skip()] * len(layout.Parts._fields)
+
+
+def test_each_part_has_its_update(ws, world):
+    running(ws, world)
+    view, new = refresh.refresh(ws, world[0], View())
+    updates = refresh.updates(view, new)
+    assert len(updates) == len(layout.Parts._fields)
+    drawn = updates[layout.Parts._fields.index("losses")]
+    assert list(drawn.data[0].y) == [3.0, 1.5, 1.0, 0.75]
+
+
+def test_stop_asks_the_run_to_stop(ws, world):
+    job = running(ws, world)
+    view, _ = refresh.refresh(ws, world[0], View())
+    assert tab.stop(ws, view).cancel_requested
+    _, new = refresh.refresh(ws, world[0], view)
+    assert new["stop"] is False
+    assert "stopping" in new["cards"]
+    assert lifecycle.get(ws, LOCAL, job.id).state is State.RUNNING
+
+
+def test_starting_again_queues_the_same_settings(ws, world):
+    job = running(ws, world, learning_rate=0.01)
+    outcomes.end(ws, job.id, job.fence, State.CANCELLED)
+    view, _ = refresh.refresh(ws, world[0], View())
+    new = tab.again(ws, world[0], view)
+    assert new.id != job.id
+    assert (new.name, new.recipe) == (job.name, job.recipe)
+
+
+def test_what_somebody_changed_stands_before_the_defaults(ws, world):
+    _, base, data = world
+    job = sft(ws, world, "One", learning_rate=0.01)
+    html = settings.table(job, {base.id: "Little <base>", data.id: "faq@1"})
+    order = ["Little &lt;base&gt;", "faq@1", "Learning rate", "changed", "Epochs"]
+    assert [html.index(part) for part in order] == sorted(html.index(part) for part in order)
+    assert html.count("changed") == 2  # the class and the word
+
+
+def test_a_run_that_starts_again_begins_its_curve_anew():
+    said = [
+        Event(job_id="j", seq=1, at=0, kind="metric", step=1, data={"loss": 9.0}),
+        Event(job_id="j", seq=2, at=0, kind="state", data={"state": "running"}),
+        Event(job_id="j", seq=3, at=0, kind="metric", step=1, data={"loss": 1.0}),
+    ]
+    track = follow.taken(Track(), said)
+    assert [event.data["loss"] for event in track.metrics] == [1.0]
+
+
+def test_the_start_is_never_the_best_checkpoint():
+    said = [
+        Event(job_id="j", seq=n, at=0, kind="metric", step=n, data={"eval_loss": loss})
+        for n, loss in enumerate([1.0, 1.4, 1.2])
+    ]
+    assert follow.best(follow.taken(Track(), said)) == (2, 1.2)
+
+
+def test_a_dpo_shows_margin_and_accuracy():
+    data = {"rewards/margins": 0.5, "rewards/accuracies": 0.9}
+    said = [Event(job_id="j", seq=1, at=0, kind="metric", step=1, data=data)]
+    assert curves.has_preferences(said)
+    drawn = curves.preferences(said, "j")
+    assert [list(trace.y) for trace in drawn.data] == [[0.5], [], [0.9], []]
+
+
+def test_marks_are_no_pairs_and_leave_no_empty_picture():
+    said = [Event(job_id="j", seq=1, at=0, kind="metric", step=1, data={"rewards/margins": 0.2})]
+    drawn = curves.preferences(said, "j")
+    assert {trace.yaxis for trace in drawn.data} == {"y"}
+    assert drawn.layout.yaxis.domain == (0.0, 1.0)
+
+
+def test_a_long_training_keeps_every_held_out_point_of_its_curve():
+    said = [
+        Event(
+            job_id="j",
+            seq=n,
+            at=0,
+            kind="metric",
+            step=n,
+            data={"eval_loss": 1.0} if n % 1000 == 7 else {"loss": 1.0},
+        )
+        for n in range(20_000)
+    ]
+    kept = curves.thinned(said)
+    assert len(kept) < 1_700
+    assert sum("eval_loss" in event.data for event in kept) == 20
+
+
+def test_names_and_lines_are_text_never_html(ws, world):
+    job = running(ws, world, name="<img src=x>")
+    results.say(ws, job.id, ("log", None, {"text": "<script>"}))
+    _, new = refresh.refresh(ws, world[0], View())
+    shown = new["cards"] + new["top"] + new["log"]
+    assert "<img" not in shown
+    assert "<script>" not in shown
+
+
+def shown(ws, world, asked=refresh.ANYTHING):
+    return refresh.refresh(ws, world[0], View(), asked)[1]
+
+
+def ended(ws, job, state=State.DONE, **result):
+    if state is State.DONE:
+        outcomes.store(ws, job, Outcome(result=result))
+    else:
+        outcomes.end(ws, job.id, job.fence, state)
+    return lifecycle.get(ws, LOCAL, job.id)
+
+
+def test_the_list_holds_what_was_searched_for_and_the_run_stays_open(ws, world):
+    first = running(ws, world, "First")
+    listing.tag(ws, LOCAL, first.id, ["keep"])
+    second = sft(ws, world, "Second", seed=2)
+    new = shown(ws, world, Asked("second"))
+    assert (second.id in new["cards"], first.id in new["cards"]) == (True, False)
+    assert "First" in new["top"]
+    assert first.id in shown(ws, world, Asked("", ("keep",)))["cards"]
+    assert "No run holds" in shown(ws, world, Asked("nowhere"))["cards"]
+    assert new["tag_filter"] == ["keep"]
+
+
+@pytest.mark.parametrize("tags", [[], ["keep"]])
+def test_tags_to_choose_from_are_offered_once_a_run_has_one(ws, world, tags):
+    listing.tag(ws, LOCAL, running(ws, world, "First").id, tags)
+    new = dict(
+        zip(("view", *layout.Parts._fields), refresh.looked(ws, world[0], View()), strict=True)
+    )
+    assert new["tag_filter"].visible is bool(tags)
+
+
+def test_what_somebody_types_stays_until_another_run_is_shown(ws, world):
+    job = running(ws, world, "First")
+    other = sft(ws, world, "Second", seed=2)
+    view, new = refresh.refresh(ws, world[0], View())
+    assert new["name"] == (job.id, "First")
+    results.say(ws, job.id, ("metric", 5, {"loss": 0.5}))
+    view, new = refresh.refresh(ws, world[0], view)
+    assert not {"name", "note", "tags"} & new.keys()
+    _, new = refresh.refresh(ws, world[0], replace(view, picked=other.id))
+    assert new["name"] == (other.id, "Second")
+
+
+def test_saving_writes_name_tags_and_note_and_shows_them(ws, world):
+    job = ended(ws, running(ws, world))
+    view, _ = refresh.refresh(ws, world[0], View())
+    tab.save(ws, view, "Better <b>", "keep, paper", "Forgets hours")
+    view, new = refresh.refresh(ws, world[0], view)
+    assert lifecycle.get(ws, LOCAL, job.id).tags == ("keep", "paper")
+    assert "Better &lt;b&gt;" in new["top"]
+    assert "Forgets hours" in new["top"]
+    assert "#paper" in new["cards"]
+
+
+def test_a_deleted_run_leaves_the_page(ws, world):
+    ended(ws, running(ws, world))
+    view, new = refresh.refresh(ws, world[0], View())
+    assert new["delete"] is True
+    tab.delete(ws, view)
+    _, new = refresh.refresh(ws, world[0], view)
+    assert (new["empty"], new["body"]) == (True, False)
+
+
+def test_two_trainings_are_drawn_over_each_other_with_what_differs(ws, world):
+    ids = []
+    for name, rate in (("<i>Slow", 0.01), ("Fast", 0.02)):
+        job = running(ws, world, name, learning_rate=rate)
+        ids.append(ended(ws, job, best_held_out_loss=rate).id)
+    asked = Asked(compared=(*ids, "gone"))
+    view, new = refresh.refresh(ws, world[0], View(), asked)
+    overlay = refresh.updates(view, new, asked)[layout.Parts._fields.index("overlay")]
+    assert len(overlay.data) == 4
+    assert len({trace.line.color for trace in overlay.data}) == 2
+    assert all("<i>" not in trace.name for trace in overlay.data)
+    table = new["compare_table"]
+    assert "Learning rate" in table
+    assert "Seed" not in table
+    assert "0.020" in table
+    assert "<i>" not in table
+    _, again = refresh.refresh(ws, world[0], view, asked)
+    assert not {"overlay", "compare_table"} & again.keys()
+    assert shown(ws, world, Asked(compared=tuple(ids[:1])))["overlay_box"] is False
+
+
+@pytest.mark.parametrize(
+    ("state", "keep", "resume"),
+    [(State.RUNNING, True, False), (State.FAILED, False, True), (State.CANCELLED, False, True)],
+)
+def test_keep_is_offered_while_it_runs_and_going_on_when_it_broke_off(
+    ws, world, state, keep, resume
+):
+    job = running(ws, world)
+    if resume:  # as a training leaves it
+        (ws.files / "jobs" / job.id / "checkpoints" / "ckpt-000000004").mkdir(parents=True)
+    if state is not State.RUNNING:
+        ended(ws, job, state)
+    new = shown(ws, world)
+    assert (new["keep"], new["resume"]) == (keep, resume)
+
+
+def test_a_run_that_left_no_checkpoint_is_only_started_again(ws, world):
+    ended(ws, running(ws, world), State.CANCELLED)
+    new = shown(ws, world)
+    assert (new["resume"], new["again"]) == (False, True)
+    assert "continue" not in new["top"]
+
+
+def test_sampled_answers_estimates_resources_and_overfitting_are_shown(ws, world):
+    job = running(ws, world)
+    estimate = {
+        "seconds": {"low": 60.0, "likely": 120.0, "high": 300.0},
+        "memory_needed": 3 * 2**30,
+    }
+    answer = {"step": 4, "prompt": "When?", "text": "<script>", "reference": "At nine"}
+    results.say(
+        ws,
+        job.id,
+        ("estimate", None, estimate),
+        ("sample", 4, answer),
+        ("sample", 8, {**answer, "step": 8, "text": "At ten"}),
+        ("metric", 5, {"cpu_percent": 180.0, "memory_mb": 2048.0, "learning_rate": 1e-4}),
+    )
+    new = shown(ws, world)
+    for said in ("Expected time", "2 min", "1 min to 5 min", "3.0 GB", "Processor 180 %", "2.0 GB"):
+        assert said in new["top"]
+    assert new["samples"].index("At ten") < new["samples"].index("&lt;script&gt;")
+    assert (new["rates_box"], new["wishes_box"]) == (True, False)
+    ended(ws, job, overfit=True, peak_memory_mb=512.0)
+    new = shown(ws, world)
+    assert "learn its rows by heart" in new["top"]
+    assert "at most 512 MB" in new["top"].casefold().replace("mb", "MB")
+
+
+def study(ws, world, kind, result, **more):
+    project, base, data = world
+    job = results.submit(ws, project, kind, kind, model=base.id, dataset=data.id, **more)
+    ended(ws, helpers.claimed(ws, job.id), **result)
+    view, new = refresh.refresh(ws, project, View())
+    return new, refresh.updates(view, new)[layout.Parts._fields.index("study")]
+
+
+def test_a_finished_curve_draws_its_law_its_intervals_and_says_its_sentence(ws, world):
+    losses = [[3.0, 3.1], [2.5, 2.4], [2.2, 2.2]]
+    sizes = [10, 20, 40]
+    found = learning_curve(dict(zip(sizes, losses, strict=True)))
+    result = {
+        "sizes": sizes,
+        "losses": losses,
+        "curve": found.model_dump(mode="json", exclude={"sentence"}),
+        "sentence": found.sentence,
+    }
+    new, drawn = study(ws, world, "curve", result)
+    assert found.sentence in new["report"]
+    assert list(drawn.data[2].x) == sizes
+    assert max(drawn.data[1].x) == pytest.approx(80)
+    assert new["losses_box"] is False
+    assert new["onward"] == "Add data"
+
+
+def test_a_finished_search_draws_every_trial_and_lists_the_best_first(ws, world):
+    trials = [
+        {"number": 1, "settings": {"learning_rate": 1e-4}, "state": "done", "loss": 2.0},
+        {"number": 2, "settings": {"learning_rate": 1e-3}, "state": "done", "loss": 1.5},
+        {"number": 3, "settings": {"learning_rate": 2e-3}, "state": "given up", "loss": 1.9},
+        {"number": 4, "settings": {"learning_rate": 1e-2}, "state": "failed", "loss": None,
+         "error": "It <broke>."},
+    ]  # fmt: skip
+    result = {"trials": trials, "best": trials[1], "sentence": "Best of 4 trials."}
+    new, drawn = study(ws, world, "sweep", result)
+    assert list(drawn.data[0].y) == [2.0, 1.5, 1.9]
+    assert list(drawn.data[0].marker.size) == [9, 15, 9]
+    assert drawn.layout.xaxis.type == "log"
+    report = new["report"]
+    assert "Best of 4 trials." in report
+    assert report.index("1.500") < report.index("1.900") < report.index("2.000")
+    assert "It &lt;broke&gt;." in report
+
+
+def test_whatever_the_browser_sends_is_no_more_than_a_filter():
+    assert tab.asked(None, "x", {"a": 1}) == Asked()
+    assert tab.asked("a" * 900, ["t", 3], [["deep"]]).tags == ("t", "3")
+
+
+def test_the_next_step_shows_what_the_run_was_about(ws, world):
+    project, base, data = world
+    tuned = results.adapter(ws, project, base, data)
+    made = results.evaluated(ws, project, data, base, tuned, {0: ("a", 0.0, "b", 1.0)})
+    done = {job.kind: job for job in lifecycle.list_all(ws, LOCAL, project)}
+    assert refresh.aims_at(done["evaluate"]) == Aim(evaluation=made)
+    assert refresh.aims_at(done["sft"]) == Aim()
+    asked = results.submit(ws, project, "judge", evaluation=made, model=tuned.id)
+    assert refresh.aims_at(asked) == Aim(evaluation=made)

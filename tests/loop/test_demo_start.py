@@ -1,0 +1,25 @@
+"""How a demo is asked for; the demo itself is walked in tests/closed_loop/test_demo.py."""
+
+import pytest
+
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.services import projects
+from engine.services.loop import demo
+from tests import helpers
+
+
+@pytest.mark.parametrize(("rate", "dpo"), [(None, {}), (2e-4, {"learning_rate": 2e-4})])
+def test_the_rate_of_the_training_on_votes_is_the_usual_one_unless_said(ws, tmp_path, rate, dpo):
+    helpers.model(ws, tmp_path)
+    project, job = demo.start(ws, LOCAL, "shorter", rate)
+    assert (job.recipe["rater"], job.recipe["dpo"]) == ("shorter", dpo)
+    assert demo.start(ws, LOCAL)[1].id == job.id  # the one under way
+    assert [one.id for one in projects.list_all(ws, LOCAL)] == [project.id]
+
+
+def test_raters_of_an_unknown_rule_start_nothing(ws, tmp_path):
+    helpers.model(ws, tmp_path)
+    with pytest.raises(UserError, match="shorter"):
+        demo.start(ws, LOCAL, "kindest")
+    assert projects.list_all(ws, LOCAL) == []

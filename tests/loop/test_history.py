@@ -1,0 +1,147 @@
+"""The loop on one line: what each generation is measured against, and what is said of it."""
+
+import pytest
+
+from engine.core.actor import LOCAL
+from engine.core.errors import Conflict
+from engine.services.loop import champion, gate
+from engine.services.loop.history import history
+from tests import helpers
+from tests.loop import lines
+
+
+@pytest.fixture
+def project(ws):
+    return helpers.project(ws)
+
+
+@pytest.fixture
+def sft(ws, project, tmp_path):
+    return lines.trained(ws, project, "first", helpers.model(ws, tmp_path), "sft")
+
+
+def look(ws, project, **more):
+    return history(ws, LOCAL, project.id, **more)
+
+
+def test_an_empty_project_has_nothing_to_measure_against(ws, project):
+    found = look(ws, project)
+    assert (found.baseline, found.generations) == (None, ())
+    assert "nothing to measure" in found.sentence
+
+
+def test_before_any_vote_the_newest_trained_model_is_the_baseline(ws, project, sft):
+    found = look(ws, project)
+    assert found.baseline.id == sft.id
+    assert "first is the baseline" in found.sentence
+
+
+def test_the_start_of_the_first_preference_training_stays_the_baseline(ws, project, sft):
+    one = lines.trained(ws, project, "one", sft)
+    two = lines.trained(ws, project, "two", one)
+    found = look(ws, project)
+    assert found.baseline.id == sft.id
+    assert [g.model.id for g in found.generations] == [one.id, two.id]
+    assert "not been compared with the baseline yet" in found.sentence
+
+
+def test_each_generation_has_its_round_against_baseline_and_predecessor(ws, project, sft):
+    one = lines.trained(ws, project, "one", sft)
+    two = lines.trained(ws, project, "two", one)
+    a = lines.blind(ws, project, one, sft, 30, 10)
+    b = lines.blind(ws, project, two, sft, 34, 6)
+    c = lines.blind(ws, project, two, one, 22, 18)
+    first, second = look(ws, project).generations
+    assert first.against_baseline.round_id == first.against_previous.round_id == a.id
+    assert (second.against_baseline.round_id, second.against_previous.round_id) == (b.id, c.id)
+    assert second.against_baseline.report.verdict.win_rate == 34 / 40
+
+
+def test_the_sentence_holds_the_numbers_of_the_newest_result(ws, project, sft):
+    one = lines.trained(ws, project, "one", sft)
+    lines.blind(ws, project, one, sft, 30, 10, 4, raters=3)
+    said = look(ws, project).sentence
+    assert said.startswith(
+        "Generation 1 beats the baseline on 44 held-out questions: it wins 72.7 %"
+    )
+    assert "wins 90, losses 30, ties 12, both bad 0, 3 raters who agree on 100 % of what" in said
+
+
+def test_no_difference_says_what_the_test_could_have_seen(ws, project, sft):
+    one = lines.trained(ws, project, "one", sft)
+    lines.blind(ws, project, one, sft, 52, 48)
+    said = look(ws, project).sentence
+    assert "shows no difference from the baseline on 100" in said
+    assert "this test could see a win rate of 64.5 % or more" in said
+
+
+def test_an_open_round_is_waited_for_and_tells_nothing(ws, project, sft):
+    one = lines.trained(ws, project, "one", sft)
+    waiting = lines.blind(ws, project, one, sft, 5, 5, close=False)
+    (only,) = look(ws, project).generations
+    assert only.waiting == waiting.id
+    assert only.against_baseline is None
+    assert "hidden until the round is closed" in only.sentence
+
+
+def test_several_generations_make_one_lucky_win_less_sure(ws, project, sft):
+    one = lines.trained(ws, project, "one", sft)
+    lines.blind(ws, project, one, sft, 61, 39)
+    assert "luck" not in look(ws, project).sentence
+    for name in ("two", "three"):
+        model = lines.trained(ws, project, name, sft)
+        lines.blind(ws, project, model, sft, 50, 50)
+    first = look(ws, project).generations[0]
+    assert first.against_baseline.p == pytest.approx(3 * first.against_baseline.report.verdict.p)
+    assert "could be luck" in first.sentence
+
+
+def test_prompts_asked_in_an_earlier_blind_round_are_not_fresh(ws, project, sft):
+    one = lines.trained(ws, project, "one", sft)
+    lines.blind(ws, project, one, sft, 5, 5, rows=range(10))
+    two = lines.trained(ws, project, "two", one)
+    lines.blind(ws, project, two, sft, 5, 5, rows=range(7, 17))
+    first, second = look(ws, project).generations
+    assert (first.against_baseline.fresh, second.against_baseline.fresh) == (10, 7)
+
+
+def test_a_model_against_itself_gives_the_band_of_no_difference(ws, project, sft):
+    lines.blind(ws, project, sft, sft, 10, 10)
+    control = look(ws, project).control
+    assert control.even
+    assert control.low < control.rate == 0.5 < control.high
+
+
+def test_what_fell_closes_the_gate_and_is_on_the_line(ws, project, sft, tmp_path):
+    source = helpers.dataset(ws, project.id, tmp_path)
+    one = lines.trained(ws, project, "one", sft)
+    gate.check(ws, LOCAL, project.id, one.id)
+    lines.evaluated(ws, project, source, sft, one, fell=True)
+    with pytest.raises(Conflict, match="fell back"):
+        gate.check(ws, LOCAL, project.id, one.id)
+    found = look(ws, project)
+    assert "not shown to people" in found.sentence
+    assert [rule.name for rule in found.rules if rule.stop] == ["guard"]
+
+
+def test_a_healthy_evaluation_leaves_the_gate_open(ws, project, sft, tmp_path):
+    source = helpers.dataset(ws, project.id, tmp_path)
+    one = lines.trained(ws, project, "one", sft)
+    lines.evaluated(ws, project, source, sft, one, fell=False)
+    gate.check(ws, LOCAL, project.id, one.id)
+    assert look(ws, project).generations[0].evaluation_id
+
+
+def test_two_rounds_without_a_gain_stop_the_loop(ws, project, sft):
+    one = lines.trained(ws, project, "one", sft)
+    two = lines.trained(ws, project, "two", one)
+    lines.blind(ws, project, one, sft, 200, 205)
+    lines.blind(ws, project, two, one, 200, 205)
+    stopped = [rule.name for rule in look(ws, project, most_votes=810).rules if rule.stop]
+    assert stopped == ["gain", "budget"]
+
+
+def test_the_champion_is_on_the_line(ws, project, sft):
+    one = lines.trained(ws, project, "one", sft)
+    champion.promote(ws, LOCAL, project.id, one.id)
+    assert look(ws, project).champion_id == one.id

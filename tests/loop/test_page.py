@@ -1,0 +1,240 @@
+"""The Loop tab: the line, the chosen generation, the champion, and the loop by itself."""
+
+import gradio as gr
+import pytest
+
+from engine import plugins
+from engine.core.actor import LOCAL
+from engine.core.errors import Conflict, UserError
+from engine.core.job import State
+from engine.services.data import datasets
+from engine.services.erasure import forget
+from engine.services.evaluation import evaluations
+from engine.services.jobs import lifecycle
+from engine.services.loop import auto, champion
+from engine.services.preferences import build
+from tests import helpers
+from tests.loop import lines
+from tests.rating import votes
+from ui.components import names
+from ui.components.page import Aim
+from ui.pages.loop import auto_loop, detail
+from ui.pages.loop import tab as loop_tab
+from ui.pages.models import tab as models_tab
+from ui.pages.rating import tab
+from ui.pages.training import methods
+
+
+@pytest.fixture
+def project(ws):
+    return helpers.project(ws)
+
+
+@pytest.fixture
+def sft(ws, project, tmp_path):
+    return lines.trained(ws, project, "first", helpers.model(ws, tmp_path), "sft")
+
+
+@pytest.fixture
+def source(ws, project, tmp_path):
+    return helpers.dataset(ws, project.id, tmp_path)
+
+
+@pytest.fixture
+def gone_round(ws, project, sft):
+    """Two generations, both tested against the baseline."""
+    one = lines.trained(ws, project, "one", sft)
+    two = lines.trained(ws, project, "two <b>", one)
+    lines.blind(ws, project, one, sft, 30, 8, 2)
+    lines.blind(ws, project, two, sft, 33, 5, 2)
+    return one, two
+
+
+def look(ws, project, chosen=None):
+    return loop_tab.look(ws, project.id, chosen)
+
+
+def test_without_a_project_there_is_only_the_empty_page(ws):
+    assert loop_tab.look(ws, None, None) == {"empty": True, "body": False, "picked": None}
+
+
+def test_a_new_project_says_how_to_begin(ws, project):
+    seen = look(ws, project)
+    assert (seen["empty"], seen["go"], seen["tab"]) == (True, "Add your examples", "data")
+
+
+def test_the_line_shows_every_generation_with_its_rate_and_votes(ws, project, gone_round):
+    seen = look(ws, project)
+    drawn = seen["line"]
+    assert drawn.count("data-pick=") == 2
+    assert ">78 %<" in drawn
+    assert ">85 %<" in drawn
+    assert "W 30" in drawn
+    assert "Generation 2 beats the baseline on 40" in seen["said"]
+
+
+def test_names_are_text_and_never_markup(ws, project, gone_round):
+    seen = look(ws, project)
+    assert "two <b>" not in "".join(str(part) for part in seen.values())
+    assert "two &lt;b&gt;" in seen["line"]
+
+
+def test_a_click_shows_that_generation(ws, project, gone_round):
+    one, two = gone_round
+    assert look(ws, project)["picked"] == two.id
+    seen = look(ws, project, one.id)
+    assert "Generation 1: one" in seen["chosen"]
+    assert ">78 %<" in seen["chosen"]
+
+
+def test_the_control_round_is_a_band_on_the_line(ws, project, sft, gone_round):
+    before = look(ws, project)["line"]
+    assert "tl-band" not in before
+    assert "a model against itself" not in before  # nothing in the picture has that colour
+    lines.blind(ws, project, sft, sft, 10, 10)
+    assert "a model against itself</span>" in look(ws, project)["line"]
+    assert "A model against itself: 50 %" in look(ws, project)["line"]
+
+
+def test_what_is_not_known_yet_says_why(ws, project, sft, source):
+    one = lines.trained(ws, project, "one", sft)
+    assert "not tested" in look(ws, project)["line"]
+    lines.evaluated(ws, project, source, sft, one, fell=True)
+    assert "held back" in look(ws, project)["line"]
+    assert "BLEU: 0.40 to 0.20" in look(ws, project)["chosen"]
+    two = lines.trained(ws, project, "two", sft)
+    lines.blind(ws, project, two, sft, 5, 5, close=False)
+    assert "being rated" in look(ws, project)["line"]
+
+
+def test_promoting_and_going_back_are_shown(ws, project, gone_round):
+    one, two = gone_round
+    loop_tab.promote(ws, project.id, {"picked": one.id})
+    assert not look(ws, project, one.id)["promote"]
+    assert not look(ws, project)["back"]
+    loop_tab.promote(ws, project.id, {"picked": two.id})
+    seen = look(ws, project)
+    assert seen["back"]
+    assert "★ champion" in seen["line"]
+    assert "Generation 2 beats" in seen["champion"]
+    loop_tab.roll_back(ws, project.id, {})
+    assert champion.current(ws, LOCAL, project.id).id == one.id
+
+
+def test_without_a_choice_nothing_is_promoted(ws, project):
+    with pytest.raises(UserError, match="No generation"):
+        loop_tab.promote(ws, project.id, {})
+
+
+def test_only_what_changed_is_drawn_again(ws, project, gone_round):
+    first, *updates = loop_tab._updates({}, look(ws, project))
+    assert any(isinstance(each, gr.Button) for each in updates)
+    assert loop_tab._updates(first, look(ws, project))[1:] == [gr.skip()] * len(updates)
+
+
+def test_the_links_aim_at_the_run_and_the_pairs(ws, project, sft, source):
+    job = auto.start(ws, LOCAL, project.id)
+    one = lines.trained(ws, project, "one", sft, dataset=source.id, job=job.id)
+    picked = {"picked": one.id}
+    assert loop_tab.aim_at_run(ws, project.id, picked) == Aim(run=job.id)
+    assert loop_tab.aim_at_pairs(ws, project.id, picked) == Aim(method="dpo", dataset=source.id)
+    nobody = (loop_tab.aim_at_run, loop_tab.aim_at_votes, loop_tab.aim_at_evaluation)
+    assert [aims(ws, None, {}) for aims in nobody] == [Aim()] * 3
+
+
+def test_the_links_aim_at_the_votes_and_the_evaluation(ws, project, sft, source):
+    one = lines.trained(ws, project, "one", sft, dataset=source.id)
+    open_one = lines.blind(ws, project, one, sft, 5, 5, close=False)
+    assert loop_tab.aim_at_votes(ws, project.id, {"picked": one.id}) == Aim(round=open_one.id)
+    two = lines.trained(ws, project, "two", one, dataset=source.id)
+    tested = lines.blind(ws, project, two, sft, 30, 8, 2)
+    lines.evaluated(ws, project, source, one, two, fell=False)
+    picked = {"picked": two.id}
+    assert loop_tab.aim_at_votes(ws, project.id, picked) == Aim(round=tested.id)
+    assert tab.look(ws, project.id, tested.id)["which"][1] == tested.id
+    aim = loop_tab.aim_at_evaluation(ws, project.id, picked)
+    assert two.id in evaluations.get(ws, LOCAL, aim.evaluation).models
+
+
+def test_the_loop_by_itself_starts_with_what_fits(ws, project, sft, source):
+    usual = auto.usually(ws, LOCAL, project.id)
+    assert usual == (sft.id, source.id, source.id)
+    said = auto_loop.start(ws, project.id, {}, *usual, auto_loop.PEOPLE, 2, 24, None)
+    assert "shows up here" in said
+    job = auto.newest(ws, LOCAL, project.id)
+    assert (job.recipe["rater"], job.recipe["prompts"], job.lane) == (None, 24, "loop")
+    seen = look(ws, project)
+    assert seen["stop"]
+    assert "waits for a worker" in seen["going"]
+    auto_loop.halt(ws, project.id, {})
+    assert "Start it again to go on" in look(ws, project)["going"]
+
+
+def test_a_second_loop_is_refused_while_one_goes_round(ws, project, sft, source):
+    auto.start(ws, LOCAL, project.id)
+    with pytest.raises(Conflict, match="already"):
+        auto.start(ws, LOCAL, project.id, prompts=30)
+
+
+def test_the_champion_is_where_it_would_start(ws, project, sft, source):
+    lines.trained(ws, project, "newer", sft)
+    champion.promote(ws, LOCAL, project.id, sft.id)
+    assert auto.usually(ws, LOCAL, project.id).model == sft.id
+
+
+def test_the_champion_is_offered_first_and_marked(ws, project, gone_round):
+    one, two = gone_round
+    assert names.first_two(ws, project.id)[-1] == two.id
+    champion.promote(ws, LOCAL, project.id, one.id)
+    assert names.first_two(ws, project.id)[-1] == one.id
+    trained = [(label, m) for label, m in names.choices(ws, project.id) if "(base)" not in label]
+    assert trained[0] == ("one (champion)", one.id)
+
+
+def test_a_training_on_votes_starts_from_the_champion(ws, project, gone_round):
+    one, _ = gone_round
+    champion.promote(ws, LOCAL, project.id, one.id)
+    offered = methods.choices(ws, project.id, plugins.load("jobs", "dpo").Recipe)
+    assert offered[0][0] == ("one", one.id)
+
+
+def test_what_is_missing_is_said_in_a_sentence(ws, project):
+    with pytest.raises(UserError, match="no trained model"):
+        auto.start(ws, LOCAL, project.id)
+
+
+def test_a_dataset_without_held_out_rows_cannot_test(ws, project, sft, tmp_path, source):
+    path = helpers.chat_file(tmp_path, 10, "all.jsonl")
+    bare = loop_dataset(ws, project, path)
+    with pytest.raises(UserError, match="no held-out questions"):
+        auto.start(ws, LOCAL, project.id, dataset_test=bare)
+
+
+def loop_dataset(ws, project, path):
+    return datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.0).id
+
+
+def test_a_failed_loop_says_why(ws, project, sft, source):
+    job = auto.start(ws, LOCAL, project.id)
+    failed = lifecycle.get(ws, LOCAL, job.id).model_copy(
+        update={"state": State.FAILED, "error": "No <i>room</i>."}
+    )
+    assert "could not go on. No &lt;i&gt;room" in detail.going(failed, [])
+
+
+def test_every_simulated_rater_can_be_chosen_and_people_come_first():
+    offered = auto_loop.raters()
+    assert offered[0] == ("People", auto_loop.PEOPLE)
+    assert ("Simulated: shorter", "shorter") in offered
+
+
+def test_a_generation_and_a_model_say_that_votes_behind_them_have_gone(ws, project, sft):
+    votes.filled(ws, project.id, (sft, sft), raters="ab")
+    made = build.make(ws, LOCAL, project.id)
+    taught = lines.trained(ws, project, "taught", sft, dataset=made.dataset_id)
+    later = lines.trained(ws, project, "later", taught)
+    assert "Stale" not in look(ws, project)["chosen"] + models_tab.refresh(ws, project.id)[1]
+    forget(ws, LOCAL, project.id, "a")
+    for one in (taught, later):
+        assert "Stale: 24 votes behind these pairs" in look(ws, project, one.id)["chosen"]
+    assert models_tab.refresh(ws, project.id)[1].count("Stale: 24 votes") == 2

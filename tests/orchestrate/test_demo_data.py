@@ -1,0 +1,93 @@
+"""The committed sample data: what its description promises."""
+
+import json
+import re
+from collections import Counter
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import engine.orchestrate
+from engine import plugins
+
+FOLDER = Path(engine.orchestrate.__file__).parent
+FAQ, PROMPTS = FOLDER / "library_faq.jsonl", FOLDER / "library_prompts.jsonl"
+NEAR = 0.85  # token-set Jaccard from which two questions count as the same
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def questions(path: Path) -> list[str]:
+    return [row["prompt"] for row in rows(path)]
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9']+", text.lower())
+
+
+def jaccard(one: set[str], other: set[str]) -> float:
+    return len(one & other) / len(one | other)
+
+
+def test_there_are_36_topics_with_nine_questions_and_one_answer_each():
+    answers = Counter(row["completion"] for row in rows(FAQ))
+    assert len(answers) == 36
+    assert set(answers.values()) == {9}
+
+
+def test_each_topic_has_two_further_questions_and_its_answer_as_the_only_reference():
+    references = Counter(tuple(row["references"]) for row in rows(PROMPTS))
+    assert set(references) == {(row["completion"],) for row in rows(FAQ)}
+    assert set(references.values()) == {2}
+
+
+def test_rows_have_exactly_the_fields_of_their_layout():
+    assert {tuple(row) for row in rows(FAQ)} == {("prompt", "completion")}
+    assert {tuple(row) for row in rows(PROMPTS)} == {("prompt", "references")}
+
+
+@pytest.mark.parametrize(("path", "layout"), [(FAQ, "prompt_completion"), (PROMPTS, "prompts")])
+def test_the_layout_is_recognised(path, layout):
+    names = plugins.names("formats")
+    sure = {name: plugins.load("formats", name).sniff(rows(path)) for name in names}
+    assert max(sure, key=lambda name: sure[name]) == layout
+
+
+def test_no_question_appears_twice_after_normalisation():
+    every = [" ".join(words(question)) for question in questions(FAQ) + questions(PROMPTS)]
+    assert [question for question, count in Counter(every).items() if count > 1] == []
+
+
+def test_no_two_questions_are_nearly_the_same():
+    every = [(text, set(words(text))) for text in questions(FAQ) + questions(PROMPTS)]
+    pairs = combinations(every, 2)
+    assert [(a, b) for (a, one), (b, other) in pairs if jaccard(one, other) >= NEAR] == []
+
+
+def test_questions_have_5_to_25_words():
+    every = questions(FAQ) + questions(PROMPTS)
+    assert [question for question in every if not 5 <= len(question.split()) <= 25] == []
+
+
+def test_answers_have_8_to_22_words():
+    answers = {row["completion"] for row in rows(FAQ)}
+    assert [answer for answer in answers if not 8 <= len(answer.split()) <= 22] == []
+
+
+@pytest.mark.parametrize("path", [FAQ, PROMPTS])
+def test_files_are_plain_ascii_with_unix_line_ends_and_no_stray_spaces(path):
+    raw = path.read_bytes()
+    assert raw.isascii()
+    assert b"\r" not in raw
+    assert raw.endswith(b"}\n")
+    texts = [text for row in rows(path) for text in (row["prompt"], row.get("completion", "x"))]
+    assert [text for text in texts if text != " ".join(text.split())] == []
+
+
+def test_neighbouring_rows_are_of_different_topics():
+    answers = [row["completion"] for row in rows(FAQ)]
+    assert [a for a, b in pairwise(answers) if a == b] == []

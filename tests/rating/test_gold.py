@@ -1,0 +1,209 @@
+"""Gold pairs, practice and repeats: when they come, what they say of a rater, what they hide."""
+
+import pytest
+
+from engine.core.actor import LOCAL
+from engine.core.errors import Forbidden, NotFound, UserError
+from engine.services.rating import gold, raters, rounds, votes
+from engine.services.rating.plans import Options
+from engine.store import rounds as round_store
+from engine.store import votes as vote_store
+from engine.store.connect import reading
+from tests.rating.rated import careful, keys, rate_all, rater, started
+
+OTHER = {"left": "right", "right": "left"}
+
+
+def kinds(ws, one):
+    with reading(ws.db) as conn:
+        return {pair.id: pair for pair in round_store.comparisons(conn, one.id)}
+
+
+def given(ws, one, name):
+    with reading(ws.db) as conn:
+        return vote_store.seen(conn, one.id, name)
+
+
+def is_gold(shown):
+    return "answer" in shown.left_text + shown.right_text
+
+
+def wrong_on_gold(ws, who):
+    def choose(shown):
+        choice = careful(ws, who, shown)
+        return OTHER[choice] if is_gold(shown) else choice
+
+    return choose
+
+
+def test_practice_comes_first_and_says_after_the_vote_what_was_right(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", Options(practice=3))
+    who = rater("a")
+    for n in range(3):
+        shown = votes.turn(ws, who, one.id).pair
+        good = careful(ws, who, shown)
+        choice = good if n else OTHER[good]
+        ballot = votes.Ballot(token=shown.token, key=next(keys), choice=choice)
+        told = votes.cast(ws, who, ballot).feedback
+        assert (told.right, told.expected) == (n > 0, good)
+        assert told.reason.startswith("One answer")
+    assert [each.kind for each in given(ws, one, "a")][:3] == ["calibration"] * 3
+    shown = votes.turn(ws, who, one.id).pair
+    ballot = votes.Ballot(token=shown.token, key=next(keys), choice="left")
+    assert votes.cast(ws, who, ballot).feedback is None
+
+
+def test_the_feedback_is_the_same_when_the_vote_is_sent_again(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", Options(practice=1))
+    shown = votes.turn(ws, rater("a"), one.id).pair
+    ballot = votes.Ballot(token=shown.token, key=next(keys), choice="tie")
+    first = votes.cast(ws, rater("a"), ballot)
+    assert votes.cast(ws, rater("a"), ballot) == first
+
+
+def test_every_rater_gets_a_share_of_gold_that_fits_what_they_rated(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", Options(gold=0.2), pairs=30, overlap=1)
+    who = rater("a")
+    for _ in range(13):
+        shown = votes.next_pair(ws, who, one.id)
+        votes.vote(ws, who, shown.token, next(keys), careful(ws, who, shown))
+    rate_all(ws, one, "b")
+    for name in ("a", "b"):
+        seen = [each.kind for each in given(ws, one, name)]
+        assert abs(seen.count("gold") - 0.2 * seen.count("normal")) <= 1
+    assert rounds.tally(ws, LOCAL, one.id).prompts in (29, 30)  # the first rater may hold one
+
+
+def test_gold_comes_at_moments_that_differ_between_raters(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", Options(gold=0.2), pairs=20, overlap=3)
+    places = set()
+    for name in ("a", "b", "c"):
+        rate_all(ws, one, name)
+        seen = given(ws, one, name)
+        places.add(tuple(n for n, each in enumerate(seen) if each.kind == "gold"))
+    assert len(places) == 3
+
+
+def test_a_repeat_shows_a_pair_of_the_same_rater_on_swapped_sides_later_on(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", Options(repeats=0.3), pairs=20)
+    shown, sides = votes.next_pair(ws, rater("a"), one.id), {}
+    order = []
+    while shown:
+        order.append(shown.prompt_html)
+        sides.setdefault(shown.prompt_html, []).append((shown.left_text, shown.right_text))
+        shown = votes.vote(ws, rater("a"), shown.token, next(keys), "tie")
+    again = {prompt: both for prompt, both in sides.items() if len(both) == 2}
+    assert len(again) == 6
+    assert all(first == second[::-1] for first, second in again.values())
+    assert order.index(next(iter(again))) != len(order) - 1
+    assert rounds.tally(ws, LOCAL, one.id).ties == 20
+
+
+def test_nobody_repeats_a_pair_that_only_others_saw(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", Options(repeats=0.3), pairs=10)
+    rate_all(ws, one, "a")
+    assert rate_all(ws, one, "b") == 0
+
+
+def test_nothing_that_is_shown_tells_a_gold_pair_or_a_repeat_apart(ws, tmp_path):
+    one = started(ws, tmp_path, "blind_eval", Options(gold=0.3, repeats=0.3, practice=2), pairs=10)
+    shown, fields, said = votes.turn(ws, rater("a"), one.id), set(), ""
+    while shown.pair:
+        fields.add((tuple(shown.pair.model_dump()), shown.pair.total))
+        said += shown.model_copy(update={"feedback": None}).model_dump_json()
+        ballot = votes.Ballot(token=shown.pair.token, key=next(keys), choice="left")
+        shown = votes.cast(ws, rater("a"), ballot)
+    assert len(fields) == 1
+    for secret in ("gold", "repeat", "calibration", "practice", "kind", "lo", 'answer"'):
+        assert f'"{secret}' not in said
+    for secret in (one.arm_new, one.arm_base, one.plan_sha256, "model-", "pair-"):
+        assert secret not in said
+
+
+def test_a_rater_who_fails_gold_is_paused_with_a_sentence_and_their_votes_wait(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", Options(gold=0.3), pairs=40)
+    who = rater("a")
+    cast = rate_all(ws, one, "a", wrong_on_gold(ws, who))
+    assert cast < 52
+    assert "paused" in votes.turn(ws, who, one.id).pause
+    seen = rounds.tally(ws, LOCAL, one.id)
+    assert (seen.wins, seen.paused) == (0, cast - 5)
+    [found] = raters.raters(ws, LOCAL, one.id)
+    assert found.paused
+    assert "0 of 5 gold pairs right" in found.quality.reasons[0]
+
+
+def test_a_person_who_looked_lets_a_paused_rater_go_on_and_all_votes_count_again(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", Options(gold=0.3), pairs=40)
+    cast = rate_all(ws, one, "a", wrong_on_gold(ws, rater("a")))
+    with pytest.raises(Forbidden):
+        raters.resume(ws, rater("a"), one.id, "a")
+    raters.resume(ws, LOCAL, one.id, "a", "misread the guide")
+    seen = rounds.tally(ws, LOCAL, one.id)
+    assert (seen.wins, seen.paused) == (cast - 5, 0)
+    assert rate_all(ws, one, "a") > 20
+    assert not raters.raters(ws, LOCAL, one.id)[0].paused
+    assert "misread the guide" in raters.raters(ws, LOCAL, one.id)[0].decided
+
+
+def test_a_person_may_pause_a_rater_and_nobody_who_is_not_there(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs")
+    shown = votes.next_pair(ws, rater("a"), one.id)
+    raters.pause(ws, LOCAL, one.id, "a", "asks friends")
+    assert votes.turn(ws, rater("a"), one.id).pair is None
+    assert votes.vote(ws, rater("a"), shown.token, next(keys), "tie") is None  # not lost
+    with pytest.raises(NotFound):
+        raters.pause(ws, LOCAL, one.id, "nobody")
+
+
+def test_a_gold_answer_cannot_be_mended_by_undo(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", Options(gold=0.3), pairs=20)
+    who = rater("a")
+    shown = votes.next_pair(ws, who, one.id)
+    while not is_gold(shown):
+        shown = votes.vote(ws, who, shown.token, next(keys), "tie")
+    right = careful(ws, who, shown)
+    votes.vote(ws, who, shown.token, next(keys), OTHER[right])
+    votes.undo(ws, who, one.id)
+    votes.vote(ws, who, shown.token, next(keys), right)
+    assert votes.standing(ws, who, one.id)["agreement_with_gold"] == {"right": 0, "of": 1}
+
+
+def test_a_rater_who_does_not_repeat_themselves_is_reported(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", Options(repeats=0.3), pairs=40)
+    rate_all(ws, one, "a", lambda _: "left")
+    [found] = raters.raters(ws, LOCAL, one.id)
+    assert (found.quality.repeats.same, found.quality.repeats.of) == (0, 12)
+
+
+def test_a_days_share_ends_with_a_sentence_and_an_undo_gives_one_back(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", Options(per_rater=3))
+    assert rate_all(ws, one, "a") == 3
+    assert "enough for one person" in votes.turn(ws, rater("a"), one.id).pause
+    assert votes.standing(ws, rater("a"), one.id)["left_today"] == 0
+    assert votes.undo(ws, rater("a"), one.id).done == 2
+    assert votes.standing(ws, rater("a"), one.id)["left_today"] == 1
+
+
+def test_gold_pairs_come_from_a_file_where_one_is_given(tmp_path):
+    path = tmp_path / "gold.jsonl"
+    path.write_text('{"prompt": "2+2?", "chosen": "4", "rejected": "a fish"}\n')
+    [pair] = gold.from_file(path, path.name)
+    assert (pair.right, pair.wrong) == ("4", "a fish")
+
+
+def test_a_file_without_pairs_gives_no_gold(tmp_path):
+    path = tmp_path / "gold.jsonl"
+    path.write_text('{"prompt": "2+2?", "completion": "4"}\n')
+    with pytest.raises(UserError, match="no pair of a better"):
+        gold.from_file(path, path.name)
+
+
+def test_the_wrong_answer_of_a_gold_pair_is_no_variant_of_the_right_one(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", Options(gold=0.3), pairs=20)
+    found = [pair for pair in kinds(ws, one).values() if pair.kind == "gold"]
+    assert len(found) == 6
+    for pair in found:
+        right = pair.text_lo if pair.details["answer"] == "lo" else pair.text_hi
+        assert right in pair.references
+        assert pair.text_lo != pair.text_hi

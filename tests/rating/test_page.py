@@ -1,0 +1,300 @@
+"""The Rate tab: what it shows of a round in each state, and what it never shows."""
+
+import pytest
+
+from engine.core.actor import LOCAL, Actor, Role
+from engine.core.errors import Conflict, UserError
+from engine.core.job import State
+from engine.core.outcome import Outcome
+from engine.services import outcomes, projects
+from engine.services.data import datasets
+from engine.services.rating import flags, plans, rounds, votes
+from tests import helpers
+from tests.loop import lines
+from tests.rating import rated
+from tests.ui import seed
+from ui.pages.rating import options, results, start, tab
+from ui.pages.rating import raters as rating_raters
+from ui.pages.rating.refresh import pick
+
+
+def look(ws, one):
+    return tab.look(ws, one.project_id, one.id)
+
+
+def test_a_project_without_rounds_says_what_a_round_is_and_opens_the_panel(ws):
+    shown = tab.look(ws, projects.create(ws, LOCAL, "New").id, None)
+    assert (shown["empty"], shown["box"], shown["body"]) == (True, True, False)
+
+
+def test_a_round_without_answers_says_why_and_opens_the_panel_for_another(ws, tmp_path):
+    one = seed.preparing(ws, tmp_path)
+    job = helpers.claimed(ws, one.job_id)
+    outcomes.end(ws, job.id, job.fence, State.FAILED, "The disk is full.")
+    shown = look(ws, one)
+    assert shown["box"]
+    assert "The disk is full." in shown["outcome"]
+
+
+def test_without_a_project_nothing_is_asked_of_it(ws):
+    assert tab.look(ws, None, None)["empty"]
+
+
+def test_an_open_round_comes_before_a_newer_one_that_is_not_open(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path)
+    seed.preparing(ws, tmp_path, project=one.project_id, models=("c", "d"))
+    found = rounds.list_all(ws, LOCAL, one.project_id)
+    assert pick(found, None).id == one.id
+    assert pick(found, "round-of-another-project").id == one.id
+
+
+def test_a_round_that_waits_for_its_answers_shows_no_pair(ws, tmp_path):
+    shown = look(ws, seed.preparing(ws, tmp_path))
+    assert shown["surface"] == ""
+    assert "No worker is running" in shown["outcome"]
+
+
+def test_an_open_blind_round_tells_neither_how_it_stands_nor_which_models(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=24)
+    seed.prefer_new(ws, one)
+    shown = look(ws, one)
+    assert shown["close"]
+    assert "24 of 24 votes" in shown["outcome"]
+    assert "hidden until the round is closed" in shown["outcome"]
+    for secret in ("secret-", "wins", one.arm_new, one.arm_base):
+        assert secret not in str(shown)
+
+
+def test_a_closed_blind_round_shows_the_verdict_its_interval_and_the_models(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=24)
+    seed.prefer_new(ws, one, 0.875)
+    rounds.close(ws, LOCAL, one.id)
+    shown = look(ws, one)
+    assert (shown["surface"], shown["close"]) == ("", False)
+    for words in (
+        "The new model is better",
+        "secret-new",
+        "secret-old",
+        "21 of 24",
+        "tl-duel-half",
+    ):
+        assert words in shown["outcome"]
+
+
+def test_a_rating_round_shows_counts_and_whether_a_side_is_favoured(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24)
+    seed.prefer_new(ws, one)
+    shown = look(ws, one)
+    assert shown["collect"]
+    assert "No position bias shown: 12 of 24" in shown["outcome"]
+    assert not shown["onward"]
+
+
+def test_pairs_made_of_the_votes_say_how_many_and_what_was_left_out(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24)
+    seed.prefer_new(ws, one)
+    made = tab.make_pairs(ws, one.project_id, one.id, every=False)
+    shown = look(ws, one)
+    assert made.pairs == 24
+    assert shown["onward"]
+    assert "<b>24 pairs</b> from 24 votes" in shown["made"]
+    assert "Nothing was left out" in shown["made"]
+
+
+def test_votes_that_make_too_few_pairs_say_where_they_went(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24)
+    blind = seed.open_round(
+        ws, tmp_path, project=one.project_id, purpose="blind_eval", answers=seed.plain(24)
+    )
+    seed.prefer_new(ws, one)
+    assert blind.status == "open"
+    with pytest.raises(UserError, match="24 with a question that is kept for blind tests"):
+        tab.make_pairs(ws, one.project_id, one.id, every=True)
+
+
+def test_votes_for_one_side_of_the_screen_make_no_pairs_and_say_what_to_do(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24)
+    rated.rate_all(ws, one, "lefty", lambda _: "left")
+    with pytest.raises(UserError, match="lefty picked the left answer 24 of 24 times") as refused:
+        tab.make_pairs(ws, one.project_id, one.id, every=True)
+    assert "Pause lefty under “Raters and flags”" in refused.value.fix
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (5, "fewer than 6 pairs"),
+        (60, "a win rate of 70 % or more"),
+        (100, "61 wins then name a winner"),
+    ],
+)
+def test_the_panel_says_what_a_blind_test_of_this_size_can_see(pairs, said):
+    assert said in plans.expected("blind_eval", pairs)
+
+
+def test_the_sentence_counts_the_questions_that_there_are(ws, tmp_path):
+    project = projects.create(ws, LOCAL, "Small").id
+    one = helpers.dataset(ws, project, tmp_path, rows=40)
+    held_out = datasets.get(ws, LOCAL, one.id).held_out_rows
+    said = start.power(ws, "blind_eval", one.id, 60, 1)
+    assert f"This dataset has {held_out} held-out questions" in said
+    assert f"With {held_out} pairs" in said
+
+
+def test_a_blind_test_is_offered_two_different_models(ws, tmp_path):
+    project = projects.create(ws, LOCAL, "Two").id
+    new, old = (helpers.model(ws, tmp_path, name) for name in ("one", "two"))
+    first, second, _ = start.choices(ws, project, "blind_eval", new.id, new.id, None)
+    assert {first.value, second.value} == {new.id, old.id}
+
+
+def test_a_panel_that_is_not_filled_in_says_what_is_missing(ws):
+    with pytest.raises(UserError, match="No project is open"):
+        start.plan(ws, None, "train_pairs", None, None, None, 20, 1, 96)
+
+
+def test_names_of_models_are_text_in_the_verdict(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=8)
+    rounds.close(ws, LOCAL, one.id)
+    found, seen = rounds.verdict(ws, LOCAL, one.id), rounds.tally(ws, LOCAL, one.id)
+    html = results.verdict(found, seen, ("<img src=x>", "old"), {"truncated": 2})
+    assert "<img" not in html
+    assert "2 pairs were not shown" in html
+
+
+def test_a_picture_that_is_drawn_already_is_not_sent_again(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path)
+    now = look(ws, one)
+    view, *_ = tab._updates({}, now)
+    _, *again = tab._updates(view, look(ws, one))
+    assert all("_skip" in str(each) or each == {"__type__": "update"} for each in again)
+
+
+def test_a_closed_blind_round_says_why_it_can_be_trusted(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=24)
+    seed.prefer_new(ws, one)
+    rounds.close(ws, LOCAL, one.id)
+    shown = look(ws, one)["outcome"]
+    for words in ("Can I trust it?", "rater-a", one.plan_sha256[:12]):
+        assert words in shown
+
+
+def test_a_round_that_ends_by_evidence_says_so_while_it_is_open(ws, tmp_path):
+    waiting = seed.preparing(ws, tmp_path, purpose="blind_eval", pairs=20)
+    one = rounds.plan(
+        ws, LOCAL, waiting.project_id, "blind_eval", waiting.arm_new, waiting.arm_base,
+        dataset=waiting.plan["dataset"], prompts=20, options=plans.Options(decision="sequential"),
+    )  # fmt: skip
+    one = seed.answer(ws, one, seed.plain(20))
+    assert "Not enough evidence yet" in look(ws, one)["outcome"]
+    seed.prefer_new(ws, one)
+    assert "There is enough evidence" in look(ws, one)["outcome"]
+
+
+def test_raters_and_flags_of_a_round_are_listed_as_text(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, answers=seed.hostile())
+    *_, without = rating_raters.watched(ws, look(ws, one))
+    assert not without.visible  # nothing is flagged yet, so there is nothing to choose
+    who = Actor(name="<b>eve</b>", role=Role.RATER)
+    shown = votes.next_pair(ws, who, one.id)
+    flags.add(ws, who, shown.token, "left", "unsafe", "<script>x</script>")
+    seed.prefer_new(ws, one)
+    table, raters, raised, standing, some, waiting = rating_raters.watched(ws, look(ws, one))
+    assert (some.visible, waiting.visible) == (True, True)
+    assert "rater-a" in table
+    assert [name for name, _ in raters.choices] == ["rater-a", "<b>eve</b>"]
+    assert "&lt;script&gt;" in raised
+    assert "<script" not in raised
+    assert standing.choices[0][0] == "unsafe by <b>eve</b>"
+
+
+def test_the_folded_choices_of_the_panel_reach_the_plan(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path)
+    made = start.plan(
+        ws, one.project_id, "train_pairs", one.arm_new, one.arm_new, None, 20, 1, 96,
+        "single", "fixed", 0, 10, 0, 50, "Be kind.", "what is a?\nwhat is b?", None,
+    )  # fmt: skip
+    plan = made.plan
+    assert (plan["mode"], plan["per_rater"], plan["guidelines"]) == ("single", 50, "Be kind.")
+    assert (plan["prompts"], plan["repeats"]) == (2, 1)
+
+
+def test_zero_votes_a_day_means_no_limit():
+    _, chosen = options.read("pair", "fixed", 0, 0, 0, 0, "", "", None)
+    assert chosen.per_rater is None
+    assert chosen.guidelines == plans.GUIDELINES
+
+
+def test_an_invitation_is_a_link_of_this_server_until_it_is_withdrawn(ws, tmp_path):
+    project = projects.create(ws, LOCAL, "Shared").id
+    link, known, row = rating_raters.invite(ws, project, "Ada", "http://127.0.0.1:7860")
+    assert row.visible
+    assert link.value.startswith("http://127.0.0.1:7860/rate/join/")
+    [(name, chosen)] = known.choices
+    assert name == "Ada"
+    link, known, row = rating_raters.withdraw(ws, project, chosen)
+    assert (link.value, known.choices, row.visible) == ("", [], False)
+
+
+def test_a_model_that_lost_something_is_tested_blind_only_when_asked_for_anyway(ws, tmp_path):
+    project = helpers.project(ws)
+    base = helpers.model(ws, tmp_path)
+    source = helpers.dataset(ws, project.id, tmp_path)
+    one = lines.trained(ws, project, "one", base)
+    lines.evaluated(ws, project, source, base, one, fell=True)
+    asked = (ws, project.id, "blind_eval", one.id, base.id, source.id, 6, 1, 96)
+    usual = ("pair", "fixed", 0, 0, 0, 0, "", "", None)
+    with pytest.raises(Conflict, match="fell back"):
+        start.plan(*asked, *usual, False)
+    assert rounds.list_all(ws, LOCAL, project.id) == []
+    assert start.plan(*asked, *usual, True).purpose == "blind_eval"
+
+
+def test_an_owner_deletes_all_of_a_rater_and_the_pairs_say_that_votes_have_gone(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24, overlap=2)
+    rated.rate_all(ws, one, "ada")
+    rated.rate_all(ws, one, "ben")
+    tab.make_pairs(ws, one.project_id, one.id, every=False)
+    view = {"which": ((), one.id)}
+    assert rating_raters.watched(ws, view)[1].choices == [("ada", "ada"), ("ben", "ben")]
+    assert "Stale" not in look(ws, one)["made"]
+    said, _, left, *_ = rating_raters.forgotten(ws, view, "ada")
+    assert "24 votes in 1 round." in said
+    assert left.choices == [("ben", "ben")]
+    shown = look(ws, one)
+    assert "Stale: 24 votes behind these pairs" in shown["made"]
+    assert "with their rater" in shown["outcome"]
+    for nobody in (None, "", "ada"):
+        with pytest.raises(UserError):
+            rating_raters.forgotten(ws, view, nobody)
+
+
+def test_votes_of_guests_are_shown_as_not_counted(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24)
+    seed.prefer_new(ws, one)
+    who = Actor(name="guest-x", role=Role.GUEST)
+    assert votes.next_pair(ws, who, one.id) is None  # every place is taken
+    other = seed.open_round(ws, tmp_path, pairs=4, project=one.project_id)
+    shown = votes.next_pair(ws, who, other.id)
+    votes.vote(ws, who, shown.token, "key-of-a-guest", "left")
+    drawn = look(ws, other)
+    assert "guests&#x27; votes" in drawn["outcome"]
+    assert not drawn["collect"]
+
+
+@pytest.mark.parametrize("purpose", ["train_pairs", "blind_eval"])
+def test_an_open_round_says_that_most_answers_were_cut(ws, tmp_path, purpose):
+    one = seed.preparing(ws, tmp_path, pairs=24, purpose=purpose)
+    candidates = seed.candidates(one, seed.plain(24))
+    cut = [c.model_copy(update={"finished": c.prompt_no >= 18}) for c in candidates]
+    job = helpers.claimed(ws, one.job_id)
+    outcomes.store(ws, job, Outcome(result={}, round_id=one.id, candidates=tuple(cut)))
+    shown = look(ws, rounds.get(ws, LOCAL, one.id))
+    assert "18 of 24 pairs are not shown: an answer reached the longest length" in shown["outcome"]
+    rounds.close(ws, LOCAL, one.id)
+    assert "start another round with longer" not in look(ws, one)["outcome"]
+
+
+def test_an_open_round_with_a_few_cut_answers_says_nothing_of_them(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, pairs=24)
+    assert results.cut_short(one, {"truncated": 5}) == ""

@@ -1,0 +1,129 @@
+"""What the rating routes refuse is on record; the Rate tab lists it, and an owner looks early."""
+
+import gradio as gr
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from engine.core.actor import LOCAL
+from engine.core.errors import Conflict, UserError
+from engine.services.rating import audit, invites, rounds
+from tests import helpers
+from tests.ui import seed
+from ui.pages.rating import raters, routes, tab
+
+
+@pytest.fixture
+def one(ws, tmp_path):
+    return seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=8)
+
+
+@pytest.fixture
+def client(ws):
+    app = FastAPI()
+    app.include_router(routes.router(ws))
+    return TestClient(app)
+
+
+def found(ws, one):
+    lines = audit.lines(ws, LOCAL, one.project_id)
+    return [(line.kind, line.round_id, line.times) for line in lines]
+
+
+def view(ws, one):
+    return tab.look(ws, one.project_id, one.id)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"choice": "new"}, {"key": "k" * 65}, {"model": "secret-new"}, {"via": "script"}]
+)
+def test_a_vote_that_is_none_is_on_record_with_its_round(client, ws, one, wrong):
+    shown = client.get(f"/api/rate/{one.id}/next").json()["pair"]
+    body = {"token": shown["token"], "key": "key-00000001", "choice": "left"}
+    assert client.post("/api/rate/vote", json=body | wrong).status_code == 422
+    assert found(ws, one) == [("not_a_vote", one.id, 1)]
+
+
+@pytest.mark.parametrize(
+    "body", ['["token"]', '{"token": 7}', '{"token": "\\u0000"}', '{"token": "\\ud800"}', ""]
+)
+def test_whatever_else_is_sent_is_on_record_without_a_round(client, ws, one, body):
+    json = {"Content-Type": "application/json"}
+    sent = client.post("/api/rate/vote", content=body, headers=json)
+    assert sent.status_code == 422
+    assert found(ws, one) == [("not_a_vote", None, 1)]
+
+
+def test_forged_tokens_those_of_others_and_closed_rounds_are_on_record(client, ws, one):
+    shown = client.get(f"/api/rate/{one.id}/next").json()["pair"]
+    other = TestClient(client.app)
+    other.get(f"/api/rate/{one.id}/next")
+    body = {"token": shown["token"], "key": "key-00000001", "choice": "left"}
+    assert other.post("/api/rate/vote", json=body).status_code == 404
+    for forged in ("forged", "\0", "é"):
+        sent = other.post("/api/rate/vote", json=body | {"token": forged})
+        assert sent.status_code == 404
+    rounds.close(ws, LOCAL, one.id)
+    assert client.post("/api/rate/vote", json=body).status_code == 409
+    assert sorted(kind for kind, _, _ in found(ws, one)) == [
+        "closed_round", "forged_token", "others_token"
+    ]  # fmt: skip
+
+
+def test_a_round_beyond_the_invitation_is_on_record_where_it_is(client, ws, one):
+    elsewhere = helpers.project(ws, "Elsewhere")
+    client.cookies.set("tl_rater", invites.make(ws, LOCAL, elsewhere.id, "Ada"))
+    assert client.get(f"/api/rate/{one.id}/next").status_code == 404
+    assert found(ws, one) == [("foreign_round", one.id, 1)]
+
+
+def test_the_panel_lists_it_as_text_and_offers_an_early_look_while_the_round_is_open(ws, one):
+    html, glass = raters.recorded(ws, view(ws, one))
+    assert raters.NOTHING in html
+    assert glass.visible
+    rounds.break_glass(ws, LOCAL, one.id, "<script>alert(1)</script>")
+    rounds.close(ws, LOCAL, one.id)
+    html, glass = raters.recorded(ws, view(ws, one))
+    assert f"{one.name} · local (owner) looked at how the blind round stands" in html
+    assert "<script" not in html
+    assert not glass.visible
+
+
+def test_a_round_that_is_not_blind_offers_no_early_look(ws, tmp_path):
+    _, glass = raters.recorded(ws, view(ws, seed.open_round(ws, tmp_path)))
+    assert not glass.visible
+
+
+def test_an_early_look_shows_the_tally_once_and_the_page_still_hides_it(ws, one):
+    seed.prefer_new(ws, one)
+    with pytest.raises(UserError, match="reason"):
+        raters.look_early(ws, view(ws, one), "")
+    seen, sure, reason, html, glass = raters.look_early(ws, view(ws, one), "unsafe?")
+    assert f"{one.name}: The new model: wins 8, losses 0" in seen
+    assert (sure.visible, reason, glass.visible) == (False, "", True)
+    assert "Their reason: unsafe?" in html
+    assert "wins 8" not in str(view(ws, one)) + html
+    rounds.close(ws, LOCAL, one.id)
+    assert "looked at early, by local" in view(ws, one)["outcome"]
+    with pytest.raises(Conflict):
+        raters.look_early(ws, view(ws, one), "again")
+
+
+def test_the_button_and_what_it_showed_go_when_the_round_is_closed_or_another_is_chosen(
+    ws, one, tmp_path
+):
+    before = view(ws, one)
+    glass, sure, seen = raters.possible(ws, before)
+    assert glass.visible
+    assert sure == seen == gr.skip()
+    rounds.close(ws, LOCAL, one.id)
+    other = seed.open_round(ws, tmp_path, project=one.project_id)
+    for now in (view(ws, one), view(ws, other), {}):
+        glass, sure, seen = raters.possible(ws, now)
+        assert (glass.visible, sure.visible, seen) == (False, False, "")
+
+
+def test_without_a_round_the_panel_is_empty_and_nothing_can_be_looked_at(ws):
+    assert raters.recorded(ws, {})[0] == ""
+    with pytest.raises(UserError, match="No round"):
+        raters.look_early(ws, {}, "why")

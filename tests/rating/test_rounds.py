@@ -1,0 +1,228 @@
+"""Rounds of each kind: what their plans hold, what may be seen when, and what they report."""
+
+import pytest
+
+from engine.core.actor import LOCAL, Actor, Role
+from engine.core.errors import Conflict, Forbidden, UserError
+from engine.services.data import datasets
+from engine.services.rating import comparisons, flags, pasted_prompts, plans, report, rounds, votes
+from engine.services.rating.plans import Options
+from engine.store.connect import writing
+from tests import helpers
+from tests.rating.rated import answered, rate_all, rater, started
+
+
+def test_what_a_plan_promised_is_the_same_after_everybody_has_voted(ws, tmp_path):
+    one = started(ws, tmp_path, "blind_eval", Options(gold=0.2, repeats=0.2, practice=2))
+    before = rounds.get(ws, LOCAL, one.id)
+    rate_all(ws, one, "a")
+    rounds.close(ws, LOCAL, one.id)
+    after = rounds.get(ws, LOCAL, one.id)
+    assert (after.plan, after.plan_sha256) == (before.plan, before.plan_sha256)
+
+
+@pytest.mark.parametrize("purpose", ["blind_eval", "aa_control"])
+@pytest.mark.parametrize("role", [Role.TRAINER, Role.OWNER])
+def test_nobody_sees_how_an_open_blind_round_stands(ws, tmp_path, purpose, role):
+    one = started(ws, tmp_path, purpose)
+    rate_all(ws, one, "a")
+    who = Actor(name="somebody", role=role)
+    for ask in (rounds.tally, rounds.verdict):
+        with pytest.raises(Forbidden):
+            ask(ws, who, one.id)
+    with pytest.raises(Conflict):
+        report.report(ws, who, one.id)
+
+
+def test_a_rater_may_not_see_a_report_even_of_a_closed_round(ws, tmp_path):
+    one = started(ws, tmp_path, "blind_eval")
+    rounds.close(ws, LOCAL, one.id)
+    with pytest.raises(Forbidden):
+        report.report(ws, rater("a"), one.id)
+
+
+def test_a_closed_round_stays_closed(ws, tmp_path):
+    one = started(ws, tmp_path, "blind_eval")
+    rounds.close(ws, LOCAL, one.id)
+    with pytest.raises(Conflict):
+        rounds.close(ws, LOCAL, one.id)
+
+
+def test_gold_repeats_and_practice_change_no_number_of_the_result(ws, tmp_path):
+    checked = Options(gold=0.2, repeats=0.2, practice=3)
+    one = started(ws, tmp_path, "blind_eval", checked, pairs=20)
+    assert rate_all(ws, one, "a") == 20 + 4 + 4 + 3
+    rounds.close(ws, LOCAL, one.id)
+    found = report.report(ws, LOCAL, one.id)
+    assert (found.verdict.wins, found.verdict.n, found.tally.prompts) == (20, 20, 20)
+    assert found.verdict.decision == "better"
+
+
+def test_a_report_says_winner_agreement_side_and_length(ws, tmp_path):
+    one = started(ws, tmp_path, "blind_eval", pairs=20, overlap=2)
+    for name in ("a", "b"):
+        rate_all(ws, one, name)
+    rounds.close(ws, LOCAL, one.id)
+    found = report.report(ws, LOCAL, one.id)
+    assert found.agreement.raw == 1.0
+    assert not found.position.biased
+    assert [each.rater for each in found.raters] == ["a", "b"]
+    assert found.longer.sentence in found.sentence or not found.longer.warn
+    assert found.sentence.startswith("The new model is better")
+
+
+def test_a_model_against_itself_comes_out_even_for_whoever_looks_at_sides_only(ws, tmp_path):
+    one = started(ws, tmp_path, "aa_control", pairs=20)
+    rate_all(ws, one, "a", lambda _: "left")  # each answer stands left in exactly half
+    rounds.close(ws, LOCAL, one.id)
+    found = report.report(ws, LOCAL, one.id)
+    assert found.even
+    assert found.sentence.startswith("The control is even")
+    assert found.verdict.low < 0.5 < found.verdict.high
+
+
+def test_a_control_whose_answers_are_all_the_same_is_closed_with_ties(ws, tmp_path):
+    one = started(ws, tmp_path, "aa_control", pairs=8, same=True)
+    assert one.status == "closed"
+    assert report.report(ws, LOCAL, one.id).verdict.ties == 8
+
+
+def test_a_rater_who_always_picks_the_left_is_reported(ws, tmp_path):
+    one = started(ws, tmp_path, "blind_eval", pairs=20)
+    rate_all(ws, one, "a", lambda _: "left")
+    rounds.close(ws, LOCAL, one.id)
+    found = report.report(ws, LOCAL, one.id)
+    assert found.position.biased
+    assert "left" in found.raters[0].quality.reasons[0]
+    assert found.verdict.decision == "no difference shown"
+
+
+def test_a_round_that_stops_by_evidence_says_when_and_never_for_whom(ws, tmp_path):
+    one = started(ws, tmp_path, "blind_eval", Options(decision="sequential"), pairs=40)
+    shown = votes.next_pair(ws, rater("a"), one.id)
+    assert not report.live(ws, LOCAL, one.id).enough
+    for n in range(40):
+        side = "left" if "new" in shown.left_html else "right"
+        shown = votes.vote(ws, rater("a"), shown.token, f"evidence-{n:04d}", side)
+    live = report.live(ws, LOCAL, one.id)
+    assert live.enough
+    assert live.evidence >= live.needed == 20
+    assert not {"new", "better", "worse", "wins"} & set(live.sentence.split())
+    rounds.close(ws, LOCAL, one.id)
+    assert rounds.verdict(ws, LOCAL, one.id).decision == "better"
+
+
+def test_a_round_of_a_fixed_number_shows_no_evidence_before_its_end(ws, tmp_path):
+    assert report.live(ws, LOCAL, started(ws, tmp_path, "blind_eval").id) is None
+
+
+def test_single_answers_are_called_good_or_bad(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", Options(mode="single", gold=0.25), pairs=8)
+    shown = votes.next_pair(ws, rater("a"), one.id)
+    assert (shown.mode, shown.right_html, shown.right_text) == ("single", "", "")
+    with pytest.raises(UserError, match="not a vote"):
+        votes.vote(ws, rater("a"), shown.token, "key-single", "left")
+    judge = lambda s: "good" if "new" in s.left_html or "answer" in s.left_html else "bad"  # noqa: E731
+    assert rate_all(ws, one, "a", judge) == 16 + 2
+    seen = rounds.tally(ws, LOCAL, one.id)
+    assert (seen.good, seen.bad, seen.wins) == (8, 8, 0)
+
+
+def test_a_practice_round_opens_at_once_and_teaches(ws, tmp_path):
+    project = helpers.project(ws)
+    base = helpers.model(ws, tmp_path)
+    source = helpers.dataset(ws, project.id, tmp_path)
+    one = rounds.plan(
+        ws, LOCAL, project.id, "calibration", base.id, base.id, dataset=source.id, prompts=5
+    )
+    assert (one.status, one.job_id) == ("open", None)
+    assert rate_all(ws, one, "a") == 5
+
+
+@pytest.mark.parametrize(
+    ("purpose", "options", "said"),
+    [
+        ("aa_control", Options(), "with itself"),
+        ("blind_eval", Options(mode="single"), "for training only"),
+        ("train_pairs", Options(decision="sequential"), "stop by its evidence"),
+    ],
+)
+def test_a_plan_that_contradicts_itself_is_refused(purpose, options, said):
+    with pytest.raises(UserError, match=said):
+        plans.check(purpose, "model-a", "model-b", options)
+
+
+def test_gold_pairs_need_known_answers(ws, tmp_path):
+    project = helpers.project(ws)
+    new, old = helpers.model(ws, tmp_path, "one"), helpers.model(ws, tmp_path, "two")
+    asked = pasted_prompts.keep(
+        ws, LOCAL, project.id, [f"what is {n}?" for n in range(12)], "train_pairs"
+    )
+    with pytest.raises(UserError, match="known answer; this dataset has 0"):
+        rounds.plan(ws, LOCAL, project.id, "train_pairs", new.id, old.id, dataset=asked.id,
+                    options=Options(gold=0.2))  # fmt: skip
+
+
+def test_pasted_questions_of_a_blind_round_are_never_trained_on(ws, tmp_path):
+    project = helpers.project(ws)
+    lines = pasted_prompts.pasted("what is a?\n\nWHAT is a?\nwhat is b?\n")
+    kept = pasted_prompts.keep(ws, LOCAL, project.id, lines, "blind_eval")
+    assert (kept.rows, kept.held_out_rows, kept.train_rows) == (2, 2, 0)
+    assert datasets.rows(ws, LOCAL, kept.id, "train") == []
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [(5, "fewer than 6"), (100, "61 wins then name a winner"), (60, "it takes 90 pairs")],
+)
+def test_what_a_test_can_show_is_said_before_it_starts(pairs, said):
+    assert said in plans.expected("blind_eval", pairs)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["As an AI by OpenAI, I can't.", "I am Claude.", "My name is Library Desk", "smollm2-135m here",
+     "Ask Hugging  Face."],
+)  # fmt: skip
+def test_an_answer_that_tells_whose_it_is_is_left_out(ws, tmp_path, text):
+    waiting = started(ws, tmp_path, "train_pairs", pairs=2, project="Library Desk", answer=False)
+    candidates = answered(waiting, 2)
+    candidates[0] = candidates[0].model_copy(update={"text": text})
+    with writing(ws.db) as conn:
+        assert comparisons.open_with(conn, waiting.id, tuple(candidates))["identity"] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Claude Monet painted it.", "The library desk is open.", "A llama spits.", "I am glad."],
+)
+def test_plain_words_tell_nothing(ws, tmp_path, text):
+    waiting = started(ws, tmp_path, "train_pairs", pairs=2, project="Library Desk", answer=False)
+    candidates = answered(waiting, 2)
+    candidates[0] = candidates[0].model_copy(update={"text": text})
+    with writing(ws.db) as conn:
+        assert comparisons.open_with(conn, waiting.id, tuple(candidates))["identity"] == 0
+
+
+def test_a_flagged_pair_waits_for_a_person_and_goes_on_when_found_to_be_fine(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", pairs=3)
+    shown = votes.next_pair(ws, rater("a"), one.id)
+    flags.add(ws, rater("a"), shown.token, "left", "unsafe", "look at this")
+    assert rate_all(ws, one, "b") == 0  # the two others are held by a
+    listed = flags.list_all(ws, LOCAL, one.id)
+    assert [(each.rater, each.kind, each.left) for each in listed] == [
+        ("a", "unsafe", shown.left_text)
+    ]
+    flags.settle(ws, LOCAL, listed[0].id)
+    assert flags.list_all(ws, LOCAL, one.id) == []
+    assert rate_all(ws, one, "b") == 1
+
+
+def test_a_flag_can_be_taken_back(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", pairs=3)
+    shown = votes.next_pair(ws, rater("a"), one.id)
+    flags.add(ws, rater("a"), shown.token, "pair", "duplicate")
+    assert votes.undo(ws, rater("a"), one.id).token == shown.token
+    assert flags.list_all(ws, LOCAL, one.id) == []
+    with pytest.raises(Forbidden):
+        flags.list_all(ws, rater("a"), one.id)

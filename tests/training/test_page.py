@@ -1,0 +1,444 @@
+"""The Train tab: which models and data fit, what a training will take, and its start."""
+
+import json
+
+import gradio as gr
+import pytest
+import yaml
+
+from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.core.job import State
+from engine.core.outcome import NewModel, Outcome
+from engine.core.recipe import passes
+from engine.services import outcomes
+from engine.services.data import datasets
+from engine.services.jobs import lifecycle
+from engine.services.models import import_folder, registry
+from engine.services.training import history
+from tests import helpers
+from tests.ui import seed
+from ui.components.page import Aim
+from ui.pages.rating import tab as rating_tab
+from ui.pages.training import before_start, form, methods, presets, refresh, studies, tab
+
+KNOWN = methods.known()
+SFT, DPO = KNOWN["sft"], KNOWN["dpo"]
+
+
+def pairs(ws, project_id, folder):
+    path = folder / "votes.jsonl"
+    rows = [{"prompt": f"why {n}?", "chosen": "because", "rejected": "no"} for n in range(20)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return datasets.add(ws, LOCAL, project_id, path, path.name)
+
+
+def trained(ws, project_id, model, dataset, kind="sft", made="adapter"):
+    """A model as a finished job leaves it."""
+    values = {"model": model.id, "dataset": dataset.id, "evaluate_after": False}
+    job = lifecycle.submit(ws, LOCAL, project_id, KNOWN[kind](**values), f"{kind} run")
+    new = NewModel(
+        name=f"{kind}-{job.id[-4:]}",
+        kind=made,
+        path="adapter",
+        base_id=model.base_id or model.id,
+        parent_id=model.id if model.kind == "adapter" else None,
+        dataset_id=dataset.id,
+        info={"method": kind},
+    )
+    outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(model=new))
+    return registry.list_all(ws, LOCAL, project_id)[-1]
+
+
+@pytest.fixture
+def project(ws):
+    return helpers.project(ws, "Help desk")
+
+
+@pytest.fixture
+def base(ws, tiny_model):
+    return import_folder.folder(ws, LOCAL, str(tiny_model), "base")
+
+
+@pytest.fixture
+def faq(ws, project, tmp_path):
+    return helpers.dataset(ws, project.id, tmp_path, rows=40)
+
+
+@pytest.fixture
+def sft(base, faq):
+    return SFT(model=base.id, dataset=faq.id)
+
+
+@pytest.fixture(scope="module")
+def made():
+    """All forms of the tab, as they are built."""
+    page = Page_()
+    with gr.Blocks():
+        return [form.build(page, kind, recipe) for kind, recipe in KNOWN.items()]
+
+
+class Page_:
+    """Of a page what a form needs while it is built."""
+
+    def __init__(self):
+        self.tabs = None
+
+
+def values(found):
+    return [value for _, value in found]
+
+
+def test_the_methods_are_those_jobs_that_train():
+    assert list(KNOWN)[:2] == ["sft", "dpo"]
+    assert "evaluate" not in KNOWN
+
+
+def test_methods_without_data_say_what_they_lack_and_how_to_get_it(ws, project, base, faq):
+    html = methods.cards(datasets.list_all(ws, LOCAL, project.id), "sft")
+    cards = dict(zip(KNOWN, html.split('role="button"')[1:], strict=True))
+    assert "needs data" not in cards["sft"]
+    assert "needs data" not in cards["grpo"]
+    assert "Rate answers, then make pairs of them" in cards["dpo"]
+    assert "thumbs" in cards["kto"]
+    assert html.count('aria-pressed="true"') == 1
+
+
+def test_the_first_method_is_one_that_the_project_has_data_for(ws, project, base, tmp_path):
+    votes = pairs(ws, project.id, tmp_path)
+    assert methods.first_choice([]) == "sft"
+    assert methods.first_choice([votes]) == "dpo"
+
+
+def test_teaching_by_example_starts_from_the_base_and_the_newest_examples(
+    ws, project, base, faq, tmp_path
+):
+    pairs(ws, project.id, tmp_path)
+    found = methods.choices(ws, project.id, SFT)
+    assert (values(found.models), values(found.datasets)) == ([base.id], [faq.id])
+
+
+def test_teaching_by_preference_goes_on_from_the_newest_model_taught_by_example(
+    ws, project, base, faq, tmp_path
+):
+    votes = pairs(ws, project.id, tmp_path)
+    sft = trained(ws, project.id, base, faq)
+    dpo = trained(ws, project.id, sft, votes, "dpo")
+    found = methods.choices(ws, project.id, DPO)
+    assert values(found.models) == [sft.id, dpo.id, base.id]
+    assert values(found.datasets) == [votes.id]
+
+
+def test_judges_reward_but_are_no_start_for_a_model_that_writes(ws, project, base, faq, tmp_path):
+    votes = pairs(ws, project.id, tmp_path)
+    adapter = trained(ws, project.id, base, faq)
+    judge = trained(ws, project.id, base, votes, "reward", "reward")
+    online = methods.choices(ws, project.id, KNOWN["rloo"])
+    assert judge.id not in values(online.models)
+    assert values(online.rewards)[:2] == [judge.id, "overlap"]
+    assert values(methods.choices(ws, project.id, KNOWN["reward"]).models) == [base.id, judge.id]
+    assert adapter.id in values(online.models)
+
+
+def test_a_rule_that_needs_accepted_answers_is_not_first_for_bare_questions(
+    ws, project, base, tmp_path
+):
+    path = tmp_path / "asked.jsonl"
+    path.write_text("\n".join(f'{{"prompt": "question {n}?"}}' for n in range(20)))
+    assert methods.choices(ws, project.id, KNOWN["grpo"]).rewards == []  # else one would stay
+    datasets.add(ws, LOCAL, project.id, path, path.name)
+    assert values(methods.choices(ws, project.id, KNOWN["grpo"]).rewards)[0] == "up_to_50_words"
+
+
+def drawn(ws, project, made, method="", aim=None, chosen=None):
+    """The tab as it is drawn: method, and of every form its parts by name."""
+    aim = aim or Aim()
+    nothing = [None] * sum(len(one.chosen) for one in made)
+    wanted = refresh.wanted(made, aim, chosen or nothing)
+    found = refresh.everything(ws, project, made, aim.method or method, wanted, bool(aim.dataset))
+    left = iter(found.parts)
+    return found.method, {one.kind: [next(left) for _ in refresh.parts(one)] for one in made}
+
+
+def test_only_the_chosen_method_is_seen_and_one_without_data_sends_people_to_get_it(
+    ws, project, base, faq, made
+):
+    method, parts = drawn(ws, project.id, made, "dpo")
+    seen, empty, filled, *_ = parts["dpo"]
+    assert (method, seen.visible, empty.visible, filled.visible) == ("dpo", True, True, False)
+    assert not parts["sft"][0].visible
+    assert parts["sft"][1:] == [gr.skip()] * (len(parts["sft"]) - 1)  # a box that changes asks
+    assert drawn(ws, project.id, made, "sft")[1]["sft"][2].visible
+
+
+def test_what_was_chosen_stays_chosen_while_it_is_there(ws, project, base, faq, made, tmp_path):
+    path = helpers.chat_file(tmp_path, 20, "new.jsonl")
+    newer = datasets.add(ws, LOCAL, project.id, path, path.name)
+    rest = [None] * sum(len(one.chosen) for one in made[1:])
+
+    def dataset(chosen):
+        return drawn(ws, project.id, made, chosen=[*chosen, *rest])[1]["sft"][7].value
+
+    assert dataset([None, None]) == newer.id
+    assert dataset([base.id, faq.id]) == faq.id
+    assert dataset(["gone", "gone"]) == newer.id
+
+
+def test_epochs_fit_a_dataset_that_nobody_chose_in_the_form(ws, project, base, faq, made):
+    rest = [None] * sum(len(one.chosen) for one in made[1:])
+    rows = faq.train_rows
+
+    def epochs(chosen, aim=None):
+        return drawn(ws, project.id, made, "sft", aim, [*chosen, *rest])[1]["sft"][5]
+
+    assert epochs([None, None]) == passes(rows) > 2
+    assert epochs([base.id, faq.id]) == gr.skip()  # perhaps a person's own number
+    assert epochs([base.id, faq.id], Aim(method="sft", dataset=faq.id)) == passes(rows)
+
+
+def test_without_a_project_there_is_nothing_to_choose(ws, made):
+    method, parts = drawn(ws, None, made)
+    assert (method, parts["sft"][6].value, parts["sft"][7].value) == ("sft", None, None)
+
+
+def test_train_on_them_opens_preference_training_with_those_pairs(
+    ws, project, base, tmp_path, made
+):
+    one = seed.open_round(ws, tmp_path, project=project.id, pairs=30)
+    seed.prefer_new(ws, one)
+    export = rating_tab.make_pairs(ws, project.id, one.id, every=False)
+    pairs(ws, project.id, tmp_path)  # newer, and not what was asked for
+    aim = rating_tab.aim_at_pairs(ws, project.id, one.id)
+    method, parts = drawn(ws, project.id, made, aim=aim)
+    assert method == "dpo"
+    assert parts["dpo"][7].value == export.dataset_id
+
+
+def test_votes_that_no_dataset_holds_are_offered_until_they_are_used(
+    ws, project, base, tmp_path, made
+):
+    assert refresh.votes_to_use(ws, project.id) == 0
+    one = seed.open_round(ws, tmp_path, project=project.id, pairs=30)
+    seed.prefer_new(ws, one)
+    ready = refresh.votes_to_use(ws, project.id)
+    assert ready >= 20
+    assert f"{ready} pairs" in drawn(ws, project.id, made, "dpo")[1]["dpo"][4]
+    assert drawn(ws, project.id, made, "sft")[1]["sft"][4] == ""
+    rating_tab.make_pairs(ws, project.id, one.id, every=True)
+    assert refresh.votes_to_use(ws, project.id) == 0
+
+
+def test_the_look_says_memory_time_and_steps_and_why_the_batch_is_as_it_is(ws, project, sft):
+    usual = before_start.changed(sft, presets.values(SFT, presets.USUAL, 30))
+    found = before_start.look(ws, project.id, usual)
+    assert "It fits" in found.panel
+    assert ">24<" in found.panel  # 30 rows in batches of 8, six times
+    assert "libraries" in found.panel
+    assert (found.preset, found.possible, found.smaller) == ("Usual", True, False)
+    assert "Batch 8, because" in found.preset_words
+    assert found.tunings.count("data-pick") == 3
+    assert found.measure.startswith("Measure on this machine, about")
+
+
+def test_a_price_makes_it_cost_something(ws, project, sft):
+    assert "USD" not in before_start.look(ws, project.id, sft).panel
+    assert "USD" in before_start.look(ws, project.id, sft, before_start.Asked(price=2.5)).panel
+    with pytest.raises(UserError, match="is no price"):
+        before_start.look(ws, project.id, sft, before_start.Asked(price=-1))
+
+
+def test_the_look_warns_of_what_people_trip_over(ws, project, base, faq, tmp_path):
+    path = helpers.chat_file(tmp_path, 10, "all.jsonl")
+    unsplit = datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.0)
+    adapter = trained(ws, project.id, base, faq)
+    notes = " ".join(before_start.notes(ws, SFT(model=adapter.id, dataset=unsplit.id)))
+    assert "LoRA options have no effect" in notes
+    assert "Nothing is held out" in notes
+    assert before_start.notes(ws, SFT(model=base.id, dataset=faq.id)) == ()
+
+
+def test_a_training_of_few_steps_says_how_many_epochs_are_usual(ws, project, sft):
+    rows = datasets.get(ws, LOCAL, sft.dataset).train_rows
+    few = before_start.changed(sft, {"per_device_train_batch_size": rows})
+    assert before_start.notes(ws, few, steps=2) == (
+        "2 steps change a model little: “Usual” goes over so few rows 6 times.",
+    )
+    assert before_start.notes(ws, few, steps=30) == ()
+    for enough in ({"num_train_epochs": 6}, {"max_steps": 2}):
+        assert before_start.notes(ws, before_start.changed(few, enough), steps=2) == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"), [(1, 6), (48, 5), (63, 4), (100, 3), (240, 2), (9000, 2)]
+)
+def test_few_rows_are_gone_over_until_they_make_30_steps(rows, wanted):
+    assert passes(rows) == wanted
+
+
+def test_the_estimate_comes_with_the_file_and_the_command_that_do_the_same(ws, project, sft):
+    text, command = before_start.as_file(ws, project.id, sft)
+    assert yaml.safe_load(text)["dataset"] == "faq@1"
+    assert yaml.safe_load(text)["model"] == "base"
+    assert command == "tuneloop train recipe.yaml --project 'Help desk'"
+
+
+def huge(sft):
+    """A training that fits on no machine: every row is as long as it may be."""
+    return before_start.changed(sft, {"per_device_train_batch_size": 512, "max_length": 131072})
+
+
+@pytest.fixture
+def long_rows(ws, project, base, tmp_path):
+    path = tmp_path / "long.jsonl"
+    answer = "word " * 19_000  # tokens of single bytes
+    row = json.dumps({"prompt": "tell me", "completion": answer})
+    path.write_text("\n".join(row.replace("me", f"me {n}") for n in range(8)))
+    data = datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.25)
+    return huge(SFT(model=base.id, dataset=data.id))
+
+
+def test_what_can_not_fit_is_refused_with_a_proposal_that_fits(ws, project, long_rows):
+    found = before_start.look(ws, project.id, long_rows)
+    assert "It does not fit" in found.panel
+    assert (found.possible, found.smaller, found.first, found.measure) == (False, True, "", "")
+    assert "aria-disabled" in found.tunings  # "full" is no button
+    with pytest.raises(UserError, match="It needs about"):
+        tab.start(ws, project.id, long_rows, "")
+    assert found.anyway
+    assert tab.start(ws, project.id, long_rows, "", anyway=True).state is State.QUEUED
+    fits = tab.smaller(ws, project.id, long_rows)
+    assert before_start.look(ws, project.id, fits).possible
+
+
+def test_what_fits_or_is_refused_by_the_training_is_not_offered_anyway(ws, project, sft):
+    assert not before_start.look(ws, project.id, sft).anyway
+    refused = before_start.changed(sft, {"tuning": "full", "lora": {"r": 4}})
+    found = before_start.look(ws, project.id, refused)
+    assert (found.possible, found.anyway) == (False, False)
+    with pytest.raises(UserError, match="lora settings would change nothing"):
+        tab.start(ws, project.id, refused, "", anyway=True)
+
+
+def test_there_is_no_smaller_proposal_for_what_fits(ws, project, sft):
+    with pytest.raises(UserError, match="no smaller proposal"):
+        tab.smaller(ws, project.id, sft)
+
+
+@pytest.mark.parametrize("recipe", KNOWN.values(), ids=KNOWN)
+@pytest.mark.parametrize("rows", [30, 100_000])
+def test_a_form_filled_by_a_preset_is_known_as_that_preset(recipe, rows):
+    needed = {"model": "m", "dataset": "d"}
+    needed |= {"reward": "overlap"} if "reward" in recipe.model_fields else {}
+    for name in presets.NAMES:
+        filled = recipe(**needed, **presets.values(recipe, name, rows))
+        assert presets.of(filled, rows) == name
+    assert presets.of(recipe(**needed, evals=7), rows) is None
+
+
+def test_a_quick_look_is_shorter_than_the_usual_training_of_few_rows(ws, project, sft):
+    quick = before_start.changed(sft, presets.values(SFT, presets.QUICK, 30))
+    assert quick.max_steps == 6  # of 24
+
+
+def test_a_first_look_is_a_tenth_and_is_offered_before_a_big_run_only(ws, project, sft):
+    assert before_start.look(ws, project.id, sft).first == ""
+    big = before_start.changed(
+        sft, {"num_train_epochs": 100, "max_length": 512, "max_steps": 100_000}
+    )
+    assert "10 % of the steps" in before_start.look(ws, project.id, big).first
+    job = tab.start_first_look(ws, project.id, big, "Long one")
+    assert (job.name, job.recipe["max_steps"]) == ("Long one, first look", 10_000)
+
+
+def test_starting_queues_the_job_and_keeps_what_was_said_of_it(ws, project, sft):
+    job = tab.start(ws, project.id, before_start.changed(sft, {"lora": {"r": 4}}), "  First try ")
+    assert (job.kind, job.name, job.recipe["lora"]) == ("sft", "First try", {"r": 4})
+    assert history.compare(ws, LOCAL, job.id).estimated_s > 0
+
+
+def test_a_run_without_a_name_is_called_after_its_data(ws, project, sft):
+    assert tab.start(ws, project.id, sft, " ").name == "SFT on faq@1"
+
+
+def test_starting_needs_a_project(ws, sft):
+    with pytest.raises(UserError, match="No project is open"):
+        tab.start(ws, None, sft, "")
+
+
+def test_a_wrong_field_is_said_in_place_of_the_estimate(ws, project, base, faq, made):
+    filled = {**dict.fromkeys(made[0].names, ""), "model": base.id, "dataset": faq.id}
+    given = {**filled, "learning_rate": 3}
+    drawn = refresh.estimate(ws, project.id, made[0], list(given.values()), before_start.Asked())
+    assert "learning_rate" in drawn[0]
+    assert not drawn[len(form.Shown._fields)].interactive  # the start
+    assert (
+        len(drawn) == len(refresh.nothing()) == len(made[0].shown) + len(refresh.enabled(made[0]))
+    )
+
+
+def test_before_the_first_model_is_ready_its_place_says_so(ws, project, faq, made):
+    given = {**dict.fromkeys(made[0].names, ""), "dataset": faq.id}
+    drawn = refresh.estimate(ws, project.id, made[0], list(given.values()), before_start.Asked())
+    assert "no model yet" in drawn[0]
+    assert not drawn[len(form.Shown._fields)].interactive
+
+
+def test_the_smaller_proposal_and_the_presets_fill_their_boxes_and_no_others(made):
+    fills = refresh.fills(made[0], {"max_steps": None, "evals": 3})
+    by_name = dict(zip(made[0].names, fills, strict=True))
+    assert (by_name["max_steps"], by_name["evals"]) == ("", 3)
+    assert by_name["lora"] == gr.skip()
+
+
+def test_every_field_of_a_method_is_in_its_form_once(made):
+    for one in made:
+        assert sorted(one.names) == sorted(one.recipe.model_fields)
+        ids = [field.elem_id for field in one.fields]
+        assert ids == [f"{one.kind}-{name}" for name in one.names]
+
+
+def test_a_warm_up_is_queued_and_said_to_run(ws, project, sft):
+    job = before_start.warm_up(ws, project.id, sft)
+    assert (job.kind, job.recipe["method"], job.recipe["steps"]) == ("warmup", "sft", 4)
+    found = before_start.look(ws, project.id, sft, before_start.Asked(warmup=job.id))
+    assert "waits for its turn" in found.panel
+    assert found.measure == ""
+
+
+def test_a_search_tries_around_what_the_form_says(ws, project, base, faq):
+    recipe = DPO(model=base.id, dataset=faq.id, learning_rate=0.2, beta=0.5)
+    made = studies.study("sweep", recipe, studies.Asked(20, 5, ("learning_rate", "beta", "lora.r")))
+    assert (made.n_trials, made.max_steps, made.settings["beta"]) == (5, 20, 0.5)
+    assert (made.space["learning_rate"].low, made.space["learning_rate"].high) == (0.02, 1.0)
+    assert made.space["beta"].high == 5
+    assert made.space["lora.r"] == (4, 8, 16, 32)
+
+
+def test_a_search_for_nothing_is_refused(sft):
+    with pytest.raises(UserError, match="nothing to try"):
+        studies.study("sweep", sft, studies.Asked(tried=()))
+    whole = before_start.changed(sft, {"tuning": "full"})
+    with pytest.raises(UserError, match="nothing to try"):
+        studies.study("sweep", whole, studies.Asked(tried=("lora.r",)))
+
+
+def test_studies_say_how_many_trainings_they_are_and_start_as_jobs(ws, project, sft):
+    said = studies.takes(ws, project.id, "curve", sft, studies.Asked(steps=10))
+    assert said.startswith("8 trainings of 10 steps: about")
+    job = studies.start(ws, project.id, "curve", sft, studies.Asked(steps=10))
+    assert (job.kind, job.name, job.recipe["max_steps"]) == ("curve", "Is faq@1 enough?", 10)
+
+
+def test_a_study_needs_held_out_rows(ws, project, base, tmp_path):
+    path = helpers.chat_file(tmp_path, 10, "all.jsonl")
+    unsplit = datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.0)
+    with pytest.raises(UserError, match="no held-out rows"):
+        studies.start(
+            ws, project.id, "curve", SFT(model=base.id, dataset=unsplit.id), studies.Asked()
+        )
+
+
+@pytest.mark.parametrize("junk", [None, "x", -3, float("nan"), {"a": 1}, [1]])
+def test_junk_from_the_browser_is_the_default(junk):
+    found = studies.asked(junk, junk, junk)
+    assert (found.steps, found.trials) == (40, 8)

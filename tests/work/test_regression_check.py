@@ -1,0 +1,88 @@
+"""What a further training broke is flagged; what it left alone, or only chance moved, is not."""
+
+import random
+
+import pytest
+
+from engine.core.evaluation import Output
+from engine.core.model import Model
+from engine.metrics.score import score_rows
+from engine.work import regression_check
+
+ROWS = 60
+METRICS = ("exact_match", "bleu", "rougeL")
+REFERENCES = [(f"the answer to question {n} is number {n * 7} on the list",) for n in range(ROWS)]
+
+
+def side(name, texts, nats=20.0):
+    outputs = [
+        Output(text=t, tokens=len(t.split()), nats=nats + n % 5, reference_tokens=10)
+        for n, t in enumerate(texts)
+    ]
+    return regression_check.Side(
+        name, outputs, {m: score_rows(m, texts, REFERENCES) for m in METRICS}
+    )
+
+
+def answers(right=0.8, seed=0):
+    rng = random.Random(seed)
+    return [
+        r[0] if rng.random() < right else f"no idea about {n}" for n, r in enumerate(REFERENCES)
+    ]
+
+
+def fallen(before, after):
+    return {one.id for one in regression_check.compare(before, after, REFERENCES) if one.fell}
+
+
+def test_an_unchanged_model_is_not_flagged():
+    found = regression_check.compare(side("a", answers()), side("b", answers()), REFERENCES)
+    assert not any(one.fell for one in found)
+    assert {one.id for one in found} == {
+        *METRICS, "fresh", "answered", "willing", "length", "perplexity",
+    }  # fmt: skip
+    assert {(one.model, one.compared_with) for one in found} == {("b", "a")}
+
+
+def test_a_model_that_differs_by_chance_alone_is_seldom_flagged():
+    pairs = [(side("a", answers(seed=n)), side("b", answers(seed=n + 100))) for n in range(12)]
+    assert sum(bool(fallen(a, b)) for a, b in pairs) <= 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "expected"),
+    [
+        (answers(right=0.3), {"exact_match", "bleu", "rougeL"}),
+        ([t if n % 3 else "" for n, t in enumerate(answers(1.0))], {"answered"}),
+        ([t if n % 3 else "I\u2019m sorry, but I can't help." for n, t in enumerate(answers(1.0))],
+         {"willing"}),
+        ([t if n % 2 else "very good very " * 12 for n, t in enumerate(answers(1.0))],
+         {"fresh", "length"}),
+    ],
+    ids=["worse", "silent", "refusing", "repeating"],
+)  # fmt: skip
+def test_a_planted_regression_is_flagged(broken, expected):
+    assert expected <= fallen(side("a", answers(1.0)), side("b", broken))
+
+
+def test_references_that_became_unlikely_are_flagged():
+    assert fallen(side("a", answers()), side("b", answers(), nats=26.0)) == {"perplexity"}
+
+
+def test_rows_that_only_one_model_answered_are_left_out():
+    before, after = side("a", answers()), side("b", answers())
+    gone = [o.model_copy(update={"failed": "too long", "text": ""}) for o in after.outputs]
+    assert regression_check.compare(before, after._replace(outputs=gone), REFERENCES) == []
+
+
+def test_a_first_lesson_is_meant_to_change_the_model():
+    def model(parent, method):
+        return Model(
+            id="m", name="m", kind="adapter", source="trained", path="p", base_id="base",
+            parent_id=parent, info={"method": method}, created_at=0,
+        )  # fmt: skip
+
+    assert regression_check.started_from(model(None, "sft"), ("base", "m")) is None
+    assert regression_check.started_from(model(None, "dpo"), ("base", "m")) == "base"
+    assert regression_check.started_from(model("sft", "dpo"), ("base", "sft", "m")) == "sft"
+    assert regression_check.started_from(model("sft", "dpo"), ("base", "m")) is None

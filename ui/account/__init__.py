@@ -1,1 +1,0 @@
-"""Signing in, and the page of one's account; plain HTML and forms, no script."""

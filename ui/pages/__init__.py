@@ -1,0 +1,1 @@
+"""One folder a page: its layout, its refresh and its rendering."""

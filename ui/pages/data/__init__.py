@@ -1,0 +1,1 @@
+"""Data: upload, preview, cleaning and versions of datasets."""

@@ -1,0 +1,118 @@
+"""What the checks found in a file, as HTML: how grave, in how many rows, which, and what to do."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from engine.core.errors import UserError
+from engine.core.examples import Example
+from engine.core.finding import Finding, Severity
+from engine.services.data.preview import Checked
+from ui.components import markup, words
+from ui.pages.data import row_view
+
+GRAVITY: dict[Severity, tuple[str, markup.Tone]] = {
+    "error": ("mend this", "bad"),
+    "warning": ("look at this", "warn"),
+    "info": ("good to know", "neutral"),
+}
+ROWS_NAMED = 5
+ROWS_SHOWN = 3
+LONG = 200  # characters: a fix that lists every layout is shown as the table instead
+
+
+def report(found: Checked) -> str:
+    """What a file holds: its layout, its rows, the split it would get, and the findings."""
+    kind, use = words.KINDS[found.kind]
+    numbers = [
+        markup.stat("Rows", f"{found.rows:,}"),
+        markup.stat(words.use(found.kind).capitalize(), f"{found.train_rows:,}"),
+        markup.stat("Held out", f"{found.held_out_rows:,}"),
+    ]
+    columns = f" ({found.mapping})" if found.mapping else ""
+    return (
+        f'<div class="tl-found"><h3>{escape(kind)}</h3><p>Layout: <b>'
+        f"{escape(words.layout(found.layout) + columns)}</b>. "
+        f"{escape(use[0].upper() + use[1:])}.</p></div>"
+        + markup.stats(numbers)
+        + (markup.notice(found.refusal, "bad") if found.refusal else "")
+        + listed(found.findings, found.examples)
+    )
+
+
+def listed(found: Sequence[Finding], examples: Sequence[Example] = ()) -> str:
+    """The findings, gravest first, with their rows where these are given."""
+    if not found:
+        return markup.notice("The checks found nothing to mend.", "good")
+    by_row: dict[int, Example] = {}
+    for example in examples:
+        by_row.setdefault(example.source_row, example)
+    items = "".join(_finding(each, by_row) for each in found)
+    return f'<ul class="tl-findings">{items}</ul>'
+
+
+def summary(found: Sequence[Finding]) -> str:
+    """One badge for all findings of a version."""
+    errors = sum(each.severity == "error" for each in found)
+    warnings = sum(each.severity == "warning" for each in found)
+    if errors:
+        return markup.badge(f"{errors} to mend", "bad")
+    if warnings:
+        return markup.badge(f"{warnings} to look at", "warn")
+    return markup.badge("checks passed", "good")
+
+
+def columns_unknown(found: Checked) -> str:
+    """What to do about columns that no layout knows."""
+    shown = ", ".join(name[:40] for name in found.columns[:12])
+    return (
+        '<div class="tl-found"><h3>Which column is what?</h3><p>'
+        f"{found.rows:,} rows with the columns <b>{escape(shown)}</b>. "
+        "Say below what each of them holds; nothing is added before you do.</p></div>"
+    )
+
+
+def refused(error: UserError) -> str:
+    """Why a file cannot be used, and what it may look like instead."""
+    fix = error.fix if len(error.fix) < LONG else error.fix.partition(":")[0] + ", listed below."
+    return markup.notice(f"{error.problem} {fix}", "bad") + layouts()
+
+
+def guide() -> str:
+    """What to drop, before anything is dropped."""
+    return (
+        '<div class="tl-found"><h3>What a file may hold</h3><p>The layout is found by itself from '
+        "the names of the columns. A hundred good rows are a start.</p></div>"
+        '<details class="tl-guide tl-show"><summary>Show the layouts that are known</summary>'
+        f"{layouts()}</details>"
+    )
+
+
+def layouts() -> str:
+    """The known layouts and their columns."""
+    rows = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(shape)}</dd></div>"
+        for _, name, shape in words.layouts()
+    )
+    return f'<dl class="tl-layouts">{rows}</dl>'
+
+
+def _finding(one: Finding, by_row: Mapping[int, Example]) -> str:
+    word, tone = GRAVITY[one.severity]
+    known = [row for row in one.rows if row]  # pairs once had no numbers: all of them 0
+    named = ", ".join(f"{row:,}" for row in known[:ROWS_NAMED])
+    more = ", …" if one.count > ROWS_NAMED else ""
+    where = f'<span class="tl-where">Row {named}{more}</span>' if named else ""
+    return (
+        f"<li>{markup.badge(word, tone)}<div><p>{escape(one.message)} {where}</p>"
+        f'<p class="tl-fix">{escape(one.fix)}</p>{_rows(one, by_row)}</div></li>'
+    )
+
+
+def _rows(one: Finding, by_row: Mapping[int, Example]) -> str:
+    """The first rows of a finding, folded; a row that could not be read is not among them."""
+    there = [(row, by_row[row]) for row in one.rows if row and row in by_row][:ROWS_SHOWN]
+    if not there:
+        return ""
+    shown = "".join(f"<small>Row {row:,}</small>{row_view.line(example)}" for row, example in there)
+    what = "Show the row" if len(there) == 1 else f"Show {len(there)} of these rows"
+    return f'<details class="tl-show"><summary>{what}</summary>{shown}</details>'

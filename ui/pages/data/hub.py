@@ -1,0 +1,69 @@
+"""A data set of the Hugging Face Hub, by name."""
+
+from typing import NamedTuple
+
+import gradio as gr
+
+from engine.core.dataset import Dataset
+from engine.core.errors import UserError
+from engine.formats.mapping import Mapping, mapping_of
+from engine.services.data import hub
+from engine.workspace import Workspace
+from ui.pages.data.preview import open_project
+from ui.web.session import who
+
+NOTE = (
+    "Its files are fetched and read; no code of it is run. Fifteen rows in a hundred are held out."
+)
+
+
+class Box(NamedTuple):
+    """The components."""
+
+    name: gr.Textbox
+    file: gr.Textbox
+    columns: gr.Textbox
+    note: gr.HTML
+    go: gr.Button
+
+
+def build() -> Box:
+    """Folded: a name, and for harder cases a file of it and its columns."""
+    with gr.Accordion("Or fetch one of the Hugging Face Hub", open=False, elem_id="data-hub"):
+        name = gr.Textbox(
+            label="Name of the data set", placeholder="owner/name", max_length=200,
+            elem_id="data-hub-name",
+        )  # fmt: skip
+        file = gr.Textbox(
+            label="Only this file of it (may be left out)", max_length=300, elem_id="data-hub-file"
+        )
+        columns = gr.Textbox(
+            label="Which column is what (only where it is not clear)",
+            placeholder="prompt = question, answer = reply", max_length=600,
+            elem_id="data-hub-columns",
+        )  # fmt: skip
+        note = gr.HTML(f'<p class="tl-hint">{NOTE}</p>')
+        go = gr.Button("Fetch and add", elem_id="data-hub-go")
+    return Box(name, file, columns, note, go)
+
+
+def fetch(ws: Workspace, project: str | None, name: str, file: str, columns: str) -> Dataset:
+    """The data set as a version of the project."""
+    return hub.fetch(
+        ws, who(ws), open_project(project), name.strip(), file=file.strip() or None,
+        mapping=said(columns), held_out=0.15,
+    )  # fmt: skip
+
+
+def said(columns: str) -> Mapping | None:
+    """The mapping written as "prompt = question, answer = reply"; None where nothing is."""
+    if not columns.strip():
+        return None
+    pairs = [pair.partition("=") for pair in columns.split(",")]
+    wrong = [role.strip() for role, _, column in pairs if not column.strip()]
+    if wrong:
+        raise UserError(
+            f"{wrong[0][:60]!r} does not say which column is what.",
+            "Write for example: prompt = question, answer = reply.",
+        )
+    return mapping_of({role.strip(): column.strip() for role, _, column in pairs})

@@ -1,0 +1,108 @@
+"""Which column is what: for a file whose columns no layout knows."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, get_args
+
+import gradio as gr
+
+from engine.core.errors import UserError
+from engine.core.examples import Kind
+from engine.formats.mapping import MAY, NEEDED, Mapping, Role, mapping_of
+from ui.components import markup, words
+
+ROLES: dict[Role, str] = {
+    "prompt": "The question",
+    "answer": "The answer",
+    "chosen": "The better answer",
+    "rejected": "The worse answer",
+    "label": "Good or bad",
+    "text": "The text",
+    "context": "A text that the question is about",
+    "system": "An instruction that stands before all",
+    "references": "Other answers that are right",
+}
+KINDS = list(get_args(Kind))
+MOST_OFFERED = 300  # columns: a longer list is no list to choose from
+
+
+class Panel(NamedTuple):
+    """The components; `roles` in the order of ROLES."""
+
+    whole: gr.Column
+    kind: gr.Dropdown
+    roles: list[gr.Dropdown]
+    example: gr.HTML
+    use: gr.Button
+
+
+def build() -> Panel:
+    """A dropdown for the kind and for each role, two rows as they would be, and the button."""
+    with gr.Column(visible=False, elem_classes="tl-panel", elem_id="data-mapping") as whole:
+        gr.HTML(
+            markup.part("Which column is what?", "Guessed where the names allow it: look twice.")
+        )
+        kind = gr.Dropdown(
+            [(f"{words.KINDS[each][0]}: {words.KINDS[each][1]}", each) for each in KINDS],
+            value="sft", label="What the rows are", elem_id="data-map-kind",
+        )  # fmt: skip
+        with gr.Row(elem_classes="tl-roles"):
+            roles = [
+                gr.Dropdown(
+                    [("none", "")], value="", label=label, min_width=220,
+                    elem_id=f"data-map-{role}", visible=role in roles_of("sft"),
+                )
+                for role, label in ROLES.items()
+            ]  # fmt: skip
+        example = gr.HTML("", elem_id="data-map-example")
+        use = gr.Button("Use these columns", variant="primary", elem_id="data-map-use")
+    return Panel(whole, kind, roles, example, use)
+
+
+def roles_of(kind: Any) -> tuple[Role, ...]:
+    """The roles of a kind that a column can be given, those it needs first; none for no kind."""
+    if kind not in NEEDED:
+        return ()
+    return (*NEEDED[kind], *(role for role in MAY[kind] if role != "group"))
+
+
+def filled(columns: Sequence[str], guessed: Mapping | None) -> tuple[Any, ...]:
+    """Updates of the kind and of every role, the guess filled in."""
+    kind: Kind = guessed.kind if guessed else "sft"
+    said = guessed.columns if guessed else {}
+    offered = offers(columns)
+    needed, shown = NEEDED[kind], roles_of(kind)
+    return kind, *(
+        gr.Dropdown(
+            choices=offered, value=said.get(role, ""), visible=role in shown,
+            label=label if role in needed else f"{label} (may be left out)",
+        )
+        for role, label in ROLES.items()
+    )  # fmt: skip
+
+
+def offers(columns: Sequence[str]) -> list[tuple[str, str]]:
+    """The choices of a column, "none" first; a table of thousands offers its first ones."""
+    return [("none", ""), *((name[:60], name) for name in columns[:MOST_OFFERED])]
+
+
+def shown_for(kind: Any) -> list[Any]:
+    """Updates that show the roles of the kind, those it needs named as such."""
+    needed = NEEDED.get(kind, ())
+    return [
+        gr.Dropdown(
+            visible=role in roles_of(kind),
+            label=label if role in needed else f"{label} (may be left out)",
+        )
+        for role, label in ROLES.items()
+    ]
+
+
+def said(kind: Any, columns: Sequence[Any]) -> Mapping:
+    """What the dropdowns say; UserError in plain words for a role that is missing."""
+    shown = roles_of(kind)
+    given = dict(zip(ROLES, columns, strict=True))
+    pairs: dict[str, str] = {role: str(given[role]) for role in shown if given[role]}
+    missing = [role for role in NEEDED.get(kind, ()) if role not in pairs]
+    if missing:
+        raise UserError(f"No column is chosen yet for: {ROLES[missing[0]].lower()}.", "Choose one.")
+    return mapping_of(pairs, str(kind))

@@ -1,0 +1,279 @@
+"""The lower half of the Data tab: the versions of the project, and one of them opened."""
+
+import time
+from functools import partial
+from html import escape
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from engine.core.dataset import Dataset
+from engine.core.finding import Finding
+from engine.services.data import datasets
+from engine.workspace import Workspace
+from ui.components import choice_cards, markup, words
+from ui.components.live_plot import LivePlot
+from ui.components.markup import RAW
+from ui.components.page import Page
+from ui.pages.data import findings, fix_preview, version
+from ui.pages.data.preview import LONGEST
+from ui.pages.data.version import Act
+from ui.web.errors import shows_errors
+from ui.web.session import who
+
+REMOVE = "Remove this version with its rows? That cannot be undone."
+
+
+class Shelf(NamedTuple):
+    """The list, and around the opened version what is not part of `Opened`."""
+
+    title: gr.HTML
+    cards: gr.HTML
+    onward: gr.Button
+
+
+class Opened(NamedTuple):
+    """The components of the opened version that `version.show` changes, in its order."""
+
+    id: gr.State
+    detail: gr.Column
+    about: gr.HTML
+    fixes: gr.CheckboxGroup
+    change: gr.HTML
+    mend: gr.Button
+    undo: gr.Button
+    rows: gr.HTML
+    other: gr.Dropdown
+    difference: gr.HTML
+    sure: gr.Row
+
+
+class More(NamedTuple):
+    """The components of the opened version that are filled after it is shown."""
+
+    measured: gr.Column
+    longest: gr.Number
+    numbers: gr.HTML
+    lengths: LivePlot
+    sorts: gr.HTML
+    uses: gr.HTML
+    overlaps: gr.HTML
+    part: gr.Row
+    drop: gr.Button
+    move: gr.Button
+    remove: gr.Button
+    remove_yes: gr.Button
+    remove_no: gr.Button
+
+
+def build() -> tuple[Shelf, Opened, More]:
+    """The cards, then the opened version from its head to its removal."""
+    made: dict[str, Any] = {"id": gr.State("")}
+    made["title"] = gr.HTML("", elem_id="data-shelf")
+    made["cards"] = choice_cards.component("data-cards")
+    with gr.Column(visible=False, elem_id="data-detail") as made["detail"]:
+        made["about"] = gr.HTML("", elem_id="data-about")
+        made["fixes"] = gr.CheckboxGroup([], label="Mend", elem_id="data-mend-fixes")
+        made["change"] = gr.HTML("", elem_id="data-mend-change")
+        with gr.Row(elem_classes="tl-actions"):
+            made["mend"] = gr.Button("Make a mended version", elem_id="data-mend")
+            made["undo"] = gr.Button("Undo: back to the version before", elem_id="data-undo")
+        _numbers(made)
+        made["rows"] = gr.HTML("", elem_id="data-rows")
+        _relations(made)
+    made["onward"] = gr.Button("Train on it", variant="primary", visible=False, elem_id="data-next")
+    return (
+        Shelf(*(made[name] for name in Shelf._fields)),
+        Opened(*(made[name] for name in Opened._fields)),
+        More(*(made[name] for name in More._fields)),
+    )
+
+
+def _numbers(made: dict[str, Any]) -> None:
+    with gr.Column(visible=False, elem_id="data-measured") as made["measured"]:
+        gr.HTML(markup.part("In numbers", "Counted the way the model reads: in tokens."))
+        made["numbers"] = gr.HTML("", elem_id="data-numbers")
+        made["longest"] = gr.Number(
+            LONGEST, label="Longest row, in tokens", precision=0, minimum=version.SHORTEST,
+            maximum=version.LARGEST, elem_id="data-longest",
+        )  # fmt: skip
+        made["lengths"] = LivePlot(height=240, elem_id="data-lengths")
+        made["sorts"] = gr.HTML("", elem_id="data-sorts")
+
+
+def _relations(made: dict[str, Any]) -> None:
+    gr.HTML(markup.part("Tests and training kept apart"))
+    made["overlaps"] = gr.HTML("", elem_id="data-overlaps")
+    with gr.Row(visible=False, elem_classes="tl-actions") as made["part"]:
+        made["drop"] = gr.Button("Make a version without these rows", elem_id="data-drop-overlap")
+        made["move"] = gr.Button("Move them to the other side", elem_id="data-move-overlap")
+    gr.HTML(markup.part("What rests on it"))
+    made["uses"] = gr.HTML("", elem_id="data-uses")
+    gr.HTML(markup.part("Compare"))
+    made["other"] = gr.Dropdown([], label="With the version", elem_id="data-other")
+    made["difference"] = gr.HTML("", elem_id="data-difference")
+    with gr.Row(elem_classes="tl-actions"):
+        made["remove"] = gr.Button("Remove this version", elem_id="data-remove")
+    with gr.Row(visible=False, elem_classes="tl-sure") as made["sure"]:
+        gr.HTML(markup.notice(REMOVE, "warn"))
+        made["remove_yes"] = gr.Button("Remove it", variant="stop", elem_id="data-remove-yes")
+        made["remove_no"] = gr.Button("Keep it", elem_id="data-remove-no")
+
+
+def shelf_of(ws: Workspace, project: str | None, chosen: str | None = None) -> tuple[Any, ...]:
+    """The project's versions as a title and cards, and the way on once there is one."""
+    found = datasets.list_all(ws, who(ws), project) if project else []
+    if not found:
+        text = (
+            "Drop a file above, or start with the sample data."
+            if project
+            else "Make a project first, at the top of the page."
+        )
+        return markup.empty("No data in this project yet", text), "", gr.Button(visible=False)
+    title = markup.part("In this project", "A version never changes. Choose one to look inside.")
+    cards = choice_cards.cards([choice_cards.Pick(d.id, card(d)) for d in found], chosen)
+    return title, cards, gr.Button(visible=True)
+
+
+def card(one: Dataset) -> str:
+    """A version at a glance: name, kind, how it is split, when it came."""
+    kind, _ = words.KINDS[one.kind]
+    share = 100 * one.train_rows / one.rows
+    return (
+        f'<div class="tl-card-head"><b>{escape(one.name)}</b><span>@{one.version}</span></div>'
+        f'<p class="tl-card-kind">{escape(kind)}</p>'
+        f'<div class="tl-split" style="--tl-share:{share:.1f}%"><i></i></div>'
+        f'<p class="tl-card-note"><b>{one.train_rows:,}</b> {words.use(one.kind)} · '
+        f"<b>{one.held_out_rows:,}</b> held out</p>"
+        f'<div class="tl-card-foot">'
+        f"{findings.summary([Finding.model_validate(each) for each in one.findings])}"
+        f"<span>{markup.when(one.created_at)}</span></div>"
+    )
+
+
+class Wiring(NamedTuple):
+    """What the handlers of the shelf share."""
+
+    ws: Workspace
+    page: Page
+    shelf: Shelf
+    opened: Opened
+    more: More
+
+
+def wire(wiring: Wiring) -> None:
+    """Connect the list and the opened version."""
+    _wire_list(wiring)
+    _wire_numbers(wiring)
+    _wire_views(wiring)
+    _wire_changes(wiring)
+    _wire_removal(wiring)
+
+
+def _wire_list(wiring: Wiring) -> None:
+    ws, page, shelf = wiring.ws, wiring.page, wiring.shelf
+
+    @shows_errors
+    def on_pick(event: gr.EventData) -> tuple[Any, ...]:
+        return version.show(ws, datasets.get(ws, who(ws), choice_cards.picked(event)))
+
+    @shows_errors
+    def on_shelf(project: str | None, chosen: str) -> tuple[Any, ...]:
+        return shelf_of(ws, project, chosen)
+
+    shelf.cards.click(on_pick, None, [*wiring.opened], **markup.QUIET)
+    closed = [wiring.opened.detail, wiring.opened.id]
+    page.project.change(lambda: (gr.Column(visible=False), ""), None, closed, **markup.QUIET)
+    held = [shelf.title, shelf.cards, shelf.onward]
+    markup.on_show(page, on_shelf, [page.project, wiring.opened.id], held)
+
+
+def _wire_numbers(wiring: Wiring) -> None:
+    """What follows the open version: one event each, so that the last one wins."""
+    ws, opened, more, shelf = wiring.ws, wiring.opened, wiring.more, wiring.shelf
+
+    @shows_errors
+    def on_open(project: str | None, dataset_id: str) -> tuple[Any, ...]:
+        return shelf_of(ws, project, dataset_id)
+
+    @shows_errors
+    def on_measure(dataset_id: str, longest: Any) -> tuple[Any, ...]:
+        return version.measured(ws, dataset_id, longest)
+
+    @shows_errors
+    def on_relate(dataset_id: str) -> tuple[Any, ...]:
+        return version.related(ws, dataset_id)
+
+    last: dict[str, Any] = {**markup.QUIET, "trigger_mode": "always_last"}
+    held = [shelf.title, shelf.cards, shelf.onward]
+    opened.id.change(on_open, [wiring.page.project, opened.id], held, **last)
+    opened.id.change(lambda: ("data", time.time()), None, wiring.page.changed, **last)
+    counted = [more.measured, more.numbers, more.lengths, more.sorts]
+    opened.id.change(on_measure, [opened.id, more.longest], counted, **last)
+    opened.id.change(on_relate, opened.id, [more.uses, more.overlaps, more.part], **last)
+    gr.on(
+        [more.longest.submit, more.longest.blur], on_measure, [opened.id, more.longest], counted,
+        api_visibility="private", show_progress="full", show_progress_on=more.numbers,
+    )  # fmt: skip
+
+
+def _wire_views(wiring: Wiring) -> None:
+    ws, opened = wiring.ws, wiring.opened
+
+    @shows_errors
+    def on_tick(dataset_id: str, fixes: Any) -> str:
+        return version.change(ws, dataset_id, fix_preview.chosen(fixes))
+
+    @shows_errors
+    def on_compare(dataset_id: str, other: Any) -> str:
+        return version.difference(ws, dataset_id, other)
+
+    ticked = {**RAW, "show_progress": "minimal", "show_progress_on": opened.change}
+    opened.fixes.input(
+        on_tick, [opened.id, opened.fixes], opened.change, trigger_mode="always_last", **ticked
+    )
+    compared = [opened.id, opened.other]
+    ticked = {**RAW, "show_progress": "minimal", "show_progress_on": opened.difference}
+    opened.other.input(on_compare, compared, opened.difference, **ticked)
+
+
+def _wire_changes(wiring: Wiring) -> None:
+    ws, opened, more = wiring.ws, wiring.opened, wiring.more
+
+    @shows_errors
+    def on_mend(dataset_id: str, fixes: Any) -> tuple[Any, ...]:
+        new, said = version.mend(ws, dataset_id, fix_preview.chosen(fixes))
+        gr.Success(said, title="Mended")
+        return version.show(ws, new)
+
+    def acting(act: Act, title: str) -> Any:
+        @shows_errors
+        def on_act(dataset_id: str) -> tuple[Any, ...]:
+            new, said = act(ws, dataset_id)
+            gr.Success(said, title=title)
+            return version.show(ws, new)
+
+        return on_act
+
+    busy = {**RAW, "show_progress": "full", "show_progress_on": opened.about}
+    out = [*opened]
+    opened.mend.click(on_mend, [opened.id, opened.fixes], out, **busy)
+    for button, act, title in (
+        (opened.undo, version.undo, "Undone"),
+        (more.drop, partial(version.part_overlap, how="drop"), "Left out"),
+        (more.move, partial(version.part_overlap, how="move"), "Moved"),
+    ):
+        button.click(acting(act, title), opened.id, out, **busy)
+
+
+def _wire_removal(wiring: Wiring) -> None:
+    ws, opened, more = wiring.ws, wiring.opened, wiring.more
+
+    @shows_errors
+    def on_remove(dataset_id: str) -> tuple[Any, ...]:
+        gr.Success(version.remove(ws, dataset_id), title="Removed")
+        return "", gr.Column(visible=False)
+
+    more.remove.click(lambda: gr.Row(visible=True), None, opened.sure, **markup.QUIET)
+    more.remove_no.click(lambda: gr.Row(visible=False), None, opened.sure, **markup.QUIET)
+    more.remove_yes.click(on_remove, opened.id, [opened.id, opened.detail], **markup.QUIET)

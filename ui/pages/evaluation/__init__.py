@@ -1,0 +1,1 @@
+"""Evaluation: start one, read its scores, its answers and the leaderboard."""

@@ -1,0 +1,182 @@
+"""The lower half of the Evaluate tab: where each part of a result stands, one view at a time."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from ui.components.live_plot import LivePlot
+from ui.pages.evaluation import answers
+
+
+class Shown(NamedTuple):
+    """The components that a look at an evaluation may change."""
+
+    empty: gr.Column
+    why: gr.HTML
+    to_data: gr.Button
+    body: gr.Column
+    which: gr.Dropdown
+    metric: gr.Dropdown
+    sentences: gr.HTML
+    checks: gr.HTML
+    intervals: LivePlot
+    table: gr.HTML
+    over: gr.HTML
+    surprise: gr.HTML
+    explained: gr.HTML
+    board: gr.HTML
+    compare: gr.Dropdown
+    gains_box: gr.Column
+    gains: LivePlot
+    lengths: LivePlot
+    confusion_box: gr.Column
+    confusion: LivePlot
+    parts: gr.HTML
+    order: gr.Radio
+    part: gr.Dropdown
+    language: gr.Dropdown
+    words: gr.Textbox
+    rows: gr.Dataframe
+    row: gr.HTML
+    price: gr.Number
+    speed: gr.HTML
+    csv: gr.DownloadButton
+    jsonl: gr.DownloadButton
+    report: gr.DownloadButton
+    card: gr.DownloadButton
+    signatures: gr.HTML
+
+
+EVERY = ""  # the value of a filter that keeps all rows
+
+
+def build(empty: tuple[gr.Column, gr.HTML, gr.Button], body: gr.Column) -> Shown:
+    """The components, in the layout that is open."""
+    found = {"empty": empty[0], "why": empty[1], "to_data": empty[2], "body": body}
+    found |= _top()
+    with gr.Tabs(elem_id="evaluate-views", elem_classes="tl-views"):
+        for title, part in VIEWS.items():
+            with gr.Tab(title):
+                found |= part()
+    return Shown(**found)
+
+
+def _top() -> dict[str, gr.components.Component]:
+    with gr.Row():
+        which = gr.Dropdown(
+            [], value=None, label="Evaluation", scale=3, min_width=280, elem_id="evaluate-which"
+        )
+        metric = gr.Dropdown(
+            [], value=None, label="Judge by", scale=1, min_width=160, elem_id="evaluate-metric"
+        )
+    sentences = gr.HTML("", elem_id="evaluate-sentences")
+    checks = gr.HTML("", elem_id="evaluate-checks")
+    return {"which": which, "metric": metric, "sentences": sentences, "checks": checks}
+
+
+def _scores() -> dict[str, gr.components.Component]:
+    gr.HTML(_said("A point is a score, its line the 95 % interval; hollow ones need no model."))
+    intervals = LivePlot(height=420, elem_id="evaluate-intervals")
+    table = gr.HTML("", elem_id="evaluate-table")
+    over = gr.HTML("", elem_id="evaluate-over")
+    surprise = gr.HTML("", elem_id="evaluate-surprise")
+    with gr.Accordion("What these words mean", open=False):
+        explained = gr.HTML("")
+    gr.HTML(_part("Leaderboard", "Every model that was asked questions of this dataset."))
+    board = gr.HTML("", elem_id="evaluate-board")
+    return {
+        "intervals": intervals,
+        "table": table,
+        "over": over,
+        "surprise": surprise,
+        "explained": explained,
+        "board": board,
+    }
+
+
+def _where() -> dict[str, gr.blocks.Block]:
+    gr.HTML(_said("Where it gained and where it lost: rows one by one, and rows of a kind."))
+    compare = gr.Dropdown([], value=None, label="Compare with the baseline", visible=False,
+                          elem_id="evaluate-compare")  # fmt: skip
+    with gr.Row(elem_classes="tl-pictures"):
+        with gr.Column(min_width=320) as gains_box:
+            gains = LivePlot(height=280, elem_id="evaluate-gains")
+        with gr.Column(min_width=320):
+            lengths = LivePlot(height=280, elem_id="evaluate-lengths")
+    with gr.Column(visible=False) as confusion_box:
+        gr.HTML(_part("Which label for which", "Right labels down, given ones across: what is off "
+                      "the diagonal was mixed up."))  # fmt: skip
+        confusion = LivePlot(height=460, elem_id="evaluate-confusion")
+    parts = gr.HTML("", elem_id="evaluate-parts")
+    return {
+        "compare": compare,
+        "gains_box": gains_box,
+        "gains": gains,
+        "lengths": lengths,
+        "confusion_box": confusion_box,
+        "confusion": confusion,
+        "parts": parts,
+    }
+
+
+def _rows() -> dict[str, gr.components.Component]:
+    gr.HTML(_said("The answers behind the scores. Choose a row to read it whole."))
+    order = gr.Radio(answers.ORDERS, value="gains", show_label=False, container=False,
+                     elem_id="evaluate-order")  # fmt: skip
+    with gr.Row(elem_classes="tl-filter"):
+        part = gr.Dropdown([("Any length", EVERY)], value=EVERY, show_label=False, container=False,
+                           min_width=200, elem_id="evaluate-part")  # fmt: skip
+        language = gr.Dropdown([("Any language", EVERY)], value=EVERY, show_label=False,
+                               container=False, visible=False, min_width=140,
+                               elem_id="evaluate-language")  # fmt: skip
+        words = gr.Textbox(show_label=False, container=False, placeholder="Only rows with …",
+                           min_width=200, elem_id="evaluate-words")  # fmt: skip
+    rows = gr.Dataframe(interactive=False, wrap=False, max_height=420, show_label=False,
+                        max_chars=90, elem_id="evaluate-rows-table")  # fmt: skip
+    row = gr.HTML("", elem_id="evaluate-row")
+    return {
+        "order": order,
+        "part": part,
+        "language": language,
+        "words": words,
+        "rows": rows,
+        "row": row,
+    }
+
+
+def _speed() -> dict[str, gr.components.Component]:
+    gr.HTML(_said("Measured while this evaluation ran."))
+    price = gr.Number(0, minimum=0, maximum=1000, label="Price of this machine, dollars an hour",
+                      elem_id="evaluate-cost")  # fmt: skip
+    speed = gr.HTML("", elem_id="evaluate-speed")
+    return {"price": price, "speed": speed}
+
+
+def _files() -> dict[str, gr.components.Component]:
+    gr.HTML(_said("All rows as a table, or the whole as one page to send."))
+    with gr.Row(elem_classes="tl-actions"):
+        report = gr.DownloadButton("Report (HTML)", size="sm", elem_id="evaluate-report")
+        csv = gr.DownloadButton("Answers (CSV)", size="sm", elem_id="evaluate-csv")
+        jsonl = gr.DownloadButton("Answers (JSONL)", size="sm", elem_id="evaluate-jsonl")
+        card = gr.DownloadButton("Model card (Markdown)", size="sm", elem_id="evaluate-card")
+    with gr.Accordion("Exactly how it was scored", open=False):
+        signatures = gr.HTML("")
+    return {"report": report, "csv": csv, "jsonl": jsonl, "card": card, "signatures": signatures}
+
+
+def _part(title: str, text: str) -> str:
+    return f'<div class="tl-part"><h3>{title}</h3><p>{text}</p></div>'
+
+
+def _said(text: str) -> str:
+    return f'<p class="tl-hint">{text}</p>'
+
+
+VIEWS: dict[str, Callable[[], dict[str, Any]]] = {
+    "Scores": _scores,
+    "Gains": _where,
+    "Answers": _rows,
+    "Speed": _speed,
+    "Files": _files,
+}

@@ -1,0 +1,102 @@
+"""All models that were asked a dataset's questions, best first; and scores by part. As HTML."""
+
+from collections.abc import Sequence
+from html import escape
+
+from engine.core.evaluation import Evaluation
+from engine.services.evaluation import slices as evaluation_slices
+from engine.services.evaluation.leaderboard import Line
+from engine.services.evaluation.slices import By, Parts
+from engine.stats.slices import Slice
+from ui.components import markup
+from ui.components import names as naming
+from ui.components.metrics import called
+from ui.pages.evaluation.render import Names, cautions, score
+
+WAYS: dict[By, str] = {
+    "question": "Length of the question",
+    "reference": "Length of the right answer",
+    "language": "Language",
+    "group": "Group",
+}
+UNLIKE = "Lines with other rows asked are not comparable: their questions differ."
+
+
+def table(lines: Sequence[Line], names: Names, metric: str, shown: Sequence[str]) -> str:
+    """Place, model, score, perplexity, rows, when; the models on the page are marked."""
+    ranked = [line for line in lines if metric in line.means]
+    rows = "".join(_line(n, line, names, metric, shown) for n, line in enumerate(ranked, 1))
+    titles = "".join(
+        f"<th>{escape(head)}</th>"
+        for head in ("", "Model", called(metric), "Perplexity", "Rows asked", "When")
+    )
+    unlike = len({(line.rows, line.split) for line in ranked}) > 1
+    note = f'<p class="tl-hint">{UNLIKE}</p>' if unlike else ""
+    told = cautions([(_name(line, names), line.means[metric]) for line in ranked])
+    return _table(titles, rows) + told + note
+
+
+def _line(place: int, line: Line, names: Names, metric: str, shown: Sequence[str]) -> str:
+    mean = line.means[metric]
+    name = escape(_name(line, names))
+    plain = line.model_id.startswith("baseline:")
+    small = "<small>no model</small>" if plain else ""
+    surprised = f"{line.perplexity.score:,.2f}" if line.perplexity else "–"
+    where = {"held_out": "held out", "all": "all rows", "train": "training rows"}[line.split]
+    mark = ' class="tl-here"' if line.model_id in shown else ""
+    return (
+        f"<tr{mark}><td>{place}</td><th>{name}{small}</th>"
+        f"<td>{score(mean)}</td>"
+        f"<td>{surprised}</td><td>{line.rows:,} <small>{where}</small></td>"
+        f"<td>{naming.moment(line.created_at)}</td></tr>"
+    )
+
+
+def _name(line: Line, names: Names) -> str:
+    return names.get(line.model_id, line.name)
+
+
+def by_part(found: Evaluation, names: Names, metric: str, kinds: dict[By, Parts]) -> str:
+    """A block for every way to part the rows: parts down, models across."""
+    blocks = [
+        _block(WAYS[by], named, found, names, metric)
+        for by, named in kinds.items()
+    ]  # fmt: skip
+    return "".join(blocks) or markup.notice(
+        "These rows are too much alike to be parted.", "neutral"
+    )
+
+
+def _block(title: str, named: Parts, found: Evaluation, names: Names, metric: str) -> str:
+    each = {m: evaluation_slices.scores(found, m, metric, named) for m in found.models}
+    heads = "".join(f"<th>{escape(head)}</th>" for head in (title, *(names[m] for m in each)))
+    order = sorted(range(len(each[found.models[0]])), key=lambda n: _rank(each, found, n))
+    rows = ""
+    for n in order:
+        cells = "".join(_cell(slices[n]) for slices in each.values())
+        rows += f"<tr><th>{escape(each[found.models[0]][n].name)}</th>{cells}</tr>"
+    return _table(heads, rows)
+
+
+def _rank(each: dict[str, tuple[Slice, ...]], found: Evaluation, n: int) -> tuple[int, str]:
+    """Short, middle, long; anything else by its name."""
+    name = each[found.models[0]][n].name
+    words = ("short", "middle", "long")
+    return next((k for k, word in enumerate(words) if name.startswith(f"{word} (")), 3), name
+
+
+def _cell(one: Slice) -> str:
+    if one.mean is None:
+        return "<td>–</td>"
+    few = "" if one.enough else "<small>few rows</small>"
+    return (
+        f"<td><b>{one.mean:.3f}</b><small>{one.low:.3f} to {one.high:.3f}, {one.n:,} rows</small>"
+        f"{few}</td>"
+    )
+
+
+def _table(heads: str, rows: str) -> str:
+    return (
+        f'<div class="tl-scroll"><table class="tl-scores tl-parts"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )

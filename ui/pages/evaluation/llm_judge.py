@@ -1,0 +1,169 @@
+"""A judge: another language model compares the answers of the evaluation that is shown."""
+
+from html import escape
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from engine.core.errors import UserError
+from engine.core.job import Job, State
+from engine.services.evaluation import evaluations, llm_judge
+from engine.workspace import Workspace
+from ui.components import follow, markup, names
+from ui.components.markup import RAW
+from ui.components.page import Page
+from ui.pages.evaluation import start as evaluation_start
+from ui.web.errors import shows_errors
+from ui.web.session import who
+
+ABOUT = (
+    "{model} at {host} reads each question with both answers, in both orders, and says which is "
+    "better. The texts are sent there. It can be wrong where people are not: let people decide "
+    "blind before you believe it."
+)
+TONES: dict[str, markup.Tone] = {"better": "good", "worse": "bad"}
+WIDE = 60  # characters of a question in the list
+
+
+class Panel(NamedTuple):
+    """The components; `rows` is how many questions are judged at most."""
+
+    model: gr.Dropdown
+    rows: gr.Number
+    go: gr.Button
+    progress: gr.HTML
+    found: gr.HTML
+
+
+class Seen(NamedTuple):
+    """What one browser tab has drawn, so that a look that finds nothing new sends nothing."""
+
+    key: tuple[Any, ...] = ()
+    progress: str = ""
+    tracks: dict[str, follow.Track] = {}  # noqa: RUF012  (never changed in place)
+
+
+def build(ws: Workspace, page: Page, which: gr.Dropdown) -> None:
+    """The folded panel under a result; `which` holds the evaluation that is shown."""
+    known = llm_judge.at_hand()
+    with gr.Accordion("Ask another model to judge", open=False, elem_id="judge"):
+        where = "" if known is None else ABOUT.format(model=known.model, host=known.host)
+        gr.HTML(markup.notice(where or llm_judge.missing(), "neutral" if known else "warn"))
+        with gr.Row():
+            model = gr.Dropdown([], value=None, label="Compare with the baseline",
+                                interactive=known is not None, elem_id="judge-model")  # fmt: skip
+            rows = gr.Number(50, minimum=1, maximum=10_000, precision=0, label="Questions",
+                             info="Each is asked twice", interactive=known is not None,
+                             elem_id="judge-rows")  # fmt: skip
+        go = gr.Button("Ask the judge", interactive=known is not None, elem_id="judge-start")
+        progress = gr.HTML("", elem_id="judge-progress")
+        found = gr.HTML("", elem_id="judge-found")
+    _wire(ws, page, which, Panel(model, rows, go, progress, found))
+
+
+def _wire(ws: Workspace, page: Page, which: gr.Dropdown, panel: Panel) -> None:
+    seen = gr.State(Seen())
+
+    @shows_errors
+    def on_which(project: str | None, chosen: str | None, model: str | None) -> Any:
+        offered, kept = choices(ws, project, chosen, model)
+        box = gr.Dropdown(choices=offered, value=kept)
+        return [box, *looked(ws, project, chosen, kept, Seen())]
+
+    @shows_errors
+    def on_look(project: str | None, chosen: str | None, model: str | None, before: Seen) -> Any:
+        return looked(ws, project, chosen, model, before)
+
+    @shows_errors
+    def on_start(project: str | None, chosen: str | None, model: str | None, rows: Any) -> str:
+        return markup.notice(f"{start(ws, project, chosen, model, rows).name} is queued.", "busy")
+
+    drawn = [seen, panel.progress, panel.found]
+    given = [page.project, which, panel.model]
+    which.change(on_which, given, [panel.model, *drawn], **RAW)
+    markup.live(page, on_look, [*given, seen], drawn, how=RAW)
+    panel.model.input(on_look, [*given, seen], drawn, **RAW)
+    panel.go.click(on_start, [*given, panel.rows], panel.progress, **RAW)
+
+
+def choices(
+    ws: Workspace, project: str | None, chosen: str | None, model: str | None
+) -> tuple[list[tuple[str, str]], str | None]:
+    """The models that the evaluation compares with its first, and the one that is chosen."""
+    if not chosen:
+        return [], None
+    called = names.of_models(ws, project)
+    found = evaluations.get(ws, who(ws), chosen).models[1:]
+    kept = model if model in found else next(iter(reversed(found)), None)
+    return [(called.get(m, names.GONE), m) for m in found], kept
+
+
+def start(
+    ws: Workspace, project: str | None, chosen: str | None, model: str | None, rows: Any
+) -> Job:
+    """The comparison, queued; UserError says what is missing."""
+    if not project or not chosen:
+        raise UserError("There is no evaluation to judge.", "Evaluate two models first.")
+    if not model:
+        raise UserError("This evaluation compares nothing.", "Evaluate two models together.")
+    return llm_judge.submit(ws, who(ws), project, chosen, model, int(rows or 1))
+
+
+def looked(
+    ws: Workspace, project: str | None, chosen: str | None, model: str | None, before: Seen
+) -> list[Any]:
+    """What was seen, progress and what the judge said, each where it is new."""
+    asked = llm_judge.of_evaluation(ws, who(ws), project, chosen) if project and chosen else []
+    tracks, going = evaluation_start.followed(ws, asked, before.tracks)
+    progress = going or _failure(asked)
+    job = llm_judge.newest(asked, model or "")
+    key = (chosen, model, job.id if job else "")
+    said = gr.skip() if progress == before.progress and before.key else progress
+    drawn = gr.skip() if key == before.key else (shown(ws, job) if job else "")
+    return [Seen(key, progress, tracks), said, drawn]
+
+
+def shown(ws: Workspace, job: Job) -> str:
+    """The verdict, how often the judge failed or contradicted itself, what it chose, as HTML."""
+    result, judged = job.result, job.result["judged"]
+    decided = result["verdict"]["decision"]
+    tone = TONES.get(decided, "neutral")
+    stats = markup.stats(
+        [
+            markup.stat("wins", str(judged["wins"])),
+            markup.stat("losses", str(judged["losses"])),
+            markup.stat("ties", str(judged["ties"]), f"{judged['contradicted']} by contradiction"),
+            markup.stat("failed", str(judged["failed"]), "not counted"),
+        ]
+    )
+    by = f"By {result['judge']['model']} at {result['judge']['host']}, each pair in both orders."
+    return (
+        f"{markup.notice(result['sentence'], tone)}{stats}"
+        f'<p class="tl-hint">{escape(by)}</p>{_choices(ws, job)}'
+    )
+
+
+def _choices(ws: Workspace, job: Job) -> str:
+    """Question by question, folded."""
+    words = {"new": "won", "base": "lost", "tie": "tied", None: "failed"}
+    rows = {row.index: row for row in evaluations.get(ws, who(ws), job.recipe["evaluation"]).rows}
+    lines = "".join(
+        f"<li>{markup.badge(words[choice])} {escape(_short(rows[index].prompt[-1].content))}</li>"
+        for index, choice in zip(job.result["rows"], job.result["judged"]["choices"], strict=True)
+    )
+    summary = f"What it chose, question by question ({len(job.result['rows'])})"
+    return (
+        f'<details class="tl-hint"><summary>{summary}</summary>'
+        f'<ul class="tl-held">{lines}</ul></details>'
+    )
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= WIDE else f"{line[: WIDE - 1]}…"
+
+
+def _failure(asked: list[Job]) -> str:
+    if asked and asked[0].state is State.FAILED:
+        return markup.notice(f"The judge could not be asked: {asked[0].error}", "bad")
+    return ""

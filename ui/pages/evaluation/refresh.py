@@ -1,0 +1,178 @@
+"""What the Evaluate tab shows of one evaluation, by the name of its component."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from engine.core.errors import NotFound
+from engine.core.evaluation import Evaluation
+from engine.services.evaluation import leaderboard, report, slices
+from engine.services.evaluation.slices import By, Parts
+from engine.services.models import model_card
+from engine.workspace import Workspace
+from ui.components.metrics import called as metric_name
+from ui.pages.evaluation import answers, checks, error_charts, render, speed
+from ui.pages.evaluation import charts as evaluation_charts
+from ui.pages.evaluation import leaderboard as evaluation_leaderboard
+from ui.pages.evaluation.layout import EVERY
+from ui.pages.evaluation.render import Names
+from ui.web.session import who
+
+LINES = 200  # of the table of answers; the files hold every row
+
+
+class Choice(NamedTuple):
+    """What a person has chosen on the page; any of it may be of another evaluation by now."""
+
+    which: str | None = None
+    metric: str | None = None
+    compare: str | None = None
+    order: answers.Order = "gains"
+    part: str | None = EVERY
+    language: str | None = EVERY
+    words: str | None = ""
+    price: float | None = None
+
+
+def settled(found: Evaluation, metric: str | None, model: str | None) -> tuple[str, str]:
+    """The metric and model asked for where this evaluation has them, else its first and last."""
+    has = model if model in found.models[1:] else found.models[-1]
+    return metric if metric in found.metrics else found.metrics[0], has or found.models[-1]
+
+
+def scores(
+    ws: Workspace, found: Evaluation, called: Names, metric: str, model: str
+) -> dict[str, Any]:
+    """All about the scores, for a headline metric and a model to compare."""
+    tuned = [(called[each], each) for each in found.models[1:]]
+    lines = leaderboard.leaderboard(ws, who(ws), found.dataset_id, metric)
+    here = {**called, **{plain: leaderboard.plain_name(plain) for plain in found.baselines}}
+    return {
+        "sentences": render.sentences(found, called, metric),
+        "checks": checks.panel(found, called),
+        "intervals": evaluation_charts.intervals(found, called),
+        "table": render.table(found, called),
+        "over": render.over_plain(found, called, metric),
+        "surprise": speed.surprise(found, called),
+        "explained": render.explained(found.metrics),
+        "board": evaluation_leaderboard.table(lines, here, metric, found.models),
+        "compare": gr.Dropdown(
+            choices=tuned, value=model if tuned else None, visible=len(tuned) > 1
+        ),
+        "signatures": render.signatures(found),
+    }
+
+
+def pictures(found: Evaluation, called: Names, metric: str, model: str) -> dict[str, Any]:
+    """Where the model gained and lost, by row, by length and by label."""
+    alone = len(found.models) == 1
+    counts = error_charts.labels(found, model)
+    gains = gr.skip() if alone else evaluation_charts.gain_histogram(found, model, metric)
+    return {
+        "gains_box": gr.Column(visible=not alone),
+        "gains": gains,
+        "lengths": error_charts.by_length(found, called, metric),
+        "confusion_box": gr.Column(visible=counts is not None),
+        "confusion": error_charts.confusion(counts) if counts else gr.skip(),
+    }
+
+
+def rows(
+    found: Evaluation,
+    called: Names,
+    metric: str,
+    model: str,
+    choice: Choice,
+    kinds: dict[By, Parts],
+) -> dict[str, Any]:
+    """The table of answers and its filters."""
+    lengths, languages = kinds.get("question", ()), kinds.get("language", ())
+    part = choice.part if choice.part in lengths else EVERY
+    language = choice.language if choice.language in languages else EVERY
+    return {
+        "order": gr.Radio(visible=len(found.models) > 1),
+        "part": filter_of("Any length", lengths, part),
+        "language": filter_of("Any language", languages, language),
+        "rows": table(found, called, metric, model, choice, kinds),
+        "row": "",
+    }
+
+
+def filter_of(every: str, named: Parts, chosen: str | None) -> gr.Dropdown:
+    """A dropdown with the parts of the rows; hidden where there is nothing to choose."""
+    known = sorted({each for each in named if each}, key=_short_first)
+    choices = [(every, EVERY), *((each, each) for each in known)]
+    return gr.Dropdown(choices=choices, value=chosen or EVERY, visible=len(known) > 1)
+
+
+def table(
+    found: Evaluation,
+    called: Names,
+    metric: str,
+    model: str,
+    choice: Choice,
+    kinds: dict[By, Parts],
+) -> Any:
+    """The first rows of the table of answers in the order asked for, as an update."""
+    inside = [True] * len(found.rows)
+    chosen: dict[By, str | None] = {"question": choice.part, "language": choice.language}
+    for by, wanted in chosen.items():
+        named = kinds.get(by, ())
+        if wanted and wanted in named:
+            inside = [kept and each == wanted for kept, each in zip(inside, named, strict=True)]
+    kept = answers.ordered(found, model, metric, choice.order, choice.words or "", inside)
+    shown = answers.frame(kept[:LINES], found, called, model, metric)
+    return gr.Dataframe(shown, column_widths=answers.widths(shown))
+
+
+def files(
+    ws: Workspace, found: Evaluation, called: Names, evaluation_id: str, folder: Path
+) -> dict[str, str]:
+    """Paths of all that can be taken along, written into `folder`."""
+    place = folder / evaluation_id
+    place.mkdir(parents=True, exist_ok=True)
+    paths = {
+        "csv": place / "answers.csv",
+        "jsonl": place / "answers.jsonl",
+        "report": place / "report.html",
+        "card": place / "model-card.md",
+    }
+    answers.write_csv(found, called, paths["csv"])
+    answers.write_jsonl(found, called, paths["jsonl"])
+    paths["report"].write_text(report.html(ws, who(ws), evaluation_id), encoding="utf-8")
+    with suppress(NotFound):  # the model was deleted; what it answered was not
+        paths["card"].write_text(
+            model_card.model_card(ws, who(ws), found.models[-1]), encoding="utf-8"
+        )
+    return {name: str(path) for name, path in paths.items() if path.exists()}
+
+
+def whole(
+    ws: Workspace,
+    found: Evaluation,
+    called: Names,
+    choice: Choice,
+    folder: Path,
+) -> dict[str, Any]:
+    """Every component of the page for the evaluation that is chosen."""
+    metric, model = settled(found, choice.metric, choice.compare)
+    kinds = slices.kinds(ws, who(ws), found)
+    price = speed.usual_price(found) if choice.price is None else choice.price
+    named = [(metric_name(each), each) for each in found.metrics]
+    return {
+        "metric": gr.Dropdown(choices=named, value=metric),
+        **scores(ws, found, called, metric, model),
+        **pictures(found, called, metric, model),
+        "parts": evaluation_leaderboard.by_part(found, called, metric, kinds),
+        **rows(found, called, metric, model, choice, kinds),
+        "price": price,
+        "speed": speed.table(found, called, price),
+        **(files(ws, found, called, choice.which, folder) if choice.which else {}),
+    }
+
+
+def _short_first(name: str) -> tuple[int, str]:
+    words = ("short", "middle", "long")
+    return next((n for n, word in enumerate(words) if name.startswith(f"{word} (")), 3), name

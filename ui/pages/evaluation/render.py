@@ -1,0 +1,226 @@
+"""An evaluation as HTML: the sentence on top, the scores, the speed, and what it all means."""
+
+from collections.abc import Sequence
+from html import escape
+
+from engine.core.evaluation import Evaluation, Gain, Mean, Watched
+from engine.services.evaluation.leaderboard import plain_name
+from engine.stats.intervals import caveat
+from ui.components import markup
+from ui.components.metrics import METRICS, called
+
+Names = dict[str, str]
+
+VERDICTS: dict[str, tuple[str, markup.Tone]] = {
+    "Better": ("better", "good"),
+    "Worse": ("worse", "bad"),
+}
+HOW_TO_READ = (
+    ("Score", "From 0 to 1; higher is closer to the reference answers. Compare models on the same "
+     "rows only: a score by itself says little."),
+    ("95 % interval", "With other questions of the same kind the score would differ a little. The "
+     "interval is where it would most likely lie. Where few rows decide it may be too narrow."),
+    ("Difference", "Every question is answered by both models, and the two answers are compared. "
+     "That shows smaller differences than two separate scores do."),
+    ("No model", "Answers anybody can give without a model: the question itself, the most frequent "
+     "answer, the answer of the most similar training row. A model should beat them all."),
+    ("No difference shown", "The test cannot tell the two apart. That is not proof that they are "
+     "equal: more rows may show more."),
+)  # fmt: skip
+
+
+def verdict(gain: Gain) -> tuple[str, markup.Tone]:
+    """What a difference amounts to, and the tone to say it in."""
+    word = gain.sentence.partition(":")[0]
+    return VERDICTS.get(word, ("no difference shown", "neutral"))
+
+
+def sentences(found: Evaluation, names: Names, metric: str) -> str:
+    """For each model but the first, whether it is better by `metric`, and whether that is much."""
+    base = found.models[0]
+    if not found.gains:
+        mean = found.means[base][metric]
+        text = f"Only one model was asked, so there is nothing to compare with. {_reach(mean)}"
+        said = _sentence("neutral", names[base], called(metric), text)
+        return said + _over_baseline(found, names, base, metric)
+    return "".join(
+        _sentence(
+            verdict(gains[metric])[1],
+            names[model],
+            f"against {names[base]}, by {called(metric)}",
+            gains[metric].sentence,
+        )
+        + _over_baseline(found, names, model, metric)
+        for model, gains in found.gains.items()
+    ) + _comparisons(found)
+
+
+def strongest(found: Evaluation, metric: str) -> str | None:
+    """What needs no model and scores highest by `metric`; None where nothing was worked out."""
+    known = [plain for plain, means in found.baselines.items() if metric in means]
+    return max(known, key=lambda plain: found.baselines[plain][metric].score, default=None)
+
+
+def _over_baseline(found: Evaluation, names: Names, model: str, metric: str) -> str:
+    """The comparison with the strongest answer that needs no model: a low bar, but a bar."""
+    plain = strongest(found, metric)
+    gains = found.over_baselines.get(model, {}).get(plain or "", {})
+    if plain is None or metric not in gains:
+        return ""
+    note = f"against no model at all: {_small(plain_name(plain))}"
+    return _sentence(verdict(gains[metric])[1], names[model], note, gains[metric].sentence)
+
+
+def _comparisons(found: Evaluation) -> str:
+    count = sum(len(gains) for gains in found.gains.values())
+    if count < 2:
+        return ""
+    return (
+        f'<p class="tl-hint">{count} comparisons with the first model were made. The more one '
+        "looks, the more often chance alone shows a winner; every verdict on them allows for all "
+        "of them (Holm's method).</p>"
+    )
+
+
+def _small(name: str) -> str:
+    return name[:1].lower() + name[1:]
+
+
+def table(found: Evaluation, names: Names) -> str:
+    """Metrics down, models across; a tuned model's cell also says how it differs."""
+    heads = "".join(
+        f"<th>{escape(names[model])}{'<small>baseline</small>' if n == 0 else ''}</th>"
+        for n, model in enumerate(found.models)
+    ) + "".join(
+        f"<th>{escape(plain_name(plain))}<small>no model</small></th>" for plain in found.baselines
+    )
+    rows = "".join(
+        f"<tr><th>{escape(called(metric))}</th>"
+        + "".join(_cell(found, model, metric) for model in found.models)
+        + "".join(_plain_cell(means.get(metric)) for means in found.baselines.values())
+        + "</tr>"
+        for metric in found.metrics
+    )
+    return (
+        f'<div class="tl-scroll"><table class="tl-scores"><thead><tr><th>Metric</th>{heads}</tr>'
+        f"</thead><tbody>{rows}</tbody></table></div>"
+    ) + cautions(
+        [
+            (f"{called(metric)}, {names.get(who, plain_name(who))}", means[metric])
+            for who, means in (found.means | found.baselines).items()
+            for metric in means
+        ]
+    )
+
+
+def over_plain(found: Evaluation, names: Names, metric: str) -> str:
+    """How far every model is above, or below, each answer that needs no model; by one metric."""
+    told = {m: over for m, over in found.over_baselines.items() if over}
+    if not told:
+        return ""
+    heads = "".join(f"<th>{escape(names[model])}</th>" for model in told)
+    rows = ""
+    for plain in found.baselines:
+        cells = "".join(_gain_cell(over[plain].get(metric)) for over in told.values())
+        rows += f"<tr><th>{escape(plain_name(plain))}</th>{cells}</tr>"
+    return (
+        '<div class="tl-scroll"><table class="tl-scores tl-above"><thead><tr>'
+        f"<th>{escape(called(metric))} above</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        "</div>"
+    )
+
+
+def _gain_cell(gain: Gain | None) -> str:
+    if gain is None:
+        return "<td></td>"
+    bounds = f"{_signed(gain.low)} to {_signed(gain.high)}"
+    badge = markup.badge(*verdict(gain))
+    return f"<td><b>{_signed(gain.diff)}</b><small>{bounds}</small> {badge}</td>"
+
+
+def nothing_fell(guard: Sequence[Watched]) -> str:
+    """What is said, without a full stop, where nothing that was watched fell."""
+    return f"Nothing fell: {len(guard)} things were watched for damage"
+
+
+def signatures(found: Evaluation) -> str:
+    """What exactly each metric computed, to cite beside a score; and how answers were made."""
+    base = found.means[found.models[0]]
+    rows = "".join(
+        f"<tr><th>{escape(called(metric))}</th><td><code>{escape(base[metric].signature)}</code>"
+        "</td></tr>"
+        for metric in found.metrics
+    )
+    longest = found.decoding.get("max_new_tokens", "")
+    note = (
+        f"Every model answered the same {len(found.rows):,} rows, greedily (its likeliest word at "
+        f"each step), with at most {longest} tokens."
+    )
+    return f'<table class="tl-settings"><tbody>{rows}</tbody></table><p class="tl-hint">{note}</p>'
+
+
+def explained(metrics: tuple[str, ...]) -> str:
+    """The words used above, each in a sentence or two."""
+    kinds = [metric.partition(":")[0] for metric in metrics]
+    items = [*HOW_TO_READ, *(METRICS[kind] for kind in kinds if kind in METRICS)]
+    inside = "".join(f"<div><dt>{escape(n)}</dt><dd>{escape(text)}</dd></div>" for n, text in items)
+    return f'<dl class="tl-words">{inside}</dl>'
+
+
+def _plain_cell(mean: Mean | None) -> str:
+    if mean is None:
+        return "<td></td>"
+    return f"<td>{score(mean)}</td>"
+
+
+def score(mean: Mean) -> str:
+    """A score with its interval, and a mark where few rows decide it."""
+    few = "<small>few rows decide</small>" if caveat(mean) else ""
+    return f"<b>{mean.score:.3f}</b><small>{mean.low:.3f} to {mean.high:.3f}</small>{few}"
+
+
+def cautions(means: Sequence[tuple[str, Mean]]) -> str:
+    """Below scores that are marked so: what few rows mean for the most doubtful of them."""
+    marked = [(name, mean) for name, mean in means if caveat(mean)]
+    if not marked:
+        return ""
+    name, worst = min(marked, key=lambda one: (one[1].deciding or 0) / one[1].n)
+    more = f" So it is with {len(marked) - 1} more." if len(marked) > 1 else ""
+    return f'<p class="tl-hint"><b>{escape(name)}.</b> {escape(caveat(worst) + more)}</p>'
+
+
+def _cell(found: Evaluation, model: str, metric: str) -> str:
+    mean = found.means[model][metric]
+    said = score(mean)
+    said += f'<div class="tl-hint">{mean.failed:,} failed</div>' if mean.failed else ""
+    if model not in found.gains:
+        return f"<td>{said}</td>"
+    gain = found.gains[model][metric]
+    word, tone = verdict(gain)
+    bounds = f"{_signed(gain.low)} to {_signed(gain.high)}"
+    return (
+        f'<td>{said}<div class="tl-gain"><span>{_signed(gain.diff)}</span>'
+        f"<small>{bounds}</small>{markup.badge(word, tone)}</div></td>"
+    )
+
+
+def _signed(value: float) -> str:
+    """Three digits and a sign; no sign before what rounds to zero."""
+    text = f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+    return text[1:] if float(f"{value:.3f}") == 0 else text
+
+
+def _reach(mean: Mean) -> str:
+    return (
+        f"Its score is {mean.score:.3f} (95 % interval {mean.low:.3f} to {mean.high:.3f}) on "
+        f"{mean.n:,} rows." + (f" {said}" if (said := caveat(mean)) else "")
+    )
+
+
+def _sentence(tone: str, name: str, note: str, text: str) -> str:
+    word, colon, rest = text.partition(": ")
+    said = f"<b>{escape(word)}.</b> {escape(rest)}" if colon else escape(text)
+    return (
+        f'<div class="tl-sentence tl-sentence-{tone}"><p class="tl-sentence-who">'
+        f"<b>{escape(name)}</b> {escape(note)}</p><p>{said}</p></div>"
+    )

@@ -1,0 +1,92 @@
+"""How fast the models answered and what that costs, and how surprised they were; as HTML."""
+
+from html import escape
+
+from engine.core.evaluation import Evaluation
+from ui.pages.evaluation.render import Names
+
+HOUR_S = 3600
+NO_PRICE = "The cost of 1,000 answers appears when you say what the machine costs an hour, above."
+SURPRISE = (
+    "Perplexity: as if the model had to guess each next piece of the right answer among so many "
+    "that are equally likely. Lower is better, 1 is certain; models of one family only."
+)
+
+
+def table(found: Evaluation, names: Names, price: float) -> str:
+    """A row a model: tokens a second, waits for the first and the last token, memory, cost."""
+    timed = any(said.get("first_p50_s") for said in found.speed.values())
+    memory = any(said.get("peak_mb") for said in found.speed.values())
+    heads = ["Model", "Tokens a second"]
+    heads += ["First token, half of them by", "95 % by", "Last token, half by", "95 % by"] * timed
+    heads += ["Seconds an answer", "Slowest 5 %"] * (not timed)
+    heads += ["Memory"] * memory + ["Failed"] + ["1,000 answers"] * bool(price)
+    rows = "".join(_row(found, names, model, price, timed, memory) for model in found.models)
+    return _table(heads, rows) + f'<p class="tl-hint">{escape(_notes(found, price))}</p>'
+
+
+def surprise(found: Evaluation, names: Names) -> str:
+    """How surprised each model is by the right answers; nothing where that was not measured."""
+    if not found.perplexity:
+        return ""
+    rows = "".join(
+        f"<tr><th>{escape(names[model])}</th><td><b>{one.score:,.2f}</b>"
+        f"<small>{one.low:,.2f} to {one.high:,.2f}</small></td><td>{one.tokens:,}</td></tr>"
+        for model, one in found.perplexity.items()
+    )
+    heads = ["Model", "Perplexity of the right answers", "Tokens"]
+    return _table(heads, rows) + f'<p class="tl-hint">{SURPRISE}</p>'
+
+
+def usual_price(found: Evaluation) -> float:
+    """The price an hour that the evaluation was started with; 0 where none was said."""
+    said = found.speed[found.models[0]]
+    seconds = said["seconds"] / max(1, _answered(found, found.models[0])) * 1000
+    return round(said["usd_per_1000"] / seconds * HOUR_S, 4) if seconds else 0.0
+
+
+def cost(found: Evaluation, model: str, price: float) -> float:
+    """Dollars for 1,000 answers on a machine of `price` dollars an hour."""
+    answered = max(1, _answered(found, model))
+    return price / HOUR_S * found.speed[model]["seconds"] / answered * 1000
+
+
+def _answered(found: Evaluation, model: str) -> int:
+    return sum(row.outputs[model].failed is None for row in found.rows)
+
+
+def _row(
+    found: Evaluation, names: Names, model: str, price: float, timed: bool, memory: bool
+) -> str:
+    said = found.speed[model]
+    shown = (
+        ("first_p50_s", "first_p95_s", "last_p50_s", "last_p95_s") if timed else ("p50_s", "p95_s")
+    )
+    cells = [f"{said['tokens_per_s']:,.1f}", *(f"{said.get(key, 0.0):.2f} s" for key in shown)]
+    peak = said.get("peak_mb", 0.0)
+    cells += [f"{peak / 1000:,.1f} GB" if peak else "–"] * memory
+    cells += [f"{len(found.rows) - _answered(found, model)} of {len(found.rows):,}"]
+    cells += [f"${cost(found, model, price):,.4g}"] if price else []
+    inside = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f"<tr><th>{escape(names[model])}</th>{inside}</tr>"
+
+
+def _notes(found: Evaluation, price: float) -> str:
+    hardware = found.decoding.get("hardware")
+    remembered = sum(int(said.get("remembered", 0)) for said in found.speed.values())
+    notes = [f"Measured on {hardware}."] if hardware else []
+    notes += ["Times count from the start of the batch that an answer was written in."]
+    if remembered:
+        notes.append(
+            f"{remembered:,} answers were known from an earlier evaluation of the same model; "
+            "their times are of then."
+        )
+    return " ".join([*notes, *([] if price else [NO_PRICE])])
+
+
+def _table(heads: list[str], rows: str) -> str:
+    titles = "".join(f"<th>{head}</th>" for head in heads)
+    return (
+        f'<div class="tl-scroll"><table class="tl-scores tl-speed"><thead><tr>{titles}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )

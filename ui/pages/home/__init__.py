@@ -1,0 +1,1 @@
+"""Home: where a project stands, and the one next step."""

@@ -1,0 +1,124 @@
+"""What Home shows around the picture: the next step, a welcome, the demo on its way, its report."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from engine.core.job import Event, Job, State
+from engine.core.project import Standing
+from engine.core.rating import tally_words
+from ui.components import markup
+from ui.components.metrics import called
+
+HERO = (
+    '<div class="tl-hero"><h1>Make a language model better by judging it blind.</h1>'
+    "<p>Add examples and train a small model. Then rate two answers side by side without knowing "
+    "which model wrote which. The votes train the next model, and a blind round says whether it "
+    "really is better, and how sure that is.</p></div>"
+)
+DEMO = (
+    '<div class="tl-choice-words"><h3>See the whole loop</h3><p>A small model learns to answer '
+    "for a library's help desk, is rated blind, and learns from the votes. It takes about "
+    "10 minutes on two cores; you can watch.</p><p>The raters are simulated and follow a stated "
+    "rule. Nothing is scripted to win.</p></div>"
+)
+OWN = (
+    '<div class="tl-choice-words"><h3>Use your own examples</h3><p>Questions with the answers you '
+    "want, as JSONL, JSON, CSV or Parquet. About a hundred rows are enough to see a "
+    "difference.</p><p>Everything stays on the machine that this server runs on.</p></div>"
+)
+STAGES = (("before", "Base"), ("sft", "After SFT"), ("after", "After DPO"))
+
+
+def next_step(standing: Standing) -> str:
+    """The words above the one button."""
+    return (
+        f'<div class="tl-next-words"><small>Next step</small><h3>{escape(standing.next_title)}</h3>'
+        f"<p>{escape(standing.next_text)}</p></div>"
+    )
+
+
+def demo_on_its_way(job: Job, events: Sequence[Event]) -> str:
+    """How far the demo is, or why it ended early; nothing once it is done."""
+    if job.state is State.DONE:
+        return ""
+    if job.state is State.CANCELLED:
+        return markup.notice("The demo was stopped. What it made so far is in this project.")
+    if job.state is State.FAILED:
+        return markup.notice(f"The demo could not go on. {job.error or ''}", "bad")
+    said = next((e.data for e in reversed(events) if e.kind == "progress"), None)
+    if said is None:
+        return _card(markup.progress(0, 1, "The demo waits for a worker"), "")
+    done, total = float(said["done"]), float(said["total"])
+    part = f"Part {min(int(done) + 1, int(total))} of {int(total)}"
+    bar = markup.progress(done, total, f"{part}: {said['label']}", said.get("eta_s"))
+    note = "It goes on if you leave this page. Look into the other tabs: each part shows up there."
+    return _card(bar, note)
+
+
+def _card(bar: str, note: str) -> str:
+    below = f'<p class="tl-hint">{note}</p>' if note else ""
+    return f'<div class="tl-panel"><h3>The demo is running</h3>{bar}{below}</div>'
+
+
+def report(found: dict[str, Any]) -> str:
+    """What the demo showed: the verdict, the scores before and after, and what it took."""
+    minutes = markup.duration(found["seconds"])
+    sentence = markup.tight(found["sentence"])
+    numbers = [
+        markup.stat("Blind win rate", markup.percent(found["win_rate"]), _percents(found)),
+        markup.stat("Votes learned from", f"{found['rated']}", f"{found['pairs']} training pairs"),
+        markup.stat("Time", minutes, f"on {found['cores']} cores"),
+    ]
+    return (
+        '<div class="tl-panel"><small class="tl-over">What the demo showed</small>'
+        f'<p class="tl-verdict">{escape(sentence)}</p>{markup.stats(numbers)}'
+        f"{_win_bar(found)}{_table(found)}{_fine_print(found)}</div>"
+    )
+
+
+def _win_bar(found: dict[str, Any]) -> str:
+    """The win rate with its interval on a line from 0 to 100 %, a mark at the even split."""
+    low, high, rate = (100 * found[k] for k in ("low", "high", "win_rate"))
+    return (
+        f'<div class="tl-winbar" role="img" aria-label="Win rate {rate:.0f} %, 95 % interval '
+        f'{low:.0f} to {high:.0f} %"><u style="left:{low:.1f}%;width:{high - low:.1f}%"></u>'
+        f'<s></s><b style="left:{rate:.1f}%"></b></div><div class="tl-winbar-words">'
+        "<span>the model before wins</span><span>even</span><span>the new model wins</span></div>"
+    )
+
+
+def _table(found: dict[str, Any]) -> str:
+    head = "".join(f"<th>{name}</th>" for _, name in STAGES)
+    rows = "".join(
+        f"<tr><td>{escape(called(metric))}</td>"
+        + "".join(_cell(found[stage][metric]) for stage, _ in STAGES)
+        + "</tr>"
+        for metric in found["before"]
+    )
+    return (
+        '<div class="tl-scroll"><table class="tl-table"><thead><tr><th>Score, 0 to 1'
+        f"</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _cell(mean: dict[str, Any]) -> str:
+    return f"<td>{mean['score']:.2f} <small>{_bounds(mean)}</small></td>"
+
+
+def _bounds(found: dict[str, Any]) -> str:
+    return f"{found['low']:.2f} to {found['high']:.2f}"
+
+
+def _percents(found: dict[str, Any]) -> str:
+    return f"{markup.percent(found['low'])} to {markup.percent(found['high'])}"
+
+
+def _fine_print(found: dict[str, Any]) -> str:
+    text = (
+        f"Blind round of the new model against the one before: {tally_words(**found['votes'])}. "
+        f"The raters were simulated. {found['rater']['stated']} Scores are on "
+        f"{found['held_out_rows']} rows that no training has seen; the small numbers are "
+        f"95 % intervals. {found['cost_note']}"
+    )
+    return f'<p class="tl-hint">{escape(text)}</p>'

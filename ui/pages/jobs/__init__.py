@@ -1,0 +1,1 @@
+"""Jobs: everything a project computes, the newest first, and one of them live."""

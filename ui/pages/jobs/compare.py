@@ -1,0 +1,83 @@
+"""Runs side by side: their losses in one chart, the settings that differ, how they ended."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from engine.core.job import Job
+from engine.services.jobs import compare
+from ui.components import charts, forms
+from ui.components.follow import Track
+from ui.pages.jobs import curves, settings
+
+# told apart by all common kinds of colour blindness, and readable on light and on dark
+COLOURS = ("#2a9d93", "#e08a00", "#56b4e9", "#cc79a7", "#d5502a")
+SIGNS = ("circle", "diamond", "square", "triangle-up", "cross")
+LONGEST = 40  # characters of a name in the legend
+ASK = "Choose two to five trainings to see them side by side."
+
+
+def losses(found: Sequence[Job], tracks: dict[str, Track]) -> Any:
+    """One colour a run: the held-out loss bold, the training loss faint."""
+    drawn = charts.figure()
+    for job, colour, sign in zip(found, COLOURS, SIGNS, strict=False):
+        metrics = curves.thinned(tracks[job.id].metrics)
+        # Plotly reads a name as HTML
+        name = escape(job.name if len(job.name) <= LONGEST else f"{job.name[: LONGEST - 1]}…")
+        steps, values = curves.points(metrics, "loss")
+        drawn.add_trace(
+            go.Scatter(
+                x=steps, y=values, name=f"{name}, training", mode="lines", opacity=0.4,
+                line={"color": colour, "width": 1.2}, legendgroup=job.id, showlegend=False,
+                hovertemplate="%{y:.3f}",
+            )
+        )  # fmt: skip
+        steps, values = curves.points(metrics, "eval_loss")
+        drawn.add_trace(
+            go.Scatter(
+                x=steps, y=values, name=f"{name}, held out", mode="lines+markers",
+                line={"color": colour, "width": 2.6}, marker={"size": 8, "symbol": sign},
+                legendgroup=job.id, hovertemplate="%{y:.3f}",
+            )
+        )  # fmt: skip
+    drawn.update_layout(uirevision=" ".join(job.id for job in found))
+    drawn.update_xaxes(title_text="step")
+    drawn.update_yaxes(title_text="loss (lower is better)")
+    return drawn
+
+
+def table(found: Sequence[Job], called: dict[str, str]) -> str:
+    """The settings that are not the same everywhere, then the last numbers; a column a run."""
+    heads = "".join(f"<th>{escape(job.name)}</th>" for job in found)
+    differ = compare.differing([job.recipe for job in found])
+    rows = [
+        _row(label(name), [settings.words(value, called) for value in each])
+        for name, each in differ.items()
+    ]
+    rows += [
+        _row(name.capitalize(), ["–" if value is None else number(value) for value in each])
+        for name, each in compare.finals(found).items()
+    ]
+    same = "" if differ else '<p class="tl-hint">All settings are the same.</p>'
+    return (
+        f'<table class="tl-settings tl-even"><thead><tr><td></td>{heads}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>{same}"
+    )
+
+
+def label(name: str) -> str:
+    """What a setting is called; one inside others goes by both names."""
+    field, _, inside = name.partition(".")
+    return f"{forms.label(field)}: {inside}" if inside else forms.label(field)
+
+
+def number(value: float) -> str:
+    """A number without digits that nobody reads."""
+    return f"{value:,.0f}" if value >= 1000 or value == int(value) else f"{value:.3f}"
+
+
+def _row(name: str, values: list[str]) -> str:
+    cells = "".join(f"<td>{escape(value)}</td>" for value in values)
+    return f"<tr><th>{escape(name)}</th>{cells}</tr>"

@@ -1,0 +1,216 @@
+"""Runs as HTML: the list, and one of them opened."""
+
+import time
+from html import escape
+from typing import Any
+
+from engine.core.job import Job, State
+from engine.services.jobs.queue import Waiting
+from ui.components import choice_cards, markup, words
+from ui.components.follow import Track
+from ui.components.metrics import called
+from ui.pages.jobs.numbers import numbers, took
+
+KINDS = {
+    "evaluate": "Evaluation",
+    "judge": "A judge's comparison",
+    "generate": "Answers to rate",
+    "demo": "The whole loop",
+    "play": "Playground",
+    "warmup": "Warm-up",
+    "curve": "Is my data enough?",
+    "sweep": "Search for settings",
+}
+STATES: dict[State, tuple[str, markup.Tone]] = {
+    State.QUEUED: ("waiting", "neutral"),
+    State.RUNNING: ("running", "busy"),
+    State.DONE: ("done", "good"),
+    State.FAILED: ("failed", "bad"),
+    State.CANCELLED: ("stopped", "neutral"),
+}
+ERROR_IN_LIST = 90  # characters
+OVERFIT = (
+    "It began to learn its rows by heart: the held-out loss rose from its lowest while the "
+    "training loss went on falling. Fewer passes or more rows help."
+)
+
+
+def kind(job: Job) -> str:
+    """What a run does, in plain words."""
+    if job.kind in words.METHODS:
+        return words.METHODS[job.kind][0]
+    return KINDS.get(job.kind, job.kind.replace("_", " ").capitalize())
+
+
+def state(job: Job) -> str:
+    """The state as a badge."""
+    if job.cancel_requested and not job.over:
+        return markup.badge("stopping", "warn")
+    return markup.badge(*STATES[job.state])
+
+
+def outcome(job: Job) -> str:
+    """What came out of it in a few words, as text."""
+    if job.state is State.FAILED:
+        return _cut(job.error or "It failed.")
+    if job.state is not State.DONE:
+        return ""
+    result = job.result
+    if "best_train_loss" in result:
+        return _losses(result)
+    if job.kind in ("curve", "sweep", "benchmark"):
+        return _cut(str(result.get("sentence", "")))
+    if job.kind == "evaluate":
+        models = len(result.get("means", {}))
+        return f"{models} model{'s' if models != 1 else ''} on {result.get('rows', 0):,} rows"
+    if job.kind == "generate":
+        return f"{result.get('answers', 0):,} answers to {result.get('prompts', 0):,} questions"
+    if job.kind == "demo" and "report" in result:
+        return f"win rate {markup.percent(result['report']['win_rate'])}"
+    return ""
+
+
+def cards(
+    found: list[Job], chosen: str, waits: dict[str, Waiting], tracks: dict[str, Track]
+) -> str:
+    """The list of runs, one of them marked."""
+    made = [choice_cards.Pick(job.id, _card(job, waits, tracks)) for job in found]
+    return choice_cards.cards(made, chosen)
+
+
+def top(
+    job: Job,
+    track: Track,
+    waits: Waiting | None,
+    names: dict[str, str],
+    alive: bool,
+    goes_on: bool = False,
+) -> str:
+    """Of an opened run: what it is, how far it is, what went wrong, and its numbers.
+
+    `goes_on`: it broke off and left a checkpoint.
+    """
+    return (
+        f'<div class="tl-run-head"><div><h3>{escape(job.name)}</h3>'
+        f"<p>{escape(about(job, names))}</p></div>{state(job)}</div>{_note(job)}"
+        f"{_standing(job, track, waits, alive, goes_on)}{numbers(job, track)}{_warning(job)}"
+    )
+
+
+def about(job: Job, names: dict[str, str]) -> str:
+    """Kind, models and dataset of a run in one line of text."""
+    recipe = job.recipe
+    used = [names[each] for each in _models(recipe) if each in names]
+    data = names.get(str(recipe.get("dataset")), "")
+    parts = [kind(job), *([" and ".join(used)] if used else []), *([data] if data else [])]
+    return " · ".join(parts)
+
+
+def log(track: Track) -> str:
+    """The lines a run said, newest last."""
+    if not track.lines:
+        return '<p class="tl-hint">It has not said anything yet.</p>'
+    rows = "".join(
+        f"<div><time>{time.strftime('%H:%M:%S', time.localtime(at))}</time>"
+        f"<span>{escape(text)}</span></div>"
+        for at, text in track.lines
+    )
+    return f'<div class="tl-log">{rows}</div>'
+
+
+def report(job: Job) -> str:
+    """What the demo found, in sentences; nothing for other runs."""
+    found = job.result.get("report")
+    if not found:
+        return ""
+    tone: markup.Tone = "good" if str(found["decision"]) == "better" else "neutral"
+    gains = "".join(
+        f"<li><b>{escape(called(metric))}</b> {escape(text)}</li>"
+        for metric, text in found["gains"].items()
+    )
+    note = (
+        f"Simulated raters voted by a stated rule: {found['rater']['stated']} "
+        f"{found['pairs']:,} pairs were made of {found['rated']:,} votes."
+    )
+    return (
+        f"{markup.notice(found['sentence'], tone)}<p class='tl-hint'>{escape(note)}</p>"
+        f'<ul class="tl-gains">{gains}</ul>'
+    )
+
+
+def _card(job: Job, waits: dict[str, Waiting], tracks: dict[str, Track]) -> str:
+    said = outcome(job) or _waiting(job, waits.get(job.id))
+    note = " · ".join(part for part in (kind(job), said) if part)
+    seconds = took(job)
+    foot = f"<span>{markup.when(job.started_at or job.created_at)}</span>"
+    foot += "".join(f"<span>#{escape(tag)}</span>" for tag in job.tags)
+    foot += f"<span>{markup.duration(seconds)}</span>" if seconds is not None else ""
+    track = tracks.get(job.id, Track())
+    bar = _bar(track) if job.state is State.RUNNING else ""
+    return (
+        f'<div class="tl-card-head"><b>{escape(job.name)}</b>{state(job)}</div>'
+        f'<p class="tl-card-note">{escape(note)}</p>{bar}<div class="tl-card-foot">{foot}</div>'
+    )
+
+
+def _bar(track: Track) -> str:
+    total = track.progress.get("total") or 0
+    share = min(1.0, track.progress["done"] / total) if total else 0.0
+    return f'<div class="tl-thin"><span style="width:{share:.1%}"></span></div>'
+
+
+def _standing(job: Job, track: Track, waits: Waiting | None, alive: bool, goes_on: bool) -> str:
+    if job.state is State.FAILED:
+        return markup.notice(job.error or "It failed; the log has the details.", "bad")
+    if job.state is State.QUEUED:
+        if not alive:
+            text = "No worker is running, so nothing starts. Start one with: tuneloop worker"
+            return markup.notice(text, "warn")
+        return markup.notice(_waiting(job, waits) + ".", "neutral")
+    if job.state is State.CANCELLED:
+        more = " It can continue from where it last saved its state." if goes_on else ""
+        return markup.notice(f"Stopped by a person; it made no model.{more}", "neutral")
+    if job.state is State.RUNNING:
+        said = track.progress
+        if not said.get("total"):
+            return markup.notice("Getting ready: the model is being loaded.", "busy")
+        return markup.progress(said["done"], said["total"], str(said["label"]), said.get("eta_s"))
+    return ""
+
+
+def _note(job: Job) -> str:
+    return f'<p class="tl-hint">{escape(job.note)}</p>' if job.note else ""
+
+
+def _warning(job: Job) -> str:
+    return markup.notice(OVERFIT, "warn") if job.result.get("overfit") else ""
+
+
+def _models(recipe: dict[str, Any]) -> list[str]:
+    several = recipe.get("models")
+    if several:
+        return [str(each) for each in several]
+    one = [recipe.get("model"), recipe.get("model_new"), recipe.get("model_base")]
+    return list(dict.fromkeys(str(each) for each in one if each))
+
+
+def _losses(result: dict[str, Any]) -> str:
+    first, kept = result.get("first_held_out_loss"), result.get("best_held_out_loss")
+    if first is not None and kept is not None:
+        return f"held-out loss {first:.2f} → {kept:.2f}"
+    return f"training loss {result['first_train_loss']:.2f} → {result['last_train_loss']:.2f}"
+
+
+def _waiting(job: Job, waits: Waiting | None) -> str:
+    if job.state is not State.QUEUED:
+        return ""
+    if waits is None or not waits.place:
+        return "next to start"
+    soon = waits.starts_in_s
+    return f"{waits.place} before it" + (
+        f", starts in about {markup.duration(soon)}" if soon is not None else ""
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= ERROR_IN_LIST else text[: ERROR_IN_LIST - 1].rstrip() + "…"

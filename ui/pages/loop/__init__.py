@@ -1,0 +1,1 @@
+"""Loop: the generations, the champion and the auto loop."""

@@ -1,0 +1,144 @@
+"""The chosen generation in words and numbers, the champion, and when to stop."""
+
+from collections.abc import Sequence
+from html import escape
+
+from engine.core.job import Event, Job, State
+from engine.core.project import Standing
+from engine.services.loop.champion import Promotion
+from engine.services.loop.generations import Generation, History, Tested
+from engine.services.loop.stop_rules import Rule
+from ui.components import markup
+from ui.pages.evaluation.render import nothing_fell
+
+RULES = {
+    "gain": "Little gained",
+    "guard": "Something lost",
+    "quality": "No difference to see",
+    "budget": "Votes used",
+    "ceiling": "As good as raters can tell",
+}
+
+
+def headline(seen: History) -> str:
+    """The one sentence made from the numbers."""
+    return f'<div class="tl-line-said"><p>{escape(markup.tight(seen.sentence))}</p></div>'
+
+
+def next_step(standing: Standing) -> str:
+    """The words above the one button."""
+    return (
+        f'<div class="tl-next-words"><small>Next step</small><h3>{escape(standing.next_title)}</h3>'
+        f"<p>{escape(standing.next_text)}</p></div>"
+    )
+
+
+def generation(one: Generation, name: str, *, said: bool, stale: str = "") -> str:
+    """All that is known of a generation; its sentence only where it is not `said` above.
+
+    `stale` says that votes it learned from have gone.
+    """
+    tested = one.against_baseline
+    found = [
+        markup.stat("wins against the baseline", *_rate(tested)),
+        markup.stat("wins against the one before", *_rate(one.against_previous)),
+        markup.stat("wins at equal lengths", _length(one)),
+        markup.stat("raters agree", *_agreement(one)),
+        markup.stat("questions", f"{tested.report.tally.prompts}" if tested else "–",
+                 f"{tested.fresh} not asked before" if tested else ""),
+        markup.stat("learned from", f"{one.pairs} pairs" if one.pairs else "–", _sha(one)),
+    ]  # fmt: skip
+    head = markup.part(f"Generation {one.number}: {name}", "" if said else one.sentence)
+    warned = markup.notice(stale, "warn") if stale else ""
+    return f"{head}{warned}{markup.stats(found)}{_guard(one)}"
+
+
+def _rate(one: Tested | None) -> tuple[str, str]:
+    """A win rate and, as its note, its interval; a dash without votes."""
+    found = one.report.verdict if one else None
+    if found is None or not found.n:
+        return "–", ""
+    bounds = f"{markup.percent(found.low)} to {markup.percent(found.high)}"
+    return markup.percent(found.win_rate), f"{bounds}, ties as half"
+
+
+def _length(one: Generation) -> str:
+    found = one.against_baseline.report.length if one.against_baseline else None
+    return "–" if found is None or found.win_rate is None else markup.percent(found.win_rate)
+
+
+def _agreement(one: Generation) -> tuple[str, str]:
+    """How often two raters chose alike; the slips that it implies, and Krippendorff's alpha."""
+    found = one.against_baseline.report.agreement if one.against_baseline else None
+    if found is None or found.raw is None:
+        return "–", ""
+    noise = "" if found.noise is None else f"about {markup.percent(found.noise)} slips"
+    alpha = "" if found.alpha is None else f"α {found.alpha:.2f}"
+    return markup.percent(found.raw), ", ".join(part for part in (noise, alpha) if part)
+
+
+def _sha(one: Generation) -> str:
+    return f"fingerprint {one.export_sha256[:10]}" if one.export_sha256 else ""
+
+
+def _guard(one: Generation) -> str:
+    if not one.guard:
+        return '<p class="tl-hint">No evaluation has compared it with the model it began as.</p>'
+    items = "".join(
+        f"<li>{markup.badge('fell' if each.fell else 'held', 'bad' if each.fell else 'good')} "
+        f"{escape(each.message)}</li>"
+        for each in one.guard
+    )
+    listed = f'<ul class="tl-held">{items}</ul>'
+    if any(each.fell for each in one.guard):
+        return listed
+    said = nothing_fell(one.guard)
+    return f'<details class="tl-hint"><summary>{said}</summary>{listed}</details>'
+
+
+def champion(seen: History, called: dict[str, str], decided: Sequence[Promotion]) -> str:
+    """Who is champion, since when and why; what was decided before."""
+    if seen.champion_id is None:
+        return markup.part("Champion", "Nobody yet. Promote a generation that people found better.")
+    name = called.get(seen.champion_id, "a model that has gone")
+    rows = "".join(
+        f"<li><b>{escape(called.get(each.model_id, 'a model that has gone'))}</b> "
+        f"{escape(each.reason)} <span>{markup.when(each.created_at)}, "
+        f"{escape(each.created_by)}</span></li>"
+        for each in decided
+    )
+    return f'{markup.part("Champion", name)}<ul class="tl-held">{rows}</ul>'
+
+
+def rules(found: Sequence[Rule]) -> str:
+    """When to stop: five rules and what each says now."""
+    rows = "".join(
+        f"<li>{markup.badge('stop' if each.stop else 'go on', 'warn' if each.stop else 'good')} "
+        f"<b>{RULES[each.name]}</b> {escape(each.sentence)}</li>"
+        for each in found
+    )
+    return f'<ul class="tl-held">{rows}</ul>'
+
+
+def going(job: Job | None, events: Sequence[Event]) -> str:
+    """How far the loop that goes by itself is, every step it took, and why it ended."""
+    if job is None:
+        return ""
+    steps = [str(e.data["text"]) for e in events if e.kind == "log" and "text" in e.data]
+    listed = "".join(f"<li>{escape(step)}</li>" for step in steps[-30:])
+    below = f'<ol class="tl-steps">{listed}</ol>' if steps else ""
+    if job.state is State.FAILED:
+        return markup.notice(f"The loop could not go on. {job.error or ''}", "bad") + below
+    if job.state is State.CANCELLED:
+        return (
+            markup.notice("The loop was stopped. Start it again to go on where it stood.") + below
+        )
+    if job.state is State.DONE:
+        return markup.notice(str(job.result.get("ended", "It is over.")), "good") + below
+    said = next((e.data for e in reversed(events) if e.kind == "progress"), None)
+    bar = (
+        markup.progress(said["done"], said["total"], str(said["label"]))
+        if said
+        else markup.progress(0, 1, "The loop waits for a worker")
+    )
+    return bar + below

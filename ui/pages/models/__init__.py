@@ -1,0 +1,1 @@
+"""Models: the bases, and what a project trained."""

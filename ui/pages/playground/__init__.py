@@ -1,0 +1,1 @@
+"""Playground: one prompt, several models."""

@@ -1,0 +1,1 @@
+"""Rating: start a round, rate blind, read the verdict."""

@@ -1,0 +1,86 @@
+"""The folded part of the panel that starts a round: how it is rated and checked."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from engine.services.rating import gold, pasted_prompts
+from engine.services.rating.plans import GUIDELINES, Options
+
+MODES = [("Two answers, which is better", "pair"), ("One answer, good or bad", "single")]
+DECISIONS = [
+    ("When all votes are in", "fixed"),
+    ("As soon as there is enough evidence", "sequential"),
+]
+
+
+class More(NamedTuple):
+    """The components, in the order that `read` takes their values."""
+
+    mode: gr.Radio
+    decision: gr.Radio
+    gold: gr.Slider
+    repeats: gr.Slider
+    practice: gr.Slider
+    per_rater: gr.Slider
+    guidelines: gr.Textbox
+    pasted: gr.Textbox
+    gold_file: gr.File
+    anyway: gr.Checkbox
+
+
+def build() -> More:
+    """The components, in the layout that is open."""
+    with gr.Row():
+        mode = gr.Radio(MODES, value="pair", label="What is shown", elem_id="rate-mode")
+        decision = gr.Radio(DECISIONS, value="fixed", label="A blind test ends",
+                            elem_id="rate-decision", info="Cannot be changed later")  # fmt: skip
+    with gr.Row():
+        checks = gr.Slider(0, 30, 0, step=1, label="Check pairs, %", elem_id="rate-gold",
+                           info="Their answer is known; who often misses it is paused")  # fmt: skip
+        repeats = gr.Slider(0, 30, 0, step=1, label="Shown twice, %", elem_id="rate-repeats",
+                            info="Sides swapped: does one agree with oneself?")  # fmt: skip
+    with gr.Row():
+        practice = gr.Slider(0, 20, 0, step=1, label="Practice pairs first",
+                             elem_id="rate-practice", info="Answer after the vote")  # fmt: skip
+        per_rater = gr.Slider(0, 500, 150, step=10, label="Most votes a person a day",
+                              elem_id="rate-per-rater", info="0: no limit")  # fmt: skip
+    guidelines = gr.Textbox(GUIDELINES, lines=4, max_lines=12, label="What raters should go by",
+                            elem_id="rate-guidelines")  # fmt: skip
+    pasted = gr.Textbox("", lines=3, max_lines=12, label="Or paste questions, one a line",
+                        elem_id="rate-pasted", info="Used instead of the dataset")  # fmt: skip
+    file = gr.File(label="Check pairs from a file, if you have your own", type="filepath",
+                   file_types=[".jsonl", ".json", ".csv"], elem_id="rate-gold-file")  # fmt: skip
+    anyway = gr.Checkbox(False, label="Test a model blind even if its scores fell",
+                         elem_id="rate-anyway")  # fmt: skip
+    return More(
+        mode, decision, checks, repeats, practice, per_rater, guidelines, pasted, file, anyway
+    )  # fmt: skip
+
+
+def read(
+    mode: Any,
+    decision: Any,
+    checks: float,
+    repeats: float,
+    practice: float,
+    per_rater: float,
+    guidelines: str,
+    pasted: str,
+    file: str | None,
+    _anyway: bool = False,
+) -> tuple[list[str], Options]:
+    """The pasted questions and the options of a round."""
+    given = gold.from_file(Path(file), Path(file).name) if file else []
+    chosen = Options(
+        mode=mode,
+        decision=decision,
+        gold=checks / 100,
+        gold_pairs=tuple(given),
+        repeats=repeats / 100,
+        practice=int(practice),
+        per_rater=int(per_rater) or None,
+        guidelines=guidelines.strip()[:10_000] or GUIDELINES,
+    )
+    return pasted_prompts.pasted(pasted), chosen

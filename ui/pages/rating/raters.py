@@ -1,0 +1,253 @@
+"""Two folded boxes on the Rate page: links for raters, and what raters did and flagged.
+
+There an owner also deletes all that a rater did, reads what was refused, and looks early.
+"""
+
+from functools import partial
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from engine.core.actor import Role
+from engine.core.errors import UserError
+from engine.services import erasure
+from engine.services.rating import audit, flags, invites, raters, rounds
+from engine.workspace import Workspace
+from ui.components import markup
+from ui.components.page import Page
+from ui.pages.rating import results
+from ui.web.errors import shows_errors
+from ui.web.session import who
+
+FOR_GOOD = (
+    "Delete every vote, skip, note and edit of this rater in all rounds of this project, and their "
+    "name and link? This cannot be undone. Pairs and models made of the votes stay and are marked. "
+    "Whoever only votes badly can be paused instead."
+)
+EARLY = (
+    "Look now at how the votes stand? Your name and reason stay on record, and the verdict says "
+    "who looked. The test for a fixed number of votes then holds no more: the round is judged by a "
+    "rule that holds however often one looks, which takes more votes. This cannot be undone."
+)
+NOTHING = "Nothing was refused, and nobody looked early."
+ONCE = "Copy this link now and send it: it is shown once, and opens the Rate page alone."
+View = dict[str, Any]
+
+
+def build(ws: Workspace, page: Page, view: gr.State) -> None:
+    """The boxes; `view` knows the round that the page shows."""
+    _links(ws, page)
+    _look(ws, view)
+
+
+def _links(ws: Workspace, page: Page) -> None:
+    with gr.Accordion("Invite people by a link", open=False, elem_id="rate-invites") as box:
+        with gr.Row(elem_classes="tl-actions"):
+            name = gr.Textbox("", label="Name", elem_id="rate-invite-name")
+            make = gr.Button("Make a link", elem_id="rate-invite-make")
+        link = gr.Textbox("", label="Link", info=ONCE, visible=False, interactive=False,
+                          buttons=["copy"], elem_id="rate-invite-link")  # fmt: skip
+        with gr.Row(visible=False, elem_classes="tl-actions") as working:
+            known = gr.Dropdown([], value=None, label="Invited", elem_id="rate-invited")
+            revoke = gr.Button("Withdraw the link", elem_id="rate-invite-revoke")
+    listed = shows_errors(partial(invited, ws))
+    links = [known, working]
+    markup.on_show(page, listed, page.project, links)
+    box.expand(listed, page.project, links, **markup.QUIET)
+
+    # not a partial: Gradio finds by its annotation what takes the request
+    @shows_errors
+    def on_make(project: str | None, wanted: str, request: gr.Request) -> Any:
+        address = request.headers.get("origin") or f"http://{request.headers.get('host', '')}"
+        return invite(ws, project, wanted, address)
+
+    make.click(on_make, [page.project, name], [link, *links], **markup.QUIET)
+    revoke.click(shows_errors(partial(withdraw, ws)), [page.project, known], [link, *links],
+                 **markup.QUIET)  # fmt: skip
+
+
+def _look(ws: Workspace, view: gr.State) -> None:
+    with gr.Accordion("Raters and flags", open=False, elem_id="rate-people") as box:
+        table = gr.HTML("")
+        with gr.Row(visible=False, elem_classes="tl-actions") as some:
+            rater = gr.Dropdown([], value=None, label="Rater", elem_id="rate-rater")
+            pause = gr.Button("Pause", elem_id="rate-pause")
+            resume = gr.Button("Let them go on", elem_id="rate-resume")
+            ask = gr.Button("Delete everything of this rater", elem_id="rate-forget")
+        with gr.Row(visible=False, elem_classes="tl-sure", elem_id="rate-forget-sure") as sure:
+            gr.HTML(markup.notice(FOR_GOOD, "warn"))
+            yes = gr.Button("Delete it all", variant="primary", elem_id="rate-forget-yes")
+            no = gr.Button("Keep it", elem_id="rate-forget-no")
+        raised = gr.HTML("")
+        with gr.Row(visible=False, elem_classes="tl-actions") as open_:
+            flag = gr.Dropdown([], value=None, label="Flag", elem_id="rate-flag")
+            settle = gr.Button("This pair is fine: show it again", elem_id="rate-settle")
+        _record(ws, view, box)
+    out = [table, rater, raised, flag, some, open_]
+    box.expand(shows_errors(partial(watched, ws)), view, out, **markup.QUIET)
+    acts = partial(shows_errors(_act), ws)
+    pause.click(partial(acts, raters.pause), [view, rater], out, **markup.QUIET)
+    resume.click(partial(acts, raters.resume), [view, rater], out, **markup.QUIET)
+    settle.click(shows_errors(partial(_settle, ws)), [view, flag], out, **markup.QUIET)
+    ask.click(shows_errors(_sure), rater, sure, **markup.QUIET)
+    no.click(lambda: gr.Row(visible=False), None, sure, **markup.QUIET)
+
+    @shows_errors
+    def on_yes(seen: View, name: str | None) -> list[Any]:
+        said, *now = forgotten(ws, seen, name)
+        gr.Success(said, title="Deleted")
+        return [gr.Row(visible=False), *now]
+
+    yes.click(on_yes, [view, rater], [sure, *out], **markup.QUIET)
+
+
+def _record(ws: Workspace, view: gr.State, box: gr.Accordion) -> None:
+    with gr.Accordion("What was refused, and who looked early", open=False,
+                      elem_id="rate-audit") as folded:  # fmt: skip
+        log = gr.HTML("")
+    with gr.Row(visible=False, elem_classes="tl-actions") as glass:
+        ask = gr.Button("Look early at how it stands", elem_id="rate-early")
+    with gr.Column(visible=False, elem_id="rate-early-sure") as sure:
+        gr.HTML(markup.notice(EARLY, "warn"))
+        reason = gr.Textbox("", label="Why it can't wait until the end", elem_id="rate-early-why",
+                            max_length=audit.REASON_LENGTH)  # fmt: skip
+        with gr.Row(elem_classes="tl-actions"):
+            yes = gr.Button("Look now", variant="primary", elem_id="rate-early-yes")
+            no = gr.Button("Keep it hidden", elem_id="rate-early-no")
+    seen = gr.HTML("", elem_id="rate-early-seen")
+    gr.on([box.expand, folded.expand], shows_errors(partial(recorded, ws)), view, [log, glass],
+          **markup.QUIET)  # fmt: skip
+    view.change(shows_errors(partial(possible, ws)), view, [glass, sure, seen], **markup.QUIET)
+    box.expand(lambda: (gr.Column(visible=False), ""), None, [sure, seen], **markup.QUIET)
+    ask.click(lambda: gr.Column(visible=True), None, sure, **markup.QUIET)
+    no.click(lambda: gr.Column(visible=False), None, sure, **markup.QUIET)
+    yes.click(shows_errors(partial(look_early, ws)), [view, reason],
+              [seen, sure, reason, log, glass], **markup.QUIET)  # fmt: skip
+
+
+def invited(ws: Workspace, project: str | None) -> tuple[gr.Dropdown, gr.Row]:
+    """The people whose links work, and their row, which is hidden while there are none."""
+    found = invites.list_all(ws, who(ws), project) if project else []
+    offered = [(one.rater, one.id) for one in found if one.status == "active"]
+    return gr.Dropdown(offered, value=None), gr.Row(visible=bool(offered))
+
+
+def invite(
+    ws: Workspace, project: str | None, name: str, address: str
+) -> tuple[gr.Textbox, gr.Dropdown, gr.Row]:
+    """A new link under the address of this server, shown once."""
+    if not project:
+        raise UserError("No project is open.", "Make one first, at the top of the page.")
+    token = invites.make(ws, who(ws), project, name)
+    link = f"{address}/rate/join/{token}"
+    return gr.Textbox(link, visible=True), *invited(ws, project)
+
+
+def withdraw(
+    ws: Workspace, project: str | None, chosen: str | None
+) -> tuple[gr.Textbox, gr.Dropdown, gr.Row]:
+    """The link opens nothing any more."""
+    if not chosen:
+        raise UserError("Nobody is chosen.", "Choose whose link to withdraw.")
+    invites.revoke(ws, who(ws), chosen)
+    return gr.Textbox("", visible=False), *invited(ws, project)
+
+
+def watched(ws: Workspace, view: View) -> list[Any]:
+    """Table and choices of the raters and the flags of the shown round; empty rows are hidden."""
+    chosen = _chosen(view)
+    people = raters.raters(ws, who(ws), chosen) if chosen else []
+    raised = flags.list_all(ws, who(ws), chosen) if chosen else []
+    # who only skipped or was only invited may ask for it too
+    known = (
+        erasure.people(ws, who(ws), rounds.get(ws, who(ws), chosen).project_id) if chosen else []
+    )
+    names = list(dict.fromkeys([*(one.rater for one in people), *known]))
+    titles = [(f"{one.kind.replace('_', ' ')} by {one.rater}", one.id) for one in raised]
+    return [
+        results.raters(people),
+        gr.Dropdown(names, value=None),
+        results.flagged(raised),
+        gr.Dropdown(titles, value=None),
+        gr.Row(visible=bool(names)),
+        gr.Row(visible=bool(titles)),
+    ]
+
+
+def _act(ws: Workspace, act: Any, view: View, rater: str | None) -> list[Any]:
+    chosen = _chosen(view)
+    if not chosen or not rater:
+        raise UserError("Nobody is chosen.", "Choose a rater in the list.")
+    act(ws, who(ws), chosen, rater)
+    return watched(ws, view)
+
+
+def forgotten(ws: Workspace, view: View, rater: str | None) -> list[Any]:
+    """The sentence after all that a rater did in the project is deleted, and the panel anew."""
+    chosen = _chosen(view)
+    if not chosen or not rater:
+        raise UserError("Nobody is chosen.", "Choose a rater in the list.")
+    gone = erasure.forget(ws, who(ws), rounds.get(ws, who(ws), chosen).project_id, rater)
+    return [gone.sentence, *watched(ws, view)]
+
+
+def possible(ws: Workspace, view: View) -> list[Any]:
+    """The button to look early where that is possible; else nothing of an earlier look."""
+    if _hidden(ws, _chosen(view)):
+        return [gr.Row(visible=True), gr.skip(), gr.skip()]
+    return [gr.Row(visible=False), gr.Column(visible=False), ""]
+
+
+def recorded(ws: Workspace, view: View) -> list[Any]:
+    """What is on record of the shown round, and the button to look early where that is possible."""
+    chosen = _chosen(view)
+    if not chosen:
+        return ["", gr.Row(visible=False)]
+    one = rounds.get(ws, who(ws), chosen)
+    found = audit.lines(ws, who(ws), one.project_id)
+    known = {each.id: each.name for each in rounds.list_all(ws, who(ws), one.project_id)}
+    items = "".join(f"<li>{escape(_said(each, known))}</li>" for each in found)
+    listed = f'<ul class="tl-flags">{items or f"<li>{NOTHING}</li>"}</ul>'
+    return [listed, gr.Row(visible=_hidden(ws, chosen))]
+
+
+def look_early(ws: Workspace, view: View, reason: str) -> list[Any]:
+    """How the shown blind round stands, once the reason is on record; the panel anew."""
+    chosen = _chosen(view)
+    if not chosen:
+        raise UserError("No round is chosen.", "Choose one in the list.")
+    seen = rounds.break_glass(ws, who(ws), chosen, reason)
+    words = f"{rounds.get(ws, who(ws), chosen).name}: {audit.stands(seen)}"
+    return [markup.notice(words, "warn"), gr.Column(visible=False), "", *recorded(ws, view)]
+
+
+def _hidden(ws: Workspace, chosen: str | None) -> bool:
+    """Whether this is an open blind round, and whoever sits here may look at it early."""
+    if not chosen or who(ws).role < Role.OWNER:
+        return False
+    one = rounds.get(ws, who(ws), chosen)
+    return one.blind and one.status == "open"
+
+
+def _said(line: audit.Line, known: dict[str, str]) -> str:
+    where = f" · {known[line.round_id]}" if line.round_id in known else ""
+    return f"{markup.when(line.at)}{where} · {line.sentence}"
+
+
+def _sure(rater: str | None) -> gr.Row:
+    if not rater:
+        raise UserError("Nobody is chosen.", "Choose a rater in the list.")
+    return gr.Row(visible=True)
+
+
+def _settle(ws: Workspace, view: View, flag: str | None) -> list[Any]:
+    if not flag:
+        raise UserError("No flag is chosen.", "Choose one in the list.")
+    flags.settle(ws, who(ws), flag)
+    return watched(ws, view)
+
+
+def _chosen(view: View) -> str | None:
+    found: str | None = view["which"][1] if "which" in view else None
+    return found

@@ -1,0 +1,282 @@
+"""What a round has brought: counts, the verdict with its picture, the pairs made of the votes."""
+
+from collections.abc import Sequence
+from html import escape
+from math import ceil
+
+from engine.core.dataset import Dataset
+from engine.core.rating import Round, Tally
+from engine.services.preferences.build import PairExport, left_out
+from engine.services.rating.flags import Flagged
+from engine.services.rating.raters import RaterView
+from engine.services.rating.report import Report
+from engine.services.rating.tallies import Live
+from engine.stats.bias import position_bias
+from engine.stats.preference import Verdict
+from ui.components import markup
+from ui.components.markup import Tone
+
+PURPOSE = {
+    "train_pairs": "Collects preferences that a model is trained on",
+    "blind_eval": "Blind test of two models",
+    "aa_control": "Control: a model against itself",
+    "calibration": "Practice for raters; nothing counts",
+}
+KINDS = {
+    "train_pairs": "for training",
+    "blind_eval": "blind test",
+    "aa_control": "control",
+    "calibration": "practice",
+}
+STATUS: dict[str, tuple[str, Tone]] = {
+    "preparing": ("answers being written", "busy"),
+    "open": ("open", "good"),
+    "closed": ("closed", "neutral"),
+    "failed": ("failed", "bad"),
+}
+HEADLINE: dict[str, tuple[str, Tone]] = {
+    "better": ("The new model is better", "good"),
+    "worse": ("The new model is worse", "bad"),
+    "no difference shown": ("No difference shown", "neutral"),
+}
+MANY_CUT = 0.25  # of the pairs
+HIDDEN = (
+    "How the votes stand is hidden until the round is closed. Who sees it votes differently, "
+    "and who stops at a lucky moment finds a winner where there is none."
+)
+
+
+def title(one: Round, progress: dict[str, int]) -> str:
+    """Name, purpose and state of a round as the text of a dropdown."""
+    purpose = KINDS[one.purpose]
+    words, _ = STATUS[one.status]
+    if one.status == "open" and progress["all_total"]:
+        words = f"{progress['all_done']} of {progress['all_total']} votes"
+    return f"{one.name} · {purpose} · {words}"
+
+
+def about(one: Round) -> str:
+    """What the shown round is for, and its state."""
+    words, tone = STATUS[one.status]
+    prompts, overlap = one.plan["prompts"], one.plan["overlap"]
+    size = f"{prompts} questions" + (f", {overlap} votes on each" if overlap > 1 else "")
+    return (
+        f'<div class="tl-round">{markup.badge(words, tone)}'
+        f"<p>{escape(PURPOSE[one.purpose])} · {escape(size)}</p></div>"
+    )
+
+
+def share(one: Round) -> str:
+    """The link for colleagues; nothing where nothing can be rated."""
+    if one.status not in ("open", "preparing"):
+        return ""
+    path = f"/rate/{escape(one.id)}"
+    return (
+        '<p class="tl-share">Colleagues on this machine rate on a page of their own: '
+        f'<a href="{path}" target="_blank" rel="noopener">open it ↗</a></p>'
+    )
+
+
+def collecting(one: Round, seen: Tally, progress: dict[str, int]) -> str:
+    """Counts of a round that collects preferences, and whether raters favour a side."""
+    votes = progress["all_done"]
+    found = [
+        markup.stat("votes", f"{votes}", f"of {progress['all_total']}"),
+        markup.stat("with a better answer", f"{seen.left + seen.right}"),
+        markup.stat("ties", f"{seen.ties}"),
+        markup.stat("both bad", f"{seen.both_bad}"),
+        markup.stat("raters", f"{seen.raters}"),
+    ]
+    if one.mode == "single":
+        found[1:4] = [markup.stat("good", f"{seen.good}"), markup.stat("bad", f"{seen.bad}")]
+    if seen.paused:
+        found.append(markup.stat("waiting", f"{seen.paused}", "votes of paused raters"))
+    found += _apart(seen)
+    bias = (
+        f'<p class="tl-fine">{escape(bias_words(seen))}</p>' if votes and one.mode == "pair" else ""
+    )
+    head = "What the votes say so far" if one.status == "open" else "What the votes say"
+    return _part(head, markup.stats(found) + bias)
+
+
+def _apart(seen: Tally) -> list[str]:
+    """Votes that are in no other number."""
+    found = []
+    if seen.guests:
+        found.append(markup.stat("guests' votes", f"{seen.guests}", "not counted"))
+    if seen.deleted:
+        found.append(markup.stat("deleted", f"{seen.deleted}", "votes, with their rater"))
+    return found
+
+
+def blind(one: Round, progress: dict[str, int], live: Live | None = None) -> str:
+    """How far an open blind round is; never how its votes stand."""
+    bar = markup.progress(progress["all_done"], progress["all_total"],
+                       f"{progress['all_done']} of {progress['all_total']} votes")  # fmt: skip
+    seen = one.plan["detectable"]
+    size = f" It can see a win rate of {ceil(100 * seen)} % or more." if seen else ""
+    hidden = f'<p class="tl-fine">{escape(HIDDEN + size)}</p>'
+    evidence = ""
+    if live:
+        evidence = markup.notice(live.sentence, "good" if live.enough else "neutral")
+    return _part("The result is hidden while people vote", bar + evidence + hidden)
+
+
+def beside(found: Report) -> str:
+    """What stands beside the verdict: the control, agreement, length, and every rater."""
+    said = [found.sentence] if found.even is not None else []
+    said += [part.sentence for part in (found.agreement, found.length, found.longer) if part]
+    if found.flagged:
+        said.append(f"{found.flagged} flags wait for a person to look at them.")
+    fine = "".join(f"<li>{escape(each)}</li>" for each in said)
+    plan = (
+        f'<p class="tl-fine">Plan {escape(found.plan_sha256[:12])}, frozen before the first vote.'
+    )
+    inside = f"<ul>{fine}</ul>{raters(found.raters)}{plan}</p>"
+    return f'<details class="tl-beside"><summary>Can I trust it?</summary>{inside}</details>'
+
+
+def raters(found: Sequence[RaterView]) -> str:
+    """A row for each rater, those with a reason to look first."""
+    if not found:
+        return '<p class="tl-fine">Nobody has voted yet.</p>'
+    heads = ("Rater", "Votes", "A pair takes", "Check pairs", "Went left", "To look at")
+    rows = "".join(f"<tr>{_cells(heads, _rater(one))}</tr>" for one in found)
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    return (
+        '<div class="tl-wide"><table class="tl-settings tl-raters"><thead><tr>'
+        f"{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _cells(heads: Sequence[str], values: Sequence[str]) -> str:
+    """Each says what it is: on a phone they stand below one another, without the heads."""
+    return "".join(
+        f'<td data-head="{head}">{value}</td>' for head, value in zip(heads, values, strict=True)
+    )
+
+
+def _rater(one: RaterView) -> list[str]:
+    known = one.quality
+    gold = f"{known.gold.right} of {known.gold.of}" if known.gold.of else "–"
+    odd = "; ".join([*known.reasons, *([one.decided] if one.decided else [])]) or "nothing"
+    state = markup.badge("paused", "warn") if one.paused else ""
+    words = (one.rater, f"{one.votes}", f"{one.seconds:.0f} s", gold,
+             markup.percent(known.left_share), odd)  # fmt: skip
+    told = [escape(each) for each in words]
+    return [f"{told[0]} {state}", *told[1:]]
+
+
+def flagged(found: Sequence[Flagged]) -> str:
+    """The flags that wait, each with what it is about."""
+    if not found:
+        return '<p class="tl-fine">Nothing is flagged.</p>'
+    items = "".join(
+        f"<li><b>{escape(one.kind.replace('_', ' '))}</b> · {escape(one.target)} · "
+        f"{escape(one.rater)}<br><span>{escape(_about(one)[:300])}</span>"
+        f"{f'<br><i>{escape(one.note)}</i>' if one.note else ''}</li>"
+        for one in found
+    )
+    return f'<ul class="tl-flags">{items}</ul>'
+
+
+def _about(one: Flagged) -> str:
+    asked = one.prompt[-1].content if one.prompt else ""
+    return {"prompt": asked, "left": one.left, "right": one.right}.get(one.target, asked)
+
+
+def bias_words(seen: Tally) -> str:
+    """Whether one side of the screen is favoured, with its numbers."""
+    return position_bias(seen.left, seen.right).sentence
+
+
+def verdict(found: Verdict, seen: Tally, called: tuple[str, str], kept_back: dict[str, int]) -> str:
+    """The closed blind round: headline, sentence, picture, numbers, and what was not shown."""
+    head, tone = HEADLINE[found.decision]
+    new, base = called
+    arms = (
+        f'<p class="tl-arms"><span><b>New model</b> {escape(new)}</span>'
+        f"<span><b>Baseline</b> {escape(base)}</span></p>"
+    )
+    numbers = [
+        markup.stat("wins", f"{found.wins}"),
+        markup.stat("losses", f"{found.losses}"),
+        markup.stat("ties", f"{found.ties}"),
+        markup.stat("both bad", f"{found.both_bad}"),
+        markup.stat("won of decisive votes",
+                 markup.percent(found.decisive_rate) if found.decisive else "–",
+                 f"{found.wins} of {found.decisive}"),
+        markup.stat("raters", f"{seen.raters}", f"{seen.prompts} questions"),
+    ]  # fmt: skip
+    numbers += _apart(seen)
+    notes = [bias_words(seen), *_not_shown(kept_back)]
+    fine = "".join(f'<p class="tl-fine">{escape(note)}</p>' for note in notes)
+    return (
+        f'<div class="tl-judged tl-{tone}"><h3>{escape(head)}</h3>'
+        f"<p>{escape(markup.tight(found.sentence))}</p>"
+        f"{arms}{picture(found)}</div>{markup.stats(numbers)}{fine}"
+    )
+
+
+def picture(found: Verdict) -> str:
+    """The win rate as a point on its interval, with the line of no difference at one half."""
+    low, high, rate = (100 * each for each in (found.low, found.high, found.win_rate))
+    said = (
+        f"Win rate {markup.percent(found.win_rate)}, 95 % interval "
+        f"{markup.percent(found.low)} to {markup.percent(found.high)}"
+    )
+    return (
+        f'<div class="tl-duel" role="img" aria-label="{escape(said)}">'
+        '<div class="tl-duel-ends"><span>← baseline preferred</span>'
+        "<span>new model preferred →</span></div>"
+        '<div class="tl-duel-track"><i class="tl-duel-half"></i>'
+        f'<i class="tl-duel-band" style="left:{low:.2f}%;width:{high - low:.2f}%"></i>'
+        f'<i class="tl-duel-dot" style="left:{rate:.2f}%"></i></div>'
+        '<div class="tl-duel-scale"><span>0 %</span><span>50 % · no difference</span>'
+        f"<span>100 %</span></div><p>{escape(said)}; ties and both bad count half.</p></div>"
+    )
+
+
+def made(export: PairExport, dataset: Dataset, stale: str = "") -> str:
+    """The pairs made of the votes, what was left out and why, and whether votes have gone."""
+    out = left_out(export.counts)
+    left = f"Left out: {out}." if out else "Nothing was left out."
+    return (
+        f'<div class="tl-made"><b>{export.pairs} pairs</b> from {export.counts["votes"]} votes, '
+        f"kept as {escape(dataset.label)}: {dataset.train_rows} to learn from, "
+        f"{dataset.held_out_rows} held out to check.<br><span>{escape(left)}</span></div>"
+        f"{markup.notice(stale, 'warn') if stale else ''}"
+    )
+
+
+def cut_short(one: Round, kept_back: dict[str, int]) -> str:
+    """A notice where many pairs of an open round are missing, because answers were cut."""
+    cut, of = kept_back.get("truncated", 0), one.plan.get("prompts", 0)
+    if not of or cut < MANY_CUT * of:
+        return ""
+    text = (
+        f"{cut} of {of} pairs are not shown: an answer reached the longest length, "
+        f"{one.plan['max_new_tokens']} tokens. For more to rate, start another round with longer "
+        "answers, under More."
+    )
+    return markup.notice(text, "warn")
+
+
+def _not_shown(kept_back: dict[str, int]) -> list[str]:
+    said = []
+    if kept_back.get("truncated"):
+        cut = kept_back["truncated"]
+        pairs = "pair was" if cut == 1 else "pairs were"
+        said.append(f"{cut} {pairs} not shown, because an answer reached the longest length.")
+    if kept_back.get("empty"):
+        said.append(f"{kept_back['empty']} without any answer.")
+    if kept_back.get("identity"):
+        said.append(f"{kept_back['identity']} in which an answer names its model.")
+    if kept_back.get("identical"):
+        same = kept_back["identical"]
+        said.append(f"{same} with two identical answers: counted as a tie, not shown.")
+    return said
+
+
+def _part(head: str, html: str) -> str:
+    return f'<div class="tl-part"><h3>{escape(head)}</h3></div>{html}'

@@ -1,0 +1,286 @@
+"""The rating routes: JSON for ui/static/rate.js, and the pages that colleagues open.
+
+A rater is a random cookie, or one that stands for an invitation or an account. On this machine the
+first is whoever sits at it; in a Space it is a guest, whose votes are kept and not counted; on a
+server that asks who somebody is there is no such rater. What goes out is
+what `votes` calls a Turn, plus counts: nothing here reads a comparison, so nothing here can tell
+whose answer is whose.
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.core.actor import Actor, Role
+from engine.core.errors import NotFound, SignedOut, UserError
+from engine.core.rating import REASONS, Ballot, FlagKind, FlagTarget, Mode, Round, Turn
+from engine.services import projects
+from engine.services.people import sign_in
+from engine.services.rating import audit, flags, invites, plans, rounds, votes
+from engine.services.rating.safe_text import to_html
+from engine.workspace import Workspace
+from ui.pages.rating import rater_page
+from ui.web.session import COOKIE as SESSION
+from ui.web.session import cookie
+
+COOKIE = "tl_rater"
+COOKIE_S = 365 * 24 * 3600
+RATER = re.compile(r"[A-Za-z0-9_-]{22}")  # secrets.token_urlsafe(16)
+INVITED = re.compile(r"[A-Za-z0-9_-]{43}")  # core.ids.token(), the token of an invitation
+BREAK_EVERY = 25  # pairs, after which a rater is reminded of the world outside
+NOT_A_VOTE = {"problem": "This is not a vote.", "fix": "Reload the page and vote again."}
+PRIVATE = {"Cache-Control": "no-store"}
+
+
+class Held(BaseModel):
+    """A pair that this rater looks at, or leaves to others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: str = Field(max_length=64)
+
+
+class Raised(Held):
+    """What is wrong with a pair."""
+
+    target: FlagTarget
+    kind: FlagKind
+    note: str = Field("", max_length=1000)
+
+
+class Beaten(BaseModel):
+    """The leases of this rater start anew."""
+
+    ok: bool = True
+
+
+class Guidelines(BaseModel):
+    """What raters should go by; each version is read once."""
+
+    version: str
+    html: str
+
+
+class Progress(BaseModel):
+    """Votes of this rater and of all, and what the page of the round needs to know."""
+
+    name: str
+    purpose: str
+    status: str
+    mode: Mode
+    done: int
+    total: int
+    all_done: int
+    all_total: int
+    reasons: tuple[str, ...] = REASONS
+    guidelines: Guidelines
+    break_every: int = BREAK_EVERY
+    guest: bool  # their votes are kept apart and count in nothing
+    left_today: int | None
+    agreement_with_gold: dict[str, int] | None
+
+
+class Listed(BaseModel):
+    """A round in a list: no arm, no plan."""
+
+    id: str
+    name: str
+    purpose: str
+    status: str
+
+
+class _Route(APIRoute):
+    """Turns a UserError into its status and two sentences, whatever route raised it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of one route."""
+        handler = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except UserError as error:
+                said = {"problem": error.problem, "fix": error.fix}
+                return JSONResponse(said, error.status, PRIVATE)
+            except RequestValidationError as error:
+                await _written_down(request, error)
+                return JSONResponse(NOT_A_VOTE, UserError.status, PRIVATE)
+
+        return guarded
+
+
+async def _written_down(request: Request, error: RequestValidationError) -> None:
+    """Let the audit log say that this rater sent something that is no vote."""
+    refuse: Callable[..., None] | None = getattr(request.state, "not_a_vote", None)
+    if refuse and request.method == "POST":
+        token = error.body.get("token") if isinstance(error.body, dict) else None
+        await run_in_threadpool(refuse, token=token if isinstance(token, str) else "")
+
+
+class _Page(APIRoute):
+    """Turns a UserError into a page that says so."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of one page."""
+        handler = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except SignedOut:
+                return RedirectResponse(f"/account/sign-in?then={request.url.path}", 303, PRIVATE)
+            except UserError as error:
+                return HTMLResponse(rater_page.refusal(error), error.status, PRIVATE)
+
+        return guarded
+
+
+def router(ws: Workspace, *, space: bool = False) -> APIRouter:
+    """The JSON routes under /api/rate/ and the pages under /rate/."""
+    rater = Depends(_identify(ws, space))
+    found = APIRouter()
+    found.include_router(_reading(ws, rater))
+    found.include_router(_voting(ws, rater))
+    found.include_router(_pages(ws, rater, space))
+    return found
+
+
+def _reading(ws: Workspace, rater: Any) -> APIRouter:
+    api = APIRouter(prefix="/api/rate", route_class=_Route)
+    Who = Annotated[Actor, rater]
+
+    @api.get("/rounds")
+    def list_rounds(project: str, who: Who) -> list[Listed]:
+        return [_listed(one) for one in rounds.list_all(ws, who, project)]
+
+    @api.get("/{round_id}/next")
+    def next_pair(round_id: str, who: Who) -> Turn:
+        _round_of(ws, who, round_id)
+        return votes.turn(ws, who, round_id)
+
+    @api.get("/{round_id}/progress")
+    def progress(round_id: str, who: Who) -> Progress:
+        return _progress(ws, who, _round_of(ws, who, round_id))
+
+    return api
+
+
+def _voting(ws: Workspace, rater: Any) -> APIRouter:
+    api = APIRouter(prefix="/api/rate", route_class=_Route)
+    Who = Annotated[Actor, rater]
+
+    @api.post("/vote")
+    def vote(cast: Ballot, who: Who) -> Turn:
+        return votes.cast(ws, who, cast)
+
+    @api.post("/skip")
+    def skip(left: Held, who: Who) -> Turn:
+        return votes.leave(ws, who, left.token)
+
+    @api.post("/beat")
+    def beat(held: Held, who: Who) -> Beaten:
+        votes.beat(ws, who, held.token)
+        return Beaten()
+
+    @api.post("/flag")
+    def flag(raised: Raised, who: Who) -> Turn:
+        return flags.add(ws, who, **raised.model_dump())
+
+    @api.post("/{round_id}/undo")
+    def undo(round_id: str, who: Who) -> Turn:
+        _round_of(ws, who, round_id)
+        return votes.take_back(ws, who, round_id)
+
+    return api
+
+
+def _pages(ws: Workspace, rater: Any, space: bool) -> APIRouter:
+    pages = APIRouter(route_class=_Page)
+    Who = Annotated[Actor, rater]
+
+    @pages.get("/rate/join/{token}")
+    def join(token: str) -> Response:
+        invites.accept(ws, token)
+        there = RedirectResponse("/rate/open", 303, PRIVATE)
+        there.headers.append("Set-Cookie", _cookie(token, space))
+        return there
+
+    @pages.get("/rate/open", response_class=HTMLResponse)
+    def mine(request: Request, who: Who) -> str:
+        if who.projects is None and not ws.settings.sign_in:
+            raise NotFound("This page is for people with an invitation.")
+        known = projects.list_all(ws, who)
+        found = [one for each in known for one in rounds.list_all(ws, who, each.id)]
+        open_now = [one for one in found if one.status == "open"]
+        return rater_page.choice(open_now, account=request.state.account)
+
+    @pages.get("/rate/{round_id}", response_class=HTMLResponse)
+    def rate(request: Request, round_id: str, who: Who) -> str:
+        return rater_page.rating(_round_of(ws, who, round_id), account=request.state.account)
+
+    return pages
+
+
+def _round_of(ws: Workspace, who: Actor, round_id: str) -> Round:
+    """The round; one of a project that is not theirs does not exist for them."""
+    with audit.entering(ws, who, round_id):
+        return rounds.get(ws, who, round_id)
+
+
+def _progress(ws: Workspace, actor: Actor, one: Round) -> Progress:
+    text = str(one.plan.get("guidelines", plans.GUIDELINES))
+    return Progress(
+        name=one.name,
+        purpose=one.purpose,
+        status=one.status,
+        mode=one.mode,
+        guest=actor.role < Role.RATER,
+        guidelines=Guidelines(version=plans.version(text), html=to_html(text)),
+        **votes.progress(ws, actor, one.id),
+        **votes.standing(ws, actor, one.id),
+    )
+
+
+def _identify(ws: Workspace, space: bool) -> Callable[[Request, Response], Actor]:
+    def identify(request: Request, response: Response) -> Actor:
+        """Whom the cookies name; where nobody need sign in, a new rater where there is none."""
+        found = named(request, response)
+        request.state.not_a_vote = partial(audit.refused, ws, found, "not_a_vote")
+        return found
+
+    def named(request: Request, response: Response) -> Actor:
+        response.headers.update(PRIVATE)
+        asks, token = ws.settings.sign_in, request.cookies.get(SESSION, "")
+        signed = sign_in.actor(ws, token) if asks else None
+        request.state.account = signed is not None
+        if signed:
+            return signed
+        known = request.cookies.get(COOKIE, "")
+        if INVITED.fullmatch(known):
+            return invites.rater_of(invites.accept(ws, known))
+        if asks:
+            raise SignedOut("You are signed out.", "Sign in, or open your invitation again.")
+        if not RATER.fullmatch(known):
+            known = secrets.token_urlsafe(16)
+            response.headers.append("Set-Cookie", _cookie(known, space))
+        name, role = ("guest", Role.GUEST) if space else ("rater", Role.RATER)
+        return Actor(name=f"{name}-{known[:12]}", role=role)
+
+    return identify
+
+
+def _cookie(rater: str, space: bool) -> str:
+    return cookie(COOKIE, rater, COOKIE_S, space=space)
+
+
+def _listed(one: Round) -> Listed:
+    return Listed(id=one.id, name=one.name, purpose=one.purpose, status=one.status)

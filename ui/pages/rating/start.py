@@ -1,0 +1,205 @@
+"""The panel that starts a round, and what a round of that size can show."""
+
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from engine.core.dataset import Dataset
+from engine.core.errors import UserError
+from engine.core.rating import BLIND, Purpose, Round
+from engine.services.data import datasets
+from engine.services.loop import gate
+from engine.services.models import registry
+from engine.services.rating import pasted_prompts, plans, rounds
+from engine.services.rating.plans import FEWEST_PAIRS, Decision
+from engine.services.rating.rounds import RATEABLE
+from engine.workspace import Workspace
+from ui.components import markup, names
+from ui.pages.rating import options
+from ui.pages.rating.options import More
+from ui.web.session import who
+
+PURPOSES: list[tuple[str, Purpose]] = [
+    ("Collect preferences for training", "train_pairs"),
+    ("Blind test of two models", "blind_eval"),
+    ("Control: a model against itself", "aa_control"),
+    ("Practice for raters", "calibration"),
+]
+WORDS: dict[Purpose, tuple[dict[str, Any], dict[str, Any]]] = {
+    "train_pairs": (
+        {"label": "First answer from", "info": "Usually your newest model"},
+        {"label": "Second answer from", "info": "The same model again gives a different try"},
+    ),
+    "blind_eval": (
+        {"label": "Model under test", "info": "The one that should be better"},
+        {"label": "Compared with", "info": "The baseline that it should beat"},
+    ),
+    "aa_control": (
+        {"label": "Model", "info": "Its two tries should come out even"},
+        {"label": "Against itself", "info": "The same model"},
+    ),
+    "calibration": (
+        {"label": "Model", "info": "No answer of it is shown"},
+        {"label": "Second model", "info": "No answer of it is shown"},
+    ),
+}
+NO_QUESTIONS = "There are no questions yet. Add a dataset of chats or questions on the Data tab."
+USUAL_PROMPTS = 60
+MOST_PROMPTS = 400
+
+
+class Start(NamedTuple):
+    """The panel; `go` is its button, the others are what a round is planned from."""
+
+    purpose: gr.Radio
+    new: gr.Dropdown
+    base: gr.Dropdown
+    dataset: gr.Dropdown
+    prompts: gr.Slider
+    overlap: gr.Slider
+    longest: gr.Slider
+    more: More
+    go: gr.Button
+
+    @property
+    def values(self) -> list[Any]:
+        """The components whose values `plan` takes, in its order."""
+        return [*self[:-2], *self.more]
+
+
+def build() -> tuple[Start, gr.HTML]:
+    """The components, in the layout that is open, and the sentence about what they can show."""
+    purpose = gr.Radio(
+        PURPOSES, value="train_pairs", label="What for", elem_id="rate-purpose"
+    )  # fmt: skip
+    with gr.Row():
+        new = gr.Dropdown([], value=None, elem_id="rate-new", **WORDS["train_pairs"][0])
+        base = gr.Dropdown([], value=None, elem_id="rate-base", **WORDS["train_pairs"][1])
+    with gr.Row():
+        dataset = gr.Dropdown([], value=None, label="Questions from", elem_id="rate-dataset")
+        prompts = gr.Slider(6, MOST_PROMPTS, USUAL_PROMPTS, step=1, label="Pairs to rate",
+                            elem_id="rate-prompts")  # fmt: skip
+    with gr.Accordion("More", open=False):
+        with gr.Row():
+            overlap = gr.Slider(1, 5, 1, step=1, label="Votes on each pair", elem_id="rate-overlap",
+                                info="Each from a different person")  # fmt: skip
+            longest = gr.Slider(16, 1024, rounds.LONGEST, step=16, label="Longest answer",
+                                elem_id="rate-longest",
+                                info="In tokens; a pair with a longer one is left out")  # fmt: skip
+        more = options.build()
+    power = gr.HTML("", elem_id="rate-power")
+    go = gr.Button("Start the round", variant="primary", elem_id="rate-start")
+    return Start(purpose, new, base, dataset, prompts, overlap, longest, more, go), power
+
+
+def plan(
+    ws: Workspace,
+    project: str | None,
+    purpose: Purpose,
+    new: str | None,
+    base: str | None,
+    dataset: str | None,
+    prompts: float,
+    overlap: float,
+    longest: float,
+    *more: Any,
+) -> Round:
+    """The round, its answers queued; UserError says what is missing."""
+    if not project:
+        raise UserError("No project is open.", "Make one first, at the top of the page.")
+    if not new or not base:
+        raise UserError("A round compares two answers.", "Choose where both come from.")
+    if purpose == "blind_eval" and not (more and more[-1]):
+        gate.check(ws, who(ws), project, new)
+    pasted, chosen = options.read(*more) if more else ([], plans.Options())
+    if pasted:
+        dataset = pasted_prompts.keep(ws, who(ws), project, pasted, purpose).id
+    if not dataset:
+        raise UserError("There are no questions.", "Add a dataset of chats or questions first.")
+    return rounds.plan(
+        ws,
+        who(ws),
+        project,
+        purpose,
+        new,
+        base,
+        dataset=dataset,
+        prompts=int(prompts),
+        overlap=int(overlap),
+        max_new_tokens=int(longest),
+        options=chosen,
+    )
+
+
+def choices(
+    ws: Workspace,
+    project: str | None,
+    purpose: Purpose,
+    new: str | None,
+    base: str | None,
+    dataset: str | None,
+) -> list[Any]:
+    """The three dropdowns for a purpose, what was chosen kept where it fits."""
+    offered = names.choices(ws, project)
+    known = [each for _, each in offered]
+    usual = names.first_two(ws, project)
+    blind = purpose == "blind_eval"
+    new = new if new in known else (usual[-1] if usual else None)
+    other = _forerunner(ws, new) or next((each for each in known if each != new), None)
+    base = base if base in known and purpose != "aa_control" else (other if blind else new)
+    if blind and base == new:
+        base = other
+    sets = _sets(ws, project)
+    dataset = dataset if dataset in [one.id for one in sets] else (sets[0].id if sets else None)
+    first, second = WORDS[purpose]
+    return [
+        gr.Dropdown(offered, value=new, **first),
+        gr.Dropdown(offered, value=base, **second),
+        gr.Dropdown([(_questions(one, purpose), one.id) for one in sets], value=dataset),
+    ]
+
+
+def _forerunner(ws: Workspace, model: str | None) -> str | None:
+    """What a model was trained from: the usual baseline of a blind test."""
+    chain = registry.lineage(ws, who(ws), model) if model else []
+    return chain[1].id if len(chain) > 1 else None
+
+
+def power(
+    ws: Workspace,
+    purpose: Purpose,
+    dataset: str | None,
+    prompts: float,
+    overlap: float,
+    decision: Decision = "fixed",
+    pasted: str = "",
+) -> str:
+    """What a round of this size can show, said before it is started."""
+    given = pasted_prompts.pasted(pasted)
+    if not dataset and not given:
+        return markup.notice(NO_QUESTIONS, "warn")
+    available = len(given) or _available(datasets.get(ws, who(ws), dataset or ""), purpose)
+    pairs = min(int(prompts), available)
+    said = plans.expected(purpose, pairs, decision)
+    if overlap > 1 and purpose != "calibration":
+        said += f" {int(overlap)} people rate each pair: {pairs * int(overlap)} votes in all."
+    if available < prompts:
+        kept = "held-out " if purpose in BLIND and not given else ""
+        place = "You pasted" if given else "This dataset has"
+        said = f"{place} {available:,} {kept}questions. {said}"
+    few = pairs < FEWEST_PAIRS and purpose != "calibration"
+    return markup.notice(said, "warn" if few else "neutral")
+
+
+def _sets(ws: Workspace, project: str | None) -> list[Dataset]:
+    found = datasets.list_all(ws, who(ws), project) if project else []
+    return [one for one in found if one.kind in RATEABLE]
+
+
+def _available(one: Dataset, purpose: Purpose) -> int:
+    return one.held_out_rows if purpose in BLIND else one.train_rows
+
+
+def _questions(one: Dataset, purpose: Purpose) -> str:
+    kept = " held out" if purpose in BLIND else ""
+    return f"{one.label} ({_available(one, purpose):,} questions{kept})"

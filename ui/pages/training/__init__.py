@@ -1,0 +1,1 @@
+"""Training: the form of a method, the estimate, the start."""

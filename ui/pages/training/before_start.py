@@ -1,0 +1,181 @@
+"""What a filled form would do, before it is started: everything that is drawn of it."""
+
+from collections.abc import Mapping
+from html import escape
+from math import ceil
+from shlex import quote
+from typing import Any, NamedTuple, get_args
+
+from engine import plugins
+from engine.core.errors import UserError
+from engine.core.job import Job
+from engine.core.recipe import LEAST_STEPS, TrainRecipe, Tuning, passes, read
+from engine.services import projects
+from engine.services.data import datasets
+from engine.services.jobs import lifecycle
+from engine.services.models import registry
+from engine.services.training import estimate
+from engine.services.training.estimate import Preflight
+from engine.workspace import Workspace
+from ui.components import forms, markup, names
+from ui.pages.training import estimate as view
+from ui.pages.training import presets, studies
+from ui.web.session import who
+
+SHARE = 10  # a first look takes one step of so many
+BIG_STEPS, BIG_S = 50, 120.0  # from here on a first look is worth a click
+WARM_STEPS = 4
+MOST_USD = 10_000.0
+
+
+class Look(NamedTuple):
+    """A filled form as it is drawn; the texts of buttons are empty where they have no use."""
+
+    panel: str
+    preset: str | None
+    preset_words: str
+    tunings: str
+    yaml: str
+    command: str
+    curve_words: str
+    sweep_words: str
+    possible: bool
+    anyway: bool
+    smaller: bool
+    measure: str
+    first: str
+
+
+class Asked(NamedTuple):
+    """What stands beside the recipe in a form, as it came from the browser."""
+
+    price: Any = 0.0
+    warmup: str = ""  # the job that measures at this moment
+    study: studies.Asked = studies.Asked()
+
+
+def look(ws: Workspace, project: str, recipe: TrainRecipe, asked: Asked = Asked()) -> Look:  # noqa: B008
+    """The whole picture of a recipe; UserError where it means nothing that could be trained."""
+    usd = usd_per_hour(asked.price)
+    found = {name: estimate.estimate(ws, who(ws), project, one, usd) for name, one in _ways(recipe)}
+    own = found[recipe.tuning]
+    text, command = as_file(ws, project, recipe)
+    possible = own.verdict != "impossible"
+    measuring = _measuring(ws, asked.warmup)
+    return Look(
+        panel=measuring + view.panel(own, notes(ws, recipe, own.steps)),
+        preset=presets.of(recipe, own.rows),
+        preset_words=f'<p class="tl-hint">{escape(presets.sentence(recipe, own))}</p>',
+        tunings=view.tunings(found, recipe.tuning),
+        yaml=text,
+        command=command,
+        curve_words=_study(ws, project, "curve", recipe, asked.study),
+        sweep_words=_study(ws, project, "sweep", recipe, asked.study),
+        possible=possible,
+        anyway=not possible and not own.refused,
+        smaller=bool(own.proposal),
+        measure=_measure(ws, project, recipe, own) if possible and not measuring else "",
+        first=_first(ws, project, recipe, own) if possible else "",
+    )
+
+
+def notes(ws: Workspace, recipe: TrainRecipe, steps: int = LEAST_STEPS) -> tuple[str, ...]:
+    """What people trip over, in a training of so many steps."""
+    data = datasets.get(ws, who(ws), recipe.dataset)
+    model = registry.get(ws, who(ws), recipe.model)
+    found = []
+    if model.kind == "adapter":
+        name = names.of_models(ws, model.project_id)[model.id]
+        found.append(f"It goes on from {name}, in its shape: LoRA options have no effect.")
+    if not data.held_out_rows:
+        found.append("Nothing is held out, so you will not see when it begins to memorise.")
+    more = passes(data.train_rows, recipe.per_device_train_batch_size)
+    if steps < LEAST_STEPS and recipe.max_steps is None and more > recipe.num_train_epochs:
+        count = "1 step changes" if steps == 1 else f"{steps} steps change"
+        found.append(f"{count} a model little: “Usual” goes over so few rows {more:g} times.")
+    return tuple(found)
+
+
+def as_file(ws: Workspace, project: str, recipe: TrainRecipe) -> tuple[str, str]:
+    """The recipe as YAML with names for ids, and the command that does the same."""
+    shown = {
+        "model": registry.get(ws, who(ws), recipe.model).name,
+        "dataset": datasets.get(ws, who(ws), recipe.dataset).label,
+    }
+    name = projects.get(ws, who(ws), project).name
+    return forms.as_yaml(recipe, **shown), f"tuneloop train recipe.yaml --project {quote(name)}"
+
+
+def changed(recipe: TrainRecipe, changes: Mapping[str, Any]) -> TrainRecipe:
+    """The recipe with some fields changed, checked again."""
+    values = {**recipe.model_dump(exclude_unset=True), **changes}
+    return type(recipe).model_validate(values)
+
+
+def first_look(recipe: TrainRecipe, steps: int) -> TrainRecipe:
+    """The same training with a tenth of its steps."""
+    return changed(recipe, {"max_steps": max(1, ceil(steps / SHARE))})
+
+
+def warm_up(ws: Workspace, project: str, recipe: TrainRecipe) -> Job:
+    """A measurement of the first steps of this training, queued."""
+    known = plugins.load("jobs", "warmup").Recipe
+    values = {
+        "method": recipe.KIND, "recipe": recipe.model_dump(mode="json"), "steps": WARM_STEPS,
+    }  # fmt: skip
+    label = datasets.get(ws, who(ws), recipe.dataset).label
+    return lifecycle.submit(ws, who(ws), project, read(known, values), f"Warm-up on {label}")
+
+
+def usd_per_hour(typed: Any) -> float:
+    """The price that was typed; 0 for an empty box."""
+    if typed in (None, ""):
+        return 0.0
+    try:
+        price = float(typed)
+    except (TypeError, ValueError):
+        price = -1.0
+    if not 0 <= price <= MOST_USD:
+        raise UserError(f"{typed} is no price of an hour.", "Write a number such as 1.20.")
+    return price
+
+
+def _ways(recipe: TrainRecipe) -> list[tuple[str, TrainRecipe]]:
+    return [(way, recipe.model_copy(update={"tuning": way})) for way in get_args(Tuning)]
+
+
+def _first(ws: Workspace, project: str, recipe: TrainRecipe, found: Preflight) -> str:
+    if found.steps < BIG_STEPS or found.seconds.likely < BIG_S:
+        return ""
+    short = estimate.estimate(ws, who(ws), project, first_look(recipe, found.steps))
+    return f"First look: 10 % of the steps, {view.about(short.seconds.likely)}"
+
+
+def _measure(ws: Workspace, project: str, recipe: TrainRecipe, found: Preflight) -> str:
+    if found.source != "arithmetic":
+        return ""
+    short = changed(recipe, {"max_steps": WARM_STEPS, "evals": 1})
+    taken = estimate.estimate(ws, who(ws), project, short).seconds.likely
+    return f"Measure on this machine, {view.about(taken)}"
+
+
+def _measuring(ws: Workspace, job_id: str) -> str:
+    if not job_id:
+        return ""
+    job = lifecycle.get(ws, who(ws), job_id)
+    if job.over:
+        return ""
+    said = "waits for its turn" if job.started_at is None else "trains a few steps on your rows"
+    return markup.notice(f"{job.name} {said}. The estimate then follows from it.", "busy")
+
+
+def _study(
+    ws: Workspace, project: str, kind: studies.Study, recipe: TrainRecipe, asked: studies.Asked
+) -> str:
+    if not studies.possible(type(recipe)):
+        return ""
+    try:
+        text = studies.takes(ws, project, kind, recipe, asked)
+    except UserError as error:
+        text = str(error)
+    return f'<p class="tl-hint">{escape(text)}</p>'

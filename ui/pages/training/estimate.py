@@ -1,0 +1,121 @@
+"""What a training will take, as HTML: memory by part, time, money, and the ways to tune."""
+
+from collections.abc import Mapping
+from html import escape
+
+from engine.advice.time import in_words
+from engine.advice.verdict import gb, in_sentence
+from engine.services.training.estimate import Preflight
+from ui.components import markup
+
+VERDICTS: dict[str, tuple[str, markup.Tone]] = {
+    "ok": ("It fits", "good"),
+    "tight": ("It is tight", "warn"),
+    "impossible": ("It does not fit", "bad"),
+}
+PARTS = {
+    "weights": "the model",
+    "activations": "what a step keeps",
+    "vocabulary": "scores over all words",
+    "optimiser": "the optimiser",
+    "gradients": "gradients",
+    "adapter": "the addition",
+    "reference": "the copy to compare with",
+    "answers": "answers being written",
+    "libraries": "libraries",
+}
+TUNINGS = {
+    "lora": ("A small addition", "LoRA: the model stays, a few weights are added and trained."),
+    "qlora": ("The same on 4 bits", "QLoRA: the model is squeezed first, which saves memory."),
+    "full": ("All weights", "The whole model changes: most memory, and a large file."),
+}
+
+
+def panel(found: Preflight, notes: tuple[str, ...] = ()) -> str:
+    """All of a preflight: verdict, memory as a bar by part, time, money, reasons."""
+    said, tone = VERDICTS[found.verdict]
+    reasons = "".join(markup.notice(text, tone) for text in found.reasons)
+    beside = "".join(markup.notice(text, "neutral") for text in notes)
+    fix = f"This would fit: {in_sentence(found.proposal)}." if found.proposal else ""
+    fix = f'<p class="tl-hint">{escape(fix)}</p>' if fix else ""
+    return (
+        f'<section class="tl-preflight"><div class="tl-run-head"><h3>What it will take</h3>'
+        f"{markup.badge(said, tone)}</div>{_numbers(found)}{_memory(found)}{reasons}{fix}{beside}"
+        "</section>"
+    )
+
+
+def tunings(found: Mapping[str, Preflight], chosen: str) -> str:
+    """The ways to tune as cards with their memory and time; one that can't be is no button."""
+    made = "".join(_tuning(name, each, name == chosen) for name, each in found.items())
+    return f'<div class="tl-picks tl-tunings">{made}</div>'
+
+
+def about(seconds: float) -> str:
+    """A time as people plan with it: "about 4 minutes"."""
+    return f"about {in_words(seconds)}"
+
+
+def _tuning(name: str, found: Preflight, chosen: bool) -> str:
+    title, text = TUNINGS[name]
+    have = found.memory_here["usable"]
+    inside = f"{gb(found.memory_needed)} of {gb(have)}, {about(found.seconds.likely)}"
+    possible = found.verdict != "impossible"
+    if not possible and found.memory_needed <= have:
+        inside = found.reasons[0]
+    words, tone = VERDICTS[found.verdict]
+    badge = "" if found.verdict == "ok" else markup.badge(words.lower(), tone)
+    html = (
+        f'<div class="tl-card-head"><b>{escape(title)}</b>{badge}</div><p>{escape(text)}</p>'
+        f'<div class="tl-card-foot"><span>{escape(inside)}</span></div>'
+    )
+    if possible or chosen:
+        pressed = str(chosen).lower()
+        return (
+            f'<div class="tl-pick" role="button" tabindex="0" data-pick="{name}" '
+            f'aria-pressed="{pressed}">{html}</div>'
+        )
+    return f'<div class="tl-pick tl-refused" role="button" aria-disabled="true">{html}</div>'
+
+
+def _numbers(found: Preflight) -> str:
+    low, likely, high = map(in_words, (found.seconds.low, found.seconds.likely, found.seconds.high))
+    needs, have = gb(found.memory_needed), gb(found.memory_here["usable"])
+    made = [
+        markup.stat("Time", f"about {likely}", f"{low} to {high}"),
+        markup.stat("Memory", needs, f"of {have} to give"),
+        markup.stat("Steps", f"{found.steps:,}", f"{found.rows:,} rows to learn"),
+    ]
+    if found.usd.high:
+        usd = found.usd
+        note = f"{usd.low:,.2f} to {usd.high:,.2f} USD"
+        made.append(markup.stat("Cost", f"{usd.likely:,.2f} USD", note))
+    basis = f'<p class="tl-hint">The time is {escape(found.basis)}.</p>'
+    return markup.stats(made) + basis
+
+
+def _memory(found: Preflight) -> str:
+    """The parts side by side; the line is what this machine can give."""
+    have = found.memory_here["usable"]
+    scale = max(found.memory_needed, have) * 1.02
+    parts = sorted(found.memory.items(), key=lambda part: -part[1])
+    order = list(PARTS)
+    colour = {name: order.index(name) if name in order else 0 for name, _ in parts}
+    bar = "".join(
+        f'<i class="tl-part-{colour[name]}" style="width:{100 * taken / scale:.2f}%" '
+        f'title="{escape(f"{PARTS.get(name, name)}: {gb(taken)}")}"></i>'
+        for name, taken in parts
+    )
+    legend = "".join(
+        f'<li><i class="tl-part-{colour[name]}"></i>{escape(PARTS.get(name, name))} '
+        f"<b>{gb(taken)}</b></li>"
+        for name, taken in parts
+    )
+    label = f"{gb(found.memory_needed)} of memory needed, {gb(have)} can be given"
+    return (
+        f'<div class="tl-memory" role="img" aria-label="{escape(label)}">'
+        f'<div class="tl-memory-bar">{bar}<u style="left:{100 * have / scale:.2f}%"></u></div>'
+        f'<p class="tl-memory-end" style="--tl-at:{100 * have / scale:.2f}%">'
+        f"{gb(have)} here</p></div>"
+        f'<ul class="tl-legend">{legend}</ul>'
+    )

@@ -1,0 +1,213 @@
+"""The form of one method: what is chosen, what it will take, and the buttons that start things."""
+
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from engine.core.recipe import TrainRecipe
+from ui.components import choice_cards, forms, markup
+from ui.components.page import Page
+from ui.pages.training import methods, presets, studies
+
+CHOSEN = forms.CHOSEN
+PACE = ("num_train_epochs", "learning_rate")
+Row = tuple[gr.Button, gr.Button, gr.Button, gr.Button, gr.Button]
+APART = (*CHOSEN, *PACE, "tuning")  # all else is under "More options"
+
+
+class Studies(NamedTuple):
+    """What is chosen, what it would take, and the buttons; of a curve first, then of a search."""
+
+    chosen: "Study"
+    words: tuple[gr.HTML, gr.HTML]
+    ask: tuple[gr.Button, gr.Button]
+
+
+class Buttons(NamedTuple):
+    """What may be started from a form."""
+
+    start: gr.Button
+    anyway: gr.Button
+    smaller: gr.Button
+    measure: gr.Button
+    first: gr.Button
+    pairs: gr.Button
+    curve: gr.Button
+    sweep: gr.Button
+
+
+class Shown(NamedTuple):
+    """What an estimate draws, in this order."""
+
+    panel: gr.HTML
+    preset: gr.Radio
+    preset_words: gr.HTML
+    tunings: gr.HTML
+    code: gr.Code
+    command: gr.HTML
+    curve_words: gr.HTML
+    sweep_words: gr.HTML
+
+
+class Study(NamedTuple):
+    """What is chosen for trainings that train many times."""
+
+    steps: gr.Number
+    trials: gr.Number
+    tried: gr.CheckboxGroup
+
+
+class Form(NamedTuple):
+    """The form of one method; `fields` in the order of `names`."""
+
+    kind: str
+    recipe: type[TrainRecipe]
+    whole: gr.Column
+    empty: gr.Column
+    filled: gr.Column
+    offer: gr.Column
+    offer_words: gr.HTML
+    names: list[str]
+    fields: list[gr.components.Component]
+    run_name: gr.Textbox
+    price: gr.Number
+    turn: gr.State  # another number asks for another estimate
+    study: Study
+    shown: Shown
+    buttons: Buttons
+
+    @property
+    def chosen(self) -> list[gr.components.Component]:
+        """The dropdowns whose choices come from the project."""
+        return [self.field(name) for name in self.names if name in CHOSEN]
+
+    def field(self, name: str) -> gr.components.Component:
+        """The box of a field."""
+        return self.fields[self.names.index(name)]
+
+
+def build(page: Page, kind: str, recipe: type[TrainRecipe]) -> Form:
+    """The form, hidden until its method is chosen."""
+    with gr.Column(visible=False, elem_id=f"train-{kind}") as whole:
+        with gr.Column(visible=False, elem_classes="tl-offer") as offer:
+            offer_words = gr.HTML("")
+            pairs = gr.Button("Make the pairs and use them", elem_id=f"{kind}-pairs")
+        with gr.Column(visible=False) as empty:
+            _nothing(page, kind, recipe)
+        with gr.Column(visible=False) as filled:
+            names, fields, run_name, preset, words, tunings = _settings(kind, recipe)
+            panel, price, row = _estimate(kind)
+            code, command = _as_file(kind)
+            study, said, ask = _studies(kind, recipe)
+    start, anyway, smaller, measure, first = row
+    buttons = Buttons(start, anyway, smaller, measure, first, pairs, *ask)
+    shown = Shown(panel, preset, words, tunings, code, command, *said)
+    return Form(
+        kind, recipe, whole, empty, filled, offer, offer_words, names, fields, run_name, price,
+        gr.State(0.0), study, shown, buttons,
+    )  # fmt: skip
+
+
+def _nothing(page: Page, kind: str, recipe: type[TrainRecipe]) -> None:
+    title, text, tab = methods.missing(recipe)
+    gr.HTML(markup.empty(title, text))
+    go = gr.Button(methods.GO[tab], variant="primary", elem_id=f"{kind}-go")
+    markup.goto(go, page, tab)
+
+
+def _settings(kind: str, recipe: type[TrainRecipe]) -> tuple[Any, ...]:
+    chosen = [name for name in CHOSEN if name in recipe.model_fields]
+    with gr.Row():
+        fields = forms.build(recipe, only=chosen)
+    with gr.Row(elem_classes="tl-preset"):
+        preset = gr.Radio(
+            list(presets.NAMES), value=presets.USUAL, label="How thorough", scale=2,
+            elem_id=f"{kind}-preset",
+        )  # fmt: skip
+        words = gr.HTML("", elem_id=f"{kind}-preset-words")
+    with gr.Row():
+        fields += forms.build(recipe, only=PACE)
+        run_name = _name(kind)
+    tunings = choice_cards.component(f"{kind}-tunings")
+    with gr.Column(elem_classes="tl-unseen"):  # the cards above are what people see of it
+        fields += forms.build(recipe, only=("tuning",))
+    with gr.Accordion("More options", open=False, elem_id=f"{kind}-more"):
+        fields += more(recipe)
+    parts = (chosen, PACE, ("tuning",), _rest(recipe), forms.boxes_of_yaml(recipe))
+    order = [name for part in parts for name in forms.names(recipe, only=part)]
+    return order, fields, run_name, preset, words, tunings
+
+
+def more(recipe: type[TrainRecipe]) -> list[gr.components.Component]:
+    """The boxes of all fields that are not essential."""
+    with gr.Row(elem_classes="tl-more"):
+        numbers = forms.build(recipe, only=_rest(recipe))
+    with gr.Row(elem_classes="tl-more"):
+        return numbers + forms.build(recipe, only=forms.boxes_of_yaml(recipe))
+
+
+def _rest(recipe: type[TrainRecipe]) -> list[str]:
+    return forms.names(recipe, skip=[*APART, *forms.boxes_of_yaml(recipe)])
+
+
+def _name(kind: str) -> gr.Textbox:
+    return gr.Textbox(
+        label="Name of the run",
+        info="How you will find it again",
+        placeholder="made from the dataset",
+        max_length=80,
+        elem_id=f"{kind}-name",
+    )
+
+
+def _estimate(kind: str) -> tuple[gr.HTML, gr.Number, Row]:
+    panel = gr.HTML("", elem_id=f"{kind}-estimate")
+    with gr.Row(elem_classes="tl-actions"):
+        start = gr.Button("Start training", variant="primary", elem_id=f"{kind}-start")
+        anyway = gr.Button("Start anyway", visible=False, elem_id=f"{kind}-anyway")
+        smaller = gr.Button("Use the smaller proposal", visible=False, elem_id=f"{kind}-smaller")
+        first = gr.Button("First look", visible=False, elem_id=f"{kind}-first")
+        measure = gr.Button("Measure", visible=False, elem_id=f"{kind}-measure")
+    with gr.Accordion("What does this machine cost?", open=False, elem_id=f"{kind}-cost"):
+        price = gr.Number(
+            0, label="Price of this machine", info="USD an hour; 0 where it costs nothing more",
+            elem_id=f"{kind}-price",
+        )  # fmt: skip
+    return panel, price, (start, anyway, smaller, measure, first)
+
+
+def _as_file(kind: str) -> tuple[gr.Code, gr.HTML]:
+    with gr.Accordion("Show as YAML", open=False, elem_id=f"{kind}-as-yaml"):
+        command = gr.HTML("")
+        code = gr.Code("", language="yaml", interactive=False, label="recipe.yaml")
+    return code, command
+
+
+def _studies(kind: str, recipe: type[TrainRecipe]) -> Studies:
+    """What one can find out by training several times; for methods that can be compared so."""
+    tries = studies.tries(recipe)
+    with gr.Accordion(
+        "Find out more first", open=False, visible=studies.possible(recipe),
+        elem_id=f"{kind}-studies",
+    ):  # fmt: skip
+        steps = gr.Number(40, label="Steps of each training", precision=0, step=10,
+                          elem_id=f"{kind}-study-steps")  # fmt: skip
+        with gr.Row(elem_classes="tl-studies"):
+            with gr.Column(min_width=290):
+                gr.HTML(_study("Is my data enough?", "Trains on growing parts of your rows, twice "
+                               "each, and says whether more rows would help."))  # fmt: skip
+                enough = gr.HTML("", elem_id=f"{kind}-curve-words")
+                curve = gr.Button("Find out", elem_id=f"{kind}-curve")
+            with gr.Column(min_width=290):
+                gr.HTML(_study("Search settings", "Tries other settings, each trial wiser than the "
+                               "ones before; the best model is kept."))  # fmt: skip
+                tried = gr.CheckboxGroup(tries, value=["learning_rate"], label="What to try",
+                                         elem_id=f"{kind}-tried")  # fmt: skip
+                trials = gr.Number(8, label="Trials", precision=0, elem_id=f"{kind}-trials")
+                search = gr.HTML("", elem_id=f"{kind}-sweep-words")
+                sweep = gr.Button("Search", elem_id=f"{kind}-sweep")
+    return Studies(Study(steps, trials, tried), (enough, search), (curve, sweep))
+
+
+def _study(title: str, text: str) -> str:
+    return f'<div class="tl-study"><h4>{title}</h4><p>{text}</p></div>'

@@ -1,0 +1,66 @@
+"""Three ways to fill a form: how long it learns, and how closely that is watched."""
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+from engine.core.recipe import USUAL_PASSES, TrainRecipe, passes
+from engine.services.training.estimate import Preflight
+
+QUICK, USUAL, THOROUGH = "Quick look", "Usual", "Thorough"
+NAMES = (QUICK, USUAL, THOROUGH)
+OWN = "Your own settings."
+FEW_STEPS = 30
+PART = 4  # a quick look at few rows takes one step of so many
+PATIENCE = 3  # measurements without a new best
+
+
+def values(recipe: type[TrainRecipe], name: str, rows: int) -> dict[str, Any]:
+    """The fields that a preset sets for a dataset of so many training rows, and to what."""
+    evals, batch = (
+        recipe.model_fields[field].default for field in ("evals", "per_device_train_batch_size")
+    )
+    usual = passes(rows, batch)
+    few = min(FEW_STEPS, ceil(rows * usual / batch / PART))
+    kept = {"num_train_epochs": usual, "max_steps": None, "early_stopping_patience": None}
+    return {
+        QUICK: {**kept, "max_steps": max(1, few), "evals": 3},
+        USUAL: {**kept, "evals": evals},
+        THOROUGH: {
+            **kept,
+            "num_train_epochs": 2 * usual,
+            "evals": 2 * evals,
+            "early_stopping_patience": PATIENCE,
+        },
+    }[name]
+
+
+def of(recipe: TrainRecipe, rows: int) -> str | None:
+    """The preset whose settings a recipe has; None where a person chose others."""
+    for name in NAMES:
+        wanted = values(type(recipe), name, rows)
+        if all(getattr(recipe, field) == value for field, value in wanted.items()):
+            return name
+    return None
+
+
+def sentence(recipe: TrainRecipe, found: Preflight) -> str:
+    """What the settings mean here and why."""
+    times = _times(recipe.num_train_epochs)
+    enough = "because most models have learned by then what such rows teach"
+    if recipe.num_train_epochs > USUAL_PASSES:
+        enough = "because so few rows make few steps, and few steps change a model little"
+    why: Mapping[str | None, str] = {
+        QUICK: f"It stops after {found.steps} steps: enough to see that the data and the settings "
+        "work, not to keep the model.",
+        USUAL: f"{times} over the rows, {enough}.",
+        THOROUGH: f"Up to {times} over the rows, and it stops by itself when {PATIENCE} "
+        "held-out measurements in a row bring nothing new.",
+        None: OWN,
+    }
+    batch = found.settings.get("per_device_train_batch_size", "")
+    return f"{why[of(recipe, found.rows)]} {batch}".strip()
+
+
+def _times(count: float) -> str:
+    return f"{count:g} pass{'es' if count != 1 else ''}"

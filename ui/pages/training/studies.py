@@ -1,0 +1,116 @@
+"""Jobs that train many times, asked for from a filled form: is the data enough, which settings."""
+
+from typing import Any, Literal, NamedTuple, cast
+
+from engine import plugins
+from engine.core.errors import UserError
+from engine.core.job import Job
+from engine.core.recipe import TrainRecipe, read
+from engine.services.data import datasets
+from engine.services.jobs import lifecycle
+from engine.services.training import estimate
+from engine.work.nested import StudyRecipe
+from engine.workspace import Workspace
+from ui.pages.training.estimate import about
+from ui.web.session import who
+
+Study = Literal["curve", "sweep"]
+NOT_PASSED_ON = {
+    "model", "dataset", "max_steps", "evals", "samples", "evaluate_after", "seed",
+    "early_stopping_patience", "trackers",
+}  # fmt: skip
+AROUND = 10  # a setting is tried from a tenth of what it is to ten times that
+SPACE = {
+    "learning_rate": "Step size (learning_rate)",
+    "beta": "Pull towards the start (beta)",
+    "lora.r": "Size of the addition (lora.r)",
+}
+RANKS = [4, 8, 16, 32]
+
+
+class Asked(NamedTuple):
+    """What a person chose beside the form."""
+
+    steps: int = 40
+    trials: int = 8
+    tried: tuple[str, ...] = ("learning_rate",)
+
+
+def possible(recipe: type[TrainRecipe]) -> bool:
+    """Whether trainings of this method are compared by their held-out loss."""
+    return recipe.BEST == "eval_loss"
+
+
+def tries(recipe: type[TrainRecipe]) -> list[tuple[str, str]]:
+    """The settings that a search may try, as (label, name)."""
+    known = recipe.model_fields
+    return [(text, name) for name, text in SPACE.items() if name.split(".")[0] in known]
+
+
+def asked(steps: Any, trials: Any, tried: Any) -> Asked:
+    """What came from the browser, whatever it is, as what may be asked."""
+    names = tried if isinstance(tried, list) else []
+    return Asked(_whole(steps, 40), _whole(trials, 8), tuple(str(n) for n in names if n in SPACE))
+
+
+def study(kind: Study, recipe: TrainRecipe, wanted: Asked) -> StudyRecipe:
+    """The job that trains `recipe` many times; UserError where there is nothing to try."""
+    settings = recipe.model_dump(mode="json", exclude=NOT_PASSED_ON, exclude_defaults=True)
+    values: dict[str, Any] = {
+        "model": recipe.model,
+        "dataset": recipe.dataset,
+        "method": recipe.KIND,
+        "settings": settings,
+        "max_steps": wanted.steps,
+    }
+    if kind == "sweep":
+        values |= {"space": space(recipe, wanted.tried), "n_trials": wanted.trials}
+    return cast(StudyRecipe, read(plugins.load("jobs", kind).Recipe, values))
+
+
+def space(recipe: TrainRecipe, tried: tuple[str, ...]) -> dict[str, Any]:
+    """What a search tries, around what the form says; UserError where that is nothing."""
+    found: dict[str, Any] = {}
+    for name in tried:
+        if name == "lora.r" and recipe.tuning != "full":
+            found[name] = RANKS
+        elif name != "lora.r":
+            middle = float(getattr(recipe, name))
+            high = middle * AROUND
+            high = min(1.0, high) if name == "learning_rate" else high
+            found[name] = {"low": middle / AROUND, "high": high, "log": True}
+    if not found:
+        raise UserError("There is nothing to try.", "Tick a setting that this training has.")
+    return found
+
+
+def takes(ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted: Asked) -> str:
+    """How many trainings a study is and how long they will take, in a sentence."""
+    made = study(kind, recipe, wanted)
+    times = _trainings(kind, made)
+    one = estimate.estimate(ws, who(ws), project, made.training())
+    low, likely, high = (times * each for each in one.seconds.model_dump().values())
+    return (
+        f"{times} trainings of {wanted.steps:,} steps: {about(likely)} "
+        f"({about(low)[6:]} to {about(high)[6:]})."
+    )
+
+
+def start(ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted: Asked) -> Job:
+    """The study, queued; UserError where the dataset has nothing to compare by."""
+    data = datasets.get(ws, who(ws), recipe.dataset)
+    if not data.held_out_rows:
+        raise UserError(
+            f"{data.label} has no held-out rows, so nothing can be compared.",
+            "Add the data again with a held-out share.",
+        )
+    name = {"curve": f"Is {data.label} enough?", "sweep": f"Settings for {data.label}"}[kind]
+    return lifecycle.submit(ws, who(ws), project, study(kind, recipe, wanted), name)
+
+
+def _trainings(kind: Study, made: Any) -> int:
+    return int(made.n_trials if kind == "sweep" else len(made.shares) * made.seeds)
+
+
+def _whole(value: Any, default: int) -> int:
+    return int(value) if isinstance(value, int | float) and 1 <= value < 1e6 else default

@@ -1,0 +1,268 @@
+"""Train: choose how to teach, see what it will take, start."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from engine.core.errors import UserError
+from engine.core.job import Job, State
+from engine.core.recipe import TrainRecipe
+from engine.services.data import datasets
+from engine.services.jobs import lifecycle
+from engine.services.models import registry
+from engine.services.preferences import build as preferences_build
+from engine.services.training import estimate
+from engine.workspace import Workspace
+from ui.components import choice_cards, forms, markup
+from ui.components.markup import RAW
+from ui.components.page import Aim, Page
+from ui.pages.training import before_start, methods, presets, refresh, studies
+from ui.pages.training import form as layout
+from ui.pages.training.form import Form
+from ui.web.errors import shows_errors
+from ui.web.session import who
+
+AT_ONCE: dict[str, Any] = {**RAW, "queue": False}  # takes milliseconds; people type meanwhile
+LOOK_EVERY_S = 3.0
+
+
+class Parts(NamedTuple):
+    """What all forms share, and the forms."""
+
+    ws: Workspace
+    page: Page
+    method: gr.State  # the one whose form is seen
+    warmup: gr.State  # the job that measures now
+    cards: gr.HTML
+    forms: list[Form]
+
+
+def build(ws: Workspace, page: Page) -> None:
+    """The tab: one card a method, and the form of the chosen one."""
+    gr.HTML(markup.head("Train", "Teach a model with your data; the base itself stays as it is."))
+    cards = choice_cards.component("train-method", methods.cards([], ""))
+    made = [layout.build(page, kind, one) for kind, one in methods.known().items()]
+    tab = Parts(ws, page, gr.State(""), gr.State(""), cards, made)
+    _wire_choice(tab)
+    _wire_warmup(tab)
+    _wire_first_model(ws, tab)
+    for form in tab.forms:
+        _wire_estimate(tab, form)
+        _wire_fills(tab, form)
+        _wire_starts(tab, form)
+
+
+def start(
+    ws: Workspace,
+    project: str | None,
+    recipe: TrainRecipe,
+    name: str | None,
+    price: Any = 0,
+    anyway: bool = False,
+) -> Job:
+    """The training, queued, with what was said of it; UserError where it can't fit.
+
+    `anyway` starts it although its memory should not suffice.
+    """
+    called = (name or "").strip() or default_name(ws, recipe)
+    usd = before_start.usd_per_hour(price)
+    return estimate.submit(ws, who(ws), opened(project), recipe, called, usd, anyway)
+
+
+def start_first_look(
+    ws: Workspace, project: str | None, recipe: TrainRecipe, name: str | None, price: Any = 0
+) -> Job:
+    """A tenth of the training, queued."""
+    steps = estimate.estimate(ws, who(ws), opened(project), recipe).steps
+    called = f"{(name or '').strip() or default_name(ws, recipe)}, first look"
+    return start(ws, project, before_start.first_look(recipe, steps), called, price)
+
+
+def smaller(ws: Workspace, project: str | None, recipe: TrainRecipe) -> TrainRecipe:
+    """The recipe that would fit; UserError where there is none."""
+    found = estimate.estimate(ws, who(ws), opened(project), recipe)
+    if not found.proposal:
+        raise UserError("There is no smaller proposal.", "Choose a smaller model.")
+    return before_start.changed(recipe, found.proposal)
+
+
+def default_name(ws: Workspace, recipe: TrainRecipe) -> str:
+    """What a run is called unless a person says otherwise: "SFT on faq@1"."""
+    called = "Judge" if recipe.KIND == "reward" else recipe.KIND.upper()
+    return f"{called} on {datasets.get(ws, who(ws), recipe.dataset).label}"
+
+
+def opened(project: str | None) -> str:
+    """The project that is open; UserError where none is."""
+    if not project:
+        raise UserError("No project is open.", "Make one first, at the top of the page.")
+    return project
+
+
+def _wire_choice(tab: Parts) -> None:
+    """Which method is seen, and what its dropdowns offer."""
+    page, made = tab.page, tab.forms
+    chosen = [box for form in made for box in form.chosen]
+    shown = [part for form in made for part in refresh.parts(form)]
+
+    def drawn(project: str | None, aim: Aim, method: str, values: Sequence[Any]) -> list[Any]:
+        wanted = refresh.wanted(made, aim, values)
+        seen = aim.method or method
+        found = refresh.everything(tab.ws, project, made, seen, wanted, bool(aim.dataset))
+        return [found.method, Aim(), found.cards, *found.parts, *_turns(tab, found.method)]
+
+    @shows_errors
+    def on_show(project: str | None, aim: Aim, method: str, *values: Any) -> list[Any]:
+        return drawn(project, aim, method, values)
+
+    @shows_errors
+    def on_method(event: gr.EventData, project: str | None, *values: Any) -> list[Any]:
+        return drawn(project, Aim(), choice_cards.picked(event), values)
+
+    turns = [form.turn for form in made]
+    given = [page.project, page.aim, tab.method, *chosen]
+    out = [tab.method, page.aim, tab.cards, *shown, *turns]
+    gr.on(page.shown, on_show, given, out, **RAW)
+    tab.cards.click(on_method, [page.project, *chosen], out, **RAW)
+    for form in made:
+        ask = shows_errors(_asks_for_pairs(tab, form))
+        form.buttons.pairs.click(ask, page.project, page.aim, **RAW).success(
+            on_show, given, out, **RAW
+        )
+
+
+def _turns(tab: Parts, method: str) -> list[Any]:
+    """Ask for an estimate of the form that is seen, and of no other."""
+    return [time.time() if form.kind == method else gr.skip() for form in tab.forms]
+
+
+def _asks_for_pairs(tab: Parts, form: Form) -> Callable[[str | None], Aim]:
+    def on_pairs(project: str | None) -> Aim:
+        made = preferences_build.make(tab.ws, who(tab.ws), opened(project))
+        gr.Success(f"{made.pairs} pairs are ready.", title="Made")
+        return Aim(method=form.kind, dataset=made.dataset_id)
+
+    return on_pairs
+
+
+def _wire_warmup(tab: Parts) -> None:
+    """While something is measured, the estimate is made again every few seconds."""
+
+    @shows_errors
+    def on_tick(warmup: str, method: str) -> list[Any]:
+        if not warmup:
+            return [gr.skip()] * (1 + len(tab.forms))
+        job = lifecycle.get(tab.ws, who(tab.ws), warmup)
+        if job.state is State.FAILED:
+            gr.Warning(job.error or "The warm-up failed.", title="Not measured")
+        return ["" if job.over else gr.skip(), *_turns(tab, method)]
+
+    out = [tab.warmup, *(form.turn for form in tab.forms)]
+    markup.live(tab.page, on_tick, [tab.warmup, tab.method], out, every=LOOK_EVERY_S)
+
+
+def _wire_first_model(ws: Workspace, tab: Parts) -> None:
+    """Who comes before the first model is ready sees it as soon as it is."""
+
+    @shows_errors
+    def on_tick(project: str | None, method: str, *chosen: Any) -> Any:
+        seen = next((n for n, form in enumerate(tab.forms) if form.kind == method), None)
+        if not project or seen is None or chosen[seen]:
+            return gr.skip()
+        return time.time() if registry.list_all(ws, who(ws), project) else gr.skip()
+
+    given = [tab.page.project, tab.method, *(form.field("model") for form in tab.forms)]
+    markup.live(tab.page, on_tick, given, tab.page.turn, every=LOOK_EVERY_S)
+
+
+def _wire_estimate(tab: Parts, form: Form) -> None:
+    given = [tab.page.project, tab.method, tab.warmup, form.price, *form.study, *form.fields]
+    beside = [form.price, *form.study]
+
+    @shows_errors
+    def on_change(
+        project: str | None, method: str, warmup: str, price: Any, steps: Any, trials: Any,
+        tried: Any, *values: Any,
+    ) -> list[Any]:  # fmt: skip
+        if not project or method != form.kind:
+            return refresh.nothing()
+        asked = before_start.Asked(price, warmup, studies.asked(steps, trials, tried))
+        return refresh.estimate(tab.ws, project, form, values, asked)
+
+    # A preset fills several boxes, and each of them changes by itself: asked by way of the turn,
+    # every estimate is of a form whose boxes are all filled, in whatever order the answers come.
+    # Through the queue: without it Gradio's page does not hear that a state changed.
+    touched = [field.change for field in [*form.fields, *beside]]
+    gr.on(touched, time.time, None, form.turn, concurrency_limit=None, **RAW)
+    out = [*form.shown, *refresh.enabled(form)]
+    form.turn.change(on_change, given, out, trigger_mode="always_last", **AT_ONCE)
+
+
+def _wire_fills(tab: Parts, form: Form) -> None:
+    """What fills boxes of the form: a preset, a way to tune, the smaller proposal."""
+
+    @shows_errors
+    def on_preset(preset: Any, dataset: Any) -> list[Any]:
+        if preset not in presets.NAMES or not dataset:
+            return refresh.fills(form, {})
+        rows = datasets.get(tab.ws, who(tab.ws), str(dataset)).train_rows
+        return refresh.fills(form, presets.values(form.recipe, preset, rows))
+
+    def on_tuning(event: gr.EventData) -> str:
+        return choice_cards.picked(event)
+
+    @shows_errors
+    def on_smaller(project: str | None, *values: Any) -> list[Any]:
+        recipe = read(form, values)
+        return refresh.fills(form, forms.filled(smaller(tab.ws, project, recipe)))
+
+    which = form.field("dataset")  # another dataset has other rows for the same preset
+    for box in (form.shown.preset, which):
+        box.input(on_preset, [form.shown.preset, which], form.fields, **AT_ONCE)
+    form.shown.tunings.click(on_tuning, None, form.field("tuning"), **AT_ONCE)
+    form.buttons.smaller.click(on_smaller, [tab.page.project, *form.fields], form.fields, **RAW)
+
+
+def _wire_starts(tab: Parts, form: Form) -> None:
+    ws, page = tab.ws, tab.page
+
+    def starts(act: Callable[..., Job]) -> Callable[..., Any]:
+        @shows_errors
+        def on_start(project: str | None, name: str | None, price: Any, *values: Any) -> Any:
+            job = act(ws, project, read(form, values), name, price)
+            gr.Success(f"{job.name} is queued. You see here how it goes.", title="Started")
+            return Aim(run=job.id), gr.Tabs(selected="runs")
+
+        return on_start
+
+    def studied(kind: studies.Study) -> Callable[..., Any]:
+        @shows_errors
+        def on_study(project: str | None, s: Any, n: Any, tried: Any, *values: Any) -> Any:
+            asked, recipe = studies.asked(s, n, tried), read(form, values)
+            job = studies.start(ws, opened(project), kind, recipe, asked)
+            gr.Success(f"{job.name} is queued. You see here how it goes.", title="Started")
+            return Aim(run=job.id), gr.Tabs(selected="runs")
+
+        return on_study
+
+    @shows_errors
+    def on_measure(project: str | None, *values: Any) -> tuple[str, float]:
+        return before_start.warm_up(ws, opened(project), read(form, values)).id, time.time()
+
+    given, out = [page.project, form.run_name, form.price, *form.fields], [page.aim, page.tabs]
+    form.buttons.start.click(starts(start), given, out, **RAW)
+    form.buttons.anyway.click(starts(partial(start, anyway=True)), given, out, **RAW)
+    form.buttons.first.click(starts(start_first_look), given, out, **RAW)
+    measures = [tab.warmup, form.turn]
+    form.buttons.measure.click(on_measure, [page.project, *form.fields], measures, **RAW)
+    given = [page.project, *form.study, *form.fields]
+    form.buttons.curve.click(studied("curve"), given, out, **RAW)
+    form.buttons.sweep.click(studied("sweep"), given, out, **RAW)
+
+
+def read(form: Form, values: Sequence[Any]) -> TrainRecipe:
+    """The recipe that a filled form means; UserError names the field that is wrong."""
+    return forms.read(form.recipe, dict(zip(form.names, values, strict=True)))
