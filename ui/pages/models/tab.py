@@ -1,17 +1,14 @@
 """Models: the bases, and what this project made of them."""
 
-from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import gradio as gr
 
-from engine.core.model import Model
 from engine.services.models import import_folder, registry
-from engine.services.preferences.lineage import stale_model
 from engine.workspace import Workspace
-from ui.components import markup, names, words
+from ui.components import markup, names
 from ui.components.page import Page
+from ui.pages.models import render
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -66,85 +63,8 @@ def refresh(ws: Workspace, project: str | None) -> tuple[Any, ...]:
     trained = [one for one in reversed(found) if one.kind != "base"]
     answering = [one for one in trained if one.kind in names.TRAINED]
     return (
-        bases_of(bases),
-        trained_of(ws, project, trained),
+        render.bases_of(bases),
+        render.trained_of(ws, project, trained),
         gr.Row(visible=bool(answering)),
         gr.Row(visible=bool(project and bases and not answering)),
-    )
-
-
-def bases_of(found: Sequence[Model]) -> str:
-    """A card for each base; what is going on while there is none."""
-    if not found:
-        text = (
-            "The default model is being fetched; Home says how far it is. "
-            "You can also add a model of your own from a folder."
-        )
-        return markup.notice(text, "busy")
-    cards = "".join(
-        f'<div class="tl-card"><div class="tl-card-head"><b>{escape(one.name)}</b>'
-        f"{markup.badge('base', 'neutral')}</div>"
-        f'<p class="tl-card-note">Source: <b>{escape(words.source(one))}</b></p>{_note(one)}'
-        f'<div class="tl-card-foot"><span>{markup.when(one.created_at)}</span></div></div>'
-        for one in found
-    )
-    return f'<div class="tl-cards tl-cards-wide">{cards}</div>'
-
-
-def trained_of(ws: Workspace, project: str | None, found: Sequence[Model]) -> str:
-    """A card for each trained model with its lineage; what to do while there is none."""
-    head = '<div class="tl-part"><h3>Trained in this project</h3></div>'
-    if not project or not found:
-        text = "Train one on your examples; it takes minutes and the base stays as it is."
-        return head + markup.empty("Nothing trained yet", text)
-    labels, called = names.of_datasets(ws, project), names.of_models(ws, project)
-    cards = "".join(_trained(ws, one, labels, called) for one in found)
-    return f'{head}<div class="tl-cards tl-cards-wide">{cards}</div>'
-
-
-def lineage(chain: Sequence[Model], called: dict[str, str]) -> str:
-    """From the base to the model itself: one stop for each, joined by arrows."""
-    stops = "".join(
-        f'<li class="tl-stop"><span><small>{escape(str(one.info.get("method", "base")))}</small>'
-        f"<b>{escape(called.get(one.id, one.name))}</b></span></li>"
-        for one in reversed(chain)
-    )
-    return f'<ol class="tl-lineage">{stops}</ol>'
-
-
-def losses(info: dict[str, Any]) -> str:
-    """The best held-out loss and where it started, with a word on what it means."""
-    best, start = info.get("best_held_out_loss"), info.get("first_held_out_loss")
-    if best is None:
-        return '<p class="tl-card-note">No held-out loss: nothing was held out.</p>'
-    fell = f" from {start:.3f}" if start is not None else ""
-    return (
-        f'<p class="tl-card-note">Held-out loss <b>{best:.3f}</b>{fell}'
-        '<span class="tl-hint"> · lower is better</span></p>'
-    )
-
-
-def _note(one: Model) -> str:
-    note = str(one.info.get("note", ""))
-    return f'<p class="tl-card-note">{escape(note)}</p>' if note else ""
-
-
-def _stale(ws: Workspace, one: Model) -> str:
-    said = stale_model(ws, who(ws), one.id)
-    return markup.notice(said, "warn") if said else ""
-
-
-def _trained(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str, str]) -> str:
-    method = str(one.info.get("method", ""))
-    taught = words.TAUGHT.get(method, method)
-    learned = labels.get(one.dataset_id or "", names.GONE)
-    whole = markup.badge("all weights", "neutral") if one.whole else ""
-    return (
-        f'<div class="tl-card"><div class="tl-card-head"><b>{escape(called[one.id])}</b>'
-        f"<span>{markup.badge(taught, 'good' if method == 'dpo' else 'neutral')} {whole}</span>"
-        "</div>"
-        f"{lineage(registry.lineage(ws, who(ws), one.id), called)}"
-        f'<p class="tl-card-note">Learned <b>{escape(learned)}</b></p>{_stale(ws, one)}'
-        f"{losses(one.info)}"
-        f'<div class="tl-card-foot"><span>{markup.when(one.created_at)}</span></div></div>'
     )
