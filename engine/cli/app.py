@@ -1,4 +1,4 @@
-"""The command tree."""
+"""The command tree: one group per noun, and the earlier spellings."""
 
 import click
 
@@ -10,7 +10,9 @@ from engine.cli import (
     evaluation,
     jobs,
     loop,
+    models,
     people,
+    playground,
     preferences,
     rating,
     rounds,
@@ -18,35 +20,46 @@ from engine.cli import (
     studies,
     training,
 )
+from engine.cli.common import AliasGroup
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=AliasGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tuneloop", prog_name="tuneloop")
 def cli() -> None:
-    """Turn a team's blind judgement into a better language model, and see whether it is better.
+    """Fine-tune a language model on your team's blind votes, and test whether it got better.
 
-    Everything lies under TUNELOOP_HOME (.tuneloop in the current folder by default).
+    All data is stored in the folder TUNELOOP_HOME (.tuneloop in the current folder by default).
     """
 
 
 for command in (
     serve.serve,
     serve.worker,
-    serve.models,
     data.data,
-    training.train,
-    studies.curve,
-    studies.sweep,
-    estimate.preflight,
-    jobs.runs,
-    evaluation.evaluate,
-    benchmark.benchmark,
-    rating.rate,
-    rounds.rounds,
-    rounds.play,
-    preferences.pairs,
+    models.models,
+    jobs.jobs,
+    training.training,
+    evaluation.evaluation,
+    rating.rating,
+    preferences.preferences,
     loop.loop,
+    playground.playground,
     people.people,
     backup.backup,
 ):
     cli.add_command(command)
+
+# Earlier spellings, for scripts that use them; help and documents name the nouns only.
+cli.aliases = {
+    "train": training.start_training,
+    "preflight": estimate.estimate_training,
+    "curve": studies.curve,
+    "sweep": studies.sweep,
+    "runs": jobs.jobs,
+    "evaluate": evaluation.evaluation,
+    "benchmark": benchmark.benchmark,
+    "rate": rating.rating,
+    "rounds": rounds.rounds,
+    "pairs": preferences.preferences,
+    "play": playground.ask,
+}

@@ -1,4 +1,4 @@
-"""benchmark list | run: public tasks of lm-evaluation-harness."""
+"""evaluation benchmark list | run: public tasks of lm-evaluation-harness."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import click
 
 from engine.cli import common
 from engine.cli.common import as_json, in_project, show, wait, working, workspace
+from engine.cli.evaluation import evaluation
 from engine.core.actor import LOCAL
 from engine.core.job import Job
 from engine.services.evaluation import benchmarks
@@ -15,16 +16,16 @@ FOLDER = click.Path(path_type=Path)
 MOST_LISTED = 50
 
 
-@click.group()
+@evaluation.group()
 def benchmark() -> None:
-    """Ask models public test questions with lm-evaluation-harness (extra: harness)."""
+    """Run public benchmarks with lm-evaluation-harness (install the extra: harness)."""
 
 
 @benchmark.command("list")
 @click.argument("words", nargs=-1)
 @as_json
 def listed(words: tuple[str, ...], as_json: bool) -> None:
-    """Names of tasks that hold all WORDS; without any, the usual ones."""
+    """List tasks whose names contain all WORDS; without WORDS, the common ones."""
     names.require()
     found = names.search(" ".join(words), MOST_LISTED) if words else benchmarks.usual()
     total = len(names.known())
@@ -32,17 +33,29 @@ def listed(words: tuple[str, ...], as_json: bool) -> None:
 
 
 @benchmark.command()
-@click.option("--model", "wanted", multiple=True, required=True, help="The baseline first.")
-@click.option("--task", "tasks", multiple=True, required=True, help="As `benchmark list` has it.")
-@click.option("--limit", default=100, show_default=True, help="Questions a task; 0 for all.")
-@click.option("--num-fewshot", type=int, help="Solved examples before each question.")
+@click.option(
+    "--model",
+    "wanted",
+    multiple=True,
+    required=True,
+    help="Model to test; repeat it, the baseline first.",
+)
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    required=True,
+    help="Task name, as listed by `benchmark list`.",
+)
+@click.option("--limit", default=100, show_default=True, help="Questions per task; 0 for all.")
+@click.option("--num-fewshot", type=int, help="Number of solved examples before each question.")
 @click.option("--batch-size", default=8, show_default=True)
-@click.option("--chat", is_flag=True, help="Ask as in a chat, with the model's template.")
+@click.option("--chat", is_flag=True, help="Apply the model's chat template.")
 @click.option("--seed", default=1234, show_default=True)
 @click.option(
     "--include-path",
     type=FOLDER,
-    help="Also task files in this folder. They are code: run only what you trust.",
+    help="Folder with additional task files. They are code: use only those you trust.",
 )
 @in_project
 @as_json
@@ -58,10 +71,10 @@ def run(
     project: str | None,
     as_json: bool,
 ) -> None:
-    """Ask models public tasks and compare each with the first.
+    """Run public tasks and compare each model with the first.
 
-    Questions come from the Hugging Face Hub and are kept. Data files of your own tasks need
-    their whole path.
+    Questions are downloaded from the Hugging Face Hub and cached. Data files of your own tasks
+    need absolute paths.
     """
     with workspace() as ws:
         chosen = common.project(ws, project)

@@ -1,4 +1,4 @@
-"""What the subcommands share: the workspace, the project, names for ids, waiting, printing."""
+"""Shared by the commands: workspace, project, ids for names, waiting for a job, printing."""
 
 import json
 import time
@@ -22,9 +22,23 @@ from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.workspace import Workspace, open_workspace
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-in_project = click.option("--project", default=None, help="Name or id; the newest by default.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object for scripts.")
+in_project = click.option(
+    "--project", default=None, help="Project name or id; the newest by default."
+)
 LOOK_EVERY_S = 0.5
+
+
+class AliasGroup(click.Group):
+    """A group that also answers to earlier spellings, which its help does not list."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.aliases: dict[str, click.Command] = {}
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, or the one that had this name before."""
+        return super().get_command(ctx, cmd_name) or self.aliases.get(cmd_name)
 
 
 @contextmanager

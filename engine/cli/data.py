@@ -17,23 +17,27 @@ from engine.services.data import preview as data_preview
 
 KINDS = ("sft", "preference", "unpaired", "text", "prompts")
 FILE = click.Path(path_type=Path)
-layout_option = click.option("--layout", default=None, help="Read as this layout, don't guess.")
+layout_option = click.option(
+    "--layout", default=None, help="Read the file in this layout instead of detecting it."
+)
 
 map_option = click.option(
     "--map", "pairs", multiple=True, metavar="ROLE=COLUMN",
-    help="Which column is what, such as --map prompt=frage --map answer=antwort.",
+    help="Map a column to a role, such as --map prompt=frage --map answer=antwort.",
 )  # fmt: skip
 kind_option = click.option(
-    "--kind", type=click.Choice(KINDS), help="What the rows are, with --map."
+    "--kind", type=click.Choice(KINDS), help="Type of the rows; use it with --map."
 )
 group_option = click.option(
-    "--group", metavar="COLUMN", help="Rows with equal values here are never split apart."
+    "--group",
+    metavar="COLUMN",
+    help="Rows with equal values in this column stay on one side of the split.",
 )
 
 
 @click.group()
 def data() -> None:
-    """Look at data files and keep them as dataset versions."""
+    """Check data files and add them as dataset versions."""
 
 
 @data.command()
@@ -47,9 +51,10 @@ def check(
     file: Path, layout: str | None, pairs: tuple[str, ...], kind: str | None, group: str | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Say what FILE holds and what is wrong with it; nothing is stored.
+    """Report the contents of FILE and its problems, without storing anything.
 
-    Exit code 0 when it can be used, 1 when a finding is an error, 2 when it can't be read.
+    The exit code is 0 when FILE is usable, 1 when a finding is an error, 2 when FILE cannot be
+    read.
     """
     found = report(read_file(file, file.name, layout, _mapping(pairs, kind), group))
     lines = [f"{found['layout']} ({found['kind']}), {found['rows']} rows"]
@@ -65,7 +70,8 @@ def check(
 @data.command()
 @click.argument("file", type=FILE)
 @in_project
-@click.option("--held-out", default=0.15, show_default=True, type=click.FloatRange(0, 0.5))
+@click.option("--held-out", default=0.15, show_default=True, type=click.FloatRange(0, 0.5),
+              help="Share of the rows held out.")  # fmt: skip
 @layout_option
 @map_option
 @kind_option
@@ -75,7 +81,7 @@ def add(
     file: Path, project: str | None, held_out: float, layout: str | None, pairs: tuple[str, ...],
     kind: str | None, group: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Keep FILE as a new dataset version, a part of it held out."""
+    """Add FILE as a new dataset version, with a part held out for evaluation."""
     mapping = _mapping(pairs, kind)
     with workspace() as ws:
         chosen = common.project(ws, project, make=True)
@@ -89,8 +95,9 @@ def add(
 @data.command()
 @click.argument("name", metavar="OWNER/NAME")
 @in_project
-@click.option("--file", default=None, help="This file of it, where there are several.")
-@click.option("--held-out", default=0.15, show_default=True, type=click.FloatRange(0, 0.5))
+@click.option("--file", default=None, help="File to use if the dataset has several.")
+@click.option("--held-out", default=0.15, show_default=True, type=click.FloatRange(0, 0.5),
+              help="Share of the rows held out.")  # fmt: skip
 @map_option
 @kind_option
 @group_option
@@ -99,7 +106,7 @@ def fetch(
     name: str, project: str | None, file: str | None, held_out: float, pairs: tuple[str, ...],
     kind: str | None, group: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Keep a data set of the Hugging Face Hub as a new dataset version; no code of it is run."""
+    """Add a dataset from the Hugging Face Hub as a new version; its code is never run."""
     mapping = _mapping(pairs, kind)
     with workspace() as ws:
         chosen = common.project(ws, project, make=True)
@@ -126,7 +133,7 @@ def list_all(project: str | None, as_json: bool) -> None:
 @layout_option
 @as_json
 def preview(file: Path, rows: int, max_length: int, layout: str | None, as_json: bool) -> None:
-    """Show rows of FILE as the default model will see them; what it learns is underlined."""
+    """Show rows of FILE as the default model sees them; tokens that carry loss are underlined."""
     with workspace() as ws:
         parsed = read_file(file, file.name, layout)
         base = common.model_id(ws, "", "default")

@@ -1,4 +1,4 @@
-"""preflight RECIPE: what a training will take, before it is started."""
+"""training estimate RECIPE: memory, time and cost before a training starts."""
 
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,9 @@ import yaml
 
 from engine import plugins
 from engine.advice import machine, size, verdict
-from engine.cli import common, training
+from engine.cli import common
 from engine.cli.common import as_json, in_project, show, workspace
+from engine.cli.training import methods, put, training, values_of, with_ids
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.recipe import TrainRecipe, read
@@ -19,17 +20,28 @@ from engine.services.training.estimate import Preflight
 ANY = {"model": "default", "dataset": "none"}  # what a question of "what if" leaves open
 
 
-@click.command()
+@training.command("estimate")
 @click.argument("recipe")
 @in_project
-@click.option("--set", "changes", multiple=True, help="FIELD=VALUE, as in the file.")
-@click.option("--parameters", default=None, help="Ask for any model of this size, such as 7B.")
+@click.option(
+    "--set", "changes", multiple=True, help="Override a field of the recipe: FIELD=VALUE."
+)
+@click.option("--parameters", default=None, help="Estimate for any model of this size, such as 7B.")
 @click.option("--rows", default=1000, show_default=True, type=click.IntRange(1, 10**9),
-              help="With --parameters: how many rows of max_length tokens.")  # fmt: skip
-@click.option("--memory-gb", type=click.FloatRange(0.1, 1e6), help="Of another machine.")
-@click.option("--usd-per-hour", default=0.0, type=click.FloatRange(0, 1000), help="Its price.")
+              help="With --parameters: number of rows of max_length tokens.")  # fmt: skip
+@click.option(
+    "--memory-gb",
+    type=click.FloatRange(0.1, 1e6),
+    help="Memory of the machine to estimate for; this one by default.",
+)
+@click.option(
+    "--usd-per-hour",
+    default=0.0,
+    type=click.FloatRange(0, 1000),
+    help="Price of the machine per hour.",
+)
 @as_json
-def preflight(
+def estimate_training(
     recipe: str,
     project: str | None,
     changes: tuple[str, ...],
@@ -39,9 +51,9 @@ def preflight(
     usd_per_hour: float,
     as_json: bool,
 ) -> None:
-    """Say how much memory, time and money RECIPE will take: a YAML file, or a method's name.
+    """Estimate memory, time and cost of RECIPE, a YAML file or the name of a method.
 
-    Exit code 1 when it can't fit.
+    The exit code is 1 when the training cannot fit.
     """
     kind, values = _recipe(recipe, changes)
     memory = memory_gb * verdict.GB if memory_gb else None
@@ -61,17 +73,17 @@ def _real(
 ) -> Preflight:
     with workspace() as ws:
         chosen = common.project(ws, project)
-        asked = _read(kind, training.with_ids(ws, chosen.id, values))
+        asked = _read(kind, with_ids(ws, chosen.id, values))
         other = machine.of(memory) if memory else None
         return service.estimate(ws, LOCAL, chosen.id, asked, usd, other)
 
 
 def _recipe(recipe: str, changes: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     """The method and its settings."""
-    known = training.methods()
+    known = methods()
     if recipe in known and not Path(recipe).exists():
         return recipe, _changed(changes)
-    values = training.values_of(Path(recipe), changes)
+    values = values_of(Path(recipe), changes)
     kind = str(values.pop("kind", ""))
     if kind not in known:
         raise UserError(
@@ -87,7 +99,7 @@ def _changed(changes: tuple[str, ...]) -> dict[str, Any]:
         field, found, value = change.partition("=")
         if not found:
             raise UserError(f"--set {change!r} has no '='.", "Write FIELD=VALUE.")
-        training.put(values, field.split("."), yaml.safe_load(value))
+        put(values, field.split("."), yaml.safe_load(value))
     return values
 
 

@@ -1,4 +1,4 @@
-"""evaluate score | judge | run."""
+"""evaluation score | judge | run; benchmark.py adds evaluation benchmark."""
 
 import json
 import os
@@ -26,16 +26,25 @@ FILE = click.Path(path_type=Path)
 
 
 @click.group()
-def evaluate() -> None:
-    """Score texts, or ask models and score their answers."""
+def evaluation() -> None:
+    """Score text files, or generate answers with models and score them."""
 
 
-@evaluate.command()
-@click.option("--predictions", required=True, type=FILE, help="Text, a line each, or JSONL.")
-@click.option("--references", type=FILE, help="Likewise; JSONL may hold lists.")
+@evaluation.command()
+@click.option(
+    "--predictions", required=True, type=FILE, help="Text with one prediction per line, or JSONL."
+)
+@click.option(
+    "--references", type=FILE, help="Text with one reference per line, or JSONL (lists allowed)."
+)
 @click.option("--metrics", default="bleu,rouge,meteor,exact_match", show_default=True)
-@click.option("--json-schema", "schema", type=FILE, help="Also: the share that it allows.")
-@click.option("--metric-file", "mine", help="Also: a metric of yours, as my.py:function.")
+@click.option(
+    "--json-schema",
+    "schema",
+    type=FILE,
+    help="Also report the share of predictions valid under this schema.",
+)
+@click.option("--metric-file", "mine", help="Also use your own metric, given as my.py:function.")
 @as_json
 def score(
     predictions: Path,
@@ -45,11 +54,12 @@ def score(
     mine: str | None,
     as_json: bool,
 ) -> None:
-    """Score predictions against references, each mean with its 95 % interval.
+    """Score predictions against references and print each mean with its 95 % interval.
 
-    JSONL rows hold `prediction`, and `reference` or `references`; one file may hold both.
-    A prediction of null is a failed answer: counted, not scored. A function of --metric-file takes
-    (predictions, references) and returns one score from 0 to 1 a row; it runs with your rights.
+    JSONL rows have `prediction`, and `reference` or `references`; one file may have both.
+    A null prediction is a failed answer: it is counted but not scored. The function given by
+    --metric-file takes (predictions, references) and returns one score from 0 to 1 per row; it
+    runs with your permissions.
     """
     texts, own = _read(predictions, "prediction")
     expected = _read(references or predictions, "reference")[1] if references else own
@@ -69,14 +79,14 @@ def score(
     show(found, "\n".join(lines), as_json)
 
 
-@evaluate.command()
-@click.option("--answers", required=True, type=FILE, help="JSONL rows of prompt, base and new.")
+@evaluation.command()
+@click.option("--answers", required=True, type=FILE, help="JSONL rows with prompt, base and new.")
 @as_json
 def judge(answers: Path, as_json: bool) -> None:
-    """Ask a language model which of two answers is better, each pair in both orders.
+    """Let a language model judge which of two answers is better, each pair in both orders.
 
-    The judge is any OpenAI-compatible endpoint: TUNELOOP_JUDGE_URL (it ends in /v1),
-    TUNELOOP_JUDGE_MODEL, and TUNELOOP_JUDGE_KEY where it needs one. The answers are sent to it.
+    The judge is any OpenAI-compatible endpoint, set by TUNELOOP_JUDGE_URL (ending in /v1),
+    TUNELOOP_JUDGE_MODEL and, if required, TUNELOOP_JUDGE_KEY. The answers are sent to it.
     """
     asked = from_environment(os.environ)
     questions = _questions(answers)
@@ -89,13 +99,22 @@ def judge(answers: Path, as_json: bool) -> None:
     show({"verdict": said, "judged": found}, text, as_json)
 
 
-@evaluate.command("run")
-@click.option("--model", "wanted", multiple=True, required=True, help="The baseline first.")
-@click.option("--dataset", required=True)
-@click.option("--metrics", default="bleu,rouge,meteor,exact_match", show_default=True)
-@click.option("--rows", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@evaluation.command("run")
 @click.option(
-    "--max-new-tokens", type=click.IntRange(1, 4096), help="By default what the references need."
+    "--model",
+    "wanted",
+    multiple=True,
+    required=True,
+    help="Model to evaluate; repeat it, the baseline first.",
+)
+@click.option("--dataset", required=True, help="Dataset whose held-out rows are used.")
+@click.option("--metrics", default="bleu,rouge,meteor,exact_match", show_default=True)
+@click.option("--rows", default=100, show_default=True, type=click.IntRange(1, 10_000),
+              help="Number of held-out rows.")  # fmt: skip
+@click.option(
+    "--max-new-tokens",
+    type=click.IntRange(1, 4096),
+    help="Longest answer; by default, as the references need.",
 )
 @in_project
 @as_json
@@ -108,7 +127,7 @@ def run_job(
     project: str | None,
     as_json: bool,
 ) -> None:
-    """Ask models the held-out rows and compare each with the first."""
+    """Generate answers to held-out rows and compare each model with the first."""
     with workspace() as ws:
         chosen = common.project(ws, project)
         names = _names(metrics)
@@ -193,5 +212,5 @@ def _row(path: Path, number: int, line: str) -> dict[str, Any]:
     except ValueError:
         row = None
     if not isinstance(row, dict):
-        raise UserError(f"Line {number} of {path.name} is not a JSON object.", "Mend the line.")
+        raise UserError(f"Line {number} of {path.name} is not a JSON object.", "Correct the line.")
     return row

@@ -1,4 +1,4 @@
-"""runs list | show | name | note | tag | compare | queue | cancel | delete."""
+"""jobs list | show | name | note | tag | compare | queue | cancel | delete."""
 
 from typing import Any, get_args
 
@@ -19,8 +19,8 @@ WIDE = 34  # characters of a value in a table
 @in_project
 @as_json
 @click.pass_context
-def runs(context: click.Context, project: str | None, as_json: bool) -> None:
-    """List the runs of a project, newest first."""
+def jobs(context: click.Context, project: str | None, as_json: bool) -> None:
+    """List, compare and manage jobs; without a subcommand, list them newest first."""
     if context.invoked_subcommand:
         return
     with workspace() as ws:
@@ -28,11 +28,11 @@ def runs(context: click.Context, project: str | None, as_json: bool) -> None:
         show({"runs": found}, _lines(found), as_json)
 
 
-@runs.command("list")
+@jobs.command("list")
 @click.argument("words", nargs=-1)
 @in_project
-@click.option("--tag", "tags", multiple=True, help="Only runs with this tag.")
-@click.option("--kind", "kinds", multiple=True, help="Only runs of this kind.")
+@click.option("--tag", "tags", multiple=True, help="Only jobs with this tag.")
+@click.option("--kind", "kinds", multiple=True, help="Only jobs of this kind, such as sft.")
 @click.option("--sort", type=click.Choice(get_args(Sort)), default="newest", show_default=True)
 @as_json
 def search(
@@ -43,18 +43,18 @@ def search(
     sort: Sort,
     as_json: bool,
 ) -> None:
-    """List the runs that hold all WORDS in their name, note, tags, data or model."""
+    """List jobs whose name, note, tags, data or model contain all WORDS."""
     with workspace() as ws:
         chosen = common.project(ws, project).id
         found = listing.search(ws, LOCAL, chosen, " ".join(words), tags, kinds or None, sort=sort)
         show({"runs": found}, _lines(found), as_json)
 
 
-@runs.command("show")
-@click.argument("run")
+@jobs.command("show")
+@click.argument("run", metavar="JOB")
 @as_json
 def show_one(run: str, as_json: bool) -> None:
-    """Show one run with all that it said."""
+    """Show one job with all its events."""
     with workspace() as ws:
         job = lifecycle.get(ws, LOCAL, run)
         events = lifecycle.watch(ws, LOCAL, run)
@@ -65,53 +65,53 @@ def show_one(run: str, as_json: bool) -> None:
         show({"run": job, "events": events}, "\n".join(lines), as_json)
 
 
-@runs.command("name")
-@click.argument("run")
+@jobs.command("name")
+@click.argument("run", metavar="JOB")
 @click.argument("name")
 @as_json
 def rename(run: str, name: str, as_json: bool) -> None:
-    """Call a run by another NAME."""
+    """Rename a job."""
     with workspace() as ws:
         job = listing.rename(ws, LOCAL, run, name)
         show(job, f"It is called {job.name} now.", as_json)
 
 
-@runs.command()
-@click.argument("run")
+@jobs.command()
+@click.argument("run", metavar="JOB")
 @click.argument("text")
 @as_json
 def note(run: str, text: str, as_json: bool) -> None:
-    """Write a note beside a run; an empty TEXT takes it away."""
+    """Set the note of a job; an empty TEXT removes it."""
     with workspace() as ws:
         job = listing.annotate(ws, LOCAL, run, text)
         show(job, f"Noted at {job.name}." if job.note else f"{job.name} has no note now.", as_json)
 
 
-@runs.command()
-@click.argument("run")
+@jobs.command()
+@click.argument("run", metavar="JOB")
 @click.argument("tags", nargs=-1)
 @as_json
 def tag(run: str, tags: tuple[str, ...], as_json: bool) -> None:
-    """Give a run these TAGS and no others."""
+    """Replace the tags of a job with TAGS."""
     with workspace() as ws:
         job = listing.tag(ws, LOCAL, run, tags)
         show(job, f"{job.name}: {', '.join(job.tags) or 'no tag'}.", as_json)
 
 
-@runs.command("compare")
-@click.argument("chosen", nargs=-1, metavar="RUN...")
+@jobs.command("compare")
+@click.argument("chosen", nargs=-1, metavar="JOB...")
 @as_json
 def side_by_side(chosen: tuple[str, ...], as_json: bool) -> None:
-    """Show where the settings of two to five runs differ, and how they ended."""
+    """Compare two to five jobs: settings that differ, and final metrics."""
     with workspace() as ws:
         found = compare.compare(ws, LOCAL, chosen)
         show(found, _table(found), as_json)
 
 
-@runs.command("queue")
+@jobs.command("queue")
 @as_json
 def waiting(as_json: bool) -> None:
-    """Show what waits, and when each starts as far as that is known."""
+    """List queued jobs and their estimated start."""
     with workspace() as ws:
         found = queue.queue(ws, LOCAL)
         lines = [
@@ -122,21 +122,21 @@ def waiting(as_json: bool) -> None:
         show({"waiting": found}, "\n".join(lines) or "Nothing waits.", as_json)
 
 
-@runs.command()
-@click.argument("run")
+@jobs.command()
+@click.argument("run", metavar="JOB")
 @as_json
 def cancel(run: str, as_json: bool) -> None:
-    """Stop a run: at once while it waits, after its current step while it runs."""
+    """Stop a job: at once if queued, after the current step if running."""
     with workspace() as ws:
         job = lifecycle.cancel(ws, LOCAL, run)
         show(job, f"{job.name} will stop." if not job.over else f"{job.name} is stopped.", as_json)
 
 
-@runs.command()
-@click.argument("run")
+@jobs.command()
+@click.argument("run", metavar="JOB")
 @as_json
 def delete(run: str, as_json: bool) -> None:
-    """Delete a run with all that it made, unless something stands on it."""
+    """Delete a job and everything it produced, unless something else uses it."""
     with workspace() as ws:
         job = lifecycle.get(ws, LOCAL, run)
         listing.remove(ws, LOCAL, run)
@@ -148,7 +148,7 @@ def _lines(found: list[Job]) -> str:
         f"{j.id}  {j.state:10} {j.kind:9} {j.name}" + (f"  [{', '.join(j.tags)}]" if j.tags else "")
         for j in found
     ]
-    return "\n".join(lines) or "No run yet."
+    return "\n".join(lines) or "No job yet."
 
 
 def _table(found: Comparison) -> str:

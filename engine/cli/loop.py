@@ -16,20 +16,27 @@ from engine.services.models import registry
 
 @click.group()
 def loop() -> None:
-    """Walk the loop, or see where it stands."""
+    """Run the improvement loop, and see its status and history."""
 
 
 @loop.command()
-@click.option("--rater", default="expert", show_default=True, help="Rule of the simulated raters.")
 @click.option(
-    "--learning-rate", type=click.FloatRange(0, 1, min_open=True), help="Of the training on votes."
+    "--rater",
+    default="expert",
+    show_default=True,
+    help="Rule of the simulated raters: expert, shorter, ...",
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Learning rate of the training on votes.",
 )
 @as_json
 def demo(rater: str, learning_rate: float | None, as_json: bool) -> None:
-    """Walk the whole loop once on the project's own data, with simulated raters.
+    """Run the whole loop once on the sample data, with simulated raters.
 
-    It takes about 10 minutes on two cores. Nothing in it is scripted to win: the raters follow a
-    stated rule, and the verdict is what their votes say.
+    It takes about 10 minutes on two cores. The result is not scripted: the raters follow a stated
+    rule, and the verdict follows from their votes.
     """
     with workspace() as ws:
         registry.ensure_default(ws, LOCAL, say)
@@ -45,7 +52,7 @@ def demo(rater: str, learning_rate: float | None, as_json: bool) -> None:
 @in_project
 @as_json
 def status(project: str | None, as_json: bool) -> None:
-    """Show where a project's loop stands and what to do next."""
+    """Show the status of a project's loop and the next step."""
     with workspace() as ws:
         chosen = common.project(ws, project)
         found = standing(ws, LOCAL, chosen.id)
@@ -58,7 +65,7 @@ def status(project: str | None, as_json: bool) -> None:
 @in_project
 @as_json
 def history(project: str | None, as_json: bool) -> None:
-    """Show every generation against the baseline, and what the stop rules say."""
+    """Show every generation against the baseline, and the stop rules."""
     with workspace() as ws:
         found = line_of(ws, LOCAL, common.project(ws, project).id)
         lines = [f"{g.number:3} {g.model.name:30} {g.sentence}" for g in found.generations]
@@ -68,11 +75,11 @@ def history(project: str | None, as_json: bool) -> None:
 
 @loop.command()
 @click.argument("model")
-@click.option("--reason", default="", help="Why: it stays on record.")
+@click.option("--reason", default="", help="Reason, kept in the history.")
 @in_project
 @as_json
 def promote(model: str, reason: str, project: str | None, as_json: bool) -> None:
-    """Make a model the champion: what the next training starts from."""
+    """Make a model the champion, which the next training starts from."""
     with workspace() as ws:
         chosen = common.project(ws, project)
         wanted = common.model_id(ws, chosen.id, model)
@@ -81,22 +88,32 @@ def promote(model: str, reason: str, project: str | None, as_json: bool) -> None
 
 
 @loop.command()
-@click.option("--reason", default="", help="Why: it stays on record.")
+@click.option("--reason", default="", help="Reason, kept in the history.")
 @in_project
 @as_json
 def back(reason: str, project: str | None, as_json: bool) -> None:
-    """Make the champion before this one champion again."""
+    """Make the previous champion the champion again."""
     with workspace() as ws:
         made = champion.roll_back(ws, LOCAL, common.project(ws, project).id, reason)
         show(made, f"{registry.get(ws, LOCAL, made.model_id).name} is the champion again.", as_json)
 
 
 @loop.command()
-@click.option("--model", default=None, help="What to start from while there is no champion.")
-@click.option("--rater", default=None, help="Simulated raters of this rule; people vote without.")
-@click.option("--generations", default=2, show_default=True, type=click.IntRange(1, 20))
-@click.option("--prompts", default=72, show_default=True, type=click.IntRange(20, 400))
-@click.option("--votes", "most_votes", default=None, type=click.IntRange(1), help="At most.")
+@click.option("--model", default=None, help="Model to start from if there is no champion.")
+@click.option(
+    "--rater", default=None, help="Use simulated raters of this rule; otherwise people vote."
+)
+@click.option("--generations", default=2, show_default=True, type=click.IntRange(1, 20),
+              help="Number of generations.")  # fmt: skip
+@click.option("--prompts", default=72, show_default=True, type=click.IntRange(20, 400),
+              help="Prompts per round.")  # fmt: skip
+@click.option(
+    "--votes",
+    "most_votes",
+    default=None,
+    type=click.IntRange(1),
+    help="Stop after this many votes.",
+)
 @in_project
 @as_json
 def auto(
@@ -108,7 +125,7 @@ def auto(
     project: str | None,
     as_json: bool,
 ) -> None:
-    """Go round until a rule says stop; it waits for people's votes, and goes on where it stood."""
+    """Run generations until a stop rule applies; waits for votes, and resumes if interrupted."""
     with workspace() as ws:
         chosen = common.project(ws, project)
         start = common.model_id(ws, chosen.id, model) if model else None

@@ -12,33 +12,37 @@ from engine.services.people import accounts
 from engine.services.people.accounts import ROLES, Account
 from engine.workspace import Workspace
 
-OPENS = "{path}\nOpen it at your server's address; it works once, for a week."
+OPENS = "{path}\nOpen this path at your server's address. It works once, within a week."
 a_role = click.option(
-    "--role", type=click.Choice(list(ROLES)), required=True, help="What they may do."
+    "--role", type=click.Choice(list(ROLES)), required=True, help="What the account may do."
 )
 their_projects = click.option(
-    "--project", "wanted", multiple=True, help="Name or id; several times for several."
+    "--project", "wanted", multiple=True, help="Project name or id; repeat it for several."
 )
 
 
 @click.group()
 def people() -> None:
-    """Say who may sign in, and what they may do where.
+    """Manage accounts, roles and sign-in links.
 
-    As soon as there is one account, the page asks who somebody is. The command line never does:
-    whoever can read the data folder is its owner.
+    The web app requires sign-in as soon as one account exists. The command line does not: anyone
+    who can read the data folder acts as its owner.
     """
 
 
 @people.command("list")
 @as_json
 def list_(as_json: bool) -> None:
-    """Everybody with an account."""
+    """List the accounts."""
     with workspace() as ws:
         found = accounts.list_all(ws, LOCAL)
         names = {one.id: one.name for one in projects.list_all(ws, LOCAL)}
         text = "\n".join(_line(one, names) for one in found)
-        show({"people": found}, text or "Nobody has an account; the page asks nobody.", as_json)
+        show(
+            {"people": found},
+            text or "There are no accounts; the web app requires no sign-in.",
+            as_json,
+        )
 
 
 @people.command()
@@ -47,7 +51,7 @@ def list_(as_json: bool) -> None:
 @their_projects
 @as_json
 def add(name: str, role: str, wanted: tuple[str, ...], as_json: bool) -> None:
-    """Let somebody in: prints the link with which they set their password."""
+    """Create an account and print the link for setting its password."""
     with workspace() as ws:
         made, token = accounts.add(ws, LOCAL, name, role, _ids(ws, wanted))
         _show_link(made.model_dump(), token, as_json)
@@ -57,7 +61,7 @@ def add(name: str, role: str, wanted: tuple[str, ...], as_json: bool) -> None:
 @click.argument("name")
 @as_json
 def link(name: str, as_json: bool) -> None:
-    """Make a new link for somebody who lost their password."""
+    """Create a new link for a lost password."""
     with workspace() as ws:
         token = accounts.new_link(ws, LOCAL, accounts.called(ws, LOCAL, name).id)
         _show_link({"name": name}, token, as_json)
@@ -69,7 +73,7 @@ def link(name: str, as_json: bool) -> None:
 @their_projects
 @as_json
 def change(name: str, role: str, wanted: tuple[str, ...], as_json: bool) -> None:
-    """Say anew what somebody may do, and in which projects; those not named they leave."""
+    """Change the role and the projects of an account (replaces the current list)."""
     with workspace() as ws:
         known = accounts.called(ws, LOCAL, name)
         made = accounts.change(ws, LOCAL, known.id, role, _ids(ws, wanted))
@@ -80,7 +84,7 @@ def change(name: str, role: str, wanted: tuple[str, ...], as_json: bool) -> None
 @click.argument("name")
 @as_json
 def close(name: str, as_json: bool) -> None:
-    """Let somebody sign in no more; what they did stays."""
+    """Close an account; its past work is kept."""
     with workspace() as ws:
         made = accounts.close(ws, LOCAL, accounts.called(ws, LOCAL, name).id)
         show(made, f"The account of {made.name} is closed.", as_json)
@@ -90,7 +94,7 @@ def close(name: str, as_json: bool) -> None:
 @click.argument("name")
 @as_json
 def reopen(name: str, as_json: bool) -> None:
-    """Let somebody whose account was closed sign in again."""
+    """Reopen a closed account."""
     with workspace() as ws:
         made = accounts.reopen(ws, LOCAL, accounts.called(ws, LOCAL, name).id)
         show(made, f"{made.name} can sign in again.", as_json)
@@ -106,5 +110,7 @@ def _ids(ws: Workspace, wanted: tuple[str, ...]) -> list[str]:
 
 
 def _line(one: Account, names: dict[str, str]) -> str:
-    state = "closed" if one.status == "closed" else "" if one.has_password else "has not come yet"
+    state = (
+        "closed" if one.status == "closed" else "" if one.has_password else "has no password yet"
+    )
     return f"{one.name:24} {one.role:8} {accounts.where(one, names):40} {state}".rstrip()

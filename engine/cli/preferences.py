@@ -1,4 +1,4 @@
-"""pairs export, rules, contested and again."""
+"""preferences export | rules | contested | again."""
 
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,15 @@ SHORT = 60  # characters of a text in a list
 
 
 @click.group()
-def pairs() -> None:
-    """Turn votes into preference pairs."""
+def preferences() -> None:
+    """Turn votes into preference pairs (chosen and rejected answers)."""
 
 
-@pairs.command()
+@preferences.command()
 @in_project
-@click.option("--round", "rounds", multiple=True, help="Only these rounds; all by default.")
+@click.option(
+    "--round", "rounds", multiple=True, help="Round to use; repeat it for several. All by default."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the pairs as JSONL.")
 @click.option(
     "--format",
@@ -36,9 +38,15 @@ def pairs() -> None:
     type=click.Choice(["trl", "openai", "kto"]),
     default="trl",
     show_default=True,
-    help="trl and openai are pairs; kto is single answers, good or bad.",
+    help="trl and openai contain pairs; kto contains single answers, good or bad.",
 )
-@click.option("--set", "settings", multiple=True, metavar="RULE=VALUE", help="See pairs rules.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="RULE=VALUE",
+    help="Change a rule; see `preferences rules`.",
+)
 @as_json
 def export(
     project: str | None,
@@ -48,7 +56,7 @@ def export(
     settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Make a dataset version of the votes, and say what was left out and why."""
+    """Build a dataset version from votes, and report what was left out and why."""
     rules = _rules(settings)
     with workspace() as ws:
         chosen = common.project(ws, project)
@@ -62,10 +70,10 @@ def export(
         show({**made.model_dump(mode="json"), "about": about}, _said(made, about), as_json)
 
 
-@pairs.command()
+@preferences.command()
 @as_json
 def rules(as_json: bool) -> None:
-    """Show the rules that make pairs of votes, and what of them may be set."""
+    """Show the rules that turn votes into pairs, and which of them can be set."""
     fields = Rules.model_fields.items()
     lines = [f"{name}={Rules().model_dump()[name]}  {field.description}" for name, field in fields]
     fixed = [f"{name}: {value}" for name, value in FIXED.items()]
@@ -75,12 +83,14 @@ def rules(as_json: bool) -> None:
     show(found, "\n".join(text), as_json)
 
 
-@pairs.command()
+@preferences.command()
 @in_project
-@click.option("--round", "rounds", multiple=True, help="Only these rounds; all by default.")
+@click.option(
+    "--round", "rounds", multiple=True, help="Round to use; repeat it for several. All by default."
+)
 @as_json
 def contested(project: str | None, rounds: tuple[str, ...], as_json: bool) -> None:
-    """List the pairs on which raters disagree; `pairs again` asks two more people."""
+    """List comparisons on which raters disagree; `preferences again` asks two more raters."""
     with workspace() as ws:
         chosen = common.project(ws, project)
         found = contested_service.contested(ws, LOCAL, chosen.id, list(rounds) or None)
@@ -96,11 +106,11 @@ def contested(project: str | None, rounds: tuple[str, ...], as_json: bool) -> No
         )
 
 
-@pairs.command()
-@click.argument("round_id")
+@preferences.command()
+@click.argument("round_id", metavar="ROUND")
 @as_json
 def again(round_id: str, as_json: bool) -> None:
-    """Open a round that asks two more people about the contested pairs of ROUND_ID."""
+    """Open a round that asks two more raters about the contested comparisons of ROUND."""
     with workspace() as ws:
         made = contested_service.ask_again(ws, LOCAL, round_id)
         text = f"{made.name} is open with {made.plan['prompts']} pairs: {made.id}"

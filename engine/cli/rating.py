@@ -1,4 +1,7 @@
-"""rate plan | verdict | agreement | ranking | bias | quality."""
+"""rating plan | verdict | agreement | ranking | bias | quality: statistics of a file of votes.
+
+rounds.py adds the commands that work on a project: rating rounds, invite, forget, audit.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,39 +22,46 @@ from engine.stats.rated_pairs import Ballot, between, canonical, counted, prompt
 from engine.stats.sequential import Standing
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
-NEW = click.option("--new", required=True, help="The model under test.")
+NEW = click.option("--new", required=True, help="Model under test.")
 LEVELS = ["nominal", "ordinal", "interval"]
 
 
 @click.group()
-def rate() -> None:
-    """Plan a blind round, weigh its votes, and see whether to trust them.
+def rating() -> None:
+    """Run rating rounds, and analyse votes.
 
-    A file of votes is a CSV with a line for each vote and the columns prompt (or item), rater,
-    model_left, model_right and choice (left, right, tie or both_bad). It may also have left_len
-    and right_len (both answers' lengths), and expected (the right choice of a gold pair, empty on
-    all other lines). A rater's second vote on the same prompt and models is a repeat: it says how
-    steady the rater is and counts for nothing else.
+    `rating rounds` works on the rounds of a project. The commands plan, verdict, agreement,
+    ranking, bias and quality need no project: they work on counts or on a file of votes.
+
+    A file of votes is a CSV with one line per vote and the columns prompt (or item), rater,
+    model_left, model_right and choice (left, right, tie or both_bad). Optional columns: left_len
+    and right_len (lengths of the answers) and expected (the correct choice of a gold item, empty
+    on all other lines). A second vote of a rater on the same prompt and models is a repeat: it
+    measures self-consistency and is not counted otherwise.
     """
 
 
-@rate.command()
-@click.option("--win-rate", default=0.6, show_default=True, type=float, help="To be seen.")
+@rating.command()
+@click.option(
+    "--win-rate", default=0.6, show_default=True, type=float, help="True win rate to detect."
+)
 @click.option("--power", default=0.8, show_default=True, type=float)
 @click.option("--alpha", default=0.05, show_default=True, type=float)
 @click.option("--tie-rate", default=0.0, show_default=True, type=float)
 @as_json
 def plan(win_rate: float, power: float, alpha: float, tie_rate: float, as_json: bool) -> None:
-    """Say how many decisive votes show a true win rate."""
+    """Calculate how many decisive votes are needed to detect a win rate."""
     found = powers.plan(win_rate, power, alpha, tie_rate)
     show(found, found.sentence, as_json)
 
 
-@rate.command()
+@rating.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--new", default=None, help="The model under test; with a file of votes.")
-@click.option("--base", default=None, help="The model it is compared with; the only other one.")
-@click.option("--look", is_flag=True, help="May the test stop now? Safe to ask after every prompt.")
+@click.option("--new", default=None, help="Model under test; required with a file of votes.")
+@click.option(
+    "--base", default=None, help="Model it is compared with; by default the only other one."
+)
+@click.option("--look", is_flag=True, help="Sequential test: may be repeated after every prompt.")
 @click.option("--wins", type=click.IntRange(0))
 @click.option("--losses", type=click.IntRange(0))
 @click.option("--ties", default=0, show_default=True, type=click.IntRange(0))
@@ -70,9 +80,10 @@ def verdict(
     alpha: float,
     as_json: bool,
 ) -> None:
-    """Weigh the votes of a finished blind round: a file of votes and --new, or their counts.
+    """Test whether the new model is better, from a file of votes and --new or from counts.
 
-    In a file several raters may have voted on a prompt; counts are one vote a prompt.
+    In a file, several raters may have voted on a prompt. Counts are one vote per prompt. For the
+    verdict of a round of a project use `rating rounds verdict`.
     """
     found: preference.Verdict | Standing
     if file is None:
@@ -110,7 +121,7 @@ def _looked(votes: Sequence[Ballot], new: str, alpha: float) -> Standing:
     return betting.standing_by_prompt(list(prompt_means(votes, new).values()), alpha)
 
 
-@rate.command()
+@rating.command()
 @FILE
 @click.option(
     "--level",
@@ -120,10 +131,10 @@ def _looked(votes: Sequence[Ballot], new: str, alpha: float) -> Standing:
 )
 @as_json
 def agreement(file: Path, level: agreements.Level | None, as_json: bool) -> None:
-    """Say how far raters agree: of a file of votes, or a CSV with item, rater and value.
+    """Measure agreement between raters, from a file of votes or a CSV with item, rater and value.
 
-    Prints Krippendorff's alpha, Gwet's AC1, the noise implied, and Cohen's kappa of each two
-    raters. Votes are compared in an order of the models that changes from prompt to prompt.
+    Prints Krippendorff's alpha, Gwet's AC1, the implied noise, and Cohen's kappa for each two
+    raters. The order of the two models is drawn anew for each prompt.
     """
     known = vote_files.columns(file)
     cast = "choice" in known and "value" not in known
@@ -163,19 +174,19 @@ def _values(file: Path, known: set[str]) -> list[agreements.Vote]:
     return found
 
 
-@rate.command()
+@rating.command()
 @FILE
-@click.option("--baseline", required=True, help="The model whose strength is 0.")
+@click.option("--baseline", required=True, help="Model whose strength is set to 0.")
 @click.option(
     "--ties",
     default="half",
     show_default=True,
     type=click.Choice(["half", "davidson"]),
-    help="Count ties as half a win, or model how often they happen.",
+    help="Count ties as half a win, or model their rate (Davidson).",
 )
 @as_json
 def ranking(file: Path, baseline: str, ties: rankings.Ties, as_json: bool) -> None:
-    """Put more than two models on one scale: Bradley and Terry's strengths from a file of votes."""
+    """Rank several models with Bradley-Terry strengths, from a file of votes."""
     found = rankings.ranking(vote_files.read(file), baseline, ties)
     lines = [
         f"{place:3} {model.name:30} {model.win_rate * 100:5.1f} % against {baseline} "
@@ -185,12 +196,12 @@ def ranking(file: Path, baseline: str, ties: rankings.Ties, as_json: bool) -> No
     show(found, "\n".join([found.sentence, *lines]), as_json)
 
 
-@rate.command()
+@rating.command()
 @FILE
 @NEW
 @as_json
 def bias(file: Path, new: str, as_json: bool) -> None:
-    """Say whether a side of the screen or a longer answer won the votes of a file."""
+    """Measure position bias and length bias in a file of votes."""
     cast = vote_files.read(file)
     votes = between(cast, new)
     side, raters = biases.position_of(cast), biases.position_by_rater(cast)
@@ -205,12 +216,14 @@ def bias(file: Path, new: str, as_json: bool) -> None:
     show(found, "\n".join(lines), as_json)
 
 
-@rate.command()
+@rating.command()
 @FILE
-@click.option("--new", default=None, help="Also: whether raters of this model form two camps.")
+@click.option(
+    "--new", default=None, help="Also test whether raters form two camps about this model."
+)
 @as_json
 def quality(file: Path, new: str | None, as_json: bool) -> None:
-    """Say which raters of a file of votes to look at, and why: gold, repeats, sides, odd votes."""
+    """Check rater quality in a file of votes: gold items, repeats, sides, anomalies."""
     cast = vote_files.read(file)
     found = qualities.quality(cast, new)
     lines = [

@@ -1,16 +1,15 @@
-"""rounds | rounds start | close | verdict | report | raters | forget | audit | ...; play."""
+"""rating rounds start | close | verdict | report | ..., and rating invite | forget | audit."""
 
 import time
 from typing import Any, get_args
 
 import click
 
-from engine import plugins
 from engine.cli import common
-from engine.cli.common import as_json, in_project, show, wait, working, workspace
+from engine.cli.common import AliasGroup, as_json, in_project, show, wait, working, workspace
+from engine.cli.rating import rating
 from engine.core.actor import LOCAL
 from engine.core.rating import Mode, Purpose
-from engine.core.recipe import read
 from engine.services import erasure as forget_service
 from engine.services.jobs import lifecycle
 from engine.services.loop import gate
@@ -22,12 +21,12 @@ from engine.services.rating import rounds as round_service
 from engine.services.rating.plans import Decision, Options
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=AliasGroup, invoke_without_command=True)
 @in_project
 @as_json
 @click.pass_context
 def rounds(context: click.Context, project: str | None, as_json: bool) -> None:
-    """List the rating rounds of a project, newest first."""
+    """Start, close and read rating rounds; without a subcommand, list them newest first."""
     if context.invoked_subcommand:
         return
     with workspace() as ws:
@@ -37,23 +36,43 @@ def rounds(context: click.Context, project: str | None, as_json: bool) -> None:
 
 
 @rounds.command()
-@click.option("--blind", is_flag=True, help="Test two models; the same as --purpose blind_eval.")
+@click.option(
+    "--blind", is_flag=True, help="Blind test of two models; short for --purpose blind_eval."
+)
 @click.option(
     "--purpose", type=click.Choice(get_args(Purpose)), default="train_pairs", show_default=True
 )
-@click.option("--single", is_flag=True, help="One answer at a time, good or bad.")
-@click.option("--sequential", is_flag=True, help="The test may end as soon as it has evidence.")
-@click.option("--gold", default=0.0, type=click.FloatRange(0, 0.3), help="Share of check pairs.")
-@click.option("--repeats", default=0.0, type=click.FloatRange(0, 0.3), help="Share shown twice.")
-@click.option("--practice", default=0, type=click.IntRange(0, 20), help="Pairs with feedback.")
-@click.option("--per-rater", default=None, type=click.IntRange(1), help="Votes a person a day.")
-@click.option("--spare", default=0.0, type=click.FloatRange(0, 4), help="Answers to choose from.")
-@click.option("--anyway", is_flag=True, help="Also where its evaluation says it lost something.")
-@click.option("--model", required=True, help="The model under test, or the one that answers.")
-@click.option("--baseline", default=None, help="What it is compared with; itself by default.")
-@click.option("--dataset", required=True)
-@click.option("--prompts", default=50, show_default=True, type=click.IntRange(1, 400))
-@click.option("--overlap", default=1, show_default=True, type=click.IntRange(1, 9))
+@click.option("--single", is_flag=True, help="Show one answer at a time, rated good or bad.")
+@click.option(
+    "--sequential", is_flag=True, help="Sequential test: it may end as soon as there is evidence."
+)
+@click.option("--gold", default=0.0, type=click.FloatRange(0, 0.3), help="Share of gold items.")
+@click.option(
+    "--repeats",
+    default=0.0,
+    type=click.FloatRange(0, 0.3),
+    help="Share of comparisons shown twice.",
+)
+@click.option(
+    "--practice", default=0, type=click.IntRange(0, 20), help="Practice comparisons with feedback."
+)
+@click.option(
+    "--per-rater", default=None, type=click.IntRange(1), help="Most votes per rater and day."
+)
+@click.option(
+    "--spare",
+    default=0.0,
+    type=click.FloatRange(0, 4),
+    help="Extra answers per prompt to choose close comparisons from.",
+)
+@click.option("--anyway", is_flag=True, help="Start even if the regression check failed.")
+@click.option("--model", required=True, help="Model under test, or the only model.")
+@click.option("--baseline", default=None, help="Model to compare with; the same model by default.")
+@click.option("--dataset", required=True, help="Dataset that the prompts come from.")
+@click.option("--prompts", default=50, show_default=True, type=click.IntRange(1, 400),
+              help="Number of prompts.")  # fmt: skip
+@click.option("--overlap", default=1, show_default=True, type=click.IntRange(1, 9),
+              help="Raters per comparison.")  # fmt: skip
 @in_project
 @as_json
 def start(
@@ -69,7 +88,7 @@ def start(
     as_json: bool,
     **told: Any,
 ) -> None:
-    """Write the answers of a new round and open it; people rate at /rate/ROUND."""
+    """Generate the answers of a new round and open it for rating at /rate/ROUND."""
     purpose = "blind_eval" if blind else purpose
     options = _options(**told)
     with workspace() as ws:
@@ -101,7 +120,7 @@ def _options(single: bool, sequential: bool, **checks: Any) -> Options:
 @click.argument("round_id", metavar="ROUND")
 @as_json
 def close(round_id: str, as_json: bool) -> None:
-    """End the voting of a round; it can't be opened again."""
+    """Close a round for good; it cannot be reopened."""
     with workspace() as ws:
         closed = round_service.close(ws, LOCAL, round_id)
         show(closed, f"{closed.name} is closed.", as_json)
@@ -111,7 +130,7 @@ def close(round_id: str, as_json: bool) -> None:
 @click.argument("round_id", metavar="ROUND")
 @as_json
 def verdict(round_id: str, as_json: bool) -> None:
-    """Say what a closed round shows."""
+    """Print the verdict of a closed round."""
     with workspace() as ws:
         found = round_service.verdict(ws, LOCAL, round_id)
         show(found, found.sentence, as_json)
@@ -121,7 +140,7 @@ def verdict(round_id: str, as_json: bool) -> None:
 @click.argument("round_id", metavar="ROUND")
 @as_json
 def report(round_id: str, as_json: bool) -> None:
-    """Say all that a closed round shows: result, sides, length, agreement, raters."""
+    """Print the full report of a closed round: result, biases, agreement, raters."""
     with workspace() as ws:
         found = report_service.report(ws, LOCAL, round_id)
         show(found, found.sentence, as_json)
@@ -129,11 +148,11 @@ def report(round_id: str, as_json: bool) -> None:
 
 @rounds.command()
 @click.argument("round_id", metavar="ROUND")
-@click.option("--pause", default=None, help="Give this rater no further pair.")
-@click.option("--resume", default=None, help="Let this rater go on.")
+@click.option("--pause", default=None, help="Rater who gets no further comparisons.")
+@click.option("--resume", default=None, help="Paused rater who may continue.")
 @as_json
 def raters(round_id: str, pause: str | None, resume: str | None, as_json: bool) -> None:
-    """List the raters of a round, those to look at first."""
+    """List the raters of a round, those with quality warnings first."""
     with workspace() as ws:
         if pause:
             rating_raters.pause(ws, LOCAL, round_id, pause)
@@ -148,18 +167,18 @@ def raters(round_id: str, pause: str | None, resume: str | None, as_json: bool) 
         show({"raters": found}, "\n".join(lines) or "Nobody has voted yet.", as_json)
 
 
-@rounds.command()
+@rating.command()
 @click.argument("rater", required=False)
-@click.option("--everywhere", is_flag=True, help="In every project, not in one.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--everywhere", is_flag=True, help="Delete in every project.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @in_project
 @as_json
 def forget(
     rater: str | None, everywhere: bool, yes: bool, project: str | None, as_json: bool
 ) -> None:
-    """Delete every vote, skip, note and edit of RATER and their name; nothing undoes it.
+    """Delete every vote, skip, note and edit of RATER and the name, permanently.
 
-    Without RATER: list the names. Backups made before still hold what is deleted.
+    Without RATER, list the names. Backups made earlier still contain the deleted data.
     """
     with workspace() as ws:
         chosen = common.project(ws, project).id
@@ -176,24 +195,24 @@ def forget(
 
 @rounds.command("break-glass")
 @click.argument("round_id", metavar="ROUND")
-@click.option("--reason", required=True, help="Why it can't wait; it stays on record.")
+@click.option("--reason", required=True, help="Reason, kept in the audit log.")
 @as_json
 def break_glass(round_id: str, reason: str, as_json: bool) -> None:
-    """Look at how an open blind round stands; who did and why stays on record.
+    """Show the interim result of an open blind round; name and reason go to the audit log.
 
-    The round then is judged by a rule that holds however often one looks, which takes more votes.
+    The round is then decided by a sequential test, which needs more votes.
     """
     with workspace() as ws:
         seen = round_service.break_glass(ws, LOCAL, round_id, reason)
         show(seen, f"{audit_service.stands(seen)} That you looked is on record.", as_json)
 
 
-@rounds.command()
+@rating.command()
 @click.argument("round_id", metavar="[ROUND]", required=False)
 @in_project
 @as_json
 def audit(round_id: str | None, project: str | None, as_json: bool) -> None:
-    """List what was refused and who looked early, newest first; no entry can be changed."""
+    """List refused votes and early looks, newest first; the log is append-only."""
     with workspace() as ws:
         if round_id is None:
             chosen = common.project(ws, project).id
@@ -206,45 +225,17 @@ def audit(round_id: str | None, project: str | None, as_json: bool) -> None:
         show({"entries": found}, "\n".join(lines) or nothing, as_json)
 
 
-@rounds.command()
+@rating.command()
 @click.argument("name")
 @in_project
 @as_json
 def invite(name: str, project: str | None, as_json: bool) -> None:
-    """Make a link with which a person rates the open rounds of a project."""
+    """Create an invitation link for a rater to the open rounds of a project."""
     with workspace() as ws:
         token = invites.make(ws, LOCAL, common.project(ws, project).id, name)
         path = f"/rate/join/{token}"
         show({"rater": name, "path": path}, path, as_json)
 
 
-@click.command()
-@click.argument("prompt")
-@click.option("--model", "wanted", multiple=True, required=True, help="Several answer in turn.")
-@click.option("--temperature", default=0.0, show_default=True, type=click.FloatRange(0, 2))
-@click.option("--max-new-tokens", default=128, show_default=True, type=click.IntRange(1, 4096))
-@in_project
-@as_json
-def play(
-    prompt: str,
-    wanted: tuple[str, ...],
-    temperature: float,
-    max_new_tokens: int,
-    project: str | None,
-    as_json: bool,
-) -> None:
-    """Ask models a question."""
-    with workspace() as ws:
-        chosen = common.project(ws, project)
-        values = {
-            "models": [common.model_id(ws, chosen.id, m) for m in wanted],
-            "prompt": prompt,
-            "temperature": temperature,
-            "max_new_tokens": max_new_tokens,
-        }
-        recipe = read(plugins.load("jobs", "play").Recipe, values)
-        with working(ws):
-            job = wait(ws, lifecycle.submit(ws, LOCAL, chosen.id, recipe, "Question"))
-        answers = list(job.result["answers"].values())
-        text = "\n\n".join(f"{m}: {a['text']}" for m, a in zip(wanted, answers, strict=True))
-        show(job.result, text, as_json)
+rating.add_command(rounds)
+rounds.aliases = {"invite": invite, "forget": forget, "audit": audit}

@@ -1,4 +1,4 @@
-"""curve RECIPE.yaml, sweep RECIPE.yaml: the same recipe as `train`, many times."""
+"""training curve and training sweep: one recipe, trained many times."""
 
 from pathlib import Path
 from typing import Any
@@ -8,22 +8,24 @@ import yaml
 
 from engine.cli import common
 from engine.cli.common import as_json, in_project, workspace
-from engine.cli.training import start, values_of
+from engine.cli.training import start_job, training, values_of
 from engine.core.errors import UserError
 
 FILE = click.Path(path_type=Path)
-changed = click.option("--set", "changes", multiple=True, help="FIELD=VALUE, as in the file.")
-named = click.option("--name", default="", help="What to call the run.")
-queued = click.option("--no-wait", is_flag=True, help="Queue it and return.")
-steps = click.option("--max-steps", type=int, help="Steps of each training.")
+changed = click.option(
+    "--set", "changes", multiple=True, help="Override a field of the recipe: FIELD=VALUE."
+)
+named = click.option("--name", default="", help="Name of the job.")
+queued = click.option("--no-wait", is_flag=True, help="Queue the job and return at once.")
+steps = click.option("--max-steps", type=int, help="Training steps of each run.")
 
 
-@click.command()
+@training.command()
 @click.argument("recipe", type=FILE)
 @in_project
 @changed
-@click.option("--shares", help="Shares of the rows, such as 0.1,0.25,0.5,1.")
-@click.option("--seeds", type=int, help="Trainings at each share.")
+@click.option("--shares", help="Fractions of the training rows, such as 0.1,0.25,0.5,1.")
+@click.option("--seeds", type=int, help="Training runs (seeds) at each fraction.")
 @steps
 @named
 @queued
@@ -39,22 +41,25 @@ def curve(
     no_wait: bool,
     as_json: bool,
 ) -> None:
-    """Is the data enough? Train as RECIPE says on shares of the rows and compare."""
+    """Draw a learning curve: train on fractions of the data to see whether more data helps."""
     own = {"shares": _list(shares) if shares else None, "seeds": seeds}
     values = _study(values_of(recipe, changes), max_steps, own)
     with workspace() as ws:
         chosen = common.project(ws, project)
-        start(ws, chosen.id, "curve", values, name, no_wait=no_wait, as_json=as_json)
+        start_job(ws, chosen.id, "curve", values, name, no_wait=no_wait, as_json=as_json)
 
 
-@click.command()
+@training.command()
 @click.argument("recipe", type=FILE)
 @in_project
 @changed
 @click.option(
-    "--try", "tries", multiple=True, help="FIELD=LOW..HIGH, FIELD=LOW..HIGH:log or FIELD=A,B,C."
+    "--try",
+    "tries",
+    multiple=True,
+    help="Search range: FIELD=LOW..HIGH, FIELD=LOW..HIGH:log or FIELD=A,B,C.",
 )
-@click.option("--trials", type=int, help="How many trainings.")
+@click.option("--trials", type=int, help="Number of trials.")
 @steps
 @named
 @queued
@@ -70,12 +75,12 @@ def sweep(
     no_wait: bool,
     as_json: bool,
 ) -> None:
-    """Search for better settings than RECIPE's; the best training becomes a model."""
+    """Search hyperparameters around RECIPE; the best trial becomes a model."""
     space = dict(map(_space, tries)) or None
     values = _study(values_of(recipe, changes), max_steps, {"space": space, "n_trials": trials})
     with workspace() as ws:
         chosen = common.project(ws, project)
-        start(ws, chosen.id, "sweep", values, name, no_wait=no_wait, as_json=as_json)
+        start_job(ws, chosen.id, "sweep", values, name, no_wait=no_wait, as_json=as_json)
 
 
 def _study(values: dict[str, Any], max_steps: int | None, own: dict[str, Any]) -> dict[str, Any]:

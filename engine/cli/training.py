@@ -1,4 +1,4 @@
-"""train RECIPE.yaml."""
+"""training start RECIPE.yaml; estimate.py and studies.py add the other training commands."""
 
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,22 @@ from engine.workspace import Workspace
 STUDIES = ("curve", "sweep")  # kinds of job that train many times
 
 
-@click.command()
+@click.group()
+def training() -> None:
+    """Estimate and start trainings, learning curves and hyperparameter searches."""
+
+
+@training.command("start")
 @click.argument("recipe", type=click.Path(path_type=Path))
 @in_project
-@click.option("--set", "changes", multiple=True, help="FIELD=VALUE, as in the file.")
-@click.option("--name", default="", help="What to call the run.")
-@click.option("--anyway", is_flag=True, help="Start it although it should not fit.")
-@click.option("--no-wait", is_flag=True, help="Queue it and return.")
+@click.option(
+    "--set", "changes", multiple=True, help="Override a field of the recipe: FIELD=VALUE."
+)
+@click.option("--name", default="", help="Name of the job.")
+@click.option("--anyway", is_flag=True, help="Start even if the estimate says it will not fit.")
+@click.option("--no-wait", is_flag=True, help="Queue the job and return at once.")
 @as_json
-def train(
+def start_training(
     recipe: Path,
     project: str | None,
     changes: tuple[str, ...],
@@ -36,7 +43,7 @@ def train(
     no_wait: bool,
     as_json: bool,
 ) -> None:
-    """Train as the YAML file RECIPE says (see engine/recipes)."""
+    """Train with the settings in the YAML file RECIPE (examples: engine/recipes)."""
     values = values_of(recipe, changes)
     kind = str(values.pop("kind", ""))
     known = [*methods(), *STUDIES]
@@ -46,10 +53,12 @@ def train(
         )
     with workspace() as ws:
         chosen = common.project(ws, project)
-        start(ws, chosen.id, kind, values, name, anyway=anyway, no_wait=no_wait, as_json=as_json)
+        start_job(
+            ws, chosen.id, kind, values, name, anyway=anyway, no_wait=no_wait, as_json=as_json
+        )
 
 
-def start(
+def start_job(
     ws: Workspace,
     project_id: str,
     kind: str,
@@ -60,7 +69,7 @@ def start(
     no_wait: bool,
     as_json: bool,
 ) -> None:
-    """Queue a job of this kind and, unless told otherwise, wait for it and print its result."""
+    """Queue a job of this kind; wait for it and print its result unless `no_wait`."""
     recipe = read(plugins.load("jobs", kind).Recipe, with_ids(ws, project_id, values))
     if isinstance(recipe, TrainRecipe):
         job = estimate.submit(ws, LOCAL, project_id, recipe, name, anyway=anyway)
@@ -84,14 +93,16 @@ def methods() -> list[str]:
 
 
 def values_of(path: Path, changes: tuple[str, ...]) -> dict[str, Any]:
-    """What the file holds, with the changes of --set; UserError says what is wrong with either."""
+    """The settings in the file with the changes of --set; UserError where either is malformed."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}.", "Check the name.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         first = " ".join(str(error).split())
-        raise UserError(f"{path.name} is not YAML: {first}.", "Mend it and try again.") from None
+        raise UserError(
+            f"{path.name} is not YAML: {first}.", "Correct the file and try again."
+        ) from None
     if not isinstance(values, dict):
         raise UserError(f"{path.name} holds no settings.", "Start from engine/recipes/sft.yaml.")
     for change in changes:

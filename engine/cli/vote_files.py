@@ -1,4 +1,4 @@
-"""Votes from a CSV file, as `tuneloop rate` reads them."""
+"""Votes from a CSV file, as `tuneloop rating` reads them."""
 
 import csv
 from collections.abc import Iterator

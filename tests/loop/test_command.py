@@ -1,4 +1,4 @@
-"""tuneloop loop: the line, champions; tuneloop rounds: nobody is shown what lost something."""
+"""tuneloop loop: history and champions; rating rounds start: the gate of a regressed model."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`tuneloop rounds audit` and `break-glass`: what they print, and what they refuse."""
+"""`tuneloop rating audit` and `break-glass`: what they print, and what they refuse."""
 
 import json
 

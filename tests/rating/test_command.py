@@ -1,4 +1,4 @@
-"""`tuneloop rate` on files of votes: what it prints, and which line is wrong."""
+"""`tuneloop rating` on files of votes: what it prints, and which line is wrong."""
 
 import csv
 import json

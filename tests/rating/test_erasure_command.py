@@ -1,4 +1,4 @@
-"""`tuneloop rounds forget`: it asks first, says what went, and refuses whom it does not know."""
+"""`tuneloop rating forget`: it asks first, says what went, and refuses whom it does not know."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""tuneloop preflight: one JSON object, one exit code."""
+"""tuneloop training estimate: one JSON object, one exit code."""
 
 import json
 

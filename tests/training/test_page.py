@@ -279,7 +279,7 @@ def test_the_estimate_comes_with_the_file_and_the_command_that_do_the_same(ws, p
     text, command = before_start.as_file(ws, project.id, sft)
     assert yaml.safe_load(text)["dataset"] == "faq@1"
     assert yaml.safe_load(text)["model"] == "base"
-    assert command == "tuneloop train recipe.yaml --project 'Help desk'"
+    assert command == "tuneloop training start recipe.yaml --project 'Help desk'"
 
 
 def huge(sft):

@@ -100,7 +100,7 @@ def filled(recipe: Recipe) -> dict[str, Any]:
 
 
 def as_yaml(recipe: Recipe, **shown: str) -> str:
-    """The recipe as the file that `tuneloop train` takes; `shown` are names instead of ids."""
+    """The recipe as YAML for `tuneloop training start`; `shown` holds names for ids."""
     values = {"kind": recipe.KIND, **recipe.model_dump(mode="json", exclude_none=True), **shown}
     return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 

@@ -96,7 +96,7 @@ def _more(seen: Preview, number: int) -> str:
     if number + seen.counts["edit_share"] >= FEWEST:
         return (
             "Most of them are texts that raters improved. Rate more pairs, or let more of them in: "
-            "tuneloop pairs export --set edit_share=1"
+            "tuneloop preferences export --set edit_share=1"
         )
     return f"Rate {FEWEST - number} or more further pairs, then make the pairs again."
 

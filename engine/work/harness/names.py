@@ -68,7 +68,11 @@ def check(wanted: Sequence[str], mine: Sequence[str] = ()) -> None:
         if name in mine or name in known():
             continue
         like = near(name, mine) + near(name, list(known()))
-        fix = f"Did you mean {', '.join(like[:3])}?" if like else "See: tuneloop benchmark list."
+        fix = (
+            f"Did you mean {', '.join(like[:3])}?"
+            if like
+            else "See: tuneloop evaluation benchmark list."
+        )
         raise UserError(f"There is no benchmark {name!r}.", fix)
 
 

@@ -103,7 +103,9 @@ def as_file(ws: Workspace, project: str, recipe: TrainRecipe) -> tuple[str, str]
         "dataset": datasets.get(ws, who(ws), recipe.dataset).label,
     }
     name = projects.get(ws, who(ws), project).name
-    return forms.as_yaml(recipe, **shown), f"tuneloop train recipe.yaml --project {quote(name)}"
+    return forms.as_yaml(
+        recipe, **shown
+    ), f"tuneloop training start recipe.yaml --project {quote(name)}"
 
 
 def changed(recipe: TrainRecipe, changes: Mapping[str, Any]) -> TrainRecipe:
