@@ -46,6 +46,7 @@ for command in (
     playground.playground,
     people.people,
     backup.backup,
+    backup.restore,
 ):
     cli.add_command(command)
 

@@ -37,6 +37,11 @@ def change(conn: Connection, person_id: str, **values: Any) -> None:
     conn.execute(update(person).where(person.c.id == person_id).values(values))
 
 
+def drop_links(conn: Connection) -> None:
+    """Make every link that sets a password useless."""
+    conn.execute(update(person).values(link_sha256=None, link_until=None))
+
+
 def get(conn: Connection, person_id: str) -> Person | None:
     """The person, or None."""
     return _one(conn, person.c.id == person_id)

@@ -7,11 +7,10 @@ journal with synchronous=EXTRA. NORMAL is never used: it may lose the last commi
 What a database can't do for a while (locked, full, gone) is Unavailable: nothing was saved.
 """
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -98,27 +97,6 @@ def alone(conn: Connection, lock: int) -> None:
     """
     if conn.dialect.name == "postgresql":
         conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
-
-
-def copy_to(db: Engine, target: Path) -> None:
-    """Write a sound copy of a SQLite database, as it is at one moment, while others use it.
-
-    `target` must not exist. UserError for a database on a server.
-    """
-    if db.dialect.name != "sqlite":
-        raise UserError("This database lies on a server.", "Copy it with pg_dump.")
-    try:
-        with closing(sqlite3.connect(str(db.url.database), BUSY_S, isolation_level=None)) as source:
-            source.execute("VACUUM INTO ?", (str(target),))
-    except sqlite3.Error as error:
-        raise UserError(
-            f"The copy can't be made: {error}.", "Name a new file, in a folder that has room."
-        ) from None
-    copy = os.open(target, os.O_RDONLY)
-    try:
-        os.fsync(copy)
-    finally:
-        os.close(copy)
 
 
 def migrate(db: Engine) -> None:

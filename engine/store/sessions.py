@@ -45,6 +45,11 @@ def end(conn: Connection, visit_id: str) -> None:
     conn.execute(delete(signed_in).where(signed_in.c.id == visit_id))
 
 
+def end_everywhere(conn: Connection) -> None:
+    """Sign everybody out, in every browser."""
+    conn.execute(delete(signed_in))
+
+
 def end_all(conn: Connection, person_id: str) -> None:
     """Forget every browser of a person."""
     conn.execute(delete(signed_in).where(signed_in.c.person_id == person_id))

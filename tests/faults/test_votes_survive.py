@@ -234,9 +234,11 @@ def test_a_copy_made_while_people_vote_holds_every_vote_answered_before(space, t
         over.set()
     assert [each.exception() for each in done] == [None] * 3
     home = tmp_path / "restored"
-    home.mkdir()
-    copy.rename(home / "tuneloop.db")
-    restored = open_workspace(Settings(home=home, database_url=f"sqlite:///{home}/tuneloop.db"))
+    settings = Settings(home=home, database_url=f"sqlite:///{home}/tuneloop.db")
+    told = backups.restore(settings, LOCAL, copy)
+    assert votes_in(told.database) == votes_in(copy)
+    assert told.votes == len(votes_in(copy)) >= len(before)
+    restored = open_workspace(settings)
     later = Actor(name="later", role=Role.RATER)
     shown = votes.next_pair(restored, later, one.id)
     votes.vote(restored, later, shown.token, "key-after-all", "tie")
