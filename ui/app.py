@@ -58,12 +58,12 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
     builds: dict[str, Build] = {
         "Home": partial(home_tab.build, setup=setup or Setup()),
         "Data": data_tab.build,
-        "Train": training_tab.build,
-        "Runs": jobs_tab.build,
-        "Evaluate": evaluation_tab.build,
-        "Rate": rating_tab.build,
+        "Training": training_tab.build,
+        "Jobs": jobs_tab.build,
+        "Evaluation": evaluation_tab.build,
+        "Rating": rating_tab.build,
         "Loop": loop_tab.build,
-        "Play": playground_tab.build,
+        "Playground": playground_tab.build,
         "Models": models_tab.build,
     }
     with gr.Blocks(title="Tuneloop", delete_cache=(3600, 86400), analytics_enabled=False) as demo:

@@ -126,7 +126,9 @@ class Auto:
                     self.tell(label, event.data["done"] / max(1, event.data["total"]))
             job = lifecycle.get(self.ws, LOCAL, job.id)
         if job.state is not State.DONE:
-            raise UserError(f"{label} did not end well: {job.error or job.state}.", "See Runs.")
+            raise UserError(
+                f"{label} did not end well: {job.error or job.state}.", "The job says why."
+            )
 
 
 def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
@@ -198,7 +200,7 @@ def _votes(auto: Auto, move: Move) -> None:
     if not cast:
         raise UserError(
             f"The simulated raters have voted on all of {one.name} that they may see.",
-            "Look at its flagged pairs, or close it on the Rate tab.",
+            "Look at its flagged pairs, or close it on the Rating page.",
         )
 
 

@@ -127,7 +127,9 @@ class Loop:
                     self.tell(label, event.data["done"] / max(1, event.data["total"]))
             job = lifecycle.get(self.ws, LOCAL, job.id)
         if job.state is not State.DONE:
-            raise UserError(f"{label} did not end well: {job.error or job.state}.", "See Runs.")
+            raise UserError(
+                f"{label} did not end well: {job.error or job.state}.", "The job says why."
+            )
         return job
 
     def round(self, purpose: str, label: str, new: str, base: str, **values: Any) -> Round:

@@ -1,4 +1,4 @@
-"""The Data tab in a real browser: from a file with faults to versions without them."""
+"""The Data page in a real browser: from a file with faults to versions without them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The Evaluate and Play tabs in a real browser, over results made by hand."""
+"""The Evaluation and Playground pages in a real browser, over results made by hand."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def world(ws, tmp_path):
 
 @pytest.fixture
 def opened(ws, world, serve, watched):
-    """Opens a tab of the whole app: `opened("Evaluate", width=390)`."""
+    """Opens a tab of the whole app: `opened("Evaluation", width=390)`."""
     address = serve(create_app(ws))
 
     def at(tab, **options):
@@ -61,7 +61,7 @@ def opened(ws, world, serve, watched):
 
 
 def test_a_result_is_read_filtered_and_taken_along(opened):
-    seen = opened("Evaluate")
+    seen = opened("Evaluation")
     page = seen.page
     said = page.locator("#evaluate-sentences")
     said.get_by_text("against no model at all: copy the question").wait_for()
@@ -110,7 +110,7 @@ def test_an_answered_question_is_saved_and_joins_a_test_set(ws, world, opened):
     told = {"text": "In the hall", "tokens": 3, "seconds": 0.1, "finished": True}
     done = Outcome(result={"answers": dict.fromkeys([base.id, tuned.id], told)})
     outcomes.store(ws, helpers.claimed(ws, job.id, "play"), done)
-    seen = opened("Play")
+    seen = opened("Playground")
     page = seen.page
     page.locator("#play-answers", has_text="In the hall").wait_for()
     page.get_by_text("Use this question").click()

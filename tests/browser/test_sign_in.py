@@ -148,7 +148,7 @@ def test_a_trainer_works_in_the_projects_that_are_theirs(ada):
     ada.get_by_role("tab", name="Data", exact=True).click()
     ada.locator("#data-sample").click()
     ada.get_by_text("In this project").first.wait_for()
-    ada.get_by_role("tab", name="Rate", exact=True).click()
+    ada.get_by_role("tab", name="Rating", exact=True).click()
     ada.locator(".tl-rate-pair:not([hidden])").first.wait_for()
 
 

@@ -1,4 +1,4 @@
-"""The Train tab in a browser: from an empty page to a trained model, and what is said before."""
+"""The Training page in a browser: empty page to trained model, and the hints before."""
 
 import re
 
@@ -22,7 +22,7 @@ def test_the_sample_data_becomes_a_model_in_four_clicks(walk):
     walk.click("home-own")
     walk.click("data-sample")
     page.get_by_text("In this project").first.wait_for()
-    page.get_by_role("tab", name="Train", exact=True).click()
+    page.get_by_role("tab", name="Training", exact=True).click()
     walk.sees("#sft-estimate", "it fits")
     walk.click("sft-start")
     walk.sees("#runs-top", "SFT on")
@@ -32,7 +32,7 @@ def test_the_sample_data_becomes_a_model_in_four_clicks(walk):
 
 
 def test_the_estimate_follows_the_form_and_a_wrong_field_stops_the_start(walk):
-    walk.tab("Train")
+    walk.tab("Training")
     walk.sees("#sft-estimate", "it fits")
     walk.page.locator("#sft-preset").get_by_text("Thorough", exact=True).click()
     walk.sees("#sft-preset-words", "stops by itself")
@@ -51,12 +51,12 @@ def test_the_estimate_follows_the_form_and_a_wrong_field_stops_the_start(walk):
 def test_a_method_without_data_leads_to_where_one_gets_it(walk):
     walk.page.locator("#train-method [data-pick=dpo]").click()
     walk.page.locator("#dpo-go").click()
-    tab = walk.page.get_by_role("tab", name="Rate", exact=True)
+    tab = walk.page.get_by_role("tab", name="Rating", exact=True)
     tab.and_(walk.page.locator("[aria-selected=true]")).wait_for()
 
 
 def test_a_reward_by_rule_trains_without_a_judge(walk):
-    walk.tab("Train")
+    walk.tab("Training")
     walk.page.locator("#train-method [data-pick=grpo]").click()
     walk.sees("#grpo-estimate", "answers being written")
     said = walk.page.locator("#grpo-reward input").input_value()
@@ -64,9 +64,9 @@ def test_a_reward_by_rule_trains_without_a_judge(walk):
 
 
 def test_a_training_that_was_stopped_goes_on_from_where_it_was(walk):
-    """Stopped after its first checkpoint, continued from the Runs page, and ended with a model."""
+    """Stopped after its first checkpoint, continued from the Jobs page, and ended with a model."""
     page = walk.page
-    walk.tab("Train")
+    walk.tab("Training")
     page.locator("#train-method [data-pick=sft]").click()
     walk.fill("sft-name", "Broken off")
     walk.fill("sft-num_train_epochs", "60")  # long enough for two stops

@@ -75,12 +75,12 @@ class Walk:
         return place.inner_text()
 
     def train(self, kind, name, rate):
-        """Start a training and wait on the Runs tab until it is done."""
+        """Start a training and wait on the Jobs page until it is done."""
         self.fill(f"{kind}-name", name)
         self.page.get_by_label("Learning rate").locator("visible=true").first.fill(rate)
         self.sees(f"#{kind}-estimate", "steps")
         self.click(f"{kind}-start")
-        self.sees("#tab-runs, .tabitem:visible, body", name)
+        self.sees("#tab-jobs, .tabitem:visible, body", name)
         self.page.locator("#runs-report .tl-badge", has_text="done").or_(
             self.page.locator("#runs-top .tl-badge", has_text="done")
         ).first.wait_for(timeout=LONG)
@@ -92,7 +92,7 @@ class Walk:
         assert self.page.evaluate(UNDER_POINTER, where)
 
     def start_round(self, purpose):
-        self.tab("Rate")
+        self.tab("Rating")
         # what the page finds opens the panel or leaves it closed: a click before would undo that
         found = self.page.get_by_text("No round yet").or_(self.page.locator("#rate-round"))
         found.locator("visible=true").first.wait_for()
@@ -141,10 +141,10 @@ def test_the_loop_is_walked_by_hand(walk, server):
     walk.click("data-add")
     page.get_by_text("In this project").first.wait_for()
 
-    walk.tab("Train")
+    walk.tab("Training")
     walk.train("sft", "First run", "0.003")
 
-    walk.tab("Evaluate")
+    walk.tab("Evaluation")
     walk.click("evaluate-start")
     assert "interval" in walk.sees("#evaluate-sentences", "held-out", LONG)
 
@@ -180,7 +180,17 @@ def test_every_page_fits_and_is_pictured(chromium, server, width, theme, tmp_pat
     page.on("request", lambda r: None if server[0] in r.url else foreign.append(r.url))
     page.goto(f"{server[0]}/?__theme={theme}")
     page.locator("#home-loop").wait_for(timeout=30_000)
-    tabs = ("Home", "Data", "Train", "Runs", "Evaluate", "Rate", "Loop", "Play", "Models")
+    tabs = (
+        "Home",
+        "Data",
+        "Training",
+        "Jobs",
+        "Evaluation",
+        "Rating",
+        "Loop",
+        "Playground",
+        "Models",
+    )
     assert [
         tab.strip() for tab in page.locator("#tabs > .tab-wrapper [role=tab]").all_inner_texts()
     ] == [*tabs]

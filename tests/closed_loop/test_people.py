@@ -81,7 +81,7 @@ def owner(lap, server):
     found = Owner(server.url, {"cookie": f"{COOKIE}={olga.cookies[COOKIE]}"})
     found.load()
     assert found["project"] == lap.project
-    found.on("select", "tab-rate")
+    found.on("select", "tab-rating")
     yield found
     found.client.close()  # the server would wait for it
 
@@ -199,7 +199,7 @@ def test_somebody_of_another_project_finds_nothing_of_this_one(lap, server, rate
         page.load()
         assert page["project"] == mine.id
         page["project"] = lap.project  # as a forged request would
-        for tab in ("data", "runs", "evaluate", "rate", "loop"):
+        for tab in ("data", "jobs", "evaluation", "rating", "loop"):
             with pytest.raises(AppError, match=r"There is no project|not in the list of choices"):
                 page.on("select", f"tab-{tab}")
         assert one.name not in str(page.values)
@@ -229,7 +229,7 @@ def test_the_votes_become_pairs_the_pairs_a_model_and_people_find_it_better(
     assert len(set(cast.values())) == 1  # everybody saw every pair
     with pytest.raises(Forbidden, match="blind until it is closed"):
         rounds.tally(lap.ws, LOCAL, blind.id)
-    owner.on("select", "tab-rate")
+    owner.on("select", "tab-rating")
     assert "The result is hidden while people vote" in owner["rate-outcome"]
     assert "better" not in owner["rate-outcome"]
     owner.on("click", "rate-close-yes")

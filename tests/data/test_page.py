@@ -1,4 +1,4 @@
-"""The Data tab: what a person sees of a file before and after it is kept."""
+"""The Data page: what a person sees of a file before and after it is kept."""
 
 import json
 

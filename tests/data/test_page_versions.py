@@ -1,4 +1,4 @@
-"""A kept version on the Data tab: mended, taken back, counted, compared, removed."""
+"""A kept version on the Data page: mended, taken back, counted, compared, removed."""
 
 import json
 
@@ -166,7 +166,7 @@ def test_what_rests_on_a_version_is_listed_by_sort():
     shown = version_history.uses(
         [Use("run", "1", "First <run>"), Use("model", "2", "M"), Use("run", "3", "B")]
     )
-    assert "<dt>Runs</dt><dd>First &lt;run&gt;, B</dd>" in shown
+    assert "<dt>Jobs</dt><dd>First &lt;run&gt;, B</dd>" in shown
     assert "<dt>Models</dt><dd>M</dd>" in shown
 
 

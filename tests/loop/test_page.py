@@ -1,4 +1,4 @@
-"""The Loop tab: the line, the chosen generation, the champion, and the loop by itself."""
+"""The Loop page: the line, the chosen generation, the champion, and the loop by itself."""
 
 import gradio as gr
 import pytest

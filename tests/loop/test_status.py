@@ -36,7 +36,7 @@ def test_after_data_comes_training(ws, tmp_path):
     helpers.dataset(ws, project.id, tmp_path)
     found, said = states(ws, project)
     assert (found["data"], found["train"]) == ("done", "next")
-    assert (said.next_tab, said.steps[0].detail) == ("train", "40 rows")
+    assert (said.next_tab, said.steps[0].detail) == ("training", "40 rows")
 
 
 def test_a_model_of_all_weights_is_a_first_model_too(ws, tmp_path):
@@ -44,7 +44,7 @@ def test_a_model_of_all_weights_is_a_first_model_too(ws, tmp_path):
     base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, project.id, tmp_path)
     results.adapter(ws, project.id, base, data, kind="full")
     found, said = states(ws, project)
-    assert (found["train"], said.next_tab) == ("done", "evaluate")
+    assert (found["train"], said.next_tab) == ("done", "evaluation")
 
 
 def test_an_evaluation_is_named_as_people_know_its_score(ws, tmp_path):

@@ -1,4 +1,4 @@
-"""The Models tab: where every model comes from, and how good it got."""
+"""The Models page: where every model comes from, and how good it got."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The Rate tab: what it shows of a round in each state, and what it never shows."""
+"""The Rating page: what it shows of a round in each state, and what it never shows."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the rating routes refuse is on record; the Rate tab lists it, and an owner looks early."""
+"""What the rating routes refuse is listed on the Rating page; an owner looks early, on record."""
 
 import gradio as gr
 import pytest

@@ -1,4 +1,4 @@
-"""The Train tab: which models and data fit, what a training will take, and its start."""
+"""The Training page: which models and data fit, what a training will take, and its start."""
 
 import json
 

@@ -188,7 +188,7 @@ def test_a_path_outside_the_uploads_is_refused(app, client, tmp_path, capfd):
     secret = tmp_path / "secret.jsonl"
     secret.write_text('{"prompt": "a", "completion": "b"}')
     found = list(_takes_a_file(app))
-    assert found, "the Data tab takes a file"
+    assert found, "the Data page takes a file"
     for number, place, others in found:
         data: list[object] = list(others)
         data[place] = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
@@ -384,7 +384,7 @@ def _standing(**states: str) -> Standing:
         Step(name=n, title=t, state=states.get(n, "todo"), detail=EVIL if n == "data" else "")
         for n, t in home_tab.TITLES.items()
     )
-    return Standing(steps=steps, next_title=EVIL, next_text="Why", next_tab="train")
+    return Standing(steps=steps, next_title=EVIL, next_text="Why", next_tab="training")
 
 
 def test_the_picture_says_each_state_in_words_and_no_name_is_markup():
@@ -400,9 +400,9 @@ def test_the_picture_says_each_state_in_words_and_no_name_is_markup():
 def test_every_station_opens_a_tab():
     assert {home_tab.tab_of(name) for name in home_tab.TITLES} <= {
         "data",
-        "train",
-        "evaluate",
-        "rate",
+        "training",
+        "evaluation",
+        "rating",
     }
 
 

@@ -9,11 +9,11 @@ from gradio.events import Dependency
 class Aim(NamedTuple):
     """What a button on one tab wants another tab to show when it opens; then it is forgotten."""
 
-    method: str = ""  # on Train: how to teach
-    dataset: str = ""  # on Train: what to learn from
-    run: str = ""  # on Runs: the id of a job
-    evaluation: str = ""  # on Evaluate: its id
-    round: str = ""  # on Rate: its id
+    method: str = ""  # on Training: how to teach
+    dataset: str = ""  # on Training: what to learn from
+    run: str = ""  # on Jobs: the id of a job
+    evaluation: str = ""  # on Evaluation: its id
+    round: str = ""  # on Rating: its id
 
 
 class Page(NamedTuple):

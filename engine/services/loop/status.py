@@ -33,18 +33,22 @@ class Seen(NamedTuple):
 
 NEXT: dict[StepName, tuple[str, str, str]] = {
     "data": ("Add your examples", "Questions with the answers you want; 100 rows will do.", "data"),
-    "train": ("Train a first model", "It learns from your examples, minutes on a laptop.", "train"),
-    "evaluate": ("Evaluate it", "Held-out scores of base and tuned model.", "evaluate"),
-    "rate": ("Rate answers blind", "Your choices become the pairs DPO learns from.", "rate"),
-    "pairs": ("Make DPO pairs", "Turn the votes of your rating rounds into pairs.", "rate"),
-    "dpo": ("Train on the pairs", "Start from your tuned model, learn from votes.", "train"),
-    "blind": ("Test it blind", "A blind round of the new model against the old.", "rate"),
-    "verdict": ("Read the verdict", "Close the blind round and see who won.", "rate"),
+    "train": (
+        "Train a first model",
+        "It learns from your examples, minutes on a laptop.",
+        "training",
+    ),
+    "evaluate": ("Evaluate it", "Held-out scores of base and tuned model.", "evaluation"),
+    "rate": ("Rate answers blind", "Your choices become the pairs DPO learns from.", "rating"),
+    "pairs": ("Make DPO pairs", "Turn the votes of your rating rounds into pairs.", "rating"),
+    "dpo": ("Train on the pairs", "Start from your tuned model, learn from votes.", "training"),
+    "blind": ("Test it blind", "A blind round of the new model against the old.", "rating"),
+    "verdict": ("Read the verdict", "Close the blind round and see who won.", "rating"),
 }
 DONE = (
     "Go round again",
     "The loop is closed. Rate answers of the new model, and see whether it gets better still.",
-    "rate",
+    "rating",
 )
 METRICS = {  # that are more than their name with a capital letter
     "bleu": "BLEU",
@@ -87,7 +91,7 @@ def standing(ws: Workspace, actor: Actor, project_id: str) -> Standing:
         title, text, tab = (
             "Watch it learn",
             "The run shows its losses live and its time left.",
-            "runs",
+            "jobs",
         )
     return Standing(steps=steps, next_title=title, next_text=text, next_tab=tab)
 

@@ -150,7 +150,7 @@ def get(ws: Workspace, actor: Actor, export_id: str) -> PairExport:
     with reading(ws.db) as conn:
         found = exports.get(conn, export_id)
     if found is None or not actor.sees(found.project_id):
-        raise NotFound(f"There are no pairs {export_id!r}.", "Make them on the Rate tab.")
+        raise NotFound(f"There are no pairs {export_id!r}.", "Make them on the Rating page.")
     return found
 
 

@@ -147,7 +147,7 @@ def _rounds(conn: Connection, project_id: str, round_ids: list[str] | None) -> l
     chosen = [r for r in rating if round_ids is None or r.id in round_ids]
     if not chosen:
         raise UserError(
-            "There is no rating round to take votes from.", "Start one on the Rate tab."
+            "There is no rating round to take votes from.", "Start one on the Rating page."
         )
     return sorted(chosen, key=lambda r: (r.created_at, r.id))
 

@@ -1,4 +1,4 @@
-"""Pictures of the Data tab."""
+"""Pictures of the Data page."""
 
 from typing import Any
 

@@ -26,7 +26,7 @@ def build(ws: Workspace, page: Page) -> None:
     gr.HTML(markup.head("Data", ABOUT))
     drop = upper.build()
     shelf, opened, more = lower.build()
-    markup.goto(shelf.onward, page, "train")
+    markup.goto(shelf.onward, page, "training")
 
     @shows_errors
     def on_sample(project: str) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""The upper half of the Data tab: a file, what is in it, and how to keep it."""
+"""The upper half of the Data page: a file, what is in it, and how to keep it."""
 
 from collections.abc import Callable
 from pathlib import Path

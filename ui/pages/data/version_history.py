@@ -11,7 +11,7 @@ from ui.components import markup
 from ui.pages.data import row_view
 
 USED: dict[str, str] = {
-    "run": "Runs",
+    "run": "Jobs",
     "model": "Models",
     "evaluation": "Evaluations",
     "round": "Rating rounds",

@@ -1,4 +1,4 @@
-"""The lower half of the Data tab: the versions of the project, and one of them opened."""
+"""The lower half of the Data page: the versions of the project, and one of them opened."""
 
 import time
 from functools import partial

@@ -1,4 +1,4 @@
-"""The lower half of the Evaluate tab: where each part of a result stands, one view at a time."""
+"""The lower half of the Evaluation page: where each part of a result stands, one view at a time."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What the Evaluate tab shows of one evaluation, by the name of its component."""
+"""What the Evaluation page shows of one evaluation, by the name of its component."""
 
 from contextlib import suppress
 from pathlib import Path

@@ -198,7 +198,7 @@ def start(
 ) -> Job:
     """The evaluation, queued; UserError says what is missing."""
     if not (project and chosen):
-        raise UserError("There are no questions to ask.", "Add a dataset on the Data tab.")
+        raise UserError("There are no questions to ask.", "Add a dataset on the Data page.")
     if not models:
         raise UserError("No model is chosen.", "Choose at least one; two are compared.")
     asked = [name for group in ticked for name in group or []]

@@ -47,7 +47,7 @@ class View:
 def build(ws: Workspace, page: Page) -> None:
     """The tab: the panel that starts an evaluation, then what the chosen one found."""
     gr.HTML(
-        markup.head("Evaluate", "Ask questions that no training has seen, and compare answers.")
+        markup.head("Evaluation", "Ask questions that no training has seen, and compare answers.")
     )
     view = gr.State(View())
     with gr.Accordion("New evaluation", open=True, elem_id="evaluate-new") as fold:

@@ -1,4 +1,4 @@
-"""The components of the Runs tab."""
+"""The components of the Jobs page."""
 
 from typing import Any, NamedTuple
 
@@ -77,7 +77,7 @@ def build(page: Page) -> tuple[Parts, More]:
     made: dict[str, Any] = {}
     with gr.Column(visible=False) as made["empty"]:
         gr.HTML(markup.empty("Nothing has run yet", NOTHING))
-        markup.goto(gr.Button("Train a model", variant="primary"), page, "train")
+        markup.goto(gr.Button("Train a model", variant="primary"), page, "training")
     with gr.Row(visible=False, elem_classes="tl-duo") as made["body"]:
         with gr.Column(scale=4, min_width=290, elem_classes="tl-duo-list"):
             _list(made)

@@ -22,12 +22,12 @@ from ui.web.session import who
 ELSEWHERE = ("play",)  # has a tab of its own
 ONCE = ("generate", "demo")  # belong to a round or a project that is made for them
 NEXT = {
-    "reward": ("Use it to teach a model", "train"),
-    "sweep": ("Evaluate the best", "evaluate"),
+    "reward": ("Use it to teach a model", "training"),
+    "sweep": ("Evaluate the best", "evaluation"),
     "curve": ("Add data", "data"),
-    "evaluate": ("See the evaluation", "evaluate"),
-    "judge": ("See what the judge says", "evaluate"),
-    "generate": ("Rate the answers", "rate"),
+    "evaluate": ("See the evaluation", "evaluation"),
+    "judge": ("See what the judge says", "evaluation"),
+    "generate": ("Rate the answers", "rating"),
     "demo": ("See where the project stands", "home"),
 }
 NO_MATCH = '<p class="tl-hint">No run holds all of that.</p>'
@@ -56,7 +56,7 @@ ANYTHING = Asked()
 
 def next_step(job: Job) -> tuple[str, str]:
     """What one does with a run that is done: words of the button, and the tab it opens."""
-    return NEXT.get(job.kind, ("Evaluate it", "evaluate") if numbers.trains(job) else ("", ""))
+    return NEXT.get(job.kind, ("Evaluate it", "evaluation") if numbers.trains(job) else ("", ""))
 
 
 def aims_at(job: Job) -> Aim:

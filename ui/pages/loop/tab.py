@@ -237,10 +237,10 @@ def _wire_links(ws: Workspace, page: Page, view: gr.State, links: Links) -> None
         return aims(ws, project, seen), gr.Tabs(selected=tab)
 
     given, out = [view, page.project], [page.aim, page.tabs]
-    links.run.click(partial(to, "runs", aim_at_run), given, out, **markup.QUIET)
-    links.pairs.click(partial(to, "train", aim_at_pairs), given, out, **markup.QUIET)
-    links.rounds.click(partial(to, "rate", aim_at_votes), given, out, **markup.QUIET)
-    links.evaluation.click(partial(to, "evaluate", aim_at_evaluation), given, out, **markup.QUIET)
+    links.run.click(partial(to, "jobs", aim_at_run), given, out, **markup.QUIET)
+    links.pairs.click(partial(to, "training", aim_at_pairs), given, out, **markup.QUIET)
+    links.rounds.click(partial(to, "rating", aim_at_votes), given, out, **markup.QUIET)
+    links.evaluation.click(partial(to, "evaluation", aim_at_evaluation), given, out, **markup.QUIET)
 
 
 def _chosen(ws: Workspace, project: str | None, seen: View) -> Generation | None:

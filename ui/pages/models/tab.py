@@ -31,14 +31,14 @@ def build(ws: Workspace, page: Page) -> None:
     trained = gr.HTML("", elem_id="models-trained")
     with gr.Row(visible=False) as onward:
         markup.goto(
-            gr.Button("Evaluate", variant="primary", elem_id="models-eval"), page, "evaluate"
+            gr.Button("Evaluate", variant="primary", elem_id="models-eval"), page, "evaluation"
         )
-        markup.goto(gr.Button("Try it", elem_id="models-try"), page, "play")
+        markup.goto(gr.Button("Try it", elem_id="models-try"), page, "playground")
     with gr.Row(visible=False) as first:
         markup.goto(
             gr.Button("Train a first model", variant="primary", elem_id="models-first"),
             page,
-            "train",
+            "training",
         )
 
     @shows_errors

@@ -56,7 +56,7 @@ def account(
     actor: Actor, people: list[Account] | None, projects: Mapping[str, str], said: str = ""
 ) -> str:
     """One's own account; to an owner also everybody else's."""
-    home, label = ("/", "To Tuneloop") if actor.role >= Role.TRAINER else ("/rate/open", "Rate")
+    home, label = ("/", "To Tuneloop") if actor.role >= Role.TRAINER else ("/rate/open", "Rating")
     own = (
         f"<h2 dir='auto'>{escape(actor.name)}</h2><p>{ROLES[actor.role.name.lower()]}.</p>"
         f"<p class='tl-account-row'><a class='tl-account-main' href='{home}'>{label}</a></p>"

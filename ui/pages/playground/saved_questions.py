@@ -102,7 +102,7 @@ def add(ws: Workspace, project: str | None, job_id: str, right: str, which: str)
         which or playground.TEST,
     )  # fmt: skip
     held = f"{made.label} holds {_questions(made.held_out_rows)} to test with"
-    return markup.notice(f"Added: {held}. Choose it on the Evaluate tab.", "good")
+    return markup.notice(f"Added: {held}. Choose it on the Evaluation page.", "good")
 
 
 def wire(
@@ -133,7 +133,7 @@ def wire(
     panel.rate.click(on_rate, given, out, **raw)
     added = [panel.said, panel.right, panel.which, panel.to_rate]
     panel.add.click(on_add, [*given, panel.right, panel.which], added, **raw)
-    markup.goto(panel.to_rate, page, "rate")
+    markup.goto(panel.to_rate, page, "rating")
 
 
 def _questions(count: int) -> str:

@@ -68,7 +68,7 @@ class Parts(NamedTuple):
 
 def build(ws: Workspace, page: Page) -> None:
     """The tab: a question, its answers, and the questions before."""
-    gr.HTML(markup.head("Play", "Ask anything and read what each model answers."))
+    gr.HTML(markup.head("Playground", "Ask anything and read what each model answers."))
     talk = gr.State(Talk())
     again = gr.Dropdown([], value=None, label="Saved questions", visible=False,
                         elem_id="play-again")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Two folded boxes on the Rate page: links for raters, and what raters did and flagged.
+"""Two folded boxes on the Rating page: links for raters, and what raters did and flagged.
 
 There an owner also deletes all that a rater did, reads what was refused, and looks early.
 """
@@ -31,7 +31,7 @@ EARLY = (
     "rule that holds however often one looks, which takes more votes. This cannot be undone."
 )
 NOTHING = "Nothing was refused, and nobody looked early."
-ONCE = "Copy this link now and send it: it is shown once, and opens the Rate page alone."
+ONCE = "Copy this link now and send it: it is shown once, and opens the Rating page alone."
 View = dict[str, Any]
 
 

@@ -1,4 +1,4 @@
-"""What the Rate tab shows of the chosen round, by the name of its part."""
+"""What the Rating page shows of the chosen round, by the name of its part."""
 
 from typing import Any
 

@@ -43,7 +43,7 @@ WORDS: dict[Purpose, tuple[dict[str, Any], dict[str, Any]]] = {
         {"label": "Second model", "info": "No answer of it is shown"},
     ),
 }
-NO_QUESTIONS = "There are no questions yet. Add a dataset of chats or questions on the Data tab."
+NO_QUESTIONS = "There are no questions yet. Add a dataset of chats or questions on the Data page."
 USUAL_PROMPTS = 60
 MOST_PROMPTS = 400
 

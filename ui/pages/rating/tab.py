@@ -48,7 +48,9 @@ class Parts(NamedTuple):
 
 def build(ws: Workspace, page: Page) -> None:
     """The tab: the round, its pairs to rate, and what the votes say; the panel for a new one."""
-    gr.HTML(markup.head("Rate", "Which answer is better? Nobody knows whose it is until the end."))
+    gr.HTML(
+        markup.head("Rating", "Which answer is better? Nobody knows whose it is until the end.")
+    )
     view = gr.State({})
     which = gr.Dropdown([], value=None, label="Round", show_label=False, container=False,
                         visible=False, elem_id="rate-round")  # fmt: skip
@@ -132,7 +134,7 @@ def _chosen(view: View) -> str | None:
 def _wire_onward(ws: Workspace, page: Page, train: gr.Button, view: gr.State) -> None:
     @shows_errors
     def on_train(seen: View, project: str | None) -> Any:
-        return aim_at_pairs(ws, project, _chosen(seen)), gr.Tabs(selected="train")
+        return aim_at_pairs(ws, project, _chosen(seen)), gr.Tabs(selected="training")
 
     train.click(on_train, [view, page.project], [page.aim, page.tabs], **markup.QUIET)
 

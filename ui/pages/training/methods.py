@@ -16,7 +16,7 @@ from engine.workspace import Workspace
 from ui.components import choice_cards, markup, names, words
 from ui.web.session import who
 
-GO = {"data": "Add data", "rate": "Rate answers"}
+GO = {"data": "Add data", "rating": "Rate answers"}
 RULE_FOR: dict[Kind, str] = {"sft": "overlap", "prompts": "up_to_50_words"}
 
 
@@ -32,7 +32,7 @@ MISSING: dict[Kind, Missing] = {
     "sft": Missing("No examples to learn from yet", "Add a file, or the sample data.", "data"),
     "text": Missing("No texts to learn from yet", "Add a file, or the sample data.", "data"),
     "preference": Missing(
-        "No preferences to learn from yet", "Rate answers, then make pairs of them.", "rate"
+        "No preferences to learn from yet", "Rate answers, then make pairs of them.", "rating"
     ),
     "unpaired": Missing(
         "No answers with thumbs up or down yet",

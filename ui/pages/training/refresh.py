@@ -1,4 +1,4 @@
-"""What a look changes on the Train tab: choices, estimates and filled boxes as updates."""
+"""What a look changes on the Training page: choices, estimates and filled boxes as updates."""
 
 from collections.abc import Mapping, Sequence
 from html import escape

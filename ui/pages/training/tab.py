@@ -42,7 +42,9 @@ class Parts(NamedTuple):
 
 def build(ws: Workspace, page: Page) -> None:
     """The tab: one card a method, and the form of the chosen one."""
-    gr.HTML(markup.head("Train", "Teach a model with your data; the base itself stays as it is."))
+    gr.HTML(
+        markup.head("Training", "Teach a model with your data; the base itself stays as it is.")
+    )
     cards = choice_cards.component("train-method", methods.cards([], ""))
     made = [layout.build(page, kind, one) for kind, one in methods.known().items()]
     tab = Parts(ws, page, gr.State(""), gr.State(""), cards, made)
@@ -234,7 +236,7 @@ def _wire_starts(tab: Parts, form: Form) -> None:
         def on_start(project: str | None, name: str | None, price: Any, *values: Any) -> Any:
             job = act(ws, project, read(form, values), name, price)
             gr.Success(f"{job.name} is queued. You see here how it goes.", title="Started")
-            return Aim(run=job.id), gr.Tabs(selected="runs")
+            return Aim(run=job.id), gr.Tabs(selected="jobs")
 
         return on_start
 
@@ -244,7 +246,7 @@ def _wire_starts(tab: Parts, form: Form) -> None:
             asked, recipe = studies.asked(s, n, tried), read(form, values)
             job = studies.start(ws, opened(project), kind, recipe, asked)
             gr.Success(f"{job.name} is queued. You see here how it goes.", title="Started")
-            return Aim(run=job.id), gr.Tabs(selected="runs")
+            return Aim(run=job.id), gr.Tabs(selected="jobs")
 
         return on_study
 
