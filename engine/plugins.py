@@ -11,7 +11,8 @@ from typing import Any
 from engine.core.errors import UserError
 
 BUILT_IN: dict[str, dict[str, str]] = {
-    # layout -> module with KIND, SHAPE, COLUMNS, sniff(rows) -> float, read(row, number) -> Example
+    # layout -> module with TITLE, SUMMARY, KIND, COLUMNS, sniff(rows) -> float,
+    # read(row, number) -> Example;
     # where a row holds several examples, also unfold(numbered rows) -> numbered rows; note(rows)
     "formats": {
         "alpaca": "engine.formats.layouts.alpaca",

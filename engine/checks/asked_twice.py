@@ -16,7 +16,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
         [examples[n].source_row for n in _others(examples)],
         "answering a question of an earlier row differently",
         "Keep the better answer if only one can be right.",
-        mend="keep_first_answer",
+        fix_id="keep_first_answer",
     )
 
 

@@ -15,7 +15,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
         [e.source_row for e in examples if _same(e)],
         "with the same text as chosen and as rejected",
         "Remove them: there is nothing to prefer.",
-        mend="drop_equal_pairs",
+        fix_id="drop_equal_pairs",
     )
 
 

@@ -18,7 +18,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
         rows,
         "contradicting another row about the same answers to the same prompt",
         "Keep the judgement of the majority.",
-        mend="drop_contradictory_pairs",
+        fix_id="drop_contradictory_pairs",
     )
 
 

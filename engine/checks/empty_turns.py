@@ -18,7 +18,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
             answers,
             "with an empty answer",
             "Fill in the answer or remove the row: the model would learn to say nothing.",
-            mend="drop_empty_turns",
+            fix_id="drop_empty_turns",
         ),
         *finding(
             "empty_turns",
@@ -26,7 +26,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
             turns,
             "with an empty turn before the answer",
             "Fill in the turn or remove it.",
-            mend="drop_empty_turns",
+            fix_id="drop_empty_turns",
         ),
     ]
 

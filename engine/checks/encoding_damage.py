@@ -23,7 +23,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
             [e.source_row for e in examples if _is_spoilt(e)],
             "with letters that a wrong encoding has spoilt, such as Ã© for é",
             "Let them be repaired, then look at a few.",
-            mend="repair_encoding",
+            fix_id="repair_encoding",
         ),
         *finding(
             "lost_characters",
@@ -31,7 +31,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
             [e.source_row for e in examples if _has_lost(e)],
             f"with letters that were lost ({LOST})",
             "Save the file as UTF-8 from its source again, or remove the rows.",
-            mend="drop_lost_characters",
+            fix_id="drop_lost_characters",
         ),
     ]
 

@@ -15,7 +15,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
         [examples[n].source_row for n in _repeats(examples)],
         "repeating an earlier row word for word",
         "Remove them: a repeated row weighs twice in training.",
-        mend="drop_exact_duplicates",
+        fix_id="drop_exact_duplicates",
     )
 
 

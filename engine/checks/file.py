@@ -2,10 +2,10 @@
 
 from engine.checks.parts import finding
 from engine.core.finding import Finding
-from engine.core.parsed import Parsed
+from engine.core.parsed import ParsedFile
 
 
-def broken_rows(parsed: Parsed) -> list[Finding]:
+def broken_rows(parsed: ParsedFile) -> list[Finding]:
     """The rows that were left out, with the reason of the first one."""
     if not parsed.broken:
         return []
@@ -19,7 +19,7 @@ def broken_rows(parsed: Parsed) -> list[Finding]:
     )
 
 
-def unused_columns(parsed: Parsed) -> list[Finding]:
+def unused_columns(parsed: ParsedFile) -> list[Finding]:
     """The columns that the layout does not read; `count` is their number."""
     if not parsed.unused:
         return []
@@ -30,12 +30,12 @@ def unused_columns(parsed: Parsed) -> list[Finding]:
             severity="info",
             count=len(parsed.unused),
             message=f"Columns that the layout {parsed.layout} does not use: {names}.",
-            fix="Rename a column if it holds something to learn.",
+            hint="Rename a column if it holds something to learn.",
         )
     ]
 
 
-def encoding(parsed: Parsed) -> list[Finding]:
+def encoding(parsed: ParsedFile) -> list[Finding]:
     """That the file was read as Windows-1252, which is a guess."""
     if parsed.encoding != "cp1252":
         return []
@@ -45,11 +45,11 @@ def encoding(parsed: Parsed) -> list[Finding]:
             severity="warning",
             count=1,
             message="The file is not UTF-8; it was read as Windows-1252.",
-            fix="Look at letters with accents; if they are wrong, save the file as UTF-8.",
+            hint="Look at letters with accents; if they are wrong, save the file as UTF-8.",
         )
     ]
 
 
-def notes(parsed: Parsed) -> list[Finding]:
+def notes(parsed: ParsedFile) -> list[Finding]:
     """What the reader passed over, such as further sheets of a workbook."""
     return [Finding(id="passed_over", severity="info", count=1, message=n) for n in parsed.notes]

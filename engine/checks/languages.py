@@ -21,7 +21,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
         [e.source_row for e, name in zip(examples, found, strict=True) if name not in ("", main)],
         f"in another language than most ({shares})",
         "Keep one language if the model should answer in one.",
-        mend="keep_main_language",
+        fix_id="keep_main_language",
     )
 
 

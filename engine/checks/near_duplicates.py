@@ -17,7 +17,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
                 severity="info",
                 count=len(examples),
                 message=f"Near copies were not looked for: there are more than {MOST:,} rows.",
-                fix="Split the file, or keep copies apart with a group column.",
+                hint="Split the file, or keep copies apart with a group column.",
             )
         ]
     return finding(
@@ -26,7 +26,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
         [examples[n].source_row for n in _repeats(examples)],
         "saying nearly the same as an earlier row",
         "Remove them: copies weigh more in training than their number is worth.",
-        mend="drop_near_duplicates",
+        fix_id="drop_near_duplicates",
     )
 
 

@@ -56,9 +56,9 @@ def _changed(example: Example, change: Callable[[str], str]) -> dict[str, object
 
 
 def finding(
-    name: str, severity: Severity, rows: Iterable[int], message: str, fix: str, mend: str = ""
+    name: str, severity: Severity, rows: Iterable[int], message: str, hint: str, fix_id: str = ""
 ) -> list[Finding]:
-    """One finding about `rows`, or none when there are no rows; `mend` names a fix that mends it.
+    """One finding about `rows`, or none when there are no rows; `fix_id` names its fix.
 
     `message` completes "1 row ..." and "3 rows ...", as "with an empty answer" does.
     """
@@ -73,7 +73,7 @@ def finding(
             count=count,
             rows=tuple(numbers[:SHOWN]),
             message=f"{count:,} {'row' if count == 1 else 'rows'} {message}.",
-            fix=fix,
-            mend=mend,
+            hint=hint,
+            fix_id=fix_id,
         )
     ]

@@ -38,7 +38,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
         [e.source_row for e, found in zip(examples, kinds, strict=True) if found],
         f"with hints of personal data ({said}); hints may be wrong, and others may be missing",
         "Look at them, then mask or remove what belongs to a person.",
-        mend="mask_personal_data",
+        fix_id="mask_personal_data",
     )
 
 

@@ -24,7 +24,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
         [e.source_row for e in examples if not _in_order(e)],
         "with speakers out of order: perhaps system, then user and assistant by turns",
         "Join neighbouring turns of one speaker, and start with the user.",
-        mend="drop_disordered_turns",
+        fix_id="drop_disordered_turns",
     )
 
 

@@ -5,12 +5,12 @@ from typing import Any
 from engine import plugins
 from engine.checks.file import broken_rows, encoding, notes, unused_columns
 from engine.core.finding import Finding
-from engine.core.parsed import Parsed
+from engine.core.parsed import ParsedFile
 
 GRAVEST_FIRST = {"error": 0, "warning": 1, "info": 2}
 
 
-def findings(parsed: Parsed) -> list[Finding]:
+def findings(parsed: ParsedFile) -> list[Finding]:
     """What every check found, errors first, then warnings, then information."""
     found = [*broken_rows(parsed), *encoding(parsed)]
     for name in plugins.names("checks"):
@@ -19,7 +19,7 @@ def findings(parsed: Parsed) -> list[Finding]:
     return sorted(found, key=lambda finding: GRAVEST_FIRST[finding.severity])
 
 
-def report(parsed: Parsed) -> dict[str, Any]:
+def report(parsed: ParsedFile) -> dict[str, Any]:
     """JSON of the file: layout, kind, rows (without the broken ones) and findings."""
     return {
         "layout": parsed.layout,

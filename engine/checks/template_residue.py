@@ -27,7 +27,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
             [e.source_row for e in examples if _has_blanks(e)],
             "with a blank such as {{name}} that was never filled in",
             "Replace the blanks: the model would learn to say them.",
-            mend="drop_unfilled_blanks",
+            fix_id="drop_unfilled_blanks",
         ),
         *finding(
             "template_residue",
@@ -35,7 +35,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
             [e.source_row for e in examples if _has_marks(e)],
             "with marks of a chat template in the text, such as <|im_end|> or [INST]",
             "Take them out: the template of the model adds its own.",
-            mend="drop_template_residue",
+            fix_id="drop_template_residue",
         ),
     ]
 

@@ -16,7 +16,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
             [e.source_row for e in examples if _is_unanswered(e)],
             "whose last turn is not an answer of the assistant",
             "Add the answer or remove the row: there is nothing to learn in it.",
-            mend="drop_unanswered",
+            fix_id="drop_unanswered",
         ),
         *finding(
             "nothing_asked",
@@ -24,7 +24,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
             [e.source_row for e in examples if _asks_nobody(e)],
             "in which the user says nothing",
             "Add what was asked, or give the answers as plain text.",
-            mend="drop_nothing_asked",
+            fix_id="drop_nothing_asked",
         ),
     ]
 

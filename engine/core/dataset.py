@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from engine.core.examples import Example, Kind
+from engine.core.finding import Finding
 
 Split = Literal["train", "held_out"]
 
@@ -34,7 +35,7 @@ class Dataset(BaseModel):
     sha256: str
     file: str  # relative to the workspace's files folder
     origin: dict[str, Any] = {}  # {"upload": name}, {"pairs": export id} or {"mended": version id}
-    findings: list[dict[str, Any]] = []
+    findings: tuple[Finding, ...] = ()
     created_by: str
     created_at: float
 

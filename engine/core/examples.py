@@ -81,7 +81,7 @@ class Prompt(_Example):
 
 
 Example = Annotated[Chat | Preference | Unpaired | Text | Prompt, Field(discriminator="kind")]
-ADAPTER: TypeAdapter[Example] = TypeAdapter(Example)
+EXAMPLE_ADAPTER: TypeAdapter[Example] = TypeAdapter(Example)
 
 
 def prompt_of(example: Example) -> tuple[Message, ...]:

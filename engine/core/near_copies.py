@@ -58,13 +58,15 @@ def alike(examples: Sequence[Example]) -> Alike:
     return Alike(list(groups.values()), near)
 
 
-def clusters(examples: Sequence[Example]) -> list[list[int]]:
-    """Examples linked by being nearly the same, directly or through others, in any order alike.
+def families(examples: Sequence[Example]) -> list[list[int]]:
+    """The examples by number, those linked by being nearly the same together.
 
-    Empty for more than MOST examples.
+    Links go directly or through others; the order of the examples changes nothing. Each example is
+    in one family, alone where nothing is like it. More than MOST examples are not compared: each
+    is a family of its own.
     """
     if len(examples) > MOST:
-        return []
+        return [[n] for n in range(len(examples))]
     groups, near = alike(examples)
     seen: set[int] = set()
     found = []

@@ -5,14 +5,14 @@ from typing import NamedTuple
 from engine.core.examples import Example, Kind
 
 
-class Broken(NamedTuple):
+class BrokenRow(NamedTuple):
     """A row left out: its number in the file and a reason that completes "row 7: ..."."""
 
     row: int
     reason: str
 
 
-class Parsed(NamedTuple):
+class ParsedFile(NamedTuple):
     """`examples` and `broken` in the order of the file; together they are all its rows.
 
     Row numbers count from 1: lines of JSONL and text, items of a JSON array, rows of Parquet,
@@ -23,7 +23,7 @@ class Parsed(NamedTuple):
     layout: str
     kind: Kind
     examples: list[Example]
-    broken: list[Broken]
+    broken: list[BrokenRow]
     unused: tuple[str, ...] = ()  # columns that the layout does not read
     encoding: str = "utf-8"
     notes: tuple[str, ...] = ()  # what was passed over, as a sentence each

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from engine.core.errors import UserError
-from engine.core.examples import ADAPTER, Example
+from engine.core.examples import EXAMPLE_ADAPTER, Example
 
 
 def to_jsonl(examples: Sequence[Example]) -> bytes:
@@ -21,7 +21,7 @@ def from_jsonl(data: bytes) -> list[Example]:
     examples: list[Example] = []
     for number, line in enumerate(data.removesuffix(b"\n").split(b"\n") if data else [], 1):
         try:
-            examples.append(ADAPTER.validate_json(line))
+            examples.append(EXAMPLE_ADAPTER.validate_json(line))
         except ValidationError:
             raise UserError(
                 f"Line {number} of the stored dataset is damaged.", "Add the dataset again."

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.core.errors import NotFound, UserError
-from engine.core.parsed import Broken
+from engine.core.parsed import BrokenRow
 from engine.formats.files import rows
-from engine.formats.files.found import Found
+from engine.formats.files.loaded_file import LoadedFile
 
 SMALL = 256 * 1024  # bytes of plain text
 MEMORY = 4 * 1024**3  # bytes of address space
@@ -28,7 +28,7 @@ CONTAINERS = (b"PK", b"PAR1", rows.GZIP)
 SPLIT = "Save it again, or give a part of it."
 
 
-def rows_of(path: Path, name: str, known: frozenset[str]) -> Found:
+def rows_of(path: Path, name: str, known: frozenset[str]) -> LoadedFile:
     """The rows of the file; UserError when they cannot be read within the limits.
 
     A small plain text is read here: it cannot unpack to more than it is, the parsers for it are
@@ -66,15 +66,15 @@ def _run(path: Path, name: str, known: frozenset[str], out: IO[str]) -> None:
         raise _overwhelmed(name)
 
 
-def _collected(lines: IO[str], name: str) -> Found:
+def _collected(lines: IO[str], name: str) -> LoadedFile:
     """What the process printed; UserError when it says so, or when its end is missing."""
-    found = Found([], [])
+    found = LoadedFile([], [])
     for line in lines:
         kind, value = _heard(line, name)
         if kind == "row":
             found.rows.append((value[0], value[1]))
         elif kind == "broken":
-            found.broken.append(Broken(*value))
+            found.broken.append(BrokenRow(*value))
         elif kind == "error":
             raise UserError(*value)
         elif kind == "end":

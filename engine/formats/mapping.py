@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.core.errors import RowError, UserError
 from engine.core.examples import Example, Kind, Preference, Prompt, Text, Unpaired
-from engine.core.parsed import Broken
-from engine.formats.files.found import NumberedRow
+from engine.core.parsed import BrokenRow
+from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.sides import answers, label_of, last_answer, prompt_turns, several
 from engine.formats.turns import assistant, chat, kind_of, place, references, system, user
 
@@ -96,7 +96,9 @@ def spelling(wanted: str, columns: Sequence[str]) -> str:
     raise UserError(f"There is no column {wanted[:40]!r}.", f"The columns are: {shown}.")
 
 
-def examples(rows: Sequence[NumberedRow], mapping: Mapping) -> tuple[list[Example], list[Broken]]:
+def examples(
+    rows: Sequence[NumberedRow], mapping: Mapping
+) -> tuple[list[Example], list[BrokenRow]]:
     """The rows read through the mapping, and the rows that could not be."""
     read: list[Example] = []
     broken = []
@@ -104,7 +106,7 @@ def examples(rows: Sequence[NumberedRow], mapping: Mapping) -> tuple[list[Exampl
         try:
             read.append(_example(row, number, mapping))
         except RowError as error:
-            broken.append(Broken(number, _spoken(str(error), mapping)))
+            broken.append(BrokenRow(number, _spoken(str(error), mapping)))
     return read, broken
 
 

@@ -7,15 +7,16 @@ from typing import Any
 from engine import plugins
 from engine.core.errors import RowError, UserError
 from engine.core.examples import Example
-from engine.core.parsed import Broken, Parsed
+from engine.core.parsed import BrokenRow, ParsedFile
 from engine.formats import isolated
-from engine.formats.files.found import Found, NumberedRow
+from engine.formats.files.loaded_file import LoadedFile, NumberedRow
 from engine.formats.guess import guess
 from engine.formats.mapping import Mapping, checked, examples, spelling
 
-__all__ = ["Broken", "Parsed", "columns_of", "layout_of", "load", "read_file", "understand"]
+__all__ = ["BrokenRow", "ParsedFile", "columns_of", "layout_of", "load", "read_file", "understand"]
 
 LOOKED_AT = 100  # rows shown to every layout's sniff
+MAPPED = "mapped"  # what stands for a layout where a mapping was used
 SURE = 0.5  # below this no layout is taken
 
 
@@ -25,7 +26,7 @@ def read_file(
     layout: str | None = None,
     mapping: Mapping | None = None,
     group: str | None = None,
-) -> Parsed:
+) -> ParsedFile:
     """The examples of the file called `name`, by `mapping`, `layout` or what its rows show.
 
     Rows with equal values in the column `group` stay on one side of a split. UserError when the
@@ -35,7 +36,7 @@ def read_file(
     return understand(load(path, name), layout, mapping, group)
 
 
-def load(path: Path, name: str) -> Found:
+def load(path: Path, name: str) -> LoadedFile:
     """The rows of the file before anything is made of them."""
     return isolated.rows_of(path, name, known_columns())
 
@@ -47,11 +48,11 @@ def known_columns() -> frozenset[str]:
 
 
 def understand(
-    found: Found,
+    found: LoadedFile,
     layout: str | None = None,
     mapping: Mapping | None = None,
     group: str | None = None,
-) -> Parsed:
+) -> ParsedFile:
     """What `read_file` makes of rows that are loaded already."""
     _refuse_when_broken(found.broken, len(found.rows) + len(found.broken))
     if group:
@@ -67,10 +68,10 @@ def understand(
     notes = (*found.notes, note) if note else found.notes
     broken = sorted([*found.broken, *refused])
     _refuse_when_broken(broken, len(read) + len(broken))
-    return Parsed(chosen, module.KIND, read, broken, unused, found.encoding, notes)
+    return ParsedFile(chosen, module.KIND, read, broken, unused, found.encoding, notes)
 
 
-def layout_of(found: Found) -> str:
+def layout_of(found: LoadedFile) -> str:
     """The layout that fits the rows best, empty when none does; UserError when parts differ."""
     parts = {name: (_best(rows), rows) for name, rows in _parts(found)}
     if not parts:
@@ -85,22 +86,22 @@ def layout_of(found: Found) -> str:
     return parts[first][0]
 
 
-def columns_of(found: Found, but: frozenset[str] = frozenset()) -> tuple[str, ...]:
+def columns_of(found: LoadedFile, but: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """The columns of the rows in their order, without those named."""
     return tuple(dict.fromkeys(key for _, row in found.rows for key in row if key not in but))
 
 
-def _mapped(found: Found, mapping: Mapping, group: str | None) -> Parsed:
+def _mapped(found: LoadedFile, mapping: Mapping, group: str | None) -> ParsedFile:
     columns = columns_of(found)
     mapping = checked(mapping, columns)
     read, refused = examples(found.rows, mapping)
     broken = sorted([*found.broken, *refused])
     _refuse_when_broken(broken, len(read) + len(broken))
     unused = columns_of(found, frozenset({*mapping.columns.values(), "group", group or ""}))
-    return Parsed("mapped", mapping.kind, read, broken, unused, found.encoding, found.notes)
+    return ParsedFile(MAPPED, mapping.kind, read, broken, unused, found.encoding, found.notes)
 
 
-def _grouped(found: Found, group: str) -> list[NumberedRow]:
+def _grouped(found: LoadedFile, group: str) -> list[NumberedRow]:
     column = spelling(group, columns_of(found))
     return [
         (n, {**row, "group": str(row[column])} if row.get(column) is not None else row)
@@ -108,7 +109,7 @@ def _grouped(found: Found, group: str) -> list[NumberedRow]:
     ]
 
 
-def _parts(found: Found) -> Iterator[tuple[str, list[NumberedRow]]]:
+def _parts(found: LoadedFile) -> Iterator[tuple[str, list[NumberedRow]]]:
     """The rows of each file of an archive."""
     start = 0
     for name, count in found.parts:
@@ -128,31 +129,31 @@ def _names(rows: list[NumberedRow]) -> frozenset[str]:
     return frozenset(key for _, row in rows[:LOOKED_AT] for key in row)
 
 
-def _refuse_unknown(found: Found) -> str:
+def _refuse_unknown(found: LoadedFile) -> str:
     problem = f"No known layout fits the columns found: {_listed(columns_of(found))}."
     likely = guess([row for _, row in found.rows])
     if likely:
         fix = f"Say which column is what. It looks like: {likely} (kind {likely.kind})."
         raise UserError(problem, fix)
     modules = {name: plugins.load("formats", name) for name in plugins.names("formats")}
-    shapes = "; ".join(f"{name} ({module.SHAPE})" for name, module in modules.items())
+    shapes = "; ".join(f"{name} ({module.SUMMARY})" for name, module in modules.items())
     raise UserError(problem, f"Rename the columns to those of a known layout: {shapes}.")
 
 
 def _read(
     read: Callable[[dict[str, Any], int], Example], rows: list[NumberedRow]
-) -> tuple[list[Example], list[Broken]]:
+) -> tuple[list[Example], list[BrokenRow]]:
     found: list[Example] = []
     refused = []
     for number, row in rows:
         try:
             found.append(read(row, number))
         except RowError as error:
-            refused.append(Broken(number, str(error)))
+            refused.append(BrokenRow(number, str(error)))
     return found, refused
 
 
-def _refuse_when_broken(broken: list[Broken], total: int) -> None:
+def _refuse_when_broken(broken: list[BrokenRow], total: int) -> None:
     if total == 0:
         raise UserError("The file has no rows.", "Upload a file with at least one row.")
     if len(broken) * 2 > total:

@@ -4,7 +4,7 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset, Split
 from engine.core.errors import Conflict, UserError
 from engine.core.examples import Message, Prompt
-from engine.core.parsed import Parsed
+from engine.core.parsed import ParsedFile
 from engine.core.rating import Round
 from engine.services.data import datasets
 from engine.services.rating import rounds
@@ -113,7 +113,7 @@ def _grow(
     if len(rows) >= MOST:
         raise Conflict(f"{name} holds {MOST:,} questions already.", "Choose another set.")
     added = example.model_copy(update={"source_row": len(rows) + 1})
-    parsed = Parsed(newest.layout if newest else "prompts", "prompts", [*examples, added], [])
+    parsed = ParsedFile(newest.layout if newest else "prompts", "prompts", [*examples, added], [])
     origin = {"playground": newest.id if newest else ""}
     sides: list[Split] = [*(row.split for row in rows), side]
     return datasets.keep(ws, actor, project_id, parsed, name, origin, held_out=0, splits=sides)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from engine.core.context import Context, ModelFiles
 from engine.core.examples import Message, Preference, Prompt
-from engine.core.near_copies import alike
+from engine.core.near_copies import families as near_families
 from engine.models.answer import Answerer
 
 BETA = 0.1  # DPO's default; the order of the margins does not depend on it
@@ -59,13 +59,12 @@ def choose(
 
 def families(pairs: Sequence[Pair]) -> dict[int, int]:
     """By prompt number, the family of prompts that say nearly the same."""
-    groups, near = alike(
-        [Prompt(prompt=pair.prompt, source_row=n) for n, pair in enumerate(pairs, 1)]
-    )
-    root = list(range(len(groups)))
-    for number, others in enumerate(near):
-        root[number] = min([number, *(root[other] for other in others if other < number)])
-    return {pairs[n].prompt_no: root[g] for g, rows in enumerate(groups) for n in rows}
+    asked = [Prompt(prompt=pair.prompt, source_row=n) for n, pair in enumerate(pairs, 1)]
+    return {
+        pairs[n].prompt_no: number
+        for number, members in enumerate(near_families(asked))
+        for n in members
+    }
 
 
 def margins(

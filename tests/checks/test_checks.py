@@ -6,7 +6,7 @@ from engine import plugins
 from engine.checks.run import findings, report
 from engine.core.examples import Chat, Example, Message, Preference, Prompt, Text, Unpaired
 from engine.core.finding import Finding
-from engine.core.parsed import Broken, Parsed
+from engine.core.parsed import BrokenRow, ParsedFile
 
 
 def said(*turns: str) -> tuple[Message, ...]:
@@ -147,13 +147,13 @@ def test_a_finding_names_the_first_twenty_rows_and_counts_them_all():
 EMPTY_FIX = "Fill in the answer or remove the row: the model would learn to say nothing."
 
 
-def parsed(**changes) -> Parsed:
+def parsed(**changes) -> ParsedFile:
     rows = [chat("Hi", "").model_copy(update={"source_row": 1}), *GOOD[:1]]
-    return Parsed("alpaca", "sft", rows, [])._replace(**changes)
+    return ParsedFile("alpaca", "sft", rows, [])._replace(**changes)
 
 
 def test_the_report_has_exactly_the_agreed_keys():
-    said_so = report(parsed(broken=[Broken(3, "'output' is missing")]))
+    said_so = report(parsed(broken=[BrokenRow(3, "'output' is missing")]))
     assert said_so == {
         "layout": "alpaca",
         "kind": "sft",
@@ -165,8 +165,8 @@ def test_the_report_has_exactly_the_agreed_keys():
                 "count": 1,
                 "rows": [1],
                 "message": "1 row with an empty answer.",
-                "fix": EMPTY_FIX,
-                "mend": "drop_empty_turns",
+                "hint": EMPTY_FIX,
+                "fix_id": "drop_empty_turns",
             },
             {
                 "id": "broken_rows",
@@ -174,8 +174,8 @@ def test_the_report_has_exactly_the_agreed_keys():
                 "count": 1,
                 "rows": [3],
                 "message": "1 row left out as unreadable; row 3: 'output' is missing.",
-                "fix": "Correct these rows and upload the file again, or go on without them.",
-                "mend": "",
+                "hint": "Correct these rows and upload the file again, or go on without them.",
+                "fix_id": "",
             },
         ],
     }
@@ -192,5 +192,5 @@ def test_what_the_file_itself_shows_is_reported():
 
 
 def test_the_gravest_findings_come_first():
-    order = [f.severity for f in findings(parsed(unused=("id",), broken=[Broken(9, "x")]))]
+    order = [f.severity for f in findings(parsed(unused=("id",), broken=[BrokenRow(9, "x")]))]
     assert order == ["error", "warning", "info"]

@@ -11,8 +11,8 @@ from engine import plugins
 from engine.checks.run import findings
 from engine.core.examples import Chat, Example, Message, Preference, Text, Unpaired
 from engine.core.finding import Finding
-from engine.core.near_copies import alike, clusters
-from engine.core.parsed import Parsed
+from engine.core.near_copies import alike, families
+from engine.core.parsed import ParsedFile
 
 PLACES = "river stone garden letter window summer market bridge teacher kitchen morning doctor"
 THINGS = "island forest silver winter corner thunder village pocket mirror ladder candle harvest"
@@ -82,14 +82,14 @@ FAULTS: dict[str, list[Example]] = {
 
 
 def all_findings(examples: list[Example]) -> dict[str, Finding]:
-    return {f.id: f for f in findings(Parsed("x", "sft", numbered(examples), []))}
+    return {f.id: f for f in findings(ParsedFile("x", "sft", numbered(examples), []))}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fix_mends_what_its_check_names_and_leaves_every_other_row_alone(fault):
     examples = numbered([*GOOD, *FAULTS[fault]])
     before = all_findings(examples)[fault]
-    mended = plugins.load("fixes", before.mend)(examples)
+    mended = plugins.load("fixes", before.fix_id)(examples)
     assert fault not in all_findings(mended)
     touched = set(before.rows)
     assert len(GOOD) < min(touched)
@@ -110,7 +110,7 @@ def test_a_fix_says_what_it_does_and_leaves_good_rows_and_no_rows_as_they_are(na
 
 def test_every_mend_that_a_check_names_is_a_fix():
     everything = [row for rows in FAULTS.values() for row in rows]
-    mends = {f.mend for f in all_findings([*GOOD, *everything]).values() if f.mend}
+    mends = {f.fix_id for f in all_findings([*GOOD, *everything]).values() if f.fix_id}
     assert mends <= set(plugins.names("fixes"))
     assert len(mends) >= 14
 
@@ -156,8 +156,8 @@ def test_clusters_do_not_depend_on_the_order_of_the_rows():
     rows = clean(100)
     rows += [nearly(row, draw) for row in rows[:30]]
     shuffled = draw.sample(range(len(rows)), len(rows))
-    there = {frozenset(c) for c in clusters(rows)}
-    back = {frozenset(shuffled[n] for n in c) for c in clusters([rows[n] for n in shuffled])}
+    there = {frozenset(c) for c in families(rows)}
+    back = {frozenset(shuffled[n] for n in c) for c in families([rows[n] for n in shuffled])}
     assert there == back
     assert sum(len(c) == 2 for c in there) >= 27
 
@@ -172,8 +172,8 @@ def test_five_thousand_rows_are_compared_in_seconds():
 def test_too_many_rows_are_said_not_to_have_been_compared():
     rows = [Text(text="the same")] * 50_001
     (said,) = plugins.load("checks", "near_duplicates")(rows)
-    assert (said.id, said.mend) == ("near_duplicates_unknown", "")
-    assert clusters(rows) == []
+    assert (said.id, said.fix_id) == ("near_duplicates_unknown", "")
+    assert families(rows) == [[n] for n in range(len(rows))]
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,8 @@ def test_a_broken_row_is_reported_by_its_line_and_the_rest_is_kept(layout, tmp_p
 @every_layout
 def test_it_says_what_its_rows_look_like_and_reads_the_columns_it_names(layout):
     module = plugins.load("formats", layout)
-    assert module.SHAPE
+    assert module.TITLE
+    assert module.SUMMARY
     used = {column for row in rows_of(layout) for column in row} & module.COLUMNS
     assert used
     assert "group" in module.COLUMNS

@@ -53,7 +53,7 @@ def test_mending_makes_the_next_version_and_keeps_every_row_on_its_side(ws, spoi
     before = {r.example.source_row: r.split for r in datasets.rows(ws, LOCAL, spoilt.id)}
     after = {r.example.source_row: r.split for r in datasets.rows(ws, LOCAL, mended.id)}
     assert after.items() <= before.items()
-    assert {f["id"] for f in spoilt.findings} - {f["id"] for f in mended.findings} == {
+    assert {f.id for f in spoilt.findings} - {f.id for f in mended.findings} == {
         "exact_duplicates",
         "empty_answers",
         "personal_data",

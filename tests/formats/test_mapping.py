@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core.errors import UserError
-from engine.formats.files.found import Found
+from engine.formats.files.loaded_file import LoadedFile
 from engine.formats.guess import guess
 from engine.formats.mapping import Mapping, mapping_of
 from engine.formats.read import understand
@@ -92,7 +92,7 @@ def test_a_column_that_never_changes_is_no_answer():
 
 
 def read(mapping: Mapping, *given: dict, group: str | None = None):
-    return understand(Found(list(enumerate(given, 1)), []), mapping=mapping, group=group)
+    return understand(LoadedFile(list(enumerate(given, 1)), []), mapping=mapping, group=group)
 
 
 def test_a_mapping_makes_examples_of_every_kind():
@@ -165,5 +165,5 @@ def test_rows_that_share_a_value_of_the_named_column_are_one_group():
 
 def test_a_group_may_be_named_beside_a_known_layout():
     given = [{"prompt": f"q{n}", "completion": "x", "user": "u"} for n in range(3)]
-    parsed = understand(Found(list(enumerate(given, 1)), []), group="user")
+    parsed = understand(LoadedFile(list(enumerate(given, 1)), []), group="user")
     assert (parsed.layout, {e.group for e in parsed.examples}) == ("prompt_completion", {"u"})

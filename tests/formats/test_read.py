@@ -14,7 +14,7 @@ import pytest
 from engine.core.errors import NotFound, UserError
 from engine.formats.digest import to_jsonl
 from engine.formats.files.rows import rows_of
-from engine.formats.read import Parsed, known_columns, read_file, understand
+from engine.formats.read import ParsedFile, known_columns, read_file, understand
 
 ROWS = [{"prompt": f"Frage {n}: grün, ja?\nA: ", "completion": f"Antwort {n}"} for n in range(12)]
 JSONL = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
@@ -93,7 +93,9 @@ NAMES = ["upload", "upload.txt", "upload.csv", "upload.jsonl"]
 def read(tmp_path):
     """Reads bytes or text as if they were an uploaded file."""
 
-    def read_bytes(data: bytes | str, name: str = "upload", layout: str | None = None) -> Parsed:
+    def read_bytes(
+        data: bytes | str, name: str = "upload", layout: str | None = None
+    ) -> ParsedFile:
         path = tmp_path / "file"
         path.write_bytes(data.encode() if isinstance(data, str) else data)
         return understand(rows_of(path, name, known_columns()), layout)

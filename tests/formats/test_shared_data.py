@@ -6,13 +6,13 @@ import pytest
 
 from engine.checks.run import report
 from engine.core.errors import UserError
-from engine.formats.files.found import Found
+from engine.formats.files.loaded_file import LoadedFile
 from engine.formats.files.rows import rows_of
 from engine.formats.guess import guess
 from engine.formats.read import known_columns, layout_of, understand
 
 
-def loaded(path: Path) -> Found:
+def loaded(path: Path) -> LoadedFile:
     """The rows, read in this process: forty others would take a minute to start."""
     return rows_of(path, path.name, known_columns())
 

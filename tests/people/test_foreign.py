@@ -14,7 +14,7 @@ import pytest
 from engine import plugins, services
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound
-from engine.core.parsed import Parsed
+from engine.core.parsed import ParsedFile
 from engine.core.rating import Ballot
 from engine.services import projects
 from engine.services.data import datasets
@@ -86,7 +86,7 @@ def theirs(ws, tmp_path):
     job = lifecycle.list_all(ws, LOCAL, one.project_id, ("sft",))[0]
     sft = plugins.load("jobs", "sft").Recipe(model=tuned.id, dataset=again.id)
     row = datasets.rows(ws, LOCAL, again.id)
-    parsed = Parsed(examples=[each.example for each in row], kind="sft", layout="x", broken=[])
+    parsed = ParsedFile(examples=[each.example for each in row], kind="sft", layout="x", broken=[])
     return {
         "project_id": one.project_id, "project_ids": [one.project_id],
         "round_id": one.id, "round_ids": [one.id],

@@ -1,6 +1,5 @@
 """Plain words for what the engine calls by a short name."""
 
-from engine import plugins
 from engine.core.examples import Kind
 from engine.core.model import Model
 
@@ -21,24 +20,6 @@ TAUGHT = {
     "reward": "judges answers",
     "rloo": "taught by reward",
     "grpo": "taught by reward",
-}
-LAYOUTS = {
-    "alpaca": "Alpaca",
-    "sharegpt": "ShareGPT",
-    "messages": "Chat messages",
-    "prompt_completion": "Prompt and completion",
-    "preference": "Chosen and rejected",
-    "openai_preference": "OpenAI preference",
-    "kto": "Answers with a label",
-    "prompts": "Prompts",
-    "text": "Text",
-    "question_answer": "Questions and answers",
-    "squad": "SQuAD",
-    "self_instruct": "Self-Instruct",
-    "source_target": "Source and target",
-    "questions": "Questions in turns",
-    "oasst": "OpenAssistant",
-    "mapped": "Columns named by hand",
 }
 METHODS = {
     "sft": ("Teach by example", "It learns to answer the way your examples do (SFT)."),
@@ -63,16 +44,6 @@ REWARDS = {
 def use(kind: Kind) -> str:
     """What the rows that are not held out are for."""
     return "to answer" if kind == "prompts" else "to train"
-
-
-def layout(name: str) -> str:
-    """What a layout is called on the page; an installed one goes by its own name."""
-    return LAYOUTS.get(name, name.replace("_", " ").capitalize())
-
-
-def layouts() -> list[tuple[str, str, str]]:
-    """Of every layout its id, its name and the columns it reads."""
-    return [(n, layout(n), plugins.load("formats", n).SHAPE) for n in plugins.names("formats")]
 
 
 def source(model: Model) -> str:

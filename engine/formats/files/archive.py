@@ -6,7 +6,7 @@ import zipfile
 import zlib
 
 from engine.core.errors import UserError
-from engine.formats.files.found import MAX_FILE
+from engine.formats.files.loaded_file import MAX_FILE
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 MOST_ENTRIES = 1000

@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 from engine.core.errors import UserError
-from engine.core.parsed import Broken
-from engine.formats.files.found import Found, NumberedRow
+from engine.core.parsed import BrokenRow
+from engine.formats.files.loaded_file import LoadedFile, NumberedRow
 
 # an object, or an array that does not merely look like one, as "[Chapter 1]" does
 START = re.compile(r'\s*(\{|\[\s*([\[{\]"]|$))')
@@ -21,7 +21,7 @@ def is_json(text: str) -> bool:
     return START.match(text) is not None
 
 
-def json_rows(text: str, known: frozenset[str] = frozenset()) -> Found:
+def json_rows(text: str, known: frozenset[str] = frozenset()) -> LoadedFile:
     """The rows of JSONL by line or of an array by item; a broken line is left out and reported.
 
     An object of named rows, of named columns or around a list of rows gives these rows; `known`
@@ -31,24 +31,24 @@ def json_rows(text: str, known: frozenset[str] = frozenset()) -> Found:
         return _array(_whole(text))
     lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     first = _parse(*lines[0])
-    if len(lines) > 1 and not isinstance(first, Broken):
+    if len(lines) > 1 and not isinstance(first, BrokenRow):
         return _sorted_out([_parse(*line) for line in lines])
     return _object_or_lines(text, lines, known)
 
 
-def _object_or_lines(text: str, lines: list[tuple[int, str]], known: frozenset[str]) -> Found:
+def _object_or_lines(text: str, lines: list[tuple[int, str]], known: frozenset[str]) -> LoadedFile:
     """One object over many lines, or JSONL whose first line is broken."""
     parsed = [_parse(*line) for line in lines]
-    if len(lines) > 1 and sum(isinstance(p, Broken) for p in parsed) * 2 <= len(parsed):
+    if len(lines) > 1 and sum(isinstance(p, BrokenRow) for p in parsed) * 2 <= len(parsed):
         return _sorted_out(parsed)
     return _object(_whole(text), known)
 
 
-def _array(items: Any) -> Found:
+def _array(items: Any) -> LoadedFile:
     return _sorted_out([_row(number, item) for number, item in enumerate(items, 1)])
 
 
-def _object(value: dict[str, Any], known: frozenset[str]) -> Found:
+def _object(value: dict[str, Any], known: frozenset[str]) -> LoadedFile:
     wrapped = [value[name] for name in WRAPPERS if isinstance(value.get(name), list)]
     if len(wrapped) == 1 and all(isinstance(item, dict) for item in wrapped[0]):
         return _array([_bare(item) for item in wrapped[0]])
@@ -57,7 +57,7 @@ def _object(value: dict[str, Any], known: frozenset[str]) -> Found:
         return _array(columns)
     inner = list(value.values())
     if len(inner) < 2 or not all(isinstance(item, dict) for item in inner) or known & value.keys():
-        return Found([(1, value)], [])
+        return LoadedFile([(1, value)], [])
     return _array([{"id": name, **row} for name, row in value.items()])
 
 
@@ -91,25 +91,25 @@ def _whole(text: str) -> Any:
         raise UserError("The JSON is nested too deeply.", ONE_ROW_A_LINE) from None
 
 
-def _parse(number: int, line: str) -> NumberedRow | Broken:
+def _parse(number: int, line: str) -> NumberedRow | BrokenRow:
     try:
         return _row(number, json.loads(line))
     except json.JSONDecodeError as error:
-        return Broken(number, f"not valid JSON: {_reason(error)}")
+        return BrokenRow(number, f"not valid JSON: {_reason(error)}")
     except (ValueError, RecursionError):
-        return Broken(number, "not valid JSON: nested too deeply or a number too long")
+        return BrokenRow(number, "not valid JSON: nested too deeply or a number too long")
 
 
-def _row(number: int, value: Any) -> NumberedRow | Broken:
+def _row(number: int, value: Any) -> NumberedRow | BrokenRow:
     if isinstance(value, dict):
         return number, value
-    return Broken(number, "not a JSON object with named fields")
+    return BrokenRow(number, "not a JSON object with named fields")
 
 
-def _sorted_out(parsed: list[NumberedRow | Broken]) -> Found:
-    return Found(
-        [row for row in parsed if not isinstance(row, Broken)],
-        [row for row in parsed if isinstance(row, Broken)],
+def _sorted_out(parsed: list[NumberedRow | BrokenRow]) -> LoadedFile:
+    return LoadedFile(
+        [row for row in parsed if not isinstance(row, BrokenRow)],
+        [row for row in parsed if isinstance(row, BrokenRow)],
     )
 
 

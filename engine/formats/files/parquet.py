@@ -7,12 +7,12 @@ import pyarrow
 import pyarrow.parquet
 
 from engine.core.errors import UserError
-from engine.formats.files.found import MAX_FILE, Found
+from engine.formats.files.loaded_file import MAX_FILE, LoadedFile
 
 MAGIC = b"PAR1"
 
 
-def parquet_rows(data: bytes) -> Found:
+def parquet_rows(data: bytes) -> LoadedFile:
     """The rows in their order, counted from 1; UserError when the file is damaged."""
     try:
         rows = _rows(data)
@@ -20,7 +20,7 @@ def parquet_rows(data: bytes) -> Found:
         state = "damaged" if data.endswith(MAGIC) else "incomplete"
         problem = f"The Parquet file is {state}: it cannot be read."
         raise UserError(problem, "Write it again and upload the whole file.") from None
-    return Found(list(enumerate(rows, 1)), [])
+    return LoadedFile(list(enumerate(rows, 1)), [])
 
 
 def _rows(data: bytes) -> list[dict[str, Any]]:

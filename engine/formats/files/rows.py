@@ -5,11 +5,11 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from engine.core.errors import NotFound, UserError
-from engine.core.parsed import Broken
+from engine.core.parsed import BrokenRow
 from engine.formats.files import archive
 from engine.formats.files.decode import decode
-from engine.formats.files.found import MAX_FIELD, MAX_FILE, Found
 from engine.formats.files.json_rows import ONE_ROW_A_LINE, is_json, json_rows
+from engine.formats.files.loaded_file import MAX_FIELD, MAX_FILE, LoadedFile
 from engine.formats.files.parquet import MAGIC, parquet_rows
 from engine.formats.files.table import is_table, table
 from engine.formats.files.xlsx import is_xlsx, xlsx_rows
@@ -25,7 +25,7 @@ FOREIGN = {
 }
 
 
-def rows_of(path: Path, name: str, known: frozenset[str]) -> Found:
+def rows_of(path: Path, name: str, known: frozenset[str]) -> LoadedFile:
     """The rows of the file, each sound or reported as broken; `known` are the layouts' columns.
 
     Fields that are null are left out. UserError when the file as a whole cannot be read.
@@ -37,7 +37,7 @@ def rows_of(path: Path, name: str, known: frozenset[str]) -> Found:
     return rows_in(path.read_bytes(), name, known)
 
 
-def rows_in(data: bytes, name: str, known: frozenset[str]) -> Found:
+def rows_in(data: bytes, name: str, known: frozenset[str]) -> LoadedFile:
     """The same of a file's bytes."""
     data = _unpacked(data) if data.startswith(GZIP) else data
     if not data.startswith(archive.MAGIC):
@@ -48,7 +48,7 @@ def rows_in(data: bytes, name: str, known: frozenset[str]) -> Found:
     return zip_rows(data, lambda inner, inner_name: _inside(inner, inner_name, known))
 
 
-def _inside(data: bytes, name: str, known: frozenset[str]) -> Found:
+def _inside(data: bytes, name: str, known: frozenset[str]) -> LoadedFile:
     """A file of an archive, which may be packed itself but hold no further archive."""
     data = _unpacked(data) if data.startswith(GZIP) else data
     if data.startswith(archive.MAGIC):
@@ -64,7 +64,7 @@ def _refuse_documents(data: bytes) -> None:
         raise UserError("The file is an Office document.", KINDS)
 
 
-def _plain(data: bytes, name: str, known: frozenset[str]) -> Found:
+def _plain(data: bytes, name: str, known: frozenset[str]) -> LoadedFile:
     for start, what in FOREIGN.items():
         if data.startswith(start):
             raise UserError(what, KINDS)
@@ -73,9 +73,9 @@ def _plain(data: bytes, name: str, known: frozenset[str]) -> Found:
     return parquet_rows(data) if data.startswith(MAGIC) else _text_rows(data, name, known)
 
 
-def _sound(found: Found) -> Found:
+def _sound(found: LoadedFile) -> LoadedFile:
     """The same without the rows whose texts cannot be kept."""
-    flaws = [Broken(n, flaw) for n, row in found.rows if (flaw := _flaw(row))]
+    flaws = [BrokenRow(n, flaw) for n, row in found.rows if (flaw := _flaw(row))]
     bad = {flaw.row for flaw in flaws}
     rows = [
         (n, {key: value for key, value in row.items() if value is not None})
@@ -106,7 +106,7 @@ def _too_large() -> UserError:
     return UserError(f"The file is larger than {MAX_FILE // 1024**2} MiB.", "Split it.")
 
 
-def _text_rows(data: bytes, name: str, known: frozenset[str]) -> Found:
+def _text_rows(data: bytes, name: str, known: frozenset[str]) -> LoadedFile:
     suffix = PurePath(name.lower().removesuffix(".gz")).suffix
     if suffix == ".parquet":
         raise UserError("The file is named .parquet and is none.", KINDS)
@@ -116,14 +116,14 @@ def _text_rows(data: bytes, name: str, known: frozenset[str]) -> Found:
     return _by_content(text, suffix, known)._replace(encoding=encoding)
 
 
-def _by_content(text: str, suffix: str, known: frozenset[str]) -> Found:
+def _by_content(text: str, suffix: str, known: frozenset[str]) -> LoadedFile:
     if is_json(text):
         return json_rows(text, known)
     if suffix in (".csv", ".tsv") or is_table(text, known):
         return table(text)
     if suffix in (".json", ".jsonl", ".ndjson"):
         raise UserError("Line 1 is not JSON.", ONE_ROW_A_LINE)
-    return Found(_paragraphs(text), [])
+    return LoadedFile(_paragraphs(text), [])
 
 
 def _paragraphs(text: str) -> list[tuple[int, dict[str, Any]]]:

@@ -5,8 +5,8 @@ import io
 from collections.abc import Iterator
 
 from engine.core.errors import UserError
-from engine.core.parsed import Broken
-from engine.formats.files.found import MAX_FIELD, Found, NumberedRow
+from engine.core.parsed import BrokenRow
+from engine.formats.files.loaded_file import MAX_FIELD, LoadedFile, NumberedRow
 
 DELIMITERS = ",\t;|"
 HEAD = 65536  # characters looked at to find the delimiter
@@ -19,14 +19,14 @@ def is_table(text: str, known: frozenset[str]) -> bool:
     return len(names) > 1 and not known.isdisjoint(names)
 
 
-def table(text: str) -> Found:
+def table(text: str) -> LoadedFile:
     """The rows below the header, every cell a text; row 1 is the header."""
     records = _records(text, _delimiter(text))
     names = header(next(records)[1])
     read = [_row(names, *record) for record in records if any(record[1])]
-    return Found(
-        [row for row in read if not isinstance(row, Broken)],
-        [row for row in read if isinstance(row, Broken)],
+    return LoadedFile(
+        [row for row in read if not isinstance(row, BrokenRow)],
+        [row for row in read if isinstance(row, BrokenRow)],
     )
 
 
@@ -58,9 +58,9 @@ def _names(record: list[str]) -> list[str]:
     return [name.strip().lower() for name in record]
 
 
-def _row(names: list[str], number: int, record: list[str]) -> NumberedRow | Broken:
+def _row(names: list[str], number: int, record: list[str]) -> NumberedRow | BrokenRow:
     if len(record) != len(names):
-        return Broken(number, f"has {len(record)} fields where the header has {len(names)}")
+        return BrokenRow(number, f"has {len(record)} fields where the header has {len(names)}")
     # a column without a name is a row counter that some tools write
     return number, {name: cell for name, cell in zip(names, record, strict=True) if name}
 

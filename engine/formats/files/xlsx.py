@@ -9,7 +9,7 @@ import openpyxl
 
 from engine.core.errors import UserError
 from engine.formats.files.archive import opened
-from engine.formats.files.found import MAX_FILE, Found, NumberedRow
+from engine.formats.files.loaded_file import MAX_FILE, LoadedFile, NumberedRow
 from engine.formats.files.table import header
 
 MOST_COLUMNS = 1000
@@ -22,7 +22,7 @@ def is_xlsx(archive: zipfile.ZipFile) -> bool:
     return "xl/workbook.xml" in archive.namelist()
 
 
-def xlsx_rows(data: bytes) -> Found:
+def xlsx_rows(data: bytes) -> LoadedFile:
     """The rows of the first sheet that has a header, every cell a text; numbers as Excel shows.
 
     A formula counts as the value that was last calculated. UserError when the file is damaged.
@@ -41,7 +41,7 @@ def xlsx_rows(data: bytes) -> Found:
         ) from None
 
 
-def _rows(data: bytes) -> Found:
+def _rows(data: bytes) -> LoadedFile:
     book = openpyxl.load_workbook(
         io.BytesIO(data), read_only=True, data_only=True, keep_links=False
     )
@@ -51,7 +51,7 @@ def _rows(data: bytes) -> Found:
         raise UserError("The Excel workbook is empty.", "Fill a sheet with a header and rows.")
     title, (_, names), rest = filled[0]
     found = list(_named(header(names), rest))
-    return Found(found, [], notes=_notes(title, [other for other, _, _ in filled[1:]]))
+    return LoadedFile(found, [], notes=_notes(title, [other for other, _, _ in filled[1:]]))
 
 
 def _notes(title: str, others: list[str]) -> tuple[str, ...]:

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from engine.core.errors import UserError
-from engine.core.parsed import Broken
+from engine.core.parsed import BrokenRow
 from engine.formats.files.archive import content, opened
-from engine.formats.files.found import MAX_FILE, Found
+from engine.formats.files.loaded_file import MAX_FILE, LoadedFile
 
 TABLES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".xlsx")
 DATA = "JSONL, JSON, CSV, TSV, Parquet, Excel or text"
 
 
-def zip_rows(data: bytes, read: Callable[[bytes, str], Found]) -> Found:
+def zip_rows(data: bytes, read: Callable[[bytes, str], LoadedFile]) -> LoadedFile:
     """The rows of the data files inside, read with `read(bytes, name)`; numbers count on.
 
     Names serve to know a data file and to speak of it, never as a path. Text files count only
@@ -33,19 +33,21 @@ def zip_rows(data: bytes, read: Callable[[bytes, str], Found]) -> Found:
     return _joined(parts, len(entries) - len(chosen))
 
 
-def _read(data: bytes, name: str, read: Callable[[bytes, str], Found]) -> Found:
+def _read(data: bytes, name: str, read: Callable[[bytes, str], LoadedFile]) -> LoadedFile:
     try:
         return read(data, name)
     except UserError as error:
         raise UserError(f"In {name}: {error.problem}", error.fix) from None
 
 
-def _joined(parts: list[tuple[str, Found]], passed_over: int) -> Found:
+def _joined(parts: list[tuple[str, LoadedFile]], passed_over: int) -> LoadedFile:
     rows, broken, notes = [], [], []
     last = 0
     for name, found in parts:
         rows += [(last + number, row) for number, row in found.rows]
-        broken += [Broken(last + flaw.row, f"{flaw.reason} (in {name})") for flaw in found.broken]
+        broken += [
+            BrokenRow(last + flaw.row, f"{flaw.reason} (in {name})") for flaw in found.broken
+        ]
         notes += [f"{name}: {note}" for note in found.notes]
         last = max([last, *(n for n, _ in rows[-1:]), *(flaw.row for flaw in broken[-1:])])
     if passed_over:
@@ -54,7 +56,7 @@ def _joined(parts: list[tuple[str, Found]], passed_over: int) -> Found:
     encodings = [found.encoding for _, found in parts]
     encoding = "cp1252" if "cp1252" in encodings else encodings[0]
     counts = tuple((name, len(found.rows)) for name, found in parts)
-    return Found(rows, broken, encoding, tuple(notes), counts)
+    return LoadedFile(rows, broken, encoding, tuple(notes), counts)
 
 
 def _hidden(entry: zipfile.ZipInfo) -> bool:

@@ -7,8 +7,9 @@ from engine.core.examples import Chat, Kind, Message
 from engine.formats.sides import answers, several
 from engine.formats.turns import assistant, chat, kind_of, place, present, share, system, text, user
 
+TITLE = "Alpaca"
 KIND: Kind = "sft"
-SHAPE = "instruction, input or context (may be absent), output or response"
+SUMMARY = "instruction, input or context (may be absent), output or response"
 COLUMNS = frozenset(
     {"instruction", "input", "context", "output", "response", "system", "history", "group"}
 )

@@ -7,8 +7,9 @@ from engine.core.examples import Kind, Unpaired
 from engine.formats.sides import answer_to, label_of, last_answer, prompt_turns
 from engine.formats.turns import place, share
 
+TITLE = "Answers with a label"
 KIND: Kind = "unpaired"
-SHAPE = "prompt and completion, or messages; label: true or false"
+SUMMARY = "prompt and completion, or messages; label: true or false"
 COLUMNS = frozenset({"prompt", "completion", "messages", "label", "group"})
 
 

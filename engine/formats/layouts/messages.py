@@ -5,8 +5,9 @@ from typing import Any
 from engine.core.examples import Chat, Kind
 from engine.formats.turns import OPENAI, chat, equipped, is_turns, place, references, share, turns
 
+TITLE = "Chat messages"
 KIND: Kind = "sft"
-SHAPE = "messages: a list of {role, content}; tools (may be absent)"
+SUMMARY = "messages: a list of {role, content}; tools (may be absent)"
 COLUMNS = frozenset({"messages", "tools", "references", "group"})
 
 

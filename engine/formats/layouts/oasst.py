@@ -7,8 +7,9 @@ from engine.core.errors import RowError
 from engine.core.examples import Chat, Kind
 from engine.formats.turns import assistant, chat, place, share, text, user
 
+TITLE = "OpenAssistant"
 KIND: Kind = "sft"
-SHAPE = "prompt: {text, role, replies: [...]}; or message_id, parent_id, text, role, rank"
+SUMMARY = "prompt: {text, role, replies: [...]}; or message_id, parent_id, text, role, rank"
 COLUMNS = frozenset(
     {"prompt", "message_id", "parent_id", "message_tree_id", "text", "role", "rank", "deleted"}
     | {"replies", "group"}

@@ -7,8 +7,9 @@ from engine.core.examples import Kind, Preference
 from engine.formats.sides import answer_to
 from engine.formats.turns import OPENAI, kind_of, place, share, turns
 
+TITLE = "OpenAI preference"
 KIND: Kind = "preference"
-SHAPE = "input: {messages}, preferred_output, non_preferred_output"
+SUMMARY = "input: {messages}, preferred_output, non_preferred_output"
 COLUMNS = frozenset({"input", "preferred_output", "non_preferred_output", "group"})
 
 

@@ -8,8 +8,9 @@ from engine.core.examples import Kind, Message, Preference
 from engine.formats.sides import last_answer, prompt_turns
 from engine.formats.turns import assistant, place, share, system, user
 
+TITLE = "Chosen and rejected"
 KIND: Kind = "preference"
-SHAPE = (
+SUMMARY = (
     "prompt or conversations (absent where chosen and rejected are whole chats), chosen, rejected"
 )
 COLUMNS = frozenset({"prompt", "conversations", "chosen", "rejected", "system", "group"})

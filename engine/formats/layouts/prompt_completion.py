@@ -6,8 +6,9 @@ from engine.core.examples import Chat, Kind
 from engine.formats.sides import answer_to, answers, label_of, prompt_turns, several
 from engine.formats.turns import assistant, chat, place, present, references, share, system
 
+TITLE = "Prompt and completion"
 KIND: Kind = "sft"
-SHAPE = "prompt, completion or response (one or a list), references (may be absent)"
+SUMMARY = "prompt, completion or response (one or a list), references (may be absent)"
 COLUMNS = frozenset({"prompt", "completion", "response", "references", "system", "group"})
 
 

@@ -7,8 +7,9 @@ from engine.core.examples import Kind, Prompt
 from engine.formats.sides import prompt_turns
 from engine.formats.turns import place, references, share, system
 
+TITLE = "Prompts"
 KIND: Kind = "prompts"
-SHAPE = "prompt, references (may be absent)"
+SUMMARY = "prompt, references (may be absent)"
 COLUMNS = frozenset({"prompt", "references", "question", "answer", "system", "group"})
 
 # beside a prompt these are answers or judgements, and dropping them silently would lose them

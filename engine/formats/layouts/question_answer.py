@@ -7,8 +7,9 @@ from engine.core.examples import Chat, Kind
 from engine.formats.sides import answers, is_answers, several
 from engine.formats.turns import assistant, chat, place, present, share, system, text, user
 
+TITLE = "Questions and answers"
 KIND: Kind = "sft"
-SHAPE = "question, answer or answers (one, a list, or {text: [...]}), context (may be absent)"
+SUMMARY = "question, answer or answers (one, a list, or {text: [...]}), context (may be absent)"
 COLUMNS = frozenset({"question", "answer", "answers", "context", "title", "system", "group"})
 # beside these a question needs more than its own words, or its answer is no model of one
 OTHER = frozenset({"label", "chosen", "rejected", "choices", "options"})

@@ -6,8 +6,9 @@ from engine.core.errors import RowError
 from engine.core.examples import Kind, Prompt
 from engine.formats.turns import assistant, kind_of, place, references, share, system, user
 
+TITLE = "Questions in turns"
 KIND: Kind = "prompts"
-SHAPE = "turns: a list of questions, reference (may be absent): a list of answers to them"
+SUMMARY = "turns: a list of questions, reference (may be absent): a list of answers to them"
 COLUMNS = frozenset({"turns", "reference", "system", "group"})
 
 

@@ -7,8 +7,9 @@ from engine.core.examples import Chat, Kind
 from engine.formats.layouts import alpaca
 from engine.formats.turns import kind_of, share
 
+TITLE = "Self-Instruct"
 KIND: Kind = "sft"
-SHAPE = "instruction, instances: a list of {input, output}"
+SUMMARY = "instruction, instances: a list of {input, output}"
 COLUMNS = frozenset({"instruction", "instances", "input", "output", "system", "group"})
 
 SHARED = ("instruction", "system", "group")

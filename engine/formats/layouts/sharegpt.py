@@ -5,8 +5,9 @@ from typing import Any
 from engine.core.examples import Chat, Kind
 from engine.formats.turns import SHAREGPT, chat, equipped, is_turns, place, share, system, turns
 
+TITLE = "ShareGPT"
 KIND: Kind = "sft"
-SHAPE = "conversations: a list of {from, value}; system, tools (may be absent)"
+SUMMARY = "conversations: a list of {from, value}; system, tools (may be absent)"
 COLUMNS = frozenset({"conversations", "system", "tools", "group"})
 
 

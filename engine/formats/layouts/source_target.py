@@ -7,8 +7,11 @@ from engine.core.examples import Chat, Kind
 from engine.formats.sides import answers, is_answers, several
 from engine.formats.turns import assistant, chat, place, references, share, system, user
 
+TITLE = "Source and target"
 KIND: Kind = "sft"
-SHAPE = "source (a text or a list of sentences), target (a text, or a list of which each is right)"
+SUMMARY = (
+    "source (a text or a list of sentences), target (a text, or a list of which each is right)"
+)
 COLUMNS = frozenset({"source", "target", "system", "group"})
 
 

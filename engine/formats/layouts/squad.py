@@ -7,8 +7,9 @@ from engine.core.examples import Chat, Kind
 from engine.formats.layouts import question_answer
 from engine.formats.turns import kind_of, share
 
+TITLE = "SQuAD"
 KIND: Kind = "sft"
-SHAPE = "data: articles of {paragraphs: [{context, qas: [{question, answers}]}]}"
+SUMMARY = "data: articles of {paragraphs: [{context, qas: [{question, answers}]}]}"
 COLUMNS = frozenset({"paragraphs", "title", "question", "answers", "context", "group"})
 
 

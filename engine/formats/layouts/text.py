@@ -5,8 +5,9 @@ from typing import Any
 from engine.core.examples import Kind, Text
 from engine.formats.turns import place, share, text
 
+TITLE = "Text"
 KIND: Kind = "text"
-SHAPE = "text (alone, or beside id, source, url, title, timestamp)"
+SUMMARY = "text (alone, or beside id, source, url, title, timestamp)"
 COLUMNS = frozenset({"text", "group"})
 
 # any other column beside the text may be the answer (label, category, intent): not ours to guess

@@ -11,7 +11,7 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset, Row
 from engine.core.errors import Conflict, UserError
 from engine.core.examples import Example
-from engine.core.parsed import Parsed
+from engine.core.parsed import ParsedFile
 from engine.formats.mapping import Mapping
 from engine.formats.read import read_file
 from engine.services import access
@@ -118,7 +118,7 @@ def keep(
         raise UserError(f"Nothing to train on would stay of {one.label}.", "Choose fewer fixes.")
     if "held_out" not in sides and one.held_out_rows:
         raise UserError(f"No held-out row would stay of {one.label}.", "Choose fewer fixes.")
-    parsed = Parsed(one.layout, one.kind, [row.example for row in rows], [])
+    parsed = ParsedFile(one.layout, one.kind, [row.example for row in rows], [])
     return datasets.keep(
         ws, actor, one.project_id, parsed, one.name, origin, held_out=0, splits=sides
     )

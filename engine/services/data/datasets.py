@@ -13,7 +13,7 @@ from engine.core.errors import UserError
 from engine.files import write_whole
 from engine.formats.digest import from_jsonl, sha256_of, to_jsonl
 from engine.formats.mapping import Mapping
-from engine.formats.read import Parsed, read_file
+from engine.formats.read import ParsedFile, read_file
 from engine.formats.split import split
 from engine.services import access
 from engine.store import datasets
@@ -68,7 +68,7 @@ def keep(
     ws: Workspace,
     actor: Actor,
     project_id: str,
-    parsed: Parsed,
+    parsed: ParsedFile,
     name: str,
     origin: dict[str, Any],
     held_out: float,
@@ -98,7 +98,7 @@ def keep(
 def _version(
     actor: Actor,
     project_id: str,
-    parsed: Parsed,
+    parsed: ParsedFile,
     name: str,
     origin: dict[str, Any],
     splits: list[Split],
@@ -117,7 +117,7 @@ def _version(
         sha256=sha256_of(parsed.examples),
         file=f"datasets/{dataset_id}",
         origin=origin,
-        findings=[finding.model_dump(mode="json") for finding in findings(parsed)],
+        findings=tuple(findings(parsed)),
         created_by=actor.name,
         created_at=time.time(),
     )

@@ -10,10 +10,10 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Example, Kind, Message, Preference, Prompt, Unpaired
 from engine.core.finding import Finding
-from engine.formats.files.found import Found
+from engine.formats.files.loaded_file import LoadedFile
 from engine.formats.guess import guess
 from engine.formats.mapping import Mapping
-from engine.formats.read import Parsed, columns_of, layout_of, load, understand
+from engine.formats.read import ParsedFile, columns_of, layout_of, load, understand
 from engine.formats.split import split
 from engine.models.chat import Piece, Template
 from engine.services import access
@@ -76,7 +76,9 @@ def check(
     return _guessed(found, held_out, seed, shown, group)
 
 
-def _guessed(found: Found, held_out: float, seed: int, shown: int, group: str | None) -> Checked:
+def _guessed(
+    found: LoadedFile, held_out: float, seed: int, shown: int, group: str | None
+) -> Checked:
     """The same for columns that nobody has named yet, read through the guess."""
     likely = guess([row for _, row in found.rows])
     checked = Checked("", "sft", len(found.rows), 0, 0, [], [])
@@ -94,7 +96,7 @@ def _guessed(found: Found, held_out: float, seed: int, shown: int, group: str | 
     )
 
 
-def _checked(parsed: Parsed, held_out: float, seed: int, shown: int) -> Checked:
+def _checked(parsed: ParsedFile, held_out: float, seed: int, shown: int) -> Checked:
     refusal = ""
     try:
         splits = split(parsed.examples, held_out, seed)

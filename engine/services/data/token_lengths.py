@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.core.examples import (
-    ADAPTER,
+    EXAMPLE_ADAPTER,
     Chat,
     Example,
     Kind,
@@ -90,7 +90,9 @@ def _measured(file: Path, label: str, kind: Kind, base: Path, _changed: float) -
         lines = file.read_bytes().splitlines()
         template = Template.load(base)
         found = tuple(
-            _row(template, ADAPTER.validate_json(line)) if len(line) <= LONG else _long(line, kind)
+            _row(template, EXAMPLE_ADAPTER.validate_json(line))
+            if len(line) <= LONG
+            else _long(line, kind)
             for line in _picked(lines)
         )
     except (OSError, ValidationError):

@@ -16,7 +16,7 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset
 from engine.core.errors import NotFound, UserError
 from engine.core.examples import Example, Kind
-from engine.core.parsed import Parsed
+from engine.core.parsed import ParsedFile
 from engine.files import write_whole
 from engine.services import access
 from engine.services.data import datasets
@@ -197,7 +197,7 @@ def _keep(
     ws: Workspace, actor: Actor, project_id: str, seen: Preview, rules: Rules, of: Rows
 ) -> PairExport:
     name, kind = NAMES[of]
-    parsed = Parsed(layout=kind, kind=kind, examples=seen.examples, broken=[])
+    parsed = ParsedFile(layout=kind, kind=kind, examples=seen.examples, broken=[])
     used = [one.id for one in seen.gathered.rounds]
     origin = {"pairs": seen.gathered.watermark, "rounds": used}
     dataset = datasets.keep(ws, actor, project_id, parsed, name, origin, rules.held_out)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from engine.core.actor import Actor
 from engine.core.examples import Chat, Example, Message, Prompt, prompt_of
-from engine.core.near_copies import WORD, clusters
+from engine.core.near_copies import WORD
+from engine.core.near_copies import families as near_families
 from engine.core.normalise import normal
 from engine.services.data import datasets
 from engine.services.preferences.judgements import question
@@ -88,7 +89,7 @@ def families(
     asked = {question(prompt): prompt for prompt in prompts}
     shapes = {prompt_key(p): p for p in [*asked.values(), *kept_back.questions.values()]}
     keys = sorted(shapes)
-    close = clusters([_bare(shapes[key]) for key in keys]) or [[n] for n in range(len(keys))]
+    close = near_families([_bare(shapes[key]) for key in keys])
     name_of: dict[str, str] = {}
     blocked = set()
     for members in close:

@@ -5,7 +5,7 @@ from engine.core.dataset import Dataset, Split
 from engine.core.errors import UserError
 from engine.core.examples import Message, Prompt
 from engine.core.normalise import normal
-from engine.core.parsed import Parsed
+from engine.core.parsed import ParsedFile
 from engine.core.rating import BLIND, Purpose
 from engine.services.data import datasets
 from engine.workspace import Workspace
@@ -32,7 +32,7 @@ def keep(
         Prompt(source_row=n, prompt=(Message(role="user", content=text),))
         for n, text in enumerate(known.values(), 1)
     ]
-    parsed = Parsed(layout="prompts", kind="prompts", examples=list(examples), broken=[])
+    parsed = ParsedFile(layout="prompts", kind="prompts", examples=list(examples), broken=[])
     side: Split = "held_out" if purpose in BLIND else "train"
     splits = [side for _ in examples]
     return datasets.keep(

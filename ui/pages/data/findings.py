@@ -6,6 +6,7 @@ from html import escape
 from engine.core.errors import UserError
 from engine.core.examples import Example
 from engine.core.finding import Finding, Severity
+from engine.services.data import layouts as layouts_service
 from engine.services.data.preview import Checked
 from ui.components import markup, words
 from ui.pages.data import row_view
@@ -31,7 +32,7 @@ def report(found: Checked) -> str:
     columns = f" ({found.mapping})" if found.mapping else ""
     return (
         f'<div class="tl-found"><h3>{escape(kind)}</h3><p>Layout: <b>'
-        f"{escape(words.layout(found.layout) + columns)}</b>. "
+        f"{escape(layouts_service.title(found.layout) + columns)}</b>. "
         f"{escape(use[0].upper() + use[1:])}.</p></div>"
         + markup.stats(numbers)
         + (markup.notice(found.refusal, "bad") if found.refusal else "")
@@ -90,8 +91,8 @@ def guide() -> str:
 def layouts() -> str:
     """The known layouts and their columns."""
     rows = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(shape)}</dd></div>"
-        for _, name, shape in words.layouts()
+        f"<div><dt>{escape(one.title)}</dt><dd>{escape(one.summary)}</dd></div>"
+        for one in layouts_service.known()
     )
     return f'<dl class="tl-layouts">{rows}</dl>'
 
@@ -104,7 +105,7 @@ def _finding(one: Finding, by_row: Mapping[int, Example]) -> str:
     where = f'<span class="tl-where">Row {named}{more}</span>' if named else ""
     return (
         f"<li>{markup.badge(word, tone)}<div><p>{escape(one.message)} {where}</p>"
-        f'<p class="tl-fix">{escape(one.fix)}</p>{_rows(one, by_row)}</div></li>'
+        f'<p class="tl-fix">{escape(one.hint)}</p>{_rows(one, by_row)}</div></li>'
     )
 
 

@@ -18,8 +18,8 @@ def choices(found: Sequence[Finding]) -> list[tuple[str, str]]:
     does = {fix.name: fix.does.rstrip(".") for fix in cleaning.fixes()}
     counts: dict[str, int] = {}
     for one in found:
-        if one.mend in does:
-            counts[one.mend] = counts.get(one.mend, 0) + one.count
+        if one.fix_id in does:
+            counts[one.fix_id] = counts.get(one.fix_id, 0) + one.count
     return [(f"{does[name]} ({count:,})", name) for name, count in counts.items()]
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from engine.core.dataset import Dataset
+from engine.services.data import layouts
 from engine.workspace import Workspace
 from ui.components import markup, words
 from ui.components.markup import RAW
@@ -68,7 +69,7 @@ def build() -> Drop:
 def _boxes() -> tuple[
     gr.Textbox, gr.Slider, gr.Dropdown, gr.Dropdown, gr.Button, gr.CheckboxGroup, gr.HTML, gr.Button
 ]:
-    layouts = [(f"{name}: {shape}", each) for each, name, shape in words.layouts()]
+    known = [(f"{one.title}: {one.summary}", one.name) for one in layouts.known()]
     by_hand = ("Say which column is what", BY_HAND)
     return (
         gr.Textbox(label="Name", max_length=60, elem_id="data-name"),
@@ -77,7 +78,7 @@ def _boxes() -> tuple[
             info="Kept away from training, so that scores are honest",
         ),
         gr.Dropdown(
-            [("Found by itself", ""), by_hand, *layouts], value="", label="Layout",
+            [("Found by itself", ""), by_hand, *known], value="", label="Layout",
             elem_id="data-layout",
         ),
         gr.Dropdown(

@@ -7,7 +7,6 @@ import gradio as gr
 
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
-from engine.core.finding import Finding
 from engine.services.data import cleaning, datasets, leakage, versions
 from engine.services.data.statistics import statistics
 from engine.workspace import Workspace
@@ -24,7 +23,7 @@ Act = Callable[[Workspace, str], tuple[Dataset, str]]  # to the version then, an
 
 def show(ws: Workspace, one: Dataset) -> tuple[Any, ...]:
     """Updates that open a version: its id, the head, the fixes, its first rows; the rest later."""
-    found = [Finding.model_validate(each) for each in one.findings]
+    found = one.findings
     rows = datasets.rows(ws, who(ws), one.id)
     others = datasets.list_all(ws, who(ws), one.project_id)
     fixes = fix_preview.choices(found)

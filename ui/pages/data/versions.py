@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from engine.core.dataset import Dataset
-from engine.core.finding import Finding
 from engine.services.data import datasets
 from engine.workspace import Workspace
 from ui.components import choice_cards, markup, words
@@ -146,7 +145,7 @@ def card(one: Dataset) -> str:
         f'<p class="tl-card-note"><b>{one.train_rows:,}</b> {words.use(one.kind)} · '
         f"<b>{one.held_out_rows:,}</b> held out</p>"
         f'<div class="tl-card-foot">'
-        f"{findings.summary([Finding.model_validate(each) for each in one.findings])}"
+        f"{findings.summary(one.findings)}"
         f"<span>{markup.when(one.created_at)}</span></div>"
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from engine.core.parsed import Broken
+from engine.core.parsed import BrokenRow
 
 NumberedRow = tuple[int, dict[str, Any]]
 
@@ -10,11 +10,11 @@ MAX_FIELD = 1_000_000  # characters; 250 times what a small model can see
 MAX_FILE = 512 * 1024**2  # bytes, also after unpacking: everything is held in memory
 
 
-class Found(NamedTuple):
+class LoadedFile(NamedTuple):
     """Rows and broken rows, each in the order of the file."""
 
     rows: list[NumberedRow]
-    broken: list[Broken]
+    broken: list[BrokenRow]
     encoding: str = "utf-8"
     notes: tuple[str, ...] = ()  # what was passed over, as a sentence each
     parts: tuple[tuple[str, int], ...] = ()  # the files of an archive: name, and its sound rows
