@@ -95,14 +95,14 @@ def run(
 
 def _lines(job: Job, wanted: tuple[str, ...]) -> list[str]:
     """A line a score, and for each model but the first what sets it apart."""
-    lines = []
+    lines, compared = [], benchmarks.gains(job)
     given = dict(zip(job.result["models"], wanted, strict=True))
     for model, scores in benchmarks.scores(job).items():
-        gains = job.result["gains"].get(model, {})
+        gains = compared.get(model, {})
         for one in scores:
             bounds = f" ({one.low:.4f} to {one.high:.4f})" if one.low is not None else ""
             label = f"{given[model]:20} {one.task:24} {one.metric:12}"
             lines.append(f"{label} {one.score:.4f}{bounds}; n={one.n} of {one.of}")
             if one.key in gains:
-                lines.append(f"{label} {gains[one.key]['sentence']}")
+                lines.append(f"{label} {gains[one.key].sentence}")
     return lines

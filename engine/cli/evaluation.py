@@ -13,12 +13,12 @@ from engine.cli.common import as_json, in_project, show, wait, working, workspac
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.evaluation import Mean
+from engine.core.evaluation_sentences import caveat
 from engine.core.recipe import read
 from engine.metrics.llm_judge import Question, compare, from_environment
 from engine.metrics.score import score_all, score_with
 from engine.services.evaluation import evaluations, truncation
 from engine.services.jobs import lifecycle
-from engine.stats.intervals import caveat
 from engine.stats.preference import verdict
 
 ALIASES = {"rouge": ("rouge1", "rouge2", "rougeL")}

@@ -1,7 +1,6 @@
 """How sure a score is: intervals for means of scores in [0, 1] and for corpus scores."""
 
 from collections.abc import Callable, Sequence
-from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2, norm, t
 
 from engine.core.errors import UserError
-from engine.core.evaluation import Mean
 
-FEW = 20  # rows; fewer tell little of a difference or a part, however they lie
-DECIDE = 3.5  # rows; where fewer do, intervals of 20 rows may hold the truth 88 times in 100
-ENOUGH = 10  # rows that should decide
 RARE = 3  # hits, or misses, of 0/1 scores
 LEAST_P = 0.001  # below, the digits say nothing to anybody
 SAME = 1e-12  # sums of floats that differ by less are equal
@@ -113,27 +108,6 @@ def _spread(each: NDArray[np.float64]) -> _Spread:
         return _Spread(0.0, 1.0)
     freedom = 2 * n / (n / m - (n - 3) / (n - 1))
     return _Spread(float(each.var(ddof=1)) * (1 + m**-2), float(min(n - 1, freedom)))
-
-
-def caveat(mean: Mean) -> str:
-    """What must be said beside a score's interval: that few rows decide it; else nothing.
-
-    Scores of before it was counted how many decide say it below FEW rows.
-    """
-    n, few = mean.n, mean.deciding
-    if n == 0 or (n >= FEW if few is None else few >= DECIDE):
-        return ""
-    wanted = FEW if few is None else max(FEW, n * ENOUGH / few)
-    return (
-        f"Few rows decide this number: about {n if few is None else round(few):,} of {n:,}, so its "
-        f"interval may be too narrow; test on about {rounded_up(wanted)} rows."
-    )
-
-
-def rounded_up(rows: float) -> str:
-    """Two digits: more would claim to know better."""
-    unit = 10 ** max(0, len(str(ceil(rows))) - 2)
-    return f"{ceil(rows / unit) * unit:,}"
 
 
 def p_words(p: float) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from engine.core.evaluation import Gain
+from engine.core.evaluation import Gain, GainDecision, decide
+from engine.core.evaluation_sentences import ROWS, Measured, Unit, of_chance
 
 Key = TypeVar("Key")
 
@@ -21,24 +22,23 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted)
 
 
-def adjusted(gains: Mapping[Key, Gain], level: float = 0.95) -> dict[Key, Gain]:
+def adjusted(gains: Mapping[Key, Gain], level: float = 0.95, unit: Unit = ROWS) -> dict[Key, Gain]:
     """The gains with `p` allowing for their number, and winners that do not survive it taken back.
 
     The intervals stay those of each comparison alone. Keys are metrics, checkpoints, or both.
     """
-    found = holm([gain.p for gain in gains.values()])
+    p_values = holm([gain.p for gain in gains.values()])
     return {
-        key: _told(gain, p, len(gains), level)
-        for (key, gain), p in zip(gains.items(), found, strict=True)
+        key: _allowing(gain, p, len(gains), level, unit)
+        for (key, gain), p in zip(gains.items(), p_values, strict=True)
     }
 
 
-def _told(gain: Gain, p: float, of: int, level: float) -> Gain:
-    word, _, rest = gain.sentence.partition(": ")
-    if p < 1 - level or word not in ("Better", "Worse"):
+def _allowing(gain: Gain, p: float, of: int, level: float, unit: Unit) -> Gain:
+    """`gain` with a `p` that allows for `of` comparisons, and the decision that follows."""
+    if p < 1 - level or gain.decision not in (GainDecision.BETTER, GainDecision.WORSE):
         return gain.model_copy(update={"p": p})
-    sentence = (
-        f"No difference shown: {rest.removesuffix('.')}; alone it would count as "
-        f"{word.lower()}, but among {of} comparisons chance does as much."
-    )
-    return gain.model_copy(update={"p": p, "sentence": sentence})
+    decision = decide(gain.low, gain.high, p, gain.n, level)
+    measured = Measured(gain.diff, gain.low, gain.high, gain.n, level)
+    sentence = of_chance(decision, gain.decision, measured, of, unit)
+    return gain.model_copy(update={"p": p, "decision": decision, "sentence": sentence})

@@ -9,19 +9,19 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from engine.core.errors import UserError
-from engine.core.evaluation import Gain
+from engine.core.evaluation import Gain, decide
+from engine.core.evaluation_sentences import ROWS, Measured, Power, Unit, of_gain
 from engine.stats.intervals import (
-    FEW,
     SAME,
     FromParts,
     Interval,
     mean_interval,
     pseudo_values,
-    rounded_up,
     student,
 )
 
 DRAWS = 4000
+LEAST_DIFFERENCE = 0.0005  # below, a difference is none at the digits people read
 Parts = Sequence[Sequence[float]]
 
 
@@ -43,6 +43,7 @@ def paired_gain(
     from_parts: FromParts | None = None,
     level: float = 0.95,
     seed: int = 0,
+    unit: Unit = ROWS,
 ) -> Gain:
     """The new model's score minus the base's on the rows both answered, in the same order.
 
@@ -57,15 +58,20 @@ def paired_gain(
             f"The models have {n} and {len(new_each)} scores.", "Compare the rows both answered."
         )
     if n == 0:
-        text = "No difference shown: there is no row that both models answered."
-        return Gain(diff=0.0, low=-1.0, high=1.0, p=1.0, n=0, sentence=text)
+        return _gain(_Found(0.0, Interval(-1.0, 1.0), 1.0, 0.0), 0, level, unit)
     if from_parts is None or base_parts is None or new_parts is None:
         found = _of_means(np.subtract(new_each, base_each), level, seed)
     else:
         found = _of_parts(base_parts, new_parts, from_parts, level, seed)
-    low, high = found.bounds
-    sentence = _sentence(found, n, level)
-    return Gain(diff=found.diff, low=low, high=high, p=found.p, n=n, sentence=sentence)
+    return _gain(found, n, level, unit)
+
+
+def _gain(found: _Found, n: int, level: float, unit: Unit) -> Gain:
+    (low, high), p = found.bounds, found.p
+    decision = decide(low, high, p, n, level)
+    power = _power(found, n, level) if n else None
+    sentence = of_gain(decision, Measured(found.diff, low, high, n, level), power, unit)
+    return Gain(diff=found.diff, low=low, high=high, p=p, n=n, decision=decision, sentence=sentence)
 
 
 def _of_means(diffs: NDArray[np.float64], level: float, seed: int) -> _Found:
@@ -144,41 +150,13 @@ def _differences(
     return np.array([from_parts(a) - from_parts(b) for a, b in zip(new, base, strict=True)])
 
 
-def _sentence(found: _Found, n: int, level: float) -> str:
-    rows = f"{n} held-out row" + ("s" if n != 1 else "")
-    (low, high), p = found.bounds, found.p
-    said = (
-        f"{_signed(found.diff)} ({level * 100:g} % interval {_plain(low)} to "
-        f"{_plain(high)}) on {rows}"
-    )
-    if p < 1 - level and low > 0:
-        return f"Better: {said}."
-    if p < 1 - level and high < 0:
-        return f"Worse: {said}."
-    few = ", too few rows to tell" if n < FEW else ""
-    return f"No difference shown{few}: {said}; {_power(found, n, level)}."
-
-
-def _power(found: _Found, n: int, level: float) -> str:
+def _power(found: _Found, n: int, level: float) -> Power:
     """What a test of this size could see with 80 % power, and how many rows this one needs."""
     z, power = float(norm.ppf((1 + level) / 2)), float(norm.ppf(0.8))
     half = (found.bounds.high - found.bounds.low) / 2
-    seen = f"this test could see a difference of about {_plain(min(1.0, half * (1 + power / z)))}"
-    if abs(found.diff) < 0.0005:
-        return f"{seen}; none was measured"
+    detectable = min(1.0, half * (1 + power / z))
+    if abs(found.diff) < LEAST_DIFFERENCE:
+        return Power(detectable, None)
     spread = found.spread if found.spread > SAME else half / z * n**0.5
     wanted = ((z + power) * spread / found.diff) ** 2 + z * z / 2  # the last for Student's t
-    needed = max(n + 1, ceil(wanted))
-    many = f"about {rounded_up(needed)}" if needed <= 100_000 else "more than 100,000"
-    return f"{seen}; {many} rows would be needed for the difference measured here"
-
-
-def _plain(value: float) -> str:
-    digits = 2 if abs(value) >= 0.01 or abs(value) < 0.0005 else 3
-    text = f"{value:.{digits}f}"
-    return text.lstrip("-") if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
-
-
-def _signed(value: float) -> str:
-    text = _plain(value)
-    return text if text[0] == "\N{MINUS SIGN}" else f"+{text}"
+    return Power(detectable, max(n + 1, ceil(wanted)))

@@ -6,7 +6,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from engine.core.errors import UserError
-from engine.stats.intervals import FEW, mean_interval
+from engine.core.evaluation import FEW_ROWS
+from engine.core.evaluation_sentences import of_slice
+from engine.stats.intervals import mean_interval
 
 
 class Slice(BaseModel):
@@ -71,16 +73,6 @@ def _slice(name: str, scores: Sequence[float | None], level: float) -> Slice:
     mean = float(np.mean(known)) if known else None
     low, high = mean_interval(known, level) if known else (0.0, 1.0)
     return Slice(
-        name=name, n=n, failed=failed, mean=mean, low=low, high=high, enough=n >= FEW,
-        sentence=_sentence(mean, low, high, n, failed, level),
+        name=name, n=n, failed=failed, mean=mean, low=low, high=high, enough=n >= FEW_ROWS,
+        sentence=of_slice(mean, low, high, n, failed, level),
     )  # fmt: skip
-
-
-def _sentence(
-    mean: float | None, low: float, high: float, n: int, failed: int, level: float
-) -> str:
-    rows = f"{n} row" + ("s" if n != 1 else "") + (f", {failed} failed" if failed else "")
-    if mean is None:
-        return f"Nothing is known: {rows}."
-    found = f"{mean:.2f} ({level * 100:g} % interval {low:.2f} to {high:.2f}) on {rows}"
-    return f"{found}." if n >= FEW else f"Too few rows to tell: {found}."

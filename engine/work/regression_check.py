@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from engine import plugins
-from engine.core.evaluation import Output, Watched
+from engine.core.evaluation import GainDecision, Output, Watched
 from engine.core.model import Model
 from engine.metrics.score import Scored, gain
 from engine.stats.intervals import pseudo_values, student
@@ -94,7 +94,7 @@ def _scores(
         gains[name] = paired_gain(first, second)
     found = []
     for name, one in adjusted(gains).items():
-        fell = one.sentence.startswith("Worse") and one.diff <= -LEAST
+        fell = one.decision is GainDecision.WORSE and one.diff <= -LEAST
         a, b = values[name]
         found.append(
             _watched(name, fell, (a, b), (one.low, one.high), f"{NAMES[name]}: {a:.2f} to {b:.2f}")

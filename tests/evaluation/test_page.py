@@ -14,6 +14,7 @@ from engine.services.evaluation.leaderboard import Line
 from engine.services.jobs import lifecycle
 from tests import helpers
 from tests.ui import results
+from ui.components import markup
 from ui.pages.evaluation import answers, charts, leaderboard, refresh, render, speed, tab
 from ui.pages.evaluation import start as evaluation_start
 from ui.pages.evaluation.layout import Shown
@@ -153,7 +154,8 @@ def test_progress_of_the_running_evaluation_is_followed(ws, world):
 def test_each_tuned_model_gets_its_sentence(found):
     html = render.sentences(*found, "rougeL")
     assert "SFT one" in html
-    assert "<b>Better.</b> +0.20." in html
+    assert "Better: +0.20." in html
+    assert markup.badge("better", "good") in html
     assert "tl-sentence-good" in html
     assert "tl-sentence-neutral" in render.sentences(*found, "exact_match")
 
@@ -162,7 +164,7 @@ def test_the_table_holds_scores_intervals_and_verdicts(found):
     html = render.table(*found)
     for said in ("0.500", "0.400 to 0.600", "+0.200", "+0.100 to +0.300", "better", "baseline"):
         assert said in html
-    assert "no difference shown" in html
+    assert "too few rows to tell" in html
 
 
 def test_scores_that_few_rows_decide_are_marked_and_the_worst_says_what_to_do(world):
@@ -305,7 +307,7 @@ def test_evaluations_are_listed_newest_first_and_drawn_whole(ws, world, tmp_path
     assert [label.split(" · ")[0] for label, _ in listed] == ["New one", "Old one"]
     ev, names = tab.load(ws, project, newest)
     shown = refresh.whole(ws, ev, names, Choice(newest), tmp_path)
-    assert "Better." in shown["sentences"]
+    assert "Better: +0.20." in shown["sentences"]
     assert shown["compare"].visible is False
     assert "ROUGE|v1" in shown["signatures"]
     assert "ROUGE-L" in shown["explained"]

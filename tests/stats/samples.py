@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.core.evaluation import Mean
-from engine.stats.intervals import caveat, deciding, mean_interval
+from engine.core.evaluation_sentences import caveat
+from engine.stats.intervals import deciding, mean_interval
 
 
 def short(rng, n):

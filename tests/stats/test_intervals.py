@@ -5,7 +5,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from engine.core.errors import UserError
 from engine.core.evaluation import Mean
-from engine.stats.intervals import caveat, deciding, mean_interval, pseudo_values, wilson
+from engine.core.evaluation_sentences import caveat
+from engine.stats.intervals import deciding, mean_interval, pseudo_values, wilson
 from tests.stats.samples import HARD, MEANS, held, judged, missed_unwarned, rate, warned
 
 

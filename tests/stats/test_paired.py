@@ -8,6 +8,8 @@ from scipy.stats import binom
 from statsmodels.stats.power import TTestPower
 
 from engine.core.errors import UserError
+from engine.core.evaluation import GainDecision
+from engine.core.evaluation_sentences import WINNERS
 from engine.stats.paired import _bounds, paired_gain, sign_flip_p
 
 score = st.floats(0, 1)
@@ -17,6 +19,7 @@ score = st.floats(0, 1)
 def test_a_model_against_itself_has_no_winner(each):
     gain = paired_gain(each, each)
     assert (gain.diff, gain.p) == (0, 1)
+    assert gain.decision in (GainDecision.NO_DIFFERENCE, GainDecision.TOO_FEW)
     assert gain.low <= 0 <= gain.high
     assert gain.sentence.startswith("No difference shown")
 
@@ -35,6 +38,7 @@ def test_a_clear_gain_is_told_in_one_sentence():
     rng = np.random.default_rng(0)
     base = rng.uniform(0.2, 0.6, 60)
     gain = paired_gain(base, base + 0.21 + rng.normal(0, 0.2, 60).clip(-0.4, 0.19))
+    assert gain.decision is GainDecision.BETTER
     assert gain.sentence == (
         f"Better: +{gain.diff:.2f} (95 % interval {gain.low:.2f} to {gain.high:.2f})"
         " on 60 held-out rows."
@@ -44,6 +48,7 @@ def test_a_clear_gain_is_told_in_one_sentence():
 
 def test_a_clear_loss_is_told():
     gain = paired_gain([0.9] * 40, [0.5, 0.6] * 20)
+    assert gain.decision is GainDecision.WORSE
     assert gain.sentence == (
         "Worse: \N{MINUS SIGN}0.35 (95 % interval \N{MINUS SIGN}0.37 to \N{MINUS SIGN}0.33)"
         " on 40 held-out rows."
@@ -93,7 +98,7 @@ def graded(rng, n):
 def test_equal_models_rarely_get_a_winner_and_the_interval_covers_zero(draw, n):
     rng = np.random.default_rng(4)
     gains = [paired_gain(*draw(rng, n), seed=seed) for seed in range(500)]
-    assert np.mean([not g.sentence.startswith("No") for g in gains]) <= 0.06
+    assert np.mean([g.decision in WINNERS for g in gains]) <= 0.06
     assert 0.92 <= np.mean([g.low <= 0 <= g.high for g in gains]) <= 0.99
 
 
@@ -125,7 +130,7 @@ def test_the_gain_of_a_corpus_metric_is_that_of_the_corpus_scores():
 def test_equal_corpora_rarely_get_a_winner():
     rng = np.random.default_rng(6)
     gains = [of_corpora(*corpora(rng, 40, 0.0), seed=seed) for seed in range(120)]
-    assert np.mean([not g.sentence.startswith("No") for g in gains]) <= 0.06
+    assert np.mean([g.decision in WINNERS for g in gains]) <= 0.06
     assert 0.9 <= np.mean([g.low <= 0 <= g.high for g in gains]) <= 1
 
 
@@ -142,7 +147,7 @@ def test_the_rows_needed_are_within_twice_an_exact_power_calculation(n):
         exact = TTestPower().solve_power(
             abs(diffs.mean()) / diffs.std(ddof=1), power=0.8, alpha=0.05
         )
-        if gain.sentence.startswith("No") and n < exact < 90_000:
+        if gain.decision not in WINNERS and n < exact < 90_000:
             assert exact / 2 <= needed(gain) <= exact * 2
 
 
@@ -167,6 +172,7 @@ def test_the_rows_needed_for_yes_or_no_scores_are_those_of_the_exact_sign_test(n
 
 def test_eight_rows_are_too_few_to_tell():
     gain = paired_gain([0, 1, 0, 1, 1, 0, 1, 0], [1, 1, 0, 1, 1, 0, 1, 0])
+    assert gain.decision is GainDecision.TOO_FEW
     assert gain.sentence.startswith("No difference shown, too few rows to tell: +0.12 (95 % inter")
     assert gain.sentence.endswith("about 65 rows would be needed for the difference measured here.")
 
@@ -176,7 +182,7 @@ def test_a_difference_that_the_test_says_it_could_see_is_seen_four_times_in_five
     sentence = paired_gain(np.zeros(60), rng.normal(0, 0.2, 60)).sentence
     visible = float(re.search("about (0.[0-9]+);", sentence)[1])
     gains = [paired_gain(np.zeros(60), rng.normal(visible, 0.2, 60)) for _ in range(200)]
-    assert 0.7 <= np.mean([gain.sentence.startswith("Better") for gain in gains]) <= 0.93
+    assert 0.7 <= np.mean([gain.decision is GainDecision.BETTER for gain in gains]) <= 0.93
 
 
 def test_a_model_against_itself_never_wins_in_two_hundred_seeds():

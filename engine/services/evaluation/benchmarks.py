@@ -8,6 +8,7 @@ from huggingface_hub import EvalResult
 
 from engine import plugins
 from engine.core.actor import Actor, Role
+from engine.core.evaluation import Gain
 from engine.core.job import Job, State
 from engine.core.recipe import read
 from engine.services.jobs import lifecycle
@@ -65,6 +66,15 @@ def scores(job: Job) -> dict[str, list[Score]]:
     """What a benchmark found, by model, the baseline first."""
     found = job.result["scores"]
     return {m: [Score.model_validate(one) for one in found[m]] for m in job.result["models"]}
+
+
+def gains(job: Job) -> dict[str, dict[str, Gain]]:
+    """The differences from the first model, by model and by the key of the score."""
+    stored = job.result["gains"]
+    return {
+        model: {key: Gain.model_validate(one) for key, one in each.items()}
+        for model, each in stored.items()
+    }
 
 
 def of_model(ws: Workspace, actor: Actor, project_id: str, model_id: str) -> list[Score]:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from html import escape
 
 from engine.core.actor import Actor, Role
-from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, Mean
+from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, GainDecision, Mean
+from engine.core.evaluation_sentences import caveat
 from engine.services import access
 from engine.services.evaluation import evaluations, truncation
 from engine.services.evaluation.leaderboard import plain_name
-from engine.stats.intervals import caveat
 from engine.stats.slices import by_slice, thirds
 from engine.store import models
 from engine.store.connect import reading
@@ -24,6 +24,7 @@ th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px 
 pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font:inherit}
 .bad{color:#a3221b}.good{color:#17662f}small{color:#666}
 """
+TONES = {GainDecision.BETTER: "good", GainDecision.WORSE: "bad"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -126,8 +127,7 @@ def _differences(found: Evaluation, names: dict[str, str]) -> str:
 
 
 def _gain(one: Gain) -> str:
-    word = one.sentence.partition(":")[0]
-    tone = {"Better": "good", "Worse": "bad"}.get(word, "")
+    tone = TONES.get(one.decision, "")
     return f'<span class="{tone}">{escape(one.sentence)}</span>'
 
 

@@ -5,12 +5,12 @@ from huggingface_hub import EvalResult, ModelCardData
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset
 from engine.core.evaluation import Evaluation
+from engine.core.evaluation_sentences import caveat
 from engine.core.model import Model
 from engine.services import access
 from engine.services.evaluation import benchmarks, evaluations
 from engine.services.models.registry import lineage
 from engine.services.preferences.lineage import stale_model
-from engine.stats.intervals import caveat
 from engine.store import datasets
 from engine.store.connect import reading
 from engine.work.harness.results import Score

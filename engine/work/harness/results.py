@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from engine.core.evaluation import Gain
+from engine.core.evaluation_sentences import QUESTIONS
 from engine.stats.intervals import wilson
 from engine.stats.multiple import adjusted
 from engine.stats.paired import paired_gain
@@ -65,23 +66,19 @@ def read(said: Mapping[str, Any]) -> Found:
 
 def gains(first: Found, others: Mapping[str, Found]) -> dict[str, dict[str, Gain]]:
     """Each other model against the first by question; `p` allows for all of these comparisons."""
-    told = adjusted(
+    compared = adjusted(
         {
-            (model, key): paired_gain(first.each[key], found.each[key])
+            (model, key): paired_gain(first.each[key], found.each[key], unit=QUESTIONS)
             for model, found in others.items()
             for key in first.each
             if len(found.each.get(key, ())) == len(first.each[key])
-        }
+        },
+        unit=QUESTIONS,
     )
     split: dict[str, dict[str, Gain]] = {model: {} for model in others}
-    for (model, key), one in told.items():
-        split[model][key] = one.model_copy(update={"sentence": _of_questions(one.sentence)})
+    for (model, key), gain in compared.items():
+        split[model][key] = gain
     return split
-
-
-def _of_questions(sentence: str) -> str:
-    """The sentence on rows of one's own, said of public questions."""
-    return sentence.replace("held-out row", "question").replace(" rows ", " questions ")
 
 
 def _is_score(key: str, value: Any) -> bool:

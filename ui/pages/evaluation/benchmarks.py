@@ -1,12 +1,14 @@
 """Public benchmarks: choose models and tasks, start, and read the scores side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from engine.core.errors import UserError
+from engine.core.evaluation import Gain
+from engine.core.evaluation_sentences import QUESTIONS
 from engine.core.job import Job, State
 from engine.services.evaluation import benchmarks
 from engine.services.jobs import lifecycle
@@ -18,6 +20,7 @@ from ui.components.markup import RAW
 from ui.components.names import moment
 from ui.components.page import Page
 from ui.pages.evaluation import start as evaluation_start
+from ui.pages.evaluation.render import decision_badge
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -35,7 +38,6 @@ SHOTS = [
     ("As the benchmark says", AS_SAID),
     *((str(n), str(n)) for n in (0, 1, 2, 3, 5, 8, 10, 25)),
 ]
-WORDS = {"Better": "good", "Worse": "bad"}
 
 
 class Panel(NamedTuple):
@@ -207,14 +209,14 @@ def shown(ws: Workspace, project: str | None, which: str) -> str:
 
 def table(job: Job, called: dict[str, str]) -> str:
     """A row a task and metric, a column a model, the baseline first."""
-    scores = benchmarks.scores(job)
+    scores, gains = benchmarks.scores(job), benchmarks.gains(job)
     first = next(iter(scores.values()))
     by_key = {m: {one.key: one for one in each} for m, each in scores.items()}
     heads = ["Benchmark", "Questions", *(called[m] for m in scores)]
     rows = "".join(
         f"<tr><th>{escape(one.task)}<small>{escape(_how(one))}</small></th>"
         f"<td>{one.n:,} of {one.of:,}</td>"
-        + "".join(_cell(by_key[m].get(one.key), job.result["gains"].get(m, {})) for m in scores)
+        + "".join(_cell(by_key[m].get(one.key), gains.get(m, {})) for m in scores)
         + "</tr>"
         for one in first
     )
@@ -234,7 +236,7 @@ def _how(one: Score) -> str:
     return f"{one.metric}{by}{shots}{version}{better}"
 
 
-def _cell(one: Score | None, gains: dict[str, Any]) -> str:
+def _cell(one: Score | None, gains: Mapping[str, Gain]) -> str:
     if one is None:
         return "<td>–</td>"
     bounds = f"<small>{one.low:.3f} to {one.high:.3f}</small>" if one.low is not None else ""
@@ -242,12 +244,9 @@ def _cell(one: Score | None, gains: dict[str, Any]) -> str:
     return f"<td><b>{one.score:.3f}</b>{bounds}{_difference(gain) if gain else ''}</td>"
 
 
-def _difference(gain: dict[str, Any]) -> str:
-    word = str(gain["sentence"]).partition(":")[0]
-    tone: Any = WORDS.get(word, "neutral")
-    said = word if word in WORDS else "no difference shown"
-    between = f"{gain['diff']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
-    return f"<div>{markup.badge(said.lower(), tone)}<small>{between}</small></div>"
+def _difference(gain: Gain) -> str:
+    between = f"{gain.diff:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
+    return f"<div>{decision_badge(gain, QUESTIONS)}<small>{between}</small></div>"
 
 
 def _failure(every: Sequence[Job]) -> str:

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from html import escape
 
-from engine.core.evaluation import Evaluation, Gain, Mean, Watched
+from engine.core.evaluation import Evaluation, Gain, GainDecision, Mean, Watched
+from engine.core.evaluation_sentences import ROWS, Unit, caveat, label
 from engine.services.evaluation.leaderboard import plain_name
-from engine.stats.intervals import caveat
 from ui.components import markup
 from ui.components.metrics import METRICS, called
 
 Names = dict[str, str]
 
-VERDICTS: dict[str, tuple[str, markup.Tone]] = {
-    "Better": ("better", "good"),
-    "Worse": ("worse", "bad"),
+TONES: dict[GainDecision, markup.Tone] = {
+    GainDecision.BETTER: "good",
+    GainDecision.WORSE: "bad",
 }
 HOW_TO_READ = (
     ("Score", "From 0 to 1; higher is closer to the reference answers. Compare models on the same "
@@ -29,10 +29,9 @@ HOW_TO_READ = (
 )  # fmt: skip
 
 
-def verdict(gain: Gain) -> tuple[str, markup.Tone]:
-    """What a difference amounts to, and the tone to say it in."""
-    word = gain.sentence.partition(":")[0]
-    return VERDICTS.get(word, ("no difference shown", "neutral"))
+def decision_badge(gain: Gain, unit: Unit = ROWS) -> str:
+    """The decision on a difference as a coloured label."""
+    return markup.badge(label(gain.decision, unit), TONES.get(gain.decision, "neutral"))
 
 
 def sentences(found: Evaluation, names: Names, metric: str) -> str:
@@ -41,15 +40,10 @@ def sentences(found: Evaluation, names: Names, metric: str) -> str:
     if not found.gains:
         mean = found.means[base][metric]
         text = f"Only one model was asked, so there is nothing to compare with. {_reach(mean)}"
-        said = _sentence("neutral", names[base], called(metric), text)
+        said = _statement("neutral", f"<b>{escape(names[base])}</b> {escape(called(metric))}", text)
         return said + _over_baseline(found, names, base, metric)
     return "".join(
-        _sentence(
-            verdict(gains[metric])[1],
-            names[model],
-            f"against {names[base]}, by {called(metric)}",
-            gains[metric].sentence,
-        )
+        _comparison(gains[metric], names[model], f"against {names[base]}, by {called(metric)}")
         + _over_baseline(found, names, model, metric)
         for model, gains in found.gains.items()
     ) + _comparisons(found)
@@ -68,7 +62,7 @@ def _over_baseline(found: Evaluation, names: Names, model: str, metric: str) -> 
     if plain is None or metric not in gains:
         return ""
     note = f"against no model at all: {_small(plain_name(plain))}"
-    return _sentence(verdict(gains[metric])[1], names[model], note, gains[metric].sentence)
+    return _comparison(gains[metric], names[model], note)
 
 
 def _comparisons(found: Evaluation) -> str:
@@ -134,8 +128,7 @@ def _gain_cell(gain: Gain | None) -> str:
     if gain is None:
         return "<td></td>"
     bounds = f"{_signed(gain.low)} to {_signed(gain.high)}"
-    badge = markup.badge(*verdict(gain))
-    return f"<td><b>{_signed(gain.diff)}</b><small>{bounds}</small> {badge}</td>"
+    return f"<td><b>{_signed(gain.diff)}</b><small>{bounds}</small> {decision_badge(gain)}</td>"
 
 
 def nothing_fell(guard: Sequence[Watched]) -> str:
@@ -175,13 +168,13 @@ def _plain_cell(mean: Mean | None) -> str:
 
 def score(mean: Mean) -> str:
     """A score with its interval, and a mark where few rows decide it."""
-    few = "<small>few rows decide</small>" if caveat(mean) else ""
+    few = "<small>few rows decide</small>" if mean.few_decide else ""
     return f"<b>{mean.score:.3f}</b><small>{mean.low:.3f} to {mean.high:.3f}</small>{few}"
 
 
 def cautions(means: Sequence[tuple[str, Mean]]) -> str:
     """Below scores that are marked so: what few rows mean for the most doubtful of them."""
-    marked = [(name, mean) for name, mean in means if caveat(mean)]
+    marked = [(name, mean) for name, mean in means if mean.few_decide]
     if not marked:
         return ""
     name, worst = min(marked, key=lambda one: (one[1].deciding or 0) / one[1].n)
@@ -196,11 +189,10 @@ def _cell(found: Evaluation, model: str, metric: str) -> str:
     if model not in found.gains:
         return f"<td>{said}</td>"
     gain = found.gains[model][metric]
-    word, tone = verdict(gain)
     bounds = f"{_signed(gain.low)} to {_signed(gain.high)}"
     return (
         f'<td>{said}<div class="tl-gain"><span>{_signed(gain.diff)}</span>'
-        f"<small>{bounds}</small>{markup.badge(word, tone)}</div></td>"
+        f"<small>{bounds}</small>{decision_badge(gain)}</div></td>"
     )
 
 
@@ -217,10 +209,15 @@ def _reach(mean: Mean) -> str:
     )
 
 
-def _sentence(tone: str, name: str, note: str, text: str) -> str:
-    word, colon, rest = text.partition(": ")
-    said = f"<b>{escape(word)}.</b> {escape(rest)}" if colon else escape(text)
+def _comparison(gain: Gain, name: str, note: str) -> str:
+    """A card with the decision of a comparison as a label, and its sentence."""
+    about = f"<b>{escape(name)}</b> {escape(note)} {decision_badge(gain)}"
+    return _statement(TONES.get(gain.decision, "neutral"), about, gain.sentence)
+
+
+def _statement(tone: markup.Tone, about: str, text: str) -> str:
+    """`about` is HTML, `text` is not."""
     return (
-        f'<div class="tl-sentence tl-sentence-{tone}"><p class="tl-sentence-who">'
-        f"<b>{escape(name)}</b> {escape(note)}</p><p>{said}</p></div>"
+        f'<div class="tl-sentence tl-sentence-{tone}"><p class="tl-sentence-who">{about}</p>'
+        f"<p>{escape(text)}</p></div>"
     )
