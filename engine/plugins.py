@@ -144,13 +144,21 @@ def names(family: str) -> list[str]:
 
 def load(family: str, name: str) -> Any:
     """The module or function registered under `name`; UserError names the known ones."""
+    found = find(family, name)
+    if found is None:
+        known = ", ".join(names(family))
+        raise UserError(f"There is no {family.rstrip('s')} named {name!r}.", f"Known: {known}.")
+    return found
+
+
+def find(family: str, name: str) -> Any:
+    """The module or function registered under `name`; None where there is none."""
     target = BUILT_IN[family].get(name)
     if target is None:
         for entry in entry_points(group=f"tuneloop.{family}"):
             if entry.name == name:
                 return entry.load()
-        known = ", ".join(names(family))
-        raise UserError(f"There is no {family.rstrip('s')} named {name!r}.", f"Known: {known}.")
+        return None
     module, _, attribute = target.partition(":")
     loaded = import_module(module)
     return getattr(loaded, attribute) if attribute else loaded

@@ -14,6 +14,7 @@ from engine.core.errors import UserError
 from engine.core.recipe import TrainRecipe, read
 from engine.services.jobs import lifecycle
 from engine.services.training import estimate
+from engine.services.training import methods as known_methods
 from engine.workspace import Workspace
 
 STUDIES = ("curve", "sweep")  # kinds of job that train many times
@@ -87,9 +88,7 @@ def start_job(
 
 def methods() -> list[str]:
     """The kinds of job that train."""
-    return [
-        k for k in plugins.names("jobs") if issubclass(plugins.load("jobs", k).Recipe, TrainRecipe)
-    ]
+    return list(known_methods.known())
 
 
 def values_of(path: Path, changes: tuple[str, ...]) -> dict[str, Any]:

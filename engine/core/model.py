@@ -22,6 +22,7 @@ class Model(BaseModel):
     job_id: str | None = None
     dataset_id: str | None = None
     info: dict[str, Any] = {}
+    is_trial: bool = False  # made by a search for settings, not trained in earnest
     created_at: float
 
     @property

@@ -25,6 +25,7 @@ class NewModel(BaseModel):
     parent_id: str | None
     dataset_id: str
     info: dict[str, Any] = {}
+    is_trial: bool = False
 
 
 class Outcome(BaseModel):

@@ -6,13 +6,29 @@ unchanged, after a strict check against their dataclasses (engine/methods/upstre
 """
 
 from difflib import get_close_matches
+from enum import StrEnum
 from math import ceil
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.core.errors import UserError
 from engine.core.examples import Kind
+
+
+class RefKind(StrEnum):
+    """What a recipe may refer to by its id."""
+
+    DATASET = "dataset"
+    MODEL = "model"
+    EVALUATION = "evaluation"
+
+
+class Ref(NamedTuple):
+    """The id of something that must exist in the job's project."""
+
+    kind: RefKind
+    id: str
 
 
 class Recipe(BaseModel):
@@ -22,10 +38,12 @@ class Recipe(BaseModel):
 
     KIND: ClassVar[str]
     LANE: ClassVar[str] = "compute"
+    TRAINS: ClassVar[bool] = False  # whether it makes a model and writes checkpoints on the way
+    ANSWERS: ClassVar[bool] = False  # whether its models write answers; a reward model can't
 
-    def needs(self) -> dict[str, str]:
-        """Ids this recipe refers to, by field name: checked when the job is submitted."""
-        return {}
+    def needs(self) -> list[Ref]:
+        """The datasets, models and evaluations it refers to: checked when the job is submitted."""
+        return []
 
 
 Tuning = Literal["lora", "qlora", "full"]
@@ -36,6 +54,8 @@ LEAST_STEPS = 30  # fewer leave a model nearly as it was
 class TrainRecipe(Recipe):
     """What every training method asks of its user."""
 
+    TRAINS: ClassVar[bool] = True
+    HAS_REFERENCE: ClassVar[bool] = False  # whether it is held to the model it starts from
     LEARNS: ClassVar[tuple[Kind, ...]] = ()  # kinds of dataset it learns from
     OURS: ClassVar[frozenset[str]] = frozenset()  # fields that are no options of TRL's config
     TRL: ClassVar[dict[str, Any]] = {}  # options of TRL that this method needs
@@ -95,8 +115,9 @@ class TrainRecipe(Recipe):
         default_factory=dict, description="More options, under TRL's own names"
     )
 
-    def needs(self) -> dict[str, str]:
-        return {"model": self.model, "dataset": self.dataset}
+    def needs(self) -> list[Ref]:
+        """The model and the dataset."""
+        return [Ref(RefKind.MODEL, self.model), Ref(RefKind.DATASET, self.dataset)]
 
 
 def passes(rows: int, batch: int = 8) -> float:

@@ -38,6 +38,7 @@ class Recipe(TrainRecipe):
     """Prefer the chosen answers. The model it starts from is the reference it is held to."""
 
     KIND: ClassVar[str] = "dpo"
+    HAS_REFERENCE: ClassVar[bool] = True
     LEARNS: ClassVar[tuple[Kind, ...]] = ("preference",)
 
     learning_rate: float = Field(5e-5, gt=0, le=1, description="Step size at its highest")

@@ -21,6 +21,7 @@ class Recipe(TrainRecipe):
     """Make good answers likelier and bad ones rarer; the model it starts from is the reference."""
 
     KIND: ClassVar[str] = "kto"
+    HAS_REFERENCE: ClassVar[bool] = True
     LEARNS: ClassVar[tuple[Kind, ...]] = ("unpaired",)
     TRL: ClassVar[dict[str, Any]] = {"train_sampling_strategy": "sequential"}
     IDLE: ClassVar[dict[str, str]] = {

@@ -17,7 +17,7 @@ from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.recipe import passes
+from engine.core.recipe import Ref, RefKind, passes
 from engine.orchestrate.demo import LOOK_EVERY_S, LoopContext, simulate
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
@@ -64,13 +64,13 @@ class Recipe(BaseRecipe):
     )
     seed: int = Field(1, ge=0, description="Same seed and votes, same loop")
 
-    def needs(self) -> dict[str, str]:
+    def needs(self) -> list[Ref]:
         """The start, the questions and the test rows."""
-        return {
-            "model": self.model,
-            "dataset": self.dataset,
-            "dataset_test": self.dataset_test,
-        }
+        return [
+            Ref(RefKind.MODEL, self.model),
+            Ref(RefKind.DATASET, self.dataset),
+            Ref(RefKind.DATASET, self.dataset_test),
+        ]
 
 
 class Auto:

@@ -23,7 +23,7 @@ from engine.core.job import Job, State
 from engine.core.outcome import Outcome
 from engine.core.rating import Round
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.recipe import passes
+from engine.core.recipe import Ref, RefKind, passes
 from engine.files import write_whole
 from engine.orchestrate.demo_report import as_markdown, report_of
 from engine.services.data import datasets
@@ -70,9 +70,9 @@ class Recipe(BaseRecipe):
     raters: int = Field(3, ge=1, le=9, description="Simulated raters of the blind round")
     seed: int = Field(1, ge=0, description="Same seed, same demo")
 
-    def needs(self) -> dict[str, str]:
+    def needs(self) -> list[Ref]:
         """The base model."""
-        return {"model": self.model}
+        return [Ref(RefKind.MODEL, self.model)]
 
 
 class Loop:

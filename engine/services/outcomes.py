@@ -90,6 +90,7 @@ def _add_model(conn: Connection, job: Job, new: NewModel, now: float) -> Model:
         job_id=job.id,
         dataset_id=new.dataset_id,
         info=new.info,
+        is_trial=new.is_trial,
         created_at=now,
     )
     models.add(conn, model)

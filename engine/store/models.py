@@ -6,8 +6,6 @@ from engine.core.model import Model
 from engine.store.rows import dumped, loaded
 from engine.store.tables import model
 
-TRIAL = "%/trainings/trial-%"  # where a search for settings leaves its best (engine/work/sweep.py)
-
 
 def add(conn: Connection, new: Model) -> None:
     """Store a model."""
@@ -31,7 +29,7 @@ def list_all(conn: Connection, project_id: str | None) -> list[Model]:
         .where(or_(model.c.project_id.is_(None), model.c.project_id == project_id))
         .order_by(
             model.c.project_id.is_not(None),
-            model.c.path.not_like(TRIAL),
+            model.c.is_trial.desc(),
             model.c.created_at,
             model.c.id,
         )

@@ -109,6 +109,7 @@ model = Table(
     _ref("job_id", "job.id", null=True),
     _ref("dataset_id", "dataset.id", null=True),
     _text("info"),
+    Column("is_trial", Boolean, nullable=False, server_default=false()),
     _time("created_at"),
 )
 

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, Mean, Output,
 from engine.core.examples import Chat, Example, Prompt
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
+from engine.core.recipe import Ref, RefKind
 from engine.metrics.score import Scored, gain, refuse, score_rows
 from engine.models import hardware
 from engine.stats.multiple import adjusted
@@ -31,6 +32,7 @@ class Recipe(BaseRecipe):
     """Which models answer which rows, and what the answers are scored with."""
 
     KIND = "evaluate"
+    ANSWERS: ClassVar[bool] = True
 
     models: tuple[str, ...] = Field(
         min_length=1, max_length=5, description="The baseline first, then what to compare with it"
@@ -58,9 +60,10 @@ class Recipe(BaseRecipe):
         True, description="Also measure how surprised each model is by the reference answers"
     )
 
-    def needs(self) -> dict[str, str]:
+    def needs(self) -> list[Ref]:
         """The dataset and every model."""
-        return {"dataset": self.dataset, **{f"model {m}": m for m in self.models}}
+        models = [Ref(RefKind.MODEL, each) for each in self.models]
+        return [Ref(RefKind.DATASET, self.dataset), *models]
 
 
 class Board(NamedTuple):

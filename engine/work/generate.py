@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from engine.core.examples import Chat, Prompt
 from engine.core.outcome import Outcome
 from engine.core.rating import Candidate
 from engine.core.recipe import Recipe as BaseRecipe
+from engine.core.recipe import Ref, RefKind
 from engine.models.answer import Answerer, Reply
 from engine.work import close_calls
 
@@ -20,6 +21,7 @@ class Recipe(BaseRecipe):
     """What the frozen plan of a round says (engine/services/rating/rounds.py makes it)."""
 
     KIND = "generate"
+    ANSWERS: ClassVar[bool] = True
 
     round: str = Field(description="The round that waits for these answers")
     model_new: str = Field(description="The model under test")
@@ -33,9 +35,10 @@ class Recipe(BaseRecipe):
         None, ge=1, description="Pairs that are rated of those written: half by chance, half close"
     )
 
-    def needs(self) -> dict[str, str]:
+    def needs(self) -> list[Ref]:
         """The dataset and both models."""
-        return {"dataset": self.dataset, "model": self.model_new, "model base": self.model_base}
+        models = [Ref(RefKind.MODEL, each) for each in (self.model_new, self.model_base)]
+        return [Ref(RefKind.DATASET, self.dataset), *models]
 
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:

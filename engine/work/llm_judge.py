@@ -12,6 +12,7 @@ from engine.core.errors import UserError
 from engine.core.evaluation import EvaluatedRow, Evaluation
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
+from engine.core.recipe import Ref, RefKind
 from engine.metrics.llm_judge import Question, compare, from_environment
 from engine.stats.preference import verdict
 
@@ -28,9 +29,9 @@ class Recipe(BaseRecipe):
     model: str = Field(description="The model that is compared with the evaluation's first")
     max_rows: int = Field(100, ge=1, le=10_000, description="Rows judged, from the first on")
 
-    def needs(self) -> dict[str, str]:
+    def needs(self) -> list[Ref]:
         """The evaluation and the model."""
-        return {"evaluation": self.evaluation, "model": self.model}
+        return [Ref(RefKind.EVALUATION, self.evaluation), Ref(RefKind.MODEL, self.model)]
 
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:

@@ -13,7 +13,7 @@ from engine.core.context import Context, Kept, ModelFiles
 from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
 from engine.core.outcome import Outcome
-from engine.core.recipe import Recipe, TrainRecipe, read
+from engine.core.recipe import Recipe, Ref, RefKind, TrainRecipe, read
 
 OnHeldOut = Callable[[int, float], None]  # how often it was measured, and the loss
 # what a training does besides: not wanted where many of them run one after the other
@@ -32,9 +32,9 @@ class StudyRecipe(Recipe):
     max_steps: int = Field(40, ge=1, le=100_000, description="Steps of each training")
     seed: int = Field(1, ge=0, description="Same seed, same result")
 
-    def needs(self) -> dict[str, str]:
+    def needs(self) -> list[Ref]:
         """The model and the dataset."""
-        return {"model": self.model, "dataset": self.dataset}
+        return [Ref(RefKind.MODEL, self.model), Ref(RefKind.DATASET, self.dataset)]
 
     def training(self, changes: dict[str, Any] | None = None) -> TrainRecipe:
         """The method's recipe with `changes`, where `lora.r` changes a field inside another.

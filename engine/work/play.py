@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -9,6 +10,7 @@ from engine.core.context import Context, ModelFiles
 from engine.core.examples import Message
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
+from engine.core.recipe import Ref, RefKind
 from engine.models import folder
 from engine.models.answer import Answerer
 
@@ -19,6 +21,7 @@ class Recipe(BaseRecipe):
     """A prompt and how to answer it; all models get the same decoding and seed."""
 
     KIND = "play"
+    ANSWERS: ClassVar[bool] = True
     LANE = "play"
 
     models: tuple[str, ...] = Field(min_length=1, max_length=4, description="Who answers")
@@ -28,9 +31,9 @@ class Recipe(BaseRecipe):
     max_new_tokens: int = Field(128, ge=1, le=4096, description="Longest answer, in tokens")
     seed: int = Field(0, ge=0, description="Same seed, same answer")
 
-    def needs(self) -> dict[str, str]:
+    def needs(self) -> list[Ref]:
         """Every model."""
-        return {f"model {m}": m for m in self.models}
+        return [Ref(RefKind.MODEL, each) for each in self.models]
 
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:

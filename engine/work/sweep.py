@@ -232,7 +232,7 @@ def _outcome(recipe: Recipe, ctx: Context, search: Search, best: Best, stopped: 
         "stopped_early": stopped,
         "sentence": _sentence(search.trials, best.trial),
     }
-    model = best.model.model_copy(update={"path": str(path), "name": name})
+    model = best.model.model_copy(update={"path": str(path), "name": name, "is_trial": True})
     return Outcome(result=result, model=model)
 
 

@@ -13,7 +13,7 @@ from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.recipe import TrainRecipe, read
+from engine.core.recipe import Ref, RefKind, TrainRecipe, read
 
 
 class Recipe(BaseRecipe):
@@ -25,9 +25,11 @@ class Recipe(BaseRecipe):
     recipe: dict[str, Any] = Field(description="Its settings")
     steps: int = Field(4, ge=2, le=50, description="Steps that are measured")
 
-    def needs(self) -> dict[str, str]:
+    def needs(self) -> list[Ref]:
         """The model and the dataset of the training."""
-        return {name: str(self.recipe.get(name, "")) for name in ("model", "dataset")}
+        return [
+            Ref(kind, str(self.recipe.get(kind, ""))) for kind in (RefKind.MODEL, RefKind.DATASET)
+        ]
 
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:

@@ -7,7 +7,7 @@ import pytest
 from engine import plugins
 from engine.core.errors import UserError
 from engine.core.examples import Message, Prompt
-from engine.core.recipe import read
+from engine.core.recipe import Ref, RefKind, read
 from engine.methods.rewarded import grpo, reward, rloo
 from tests import letters
 from tests.methods.memory import BASE, MemoryContext, pairs, prompts, user
@@ -64,7 +64,7 @@ def test_a_reward_model_rewards_what_its_pairs_preferred(tiny_model, tmp_path):
     )
     shutil.copytree(ctx.folder / "adapter", tmp_path / "judge")
     ctx.keep("judge-1", judge.model.model_copy(update={"path": "judge"}))
-    assert recipe(rloo, reward="judge-1").needs()["reward"] == "judge-1"
+    assert Ref(RefKind.MODEL, "judge-1") in recipe(rloo, reward="judge-1").needs()
     asking = MemoryContext(tmp_path, tiny_model, prompts(8))
     asking._models = ctx._models
     rloo.run(recipe(rloo, reward="judge-1", max_steps=2), asking)
@@ -95,5 +95,6 @@ def test_a_prompt_that_leaves_no_room_for_an_answer_stays_out(tiny_model, tmp_pa
 
 
 def test_a_rule_needs_no_model():
-    assert "reward" not in recipe(rloo).needs()
+    named = [each.id for each in recipe(rloo).needs()]
+    assert named == [BASE, "d"]
     assert {"exact", "overlap", "shorter", "up_to_50_words"} <= set(plugins.names("rewards"))

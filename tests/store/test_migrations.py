@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from engine.core.actor import LOCAL
 from engine.services.rating import votes
+from engine.store import models
 from engine.store.connect import MIGRATIONS, migrate, open_database, reading, writing
 from engine.store.tables import metadata
 from tests import helpers
@@ -24,6 +25,8 @@ AT_0003 = [
     "INSERT INTO project VALUES ('p', 'Old', 'local', 1)",
     "INSERT INTO model (id, name, kind, source, path, info, created_at)"
     " VALUES ('m', 'm', 'base', 'folder', 'm', '{}', 1)",
+    "INSERT INTO model (id, name, kind, source, path, info, created_at) VALUES"
+    " ('trial', 't', 'adapter', 'trained', 'jobs/s/trainings/trial-2/adapter', '{}', 2)",
     "INSERT INTO rating_round VALUES"
     " ('r', 'p', 'Blind', 'blind_eval', 'm', 'm', '{}', 's', 'closed', NULL, 'local', 1, 2)",
     "INSERT INTO comparison VALUES"
@@ -86,6 +89,9 @@ def test_an_older_database_keeps_its_rows_and_gets_the_newer_guards(old):
     with reading(db) as conn:
         assert conn.execute(text("SELECT choice FROM vote")).scalars().all() == ["left"]
         assert conn.execute(text("SELECT rater FROM assignment")).scalars().all() == ["ada"]
+        assert {one.id: one.is_trial for one in models.list_all(conn, None)} == {
+            "m": False, "trial": True,
+        }  # fmt: skip
     for change in [*MOVES, "DELETE FROM vote", "UPDATE vote SET choice = 'tie'"]:
         with pytest.raises(DBAPIError, match=r"never changes|append-only"), writing(db) as conn:
             conn.execute(text(change))

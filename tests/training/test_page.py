@@ -16,13 +16,14 @@ from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.models import import_folder, registry
 from engine.services.training import history
+from engine.services.training import methods as training_methods
 from tests import helpers
 from tests.ui import seed
 from ui.components.page import Aim
 from ui.pages.rating import tab as rating_tab
 from ui.pages.training import before_start, form, methods, presets, refresh, studies, tab
 
-KNOWN = methods.known()
+KNOWN = training_methods.known()
 SFT, DPO = KNOWN["sft"], KNOWN["dpo"]
 
 

@@ -10,7 +10,7 @@ from engine import plugins
 from engine.core.context import Context
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Example, Kind, Message, Prompt
-from engine.core.recipe import TrainRecipe
+from engine.core.recipe import Ref, RefKind, TrainRecipe
 from engine.methods import training
 from engine.methods.encoding import Line, Material
 from engine.methods.training import MakeTrainer
@@ -24,6 +24,7 @@ Reward = Callable[[Sequence[Messages], Sequence[str], Sequence[tuple[str, ...]]]
 class OnlineRecipe(TrainRecipe):
     """What both methods ask of their user."""
 
+    HAS_REFERENCE: ClassVar[bool] = True
     LEARNS: ClassVar[tuple[Kind, ...]] = ("prompts", "sft")
     OURS: ClassVar[frozenset[str]] = frozenset({"reward", "max_length"})
     # one answer to each held-out prompt is enough to see where the reward goes
@@ -64,10 +65,10 @@ class OnlineRecipe(TrainRecipe):
             )
         return self
 
-    def needs(self) -> dict[str, str]:
+    def needs(self) -> list[Ref]:
         """The model, the dataset and, where no rule is named, the reward model."""
-        named = self.reward in plugins.names("rewards")
-        return super().needs() | ({} if named else {"reward": self.reward})
+        is_rule = self.reward in plugins.names("rewards")
+        return [*super().needs(), *([] if is_rule else [Ref(RefKind.MODEL, self.reward)])]
 
 
 class Asked(NamedTuple):

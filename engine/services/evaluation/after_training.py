@@ -1,20 +1,17 @@
 """After a training, its test: the new model and the one it started from on the same rows."""
 
-import hashlib
-
 from sqlalchemy import Connection
 
 from engine import plugins
-from engine.core import ids
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
-from engine.core.job import Job, State
+from engine.core.job import Job
 from engine.core.model import Model
 from engine.core.recipe import Recipe
 from engine.services.data.datasets import load_rows
 from engine.services.evaluation import task
-from engine.store import datasets, events, jobs, models
-from engine.store.rows import to_json
+from engine.services.jobs.enqueue import enqueue
+from engine.store import datasets, models
 from engine.workspace import Workspace
 
 MOST_ROWS = 100
@@ -39,21 +36,8 @@ def queue(ws: Workspace, conn: Connection, trained: Job, model: Model, now: floa
         metrics=tuple(dict.fromkeys([*_suited(ws, dataset), *usual])),
         max_rows=MOST_ROWS,
     )
-    values = recipe.model_dump(mode="json")
-    job = Job(
-        id=ids.new("job"),
-        project_id=trained.project_id,
-        kind=recipe.KIND,
-        lane=recipe.LANE,
-        name=f"{model.name} on held-out {dataset.label}"[:80],
-        recipe=values,
-        state=State.QUEUED,
-        owner=trained.owner,
-        created_at=now,
-    )
-    jobs.add(conn, job, hashlib.sha256(to_json([recipe.KIND, values]).encode()).hexdigest())
-    events.add(conn, job.id, [(now, "state", None, {"state": State.QUEUED})])
-    return job.id
+    name = f"{model.name} on held-out {dataset.label}"
+    return enqueue(conn, trained.project_id, recipe, trained.owner, now, name=name).job.id
 
 
 def _suited(ws: Workspace, dataset: Dataset) -> tuple[str, ...]:

@@ -6,9 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from engine import plugins
 from engine.core.job import Job
-from engine.core.recipe import TrainRecipe
+from engine.services.jobs import lifecycle
 from engine.store import events
 from engine.store.connect import reading
 from engine.workspace import Workspace
@@ -49,7 +48,7 @@ class Pulse:
 
 def patience_s(ws: Workspace, job: Job) -> float:
     """How long this job may be silent: ten of its usual steps, and 120 s at least."""
-    if not issubclass(plugins.load("jobs", job.kind).Recipe, TrainRecipe):
+    if not lifecycle.trains(job.kind):
         return LOADING_S
     with reading(ws.db) as conn:
         said = events.newest(conn, job.id, "progress", LOOKED_AT)

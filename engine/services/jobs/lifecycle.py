@@ -1,27 +1,23 @@
 """Jobs: hand one in, watch it, stop it. A worker does the work (engine/worker.py)."""
 
-import hashlib
 import time
 
 from sqlalchemy import Connection
 
 from engine import plugins
-from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict
 from engine.core.job import Event, Job, State
-from engine.core.recipe import Recipe, TrainRecipe
+from engine.core.recipe import Recipe, RefKind, TrainRecipe
 from engine.methods import checkpoint
 from engine.services import access
-from engine.store import events, jobs, rounds
+from engine.services.jobs.enqueue import enqueue
+from engine.store import events, jobs, rounds, runs
 from engine.store.connect import reading, writing
-from engine.store.rows import to_json
 from engine.trackers import available as trackers
 from engine.workspace import Workspace
 
-DOUBLE_CLICK_S = 2.0
 WORKER_SILENT_S = 30.0
-ANSWERING = ("evaluate", "generate", "play", "benchmark")
 
 
 def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: str = "") -> Job:
@@ -29,29 +25,10 @@ def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: s
     actor.require(Role.TRAINER)
     if isinstance(recipe, TrainRecipe):
         trackers.check(recipe)
-    now = time.time()
-    values = recipe.model_dump(mode="json")
-    digest = hashlib.sha256(to_json([recipe.KIND, values]).encode()).hexdigest()
     with writing(ws.db) as conn:
         access.project(conn, actor, project_id)
         _check_needs(conn, actor, project_id, recipe)
-        twin = jobs.twin(conn, project_id, digest, now - DOUBLE_CLICK_S)
-        if twin:
-            return twin
-        job = Job(
-            id=ids.new("job"),
-            project_id=project_id,
-            kind=recipe.KIND,
-            lane=recipe.LANE,
-            name=name.strip()[:80] or recipe.KIND,
-            recipe=values,
-            state=State.QUEUED,
-            owner=actor.name,
-            created_at=now,
-        )
-        jobs.add(conn, job, digest)
-        events.add(conn, job.id, [(now, "state", None, {"state": State.QUEUED})])
-    return job
+        return enqueue(conn, project_id, recipe, actor.name, time.time(), name=name).job
 
 
 def list_all(
@@ -78,6 +55,12 @@ def recipe_of(job: Job) -> Recipe:
     return recipe
 
 
+def trains(kind: str) -> bool:
+    """Whether jobs of this kind train a model; False for a plug-in that is not installed."""
+    module = plugins.find("jobs", kind)
+    return module is not None and bool(module.Recipe.TRAINS)
+
+
 def cancel(ws: Workspace, actor: Actor, job_id: str) -> Job:
     """Stop a job: at once while it waits, after its current step while it runs."""
     actor.require(Role.TRAINER)
@@ -101,7 +84,7 @@ def stop_and_keep(ws: Workspace, actor: Actor, job_id: str) -> Job:
         job = access.job(conn, actor, job_id)
         if job.over:
             raise Conflict(f"{job.name} is over: {job.state}.", "There is nothing to stop.")
-        if not issubclass(plugins.load("jobs", job.kind).Recipe, TrainRecipe):
+        if not trains(job.kind):
             raise Conflict(f"{job.name} trains no model to keep.", "Stop it instead.")
         if not jobs.ask_to_keep(conn, job_id):
             raise Conflict(f"{job.name} has not begun, so there is nothing to keep.", "Stop it.")
@@ -127,24 +110,16 @@ def resume(ws: Workspace, actor: Actor, job_id: str) -> Job:
     found = checkpoint.newest_verified(folder)
     if found is None:
         raise Conflict(f"{old.name} left no checkpoint.", "Start it again from the beginning.")
-    new = Job(
-        id=ids.new("job"),
-        **old.model_dump(include={"project_id", "kind", "lane", "name", "recipe", "tags"}),
-        note=f"Goes on from step {found.step} of {old.name}.",
-        state=State.QUEUED,
-        owner=actor.name,
-        created_at=time.time(),
-    )
-    digest = hashlib.sha256(to_json(["resume", old.id]).encode()).hexdigest()
+    recipe, now = recipe_of(old), time.time()
     with writing(ws.db) as conn:
-        _check_needs(conn, actor, new.project_id, recipe_of(old))
-        twin = jobs.twin(conn, new.project_id, digest, new.created_at - DOUBLE_CLICK_S)
-        if twin:
-            return twin
-        checkpoint.lend(folder, ws.files / "jobs" / new.id / checkpoint.FOLDER)
-        jobs.add(conn, new, digest)
-        events.add(conn, new.id, [(new.created_at, "state", None, {"state": State.QUEUED})])
-    return new
+        _check_needs(conn, actor, old.project_id, recipe)
+        new, is_new = enqueue(
+            conn, old.project_id, recipe, actor.name, now, name=old.name, resumes=old
+        )
+        if is_new:
+            checkpoint.lend(folder, ws.files / "jobs" / new.id / checkpoint.FOLDER)
+            runs.describe(conn, new.id, note=f"Goes on from step {found.step} of {old.name}.")
+        return access.job(conn, actor, new.id)
 
 
 def watch(ws: Workspace, actor: Actor, job_id: str, after: int = 0) -> list[Event]:
@@ -184,15 +159,14 @@ def worker_alive(ws: Workspace, actor: Actor) -> bool:
 
 
 def _check_needs(conn: Connection, actor: Actor, project_id: str, recipe: Recipe) -> None:
-    for field, needed in recipe.needs().items():
-        if field.startswith("dataset"):
-            access.dataset(conn, actor, needed, project_id)
-            continue
-        if field == "evaluation":
-            access.evaluation(conn, actor, needed, project_id)
-            continue
-        model = access.model(conn, actor, needed, project_id)
-        if model.kind == "reward" and recipe.KIND in ANSWERING:
-            raise Conflict(
-                f"{model.name} judges answers and writes none.", "Choose a model that answers."
-            )
+    for needed in recipe.needs():
+        if needed.kind is RefKind.DATASET:
+            access.dataset(conn, actor, needed.id, project_id)
+        elif needed.kind is RefKind.EVALUATION:
+            access.evaluation(conn, actor, needed.id, project_id)
+        else:
+            model = access.model(conn, actor, needed.id, project_id)
+            if model.kind == "reward" and recipe.ANSWERS:
+                raise Conflict(
+                    f"{model.name} judges answers and writes none.", "Choose a model that answers."
+                )

@@ -2,7 +2,7 @@
 
 import os
 import random
-from typing import Any
+from typing import Any, ClassVar
 
 from jinja2 import TemplateError
 from pydantic import Field
@@ -11,6 +11,7 @@ from engine.core.context import Cancelled, Context, ModelFiles
 from engine.core.errors import UserError
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
+from engine.core.recipe import Ref, RefKind
 from engine.models.answer import Answerer
 from engine.work.harness import files, lm, names, results, tasks
 from engine.work.harness.results import Found, Score
@@ -24,6 +25,7 @@ class Recipe(BaseRecipe):
     """Which models are asked which tasks; fields are called as the harness calls them."""
 
     KIND = "benchmark"
+    ANSWERS: ClassVar[bool] = True
 
     models: tuple[str, ...] = Field(
         min_length=1, max_length=5, description="The baseline first, then what to compare with it"
@@ -48,9 +50,9 @@ class Recipe(BaseRecipe):
         description="Checksum of task files that were brought on the command line",
     )
 
-    def needs(self) -> dict[str, str]:
+    def needs(self) -> list[Ref]:
         """Every model."""
-        return {f"model {m}": m for m in self.models}
+        return [Ref(RefKind.MODEL, each) for each in self.models]
 
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from engine.core.context import Cancelled, Context
 from engine.core.outcome import Outcome
-from engine.core.recipe import TrainRecipe
+from engine.core.recipe import Ref, TrainRecipe
 from engine.methods import checkpoint
 
 
@@ -24,8 +24,8 @@ class Recipe(TrainRecipe):
     loading_s: float = 0.0
     saving_s: float = 0.0
 
-    def needs(self) -> dict[str, str]:
-        return {}
+    def needs(self) -> list[Ref]:
+        return []
 
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:

@@ -10,11 +10,6 @@ from ui.components.follow import Track, best, newest
 LONGEST_TEXT = 600  # characters of a sampled answer
 
 
-def trains(job: Job) -> bool:
-    """Whether a run is a training, and so has checkpoints and a best state."""
-    return "learning_rate" in job.recipe
-
-
 def took(job: Job) -> float | None:
     """Seconds since a run started, or that it took; None while it waits."""
     if job.started_at is None:

@@ -56,7 +56,8 @@ ANYTHING = Asked()
 
 def next_step(job: Job) -> tuple[str, str]:
     """What one does with a run that is done: words of the button, and the tab it opens."""
-    return NEXT.get(job.kind, ("Evaluate it", "evaluation") if numbers.trains(job) else ("", ""))
+    usual = ("Evaluate it", "evaluation") if lifecycle.trains(job.kind) else ("", "")
+    return NEXT.get(job.kind, usual)
 
 
 def aims_at(job: Job) -> Aim:
@@ -117,7 +118,7 @@ def opened(
     if job.over and track.whole and view.drawn.get("run") == run:
         return {}
     called = names.of_models(ws, project) | names.of_datasets(ws, project)
-    goes_on = numbers.trains(job) and lifecycle.can_resume(ws, who(ws), job.id)
+    goes_on = lifecycle.trains(job.kind) and lifecycle.can_resume(ws, who(ws), job.id)
     return {
         "run": run if job.over else None,
         "top": render.top(job, track, waits, called, lifecycle.worker_alive(ws, who(ws)), goes_on),
@@ -132,7 +133,7 @@ def opened(
 
 
 def _buttons(job: Job, goes_on: bool) -> dict[str, Any]:
-    going, trains = not job.over and not job.cancel_requested, numbers.trains(job)
+    going, trains = not job.over and not job.cancel_requested, lifecycle.trains(job.kind)
     return {
         "stop": going,
         "keep": going and trains and job.state is State.RUNNING,
@@ -165,7 +166,7 @@ def _drawings(job: Job, track: Track) -> dict[str, Any]:
 
 def _choices(found: list[Job]) -> dict[str, Any]:
     trainings = [(f"{job.name}, {names.moment(job.created_at)}", job.id)
-                 for job in found if numbers.trains(job)]  # fmt: skip
+                 for job in found if lifecycle.trains(job.kind)]  # fmt: skip
     tags = sorted({tag for job in found for tag in job.tags}, key=str.casefold)
     return {"tag_filter": tags, "compared": trainings, "compare_box": len(trainings) > 1}
 

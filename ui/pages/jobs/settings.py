@@ -7,6 +7,7 @@ from pydantic_core import PydanticUndefined
 
 from engine import plugins
 from engine.core.job import Job
+from engine.services.jobs import lifecycle
 from ui.components import forms, names
 from ui.components.metrics import METRICS
 
@@ -25,9 +26,9 @@ MANY = 8  # items of a list that are written out
 
 def table(job: Job, called: dict[str, str]) -> str:
     """Name, value and meaning of every setting; ids are shown as names."""
-    known = job.kind in plugins.names("jobs")
-    fields = plugins.load("jobs", job.kind).Recipe.model_fields if known else {}
-    labels = LABELS if "learning_rate" in job.recipe else LABELS | ASKED
+    module = plugins.find("jobs", job.kind)
+    fields = module.Recipe.model_fields if module else {}
+    labels = LABELS if lifecycle.trains(job.kind) else LABELS | ASKED
     ordered: tuple[list[str], list[str], list[str]] = ([], [], [])
     shown = sorted(job.recipe.keys() - HIDDEN, key=[*fields, *sorted(job.recipe)].index)
     for name in shown:

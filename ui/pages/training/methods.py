@@ -12,6 +12,7 @@ from engine.core.recipe import TrainRecipe
 from engine.services.data import datasets
 from engine.services.loop import champion
 from engine.services.models import registry
+from engine.services.training import methods as training_methods
 from engine.workspace import Workspace
 from ui.components import choice_cards, markup, names, words
 from ui.web.session import who
@@ -53,12 +54,6 @@ class Choices(NamedTuple):
     rewards: list[tuple[str, str]]
 
 
-def known() -> dict[str, type[TrainRecipe]]:
-    """The recipes that train, by kind; the built-in ones first."""
-    found = {kind: plugins.load("jobs", kind).Recipe for kind in plugins.names("jobs")}
-    return {kind: recipe for kind, recipe in found.items() if issubclass(recipe, TrainRecipe)}
-
-
 def title(kind: str) -> str:
     """What a method is called on the page."""
     return words.METHODS.get(kind, (kind.upper(), ""))[0]
@@ -72,7 +67,7 @@ def missing(recipe: type[TrainRecipe]) -> Missing:
 def cards(found: Sequence[Dataset], chosen: str) -> str:
     """The methods in plain words; those without data say what they lack and how to get it."""
     shown = []
-    for kind, recipe in known().items():
+    for kind, recipe in training_methods.known().items():
         fallback = (kind.upper(), (recipe.__doc__ or "").split("\n")[0])
         name, text = words.METHODS.get(kind, fallback)
         off = not fitting(found, recipe)
@@ -98,7 +93,7 @@ def fitting(found: Sequence[Dataset], recipe: type[TrainRecipe]) -> list[Dataset
 
 def first_choice(found: Sequence[Dataset]) -> str:
     """The method to begin with: the first that the project has data for."""
-    methods = known()
+    methods = training_methods.known()
     return next((kind for kind, one in methods.items() if fitting(found, one)), next(iter(methods)))
 
 
@@ -114,7 +109,7 @@ def ordered(found: Sequence[Model], recipe: type[TrainRecipe]) -> list[Model]:
     if recipe.KIND == "reward":
         whole = [one for one in newest if one.kind == "full"]
         return bases + whole + [one for one in reversed(found) if one.kind == "reward"]
-    if "beta" not in recipe.model_fields:
+    if not recipe.HAS_REFERENCE:
         return bases + newest
     return sorted(newest, key=lambda one: one.info.get("method") != "sft") + bases
 
@@ -126,7 +121,7 @@ def choices(ws: Workspace, project: str, recipe: type[TrainRecipe]) -> Choices:
     sets = fitting(datasets.list_all(ws, who(ws), project), recipe)
     starts = ordered(found, recipe)
     best = champion.current(ws, who(ws), project)
-    if best and "beta" in recipe.model_fields:  # what is refined is the best there is
+    if best and recipe.HAS_REFERENCE:  # what is refined is the best there is
         starts.sort(key=lambda one: one.id != best.id)
     return Choices(
         [(_label(one, called), one.id) for one in starts],

@@ -10,6 +10,7 @@ from engine.core.errors import UserError
 from engine.core.recipe import passes
 from engine.services.data import datasets
 from engine.services.preferences import build
+from engine.services.training import methods as training_methods
 from engine.workspace import Workspace
 from ui.components import forms, markup
 from ui.components.page import Aim
@@ -61,7 +62,7 @@ def everything(
     The forms that are not seen are hidden and nothing else: each box that changes asks the server.
     """
     found = datasets.list_all(ws, who(ws), project) if project else []
-    seen = method if method in methods.known() else methods.first_choice(found)
+    seen = method if method in training_methods.known() else methods.first_choice(found)
     offer = votes_to_use(ws, project) if project else 0
     drawn = []
     for form, own in zip(made, values, strict=True):

@@ -15,6 +15,7 @@ from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.services.preferences import build as preferences_build
 from engine.services.training import estimate
+from engine.services.training import methods as training_methods
 from engine.workspace import Workspace
 from ui.components import choice_cards, forms, markup
 from ui.components.markup import RAW
@@ -46,7 +47,7 @@ def build(ws: Workspace, page: Page) -> None:
         markup.head("Training", "Teach a model with your data; the base itself stays as it is.")
     )
     cards = choice_cards.component("train-method", methods.cards([], ""))
-    made = [layout.build(page, kind, one) for kind, one in methods.known().items()]
+    made = [layout.build(page, kind, one) for kind, one in training_methods.known().items()]
     tab = Parts(ws, page, gr.State(""), gr.State(""), cards, made)
     _wire_choice(tab)
     _wire_warmup(tab)
