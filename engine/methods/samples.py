@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from engine.core.context import Context
@@ -90,7 +91,7 @@ class Sampler:
     def _answers(self, model: Any) -> list[str]:
         import torch
 
-        end = self._template.end_id
+        end, ends = self._template.end_id, self._template.ends
         ids = [question.ids for question in self._asked]
         width = max(map(len, ids))
         out = model.generate(
@@ -102,14 +103,14 @@ class Sampler:
             max_time=MAX_SECONDS,
             do_sample=False,
             use_cache=True,
-            eos_token_id=end,
+            eos_token_id=sorted(ends),
             pad_token_id=end,
         )
-        return [self._text(row[width:].tolist(), end) for row in out]
+        return [self._text(row[width:].tolist()) for row in out]
 
-    def _text(self, ids: list[int], end: int) -> str:
-        kept = ids[: ids.index(end)] if end in ids else ids
-        return self._template.decode(kept).strip()
+    def _text(self, ids: list[int]) -> str:
+        ends = self._template.ends
+        return self._template.decode(list(takewhile(lambda i: i not in ends, ids))).strip()
 
 
 @contextmanager

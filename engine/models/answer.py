@@ -146,8 +146,11 @@ class Answerer:
         self, model: Any, ids: list[list[int]], ways: Sampling, heard: Heard = lambda _: None
     ) -> list[Reply]:
         """One reply a row; `heard` gets the rows after each token, where those are at hand."""
-        way = decode.answers if decode.can(model) else generate.answers
-        said = way(model, ids, ways, self.template.end_id, heard)
+        ends = self.template.ends
+        if decode.can(model):
+            said = decode.answers(model, ids, ways, ends, heard)
+        else:
+            said = generate.answers(model, ids, ways, ends, heard, self._stop_tokenizer(model))
         return [
             Reply(
                 self.template.decode(one.ids).strip(),
@@ -160,6 +163,14 @@ class Answerer:
             )
             for one in said
         ]
+
+    def _stop_tokenizer(self, model: Any) -> Any:
+        """Transformers' tokenizer, which only settings with `stop_strings` need."""
+        from transformers import AutoTokenizer
+
+        if not getattr(model.generation_config, "stop_strings", None):
+            return None
+        return AutoTokenizer.from_pretrained(self.base, local_files_only=True)
 
     def _most_rows(self, most: int) -> Callable[[int], int]:
         """How many rows of a width fit into one batch."""

@@ -4,6 +4,7 @@ Needs only `tokenizers` and jinja2, so that the web process can show what a trai
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -51,7 +52,13 @@ class Template:
     in generation.
     """
 
-    def __init__(self, tokenizer: Tokenizer, render: Render | None, end: str) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        render: Render | None,
+        end: str,
+        model_ends: Sequence[int] = (),
+    ) -> None:
         end_id = tokenizer.token_to_id(end)
         if end_id is None:
             raise UserError(
@@ -60,7 +67,10 @@ class Template:
         self._tokenizer = tokenizer
         self._render = render
         self._end = end
-        self.end_id: int = end_id  # the token that ends an answer
+        self.end_id: int = end_id  # the tokenizer's own end token
+        self._model_ends = tuple(model_ends)
+        added = tokenizer.get_added_tokens_decoder().values()
+        self._special = [token.content for token in added if token.special]
 
     @classmethod
     def load(cls, path: Path) -> "Template":
@@ -71,7 +81,17 @@ class Template:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         render = Render(files.template, files.tokens) if files.template else None
-        return cls(tokenizer, render, files.tokens["eos_token"])
+        return cls(tokenizer, render, files.tokens["eos_token"], files.ends)
+
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """The tokens that end an answer.
+
+        They are the tokenizer's own end token, those that the model's generation_config names, and
+        the one that the chat template writes after an answer (Gemma's `<end_of_turn>`, Phi-3's
+        `<|end|>`), which is the one that training teaches.
+        """
+        return frozenset({self.end_id, *self._model_ends, *self._end_of_turn()})
 
     def prompt_text(self, messages: Sequence[Message]) -> str:
         """The text a model is given to answer `messages`."""
@@ -194,9 +214,25 @@ class Template:
         if not after.startswith(before) or said not in answer:
             return content + self._end, ""
         start = answer.find(said) + len(said)
-        stop = answer.find(self._end, start)
-        cut = stop + len(self._end) if stop >= 0 else len(answer.rstrip())
+        stop, mark = next(self._marks(answer, start), (-1, ""))
+        cut = stop + len(mark) if stop >= 0 else len(answer.rstrip())
         return (answer[:cut], answer[cut:]) if cut > start else (content + self._end, "")
+
+    def _end_of_turn(self) -> list[int]:
+        """The token after an answer in the template, where that is a special token."""
+        if self._render is None:
+            return []
+        try:
+            learned, _ = self._answer([Message(role="user", content="a")], "b")
+        except UserError:  # a template may want other roles; the other ends still hold
+            return []
+        last = self._tokenizer.token_to_id(next(self._marks(learned, 0), (0, ""))[1])
+        return [] if last is None else [last]
+
+    def _marks(self, text: str, start: int) -> Iterator[tuple[int, str]]:
+        """Where special tokens stand in `text` from `start` on, the first one first."""
+        places = ((text.find(token, start), -len(token), token) for token in self._special)
+        return iter(sorted((at, token) for at, _, token in sorted(places) if at >= 0))
 
     def _rendered(self, messages: Sequence[Message], open_answer: bool) -> str:
         if self._render is None:

@@ -4,7 +4,7 @@ B: rows of the batch, P: tokens that all prompts begin with, W: the longest rest
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -24,7 +24,13 @@ STEERED = (
     "sequence_bias",
     "exponential_decay_length_penalty",
     "watermarking_config",
+    "encoder_no_repeat_ngram_size",
+    "stop_strings",
+    "penalty_alpha",
+    "dola_layers",
+    "prompt_lookup_num_tokens",
 )
+NEUTRAL = {"num_beams": 1, "guidance_scale": 1, "encoder_repetition_penalty": 1}  # steer otherwise
 
 
 class Said(NamedTuple):
@@ -49,6 +55,7 @@ def can(model: Any) -> bool:
         and not getattr(model, "_is_stateful", False)
         and not config.is_encoder_decoder
         and not any(getattr(usual, name, None) for name in STEERED)
+        and all(getattr(usual, name, None) in (None, value) for name, value in NEUTRAL.items())
     )
 
 
@@ -56,7 +63,7 @@ def answers(
     model: Any,
     prompts: Sequence[list[int]],
     ways: Sampling,
-    end: int,
+    ends: Collection[int],
     heard: Callable[[Sequence["Row"]], None] = lambda _: None,
 ) -> list[Said]:
     """What the model says to each prompt, in order; `heard` gets all rows after each token.
@@ -73,7 +80,7 @@ def answers(
         now = time.perf_counter()
         share = (now - before) / len(batch.rows)
         for row, token in zip(batch.rows, tokens, strict=True):
-            rows[row].hear(token, now - start, share, ways.max_new_tokens, end)
+            rows[row].hear(token, now - start, share, ways.max_new_tokens, ends)
         before = now
         going = [place for place, row in enumerate(batch.rows) if not rows[row].over]
         heard(rows)
@@ -93,13 +100,15 @@ class Row:
         self.over = self.finished = False
         self.seconds = self.first_s = self.last_s = 0.0
 
-    def hear(self, token: int, at: float, share: float, longest: int, end: int) -> None:
+    def hear(
+        self, token: int, at: float, share: float, longest: int, ends: Collection[int]
+    ) -> None:
         """Take a token that came `at` seconds after the start."""
         self.seconds += share
         if self.over:
             return
         self.first_s, self.last_s = self.first_s or at, at
-        self.finished = token == end
+        self.finished = token in ends
         if not self.finished:
             self.ids.append(token)
         self.over = self.finished or len(self.ids) >= longest

@@ -12,6 +12,7 @@ class Files(NamedTuple):
     tokenizer: str  # tokenizer.json as it is
     template: str | None
     tokens: dict[str, str]  # eos_token, and bos_token and others where the model has them
+    ends: tuple[int, ...] = ()  # ids that end an answer, by generation_config.json or config.json
 
 
 def read(path: Path) -> Files:
@@ -27,7 +28,7 @@ def read(path: Path) -> Files:
         raise UserError(
             f"The tokenizer of the model {path.name} names no end token.", "Choose another model."
         )
-    return Files(_text(path, "tokenizer.json"), _template(path, config), tokens)
+    return Files(_text(path, "tokenizer.json"), _template(path, config), tokens, _ends(path))
 
 
 def identity(path: Path) -> str:
@@ -39,6 +40,20 @@ def identity(path: Path) -> str:
     files = sorted((file.name, file.stat()) for file in path.iterdir() if file.is_file())
     told = [(name, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in files]
     return hashlib.sha256(repr((str(path.resolve()), told)).encode()).hexdigest()
+
+
+def _ends(path: Path) -> tuple[int, ...]:
+    """The `eos_token_id` of generation_config.json, or where that names none, of config.json."""
+    for name in ("generation_config.json", "config.json"):
+        config = _optional(path, name)
+        text_config = config.get("text_config")
+        nested = text_config if isinstance(text_config, dict) else {}
+        value = config.get("eos_token_id", nested.get("eos_token_id"))
+        ids = value if isinstance(value, list) else [value]
+        known = tuple(i for i in ids if isinstance(i, int) and not isinstance(i, bool))
+        if known:
+            return known
+    return ()
 
 
 def _template(path: Path, config: dict[str, Any]) -> str | None:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from engine.models.decode import Row, Said
@@ -13,18 +13,21 @@ def answers(
     model: Any,
     prompts: Sequence[list[int]],
     ways: Sampling,
-    end: int,
+    ends: Collection[int],
     heard: Callable[[Sequence[Row]], None] = lambda _: None,
+    tokenizer: Any = None,
 ) -> list[Said]:
     """What the model says to each prompt, in order; to a single one, `heard` gets it as it grows.
 
     Sampled answers depend on all of `prompts`. When a token came is not told for more than one
-    prompt: all are said to have come at the end.
+    prompt: all are said to have come at the end. A model whose own settings name `stop_strings`
+    needs its `tokenizer`.
     """
     import torch
 
     width = max(map(len, prompts))
-    padded = [[end] * (width - len(ids)) + ids for ids in prompts]
+    pad = min(ends)
+    padded = [[pad] * (width - len(ids)) + ids for ids in prompts]
     mask = [[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts]
     sampling: dict[str, Any] = {"do_sample": False}
     if ways.temperature > 0:
@@ -32,27 +35,31 @@ def answers(
                     "top_p": TOP_P, "top_k": 0}  # fmt: skip
     torch.manual_seed(random.Random(f"{ways.seed}:{list(prompts)}").getrandbits(63))
     start = time.perf_counter()
-    alone = _Alone(ways.max_new_tokens, end, heard) if len(prompts) == 1 else None
+    beams = (model.generation_config.num_beams or 1) > 1  # transformers streams no beams
+    alone = None if beams or len(prompts) > 1 else _Alone(ways.max_new_tokens, ends, heard)
     out = model.generate(
         input_ids=torch.tensor(padded, device=model.device),
         attention_mask=torch.tensor(mask, device=model.device),
         max_new_tokens=ways.max_new_tokens,
-        eos_token_id=end,
-        pad_token_id=end,
+        eos_token_id=sorted(ends),
+        pad_token_id=pad,
         streamer=alone,
+        tokenizer=tokenizer,
         **sampling,
     )
     if alone:
         return [alone.row.said()]
     took = time.perf_counter() - start
-    return [_said(row[width:].tolist(), end, took, len(prompts)) for row in out]
+    return [_said(row[width:].tolist(), ends, took, len(prompts)) for row in out]
 
 
 class _Alone:
     """A streamer of transformers: hears the prompt first, then one token at a time."""
 
-    def __init__(self, longest: int, end: int, heard: Callable[[Sequence[Row]], None]) -> None:
-        self.row, self.longest, self.last, self.heard = Row(), longest, end, heard
+    def __init__(
+        self, longest: int, ends: Collection[int], heard: Callable[[Sequence[Row]], None]
+    ) -> None:
+        self.row, self.longest, self.ends, self.heard = Row(), longest, ends, heard
         self.start = self.before = time.perf_counter()
         self.prompt = True
 
@@ -62,7 +69,7 @@ class _Alone:
             self.prompt = False
             return
         now = time.perf_counter()
-        self.row.hear(int(value), now - self.start, now - self.before, self.longest, self.last)
+        self.row.hear(int(value), now - self.start, now - self.before, self.longest, self.ends)
         self.before = now
         self.heard([self.row])
 
@@ -70,6 +77,6 @@ class _Alone:
         """Nothing is kept back."""
 
 
-def _said(ids: list[int], end: int, took: float, rows: int) -> Said:
-    finished = end in ids
-    return Said(ids[: ids.index(end)] if finished else ids, finished, took / rows, took, took)
+def _said(ids: list[int], ends: Collection[int], took: float, rows: int) -> Said:
+    stop = next((place for place, token in enumerate(ids) if token in ends), None)
+    return Said(ids[:stop], stop is not None, took / rows, took, took)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from engine.core.context import ModelFiles
 from engine.files import write_whole
 
-VERSION = 1  # raise it when the same tokens would be answered otherwise
+VERSION = 2  # raise it when the same tokens would be answered otherwise
 MOST_BYTES = 2**28  # of all files together
 MOST_FILE_BYTES = 2**25
 SMALL_BYTES = 2**20
@@ -91,7 +91,9 @@ class Digests:
 
     def _file(self, path: Path) -> str:
         about = path.stat()
-        name = f"{path.resolve()} {about.st_size} {about.st_mtime_ns}"
+        # a copy that keeps size and time of change still has an inode and a ctime of its own
+        times = f"{about.st_mtime_ns} {about.st_ctime_ns}"
+        name = f"{path.resolve()} {about.st_size} {about.st_ino} {times}"
         found = self._known.get(name)
         if isinstance(found, str):
             return found

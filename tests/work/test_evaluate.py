@@ -1,6 +1,7 @@
 """The evaluation job on a tiny model: what it stores, what it remembers, what it counts."""
 
 import json
+import os
 import random
 
 import pytest
@@ -205,3 +206,19 @@ def test_a_dataset_without_references_is_refused(tmp_path, tiny_model):
     ctx = Context(tmp_path / "job", tiny_model, [chat("a?", "b")], [])
     with pytest.raises(UserError, match="ask all of its rows"):
         evaluate.run(recipe(), ctx)
+
+
+def test_digest_of_a_replaced_weight_file_changes_though_size_and_time_are_kept(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    weights = folder / "model.safetensors"
+    weights.write_bytes(b"a" * (answer_cache.SMALL_BYTES + 1))
+    old, kept = answer_cache.Digests(tmp_path / "cache"), weights.stat()
+    first = old.of(folder)
+    old.save()
+    other = tmp_path / "other"
+    other.write_bytes(b"b" * (answer_cache.SMALL_BYTES + 1))
+    os.utime(other, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    other.replace(weights)
+    assert weights.stat().st_mtime_ns == kept.st_mtime_ns
+    assert answer_cache.Digests(tmp_path / "cache").of(folder) != first

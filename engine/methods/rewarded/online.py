@@ -102,18 +102,23 @@ def prepare(
         found = score([p.messages for p in picked], said, [p.references for p in picked])
         return _checked(recipe.reward, found, len(said))
 
+    ends = Template.load(ctx.model(recipe.model).base).ends
     material, make = training.prepare(
-        recipe, ctx, config_class, _trainer(trainer_class, ids, reward), line
+        recipe, ctx, config_class, _trainer(trainer_class, ids, ends, reward), line
     )
     _refuse_few(recipe, material)
     return material, make
 
 
-def _trainer(trainer_class: Any, ids: dict[str, list[int]], reward: Any) -> type:
+def _trainer(
+    trainer_class: Any, ids: dict[str, list[int]], ends: frozenset[int], reward: Any
+) -> type:
     class Trainer(trainer_class):
         """Prompts are tokens already; a held-out loss would say nothing and is left out."""
 
         def __init__(self, **parts: Any) -> None:
+            # TRL ends an answer at the tokenizer's own end token and at these
+            parts["model"].generation_config.eos_token_id = sorted(ends)
             super().__init__(reward_funcs=[reward], **parts)
 
         def _tokenize_prompts(self, prompts: list[str]) -> tuple[Any, None, dict[str, Any]]:
