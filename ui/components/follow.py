@@ -1,4 +1,4 @@
-"""What a run has said so far, read in pieces: each look reads only what is new."""
+"""The events of a job, read by cursor: each read asks only for those after the last one."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,10 +27,25 @@ class Track:
     whole: bool = False
     metrics: tuple[Event, ...] = ()
     lines: tuple[tuple[float, str], ...] = ()
-    progress: dict[str, Any] = field(default_factory=dict)
+    began: Event | None = None  # the first progress of this attempt
+    latest: Event | None = None  # its newest progress
     samples: tuple[dict[str, Any], ...] = ()
     trials: tuple[dict[str, Any], ...] = ()  # of a search for settings
     estimate: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """The newest progress: `done`, `total`, `label`; empty before there is any."""
+        return self.latest.data if self.latest else {}
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left at the pace of this attempt so far; None before it has moved."""
+        if self.began is None or self.latest is None:
+            return None
+        done, total = float(self.latest.data["done"]), float(self.latest.data["total"])
+        moved = done - float(self.began.data["done"])
+        return (self.latest.at - self.began.at) / moved * (total - done) if moved > 0 else None
 
 
 def look(ws: Workspace, job: Job, known: Track) -> Track:
@@ -48,14 +63,16 @@ def taken(known: Track, events: list[Event], over: bool = False) -> Track:
     data = {kind: [e.data for e in said if e.kind == kind] for kind in ("sample", "trial")}
     samples = [*(() if begins else known.samples), *data["sample"]]
     trials = [*(() if begins else known.trials), *data["trial"]]
-    progress = [event.data for event in said if event.kind == "progress"]
+    progress = [event for event in said if event.kind == "progress"]
+    began = None if begins else known.began
     estimates = [event.data for event in events if event.kind == "estimate"]
     return Track(
         seq=events[-1].seq if events else known.seq,
         whole=over,
         metrics=tuple(metrics),
         lines=(*known.lines, *_lines(events))[-KEPT_LINES:],
-        progress=progress[-1] if progress else {} if begins else known.progress,
+        began=began or next(iter(progress), None),
+        latest=progress[-1] if progress else None if begins else known.latest,
         samples=tuple(samples[-KEPT_SAMPLES:]),
         trials=tuple(trials),
         estimate=estimates[-1] if estimates else known.estimate,
