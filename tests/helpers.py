@@ -14,6 +14,7 @@ from engine.core.rating import Candidate, Purpose, Round
 from engine.services import projects
 from engine.services.data import datasets
 from engine.services.rating import comparisons, rounds
+from engine.services.rating.plans import RoundRecipe
 from engine.store import jobs, models
 from engine.store.connect import writing
 from engine.workspace import Workspace
@@ -63,10 +64,11 @@ def open_round(
     """A round whose answers were written by hand: "new 3" against "old 3" for prompt 3."""
     new, old = model(ws, folder, "secret-new"), model(ws, folder, "secret-old")
     source = dataset(ws, project_id, folder, rows=4 * pairs)
-    one = rounds.plan(
-        ws, LOCAL, project_id, purpose, new.id, old.id, dataset=source.id, prompts=pairs,
+    recipe = RoundRecipe(
+        purpose=purpose, model=new.id, baseline=old.id, dataset=source.id, prompts=pairs,
         overlap=overlap,
     )  # fmt: skip
+    one = rounds.start(ws, LOCAL, project_id, recipe)
     answers = [
         candidate(arm.id, n, f"{word} {n}")
         for n in range(pairs)

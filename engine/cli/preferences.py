@@ -113,7 +113,7 @@ def again(round_id: str, as_json: bool) -> None:
     """Open a round that asks two more raters about the contested comparisons of ROUND."""
     with workspace() as ws:
         made = contested_service.ask_again(ws, LOCAL, round_id)
-        text = f"{made.name} is open with {made.plan['prompts']} pairs: {made.id}"
+        text = f"{made.name} is open with {made.plan.prompts} pairs: {made.id}"
         show(made, text, as_json)
 
 

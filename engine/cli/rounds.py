@@ -1,24 +1,25 @@
 """rating rounds start | close | verdict | report | ..., and rating invite | forget | audit."""
 
 import time
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any
 
 import click
 
-from engine.cli import common
+from engine.cli import common, recipe_options
 from engine.cli.common import AliasGroup, as_json, in_project, show, wait, working, workspace
 from engine.cli.rating import rating
+from engine.cli.training import changed, values_of, with_ids
 from engine.core.actor import LOCAL
-from engine.core.rating import Mode, Purpose
+from engine.core.recipe import read
 from engine.services import erasure as forget_service
 from engine.services.jobs import lifecycle
-from engine.services.loop import gate
 from engine.services.rating import audit as audit_service
 from engine.services.rating import invites, plans
 from engine.services.rating import raters as rating_raters
 from engine.services.rating import report as report_service
 from engine.services.rating import rounds as round_service
-from engine.services.rating.plans import Decision, Options
+from engine.services.rating.plans import RoundRecipe
 
 
 @click.group(cls=AliasGroup, invoke_without_command=True)
@@ -36,84 +37,53 @@ def rounds(context: click.Context, project: str | None, as_json: bool) -> None:
 
 
 @rounds.command()
+@click.argument("recipe", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--blind", is_flag=True, help="Blind test of two models; short for --purpose blind_eval."
-)
-@click.option(
-    "--purpose", type=click.Choice(get_args(Purpose)), default="train_pairs", show_default=True
 )
 @click.option("--single", is_flag=True, help="Show one answer at a time, rated good or bad.")
 @click.option(
     "--sequential", is_flag=True, help="Sequential test: it may end as soon as there is evidence."
 )
-@click.option("--gold", default=0.0, type=click.FloatRange(0, 0.3), help="Share of gold items.")
-@click.option(
-    "--repeats",
-    default=0.0,
-    type=click.FloatRange(0, 0.3),
-    help="Share of comparisons shown twice.",
-)
-@click.option(
-    "--practice", default=0, type=click.IntRange(0, 20), help="Practice comparisons with feedback."
-)
-@click.option(
-    "--per-rater", default=None, type=click.IntRange(1), help="Most votes per rater and day."
-)
-@click.option(
-    "--spare",
-    default=0.0,
-    type=click.FloatRange(0, 4),
-    help="Extra answers per prompt to choose close comparisons from.",
-)
+@recipe_options.options(RoundRecipe)
+@click.option("--set", "changes", multiple=True, help="FIELD=VALUE, as in the file.")
 @click.option("--anyway", is_flag=True, help="Start even if the regression check failed.")
-@click.option("--model", required=True, help="Model under test, or the only model.")
-@click.option("--baseline", default=None, help="Model to compare with; the same model by default.")
-@click.option("--dataset", required=True, help="Dataset that the prompts come from.")
-@click.option("--prompts", default=50, show_default=True, type=click.IntRange(1, 400),
-              help="Number of prompts.")  # fmt: skip
-@click.option("--overlap", default=1, show_default=True, type=click.IntRange(1, 9),
-              help="Raters per comparison.")  # fmt: skip
 @in_project
 @as_json
 def start(
+    recipe: Path | None,
     blind: bool,
-    purpose: Purpose,
-    model: str,
-    baseline: str | None,
-    dataset: str,
-    prompts: int,
-    overlap: int,
+    single: bool,
+    sequential: bool,
+    changes: tuple[str, ...],
     anyway: bool,
     project: str | None,
     as_json: bool,
-    **told: Any,
+    **options: Any,
 ) -> None:
-    """Generate the answers of a new round and open it for rating at /rate/ROUND."""
-    purpose = "blind_eval" if blind else purpose
-    options = _options(**told)
+    """Generate the answers of a new round and open it for rating at /rate/ROUND.
+
+    Options may also stand in the YAML file RECIPE, under the same names.
+    """
+    values = values_of(recipe, changes) if recipe else changed({}, changes)
+    values.pop("kind", None)
+    values |= recipe_options.given(options)
+    values |= {"purpose": "blind_eval"} if blind else {}
+    values |= {"mode": "single"} if single else {}
+    values |= {"decision": "sequential"} if sequential else {}
     with workspace() as ws:
         chosen = common.project(ws, project)
-        new = common.model_id(ws, chosen.id, model)
-        base = common.model_id(ws, chosen.id, baseline) if baseline else new
-        source = common.dataset_id(ws, chosen.id, dataset)
-        if purpose == "blind_eval" and not anyway:
-            gate.check(ws, LOCAL, chosen.id, new)
-        made = round_service.plan(
-            ws, LOCAL, chosen.id, purpose, new, base, dataset=source, prompts=prompts,
-            overlap=overlap, options=options,
-        )  # fmt: skip
-        common.say(plans.expected(purpose, made.plan["prompts"], options.decision))
+        values = with_ids(ws, chosen.id, values)
+        if values.get("baseline"):
+            values["baseline"] = common.model_id(ws, chosen.id, str(values["baseline"]))
+        asked = read(RoundRecipe, values)
+        made = round_service.start(ws, LOCAL, chosen.id, asked, anyway=anyway)
+        common.say(plans.expected(made.purpose, made.plan.prompts, made.plan.decision))
         if made.job_id:
             with working(ws):
                 wait(ws, lifecycle.get(ws, LOCAL, made.job_id))
         made = round_service.get(ws, LOCAL, made.id)
         show(made, f"{made.name} is {made.status}: {made.id}", as_json)
-
-
-def _options(single: bool, sequential: bool, **checks: Any) -> Options:
-    mode: Mode = "single" if single else "pair"
-    decision: Decision = "sequential" if sequential else "fixed"
-    return Options(mode=mode, decision=decision, **checks)
 
 
 @rounds.command()

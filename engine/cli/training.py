@@ -104,6 +104,11 @@ def values_of(path: Path, changes: tuple[str, ...]) -> dict[str, Any]:
         ) from None
     if not isinstance(values, dict):
         raise UserError(f"{path.name} holds no settings.", "Start from engine/recipes/sft.yaml.")
+    return changed(values, changes)
+
+
+def changed(values: dict[str, Any], changes: tuple[str, ...]) -> dict[str, Any]:
+    """`values` with the changes of --set."""
     for change in changes:
         field, found, value = change.partition("=")
         if not found:

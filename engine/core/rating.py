@@ -7,13 +7,14 @@ of the mode `single` a comparison holds one answer, `lo`, which is called good o
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_serializer
 
 from engine.core.examples import Message
 
 Purpose = Literal["train_pairs", "blind_eval", "aa_control", "calibration"]
 BLIND: tuple[Purpose, ...] = ("blind_eval", "aa_control")  # nothing is told before the close
 Mode = Literal["pair", "single"]
+DecisionRule = Literal["fixed", "sequential"]
 Choice = Literal["left", "right", "tie", "both_bad"]
 Thumb = Literal["good", "bad"]
 Cast = Literal["left", "right", "tie", "both_bad", "good", "bad"]
@@ -52,6 +53,59 @@ class Candidate(BaseModel):
     details: dict[str, Any] = Field(default_factory=dict)  # why its pair was chosen to be rated
 
 
+class GoldItem(BaseModel):
+    """A question, the answer that is right beyond dispute, one that is not, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prompt: tuple[Message, ...]
+    right: str = Field(min_length=1, max_length=20_000)
+    wrong: str = Field(max_length=20_000)
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class Plan(BaseModel):
+    """How a round is asked, rated and judged, frozen before the first vote.
+
+    It dumps as what it was made of or read from: fields that were not given stay out, and fields
+    of another version stay in, so its JSON has the hash that the round keeps (`plan_sha256`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+
+    arms: tuple[str, ...] = ()  # ids of the models: under test, then the baseline
+    dataset: str = ""
+    rows: tuple[int, ...] = ()  # numbers of the rows whose questions are asked
+    keep: int | None = None  # pairs that are rated, where more answers are written
+    prompts: int = 0
+    overlap: int = 1  # votes on each pair, each of a different person
+    temperature: float = 0.0
+    max_new_tokens: int = 0
+    seed: int = 1
+    purpose: Purpose = "train_pairs"
+    mode: Mode = "pair"
+    alpha: float = 0.05
+    rule: str = ""
+    decision: DecisionRule = "fixed"
+    detectable: float | None = None  # the smallest win rate that this many prompts can show
+    repeats: int = 0
+    guidelines: str | None = None
+    per_rater: int | None = None  # most votes of one person a day
+    practice: tuple[GoldItem, ...] = Field((), alias="calibration")
+    gold: tuple[GoldItem, ...] = ()
+    again: str | None = None  # the round whose contested pairs are asked again
+
+    @model_serializer(mode="plain")
+    def _as_given(self) -> dict[str, Any]:
+        fields = type(self).model_fields
+        given = {
+            fields[name].alias or name: getattr(self, name)
+            for name in fields
+            if name in self.model_fields_set
+        }
+        return {**given, **(self.model_extra or {})}
+
+
 class Round(BaseModel):
     """A plan frozen before the first vote. `arm_new` is under test against `arm_base`."""
 
@@ -63,7 +117,7 @@ class Round(BaseModel):
     purpose: Purpose
     arm_new: str
     arm_base: str
-    plan: dict[str, Any]  # prompts, overlap, alpha, decision rule, decoding, dataset, split
+    plan: Plan
     plan_sha256: str
     status: RoundStatus
     job_id: str | None = None
@@ -78,7 +132,7 @@ class Round(BaseModel):
 
     @property
     def mode(self) -> Mode:
-        return "single" if self.plan.get("mode") == "single" else "pair"
+        return self.plan.mode
 
 
 class Comparison(BaseModel):

@@ -8,7 +8,7 @@ unchanged, after a strict check against their dataclasses (engine/methods/upstre
 from difflib import get_close_matches
 from enum import StrEnum
 from math import ceil
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -46,6 +46,7 @@ class Recipe(BaseModel):
         return []
 
 
+R = TypeVar("R", bound=Recipe)
 Tuning = Literal["lora", "qlora", "full"]
 USUAL_PASSES, MOST_PASSES = 2.0, 6.0
 LEAST_STEPS = 30  # fewer leave a model nearly as it was
@@ -126,7 +127,7 @@ def passes(rows: int, batch: int = 8) -> float:
     return min(MOST_PASSES, max(USUAL_PASSES, float(ceil(LEAST_STEPS / steps))))
 
 
-def read(recipe: type[Recipe], values: dict[str, Any]) -> Recipe:
+def read(recipe: type[R], values: dict[str, Any]) -> R:
     """`values` as a recipe; UserError names each wrong field, and the field it was meant to be."""
     try:
         return recipe.model_validate(values)

@@ -26,7 +26,7 @@ from engine.services.loop.history import history
 from engine.services.loop.next_step import Aims, Move, next_move
 from engine.services.preferences import build
 from engine.services.rating import rounds
-from engine.services.rating.plans import Options
+from engine.services.rating.plans import RoundRecipe
 from engine.store.rows import to_json
 
 STEPS = 9  # of one generation
@@ -159,20 +159,16 @@ def _rate(auto: Auto, move: Move) -> None:
 
     Where most answers of the last try were cut, they may be twice as long.
     """
-    rounds.plan(
-        auto.ws,
-        LOCAL,
-        auto.project_id,
-        "train_pairs",
-        move.policy,
-        move.policy,
+    recipe = RoundRecipe(
+        model=move.policy,
         dataset=auto.recipe.dataset,
         prompts=auto.recipe.prompts,
         temperature=1.0 + 0.2 * move.attempt,
         max_new_tokens=auto.recipe.max_new_tokens * _longer(auto, move),
         seed=auto.recipe.seed + 2 * move.attempt,
-        options=Options(spare=auto.recipe.spare),
+        spare=auto.recipe.spare,
     )
+    rounds.start(auto.ws, LOCAL, auto.project_id, recipe)
 
 
 def _longer(auto: Auto, move: Move) -> int:
@@ -195,7 +191,7 @@ def _votes(auto: Auto, move: Move) -> None:
         return
     cast = sum(
         simulate(auto.ws, one, auto.recipe.rater, number, auto.recipe.seed)
-        for number in range(int(one.plan["overlap"]))
+        for number in range(one.plan.overlap)
     )
     if not cast:
         raise UserError(
@@ -236,13 +232,10 @@ def _evaluate(auto: Auto, move: Move) -> None:
 def _test(auto: Auto, move: Move) -> None:
     """A blind round on held-out questions, others than those of the rounds before where it can."""
     before = rounds.list_all(auto.ws, LOCAL, auto.project_id)
-    rounds.plan(
-        auto.ws,
-        LOCAL,
-        auto.project_id,
-        "blind_eval",
-        move.model,
-        move.base,
+    recipe = RoundRecipe(
+        purpose="blind_eval",
+        model=move.model,
+        baseline=move.base,
         dataset=auto.recipe.dataset_test,
         prompts=auto.recipe.test_prompts,
         overlap=auto.recipe.raters,
@@ -250,6 +243,7 @@ def _test(auto: Auto, move: Move) -> None:
         max_new_tokens=auto.recipe.max_new_tokens,
         seed=auto.recipe.seed + sum(one.purpose == "blind_eval" for one in before),
     )
+    rounds.start(auto.ws, LOCAL, auto.project_id, recipe)
 
 
 def _close(auto: Auto, move: Move) -> None:

@@ -21,7 +21,7 @@ from engine.core.errors import UserError
 from engine.core.evaluation import Evaluation
 from engine.core.job import Job, State
 from engine.core.outcome import Outcome
-from engine.core.rating import Round
+from engine.core.rating import Purpose, Round
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, passes
 from engine.files import write_whole
@@ -32,6 +32,7 @@ from engine.services.jobs import lifecycle
 from engine.services.preferences import build
 from engine.services.preferences.build import PairExport
 from engine.services.rating import rounds, votes
+from engine.services.rating.plans import RoundRecipe
 from engine.stats.preference import Verdict
 from engine.workspace import Workspace
 
@@ -132,18 +133,17 @@ class Loop:
             )
         return job
 
-    def round(self, purpose: str, label: str, new: str, base: str, **values: Any) -> Round:
+    def round(self, purpose: Purpose, label: str, new: str, base: str, **values: Any) -> Round:
         """A round with its answers written."""
-        one = rounds.plan(
-            self.ws,
-            LOCAL,
-            self.ctx.project_id,
-            purpose,  # type: ignore[arg-type]
-            new,
-            base,
+        recipe = RoundRecipe(
+            purpose=purpose,
+            model=new,
+            baseline=base,
             max_new_tokens=self.recipe.max_new_tokens,
             **{"seed": self.recipe.seed, **values},
         )
+        # the raters are simulated: no person is shown a model that regressed
+        one = rounds.start(self.ws, LOCAL, self.ctx.project_id, recipe, anyway=True)
         if one.job_id:
             self.wait(lifecycle.get(self.ws, LOCAL, one.job_id), label)
         return rounds.get(self.ws, LOCAL, one.id)

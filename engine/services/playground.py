@@ -8,6 +8,7 @@ from engine.core.parsed import ParsedFile
 from engine.core.rating import Round
 from engine.services.data import datasets
 from engine.services.rating import rounds
+from engine.services.rating.plans import RoundRecipe
 from engine.workspace import Workspace
 
 SAVED = "Saved questions"
@@ -61,26 +62,23 @@ def rate(
     arm_new: str,
     arm_base: str,
     *,
-    max_new_tokens: int = rounds.LONGEST,
+    max_new_tokens: int = 256,
     seed: int = 1,
 ) -> Round:
     """A rating round in which two models answer every saved question; its answers are queued."""
     newest = _newest(ws, actor, project_id, SAVED)
     if newest is None:
         raise UserError("No question is saved.", "Save one first.")
-    return rounds.plan(
-        ws,
-        actor,
-        project_id,
-        "train_pairs",
-        arm_new,
-        arm_base,
+    recipe = RoundRecipe(
+        model=arm_new,
+        baseline=arm_base,
         dataset=newest.id,
         prompts=newest.rows,
         max_new_tokens=max_new_tokens,
         seed=seed,
-        name=f"{newest.label} from the playground",
+        name=f"{newest.label} from the playground"[:80],
     )
+    return rounds.start(ws, actor, project_id, recipe)
 
 
 def _prompt(question: str, system: str, right: tuple[str, ...]) -> Prompt:

@@ -21,6 +21,7 @@ from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.services.preferences import build
 from engine.services.rating import report, rounds, votes
+from engine.services.rating.plans import RoundRecipe
 from engine.store import jobs as store
 from engine.store import rounds as round_store
 from engine.store.connect import reading, writing
@@ -170,10 +171,11 @@ def key_of(token):
 
 def answered(lap, purpose, new, base, seed, **plan):
     """A round whose answers are written."""
-    one = rounds.plan(
-        lap.ws, LOCAL, lap.project, purpose, new, base, dataset=lap.questions, seed=seed,
+    recipe = RoundRecipe(
+        purpose=purpose, model=new, baseline=base, dataset=lap.questions, seed=seed,
         max_new_tokens=20, **plan,
     )  # fmt: skip
+    one = rounds.start(lap.ws, LOCAL, lap.project, recipe, anyway=True)
     work(lap.ws)
     return rounds.get(lap.ws, LOCAL, one.id)
 

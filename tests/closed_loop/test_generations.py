@@ -7,8 +7,8 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.errors import Conflict
+from engine.services.evaluation import gate
 from engine.services.jobs import lifecycle
-from engine.services.loop import gate
 from engine.services.models import registry
 from engine.services.preferences import build
 from engine.work import evaluate

@@ -99,7 +99,7 @@ def test_a_version_that_another_was_made_from_stays(ws, spoilt):
 
 def test_a_version_that_a_round_took_its_questions_from_names_its_uses(ws, tmp_path):
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path)
-    used = versions.used_by(ws, LOCAL, one.plan["dataset"])
+    used = versions.used_by(ws, LOCAL, one.plan.dataset)
     assert {(u.kind, u.name) for u in used} >= {
         ("round", one.name),
         ("run", f"Answers for {one.name}"),

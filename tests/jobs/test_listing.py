@@ -13,6 +13,7 @@ from engine.services.evaluation import evaluations
 from engine.services.jobs import compare, lifecycle, listing, queue
 from engine.services.models import registry
 from engine.services.rating import rounds
+from engine.services.rating.plans import RoundRecipe
 from engine.store import estimates, events
 from engine.store.connect import writing
 from tests import helpers
@@ -113,9 +114,8 @@ def test_a_run_whose_model_was_evaluated_stays_until_the_evaluation_goes(ws, wor
 def test_a_run_whose_model_is_rated_or_trained_on_stays(ws, world):
     project, base, data = world
     model = results.adapter(ws, project, base, data)
-    one = rounds.plan(
-        ws, LOCAL, project, "train_pairs", model.id, base.id, dataset=data.id, prompts=20
-    )
+    recipe = RoundRecipe(model=model.id, baseline=base.id, dataset=data.id, prompts=20)
+    one = rounds.start(ws, LOCAL, project, recipe)
     with pytest.raises(Conflict) as caught:
         listing.remove(ws, LOCAL, model.job_id)
     assert f"the round {one.name}" in str(caught.value)

@@ -4,7 +4,8 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.errors import Conflict
-from engine.services.loop import champion, gate
+from engine.services.evaluation import gate
+from engine.services.loop import champion
 from engine.services.loop.history import history
 from tests import helpers
 from tests.loop import lines

@@ -114,7 +114,7 @@ def test_two_generations_follow_their_raters(space, begin):
     assert all((first.export_sha256, first.evaluation_id, first.model.job_id))
     export = build.get(space, LOCAL, first.export_id)
     split: Split = "held_out"
-    asked = {r.plan["dataset"] for r in rounds.list_all(space, LOCAL, project)
+    asked = {r.plan.dataset for r in rounds.list_all(space, LOCAL, project)
              if r.purpose == "blind_eval"}  # fmt: skip
     kept = {row.example.prompt[-1].content
             for one in asked for row in datasets.rows(space, LOCAL, one, split)}  # fmt: skip
@@ -183,6 +183,6 @@ def test_where_answers_are_cut_the_next_try_may_write_longer_ones(space, begin):
     with working(space):
         until(over(space, job))
     first, second = rounds.list_all(space, LOCAL, project)[::-1]
-    assert (first.plan["max_new_tokens"], second.plan["max_new_tokens"]) == (10, 20)
+    assert (first.plan.max_new_tokens, second.plan.max_new_tokens) == (10, 20)
     cut = [rounds.left_out(space, LOCAL, one.id)["truncated"] for one in (first, second)]
-    assert cut[0] == first.plan["prompts"] > cut[1]
+    assert cut[0] == first.plan.prompts > cut[1]

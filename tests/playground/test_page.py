@@ -159,7 +159,7 @@ def test_saved_questions_become_a_rating_round(ws, world):
     assert "2 questions wait" in saved_questions.rate(ws, project, job.id)
     [one] = rounds.list_all(ws, LOCAL, project)
     assert (one.arm_new, one.arm_base, one.purpose) == (other.id, base.id, "train_pairs")
-    assert len(one.plan["rows"]) == 2
+    assert len(one.plan.rows) == 2
     asked = {each.prompt[-1].content for each in playground.saved(ws, LOCAL, project)}
     assert asked == {"First?", "Second?"}
 

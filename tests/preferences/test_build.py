@@ -313,7 +313,7 @@ def test_contested_pairs_are_listed_and_two_more_people_settle_them(ws, project,
         ("good 30", 1, 1), ("good 31", 1, 1),
     ]  # fmt: skip
     again = ask_again(ws, LOCAL, one.id)
-    assert (again.status, again.plan["overlap"]) == ("open", 2)
+    assert (again.status, again.plan.overlap) == ("open", 2)
     with pytest.raises(UserError, match="asks already"):
         ask_again(ws, LOCAL, one.id)
     for pair in shown(ws, again):

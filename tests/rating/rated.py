@@ -5,7 +5,7 @@ from itertools import count
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.rating import Candidate
 from engine.services.rating import comparisons, rounds, votes
-from engine.services.rating.plans import Options
+from engine.services.rating.plans import RoundRecipe
 from engine.store.connect import writing
 from tests import helpers
 
@@ -29,17 +29,17 @@ def answered(one, pairs, same=False):
 
 
 def started(
-    ws, folder, purpose, options=None, *, pairs=10, overlap=1, same=False, project="Test",
-    answer=True,
+    ws, folder, purpose, *, pairs=10, overlap=1, same=False, project="Test", answer=True, **options
 ):  # fmt: skip
-    """A round, open unless `answer` is False; `same`: both answers of a pair are alike."""
+    """A round, open unless `answer` is False; `options` are fields of its recipe."""
     place = helpers.project(ws, project)
     new, old = helpers.model(ws, folder, "secret-new"), helpers.model(ws, folder, "secret-old")
     source = helpers.dataset(ws, place.id, folder, rows=4 * pairs + 40)
-    one = rounds.plan(
-        ws, LOCAL, place.id, purpose, new.id, new.id if purpose == "aa_control" else old.id,
-        dataset=source.id, prompts=pairs, overlap=overlap, options=options or Options(),
+    recipe = RoundRecipe(
+        purpose=purpose, model=new.id, baseline=new.id if purpose == "aa_control" else old.id,
+        dataset=source.id, prompts=pairs, overlap=overlap, **options,
     )  # fmt: skip
+    one = rounds.start(ws, LOCAL, place.id, recipe)
     if answer:
         with writing(ws.db) as conn:
             comparisons.open_with(conn, one.id, tuple(answered(one, pairs, same)))

@@ -13,7 +13,6 @@ from engine.core.errors import Conflict, Forbidden, NotFound, UserError
 from engine.services.erasure import forget
 from engine.services.preferences import build
 from engine.services.rating import audit, flags, invites, report, rounds, votes
-from engine.services.rating.plans import Options
 from engine.store import tables as t
 from engine.store.connect import reading, writing
 from tests import helpers
@@ -281,7 +280,7 @@ def test_a_fixed_number_of_votes_is_no_test_any_more_once_somebody_looked(ws, on
 
 
 def test_a_rule_that_allows_looks_decides_as_before_and_still_names_who_looked(ws, tmp_path):
-    one = started(ws, tmp_path, "blind_eval", Options(decision="sequential"), pairs=40)
+    one = started(ws, tmp_path, "blind_eval", decision="sequential", pairs=40)
     rate_all(ws, one, "ada")
     rounds.break_glass(ws, OLGA, one.id, WHY)
     rounds.break_glass(ws, LOCAL, one.id, "to see the same")

@@ -6,7 +6,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.services.jobs import lifecycle
 from engine.services.rating import comparisons, report, rounds
-from engine.services.rating.plans import Options
+from engine.services.rating.plans import RoundRecipe
 from engine.store import rounds as store
 from engine.store.connect import writing
 from tests import helpers
@@ -21,16 +21,16 @@ def project(ws):
 def planned(ws, project, tmp_path, purpose="train_pairs", spare=1.0):
     model = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
-    return rounds.plan(
-        ws, LOCAL, project.id, purpose, model.id, model.id, dataset=source.id, prompts=10,
-        options=Options(spare=spare),
-    )  # fmt: skip
+    recipe = RoundRecipe(
+        purpose=purpose, model=model.id, dataset=source.id, prompts=10, spare=spare
+    )
+    return rounds.start(ws, LOCAL, project.id, recipe)
 
 
 def test_a_plan_writes_more_answers_than_people_rate(ws, project, tmp_path):
     one = planned(ws, project, tmp_path)
     recipe = lifecycle.get(ws, LOCAL, one.job_id).recipe
-    assert (recipe["keep"], len(recipe["rows"]), one.plan["prompts"]) == (10, 20, 10)
+    assert (recipe["keep"], len(recipe["rows"]), one.plan.prompts) == (10, 20, 10)
 
 
 def test_a_plain_plan_chooses_nothing(ws, project, tmp_path):
@@ -52,7 +52,7 @@ def test_why_a_pair_was_chosen_is_kept_with_it(ws, project, tmp_path):
             update={"details": why[n % 2]}
         )
         for n in range(4)
-        for seed, word in enumerate(("one", "other"), one.plan["seed"])
+        for seed, word in enumerate(("one", "other"), one.plan.seed)
     ]
     with writing(ws.db) as conn:
         comparisons.open_with(conn, one.id, tuple(found))

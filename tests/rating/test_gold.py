@@ -5,7 +5,6 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.core.errors import Forbidden, NotFound, UserError
 from engine.services.rating import gold, raters, rounds, votes
-from engine.services.rating.plans import Options
 from engine.store import rounds as round_store
 from engine.store import votes as vote_store
 from engine.store.connect import reading
@@ -37,7 +36,7 @@ def wrong_on_gold(ws, who):
 
 
 def test_practice_comes_first_and_says_after_the_vote_what_was_right(ws, tmp_path):
-    one = started(ws, tmp_path, "train_pairs", Options(practice=3))
+    one = started(ws, tmp_path, "train_pairs", practice=3)
     who = rater("a")
     for n in range(3):
         shown = votes.turn(ws, who, one.id).pair
@@ -54,7 +53,7 @@ def test_practice_comes_first_and_says_after_the_vote_what_was_right(ws, tmp_pat
 
 
 def test_the_feedback_is_the_same_when_the_vote_is_sent_again(ws, tmp_path):
-    one = started(ws, tmp_path, "train_pairs", Options(practice=1))
+    one = started(ws, tmp_path, "train_pairs", practice=1)
     shown = votes.turn(ws, rater("a"), one.id).pair
     ballot = votes.Ballot(token=shown.token, key=next(keys), choice="tie")
     first = votes.cast(ws, rater("a"), ballot)
@@ -62,7 +61,7 @@ def test_the_feedback_is_the_same_when_the_vote_is_sent_again(ws, tmp_path):
 
 
 def test_every_rater_gets_a_share_of_gold_that_fits_what_they_rated(ws, tmp_path):
-    one = started(ws, tmp_path, "train_pairs", Options(gold=0.2), pairs=30, overlap=1)
+    one = started(ws, tmp_path, "train_pairs", gold=0.2, pairs=30, overlap=1)
     who = rater("a")
     for _ in range(13):
         shown = votes.next_pair(ws, who, one.id)
@@ -75,7 +74,7 @@ def test_every_rater_gets_a_share_of_gold_that_fits_what_they_rated(ws, tmp_path
 
 
 def test_gold_comes_at_moments_that_differ_between_raters(ws, tmp_path):
-    one = started(ws, tmp_path, "train_pairs", Options(gold=0.2), pairs=20, overlap=3)
+    one = started(ws, tmp_path, "train_pairs", gold=0.2, pairs=20, overlap=3)
     places = set()
     for name in ("a", "b", "c"):
         rate_all(ws, one, name)
@@ -85,7 +84,7 @@ def test_gold_comes_at_moments_that_differ_between_raters(ws, tmp_path):
 
 
 def test_a_repeat_shows_a_pair_of_the_same_rater_on_swapped_sides_later_on(ws, tmp_path):
-    one = started(ws, tmp_path, "train_pairs", Options(repeats=0.3), pairs=20)
+    one = started(ws, tmp_path, "train_pairs", repeats=0.3, pairs=20)
     shown, sides = votes.next_pair(ws, rater("a"), one.id), {}
     order = []
     while shown:
@@ -100,13 +99,13 @@ def test_a_repeat_shows_a_pair_of_the_same_rater_on_swapped_sides_later_on(ws, t
 
 
 def test_nobody_repeats_a_pair_that_only_others_saw(ws, tmp_path):
-    one = started(ws, tmp_path, "train_pairs", Options(repeats=0.3), pairs=10)
+    one = started(ws, tmp_path, "train_pairs", repeats=0.3, pairs=10)
     rate_all(ws, one, "a")
     assert rate_all(ws, one, "b") == 0
 
 
 def test_nothing_that_is_shown_tells_a_gold_pair_or_a_repeat_apart(ws, tmp_path):
-    one = started(ws, tmp_path, "blind_eval", Options(gold=0.3, repeats=0.3, practice=2), pairs=10)
+    one = started(ws, tmp_path, "blind_eval", gold=0.3, repeats=0.3, practice=2, pairs=10)
     shown, fields, said = votes.turn(ws, rater("a"), one.id), set(), ""
     while shown.pair:
         fields.add((tuple(shown.pair.model_dump()), shown.pair.total))
@@ -121,7 +120,7 @@ def test_nothing_that_is_shown_tells_a_gold_pair_or_a_repeat_apart(ws, tmp_path)
 
 
 def test_a_rater_who_fails_gold_is_paused_with_a_sentence_and_their_votes_wait(ws, tmp_path):
-    one = started(ws, tmp_path, "train_pairs", Options(gold=0.3), pairs=40)
+    one = started(ws, tmp_path, "train_pairs", gold=0.3, pairs=40)
     who = rater("a")
     cast = rate_all(ws, one, "a", wrong_on_gold(ws, who))
     assert cast < 52
@@ -134,7 +133,7 @@ def test_a_rater_who_fails_gold_is_paused_with_a_sentence_and_their_votes_wait(w
 
 
 def test_a_person_who_looked_lets_a_paused_rater_go_on_and_all_votes_count_again(ws, tmp_path):
-    one = started(ws, tmp_path, "train_pairs", Options(gold=0.3), pairs=40)
+    one = started(ws, tmp_path, "train_pairs", gold=0.3, pairs=40)
     cast = rate_all(ws, one, "a", wrong_on_gold(ws, rater("a")))
     with pytest.raises(Forbidden):
         raters.resume(ws, rater("a"), one.id, "a")
@@ -157,7 +156,7 @@ def test_a_person_may_pause_a_rater_and_nobody_who_is_not_there(ws, tmp_path):
 
 
 def test_a_gold_answer_cannot_be_mended_by_undo(ws, tmp_path):
-    one = started(ws, tmp_path, "train_pairs", Options(gold=0.3), pairs=20)
+    one = started(ws, tmp_path, "train_pairs", gold=0.3, pairs=20)
     who = rater("a")
     shown = votes.next_pair(ws, who, one.id)
     while not is_gold(shown):
@@ -170,14 +169,14 @@ def test_a_gold_answer_cannot_be_mended_by_undo(ws, tmp_path):
 
 
 def test_a_rater_who_does_not_repeat_themselves_is_reported(ws, tmp_path):
-    one = started(ws, tmp_path, "train_pairs", Options(repeats=0.3), pairs=40)
+    one = started(ws, tmp_path, "train_pairs", repeats=0.3, pairs=40)
     rate_all(ws, one, "a", lambda _: "left")
     [found] = raters.raters(ws, LOCAL, one.id)
     assert (found.quality.repeats.same, found.quality.repeats.of) == (0, 12)
 
 
 def test_a_days_share_ends_with_a_sentence_and_an_undo_gives_one_back(ws, tmp_path):
-    one = started(ws, tmp_path, "train_pairs", Options(per_rater=3))
+    one = started(ws, tmp_path, "train_pairs", per_rater=3)
     assert rate_all(ws, one, "a") == 3
     assert "enough for one person" in votes.turn(ws, rater("a"), one.id).pause
     assert votes.standing(ws, rater("a"), one.id)["left_today"] == 0
@@ -200,7 +199,7 @@ def test_a_file_without_pairs_gives_no_gold(tmp_path):
 
 
 def test_the_wrong_answer_of_a_gold_pair_is_no_variant_of_the_right_one(ws, tmp_path):
-    one = started(ws, tmp_path, "train_pairs", Options(gold=0.3), pairs=20)
+    one = started(ws, tmp_path, "train_pairs", gold=0.3, pairs=20)
     found = [pair for pair in kinds(ws, one).values() if pair.kind == "gold"]
     assert len(found) == 6
     for pair in found:

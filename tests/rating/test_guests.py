@@ -9,7 +9,6 @@ from engine.services import erasure
 from engine.services.preferences import build
 from engine.services.preferences.gather import gather
 from engine.services.rating import flags, raters, report, rounds, votes
-from engine.services.rating.plans import Options
 from engine.store import tables as t
 from engine.store.connect import reading
 from tests.rating.rated import careful, keys, rate_all, started
@@ -42,8 +41,7 @@ def numbers(ws, one):
 
 
 def test_votes_of_guests_are_kept_with_a_mark_and_change_no_number(ws, tmp_path):
-    checks = Options(gold=0.2, repeats=0.1)
-    one = started(ws, tmp_path, "train_pairs", checks, pairs=20, overlap=2)
+    one = started(ws, tmp_path, "train_pairs", gold=0.2, repeats=0.1, pairs=20, overlap=2)
     rate_all(ws, one, "ada")
     before = numbers(ws, one)
     cast = [visit(ws, one, f"guest-{n}") for n in range(4)]

@@ -9,6 +9,7 @@ from engine.core.outcome import Outcome
 from engine.services import outcomes, projects
 from engine.services.data import datasets
 from engine.services.rating import flags, plans, rounds, votes
+from engine.services.rating.plans import RoundRecipe
 from tests import helpers
 from tests.loop import lines
 from tests.rating import rated
@@ -181,10 +182,11 @@ def test_a_closed_blind_round_says_why_it_can_be_trusted(ws, tmp_path):
 
 def test_a_round_that_ends_by_evidence_says_so_while_it_is_open(ws, tmp_path):
     waiting = seed.preparing(ws, tmp_path, purpose="blind_eval", pairs=20)
-    one = rounds.plan(
-        ws, LOCAL, waiting.project_id, "blind_eval", waiting.arm_new, waiting.arm_base,
-        dataset=waiting.plan["dataset"], prompts=20, options=plans.Options(decision="sequential"),
+    recipe = RoundRecipe(
+        purpose="blind_eval", model=waiting.arm_new, baseline=waiting.arm_base,
+        dataset=waiting.plan.dataset, prompts=20, decision="sequential",
     )  # fmt: skip
+    one = rounds.start(ws, LOCAL, waiting.project_id, recipe)
     one = seed.answer(ws, one, seed.plain(20))
     assert "Not enough evidence yet" in look(ws, one)["outcome"]
     seed.prefer_new(ws, one)
@@ -215,14 +217,14 @@ def test_the_folded_choices_of_the_panel_reach_the_plan(ws, tmp_path):
         "single", "fixed", 0, 10, 0, 50, "Be kind.", "what is a?\nwhat is b?", None,
     )  # fmt: skip
     plan = made.plan
-    assert (plan["mode"], plan["per_rater"], plan["guidelines"]) == ("single", 50, "Be kind.")
-    assert (plan["prompts"], plan["repeats"]) == (2, 1)
+    assert (plan.mode, plan.per_rater, plan.guidelines) == ("single", 50, "Be kind.")
+    assert (plan.prompts, plan.repeats) == (2, 1)
 
 
 def test_zero_votes_a_day_means_no_limit():
     _, chosen = options.read("pair", "fixed", 0, 0, 0, 0, "", "", None)
-    assert chosen.per_rater is None
-    assert chosen.guidelines == plans.GUIDELINES
+    assert chosen["per_rater"] is None
+    assert chosen["guidelines"] == plans.GUIDELINES
 
 
 def test_an_invitation_is_a_link_of_this_server_until_it_is_withdrawn(ws, tmp_path):

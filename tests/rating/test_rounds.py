@@ -6,14 +6,14 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, UserError
 from engine.services.data import datasets
 from engine.services.rating import comparisons, flags, pasted_prompts, plans, report, rounds, votes
-from engine.services.rating.plans import Options
+from engine.services.rating.plans import RoundRecipe
 from engine.store.connect import writing
 from tests import helpers
 from tests.rating.rated import answered, rate_all, rater, started
 
 
 def test_what_a_plan_promised_is_the_same_after_everybody_has_voted(ws, tmp_path):
-    one = started(ws, tmp_path, "blind_eval", Options(gold=0.2, repeats=0.2, practice=2))
+    one = started(ws, tmp_path, "blind_eval", gold=0.2, repeats=0.2, practice=2)
     before = rounds.get(ws, LOCAL, one.id)
     rate_all(ws, one, "a")
     rounds.close(ws, LOCAL, one.id)
@@ -49,8 +49,7 @@ def test_a_closed_round_stays_closed(ws, tmp_path):
 
 
 def test_gold_repeats_and_practice_change_no_number_of_the_result(ws, tmp_path):
-    checked = Options(gold=0.2, repeats=0.2, practice=3)
-    one = started(ws, tmp_path, "blind_eval", checked, pairs=20)
+    one = started(ws, tmp_path, "blind_eval", gold=0.2, repeats=0.2, practice=3, pairs=20)
     assert rate_all(ws, one, "a") == 20 + 4 + 4 + 3
     rounds.close(ws, LOCAL, one.id)
     found = report.report(ws, LOCAL, one.id)
@@ -98,7 +97,7 @@ def test_a_rater_who_always_picks_the_left_is_reported(ws, tmp_path):
 
 
 def test_a_round_that_stops_by_evidence_says_when_and_never_for_whom(ws, tmp_path):
-    one = started(ws, tmp_path, "blind_eval", Options(decision="sequential"), pairs=40)
+    one = started(ws, tmp_path, "blind_eval", decision="sequential", pairs=40)
     shown = votes.next_pair(ws, rater("a"), one.id)
     assert not report.live(ws, LOCAL, one.id).enough
     for n in range(40):
@@ -117,7 +116,7 @@ def test_a_round_of_a_fixed_number_shows_no_evidence_before_its_end(ws, tmp_path
 
 
 def test_single_answers_are_called_good_or_bad(ws, tmp_path):
-    one = started(ws, tmp_path, "train_pairs", Options(mode="single", gold=0.25), pairs=8)
+    one = started(ws, tmp_path, "train_pairs", mode="single", gold=0.25, pairs=8)
     shown = votes.next_pair(ws, rater("a"), one.id)
     assert (shown.mode, shown.right_html, shown.right_text) == ("single", "", "")
     with pytest.raises(UserError, match="not a vote"):
@@ -132,9 +131,8 @@ def test_a_practice_round_opens_at_once_and_teaches(ws, tmp_path):
     project = helpers.project(ws)
     base = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
-    one = rounds.plan(
-        ws, LOCAL, project.id, "calibration", base.id, base.id, dataset=source.id, prompts=5
-    )
+    recipe = RoundRecipe(purpose="calibration", model=base.id, dataset=source.id, prompts=5)
+    one = rounds.start(ws, LOCAL, project.id, recipe)
     assert (one.status, one.job_id) == ("open", None)
     assert rate_all(ws, one, "a") == 5
 
@@ -142,14 +140,17 @@ def test_a_practice_round_opens_at_once_and_teaches(ws, tmp_path):
 @pytest.mark.parametrize(
     ("purpose", "options", "said"),
     [
-        ("aa_control", Options(), "with itself"),
-        ("blind_eval", Options(mode="single"), "for training only"),
-        ("train_pairs", Options(decision="sequential"), "stop by its evidence"),
+        ("aa_control", {}, "with itself"),
+        ("blind_eval", {"mode": "single"}, "for training only"),
+        ("train_pairs", {"decision": "sequential"}, "stop by its evidence"),
     ],
 )
 def test_a_plan_that_contradicts_itself_is_refused(purpose, options, said):
+    recipe = RoundRecipe(
+        purpose=purpose, model="model-a", baseline="model-b", dataset="data", **options
+    )
     with pytest.raises(UserError, match=said):
-        plans.check(purpose, "model-a", "model-b", options)
+        plans.check(recipe)
 
 
 def test_gold_pairs_need_known_answers(ws, tmp_path):
@@ -158,9 +159,9 @@ def test_gold_pairs_need_known_answers(ws, tmp_path):
     asked = pasted_prompts.keep(
         ws, LOCAL, project.id, [f"what is {n}?" for n in range(12)], "train_pairs"
     )
+    recipe = RoundRecipe(model=new.id, baseline=old.id, dataset=asked.id, gold=0.2)
     with pytest.raises(UserError, match="known answer; this dataset has 0"):
-        rounds.plan(ws, LOCAL, project.id, "train_pairs", new.id, old.id, dataset=asked.id,
-                    options=Options(gold=0.2))  # fmt: skip
+        rounds.start(ws, LOCAL, project.id, recipe)
 
 
 def test_pasted_questions_of_a_blind_round_are_never_trained_on(ws, tmp_path):

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from engine.core.actor import LOCAL
 from engine.services.rating import invites, rounds
-from engine.services.rating.plans import Options
+from engine.services.rating.plans import RoundRecipe
 from engine.services.rating.safe_text import TAGS
 from engine.store import exports
 from engine.store import rounds as round_store
@@ -383,11 +383,11 @@ def test_a_withdrawn_invitation_opens_nothing_any_more(app, ws, one):
 
 def test_no_byte_tells_a_gold_pair_a_repeat_or_an_arm_before_the_vote(app, ws, tmp_path):
     base = seed.preparing(ws, tmp_path, purpose="blind_eval", pairs=10)
-    options = Options(gold=0.3, repeats=0.3)
-    one = rounds.plan(
-        ws, LOCAL, base.project_id, "blind_eval", base.arm_new, base.arm_base,
-        dataset=base.plan["dataset"], prompts=10, options=options,
+    recipe = RoundRecipe(
+        purpose="blind_eval", model=base.arm_new, baseline=base.arm_base,
+        dataset=base.plan.dataset, prompts=10, gold=0.3, repeats=0.3,
     )  # fmt: skip
+    one = rounds.start(ws, LOCAL, base.project_id, recipe)
     one = seed.answer(ws, one, [(f"q {n}?", f"one {n}", f"two {n}") for n in range(10)])
     client, heard, shapes = TestClient(app), [], set()
     now = client.get(f"/api/rate/{one.id}/next")

@@ -13,7 +13,6 @@ from sqlalchemy import select
 from engine.core.errors import UserError
 from engine.core.rating import Ballot
 from engine.services.rating import flags, votes
-from engine.services.rating.plans import Options
 from engine.store import votes as vote_store
 from engine.store.connect import reading
 from engine.store.tables import assignment, comparison
@@ -32,8 +31,9 @@ class Desk(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         Desk.clock.now = 1e9
-        checked = Options(gold=0.3, repeats=0.3)
-        self.one = started(Desk.ws, Desk.folder, "train_pairs", checked, pairs=3, overlap=OVERLAP)
+        self.one = started(
+            Desk.ws, Desk.folder, "train_pairs", gold=0.3, repeats=0.3, pairs=3, overlap=OVERLAP
+        )
         self.held = {name: [] for name in "abc"}  # tokens on their screens, however old
         self.cast = {}  # token -> choice of the votes that stand
 

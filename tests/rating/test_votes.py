@@ -9,6 +9,7 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound
 from engine.services.jobs import lifecycle
 from engine.services.rating import comparisons, rounds, votes
+from engine.services.rating.plans import RoundRecipe
 from engine.store import votes as vote_store
 from engine.store.connect import reading, writing
 from tests import helpers
@@ -202,9 +203,8 @@ def test_a_round_whose_answers_were_called_off_is_not_left_in_preparation(ws, tm
     project = helpers.project(ws)
     base = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
-    one = rounds.plan(
-        ws, LOCAL, project.id, "train_pairs", base.id, base.id, dataset=source.id, prompts=9
-    )
+    recipe = RoundRecipe(model=base.id, dataset=source.id, prompts=9)
+    one = rounds.start(ws, LOCAL, project.id, recipe)
     lifecycle.cancel(ws, LOCAL, one.job_id)
     assert rounds.get(ws, LOCAL, one.id).status == "failed"
 
@@ -213,9 +213,8 @@ def test_an_answer_that_names_its_model_is_not_shown(ws, tmp_path):
     project = helpers.project(ws)
     base = helpers.model(ws, tmp_path, "SmolLM2-135M")
     source = helpers.dataset(ws, project.id, tmp_path)
-    one = rounds.plan(
-        ws, LOCAL, project.id, "train_pairs", base.id, base.id, dataset=source.id, prompts=2
-    )
+    recipe = RoundRecipe(model=base.id, dataset=source.id, prompts=2)
+    one = rounds.start(ws, LOCAL, project.id, recipe)
     texts = [("I am SmolLM, hello", "hello"), ("a", "b")]
     answers = [
         helpers.candidate(base.id, n, text, seed)

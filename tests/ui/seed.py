@@ -13,6 +13,7 @@ from engine.core.examples import Message
 from engine.core.rating import Candidate, Purpose, Round
 from engine.services import projects
 from engine.services.rating import comparisons, rounds, votes
+from engine.services.rating.plans import RoundRecipe
 from engine.store.connect import writing
 from engine.workspace import Workspace
 from tests import helpers
@@ -64,10 +65,11 @@ def preparing(
     project = project or projects.create(ws, LOCAL, "Test").id
     new, old = (helpers.model(ws, folder, name) for name in models)
     source = helpers.dataset(ws, project, folder, rows=4 * pairs)
-    return rounds.plan(
-        ws, LOCAL, project, purpose, new.id, old.id, dataset=source.id, prompts=pairs,
+    recipe = RoundRecipe(
+        purpose=purpose, model=new.id, baseline=old.id, dataset=source.id, prompts=pairs,
         overlap=overlap,
     )  # fmt: skip
+    return rounds.start(ws, LOCAL, project, recipe)
 
 
 def candidates(one: Round, answers: Sequence[Answer]) -> list[Candidate]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from types import NoneType
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import gradio as gr
 import yaml
@@ -88,7 +88,7 @@ def read(recipe: type[R], values: Mapping[str, Any]) -> R:
         kept = _kept(name, recipe.model_fields[name], value)
         if kept is not None:
             given[name] = kept
-    return cast(R, recipes.read(recipe, given))
+    return recipes.read(recipe, given)
 
 
 def filled(recipe: Recipe) -> dict[str, Any]:

@@ -33,7 +33,9 @@ def uses(conn: Connection, one: Dataset) -> list[Use]:
         if e.dataset_id == wanted
     ]
     found += [
-        Use("round", r.id, r.name) for r in rounds.list_all(conn, project) if _in(r.plan, one)
+        Use("round", r.id, r.name)
+        for r in rounds.list_all(conn, project)
+        if r.plan.dataset == wanted
     ]
     found += [
         Use("pairs", e.id, f"{e.pairs:,} pairs made from votes")

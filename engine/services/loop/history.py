@@ -5,7 +5,8 @@ from typing import NamedTuple
 from engine.core.actor import Actor, Role
 from engine.core.model import Model
 from engine.core.rating import Round
-from engine.services.loop import champion, gate, sentences, stop_rules
+from engine.services.evaluation import gate
+from engine.services.loop import champion, sentences, stop_rules
 from engine.services.loop.generations import Control, Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
 from engine.services.models import registry
@@ -131,11 +132,11 @@ def _tested(story: _Story, mine: list[Round]) -> Tested | None:
         return None
     one = closed[-1]
     before = {
-        (each.plan.get("dataset"), row)
+        (each.plan.dataset, row)
         for each in story.blind[: story.blind.index(one)]
-        for row in each.plan.get("rows", ())
+        for row in each.plan.rows
     }
-    asked = {(one.plan.get("dataset"), row) for row in one.plan.get("rows", ())}
+    asked = {(one.plan.dataset, row) for row in one.plan.rows}
     found = reports.report(story.ws, story.actor, one.id)
     p = found.verdict.p if found.verdict else 1.0
     return Tested(round_id=one.id, report=found, fresh=len(asked - before), p=p)

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 from engine.core.actor import Actor, Role
 from engine.core.model import Model
 from engine.core.rating import Round
-from engine.services.evaluation import evaluations
-from engine.services.loop import champion, gate, stop_rules
+from engine.services.evaluation import evaluations, gate
+from engine.services.loop import champion, stop_rules
 from engine.services.loop import history as histories
 from engine.services.models import registry
 from engine.services.preferences import build

@@ -103,7 +103,7 @@ def _look(ws: Workspace, actor: Actor, project_id: str) -> Seen:
         cast = {}
         for one in all_rounds:
             _, shown, everyone = votes.counts(conn, one.id, "")
-            cast[one.id] = (everyone, shown * int(one.plan["overlap"]))
+            cast[one.id] = (everyone, shown * one.plan.overlap)
         return Seen(
             datasets.list_all(conn, project_id),
             jobs.list_all(conn, project_id),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from engine.core.evaluation import Watched
+from engine.services.evaluation import gate
 from engine.stats.preference import Verdict
 
 Name = Literal["gain", "guard", "quality", "budget", "ceiling"]
@@ -40,9 +41,8 @@ def gain(against_previous: Sequence[Verdict]) -> Rule:
 
 def guard(watched: Sequence[Watched]) -> Rule:
     """Stop when something fell that a further training must not break."""
-    fell = [one.message for one in watched if one.fell]
-    if fell:
-        return Rule("guard", True, f"The newest model lost something it had. {' '.join(fell)}")
+    if lost := gate.regression(watched):
+        return Rule("guard", True, lost)
     if not watched:
         return Rule("guard", False, "The newest model has not been evaluated beside its start.")
     return Rule("guard", False, f"Nothing fell of the {len(watched)} things watched.")

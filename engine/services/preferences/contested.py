@@ -1,6 +1,5 @@
 """Pairs on which raters disagree: a list to talk about, and a round that asks two more people."""
 
-import hashlib
 import time
 from typing import NamedTuple
 
@@ -60,7 +59,7 @@ def ask_again(ws: Workspace, actor: Actor, round_id: str) -> Round:
         raise UserError(f"Raters of {source.name} agree on every pair.", "Make the pairs.")
     with writing(ws.db) as conn:
         for other in rounds.list_all(conn, source.project_id):
-            if other.plan.get("again") == round_id and other.status == "open":
+            if other.plan.again == round_id and other.status == "open":
                 raise UserError(f"{other.name} asks already.", "Rate it, or close it first.")
         again = _round(source, wanted, actor.name)
         rounds.add(conn, again)
@@ -70,7 +69,9 @@ def ask_again(ws: Workspace, actor: Actor, round_id: str) -> Round:
 
 
 def _round(source: Round, wanted: list[str], by: str) -> Round:
-    plan = {**source.plan, "again": source.id, "prompts": len(wanted), "overlap": MORE}
+    changes = {"again": source.id, "prompts": len(wanted), "overlap": MORE}
+    plan = source.plan.model_copy(update=changes)
+    content = to_json([plan.model_dump(mode="json"), wanted])
     return Round(
         id=ids.new("round"),
         project_id=source.project_id,
@@ -79,7 +80,7 @@ def _round(source: Round, wanted: list[str], by: str) -> Round:
         arm_new=source.arm_new,
         arm_base=source.arm_base,
         plan=plan,
-        plan_sha256=hashlib.sha256(to_json([plan, wanted]).encode()).hexdigest(),
+        plan_sha256=ids.sha256(content),
         status="preparing",
         created_by=by,
         created_at=time.time(),

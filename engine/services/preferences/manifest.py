@@ -49,7 +49,8 @@ def manifest(
 def _round(gathered: Gathered, number: int) -> dict[str, Any]:
     one = gathered.rounds[number]
     kept = ("temperature", "max_new_tokens", "seed", "dataset")
-    decoding = {key: one.plan[key] for key in kept if key in one.plan}
+    given = one.plan.model_dump(mode="json")
+    decoding = {key: given[key] for key in kept if key in given}
     return {
         "id": one.id,
         "name": one.name,

@@ -59,7 +59,7 @@ def gone(conn: Connection, one: Round, mine: Assignment, now: float) -> bool:
     if rounds.get_comparison(conn, mine.comparison_id).kind != "normal":
         return False
     rounds.lock(conn, one.id)
-    return votes.places_taken(conn, mine.comparison_id, now) >= int(one.plan["overlap"])
+    return votes.places_taken(conn, mine.comparison_id, now) >= one.plan.overlap
 
 
 def _claim(
@@ -95,7 +95,7 @@ def _choose(conn: Connection, one: Round, rater: str, now: float) -> tuple[str, 
     check = _due(checks, last=False)
     if check is not None:
         return check.id, check.left_first
-    free = votes.free_comparison(conn, one.id, rater, int(one.plan["overlap"]), now)
+    free = votes.free_comparison(conn, one.id, rater, one.plan.overlap, now)
     if free is None and (check := _due(checks, last=True)):
         return check.id, check.left_first
     return free

@@ -10,10 +10,9 @@ from sqlalchemy import Connection
 
 from engine.core import ids
 from engine.core.actor import LOCAL
-from engine.core.rating import Candidate, Comparison, PairKind, Round
+from engine.core.rating import Candidate, Comparison, GoldItem, PairKind, Round
 from engine.services import access
 from engine.services.rating import identity
-from engine.services.rating.gold import GoldPair
 from engine.services.rating.identity import Telling
 from engine.store import rounds
 
@@ -62,12 +61,13 @@ def add_controls(
     """
     rng = random.Random(f"controls {one.plan_sha256}")
     made: list[Placed] = []
-    for kind in ("calibration", "gold"):
-        for pair in one.plan.get(kind, ()):
-            gold = GoldPair.model_validate(pair)
+    items: dict[PairKind, tuple[GoldItem, ...]]
+    items = {"calibration": one.plan.practice, "gold": one.plan.gold}
+    for kind, known in items.items():
+        for gold in known:
             if not (telling.tells(gold.right) or telling.tells(gold.wrong)):
                 made.append(_gold(one, gold, kind, rng))
-    again = rng.sample(list(counted), min(len(counted), int(one.plan.get("repeats", 0))))
+    again = rng.sample(list(counted), min(len(counted), one.plan.repeats))
     made += [_repeat(pair, left) for pair, left in again]
     rounds.add_comparisons(
         conn,
@@ -136,7 +136,7 @@ def _comparison(one: Round, position: int, pair: list[Candidate], kind: PairKind
     )
 
 
-def _gold(one: Round, gold: GoldPair, kind: PairKind, rng: random.Random) -> Placed:
+def _gold(one: Round, gold: GoldItem, kind: PairKind, rng: random.Random) -> Placed:
     right_is_lo = rng.random() < 0.5
     texts = (gold.right, gold.wrong) if right_is_lo else (gold.wrong, gold.right)
     answer = "lo" if right_is_lo else "hi"

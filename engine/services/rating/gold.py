@@ -8,12 +8,11 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from engine.core.dataset import Row
 from engine.core.errors import UserError
-from engine.core.examples import Chat, Message, Preference, Prompt, prompt_of
+from engine.core.examples import Chat, Preference, Prompt, prompt_of
 from engine.core.normalise import normal
+from engine.core.rating import GoldItem
 from engine.formats.read import read_file
 
 FEWEST_REFERENCES = 2  # an answer to one question is off-topic for another
@@ -24,18 +23,7 @@ GIVEN = "Whoever started the round knows this answer to be better."
 ALIKE = 0.5  # share of words: two answers this much alike are no off-topic pair
 
 
-class GoldPair(BaseModel):
-    """A question, the answer that is right beyond dispute, one that is not, and why."""
-
-    model_config = ConfigDict(frozen=True)
-
-    prompt: tuple[Message, ...]
-    right: str = Field(min_length=1, max_length=20_000)
-    wrong: str = Field(max_length=20_000)
-    reason: str = Field(min_length=1, max_length=500)
-
-
-def from_rows(rows: Sequence[Row], wanted: int, avoided: set[int], seed: int) -> list[GoldPair]:
+def from_rows(rows: Sequence[Row], wanted: int, avoided: set[int], seed: int) -> list[GoldItem]:
     """`wanted` gold pairs from answers in a dataset, off-topic and empty ones in turn.
 
     Rows in `avoided`, whose questions the round asks, come last. UserError where the dataset holds
@@ -54,11 +42,11 @@ def from_rows(rows: Sequence[Row], wanted: int, avoided: set[int], seed: int) ->
     return [_made(known, n, rng) for n in range(wanted)]
 
 
-def from_file(path: Path, name: str) -> list[GoldPair]:
+def from_file(path: Path, name: str) -> list[GoldItem]:
     """The gold pairs of a preference file: its chosen answers are right."""
     parsed = read_file(path, name)
     pairs = [
-        GoldPair(prompt=each.prompt, right=each.chosen, wrong=each.rejected, reason=GIVEN)
+        GoldItem(prompt=each.prompt, right=each.chosen, wrong=each.rejected, reason=GIVEN)
         for each in parsed.examples
         if isinstance(each, Preference) and each.chosen.strip()
         and normal(each.chosen) != normal(each.rejected)
@@ -71,13 +59,13 @@ def from_file(path: Path, name: str) -> list[GoldPair]:
     return pairs
 
 
-def _made(known: list[tuple[Row, str]], n: int, rng: random.Random) -> GoldPair:
+def _made(known: list[tuple[Row, str]], n: int, rng: random.Random) -> GoldItem:
     row, right = known[n]
     others = [other for each, other in known if each is not row and not _alike(other, right)]
     off_topic = bool(others) and n % 3 != 2
     wrong = rng.choice(others) if off_topic else rng.choice(EMPTY_ISH)
     reason = OFF_TOPIC if off_topic else NOTHING_SAID
-    return GoldPair(prompt=prompt_of(row.example), right=right, wrong=wrong, reason=reason)
+    return GoldItem(prompt=prompt_of(row.example), right=right, wrong=wrong, reason=reason)
 
 
 def _reference(row: Row) -> str:

@@ -1,22 +1,30 @@
-"""What a round may be told beside its models and questions, and what it then can show."""
+"""The options of a round, the plan they make, and what a round of that size can show."""
 
 import hashlib
+from collections.abc import Sequence
 from math import ceil
-from typing import Any, Literal
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engine.core.errors import UserError
-from engine.core.rating import Mode, Purpose
-from engine.services.rating.gold import GoldPair
+from engine.core.rating import DecisionRule, GoldItem, Mode, Plan, Purpose
+from engine.core.recipe import Recipe, Ref, RefKind
 from engine.stats.power import detectable, wins_needed
 from engine.stats.power import plan as needed
 
-Decision = Literal["fixed", "sequential"]
 ALPHA = 0.05
 SURE = 0.65  # the win rate that a reader is told the cost of
 FEWEST_PAIRS = 20  # that a training takes
-RULES: dict[Decision, str] = {
+MOST_PROMPTS = 2000
+# two samples of one model must differ; a test compares what a user would get
+TEMPERATURE: dict[Purpose, float] = {
+    "train_pairs": 0.9,
+    "blind_eval": 0.0,
+    "aa_control": 0.9,
+    "calibration": 0.9,
+}
+RULES: dict[DecisionRule, str] = {
     "fixed": "better when the interval of the win rate lies above one half and p < 0.05",
     "sequential": "better as soon as the range that holds at every look lies above one half",
 }
@@ -33,62 +41,121 @@ Read the question, then both answers, and choose the one that **you** would rath
 """
 
 
-class Options(BaseModel):
-    """How a round is rated beyond its size; the defaults are a plain round of pairs."""
+class RoundRecipe(Recipe):
+    """What may be chosen about a round: its models, its questions, and how it is rated.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The form, the command, the recipe file and Python callers all fill in these fields.
+    """
 
+    KIND: ClassVar[str] = "round"
+
+    purpose: Purpose = Field("train_pairs", description="What the votes are for")
+    model: str = Field(description="The model under test, or the one that answers")
+    baseline: str | None = Field(None, description="What it is compared with; itself if empty")
+    dataset: str = Field(description="Where the questions come from")
+    prompts: int = Field(50, ge=1, le=MOST_PROMPTS, description="Questions to rate")
+    overlap: int = Field(1, ge=1, le=9, description="Votes on each, from different people")
+    temperature: float | None = Field(
+        None, ge=0, le=2, description="Of sampling; if empty, 0 in a blind test and 0.9 otherwise"
+    )
+    max_new_tokens: int = Field(
+        256, ge=1, le=4096, description="Longest answer, in tokens; longer ones are not shown"
+    )
+    seed: int = Field(1, ge=0, description="Chooses the questions and samples the answers")
+    name: str = Field("", max_length=80, description="What the round is called")
     mode: Mode = Field("pair", description="Two answers, or one that is good or bad")
-    decision: Decision = Field("fixed", description="A fixed number of votes, or enough evidence")
-    gold: float = Field(0.0, ge=0, le=0.3, description="Share of pairs with a known answer")
-    gold_pairs: tuple[GoldPair, ...] = Field((), description="Such pairs, where they are given")
-    repeats: float = Field(0.0, ge=0, le=0.3, description="Share of pairs shown twice")
-    practice: int = Field(0, ge=0, le=20, description="Pairs with feedback before the first vote")
+    decision: DecisionRule = Field(
+        "fixed", description="A blind test ends after a fixed number of votes, or with its evidence"
+    )
+    gold: float = Field(
+        0.0, ge=0, le=0.3, description="Share of gold items: comparisons with a known answer"
+    )
+    gold_items: tuple[GoldItem, ...] = Field((), description="Your own gold items")
+    repeats: float = Field(
+        0.0, ge=0, le=0.3, description="Share shown again with sides swapped (self-consistency)"
+    )
+    practice: int = Field(
+        0, ge=0, le=20, description="Comparisons with feedback before the first vote"
+    )
     per_rater: int | None = Field(None, ge=1, le=10_000, description="Most votes a person a day")
-    guidelines: str = Field(GUIDELINES, max_length=10_000, description="What raters should go by")
+    guidelines: str = Field(GUIDELINES, max_length=10_000, description="Instructions for raters")
     spare: float = Field(
-        0.0, ge=0, le=4, description="Answers written beyond those rated, to choose from"
+        0.0, ge=0, le=4, description="Share of further answers, from which close calls are chosen"
     )
 
+    @property
+    def against(self) -> str:
+        """The model it is compared with."""
+        return self.baseline or self.model
 
-def check(purpose: Purpose, arm_new: str, arm_base: str, chosen: Options) -> None:
+    @property
+    def sampling_temperature(self) -> float:
+        """The temperature that the answers are sampled at."""
+        return TEMPERATURE[self.purpose] if self.temperature is None else self.temperature
+
+    def needs(self) -> list[Ref]:
+        """The dataset and both models."""
+        models = (Ref(RefKind.MODEL, each) for each in (self.model, self.against))
+        return [Ref(RefKind.DATASET, self.dataset), *models]
+
+
+def check(recipe: RoundRecipe) -> None:
     """UserError for a plan that contradicts itself."""
-    if purpose == "blind_eval" and arm_new == arm_base:
+    purpose, itself = recipe.purpose, recipe.against == recipe.model
+    if purpose == "blind_eval" and itself:
         raise UserError("A blind round needs two different models.", "Choose another baseline.")
-    if purpose == "aa_control" and arm_new != arm_base:
+    if purpose == "aa_control" and not itself:
         raise UserError(
-            "A control round compares one model with itself.", "Choose the same model twice."
+            "An A/A round compares one model with itself.", "Choose the same model twice."
         )
-    if chosen.mode == "single" and purpose != "train_pairs":
+    if recipe.mode == "single" and purpose != "train_pairs":
         raise UserError(
             "Single answers can be collected for training only.", "Choose pairs for this purpose."
         )
-    if chosen.decision == "sequential" and purpose != "blind_eval":
+    if recipe.decision == "sequential" and purpose != "blind_eval":
         raise UserError(
             "Only a blind test of two models can stop by its evidence.",
             "Choose a fixed number of votes.",
         )
-    if chosen.spare and (purpose != "train_pairs" or chosen.mode == "single"):
+    if recipe.spare and (purpose != "train_pairs" or recipe.mode == "single"):
         raise UserError(
             "Only pairs for training may be chosen by how close they are; a test needs them all.",
             "Leave the choice of pairs to chance.",
         )
 
 
-def rule(purpose: Purpose, prompts: int, chosen: Options) -> dict[str, Any]:
-    """How the round is rated and judged, fixed before the first vote."""
-    told: dict[str, Any] = {
-        "purpose": purpose,
-        "prompts": prompts,
-        "alpha": ALPHA,
-        "rule": RULES[chosen.decision],
-        "decision": chosen.decision,
-        "detectable": detectable(prompts),
-        "mode": chosen.mode,
-        "repeats": ceil(chosen.repeats * prompts),
-        "guidelines": chosen.guidelines,
-    }
-    return {**told, "per_rater": chosen.per_rater} if chosen.per_rater else told
+def plan(
+    recipe: RoundRecipe,
+    rows: Sequence[int],
+    practice: Sequence[GoldItem],
+    gold: Sequence[GoldItem],
+) -> Plan:
+    """The frozen plan: `rows` are the numbers of the questions, more than are rated where spare."""
+    prompts = min(recipe.prompts, len(rows))
+    optional: dict[str, Any] = {"keep": prompts} if recipe.spare else {}
+    if recipe.per_rater:
+        optional["per_rater"] = recipe.per_rater
+    return Plan(
+        arms=(recipe.model, recipe.against),
+        dataset=recipe.dataset,
+        rows=tuple(rows),
+        overlap=recipe.overlap,
+        prompts=prompts,
+        temperature=recipe.sampling_temperature,
+        max_new_tokens=recipe.max_new_tokens,
+        seed=recipe.seed,
+        purpose=recipe.purpose,
+        mode=recipe.mode,
+        alpha=ALPHA,
+        rule=RULES[recipe.decision],
+        decision=recipe.decision,
+        detectable=detectable(prompts),
+        repeats=ceil(recipe.repeats * prompts),
+        guidelines=recipe.guidelines,
+        practice=tuple(practice),
+        gold=tuple(gold),
+        **optional,
+    )
 
 
 def version(guidelines: str) -> str:
@@ -96,7 +163,7 @@ def version(guidelines: str) -> str:
     return hashlib.sha256(guidelines.encode()).hexdigest()[:8]
 
 
-def expected(purpose: Purpose, pairs: int, decision: Decision = "fixed") -> str:
+def expected(purpose: Purpose, pairs: int, decision: DecisionRule = "fixed") -> str:
     """What a round of this size can show, said before it is started."""
     if purpose == "calibration":
         return f"{pairs} practice pairs, each with its answer after the vote. None of them counts."

@@ -5,10 +5,8 @@ open nobody sees its tally: watching it would unblind the raters and invite stop
 moment.
 """
 
-import hashlib
 import random
 import time
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -19,12 +17,13 @@ from engine.core.dataset import Row
 from engine.core.errors import Conflict, UserError
 from engine.core.examples import Kind, Message, prompt_of
 from engine.core.normalise import normal
-from engine.core.rating import BLIND, Purpose, Round, Tally
+from engine.core.rating import BLIND, GoldItem, Plan, Purpose, Round, Tally
 from engine.services import access
 from engine.services.data import datasets
+from engine.services.evaluation import gate
 from engine.services.jobs import lifecycle
 from engine.services.rating import audit, comparisons, gold, identity, plans, tallies
-from engine.services.rating.plans import Options
+from engine.services.rating.plans import RoundRecipe
 from engine.stats.preference import Verdict
 from engine.store import rounds
 from engine.store.connect import reading, writing
@@ -32,7 +31,6 @@ from engine.store.rows import to_json
 from engine.workspace import Workspace
 
 RATEABLE: tuple[Kind, ...] = ("sft", "prompts")
-LONGEST = 256  # tokens of an answer: a model that was not trained yet talks long
 TITLES: dict[Purpose, str] = {
     "train_pairs": "Rating round",
     "blind_eval": "Blind round",
@@ -41,64 +39,43 @@ TITLES: dict[Purpose, str] = {
 }
 
 
-def plan(
-    ws: Workspace,
-    actor: Actor,
-    project_id: str,
-    purpose: Purpose,
-    arm_new: str,
-    arm_base: str,
-    *,
-    dataset: str,
-    prompts: int = 50,
-    overlap: int = 1,
-    temperature: float | None = None,
-    max_new_tokens: int = LONGEST,
-    seed: int = 1,
-    name: str = "",
-    options: Options | None = None,
+def start(
+    ws: Workspace, actor: Actor, project_id: str, recipe: RoundRecipe, *, anyway: bool = False
 ) -> Round:
     """Freeze a plan and queue the job that writes its answers; people rate when it is done.
 
-    `train_pairs` compares two sampled answers on training prompts (arms may be equal);
+    `train_pairs` compares two sampled answers on training prompts (the models may be equal);
     `blind_eval` compares two models on held-out prompts, which never become training pairs;
-    `aa_control` compares a model with itself in the same way; `calibration` shows pairs with a
-    known answer, and opens at once.
+    `aa_control` compares a model with itself in the same way; `calibration` shows comparisons
+    with a known answer, and opens at once.
+
+    Conflict for a blind round of a model that regressed in its evaluation, unless a person
+    decided to show it to raters `anyway`.
     """
     actor.require(Role.TRAINER)
-    told = options or Options()
-    plans.check(purpose, arm_new, arm_base, told)
-    rows = _rows(ws, actor, dataset, purpose in BLIND)
-    asked = {"dataset": dataset, "overlap": overlap, **_asked(rows, prompts, seed, told)}
-    rated = min(prompts, len(asked["rows"]))
-    usual = 0.0 if purpose == "blind_eval" else 0.9
-    temperature = usual if temperature is None else temperature
-    decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, "seed": seed}
-    rule = plans.rule(purpose, rated, told)
-    checks = _checks(purpose, rows, set(asked["rows"]), rated, seed, told)
-    frozen = {"arms": [arm_new, arm_base], **asked, **decoding, **rule, **checks}
-    new = _add(ws, actor, project_id, frozen, name)
+    plans.check(recipe)
+    if recipe.purpose == "blind_eval" and not anyway:
+        gate.check(ws, actor, project_id, recipe.model)
+    rows = _rows(ws, actor, recipe.dataset, recipe.purpose in BLIND)
+    asked = _choose(rows, round(recipe.prompts * (1 + recipe.spare)), recipe.seed)
+    practice, gold_items = _known_answers(recipe, rows, asked)
+    new = _add(ws, actor, project_id, plans.plan(recipe, asked, practice, gold_items), recipe.name)
     _begin(ws, actor, new)
     return get(ws, actor, new.id)
 
 
-def _asked(rows: list[Row], prompts: int, seed: int, told: Options) -> dict[str, Any]:
-    """The rows of a plan, and where some are spare how many of them are kept."""
-    chosen = _choose(rows, round(prompts * (1 + told.spare)), seed)
-    return {"rows": chosen, **({"keep": min(prompts, len(chosen))} if told.spare else {})}
-
-
-def _checks(
-    purpose: Purpose, rows: list[Row], avoided: set[int], rated: int, seed: int, told: Options
-) -> dict[str, Any]:
-    """The practice and gold pairs of a plan: those given first, the rest from the dataset."""
-    practice = rated if purpose == "calibration" else told.practice
-    wanted = practice + (0 if purpose == "calibration" else round(told.gold * rated))
-    found = list(told.gold_pairs[:wanted])
-    if len(found) < wanted:
-        found += gold.from_rows(rows, wanted - len(found), avoided, seed)
-    plain = [each.model_dump(mode="json") for each in found]
-    return {"calibration": plain[:practice], "gold": plain[practice:]}
+def _known_answers(
+    recipe: RoundRecipe, rows: list[Row], asked: list[int]
+) -> tuple[list[GoldItem], list[GoldItem]]:
+    """The practice and gold items of a plan: those given first, the rest from the dataset."""
+    rated = min(recipe.prompts, len(asked))
+    alone = recipe.purpose == "calibration"
+    practice = rated if alone else recipe.practice
+    wanted = practice + (0 if alone else round(recipe.gold * rated))
+    items = list(recipe.gold_items[:wanted])
+    if len(items) < wanted:
+        items += gold.from_rows(rows, wanted - len(items), set(asked), recipe.seed)
+    return items[:practice], items[practice:]
 
 
 def _begin(ws: Workspace, actor: Actor, new: Round) -> None:
@@ -111,20 +88,18 @@ def _begin(ws: Workspace, actor: Actor, new: Round) -> None:
         rounds.change(conn, new.id, status="open" if shown else "failed")
 
 
-def _add(ws: Workspace, actor: Actor, project_id: str, frozen: dict[str, Any], name: str) -> Round:
-    arm_new, arm_base = frozen["arms"]
-    purpose: Purpose = frozen["purpose"]
-    number = 1 + sum(r.purpose == purpose for r in list_all(ws, actor, project_id))
-    title = TITLES[purpose]
+def _add(ws: Workspace, actor: Actor, project_id: str, plan: Plan, name: str) -> Round:
+    arm_new, arm_base = plan.arms
+    number = 1 + sum(r.purpose == plan.purpose for r in list_all(ws, actor, project_id))
     new = Round(
         id=ids.new("round"),
         project_id=project_id,
-        name=name.strip()[:80] or f"{title} {number}",
-        purpose=purpose,
+        name=name.strip() or f"{TITLES[plan.purpose]} {number}",
+        purpose=plan.purpose,
         arm_new=arm_new,
         arm_base=arm_base,
-        plan=frozen,
-        plan_sha256=hashlib.sha256(to_json(frozen).encode()).hexdigest(),
+        plan=plan,
+        plan_sha256=ids.sha256(to_json(plan)),
         status="preparing",
         created_by=actor.name,
         created_at=time.time(),
@@ -132,18 +107,23 @@ def _add(ws: Workspace, actor: Actor, project_id: str, frozen: dict[str, Any], n
     with writing(ws.db) as conn:
         access.model(conn, actor, arm_new, project_id)
         access.model(conn, actor, arm_base, project_id)
-        access.dataset(conn, actor, frozen["dataset"], project_id)
+        access.dataset(conn, actor, plan.dataset, project_id)
         rounds.add(conn, new)
     return new
 
 
 def _write_answers(ws: Workspace, actor: Actor, new: Round) -> None:
+    plan = new.plan
     recipe = plugins.load("jobs", "generate").Recipe(
         round=new.id,
         model_new=new.arm_new,
         model_base=new.arm_base,
-        keep=new.plan.get("keep"),
-        **{k: new.plan[k] for k in ("dataset", "rows", "temperature", "max_new_tokens", "seed")},
+        dataset=plan.dataset,
+        rows=plan.rows,
+        temperature=plan.temperature,
+        max_new_tokens=plan.max_new_tokens,
+        seed=plan.seed,
+        keep=plan.keep,
     )
     job = lifecycle.submit(ws, actor, new.project_id, recipe, f"Answers for {new.name}")
     with writing(ws.db) as conn:

@@ -115,7 +115,7 @@ def weighed(conn: Connection, one: Round) -> Verdict:
         by_prompt=seen.by_prompt if cast > seen.prompts else None,
     )
     early = looked_early(conn, one)
-    if one.plan.get("decision") != "sequential" and not early:
+    if one.plan.decision != "sequential" and not early:
         return found
     means = whole(conn, one) if early else seen.by_prompt
     if early:
@@ -138,7 +138,7 @@ def looked_early(conn: Connection, one: Round) -> str:
     when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(looks[0].created_at))
     who = " and ".join(dict.fromkeys(each.who for each in looks))
     said = f"It was looked at early, by {who} (first on {when}). "
-    if one.plan.get("decision") != "sequential":
+    if one.plan.decision != "sequential":
         said += "The test for a fixed number of votes does not hold then; the range above does. "
     return said + "Nothing makes up for votes of people who were told how it stood."
 
@@ -148,18 +148,18 @@ def whole(conn: Connection, one: Round) -> list[float]:
 
     Whoever sees a prompt half-way could stop at a lucky half.
     """
-    overlap = int(one.plan["overlap"])
+    overlap = one.plan.overlap
     full = [each for each in counted(conn, one).outcomes.values() if len(each) >= overlap]
     return [_mean(each) for each in full]
 
 
 def live(conn: Connection, one: Round) -> Live | None:
     """Whether an open test may stop; None where the plan asks for a fixed number of votes."""
-    if one.plan.get("decision") != "sequential":
+    if one.plan.decision != "sequential":
         return None
     full = whole(conn, one)
     at = standing_by_prompt(full)
-    needed = 1 / float(one.plan["alpha"])
+    needed = 1 / one.plan.alpha
     said = "There is enough evidence: close the round." if at.stop else (
         f"Not enough evidence yet after {len(full)} questions: go on."
     )  # fmt: skip

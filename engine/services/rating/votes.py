@@ -152,7 +152,7 @@ def progress(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
         one = access.rating_round(conn, actor, round_id)
         done, counted, everyone = votes.counts(conn, round_id, actor.name)
         total = votes.offered(conn, round_id)
-    wanted = counted * int(one.plan["overlap"])
+    wanted = counted * one.plan.overlap
     return {"done": done, "total": total, "all_done": everyone, "all_total": wanted}
 
 
@@ -249,15 +249,15 @@ def _turn(conn: Connection, one: Round, actor: Actor, held: int = assignment.MOS
 
 
 def _left_today(conn: Connection, one: Round, rater: str, now: float) -> int | None:
-    most = one.plan.get("per_rater")
+    most = one.plan.per_rater
     if most is None:
         return None
-    return max(0, int(most) - votes.cast_since(conn, one.id, rater, now - DAY_S))
+    return max(0, most - votes.cast_since(conn, one.id, rater, now - DAY_S))
 
 
 def _enough(one: Round) -> str:
     return (
-        f"You have rated {one.plan['per_rater']} pairs within a day, which is enough for one "
+        f"You have rated {one.plan.per_rater} pairs within a day, which is enough for one "
         "person: tired eyes judge badly. Thank you, and come back tomorrow."
     )
 

@@ -90,7 +90,7 @@ def rate(ws: Workspace, project: str | None, job_id: str) -> str:
         ws, who(ws), job.project_id, models[1] if len(models) > 1 else models[0], models[0],
         max_new_tokens=recipe["max_new_tokens"],
     )  # fmt: skip
-    count = _questions(one.plan["prompts"])
+    count = _questions(one.plan.prompts)
     return markup.notice(f"{one.name}: {count} wait for their answers, then for raters.", "good")
 
 

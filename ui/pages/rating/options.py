@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
+from annotated_types import Ge, Le
 
 from engine.services.rating import gold, pasted_prompts
-from engine.services.rating.plans import GUIDELINES, Options
+from engine.services.rating.plans import GUIDELINES, RoundRecipe
 
 MODES = [("Two answers, which is better", "pair"), ("One answer, good or bad", "single")]
 DECISIONS = [
@@ -30,19 +31,32 @@ class More(NamedTuple):
     anyway: gr.Checkbox
 
 
+def default(field: str) -> Any:
+    """Where a field's component begins: at the default of the recipe."""
+    return RoundRecipe.model_fields[field].default
+
+
+def _share(field: str) -> tuple[int, int, int]:
+    """The least, the most and the default of a share, in percent."""
+    rules = {type(rule): rule for rule in RoundRecipe.model_fields[field].metadata}
+    low, high = rules[Ge].ge, rules[Le].le
+    return round(100 * low), round(100 * high), round(100 * default(field))
+
+
 def build() -> More:
     """The components, in the layout that is open."""
     with gr.Row():
-        mode = gr.Radio(MODES, value="pair", label="What is shown", elem_id="rate-mode")
-        decision = gr.Radio(DECISIONS, value="fixed", label="A blind test ends",
+        mode = gr.Radio(MODES, value=default("mode"), label="What is shown", elem_id="rate-mode")
+        decision = gr.Radio(DECISIONS, value=default("decision"), label="A blind test ends",
                             elem_id="rate-decision", info="Cannot be changed later")  # fmt: skip
     with gr.Row():
-        checks = gr.Slider(0, 30, 0, step=1, label="Check pairs, %", elem_id="rate-gold",
+        checks = gr.Slider(*_share("gold"), step=1, label="Check pairs, %", elem_id="rate-gold",
                            info="Their answer is known; who often misses it is paused")  # fmt: skip
-        repeats = gr.Slider(0, 30, 0, step=1, label="Shown twice, %", elem_id="rate-repeats",
+        repeats = gr.Slider(*_share("repeats"), step=1, label="Shown twice, %",
+                            elem_id="rate-repeats",
                             info="Sides swapped: does one agree with oneself?")  # fmt: skip
     with gr.Row():
-        practice = gr.Slider(0, 20, 0, step=1, label="Practice pairs first",
+        practice = gr.Slider(0, 20, default("practice"), step=1, label="Practice pairs first",
                              elem_id="rate-practice", info="Answer after the vote")  # fmt: skip
         per_rater = gr.Slider(0, 500, 150, step=10, label="Most votes a person a day",
                               elem_id="rate-per-rater", info="0: no limit")  # fmt: skip
@@ -70,17 +84,17 @@ def read(
     pasted: str,
     file: str | None,
     _anyway: bool = False,
-) -> tuple[list[str], Options]:
-    """The pasted questions and the options of a round."""
+) -> tuple[list[str], dict[str, Any]]:
+    """The pasted questions, and values of a round's recipe by field."""
     given = gold.from_file(Path(file), Path(file).name) if file else []
-    chosen = Options(
-        mode=mode,
-        decision=decision,
-        gold=checks / 100,
-        gold_pairs=tuple(given),
-        repeats=repeats / 100,
-        practice=int(practice),
-        per_rater=int(per_rater) or None,
-        guidelines=guidelines.strip()[:10_000] or GUIDELINES,
-    )
-    return pasted_prompts.pasted(pasted), chosen
+    values = {
+        "mode": mode,
+        "decision": decision,
+        "gold": checks / 100,
+        "gold_items": given,
+        "repeats": repeats / 100,
+        "practice": int(practice),
+        "per_rater": int(per_rater) or None,
+        "guidelines": guidelines.strip()[:10_000] or GUIDELINES,
+    }
+    return pasted_prompts.pasted(pasted), values

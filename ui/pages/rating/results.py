@@ -58,7 +58,7 @@ def title(one: Round, progress: dict[str, int]) -> str:
 def about(one: Round) -> str:
     """What the shown round is for, and its state."""
     words, tone = STATUS[one.status]
-    prompts, overlap = one.plan["prompts"], one.plan["overlap"]
+    prompts, overlap = one.plan.prompts, one.plan.overlap
     size = f"{prompts} questions" + (f", {overlap} votes on each" if overlap > 1 else "")
     return (
         f'<div class="tl-round">{markup.badge(words, tone)}'
@@ -113,7 +113,7 @@ def blind(one: Round, progress: dict[str, int], live: Live | None = None) -> str
     """How far an open blind round is; never how its votes stand."""
     bar = markup.progress(progress["all_done"], progress["all_total"],
                        f"{progress['all_done']} of {progress['all_total']} votes")  # fmt: skip
-    seen = one.plan["detectable"]
+    seen = one.plan.detectable
     size = f" It can see a win rate of {ceil(100 * seen)} % or more." if seen else ""
     hidden = f'<p class="tl-fine">{escape(HIDDEN + size)}</p>'
     evidence = ""
@@ -251,12 +251,12 @@ def made(export: PairExport, dataset: Dataset, stale: str = "") -> str:
 
 def cut_short(one: Round, kept_back: dict[str, int]) -> str:
     """A notice where many pairs of an open round are missing, because answers were cut."""
-    cut, of = kept_back.get("truncated", 0), one.plan.get("prompts", 0)
+    cut, of = kept_back.get("truncated", 0), one.plan.prompts
     if not of or cut < MANY_CUT * of:
         return ""
     text = (
         f"{cut} of {of} pairs are not shown: an answer reached the longest length, "
-        f"{one.plan['max_new_tokens']} tokens. For more to rate, start another round with longer "
+        f"{one.plan.max_new_tokens} tokens. For more to rate, start another round with longer "
         "answers, under More."
     )
     return markup.notice(text, "warn")

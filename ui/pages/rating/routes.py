@@ -237,7 +237,7 @@ def _round_of(ws: Workspace, who: Actor, round_id: str) -> Round:
 
 
 def _progress(ws: Workspace, actor: Actor, one: Round) -> Progress:
-    text = str(one.plan.get("guidelines", plans.GUIDELINES))
+    text = one.plan.guidelines or plans.GUIDELINES
     return Progress(
         name=one.name,
         purpose=one.purpose,

@@ -6,17 +6,17 @@ import gradio as gr
 
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
-from engine.core.rating import BLIND, Purpose, Round
+from engine.core.rating import BLIND, DecisionRule, Purpose, Round
+from engine.core.recipe import read
 from engine.services.data import datasets
-from engine.services.loop import gate
 from engine.services.models import registry
 from engine.services.rating import pasted_prompts, plans, rounds
-from engine.services.rating.plans import FEWEST_PAIRS, Decision
+from engine.services.rating.plans import FEWEST_PAIRS, RoundRecipe
 from engine.services.rating.rounds import RATEABLE
 from engine.workspace import Workspace
 from ui.components import markup, names
 from ui.pages.rating import options
-from ui.pages.rating.options import More
+from ui.pages.rating.options import More, default
 from ui.web.session import who
 
 PURPOSES: list[tuple[str, Purpose]] = [
@@ -81,10 +81,11 @@ def build() -> tuple[Start, gr.HTML]:
                             elem_id="rate-prompts")  # fmt: skip
     with gr.Accordion("More", open=False):
         with gr.Row():
-            overlap = gr.Slider(1, 5, 1, step=1, label="Votes on each pair", elem_id="rate-overlap",
+            overlap = gr.Slider(1, 5, default("overlap"), step=1, label="Votes on each pair",
+                                elem_id="rate-overlap",
                                 info="Each from a different person")  # fmt: skip
-            longest = gr.Slider(16, 1024, rounds.LONGEST, step=16, label="Longest answer",
-                                elem_id="rate-longest",
+            longest = gr.Slider(16, 1024, default("max_new_tokens"), step=16,
+                                label="Longest answer", elem_id="rate-longest",
                                 info="In tokens; a pair with a longer one is left out")  # fmt: skip
         more = options.build()
     power = gr.HTML("", elem_id="rate-power")
@@ -109,26 +110,22 @@ def plan(
         raise UserError("No project is open.", "Make one first, at the top of the page.")
     if not new or not base:
         raise UserError("A round compares two answers.", "Choose where both come from.")
-    if purpose == "blind_eval" and not (more and more[-1]):
-        gate.check(ws, who(ws), project, new)
-    pasted, chosen = options.read(*more) if more else ([], plans.Options())
+    anyway = bool(more and more[-1])
+    pasted, values = options.read(*more) if more else ([], {})
     if pasted:
         dataset = pasted_prompts.keep(ws, who(ws), project, pasted, purpose).id
     if not dataset:
         raise UserError("There are no questions.", "Add a dataset of chats or questions first.")
-    return rounds.plan(
-        ws,
-        who(ws),
-        project,
-        purpose,
-        new,
-        base,
-        dataset=dataset,
-        prompts=int(prompts),
-        overlap=int(overlap),
-        max_new_tokens=int(longest),
-        options=chosen,
-    )
+    values |= {
+        "purpose": purpose,
+        "model": new,
+        "baseline": base,
+        "dataset": dataset,
+        "prompts": int(prompts),
+        "overlap": int(overlap),
+        "max_new_tokens": int(longest),
+    }
+    return rounds.start(ws, who(ws), project, read(RoundRecipe, values), anyway=anyway)
 
 
 def choices(
@@ -171,7 +168,7 @@ def power(
     dataset: str | None,
     prompts: float,
     overlap: float,
-    decision: Decision = "fixed",
+    decision: DecisionRule = "fixed",
     pasted: str = "",
 ) -> str:
     """What a round of this size can show, said before it is started."""

@@ -1,10 +1,11 @@
-"""Before people see a model: nothing that its evaluation watched may have fallen."""
+"""Before people see a model: nothing that its evaluation watched may have regressed."""
+
+from collections.abc import Sequence
 
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict
 from engine.core.evaluation import Watched
 from engine.services.evaluation import evaluations
-from engine.services.loop import stop_rules
 from engine.workspace import Workspace
 
 
@@ -23,12 +24,17 @@ def watched(
     return None, ()
 
 
+def regression(seen: Sequence[Watched]) -> str:
+    """What a model lost by its newest training, in a sentence; nothing where it lost nothing."""
+    lost = " ".join(one.message for one in seen if one.fell)
+    return f"The newest model lost something it had. {lost}" if lost else ""
+
+
 def check(ws: Workspace, actor: Actor, project_id: str, model_id: str) -> None:
     """Raise Conflict, with the reason, for a model that people should not be asked about."""
     _, seen = watched(ws, actor, project_id, model_id)
-    rule = stop_rules.guard(seen)
-    if rule.stop:
+    if lost := regression(seen):
         raise Conflict(
-            rule.sentence,
+            lost,
             "Train again: lower learning rate, higher beta, or fewer steps.",
         )

@@ -1,0 +1,120 @@
+"""Plans of rounds: what is frozen, what old rounds hold, and the one recipe behind it."""
+
+import json
+
+import pytest
+from sqlalchemy import select, update
+
+from engine.core import ids
+from engine.core.actor import LOCAL
+from engine.core.errors import Conflict
+from engine.core.rating import Plan
+from engine.core.recipe import read
+from engine.services.rating import rounds
+from engine.services.rating.plans import RoundRecipe
+from engine.store.connect import reading, writing
+from engine.store.rows import to_json
+from engine.store.tables import rating_round
+from tests import helpers
+from tests.loop import lines
+from tests.rating.rated import started
+
+GOLD = {"prompt": [{"role": "user", "content": "q"}], "reason": "x", "right": "a b", "wrong": "c"}
+# as version 0.1.0 wrote it on 2026-11-28, shortened; its digest was computed then
+OF_0_1_0 = (
+    '{"alpha":0.05,"arms":["model-a","model-b"],"calibration":[' + to_json(GOLD) + '],"dataset":'
+    '"dataset-1","decision":"sequential","detectable":null,"gold":[],"guidelines":"Be kind.",'
+    '"max_new_tokens":256,"mode":"pair","overlap":2,"per_rater":150,"prompts":3,"purpose":'
+    '"blind_eval","repeats":1,"rows":[4,0,2],"rule":"better","seed":1,"temperature":0.0}'
+)
+FEWEST_FIELDS = '{"overlap":1,"prompts":1,"seed":1,"temperature":0.9}'
+OF_A_LATER_VERSION = '{"calibration":[],"overlap":1,"prompts":1,"weights":{"a":[1,2]}}'
+
+
+@pytest.mark.parametrize("stored", [OF_0_1_0, FEWEST_FIELDS, OF_A_LATER_VERSION])
+def test_stored_plan_is_read_and_dumps_byte_for_byte(stored):
+    assert to_json(Plan.model_validate(json.loads(stored))) == stored
+
+
+def test_plan_of_0_1_0_has_its_values():
+    plan = Plan.model_validate(json.loads(OF_0_1_0))
+    assert (plan.decision, plan.per_rater, plan.rows) == ("sequential", 150, (4, 0, 2))
+    assert [each.right for each in plan.practice] == ["a b"]
+
+
+def test_round_read_from_the_database_keeps_a_plan_that_fits_its_hash(ws, tmp_path):
+    one = started(ws, tmp_path, "blind_eval", gold=0.2, repeats=0.1, practice=1, per_rater=9)
+    assert ids.sha256(to_json(rounds.get(ws, LOCAL, one.id).plan)) == one.plan_sha256
+    with reading(ws.db) as conn:
+        (text,) = conn.execute(select(rating_round.c.plan)).scalars()
+    assert ids.sha256(text) == one.plan_sha256
+
+
+def test_round_with_a_plan_of_another_version_is_listed(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs")
+    with writing(ws.db) as conn:
+        conn.execute(update(rating_round).values(plan=OF_A_LATER_VERSION))
+    (found,) = rounds.list_all(ws, LOCAL, one.project_id)
+    assert (found.mode, found.plan.overlap) == ("pair", 1)
+    assert found.model_dump(mode="json")["plan"]["weights"] == {"a": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("purpose", "expected"), [("train_pairs", 0.9), ("aa_control", 0.9), ("blind_eval", 0.0)]
+)
+def test_sampling_temperature_follows_the_purpose_unless_it_is_given(purpose, expected):
+    values = {"purpose": purpose, "model": "model-a", "dataset": "d"}
+    assert read(RoundRecipe, values).sampling_temperature == expected
+    assert read(RoundRecipe, {**values, "temperature": 0.3}).sampling_temperature == 0.3
+
+
+def test_blind_round_of_a_model_that_regressed_is_refused_by_the_service(ws, tmp_path):
+    project = helpers.project(ws)
+    base = helpers.model(ws, tmp_path)
+    source = helpers.dataset(ws, project.id, tmp_path)
+    worse = lines.trained(ws, project, "one", base)
+    lines.evaluated(ws, project, source, base, worse, fell=True)
+    recipe = RoundRecipe(
+        purpose="blind_eval", model=worse.id, baseline=base.id, dataset=source.id, prompts=6
+    )
+    with pytest.raises(Conflict, match="fell back"):
+        rounds.start(ws, LOCAL, project.id, recipe)
+    assert rounds.list_all(ws, LOCAL, project.id) == []
+    assert rounds.start(ws, LOCAL, project.id, recipe, anyway=True).purpose == "blind_eval"
+
+
+def test_rating_round_of_a_model_that_regressed_is_allowed(ws, tmp_path):
+    project = helpers.project(ws)
+    base = helpers.model(ws, tmp_path)
+    source = helpers.dataset(ws, project.id, tmp_path)
+    worse = lines.trained(ws, project, "one", base)
+    lines.evaluated(ws, project, source, base, worse, fell=True)
+    recipe = RoundRecipe(model=worse.id, dataset=source.id, prompts=6)
+    assert rounds.start(ws, LOCAL, project.id, recipe).status == "preparing"
+
+
+def test_command_takes_every_plain_field_of_the_recipe(tuneloop):
+    _, text, _ = tuneloop("rounds", "start", "--help")
+    in_a_file = {"gold_items"}
+    for name in set(RoundRecipe.model_fields) - in_a_file:
+        assert f"--{name.replace('_', '-')} " in text
+
+
+def test_command_reads_a_recipe_file_and_options_beat_it(ws, tuneloop, tmp_path):
+    project = helpers.project(ws)
+    base = helpers.model(ws, tmp_path, "base-one")
+    source = helpers.dataset(ws, project.id, tmp_path)
+    path = tmp_path / "practice.yaml"
+    path.write_text(
+        f"kind: round\npurpose: calibration\nmodel: base-one\ndataset: {source.name}\n"
+        "prompts: 5\nguidelines: Be kind.\n"
+    )
+    code, out, err = tuneloop("rounds", "start", path, "--set", "seed=3", "--prompts", 4, "--json")
+    assert code == 0, err
+    made = json.loads(out)
+    assert (made["status"], made["plan"]["prompts"], made["plan"]["seed"]) == ("open", 4, 3)
+    assert made["plan"]["guidelines"] == "Be kind."
+    assert made["arm_base"] == base.id
+    code, _, err = tuneloop("rounds", "start", path, "--set", "prompst=3")
+    assert code == 2
+    assert "did you mean 'prompts'?" in err
