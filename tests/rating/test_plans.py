@@ -15,6 +15,7 @@ from engine.services.rating.plans import RoundRecipe
 from engine.store.connect import reading, writing
 from engine.store.rows import to_json
 from engine.store.tables import rating_round
+from engine.workspace import open_workspace
 from tests import helpers
 from tests.loop import lines
 from tests.rating.rated import started
@@ -94,27 +95,30 @@ def test_rating_round_of_a_model_that_regressed_is_allowed(ws, tmp_path):
 
 
 def test_command_takes_every_plain_field_of_the_recipe(tuneloop):
-    _, text, _ = tuneloop("rounds", "start", "--help")
+    _, text, _ = tuneloop("rating", "rounds", "start", "--help")
     in_a_file = {"gold_items"}
     for name in set(RoundRecipe.model_fields) - in_a_file:
         assert f"--{name.replace('_', '-')} " in text
 
 
-def test_command_reads_a_recipe_file_and_options_beat_it(ws, tuneloop, tmp_path):
+def test_command_reads_a_recipe_file_and_options_beat_it(tuneloop, tmp_path):
+    ws = open_workspace()
     project = helpers.project(ws)
     base = helpers.model(ws, tmp_path, "base-one")
     source = helpers.dataset(ws, project.id, tmp_path)
+    ws.close()
     path = tmp_path / "practice.yaml"
     path.write_text(
         f"kind: round\npurpose: calibration\nmodel: base-one\ndataset: {source.name}\n"
         "prompts: 5\nguidelines: Be kind.\n"
     )
-    code, out, err = tuneloop("rounds", "start", path, "--set", "seed=3", "--prompts", 4, "--json")
+    start = ("rating", "rounds", "start", path)
+    code, out, err = tuneloop(*start, "--set", "seed=3", "--prompts", 4, "--json")
     assert code == 0, err
     made = json.loads(out)
     assert (made["status"], made["plan"]["prompts"], made["plan"]["seed"]) == ("open", 4, 3)
     assert made["plan"]["guidelines"] == "Be kind."
     assert made["arm_base"] == base.id
-    code, _, err = tuneloop("rounds", "start", path, "--set", "prompst=3")
+    code, _, err = tuneloop(*start, "--set", "prompst=3")
     assert code == 2
     assert "did you mean 'prompts'?" in err
