@@ -130,8 +130,8 @@ class Perplexity(BaseModel):
     n: int
 
 
-class Watched(BaseModel):
-    """Something that a further training should not have broken, before and after it.
+class RegressionCheck(BaseModel):
+    """A quality that a further training should not have harmed, before and after it.
 
     `low` and `high` bound the change at 95 %: `after` minus `before`, or, where `ratio`, `after`
     divided by it.
@@ -142,13 +142,18 @@ class Watched(BaseModel):
     id: str
     model: str
     compared_with: str
-    fell: bool
+    regressed: bool
     before: float
     after: float
     low: float
     high: float
     ratio: bool
     message: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_0_1(cls, stored: Any) -> Any:
+        return _renamed(stored, "fell", "regressed")
 
 
 class Overlap(BaseModel):
@@ -191,5 +196,18 @@ class Evaluation(BaseModel):
     baselines: dict[str, dict[str, Mean]] = {}
     over_baselines: dict[str, dict[str, dict[str, Gain]]] = {}  # model, baseline, metric
     perplexity: dict[str, Perplexity] = {}
-    guard: tuple[Watched, ...] = ()
+    regression_checks: tuple[RegressionCheck, ...] = ()
     overlap: Overlap | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_0_1(cls, stored: Any) -> Any:
+        return _renamed(stored, "guard", "regression_checks")
+
+
+def _renamed(stored: Any, old: str, new: str) -> Any:
+    """Stored JSON with a field under its new name, where it stands under the old one."""
+    if not isinstance(stored, Mapping) or old not in stored:
+        return stored
+    rest = {name: value for name, value in stored.items() if name != old}
+    return {new: stored[old], **rest}

@@ -71,7 +71,7 @@ def _summary(evaluation: Evaluation) -> dict[str, Any]:
     kept = {"split", "metrics", "means", "baselines", "perplexity"}
     return {
         "rows": len(evaluation.rows),
-        "fell": [watched.message for watched in evaluation.guard if watched.fell],
+        "regressed": [each.message for each in evaluation.regression_checks if each.regressed],
         "learned": evaluation.overlap.count if evaluation.overlap else 0,
         **evaluation.model_dump(include=kept),
     }

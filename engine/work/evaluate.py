@@ -9,7 +9,7 @@ from pydantic import Field
 from engine.core.context import Context, ModelFiles
 from engine.core.dataset import Row
 from engine.core.errors import UserError
-from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, Mean, Output, Watched
+from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, Mean, Output, RegressionCheck
 from engine.core.examples import Chat, Example, Prompt
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
@@ -100,7 +100,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
         baselines=_means(board.plain),
         over_baselines=_over_baselines(recipe, board),
         perplexity={m: perplexity(nats) for m in recipe.models if (nats := _nats(outputs[m]))},
-        guard=tuple(_guarded(recipe, ctx, outputs, board, references)),
+        regression_checks=tuple(_regression_checks(recipe, ctx, outputs, board, references)),
         overlap=overlap(rows, known) if known else None,
     )
     return Outcome(evaluation=evaluation)
@@ -238,13 +238,13 @@ def _over_baselines(recipe: Recipe, board: Board) -> dict[str, dict[str, dict[st
     }
 
 
-def _guarded(
+def _regression_checks(
     recipe: Recipe,
     ctx: Context,
     outputs: Answers,
     board: Board,
     references: list[tuple[str, ...]],
-) -> Iterator[Watched]:
+) -> Iterator[RegressionCheck]:
     for model_id in recipe.models:
         before = regression_check.started_from(ctx.model(model_id).model, recipe.models)
         if before:

@@ -1,6 +1,6 @@
-"""What a training on preferences must not break: compared with the model it started from.
+"""Regression checks after a training: the model against the one it started from.
 
-A check says "fell" only for a change that is both more than chance (Holm over the checks of a
+A check says "regressed" only for a change that is both more than chance (Holm over the checks of a
 model) and large enough to matter (LEAST).
 """
 
@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from engine import plugins
-from engine.core.evaluation import GainDecision, Output, Watched
+from engine.core.evaluation import GainDecision, Output, RegressionCheck
 from engine.core.model import Model
 from engine.metrics.score import Scored, gain
 from engine.stats.intervals import pseudo_values, student
@@ -49,7 +49,7 @@ class Side(NamedTuple):
 def started_from(model: Model, models: Sequence[str]) -> str | None:
     """Which of `models` a further training of `model` began with; None for a first lesson.
 
-    Supervised training of a base is meant to change its answers, so that is not watched.
+    Supervised training of a base is meant to change its answers, so it is not checked.
     """
     if model.parent_id is None and model.info.get("method") in (None, "sft"):
         return None
@@ -57,8 +57,10 @@ def started_from(model: Model, models: Sequence[str]) -> str | None:
     return start if start in models else None
 
 
-def compare(before: Side, after: Side, references: Sequence[Sequence[str]]) -> list[Watched]:
-    """All that is watched, in a fixed order; nothing where no row was answered by both."""
+def compare(
+    before: Side, after: Side, references: Sequence[Sequence[str]]
+) -> list[RegressionCheck]:
+    """The checks in a fixed order; none where no row was answered by both."""
     rows = [
         n
         for n, (a, b) in enumerate(zip(before.outputs, after.outputs, strict=True))
@@ -81,7 +83,7 @@ def _scores(
     old: Sequence[Output],
     new: Sequence[Output],
     references: Sequence[Sequence[str]],
-) -> list[Watched]:
+) -> list[RegressionCheck]:
     asked = [name for name in SCORES if name in before.scored]
     values = {
         name: (before.scored[name].mean.score, after.scored[name].mean.score) for name in asked
@@ -94,22 +96,24 @@ def _scores(
         gains[name] = paired_gain(first, second)
     found = []
     for name, one in adjusted(gains).items():
-        fell = one.decision is GainDecision.WORSE and one.diff <= -LEAST
+        regressed = one.decision is GainDecision.WORSE and one.diff <= -LEAST
         a, b = values[name]
         found.append(
-            _watched(name, fell, (a, b), (one.low, one.high), f"{NAMES[name]}: {a:.2f} to {b:.2f}")
+            _check(
+                name, regressed, (a, b), (one.low, one.high), f"{NAMES[name]}: {a:.2f} to {b:.2f}"
+            )
         )
     return found
 
 
-def _length(old: Sequence[Output], new: Sequence[Output]) -> Watched:
+def _length(old: Sequence[Output], new: Sequence[Output]) -> RegressionCheck:
     parts = [(float(a.tokens), float(b.tokens)) for a, b in zip(old, new, strict=True)]
     before, after = (fmean(column) for column in zip(*parts, strict=True))
     bounds = student(pseudo_values(parts, _growth))
     low, high = (exp(min(bound, HIGHEST)) for bound in bounds)
-    fell = high < SHORTEST or low > LONGEST
+    regressed = high < SHORTEST or low > LONGEST
     said = f"Answers of {before:.0f} tokens became {after:.0f}"
-    return _watched("length", fell, (before, after), (low, high), said, ratio=True)
+    return _check("length", regressed, (before, after), (low, high), said, ratio=True)
 
 
 def _growth(totals: Sequence[float]) -> float:
@@ -117,7 +121,7 @@ def _growth(totals: Sequence[float]) -> float:
     return log(max(totals[1], 1.0) / max(totals[0], 1.0))
 
 
-def _surprise(old: Sequence[Output], new: Sequence[Output]) -> Watched | None:
+def _surprise(old: Sequence[Output], new: Sequence[Output]) -> RegressionCheck | None:
     both = [
         ((a.nats, a.reference_tokens), (b.nats, b.reference_tokens))
         for a, b in zip(old, new, strict=True)
@@ -129,24 +133,24 @@ def _surprise(old: Sequence[Output], new: Sequence[Output]) -> Watched | None:
     before, after = perplexity(a).score, perplexity(b).score
     low, high = ratio(a, b)
     said = f"Perplexity of the reference answers: {before:.1f} to {after:.1f}"
-    fell = low > MOST_PERPLEXITY
-    return _watched("perplexity", fell, (before, after), (low, high), said, ratio=True)
+    regressed = low > MOST_PERPLEXITY
+    return _check("perplexity", regressed, (before, after), (low, high), said, ratio=True)
 
 
-def _watched(
+def _check(
     name: str,
-    fell: bool,
+    regressed: bool,
     values: tuple[float, float],
     bounds: tuple[float, float],
     said: str,
     ratio: bool = False,
-) -> Watched:
-    end = "fell back." if fell else "no loss shown."
-    return Watched(
+) -> RegressionCheck:
+    end = "regressed." if regressed else "no regression shown."
+    return RegressionCheck(
         id=name,
         model="",
         compared_with="",
-        fell=fell,
+        regressed=regressed,
         before=values[0],
         after=values[1],
         low=bounds[0],

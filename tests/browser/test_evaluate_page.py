@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core.actor import LOCAL
-from engine.core.evaluation import Gain, Mean, Overlap, Watched
+from engine.core.evaluation import Gain, Mean, Overlap, RegressionCheck
 from engine.core.outcome import Outcome
 from engine.services import outcomes, playground
 from engine.services.data import datasets
@@ -31,15 +31,15 @@ def world(ws, tmp_path):
     mean = Mean(score=0.1, low=0.0, high=0.2, n=3)
     gain = Gain(diff=0.4, low=0.3, high=0.5, p=0.01, n=3, sentence="Better: +0.40 on 3 rows.")
     metrics = ("rougeL", "exact_match")
-    fell = Watched(
-        id="length", model=tuned.id, compared_with=base.id, fell=True, before=9, after=3,
+    regressed = RegressionCheck(
+        id="length", model=tuned.id, compared_with=base.id, regressed=True, before=9, after=3,
         low=0.2, high=0.5, ratio=True, message="Answers are a third as long.",
     )  # fmt: skip
     results.evaluated(
         ws, project, data, base, tuned, ANSWERS,
         baselines={"baseline:copy": dict.fromkeys(metrics, mean)},
         over_baselines={tuned.id: {"baseline:copy": dict.fromkeys(metrics, gain)}},
-        guard=(fell,),
+        regression_checks=(regressed,),
         overlap=Overlap(count=1, near_count=0, rows=(3,), asked=3, compared=30, message="1 is."),
     )  # fmt: skip
     return project, base, tuned, data
@@ -67,7 +67,7 @@ def test_a_result_is_read_filtered_and_taken_along(opened):
     said.get_by_text("against no model at all: copy the question").wait_for()
     assert "+0.20" in said.inner_text()
     checks = page.locator("#evaluate-checks").inner_text()
-    assert "SFT one fell behind base. Answers are a third as long." in checks
+    assert "SFT one regressed against base. Answers are a third as long." in checks
     assert "Rows: 3." in checks
     assert "+0.400" in page.locator("#evaluate-over").inner_text()
     board = page.locator("#evaluate-board tbody tr")

@@ -58,7 +58,7 @@ def test_without_the_sft_term_the_same_training_ruins_the_model_and_the_gate_sto
                              max_new_tokens=20)  # fmt: skip
     laps.job(lap, recipe)
     gate.check(lap.ws, LOCAL, lap.project, kept)
-    with pytest.raises(Conflict, match="The newest model lost something it had"):
+    with pytest.raises(Conflict, match="The newest model regressed"):
         gate.check(lap.ws, LOCAL, lap.project, ruined)
 
     # what the gate knew without people is what they would have said

@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound
-from engine.core.evaluation import Mean, Overlap, Perplexity, Watched
+from engine.core.evaluation import Mean, Overlap, Perplexity, RegressionCheck
 from engine.core.outcome import Outcome
 from engine.services import outcomes
 from engine.services.evaluation import leaderboard, report
@@ -34,15 +34,15 @@ def world(ws, tmp_path):
     mean = Mean(score=0.2, low=0.1, high=0.3, n=6, signature="s")
     plain = {"rougeL": mean, "exact_match": mean}
     gain = found.gains[tuned.id]["rougeL"]
-    watched = Watched(
-        id="length", model=tuned.id, compared_with=base.id, fell=True, before=9, after=2,
-        low=0.1, high=0.4, ratio=True, message="Answers of 9 tokens became 2: fell back.",
+    watched = RegressionCheck(
+        id="length", model=tuned.id, compared_with=base.id, regressed=True, before=9, after=2,
+        low=0.1, high=0.4, ratio=True, message="Answers of 9 tokens became 2: regressed.",
     )  # fmt: skip
     update = {
         "baselines": {"baseline:copy": plain},
         "over_baselines": {tuned.id: {"baseline:copy": {"rougeL": gain}}},
         "perplexity": {tuned.id: Perplexity(score=3.5, low=3.0, high=4.0, tokens=90, n=6)},
-        "guard": (watched,),
+        "regression_checks": (watched,),
         "overlap": Overlap(count=1, near_count=0, asked=6, compared=9, message="1 is known."),
     }
     values = {"models": [base.id, tuned.id], "dataset": data.id}
@@ -71,7 +71,7 @@ class Tags(HTMLParser):
 def test_the_page_says_all_that_was_found(ws, world):
     page = report.html(ws, LOCAL, world[3])
     for text in (
-        "Copy the question", "3.50", "Answers of 9 tokens became 2: fell back.", "1 is known.",
+        "Copy the question", "3.50", "Answers of 9 tokens became 2: regressed.", "1 is known.",
         "Better: +0.20.", "ROUGE|v1", "question 2?", "right 3", "tuned: *one*",
     ):  # fmt: skip
         assert text in page
@@ -104,7 +104,7 @@ def test_the_card_is_read_by_the_hub_with_its_scores(ws, world):
     assert read.eval_results[0].dataset_revision == data.sha256
     assert read.base_model == "_b_base"
     assert yaml.safe_load(text.split("---")[1])["library_name"] == "peft"
-    assert "Answers of 9 tokens became 2: fell back." in text
+    assert "Answers of 9 tokens became 2: regressed." in text
     assert not re.search(r"<b>|<script", text)
 
 
@@ -131,7 +131,7 @@ def test_the_table_has_every_model_and_baseline_once_the_best_first(ws, world):
 
 def test_the_job_keeps_what_fell(ws, world):
     done = next(job for job in lifecycle.list_all(ws, LOCAL, world[0].project_id, ("evaluate",)))
-    assert done.result["fell"] == ["Answers of 9 tokens became 2: fell back."]
+    assert done.result["regressed"] == ["Answers of 9 tokens became 2: regressed."]
     assert done.result["learned"] == 1
 
 

@@ -40,6 +40,17 @@ def test_gain_decision_agrees_with_every_sentence_of_version_0_1(stored):
         assert gain.sentence.startswith(starts[gain.decision])
 
 
+def test_regression_checks_of_version_0_1_are_read_under_their_new_names(stored):
+    assert "guard" in stored
+    found = Evaluation.model_validate(stored)
+    assert len(found.regression_checks) == len(stored["guard"])
+    assert [one.regressed for one in found.regression_checks] == [
+        one["fell"] for one in stored["guard"]
+    ]
+    written = found.model_dump(mode="json")
+    assert not {"guard", "fell"} & {*written, *written["regression_checks"][0]}
+
+
 def test_gain_without_numbers_or_decision_is_refused():
     with pytest.raises(ValueError, match="decision"):
         Gain.model_validate({"diff": 0.1, "sentence": "Better: +0.10."})

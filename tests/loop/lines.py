@@ -5,7 +5,7 @@ from itertools import count
 
 from engine.core import ids
 from engine.core.actor import LOCAL
-from engine.core.evaluation import Evaluation, Mean, Watched
+from engine.core.evaluation import Evaluation, Mean, RegressionCheck
 from engine.core.examples import Message
 from engine.core.model import Model
 from engine.core.outcome import Outcome
@@ -98,19 +98,19 @@ def _cast(conn, pair, rater, choice, left_is):
     )  # fmt: skip
 
 
-def evaluated(ws, project, dataset, start, model, fell):
+def evaluated(ws, project, dataset, start, model, regressed):
     """An evaluation that watched `model` beside its start."""
     job = lifecycle.submit(
         ws, LOCAL, project.id, Evaluate(models=(start.id, model.id), dataset=dataset.id)
     )
-    seen = Watched(
-        id="bleu", model=model.id, compared_with=start.id, fell=fell, before=0.4, after=0.2,
-        low=-0.3, high=-0.1, ratio=False,
-        message="BLEU: 0.40 to 0.20: fell back." if fell else "BLEU: no loss shown.",
+    seen = RegressionCheck(
+        id="bleu", model=model.id, compared_with=start.id, regressed=regressed,
+        before=0.4, after=0.2, low=-0.3, high=-0.1, ratio=False,
+        message="BLEU: 0.40 to 0.20: regressed." if regressed else "BLEU: no regression shown.",
     )  # fmt: skip
     found = Evaluation(
         dataset_id=dataset.id, split="held_out", models=(start.id, model.id), metrics=("bleu",),
         means={each.id: {"bleu": MEAN} for each in (start, model)}, gains={}, speed={},
-        decoding={}, rows=(), guard=(seen,),
+        decoding={}, rows=(), regression_checks=(seen,),
     )  # fmt: skip
     outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(evaluation=found))

@@ -51,7 +51,7 @@ def test_a_champion_is_made_and_taken_back(space, project, both):
 
 def test_a_blind_round_is_refused_for_a_model_that_lost_something(space, project, both, tmp_path):
     source = helpers.dataset(space, project.id, tmp_path)
-    lines.evaluated(space, project, source, *both, fell=True)
+    lines.evaluated(space, project, source, *both, regressed=True)
     words = ("rounds", "start", "--blind", "--model", "second", "--baseline", "first")
     done = run(*words, "--dataset", source.label)
     assert done.exit_code

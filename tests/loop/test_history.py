@@ -117,18 +117,18 @@ def test_what_fell_closes_the_gate_and_is_on_the_line(ws, project, sft, tmp_path
     source = helpers.dataset(ws, project.id, tmp_path)
     one = lines.trained(ws, project, "one", sft)
     gate.check(ws, LOCAL, project.id, one.id)
-    lines.evaluated(ws, project, source, sft, one, fell=True)
-    with pytest.raises(Conflict, match="fell back"):
+    lines.evaluated(ws, project, source, sft, one, regressed=True)
+    with pytest.raises(Conflict, match="regressed"):
         gate.check(ws, LOCAL, project.id, one.id)
     found = look(ws, project)
     assert "not shown to people" in found.sentence
-    assert [rule.name for rule in found.rules if rule.stop] == ["guard"]
+    assert [rule.name for rule in found.rules if rule.stop] == ["regression"]
 
 
 def test_a_healthy_evaluation_leaves_the_gate_open(ws, project, sft, tmp_path):
     source = helpers.dataset(ws, project.id, tmp_path)
     one = lines.trained(ws, project, "one", sft)
-    lines.evaluated(ws, project, source, sft, one, fell=False)
+    lines.evaluated(ws, project, source, sft, one, regressed=False)
     gate.check(ws, LOCAL, project.id, one.id)
     assert look(ws, project).generations[0].evaluation_id
 

@@ -74,21 +74,21 @@ def test_a_new_model_is_evaluated_before_anybody_sees_it(ws, project, sft):
 
 def test_what_fell_ends_the_loop_before_a_blind_round(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft)
-    lines.evaluated(ws, project, source, sft, one, fell=True)
+    lines.evaluated(ws, project, source, sft, one, regressed=True)
     move = step(ws, project, sft)
     assert move.name == "end"
-    assert "lost something it had. BLEU: 0.40 to 0.20" in move.text
+    assert "newest model regressed. BLEU: 0.40 to 0.20" in move.text
 
 
 def test_who_starts_again_after_that_rates_anew(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft)
-    lines.evaluated(ws, project, source, sft, one, fell=True)
+    lines.evaluated(ws, project, source, sft, one, regressed=True)
     assert step(ws, project, sft, since=one.created_at + 1).name == "rate"
 
 
 def test_a_healthy_model_is_tested_closed_and_promoted(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft)
-    lines.evaluated(ws, project, source, sft, one, fell=False)
+    lines.evaluated(ws, project, source, sft, one, regressed=False)
     move = step(ws, project, sft)
     assert (move.name, move.base) == ("test", sft.id)
     blind = lines.blind(ws, project, one, sft, 35, 5, close=False)
@@ -106,7 +106,7 @@ def test_the_second_generation_meets_the_baseline_and_the_champion(ws, project, 
     lines.blind(ws, project, one, sft, 35, 5)
     champion.promote(ws, LOCAL, project.id, one.id)
     two = lines.trained(ws, project, "two", one)
-    lines.evaluated(ws, project, source, one, two, fell=False)
+    lines.evaluated(ws, project, source, one, two, regressed=False)
     assert step(ws, project, sft).base == sft.id
     lines.blind(ws, project, two, sft, 36, 4)
     assert step(ws, project, sft).base == one.id
@@ -119,7 +119,7 @@ def test_the_second_generation_meets_the_baseline_and_the_champion(ws, project, 
 def test_a_model_that_was_taken_back_is_not_promoted_again(ws, project, sft, source):
     champion.promote(ws, LOCAL, project.id, sft.id)
     one = lines.trained(ws, project, "one", sft)
-    lines.evaluated(ws, project, source, sft, one, fell=False)
+    lines.evaluated(ws, project, source, sft, one, regressed=False)
     lines.blind(ws, project, one, sft, 35, 5)
     champion.promote(ws, LOCAL, project.id, one.id)
     champion.roll_back(ws, LOCAL, project.id)
@@ -128,7 +128,7 @@ def test_a_model_that_was_taken_back_is_not_promoted_again(ws, project, sft, sou
 
 def test_a_spent_budget_ends_the_loop(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft)
-    lines.evaluated(ws, project, source, sft, one, fell=False)
+    lines.evaluated(ws, project, source, sft, one, regressed=False)
     lines.blind(ws, project, one, sft, 20, 20)
     move = step(ws, project, sft, most_votes=40)
     assert (move.name, move.text) == ("end", "40 of 40 votes are used.")

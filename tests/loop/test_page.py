@@ -99,7 +99,7 @@ def test_the_control_round_is_a_band_on_the_line(ws, project, sft, gone_round):
 def test_what_is_not_known_yet_says_why(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft)
     assert "not tested" in look(ws, project)["line"]
-    lines.evaluated(ws, project, source, sft, one, fell=True)
+    lines.evaluated(ws, project, source, sft, one, regressed=True)
     assert "held back" in look(ws, project)["line"]
     assert "BLEU: 0.40 to 0.20" in look(ws, project)["chosen"]
     two = lines.trained(ws, project, "two", sft)
@@ -148,7 +148,7 @@ def test_the_links_aim_at_the_votes_and_the_evaluation(ws, project, sft, source)
     assert loop_tab.aim_at_votes(ws, project.id, {"picked": one.id}) == Aim(round=open_one.id)
     two = lines.trained(ws, project, "two", one, dataset=source.id)
     tested = lines.blind(ws, project, two, sft, 30, 8, 2)
-    lines.evaluated(ws, project, source, one, two, fell=False)
+    lines.evaluated(ws, project, source, one, two, regressed=False)
     picked = {"picked": two.id}
     assert loop_tab.aim_at_votes(ws, project.id, picked) == Aim(round=tested.id)
     assert tab.look(ws, project.id, tested.id)["which"][1] == tested.id

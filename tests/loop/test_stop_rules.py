@@ -2,17 +2,17 @@
 
 import pytest
 
-from engine.core.evaluation import Watched
+from engine.core.evaluation import RegressionCheck
 from engine.services.loop import stop_rules
 from engine.stats.preference import verdict
 
 STRONG, EVEN = verdict(70, 30), verdict(200, 205)
 
 
-def fallen(fell):
-    return Watched(
-        id="bleu", model="m", compared_with="s", fell=fell, before=0.4, after=0.2, low=-0.3,
-        high=-0.1, ratio=False, message="BLEU: 0.40 to 0.20: fell back.",
+def checked(regressed):
+    return RegressionCheck(
+        id="bleu", model="m", compared_with="s", regressed=regressed, before=0.4, after=0.2,
+        low=-0.3, high=-0.1, ratio=False, message="BLEU: 0.40 to 0.20: regressed.",
     )  # fmt: skip
 
 
@@ -32,14 +32,14 @@ def test_only_the_last_two_rounds_count():
 
 
 def test_what_fell_stops_the_loop_and_is_named():
-    rule = stop_rules.guard([fallen(False), fallen(True)])
+    rule = stop_rules.regression([checked(False), checked(True)])
     assert rule.stop
     assert "BLEU: 0.40 to 0.20" in rule.sentence
 
 
 def test_without_an_evaluation_nothing_is_claimed_to_be_fine():
-    assert stop_rules.guard([]).sentence.endswith("not been evaluated beside its start.")
-    assert "Nothing fell" in stop_rules.guard([fallen(False)]).sentence
+    assert stop_rules.regression([]).sentence.endswith("not evaluated beside its start yet.")
+    assert "No regression in 1 check" in stop_rules.regression([checked(False)]).sentence
 
 
 def test_many_ties_and_as_many_bad_answers_say_stop():

@@ -130,7 +130,7 @@ def test_a_model_that_lost_something_is_not_shown_to_people(space, begin):
         until(over(space, job))
     job = lifecycle.get(space, LOCAL, job.id)
     assert job.state is State.DONE, job.error
-    assert "The newest model lost something it had" in job.result["ended"]
+    assert "The newest model regressed" in job.result["ended"]
     assert not [r for r in rounds.list_all(space, LOCAL, project) if r.purpose == "blind_eval"]
     assert champion.current(space, LOCAL, project) is None
 

@@ -243,10 +243,10 @@ def test_a_model_that_lost_something_is_tested_blind_only_when_asked_for_anyway(
     base = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
     one = lines.trained(ws, project, "one", base)
-    lines.evaluated(ws, project, source, base, one, fell=True)
+    lines.evaluated(ws, project, source, base, one, regressed=True)
     asked = (ws, project.id, "blind_eval", one.id, base.id, source.id, 6, 1, 96)
     usual = ("pair", "fixed", 0, 0, 0, 0, "", "", None)
-    with pytest.raises(Conflict, match="fell back"):
+    with pytest.raises(Conflict, match="regressed"):
         start.plan(*asked, *usual, False)
     assert rounds.list_all(ws, LOCAL, project.id) == []
     assert start.plan(*asked, *usual, True).purpose == "blind_eval"

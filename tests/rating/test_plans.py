@@ -74,11 +74,11 @@ def test_blind_round_of_a_model_that_regressed_is_refused_by_the_service(ws, tmp
     base = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
     worse = lines.trained(ws, project, "one", base)
-    lines.evaluated(ws, project, source, base, worse, fell=True)
+    lines.evaluated(ws, project, source, base, worse, regressed=True)
     recipe = RoundRecipe(
         purpose="blind_eval", model=worse.id, baseline=base.id, dataset=source.id, prompts=6
     )
-    with pytest.raises(Conflict, match="fell back"):
+    with pytest.raises(Conflict, match="regressed"):
         rounds.start(ws, LOCAL, project.id, recipe)
     assert rounds.list_all(ws, LOCAL, project.id) == []
     assert rounds.start(ws, LOCAL, project.id, recipe, anyway=True).purpose == "blind_eval"
@@ -89,7 +89,7 @@ def test_rating_round_of_a_model_that_regressed_is_allowed(ws, tmp_path):
     base = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
     worse = lines.trained(ws, project, "one", base)
-    lines.evaluated(ws, project, source, base, worse, fell=True)
+    lines.evaluated(ws, project, source, base, worse, regressed=True)
     recipe = RoundRecipe(model=worse.id, dataset=source.id, prompts=6)
     assert rounds.start(ws, LOCAL, project.id, recipe).status == "preparing"
 

@@ -43,9 +43,9 @@ def test_a_model_that_forgot_its_lesson_is_flagged_and_an_unchanged_one_is_not(c
         metrics=("rougeL", "exact_match", "bleu"),
     )  # fmt: skip
     found = evaluate.run(recipe, ctx).evaluation
-    fell = {(one.model, one.id) for one in found.guard if one.fell}
-    assert {model for model, _ in fell} == {"broken"}
-    assert {"rougeL", "perplexity"} <= {name for _, name in fell}
+    regressed = {(one.model, one.id) for one in found.regression_checks if one.regressed}
+    assert {model for model, _ in regressed} == {"broken"}
+    assert {"rougeL", "perplexity"} <= {name for _, name in regressed}
     assert found.means["broken"]["rougeL"].score == 0 < found.means[BASE]["rougeL"].low
     assert found.perplexity["broken"].low > found.perplexity[BASE].high
     assert found.gains["unchanged"]["rougeL"].p == 1.0

@@ -32,12 +32,12 @@ def answers(right=0.8, seed=0):
 
 
 def fallen(before, after):
-    return {one.id for one in regression_check.compare(before, after, REFERENCES) if one.fell}
+    return {one.id for one in regression_check.compare(before, after, REFERENCES) if one.regressed}
 
 
 def test_an_unchanged_model_is_not_flagged():
     found = regression_check.compare(side("a", answers()), side("b", answers()), REFERENCES)
-    assert not any(one.fell for one in found)
+    assert not any(one.regressed for one in found)
     assert {one.id for one in found} == {
         *METRICS, "fresh", "answered", "willing", "length", "perplexity",
     }  # fmt: skip

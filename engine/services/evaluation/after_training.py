@@ -20,7 +20,7 @@ MOST_ROWS = 100
 def queue(ws: Workspace, conn: Connection, trained: Job, model: Model, now: float) -> str | None:
     """The id of the evaluation that is now queued; None where the recipe or the data want none.
 
-    The metrics that suit the answers come first, then the usual ones, which the guard looks at.
+    The metrics that suit the answers come first, then the usual ones, which regression checks read.
     """
     start = model.parent_id or model.base_id
     if not trained.recipe.get("evaluate_after") or model.kind == "reward" or start is None:

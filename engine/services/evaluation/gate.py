@@ -1,40 +1,40 @@
-"""Before people see a model: nothing that its evaluation watched may have regressed."""
+"""The gate before a blind round: no regression check of the model may have failed."""
 
 from collections.abc import Sequence
 
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict
-from engine.core.evaluation import Watched
+from engine.core.evaluation import RegressionCheck
 from engine.services.evaluation import evaluations
 from engine.workspace import Workspace
 
 
-def watched(
+def regression_checks(
     ws: Workspace, actor: Actor, project_id: str, model_id: str
-) -> tuple[str | None, tuple[Watched, ...]]:
-    """The newest evaluation that watched this model, and what it saw; nothing without one."""
+) -> tuple[str | None, tuple[RegressionCheck, ...]]:
+    """The newest evaluation with regression checks of this model, and the checks; else nothing."""
     actor.require(Role.TRAINER)
     for ref in evaluations.list_all(ws, actor, project_id):
         if model_id not in ref.models:
             continue
         seen = evaluations.get(ws, actor, ref.id)
-        mine = tuple(one for one in seen.guard if one.model == model_id)
+        mine = tuple(one for one in seen.regression_checks if one.model == model_id)
         if mine:
             return ref.id, mine
     return None, ()
 
 
-def regression(seen: Sequence[Watched]) -> str:
-    """What a model lost by its newest training, in a sentence; nothing where it lost nothing."""
-    lost = " ".join(one.message for one in seen if one.fell)
-    return f"The newest model lost something it had. {lost}" if lost else ""
+def regression(checks: Sequence[RegressionCheck]) -> str:
+    """How the newest model regressed, in a sentence; empty where it did not."""
+    regressed = " ".join(one.message for one in checks if one.regressed)
+    return f"The newest model regressed. {regressed}" if regressed else ""
 
 
 def check(ws: Workspace, actor: Actor, project_id: str, model_id: str) -> None:
     """Raise Conflict, with the reason, for a model that people should not be asked about."""
-    _, seen = watched(ws, actor, project_id, model_id)
-    if lost := regression(seen):
+    _, checks = regression_checks(ws, actor, project_id, model_id)
+    if sentence := regression(checks):
         raise Conflict(
-            lost,
+            sentence,
             "Train again: lower learning rate, higher beta, or fewer steps.",
         )

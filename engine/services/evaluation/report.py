@@ -60,8 +60,8 @@ def html(ws: Workspace, actor: Actor, evaluation_id: str) -> str:
 
 def _warnings(found: Evaluation, names: dict[str, str]) -> str:
     lines = [
-        (f"{names[one.model]} against {names[one.compared_with]}: {one.message}", one.fell)
-        for one in found.guard
+        (f"{names[one.model]} against {names[one.compared_with]}: {one.message}", one.regressed)
+        for one in found.regression_checks
         if one.model in names and one.compared_with in names
     ]
     if found.overlap:

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from engine.core.evaluation import Watched
+from engine.core.evaluation import RegressionCheck
 from engine.core.model import Model
 from engine.services.loop.stop_rules import Rule
 from engine.services.rating.report import Report
@@ -34,7 +34,7 @@ class Generation(BaseModel):
     export_sha256: str | None = None
     pairs: int | None = None
     evaluation_id: str | None = None
-    guard: tuple[Watched, ...] = ()
+    regression_checks: tuple[RegressionCheck, ...] = ()
     against_baseline: Tested | None = None
     against_previous: Tested | None = None
     waiting: str | None = None  # the blind round that is being rated

@@ -89,7 +89,7 @@ def rules(seen: list[Generation], cast: int, most_votes: int | None = None) -> t
     verdicts = [one.report.verdict for one in against if one.report.verdict]
     return (
         stop_rules.gain([one.report.verdict for one in steps if one.report.verdict]),
-        stop_rules.guard(seen[-1].guard if seen else ()),
+        stop_rules.regression(seen[-1].regression_checks if seen else ()),
         stop_rules.quality(verdicts),
         stop_rules.budget(cast, most_votes),
         stop_rules.ceiling(
@@ -109,7 +109,9 @@ def _generation(story: _Story, number: int, model: Model) -> Generation:
     mine = [one for one in story.blind if one.arm_new == model.id]
     before = model.parent_id or model.base_id
     export = story.made_of.get(model.dataset_id or "")
-    evaluation_id, watched = gate.watched(story.ws, story.actor, story.project_id, model.id)
+    evaluation_id, checks = gate.regression_checks(
+        story.ws, story.actor, story.project_id, model.id
+    )
     return Generation(
         number=number,
         model=model,
@@ -117,7 +119,7 @@ def _generation(story: _Story, number: int, model: Model) -> Generation:
         export_sha256=export.content_sha256 if export else None,
         pairs=export.pairs if export else None,
         evaluation_id=evaluation_id,
-        guard=watched,
+        regression_checks=checks,
         against_baseline=_tested(story, [t for t in mine if t.arm_base == story.start.id]),
         # the first generation started from the baseline: one round is both
         against_previous=_tested(story, [t for t in mine if t.arm_base == before]),

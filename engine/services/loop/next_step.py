@@ -102,8 +102,8 @@ def _test(at: _At, new: Model) -> Move | None:
             if new.id in ref.models]  # fmt: skip
     if not seen:
         return _move(at, "evaluate", "Evaluating the new model on held-out rows", new)
-    _, watched = gate.watched(at.ws, at.actor, at.project_id, new.id)
-    if stop_rules.guard(watched).stop:
+    _, checks = gate.regression_checks(at.ws, at.actor, at.project_id, new.id)
+    if stop_rules.regression(checks).stop:
         return None
     for base in dict.fromkeys((at.baseline.id, at.policy.id)):
         move = _blind(at, new, base)

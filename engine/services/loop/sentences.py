@@ -16,13 +16,13 @@ def with_sentence(one: Generation) -> Generation:
 def told(one: Generation) -> str:
     """What is known of one generation."""
     name = f"Generation {one.number}"
-    fell = [each.message for each in one.guard if each.fell]
+    regressed = [each.message for each in one.regression_checks if each.regressed]
     if one.against_baseline:
         return f"{name} {_tested(one.against_baseline)}"
     if one.waiting:
         return f"{name} is being compared blind; how it stands is hidden until the round is closed."
-    if fell:
-        return f"{name} was not shown to people, since it lost something: {' '.join(fell)}"
+    if regressed:
+        return f"{name} was not shown to people, because it regressed: {' '.join(regressed)}"
     if one.against_previous:
         return (
             f"{name} was compared blind with the one before it, and not with the baseline: "

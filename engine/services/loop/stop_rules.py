@@ -7,11 +7,11 @@ lists of them are in the order of the generations, the newest last.
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from engine.core.evaluation import Watched
+from engine.core.evaluation import RegressionCheck
 from engine.services.evaluation import gate
 from engine.stats.preference import Verdict
 
-Name = Literal["gain", "guard", "quality", "budget", "ceiling"]
+Name = Literal["gain", "regression", "quality", "budget", "ceiling"]
 SMALL_GAIN = 0.55  # a win rate against the generation before that is not worth a further round
 MOST_TIES = 0.5
 
@@ -39,13 +39,13 @@ def gain(against_previous: Sequence[Verdict]) -> Rule:
     return Rule("gain", stop, text)
 
 
-def guard(watched: Sequence[Watched]) -> Rule:
-    """Stop when something fell that a further training must not break."""
-    if lost := gate.regression(watched):
-        return Rule("guard", True, lost)
-    if not watched:
-        return Rule("guard", False, "The newest model has not been evaluated beside its start.")
-    return Rule("guard", False, f"Nothing fell of the {len(watched)} things watched.")
+def regression(checks: Sequence[RegressionCheck]) -> Rule:
+    """Stop when the newest model regressed against the model it started from."""
+    if sentence := gate.regression(checks):
+        return Rule("regression", True, sentence)
+    if not checks:
+        return Rule("regression", False, "The newest model is not evaluated beside its start yet.")
+    return Rule("regression", False, f"No regression in {len(checks)} checks.")
 
 
 def quality(rounds: Sequence[Verdict]) -> Rule:

@@ -98,8 +98,13 @@ def _scores(found: Evaluation, asked: Dataset, model_id: str) -> str:
     said = {metric: caveat(mean) for metric, mean in found.means[model_id].items()}
     few = [f"- {metric}: {text}" for metric, text in said.items() if text]
     lines += ["\n".join(few)] if few else []
-    fell = [f"- {one.message}" for one in found.guard if one.model == model_id and one.fell]
-    lines += ["It fell behind the model it started from:\n\n" + "\n".join(fell)] if fell else []
+    regressed = [
+        f"- {one.message}"
+        for one in found.regression_checks
+        if one.model == model_id and one.regressed
+    ]
+    if regressed:
+        lines.append("It regressed against the model it started from:\n\n" + "\n".join(regressed))
     lines += [found.overlap.message] if found.overlap else []
     return "\n\n".join(lines)
 

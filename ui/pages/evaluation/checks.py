@@ -1,35 +1,35 @@
-"""What to know before a score is believed: questions seen in training, and what fell; as HTML."""
+"""Checks beside the scores, as HTML: regressions, overlap with training data, cut answers."""
 
 from html import escape
 
-from engine.core.evaluation import Evaluation, Overlap, Watched
+from engine.core.evaluation import Evaluation, Overlap, RegressionCheck
 from engine.services.evaluation import truncation
 from ui.components import markup
-from ui.pages.evaluation.render import Names, nothing_fell
+from ui.pages.evaluation.render import Names, no_regression
 
 MOST_ROWS = 10  # row numbers named
 
 
 def panel(found: Evaluation, names: Names) -> str:
-    """Notices for what fell and for learned questions; one good line where nothing did."""
-    fell = [watched for watched in found.guard if watched.fell]
-    said = [markup.notice(_fell(one, names), "bad") for one in fell]
-    if found.guard and not fell:
-        said.append(markup.notice(f"{nothing_fell(found.guard)}.", "good"))
+    """Notices for regressions, known questions and cut answers; one good line where all held."""
+    regressed = [one for one in found.regression_checks if one.regressed]
+    said = [markup.notice(_regression(one, names), "bad") for one in regressed]
+    if found.regression_checks and not regressed:
+        said.append(markup.notice(f"{no_regression(found.regression_checks)}.", "good"))
     said += [_seen(found.overlap)] if found.overlap else []
     said += [markup.notice(text, "warn") for text in truncation.said(found, names)]
-    watched = "".join(_line(one, names) for one in found.guard)
-    details = f"<details><summary>All that was watched</summary><ul>{watched}</ul></details>"
-    return "".join(said) + (f'<div class="tl-watched">{details}</div>' if watched else "")
+    lines = "".join(_line(one, names) for one in found.regression_checks)
+    details = f"<details><summary>All regression checks</summary><ul>{lines}</ul></details>"
+    return "".join(said) + (f'<div class="tl-checks">{details}</div>' if lines else "")
 
 
-def _fell(one: Watched, names: Names) -> str:
+def _regression(one: RegressionCheck, names: Names) -> str:
     before = names.get(one.compared_with, one.compared_with)
-    return f"{names.get(one.model, one.model)} fell behind {before}. {one.message}"
+    return f"{names.get(one.model, one.model)} regressed against {before}. {one.message}"
 
 
-def _line(one: Watched, names: Names) -> str:
-    badge = markup.badge("fell", "bad") if one.fell else markup.badge("holds", "good")
+def _line(one: RegressionCheck, names: Names) -> str:
+    badge = markup.badge("regressed", "bad") if one.regressed else markup.badge("holds", "good")
     return f"<li>{badge} <b>{escape(names.get(one.model, ''))}</b> {escape(one.message)}</li>"
 
 

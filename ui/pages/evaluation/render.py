@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from engine.core.evaluation import Evaluation, Gain, GainDecision, Mean, Watched
+from engine.core.evaluation import Evaluation, Gain, GainDecision, Mean, RegressionCheck
 from engine.core.evaluation_sentences import ROWS, Unit, caveat, label
 from engine.services.evaluation.leaderboard import plain_name
 from ui.components import markup
@@ -131,9 +131,9 @@ def _gain_cell(gain: Gain | None) -> str:
     return f"<td><b>{_signed(gain.diff)}</b><small>{bounds}</small> {decision_badge(gain)}</td>"
 
 
-def nothing_fell(guard: Sequence[Watched]) -> str:
-    """What is said, without a full stop, where nothing that was watched fell."""
-    return f"Nothing fell: {len(guard)} things were watched for damage"
+def no_regression(checks: Sequence[RegressionCheck]) -> str:
+    """The good news, without a full stop, where no regression check failed."""
+    return f"No regression in {len(checks)} checks against the model before"
 
 
 def signatures(found: Evaluation) -> str:

@@ -20,7 +20,7 @@ from ui.web.session import who
 PEOPLE = "people"
 ABOUT = (
     "It asks for votes, makes pairs of them, trains, evaluates, and compares the new model blind. "
-    "It waits where people have to vote, shows no model that lost something to anybody, and stops "
+    "It waits where people have to vote, never shows raters a model that regressed, and stops "
     "by the rules above. Stop it whenever you like: it goes on where it stood."
 )
 

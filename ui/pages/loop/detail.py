@@ -9,15 +9,17 @@ from engine.services.loop.champion import Promotion
 from engine.services.loop.generations import Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
 from ui.components import markup
-from ui.pages.evaluation.render import nothing_fell
+from ui.pages.evaluation.render import no_regression
 
 RULES = {
     "gain": "Little gained",
-    "guard": "Something lost",
+    "regression": "Regression",
     "quality": "No difference to see",
     "budget": "Votes used",
     "ceiling": "As good as raters can tell",
 }
+
+REGRESSED, HELD = markup.badge("regressed", "bad"), markup.badge("held", "good")
 
 
 def headline(seen: History) -> str:
@@ -50,7 +52,7 @@ def generation(one: Generation, name: str, *, said: bool, stale: str = "") -> st
     ]  # fmt: skip
     head = markup.part(f"Generation {one.number}: {name}", "" if said else one.sentence)
     warned = markup.notice(stale, "warn") if stale else ""
-    return f"{head}{warned}{markup.stats(found)}{_guard(one)}"
+    return f"{head}{warned}{markup.stats(found)}{_regression_checks(one)}"
 
 
 def _rate(one: Tested | None) -> tuple[str, str]:
@@ -81,18 +83,17 @@ def _sha(one: Generation) -> str:
     return f"fingerprint {one.export_sha256[:10]}" if one.export_sha256 else ""
 
 
-def _guard(one: Generation) -> str:
-    if not one.guard:
+def _regression_checks(one: Generation) -> str:
+    if not one.regression_checks:
         return '<p class="tl-hint">No evaluation has compared it with the model it began as.</p>'
     items = "".join(
-        f"<li>{markup.badge('fell' if each.fell else 'held', 'bad' if each.fell else 'good')} "
-        f"{escape(each.message)}</li>"
-        for each in one.guard
+        f"<li>{REGRESSED if each.regressed else HELD} {escape(each.message)}</li>"
+        for each in one.regression_checks
     )
     listed = f'<ul class="tl-held">{items}</ul>'
-    if any(each.fell for each in one.guard):
+    if any(each.regressed for each in one.regression_checks):
         return listed
-    said = nothing_fell(one.guard)
+    said = no_regression(one.regression_checks)
     return f'<details class="tl-hint"><summary>{said}</summary>{listed}</details>'
 
 

@@ -143,8 +143,8 @@ def _bar(x: float, found: Verdict) -> str:
 
 def _missing(x: float, one: Generation) -> str:
     """Why there is no rate yet, in a word."""
-    fell = any(each.fell for each in one.guard)
-    words = "being rated" if one.waiting else "held back" if fell else "not tested"
+    regressed = any(each.regressed for each in one.regression_checks)
+    words = "being rated" if one.waiting else "held back" if regressed else "not tested"
     return (
         f'<circle class="tl-open" cx="{x}" cy="{_y(0.5)}" r="7"/>'
         f'<text class="tl-why" x="{x}" y="{_y(0.5) - 16}">{words}</text>'
