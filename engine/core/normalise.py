@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from engine.core.examples import Example, prompt_of
+from engine.core.examples import Example, Message, prompt_of
 
 
 def normal(text: str) -> str:
@@ -13,3 +13,8 @@ def normal(text: str) -> str:
 def prompt_key(example: Example) -> str:
     """The normalised prompt with its roles: equal for two examples that ask the same."""
     return "\n".join(f"{turn.role}: {normal(turn.content)}" for turn in prompt_of(example))
+
+
+def question_key(prompt: tuple[Message, ...]) -> str:
+    """The normalised prompt, its system message aside: the same where raters see one question."""
+    return "\n".join(normal(turn.content) for turn in prompt if turn.role != "system")

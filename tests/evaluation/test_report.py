@@ -11,10 +11,9 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound
 from engine.core.evaluation import Mean, Overlap, Perplexity, RegressionCheck
 from engine.core.outcome import Outcome
-from engine.services import outcomes
+from engine.services import model_card, outcomes
 from engine.services.evaluation import leaderboard, report
 from engine.services.jobs import lifecycle
-from engine.services.models import model_card
 from tests import helpers
 from tests.ui import results
 

@@ -11,7 +11,7 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound
 from engine.core.model import Model
 from engine.services.erasure import forget, people
-from engine.services.models.model_card import model_card
+from engine.services.model_card import model_card
 from engine.services.preferences import build, gather, lineage
 from engine.services.rating import flags, invites, raters, report, rounds, votes
 from engine.store import models, reviews

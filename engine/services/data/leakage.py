@@ -16,9 +16,9 @@ from engine.core.actor import Actor
 from engine.core.dataset import Dataset, Row, Split
 from engine.core.errors import UserError
 from engine.core.examples import prompt_of
+from engine.core.normalise import question_key
 from engine.services.data import cleaning, datasets
 from engine.services.data.usage import relatives
-from engine.services.rating.rounds import prompt_key
 from engine.store import datasets as versions
 from engine.store import evaluations, models, rounds
 from engine.store.connect import reading
@@ -132,7 +132,7 @@ def _rounds(conn: Connection, project_id: str) -> list[_Asked]:
             "blind round" if one.blind else "rating round",
             one.id,
             one.name,
-            {prompt_key(pair.prompt) for pair in rounds.comparisons(conn, one.id)},
+            {question_key(pair.prompt) for pair in rounds.comparisons(conn, one.id)},
         )
         for one in rounds.list_all(conn, project_id)
     ]
@@ -144,4 +144,4 @@ def _asked(ws: Workspace, kind: OverlapKind, other: Dataset, split: Split | None
 
 
 def _question(row: Row) -> str:
-    return prompt_key(prompt_of(row.example))
+    return question_key(prompt_of(row.example))

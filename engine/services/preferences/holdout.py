@@ -14,10 +14,9 @@ from engine.core.actor import Actor
 from engine.core.examples import Chat, Example, Message, Prompt, prompt_of
 from engine.core.near_copies import WORD
 from engine.core.near_copies import families as near_families
-from engine.core.normalise import normal
+from engine.core.normalise import normal, question_key
 from engine.services.data import datasets
 from engine.services.preferences.judgements import question
-from engine.services.rating.rounds import prompt_key
 from engine.store import rounds
 from engine.store.connect import reading
 from engine.store.rows import to_json
@@ -52,13 +51,13 @@ def of_project(ws: Workspace, actor: Actor, project_id: str) -> KeptBack:
                 known.update(map(_plain, _answers(row.example)))
                 continue
             prompt = prompt_of(row.example)
-            questions.setdefault(prompt_key(prompt), prompt)
+            questions.setdefault(question_key(prompt), prompt)
             texts.update(map(_plain, _answers(row.example)))
     with reading(ws.db) as conn:
         for one in rounds.list_all(conn, project_id):
             if one.blind:
                 for pair in rounds.comparisons(conn, one.id):
-                    questions.setdefault(prompt_key(pair.prompt), pair.prompt)
+                    questions.setdefault(question_key(pair.prompt), pair.prompt)
                     texts.update(map(_plain, pair.references))
     texts -= known
     texts.update(_plain(p[-1].content) for p in questions.values() if p)
@@ -87,7 +86,7 @@ def families(
     hash of its first question. Beyond 50,000 prompts only equal questions are a family.
     """
     asked = {question(prompt): prompt for prompt in prompts}
-    shapes = {prompt_key(p): p for p in [*asked.values(), *kept_back.questions.values()]}
+    shapes = {question_key(p): p for p in [*asked.values(), *kept_back.questions.values()]}
     keys = sorted(shapes)
     close = near_families([_bare(shapes[key]) for key in keys])
     name_of: dict[str, str] = {}
@@ -97,7 +96,7 @@ def families(
         name_of.update((keys[n], name) for n in members)
         if any(keys[n] in kept_back.questions for n in members):
             blocked.add(name)
-    return {key: name_of[prompt_key(prompt)] for key, prompt in asked.items()}, blocked
+    return {key: name_of[question_key(prompt)] for key, prompt in asked.items()}, blocked
 
 
 def _bare(prompt: Sequence[Message]) -> Prompt:

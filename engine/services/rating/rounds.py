@@ -15,8 +15,8 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Row
 from engine.core.errors import Conflict, UserError
-from engine.core.examples import Kind, Message, prompt_of
-from engine.core.normalise import normal
+from engine.core.examples import Kind, prompt_of
+from engine.core.normalise import question_key
 from engine.core.rating import BLIND, GoldItem, Plan, Purpose, Round, Tally
 from engine.services import access
 from engine.services.data import datasets
@@ -219,12 +219,7 @@ def _choose(rows: list[Row], prompts: int, seed: int) -> list[int]:
     """Row numbers for the round, each question once."""
     first_of: dict[str, int] = {}
     for row in rows:
-        first_of.setdefault(prompt_key(prompt_of(row.example)), row.index)
+        first_of.setdefault(question_key(prompt_of(row.example)), row.index)
     numbers = sorted(first_of.values())
     random.Random(seed).shuffle(numbers)
     return numbers[:prompts]
-
-
-def prompt_key(prompt: tuple[Message, ...]) -> str:
-    """A prompt without case and spacing: the same question has the same key."""
-    return "\n".join(normal(m.content) for m in prompt if m.role != "system")

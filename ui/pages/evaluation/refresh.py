@@ -8,9 +8,9 @@ import gradio as gr
 
 from engine.core.errors import NotFound
 from engine.core.evaluation import Evaluation
+from engine.services import model_card
 from engine.services.evaluation import leaderboard, report, slices
 from engine.services.evaluation.slices import By, Parts
-from engine.services.models import model_card
 from engine.workspace import Workspace
 from ui.components.metrics import called as metric_name
 from ui.pages.evaluation import answers, checks, error_charts, render, speed
