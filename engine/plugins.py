@@ -78,6 +78,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "chrf": "engine.metrics.chrf:chrf",
         "rougeLsum": "engine.metrics.rouge_lsum:rouge_lsum",
         "token_f1": "engine.metrics.token_f1:token_f1",
+        "squad_exact_match": "engine.metrics.squad:squad_exact_match",
+        "squad_f1": "engine.metrics.squad:squad_f1",
         "numeric_match": "engine.metrics.numeric_match:numeric_match",
         "accuracy": "engine.metrics.labels:accuracy",
         "macro_f1": "engine.metrics.labels:macro_f1",

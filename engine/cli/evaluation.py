@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -16,13 +16,19 @@ from engine.core.evaluation import Mean
 from engine.core.evaluation_sentences import caveat
 from engine.core.recipe import read
 from engine.metrics.llm_judge import Question, compare, from_environment
-from engine.metrics.score import score_all, score_with
+from engine.metrics.score import equal_in_squad, score_all, score_with
 from engine.services.evaluation import evaluations, truncation
 from engine.services.jobs import lifecycle
 from engine.stats.preference import verdict
 
 ALIASES = {"rouge": ("rouge1", "rouge2", "rougeL")}
 FILE = click.Path(path_type=Path)
+
+
+class Number(NamedTuple):
+    """A number of a JSON file, as it is written there."""
+
+    text: str
 
 
 @click.group()
@@ -76,6 +82,11 @@ def score(
         f"{m.high:.4f}; n={m.n}{f', failed {m.failed}' if m.failed else ''}){_few(m)}"
         for name, m in found.items()
     ]
+    if any(name.startswith("squad_") for name in found) and (twins := equal_in_squad(expected)):
+        lines.append(
+            f"SQuAD's normalisation takes the references {twins[0]!r} and {twins[1]!r} as equal; "
+            "exact_match tells them apart."
+        )
     show(found, "\n".join(lines), as_json)
 
 
@@ -166,7 +177,7 @@ def _names(metrics: str) -> list[str]:
 
 
 def _questions(path: Path) -> list[Question]:
-    lines = enumerate(_text(path).splitlines(), 1)
+    lines = enumerate(_lines(path), 1)
     rows = [(number, _row(path, number, line)) for number, line in lines if line.strip()]
     for number, row in rows:
         if not all(isinstance(row.get(field), str) for field in Question._fields):
@@ -180,16 +191,18 @@ def _questions(path: Path) -> list[Question]:
 
 def _read(path: Path, field: str) -> tuple[list[str | None], list[list[str]] | None]:
     """(the texts of `field`, the references where the file has them)."""
-    lines = _text(path).splitlines()
+    lines = _lines(path)
     if not lines or not lines[0].lstrip().startswith("{"):
         return list(lines), [[line] for line in lines] if field == "reference" else None
-    rows = [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    texts = [row.get(field) for row in rows]
-    has_references = all("reference" in row or "references" in row for row in rows)
-    references = [_references(row) for row in rows] if has_references else None
-    if field == "prediction" and not all("prediction" in row for row in rows):
-        raise UserError(f"A row of {path.name} has no 'prediction'.", "Name the field so.")
-    return texts, references
+    numbered = [(n, _row(path, n, line)) for n, line in enumerate(lines, 1) if line.strip()]
+    with_references = any("reference" in row or "references" in row for _, row in numbered)
+    references = [_references(path, n, row) for n, row in numbered] if with_references else None
+    if field != "prediction":
+        return [None] * len(numbered), references
+    missing = next((n for n, row in numbered if "prediction" not in row), None)
+    if missing is not None:
+        raise UserError(f"Line {missing} of {path.name} has no 'prediction'.", "Name the field so.")
+    return [_answer(path, n, row["prediction"]) for n, row in numbered], references
 
 
 def _text(path: Path) -> str:
@@ -201,15 +214,42 @@ def _text(path: Path) -> str:
         raise UserError(f"{path.name} is not UTF-8 text.", "Save it as UTF-8.") from None
 
 
-def _references(row: dict[str, Any]) -> list[str]:
+def _lines(path: Path) -> list[str]:
+    """The lines of a file: only a line feed ends one, since answers may hold other separators."""
+    lines = _text(path).split("\n")
+    return [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
+
+
+def _answer(path: Path, number: int, value: object) -> str | None:
+    return None if value is None else _as_text(path, number, "prediction", value)
+
+
+def _references(path: Path, number: int, row: dict[str, Any]) -> list[str]:
     many = row.get("references", row.get("reference"))
-    return [str(each) for each in many] if isinstance(many, list) else [str(many)]
+    each = many if isinstance(many, list) else [many]
+    return [_as_text(path, number, "reference", value) for value in each]
+
+
+def _as_text(path: Path, number: int, field: str, value: object) -> str:
+    """A text as it is; a number, true or false as it is written in the file."""
+    if isinstance(value, Number):
+        return value.text
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return value
+    kinds = ((dict, "an object"), (list, "a list"))
+    kind = next((name for each, name in kinds if isinstance(value, each)), "missing or null")
+    raise UserError(
+        f"Line {number} of {path.name}: the {field} is {kind}.",
+        "Give a text, or leave it out.",
+    )
 
 
 def _row(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
-    except ValueError:
+        row = json.loads(line, parse_int=Number, parse_float=Number, parse_constant=Number)
+    except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
         raise UserError(f"Line {number} of {path.name} is not a JSON object.", "Correct the line.")

@@ -10,6 +10,7 @@ from engine import plugins
 from engine.core.errors import UserError
 from engine.core.evaluation import Gain, Mean
 from engine.core.score import Scores
+from engine.metrics import exact_match, squad
 from engine.metrics.checked import References, check
 from engine.stats.intervals import deciding, mean_interval, pseudo_values
 from engine.stats.paired import paired_gain
@@ -123,3 +124,13 @@ def gain(name: str, base: Scored, new: Scored, level: float = 0.95) -> Gain:
         from_parts=find(name).from_parts,
         level=level,
     )
+
+
+def equal_in_squad(references: References) -> tuple[str, str] | None:
+    """Two references that SQuAD's normalisation makes equal, such as "5" and "-5"; None without."""
+    first: dict[str, str] = {}
+    for text in dict.fromkeys(text for accepted in references for text in accepted):
+        other = first.setdefault(squad.normal(text), text)
+        if exact_match.normal(other) != exact_match.normal(text):
+            return other, text
+    return None

@@ -1,4 +1,4 @@
-"""Word overlap as SQuAD measures it."""
+"""Word overlap of an answer and its reference."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,30 +6,25 @@ from statistics import fmean
 
 from engine.core.score import Scores
 from engine.metrics.checked import References, check
-from engine.metrics.exact_match import normal
+from engine.metrics.exact_match import NORM, normal
 from engine.metrics.scripts import spaced
+from engine.metrics.squad import f1
 
 
 def token_f1(predictions: Sequence[str], references: References) -> Scores:
-    """F1 of shared words after SQuAD v1.1 normalisation, the best over a row's references.
+    """F1 of shared words after the normalisation of `exact_match`, the best over the references.
 
     Words stand between spaces; writings without spaces are split into characters. Nothing in
-    common scores 0, two empty texts too. Source: Rajpurkar et al. 2016, arXiv:1606.05250, official
-    evaluation script.
+    common scores 0, two empty texts too. `squad_f1` is SQuAD's published figure.
     """
     check(predictions, references)
     each = tuple(
-        max(_f1(_tokens(prediction), _tokens(text)) for text in accepted)
+        max(f1(_tokens(prediction), _tokens(text)) for text in accepted)
         for prediction, accepted in zip(predictions, references, strict=True)
     )
-    signature = "token_f1|norm:squad1.1|refs:best|tok:spaces, else characters"
+    signature = f"token_f1|{NORM}|refs:best|tok:spaces, else characters"
     return Scores(overall=fmean(each), each=each, signature=signature)
 
 
 def _tokens(text: str) -> Counter[str]:
     return Counter(normal(spaced(text)).split())
-
-
-def _f1(prediction: Counter[str], reference: Counter[str]) -> float:
-    shared = (prediction & reference).total()
-    return 2 * shared / (prediction.total() + reference.total()) if shared else 0.0

@@ -31,7 +31,11 @@ METRICS = {
     "meteor": Metric("METEOR", "Shared words, where word stems count as the same too, and their "
                      "order matters."),
     "exact_match": Metric("Exact match", "The share of answers that equal a reference, apart from "
-                          "case, punctuation and articles."),
+                          "case, punctuation and articles. Signs and symbols such as C++ count."),
+    "squad_exact_match": Metric("SQuAD exact match", "Exact match as SQuAD publishes it: no "
+                                "punctuation counts, so 5 equals -5. For published figures."),
+    "squad_f1": Metric("SQuAD F1", "Word F1 as SQuAD publishes it, for comparing with published "
+                       "figures."),
     "chrf": Metric("chrF", "How many short runs of letters the answer shares with the reference. "
                    "Forgives other word endings, and works in every language."),
     "rougeLsum": Metric("ROUGE-Lsum", "As ROUGE-L, but line by line: for summaries of several "
@@ -61,7 +65,7 @@ METRICS = {
 GROUPS = (
     Group("Labels", "The answer is one of a few fixed words", ("accuracy", "macro_f1")),
     Group("Numbers and short answers", "There is one right answer, a number or a few words",
-          ("numeric_match", "exact_match", "token_f1")),
+          ("numeric_match", "exact_match", "token_f1", "squad_exact_match", "squad_f1")),
     Group("JSON", "Another program reads the answer", ("json_match", "json_valid")),
     Group("Texts", "Many answers would do; these count words in common with yours",
           ("rougeL", "bleu", "chrf", "meteor", "rouge1", "rouge2", "rougeLsum",
