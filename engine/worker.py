@@ -23,6 +23,7 @@ from engine.core.errors import Unavailable
 from engine.core.job import LANES, Job, State
 from engine.methods import checkpoint
 from engine.services import outcomes
+from engine.services.data import staging
 from engine.services.jobs import retention
 from engine.services.jobs.heartbeat import STEPPING_S, Pulse, patience_s
 from engine.store import events, jobs
@@ -113,6 +114,7 @@ class Worker:
         if self.clock() - self._swept >= SWEEP_EVERY_S:
             self._swept = self.clock()
             retention.sweep_checkpoints(self.ws, now)
+            staging.sweep(self.ws, now)
         for running in list(self.running.values()):
             self._look_after(running)
         self._look_after_idle()

@@ -12,7 +12,8 @@ from engine.core.model import Model
 from engine.core.project import Project
 from engine.core.rating import Candidate, Purpose, Round
 from engine.services import projects
-from engine.services.data import datasets
+from engine.services.data import datasets, preview, staging
+from engine.services.data.datasets import Reading
 from engine.services.rating import comparisons, rounds
 from engine.services.rating.plans import RoundRecipe
 from engine.store import jobs, models
@@ -98,3 +99,9 @@ def claimed(ws: Workspace, job_id: str, lane: str = "compute") -> Job:
     assert job is not None
     assert job.id == job_id
     return job
+
+
+def previewed(ws, path, held_out=0.15, **how):
+    """The preview of a file as it is dropped; `how` is what a Reading takes."""
+    upload = staging.stage(ws, LOCAL, path, path.name)
+    return preview.preview_upload(ws, LOCAL, upload, Reading(**how), held_out)

@@ -8,9 +8,9 @@ from engine.checks.run import report
 from engine.cli import common
 from engine.cli.common import as_json, in_project, show, workspace
 from engine.core.actor import LOCAL
+from engine.core.column_mapping import ColumnMapping, mapping_of
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
-from engine.formats.mapping import Mapping, mapping_of
 from engine.formats.read import read_file
 from engine.services.data import datasets, hub
 from engine.services.data import preview as data_preview
@@ -137,7 +137,7 @@ def preview(file: Path, rows: int, max_length: int, layout: str | None, as_json:
     with workspace() as ws:
         parsed = read_file(file, file.name, layout)
         base = common.model_id(ws, "", "default")
-        found = data_preview.see(ws, LOCAL, parsed.examples[:rows], base, max_length)
+        found = data_preview.preview_rows(ws, LOCAL, parsed.examples[:rows], base, max_length)
         text = "\n\n".join(
             "".join(click.style(piece.text, underline=piece.trained) for piece in row.pieces)
             for row in found
@@ -146,7 +146,7 @@ def preview(file: Path, rows: int, max_length: int, layout: str | None, as_json:
         show({"rows": seen}, text, as_json)
 
 
-def _mapping(pairs: tuple[str, ...], kind: str | None) -> Mapping | None:
+def _mapping(pairs: tuple[str, ...], kind: str | None) -> ColumnMapping | None:
     """The mapping of --map and --kind; None where neither is given."""
     if not pairs and not kind:
         return None

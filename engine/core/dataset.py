@@ -8,6 +8,8 @@ from engine.core.examples import Example, Kind
 from engine.core.finding import Finding
 
 Split = Literal["train", "held_out"]
+# {"upload": name}, {"pairs": export id} or {"mended": version id}, and what belongs to each
+Origin = dict[str, Any]
 
 
 class Row(BaseModel):
@@ -34,7 +36,7 @@ class Dataset(BaseModel):
     held_out_rows: int
     sha256: str
     file: str  # relative to the workspace's files folder
-    origin: dict[str, Any] = {}  # {"upload": name}, {"pairs": export id} or {"mended": version id}
+    origin: Origin = {}
     findings: tuple[Finding, ...] = ()
     created_by: str
     created_at: float

@@ -12,7 +12,9 @@ chapter 3), so time and memory grow with the number of texts, not with its squar
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,8 +43,29 @@ class Alike(NamedTuple):
     near: list[set[int]]
 
 
+@contextmanager
+def compared_once() -> Iterator[None]:
+    """Within the block, each sequence of examples is compared once, however often it is asked."""
+    token = _compared.set([])
+    try:
+        yield
+    finally:
+        _compared.reset(token)
+
+
 def alike(examples: Sequence[Example]) -> Alike:
     """Which examples say the same words, and which of these groups say nearly the same."""
+    kept = _compared.get()
+    for known, found in kept or ():
+        if known is examples:
+            return found
+    found = _alike(examples)
+    if kept is not None:
+        kept.append((examples, found))
+    return found
+
+
+def _alike(examples: Sequence[Example]) -> Alike:
     groups: dict[str, list[int]] = defaultdict(list)
     for n, example in enumerate(examples):
         groups[_words(example)].append(n)
@@ -56,6 +79,11 @@ def alike(examples: Sequence[Example]) -> Alike:
             near[a].add(b)
             near[b].add(a)
     return Alike(list(groups.values()), near)
+
+
+_compared: ContextVar[list[tuple[Sequence[Example], Alike]] | None] = ContextVar(
+    "compared", default=None
+)
 
 
 def families(examples: Sequence[Example]) -> list[list[int]]:

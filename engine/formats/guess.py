@@ -3,15 +3,16 @@
 from collections import Counter
 from typing import Any
 
+from engine.core.column_mapping import ColumnMapping, ColumnRole
 from engine.core.examples import Kind
 from engine.formats.column_names import is_beside, likeness, words_of
-from engine.formats.mapping import DISLIKED, LIKED, Mapping, Role, Rows
+from engine.formats.mapping import DISLIKED, LIKED, Rows
 from engine.formats.sides import is_answers, label_of
 from engine.formats.turns import OPENAI, SHAREGPT, is_turns
 
 LOOKED_AT = 200  # rows
 ENOUGH = 4  # rows before a column that never changes counts as a placeholder
-KINDS: tuple[tuple[Kind, tuple[Role, ...]], ...] = (
+KINDS: tuple[tuple[Kind, tuple[ColumnRole, ...]], ...] = (
     ("preference", ("chosen", "rejected", "prompt")),
     ("unpaired", ("label", "answer", "prompt")),
     ("sft", ("answer", "prompt")),
@@ -19,18 +20,20 @@ KINDS: tuple[tuple[Kind, tuple[Role, ...]], ...] = (
 SURE_NAME = 2.9  # a likeness: among the first hundred names of its role
 
 
-def guess(rows: Rows) -> Mapping | None:
+def guess(rows: Rows) -> ColumnMapping | None:
     """What the columns are likely to be, or None when nothing is likely; never used unasked."""
     head = list(rows[:LOOKED_AT])
     columns = _texts(head)
     for kind, roles in KINDS:
         found = _assigned(roles, columns, head)
         if len(found) == len(roles):
-            return Mapping(kind=kind, columns=_ordered(_aside(found, columns, head)))
+            return ColumnMapping(kind=kind, columns=_ordered(_aside(found, columns, head)))
     return _by_place(columns, head)
 
 
-def _assigned(roles: tuple[Role, ...], columns: list[str], rows: Rows) -> dict[Role, str]:
+def _assigned(
+    roles: tuple[ColumnRole, ...], columns: list[str], rows: Rows
+) -> dict[ColumnRole, str]:
     """Of each role the free column whose name fits it best, the surest pair first."""
     scored = sorted(
         (
@@ -40,14 +43,14 @@ def _assigned(roles: tuple[Role, ...], columns: list[str], rows: Rows) -> dict[R
             if likeness(column, role) and _can_be(role, column, rows)
         ),
     )
-    found: dict[Role, str] = {}
+    found: dict[ColumnRole, str] = {}
     for _, _, role, column in scored:
         if role not in found and column not in found.values():
             found[role] = column
     return found
 
 
-def _aside(found: dict[Role, str], columns: list[str], rows: Rows) -> dict[Role, str]:
+def _aside(found: dict[ColumnRole, str], columns: list[str], rows: Rows) -> dict[ColumnRole, str]:
     """The same with a system text and a context, where free columns are called so."""
     free = [column for column in columns if column not in found.values()]
     for role in ("system", "context"):
@@ -58,7 +61,7 @@ def _aside(found: dict[Role, str], columns: list[str], rows: Rows) -> dict[Role,
     return found
 
 
-def _by_place(columns: list[str], rows: Rows) -> Mapping | None:
+def _by_place(columns: list[str], rows: Rows) -> ColumnMapping | None:
     """One name says its role, or none does: then what is asked stands before what is answered."""
     known = {**_assigned(("answer",), columns, rows), **_assigned(("prompt",), columns, rows)}
     if len(set(known.values())) < len(known):  # one column for both: its name leans to one
@@ -67,20 +70,24 @@ def _by_place(columns: list[str], rows: Rows) -> Mapping | None:
         known = {"prompt": column} if leans else {"answer": column}
     free = [column for column in columns if column not in known.values()]
     if len(columns) == 1:
-        text: Role = "prompt" if likeness(columns[0], "prompt") > SURE_NAME else "text"
-        return Mapping(kind="prompts" if text == "prompt" else "text", columns={text: columns[0]})
+        text: ColumnRole = "prompt" if likeness(columns[0], "prompt") > SURE_NAME else "text"
+        return ColumnMapping(
+            kind="prompts" if text == "prompt" else "text", columns={text: columns[0]}
+        )
     if not free:
         return None
     if not known:
         first, second = _two(free, rows)
-        return Mapping(kind="sft", columns={"prompt": first, "answer": second})
+        return ColumnMapping(kind="sft", columns={"prompt": first, "answer": second})
     if "answer" in known:
-        return Mapping(kind="sft", columns=_ordered(_aside({**known, "prompt": free[0]}, [], rows)))
+        return ColumnMapping(
+            kind="sft", columns=_ordered(_aside({**known, "prompt": free[0]}, [], rows))
+        )
     with_aside = _aside(known, columns, rows)
     left = [column for column in free if column not in with_aside.values()]
     if len(left) == 1:
-        return Mapping(kind="sft", columns=_ordered({**with_aside, "answer": left[0]}))
-    return Mapping(kind="prompts", columns=_ordered(with_aside))
+        return ColumnMapping(kind="sft", columns=_ordered({**with_aside, "answer": left[0]}))
+    return ColumnMapping(kind="prompts", columns=_ordered(with_aside))
 
 
 def _two(columns: list[str], rows: Rows) -> tuple[str, str]:
@@ -96,14 +103,14 @@ def _length(column: str, rows: Rows) -> int:
     return sum(len(str(row.get(column, ""))) for row in rows)
 
 
-def _ordered(found: dict[Role, str]) -> dict[Role, str]:
-    order: tuple[Role, ...] = (
+def _ordered(found: dict[ColumnRole, str]) -> dict[ColumnRole, str]:
+    order: tuple[ColumnRole, ...] = (
         "system", "context", "prompt", "answer", "chosen", "rejected", "label", "references",
     )  # fmt: skip
     return {role: found[role] for role in order if role in found}
 
 
-def _can_be(role: Role, column: str, rows: Rows) -> bool:
+def _can_be(role: ColumnRole, column: str, rows: Rows) -> bool:
     if role == "prompt" and likeness(column, "system") > SURE_NAME:
         return False
     values = [row[column] for row in rows if column in row]

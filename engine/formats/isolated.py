@@ -43,7 +43,7 @@ def rows_of(path: Path, name: str, known: frozenset[str]) -> LoadedFile:
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
         _run(path, name, known, out)
         out.seek(0)
-        return _collected(out, name)
+        return collected(out, name)
 
 
 def _run(path: Path, name: str, known: frozenset[str], out: IO[str]) -> None:
@@ -66,11 +66,17 @@ def _run(path: Path, name: str, known: frozenset[str], out: IO[str]) -> None:
         raise _overwhelmed(name)
 
 
-def _collected(lines: IO[str], name: str) -> LoadedFile:
-    """What the process printed; UserError when it says so, or when its end is missing."""
+def dump(loaded: LoadedFile) -> bytes:
+    """A loaded file as lines that `collected` reads; rows nested too deeply become broken ones."""
+    lines = "".join(map(_line, _messages(loaded)))
+    return lines.encode(errors="backslashreplace")
+
+
+def collected(lines: IO[str], name: str) -> LoadedFile:
+    """What the process printed or `dump` wrote; UserError when it says so or has no end."""
     found = LoadedFile([], [])
     for line in lines:
-        kind, value = _heard(line, name)
+        kind, value = _message(line, name)
         if kind == "row":
             found.rows.append((value[0], value[1]))
         elif kind == "broken":
@@ -83,7 +89,7 @@ def _collected(lines: IO[str], name: str) -> LoadedFile:
     raise _overwhelmed(name)
 
 
-def _heard(line: str, name: str) -> tuple[str, Any]:
+def _message(line: str, name: str) -> tuple[str, Any]:
     try:
         kind, value = json.loads(line)
     except (ValueError, RecursionError):  # cut at the limit of the output
@@ -104,7 +110,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     fileno = sys.stdout.fileno()
     with open(fileno, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as out:
-        for line in _said(Path(asked["path"]), asked["name"], frozenset(asked["known"])):
+        for line in _read(Path(asked["path"]), asked["name"], frozenset(asked["known"])):
             out.write(_line(line))
 
 
@@ -115,7 +121,7 @@ def _line(line: tuple[str, Any]) -> str:
         return json.dumps(("broken", (line[1][0], "is nested too deeply"))) + "\n"
 
 
-def _said(path: Path, name: str, known: frozenset[str]) -> Iterator[tuple[str, Any]]:
+def _read(path: Path, name: str, known: frozenset[str]) -> Iterator[tuple[str, Any]]:
     try:
         found = rows.rows_of(path, name, known)
     except UserError as error:
@@ -124,6 +130,10 @@ def _said(path: Path, name: str, known: frozenset[str]) -> Iterator[tuple[str, A
     except (MemoryError, RecursionError):
         yield "error", [f"{name} needs more memory to read than it may take.", SPLIT]
         return
+    yield from _messages(found)
+
+
+def _messages(found: LoadedFile) -> Iterator[tuple[str, Any]]:
     yield from (("row", row) for row in found.rows)
     yield from (("broken", flaw) for flaw in found.broken)
     yield "end", {"encoding": found.encoding, "notes": found.notes, "parts": found.parts}

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from engine import plugins
+from engine.core.column_mapping import ColumnMapping, checked, spelling
 from engine.core.errors import RowError, UserError
 from engine.core.examples import Example
 from engine.core.parsed import BrokenRow, ParsedFile
 from engine.formats import isolated
 from engine.formats.files.loaded_file import LoadedFile, NumberedRow
 from engine.formats.guess import guess
-from engine.formats.mapping import Mapping, checked, examples, spelling
+from engine.formats.mapping import examples
 
 __all__ = ["BrokenRow", "ParsedFile", "columns_of", "layout_of", "load", "read_file", "understand"]
 
@@ -24,7 +25,7 @@ def read_file(
     path: Path,
     name: str,
     layout: str | None = None,
-    mapping: Mapping | None = None,
+    mapping: ColumnMapping | None = None,
     group: str | None = None,
 ) -> ParsedFile:
     """The examples of the file called `name`, by `mapping`, `layout` or what its rows show.
@@ -50,7 +51,7 @@ def known_columns() -> frozenset[str]:
 def understand(
     found: LoadedFile,
     layout: str | None = None,
-    mapping: Mapping | None = None,
+    mapping: ColumnMapping | None = None,
     group: str | None = None,
 ) -> ParsedFile:
     """What `read_file` makes of rows that are loaded already."""
@@ -59,7 +60,9 @@ def understand(
         found = found._replace(rows=_grouped(found, group))
     if mapping is not None:
         return _mapped(found, mapping, group)
-    chosen = layout or layout_of(found) or _refuse_unknown(found)
+    chosen = layout or layout_of(found)
+    if not chosen:
+        raise UserError(*refusal_of(found, guess([row for _, row in found.rows])))
     module = plugins.load("formats", chosen)
     opened = module.unfold(found.rows) if hasattr(module, "unfold") else found.rows
     read, refused = _read(module.read, opened)
@@ -91,7 +94,7 @@ def columns_of(found: LoadedFile, but: frozenset[str] = frozenset()) -> tuple[st
     return tuple(dict.fromkeys(key for _, row in found.rows for key in row if key not in but))
 
 
-def _mapped(found: LoadedFile, mapping: Mapping, group: str | None) -> ParsedFile:
+def _mapped(found: LoadedFile, mapping: ColumnMapping, group: str | None) -> ParsedFile:
     columns = columns_of(found)
     mapping = checked(mapping, columns)
     read, refused = examples(found.rows, mapping)
@@ -129,15 +132,18 @@ def _names(rows: list[NumberedRow]) -> frozenset[str]:
     return frozenset(key for _, row in rows[:LOOKED_AT] for key in row)
 
 
-def _refuse_unknown(found: LoadedFile) -> str:
+def refusal_of(found: LoadedFile, likely: ColumnMapping | None) -> tuple[str, str]:
+    """The problem of rows that no layout fits, and its fix: the likely mapping where there is one.
+
+    UserError where it is another: too many rows are broken.
+    """
+    _refuse_when_broken(found.broken, len(found.rows) + len(found.broken))
     problem = f"No known layout fits the columns found: {_listed(columns_of(found))}."
-    likely = guess([row for _, row in found.rows])
     if likely:
-        fix = f"Say which column is what. It looks like: {likely} (kind {likely.kind})."
-        raise UserError(problem, fix)
+        return problem, f"Map the columns. They look like: {likely} (kind {likely.kind})."
     modules = {name: plugins.load("formats", name) for name in plugins.names("formats")}
     shapes = "; ".join(f"{name} ({module.SUMMARY})" for name, module in modules.items())
-    raise UserError(problem, f"Rename the columns to those of a known layout: {shapes}.")
+    return problem, f"Rename the columns to those of a known layout: {shapes}."
 
 
 def _read(

@@ -12,7 +12,7 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
-from engine.services.data import datasets, preview
+from engine.services.data import datasets
 from tests import helpers
 
 ROWS = [{"prompt": f"question {n}?", "completion": f"grün {n}"} for n in range(20)]
@@ -73,11 +73,11 @@ ODD = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_an_odd_file_is_read_and_its_broken_rows_are_numbered(tmp_path, name):
+def test_an_odd_file_is_read_and_its_broken_rows_are_numbered(ws, tmp_path, name):
     data, left_out = ODD[name]
     path = tmp_path / name
     path.write_bytes(data)
-    found = preview.check(LOCAL, path, name)
+    found = helpers.previewed(ws, path)
     assert found.rows == 20
     assert found.examples[0].answer == "grün 0"
     assert [
@@ -85,10 +85,10 @@ def test_an_odd_file_is_read_and_its_broken_rows_are_numbered(tmp_path, name):
     ] == left_out
 
 
-def test_a_parquet_file_cut_anywhere_is_refused(tmp_path):
+def test_a_parquet_file_cut_anywhere_is_refused(ws, tmp_path):
     whole = parquet()
     path = tmp_path / "cut.parquet"
     for end in (4, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:end])
         with pytest.raises(UserError, match=r"The Parquet file is (incomplete|damaged)"):
-            preview.check(LOCAL, path, path.name)
+            helpers.previewed(ws, path)

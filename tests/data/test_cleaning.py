@@ -47,7 +47,7 @@ def test_a_preview_counts_what_goes_and_what_changes_and_stores_nothing(ws, spoi
 
 
 def test_mending_makes_the_next_version_and_keeps_every_row_on_its_side(ws, spoilt):
-    mended = cleaning.mend(ws, LOCAL, spoilt.id, FIXES)
+    mended = cleaning.apply(ws, LOCAL, spoilt.id, FIXES)
     assert (mended.label, mended.rows) == ("faq@2", 38)
     assert mended.origin == {"mended": spoilt.id, "fixes": FIXES}
     before = {r.example.source_row: r.split for r in datasets.rows(ws, LOCAL, spoilt.id)}
@@ -61,11 +61,13 @@ def test_mending_makes_the_next_version_and_keeps_every_row_on_its_side(ws, spoi
 
 
 def test_the_same_fixes_again_are_the_same_version(ws, spoilt):
-    assert cleaning.mend(ws, LOCAL, spoilt.id, FIXES) == cleaning.mend(ws, LOCAL, spoilt.id, FIXES)
+    assert cleaning.apply(ws, LOCAL, spoilt.id, FIXES) == cleaning.apply(
+        ws, LOCAL, spoilt.id, FIXES
+    )
 
 
 def test_undo_removes_the_version_with_its_rows_and_returns_the_earlier_one(ws, spoilt):
-    mended = cleaning.mend(ws, LOCAL, spoilt.id, FIXES)
+    mended = cleaning.apply(ws, LOCAL, spoilt.id, FIXES)
     assert cleaning.undo(ws, LOCAL, mended.id) == spoilt
     assert not (ws.files / mended.file).exists()
     with pytest.raises(NotFound):
@@ -84,7 +86,7 @@ def trained_on(ws, dataset, tmp_path):
 
 
 def test_a_version_that_a_model_was_trained_on_stays(ws, spoilt, tmp_path):
-    mended = cleaning.mend(ws, LOCAL, spoilt.id, FIXES)
+    mended = cleaning.apply(ws, LOCAL, spoilt.id, FIXES)
     trained_on(ws, mended, tmp_path)
     with pytest.raises(Conflict, match="the model 'Run 7'"):
         cleaning.undo(ws, LOCAL, mended.id)
@@ -92,7 +94,7 @@ def test_a_version_that_a_model_was_trained_on_stays(ws, spoilt, tmp_path):
 
 
 def test_a_version_that_another_was_made_from_stays(ws, spoilt):
-    cleaning.mend(ws, LOCAL, spoilt.id, FIXES)
+    cleaning.apply(ws, LOCAL, spoilt.id, FIXES)
     with pytest.raises(Conflict, match="the version 'faq@2'"):
         cleaning.remove(ws, LOCAL, spoilt.id)
 
@@ -126,12 +128,12 @@ def test_an_upload_cannot_be_undone(ws, spoilt):
 )
 def test_fixes_that_do_nothing_are_refused(ws, spoilt, fixes, problem):
     with pytest.raises(UserError, match=problem):
-        cleaning.mend(ws, LOCAL, spoilt.id, fixes)
+        cleaning.apply(ws, LOCAL, spoilt.id, fixes)
 
 
 def test_a_rater_may_mend_nothing(ws, spoilt):
     rater = Actor(name="r", role=Role.RATER)
-    for call in (cleaning.mend, cleaning.preview):
+    for call in (cleaning.apply, cleaning.preview):
         with pytest.raises(Forbidden):
             call(ws, rater, spoilt.id, FIXES)
     for call in (cleaning.undo, cleaning.remove, versions.used_by):
@@ -146,7 +148,7 @@ def test_every_fix_can_be_listed_with_what_it_does():
 
 
 def test_the_difference_between_a_version_and_its_mended_one(ws, spoilt):
-    mended = cleaning.mend(ws, LOCAL, spoilt.id, FIXES)
+    mended = cleaning.apply(ws, LOCAL, spoilt.id, FIXES)
     found = versions.diff(ws, LOCAL, spoilt.id, mended.id)
     assert [part.rows for part in found] == [0, 2, 1, 37, 0]
     old, new = found.changed.samples[0]

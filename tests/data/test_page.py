@@ -2,20 +2,21 @@
 
 import json
 
+import gradio as gr
 import pytest
 
 from engine.core.actor import LOCAL
+from engine.core.column_mapping import ColumnMapping
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message, Preference
-from engine.formats.mapping import Mapping
 from engine.models.chat import Piece
 from engine.services.data import datasets
 from engine.services.data import preview as data_preview
-from engine.services.data.preview import Seen
+from engine.services.data.preview import PreviewRow
 from engine.services.models import import_folder
 from tests import helpers
 from ui.pages.data import findings, mapping, preview, row_view, tab, upload, version, versions
-from ui.pages.data.preview import Asked
+from ui.pages.data.preview import FormInput
 
 
 @pytest.fixture
@@ -27,6 +28,11 @@ def jsonl(folder, rows, name="file.jsonl"):
     path = folder / name
     path.write_text("\n".join(map(json.dumps, rows)))
     return str(path)
+
+
+def dropped(ws, path, *given, **named):
+    upload, _ = preview.drop(ws, path)
+    return FormInput(upload, *given, **named)
 
 
 def chats(number):
@@ -42,7 +48,7 @@ def intents(folder, rows=20):
 
 def test_a_dropped_file_is_described_and_previewed_and_nothing_is_stored(ws, base, tmp_path):
     project = helpers.project(ws)
-    found = preview.look_at(ws, Asked(jsonl(tmp_path, chats(40)), 25))
+    found = preview.updates(ws, dropped(ws, jsonl(tmp_path, chats(40)), 25))
     assert "Questions with answers" in found.report
     assert ">30<" in found.report and ">10<" in found.report  # to train, held out  # noqa: PT018
     assert '<mark class="tl-learned">because 0' in found.preview
@@ -52,7 +58,7 @@ def test_a_dropped_file_is_described_and_previewed_and_nothing_is_stored(ws, bas
 
 def test_findings_name_rows_show_them_and_say_what_to_do(ws, base, tmp_path):
     rows = [*chats(20), chats(1)[0], {"prompt": "why not?", "completion": ""}]
-    found = preview.look_at(ws, Asked(jsonl(tmp_path, rows)))
+    found = preview.updates(ws, dropped(ws, jsonl(tmp_path, rows)))
     assert "mend this" in found.report
     assert "Row 22" in found.report
     assert "Row 21" in found.report
@@ -63,10 +69,10 @@ def test_findings_name_rows_show_them_and_say_what_to_do(ws, base, tmp_path):
 
 def test_fixes_of_a_file_can_be_ticked_and_say_what_they_would_change(ws, base, tmp_path):
     rows = [*chats(20), chats(1)[0], {"prompt": "why not?", "completion": ""}]
-    one = Asked(jsonl(tmp_path, rows))
-    offered = {name: words for words, name in preview.look_at(ws, one).fixes.choices}
+    one = dropped(ws, jsonl(tmp_path, rows))
+    offered = {name: words for words, name in preview.updates(ws, one).fixes.choices}
     assert offered["drop_exact_duplicates"].endswith("(1)")
-    said = preview.change(ws, one, ["drop_exact_duplicates", "drop_empty_turns"])
+    said = preview.fix_change(ws, one, ["drop_exact_duplicates", "drop_empty_turns"])
     assert "This removes 2 rows: 22 become 20." in said
     assert "Row 22, removed" in said
 
@@ -74,18 +80,18 @@ def test_fixes_of_a_file_can_be_ticked_and_say_what_they_would_change(ws, base, 
 def test_a_file_added_with_fixes_is_kept_as_it_is_and_mended(ws, base, tmp_path):
     project = helpers.project(ws)
     path = jsonl(tmp_path, [*chats(20), chats(1)[0]])
-    kept = preview.add(ws, project.id, Asked(path), "faq", ["drop_exact_duplicates"])
+    kept = preview.add(ws, project.id, dropped(ws, path), "faq", ["drop_exact_duplicates"])
     assert (kept.label, kept.rows) == ("faq@2", 20)
     assert [d.rows for d in datasets.list_all(ws, LOCAL, project.id)] == [20, 21]
 
 
 def test_a_file_without_findings_offers_no_fix(ws, base, tmp_path):
-    found = preview.look_at(ws, Asked(jsonl(tmp_path, chats(20))))
+    found = preview.updates(ws, dropped(ws, jsonl(tmp_path, chats(20))))
     assert not found.fixes.visible
 
 
 def test_unknown_columns_open_a_panel_with_the_guess_and_nothing_can_be_added(ws, base, tmp_path):
-    found = preview.look_at(ws, Asked(intents(tmp_path)))
+    found = preview.updates(ws, dropped(ws, intents(tmp_path)))
     assert "Which column is what?" in found.report
     assert found.panel.visible
     assert not found.add.interactive
@@ -96,7 +102,7 @@ def test_unknown_columns_open_a_panel_with_the_guess_and_nothing_can_be_added(ws
 
 
 def test_another_look_leaves_the_columns_that_a_person_has_chosen(ws, base, tmp_path):
-    found = preview.look_at(ws, Asked(intents(tmp_path), 20), fresh=False)
+    found = preview.updates(ws, dropped(ws, intents(tmp_path), 20), fill_guess=False)
     assert found.panel.visible
     assert all(update == tab.gr.skip() for update in found.columns)
 
@@ -104,16 +110,18 @@ def test_another_look_leaves_the_columns_that_a_person_has_chosen(ws, base, tmp_
 def test_an_unconfirmed_mapping_adds_nothing(ws, tmp_path):
     project = helpers.project(ws)
     with pytest.raises(UserError, match="No known layout fits the columns found: text, intent"):
-        preview.add(ws, project.id, Asked(intents(tmp_path)), "a")
+        preview.add(ws, project.id, dropped(ws, intents(tmp_path)), "a")
     with pytest.raises(UserError, match="not confirmed"):
-        preview.add(ws, project.id, Asked(jsonl(tmp_path, chats(9)), layout=preview.BY_HAND), "a")
+        preview.add(
+            ws, project.id, dropped(ws, jsonl(tmp_path, chats(9)), layout=preview.BY_HAND), "a"
+        )
     assert datasets.list_all(ws, LOCAL, project.id) == []
 
 
 def test_a_confirmed_mapping_is_looked_at_and_kept(ws, base, tmp_path):
-    said = mapping.said("sft", columns_of(prompt="text", answer="intent"))
-    one = Asked(intents(tmp_path), mapping=said)
-    found = preview.look_at(ws, one)
+    said = mapping.chosen("sft", columns_of(prompt="text", answer="intent"))
+    one = dropped(ws, intents(tmp_path), mapping=said)
+    found = preview.updates(ws, one)
     assert "prompt = text, answer = intent" in found.report
     assert found.add.interactive and found.remap.visible  # noqa: PT018
     assert not found.panel.visible
@@ -126,8 +134,8 @@ def columns_of(**said):
 
 
 def test_two_rows_show_what_the_chosen_columns_would_give(ws, base, tmp_path):
-    shown = preview.mapped(
-        ws, Asked(intents(tmp_path)), "sft", columns_of(prompt="intent", answer="text")
+    shown = preview.mapping_example(
+        ws, dropped(ws, intents(tmp_path)), "sft", columns_of(prompt="intent", answer="text")
     )
     assert '<mark class="tl-learned">play song 0' in shown
     assert shown.count('class="tl-row"') == 2
@@ -144,7 +152,7 @@ def test_two_rows_show_what_the_chosen_columns_would_give(ws, base, tmp_path):
     ],
 )
 def test_columns_that_do_not_do_are_refused_in_a_sentence(ws, base, tmp_path, kind, said, words):
-    shown = preview.mapped(ws, Asked(intents(tmp_path)), kind, columns_of(**said))
+    shown = preview.mapping_example(ws, dropped(ws, intents(tmp_path)), kind, columns_of(**said))
     assert "tl-notice tl-warn" in shown
     assert words in shown
 
@@ -158,15 +166,15 @@ def test_the_panel_shows_the_roles_of_the_kind(ws):
 
 
 def test_columns_can_be_named_by_hand_though_a_layout_fits(ws, base, tmp_path):
-    found = preview.look_at(ws, Asked(jsonl(tmp_path, chats(20)), layout=preview.BY_HAND))
+    found = preview.updates(ws, dropped(ws, jsonl(tmp_path, chats(20)), layout=preview.BY_HAND))
     assert found.panel.visible
     assert not found.add.interactive
 
 
 def test_rows_of_a_group_stay_on_one_side(ws, base, tmp_path):
-    said = Mapping(kind="sft", columns={"prompt": "text", "answer": "intent"})
-    one = Asked(intents(tmp_path), 25, group="person", mapping=said)
-    found = preview.look_at(ws, one)
+    said = ColumnMapping(kind="sft", columns={"prompt": "text", "answer": "intent"})
+    one = dropped(ws, intents(tmp_path), 25, group="person", mapping=said)
+    found = preview.updates(ws, one)
     assert ("intent", "intent") in found.group.choices
     kept = preview.add(ws, helpers.project(ws).id, one, "intents")
     sides = {}
@@ -177,15 +185,15 @@ def test_rows_of_a_group_stay_on_one_side(ws, base, tmp_path):
 
 
 def test_what_the_browser_sends_is_never_trusted():
-    one = preview.asked(None, "much", ["x"], None, None)
-    assert one == Asked(None, 15, "['x']", "", None)
+    one = preview.form_input(None, "much", ["x"], None, None)
+    assert one == FormInput("", 15, "['x']", "", None)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\x01\x02", b'{"prompt": "a"'])
 def test_a_broken_file_is_refused_in_a_sentence(ws, tmp_path, content):
     path = tmp_path / "broken.jsonl"
     path.write_bytes(content)
-    found = preview.look_at(ws, Asked(str(path)))
+    found = preview.drop(ws, str(path))[1]
     assert "tl-notice tl-bad" in found.report
     assert "Traceback" not in found.report
     assert found.preview == ""
@@ -194,43 +202,45 @@ def test_a_broken_file_is_refused_in_a_sentence(ws, tmp_path, content):
 
 def test_a_file_too_small_to_split_cannot_be_added_until_nothing_is_held_out(ws, base, tmp_path):
     path = jsonl(tmp_path, chats(3))
-    found = preview.look_at(ws, Asked(path))
+    found = preview.updates(ws, dropped(ws, path))
     assert "too few" in found.report
     assert not found.add.interactive
-    assert preview.look_at(ws, Asked(path, 0)).add.interactive
+    assert preview.updates(ws, dropped(ws, path, 0)).add.interactive
 
 
 def test_a_layout_chosen_by_hand_is_used(ws, base, tmp_path):
     path = jsonl(tmp_path, [{"prompt": f"why {n}?", "note": "x"} for n in range(10)])
-    found = preview.look_at(ws, Asked(path, layout="prompts"))
+    found = preview.updates(ws, dropped(ws, path, layout="prompts"))
     assert "Questions only" in found.report
 
 
 def test_without_a_file_the_tab_says_what_a_file_may_hold(ws):
-    found = preview.look_at(ws, Asked(None))
+    found = preview.drop(ws, None)[1]
     assert found.report == findings.guide()
     assert found.preview == ""
     assert not found.keep.visible
 
 
 def test_before_the_model_is_there_rows_are_shown_as_who_says_what(ws, tmp_path):
-    found = preview.look_at(ws, Asked(jsonl(tmp_path, chats(10))))
+    found = preview.updates(ws, dropped(ws, jsonl(tmp_path, chats(10))))
     assert "still being fetched" in found.preview
     assert "because 0" in found.preview
 
 
 def test_a_file_is_added_under_the_name_given(ws, tmp_path):
     project = helpers.project(ws)
-    kept = preview.add(ws, project.id, Asked(jsonl(tmp_path, chats(40)), 25), "  help v1.2 / a ")
+    kept = preview.add(
+        ws, project.id, dropped(ws, jsonl(tmp_path, chats(40)), 25), "  help v1.2 / a "
+    )
     assert kept.label == "help v1-2 - a@1"
     assert (kept.train_rows, kept.held_out_rows) == (30, 10)
 
 
 def test_adding_needs_a_project_and_a_file(ws, tmp_path):
     with pytest.raises(UserError, match="No project is open"):
-        preview.add(ws, None, Asked(jsonl(tmp_path, chats(40))), "a")
+        preview.add(ws, None, dropped(ws, jsonl(tmp_path, chats(40))), "a")
     with pytest.raises(UserError, match="no file"):
-        preview.add(ws, helpers.project(ws).id, Asked(None), "a")
+        preview.add(ws, helpers.project(ws).id, FormInput(""), "a")
 
 
 def test_the_sample_data_is_added_once_however_often_it_is_asked_for(ws):
@@ -277,20 +287,25 @@ def test_an_opened_version_is_shown_before_there_is_a_model(ws, tmp_path):
     assert "answer" in opened.rows
 
 
-def test_the_updates_of_a_look_fit_the_components():
-    assert len(preview.Looked._fields) - 1 + 1 + len(mapping.ROLES) == len(upload.flat(nothing()))
-
-
-def nothing():
-    return preview.Looked(*[""] * 11, columns=tuple("" for _ in range(1 + len(mapping.ROLES))))
+def test_preview_updates_reach_the_components_of_their_names(ws):
+    with gr.Blocks():
+        form = upload.build()
+    shown = preview.updates(ws, FormInput(""))
+    components, updates = upload.outputs(form), upload.flat(shown)
+    assert len(components) == len(updates)
+    assert components[: len(shown) - 1] == [
+        form.report, form.preview, form.keep, form.add, form.sample, form.group, form.fixes,
+        form.change, form.remap, form.panel.whole, form.panel.example,
+    ]  # fmt: skip
+    assert components[len(shown) - 1 :] == [form.panel.kind, *form.panel.roles]
 
 
 def test_text_of_a_file_never_becomes_markup(ws, base, tmp_path):
     evil = "<script>alert(1)</script> {{value}} ${value} <|im_end|>"
     rows = [{"prompt": f"{evil} {n}", "completion": evil} for n in range(10)]
     project = helpers.project(ws)
-    one = Asked(jsonl(tmp_path, rows))
-    found = preview.look_at(ws, one)
+    one = dropped(ws, jsonl(tmp_path, rows))
+    found = preview.updates(ws, one)
     kept = preview.add(ws, project.id, one, "<img src=x>")
     opened = versions.Opened(*version.show(ws, kept))
     related = version.related(ws, kept.id)[:2]
@@ -302,7 +317,7 @@ def test_text_of_a_file_never_becomes_markup(ws, base, tmp_path):
 
 
 def test_special_tokens_step_back_and_line_breaks_are_seen():
-    html = row_view.rows([Seen([Piece("<|im_start|>user\nhi", False)], 4, False)])
+    html = row_view.rows([PreviewRow([Piece("<|im_start|>user\nhi", False)], 4, False)])
     assert '<span class="tl-token">&lt;|im_start|&gt;</span>' in html
     assert "↵</span>\nhi" in html
 
@@ -310,7 +325,7 @@ def test_special_tokens_step_back_and_line_breaks_are_seen():
 def test_a_pair_shows_the_worse_answer_without_repeating_the_prompt(ws, base):
     asked = (Message(role="user", content="why?"),)
     pair = Preference(prompt=asked, chosen="because", rejected="no idea")
-    html = row_view.rows(data_preview.see(ws, LOCAL, [pair], base.id))
+    html = row_view.rows(data_preview.preview_rows(ws, LOCAL, [pair], base.id))
     assert html.count("why?") == 1
     assert html.index("because") < html.index("Rejected") < html.index("no idea")
 
@@ -318,4 +333,6 @@ def test_a_pair_shows_the_worse_answer_without_repeating_the_prompt(ws, base):
 def test_a_row_that_is_cut_says_so(ws, base):
     long = Message(role="assistant", content="x" * 600)
     chat = Chat(messages=(Message(role="user", content="why?"), long))
-    assert "the end is cut off" in row_view.rows(data_preview.see(ws, LOCAL, [chat], base.id))
+    assert "the end is cut off" in row_view.rows(
+        data_preview.preview_rows(ws, LOCAL, [chat], base.id)
+    )

@@ -23,7 +23,7 @@ def base(ws, tiny_model):
 
 def test_a_check_says_what_adding_the_file_would_give(ws, tmp_path):
     path = helpers.chat_file(tmp_path, rows=40)
-    found = preview.check(LOCAL, path, path.name, held_out=0.25)
+    found = helpers.previewed(ws, path, held_out=0.25)
     kept = datasets.add(ws, LOCAL, helpers.project(ws).id, path, path.name, held_out=0.25)
     assert (found.layout, found.kind, found.rows) == (kept.layout, kept.kind, kept.rows)
     assert (found.train_rows, found.held_out_rows) == (kept.train_rows, kept.held_out_rows)
@@ -32,7 +32,7 @@ def test_a_check_says_what_adding_the_file_would_give(ws, tmp_path):
 def test_a_check_stores_nothing(ws, tmp_path):
     project = helpers.project(ws)
     path = helpers.chat_file(tmp_path)
-    preview.check(LOCAL, path, path.name)
+    helpers.previewed(ws, path)
     assert datasets.list_all(ws, LOCAL, project.id) == []
 
 
@@ -48,7 +48,7 @@ def test_a_file_of_unknown_columns_is_shown_through_a_guess_and_not_kept_before_
 ):
     project = helpers.project(ws)
     path = odd_file(tmp_path)
-    found = preview.check(LOCAL, path, path.name)
+    found = helpers.previewed(ws, path)
     assert (found.layout, found.confirmed) == ("", False)
     assert found.columns == ("frage", "antwort", "kunde")
     assert found.mapping.columns == {"prompt": "frage", "answer": "antwort"}
@@ -58,24 +58,24 @@ def test_a_file_of_unknown_columns_is_shown_through_a_guess_and_not_kept_before_
         datasets.add(ws, LOCAL, project.id, path, path.name)
     assert datasets.list_all(ws, LOCAL, project.id) == []
 
-    again = preview.check(LOCAL, path, path.name, mapping=found.mapping)
+    again = helpers.previewed(ws, path, mapping=found.mapping)
     kept = datasets.add(ws, LOCAL, project.id, path, path.name, mapping=found.mapping)
     assert (again.confirmed, again.refusal, again.rows) == (True, "", kept.rows)
     assert (kept.layout, kept.kind) == ("mapped", "sft")
     assert kept.origin["mapping"]["columns"] == {"prompt": "frage", "answer": "antwort"}
 
 
-def test_columns_that_cannot_be_guessed_are_named_all_the_same(tmp_path):
+def test_columns_that_cannot_be_guessed_are_named_all_the_same(ws, tmp_path):
     path = tmp_path / "numbers.csv"
     path.write_text("x1,x2\n1,2\n3,4\n")
-    found = preview.check(LOCAL, path, path.name)
+    found = helpers.previewed(ws, path)
     assert (found.columns, found.mapping, found.confirmed) == (("x1", "x2"), None, False)
     assert (found.examples, found.rows) == ([], 2)
 
 
 def test_rows_of_one_group_are_never_on_both_sides(ws, tmp_path):
     path = odd_file(tmp_path)
-    mapping = preview.check(LOCAL, path, path.name).mapping
+    mapping = helpers.previewed(ws, path).mapping
     kept = datasets.add(
         ws, LOCAL, helpers.project(ws).id, path, path.name,
         held_out=0.25, mapping=mapping, group="kunde",
@@ -86,23 +86,23 @@ def test_rows_of_one_group_are_never_on_both_sides(ws, tmp_path):
     assert not held & trained
 
 
-def test_a_file_too_small_to_split_is_reported_with_the_reason(tmp_path):
+def test_a_file_too_small_to_split_is_reported_with_the_reason(ws, tmp_path):
     path = helpers.chat_file(tmp_path, rows=3)
-    found = preview.check(LOCAL, path, path.name)
+    found = helpers.previewed(ws, path)
     assert (found.rows, found.held_out_rows) == (3, 0)
     assert "too few" in found.refusal
 
 
 def test_only_the_answer_of_a_chat_is_marked_as_learned(ws, base):
     chat = Chat(messages=(*user("why?"), Message(role="assistant", content="because")))
-    (seen,) = preview.see(ws, LOCAL, [chat], base.id)
+    (seen,) = preview.preview_rows(ws, LOCAL, [chat], base.id)
     assert [p.text for p in seen.pieces if p.trained] == ["because<|im_end|>"]
     assert "why?" in seen.pieces[0].text
 
 
 def test_both_answers_of_a_pair_are_shown(ws, base):
     pair = Preference(prompt=user("why?"), chosen="because", rejected="no idea")
-    (seen,) = preview.see(ws, LOCAL, [pair], base.id)
+    (seen,) = preview.preview_rows(ws, LOCAL, [pair], base.id)
     assert "because" in seen.pieces[-1].text
     assert "no idea" in seen.rejected[-1].text
 
@@ -116,13 +116,13 @@ def test_both_answers_of_a_pair_are_shown(ws, base):
     ],
 )
 def test_rows_of_the_other_kinds_can_be_seen(ws, base, example, learned):
-    (seen,) = preview.see(ws, LOCAL, [example], base.id)
+    (seen,) = preview.preview_rows(ws, LOCAL, [example], base.id)
     assert any(piece.trained for piece in seen.pieces) is learned
 
 
 def test_a_row_longer_than_the_limit_is_marked_as_cut(ws, base):
     chat = Chat(messages=(*user("why?"), Message(role="assistant", content="x" * 200)))
-    (seen,) = preview.see(ws, LOCAL, [chat], base.id, max_length=100)
+    (seen,) = preview.preview_rows(ws, LOCAL, [chat], base.id, max_length=100)
     assert seen.truncated
     assert sum(len(piece.text) for piece in seen.pieces) < 200
 

@@ -54,10 +54,10 @@ def test_tokens_and_cut_rows_equal_those_counted_row_by_row(ws, base, tmp_path, 
     assert one.kind == kind
     found = statistics.statistics(ws, LOCAL, one.id, base.id, max_length=200)
     examples = [row.example for row in datasets.rows(ws, LOCAL, one.id)]
-    whole = preview.see(ws, LOCAL, examples, base.id, 10**9)
+    whole = preview.preview_rows(ws, LOCAL, examples, base.id, 10**9)
     assert found.tokens == sum(row.tokens for row in whole)
     assert found.longest == max(row.tokens for row in whole)
-    cut = preview.see(ws, LOCAL, examples, base.id, 200)
+    cut = preview.preview_rows(ws, LOCAL, examples, base.id, 200)
     assert found.truncated == sum(row.truncated for row in cut)
     assert 0 < found.truncated < 40
     assert sum(found.lengths.counts) == 40

@@ -3,9 +3,9 @@
 import pytest
 
 from engine.core.actor import LOCAL
+from engine.core.column_mapping import mapping_of
 from engine.core.errors import Conflict
 from engine.core.examples import Chat, Message
-from engine.formats.mapping import mapping_of
 from engine.services.data import datasets
 from engine.services.evaluation import slices, task
 from engine.store import models

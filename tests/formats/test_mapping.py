@@ -2,10 +2,10 @@
 
 import pytest
 
+from engine.core.column_mapping import ColumnMapping, mapping_of
 from engine.core.errors import UserError
 from engine.formats.files.loaded_file import LoadedFile
 from engine.formats.guess import guess
-from engine.formats.mapping import Mapping, mapping_of
 from engine.formats.read import understand
 
 TEXTS = [
@@ -44,7 +44,7 @@ def rows(*names: str, **more) -> list[dict]:
 )
 def test_odd_headers_are_guessed(asked, answered):
     found = guess(rows(asked, answered, url="http://x.test/1", date="2024-01-01"))
-    assert found == Mapping(kind="sft", columns={"prompt": asked, "answer": answered})
+    assert found == ColumnMapping(kind="sft", columns={"prompt": asked, "answer": answered})
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_each_kind_is_guessed_from_its_names(columns, kind, guessed):
         {name: str(n % 2) if cell == "1" else f"{cell} {n}" for name, cell in columns.items()}
         for n in range(5)
     ]
-    assert guess(many) == Mapping(kind=kind, columns=guessed)
+    assert guess(many) == ColumnMapping(kind=kind, columns=guessed)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_column_that_never_changes_is_no_answer():
     assert guess(many).columns == {"prompt": "input", "answer": "gold"}
 
 
-def read(mapping: Mapping, *given: dict, group: str | None = None):
+def read(mapping: ColumnMapping, *given: dict, group: str | None = None):
     return understand(LoadedFile(list(enumerate(given, 1)), []), mapping=mapping, group=group)
 
 

@@ -119,7 +119,7 @@ def test_a_real_file_of_no_layout_is_guessed_right_and_not_read_unasked(shared_d
     likely = guess([row for _, row in found.rows])
     assert likely.columns == columns
     assert len(understand(found, mapping=likely).examples) == count
-    with pytest.raises(UserError, match="Say which column is what"):
+    with pytest.raises(UserError, match="Map the columns"):
         understand(found)
 
 

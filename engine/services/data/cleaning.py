@@ -1,9 +1,8 @@
-"""Mend a dataset version: look at what would change, keep it as a new version, take it back."""
+"""Fixes of a dataset version: preview what they change, keep a new version, take it back."""
 
 import shutil
 from collections.abc import Sequence
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 from engine import plugins
@@ -12,10 +11,9 @@ from engine.core.dataset import Dataset, Row
 from engine.core.errors import Conflict, UserError
 from engine.core.examples import Example
 from engine.core.parsed import ParsedFile
-from engine.formats.mapping import Mapping
-from engine.formats.read import read_file
 from engine.services import access
-from engine.services.data import datasets
+from engine.services.data import datasets, staging
+from engine.services.data.datasets import Reading
 from engine.services.data.usage import Use, uses
 from engine.store import datasets as store
 from engine.store.connect import reading, writing
@@ -61,25 +59,16 @@ def preview(ws: Workspace, actor: Actor, dataset_id: str, fixes: Sequence[str]) 
     return _change(datasets.rows(ws, actor, dataset_id), fixes)
 
 
-def preview_file(
-    actor: Actor,
-    path: Path,
-    name: str,
-    fixes: Sequence[str],
-    *,
-    layout: str | None = None,
-    mapping: Mapping | None = None,
-    group: str | None = None,
+def preview_upload(
+    ws: Workspace, actor: Actor, upload_id: str, how: Reading, fixes: Sequence[str]
 ) -> Change:
-    """The same for a file that is not kept yet."""
-    actor.require(Role.TRAINER)
-    datasets.refuse_large(path, name)
-    examples = read_file(path, name, layout, mapping, group).examples
+    """The same for an upload that is not kept yet."""
+    examples = staging.examples(ws, actor, upload_id, how)
     return _change([Row(index=n, split="train", example=e) for n, e in enumerate(examples)], fixes)
 
 
 def _change(rows: Sequence[Row], fixes: Sequence[str]) -> Change:
-    after = _mended(rows, fixes)
+    after = _fixed(rows, fixes)
     touched = [row for row in rows if after.get(row.index) != row.example]
     return Change(
         removed=len(rows) - len(after),
@@ -93,11 +82,11 @@ def _change(rows: Sequence[Row], fixes: Sequence[str]) -> Change:
     )
 
 
-def mend(ws: Workspace, actor: Actor, dataset_id: str, fixes: Sequence[str]) -> Dataset:
+def apply(ws: Workspace, actor: Actor, dataset_id: str, fixes: Sequence[str]) -> Dataset:
     """A new version with the fixes made; rows that stay keep their side of the split."""
     one = datasets.get(ws, actor, dataset_id)
     rows = datasets.load_rows(ws, one)
-    after = _mended(rows, fixes)
+    after = _fixed(rows, fixes)
     if all(after.get(row.index) == row.example for row in rows):
         raise UserError(f"{one.label} needs none of these fixes.", "Choose others, or none.")
     kept = [
@@ -156,7 +145,7 @@ def _named(found: Sequence[Use]) -> str:
     return named + (f" and {more} more" if more > 0 else "")
 
 
-def _mended(rows: Sequence[Row], fixes: Sequence[str]) -> dict[int, Example]:
+def _fixed(rows: Sequence[Row], fixes: Sequence[str]) -> dict[int, Example]:
     """The rows that stay, by their index, after every fix in the order given."""
     known = plugins.names("fixes")
     unknown = [name for name in fixes if name not in known]

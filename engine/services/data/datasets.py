@@ -2,17 +2,20 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from engine.checks.run import findings
 from engine.core import ids
 from engine.core.actor import Actor, Role
-from engine.core.dataset import Dataset, Row, Split
+from engine.core.column_mapping import ColumnMapping
+from engine.core.dataset import Dataset, Origin, Row, Split
 from engine.core.errors import UserError
+from engine.core.finding import Finding
 from engine.files import write_whole
 from engine.formats.digest import from_jsonl, sha256_of, to_jsonl
-from engine.formats.mapping import Mapping
 from engine.formats.read import ParsedFile, read_file
 from engine.formats.split import split
 from engine.services import access
@@ -22,6 +25,17 @@ from engine.store.rows import to_json
 from engine.workspace import Workspace
 
 MAX_BYTES = 200 * 1024 * 1024
+
+
+class Reading(BaseModel):
+    """How the rows of a file are read and drawn for the split; by default as the file shows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    layout: str | None = None
+    mapping: ColumnMapping | None = None
+    group: str | None = None  # a column: rows with equal values stay on one side of the split
+    seed: int = 0
 
 
 def add(
@@ -34,9 +48,9 @@ def add(
     held_out: float = 0.15,
     seed: int = 0,
     layout: str | None = None,
-    mapping: Mapping | None = None,
+    mapping: ColumnMapping | None = None,
     group: str | None = None,
-    origin: dict[str, Any] | None = None,
+    origin: Origin | None = None,
 ) -> Dataset:
     """Read, check, split and keep a file; the same content under the same name is one version.
 
@@ -48,12 +62,19 @@ def add(
     parsed = read_file(path, name, layout, mapping, group)
     if not parsed.examples:
         raise UserError(f"{name} holds no readable row.", "See the findings, mend it, try again.")
-    source = {**(origin or {"upload": name})}
-    if mapping:
-        source["mapping"] = mapping.model_dump(mode="json")
-    if group:
-        source["group"] = group
-    return keep(ws, actor, project_id, parsed, _stem(name), source, held_out, seed)
+    how = Reading(layout=layout, mapping=mapping, group=group, seed=seed)
+    source = origin_of(origin or {"upload": name}, how)
+    return keep(ws, actor, project_id, parsed, stem(name), source, held_out, seed)
+
+
+def origin_of(origin: Origin, how: Reading) -> Origin:
+    """Where a version came from, with the columns and the group that a person named."""
+    named: Origin = {}
+    if how.mapping:
+        named["mapping"] = how.mapping.model_dump(mode="json")
+    if how.group:
+        named["group"] = how.group
+    return {**origin, **named}
 
 
 def refuse_large(path: Path, name: str) -> None:
@@ -70,18 +91,21 @@ def keep(
     project_id: str,
     parsed: ParsedFile,
     name: str,
-    origin: dict[str, Any],
+    origin: Origin,
     held_out: float,
     seed: int = 0,
     splits: list[Split] | None = None,
+    found: Sequence[Finding] | None = None,
 ) -> Dataset:
     """Keep examples as a version: its rows are on the disk before the table knows of them.
 
-    `splits` are those of an earlier version, whose rows must keep their sides.
+    `splits` and `found` are what the split and the checks gave where they ran before; otherwise
+    they run here.
     """
     actor.require(Role.TRAINER)
     splits = split(parsed.examples, held_out, seed) if splits is None else splits
-    new = _version(actor, project_id, parsed, name, origin, splits)
+    found = findings(parsed) if found is None else found
+    new = _version(actor, project_id, parsed, name, origin, splits, found)
     with writing(ws.db) as conn:
         access.project(conn, actor, project_id)
         known = datasets.with_content(conn, project_id, name, new.sha256)
@@ -100,8 +124,9 @@ def _version(
     project_id: str,
     parsed: ParsedFile,
     name: str,
-    origin: dict[str, Any],
+    origin: Origin,
     splits: list[Split],
+    found: Sequence[Finding],
 ) -> Dataset:
     dataset_id = ids.new("dataset")
     return Dataset(
@@ -117,7 +142,7 @@ def _version(
         sha256=sha256_of(parsed.examples),
         file=f"datasets/{dataset_id}",
         origin=origin,
-        findings=tuple(findings(parsed)),
+        findings=tuple(found),
         created_by=actor.name,
         created_at=time.time(),
     )
@@ -171,7 +196,8 @@ def load_rows(ws: Workspace, dataset: Dataset, split: Split | None = None) -> li
     ]
 
 
-def _stem(name: str) -> str:
+def stem(name: str) -> str:
+    """The name of a dataset made of a file, from the name of the file."""
     return Path(name).name.split(".")[0][:60] or "data"
 
 

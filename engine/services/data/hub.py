@@ -19,9 +19,9 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]
 )
 
 from engine.core.actor import Actor, Role
+from engine.core.column_mapping import ColumnMapping
 from engine.core.dataset import Dataset
 from engine.core.errors import NotFound, UserError
-from engine.formats.mapping import Mapping
 from engine.services.data import datasets
 from engine.workspace import Workspace
 
@@ -45,7 +45,7 @@ def fetch(
     held_out: float = 0.15,
     seed: int = 0,
     layout: str | None = None,
-    mapping: Mapping | None = None,
+    mapping: ColumnMapping | None = None,
     group: str | None = None,
 ) -> Dataset:
     """The data of the Hub's `repo` ("owner/name") as a version: `file`, or the files of `split`.

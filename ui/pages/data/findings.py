@@ -7,7 +7,7 @@ from engine.core.errors import UserError
 from engine.core.examples import Example
 from engine.core.finding import Finding, Severity
 from engine.services.data import layouts as layouts_service
-from engine.services.data.preview import Checked
+from engine.services.data.preview import FilePreview
 from ui.components import markup, words
 from ui.pages.data import row_view
 
@@ -21,7 +21,7 @@ ROWS_SHOWN = 3
 LONG = 200  # characters: a fix that lists every layout is shown as the table instead
 
 
-def report(found: Checked) -> str:
+def report(found: FilePreview) -> str:
     """What a file holds: its layout, its rows, the split it would get, and the findings."""
     kind, use = words.KINDS[found.kind]
     numbers = [
@@ -36,7 +36,7 @@ def report(found: Checked) -> str:
         f"{escape(use[0].upper() + use[1:])}.</p></div>"
         + markup.stats(numbers)
         + (markup.notice(found.refusal, "bad") if found.refusal else "")
-        + listed(found.findings, found.examples)
+        + listed(found.findings, found.named)
     )
 
 
@@ -62,7 +62,7 @@ def summary(found: Sequence[Finding]) -> str:
     return markup.badge("checks passed", "good")
 
 
-def columns_unknown(found: Checked) -> str:
+def columns_unknown(found: FilePreview) -> str:
     """What to do about columns that no layout knows."""
     shown = ", ".join(name[:40] for name in found.columns[:12])
     return (

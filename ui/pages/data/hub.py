@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from engine.core.column_mapping import ColumnMapping, mapping_of
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
-from engine.formats.mapping import Mapping, mapping_of
 from engine.services.data import hub
 from engine.workspace import Workspace
 from ui.pages.data.preview import open_project
@@ -55,7 +55,7 @@ def fetch(ws: Workspace, project: str | None, name: str, file: str, columns: str
     )  # fmt: skip
 
 
-def said(columns: str) -> Mapping | None:
+def said(columns: str) -> ColumnMapping | None:
     """The mapping written as "prompt = question, answer = reply"; None where nothing is."""
     if not columns.strip():
         return None

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple, get_args
 
 import gradio as gr
 
+from engine.core.column_mapping import MAY, NEEDED, ColumnMapping, ColumnRole, mapping_of
 from engine.core.errors import UserError
 from engine.core.examples import Kind
-from engine.formats.mapping import MAY, NEEDED, Mapping, Role, mapping_of
 from ui.components import markup, words
 
-ROLES: dict[Role, str] = {
+ROLES: dict[ColumnRole, str] = {
     "prompt": "The question",
     "answer": "The answer",
     "chosen": "The better answer",
@@ -58,22 +58,22 @@ def build() -> Panel:
     return Panel(whole, kind, roles, example, use)
 
 
-def roles_of(kind: Any) -> tuple[Role, ...]:
+def roles_of(kind: Any) -> tuple[ColumnRole, ...]:
     """The roles of a kind that a column can be given, those it needs first; none for no kind."""
     if kind not in NEEDED:
         return ()
     return (*NEEDED[kind], *(role for role in MAY[kind] if role != "group"))
 
 
-def filled(columns: Sequence[str], guessed: Mapping | None) -> tuple[Any, ...]:
+def filled(columns: Sequence[str], guessed: ColumnMapping | None) -> tuple[Any, ...]:
     """Updates of the kind and of every role, the guess filled in."""
     kind: Kind = guessed.kind if guessed else "sft"
-    said = guessed.columns if guessed else {}
+    guess = guessed.columns if guessed else {}
     offered = offers(columns)
     needed, shown = NEEDED[kind], roles_of(kind)
     return kind, *(
         gr.Dropdown(
-            choices=offered, value=said.get(role, ""), visible=role in shown,
+            choices=offered, value=guess.get(role, ""), visible=role in shown,
             label=label if role in needed else f"{label} (may be left out)",
         )
         for role, label in ROLES.items()
@@ -97,8 +97,8 @@ def shown_for(kind: Any) -> list[Any]:
     ]
 
 
-def said(kind: Any, columns: Sequence[Any]) -> Mapping:
-    """What the dropdowns say; UserError in plain words for a role that is missing."""
+def chosen(kind: Any, columns: Sequence[Any]) -> ColumnMapping:
+    """The mapping that the dropdowns hold; UserError in plain words for a role that is missing."""
     shown = roles_of(kind)
     given = dict(zip(ROLES, columns, strict=True))
     pairs: dict[str, str] = {role: str(given[role]) for role in shown if given[role]}

@@ -1,4 +1,4 @@
-"""A file that is looked at before it is kept: what is in it, what would be mended, keeping it."""
+"""An upload before it is kept: what it holds, what fixes would change, adding it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from engine.core.column_mapping import ColumnMapping
 from engine.core.dataset import Dataset
-from engine.core.errors import UserError
+from engine.core.errors import NotFound, UserError
 from engine.core.examples import Example
-from engine.formats.mapping import Mapping
-from engine.services.data import cleaning, datasets
+from engine.services.data import cleaning, datasets, staging
 from engine.services.data import preview as data_preview
-from engine.services.data.preview import Checked
+from engine.services.data.datasets import Reading
+from engine.services.data.preview import FilePreview
 from engine.services.models import registry
 from engine.workspace import Workspace
 from ui.components import markup
@@ -23,115 +24,143 @@ LONGEST = 512  # tokens: what a training keeps of a row unless told otherwise
 FEW = 4  # rows shown of a file or version
 TWO = 2  # rows shown while columns are chosen
 BY_HAND = "mapped"  # a choice among the layouts: to say which column is what
-EVERY = 10**9  # rows: findings show theirs, wherever they are
+Skip = dict[str, Any]  # an update that leaves a component as it is
 
 
-class Asked(NamedTuple):
-    """A dropped file and what a person has said about it."""
+class FormInput(NamedTuple):
+    """An upload and what a person has said about it."""
 
-    path: str | None
+    upload: str  # its id, empty while there is none
     percent: float = 15
     layout: str = ""
     group: str = ""
-    mapping: Mapping | None = None
+    mapping: ColumnMapping | None = None
 
     @property
-    def how(self) -> dict[str, Any]:
-        """How the file is to be read, as the services take it."""
+    def reading(self) -> Reading:
+        """How the upload is to be read, as the services take it."""
         layout = "" if self.layout == BY_HAND or self.mapping else self.layout
-        return {
-            "layout": layout or None,
-            "mapping": self.mapping,
-            "group": self.group or None,
-        }
+        return Reading(layout=layout or None, mapping=self.mapping, group=self.group or None)
+
+    @property
+    def held_out(self) -> float:
+        """The share to hold out, from 0 to below 1."""
+        return self.percent / 100
 
 
-class Looked(NamedTuple):
-    """The updates after a look, in the order of the components; `columns` only on a fresh look."""
+class PreviewUpdates(NamedTuple):
+    """The updates after a preview, by the names of the components in `upload.UploadForm`."""
 
-    report: Any
-    preview: Any
-    keep: Any
-    add: Any
-    sample: Any
-    group: Any
-    fixes: Any
-    change: Any
-    remap: Any
-    panel: Any
-    example: Any
-    columns: tuple[Any, ...]
+    report: str
+    preview: str
+    keep: gr.Column
+    add: gr.Button
+    sample: gr.Button
+    group: gr.Dropdown | Skip
+    fixes: gr.CheckboxGroup
+    change: str
+    remap: gr.Button
+    panel: gr.Column
+    example: str | Skip
+    columns: tuple[Any, ...]  # of the kind and of each role
 
 
-def asked(path: Any, percent: Any, layout: Any, group: Any, said: Mapping | None) -> Asked:
-    """What came from the browser, whatever it is, as what may be asked."""
+def form_input(
+    upload: Any, percent: Any, layout: Any, group: Any, mapping: ColumnMapping | None
+) -> FormInput:
+    """What came from the browser, whatever it is, as input of the form."""
     share = percent if isinstance(percent, int | float) else 15
-    return Asked(str(path or "") or None, share, str(layout or ""), str(group or ""), said)
+    return FormInput(str(upload or ""), share, str(layout or ""), str(group or ""), mapping)
 
 
-def look_at(ws: Workspace, one: Asked, fresh: bool = True) -> Looked:
-    """Everything that the page shows of a dropped file; nothing is stored."""
-    if not one.path:
-        return _nothing(findings.guide(), kept=False)
-    where = Path(one.path)
+def drop(ws: Workspace, path: str | None, percent: Any = 15) -> tuple[str, PreviewUpdates]:
+    """The id of a dropped file, empty where it cannot be read, and everything shown of it."""
+    if not path:
+        return "", updates(ws, FormInput(""))
+    where = Path(path)
     try:
-        found = data_preview.check(
-            who(ws), where, where.name, held_out=one.percent / 100, shown=EVERY, **one.how
+        upload = staging.stage(ws, who(ws), where, where.name)
+    except UserError as error:
+        return "", nothing(findings.refused(error), keep=False)
+    return upload, updates(ws, form_input(upload, percent, "", "", None))
+
+
+def updates(ws: Workspace, given: FormInput, fill_guess: bool = True) -> PreviewUpdates:
+    """Everything that the page shows of an upload; nothing is kept.
+
+    With `fill_guess` the guessed mapping is filled in, over what a person had chosen.
+    """
+    if not given.upload:
+        return nothing(findings.guide(), keep=False)
+    try:
+        preview = data_preview.preview_upload(
+            ws, who(ws), given.upload, given.reading, given.held_out
         )
+    except NotFound as error:
+        return nothing(markup.notice(str(error), "bad"), keep=False)
     except UserError as error:  # the boxes stay: the layout may be chosen by hand
-        return _nothing(findings.refused(error), kept=True)
-    if not found.confirmed or (one.layout == BY_HAND and not one.mapping):
-        return _columns(ws, found, fresh)
-    fixes = fix_preview.choices(found.findings)
-    return Looked(
-        report=findings.report(found),
-        preview=markup.part("The first rows, as the model will see them")
-        + preview_of(ws, found.examples[:FEW]),
+        return nothing(findings.refused(error), keep=True)
+    if not preview.confirmed or (given.layout == BY_HAND and not given.mapping):
+        return _columns(ws, preview, fill_guess)
+    fixes = fix_preview.choices(preview.findings)
+    return PreviewUpdates(
+        report=findings.report(preview),
+        preview=markup.part("The first rows, as the model sees them")
+        + preview_of(ws, preview.examples[:FEW]),
         keep=gr.Column(visible=True),
-        add=gr.Button(interactive=not found.refusal),
+        add=gr.Button(interactive=not preview.refusal),
         sample=gr.Button(visible=False),
-        group=_groups(found.columns, one.group),
+        group=_groups(preview.columns, given.group),
         fixes=gr.CheckboxGroup(choices=fixes, value=[], visible=bool(fixes)),
         change=fix_preview.hint(fixes),
-        remap=gr.Button(visible=one.mapping is not None),
+        remap=gr.Button(visible=given.mapping is not None),
         panel=gr.Column(visible=False),
         example="",
         columns=_skipped(),
     )
 
 
-def mapped(ws: Workspace, one: Asked, kind: Any, columns: Sequence[Any]) -> str:
-    """Two rows as they would be with these columns, or why they would not be."""
+def mapping_example(ws: Workspace, given: FormInput, kind: Any, columns: Sequence[Any]) -> str:
+    """Two rows as these columns give them, or why they do not."""
     try:
-        said = mapping.said(kind, columns)
-        found = _checked(ws, one._replace(mapping=said, layout=""))
+        chosen = given._replace(mapping=mapping.chosen(kind, columns), layout="")
+        preview = data_preview.preview_upload(
+            ws, who(ws), chosen.upload, chosen.reading, chosen.held_out
+        )
     except UserError as error:
         return markup.notice(str(error), "warn")
-    return f"{_rows_read(found)}{preview_of(ws, found.examples)}"
+    return _rows_read(preview) + preview_of(ws, preview.examples[:TWO])
 
 
-def change(ws: Workspace, one: Asked, fixes: Sequence[str]) -> str:
-    """What the ticked fixes would do to the file."""
-    if not one.path or not fixes:
+def fix_change(ws: Workspace, given: FormInput, fixes: Sequence[str]) -> str:
+    """What the ticked fixes would do to the upload."""
+    if not given.upload or not fixes:
         return fix_preview.hint([("", "")])
-    where = Path(one.path)
-    return fix_preview.change(cleaning.preview_file(who(ws), where, where.name, fixes, **one.how))
+    return fix_preview.change(
+        cleaning.preview_upload(ws, who(ws), given.upload, given.reading, fixes)
+    )
 
 
 def add(
-    ws: Workspace, project: str | None, one: Asked, name: str, fixes: Sequence[str] = ()
+    ws: Workspace, project: str | None, given: FormInput, name: str, fixes: Sequence[str] = ()
 ) -> Dataset:
-    """The file as a version of the project; with fixes, as it is and then a mended version."""
-    if not one.path:
+    """The upload as a version of the project; with fixes, as it is and then a fixed version."""
+    if not given.upload:
         raise UserError("There is no file to add.", "Drop one first.")
-    if one.layout == BY_HAND and not one.mapping:
+    if given.layout == BY_HAND and not given.mapping:
         raise UserError("The columns are not confirmed yet.", "Say first which column is what.")
-    where = Path(one.path)
-    called = " ".join(name.replace("/", "-").replace(".", "-").split()) or where.name.split(".")[0]
-    file = f"{called}{''.join(where.suffixes[-2:])}"
-    share = one.percent / 100
-    kept = datasets.add(ws, who(ws), open_project(project), where, file, held_out=share, **one.how)
-    return cleaning.mend(ws, who(ws), kept.id, fixes) if fixes else kept
+    upload = staging.describe(ws, who(ws), given.upload)
+    if upload.refusal and not given.mapping and not given.layout:
+        raise UserError(*upload.refusal)
+    title = " ".join(name.replace("/", "-").replace(".", "-").split())
+    kept = staging.add(
+        ws, who(ws), open_project(project), given.upload, given.reading,
+        title or datasets.stem(upload.name), given.held_out,
+    )  # fmt: skip
+    if fixes:
+        kept = cleaning.apply(ws, who(ws), kept.id, fixes)
+    staging.discard(ws, who(ws), given.upload)
+    return kept
 
 
 def open_project(project: str | None) -> str:
@@ -148,7 +177,7 @@ def preview_of(ws: Workspace, examples: Sequence[Example], longest: int = LONGES
         waiting = "The model is still being fetched; after that you see every token here."
         return markup.notice(waiting, "busy") + row_view.plain(examples)
     try:
-        return row_view.rows(data_preview.see(ws, who(ws), examples, model, longest))
+        return row_view.rows(data_preview.preview_rows(ws, who(ws), examples, model, longest))
     except UserError as error:  # such as a base without a chat template
         return markup.notice(str(error), "warn") + row_view.plain(examples)
 
@@ -158,37 +187,14 @@ def base(ws: Workspace) -> str | None:
     return next((m.id for m in registry.list_all(ws, who(ws)) if m.kind == "base"), None)
 
 
-def _checked(ws: Workspace, one: Asked) -> Checked:
-    where = Path(one.path or "")
-    share = one.percent / 100
-    return data_preview.check(who(ws), where, where.name, held_out=share, shown=TWO, **one.how)
-
-
-def _rows_read(found: Checked) -> str:
-    read = f"{found.rows:,} rows can be read this way. The first two, as the model will see them:"
-    return f'<p class="tl-hint">{read}</p>'
-
-
-def _columns(ws: Workspace, found: Checked, fresh: bool) -> Looked:
-    """The panel to say which column is what; the guess is filled in only by a fresh look."""
-    start = found.mapping if fresh else None
-    shown = _rows_read(found) + preview_of(ws, found.examples[:TWO]) if start else ""
-    return _nothing(findings.columns_unknown(found), kept=True)._replace(
-        group=_groups(found.columns, ""),
-        panel=gr.Column(visible=True),
-        example=shown if fresh else gr.skip(),
-        columns=mapping.filled(found.columns, found.mapping) if fresh else _skipped(),
-    )
-
-
-def _nothing(report: str, kept: bool) -> Looked:
-    """The page without a file that could be added."""
-    return Looked(
+def nothing(report: str, keep: bool) -> PreviewUpdates:
+    """The page without an upload that could be added."""
+    return PreviewUpdates(
         report=report,
         preview="",
-        keep=gr.Column(visible=kept),
+        keep=gr.Column(visible=keep),
         add=gr.Button(interactive=False),
-        sample=gr.Button(visible=not kept),
+        sample=gr.Button(visible=not keep),
         group=gr.skip(),
         fixes=gr.CheckboxGroup(choices=[], value=[], visible=False),
         change="",
@@ -199,9 +205,27 @@ def _nothing(report: str, kept: bool) -> Looked:
     )
 
 
-def _groups(columns: Sequence[str], kept: str) -> Any:
+def _rows_read(preview: FilePreview) -> str:
+    read = f"{preview.rows:,} rows can be read this way. The first two, as the model sees them:"
+    return f'<p class="tl-hint">{read}</p>'
+
+
+def _columns(ws: Workspace, preview: FilePreview, fill_guess: bool) -> PreviewUpdates:
+    """The panel to say which column is what."""
+    start = preview.mapping if fill_guess else None
+    rows = _rows_read(preview) + preview_of(ws, preview.examples[:TWO]) if start else ""
+    columns = mapping.filled(preview.columns, preview.mapping) if fill_guess else _skipped()
+    return nothing(findings.columns_unknown(preview), keep=True)._replace(
+        group=_groups(preview.columns, ""),
+        panel=gr.Column(visible=True),
+        example=rows if fill_guess else gr.skip(),
+        columns=columns,
+    )
+
+
+def _groups(columns: Sequence[str], kept: str) -> gr.Dropdown:
     return gr.Dropdown(choices=mapping.offers(columns), value=kept if kept in columns else "")
 
 
-def _skipped() -> tuple[Any, ...]:
+def _skipped() -> tuple[Skip, ...]:
     return tuple(gr.skip() for _ in range(1 + len(mapping.ROLES)))

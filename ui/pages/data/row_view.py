@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from engine.core.examples import Example, Preference, Text, Unpaired, answers_of, prompt_of
-from engine.models.chat import Piece
-from engine.services.data.preview import Seen
+from engine.services.data.preview import Piece, PreviewRow
 
 # the control tokens of the chat templates in use: ChatML, Llama, Gemma, Mistral, Phi
 SPECIAL = re.compile(
@@ -27,12 +26,12 @@ GIVEN_ONLY = (
 )
 
 
-def rows(seen: Sequence[Seen]) -> str:
+def rows(preview: Sequence[PreviewRow]) -> str:
     """The legend and one block a row; of a pair the better answer, then the worse one."""
-    if not seen:
+    if not preview:
         return ""
-    learned = any(piece.trained for row in seen for piece in row.pieces)
-    blocks = "".join(_row(number, row) for number, row in enumerate(seen, 1))
+    learned = any(piece.trained for row in preview for piece in row.pieces)
+    blocks = "".join(_row(number, row) for number, row in enumerate(preview, 1))
     return f'{LEGEND if learned else GIVEN_ONLY}<div class="tl-rows">{blocks}</div>'
 
 
@@ -59,7 +58,7 @@ def _short(text: str) -> str:
     return escape(flat[:SHORT] + " …" if len(flat) > SHORT else flat) or "<i>(empty)</i>"
 
 
-def _row(number: int, row: Seen) -> str:
+def _row(number: int, row: PreviewRow) -> str:
     size = f"{row.tokens:,} tokens{', the end is cut off' if row.truncated else ''}"
     head = f'<div class="tl-row-head"><b>Row {number}</b><span>{size}</span></div>'
     if row.rejected is None:

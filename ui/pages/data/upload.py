@@ -1,6 +1,6 @@
 """The upper half of the Data page: a file, what is in it, and how to keep it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,13 +9,13 @@ import gradio as gr
 from engine.core.dataset import Dataset
 from engine.services.data import layouts
 from engine.workspace import Workspace
-from ui.components import markup, words
+from ui.components import words
 from ui.components.markup import RAW
 from ui.components.page import Page
 from ui.pages.data import findings, fix_preview, hub, mapping
-from ui.pages.data import preview as files
+from ui.pages.data import preview as previews
 from ui.pages.data.mapping import Panel
-from ui.pages.data.preview import BY_HAND, Asked, Looked
+from ui.pages.data.preview import BY_HAND, PreviewUpdates
 from ui.web.errors import shows_errors
 
 SUFFIXES = [
@@ -24,11 +24,11 @@ SUFFIXES = [
 Opens = Callable[..., tuple[Any, ...]]  # a version -> the updates that open it
 
 
-class Drop(NamedTuple):
-    """The components; `path` and `said` hold the file and the columns that are confirmed."""
+class UploadForm(NamedTuple):
+    """The components; `upload` holds the id of a staged file, `mapping` the confirmed columns."""
 
-    path: gr.State
-    said: gr.State
+    upload: gr.State
+    mapping: gr.State
     file: gr.File
     sample: gr.Button
     hub: hub.Box
@@ -46,9 +46,9 @@ class Drop(NamedTuple):
     preview: gr.HTML
 
 
-def build() -> Drop:
+def build() -> UploadForm:
     """A file on one side, what was found in it on the other, its rows below."""
-    path, said = gr.State(""), gr.State(None)
+    upload, columns = gr.State(""), gr.State(None)
     with gr.Row(equal_height=False, elem_classes="tl-drop"):
         with gr.Column(scale=2, min_width=300):
             file = gr.File(
@@ -63,7 +63,7 @@ def build() -> Drop:
             report = gr.HTML(findings.guide(), elem_id="data-report")
     panel = mapping.build()
     preview = gr.HTML("", elem_id="data-preview")
-    return Drop(path, said, file, sample, box, keep, *boxes, report, panel, preview)
+    return UploadForm(upload, columns, file, sample, box, keep, *boxes, report, panel, preview)
 
 
 def _boxes() -> tuple[
@@ -92,103 +92,101 @@ def _boxes() -> tuple[
     )  # fmt: skip
 
 
-def outputs(drop: Drop) -> list[Any]:
-    """The components of a look, in the order of `Looked`."""
-    return [
-        drop.report, drop.preview, drop.keep, drop.add, drop.sample, drop.group, drop.fixes,
-        drop.change, drop.remap, drop.panel.whole, drop.panel.example,
-        drop.panel.kind, *drop.panel.roles,
-    ]  # fmt: skip
+def outputs(form: UploadForm) -> list[Any]:
+    """The components of `PreviewUpdates`, in its order."""
+    named = {
+        **form._asdict(), "panel": form.panel.whole, "example": form.panel.example,
+        "columns": (form.panel.kind, *form.panel.roles),
+    }  # fmt: skip
+    return flat([named[name] for name in PreviewUpdates._fields])
 
 
-def flat(found: Looked) -> list[Any]:
-    """The updates of a look, in the order of `outputs`."""
-    return [*found[:-1], *found.columns]
+def flat(each: Sequence[Any]) -> list[Any]:
+    """Components or updates with those of the columns in line."""
+    *others, columns = each
+    return [*others, *columns]
 
 
-def wire(ws: Workspace, page: Page, drop: Drop, opened: list[Any], opens: Opens) -> None:
+def wire(ws: Workspace, page: Page, form: UploadForm, opened: list[Any], opens: Opens) -> None:
     """Connect everything; what is added is opened in the lower half."""
-    given = [drop.path, drop.held_out, drop.layout, drop.group, drop.said]
-    _wire_looks(ws, drop, given)
-    _wire_columns(ws, drop, given)
-    _wire_keeping(ws, page, drop, given, opened, opens)
+    given = [form.upload, form.held_out, form.layout, form.group, form.mapping]
+    _wire_previews(ws, form, given)
+    _wire_columns(ws, form, given)
+    _wire_keeping(ws, page, form, given, opened, opens)
 
 
-def _wire_looks(ws: Workspace, drop: Drop, given: list[Any]) -> None:
-    busy = {**RAW, "show_progress": "full", "show_progress_on": drop.report}
+def _wire_previews(ws: Workspace, form: UploadForm, given: list[Any]) -> None:
+    busy = {**RAW, "show_progress": "full", "show_progress_on": form.report}
 
-    def on_file(path: str | None) -> tuple[Any, ...]:
+    @shows_errors
+    def on_file(path: str | None, percent: Any) -> list[Any]:
         name = Path(path).name.split(".")[0][:60] if path else ""
-        return path or "", None, name, "", ""
+        upload, updates = previews.drop(ws, path, percent)
+        return [upload, None, name, "", *flat(updates)]
 
     @shows_errors
-    def on_fresh(*said: Any) -> list[Any]:
-        return flat(files.look_at(ws, files.asked(*said)))
+    def on_layout(*values: Any) -> list[Any]:
+        return flat(previews.updates(ws, previews.form_input(*values)))
 
     @shows_errors
-    def on_look(*said: Any) -> list[Any]:
-        return flat(files.look_at(ws, files.asked(*said), fresh=False))
+    def on_change(*values: Any) -> list[Any]:
+        return flat(previews.updates(ws, previews.form_input(*values), fill_guess=False))
 
     @shows_errors
-    def on_tick(*said: Any) -> str:
-        return files.change(ws, files.asked(*said[:-1]), fix_preview.chosen(said[-1]))
+    def on_tick(fixes: Any, *values: Any) -> str:
+        return previews.fix_change(ws, previews.form_input(*values), fix_preview.chosen(fixes))
 
-    new = drop.file.change(
-        on_file,
-        drop.file,
-        [drop.path, drop.said, drop.name, drop.group, drop.layout],
-        **markup.QUIET,
-    )
-    new.then(on_fresh, given, outputs(drop), **busy)
-    drop.layout.input(on_fresh, given, outputs(drop), **busy)
-    gr.on([drop.held_out.release, drop.group.input], on_look, given, outputs(drop), **busy)
-    ticked = {**RAW, "show_progress": "minimal", "show_progress_on": drop.change}
-    drop.fixes.input(
-        on_tick, [*given, drop.fixes], drop.change, trigger_mode="always_last", **ticked
+    new = [form.upload, form.mapping, form.name, form.layout, *outputs(form)]
+    form.file.change(on_file, [form.file, form.held_out], new, **busy)
+    form.layout.input(on_layout, given, outputs(form), **busy)
+    gr.on([form.held_out.release, form.group.input], on_change, given, outputs(form), **busy)
+    ticked = {**RAW, "show_progress": "minimal", "show_progress_on": form.change}
+    form.fixes.input(
+        on_tick, [form.fixes, *given], form.change, trigger_mode="always_last", **ticked
     )
 
 
-def _wire_columns(ws: Workspace, drop: Drop, given: list[Any]) -> None:
-    panel = drop.panel
+def _wire_columns(ws: Workspace, form: UploadForm, given: list[Any]) -> None:
+    panel = form.panel
     columns = [panel.kind, *panel.roles]
     busy = {**RAW, "show_progress": "minimal", "show_progress_on": panel.example,
             "trigger_mode": "always_last"}  # fmt: skip
 
     @shows_errors
-    def on_choice(*said: Any) -> str:
-        size = len(given)
-        return files.mapped(ws, files.asked(*said[:size]), said[size], said[size + 1 :])
+    def on_choice(*values: Any) -> str:
+        own, (kind, *roles) = values[: len(given)], values[len(given) :]
+        return previews.mapping_example(ws, previews.form_input(*own), kind, roles)
 
     @shows_errors
     def on_use(kind: Any, *roles: Any) -> Any:
-        return mapping.said(kind, roles)
+        return mapping.chosen(kind, roles)
 
     @shows_errors
-    def on_used(*said: Any) -> list[Any]:
-        return flat(files.look_at(ws, files.asked(*said)))
+    def on_used(*values: Any) -> list[Any]:
+        return flat(previews.updates(ws, previews.form_input(*values)))
 
     @shows_errors
-    def on_remap(*said: Any) -> list[Any]:
-        one = files.asked(*said)._replace(mapping=None, layout=BY_HAND)
-        return [None, *flat(files.look_at(ws, one, fresh=False))]
+    def on_remap(*values: Any) -> list[Any]:
+        by_hand = previews.form_input(*values)._replace(mapping=None, layout=BY_HAND)
+        return [None, *flat(previews.updates(ws, by_hand, fill_guess=False))]
 
     kind = panel.kind.input(mapping.shown_for, panel.kind, panel.roles, **RAW)
     kind.then(on_choice, [*given, *columns], panel.example, **busy)
     for role in panel.roles:
         role.input(on_choice, [*given, *columns], panel.example, **busy)
-    looking = {**RAW, "show_progress": "full", "show_progress_on": drop.report}
-    used = panel.use.click(on_use, columns, drop.said, **RAW)
-    used.success(on_used, given, outputs(drop), **looking)
-    drop.remap.click(on_remap, given, [drop.said, *outputs(drop)], **looking)
+    looking = {**RAW, "show_progress": "full", "show_progress_on": form.report}
+    used = panel.use.click(on_use, columns, form.mapping, **RAW)
+    used.success(on_used, given, outputs(form), **looking)
+    form.remap.click(on_remap, given, [form.mapping, *outputs(form)], **looking)
 
 
 def _wire_keeping(
-    ws: Workspace, page: Page, drop: Drop, given: list[Any], opened: list[Any], opens: Opens
+    ws: Workspace, page: Page, form: UploadForm, given: list[Any], opened: list[Any], opens: Opens
 ) -> None:
     @shows_errors
-    def on_add(project: str, name: Any, fixes: Any, *said: Any) -> tuple[Any, ...]:
-        one: Asked = files.asked(*said)
-        kept = files.add(ws, project, one, str(name or "")[:60], fix_preview.chosen(fixes))
+    def on_add(project: str, name: Any, fixes: Any, *values: Any) -> tuple[Any, ...]:
+        given = previews.form_input(*values)
+        kept = previews.add(ws, project, given, str(name or "")[:60], fix_preview.chosen(fixes))
         gr.Success(added(kept), title="Added")
         return None, *opens(kept)
 
@@ -198,13 +196,13 @@ def _wire_keeping(
         gr.Success(added(kept), title="Added")
         return None, *opens(kept)
 
-    inputs = [page.project, drop.name, drop.fixes, *given]
-    out = [drop.file, *opened]
-    busy = {**RAW, "show_progress": "full", "show_progress_on": drop.report}
-    typed = [drop.hub.name, drop.hub.file, drop.hub.columns]
-    drop.add.click(on_add, inputs, out, **busy)
+    inputs = [page.project, form.name, form.fixes, *given]
+    out = [form.file, *opened]
+    busy = {**RAW, "show_progress": "full", "show_progress_on": form.report}
+    typed = [form.hub.name, form.hub.file, form.hub.columns]
+    form.add.click(on_add, inputs, out, **busy)
     fetched = [page.project, *typed]
-    drop.hub.go.click(on_hub, fetched, out, **{**busy, "show_progress_on": drop.hub.note})
+    form.hub.go.click(on_hub, fetched, out, **{**busy, "show_progress_on": form.hub.note})
 
 
 def added(kept: Dataset) -> str:

@@ -112,7 +112,7 @@ def change(ws: Workspace, dataset_id: str, fixes: Sequence[str]) -> str:
 
 def mend(ws: Workspace, dataset_id: str, fixes: Sequence[str]) -> tuple[Dataset, str]:
     """The next version, with the fixes made, and what came of it."""
-    new = cleaning.mend(ws, who(ws), dataset_id, fixes)
+    new = cleaning.apply(ws, who(ws), dataset_id, fixes)
     return new, _made(ws, dataset_id, new)
 
 
