@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from engine.core.examples import Message
 
@@ -21,7 +21,7 @@ class Output(BaseModel):
     how unlikely the model finds the first reference of `reference_tokens` tokens.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     text: str
     failed: str | None = None
@@ -30,7 +30,8 @@ class Output(BaseModel):
     seconds: float = 0.0
     first_s: float = 0.0
     last_s: float = 0.0
-    remembered: bool = False  # from an earlier evaluation; the times are those of then
+    # written in an earlier evaluation; the times are those of that one
+    cached: bool = Field(False, validation_alias=AliasChoices("cached", "remembered"))
     nats: float | None = None
     reference_tokens: int = 0
     scores: dict[str, float] = {}
@@ -130,6 +131,29 @@ class Perplexity(BaseModel):
     n: int
 
 
+class AnswerSpeed(BaseModel):
+    """How fast one model answered, failed answers left out; times in seconds from a batch's start.
+
+    `p50_s` and `p95_s` are of a row's share of its batch, `first_` and `last_` of its first and
+    last token. `cached` answers were written in an earlier evaluation and keep its times.
+    `peak_mb` is 0 where memory was not measured.
+    """
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    seconds: float = 0.0
+    tokens_per_s: float = 0.0
+    p50_s: float = 0.0
+    p95_s: float = 0.0
+    first_p50_s: float = 0.0
+    first_p95_s: float = 0.0
+    last_p50_s: float = 0.0
+    last_p95_s: float = 0.0
+    usd_per_1000: float = 0.0
+    cached: int = Field(0, validation_alias=AliasChoices("cached", "remembered"))
+    peak_mb: float = 0.0
+
+
 class RegressionCheck(BaseModel):
     """A quality that a further training should not have harmed, before and after it.
 
@@ -188,9 +212,7 @@ class Evaluation(BaseModel):
     metrics: tuple[str, ...]
     means: dict[str, dict[str, Mean]]
     gains: dict[str, dict[str, Gain]]  # not for the first model
-    # tokens_per_s, p50_s, p95_s, seconds, usd_per_1000; since the second version also
-    # first_p50_s, first_p95_s, last_p50_s, last_p95_s, remembered (rows), peak_mb (0: not measured)
-    speed: dict[str, dict[str, float]]
+    speed: dict[str, AnswerSpeed]
     decoding: dict[str, float | int | str]
     rows: tuple[EvaluatedRow, ...]
     baselines: dict[str, dict[str, Mean]] = {}

@@ -34,7 +34,7 @@ TASK = (
 LETTER = re.compile(r"\W*(?:answer|verdict)?\W*([ABC])\W*", re.IGNORECASE)
 
 
-class Judge(BaseModel):
+class LLMJudge(BaseModel):
     """Where the judge is; `tries` requests of `timeout_s` seconds each before a question fails."""
 
     model_config = ConfigDict(frozen=True)
@@ -58,7 +58,7 @@ class Question(NamedTuple):
     base: str
 
 
-class Judged(BaseModel):
+class Judgements(BaseModel):
     """`choices` in the order of the questions, None where the judge failed; those count nowhere.
 
     `contradicted` of the ties are questions whose winner changed with the order.
@@ -81,7 +81,7 @@ class _Stay(HTTPRedirectHandler):
         """Never another request."""
 
 
-def from_environment(environment: Mapping[str, str]) -> Judge:
+def from_environment(environment: Mapping[str, str]) -> LLMJudge:
     """The judge of TUNELOOP_JUDGE_URL, _MODEL and _KEY; UserError for what is missing or unsafe."""
     url = environment.get("TUNELOOP_JUDGE_URL", "").rstrip("/")
     model = environment.get("TUNELOOP_JUDGE_MODEL", "")
@@ -98,15 +98,15 @@ def from_environment(environment: Mapping[str, str]) -> Judge:
         )
     if key and parts.scheme == "http" and parts.hostname not in LOCAL_HOSTS:
         raise UserError("The key of the judge would travel unprotected.", "Use an https address.")
-    return Judge(url=url, model=model, key=SecretStr(key))
+    return LLMJudge(url=url, model=model, key=SecretStr(key))
 
 
 def compare(
-    judge: Judge,
+    judge: LLMJudge,
     questions: Sequence[Question],
     at_once: int = 4,
     heard: Callable[[int], None] | None = None,
-) -> Judged:
+) -> Judgements:
     """What the judge says of each question, `at_once` at a time.
 
     `heard` is told how many are ready, after each and once a second while one is waited for; what
@@ -127,7 +127,7 @@ def compare(
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     choices = tuple(choice for choice, _ in verdicts)
-    return Judged(
+    return Judgements(
         wins=choices.count("new"),
         losses=choices.count("base"),
         ties=choices.count("tie"),
@@ -138,7 +138,7 @@ def compare(
 
 
 def _both_orders(
-    opener: OpenerDirector, judge: Judge, question: Question
+    opener: OpenerDirector, judge: LLMJudge, question: Question
 ) -> tuple[Choice | None, bool]:
     """(what was chosen, whether two different winners were)."""
     first = _ask(opener, judge, question.prompt, question.new, question.base)
@@ -152,7 +152,7 @@ def _both_orders(
     return (one, False) if one == two else ("tie", "tie" not in (one, two))
 
 
-def _ask(opener: OpenerDirector, judge: Judge, prompt: str, a: str, b: str) -> str | None:
+def _ask(opener: OpenerDirector, judge: LLMJudge, prompt: str, a: str, b: str) -> str | None:
     """The judge's letter; None when it gave none in all tries."""
     text = f"<request>\n{prompt}\n</request>\n<A>\n{a}\n</A>\n<B>\n{b}\n</B>"
     messages = [{"role": "system", "content": TASK}, {"role": "user", "content": text}]
@@ -176,7 +176,7 @@ def _ask(opener: OpenerDirector, judge: Judge, prompt: str, a: str, b: str) -> s
     return None
 
 
-def _post(opener: OpenerDirector, judge: Judge, body: bytes) -> bytes:
+def _post(opener: OpenerDirector, judge: LLMJudge, body: bytes) -> bytes:
     headers = {"Content-Type": "application/json"}
     if secret := judge.key.get_secret_value():
         headers["Authorization"] = f"Bearer {secret}"

@@ -1,4 +1,4 @@
-"""What a model answered before: the same weights, prompt and decoding give the same answer again.
+"""Answers written before: the same weights, prompt and decoding give the same answer again.
 
 One file a model and decoding, in the workspace's cache: the checksum of the rest in the first line,
 then entries as JSON. A file that is broken, too large or gone is a miss.
@@ -25,7 +25,7 @@ GPU = Path("/dev/nvidiactl")
 Kept = TypeVar("Kept", bound=BaseModel)
 
 
-class Memory:
+class AnswerCache:
     """Answers under one key, in memory until `save`."""
 
     def __init__(self, cache: Path, key: str) -> None:
@@ -59,7 +59,7 @@ class Memory:
         _make_room(self.folder)
 
 
-def key_of(cache: Path, files: ModelFiles, decoding: dict[str, float | int | str]) -> str:
+def cache_key(cache: Path, files: ModelFiles, decoding: dict[str, float | int | str]) -> str:
     """What decides a model's answers: the content of its files, how and with what it is asked."""
     digests = Digests(cache)
     parts = [digests.of(folder) for folder in (files.base, files.adapter) if folder]

@@ -1,4 +1,4 @@
-"""The models of an evaluation: each answers, and says how likely it finds the references."""
+"""Models that answer for a job: loaded once, and asked only what no evaluation asked before."""
 
 from collections.abc import Callable, Sequence
 from math import ceil
@@ -8,9 +8,10 @@ from pydantic import BaseModel
 from engine.core.context import Context, ModelFiles
 from engine.core.evaluation import Output
 from engine.core.examples import Message, Preference
+from engine.models import folder
 from engine.models.answer import Answerer, Reply
 from engine.models.chat import Template
-from engine.work.answer_cache import Memory, key_of
+from engine.work.answer_cache import AnswerCache, cache_key
 
 SHORTEST, LONGEST, STEP = 96, 1024, 32  # tokens of an answer where nobody said how many
 ROOM = 1.5  # times the longest reference: another way to say the same may need more
@@ -21,12 +22,25 @@ class Nats(BaseModel):
     nats: float
 
 
-class Panel:
+def load(ctx: Context, files: ModelFiles) -> Answerer:
+    """The base of `files`, ready to answer: the one in memory where it serves, else loaded now.
+
+    One base is in memory at a time, so keep no reference to an answerer while another is loaded.
+    """
+
+    def new() -> Answerer:
+        ctx.emit("log", {"text": "The model is being loaded."})
+        return Answerer(files.base)
+
+    return ctx.kept.get(folder.identity(files.base), new, lambda known: known.takes(files))
+
+
+class CachedAnswerer:
     """Models are loaded only for what no earlier evaluation has asked, one base at a time."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._loaded: Answerer | None = None
+        self._peak_mb = 0.0
 
     def longest(
         self, files: ModelFiles, prompts: Sequence[Sequence[Message]], references: Sequence[str]
@@ -45,67 +59,64 @@ class Panel:
         done: Callable[[int], None],
     ) -> list[Output]:
         """The greedy answer to each prompt, in order; `done` hears how many are ready."""
-        memory = self._memory(files, {"answer": "greedy", "max_new_tokens": max_new_tokens})
+        cache = self._cache(files, {"answer": "greedy", "max_new_tokens": max_new_tokens})
         template = Template.load(files.base)
         ids = [template.prompt_ids(prompt) for prompt in prompts]
         found: dict[int, Output] = {}
         for place, one in enumerate(ids):
-            kept = memory.get(one, Output)
+            kept = cache.get(one, Output)
             if kept is not None:
-                found[place] = kept.model_copy(update={"remembered": True})
+                found[place] = kept.model_copy(update={"cached": True})
         done(len(found))
         new = [place for place in range(len(ids)) if place not in found]
         if new:
             known = len(found)
-            replies = self._model(files).answer(
+            model = load(self._ctx, files)
+            replies = model.answer(
                 files,
                 [prompts[place] for place in new],
                 max_new_tokens=max_new_tokens,
                 done=lambda ready: done(known + ready),
             )
+            self._peak_mb = max(self._peak_mb, model.peak_mb())
             for place, reply in zip(new, replies, strict=True):
                 found[place] = _output(reply)
-                memory.put(ids[place], found[place])
-            memory.save()
+                cache.put(ids[place], found[place])
+            cache.save()
         return [found[place] for place in range(len(ids))]
 
     def likelihood(
         self, files: ModelFiles, prompts: Sequence[Sequence[Message]], answers: Sequence[str]
     ) -> list[tuple[float, int] | None]:
         """Nats and tokens of each answer, its end included; None where it does not fit."""
-        memory = self._memory(files, {"answer": "likelihood"})
+        cache = self._cache(files, {"answer": "likelihood"})
         template = Template.load(files.base)
         rows = [_tokens(template, p, a) for p, a in zip(prompts, answers, strict=True)]
         found: dict[int, float] = {}
         for place, (prompt, answer) in enumerate(rows):
-            kept = memory.get([*prompt, -1, *answer], Nats)
+            kept = cache.get([*prompt, -1, *answer], Nats)
             if kept is not None:
                 found[place] = kept.nats
         new = [place for place in range(len(rows)) if place not in found]
         if new:
-            model = self._model(files)
+            model = load(self._ctx, files)
             new = [n for n in new if len(rows[n][1]) > 0 and sum(map(len, rows[n])) <= model.room]
             nats = model.likelihood(files, [rows[n] for n in new], lambda _: self._ctx.check())
+            self._peak_mb = max(self._peak_mb, model.peak_mb())
             for place, value in zip(new, nats, strict=True):
                 found[place] = value
-                memory.put([*rows[place][0], -1, *rows[place][1]], Nats(nats=value))
-            memory.save()
+                cache.put([*rows[place][0], -1, *rows[place][1]], Nats(nats=value))
+            cache.save()
         return [
             (found[n], len(answer)) if n in found else None for n, (_, answer) in enumerate(rows)
         ]
 
     def peak_mb(self) -> float:
         """The most memory that answering took, in MB; 0 when every answer was known."""
-        return self._loaded.peak_mb() if self._loaded else 0.0
+        return self._peak_mb
 
-    def _memory(self, files: ModelFiles, decoding: dict[str, float | int | str]) -> Memory:
-        return Memory(self._ctx.cache, key_of(self._ctx.cache, files, decoding))
-
-    def _model(self, files: ModelFiles) -> Answerer:
-        if self._loaded is None or self._loaded.base != files.base:
-            self._loaded = None  # before the next one takes its place in memory
-            self._loaded = Answerer(files.base)
-        return self._loaded
+    def _cache(self, files: ModelFiles, decoding: dict[str, float | int | str]) -> AnswerCache:
+        return AnswerCache(self._ctx.cache, cache_key(self._ctx.cache, files, decoding))
 
 
 def _tokens(

@@ -9,7 +9,15 @@ from pydantic import Field
 from engine.core.context import Context, ModelFiles
 from engine.core.dataset import Row
 from engine.core.errors import UserError
-from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, Mean, Output, RegressionCheck
+from engine.core.evaluation import (
+    AnswerSpeed,
+    EvaluatedRow,
+    Evaluation,
+    Gain,
+    Mean,
+    Output,
+    RegressionCheck,
+)
 from engine.core.examples import Chat, Example, Prompt
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
@@ -18,7 +26,7 @@ from engine.metrics.score import Scored, gain, refuse, score_rows
 from engine.models import hardware
 from engine.stats.multiple import adjusted
 from engine.work import regression_check
-from engine.work.answerers import Panel
+from engine.work.answerers import CachedAnswerer
 from engine.work.baselines import baselines
 from engine.work.contamination import overlap
 from engine.work.perplexity import perplexity
@@ -66,7 +74,7 @@ class Recipe(BaseRecipe):
         return [Ref(RefKind.DATASET, self.dataset), *models]
 
 
-class Board(NamedTuple):
+class ScoreTable(NamedTuple):
     """All scores: of the models, and of what needs no model."""
 
     models: dict[str, dict[str, Scored]]
@@ -81,26 +89,26 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     learned = _learned(recipe, ctx)
     known = [example for examples in learned.values() for example in examples]
     outputs, longest, peak_mb = _answers(recipe, ctx, asked)
-    board = _board(recipe, asked, outputs, references, _training(recipe, ctx, learned))
+    table = _score_table(recipe, asked, outputs, references, _training(recipe, ctx, learned))
     rows = [Row(index=index, split="held_out", example=example) for index, example in asked]
     evaluation = Evaluation(
         dataset_id=recipe.dataset,
         split=recipe.split,
         models=recipe.models,
         metrics=recipe.metrics,
-        means=_means(board.models),
-        gains=_gains(recipe, board),
+        means=_means(table.models),
+        gains=_gains(recipe, table),
         speed={m: _speed(outputs[m], recipe.usd_per_hour, peak_mb) for m in recipe.models},
         decoding={
             "greedy": 1,
             "max_new_tokens": longest,
             "hardware": hardware.name(),
         },
-        rows=tuple(_rows(recipe, asked, outputs, board)),
-        baselines=_means(board.plain),
-        over_baselines=_over_baselines(recipe, board),
+        rows=tuple(_rows(recipe, asked, outputs, table)),
+        baselines=_means(table.plain),
+        over_baselines=_over_baselines(recipe, table),
         perplexity={m: perplexity(nats) for m in recipe.models if (nats := _nats(outputs[m]))},
-        regression_checks=tuple(_regression_checks(recipe, ctx, outputs, board, references)),
+        regression_checks=tuple(_regression_checks(recipe, ctx, outputs, table, references)),
         overlap=overlap(rows, known) if known else None,
     )
     return Outcome(evaluation=evaluation)
@@ -128,21 +136,21 @@ def _answers(recipe: Recipe, ctx: Context, asked: Asked) -> tuple[Answers, int, 
     first = [_references(example)[0] for _, example in asked]
     total = len(asked) * len(recipe.models)
     found: Answers = {}
-    panel = Panel(ctx)
-    longest = recipe.max_new_tokens or panel.longest(ctx.model(recipe.models[0]), prompts, first)
+    answerer = CachedAnswerer(ctx)
+    longest = recipe.max_new_tokens or answerer.longest(ctx.model(recipe.models[0]), prompts, first)
     for number, model_id in enumerate(recipe.models):
         files: ModelFiles = ctx.model(model_id)
         ctx.emit("log", {"text": f"{files.model.name} answers {len(asked)} rows"})
         progress = _progress(ctx, number * len(asked), total, files.model.name)
-        outputs = panel.answers(files, prompts, longest, progress)
+        outputs = answerer.answers(files, prompts, longest, progress)
         if recipe.perplexity:
-            likely = panel.likelihood(files, prompts, first)
+            likely = answerer.likelihood(files, prompts, first)
             outputs = [
                 o.model_copy(update={"nats": one[0], "reference_tokens": one[1]}) if one else o
                 for o, one in zip(outputs, likely, strict=True)
             ]
         found[model_id] = outputs
-    return found, longest, panel.peak_mb()
+    return found, longest, answerer.peak_mb()
 
 
 def _progress(ctx: Context, before: int, total: int, label: str) -> Callable[[int], None]:
@@ -191,20 +199,20 @@ def _training(recipe: Recipe, ctx: Context, learned: dict[str, list[Example]]) -
     return [example for rows in others for example in rows if isinstance(example, Chat)]
 
 
-def _board(
+def _score_table(
     recipe: Recipe,
     asked: Asked,
     outputs: Answers,
     references: list[tuple[str, ...]],
     training: list[Chat],
-) -> Board:
+) -> ScoreTable:
     def scored(texts: list[str | None]) -> dict[str, Scored]:
         return {name: score_rows(name, texts, references) for name in recipe.metrics}
 
     plain = (
         baselines([example.prompt for _, example in asked], training) if recipe.baselines else {}
     )
-    return Board(
+    return ScoreTable(
         {m: scored([None if o.failed else o.text for o in outputs[m]]) for m in recipe.models},
         {name: scored(list(texts)) for name, texts in plain.items()},
     )
@@ -214,11 +222,11 @@ def _means(scored: dict[str, dict[str, Scored]]) -> dict[str, dict[str, Mean]]:
     return {who: {name: s.mean for name, s in each.items()} for who, each in scored.items()}
 
 
-def _gains(recipe: Recipe, board: Board) -> dict[str, dict[str, Gain]]:
+def _gains(recipe: Recipe, table: ScoreTable) -> dict[str, dict[str, Gain]]:
     """Every other model against the first; `p` allows for all of these comparisons."""
     first, *others = recipe.models
     each = {
-        (m, k): gain(k, board.models[first][k], board.models[m][k])
+        (m, k): gain(k, table.models[first][k], table.models[m][k])
         for m in others
         for k in recipe.metrics
     }
@@ -226,15 +234,15 @@ def _gains(recipe: Recipe, board: Board) -> dict[str, dict[str, Gain]]:
     return {m: {k: told[m, k] for k in recipe.metrics} for m in others}
 
 
-def _over_baselines(recipe: Recipe, board: Board) -> dict[str, dict[str, dict[str, Gain]]]:
+def _over_baselines(recipe: Recipe, table: ScoreTable) -> dict[str, dict[str, dict[str, Gain]]]:
     """Every model against what needs no model, each comparison by itself."""
     return {
         m: {
-            plain: {k: gain(k, scored[k], board.models[m][k]) for k in recipe.metrics}
-            for plain, scored in board.plain.items()
+            plain: {k: gain(k, scored[k], table.models[m][k]) for k in recipe.metrics}
+            for plain, scored in table.plain.items()
         }
         for m in recipe.models
-        if board.plain
+        if table.plain
     }
 
 
@@ -242,25 +250,27 @@ def _regression_checks(
     recipe: Recipe,
     ctx: Context,
     outputs: Answers,
-    board: Board,
+    table: ScoreTable,
     references: list[tuple[str, ...]],
 ) -> Iterator[RegressionCheck]:
     for model_id in recipe.models:
         before = regression_check.started_from(ctx.model(model_id).model, recipe.models)
         if before:
             old, new = (
-                regression_check.Side(m, outputs[m], board.models[m]) for m in (before, model_id)
+                regression_check.Side(m, outputs[m], table.models[m]) for m in (before, model_id)
             )
             yield from regression_check.compare(old, new, references)
 
 
-def _rows(recipe: Recipe, asked: Asked, outputs: Answers, board: Board) -> Iterator[EvaluatedRow]:
+def _rows(
+    recipe: Recipe, asked: Asked, outputs: Answers, table: ScoreTable
+) -> Iterator[EvaluatedRow]:
     for n, (index, example) in enumerate(asked):
         yield EvaluatedRow(
             index=index,
             prompt=example.prompt,
             references=_references(example),
-            outputs={m: _with_scores(outputs[m][n], board.models[m], n) for m in recipe.models},
+            outputs={m: _with_scores(outputs[m][n], table.models[m], n) for m in recipe.models},
         )
 
 
@@ -273,23 +283,29 @@ def _nats(outputs: list[Output]) -> list[tuple[float, int]]:
     return [(o.nats, o.reference_tokens) for o in outputs if o.nats is not None]
 
 
-def _speed(outputs: list[Output], usd_per_hour: float, peak_mb: float) -> dict[str, float]:
-    """How fast the answers came, failed ones left out; a remembered one as it came back then."""
-    said = [output for output in outputs if output.failed is None]
-    total = sum(output.seconds for output in said)
-    return {
-        "seconds": total,
-        "tokens_per_s": sum(output.tokens for output in said) / max(total, 1e-9),
-        **_quantiles("", [output.seconds for output in said]),
-        **_quantiles("first_", [output.first_s for output in said]),
-        **_quantiles("last_", [output.last_s for output in said]),
-        "usd_per_1000": usd_per_hour / 3600 * total / max(1, len(said)) * 1000,
-        "remembered": float(sum(output.remembered for output in said)),
-        "peak_mb": peak_mb,
-    }
+def _speed(outputs: list[Output], usd_per_hour: float, peak_mb: float) -> AnswerSpeed:
+    """How fast the answers came, failed ones left out; a cached one as it came back then."""
+    answered = [output for output in outputs if output.failed is None]
+    total = sum(output.seconds for output in answered)
+    p50, p95 = _quantiles([output.seconds for output in answered])
+    first_p50, first_p95 = _quantiles([output.first_s for output in answered])
+    last_p50, last_p95 = _quantiles([output.last_s for output in answered])
+    return AnswerSpeed(
+        seconds=total,
+        tokens_per_s=sum(output.tokens for output in answered) / max(total, 1e-9),
+        p50_s=p50,
+        p95_s=p95,
+        first_p50_s=first_p50,
+        first_p95_s=first_p95,
+        last_p50_s=last_p50,
+        last_p95_s=last_p95,
+        usd_per_1000=usd_per_hour / 3600 * total / max(1, len(answered)) * 1000,
+        cached=sum(output.cached for output in answered),
+        peak_mb=peak_mb,
+    )
 
 
-def _quantiles(name: str, seconds: list[float]) -> dict[str, float]:
+def _quantiles(seconds: list[float]) -> tuple[float, float]:
+    """The median and the 95th percentile; zeros where nothing was measured."""
     ordered = sorted(seconds) or [0.0]
-    high = ordered[int(0.95 * (len(ordered) - 1))]
-    return {f"{name}p50_s": statistics.median(ordered), f"{name}p95_s": high}
+    return statistics.median(ordered), ordered[int(0.95 * (len(ordered) - 1))]

@@ -13,8 +13,8 @@ from engine.core.outcome import Outcome
 from engine.core.rating import Candidate
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
-from engine.models.answer import Answerer, Reply
-from engine.work import close_calls
+from engine.models.answer import Reply
+from engine.work import answerers, close_calls
 
 
 class Recipe(BaseRecipe):
@@ -49,12 +49,9 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     if not asked:
         raise UserError("This dataset has no prompts.", "Choose one of chats or prompts.")
     found: list[Candidate] = []
-    loaded: Answerer | None = None
     for arm, model_id in enumerate((recipe.model_new, recipe.model_base)):
         files = ctx.model(model_id)
-        if loaded is None or loaded.base != files.base:
-            loaded = Answerer(files.base)
-        replies = loaded.answer(
+        replies = answerers.load(ctx, files).answer(
             files,
             [example.prompt for example in asked],
             max_new_tokens=recipe.max_new_tokens,
@@ -67,15 +64,13 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             for n, (example, reply) in enumerate(zip(asked, replies, strict=True))
         ]
     result: dict[str, Any] = {"prompts": len(asked), "answers": len(found)}
-    if recipe.keep and loaded:
-        found = _kept(recipe, ctx, loaded, found)
+    if recipe.keep:
+        found = _kept(recipe, ctx, found)
         result["chosen"] = dict(Counter(str(one.details["rule"]) for one in found[::2]))
     return Outcome(result=result, round_id=recipe.round, candidates=tuple(found))
 
 
-def _kept(
-    recipe: Recipe, ctx: Context, answerer: Answerer, found: list[Candidate]
-) -> list[Candidate]:
+def _kept(recipe: Recipe, ctx: Context, found: list[Candidate]) -> list[Candidate]:
     """The two answers of each pair that is worth a vote, and why it was chosen."""
     half = len(found) // 2
     both = list(zip(found[:half], found[half:], strict=True))
@@ -85,6 +80,7 @@ def _kept(
         if a.finished and b.finished and a.text.split() != b.text.split()
     ]
     policy = ctx.model(recipe.model_new)
+    answerer = answerers.load(ctx, ctx.model(recipe.model_base))  # the one in memory
     margins = close_calls.margins(ctx, answerer, policy, pairs)
     why = close_calls.choose(pairs, recipe.keep or len(pairs), margins, recipe.seed)
     return [

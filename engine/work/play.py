@@ -6,13 +6,12 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from engine.core.context import Context, ModelFiles
+from engine.core.context import Context
 from engine.core.examples import Message
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
-from engine.models import folder
-from engine.models.answer import Answerer
+from engine.work import answerers
 
 SAY_EVERY_S = 0.3
 
@@ -43,7 +42,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     answers: dict[str, dict[str, object]] = {}
     for model_id in recipe.models:
         files = ctx.model(model_id)
-        reply = _answerer(ctx, files).stream(
+        reply = answerers.load(ctx, files).stream(
             files,
             prompt,
             max_new_tokens=recipe.max_new_tokens,
@@ -59,16 +58,6 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
         }
         ctx.emit("sample", {"model": model_id, "text": reply.text, "done": True})
     return Outcome(result={"answers": answers})
-
-
-def _answerer(ctx: Context, files: ModelFiles) -> Answerer:
-    """The base of `files`, ready to answer: the one of the question before, or loaded now."""
-
-    def load() -> Answerer:
-        ctx.emit("log", {"text": "The model is being loaded."})
-        return Answerer(files.base)
-
-    return ctx.kept.get(folder.identity(files.base), load, lambda known: known.takes(files))
 
 
 def _say(ctx: Context, model_id: str) -> Callable[[str], None]:

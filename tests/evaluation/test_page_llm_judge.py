@@ -80,7 +80,7 @@ def test_a_look_shows_what_was_judged_and_sends_it_once(ws, world, stub):
 
 def test_without_a_judge_nothing_can_be_asked_and_it_is_said_how_to_have_one(ws, world):
     project, made, _, tuned = world
-    assert evaluation_llm_judge.at_hand() is None
+    assert evaluation_llm_judge.configured() is None
     assert "TUNELOOP_JUDGE_URL" in evaluation_llm_judge.missing()
     with pytest.raises(UserError, match="There is no judge"):
         llm_judge.start(ws, project, made, tuned.id, 50)

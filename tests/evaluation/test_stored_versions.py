@@ -51,6 +51,18 @@ def test_regression_checks_of_version_0_1_are_read_under_their_new_names(stored)
     assert not {"guard", "fell"} & {*written, *written["regression_checks"][0]}
 
 
+def test_answers_cached_of_version_0_1_are_read_under_their_new_name(stored):
+    stored = json.loads(json.dumps(stored))
+    stored["rows"][0]["outputs"]["base"]["remembered"] = True
+    stored["speed"]["base"]["remembered"] = 1.0
+    found = Evaluation.model_validate(stored)
+    assert found.rows[0].outputs["base"].cached
+    assert not found.rows[1].outputs["base"].cached
+    assert found.speed["base"].cached == 1
+    assert found.speed["base"].tokens_per_s == pytest.approx(40)
+    assert "remembered" not in found.model_dump_json()
+
+
 def test_gain_without_numbers_or_decision_is_refused():
     with pytest.raises(ValueError, match="decision"):
         Gain.model_validate({"diff": 0.1, "sentence": "Better: +0.10."})

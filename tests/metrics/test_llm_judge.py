@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from engine.core.errors import UserError
-from engine.metrics.llm_judge import Judge, Question, compare, from_environment
+from engine.metrics.llm_judge import LLMJudge, Question, compare, from_environment
 
 KEY = "sk-secret-of-the-test"
 GOOD, BAD = Question("Capital of France?", "good", "bad"), Question("2 + 2?", "bad", "good")
@@ -40,7 +40,7 @@ def endpoint(reply, **options):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/v1"
         settings = {"tries": 3, "timeout_s": 5, "wait_s": 0.01, "key": SecretStr(KEY), **options}
-        yield Judge(url=url, model="m", **settings), asked
+        yield LLMJudge(url=url, model="m", **settings), asked
         server.shutdown()
 
 
@@ -106,7 +106,7 @@ def test_a_slow_judge_is_not_waited_for():
 
 
 def test_an_unreachable_judge_is_a_failure():
-    judge = Judge(url="http://127.0.0.1:1/v1", model="m", tries=2, wait_s=0.01)
+    judge = LLMJudge(url="http://127.0.0.1:1/v1", model="m", tries=2, wait_s=0.01)
     assert compare(judge, [GOOD]).failed == 1
 
 

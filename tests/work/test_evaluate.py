@@ -64,7 +64,7 @@ def test_an_evaluation_stored_before_there_were_baselines_can_still_be_read(firs
         del old[name]
     for row in old["rows"]:
         for output in row["outputs"].values():
-            for name in ("cut", "first_s", "last_s", "remembered", "nats", "reference_tokens"):
+            for name in ("cut", "first_s", "last_s", "cached", "nats", "reference_tokens"):
                 del output[name]
     assert Evaluation.model_validate(old).baselines == {}
 
@@ -74,18 +74,18 @@ def test_the_same_question_is_answered_from_memory_the_second_time(first, tmp_pa
     ctx = context(tmp_path, tiny_model, "again")
     after = evaluate.run(recipe(), ctx).evaluation
     kept = [row.outputs[BASE] for row in after.rows]
-    assert all(output.remembered for output in kept)
+    assert all(output.cached for output in kept)
     assert [o.text for o in kept] == [row.outputs[BASE].text for row in before.rows]
     assert after.perplexity == before.perplexity
-    assert after.speed[BASE]["remembered"] == 3
-    assert after.speed[BASE]["peak_mb"] == 0 < before.speed[BASE]["peak_mb"]
-    assert after.speed[BASE]["last_p95_s"] == before.speed[BASE]["last_p95_s"] > 0
+    assert after.speed[BASE].cached == 3
+    assert after.speed[BASE].peak_mb == 0 < before.speed[BASE].peak_mb
+    assert after.speed[BASE].last_p95_s == before.speed[BASE].last_p95_s > 0
 
 
 def test_other_decoding_is_not_answered_from_memory(first, tmp_path, tiny_model):
     ctx = context(tmp_path, tiny_model, "longer")
     after = evaluate.run(recipe(max_new_tokens=7), ctx).evaluation
-    assert not any(row.outputs[BASE].remembered for row in after.rows)
+    assert not any(row.outputs[BASE].cached for row in after.rows)
 
 
 def test_a_broken_memory_is_asked_again(first, tmp_path, tiny_model):
@@ -93,21 +93,21 @@ def test_a_broken_memory_is_asked_again(first, tmp_path, tiny_model):
     for path in (ctx.cache / "answers").iterdir():
         path.write_bytes(path.read_bytes()[:-30] + b"x" * 30)
     after = evaluate.run(recipe(), context(tmp_path, tiny_model, "again")).evaluation
-    assert not any(row.outputs[BASE].remembered for row in after.rows)
+    assert not any(row.outputs[BASE].cached for row in after.rows)
     assert [r.outputs[BASE].text for r in after.rows] == [r.outputs[BASE].text for r in before.rows]
 
 
 def test_a_changed_model_is_another_model(first, tmp_path, tiny_model):
     ctx, _ = first
     files = ctx.model(BASE)
-    same = answer_cache.key_of(ctx.cache, files, {})
-    assert same == answer_cache.key_of(ctx.cache, files, {})
+    same = answer_cache.cache_key(ctx.cache, files, {})
+    assert same == answer_cache.cache_key(ctx.cache, files, {})
     folder = tmp_path / "adapter"
     folder.mkdir()
     (folder / "adapter_model.safetensors").write_bytes(b"1")
-    one = answer_cache.key_of(ctx.cache, files._replace(adapter=folder), {})
+    one = answer_cache.cache_key(ctx.cache, files._replace(adapter=folder), {})
     (folder / "adapter_model.safetensors").write_bytes(b"2")
-    two = answer_cache.key_of(ctx.cache, files._replace(adapter=folder), {})
+    two = answer_cache.cache_key(ctx.cache, files._replace(adapter=folder), {})
     assert len({same, one, two}) == 3
 
 
@@ -115,13 +115,13 @@ def test_memory_is_bounded_and_the_oldest_goes_first(tmp_path, monkeypatch):
     monkeypatch.setattr(answer_cache, "MOST_FILE_BYTES", 3000)
     monkeypatch.setattr(answer_cache, "MOST_BYTES", 6000)
     for model in range(4):
-        memory = answer_cache.Memory(tmp_path, f"model {model}")
+        memory = answer_cache.AnswerCache(tmp_path, f"model {model}")
         for row in range(60):
             memory.put([row], Output(text=f"answer {row} of {model}"))
         memory.save()
     files = list((tmp_path / "answers").iterdir())
     assert sum(path.stat().st_size for path in files) <= 6000
-    newest = answer_cache.Memory(tmp_path, "model 3")
+    newest = answer_cache.AnswerCache(tmp_path, "model 3")
     assert newest.get([59], Output).text == "answer 59 of 3"
     assert newest.get([0], Output) is None
 
@@ -137,8 +137,8 @@ def test_answers_that_failed_are_counted_and_not_scored(tmp_path, tiny_model):
     assert broken.scores == {}
     assert broken.nats is None
     assert found.perplexity[BASE].n == 2
-    said = found.speed[BASE]
-    assert said["usd_per_1000"] == pytest.approx(said["seconds"] / 2 * 1000 / 3600)
+    speed = found.speed[BASE]
+    assert speed.usd_per_1000 == pytest.approx(speed.seconds / 2 * 1000 / 3600)
 
 
 def test_answers_that_were_cut_are_said(tmp_path, tiny_model):
@@ -159,7 +159,7 @@ def test_unless_said_answers_may_be_as_long_as_the_references_need(
 ):
     held_out = [chat("short?", "no"), chat("also short?", "no " * words)]
     ctx = Context(tmp_path / "job", tiny_model, [], held_out)
-    found = answerers.Panel(ctx).longest(
+    found = answerers.CachedAnswerer(ctx).longest(
         ctx.model(BASE), [each.prompt for each in held_out], [each.accepted[0] for each in held_out]
     )
     assert found == longest

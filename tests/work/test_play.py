@@ -6,9 +6,11 @@ import weakref
 import pytest
 
 from engine.core.context import Kept
+from engine.core.dataset import Row
+from engine.core.examples import Chat, Message
 from engine.models.answer import MOST_ADAPTERS
-from engine.work import play
-from tests.methods.memory import BASE, MemoryContext
+from engine.work import evaluate, play
+from tests.methods.memory import BASE, MemoryContext, user
 from tests.tuned import adapter
 
 pytestmark = pytest.mark.train
@@ -96,3 +98,12 @@ def test_adapters_do_not_pile_up_without_end(ctx, tmp_path):
         ctx.add(f"copy-{number}", tmp_path / "one")
         asked(ctx, f"copy-{number}")
     assert loads(ctx) == 2
+
+
+def test_evaluation_answers_with_the_base_that_is_in_memory_already(ctx, tmp_path):
+    asked(ctx, BASE, "one")
+    held_out = Chat(messages=(*user("Say 3"), Message(role="assistant", content="3")))
+    ctx._rows = [Row(index=0, split="held_out", example=held_out)]
+    recipe = evaluate.Recipe(models=(BASE, "one"), dataset="d", max_new_tokens=4)
+    evaluate.run(recipe, ctx)
+    assert loads(ctx) == 1

@@ -49,5 +49,5 @@ def test_a_model_that_forgot_its_lesson_is_flagged_and_an_unchanged_one_is_not(c
     assert found.means["broken"]["rougeL"].score == 0 < found.means[BASE]["rougeL"].low
     assert found.perplexity["broken"].low > found.perplexity[BASE].high
     assert found.gains["unchanged"]["rougeL"].p == 1.0
-    remembered = [row.outputs["unchanged"].remembered for row in found.rows]
+    remembered = [row.outputs["unchanged"].cached for row in found.rows]
     assert all(remembered)  # the same weights in another folder are the same model

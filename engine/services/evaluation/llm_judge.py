@@ -7,7 +7,7 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.core.recipe import read
-from engine.metrics.llm_judge import Judge, from_environment
+from engine.metrics.llm_judge import LLMJudge, from_environment
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.workspace import Workspace
@@ -15,7 +15,7 @@ from engine.workspace import Workspace
 KIND = "judge"
 
 
-def at_hand() -> Judge | None:
+def configured() -> LLMJudge | None:
     """The judge that the server's environment names; None where it names none, or a wrong one."""
     try:
         return from_environment(os.environ)

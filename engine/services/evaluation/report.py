@@ -157,8 +157,8 @@ def _slices(found: Evaluation, names: dict[str, str]) -> str:
 
 def _speeds(found: Evaluation, names: dict[str, str]) -> str:
     rows = [
-        [escape(names[m]), *(f"{said.get(key, 0.0):,.2f}" for key in SPEED)]
-        for m, said in found.speed.items()
+        [escape(names[m]), *(f"{getattr(measured, field):,.2f}" for field in SPEED)]
+        for m, measured in found.speed.items()
     ]
     note = "<p><small>Times to the first and last token count from the start of the batch.</small>"
     return "<h2>Speed</h2>" + _table(["Model", *SPEED.values()], rows) + note + "</p>"

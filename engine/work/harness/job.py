@@ -12,7 +12,7 @@ from engine.core.errors import UserError
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
-from engine.models.answer import Answerer
+from engine.work import answerers
 from engine.work.harness import files, lm, names, results, tasks
 from engine.work.harness.results import Found, Score
 from engine.work.nested import Whole
@@ -64,27 +64,23 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     asked = tasks.load(recipe.tasks, own, recipe.limit, recipe.num_fewshot, recipe.seed)
     whole = Whole(ctx, asked.questions * len(recipe.models))
     found: dict[str, Found] = {}
-    loaded: Answerer | None = None
     for number, model_id in enumerate(recipe.models):
         ctx.check()
         at = ctx.model(model_id)
-        if loaded is None or loaded.base != at.base:
-            loaded = None  # before the next one takes its place in memory
-            loaded = Answerer(at.base)
         whole.done = number * asked.questions
         meter = lm.Meter(whole, asked.questions, at.model.name)
-        found[model_id] = _answers(loaded, at, asked, recipe, meter)
+        found[model_id] = _answers(ctx, at, asked, recipe, meter)
     return Outcome(result=_result(recipe, found, {m: ctx.model(m).model.name for m in found}))
 
 
 def _answers(
-    loaded: Answerer, at: ModelFiles, asked: tasks.Tasks, recipe: Recipe, meter: lm.Meter
+    ctx: Context, at: ModelFiles, asked: tasks.Tasks, recipe: Recipe, meter: lm.Meter
 ) -> Found:
     """What one model scored; nothing here outlives the call and keeps its base in memory."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(at.base, local_files_only=True)
-    with loaded.using(at) as model:
+    with answerers.load(ctx, at).using(at) as model:
         wrapped = lm.wrapped(model, tokenizer, recipe.batch_size, meter)
         return results.read(_asked(wrapped, asked, recipe))
 

@@ -40,7 +40,7 @@ SHOTS = [
 ]
 
 
-class Panel(NamedTuple):
+class BenchmarkPanel(NamedTuple):
     """The components; the first six are what `start` takes, in its order."""
 
     models: gr.Dropdown
@@ -72,7 +72,7 @@ def build(ws: Workspace, page: Page) -> None:
     _wire(ws, page, panel)
 
 
-def _components(usable: bool) -> Panel:
+def _components(usable: bool) -> BenchmarkPanel:
     with gr.Row():
         models = gr.Dropdown([], value=[], multiselect=True, label="Models", interactive=usable,
                              max_choices=5, info="The first is the baseline",
@@ -98,10 +98,10 @@ def _components(usable: bool) -> Panel:
     which = gr.Dropdown([], value=None, show_label=False, container=False, visible=False,
                         elem_id="benchmarks-which")  # fmt: skip
     table = gr.HTML("", elem_id="benchmarks-table")
-    return Panel(models, tasks, limit, shots, chat, go, find, progress, which, table)
+    return BenchmarkPanel(models, tasks, limit, shots, chat, go, find, progress, which, table)
 
 
-def _wire(ws: Workspace, page: Page, panel: Panel) -> None:
+def _wire(ws: Workspace, page: Page, panel: BenchmarkPanel) -> None:
     seen = gr.State(Seen())
 
     @shows_errors

@@ -25,7 +25,7 @@ TONES: dict[str, markup.Tone] = {"better": "good", "worse": "bad"}
 WIDE = 60  # characters of a question in the list
 
 
-class Panel(NamedTuple):
+class LLMJudgePanel(NamedTuple):
     """The components; `rows` is how many questions are judged at most."""
 
     model: gr.Dropdown
@@ -45,7 +45,7 @@ class Seen(NamedTuple):
 
 def build(ws: Workspace, page: Page, which: gr.Dropdown) -> None:
     """The folded panel under a result; `which` holds the evaluation that is shown."""
-    known = llm_judge.at_hand()
+    known = llm_judge.configured()
     with gr.Accordion("Ask another model to judge", open=False, elem_id="judge"):
         where = "" if known is None else ABOUT.format(model=known.model, host=known.host)
         gr.HTML(markup.notice(where or llm_judge.missing(), "neutral" if known else "warn"))
@@ -58,10 +58,10 @@ def build(ws: Workspace, page: Page, which: gr.Dropdown) -> None:
         go = gr.Button("Ask the judge", interactive=known is not None, elem_id="judge-start")
         progress = gr.HTML("", elem_id="judge-progress")
         found = gr.HTML("", elem_id="judge-found")
-    _wire(ws, page, which, Panel(model, rows, go, progress, found))
+    _wire(ws, page, which, LLMJudgePanel(model, rows, go, progress, found))
 
 
-def _wire(ws: Workspace, page: Page, which: gr.Dropdown, panel: Panel) -> None:
+def _wire(ws: Workspace, page: Page, which: gr.Dropdown, panel: LLMJudgePanel) -> None:
     seen = gr.State(Seen())
 
     @shows_errors

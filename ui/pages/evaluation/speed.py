@@ -15,8 +15,8 @@ SURPRISE = (
 
 def table(found: Evaluation, names: Names, price: float) -> str:
     """A row a model: tokens a second, waits for the first and the last token, memory, cost."""
-    timed = any(said.get("first_p50_s") for said in found.speed.values())
-    memory = any(said.get("peak_mb") for said in found.speed.values())
+    timed = any(one.first_p50_s for one in found.speed.values())
+    memory = any(one.peak_mb for one in found.speed.values())
     heads = ["Model", "Tokens a second"]
     heads += ["First token, half of them by", "95 % by", "Last token, half by", "95 % by"] * timed
     heads += ["Seconds an answer", "Slowest 5 %"] * (not timed)
@@ -40,15 +40,15 @@ def surprise(found: Evaluation, names: Names) -> str:
 
 def usual_price(found: Evaluation) -> float:
     """The price an hour that the evaluation was started with; 0 where none was said."""
-    said = found.speed[found.models[0]]
-    seconds = said["seconds"] / max(1, _answered(found, found.models[0])) * 1000
-    return round(said["usd_per_1000"] / seconds * HOUR_S, 4) if seconds else 0.0
+    measured = found.speed[found.models[0]]
+    seconds = measured.seconds / max(1, _answered(found, found.models[0])) * 1000
+    return round(measured.usd_per_1000 / seconds * HOUR_S, 4) if seconds else 0.0
 
 
 def cost(found: Evaluation, model: str, price: float) -> float:
     """Dollars for 1,000 answers on a machine of `price` dollars an hour."""
     answered = max(1, _answered(found, model))
-    return price / HOUR_S * found.speed[model]["seconds"] / answered * 1000
+    return price / HOUR_S * found.speed[model].seconds / answered * 1000
 
 
 def _answered(found: Evaluation, model: str) -> int:
@@ -58,12 +58,13 @@ def _answered(found: Evaluation, model: str) -> int:
 def _row(
     found: Evaluation, names: Names, model: str, price: float, timed: bool, memory: bool
 ) -> str:
-    said = found.speed[model]
-    shown = (
-        ("first_p50_s", "first_p95_s", "last_p50_s", "last_p95_s") if timed else ("p50_s", "p95_s")
-    )
-    cells = [f"{said['tokens_per_s']:,.1f}", *(f"{said.get(key, 0.0):.2f} s" for key in shown)]
-    peak = said.get("peak_mb", 0.0)
+    measured = found.speed[model]
+    times = [measured.p50_s, measured.p95_s]
+    if timed:
+        times = [measured.first_p50_s, measured.first_p95_s]
+        times += [measured.last_p50_s, measured.last_p95_s]
+    cells = [f"{measured.tokens_per_s:,.1f}", *(f"{seconds:.2f} s" for seconds in times)]
+    peak = measured.peak_mb
     cells += [f"{peak / 1000:,.1f} GB" if peak else "–"] * memory
     cells += [f"{len(found.rows) - _answered(found, model)} of {len(found.rows):,}"]
     cells += [f"${cost(found, model, price):,.4g}"] if price else []
@@ -73,13 +74,13 @@ def _row(
 
 def _notes(found: Evaluation, price: float) -> str:
     hardware = found.decoding.get("hardware")
-    remembered = sum(int(said.get("remembered", 0)) for said in found.speed.values())
+    cached = sum(one.cached for one in found.speed.values())
     notes = [f"Measured on {hardware}."] if hardware else []
     notes += ["Times count from the start of the batch that an answer was written in."]
-    if remembered:
+    if cached:
         notes.append(
-            f"{remembered:,} answers were known from an earlier evaluation of the same model; "
-            "their times are of then."
+            f"{cached:,} answers come from an earlier evaluation of the same model, with the times "
+            "measured there."
         )
     return " ".join([*notes, *([] if price else [NO_PRICE])])
 
