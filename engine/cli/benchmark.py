@@ -9,6 +9,7 @@ from engine.cli.common import as_json, in_project, show, wait, working, workspac
 from engine.cli.evaluation import evaluation
 from engine.core.actor import LOCAL
 from engine.core.job import Job
+from engine.core.result import BenchmarkResult
 from engine.services.evaluation import benchmarks
 from engine.work.harness import names
 
@@ -96,7 +97,8 @@ def run(
 def _lines(job: Job, wanted: tuple[str, ...]) -> list[str]:
     """A line a score, and for each model but the first what sets it apart."""
     lines, compared = [], benchmarks.gains(job)
-    given = dict(zip(job.result["models"], wanted, strict=True))
+    result = job.result_as(BenchmarkResult)
+    given = dict(zip(result.models, wanted, strict=True))
     for model, scores in benchmarks.scores(job).items():
         gains = compared.get(model, {})
         for one in scores:

@@ -152,7 +152,7 @@ def run_job(
         recipe = read(plugins.load("jobs", "evaluate").Recipe, values)
         with working(ws):
             job = wait(ws, lifecycle.submit(ws, LOCAL, chosen.id, recipe, "Evaluation"))
-        found = evaluations.get(ws, LOCAL, job.result["evaluation_id"])
+        found = evaluations.get(ws, LOCAL, job.result.evaluation_id or "")
         lines = []
         for given, model in zip(wanted, found.models, strict=True):
             for name, mean in found.means[model].items():

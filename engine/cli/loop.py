@@ -5,6 +5,7 @@ import click
 from engine.cli import common
 from engine.cli.common import as_json, in_project, say, show, wait, working, workspace
 from engine.core.actor import LOCAL
+from engine.core.result import DemoResult, LoopResult
 from engine.orchestrate.demo_report import as_markdown
 from engine.services.loop import auto as loops
 from engine.services.loop import champion
@@ -43,7 +44,7 @@ def demo(rater: str, learning_rate: float | None, as_json: bool) -> None:
         with working(ws):
             project, job = demos.start(ws, LOCAL, rater, learning_rate)
             job = wait(ws, job)
-        report = job.result["report"]
+        report = job.result_as(DemoResult).report
         text = f"{as_markdown(report)}\nSee it in the browser: tuneloop serve ({project.name})."
         show(report, text, as_json)
 
@@ -135,4 +136,5 @@ def auto(
                 prompts=prompts, most_votes=most_votes,
             )  # fmt: skip
             job = wait(ws, job)
-        show(job.result, f"{job.result['ended']}\n{job.result['sentence']}", as_json)
+        result = job.result_as(LoopResult)
+        show(result, f"{result.ended}\n{result.sentence}", as_json)

@@ -7,6 +7,7 @@ from engine.cli import common
 from engine.cli.common import as_json, in_project, show, wait, working, workspace
 from engine.core.actor import LOCAL
 from engine.core.recipe import read
+from engine.core.result import PlayResult
 from engine.services.jobs import lifecycle
 
 
@@ -48,6 +49,6 @@ def ask(
         recipe = read(plugins.load("jobs", "play").Recipe, values)
         with working(ws):
             job = wait(ws, lifecycle.submit(ws, LOCAL, chosen.id, recipe, "Question"))
-        answers = list(job.result["answers"].values())
-        text = "\n\n".join(f"{m}: {a['text']}" for m, a in zip(wanted, answers, strict=True))
+        answers = list(job.result_as(PlayResult).answers.values())
+        text = "\n\n".join(f"{m}: {a.text}" for m, a in zip(wanted, answers, strict=True))
         show(job.result, text, as_json)

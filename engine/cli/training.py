@@ -81,8 +81,8 @@ def start_job(
         return
     with working(ws):
         job = wait(ws, job)
-    said = job.result.get("sentence")
-    lines = [said] if said else [f"{key}: {value}" for key, value in job.result.items()]
+    found = [f"{name}: {value}" for name, value in job.result.model_dump(mode="json").items()]
+    lines = [job.result.sentence] if job.result.sentence else found
     show(job, "\n".join([f"{job.name} is done.", *lines]), as_json)
 
 

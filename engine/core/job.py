@@ -1,9 +1,13 @@
 """A job is data: what to run (a recipe), how far it is, who runs it."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializeAsAny, model_validator
+
+from engine.core.result import JobResult, read_result
+
+R = TypeVar("R", bound=JobResult)
 
 
 class State(StrEnum):
@@ -47,10 +51,21 @@ class Job(BaseModel):
     note: str = ""
     tags: tuple[str, ...] = ()
     error: str | None = None
-    result: dict[str, Any] = {}
+    result: SerializeAsAny[JobResult] = JobResult()  # of the class that belongs to `kind`
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _result_of_the_kind(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "kind" in values:
+            return {**values, "result": read_result(values["kind"], values.get("result") or {})}
+        return values
+
+    def result_as(self, wanted: type[R]) -> R:
+        """The result where it is a `wanted`; else one in which nothing was found."""
+        return self.result if isinstance(self.result, wanted) else wanted()
 
     @property
     def over(self) -> bool:

@@ -6,11 +6,12 @@ leaves nothing behind.
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
 from engine.core.evaluation import Evaluation
 from engine.core.model import ModelKind
 from engine.core.rating import Candidate
+from engine.core.result import JobResult
 
 
 class NewModel(BaseModel):
@@ -33,7 +34,7 @@ class Outcome(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    result: dict[str, Any] = {}
+    result: SerializeAsAny[JobResult] = JobResult()
     model: NewModel | None = None
     evaluation: Evaluation | None = None
     round_id: str | None = None

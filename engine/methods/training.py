@@ -11,6 +11,7 @@ from engine.core.examples import Example
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.core.recipe import TrainRecipe
+from engine.core.result import TrainingResult
 from engine.methods import checkpoint, head, highlights, options, upstream, weights
 from engine.methods.callback import callback
 from engine.methods.encoding import Line, Material, gather
@@ -273,13 +274,13 @@ def _silence(trainer: Any) -> None:
 def _outcome(
     recipe: TrainRecipe, job_id: str, start: Model, material: Material, measured: dict[str, Any]
 ) -> Outcome:
-    result = {
+    result = TrainingResult(
         **measured,
-        "rows": len(material.train),
-        "held_out_rows": len(material.held_out),
-        "dropped": material.dropped,
-        "truncated": material.truncated,
-    }
+        rows=len(material.train),
+        held_out_rows=len(material.held_out),
+        dropped=material.dropped,
+        truncated=material.truncated,
+    )
     model = NewModel(
         name=f"{recipe.KIND}-{job_id[-4:]}",
         kind=weights.kind(recipe),
@@ -287,6 +288,6 @@ def _outcome(
         base_id=start.id if start.whole else start.base_id or start.id,
         parent_id=None if start.whole else start.id,
         dataset_id=recipe.dataset,
-        info={"method": recipe.KIND, "tuning": recipe.tuning, **result},
+        info={"method": recipe.KIND, "tuning": recipe.tuning, **result.model_dump(mode="json")},
     )
     return Outcome(result=result, model=model)

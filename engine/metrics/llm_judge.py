@@ -18,6 +18,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_o
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from engine.core.errors import UserError
+from engine.core.result import Judgements
 
 Choice = Literal["new", "base", "tie"]
 MOST_BYTES = 1_000_000
@@ -56,22 +57,6 @@ class Question(NamedTuple):
     prompt: str
     new: str
     base: str
-
-
-class Judgements(BaseModel):
-    """`choices` in the order of the questions, None where the judge failed; those count nowhere.
-
-    `contradicted` of the ties are questions whose winner changed with the order.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    wins: int
-    losses: int
-    ties: int
-    contradicted: int
-    failed: int
-    choices: tuple[Choice | None, ...]
 
 
 class _Stay(HTTPRedirectHandler):

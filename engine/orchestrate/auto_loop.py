@@ -18,6 +18,7 @@ from engine.core.job import Job, State
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, passes
+from engine.core.result import LoopResult
 from engine.orchestrate.demo import LOOK_EVERY_S, LoopContext, simulate
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
@@ -143,14 +144,14 @@ def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
     best = champion.current(auto.ws, LOCAL, auto.project_id)
     seen = history(auto.ws, LOCAL, auto.project_id)
     return Outcome(
-        result={
-            "ended": move.text,
-            "waiting": move.name == "votes",
-            "champion": best.id if best else None,
-            "generations": len(seen.generations),
-            "sentence": seen.sentence,
-            "steps": auto.steps,
-        }
+        result=LoopResult(
+            ended=move.text,
+            waiting=move.name == "votes",
+            champion=best.id if best else None,
+            generations=len(seen.generations),
+            sentence=seen.sentence,
+            steps=tuple(auto.steps),
+        )
     )
 
 

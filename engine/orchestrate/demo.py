@@ -24,6 +24,7 @@ from engine.core.outcome import Outcome
 from engine.core.rating import Purpose, Round
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, passes
+from engine.core.result import DemoResult
 from engine.files import write_whole
 from engine.orchestrate.demo_report import as_markdown, report_of
 from engine.services.data import datasets
@@ -183,19 +184,19 @@ def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
         prompts = loop.add("library_prompts.jsonl", 0.0)
     with loop.stage("Training on the examples (SFT)"):
         values = {"model": recipe.model, "dataset": faq.id, **SHORT, **recipe.sft}
-        sft = loop.job("sft", "SFT on the FAQ", **values).result["model_id"]
+        sft = loop.job("sft", "SFT on the FAQ", **values).result.model_id or ""
     export, rated = _rate_until_enough(loop, sft, prompts)
     with loop.stage("Training on the votes (DPO)"):
         usual = {"num_train_epochs": passes(export.pairs), "evals": 3, **SHORT}
         values = {"model": sft, "dataset": export.dataset_id, **usual, **recipe.dpo}
-        dpo = loop.job("dpo", "DPO on the votes", **values).result["model_id"]
+        dpo = loop.job("dpo", "DPO on the votes", **values).result.model_id or ""
     with loop.stage("Evaluating on held-out rows"):
         evaluation = _evaluate(loop, (recipe.model, sft, dpo), faq)
     verdict = _blind_round(loop, dpo, sft, faq)
     report = report_of(recipe.rater, evaluation, verdict, export, rated, loop.stages)
     write_whole(ctx.folder / "report.md", as_markdown(report).encode())
     loop.tell("Done", 0.0)
-    return Outcome(result={"report": report})
+    return Outcome(result=DemoResult(report=report))
 
 
 def _rate_until_enough(loop: Loop, model: str, prompts: Dataset) -> tuple[PairExport, int]:
@@ -232,7 +233,7 @@ def _evaluate(loop: Loop, models: tuple[str, str, str], faq: Dataset) -> Evaluat
         dataset=faq.id,
         max_new_tokens=loop.recipe.max_new_tokens,
     )
-    return evaluations.get(loop.ws, LOCAL, done.result["evaluation_id"])
+    return evaluations.get(loop.ws, LOCAL, done.result.evaluation_id or "")
 
 
 def _blind_round(loop: Loop, new: str, base: str, faq: Dataset) -> Verdict:

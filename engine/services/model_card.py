@@ -7,13 +7,13 @@ from engine.core.dataset import Dataset
 from engine.core.evaluation import Evaluation
 from engine.core.evaluation_sentences import caveat
 from engine.core.model import Model
+from engine.core.result import BenchmarkScore
 from engine.services import access
 from engine.services.evaluation import benchmarks, evaluations
 from engine.services.models.registry import lineage
 from engine.services.preferences.lineage import stale_model
 from engine.store import datasets
 from engine.store.connect import reading
-from engine.work.harness.results import Score
 from engine.workspace import Workspace
 
 
@@ -109,7 +109,7 @@ def _scores(found: Evaluation, asked: Dataset, model_id: str) -> str:
     return "\n\n".join(lines)
 
 
-def _public(found: list[Score]) -> str:
+def _public(found: list[BenchmarkScore]) -> str:
     rows = [
         f"| {_line(one.task)} | {_line(one.metric)} | {one.score:.3f} | "
         + (f"{one.low:.3f} to {one.high:.3f}" if one.low is not None else "not known")

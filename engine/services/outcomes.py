@@ -10,6 +10,7 @@ from engine.core.evaluation import Evaluation
 from engine.core.job import Job, State
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
+from engine.core.result import read_result
 from engine.files import write_whole
 from engine.services.evaluation import after_training
 from engine.services.rating import comparisons
@@ -24,7 +25,7 @@ from engine.workspace import Workspace
 def store(ws: Workspace, job: Job, outcome: Outcome) -> State:
     """Keep a finished job's outcome; FAILED, and nothing kept, when the fence has moved on."""
     now = time.time()
-    result = dict(outcome.result)
+    result = read_result(job.kind, outcome.result).model_dump(mode="json")
     file = f"jobs/{job.id}/evaluation.json"
     if outcome.evaluation:
         write_whole(ws.files / file, outcome.evaluation.model_dump_json().encode())

@@ -13,6 +13,7 @@ from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.normalise import prompt_key
 from engine.core.outcome import Outcome
+from engine.core.result import CurveResult
 from engine.stats.curve import learning_curve
 from engine.work.nested import Inner, StudyRecipe, Whole, held_out_loss, rows_of, train
 
@@ -56,15 +57,15 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             said = f"{len(part)} rows, seed {seed}: held-out loss {losses[n][-1]:.3f}"
             ctx.emit("log", {"text": said})
     curve = learning_curve(dict(zip(sizes, losses, strict=True)), recipe.seed)
-    result = {
-        "sizes": sizes,
-        "losses": losses,
-        "seeds": seeds,
-        "held_out_rows": len(held_out),
-        "curve": curve.model_dump(mode="json", exclude={"sentence"}),
-        "sentence": curve.sentence,
-        "seconds": round(time.monotonic() - began, 1),
-    }
+    result = CurveResult(
+        sizes=tuple(sizes),
+        losses=tuple(map(tuple, losses)),
+        seeds=tuple(seeds),
+        held_out_rows=len(held_out),
+        curve=curve,
+        sentence=curve.sentence,
+        seconds=round(time.monotonic() - began, 1),
+    )
     return Outcome(result=result)
 
 

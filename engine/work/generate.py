@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from engine.core.outcome import Outcome
 from engine.core.rating import Candidate
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
+from engine.core.result import WrittenResult
 from engine.models.answer import Reply
 from engine.work import answerers, close_calls
 
@@ -63,10 +64,11 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             _candidate(n, example, reply, model_id, recipe.seed + arm)
             for n, (example, reply) in enumerate(zip(asked, replies, strict=True))
         ]
-    result: dict[str, Any] = {"prompts": len(asked), "answers": len(found)}
+    result = WrittenResult(prompts=len(asked), answers=len(found))
     if recipe.keep:
         found = _kept(recipe, ctx, found)
-        result["chosen"] = dict(Counter(str(one.details["rule"]) for one in found[::2]))
+        rules = Counter(str(one.details["rule"]) for one in found[::2])
+        result = result.model_copy(update={"chosen": dict(rules)})
     return Outcome(result=result, round_id=recipe.round, candidates=tuple(found))
 
 

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable
-from typing import Any
 
 from pydantic import Field
 
@@ -13,6 +12,7 @@ from engine.core.evaluation import EvaluatedRow, Evaluation
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
+from engine.core.result import JudgeName, JudgeResult, JudgeVerdict
 from engine.metrics.llm_judge import Question, compare, from_environment
 from engine.stats.preference import verdict
 
@@ -49,15 +49,15 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     hears(0)
     judged = compare(asked, questions, heard=hears)
     said = verdict(judged.wins, judged.losses, judged.ties)
-    result: dict[str, Any] = {
-        "sentence": said.sentence,
-        "verdict": said.model_dump(mode="json"),
-        "judged": judged.model_dump(mode="json"),
-        "rows": [row.index for row in rows],
-        "judge": {"model": asked.model, "host": asked.host},
-        "evaluation": recipe.evaluation,
-        "models": [base, new],
-    }
+    result = JudgeResult(
+        sentence=said.sentence,
+        verdict=JudgeVerdict.model_validate(said.model_dump(mode="json")),
+        judged=judged,
+        rows=tuple(row.index for row in rows),
+        judge=JudgeName(model=asked.model, host=asked.host),
+        evaluation=recipe.evaluation,
+        models=(base, new),
+    )
     return Outcome(result=result)
 
 

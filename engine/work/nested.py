@@ -14,6 +14,7 @@ from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe, Ref, RefKind, TrainRecipe, read
+from engine.core.result import training_result
 
 OnHeldOut = Callable[[int, float], None]  # how often it was measured, and the loss
 # what a training does besides: not wanted where many of them run one after the other
@@ -160,7 +161,7 @@ def train(recipe: TrainRecipe, ctx: Inner) -> Outcome:
 
 def held_out_loss(outcome: Outcome) -> float:
     """The lowest held-out loss of a training; UserError where nothing was held out."""
-    loss = outcome.result.get("best_held_out_loss")
+    loss = training_result(outcome.result).best_held_out_loss
     if loss is None:
         raise UserError(
             "No held-out loss was measured, so nothing can be compared.",

@@ -11,6 +11,7 @@ from engine.core.examples import Message
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
+from engine.core.result import PlayedAnswer, PlayResult
 from engine.work import answerers
 
 SAY_EVERY_S = 0.3
@@ -39,7 +40,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     """Every model's answer; `sample` events carry the text so far."""
     system = [Message(role="system", content=recipe.system)] if recipe.system else []
     prompt = [*system, Message(role="user", content=recipe.prompt)]
-    answers: dict[str, dict[str, object]] = {}
+    answers: dict[str, PlayedAnswer] = {}
     for model_id in recipe.models:
         files = ctx.model(model_id)
         reply = answerers.load(ctx, files).stream(
@@ -50,14 +51,14 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             seed=recipe.seed,
             said=_say(ctx, model_id),
         )
-        answers[model_id] = {
-            "text": reply.text,
-            "tokens": reply.tokens,
-            "seconds": round(reply.seconds, 2),
-            "finished": reply.finished,
-        }
+        answers[model_id] = PlayedAnswer(
+            text=reply.text,
+            tokens=reply.tokens,
+            seconds=round(reply.seconds, 2),
+            finished=reply.finished,
+        )
         ctx.emit("sample", {"model": model_id, "text": reply.text, "done": True})
-    return Outcome(result={"answers": answers})
+    return Outcome(result=PlayResult(answers=answers))
 
 
 def _say(ctx: Context, model_id: str) -> Callable[[str], None]:

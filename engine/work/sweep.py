@@ -10,6 +10,7 @@ from engine.core.context import Cancelled, Context
 from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.outcome import NewModel, Outcome
+from engine.core.result import SweepResult, Trial, TrialState
 from engine.work.nested import Inner, StudyRecipe, Whole, held_out_loss, rows_of, train
 
 WARM_UP = 1  # measurements before a training may be given up
@@ -63,19 +64,6 @@ class Recipe(StudyRecipe):
 
 class GivenUp(Exception):
     """A trial that is worse than most were at this point."""
-
-
-class Trial(BaseModel):
-    """One training: its loss is the lowest held out, None where it failed."""
-
-    model_config = ConfigDict(frozen=True)
-
-    number: int
-    settings: dict[str, Any]
-    state: str  # done, given up, failed
-    loss: float | None = None
-    seconds: float = 0.0
-    error: str | None = None
 
 
 class Best(NamedTuple):
@@ -135,14 +123,18 @@ class Search:
         )
         try:
             loss, outcome = self._train(settings, inner)
-            made = Trial(number=number, settings=settings, state="done", loss=loss)
+            made = Trial(number=number, settings=settings, state=TrialState.DONE, loss=loss)
             self.study.tell(asked, loss)
         except GivenUp as given_up:
-            made = Trial(number=number, settings=settings, state="given up", loss=given_up.args[0])
+            made = Trial(
+                number=number, settings=settings, state=TrialState.GIVEN_UP, loss=given_up.args[0]
+            )
             outcome = None
             self._tell(asked, "PRUNED")
         except UserError as error:  # such as a loss of NaN: a reason not to choose these settings
-            made = Trial(number=number, settings=settings, state="failed", error=str(error))
+            made = Trial(
+                number=number, settings=settings, state=TrialState.FAILED, error=str(error)
+            )
             outcome = None
             self._tell(asked, "FAIL")
         except BaseException:
@@ -225,13 +217,13 @@ def _short(value: Any) -> str:
 def _outcome(recipe: Recipe, ctx: Context, search: Search, best: Best, stopped: bool) -> Outcome:
     path = (best.ctx.folder / best.model.path).relative_to(ctx.folder)
     name = f"sweep-{ctx.job_id[-4:]}"
-    result = {
-        "trials": [trial.model_dump(mode="json") for trial in search.trials],
-        "best": best.trial.model_dump(mode="json"),
-        "best_settings": recipe.training(best.trial.settings).model_dump(mode="json"),
-        "stopped_early": stopped,
-        "sentence": _sentence(search.trials, best.trial),
-    }
+    result = SweepResult(
+        trials=tuple(search.trials),
+        best=best.trial,
+        best_settings=recipe.training(best.trial.settings).model_dump(mode="json"),
+        stopped_early=stopped,
+        sentence=_sentence(search.trials, best.trial),
+    )
     model = best.model.model_copy(update={"path": str(path), "name": name, "is_trial": True})
     return Outcome(result=result, model=model)
 

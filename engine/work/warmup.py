@@ -14,6 +14,7 @@ from engine.core.errors import UserError
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, TrainRecipe, read
+from engine.core.result import TrainingResult, WarmupResult, training_result
 
 
 class Recipe(BaseRecipe):
@@ -40,10 +41,10 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
         raise UserError(f"{recipe.method} is no training.", "Choose a training method.")
     quiet = _Quiet(ctx, training)
     try:
-        result = method.run(training, quiet).result
+        result = training_result(method.run(training, quiet).result)
     finally:
         shutil.rmtree(quiet.folder, ignore_errors=True)
-    return Outcome(result={"method": recipe.method, **_measured(result, quiet)})
+    return Outcome(result=_measured(recipe.method, result, quiet))
 
 
 def _short(recipe: type[BaseRecipe], steps: int) -> dict[str, Any]:
@@ -58,23 +59,24 @@ def _short(recipe: type[BaseRecipe], steps: int) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if name in recipe.model_fields}
 
 
-def _measured(result: dict[str, Any], quiet: "_Quiet") -> dict[str, Any]:
+def _measured(method: str, result: TrainingResult, quiet: "_Quiet") -> WarmupResult:
     """The speed without the first step, which also warms up the libraries."""
-    rates = quiet.rates[1:] or quiet.rates or [result["tokens_per_s"]]
+    rates = quiet.rates[1:] or quiet.rates or [result.tokens_per_s]
     rate = median(rates)
-    busy = result["tokens"] / max(result["tokens_per_s"], 1e-9)
+    busy = result.tokens / max(result.tokens_per_s, 1e-9)
     # the two measurements: before the first step and after the last
-    measuring = max(0.0, result["seconds"] - busy) / 2
+    measuring = max(0.0, result.seconds - busy) / 2
     share = quiet.held_out_rows / max(1, quiet.held_out_measured)
-    return {
-        "tokens_per_s": round(rate, 2),
-        "seconds_per_step": round(result["tokens"] / result["steps"] / max(rate, 1e-9), 3),
-        "steps": result["steps"],
-        "tokens": result["tokens"],
-        "seconds": result["seconds"],
-        "peak_memory_mb": result.get("peak_memory_mb"),
-        "held_out_seconds": round(measuring * share, 2) if quiet.held_out_measured else 0.0,
-    }
+    return WarmupResult(
+        method=method,
+        tokens_per_s=round(rate, 2),
+        seconds_per_step=round(result.tokens / result.steps / max(rate, 1e-9), 3),
+        steps=result.steps,
+        tokens=result.tokens,
+        seconds=result.seconds,
+        peak_memory_mb=result.peak_memory_mb,
+        held_out_seconds=round(measuring * share, 2) if quiet.held_out_measured else 0.0,
+    )
 
 
 class _Quiet:

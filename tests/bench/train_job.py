@@ -29,8 +29,8 @@ def train(job):
     )
     result = method.run(recipe, ctx).result
     return {
-        "seconds": result["seconds"],
-        "tokens": result["tokens"],
+        "seconds": result.seconds,
+        "tokens": result.tokens,
         "adapter": str(ctx.folder / "adapter"),
     }
 

@@ -71,7 +71,7 @@ class Round(NamedTuple):
 
     @property
     def model(self):
-        return self.job.result["model_id"]
+        return self.job.result.model_id
 
 
 def length(answers):
@@ -123,7 +123,7 @@ def taught(home, folder):
         model=lap.base, dataset=data.id, tuning="full", learning_rate=5e-3, num_train_epochs=8,
         per_device_train_batch_size=32, evals=1, samples=0, **SHORT,
     )  # fmt: skip
-    model = registry.get(lap.ws, LOCAL, job(lap, recipe).result["model_id"])
+    model = registry.get(lap.ws, LOCAL, job(lap, recipe).result.model_id)
     shutil.copytree(lap.ws.files / model.path, folder)
     lap.ws.close()
 
@@ -217,5 +217,5 @@ def once_round(lap, judge, seed, **settings):
     rated(lap, judge, seed)
     export = build.make(lap.ws, LOCAL, lap.project)
     done = trained(lap, export.dataset_id, seed, **settings)
-    seen = compared(lap, done.result["model_id"], judge, seed)
+    seen = compared(lap, done.result.model_id, judge, seed)
     return Round(lap, export, done, seen)

@@ -85,7 +85,7 @@ def ended_demo(space, tiny_model, tmp_path, monkeypatch, rater):
 def test_the_loop_closes_and_follows_its_raters(space, go_round):
     project, job = go_round("shorter")
     assert job.state is State.DONE, job.error
-    report = job.result["report"]
+    report = job.result.report
     assert report["decision"] == "better"
     assert report["low"] > 0.5
     assert report["pairs"] >= 20

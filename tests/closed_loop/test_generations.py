@@ -35,12 +35,12 @@ def test_the_second_generation_goes_on_from_the_first(start):
     assert losses(lap, look)[0] == pytest.approx(log(2), abs=1e-4)
 
     done = laps.trained(lap, made.dataset_id, 1, model=first.model, **GENTLE)
-    second = laps.compared(lap, done.result["model_id"], laps.wish(0.9), 1)
+    second = laps.compared(lap, done.result.model_id, laps.wish(0.9), 1)
     assert second.verdict.win_rate >= first.seen.verdict.win_rate - 0.05
     assert second.verdict.low > 0.5
     assert second.ratio < first.seen.ratio
     assert hashes(lap, first.model) == before
-    chain = registry.lineage(lap.ws, LOCAL, done.result["model_id"])
+    chain = registry.lineage(lap.ws, LOCAL, done.result.model_id)
     assert [model.id for model in chain][1:] == [first.model, lap.base]
 
 
@@ -51,9 +51,9 @@ def test_without_the_sft_term_the_same_training_ruins_the_model_and_the_gate_sto
     """
     lap, made, _, _ = followed(1)
     harsh = {"learning_rate": 5e-3}
-    kept = laps.trained(lap, made.dataset_id, 1, **harsh).result["model_id"]
+    kept = laps.trained(lap, made.dataset_id, 1, **harsh).result.model_id
     ruined = laps.trained(lap, made.dataset_id, 1, loss_type=["sigmoid"], **harsh)
-    ruined = ruined.result["model_id"]
+    ruined = ruined.result.model_id
     recipe = evaluate.Recipe(models=(lap.base, kept, ruined), dataset=lap.questions,
                              max_new_tokens=20)  # fmt: skip
     laps.job(lap, recipe)

@@ -38,5 +38,5 @@ def gain(lap, seed, raters):
     laps.rated(lap, laps.wish(0.8), seed, raters=raters)
     made = build.make(lap.ws, LOCAL, lap.project)
     done = laps.trained(lap, made.dataset_id, seed)
-    seen = laps.compared(lap, done.result["model_id"], laps.wish(1.0), seed)
+    seen = laps.compared(lap, done.result.model_id, laps.wish(1.0), seed)
     return seen.verdict.win_rate

@@ -223,7 +223,7 @@ def test_the_votes_become_pairs_the_pairs_a_model_and_people_find_it_better(
 
     owner.fill(rate_purpose="blind_eval", rate_prompts=60, rate_overlap=3)
     owner.on("change", "rate-purpose")
-    owner.fill(rate_new=done.result["model_id"], rate_base=lap.base)
+    owner.fill(rate_new=done.result.model_id, rate_base=lap.base)
     blind = begun(lap, owner)
     cast = all_rate(people, blind)
     assert len(set(cast.values())) == 1  # everybody saw every pair

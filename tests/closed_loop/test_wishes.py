@@ -46,7 +46,7 @@ def test_pairs_turned_round_by_hand_teach_the_opposite(followed, tmp_path):
     file.write_text("\n".join(map(json.dumps, turned)))
     data = datasets.add(lap.ws, LOCAL, lap.project, file, file.name, held_out=0.1)
     done = laps.trained(lap, data.id, seed=1)
-    against = laps.compared(lap, done.result["model_id"], laps.wish(0.9), seed=1)
+    against = laps.compared(lap, done.result.model_id, laps.wish(0.9), seed=1)
     assert against.verdict.high < 0.5 < seen.verdict.low
     assert against.ratio > 1.15 > seen.ratio
 
@@ -64,7 +64,7 @@ def test_edits_alone_move_a_model(start):
     rows = datasets.rows(lap.ws, LOCAL, made.dataset_id)
     assert all(row.example.chosen == halved(row.example.rejected) for row in rows)
     done = laps.trained(lap, made.dataset_id, seed=1, learning_rate=5e-4)
-    seen = laps.compared(lap, done.result["model_id"], laps.wish(1.0), seed=1)
+    seen = laps.compared(lap, done.result.model_id, laps.wish(1.0), seed=1)
     assert seen.ratio <= 0.80
     assert laps.accuracy(seen.after) >= laps.accuracy(seen.before) - 0.05
 

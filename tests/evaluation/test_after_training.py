@@ -33,10 +33,10 @@ def pairs(ws, project, folder):
 def test_a_training_queues_the_test_of_its_model_against_where_it_started(ws, world):
     project, base, data = world
     result = train(ws, project, "sft", base, data)
-    queued = lifecycle.get(ws, LOCAL, result["evaluation_job_id"])
+    queued = lifecycle.get(ws, LOCAL, result.evaluation_job_id)
     assert (queued.kind, queued.state, queued.lane) == ("evaluate", State.QUEUED, "compute")
     recipe = lifecycle.recipe_of(queued)
-    assert recipe.models == (base.id, result["model_id"])
+    assert recipe.models == (base.id, result.model_id)
     assert (recipe.dataset, recipe.split, recipe.max_rows) == (data.id, "held_out", 100)
     assert queued.name == f"sft-1 on held-out {data.label}"
 
@@ -48,29 +48,29 @@ def test_labels_are_tested_by_accuracy_first_and_by_the_usual_metrics_too(ws, wo
     path.write_text("\n".join(["prompt,completion", *rows]))
     labels = datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.5)
     result = train(ws, project, "sft", base, labels)
-    recipe = lifecycle.recipe_of(lifecycle.get(ws, LOCAL, result["evaluation_job_id"]))
+    recipe = lifecycle.recipe_of(lifecycle.get(ws, LOCAL, result.evaluation_job_id))
     usual = type(recipe).model_fields["metrics"].default
     assert recipe.metrics == ("accuracy", "macro_f1", *usual)
 
 
 def test_after_preferences_the_first_test_is_asked_again(ws, world, tmp_path):
     project, base, data = world
-    taught = train(ws, project, "sft", base, data, evaluate_after=False)["model_id"]
+    taught = train(ws, project, "sft", base, data, evaluate_after=False).model_id
     start = registry.get(ws, LOCAL, taught)
     result = train(ws, project, "dpo", start, pairs(ws, project, tmp_path))
-    recipe = lifecycle.recipe_of(lifecycle.get(ws, LOCAL, result["evaluation_job_id"]))
-    assert recipe.models == (taught, result["model_id"])
+    recipe = lifecycle.recipe_of(lifecycle.get(ws, LOCAL, result.evaluation_job_id))
+    assert recipe.models == (taught, result.model_id)
     assert recipe.dataset == data.id
 
 
 def test_no_test_is_queued_where_nobody_wants_one_or_no_question_fits(ws, world, tmp_path):
     project, base, data = world
-    assert "evaluation_job_id" not in train(ws, project, "sft", base, data, evaluate_after=False)
+    assert train(ws, project, "sft", base, data, evaluate_after=False).evaluation_job_id is None
     preferences = pairs(ws, project, tmp_path)
-    assert "evaluation_job_id" not in train(ws, project, "dpo", base, preferences)
+    assert train(ws, project, "dpo", base, preferences).evaluation_job_id is None
     whole = helpers.chat_file(tmp_path, 12, "whole.jsonl")
     all_rows = datasets.add(ws, LOCAL, project.id, whole, whole.name, held_out=0)
-    assert "evaluation_job_id" not in train(ws, project, "sft", base, all_rows)
+    assert train(ws, project, "sft", base, all_rows).evaluation_job_id is None
     assert [job.kind for job in lifecycle.list_all(ws, LOCAL, project.id)] == ["sft", "dpo", "sft"]
 
 

@@ -24,7 +24,7 @@ def test_two_questions_of_the_intent_test_are_in_its_training_part(ws, tmp_path,
     folder = shared_data / "tasks" / "snips_intent"
     learned = intents(ws, project, folder / "train_420.csv", tmp_path, 0.0)
     test = intents(ws, project, folder / "test_210.csv", tmp_path, 0.0)
-    tuned = train(ws, project, "sft", base, learned)["model_id"]
+    tuned = train(ws, project, "sft", base, learned).model_id
     found = contamination.check(ws, LOCAL, test.id, [base.id, tuned], None, 210)
     assert (found.count, found.asked, found.compared) == (2, 210, 420)
     asked = {row.index: row.example.prompt[-1].content for row in datasets.rows(ws, LOCAL, test.id)}
@@ -35,13 +35,13 @@ def test_two_questions_of_the_intent_test_are_in_its_training_part(ws, tmp_path,
 def test_what_an_ancestor_learned_counts(ws, tmp_path):
     project, base = helpers.project(ws), helpers.model(ws, tmp_path)
     data = helpers.dataset(ws, project.id, tmp_path)
-    first = registry.get(ws, LOCAL, train(ws, project, "sft", base, data)["model_id"])
+    first = registry.get(ws, LOCAL, train(ws, project, "sft", base, data).model_id)
     job = lifecycle.list_all(ws, LOCAL, project.id)[0]
     lifecycle.cancel(ws, LOCAL, job.id)
     other = helpers.chat_file(tmp_path, 3, "other.jsonl")
     other.write_text('{"prompt": "Something else entirely?", "completion": "yes"}\n')
     second = datasets.add(ws, LOCAL, project.id, other, other.name, held_out=0)
-    last = train(ws, project, "sft", first, second)["model_id"]
+    last = train(ws, project, "sft", first, second).model_id
     found = contamination.check(ws, LOCAL, data.id, [last], "train")
     assert (found.count, found.asked) == (data.train_rows, data.train_rows)
     assert contamination.check(ws, LOCAL, data.id, [last]).count == 0

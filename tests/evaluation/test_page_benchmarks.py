@@ -120,7 +120,7 @@ def test_base_and_tuned_stand_side_by_side_with_intervals_and_the_difference(ws,
 
 def test_the_list_of_runs_says_what_came_out(ws, world):
     job = measured(ws, world)
-    assert render.outcome(job) == job.result["sentence"]
+    assert render.outcome(job) == job.result.sentence
 
 
 def test_names_of_tasks_come_out_as_text(ws, world):

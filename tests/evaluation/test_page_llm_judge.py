@@ -48,10 +48,10 @@ def test_a_judge_compares_the_rows_of_an_evaluation_in_both_orders(ws, world, st
     project, made, _, tuned = world
     job = done(ws, llm_judge.start(ws, project, made, tuned.id, 50))
     assert (job.state, job.error) == (State.DONE, None)
-    judged = job.result["judged"]
-    assert (judged["wins"], judged["losses"], judged["failed"]) == (9, 3, 0)
+    judged = job.result.judged
+    assert (judged.wins, judged.losses, judged.failed) == (9, 3, 0)
     assert len(stub) == 2 * len(ANSWERS)
-    assert "wins 9, losses 3" in job.result["sentence"]
+    assert "wins 9, losses 3" in job.result.sentence
     drawn = llm_judge.shown(ws, job)
     assert "referee at 127.0.0.1" in drawn
     assert drawn.count("<li>") == len(ANSWERS)

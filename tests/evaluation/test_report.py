@@ -47,7 +47,7 @@ def world(ws, tmp_path):
     values = {"models": [base.id, tuned.id], "dataset": data.id}
     job = helpers.claimed(ws, results.submit(ws, project.id, "evaluate", **values).id)
     outcomes.store(ws, job, Outcome(evaluation=found.model_copy(update=update)))
-    return data, base, tuned, lifecycle.get(ws, LOCAL, job.id).result["evaluation_id"]
+    return data, base, tuned, lifecycle.get(ws, LOCAL, job.id).result.evaluation_id
 
 
 class Tags(HTMLParser):
@@ -130,8 +130,8 @@ def test_the_table_has_every_model_and_baseline_once_the_best_first(ws, world):
 
 def test_the_job_keeps_what_fell(ws, world):
     done = next(job for job in lifecycle.list_all(ws, LOCAL, world[0].project_id, ("evaluate",)))
-    assert done.result["regressed"] == ["Answers of 9 tokens became 2: regressed."]
-    assert done.result["learned"] == 1
+    assert done.result.regressed == ("Answers of 9 tokens became 2: regressed.",)
+    assert done.result.learned == 1
 
 
 def test_who_may_not_look_and_what_is_not_there(ws, world):

@@ -58,8 +58,8 @@ def test_a_killed_child_goes_on_from_its_checkpoint_and_no_step_shows_twice(
     worker.running[job.id].process.kill()
     done = turn_until(worker, job.id, over)
     assert (done.state, done.attempts) == (State.DONE, 2)
-    assert done.result["sum"] == SUM
-    assert done.result["began_at"] >= 2
+    assert done.result.sum == SUM
+    assert done.result.began_at >= 2
     assert steps_of(space, job.id) == list(range(1, STEPS + 1))
     turn_until(worker, job.id, lambda _: not worker.running)  # they go after the result is kept
     assert not checkpoints(space, job).exists()
@@ -83,8 +83,8 @@ def test_a_child_killed_twice_has_failed_and_goes_on_by_hand(space, worker, trai
     assert (again.recipe, again.tags) == (job.recipe, ("best try",))
     assert "Goes on from step" in again.note
     done = turn_until(worker, again.id, over)
-    assert (done.state, done.result["sum"]) == (State.DONE, sum(range(1, 201)))
-    assert done.result["began_at"] >= 4
+    assert (done.state, done.result.sum) == (State.DONE, sum(range(1, 201)))
+    assert done.result.began_at >= 4
     assert steps_of(space, again.id) == list(range(1, 201))
     assert checkpoint.newest_verified(checkpoints(space, job))  # lent, not taken
 
@@ -114,9 +114,9 @@ def test_stop_and_keep_ends_as_done_with_what_was_reached(space, worker, train, 
     assert lifecycle.stop_and_keep(space, LOCAL, job.id).keep_requested
     done = turn_until(worker, job.id, over)
     assert done.state is State.DONE
-    stopped = done.result["stopped_at"]
+    stopped = done.result.stopped_at
     assert 5 <= stopped < 400
-    assert done.result["sum"] == sum(range(1, stopped + 1))
+    assert done.result.sum == sum(range(1, stopped + 1))
     with pytest.raises(Conflict, match="is over"):
         lifecycle.stop_and_keep(space, LOCAL, job.id)
 
@@ -192,7 +192,7 @@ def test_a_run_that_stands_still_is_ended_and_goes_on_once(space, train, turn_un
     assert worker.running[job.id].process.poll() is None
     ahead[0] = heartbeat.STEPPING_S + 5
     done = turn_until(worker, job.id, over)
-    assert (done.state, done.attempts, done.result["sum"]) == (State.DONE, 2, SUM)
+    assert (done.state, done.attempts, done.result.sum) == (State.DONE, 2, SUM)
     assert any("stood still" in text for text in said(space, job.id))
 
 

@@ -92,7 +92,7 @@ def test_the_next_question_is_answered_by_the_same_process_with_what_it_had_load
 def test_while_it_waits_it_holds_no_lease_and_has_no_pulse(space, worker, answer):
     first = answer()
     pid = settle(worker)
-    assert pid == first.result["pid"]
+    assert pid == first.result.pid
     assert not worker.running
     alive = (space.files / "jobs" / first.id / "alive").stat().st_mtime_ns
     time.sleep(1.2)
@@ -100,7 +100,7 @@ def test_while_it_waits_it_holds_no_lease_and_has_no_pulse(space, worker, answer
     with reading(space.db) as conn:
         assert store.get(conn, first.id).lease_until is None
     assert (space.files / "jobs" / first.id / "alive").stat().st_mtime_ns == alive
-    assert answer(note="next").result["pid"] == pid
+    assert answer(note="next").result.pid == pid
 
 
 def test_a_beat_between_the_end_and_the_next_look_leaves_it_alive(space, worker, ask, turn_until):
@@ -108,7 +108,7 @@ def test_a_beat_between_the_end_and_the_next_look_leaves_it_alive(space, worker,
     turn_until(worker, job.id, lambda _: job.id in worker.running)
     wait_until(lambda: lifecycle.get(space, LOCAL, job.id).over)
     worker._beat(time.time())
-    assert settle(worker) == lifecycle.get(space, LOCAL, job.id).result["pid"]
+    assert settle(worker) == lifecycle.get(space, LOCAL, job.id).result.pid
 
 
 def test_killed_while_it_waits_it_harms_nothing(worker, answer):
@@ -116,7 +116,7 @@ def test_killed_while_it_waits_it_harms_nothing(worker, answer):
     os.kill(settle(worker), signal.SIGKILL)
     second = answer(note="2")
     assert (first.state, second.state, second.attempts) == (State.DONE, State.DONE, 1)
-    assert second.result["pid"] != first.result["pid"]
+    assert second.result.pid != first.result.pid
 
 
 def test_one_that_dies_of_a_question_it_had_not_begun_is_replaced(worker, ask, answer, turn_until):
@@ -130,7 +130,7 @@ def test_one_that_dies_of_a_question_it_had_not_begun_is_replaced(worker, ask, a
     os.kill(pid, signal.SIGKILL)
     done = turn_until(worker, job.id, over)
     assert (done.state, done.attempts, done.fence) == (State.DONE, 1, 1)
-    assert done.result["pid"] != pid
+    assert done.result.pid != pid
 
 
 @pytest.mark.parametrize("question", ["first", "second"])
@@ -147,20 +147,20 @@ def test_killed_while_it_answers_the_question_has_failed(question, space, answer
 def test_the_second_question_is_stopped_and_the_third_answered_by_the_same_process(
     space, worker, ask, answer, turn_until
 ):
-    pid = answer().result["pid"]
+    pid = answer().result.pid
     job = ask("long")
     turn_until(worker, job.id, began(space, job.id))
     lifecycle.cancel(space, LOCAL, job.id)
     assert turn_until(worker, job.id, over).state is State.CANCELLED
     assert settle(worker) == pid
     assert not worker.cancel_seen
-    assert answer(note="third").result["pid"] == pid
+    assert answer(note="third").result.pid == pid
 
 
 def test_sigterm_means_stop_while_it_answers_and_go_while_it_waits(
     space, worker, ask, answer, turn_until
 ):
-    pid = answer().result["pid"]
+    pid = answer().result.pid
     job = ask("long")
     turn_until(worker, job.id, began(space, job.id))
     os.kill(pid, signal.SIGTERM)
@@ -168,7 +168,7 @@ def test_sigterm_means_stop_while_it_answers_and_go_while_it_waits(
     assert settle(worker) == pid
     os.kill(pid, signal.SIGTERM)
     wait_until(lambda: gone(pid))
-    assert answer(note="third").result["pid"] != pid
+    assert answer(note="third").result.pid != pid
 
 
 def test_a_second_question_that_does_not_listen_is_killed(
@@ -176,7 +176,7 @@ def test_a_second_question_that_does_not_listen_is_killed(
 ):
     monkeypatch.setattr(worker_module, "TERM_AFTER_S", 0.2)
     monkeypatch.setattr(worker_module, "KILL_AFTER_S", 0.6)
-    pid = answer().result["pid"]
+    pid = answer().result.pid
     job = ask("deaf")
     turn_until(worker, job.id, began(space, job.id))
     lifecycle.cancel(space, LOCAL, job.id)
@@ -193,7 +193,7 @@ def test_after_a_question_that_failed_it_leaves(act, worker, answer):
     assert answer(act).state is State.FAILED
     assert child.wait(10) == 1
     assert settle(worker) is None
-    assert answer(note="third").result["pid"] != child.pid
+    assert answer(note="third").result.pid != child.pid
 
 
 def test_what_it_says_lands_in_the_log_of_the_question_it_belongs_to(space, answer):
@@ -206,7 +206,7 @@ def test_what_it_says_lands_in_the_log_of_the_question_it_belongs_to(space, answ
 
 
 def test_a_training_ends_it_before_it_starts(worker, train, answer, turn_until):
-    pid = answer().result["pid"]
+    pid = answer().result.pid
     assert settle(worker) == pid
     job = train(steps=4000)
     turn_until(worker, job.id, lambda _: job.id in worker.running)
@@ -241,7 +241,7 @@ def test_it_leaves_when_nobody_asked_for_four_minutes(space, ask, turn_until):
     ahead = [0.0]
     worker = Worker(space, clock=lambda: time.monotonic() + ahead[0])
     job = ask()
-    pid = turn_until(worker, job.id, over).result["pid"]
+    pid = turn_until(worker, job.id, over).result.pid
     settle(worker)
     ahead[0] = warm.STAY_S - 10
     worker.turn(time.time())
@@ -268,7 +268,7 @@ def test_it_goes_with_its_worker(sign, space, ask):
     worker = subprocess.Popen([sys.executable, "-c", code], env=environment)
     try:
         wait_until(lambda: lifecycle.get(space, LOCAL, job.id).over)
-        pid = lifecycle.get(space, LOCAL, job.id).result["pid"]
+        pid = lifecycle.get(space, LOCAL, job.id).result.pid
         time.sleep(0.7)  # the worker has noticed
         assert not gone(pid)
     finally:
@@ -302,7 +302,7 @@ def said(ws, job):
 
 
 def texts(job):
-    return {model: told["text"] for model, told in job.result["answers"].items()}
+    return {model: told.text for model, told in job.result.answers.items()}
 
 
 @pytest.mark.train

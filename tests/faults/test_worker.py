@@ -35,7 +35,7 @@ def test_a_job_runs_in_a_session_of_its_own_and_its_result_is_kept(space, worker
     job = submit(space, "done", note="x; rm -rf $(HOME)\n")
     done = turn_until(worker, job.id, over)
     assert done.state is State.DONE
-    assert done.result == {"note": "x; rm -rf $(HOME)\n"}
+    assert done.result.model_dump() == {"note": "x; rm -rf $(HOME)\n"}
     pid = int(lifecycle.watch(space, LOCAL, job.id)[2].data["text"].split()[1])
     assert pid != os.getpid()
 

@@ -37,8 +37,8 @@ def test_the_reference_of_dpo_stays_as_it_was(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path, tiny_model, pairs(12), pairs(16)[12:])
     outcome = dpo.run(recipe(dpo, max_steps=3), ctx)
     # were the reference to change with the model, the margin would stay at zero
-    assert outcome.result["first_held_out_margin"] == 0
-    assert outcome.result["held_out_margin"] > 0.05
+    assert outcome.result.first_held_out_margin == 0
+    assert outcome.result.held_out_margin > 0.05
 
 
 def test_an_adapter_of_a_whole_model_finds_its_base_and_the_lineage_holds(tiny_model, tmp_path):
@@ -59,8 +59,8 @@ def test_from_an_adapter_training_starts_at_the_adapters_loss(tiny_model, tmp_pa
     adapter = sft.run(recipe(sft, tuning="lora", learning_rate=5e-3, max_steps=3), ctx)
     ctx.keep("adapter-1", adapter.model)
     whole = sft.run(recipe(sft, model="adapter-1", max_steps=2), ctx)
-    reached = adapter.result["best_held_out_loss"]
-    assert whole.result["first_held_out_loss"] == pytest.approx(reached, rel=1e-3)
+    reached = adapter.result.best_held_out_loss
+    assert whole.result.first_held_out_loss == pytest.approx(reached, rel=1e-3)
     assert (whole.model.base_id, whole.model.parent_id) == (BASE, "adapter-1")
 
 

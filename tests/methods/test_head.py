@@ -97,4 +97,4 @@ def test_the_recipes_bf16_decides_about_the_base_and_never_about_the_adapter(
     assert kinds == {torch.bfloat16 if asked else torch.float32}
     assert {p.dtype for p in trainer.model.parameters() if p.requires_grad} == {torch.float32}
     result = sft.run(recipe, ctx).result
-    assert result["best_held_out_loss"] < result["first_held_out_loss"] * 1.01
+    assert result.best_held_out_loss < result.first_held_out_loss * 1.01

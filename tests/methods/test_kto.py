@@ -27,8 +27,8 @@ def test_kto_lowers_its_loss_and_parts_good_from_bad(tiny_model, tmp_path):
     loss = ctx.metrics("loss")
     assert loss[0] == pytest.approx(0.5)  # 1 - sigmoid(0): the model is its own reference
     assert loss[-1] < loss[0]
-    assert outcome.result["first_held_out_margin"] == 0
-    assert outcome.result["held_out_margin"] > 0.05
+    assert outcome.result.first_held_out_margin == 0
+    assert outcome.result.held_out_margin > 0.05
     assert (outcome.model.kind, outcome.model.base_id) == ("adapter", BASE)
 
 

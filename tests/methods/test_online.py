@@ -42,8 +42,8 @@ def test_what_is_rewarded_becomes_likelier(method, base, tmp_path):
     assert len(found) == 12
     assert sum(found[-3:]) > sum(found[:3]) + 0.3
     result = outcome.result
-    assert result["held_out_reward"] > result["first_held_out_reward"] + 0.1
-    assert (result["first_reward"], result["last_reward"]) == (found[0], found[-1])
+    assert result.held_out_reward > result.first_held_out_reward + 0.1
+    assert (result.first_reward, result.last_reward) == (found[0], found[-1])
     assert ctx.metrics("eval_loss") == []  # it would say nothing
 
 

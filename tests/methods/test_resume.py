@@ -74,7 +74,7 @@ def test_it_ends_with_the_losses_of_an_unbroken_run(
     assert again.metrics("loss") == pytest.approx(whole.metrics("loss"), abs=1e-3)
     assert again.metrics("eval_loss") == pytest.approx(whole.metrics("eval_loss"), abs=1e-3)
     for name in ("steps", "tokens", "best_step"):
-        assert outcome.result[name] == expected.result[name]
+        assert getattr(outcome.result, name) == getattr(expected.result, name)
     done = [event.data["done"] for event in again.events if event.kind == "progress"]
     assert done == list(range(at, 10))
 
@@ -139,8 +139,8 @@ def test_stop_and_keep_makes_a_model_of_what_was_reached(tiny_model, tmp_path):
         tmp_path / "job", tiny_model, chats(24), chats(4), cancel_after=3, keep=True
     )
     outcome = sft.run(recipe(sft, evals=1), ctx)
-    assert (outcome.result["stopped_at"], outcome.result["stopped_by"]) == (3, "you")
-    assert (outcome.result["steps"], outcome.result["best_step"]) == (3, 3)
+    assert (outcome.result.stopped_at, outcome.result.stopped_by) == (3, "you")
+    assert (outcome.result.steps, outcome.result.best_step) == (3, 3)
     assert len(ctx.metrics("eval_loss")) == 2  # at the start and at the stop
     assert (ctx.folder / "adapter" / "adapter_model.safetensors").is_file()
 
@@ -151,9 +151,9 @@ def test_a_run_that_learns_by_heart_stops_early_and_keeps_its_best(tiny_model, t
     asked = sft.Recipe(model=BASE, dataset="d", early_stopping_patience=5, keep_best=True, **values)
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(16), other * 2)
     result = sft.run(asked, ctx).result
-    assert result["stopped_by"] == "early stopping"
-    assert result["best_step"] < result["steps"] == result["stopped_at"] < 40
-    assert result["overfit"]
+    assert result.stopped_by == "early stopping"
+    assert result.best_step < result.steps == result.stopped_at < 40
+    assert result.overfit
     assert any("learn its rows by heart" in text for text in ctx.said())
 
 

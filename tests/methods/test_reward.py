@@ -29,8 +29,8 @@ def trained(request, tiny_model, tmp_path_factory):
 def test_the_loss_falls_and_the_held_out_pairs_are_told_apart(trained):
     ctx, outcome, _ = trained
     assert ctx.metrics("loss")[-1] < ctx.metrics("loss")[0] - 0.1
-    assert outcome.result["held_out_accuracy"] == 1
-    assert outcome.result["held_out_margin"] > outcome.result["first_held_out_margin"]
+    assert outcome.result.held_out_accuracy == 1
+    assert outcome.result.held_out_margin > outcome.result.first_held_out_margin
     assert outcome.model.kind == "reward"
 
 
@@ -42,7 +42,7 @@ def test_the_judge_gives_the_margin_that_the_training_measured(trained):
     good = judge.scores(prompts, [pair.chosen for pair in held_out])
     bad = judge.scores(prompts, [pair.rejected for pair in held_out])
     margin = sum(a - b for a, b in zip(good, bad, strict=True)) / len(good)
-    assert margin == pytest.approx(outcome.result["held_out_margin"], abs=2e-3)
+    assert margin == pytest.approx(outcome.result.held_out_margin, abs=2e-3)
 
 
 def test_a_score_does_not_depend_on_the_batch(trained):

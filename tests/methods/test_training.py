@@ -55,10 +55,10 @@ def held_out_loss(base, adapter, examples):
 def test_sft_lowers_both_losses_and_says_how_it_goes(trained):
     ctx, outcome = trained
     result = outcome.result
-    assert result["last_train_loss"] < result["first_train_loss"]
-    assert result["best_held_out_loss"] < result["first_held_out_loss"]
-    assert (result["steps"], result["rows"], result["held_out_rows"]) == (9, 24, 6)
-    assert result["tokens"] == ctx.metrics("num_tokens")[-1] > 0
+    assert result.last_train_loss < result.first_train_loss
+    assert result.best_held_out_loss < result.first_held_out_loss
+    assert (result.steps, result.rows, result.held_out_rows) == (9, 24, 6)
+    assert result.tokens == ctx.metrics("num_tokens")[-1] > 0
     assert len(ctx.metrics("loss")) == 9
     assert len(ctx.metrics("eval_loss")) == 1 + 5  # at the start, and every 2 of 9 steps
     for name in ("learning_rate", "grad_norm", "tokens_per_s"):
@@ -84,15 +84,15 @@ def test_the_adapter_with_the_lowest_held_out_loss_is_the_one_kept(tiny_model, t
     ]
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(16), other)
     result = sft.run(recipe(sft, num_train_epochs=4, learning_rate=2e-2), ctx).result
-    assert result["best_held_out_loss"] < result["last_held_out_loss"]
+    assert result.best_held_out_loss < result.last_held_out_loss
     loss = held_out_loss(tiny_model, ctx.folder / "adapter", other)
-    assert loss == pytest.approx(result["best_held_out_loss"], rel=1e-4)
+    assert loss == pytest.approx(result.best_held_out_loss, rel=1e-4)
 
 
 def test_without_held_out_rows_it_trains_and_says_what_is_missing(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(8))
     result = sft.run(recipe(sft, max_steps=2), ctx).result
-    assert result["best_held_out_loss"] is None
+    assert result.best_held_out_loss is None
     assert any("No rows are held out" in text for text in ctx.said())
     assert files(ctx.folder) != []
 
@@ -107,8 +107,8 @@ def test_sft_goes_on_from_an_adapter(trained, tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(24), chats(30)[24:])
     ctx.add("first", trained[0].folder / "adapter")
     outcome = sft.run(recipe(sft, "first", max_steps=2, lora={"r": 2}), ctx)
-    start = outcome.result["first_held_out_loss"]
-    assert start == pytest.approx(trained[1].result["best_held_out_loss"], rel=1e-4)
+    start = outcome.result.first_held_out_loss
+    assert start == pytest.approx(trained[1].result.best_held_out_loss, rel=1e-4)
     assert (outcome.model.base_id, outcome.model.parent_id) == (BASE, "first")
     assert any("lora settings are not used" in text for text in ctx.said())
 
@@ -125,7 +125,7 @@ def test_dpo_starts_at_the_adapter_and_prefers_what_was_chosen(trained, tiny_mod
     assert ctx.metrics("eval_loss")[0] == pytest.approx(log(2), abs=1e-6)
     assert ctx.metrics("rewards/margins")[0] == 0
     assert ctx.metrics("rewards/margins")[-1] > 0
-    assert outcome.result["last_train_loss"] < log(2)
+    assert outcome.result.last_train_loss < log(2)
     assert outcome.model.parent_id == "first"
     assert files(ctx.folder) == [
         "adapter/adapter_config.json",
@@ -168,7 +168,7 @@ def test_rows_that_are_cut_or_left_out_are_counted_and_said(tiny_model, tmp_path
     long_answer = Chat(messages=(*user("x"), Message(role="assistant", content="no" * 100)))
     ctx = MemoryContext(tmp_path / "job", tiny_model, [*chats(4), long_prompt, long_answer])
     result = sft.run(recipe(sft, max_steps=1, max_length=100), ctx).result
-    assert (result["rows"], result["dropped"], result["truncated"]) == (5, 1, 1)
+    assert (result.rows, result.dropped, result.truncated) == (5, 1, 1)
     assert [text[:6] for text in ctx.said()[:3]] == ["5 rows", "1 rows", "1 rows"]
 
 

@@ -106,11 +106,11 @@ def test_two_generations_follow_their_raters(space, begin):
     assert job.state is State.DONE, job.error
     seen = history(space, LOCAL, project)
     first = seen.generations[0]
-    assert first.against_baseline, job.result["ended"]
+    assert first.against_baseline, job.result.ended
     assert first.against_baseline.report.verdict.decision == "better", seen.generations[0].sentence
     assert seen.champion_id in {g.model.id for g in seen.generations}, job.result
-    assert job.result["champion"] == seen.champion_id
-    assert job.result["ended"]
+    assert job.result.champion == seen.champion_id
+    assert job.result.ended
     assert all((first.export_sha256, first.evaluation_id, first.model.job_id))
     export = build.get(space, LOCAL, first.export_id)
     split: Split = "held_out"
@@ -130,7 +130,7 @@ def test_a_model_that_lost_something_is_not_shown_to_people(space, begin):
         until(over(space, job))
     job = lifecycle.get(space, LOCAL, job.id)
     assert job.state is State.DONE, job.error
-    assert "The newest model regressed" in job.result["ended"]
+    assert "The newest model regressed" in job.result.ended
     assert not [r for r in rounds.list_all(space, LOCAL, project) if r.purpose == "blind_eval"]
     assert champion.current(space, LOCAL, project) is None
 
@@ -173,8 +173,8 @@ def test_with_no_patience_left_it_ends_and_says_what_it_waits_for(space, begin):
         until(over(space, job))
     job = lifecycle.get(space, LOCAL, job.id)
     assert job.state is State.DONE, job.error
-    assert job.result["waiting"]
-    assert "Waiting for votes on Rating round 1: 0 of" in job.result["ended"]
+    assert job.result.waiting
+    assert "Waiting for votes on Rating round 1: 0 of" in job.result.ended
     assert rounds.list_all(space, LOCAL, project)[0].status == "open"
 
 

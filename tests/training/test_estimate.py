@@ -200,10 +200,10 @@ def test_a_warm_up_measures_the_speed_that_the_next_estimate_uses(ws, world):
     helpers.claimed(ws, job.id)
     assert child.run(ws, job.id, 1) is State.DONE
     result = lifecycle.get(ws, LOCAL, job.id).result
-    assert result["tokens_per_s"] > 0
-    assert result["steps"] == 2
-    assert result["peak_memory_mb"] > 100
-    assert result["held_out_seconds"] > 0
+    assert result.tokens_per_s > 0
+    assert result.steps == 2
+    assert result.peak_memory_mb > 100
+    assert result.held_out_seconds > 0
     assert not (ws.files / "jobs" / job.id / "warmup").exists()
     assert [m.kind for m in registry.list_all(ws, LOCAL, project_id)] == ["base"]
     found = estimate.estimate(ws, LOCAL, project_id, recipe)

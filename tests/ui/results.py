@@ -91,4 +91,4 @@ def evaluated(ws, project_id, data, base, tuned, answers, name="An evaluation", 
     job = helpers.claimed(ws, job.id)
     found = evaluation(data.id, base.id, tuned.id, answers).model_copy(update=more)
     outcomes.store(ws, job, Outcome(result={"rows": len(answers)}, evaluation=found))
-    return lifecycle.get(ws, LOCAL, job.id).result["evaluation_id"]
+    return lifecycle.get(ws, LOCAL, job.id).result.evaluation_id

@@ -91,29 +91,29 @@ def test_the_score_is_what_the_model_prefers_and_an_adapter_changes_it(
     tuned = shares(chosen_by_hand(PeftModel.from_pretrained(model, adapter), tokenizer))
     assert base != tuned
     for model_id, each in ((BASE, base), ("tuned", tuned)):
-        [score] = result["scores"][model_id]
+        [score] = result.scores[model_id]
         mean = sum(each) / 12
         stderr = (mean * (1 - mean) / 11) ** 0.5
-        assert score["score"] == pytest.approx(mean)
-        assert score["stderr"] == pytest.approx(stderr)
-        assert score["high"] == pytest.approx(min(1, mean + 1.959964 * stderr))
-        assert (score["n"], score["of"], score["version"]) == (12, 12, "1.5")
-    [gain] = result["gains"]["tuned"].values()
-    assert (gain["n"], gain["diff"]) == (12, pytest.approx((sum(tuned) - sum(base)) / 12))
-    assert "on 12 questions" in gain["sentence"]
-    assert "row" not in gain["sentence"].replace("too few rows to tell", "")
-    assert result["lm_eval"] == names.release()
+        assert score.score == pytest.approx(mean)
+        assert score.stderr == pytest.approx(stderr)
+        assert score.high == pytest.approx(min(1, mean + 1.959964 * stderr))
+        assert (score.n, score.of, score.version) == (12, 12, "1.5")
+    [gain] = result.gains["tuned"].values()
+    assert (gain.n, gain.diff) == (12, pytest.approx((sum(tuned) - sum(base)) / 12))
+    assert "on 12 questions" in gain.sentence
+    assert "row" not in gain.sentence.replace("too few rows to tell", "")
+    assert result.lm_eval == names.release()
 
 
 @needs_harness
 def test_a_text_is_written_to_its_end_and_compared(ctx, tmp_path):
     task_files, _ = letters(tmp_path)
     result = job.run(recipe(task_files, ("writing",), limit=4), ctx).result
-    [score] = result["scores"][BASE]
-    assert (score["metric"], score["score"], score["n"], score["of"]) == ("exact_match", 0, 4, 12)
+    [score] = result.scores[BASE]
+    assert (score.metric, score.score, score.n, score.of) == ("exact_match", 0, 4, 12)
     # no answer was right, which does not prove that none can be
-    assert (score["low"], score["high"]) == (0, pytest.approx(0.4899, abs=1e-4))
-    assert json.dumps(result)
+    assert (score.low, score.high) == (0, pytest.approx(0.4899, abs=1e-4))
+    assert json.dumps(result.model_dump(mode="json"))
 
 
 @needs_harness

@@ -33,7 +33,7 @@ def ctx(base, tmp_path):
 
 def asked(ctx, *who, prompt="Hi"):
     found = play.run(play.Recipe(models=who, prompt=prompt, max_new_tokens=8), ctx)
-    return [found.result["answers"][name]["text"] for name in who]
+    return [found.result.answers[name].text for name in who]
 
 
 def loads(ctx):

@@ -131,11 +131,11 @@ def test_a_curve_trains_on_each_share_with_each_seed_and_says_one_sentence(tiny_
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(24), chats(30)[24:])
     outcome = curve.run(study(curve, shares=(0.25, 0.5, 1.0), max_steps=2), ctx)
     result = outcome.result
-    assert (result["sizes"], result["seeds"]) == ([6, 12, 24], [1, 2])
-    assert [len(each) for each in result["losses"]] == [2, 2, 2]
-    assert len({loss for each in result["losses"] for loss in each}) == 6
-    assert result["curve"]["points"][2]["mean"] == pytest.approx(sum(result["losses"][2]) / 2)
-    assert "held-out loss" in result["sentence"]
+    assert (result.sizes, result.seeds) == ((6, 12, 24), (1, 2))
+    assert [len(each) for each in result.losses] == [2, 2, 2]
+    assert len({loss for each in result.losses for loss in each}) == 6
+    assert result.curve.points[2].mean == pytest.approx(sum(result.losses[2]) / 2)
+    assert "held-out loss" in result.sentence
     assert outcome.model is None
     assert not list((ctx.folder / "trainings").iterdir())
     progress = [event.data["done"] for event in ctx.events if event.kind == "progress"]
@@ -149,19 +149,19 @@ def test_a_sweep_keeps_the_adapter_with_the_lowest_loss_and_a_table(tiny_model, 
     space = {"learning_rate": {"low": 1e-6, "high": 2e-2, "log": True}, "lora.r": [2, 4]}
     recipe = study(sweep, space=space, n_trials=4, settings={**SETTINGS, "lora": {"r": 2}})
     outcome = sweep.run(recipe, ctx)
-    trials = outcome.result["trials"]
-    assert [trial["number"] for trial in trials] == [1, 2, 3, 4]
-    assert trials[0]["settings"] == {"learning_rate": 5e-3, "lora.r": 2}
-    done = [trial for trial in trials if trial["state"] == "done"]
-    assert outcome.result["best"] == min(done, key=lambda trial: trial["loss"])
+    trials = outcome.result.trials
+    assert [trial.number for trial in trials] == [1, 2, 3, 4]
+    assert trials[0].settings == {"learning_rate": 5e-3, "lora.r": 2}
+    done = [trial for trial in trials if trial.state == "done"]
+    assert outcome.result.best == min(done, key=lambda trial: trial.loss)
     assert (ctx.folder / outcome.model.path / "adapter_config.json").is_file()
     assert len(list((ctx.folder / "trainings").iterdir())) == 1
-    rate = outcome.result["best"]["settings"]["learning_rate"]
-    assert outcome.result["best_settings"]["learning_rate"] == rate
+    rate = outcome.result.best.settings["learning_rate"]
+    assert outcome.result.best_settings["learning_rate"] == rate
     again = sweep.run(recipe, MemoryContext(tmp_path / "again", tiny_model, chats(16),
                                             chats(20)[16:]))  # fmt: skip
-    assert [t["settings"] for t in again.result["trials"]] == [t["settings"] for t in trials]
-    assert again.result["best"]["loss"] == pytest.approx(outcome.result["best"]["loss"], rel=1e-4)
+    assert [t.settings for t in again.result.trials] == [t.settings for t in trials]
+    assert again.result.best.loss == pytest.approx(outcome.result.best.loss, rel=1e-4)
 
 
 @pytest.mark.train
@@ -169,17 +169,17 @@ def test_a_trial_that_breaks_is_a_line_of_the_table_and_not_the_end(tiny_model, 
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(8), chats(10)[8:])
     space = {"lora.target_modules": ["all-linear", "no-such-module"]}
     outcome = sweep.run(study(sweep, space=space, n_trials=3, max_steps=2), ctx)
-    states = {t["settings"]["lora.target_modules"]: t["state"] for t in outcome.result["trials"]}
+    states = {t.settings["lora.target_modules"]: t.state for t in outcome.result.trials}
     assert states["all-linear"] == "done"
-    assert outcome.result["best"]["settings"] == {"lora.target_modules": "all-linear"}
+    assert outcome.result.best.settings == {"lora.target_modules": "all-linear"}
 
 
 @pytest.mark.train
 def test_a_stopped_sweep_keeps_what_is_done(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(8), chats(10)[8:], cancel_after=6)
     outcome = sweep.run(study(sweep, n_trials=9), ctx)
-    assert outcome.result["stopped_early"]
-    assert 1 <= len(outcome.result["trials"]) < 9
+    assert outcome.result.stopped_early
+    assert 1 <= len(outcome.result.trials) < 9
     assert (ctx.folder / outcome.model.path / "adapter_config.json").is_file()
     early = MemoryContext(tmp_path / "early", tiny_model, chats(8), chats(10)[8:], cancel_after=2)
     with pytest.raises(Cancelled):
@@ -196,7 +196,7 @@ def test_the_best_adapter_of_a_search_is_a_model_that_can_be_used(ws, tiny_model
     job = helpers.claimed(ws, job.id)
     assert child.run(ws, job.id, job.fence) is State.DONE
     done = lifecycle.get(ws, LOCAL, job.id)
-    made = registry.files(ws, registry.get(ws, LOCAL, done.result["model_id"]))
+    made = registry.files(ws, registry.get(ws, LOCAL, done.result.model_id))
     assert (made.adapter / "adapter_config.json").is_file()
     assert made.base == tiny_model
-    assert len(done.result["trials"]) == 2
+    assert len(done.result.trials) == 2

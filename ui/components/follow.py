@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.core.job import Event, Job
+from engine.core.result import Trial
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 from ui.web.session import who
@@ -30,7 +31,7 @@ class Track:
     began: Event | None = None  # the first progress of this attempt
     latest: Event | None = None  # its newest progress
     samples: tuple[dict[str, Any], ...] = ()
-    trials: tuple[dict[str, Any], ...] = ()  # of a search for settings
+    trials: tuple[Trial, ...] = ()  # of a search for settings
     estimate: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -62,7 +63,7 @@ def taken(known: Track, events: list[Event], over: bool = False) -> Track:
     metrics = [*(() if begins else known.metrics), *(e for e in said if e.kind == "metric")]
     data = {kind: [e.data for e in said if e.kind == kind] for kind in ("sample", "trial")}
     samples = [*(() if begins else known.samples), *data["sample"]]
-    trials = [*(() if begins else known.trials), *data["trial"]]
+    trials = [*(() if begins else known.trials), *map(Trial.model_validate, data["trial"])]
     progress = [event for event in said if event.kind == "progress"]
     began = None if begins else known.began
     estimates = [event.data for event in events if event.kind == "estimate"]

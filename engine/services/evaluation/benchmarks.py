@@ -11,9 +11,9 @@ from engine.core.actor import Actor, Role
 from engine.core.evaluation import Gain
 from engine.core.job import Job, State
 from engine.core.recipe import read
+from engine.core.result import BenchmarkResult, BenchmarkScore
 from engine.services.jobs import lifecycle
 from engine.work.harness import files, names
-from engine.work.harness.results import Score
 from engine.workspace import Workspace
 
 KIND = "benchmark"
@@ -59,34 +59,32 @@ def bring(ws: Workspace, actor: Actor, folder: Path) -> str:
 def done(ws: Workspace, actor: Actor, project_id: str) -> list[Job]:
     """Benchmarks that have a result, newest first."""
     found = lifecycle.list_all(ws, actor, project_id, (KIND,))
-    return [job for job in found if job.state is State.DONE and "scores" in job.result]
+    return [
+        job for job in found if job.state is State.DONE and job.result_as(BenchmarkResult).scores
+    ]
 
 
-def scores(job: Job) -> dict[str, list[Score]]:
+def scores(job: Job) -> dict[str, list[BenchmarkScore]]:
     """What a benchmark found, by model, the baseline first."""
-    found = job.result["scores"]
-    return {m: [Score.model_validate(one) for one in found[m]] for m in job.result["models"]}
+    result = job.result_as(BenchmarkResult)
+    return {model: list(result.scores[model]) for model in result.models}
 
 
 def gains(job: Job) -> dict[str, dict[str, Gain]]:
     """The differences from the first model, by model and by the key of the score."""
-    stored = job.result["gains"]
-    return {
-        model: {key: Gain.model_validate(one) for key, one in each.items()}
-        for model, each in stored.items()
-    }
+    return job.result_as(BenchmarkResult).gains
 
 
-def of_model(ws: Workspace, actor: Actor, project_id: str, model_id: str) -> list[Score]:
+def of_model(ws: Workspace, actor: Actor, project_id: str, model_id: str) -> list[BenchmarkScore]:
     """The newest score of a model by each metric of each task."""
-    newest: dict[str, Score] = {}
+    newest: dict[str, BenchmarkScore] = {}
     for job in done(ws, actor, project_id):
         for one in scores(job).get(model_id, []):
             newest.setdefault(one.key, one)
     return list(newest.values())
 
 
-def for_card(found: list[Score]) -> list[EvalResult]:
+def for_card(found: list[BenchmarkScore]) -> list[EvalResult]:
     """The scores as a model card's metadata has them."""
     return [
         EvalResult(

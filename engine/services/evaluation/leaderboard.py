@@ -1,11 +1,10 @@
 """Every model that was asked a dataset's questions, in one table."""
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict
 
 from engine.core.actor import Actor, Role
 from engine.core.evaluation import Mean, Perplexity
+from engine.core.result import EvaluationResult
 from engine.services import access
 from engine.store import evaluations as store
 from engine.store import jobs, models
@@ -47,25 +46,29 @@ def leaderboard(ws: Workspace, actor: Actor, dataset_id: str, metric: str = "rou
         ]
     found: dict[str, Line] = {}
     for ref, job in of_it:
-        for line in _lines(ref, job.result if job else {}, names):
+        for line in _lines(ref, job.result_as(EvaluationResult) if job else None, names):
             found.setdefault(line.model_id, line)
     return sorted(found.values(), key=lambda line: -_score(line, metric))
 
 
-def _lines(ref: EvaluationRef, said: dict[str, Any], names: dict[str, str]) -> list[Line]:
+def _lines(
+    ref: EvaluationRef, result: EvaluationResult | None, names: dict[str, str]
+) -> list[Line]:
     """From the summary that the job keeps: the answers themselves lie in a large file."""
+    if result is None:
+        return []
     return [
         Line(
             model_id=who,
             name=names.get(who, plain_name(who)),
             evaluation_id=ref.id,
-            split=said.get("split", "held_out"),
-            rows=said["rows"],
+            split=result.split,
+            rows=result.rows,
             means=means,
-            perplexity=said.get("perplexity", {}).get(who),
+            perplexity=result.perplexity.get(who),
             created_at=ref.created_at,
         )
-        for who, means in {**said.get("means", {}), **said.get("baselines", {})}.items()
+        for who, means in {**result.means, **result.baselines}.items()
     ]
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
 from engine.core.job import Event, Job
+from engine.core.result import TrainingResult
 from engine.services import access
 from engine.services.jobs import lifecycle
 from engine.store import runs
@@ -102,11 +103,12 @@ def _series(ids: list[str], said: list[list[Event]]) -> dict[str, tuple[Series, 
 def finals(found: Sequence[Job]) -> dict[str, tuple[float | None, ...]]:
     """What the runs ended with, in words; numbers that none of them has are left out."""
     table = {
-        words: tuple(_number(job.result.get(name)) for job in found)
+        words: tuple(_final(job.result_as(TrainingResult), name) for job in found)
         for name, words in FINALS.items()
     }
     return {words: row for words, row in table.items() if any(value is not None for value in row)}
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+def _final(result: TrainingResult, name: str) -> float | None:
+    value = getattr(result, name) if name in result.model_fields_set else None
+    return None if value is None else float(value)

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Sequence
+from math import inf
 from typing import Any, Literal
 
 from sqlalchemy import Connection
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, Forbidden, UserError
 from engine.core.job import Job, State
+from engine.core.result import TrainingResult
 from engine.services import access
 from engine.store import datasets, jobs, models, runs
 from engine.store.connect import reading, writing
@@ -124,14 +126,15 @@ def _sorted(found: list[Job], sort: Sort) -> list[Job]:
     if sort == "name":
         return sorted(found, key=lambda job: job.name.casefold())
     if sort == "loss":
-        return sorted(found, key=lambda job: _or_last(job.result.get("best_held_out_loss")))
+        return sorted(found, key=_loss)
     if sort == "duration":
         return sorted(found, key=lambda job: -(_took(job) or 0.0))
     return found
 
 
-def _or_last(number: Any) -> float:
-    return float(number) if isinstance(number, int | float) else float("inf")
+def _loss(job: Job) -> float:
+    loss = job.result_as(TrainingResult).best_held_out_loss
+    return inf if loss is None else loss
 
 
 def _took(job: Job) -> float | None:

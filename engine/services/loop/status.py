@@ -8,6 +8,7 @@ from engine.core.job import Job, State
 from engine.core.model import Model
 from engine.core.project import Standing, Step, StepName, StepState
 from engine.core.rating import Round
+from engine.core.result import EvaluationResult
 from engine.services import access
 from engine.services.rating import rounds
 from engine.store import datasets, exports, jobs, models, votes
@@ -148,9 +149,10 @@ def _rated(ws: Workspace, actor: Actor, seen: Seen) -> dict[StepName, str]:
 
 def _evaluated(seen: Seen) -> str:
     newest = seen.evaluations[0]
-    result = next(job.result for job in seen.jobs if job.id == newest.job_id)
-    metric = result["metrics"][0]
-    return f"{_spelled(metric)} {result['means'][newest.models[-1]][metric]['score']:.2f}"
+    job = next(job for job in seen.jobs if job.id == newest.job_id)
+    result = job.result_as(EvaluationResult)
+    metric = result.metrics[0]
+    return f"{_spelled(metric)} {result.means[newest.models[-1]][metric].score:.2f}"
 
 
 def _spelled(metric: str) -> str:

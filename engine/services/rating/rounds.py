@@ -159,8 +159,7 @@ def close(ws: Workspace, actor: Actor, round_id: str) -> Round:
 def left_out(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
     """How many of its pairs nobody is shown, by reason; empty while no answers are written."""
     one = get(ws, actor, round_id)
-    written = lifecycle.get(ws, actor, one.job_id).result if one.job_id else {}
-    return dict(written.get("left_out", {}))
+    return dict(lifecycle.get(ws, actor, one.job_id).result.left_out) if one.job_id else {}
 
 
 def tally(ws: Workspace, actor: Actor, round_id: str) -> Tally:

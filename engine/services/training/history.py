@@ -10,6 +10,7 @@ from engine.advice.time import Run, Speed
 from engine.core.actor import Actor, Role
 from engine.core.job import Job, State
 from engine.core.recipe import TrainRecipe
+from engine.core.result import TrainingResult, WarmupResult
 from engine.services import access
 from engine.store import estimates
 from engine.store.connect import reading
@@ -74,7 +75,8 @@ def compare(ws: Workspace, actor: Actor, job_id: str) -> EstimateAndActual | Non
     if not said:
         return None
     taken = _seconds(job) if job.state is State.DONE else None
-    peak = job.result.get("peak_gpu_memory_mb") or job.result.get("peak_memory_mb")
+    result = job.result_as(TrainingResult)
+    peak = result.peak_gpu_memory_mb or result.peak_memory_mb
     return EstimateAndActual(
         estimated_s=said["seconds"]["likely"],
         low_s=said["seconds"]["low"],
@@ -87,8 +89,8 @@ def compare(ws: Workspace, actor: Actor, job_id: str) -> EstimateAndActual | Non
 
 
 def _run(one: Finished, bases: dict[str, str]) -> Run | None:
-    job, result = one.job, one.job.result
-    if not result.get("tokens_per_s") or not result.get("steps"):
+    job, result = one.job, one.job.result_as(TrainingResult)
+    if not result.tokens_per_s or not result.steps:
         return None
     recipe = job.recipe
     rows = recipe["per_device_train_batch_size"]
@@ -96,14 +98,14 @@ def _run(one: Finished, bases: dict[str, str]) -> Run | None:
     seconds = _seconds(job)
     said = one.estimate
     # a run that stopped early was not misjudged
-    share = result["steps"] / said["steps"] if said.get("steps") else 1.0
+    share = result.steps / said["steps"] if said.get("steps") else 1.0
     return Run(
         model_id=bases.get(recipe["model"], recipe["model"]),
         method=job.kind,
         tuning=recipe.get("tuning", "lora"),
-        length=result["tokens"] / result["steps"] / rows,
-        tokens_per_s=result["tokens_per_s"],
-        start_s=max(0.0, seconds - result["seconds"]),
+        length=result.tokens / result.steps / rows,
+        tokens_per_s=result.tokens_per_s,
+        start_s=max(0.0, seconds - result.seconds),
         seconds=seconds,
         source=said.get("source", ""),
         estimated_s=said["uncorrected_s"] * min(1.0, share) if said else None,
@@ -111,9 +113,9 @@ def _run(one: Finished, bases: dict[str, str]) -> Run | None:
 
 
 def _warmed(job: Job) -> Speed:
-    measured = job.result
-    start_s = max(0.0, _seconds(job) - measured["seconds"])
-    return advice_time.from_warmup(measured["tokens_per_s"], start_s, measured["held_out_seconds"])
+    measured = job.result_as(WarmupResult)
+    start_s = max(0.0, _seconds(job) - measured.seconds)
+    return advice_time.from_warmup(measured.tokens_per_s, start_s, measured.held_out_seconds)
 
 
 def _seconds(job: Job) -> float:
@@ -124,6 +126,6 @@ def _sentence(said: dict[str, Any], job: Job, taken: float | None) -> str:
     likely = advice_time.in_words(said["seconds"]["likely"])
     if taken is None:
         return f"About {likely} were expected."
-    steps, planned = job.result.get("steps", 0), said["steps"]
+    steps, planned = job.result_as(TrainingResult).steps, said["steps"]
     early = f" for {steps:,} of {planned:,} steps" if steps < planned else ""
     return f"It took {advice_time.in_words(taken)}{early}; about {likely} were expected."

@@ -12,9 +12,10 @@ from engine.core.errors import UserError
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
+from engine.core.result import BenchmarkResult, BenchmarkScore
 from engine.work import answerers
 from engine.work.harness import files, lm, names, results, tasks
-from engine.work.harness.results import Found, Score
+from engine.work.harness.results import Found
 from engine.work.nested import Whole
 
 DRAWS = 1000  # of a bootstrap, where a metric's standard error has no formula
@@ -115,19 +116,15 @@ def _asked(model: Any, asked: tasks.Tasks, recipe: Recipe) -> dict[str, Any]:
     return said
 
 
-def _result(recipe: Recipe, found: dict[str, Found], called: dict[str, str]) -> dict[str, Any]:
+def _result(recipe: Recipe, found: dict[str, Found], called: dict[str, str]) -> BenchmarkResult:
     first, *others = recipe.models
-    gains = results.gains(found[first], {m: found[m] for m in others})
-    return {
-        "sentence": _sentence(found, called),
-        "lm_eval": names.release(),
-        "models": list(recipe.models),
-        "scores": {m: [s.model_dump(mode="json") for s in f.scores] for m, f in found.items()},
-        "gains": {
-            m: {key: gain.model_dump(mode="json") for key, gain in each.items()}
-            for m, each in gains.items()
-        },
-    }
+    return BenchmarkResult(
+        sentence=_sentence(found, called),
+        lm_eval=names.release(),
+        models=recipe.models,
+        scores={model: tuple(each.scores) for model, each in found.items()},
+        gains=results.gains(found[first], {m: found[m] for m in others}),
+    )
 
 
 def _sentence(found: dict[str, Found], called: dict[str, str]) -> str:
@@ -136,6 +133,6 @@ def _sentence(found: dict[str, Found], called: dict[str, str]) -> str:
     return ". ".join(said) + "."
 
 
-def _told(one: Score) -> str:
+def _told(one: BenchmarkScore) -> str:
     bounds = f" ({one.low:.3f} to {one.high:.3f})" if one.low is not None else ""
     return f"{one.task} {one.metric} {one.score:.3f}{bounds}"

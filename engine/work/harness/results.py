@@ -4,10 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from engine.core.evaluation import Gain
 from engine.core.evaluation_sentences import QUESTIONS
+from engine.core.result import BenchmarkScore
 from engine.stats.intervals import wilson
 from engine.stats.multiple import adjusted
 from engine.stats.paired import paired_gain
@@ -15,39 +14,10 @@ from engine.stats.paired import paired_gain
 Z = 1.959964  # of a normal distribution, 95 %
 
 
-class Score(BaseModel):
-    """A task's score by one of its metrics, as the harness names them.
-
-    `stderr` is the harness's own; `low` and `high` bound the score at 95 % by it, where it is
-    known. `version` is the task's. `of` counts all questions of the task, `n` those asked.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    task: str
-    metric: str
-    filter: str
-    score: float
-    stderr: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int
-    of: int
-    num_fewshot: int | None = None
-    version: str = ""
-    higher_is_better: bool | None = None
-    group: bool = False
-
-    @property
-    def key(self) -> str:
-        """What tells this score from the others of one model."""
-        return f"{self.task}|{self.metric}|{self.filter}"
-
-
 class Found(NamedTuple):
     """The scores of one model, and of each that is a mean of shares the score of each question."""
 
-    scores: tuple[Score, ...]
+    scores: tuple[BenchmarkScore, ...]
     each: dict[str, tuple[float, ...]]
 
 
@@ -86,7 +56,7 @@ def _is_score(key: str, value: Any) -> bool:
     return "," in key and "_stderr," not in key and is_number and math.isfinite(value)
 
 
-def _score(said: Mapping[str, Any], task: str, key: str, shares: set[str]) -> Score:
+def _score(said: Mapping[str, Any], task: str, key: str, shares: set[str]) -> BenchmarkScore:
     measured, (metric, by) = said["results"][task], key.split(",", 1)
     score, stderr = float(measured[key]), measured.get(f"{metric}_stderr,{by}")
     known = isinstance(stderr, int | float) and math.isfinite(stderr)
@@ -95,7 +65,7 @@ def _score(said: Mapping[str, Any], task: str, key: str, shares: set[str]) -> Sc
     if known:
         low, high = _bounds(score, float(stderr), n, f"{metric}|{by}" in shares)
     version = said["versions"].get(task)
-    return Score(
+    return BenchmarkScore(
         task=task,
         metric=metric,
         filter=by,

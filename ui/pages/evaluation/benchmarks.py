@@ -10,10 +10,10 @@ from engine.core.errors import UserError
 from engine.core.evaluation import Gain
 from engine.core.evaluation_sentences import QUESTIONS
 from engine.core.job import Job, State
+from engine.core.result import BenchmarkResult, BenchmarkScore
 from engine.services.evaluation import benchmarks
 from engine.services.jobs import lifecycle
 from engine.work.harness import names as tasks_of
-from engine.work.harness.results import Score
 from engine.workspace import Workspace
 from ui.components import follow, markup, names
 from ui.components.markup import RAW
@@ -204,7 +204,7 @@ def shown(ws: Workspace, project: str | None, which: str) -> str:
     if job is None:
         return markup.notice("This result has gone.", "warn")
     called = names.of_models(ws, project)
-    return table(job, {m: called.get(m, names.GONE) for m in job.result["models"]})
+    return table(job, {m: called.get(m, names.GONE) for m in job.result_as(BenchmarkResult).models})
 
 
 def table(job: Job, called: dict[str, str]) -> str:
@@ -221,14 +221,14 @@ def table(job: Job, called: dict[str, str]) -> str:
         for one in first
     )
     titles = "".join(f"<th>{escape(head)}</th>" for head in heads)
-    note = escape(NOTE.format(version=job.result["lm_eval"]))
+    note = escape(NOTE.format(version=job.result_as(BenchmarkResult).lm_eval))
     return (
         f'<div class="tl-scroll"><table class="tl-scores"><thead><tr>{titles}</tr></thead>'
         f'<tbody>{rows}</tbody></table></div><p class="tl-hint">{note}</p>'
     )
 
 
-def _how(one: Score) -> str:
+def _how(one: BenchmarkScore) -> str:
     shots = f", {one.num_fewshot} examples" if one.num_fewshot else ""
     by = "" if one.filter == "none" else f" ({one.filter})"
     version = f", version {one.version}" if one.version else ""
@@ -236,7 +236,7 @@ def _how(one: Score) -> str:
     return f"{one.metric}{by}{shots}{version}{better}"
 
 
-def _cell(one: Score | None, gains: Mapping[str, Gain]) -> str:
+def _cell(one: BenchmarkScore | None, gains: Mapping[str, Gain]) -> str:
     if one is None:
         return "<td>–</td>"
     bounds = f"<small>{one.low:.3f} to {one.high:.3f}</small>" if one.low is not None else ""

@@ -7,6 +7,7 @@ import gradio as gr
 
 from engine.core.errors import UserError
 from engine.core.job import Job, State
+from engine.core.result import Judgements, JudgeResult
 from engine.services.evaluation import evaluations, llm_judge
 from engine.workspace import Workspace
 from ui.components import follow, markup, names
@@ -125,33 +126,36 @@ def looked(
 
 def shown(ws: Workspace, job: Job) -> str:
     """The verdict, how often the judge failed or contradicted itself, what it chose, as HTML."""
-    result, judged = job.result, job.result["judged"]
-    decided = result["verdict"]["decision"]
-    tone = TONES.get(decided, "neutral")
+    result = job.result_as(JudgeResult)
+    judged, by = result.judged, result.judge
+    if judged is None or by is None or result.verdict is None:
+        return ""
+    tone = TONES.get(result.verdict.decision, "neutral")
     stats = markup.stats(
         [
-            markup.stat("wins", str(judged["wins"])),
-            markup.stat("losses", str(judged["losses"])),
-            markup.stat("ties", str(judged["ties"]), f"{judged['contradicted']} by contradiction"),
-            markup.stat("failed", str(judged["failed"]), "not counted"),
+            markup.stat("wins", str(judged.wins)),
+            markup.stat("losses", str(judged.losses)),
+            markup.stat("ties", str(judged.ties), f"{judged.contradicted} by contradiction"),
+            markup.stat("failed", str(judged.failed), "not counted"),
         ]
     )
-    by = f"By {result['judge']['model']} at {result['judge']['host']}, each pair in both orders."
+    how = f"By {by.model} at {by.host}, each pair in both orders."
     return (
-        f"{markup.notice(result['sentence'], tone)}{stats}"
-        f'<p class="tl-hint">{escape(by)}</p>{_choices(ws, job)}'
+        f"{markup.notice(result.sentence, tone)}{stats}"
+        f'<p class="tl-hint">{escape(how)}</p>{_choices(ws, job, judged)}'
     )
 
 
-def _choices(ws: Workspace, job: Job) -> str:
+def _choices(ws: Workspace, job: Job, judged: Judgements) -> str:
     """Question by question, folded."""
+    asked = job.result_as(JudgeResult).rows
     words = {"new": "won", "base": "lost", "tie": "tied", None: "failed"}
     rows = {row.index: row for row in evaluations.get(ws, who(ws), job.recipe["evaluation"]).rows}
     lines = "".join(
         f"<li>{markup.badge(words[choice])} {escape(_short(rows[index].prompt[-1].content))}</li>"
-        for index, choice in zip(job.result["rows"], job.result["judged"]["choices"], strict=True)
+        for index, choice in zip(asked, judged.choices, strict=True)
     )
-    summary = f"What it chose, question by question ({len(job.result['rows'])})"
+    summary = f"What it chose, question by question ({len(asked)})"
     return (
         f'<details class="tl-hint"><summary>{summary}</summary>'
         f'<ul class="tl-held">{lines}</ul></details>'

@@ -6,6 +6,7 @@ import gradio as gr
 
 from engine.core.job import Job, State
 from engine.core.project import Standing, Step, StepName
+from engine.core.result import DemoResult
 from engine.services import projects
 from engine.services.jobs import lifecycle
 from engine.services.loop import demo as demos
@@ -169,6 +170,7 @@ def on_look(ws: Workspace, setup: Setup, project: str | None, seen: str) -> Any:
 def _of_project(ws: Workspace, project: str) -> dict[str, Any]:
     stands = standing(ws, who(ws), project)
     demo = next(iter(lifecycle.list_all(ws, who(ws), project, ("demo",))), None)
+    report = demo.result_as(DemoResult).report if demo else None
     untrodden = all(step.state in ("todo", "next") for step in stands.steps)
     return {
         "picture": loop_picture.picture(stands),
@@ -177,7 +179,7 @@ def _of_project(ws: Workspace, project: str) -> dict[str, Any]:
         "try_demo": untrodden and demo is None,
         "tab": stands.next_tab,
         "demo": _demo(ws, demo),
-        "report": view.report(demo.result["report"]) if demo and demo.result else "",
+        "report": view.report(report) if report else "",
     }
 
 

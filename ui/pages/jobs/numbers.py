@@ -4,6 +4,7 @@ import time
 from html import escape
 
 from engine.core.job import Job
+from engine.core.result import TrainingResult
 from ui.components import markup
 from ui.components.follow import Track, best, newest
 
@@ -84,7 +85,7 @@ def _expected(track: Track) -> list[str]:
 def _resources(job: Job, track: Track) -> str:
     """What it takes of this machine, or took at most."""
     cpu, used = newest(track, "cpu_percent"), newest(track, "memory_mb")
-    card, peak = newest(track, "gpu_memory_mb"), job.result.get("peak_memory_mb")
+    card, peak = newest(track, "gpu_memory_mb"), job.result_as(TrainingResult).peak_memory_mb
     parts = [
         f"processor {cpu:.0f} % (100 is one core)" if cpu is not None and not job.over else "",
         f"memory {_memory(used)}" if used is not None and not job.over else "",

@@ -62,9 +62,9 @@ def next_step(job: Job) -> tuple[str, str]:
 
 def aims_at(job: Job) -> Aim:
     """What the tab of the next step shows first, where the run names it."""
-    result, recipe = job.result, job.recipe
+    recipe = job.recipe
     if job.kind in ("evaluate", "judge"):
-        return Aim(evaluation=result.get("evaluation_id") or recipe.get("evaluation") or "")
+        return Aim(evaluation=job.result.evaluation_id or recipe.get("evaluation") or "")
     if job.kind == "generate":
         return Aim(round=recipe.get("round") or "")
     return Aim()

@@ -5,6 +5,15 @@ from html import escape
 from typing import Any
 
 from engine.core.job import Job, State
+from engine.core.result import (
+    BenchmarkResult,
+    CurveResult,
+    DemoResult,
+    EvaluationResult,
+    SweepResult,
+    TrainingResult,
+    WrittenResult,
+)
 from engine.services.jobs.queue import Waiting
 from ui.components import choice_cards, markup, words
 from ui.components.follow import Track
@@ -55,18 +64,18 @@ def outcome(job: Job) -> str:
         return _cut(job.error or "It failed.")
     if job.state is not State.DONE:
         return ""
-    result = job.result
-    if "best_train_loss" in result:
-        return _losses(result)
-    if job.kind in ("curve", "sweep", "benchmark"):
-        return _cut(str(result.get("sentence", "")))
-    if job.kind == "evaluate":
-        models = len(result.get("means", {}))
-        return f"{models} model{'s' if models != 1 else ''} on {result.get('rows', 0):,} rows"
-    if job.kind == "generate":
-        return f"{result.get('answers', 0):,} answers to {result.get('prompts', 0):,} questions"
-    if job.kind == "demo" and "report" in result:
-        return f"win rate {markup.percent(result['report']['win_rate'])}"
+    match job.result:
+        case TrainingResult(best_train_loss=float()) as result:
+            return _losses(result)
+        case CurveResult() | SweepResult() | BenchmarkResult() as result:
+            return _cut(result.sentence)
+        case EvaluationResult() as result:
+            models = len(result.means)
+            return f"{models} model{'s' if models != 1 else ''} on {result.rows:,} rows"
+        case WrittenResult() as result:
+            return f"{result.answers:,} answers to {result.prompts:,} questions"
+        case DemoResult() as result if result.report:
+            return f"win rate {markup.percent(result.report['win_rate'])}"
     return ""
 
 
@@ -120,7 +129,7 @@ def log(track: Track) -> str:
 
 def report(job: Job) -> str:
     """What the demo found, in sentences; nothing for other runs."""
-    found = job.result.get("report")
+    found = job.result_as(DemoResult).report
     if not found:
         return ""
     tone: markup.Tone = "good" if str(found["decision"]) == "better" else "neutral"
@@ -183,7 +192,7 @@ def _note(job: Job) -> str:
 
 
 def _warning(job: Job) -> str:
-    return markup.notice(OVERFIT, "warn") if job.result.get("overfit") else ""
+    return markup.notice(OVERFIT, "warn") if job.result_as(TrainingResult).overfit else ""
 
 
 def _models(recipe: dict[str, Any]) -> list[str]:
@@ -194,11 +203,12 @@ def _models(recipe: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(str(each) for each in one if each))
 
 
-def _losses(result: dict[str, Any]) -> str:
-    first, kept = result.get("first_held_out_loss"), result.get("best_held_out_loss")
+def _losses(result: TrainingResult) -> str:
+    first, kept = result.first_held_out_loss, result.best_held_out_loss
     if first is not None and kept is not None:
         return f"held-out loss {first:.2f} → {kept:.2f}"
-    return f"training loss {result['first_train_loss']:.2f} → {result['last_train_loss']:.2f}"
+    first, last = result.first_train_loss, result.last_train_loss
+    return "" if first is None or last is None else f"training loss {first:.2f} → {last:.2f}"
 
 
 def _waiting(job: Job, waits: Waiting | None) -> str:

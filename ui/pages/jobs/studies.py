@@ -2,54 +2,61 @@
 
 from collections.abc import Sequence
 from html import escape
+from math import inf
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from engine.core.job import Job
-from engine.stats.curve import LearningCurve
+from engine.core.result import CurveResult, SweepResult, Trial, TrialState
 from ui.components import charts, markup
 from ui.components.follow import Track
 from ui.pages.jobs.compare import label
 
 GAP = 0.06  # between the charts of two settings, as a share of the width
-STATES = {"done": "done", "given up": "given up early", "failed": "failed"}
+STATES = {
+    TrialState.DONE: "done",
+    TrialState.GIVEN_UP: "stopped early",
+    TrialState.FAILED: "failed",
+}
 
 
 def has_picture(job: Job, track: Track) -> bool:
     """Whether there is something to draw."""
     if job.kind == "curve":
-        return "curve" in job.result
-    return job.kind == "sweep" and any(one["loss"] is not None for one in trials(job, track))
+        return job.result_as(CurveResult).curve is not None
+    return job.kind == "sweep" and any(one.loss is not None for one in trials(job, track))
 
 
 def picture(job: Job, track: Track) -> Any:
     """The chart of a study."""
     if job.kind == "curve":
-        return learning(job.result)
+        return learning(job.result_as(CurveResult))
     space = job.recipe.get("space", {})
     return search(trials(job, track), space, job.id)
 
 
 def words(job: Job, track: Track) -> str:
     """What a study found in a sentence, and for a search the table of its trials."""
-    sentence = job.result.get("sentence")
+    sentence = job.result.sentence
     said = markup.notice(sentence, "good" if _helps(job) else "neutral") if sentence else ""
     found = trials(job, track) if job.kind == "sweep" else []
     return said + (_table(found) if found else "")
 
 
-def trials(job: Job, track: Track) -> list[dict[str, Any]]:
+def trials(job: Job, track: Track) -> Sequence[Trial]:
     """The trials of a search that are over."""
-    return list(job.result.get("trials") or track.trials)
+    return job.result_as(SweepResult).trials or track.trials
 
 
-def learning(result: dict[str, Any]) -> Any:
+def learning(result: CurveResult) -> Any:
     """Held-out loss over rows: each training faint, means with their intervals, the fitted law."""
-    found = LearningCurve.model_validate({**result["curve"], "sentence": result["sentence"]})
+    found = result.curve
+    if found is None:
+        raise ValueError("this curve has no points")
     drawn = charts.figure()
-    dots = [(size, y) for size, ys in zip(result["sizes"], result["losses"], strict=True)
+    dots = [(size, y) for size, ys in zip(result.sizes, result.losses, strict=True)
             for y in ys]  # fmt: skip
     drawn.add_trace(
         go.Scatter(
@@ -75,28 +82,28 @@ def learning(result: dict[str, Any]) -> Any:
         )
     )  # fmt: skip
     drawn.update_xaxes(title_text="training rows", type="log", tickvals=[
-        *result["sizes"], 2 * result["sizes"][-1]])  # fmt: skip
+        *result.sizes, 2 * result.sizes[-1]])  # fmt: skip
     drawn.update_yaxes(title_text="held-out loss (lower is better)")
     return drawn
 
 
-def search(found: Sequence[dict[str, Any]], space: dict[str, Any], run: str) -> Any:
+def search(found: Sequence[Trial], space: dict[str, Any], run: str) -> Any:
     """Held-out loss over each setting that was tried, side by side; the best trial is marked."""
     drawn = charts.figure()
-    done = [one for one in found if one["loss"] is not None]
-    best = min((one for one in done if one["state"] == "done"), key=_loss, default=done[0])
+    done = [one for one in found if one.loss is not None]
+    best = min((one for one in done if one.state is TrialState.DONE), key=_loss, default=done[0])
     width = (1 - GAP * (len(space) - 1)) / len(space)
     for n, (name, among) in enumerate(space.items()):
         end = "" if n == 0 else str(n + 1)
-        values = [one["settings"][name] for one in done]
+        values = [one.settings[name] for one in done]
         drawn.add_trace(
             go.Scatter(
                 x=values if isinstance(among, dict) else [str(value) for value in values],
-                y=[one["loss"] for one in done], xaxis=f"x{end}", mode="markers",
-                text=[f"trial {one['number']}, {STATES[one['state']]}" for one in done],
+                y=[one.loss for one in done], xaxis=f"x{end}", mode="markers",
+                text=[f"trial {one.number}, {STATES[one.state]}" for one in done],
                 marker={
                     "size": [15 if one is best else 9 for one in done],
-                    "symbol": ["circle" if one["state"] == "done" else "x-thin-open"
+                    "symbol": ["circle" if one.state is TrialState.DONE else "x-thin-open"
                                for one in done],
                     "color": [charts.ACCENT if one is best else charts.MUTED for one in done],
                 },
@@ -116,30 +123,32 @@ def search(found: Sequence[dict[str, Any]], space: dict[str, Any], run: str) -> 
     return drawn
 
 
-def _loss(trial: dict[str, Any]) -> float:
-    return float(trial["loss"])
+def _loss(trial: Trial) -> float:
+    return inf if trial.loss is None else trial.loss
 
 
 def _helps(job: Job) -> bool:
     if job.kind == "curve":
-        return bool(job.result.get("curve", {}).get("worth_it"))
-    return bool(job.result.get("best", {}).get("number", 1) > 1)
+        curve = job.result_as(CurveResult).curve
+        return curve is not None and curve.worth_it
+    best = job.result_as(SweepResult).best
+    return best is not None and best.number > 1
 
 
-def _table(found: Sequence[dict[str, Any]]) -> str:
-    names = list(found[0]["settings"])
+def _table(found: Sequence[Trial]) -> str:
+    names = list(found[0].settings)
     heads = "".join(f"<th>{escape(text)}</th>" for text in ("Trial", *map(label, names), "Loss", "")
     )  # fmt: skip
-    ordered = sorted(found, key=lambda one: (one["loss"] is None, one["loss"] or 0.0))
+    ordered = sorted(found, key=_loss)
     rows = "".join(_row(one, names) for one in ordered)
     table = f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>"
     return f'<table class="tl-settings tl-even">{table}</table>'
 
 
-def _row(one: dict[str, Any], names: list[str]) -> str:
-    loss = "–" if one["loss"] is None else f"{one['loss']:.3f}"
-    values = [_short(one["settings"][name]) for name in names]
-    cells = [str(one["number"]), *values, loss, one.get("error") or STATES[one["state"]]]
+def _row(one: Trial, names: list[str]) -> str:
+    loss = "–" if one.loss is None else f"{one.loss:.3f}"
+    values = [_short(one.settings[name]) for name in names]
+    cells = [str(one.number), *values, loss, one.error or STATES[one.state]]
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 

@@ -5,6 +5,7 @@ from html import escape
 
 from engine.core.job import Event, Job, State
 from engine.core.project import Standing
+from engine.core.result import LoopResult
 from engine.services.loop.champion import Promotion
 from engine.services.loop.generations import Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
@@ -135,7 +136,7 @@ def going(job: Job | None, events: Sequence[Event]) -> str:
             markup.notice("The loop was stopped. Start it again to go on where it stood.") + below
         )
     if job.state is State.DONE:
-        return markup.notice(str(job.result.get("ended", "It is over.")), "good") + below
+        return markup.notice(job.result_as(LoopResult).ended or "It is over.", "good") + below
     said = next((e.data for e in reversed(events) if e.kind == "progress"), None)
     bar = (
         markup.progress(said["done"], said["total"], str(said["label"]))

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any
 
 from engine.core.job import Event, Job, State
+from engine.core.result import PlayedAnswer, PlayResult
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 from ui.components import choice_cards, markup, names
@@ -82,8 +82,8 @@ def history(found: list[Job], shown: str, called: Names) -> str:
 
 
 def _column(job: Job, talk: Talk, model: str, called: Names) -> str:
-    told: dict[str, Any] = job.result.get("answers", {}).get(model, {})
-    text = str(told.get("text", talk.texts.get(model, "")))
+    answer = job.result_as(PlayResult).answers.get(model)
+    text = answer.text if answer else talk.texts.get(model, "")
     writing = not job.over and model not in talk.done
     caret = '<span class="tl-caret"></span>' if writing and text else ""
     waits = writing and not text
@@ -95,16 +95,15 @@ def _column(job: Job, talk: Talk, model: str, called: Names) -> str:
         '<div class="tl-answer"><div class="tl-answer-head">'
         f"<b>{escape(called.get(model, names.GONE))}</b></div>"
         f'<div class="tl-answer-text">{inside}</div>'
-        f'<div class="tl-answer-foot">{_measured(told)}</div></div>'
+        f'<div class="tl-answer-foot">{_measured(answer)}</div></div>'
     )
 
 
-def _measured(told: dict[str, Any]) -> str:
-    if not told:
+def _measured(answer: PlayedAnswer | None) -> str:
+    if answer is None:
         return ""
-    seconds, tokens = float(told["seconds"]), int(told["tokens"])
-    cut = "" if told["finished"] else "<span>cut at the limit</span>"
-    return f"<span>{tokens:,} tokens</span><span>{seconds:.1f} s</span>{cut}"
+    cut = "" if answer.finished else "<span>cut at the limit</span>"
+    return f"<span>{answer.tokens:,} tokens</span><span>{answer.seconds:.1f} s</span>{cut}"
 
 
 def _card(job: Job, called: Names) -> str:

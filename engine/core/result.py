@@ -1,0 +1,306 @@
+"""What a job found, by its kind: the column `result` of its row, and of `--json`.
+
+A result holds only what was found, so every field has a default and what is not set is not
+written. A kind of an installed plug-in may store whatever it likes: the numbers of a training are
+read as such, all else is kept as it is.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
+
+from engine.core.evaluation import Gain, Mean, Perplexity
+from engine.core.learning_curve import LearningCurve
+
+
+class JobResult(BaseModel):
+    """What any job may have found; the ids are set as its outcome is stored."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    sentence: str = ""
+    model_id: str | None = None
+    evaluation_id: str | None = None
+    evaluation_job_id: str | None = None  # the evaluation that was queued after a training
+    left_out: dict[str, int] = {}  # comparisons of a round that nobody is shown, by reason
+
+    @model_serializer(mode="wrap")
+    def _only_what_was_found(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if name in self._found()}
+
+    def _found(self) -> set[str]:
+        return self.model_fields_set | set(self.model_extra or {})
+
+
+class TrainingResult(JobResult):
+    """A training's numbers. Losses are in nats a token, memory in MB, times in seconds.
+
+    Held-out numbers are None where nothing was held out. `held_out_...` belong to the state that
+    was kept: the share of pairs told apart, the reward margin, the mean reward of its answers.
+    """
+
+    first_train_loss: float | None = None
+    last_train_loss: float | None = None
+    best_train_loss: float | None = None
+    first_held_out_loss: float | None = None
+    last_held_out_loss: float | None = None
+    best_held_out_loss: float | None = None
+    best_step: int | None = None
+    overfit: bool = False
+    steps: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    tokens_per_s: float = 0.0
+    stopped_at: int | None = None
+    stopped_by: str | None = None
+    peak_memory_mb: float | None = None
+    peak_gpu_memory_mb: float | None = None
+    held_out_accuracy: float | None = None
+    held_out_margin: float | None = None
+    held_out_reward: float | None = None
+    first_held_out_accuracy: float | None = None
+    first_held_out_margin: float | None = None
+    first_held_out_reward: float | None = None
+    first_reward: float | None = None
+    last_reward: float | None = None
+    rows: int = 0
+    held_out_rows: int = 0
+    dropped: int = 0
+    truncated: int = 0
+
+
+class EvaluationResult(JobResult):
+    """The means of an evaluation; its answers lie in a file of their own. Keys: model, metric.
+
+    `regressed` are the messages of regression checks that failed (`fell` in results of 0.1.0),
+    `learned` counts rows asked that a model was trained on.
+    """
+
+    rows: int = 0
+    split: str = "held_out"
+    metrics: tuple[str, ...] = ()
+    means: dict[str, dict[str, Mean]] = {}
+    baselines: dict[str, dict[str, Mean]] = {}
+    perplexity: dict[str, Perplexity] = {}
+    regressed: tuple[str, ...] = ()
+    learned: int = 0
+
+
+class WrittenResult(JobResult):
+    """Answers that were written for a round; `chosen` counts its comparisons by selection rule."""
+
+    prompts: int = 0
+    answers: int = 0
+    chosen: dict[str, int] = {}
+
+
+class PlayedAnswer(BaseModel):
+    """One model's answer in the playground; not `finished` where it was cut at the limit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    tokens: int
+    seconds: float
+    finished: bool
+
+
+class PlayResult(JobResult):
+    """Answers by model id, in the order asked."""
+
+    answers: dict[str, PlayedAnswer] = {}
+
+
+class WarmupResult(JobResult):
+    """How fast the first steps of a training went; one held-out measurement in seconds."""
+
+    method: str = ""
+    tokens_per_s: float = 0.0
+    seconds_per_step: float = 0.0
+    steps: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    peak_memory_mb: float | None = None
+    held_out_seconds: float = 0.0
+
+
+class CurveResult(JobResult):
+    """`losses` of each seed at each size, both in their order."""
+
+    sizes: tuple[int, ...] = ()
+    losses: tuple[tuple[float, ...], ...] = ()
+    seeds: tuple[int, ...] = ()
+    held_out_rows: int = 0
+    curve: LearningCurve | None = None
+    seconds: float = 0.0
+
+
+class TrialState(StrEnum):
+    """How a trial of a search ended; "given up" when it was worse than most at that point."""
+
+    DONE = "done"
+    GIVEN_UP = "given up"
+    FAILED = "failed"
+
+
+class Trial(BaseModel):
+    """One training of a search: its loss is the lowest held out, None where it failed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    settings: dict[str, Any]
+    state: TrialState
+    loss: float | None = None
+    seconds: float = 0.0
+    error: str | None = None
+
+
+class SweepResult(JobResult):
+    """Every trial in its order; `best_settings` is the whole recipe of the best."""
+
+    trials: tuple[Trial, ...] = ()
+    best: Trial | None = None
+    best_settings: dict[str, Any] = {}
+    stopped_early: bool = False
+
+
+class Judgements(BaseModel):
+    """What an LLM judge preferred: `choices` in the order of the questions, None where it failed.
+
+    Those count nowhere. `contradicted` of the ties are questions whose winner changed with the
+    order of the answers.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    wins: int
+    losses: int
+    ties: int
+    contradicted: int
+    failed: int
+    choices: tuple[Literal["new", "base", "tie"] | None, ...]
+
+
+class JudgeVerdict(BaseModel):
+    """The part of a verdict that a page decides by; the whole of it is kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    decision: str
+
+
+class JudgeName(BaseModel):
+    """Which LLM judged, and on which host."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    host: str
+
+
+class JudgeResult(JobResult):
+    """An LLM judge's comparison of two models; `rows` are row numbers, `models` baseline first."""
+
+    verdict: JudgeVerdict | None = None
+    judged: Judgements | None = None
+    rows: tuple[int, ...] = ()
+    judge: JudgeName | None = None
+    evaluation: str = ""
+    models: tuple[str, ...] = ()
+
+
+class BenchmarkScore(BaseModel):
+    """A task's score by one of its metrics, as the harness names them.
+
+    `stderr` is the harness's own; `low` and `high` bound the score at 95 % by it, where it is
+    known. `version` is the task's. `of` counts all questions of the task, `n` those asked.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    task: str
+    metric: str
+    filter: str
+    score: float
+    stderr: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int
+    of: int
+    num_fewshot: int | None = None
+    version: str = ""
+    higher_is_better: bool | None = None
+    group: bool = False
+
+    @property
+    def key(self) -> str:
+        """What tells this score from the others of one model."""
+        return f"{self.task}|{self.metric}|{self.filter}"
+
+
+class BenchmarkResult(JobResult):
+    """Scores and gains by model, the baseline first; `lm_eval` is the version of the harness."""
+
+    lm_eval: str = ""
+    models: tuple[str, ...] = ()
+    scores: dict[str, tuple[BenchmarkScore, ...]] = {}
+    gains: dict[str, dict[str, Gain]] = {}
+
+
+class DemoResult(JobResult):
+    """The report of a demo (engine/orchestrate/demo_report.py)."""
+
+    report: dict[str, Any] = {}
+
+
+class LoopResult(JobResult):
+    """Why an auto loop ended, the champion it left, and every step it took in words."""
+
+    ended: str = ""
+    waiting: bool = False
+    champion: str | None = None
+    generations: int = 0
+    steps: tuple[str, ...] = ()
+
+
+RESULTS: dict[str, type[JobResult]] = {
+    **dict.fromkeys(("sft", "dpo", "kto", "reward", "rloo", "grpo"), TrainingResult),
+    "evaluate": EvaluationResult,
+    "generate": WrittenResult,
+    "play": PlayResult,
+    "warmup": WarmupResult,
+    "curve": CurveResult,
+    "sweep": SweepResult,
+    "judge": JudgeResult,
+    "benchmark": BenchmarkResult,
+    "demo": DemoResult,
+    "auto": LoopResult,
+}
+
+
+def read_result(kind: str, stored: JobResult | Mapping[str, Any]) -> JobResult:
+    """The result of a job of this kind; what does not fit the kind is kept as it was stored."""
+    known = RESULTS.get(kind, TrainingResult)
+    if isinstance(stored, known):
+        return stored
+    values = stored.model_dump() if isinstance(stored, JobResult) else stored
+    try:
+        return known.model_validate(values)
+    except ValidationError:
+        return JobResult.model_construct(**values)
+
+
+def training_result(result: JobResult) -> TrainingResult:
+    """The numbers of a training, also where a plug-in gave them as a dictionary."""
+    if isinstance(result, TrainingResult):
+        return result
+    return TrainingResult.model_validate(result.model_dump())
