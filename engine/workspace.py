@@ -8,6 +8,7 @@ An entry point opens it once and passes it on; there is no global one.
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -55,7 +56,8 @@ def open_workspace(settings: Settings | None = None) -> Workspace:
     """The workspace, its folders made and its database at the newest revision."""
     settings = settings or Settings.from_environment()
     try:
-        (settings.home / "files").mkdir(parents=True, exist_ok=True)
+        _make_private(settings.home)
+        (settings.home / "files").mkdir(exist_ok=True)
     except OSError as error:
         raise UserError(
             f"The data folder {settings.home} can't be made: {error.strerror}.",
@@ -72,6 +74,16 @@ def open_workspace(settings: Settings | None = None) -> Workspace:
     if beside:
         _check_same(db, mark)
     return Workspace(settings, db)
+
+
+def _make_private(home: Path) -> None:
+    """Make the data folder for its owner alone, and close one that everybody could read."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, exist_ok=True)
+    mode = home.stat().st_mode
+    if mode & 0o007 and os.access(home, os.W_OK):
+        with suppress(PermissionError):  # another person's folder: theirs to close
+            home.chmod(mode & 0o7770)
 
 
 def _check_same(db: Engine, mark: Path) -> None:

@@ -1,5 +1,6 @@
 """`python -m ui`: the web app. `tuneloop serve` becomes this process."""
 
+import os
 import sys
 
 import click
@@ -14,6 +15,7 @@ from ui import server
 @click.option("--port", default=7860, type=click.IntRange(1, 65535))
 def main(host: str, port: int) -> None:
     """Serve until stopped."""
+    os.umask(0o077)  # votes, texts and hashes of passwords are the owner's of this process alone
     try:
         server.serve(Settings.from_environment().home, host, port)
     except UserError as error:

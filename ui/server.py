@@ -23,6 +23,7 @@ from ui import app as pages
 from ui.components.theme import theme
 from ui.pages.people.routes import router as account
 from ui.pages.rating.routes import router as rating
+from ui.web.limits import CONNECTIONS, UPLOAD_MB, BodyLimits, TimedProtocol
 from ui.web.security import LOOPBACK, Guard
 from ui.web.setup import Setup
 from ui.web.sign_in_gate import Gate
@@ -33,6 +34,7 @@ FIRST_STYLE = "tuneloop.css"  # tokens and kit; the others build on it
 HEAD = '<script src="/static/rate.js" defer></script>'
 SIGNED_OUT = '<script src="/static/account.js"></script>'
 SIGN_IN = "TUNELOOP_SIGN_IN"
+SESSIONS = 200  # browsers whose page state is kept; the one unseen for longest begins anew
 
 
 def create_app(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> FastAPI:
@@ -46,6 +48,7 @@ def create_app(ws: Workspace, setup: Setup | None = None, *, space: bool = False
     if asks:
         app.add_middleware(Gate, ws=ws)
         app.include_router(account(ws, space=space))
+    app.add_middleware(BodyLimits)
     app.add_middleware(Guard, space=space, anywhere=asks)  # added last, so it is asked first
     app.add_exception_handler(UserError, _explain)
     app.include_router(_own(ws))
@@ -80,6 +83,8 @@ def _own(ws: Workspace) -> APIRouter:
 def _mount(app: FastAPI, ws: Workspace) -> None:
     # A mounted page is never launched; without this mark Gradio does not check file paths.
     app.state.demo.has_launched = True
+    # Gradio keeps 1.7 MB for each browser it has seen, 10,000 of them unless it is told otherwise.
+    app.state.demo.state_session_capacity = SESSIONS
     styles = sorted(STATIC.glob("*.css"), key=lambda path: (path.name != FIRST_STYLE, path.name))
     gr.mount_gradio_app(
         app,
@@ -96,7 +101,7 @@ def _mount(app: FastAPI, ws: Workspace) -> None:
         mcp_server=False,
         ssr_mode=False,
         footer_links=[],
-        max_file_size="200mb",
+        max_file_size=f"{UPLOAD_MB}mb",
     )
 
 
@@ -122,7 +127,15 @@ def serve(home: Path, host: str, port: int, *, space: bool = False) -> None:
     app = create_app(ws, setup, space=space)
     _greet(ws, _address(host, port), home)
     try:
-        uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning")).run()
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            http=TimedProtocol,
+            limit_concurrency=CONNECTIONS,
+        )
+        uvicorn.Server(config).run()
     finally:
         started.terminate()  # it takes no new run and leaves when the one under way is done
         ws.close()

@@ -27,5 +27,6 @@ def serve(host: str, port: int) -> None:
 @click.option("--follow", type=int, default=None, hidden=True, help="End after this process.")
 def worker(follow: int | None) -> None:
     """Run queued jobs until stopped; SIGTERM lets the current job finish first."""
+    os.umask(0o077)
     with workspace() as ws:
         Worker(ws, follow).serve()

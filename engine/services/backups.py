@@ -32,6 +32,7 @@ def make(ws: Workspace, actor: Actor, target: Path) -> Path:
     if target.exists():
         raise Conflict(f"{target} is there already.", "Name a new file.")
     copy_to(ws.db, target)
+    target.chmod(0o600)  # it holds votes, texts and the hashes of passwords
     return target
 
 

@@ -1,0 +1,119 @@
+"""Requests are bounded in bytes and in time before anybody asks who sent them."""
+
+import asyncio
+import socket
+import threading
+import time
+
+import pytest
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.testclient import TestClient
+
+from tests.serving import free_port
+from ui.web import limits
+from ui.web.limits import KB, MB, BodyLimits, TimedProtocol, limit_for
+
+
+@pytest.fixture
+def app():
+    made, read = FastAPI(), []
+
+    @made.post("/{path:path}")
+    async def take(request: Request):
+        read.append(len(await request.body()))
+        return {"read": read[-1]}
+
+    made.state.read = read
+    made.add_middleware(BodyLimits)
+    return made
+
+
+@pytest.fixture
+def address(app):
+    """A real server: the protocol's limits are not those of a test client."""
+    port = free_port()
+    config = uvicorn.Config(app, port=port, log_level="error", http=TimedProtocol)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    yield ("127.0.0.1", port)
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/api/rate/vote", 256 * KB),
+        ("/api/rates", 16 * MB),
+        ("/account/sign-in", 64 * KB),
+        ("/gradio_api/upload", 201 * MB),
+        ("/gradio_api/queue/join", 16 * MB),
+    ],
+)
+def test_body_limit_follows_the_longest_prefix(path, most):
+    assert limit_for(path) == most
+
+
+def test_body_limit_refuses_before_reading(app):
+    browser = TestClient(app)
+    assert browser.post("/api/rate/vote", content=b"a" * (256 * KB)).json() == {"read": 256 * KB}
+    answer = browser.post("/api/rate/vote", content=b"a" * (256 * KB + 1))
+    assert (answer.status_code, answer.text) == (413, "This request is larger than 256 kB.")
+    assert app.state.read == [256 * KB]
+    wrong = browser.post("/account", content=b"a", headers={"content-length": "x"})
+    assert wrong.status_code == 413
+
+
+def test_body_limit_counts_a_body_that_names_no_length(app):
+    pieces = (b"a" * KB for _ in range(100))
+    answer = TestClient(app).post("/account/password", content=pieces)
+    assert answer.status_code == 413
+    assert app.state.read == []
+
+
+def test_slow_body_is_given_up(app, monkeypatch):
+    monkeypatch.setattr(limits, "BODY_S", 0.05)
+    sent = []
+
+    async def receive():
+        await asyncio.sleep(30)
+        raise AssertionError("nobody waits so long")
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "path": "/api/rate/vote", "method": "POST", "headers": [],
+             "query_string": b"", "app": app}  # fmt: skip
+    asyncio.run(app.middleware_stack(scope, receive, send) if app.middleware_stack
+                else app(scope, receive, send))  # fmt: skip
+    assert sent[0]["status"] in (400, 408)
+    assert app.state.read == []
+
+
+def test_connection_whose_headers_never_end_is_closed(address, monkeypatch):
+    monkeypatch.setattr(limits, "HEADERS_S", 0.2)
+    with socket.create_connection(address, timeout=20) as slow:
+        slow.sendall(b"POST /account HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        assert slow.recv(100) == b""
+    with socket.create_connection(address, timeout=20) as silent:
+        assert silent.recv(100) == b""
+
+
+def test_connection_that_asks_in_time_is_kept(address, monkeypatch):
+    monkeypatch.setattr(limits, "HEADERS_S", 3.0)
+    request = b"POST /account HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
+    with socket.create_connection(address, timeout=20) as asking:
+        for pause in (3.2, 0):  # idle between requests is uvicorn's own keep-alive, 5 s
+            asking.sendall(request)
+            answer = b""
+            while not answer.endswith(b'{"read":2}'):
+                piece = asking.recv(1000)
+                assert piece
+                answer += piece
+            assert answer.startswith(b"HTTP/1.1 200")
+            time.sleep(pause)
