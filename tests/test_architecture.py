@@ -65,7 +65,6 @@ SAME_CLASS_NAMES: dict[str, str] = {
 UI_REACHES: dict[str, str] = {
     "ui.components.forms -> engine.plugins": "to go through a service",
     "ui.components.forms -> engine.trackers.available": "to go through a service",
-    "ui.components.metrics -> engine.plugins": "to go through a service",
     "ui.pages.evaluation.benchmarks -> engine.work.harness.names": "to go through a service",
     "ui.pages.evaluation.error_charts -> engine.stats.confusion": "to go through a service",
     "ui.pages.evaluation.error_charts -> engine.stats.intervals": "to go through a service",

@@ -17,7 +17,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from engine.core.errors import UserError
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 
 Metric = Callable[[Sequence[str], References], Scores]
@@ -41,6 +41,11 @@ LAYERS = {
 PAIRS = 64  # at once: bert_score keeps the vectors of all words of what it is given
 EXAMPLE = "Write for example bertscore:roberta-large@17."
 
+MISSING = (
+    "BERTScore is not available. Install tuneloop[bertscore] and put a model such as roberta-large "
+    "into the folder models of the data folder."
+)
+
 
 class Chosen(NamedTuple):
     """A folder and the layer whose vectors are compared, counted from 1."""
@@ -54,6 +59,12 @@ class Chosen(NamedTuple):
         return f"{self.folder.name}@{self.layer}"
 
 
+@described(
+    "BERTScore",
+    "meaning",
+    "How near the words of answer and reference are in meaning, as a language model sees "
+    "them. Forgives other words; even unlike texts score high, so only differences tell.",
+)
 def bertscore(argument: str) -> Metric:
     """A metric: BERTScore F1 by the model of `argument`, "NAME" or "NAME@LAYER".
 
@@ -88,7 +99,7 @@ def offered() -> list[str]:
     return found
 
 
-bertscore.offered = offered  # type: ignore[attr-defined]
+vars(bertscore).update(offered=offered, MISSING=MISSING)
 
 
 def _home() -> Path:

@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 from engine.metrics.scripts import bleu_tokenizer
 
 
+@described(
+    "BLEU",
+    "text",
+    "How many runs of one to four words the answer shares with the reference. Strict: a good "
+    "answer in other words scores low.",
+)
 def bleu(predictions: Sequence[str], references: References) -> Scores:
     """Corpus BLEU / 100, and the sentence BLEU of each row.
 

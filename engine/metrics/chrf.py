@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 
 
+@described(
+    "chrF",
+    "text",
+    "How many short runs of letters the answer shares with the reference. Forgives other "
+    "word endings, and works in every language.",
+)
 def chrf(predictions: Sequence[str], references: References) -> Scores:
     """Corpus chrF2 / 100, and the chrF2 of each row.
 

@@ -6,10 +6,15 @@ from statistics import fmean
 
 from rapidfuzz.distance import Levenshtein
 
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 
 
+@described(
+    "Edit similarity",
+    "text",
+    "How few characters must change to turn the answer into the reference.",
+)
 def edit_similarity(predictions: Sequence[str], references: References) -> Scores:
     """1 - edits / characters of the longer text, the best over a row's references.
 

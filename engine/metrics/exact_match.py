@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from statistics import fmean
 
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 
 NORM = "norm:NFC,quotes,case,articles,punctuation but signs"
@@ -26,6 +26,12 @@ KEPT = "|".join(
 PUNCTUATION = re.compile(rf"({KEPT})|[!-/:-@\[-`{{-~]")
 
 
+@described(
+    "Exact match",
+    "short",
+    "The share of answers that equal a reference, apart from case, punctuation and articles. "
+    "Signs and symbols such as C++ count.",
+)
 def exact_match(predictions: Sequence[str], references: References) -> Scores:
     """The share of predictions equal to one of their references after normalisation.
 

@@ -17,12 +17,17 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from engine.core.errors import UserError
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 
 Metric = Callable[[Sequence[str], References], Scores]
 
 
+@described(
+    "Valid JSON",
+    "json",
+    "The share of answers that are JSON from beginning to end. It does not look at the reference.",
+)
 def json_valid(predictions: Sequence[str], references: References) -> Scores:
     """The share of answers that are valid JSON; references are not looked at. Source: RFC 8259."""
     check(predictions, references)
@@ -30,6 +35,12 @@ def json_valid(predictions: Sequence[str], references: References) -> Scores:
     return Scores(overall=fmean(each), each=each, signature="json_valid|whole answer|rfc8259")
 
 
+@described(
+    "Same JSON",
+    "json",
+    "The share of answers that say the same as the reference, read as JSON; spacing and the "
+    "order of names do not count.",
+)
 def json_match(predictions: Sequence[str], references: References) -> Scores:
     """The share of answers that say the same as one of their references, read as JSON.
 
@@ -44,6 +55,11 @@ def json_match(predictions: Sequence[str], references: References) -> Scores:
     return Scores(overall=fmean(each), each=each, signature="json_match|keys in any order|refs:any")
 
 
+@described(
+    "JSON as the schema says",
+    "json",
+    "The share of answers that are JSON and keep to the schema you gave.",
+)
 def json_schema(argument: str) -> Metric:
     """A metric: the share of answers that are JSON as the schema in `argument` says.
 

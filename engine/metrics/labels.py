@@ -5,13 +5,19 @@ from statistics import fmean
 
 import numpy as np
 
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 from engine.stats.confusion import labels_of, right_and_given
 
 NORM = "norm:nfkc, case, outer spaces and punctuation"
 
 
+@described(
+    "Accuracy",
+    "labels",
+    "The share of answers that are the right label. For datasets whose answers are a few "
+    "fixed words.",
+)
 def accuracy(predictions: Sequence[str], references: References) -> Scores:
     """The share of answers that are one of their row's accepted labels.
 
@@ -22,6 +28,12 @@ def accuracy(predictions: Sequence[str], references: References) -> Scores:
     return Scores(overall=fmean(each), each=each, signature=f"accuracy|{NORM}|refs:any")
 
 
+@described(
+    "Macro F1",
+    "labels",
+    "How well each label is found, rare labels counting as much as common ones. For at most "
+    "200 labels.",
+)
 def macro_f1(predictions: Sequence[str], references: References) -> Scores:
     """The mean over labels of each label's F1, so that rare labels count as much as common ones.
 

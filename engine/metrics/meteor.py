@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from statistics import fmean
 
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 from engine.metrics.scripts import spaced
 from engine.metrics.wordnet import load
 
 
+@described(
+    "METEOR",
+    "text",
+    "Shared words, where word stems count as the same too, and their order matters.",
+)
 def meteor(predictions: Sequence[str], references: References) -> Scores:
     """METEOR of each row (the best over its references) and their mean.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from statistics import fmean
 
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 
 MARK = "####"
@@ -16,6 +16,11 @@ NUMBER = re.compile(
 )
 
 
+@described(
+    "Number match",
+    "short",
+    "The share of answers that end in the right number: 1,000 is 1000, and 3/4 is 0.75.",
+)
 def numeric_match(predictions: Sequence[str], references: References) -> Scores:
     """The share of answers whose number equals that of one of their references.
 

@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 from engine.metrics.scripts import words
 
 LENGTH = 4
 
 
+@described(
+    "No repetition",
+    "guard",
+    "How little an answer repeats itself. A guard: a fall means loops, a high score does not "
+    "mean a good answer.",
+)
 def repetition(predictions: Sequence[str], references: References) -> Scores:
     """The share of an answer's runs of four words that are not there already: 1 is no repetition.
 

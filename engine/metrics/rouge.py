@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from statistics import fmean
 
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 from engine.metrics.scripts import words
 
@@ -17,16 +17,31 @@ class Words:
         return words(text)
 
 
+@described(
+    "ROUGE-1",
+    "text",
+    "How many single words answer and reference share.",
+)
 def rouge_1(predictions: Sequence[str], references: References) -> Scores:
     """F1 of shared words, the best over a row's references. Source: Lin 2004, W04-1013."""
     return _of_ngrams("rouge1", predictions, references)
 
 
+@described(
+    "ROUGE-2",
+    "text",
+    "How many pairs of neighbouring words they share.",
+)
 def rouge_2(predictions: Sequence[str], references: References) -> Scores:
     """F1 of shared word pairs, the best over a row's references. Source: Lin 2004, W04-1013."""
     return _of_ngrams("rouge2", predictions, references)
 
 
+@described(
+    "ROUGE-L",
+    "text",
+    "How much of the reference appears in the answer in the same order, gaps allowed.",
+)
 def rouge_l(predictions: Sequence[str], references: References) -> Scores:
     """F1 of the longest common subsequence of words, the best over a row's references.
 

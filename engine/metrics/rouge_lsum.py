@@ -6,7 +6,7 @@ from importlib.metadata import version
 from itertools import chain
 from statistics import fmean
 
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 from engine.metrics.scripts import words
 
@@ -14,6 +14,11 @@ MOST_LINES = 200  # every line meets every line of the other text
 Lines = list[list[str]]
 
 
+@described(
+    "ROUGE-Lsum",
+    "text",
+    "As ROUGE-L, but line by line: for summaries of several lines, whatever their order.",
+)
 def rouge_lsum(predictions: Sequence[str], references: References) -> Scores:
     """F1 of the words that lines have in common in the same order, the best over the references.
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 from engine.metrics.scripts import spaced
 
@@ -17,6 +17,12 @@ ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
+@described(
+    "SQuAD exact match",
+    "short",
+    "Exact match as SQuAD publishes it: no punctuation counts, so 5 equals -5. For published "
+    "figures.",
+)
 def squad_exact_match(predictions: Sequence[str], references: References) -> Scores:
     """The share of predictions equal to one of their references after SQuAD v1.1 normalisation.
 
@@ -32,6 +38,11 @@ def squad_exact_match(predictions: Sequence[str], references: References) -> Sco
     return Scores(overall=fmean(each), each=each, signature=signature)
 
 
+@described(
+    "SQuAD F1",
+    "short",
+    "Word F1 as SQuAD publishes it, for comparing with published figures.",
+)
 def squad_f1(predictions: Sequence[str], references: References) -> Scores:
     """F1 of shared words after SQuAD v1.1 normalisation, the best over a row's references.
 

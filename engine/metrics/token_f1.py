@@ -4,13 +4,19 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
-from engine.core.score import Scores
+from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 from engine.metrics.exact_match import NORM, normal
 from engine.metrics.scripts import spaced
 from engine.metrics.squad import f1
 
 
+@described(
+    "Word F1",
+    "short",
+    "How many words answer and reference share, apart from case, punctuation and articles. "
+    "For short answers to questions.",
+)
 def token_f1(predictions: Sequence[str], references: References) -> Scores:
     """F1 of shared words after the normalisation of `exact_match`, the best over the references.
 

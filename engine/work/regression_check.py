@@ -13,6 +13,7 @@ from typing import NamedTuple
 from engine import plugins
 from engine.core.evaluation import GainDecision, Output, RegressionCheck
 from engine.core.model import Model
+from engine.metrics.catalogue import title as metric_title
 from engine.metrics.score import Scored, gain
 from engine.stats.intervals import pseudo_values, student
 from engine.stats.multiple import adjusted
@@ -28,10 +29,7 @@ REFUSAL = re.compile(
     r" (help|assist|answer|provide|do|fulfil)|as an ai\b|i (do not|don'?t) have (access|the abil)",
     re.IGNORECASE,
 )
-NAMES = {
-    "exact_match": "Exact match",
-    "bleu": "BLEU",
-    "rougeL": "ROUGE-L",
+SHARES = {
     "fresh": "The share of word runs that are no repetition",
     "answered": "The share of answers that are not empty",
     "willing": "The share of answers that are no refusal",
@@ -98,9 +96,14 @@ def _scores(
     for name, one in adjusted(gains).items():
         regressed = one.decision is GainDecision.WORSE and one.diff <= -LEAST
         a, b = values[name]
+        about = SHARES.get(name) or metric_title(name)
         found.append(
             _check(
-                name, regressed, (a, b), (one.low, one.high), f"{NAMES[name]}: {a:.2f} to {b:.2f}"
+                name,
+                regressed,
+                (a, b),
+                (one.low, one.high),
+                f"{about}: {a:.2f} to {b:.2f}",
             )
         )
     return found

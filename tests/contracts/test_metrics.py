@@ -2,15 +2,20 @@
 
 import math
 import time
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
 
 from engine import plugins
 from engine.core.errors import UserError
+from engine.metrics import catalogue
+from engine.services.evaluation import metrics
+from engine.services.evaluation.metrics import GROUPS
 from tests.metrics.pairs import LATIN_PAIRS, NO_REFERENCE, OTHER_PAIRS, UNICODE_PAIRS, right
 
 PREDICTIONS, REFERENCES = zip(*(LATIN_PAIRS + OTHER_PAIRS + UNICODE_PAIRS), strict=True)
+FAMILIES = ("metrics", "metric_factories")
 every_metric = pytest.mark.parametrize("name", plugins.names("metrics"))
 
 
@@ -87,6 +92,59 @@ def test_what_cannot_be_scored_is_one_readable_sentence(name):
         with pytest.raises(UserError):
             metric(predictions, references)
     assert metric(["", " ", "!"], [[""], [" "], ["?"]]).overall >= 0
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [(family, name) for family in FAMILIES for name in plugins.names(family)],
+)
+def test_metric_has_a_title_and_a_summary(family, name):
+    """An installed one may leave them out: its name and docstring stand in."""
+    about = catalogue.about(name)
+    assert 2 <= len(about.title) <= 30
+    assert 20 <= len(about.summary) <= 200
+    assert about.summary.endswith(".")
+    assert about.group in GROUPS
+    if name in plugins.BUILT_IN[family]:
+        metric = plugins.load(family, name)
+        assert about == (metric.TITLE, metric.SUMMARY, metric.GROUP)
+
+
+def test_metric_titles_are_used_once():
+    titles = [catalogue.title(name) for family in FAMILIES for name in plugins.names(family)]
+    assert len(set(titles)) == len(titles)
+
+
+def test_every_metric_is_offered_in_one_group():
+    names = [name for group in metrics.offered() for name in group.names]
+    assert len(set(names)) == len(names)
+    assert set(names) == set(catalogue.offered()) >= set(plugins.names("metrics"))
+
+
+def test_installed_metric_without_a_title_goes_by_its_name_and_docstring(monkeypatch):
+    def own_measure(predictions, references):
+        """The share of answers in lower case."""
+
+    entry = EntryPoint("own_measure", "unused", "tuneloop.metrics")
+    monkeypatch.setattr(EntryPoint, "load", lambda self: own_measure)
+    monkeypatch.setattr(
+        plugins, "entry_points", lambda group: [entry] if group == entry.group else []
+    )
+    catalogue.about.cache_clear()
+    assert metrics.title("own_measure") == "own measure"
+    assert metrics.summary("own_measure") == "The share of answers in lower case."
+    assert metrics.offered()[-1].names == ("own_measure",)
+    catalogue.about.cache_clear()
+
+
+def test_metric_that_has_gone_goes_by_its_name():
+    assert metrics.title("was_here_once") == "was here once"
+    assert metrics.summary("was_here_once") == ""
+
+
+def test_guards_stand_after_other_metrics():
+    asked = ["repetition", "bleu", "json_schema:{}", "bleu"]
+    assert metrics.guards_last(asked) == ["bleu", "json_schema:{}", "repetition"]
 
 
 @pytest.mark.parametrize("name", plugins.names("metric_factories"))

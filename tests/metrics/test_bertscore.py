@@ -8,8 +8,8 @@ import pytest
 from engine import plugins
 from engine.core.errors import UserError
 from engine.metrics.score import find, refuse, score_rows
+from engine.services.evaluation import metrics
 from tests.metrics.pairs import LATIN_PAIRS, OTHER_PAIRS, UNICODE_PAIRS
-from ui.components import metrics
 
 needs_bertscore = pytest.mark.skipif(
     find_spec("bert_score") is None,
@@ -183,7 +183,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch):
 
 @needs_bertscore
 def test_the_page_offers_it_with_the_name_of_model_and_layer():
-    [group] = [group for group in metrics.groups() if group.name == "Meaning"]
-    assert "bertscore:tiny-bert@3" in group.metrics
-    assert not any("llama" in name for name in group.metrics)
-    assert metrics.called("bertscore:tiny-bert@3") == "BERTScore (tiny-bert@3)"
+    [group] = [group for group in metrics.offered() if group.group == "meaning"]
+    assert "bertscore:tiny-bert@3" in group.names
+    assert not any("llama" in name for name in group.names)
+    assert metrics.title("bertscore:tiny-bert@3") == "BERTScore (tiny-bert@3)"

@@ -10,6 +10,7 @@ from engine.core.project import Standing, Step, StepName, StepState
 from engine.core.rating import Round
 from engine.core.result import EvaluationResult
 from engine.services import access
+from engine.services.evaluation.metrics import title as metric_title
 from engine.services.rating import rounds
 from engine.store import datasets, exports, jobs, models, votes
 from engine.store import evaluations as evaluation_store
@@ -51,17 +52,6 @@ DONE = (
     "The loop is closed. Rate answers of the new model, and see whether it gets better still.",
     "rating",
 )
-METRICS = {  # that are more than their name with a capital letter
-    "bleu": "BLEU",
-    "meteor": "METEOR",
-    "chrf": "chrF",
-    "rouge1": "ROUGE-1",
-    "rouge2": "ROUGE-2",
-    "rougeL": "ROUGE-L",
-    "rougeLsum": "ROUGE-Lsum",
-    "token_f1": "Word F1",
-    "macro_f1": "Macro F1",
-}
 TITLES: dict[StepName, str] = {
     "data": "Data",
     "train": "Train",
@@ -152,11 +142,7 @@ def _evaluated(seen: Seen) -> str:
     job = next(job for job in seen.jobs if job.id == newest.job_id)
     result = job.result_as(EvaluationResult)
     metric = result.metrics[0]
-    return f"{_spelled(metric)} {result.means[newest.models[-1]][metric].score:.2f}"
-
-
-def _spelled(metric: str) -> str:
-    return METRICS.get(metric, metric.replace("_", " ").capitalize())
+    return f"{metric_title(metric)} {result.means[newest.models[-1]][metric].score:.2f}"
 
 
 def _enough(seen: Seen, one: Round) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from engine.core.evaluation import EvaluatedRow, Evaluation, Output
-from ui.components.metrics import called
+from engine.services.evaluation.metrics import title as metric_title
 from ui.pages.evaluation.render import Names
 
 Order = Literal["rows", "gains", "losses"]
@@ -79,7 +79,9 @@ def frame(
         cells["Reference"] = row.references[0] if row.references else ""
         for each in found.models:
             score = row.outputs[each].scores.get(metric)
-            cells[f"{called(metric)}, {names[each]}"] = None if score is None else round(score, 3)
+            cells[f"{metric_title(metric)}, {names[each]}"] = (
+                None if score is None else round(score, 3)
+            )
         table.append(cells)
     return pd.DataFrame(table)
 
@@ -198,7 +200,7 @@ def _mark(text: str, tag: str) -> str:
 
 def _side(name: str, note: str, html: str, output: Output) -> str:
     scores = "".join(
-        f"<span>{escape(called(metric))} <b>{score:.3f}</b></span>"
+        f"<span>{escape(metric_title(metric))} <b>{score:.3f}</b></span>"
         for metric, score in output.scores.items()
     )
     small = f"<small>{note}</small>" if note else ""

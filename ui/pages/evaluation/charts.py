@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 
 from engine.core.evaluation import Evaluation, Mean
 from engine.services.evaluation.leaderboard import plain_name
+from engine.services.evaluation.metrics import title as metric_title
 from ui.components import charts
-from ui.components.metrics import called
 from ui.pages.evaluation.answers import gain
 from ui.pages.evaluation.render import Names
 
@@ -30,7 +30,7 @@ def intervals(found: Evaluation, names: Names) -> Any:
     for n, model in enumerate(found.models):
         offset = ((count - 1) / 2 - n) * min(0.24, 0.6 / count)
         places = [place + offset for place in range(len(metrics))]
-        means = {called(metric): found.means[model][metric] for metric in metrics}
+        means = {metric_title(metric): found.means[model][metric] for metric in metrics}
         drawn.add_trace(_points(means, places, names[model], n))
     _add_plain(drawn, found, metrics)
     drawn.update_layout(uirevision="intervals", hovermode="closest", showlegend=True)
@@ -38,7 +38,7 @@ def intervals(found: Evaluation, names: Names) -> Any:
     drawn.update_yaxes(
         tickmode="array",
         tickvals=list(range(len(metrics))),
-        ticktext=[called(metric) for metric in metrics],
+        ticktext=[metric_title(metric) for metric in metrics],
         range=[-0.7, len(metrics) - 0.4],
         showgrid=False,
         zeroline=False,
@@ -49,7 +49,7 @@ def intervals(found: Evaluation, names: Names) -> Any:
 def _add_plain(drawn: Any, found: Evaluation, metrics: list[str]) -> None:
     for n, (plain, means) in enumerate(found.baselines.items()):
         places = [place - 0.34 - 0.07 * n for place, each in enumerate(metrics) if each in means]
-        known = {called(metric): means[metric] for metric in metrics if metric in means}
+        known = {metric_title(metric): means[metric] for metric in metrics if metric in means}
         points = _points(known, places, plain_name(plain), 0)
         points.update(
             marker={"size": 8, "symbol": HOLLOW[n % len(HOLLOW)], "color": charts.MUTED},

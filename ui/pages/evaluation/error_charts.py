@@ -7,12 +7,12 @@ import plotly.graph_objects as go
 
 from engine.core.evaluation import Evaluation
 from engine.services.evaluation import task
+from engine.services.evaluation.metrics import title as metric_title
 from engine.services.evaluation.slices import length
 from engine.stats.confusion import Confusion
 from engine.stats.confusion import confusion as counted
 from engine.stats.intervals import mean_interval
 from ui.components import charts
-from ui.components.metrics import called
 from ui.pages.evaluation.charts import SMALL, SYMBOLS, colour
 from ui.pages.evaluation.render import Names
 
@@ -78,7 +78,7 @@ def by_length(found: Evaluation, names: Names, metric: str) -> Any:
         title={"text": "characters in the question (mean of about equally many rows)",
                "font": SMALL}
     )  # fmt: skip
-    drawn.update_yaxes(title={"text": called(metric), "font": SMALL}, rangemode="tozero")
+    drawn.update_yaxes(title={"text": metric_title(metric), "font": SMALL}, rangemode="tozero")
     return drawn
 
 

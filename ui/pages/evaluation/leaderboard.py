@@ -6,11 +6,11 @@ from html import escape
 from engine.core.evaluation import Evaluation
 from engine.services.evaluation import slices as evaluation_slices
 from engine.services.evaluation.leaderboard import Line
+from engine.services.evaluation.metrics import title as metric_title
 from engine.services.evaluation.slices import By, Parts
 from engine.stats.slices import Slice
 from ui.components import markup
 from ui.components import names as naming
-from ui.components.metrics import called
 from ui.pages.evaluation.render import Names, cautions, score
 
 WAYS: dict[By, str] = {
@@ -28,7 +28,7 @@ def table(lines: Sequence[Line], names: Names, metric: str, shown: Sequence[str]
     rows = "".join(_line(n, line, names, metric, shown) for n, line in enumerate(ranked, 1))
     titles = "".join(
         f"<th>{escape(head)}</th>"
-        for head in ("", "Model", called(metric), "Perplexity", "Rows asked", "When")
+        for head in ("", "Model", metric_title(metric), "Perplexity", "Rows asked", "When")
     )
     unlike = len({(line.rows, line.split) for line in ranked}) > 1
     note = f'<p class="tl-hint">{UNLIKE}</p>' if unlike else ""

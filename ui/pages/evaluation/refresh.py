@@ -10,9 +10,9 @@ from engine.core.errors import NotFound
 from engine.core.evaluation import Evaluation
 from engine.services import model_card
 from engine.services.evaluation import leaderboard, report, slices
+from engine.services.evaluation.metrics import title as metric_title
 from engine.services.evaluation.slices import By, Parts
 from engine.workspace import Workspace
-from ui.components.metrics import called as metric_name
 from ui.pages.evaluation import answers, checks, error_charts, render, speed
 from ui.pages.evaluation import charts as evaluation_charts
 from ui.pages.evaluation import leaderboard as evaluation_leaderboard
@@ -160,7 +160,7 @@ def whole(
     metric, model = settled(found, choice.metric, choice.compare)
     kinds = slices.kinds(ws, who(ws), found)
     price = speed.usual_price(found) if choice.price is None else choice.price
-    named = [(metric_name(each), each) for each in found.metrics]
+    named = [(metric_title(each), each) for each in found.metrics]
     return {
         "metric": gr.Dropdown(choices=named, value=metric),
         **scores(ws, found, called, metric, model),

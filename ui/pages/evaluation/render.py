@@ -5,9 +5,9 @@ from html import escape
 
 from engine.core.evaluation import Evaluation, Gain, GainDecision, Mean, RegressionCheck
 from engine.core.evaluation_sentences import ROWS, Unit, caveat, label
+from engine.services.evaluation import metrics
 from engine.services.evaluation.leaderboard import plain_name
 from ui.components import markup
-from ui.components.metrics import METRICS, called
 
 Names = dict[str, str]
 
@@ -40,10 +40,14 @@ def sentences(found: Evaluation, names: Names, metric: str) -> str:
     if not found.gains:
         mean = found.means[base][metric]
         text = f"Only one model was asked, so there is nothing to compare with. {_reach(mean)}"
-        said = _statement("neutral", f"<b>{escape(names[base])}</b> {escape(called(metric))}", text)
+        said = _statement(
+            "neutral", f"<b>{escape(names[base])}</b> {escape(metrics.title(metric))}", text
+        )
         return said + _over_baseline(found, names, base, metric)
     return "".join(
-        _comparison(gains[metric], names[model], f"against {names[base]}, by {called(metric)}")
+        _comparison(
+            gains[metric], names[model], f"against {names[base]}, by {metrics.title(metric)}"
+        )
         + _over_baseline(found, names, model, metric)
         for model, gains in found.gains.items()
     ) + _comparisons(found)
@@ -89,7 +93,7 @@ def table(found: Evaluation, names: Names) -> str:
         f"<th>{escape(plain_name(plain))}<small>no model</small></th>" for plain in found.baselines
     )
     rows = "".join(
-        f"<tr><th>{escape(called(metric))}</th>"
+        f"<tr><th>{escape(metrics.title(metric))}</th>"
         + "".join(_cell(found, model, metric) for model in found.models)
         + "".join(_plain_cell(means.get(metric)) for means in found.baselines.values())
         + "</tr>"
@@ -100,7 +104,7 @@ def table(found: Evaluation, names: Names) -> str:
         f"</thead><tbody>{rows}</tbody></table></div>"
     ) + cautions(
         [
-            (f"{called(metric)}, {names.get(who, plain_name(who))}", means[metric])
+            (f"{metrics.title(metric)}, {names.get(who, plain_name(who))}", means[metric])
             for who, means in (found.means | found.baselines).items()
             for metric in means
         ]
@@ -119,8 +123,8 @@ def over_plain(found: Evaluation, names: Names, metric: str) -> str:
         rows += f"<tr><th>{escape(plain_name(plain))}</th>{cells}</tr>"
     return (
         '<div class="tl-scroll"><table class="tl-scores tl-above"><thead><tr>'
-        f"<th>{escape(called(metric))} above</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-        "</div>"
+        f"<th>{escape(metrics.title(metric))} above</th>{heads}</tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -140,7 +144,7 @@ def signatures(found: Evaluation) -> str:
     """What exactly each metric computed, to cite beside a score; and how answers were made."""
     base = found.means[found.models[0]]
     rows = "".join(
-        f"<tr><th>{escape(called(metric))}</th><td><code>{escape(base[metric].signature)}</code>"
+        f"<tr><th>{escape(metrics.title(metric))}</th><td><code>{escape(base[metric].signature)}</code>"
         "</td></tr>"
         for metric in found.metrics
     )
@@ -152,11 +156,12 @@ def signatures(found: Evaluation) -> str:
     return f'<table class="tl-settings"><tbody>{rows}</tbody></table><p class="tl-hint">{note}</p>'
 
 
-def explained(metrics: tuple[str, ...]) -> str:
+def explained(names: tuple[str, ...]) -> str:
     """The words used above, each in a sentence or two."""
-    kinds = [metric.partition(":")[0] for metric in metrics]
-    items = [*HOW_TO_READ, *(METRICS[kind] for kind in kinds if kind in METRICS)]
-    inside = "".join(f"<div><dt>{escape(n)}</dt><dd>{escape(text)}</dd></div>" for n, text in items)
+    items = [*HOW_TO_READ, *((metrics.title(n), metrics.summary(n)) for n in names)]
+    inside = "".join(
+        f"<div><dt>{escape(n)}</dt><dd>{escape(text)}</dd></div>" for n, text in items if text
+    )
     return f'<dl class="tl-words">{inside}</dl>'
 
 

@@ -11,10 +11,10 @@ from engine.core.dataset import Dataset, Split
 from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.services.data import datasets
-from engine.services.evaluation import contamination, task
+from engine.services.evaluation import contamination, metrics, task
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
-from ui.components import follow, markup, metrics, names
+from ui.components import follow, markup, names
 from ui.web.session import who
 
 MOST_MODELS = 5
@@ -84,13 +84,13 @@ def _scores() -> tuple[list[gr.CheckboxGroup], gr.Textbox]:
     with gr.Accordion("Scores to work out", open=False, elem_id="evaluate-scores"):
         groups = [
             gr.CheckboxGroup(
-                [(metrics.called(name), name) for name in group.metrics],
+                [(metrics.title(name), name) for name in group.names],
                 value=[],
-                label=group.name,
+                label=group.title,
                 info=group.about,
                 elem_id=f"evaluate-metrics-{n}",
             )
-            for n, group in enumerate(metrics.groups())
+            for n, group in enumerate(metrics.offered())
         ]
         schema = gr.Textbox(label="JSON Schema", lines=2, elem_id="evaluate-schema",
                             info="Answers are also checked against it; leave it empty if "
@@ -161,12 +161,12 @@ def rows_of(ws: Workspace, chosen: str | None) -> gr.Slider:
 
 def suited(ws: Workspace, chosen: str | None) -> list[Any]:
     """Why which scores suit the dataset, and every group of metrics with these ticked."""
-    groups = metrics.groups()
+    groups = metrics.offered()
     if not chosen:
         return ["", *([gr.skip()] * len(groups))]
     found = task.guess(ws, who(ws), *which(chosen))
-    ticked = [[name for name in found.metrics if name in group.metrics] for group in groups]
-    named = ", ".join(metrics.called(name) for name in found.metrics)
+    ticked = [[name for name in found.metrics if name in group.names] for group in groups]
+    named = ", ".join(metrics.title(name) for name in found.metrics)
     said = f"{found.message} Chosen: {named}." if named else found.message
     tone: markup.Tone = "neutral" if named else "warn"
     return [markup.notice(said, tone), *ticked]
@@ -210,7 +210,7 @@ def start(
         "models": models,
         "dataset": dataset,
         "split": split or "all",
-        "metrics": metrics.sorted_for(asked),
+        "metrics": metrics.guards_last(asked),
         "max_rows": int(rows or USUAL_ROWS),
         "max_new_tokens": int(longest) if longest else None,
         "usd_per_hour": price or 0.0,

@@ -7,8 +7,8 @@ from typing import Any
 from engine.core.job import Event, Job, State
 from engine.core.project import Standing
 from engine.core.rating import tally_words
+from engine.services.evaluation.metrics import title as metric_title
 from ui.components import markup
-from ui.components.metrics import called
 
 HERO = (
     '<div class="tl-hero"><h1>Make a language model better by judging it blind.</h1>'
@@ -91,7 +91,7 @@ def _win_bar(found: dict[str, Any]) -> str:
 def _table(found: dict[str, Any]) -> str:
     head = "".join(f"<th>{name}</th>" for _, name in STAGES)
     rows = "".join(
-        f"<tr><td>{escape(called(metric))}</td>"
+        f"<tr><td>{escape(metric_title(metric))}</td>"
         + "".join(_cell(found[stage][metric]) for stage, _ in STAGES)
         + "</tr>"
         for metric in found["before"]

@@ -14,10 +14,10 @@ from engine.core.result import (
     TrainingResult,
     WrittenResult,
 )
+from engine.services.evaluation.metrics import title as metric_title
 from engine.services.jobs.queue import Waiting
 from ui.components import choice_cards, markup, words
 from ui.components.follow import Track
-from ui.components.metrics import called
 from ui.pages.jobs.numbers import numbers, took
 
 KINDS = {
@@ -134,7 +134,7 @@ def report(job: Job) -> str:
         return ""
     tone: markup.Tone = "good" if str(found["decision"]) == "better" else "neutral"
     gains = "".join(
-        f"<li><b>{escape(called(metric))}</b> {escape(text)}</li>"
+        f"<li><b>{escape(metric_title(metric))}</b> {escape(text)}</li>"
         for metric, text in found["gains"].items()
     )
     note = (

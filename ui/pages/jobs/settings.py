@@ -7,9 +7,9 @@ from pydantic_core import PydanticUndefined
 
 from engine import plugins
 from engine.core.job import Job
+from engine.services.evaluation import metrics
 from engine.services.jobs import lifecycle
 from ui.components import forms, names
-from ui.components.metrics import METRICS
 
 LABELS = {
     "usd_per_hour": "Price of the machine",
@@ -58,8 +58,10 @@ def words(value: Any, called: dict[str, str]) -> str:
     text = str(value)
     if text in called:
         return called[text]
-    if text in METRICS or text in VALUES:
-        return VALUES[text] if text in VALUES else METRICS[text].name
+    if text in VALUES:
+        return VALUES[text]
+    if metrics.is_known(text):
+        return metrics.title(text)
     return names.GONE if text.startswith(("model-", "dataset-")) else text
 
 

@@ -1,0 +1,62 @@
+"""The metrics that a person can choose from, in groups by the answers they suit."""
+
+from typing import NamedTuple
+
+from engine.core.score import MetricGroup
+from engine.metrics import catalogue
+
+GROUPS: dict[MetricGroup, tuple[str, str]] = {
+    "labels": ("Labels", "The answer is one of a few fixed words"),
+    "short": ("Numbers and short answers", "There is one right answer, a number or a few words"),
+    "json": ("JSON", "Another program reads the answer"),
+    "text": ("Texts", "Many answers would do; these count words in common with yours"),
+    "meaning": ("Meaning", "Other words for the same count too; slow without a GPU"),
+    "guard": ("Guards", "Watch for harm that a training may do"),
+    "installed": ("Installed", "From other packages"),
+}
+
+
+class OfferedMetrics(NamedTuple):
+    """A group: its title, one line about it (or what it needs), and the names of its metrics."""
+
+    group: MetricGroup
+    title: str
+    about: str
+    names: tuple[str, ...]
+
+
+def offered() -> list[OfferedMetrics]:
+    """Every group in its order, also one that offers nothing here; installed ones where any are."""
+    names = catalogue.offered()
+    found = []
+    for group, (title, about) in GROUPS.items():
+        mine = tuple(name for name in names if _group(name) == group)
+        if mine or group != "installed":
+            found.append(OfferedMetrics(group, title, catalogue.missing(group) or about, mine))
+    return found
+
+
+def title(name: str) -> str:
+    """The usual spelling of a metric's name."""
+    return catalogue.title(name)
+
+
+def summary(name: str) -> str:
+    """What a metric measures, in a sentence or two; empty where it is not installed any more."""
+    known = catalogue.about(name.partition(":")[0])
+    return known.summary if known else ""
+
+
+def is_known(name: str) -> bool:
+    """Whether a metric of this name is installed."""
+    return catalogue.about(name.partition(":")[0]) is not None
+
+
+def guards_last(names: list[str]) -> list[str]:
+    """Each name once, guards after the others: the first is the one people read first."""
+    return catalogue.guards_last(names)
+
+
+def _group(name: str) -> MetricGroup:
+    known = catalogue.about(name.partition(":")[0])
+    return known.group if known else "installed"
