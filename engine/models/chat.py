@@ -15,6 +15,7 @@ from engine.core.errors import UserError
 from engine.core.examples import Chat, Message, Preference, Text
 from engine.models import folder
 from engine.models.render import Render
+from engine.models.template_process import IsolatedRender
 
 
 class Encoded(NamedTuple):
@@ -55,7 +56,7 @@ class Template:
     def __init__(
         self,
         tokenizer: Tokenizer,
-        render: Render | None,
+        render: Render | IsolatedRender | None,
         end: str,
         model_ends: Sequence[int] = (),
     ) -> None:
@@ -73,14 +74,19 @@ class Template:
         self._special = [token.content for token in added if token.special]
 
     @classmethod
-    def load(cls, path: Path) -> "Template":
-        """The template of a base model's folder; UserError where a file is missing or broken."""
+    def load(cls, path: Path, *, isolated: bool = False) -> "Template":
+        """The template of a base model's folder; UserError where a file is missing or broken.
+
+        With `isolated` the chat template runs in a process of its own, under limits: what the web
+        process needs, where a brought model's template would hold up everybody.
+        """
         files = folder.read(path)
         # a tokenizer.json may carry a cut or a padding of its own, which would hide from `encode`
-        tokenizer = Tokenizer.from_str(files.tokenizer)
+        tokenizer = _tokenizer(files.tokenizer)
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        render = Render(files.template, files.tokens) if files.template else None
+        kind = IsolatedRender if isolated else Render
+        render = kind(files.template, files.tokens) if files.template else None
         return cls(tokenizer, render, files.tokens["eos_token"], files.ends)
 
     @cached_property
@@ -241,3 +247,13 @@ class Template:
                 "Choose a chat (instruct) model, or train on plain text.",
             )
         return self._render(messages, open_answer)
+
+
+def _tokenizer(text: str) -> Tokenizer:
+    """The tokenizer; UserError for a broken one, whose Rust code may panic instead of raising."""
+    try:
+        return Tokenizer.from_str(text)
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise UserError("The model's tokenizer.json is broken.", "Choose another model.") from None

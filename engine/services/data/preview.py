@@ -124,7 +124,7 @@ def preview_rows(
 def _template(ws: Workspace, actor: Actor, model_id: str) -> Template:
     with reading(ws.db) as conn:
         model = access.model(conn, actor, model_id)
-    return Template.load(model_files(ws, model).base)
+    return Template.load(model_files(ws, model).base, isolated=True)
 
 
 def _row(template: Template, example: Example, max_length: int) -> PreviewRow:

@@ -68,7 +68,7 @@ def statistics(
     examples = [row.example for row in datasets.rows(ws, actor, dataset_id)]
     with reading(ws.db) as conn:
         model = access.model(conn, actor, model_id)
-    counted = list(_counted(Template.load(files(ws, model).base), examples))
+    counted = list(_counted(Template.load(files(ws, model).base, isolated=True), examples))
     lengths = [prompt + max(answers) for prompt, answers in counted]
     heard = examples[:: -(-len(examples) // MOST_HEARD) or 1]
     pairs = [a for e, (_, a) in zip(examples, counted, strict=True) if isinstance(e, Preference)]

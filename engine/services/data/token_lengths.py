@@ -88,7 +88,7 @@ def cut(rows: tuple[Row, ...], max_length: int) -> Lengths:
 def _measured(file: Path, label: str, kind: Kind, base: Path, _changed: float) -> tuple[Row, ...]:
     try:
         lines = file.read_bytes().splitlines()
-        template = Template.load(base)
+        template = Template.load(base, isolated=True)
         found = tuple(
             _row(template, EXAMPLE_ADAPTER.validate_json(line))
             if len(line) <= LONG

@@ -41,7 +41,7 @@ def _check(where: Path) -> None:
             "Save the model again with transformers; other formats can run foreign code.",
         )
     _check_config(where)
-    Template.load(where)
+    Template.load(where, isolated=True)
 
 
 def _check_config(where: Path) -> None:
