@@ -23,9 +23,7 @@ def copy_to(db: Engine, target: Path) -> None:
     if db.dialect.name != "sqlite":
         raise UserError("This database is on a PostgreSQL server.", "Copy it with pg_dump.")
     try:
-        with closing(
-            sqlite3.connect(str(db.url.database), connect.BUSY_S, isolation_level=None)
-        ) as source:
+        with closing(_open(Path(str(db.url.database)).resolve().as_uri())) as source:
             source.execute("VACUUM INTO ?", (str(target),))
     except sqlite3.Error as error:
         raise UserError(

@@ -1,0 +1,109 @@
+"""The object that each command prints with --json: the promise that scripts rely on.
+
+A type of the code stands for its fields, a list of one for a list of such objects, text for a plain
+value. tests/cli/test_reference.py compares the table with the commands and with what they print.
+"""
+
+from typing import Any
+
+from engine.core.dataset import Dataset
+from engine.core.evaluation import Evaluation, Mean
+from engine.core.finding import Finding
+from engine.core.job import Event, Job
+from engine.core.model import Model
+from engine.core.project import Standing
+from engine.core.rating import Round, Tally
+from engine.metrics.llm_judge import Judged
+from engine.services import backups, erasure
+from engine.services.jobs.compare import Comparison
+from engine.services.jobs.queue import Waiting
+from engine.services.loop.generations import History
+from engine.services.people.accounts import Account
+from engine.services.preferences.contested import Contested
+from engine.services.rating.audit import Line
+from engine.services.rating.raters import RaterView
+from engine.services.rating.report import Report
+from engine.services.training.estimate import Preflight
+from engine.stats.agreement import Agreement, RaterPair
+from engine.stats.bias import PositionBias, RaterPosition
+from engine.stats.lengths import LengthControlled, LongerChosen
+from engine.stats.power import Plan
+from engine.stats.preference import Verdict
+from engine.stats.ranking import Ranking
+from engine.stats.rater_quality import Quality
+from engine.store.exports import PairExport
+from engine.store.promotions import Promotion
+
+MODELS = {"models": [Model]}
+JOBS = {"runs": [Job]}
+LINK = {"name": "text", "path": "text: the link, to be opened at the server's address"}
+
+SHAPES: dict[str, Any] = {
+    "data check": {"layout": "text", "kind": "text", "rows": "number", "findings": [Finding]},
+    "data add": Dataset,
+    "data fetch": Dataset,
+    "data list": {"datasets": [Dataset]},
+    "data preview": {"rows": "list of rows, each a list of {text, trained}"},
+    "models": MODELS,
+    "models list": MODELS,
+    "models fetch": MODELS,
+    "jobs": JOBS,
+    "jobs list": JOBS,
+    "jobs show": {"run": Job, "events": [Event]},
+    "jobs name": Job,
+    "jobs note": Job,
+    "jobs tag": Job,
+    "jobs compare": Comparison,
+    "jobs queue": {"waiting": [Waiting]},
+    "jobs cancel": Job,
+    "jobs delete": {"deleted": "text: the id"},
+    "training start": Job,
+    "training curve": Job,
+    "training sweep": Job,
+    "training estimate": Preflight,
+    "evaluation score": {"METRIC": Mean},
+    "evaluation judge": {"verdict": Verdict, "judged": Judged},
+    "evaluation run": Evaluation,
+    "evaluation benchmark list": "list of text",
+    "evaluation benchmark run": "the result of the job: models, scores, gains, tasks",
+    "rating plan": Plan,
+    "rating verdict": Verdict,
+    "rating agreement": {"...": Agreement, "pairs": [RaterPair]},
+    "rating ranking": Ranking,
+    "rating bias": {
+        "position": PositionBias,
+        "raters": [RaterPosition],
+        "length_controlled": LengthControlled,
+        "longer": LongerChosen,
+        "sentence": "text",
+    },
+    "rating quality": Quality,
+    "rating invite": {"rater": "text", "path": "text"},
+    "rating forget": erasure.Gone,
+    "rating audit": {"entries": [Line]},
+    "rating rounds": {"rounds": [Round]},
+    "rating rounds start": Round,
+    "rating rounds close": Round,
+    "rating rounds verdict": Verdict,
+    "rating rounds report": Report,
+    "rating rounds raters": {"raters": [RaterView]},
+    "rating rounds break-glass": Tally,
+    "preferences export": {"...": PairExport, "about": "object: the manifest of the pairs"},
+    "preferences rules": {"fixed": "object", "rules": "object", "reasons": "object"},
+    "preferences contested": [Contested],
+    "preferences again": Round,
+    "playground ask": {"answers": "object: for each model its answer and how it was written"},
+    "loop demo": "the report: sentence, decision, votes, scores before and after, stages",
+    "loop status": Standing,
+    "loop history": History,
+    "loop promote": Promotion,
+    "loop back": Promotion,
+    "loop auto": "the result of the job: ended, waiting, champion, generations, sentence, steps",
+    "people list": {"people": [Account]},
+    "people add": {"...": Account, "path": LINK["path"]},
+    "people link": LINK,
+    "people change": Account,
+    "people close": Account,
+    "people reopen": Account,
+    "restore": backups.Restored,
+}
