@@ -5,15 +5,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
-.PHONY: help run test demo bench clean
+.PHONY: help run test demo bench docs clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\): [^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
 
-run: $(VENV)/.installed ## Open the app in the browser's reach; PORT=8000 for another port
+run: $(VENV)/.installed ## Start the web app; PORT=8000 for another port
 	@$(BIN)/tuneloop serve $(if $(PORT),--port $(PORT))
 
-test: $(VENV)/.installed-test ## Lint, type check and test; ends with pytest's own closing line
+test: $(VENV)/.installed-test ## Run linters, type checks and all tests
 	@.ci/system
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -22,19 +22,22 @@ test: $(VENV)/.installed-test ## Lint, type check and test; ends with pytest's o
 	$(PYTEST) -n 2 -m "not browser"
 	$(PYTEST) -m browser
 
-demo: $(VENV)/.installed ## Run the whole loop once on the sample data, without a browser
+demo: $(VENV)/.installed ## Run the whole loop once on sample data, with simulated raters
 	@$(BIN)/tuneloop loop demo
 
-bench: $(VENV)/.installed-test ## Measure what the project promises; prints a table of numbers
+bench: $(VENV)/.installed-test ## Measure speed, memory and accuracy of estimates; prints tables
 	@$(PYTEST) -s -o python_files='bench_*.py' tests/bench
 
-clean: ## Remove .venv and caches; your data in .tuneloop stays
+docs: $(VENV)/.installed ## Write the reference pages of the guide from the code
+	@$(BIN)/python -m engine.cli.reference ui/guide
+
+clean: ## Remove .venv and caches; data in .tuneloop is kept
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
 	find engine ui spaces tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # torch first: on its own, pip may pick the build of this machine's package sources.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/.made
-	@echo "Installing Tuneloop into $(VENV); the first time takes some minutes ..."
+	@echo "Installing Tuneloop into $(VENV); this takes a few minutes the first time ..."
 	@$(PIP) torch==2.13.0
 	@$(PIP) -e '.[postgres]'
 	@touch $@
@@ -46,10 +49,10 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 $(VENV)/.made:
 	@command -v $(PYTHON) >/dev/null || { \
-	  echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or say: make PYTHON=/path/to/python" >&2; \
+	  echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name it: make PYTHON=/path/to/python" >&2; \
 	  exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), but Tuneloop needs 3.11 or newer. Say which: make PYTHON=python3.12" >&2; \
+	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), but Tuneloop needs 3.11 or newer. Name one: make PYTHON=python3.12" >&2; \
 	  exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@touch $@

@@ -111,7 +111,15 @@ def test_the_changelog_starts_with_the_version_of_the_project():
 def test_make_without_a_target_lists_the_targets():
     shown = subprocess.run(["make", "-s"], cwd=REPO, capture_output=True, text=True, check=True)
     lines = shown.stdout.splitlines()
-    assert [line.split()[1] for line in lines] == ["help", "run", "test", "demo", "bench", "clean"]
+    assert [line.split()[1] for line in lines] == [
+        "help",
+        "run",
+        "test",
+        "demo",
+        "bench",
+        "docs",
+        "clean",
+    ]
 
 
 def test_every_test_that_the_acceptance_list_names_exists():

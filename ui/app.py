@@ -41,6 +41,7 @@ TEAM_SPACE_BANNER = (
     "This is a Hugging Face Space: what you add here is lost on restart, unless the Space has "
     "persistent storage."
 )
+GUIDE = '<a href="/guide" target="_blank">Guide</a>'
 SWITCH_THEME = """() => {
   const dark = document.body.classList.toggle('dark');
   localStorage.setItem('tuneloop-theme', dark ? 'dark' : 'light');
@@ -135,6 +136,7 @@ def _header(ws: Workspace, demo: gr.Blocks) -> gr.Dropdown:
         gr.HTML("", elem_classes="tl-push")
         worker = gr.HTML("", elem_id="tl-worker")
         me = gr.HTML("", elem_id="tl-me", visible=ws.settings.sign_in)
+        gr.HTML(GUIDE, elem_id="tl-guide-link")
         theme = gr.Button("◐", size="sm", elem_id="tl-theme")
     _new_project(ws, new, project)
     theme.click(None, None, None, js=SWITCH_THEME, api_visibility="private")

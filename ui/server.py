@@ -21,6 +21,7 @@ from engine.services.people import accounts
 from engine.workspace import Settings, Workspace, open_workspace
 from ui import app as pages
 from ui.components.theme import theme
+from ui.pages.guide.routes import router as guide
 from ui.pages.people.routes import router as account
 from ui.pages.rating.routes import router as rating
 from ui.web.limits import CONNECTIONS, UPLOAD_MB, BodyLimits, TimedProtocol
@@ -52,6 +53,7 @@ def create_app(ws: Workspace, setup: Setup | None = None, *, space: bool = False
     app.add_middleware(Guard, space=space, anywhere=asks)  # added last, so it is asked first
     app.add_exception_handler(UserError, _explain)
     app.include_router(_own(ws))
+    app.include_router(guide())
     app.include_router(rating(ws, space=space))
     app.state.demo = pages.build(ws, setup, space=space)
     _mount(app, ws)

@@ -19,7 +19,7 @@ PAGE = """<!doctype html>
 {head}
 </head>
 <body class="{kind}">
-<header>{mark}<h1 dir="auto">{title}</h1>{more}</header>
+<header>{mark}<h1 dir="auto">{title}</h1>{more}{guide}</header>
 <main>{body}</main>
 </body>
 </html>
@@ -27,10 +27,18 @@ PAGE = """<!doctype html>
 
 
 def page(
-    title: str, body: str, *, mark: str, head: str, more: str = "", kind: str = "tl-rate-page"
+    title: str,
+    body: str,
+    *,
+    mark: str,
+    head: str,
+    more: str = "",
+    guide: str = "/guide",
+    kind: str = "tl-rate-page",
 ) -> str:
-    """A whole page; `title` is text, everything else HTML."""
+    """A whole page; `title` is text, `guide` an address (empty for no link), all else HTML."""
+    link = f'<a class="tl-rate-account" href="{escape(guide)}">Guide</a>' if guide else ""
     return PAGE.format(
         title=escape(title), icon=escape(ICON), body=body, mark=mark, more=more, head=head,
-        kind=kind,
+        kind=kind, guide=link,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from engine.services.people import sign_in
 from engine.workspace import Workspace
 from ui.web.session import COOKIE
 
-OPEN = ("/health", "/account", "/rate", "/api/rate", "/static", "/favicon.ico")
+OPEN = ("/health", "/guide", "/account", "/rate", "/api/rate", "/static", "/favicon.ico")
 SIGN_IN, RATING = "/account/sign-in", "/rate/open"
 MARK = {"x-tuneloop": "signed-out", "cache-control": "no-store"}  # account.js looks
 

@@ -194,4 +194,7 @@ def _said(text: str) -> str:
 def _page(title: str, body: str) -> str:
     mark = '<a class="tl-rate-mark" href="/">Tuneloop</a>'
     style = '<link rel="stylesheet" href="/static/account.css">'
-    return plain_page.page(title, body, mark=mark, head=style, kind="tl-rate-page tl-account")
+    return plain_page.page(
+        title, body, mark=mark, head=style, guide="/guide/account",
+        kind="tl-rate-page tl-account",
+    )  # fmt: skip

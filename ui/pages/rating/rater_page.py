@@ -53,4 +53,4 @@ def _page(title: str, body: str, account: bool = False) -> str:
     mark = '<span class="tl-rate-mark">Tuneloop</span>'
     link = '<a class="tl-rate-account" href="/account">Your account</a>' if account else ""
     script = '<script src="/static/rate.js" defer></script>'
-    return plain_page.page(title, body, mark=mark, more=link, head=script)
+    return plain_page.page(title, body, mark=mark, more=link, head=script, guide="/guide/raters")

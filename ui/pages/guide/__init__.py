@@ -1,0 +1,1 @@
+"""The user guide at /guide: the Markdown files of ui/guide, as plain pages."""
