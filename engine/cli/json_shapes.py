@@ -13,7 +13,7 @@ from engine.core.job import Event, Job
 from engine.core.model import Model
 from engine.core.project import Standing
 from engine.core.rating import Round, Tally
-from engine.metrics.llm_judge import Judged
+from engine.core.result import BenchmarkResult, Judgements, LoopResult, PlayResult
 from engine.services import backups, erasure
 from engine.services.jobs.compare import Comparison
 from engine.services.jobs.queue import Waiting
@@ -62,10 +62,10 @@ SHAPES: dict[str, Any] = {
     "training sweep": Job,
     "training estimate": Preflight,
     "evaluation score": {"METRIC": Mean},
-    "evaluation judge": {"verdict": Verdict, "judged": Judged},
+    "evaluation judge": {"verdict": Verdict, "judged": Judgements},
     "evaluation run": Evaluation,
     "evaluation benchmark list": "list of text",
-    "evaluation benchmark run": "the result of the job: models, scores, gains, tasks",
+    "evaluation benchmark run": BenchmarkResult,
     "rating plan": Plan,
     "rating verdict": Verdict,
     "rating agreement": {"...": Agreement, "pairs": [RaterPair]},
@@ -92,13 +92,13 @@ SHAPES: dict[str, Any] = {
     "preferences rules": {"fixed": "object", "rules": "object", "reasons": "object"},
     "preferences contested": [Contested],
     "preferences again": Round,
-    "playground ask": {"answers": "object: for each model its answer and how it was written"},
+    "playground ask": PlayResult,
     "loop demo": "the report: sentence, decision, votes, scores before and after, stages",
     "loop status": Standing,
     "loop history": History,
     "loop promote": Promotion,
     "loop back": Promotion,
-    "loop auto": "the result of the job: ended, waiting, champion, generations, sentence, steps",
+    "loop auto": LoopResult,
     "people list": {"people": [Account]},
     "people add": {"...": Account, "path": LINK["path"]},
     "people link": LINK,

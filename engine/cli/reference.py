@@ -22,6 +22,7 @@ from engine.cli.json_shapes import SHAPES
 from engine.core import errors
 from engine.core.job import State
 from engine.core.recipe import Recipe, TrainRecipe
+from engine.core.result import RESULTS
 
 GENERATED = "> Written from the code by `make docs`; a test compares it with the code.\n"
 EVENTS = {
@@ -97,6 +98,7 @@ def events() -> str:
     """What a job reports, the states it can be in, and the plug-in names."""
     rows = [f"| `{kind}` | {about} |" for kind, about in EVENTS.items()]
     states = ", ".join(f"`{state}`" for state in State)
+    results = [f"| `{kind}` | {_shape(result)} |" for kind, result in RESULTS.items()]
     families = [
         f"| `{family}` | {', '.join(f'`{name}`' for name in table)} |"
         for family, table in plugins.BUILT_IN.items()
@@ -107,6 +109,9 @@ def events() -> str:
         "what is new by remembering the last. A page reads the same rows every two seconds.\n",
         "## Events\n", "| kind | data |", "| --- | --- |", *rows, "",
         "## States of a job\n", f"{states}. The last three never change.\n",
+        "## Results\n",
+        "A job that is done has a result of its kind; only fields that were found are printed.\n",
+        "| kind of job | result |", "| --- | --- |", *results, "",
         "## Names of plug-ins\n",
         "Other packages add to a family with an entry point of the group `tuneloop.FAMILY`.\n",
         "| family | built in |", "| --- | --- |", *families, "",
@@ -196,24 +201,21 @@ def _entry(key: str, value: Any) -> str:
 
 
 def _types() -> list[type]:
-    """The types that the shapes name, and those of their fields, by name."""
+    """The types that the shapes and the results name, and those of their fields, by name."""
     found: dict[str, type] = {}
 
     def visit(shape: Any) -> None:
-        if isinstance(shape, dict):
-            for each in shape.values():
-                visit(each)
-        elif isinstance(shape, list):
-            visit(shape[0])
-        elif isinstance(shape, type) and _is_record(shape) and shape.__name__ not in found:
-            found[shape.__name__] = shape
-            for annotation in fields(shape).values():
-                visit(annotation)
-        else:
-            for each in get_args(shape):
-                visit(each)
+        if isinstance(shape, type) and _is_record(shape):
+            if shape.__name__ not in found:
+                found[shape.__name__] = shape
+                visit(fields(shape))
+            return
+        inside = shape.values() if isinstance(shape, dict) else shape
+        for each in inside if isinstance(shape, dict | list) else get_args(shape):
+            visit(each)
 
     visit(SHAPES)
+    visit(list(RESULTS.values()))
     return [found[name] for name in sorted(found)]
 
 
