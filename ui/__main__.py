@@ -13,11 +13,13 @@ from ui import server
 @click.command()
 @click.option("--host", default="127.0.0.1")
 @click.option("--port", default=7860, type=click.IntRange(1, 65535))
-def main(host: str, port: int) -> None:
+@click.option("--host-name", "hosts", multiple=True)
+@click.option("--trusted-proxy", "proxies", multiple=True)
+def main(host: str, port: int, hosts: tuple[str, ...], proxies: tuple[str, ...]) -> None:
     """Serve until stopped."""
     os.umask(0o077)  # votes, texts and hashes of passwords are the owner's of this process alone
     try:
-        server.serve(Settings.from_environment().home, host, port)
+        server.serve(Settings.from_environment().home, host, port, hosts=hosts, proxies=proxies)
     except UserError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,13 @@ SIGN_IN = "TUNELOOP_SIGN_IN"
 SESSIONS = 200  # browsers whose page state is kept; the one unseen for longest begins anew
 
 
-def create_app(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> FastAPI:
+def create_app(
+    ws: Workspace,
+    setup: Setup | None = None,
+    *,
+    space: bool = False,
+    hosts: Collection[str] = (),
+) -> FastAPI:
     """All routes over a workspace, the guard in front of them; `app.state.demo` is the page."""
     # Before the page is built: where Gradio keeps what people upload, for a day.
     os.environ["GRADIO_TEMP_DIR"] = str(ws.settings.home / "uploads")
@@ -50,7 +57,9 @@ def create_app(ws: Workspace, setup: Setup | None = None, *, space: bool = False
         app.add_middleware(Gate, ws=ws)
         app.include_router(account(ws, space=space))
     app.add_middleware(BodyLimits)
-    app.add_middleware(Guard, space=space, anywhere=asks)  # added last, so it is asked first
+    app.add_middleware(
+        Guard, space=space, anywhere=asks, hosts=hosts
+    )  # added last, so it is asked first
     app.add_exception_handler(UserError, _explain)
     app.include_router(_own(ws))
     app.include_router(guide())
@@ -113,10 +122,20 @@ async def _explain(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"problem": error.problem, "fix": error.fix}, status_code=error.status)
 
 
-def serve(home: Path, host: str, port: int, *, space: bool = False) -> None:
+def serve(
+    home: Path,
+    host: str,
+    port: int,
+    *,
+    space: bool = False,
+    hosts: Collection[str] = (),
+    proxies: Collection[str] = (),
+) -> None:
     """Open the workspace in `home`, start a worker and serve until stopped.
 
     Where others can reach the address, or anybody has an account, the page asks who somebody is.
+    `hosts` are the names that it answers to, any where none is given; `proxies` the addresses whose
+    X-Forwarded-Proto and X-Forwarded-For are believed, beside this machine's own.
     """
     _check_free(host, port)
     ws = open_workspace(_settings(home))
@@ -126,7 +145,7 @@ def serve(home: Path, host: str, port: int, *, space: bool = False) -> None:
     setup = Setup()
     setup.start(ws)
     started = worker.start(ws)
-    app = create_app(ws, setup, space=space)
+    app = create_app(ws, setup, space=space, hosts=hosts)
     _greet(ws, _address(host, port), home)
     try:
         config = uvicorn.Config(
@@ -135,6 +154,7 @@ def serve(home: Path, host: str, port: int, *, space: bool = False) -> None:
             port=port,
             log_level="warning",
             http=TimedProtocol,
+            forwarded_allow_ips=["127.0.0.1", "::1", *proxies],
             limit_concurrency=CONNECTIONS,
         )
         uvicorn.Server(config).run()

@@ -13,14 +13,21 @@ from engine.worker import Worker
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=7860, show_default=True, type=click.IntRange(1, 65535),
               help="Port to listen on.")  # fmt: skip
-def serve(host: str, port: int) -> None:
+@click.option("--host-name", "hosts", multiple=True,
+              help="Answer to this name only (Host header); repeat it for more.")  # fmt: skip
+@click.option("--trusted-proxy", "proxies", multiple=True, metavar="ADDRESS",
+              help="Believe X-Forwarded headers of this address; repeat it.")  # fmt: skip
+def serve(host: str, port: int, hosts: tuple[str, ...], proxies: tuple[str, ...]) -> None:
     """Start the web app and one worker.
 
     Sign-in is required at an address that others can reach, and as soon as an account exists
     (tuneloop people). The first such start prints a link for creating the owner's account.
     """
     # A process of its own: the command line stays light, and Gradio is imported once.
-    os.execv(sys.executable, [sys.executable, "-m", "ui", "--host", host, "--port", str(port)])
+    named = [("--host-name", each) for each in hosts] + [("--trusted-proxy", p) for p in proxies]
+    more = [part for option in named for part in option]
+    here = ["--host", host, "--port", str(port)]
+    os.execv(sys.executable, [sys.executable, "-m", "ui", *here, *more])
 
 
 @click.command()

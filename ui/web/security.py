@@ -5,12 +5,14 @@ they are is for the person at this machine: a foreign Host header is refused (DN
 request that changes something must come from our own page.
 """
 
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+LOOPBACK_ONLY = "to a loopback address"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FETCHING = ("/proxy=", "/file=http")  # Gradio routes that fetch an address for a stranger
@@ -24,11 +26,22 @@ POLICY = (
 
 
 class Guard:
-    """Wraps an app; with `anywhere` any host is served, with `space` Hugging Face may frame it."""
+    """Wraps an app; with `anywhere` any host is served, with `space` Hugging Face may frame it.
 
-    def __init__(self, app: ASGIApp, *, space: bool = False, anywhere: bool = False) -> None:
+    Where `hosts` are named, only they and the loopback addresses are served.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        space: bool = False,
+        anywhere: bool = False,
+        hosts: Collection[str] = (),
+    ) -> None:
         self.app = app
-        self.anywhere = anywhere or space
+        self.anywhere = (anywhere or space) and not hosts
+        self.hosts = LOOPBACK | {host.lower() for host in hosts}
         ancestors = "'self' https://huggingface.co https://*.hf.space" if space else "'self'"
         self.headers = {
             "content-security-policy": POLICY.format(ancestors=ancestors),
@@ -58,8 +71,9 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
-        if not self.anywhere and _name(headers.get("host", "")) not in LOOPBACK:
-            return PlainTextResponse("This server answers to a loopback address only.", 421)
+        if not self.anywhere and _name(headers.get("host", "")) not in self.hosts:
+            answers = "to the names it was started with" if self.hosts > LOOPBACK else LOOPBACK_ONLY
+            return PlainTextResponse(f"This server answers {answers} only.", 421)
         if any(part in scope["path"] for part in FETCHING):
             return PlainTextResponse("Not here.", 404)
         if scope["method"] in SAFE_METHODS or _same_origin(headers):
