@@ -23,7 +23,7 @@ from typing import Any
 
 from engine import plugins
 from engine.core.actor import LOCAL
-from engine.core.context import Cancelled, Kept, ModelFiles
+from engine.core.context import Cancelled, ModelCache, ModelFiles
 from engine.core.dataset import Row, Split
 from engine.core.errors import NoRoom, Unavailable, UserError
 from engine.core.evaluation import Evaluation
@@ -38,7 +38,7 @@ from engine.services.jobs.lifecycle import recipe_of
 from engine.services.models import registry
 from engine.store import events, jobs
 from engine.store.connect import reading, writing
-from engine.store.events import Said
+from engine.store.events import EventRow
 from engine.workspace import Workspace, open_workspace
 
 WRITE_EVERY_S = 0.5
@@ -55,16 +55,16 @@ class Fenced(Exception):
 class JobContext:
     """The Context of a running job: events in batches, cancel from the database."""
 
-    def __init__(self, ws: Workspace, job: Job, kept: Kept) -> None:
+    def __init__(self, ws: Workspace, job: Job, model_cache: ModelCache) -> None:
         self.ws = ws
-        self.kept = kept
+        self.model_cache = model_cache
         self.job_id = job.id
         self.project_id = job.project_id
         self.fence = job.fence
         self.folder = ws.files / "jobs" / job.id
         self.cache = ws.files / "cache"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._said: list[Said] = []
+        self._unwritten: list[EventRow] = []
         self._lock = threading.Lock()
         self._written = self._looked = 0.0
         self._stop = self._keep = False
@@ -75,14 +75,14 @@ class JobContext:
         """Keep an event; at most two writes a second reach the database."""
         self._show_life()
         with self._lock:
-            self._said.append((time.time(), kind, step, data))
+            self._unwritten.append((time.time(), kind, step, data))
         if time.monotonic() - self._written > WRITE_EVERY_S:
             self.flush()
 
     def flush(self) -> None:
         """Write the kept events; Fenced when the job is another process's by now."""
         with self._lock:
-            said, self._said = self._said, []
+            said, self._unwritten = self._unwritten, []
         self._written = time.monotonic()
         with writing(self.ws.db) as conn:
             if not jobs.holds(conn, self.job_id, self.fence):
@@ -134,13 +134,13 @@ class JobContext:
         return evaluations.get(self.ws, LOCAL, evaluation_id)
 
 
-def run(ws: Workspace, job_id: str, fence: int, kept: Kept | None = None) -> State:
+def run(ws: Workspace, job_id: str, fence: int, model_cache: ModelCache | None = None) -> State:
     """The state that a claimed job ended in after running it here; tests call this too."""
     with reading(ws.db) as conn:
         job = access.job(conn, LOCAL, job_id)
     if job.state is not State.RUNNING or job.fence != fence:
         return job.state
-    ctx = JobContext(ws, job, kept or Kept())
+    ctx = JobContext(ws, job, model_cache or ModelCache())
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, ctx.stop)
     try:
@@ -216,8 +216,8 @@ def _log_to(path: Path) -> None:
 
 def _serve(ws: Workspace, job_id: str, fence: int) -> int:
     """Run the job, and those that come in through the input until one of them goes wrong."""
-    kept = Kept()
-    while run(ws, job_id, fence, kept) in (State.DONE, State.CANCELLED):
+    model_cache = ModelCache()
+    while run(ws, job_id, fence, model_cache) in (State.DONE, State.CANCELLED):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         asked = sys.stdin.readline().split()
         if not asked:

@@ -1,6 +1,6 @@
 """A child that has answered stays a while, so that the next question finds its model loaded.
 
-While it waits it is nobody's: no lease is renewed for it and no pulse is listened to. It costs its
+While it waits it is nobody's: no lease is renewed for it and no heartbeat is watched. It costs its
 memory, so it goes when its time is over or something else wants that.
 """
 

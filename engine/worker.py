@@ -25,13 +25,13 @@ from engine.methods import checkpoint
 from engine.services import outcomes
 from engine.services.data import staging
 from engine.services.jobs import retention
-from engine.services.jobs.heartbeat import STEPPING_S, Pulse, patience_s
+from engine.services.jobs.heartbeat import STEPPING_S, Heartbeat, patience_s
 from engine.store import events, jobs
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
 
 LOOK_EVERY_S = 0.5
-BEAT_EVERY_S = 5.0
+HEARTBEAT_EVERY_S = 5.0
 TERM_AFTER_S = 5.0
 KILL_AFTER_S = 9.0  # a step that takes longer is lost; the last checkpoint is not
 KEEP_AFTER_S = 900.0  # to measure and save what is to be kept
@@ -51,7 +51,7 @@ class Running(NamedTuple):
 
     job: Job
     process: subprocess.Popen[bytes]
-    pulse: Pulse
+    heartbeat: Heartbeat
     handed: bool = False
 
 
@@ -77,7 +77,7 @@ class Worker:
         self.cancel_seen: dict[str, float] = {}
         self.hung: set[str] = set()
         self.leaving = False
-        self._beaten = 0.0
+        self._renewed_at = 0.0
         self._swept = clock() - SWEEP_EVERY_S
 
     def serve(self) -> None:
@@ -93,7 +93,7 @@ class Worker:
                 # nobody waits for it, and its leases have run out: another worker may have its jobs
                 if self.leaving and self.clock() - reached > jobs.LEASE_S:
                     break
-                time.sleep(BEAT_EVERY_S)
+                time.sleep(HEARTBEAT_EVERY_S)
             time.sleep(LOOK_EVERY_S)
         self._go()
 
@@ -106,11 +106,11 @@ class Worker:
             events.gone(conn, self.id)
 
     def turn(self, now: float) -> None:
-        """One look around: beat, sweep lost jobs, reap, cancel, claim."""
+        """One look around: renew leases, sweep lost jobs, reap, cancel, claim."""
         self.leaving = self.leaving or self._orphaned()
-        if not 0 <= now - self._beaten <= BEAT_EVERY_S:  # the clock may be set back
-            self._beaten = now
-            self._beat(now)
+        if not 0 <= now - self._renewed_at <= HEARTBEAT_EVERY_S:  # the clock may be set back
+            self._renewed_at = now
+            self._renew_leases(now)
         if self.clock() - self._swept >= SWEEP_EVERY_S:
             self._swept = self.clock()
             retention.sweep_checkpoints(self.ws, now)
@@ -122,11 +122,11 @@ class Worker:
             for lane in LANES:
                 self._claim(lane, now)
 
-    def _beat(self, now: float) -> None:
+    def _renew_leases(self, now: float) -> None:
         with writing(self.ws.db) as conn:
-            events.beat(conn, self.id, self.host, os.getpid(), now)
+            events.heartbeat(conn, self.id, self.host, os.getpid(), now)
             for running in self.running.values():
-                if jobs.renew(conn, running.job.id, running.job.fence, now):
+                if jobs.renew_lease(conn, running.job.id, running.job.fence, now):
                     continue
                 if not _free(running, jobs.get(conn, running.job.id)):
                     _kill(running.process, signal.SIGKILL)
@@ -159,10 +159,10 @@ class Worker:
     def _start(self, job: Job) -> Running:
         folder = self.ws.files / "jobs" / job.id
         folder.mkdir(parents=True, exist_ok=True)
-        pulse = Pulse(folder, self.clock)
+        heartbeat = Heartbeat(folder, self.clock)
         stays = job.lane == warm.LANE
         if stays and (process := self.idle.take(job)):
-            return Running(job, process, pulse, handed=True)
+            return Running(job, process, heartbeat, handed=True)
         self.idle.end()  # its memory is wanted
         with (folder / "log.txt").open("ab") as out:
             process = subprocess.Popen(
@@ -174,10 +174,10 @@ class Worker:
                 bufsize=0,
                 env={**PATIENT, **os.environ, **self.ws.settings.environment()},
             )
-        return Running(job, process, pulse)
+        return Running(job, process, heartbeat)
 
     def _look_after(self, running: Running) -> None:
-        job, process, pulse = running[:3]
+        job, process, heartbeat = running[:3]
         code = process.poll()
         if code is not None:
             self._forget(job)
@@ -190,7 +190,7 @@ class Worker:
             self.idle.put(process)
         elif row is not None and row.cancel_requested:
             self._stop(row, process)
-        elif pulse.silent_s() > STEPPING_S and pulse.silent_s() > patience_s(self.ws, job):
+        elif heartbeat.silent_s() > STEPPING_S and heartbeat.silent_s() > patience_s(self.ws, job):
             self.hung.add(job.id)
             _kill(process, signal.SIGKILL)
 
@@ -221,7 +221,7 @@ class Worker:
             row = jobs.get(conn, job.id)
         if row is None or row.state is not State.RUNNING or row.fence != job.fence:
             return
-        if running.handed and not running.pulse.heard() and not row.cancel_requested:
+        if running.handed and not running.heartbeat.has_begun() and not row.cancel_requested:
             self.running[job.id] = self._start(job)  # it died before it had begun
         elif hung:
             self._again(row, "The run stood still and was ended; it starts again.", STOOD_STILL)

@@ -47,7 +47,11 @@ from engine.workspace import MARK, Settings, open_workspace
 FIXTURES = Path(__file__).parent / "fixtures"
 FACTS = json.loads((FIXTURES / "workspace-0.1.0.json").read_text(encoding="utf-8"))
 COLUMNS: dict[tuple[str, str], str] = {}  # table and column of then: SQL of now with its value
-FIELDS = {"guard": "regression_checks", "fell": "regressed"}  # name of then: name of now
+FIELDS = {
+    "evals": "num_evals",
+    "guard": "regression_checks",
+    "fell": "regressed",
+}  # name of then: name of now
 PROJECTS = [one["id"] for one in FACTS["projects"]]
 NOT_FIELDS = ("result_keys", "events", "recipe_sha256")  # of a job
 OPEN = [one for one in FACTS["rounds"] if one["status"] == "open"]

@@ -133,7 +133,7 @@ def wait(ws: Workspace, job: Job) -> Job:
                 time.sleep(LOOK_EVERY_S)
                 for event in lifecycle.watch(ws, LOCAL, job.id, seen):
                     seen = event.seq
-                    watching.hear(event)
+                    watching.show_event(event)
                 job = lifecycle.get(ws, LOCAL, job.id)
         except KeyboardInterrupt:
             lifecycle.cancel(ws, LOCAL, job.id)
@@ -162,7 +162,7 @@ class Watching:
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
 
-    def hear(self, event: Event) -> None:
+    def show_event(self, event: Event) -> None:
         """Show what a job said."""
         if event.kind == "log":
             self.console.print(event.data["text"], markup=False)

@@ -28,7 +28,7 @@ class Cancelled(Exception):
 Thing = TypeVar("Thing")
 
 
-class Kept:
+class ModelCache:
     """One large thing that a process keeps from one job to the next, such as a loaded model."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Context(Protocol):
     project_id: str
     folder: Path  # of this job's artifacts; exists, empty at the first attempt
     cache: Path  # of the workspace: what may be lost, since it can be worked out again
-    kept: Kept  # of the process: empty, or what an earlier job left there
+    model_cache: ModelCache  # of the process: empty, or what an earlier job left there
 
     def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
         """Say something; cheap to call at every step, since rows are written in batches.

@@ -1,16 +1,17 @@
 """Recipes: the one definition of a job's parameters.
 
-A recipe's fields drive the form, the YAML file, the command line's --set and the eject. Curated
-names are upstream's own; None means upstream's default. `lora` and `trl` are handed to PEFT and TRL
+A recipe's fields drive the form, the YAML file and the command line's --set. Curated names
+are upstream's own; None means upstream's default. `lora` and `trl` are handed to PEFT and TRL
 unchanged, after a strict check against their dataclasses (engine/methods/upstream.py).
 """
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from math import ceil
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engine.core.errors import UserError
 from engine.core.examples import Kind
@@ -48,8 +49,19 @@ class Recipe(BaseModel):
 
 R = TypeVar("R", bound=Recipe)
 Tuning = Literal["lora", "qlora", "full"]
-USUAL_PASSES, MOST_PASSES = 2.0, 6.0
+DEFAULT_EPOCHS, MOST_EPOCHS = 2.0, 6.0
 LEAST_STEPS = 30  # fewer leave a model nearly as it was
+
+
+RENAMED = {"evals": "num_evals"}  # fields of trainings in 0.1.0
+
+
+def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` of a training with today's field names; a name that is given twice stays."""
+    return {
+        RENAMED[name] if name in RENAMED and RENAMED[name] not in values else name: value
+        for name, value in values.items()
+    }
 
 
 class TrainRecipe(Recipe):
@@ -73,7 +85,7 @@ class TrainRecipe(Recipe):
         "bits (qlora, least memory), or all weights (full, most memory)",
     )
     num_train_epochs: float = Field(
-        USUAL_PASSES, gt=0, le=100, description="Passes over the training rows"
+        DEFAULT_EPOCHS, gt=0, le=100, description="Passes over the training rows"
     )
     max_steps: int | None = Field(
         None, ge=1, description="Stop after this many steps, however many epochs that is"
@@ -83,7 +95,7 @@ class TrainRecipe(Recipe):
     max_length: int = Field(
         512, ge=16, le=131072, description="Tokens kept of each row; longer rows lose their end"
     )
-    evals: int = Field(
+    num_evals: int = Field(
         6, ge=1, le=100, description="How often the held-out loss is measured during the run"
     )
     early_stopping_patience: int | None = Field(
@@ -116,15 +128,20 @@ class TrainRecipe(Recipe):
         default_factory=dict, description="More options, under TRL's own names"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, values: Any) -> Any:
+        return current_names(values) if isinstance(values, Mapping) else values
+
     def needs(self) -> list[Ref]:
         """The model and the dataset."""
         return [Ref(RefKind.MODEL, self.model), Ref(RefKind.DATASET, self.dataset)]
 
 
-def passes(rows: int, batch: int = 8) -> float:
+def default_epochs(rows: int, batch: int = 8) -> float:
     """How often to go over so many training rows: as 30 steps take, 2 times at least, 6 at most."""
     steps = ceil(max(1, rows) / batch)
-    return min(MOST_PASSES, max(USUAL_PASSES, float(ceil(LEAST_STEPS / steps))))
+    return min(MOST_EPOCHS, max(DEFAULT_EPOCHS, float(ceil(LEAST_STEPS / steps))))
 
 
 def read(recipe: type[R], values: dict[str, Any]) -> R:

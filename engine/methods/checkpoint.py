@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.core.errors import UserError
-from engine.core.recipe import Recipe
+from engine.core.recipe import RENAMED, Recipe
 
 FOLDER = "checkpoints"  # in the folder of a job
 MANIFEST = "manifest.json"
@@ -64,7 +64,10 @@ def origin(recipe: Recipe, rows: Iterable[dict[str, Any]]) -> Origin:
     digest = hashlib.sha256()
     for row in rows:
         digest.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
-    config = f"{recipe.KIND} {recipe.model_dump_json(exclude={'trackers'})}"
+    settings = recipe.model_dump_json(exclude={"trackers"})
+    for old, new in RENAMED.items():  # a checkpoint of 0.1.0 still belongs to its run
+        settings = settings.replace(f'"{new}":', f'"{old}":', 1)
+    config = f"{recipe.KIND} {settings}"
     return Origin(hashlib.sha256(config.encode()).hexdigest(), digest.hexdigest())
 
 

@@ -10,7 +10,7 @@ from engine.core.examples import Example, Kind, Preference
 from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
-from engine.methods.encoding import Line, Material
+from engine.methods.encoding import EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
@@ -79,7 +79,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     return training.run(recipe, ctx, *prepare(recipe, ctx))
 
 
-def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
+def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
     """The rows, and how to make their DPOTrainer."""
     _refuse_idle_smoothing(recipe)
     from trl import DPOConfig, DPOTrainer
@@ -90,7 +90,7 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
-    return training.prepare(recipe, ctx, DPOConfig, Trainer, _line, held_to_start=True)
+    return training.prepare(recipe, ctx, DPOConfig, Trainer, _encode_row, held_to_start=True)
 
 
 def _refuse_idle_smoothing(recipe: Recipe) -> None:
@@ -105,7 +105,7 @@ def _refuse_idle_smoothing(recipe: Recipe) -> None:
         )
 
 
-def _line(template: Template, example: Example, max_length: int) -> Line:
+def _encode_row(template: Template, example: Example, max_length: int) -> EncodedRow:
     if not isinstance(example, Preference):
         raise UserError(
             f"DPO learns from preference pairs, not from {example.kind} rows.",
@@ -113,7 +113,7 @@ def _line(template: Template, example: Example, max_length: int) -> Line:
         )
     pair = template.encode_pair(example, max_length)
     if pair.dropped:
-        return Line(None, pair.truncated)
+        return EncodedRow(None, pair.truncated)
     length = len(pair.prompt_ids) + max(len(pair.chosen_ids), len(pair.rejected_ids))
     columns = {
         "prompt_ids": pair.prompt_ids,
@@ -121,4 +121,4 @@ def _line(template: Template, example: Example, max_length: int) -> Line:
         "rejected_ids": pair.rejected_ids,
         "length": length,
     }
-    return Line(columns, pair.truncated)
+    return EncodedRow(columns, pair.truncated)

@@ -9,7 +9,7 @@ from engine.core.errors import UserError
 from engine.core.examples import Example
 
 
-class Line(NamedTuple):
+class EncodedRow(NamedTuple):
     """One row's columns; None when nothing of it is left to learn from."""
 
     columns: dict[str, Any] | None
@@ -17,7 +17,7 @@ class Line(NamedTuple):
     rest: tuple[dict[str, Any], ...] = ()  # further parts of a row that is cut, not cut off
 
 
-class Material(NamedTuple):
+class EncodedDataset(NamedTuple):
     """`dropped` and `truncated` count over both splits; a dropped row is not also truncated.
 
     A long text is several rows here.
@@ -29,55 +29,55 @@ class Material(NamedTuple):
     truncated: int
 
 
-def gather(
-    ctx: Context, dataset_id: str, encode: Callable[[Example], Line], max_length: int
-) -> Material:
+def encode_dataset(
+    ctx: Context, dataset_id: str, encode: Callable[[Example], EncodedRow], max_length: int
+) -> EncodedDataset:
     """The rows of both splits, encoded; says what was cut, and UserError when nothing is left."""
-    train = _lines(ctx.rows(dataset_id, "train"), encode)
-    held_out = _lines(ctx.rows(dataset_id, "held_out"), encode)
-    material = Material(
+    train = _encode(ctx.rows(dataset_id, "train"), encode)
+    held_out = _encode(ctx.rows(dataset_id, "held_out"), encode)
+    encoded = EncodedDataset(
         train=_parts(train),
         held_out=_parts(held_out),
         dropped=sum(line.columns is None for line in train + held_out),
         truncated=sum(line.truncated and line.columns is not None for line in train + held_out),
     )
-    if not material.train:
+    if not encoded.train:
         raise UserError(
             f"None of the {len(train)} training rows has an answer within {max_length} tokens.",
             "Raise max_length, or add rows to the data.",
         )
     cut = [line for line in train + held_out if line.rest]
-    for text in [*_remarks(material, max_length), *_cuts(cut, max_length)]:
+    for text in [*_remarks(encoded, max_length), *_cuts(cut, max_length)]:
         ctx.emit("log", {"text": text})
-    return material
+    return encoded
 
 
-def _lines(rows: list[Row], encode: Callable[[Example], Line]) -> list[Line]:
+def _encode(rows: list[Row], encode: Callable[[Example], EncodedRow]) -> list[EncodedRow]:
     return [encode(row.example) for row in rows]
 
 
-def _parts(lines: list[Line]) -> list[dict[str, Any]]:
+def _parts(rows: list[EncodedRow]) -> list[dict[str, Any]]:
     return [
-        part for line in lines if line.columns is not None for part in (line.columns, *line.rest)
+        part for line in rows if line.columns is not None for part in (line.columns, *line.rest)
     ]
 
 
-def _cuts(cut: list[Line], max_length: int) -> list[str]:
+def _cuts(cut: list[EncodedRow], max_length: int) -> list[str]:
     if not cut:
         return []
     parts = sum(1 + len(line.rest) for line in cut)
     return [f"{len(cut)} long texts are learned in {parts} parts of at most {max_length} tokens."]
 
 
-def _remarks(material: Material, max_length: int) -> list[str]:
-    said = [f"{len(material.train)} rows to learn from, {len(material.held_out)} held out."]
-    if material.dropped:
-        said.append(
-            f"{material.dropped} rows are left out: after {max_length} tokens of them there is "
+def _remarks(encoded: EncodedDataset, max_length: int) -> list[str]:
+    notes = [f"{len(encoded.train)} rows to learn from, {len(encoded.held_out)} held out."]
+    if encoded.dropped:
+        notes.append(
+            f"{encoded.dropped} rows are left out: after {max_length} tokens of them there is "
             "nothing to learn."
         )
-    if material.truncated:
-        said.append(f"{material.truncated} rows lose their end after {max_length} tokens.")
-    if not material.held_out:
-        said.append("No rows are held out, so nothing tells when this model begins to overfit.")
-    return said
+    if encoded.truncated:
+        notes.append(f"{encoded.truncated} rows lose their end after {max_length} tokens.")
+    if not encoded.held_out:
+        notes.append("No rows are held out, so nothing tells when this model begins to overfit.")
+    return notes

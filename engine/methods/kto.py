@@ -10,7 +10,7 @@ from engine.core.examples import Example, Kind, Preference, Unpaired
 from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
-from engine.methods.encoding import Line, Material
+from engine.methods.encoding import EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
@@ -51,7 +51,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     return training.run(recipe, ctx, *prepare(recipe, ctx))
 
 
-def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
+def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
     """The rows, and how to make their KTOTrainer; says so when good and bad are out of balance."""
     from trl import KTOConfig, KTOTrainer
 
@@ -65,10 +65,12 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
             strangers = _strangers(dataset["completion_ids"], rows)
             return dataset.add_column("KL_completion_ids", strangers)
 
-    material, make = training.prepare(recipe, ctx, KTOConfig, Trainer, _line, held_to_start=True)
-    for text in _remarks(recipe, material):
+    encoded, make = training.prepare(
+        recipe, ctx, KTOConfig, Trainer, _encode_row, held_to_start=True
+    )
+    for text in _remarks(recipe, encoded):
         ctx.emit("log", {"text": text})
-    return material, make
+    return encoded, make
 
 
 def _strangers(answers: list[list[int]], rows: int) -> list[list[int]]:
@@ -83,9 +85,9 @@ def _strangers(answers: list[list[int]], rows: int) -> list[list[int]]:
     return found
 
 
-def _remarks(recipe: Recipe, material: Material) -> list[str]:
-    good = sum(row["label"] for row in material.train)
-    bad = len(material.train) - good
+def _remarks(recipe: Recipe, encoded: EncodedDataset) -> list[str]:
+    good = sum(row["label"] for row in encoded.train)
+    bad = len(encoded.train) - good
     if not good or not bad:
         marked = "bad" if bad else "good"
         return [f"All rows are marked {marked}: the model learns more from both kinds."]
@@ -96,7 +98,7 @@ def _remarks(recipe: Recipe, material: Material) -> list[str]:
     return [f"{good} good and {bad} bad answers: desirable_weight {advice} would balance them."]
 
 
-def _line(template: Template, example: Example, max_length: int) -> Line:
+def _encode_row(template: Template, example: Example, max_length: int) -> EncodedRow:
     if not isinstance(example, Unpaired):
         raise UserError(
             f"KTO learns from answers marked good or bad, not from {example.kind} rows.",
@@ -107,11 +109,11 @@ def _line(template: Template, example: Example, max_length: int) -> Line:
         Preference(prompt=example.prompt, chosen=example.completion, rejected=""), max_length
     )
     if not pair.chosen_ids:
-        return Line(None, True)
+        return EncodedRow(None, True)
     columns = {
         "prompt_ids": pair.prompt_ids,
         "completion_ids": pair.chosen_ids,
         "label": example.label,
         "length": len(pair.prompt_ids) + len(pair.chosen_ids),
     }
-    return Line(columns, pair.truncated)
+    return EncodedRow(columns, pair.truncated)

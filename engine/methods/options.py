@@ -10,7 +10,7 @@ from engine.core.recipe import TrainRecipe
 
 _TOKENS = "rows are turned into tokens before TRL sees them, by the code that shows the preview"
 _LOADED = "the model is loaded before TRL gets it"
-_KEPT = "the held-out rows are measured as often as evals says, and the best state is kept"
+_KEPT = "the held-out rows are measured as often as num_evals says, and the best state is kept"
 _PRINTED = "it prints to a terminal that nobody sees"
 _SENDS = "a run sends nothing away; export the model when it is done"
 

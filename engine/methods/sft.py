@@ -9,7 +9,7 @@ from engine.core.examples import Chat, Example, Kind, Text
 from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
-from engine.methods.encoding import Line, Material
+from engine.methods.encoding import EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
@@ -29,14 +29,14 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     return training.run(recipe, ctx, *prepare(recipe, ctx))
 
 
-def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
+def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
     """The rows, and how to make their SFTTrainer."""
     from trl import SFTConfig, SFTTrainer
 
-    return training.prepare(recipe, ctx, SFTConfig, SFTTrainer, _line)
+    return training.prepare(recipe, ctx, SFTConfig, SFTTrainer, _encode_row)
 
 
-def _line(template: Template, example: Example, max_length: int) -> Line:
+def _encode_row(template: Template, example: Example, max_length: int) -> EncodedRow:
     """Labels are -100 on tokens without loss; TRL takes a "labels" column as it is."""
     if not isinstance(example, Chat | Text):
         raise UserError(
@@ -47,25 +47,25 @@ def _line(template: Template, example: Example, max_length: int) -> Line:
         return _text(template, example, max_length)
     encoded = template.encode(example, max_length)
     if encoded.dropped:
-        return Line(None, encoded.truncated)
+        return EncodedRow(None, encoded.truncated)
     labels = [
         token if trained else -100
         for token, trained in zip(encoded.input_ids, encoded.completion_mask, strict=True)
     ]
-    return Line(_columns(encoded.input_ids, labels), encoded.truncated)
+    return EncodedRow(_columns(encoded.input_ids, labels), encoded.truncated)
 
 
-def _text(template: Template, example: Text, max_length: int) -> Line:
+def _text(template: Template, example: Text, max_length: int) -> EncodedRow:
     """A text in parts; a part begins with the last token of the one before, so none is unlearned.
 
     The first token of a row carries no loss: there is nothing that it could be predicted from.
     """
     ids = template.encode(example, sys.maxsize).input_ids
     if len(ids) < 2:
-        return Line(None, False)
+        return EncodedRow(None, False)
     parts = [ids[start : start + max_length] for start in range(0, len(ids) - 1, max_length - 1)]
     first, *rest = [_columns(part, part) for part in parts]
-    return Line(first, False, tuple(rest))
+    return EncodedRow(first, False, tuple(rest))
 
 
 def _columns(ids: list[int], labels: list[int]) -> dict[str, Any]:

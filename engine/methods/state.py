@@ -24,7 +24,7 @@ WATCH = "watch.json"
 TRAINER = "trainer_state.json"  # upstream's name; its trainer reads the step from it
 
 
-class Keeper:
+class Checkpointer:
     """Keeps the states of one run; the trainer's own saving and loading goes through it."""
 
     def __init__(self, ctx: Context, watch: Watch, sampler: Sampler, source: Origin) -> None:
@@ -44,10 +44,10 @@ class Keeper:
 
     def attach(self, trainer: Any) -> None:
         """Let `trainer` save and load its state here; its own files would be pickles."""
-        keeper = self
+        checkpointer = self
 
         def save(self: Any, _model: Any, _trial: Any) -> None:
-            keeper.save(self)
+            checkpointer.save(self)
 
         def load(self: Any, path: str, _model: Any = None) -> None:
             load_weights(_model_of(self), Path(path))

@@ -14,10 +14,10 @@ from engine.core.recipe import TrainRecipe
 from engine.core.result import TrainingResult
 from engine.methods import checkpoint, head, highlights, options, upstream, weights
 from engine.methods.callback import callback
-from engine.methods.encoding import Line, Material, gather
+from engine.methods.encoding import EncodedDataset, EncodedRow, encode_dataset
 from engine.methods.progress import Watch
 from engine.methods.samples import Sampler, questions
-from engine.methods.state import Keeper
+from engine.methods.state import Checkpointer
 from engine.methods.weights import Task
 from engine.models.chat import Template
 from engine.models.precision import fast_bf16, width
@@ -29,7 +29,7 @@ _OURS = frozenset(
         "model",
         "dataset",
         "tuning",
-        "evals",
+        "num_evals",
         "early_stopping_patience",
         "keep_best",
         "samples",
@@ -42,7 +42,7 @@ _OURS = frozenset(
 
 
 MakeTrainer = Callable[[list[Any]], Any]  # callbacks to a trainer of TRL
-ToLine = Callable[[Template, Example, int], Line]  # a row as tokens, at most so many
+EncodeRow = Callable[[Template, Example, int], EncodedRow]  # a row as tokens, at most so many
 
 
 class Settings(NamedTuple):
@@ -57,10 +57,10 @@ def prepare(
     ctx: Context,
     config_class: type,
     trainer_class: type,
-    to_line: ToLine,
+    encode_row: EncodeRow,
     task: Task = "CAUSAL_LM",
     held_to_start: bool = False,
-) -> tuple[Material, MakeTrainer]:
+) -> tuple[EncodedDataset, MakeTrainer]:
     """The rows as tokens, and how to make the trainer of them; all that can be wrong comes out.
 
     `held_to_start`: the trainer compares with the model it starts from.
@@ -72,13 +72,13 @@ def prepare(
     options.check(recipe, args, lora)
     template = Template.load(files.base)
 
-    def encode(example: Example) -> Line:
-        return to_line(template, example, recipe.max_length)
+    def encode(example: Example) -> EncodedRow:
+        return encode_row(template, example, recipe.max_length)
 
-    material = gather(ctx, recipe.dataset, encode, recipe.max_length)
+    encoded = encode_dataset(ctx, recipe.dataset, encode, recipe.max_length)
     answers = getattr(args, "num_generations", 1)  # of each row, where the model writes them
-    save_often(args, recipe, answers * len(material.train))
-    if material.held_out:
+    save_often(args, recipe, answers * len(encoded.train))
+    if encoded.held_out:
         measure_held_out(args, recipe)
     model, tokenizer = weights.load(files, args, recipe.tuning, task)
     parts = {"model": model, "args": args, "processing_class": tokenizer}
@@ -86,8 +86,8 @@ def prepare(
         parts["ref_model"] = weights.reference(model)
     elif recipe.tuning != "full" and files.adapter is None:
         parts["peft_config"] = lora
-    tables = {"train_dataset": table(material.train), "eval_dataset": table(material.held_out)}
-    return material, lambda callbacks: _made(trainer_class, **parts, **tables, callbacks=callbacks)
+    tables = {"train_dataset": table(encoded.train), "eval_dataset": table(encoded.held_out)}
+    return encoded, lambda callbacks: _made(trainer_class, **parts, **tables, callbacks=callbacks)
 
 
 def _made(trainer_class: type, **parts: Any) -> Any:
@@ -147,11 +147,11 @@ def _defaults(recipe: TrainRecipe, bf16: bool) -> dict[str, Any]:
 
 
 def save_often(args: Any, recipe: TrainRecipe, rows: int) -> None:
-    """Let `args` save the state `recipe.evals` times, spread over the steps."""
+    """Let `args` save the state `recipe.num_evals` times, spread over the steps."""
     batch = args.per_device_train_batch_size * args.gradient_accumulation_steps
     steps = recipe.max_steps or ceil(recipe.num_train_epochs * ceil(rows / batch))
     if "eval_steps" not in recipe.trl:
-        args.eval_steps = ceil(steps / recipe.evals)
+        args.eval_steps = ceil(steps / recipe.num_evals)
     args.save_steps = args.eval_steps
     args.save_strategy = type(args.save_strategy)("steps")
 
@@ -172,7 +172,7 @@ def table(rows: list[dict[str, Any]]) -> Any:
     return Dataset.from_list(rows) if rows else None
 
 
-def run(recipe: TrainRecipe, ctx: Context, material: Material, make: MakeTrainer) -> Outcome:
+def run(recipe: TrainRecipe, ctx: Context, encoded: EncodedDataset, make: MakeTrainer) -> Outcome:
     """Train with the trainer that `make` builds from callbacks; the outcome holds the model.
 
     It goes on from the newest checkpoint in the folder of `ctx`, where an attempt left one. Raises
@@ -191,16 +191,16 @@ def run(recipe: TrainRecipe, ctx: Context, material: Material, make: MakeTrainer
     )
     template = Template.load(files.base)
     sampler = Sampler(ctx, questions(ctx, recipe, template), template)
-    source = checkpoint.origin(recipe, material.train + material.held_out)
-    keeper = Keeper(ctx, watch, sampler, source)
+    source = checkpoint.origin(recipe, encoded.train + encoded.held_out)
+    checkpointer = Checkpointer(ctx, watch, sampler, source)
     try:
         trainer = make([callback(watch, ctx, sampler)])
-        start = weights.keep_start(trainer.model, ctx.folder)
+        start = weights.save_initial_adapter(trainer.model, ctx.folder)
         _speed_up(trainer, recipe)
         _silence(trainer)
         ctx.check()
-        _train(trainer, recipe, ctx, keeper)
-        _save(trainer, keeper, files, ctx.folder / weights.folder(recipe), start)
+        _train(trainer, recipe, ctx, checkpointer)
+        _save(trainer, checkpointer, files, ctx.folder / weights.folder(recipe), start)
     except torch.OutOfMemoryError:
         raise UserError(
             "The graphics memory is too small for this training.",
@@ -208,13 +208,15 @@ def run(recipe: TrainRecipe, ctx: Context, material: Material, make: MakeTrainer
         ) from None
     _remark(ctx, watch)
     measured = {**watch.result(), **highlights.of(trainer.state)}
-    return _outcome(recipe, ctx.job_id, files.model, material, measured)
+    return _outcome(recipe, ctx.job_id, files.model, encoded, measured)
 
 
-def _save(trainer: Any, keeper: Keeper, files: ModelFiles, place: Path, start: Path | None) -> None:
+def _save(
+    trainer: Any, checkpointer: Checkpointer, files: ModelFiles, place: Path, start: Path | None
+) -> None:
     """Write the state that is kept to `place`."""
-    keeper.stop_here()
-    keeper.load_best(trainer)
+    checkpointer.stop_here()
+    checkpointer.load_best(trainer)
     try:
         weights.save(trainer.accelerator.unwrap_model(trainer.model), files, place, start)
     except Exception as error:
@@ -246,16 +248,16 @@ def _speed_up(trainer: Any, recipe: TrainRecipe) -> None:
         head.score_answers_only(trainer.model.get_base_model())
 
 
-def _train(trainer: Any, recipe: TrainRecipe, ctx: Context, keeper: Keeper) -> None:
+def _train(trainer: Any, recipe: TrainRecipe, ctx: Context, checkpointer: Checkpointer) -> None:
     """Train on an order of rows that the seed alone decides, from the start or a checkpoint."""
     from peft.helpers import disable_input_dtype_casting
     from transformers import set_seed
 
-    keeper.attach(trainer)
-    found = keeper.found()
+    checkpointer.attach(trainer)
+    found = checkpointer.found()
     if found:
         trainer.args.eval_on_start = False  # was said already
-        keeper.restore(found)
+        checkpointer.restore(found)
     beside = safe_tracker.beside(trainer, recipe, ctx, found.step if found else 0)
     # autocast casts each input itself; PEFT would cast it to float32 and back before. Answers that
     # are part of the training are written outside autocast
@@ -272,14 +274,18 @@ def _silence(trainer: Any) -> None:
 
 
 def _outcome(
-    recipe: TrainRecipe, job_id: str, start: Model, material: Material, measured: dict[str, Any]
+    recipe: TrainRecipe,
+    job_id: str,
+    start: Model,
+    encoded: EncodedDataset,
+    measured: dict[str, Any],
 ) -> Outcome:
     result = TrainingResult(
         **measured,
-        rows=len(material.train),
-        held_out_rows=len(material.held_out),
-        dropped=material.dropped,
-        truncated=material.truncated,
+        rows=len(encoded.train),
+        held_out_rows=len(encoded.held_out),
+        dropped=encoded.dropped,
+        truncated=encoded.truncated,
     )
     model = NewModel(
         name=f"{recipe.KIND}-{job_id[-4:]}",

@@ -144,7 +144,7 @@ def in_float32(model: Any) -> None:
             weight.data = weight.data.float()
 
 
-def keep_start(model: Any, folder: Path) -> Path | None:
+def save_initial_adapter(model: Any, folder: Path) -> Path | None:
     """Where an adapter whose start was taken out of the base is kept for `save`; None for others.
 
     Only the difference from its start is an adapter for the unchanged base.

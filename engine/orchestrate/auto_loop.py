@@ -17,7 +17,7 @@ from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.recipe import Ref, RefKind, passes
+from engine.core.recipe import Ref, RefKind, default_epochs
 from engine.core.result import LoopResult
 from engine.orchestrate.demo import LOOK_EVERY_S, LoopContext, simulate
 from engine.services.data import datasets
@@ -207,13 +207,14 @@ def _pairs(auto: Auto, _: Move) -> None:
 
 def _train(auto: Auto, move: Move) -> None:
     number = 1 + len(history(auto.ws, LOCAL, auto.project_id).generations)
+    rows = datasets.get(auto.ws, LOCAL, move.dataset_id).train_rows
     auto.job(
         "dpo",
         f"Generation {number}",
         model=move.policy,
         dataset=move.dataset_id,
         **{
-            "num_train_epochs": passes(datasets.get(auto.ws, LOCAL, move.dataset_id).train_rows),
+            "num_train_epochs": default_epochs(rows),
             "evaluate_after": False,  # the loop has an evaluation of its own
             **auto.recipe.dpo,
         },

@@ -23,7 +23,7 @@ from engine.core.job import Job, State
 from engine.core.outcome import Outcome
 from engine.core.rating import Purpose, Round
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.recipe import Ref, RefKind, passes
+from engine.core.recipe import Ref, RefKind, default_epochs
 from engine.core.result import DemoResult
 from engine.files import write_whole
 from engine.orchestrate.demo_report import as_markdown, report_of
@@ -60,7 +60,7 @@ class Recipe(BaseRecipe):
     model: str = Field(description="The base model to start from")
     rater: str = Field("expert", description="The rule that the simulated raters follow")
     sft: dict[str, Any] = Field(
-        default_factory=lambda: {"num_train_epochs": 3.0, "learning_rate": 1e-3, "evals": 3},
+        default_factory=lambda: {"num_train_epochs": 3.0, "learning_rate": 1e-3, "num_evals": 3},
         description="Settings of the first training",
     )
     dpo: dict[str, Any] = Field(
@@ -187,7 +187,7 @@ def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
         sft = loop.job("sft", "SFT on the FAQ", **values).result.model_id or ""
     export, rated = _rate_until_enough(loop, sft, prompts)
     with loop.stage("Training on the votes (DPO)"):
-        usual = {"num_train_epochs": passes(export.pairs), "evals": 3, **SHORT}
+        usual = {"num_train_epochs": default_epochs(export.pairs), "num_evals": 3, **SHORT}
         values = {"model": sft, "dataset": export.dataset_id, **usual, **recipe.dpo}
         dpo = loop.job("dpo", "DPO on the votes", **values).result.model_id or ""
     with loop.stage("Evaluating on held-out rows"):

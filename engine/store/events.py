@@ -8,16 +8,16 @@ from engine.core.job import Event
 from engine.store.rows import loaded, to_json
 from engine.store.tables import event, worker
 
-Said = tuple[float, str, int | None, dict[str, Any]]  # at, kind, step, data
+EventRow = tuple[float, str, int | None, dict[str, Any]]  # at, kind, step, data
 
 
-def add(conn: Connection, job_id: str, said: list[Said]) -> None:
+def add(conn: Connection, job_id: str, rows: list[EventRow]) -> None:
     """Append events in their order."""
-    if not said:
+    if not rows:
         return
     newest = select(func.max(event.c.seq)).where(event.c.job_id == job_id)
     first = (conn.execute(newest).scalar() or 0) + 1
-    rows = [
+    values = [
         {
             "job_id": job_id,
             "seq": first + i,
@@ -26,9 +26,9 @@ def add(conn: Connection, job_id: str, said: list[Said]) -> None:
             "step": step,
             "data": to_json(data),
         }
-        for i, (at, kind, step, data) in enumerate(said)
+        for i, (at, kind, step, data) in enumerate(rows)
     ]
-    conn.execute(insert(event), rows)
+    conn.execute(insert(event), values)
 
 
 def after(conn: Connection, job_id: str, seq: int) -> list[Event]:
@@ -44,7 +44,7 @@ def newest(conn: Connection, job_id: str, kind: str, number: int) -> list[Event]
     return [Event.model_validate(loaded(row, "data")) for row in rows]
 
 
-def beat(conn: Connection, worker_id: str, host: str, pid: int, now: float) -> None:
+def heartbeat(conn: Connection, worker_id: str, host: str, pid: int, now: float) -> None:
     """Say that a worker is alive."""
     alive = update(worker).where(worker.c.id == worker_id).values(beat_at=now)
     if conn.execute(alive).rowcount == 0:
@@ -57,6 +57,6 @@ def gone(conn: Connection, worker_id: str) -> None:
     conn.execute(delete(worker).where(worker.c.id == worker_id))
 
 
-def newest_beat(conn: Connection) -> float:
+def newest_heartbeat(conn: Connection) -> float:
     """When any worker was last heard of; 0.0 for never."""
     return conn.execute(select(func.max(worker.c.beat_at))).scalar() or 0.0

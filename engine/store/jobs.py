@@ -99,7 +99,7 @@ def claim(conn: Connection, lane: str, worker: str, host: str, now: float) -> Jo
     return Job.model_validate(loaded(row, *JSON)) if row else None
 
 
-def renew(conn: Connection, job_id: str, fence: int, now: float) -> bool:
+def renew_lease(conn: Connection, job_id: str, fence: int, now: float) -> bool:
     """Lengthen the lease; False when the job is no longer this fence's."""
     query = (
         update(job)

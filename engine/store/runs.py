@@ -16,7 +16,7 @@ def describe(conn: Connection, job_id: str, **values: Any) -> None:
     conn.execute(update(job).where(job.c.id == job_id).values(values))
 
 
-def said(conn: Connection, job_id: str, *kinds: str) -> list[Event]:
+def events_of(conn: Connection, job_id: str, *kinds: str) -> list[Event]:
     """All events of the given kinds, in order."""
     query = select(event).where(event.c.job_id == job_id, event.c.kind.in_(kinds))
     rows = conn.execute(query.order_by(event.c.seq)).mappings()

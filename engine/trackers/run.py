@@ -19,5 +19,5 @@ class Tracker(NamedTuple):
     """A tracker at work. `finish` closes it and hears whether the training came to its end."""
 
     callback: Any  # a TrainerCallback
-    said: str  # the sentence that says where its files lie, and what opens them
+    message: str  # the sentence that says where its files lie, and what opens them
     finish: Callable[[bool], None] = lambda _: None

@@ -28,17 +28,19 @@ _IN_ADDRESS = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=token=)[^&\s]+")
 @contextmanager
 def beside(trainer: Any, recipe: TrainRecipe, ctx: Context, step: int) -> Iterator[None]:
     """Let the recipe's trackers follow `trainer` from `step` on; they are closed at the end."""
-    guards = [_started(name, trainer, recipe, ctx, step) for name in dict.fromkeys(recipe.trackers)]
+    trackers = [
+        _started(name, trainer, recipe, ctx, step) for name in dict.fromkeys(recipe.trackers)
+    ]
     came_to_its_end = False
     try:
         yield
         came_to_its_end = ctx.keeping() or not ctx.cancelled()
     finally:
-        for guard in guards:
-            guard.finish(came_to_its_end)
+        for tracker in trackers:
+            tracker.finish(came_to_its_end)
 
 
-class Guard:
+class SafeTracker:
     """One tracker: what it raises is said once, and then it is asked nothing more."""
 
     def __init__(self, title: str, ctx: Context) -> None:
@@ -52,7 +54,7 @@ class Guard:
         self._tracker = self.attempt(begin)
         if self._tracker is None:
             return None
-        self._ctx.emit("log", {"text": without_secrets(self._tracker.said)})
+        self._ctx.emit("log", {"text": without_secrets(self._tracker.message)})
         return _passed_on(self, self._tracker.callback)
 
     def attempt(self, do: Callable[[], Any]) -> Any:
@@ -86,13 +88,13 @@ def without_secrets(text: str) -> str:
     return _IN_ADDRESS.sub("…", text)
 
 
-def _started(name: str, trainer: Any, recipe: TrainRecipe, ctx: Context, step: int) -> Guard:
+def _started(name: str, trainer: Any, recipe: TrainRecipe, ctx: Context, step: int) -> SafeTracker:
     plug = plugins.load("trackers", name)
-    guard = Guard(plug.TITLE, ctx)
-    callback = guard.start(lambda: plug.start(_run(name, trainer.args, recipe, ctx, step)))
+    tracker = SafeTracker(plug.TITLE, ctx)
+    callback = tracker.start(lambda: plug.start(_run(name, trainer.args, recipe, ctx, step)))
     if callback is not None:
         trainer.add_callback(callback)
-    return guard
+    return tracker
 
 
 def _run(name: str, args: Any, recipe: TrainRecipe, ctx: Context, step: int) -> Run:
@@ -107,14 +109,14 @@ def _run(name: str, args: Any, recipe: TrainRecipe, ctx: Context, step: int) -> 
     return Run(f"{ctx.job_id}{own}", args.run_name, args.project, folder.resolve(), step)
 
 
-def _passed_on(guard: Guard, callback: Any) -> Any:
+def _passed_on(tracker: SafeTracker, callback: Any) -> Any:
     """A TrainerCallback of all of upstream's hooks, each of them guarded."""
     from transformers import TrainerCallback
 
     def hook(name: str) -> Callable[..., None]:
         def call(_self: Any, args: Any, state: Any, control: Any, **more: Any) -> None:
             # a copy: whoever only looks on may not decide whether the training stops
-            guard.attempt(lambda: getattr(callback, name)(args, state, copy(control), **more))
+            tracker.attempt(lambda: getattr(callback, name)(args, state, copy(control), **more))
 
         return call
 

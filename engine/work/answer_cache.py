@@ -22,7 +22,7 @@ MOST_FILE_BYTES = 2**25
 SMALL_BYTES = 2**20
 GPU = Path("/dev/nvidiactl")
 
-Kept = TypeVar("Kept", bound=BaseModel)
+Stored = TypeVar("Stored", bound=BaseModel)
 
 
 class AnswerCache:
@@ -34,7 +34,7 @@ class AnswerCache:
         self._entries: dict[str, Any] = _read(self.path)
         self._new = False
 
-    def get(self, name: Sequence[int], kind: type[Kept]) -> Kept | None:
+    def get(self, name: Sequence[int], kind: type[Stored]) -> Stored | None:
         """What is kept under these tokens; None when there is nothing, or nothing readable."""
         try:
             return kind.model_validate(self._entries[_name(name)])

@@ -32,7 +32,7 @@ def load(ctx: Context, files: ModelFiles) -> Answerer:
         ctx.emit("log", {"text": "The model is being loaded."})
         return Answerer(files.base)
 
-    return ctx.kept.get(folder.identity(files.base), new, lambda known: known.takes(files))
+    return ctx.model_cache.get(folder.identity(files.base), new, lambda known: known.takes(files))
 
 
 class CachedAnswerer:

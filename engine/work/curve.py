@@ -15,7 +15,14 @@ from engine.core.normalise import prompt_key
 from engine.core.outcome import Outcome
 from engine.core.result import CurveResult
 from engine.stats.curve import learning_curve
-from engine.work.nested import Inner, StudyRecipe, Whole, held_out_loss, rows_of, train
+from engine.work.nested import (
+    NestedContext,
+    StudyProgress,
+    StudyRecipe,
+    held_out_loss,
+    rows_of,
+    train,
+)
 
 
 class Recipe(StudyRecipe):
@@ -49,11 +56,11 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     seeds = [recipe.seed + n for n in range(recipe.seeds)]
     parts = {seed: nested(rows, recipe.shares, seed) for seed in seeds}
     sizes = _sizes([[len(part) for part in parts[seed]] for seed in seeds])
-    whole = Whole(ctx, len(sizes) * len(seeds))
+    progress = StudyProgress(ctx, len(sizes) * len(seeds))
     losses: list[list[float]] = [[] for _ in sizes]
     for seed in seeds:
         for n, part in enumerate(parts[seed]):
-            losses[n].append(_loss(recipe, whole, [*part, *held_out], len(part), seed))
+            losses[n].append(_loss(recipe, progress, [*part, *held_out], len(part), seed))
             said = f"{len(part)} rows, seed {seed}: held-out loss {losses[n][-1]:.3f}"
             ctx.emit("log", {"text": said})
     curve = learning_curve(dict(zip(sizes, losses, strict=True)), recipe.seed)
@@ -112,11 +119,11 @@ def _sizes(found: list[list[int]]) -> list[int]:
     return sizes
 
 
-def _loss(recipe: Recipe, whole: Whole, rows: list[Row], size: int, seed: int) -> float:
-    ctx = Inner(whole, f"{size}-rows-seed-{seed}", recipe.dataset, rows)
+def _loss(recipe: Recipe, progress: StudyProgress, rows: list[Row], size: int, seed: int) -> float:
+    ctx = NestedContext(progress, f"{size}-rows-seed-{seed}", recipe.dataset, rows)
     try:
         loss = held_out_loss(train(recipe.training({"seed": seed}), ctx))
     finally:
         ctx.drop()
-    whole.done += 1
+    progress.done += 1
     return loss

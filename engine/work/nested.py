@@ -1,4 +1,4 @@
-"""A training inside another job: rows of its own, a folder of its own, progress of the whole."""
+"""A training inside another job: rows of its own, a folder of its own, progress of the progress."""
 
 import shutil
 import time
@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from engine import plugins
-from engine.core.context import Context, Kept, ModelFiles
+from engine.core.context import Context, ModelCache, ModelFiles
 from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
 from engine.core.outcome import Outcome
-from engine.core.recipe import Recipe, Ref, RefKind, TrainRecipe, read
+from engine.core.recipe import Recipe, Ref, RefKind, TrainRecipe, current_names, read
 from engine.core.result import training_result
 
 OnHeldOut = Callable[[int, float], None]  # how often it was measured, and the loss
@@ -47,7 +47,8 @@ class StudyRecipe(Recipe):
             raise UserError(f"{self.method} is no way to train.", "Choose a method such as sft.")
         quiet = {name: value for name, value in QUIET.items() if name in known.model_fields}
         own = {"model": self.model, "dataset": self.dataset, "max_steps": self.max_steps}
-        values = {**quiet, "evals": 4, "seed": self.seed, **self.settings, **own}
+        settings = current_names(self.settings)
+        values = {**quiet, "num_evals": 4, "seed": self.seed, **settings, **own}
         for name, value in (changes or {}).items():
             put(values, name, value, known)
         found = read(known, values)
@@ -72,7 +73,7 @@ def put(values: dict[str, Any], name: str, value: Any, recipe: type[Recipe]) -> 
     values[field] = {**values.get(field, default), inside: value}
 
 
-class Whole:
+class StudyProgress:
     """The progress of a job that trains `total` times, and how long it will still take."""
 
     def __init__(
@@ -84,8 +85,8 @@ class Whole:
         self._clock = clock
         self._began = clock()
 
-    def tell(self, label: str, part: float = 0.0) -> None:
-        """Say how far the whole is, `part` of the present training included."""
+    def report(self, label: str, part: float = 0.0) -> None:
+        """Say how far the progress is, `part` of the present training included."""
         done = self.done + part
         said: dict[str, Any] = {"done": round(done, 3), "total": self.total, "label": label}
         if done > 0:
@@ -94,52 +95,52 @@ class Whole:
         self.ctx.emit("progress", said)
 
 
-class Inner:
+class NestedContext:
     """The Context of one training inside a job; it asks the outer one for all that it lacks."""
 
     def __init__(
         self,
-        whole: Whole,
+        progress: StudyProgress,
         name: str,
         dataset_id: str,
         rows: Sequence[Row],
         on_held_out: OnHeldOut | None = None,
     ) -> None:
-        self._outer, self._whole, self._name = whole.ctx, whole, name
+        self._outer, self._progress, self._name = progress.ctx, progress, name
         self._dataset_id, self._rows = dataset_id, rows
         self._on_held_out = on_held_out
         self._measured = 0
         self.job_id, self.project_id = self._outer.job_id, self._outer.project_id
         self.cache: Path = self._outer.cache
-        self.kept: Kept = self._outer.kept
+        self.model_cache: ModelCache = self._outer.model_cache
         self.folder: Path = self._outer.folder / "trainings" / name
         shutil.rmtree(self.folder, ignore_errors=True)  # of an attempt that died
         self.folder.mkdir(parents=True)
 
     def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
-        """Pass on the progress as that of the whole, and the held-out loss to who asked for it."""
+        """Pass on the progress as that of the study, and the held-out loss to who asked for it."""
         if kind == "progress":
             label = f"{self._name.replace('-', ' ').capitalize()}: {data.get('label', '')}"
-            self._whole.tell(label, data["done"] / max(1, data["total"]))
+            self._progress.report(label, data["done"] / max(1, data["total"]))
         elif kind == "metric" and "eval_loss" in data and step:
             self._measured += 1
             if self._on_held_out:
                 self._on_held_out(self._measured, float(data["eval_loss"]))
 
     def cancelled(self) -> bool:
-        """Whether the person asked the whole to stop."""
+        """Whether the person asked the progress to stop."""
         return self._outer.cancelled()
 
     def keeping(self) -> bool:
-        """Never: half a training says nothing beside whole ones."""
+        """Never: half a training says nothing beside progress ones."""
         return False
 
     def check(self) -> None:
-        """Raise Cancelled when the person asked the whole to stop."""
+        """Raise Cancelled when the person asked the progress to stop."""
         self._outer.check()
 
     def rows(self, dataset_id: str, split: Split | None = None) -> list[Row]:
-        """The rows that this training may see of its dataset; other datasets whole."""
+        """The rows that this training may see of its dataset; other datasets progress."""
         if dataset_id != self._dataset_id:
             return self._outer.rows(dataset_id, split)
         return [row for row in self._rows if split in (None, row.split)]
@@ -153,7 +154,7 @@ class Inner:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def train(recipe: TrainRecipe, ctx: Inner) -> Outcome:
+def train(recipe: TrainRecipe, ctx: NestedContext) -> Outcome:
     """What the recipe's method makes of it."""
     outcome: Outcome = plugins.load("jobs", recipe.KIND).run(recipe, ctx)
     return outcome

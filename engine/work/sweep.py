@@ -11,7 +11,14 @@ from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.outcome import NewModel, Outcome
 from engine.core.result import SweepResult, Trial, TrialState
-from engine.work.nested import Inner, StudyRecipe, Whole, held_out_loss, rows_of, train
+from engine.work.nested import (
+    NestedContext,
+    StudyProgress,
+    StudyRecipe,
+    held_out_loss,
+    rows_of,
+    train,
+)
 
 WARM_UP = 1  # measurements before a training may be given up
 Number = int | float
@@ -69,7 +76,7 @@ class GivenUp(Exception):
 class Best(NamedTuple):
     trial: Trial
     model: NewModel
-    ctx: Inner
+    ctx: NestedContext
 
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:
@@ -103,7 +110,7 @@ class Search:
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.recipe, self.ctx, self.rows = recipe, ctx, rows
-        self.whole = Whole(ctx, recipe.n_trials)
+        self.progress = StudyProgress(ctx, recipe.n_trials)
         self.trials: list[Trial] = []
         self.best: Best | None = None
         few = max(3, recipe.n_trials // 3)  # at random, before anything is known
@@ -118,8 +125,8 @@ class Search:
         asked = self.study.ask()
         settings = {name: _suggest(asked, name, a) for name, a in self.recipe.space.items()}
         number, began = len(self.trials) + 1, time.monotonic()
-        inner = Inner(
-            self.whole, f"trial-{number}", self.recipe.dataset, self.rows, _pruning(asked)
+        inner = NestedContext(
+            self.progress, f"trial-{number}", self.recipe.dataset, self.rows, _pruning(asked)
         )
         try:
             loss, outcome = self._train(settings, inner)
@@ -142,7 +149,7 @@ class Search:
             raise
         self._keep(made, began, outcome, inner)
 
-    def _train(self, settings: dict[str, Any], inner: Inner) -> tuple[float, Outcome]:
+    def _train(self, settings: dict[str, Any], inner: NestedContext) -> tuple[float, Outcome]:
         outcome = train(self.recipe.training(settings), inner)
         loss = held_out_loss(outcome)
         if outcome.model is None or not isfinite(loss):
@@ -154,10 +161,12 @@ class Search:
 
         self.study.tell(asked, state=TrialState[state])
 
-    def _keep(self, made: Trial, began: float, outcome: Outcome | None, inner: Inner) -> None:
+    def _keep(
+        self, made: Trial, began: float, outcome: Outcome | None, inner: NestedContext
+    ) -> None:
         made = made.model_copy(update={"seconds": round(time.monotonic() - began, 1)})
         self.trials.append(made)
-        self.whole.done += 1
+        self.progress.done += 1
         self.ctx.emit("trial", made.model_dump(mode="json"), made.number)
         self.ctx.emit("log", {"text": _line(made)})
         better = made.loss is not None and (

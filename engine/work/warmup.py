@@ -13,7 +13,7 @@ from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.recipe import Ref, RefKind, TrainRecipe, read
+from engine.core.recipe import Ref, RefKind, TrainRecipe, current_names, read
 from engine.core.result import TrainingResult, WarmupResult, training_result
 
 
@@ -35,23 +35,30 @@ class Recipe(BaseRecipe):
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:
     """Speed, peak memory and the cost of a held-out measurement, of a few steps on real rows."""
-    method = plugins.load("jobs", recipe.method)
-    training = read(method.Recipe, {**recipe.recipe, **_short(method.Recipe, recipe.steps)})
-    if not isinstance(training, TrainRecipe):
-        raise UserError(f"{recipe.method} is no training.", "Choose a training method.")
+    training = shortened(recipe)
     quiet = _Quiet(ctx, training)
     try:
-        result = training_result(method.run(training, quiet).result)
+        result = training_result(plugins.load("jobs", recipe.method).run(training, quiet).result)
     finally:
         shutil.rmtree(quiet.folder, ignore_errors=True)
     return Outcome(result=_measured(recipe.method, result, quiet))
+
+
+def shortened(recipe: Recipe) -> TrainRecipe:
+    """The training that is measured: its first steps, with nothing beside them."""
+    method = plugins.load("jobs", recipe.method)
+    values = {**current_names(recipe.recipe), **_short(method.Recipe, recipe.steps)}
+    training = read(method.Recipe, values)
+    if not isinstance(training, TrainRecipe):
+        raise UserError(f"{recipe.method} is no training.", "Choose a training method.")
+    return training
 
 
 def _short(recipe: type[BaseRecipe], steps: int) -> dict[str, Any]:
     """What makes a training a warm-up: few steps, one held-out measurement, nothing beside it."""
     wanted: dict[str, Any] = {
         "max_steps": steps,
-        "evals": 1,
+        "num_evals": 1,
         "samples": 0,
         "early_stopping_patience": None,
         "trackers": [],

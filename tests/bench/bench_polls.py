@@ -155,7 +155,7 @@ class Drop:
     def __init__(self, page: Any, path: Path, project: str) -> None:
         self.page = page
         self.path = path
-        self.kept = ""
+        self.model_cache = ""
         self.values: dict[int, Any] = {}
         for block in page.blocks.values():
             self.values[block._id] = getattr(block, "value", None)
@@ -214,7 +214,7 @@ class Drop:
     def add(self) -> None:
         assert self.readable
         self.run("data-add", "click")
-        self.kept = f"{self.values[self.part('data-name')._id]}, mended by {self.fixes[0]}"
+        self.model_cache = f"{self.values[self.part('data-name')._id]}, mended by {self.fixes[0]}"
 
 
 # ------------------------------------------------------------------------------------ measuring

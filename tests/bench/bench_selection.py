@@ -75,7 +75,7 @@ def trained(folder, base, start, rows, seed):
         ctx.add("start", start)
     recipe = dpo.Recipe(
         model="start" if start else BASE, dataset="d", num_train_epochs=1, learning_rate=1e-3,
-        per_device_train_batch_size=8, keep_best=False, evals=1, samples=0, seed=seed,
+        per_device_train_batch_size=8, keep_best=False, num_evals=1, samples=0, seed=seed,
     )  # fmt: skip
     return ctx.folder / dpo.run(recipe, ctx).model.path
 

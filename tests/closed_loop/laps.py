@@ -31,7 +31,7 @@ from tests.closed_loop import garden
 OTHER = {"left": "right", "right": "left"}
 # steps of a size that moves the tiny model: what 5e-6 to 2e-5 are to a real one
 DPO = {"num_train_epochs": 2.0, "learning_rate": 1e-3, "per_device_train_batch_size": 16,
-       "evals": 2, "samples": 0}  # fmt: skip
+       "num_evals": 2, "samples": 0}  # fmt: skip
 SHORT = {"max_length": garden.WIDTH, "evaluate_after": False}
 
 
@@ -121,7 +121,7 @@ def taught(home, folder):
     data = datasets.add(lap.ws, LOCAL, lap.project, file, file.name, held_out=0.0)
     recipe = sft.Recipe(
         model=lap.base, dataset=data.id, tuning="full", learning_rate=5e-3, num_train_epochs=8,
-        per_device_train_batch_size=32, evals=1, samples=0, **SHORT,
+        per_device_train_batch_size=32, num_evals=1, samples=0, **SHORT,
     )  # fmt: skip
     model = registry.get(lap.ws, LOCAL, job(lap, recipe).result.model_id)
     shutil.copytree(lap.ws.files / model.path, folder)

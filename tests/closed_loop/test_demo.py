@@ -61,8 +61,8 @@ def ended_demo(space, tiny_model, tmp_path, monkeypatch, rater):
     recipe = demo.Recipe(
         model=base.id,
         rater=rater,
-        sft={"num_train_epochs": 2, "learning_rate": 1e-3, "evals": 2},
-        dpo={"num_train_epochs": 3, "learning_rate": 2e-3, "evals": 2},
+        sft={"num_train_epochs": 2, "learning_rate": 1e-3, "num_evals": 2},
+        dpo={"num_train_epochs": 3, "learning_rate": 2e-3, "num_evals": 2},
         max_new_tokens=24,
         raters=2,
     )

@@ -107,7 +107,7 @@ def test_a_beat_between_the_end_and_the_next_look_leaves_it_alive(space, worker,
     job = ask()
     turn_until(worker, job.id, lambda _: job.id in worker.running)
     wait_until(lambda: lifecycle.get(space, LOCAL, job.id).over)
-    worker._beat(time.time())
+    worker._renew_leases(time.time())
     assert settle(worker) == lifecycle.get(space, LOCAL, job.id).result.pid
 
 

@@ -101,7 +101,7 @@ def test_jobs_of_a_worker_that_vanished_start_again_once_and_then_fail(space):
         late += store.LEASE_S + 1
         sweeper = Worker(space)
         sweeper.leaving = True  # sweep, claim nothing
-        sweeper._beaten = 0.0
+        sweeper._renewed_at = 0.0
         sweeper.turn(late)
     ended = lifecycle.get(space, LOCAL, job.id)
     assert ended.state is State.FAILED
@@ -157,7 +157,7 @@ def test_a_worker_that_nobody_waits_for_gives_up_on_a_database_that_is_gone(
     turn_until(worker, job.id, said_something(space, job.id))
     process = worker.running[job.id].process
     gone = Unavailable("The database can't be reached.", "")
-    monkeypatch.setattr(worker, "_beat", lambda _: raised(gone))
+    monkeypatch.setattr(worker, "_renew_leases", lambda _: raised(gone))
     monkeypatch.setattr(worker, "parent_pid", 2**22 + 1)  # no process has such a number
     slept = []
     monkeypatch.setattr(worker, "clock", lambda: sum(slept))

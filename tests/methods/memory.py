@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.core.context import Cancelled, Kept, ModelFiles
+from engine.core.context import Cancelled, ModelCache, ModelFiles
 from engine.core.dataset import Row, Split
 from engine.core.evaluation import Evaluation
 from engine.core.examples import Chat, Example, Message, Preference, Prompt, Unpaired
@@ -32,7 +32,7 @@ class MemoryContext:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.cache = folder, folder / "cache"
-        self.kept = Kept()
+        self.model_cache = ModelCache()
         self.evaluations: dict[str, Evaluation] = {}
         self.events: list[Event] = []
         self._cancel_after = cancel_after

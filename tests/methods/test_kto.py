@@ -34,9 +34,9 @@ def test_kto_lowers_its_loss_and_parts_good_from_bad(tiny_model, tmp_path):
 
 def test_the_tokens_are_those_of_the_preview(tiny_model, tmp_path):
     ctx = context(tmp_path, tiny_model)
-    material, _ = kto.prepare(recipe(), ctx)
+    encoded, _ = kto.prepare(recipe(), ctx)
     shown = Template.load(tiny_model)
-    row, example = material.train[1], marks(2)[1]
+    row, example = encoded.train[1], marks(2)[1]
     assert row["prompt_ids"] == shown.prompt_ids(example.prompt)
     assert shown.decode(row["completion_ids"], False) == "yes, sir<|im_end|>"
 

@@ -90,8 +90,8 @@ def test_settings_that_cannot_work_are_refused(method, tiny_model, tmp_path):
 def test_a_prompt_that_leaves_no_room_for_an_answer_stays_out(tiny_model, tmp_path):
     long = Prompt(prompt=(Message(role="user", content="why " * 60),))
     ctx = MemoryContext(tmp_path, tiny_model, [*asked(3), long])
-    material, _ = rloo.prepare(recipe(rloo, max_length=100), ctx)
-    assert (len(material.train), material.dropped) == (3, 1)
+    encoded, _ = rloo.prepare(recipe(rloo, max_length=100), ctx)
+    assert (len(encoded.train), encoded.dropped) == (3, 1)
 
 
 def test_a_rule_needs_no_model():

@@ -57,7 +57,7 @@ def mixed(number):
 def test_it_ends_with_the_losses_of_an_unbroken_run(
     method, rows, held_out, values, at, tiny_model, tmp_path
 ):
-    asked = recipe(method, samples=0, evals=5, **values)
+    asked = recipe(method, samples=0, num_evals=5, **values)
     whole = MemoryContext(tmp_path / "whole", tiny_model, rows, held_out)
     expected = method.run(asked, whole)
 
@@ -138,7 +138,7 @@ def test_stop_and_keep_makes_a_model_of_what_was_reached(tiny_model, tmp_path):
     ctx = MemoryContext(
         tmp_path / "job", tiny_model, chats(24), chats(4), cancel_after=3, keep=True
     )
-    outcome = sft.run(recipe(sft, evals=1), ctx)
+    outcome = sft.run(recipe(sft, num_evals=1), ctx)
     assert (outcome.result.stopped_at, outcome.result.stopped_by) == (3, "you")
     assert (outcome.result.steps, outcome.result.best_step) == (3, 3)
     assert len(ctx.metrics("eval_loss")) == 2  # at the start and at the stop
@@ -147,7 +147,7 @@ def test_stop_and_keep_makes_a_model_of_what_was_reached(tiny_model, tmp_path):
 
 def test_a_run_that_learns_by_heart_stops_early_and_keeps_its_best(tiny_model, tmp_path):
     other = [Chat(messages=(*user("Say 1"), Message(role="assistant", content="qqq zzz xxx")))]
-    values = {"learning_rate": 1e-2, "num_train_epochs": 20, "evals": 20}
+    values = {"learning_rate": 1e-2, "num_train_epochs": 20, "num_evals": 20}
     asked = sft.Recipe(model=BASE, dataset="d", early_stopping_patience=5, keep_best=True, **values)
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(16), other * 2)
     result = sft.run(asked, ctx).result

@@ -17,7 +17,7 @@ def said(ctx):
 
 
 def run(method, ctx, **values):
-    asked = {"model": BASE, "dataset": "d", "max_steps": 2, "evals": 2, **values}
+    asked = {"model": BASE, "dataset": "d", "max_steps": 2, "num_evals": 2, **values}
     return method.run(method.Recipe(**asked), ctx)
 
 

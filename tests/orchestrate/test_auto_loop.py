@@ -25,8 +25,8 @@ from engine.workspace import Settings, open_workspace
 from tests import letters
 
 pytestmark = pytest.mark.train
-GENTLE = {"num_train_epochs": 2.0, "learning_rate": 7e-4, "evals": 2}
-HARSH = {"num_train_epochs": 6.0, "learning_rate": 5e-3, "evals": 2, "keep_best": False}
+GENTLE = {"num_train_epochs": 2.0, "learning_rate": 7e-4, "num_evals": 2}
+HARSH = {"num_train_epochs": 6.0, "learning_rate": 5e-3, "num_evals": 2, "keep_best": False}
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_a_write_with_an_old_fence_changes_nothing(ws):
         assert jobs.requeue(conn, job.id, old.fence)
         new = jobs.claim(conn, "compute", "h:b", "h", later)
     with writing(ws.db) as conn:
-        assert not jobs.renew(conn, job.id, old.fence, later)
+        assert not jobs.renew_lease(conn, job.id, old.fence, later)
         assert not jobs.holds(conn, job.id, old.fence)
         assert not jobs.finish(conn, job.id, old.fence, State.DONE, later)
         assert jobs.finish(conn, job.id, new.fence, State.DONE, later)

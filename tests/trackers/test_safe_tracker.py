@@ -6,7 +6,7 @@ import pytest
 from transformers import TrainerCallback
 
 from engine.trackers.run import Tracker
-from engine.trackers.safe_tracker import Guard, without_secrets
+from engine.trackers.safe_tracker import SafeTracker, without_secrets
 from tests.methods.memory import MemoryContext
 
 HOOKS = [name for name in dir(TrainerCallback) if name.startswith("on_")]
@@ -34,8 +34,8 @@ class Callback(TrainerCallback):
 
 
 def started(ctx, callback, finish=lambda _: None):
-    guard = Guard("Mine", ctx)
-    return guard, guard.start(lambda: Tracker(callback, "Mine is written", finish))
+    tracker = SafeTracker("Mine", ctx)
+    return tracker, tracker.start(lambda: Tracker(callback, "Mine is written", finish))
 
 
 def ask(passed_on, name):
@@ -67,18 +67,18 @@ def test_a_tracker_that_cannot_start_is_one_sentence(ctx):
     def start():
         raise RuntimeError
 
-    guard = Guard("Mine", ctx)
-    assert guard.start(start) is None
-    guard.finish(True)
+    tracker = SafeTracker("Mine", ctx)
+    assert tracker.start(start) is None
+    tracker.finish(True)
     assert ctx.said() == ["Mine could not be written: RuntimeError; the run goes on without it."]
 
 
 @pytest.mark.parametrize(("fallen", "told"), [(False, True), (True, False)])
 def test_each_tracker_is_closed_once_and_told_how_the_run_ended(ctx, fallen, told):
     heard = []
-    guard, passed_on = started(ctx, Callback("on_log" if fallen else None), heard.append)
+    tracker, passed_on = started(ctx, Callback("on_log" if fallen else None), heard.append)
     ask(passed_on, "on_log")
-    guard.finish(True)
+    tracker.finish(True)
     assert heard == [told]
 
 
@@ -88,9 +88,9 @@ def test_a_fault_while_closing_is_said_and_after_another_one_it_is_not(ctx):
 
     started(ctx, Callback(), finish)[0].finish(True)
     assert ctx.said()[1:] == [GOES_ON]
-    guard, passed_on = started(ctx, Callback("on_log"), finish)
+    tracker, passed_on = started(ctx, Callback("on_log"), finish)
     ask(passed_on, "on_log")
-    guard.finish(True)
+    tracker.finish(True)
     assert ctx.said()[3:] == [GOES_ON]
 
 

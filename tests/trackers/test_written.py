@@ -25,7 +25,7 @@ KEY = "planted-0123456789abcdef"
 
 
 def recipe(*trackers, **values):
-    given = {"model": BASE, "dataset": "d", "max_steps": 4, "samples": 0, "evals": 2}
+    given = {"model": BASE, "dataset": "d", "max_steps": 4, "samples": 0, "num_evals": 2}
     return sft.Recipe(**{**given, **values}, trackers=list(trackers))
 
 
@@ -73,7 +73,7 @@ def test_tensorboard_holds_the_numbers_of_the_run_and_changes_none(tiny_model, t
 
 def test_a_run_that_goes_on_shows_each_step_once(tiny_model, tmp_path):
     broken = MemoryContext(tmp_path / "job", tiny_model, chats(24), chats(4), cancel_after=3)
-    asked = recipe("tensorboard", max_steps=6, evals=3)
+    asked = recipe("tensorboard", max_steps=6, num_evals=3)
     with pytest.raises(Cancelled):
         sft.run(asked, broken)
     shutil.rmtree(broken.folder / "checkpoints" / "ckpt-000000003")  # as if it was killed there
@@ -93,7 +93,7 @@ def test_a_run_that_begins_anew_empties_the_folder(tiny_model, tmp_path):
 
 
 def test_somebody_elses_tracker_is_used_and_hears_how_a_run_ended(tiny_model, tmp_path, theirs):
-    ctx = trained(tiny_model, tmp_path / "job", "theirs", "theirs", max_steps=2, evals=1)
+    ctx = trained(tiny_model, tmp_path / "job", "theirs", "theirs", max_steps=2, num_evals=1)
     heard = ctx.folder / FOLDER / "theirs" / "heard.txt"
     assert heard.read_text().split("\n")[-3:] == ["log 2", "finish True", ""]
     stopped = MemoryContext(tmp_path / "stopped", tiny_model, chats(24), cancel_after=1)

@@ -72,7 +72,7 @@ def test_shorter_rows_and_fewer_steps_take_less(ws, world):
     few = estimate.estimate(ws, LOCAL, project_id, recipe.model_copy(update={"max_steps": 1}))
     assert short.memory_needed < whole.memory_needed
     assert few.seconds.likely < whole.seconds.likely
-    once = recipe.model_copy(update={"max_steps": 1, "evals": 1})
+    once = recipe.model_copy(update={"max_steps": 1, "num_evals": 1})
     assert estimate.estimate(ws, LOCAL, project_id, once).seconds == few.seconds  # one step each
     assert "fit whole" in short.settings["max_length"]
 

@@ -10,7 +10,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import State
 from engine.core.outcome import NewModel, Outcome
-from engine.core.recipe import passes
+from engine.core.recipe import default_epochs
 from engine.services import outcomes
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
@@ -192,9 +192,9 @@ def test_epochs_fit_a_dataset_that_nobody_chose_in_the_form(ws, project, base, f
     def epochs(chosen, aim=None):
         return drawn(ws, project.id, made, "sft", aim, [*chosen, *rest])[1]["sft"][5]
 
-    assert epochs([None, None]) == passes(rows) > 2
+    assert epochs([None, None]) == default_epochs(rows) > 2
     assert epochs([base.id, faq.id]) == gr.skip()  # perhaps a person's own number
-    assert epochs([base.id, faq.id], Aim(method="sft", dataset=faq.id)) == passes(rows)
+    assert epochs([base.id, faq.id], Aim(method="sft", dataset=faq.id)) == default_epochs(rows)
 
 
 def test_without_a_project_there_is_nothing_to_choose(ws, made):
@@ -273,7 +273,7 @@ def test_a_training_of_few_steps_says_how_many_epochs_are_usual(ws, project, sft
     ("rows", "wanted"), [(1, 6), (48, 5), (63, 4), (100, 3), (240, 2), (9000, 2)]
 )
 def test_few_rows_are_gone_over_until_they_make_30_steps(rows, wanted):
-    assert passes(rows) == wanted
+    assert default_epochs(rows) == wanted
 
 
 def test_the_estimate_comes_with_the_file_and_the_command_that_do_the_same(ws, project, sft):
@@ -333,7 +333,7 @@ def test_a_form_filled_by_a_preset_is_known_as_that_preset(recipe, rows):
     for name in presets.NAMES:
         filled = recipe(**needed, **presets.values(recipe, name, rows))
         assert presets.of(filled, rows) == name
-    assert presets.of(recipe(**needed, evals=7), rows) is None
+    assert presets.of(recipe(**needed, num_evals=7), rows) is None
 
 
 def test_a_quick_look_is_shorter_than_the_usual_training_of_few_rows(ws, project, sft):
@@ -385,9 +385,9 @@ def test_before_the_first_model_is_ready_its_place_says_so(ws, project, faq, mad
 
 
 def test_the_smaller_proposal_and_the_presets_fill_their_boxes_and_no_others(made):
-    fills = refresh.fills(made[0], {"max_steps": None, "evals": 3})
+    fills = refresh.fills(made[0], {"max_steps": None, "num_evals": 3})
     by_name = dict(zip(made[0].names, fills, strict=True))
-    assert (by_name["max_steps"], by_name["evals"]) == ("", 3)
+    assert (by_name["max_steps"], by_name["num_evals"]) == ("", 3)
     assert by_name["lora"] == gr.skip()
 
 

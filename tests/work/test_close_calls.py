@@ -73,7 +73,7 @@ def test_more_is_not_chosen_than_there_is():
 def test_margins_are_what_preferences_taught(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "run", tiny_model, pairs(24))
     recipe = dpo.Recipe(
-        model=BASE, dataset="d", num_train_epochs=3, learning_rate=5e-3, samples=0, evals=1
+        model=BASE, dataset="d", num_train_epochs=3, learning_rate=5e-3, samples=0, num_evals=1
     )
     taught = ctx.keep("taught", dpo.run(recipe, ctx).model)
     answerer = Answerer(tiny_model)

@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from engine.core.context import Kept
+from engine.core.context import ModelCache
 from engine.core.dataset import Row
 from engine.core.examples import Chat, Message
 from engine.models.answer import MOST_ADAPTERS
@@ -44,7 +44,7 @@ def test_base_and_tuned_stay_loaded_and_answer_as_they_did_alone(ctx):
     alone = {}
     for name in (BASE, "one", "two"):
         alone[name] = asked(ctx, name)
-        ctx.kept = Kept()
+        ctx.model_cache = ModelCache()
     assert len({text for (text,) in alone.values()}) == 3
     assert loads(ctx) == 3
     for names in (("one", BASE), (BASE, "two", "one"), (BASE,), ("two",)):
@@ -54,9 +54,9 @@ def test_base_and_tuned_stay_loaded_and_answer_as_they_did_alone(ctx):
 
 def test_another_base_takes_the_place_of_the_old_one(ctx, tiny_model, tmp_path):
     other = MemoryContext(tmp_path / "other", tiny_model, [])
-    other.kept = ctx.kept
+    other.kept = ctx.model_cache
     asked(ctx, BASE, "one")
-    model = weakref.ref(ctx.kept._thing._model)
+    model = weakref.ref(ctx.model_cache._thing._model)
     asked(other, BASE)
     assert model() is None
     assert loads(other) == 1
@@ -69,14 +69,14 @@ def test_the_old_thing_has_gone_before_the_new_one_is_made():
         def __init__(self):
             self.itself = self
 
-    kept = Kept()
+    kept = ModelCache()
     old = weakref.ref(kept.get("a", Large))
     assert kept.get("a", Large) is old()
     assert kept.get("b", lambda: (old(), "new")) == (None, "new")
 
 
 def test_a_thing_that_cannot_be_made_is_not_kept():
-    kept = Kept()
+    kept = ModelCache()
     with pytest.raises(MemoryError):
         kept.get("a", lambda: bytearray(2**62))
     assert kept.get("a", lambda: "made") == "made"

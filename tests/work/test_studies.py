@@ -12,11 +12,11 @@ from engine.core.job import State
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.work import curve, sweep
-from engine.work.nested import Inner, Whole
+from engine.work.nested import NestedContext, StudyProgress
 from tests import helpers
 from tests.methods.memory import BASE, MemoryContext, chats, user
 
-SETTINGS = {"learning_rate": 5e-3, "per_device_train_batch_size": 4, "evals": 2}
+SETTINGS = {"learning_rate": 5e-3, "per_device_train_batch_size": 4, "num_evals": 2}
 
 
 def rows(number, asked_twice=0, held_out=2):
@@ -68,8 +68,8 @@ def test_rows_of_a_group_come_into_a_share_together():
 def test_progress_of_a_part_is_progress_of_the_whole_with_the_time_left(tmp_path):
     ctx = MemoryContext(tmp_path, tmp_path, chats(2))
     now = [0.0]
-    whole = Whole(ctx, 4, clock=lambda: now[0])
-    inner = Inner(whole, "part-1", "d", rows(2))
+    whole = StudyProgress(ctx, 4, clock=lambda: now[0])
+    inner = NestedContext(whole, "part-1", "d", rows(2))
     now[0] = 10.0
     inner.emit("progress", {"done": 1, "total": 2, "label": "Step 1 of 2"}, 1)
     inner.emit("log", {"text": "not for the whole"})
@@ -82,7 +82,7 @@ def test_progress_of_a_part_is_progress_of_the_whole_with_the_time_left(tmp_path
 def test_cancel_reaches_the_inner_training(tmp_path):
     ctx = MemoryContext(tmp_path, tmp_path, chats(2), cancel_after=0)
     with pytest.raises(Cancelled):
-        Inner(Whole(ctx, 2), "part-1", "d", rows(2)).check()
+        NestedContext(StudyProgress(ctx, 2), "part-1", "d", rows(2)).check()
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ LABELS = {
     "max_steps": "Stop after steps",
     "per_device_train_batch_size": "Batch size",
     "max_length": "Longest row, in tokens",
-    "evals": "Held-out measurements",
+    "num_evals": "Held-out measurements",
     "trackers": "Also write the run to",
     "lora": "LoRA options",
     "trl": "Trainer options",

@@ -7,7 +7,7 @@ from pydantic import Field
 from engine.core.context import Context
 from engine.core.outcome import Outcome
 from engine.methods import training
-from engine.methods.encoding import Material
+from engine.methods.encoding import EncodedDataset
 from engine.methods.rewarded import online
 from engine.methods.training import MakeTrainer
 
@@ -30,7 +30,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     return training.run(recipe, ctx, *prepare(recipe, ctx))
 
 
-def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
+def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
     """The prompts, and how to make their GRPOTrainer."""
     from trl import GRPOConfig, GRPOTrainer
 

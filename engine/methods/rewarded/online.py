@@ -12,7 +12,7 @@ from engine.core.errors import UserError
 from engine.core.examples import Chat, Example, Kind, Message, Prompt
 from engine.core.recipe import Ref, RefKind, TrainRecipe
 from engine.methods import training
-from engine.methods.encoding import Line, Material
+from engine.methods.encoding import EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
@@ -52,7 +52,7 @@ class OnlineRecipe(TrainRecipe):
     temperature: float = Field(
         1.0, gt=0, le=2, description="How varied the answers are; equal ones teach nothing"
     )
-    evals: int = Field(
+    num_evals: int = Field(
         3, ge=1, le=100, description="How often the held-out prompts are answered during the run"
     )
 
@@ -78,22 +78,22 @@ class Asked(NamedTuple):
 
 def prepare(
     recipe: OnlineRecipe, ctx: Context, config_class: type, trainer_class: type
-) -> tuple[Material, MakeTrainer]:
+) -> tuple[EncodedDataset, MakeTrainer]:
     """The prompts, and how to make the trainer that answers them."""
     _refuse_wrong_reference(recipe, ctx)
     asked: list[Asked] = []
     ids: dict[str, list[int]] = {}
     score = _reward(recipe, ctx)
 
-    def line(template: Template, example: Example, max_length: int) -> Line:
+    def line(template: Template, example: Example, max_length: int) -> EncodedRow:
         one = _asked(example)
         text, tokens = template.prompt_text(one.messages), template.prompt_ids(one.messages)
         if len(tokens) + recipe.max_completion_length > max_length:
-            return Line(None, False)
+            return EncodedRow(None, False)
         score([one.messages], [""], [one.references])  # what a reward lacks comes out at once
         asked.append(one)
         ids[text] = tokens
-        return Line({"prompt": text, "row": len(asked) - 1, "length": len(tokens)}, False)
+        return EncodedRow({"prompt": text, "row": len(asked) - 1, "length": len(tokens)}, False)
 
     def reward(completions: list[str], row: list[int], **_: Any) -> list[float]:
         ctx.check()
@@ -103,11 +103,11 @@ def prepare(
         return _checked(recipe.reward, found, len(said))
 
     ends = Template.load(ctx.model(recipe.model).base).ends
-    material, make = training.prepare(
+    encoded, make = training.prepare(
         recipe, ctx, config_class, _trainer(trainer_class, ids, ends, reward), line
     )
-    _refuse_few(recipe, material)
-    return material, make
+    _refuse_few(recipe, encoded)
+    return encoded, make
 
 
 def _trainer(
@@ -169,12 +169,12 @@ def _checked(name: str, rewards: Sequence[float], answers: int) -> list[float]:
     return found
 
 
-def _refuse_few(recipe: OnlineRecipe, material: Material) -> None:
+def _refuse_few(recipe: OnlineRecipe, encoded: EncodedDataset) -> None:
     gathered = recipe.trl.get("gradient_accumulation_steps", 1)
     wanted = recipe.per_device_train_batch_size * int(gathered) // recipe.num_generations
-    if len(material.train) < wanted:
+    if len(encoded.train) < wanted:
         raise UserError(
-            f"One step takes {wanted} prompts, and there are {len(material.train)}.",
+            f"One step takes {wanted} prompts, and there are {len(encoded.train)}.",
             "Lower per_device_train_batch_size, or add prompts.",
         )
 

@@ -10,7 +10,7 @@ from engine.core.examples import Example, Kind, Preference
 from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
-from engine.methods.encoding import Line, Material
+from engine.methods.encoding import EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
@@ -41,7 +41,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     return training.run(recipe, ctx, *prepare(recipe, ctx))
 
 
-def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
+def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
     """The rows, and how to make their RewardTrainer."""
     from trl import RewardConfig, RewardTrainer
 
@@ -50,10 +50,10 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[Material, MakeTrainer]:
             "A reward model needs its judging layer trained and saved.",
             "Write modules_to_save: [score] under lora.",
         )
-    return training.prepare(recipe, ctx, RewardConfig, RewardTrainer, _line, task="SEQ_CLS")
+    return training.prepare(recipe, ctx, RewardConfig, RewardTrainer, _encode_row, task="SEQ_CLS")
 
 
-def _line(template: Template, example: Example, max_length: int) -> Line:
+def _encode_row(template: Template, example: Example, max_length: int) -> EncodedRow:
     if not isinstance(example, Preference):
         raise UserError(
             f"A reward model learns from preference pairs, not from {example.kind} rows.",
@@ -61,10 +61,10 @@ def _line(template: Template, example: Example, max_length: int) -> Line:
         )
     pair = template.encode_pair(example, max_length)
     if pair.dropped:
-        return Line(None, pair.truncated)
+        return EncodedRow(None, pair.truncated)
     columns = {
         "chosen_ids": pair.prompt_ids + pair.chosen_ids,
         "rejected_ids": pair.prompt_ids + pair.rejected_ids,
         "length": len(pair.prompt_ids) + max(len(pair.chosen_ids), len(pair.rejected_ids)),
     }
-    return Line(columns, pair.truncated)
+    return EncodedRow(columns, pair.truncated)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
 from engine.core.job import Event, Job
+from engine.core.recipe import current_names
 from engine.core.result import TrainingResult
 from engine.services import access
 from engine.services.jobs import lifecycle
@@ -62,18 +63,18 @@ def compare(ws: Workspace, actor: Actor, job_ids: Sequence[str]) -> Comparison:
         found = [access.job(conn, actor, each) for each in wanted]
         if len({job.project_id for job in found}) > 1:
             raise UserError("These runs belong to different projects.", "Choose runs of one.")
-        said = [runs.said(conn, each, "metric", "state") for each in wanted]
+        events = [runs.events_of(conn, each, "metric", "state") for each in wanted]
     return Comparison(
         runs=tuple(found),
         settings=differing([job.recipe for job in found]),
-        series=_series(wanted, said),
+        series=_series(wanted, events),
         finals=finals(found),
     )
 
 
 def differing(recipes: Sequence[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
     """The settings that are not the same everywhere; those inside others as `lora.r`."""
-    flat = [_flat(recipe) for recipe in recipes]
+    flat = [_flat(current_names(recipe)) for recipe in recipes]
     names = dict.fromkeys(name for one in flat for name in one)
     table = {name: tuple(one.get(name) for one in flat) for name in names}
     return {name: row for name, row in table.items() if any(value != row[0] for value in row)}
@@ -89,9 +90,9 @@ def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
     return found
 
 
-def _series(ids: list[str], said: list[list[Event]]) -> dict[str, tuple[Series, ...]]:
+def _series(ids: list[str], events_of: list[list[Event]]) -> dict[str, tuple[Series, ...]]:
     found: dict[str, list[Series]] = {}
-    for job_id, events in zip(ids, said, strict=True):
+    for job_id, events in zip(ids, events_of, strict=True):
         kept = [event for event in lifecycle.current(events) if event.kind == "metric"]
         for name in dict.fromkeys(name for event in kept for name in event.data):
             points = [(e.step or 0, float(e.data[name])) for e in kept if name in e.data]

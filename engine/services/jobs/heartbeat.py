@@ -19,7 +19,7 @@ STEPS = 10  # a step may take this many times what one usually takes
 LOOKED_AT = 20
 
 
-class Pulse:
+class Heartbeat:
     """Seconds since the file last changed, by a clock that nobody can set."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -28,7 +28,7 @@ class Pulse:
         self._touched = self._at_first = self._changed()
         self._seen = clock()
 
-    def heard(self) -> bool:
+    def has_begun(self) -> bool:
         """Whether it changed since this was made."""
         return self._changed() != self._at_first
 

@@ -155,7 +155,7 @@ def worker_alive(ws: Workspace, actor: Actor) -> bool:
     """Whether any worker was heard of in the last 30 seconds."""
     actor.require(Role.RATER)
     with reading(ws.db) as conn:
-        return time.time() - events.newest_beat(conn) < WORKER_SILENT_S
+        return time.time() - events.newest_heartbeat(conn) < WORKER_SILENT_S
 
 
 def _check_needs(conn: Connection, actor: Actor, project_id: str, recipe: Recipe) -> None:

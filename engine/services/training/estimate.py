@@ -217,8 +217,8 @@ def _work(asked: _Asked) -> Work:
     steps = recipe.max_steps or ceil(recipe.num_train_epochs * ceil(rows / at_once))
     seen = min(steps * at_once, steps / ceil(rows / at_once) * rows)
     held_out = asked.held_out_rows * asked.lengths.blocks * per_row
-    evals = steps // ceil(steps / recipe.evals) + 1  # one before the first step
-    return Work(steps, seen * per_row, held_out, evals if held_out else 0)
+    num_evals = steps // ceil(steps / recipe.num_evals) + 1  # one before the first step
+    return Work(steps, seen * per_row, held_out, num_evals if held_out else 0)
 
 
 def _guess(asked: _Asked) -> Speed:

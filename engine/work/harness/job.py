@@ -16,7 +16,7 @@ from engine.core.result import BenchmarkResult, BenchmarkScore
 from engine.work import answerers
 from engine.work.harness import files, lm, names, results, tasks
 from engine.work.harness.results import Found
-from engine.work.nested import Whole
+from engine.work.nested import StudyProgress
 
 DRAWS = 1000  # of a bootstrap, where a metric's standard error has no formula
 MOST_SAID = 6  # scores in the sentence
@@ -63,13 +63,13 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     ctx.emit("log", {"text": f"Reading the questions of {', '.join(recipe.tasks)}"})
     own = files.folder(ctx.cache, recipe.task_files) if recipe.task_files else None
     asked = tasks.load(recipe.tasks, own, recipe.limit, recipe.num_fewshot, recipe.seed)
-    whole = Whole(ctx, asked.questions * len(recipe.models))
+    progress = StudyProgress(ctx, asked.questions * len(recipe.models))
     found: dict[str, Found] = {}
     for number, model_id in enumerate(recipe.models):
         ctx.check()
         at = ctx.model(model_id)
-        whole.done = number * asked.questions
-        meter = lm.Meter(whole, asked.questions, at.model.name)
+        progress.done = number * asked.questions
+        meter = lm.Meter(progress, asked.questions, at.model.name)
         found[model_id] = _answers(ctx, at, asked, recipe, meter)
     return Outcome(result=_result(recipe, found, {m: ctx.model(m).model.name for m in found}))
 

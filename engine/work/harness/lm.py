@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from engine.work.nested import Whole
+from engine.work.nested import StudyProgress
 
 
 class Meter:
     """How far one model is, in questions: its rows of a batch stand for a share of them."""
 
-    def __init__(self, whole: Whole, questions: int, label: str) -> None:
-        self._whole, self._label = whole, label
+    def __init__(self, progress: StudyProgress, questions: int, label: str) -> None:
+        self._whole, self._label = progress, label
         self._left, self._share = questions, 0
         self._seen = self._rows = 0
 
@@ -30,7 +30,7 @@ class Meter:
     def heard(self, rows: int) -> None:
         """So many rows went through the model."""
         self._seen = min(self._rows, self._seen + rows)
-        self._whole.tell(self._label, self._share * self._seen / max(1, self._rows))
+        self._whole.report(self._label, self._share * self._seen / max(1, self._rows))
 
     def end(self) -> None:
         """All requests of the kind are answered."""
@@ -69,7 +69,7 @@ class Heard:
             return super().loglikelihood(requests, disable_tqdm)  # type: ignore[misc]
 
     def loglikelihood_rolling(self, requests: Any, disable_tqdm: bool = True) -> Any:
-        """Log-likelihood of whole texts, window by window."""
+        """Log-likelihood of progress texts, window by window."""
         with self._part(requests):
             most = self.max_length  # type: ignore[attr-defined]
             lengths = [len(self.tok_encode(one.args[0])) for one in requests]  # type: ignore[attr-defined]

@@ -25,7 +25,7 @@ class Recipe(BaseRecipe):
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:
     print(f"asked {recipe.note}", flush=True)
-    made = ctx.kept.get(recipe.model, lambda: next(MADE))
+    made = ctx.model_cache.get(recipe.model, lambda: next(MADE))
     ctx.emit("sample", {"model": recipe.model, "text": "Well", "done": False})
     if recipe.act == "die":
         os.kill(os.getpid(), signal.SIGKILL)

@@ -7,6 +7,7 @@ from pydantic_core import PydanticUndefined
 
 from engine import plugins
 from engine.core.job import Job
+from engine.core.recipe import current_names
 from engine.services.evaluation import metrics
 from engine.services.jobs import lifecycle
 from ui.components import forms, names
@@ -30,9 +31,10 @@ def table(job: Job, called: dict[str, str]) -> str:
     fields = module.Recipe.model_fields if module else {}
     labels = LABELS if lifecycle.trains(job.kind) else LABELS | ASKED
     ordered: tuple[list[str], list[str], list[str]] = ([], [], [])
-    shown = sorted(job.recipe.keys() - HIDDEN, key=[*fields, *sorted(job.recipe)].index)
+    recipe = current_names(job.recipe) if lifecycle.trains(job.kind) else job.recipe
+    shown = sorted(recipe.keys() - HIDDEN, key=[*fields, *sorted(recipe)].index)
     for name in shown:
-        value = job.recipe[name]
+        value = recipe[name]
         field = fields.get(name)
         default = _plain(field.get_default(call_default_factory=True)) if field else None
         needed = field is not None and field.is_required()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 from engine import plugins
 from engine.core.errors import UserError
 from engine.core.job import Job
-from engine.core.recipe import LEAST_STEPS, TrainRecipe, Tuning, passes, read
+from engine.core.recipe import LEAST_STEPS, TrainRecipe, Tuning, default_epochs, read
 from engine.services import projects
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
@@ -89,7 +89,7 @@ def notes(ws: Workspace, recipe: TrainRecipe, steps: int = LEAST_STEPS) -> tuple
         found.append(f"It goes on from {name}, in its shape: LoRA options have no effect.")
     if not data.held_out_rows:
         found.append("Nothing is held out, so you will not see when it begins to memorise.")
-    more = passes(data.train_rows, recipe.per_device_train_batch_size)
+    more = default_epochs(data.train_rows, recipe.per_device_train_batch_size)
     if steps < LEAST_STEPS and recipe.max_steps is None and more > recipe.num_train_epochs:
         count = "1 step changes" if steps == 1 else f"{steps} steps change"
         found.append(f"{count} a model little: “Usual” goes over so few rows {more:g} times.")
@@ -156,7 +156,7 @@ def _first(ws: Workspace, project: str, recipe: TrainRecipe, found: Preflight) -
 def _measure(ws: Workspace, project: str, recipe: TrainRecipe, found: Preflight) -> str:
     if found.source != "arithmetic":
         return ""
-    short = changed(recipe, {"max_steps": WARM_STEPS, "evals": 1})
+    short = changed(recipe, {"max_steps": WARM_STEPS, "num_evals": 1})
     taken = estimate.estimate(ws, who(ws), project, short).seconds.likely
     return f"Measure on this machine, {view.about(taken)}"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
-from engine.core.recipe import USUAL_PASSES, TrainRecipe, passes
+from engine.core.recipe import DEFAULT_EPOCHS, TrainRecipe, default_epochs
 from engine.services.training.estimate import Preflight
 
 QUICK, USUAL, THOROUGH = "Quick look", "Usual", "Thorough"
@@ -17,19 +17,19 @@ PATIENCE = 3  # measurements without a new best
 
 def values(recipe: type[TrainRecipe], name: str, rows: int) -> dict[str, Any]:
     """The fields that a preset sets for a dataset of so many training rows, and to what."""
-    evals, batch = (
-        recipe.model_fields[field].default for field in ("evals", "per_device_train_batch_size")
+    num_evals, batch = (
+        recipe.model_fields[field].default for field in ("num_evals", "per_device_train_batch_size")
     )
-    usual = passes(rows, batch)
+    usual = default_epochs(rows, batch)
     few = min(FEW_STEPS, ceil(rows * usual / batch / PART))
     kept = {"num_train_epochs": usual, "max_steps": None, "early_stopping_patience": None}
     return {
-        QUICK: {**kept, "max_steps": max(1, few), "evals": 3},
-        USUAL: {**kept, "evals": evals},
+        QUICK: {**kept, "max_steps": max(1, few), "num_evals": 3},
+        USUAL: {**kept, "num_evals": num_evals},
         THOROUGH: {
             **kept,
             "num_train_epochs": 2 * usual,
-            "evals": 2 * evals,
+            "num_evals": 2 * num_evals,
             "early_stopping_patience": PATIENCE,
         },
     }[name]
@@ -48,7 +48,7 @@ def sentence(recipe: TrainRecipe, found: Preflight) -> str:
     """What the settings mean here and why."""
     times = _times(recipe.num_train_epochs)
     enough = "because most models have learned by then what such rows teach"
-    if recipe.num_train_epochs > USUAL_PASSES:
+    if recipe.num_train_epochs > DEFAULT_EPOCHS:
         enough = "because so few rows make few steps, and few steps change a model little"
     why: Mapping[str | None, str] = {
         QUICK: f"It stops after {found.steps} steps: enough to see that the data and the settings "

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from engine.core.errors import UserError
-from engine.core.recipe import passes
+from engine.core.recipe import default_epochs
 from engine.services.data import datasets
 from engine.services.preferences import build
 from engine.services.training import methods as training_methods
@@ -154,7 +154,7 @@ def _epochs(ws: Workspace, found: list[tuple[str, str]], before: Any, aimed: boo
     if not known or (before in known and not aimed):
         return gr.skip()
     chosen = before if before in known else known[0]
-    return passes(datasets.get(ws, who(ws), chosen).train_rows)
+    return default_epochs(datasets.get(ws, who(ws), chosen).train_rows)
 
 
 def _dropdown(found: list[tuple[str, str]], chosen: Any) -> gr.Dropdown:

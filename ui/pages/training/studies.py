@@ -16,7 +16,7 @@ from ui.web.session import who
 
 Study = Literal["curve", "sweep"]
 NOT_PASSED_ON = {
-    "model", "dataset", "max_steps", "evals", "samples", "evaluate_after", "seed",
+    "model", "dataset", "max_steps", "num_evals", "samples", "evaluate_after", "seed",
     "early_stopping_patience", "trackers",
 }  # fmt: skip
 AROUND = 10  # a setting is tried from a tenth of what it is to ten times that
