@@ -43,6 +43,7 @@ from engine.services.rating import audit, flags, invites, raters, rounds, votes
 from engine.services.rating.report import report
 from engine.store.connect import reading, writing
 from engine.workspace import MARK, Settings, open_workspace
+from tests.rating import screen
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FACTS = json.loads((FIXTURES / "workspace-0.1.0.json").read_text(encoding="utf-8"))
@@ -427,12 +428,12 @@ def test_deleted_rater_stays_deleted(seen):
 def test_voting_goes_on_in_an_open_round(upgraded, old):
     rater = actor_of("Rosa Rater")
     if rater.name in old["as_computed_by_0_1_0"]["paused_raters"]:
-        assert votes.turn(upgraded, rater, old["id"]).pause
+        assert votes.state(upgraded, rater, old["id"]).pause
         rater = LOCAL
     before = votes.progress(upgraded, rater, old["id"])["done"]
-    pair = votes.next_pair(upgraded, rater, old["id"])
+    pair = screen.next_pair(upgraded, rater, old["id"])
     choice = "good" if pair.mode == "single" else "left"
-    votes.vote(upgraded, rater, pair.token, "key-after-upgrade", choice)
+    screen.vote(upgraded, rater, pair.token, "key-after-upgrade", choice)
     assert votes.progress(upgraded, rater, old["id"])["done"] == before + 1
 
 

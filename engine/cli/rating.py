@@ -18,7 +18,7 @@ from engine.stats import bias as biases
 from engine.stats import power as powers
 from engine.stats import ranking as rankings
 from engine.stats import rater_quality as qualities
-from engine.stats.rated_pairs import Ballot, between, canonical, counted, prompt_means
+from engine.stats.rated_pairs import RatedPair, between, counted, hash_order_score, prompt_means
 from engine.stats.sequential import Standing
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
@@ -98,7 +98,7 @@ def verdict(
     show(found, found.sentence, as_json)
 
 
-def _two(cast: Sequence[Ballot], new: str, base: str | None) -> tuple[list[Ballot], str]:
+def _two(cast: Sequence[RatedPair], new: str, base: str | None) -> tuple[list[RatedPair], str]:
     """The votes between the two models, and the name of the other."""
     votes = between(counted(cast), new)
     others = sorted({name for vote in votes for name in vote.pair} - {new})
@@ -108,7 +108,7 @@ def _two(cast: Sequence[Ballot], new: str, base: str | None) -> tuple[list[Ballo
     return between(votes, other), other
 
 
-def _weighed(votes: Sequence[Ballot], new: str, other: str, alpha: float) -> preference.Verdict:
+def _weighed(votes: Sequence[RatedPair], new: str, other: str, alpha: float) -> preference.Verdict:
     scores = Counter(vote.score(new) for vote in votes)
     bad = sum(vote.choice == "both_bad" for vote in votes)
     means = list(prompt_means(votes, new).values())
@@ -117,7 +117,7 @@ def _weighed(votes: Sequence[Ballot], new: str, other: str, alpha: float) -> pre
     )
 
 
-def _looked(votes: Sequence[Ballot], new: str, alpha: float) -> Standing:
+def _looked(votes: Sequence[RatedPair], new: str, alpha: float) -> Standing:
     return betting.standing_by_prompt(list(prompt_means(votes, new).values()), alpha)
 
 
@@ -152,7 +152,7 @@ def agreement(file: Path, level: agreements.Level | None, as_json: bool) -> None
 
 def _judged(file: Path) -> list[agreements.Vote]:
     return [
-        ((vote.prompt, *vote.pair), vote.rater, canonical(vote))
+        ((vote.prompt, *vote.pair), vote.rater, hash_order_score(vote))
         for vote in counted(vote_files.read(file))
         if vote.two_models
     ]

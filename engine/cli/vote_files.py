@@ -9,7 +9,7 @@ from typing import TextIO, get_args
 
 from engine.core.errors import NotFound, UserError
 from engine.core.rating import Choice
-from engine.stats.rated_pairs import Ballot
+from engine.stats.rated_pairs import RatedPair
 
 MOST_BYTES = 200_000_000
 MOST_ROWS = 1_000_000
@@ -55,7 +55,7 @@ def _opened(path: Path) -> Iterator[TextIO]:
         raise UserError(f"{path.name} is not a CSV file in UTF-8.", "Save it so.") from None
 
 
-def read(path: Path) -> list[Ballot]:
+def read(path: Path) -> list[RatedPair]:
     """The votes of a file, in its order; UserError names the line that is not a vote."""
     known = columns(path)
     missing = [name for name in NEEDED if name not in known]
@@ -72,11 +72,11 @@ def read(path: Path) -> list[Ballot]:
     return found
 
 
-def _ballot(path: Path, line: int, row: Row) -> Ballot:
+def _ballot(path: Path, line: int, row: Row) -> RatedPair:
     where, prompt = f"Line {line} of {path.name}", row.get("prompt") or row.get("item", "")
     if not (prompt and row["rater"] and row["model_left"] and row["model_right"]):
         raise UserError(f"{where} is not whole.", "Give prompt, rater and both models.")
-    return Ballot(
+    return RatedPair(
         prompt, row["rater"], row["model_left"], row["model_right"],
         _choice(where, row["choice"]),
         _length(where, row.get("left_len", "")), _length(where, row.get("right_len", "")),

@@ -1,8 +1,8 @@
 """Blind rating: rounds of comparisons, votes, and what they add up to.
 
-A comparison keeps its two answers in an order made from their hashes (`lo`, `hi`), which says
+A comparison keeps its two answers, A and B, in an order made from their hashes, which says
 nothing about the models. An assignment decides which of the two is shown on the left. In a round
-of the mode `single` a comparison holds one answer, `lo`, which is called good or bad.
+of the mode `single` a comparison holds one answer, A, which is called good or bad.
 """
 
 from typing import Any, Literal
@@ -17,8 +17,10 @@ Mode = Literal["pair", "single"]
 DecisionRule = Literal["fixed", "sequential"]
 Choice = Literal["left", "right", "tie", "both_bad"]
 Thumb = Literal["good", "bad"]
-Cast = Literal["left", "right", "tie", "both_bad", "good", "bad"]
-Canonical = Literal["lo", "hi", "tie", "both_bad", "good", "bad"]
+Side = Literal["left", "right"]
+Answer = Literal["a", "b"]
+ScreenChoice = Literal["left", "right", "tie", "both_bad", "good", "bad"]
+AnswerChoice = Literal["a", "b", "tie", "both_bad", "good", "bad"]
 RoundStatus = Literal["preparing", "open", "closed", "failed"]
 PairKind = Literal["normal", "identical", "gold", "repeat", "calibration"]
 FlagTarget = Literal["prompt", "left", "right", "pair"]
@@ -136,7 +138,7 @@ class Round(BaseModel):
 
 
 class Comparison(BaseModel):
-    """`details`: of a gold or practice pair `answer` and `reason`, of a repeat `of`, its pair."""
+    """`details`: of a gold or practice item `answer` and `reason`, of a repeat `of`, the first."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -145,10 +147,10 @@ class Comparison(BaseModel):
     position: int
     prompt: tuple[Message, ...]
     references: tuple[str, ...] = ()
-    text_lo: str
-    text_hi: str
-    model_lo: str
-    model_hi: str
+    answer_a: str
+    answer_b: str
+    model_a: str
+    model_b: str
     kind: PairKind = "normal"
     details: dict[str, Any] = Field(default_factory=dict)
 
@@ -158,18 +160,18 @@ class Edit(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    side: Literal["left", "right"]
+    side: Side
     text: str = Field(min_length=1, max_length=SHOWN_CHARACTERS)
 
 
-class Ballot(BaseModel):
-    """A vote as the browser sends it; `active_ms` is the time the pair was looked at."""
+class VoteRequest(BaseModel):
+    """A vote as the browser sends it; `active_ms` is the time the comparison was on the screen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     token: str = Field(max_length=64)
     key: str = Field(min_length=8, max_length=64, pattern=r"^[\x21-\x7e]+$")
-    choice: Cast
+    choice: ScreenChoice
     active_ms: int = 0
     via: Literal["key", "button", "touch", "api"] = "key"
     layout: Literal["side", "stacked"] | None = None
@@ -188,18 +190,16 @@ class Ballot(BaseModel):
         return {name: value for name, value in said.items() if value not in ("", [])}
 
 
-class Shown(BaseModel):
-    """All that a rater's browser ever learns of a pair; a single answer stands left."""
+class ShownComparison(BaseModel):
+    """All that a rater ever learns of a comparison, as Markdown; a single answer stands left."""
 
     model_config = ConfigDict(frozen=True)
 
     token: str
     mode: Mode = "pair"
-    prompt_html: str
-    left_html: str
-    right_html: str
-    left_text: str
-    right_text: str
+    prompt: str
+    left: str
+    right: str
     done: int  # votes of this rater in this round
     total: int  # comparisons of the round that this rater can vote on
     can_undo: bool
@@ -215,13 +215,13 @@ class Feedback(BaseModel):
     reason: str
 
 
-class Turn(BaseModel):
-    """What a rater sees next; `pause` says why there is no pair although some are left."""
+class RaterState(BaseModel):
+    """Where a rater is; `pause` says why nothing is shown although something is left."""
 
     model_config = ConfigDict(frozen=True)
 
-    pair: Shown | None
-    ahead: Shown | None = None
+    pair: ShownComparison | None
+    ahead: ShownComparison | None = None
     feedback: Feedback | None = None
     pause: str | None = None
 

@@ -166,12 +166,15 @@ def simulate(ws: Workspace, one: Round, rule: str, number: int, seed: int) -> in
     judge = plugins.load("raters", rule)
     rng = random.Random(f"{seed} {number} {one.name}")
     cast = 0
-    shown = votes.next_pair(ws, rater, one.id)
+    shown = votes.state(ws, rater, one.id, prefetch=0).pair
     while shown is not None:
         left, right, references = votes.texts(ws, rater, shown.token)
         choice = judge(left, right, references, rng)
-        shown = votes.vote(ws, rater, shown.token, f"vote-{rng.getrandbits(64):016x}", choice,
-                           via="api")  # fmt: skip
+        asked = votes.request(
+            ws, rater, token=shown.token, key=f"vote-{rng.getrandbits(64):016x}", choice=choice,
+            via="api",
+        )  # fmt: skip
+        shown = votes.vote(ws, rater, asked, prefetch=0).pair
         cast += 1
     return cast
 

@@ -7,7 +7,7 @@ from scipy.stats import binomtest
 
 from engine.core.errors import UserError
 from engine.stats.intervals import p_words
-from engine.stats.rated_pairs import Ballot, counted
+from engine.stats.rated_pairs import RatedPair, counted
 
 
 class PositionBias(BaseModel):
@@ -45,17 +45,17 @@ class RaterPosition(PositionBias):
     rater: str
 
 
-def position_of(ballots: Sequence[Ballot], alpha: float = 0.01) -> PositionBias:
+def position_of(rated: Sequence[RatedPair], alpha: float = 0.01) -> PositionBias:
     """The position bias of a whole round; gold pairs and repeats are left out."""
-    sides = [ballot.choice for ballot in counted(ballots)]
+    sides = [pair.choice for pair in counted(rated)]
     return position_bias(sides.count("left"), sides.count("right"), alpha)
 
 
-def position_by_rater(ballots: Sequence[Ballot], alpha: float = 0.01) -> list[RaterPosition]:
+def position_by_rater(rated: Sequence[RatedPair], alpha: float = 0.01) -> list[RaterPosition]:
     """Each rater's position bias, the most surprising first."""
     sides: dict[str, list[str]] = {}
-    for ballot in counted(ballots):
-        sides.setdefault(ballot.rater, []).append(ballot.choice)
+    for pair in counted(rated):
+        sides.setdefault(pair.rater, []).append(pair.choice)
     found = [
         RaterPosition(
             rater=rater,

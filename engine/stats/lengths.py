@@ -14,7 +14,7 @@ from scipy.stats import norm, t
 
 from engine.core.errors import UserError
 from engine.stats.intervals import Interval, wilson
-from engine.stats.rated_pairs import Ballot, between, counted
+from engine.stats.rated_pairs import RatedPair, between, counted
 
 LONGER = 0.6  # from this share on, raters may be rewarding length
 FARTHEST = 12.0  # beyond these log odds, a coefficient stands for "always" and has no value
@@ -75,13 +75,15 @@ class LongerChosen(BaseModel):
     sentence: str
 
 
-def length_controlled(ballots: Sequence[Ballot], new: str, level: float = 0.95) -> LengthControlled:
+def length_controlled(
+    rated: Sequence[RatedPair], new: str, level: float = 0.95
+) -> LengthControlled:
     """The win rate of `new` once side and length are accounted for; ties count as half.
 
     Standard errors allow for several votes on a prompt. UserError where no vote is about `new`.
     Source: the tanh form of AlpacaEval's length control, arXiv:2404.04475.
     """
-    votes = between(counted(ballots), new)
+    votes = between(counted(rated), new)
     raw = float(np.mean([vote.score(new) for vote in votes]))
     on_left = [1.0 if vote.left == new else -1.0 for vote in votes]
     shape = _length_column(votes)
@@ -98,7 +100,7 @@ def length_controlled(ballots: Sequence[Ballot], new: str, level: float = 0.95) 
     )  # fmt: skip
 
 
-def _length_column(votes: Sequence[Ballot]) -> NDArray[np.float64] | None:
+def _length_column(votes: Sequence[RatedPair]) -> NDArray[np.float64] | None:
     """Tanh of left minus right length in standard deviations; None without lengths that differ."""
     known = [
         vote.left_len - vote.right_len
@@ -156,14 +158,14 @@ def _sentence(
     return f"{found}, beside {raw * 100:.1f} % as counted: {said}."
 
 
-def longer_chosen(ballots: Sequence[Ballot], level: float = 0.95) -> LongerChosen:
+def longer_chosen(rated: Sequence[RatedPair], level: float = 0.95) -> LongerChosen:
     """How often the longer answer won, of votes with a winner and two different lengths.
 
     It warns from 60 % on where the interval leaves out one half.
     """
     votes = [
         (vote.left_len - vote.right_len) * (2 * vote.left_score - 1)
-        for vote in counted(ballots)
+        for vote in counted(rated)
         if vote.left_len is not None and vote.right_len is not None
     ]
     longer, shorter = sum(each > 0 for each in votes), sum(each < 0 for each in votes)

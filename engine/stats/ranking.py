@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from engine.core.errors import UserError
 from engine.stats.intervals import Interval, expanded
-from engine.stats.rated_pairs import Ballot, counted
+from engine.stats.rated_pairs import RatedPair, counted
 
 PULL = 1e-6  # keeps the strength of a model that never lost finite
 MOST_MODELS = 100
@@ -69,7 +69,7 @@ class _Counts(NamedTuple):
 
 
 def ranking(
-    ballots: Sequence[Ballot],
+    rated: Sequence[RatedPair],
     baseline: str,
     ties: Ties = "half",
     level: float = 0.95,
@@ -82,8 +82,8 @@ def ranking(
     votes, for a baseline without votes, and where groups of models never met: their strengths have
     no common scale. Sources: Bradley and Terry 1952, Biometrika 39:324; Davidson 1970, JASA 65:317.
     """
-    votes = [ballot for ballot in counted(ballots) if ballot.two_models]
-    names = sorted({name for ballot in votes for name in ballot.pair})
+    votes = [pair for pair in counted(rated) if pair.two_models]
+    names = sorted({name for pair in votes for name in pair.pair})
     _check(names, baseline)
     by_prompt = _by_prompt(votes, names)
     once = _summed(by_prompt, np.ones((1, by_prompt[0].shape[0])), len(names))
@@ -113,7 +113,7 @@ def _check(names: list[str], baseline: str) -> None:
         raise UserError(f"There are {len(names)} models.", f"Rank at most {MOST_MODELS} at once.")
 
 
-def _by_prompt(votes: list[Ballot], names: list[str]) -> tuple[csr_array, csr_array]:
+def _by_prompt(votes: list[RatedPair], names: list[str]) -> tuple[csr_array, csr_array]:
     """Each prompt's wins with ties as half, and its ties: (prompts, K * K) both."""
     place = {name: k for k, name in enumerate(names)}
     prompt = {name: row for row, name in enumerate(dict.fromkeys(vote.prompt for vote in votes))}

@@ -10,7 +10,7 @@ from engine.core.rating import Choice
 LEFT_WINS: dict[str, float] = {"left": 1.0, "right": 0.0, "tie": 0.5, "both_bad": 0.5}
 
 
-class Ballot(NamedTuple):
+class RatedPair(NamedTuple):
     """`left` and `right` name the models that stood there; lengths are in characters or tokens.
 
     `expected` is the answer to a gold pair, None on every other pair.
@@ -47,39 +47,39 @@ class Ballot(NamedTuple):
         return self.left_score if model == self.left else 1 - self.left_score
 
 
-def canonical(ballot: Ballot) -> int:
+def hash_order_score(pair: RatedPair) -> int:
     """1 where the model that comes first by hash won, -1 where the other did, 0 for no winner.
 
     The order changes from prompt to prompt and knows nothing of which model is new. Coded as "new
     against old", raters who agree that the new model is better would look as if they guessed.
     """
-    first = min(ballot.pair, key=lambda name: sha256(f"{ballot.prompt}\0{name}".encode()).digest())
-    return round(2 * ballot.score(first) - 1)
+    first = min(pair.pair, key=lambda name: sha256(f"{pair.prompt}\0{name}".encode()).digest())
+    return round(2 * pair.score(first) - 1)
 
 
-def counted(ballots: Iterable[Ballot]) -> list[Ballot]:
+def counted(rated: Iterable[RatedPair]) -> list[RatedPair]:
     """The votes that count: no gold pairs, and of a repeated pair only a rater's first vote."""
-    seen: dict[tuple[object, ...], Ballot] = {}
-    for ballot in ballots:
-        if ballot.expected is None:
-            seen.setdefault((ballot.prompt, ballot.rater, ballot.pair), ballot)
+    seen: dict[tuple[object, ...], RatedPair] = {}
+    for pair in rated:
+        if pair.expected is None:
+            seen.setdefault((pair.prompt, pair.rater, pair.pair), pair)
     return list(seen.values())
 
 
-def between(ballots: Sequence[Ballot], new: str) -> list[Ballot]:
-    """The ballots of `new` against another model; UserError where there is none."""
-    found = [ballot for ballot in ballots if new in ballot.pair and ballot.two_models]
+def between(rated: Sequence[RatedPair], new: str) -> list[RatedPair]:
+    """The rated of `new` against another model; UserError where there is none."""
+    found = [pair for pair in rated if new in pair.pair and pair.two_models]
     if not found:
-        known = sorted({name for ballot in ballots for name in ballot.pair})[:20]
+        known = sorted({name for pair in rated for name in pair.pair})[:20]
         raise UserError(
             f"No vote is about {new!r}.", f"The models are {', '.join(known) or 'none'}."
         )
     return found
 
 
-def prompt_means(ballots: Sequence[Ballot], new: str) -> dict[str, float]:
+def prompt_means(rated: Sequence[RatedPair], new: str) -> dict[str, float]:
     """Each prompt's mean score of `new`, in the order in which prompts were first voted on."""
     scores: dict[str, list[float]] = {}
-    for ballot in between(ballots, new):
-        scores.setdefault(ballot.prompt, []).append(ballot.score(new))
+    for pair in between(rated, new):
+        scores.setdefault(pair.prompt, []).append(pair.score(new))
     return {prompt: sum(each) / len(each) for prompt, each in scores.items()}

@@ -15,7 +15,7 @@ from engine.stats.agreement import noise_rate
 from engine.stats.bias import position_by_rater
 from engine.stats.camps import Camps, camps
 from engine.stats.intervals import wilson
-from engine.stats.rated_pairs import Ballot, between, canonical, counted
+from engine.stats.rated_pairs import RatedPair, between, counted, hash_order_score
 
 EXPECTED = 0.75  # a careful rater's share of right gold answers is at least this
 FIRST_LOOK = 5  # gold answers before anybody is judged by them
@@ -77,7 +77,7 @@ class Quality(BaseModel):
     sentence: str
 
 
-def gold_standing(right: int, of: int) -> Gold:
+def judge_gold(right: int, of: int) -> Gold:
     """Whether a rater's answers to gold pairs ask for a pause.
 
     They do from the fifth on, where even the upper bound of Wilson's one-sided 95 % interval is
@@ -112,21 +112,21 @@ def consistency(same: int, of: int) -> Consistency:
     )  # fmt: skip
 
 
-def repeats(ballots: Sequence[Ballot]) -> dict[str, Consistency]:
+def repeats(rated: Sequence[RatedPair]) -> dict[str, Consistency]:
     """Each rater's consistency over pairs of models voted on twice for one prompt."""
     first: dict[tuple[object, ...], int] = {}
     same, of = Counter[str](), Counter[str]()
-    for ballot in ballots:
-        if ballot.expected is None and ballot.two_models:
-            key, value = (ballot.rater, ballot.prompt, ballot.pair), canonical(ballot)
+    for pair in rated:
+        if pair.expected is None and pair.two_models:
+            key, value = (pair.rater, pair.prompt, pair.pair), hash_order_score(pair)
             if key in first:
-                of[ballot.rater] += 1
-                same[ballot.rater] += first[key] == value
+                of[pair.rater] += 1
+                same[pair.rater] += first[key] == value
             first.setdefault(key, value)
     return {rater: consistency(same[rater], of[rater]) for rater in of}
 
 
-def strangeness(ballots: Sequence[Ballot]) -> dict[str, float]:
+def strangeness(rated: Sequence[RatedPair]) -> dict[str, float]:
     """The most evidence at any time that a rater votes unlike all the others.
 
     Where q is the others' share of votes for the rarer side of a pair of models (its one-sided
@@ -136,8 +136,8 @@ def strangeness(ballots: Sequence[Ballot]) -> dict[str, float]:
     what is normal, so it finds nothing where a third of all raters cheat, or where models win about
     equally often; gold pairs are the first defence. Source: FastChat's outlier test, binary form.
     """
-    own: dict[str, list[Ballot]] = {}
-    for vote in counted(ballots):
+    own: dict[str, list[RatedPair]] = {}
+    for vote in counted(rated):
         if vote.left_score != 0.5 and vote.two_models:
             own.setdefault(vote.rater, []).append(vote)
     sides = {rater: Counter(map(_side, cast)) for rater, cast in own.items()}
@@ -153,7 +153,7 @@ def strangeness(ballots: Sequence[Ballot]) -> dict[str, float]:
     }
 
 
-def _side(vote: Ballot) -> _Side:
+def _side(vote: RatedPair) -> _Side:
     """The pair of models, and whether its first won."""
     return vote.pair, vote.score(vote.pair[0]) == 1
 
@@ -170,44 +170,44 @@ def _step(agree: int, differ: int) -> float:
     return -log(2 * share) if share < 0.5 else log(0.5)
 
 
-def gold_by_rater(ballots: Sequence[Ballot]) -> dict[str, Gold]:
+def gold_by_rater(rated: Sequence[RatedPair]) -> dict[str, Gold]:
     """Each rater's standing on the gold pairs among these votes."""
     right, of = Counter[str](), Counter[str]()
-    for ballot in ballots:
-        if ballot.expected is not None:
-            of[ballot.rater] += 1
-            right[ballot.rater] += ballot.choice == ballot.expected
-    return {rater: gold_standing(right[rater], of[rater]) for rater in of}
+    for pair in rated:
+        if pair.expected is not None:
+            of[pair.rater] += 1
+            right[pair.rater] += pair.choice == pair.expected
+    return {rater: judge_gold(right[rater], of[rater]) for rater in of}
 
 
-def quality(ballots: Sequence[Ballot], new: str | None = None, alpha: float = 0.05) -> Quality:
+def quality(rated: Sequence[RatedPair], new: str | None = None, alpha: float = 0.05) -> Quality:
     """Every rater with the reasons to look at them; `new` is the model whose win rate to compare.
 
     UserError without a vote, or without one on `new`.
     """
-    if not ballots:
+    if not rated:
         raise UserError("There is no vote.", "Rate some pairs first.")
-    gold, again, strange = gold_by_rater(ballots), repeats(ballots), strangeness(ballots)
-    sides = {one.rater: one for one in position_by_rater(ballots)}
-    wins = _wins(between(ballots, new), new) if new is not None else {}
-    votes = Counter(ballot.rater for ballot in counted(ballots))
+    gold, again, strange = gold_by_rater(rated), repeats(rated), strangeness(rated)
+    sides = {one.rater: one for one in position_by_rater(rated)}
+    wins = _wins(between(rated, new), new) if new is not None else {}
+    votes = Counter(pair.rater for pair in counted(rated))
     found = [
         _rater(
             rater, votes[rater], wins.get(rater, (0, 0)),
             sides[rater].share if rater in sides else 0.5,
-            gold.get(rater, gold_standing(0, 0)), again.get(rater, consistency(0, 0)),
+            gold.get(rater, judge_gold(0, 0)), again.get(rater, consistency(0, 0)),
             strange.get(rater, 1.0), rater in sides and sides[rater].biased, alpha,
         )
-        for rater in dict.fromkeys(ballot.rater for ballot in ballots)
+        for rater in dict.fromkeys(pair.rater for pair in rated)
     ]  # fmt: skip
     found.sort(key=lambda one: (-len(one.reasons), one.rater))
     groups = camps(wins) if new is not None else None
     return Quality(raters=tuple(found), camps=groups, sentence=_sentence(found, groups))
 
 
-def _wins(ballots: Sequence[Ballot], new: str) -> dict[str, tuple[int, int]]:
+def _wins(rated: Sequence[RatedPair], new: str) -> dict[str, tuple[int, int]]:
     wins, of = Counter[str](), Counter[str]()
-    for vote in counted(ballots):
+    for vote in counted(rated):
         if vote.left_score != 0.5:
             of[vote.rater] += 1
             wins[vote.rater] += vote.score(new) == 1

@@ -4,18 +4,20 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from engine.core.rating import Answer
+from engine.store.answers import READ
 from engine.store.tables import assignment, comparison, flag
 
 Ending = Literal["withdrawn", "settled"]
 
 
 class Flag(NamedTuple):
-    """`target` names a side as the rater saw it; `left_is` says which text that was."""
+    """`target` names a side as the rater saw it; `left_is` says which answer stood left."""
 
     id: str
     comparison_id: str
     rater: str
-    left_is: str
+    left_is: Answer
     target: str
     kind: str  # "settled:unsafe" when a person looked at it, "withdrawn:unsafe" after an undo
     note: str
@@ -50,7 +52,7 @@ def assignment_of(conn: Connection, flag_id: str) -> tuple[str, str] | None:
     return (row[0], row[1]) if row else None
 
 
-def standing(conn: Connection, round_id: str) -> list[Flag]:
+def open_flags(conn: Connection, round_id: str) -> list[Flag]:
     """The flags that nobody has looked at yet, oldest first."""
     query = (
         select(
@@ -67,7 +69,8 @@ def standing(conn: Connection, round_id: str) -> list[Flag]:
         .where(assignment.c.round_id == round_id, flag.c.kind.not_like("%:%"))
         .order_by(flag.c.created_at, flag.c.id)
     )
-    return [Flag(*row) for row in conn.execute(query)]
+    rows = conn.execute(query).mappings()
+    return [Flag(**{**row, "left_is": READ[row["left_is"]]}) for row in rows]
 
 
 def waiting(conn: Connection, round_id: str) -> int:

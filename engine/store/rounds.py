@@ -4,11 +4,18 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
-from engine.core.rating import Comparison, PairKind, Round
+from engine.core.rating import Answer, Comparison, PairKind, Round
+from engine.store.answers import READ, STORED, from_details, to_details
 from engine.store.rows import dumped, loaded, to_json
 from engine.store.tables import comparison, rating_round
 
 JSON = ("prompt", "reference_texts", "details")
+COLUMNS = {
+    "answer_a": "text_lo",
+    "answer_b": "text_hi",
+    "model_a": "model_lo",
+    "model_b": "model_hi",
+}
 
 
 def add(conn: Connection, new: Round) -> None:
@@ -24,7 +31,7 @@ def get(conn: Connection, round_id: str) -> Round | None:
 
 
 def lock(conn: Connection, round_id: str) -> None:
-    """Let no other transaction hand out pairs of this round until this one ends."""
+    """Let no other transaction assign comparisons of this round until this one ends."""
     query = select(rating_round.c.id).where(rating_round.c.id == round_id).with_for_update()
     conn.execute(query).one()
 
@@ -50,8 +57,8 @@ def fail_waiting_for(conn: Connection, job_id: str) -> None:
     conn.execute(update(rating_round).where(waiting).values(status="failed"))
 
 
-def add_comparisons(conn: Connection, new: list[tuple[Comparison, str]]) -> None:
-    """Store comparisons, each with the side (`lo` or `hi`) shown on the left first."""
+def add_comparisons(conn: Connection, new: list[tuple[Comparison, Answer]]) -> None:
+    """Store comparisons, each with the answer that the first rater sees on the left."""
     if not new:
         return
     rows = []
@@ -59,8 +66,9 @@ def add_comparisons(conn: Connection, new: list[tuple[Comparison, str]]) -> None
         values = one.model_dump(mode="json")
         values["reference_texts"] = to_json(values.pop("references"))
         values["prompt"] = to_json(values["prompt"])
-        values["details"] = to_json(values["details"])
-        rows.append({**values, "left_first": left_first})
+        values["details"] = to_json(to_details(values["details"]))
+        values |= {column: values.pop(field) for field, column in COLUMNS.items()}
+        rows.append({**values, "left_first": STORED[left_first]})
     conn.execute(insert(comparison), rows)
 
 
@@ -72,24 +80,27 @@ def comparisons(conn: Connection, round_id: str) -> list[Comparison]:
     return [_comparison(row) for row in conn.execute(query).mappings()]
 
 
-class Control(NamedTuple):
-    """A pair that is shown but not counted, and what is known of it."""
+class Uncounted(NamedTuple):
+    """A comparison that is shown but counts in no result, and what is known of it."""
 
     id: str
     kind: PairKind
-    left_first: str
+    left_first: Answer
     details: dict[str, Any]
 
 
-def controls(conn: Connection, round_id: str) -> list[Control]:
-    """The gold, practice and repeated pairs of a round, in their order."""
+def uncounted(conn: Connection, round_id: str) -> list[Uncounted]:
+    """The gold items, practice items and repeats of a round, in their order."""
     shown = comparison.c.kind.in_(("gold", "repeat", "calibration"))
     query = (
         select(comparison.c.id, comparison.c.kind, comparison.c.left_first, comparison.c.details)
         .where(comparison.c.round_id == round_id, shown)
         .order_by(comparison.c.position)
     )
-    return [Control(**loaded(row, "details")) for row in conn.execute(query).mappings()]
+    return [
+        Uncounted(row["id"], row["kind"], READ[row["left_first"]], from_details(row["details"]))
+        for row in (loaded(each, "details") for each in conn.execute(query).mappings())
+    ]
 
 
 def get_comparison(conn: Connection, comparison_id: str) -> Comparison:
@@ -100,4 +111,6 @@ def get_comparison(conn: Connection, comparison_id: str) -> Comparison:
 
 def _comparison(row: Any) -> Comparison:
     values = loaded(row, *JSON)
+    values |= {field: values[column] for field, column in COLUMNS.items()}
+    values["details"] = from_details(values["details"])
     return Comparison.model_validate({**values, "references": values["reference_texts"]})

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from engine.core.rating import Canonical, Cast, PairKind
+from engine.core import sides
+from engine.core.rating import Answer, AnswerChoice, PairKind, ScreenChoice
+from engine.store.answers import READ, STORED
 from engine.store.rows import to_json
 from engine.store.tables import assignment, comparison, vote
 
@@ -21,7 +23,7 @@ class Assignment(NamedTuple):
     comparison_id: str
     round_id: str
     rater: str
-    left_is: str
+    left_is: Answer
     state: str  # leased, voted, extra (voted when the places were taken), skipped, flagged
     leased_at: float
     lease_until: float
@@ -41,31 +43,24 @@ class LiveVote(NamedTuple):
 
     comparison_id: str
     rater: str
-    left_is: str
-    choice: Cast
+    left_is: Answer
+    choice: ScreenChoice
     created_at: float
     vote_id: str
     active_ms: int
 
     @property
-    def canonical(self) -> Canonical:
-        """What was preferred, whatever side it stood on."""
-        return canonical(self.choice, self.left_is)
-
-
-def canonical(choice: Cast, left_is: str) -> Canonical:
-    """A choice between sides as one between texts."""
-    if choice == "left" or choice == "right":
-        return "lo" if (choice == "left") == (left_is == "lo") else "hi"
-    return choice
+    def preferred(self) -> AnswerChoice:
+        """What was chosen, whatever side it stood on."""
+        return sides.preferred(self.choice, self.left_is)
 
 
 def free_comparison(
     conn: Connection, round_id: str, rater: str, overlap: int, now: float
-) -> tuple[str, str] | None:
-    """The id and first left side of the next pair this rater may see, or None.
+) -> tuple[str, Answer] | None:
+    """The id of the next comparison this rater may see and its first left answer, or None.
 
-    A pair that somebody flagged is left to a person to look at.
+    A comparison that somebody flagged is left to a person to look at.
     """
     taken = (
         select(func.count())
@@ -92,7 +87,7 @@ def free_comparison(
         .limit(1)
     )
     row = conn.execute(query).one_or_none()
-    return (row[0], row[1]) if row else None
+    return (row[0], READ[row[1]]) if row else None
 
 
 def seen(conn: Connection, round_id: str, rater: str) -> list[Seen]:
@@ -107,8 +102,9 @@ def seen(conn: Connection, round_id: str, rater: str) -> list[Seen]:
 
 
 def lease(conn: Connection, new: Assignment) -> None:
-    """Hand a pair to a rater."""
-    conn.execute(insert(assignment).values(new._asdict()))
+    """Assign a comparison to a rater."""
+    values = {**new._asdict(), "left_is": STORED[new.left_is]}
+    conn.execute(insert(assignment).values(values))
 
 
 def get(conn: Connection, token: str) -> Assignment | None:
@@ -117,7 +113,7 @@ def get(conn: Connection, token: str) -> Assignment | None:
         return None  # no database takes such a text
     query = select(assignment).where(assignment.c.id == token).with_for_update()
     row = conn.execute(query).mappings().one_or_none()
-    return Assignment(**row) if row else None
+    return _assignment(row) if row else None
 
 
 def leased_to(conn: Connection, round_id: str, rater: str) -> list[Assignment]:
@@ -131,7 +127,7 @@ def leased_to(conn: Connection, round_id: str, rater: str) -> list[Assignment]:
         )
         .order_by(assignment.c.leased_at, assignment.c.id)
     )
-    return [Assignment(**row) for row in conn.execute(query).mappings()]
+    return [_assignment(row) for row in conn.execute(query).mappings()]
 
 
 def set_state(conn: Connection, token: str, state: str, now: float) -> None:
@@ -156,9 +152,9 @@ def assignment_of_vote(conn: Connection, key: str) -> str | None:
     return conn.execute(query).scalar_one_or_none()
 
 
-def choice_of_vote(conn: Connection, key: str) -> Cast:
+def choice_of_vote(conn: Connection, key: str) -> ScreenChoice:
     """What a vote that exists said."""
-    found: Cast = conn.execute(select(vote.c.choice).where(vote.c.id == key)).scalar_one()
+    found: ScreenChoice = conn.execute(select(vote.c.choice).where(vote.c.id == key)).scalar_one()
     return found
 
 
@@ -175,7 +171,7 @@ def last_answered(conn: Connection, round_id: str, rater: str) -> Assignment | N
         .limit(1)
     )
     row = conn.execute(query).mappings().one_or_none()
-    return Assignment(**row) if row else None
+    return _assignment(row) if row else None
 
 
 def places_taken(conn: Connection, comparison_id: str, now: float) -> int:
@@ -225,7 +221,8 @@ def _votes(
         .where(*wanted, ~assignment.c.guest, vote.c.action == "vote")
         .order_by(vote.c.created_at, vote.c.id)
     )
-    return [LiveVote(**row) for row in conn.execute(query).mappings()]
+    rows = conn.execute(query).mappings()
+    return [LiveVote(**{**row, "left_is": READ[row["left_is"]]}) for row in rows]
 
 
 def counts(conn: Connection, round_id: str, rater: str) -> tuple[int, int, int]:
@@ -285,6 +282,10 @@ def give_up(conn: Connection, token: str) -> None:
     """Leave a pair that others took to them; there is nothing to take back."""
     values = {"state": "skipped", "lease_until": 0.0}
     conn.execute(update(assignment).where(assignment.c.id == token).values(values))
+
+
+def _assignment(row: Any) -> Assignment:
+    return Assignment(**{**row, "left_is": READ[row["left_is"]]})
 
 
 def _held(now: float) -> ColumnElement[bool]:

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from engine.core.actor import LOCAL
-from engine.services.rating import votes
 from engine.workspace import Settings, open_workspace
 from tests import helpers
+from tests.rating import screen
 
 
 def test_data_check_reports_layout_kind_rows_and_findings(tuneloop, tmp_path):
@@ -196,8 +196,8 @@ def test_a_blind_round_is_closed_and_weighed(tuneloop, home, tmp_path):
     url = f"sqlite:///{home / 'tuneloop.db'}"
     ws = open_workspace(Settings(home=home, database_url=url))
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path, purpose="blind_eval", pairs=8)
-    shown = votes.next_pair(ws, LOCAL, one.id)
-    votes.vote(ws, LOCAL, shown.token, "key-00000001", "left")
+    shown = screen.next_pair(ws, LOCAL, one.id)
+    screen.vote(ws, LOCAL, shown.token, "key-00000001", "left")
     ws.close()
     assert tuneloop("rounds", "verdict", one.id)[0] == 6
     assert json.loads(tuneloop("rounds", "close", one.id, "--json")[1])["status"] == "closed"

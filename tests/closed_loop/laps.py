@@ -20,13 +20,14 @@ from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.services.preferences import build
-from engine.services.rating import report, rounds, votes
+from engine.services.rating import report, rounds
 from engine.services.rating.plans import RoundRecipe
 from engine.store import jobs as store
 from engine.store import rounds as round_store
 from engine.store.connect import reading, writing
 from engine.workspace import Settings, Workspace, open_workspace
 from tests.closed_loop import garden
+from tests.rating import screen
 
 OTHER = {"left": "right", "right": "left"}
 # steps of a size that moves the tiny model: what 5e-6 to 2e-5 are to a real one
@@ -146,20 +147,20 @@ def vote(lap, one, judge, seed, raters=1):
     """Let so many raters vote on all of an open round through the same door as people."""
     for number in range(raters):
         rater = Actor(name=f"rater-{number + 1}", role=Role.RATER)
-        shown = votes.next_pair(lap.ws, rater, one.id)
+        shown = screen.next_pair(lap.ws, rater, one.id)
         while shown is not None:
-            texts = shown.left_text, shown.right_text
+            texts = shown.left, shown.right
             choice = judge(*texts, random.Random(f"{seed} {number} {sorted(texts)}"))
-            shown = votes.vote(lap.ws, rater, shown.token, key_of(shown.token), choice, via="api")
+            shown = screen.vote(lap.ws, rater, shown.token, key_of(shown.token), choice, via="api")
 
 
 def edit(lap, one, better):
     """Let an editor call each pair a tie and turn the left answer into `better` of it."""
     editor = Actor(name="editor", role=Role.RATER)
-    shown = votes.next_pair(lap.ws, editor, one.id)
+    shown = screen.next_pair(lap.ws, editor, one.id)
     while shown is not None:
-        said = {"side": "left", "text": better(shown.left_text)}
-        shown = votes.vote(
+        said = {"side": "left", "text": better(shown.left)}
+        shown = screen.vote(
             lap.ws, editor, shown.token, key_of(shown.token), "tie", via="api",
             **({"edit": said} if said["text"] else {}),
         )  # fmt: skip
@@ -207,7 +208,7 @@ def compared(lap, new, judge, seed, base=None):
         found = round_store.comparisons(conn, one.id)
     said = {new: [], base: []}
     for pair in found:
-        for model, text in ((pair.model_lo, pair.text_lo), (pair.model_hi, pair.text_hi)):
+        for model, text in ((pair.model_a, pair.answer_a), (pair.model_b, pair.answer_b)):
             said[model].append((pair.prompt[-1].content, text))
     return Seen(report.report(lap.ws, LOCAL, one.id), said[base], said[new])
 

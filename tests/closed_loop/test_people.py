@@ -167,7 +167,7 @@ def test_people_who_want_the_same_agree_whichever_side_they_saw(lap, rated):
         said.setdefault(vote.comparison_id, []).append(vote)
     sides = [a.left_is != b.left_is for both in said.values() for a, b in combinations(both, 2)]
     assert 0 < sum(sides) < len(sides)  # some pairs were seen the other way round
-    assert all(a.canonical == b.canonical for a, b in said.values())
+    assert all(a.preferred == b.preferred for a, b in said.values())
 
 
 def test_what_is_the_owners_is_closed_to_raters(lap, people, rated):

@@ -15,7 +15,6 @@ from sqlalchemy import event
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden
 from engine.services import backups
-from engine.services.rating import votes
 from engine.store import connect
 from engine.store import votes as vote_store
 from engine.store.connect import reading, writing
@@ -23,6 +22,7 @@ from engine.workspace import Settings, open_workspace
 from tests import helpers
 from tests.faults.kills import kill_often
 from tests.faults.voting import votes_in
+from tests.rating import screen
 from ui.pages.rating import routes
 
 
@@ -217,10 +217,10 @@ def test_a_copy_made_while_people_vote_holds_every_vote_answered_before(space, t
 
     def votes_on(name):
         rater = Actor(name=name, role=Role.RATER)
-        shown = votes.next_pair(space, rater, one.id)
+        shown = screen.next_pair(space, rater, one.id)
         while shown and not over.is_set():
             key = f"key-{name}-{shown.done:04}"
-            shown = votes.vote(space, rater, shown.token, key, "tie")
+            shown = screen.vote(space, rater, shown.token, key, "tie")
             acknowledged.append(key)
 
     with ThreadPoolExecutor(3) as pool:
@@ -240,8 +240,8 @@ def test_a_copy_made_while_people_vote_holds_every_vote_answered_before(space, t
     assert told.votes == len(votes_in(copy)) >= len(before)
     restored = open_workspace(settings)
     later = Actor(name="later", role=Role.RATER)
-    shown = votes.next_pair(restored, later, one.id)
-    votes.vote(restored, later, shown.token, "key-after-all", "tie")
+    shown = screen.next_pair(restored, later, one.id)
+    screen.vote(restored, later, shown.token, "key-after-all", "tie")
     assert before | {"key-after-all"} <= set(votes_in(home / "tuneloop.db"))
     restored.close()
 

@@ -12,8 +12,9 @@ from sqlalchemy import event
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.services import projects
-from engine.services.rating import rounds, votes
+from engine.services.rating import rounds
 from engine.workspace import Settings, open_workspace
+from tests.rating import screen
 
 
 def write(folder: Path, pragmas: list[str], count: int) -> None:
@@ -31,9 +32,9 @@ def write(folder: Path, pragmas: list[str], count: int) -> None:
     acks = os.open(folder / "acks", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in range(count):
         rater = Actor(name=f"rater-{number}", role=Role.RATER)
-        shown = votes.next_pair(ws, rater, one.id)
+        shown = screen.next_pair(ws, rater, one.id)
         key = f"vote-{number:08}"
-        votes.vote(ws, rater, shown.token, key, "left")
+        screen.vote(ws, rater, shown.token, key, "left")
         os.write(acks, f"{key}\n".encode())
     os.close(acks)
 

@@ -48,7 +48,7 @@ def trained(ws, project, name, start, method="dpo", dataset=None, job=None):
 def blind(ws, project, new, base, wins, losses, ties=0, raters=1, *, close=True, rows=None):
     """A blind round of as many questions; every rater says the same."""
     purpose = "blind_eval" if new.id != base.id else "aa_control"
-    outcomes_ = ["lo"] * wins + ["hi"] * losses + ["tie"] * ties
+    outcomes_ = ["a"] * wins + ["b"] * losses + ["tie"] * ties
     one = Round(
         id=ids.new("round"),
         project_id=project.id,
@@ -69,17 +69,17 @@ def blind(ws, project, new, base, wins, losses, ties=0, raters=1, *, close=True,
         Comparison(
             id=ids.new("pair"), round_id=one.id, position=n,
             prompt=(Message(role="user", content=f"question {n}?"),),
-            text_lo=f"new answer {'x' * (n % 5)}", text_hi=f"old answer {'x' * (n % 3)}",
-            model_lo=new.id, model_hi=base.id,
+            answer_a=f"new answer {'x' * (n % 5)}", answer_b=f"old answer {'x' * (n % 3)}",
+            model_a=new.id, model_b=base.id,
         )
         for n in range(len(outcomes_))
     ]  # fmt: skip
     with writing(ws.db) as conn:
         round_store.add(conn, one)
-        round_store.add_comparisons(conn, [(pair, "lo") for pair in pairs])
+        round_store.add_comparisons(conn, [(pair, "a") for pair in pairs])
         for n, (pair, outcome) in enumerate(zip(pairs, outcomes_, strict=True)):
             for r in range(raters):
-                left_is = "lo" if (n + r) % 2 else "hi"
+                left_is = "a" if (n + r) % 2 else "b"
                 side = outcome if outcome == "tie" else "left" if outcome == left_is else "right"
                 _cast(conn, pair, f"rater-{r}", side, left_is)
     if close:

@@ -5,8 +5,9 @@ from itertools import count
 from engine.core.actor import LOCAL
 from engine.services.loop.status import standing
 from engine.services.preferences import build
-from engine.services.rating import rounds, votes
+from engine.services.rating import rounds
 from tests import helpers
+from tests.rating import screen
 from tests.ui import results
 
 keys = (f"stand-{n:08d}" for n in count())
@@ -18,10 +19,10 @@ def states(ws, project):
 
 
 def vote_all(ws, one):
-    shown = votes.next_pair(ws, LOCAL, one.id)
+    shown = screen.next_pair(ws, LOCAL, one.id)
     while shown:
-        side = "left" if "new" in shown.left_html else "right"
-        shown = votes.vote(ws, LOCAL, shown.token, next(keys), side)
+        side = "left" if "new" in shown.left else "right"
+        shown = screen.vote(ws, LOCAL, shown.token, next(keys), side)
 
 
 def test_an_empty_project_asks_for_data(ws):

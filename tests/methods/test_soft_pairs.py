@@ -6,8 +6,9 @@ from engine.core.examples import Message
 from engine.methods import dpo
 from engine.models.chat import Template
 from engine.services.preferences import rows
-from engine.services.preferences.judgements import Item, Opinion
-from engine.services.preferences.rules import Rules, judge
+from engine.services.preferences.judgements import Item
+from engine.services.preferences.rules import Rules, select_pairs
+from engine.services.rating.vote_reading import Judgement
 from tests.methods.memory import BASE, MemoryContext
 
 pytestmark = pytest.mark.train
@@ -17,11 +18,11 @@ def test_three_votes_to_one_are_the_cdpo_loss_with_a_smoothing_of_a_quarter(tiny
     import torch
     from torch.nn.functional import logsigmoid
 
-    votes = tuple(Opinion(str(n), side) for n, side in enumerate(("lo", "lo", "hi", "lo")))
+    votes = tuple(Judgement(str(n), side) for n, side in enumerate(("a", "a", "b", "a")))
     asked = (Message(role="user", content="Say it"),)
     item = Item(asked, "yes, of course", "no", ("c",), votes)
     rules = Rules(soft=True)
-    examples = rows.preferences(judge([item], {item.question: "f"}, rules).pairs, rules)
+    examples = rows.preferences(select_pairs([item], {item.question: "f"}, rules).pairs, rules)
     assert len(examples) == 4
 
     ctx = MemoryContext(tmp_path / "job", tiny_model, examples)

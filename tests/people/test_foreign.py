@@ -15,16 +15,16 @@ from engine import plugins, services
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound
 from engine.core.parsed import ParsedFile
-from engine.core.rating import Ballot
+from engine.core.rating import VoteRequest
 from engine.services import projects
 from engine.services.data import datasets
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
 from engine.services.loop.next_step import Aims
 from engine.services.preferences import build
-from engine.services.rating import flags, invites, rounds, votes
+from engine.services.rating import flags, invites, rounds
 from tests import helpers
-from tests.rating import rated
+from tests.rating import rated, screen
 from tests.ui import results
 
 # These concern no project: the whole server, a file in hand, the actor's own browser.
@@ -80,9 +80,9 @@ def theirs(ws, tmp_path):
     which = results.evaluated(ws, one.project_id, again, base, tuned, answers)
     invites.make(ws, LOCAL, one.project_id, "Secret Ada")
     who = rated.rater("ben")
-    shown = votes.next_pair(ws, who, one.id)
+    shown = screen.next_pair(ws, who, one.id)
     flags.add(ws, who, shown.token, "pair", "off_topic", "secret note")
-    held = votes.next_pair(ws, who, one.id)
+    held = screen.next_pair(ws, who, one.id)
     job = lifecycle.list_all(ws, LOCAL, one.project_id, ("sft",))[0]
     sft = plugins.load("jobs", "sft").Recipe(model=tuned.id, dataset=again.id)
     row = datasets.rows(ws, LOCAL, again.id)
@@ -99,7 +99,7 @@ def theirs(ws, tmp_path):
         "flag_id": flags.list_all(ws, LOCAL, one.id)[0].id,
         "invite_id": invites.list_all(ws, LOCAL, one.project_id)[0].id,
         "token": held.token, "key": "foreign-key-0001", "choice": "left",
-        "ballot": Ballot(token=held.token, key="foreign-key-0001", choice="left"),
+        "ballot": VoteRequest(token=held.token, key="foreign-key-0001", choice="left"),
         "folder": ws.files / tuned.path, "path": helpers.chat_file(tmp_path), "name": "faq.jsonl",
         "target": "pair", "kind": "off_topic", "note": "n", "tags": ["a"], "rater": "ada",
         "rater_name": "Eve", "reason": "curious", "fixes": ["drop_exact_duplicates"],

@@ -58,7 +58,7 @@ def pause(ws, one, rater):
 def test_the_preferred_answer_is_the_chosen_one_whatever_its_side(ws, project, both):
     one = a_round(ws, project.id, both)
     for n in range(24):
-        left_is = ("lo", "hi")[n % 2]
+        left_is = ("a", "b")[n % 2]
         better = ("left", "right")[n % 2]
         cast(ws, a_pair(ws, one, WORDS[n], f"good {n}", f"bad {n}"), "r", better, left_is=left_is)
     made = build.make(ws, LOCAL, project.id)

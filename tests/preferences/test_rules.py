@@ -1,4 +1,4 @@
-"""The rules that make pairs of votes, one by one, on opinions written by hand."""
+"""The rules that make pairs of votes, one by one, on judgements written by hand."""
 
 import random
 from collections import Counter
@@ -7,13 +7,14 @@ import pytest
 
 from engine.core.examples import Message
 from engine.services.preferences import rows
-from engine.services.preferences.holdout import Finder, KeptBack, families
-from engine.services.preferences.judgements import Edit, Item, Opinion, opinion, question
+from engine.services.preferences.holdout import Finder, Holdout, families
+from engine.services.preferences.judgements import Item, question
 from engine.services.preferences.manifest import expected_wrong
-from engine.services.preferences.rules import Rules, judge, verdict
+from engine.services.preferences.rules import Rules, better_answer, select_pairs
+from engine.services.rating.vote_reading import ImprovedAnswer, Judgement, judgement
 from engine.store.votes import LiveVote
 
-VOTES = {"lo": ("lo", False), "hi": ("hi", False), "tie": (None, False), "bad": (None, True)}
+VOTES = {"a": ("a", False), "b": ("b", False), "tie": (None, False), "bad": (None, True)}
 
 
 def asks(text):
@@ -21,65 +22,65 @@ def asks(text):
 
 
 def item(votes, number=0, prompt=None, raters=None, **changes):
-    """An item with votes such as "lo lo tie" of raters a, b, c."""
+    """An item with votes such as "a a tie" of raters a, b, c."""
     said = []
     for name, word in zip(raters or "abcdefgh", votes.split(), strict=False):
         better, both_bad = VOTES[word]
-        said.append(Opinion(name, better, both_bad)._replace(**changes))
+        said.append(Judgement(name, better, both_bad)._replace(**changes))
     text = prompt or f"question {number}"
     return Item(asks(text), f"first {number}", f"second {number}", (f"c{number}",), tuple(said))
 
 
 def judged(items, **rules):
     each = {one.question: one.question for one in items}
-    return judge(items, each, Rules(**rules))
+    return select_pairs(items, each, Rules(**rules))
 
 
 @pytest.mark.parametrize(
     ("votes", "expected"),
     [
-        ("lo", ("", "lo")),
-        ("hi", ("", "hi")),
+        ("a", ("", "a")),
+        ("b", ("", "b")),
         ("tie", ("tie", None)),
         ("bad", ("tie", None)),
-        ("lo lo", ("", "lo")),
-        ("lo hi", ("contested", None)),
-        ("lo tie", ("", "lo")),
-        ("lo bad", ("", "lo")),
-        ("lo lo hi", ("", "lo")),
-        ("lo hi tie", ("contested", None)),
-        ("lo tie tie", ("", "lo")),
-        ("lo lo hi hi", ("contested", None)),
-        ("lo lo lo hi", ("", "lo")),
-        ("lo lo hi tie", ("contested", None)),
-        ("lo lo lo hi hi", ("contested", None)),
-        ("hi hi hi hi lo", ("", "hi")),
+        ("a a", ("", "a")),
+        ("a b", ("contested", None)),
+        ("a tie", ("", "a")),
+        ("a bad", ("", "a")),
+        ("a a b", ("", "a")),
+        ("a b tie", ("contested", None)),
+        ("a tie tie", ("", "a")),
+        ("a a b b", ("contested", None)),
+        ("a a a b", ("", "a")),
+        ("a a b tie", ("contested", None)),
+        ("a a a b b", ("contested", None)),
+        ("b b b b a", ("", "b")),
     ],
 )
 def test_one_vote_decides_and_more_need_a_lead_of_a_third(votes, expected):
-    assert verdict(item(votes)) == expected
+    assert better_answer(item(votes)) == expected
 
 
 def test_a_vote_names_the_text_and_not_the_side_it_stood_on():
-    for left_is, choice, better in [("lo", "left", "lo"), ("hi", "left", "hi"),
-                                    ("lo", "right", "hi"), ("hi", "right", "lo")]:  # fmt: skip
+    for left_is, choice, better in [("a", "left", "a"), ("b", "left", "b"),
+                                    ("a", "right", "b"), ("b", "right", "a")]:  # fmt: skip
         vote = LiveVote("c", "r", left_is, choice, 0.0, "v", 1)
         details = {"acceptable_left": True, "edit": {"side": "left", "text": "x"}, "strength": 2}
-        found = opinion(vote, details)
+        found = judgement(vote, details)
         assert found.better == better
         assert found.liked == ((left_is, True),)
-        assert found.edit == Edit(left_is, "x")
+        assert found.edit == ImprovedAnswer(left_is, "x")
         assert found.clearly
 
 
 def test_contested_items_are_listed():
-    found = judged([item("lo hi", 0), item("lo", 1)])
+    found = judged([item("a b", 0), item("a", 1)])
     assert [one.question for one in found.contested] == ["user: question 0"]
     assert found.counts["contested"] == 1
 
 
 def test_an_edit_beats_its_source_and_what_that_beat():
-    better = item("lo", edit=Edit("lo", "first 0 and more"))
+    better = item("a", edit=ImprovedAnswer("a", "first 0 and more"))
     found = judged([better], edit_share=1.0)
     assert [(p.chosen, p.rejected, p.source) for p in found.pairs] == [
         ("first 0", "second 0", "vote"),
@@ -89,23 +90,23 @@ def test_an_edit_beats_its_source_and_what_that_beat():
 
 
 def test_an_edit_of_the_worse_answer_beats_only_that():
-    found = judged([item("lo", edit=Edit("hi", "second 0 and more"))], edit_share=1.0)
+    found = judged([item("a", edit=ImprovedAnswer("b", "second 0 and more"))], edit_share=1.0)
     assert [p.rejected for p in found.pairs if p.source == "edit"] == ["second 0"]
 
 
 def test_an_edit_of_one_of_two_bad_answers_beats_both():
-    found = judged([item("bad", edit=Edit("hi", "second 0 and more"))], edit_share=1.0)
+    found = judged([item("bad", edit=ImprovedAnswer("b", "second 0 and more"))], edit_share=1.0)
     assert sorted(p.rejected for p in found.pairs) == ["first 0", "second 0"]
 
 
 @pytest.mark.parametrize("text", ["first  0", "FIRST 0", " ", "nothing like it at all, sorry"])
 def test_an_edit_that_changes_nothing_or_everything_is_left_out(text):
-    found = judged([item("lo", edit=Edit("lo", text))], edit_share=1.0)
+    found = judged([item("a", edit=ImprovedAnswer("a", text))], edit_share=1.0)
     assert (len(found.pairs), found.counts["edit"]) == (1, 1)
 
 
 def test_edits_are_at_most_three_tenths_of_the_pairs():
-    items = [item("lo", n, edit=Edit("hi", f"second {n} and more")) for n in range(14)]
+    items = [item("a", n, edit=ImprovedAnswer("b", f"second {n} and more")) for n in range(14)]
     found = judged(items)
     edits = sum(p.source == "edit" for p in found.pairs)
     assert (edits, len(found.pairs), found.counts["edit_share"]) == (6, 20, 8)
@@ -113,44 +114,44 @@ def test_edits_are_at_most_three_tenths_of_the_pairs():
 
 
 def test_a_pair_that_was_clearly_better_counts_twice_only_when_asked():
-    found = judged([item("lo lo", 0, clearly=True), item("lo", 1)])
+    found = judged([item("a a", 0, clearly=True), item("a", 1)])
     assert len(rows.preferences(found.pairs, Rules())) == 2
     made = rows.preferences(found.pairs, Rules(strength=True))
     assert [row.source_row for row in made] == [1, 2, 3]  # what is said of a row names it
 
 
 def test_soft_labels_are_a_row_for_each_vote_in_its_own_direction():
-    found = judged([item("lo lo lo hi")])
+    found = judged([item("a a a b")])
     made = Counter(r.chosen for r in rows.preferences(found.pairs, Rules(soft=True)))
     assert made == {"first 0": 3, "second 0": 1}
 
 
 def test_a_prompt_gives_at_most_four_pairs():
-    found = judged([item("lo", n, prompt="the same question") for n in range(7)])
+    found = judged([item("a", n, prompt="the same question") for n in range(7)])
     assert (len(found.pairs), found.counts["crowded"]) == (4, 3)
 
 
 def test_a_family_of_prompts_gives_at_most_a_tenth_of_the_pairs():
-    items = [item("lo", n) for n in range(100)]
+    items = [item("a", n) for n in range(100)]
     known = {one.question: "close" if n < 30 else one.question for n, one in enumerate(items)}
-    found = judge(items, known, Rules())
+    found = select_pairs(items, known, Rules())
     close = sum(p.family == "close" for p in found.pairs)
     assert (close, len(found.pairs), found.counts["crowded"]) == (7, 77, 23)
 
 
 def test_a_rater_alone_gives_at_most_a_quarter_where_there_are_more_than_four():
     names = ["a"] * 60 + [*"bcdef"] * 8
-    items = [item("lo", n, raters=[name]) for n, name in enumerate(names)]
+    items = [item("a", n, raters=[name]) for n, name in enumerate(names)]
     found = judged(items)
     by_a = sum("a" in p.raters for p in found.pairs)
     assert (by_a, len(found.pairs), found.counts["one_rater"]) == (13, 53, 47)
-    few = [item("lo", n, raters=[name]) for n, name in enumerate(["a"] * 60 + [*"bcd"] * 8)]
+    few = [item("a", n, raters=[name]) for n, name in enumerate(["a"] * 60 + [*"bcd"] * 8)]
     assert len(judged(few).pairs) == len(few)
 
 
 def test_pairs_on_which_two_agreed_rest_on_nobody_alone():
-    items = [item("lo lo", n, raters="az") for n in range(40)]
-    items += [item("lo", 40 + n, raters=[name]) for n, name in enumerate("bcde" * 2)]
+    items = [item("a a", n, raters="az") for n in range(40)]
+    items += [item("a", 40 + n, raters=[name]) for n, name in enumerate("bcde" * 2)]
     assert len(judged(items).pairs) == 48
 
 
@@ -161,11 +162,11 @@ def answers(items):
 
 
 def test_a_choice_likes_the_better_and_dislikes_the_worse():
-    assert answers([item("hi")])[0] == [("first 0", False), ("second 0", True)]
+    assert answers([item("b")])[0] == [("first 0", False), ("second 0", True)]
 
 
 def test_a_tie_of_two_acceptable_answers_likes_both_and_a_bare_tie_says_nothing():
-    both = (("lo", True), ("hi", True))
+    both = (("a", True), ("b", True))
     assert answers([item("tie", liked=both)])[0] == [("first 0", True), ("second 0", True)]
     assert answers([item("tie")])[0] == []
 
@@ -175,12 +176,12 @@ def test_two_bad_answers_are_both_disliked():
 
 
 def test_an_acceptable_loser_is_liked():
-    assert ("second 0", True) in answers([item("lo", liked=(("hi", True),))])[0]
+    assert ("second 0", True) in answers([item("a", liked=(("b", True),))])[0]
 
 
 def test_an_answer_that_two_items_judge_differently_is_left_out():
-    one, other = item("lo"), item("hi")
-    other = other._replace(hi="third 0")
+    one, other = item("a"), item("b")
+    other = other._replace(answer_b="third 0")
     found, counts = answers([one, other])
     assert found == [("second 0", False), ("third 0", True)]
     assert counts["contested"] == 1
@@ -188,7 +189,7 @@ def test_an_answer_that_two_items_judge_differently_is_left_out():
 
 def test_questions_that_say_nearly_the_same_as_one_kept_back_are_blocked():
     secret = "When will the new branch of the town library in the old harbour open its doors"
-    kept = KeptBack({secret.casefold(): asks(secret)}, frozenset())
+    kept = Holdout({secret.casefold(): asks(secret)}, frozenset())
     close = f"{secret}, please?"
     other = "How many books may a child borrow at a time during the summer holidays"
     spelled = f"  {secret.upper()} "
@@ -211,7 +212,7 @@ def test_the_expected_share_of_wrong_pairs_is_what_a_simulation_finds():
     noise, right = 0.2, 0
     items = []
     for n in range(4000):
-        words = ["hi" if rng.random() < noise else "lo" for _ in range(rng.choice((1, 2, 3)))]
+        words = ["b" if rng.random() < noise else "a" for _ in range(rng.choice((1, 2, 3)))]
         items.append(item(" ".join(words), n))
     pairs = judged(items, one_rater=1.0).pairs
     right = sum(p.chosen.startswith("first") for p in pairs)

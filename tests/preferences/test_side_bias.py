@@ -16,7 +16,7 @@ from tests.rating.votes import WORDS, a_pair, a_round, arms, cast
 
 
 def said(rater, sides):
-    return [LiveVote(f"c{n}", rater, "lo", side, 0.0, f"v{n}", 1) for n, side in enumerate(sides)]
+    return [LiveVote(f"c{n}", rater, "a", side, 0.0, f"v{n}", 1) for n, side in enumerate(sides)]
 
 
 def test_always_left_is_flagged_wins_nothing_and_makes_no_pairs(ws, tmp_path):

@@ -8,6 +8,7 @@ from engine.services.rating import comparisons, rounds, votes
 from engine.services.rating.plans import RoundRecipe
 from engine.store.connect import writing
 from tests import helpers
+from tests.rating import screen
 
 keys = (f"rated-{n:08d}" for n in count())
 
@@ -57,9 +58,9 @@ def careful(ws, who, shown):
 def rate_all(ws, one, name, choose=None):
     """One rater votes on all that a round has for them; how many pairs."""
     who, cast = rater(name), 0
-    shown = votes.next_pair(ws, who, one.id)
+    shown = screen.next_pair(ws, who, one.id)
     while shown:
         choice = choose(shown) if choose else careful(ws, who, shown)
-        shown = votes.vote(ws, who, shown.token, next(keys), choice)
+        shown = screen.vote(ws, who, shown.token, next(keys), choice)
         cast += 1
     return cast

@@ -16,6 +16,7 @@ from engine.services.rating import audit, flags, invites, report, rounds, votes
 from engine.store import tables as t
 from engine.store.connect import reading, writing
 from tests import helpers
+from tests.rating import screen
 from tests.rating.rated import keys, rate_all, rater, started
 
 OLGA = Actor(name="olga", role=Role.OWNER)
@@ -48,17 +49,17 @@ def one(ws, tmp_path):
 
 def test_each_refused_vote_is_on_record_with_who_what_and_where(ws, one):
     ada, ben = rater("ada"), rater("ben")
-    token = votes.next_pair(ws, ada, one.id).token
+    token = screen.next_pair(ws, ada, one.id).token
     with pytest.raises(NotFound):
-        votes.vote(ws, ben, "forged", next(keys), "left")
+        screen.vote(ws, ben, "forged", next(keys), "left")
     with pytest.raises(NotFound):
-        votes.vote(ws, ben, token, next(keys), "left")
+        screen.vote(ws, ben, token, next(keys), "left")
     for choice in ("banana", "good"):  # no choice at all, and one of another kind of round
         with pytest.raises(UserError, match="not a vote"):
-            votes.vote(ws, ada, token, next(keys), choice)
+            screen.vote(ws, ada, token, next(keys), choice)
     rounds.close(ws, LOCAL, one.id)
     with pytest.raises(Conflict):
-        votes.vote(ws, ada, token, next(keys), "left")
+        screen.vote(ws, ada, token, next(keys), "left")
     found = {line.kind: line for line in log(ws, one)}
     assert set(found) == {"forged_token", "others_token", "not_a_vote", "closed_round"}
     assert found["forged_token"].round_id is None
@@ -73,9 +74,9 @@ def test_each_refused_vote_is_on_record_with_who_what_and_where(ws, one):
 
 
 def test_a_skip_and_a_flag_with_the_token_of_another_are_on_record_too(ws, one):
-    token = votes.next_pair(ws, rater("ada"), one.id).token
+    token = screen.next_pair(ws, rater("ada"), one.id).token
     with pytest.raises(NotFound):
-        votes.skip(ws, rater("ben"), token)
+        screen.skip(ws, rater("ben"), token)
     with pytest.raises(NotFound):
         flags.add(ws, rater("ben"), token, "left", "unsafe")
     (line,) = log(ws, one)
@@ -83,10 +84,10 @@ def test_a_skip_and_a_flag_with_the_token_of_another_are_on_record_too(ws, one):
 
 
 def test_a_second_vote_on_a_pair_is_refused_and_nothing_to_record(ws, one):
-    token = votes.next_pair(ws, rater("ada"), one.id).token
-    votes.vote(ws, rater("ada"), token, next(keys), "left")
+    token = screen.next_pair(ws, rater("ada"), one.id).token
+    screen.vote(ws, rater("ada"), token, next(keys), "left")
     with pytest.raises(Conflict):
-        votes.vote(ws, rater("ada"), token, next(keys), "right")
+        screen.vote(ws, rater("ada"), token, next(keys), "right")
     assert stored(ws) == []
 
 
@@ -152,7 +153,7 @@ def test_many_at_once_are_one_entry_that_counts_them_all(ws, one, monkeypatch):
 def test_no_byte_of_a_forgotten_name_is_left(ws, one):
     if ws.db.dialect.name != "sqlite":
         pytest.skip("the server of PostgreSQL keeps its own files")
-    votes.next_pair(ws, rater("Wilhelmina Quist"), one.id)
+    screen.next_pair(ws, rater("Wilhelmina Quist"), one.id)
     audit.refused(ws, rater("Wilhelmina Quist"), "forged_token")
     path = Path(ws.db.url.database)
     left = []
@@ -265,8 +266,8 @@ def test_the_log_of_a_blind_round_tells_neither_models_nor_how_it_stands(ws, tmp
 @pytest.mark.parametrize("early", [False, True])
 def test_a_fixed_number_of_votes_is_no_test_any_more_once_somebody_looked(ws, one, early):
     for _ in range(8):  # of 8 votes 8 wins: p = 0.008, and evidence of less than 20
-        shown = votes.next_pair(ws, rater("ada"), one.id)
-        votes.vote(ws, rater("ada"), shown.token, next(keys), side(ws, shown, "new"))
+        shown = screen.next_pair(ws, rater("ada"), one.id)
+        screen.vote(ws, rater("ada"), shown.token, next(keys), side(ws, shown, "new"))
     if early:
         rounds.break_glass(ws, OLGA, one.id, WHY)
     rounds.close(ws, LOCAL, one.id)

@@ -8,8 +8,9 @@ from click.testing import CliRunner
 from engine.cli.app import cli
 from engine.core.actor import LOCAL
 from engine.core.errors import Conflict, NotFound, UserError
-from engine.services.rating import rounds, votes
+from engine.services.rating import rounds
 from engine.workspace import open_workspace
+from tests.rating import screen
 from tests.rating.rated import keys, rate_all, rater, started
 
 
@@ -20,7 +21,7 @@ def one(home, tmp_path):
     made = started(ws, tmp_path, "blind_eval", pairs=4)
     rate_all(ws, made, "ada")
     with pytest.raises(NotFound):
-        votes.vote(ws, rater("ben"), "forged", next(keys), "left")
+        screen.vote(ws, rater("ben"), "forged", next(keys), "left")
     yield made
     ws.close()
 

@@ -13,11 +13,12 @@ from engine.core.model import Model
 from engine.services.erasure import forget, people
 from engine.services.model_card import model_card
 from engine.services.preferences import build, gather, lineage
-from engine.services.rating import flags, invites, raters, report, rounds, votes
+from engine.services.rating import flags, invites, raters, report, rounds
 from engine.store import models, reviews
 from engine.store import tables as t
 from engine.store.connect import reading, writing
 from tests import helpers
+from tests.rating import screen
 from tests.rating.rated import keys, rate_all, rater, started
 from tests.rating.votes import arms, cast, filled, shown
 
@@ -52,12 +53,12 @@ def test_all_that_a_rater_did_is_deleted_and_nothing_else_changes_by_a_byte(ws, 
     who = invites.rater_of(invites.accept(ws, invites.make(ws, LOCAL, one.project_id, "Ada")))
     invites.make(ws, LOCAL, one.project_id, "Ada Byron")
     for name in ("ben", who.name, "cleo"):
-        first = votes.next_pair(ws, rater(name), one.id)
+        first = screen.next_pair(ws, rater(name), one.id)
         flags.add(ws, rater(name), first.token, "left", "cannot_judge", f"note of {name}")
-        votes.undo(ws, rater(name), one.id)
-        votes.skip(ws, rater(name), votes.next_pair(ws, rater(name), one.id).token)
+        screen.undo(ws, rater(name), one.id)
+        screen.skip(ws, rater(name), screen.next_pair(ws, rater(name), one.id).token)
         rate_all(ws, one, name)
-        votes.undo(ws, rater(name), one.id)
+        screen.undo(ws, rater(name), one.id)
         raters.pause(ws, LOCAL, one.id, name, f"talk to {name}")
         raters.resume(ws, LOCAL, one.id, name)
     others = kept(ws, but=who.name)
@@ -73,9 +74,9 @@ def test_no_byte_of_their_words_or_name_is_left_in_the_database(ws, tmp_path):
         pytest.skip("the server of PostgreSQL keeps its own files")
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     who = rater("Wilhelmina Quist")
-    pair = votes.next_pair(ws, who, one.id)
+    pair = screen.next_pair(ws, who, one.id)
     edit = {"side": "left", "text": "zebras wear pyjamas"}
-    votes.vote(ws, who, pair.token, next(keys), "left", edit=edit, rationale="because of zeugma")
+    screen.vote(ws, who, pair.token, next(keys), "left", edit=edit, rationale="because of zeugma")
     assert b"zebras wear pyjamas" in stored(ws)
     forget(ws, LOCAL, one.project_id, who.name)
     left = stored(ws)
@@ -111,13 +112,13 @@ def test_who_deleted_how_much_stays_on_record_and_whose_it_was_does_not(ws, tmp_
 
 def test_nothing_undoes_it_and_a_late_vote_of_the_same_pair_is_not_taken(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
-    who, held = rater("ada"), votes.next_pair(ws, rater("ada"), one.id)
-    votes.vote(ws, who, held.token, "key-of-the-first", "left")
+    who, held = rater("ada"), screen.next_pair(ws, rater("ada"), one.id)
+    screen.vote(ws, who, held.token, "key-of-the-first", "left")
     forget(ws, LOCAL, one.project_id, "ada")
     with pytest.raises(Conflict, match="nothing of the last 15 minutes"):
-        votes.undo(ws, who, one.id)
+        screen.undo(ws, who, one.id)
     with pytest.raises(NotFound):
-        votes.vote(ws, who, held.token, "key-of-the-first", "left")
+        screen.vote(ws, who, held.token, "key-of-the-first", "left")
     with pytest.raises(NotFound):
         forget(ws, LOCAL, one.project_id, "ada")
 
@@ -136,9 +137,9 @@ def test_in_one_project_or_in_all(ws, tmp_path):
 def test_places_are_free_again_and_sides_of_the_others_stay(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=10, overlap=2)
     rate_all(ws, one, "ada")
-    seen = votes.next_pair(ws, rater("ben"), one.id)
+    seen = screen.next_pair(ws, rater("ben"), one.id)
     forget(ws, LOCAL, one.project_id, "ada")
-    assert votes.next_pair(ws, rater("ben"), one.id) == seen
+    assert screen.next_pair(ws, rater("ben"), one.id) == seen
     assert rate_all(ws, one, "ben") == rate_all(ws, one, "cleo") == 10
     with reading(ws.db) as conn:
         sides = {}
@@ -149,7 +150,7 @@ def test_places_are_free_again_and_sides_of_the_others_stay(ws, tmp_path):
 
 def test_a_pair_that_they_flagged_still_waits_flagged_by_nobody(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
-    pair = votes.next_pair(ws, rater("wilma"), one.id)
+    pair = screen.next_pair(ws, rater("wilma"), one.id)
     flags.add(ws, rater("wilma"), pair.token, "left", "pii", "it is my own address")
     forget(ws, LOCAL, one.project_id, "wilma")
     (waiting,) = flags.list_all(ws, LOCAL, one.id)

@@ -8,6 +8,7 @@ from engine.services.rating import gold, raters, rounds, votes
 from engine.store import rounds as round_store
 from engine.store import votes as vote_store
 from engine.store.connect import reading
+from tests.rating import screen
 from tests.rating.rated import careful, keys, rate_all, rater, started
 
 OTHER = {"left": "right", "right": "left"}
@@ -24,7 +25,7 @@ def given(ws, one, name):
 
 
 def is_gold(shown):
-    return "answer" in shown.left_text + shown.right_text
+    return "answer" in shown.left + shown.right
 
 
 def wrong_on_gold(ws, who):
@@ -39,33 +40,33 @@ def test_practice_comes_first_and_says_after_the_vote_what_was_right(ws, tmp_pat
     one = started(ws, tmp_path, "train_pairs", practice=3)
     who = rater("a")
     for n in range(3):
-        shown = votes.turn(ws, who, one.id).pair
+        shown = votes.state(ws, who, one.id).pair
         good = careful(ws, who, shown)
         choice = good if n else OTHER[good]
-        ballot = votes.Ballot(token=shown.token, key=next(keys), choice=choice)
-        told = votes.cast(ws, who, ballot).feedback
+        ballot = votes.VoteRequest(token=shown.token, key=next(keys), choice=choice)
+        told = votes.vote(ws, who, ballot).feedback
         assert (told.right, told.expected) == (n > 0, good)
         assert told.reason.startswith("One answer")
     assert [each.kind for each in given(ws, one, "a")][:3] == ["calibration"] * 3
-    shown = votes.turn(ws, who, one.id).pair
-    ballot = votes.Ballot(token=shown.token, key=next(keys), choice="left")
-    assert votes.cast(ws, who, ballot).feedback is None
+    shown = votes.state(ws, who, one.id).pair
+    ballot = votes.VoteRequest(token=shown.token, key=next(keys), choice="left")
+    assert votes.vote(ws, who, ballot).feedback is None
 
 
 def test_the_feedback_is_the_same_when_the_vote_is_sent_again(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", practice=1)
-    shown = votes.turn(ws, rater("a"), one.id).pair
-    ballot = votes.Ballot(token=shown.token, key=next(keys), choice="tie")
-    first = votes.cast(ws, rater("a"), ballot)
-    assert votes.cast(ws, rater("a"), ballot) == first
+    shown = votes.state(ws, rater("a"), one.id).pair
+    ballot = votes.VoteRequest(token=shown.token, key=next(keys), choice="tie")
+    first = votes.vote(ws, rater("a"), ballot)
+    assert votes.vote(ws, rater("a"), ballot) == first
 
 
 def test_every_rater_gets_a_share_of_gold_that_fits_what_they_rated(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", gold=0.2, pairs=30, overlap=1)
     who = rater("a")
     for _ in range(13):
-        shown = votes.next_pair(ws, who, one.id)
-        votes.vote(ws, who, shown.token, next(keys), careful(ws, who, shown))
+        shown = screen.next_pair(ws, who, one.id)
+        screen.vote(ws, who, shown.token, next(keys), careful(ws, who, shown))
     rate_all(ws, one, "b")
     for name in ("a", "b"):
         seen = [each.kind for each in given(ws, one, name)]
@@ -85,12 +86,12 @@ def test_gold_comes_at_moments_that_differ_between_raters(ws, tmp_path):
 
 def test_a_repeat_shows_a_pair_of_the_same_rater_on_swapped_sides_later_on(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", repeats=0.3, pairs=20)
-    shown, sides = votes.next_pair(ws, rater("a"), one.id), {}
+    shown, sides = screen.next_pair(ws, rater("a"), one.id), {}
     order = []
     while shown:
-        order.append(shown.prompt_html)
-        sides.setdefault(shown.prompt_html, []).append((shown.left_text, shown.right_text))
-        shown = votes.vote(ws, rater("a"), shown.token, next(keys), "tie")
+        order.append(shown.prompt)
+        sides.setdefault(shown.prompt, []).append((shown.left, shown.right))
+        shown = screen.vote(ws, rater("a"), shown.token, next(keys), "tie")
     again = {prompt: both for prompt, both in sides.items() if len(both) == 2}
     assert len(again) == 6
     assert all(first == second[::-1] for first, second in again.values())
@@ -106,12 +107,12 @@ def test_nobody_repeats_a_pair_that_only_others_saw(ws, tmp_path):
 
 def test_nothing_that_is_shown_tells_a_gold_pair_or_a_repeat_apart(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", gold=0.3, repeats=0.3, practice=2, pairs=10)
-    shown, fields, said = votes.turn(ws, rater("a"), one.id), set(), ""
+    shown, fields, said = votes.state(ws, rater("a"), one.id), set(), ""
     while shown.pair:
         fields.add((tuple(shown.pair.model_dump()), shown.pair.total))
         said += shown.model_copy(update={"feedback": None}).model_dump_json()
-        ballot = votes.Ballot(token=shown.pair.token, key=next(keys), choice="left")
-        shown = votes.cast(ws, rater("a"), ballot)
+        ballot = votes.VoteRequest(token=shown.pair.token, key=next(keys), choice="left")
+        shown = votes.vote(ws, rater("a"), ballot)
     assert len(fields) == 1
     for secret in ("gold", "repeat", "calibration", "practice", "kind", "lo", 'answer"'):
         assert f'"{secret}' not in said
@@ -124,7 +125,7 @@ def test_a_rater_who_fails_gold_is_paused_with_a_sentence_and_their_votes_wait(w
     who = rater("a")
     cast = rate_all(ws, one, "a", wrong_on_gold(ws, who))
     assert cast < 52
-    assert "paused" in votes.turn(ws, who, one.id).pause
+    assert "paused" in votes.state(ws, who, one.id).pause
     seen = rounds.tally(ws, LOCAL, one.id)
     assert (seen.wins, seen.paused) == (0, cast - 5)
     [found] = raters.raters(ws, LOCAL, one.id)
@@ -147,10 +148,10 @@ def test_a_person_who_looked_lets_a_paused_rater_go_on_and_all_votes_count_again
 
 def test_a_person_may_pause_a_rater_and_nobody_who_is_not_there(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs")
-    shown = votes.next_pair(ws, rater("a"), one.id)
+    shown = screen.next_pair(ws, rater("a"), one.id)
     raters.pause(ws, LOCAL, one.id, "a", "asks friends")
-    assert votes.turn(ws, rater("a"), one.id).pair is None
-    assert votes.vote(ws, rater("a"), shown.token, next(keys), "tie") is None  # not lost
+    assert votes.state(ws, rater("a"), one.id).pair is None
+    assert screen.vote(ws, rater("a"), shown.token, next(keys), "tie") is None  # not lost
     with pytest.raises(NotFound):
         raters.pause(ws, LOCAL, one.id, "nobody")
 
@@ -158,14 +159,14 @@ def test_a_person_may_pause_a_rater_and_nobody_who_is_not_there(ws, tmp_path):
 def test_a_gold_answer_cannot_be_mended_by_undo(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", gold=0.3, pairs=20)
     who = rater("a")
-    shown = votes.next_pair(ws, who, one.id)
+    shown = screen.next_pair(ws, who, one.id)
     while not is_gold(shown):
-        shown = votes.vote(ws, who, shown.token, next(keys), "tie")
+        shown = screen.vote(ws, who, shown.token, next(keys), "tie")
     right = careful(ws, who, shown)
-    votes.vote(ws, who, shown.token, next(keys), OTHER[right])
-    votes.undo(ws, who, one.id)
-    votes.vote(ws, who, shown.token, next(keys), right)
-    assert votes.standing(ws, who, one.id)["agreement_with_gold"] == {"right": 0, "of": 1}
+    screen.vote(ws, who, shown.token, next(keys), OTHER[right])
+    screen.undo(ws, who, one.id)
+    screen.vote(ws, who, shown.token, next(keys), right)
+    assert votes.own_progress(ws, who, one.id)["agreement_with_gold"] == {"right": 0, "of": 1}
 
 
 def test_a_rater_who_does_not_repeat_themselves_is_reported(ws, tmp_path):
@@ -178,10 +179,10 @@ def test_a_rater_who_does_not_repeat_themselves_is_reported(ws, tmp_path):
 def test_a_days_share_ends_with_a_sentence_and_an_undo_gives_one_back(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", per_rater=3)
     assert rate_all(ws, one, "a") == 3
-    assert "enough for one person" in votes.turn(ws, rater("a"), one.id).pause
-    assert votes.standing(ws, rater("a"), one.id)["left_today"] == 0
-    assert votes.undo(ws, rater("a"), one.id).done == 2
-    assert votes.standing(ws, rater("a"), one.id)["left_today"] == 1
+    assert "enough for one person" in votes.state(ws, rater("a"), one.id).pause
+    assert votes.own_progress(ws, rater("a"), one.id)["left_today"] == 0
+    assert screen.undo(ws, rater("a"), one.id).done == 2
+    assert votes.own_progress(ws, rater("a"), one.id)["left_today"] == 1
 
 
 def test_gold_pairs_come_from_a_file_where_one_is_given(tmp_path):
@@ -203,6 +204,6 @@ def test_the_wrong_answer_of_a_gold_pair_is_no_variant_of_the_right_one(ws, tmp_
     found = [pair for pair in kinds(ws, one).values() if pair.kind == "gold"]
     assert len(found) == 6
     for pair in found:
-        right = pair.text_lo if pair.details["answer"] == "lo" else pair.text_hi
+        right = pair.answer_a if pair.details["answer"] == "a" else pair.answer_b
         assert right in pair.references
-        assert pair.text_lo != pair.text_hi
+        assert pair.answer_a != pair.answer_b

@@ -11,6 +11,7 @@ from engine.services.preferences.gather import gather
 from engine.services.rating import flags, raters, report, rounds, votes
 from engine.store import tables as t
 from engine.store.connect import reading
+from tests.rating import screen
 from tests.rating.rated import careful, keys, rate_all, started
 
 
@@ -20,9 +21,9 @@ def guest(name="guest-a"):
 
 def visit(ws, one, name="guest-a", choice="right"):
     """A guest votes on all that there is for them; how many pairs."""
-    cast, shown = 0, votes.next_pair(ws, guest(name), one.id)
+    cast, shown = 0, screen.next_pair(ws, guest(name), one.id)
     while shown:
-        shown = votes.vote(ws, guest(name), shown.token, next(keys), choice)
+        shown = screen.vote(ws, guest(name), shown.token, next(keys), choice)
         cast += 1
     return cast
 
@@ -56,7 +57,7 @@ def test_votes_of_guests_are_kept_with_a_mark_and_change_no_number(ws, tmp_path)
 def test_guests_take_no_place_and_turn_no_side(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=10, overlap=1)
     for n in range(3):
-        votes.next_pair(ws, guest(f"guest-{n}"), one.id)
+        screen.next_pair(ws, guest(f"guest-{n}"), one.id)
         visit(ws, one, f"guest-{n}")
     assert rate_all(ws, one, "ada") == 10
     with reading(ws.db) as conn:
@@ -69,10 +70,10 @@ def test_guests_take_no_place_and_turn_no_side(ws, tmp_path):
 def test_a_verdict_is_that_of_known_raters_alone(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", pairs=12)
     for n in range(5):
-        shown = votes.next_pair(ws, guest(f"guest-{n}"), one.id)
+        shown = screen.next_pair(ws, guest(f"guest-{n}"), one.id)
         while shown:
             against = {"left": "right", "right": "left"}[careful(ws, guest_as_rater(n), shown)]
-            shown = votes.vote(ws, guest(f"guest-{n}"), shown.token, next(keys), against)
+            shown = screen.vote(ws, guest(f"guest-{n}"), shown.token, next(keys), against)
     rate_all(ws, one, "ada")
     rounds.close(ws, LOCAL, one.id)
     told = report.report(ws, LOCAL, one.id)
@@ -88,9 +89,9 @@ def guest_as_rater(n):
 
 def test_a_guest_takes_back_their_own_vote_and_may_not_flag(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
-    shown = votes.next_pair(ws, guest(), one.id)
-    votes.vote(ws, guest(), shown.token, next(keys), "left")
-    assert votes.undo(ws, guest(), one.id).token == shown.token
+    shown = screen.next_pair(ws, guest(), one.id)
+    screen.vote(ws, guest(), shown.token, next(keys), "left")
+    assert screen.undo(ws, guest(), one.id).token == shown.token
     with pytest.raises(Forbidden):
         flags.add(ws, guest(), shown.token, "left", "unsafe")
     with pytest.raises(NotFound):

@@ -8,11 +8,11 @@ from engine.core.job import State
 from engine.core.outcome import Outcome
 from engine.services import outcomes, projects
 from engine.services.data import datasets
-from engine.services.rating import flags, plans, rounds, votes
+from engine.services.rating import flags, plans, rounds
 from engine.services.rating.plans import RoundRecipe
 from tests import helpers
 from tests.loop import lines
-from tests.rating import rated
+from tests.rating import rated, screen
 from tests.ui import seed
 from ui.pages.rating import options, results, start, tab
 from ui.pages.rating import raters as rating_raters
@@ -198,7 +198,7 @@ def test_raters_and_flags_of_a_round_are_listed_as_text(ws, tmp_path):
     *_, without = rating_raters.watched(ws, look(ws, one))
     assert not without.visible  # nothing is flagged yet, so there is nothing to choose
     who = Actor(name="<b>eve</b>", role=Role.RATER)
-    shown = votes.next_pair(ws, who, one.id)
+    shown = screen.next_pair(ws, who, one.id)
     flags.add(ws, who, shown.token, "left", "unsafe", "<script>x</script>")
     seed.prefer_new(ws, one)
     table, raters, raised, standing, some, waiting = rating_raters.watched(ws, look(ws, one))
@@ -275,10 +275,10 @@ def test_votes_of_guests_are_shown_as_not_counted(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, pairs=24)
     seed.prefer_new(ws, one)
     who = Actor(name="guest-x", role=Role.GUEST)
-    assert votes.next_pair(ws, who, one.id) is None  # every place is taken
+    assert screen.next_pair(ws, who, one.id) is None  # every place is taken
     other = seed.open_round(ws, tmp_path, pairs=4, project=one.project_id)
-    shown = votes.next_pair(ws, who, other.id)
-    votes.vote(ws, who, shown.token, "key-of-a-guest", "left")
+    shown = screen.next_pair(ws, who, other.id)
+    screen.vote(ws, who, shown.token, "key-of-a-guest", "left")
     drawn = look(ws, other)
     assert "guests&#x27; votes" in drawn["outcome"]
     assert not drawn["collect"]

@@ -5,10 +5,11 @@ import pytest
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, UserError
 from engine.services.data import datasets
-from engine.services.rating import comparisons, flags, pasted_prompts, plans, report, rounds, votes
+from engine.services.rating import comparisons, flags, pasted_prompts, plans, report, rounds
 from engine.services.rating.plans import RoundRecipe
 from engine.store.connect import writing
 from tests import helpers
+from tests.rating import screen
 from tests.rating.rated import answered, rate_all, rater, started
 
 
@@ -98,11 +99,11 @@ def test_a_rater_who_always_picks_the_left_is_reported(ws, tmp_path):
 
 def test_a_round_that_stops_by_evidence_says_when_and_never_for_whom(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", decision="sequential", pairs=40)
-    shown = votes.next_pair(ws, rater("a"), one.id)
+    shown = screen.next_pair(ws, rater("a"), one.id)
     assert not report.live(ws, LOCAL, one.id).enough
     for n in range(40):
-        side = "left" if "new" in shown.left_html else "right"
-        shown = votes.vote(ws, rater("a"), shown.token, f"evidence-{n:04d}", side)
+        side = "left" if "new" in shown.left else "right"
+        shown = screen.vote(ws, rater("a"), shown.token, f"evidence-{n:04d}", side)
     live = report.live(ws, LOCAL, one.id)
     assert live.enough
     assert live.evidence >= live.needed == 20
@@ -117,11 +118,11 @@ def test_a_round_of_a_fixed_number_shows_no_evidence_before_its_end(ws, tmp_path
 
 def test_single_answers_are_called_good_or_bad(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", mode="single", gold=0.25, pairs=8)
-    shown = votes.next_pair(ws, rater("a"), one.id)
-    assert (shown.mode, shown.right_html, shown.right_text) == ("single", "", "")
+    shown = screen.next_pair(ws, rater("a"), one.id)
+    assert (shown.mode, shown.right, shown.right) == ("single", "", "")
     with pytest.raises(UserError, match="not a vote"):
-        votes.vote(ws, rater("a"), shown.token, "key-single", "left")
-    judge = lambda s: "good" if "new" in s.left_html or "answer" in s.left_html else "bad"  # noqa: E731
+        screen.vote(ws, rater("a"), shown.token, "key-single", "left")
+    judge = lambda s: "good" if "new" in s.left or "answer" in s.left else "bad"  # noqa: E731
     assert rate_all(ws, one, "a", judge) == 16 + 2
     seen = rounds.tally(ws, LOCAL, one.id)
     assert (seen.good, seen.bad, seen.wins) == (8, 8, 0)
@@ -207,13 +208,11 @@ def test_plain_words_tell_nothing(ws, tmp_path, text):
 
 def test_a_flagged_pair_waits_for_a_person_and_goes_on_when_found_to_be_fine(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=3)
-    shown = votes.next_pair(ws, rater("a"), one.id)
+    shown = screen.next_pair(ws, rater("a"), one.id)
     flags.add(ws, rater("a"), shown.token, "left", "unsafe", "look at this")
     assert rate_all(ws, one, "b") == 0  # the two others are held by a
     listed = flags.list_all(ws, LOCAL, one.id)
-    assert [(each.rater, each.kind, each.left) for each in listed] == [
-        ("a", "unsafe", shown.left_text)
-    ]
+    assert [(each.rater, each.kind, each.left) for each in listed] == [("a", "unsafe", shown.left)]
     flags.settle(ws, LOCAL, listed[0].id)
     assert flags.list_all(ws, LOCAL, one.id) == []
     assert rate_all(ws, one, "b") == 1
@@ -221,9 +220,9 @@ def test_a_flagged_pair_waits_for_a_person_and_goes_on_when_found_to_be_fine(ws,
 
 def test_a_flag_can_be_taken_back(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=3)
-    shown = votes.next_pair(ws, rater("a"), one.id)
+    shown = screen.next_pair(ws, rater("a"), one.id)
     flags.add(ws, rater("a"), shown.token, "pair", "duplicate")
-    assert votes.undo(ws, rater("a"), one.id).token == shown.token
+    assert screen.undo(ws, rater("a"), one.id).token == shown.token
     assert flags.list_all(ws, LOCAL, one.id) == []
     with pytest.raises(Forbidden):
         flags.list_all(ws, rater("a"), one.id)

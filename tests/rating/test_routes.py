@@ -13,12 +13,12 @@ from fastapi.testclient import TestClient
 from engine.core.actor import LOCAL
 from engine.services.rating import invites, rounds
 from engine.services.rating.plans import RoundRecipe
-from engine.services.rating.safe_text import TAGS
 from engine.store import exports
 from engine.store import rounds as round_store
 from engine.store import votes as vote_store
 from engine.store.connect import reading, writing
 from tests.ui import seed
+from ui.components.safe_text import TAGS
 from ui.pages.rating import routes
 
 
@@ -400,5 +400,5 @@ def test_no_byte_tells_a_gold_pair_a_repeat_or_an_arm_before_the_vote(app, ws, t
     assert len(shapes) == 1
     said = "\n".join(f"{answer.headers}\n{answer.text}" for answer in heard)
     secrets = [one.arm_new, one.arm_base, "secret-", "model-", "gold", "repeat", "calibration"]
-    secrets += ["pair-", "left_is", "text_lo", "kind", one.plan_sha256]
+    secrets += ["pair-", "left_is", "answer_a", "model_a", "kind", one.plan_sha256]
     assert [secret for secret in secrets if secret in said] == []

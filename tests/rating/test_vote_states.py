@@ -11,11 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from sqlalchemy import select
 
 from engine.core.errors import UserError
-from engine.core.rating import Ballot
+from engine.core.rating import VoteRequest
 from engine.services.rating import flags, votes
 from engine.store import votes as vote_store
 from engine.store.connect import reading
 from engine.store.tables import assignment, comparison
+from tests.rating import screen
 from tests.rating.rated import keys, rater, started
 
 OVERLAP = 1  # so that raters get in each other's way
@@ -43,8 +44,8 @@ class Desk(RuleBasedStateMachine):
 
     @rule(name=names)
     def claim(self, name):
-        first = votes.turn(Desk.ws, rater(name), self.one.id)
-        assert votes.turn(Desk.ws, rater(name), self.one.id) == first
+        first = votes.state(Desk.ws, rater(name), self.one.id)
+        assert votes.state(Desk.ws, rater(name), self.one.id) == first
         self.shown(name, first)
 
     @rule(name=names, choice=choices, place=st.integers(0, 1))
@@ -52,20 +53,20 @@ class Desk(RuleBasedStateMachine):
         if len(self.held[name]) <= place:
             return
         token = self.held[name][place]
-        ballot = Ballot(token=token, key=next(keys), choice=choice)
+        ballot = VoteRequest(token=token, key=next(keys), choice=choice)
         try:
-            turn = votes.cast(Desk.ws, rater(name), ballot)
+            turn = votes.vote(Desk.ws, rater(name), ballot)
         except UserError:
             assert self.state(token) != "leased"
             return
-        assert votes.cast(Desk.ws, rater(name), ballot) == turn
+        assert votes.vote(Desk.ws, rater(name), ballot) == turn
         self.cast[token] = choice
         self.shown(name, turn)
 
     @rule(name=names)
     def undo(self, name):
         try:
-            turn = votes.take_back(Desk.ws, rater(name), self.one.id)
+            turn = votes.undo(Desk.ws, rater(name), self.one.id)
         except UserError:
             return
         self.cast.pop(turn.pair.token, None)
@@ -74,7 +75,7 @@ class Desk(RuleBasedStateMachine):
     @rule(name=names)
     def skip(self, name):
         if self.held[name]:
-            self.shown(name, votes.leave(Desk.ws, rater(name), self.held[name][0]))
+            self.shown(name, votes.skip(Desk.ws, rater(name), self.held[name][0]))
 
     @rule(name=names)
     def flag(self, name):
@@ -89,7 +90,7 @@ class Desk(RuleBasedStateMachine):
     @rule(name=names)
     def beat(self, name):
         for token in self.held[name]:
-            votes.beat(Desk.ws, rater(name), token)
+            votes.renew_leases(Desk.ws, rater(name), token)
 
     @rule(name=names)
     def come_when_all_leases_have_run_out(self, name):
@@ -182,36 +183,36 @@ def test_a_late_vote_on_a_pair_that_others_filled_is_kept_but_not_counted(
     clock = Clock()
     clock.now = time.time()
     monkeypatch.setattr(time, "time", clock.time)
-    shown = votes.next_pair(ws, rater("a"), one.id)
+    shown = screen.next_pair(ws, rater("a"), one.id)
     clock.now += vote_store.LEASE_S + 1
-    theirs = votes.next_pair(ws, rater("b"), one.id)
-    votes.vote(ws, rater("b"), theirs.token, next(keys), "left")
-    assert votes.vote(ws, rater("a"), shown.token, next(keys), "right") is None
+    theirs = screen.next_pair(ws, rater("b"), one.id)
+    screen.vote(ws, rater("b"), theirs.token, next(keys), "left")
+    assert screen.vote(ws, rater("a"), shown.token, next(keys), "right") is None
     with reading(ws.db) as conn:
         assert [v.rater for v in vote_store.live(conn, [one.id])] == ["b"]
         assert [v.rater for v in vote_store.live(conn, [one.id], extra=True)] == ["b", "a"]
     if late == "undo":
         with pytest.raises(UserError, match="Somebody else"):
-            votes.undo(ws, rater("a"), one.id)
+            screen.undo(ws, rater("a"), one.id)
 
 
 def test_a_late_vote_counts_where_the_place_is_still_free(ws, tmp_path, monkeypatch):
     one = started(ws, tmp_path, "train_pairs", pairs=1)
-    shown = votes.next_pair(ws, rater("a"), one.id)
+    shown = screen.next_pair(ws, rater("a"), one.id)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + vote_store.LEASE_S + 1)
-    votes.vote(ws, rater("a"), shown.token, next(keys), "right")
+    screen.vote(ws, rater("a"), shown.token, next(keys), "right")
     with reading(ws.db) as conn:
         assert len(vote_store.live(conn, [one.id])) == 1
 
 
 def test_a_heartbeat_keeps_both_pairs_of_a_rater(ws, tmp_path, monkeypatch):
     one = started(ws, tmp_path, "train_pairs", pairs=2)
-    first = votes.turn(ws, rater("a"), one.id)
+    first = votes.state(ws, rater("a"), one.id)
     now = time.time()
     for minutes in range(9, 40, 9):
         monkeypatch.setattr(time, "time", lambda late=minutes: now + 60 * late)
-        votes.beat(ws, rater("a"), first.pair.token)
-    assert votes.turn(ws, rater("b"), one.id).pair is None
-    again = votes.turn(ws, rater("a"), one.id)
+        votes.renew_leases(ws, rater("a"), first.pair.token)
+    assert votes.state(ws, rater("b"), one.id).pair is None
+    again = votes.state(ws, rater("a"), one.id)
     assert (again.pair.token, again.ahead.token) == (first.pair.token, first.ahead.token)

@@ -13,6 +13,7 @@ from engine.services.rating.plans import RoundRecipe
 from engine.store import votes as vote_store
 from engine.store.connect import reading, writing
 from tests import helpers
+from tests.rating import screen
 
 keys = (f"key-{n:08d}" for n in count())
 
@@ -27,24 +28,24 @@ def one(ws, tmp_path):
 
 
 def vote_all(ws, one, who, choose):
-    shown = votes.next_pair(ws, who, one.id)
+    shown = screen.next_pair(ws, who, one.id)
     cast = 0
     while shown:
-        shown = votes.vote(ws, who, shown.token, next(keys), choose(shown))
+        shown = screen.vote(ws, who, shown.token, next(keys), choose(shown))
         cast += 1
     return cast
 
 
 def test_a_reload_shows_the_same_pair_on_the_same_sides(ws, one):
-    assert votes.next_pair(ws, LOCAL, one.id) == votes.next_pair(ws, LOCAL, one.id)
+    assert screen.next_pair(ws, LOCAL, one.id) == screen.next_pair(ws, LOCAL, one.id)
 
 
 def test_the_same_key_is_one_vote_however_often_it_is_sent(ws, one):
-    shown = votes.next_pair(ws, LOCAL, one.id)
+    shown = screen.next_pair(ws, LOCAL, one.id)
     key = next(keys)
     with ThreadPoolExecutor(5) as pool:
         answers = list(
-            pool.map(lambda _: votes.vote(ws, LOCAL, shown.token, key, "left"), range(5))
+            pool.map(lambda _: screen.vote(ws, LOCAL, shown.token, key, "left"), range(5))
         )
     assert {a.token for a in answers if a} == {answers[0].token}
     with reading(ws.db) as conn:
@@ -52,38 +53,38 @@ def test_the_same_key_is_one_vote_however_often_it_is_sent(ws, one):
 
 
 def test_a_second_key_on_a_voted_pair_is_refused_and_the_first_vote_stays(ws, one):
-    shown = votes.next_pair(ws, LOCAL, one.id)
-    votes.vote(ws, LOCAL, shown.token, next(keys), "left")
+    shown = screen.next_pair(ws, LOCAL, one.id)
+    screen.vote(ws, LOCAL, shown.token, next(keys), "left")
     with pytest.raises(Conflict):
-        votes.vote(ws, LOCAL, shown.token, next(keys), "right")
+        screen.vote(ws, LOCAL, shown.token, next(keys), "right")
     with reading(ws.db) as conn:
         assert [v.choice for v in vote_store.live(conn, [one.id])] == ["left"]
 
 
 def test_somebody_elses_token_is_not_found(ws, one):
-    shown = votes.next_pair(ws, rater("a"), one.id)
+    shown = screen.next_pair(ws, rater("a"), one.id)
     with pytest.raises(NotFound):
-        votes.vote(ws, rater("b"), shown.token, next(keys), "left")
+        screen.vote(ws, rater("b"), shown.token, next(keys), "left")
 
 
 def test_undo_shows_the_same_pair_with_the_same_sides_and_the_vote_is_gone(ws, one):
-    shown = votes.next_pair(ws, LOCAL, one.id)
-    votes.vote(ws, LOCAL, shown.token, next(keys), "left")
-    again = votes.undo(ws, LOCAL, one.id)
-    assert (again.token, again.left_html) == (shown.token, shown.left_html)
+    shown = screen.next_pair(ws, LOCAL, one.id)
+    screen.vote(ws, LOCAL, shown.token, next(keys), "left")
+    again = screen.undo(ws, LOCAL, one.id)
+    assert (again.token, again.left) == (shown.token, shown.left)
     with reading(ws.db) as conn:
         assert vote_store.live(conn, [one.id]) == []
-    votes.vote(ws, LOCAL, again.token, next(keys), "right")
+    screen.vote(ws, LOCAL, again.token, next(keys), "right")
     with reading(ws.db) as conn:
         assert [v.choice for v in vote_store.live(conn, [one.id])] == ["right"]
 
 
 def test_undo_after_the_round_is_closed_is_refused(ws, one):
-    shown = votes.next_pair(ws, LOCAL, one.id)
-    votes.vote(ws, LOCAL, shown.token, next(keys), "left")
+    shown = screen.next_pair(ws, LOCAL, one.id)
+    screen.vote(ws, LOCAL, shown.token, next(keys), "left")
     rounds.close(ws, LOCAL, one.id)
     with pytest.raises(Conflict):
-        votes.undo(ws, LOCAL, one.id)
+        screen.undo(ws, LOCAL, one.id)
 
 
 def test_overlap_is_met_exactly_by_many_raters_at_once(ws, tmp_path):
@@ -104,70 +105,70 @@ def test_the_new_model_stands_left_in_exactly_half_of_the_pairs_for_each_rater(w
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path, pairs=24, overlap=2)
     for name in ("first", "second"):
         seen = []
-        vote_all(ws, one, rater(name), lambda s, seen=seen: seen.append(s.left_html) or "tie")
+        vote_all(ws, one, rater(name), lambda s, seen=seen: seen.append(s.left) or "tie")
         assert sum("new" in left for left in seen) == 12
 
 
 def test_sides_differ_between_the_first_two_raters(ws, tmp_path):
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path, overlap=2)
-    first = votes.next_pair(ws, rater("a"), one.id)
-    second = votes.next_pair(ws, rater("b"), one.id)
-    assert first.prompt_html == second.prompt_html
-    assert (first.left_html, first.right_html) == (second.right_html, second.left_html)
+    first = screen.next_pair(ws, rater("a"), one.id)
+    second = screen.next_pair(ws, rater("b"), one.id)
+    assert first.prompt == second.prompt
+    assert (first.left, first.right) == (second.right, second.left)
 
 
 def test_an_expired_lease_frees_the_pair_for_others(ws, one, monkeypatch):
-    votes.next_pair(ws, rater("a"), one.id)
+    screen.next_pair(ws, rater("a"), one.id)
     now = votes.time.time()
     monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.LEASE_S + 1)
-    first_of_b = votes.next_pair(ws, rater("b"), one.id)
-    assert "prompt 0" in first_of_b.prompt_html
+    first_of_b = screen.next_pair(ws, rater("b"), one.id)
+    assert "prompt 0" in first_of_b.prompt
 
 
 def test_a_skipped_pair_goes_to_another_rater_and_not_back(ws, one):
-    shown = votes.next_pair(ws, rater("a"), one.id)
-    following = votes.skip(ws, rater("a"), shown.token)
-    assert following.prompt_html != shown.prompt_html
-    assert votes.next_pair(ws, rater("b"), one.id).prompt_html == shown.prompt_html
+    shown = screen.next_pair(ws, rater("a"), one.id)
+    following = screen.skip(ws, rater("a"), shown.token)
+    assert following.prompt != shown.prompt
+    assert screen.next_pair(ws, rater("b"), one.id).prompt_html == shown.prompt
 
 
 def test_a_skip_can_be_taken_back(ws, one):
-    shown = votes.next_pair(ws, LOCAL, one.id)
-    following = votes.skip(ws, LOCAL, shown.token)
+    shown = screen.next_pair(ws, LOCAL, one.id)
+    following = screen.skip(ws, LOCAL, shown.token)
     assert following.can_undo
-    again = votes.undo(ws, LOCAL, one.id)
-    assert (again.token, again.left_html) == (shown.token, shown.left_html)
-    assert votes.vote(ws, LOCAL, again.token, next(keys), "left").token == following.token
+    again = screen.undo(ws, LOCAL, one.id)
+    assert (again.token, again.left) == (shown.token, shown.left)
+    assert screen.vote(ws, LOCAL, again.token, next(keys), "left").token == following.token
 
 
 def test_a_skip_that_another_rater_took_up_stays(ws, one):
-    shown = votes.next_pair(ws, rater("a"), one.id)
-    votes.skip(ws, rater("a"), shown.token)
-    assert votes.next_pair(ws, rater("b"), one.id).prompt_html == shown.prompt_html
+    shown = screen.next_pair(ws, rater("a"), one.id)
+    screen.skip(ws, rater("a"), shown.token)
+    assert screen.next_pair(ws, rater("b"), one.id).prompt_html == shown.prompt
     with pytest.raises(Conflict):
-        votes.undo(ws, rater("a"), one.id)
+        screen.undo(ws, rater("a"), one.id)
 
 
 def test_a_pair_that_others_took_after_the_lease_is_not_shown_again(ws, one, monkeypatch):
-    shown = votes.next_pair(ws, rater("a"), one.id)
+    shown = screen.next_pair(ws, rater("a"), one.id)
     now = votes.time.time()
     monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.LEASE_S + 1)
-    theirs = votes.next_pair(ws, rater("b"), one.id)
-    assert theirs.prompt_html == shown.prompt_html
-    back = votes.next_pair(ws, rater("a"), one.id)
-    assert back.prompt_html != shown.prompt_html
+    theirs = screen.next_pair(ws, rater("b"), one.id)
+    assert theirs.prompt == shown.prompt
+    back = screen.next_pair(ws, rater("a"), one.id)
+    assert back.prompt != shown.prompt
     assert not back.can_undo
 
 
 def test_an_expired_lease_that_nobody_took_is_shown_again(ws, one, monkeypatch):
-    shown = votes.next_pair(ws, rater("a"), one.id)
+    shown = screen.next_pair(ws, rater("a"), one.id)
     now = votes.time.time()
     monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.LEASE_S + 1)
-    assert votes.next_pair(ws, rater("a"), one.id).token == shown.token
+    assert screen.next_pair(ws, rater("a"), one.id).token == shown.token
 
 
 def test_what_a_rater_is_shown_holds_no_model_and_no_round(ws, one):
-    shown = votes.next_pair(ws, LOCAL, one.id)
+    shown = screen.next_pair(ws, LOCAL, one.id)
     text = shown.model_dump_json()
     for secret in (one.id, one.arm_new, one.arm_base, "secret-new", "secret-old", "model-"):
         assert secret not in text
@@ -181,7 +182,7 @@ def test_the_tally_of_an_open_blind_round_is_refused_to_everybody(ws, tmp_path):
 
 def test_votes_for_the_new_model_count_as_wins_whatever_the_side(ws, tmp_path):
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path, purpose="blind_eval", overlap=2)
-    prefer_new = lambda s: "left" if "new" in s.left_html else "right"  # noqa: E731
+    prefer_new = lambda s: "left" if "new" in s.left else "right"  # noqa: E731
     for name in ("a", "b"):
         vote_all(ws, one, rater(name), prefer_new)
     rounds.close(ws, LOCAL, one.id)

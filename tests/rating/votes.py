@@ -45,18 +45,18 @@ def a_pair(ws, one, prompt, lo, hi, kind="normal", references=(), details=None):
             position=len(rounds.comparisons(conn, one.id)),
             prompt=(Message(role="user", content=prompt),),
             references=references,
-            text_lo=lo,
-            text_hi=hi,
-            model_lo=one.arm_new,
-            model_hi=one.arm_base,
+            answer_a=lo,
+            answer_b=hi,
+            model_a=one.arm_new,
+            model_b=one.arm_base,
             kind=kind,
             details=details or {},
         )
-        rounds.add_comparisons(conn, [(new, "lo")])
+        rounds.add_comparisons(conn, [(new, "a")])
     return new
 
 
-def cast(ws, pair, rater, choice, *, left_is="lo", **details):
+def cast(ws, pair, rater, choice, *, left_is="a", **details):
     """One vote that stands; its id and its assignment's."""
     token, key = ids.token(), ids.new("vote")
     at = time.time()
@@ -93,7 +93,7 @@ def filled(ws, project_id, both, number=24, raters=("r",), purpose="train_pairs"
     for n in range(number):
         pair = a_pair(ws, one, f"{WORDS[n]} please", f"good {n}", f"bad {n}")
         for rater in raters:
-            cast(ws, pair, rater, ("left", "right")[n % 2], left_is=("lo", "hi")[n % 2])
+            cast(ws, pair, rater, ("left", "right")[n % 2], left_is=("a", "b")[n % 2])
     return one
 
 

@@ -14,7 +14,7 @@ from engine.stats.agreement import (
     majority_noise,
     noise_rate,
 )
-from engine.stats.rated_pairs import Ballot, canonical
+from engine.stats.rated_pairs import RatedPair, hash_order_score
 
 _ = None
 CODINGS = [
@@ -163,7 +163,7 @@ def test_kappa_without_anything_to_compare_is_none_and_mismatches_are_errors():
 PREVALENT = [("left", "left")] * 90 + [("left", "right")] * 5 + [("right", "left")] * 5
 
 
-def test_votes_that_are_nearly_all_alike_keep_their_agreement_in_canonical_order():
+def test_votes_that_are_nearly_all_alike_keep_their_agreement_in_hash_order():
     """Coded as new against old they look like guesses: kappa -0.05, alpha -0.05, AC1 0.89."""
     naive = agreement([(n, r, v) for n, row in enumerate(PREVALENT) for r, v in enumerate(row)])
     assert naive.raw == pytest.approx(0.9)
@@ -172,7 +172,7 @@ def test_votes_that_are_nearly_all_alike_keep_their_agreement_in_canonical_order
     first, second = zip(*PREVALENT, strict=True)
     assert cohen_kappa(first, second) == pytest.approx(-0.0526, abs=1e-4)
     votes = [
-        (n, rater, canonical(Ballot(str(n), str(rater), "new", "old", choice)))
+        (n, rater, hash_order_score(RatedPair(str(n), str(rater), "new", "old", choice)))
         for n, row in enumerate(PREVALENT)
         for rater, choice in enumerate(row)
     ]

@@ -2,11 +2,11 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.stats.bias import position_bias, position_by_rater, position_of
-from engine.stats.rated_pairs import Ballot, between, canonical, prompt_means
+from engine.stats.rated_pairs import RatedPair, between, hash_order_score, prompt_means
 
 
 def cast(rater, choices):
-    return [Ballot(str(n), rater, "new", "old", choice) for n, choice in enumerate(choices)]
+    return [RatedPair(str(n), rater, "new", "old", choice) for n, choice in enumerate(choices)]
 
 
 @pytest.mark.parametrize(("n", "off"), [(20, 7), (30, 8), (50, 10), (100, 14)])
@@ -42,22 +42,22 @@ def test_ties_gold_pairs_and_repeats_say_nothing_about_sides():
     assert (found.left, found.right) == (1, 0)
 
 
-def test_the_canonical_order_is_that_of_the_models_not_of_the_sides():
+def test_hash_order_is_that_of_the_models_not_of_the_sides():
     values = set()
     for n in range(50):
-        vote = Ballot(str(n), "a", "new", "old", "left")
+        vote = RatedPair(str(n), "a", "new", "old", "left")
         turned = vote._replace(left="old", right="new", choice="right")
-        assert canonical(vote) == canonical(turned) in (-1, 1)
-        assert canonical(vote._replace(choice="tie")) == 0
-        values.add(canonical(vote))
+        assert hash_order_score(vote) == hash_order_score(turned) in (-1, 1)
+        assert hash_order_score(vote._replace(choice="tie")) == 0
+        values.add(hash_order_score(vote))
     assert values == {-1, 1}
 
 
 def test_prompt_means_count_ties_as_half():
     votes = [
-        Ballot("p", "a", "new", "old", "left"),
-        Ballot("p", "b", "old", "new", "tie"),
-        Ballot("q", "a", "old", "new", "left"),
+        RatedPair("p", "a", "new", "old", "left"),
+        RatedPair("p", "b", "old", "new", "tie"),
+        RatedPair("q", "a", "old", "new", "left"),
     ]
     assert prompt_means(votes, "new") == {"p": 0.75, "q": 0.0}
 
@@ -71,7 +71,7 @@ def test_a_model_without_votes_is_an_error_that_names_the_others():
 
 def test_a_model_against_itself_counts_for_sides_only():
     votes = cast("a", ["left", "right"])
-    twin = Ballot("twin", "a", "new", "new", "left")
+    twin = RatedPair("twin", "a", "new", "new", "left")
     assert between([*votes, twin], "new") == votes
     assert position_of([*votes, twin]).left == 2
     with pytest.raises(UserError, match="about 'new'"):

@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from engine.core.errors import UserError
 from engine.stats.lengths import length_controlled, logit, longer_chosen
-from engine.stats.rated_pairs import Ballot
+from engine.stats.rated_pairs import RatedPair
 
 
 def campaign(rng, side, model, length, prompts=1000, raters=2, longer_by=0.0, ties=0.0):
@@ -19,7 +19,7 @@ def campaign(rng, side, model, length, prompts=1000, raters=2, longer_by=0.0, ti
     left_wins = rng.random(n) < expit(side + model * on_left + length * shape)
     tied = rng.random(n) < ties
     return [
-        Ballot(
+        RatedPair(
             str(i // raters), f"r{i % raters}", *(("new", "old") if on > 0 else ("old", "new")),
             "tie" if tie else "left" if won else "right", 1000 + more, 1000,
         )
@@ -103,9 +103,11 @@ def test_swapping_the_names_mirrors_the_win_rate():
 
 
 def test_votes_that_cannot_be_told_apart_are_said():
-    one_side = [Ballot(str(n), "a", "new", "old", "left" if n % 3 else "right") for n in range(30)]
+    one_side = [
+        RatedPair(str(n), "a", "new", "old", "left" if n % 3 else "right") for n in range(30)
+    ]
     always = [
-        Ballot(str(n), "a", *(("new", "old", "left") if n % 2 else ("old", "new", "right")))
+        RatedPair(str(n), "a", *(("new", "old", "left") if n % 2 else ("old", "new", "right")))
         for n in range(30)
     ]
     one_vote = one_side[:1]
@@ -134,11 +136,14 @@ def test_a_regression_without_a_second_cluster_or_enough_votes_has_no_fit():
 )
 def test_raters_who_choose_the_longer_answer_are_warned_about(longer, n, warn):
     votes = [
-        Ballot(str(i), "a", "x", "y", "left", 9, 5) if i < longer
-        else Ballot(str(i), "a", "x", "y", "left", 5, 9)
+        RatedPair(str(i), "a", "x", "y", "left", 9, 5) if i < longer
+        else RatedPair(str(i), "a", "x", "y", "left", 5, 9)
         for i in range(n)
     ]  # fmt: skip
-    votes += [votes[0]._replace(prompt="tie", choice="tie"), Ballot("none", "a", "x", "y", "left")]
+    votes += [
+        votes[0]._replace(prompt="tie", choice="tie"),
+        RatedPair("none", "a", "x", "y", "left"),
+    ]
     found = longer_chosen(votes)
     assert (found.longer, found.shorter, found.warn) == (longer, n - longer, warn)
     assert ("may be rewarding length" in found.sentence) == warn

@@ -8,7 +8,7 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.stats.ranking import ranking
-from engine.stats.rated_pairs import Ballot
+from engine.stats.rated_pairs import RatedPair
 
 
 def ballots(won, prompts=None):
@@ -18,7 +18,7 @@ def ballots(won, prompts=None):
         for choice, times in zip(("left", "right", "tie"), counts, strict=True):
             for _ in range(times):
                 prompt = str(len(made) % prompts if prompts else len(made))
-                made.append(Ballot(prompt, f"r{len(made)}", left, right, choice))
+                made.append(RatedPair(prompt, f"r{len(made)}", left, right, choice))
     return made
 
 
@@ -31,7 +31,9 @@ TIED = ballots({("new", "old"): (50, 30, 20)})
 def llmfao(folder):
     with (folder / "ratings" / "evalica_llmfao.csv").open(encoding="utf-8") as file:
         return [
-            Ballot(row["prompt"], f"{row['worker']}-{n}", row["left"], row["right"], row["winner"])
+            RatedPair(
+                row["prompt"], f"{row['worker']}-{n}", row["left"], row["right"], row["winner"]
+            )
             for n, row in enumerate(csv.DictReader(file))
         ]
 
@@ -106,7 +108,7 @@ def test_the_interval_covers_the_true_strength_where_prompts_differ():
         rates = rng.beta(1, 1, 40)
         wins = rng.binomial(5, rates)
         votes = [
-            Ballot(str(p), f"r{i}", "new", "old", "left" if i < k else "right")
+            RatedPair(str(p), f"r{i}", "new", "old", "left" if i < k else "right")
             for p, k in enumerate(wins)
             for i in range(5)
         ]

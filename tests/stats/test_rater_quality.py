@@ -7,11 +7,11 @@ from statsmodels.stats.proportion import proportion_confint
 from engine.core.errors import UserError
 from engine.stats.bias import position_bias
 from engine.stats.camps import camps
-from engine.stats.rated_pairs import Ballot
+from engine.stats.rated_pairs import RatedPair
 from engine.stats.rater_quality import (
     consistency,
     gold_by_rater,
-    gold_standing,
+    judge_gold,
     quality,
     repeats,
     strangeness,
@@ -25,7 +25,7 @@ def campaign(rng, rate, trolls, raters=15, votes=60):
     won = rng.random((raters, votes)) < rate
     won[:trolls] = False
     return [
-        Ballot(f"p{i}", f"r{r}", "new", "base", "left" if won[r, i] else "right")
+        RatedPair(f"p{i}", f"r{r}", "new", "base", "left" if won[r, i] else "right")
         for r in range(raters)
         for i in range(votes)
     ]
@@ -33,27 +33,27 @@ def campaign(rng, rate, trolls, raters=15, votes=60):
 
 @pytest.mark.parametrize(("of", "right"), PAUSED.items())
 def test_gold_pauses_from_the_known_thresholds_on(of, right):
-    assert gold_standing(right, of).pause
-    assert not gold_standing(right + 1, of).pause
-    assert gold_standing(right, of).upper == pytest.approx(
+    assert judge_gold(right, of).pause
+    assert not judge_gold(right + 1, of).pause
+    assert judge_gold(right, of).upper == pytest.approx(
         proportion_confint(right, of, alpha=0.1, method="wilson")[1]
     )
 
 
 def test_nobody_is_paused_before_the_fifth_gold_pair():
-    assert not gold_standing(0, 4).pause
-    assert gold_standing(0, 0).sentence == "No gold pair answered yet."
-    assert gold_standing(1, 5).sentence == (
+    assert not judge_gold(0, 4).pause
+    assert judge_gold(0, 0).sentence == "No gold pair answered yet."
+    assert judge_gold(1, 5).sentence == (
         "Pause and talk to this rater: only 1 of 5 gold pairs right."
     )
-    assert gold_standing(5, 5).sentence == "5 of 5 gold pairs right."
+    assert judge_gold(5, 5).sentence == "5 of 5 gold pairs right."
 
 
 @pytest.mark.parametrize(
     ("accuracy", "least", "most"), [(0.5, 0.97, 1.0), (0.9, 0.0, 0.02), (0.95, 0.0, 0.01)]
 )
 def test_gold_catches_clickers_and_spares_careful_raters(accuracy, least, most):
-    limit = [max((k for k in range(n + 1) if gold_standing(k, n).pause), default=-1)
+    limit = [max((k for k in range(n + 1) if judge_gold(k, n).pause), default=-1)
              for n in range(1, 51)]  # fmt: skip
     right = (np.random.default_rng(0).random((5000, 50)) < accuracy).cumsum(axis=1)
     paused = right <= np.array(limit)
@@ -75,10 +75,10 @@ def test_an_always_left_rater_is_flagged_within_20_votes_and_honest_ones_are_not
 def test_a_rater_who_always_picks_the_loser_is_caught_after_the_known_number(loser, votes):
     n = 10_000
     others = [
-        Ballot(f"o{i}", f"o{i % 20}", "good", "poor", "right" if i < loser * n else "left")
+        RatedPair(f"o{i}", f"o{i % 20}", "good", "poor", "right" if i < loser * n else "left")
         for i in range(n)
     ]
-    odd = [Ballot(f"t{i}", "odd", "good", "poor", "right") for i in range(votes)]
+    odd = [RatedPair(f"t{i}", "odd", "good", "poor", "right") for i in range(votes)]
     assert strangeness(others + odd)["odd"] >= 20
     assert strangeness(others + odd[:-1])["odd"] < 20
 
@@ -143,11 +143,11 @@ def test_an_honest_rater_who_looks_at_all_times_passes_20_rarely():
 
 def test_repeats_count_the_same_answer_whatever_side_it_stood_on():
     votes = [
-        Ballot("p", "a", "new", "old", "left"),
-        Ballot("p", "a", "old", "new", "right"),
-        Ballot("q", "a", "new", "old", "left"),
-        Ballot("q", "a", "old", "new", "left"),
-        Ballot("q", "b", "new", "old", "tie"),
+        RatedPair("p", "a", "new", "old", "left"),
+        RatedPair("p", "a", "old", "new", "right"),
+        RatedPair("q", "a", "new", "old", "left"),
+        RatedPair("q", "a", "old", "new", "left"),
+        RatedPair("q", "b", "new", "old", "tie"),
     ]
     found = repeats(votes)
     assert set(found) == {"a"}
@@ -162,10 +162,10 @@ def test_the_noise_of_repeats_is_the_rate_at_which_votes_were_flipped():
 
 
 def test_a_report_names_who_to_look_at_and_why():
-    gold = [Ballot(f"g{n}", "odd", "x", "y", "left", expected="right") for n in range(5)]
-    votes = [Ballot(f"p{n}", "odd", "new", "old", "left") for n in range(20)]
+    gold = [RatedPair(f"g{n}", "odd", "x", "y", "left", expected="right") for n in range(5)]
+    votes = [RatedPair(f"p{n}", "odd", "new", "old", "left") for n in range(20)]
     votes += [
-        Ballot(f"p{n}", "fair", "new", "old", "left" if n % 2 else "right") for n in range(20)
+        RatedPair(f"p{n}", "fair", "new", "old", "left" if n % 2 else "right") for n in range(20)
     ]
     found = quality(gold + votes)
     assert [one.rater for one in found.raters] == ["odd", "fair"]
@@ -182,7 +182,7 @@ def test_a_report_names_who_to_look_at_and_why():
 
 @pytest.mark.parametrize("choice", ["left", "tie", "both_bad"])
 def test_one_vote_is_nothing_odd(choice):
-    found = quality([Ballot("p", "a", "new", "old", choice)], "new")
+    found = quality([RatedPair("p", "a", "new", "old", choice)], "new")
     assert found.sentence == "Nothing odd was found among 1 rater."
     assert found.raters[0].repeats.share is None
     assert not found.camps.split
@@ -190,7 +190,7 @@ def test_one_vote_is_nothing_odd(choice):
 
 def test_impossible_counts_are_errors():
     for bad in (
-        lambda: gold_standing(2, 1),
+        lambda: judge_gold(2, 1),
         lambda: consistency(-1, 1),
         lambda: camps({"a": (2, 1)}),
         lambda: quality([]),

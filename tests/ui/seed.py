@@ -12,11 +12,12 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.examples import Message
 from engine.core.rating import Candidate, Purpose, Round
 from engine.services import projects
-from engine.services.rating import comparisons, rounds, votes
+from engine.services.rating import comparisons, rounds
 from engine.services.rating.plans import RoundRecipe
 from engine.store.connect import writing
 from engine.workspace import Workspace
 from tests import helpers
+from tests.rating import screen
 
 Answer = tuple[str, str, str]  # question, answer of the new model, answer of the baseline
 
@@ -115,11 +116,11 @@ def open_round(
 def prefer_new(ws: Workspace, one: Round, share: float = 1.0, rater: str = "rater-a") -> int:
     """One rater votes on all pairs of `plain` answers, `share` of them for the new model."""
     who = Actor(name=rater, role=Role.RATER)
-    shown, cast = votes.next_pair(ws, who, one.id), 0
+    shown, cast = screen.next_pair(ws, who, one.id), 0
     while shown:
-        new_is_left = "new" in shown.left_html
+        new_is_left = "new" in shown.left
         for_new = cast < share * shown.total
         side = "left" if new_is_left == for_new else "right"
-        shown = votes.vote(ws, who, shown.token, f"{one.id}-{rater}-{cast}", side, 4000)
+        shown = screen.vote(ws, who, shown.token, f"{one.id}-{rater}-{cast}", side, 4000)
         cast += 1
     return cast

@@ -22,7 +22,7 @@ from engine.services import access
 from engine.services.data import datasets
 from engine.services.preferences import manifest, rows, side_bias
 from engine.services.preferences.gather import Gathered, gather
-from engine.services.preferences.rules import Judged, Rules, judge
+from engine.services.preferences.rules import Rules, Selection, select_pairs
 from engine.services.rating import audit
 from engine.store import exports, votes
 from engine.store.connect import reading, writing
@@ -60,7 +60,7 @@ class Preview(NamedTuple):
     """What `make` would keep now: the rows, what was left out, and what both were made from."""
 
     gathered: Gathered
-    judged: Judged
+    judged: Selection
     examples: list[Example]
     counts: dict[str, int]
 
@@ -113,7 +113,7 @@ def preview(
     with audit.looking(ws, actor, *(round_ids or ())):
         actor.require(Role.TRAINER)
         gathered = gather(ws, actor, project_id, round_ids)
-    judged = judge(gathered.items, gathered.families, rules)
+    judged = select_pairs(gathered.items, gathered.families, rules)
     counts = gathered.counts.copy()
     examples: Sequence[Example]
     if of == "pairs":

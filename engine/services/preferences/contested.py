@@ -7,7 +7,7 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
 from engine.core.examples import Message
-from engine.core.rating import Comparison, Round
+from engine.core.rating import Answer, Comparison, Round
 from engine.services import access
 from engine.services.preferences import build
 from engine.services.preferences.judgements import Item
@@ -40,9 +40,11 @@ def contested(
 
 
 def _contested(item: Item) -> Contested:
-    first, second = item.votes_for("lo"), item.votes_for("hi")
-    undecided = len(item.opinions) - first - second
-    return Contested(item.prompt, item.lo, item.hi, first, second, undecided, item.shown)
+    first, second = item.votes_for("a"), item.votes_for("b")
+    undecided = len(item.judgements) - first - second
+    return Contested(
+        item.prompt, item.answer_a, item.answer_b, first, second, undecided, item.shown
+    )
 
 
 def ask_again(ws: Workspace, actor: Actor, round_id: str) -> Round:
@@ -89,13 +91,13 @@ def _round(source: Round, wanted: list[str], by: str) -> Round:
 
 def _copies(
     again: Round, shown: list[Comparison], wanted: list[str]
-) -> list[tuple[Comparison, str]]:
+) -> list[tuple[Comparison, Answer]]:
     """The pairs of the new round, every second one with its other answer on the left."""
     chosen = [pair for pair in shown if pair.id in wanted]
     return [
         (
             pair.model_copy(update={"id": ids.new("pair"), "round_id": again.id, "position": n}),
-            ("lo", "hi")[n % 2],
+            "b" if n % 2 else "a",
         )
         for n, pair in enumerate(chosen)
     ]

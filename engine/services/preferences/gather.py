@@ -1,7 +1,7 @@
 """From the tables to items: which votes may count, and what of them is left out at once.
 
 control   a pair that served another purpose: gold, a repeat, practice, two equal answers
-blind     a question kept back for tests, or nearly one
+blind     a question held out for tests, or nearly one
 flagged   a pair that somebody flagged as unsafe, personal or telling its model
 paused    a pair on which only paused raters voted
 leak      an answer or a turn that holds a text of a test
@@ -18,9 +18,10 @@ from engine.core.errors import UserError
 from engine.core.rating import Comparison, Round
 from engine.services import access
 from engine.services.preferences import holdout, judgements
-from engine.services.preferences.holdout import Finder, KeptBack
-from engine.services.preferences.judgements import Item, Opinion
+from engine.services.preferences.holdout import Finder, Holdout
+from engine.services.preferences.judgements import Item
 from engine.services.rating import raters
+from engine.services.rating.vote_reading import Judgement, judgement
 from engine.store import exports, flags, rounds, votes
 from engine.store.connect import reading
 from engine.store.rows import to_json
@@ -61,11 +62,11 @@ class _Read(NamedTuple):
 def gather(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | None) -> Gathered:
     """The items that the standing votes of the rating rounds are about."""
     read = _read(ws, actor, project_id, round_ids)
-    secret = holdout.of_project(ws, actor, project_id)
-    families, blocked = holdout.families((c.prompt for c in read.shown), secret)
-    said = _opinions(read)
+    held_out = holdout.of_project(ws, actor, project_id)
+    families, blocked = holdout.families((c.prompt for c in read.shown), held_out)
+    said = _judgements(read)
     counts: Counter[str] = Counter(votes=len(read.cast))
-    finder = Finder(secret.texts)
+    finder = Finder(held_out.texts)
     usable = []
     for pair in read.shown:
         if pair.id not in said:
@@ -78,11 +79,11 @@ def gather(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | 
     items = judgements.items(usable, said, families)
     counts["duplicate"] = len(usable) - len(items)
     counted = _counted(read, usable)
-    mark = _watermark(read, secret)
+    mark = _watermark(read, held_out)
     return Gathered(read.rounds, read.cast, counted, items, families, counts, mark)
 
 
-def _reason(pair: Comparison, read: _Read, blocked: bool, said: dict[str, list[Opinion]]) -> str:
+def _reason(pair: Comparison, read: _Read, blocked: bool, said: dict[str, list[Judgement]]) -> str:
     """Why a pair is left out whatever raters prefer, or nothing."""
     if pair.kind != "normal":
         return "control"
@@ -93,8 +94,8 @@ def _reason(pair: Comparison, read: _Read, blocked: bool, said: dict[str, list[O
     return "" if said[pair.id] else "paused"
 
 
-def _tells(pair: Comparison, said: list[Opinion], finder: Finder) -> bool:
-    texts = [*(turn.content for turn in pair.prompt), pair.text_lo, pair.text_hi]
+def _tells(pair: Comparison, said: list[Judgement], finder: Finder) -> bool:
+    texts = [*(turn.content for turn in pair.prompt), pair.answer_a, pair.answer_b]
     edits = [one.edit.text for one in said if one.edit]
     return any(map(finder.holds, texts + edits))
 
@@ -109,14 +110,14 @@ def _counted(read: _Read, usable: list[Comparison]) -> list[LiveVote]:
     ]
 
 
-def _opinions(read: _Read) -> dict[str, list[Opinion]]:
+def _judgements(read: _Read) -> dict[str, list[Judgement]]:
     """Of each comparison that was voted on, what raters who are not paused said."""
-    said: dict[str, list[Opinion]] = defaultdict(list)
+    said: dict[str, list[Judgement]] = defaultdict(list)
     round_of = {pair.id: pair.round_id for pair in read.shown}
     for vote in read.cast:
         kept = said[vote.comparison_id]
         if (round_of[vote.comparison_id], vote.rater) not in read.paused:
-            kept.append(judgements.opinion(vote, read.said.get(vote.vote_id, {})))
+            kept.append(judgement(vote, read.said.get(vote.vote_id, {})))
     return said
 
 
@@ -137,7 +138,7 @@ def _read(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | N
 
 def _flags(conn: Connection, round_ids: list[str]) -> dict[str, str]:
     """Flag -> comparison, of the serious flags that stand."""
-    standing = [flag for round_id in round_ids for flag in flags.standing(conn, round_id)]
+    standing = [flag for round_id in round_ids for flag in flags.open_flags(conn, round_id)]
     return {flag.id: flag.comparison_id for flag in standing if flag.kind in SERIOUS}
 
 
@@ -152,7 +153,7 @@ def _rounds(conn: Connection, project_id: str, round_ids: list[str] | None) -> l
     return sorted(chosen, key=lambda r: (r.created_at, r.id))
 
 
-def _watermark(read: _Read, secret: KeptBack) -> str:
+def _watermark(read: _Read, held_out: Holdout) -> str:
     votes_read = sorted(vote.vote_id for vote in read.cast)
-    content = to_json([votes_read, sorted(read.flags), sorted(read.paused), secret.sha256])
+    content = to_json([votes_read, sorted(read.flags), sorted(read.paused), held_out.sha256])
     return hashlib.sha256(content.encode()).hexdigest()

@@ -1,7 +1,7 @@
 """What judges models and so must never train one: questions, and the texts they are judged by.
 
-A question is kept back where a dataset holds it out or a blind round asks it, in any spelling,
-and so is every question that says nearly the same. A text of eight words or more is kept back
+A question is held out where a dataset holds it out or a blind round asks it, in any spelling,
+and so is every question that says nearly the same. A text of eight words or more is held out
 too, unless training rows have it as well and so there is nothing left to learn from it.
 """
 
@@ -25,7 +25,7 @@ from engine.workspace import Workspace
 LONG = 8  # words; shorter texts are said by chance
 
 
-class KeptBack(NamedTuple):
+class Holdout(NamedTuple):
     """`questions` by their key without system messages; `texts` as plain words, LONG or more."""
 
     questions: dict[str, tuple[Message, ...]]
@@ -38,7 +38,7 @@ class KeptBack(NamedTuple):
         return hashlib.sha256(content.encode()).hexdigest()
 
 
-def of_project(ws: Workspace, actor: Actor, project_id: str) -> KeptBack:
+def of_project(ws: Workspace, actor: Actor, project_id: str) -> Holdout:
     """All that tests of the project ask, and the answers they accept."""
     questions: dict[str, tuple[Message, ...]] = {}
     texts: set[str] = set()
@@ -61,7 +61,7 @@ def of_project(ws: Workspace, actor: Actor, project_id: str) -> KeptBack:
                     texts.update(map(_plain, pair.references))
     texts -= known
     texts.update(_plain(p[-1].content) for p in questions.values() if p)
-    return KeptBack(questions, frozenset(t for t in texts if len(t.split()) >= LONG))
+    return Holdout(questions, frozenset(t for t in texts if len(t.split()) >= LONG))
 
 
 def _plain(text: str) -> str:
@@ -78,15 +78,15 @@ def _answers(example: Example) -> tuple[str, ...]:
 
 
 def families(
-    prompts: Iterable[tuple[Message, ...]], kept_back: KeptBack
+    prompts: Iterable[tuple[Message, ...]], holdout: Holdout
 ) -> tuple[dict[str, str], set[str]]:
-    """Of each question its family, and the families that hold a question that is kept back.
+    """Of each question its family, and the families that hold a question that is held out.
 
     A family is prompts that say nearly the same, directly or through others; its name is the
     hash of its first question. Beyond 50,000 prompts only equal questions are a family.
     """
     asked = {question(prompt): prompt for prompt in prompts}
-    shapes = {question_key(p): p for p in [*asked.values(), *kept_back.questions.values()]}
+    shapes = {question_key(p): p for p in [*asked.values(), *holdout.questions.values()]}
     keys = sorted(shapes)
     close = near_families([_bare(shapes[key]) for key in keys])
     name_of: dict[str, str] = {}
@@ -94,7 +94,7 @@ def families(
     for members in close:
         name = hashlib.sha256(keys[members[0]].encode()).hexdigest()[:16]
         name_of.update((keys[n], name) for n in members)
-        if any(keys[n] in kept_back.questions for n in members):
+        if any(keys[n] in holdout.questions for n in members):
             blocked.add(name)
     return {key: name_of[question_key(prompt)] for key, prompt in asked.items()}, blocked
 
@@ -104,7 +104,7 @@ def _bare(prompt: Sequence[Message]) -> Prompt:
 
 
 class Finder:
-    """Says whether a text holds one of the texts kept back, whole and word for word."""
+    """Says whether a text holds one of the texts held out, whole and word for word."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.by_start: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
@@ -115,7 +115,7 @@ class Finder:
     def holds(self, text: str) -> bool:
         words = _plain(text).split()
         return any(
-            words[start : start + len(secret)] == secret
+            words[start : start + len(wanted)] == wanted
             for start in range(len(words) - LONG + 1)
-            for secret in self.by_start.get(tuple(words[start : start + LONG]), ())
+            for wanted in self.by_start.get(tuple(words[start : start + LONG]), ())
         )

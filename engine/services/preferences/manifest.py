@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.core.examples import Example, Preference
 from engine.services.preferences.gather import Gathered
-from engine.services.preferences.rules import Judged, Pair, Rules
+from engine.services.preferences.rules import PreferencePair, Rules, Selection
 from engine.stats.agreement import Agreement, agreement
 from engine.stats.bias import position_bias
 from engine.store.rows import to_json
@@ -22,7 +22,11 @@ LOPSIDED = 0.6
 
 
 def manifest(
-    gathered: Gathered, judged: Judged, rules: Rules, rows: Sequence[Example], content_sha256: str
+    gathered: Gathered,
+    judged: Selection,
+    rules: Rules,
+    rows: Sequence[Example],
+    content_sha256: str,
 ) -> dict[str, Any]:
     """JSON that is the same for the same votes and rules: no clock, no names of raters."""
     chosen = rules.model_dump(mode="json")
@@ -63,7 +67,7 @@ def _round(gathered: Gathered, number: int) -> dict[str, Any]:
 def agreement_of(votes: Sequence[LiveVote]) -> Agreement:
     """How far raters agree on which answer is better, over pairs that two of them decided."""
     decided = [v for v in votes if v.choice in ("left", "right")]
-    return agreement([(v.comparison_id, v.rater, v.canonical) for v in decided])
+    return agreement([(v.comparison_id, v.rater, v.preferred) for v in decided])
 
 
 def longer_chosen(rows: Sequence[Example]) -> float | None:
@@ -74,7 +78,9 @@ def longer_chosen(rows: Sequence[Example]) -> float | None:
     return longer / (longer + shorter) if longer + shorter else None
 
 
-def suggestion(pairs: Sequence[Pair], agreed: Agreement, rules: Rules) -> dict[str, Any] | None:
+def suggestion(
+    pairs: Sequence[PreferencePair], agreed: Agreement, rules: Rules
+) -> dict[str, Any] | None:
     """Settings of a DPO recipe for votes of raters who often disagree, with the reason.
 
     None where they agree, where too few pairs have two votes, and where every vote is a row
@@ -97,7 +103,7 @@ def suggestion(pairs: Sequence[Pair], agreed: Agreement, rules: Rules) -> dict[s
     return {"recipe": recipe, "reason": reason}
 
 
-def expected_wrong(pairs: Sequence[Pair], noise: float) -> float:
+def expected_wrong(pairs: Sequence[PreferencePair], noise: float) -> float:
     """The share of pairs that point the wrong way, where each vote is flipped with `noise`.
 
     By Bayes with both answers equally likely to be better: votes for and against that differ by d
@@ -109,7 +115,10 @@ def expected_wrong(pairs: Sequence[Pair], noise: float) -> float:
 
 
 def warnings(
-    pairs: Sequence[Pair], rows: Sequence[Example], agreed: Agreement, votes: Sequence[LiveVote]
+    pairs: Sequence[PreferencePair],
+    rows: Sequence[Example],
+    agreed: Agreement,
+    votes: Sequence[LiveVote],
 ) -> list[str]:
     """What to know before training, a sentence each."""
     found = []

@@ -1,4 +1,4 @@
-"""Pairs and opinions as rows to train on."""
+"""Pairs and judgements as rows to train on."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from engine.core.examples import Message, Preference, Unpaired
 from engine.core.normalise import normal
-from engine.services.preferences.judgements import OTHER, Item, Side
-from engine.services.preferences.rules import Pair, Rules, verdict
+from engine.core.rating import Answer
+from engine.core.sides import OTHER
+from engine.services.preferences.judgements import Item
+from engine.services.preferences.rules import PreferencePair, Rules, better_answer
 
 
-def preferences(pairs: Sequence[Pair], rules: Rules) -> list[Preference]:
+def preferences(pairs: Sequence[PreferencePair], rules: Rules) -> list[Preference]:
     """The rows of the pairs in their order, numbered as those of a file are.
 
     With `soft`, each vote is a row of its own direction: the mean loss over the rows of one pair
@@ -47,8 +49,8 @@ def ratings(
     found: dict[tuple[str, str], tuple[_Answer, set[bool]]] = {}
     for item in items:
         family = families[item.question]
-        said = [(item.text(side), liked(item, side)) for side in OTHER]
-        said += [(one.edit.text, True) for one in item.opinions if one.edit]
+        said = [(item.text(answer), liked(item, answer)) for answer in OTHER]
+        said += [(one.edit.text, True) for one in item.judgements if one.edit]
         for text, yes in said:
             if yes is not None and text.strip():
                 key = (family, normal(text))
@@ -62,12 +64,12 @@ def ratings(
     ]
 
 
-def liked(item: Item, side: Side) -> bool | None:
+def liked(item: Item, answer: Answer) -> bool | None:
     """Whether most raters would accept the answer; None where nobody said, or as many said no."""
-    stated = [yes for one in item.opinions for where, yes in one.liked if where == side]
-    bad = sum(one.both_bad and side not in dict(one.liked) for one in item.opinions)
+    stated = [yes for one in item.judgements for where, yes in one.liked if where == answer]
+    bad = sum(one.both_bad and answer not in dict(one.liked) for one in item.judgements)
     if stated or bad:
         for_it = sum(stated) * 2 - len(stated) - bad
         return None if for_it == 0 else for_it > 0
-    _, better = verdict(item)
-    return None if better is None else better == side
+    _, better = better_answer(item)
+    return None if better is None else better == answer

@@ -20,8 +20,11 @@ from rapidfuzz.distance import Levenshtein
 
 from engine.core.examples import Message
 from engine.core.normalise import normal
+from engine.core.rating import Answer
 from engine.core.recipe import Recipe
-from engine.services.preferences.judgements import OTHER, Edit, Item, Opinion, Side
+from engine.core.sides import OTHER
+from engine.services.preferences.judgements import Item
+from engine.services.rating.vote_reading import ImprovedAnswer, Judgement
 
 MANY_RATERS = 4
 
@@ -43,7 +46,7 @@ class Rules(Recipe):
     held_out: float = Field(0.1, ge=0, lt=1, description="Share kept out to watch the training")
 
 
-class Pair(NamedTuple):
+class PreferencePair(NamedTuple):
     """`votes` for and against; `raters` whose votes it rests on; `item` the place of its item."""
 
     item: int
@@ -57,22 +60,22 @@ class Pair(NamedTuple):
     source: Literal["vote", "edit"] = "vote"
 
 
-class Judged(NamedTuple):
+class Selection(NamedTuple):
     """The pairs in the order of the items, what was left out, and what raters disagreed on."""
 
-    pairs: list[Pair]
+    pairs: list[PreferencePair]
     counts: Counter[str]
     contested: list[Item]
 
 
-def judge(items: Sequence[Item], families: dict[str, str], rules: Rules) -> Judged:
+def select_pairs(items: Sequence[Item], families: dict[str, str], rules: Rules) -> Selection:
     """The pairs that the items make; `families`: of each question, the family it belongs to."""
     counts: Counter[str] = Counter()
-    pairs: list[Pair] = []
+    pairs: list[PreferencePair] = []
     contested: list[Item] = []
     for place, item in enumerate(items):
         family = families[item.question]
-        reason, better = verdict(item)
+        reason, better = better_answer(item)
         if better:
             pairs.append(_voted(place, item, family, better))
         else:
@@ -83,25 +86,25 @@ def judge(items: Sequence[Item], families: dict[str, str], rules: Rules) -> Judg
             good, unfit = _edited(place, item, family, rules)
             pairs += good
             counts["edit"] += unfit
-    return Judged(_capped(_once(pairs, counts), rules, counts), counts, contested)
+    return Selection(_capped(_once(pairs, counts), rules, counts), counts, contested)
 
 
-def verdict(item: Item) -> tuple[str, Side | None]:
+def better_answer(item: Item) -> tuple[str, Answer | None]:
     """(why the item makes no pair, or nothing; its better side)."""
-    lo, hi = item.votes_for("lo"), item.votes_for("hi")
-    if lo + hi == 0:
-        return ("alone" if all(one.alone for one in item.opinions) else "tie"), None
-    # the margin |2v - 1| of the share v, a tie counted half on each side, is |lo - hi| / n
-    if abs(lo - hi) * 3 < len(item.opinions):
+    for_a, for_b = item.votes_for("a"), item.votes_for("b")
+    if for_a + for_b == 0:
+        return ("alone" if all(one.alone for one in item.judgements) else "tie"), None
+    # the margin |2v - 1| of the share v, a tie counted half on each side, is |for_a - for_b| / n
+    if abs(for_a - for_b) * 3 < len(item.judgements):
         return "contested", None
-    if normal(item.lo) == normal(item.hi):
+    if normal(item.answer_a) == normal(item.answer_b):
         return "same", None
-    return "", "lo" if lo > hi else "hi"
+    return "", "a" if for_a > for_b else "b"
 
 
-def _voted(place: int, item: Item, family: str, better: Side) -> Pair:
-    behind = [one for one in item.opinions if one.better == better]
-    return Pair(
+def _voted(place: int, item: Item, family: str, better: Answer) -> PreferencePair:
+    behind = [one for one in item.judgements if one.better == better]
+    return PreferencePair(
         item=place,
         prompt=item.prompt,
         family=family,
@@ -113,18 +116,18 @@ def _voted(place: int, item: Item, family: str, better: Side) -> Pair:
     )
 
 
-def _edited(place: int, item: Item, family: str, rules: Rules) -> tuple[list[Pair], int]:
+def _edited(place: int, item: Item, family: str, rules: Rules) -> tuple[list[PreferencePair], int]:
     """The pairs of an item's edits, and how many edits are unfit."""
-    found: list[Pair] = []
+    found: list[PreferencePair] = []
     unfit = 0
-    for one in item.opinions:
+    for one in item.judgements:
         if one.edit is None:
             continue
-        if not _fits(item.text(one.edit.side), one.edit.text, rules):
+        if not _fits(item.text(one.edit.answer), one.edit.text, rules):
             unfit += 1
             continue
         found += [
-            Pair(
+            PreferencePair(
                 item=place,
                 prompt=item.prompt,
                 family=family,
@@ -146,16 +149,16 @@ def _fits(before: str, after: str, rules: Rules) -> bool:
     return rules.edit_least <= changed <= rules.edit_most
 
 
-def _beaten(item: Item, one: Opinion, edit: Edit) -> list[str]:
+def _beaten(item: Item, one: Judgement, edit: ImprovedAnswer) -> list[str]:
     """What the edit is better than: its own source, and what that beat or was as bad as."""
-    worse = [item.text(edit.side)]
-    other = item.text(OTHER[edit.side])
-    if (one.better == edit.side or one.both_bad) and normal(other) != normal(edit.text):
+    worse = [item.text(edit.answer)]
+    other = item.text(OTHER[edit.answer])
+    if (one.better == edit.answer or one.both_bad) and normal(other) != normal(edit.text):
         worse.append(other)
     return worse
 
 
-def _once(pairs: list[Pair], counts: Counter[str]) -> list[Pair]:
+def _once(pairs: list[PreferencePair], counts: Counter[str]) -> list[PreferencePair]:
     """One pair of the same prompt, chosen and rejected; an edit may repeat what others wrote."""
     seen: set[tuple[str, str, str]] = set()
     kept = []
@@ -169,7 +172,9 @@ def _once(pairs: list[Pair], counts: Counter[str]) -> list[Pair]:
     return kept
 
 
-def _capped(pairs: list[Pair], rules: Rules, counts: Counter[str]) -> list[Pair]:
+def _capped(
+    pairs: list[PreferencePair], rules: Rules, counts: Counter[str]
+) -> list[PreferencePair]:
     """The pairs that are left when no prompt, family, rater or edit has too great a share."""
     kept = _first(pairs, lambda p: (p.prompt, p.family), lambda _: rules.per_prompt)
     kept = _first(kept, lambda p: p.family, lambda n: max(rules.per_prompt, n * rules.one_cluster))
@@ -187,14 +192,16 @@ def _capped(pairs: list[Pair], rules: Rules, counts: Counter[str]) -> list[Pair]
     return kept
 
 
-def _only_rater(pair: Pair) -> str | None:
+def _only_rater(pair: PreferencePair) -> str | None:
     """The rater whose word alone the pair rests on; nobody where two agreed."""
     return next(iter(pair.raters)) if len(pair.raters) == 1 else None
 
 
 def _first(
-    pairs: list[Pair], key: Callable[[Pair], object], most: Callable[[int], float]
-) -> list[Pair]:
+    pairs: list[PreferencePair],
+    key: Callable[[PreferencePair], object],
+    most: Callable[[int], float],
+) -> list[PreferencePair]:
     """The first pairs of each key, as many as `most` of the pairs that are left in the end."""
     while True:
         limit = most(len(pairs))

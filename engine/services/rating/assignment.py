@@ -1,4 +1,4 @@
-"""Who gets which pair next: places, leases, and pairs that check a rater among the others.
+"""Which comparison a rater gets next: places, leases, and the checks among the others.
 
 A rater holds two pairs at most, the one on the screen and the one after it. Practice pairs come
 first. Gold pairs and repeats come at moments that nobody can foresee, in proportion to the pairs
@@ -12,9 +12,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from engine.core import ids
-from engine.core.rating import Round
+from engine.core.rating import Answer, Round
+from engine.core.sides import OTHER
 from engine.store import rounds, votes
-from engine.store.rounds import Control
+from engine.store.rounds import Uncounted
 from engine.store.votes import LEASE_S, Assignment, Seen
 
 MOST_HELD = 2
@@ -27,12 +28,12 @@ class Checks(NamedTuple):
 
     round_id: str
     rater: str
-    controls: list[Control]
+    uncounted: list[Uncounted]
     seen: list[Seen]
     normal: int
 
 
-def hand(
+def next_assignments(
     conn: Connection, one: Round, rater: str, now: float, most: int, guest: bool = False
 ) -> list[Assignment]:
     """The pairs that a rater may look at, the current one first; `most` is 1 or 2.
@@ -43,7 +44,7 @@ def hand(
     for mine in votes.leased_to(conn, one.id, rater):
         if len(held) == MOST_HELD:
             break
-        if mine.lease_until <= now and gone(conn, one, mine, now):
+        if mine.lease_until <= now and taken_by_others(conn, one, mine, now):
             votes.give_up(conn, mine.id)
             continue
         if len(held) < most or mine.lease_until > now:
@@ -54,7 +55,7 @@ def hand(
     return held[:most]
 
 
-def gone(conn: Connection, one: Round, mine: Assignment, now: float) -> bool:
+def taken_by_others(conn: Connection, one: Round, mine: Assignment, now: float) -> bool:
     """Whether others hold every place of a pair that this rater does not hold any more."""
     if rounds.get_comparison(conn, mine.comparison_id).kind != "normal":
         return False
@@ -85,11 +86,11 @@ def _claim(
     return new
 
 
-def _choose(conn: Connection, one: Round, rater: str, now: float) -> tuple[str, str] | None:
-    """The next pair for a rater and which of its texts the first rater sees on the left."""
-    controls = rounds.controls(conn, one.id)
-    checks = Checks(one.id, rater, controls, [], 0)
-    if controls:
+def _choose(conn: Connection, one: Round, rater: str, now: float) -> tuple[str, Answer] | None:
+    """The next comparison for a rater, and the answer that its first rater sees on the left."""
+    uncounted = rounds.uncounted(conn, one.id)
+    checks = Checks(one.id, rater, uncounted, [], 0)
+    if uncounted:
         seen, (_, all_normal, _) = votes.seen(conn, one.id, rater), votes.counts(conn, one.id, "")
         checks = checks._replace(seen=seen, normal=all_normal)
     check = _due(checks, last=False)
@@ -101,17 +102,17 @@ def _choose(conn: Connection, one: Round, rater: str, now: float) -> tuple[str, 
     return free
 
 
-def _due(checks: Checks, last: bool) -> Control | None:
+def _due(checks: Checks, last: bool) -> Uncounted | None:
     """The check that comes now; `last`: no other pair is left for this rater."""
-    round_id, rater, controls, seen, all_normal = checks
+    round_id, rater, uncounted, seen, all_normal = checks
     given = {each.comparison_id for each in seen}
-    open_ = [each for each in controls if each.id not in given]
+    open_ = [each for each in uncounted if each.id not in given]
     practice = [each for each in open_ if each.kind == "calibration"]
     if practice:
         return practice[0]
     normal = sum(each.kind == "normal" for each in seen)
     for kind in ("gold", "repeat"):
-        wanted = sum(each.kind == kind for each in controls)
+        wanted = sum(each.kind == kind for each in uncounted)
         had = sum(each.kind == kind for each in seen)
         ready = [each for each in open_ if each.kind == kind and _ready(each, seen, last)]
         if ready and _now(round_id, rater, kind, had, normal, wanted / all_normal, last):
@@ -129,7 +130,7 @@ def _now(
     return normal >= (had + late) / share
 
 
-def _ready(check: Control, seen: list[Seen], last: bool) -> bool:
+def _ready(check: Uncounted, seen: list[Seen], last: bool) -> bool:
     """A repeat needs a pair that this rater voted on, some pairs ago unless none is left."""
     if check.kind != "repeat":
         return True
@@ -138,14 +139,14 @@ def _ready(check: Control, seen: list[Seen], last: bool) -> bool:
                for each in before)  # fmt: skip
 
 
-def _side(conn: Connection, one: Round, rater: str, left_first: str) -> str:
+def _side(conn: Connection, one: Round, rater: str, left_first: Answer) -> Answer:
     """Every second rater sees all pairs mirrored, so no side belongs to a model.
 
     It lasts for a rater, also where others and their votes are deleted.
     """
     if one.mode == "single":
-        return "lo"
+        return "a"
     known = votes.mirrored(conn, one.id)
     if not known.get(rater, 2 * sum(known.values()) < len(known)):
         return left_first
-    return "hi" if left_first == "lo" else "lo"
+    return OTHER[left_first]

@@ -10,13 +10,14 @@ from sqlalchemy import Connection
 
 from engine.core import ids
 from engine.core.actor import LOCAL
-from engine.core.rating import Candidate, Comparison, GoldItem, PairKind, Round
+from engine.core.rating import Answer, Candidate, Comparison, GoldItem, PairKind, Round
+from engine.core.sides import OTHER
 from engine.services import access
 from engine.services.rating import identity
 from engine.services.rating.identity import Telling
 from engine.store import rounds
 
-Placed = tuple[Comparison, str]  # and the side, lo or hi, that the first rater sees on the left
+Placed = tuple[Comparison, Answer]  # and the answer that the first rater sees on the left
 
 
 def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]) -> dict[str, int]:
@@ -44,18 +45,18 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
                 position = 2 * number + place if one.mode == "single" else number
                 shown.append(_comparison(one, position, pair, "normal"))
     placed = _balanced(one, shown)
-    rounds.add_comparisons(conn, placed + [(c, "lo") for c in identical])
+    rounds.add_comparisons(conn, placed + [(c, "a") for c in identical])
     nothing = "closed" if identical and one.blind else "failed"
     if shown:
-        add_controls(conn, one, placed, telling, after=2 * (max(by_prompt) + 1))
+        add_uncounted(conn, one, placed, telling, after=2 * (max(by_prompt) + 1))
     rounds.change(conn, round_id, status="open" if shown else nothing)
     return left_out
 
 
-def add_controls(
+def add_uncounted(
     conn: Connection, one: Round, counted: Sequence[Placed], telling: Telling, after: int = 0
 ) -> int:
-    """Store the practice, gold and repeated pairs of the plan, and say how many there are.
+    """Store the practice items, gold items and repeats of the plan; how many there are.
 
     Their positions begin at `after`; when they are shown is decided for each rater.
     """
@@ -105,13 +106,11 @@ def _reason(pair: list[Candidate], telling: Telling) -> str | None:
     return "identical" if same else None
 
 
-def _left(pair: Comparison, one: Round, new_is_left: bool) -> str:
+def _left(pair: Comparison, one: Round, new_is_left: bool) -> Answer:
     if one.mode == "single":
-        return "lo"
-    if pair.model_lo == pair.model_hi:
-        return "lo" if new_is_left else "hi"
-    new_is_lo = pair.model_lo == one.arm_new
-    return "lo" if new_is_lo == new_is_left else "hi"
+        return "a"
+    new: Answer = "a" if pair.model_a in (one.arm_new, pair.model_b) else "b"
+    return new if new_is_left else OTHER[new]
 
 
 def _comparison(one: Round, position: int, pair: list[Candidate], kind: PairKind) -> Comparison:
@@ -119,29 +118,29 @@ def _comparison(one: Round, position: int, pair: list[Candidate], kind: PairKind
     ordered = sorted(
         pair, key=lambda c: hashlib.sha256(f"{one.id}{c.text}{c.seed}".encode()).hexdigest()
     )
-    lo, hi = ordered[0], ordered[-1]
+    first, last = ordered[0], ordered[-1]
     alone = one.mode == "single"
     return Comparison(
         id=ids.new("pair"),
         round_id=one.id,
         position=position,
-        prompt=lo.prompt,
-        references=lo.references,
-        text_lo=lo.text,
-        text_hi="" if alone else hi.text,
-        model_lo=lo.model_id,
-        model_hi=hi.model_id,
+        prompt=first.prompt,
+        references=first.references,
+        answer_a=first.text,
+        answer_b="" if alone else last.text,
+        model_a=first.model_id,
+        model_b=last.model_id,
         kind=kind,
-        details=lo.details,
+        details=first.details,
     )
 
 
 def _gold(one: Round, gold: GoldItem, kind: PairKind, rng: random.Random) -> Placed:
-    right_is_lo = rng.random() < 0.5
-    texts = (gold.right, gold.wrong) if right_is_lo else (gold.wrong, gold.right)
-    answer = "lo" if right_is_lo else "hi"
+    right_is_a = rng.random() < 0.5
+    texts = (gold.right, gold.wrong) if right_is_a else (gold.wrong, gold.right)
+    answer = "a" if right_is_a else "b"
     if one.mode == "single":
-        texts, answer = (texts[0], ""), "good" if right_is_lo else "bad"
+        texts, answer = (texts[0], ""), "good" if right_is_a else "bad"
     details: dict[str, Any] = {"answer": answer, "reason": gold.reason}
     pair = Comparison(
         id=ids.new("pair"),
@@ -149,19 +148,19 @@ def _gold(one: Round, gold: GoldItem, kind: PairKind, rng: random.Random) -> Pla
         position=0,
         prompt=gold.prompt,
         references=(gold.right,),
-        text_lo=texts[0],
-        text_hi=texts[1],
-        model_lo="",
-        model_hi="",
+        answer_a=texts[0],
+        answer_b=texts[1],
+        model_a="",
+        model_b="",
         kind=kind,
         details=details,
     )
-    return pair, "lo" if one.mode == "single" or rng.random() < 0.5 else "hi"
+    return pair, "a" if one.mode == "single" or rng.random() < 0.5 else "b"
 
 
-def _repeat(pair: Comparison, left: str) -> Placed:
+def _repeat(pair: Comparison, left: Answer) -> Placed:
     """The same pair once more, for every rater on the other sides than before."""
     again = pair.model_copy(
         update={"id": ids.new("pair"), "kind": "repeat", "details": {"of": pair.id}}
     )
-    return again, left if not pair.text_hi else "hi" if left == "lo" else "lo"
+    return again, OTHER[left] if pair.answer_b else left

@@ -8,7 +8,8 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound
 from engine.core.examples import Message
-from engine.core.rating import FlagKind, FlagTarget, Turn
+from engine.core.rating import FlagKind, FlagTarget, RaterState
+from engine.core.sides import as_shown
 from engine.services import access
 from engine.services.rating import audit, votes
 from engine.store import flags, rounds
@@ -42,7 +43,7 @@ def add(
     target: FlagTarget,
     kind: FlagKind,
     note: str = "",
-) -> Turn:
+) -> RaterState:
     """Keep a flag and return what comes next; nobody is given the pair until it is looked at."""
     actor.require(Role.RATER)
     now = time.time()
@@ -58,7 +59,7 @@ def add(
             vote_store.set_state(conn, token, "flagged", now)
         elif mine.state != "flagged":
             raise Conflict("You have voted on this pair already.", "Undo, then flag it.")
-    return votes.turn(ws, actor, mine.round_id)
+    return votes.state(ws, actor, mine.round_id)
 
 
 def list_all(ws: Workspace, actor: Actor, round_id: str) -> list[Flagged]:
@@ -66,14 +67,12 @@ def list_all(ws: Workspace, actor: Actor, round_id: str) -> list[Flagged]:
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.rating_round(conn, actor, round_id)
-        standing = flags.standing(conn, round_id)
+        waiting = flags.open_flags(conn, round_id)
         pairs = {pair.id: pair for pair in rounds.comparisons(conn, round_id)}
     found = []
-    for each in standing:
+    for each in waiting:
         pair = pairs[each.comparison_id]
-        left, right = pair.text_lo, pair.text_hi
-        if each.left_is == "hi":
-            left, right = right, left
+        left, right = as_shown(pair.answer_a, pair.answer_b, each.left_is)
         values = {name: getattr(each, name) for name in ("id", "rater", "target", "kind", "note")}
         found.append(Flagged.model_validate(
             {**values, "created_at": each.created_at, "prompt": pair.prompt, "left": left,

@@ -1,7 +1,7 @@
-"""Which raters a person should look at. A rater can be paused, by their gold pairs or by hand.
+"""Which raters a person should look at. A rater can be paused, by their gold items or by hand.
 
 Votes of paused raters are kept and count in nothing until somebody has looked at them and lets
-the rater go on; gold pairs count anew from there.
+the rater go on; gold items count anew from there.
 """
 
 import time
@@ -14,11 +14,12 @@ from sqlalchemy import Connection
 from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import NotFound
-from engine.core.rating import Comparison, Round
+from engine.core.rating import Round
 from engine.services import access
+from engine.services.rating.vote_reading import rated_pair
 from engine.stats import rater_quality as statistics
-from engine.stats.rated_pairs import Ballot
-from engine.stats.rater_quality import Gold, RaterQuality, gold_standing
+from engine.stats.rated_pairs import RatedPair
+from engine.stats.rater_quality import Gold, RaterQuality, judge_gold
 from engine.store import reviews, rounds, votes
 from engine.store.connect import reading, writing
 from engine.store.reviews import Action, Review
@@ -55,7 +56,7 @@ def raters(ws: Workspace, actor: Actor, round_id: str) -> list[RaterView]:
 def of_round(conn: Connection, one: Round) -> list[RaterView]:
     """The raters of a round that the caller may see."""
     cast = votes.live(conn, [one.id], extra=True)
-    found = ballots(conn, one, cast)
+    found = rated_pairs(conn, one, cast)
     if not found:
         return []
     told = one.status == "closed" and one.arm_new != one.arm_base
@@ -78,45 +79,44 @@ def of_round(conn: Connection, one: Round) -> list[RaterView]:
     ]
 
 
-def ballots(conn: Connection, one: Round, cast: list[LiveVote]) -> list[Ballot]:
-    """Votes on pairs as statistics read them; a repeat has the prompt of the pair it repeats.
+def rated_pairs(conn: Connection, one: Round, cast: list[LiveVote]) -> list[RatedPair]:
+    """Votes as statistics read them.
 
-    Where one model wrote both answers the two texts stand for models. Single answers have no
-    sides, so of them only the gold ones can be judged, by `gold`.
+    Single answers have no sides, so of them only the gold items can be judged, by `gold`.
     """
     if one.mode == "single":
         return []
     pairs = {pair.id: pair for pair in rounds.comparisons(conn, one.id)}
     return [
-        _ballot(pairs[vote.comparison_id], vote)
+        rated_pair(pairs[vote.comparison_id], vote)
         for vote in cast
         if pairs[vote.comparison_id].kind in ("normal", "repeat", "gold")
     ]
 
 
 def paused(conn: Connection, round_id: str) -> set[str]:
-    """The raters of a round who are paused, by their gold pairs or by a person."""
+    """The raters of a round who are paused, by their gold items or by a person."""
     decided = reviews.newest(conn, round_id)
     found = {rater for rater, last in decided.items() if last.action == "paused"}
     return found | {rater for rater, each in gold(conn, round_id).items() if each.pause}
 
 
 def gold(conn: Connection, round_id: str) -> dict[str, Gold]:
-    """Each rater's standing on gold pairs since somebody last let them go on.
+    """Each rater's answers to gold items since somebody last let them go on.
 
-    The first answer to a pair counts, also where it was taken back: who has seen how a vote moved
+    The first answer to an item counts, also where it was taken back: who has seen how a vote moved
     their own count could else mend it.
     """
     decided = reviews.newest(conn, round_id)
-    known = {each.id: each.details.get("answer") for each in rounds.controls(conn, round_id)}
+    known = {each.id: each.details.get("answer") for each in rounds.uncounted(conn, round_id)}
     right: dict[str, int] = defaultdict(int)
     of: dict[str, int] = defaultdict(int)
     for vote in votes.first(conn, round_id, "gold"):
         last = decided.get(vote.rater)
         if last is None or vote.created_at > last.created_at:
             of[vote.rater] += 1
-            right[vote.rater] += vote.canonical == known[vote.comparison_id]
-    return {rater: gold_standing(right[rater], n) for rater, n in of.items()}
+            right[vote.rater] += vote.preferred == known[vote.comparison_id]
+    return {rater: judge_gold(right[rater], n) for rater, n in of.items()}
 
 
 def pause(ws: Workspace, actor: Actor, round_id: str, rater: str, note: str = "") -> None:
@@ -153,26 +153,3 @@ def _decided(last: Review | None) -> str:
     if last is None:
         return ""
     return f"{last.action} by {last.created_by}" + (f": {last.note}" if last.note else "")
-
-
-def _ballot(pair: Comparison, vote: LiveVote) -> Ballot:
-    lo, hi = pair.model_lo, pair.model_hi
-    if lo == hi:
-        lo, hi = "one answer", "the other answer"
-    sides = {"left": (lo, hi), "right": (hi, lo)}["left" if vote.left_is == "lo" else "right"]
-    lengths = (len(pair.text_lo), len(pair.text_hi))
-    if vote.left_is == "hi":
-        lengths = lengths[::-1]
-    expected = None
-    if pair.kind == "gold":
-        expected = "left" if pair.details.get("answer") == vote.left_is else "right"
-    return Ballot(
-        prompt=pair.details.get("of", pair.id) if pair.kind == "repeat" else pair.id,
-        rater=vote.rater,
-        left=sides[0],
-        right=sides[1],
-        choice=vote.choice,  # type: ignore[arg-type]  # a pair is never called good or bad
-        left_len=lengths[0],
-        right_len=lengths[1],
-        expected=expected,  # type: ignore[arg-type]
-    )

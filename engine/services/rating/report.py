@@ -15,7 +15,7 @@ from engine.stats.agreement import Agreement, agreement
 from engine.stats.bias import PositionBias, position_of
 from engine.stats.lengths import LengthControlled, LongerChosen, length_controlled, longer_chosen
 from engine.stats.preference import Verdict
-from engine.stats.rated_pairs import Ballot, canonical, counted
+from engine.stats.rated_pairs import RatedPair, counted, hash_order_score
 from engine.store import flags, rounds, votes
 from engine.store.connect import reading
 from engine.workspace import Workspace
@@ -71,13 +71,15 @@ def _report(conn: Connection, one: Round) -> Report:
     seen = tallies.count(conn, one)
     stopped = rating_raters.paused(conn, one.id)
     late = votes.live(conn, [one.id], extra=True)
-    cast = rating_raters.ballots(conn, one, [vote for vote in late if vote.rater not in stopped])
-    ballots = [ballot for ballot in cast if ballot.expected is None]
+    voted = rating_raters.rated_pairs(
+        conn, one, [vote for vote in late if vote.rater not in stopped]
+    )
+    rated = [pair for pair in voted if pair.expected is None]
     judged = tallies.verdict(conn, one) if one.blind else None
     even = None
     if one.purpose == "aa_control" and judged:
         even = judged.decision == "no difference shown"
-    two = one.arm_new != one.arm_base and bool(ballots)
+    two = one.arm_new != one.arm_base and bool(rated)
     # close calls were chosen because raters may differ on them: no rate comes from those
     close = {pair.id for pair in rounds.comparisons(conn, one.id)
              if pair.details.get("rule") in CLOSE}  # fmt: skip
@@ -89,26 +91,26 @@ def _report(conn: Connection, one: Round) -> Report:
         verdict=judged,
         even=even,
         early=tallies.looked_early(conn, one),
-        position=position_of(ballots) if ballots else None,
-        length=_length(ballots, one.arm_new) if two else None,
-        longer=longer_chosen(ballots) if ballots else None,
-        agreement=_agreement([one for one in ballots if one.prompt not in close]),
+        position=position_of(rated) if rated else None,
+        length=_length(rated, one.arm_new) if two else None,
+        longer=longer_chosen(rated) if rated else None,
+        agreement=_agreement([one for one in rated if one.prompt not in close]),
         raters=tuple(rating_raters.of_round(conn, one)),
-        flagged=len(flags.standing(conn, one.id)),
+        flagged=len(flags.open_flags(conn, one.id)),
         sentence="",
     )
     return found.model_copy(update={"sentence": sentence(found)})
 
 
-def _agreement(ballots: list[Ballot]) -> Agreement:
+def _agreement(rated: list[RatedPair]) -> Agreement:
     """Whether raters agree, coded by the hash order of the answers; late votes are among them."""
-    rows = [(each.prompt, each.rater, canonical(each)) for each in counted(ballots)]
+    rows = [(each.prompt, each.rater, hash_order_score(each)) for each in counted(rated)]
     return agreement(rows, "ordinal")
 
 
-def _length(ballots: list[Ballot], new: str) -> LengthControlled | None:
+def _length(rated: list[RatedPair], new: str) -> LengthControlled | None:
     try:
-        return length_controlled(ballots, new)
+        return length_controlled(rated, new)
     except UserError:  # no vote about the new model: nothing to control
         return None
 

@@ -84,7 +84,7 @@ def _begin(ws: Workspace, actor: Actor, new: Round) -> None:
         _write_answers(ws, actor, new)
         return
     with writing(ws.db) as conn:
-        shown = comparisons.add_controls(conn, new, [], identity.telling(conn, new))
+        shown = comparisons.add_uncounted(conn, new, [], identity.telling(conn, new))
         rounds.change(conn, new.id, status="open" if shown else "failed")
 
 

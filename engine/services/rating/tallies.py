@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
-from engine.core.rating import Comparison, Round, Tally, tally_words
+from engine.core.rating import Round, Tally, tally_words
 from engine.services.rating import raters
+from engine.services.rating.vote_reading import VoteOutcome, outcome
 from engine.stats.betting import standing_by_prompt
 from engine.stats.preference import Decision, Verdict
 from engine.stats.preference import verdict as weigh
@@ -17,7 +18,7 @@ from engine.stats.sequential import Standing
 from engine.store import audit, reviews, rounds, votes
 from engine.store.votes import LiveVote
 
-WORTH = {"win": 1.0, "loss": 0.0, "tie": 0.5, "both_bad": 0.5}
+WORTH: dict[VoteOutcome, float] = {"win": 1.0, "loss": 0.0, "tie": 0.5, "both_bad": 0.5}
 
 
 class Live(BaseModel):
@@ -34,7 +35,7 @@ class Live(BaseModel):
 class Counted(NamedTuple):
     """Outcomes by comparison in the order of the first votes, from the side of the new arm."""
 
-    outcomes: dict[str, list[str]]
+    outcomes: dict[str, list[VoteOutcome]]
     votes: list[LiveVote]
     paused: int  # votes that paused raters cast
 
@@ -45,9 +46,9 @@ def counted(conn: Connection, one: Round) -> Counted:
     normal = [v for v in votes.live(conn, [one.id]) if pairs[v.comparison_id].kind == "normal"]
     stopped = raters.paused(conn, one.id)
     cast = [vote for vote in normal if vote.rater not in stopped]
-    outcomes: dict[str, list[str]] = defaultdict(list)
+    outcomes: dict[str, list[VoteOutcome]] = defaultdict(list)
     for vote in cast:
-        outcomes[vote.comparison_id].append(_outcome(pairs[vote.comparison_id], vote, one))
+        outcomes[vote.comparison_id].append(outcome(pairs[vote.comparison_id], vote, one))
     for pair in pairs.values():
         if pair.kind == "identical" and one.blind:
             outcomes[pair.id].append("tie")
@@ -57,7 +58,7 @@ def counted(conn: Connection, one: Round) -> Counted:
 def count(conn: Connection, one: Round) -> Tally:
     """The tally of a round."""
     found = counted(conn, one)
-    flat = [outcome for each in found.outcomes.values() for outcome in each]
+    flat = [said for each in found.outcomes.values() for said in each]
     means = [] if one.mode == "single" else [_mean(each) for each in found.outcomes.values()]
     return Tally(
         wins=flat.count("win"),
@@ -166,17 +167,8 @@ def live(conn: Connection, one: Round) -> Live | None:
     return Live(evidence=at.e, needed=needed, enough=at.stop, sentence=said)
 
 
-def _outcome(pair: Comparison, vote: LiveVote, one: Round) -> str:
-    preferred = vote.canonical
-    if preferred not in ("lo", "hi"):
-        return preferred
-    # of two answers by one model, the first by hash stands for the new arm
-    new_side = "lo" if pair.model_lo == one.arm_new else "hi"
-    return "win" if preferred == new_side else "loss"
-
-
-def _mean(outcomes: list[str]) -> float:
-    return sum(WORTH[outcome] for outcome in outcomes) / len(outcomes)
+def _mean(outcomes: list[VoteOutcome]) -> float:
+    return sum(WORTH[each] for each in outcomes) / len(outcomes)
 
 
 def _sequential(found: Verdict, at: Standing, decision: Decision) -> str:

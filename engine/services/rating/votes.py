@@ -1,4 +1,4 @@
-"""Blind votes: the next pair, a vote, a skip, a flag, an undo.
+"""Blind votes: the next comparison, a vote, a skip, an undo.
 
 The browser holds an opaque token and two texts, nothing else. A vote's key is made by the browser
 when the pair is shown: the same key twice is one vote with the same answer. Undo appends a
@@ -14,10 +14,18 @@ from sqlalchemy import Connection
 from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound, UserError
-from engine.core.rating import REASONS, Ballot, Cast, Feedback, Round, Shown, Turn
+from engine.core.rating import (
+    REASONS,
+    Feedback,
+    RaterState,
+    Round,
+    ScreenChoice,
+    ShownComparison,
+    VoteRequest,
+)
+from engine.core.sides import as_shown, side_of
 from engine.services import access
 from engine.services.rating import assignment, audit, raters
-from engine.services.rating.safe_text import to_html, to_plain
 from engine.store import flags, rounds, votes
 from engine.store.connect import reading, writing
 from engine.store.votes import LEASE_S, Assignment
@@ -25,6 +33,7 @@ from engine.workspace import Workspace
 
 UNDO_S = 15 * 60
 DAY_S = 24 * 3600
+PREFETCH = assignment.MOST_HELD - 1
 OF_PAIRS, OF_SINGLES = ("left", "right", "tie", "both_bad"), ("good", "bad")
 NOT_A_VOTE = UserError("This is not a vote.", "Reload the page and vote again.")
 PAUSED = (
@@ -33,87 +42,58 @@ PAUSED = (
 )
 
 
-def turn(ws: Workspace, actor: Actor, round_id: str) -> Turn:
-    """The pair this rater is at, the same after a reload, and the one after it."""
+def state(ws: Workspace, actor: Actor, round_id: str, prefetch: int = PREFETCH) -> RaterState:
+    """The comparison this rater is at, the same after a reload, and the one after it.
+
+    With `prefetch` 0 none is assigned ahead.
+    """
     actor.require(Role.GUEST)
     with writing(ws.db) as conn:
-        return _turn(conn, _open_round(conn, actor, round_id), actor)
+        return _state(conn, _open_round(conn, actor, round_id), actor, prefetch)
 
 
-def next_pair(ws: Workspace, actor: Actor, round_id: str) -> Shown | None:
-    """The pair this rater is at, none held ahead; None when nothing is left for them."""
-    actor.require(Role.GUEST)
-    with writing(ws.db) as conn:
-        return _turn(conn, _open_round(conn, actor, round_id), actor, 1).pair
-
-
-def vote(
-    ws: Workspace,
-    actor: Actor,
-    token: str,
-    key: str,
-    choice: Cast,
-    active_ms: int = 0,
-    via: str = "key",
-    **details: Any,
-) -> Shown | None:
-    """Store a vote and return the next pair, none held ahead; raises as `cast` does."""
+def request(ws: Workspace, actor: Actor, **values: Any) -> VoteRequest:
+    """The values as a vote; UserError, and an entry in the audit log, for what is no vote."""
     try:
-        ballot = Ballot(
-            token=token, key=key, choice=choice, active_ms=active_ms, via=via, **details
-        )
+        return VoteRequest.model_validate(values)
     except ValidationError:
-        audit.refused(ws, actor, "not_a_vote", token=token)
+        audit.refused(ws, actor, "not_a_vote", token=str(values.get("token", "")))
         raise NOT_A_VOTE from None
-    return cast(ws, actor, ballot, 1).pair
 
 
-def cast(ws: Workspace, actor: Actor, ballot: Ballot, held: int = assignment.MOST_HELD) -> Turn:
-    """Store a vote and return what comes next; Conflict when this pair has another vote already.
+def vote(ws: Workspace, actor: Actor, asked: VoteRequest, prefetch: int = PREFETCH) -> RaterState:
+    """Store a vote and return what comes next; Conflict where the comparison has another vote.
 
     A vote that comes after its lease ran out counts where its place is still free; else it is kept
     as an extra one.
     """
     actor.require(Role.GUEST)
-    with audit.voting(ws, actor, ballot.token), writing(ws.db) as conn:
-        mine = _own(conn, actor, ballot.token)
+    with audit.voting(ws, actor, asked.token), writing(ws.db) as conn:
+        mine = _own(conn, actor, asked.token)
         one = _open_round(conn, actor, mine.round_id)
-        _check(one, ballot)
-        used = votes.assignment_of_vote(conn, ballot.key)
-        if used is not None and used != ballot.token:
+        _check(one, asked)
+        used = votes.assignment_of_vote(conn, asked.key)
+        if used is not None and used != asked.token:
             raise Conflict("This vote was cast for another pair.", "Reload the page.")
         if used is None:
-            _add(conn, one, mine, ballot)
-        told = _feedback(conn, mine, votes.choice_of_vote(conn, ballot.key))
-        return _turn(conn, one, actor, held).model_copy(update={"feedback": told})
+            _add(conn, one, mine, asked)
+        told = _feedback(conn, mine, votes.choice_of_vote(conn, asked.key))
+        return _state(conn, one, actor, prefetch).model_copy(update={"feedback": told})
 
 
-def skip(ws: Workspace, actor: Actor, token: str) -> Shown | None:
-    """Leave a pair to others and return the next one, none held ahead."""
-    return leave(ws, actor, token, 1).pair
-
-
-def leave(ws: Workspace, actor: Actor, token: str, held: int = assignment.MOST_HELD) -> Turn:
-    """Leave a pair to others and return what comes next."""
+def skip(ws: Workspace, actor: Actor, token: str, prefetch: int = PREFETCH) -> RaterState:
+    """Leave a comparison to others and return what comes next."""
     actor.require(Role.GUEST)
     with audit.voting(ws, actor, token), writing(ws.db) as conn:
         mine = _own(conn, actor, token)
         one = _open_round(conn, actor, mine.round_id)
         if mine.state == "leased":
             votes.set_state(conn, token, "skipped", time.time())
-        return _turn(conn, one, actor, held)
+        return _state(conn, one, actor, prefetch)
 
 
-def undo(ws: Workspace, actor: Actor, round_id: str) -> Shown:
-    """Take back this rater's newest answer and return its pair."""
-    found = take_back(ws, actor, round_id).pair
-    if found is None:  # paused meanwhile, or past the day's share
-        raise Conflict("There is no pair for you now.", "Come back later.")
-    return found
-
-
-def take_back(ws: Workspace, actor: Actor, round_id: str) -> Turn:
-    """Take back this rater's newest vote, skip or flag, up to 15 minutes old; its pair is shown."""
+def undo(ws: Workspace, actor: Actor, round_id: str, prefetch: int = PREFETCH) -> RaterState:
+    """Take back this rater's newest vote, skip or flag, up to 15 minutes old, and show it again."""
     actor.require(Role.GUEST)
     now = time.time()
     with writing(ws.db) as conn:
@@ -121,7 +101,7 @@ def take_back(ws: Workspace, actor: Actor, round_id: str) -> Turn:
         last = _undoable(conn, round_id, actor.name, now)
         if last is None:
             raise Conflict("There is nothing of the last 15 minutes to take back.", "Go on rating.")
-        if last.state != "voted" and assignment.gone(conn, one, last, now):
+        if last.state != "voted" and assignment.taken_by_others(conn, one, last, now):
             raise Conflict("Somebody else has that pair by now.", "Go on rating.")
         for waiting in votes.leased_to(conn, round_id, actor.name)[assignment.MOST_HELD - 1 :]:
             votes.release(conn, waiting.id)
@@ -131,11 +111,11 @@ def take_back(ws: Workspace, actor: Actor, round_id: str) -> Turn:
             votes.append(conn, key, last.id, "retract", {}, **values)
         flags.end(conn, last.id, "withdrawn")
         votes.set_state(conn, last.id, "leased", now)
-        return _turn(conn, one, actor)
+        return _state(conn, one, actor, prefetch)
 
 
-def beat(ws: Workspace, actor: Actor, token: str) -> None:
-    """Let the leases of a rater who is still looking start anew; NotFound for a foreign token."""
+def renew_leases(ws: Workspace, actor: Actor, token: str) -> None:
+    """Start the leases of a rater who is still reading anew; NotFound for a foreign token."""
     actor.require(Role.GUEST)
     now = time.time()
     with writing(ws.db) as conn:
@@ -156,7 +136,7 @@ def progress(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
     return {"done": done, "total": total, "all_done": everyone, "all_total": wanted}
 
 
-def standing(ws: Workspace, actor: Actor, round_id: str) -> dict[str, Any]:
+def own_progress(ws: Workspace, actor: Actor, round_id: str) -> dict[str, Any]:
     """What a rater may know of themselves: `left_today` and `agreement_with_gold`, or None."""
     actor.require(Role.GUEST)
     with reading(ws.db) as conn:
@@ -173,46 +153,43 @@ def texts(ws: Workspace, actor: Actor, token: str) -> tuple[str, str, tuple[str,
     with writing(ws.db) as conn:
         mine = _own(conn, actor, token)
         pair = rounds.get_comparison(conn, mine.comparison_id)
-    left, right = pair.text_lo, pair.text_hi
-    if mine.left_is == "hi":
-        left, right = right, left
-    return left, right, pair.references
+    return *as_shown(pair.answer_a, pair.answer_b, mine.left_is), pair.references
 
 
-def _check(one: Round, ballot: Ballot) -> None:
-    if ballot.choice not in (OF_SINGLES if one.mode == "single" else OF_PAIRS):
+def _check(one: Round, asked: VoteRequest) -> None:
+    if asked.choice not in (OF_SINGLES if one.mode == "single" else OF_PAIRS):
         raise NOT_A_VOTE
-    if not set(ballot.reasons) <= set(REASONS):
+    if not set(asked.reasons) <= set(REASONS):
         raise UserError("There is no such reason.", "Choose among those on the page.")
 
 
-def _add(conn: Connection, one: Round, mine: Assignment, ballot: Ballot) -> None:
+def _add(conn: Connection, one: Round, mine: Assignment, asked: VoteRequest) -> None:
     now = time.time()
     if mine.state != "leased":
         raise Conflict("You have voted on this pair already.", "Undo to change it.")
-    late = mine.lease_until <= now and assignment.gone(conn, one, mine, now)
+    late = mine.lease_until <= now and assignment.taken_by_others(conn, one, mine, now)
     votes.set_state(conn, mine.id, "extra" if late else "voted", now)
     votes.append(
         conn,
-        ballot.key,
+        asked.key,
         mine.id,
         "vote",
-        ballot.details,
-        choice=ballot.choice,
-        active_ms=max(0, min(ballot.active_ms, 3_600_000)),
-        via=ballot.via,
+        asked.details,
+        choice=asked.choice,
+        active_ms=max(0, min(asked.active_ms, 3_600_000)),
+        via=asked.via,
         created_at=now,
     )
 
 
-def _feedback(conn: Connection, mine: Assignment, choice: Cast) -> Feedback | None:
+def _feedback(conn: Connection, mine: Assignment, choice: ScreenChoice) -> Feedback | None:
     pair = rounds.get_comparison(conn, mine.comparison_id)
     if pair.kind != "calibration":
         return None
-    answer = str(pair.details["answer"])
-    expected = answer
-    if answer in ("lo", "hi"):
-        expected = "left" if answer == mine.left_is else "right"
+    answer = pair.details["answer"]
+    expected = str(answer)
+    if answer == "a" or answer == "b":
+        expected = side_of(answer, mine.left_is)
     return Feedback(right=choice == expected, expected=expected, reason=pair.details["reason"])
 
 
@@ -233,19 +210,19 @@ def _own(conn: Connection, actor: Actor, token: str) -> Assignment:
     return mine
 
 
-def _turn(conn: Connection, one: Round, actor: Actor, held: int = assignment.MOST_HELD) -> Turn:
+def _state(conn: Connection, one: Round, actor: Actor, prefetch: int) -> RaterState:
     now, rater, guest = time.time(), actor.name, actor.role < Role.RATER
     if rater in raters.paused(conn, one.id):
-        return Turn(pair=None, pause=PAUSED)
-    left = _left_today(conn, one, rater, now)
+        return RaterState(pair=None, pause=PAUSED)
+    left, most = _left_today(conn, one, rater, now), 1 + prefetch
     if left == 0:
-        return Turn(pair=None, pause=_enough(one))
-    held = held if left is None else min(held, left)
-    handed = assignment.hand(conn, one, rater, now, held, guest)
-    pair, ahead = ([_shown(conn, one, mine) for mine in handed] + [None, None])[:2]
+        return RaterState(pair=None, pause=_enough(one))
+    most = most if left is None else min(most, left)
+    held = assignment.next_assignments(conn, one, rater, now, most, guest)
+    pair, ahead = ([_shown(conn, one, mine) for mine in held] + [None, None])[:2]
     if pair and ahead:  # it is shown before the server has answered the vote on the first
         ahead = ahead.model_copy(update={"done": pair.done + 1, "can_undo": True})
-    return Turn(pair=pair, ahead=ahead)
+    return RaterState(pair=pair, ahead=ahead)
 
 
 def _left_today(conn: Connection, one: Round, rater: str, now: float) -> int | None:
@@ -269,23 +246,19 @@ def _undoable(conn: Connection, round_id: str, rater: str, now: float) -> Assign
     return last
 
 
-def _shown(conn: Connection, one: Round, mine: Assignment) -> Shown:
+def _shown(conn: Connection, one: Round, mine: Assignment) -> ShownComparison:
     pair = rounds.get_comparison(conn, mine.comparison_id)
     done, _, _ = votes.counts(conn, one.id, mine.rater)
-    left, right = pair.text_lo, pair.text_hi
-    if mine.left_is == "hi":
-        left, right = right, left
+    left, right = as_shown(pair.answer_a, pair.answer_b, mine.left_is)
     prompt = "\n\n".join(
         m.content if m.role == "user" else f"**{m.role}:** {m.content}" for m in pair.prompt
     )
-    return Shown(
+    return ShownComparison(
         token=mine.id,
         mode=one.mode,
-        prompt_html=to_html(prompt),
-        left_html=to_html(left),
-        right_html=to_html(right),
-        left_text=to_plain(left),
-        right_text=to_plain(right),
+        prompt=prompt,
+        left=left,
+        right=right,
         done=done,
         total=votes.offered(conn, one.id),
         can_undo=_undoable(conn, one.id, mine.rater, time.time()) is not None,

@@ -190,7 +190,7 @@ def bias_words(seen: Tally) -> str:
     return position_bias(seen.left, seen.right).sentence
 
 
-def verdict(found: Verdict, seen: Tally, called: tuple[str, str], kept_back: dict[str, int]) -> str:
+def verdict(found: Verdict, seen: Tally, called: tuple[str, str], hidden: dict[str, int]) -> str:
     """The closed blind round: headline, sentence, picture, numbers, and what was not shown."""
     head, tone = HEADLINE[found.decision]
     new, base = called
@@ -209,7 +209,7 @@ def verdict(found: Verdict, seen: Tally, called: tuple[str, str], kept_back: dic
         markup.stat("raters", f"{seen.raters}", f"{seen.prompts} questions"),
     ]  # fmt: skip
     numbers += _apart(seen)
-    notes = [bias_words(seen), *_not_shown(kept_back)]
+    notes = [bias_words(seen), *_not_shown(hidden)]
     fine = "".join(f'<p class="tl-fine">{escape(note)}</p>' for note in notes)
     return (
         f'<div class="tl-judged tl-{tone}"><h3>{escape(head)}</h3>'
@@ -249,9 +249,9 @@ def made(export: PairExport, dataset: Dataset, stale: str = "") -> str:
     )
 
 
-def cut_short(one: Round, kept_back: dict[str, int]) -> str:
+def cut_short(one: Round, hidden: dict[str, int]) -> str:
     """A notice where many pairs of an open round are missing, because answers were cut."""
-    cut, of = kept_back.get("truncated", 0), one.plan.prompts
+    cut, of = hidden.get("truncated", 0), one.plan.prompts
     if not of or cut < MANY_CUT * of:
         return ""
     text = (
@@ -262,18 +262,18 @@ def cut_short(one: Round, kept_back: dict[str, int]) -> str:
     return markup.notice(text, "warn")
 
 
-def _not_shown(kept_back: dict[str, int]) -> list[str]:
+def _not_shown(hidden: dict[str, int]) -> list[str]:
     said = []
-    if kept_back.get("truncated"):
-        cut = kept_back["truncated"]
+    if hidden.get("truncated"):
+        cut = hidden["truncated"]
         pairs = "pair was" if cut == 1 else "pairs were"
         said.append(f"{cut} {pairs} not shown, because an answer reached the longest length.")
-    if kept_back.get("empty"):
-        said.append(f"{kept_back['empty']} without any answer.")
-    if kept_back.get("identity"):
-        said.append(f"{kept_back['identity']} in which an answer names its model.")
-    if kept_back.get("identical"):
-        same = kept_back["identical"]
+    if hidden.get("empty"):
+        said.append(f"{hidden['empty']} without any answer.")
+    if hidden.get("identity"):
+        said.append(f"{hidden['identity']} in which an answer names its model.")
+    if hidden.get("identical"):
+        same = hidden["identical"]
         said.append(f"{same} with two identical answers: counted as a tie, not shown.")
     return said
 

@@ -3,8 +3,8 @@
 A rater is a random cookie, or one that stands for an invitation or an account. On this machine the
 first is whoever sits at it; in a Space it is a guest, whose votes are kept and not counted; on a
 server that asks who somebody is there is no such rater. What goes out is
-what `votes` calls a Turn, plus counts: nothing here reads a comparison, so nothing here can tell
-whose answer is whose.
+the `RaterState` of `votes` as HTML, plus counts: nothing here reads a comparison, so nothing here
+can tell whose answer is whose.
 """
 
 import re
@@ -22,12 +22,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.core.actor import Actor, Role
 from engine.core.errors import NotFound, SignedOut, UserError
-from engine.core.rating import REASONS, Ballot, FlagKind, FlagTarget, Mode, Round, Turn
+from engine.core.rating import (
+    REASONS,
+    Feedback,
+    FlagKind,
+    FlagTarget,
+    Mode,
+    RaterState,
+    Round,
+    ShownComparison,
+    VoteRequest,
+)
 from engine.services import projects
 from engine.services.people import sign_in
 from engine.services.rating import audit, flags, invites, plans, rounds, votes
-from engine.services.rating.safe_text import to_html
 from engine.workspace import Workspace
+from ui.components.safe_text import to_html, to_plain
 from ui.pages.rating import rater_page
 from ui.web.session import COOKIE as SESSION
 from ui.web.session import cookie
@@ -39,6 +49,30 @@ INVITED = re.compile(r"[A-Za-z0-9_-]{43}")  # core.ids.token(), the token of an 
 BREAK_EVERY = 25  # pairs, after which a rater is reminded of the world outside
 NOT_A_VOTE = {"problem": "This is not a vote.", "fix": "Reload the page and vote again."}
 PRIVATE = {"Cache-Control": "no-store"}
+
+
+class Pair(BaseModel):
+    """A comparison as the browser shows it: safe HTML, and the plain texts for edits."""
+
+    token: str
+    mode: Mode
+    prompt_html: str
+    left_html: str
+    right_html: str
+    left_text: str
+    right_text: str
+    done: int  # votes of this rater in this round
+    total: int  # comparisons of the round that this rater can vote on
+    can_undo: bool
+
+
+class State(BaseModel):
+    """What the rating page shows now, and the comparison after it."""
+
+    pair: Pair | None
+    ahead: Pair | None
+    feedback: Feedback | None
+    pause: str | None
 
 
 class Held(BaseModel):
@@ -163,9 +197,9 @@ def _reading(ws: Workspace, rater: Any) -> APIRouter:
         return [_listed(one) for one in rounds.list_all(ws, who, project)]
 
     @api.get("/{round_id}/next")
-    def next_pair(round_id: str, who: Who) -> Turn:
+    def next_pair(round_id: str, who: Who) -> State:
         _round_of(ws, who, round_id)
-        return votes.turn(ws, who, round_id)
+        return _state(votes.state(ws, who, round_id))
 
     @api.get("/{round_id}/progress")
     def progress(round_id: str, who: Who) -> Progress:
@@ -179,26 +213,26 @@ def _voting(ws: Workspace, rater: Any) -> APIRouter:
     Who = Annotated[Actor, rater]
 
     @api.post("/vote")
-    def vote(cast: Ballot, who: Who) -> Turn:
-        return votes.cast(ws, who, cast)
+    def vote(asked: VoteRequest, who: Who) -> State:
+        return _state(votes.vote(ws, who, asked))
 
     @api.post("/skip")
-    def skip(left: Held, who: Who) -> Turn:
-        return votes.leave(ws, who, left.token)
+    def skip(left: Held, who: Who) -> State:
+        return _state(votes.skip(ws, who, left.token))
 
     @api.post("/beat")
     def beat(held: Held, who: Who) -> Beaten:
-        votes.beat(ws, who, held.token)
+        votes.renew_leases(ws, who, held.token)
         return Beaten()
 
     @api.post("/flag")
-    def flag(raised: Raised, who: Who) -> Turn:
-        return flags.add(ws, who, **raised.model_dump())
+    def flag(raised: Raised, who: Who) -> State:
+        return _state(flags.add(ws, who, **raised.model_dump()))
 
     @api.post("/{round_id}/undo")
-    def undo(round_id: str, who: Who) -> Turn:
+    def undo(round_id: str, who: Who) -> State:
         _round_of(ws, who, round_id)
-        return votes.take_back(ws, who, round_id)
+        return _state(votes.undo(ws, who, round_id))
 
     return api
 
@@ -230,6 +264,30 @@ def _pages(ws: Workspace, rater: Any, space: bool) -> APIRouter:
     return pages
 
 
+def _state(now: RaterState) -> State:
+    return State(
+        pair=now.pair and _rendered(now.pair),
+        ahead=now.ahead and _rendered(now.ahead),
+        feedback=now.feedback,
+        pause=now.pause,
+    )
+
+
+def _rendered(shown: ShownComparison) -> Pair:
+    return Pair(
+        token=shown.token,
+        mode=shown.mode,
+        prompt_html=to_html(shown.prompt),
+        left_html=to_html(shown.left),
+        right_html=to_html(shown.right),
+        left_text=to_plain(shown.left),
+        right_text=to_plain(shown.right),
+        done=shown.done,
+        total=shown.total,
+        can_undo=shown.can_undo,
+    )
+
+
 def _round_of(ws: Workspace, who: Actor, round_id: str) -> Round:
     """The round; one of a project that is not theirs does not exist for them."""
     with audit.entering(ws, who, round_id):
@@ -246,7 +304,7 @@ def _progress(ws: Workspace, actor: Actor, one: Round) -> Progress:
         guest=actor.role < Role.RATER,
         guidelines=Guidelines(version=plans.version(text), html=to_html(text)),
         **votes.progress(ws, actor, one.id),
-        **votes.standing(ws, actor, one.id),
+        **votes.own_progress(ws, actor, one.id),
     )
 
 
