@@ -33,20 +33,15 @@ REGISTRIES = re.compile(
 # offends.
 SAME_CLASS_NAMES: dict[str, str] = {
     "Asked": "to be renamed",
-    "Ballot": "to be renamed",
     "Comparison": "to be renamed",
-    "Control": "to be renamed",
-    "Edit": "to be renamed",
     "Files": "to be renamed",
     "Form": "to be renamed",
     "Found": "to be renamed",
     "Guard": "to be renamed",
-    "Judged": "to be renamed",
     "Line": "to be renamed",
     "Meter": "to be renamed",
     "More": "to be renamed",
     "Overlap": "to be renamed",
-    "Pair": "to be renamed",
     "Parts": "to be renamed",
     "Plan": "to be renamed",
     "Question": "to be renamed",
@@ -58,8 +53,6 @@ SAME_CLASS_NAMES: dict[str, str] = {
     "Seen": "to be renamed",
     "Settings": "to be renamed",
     "Shown": "to be renamed",
-    "Standing": "to be renamed",
-    "Start": "to be renamed",
     "View": "to be renamed",
 }
 UI_REACHES: dict[str, str] = {
@@ -87,11 +80,7 @@ UI_REACHES: dict[str, str] = {
 SERVICES_SHOW: dict[str, str] = {
     "engine.services.access: a page name": "to be moved",
     "engine.services.evaluation.report: HTML": "to be moved",
-    "engine.services.preferences.build: a command-line flag": "to be moved",
-    "engine.services.preferences.build: a page name": "to be moved",
-    "engine.services.preferences.gather: a page name": "to be moved",
     "engine.services.rating.pasted_prompts: a page name": "to be moved",
-    "engine.services.rating.safe_text: HTML": "to be moved",
 }
 UI_MAY_IMPORT = ("engine.core", "engine.services", "engine.workspace")
 SHOWN = {  # in a text of a service: what belongs to a page or to the command line

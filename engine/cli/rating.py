@@ -19,7 +19,7 @@ from engine.stats import power as powers
 from engine.stats import ranking as rankings
 from engine.stats import rater_quality as qualities
 from engine.stats.rated_pairs import RatedPair, between, counted, hash_order_score, prompt_means
-from engine.stats.sequential import Standing
+from engine.stats.sequential import Evidence
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
 NEW = click.option("--new", required=True, help="Model under test.")
@@ -85,7 +85,7 @@ def verdict(
     In a file, several raters may have voted on a prompt. Counts are one vote per prompt. For the
     verdict of a round of a project use `rating rounds verdict`.
     """
-    found: preference.Verdict | Standing
+    found: preference.Verdict | Evidence
     if file is None:
         if wins is None or losses is None or look:
             raise UserError("There is no vote to weigh.", "Give a file, or --wins and --losses.")
@@ -117,8 +117,8 @@ def _weighed(votes: Sequence[RatedPair], new: str, other: str, alpha: float) -> 
     )
 
 
-def _looked(votes: Sequence[RatedPair], new: str, alpha: float) -> Standing:
-    return betting.standing_by_prompt(list(prompt_means(votes, new).values()), alpha)
+def _looked(votes: Sequence[RatedPair], new: str, alpha: float) -> Evidence:
+    return betting.evidence_by_prompt(list(prompt_means(votes, new).values()), alpha)
 
 
 @rating.command()

@@ -66,7 +66,7 @@ class GoldItem(BaseModel):
     reason: str = Field(min_length=1, max_length=500)
 
 
-class Plan(BaseModel):
+class RoundPlan(BaseModel):
     """How a round is asked, rated and judged, frozen before the first vote.
 
     It dumps as what it was made of or read from: fields that were not given stay out, and fields
@@ -119,7 +119,7 @@ class Round(BaseModel):
     purpose: Purpose
     arm_new: str
     arm_base: str
-    plan: Plan
+    plan: RoundPlan
     plan_sha256: str
     status: RoundStatus
     job_id: str | None = None

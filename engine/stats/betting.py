@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 
 from engine.core.errors import UserError
 from engine.stats.intervals import Interval
-from engine.stats.sequential import Standing
+from engine.stats.sequential import Evidence
 
 EDGE = 1e-9  # the closest to 0 and 1 that a mean is looked for
 BOLDEST = 0.5  # share of the wealth that may be lost in one bet
@@ -65,7 +65,7 @@ def _lower(x: NDArray[np.float64], alpha: float) -> float:
     return float(brentq(excess, EDGE, 1 - EDGE))  # the wealth falls as m rises
 
 
-def standing_by_prompt(means: Sequence[float], alpha: float = 0.05) -> Standing:
+def evidence_by_prompt(means: Sequence[float], alpha: float = 0.05) -> Evidence:
     """Whether a test may stop now, from each prompt's mean score (ties as half) in their order.
 
     `e` is the most evidence seen so far against a mean of one half. UserError for a mean outside
@@ -76,7 +76,7 @@ def standing_by_prompt(means: Sequence[float], alpha: float = 0.05) -> Standing:
     sides = [log_wealth(each, 0.5, alpha) for each in (x, 1 - x)]
     e = exp(min(700.0, max((float(side.max()) for side in sides if side.size), default=0.0)))
     stop = e >= 1 / alpha
-    return Standing(
+    return Evidence(
         e=e, low=bounds.low, high=bounds.high, stop=stop,
         sentence=_sentence(x, bounds, stop, 1 - alpha),
     )  # fmt: skip

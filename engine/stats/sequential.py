@@ -17,7 +17,7 @@ from engine.stats.intervals import Interval
 EDGE = 1e-12  # the closest to 0 and 1 that a win rate is looked for
 
 
-class Standing(BaseModel):
+class Evidence(BaseModel):
     """A test so far: evidence `e` against equality, and bounds that hold at every look."""
 
     model_config = ConfigDict(frozen=True)
@@ -60,7 +60,7 @@ def confidence_sequence(
     return Interval(float(low), float(high))
 
 
-def standing(wins: int, losses: int, alpha: float = 0.05) -> Standing:
+def standing(wins: int, losses: int, alpha: float = 0.05) -> Evidence:
     """Whether the test may stop now; UserError for negative counts."""
     bounds = confidence_sequence(wins, losses, 1 - alpha)
     e, n = e_value(wins, losses), wins + losses
@@ -72,7 +72,7 @@ def standing(wins: int, losses: int, alpha: float = 0.05) -> Standing:
         f"{verb}: after {n} decisive votes {found} (evidence {e:.3g}, {1 / alpha:g} is enough; "
         f"win rate {bounds.low * 100:.1f} to {bounds.high * 100:.1f} %)."
     )
-    return Standing(e=e, low=bounds.low, high=bounds.high, stop=stop, sentence=sentence)
+    return Evidence(e=e, low=bounds.low, high=bounds.high, stop=stop, sentence=sentence)
 
 
 def _check(wins: int, losses: int) -> None:

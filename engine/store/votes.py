@@ -30,7 +30,7 @@ class Assignment(NamedTuple):
     guest: bool = False
 
 
-class Seen(NamedTuple):
+class GivenComparison(NamedTuple):
     """A comparison that a rater was given, and what became of it."""
 
     comparison_id: str
@@ -90,7 +90,7 @@ def free_comparison(
     return (row[0], READ[row[1]]) if row else None
 
 
-def seen(conn: Connection, round_id: str, rater: str) -> list[Seen]:
+def seen(conn: Connection, round_id: str, rater: str) -> list[GivenComparison]:
     """What a rater was given in a round, oldest first."""
     query = (
         select(comparison.c.id, comparison.c.kind, assignment.c.state)
@@ -98,7 +98,7 @@ def seen(conn: Connection, round_id: str, rater: str) -> list[Seen]:
         .where(assignment.c.round_id == round_id, assignment.c.rater == rater)
         .order_by(assignment.c.leased_at, assignment.c.id)
     )
-    return [Seen(*row) for row in conn.execute(query)]
+    return [GivenComparison(*row) for row in conn.execute(query)]
 
 
 def lease(conn: Connection, new: Assignment) -> None:

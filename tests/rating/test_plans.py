@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from engine.core import ids
 from engine.core.actor import LOCAL
 from engine.core.errors import Conflict
-from engine.core.rating import Plan
+from engine.core.rating import RoundPlan
 from engine.core.recipe import read
 from engine.services.rating import rounds
 from engine.services.rating.plans import RoundRecipe
@@ -34,11 +34,11 @@ OF_A_LATER_VERSION = '{"calibration":[],"overlap":1,"prompts":1,"weights":{"a":[
 
 @pytest.mark.parametrize("stored", [OF_0_1_0, FEWEST_FIELDS, OF_A_LATER_VERSION])
 def test_stored_plan_is_read_and_dumps_byte_for_byte(stored):
-    assert to_json(Plan.model_validate(json.loads(stored))) == stored
+    assert to_json(RoundPlan.model_validate(json.loads(stored))) == stored
 
 
 def test_plan_of_0_1_0_has_its_values():
-    plan = Plan.model_validate(json.loads(OF_0_1_0))
+    plan = RoundPlan.model_validate(json.loads(OF_0_1_0))
     assert (plan.decision, plan.per_rater, plan.rows) == ("sequential", 150, (4, 0, 2))
     assert [each.right for each in plan.practice] == ["a b"]
 

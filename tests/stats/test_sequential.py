@@ -4,7 +4,7 @@ from scipy.special import betaln
 from scipy.stats import binomtest
 
 from engine.core.errors import UserError
-from engine.stats.betting import log_wealth, mean_sequence, standing_by_prompt
+from engine.stats.betting import evidence_by_prompt, log_wealth, mean_sequence
 from engine.stats.sequential import confidence_sequence, e_value, standing
 
 
@@ -99,11 +99,11 @@ def test_the_bounds_of_the_mean_cover_it_at_all_looks():
 def test_a_better_model_is_found_and_ties_make_it_faster_than_coin_flips():
     rng = np.random.default_rng(12)
     means = rng.choice([0.25, 0.5, 0.75, 1.0], 200, p=[0.1, 0.3, 0.4, 0.2])
-    found = standing_by_prompt(means.tolist())
+    found = evidence_by_prompt(means.tolist())
     assert found.stop
     assert 0.5 < found.low < means.mean() < found.high < 1
     assert "the new model is better than the baseline" in found.sentence
-    mirror = standing_by_prompt((1 - means).tolist())
+    mirror = evidence_by_prompt((1 - means).tolist())
     assert (mirror.low, mirror.high) == pytest.approx((1 - found.high, 1 - found.low), abs=1e-6)
     assert "the new model is worse than the baseline" in mirror.sentence
     coin = confidence_sequence(round(means.sum()), 200 - round(means.sum()))
@@ -132,7 +132,7 @@ def test_the_bounds_are_those_of_a_plain_loop_over_candidate_means():
 
 @pytest.mark.parametrize("means", [[], [1.0], [0.0], [0.5] * 50, [1.0] * 300, [0.0] * 300, [0, 1]])
 def test_bounds_of_means_stay_inside_zero_and_one(means):
-    found = standing_by_prompt(means)
+    found = evidence_by_prompt(means)
     assert 0 <= found.low <= found.high <= 1
     assert np.isfinite(found.e)
     assert found.stop == (not found.low <= 0.5 <= found.high)
@@ -141,7 +141,7 @@ def test_bounds_of_means_stay_inside_zero_and_one(means):
 
 
 def test_no_prompt_yet_is_said_and_a_mean_outside_is_an_error():
-    assert standing_by_prompt([]).sentence == "Go on: no prompt has been voted on yet."
+    assert evidence_by_prompt([]).sentence == "Go on: no prompt has been voted on yet."
     for bad in ([1.5], [-0.1], [float("nan")]):
         with pytest.raises(UserError, match="outside 0 to 1"):
-            standing_by_prompt(bad)
+            evidence_by_prompt(bad)

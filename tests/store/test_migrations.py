@@ -7,11 +7,11 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from engine.core.actor import LOCAL
-from engine.services.rating import votes
 from engine.store import models
 from engine.store.connect import MIGRATIONS, migrate, open_database, reading, writing
 from engine.store.tables import metadata
 from tests import helpers
+from tests.rating import screen
 
 MOVES = [
     "UPDATE comparison SET round_id = 'other'",
@@ -68,8 +68,8 @@ def test_migrating_twice_changes_nothing(ws):
 @pytest.mark.parametrize("change", ["UPDATE vote SET choice = 'tie'", "DELETE FROM vote"])
 def test_the_database_itself_refuses_to_change_a_vote(ws, tmp_path, change):
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path)
-    shown = votes.next_pair(ws, LOCAL, one.id)
-    votes.vote(ws, LOCAL, shown.token, "key-00000001", "left")
+    shown = screen.next_pair(ws, LOCAL, one.id)
+    screen.vote(ws, LOCAL, shown.token, "key-00000001", "left")
     with pytest.raises(DBAPIError, match="append-only"), writing(ws.db) as conn:
         conn.execute(text(change))
 
@@ -79,7 +79,7 @@ def test_the_database_itself_refuses_to_move_a_pair_or_change_what_a_round_asks(
     ws, tmp_path, change
 ):
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path, purpose="blind_eval")
-    votes.next_pair(ws, LOCAL, one.id)
+    screen.next_pair(ws, LOCAL, one.id)
     with pytest.raises(DBAPIError, match="never changes"), writing(ws.db) as conn:
         conn.execute(text(change))
 

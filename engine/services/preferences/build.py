@@ -95,8 +95,8 @@ def _more(seen: Preview, number: int) -> str:
     """What would bring enough of them."""
     if number + seen.counts["edit_share"] >= FEWEST:
         return (
-            "Most of them are texts that raters improved. Rate more pairs, or let more of them in: "
-            "tuneloop preferences export --set edit_share=1"
+            "Most of them are texts that raters improved. Rate more pairs, or let more of them in "
+            "with the rule edit_share=1."
         )
     return f"Rate {FEWEST - number} or more further pairs, then make the pairs again."
 
@@ -150,7 +150,7 @@ def get(ws: Workspace, actor: Actor, export_id: str) -> PairExport:
     with reading(ws.db) as conn:
         found = exports.get(conn, export_id)
     if found is None or not actor.sees(found.project_id):
-        raise NotFound(f"There are no pairs {export_id!r}.", "Make them on the Rating page.")
+        raise NotFound(f"There are no pairs {export_id!r}.", "Make the pairs first.")
     return found
 
 

@@ -147,9 +147,7 @@ def _rounds(conn: Connection, project_id: str, round_ids: list[str] | None) -> l
     rating = [r for r in rounds.list_all(conn, project_id) if r.purpose == "train_pairs"]
     chosen = [r for r in rating if round_ids is None or r.id in round_ids]
     if not chosen:
-        raise UserError(
-            "There is no rating round to take votes from.", "Start one on the Rating page."
-        )
+        raise UserError("There is no rating round to take votes from.", "Start one first.")
     return sorted(chosen, key=lambda r: (r.created_at, r.id))
 
 

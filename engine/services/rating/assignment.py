@@ -16,7 +16,7 @@ from engine.core.rating import Answer, Round
 from engine.core.sides import OTHER
 from engine.store import rounds, votes
 from engine.store.rounds import Uncounted
-from engine.store.votes import LEASE_S, Assignment, Seen
+from engine.store.votes import LEASE_S, Assignment, GivenComparison
 
 MOST_HELD = 2
 TICK_S = 0.001  # between two leases of one moment, whose order must last
@@ -29,7 +29,7 @@ class Checks(NamedTuple):
     round_id: str
     rater: str
     uncounted: list[Uncounted]
-    seen: list[Seen]
+    seen: list[GivenComparison]
     normal: int
 
 
@@ -130,7 +130,7 @@ def _now(
     return normal >= (had + late) / share
 
 
-def _ready(check: Uncounted, seen: list[Seen], last: bool) -> bool:
+def _ready(check: Uncounted, seen: list[GivenComparison], last: bool) -> bool:
     """A repeat needs a pair that this rater voted on, some pairs ago unless none is left."""
     if check.kind != "repeat":
         return True

@@ -41,7 +41,7 @@ SAID: dict[Kind, str] = {
 }
 
 
-class Line(BaseModel):
+class AuditLine(BaseModel):
     """An entry as people read it; `times` is how often within its minute."""
 
     model_config = ConfigDict(frozen=True)
@@ -144,7 +144,9 @@ def refuse_early(conn: Connection, actor: Actor, one: Round) -> None:
     )
 
 
-def lines(ws: Workspace, actor: Actor, project_id: str, round_id: str | None = None) -> list[Line]:
+def lines(
+    ws: Workspace, actor: Actor, project_id: str, round_id: str | None = None
+) -> list[AuditLine]:
     """The newest entries of a round, or of a project and those that belong to none; newest first.
 
     That a rater was forgotten is among them, as it stands in the record of that.
@@ -158,7 +160,7 @@ def lines(ws: Workspace, actor: Actor, project_id: str, round_id: str | None = N
         gone = reviews.list_forgotten(conn, project_id)
     found = [_line(one) for one in entries]
     found += [
-        Line(
+        AuditLine(
             at=each.created_at, kind="forgotten", who=each.created_by, role="owner",
             round_id=round_id, comparison_id=None, times=1,
             sentence=f"{each.created_by} (owner) deleted all that one rater did",
@@ -178,10 +180,10 @@ def stands(seen: Tally) -> str:
     )
 
 
-def _line(one: Entry) -> Line:
+def _line(one: Entry) -> AuditLine:
     who = f"{one.who} ({one.role})" if one.role else one.who
     often = f"{one.times:,} times" if one.times < MOST_TIMES else f"{MOST_TIMES:,} times or more"
-    return Line(
+    return AuditLine(
         at=one.created_at, kind=one.kind, who=one.who, role=one.role, round_id=one.round_id,
         comparison_id=one.comparison_id, times=one.times,
         sentence=f"{who} {one.said}" + (f", {often}" if one.times > 1 else ""),

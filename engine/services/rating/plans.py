@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from engine.core.errors import UserError
-from engine.core.rating import DecisionRule, GoldItem, Mode, Plan, Purpose
+from engine.core.rating import DecisionRule, GoldItem, Mode, Purpose, RoundPlan
 from engine.core.recipe import Recipe, Ref, RefKind
 from engine.stats.power import detectable, wins_needed
 from engine.stats.power import plan as needed
@@ -129,13 +129,13 @@ def plan(
     rows: Sequence[int],
     practice: Sequence[GoldItem],
     gold: Sequence[GoldItem],
-) -> Plan:
+) -> RoundPlan:
     """The frozen plan: `rows` are the numbers of the questions, more than are rated where spare."""
     prompts = min(recipe.prompts, len(rows))
     optional: dict[str, Any] = {"keep": prompts} if recipe.spare else {}
     if recipe.per_rater:
         optional["per_rater"] = recipe.per_rater
-    return Plan(
+    return RoundPlan(
         arms=(recipe.model, recipe.against),
         dataset=recipe.dataset,
         rows=tuple(rows),

@@ -17,7 +17,7 @@ from engine.core.dataset import Row
 from engine.core.errors import Conflict, UserError
 from engine.core.examples import Kind, prompt_of
 from engine.core.normalise import question_key
-from engine.core.rating import BLIND, GoldItem, Plan, Purpose, Round, Tally
+from engine.core.rating import BLIND, GoldItem, Purpose, Round, RoundPlan, Tally
 from engine.services import access
 from engine.services.data import datasets
 from engine.services.evaluation import gate
@@ -88,7 +88,7 @@ def _begin(ws: Workspace, actor: Actor, new: Round) -> None:
         rounds.change(conn, new.id, status="open" if shown else "failed")
 
 
-def _add(ws: Workspace, actor: Actor, project_id: str, plan: Plan, name: str) -> Round:
+def _add(ws: Workspace, actor: Actor, project_id: str, plan: RoundPlan, name: str) -> Round:
     arm_new, arm_base = plan.arms
     number = 1 + sum(r.purpose == plan.purpose for r in list_all(ws, actor, project_id))
     new = Round(

@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from engine.core.rating import Round, Tally, tally_words
 from engine.services.rating import raters
 from engine.services.rating.vote_reading import VoteOutcome, outcome
-from engine.stats.betting import standing_by_prompt
+from engine.stats.betting import evidence_by_prompt
 from engine.stats.preference import Decision, Verdict
 from engine.stats.preference import verdict as weigh
-from engine.stats.sequential import Standing
+from engine.stats.sequential import Evidence
 from engine.store import audit, reviews, rounds, votes
 from engine.store.votes import LiveVote
 
@@ -121,7 +121,7 @@ def weighed(conn: Connection, one: Round) -> Verdict:
     means = whole(conn, one) if early else seen.by_prompt
     if early:
         found = found.model_copy(update={"win_rate": fmean(means) if means else 0.5})
-    at = standing_by_prompt(means)
+    at = evidence_by_prompt(means)
     decision: Decision = "no difference shown"
     if at.stop:
         decision = "better" if found.win_rate > 0.5 else "worse"
@@ -159,7 +159,7 @@ def live(conn: Connection, one: Round) -> Live | None:
     if one.plan.decision != "sequential":
         return None
     full = whole(conn, one)
-    at = standing_by_prompt(full)
+    at = evidence_by_prompt(full)
     needed = 1 / one.plan.alpha
     said = "There is enough evidence: close the round." if at.stop else (
         f"Not enough evidence yet after {len(full)} questions: go on."
@@ -171,7 +171,7 @@ def _mean(outcomes: list[VoteOutcome]) -> float:
     return sum(WORTH[each] for each in outcomes) / len(outcomes)
 
 
-def _sequential(found: Verdict, at: Standing, decision: Decision) -> str:
+def _sequential(found: Verdict, at: Evidence, decision: Decision) -> str:
     rate, low, high = (100 * x for x in (found.win_rate, at.low, at.high))
     numbers = (
         f"it wins {rate:.1f} % of votes with ties as half, {low:.1f} to {high:.1f} % in a range "

@@ -16,7 +16,7 @@ DECISIONS = [
 ]
 
 
-class More(NamedTuple):
+class OptionFields(NamedTuple):
     """The components, in the order that `read` takes their values."""
 
     mode: gr.Radio
@@ -43,7 +43,7 @@ def _share(field: str) -> tuple[int, int, int]:
     return round(100 * low), round(100 * high), round(100 * default(field))
 
 
-def build() -> More:
+def build() -> OptionFields:
     """The components, in the layout that is open."""
     with gr.Row():
         mode = gr.Radio(MODES, value=default("mode"), label="What is shown", elem_id="rate-mode")
@@ -68,7 +68,7 @@ def build() -> More:
                    file_types=[".jsonl", ".json", ".csv"], elem_id="rate-gold-file")  # fmt: skip
     anyway = gr.Checkbox(False, label="Test a model blind even if its scores fell",
                          elem_id="rate-anyway")  # fmt: skip
-    return More(
+    return OptionFields(
         mode, decision, checks, repeats, practice, per_rater, guidelines, pasted, file, anyway
     )  # fmt: skip
 

@@ -230,7 +230,7 @@ def _hidden(ws: Workspace, chosen: str | None) -> bool:
     return one.blind and one.status == "open"
 
 
-def _said(line: audit.Line, known: dict[str, str]) -> str:
+def _said(line: audit.AuditLine, known: dict[str, str]) -> str:
     where = f" · {known[line.round_id]}" if line.round_id in known else ""
     return f"{markup.when(line.at)}{where} · {line.sentence}"
 

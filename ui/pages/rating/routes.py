@@ -51,7 +51,7 @@ NOT_A_VOTE = {"problem": "This is not a vote.", "fix": "Reload the page and vote
 PRIVATE = {"Cache-Control": "no-store"}
 
 
-class Pair(BaseModel):
+class RenderedComparison(BaseModel):
     """A comparison as the browser shows it: safe HTML, and the plain texts for edits."""
 
     token: str
@@ -66,11 +66,11 @@ class Pair(BaseModel):
     can_undo: bool
 
 
-class State(BaseModel):
+class RaterScreen(BaseModel):
     """What the rating page shows now, and the comparison after it."""
 
-    pair: Pair | None
-    ahead: Pair | None
+    pair: RenderedComparison | None
+    ahead: RenderedComparison | None
     feedback: Feedback | None
     pause: str | None
 
@@ -197,9 +197,9 @@ def _reading(ws: Workspace, rater: Any) -> APIRouter:
         return [_listed(one) for one in rounds.list_all(ws, who, project)]
 
     @api.get("/{round_id}/next")
-    def next_pair(round_id: str, who: Who) -> State:
+    def next_pair(round_id: str, who: Who) -> RaterScreen:
         _round_of(ws, who, round_id)
-        return _state(votes.state(ws, who, round_id))
+        return _screen(votes.state(ws, who, round_id))
 
     @api.get("/{round_id}/progress")
     def progress(round_id: str, who: Who) -> Progress:
@@ -213,12 +213,12 @@ def _voting(ws: Workspace, rater: Any) -> APIRouter:
     Who = Annotated[Actor, rater]
 
     @api.post("/vote")
-    def vote(asked: VoteRequest, who: Who) -> State:
-        return _state(votes.vote(ws, who, asked))
+    def vote(asked: VoteRequest, who: Who) -> RaterScreen:
+        return _screen(votes.vote(ws, who, asked))
 
     @api.post("/skip")
-    def skip(left: Held, who: Who) -> State:
-        return _state(votes.skip(ws, who, left.token))
+    def skip(left: Held, who: Who) -> RaterScreen:
+        return _screen(votes.skip(ws, who, left.token))
 
     @api.post("/beat")
     def beat(held: Held, who: Who) -> Beaten:
@@ -226,13 +226,13 @@ def _voting(ws: Workspace, rater: Any) -> APIRouter:
         return Beaten()
 
     @api.post("/flag")
-    def flag(raised: Raised, who: Who) -> State:
-        return _state(flags.add(ws, who, **raised.model_dump()))
+    def flag(raised: Raised, who: Who) -> RaterScreen:
+        return _screen(flags.add(ws, who, **raised.model_dump()))
 
     @api.post("/{round_id}/undo")
-    def undo(round_id: str, who: Who) -> State:
+    def undo(round_id: str, who: Who) -> RaterScreen:
         _round_of(ws, who, round_id)
-        return _state(votes.undo(ws, who, round_id))
+        return _screen(votes.undo(ws, who, round_id))
 
     return api
 
@@ -264,8 +264,8 @@ def _pages(ws: Workspace, rater: Any, space: bool) -> APIRouter:
     return pages
 
 
-def _state(now: RaterState) -> State:
-    return State(
+def _screen(now: RaterState) -> RaterScreen:
+    return RaterScreen(
         pair=now.pair and _rendered(now.pair),
         ahead=now.ahead and _rendered(now.ahead),
         feedback=now.feedback,
@@ -273,8 +273,8 @@ def _state(now: RaterState) -> State:
     )
 
 
-def _rendered(shown: ShownComparison) -> Pair:
-    return Pair(
+def _rendered(shown: ShownComparison) -> RenderedComparison:
+    return RenderedComparison(
         token=shown.token,
         mode=shown.mode,
         prompt_html=to_html(shown.prompt),

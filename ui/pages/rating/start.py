@@ -16,7 +16,7 @@ from engine.services.rating.rounds import RATEABLE
 from engine.workspace import Workspace
 from ui.components import markup, names
 from ui.pages.rating import options
-from ui.pages.rating.options import More, default
+from ui.pages.rating.options import OptionFields, default
 from ui.web.session import who
 
 PURPOSES: list[tuple[str, Purpose]] = [
@@ -48,7 +48,7 @@ USUAL_PROMPTS = 60
 MOST_PROMPTS = 400
 
 
-class Start(NamedTuple):
+class StartPanel(NamedTuple):
     """The panel; `go` is its button, the others are what a round is planned from."""
 
     purpose: gr.Radio
@@ -58,7 +58,7 @@ class Start(NamedTuple):
     prompts: gr.Slider
     overlap: gr.Slider
     longest: gr.Slider
-    more: More
+    more: OptionFields
     go: gr.Button
 
     @property
@@ -67,7 +67,7 @@ class Start(NamedTuple):
         return [*self[:-2], *self.more]
 
 
-def build() -> tuple[Start, gr.HTML]:
+def build() -> tuple[StartPanel, gr.HTML]:
     """The components, in the layout that is open, and the sentence about what they can show."""
     purpose = gr.Radio(
         PURPOSES, value="train_pairs", label="What for", elem_id="rate-purpose"
@@ -90,7 +90,7 @@ def build() -> tuple[Start, gr.HTML]:
         more = options.build()
     power = gr.HTML("", elem_id="rate-power")
     go = gr.Button("Start the round", variant="primary", elem_id="rate-start")
-    return Start(purpose, new, base, dataset, prompts, overlap, longest, more, go), power
+    return StartPanel(purpose, new, base, dataset, prompts, overlap, longest, more, go), power
 
 
 def plan(

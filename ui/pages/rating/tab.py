@@ -139,7 +139,7 @@ def _wire_onward(ws: Workspace, page: Page, train: gr.Button, view: gr.State) ->
     train.click(on_train, [view, page.project], [page.aim, page.tabs], **markup.QUIET)
 
 
-def _wire_panel(ws: Workspace, page: Page, panel: start.Start, power: gr.HTML) -> None:
+def _wire_panel(ws: Workspace, page: Page, panel: start.StartPanel, power: gr.HTML) -> None:
     chosen = [panel.purpose, panel.new, panel.base, panel.dataset]
     size = [panel.purpose, panel.dataset, panel.prompts, panel.overlap, panel.more.decision,
             panel.more.pasted]  # fmt: skip
@@ -157,7 +157,7 @@ def _wire(
     view: gr.State,
     parts: Parts,
     buttons: dict[str, gr.Button],
-    panel: start.Start,
+    panel: start.StartPanel,
 ) -> None:
     # What is chosen comes from the view: a dropdown refuses a value that a look has just removed.
     @shows_errors
