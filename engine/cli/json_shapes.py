@@ -20,7 +20,7 @@ from engine.services.jobs.queue import Waiting
 from engine.services.loop.generations import History
 from engine.services.people.accounts import Account
 from engine.services.preferences.contested import Contested
-from engine.services.rating.audit import Line
+from engine.services.rating.audit import AuditLine
 from engine.services.rating.raters import RaterView
 from engine.services.rating.report import Report
 from engine.services.training.estimate import Preflight
@@ -80,7 +80,7 @@ SHAPES: dict[str, Any] = {
     "rating quality": Quality,
     "rating invite": {"rater": "text", "path": "text"},
     "rating forget": erasure.Gone,
-    "rating audit": {"entries": [Line]},
+    "rating audit": {"entries": [AuditLine]},
     "rating rounds": {"rounds": [Round]},
     "rating rounds start": Round,
     "rating rounds close": Round,
