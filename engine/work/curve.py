@@ -40,6 +40,11 @@ class Recipe(StudyRecipe):
         2, ge=2, le=10, description="Trainings at each share: they show how much is chance"
     )
 
+    @property
+    def trainings(self) -> int:
+        """Every share with every seed."""
+        return len(self.shares) * self.seeds
+
     @field_validator("shares")
     @classmethod
     def _shares_grow(cls, shares: tuple[float, ...]) -> tuple[float, ...]:

@@ -37,6 +37,11 @@ class StudyRecipe(Recipe):
         """The model and the dataset."""
         return [Ref(RefKind.MODEL, self.model), Ref(RefKind.DATASET, self.dataset)]
 
+    @property
+    def trainings(self) -> int:
+        """How many trainings it is in all."""
+        raise NotImplementedError
+
     def training(self, changes: dict[str, Any] | None = None) -> TrainRecipe:
         """The method's recipe with `changes`, where `lora.r` changes a field inside another.
 

@@ -58,6 +58,11 @@ class Recipe(StudyRecipe):
     )
     n_trials: int = Field(8, ge=2, le=200, description="How many trainings")
 
+    @property
+    def trainings(self) -> int:
+        """One a trial."""
+        return self.n_trials
+
     @model_validator(mode="after")
     def _ends_of_the_space_are_settings(self) -> "Recipe":
         for name, among in self.space.items():

@@ -11,11 +11,10 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
-from engine import plugins
 from engine.core import recipe as recipes
 from engine.core.errors import UserError
 from engine.core.recipe import Recipe
-from engine.trackers import available as trackers
+from engine.services import plug_ins
 
 R = TypeVar("R", bound=Recipe)
 
@@ -41,7 +40,9 @@ LABELS = {
 }
 AS_LIBRARY = "as the library does"
 EMPTY = {"max_steps": "no limit", "early_stopping_patience": "never"}  # where left empty
-INSTALLED = {"trackers": trackers.installed}  # names of plug-ins: those that can be had here
+INSTALLED = {
+    "trackers": plug_ins.trackers_installed
+}  # names of plug-ins: those that can be had here
 CHOSEN = ("model", "dataset", "reward")  # ids and names: their choices come from the services
 
 
@@ -173,7 +174,7 @@ def _plug_ins(
 ) -> gr.components.Component:
     """A choice among the plug-ins that can be had here; where there is none it says what to do."""
     if not found:
-        all_of = " or ".join(plugins.names(family))
+        all_of = " or ".join(plug_ins.names(family))
         info["info"] += f". Not possible yet: none of them is installed here ({all_of})"
     return gr.Dropdown(found, value=default, multiselect=True, interactive=bool(found), **info)
 

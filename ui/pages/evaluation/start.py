@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine import plugins
 from engine.core import recipe as recipes
 from engine.core.dataset import Dataset, Split
 from engine.core.errors import UserError
 from engine.core.job import Job, State
+from engine.services import plug_ins
 from engine.services.data import datasets
 from engine.services.evaluation import contamination, metrics, task
 from engine.services.jobs import lifecycle
@@ -216,7 +216,7 @@ def start(
         "usd_per_hour": price or 0.0,
         **{name: name in (extras or []) for _, name in EXTRAS},
     }
-    recipe = recipes.read(plugins.load("jobs", "evaluate").Recipe, values)
+    recipe = recipes.read(plug_ins.recipe_of("evaluate"), values)
     data = datasets.get(ws, who(ws), dataset)
     return lifecycle.submit(ws, who(ws), project, recipe, title(ws, project, models, data, split))
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from engine import plugins
 from engine.core.job import Job
 from engine.core.recipe import current_names
+from engine.services import plug_ins
 from engine.services.evaluation import metrics
 from engine.services.jobs import lifecycle
 from ui.components import forms, names
@@ -27,8 +27,7 @@ MANY = 8  # items of a list that are written out
 
 def table(job: Job, called: dict[str, str]) -> str:
     """Name, value and meaning of every setting; ids are shown as names."""
-    module = plugins.find("jobs", job.kind)
-    fields = module.Recipe.model_fields if module else {}
+    fields = plug_ins.recipe_fields(job.kind)
     labels = LABELS if lifecycle.trains(job.kind) else LABELS | ASKED
     ordered: tuple[list[str], list[str], list[str]] = ([], [], [])
     recipe = current_names(job.recipe) if lifecycle.trains(job.kind) else job.recipe

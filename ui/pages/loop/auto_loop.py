@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine import plugins
 from engine.core.errors import UserError
+from engine.services import plug_ins
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.loop import auto
@@ -70,7 +70,7 @@ def build(ws: Workspace, page: Page) -> Itself:
 
 def raters() -> list[tuple[str, str]]:
     """People first, then the simulated raters by the rule they state."""
-    known = [(f"Simulated: {name.replace('_', ' ')}", name) for name in plugins.names("raters")]
+    known = [(f"Simulated: {name.replace('_', ' ')}", name) for name in plug_ins.names("raters")]
     return [("People", PEOPLE), *known]
 
 

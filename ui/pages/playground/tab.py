@@ -4,11 +4,11 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine import plugins
 from engine.core import recipe as recipes
 from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.services import playground as services_playground
+from engine.services import plug_ins
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 from ui.components import choice_cards, markup, names
@@ -113,7 +113,7 @@ def ask(
         "max_new_tokens": int(longest),
         "seed": int(seed or 0),
     }
-    recipe = recipes.read(plugins.load("jobs", "play").Recipe, values)
+    recipe = recipes.read(plug_ins.recipe_of("play"), values)
     return lifecycle.submit(ws, who(ws), project, recipe, " ".join(prompt.split())[:NAME_LENGTH])
 
 
@@ -178,7 +178,7 @@ def _buttons(live: bool) -> tuple[gr.Button, gr.Button]:
 
 
 def _form() -> Form:
-    usual = plugins.load("jobs", "play").Recipe.model_fields
+    usual = plug_ins.recipe_fields("play")
     prompt = gr.Textbox(label="Question", lines=3, max_lines=12, elem_id="play-prompt",
                         placeholder="How do I renew a book?")  # fmt: skip
     models = gr.Dropdown([], value=[], multiselect=True, max_choices=MOST_MODELS, label="Ask",

@@ -6,11 +6,10 @@ from math import ceil
 from shlex import quote
 from typing import Any, NamedTuple, get_args
 
-from engine import plugins
 from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.core.recipe import LEAST_STEPS, TrainRecipe, Tuning, default_epochs, read
-from engine.services import projects
+from engine.services import plug_ins, projects
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
@@ -121,7 +120,7 @@ def first_look(recipe: TrainRecipe, steps: int) -> TrainRecipe:
 
 def warm_up(ws: Workspace, project: str, recipe: TrainRecipe) -> Job:
     """A measurement of the first steps of this training, queued."""
-    known = plugins.load("jobs", "warmup").Recipe
+    known = plug_ins.recipe_of("warmup")
     values = {
         "method": recipe.KIND, "recipe": recipe.model_dump(mode="json"), "steps": WARM_STEPS,
     }  # fmt: skip

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from engine import plugins
 from engine.core.dataset import Dataset
 from engine.core.examples import Kind
 from engine.core.model import Model
 from engine.core.recipe import TrainRecipe
+from engine.services import plug_ins
 from engine.services.data import datasets
 from engine.services.loop import champion
 from engine.services.models import registry
@@ -136,7 +136,7 @@ def _rewards(
     """Judges, the newest first, then rules, the one that fits the newest data first."""
     judges = [(f"Judge: {called[one.id]}", one.id) for one in reversed(found) if _judges(one)]
     first = RULE_FOR.get(sets[0].kind, "")
-    rules = sorted(plugins.names("rewards"), key=lambda name: name != first)
+    rules = sorted(plug_ins.names("rewards"), key=lambda name: name != first)
     return judges + [(f"Rule: {words.REWARDS.get(name, name)}", name) for name in rules]
 
 

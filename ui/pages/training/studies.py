@@ -1,15 +1,15 @@
 """Jobs that train many times, asked for from a filled form: is the data enough, which settings."""
 
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
-from engine import plugins
 from engine.core.errors import UserError
 from engine.core.job import Job
-from engine.core.recipe import TrainRecipe, read
+from engine.core.recipe import Recipe, TrainRecipe, read
+from engine.services import plug_ins
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.training import estimate
-from engine.work.nested import StudyRecipe
+from engine.services.training import studies as training_studies
 from engine.workspace import Workspace
 from ui.pages.training.estimate import about
 from ui.web.session import who
@@ -53,7 +53,7 @@ def asked(steps: Any, trials: Any, tried: Any) -> Asked:
     return Asked(_whole(steps, 40), _whole(trials, 8), tuple(str(n) for n in names if n in SPACE))
 
 
-def study(kind: Study, recipe: TrainRecipe, wanted: Asked) -> StudyRecipe:
+def study(kind: Study, recipe: TrainRecipe, wanted: Asked) -> Recipe:
     """The job that trains `recipe` many times; UserError where there is nothing to try."""
     settings = recipe.model_dump(mode="json", exclude=NOT_PASSED_ON, exclude_defaults=True)
     values: dict[str, Any] = {
@@ -65,7 +65,7 @@ def study(kind: Study, recipe: TrainRecipe, wanted: Asked) -> StudyRecipe:
     }
     if kind == "sweep":
         values |= {"space": space(recipe, wanted.tried), "n_trials": wanted.trials}
-    return cast(StudyRecipe, read(plugins.load("jobs", kind).Recipe, values))
+    return read(plug_ins.recipe_of(kind), values)
 
 
 def space(recipe: TrainRecipe, tried: tuple[str, ...]) -> dict[str, Any]:
@@ -87,8 +87,8 @@ def space(recipe: TrainRecipe, tried: tuple[str, ...]) -> dict[str, Any]:
 def takes(ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted: Asked) -> str:
     """How many trainings a study is and how long they will take, in a sentence."""
     made = study(kind, recipe, wanted)
-    times = _trainings(kind, made)
-    one = estimate.estimate(ws, who(ws), project, made.training())
+    times = training_studies.trainings(made)
+    one = estimate.estimate(ws, who(ws), project, training_studies.one_training(made))
     low, likely, high = (times * each for each in one.seconds.model_dump().values())
     return (
         f"{times} trainings of {wanted.steps:,} steps: {about(likely)} "
@@ -106,10 +106,6 @@ def start(ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted:
         )
     name = {"curve": f"Is {data.label} enough?", "sweep": f"Settings for {data.label}"}[kind]
     return lifecycle.submit(ws, who(ws), project, study(kind, recipe, wanted), name)
-
-
-def _trainings(kind: Study, made: Any) -> int:
-    return int(made.n_trials if kind == "sweep" else len(made.shares) * made.seeds)
 
 
 def _whole(value: Any, default: int) -> int:
