@@ -67,7 +67,6 @@ UI_REACHES: dict[str, str] = {
 }
 SERVICES_SHOW: dict[str, str] = {
     "engine.services.access: a page name": "to be moved",
-    "engine.services.evaluation.report: HTML": "to be moved",
     "engine.services.rating.pasted_prompts: a page name": "to be moved",
 }
 UI_MAY_IMPORT = ("engine.core", "engine.services", "engine.workspace")

@@ -13,11 +13,11 @@ from engine.cli.common import as_json, in_project, show, wait, working, workspac
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.evaluation import Mean
-from engine.core.evaluation_sentences import caveat
+from engine.core.evaluation_sentences import caveat, of_cut_answers
 from engine.core.recipe import read
 from engine.metrics.llm_judge import Question, compare, from_environment
 from engine.metrics.score import equal_in_squad, score_all, score_with
-from engine.services.evaluation import evaluations, truncation
+from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
 from engine.stats.preference import verdict
 
@@ -162,7 +162,7 @@ def run_job(
                 )
             for name, gain in found.gains.get(model, {}).items():
                 lines.append(f"{given:24} {name:12} {gain.sentence}")
-        lines += truncation.said(found, dict(zip(found.models, wanted, strict=True)))
+        lines += of_cut_answers(found, dict(zip(found.models, wanted, strict=True)))
         summary = found.model_dump(mode="json", exclude={"rows"})
         show(summary, "\n".join(lines), as_json)
 

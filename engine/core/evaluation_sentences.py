@@ -1,9 +1,10 @@
 """Results of an evaluation in words: sentences are made here, from decisions and numbers."""
 
+from collections.abc import Mapping
 from math import ceil
 from typing import NamedTuple
 
-from engine.core.evaluation import ENOUGH_DECIDING, FEW_ROWS, GainDecision, Mean
+from engine.core.evaluation import ENOUGH_DECIDING, FEW_ROWS, Evaluation, GainDecision, Mean
 
 MINUS = "\N{MINUS SIGN}"
 MOST_NEEDED = 100_000  # rows; a larger number says no more
@@ -18,6 +19,11 @@ class Unit(NamedTuple):
 
 ROWS = Unit("held-out row", "row")
 QUESTIONS = Unit("question", "question")  # of a public benchmark
+BASELINES = {
+    "baseline:copy": "Copy the question",
+    "baseline:frequent": "Always the most frequent answer",
+    "baseline:nearest": "The answer of the most similar training row",
+}
 WINNERS = {GainDecision.BETTER: "Better", GainDecision.WORSE: "Worse"}
 
 
@@ -91,6 +97,26 @@ def caveat(mean: Mean) -> str:
         f"Few rows decide this number: about {n if few is None else round(few):,} of {n:,}, so its "
         f"interval may be too narrow; test on about {rounded_up(wanted)} rows."
     )
+
+
+def of_cut_answers(found: Evaluation, names: Mapping[str, str]) -> list[str]:
+    """A sentence for each model with answers cut at the longest length, in the models' order."""
+    longest = found.decoding.get("max_new_tokens", "?")
+    sentences = []
+    for model in found.models:
+        cut = sum(row.outputs[model].cut for row in found.rows if model in row.outputs)
+        if cut:
+            which = f"{cut} of {len(found.rows)} answers of {names.get(model, model)}"
+            verb = "was" if cut == 1 else "were"
+            sentences.append(
+                f"{which} {verb} cut at {longest} tokens; what would have followed is not scored."
+            )
+    return sentences
+
+
+def baseline_title(model_id: str) -> str:
+    """The name of an answer that needs no model; any other id is of a model that has gone."""
+    return BASELINES.get(model_id, "A model that was deleted")
 
 
 def rounded_up(rows: float) -> str:

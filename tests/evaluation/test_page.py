@@ -9,7 +9,9 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
+from engine.core.spreadsheet import escape_formula
 from engine.services.data import datasets
+from engine.services.evaluation import answers as evaluated
 from engine.services.evaluation.leaderboard import Line
 from engine.services.jobs import lifecycle
 from tests import helpers
@@ -210,8 +212,8 @@ def test_failures_and_the_price_are_said(world):
     # 2 seconds for 3 answers at 36 dollars an hour: a cent a second
     assert "$6.667" in speed.table(made, names, 36.0)
     assert speed.usual_price(made) == 0.0
-    assert answers.gain(broken, base.id, tuned.id, "rougeL") is None
-    order = answers.ordered(made, tuned.id, "rougeL", "gains", "")
+    assert evaluated.gain(broken, base.id, tuned.id, "rougeL") is None
+    order = evaluated.ordered(made, tuned.id, "rougeL", "gains", "")
     assert order[-1].index == broken.index
 
 
@@ -234,7 +236,7 @@ def test_rows_come_in_the_order_asked_for(found):
     ev, _ = found
     tuned = ev.models[1]
     rows = {
-        order: [row.index for row in answers.ordered(ev, tuned, "rougeL", order, "")]
+        order: [row.index for row in evaluated.ordered(ev, tuned, "rougeL", order, "")]
         for _, order in answers.ORDERS
     }
     assert rows == {"gains": [3, 8, 5], "losses": [5, 8, 3], "rows": [3, 5, 8]}
@@ -242,7 +244,7 @@ def test_rows_come_in_the_order_asked_for(found):
 
 def test_the_filter_looks_into_questions_and_answers(found):
     ev, names = found
-    assert [r.index for r in answers.ordered(ev, ev.models[1], "rougeL", "rows", "SAME")] == [8]
+    assert [r.index for r in evaluated.ordered(ev, ev.models[1], "rougeL", "rows", "SAME")] == [8]
     choice = Choice(order="rows", words="nowhere")
     empty = refresh.table(ev, names, "rougeL", ev.models[1], choice, {})
     assert len(empty.value["data"]) == 0
@@ -279,19 +281,19 @@ def test_a_cell_is_never_a_formula(found, tmp_path):
     row = ev.rows[0].model_copy(update={"outputs": {**ev.rows[0].outputs, ev.models[1]: nasty}})
     ev = ev.model_copy(update={"rows": (row, *ev.rows[1:])})
     path = tmp_path / "answers.csv"
-    answers.write_csv(ev, names, path)
+    evaluated.write_csv(ev, names, path)
     with open(path, encoding="utf-8-sig") as file:
         lines = list(csv.DictReader(StringIO(file.read())))
     assert lines[0]["SFT one: answer"] == "'=HYPERLINK(1)"
     assert float(lines[1]["SFT one: gain in rougeL"]) == pytest.approx(-0.8)
-    assert [answers.safe(f"{mark}1")[0] for mark in "=+-@\t\r"] == ["'"] * 6
-    assert answers.safe("plain") == "plain"
+    assert [escape_formula(f"{mark}1")[0] for mark in "=+-@\t\r"] == ["'"] * 6
+    assert escape_formula("plain") == "plain"
 
 
 def test_jsonl_holds_every_row_with_models_by_name(found, tmp_path):
     ev, names = found
     path = tmp_path / "answers.jsonl"
-    answers.write_jsonl(ev, names, path)
+    evaluated.write_jsonl(ev, names, path)
     with open(path, encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     assert [row["index"] for row in rows] == [3, 5, 8]

@@ -8,8 +8,8 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.core.evaluation import Evaluation, Output
+from engine.core.evaluation_sentences import of_cut_answers
 from engine.core.examples import Chat, Message
-from engine.services.evaluation import truncation
 from engine.work import answer_cache, answerers, evaluate
 from engine.work import baselines as plain
 from tests.methods.memory import BASE, MemoryContext, user
@@ -146,11 +146,11 @@ def test_answers_that_were_cut_are_said(tmp_path, tiny_model):
     ctx = Context(tmp_path / "job", tiny_model, [], held_out)
     found = evaluate.run(recipe(max_new_tokens=6), ctx).evaluation
     assert all(row.outputs[BASE].cut and row.outputs[BASE].tokens == 6 for row in found.rows)
-    assert truncation.said(found, {BASE: "Tiny"}) == [
+    assert of_cut_answers(found, {BASE: "Tiny"}) == [
         "2 of 2 answers of Tiny were cut at 6 tokens; what would have followed is not scored."
     ]
     whole = found.model_copy(update={"rows": ()})
-    assert truncation.said(whole, {BASE: "Tiny"}) == []
+    assert of_cut_answers(whole, {BASE: "Tiny"}) == []
 
 
 @pytest.mark.parametrize(("words", "longest"), [(1, 96), (90, 416), (9000, 1024)])

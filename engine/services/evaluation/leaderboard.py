@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.core.actor import Actor, Role
 from engine.core.evaluation import Mean, Perplexity
+from engine.core.evaluation_sentences import baseline_title
 from engine.core.result import EvaluationResult
 from engine.services import access
 from engine.store import evaluations as store
@@ -60,7 +61,7 @@ def _lines(
     return [
         Line(
             model_id=who,
-            name=names.get(who, plain_name(who)),
+            name=names.get(who, baseline_title(who)),
             evaluation_id=ref.id,
             split=result.split,
             rows=result.rows,
@@ -70,16 +71,6 @@ def _lines(
         )
         for who, means in {**result.means, **result.baselines}.items()
     ]
-
-
-def plain_name(model_id: str) -> str:
-    """What a baseline is called; of a model that has gone, that it has."""
-    known = {
-        "baseline:copy": "Copy the question",
-        "baseline:frequent": "Always the most frequent answer",
-        "baseline:nearest": "The answer of the most similar training row",
-    }
-    return known.get(model_id, "A model that was deleted")
 
 
 def _score(line: Line, metric: str) -> float:

@@ -1,201 +1,21 @@
-"""An evaluation as one page of HTML that needs nothing else: no script, no picture, no network."""
-
-from collections.abc import Sequence
-from html import escape
+"""An evaluation as a file to take along."""
 
 from engine.core.actor import Actor, Role
-from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, GainDecision, Mean
-from engine.core.evaluation_sentences import caveat
+from engine.core.evaluation_sentences import baseline_title
+from engine.reports import evaluation_html
 from engine.services import access
-from engine.services.evaluation import evaluations, truncation
-from engine.services.evaluation.leaderboard import plain_name
-from engine.stats.slices import by_slice, thirds
+from engine.services.evaluation import evaluations
 from engine.store import models
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
-ANSWERS = 30  # rows shown in full
-LONGEST = 2000  # characters of a text
-BAR = 240  # pixels
-STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}
-th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid #ddd}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font:inherit}
-.bad{color:#a3221b}.good{color:#17662f}small{color:#666}
-"""
-TONES = {GainDecision.BETTER: "good", GainDecision.WORSE: "bad"}
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-
 
 def html(ws: Workspace, actor: Actor, evaluation_id: str) -> str:
-    """The whole page: scores, differences, baselines, warnings, speed and the first answers."""
+    """One page that needs nothing else: scores, differences, checks, speed, the first answers."""
     actor.require(Role.TRAINER)
     found = evaluations.get(ws, actor, evaluation_id)
     with reading(ws.db) as conn:
         dataset = access.dataset(conn, actor, found.dataset_id)
         known = {m.id: m.name for m in models.list_all(conn, dataset.project_id)}
-    names = {who: known.get(who, plain_name(who)) for who in (*found.models, *found.baselines)}
-    title = f"{' and '.join(names[m] for m in found.models)} on {dataset.label}"
-    body = [
-        f"<h1>{escape(title)}</h1>",
-        f"<p>{len(found.rows):,} rows ({escape(found.split.replace('_', ' '))}), answered greedily "
-        f"with at most {escape(str(found.decoding.get('max_new_tokens', '?')))} tokens.</p>",
-        _warnings(found, names),
-        _scores(found, names),
-        _differences(found, names),
-        _perplexities(found, names),
-        _slices(found, names),
-        _speeds(found, names),
-        _signatures(found),
-        _answers(found, names),
-    ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
-        f"<body>{''.join(body)}</body></html>"
-    )
-
-
-def _warnings(found: Evaluation, names: dict[str, str]) -> str:
-    lines = [
-        (f"{names[one.model]} against {names[one.compared_with]}: {one.message}", one.regressed)
-        for one in found.regression_checks
-        if one.model in names and one.compared_with in names
-    ]
-    if found.overlap:
-        learned = bool(found.overlap.count or found.overlap.near_count)
-        lines.append((found.overlap.message, learned))
-    lines += [(text, True) for text in truncation.said(found, names)]
-    items = "".join(
-        f'<li class="{"bad" if bad else "good"}">{escape(text)}</li>' for text, bad in lines
-    )
-    return f"<h2>Checks</h2><ul>{items}</ul>" if items else ""
-
-
-def _scores(found: Evaluation, names: dict[str, str]) -> str:
-    everybody = found.means | found.baselines
-    rows = [
-        [
-            escape(metric),
-            escape(names[who]),
-            _mean(means[metric]),
-            _bar(means[metric]),
-        ]
-        for metric in found.metrics
-        for who, means in everybody.items()
-        if metric in means
-    ]
-    return "<h2>Scores</h2>" + _table(["Metric", "Who", "Score and 95 % interval", "0 to 1"], rows)
-
-
-def _mean(mean: Mean) -> str:
-    failed = f", {mean.failed:,} failed" if mean.failed else ""
-    few = f". {said}" if (said := caveat(mean)) else ""
-    return (
-        f"<b>{mean.score:.3f}</b> <small>{mean.low:.3f} to {mean.high:.3f}, {mean.n:,} rows"
-        f"{failed}{few}</small>"
-    )
-
-
-def _bar(mean: Mean) -> str:
-    """The interval as a line and the score as a dot, on a scale from 0 to 1."""
-    low, at, high = (round(BAR * value) for value in (mean.low, mean.score, mean.high))
-    return (
-        f'<svg width="{BAR}" height="14" role="img" aria-label="{mean.score:.3f}">'
-        f'<line x1="0" x2="{BAR}" y1="7" y2="7" stroke="#ddd"/>'
-        f'<line x1="{low}" x2="{high}" y1="7" y2="7" stroke="#3867b1" stroke-width="4"/>'
-        f'<circle cx="{at}" cy="7" r="5" fill="#1c3d73"/></svg>'
-    )
-
-
-def _differences(found: Evaluation, names: dict[str, str]) -> str:
-    rows = [
-        [escape(names[m]), escape(names[found.models[0]]), escape(k), _gain(one)]
-        for m, gains in found.gains.items()
-        for k, one in gains.items()
-    ]
-    rows += [
-        [escape(names[m]), escape(names[plain]), escape(k), _gain(one)]
-        for m, over in found.over_baselines.items()
-        for plain, gains in over.items()
-        for k, one in gains.items()
-    ]
-    heads = ["Model", "Compared with", "Metric", "What the test says"]
-    return "<h2>Differences</h2>" + _table(heads, rows) if rows else ""
-
-
-def _gain(one: Gain) -> str:
-    tone = TONES.get(one.decision, "")
-    return f'<span class="{tone}">{escape(one.sentence)}</span>'
-
-
-def _perplexities(found: Evaluation, names: dict[str, str]) -> str:
-    rows = [
-        [escape(names[m]), f"<b>{p.score:.2f}</b> <small>{p.low:.2f} to {p.high:.2f}</small>",
-         f"{p.tokens:,}"]
-        for m, p in found.perplexity.items()
-    ]  # fmt: skip
-    heads = ["Model", "Perplexity of the references (lower is better)", "Tokens"]
-    return "<h2>Surprise</h2>" + _table(heads, rows) if rows else ""
-
-
-def _slices(found: Evaluation, names: dict[str, str]) -> str:
-    """The first metric by the length of the question."""
-    metric = found.metrics[0]
-    parts = thirds([sum(len(turn.content) for turn in row.prompt) for row in found.rows])
-    rows = [
-        [escape(names[m]), escape(one.name), escape(one.sentence)]
-        for m in found.models
-        for one in by_slice([row.outputs[m].scores.get(metric) for row in found.rows], parts)
-    ]
-    return f"<h2>{escape(metric)} by length of the question</h2>" + _table(
-        ["Model", "Questions", "Score"], rows
-    )
-
-
-def _speeds(found: Evaluation, names: dict[str, str]) -> str:
-    rows = [
-        [escape(names[m]), *(f"{getattr(measured, field):,.2f}" for field in SPEED)]
-        for m, measured in found.speed.items()
-    ]
-    note = "<p><small>Times to the first and last token count from the start of the batch.</small>"
-    return "<h2>Speed</h2>" + _table(["Model", *SPEED.values()], rows) + note + "</p>"
-
-
-SPEED = {
-    "tokens_per_s": "Tokens a second",
-    "first_p50_s": "First token, median (s)",
-    "last_p50_s": "Last token, median (s)",
-    "last_p95_s": "Last token, slowest 5 % (s)",
-    "peak_mb": "Peak memory (MB; 0: not measured)",
-    "usd_per_1000": "Dollars per 1,000 answers",
-}
-
-
-def _signatures(found: Evaluation) -> str:
-    first = found.means[found.models[0]]
-    rows = [[escape(k), f"<code>{escape(first[k].signature)}</code>"] for k in found.metrics]
-    return "<h2>What was computed</h2>" + _table(["Metric", "Signature"], rows)
-
-
-def _answers(found: Evaluation, names: dict[str, str]) -> str:
-    heads = ["Row", "Question", "Reference", *(escape(names[m]) for m in found.models)]
-    rows = [_answer(row, found.models) for row in found.rows[:ANSWERS]]
-    shown = f"the first {len(rows):,} of {len(found.rows):,}"
-    return f"<h2>Answers ({shown})</h2>" + _table(heads, rows)
-
-
-def _answer(row: EvaluatedRow, asked: Sequence[str]) -> list[str]:
-    said = (row.outputs[m].failed or row.outputs[m].text for m in asked)
-    question = "\n".join(f"{turn.role}: {turn.content}" for turn in row.prompt)
-    texts = (question, row.references[0], *said)
-    return [str(row.index), *(f"<pre>{escape(text[:LONGEST])}</pre>" for text in texts)]
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """`heads` and `rows` are HTML already."""
-    head = "".join(f"<th>{each}</th>" for each in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    names = {who: known.get(who, baseline_title(who)) for who in (*found.models, *found.baselines)}
+    return evaluation_html.render(found, names, dataset.label)

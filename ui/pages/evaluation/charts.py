@@ -6,10 +6,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from engine.core.evaluation import Evaluation, Mean
-from engine.services.evaluation.leaderboard import plain_name
+from engine.core.evaluation_sentences import baseline_title
+from engine.services.evaluation.answers import gain
 from engine.services.evaluation.metrics import title as metric_title
 from ui.components import charts
-from ui.pages.evaluation.answers import gain
 from ui.pages.evaluation.render import Names
 
 SERIES = (charts.ACCENT, charts.WARN, "#8b6bd6", charts.BAD)
@@ -50,7 +50,7 @@ def _add_plain(drawn: Any, found: Evaluation, metrics: list[str]) -> None:
     for n, (plain, means) in enumerate(found.baselines.items()):
         places = [place - 0.34 - 0.07 * n for place, each in enumerate(metrics) if each in means]
         known = {metric_title(metric): means[metric] for metric in metrics if metric in means}
-        points = _points(known, places, plain_name(plain), 0)
+        points = _points(known, places, baseline_title(plain), 0)
         points.update(
             marker={"size": 8, "symbol": HOLLOW[n % len(HOLLOW)], "color": charts.MUTED},
             error_x={"thickness": 1},

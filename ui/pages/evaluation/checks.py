@@ -3,7 +3,7 @@
 from html import escape
 
 from engine.core.evaluation import Evaluation, Overlap, RegressionCheck
-from engine.services.evaluation import truncation
+from engine.core.evaluation_sentences import of_cut_answers
 from ui.components import markup
 from ui.pages.evaluation.render import Names, no_regression
 
@@ -17,7 +17,7 @@ def panel(found: Evaluation, names: Names) -> str:
     if found.regression_checks and not regressed:
         said.append(markup.notice(f"{no_regression(found.regression_checks)}.", "good"))
     said += [_seen(found.overlap)] if found.overlap else []
-    said += [markup.notice(text, "warn") for text in truncation.said(found, names)]
+    said += [markup.notice(text, "warn") for text in of_cut_answers(found, names)]
     lines = "".join(_line(one, names) for one in found.regression_checks)
     details = f"<details><summary>All regression checks</summary><ul>{lines}</ul></details>"
     return "".join(said) + (f'<div class="tl-checks">{details}</div>' if lines else "")

@@ -8,7 +8,9 @@ import gradio as gr
 
 from engine.core.errors import NotFound
 from engine.core.evaluation import Evaluation
+from engine.core.evaluation_sentences import baseline_title
 from engine.services import model_card
+from engine.services.evaluation import answers as evaluated
 from engine.services.evaluation import leaderboard, report, slices
 from engine.services.evaluation.metrics import title as metric_title
 from engine.services.evaluation.slices import By, Parts
@@ -29,7 +31,7 @@ class Choice(NamedTuple):
     which: str | None = None
     metric: str | None = None
     compare: str | None = None
-    order: answers.Order = "gains"
+    order: evaluated.Order = "gains"
     part: str | None = EVERY
     language: str | None = EVERY
     words: str | None = ""
@@ -48,7 +50,7 @@ def scores(
     """All about the scores, for a headline metric and a model to compare."""
     tuned = [(called[each], each) for each in found.models[1:]]
     lines = leaderboard.leaderboard(ws, who(ws), found.dataset_id, metric)
-    here = {**called, **{plain: leaderboard.plain_name(plain) for plain in found.baselines}}
+    here = {**called, **{plain: baseline_title(plain) for plain in found.baselines}}
     return {
         "sentences": render.sentences(found, called, metric),
         "checks": checks.panel(found, called),
@@ -122,7 +124,7 @@ def table(
         named = kinds.get(by, ())
         if wanted and wanted in named:
             inside = [kept and each == wanted for kept, each in zip(inside, named, strict=True)]
-    kept = answers.ordered(found, model, metric, choice.order, choice.words or "", inside)
+    kept = evaluated.ordered(found, model, metric, choice.order, choice.words or "", inside)
     shown = answers.frame(kept[:LINES], found, called, model, metric)
     return gr.Dataframe(shown, column_widths=answers.widths(shown))
 
@@ -139,8 +141,8 @@ def files(
         "report": place / "report.html",
         "card": place / "model-card.md",
     }
-    answers.write_csv(found, called, paths["csv"])
-    answers.write_jsonl(found, called, paths["jsonl"])
+    evaluated.write_csv(found, called, paths["csv"])
+    evaluated.write_jsonl(found, called, paths["jsonl"])
     paths["report"].write_text(report.html(ws, who(ws), evaluation_id), encoding="utf-8")
     with suppress(NotFound):  # the model was deleted; what it answered was not
         paths["card"].write_text(

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from html import escape
 
 from engine.core.evaluation import Evaluation, Gain, GainDecision, Mean, RegressionCheck
-from engine.core.evaluation_sentences import ROWS, Unit, caveat, label
+from engine.core.evaluation_sentences import ROWS, Unit, baseline_title, caveat, label
 from engine.services.evaluation import metrics
-from engine.services.evaluation.leaderboard import plain_name
 from ui.components import markup
 
 Names = dict[str, str]
@@ -65,7 +64,7 @@ def _over_baseline(found: Evaluation, names: Names, model: str, metric: str) -> 
     gains = found.over_baselines.get(model, {}).get(plain or "", {})
     if plain is None or metric not in gains:
         return ""
-    note = f"against no model at all: {_small(plain_name(plain))}"
+    note = f"against no model at all: {_small(baseline_title(plain))}"
     return _comparison(gains[metric], names[model], note)
 
 
@@ -90,7 +89,8 @@ def table(found: Evaluation, names: Names) -> str:
         f"<th>{escape(names[model])}{'<small>baseline</small>' if n == 0 else ''}</th>"
         for n, model in enumerate(found.models)
     ) + "".join(
-        f"<th>{escape(plain_name(plain))}<small>no model</small></th>" for plain in found.baselines
+        f"<th>{escape(baseline_title(plain))}<small>no model</small></th>"
+        for plain in found.baselines
     )
     rows = "".join(
         f"<tr><th>{escape(metrics.title(metric))}</th>"
@@ -104,7 +104,7 @@ def table(found: Evaluation, names: Names) -> str:
         f"</thead><tbody>{rows}</tbody></table></div>"
     ) + cautions(
         [
-            (f"{metrics.title(metric)}, {names.get(who, plain_name(who))}", means[metric])
+            (f"{metrics.title(metric)}, {names.get(who, baseline_title(who))}", means[metric])
             for who, means in (found.means | found.baselines).items()
             for metric in means
         ]
@@ -120,7 +120,7 @@ def over_plain(found: Evaluation, names: Names, metric: str) -> str:
     rows = ""
     for plain in found.baselines:
         cells = "".join(_gain_cell(over[plain].get(metric)) for over in told.values())
-        rows += f"<tr><th>{escape(plain_name(plain))}</th>{cells}</tr>"
+        rows += f"<tr><th>{escape(baseline_title(plain))}</th>{cells}</tr>"
     return (
         '<div class="tl-scroll"><table class="tl-scores tl-above"><thead><tr>'
         f"<th>{escape(metrics.title(metric))} above</th>{heads}</tr></thead>"

@@ -1,0 +1,1 @@
+"""Reports to take along: files that open anywhere and need nothing else."""

@@ -1,0 +1,103 @@
+"""The answers of an evaluation: the gain of a row, rows in an order, and files to take along."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from itertools import cycle
+from pathlib import Path
+from typing import Any, Literal
+
+from engine.core.evaluation import EvaluatedRow, Evaluation
+from engine.core.spreadsheet import escape_formula
+
+Order = Literal["rows", "gains", "losses"]
+
+
+def gain(row: EvaluatedRow, base: str, model: str, metric: str) -> float | None:
+    """How much better `model` did on this row; None where one of the two did not answer."""
+    before, after = row.outputs[base].scores, row.outputs[model].scores
+    if metric not in before or metric not in after:
+        return None
+    return after[metric] - before[metric]
+
+
+def question(row: EvaluatedRow) -> str:
+    """The last thing that was asked."""
+    return row.prompt[-1].content if row.prompt else ""
+
+
+def ordered(
+    found: Evaluation,
+    model: str,
+    metric: str,
+    order: Order,
+    text: str,
+    inside: Sequence[bool] | None = None,
+) -> list[EvaluatedRow]:
+    """The rows that hold `text` in question, reference or an answer, in the order asked for.
+
+    `inside` says of each row whether it is looked at; without it all are.
+    """
+    wanted = text.casefold().strip()
+    asked = [r for r, kept in zip(found.rows, inside or cycle([True]), strict=False) if kept]
+    rows = [row for row in asked if not wanted or wanted in _searched(row)]
+    if order == "rows":
+        return rows
+    base, sign = found.models[0], -1 if order == "gains" else 1
+    # rows without a gain come last, whichever way
+    return sorted(rows, key=lambda row: _rank(gain(row, base, model, metric), sign))
+
+
+def write_csv(found: Evaluation, names: Mapping[str, str], path: Path) -> None:
+    """One line a row, safe to open in a spreadsheet."""
+    out = StringIO()
+    writer = csv.writer(out)
+    base = found.models[0]
+    writer.writerow([escape_formula(head) for head in _heads(found, names)])
+    for row in found.rows:
+        cells: list[Any] = [row.index, _whole(row), "\n".join(row.references)]
+        for model in found.models:
+            output = row.outputs[model]
+            cells += [output.text, output.failed or "", output.tokens, round(output.seconds, 4)]
+            cells += [output.scores.get(metric, "") for metric in found.metrics]
+            if model != base:
+                gains = (gain(row, base, model, metric) for metric in found.metrics)
+                cells += ["" if each is None else each for each in gains]
+        writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in cells])
+    path.write_text(out.getvalue(), encoding="utf-8-sig", newline="")
+
+
+def write_jsonl(found: Evaluation, names: Mapping[str, str], path: Path) -> None:
+    """One JSON object a row, models by their names."""
+    lines = []
+    for row in found.rows:
+        values = row.model_dump(mode="json")
+        values["outputs"] = {names[model]: values["outputs"][model] for model in found.models}
+        lines.append(json.dumps(values, ensure_ascii=False))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _heads(found: Evaluation, names: Mapping[str, str]) -> list[str]:
+    heads = ["row", "prompt", "references"]
+    for n, model in enumerate(found.models):
+        name = names[model]
+        heads += [f"{name}: {what}" for what in ("answer", "failed", "tokens", "seconds")]
+        heads += [f"{name}: {metric}" for metric in found.metrics]
+        heads += [f"{name}: gain in {metric}" for metric in found.metrics] if n else []
+    return heads
+
+
+def _whole(row: EvaluatedRow) -> str:
+    if len(row.prompt) == 1:
+        return row.prompt[0].content
+    return "\n".join(f"{turn.role}: {turn.content}" for turn in row.prompt)
+
+
+def _searched(row: EvaluatedRow) -> str:
+    texts = [_whole(row), *row.references, *(output.text for output in row.outputs.values())]
+    return "\n".join(texts).casefold()
+
+
+def _rank(difference: float | None, sign: int) -> tuple[bool, float]:
+    return difference is None, sign * (difference or 0.0)
