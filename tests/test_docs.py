@@ -1,5 +1,6 @@
 """What the documents say is so: commands exist, links lead somewhere, versions agree."""
 
+import ast
 import re
 import shlex
 import subprocess
@@ -17,6 +18,17 @@ REPO = Path(__file__).parents[1]
 README = REPO / "README.md"
 ENGINE_README = REPO / "engine" / "README.md"
 CHANGELOG = REPO / "engine" / "CHANGELOG.md"
+DECISIONS = REPO / "engine" / "DECISIONS.md"
+OPERATORS = REPO / "ui" / "guide" / "operators.md"
+DOCUMENTS = [
+    README,
+    *sorted((REPO / ".github").glob("*.md")),
+    *sorted((REPO / "engine").glob("*.md")),
+    *sorted((REPO / "ui").rglob("*.md")),
+    REPO / "spaces" / "README.md",
+    REPO / "tests" / "README.md",
+]
+EARLIER = CHANGELOG, DECISIONS  # which also name spellings and variables of before
 
 
 def text(path: Path) -> str:
@@ -71,12 +83,15 @@ def test_every_make_target_in_the_readme_exists():
     assert {name for name in named if not re.search(rf"^{name}:", makefile, re.M)} == set()
 
 
-def test_every_command_in_the_readme_parses():
+@pytest.mark.parametrize(
+    "document", [each for each in DOCUMENTS if each not in EARLIER], ids=lambda path: path.stem
+)
+def test_every_command_in_a_document_parses(document):
     wrong = []
-    for words in commands(text(README), "tuneloop"):
+    for words in commands(text(document), "tuneloop"):
         path, command, rest = resolve(words)
         line = " ".join(["tuneloop", *words])
-        if isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        if isinstance(command, click.Group) and rest and not rest[0].startswith(("-", "COMMAND")):
             wrong.append(f"{line}: there is no {rest[0]!r}; known: {', '.join(command.commands)}")
         if CliRunner().invoke(cli, [*path, "--help"]).exit_code:
             wrong.append(f"{line}: --help fails")
@@ -86,7 +101,7 @@ def test_every_command_in_the_readme_parses():
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("document", [README, ENGINE_README], ids=["README", "engine/README"])
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPO)))
 def test_every_relative_link_and_image_exists(document):
     body = re.sub(r"^```.*?^```", "", text(document), flags=re.M | re.S)
     links = re.findall(r"\]\(<?([^)\s>]+)", body) + re.findall(r"(?:src|href)=\"([^\"]+)\"", body)
@@ -128,3 +143,77 @@ def test_every_test_that_the_acceptance_list_names_exists():
     named = set(re.findall(r"`(test_\w+)`", text(tests / "ACCEPTANCE.md")))
     assert len(named) > 50
     assert {name for name in named if f"def {name}(" not in known} == set()
+
+
+def named_variables(tree: ast.AST) -> set[str]:
+    """Environment variables that a module reads or sets: TUNELOOP_ names, and what goes by environ.
+
+    A name that stands in a constant counts by the constant; so do the keys of a dictionary of
+    upper-case text, which is how values for a child process are written.
+    """
+    constants = {
+        target.id: node.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+    def word(node: ast.AST | None) -> str:
+        value = constants.get(node.id) if isinstance(node, ast.Name) else None
+        value = node.value if isinstance(node, ast.Constant) else value
+        return value if isinstance(value, str) else ""
+
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args and "environ" in ast.unparse(node.func):
+            found.add(word(node.args[0]))
+        elif isinstance(node, ast.Subscript) and "environ" in ast.unparse(node.value):
+            found.add(word(node.slice))
+        elif isinstance(node, ast.Compare) and "environ" in ast.unparse(node):
+            found.add(word(node.left))
+        elif isinstance(node, ast.Dict) and node.keys:
+            values = zip(node.keys, node.values, strict=True)
+            found |= {word(key) for key, value in values if "_" in word(key) and word(value)}
+        elif isinstance(node, ast.Constant) and word(node).startswith("TUNELOOP_"):
+            found.add(word(node))
+    return {name for name in found if re.fullmatch(r"[A-Z][A-Z0-9_]*[A-Z0-9]", name)}
+
+
+def test_named_variables_sees_every_way_of_naming_one():
+    source = """
+import os
+NAME = "FROM_CONSTANT"
+os.environ["BY_INDEX"] = os.environ.get("BY_GET", "")
+os.environ.setdefault("BY_DEFAULT", "1")
+os.environ.get(NAME)
+"BY_TEST" in os.environ
+PATIENT = {"IN_DICT": "1"}
+environment.get("TUNELOOP_OTHER")
+{"not": 1, "Upper": 2}
+"""
+    assert named_variables(ast.parse(source)) == {
+        "FROM_CONSTANT", "BY_INDEX", "BY_GET", "BY_DEFAULT", "BY_TEST", "IN_DICT", "TUNELOOP_OTHER",
+    }  # fmt: skip
+
+
+def test_every_environment_variable_stands_in_the_table_of_the_guide():
+    modules = [path for top in ("engine", "ui", "spaces") for path in (REPO / top).rglob("*.py")]
+    read = set().union(*(named_variables(ast.parse(path.read_text("utf-8"))) for path in modules))
+    table = text(OPERATORS).partition("## Environment")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| `([A-Z0-9_]+)` \|", table, re.M)
+    assert {"TUNELOOP_HOME", "TUNELOOP_JUDGE_KEY", "OMP_NUM_THREADS"} <= read
+    assert len(listed) == len(set(listed))
+    assert read - set(listed) == set(), "not in ui/guide/operators.md"
+    assert set(listed) - read == set(), "no module names them"
+
+
+def test_decisions_are_numbered_and_each_has_a_status():
+    entries = re.findall(r"^## (\d+)\. .+\n\n(.+)", text(DECISIONS), re.M)
+    assert [int(number) for number, _ in entries] == list(range(1, len(entries) + 1))
+    without = [
+        number
+        for number, first in entries
+        if not re.match(r"Status: (accepted|(superseded|amended) by \d+)", first) and number != "60"
+    ]
+    assert without == []
