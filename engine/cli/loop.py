@@ -5,14 +5,38 @@ import click
 from engine.cli import common
 from engine.cli.common import as_json, in_project, say, show, wait, working, workspace
 from engine.core.actor import LOCAL
+from engine.core.project import NextAction, Step, StepName
 from engine.core.result import DemoResult, LoopResult
 from engine.orchestrate.demo_report import as_markdown
 from engine.services.loop import auto as loops
 from engine.services.loop import champion
 from engine.services.loop import demo as demos
 from engine.services.loop.history import history as line_of
-from engine.services.loop.status import standing
+from engine.services.loop.status import status as status_of
 from engine.services.models import registry
+
+TITLES: dict[StepName, str] = {
+    "data": "data",
+    "train": "training",
+    "evaluate": "evaluation",
+    "rate": "rating",
+    "pairs": "pairs",
+    "dpo": "DPO",
+    "blind": "blind round",
+    "verdict": "verdict",
+}
+NEXT: dict[NextAction, str] = {
+    "add_data": "add examples: tuneloop data add FILE",
+    "train_first": "train a first model: tuneloop training start --help",
+    "evaluate": "evaluate it: tuneloop evaluation run --help",
+    "rate": "collect votes: tuneloop rating rounds start --help",
+    "make_pairs": "make preference pairs: tuneloop preferences export --help",
+    "train_on_pairs": "train on the pairs: tuneloop training start --help",
+    "test_blind": "compare new and old model blind: tuneloop rating rounds start --help",
+    "read_verdict": "close the blind round: tuneloop rating rounds close --help",
+    "start_again": "start another generation: tuneloop rating rounds start --help",
+    "watch_training": "wait for the training: tuneloop jobs list",
+}
 
 
 @click.group()
@@ -53,12 +77,13 @@ def demo(rater: str, learning_rate: float | None, as_json: bool) -> None:
 @in_project
 @as_json
 def status(project: str | None, as_json: bool) -> None:
-    """Show the status of a project's loop and the next step."""
+    """Show the steps of a project's loop and the next one."""
     with workspace() as ws:
         chosen = common.project(ws, project)
-        found = standing(ws, LOCAL, chosen.id)
-        lines = [f"{step.state:8} {step.title:12} {step.detail}" for step in found.steps]
-        lines.append(f"Next: {found.next_title}. {found.next_text}")
+        found = status_of(ws, LOCAL, chosen.id)
+        lines = [f"{step.state:8} {TITLES[step.name]:12} {_result(step)}".rstrip()
+                 for step in found.steps]  # fmt: skip
+        lines.append(f"Next: {NEXT[found.next_action]}")
         show(found, "\n".join(lines), as_json)
 
 
@@ -138,3 +163,10 @@ def auto(
             job = wait(ws, job)
         result = job.result_as(LoopResult)
         show(result, f"{result.ended}\n{result.sentence}", as_json)
+
+
+def _result(step: Step) -> str:
+    """The newest result of a step: a count, a score with its metric, or the name of a model."""
+    if step.value is not None:
+        return f"{step.label} {step.value:.2f}".strip()
+    return f"{step.count:,}" if step.count is not None else step.label

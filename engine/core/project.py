@@ -1,4 +1,4 @@
-"""A project: one data set, its models, its rounds, and where its loop stands."""
+"""A project, and the status of its loop."""
 
 from typing import Literal
 
@@ -17,23 +17,40 @@ class Project(BaseModel):
     created_at: float
 
 
+NextAction = Literal[
+    "add_data",
+    "train_first",
+    "evaluate",
+    "rate",
+    "make_pairs",
+    "train_on_pairs",
+    "test_blind",
+    "read_verdict",
+    "start_again",
+    "watch_training",
+]
+
+
 class Step(BaseModel):
-    """One station of the loop: `detail` says in a few words what is there, such as "BLEU 0.41"."""
+    """One station of the loop and its newest result, where it has one.
+
+    `count` is of rows, votes or pairs, `label` the name of a model or a metric, `value` a score
+    from 0 to 1 or the win rate of the verdict.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: StepName
-    title: str
     state: StepState
-    detail: str = ""
+    count: int | None = None
+    label: str = ""
+    value: float | None = None
 
 
-class Standing(BaseModel):
-    """Where the project stands: the eight steps in order, and the one thing to do next."""
+class LoopStatus(BaseModel):
+    """The eight steps of a project's loop in order, and the one thing to do next."""
 
     model_config = ConfigDict(frozen=True)
 
     steps: tuple[Step, ...]
-    next_title: str  # the button
-    next_text: str  # why
-    next_tab: str  # which tab the button opens: data, train, runs, evaluate, rate ...
+    next_action: NextAction

@@ -297,3 +297,12 @@ signed_in = Table(  # its id is the hash of what the browser holds
 sign_in_failure = Table(  # its id says whose, or from where
     "sign_in_failure", metadata, _id(), _int("times"), _time("at"),
 )  # fmt: skip
+
+last_visit = Table(
+    "last_visit",
+    metadata,
+    Column("project_id", Text, ForeignKey("project.id"), primary_key=True),
+    Column("visitor", Text, primary_key=True),  # the name of an actor, as they sign in
+    _time("before_at"),  # when the visit before this one ended
+    _time("seen_at"),
+)

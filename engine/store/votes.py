@@ -12,7 +12,7 @@ from engine.core import sides
 from engine.core.rating import Answer, AnswerChoice, PairKind, ScreenChoice
 from engine.store.answers import READ, STORED
 from engine.store.rows import to_json
-from engine.store.tables import assignment, comparison, vote
+from engine.store.tables import assignment, comparison, rating_round, vote
 
 LEASE_S = 600.0
 ANSWERED = ("voted", "extra", "skipped", "flagged")
@@ -239,6 +239,40 @@ def counts(conn: Connection, round_id: str, rater: str) -> tuple[int, int, int]:
     )
     done, total, everyone = (conn.execute(q).scalar_one() for q in (mine, shown, counted))
     return done, total, everyone
+
+
+class Total(NamedTuple):
+    """Of a round: its pairs that count, and the votes of all raters on those."""
+
+    pairs: int
+    votes: int
+
+
+def totals(conn: Connection, project_id: str) -> dict[str, Total]:
+    """By round of the project, in two statements however many rounds there are."""
+    of_round = (
+        select(rating_round.c.id, func.count(comparison.c.id))
+        .outerjoin(
+            comparison,
+            and_(comparison.c.round_id == rating_round.c.id, comparison.c.kind == "normal"),
+        )
+        .where(rating_round.c.project_id == project_id)
+        .group_by(rating_round.c.id)
+    )
+    cast = (
+        select(assignment.c.round_id, func.count())
+        .join(comparison, comparison.c.id == assignment.c.comparison_id)
+        .join(rating_round, rating_round.c.id == assignment.c.round_id)
+        .where(
+            rating_round.c.project_id == project_id,
+            assignment.c.state == "voted",
+            ~assignment.c.guest,
+            comparison.c.kind == "normal",
+        )
+        .group_by(assignment.c.round_id)
+    )
+    voted = {row[0]: int(row[1]) for row in conn.execute(cast)}
+    return {row[0]: Total(int(row[1]), voted.get(row[0], 0)) for row in conn.execute(of_round)}
 
 
 def offered(conn: Connection, round_id: str) -> int:

@@ -1,4 +1,6 @@
-"""The Loop page: the line, the chosen generation, the champion, and the loop by itself."""
+"""The Loop page: generations, the chosen one, the champion, the auto loop, and cheap polls."""
+
+from dataclasses import replace
 
 import gradio as gr
 import pytest
@@ -16,10 +18,12 @@ from engine.services.preferences import build
 from tests import helpers
 from tests.loop import lines
 from tests.rating import votes
-from ui.components import names
+from tests.ui import results
+from ui.components import follow, names
 from ui.components.page import Aim
 from ui.pages.loop import auto_loop, detail
 from ui.pages.loop import tab as loop_tab
+from ui.pages.loop.tab import View
 from ui.pages.models import tab as models_tab
 from ui.pages.rating import tab
 from ui.pages.training import methods
@@ -51,32 +55,44 @@ def gone_round(ws, project, sft):
 
 
 def look(ws, project, chosen=None):
-    return loop_tab.look(ws, project.id, chosen)
+    """What every part shows, and the view's own fields."""
+    view, values = loop_tab.of_project(ws, project.id, View(picked=chosen))
+    view, progress = loop_tab._auto_loop(ws, view)
+    return {**values, **progress, "picked": view.picked, "page": view.page}
+
+
+def polled(ws, project, seen):
+    view, *updates = loop_tab.poll(ws, project and project.id, seen)
+    return view, dict(zip(loop_tab.Parts._fields, updates, strict=True))
 
 
 def test_without_a_project_there_is_only_the_empty_page(ws):
-    assert loop_tab.look(ws, None, None) == {"empty": True, "body": False, "picked": None}
+    view, updates = polled(ws, None, View(picked="m-1"))
+    assert view.picked is None
+    assert updates.pop("empty").visible is True
+    assert updates.pop("body").visible is False
+    assert all(each == gr.skip() for each in updates.values())
 
 
 def test_a_new_project_says_how_to_begin(ws, project):
     seen = look(ws, project)
-    assert (seen["empty"], seen["go"], seen["tab"]) == (True, "Add your examples", "data")
+    assert (seen["empty"], seen["go"], seen["page"]) == (True, "Add your examples", "data")
 
 
 def test_the_line_shows_every_generation_with_its_rate_and_votes(ws, project, gone_round):
     seen = look(ws, project)
-    drawn = seen["line"]
+    drawn = seen["chart"]
     assert drawn.count("data-pick=") == 2
     assert ">78 %<" in drawn
     assert ">85 %<" in drawn
     assert "W 30" in drawn
-    assert "Generation 2 beats the baseline on 40" in seen["said"]
+    assert "Generation 2 beats the baseline on 40" in seen["headline"]
 
 
 def test_names_are_text_and_never_markup(ws, project, gone_round):
     seen = look(ws, project)
     assert "two <b>" not in "".join(str(part) for part in seen.values())
-    assert "two &lt;b&gt;" in seen["line"]
+    assert "two &lt;b&gt;" in seen["chart"]
 
 
 def test_a_click_shows_that_generation(ws, project, gone_round):
@@ -88,86 +104,124 @@ def test_a_click_shows_that_generation(ws, project, gone_round):
 
 
 def test_the_control_round_is_a_band_on_the_line(ws, project, sft, gone_round):
-    before = look(ws, project)["line"]
+    before = look(ws, project)["chart"]
     assert "tl-band" not in before
     assert "a model against itself" not in before  # nothing in the picture has that colour
     lines.blind(ws, project, sft, sft, 10, 10)
-    assert "a model against itself</span>" in look(ws, project)["line"]
-    assert "A model against itself: 50 %" in look(ws, project)["line"]
+    assert "a model against itself</span>" in look(ws, project)["chart"]
+    assert "A model against itself: 50 %" in look(ws, project)["chart"]
 
 
 def test_what_is_not_known_yet_says_why(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft)
-    assert "not tested" in look(ws, project)["line"]
+    assert "not tested" in look(ws, project)["chart"]
     lines.evaluated(ws, project, source, sft, one, regressed=True)
-    assert "held back" in look(ws, project)["line"]
+    assert "held back" in look(ws, project)["chart"]
     assert "BLEU: 0.40 to 0.20" in look(ws, project)["chosen"]
     two = lines.trained(ws, project, "two", sft)
     lines.blind(ws, project, two, sft, 5, 5, close=False)
-    assert "being rated" in look(ws, project)["line"]
+    assert "being rated" in look(ws, project)["chart"]
 
 
 def test_promoting_and_going_back_are_shown(ws, project, gone_round):
     one, two = gone_round
-    loop_tab.promote(ws, project.id, {"picked": one.id})
+    loop_tab.promote(ws, project.id, View(picked=one.id))
     assert not look(ws, project, one.id)["promote"]
     assert not look(ws, project)["back"]
-    loop_tab.promote(ws, project.id, {"picked": two.id})
+    loop_tab.promote(ws, project.id, View(picked=two.id))
     seen = look(ws, project)
     assert seen["back"]
-    assert "★ champion" in seen["line"]
+    assert "★ champion" in seen["chart"]
     assert "Generation 2 beats" in seen["champion"]
-    loop_tab.roll_back(ws, project.id, {})
+    loop_tab.roll_back(ws, project.id, View())
     assert champion.current(ws, LOCAL, project.id).id == one.id
 
 
 def test_without_a_choice_nothing_is_promoted(ws, project):
     with pytest.raises(UserError, match="No generation"):
-        loop_tab.promote(ws, project.id, {})
+        loop_tab.promote(ws, project.id, View())
 
 
 def test_only_what_changed_is_drawn_again(ws, project, gone_round):
-    first, *updates = loop_tab._updates({}, look(ws, project))
-    assert any(isinstance(each, gr.Button) for each in updates)
-    assert loop_tab._updates(first, look(ws, project))[1:] == [gr.skip()] * len(updates)
+    view, updates = polled(ws, project, View())
+    assert updates["promote"].visible is True
+    again, updates = polled(ws, project, view)
+    assert again == view
+    assert all(each == gr.skip() for each in updates.values())
+
+
+def test_poll_without_news_computes_no_history(ws, project, gone_round, monkeypatch):
+    view, _ = polled(ws, project, View())
+    monkeypatch.setattr(loop_tab, "history", lambda *_: pytest.fail("read again"))
+    polled(ws, project, view)
+    with pytest.raises(pytest.fail.Exception, match="read again"):
+        polled(ws, project, replace(view, picked=gone_round[0].id))
+
+
+def test_poll_draws_a_vote_and_a_promotion_at_once(ws, project, gone_round):
+    view, _ = polled(ws, project, View())
+    champion.promote(ws, LOCAL, project.id, gone_round[0].id)
+    view, updates = polled(ws, project, view)
+    assert "★ champion" in updates["chart"]
+    assert updates["headline"] == gr.skip()
+
+
+def test_poll_of_another_project_shows_that_one(ws, project, gone_round):
+    view, _ = polled(ws, project, View())
+    view, updates = polled(ws, helpers.project(ws, "Other"), view)
+    assert updates["empty"].visible is True
+    assert view.picked is None
+
+
+def test_poll_reads_the_auto_loop_by_cursor(ws, project, sft, source, monkeypatch):
+    job = auto.start(ws, LOCAL, project.id)
+    view, _ = polled(ws, project, View())
+    results.say(ws, job.id, ("log", None, {"text": "Starting <b>rating</b> round 1"}))
+    view, updates = polled(ws, project, view)
+    assert "Starting &lt;b&gt;rating" in updates["progress"].value
+    assert updates["chart"] == gr.skip()
+    asked = []
+    monkeypatch.setattr(lifecycle, "watch", lambda *given: asked.append(given[-1]) or [])
+    polled(ws, project, view)
+    assert asked == [view.track(job.id).seq]
 
 
 def test_the_links_aim_at_the_run_and_the_pairs(ws, project, sft, source):
     job = auto.start(ws, LOCAL, project.id)
     one = lines.trained(ws, project, "one", sft, dataset=source.id, job=job.id)
-    picked = {"picked": one.id}
+    picked = View(picked=one.id)
     assert loop_tab.aim_at_run(ws, project.id, picked) == Aim(run=job.id)
     assert loop_tab.aim_at_pairs(ws, project.id, picked) == Aim(method="dpo", dataset=source.id)
     nobody = (loop_tab.aim_at_run, loop_tab.aim_at_votes, loop_tab.aim_at_evaluation)
-    assert [aims(ws, None, {}) for aims in nobody] == [Aim()] * 3
+    assert [aims(ws, None, View()) for aims in nobody] == [Aim()] * 3
 
 
 def test_the_links_aim_at_the_votes_and_the_evaluation(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft, dataset=source.id)
     open_one = lines.blind(ws, project, one, sft, 5, 5, close=False)
-    assert loop_tab.aim_at_votes(ws, project.id, {"picked": one.id}) == Aim(round=open_one.id)
+    assert loop_tab.aim_at_votes(ws, project.id, View(picked=one.id)) == Aim(round=open_one.id)
     two = lines.trained(ws, project, "two", one, dataset=source.id)
     tested = lines.blind(ws, project, two, sft, 30, 8, 2)
     lines.evaluated(ws, project, source, one, two, regressed=False)
-    picked = {"picked": two.id}
+    picked = View(picked=two.id)
     assert loop_tab.aim_at_votes(ws, project.id, picked) == Aim(round=tested.id)
     assert tab.look(ws, project.id, tested.id)["which"][1] == tested.id
     aim = loop_tab.aim_at_evaluation(ws, project.id, picked)
     assert two.id in evaluations.get(ws, LOCAL, aim.evaluation).models
 
 
-def test_the_loop_by_itself_starts_with_what_fits(ws, project, sft, source):
+def test_auto_loop_starts_with_what_fits(ws, project, sft, source):
     usual = auto.usually(ws, LOCAL, project.id)
     assert usual == (sft.id, source.id, source.id)
-    said = auto_loop.start(ws, project.id, {}, *usual, auto_loop.PEOPLE, 2, 24, None)
-    assert "shows up here" in said
+    said = auto_loop.start(ws, project.id, View(), *usual, auto_loop.PEOPLE, 2, 24, None)
+    assert "appears here" in said
     job = auto.newest(ws, LOCAL, project.id)
     assert (job.recipe["rater"], job.recipe["prompts"], job.lane) == (None, 24, "loop")
     seen = look(ws, project)
     assert seen["stop"]
-    assert "waits for a worker" in seen["going"]
-    auto_loop.halt(ws, project.id, {})
-    assert "Start it again to go on" in look(ws, project)["going"]
+    assert "waits for a worker" in seen["progress"]
+    auto_loop.stop(ws, project.id, View())
+    assert "Start it again to go on" in look(ws, project)["progress"]
 
 
 def test_a_second_loop_is_refused_while_one_goes_round(ws, project, sft, source):
@@ -219,7 +273,7 @@ def test_a_failed_loop_says_why(ws, project, sft, source):
     failed = lifecycle.get(ws, LOCAL, job.id).model_copy(
         update={"state": State.FAILED, "error": "No <i>room</i>."}
     )
-    assert "could not go on. No &lt;i&gt;room" in detail.going(failed, [])
+    assert "could not go on. No &lt;i&gt;room" in detail.progress(failed, follow.Track())
 
 
 def test_every_simulated_rater_can_be_chosen_and_people_come_first():

@@ -1,9 +1,9 @@
-"""Where the loop stands, and that one next step is always named."""
+"""The status of the loop: every step, its newest result, and the one next action."""
 
 from itertools import count
 
 from engine.core.actor import LOCAL
-from engine.services.loop.status import standing
+from engine.services.loop.status import status
 from engine.services.preferences import build
 from engine.services.rating import rounds
 from tests import helpers
@@ -14,7 +14,7 @@ keys = (f"stand-{n:08d}" for n in count())
 
 
 def states(ws, project):
-    found = standing(ws, LOCAL, project.id)
+    found = status(ws, LOCAL, project.id)
     return {s.name: s.state for s in found.steps}, found
 
 
@@ -29,7 +29,7 @@ def test_an_empty_project_asks_for_data(ws):
     found, said = states(ws, helpers.project(ws))
     assert found.pop("data") == "next"
     assert set(found.values()) == {"todo"}
-    assert said.next_tab == "data"
+    assert said.next_action == "add_data"
 
 
 def test_after_data_comes_training(ws, tmp_path):
@@ -37,7 +37,7 @@ def test_after_data_comes_training(ws, tmp_path):
     helpers.dataset(ws, project.id, tmp_path)
     found, said = states(ws, project)
     assert (found["data"], found["train"]) == ("done", "next")
-    assert (said.next_tab, said.steps[0].detail) == ("training", "40 rows")
+    assert (said.next_action, said.steps[0].count) == ("train_first", 40)
 
 
 def test_a_model_of_all_weights_is_a_first_model_too(ws, tmp_path):
@@ -45,17 +45,18 @@ def test_a_model_of_all_weights_is_a_first_model_too(ws, tmp_path):
     base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, project.id, tmp_path)
     results.adapter(ws, project.id, base, data, kind="full")
     found, said = states(ws, project)
-    assert (found["train"], said.next_tab) == ("done", "evaluation")
+    assert (found["train"], said.next_action) == ("done", "evaluate")
 
 
-def test_an_evaluation_is_named_as_people_know_its_score(ws, tmp_path):
+def test_evaluation_step_names_its_metric_and_score(ws, tmp_path):
     project = helpers.project(ws)
     base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, project.id, tmp_path)
     tuned = results.adapter(ws, project.id, base, data)
     results.evaluated(ws, project.id, data, base, tuned, {3: ("no", 0.1, "yes", 0.9)})
     _, said = states(ws, project)
-    (evaluated,) = (step.detail for step in said.steps if step.name == "evaluate")
-    assert evaluated.startswith("ROUGE-L ")
+    (step,) = (step for step in said.steps if step.name == "evaluate")
+    assert step.label == "rougeL"
+    assert 0 <= step.value <= 1
 
 
 def test_votes_make_the_rating_done_and_pairs_follow(ws, tmp_path):
@@ -78,4 +79,4 @@ def test_a_closed_blind_round_is_a_verdict(ws, tmp_path):
     rounds.close(ws, LOCAL, one.id)
     found, said = states(ws, project)
     assert found["verdict"] == "done"
-    assert said.steps[-1].detail == "100 % wins"
+    assert said.steps[-1].value == 1.0

@@ -5,6 +5,7 @@ import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import gradio as gr
 import pytest
@@ -13,14 +14,15 @@ from fastapi.testclient import TestClient
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import Event, Job, State
-from engine.core.project import Standing, Step
+from engine.core.project import LoopStatus, NextAction, Step
 from engine.services import projects
 from engine.services.people import accounts
 from engine.workspace import Settings, Workspace, open_workspace
 from tests.serving import free_port
 from ui import server
-from ui.components import charts, markup
+from ui.components import charts, follow, loop_words, markup
 from ui.components.live_plot import LivePlot
+from ui.components.page import Aim
 from ui.pages.home import loop_picture
 from ui.pages.home import render as home_view
 from ui.pages.home import tab as home_tab
@@ -379,52 +381,103 @@ def test_the_loss_curve_marks_the_lowest_held_out_loss():
 # home
 
 
-def _standing(**states: str) -> Standing:
-    steps = tuple(
-        Step(name=n, title=t, state=states.get(n, "todo"), detail=EVIL if n == "data" else "")
-        for n, t in home_tab.TITLES.items()
+def _steps(**states: str) -> tuple[Step, ...]:
+    return tuple(
+        Step(name=name, state=states.get(name, "todo"), label=EVIL if name == "train" else "")
+        for name in home_tab.STEPS
     )
-    return Standing(steps=steps, next_title=EVIL, next_text="Why", next_tab="training")
 
 
 def test_the_picture_says_each_state_in_words_and_no_name_is_markup():
-    drawn = loop_picture.picture(
-        _standing(data="done", train="done", evaluate="running", rate="next")
-    )
+    drawn = loop_picture.picture(_steps(data="done", train="done", evaluate="running", rate="next"))
     assert "2 of 8" in drawn
     for words in ("done", "running now", "next", "to do"):
         assert f">{words}</text>" in drawn
     assert "<img" not in drawn
 
 
-def test_every_station_opens_a_tab():
-    assert {home_tab.tab_of(name) for name in home_tab.TITLES} <= {
-        "data",
-        "training",
-        "evaluation",
-        "rating",
-    }
+def test_picture_shows_what_a_step_is_about_before_it_has_a_result():
+    steps = (Step(name="data", state="done", count=1200), Step(name="train", state="todo"))
+    drawn = loop_picture.picture(steps, {"data": "your examples", "train": "a first model"})
+    assert ">1,200 rows</text>" in drawn
+    assert ">a first model</text>" in drawn
+    assert "your examples" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (Step(name="data", state="done", count=40), "40 rows"),
+        (Step(name="train", state="done", label="SFT one"), "SFT one"),
+        (Step(name="evaluate", state="done", label="rougeL", value=0.412), "ROUGE-L 0.41"),
+        (Step(name="verdict", state="done", value=0.62), "62 % wins"),
+        (Step(name="pairs", state="next"), ""),
+    ],
+)
+def test_step_result_is_named_as_people_know_it(step, words):
+    assert loop_words.result(step) == words
+
+
+def test_next_action_has_words_and_a_page_for_every_value():
+    assert set(loop_words.ACTIONS) == set(get_args(NextAction))
+    for action in get_args(NextAction):
+        status = LoopStatus(steps=(), next_action=action)
+        title, _, page = loop_words.ACTIONS[action]
+        assert title in loop_words.next_action(status)
+        assert home_tab.known_page(page) == page
+
+
+def test_every_station_opens_a_page():
+    pages = {home_tab.page_of(name) for name in home_tab.STEPS}
+    assert pages == {"data", "training", "evaluation", "rating"}
+    assert home_tab.page_of(EVIL) == "home"
+
+
+def test_home_card_aims_at_the_thing_it_shows_and_at_nothing_unknown():
+    assert home_tab.target("evaluation", "e-1") == Aim(evaluation="e-1")
+    assert home_tab.target("jobs", "j-1") == Aim(run="j-1")
+    assert home_tab.target("models", "m-1") == Aim()
+    assert home_tab.known_page(EVIL) == "home"
+
+
+def drawn(setup, ws, project, seen):
+    view, *updates = home_tab.on_poll(ws, setup, project, seen)
+    return view, dict(zip(home_tab.Parts._fields, updates, strict=True))
 
 
 def test_home_welcomes_then_shows_the_loop_and_then_keeps_still(ws):
     setup = Setup()
-    parts = home_tab.Parts._fields
-    first = dict(zip(parts, home_tab.on_look(ws, setup, None, ""), strict=True))
+    seen, first = drawn(setup, ws, None, home_tab.View())
     assert first["welcome"].visible is True
     assert "No worker" in first["notes"]
     project = projects.create(ws, LOCAL, "Mine")
-    then = dict(zip(parts, home_tab.on_look(ws, setup, project.id, first["seen"]), strict=True))
+    seen, then = drawn(setup, ws, project.id, seen)
     assert then["here"].visible is True
     assert then["go"].value == "Add your examples"
-    assert then["tab"] == "data"
-    again = home_tab.on_look(ws, setup, project.id, then["seen"])
-    assert again == gr.skip()
+    assert seen.page == "data"
+    again, still = drawn(setup, ws, project.id, seen)
+    assert set(map(str, still.values())) == {str(gr.skip())}
+    assert again == seen
+
+
+def test_home_poll_without_news_reads_no_history(ws, monkeypatch):
+    project = projects.create(ws, LOCAL, "Quiet")
+    seen, _ = drawn(Setup(), ws, project.id, home_tab.View())
+    monkeypatch.setattr(home_tab, "status", lambda *_: pytest.fail("read again"))
+    drawn(Setup(), ws, project.id, seen)
+
+
+def test_home_draws_another_project_after_a_change(ws):
+    one, two = (projects.create(ws, LOCAL, name) for name in ("One", "Two"))
+    seen, _ = drawn(Setup(), ws, one.id, home_tab.View())
+    later, _ = drawn(Setup(), ws, two.id, seen)
+    assert later.revision != seen.revision
 
 
 def test_home_says_that_the_model_is_on_its_way(ws):
     setup = Setup()
     setup.words = "Fetching the first model."
-    drawn = home_tab.on_look(ws, setup, None, "")
+    drawn = home_tab.on_poll(ws, setup, None, home_tab.View())
     assert "Fetching the first model." in str(drawn)
 
 
@@ -443,10 +496,12 @@ def _job(state: State, **more: object) -> Job:
 def test_a_running_demo_shows_its_part_and_a_failed_one_says_why():
     said = {"done": 1.4, "total": 9, "label": "Training on the examples (SFT)"}
     event = Event(job_id="job", seq=1, at=0.0, kind="progress", data=said)
-    running = home_view.demo_on_its_way(_job(State.RUNNING), [event])
+    running = home_view.demo_on_its_way(_job(State.RUNNING), follow.taken(follow.Track(), [event]))
     assert "Part 2 of 9: Training on the examples (SFT)" in running
     assert "16 %" in running
-    failed = home_view.demo_on_its_way(_job(State.FAILED, error="The disk is full."), [])
+    failed = home_view.demo_on_its_way(
+        _job(State.FAILED, error="The disk is full."), follow.Track()
+    )
     assert "The disk is full." in failed
 
 

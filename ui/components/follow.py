@@ -11,6 +11,7 @@ from ui.web.session import who
 
 KEPT_LINES = 300
 KEPT_SAMPLES = 60
+KEPT_MESSAGES = 30
 STATES = {
     "queued": "Waiting for its turn.",
     "running": "Started.",
@@ -28,6 +29,7 @@ class Track:
     whole: bool = False
     metrics: tuple[Event, ...] = ()
     lines: tuple[tuple[float, str], ...] = ()
+    logged: tuple[str, ...] = ()  # the newest log messages alone, without changes of state
     began: Event | None = None  # the first progress of this attempt
     latest: Event | None = None  # its newest progress
     samples: tuple[dict[str, Any], ...] = ()
@@ -66,12 +68,14 @@ def taken(known: Track, events: list[Event], over: bool = False) -> Track:
     trials = [*(() if begins else known.trials), *map(Trial.model_validate, data["trial"])]
     progress = [event for event in said if event.kind == "progress"]
     began = None if begins else known.began
+    logged = [str(event.data["text"]) for event in events if event.kind == "log"]
     estimates = [event.data for event in events if event.kind == "estimate"]
     return Track(
         seq=events[-1].seq if events else known.seq,
         whole=over,
         metrics=tuple(metrics),
         lines=(*known.lines, *_lines(events))[-KEPT_LINES:],
+        logged=(*known.logged, *logged)[-KEPT_MESSAGES:],
         began=began or next(iter(progress), None),
         latest=progress[-1] if progress else None if begins else known.latest,
         samples=tuple(samples[-KEPT_SAMPLES:]),

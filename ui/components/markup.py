@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from ui.components.page import Page
+from ui.components.page import Page, PageName
 
 Tone = Literal["neutral", "good", "warn", "bad", "busy"]
 
@@ -20,7 +20,7 @@ QUIET: dict[str, Any] = {
 # A dropdown refuses what is not among the choices of this moment, and another look may just have
 # changed them; what takes the values checks every one itself.
 RAW: dict[str, Any] = {**QUIET, "preprocess": False}
-FIRST_TAB = "home"  # selected when the page opens
+FIRST_TAB: PageName = "home"  # selected when the page opens
 MINUTE, HOUR, DAY = 60, 3600, 86400
 OPEN_SIGN = '<path d="M12 21a9 9 0 1 1 9-9"/><path d="M17.5 8.5 21 12l3.4-3.4"/>'
 
@@ -141,7 +141,7 @@ def live(
     return timer
 
 
-def goto(button: gr.Button, page: Page, tab: str) -> gr.Button:
-    """The button, which now opens another tab."""
+def goto(button: gr.Button, page: Page, tab: PageName) -> gr.Button:
+    """The button, which now opens another page."""
     button.click(lambda: gr.Tabs(selected=tab), None, page.tabs, queue=False, **QUIET)
     return button

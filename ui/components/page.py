@@ -1,9 +1,23 @@
 """What the shell hands to each tab."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import gradio as gr
 from gradio.events import Dependency
+
+from engine.core.errors import UserError
+
+PageName = Literal[
+    "home",
+    "data",
+    "training",
+    "jobs",
+    "evaluation",
+    "rating",
+    "loop",
+    "playground",
+    "models",
+]
 
 
 class Aim(NamedTuple):
@@ -40,3 +54,10 @@ class Page(NamedTuple):
     def shown(self) -> list[Any]:
         """What it takes for this tab to look again: it was opened, or is open on a new project."""
         return [self.tab.select, self.turn.change]
+
+
+def opened(project: str | None) -> str:
+    """The id of the open project; UserError where none is open."""
+    if not project:
+        raise UserError("No project is open.", "Make one first, at the top of the page.")
+    return project

@@ -10,8 +10,7 @@ from engine.services.loop import champion, sentences, stop_rules
 from engine.services.loop.generations import Control, Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
 from engine.services.models import registry
-from engine.services.rating import report as reports
-from engine.services.rating import rounds
+from engine.services.rating import closed_reports, rounds
 from engine.stats.multiple import holm
 from engine.store import exports, votes
 from engine.store.connect import reading
@@ -43,7 +42,7 @@ def history(ws: Workspace, actor: Actor, project_id: str, most_votes: int | None
     cast = 0
     if start:
         with reading(ws.db) as conn:
-            cast = sum(votes.counts(conn, one.id, "")[2] for one in tests)
+            cast = sum(total.votes for total in votes.totals(conn, project_id).values())
             made_of = {one.dataset_id: one for one in exports.list_all(conn, project_id)}
         story = _Story(ws, actor, project_id, start, blind, made_of)
         made = [one for one in found if _is_generation(one, start, blind)]
@@ -139,7 +138,7 @@ def _tested(story: _Story, mine: list[Round]) -> Tested | None:
         for row in each.plan.rows
     }
     asked = {(one.plan.dataset, row) for row in one.plan.rows}
-    found = reports.report(story.ws, story.actor, one.id)
+    found = closed_reports.get(story.ws, story.actor, one.id)
     p = found.verdict.p if found.verdict else 1.0
     return Tested(round_id=one.id, report=found, fresh=len(asked - before), p=p)
 
@@ -163,7 +162,7 @@ def _control(ws: Workspace, actor: Actor, tests: list[Round]) -> Control | None:
     closed = [one for one in tests if one.purpose == "aa_control" and one.status == "closed"]
     if not closed:
         return None
-    found = reports.report(ws, actor, closed[-1].id)
+    found = closed_reports.get(ws, actor, closed[-1].id)
     if found.verdict is None:
         return None
     at = found.verdict

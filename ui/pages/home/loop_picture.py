@@ -4,10 +4,13 @@ Each state has its own shape, colour and words, so that no one of them has to be
 from people and models: all of it is escaped, and cut where it would run out of the picture.
 """
 
+from collections.abc import Iterable, Mapping
 from html import escape
 from math import cos, pi, sin
+from typing import NamedTuple
 
-from engine.core.project import Standing, Step, StepState
+from engine.core.project import Step, StepName, StepState
+from ui.components.loop_words import TITLES, result
 
 WORDS: dict[StepState, str] = {
     "done": "done",
@@ -27,20 +30,43 @@ STEP_HEIGHT, TALL_WIDTH = 62, 340
 LONGEST = {"ring": 19, "tall": 32}  # letters of a detail
 
 
-def picture(standing: Standing) -> str:
-    """Both pictures; the style sheet shows the one that fits."""
-    done = sum(step.state == "done" for step in standing.steps)
-    spoken = "; ".join(f"{s.title}: {s.detail or WORDS[s.state]}" for s in standing.steps)
-    about = f'role="img" aria-label="{escape(f"The loop. {spoken}")}"'
-    return (
-        f'<div class="tl-loop"><svg class="tl-ring" viewBox="0 0 {WIDTH} {HEIGHT}" {about}>'
-        f"{_ring(standing.steps, done)}</svg>"
-        f'<svg class="tl-tall" viewBox="0 0 {TALL_WIDTH} {STEP_HEIGHT * len(standing.steps)}" '
-        f"{about}>{_tall(standing.steps)}</svg></div>"
+class Station(NamedTuple):
+    """A step as it is drawn: its title, and below it a result or a state."""
+
+    name: StepName
+    state: StepState
+    title: str
+    detail: str
+
+
+def stations(steps: Iterable[Step], otherwise: Mapping[StepName, str]) -> tuple[Station, ...]:
+    """The steps in words; `otherwise` stands where a step has no result, in place of its state."""
+    return tuple(
+        Station(
+            step.name,
+            step.state,
+            TITLES[step.name],
+            result(step) or otherwise.get(step.name) or WORDS[step.state],
+        )
+        for step in steps
     )
 
 
-def _ring(steps: tuple[Step, ...], done: int) -> str:
+def picture(steps: Iterable[Step], otherwise: Mapping[StepName, str] | None = None) -> str:
+    """Both pictures; the style sheet shows the one that fits."""
+    drawn = stations(steps, otherwise or {})
+    done = sum(station.state == "done" for station in drawn)
+    spoken = "; ".join(f"{station.title}: {station.detail}" for station in drawn)
+    about = f'role="img" aria-label="{escape(f"The loop. {spoken}")}"'
+    return (
+        f'<div class="tl-loop"><svg class="tl-ring" viewBox="0 0 {WIDTH} {HEIGHT}" {about}>'
+        f"{_ring(drawn, done)}</svg>"
+        f'<svg class="tl-tall" viewBox="0 0 {TALL_WIDTH} {STEP_HEIGHT * len(drawn)}" '
+        f"{about}>{_tall(drawn)}</svg></div>"
+    )
+
+
+def _ring(steps: tuple[Station, ...], done: int) -> str:
     parts = [_arc(n, step) for n, step in enumerate(steps)]
     for n, step in enumerate(steps):
         x, y = _at(_angle(n))
@@ -70,7 +96,7 @@ def _at(angle: float, radius: float = RADIUS) -> tuple[float, float]:
     return WIDTH / 2 + radius * cos(angle), HEIGHT / 2 + radius * sin(angle)
 
 
-def _arc(n: int, step: Step) -> str:
+def _arc(n: int, step: Station) -> str:
     """The way from a station to the one after it, with a small arrow at its middle."""
     (x1, y1), (x2, y2) = _at(_angle(n) + GAP), _at(_angle(n + 1) - GAP)
     middle = _angle(n + 0.5)
@@ -84,12 +110,12 @@ def _arc(n: int, step: Step) -> str:
     )
 
 
-def _mark(n: int, step: Step) -> str:
+def _mark(n: int, step: Station) -> str:
     number = f'<text class="tl-number" y="4.5">{n + 1}</text>' if step.state == "todo" else ""
     return f'<circle class="tl-disc" r="17"/>{MARKS[step.state]}{number}'
 
 
-def _label(n: int, step: Step) -> str:
+def _label(n: int, step: Station) -> str:
     """Title and detail, outside the ring: above, below, or to the side where there is room."""
     x, y = _at(_angle(n), RADIUS + (33 if n % 4 == 0 else 38))
     side = cos(_angle(n))
@@ -98,17 +124,17 @@ def _label(n: int, step: Step) -> str:
     return _words(step, x, y, anchor, LONGEST["ring"])
 
 
-def _words(step: Step, x: float, y: float, anchor: str, longest: int) -> str:
-    detail = step.detail or WORDS[step.state]
+def _words(step: Station, x: float, y: float, anchor: str, longest: int) -> str:
     return (
         f'<text class="tl-name" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">'
         f"{escape(step.title)}</text>"
         f'<text class="tl-detail" x="{x:.1f}" y="{y + 18:.1f}" text-anchor="{anchor}">'
-        f"{escape(_cut(detail, longest))}</text><title>{escape(f'{step.title}: {detail}')}</title>"
+        f"{escape(_cut(step.detail, longest))}</text>"
+        f"<title>{escape(f'{step.title}: {step.detail}')}</title>"
     )
 
 
-def _tall(steps: tuple[Step, ...]) -> str:
+def _tall(steps: tuple[Station, ...]) -> str:
     """One below the other, and a way back up: it is a loop on a phone too."""
     x, last = 30, len(steps) - 1
     parts = []

@@ -1,14 +1,13 @@
-"""What Home shows around the picture: the next step, a welcome, the demo on its way, its report."""
+"""The welcome of Home, the progress of the demo, and its report."""
 
-from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from engine.core.job import Event, Job, State
-from engine.core.project import Standing
+from engine.core.job import Job, State
 from engine.core.rating import tally_words
 from engine.services.evaluation.metrics import title as metric_title
 from ui.components import markup
+from ui.components.follow import Track
 
 HERO = (
     '<div class="tl-hero"><h1>Make a language model better by judging it blind.</h1>'
@@ -30,29 +29,21 @@ OWN = (
 STAGES = (("before", "Base"), ("sft", "After SFT"), ("after", "After DPO"))
 
 
-def next_step(standing: Standing) -> str:
-    """The words above the one button."""
-    return (
-        f'<div class="tl-next-words"><small>Next step</small><h3>{escape(standing.next_title)}</h3>'
-        f"<p>{escape(standing.next_text)}</p></div>"
-    )
-
-
-def demo_on_its_way(job: Job, events: Sequence[Event]) -> str:
-    """How far the demo is, or why it ended early; nothing once it is done."""
+def demo_on_its_way(job: Job, track: Track) -> str:
+    """The progress of the demo, or why it ended early; empty once it is done."""
     if job.state is State.DONE:
         return ""
     if job.state is State.CANCELLED:
         return markup.notice("The demo was stopped. What it made so far is in this project.")
     if job.state is State.FAILED:
         return markup.notice(f"The demo could not go on. {job.error or ''}", "bad")
-    said = next((e.data for e in reversed(events) if e.kind == "progress"), None)
-    if said is None:
+    said = track.progress
+    if not said:
         return _card(markup.progress(0, 1, "The demo waits for a worker"), "")
     done, total = float(said["done"]), float(said["total"])
     part = f"Part {min(int(done) + 1, int(total))} of {int(total)}"
     bar = markup.progress(done, total, f"{part}: {said['label']}", said.get("eta_s"))
-    note = "It goes on if you leave this page. Look into the other tabs: each part shows up there."
+    note = "It continues when you leave this page. Each part appears on its own page."
     return _card(bar, note)
 
 

@@ -1,31 +1,41 @@
-"""Home: where the project stands, and the one next step."""
+"""Home: the next action, and the dashboard of the project."""
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple, get_args
 
 import gradio as gr
 
 from engine.core.job import Job, State
-from engine.core.project import Standing, Step, StepName
+from engine.core.project import Step, StepName
 from engine.core.result import DemoResult
+from engine.services import dashboard as dashboards
 from engine.services import projects
 from engine.services.jobs import lifecycle
 from engine.services.loop import demo as demos
-from engine.services.loop.status import NEXT, TITLES, standing
+from engine.services.loop.status import STEPS, status
 from engine.workspace import Workspace
-from ui.components import markup
-from ui.components.page import Page
-from ui.pages.home import loop_picture
+from ui.components import loop_words, markup, names, refresh
+from ui.components.page import Aim, Page, PageName
+from ui.components.refresh import Drawn, Refresher
+from ui.pages.home import dashboard, loop_picture
 from ui.pages.home import render as view
 from ui.web.errors import shows_errors
 from ui.web.session import who
 from ui.web.setup import Setup
 
 OWN_PROJECT = "My project"
-# A click on a station opens its tab; the value is text and never a template.
+# A click on a station or a card opens its page; the values are text and never a template.
 OPEN_STATION = """
 element.addEventListener('click', (event) => {
   const station = event.target.closest('[data-step]');
   if (station) trigger('click', {step: station.dataset.step});
+});
+"""
+OPEN_CARD = """
+element.addEventListener('click', (event) => {
+  const card = event.target.closest('[data-page]');
+  if (card) trigger('click', {page: card.dataset.page, aim: card.dataset.aim || ''});
 });
 """
 WHAT_IT_IS: dict[StepName, str] = {
@@ -39,24 +49,32 @@ WHAT_IT_IS: dict[StepName, str] = {
     "verdict": "is it better?",
 }
 NO_WORKER = (
-    "No worker is running, so nothing will be trained or answered. The server starts one within "
-    "seconds; if this stays, run: tuneloop worker"
+    "No worker is running, so nothing is trained or answered. The server starts one within "
+    "seconds. If this message stays, run: tuneloop worker"
 )
+PAGES: tuple[PageName, ...] = get_args(PageName)
+
+
+@dataclass(frozen=True)
+class View(Drawn):
+    """What one browser session shows of Home, and the page that its button opens."""
+
+    page: PageName = "data"
 
 
 class Parts(NamedTuple):
-    """What a look may change, in this order."""
+    """The components that a refresh may update."""
 
-    seen: gr.State
     notes: gr.HTML
     welcome: gr.Column
     here: gr.Column
-    picture: gr.HTML
     words: gr.HTML
     go: gr.Button
     try_demo: gr.Button
-    tab: gr.State
     demo: gr.HTML
+    cards: gr.HTML
+    picture: gr.HTML
+    changes: gr.HTML
     report: gr.HTML
 
 
@@ -67,24 +85,41 @@ class Starts(NamedTuple):
     own: gr.Button
 
 
+REFRESHER = Refresher[View](
+    Parts._fields,
+    {
+        "welcome": refresh.shown(gr.Column),
+        "here": refresh.shown(gr.Column),
+        "go": lambda title: gr.Button(title),
+        "try_demo": refresh.shown(gr.Button),
+        "demo": refresh.text_or_hidden,
+        "changes": refresh.text_or_hidden,
+        "report": refresh.text_or_hidden,
+    },
+)
+
+
 def build(ws: Workspace, page: Page, setup: Setup) -> None:
-    """The tab: a welcome while there is no project, else its loop and the next step."""
+    """A welcome while there is no project, else the next action and the dashboard."""
+    seen = gr.State(View())
     notes = gr.HTML(elem_id="home-notes")
     with gr.Column(visible=False, elem_id="home-welcome") as welcome:
         starts = _welcome()
     with gr.Column(visible=False, elem_id="home-here") as here:
-        demo = gr.HTML(elem_id="home-demo-state")
-        with gr.Row(elem_classes="tl-home"):
-            with gr.Column(scale=8, min_width=310):
+        with gr.Row(elem_classes="tl-next tl-next-bar"):
+            words = gr.HTML(elem_id="home-next")
+            go = gr.Button("Go", variant="primary", size="lg", elem_id="home-go")
+            try_demo = gr.Button("Watch the demo project first", elem_id="home-try-demo")
+        demo = gr.HTML(elem_id="home-demo-state", visible=False)
+        with gr.Row(elem_classes="tl-home tl-dash-row"):
+            with gr.Column(scale=7, min_width=300):
+                cards = gr.HTML(elem_id="home-cards", js_on_load=OPEN_CARD)
+            with gr.Column(scale=5, min_width=300):
                 picture = gr.HTML(elem_id="home-loop", js_on_load=OPEN_STATION)
-            with gr.Column(scale=5, min_width=290, elem_classes="tl-next"):
-                words = gr.HTML(elem_id="home-next")
-                go = gr.Button("Go", variant="primary", size="lg", elem_id="home-go")
-                try_demo = gr.Button("Watch the demo project first", elem_id="home-try-demo")
-        report = gr.HTML(elem_id="home-report")
-    parts = Parts(gr.State(""), notes, welcome, here, picture, words, go, try_demo,
-                  gr.State("data"), demo, report)  # fmt: skip
-    _wire(ws, page, setup, parts, starts)
+                changes = gr.HTML(elem_id="home-changes", visible=False, js_on_load=OPEN_CARD)
+        report = gr.HTML(elem_id="home-report", visible=False)
+    parts = Parts(notes, welcome, here, words, go, try_demo, demo, cards, picture, changes, report)
+    _wire(ws, page, setup, seen, parts, starts)
 
 
 def _welcome() -> Starts:
@@ -92,7 +127,7 @@ def _welcome() -> Starts:
         with gr.Column(scale=6, min_width=310, elem_classes="tl-hero-side"):
             gr.HTML(view.HERO)
         with gr.Column(scale=6, min_width=310, elem_classes="tl-hero-picture"):
-            gr.HTML(loop_picture.picture(untouched()))
+            gr.HTML(loop_picture.picture(untouched(), WHAT_IT_IS))
     with gr.Row(elem_classes="tl-choices"):
         with gr.Column(min_width=290, elem_classes="tl-choice tl-choice-first"):
             gr.HTML(view.DEMO)
@@ -103,20 +138,14 @@ def _welcome() -> Starts:
     return Starts(demo, own)
 
 
-def untouched() -> Standing:
-    """A loop that nobody has begun; each step says what it is about."""
-    steps = tuple(
-        Step(name=n, title=t, state="todo", detail=WHAT_IT_IS[n]) for n, t in TITLES.items()
-    )
-    title, text, tab = NEXT["data"]
-    return Standing(steps=steps, next_title=title, next_text=text, next_tab=tab)
+def untouched() -> tuple[Step, ...]:
+    """The steps of a loop that nobody has begun."""
+    return tuple(Step(name=name, state="todo") for name in STEPS)
 
 
-def _wire(ws: Workspace, page: Page, setup: Setup, parts: Parts, starts: Starts) -> None:
-    @shows_errors
-    def refresh(project: str | None, seen: str) -> Any:
-        return on_look(ws, setup, project, seen)
-
+def _wire(
+    ws: Workspace, page: Page, setup: Setup, seen: gr.State, parts: Parts, starts: Starts
+) -> None:
     @shows_errors
     def start_demo() -> Any:
         project, _ = demos.start(ws, who(ws))
@@ -129,13 +158,20 @@ def _wire(ws: Workspace, page: Page, setup: Setup, parts: Parts, starts: Starts)
 
     @shows_errors
     def open_station(event: gr.EventData) -> Any:
-        return gr.Tabs(selected=tab_of(event.step))
+        return gr.Tabs(selected=page_of(event.step))
 
-    given = [page.project, parts.seen]
-    markup.on_show(page, refresh, given, list(parts))
-    markup.live(page, refresh, given, list(parts), every=2.0)
-    parts.go.click(lambda tab: gr.Tabs(selected=tab), parts.tab, page.tabs, **markup.QUIET)
+    @shows_errors
+    def open_card(event: gr.EventData) -> Any:
+        return target(str(event.page), str(event.aim)), gr.Tabs(selected=known_page(event.page))
+
+    poll = shows_errors(partial(on_poll, ws, setup))
+    given, out = [page.project, seen], [seen, *parts]
+    markup.on_show(page, poll, given, out)
+    markup.live(page, poll, given, out, every=2.0)
+    parts.go.click(lambda held: gr.Tabs(selected=held.page), seen, page.tabs, **markup.QUIET)
     parts.picture.click(open_station, None, page.tabs, **markup.QUIET)
+    for part in (parts.cards, parts.changes):
+        part.click(open_card, None, [page.aim, page.tabs], **markup.QUIET)
     gr.on([starts.demo.click, parts.try_demo.click], start_demo, None, page.project, **markup.QUIET)
     starts.own.click(start_own, None, [page.project, page.tabs], **markup.QUIET)
 
@@ -150,57 +186,80 @@ def project_choice(ws: Workspace, chosen: str | None) -> gr.Dropdown:
     )
 
 
-def tab_of(step: StepName) -> str:
-    """The tab that a station opens; an unknown one stays where it is."""
-    return NEXT[step][2] if step in NEXT else "home"
+def page_of(step: StepName) -> PageName:
+    """The page that a station opens; an unknown one stays on Home."""
+    return loop_words.STATION_PAGES.get(step, "home")
 
 
-def on_look(ws: Workspace, setup: Setup, project: str | None, seen: str) -> Any:
-    """An update for every part of Home; nothing when it looks as it did."""
-    notes = _notes(ws, setup)
+def known_page(name: object) -> PageName:
+    """The page of that name, whatever the browser sent; Home where there is none."""
+    return next((page for page in PAGES if page == name), "home")
+
+
+def target(page: str, wanted: str) -> Aim:
+    """What the page of a card shows first; the services check the id."""
+    field = {"jobs": "run", "evaluation": "evaluation", "rating": "round"}.get(page)
+    return Aim(**{field: wanted[:80]}) if field and wanted else Aim()
+
+
+def on_poll(ws: Workspace, setup: Setup, project: str | None, seen: View) -> list[Any]:
+    """The view and an update for every part; all skipped while nothing changed."""
+    worker = lifecycle.worker_alive(ws, who(ws))
+    notes = _notes(setup, worker)
     known = projects.list_all(ws, who(ws))
     if project is None or project not in {one.id for one in known}:
-        drawn = {"notes": notes, "welcome": True, "here": False}
-    else:
-        drawn = {"notes": notes, "welcome": False, "here": True, **_of_project(ws, project)}
-    now = f"{project} {drawn}"
-    return gr.skip() if now == seen else _updates({"seen": now, **drawn})
+        return REFRESHER.changed(seen, {"notes": notes, "welcome": True, "here": False})
+    now, demo = _demo(ws, project, seen)
+    values: dict[str, Any] = {"notes": notes, "welcome": False, "here": True, "demo": demo}
+    since = dashboards.visit(ws, who(ws), project)
+    revision = (project, projects.revision(ws, who(ws), project), since, worker)
+    if revision != seen.revision:
+        now, fresh = _of_project(ws, project, now, worker)
+        now, values = replace(now, revision=revision), {**values, **fresh}
+    return REFRESHER.changed(now, values)
 
 
-def _of_project(ws: Workspace, project: str) -> dict[str, Any]:
-    stands = standing(ws, who(ws), project)
-    demo = next(iter(lifecycle.list_all(ws, who(ws), project, ("demo",))), None)
+def _of_project(
+    ws: Workspace, project: str, seen: View, worker: bool
+) -> tuple[View, dict[str, Any]]:
+    """What is drawn anew when something is stored about the project."""
+    stands = status(ws, who(ws), project)
+    demo = _newest_demo(ws, project)
+    action = loop_words.ACTIONS[stands.next_action]
+    begun = any(step.state in ("done", "running") for step in stands.steps)
     report = demo.result_as(DemoResult).report if demo else None
-    untrodden = all(step.state in ("todo", "next") for step in stands.steps)
-    return {
-        "picture": loop_picture.picture(stands),
-        "words": view.next_step(stands),
-        "go": stands.next_title,
-        "try_demo": untrodden and demo is None,
-        "tab": stands.next_tab,
-        "demo": _demo(ws, demo),
+    return replace(seen, page=action.page), {
+        "words": loop_words.next_action(stands),
+        "go": action.title,
+        "try_demo": not begun and demo is None,
+        **_cards(ws, project, worker, begun=begun),
+        "picture": loop_picture.picture(stands.steps, {} if begun else WHAT_IT_IS),
         "report": view.report(report) if report else "",
     }
 
 
-def _demo(ws: Workspace, demo: Job | None) -> str:
-    if demo is None or demo.state is State.DONE:
-        return ""
-    return view.demo_on_its_way(demo, lifecycle.watch(ws, who(ws), demo.id))
+def _cards(ws: Workspace, project: str, worker: bool, *, begun: bool) -> dict[str, str]:
+    if not begun:
+        return {"cards": "", "changes": ""}
+    found = dashboards.dashboard(ws, who(ws), project)
+    queue = dashboards.queue(ws, who(ws), project, worker)
+    cards = dashboard.cards(found, queue, names.of_models(ws, project))
+    return {"cards": cards, "changes": dashboard.changes(found.changes)}
 
 
-def _notes(ws: Workspace, setup: Setup) -> str:
+def _newest_demo(ws: Workspace, project: str) -> Job | None:
+    return next(iter(lifecycle.list_all(ws, who(ws), project, ("demo",))), None)
+
+
+def _demo(ws: Workspace, project: str, seen: View) -> tuple[View, str]:
+    """How far the demo is, its events read from where the last poll ended."""
+    job = _newest_demo(ws, project)
+    if job is None or job.state is State.DONE:
+        return seen, ""
+    now = refresh.reading(ws, seen, [job])
+    return now, view.demo_on_its_way(job, now.track(job.id))
+
+
+def _notes(setup: Setup, worker: bool) -> str:
     found = markup.notice(setup.words, "bad" if setup.failed else "busy") if setup.words else ""
-    return (
-        found if lifecycle.worker_alive(ws, who(ws)) else found + markup.notice(NO_WORKER, "warn")
-    )
-
-
-def _updates(new: dict[str, Any]) -> list[Any]:
-    make = {
-        "welcome": lambda seen: gr.Column(visible=seen),
-        "here": lambda seen: gr.Column(visible=seen),
-        "go": lambda title: gr.Button(title),
-        "try_demo": lambda seen: gr.Button(visible=seen),
-    }
-    return [make.get(part, str)(new[part]) if part in new else gr.skip() for part in Parts._fields]
+    return found if worker else found + markup.notice(NO_WORKER, "warn")

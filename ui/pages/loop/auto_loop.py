@@ -1,6 +1,5 @@
-"""The panel that lets the loop go round by itself."""
+"""The panel of the auto loop: generation after generation until a stop rule holds."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -19,26 +18,25 @@ from ui.web.session import who
 
 PEOPLE = "people"
 ABOUT = (
-    "It asks for votes, makes pairs of them, trains, evaluates, and compares the new model blind. "
-    "It waits where people have to vote, never shows raters a model that regressed, and stops "
-    "by the rules above. Stop it whenever you like: it goes on where it stood."
+    "It repeats the loop: collect votes, make preference pairs, train, evaluate, and compare the "
+    "new model blind. It waits for people's votes, holds back a model that fails a regression "
+    "check, and stops by the rules above. Stopped and started again, it continues from the same "
+    "step."
 )
 
 
-class Itself(NamedTuple):
-    """The panel; `fields` are what `on_start` takes after the project and the view."""
+class Panel(NamedTuple):
+    """The panel; `fields` are what `start` takes after the project and the view."""
 
-    going: gr.HTML
+    progress: gr.HTML
     start: gr.Button
     stop: gr.Button
     fields: list[Any]
-    on_start: Callable[..., str]
-    on_stop: Callable[..., str]
 
 
-def build(ws: Workspace, page: Page) -> Itself:
+def build(ws: Workspace, page: Page) -> Panel:
     """The components, in the layout that is open."""
-    with gr.Accordion("Let it go round by itself", open=False, elem_id="loop-itself"):
+    with gr.Accordion("Auto loop", open=False, elem_id="loop-itself"):
         gr.HTML(f'<p class="tl-hint">{ABOUT}</p>')
         with gr.Row():
             model = gr.Dropdown([], value=None, label="Start from", elem_id="loop-model",
@@ -55,8 +53,8 @@ def build(ws: Workspace, page: Page) -> Itself:
             budget = gr.Number(0, label="Votes at most", precision=0, minimum=0,
                                info="0: no limit", elem_id="loop-budget")  # fmt: skip
         go = gr.Button("Start", variant="primary", elem_id="loop-start")
-    going = gr.HTML("", visible=False, elem_id="loop-going")
-    stop = gr.Button("Stop it", visible=False, elem_id="loop-stop")
+    progress = gr.HTML("", visible=False, elem_id="loop-going")
+    stops = gr.Button("Stop the auto loop", visible=False, elem_id="loop-stop")
     dropdowns = [model, asked, tests]
 
     @shows_errors
@@ -65,7 +63,7 @@ def build(ws: Workspace, page: Page) -> Itself:
 
     markup.on_show(page, offer, [page.project, *dropdowns], dropdowns)
     fields = [*dropdowns, rater, generations, prompts, budget]
-    return Itself(going, go, stop, fields, start, halt)
+    return Panel(progress, go, stops, fields)
 
 
 def raters() -> list[tuple[str, str]]:
@@ -94,7 +92,7 @@ def choices(ws: Workspace, project: str | None, *chosen: str | None) -> list[Any
 
 def start(
     ws: Workspace,
-    project: str | None,
+    project: str,
     _: Any,
     model: str | None,
     dataset: str | None,
@@ -104,9 +102,7 @@ def start(
     prompts: float,
     budget: float | None,
 ) -> str:
-    """Queue the loop; the sentence says what happens."""
-    if not project:
-        raise UserError("No project is open.", "Make one first, at the top of the page.")
+    """Queue the auto loop; the message to show."""
     auto.start(
         ws,
         who(ws),
@@ -119,13 +115,13 @@ def start(
         prompts=int(prompts),
         most_votes=int(budget) if budget else None,
     )
-    return "Every step shows up here, and in the other tabs."
+    return "Every step appears here and on its own page."
 
 
-def halt(ws: Workspace, project: str | None, _: Any) -> str:
-    """Stop the loop that goes round; UserError where none does."""
-    live = auto.newest(ws, who(ws), project) if project else None
+def stop(ws: Workspace, project: str, _: Any) -> str:
+    """Ask the auto loop to stop; UserError where none runs."""
+    live = auto.newest(ws, who(ws), project)
     if live is None:
-        raise UserError("No loop goes round by itself.", "Start one first.")
+        raise UserError("No auto loop is running.", "Start one first.")
     lifecycle.cancel(ws, who(ws), live.id)
     return "It stops after its current step."

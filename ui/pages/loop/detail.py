@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from html import escape
 
-from engine.core.job import Event, Job, State
-from engine.core.project import Standing
+from engine.core.job import Job, State
 from engine.core.result import LoopResult
 from engine.services.loop.champion import Promotion
 from engine.services.loop.generations import Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
 from ui.components import markup
+from ui.components.follow import Track
 from ui.pages.evaluation.render import no_regression
 
 RULES = {
@@ -26,14 +26,6 @@ REGRESSED, HELD = markup.badge("regressed", "bad"), markup.badge("held", "good")
 def headline(seen: History) -> str:
     """The one sentence made from the numbers."""
     return f'<div class="tl-line-said"><p>{escape(markup.tight(seen.sentence))}</p></div>'
-
-
-def next_step(standing: Standing) -> str:
-    """The words above the one button."""
-    return (
-        f'<div class="tl-next-words"><small>Next step</small><h3>{escape(standing.next_title)}</h3>'
-        f"<p>{escape(standing.next_text)}</p></div>"
-    )
 
 
 def generation(one: Generation, name: str, *, said: bool, stale: str = "") -> str:
@@ -122,13 +114,12 @@ def rules(found: Sequence[Rule]) -> str:
     return f'<ul class="tl-held">{rows}</ul>'
 
 
-def going(job: Job | None, events: Sequence[Event]) -> str:
-    """How far the loop that goes by itself is, every step it took, and why it ended."""
+def progress(job: Job | None, track: Track) -> str:
+    """The progress of the auto loop, every step it took, and why it ended."""
     if job is None:
         return ""
-    steps = [str(e.data["text"]) for e in events if e.kind == "log" and "text" in e.data]
-    listed = "".join(f"<li>{escape(step)}</li>" for step in steps[-30:])
-    below = f'<ol class="tl-steps">{listed}</ol>' if steps else ""
+    listed = "".join(f"<li>{escape(step)}</li>" for step in track.logged)
+    below = f'<ol class="tl-steps">{listed}</ol>' if track.logged else ""
     if job.state is State.FAILED:
         return markup.notice(f"The loop could not go on. {job.error or ''}", "bad") + below
     if job.state is State.CANCELLED:
@@ -137,10 +128,10 @@ def going(job: Job | None, events: Sequence[Event]) -> str:
         )
     if job.state is State.DONE:
         return markup.notice(job.result_as(LoopResult).ended or "It is over.", "good") + below
-    said = next((e.data for e in reversed(events) if e.kind == "progress"), None)
+    newest = track.progress
     bar = (
-        markup.progress(said["done"], said["total"], str(said["label"]))
-        if said
+        markup.progress(newest["done"], newest["total"], str(newest["label"]))
+        if newest
         else markup.progress(0, 1, "The loop waits for a worker")
     )
     return bar + below

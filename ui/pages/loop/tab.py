@@ -1,51 +1,61 @@
-"""Loop: is it getting better? The generations on one line, the champion, and the next step."""
+"""Loop: the next action, the generations against the baseline, the champion, the auto loop."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from engine.core.errors import UserError
+from engine.services import projects
 from engine.services.jobs import lifecycle
 from engine.services.loop import auto, champion
 from engine.services.loop.generations import Generation, History
 from engine.services.loop.history import history
-from engine.services.loop.status import standing
+from engine.services.loop.status import status
 from engine.services.preferences import lineage
 from engine.workspace import Workspace
-from ui.components import choice_cards, markup, names
-from ui.components.page import Aim, Page
-from ui.pages.loop import detail, generations_chart
-from ui.pages.loop.auto_loop import Itself
-from ui.pages.loop.auto_loop import build as build_itself
+from ui.components import choice_cards, loop_words, markup, names, refresh
+from ui.components.page import Aim, Page, PageName, opened
+from ui.components.refresh import Drawn, Refresher
+from ui.pages.loop import auto_loop, detail, generations_chart
+from ui.pages.loop.auto_loop import Panel
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
-LOOK_EVERY_S = 4.0
+POLL_S = 4.0
 NOTHING = (
     "Every model that learns from votes becomes a point on a line here, with how often people "
     "prefer it to the model you began with. Add data and train a first model to begin."
 )
 
-View = dict[str, Any]  # what one browser tab has drawn already, by the name of its part
+
+@dataclass(frozen=True)
+class View(Drawn):
+    """What one browser session shows: the generation it picked (a model), and the next page."""
+
+    picked: str | None = None
+    page: PageName = "data"
+    job_id: str | None = None  # of the newest auto loop
 
 
 class Parts(NamedTuple):
-    """What a look may change."""
+    """The components that a refresh may update."""
 
+    words: gr.HTML
+    go: gr.Button
     empty: gr.Column
     body: gr.Column
-    said: gr.HTML
-    line: gr.HTML
+    headline: gr.HTML
+    chart: gr.HTML
     chosen: gr.HTML
     links: gr.Row
     promote: gr.Button
-    words: gr.HTML
-    go: gr.Button
     champion: gr.HTML
     back: gr.Button
     rules: gr.HTML
-    going: gr.HTML
+    progress: gr.HTML
     stop: gr.Button
 
 
@@ -58,70 +68,102 @@ class Links(NamedTuple):
     evaluation: gr.Button
 
 
+REFRESHER = Refresher[View](
+    Parts._fields,
+    {
+        **dict.fromkeys(("empty", "body"), refresh.shown(gr.Column)),
+        **dict.fromkeys(("promote", "back", "stop"), refresh.shown(gr.Button)),
+        **dict.fromkeys(("chosen", "progress"), refresh.text_or_hidden),
+        "links": refresh.shown(gr.Row),
+        "go": lambda title: gr.Button(title),
+    },
+)
+
+
 def build(ws: Workspace, page: Page) -> None:
-    """The tab: the line and its sentence, the chosen generation, the next step, the champion."""
+    """The next action, then the generations, the champion, the stop rules and the auto loop."""
     gr.HTML(
-        markup.head("Loop", "Is it getting better? Each round of votes is a point on this line.")
+        markup.head("Loop", "Each generation compared with the baseline, blind, with its interval.")
     )
-    view = gr.State({})
+    view = gr.State(View())
+    with gr.Row(elem_classes="tl-next tl-next-bar"):
+        words = gr.HTML("", elem_id="loop-next")
+        go = gr.Button("Go", variant="primary", elem_id="loop-go")
     with gr.Column(visible=False) as empty:
         gr.HTML(markup.empty("No generation yet", NOTHING))
     with gr.Column(visible=False) as body:
-        said = gr.HTML("", elem_id="loop-said")
-        drawn = choice_cards.component("loop-line")
+        headline = gr.HTML("", elem_id="loop-said")
+        chart = choice_cards.component("loop-line")
         chosen = gr.HTML("", elem_id="loop-chosen")
         with gr.Row(visible=False, elem_classes="tl-actions") as links:
-            opened = Links(
-                gr.Button("Its run", elem_id="loop-run"),
+            links_of_it = Links(
+                gr.Button("Its job", elem_id="loop-run"),
                 gr.Button("Train on its pairs again", elem_id="loop-pairs"),
                 gr.Button("Its votes", elem_id="loop-votes"),
                 gr.Button("Its evaluation", elem_id="loop-evaluation"),
             )
             promote = gr.Button("Make it the champion", elem_id="loop-promote")
-    with gr.Row(elem_classes="tl-home"):
-        with gr.Column(scale=5, min_width=290, elem_classes="tl-next"):
-            words = gr.HTML("", elem_id="loop-next")
-            go = gr.Button("Go", variant="primary", elem_id="loop-go")
-        with gr.Column(scale=6, min_width=290):
-            best = gr.HTML("", elem_id="loop-champion")
-            back = gr.Button("Back to the one before", visible=False, elem_id="loop-back")
-    with gr.Accordion("When to stop", open=False, elem_id="loop-rules-box"):
+    best = gr.HTML("", elem_id="loop-champion")
+    back = gr.Button("Back to the previous champion", visible=False, elem_id="loop-back")
+    with gr.Accordion("Stop rules", open=False, elem_id="loop-rules-box"):
         rules = gr.HTML("", elem_id="loop-rules")
-    itself = build_itself(ws, page)
-    parts = Parts(empty, body, said, drawn, chosen, links, promote, words, go, best, back, rules,
-                  itself.going, itself.stop)  # fmt: skip
-    _wire(ws, page, view, parts, itself)
-    _wire_links(ws, page, view, opened)
+    panel = auto_loop.build(ws, page)
+    parts = Parts(words, go, empty, body, headline, chart, chosen, links, promote, best, back,
+                  rules, panel.progress, panel.stop)  # fmt: skip
+    _wire(ws, page, view, parts, panel)
+    _wire_links(ws, page, view, links_of_it)
 
 
-def look(ws: Workspace, project: str | None, chosen: str | None) -> View:
-    """All that the tab shows, by the name of its part; `chosen` is the id of a model."""
+def poll(ws: Workspace, project: str | None, seen: View) -> list[Any]:
+    """The view and an update for every part; the history is read only after something changed."""
     if not project:
-        return {"empty": True, "body": False, "picked": None}
-    seen = history(ws, who(ws), project)
+        now = replace(seen, picked=None, revision=None)
+        return REFRESHER.changed(now, {"empty": True, "body": False})
+    revision = (project, projects.revision(ws, who(ws), project), seen.picked)
+    if revision != seen.revision:
+        seen, values = of_project(ws, project, seen)
+        seen = replace(seen, revision=(*revision[:2], seen.picked))
+    else:
+        values = {}
+    seen, going = _auto_loop(ws, seen)
+    return REFRESHER.changed(seen, {**values, **going})
+
+
+def of_project(ws: Workspace, project: str, seen: View) -> tuple[View, dict[str, Any]]:
+    """The view, and what every part shows of the project but the progress of its auto loop."""
+    told = history(ws, who(ws), project)
     called = names.of_models(ws, project)
-    one = pick(seen, chosen)
-    stands = standing(ws, who(ws), project)
+    one = pick(told, seen.picked)
+    stands = status(ws, who(ws), project)
     decided = champion.list_all(ws, who(ws), project)
-    loop = auto.newest(ws, who(ws), project)
-    said = lifecycle.watch(ws, who(ws), loop.id) if loop else []
-    return {
-        "picked": one.model.id if one else None,
-        "tab": stands.next_tab,
-        "empty": seen.baseline is None,
-        "body": seen.baseline is not None,
-        "said": detail.headline(seen),
-        "line": generations_chart.picture(seen, called, one.model.id if one else None),
-        "chosen": _in_words(ws, seen, one, called) if one else "",
+    job = auto.newest(ws, who(ws), project)
+    action = loop_words.ACTIONS[stands.next_action]
+    picked = one.model.id if one else None
+    now = replace(seen, picked=picked, page=action.page, job_id=job.id if job else None)
+    return now, {
+        "words": loop_words.next_action(stands),
+        "go": action.title,
+        "empty": told.baseline is None,
+        "body": told.baseline is not None,
+        "headline": detail.headline(told),
+        "chart": generations_chart.picture(told, called, picked),
+        "chosen": _in_words(ws, told, one, called) if one else "",
         "links": one is not None,
-        "promote": one is not None and one.model.id != seen.champion_id,
-        "words": detail.next_step(stands),
-        "go": stands.next_title,
-        "champion": detail.champion(seen, called, decided),
+        "promote": one is not None and one.model.id != told.champion_id,
+        "champion": detail.champion(told, called, decided),
         "back": len(champion.line(decided[::-1])) > 1,
-        "rules": detail.rules(seen.rules),
-        "going": detail.going(loop, said),
-        "stop": loop is not None and not loop.over,
+        "rules": detail.rules(told.rules),
+    }
+
+
+def _auto_loop(ws: Workspace, seen: View) -> tuple[View, dict[str, Any]]:
+    """The progress of the auto loop, its events read from where the last poll ended."""
+    job = lifecycle.get(ws, who(ws), seen.job_id) if seen.job_id else None
+    now = refresh.reading(ws, seen, [job] if job else [])
+    track = now.track(seen.job_id)
+    return now, {
+        "progress": detail.progress(job, track),
+        "stop": job is not None and not job.over,
     }
 
 
@@ -139,71 +181,47 @@ def _in_words(ws: Workspace, seen: History, one: Generation, called: dict[str, s
     return detail.generation(one, name, said=one.sentence == seen.sentence, stale=stale)
 
 
-def promote(ws: Workspace, project: str | None, seen: View) -> str:
-    """The sentence after the chosen generation became the champion."""
-    if not project or not seen.get("picked"):
-        raise UserError("No generation is chosen.", "Choose one on the line.")
-    one = pick(history(ws, who(ws), project), seen["picked"])
-    reason = one.sentence if one else ""
-    champion.promote(ws, who(ws), project, seen["picked"], reason)
-    return "It is what the next training starts from."
+def promote(ws: Workspace, project: str, seen: View) -> str:
+    """Promote the chosen generation; the message to show."""
+    if not seen.picked:
+        raise UserError("No generation is chosen.", "Choose one on the chart.")
+    one = pick(history(ws, who(ws), project), seen.picked)
+    champion.promote(ws, who(ws), project, seen.picked, one.sentence if one else "")
+    return "The next training starts from it."
 
 
-def roll_back(ws: Workspace, project: str | None, _: View) -> str:
-    """The sentence after the champion before became champion again."""
-    if not project:
-        raise UserError("No project is open.", "Make one first, at the top of the page.")
+def roll_back(ws: Workspace, project: str, _: View) -> str:
+    """Make the previous champion champion again; the message to show."""
     champion.roll_back(ws, who(ws), project)
-    return "The champion before is champion again."
+    return "The previous champion is champion again."
 
 
-def _updates(view: View, now: View) -> list[Any]:
-    """The new view and an update for each part; `skip` for what is drawn already."""
-    columns = ("empty", "body")
-    buttons = ("promote", "back", "stop")
-    made = {
-        **dict.fromkeys(columns, lambda seen: gr.Column(visible=seen)),
-        **dict.fromkeys(buttons, lambda seen: gr.Button(visible=seen)),
-        "links": lambda seen: gr.Row(visible=seen),
-        "go": lambda title: gr.Button(title),
-        # an empty block would still take its place in the column
-        **dict.fromkeys(("chosen", "going"), lambda text: gr.HTML(text, visible=bool(text))),
-    }
-    updates = [
-        made.get(name, str)(now[name])
-        if name in now and view.get(name, ...) != now[name]
-        else gr.skip()
-        for name in Parts._fields
-    ]
-    return [{**view, **now}, *updates]
-
-
-def _wire(ws: Workspace, page: Page, view: gr.State, parts: Parts, itself: Itself) -> None:
+def _wire(ws: Workspace, page: Page, view: gr.State, parts: Parts, panel: Panel) -> None:
     @shows_errors
-    def on_look(seen: View, project: str | None) -> Any:
-        return _updates(seen, look(ws, project, seen.get("picked")))
+    def on_poll(seen: View, project: str | None) -> Any:
+        return poll(ws, project, seen)
 
     @shows_errors
     def on_pick(seen: View, project: str | None, event: gr.EventData) -> Any:
-        return _updates(seen, look(ws, project, choice_cards.picked(event)))
+        return poll(ws, project, replace(seen, picked=choice_cards.picked(event)))
 
     @shows_errors
-    def act(what: Any, title: str, seen: View, project: str | None, *values: Any) -> Any:
-        gr.Success(what(ws, project, seen, *values), title=title)
-        return _updates(seen, look(ws, project, seen.get("picked")))
+    def act(
+        what: Callable[..., str], title: str, seen: View, project: str | None, *values: Any
+    ) -> Any:
+        gr.Success(what(ws, opened(project), seen, *values), title=title)
+        return poll(ws, project, seen)
 
     given, out = [view, page.project], [view, *parts]
-    markup.on_show(page, on_look, given, out)
-    markup.live(page, on_look, given, out, every=LOOK_EVERY_S)
-    parts.line.click(on_pick, given, out, **markup.QUIET)
+    markup.on_show(page, on_poll, given, out)
+    markup.live(page, on_poll, given, out, every=POLL_S)
+    parts.chart.click(on_pick, given, out, **markup.QUIET)
     parts.promote.click(partial(act, promote, "Promoted"), given, out, **markup.QUIET)
     parts.back.click(partial(act, roll_back, "Taken back"), given, out, **markup.QUIET)
-    parts.go.click(
-        lambda seen: gr.Tabs(selected=seen.get("tab", "data")), view, page.tabs, **markup.QUIET
-    )
-    starts = partial(act, itself.on_start, "Started")
-    itself.start.click(starts, [*given, *itself.fields], out, **markup.QUIET)
-    parts.stop.click(partial(act, itself.on_stop, "Stopping"), given, out, **markup.QUIET)
+    parts.go.click(lambda seen: gr.Tabs(selected=seen.page), view, page.tabs, **markup.QUIET)
+    starts = partial(act, auto_loop.start, "Started")
+    panel.start.click(starts, [*given, *panel.fields], out, **markup.QUIET)
+    parts.stop.click(partial(act, auto_loop.stop, "Stopping"), given, out, **markup.QUIET)
 
 
 def aim_at_run(ws: Workspace, project: str | None, seen: View) -> Aim:
@@ -244,4 +262,4 @@ def _wire_links(ws: Workspace, page: Page, view: gr.State, links: Links) -> None
 
 
 def _chosen(ws: Workspace, project: str | None, seen: View) -> Generation | None:
-    return pick(history(ws, who(ws), project), seen.get("picked")) if project else None
+    return pick(history(ws, who(ws), project), seen.picked) if project else None

@@ -15,6 +15,7 @@ from engine.services.models import registry
 from engine.services.training import methods as training_methods
 from engine.workspace import Workspace
 from ui.components import choice_cards, markup, names, words
+from ui.components.page import PageName
 from ui.web.session import who
 
 GO = {"data": "Add data", "rating": "Rate answers"}
@@ -26,7 +27,7 @@ class Missing(NamedTuple):
 
     title: str
     text: str
-    tab: str
+    tab: PageName
 
 
 MISSING: dict[Kind, Missing] = {
