@@ -11,7 +11,7 @@ from engine.core.evaluation import Evaluation, Mean
 from engine.core.finding import Finding
 from engine.core.job import Event, Job
 from engine.core.model import Model
-from engine.core.project import Standing
+from engine.core.project import LoopStatus
 from engine.core.rating import Round, Tally
 from engine.core.result import BenchmarkResult, Judgements, LoopResult, PlayResult
 from engine.services import backups, erasure
@@ -94,7 +94,7 @@ SHAPES: dict[str, Any] = {
     "preferences again": Round,
     "playground ask": PlayResult,
     "loop demo": "the report: sentence, decision, votes, scores before and after, stages",
-    "loop status": Standing,
+    "loop status": LoopStatus,
     "loop history": History,
     "loop promote": Promotion,
     "loop back": Promotion,

@@ -47,7 +47,7 @@ class ModelScore(BaseModel):
     mean: Mean
 
 
-class Scores(BaseModel):
+class NewestScores(BaseModel):
     """The newest evaluation by its first metric: trivial baseline, base, and newest model."""
 
     model_config = ConfigDict(frozen=True)
@@ -98,7 +98,7 @@ class Dashboard(BaseModel):
 
     win_rates: tuple[WinRate, ...]
     generations: int
-    scores: Scores | None
+    scores: NewestScores | None
     votes: dict[str, int]
     changes: Changes
 
@@ -135,7 +135,7 @@ def dashboard(ws: Workspace, actor: Actor, project_id: str) -> Dashboard:
     )
 
 
-def scores(ws: Workspace, actor: Actor, project_id: str) -> Scores | None:
+def scores(ws: Workspace, actor: Actor, project_id: str) -> NewestScores | None:
     """The newest evaluation's first metric; None before there is an evaluation.
 
     It is read from the summary that the job keeps: the answers lie in a large file.
@@ -164,7 +164,9 @@ def scores(ws: Workspace, actor: Actor, project_id: str) -> Scores | None:
         best = max(plain, key=lambda who: plain[who].score)
         name = best.removeprefix("baseline:")
         lines.insert(0, ModelScore(model_id="", name=name, baseline=True, mean=plain[best]))
-    return Scores(evaluation_id=newest.id, metric=metric, rows=result.rows, lines=tuple(lines))
+    return NewestScores(
+        evaluation_id=newest.id, metric=metric, rows=result.rows, lines=tuple(lines)
+    )
 
 
 def queue(ws: Workspace, actor: Actor, project_id: str, worker: bool) -> Queue:

@@ -8,7 +8,7 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound
 from engine.core.evaluation import Mean
 from engine.services import dashboard as dashboards
-from engine.services.dashboard import Changes, ModelScore, Queue, Scores, WinRate
+from engine.services.dashboard import Changes, ModelScore, NewestScores, Queue, WinRate
 from engine.services.jobs import lifecycle
 from engine.services.loop import champion
 from engine.store import last_visits, votes
@@ -167,7 +167,7 @@ def test_score_card_shows_trivial_baseline_base_and_newest_and_opens_the_evaluat
         ModelScore(model_id="", name="frequent", baseline=True, mean=mean),
         ModelScore(model_id="m1", name="x", baseline=False, mean=mean),
     ]
-    found = Scores(evaluation_id="e-1", metric="rougeL", rows=50, lines=tuple(line))
+    found = NewestScores(evaluation_id="e-1", metric="rougeL", rows=50, lines=tuple(line))
     card = dashboard.scores(found, {"m1": EVIL})
     assert 'data-page="evaluation" data-aim="e-1"' in card
     assert "Most frequent answer" in card

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from engine.services.dashboard import Changes, Dashboard, ModelScore, Queue, Scores, WinRate
+from engine.services.dashboard import Changes, Dashboard, ModelScore, NewestScores, Queue, WinRate
 from engine.services.evaluation.metrics import title as metric_title
 from ui.components import markup, names
 from ui.components.page import PageName
@@ -60,7 +60,7 @@ def win_rates(rates: Sequence[WinRate], model_names: Mapping[str, str]) -> str:
     return _card("rates", title, "loop", body)
 
 
-def scores(found: Scores | None, model_names: Mapping[str, str]) -> str:
+def scores(found: NewestScores | None, model_names: Mapping[str, str]) -> str:
     """The newest evaluation: the trivial baseline, the base and the newest model on one scale."""
     if found is None:
         return _card("scores", "Newest scores", "evaluation", f"<p>{NO_SCORES}</p>")

@@ -25,7 +25,7 @@ ABOUT = (
 )
 
 
-class Panel(NamedTuple):
+class AutoLoopPanel(NamedTuple):
     """The panel; `fields` are what `start` takes after the project and the view."""
 
     progress: gr.HTML
@@ -34,7 +34,7 @@ class Panel(NamedTuple):
     fields: list[Any]
 
 
-def build(ws: Workspace, page: Page) -> Panel:
+def build(ws: Workspace, page: Page) -> AutoLoopPanel:
     """The components, in the layout that is open."""
     with gr.Accordion("Auto loop", open=False, elem_id="loop-itself"):
         gr.HTML(f'<p class="tl-hint">{ABOUT}</p>')
@@ -63,7 +63,7 @@ def build(ws: Workspace, page: Page) -> Panel:
 
     markup.on_show(page, offer, [page.project, *dropdowns], dropdowns)
     fields = [*dropdowns, rater, generations, prompts, budget]
-    return Panel(progress, go, stops, fields)
+    return AutoLoopPanel(progress, go, stops, fields)
 
 
 def raters() -> list[tuple[str, str]]:

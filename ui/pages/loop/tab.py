@@ -20,7 +20,7 @@ from ui.components import choice_cards, loop_words, markup, names, refresh
 from ui.components.page import Aim, Page, PageName, opened
 from ui.components.refresh import Drawn, Refresher
 from ui.pages.loop import auto_loop, detail, generations_chart
-from ui.pages.loop.auto_loop import Panel
+from ui.pages.loop.auto_loop import AutoLoopPanel
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -196,7 +196,7 @@ def roll_back(ws: Workspace, project: str, _: View) -> str:
     return "The previous champion is champion again."
 
 
-def _wire(ws: Workspace, page: Page, view: gr.State, parts: Parts, panel: Panel) -> None:
+def _wire(ws: Workspace, page: Page, view: gr.State, parts: Parts, panel: AutoLoopPanel) -> None:
     @shows_errors
     def on_poll(seen: View, project: str | None) -> Any:
         return poll(ws, project, seen)
