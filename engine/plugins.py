@@ -67,6 +67,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "drop_length_outliers": "engine.checks.length_outliers:drop",
         "keep_main_language": "engine.checks.languages:keep_main",
     },
+    # name -> function (argument) -> fix; asked for as "name:argument"
+    "fix_factories": {
+        "system_prompt": "engine.checks.system_prompt:fix",
+    },
     # name -> function (predictions, references) -> Scores, described (engine/core/score.py)
     # in the order in which each group of them is shown
     "metrics": {

@@ -1,4 +1,4 @@
-"""data check | add | fetch | preview | list."""
+"""data check | add | fetch | list | preview | fix | undo."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from engine.core.column_mapping import ColumnMapping, mapping_of
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.formats.read import read_file
-from engine.services.data import datasets, hub
+from engine.services.data import cleaning, datasets, hub
 from engine.services.data import preview as data_preview
 
 KINDS = ("sft", "preference", "unpaired", "text", "prompts")
@@ -142,8 +142,53 @@ def preview(file: Path, rows: int, max_length: int, layout: str | None, as_json:
             "".join(click.style(piece.text, underline=piece.trained) for piece in row.pieces)
             for row in found
         )
-        seen = [[piece._asdict() for piece in row.pieces] for row in found]
-        show({"rows": seen}, text, as_json)
+        rows_seen = [[piece._asdict() for piece in row.pieces] for row in found]
+        added = data_preview.default_system(ws, LOCAL, base)
+        if added and data_preview.lack_system(parsed.examples[:rows]):
+            common.say(f"The chat template adds this system prompt to rows without one: {added}")
+        show({"rows": rows_seen, "default_system_prompt": added}, text, as_json)
+
+
+@data.command()
+@click.argument("dataset")
+@in_project
+@click.option("--fix", "names", multiple=True, metavar="NAME", help="A fix, by its name.")
+@click.option("--system-prompt", default=None, metavar="TEXT",
+              help="System prompt for rows that have none.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Count the changes, without a new version.")
+@as_json
+def fix(
+    dataset: str, project: str | None, names: tuple[str, ...], system_prompt: str | None,
+    dry_run: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Apply fixes to DATASET as a new version; its rows keep their side of the split.
+
+    The names of the fixes stand in the findings of `tuneloop data check --json`.
+    """
+    fixes = [*names, *([] if system_prompt is None else [cleaning.system_prompt(system_prompt)])]
+    with workspace() as ws:
+        before = common.dataset_id(ws, common.project(ws, project).id, dataset)
+        if dry_run:
+            change = cleaning.preview(ws, LOCAL, before, fixes)
+            text = f"{change.removed} rows removed, {change.changed} changed"
+            counts = change._asdict()
+            del counts["samples"]
+            show(counts, f"{text}: {change.rows_before} become {change.rows_after}", as_json)
+            return
+        new = cleaning.apply(ws, LOCAL, before, fixes)
+        show(new, _line(new), as_json)
+
+
+@data.command()
+@click.argument("dataset")
+@in_project
+@as_json
+def undo(dataset: str, project: str | None, as_json: bool) -> None:
+    """Remove DATASET, a version made by fixes, and return to the version before it."""
+    with workspace() as ws:
+        wanted = common.dataset_id(ws, common.project(ws, project).id, dataset)
+        earlier = cleaning.undo(ws, LOCAL, wanted)
+        show(earlier, _line(earlier), as_json)
 
 
 def _mapping(pairs: tuple[str, ...], kind: str | None) -> ColumnMapping | None:

@@ -17,6 +17,8 @@ from engine.models import folder
 from engine.models.render import Render
 from engine.models.template_process import IsolatedRender
 
+SENTINEL = "SystemMessageHere"
+
 
 class Encoded(NamedTuple):
     """A row as the trainer gets it; `completion_mask` is 1 on tokens that carry loss."""
@@ -102,6 +104,20 @@ class Template:
     def prompt_text(self, messages: Sequence[Message]) -> str:
         """The text a model is given to answer `messages`."""
         return self._rendered(messages, open_answer=True)
+
+    def default_system(self) -> str:
+        """The system message that the template adds where a conversation has none, often empty."""
+        asked = Message(role="user", content="x")
+        try:
+            bare = self.prompt_text([asked])
+            said = self.prompt_text([Message(role="system", content=SENTINEL), asked])
+        except UserError:  # no template, or one that takes no system message
+            return ""
+        before, sentinel, after = said.partition(SENTINEL)
+        framed = sentinel and bare.startswith(before) and bare.endswith(after)
+        return (
+            bare[len(before) : max(len(before), len(bare) - len(after))].strip() if framed else ""
+        )
 
     def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
         """The tokens a model is given to answer `messages`; earlier answers keep their cuts."""

@@ -1,7 +1,7 @@
 """Fixes of a dataset version: preview what they change, keep a new version, take it back."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -20,7 +20,11 @@ from engine.store.connect import reading, writing
 from engine.workspace import Workspace
 
 SAMPLES = 5
+SYSTEM_PROMPT = "system_prompt"
 NAMED = 3  # uses named in a refusal
+
+
+FixFunction = Callable[[Sequence[Example]], list[Example]]
 
 
 class Fix(NamedTuple):
@@ -113,6 +117,11 @@ def keep(
     )
 
 
+def system_prompt(text: str) -> str:
+    """The name of the fix that adds this system prompt to rows that have none."""
+    return f"{SYSTEM_PROMPT}:{text.strip()}"
+
+
 def undo(ws: Workspace, actor: Actor, dataset_id: str) -> Dataset:
     """Remove a mended version that nothing uses, and return the version it was made from."""
     actor.require(Role.TRAINER)
@@ -147,16 +156,27 @@ def _named(found: Sequence[Use]) -> str:
 
 def _fixed(rows: Sequence[Row], fixes: Sequence[str]) -> dict[int, Example]:
     """The rows that stay, by their index, after every fix in the order given."""
-    known = plugins.names("fixes")
-    unknown = [name for name in fixes if name not in known]
-    if unknown or not fixes:
-        problem = f"There is no fix named {unknown[0]!r}." if unknown else "No fix was chosen."
-        raise UserError(problem, f"Known: {', '.join(known)}.")
+    if not fixes:
+        raise UserError("No fix was chosen.", f"Known: {', '.join(plugins.names('fixes'))}.")
+    changes = [_load(name) for name in fixes]
     # a row of the file may hold several examples: while fixes run, the index is the row number
     examples = [row.example.model_copy(update={"source_row": row.index}) for row in rows]
-    for name in fixes:
-        examples = plugins.load("fixes", name)(examples)
+    for change in changes:
+        examples = change(examples)
     numbers = {row.index: row.example.source_row for row in rows}
     return {
         e.source_row: e.model_copy(update={"source_row": numbers[e.source_row]}) for e in examples
     }
+
+
+def _load(name: str) -> FixFunction:
+    """The fix of this name, made with what stands after a colon; UserError names the known ones."""
+    family, separator, argument = name.partition(":")
+    if separator and family in plugins.names("fix_factories"):
+        made: FixFunction = plugins.load("fix_factories", family)(argument)
+        return made
+    known = plugins.names("fixes")
+    if name not in known:
+        raise UserError(f"There is no fix named {name[:60]!r}.", f"Known: {', '.join(known)}.")
+    fix: FixFunction = plugins.load("fixes", name)
+    return fix

@@ -6,7 +6,17 @@ from typing import NamedTuple
 from engine.core.actor import Actor, Role
 from engine.core.column_mapping import ColumnMapping
 from engine.core.errors import NotFound, UserError
-from engine.core.examples import Chat, Example, Kind, Message, Preference, Prompt, Unpaired
+from engine.core.examples import (
+    Chat,
+    Example,
+    Kind,
+    Message,
+    Preference,
+    Prompt,
+    Text,
+    Unpaired,
+    prompt_of,
+)
 from engine.core.finding import Finding
 from engine.formats.split import hold_out
 from engine.models.chat import Piece as Piece
@@ -119,6 +129,20 @@ def preview_rows(
     actor.require(Role.TRAINER)
     template = _template(ws, actor, model_id)
     return [_row(template, example, max_length) for example in examples]
+
+
+def default_system(ws: Workspace, actor: Actor, model_id: str) -> str:
+    """The system message that the model's chat template adds to rows without one, often empty."""
+    actor.require(Role.TRAINER)
+    return _template(ws, actor, model_id).default_system()
+
+
+def lack_system(examples: Sequence[Example]) -> bool:
+    """Whether any of the rows is a conversation without a system message."""
+    return any(
+        not isinstance(example, Text) and all(turn.role != "system" for turn in prompt_of(example))
+        for example in examples
+    )
 
 
 def _template(ws: Workspace, actor: Actor, model_id: str) -> Template:
