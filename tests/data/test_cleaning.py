@@ -9,6 +9,7 @@ from engine import plugins
 from engine.core import ids
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound, UserError
+from engine.core.examples import Message, Preference, Prompt, Text, Unpaired
 from engine.core.model import Model
 from engine.services.data import cleaning, datasets, versions
 from engine.store import models
@@ -169,3 +170,51 @@ def test_the_difference_between_two_uploads_goes_by_what_is_asked(ws, tmp_path):
         kept.append(datasets.add(ws, LOCAL, project, path, path.name, held_out=0.25))
     found = versions.diff(ws, LOCAL, kept[0].id, kept[1].id)
     assert [part.rows for part in found][:4] == [1, 10, 1, 29]
+
+
+def test_system_prompt_is_added_to_every_row_without_one_and_sides_stay(ws, tmp_path):
+    rows = [{"prompt": f"question {n}?", "completion": f"answer {n}."} for n in range(20)]
+    rows[3]["system"] = "Its own."
+    path = tmp_path / "faq.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    before = datasets.add(ws, LOCAL, helpers.project(ws).id, path, path.name, held_out=0.25)
+    fix = cleaning.system_prompt(" Be brief. ")
+    assert cleaning.preview(ws, LOCAL, before.id, [fix])[:4] == (0, 19, 20, 20)
+    after = cleaning.apply(ws, LOCAL, before.id, [fix])
+    systems = [row.example.messages[0].content for row in datasets.rows(ws, LOCAL, after.id)]
+    assert systems.count("Be brief.") == 19
+    assert systems[3] == "Its own."
+    sides = [row.split for row in datasets.rows(ws, LOCAL, before.id)]
+    assert [row.split for row in datasets.rows(ws, LOCAL, after.id)] == sides
+    with pytest.raises(UserError, match="needs none of these fixes"):
+        cleaning.apply(ws, LOCAL, after.id, [fix])
+    assert cleaning.undo(ws, LOCAL, after.id) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("system_prompt:", "is empty"),
+        ("system_prompt:  ", "is empty"),
+        ("system_prompt:" + "x" * 4001, "4,001 characters"),
+        ("nothing:text", "no fix named 'nothing:text'"),
+        ("system_prompt", "no fix named"),
+    ],
+)
+def test_fix_with_a_text_that_cannot_be_used_is_refused(ws, spoilt, name, said):
+    with pytest.raises(UserError, match=said):
+        cleaning.preview(ws, LOCAL, spoilt.id, [name])
+
+
+def test_system_prompt_goes_to_every_kind_but_plain_text():
+    asked = (Message(role="user", content="why?"),)
+    (pair, one, prompt, text) = plugins.load("fix_factories", "system_prompt")("Be brief.")(
+        [
+            Preference(prompt=asked, chosen="a", rejected="b"),
+            Unpaired(prompt=asked, completion="a", label=True),
+            Prompt(prompt=asked),
+            Text(text="a"),
+        ]
+    )
+    assert {each.prompt[0].content for each in (pair, one, prompt)} == {"Be brief."}
+    assert text == Text(text="a")

@@ -1,6 +1,8 @@
 """The Data page: what a person sees of a file before and after it is kept."""
 
 import json
+import shutil
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -10,7 +12,7 @@ from engine.core.column_mapping import ColumnMapping
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message, Preference
 from engine.models.chat import Piece
-from engine.services.data import datasets
+from engine.services.data import cleaning, datasets
 from engine.services.data import preview as data_preview
 from engine.services.data.preview import PreviewRow
 from engine.services.models import import_folder
@@ -59,7 +61,7 @@ def test_a_dropped_file_is_described_and_previewed_and_nothing_is_stored(ws, bas
 def test_findings_name_rows_show_them_and_say_what_to_do(ws, base, tmp_path):
     rows = [*chats(20), chats(1)[0], {"prompt": "why not?", "completion": ""}]
     found = preview.updates(ws, dropped(ws, jsonl(tmp_path, rows)))
-    assert "mend this" in found.report
+    assert "fix this" in found.report
     assert "Row 22" in found.report
     assert "Row 21" in found.report
     assert "Remove them: a repeated row weighs twice in training." in found.report
@@ -92,7 +94,7 @@ def test_a_file_without_findings_offers_no_fix(ws, base, tmp_path):
 
 def test_unknown_columns_open_a_panel_with_the_guess_and_nothing_can_be_added(ws, base, tmp_path):
     found = preview.updates(ws, dropped(ws, intents(tmp_path)))
-    assert "Which column is what?" in found.report
+    assert "Map the columns" in found.report
     assert found.panel.visible
     assert not found.add.interactive
     kind, *roles = found.columns
@@ -144,8 +146,8 @@ def test_two_rows_show_what_the_chosen_columns_would_give(ws, base, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "said", "words"),
     [
-        ("sft", {"prompt": "text"}, "No column is chosen yet for: the answer"),
-        ("preference", {"prompt": "text", "chosen": "intent"}, "the worse answer"),
+        ("sft", {"prompt": "text"}, "No column is chosen for: answer"),
+        ("preference", {"prompt": "text", "chosen": "intent"}, "rejected answer"),
         ("sft", {"prompt": "text", "answer": "gone"}, "no column"),
         ("nonsense", {"prompt": "text"}, "no kind"),
         (None, {}, "no kind"),
@@ -255,24 +257,26 @@ def test_the_sample_data_is_added_once_however_often_it_is_asked_for(ws):
 def test_the_shelf_shows_every_version_and_the_way_on(ws, tmp_path):
     project = helpers.project(ws)
     kept = helpers.dataset(ws, project.id, tmp_path)
-    _, cards, onward = versions.shelf_of(ws, project.id)
+    _, cards, step, ready, label = versions.version_list(ws, project.id)
     assert f'data-pick="{kept.id}"' in cards
     assert "<b>30</b> to train" in cards
-    assert onward.visible
+    assert step.visible
+    assert "faq@1</b> is ready: 30 rows to train, 10 held out." in ready
+    assert label == "Train on it"
 
 
 @pytest.mark.parametrize("has_project", [True, False])
 def test_an_empty_shelf_says_what_to_do(ws, has_project):
     project = helpers.project(ws).id if has_project else None
-    title, cards, onward = versions.shelf_of(ws, project)
+    title, cards, step, *_ = versions.version_list(ws, project)
     assert "No data in this project yet" in title
     assert cards == ""
-    assert not onward.visible
+    assert not step.visible
 
 
 def test_an_opened_version_says_where_it_came_from_and_shows_its_rows(ws, base, tmp_path):
     kept = helpers.dataset(ws, helpers.project(ws).id, tmp_path)
-    opened = versions.Opened(*version.show(ws, kept))
+    opened = versions.OpenedVersion(*version.show(ws, kept))
     assert opened.id == kept.id
     assert opened.detail.visible
     assert "faq@1" in opened.about
@@ -283,7 +287,7 @@ def test_an_opened_version_says_where_it_came_from_and_shows_its_rows(ws, base, 
 
 def test_an_opened_version_is_shown_before_there_is_a_model(ws, tmp_path):
     kept = helpers.dataset(ws, helpers.project(ws).id, tmp_path)
-    opened = versions.Opened(*version.show(ws, kept))
+    opened = versions.OpenedVersion(*version.show(ws, kept))
     assert "answer" in opened.rows
 
 
@@ -307,7 +311,7 @@ def test_text_of_a_file_never_becomes_markup(ws, base, tmp_path):
     one = dropped(ws, jsonl(tmp_path, rows))
     found = preview.updates(ws, one)
     kept = preview.add(ws, project.id, one, "<img src=x>")
-    opened = versions.Opened(*version.show(ws, kept))
+    opened = versions.OpenedVersion(*version.show(ws, kept))
     related = version.related(ws, kept.id)[:2]
     shown = "".join([found.report, found.preview, versions.card(kept), opened.about, *related])
     shown += opened.rows
@@ -336,3 +340,63 @@ def test_a_row_that_is_cut_says_so(ws, base):
     assert "the end is cut off" in row_view.rows(
         data_preview.preview_rows(ws, LOCAL, [chat], base.id)
     )
+
+
+def test_next_step_takes_the_opened_version_to_the_page_that_uses_it(ws, tmp_path):
+    project = helpers.project(ws)
+    older = helpers.dataset(ws, project.id, tmp_path)
+    path = jsonl(tmp_path, [{"prompt": f"why {n}?"} for n in range(9)], "ask.jsonl")
+    newer = datasets.add(ws, LOCAL, project.id, Path(path), "ask.jsonl")
+    aim, tabs = versions.go_on(ws, project.id, older.id)
+    assert (aim.method, aim.dataset, tabs.selected) == ("sft", older.id, "training")
+    assert newer.kind == "prompts"
+    aim, tabs = versions.go_on(ws, project.id, "")  # none is opened: the newest
+    assert (aim.method, tabs.selected) == ("", "rating")
+    with pytest.raises(UserError, match="No data in this project"):
+        versions.go_on(ws, helpers.project(ws, "empty").id, "")
+
+
+def test_long_prompt_is_folded_so_that_its_answer_is_seen():
+    given = "a passage " * 200
+    shown = row_view.rows([PreviewRow([Piece(given, False), Piece("the answer", True)], 9, False)])
+    folded = shown[shown.index("<details") : shown.index("</details>")]
+    assert len(folded) > 1000
+    assert shown.index("</details>") < shown.index("the answer")
+    assert "1,520 more characters" in folded
+
+
+def test_short_prompt_is_not_folded():
+    shown = row_view.rows([PreviewRow([Piece("why?", False), Piece("so", True)], 9, False)])
+    assert "<details" not in shown
+
+
+def test_system_prompt_of_the_template_is_said_where_rows_have_none(ws, tiny_model, tmp_path):
+    folder = tmp_path / "talking"
+    shutil.copytree(tiny_model, folder)
+    template = (folder / "chat_template.jinja").read_text()
+    default = (
+        "{% if messages[0]['role'] != 'system' %}"
+        "<|im_start|>system\nYou are a helpful AI assistant.<|im_end|>\n{% endif %}"
+    )
+    (folder / "chat_template.jinja").write_text(default + template)
+    import_folder.folder(ws, LOCAL, str(folder), "talking")
+    _, shown = preview.drop(ws, jsonl(tmp_path, chats(10)))
+    assert "The chat template adds a system prompt" in shown.preview
+    assert "<q>You are a helpful AI assistant" in shown.preview
+    rows = [{**row, "system": "Be brief."} for row in chats(10)]
+    _, shown = preview.drop(ws, jsonl(tmp_path, rows, "own.jsonl"))
+    assert "The chat template adds" not in shown.preview
+
+
+def test_system_prompt_is_previewed_added_and_taken_back(ws, base, tmp_path):
+    kept = helpers.dataset(ws, helpers.project(ws).id, tmp_path)
+    assert versions.OpenedVersion(*version.show(ws, kept)).system.visible
+    assert version.system_change(ws, kept.id, "  ") == ""
+    assert "This changes 40 rows: 40 become 40." in version.system_change(ws, kept.id, "Be brief.")
+    new, _ = version.apply_fixes(ws, kept.id, [cleaning.system_prompt(" Be brief. ")])
+    opened = versions.OpenedVersion(*version.show(ws, new))
+    assert "Made from faq@1: system prompt “Be brief.”." in opened.about
+    assert "Be brief." in opened.rows
+    assert "You are a helpful AI assistant" not in opened.rows
+    assert not opened.system.visible
+    assert version.undo(ws, new.id)[0].id == kept.id

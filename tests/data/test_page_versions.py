@@ -36,16 +36,16 @@ def chats(number, word="book"):
 
 def test_a_version_is_mended_and_taken_back(ws, tmp_path):
     one = kept(ws, tmp_path, [*chats(20), *chats(2)])
-    opened = versions.Opened(*version.show(ws, one))
+    opened = versions.OpenedVersion(*version.show(ws, one))
     assert [name for _, name in opened.fixes.choices] == ["drop_exact_duplicates"]
     said = version.change(ws, one.id, ["drop_exact_duplicates"])
     assert "This removes 2 rows: 22 become 20." in said
-    new, message = version.mend(ws, one.id, ["drop_exact_duplicates"])
+    new, message = version.apply_fixes(ws, one.id, ["drop_exact_duplicates"])
     assert message == "faq@2 is made: 20 rows; 2 removed."
-    shown = versions.Opened(*version.show(ws, new))
+    shown = versions.OpenedVersion(*version.show(ws, new))
     assert "Made from faq@1: drop exact duplicates." in shown.about
     assert shown.undo.visible
-    assert not shown.mend.visible
+    assert not shown.apply.visible
     earlier, message = version.undo(ws, new.id)
     assert earlier.id == one.id
     assert message == "faq@2 is removed; this is faq@1 again."
@@ -54,12 +54,12 @@ def test_a_version_is_mended_and_taken_back(ws, tmp_path):
 
 def test_no_tick_asks_for_one(ws, tmp_path):
     one = kept(ws, tmp_path, chats(20))
-    assert "Tick what you want mended" in version.change(ws, one.id, [])
+    assert "Tick a fix to preview its changes" in version.change(ws, one.id, [])
 
 
 def test_two_versions_are_compared_the_older_first(ws, tmp_path):
     one = kept(ws, tmp_path, [*chats(20), *chats(2)])
-    new, _ = version.mend(ws, one.id, ["drop_exact_duplicates"])
+    new, _ = version.apply_fixes(ws, one.id, ["drop_exact_duplicates"])
     for opened, other in ((one, new), (new, one)):
         shown = version.difference(ws, opened.id, other.id)
         assert "From faq@1 to faq@2" in shown
@@ -72,7 +72,7 @@ def test_versions_of_the_same_name_are_offered_first(ws, tmp_path):
     one = kept(ws, tmp_path, [*chats(20), *chats(2)], project)
     kept(ws, tmp_path, chats(12, "map"), project, "another")
     kept(ws, tmp_path, [{"text": f"text {n}"} for n in range(9)], project, "plain")
-    new, _ = version.mend(ws, one.id, ["drop_exact_duplicates"])
+    new, _ = version.apply_fixes(ws, one.id, ["drop_exact_duplicates"])
     offered = version.compared(one, datasets.list_all(ws, LOCAL, project)).choices
     assert [label for label, _ in offered] == ["Choose a version", "faq@2", "another@1"]
     assert offered[1][1] == new.id
@@ -92,16 +92,16 @@ def test_shared_questions_are_named_and_left_out_by_one_button(ws, tmp_path):
     used, shared, buttons = version.related(ws, one.id)
     assert "2 held-out rows are trained on in more@1" in shared
     assert buttons.visible
-    assert "Nothing rests on this version" in used
+    assert "Nothing uses this version" in used
     new, message = version.part_overlap(ws, one.id, "drop")
     assert new.rows == one.rows - 2
     assert message.endswith("; 2 removed.")
-    assert "No question stands on both sides" in version.related(ws, new.id)[1]
+    assert "No overlap between training and held-out questions" in version.related(ws, new.id)[1]
 
 
 def test_a_version_that_is_used_is_not_removed_and_an_idle_one_is(ws, tmp_path):
     one = kept(ws, tmp_path, [*chats(20), *chats(2)])
-    new, _ = version.mend(ws, one.id, ["drop_exact_duplicates"])
+    new, _ = version.apply_fixes(ws, one.id, ["drop_exact_duplicates"])
     assert "Later versions" in version.related(ws, one.id)[0]
     with pytest.raises(Conflict, match="is used by"):
         version.remove(ws, one.id)
@@ -180,11 +180,11 @@ def test_one_shared_question_is_said_in_the_singular():
 
 
 def test_columns_of_a_hub_data_set_are_written_in_a_line():
-    said = hub.said(" prompt = frage, answer=antwort ")
+    said = hub.parsed_mapping(" prompt = frage, answer=antwort ")
     assert (said.kind, said.columns) == ("sft", {"prompt": "frage", "answer": "antwort"})
-    assert hub.said("  ") is None
+    assert hub.parsed_mapping("  ") is None
     with pytest.raises(UserError, match="'prompt' does not say"):
-        hub.said("prompt")
+        hub.parsed_mapping("prompt")
 
 
 def test_a_name_that_is_none_is_refused_without_asking_the_hub(ws):

@@ -158,3 +158,21 @@ def test_rendering_agrees_with_transformers(tiny_model, template):
     assert template.prompt_text(turns) == text
     ids = tokenizer.apply_chat_template(plain, add_generation_prompt=True)["input_ids"]
     assert template.prompt_ids(turns) == ids
+
+
+OWN_SYSTEM = """{% if messages[0]['role'] != 'system' %}<|im_start|>system
+You are <b>Tiny</b>.<|im_end|>
+{% endif %}{% for m in messages %}<|im_start|>{{ m['role'] }}
+{{ m['content'] }}<|im_end|>
+{% endfor %}"""
+ALWAYS = "The date is known.\n" + OWN_SYSTEM.partition("{% endif %}")[2]
+REFUSES = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}" + ALWAYS
+
+
+@pytest.mark.parametrize(
+    ("source", "added"),
+    [(OWN_SYSTEM, "You are <b>Tiny</b>."), (ALWAYS, ""), (REFUSES, "")],
+    ids=["own", "always", "refuses"],
+)
+def test_default_system_is_what_the_template_adds_by_itself(tiny_model, tmp_path, source, added):
+    assert with_template(tiny_model, tmp_path, source).default_system() == added

@@ -1,4 +1,4 @@
-"""What the checks found in a file, as HTML: how grave, in how many rows, which, and what to do."""
+"""The findings of a file as HTML: severity, number of rows, row numbers and a hint."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -12,9 +12,9 @@ from ui.components import markup, words
 from ui.pages.data import row_view
 
 GRAVITY: dict[Severity, tuple[str, markup.Tone]] = {
-    "error": ("mend this", "bad"),
-    "warning": ("look at this", "warn"),
-    "info": ("good to know", "neutral"),
+    "error": ("fix this", "bad"),
+    "warning": ("check this", "warn"),
+    "info": ("note", "neutral"),
 }
 ROWS_NAMED = 5
 ROWS_SHOWN = 3
@@ -43,7 +43,7 @@ def report(found: FilePreview) -> str:
 def listed(found: Sequence[Finding], examples: Sequence[Example] = ()) -> str:
     """The findings, gravest first, with their rows where these are given."""
     if not found:
-        return markup.notice("The checks found nothing to mend.", "good")
+        return markup.notice("The checks found no problems.", "good")
     by_row: dict[int, Example] = {}
     for example in examples:
         by_row.setdefault(example.source_row, example)
@@ -56,19 +56,19 @@ def summary(found: Sequence[Finding]) -> str:
     errors = sum(each.severity == "error" for each in found)
     warnings = sum(each.severity == "warning" for each in found)
     if errors:
-        return markup.badge(f"{errors} to mend", "bad")
+        return markup.badge(f"{errors} to fix", "bad")
     if warnings:
-        return markup.badge(f"{warnings} to look at", "warn")
+        return markup.badge(f"{warnings} to check", "warn")
     return markup.badge("checks passed", "good")
 
 
 def columns_unknown(found: FilePreview) -> str:
-    """What to do about columns that no layout knows."""
+    """That the columns of a file have to be mapped by hand."""
     shown = ", ".join(name[:40] for name in found.columns[:12])
     return (
-        '<div class="tl-found"><h3>Which column is what?</h3><p>'
+        '<div class="tl-found"><h3>Map the columns</h3><p>'
         f"{found.rows:,} rows with the columns <b>{escape(shown)}</b>. "
-        "Say below what each of them holds; nothing is added before you do.</p></div>"
+        "No known layout fits them: choose below what each column holds.</p></div>"
     )
 
 
@@ -79,11 +79,11 @@ def refused(error: UserError) -> str:
 
 
 def guide() -> str:
-    """What to drop, before anything is dropped."""
+    """The supported layouts, before a file is dropped."""
     return (
-        '<div class="tl-found"><h3>What a file may hold</h3><p>The layout is found by itself from '
-        "the names of the columns. A hundred good rows are a start.</p></div>"
-        '<details class="tl-guide tl-show"><summary>Show the layouts that are known</summary>'
+        '<div class="tl-found"><h3>Supported layouts</h3><p>The layout is detected from the '
+        "column names. A hundred good rows are a start.</p></div>"
+        '<details class="tl-guide tl-show"><summary>Show supported layouts</summary>'
         f"{layouts()}</details>"
     )
 

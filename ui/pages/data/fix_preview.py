@@ -1,4 +1,4 @@
-"""What mends findings: the fixes that can be ticked, and what they would change."""
+"""The fixes that can be ticked, and a preview of what they change, as HTML."""
 
 from collections.abc import Sequence
 from html import escape
@@ -10,7 +10,8 @@ from engine.services.data.cleaning import Change, Sample
 from ui.components import markup
 from ui.pages.data import row_view
 
-ASK = "Tick what you want mended to see what it changes; the file itself stays as it is."
+SHORT = 80  # characters of a text in the name of a fix
+ASK = "Tick a fix to preview its changes. The uploaded file is kept unchanged as a version."
 
 
 def choices(found: Sequence[Finding]) -> list[tuple[str, str]]:
@@ -26,6 +27,13 @@ def choices(found: Sequence[Finding]) -> list[tuple[str, str]]:
 def chosen(values: Any) -> list[str]:
     """What came from the browser as names of fixes."""
     return [str(each) for each in values[:50]] if isinstance(values, list) else []
+
+
+def title(name: str) -> str:
+    """A fix as a version names it: its words, and the text that it was made with."""
+    family, separator, text = name.partition(":")
+    words = family.replace("_", " ")
+    return f"{words} “{text[:SHORT]}{'…' * (len(text) > SHORT)}”" if separator else words
 
 
 def change(found: Change) -> str:

@@ -12,9 +12,7 @@ from engine.workspace import Workspace
 from ui.pages.data.preview import open_project
 from ui.web.session import who
 
-NOTE = (
-    "Its files are fetched and read; no code of it is run. Fifteen rows in a hundred are held out."
-)
+NOTE = "Only its files are fetched; no code of it is run. 15 % of the rows are held out."
 
 
 class Box(NamedTuple):
@@ -29,16 +27,14 @@ class Box(NamedTuple):
 
 def build() -> Box:
     """Folded: a name, and for harder cases a file of it and its columns."""
-    with gr.Accordion("Or fetch one of the Hugging Face Hub", open=False, elem_id="data-hub"):
+    with gr.Accordion("Or fetch a dataset from the Hub", open=False, elem_id="data-hub"):
         name = gr.Textbox(
-            label="Name of the data set", placeholder="owner/name", max_length=200,
+            label="Dataset name", placeholder="owner/name", max_length=200,
             elem_id="data-hub-name",
         )  # fmt: skip
-        file = gr.Textbox(
-            label="Only this file of it (may be left out)", max_length=300, elem_id="data-hub-file"
-        )
+        file = gr.Textbox(label="File (optional)", max_length=300, elem_id="data-hub-file")
         columns = gr.Textbox(
-            label="Which column is what (only where it is not clear)",
+            label="Column mapping (optional)",
             placeholder="prompt = question, answer = reply", max_length=600,
             elem_id="data-hub-columns",
         )  # fmt: skip
@@ -51,11 +47,11 @@ def fetch(ws: Workspace, project: str | None, name: str, file: str, columns: str
     """The data set as a version of the project."""
     return hub.fetch(
         ws, who(ws), open_project(project), name.strip(), file=file.strip() or None,
-        mapping=said(columns), held_out=0.15,
+        mapping=parsed_mapping(columns), held_out=0.15,
     )  # fmt: skip
 
 
-def said(columns: str) -> ColumnMapping | None:
+def parsed_mapping(columns: str) -> ColumnMapping | None:
     """The mapping written as "prompt = question, answer = reply"; None where nothing is."""
     if not columns.strip():
         return None

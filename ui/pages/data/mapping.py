@@ -1,4 +1,4 @@
-"""Which column is what: for a file whose columns no layout knows."""
+"""Map the columns of a file that no layout fits."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, get_args
@@ -11,15 +11,15 @@ from engine.core.examples import Kind
 from ui.components import markup, words
 
 ROLES: dict[ColumnRole, str] = {
-    "prompt": "The question",
-    "answer": "The answer",
-    "chosen": "The better answer",
-    "rejected": "The worse answer",
-    "label": "Good or bad",
-    "text": "The text",
-    "context": "A text that the question is about",
-    "system": "An instruction that stands before all",
-    "references": "Other answers that are right",
+    "prompt": "Prompt",
+    "answer": "Answer",
+    "chosen": "Chosen answer",
+    "rejected": "Rejected answer",
+    "label": "Label (good or bad)",
+    "text": "Text",
+    "context": "Context (text the prompt is about)",
+    "system": "System prompt",
+    "references": "Reference answers (also accepted)",
 }
 KINDS = list(get_args(Kind))
 MOST_OFFERED = 300  # columns: a longer list is no list to choose from
@@ -38,12 +38,10 @@ class Panel(NamedTuple):
 def build() -> Panel:
     """A dropdown for the kind and for each role, two rows as they would be, and the button."""
     with gr.Column(visible=False, elem_classes="tl-panel", elem_id="data-mapping") as whole:
-        gr.HTML(
-            markup.part("Which column is what?", "Guessed where the names allow it: look twice.")
-        )
+        gr.HTML(markup.part("Map the columns", "Guessed from the column names: check each one."))
         kind = gr.Dropdown(
             [(f"{words.KINDS[each][0]}: {words.KINDS[each][1]}", each) for each in KINDS],
-            value="sft", label="What the rows are", elem_id="data-map-kind",
+            value="sft", label="Type of the rows", elem_id="data-map-kind",
         )  # fmt: skip
         with gr.Row(elem_classes="tl-roles"):
             roles = [
@@ -74,7 +72,7 @@ def filled(columns: Sequence[str], guessed: ColumnMapping | None) -> tuple[Any, 
     return kind, *(
         gr.Dropdown(
             choices=offered, value=guess.get(role, ""), visible=role in shown,
-            label=label if role in needed else f"{label} (may be left out)",
+            label=label if role in needed else f"{label} (optional)",
         )
         for role, label in ROLES.items()
     )  # fmt: skip
@@ -91,7 +89,7 @@ def shown_for(kind: Any) -> list[Any]:
     return [
         gr.Dropdown(
             visible=role in roles_of(kind),
-            label=label if role in needed else f"{label} (may be left out)",
+            label=label if role in needed else f"{label} (optional)",
         )
         for role, label in ROLES.items()
     ]
@@ -104,5 +102,5 @@ def chosen(kind: Any, columns: Sequence[Any]) -> ColumnMapping:
     pairs: dict[str, str] = {role: str(given[role]) for role in shown if given[role]}
     missing = [role for role in NEEDED.get(kind, ()) if role not in pairs]
     if missing:
-        raise UserError(f"No column is chosen yet for: {ROLES[missing[0]].lower()}.", "Choose one.")
+        raise UserError(f"No column is chosen for: {ROLES[missing[0]].lower()}.", "Choose one.")
     return mapping_of(pairs, str(kind))

@@ -1,6 +1,7 @@
 """An upload before it is kept: what it holds, what fixes would change, adding it."""
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -148,7 +149,7 @@ def add(
     if not given.upload:
         raise UserError("There is no file to add.", "Drop one first.")
     if given.layout == BY_HAND and not given.mapping:
-        raise UserError("The columns are not confirmed yet.", "Say first which column is what.")
+        raise UserError("The columns are not confirmed yet.", "Map the columns first.")
     upload = staging.describe(ws, who(ws), given.upload)
     if upload.refusal and not given.mapping and not given.layout:
         raise UserError(*upload.refusal)
@@ -177,9 +178,21 @@ def preview_of(ws: Workspace, examples: Sequence[Example], longest: int = LONGES
         waiting = "The model is still being fetched; after that you see every token here."
         return markup.notice(waiting, "busy") + row_view.plain(examples)
     try:
-        return row_view.rows(data_preview.preview_rows(ws, who(ws), examples, model, longest))
+        rows = data_preview.preview_rows(ws, who(ws), examples, model, longest)
+        return template_note(ws, examples, model) + row_view.rows(rows)
     except UserError as error:  # such as a base without a chat template
         return markup.notice(str(error), "warn") + row_view.plain(examples)
+
+
+def template_note(ws: Workspace, examples: Sequence[Example], model: str) -> str:
+    """That the chat template adds a system prompt of its own to these rows, where it does."""
+    added = data_preview.default_system(ws, who(ws), model)
+    if not added or not data_preview.lack_system(examples):
+        return ""
+    return (
+        f'<p class="tl-hint tl-template">The chat template adds a system prompt to rows that have '
+        f"none: <q>{escape(added)}</q>. Set your own under “System prompt” of an added version.</p>"
+    )
 
 
 def base(ws: Workspace) -> str | None:

@@ -12,6 +12,7 @@ SPECIAL = re.compile(
     r"<\|[\w ▁-]{1,40}\|>|</?s>|<(?:bos|eos|pad|unk|start_of_turn|end_of_turn)>|\[/?INST\]"
 )
 LONG = 4000  # characters of a text while no tokenizer says where a row ends
+MOST_GIVEN, GIVEN_START, GIVEN_END = 600, 260, 220  # characters of a prompt
 SHORT = 220  # characters of a text where a row is one of many
 LEGEND = (
     '<div class="tl-legend"><span><mark class="tl-learned">highlighted</mark> what the model learns'
@@ -72,7 +73,7 @@ def _row(number: int, row: PreviewRow) -> str:
 
 
 def _text(pieces: Sequence[Piece]) -> str:
-    return f'<div class="tl-row-text">{"".join(map(_piece, pieces))}</div>'
+    return f'<div class="tl-row-text">{"".join(map(_folded, pieces))}</div>'
 
 
 def _piece(piece: Piece) -> str:
@@ -85,6 +86,20 @@ def _piece(piece: Piece) -> str:
     parts.append(_lines(piece.text[last:]))
     tag = 'mark class="tl-learned"' if piece.trained else 'span class="tl-given"'
     return f"<{tag}>{''.join(parts)}</{tag.split()[0]}>"
+
+
+def _folded(piece: Piece) -> str:
+    """What a model is given, its middle folded where it is long: the answer follows soon."""
+    if piece.trained or len(piece.text) <= MOST_GIVEN:
+        return _piece(piece)
+    start, end = piece.text[:GIVEN_START], piece.text[-GIVEN_END:]
+    middle = piece.text[GIVEN_START:-GIVEN_END]
+    summary = f"{len(middle):,} more characters"
+    return (
+        _piece(Piece(start, False))
+        + f'<details class="tl-fold"><summary>{summary}</summary>{_piece(Piece(middle, False))}'
+        + f"</details>{_piece(Piece(end, False))}"
+    )
 
 
 def _lines(text: str) -> str:

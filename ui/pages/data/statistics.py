@@ -8,7 +8,7 @@ from ui.components import markup
 
 SHOWN = 6  # bars of a list; the rest is one bar
 LOPSIDED = 0.6  # share of pairs with the longer answer preferred, from which it is worth a word
-ROLES = {"user": "asks", "assistant": "answers", "system": "sets the scene", "tool": "a tool"}
+ROLES = {"user": "user", "assistant": "assistant", "system": "system", "tool": "tool"}
 LANGUAGES = {
     "": "too short to tell", "ar": "Arabic", "de": "German", "en": "English", "es": "Spanish",
     "fr": "French", "hi": "Hindi", "it": "Italian", "ja": "Japanese", "ko": "Korean",
@@ -22,8 +22,8 @@ def numbers(found: Statistics) -> str:
     return markup.stats(
         [
             markup.stat("Rows", f"{found.rows:,}"),
-            markup.stat("Tokens in all", f"{found.tokens:,}"),
-            markup.stat("Middle row", f"{found.middle:,.0f}", "tokens"),
+            markup.stat("Tokens", f"{found.tokens:,}"),
+            markup.stat("Median row", f"{found.middle:,.0f}", "tokens"),
             markup.stat("Longest row", f"{found.longest:,}", "tokens"),
         ]
     ) + cut(found)
@@ -37,7 +37,7 @@ def cut(found: Statistics) -> str:
     share = found.truncated / found.rows
     return markup.notice(
         f"{rows} cut at {found.max_length:,} tokens ({100 * share:.1f} % of all): "
-        "the model does not learn what comes after. Train with a larger longest row to keep it.",
+        "the model does not learn the part beyond. Train with a larger maximum length to keep it.",
         "warn",
     )
 
@@ -50,8 +50,8 @@ def sorts(found: Statistics) -> str:
     for code, rows in found.languages.items():
         languages[LANGUAGES.get(code, code)] = rows
     lists = [
-        bars("Who speaks, in turns", roles),
-        bars("Turns in a row, the answer counted", turns),
+        bars("Turns by role", roles),
+        bars("Turns per row, answer included", turns),
         bars(f"Language of {found.heard:,} rows", languages),
     ]
     if found.sides:
@@ -79,10 +79,10 @@ def bars(title: str, counts: Mapping[str, float], note: str = "") -> str:
 
 def _sides(found: Sides) -> str:
     share = found.chosen_longer
-    note = f"The better answer is the longer one in {100 * share:.0f} % of the pairs."
+    note = f"The chosen answer is the longer one in {100 * share:.0f} % of the pairs."
     if share >= LOPSIDED:
         note += " A model may learn to write more rather than better."
     elif share <= 1 - LOPSIDED:
         note += " A model may learn to write less rather than better."
-    means = {"better answer": found.chosen_mean, "worse answer": found.rejected_mean}
-    return bars("Tokens of an answer, on average", means, note)
+    means = {"chosen": found.chosen_mean, "rejected": found.rejected_mean}
+    return bars("Mean tokens of an answer", means, note)

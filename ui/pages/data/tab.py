@@ -1,4 +1,4 @@
-"""Data: drop a file, see what a model would see of it, mend it, keep it, look after it."""
+"""Data: upload, preview and fix files, and keep them as dataset versions."""
 
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,15 @@ from ui.web.errors import shows_errors
 from ui.web.session import who
 
 SAMPLES = (("library_faq.jsonl", 0.15), ("library_prompts.jsonl", 0.0))
-ABOUT = "Drop a file of examples, see what a model would learn from it, and mend what is wrong."
+ABOUT = "Add training examples, preview what a model learns from them, and fix what is wrong."
 
 
 def build(ws: Workspace, page: Page) -> None:
     """The tab: a file and what is in it, then the versions that the project holds."""
     gr.HTML(markup.head("Data", ABOUT))
-    drop = upper.build()
-    shelf, opened, more = lower.build()
-    markup.goto(shelf.onward, page, "training")
+    next_step = lower.build_next()
+    form = upper.build()
+    shelf, opened, more = lower.build(next_step)
 
     @shows_errors
     def on_sample(project: str) -> tuple[Any, ...]:
@@ -37,8 +37,8 @@ def build(ws: Workspace, page: Page) -> None:
     def opens(kept: Dataset) -> tuple[Any, ...]:
         return version.show(ws, kept)
 
-    upper.wire(ws, page, drop, [*opened], opens)
-    drop.sample.click(on_sample, page.project, [*opened], **markup.QUIET)
+    upper.wire(ws, page, form, [*opened], opens)
+    form.sample.click(on_sample, page.project, [*opened], **markup.QUIET)
     lower.wire(lower.Wiring(ws, page, shelf, opened, more))
 
 

@@ -1,4 +1,4 @@
-"""The upper half of the Data page: a file, what is in it, and how to keep it."""
+"""The upper half of the Data page: upload, preview and the form that adds a dataset."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -70,25 +70,28 @@ def _boxes() -> tuple[
     gr.Textbox, gr.Slider, gr.Dropdown, gr.Dropdown, gr.Button, gr.CheckboxGroup, gr.HTML, gr.Button
 ]:
     known = [(f"{one.title}: {one.summary}", one.name) for one in layouts.known()]
-    by_hand = ("Say which column is what", BY_HAND)
+    by_hand = ("Map columns by hand", BY_HAND)
+    name = gr.Textbox(label="Name", max_length=60, elem_id="data-name")
+    # the next step stands in the first screen: what follows may stay as it is
+    add = gr.Button("Add to project", variant="primary", elem_id="data-add")
     return (
-        gr.Textbox(label="Name", max_length=60, elem_id="data-name"),
+        name,
         gr.Slider(
             0, 50, 15, step=1, label="Held out, in percent", elem_id="data-held-out",
-            info="Kept away from training, so that scores are honest",
+            info="Not trained on, so that evaluation scores are honest",
         ),
         gr.Dropdown(
-            [("Found by itself", ""), by_hand, *known], value="", label="Layout",
+            [("Detect automatically", ""), by_hand, *known], value="", label="Layout",
             elem_id="data-layout",
         ),
         gr.Dropdown(
-            [("none", "")], value="", label="Rows that belong together", elem_id="data-group",
-            info="Rows with the same value in this column are never split apart",
+            [("none", "")], value="", label="Group column", elem_id="data-group",
+            info="Rows with equal values stay on one side of the split",
         ),
-        gr.Button("Change which column is what", size="sm", visible=False, elem_id="data-remap"),
-        gr.CheckboxGroup([], label="Mend before adding", visible=False, elem_id="data-fixes"),
+        gr.Button("Change the column mapping", size="sm", visible=False, elem_id="data-remap"),
+        gr.CheckboxGroup([], label="Fixes", visible=False, elem_id="data-fixes"),
         gr.HTML("", elem_id="data-change"),
-        gr.Button("Add to project", variant="primary", elem_id="data-add"),
+        add,
     )  # fmt: skip
 
 

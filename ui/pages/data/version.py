@@ -1,4 +1,4 @@
-"""One kept version: what it is, its numbers, what mends it, and what rests on it."""
+"""An opened version: description, statistics, fixes, system prompt, overlaps and uses."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -8,6 +8,7 @@ import gradio as gr
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.services.data import cleaning, datasets, leakage, versions
+from engine.services.data.preview import lack_system
 from engine.services.data.statistics import statistics
 from engine.workspace import Workspace
 from ui.components import markup, words
@@ -43,6 +44,9 @@ def show(ws: Workspace, one: Dataset) -> tuple[Any, ...]:
         compared(one, others),
         "",
         gr.Row(visible=False),
+        gr.Accordion(visible=lack_system([row.example for row in rows]), open=False),
+        "",
+        "",
     )
 
 
@@ -110,8 +114,13 @@ def change(ws: Workspace, dataset_id: str, fixes: Sequence[str]) -> str:
     return fix_preview.change(cleaning.preview(ws, who(ws), dataset_id, fixes))
 
 
-def mend(ws: Workspace, dataset_id: str, fixes: Sequence[str]) -> tuple[Dataset, str]:
-    """The next version, with the fixes made, and what came of it."""
+def system_change(ws: Workspace, dataset_id: str, prompt: str) -> str:
+    """What adding the system prompt would do to the version; nothing while there is none."""
+    return change(ws, dataset_id, [cleaning.system_prompt(prompt)]) if prompt.strip() else ""
+
+
+def apply_fixes(ws: Workspace, dataset_id: str, fixes: Sequence[str]) -> tuple[Dataset, str]:
+    """The next version, with the fixes applied, and a message."""
     new = cleaning.apply(ws, who(ws), dataset_id, fixes)
     return new, _made(ws, dataset_id, new)
 

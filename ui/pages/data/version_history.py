@@ -1,4 +1,4 @@
-"""How a version stands among others, as HTML: what changed, what rests on it, shared questions."""
+"""A version among others, as HTML: differences, uses and shared questions."""
 
 from collections.abc import Sequence
 from html import escape
@@ -8,14 +8,14 @@ from engine.services.data.leakage import Overlap
 from engine.services.data.usage import Use
 from engine.services.data.versions import Difference, Part
 from ui.components import markup
-from ui.pages.data import row_view
+from ui.pages.data import fix_preview, row_view
 
 USED: dict[str, str] = {
     "run": "Jobs",
     "model": "Models",
     "evaluation": "Evaluations",
     "round": "Rating rounds",
-    "pairs": "Pairs from votes",
+    "pairs": "Preference pairs",
     "version": "Later versions",
 }
 LISTED = 12  # names of a sort
@@ -33,8 +33,8 @@ def difference(found: Difference, older: Dataset, newer: Dataset) -> str:
         markup.stat("Added", f"{found.added.rows:,}"),
         markup.stat("Removed", f"{found.removed.rows:,}"),
         markup.stat("Changed", f"{found.changed.rows:,}"),
-        markup.stat("On the other side", f"{found.moved_side.rows:,}"),
-        markup.stat("The same", f"{found.kept.rows:,}"),
+        markup.stat("Changed sides", f"{found.moved_side.rows:,}"),
+        markup.stat("Unchanged", f"{found.kept.rows:,}"),
     ]
     parts = (
         ("Rows added", found.added),
@@ -49,7 +49,7 @@ def difference(found: Difference, older: Dataset, newer: Dataset) -> str:
 def uses(found: Sequence[Use]) -> str:
     """What was made with the version, by sort."""
     if not found:
-        return markup.notice("Nothing rests on this version yet.", "neutral")
+        return markup.notice("Nothing uses this version yet.", "neutral")
     named: dict[str, list[str]] = {}
     for use in found:
         named.setdefault(use.kind, []).append(use.name)
@@ -65,7 +65,7 @@ def origin(one: Dataset, labels: dict[str, str]) -> str:
     said = one.origin
     if "mended" in said:
         earlier = labels.get(str(said["mended"]), "a version that is gone")
-        fixes = ", ".join(str(fix).replace("_", " ") for fix in said.get("fixes", []))
+        fixes = ", ".join(fix_preview.title(str(fix)) for fix in said.get("fixes", []))
         return f"Made from {earlier}: {fixes}."
     if "hub" in said:
         return f"From {said['hub']} on the Hugging Face Hub, revision {str(said['revision'])[:12]}."
@@ -79,7 +79,7 @@ def origin(one: Dataset, labels: dict[str, str]) -> str:
 def overlaps(found: Sequence[Overlap]) -> str:
     """The shared questions, and why they matter."""
     if not found:
-        return markup.notice("No question stands on both sides of a test.", "good")
+        return markup.notice("No overlap between training and held-out questions.", "good")
     return "".join(markup.notice(_overlap(one), "warn") for one in found) + (
         '<p class="tl-hint">A model that has seen the questions of its test looks better than it '
         "is.</p>"

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from engine.core.dataset import Dataset
-from engine.services.data import datasets
+from engine.core.errors import UserError
+from engine.core.examples import Kind
+from engine.services.data import cleaning, datasets
 from engine.workspace import Workspace
 from ui.components import choice_cards, markup, words
 from ui.components.live_plot import LivePlot
 from ui.components.markup import RAW
-from ui.components.page import Page
+from ui.components.page import Aim, Page
 from ui.pages.data import findings, fix_preview, version
 from ui.pages.data.preview import LONGEST
 from ui.pages.data.version import Act
@@ -23,15 +25,34 @@ from ui.web.session import who
 REMOVE = "Remove this version with its rows? That cannot be undone."
 
 
-class Shelf(NamedTuple):
-    """The list, and around the opened version what is not part of `Opened`."""
+class NextStep(NamedTuple):
+    """The button after data was added, the page it opens, and the training method there."""
+
+    label: str
+    page: str
+    method: str = ""
+
+
+NEXT: dict[Kind, NextStep] = {
+    "sft": NextStep("Train on it", "training", "sft"),
+    "text": NextStep("Train on it", "training", "sft"),
+    "preference": NextStep("Train on it", "training", "dpo"),
+    "unpaired": NextStep("Train on it", "training", "kto"),
+    "prompts": NextStep("Rate answers to it", "rating"),
+}
+
+
+class VersionList(NamedTuple):
+    """The list, and around the opened version what is not part of `OpenedVersion`."""
 
     title: gr.HTML
     cards: gr.HTML
+    next: gr.Row
+    ready: gr.HTML
     onward: gr.Button
 
 
-class Opened(NamedTuple):
+class OpenedVersion(NamedTuple):
     """The components of the opened version that `version.show` changes, in its order."""
 
     id: gr.State
@@ -39,15 +60,18 @@ class Opened(NamedTuple):
     about: gr.HTML
     fixes: gr.CheckboxGroup
     change: gr.HTML
-    mend: gr.Button
+    apply: gr.Button
     undo: gr.Button
     rows: gr.HTML
     other: gr.Dropdown
     difference: gr.HTML
     sure: gr.Row
+    system: gr.Accordion
+    prompt: gr.Textbox
+    prompt_change: gr.HTML
 
 
-class More(NamedTuple):
+class VersionDetails(NamedTuple):
     """The components of the opened version that are filled after it is shown."""
 
     measured: gr.Column
@@ -60,40 +84,63 @@ class More(NamedTuple):
     part: gr.Row
     drop: gr.Button
     move: gr.Button
+    add_prompt: gr.Button
     remove: gr.Button
     remove_yes: gr.Button
     remove_no: gr.Button
 
 
-def build() -> tuple[Shelf, Opened, More]:
-    """The cards, then the opened version from its head to its removal."""
-    made: dict[str, Any] = {"id": gr.State("")}
+def build_next() -> dict[str, Any]:
+    """The one next action, which stands above everything: train on the version."""
+    made: dict[str, Any] = {}
+    with gr.Row(visible=False, elem_classes="tl-ready", elem_id="data-ready") as made["next"]:
+        made["ready"] = gr.HTML("")
+        made["onward"] = gr.Button("Train on it", variant="primary", elem_id="data-next")
+    return made
+
+
+def build(made: dict[str, Any]) -> tuple[VersionList, OpenedVersion, VersionDetails]:
+    """The cards, then the opened version from its head to its removal; `made` is the next step."""
+    made["id"] = gr.State("")
     made["title"] = gr.HTML("", elem_id="data-shelf")
     made["cards"] = choice_cards.component("data-cards")
     with gr.Column(visible=False, elem_id="data-detail") as made["detail"]:
         made["about"] = gr.HTML("", elem_id="data-about")
-        made["fixes"] = gr.CheckboxGroup([], label="Mend", elem_id="data-mend-fixes")
+        made["fixes"] = gr.CheckboxGroup([], label="Fixes", elem_id="data-mend-fixes")
         made["change"] = gr.HTML("", elem_id="data-mend-change")
         with gr.Row(elem_classes="tl-actions"):
-            made["mend"] = gr.Button("Make a mended version", elem_id="data-mend")
-            made["undo"] = gr.Button("Undo: back to the version before", elem_id="data-undo")
-        _numbers(made)
+            made["apply"] = gr.Button("Apply as a new version", elem_id="data-mend")
+            made["undo"] = gr.Button("Undo these fixes", elem_id="data-undo")
         made["rows"] = gr.HTML("", elem_id="data-rows")
+        _system_prompt(made)
+        _numbers(made)
         _relations(made)
-    made["onward"] = gr.Button("Train on it", variant="primary", visible=False, elem_id="data-next")
     return (
-        Shelf(*(made[name] for name in Shelf._fields)),
-        Opened(*(made[name] for name in Opened._fields)),
-        More(*(made[name] for name in More._fields)),
+        VersionList(*(made[name] for name in VersionList._fields)),
+        OpenedVersion(*(made[name] for name in OpenedVersion._fields)),
+        VersionDetails(*(made[name] for name in VersionDetails._fields)),
     )
+
+
+def _system_prompt(made: dict[str, Any]) -> None:
+    with gr.Accordion("System prompt", open=False, elem_id="data-system") as made["system"]:
+        made["prompt"] = gr.Textbox(
+            label="System prompt for rows that have none", lines=2, max_length=4000,
+            info="Replaces the text that the chat template adds, in training and in evaluation",
+            placeholder="You are the help desk of a library. Answer briefly.",
+            elem_id="data-prompt",
+        )  # fmt: skip
+        made["prompt_change"] = gr.HTML("", elem_id="data-prompt-change")
+        with gr.Row(elem_classes="tl-actions"):
+            made["add_prompt"] = gr.Button("Add as a new version", elem_id="data-prompt-add")
 
 
 def _numbers(made: dict[str, Any]) -> None:
     with gr.Column(visible=False, elem_id="data-measured") as made["measured"]:
-        gr.HTML(markup.part("In numbers", "Counted the way the model reads: in tokens."))
+        gr.HTML(markup.part("Statistics", "In tokens of the base model."))
         made["numbers"] = gr.HTML("", elem_id="data-numbers")
         made["longest"] = gr.Number(
-            LONGEST, label="Longest row, in tokens", precision=0, minimum=version.SHORTEST,
+            LONGEST, label="Maximum length, in tokens", precision=0, minimum=version.SHORTEST,
             maximum=version.LARGEST, elem_id="data-longest",
         )  # fmt: skip
         made["lengths"] = LivePlot(height=240, elem_id="data-lengths")
@@ -101,12 +148,12 @@ def _numbers(made: dict[str, Any]) -> None:
 
 
 def _relations(made: dict[str, Any]) -> None:
-    gr.HTML(markup.part("Tests and training kept apart"))
+    gr.HTML(markup.part("Overlap of training and test questions"))
     made["overlaps"] = gr.HTML("", elem_id="data-overlaps")
     with gr.Row(visible=False, elem_classes="tl-actions") as made["part"]:
         made["drop"] = gr.Button("Make a version without these rows", elem_id="data-drop-overlap")
         made["move"] = gr.Button("Move them to the other side", elem_id="data-move-overlap")
-    gr.HTML(markup.part("What rests on it"))
+    gr.HTML(markup.part("Used by"))
     made["uses"] = gr.HTML("", elem_id="data-uses")
     gr.HTML(markup.part("Compare"))
     made["other"] = gr.Dropdown([], label="With the version", elem_id="data-other")
@@ -119,7 +166,7 @@ def _relations(made: dict[str, Any]) -> None:
         made["remove_no"] = gr.Button("Keep it", elem_id="data-remove-no")
 
 
-def shelf_of(ws: Workspace, project: str | None, chosen: str | None = None) -> tuple[Any, ...]:
+def version_list(ws: Workspace, project: str | None, chosen: str | None = None) -> tuple[Any, ...]:
     """The project's versions as a title and cards, and the way on once there is one."""
     found = datasets.list_all(ws, who(ws), project) if project else []
     if not found:
@@ -128,10 +175,30 @@ def shelf_of(ws: Workspace, project: str | None, chosen: str | None = None) -> t
             if project
             else "Make a project first, at the top of the page."
         )
-        return markup.empty("No data in this project yet", text), "", gr.Button(visible=False)
+        return markup.empty("No data in this project yet", text), "", gr.Row(visible=False), "", ""
     title = markup.part("In this project", "A version never changes. Choose one to look inside.")
     cards = choice_cards.cards([choice_cards.Pick(d.id, card(d)) for d in found], chosen)
-    return title, cards, gr.Button(visible=True)
+    one = next((each for each in found if each.id == chosen), found[0])
+    return title, cards, gr.Row(visible=True), ready(one), NEXT[one.kind].label
+
+
+def ready(one: Dataset) -> str:
+    """That a version is ready, and for what."""
+    return (
+        f"<p><b>{escape(one.label)}</b> is ready: {one.train_rows:,} rows {words.use(one.kind)}, "
+        f"{one.held_out_rows:,} held out.</p>"
+    )
+
+
+def go_on(ws: Workspace, project: str | None, chosen: str) -> tuple[Aim, gr.Tabs]:
+    """To the page of the next step, with the opened version, or else the newest one, chosen."""
+    found = datasets.list_all(ws, who(ws), project) if project else []
+    one = next((each for each in found if each.id == chosen), found[0] if found else None)
+    if one is None:
+        raise UserError("No data in this project yet.", "Drop a file first.")
+    step = NEXT[one.kind]
+    aim = Aim(method=step.method, dataset=one.id) if step.method else Aim()
+    return aim, gr.Tabs(selected=step.page)
 
 
 def card(one: Dataset) -> str:
@@ -151,13 +218,13 @@ def card(one: Dataset) -> str:
 
 
 class Wiring(NamedTuple):
-    """What the handlers of the shelf share."""
+    """What the handlers of the versions share."""
 
     ws: Workspace
     page: Page
-    shelf: Shelf
-    opened: Opened
-    more: More
+    shelf: VersionList
+    opened: OpenedVersion
+    more: VersionDetails
 
 
 def wire(wiring: Wiring) -> None:
@@ -178,12 +245,18 @@ def _wire_list(wiring: Wiring) -> None:
 
     @shows_errors
     def on_shelf(project: str | None, chosen: str) -> tuple[Any, ...]:
-        return shelf_of(ws, project, chosen)
+        return version_list(ws, project, chosen)
 
+    @shows_errors
+    def on_next(project: str | None, chosen: str) -> tuple[Aim, gr.Tabs]:
+        return go_on(ws, project, chosen)
+
+    given = [page.project, wiring.opened.id]
+    shelf.onward.click(on_next, given, [page.aim, page.tabs], **markup.QUIET)
     shelf.cards.click(on_pick, None, [*wiring.opened], **markup.QUIET)
     closed = [wiring.opened.detail, wiring.opened.id]
     page.project.change(lambda: (gr.Column(visible=False), ""), None, closed, **markup.QUIET)
-    held = [shelf.title, shelf.cards, shelf.onward]
+    held = [*shelf]
     markup.on_show(page, on_shelf, [page.project, wiring.opened.id], held)
 
 
@@ -193,7 +266,7 @@ def _wire_numbers(wiring: Wiring) -> None:
 
     @shows_errors
     def on_open(project: str | None, dataset_id: str) -> tuple[Any, ...]:
-        return shelf_of(ws, project, dataset_id)
+        return version_list(ws, project, dataset_id)
 
     @shows_errors
     def on_measure(dataset_id: str, longest: Any) -> tuple[Any, ...]:
@@ -204,7 +277,7 @@ def _wire_numbers(wiring: Wiring) -> None:
         return version.related(ws, dataset_id)
 
     last: dict[str, Any] = {**markup.QUIET, "trigger_mode": "always_last"}
-    held = [shelf.title, shelf.cards, shelf.onward]
+    held = [*shelf]
     opened.id.change(on_open, [wiring.page.project, opened.id], held, **last)
     opened.id.change(lambda: ("data", time.time()), None, wiring.page.changed, **last)
     counted = [more.measured, more.numbers, more.lengths, more.sorts]
@@ -227,6 +300,15 @@ def _wire_views(wiring: Wiring) -> None:
     def on_compare(dataset_id: str, other: Any) -> str:
         return version.difference(ws, dataset_id, other)
 
+    @shows_errors
+    def on_type(dataset_id: str, prompt: Any) -> str:
+        return version.system_change(ws, dataset_id, str(prompt or ""))
+
+    typed = {**RAW, "show_progress": "minimal", "show_progress_on": opened.prompt_change}
+    gr.on(
+        [opened.prompt.blur, opened.prompt.submit], on_type, [opened.id, opened.prompt],
+        opened.prompt_change, **typed,
+    )  # fmt: skip
     ticked = {**RAW, "show_progress": "minimal", "show_progress_on": opened.change}
     opened.fixes.input(
         on_tick, [opened.id, opened.fixes], opened.change, trigger_mode="always_last", **ticked
@@ -240,9 +322,16 @@ def _wire_changes(wiring: Wiring) -> None:
     ws, opened, more = wiring.ws, wiring.opened, wiring.more
 
     @shows_errors
-    def on_mend(dataset_id: str, fixes: Any) -> tuple[Any, ...]:
-        new, said = version.mend(ws, dataset_id, fix_preview.chosen(fixes))
-        gr.Success(said, title="Mended")
+    def on_apply(dataset_id: str, fixes: Any) -> tuple[Any, ...]:
+        new, said = version.apply_fixes(ws, dataset_id, fix_preview.chosen(fixes))
+        gr.Success(said, title="Fixed")
+        return version.show(ws, new)
+
+    @shows_errors
+    def on_prompt(dataset_id: str, prompt: Any) -> tuple[Any, ...]:
+        fix = cleaning.system_prompt(str(prompt or ""))
+        new, said = version.apply_fixes(ws, dataset_id, [fix])
+        gr.Success(said, title="System prompt added")
         return version.show(ws, new)
 
     def acting(act: Act, title: str) -> Any:
@@ -256,7 +345,8 @@ def _wire_changes(wiring: Wiring) -> None:
 
     busy = {**RAW, "show_progress": "full", "show_progress_on": opened.about}
     out = [*opened]
-    opened.mend.click(on_mend, [opened.id, opened.fixes], out, **busy)
+    more.add_prompt.click(on_prompt, [opened.id, opened.prompt], out, **busy)
+    opened.apply.click(on_apply, [opened.id, opened.fixes], out, **busy)
     for button, act, title in (
         (opened.undo, version.undo, "Undone"),
         (more.drop, partial(version.part_overlap, how="drop"), "Left out"),
