@@ -17,7 +17,8 @@ from engine.core.errors import Forbidden, NotFound
 from engine.core.parsed import ParsedFile
 from engine.core.rating import VoteRequest
 from engine.services import projects
-from engine.services.data import datasets
+from engine.services.data import datasets, staging
+from engine.services.data.datasets import Reading
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
 from engine.services.loop.next_step import Aims
@@ -30,13 +31,14 @@ from tests.ui import results
 # These concern no project: the whole server, a file in hand, the actor's own browser.
 OF_NO_PROJECT = {
     "backups.make": "the whole database, for owners",
-    "bring.folder": "a base for every project, for owners",
-    "models.add_base": "a base for every project, for owners",
-    "models.ensure_default": "a base for every project",
+    "models.import_folder.folder": "a base for every project, for owners",
+    "models.registry.add_base": "a base for every project, for owners",
+    "models.registry.ensure_default": "a base for every project",
     "projects.create": "a project of their own",
-    "demo.start": "a project of their own",
-    "jobs.worker_alive": "whether anything works at all",
-    "lab.benchmarks.bring": "task files in hand",
+    "data.staging.stage": "a file in hand",
+    "loop.demo.start": "a project of their own",
+    "jobs.lifecycle.worker_alive": "whether anything works at all",
+    "evaluation.benchmarks.bring": "task files in hand",
     "people.accounts.add": "accounts, for owners of the server",
     "people.accounts.called": "accounts, for owners of the server",
     "people.accounts.change": "accounts, for owners of the server",
@@ -86,6 +88,7 @@ def theirs(ws, tmp_path):
     job = lifecycle.list_all(ws, LOCAL, one.project_id, ("sft",))[0]
     sft = plugins.load("jobs", "sft").Recipe(model=tuned.id, dataset=again.id)
     row = datasets.rows(ws, LOCAL, again.id)
+    secret = helpers.chat_file(tmp_path, name="secret.jsonl")
     parsed = ParsedFile(examples=[each.example for each in row], kind="sft", layout="x", broken=[])
     return {
         "project_id": one.project_id, "project_ids": [one.project_id],
@@ -99,14 +102,15 @@ def theirs(ws, tmp_path):
         "flag_id": flags.list_all(ws, LOCAL, one.id)[0].id,
         "invite_id": invites.list_all(ws, LOCAL, one.project_id)[0].id,
         "token": held.token, "key": "foreign-key-0001", "choice": "left",
-        "ballot": VoteRequest(token=held.token, key="foreign-key-0001", choice="left"),
+        "asked": VoteRequest(token=held.token, key="foreign-key-0001", choice="left"),
         "folder": ws.files / tuned.path, "path": helpers.chat_file(tmp_path), "name": "faq.jsonl",
         "target": "pair", "kind": "off_topic", "note": "n", "tags": ["a"], "rater": "ada",
         "rater_name": "Eve", "reason": "curious", "fixes": ["drop_exact_duplicates"],
         "question": "Why?", "right": "So.", "questions": ["Why?"], "repo": "a/b", "fmt": "trl",
         "purpose": "train_pairs", "origin": {}, "held_out": 0.1, "by": "length",
         "values": {"models": [tuned.id], "tasks": ["arc_easy"]}, "examples": parsed.examples,
-        "aims": Aims(tuned.id, 0.0),
+        "aims": Aims(tuned.id, 0.0), "how": Reading(),
+        "upload_id": staging.stage(ws, LOCAL, secret, secret.name),
     }  # fmt: skip
 
 
@@ -154,9 +158,9 @@ def test_every_service_hides_what_is_of_another_project(ws, theirs, tmp_path):
 
 # What is answered all the same, and tells nothing of the project.
 ANSWERED = {
-    "hub_data.fetch": "looks at the Hub first, and adds what it finds by datasets.add",
-    "lab.judging.submit": "looks first whether a judge can be asked at all",
-    "lab.parts.parts": "of an evaluation in hand",
+    "data.hub.fetch": "looks at the Hub first, and adds what it finds by datasets.add",
+    "evaluation.llm_judge.submit": "looks first whether a judge can be asked at all",
+    "evaluation.slices.parts": "of an evaluation in hand",
     "projects.list_all": "their own",
 }
 
