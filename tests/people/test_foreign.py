@@ -24,6 +24,7 @@ from engine.services.jobs import lifecycle
 from engine.services.loop.next_step import Aims
 from engine.services.preferences import build
 from engine.services.rating import flags, invites, rounds
+from engine.services.rating.plans import RoundRecipe
 from tests import helpers
 from tests.rating import rated, screen
 from tests.ui import results
@@ -109,18 +110,19 @@ def theirs(ws, tmp_path):
         "question": "Why?", "right": "So.", "questions": ["Why?"], "repo": "a/b", "fmt": "trl",
         "purpose": "train_pairs", "origin": {}, "held_out": 0.1, "by": "length",
         "values": {"models": [tuned.id], "tasks": ["arc_easy"]}, "examples": parsed.examples,
+        RoundRecipe: RoundRecipe(model=tuned.id, dataset=again.id),
         "aims": Aims(tuned.id, 0.0), "how": Reading(),
         "upload_id": staging.stage(ws, LOCAL, secret, secret.name),
     }  # fmt: skip
 
 
 def asked(function, theirs):
-    """Every parameter that must be given; `rows` is a number where an int is meant."""
+    """Every parameter that must be given, by its type where two are of one name."""
     for name, one in inspect.signature(function).parameters.items():
         if name not in ("ws", "actor") and one.default is one.empty:
             if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
                 continue
-            yield name, 3 if one.annotation is int else theirs[name]
+            yield name, 3 if one.annotation is int else theirs.get(one.annotation, theirs[name])
         elif name in ("project_id", "round_ids", "model_ids") and one.default is not one.empty:
             yield name, theirs[name]
 
@@ -162,6 +164,7 @@ ANSWERED = {
     "evaluation.llm_judge.submit": "looks first whether a judge can be asked at all",
     "evaluation.slices.parts": "of an evaluation in hand",
     "projects.list_all": "their own",
+    "rating.votes.request": "of values in hand, which are no vote here",
 }
 
 
