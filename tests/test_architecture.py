@@ -38,7 +38,6 @@ SAME_CLASS_NAMES: dict[str, str] = {
     "Form": "to be renamed",
     "Found": "to be renamed",
     "Meter": "to be renamed",
-    "More": "to be renamed",
     "Overlap": "to be renamed",
     "Parts": "to be renamed",
     "Plan": "to be renamed",

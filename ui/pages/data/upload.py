@@ -140,7 +140,8 @@ def _wire_previews(ws: Workspace, form: UploadForm, given: list[Any]) -> None:
         return previews.fix_change(ws, previews.form_input(*values), fix_preview.chosen(fixes))
 
     new = [form.upload, form.mapping, form.name, form.layout, *outputs(form)]
-    form.file.change(on_file, [form.file, form.held_out], new, **busy)
+    # a file comes as a path only where Gradio prepares it, which also checks that it was uploaded
+    form.file.change(on_file, [form.file, form.held_out], new, **{**busy, "preprocess": True})
     form.layout.input(on_layout, given, outputs(form), **busy)
     gr.on([form.held_out.release, form.group.input], on_change, given, outputs(form), **busy)
     ticked = {**RAW, "show_progress": "minimal", "show_progress_on": form.change}
