@@ -1,18 +1,22 @@
 """evaluation benchmark list | run: public tasks of lm-evaluation-harness."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from engine.cli import common
+from engine import plugins
+from engine.cli import common, recipe_options
 from engine.cli.common import as_json, in_project, show, wait, working, workspace
 from engine.cli.evaluation import evaluation
 from engine.core.actor import LOCAL
 from engine.core.job import Job
+from engine.core.recipe import Recipe
 from engine.core.result import BenchmarkResult
 from engine.services.evaluation import benchmarks
 from engine.work.harness import names
 
+BENCHMARK: type[Recipe] = plugins.load("jobs", "benchmark").Recipe
 FOLDER = click.Path(path_type=Path)
 MOST_LISTED = 50
 
@@ -49,10 +53,9 @@ def listed(words: tuple[str, ...], as_json: bool) -> None:
     help="Task name, as listed by `benchmark list`.",
 )
 @click.option("--limit", default=100, show_default=True, help="Questions per task; 0 for all.")
-@click.option("--num-fewshot", type=int, help="Number of solved examples before each question.")
-@click.option("--batch-size", default=8, show_default=True)
-@click.option("--chat", is_flag=True, help="Apply the model's chat template.")
-@click.option("--seed", default=1234, show_default=True)
+@recipe_options.options(
+    BENCHMARK, skip=("limit", "task_files"), aliases={"apply_chat_template": ["--chat"]}
+)
 @click.option(
     "--include-path",
     type=FOLDER,
@@ -64,13 +67,10 @@ def run(
     wanted: tuple[str, ...],
     tasks: tuple[str, ...],
     limit: int,
-    num_fewshot: int | None,
-    batch_size: int,
-    chat: bool,
-    seed: int,
     include_path: Path | None,
     project: str | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Run public tasks and compare each model with the first.
 
@@ -83,10 +83,7 @@ def run(
             "models": [common.model_id(ws, chosen.id, m) for m in wanted],
             "tasks": tasks,
             "limit": limit or None,
-            "num_fewshot": num_fewshot,
-            "batch_size": batch_size,
-            "apply_chat_template": chat,
-            "seed": seed,
+            **recipe_options.given(options),
             "task_files": benchmarks.bring(ws, LOCAL, include_path) if include_path else None,
         }
         with working(ws):

@@ -8,19 +8,22 @@ from typing import Any, NamedTuple
 import click
 
 from engine import plugins
-from engine.cli import common, own_metric
+from engine.cli import common, own_metric, recipe_options
 from engine.cli.common import as_json, in_project, show, wait, working, workspace
+from engine.cli.training import changed, values_of, with_ids
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.evaluation import Mean
 from engine.core.evaluation_sentences import caveat, of_cut_answers
-from engine.core.recipe import read
+from engine.core.recipe import Recipe, read
 from engine.metrics.llm_judge import Question, compare, from_environment
 from engine.metrics.score import equal_in_squad, score_all, score_with
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
 from engine.stats.preference import verdict
 
+EVALUATION: type[Recipe] = plugins.load("jobs", "evaluate").Recipe
+METRICS = "bleu,rouge,meteor,exact_match"
 ALIASES = {"rouge": ("rouge1", "rouge2", "rougeL")}
 FILE = click.Path(path_type=Path)
 
@@ -43,7 +46,7 @@ def evaluation() -> None:
 @click.option(
     "--references", type=FILE, help="Text with one reference per line, or JSONL (lists allowed)."
 )
-@click.option("--metrics", default="bleu,rouge,meteor,exact_match", show_default=True)
+@click.option("--metrics", default=METRICS, show_default=True)
 @click.option(
     "--json-schema",
     "schema",
@@ -111,47 +114,45 @@ def judge(answers: Path, as_json: bool) -> None:
 
 
 @evaluation.command("run")
+@click.argument("recipe", required=False, type=FILE)
 @click.option(
     "--model",
     "wanted",
     multiple=True,
-    required=True,
     help="Model to evaluate; repeat it, the baseline first.",
 )
-@click.option("--dataset", required=True, help="Dataset whose held-out rows are used.")
-@click.option("--metrics", default="bleu,rouge,meteor,exact_match", show_default=True)
-@click.option("--rows", default=100, show_default=True, type=click.IntRange(1, 10_000),
-              help="Number of held-out rows.")  # fmt: skip
-@click.option(
-    "--max-new-tokens",
-    type=click.IntRange(1, 4096),
-    help="Longest answer; by default, as the references need.",
-)
+@click.option("--metrics", help="Names, separated by commas; rouge stands for its three.")
+@recipe_options.options(EVALUATION, aliases={"max_rows": ["--rows"]})
+@click.option("--set", "changes", multiple=True, help="FIELD=VALUE, as in the file.")
 @in_project
 @as_json
 def run_job(
+    recipe: Path | None,
     wanted: tuple[str, ...],
-    dataset: str,
-    metrics: str,
-    rows: int,
-    max_new_tokens: int | None,
+    metrics: str | None,
+    changes: tuple[str, ...],
     project: str | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
-    """Generate answers to held-out rows and compare each model with the first."""
+    """Generate answers to held-out rows and compare each model with the first.
+
+    Options may also stand in the YAML file RECIPE, under the same names.
+    """
+    values = values_of(recipe, changes) if recipe else changed({}, changes)
+    values.pop("kind", None)
+    values |= recipe_options.given(options)
+    values |= {"models": list(wanted)} if wanted else {}
+    values |= {"metrics": _names(metrics)} if metrics else {}
+    values.setdefault("metrics", _names(METRICS))
     with workspace() as ws:
         chosen = common.project(ws, project)
-        names = _names(metrics)
-        values = {
-            "models": [common.model_id(ws, chosen.id, m) for m in wanted],
-            "dataset": common.dataset_id(ws, chosen.id, dataset),
-            "metrics": names,
-            "max_rows": rows,
-            "max_new_tokens": max_new_tokens,
-        }
-        recipe = read(plugins.load("jobs", "evaluate").Recipe, values)
+        values = with_ids(ws, chosen.id, values)
+        wanted = tuple(map(str, values.get("models", ())))
+        values["models"] = [common.model_id(ws, chosen.id, m) for m in wanted]
+        asked = read(EVALUATION, values)
         with working(ws):
-            job = wait(ws, lifecycle.submit(ws, LOCAL, chosen.id, recipe, "Evaluation"))
+            job = wait(ws, lifecycle.submit(ws, LOCAL, chosen.id, asked, "Evaluation"))
         found = evaluations.get(ws, LOCAL, job.result.evaluation_id or "")
         lines = []
         for given, model in zip(wanted, found.models, strict=True):

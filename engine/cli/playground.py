@@ -1,14 +1,18 @@
 """playground ask PROMPT."""
 
+from typing import Any
+
 import click
 
 from engine import plugins
-from engine.cli import common
+from engine.cli import common, recipe_options
 from engine.cli.common import as_json, in_project, show, wait, working, workspace
 from engine.core.actor import LOCAL
-from engine.core.recipe import read
+from engine.core.recipe import Recipe, read
 from engine.core.result import PlayResult
 from engine.services.jobs import lifecycle
+
+PLAY: type[Recipe] = plugins.load("jobs", "play").Recipe
 
 
 @click.group()
@@ -25,17 +29,15 @@ def playground() -> None:
     required=True,
     help="Model that answers; repeat it to compare several.",
 )
-@click.option("--temperature", default=0.0, show_default=True, type=click.FloatRange(0, 2))
-@click.option("--max-new-tokens", default=128, show_default=True, type=click.IntRange(1, 4096))
+@recipe_options.options(PLAY, skip=("prompt",))
 @in_project
 @as_json
 def ask(
     prompt: str,
     wanted: tuple[str, ...],
-    temperature: float,
-    max_new_tokens: int,
     project: str | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Send one PROMPT to one or more models and print their answers."""
     with workspace() as ws:
@@ -43,10 +45,9 @@ def ask(
         values = {
             "models": [common.model_id(ws, chosen.id, m) for m in wanted],
             "prompt": prompt,
-            "temperature": temperature,
-            "max_new_tokens": max_new_tokens,
+            **recipe_options.given(options),
         }
-        recipe = read(plugins.load("jobs", "play").Recipe, values)
+        recipe = read(PLAY, values)
         with working(ws):
             job = wait(ws, lifecycle.submit(ws, LOCAL, chosen.id, recipe, "Question"))
         answers = list(job.result_as(PlayResult).answers.values())

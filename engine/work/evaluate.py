@@ -43,30 +43,37 @@ class Recipe(BaseRecipe):
     ANSWERS: ClassVar[bool] = True
 
     models: tuple[str, ...] = Field(
-        min_length=1, max_length=5, description="The baseline first, then what to compare with it"
+        min_length=1, max_length=5, description="Models to compare; the first is the baseline"
     )
-    dataset: str = Field(description="The dataset whose rows are asked")
+    dataset: str = Field(description="Dataset whose rows are asked")
     split: Literal["held_out", "train", "all"] = Field(
-        "held_out", description="Rows that no training has seen, the others, or all of them"
+        "held_out",
+        description="Held-out rows, training rows, or all rows",
     )
     metrics: tuple[str, ...] = Field(
         ("bleu", "rouge1", "rouge2", "rougeL", "meteor", "exact_match"),
         min_length=1,
-        description="What to score with",
+        description="Metrics that score the answers",
     )
-    max_rows: int = Field(100, ge=1, le=10_000, description="Rows asked, from the first on")
+    max_rows: int = Field(
+        100, ge=1, le=10_000, description="Rows asked; more show smaller differences"
+    )
     max_new_tokens: int | None = Field(
-        None, ge=1, le=4096, description="Longest answer, in tokens; unset, as references need"
+        None,
+        ge=1,
+        le=4096,
+        description="Longest answer, in tokens; empty: as references need",
     )
     usd_per_hour: float = Field(
-        0.0, ge=0, le=1000, description="What this machine costs an hour, for the cost of answers"
+        0.0,
+        ge=0,
+        le=1000,
+        description="Dollars an hour, for the cost of answers",
     )
     baselines: bool = Field(
-        True, description="Also score what needs no model, such as copying the question"
+        True, description="Compare with trivial baselines, such as the most frequent answer"
     )
-    perplexity: bool = Field(
-        True, description="Also measure how surprised each model is by the reference answers"
-    )
+    perplexity: bool = Field(True, description="Measure the perplexity of the reference answers")
 
     def needs(self) -> list[Ref]:
         """The dataset and every model."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import gradio as gr
 import yaml
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MaxLen
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
@@ -194,6 +194,16 @@ def _yaml_box(default: Any, field: FieldInfo, shared: dict[str, Any]) -> gr.Code
 def _step(default: Any) -> float:
     """The arrows of a number box change its last digit but one: 0.0002 by 0.00001."""
     return float(f"1e{int(f'{default:e}'.split('e')[1]) - 1}") if default else 0.1
+
+
+def largest(field: FieldInfo) -> int:
+    """The largest value of a number field, or the most entries of a list field."""
+    for rule in field.metadata:
+        if isinstance(rule, Le):
+            return int(rule.le)  # type: ignore[call-overload]
+        if isinstance(rule, MaxLen):
+            return rule.max_length
+    raise ValueError("The field has no upper limit.")
 
 
 def _limits(field: FieldInfo) -> str:

@@ -14,12 +14,11 @@ from engine.services.data import datasets
 from engine.services.evaluation import contamination, metrics, task
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
-from ui.components import follow, markup, names
+from ui.components import follow, forms, markup, names
 from ui.web.session import who
 
-MOST_MODELS = 5
-USUAL_ROWS = 100
-MOST_ROWS = 10_000
+RECIPE = plug_ins.recipe_fields("evaluate")  # limits, defaults and texts of the form
+USUAL_ROWS = int(RECIPE["max_rows"].default)
 ASKABLE = ("sft", "prompts")
 ALL = ":all"  # after a dataset's id: all of its rows are asked
 
@@ -45,10 +44,7 @@ class Start(NamedTuple):
         return [*self[:7], *self.groups]
 
 
-EXTRAS = [
-    ("Compare with answers that need no model, such as the most frequent one", "baselines"),
-    ("Measure how surprised each model is by the right answers", "perplexity"),
-]
+EXTRAS = [(str(RECIPE[name].description), name) for name in ("baselines", "perplexity")]
 
 
 def build() -> Start:
@@ -58,9 +54,9 @@ def build() -> Start:
             [],
             value=[],
             multiselect=True,
-            max_choices=MOST_MODELS,
+            max_choices=forms.largest(RECIPE["models"]),
             label="Models",
-            info="The first is the baseline that the others are compared with",
+            info=RECIPE["models"].description,
             elem_id="evaluate-models",
         )
         dataset = gr.Dropdown(
@@ -101,13 +97,14 @@ def _scores() -> tuple[list[gr.CheckboxGroup], gr.Textbox]:
 def _how() -> tuple[gr.Slider, gr.Number, gr.Number, gr.CheckboxGroup]:
     with gr.Row():
         rows = gr.Slider(1, USUAL_ROWS, USUAL_ROWS, step=1, label="Rows asked",
-                         info="More rows show smaller differences",
+                         info=RECIPE["max_rows"].description,
                          elem_id="evaluate-rows")  # fmt: skip
-        longest = gr.Number(0, minimum=0, maximum=4096, precision=0, label="Longest answer",
-                            info="In tokens; 0 is what the right answers need",
+        longest = gr.Number(0, minimum=0, maximum=forms.largest(RECIPE["max_new_tokens"]),
+                            precision=0, label="Longest answer",
+                            info="In tokens; 0 takes as many as the references need",
                             elem_id="evaluate-longest")  # fmt: skip
-        price = gr.Number(0, minimum=0, maximum=1000, label="Price of this machine",
-                          info="Dollars an hour, if you know it",
+        price = gr.Number(0, minimum=0, maximum=forms.largest(RECIPE["usd_per_hour"]),
+                          label="Price of the machine", info="Dollars an hour, if you know it",
                           elem_id="evaluate-price")  # fmt: skip
     extras = gr.CheckboxGroup(EXTRAS, value=["baselines", "perplexity"], show_label=False,
                               container=False, elem_id="evaluate-extras")  # fmt: skip
@@ -155,7 +152,7 @@ def rows_of(ws: Workspace, chosen: str | None) -> gr.Slider:
         return gr.Slider(interactive=False)
     dataset, split = which(chosen)
     one = datasets.get(ws, who(ws), dataset)
-    most = min(one.held_out_rows if split else one.rows, MOST_ROWS)
+    most = min(one.held_out_rows if split else one.rows, forms.largest(RECIPE["max_rows"]))
     return gr.Slider(maximum=max(2, most), value=min(USUAL_ROWS, most), interactive=True)
 
 
