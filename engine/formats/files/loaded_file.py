@@ -8,6 +8,7 @@ NumberedRow = tuple[int, dict[str, Any]]
 
 MAX_FIELD = 1_000_000  # characters; 250 times what a small model can see
 MAX_FILE = 512 * 1024**2  # bytes, also after unpacking: everything is held in memory
+MAX_ROWS = 2_000_000
 
 
 class LoadedFile(NamedTuple):

@@ -1,5 +1,7 @@
 """Any file -> numbered rows, by what is in it rather than by its name."""
 
+import gzip
+import io
 import zlib
 from pathlib import Path, PurePath
 from typing import Any
@@ -87,18 +89,15 @@ def _sound(found: LoadedFile) -> LoadedFile:
 
 def _unpacked(data: bytes) -> bytes:
     """All members of a gzip file, never more than MAX_FILE bytes of them."""
-    unpacked = b""
-    while data:
-        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        try:
-            unpacked += member.decompress(data, MAX_FILE + 1 - len(unpacked))
-        except zlib.error:
-            raise UserError("The gzip file is damaged.", "Pack it again.") from None
-        if len(unpacked) > MAX_FILE:
-            raise _too_large()
-        if not member.eof:
-            raise UserError("The gzip file is incomplete.", "Upload the whole file.")
-        data = member.unused_data.lstrip(b"\0")  # some tools pad with zeros
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            unpacked = file.read(MAX_FILE + 1)
+    except EOFError:
+        raise UserError("The gzip file is incomplete.", "Upload the whole file.") from None
+    except (gzip.BadGzipFile, zlib.error):
+        raise UserError("The gzip file is damaged.", "Pack it again.") from None
+    if len(unpacked) > MAX_FILE:
+        raise _too_large()
     return unpacked
 
 

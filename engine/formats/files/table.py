@@ -2,12 +2,14 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 
 from engine.core.errors import UserError
 from engine.core.parsed import BrokenRow
 from engine.formats.files.loaded_file import MAX_FIELD, LoadedFile, NumberedRow
 
+MOST_COLUMNS = 4096
 DELIMITERS = ",\t;|"
 HEAD = 65536  # characters looked at to find the delimiter
 SAVE_AGAIN = "Save it again as CSV with every field that holds a quote or line break in quotes."
@@ -48,7 +50,12 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 def header(record: list[str]) -> list[str]:
     """The names of the columns; UserError when one occurs twice."""
     names = _names(record)
-    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if len(names) > MOST_COLUMNS:
+        raise UserError(
+            f"The header names {len(names):,} columns; the limit is {MOST_COLUMNS:,}.",
+            "Keep the columns that are needed.",
+        )
+    twice = sorted(name for name, times in Counter(names).items() if name and times > 1)
     if twice:
         raise UserError(f"The header names the column {twice[0]!r} twice.", "Rename one of them.")
     return names

@@ -61,6 +61,8 @@ def _joined(parts: list[tuple[str, LoadedFile]], passed_over: int) -> LoadedFile
 
 def _hidden(entry: zipfile.ZipInfo) -> bool:
     parts = PurePosixPath(entry.filename).parts
+    if not entry.filename:
+        return True
     marked = any(part.startswith((".", "__MACOSX")) for part in parts if part != "..")
     return marked or entry.is_dir()
 
