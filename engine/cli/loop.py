@@ -1,8 +1,10 @@
 """loop demo | status | history | promote | back | auto."""
 
+from typing import Any
+
 import click
 
-from engine.cli import common
+from engine.cli import common, recipe_options
 from engine.cli.common import as_json, in_project, say, show, wait, working, workspace
 from engine.core.actor import LOCAL
 from engine.core.project import NextAction, Step, StepName
@@ -125,42 +127,25 @@ def back(reason: str, project: str | None, as_json: bool) -> None:
 
 
 @loop.command()
-@click.option("--model", default=None, help="Model to start from if there is no champion.")
-@click.option(
-    "--rater", default=None, help="Use simulated raters of this rule; otherwise people vote."
-)
-@click.option("--generations", default=2, show_default=True, type=click.IntRange(1, 20),
-              help="Number of generations.")  # fmt: skip
-@click.option("--prompts", default=72, show_default=True, type=click.IntRange(20, 400),
-              help="Prompts per round.")  # fmt: skip
-@click.option(
-    "--votes",
-    "most_votes",
-    default=None,
-    type=click.IntRange(1),
-    help="Stop after this many votes.",
-)
+@recipe_options.options(loops.recipe(), skip=("most_votes",))
+@click.option("--most-votes", "--votes", "most_votes", default=None, type=click.IntRange(1),
+              help="Stop after this many votes.")  # fmt: skip
 @in_project
 @as_json
-def auto(
-    model: str | None,
-    rater: str | None,
-    generations: int,
-    prompts: int,
-    most_votes: int | None,
-    project: str | None,
-    as_json: bool,
-) -> None:
-    """Run generations until a stop rule applies; waits for votes, and resumes if interrupted."""
+def auto(project: str | None, as_json: bool, **options: Any) -> None:
+    """Run generations until a stop rule applies; waits for votes, and resumes if interrupted.
+
+    What is not given is chosen to fit: the champion, and the newest dataset that suits.
+    """
     with workspace() as ws:
         chosen = common.project(ws, project)
-        start = common.model_id(ws, chosen.id, model) if model else None
+        values = recipe_options.given(options)
+        if "model" in values:
+            values["model"] = common.model_id(ws, chosen.id, values["model"])
+        for field in {"dataset", "dataset_test"} & values.keys():
+            values[field] = common.dataset_id(ws, chosen.id, values[field])
         with working(ws):
-            job = loops.start(
-                ws, LOCAL, chosen.id, model=start, rater=rater, generations=generations,
-                prompts=prompts, most_votes=most_votes,
-            )  # fmt: skip
-            job = wait(ws, job)
+            job = wait(ws, loops.start(ws, LOCAL, chosen.id, **values))
         result = job.result_as(LoopResult)
         show(result, f"{result.ended}\n{result.sentence}", as_json)
 

@@ -1,4 +1,4 @@
-"""The loop going round by itself: votes, pairs, training, evaluation, blind round, verdict.
+"""The auto loop: votes, preference pairs, training, evaluation, blind round, verdict.
 
 Each step is read from the tables (services/loop/next_step.py) and is the service call that a
 person's click makes, so a run that was stopped goes on where it stood. Where people vote it waits
@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from engine import plugins
-from engine.core.actor import LOCAL
+from engine.core.actor import Actor
 from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.core.outcome import Outcome
@@ -25,6 +25,7 @@ from engine.services.jobs import lifecycle
 from engine.services.loop import champion
 from engine.services.loop.history import history
 from engine.services.loop.next_step import Aims, Move, next_move
+from engine.services.people import acting
 from engine.services.preferences import build
 from engine.services.rating import rounds
 from engine.services.rating.plans import RoundRecipe
@@ -44,10 +45,10 @@ class Recipe(BaseRecipe):
     dataset: str = Field(description="Questions whose answers are rated")
     dataset_test: str = Field(description="Dataset whose held-out rows test each generation")
     rater: str | None = Field(
-        None, description="The rule that simulated raters follow; people vote without one"
+        None, description="Rule of simulated raters; without one, people vote"
     )
     raters: int = Field(1, ge=1, le=9, description="Votes on each pair of a blind round")
-    prompts: int = Field(72, ge=20, le=400, description="Pairs to rate for a generation")
+    prompts: int = Field(72, ge=20, le=400, description="Comparisons to rate in each generation")
     test_prompts: int = Field(60, ge=6, le=400, description="Questions of a blind round")
     generations: int = Field(2, ge=1, le=20, description="Generations at most")
     most_votes: int | None = Field(None, ge=1, description="Votes of the project at most")
@@ -55,7 +56,7 @@ class Recipe(BaseRecipe):
         default_factory=dict,
         description="Settings of the training on votes, where they are not the usual ones",
     )
-    temperature: float = Field(0.7, ge=0, le=2, description="How varied blind answers are")
+    temperature: float = Field(0.7, ge=0, le=2, description="Sampling temperature of blind answers")
     max_new_tokens: int = Field(256, ge=1, le=4096, description="Longest answer, in tokens")
     wait_hours: float = Field(
         24.0, gt=0, le=336, description="How long to wait for people's votes before it ends"
@@ -83,14 +84,19 @@ class Auto:
         self.ws = ctx.ws
         self.project_id = ctx.project_id
         self.steps: list[str] = []
-        created_at = lifecycle.get(ctx.ws, LOCAL, ctx.job_id).created_at
+        created_at = lifecycle.get(ctx.ws, self.actor, ctx.job_id).created_at
         self.aims = Aims(recipe.model, created_at, recipe.generations, recipe.most_votes)
         self.until = time.monotonic() + recipe.wait_hours * HOUR_S
+
+    @property
+    def actor(self) -> Actor:
+        """Whom it acts for, asked anew: what an owner takes away is away at the next step."""
+        return acting.owner_of(self.ws, self.ctx.job_id)
 
     def look(self) -> Move:
         """The next step, said when it is a new one."""
         self.ctx.check()
-        move = next_move(self.ws, LOCAL, self.project_id, self.aims)
+        move = next_move(self.ws, self.actor, self.project_id, self.aims)
         if move.text not in self.steps[-1:]:
             self.steps.append(move.text)
             self.ctx.emit("log", {"text": move.text})
@@ -107,25 +113,25 @@ class Auto:
         """Run a job to its end; one that is under way with the same recipe is waited for."""
         recipe = plugins.load("jobs", kind).Recipe.model_validate(values)
         wanted = to_json(recipe.model_dump(mode="json"))
-        for known in lifecycle.list_all(self.ws, LOCAL, self.project_id, (kind,)):
+        for known in lifecycle.list_all(self.ws, self.actor, self.project_id, (kind,)):
             if not known.over and to_json(known.recipe) == wanted:
                 self.wait(known, label)
                 return
-        self.wait(lifecycle.submit(self.ws, LOCAL, self.project_id, recipe, label), label)
+        self.wait(lifecycle.submit(self.ws, self.actor, self.project_id, recipe, label), label)
 
     def wait(self, job: Job, label: str) -> None:
         """Return when the job is done, its progress passed on; UserError where it failed."""
-        seen = 0
+        actor, seen = self.actor, 0
         while not job.over:
             if self.ctx.cancelled():
-                lifecycle.cancel(self.ws, LOCAL, job.id)
+                lifecycle.cancel(self.ws, actor, job.id)
                 self.ctx.check()
             time.sleep(LOOK_EVERY_S)
-            for event in lifecycle.watch(self.ws, LOCAL, job.id, seen):
+            for event in lifecycle.watch(self.ws, actor, job.id, seen):
                 seen = event.seq
                 if event.kind == "progress":
                     self.tell(label, event.data["done"] / max(1, event.data["total"]))
-            job = lifecycle.get(self.ws, LOCAL, job.id)
+            job = lifecycle.get(self.ws, actor, job.id)
         if job.state is not State.DONE:
             raise UserError(
                 f"{label} did not end well: {job.error or job.state}.", "The job says why."
@@ -141,8 +147,8 @@ def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
             break
         DO[move.name](auto, move)
         move = auto.look()
-    best = champion.current(auto.ws, LOCAL, auto.project_id)
-    seen = history(auto.ws, LOCAL, auto.project_id)
+    best = champion.current(auto.ws, auto.actor, auto.project_id)
+    seen = history(auto.ws, auto.actor, auto.project_id)
     return Outcome(
         result=LoopResult(
             ended=move.text,
@@ -169,24 +175,24 @@ def _rate(auto: Auto, move: Move) -> None:
         seed=auto.recipe.seed + 2 * move.attempt,
         spare=auto.recipe.spare,
     )
-    rounds.start(auto.ws, LOCAL, auto.project_id, recipe)
+    rounds.start(auto.ws, auto.actor, auto.project_id, recipe)
 
 
 def _longer(auto: Auto, move: Move) -> int:
-    tried = rounds.list_all(auto.ws, LOCAL, auto.project_id)[: move.attempt]
-    cut = [rounds.left_out(auto.ws, LOCAL, one.id).get("truncated", 0) for one in tried]
+    tried = rounds.list_all(auto.ws, auto.actor, auto.project_id)[: move.attempt]
+    cut = [rounds.left_out(auto.ws, auto.actor, one.id).get("truncated", 0) for one in tried]
     return 1 << sum(2 * each > auto.recipe.prompts for each in cut)
 
 
 def _answers(auto: Auto, move: Move) -> None:
-    one = rounds.get(auto.ws, LOCAL, move.round_id)
+    one = rounds.get(auto.ws, auto.actor, move.round_id)
     if one.job_id:
-        auto.wait(lifecycle.get(auto.ws, LOCAL, one.job_id), move.text)
+        auto.wait(lifecycle.get(auto.ws, auto.actor, one.job_id), move.text)
 
 
 def _votes(auto: Auto, move: Move) -> None:
     """Simulated raters vote through the same door as people; people are waited for."""
-    one = rounds.get(auto.ws, LOCAL, move.round_id)
+    one = rounds.get(auto.ws, auto.actor, move.round_id)
     if auto.recipe.rater is None:
         time.sleep(LOOK_EVERY_S)
         return
@@ -197,17 +203,17 @@ def _votes(auto: Auto, move: Move) -> None:
     if not cast:
         raise UserError(
             f"The simulated raters have voted on all of {one.name} that they may see.",
-            "Look at its flagged pairs, or close it on the Rating page.",
+            "Look at its flagged pairs, or close it.",
         )
 
 
 def _pairs(auto: Auto, _: Move) -> None:
-    build.make(auto.ws, LOCAL, auto.project_id)
+    build.make(auto.ws, auto.actor, auto.project_id)
 
 
 def _train(auto: Auto, move: Move) -> None:
-    number = 1 + len(history(auto.ws, LOCAL, auto.project_id).generations)
-    rows = datasets.get(auto.ws, LOCAL, move.dataset_id).train_rows
+    number = 1 + len(history(auto.ws, auto.actor, auto.project_id).generations)
+    rows = datasets.get(auto.ws, auto.actor, move.dataset_id).train_rows
     auto.job(
         "dpo",
         f"Generation {number}",
@@ -233,7 +239,7 @@ def _evaluate(auto: Auto, move: Move) -> None:
 
 def _test(auto: Auto, move: Move) -> None:
     """A blind round on held-out questions, others than those of the rounds before where it can."""
-    before = rounds.list_all(auto.ws, LOCAL, auto.project_id)
+    before = rounds.list_all(auto.ws, auto.actor, auto.project_id)
     recipe = RoundRecipe(
         purpose="blind_eval",
         model=move.model,
@@ -245,16 +251,16 @@ def _test(auto: Auto, move: Move) -> None:
         max_new_tokens=auto.recipe.max_new_tokens,
         seed=auto.recipe.seed + sum(one.purpose == "blind_eval" for one in before),
     )
-    rounds.start(auto.ws, LOCAL, auto.project_id, recipe)
+    rounds.start(auto.ws, auto.actor, auto.project_id, recipe)
 
 
 def _close(auto: Auto, move: Move) -> None:
-    rounds.close(auto.ws, LOCAL, move.round_id)
+    rounds.close(auto.ws, auto.actor, move.round_id)
 
 
 def _promote(auto: Auto, move: Move) -> None:
     said = "People found it better than the champion before, blind."
-    champion.promote(auto.ws, LOCAL, auto.project_id, move.model, said)
+    champion.promote(auto.ws, auto.actor, auto.project_id, move.model, said)
 
 
 DO: dict[str, Callable[[Auto, Move], None]] = {

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from pydantic import Field
 
 from engine import plugins
-from engine.core.actor import LOCAL, Actor, Role
+from engine.core.actor import Actor, Role
 from engine.core.context import Context
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
@@ -30,6 +30,7 @@ from engine.orchestrate.demo_report import as_markdown, report_of
 from engine.services.data import datasets
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
+from engine.services.people import acting
 from engine.services.preferences import build
 from engine.services.preferences.build import PairExport
 from engine.services.rating import rounds, votes
@@ -87,6 +88,11 @@ class Loop:
         self.stages: list[tuple[str, float]] = []
         self.total = STAGES
 
+    @property
+    def actor(self) -> Actor:
+        """Whom it acts for, asked anew: what an owner takes away is away at the next step."""
+        return acting.owner_of(self.ws, self.ctx.job_id)
+
     @contextmanager
     def stage(self, label: str) -> Iterator[None]:
         """Say which step has begun, and note how long it took."""
@@ -105,29 +111,29 @@ class Loop:
         """One of the demo's own files as a dataset version."""
         path = DATA / file
         return datasets.add(
-            self.ws, LOCAL, self.ctx.project_id, path, file, held_out=held_out, seed=7
+            self.ws, self.actor, self.ctx.project_id, path, file, held_out=held_out, seed=7
         )
 
     def job(self, kind: str, label: str, **values: Any) -> Job:
         """Submit a job, wait for it, return it done; UserError when it failed."""
         recipe = plugins.load("jobs", kind).Recipe.model_validate(values)
         return self.wait(
-            lifecycle.submit(self.ws, LOCAL, self.ctx.project_id, recipe, label), label
+            lifecycle.submit(self.ws, self.actor, self.ctx.project_id, recipe, label), label
         )
 
     def wait(self, job: Job, label: str) -> Job:
         """The job when it is over, its progress passed on meanwhile."""
-        seen = 0
+        actor, seen = self.actor, 0
         while not job.over:
             if self.ctx.cancelled():
-                lifecycle.cancel(self.ws, LOCAL, job.id)
+                lifecycle.cancel(self.ws, actor, job.id)
                 self.ctx.check()
             time.sleep(LOOK_EVERY_S)
-            for event in lifecycle.watch(self.ws, LOCAL, job.id, seen):
+            for event in lifecycle.watch(self.ws, actor, job.id, seen):
                 seen = event.seq
                 if event.kind == "progress":
                     self.tell(label, event.data["done"] / max(1, event.data["total"]))
-            job = lifecycle.get(self.ws, LOCAL, job.id)
+            job = lifecycle.get(self.ws, actor, job.id)
         if job.state is not State.DONE:
             raise UserError(
                 f"{label} did not end well: {job.error or job.state}.", "The job says why."
@@ -144,10 +150,10 @@ class Loop:
             **{"seed": self.recipe.seed, **values},
         )
         # the raters are simulated: no person is shown a model that regressed
-        one = rounds.start(self.ws, LOCAL, self.ctx.project_id, recipe, anyway=True)
+        one = rounds.start(self.ws, self.actor, self.ctx.project_id, recipe, anyway=True)
         if one.job_id:
-            self.wait(lifecycle.get(self.ws, LOCAL, one.job_id), label)
-        return rounds.get(self.ws, LOCAL, one.id)
+            self.wait(lifecycle.get(self.ws, self.actor, one.job_id), label)
+        return rounds.get(self.ws, self.actor, one.id)
 
     def rate(self, one: Round, raters: int) -> int:
         """Let simulated raters vote on every pair through the same door as people; the votes."""
@@ -162,7 +168,8 @@ def simulate(ws: Workspace, one: Round, rule: str, number: int, seed: int) -> in
     """
     if one.status != "open":
         return 0
-    rater = Actor(name=f"simulated-{rule}-{number + 1}", role=Role.RATER)
+    rater = Actor(name=f"simulated-{rule}-{number + 1}", role=Role.RATER,
+                  projects=frozenset({one.project_id}))  # fmt: skip
     judge = plugins.load("raters", rule)
     rng = random.Random(f"{seed} {number} {one.name}")
     cast = 0
@@ -222,10 +229,10 @@ def _rate_until_enough(loop: Loop, model: str, prompts: Dataset) -> tuple[PairEx
             )
         with loop.stage("Simulated raters vote, votes become pairs"):
             rated += loop.rate(rating, 1)
-        if build.count(loop.ws, LOCAL, loop.ctx.project_id) >= ENOUGH_PAIRS:
+        if build.count(loop.ws, loop.actor, loop.ctx.project_id) >= ENOUGH_PAIRS:
             break
         loop.total += 2
-    return build.make(loop.ws, LOCAL, loop.ctx.project_id), rated
+    return build.make(loop.ws, loop.actor, loop.ctx.project_id), rated
 
 
 def _evaluate(loop: Loop, models: tuple[str, str, str], faq: Dataset) -> Evaluation:
@@ -236,7 +243,7 @@ def _evaluate(loop: Loop, models: tuple[str, str, str], faq: Dataset) -> Evaluat
         dataset=faq.id,
         max_new_tokens=loop.recipe.max_new_tokens,
     )
-    return evaluations.get(loop.ws, LOCAL, done.result.evaluation_id or "")
+    return evaluations.get(loop.ws, loop.actor, done.result.evaluation_id or "")
 
 
 def _blind_round(loop: Loop, new: str, base: str, faq: Dataset) -> Verdict:
@@ -254,6 +261,6 @@ def _blind_round(loop: Loop, new: str, base: str, faq: Dataset) -> Verdict:
         )
     with loop.stage("The blind round"):
         loop.rate(blind, loop.recipe.raters)
-        if rounds.get(loop.ws, LOCAL, blind.id).status == "open":
-            rounds.close(loop.ws, LOCAL, blind.id)
-        return rounds.verdict(loop.ws, LOCAL, blind.id)
+        if rounds.get(loop.ws, loop.actor, blind.id).status == "open":
+            rounds.close(loop.ws, loop.actor, blind.id)
+        return rounds.verdict(loop.ws, loop.actor, blind.id)

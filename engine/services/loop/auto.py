@@ -1,4 +1,4 @@
-"""Let the loop go round by itself: start it, see it, and what it would start from."""
+"""The auto loop: start it, find the newest one, and choose what it starts from."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from engine import plugins
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.core.job import Job
-from engine.core.recipe import read
+from engine.core.recipe import Recipe, read
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.loop import champion
@@ -15,7 +15,12 @@ from engine.services.rating.rounds import RATEABLE
 from engine.workspace import Workspace
 
 KIND = "auto"
-LABEL = "The loop by itself"
+LABEL = "Auto loop"
+
+
+def recipe() -> type[Recipe]:
+    """The options of an auto loop: the form and the command read these fields."""
+    return plugins.load("jobs", KIND).Recipe  # type: ignore[no-any-return]
 
 
 class Usual(NamedTuple):
@@ -34,12 +39,11 @@ def start(ws: Workspace, actor: Actor, project_id: str, **values: Any) -> Job:
     actor.require(Role.TRAINER)
     live = newest(ws, actor, project_id)
     if live and not live.over:
-        raise Conflict("The loop goes round already.", "Stop it first, or let it go on.")
+        raise Conflict("An auto loop is running already.", "Stop it first, or wait until it ends.")
     usual = {k: v for k, v in usually(ws, actor, project_id)._asdict().items() if v}
     chosen = {**usual, **{k: v for k, v in values.items() if v is not None}}
     _check(ws, actor, chosen)
-    recipe = read(plugins.load("jobs", KIND).Recipe, chosen)
-    return lifecycle.submit(ws, actor, project_id, recipe, LABEL)
+    return lifecycle.submit(ws, actor, project_id, read(recipe(), chosen), LABEL)
 
 
 def newest(ws: Workspace, actor: Actor, project_id: str) -> Job | None:

@@ -46,10 +46,22 @@ def build(ws: Workspace, page: Page) -> AutoLoopPanel:
                                 elem_id="loop-test")  # fmt: skip
         with gr.Row():
             rater = gr.Dropdown(raters(), value=PEOPLE, label="Who votes", elem_id="loop-rater")
-            generations = gr.Slider(1, 10, 2, step=1, label="Generations at most",
-                                    elem_id="loop-generations")  # fmt: skip
-            prompts = gr.Slider(24, 200, 72, step=1, label="Pairs to rate for each",
-                                elem_id="loop-prompts")  # fmt: skip
+            generations = gr.Slider(
+                1,
+                10,
+                default("generations"),
+                step=1,
+                label="Generations at most",
+                elem_id="loop-generations",
+            )
+            prompts = gr.Slider(
+                24,
+                200,
+                default("prompts"),
+                step=1,
+                label="Comparisons a generation",
+                elem_id="loop-prompts",
+            )
             budget = gr.Number(0, label="Votes at most", precision=0, minimum=0,
                                info="0: no limit", elem_id="loop-budget")  # fmt: skip
         go = gr.Button("Start", variant="primary", elem_id="loop-start")
@@ -64,6 +76,11 @@ def build(ws: Workspace, page: Page) -> AutoLoopPanel:
     markup.on_show(page, offer, [page.project, *dropdowns], dropdowns)
     fields = [*dropdowns, rater, generations, prompts, budget]
     return AutoLoopPanel(progress, go, stops, fields)
+
+
+def default(field: str) -> Any:
+    """Where the field of a form begins: at the default of the recipe."""
+    return auto.recipe().model_fields[field].default
 
 
 def raters() -> list[tuple[str, str]]:

@@ -1,0 +1,34 @@
+"""Whom a job acts for when it starts other jobs: the person who queued it, as they are now."""
+
+from engine.core.actor import LOCAL, Actor, Role
+from engine.core.errors import Forbidden
+from engine.services.people import accounts
+from engine.store import accounts as store_accounts
+from engine.store import jobs
+from engine.store.connect import reading
+from engine.workspace import Workspace
+
+GONE = "Somebody who works in the project can start it again."
+
+
+def owner_of(ws: Workspace, job_id: str) -> Actor:
+    """The owner of a job with their role of this moment, in the project of the job alone.
+
+    Forbidden where their account is closed or they left the project. Jobs of a server without
+    accounts, and of the command line, act as its owner, in that one project too.
+    """
+    with reading(ws.db) as conn:
+        job = jobs.get(conn, job_id)
+        if job is None:
+            raise Forbidden("The job is gone.", "Start it again.")
+        here = frozenset({job.project_id})
+        if job.owner == LOCAL.name:
+            return LOCAL.model_copy(update={"projects": here})
+        person = store_accounts.called(conn, accounts.key(job.owner))
+        joined = store_accounts.projects_of(conn, person.id) if person else frozenset()
+    if person is None or person.status != "active":
+        raise Forbidden(f"The account of {job.owner} is closed.", GONE)
+    role = accounts.ROLES[person.role]
+    if role < Role.OWNER and job.project_id not in joined:
+        raise Forbidden(f"{person.name} left this project.", GONE)
+    return Actor(name=person.name, role=role, projects=here)
