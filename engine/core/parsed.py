@@ -1,8 +1,11 @@
 """What reading a file gave: examples, and the rows that gave none."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from engine.core.examples import Example, Kind
+
+# A row as the file holds it, before any layout has read it: column -> whatever JSON can say.
+FileRow = dict[str, Any]
 
 
 class BrokenRow(NamedTuple):

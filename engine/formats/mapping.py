@@ -6,12 +6,12 @@ from typing import Any
 from engine.core.column_mapping import ColumnMapping
 from engine.core.errors import RowError
 from engine.core.examples import Example, Preference, Prompt, Text, Unpaired
-from engine.core.parsed import BrokenRow
+from engine.core.parsed import BrokenRow, FileRow
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.sides import answers, label_of, last_answer, prompt_turns, several
 from engine.formats.turns import assistant, chat, kind_of, place, references, system, user
 
-Rows = Sequence[dict[str, Any]]
+Rows = Sequence[FileRow]
 
 LIKED = frozenset(
     {"good", "yes", "positive", "up", "like", "liked", "ja", "gut", "oui", "si", "👍"}
@@ -35,11 +35,9 @@ def examples(
     return read, broken
 
 
-def _example(row: dict[str, Any], number: int, mapping: ColumnMapping) -> Example:
+def _example(row: FileRow, number: int, mapping: ColumnMapping) -> Example:
     """One row as an example; a context stands before its prompt, after a blank line between."""
-    given: dict[str, Any] = {
-        role: _plain(row.get(column)) for role, column in mapping.columns.items()
-    }
+    given: FileRow = {role: _plain(row.get(column)) for role, column in mapping.columns.items()}
     placed = place({"group": row.get("group"), **given}, number)
     if mapping.kind == "text":
         return Text(text=_said(given, "text"), **placed)
@@ -59,7 +57,7 @@ def _example(row: dict[str, Any], number: int, mapping: ColumnMapping) -> Exampl
     return chat((*prompt, assistant(accepted[0])), references=others, **placed)
 
 
-def _prompt(given: dict[str, Any]) -> tuple[Any, ...]:
+def _prompt(given: FileRow) -> tuple[Any, ...]:
     asked = given.get("prompt")
     if _is_turns(asked):
         turns = prompt_turns(given)
@@ -70,7 +68,7 @@ def _prompt(given: dict[str, Any]) -> tuple[Any, ...]:
     return (*system(given), *turns)
 
 
-def _said(given: dict[str, Any], role: str) -> str:
+def _said(given: FileRow, role: str) -> str:
     if _is_turns(given.get(role)):
         return last_answer(given, role)[1]
     value = _joined(given, role)
@@ -79,7 +77,7 @@ def _said(given: dict[str, Any], role: str) -> str:
     return value
 
 
-def _joined(given: dict[str, Any], role: str) -> str | None:
+def _joined(given: FileRow, role: str) -> str | None:
     """The text of a role; sentences in a list become one text."""
     value = given.get(role)
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value):

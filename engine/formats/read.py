@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from engine import plugins
 from engine.core.column_mapping import ColumnMapping, checked, spelling
 from engine.core.errors import RowError, UserError
 from engine.core.examples import Example
-from engine.core.parsed import BrokenRow, ParsedFile
+from engine.core.parsed import BrokenRow, FileRow, ParsedFile
 from engine.formats import isolated
 from engine.formats.files.loaded_file import LoadedFile, NumberedRow
 from engine.formats.guess import guess
@@ -147,7 +146,7 @@ def refusal_of(found: LoadedFile, likely: ColumnMapping | None) -> tuple[str, st
 
 
 def _read(
-    read: Callable[[dict[str, Any], int], Example], rows: list[NumberedRow]
+    read: Callable[[FileRow, int], Example], rows: list[NumberedRow]
 ) -> tuple[list[Example], list[BrokenRow]]:
     found: list[Example] = []
     refused = []

@@ -4,12 +4,13 @@ from typing import Any
 
 from engine.core.errors import RowError
 from engine.core.examples import Message
+from engine.core.parsed import FileRow
 from engine.formats.turns import keys_of, references, text, turns, user
 
 LABELS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def prompt_turns(row: dict[str, Any], column: str = "prompt") -> tuple[Message, ...]:
+def prompt_turns(row: FileRow, column: str = "prompt") -> tuple[Message, ...]:
     """The turns of the prompt in `column`; a text is one turn of the user."""
     value = row.get(column)
     if isinstance(value, list):
@@ -17,7 +18,7 @@ def prompt_turns(row: dict[str, Any], column: str = "prompt") -> tuple[Message, 
     return (user(text(row, column)),)
 
 
-def last_answer(row: dict[str, Any], column: str) -> tuple[tuple[Message, ...], str]:
+def last_answer(row: FileRow, column: str) -> tuple[tuple[Message, ...], str]:
     """The answer in `column` and the turns that the column gives before it, often none."""
     value = row.get(column)
     if isinstance(value, dict):
@@ -30,7 +31,7 @@ def last_answer(row: dict[str, Any], column: str) -> tuple[tuple[Message, ...], 
     return found[:-1], found[-1].content
 
 
-def answer_to(prompt: tuple[Message, ...], row: dict[str, Any], column: str) -> str:
+def answer_to(prompt: tuple[Message, ...], row: FileRow, column: str) -> str:
     """The answer in `column`; what the column gives before it must be the end of `prompt`."""
     before, answer = last_answer(row, column)
     if before and before != prompt[-len(before) :]:
@@ -38,7 +39,7 @@ def answer_to(prompt: tuple[Message, ...], row: dict[str, Any], column: str) -> 
     return answer
 
 
-def answers(row: dict[str, Any], column: str) -> tuple[str, ...]:
+def answers(row: FileRow, column: str) -> tuple[str, ...]:
     """The answers in `column`, at least one: a text, a list of texts, or SQuAD's {"text": [...]}.
 
     The first is the one to learn; all of them count as right.

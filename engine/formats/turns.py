@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from engine.core.errors import RowError
 from engine.core.examples import Chat, Message, RoleName
+from engine.core.parsed import FileRow
 
 ROLES: dict[str, RoleName] = {
     "system": "system",
@@ -47,13 +48,13 @@ OPENAI = Keys("role", "content")
 SHAREGPT = Keys("from", "value")
 
 
-def place(row: dict[str, Any], number: int) -> dict[str, Any]:
+def place(row: FileRow, number: int) -> FileRow:
     """The fields of every example: its row number, and its group where the row names one."""
     group = row.get("group")
     return {"source_row": number, "group": None if group is None else str(group)}
 
 
-def text(row: dict[str, Any], column: str) -> str:
+def text(row: FileRow, column: str) -> str:
     """The text in `column`; RowError when it is missing or no text."""
     value = row.get(column)
     if value is None:
@@ -63,7 +64,7 @@ def text(row: dict[str, Any], column: str) -> str:
     return value
 
 
-def references(row: dict[str, Any], column: str = "references") -> tuple[str, ...]:
+def references(row: FileRow, column: str = "references") -> tuple[str, ...]:
     """The accepted answers in `column`: a list of texts or one text; none where it is absent."""
     value = row.get(column)
     if value is None or value == "":
@@ -75,17 +76,17 @@ def references(row: dict[str, Any], column: str = "references") -> tuple[str, ..
     return tuple(found)
 
 
-def present(row: dict[str, Any], *columns: str) -> str:
+def present(row: FileRow, *columns: str) -> str:
     """The first of `columns` that the row has, or the first of all when it has none."""
     return next((column for column in columns if column in row), columns[0])
 
 
-def system(row: dict[str, Any]) -> list[Message]:
+def system(row: FileRow) -> list[Message]:
     """The turn made of the column `system`, or none where that is absent or empty."""
     return [Message(role="system", content=text(row, "system"))] if row.get("system") else []
 
 
-def equipped(row: dict[str, Any], messages: tuple[Message, ...]) -> tuple[Message, ...]:
+def equipped(row: FileRow, messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """The same with the column `tools` in the system turn, one JSON object a line."""
     listed = _tools(row.get("tools"))
     if not listed:
@@ -166,7 +167,7 @@ def keys_of(value: Any) -> Keys:
     return SHAREGPT if isinstance(first, dict) and SHAREGPT.role in first else OPENAI
 
 
-def share(rows: list[dict[str, Any]], fits: Any) -> float:
+def share(rows: list[FileRow], fits: Any) -> float:
     """The share of `rows` for which `fits` is true, 0 when there are none."""
     return sum(bool(fits(row)) for row in rows) / len(rows) if rows else 0.0
 
@@ -199,7 +200,7 @@ def _role(value: Any, where: str) -> RoleName:
     return role
 
 
-def _content(value: dict[str, Any], keys: Keys, where: str) -> str:
+def _content(value: FileRow, keys: Keys, where: str) -> str:
     content = value.get(keys.content)
     if isinstance(content, list):
         return "".join(_part(part, where) for part in content)

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from engine.core.errors import UserError
-from engine.core.parsed import BrokenRow
+from engine.core.parsed import BrokenRow, FileRow
 from engine.formats.files.loaded_file import LoadedFile, NumberedRow
 
 # an object, or an array that does not merely look like one, as "[Chapter 1]" does
@@ -48,7 +48,7 @@ def _array(items: Any) -> LoadedFile:
     return _sorted_out([_row(number, item) for number, item in enumerate(items, 1)])
 
 
-def _object(value: dict[str, Any], known: frozenset[str]) -> LoadedFile:
+def _object(value: FileRow, known: frozenset[str]) -> LoadedFile:
     wrapped = [value[name] for name in WRAPPERS if isinstance(value.get(name), list)]
     if len(wrapped) == 1 and all(isinstance(item, dict) for item in wrapped[0]):
         return _array([_bare(item) for item in wrapped[0]])
@@ -61,13 +61,13 @@ def _object(value: dict[str, Any], known: frozenset[str]) -> LoadedFile:
     return _array([{"id": name, **row} for name, row in value.items()])
 
 
-def _bare(item: dict[str, Any]) -> dict[str, Any]:
+def _bare(item: FileRow) -> FileRow:
     """The row itself where it is wrapped once more, as the Hub's viewer exports it."""
     row = item.get("row")
     return row if isinstance(row, dict) and "row_idx" in item else item
 
 
-def _columns(value: dict[str, Any]) -> list[dict[str, Any]]:
+def _columns(value: FileRow) -> list[FileRow]:
     """The rows of an object of columns {name: {"0": cell, "1": cell}}, as pandas writes it."""
     inner = list(value.values())
     if not all(isinstance(column, dict) and column for column in inner):

@@ -1,10 +1,10 @@
 """What the loaders of file types hand on: rows with their numbers, and what could not be read."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from engine.core.parsed import BrokenRow
+from engine.core.parsed import BrokenRow, FileRow
 
-NumberedRow = tuple[int, dict[str, Any]]
+NumberedRow = tuple[int, FileRow]
 
 MAX_FIELD = 1_000_000  # characters; 250 times what a small model can see
 MAX_FILE = 512 * 1024**2  # bytes, also after unpacking: everything is held in memory

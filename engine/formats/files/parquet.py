@@ -8,6 +8,7 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from engine.core.errors import UserError
+from engine.core.parsed import FileRow
 from engine.formats.files.loaded_file import MAX_FILE, MAX_ROWS, LoadedFile
 
 MAGIC = b"PAR1"
@@ -25,14 +26,14 @@ def parquet_rows(data: bytes) -> LoadedFile:
     return LoadedFile(list(enumerate(rows, 1)), [])
 
 
-def _rows(data: bytes) -> list[dict[str, Any]]:
+def _rows(data: bytes) -> list[FileRow]:
     file = pyarrow.parquet.ParquetFile(io.BytesIO(data))
     groups = range(file.metadata.num_row_groups)
     if sum(file.metadata.row_group(n).total_byte_size for n in groups) > MAX_FILE:
         raise _too_large()
     if file.metadata.num_rows > MAX_ROWS:
         raise UserError(f"The Parquet file has more than {MAX_ROWS:,} rows.", "Split it.")
-    rows: list[dict[str, Any]] = []
+    rows: list[FileRow] = []
     unpacked = 0
     # in parts: a dictionary makes gigabytes of a few bytes, which no header tells
     for batch in file.iter_batches(BATCH_ROWS, use_threads=False):

@@ -7,11 +7,11 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from engine.core.errors import NotFound, UserError
-from engine.core.parsed import BrokenRow
+from engine.core.parsed import BrokenRow, FileRow
 from engine.formats.files import archive
 from engine.formats.files.decode import decode
 from engine.formats.files.json_rows import ONE_ROW_A_LINE, is_json, json_rows
-from engine.formats.files.loaded_file import MAX_FIELD, MAX_FILE, LoadedFile
+from engine.formats.files.loaded_file import MAX_FIELD, MAX_FILE, LoadedFile, NumberedRow
 from engine.formats.files.parquet import MAGIC, parquet_rows
 from engine.formats.files.table import is_table, table
 from engine.formats.files.xlsx import is_xlsx, xlsx_rows
@@ -125,7 +125,7 @@ def _by_content(text: str, suffix: str, known: frozenset[str]) -> LoadedFile:
     return LoadedFile(_paragraphs(text), [])
 
 
-def _paragraphs(text: str) -> list[tuple[int, dict[str, Any]]]:
+def _paragraphs(text: str) -> list[NumberedRow]:
     """The blocks between empty lines, each with the number of its first line."""
     blocks: list[tuple[int, list[str]]] = []
     open_block = False
@@ -140,7 +140,7 @@ def _paragraphs(text: str) -> list[tuple[int, dict[str, Any]]]:
     return [(number, {"text": "\n".join(lines)}) for number, lines in blocks]
 
 
-def _flaw(row: dict[str, Any]) -> str | None:
+def _flaw(row: FileRow) -> str | None:
     """Why the row cannot be kept: a text in it that no database or file can store."""
     waiting: list[Any] = [row]
     while waiting:

@@ -4,6 +4,7 @@ from typing import Any
 
 from engine.core.errors import RowError
 from engine.core.examples import Chat, Kind, Message
+from engine.core.parsed import FileRow
 from engine.formats.sides import answers, several
 from engine.formats.turns import assistant, chat, kind_of, place, present, share, system, text, user
 
@@ -15,12 +16,12 @@ COLUMNS = frozenset(
 )
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows with an instruction and an answer."""
     return share(rows, lambda row: "instruction" in row and ("output" in row or "response" in row))
 
 
-def read(row: dict[str, Any], number: int) -> Chat:
+def read(row: FileRow, number: int) -> Chat:
     """A chat whose question is the instruction, then a blank line and the input if there is one."""
     asked = text(row, "instruction")
     extra = "input" if row.get("input") else "context"

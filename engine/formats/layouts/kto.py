@@ -1,9 +1,8 @@
 """Unpaired judgements: one answer and whether it was liked."""
 
-from typing import Any
-
 from engine.core.errors import RowError
 from engine.core.examples import Kind, Unpaired
+from engine.core.parsed import FileRow
 from engine.formats.sides import answer_to, label_of, last_answer, prompt_turns
 from engine.formats.turns import place, share
 
@@ -13,12 +12,12 @@ SUMMARY = "prompt and completion, or messages; label: true or false"
 COLUMNS = frozenset({"prompt", "completion", "messages", "label", "group"})
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows with a conversation and a true-or-false label."""
     return share(rows, _fits)
 
 
-def read(row: dict[str, Any], number: int) -> Unpaired:
+def read(row: FileRow, number: int) -> Unpaired:
     """An answer with its label."""
     label = label_of(row.get("label"))
     if label is None:
@@ -33,6 +32,6 @@ def read(row: dict[str, Any], number: int) -> Unpaired:
     return Unpaired(prompt=prompt, completion=completion, label=label, **place(row, number))
 
 
-def _fits(row: dict[str, Any]) -> bool:
+def _fits(row: FileRow) -> bool:
     spoken = "messages" in row or {"prompt", "completion"} <= row.keys()
     return spoken and label_of(row.get("label")) is not None

@@ -1,8 +1,7 @@
 """OpenAI chat: messages of {role, content}."""
 
-from typing import Any
-
 from engine.core.examples import Chat, Kind
+from engine.core.parsed import FileRow
 from engine.formats.turns import OPENAI, chat, equipped, is_turns, place, references, share, turns
 
 TITLE = "Chat messages"
@@ -11,12 +10,12 @@ SUMMARY = "messages: a list of {role, content}; tools (may be absent)"
 COLUMNS = frozenset({"messages", "tools", "references", "group"})
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows with messages and no pair or label beside them."""
     return share(rows, _fits)
 
 
-def read(row: dict[str, Any], number: int) -> Chat:
+def read(row: FileRow, number: int) -> Chat:
     """A chat; content in typed parts is joined when every part is text.
 
     Tools are listed in the system turn, and a call is the text of its JSON.
@@ -25,5 +24,5 @@ def read(row: dict[str, Any], number: int) -> Chat:
     return chat(messages, references=references(row), **place(row, number))
 
 
-def _fits(row: dict[str, Any]) -> bool:
+def _fits(row: FileRow) -> bool:
     return is_turns(row.get("messages"), OPENAI) and not {"chosen", "label"} & row.keys()

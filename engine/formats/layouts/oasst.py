@@ -5,6 +5,8 @@ from typing import Any
 
 from engine.core.errors import RowError
 from engine.core.examples import Chat, Kind
+from engine.core.parsed import FileRow
+from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.turns import assistant, chat, place, share, text, user
 
 TITLE = "OpenAssistant"
@@ -15,10 +17,9 @@ COLUMNS = frozenset(
     | {"replies", "group"}
 )
 SPEAKERS = {"prompter": user, "user": user, "assistant": assistant}
-NumberedRow = tuple[int, dict[str, Any]]
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows that are a tree, or a message of one."""
     return share(rows, lambda row: _is_tree(row) or _is_message(row))
 
@@ -27,7 +28,7 @@ def unfold(rows: list[NumberedRow]) -> list[NumberedRow]:
     """One tree a row, under the number of its first message."""
     if not any(_is_message(row) for _, row in rows):
         return rows
-    replies: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    replies: dict[str, list[FileRow]] = defaultdict(list)
     roots = []
     for number, row in rows:
         node = {**row, "replies": replies[str(row.get("message_id"))]}
@@ -38,7 +39,7 @@ def unfold(rows: list[NumberedRow]) -> list[NumberedRow]:
     return roots
 
 
-def read(row: dict[str, Any], number: int) -> Chat:
+def read(row: FileRow, number: int) -> Chat:
     """The best path of a tree, up to its last answer.
 
     At every turn it follows the reply of the lowest rank, the first one where none is ranked;
@@ -59,14 +60,14 @@ def read(row: dict[str, Any], number: int) -> Chat:
     return chat(tuple(path), **place(row, number))
 
 
-def _turn(node: dict[str, Any]) -> Any:
+def _turn(node: FileRow) -> Any:
     speaker = SPEAKERS.get(str(node.get("role")))
     if speaker is None:
         raise RowError(f"a message has the unknown role {str(node.get('role'))[:40]!r}")
     return speaker(text(node, "text"))
 
 
-def _best(node: dict[str, Any]) -> dict[str, Any] | None:
+def _best(node: FileRow) -> FileRow | None:
     replies = node.get("replies")
     if not isinstance(replies, list):
         return None
@@ -74,14 +75,14 @@ def _best(node: dict[str, Any]) -> dict[str, Any] | None:
     return min(alive, key=_rank, default=None)
 
 
-def _rank(node: dict[str, Any]) -> float:
+def _rank(node: FileRow) -> float:
     rank = node.get("rank")
     return float(rank) if isinstance(rank, int | float) else float("inf")
 
 
-def _is_tree(row: dict[str, Any]) -> bool:
+def _is_tree(row: FileRow) -> bool:
     return isinstance(row.get("prompt"), dict) and "replies" in row["prompt"]
 
 
-def _is_message(row: dict[str, Any]) -> bool:
+def _is_message(row: FileRow) -> bool:
     return {"message_id", "text", "role"} <= row.keys() and "prompt" not in row

@@ -1,9 +1,8 @@
 """OpenAI's pairs: input.messages with a preferred and a non-preferred output."""
 
-from typing import Any
-
 from engine.core.errors import RowError
 from engine.core.examples import Kind, Preference
+from engine.core.parsed import FileRow
 from engine.formats.sides import answer_to
 from engine.formats.turns import OPENAI, kind_of, place, share, turns
 
@@ -13,12 +12,12 @@ SUMMARY = "input: {messages}, preferred_output, non_preferred_output"
 COLUMNS = frozenset({"input", "preferred_output", "non_preferred_output", "group"})
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows with both outputs."""
     return share(rows, lambda row: "preferred_output" in row and "non_preferred_output" in row)
 
 
-def read(row: dict[str, Any], number: int) -> Preference:
+def read(row: FileRow, number: int) -> Preference:
     """A pair of two outputs to the same messages."""
     given = row.get("input")
     if not isinstance(given, dict):

@@ -1,10 +1,10 @@
 """Pairs: a prompt with a chosen and a rejected answer, in the ways that are in use."""
 
 import re
-from typing import Any
 
 from engine.core.errors import RowError
 from engine.core.examples import Kind, Message, Preference
+from engine.core.parsed import FileRow
 from engine.formats.sides import last_answer, prompt_turns
 from engine.formats.turns import assistant, place, share, system, user
 
@@ -18,12 +18,12 @@ COLUMNS = frozenset({"prompt", "conversations", "chosen", "rejected", "system", 
 SPEAKER = re.compile(r"\n\n(Human|Assistant):[ \n]?")
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows with both answers."""
     return share(rows, lambda row: "chosen" in row and "rejected" in row)
 
 
-def read(row: dict[str, Any], number: int) -> Preference:
+def read(row: FileRow, number: int) -> Preference:
     """A pair; RowError when the two answers do not follow the same prompt."""
     stated = _stated_prompt(row)
     before, chosen = _answer(row, "chosen", stated)
@@ -36,7 +36,7 @@ def read(row: dict[str, Any], number: int) -> Preference:
     return Preference(prompt=prompt, chosen=chosen, rejected=rejected, **place(row, number))
 
 
-def _stated_prompt(row: dict[str, Any]) -> tuple[Message, ...]:
+def _stated_prompt(row: FileRow) -> tuple[Message, ...]:
     for column in ("prompt", "conversations"):
         if row.get(column) not in (None, "", []):
             return prompt_turns(row, column)
@@ -44,7 +44,7 @@ def _stated_prompt(row: dict[str, Any]) -> tuple[Message, ...]:
 
 
 def _answer(
-    row: dict[str, Any], column: str, stated: tuple[Message, ...]
+    row: FileRow, column: str, stated: tuple[Message, ...]
 ) -> tuple[tuple[Message, ...], str]:
     before, answer = last_answer(row, column)
     return (before, answer) if before or stated else _transcript(answer)

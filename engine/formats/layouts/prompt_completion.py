@@ -3,6 +3,7 @@
 from typing import Any
 
 from engine.core.examples import Chat, Kind
+from engine.core.parsed import FileRow
 from engine.formats.sides import answer_to, answers, label_of, prompt_turns, several
 from engine.formats.turns import assistant, chat, place, present, references, share, system
 
@@ -12,12 +13,12 @@ SUMMARY = "prompt, completion or response (one or a list), references (may be ab
 COLUMNS = frozenset({"prompt", "completion", "response", "references", "system", "group"})
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows with a prompt and one answer, and no label or second answer."""
     return share(rows, _fits)
 
 
-def read(row: dict[str, Any], number: int) -> Chat:
+def read(row: FileRow, number: int) -> Chat:
     """A chat of the prompt and its completion, both kept to the letter.
 
     Of several completions the first is learned, and all are references.
@@ -36,7 +37,7 @@ def _texts(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(x, str) for x in value)
 
 
-def _fits(row: dict[str, Any]) -> bool:
+def _fits(row: FileRow) -> bool:
     answers = {"completion", "response"} & row.keys()
     judged = "chosen" in row or label_of(row.get("label")) is not None
     return "prompt" in row and len(answers) == 1 and not judged

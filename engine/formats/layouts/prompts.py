@@ -1,9 +1,8 @@
 """Questions without an answer to learn: for generating, rating and scoring."""
 
-from typing import Any
-
 from engine.core.errors import RowError
 from engine.core.examples import Kind, Prompt
+from engine.core.parsed import FileRow
 from engine.formats.sides import prompt_turns
 from engine.formats.turns import place, references, share, system
 
@@ -19,12 +18,12 @@ ANSWERS = frozenset(
 )
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows with a prompt and no answer."""
     return share(rows, _is_prompt)
 
 
-def read(row: dict[str, Any], number: int) -> Prompt:
+def read(row: FileRow, number: int) -> Prompt:
     """A prompt with the answers that count as right, if the file gives any.
 
     Rows of {question, answer} are read too where a person asks for this layout.
@@ -36,5 +35,5 @@ def read(row: dict[str, Any], number: int) -> Prompt:
     return Prompt(prompt=prompt, references=references(row, accepted), **place(row, number))
 
 
-def _is_prompt(row: dict[str, Any]) -> bool:
+def _is_prompt(row: FileRow) -> bool:
     return isinstance(row.get("prompt"), str | list) and not ANSWERS & row.keys()

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from engine.core.examples import Chat, Kind
+from engine.core.parsed import FileRow
 from engine.formats.sides import answers, is_answers, several
 from engine.formats.turns import assistant, chat, place, present, share, system, text, user
 
@@ -16,12 +17,12 @@ OTHER = frozenset({"label", "chosen", "rejected", "choices", "options"})
 NONE = "unanswerable"  # what is learned where SQuAD 2 says that the text gives no answer
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows with a question and one column of answers."""
     return share(rows, _fits)
 
 
-def read(row: dict[str, Any], number: int) -> Chat:
+def read(row: FileRow, number: int) -> Chat:
     """A chat: the text if there is one, a blank line, the question; its first answer is learned.
 
     All answers are references. Questions about one text are one group.
@@ -35,13 +36,13 @@ def read(row: dict[str, Any], number: int) -> Chat:
     return chat(messages, references=several(accepted), **_place(row, number))
 
 
-def _accepted(row: dict[str, Any], column: str) -> tuple[str, ...]:
+def _accepted(row: FileRow, column: str) -> tuple[str, ...]:
     if _none(row.get(column)):
         return (NONE,)
     return tuple(dict.fromkeys(answers(row, column)))
 
 
-def _place(row: dict[str, Any], number: int) -> dict[str, Any]:
+def _place(row: FileRow, number: int) -> FileRow:
     placed = place(row, number)
     about = row.get("title") or row.get("context")
     if placed["group"] is None and row.get("context") and isinstance(about, str):
@@ -49,7 +50,7 @@ def _place(row: dict[str, Any], number: int) -> dict[str, Any]:
     return placed
 
 
-def _fits(row: dict[str, Any]) -> bool:
+def _fits(row: FileRow) -> bool:
     given = [row[name] for name in ("answer", "answers") if name in row]
     if "question" not in row or len(given) != 1 or OTHER & row.keys():
         return False

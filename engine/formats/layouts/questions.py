@@ -4,6 +4,8 @@ from typing import Any
 
 from engine.core.errors import RowError
 from engine.core.examples import Kind, Prompt
+from engine.core.parsed import FileRow
+from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.turns import assistant, kind_of, place, references, share, system, user
 
 TITLE = "Questions in turns"
@@ -12,12 +14,12 @@ SUMMARY = "turns: a list of questions, reference (may be absent): a list of answ
 COLUMNS = frozenset({"turns", "reference", "system", "group"})
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows whose turns are texts."""
     return share(rows, lambda row: bool(_turns(row)))
 
 
-def unfold(rows: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, Any]]]:
+def unfold(rows: list[NumberedRow]) -> list[NumberedRow]:
     """The first question of each row, and further ones where the answers before them are given."""
     opened = []
     for number, row in rows:
@@ -28,7 +30,7 @@ def unfold(rows: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, 
     return opened
 
 
-def note(rows: list[dict[str, Any]]) -> str:
+def note(rows: list[FileRow]) -> str:
     """What is left out: questions that follow an answer which the file does not give."""
     left = sum(max(0, len(_turns(row)) - len(_reference(row)) - 1) for row in rows)
     if not left:
@@ -36,7 +38,7 @@ def note(rows: list[dict[str, Any]]) -> str:
     return f"Questions after an answer that the file does not give were not read: {left:,}."
 
 
-def read(row: dict[str, Any], number: int) -> Prompt:
+def read(row: FileRow, number: int) -> Prompt:
     """The last of the turns as the question, the earlier ones with the answers given before it."""
     asked = _turns(row)
     if not asked:
@@ -54,17 +56,17 @@ def read(row: dict[str, Any], number: int) -> Prompt:
     return Prompt(prompt=prompt, references=right, **place(row, number))
 
 
-def _group(row: dict[str, Any], number: int) -> Any:
+def _group(row: FileRow, number: int) -> Any:
     return row.get("group") or (f"question {number}" if len(_turns(row)) > 1 else None)
 
 
-def _turns(row: dict[str, Any]) -> list[str]:
+def _turns(row: FileRow) -> list[str]:
     found = row.get("turns")
     if not isinstance(found, list) or not all(isinstance(turn, str) for turn in found):
         return []
     return found
 
 
-def _reference(row: dict[str, Any]) -> tuple[str, ...]:
+def _reference(row: FileRow) -> tuple[str, ...]:
     found = row.get("reference")
     return references(row, "reference") if isinstance(found, list | str) else ()

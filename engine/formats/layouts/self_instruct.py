@@ -1,9 +1,9 @@
 """Self-Instruct: an instruction with several instances of input and output."""
 
-from typing import Any
-
 from engine.core.errors import RowError
 from engine.core.examples import Chat, Kind
+from engine.core.parsed import FileRow
+from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.layouts import alpaca
 from engine.formats.turns import kind_of, share
 
@@ -15,12 +15,12 @@ COLUMNS = frozenset({"instruction", "instances", "input", "output", "system", "g
 SHARED = ("instruction", "system", "group")
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows with an instruction and instances."""
     return share(rows, lambda row: "instruction" in row and _instances(row))
 
 
-def unfold(rows: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, Any]]]:
+def unfold(rows: list[NumberedRow]) -> list[NumberedRow]:
     """One row an instance, under the number of its task; the instances of a task are one group."""
     return [
         (number, each)
@@ -29,7 +29,7 @@ def unfold(rows: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, 
     ]
 
 
-def read(row: dict[str, Any], number: int) -> Chat:
+def read(row: FileRow, number: int) -> Chat:
     """A chat as Alpaca's: instruction and input are asked, the output is learned."""
     if "output" in row:
         return alpaca.read(row, number)
@@ -38,9 +38,9 @@ def read(row: dict[str, Any], number: int) -> Chat:
     return alpaca.read(_opened(row, None)[0], number)
 
 
-def _opened(row: dict[str, Any], group: str | None) -> list[dict[str, Any]]:
+def _opened(row: FileRow, group: str | None) -> list[FileRow]:
     instances = _instances(row)
-    shared: dict[str, Any] = {
+    shared: FileRow = {
         name: row[name] for name in ("instruction", "system", "group") if name in row
     }
     if len(instances) > 1 and group:
@@ -48,7 +48,7 @@ def _opened(row: dict[str, Any], group: str | None) -> list[dict[str, Any]]:
     return [{**shared, "input": one.get("input"), "output": one.get("output")} for one in instances]
 
 
-def _instances(row: dict[str, Any]) -> list[dict[str, Any]]:
+def _instances(row: FileRow) -> list[FileRow]:
     found = row.get("instances")
     whole = isinstance(found, list) and all(isinstance(one, dict) for one in found)
     return found if isinstance(found, list) and whole else []

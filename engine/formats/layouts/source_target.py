@@ -1,9 +1,8 @@
 """A source and its target, each a text or a list: SciTLDR, and files made for translation."""
 
-from typing import Any
-
 from engine.core.errors import RowError
 from engine.core.examples import Chat, Kind
+from engine.core.parsed import FileRow
 from engine.formats.sides import answers, is_answers, several
 from engine.formats.turns import assistant, chat, place, references, share, system, user
 
@@ -15,19 +14,19 @@ SUMMARY = (
 COLUMNS = frozenset({"source", "target", "system", "group"})
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows with a source and a target."""
     return share(rows, lambda row: all(is_answers(row.get(name)) for name in ("source", "target")))
 
 
-def read(row: dict[str, Any], number: int) -> Chat:
+def read(row: FileRow, number: int) -> Chat:
     """A chat: the sentences of the source in one line; the first target is learned."""
     accepted = answers(row, "target")
     messages = (*system(row), user(_source(row)), assistant(accepted[0]))
     return chat(messages, references=several(accepted), **place(row, number))
 
 
-def _source(row: dict[str, Any]) -> str:
+def _source(row: FileRow) -> str:
     value = row.get("source")
     if isinstance(value, list):
         return " ".join(sentence.strip() for sentence in references(row, "source"))

@@ -4,6 +4,8 @@ from typing import Any
 
 from engine.core.errors import RowError
 from engine.core.examples import Chat, Kind
+from engine.core.parsed import FileRow
+from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.layouts import question_answer
 from engine.formats.turns import kind_of, share
 
@@ -13,18 +15,18 @@ SUMMARY = "data: articles of {paragraphs: [{context, qas: [{question, answers}]}
 COLUMNS = frozenset({"paragraphs", "title", "question", "answers", "context", "group"})
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows that are articles with paragraphs."""
     return share(rows, _is_article)
 
 
-def unfold(rows: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, Any]]]:
+def unfold(rows: list[NumberedRow]) -> list[NumberedRow]:
     """One row a question, numbered through the file; an article is a group, a paragraph if alone.
 
     Where every article asks one question they keep their numbers. An article that cannot be
     opened stays as it is, so that `read` says why.
     """
-    opened: list[dict[str, Any]] = []
+    opened: list[FileRow] = []
     for number, article in rows:
         group = article.get("group") or (f"article {number}" if len(rows) > 1 else None)
         opened += _questions(article, group) or [article]
@@ -33,7 +35,7 @@ def unfold(rows: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, 
     return list(enumerate(opened, 1))
 
 
-def read(row: dict[str, Any], number: int) -> Chat:
+def read(row: FileRow, number: int) -> Chat:
     """A question about a paragraph, with its answers."""
     if "question" not in row:
         if not _is_article(row):
@@ -45,7 +47,7 @@ def read(row: dict[str, Any], number: int) -> Chat:
     return question_answer.read(row, number)
 
 
-def _questions(article: dict[str, Any], group: Any) -> list[dict[str, Any]]:
+def _questions(article: FileRow, group: Any) -> list[FileRow]:
     return [
         {
             "question": asked.get("question"),
@@ -65,9 +67,9 @@ def _texts(given: Any) -> Any:
     return given
 
 
-def _objects(value: Any) -> list[dict[str, Any]]:
+def _objects(value: Any) -> list[FileRow]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _is_article(row: dict[str, Any]) -> bool:
+def _is_article(row: FileRow) -> bool:
     return bool(_objects(row.get("paragraphs")))

@@ -1,8 +1,7 @@
 """Plain text to go on with: rows of {text}, or the paragraphs of a text file."""
 
-from typing import Any
-
 from engine.core.examples import Kind, Text
+from engine.core.parsed import FileRow
 from engine.formats.turns import place, share, text
 
 TITLE = "Text"
@@ -14,11 +13,11 @@ COLUMNS = frozenset({"text", "group"})
 BESIDE = COLUMNS | {"id", "source", "url", "title", "timestamp", "meta", "metadata"}
 
 
-def sniff(rows: list[dict[str, Any]]) -> float:
+def sniff(rows: list[FileRow]) -> float:
     """The share of rows that have a text and nothing else to learn."""
     return share(rows, lambda row: "text" in row and row.keys() <= BESIDE)
 
 
-def read(row: dict[str, Any], number: int) -> Text:
+def read(row: FileRow, number: int) -> Text:
     """The text as it stands."""
     return Text(text=text(row, "text"), **place(row, number))
