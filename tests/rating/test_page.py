@@ -16,7 +16,7 @@ from tests.rating import rated, screen
 from tests.ui import seed
 from ui.pages.rating import options, results, start, tab
 from ui.pages.rating import raters as rating_raters
-from ui.pages.rating.refresh import pick
+from ui.pages.rating.refresh import RatingView, pick
 
 
 def look(ws, one):
@@ -166,8 +166,8 @@ def test_names_of_models_are_text_in_the_verdict(ws, tmp_path):
 def test_a_picture_that_is_drawn_already_is_not_sent_again(ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     now = look(ws, one)
-    view, *_ = tab._updates({}, now)
-    _, *again = tab._updates(view, look(ws, one))
+    view, *_ = tab.drawn(RatingView(), now)
+    _, *again = tab.drawn(view, look(ws, one))
     assert all("_skip" in str(each) or each == {"__type__": "update"} for each in again)
 
 
@@ -195,13 +195,15 @@ def test_a_round_that_ends_by_evidence_says_so_while_it_is_open(ws, tmp_path):
 
 def test_raters_and_flags_of_a_round_are_listed_as_text(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, answers=seed.hostile())
-    *_, without = rating_raters.watched(ws, look(ws, one))
+    *_, without = rating_raters.watched(ws, RatingView(round_id=one.id))
     assert not without.visible  # nothing is flagged yet, so there is nothing to choose
     who = Actor(name="<b>eve</b>", role=Role.RATER)
     shown = screen.next_pair(ws, who, one.id)
     flags.add(ws, who, shown.token, "left", "unsafe", "<script>x</script>")
     seed.prefer_new(ws, one)
-    table, raters, raised, standing, some, waiting = rating_raters.watched(ws, look(ws, one))
+    table, raters, raised, standing, some, waiting = rating_raters.watched(
+        ws, RatingView(round_id=one.id)
+    )
     assert (some.visible, waiting.visible) == (True, True)
     assert "rater-a" in table
     assert [name for name, _ in raters.choices] == ["rater-a", "<b>eve</b>"]
@@ -257,7 +259,7 @@ def test_an_owner_deletes_all_of_a_rater_and_the_pairs_say_that_votes_have_gone(
     rated.rate_all(ws, one, "ada")
     rated.rate_all(ws, one, "ben")
     tab.make_pairs(ws, one.project_id, one.id, every=False)
-    view = {"which": ((), one.id)}
+    view = RatingView(round_id=one.id)
     assert rating_raters.watched(ws, view)[1].choices == [("ada", "ada"), ("ben", "ben")]
     assert "Stale" not in look(ws, one)["made"]
     said, _, left, *_ = rating_raters.forgotten(ws, view, "ada")

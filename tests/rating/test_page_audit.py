@@ -11,6 +11,7 @@ from engine.services.rating import audit, invites, rounds
 from tests import helpers
 from tests.ui import seed
 from ui.pages.rating import raters, routes, tab
+from ui.pages.rating.refresh import RatingView
 
 
 @pytest.fixture
@@ -30,8 +31,12 @@ def found(ws, one):
     return [(line.kind, line.round_id, line.times) for line in lines]
 
 
-def view(ws, one):
-    return tab.look(ws, one.project_id, one.id)
+def outcome(ws, one):
+    return tab.look(ws, one.project_id, one.id)["outcome"]
+
+
+def view(one):
+    return RatingView(round_id=one.id)
 
 
 @pytest.mark.parametrize(
@@ -78,47 +83,47 @@ def test_a_round_beyond_the_invitation_is_on_record_where_it_is(client, ws, one)
 
 
 def test_the_panel_lists_it_as_text_and_offers_an_early_look_while_the_round_is_open(ws, one):
-    html, glass = raters.recorded(ws, view(ws, one))
+    html, glass = raters.recorded(ws, view(one))
     assert raters.NOTHING in html
     assert glass.visible
     rounds.break_glass(ws, LOCAL, one.id, "<script>alert(1)</script>")
     rounds.close(ws, LOCAL, one.id)
-    html, glass = raters.recorded(ws, view(ws, one))
+    html, glass = raters.recorded(ws, view(one))
     assert f"{one.name} · local (owner) looked at how the blind round stands" in html
     assert "<script" not in html
     assert not glass.visible
 
 
 def test_a_round_that_is_not_blind_offers_no_early_look(ws, tmp_path):
-    _, glass = raters.recorded(ws, view(ws, seed.open_round(ws, tmp_path)))
+    _, glass = raters.recorded(ws, view(seed.open_round(ws, tmp_path)))
     assert not glass.visible
 
 
 def test_an_early_look_shows_the_tally_once_and_the_page_still_hides_it(ws, one):
     seed.prefer_new(ws, one)
     with pytest.raises(UserError, match="reason"):
-        raters.look_early(ws, view(ws, one), "")
-    seen, sure, reason, html, glass = raters.look_early(ws, view(ws, one), "unsafe?")
+        raters.look_early(ws, view(one), "")
+    seen, sure, reason, html, glass = raters.look_early(ws, view(one), "unsafe?")
     assert f"{one.name}: The new model: wins 8, losses 0" in seen
     assert (sure.visible, reason, glass.visible) == (False, "", True)
     assert "Their reason: unsafe?" in html
-    assert "wins 8" not in str(view(ws, one)) + html
+    assert "wins 8" not in outcome(ws, one) + html
     rounds.close(ws, LOCAL, one.id)
-    assert "looked at early, by local" in view(ws, one)["outcome"]
+    assert "looked at early, by local" in outcome(ws, one)
     with pytest.raises(Conflict):
-        raters.look_early(ws, view(ws, one), "again")
+        raters.look_early(ws, view(one), "again")
 
 
 def test_the_button_and_what_it_showed_go_when_the_round_is_closed_or_another_is_chosen(
     ws, one, tmp_path
 ):
-    before = view(ws, one)
+    before = view(one)
     glass, sure, seen = raters.possible(ws, before)
     assert glass.visible
     assert sure == seen == gr.skip()
     rounds.close(ws, LOCAL, one.id)
     other = seed.open_round(ws, tmp_path, project=one.project_id)
-    for now in (view(ws, one), view(ws, other), {}):
+    for now in (view(one), view(other), RatingView()):
         glass, sure, seen = raters.possible(ws, now)
         assert (glass.visible, sure.visible, seen) == (False, False, "")
 

@@ -17,6 +17,7 @@ from engine.workspace import Workspace
 from ui.components import markup
 from ui.components.page import Page
 from ui.pages.rating import results
+from ui.pages.rating.refresh import RatingView
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -32,7 +33,6 @@ EARLY = (
 )
 NOTHING = "Nothing was refused, and nobody looked early."
 ONCE = "Copy this link now and send it: it is shown once, and opens the Rating page alone."
-View = dict[str, Any]
 
 
 def build(ws: Workspace, page: Page, view: gr.State) -> None:
@@ -94,7 +94,7 @@ def _look(ws: Workspace, view: gr.State) -> None:
     no.click(lambda: gr.Row(visible=False), None, sure, **markup.QUIET)
 
     @shows_errors
-    def on_yes(seen: View, name: str | None) -> list[Any]:
+    def on_yes(seen: RatingView, name: str | None) -> list[Any]:
         said, *now = forgotten(ws, seen, name)
         gr.Success(said, title="Deleted")
         return [gr.Row(visible=False), *now]
@@ -154,9 +154,9 @@ def withdraw(
     return gr.Textbox("", visible=False), *invited(ws, project)
 
 
-def watched(ws: Workspace, view: View) -> list[Any]:
+def watched(ws: Workspace, view: RatingView) -> list[Any]:
     """Table and choices of the raters and the flags of the shown round; empty rows are hidden."""
-    chosen = _chosen(view)
+    chosen = view.round_id
     people = raters.raters(ws, who(ws), chosen) if chosen else []
     raised = flags.list_all(ws, who(ws), chosen) if chosen else []
     # who only skipped or was only invited may ask for it too
@@ -175,33 +175,33 @@ def watched(ws: Workspace, view: View) -> list[Any]:
     ]
 
 
-def _act(ws: Workspace, act: Any, view: View, rater: str | None) -> list[Any]:
-    chosen = _chosen(view)
+def _act(ws: Workspace, act: Any, view: RatingView, rater: str | None) -> list[Any]:
+    chosen = view.round_id
     if not chosen or not rater:
         raise UserError("Nobody is chosen.", "Choose a rater in the list.")
     act(ws, who(ws), chosen, rater)
     return watched(ws, view)
 
 
-def forgotten(ws: Workspace, view: View, rater: str | None) -> list[Any]:
+def forgotten(ws: Workspace, view: RatingView, rater: str | None) -> list[Any]:
     """The sentence after all that a rater did in the project is deleted, and the panel anew."""
-    chosen = _chosen(view)
+    chosen = view.round_id
     if not chosen or not rater:
         raise UserError("Nobody is chosen.", "Choose a rater in the list.")
     gone = erasure.forget(ws, who(ws), rounds.get(ws, who(ws), chosen).project_id, rater)
     return [gone.sentence, *watched(ws, view)]
 
 
-def possible(ws: Workspace, view: View) -> list[Any]:
+def possible(ws: Workspace, view: RatingView) -> list[Any]:
     """The button to look early where that is possible; else nothing of an earlier look."""
-    if _hidden(ws, _chosen(view)):
+    if _hidden(ws, view.round_id):
         return [gr.Row(visible=True), gr.skip(), gr.skip()]
     return [gr.Row(visible=False), gr.Column(visible=False), ""]
 
 
-def recorded(ws: Workspace, view: View) -> list[Any]:
+def recorded(ws: Workspace, view: RatingView) -> list[Any]:
     """What is on record of the shown round, and the button to look early where that is possible."""
-    chosen = _chosen(view)
+    chosen = view.round_id
     if not chosen:
         return ["", gr.Row(visible=False)]
     one = rounds.get(ws, who(ws), chosen)
@@ -212,9 +212,9 @@ def recorded(ws: Workspace, view: View) -> list[Any]:
     return [listed, gr.Row(visible=_hidden(ws, chosen))]
 
 
-def look_early(ws: Workspace, view: View, reason: str) -> list[Any]:
+def look_early(ws: Workspace, view: RatingView, reason: str) -> list[Any]:
     """How the shown blind round stands, once the reason is on record; the panel anew."""
-    chosen = _chosen(view)
+    chosen = view.round_id
     if not chosen:
         raise UserError("No round is chosen.", "Choose one in the list.")
     seen = rounds.break_glass(ws, who(ws), chosen, reason)
@@ -241,13 +241,8 @@ def _sure(rater: str | None) -> gr.Row:
     return gr.Row(visible=True)
 
 
-def _settle(ws: Workspace, view: View, flag: str | None) -> list[Any]:
+def _settle(ws: Workspace, view: RatingView, flag: str | None) -> list[Any]:
     if not flag:
         raise UserError("No flag is chosen.", "Choose one in the list.")
     flags.settle(ws, who(ws), flag)
     return watched(ws, view)
-
-
-def _chosen(view: View) -> str | None:
-    found: str | None = view["which"][1] if "which" in view else None
-    return found

@@ -1,5 +1,6 @@
 """What the Rating page shows of the chosen round, by the name of its part."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from engine.core.rating import Round
@@ -7,9 +8,11 @@ from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.preferences import build, lineage
 from engine.services.preferences.build import PairExport
-from engine.services.rating import report, rounds, votes
+from engine.services.rating import progress, report, rounds
+from engine.services.rating.progress import RoundProgress
 from engine.workspace import Workspace
 from ui.components import markup, names
+from ui.components.refresh import Drawn
 from ui.pages.rating import rater_page as rating_page
 from ui.pages.rating import results
 from ui.web.session import who
@@ -20,6 +23,14 @@ CUT = (
     "answers under More."
 )
 PRACTICE = "Raters learn after each vote what was right. “Raters and flags” says how they did."
+
+
+@dataclass(frozen=True)
+class RatingView(Drawn):
+    """What one browser session shows of the Rating page, and the round it chose."""
+
+    round_id: str | None = None
+    waits: bool = False  # its answers are being written, which no counter tells
 
 
 def pick(found: list[Round], chosen: str | None) -> Round | None:
@@ -36,9 +47,8 @@ def look(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, An
     one = pick(found, chosen)
     if project is None or one is None:
         return {"which": ((), None), "box": project is not None, "empty": True, "body": False}
-    titles = tuple(
-        (results.title(each, votes.progress(ws, who(ws), each.id)), each.id) for each in found
-    )
+    far = progress.of_project(ws, who(ws), project, {each.id: each.plan.overlap for each in found})
+    titles = tuple((results.title(each, far[each.id]), each.id) for each in found)
     collects = one.purpose == "train_pairs"
     export = latest(ws, project, one) if collects else None
     voted = one.status in ("open", "closed")
@@ -52,8 +62,8 @@ def look(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, An
         "about": results.about(one),
         "surface": rating_page.mount(one.id) if shown else "",
         "share": results.share(one) if shown else "",
-        "outcome": outcome(ws, project, one),
-        "collect": collects and voted and votes.progress(ws, who(ws), one.id)["all_done"] > 0,
+        "outcome": outcome(ws, project, one, far[one.id]),
+        "collect": collects and voted and far[one.id].votes > 0,
         "make": export is not None,
         "made": results.made(
             export, datasets.get(ws, who(ws), export.dataset_id),
@@ -63,24 +73,24 @@ def look(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, An
         "every": sum(r.purpose == "train_pairs" and r.status != "preparing" for r in found) > 1,
         "close": not collects and one.status == "open",
         "sure": (one.id, one.status),
+        "waits": one.status == "preparing",
     }  # fmt: skip
 
 
-def outcome(ws: Workspace, project: str, one: Round) -> str:
+def outcome(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
     """What the round has brought so far, or why it has not begun."""
     if one.status == "preparing":
         return _preparing(ws, one)
     if one.status == "failed":
         return markup.notice(FAILED + _reason(ws, one), "bad")
-    progress = votes.progress(ws, who(ws), one.id)
     if one.purpose == "calibration":
         return markup.notice(PRACTICE)
     left_out = rounds.left_out(ws, who(ws), one.id)
     short = results.cut_short(one, left_out) if one.status == "open" else ""
     if one.purpose == "train_pairs":
-        return short + results.collecting(one, rounds.tally(ws, who(ws), one.id), progress)
+        return short + results.collecting(one, rounds.tally(ws, who(ws), one.id), far)
     if one.status == "open":
-        return short + results.blind(one, progress, report.live(ws, who(ws), one.id))
+        return short + results.blind(one, far, report.live(ws, who(ws), one.id))
     called = names.of_models(ws, project)
     arms = (called.get(one.arm_new, names.GONE), called.get(one.arm_base, names.GONE))
     seen = rounds.tally(ws, who(ws), one.id)
@@ -98,12 +108,12 @@ def _preparing(ws: Workspace, one: Round) -> str:
     if not lifecycle.worker_alive(ws, who(ws)):
         return markup.notice("No worker is running, so the answers have to wait.", "warn")
     events = lifecycle.watch(ws, who(ws), one.job_id) if one.job_id else []
-    progress = [event for event in events if event.kind == "progress"]
-    if not progress:
+    written_so_far = [event for event in events if event.kind == "progress"]
+    if not written_so_far:
         ahead = lifecycle.place_in_queue(ws, who(ws), one.job_id) if one.job_id else 0
         waiting = f"Waiting for {ahead} other runs" if ahead else "The models are being loaded"
         return markup.progress(0, 1, waiting)
-    first, last = progress[0], progress[-1]
+    first, last = written_so_far[0], written_so_far[-1]
     done, total = last.data["done"], last.data["total"]
     written = done - first.data["done"]
     eta = (last.at - first.at) / written * (total - done) if written > 0 else None

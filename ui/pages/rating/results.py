@@ -8,6 +8,7 @@ from engine.core.dataset import Dataset
 from engine.core.rating import Round, Tally
 from engine.services.preferences.build import PairExport, left_out
 from engine.services.rating.flags import Flagged
+from engine.services.rating.progress import RoundProgress
 from engine.services.rating.raters import RaterView
 from engine.services.rating.report import Report
 from engine.services.rating.tallies import Live
@@ -46,12 +47,12 @@ HIDDEN = (
 )
 
 
-def title(one: Round, progress: dict[str, int]) -> str:
+def title(one: Round, progress: RoundProgress) -> str:
     """Name, purpose and state of a round as the text of a dropdown."""
     purpose = KINDS[one.purpose]
     words, _ = STATUS[one.status]
-    if one.status == "open" and progress["all_total"]:
-        words = f"{progress['all_done']} of {progress['all_total']} votes"
+    if one.status == "open" and progress.wanted:
+        words = f"{progress.votes} of {progress.wanted} votes"
     return f"{one.name} · {purpose} · {words}"
 
 
@@ -77,11 +78,11 @@ def share(one: Round) -> str:
     )
 
 
-def collecting(one: Round, seen: Tally, progress: dict[str, int]) -> str:
+def collecting(one: Round, seen: Tally, progress: RoundProgress) -> str:
     """Counts of a round that collects preferences, and whether raters favour a side."""
-    votes = progress["all_done"]
+    votes = progress.votes
     found = [
-        markup.stat("votes", f"{votes}", f"of {progress['all_total']}"),
+        markup.stat("votes", f"{votes}", f"of {progress.wanted}"),
         markup.stat("with a better answer", f"{seen.left + seen.right}"),
         markup.stat("ties", f"{seen.ties}"),
         markup.stat("both bad", f"{seen.both_bad}"),
@@ -109,10 +110,10 @@ def _apart(seen: Tally) -> list[str]:
     return found
 
 
-def blind(one: Round, progress: dict[str, int], live: Live | None = None) -> str:
+def blind(one: Round, progress: RoundProgress, live: Live | None = None) -> str:
     """How far an open blind round is; never how its votes stand."""
-    bar = markup.progress(progress["all_done"], progress["all_total"],
-                       f"{progress['all_done']} of {progress['all_total']} votes")  # fmt: skip
+    bar = markup.progress(progress.votes, progress.wanted,
+                       f"{progress.votes} of {progress.wanted} votes")  # fmt: skip
     seen = one.plan.detectable
     size = f" It can see a win rate of {ceil(100 * seen)} % or more." if seen else ""
     hidden = f'<p class="tl-fine">{escape(HIDDEN + size)}</p>'

@@ -1,5 +1,7 @@
 """Rate: people say which of two answers is better, and what their votes add up to."""
 
+from collections.abc import Hashable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -8,12 +10,13 @@ import gradio as gr
 from engine.core.errors import UserError
 from engine.services.preferences import build as preferences_build
 from engine.services.preferences.build import PairExport
-from engine.services.rating import rounds
+from engine.services.rating import progress, rounds
 from engine.workspace import Workspace
 from ui.components import markup
 from ui.components.page import Aim, Page
+from ui.components.refresh import Refresher, mark, shown, text_or_hidden
 from ui.pages.rating import raters, start
-from ui.pages.rating.refresh import latest, look
+from ui.pages.rating.refresh import RatingView, latest, look
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -22,8 +25,6 @@ NOTHING = (
     "A round is a set of questions with two answers each. People say which answer is better "
     "without knowing where it comes from; start one below."
 )
-
-View = dict[str, Any]  # what one browser tab has drawn already, by the name of its part
 
 
 class Parts(NamedTuple):
@@ -51,7 +52,7 @@ def build(ws: Workspace, page: Page) -> None:
     gr.HTML(
         markup.head("Rating", "Which answer is better? Nobody knows whose it is until the end.")
     )
-    view = gr.State({})
+    view = gr.State(RatingView())
     which = gr.Dropdown([], value=None, label="Round", show_label=False, container=False,
                         visible=False, elem_id="rate-round")  # fmt: skip
     with gr.Column(visible=False) as empty:
@@ -100,24 +101,12 @@ def aim_at_pairs(ws: Workspace, project: str | None, chosen: str | None) -> Aim:
     return Aim(method="dpo", dataset=export.dataset_id if export else "")
 
 
-def _updates(view: View, now: dict[str, Any]) -> list[Any]:
-    """The new view and an update for each part; `skip` for what is drawn already."""
-    new = {name: value for name, value in now.items() if view.get(name, ...) != value}
-    rows = ("collect", "onward", "close")
-    html = ("about", "surface", "share", "outcome", "made")
-    made = {
-        "which": lambda known: gr.Dropdown(list(known[0]), value=known[1], visible=bool(known[0])),
-        "every": lambda seen: gr.Checkbox(visible=seen),
-        "make": _make_button,
-        "sure": lambda _: gr.Row(visible=False),
-        "box": lambda wide: gr.Accordion(open=wide),
-        # an empty block would still take its place in the column
-        **dict.fromkeys(html, lambda text: gr.HTML(text, visible=bool(text))),
-        **dict.fromkeys(rows, lambda seen: gr.Row(visible=seen)),
-        **dict.fromkeys(("empty", "body"), lambda seen: gr.Column(visible=seen)),
-    }
-    updates = [made[name](new[name]) if name in new else gr.skip() for name in Parts._fields]
-    return [{**view, **now}, *updates]
+def drawn(view: RatingView, now: dict[str, Any], revision: Hashable = None) -> list[Any]:
+    """The view after drawing `now`, and an update for each part that changed."""
+    _, chosen = now["which"]
+    waits = now.get("waits", False)
+    view = replace(view, round_id=chosen, waits=waits, revision=revision)
+    return REFRESHER.changed(view, now)
 
 
 def _make_button(made: bool) -> gr.Button:
@@ -127,14 +116,34 @@ def _make_button(made: bool) -> gr.Button:
     return gr.Button("Make DPO pairs", variant="primary")
 
 
-def _chosen(view: View) -> str | None:
-    return view["which"][1] if "which" in view else None
+def poll(ws: Workspace, seen: RatingView, project: str | None) -> list[Any]:
+    """What changed since `seen`; a few counters tell whether anything did."""
+    now = _revision(ws, project)
+    if now is not None and now == seen.revision and not seen.waits:
+        return REFRESHER.unchanged()
+    return drawn(seen, look(ws, project, seen.round_id), now)
+
+
+HTML = ("about", "surface", "share", "outcome", "made")
+REFRESHER: Refresher[RatingView] = Refresher(
+    Parts._fields,
+    {
+        "which": lambda known: gr.Dropdown(list(known[0]), value=known[1], visible=bool(known[0])),
+        "make": _make_button,
+        "sure": lambda _: gr.Row(visible=False),
+        "box": lambda wide: gr.Accordion(open=wide),
+        "every": shown(gr.Checkbox),
+        **dict.fromkeys(HTML, text_or_hidden),
+        **dict.fromkeys(("collect", "onward", "close"), shown(gr.Row)),
+        **dict.fromkeys(("empty", "body"), shown(gr.Column)),
+    },
+)
 
 
 def _wire_onward(ws: Workspace, page: Page, train: gr.Button, view: gr.State) -> None:
     @shows_errors
-    def on_train(seen: View, project: str | None) -> Any:
-        return aim_at_pairs(ws, project, _chosen(seen)), gr.Tabs(selected="training")
+    def on_train(seen: RatingView, project: str | None) -> Any:
+        return aim_at_pairs(ws, project, seen.round_id), gr.Tabs(selected="training")
 
     train.click(on_train, [view, page.project], [page.aim, page.tabs], **markup.QUIET)
 
@@ -161,17 +170,18 @@ def _wire(
 ) -> None:
     # What is chosen comes from the view: a dropdown refuses a value that a look has just removed.
     @shows_errors
-    def on_look(seen: View, project: str | None) -> Any:
-        return _updates(seen, look(ws, project, _chosen(seen)))
+    def on_look(seen: RatingView, project: str | None) -> Any:
+        return poll(ws, seen, project)
 
     @shows_errors
-    def on_show(aim: Aim, seen: View, project: str | None) -> Any:
+    def on_show(aim: Aim, seen: RatingView, project: str | None) -> Any:
         kept = Aim() if aim.round else gr.skip()
-        return [kept, *_updates(seen, look(ws, project, aim.round or _chosen(seen)))]
+        now = _revision(ws, project)
+        return [kept, *drawn(seen, look(ws, project, aim.round or seen.round_id), now)]
 
     @shows_errors
-    def on_pick(seen: View, project: str | None, chosen: str | None) -> Any:
-        return _updates(seen, look(ws, project, chosen))
+    def on_pick(seen: RatingView, project: str | None, chosen: str | None) -> Any:
+        return drawn(seen, look(ws, project, chosen), _revision(ws, project))
 
     given, out = [view, page.project], [view, *parts]
     markup.on_show(page, on_show, [page.aim, *given], [page.aim, *out])
@@ -183,24 +193,33 @@ def _wire(
     buttons["yes"].click(partial(acts, _close), given, out, **markup.QUIET)
 
 
-def _act(ws: Workspace, act: Any, seen: View, project: str | None, *values: Any) -> list[Any]:
+def _revision(ws: Workspace, project: str | None) -> Hashable:
+    """Read before the look, so that what changes meanwhile is drawn by the next one."""
+    return progress.revision(ws, who(ws), project) if project else None
+
+
+def _act(ws: Workspace, act: Any, seen: RatingView, project: str | None, *values: Any) -> list[Any]:
     """Do what a button asks for, then show the round that it was about."""
-    drawn, chosen = act(ws, seen, project, *values)
-    return _updates(drawn, look(ws, project, chosen))
+    view, chosen = act(ws, seen, project, *values)
+    return drawn(view, look(ws, project, chosen), _revision(ws, project))
 
 
-def _start(ws: Workspace, seen: View, project: str | None, *values: Any) -> tuple[View, str | None]:
+def _start(
+    ws: Workspace, seen: RatingView, project: str | None, *values: Any
+) -> tuple[RatingView, str | None]:
     made = start.plan(ws, project, *values)
-    return {**seen, "box": True}, made.id  # opened by a click that the view does not know of
+    # the panel was opened by a click that the view does not know of
+    return replace(seen, marks={**seen.marks, "box": mark(True)}), made.id
 
 
-def _make(ws: Workspace, seen: View, project: str | None, every: bool) -> tuple[View, str | None]:
-    make_pairs(ws, project, _chosen(seen), every)
-    return seen, _chosen(seen)
+def _make(
+    ws: Workspace, seen: RatingView, project: str | None, every: bool
+) -> tuple[RatingView, str | None]:
+    make_pairs(ws, project, seen.round_id, every)
+    return seen, seen.round_id
 
 
-def _close(ws: Workspace, seen: View, project: str | None) -> tuple[View, str | None]:
-    chosen = _chosen(seen)
-    if chosen and project:
-        rounds.close(ws, who(ws), chosen)
-    return seen, chosen
+def _close(ws: Workspace, seen: RatingView, project: str | None) -> tuple[RatingView, str | None]:
+    if seen.round_id and project:
+        rounds.close(ws, who(ws), seen.round_id)
+    return seen, seen.round_id
