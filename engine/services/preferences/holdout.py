@@ -6,11 +6,15 @@ too, unless training rows have it as well and so there is nothing left to learn 
 """
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
+from sqlalchemy import Connection
+
 from engine.core.actor import Actor
+from engine.core.dataset import Dataset
 from engine.core.examples import Chat, Example, Message, Prompt, prompt_of
 from engine.core.near_copies import WORD
 from engine.core.near_copies import families as near_families
@@ -38,30 +42,75 @@ class Holdout(NamedTuple):
         return hashlib.sha256(content.encode()).hexdigest()
 
 
+class _Part(NamedTuple):
+    """What one dataset version or blind round adds; neither ever changes."""
+
+    questions: dict[str, tuple[Message, ...]]
+    texts: frozenset[str]
+    taught: frozenset[str] = frozenset()  # texts of training rows
+
+
+_PARTS: OrderedDict[tuple[str, str], _Part] = OrderedDict()  # by database and id, newest use last
+MOST_PARTS = 128
+
+
 def of_project(ws: Workspace, actor: Actor, project_id: str) -> Holdout:
-    """All that tests of the project ask, and the answers they accept."""
+    """All that tests of the project ask, and the answers they accept.
+
+    Each dataset version and each blind round is read once in a process.
+    """
+    parts = [
+        _once(ws, each.id, partial(_of_dataset, ws, each))
+        for each in datasets.list_all(ws, actor, project_id)
+        if each.kind in ("sft", "prompts")
+    ]
+    with reading(ws.db) as conn:
+        blind = [each for each in rounds.list_all(conn, project_id) if each.blind]
+        for each in blind:
+            read = partial(_of_round, conn, each.id)
+            # comparisons come all at once, when the round opens
+            parts.append(read() if each.status == "preparing" else _once(ws, each.id, read))
+    questions: dict[str, tuple[Message, ...]] = {}
+    for part in parts:
+        questions |= {key: asked for key, asked in part.questions.items() if key not in questions}
+    texts = frozenset().union(*(part.texts for part in parts))
+    texts -= frozenset().union(*(part.taught for part in parts))
+    last = (_plain(prompt[-1].content) for prompt in questions.values() if prompt)
+    return Holdout(questions, frozenset(t for t in {*texts, *last} if len(t.split()) >= LONG))
+
+
+def _once(ws: Workspace, name: str, read: Callable[[], _Part]) -> _Part:
+    key = (str(ws.db.url), name)
+    part = _PARTS.get(key) or read()
+    _PARTS[key] = part
+    _PARTS.move_to_end(key)
+    while len(_PARTS) > MOST_PARTS:
+        _PARTS.popitem(last=False)
+    return part
+
+
+def _of_dataset(ws: Workspace, dataset: Dataset) -> _Part:
     questions: dict[str, tuple[Message, ...]] = {}
     texts: set[str] = set()
-    known: set[str] = set()
-    for dataset in datasets.list_all(ws, actor, project_id):
-        if dataset.kind not in ("sft", "prompts"):
+    taught: set[str] = set()
+    for row in datasets.load_rows(ws, dataset):
+        answers = map(_plain, _answers(row.example))
+        if row.split == "train":
+            taught.update(answers)
             continue
-        for row in datasets.load_rows(ws, dataset):
-            if row.split == "train":
-                known.update(map(_plain, _answers(row.example)))
-                continue
-            prompt = prompt_of(row.example)
-            questions.setdefault(question_key(prompt), prompt)
-            texts.update(map(_plain, _answers(row.example)))
-    with reading(ws.db) as conn:
-        for one in rounds.list_all(conn, project_id):
-            if one.blind:
-                for pair in rounds.comparisons(conn, one.id):
-                    questions.setdefault(question_key(pair.prompt), pair.prompt)
-                    texts.update(map(_plain, pair.references))
-    texts -= known
-    texts.update(_plain(p[-1].content) for p in questions.values() if p)
-    return Holdout(questions, frozenset(t for t in texts if len(t.split()) >= LONG))
+        prompt = prompt_of(row.example)
+        questions.setdefault(question_key(prompt), prompt)
+        texts.update(answers)
+    return _Part(questions, frozenset(texts), frozenset(taught))
+
+
+def _of_round(conn: Connection, round_id: str) -> _Part:
+    questions: dict[str, tuple[Message, ...]] = {}
+    texts: set[str] = set()
+    for pair in rounds.comparisons(conn, round_id):
+        questions.setdefault(question_key(pair.prompt), pair.prompt)
+        texts.update(map(_plain, pair.references))
+    return _Part(questions, frozenset(texts))
 
 
 def _plain(text: str) -> str:
