@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
-.PHONY: help run test demo bench docs clean
+.PHONY: help run test proof demo bench docs clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\): [^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -19,8 +19,11 @@ test: $(VENV)/.installed-test ## Run linters, type checks and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(PYTEST) -n 2 -m "not browser"
-	$(PYTEST) -m browser
+	$(PYTEST) -n 2 -m "not browser and not proof"
+	$(PYTEST) -m "browser and not proof"
+
+proof: $(VENV)/.installed-test ## Repeat the slowest proofs more often: more seeds, kills and samples
+	$(PYTEST) -s -n 2 -m proof
 
 demo: $(VENV)/.installed ## Run the whole loop once on sample data, with simulated raters
 	@$(BIN)/tuneloop loop demo

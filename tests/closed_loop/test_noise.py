@@ -1,16 +1,19 @@
 """What noise in the votes does: raters who toss coins move nothing, three are better than one."""
 
+from math import sqrt
 from statistics import fmean
 
 import pytest
 
 from engine.core.actor import LOCAL
+from engine.services.data import datasets
 from engine.services.preferences import build
 from tests.closed_loop import laps
 
 pytestmark = pytest.mark.train
 
 
+@pytest.mark.proof
 def test_coins_show_no_difference_and_move_no_model(start):
     """Measured: win rates .550 .475 .400 .546 .442; the third interval ends at .483.
 
@@ -24,6 +27,14 @@ def test_coins_show_no_difference_and_move_no_model(start):
     assert all(0.75 < seen.ratio < 1.3 for seen in found)
 
 
+def test_one_round_of_coins_moves_no_model(start):
+    """Lengths tell, as below; a rate of coins is within 4 standard errors of one half."""
+    seen = laps.once_round(start(), laps.wish(0.5), 1).seen
+    assert abs(seen.verdict.win_rate - 0.5) <= 4 * sqrt(0.25 / seen.verdict.n)
+    assert 0.75 < seen.ratio < 1.3
+
+
+@pytest.mark.proof
 def test_pairs_of_three_raters_train_better_than_those_of_one(start):
     """Every vote is wrong one time in five; a blind round by a rater who never errs says how good.
 
@@ -40,3 +51,21 @@ def gain(lap, seed, raters):
     done = laps.trained(lap, made.dataset_id, seed)
     seen = laps.compared(lap, done.result.model_id, laps.wish(1.0), seed)
     return seen.verdict.win_rate
+
+
+def test_majority_of_three_raters_errs_less_than_one(start):
+    """Every vote errs one time in five, a majority of three in 10.4 of 100 (0.2 ** 3 + 3 * 0.032).
+
+    Both shares are within 4 standard errors of what the arithmetic says.
+    """
+    for raters, expected in ((1, 0.2), (3, 0.104)):
+        lap = start()
+        one = laps.rated(lap, laps.wish(0.8), 1, raters=raters)
+        rows = datasets.rows(lap.ws, LOCAL, build.make(lap.ws, LOCAL, lap.project).dataset_id)
+        assert one.plan.overlap == raters
+        wrong = [words(row.example.chosen) > words(row.example.rejected) for row in rows]
+        assert abs(fmean(wrong) - expected) <= 4 * sqrt(expected * (1 - expected) / len(rows))
+
+
+def words(text):
+    return len(text.split())

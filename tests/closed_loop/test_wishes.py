@@ -12,7 +12,12 @@ from tests.closed_loop import laps
 pytestmark = pytest.mark.train
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+def more_seeds(*seeds):
+    """Seeds that only `make proof` repeats a test with."""
+    return [pytest.param(seed, marks=pytest.mark.proof) for seed in seeds]
+
+
+@pytest.mark.parametrize("seed", [1, *more_seeds(2, 3)])
 def test_who_wants_shorter_answers_gets_them_and_they_keep_to_their_topic(followed, seed):
     """Measured: win rate .708 .729 .838, lowest bound .627; answers .66 .64 .51 as long.
 
@@ -26,7 +31,7 @@ def test_who_wants_shorter_answers_gets_them_and_they_keep_to_their_topic(follow
     assert laps.accuracy(seen.after) >= laps.accuracy(seen.before) - 0.05
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, *more_seeds(2)])
 def test_who_wants_longer_answers_gets_those(start, seed):
     """Measured: win rate .735 .770, answers 1.37 and 1.44 times as long."""
     seen = laps.once_round(start(), laps.wish(0.1), seed).seen

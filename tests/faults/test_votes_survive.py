@@ -54,6 +54,13 @@ def database(ws):
     return Path(ws.db.url.database)
 
 
+def test_no_acknowledged_vote_is_lost_in_5_kills_of_the_server(space, tmp_path):
+    told = kill_often(space, tmp_path, kills=5)
+    assert (told.lost, told.twice, told.foreign, told.refused) == (0, 0, 0, [])
+    assert told.acknowledged >= 5  # each kill waits for one
+
+
+@pytest.mark.proof
 def test_no_acknowledged_vote_is_lost_in_25_kills_of_the_server(space, tmp_path):
     told = kill_often(space, tmp_path, kills=25)
     print(told)

@@ -141,21 +141,25 @@ def gain(base, new, seed):
     return paired_gain(*each, base_parts=base, new_parts=new, from_parts=rate, seed=seed)
 
 
+@pytest.mark.parametrize(
+    ("samples", "most"), [(60, 0.163), pytest.param(400, 0.06, marks=pytest.mark.proof)]
+)
 @pytest.mark.parametrize("shape", ["uneven", "heavy", "heavy and rare"])
-def test_equal_models_get_a_winner_at_most_5_times_in_100(shape):
+def test_equal_models_get_a_winner_at_most_5_times_in_100(shape, samples, most):
     """Also when three such metrics are looked at together, then by Holm.
 
-    Of 1,200 that share a base a share is within 1 point, of 400 within 2.2.
+    Of 1,200 that share a base a share is within 1 point, of 400 within 2.2; of 60 it is below
+    0.05 + 4 * sqrt(0.05 * 0.95 / 60).
     """
     rng = np.random.default_rng(5)
     alone, together = [], []
-    for seed in range(400):
+    for seed in range(samples):
         base, *others = corpora(rng, shape, 30, 4)
         gains = {n: gain(base, new, seed) for n, new in enumerate(others)}
         alone += map(named, gains.values())
         together.append(any(map(named, adjusted(gains).values())))
-    assert np.mean(alone) <= 0.06
-    assert np.mean(together) <= 0.06
+    assert np.mean(alone) <= most
+    assert np.mean(together) <= most
 
 
 def named(one):
