@@ -130,6 +130,7 @@ def test_make_without_a_target_lists_the_targets():
         "help",
         "run",
         "test",
+        "proof",
         "demo",
         "bench",
         "docs",

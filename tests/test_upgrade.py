@@ -344,7 +344,7 @@ def generation_facts(one):
 @pytest.mark.parametrize("old", FACTS["projects"], ids=lambda old: old["name"])
 def test_loop_keeps_its_steps_and_the_project_its_saved_questions(seen, old):
     then = old["as_computed_by_0_1_0"]
-    now = status.standing(seen, LOCAL, old["id"])
+    now = status.status(seen, LOCAL, old["id"])
     assert {step.name: step.state for step in now.steps} == then["steps"]
     saved = [one.prompt[-1].content for one in playground.saved(seen, LOCAL, old["id"])]
     assert saved == then["saved_questions"]

@@ -23,7 +23,7 @@ from engine.services.models import registry
 from engine.services.training import estimate, history
 from engine.work import warmup
 from tests import helpers
-from tests.bench import measured
+from tests.bench import bench_tools
 from tests.bench.bench_train import dpo_rows, sft_rows, write
 
 METHODS = {"sft": (sft, sft_rows), "dpo": (dpo, dpo_rows)}
@@ -46,7 +46,7 @@ def test_estimates(ws, method, shared_data, tmp_path):
         read(module.Recipe, {"model": model.id, "dataset": data.id, "max_steps": steps})
         for steps in STEPS[method]
     )
-    print(f"\n{method}, {folder.name}, {data.train_rows} rows, {measured.conditions(ws)}")
+    print(f"\n{method}, {folder.name}, {data.train_rows} rows, {bench_tools.conditions(ws)}")
     process = worker.start(ws)
     try:
         warmed = warmup.Recipe(method=method, recipe=few.model_dump(mode="json"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import measured
+from tests.bench import bench_tools
 from tests.faults.kills import kill_often
 from tests.faults.voting import Crowd, votes_in
 from tests.serving import free_port, serving
@@ -17,7 +17,7 @@ KILLS = 100
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_hundred_kills(ws, tmp_path):
-    under = measured.conditions(ws)
+    under = bench_tools.conditions(ws)
     told = kill_often(ws, tmp_path, KILLS)
     print(f"\n{told.kills} kill -9, {told.acknowledged} votes acknowledged, {told.lost} lost, "
           f"{told.twice} twice, {told.again} sent again, {told.seconds:.0f} s")  # fmt: skip
@@ -27,8 +27,8 @@ def test_a_hundred_kills(ws, tmp_path):
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_three_kills_of_the_whole_server(ws, tmp_path):
-    one = measured.rated_round(ws, tmp_path, pairs=40, overlap=100_000)
-    under, rng, port = measured.conditions(ws), random.Random(7), free_port()
+    one = bench_tools.rated_round(ws, tmp_path, pairs=40, overlap=100_000)
+    under, rng, port = bench_tools.conditions(ws), random.Random(7), free_port()
     crowd, database = Crowd(port, one.id, pause_s=0.05), Path(ws.db.url.database)
     lost: set[str] = set()
     try:

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 
 from engine.workspace import Settings, open_workspace
 from tests import helpers
-from tests.bench import measured
+from tests.bench import bench_tools
 from tests.serving import serving
 
 RUNS = 3
@@ -58,7 +58,7 @@ def used_home(folder: Path) -> Path:
 @pytest.mark.browser
 @pytest.mark.parametrize("make", [new_home, used_home])
 def test_home_is_there(tmp_path, chromium, tiny_model, make):
-    under = measured.conditions()
+    under = bench_tools.conditions()
     runs = list(starts(tmp_path, make, tiny_model, chromium))
     usual = Opened(*map(statistics.median, zip(*runs, strict=True)))
     best = Opened(*map(min, zip(*runs, strict=True)))

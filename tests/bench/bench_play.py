@@ -20,7 +20,7 @@ from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.work import play
 from tests import helpers
-from tests.bench import measured
+from tests.bench import bench_tools
 
 TIMES = int(os.environ.get("TUNELOOP_BENCH_TIMES", "5"))
 PROMPTS = ("How do I renew a book?", "Are you open today?")
@@ -40,7 +40,7 @@ def folder(request):
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_first_and_second_question(ws, folder):
     model = registry.add_base(ws, LOCAL, folder.name, folder, "folder")
-    project, under = helpers.project(ws), measured.conditions(ws)
+    project, under = helpers.project(ws), bench_tools.conditions(ws)
     found = [twice(ws, project.id, model.id) for _ in range(TIMES)]
     print(f"\n{folder.name}, at most {LONGEST} tokens, n = {TIMES}, {under}")
     for number, name in enumerate(("first words", "end")):

@@ -29,7 +29,7 @@ from sqlalchemy import MetaData, event
 from engine.core.actor import LOCAL
 from engine.services.models import import_folder
 from tests import helpers
-from tests.bench import measured
+from tests.bench import bench_tools
 from ui import app
 from ui.pages.rating.refresh import RatingView
 
@@ -57,7 +57,7 @@ class Cost(NamedTuple):
 def test_a_poll_of_rate_and_of_loop(ws, tmp_path):
     seeded = seed(ws, helpers.project(ws, "Bench").id, tmp_path)
     page = app.build(ws)
-    under = measured.conditions(ws)
+    under = bench_tools.conditions(ws)
     rate, loop = ticks(page, "rate-outcome"), ticks(page, "loop-said")
     picks = handler(page, "rate-round", "input")
     project = seeded["project"]
@@ -93,7 +93,7 @@ def test_a_file_from_the_drop_to_add(ws, tmp_path, tiny_model):
     import_folder.folder(ws, LOCAL, str(tiny_model), "tiny")
     project = helpers.project(ws, "Bench").id
     page = app.build(ws)
-    under = measured.conditions(ws)
+    under = bench_tools.conditions(ws)
     path = banking(tmp_path)
     drop = Drop(page, path, project)
     steps = (

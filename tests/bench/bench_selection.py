@@ -19,7 +19,7 @@ from engine.methods import dpo
 from engine.models.answer import Answerer
 from engine.work import close_calls
 from engine.work.close_calls import Pair
-from tests import letters
+from tests import letter_model
 from tests.methods.memory import BASE, MemoryContext
 
 pytestmark = pytest.mark.train
@@ -117,8 +117,8 @@ def one_seed(folder, base, seed):
 
 
 def test_selection(tiny_model, tmp_path):
-    letters.write_data(tmp_path)
-    base = letters.taught(tiny_model, tmp_path / "library_faq.jsonl")
+    letter_model.write_data(tmp_path)
+    base = letter_model.taught(tiny_model, tmp_path / "library_faq.jsonl")
     found = [one_seed(tmp_path / f"seed{seed}", base, seed) for seed in SEEDS]
     for each in found:
         print(json.dumps(each))

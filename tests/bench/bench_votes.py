@@ -18,7 +18,7 @@ import pytest
 
 from engine.store import votes as vote_store
 from engine.store.connect import reading
-from tests.bench import measured
+from tests.bench import bench_tools
 from tests.serving import serving
 
 PAIRS = 100
@@ -57,8 +57,8 @@ STOPWATCH = """
 @pytest.mark.browser
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_key_press_to_the_next_pair(ws, tmp_path, chromium):
-    one = measured.rated_round(ws, tmp_path, pairs=PAIRS + 1)  # the last is followed by none
-    under = measured.conditions(ws)
+    one = bench_tools.rated_round(ws, tmp_path, pairs=PAIRS + 1)  # the last is followed by none
+    under = bench_tools.conditions(ws)
     with serving(ws.settings.environment(), tmp_path / "log") as server:
         page = chromium.new_page()
         page.goto(f"{server.url}/rate/{one.id}")
@@ -72,8 +72,8 @@ def test_a_key_press_to_the_next_pair(ws, tmp_path, chromium):
         page.close()
         memory = server.megabytes
     assert len(standing(ws, one.id)) == PAIRS
-    print(f"\nkey -> button lit    {measured.spread(took['lit'])}")
-    print(f"key -> next pair     {measured.spread(took['next'])}, {PAIRS} pairs, painted")
+    print(f"\nkey -> button lit    {bench_tools.spread(took['lit'])}")
+    print(f"key -> next pair     {bench_tools.spread(took['next'])}, {PAIRS} pairs, painted")
     print(f"web process          {memory:.0f} MB")
     print(f"Chromium {chromium.version}, {under}")
 
@@ -93,8 +93,8 @@ class Sent(NamedTuple):
     [(50, 400, 50, 0.0), (50, 2000, 3, 0.0), (50, 2000, 3, 5.0), (200, 2000, 3, 10.0)],
 )
 def test_many_raters_at_once(ws, tmp_path, people, pairs, overlap, think_s):
-    one = measured.rated_round(ws, tmp_path, pairs=pairs, overlap=overlap)
-    under = measured.conditions(ws)
+    one = bench_tools.rated_round(ws, tmp_path, pairs=pairs, overlap=overlap)
+    under = bench_tools.conditions(ws)
     with serving(ws.settings.environment(), tmp_path / "log") as server:
         sent, seconds = everyone_votes(server.port, one.id, people, think_s)
         memory = server.megabytes
@@ -107,8 +107,8 @@ def test_many_raters_at_once(ws, tmp_path, people, pairs, overlap, think_s):
     pace = f"{think_s:.0f} s of thought on average" if think_s else "no thought"
     print(f"\n{people} raters, {pace}, {pairs} pairs, {overlap} votes for each, {seconds:.0f} s")
     print(f"votes                {len(taken) / seconds:.1f} a second, {len(taken)} in all")
-    print(f"vote -> next pair    {measured.spread([vote.milliseconds for vote in sent])}")
-    print(f"in the last quarter  {measured.spread(last_quarter(sent))}")
+    print(f"vote -> next pair    {bench_tools.spread([vote.milliseconds for vote in sent])}")
+    print(f"in the last quarter  {bench_tools.spread(last_quarter(sent))}")
     print(f"errors {sum(wrong.values())} {dict(wrong) or ''}, lost {len(lost)}, twice {twice}")
     print(f"fullest pair {fullest} of {overlap}; web process {memory:.0f} MB")
     print(under)

@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from tests.browser.desk import Desk
+from tests.browser.fake_rating_server import RatingServer
 from tests.browser.pages import GUARD_MS, SAVED, STOPWATCH, press, question
 
 pytestmark = pytest.mark.browser
@@ -17,7 +17,7 @@ def plain(pairs):
 
 @pytest.fixture
 def desk(serve, watched):
-    """Opens a page on a desk: `page, seen = desk(Desk(...), width=390)`."""
+    """Opens a page on a desk: `page, seen = desk(RatingServer(...), width=390)`."""
 
     def sit(at, **options):
         address = serve(at.app())
@@ -38,7 +38,7 @@ def voted(page, number):
 
 
 def test_the_next_pair_is_there_while_the_server_is_slow(desk, record_property):
-    at = Desk(plain(21))
+    at = RatingServer(plain(21))
     page, seen = desk(at)
     warm(page)
     page.evaluate(STOPWATCH)
@@ -57,7 +57,7 @@ def test_the_next_pair_is_there_while_the_server_is_slow(desk, record_property):
 
 
 def test_votes_reach_the_server_in_order_and_never_three_ahead(desk):
-    at = Desk(plain(6))
+    at = RatingServer(plain(6))
     page, _ = desk(at)
     warm(page)
     at.delay_s = 0.5
@@ -73,7 +73,7 @@ def test_votes_reach_the_server_in_order_and_never_three_ahead(desk):
 
 
 def test_two_votes_without_a_connection_are_both_kept_over_a_reload(desk):
-    at = Desk(plain(4))
+    at = RatingServer(plain(4))
     page, _ = desk(at)
     warm(page)
     page.route("**/api/rate/vote", lambda route: route.abort())
@@ -91,7 +91,7 @@ def test_two_votes_without_a_connection_are_both_kept_over_a_reload(desk):
 
 
 def test_undo_after_a_fast_vote_takes_back_that_vote(desk):
-    at = Desk(plain(4))
+    at = RatingServer(plain(4))
     page, _ = desk(at)
     warm(page)
     at.delay_s = 0.4
@@ -104,7 +104,7 @@ def test_undo_after_a_fast_vote_takes_back_that_vote(desk):
 
 
 def test_a_reload_shows_the_same_pair_and_the_numbers_of_the_server(desk):
-    at = Desk(plain(4))
+    at = RatingServer(plain(4))
     page, _ = desk(at)
     press(page, "a")
     page.wait_for_selector(SAVED)
@@ -116,7 +116,7 @@ def test_a_reload_shows_the_same_pair_and_the_numbers_of_the_server(desk):
 
 
 def test_shift_says_that_an_answer_is_clearly_better(desk):
-    at = Desk(plain(6))
+    at = RatingServer(plain(6))
     page, _ = desk(at)
     for key in ("ArrowLeft", "Shift+ArrowLeft", "Shift+Digit2", "Shift+KeyB", "t"):
         press(page, key)
@@ -127,7 +127,7 @@ def test_shift_says_that_an_answer_is_clearly_better(desk):
 
 
 def test_on_a_phone_a_toggle_says_clearly_for_one_vote(desk):
-    at = Desk(plain(3))
+    at = RatingServer(plain(3))
     page, _ = desk(at, width=390, has_touch=True)
     page.get_by_role("button", name="Clearly").tap()
     page.get_by_role("button", name="Answer 2 is better").tap()
@@ -140,7 +140,7 @@ def test_on_a_phone_a_toggle_says_clearly_for_one_vote(desk):
 
 
 def test_reasons_and_words_go_with_the_vote_and_are_gone_with_the_next_pair(desk):
-    at = Desk(plain(3))
+    at = RatingServer(plain(3))
     page, _ = desk(at)
     page.keyboard.press("w")
     page.get_by_role("button", name="clearer").click()
@@ -159,7 +159,7 @@ def test_reasons_and_words_go_with_the_vote_and_are_gone_with_the_next_pair(desk
 
 
 def test_ime_text_in_the_reason_casts_no_vote(desk):
-    at = Desk(plain(2))
+    at = RatingServer(plain(2))
     page, _ = desk(at)
     page.keyboard.press("w")
     page.get_by_label("Why, in your own words").focus()
@@ -173,7 +173,7 @@ def test_ime_text_in_the_reason_casts_no_vote(desk):
 
 
 def test_both_bad_says_of_each_answer_whether_it_would_still_do(desk):
-    at = Desk(plain(3))
+    at = RatingServer(plain(3))
     page, _ = desk(at)
     page.keyboard.press("w")
     page.get_by_role("button", name="Answer 2 is good enough to send").click()
@@ -185,7 +185,7 @@ def test_both_bad_says_of_each_answer_whether_it_would_still_do(desk):
 
 
 def test_a_flag_names_what_and_where_and_shows_the_next_pair(desk):
-    at = Desk(plain(3))
+    at = RatingServer(plain(3))
     page, _ = desk(at)
     page.keyboard.press("f")
     page.keyboard.press("a")  # a key of the dialog, not a vote
@@ -203,7 +203,7 @@ def test_a_flag_names_what_and_where_and_shows_the_next_pair(desk):
 
 
 def test_an_edit_must_change_something_and_goes_with_the_vote(desk):
-    at = Desk([("q?", "The cat sat on a mat.", "No."), *plain(2)])
+    at = RatingServer([("q?", "The cat sat on a mat.", "No."), *plain(2)])
     page, _ = desk(at)
     page.keyboard.press("e")
     area = page.get_by_label("Better text of answer 1")
@@ -227,7 +227,7 @@ def test_an_edit_must_change_something_and_goes_with_the_vote(desk):
 
 
 def test_an_edit_that_is_cancelled_leaves_the_pair_to_be_voted_on(desk):
-    at = Desk(plain(2))
+    at = RatingServer(plain(2))
     page, _ = desk(at)
     page.get_by_role("button", name="Edit Answer 2").click()
     page.get_by_label("Better text of answer 2").fill("something else")
@@ -238,7 +238,7 @@ def test_an_edit_that_is_cancelled_leaves_the_pair_to_be_voted_on(desk):
 
 
 def test_the_diff_puts_either_text_together_again(desk):
-    page, _ = desk(Desk(plain(1)))
+    page, _ = desk(RatingServer(plain(1)))
     found = page.evaluate(
         """async () => {
           const { wordDiff } = await import('/static/rate_extras.js');
@@ -256,7 +256,7 @@ def test_the_diff_puts_either_text_together_again(desk):
 
 
 def test_guidelines_open_once_for_each_version(serve, watched):
-    at = Desk(plain(2))
+    at = RatingServer(plain(2))
     at.guidelines = {"version": "1", "html": "<p>Accuracy <strong>first</strong>.</p>"}
     address = serve(at.app())
     page = watched(address).page
@@ -278,7 +278,7 @@ def test_guidelines_open_once_for_each_version(serve, watched):
 
 def test_plain_text_shows_both_answers_as_they_were_written(desk):
     texts = ("**bold** <b onclick=x>", "- ${globalThis.hit=1}\n- $5 and $6")
-    page, seen = desk(Desk([("q?", *texts)]))
+    page, seen = desk(RatingServer([("q?", *texts)]))
     assert page.locator("[data-side=left] strong").count() == 1
     page.keyboard.press("r")
     assert page.inner_text("[data-side=left] .tl-rate-raw") == texts[0]
@@ -291,7 +291,7 @@ def test_plain_text_shows_both_answers_as_they_were_written(desk):
 
 
 def test_practice_shows_what_was_expected_while_the_pair_is_still_there(desk):
-    at = Desk(plain(3))
+    at = RatingServer(plain(3))
     lesson = {"right": False, "expected": "right", "reason": "Answer 1 is off topic."}
     at.feedback = {0: lesson, 1: lesson | {"right": True}}
     page, _ = desk(at)
@@ -311,7 +311,7 @@ def test_practice_shows_what_was_expected_while_the_pair_is_still_there(desk):
 
 
 def test_a_break_is_offered_after_some_pairs_and_blocks_nothing(desk):
-    at = Desk(plain(6))
+    at = RatingServer(plain(6))
     at.break_every, at.agreement, at.left_today = 2, {"right": 3, "of": 4}, 40
     page, _ = desk(at)
     press(page, "a")
@@ -327,7 +327,7 @@ def test_a_break_is_offered_after_some_pairs_and_blocks_nothing(desk):
 
 
 def test_a_pause_is_said_in_words_instead_of_a_pair(desk):
-    at = Desk(plain(4))
+    at = RatingServer(plain(4))
     at.pause_after = 2
     page, _ = desk(at)
     press(page, "a")
@@ -339,7 +339,7 @@ def test_a_pause_is_said_in_words_instead_of_a_pair(desk):
 
 
 def test_a_single_answer_is_good_or_bad(desk):
-    at = Desk(plain(4))
+    at = RatingServer(plain(4))
     at.mode = "single"
     page, _ = desk(at)
     names = page.locator(".tl-rate-votes button:visible").all_inner_texts()
@@ -357,7 +357,7 @@ def test_a_single_answer_is_good_or_bad(desk):
 
 
 def test_the_pair_and_the_one_ahead_are_kept_by_a_beat_each_minute(serve, watched):
-    at = Desk(plain(3))
+    at = RatingServer(plain(3))
     address = serve(at.app())
     seen = watched(address)
     seen.page.clock.install()
@@ -377,7 +377,7 @@ def test_the_pair_and_the_one_ahead_are_kept_by_a_beat_each_minute(serve, watche
 @pytest.mark.parametrize("width", [375, 390])
 def test_a_phone_reaches_both_long_answers_by_the_switch(desk, width):
     long = [("q?", "first " * 900, "second " * 900), *plain(1)]
-    page, _ = desk(Desk(long), width=width, height=700, has_touch=True)
+    page, _ = desk(RatingServer(long), width=width, height=700, has_touch=True)
     switch = page.get_by_role("button", name="Answer 2", exact=True)
     switch.tap()
     page.wait_for_function(
@@ -398,7 +398,9 @@ def test_the_same_markdown_looks_the_same_on_both_sides(desk):
     text = (
         "| a | b |\n|---|---|\n| $5 | $6 |\n\n```\ncode\n```\n\nכמה `זה` עולה?\n\n" + "word " * 4000
     )
-    page, seen = desk(Desk([("q?", text, text), ("${globalThis.hit=1}", "{{constructor}}", "${x")]))
+    page, seen = desk(
+        RatingServer([("q?", text, text), ("${globalThis.hit=1}", "{{constructor}}", "${x")])
+    )
     sides = [page.locator(f"[data-side={side}] .tl-rate-text") for side in ("left", "right")]
     assert sides[0].inner_html() == sides[1].inner_html()
     assert page.locator("[data-side=left] :is(table, pre)").count() == 2
@@ -413,7 +415,7 @@ def test_the_same_markdown_looks_the_same_on_both_sides(desk):
 
 
 def test_every_control_has_a_name(desk):
-    at = Desk(plain(2))
+    at = RatingServer(plain(2))
     at.guidelines = {"version": "1", "html": "<p>Accuracy first.</p>"}
     page, _ = desk(at)
     page.keyboard.press("w")
@@ -428,7 +430,7 @@ def test_every_control_has_a_name(desk):
 
 
 def test_a_vote_on_a_pair_that_is_gone_is_explained_and_the_next_pair_shown(desk):
-    at = Desk(plain(4))
+    at = RatingServer(plain(4))
     page, _ = desk(at)
     at.left.append(0)  # voted on in another window
     press(page, "a")

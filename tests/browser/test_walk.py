@@ -1,7 +1,7 @@
 """The loop by hand, as a newcomer walks it: every step in the browser, with real training.
 
-The base is the taught tiny model (tests/letters.py), so that each training takes seconds. Pictures
-of every page are kept where TUNELOOP_SCREENS points, at 390 and 1600 px, light and dark.
+The base is the taught tiny model (tests/letter_model.py), so that each training takes seconds.
+Pictures of every page are kept where TUNELOOP_SCREENS points, at 390 and 1600 px, light and dark.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import letters
+from tests import letter_model
 from tests.serving import serving
 
 pytestmark = pytest.mark.browser
@@ -32,8 +32,8 @@ UNDER_POINTER = """where => {
 def server(tiny_model, tmp_path_factory):
     """`tuneloop serve` on a new workspace: (address, folder with the data)."""
     folder = tmp_path_factory.mktemp("walk")
-    letters.write_data(folder)
-    base = letters.taught(tiny_model, folder / "library_faq.jsonl")
+    letter_model.write_data(folder)
+    base = letter_model.taught(tiny_model, folder / "library_faq.jsonl")
     environment = {
         "TUNELOOP_HOME": str(folder / "home"),
         "TUNELOOP_MODEL": str(base),

@@ -6,19 +6,19 @@ from functools import cache
 
 import pytest
 
-from tests.closed_loop import laps
+from tests.closed_loop import loop_steps
 
 
 @pytest.fixture(scope="session")
 def taught_base(tmp_path_factory):
-    """The folder of a base that has learned the garden by supervised training."""
+    """The folder of a base that has learned the toy task by supervised training."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder = shared / "garden-base"
-    with (shared / "garden-base.lock").open("w") as lock:
+    folder = shared / "toy-base"
+    with (shared / "toy-base.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            laps.taught(tmp_path_factory.mktemp("garden"), folder)
+            loop_steps.taught(tmp_path_factory.mktemp("toy"), folder)
     return folder
 
 
@@ -28,7 +28,7 @@ def start(taught_base, tmp_path_factory):
     begun = []
 
     def begin():
-        begun.append(laps.begin(tmp_path_factory.mktemp("lap") / "home", taught_base))
+        begun.append(loop_steps.begin(tmp_path_factory.mktemp("lap") / "home", taught_base))
         return begun[-1]
 
     yield begin
@@ -39,4 +39,4 @@ def start(taught_base, tmp_path_factory):
 @pytest.fixture(scope="session")
 def followed(start):
     """The loop once round with raters who want shorter answers nine times in ten, by its seed."""
-    return cache(lambda seed: laps.once_round(start(), laps.wish(0.9), seed))
+    return cache(lambda seed: loop_steps.once_round(start(), loop_steps.wish(0.9), seed))

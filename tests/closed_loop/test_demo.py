@@ -18,14 +18,14 @@ from engine.services import projects
 from engine.services.data import datasets
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
-from engine.services.loop.status import standing
+from engine.services.loop.status import status
 from engine.services.models import registry
 from engine.services.preferences import build
 from engine.services.rating import rounds
 from engine.store import jobs as store
 from engine.store.connect import writing
 from engine.workspace import Settings, open_workspace
-from tests import letters
+from tests import letter_model
 
 pytestmark = pytest.mark.train
 
@@ -53,9 +53,9 @@ def go_round(space, tiny_model, tmp_path, monkeypatch):
 
 
 def ended_demo(space, tiny_model, tmp_path, monkeypatch, rater):
-    letters.write_data(tmp_path)
+    letter_model.write_data(tmp_path)
     monkeypatch.setattr(demo, "DATA", tmp_path)
-    folder = letters.taught(tiny_model, tmp_path / "library_faq.jsonl")
+    folder = letter_model.taught(tiny_model, tmp_path / "library_faq.jsonl")
     base = registry.add_base(space, LOCAL, "tiny", folder, "folder")
     project = projects.create(space, LOCAL, "loop")
     recipe = demo.Recipe(
@@ -91,7 +91,7 @@ def test_the_loop_closes_and_follows_its_raters(space, go_round):
     assert report["pairs"] >= 20
     assert (space.files / "jobs" / job.id / "report.md").read_text().startswith("# The loop")
 
-    states = {step.name: step.state for step in standing(space, LOCAL, project.id).steps}
+    states = {step.name: step.state for step in status(space, LOCAL, project.id).steps}
     assert set(states.values()) == {"done"}
 
     base, sft, dpo = registry.list_all(space, LOCAL, project.id)

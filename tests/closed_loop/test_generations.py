@@ -12,7 +12,7 @@ from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.services.preferences import build
 from engine.work import evaluate
-from tests.closed_loop import laps
+from tests.closed_loop import loop_steps
 
 pytestmark = pytest.mark.train
 GENTLE = {"learning_rate": 5e-4}  # leaves something to wish for after the first time round
@@ -24,18 +24,18 @@ def test_the_second_generation_goes_on_from_the_first(start):
     Answers .83 as long as those of the base, then .61.
     """
     lap = start()
-    first = laps.once_round(lap, laps.wish(0.9), 1, **GENTLE)
+    first = loop_steps.once_round(lap, loop_steps.wish(0.9), 1, **GENTLE)
     before = hashes(lap, first.model)
-    one = laps.rated(lap, laps.wish(0.9), 11, model=first.model)
+    one = loop_steps.rated(lap, loop_steps.wish(0.9), 11, model=first.model)
     made = build.make(lap.ws, LOCAL, lap.project, [one.id])
 
     # held to the first generation and not to the base: no margin yet, so the loss is ln 2
-    look = laps.trained(lap, made.dataset_id, 1, model=first.model, loss_type=["sigmoid"],
+    look = loop_steps.trained(lap, made.dataset_id, 1, model=first.model, loss_type=["sigmoid"],
                         max_steps=1)  # fmt: skip
     assert losses(lap, look)[0] == pytest.approx(log(2), abs=1e-4)
 
-    done = laps.trained(lap, made.dataset_id, 1, model=first.model, **GENTLE)
-    second = laps.compared(lap, done.result.model_id, laps.wish(0.9), 1)
+    done = loop_steps.trained(lap, made.dataset_id, 1, model=first.model, **GENTLE)
+    second = loop_steps.compared(lap, done.result.model_id, loop_steps.wish(0.9), 1)
     assert second.verdict.win_rate >= first.seen.verdict.win_rate - 0.05
     assert second.verdict.low > 0.5
     assert second.ratio < first.seen.ratio
@@ -51,24 +51,24 @@ def test_without_the_sft_term_the_same_training_ruins_the_model_and_the_gate_sto
     """
     lap, made, _, _ = followed(1)
     harsh = {"learning_rate": 5e-3}
-    kept = laps.trained(lap, made.dataset_id, 1, **harsh).result.model_id
-    ruined = laps.trained(lap, made.dataset_id, 1, loss_type=["sigmoid"], **harsh)
+    kept = loop_steps.trained(lap, made.dataset_id, 1, **harsh).result.model_id
+    ruined = loop_steps.trained(lap, made.dataset_id, 1, loss_type=["sigmoid"], **harsh)
     ruined = ruined.result.model_id
     recipe = evaluate.Recipe(models=(lap.base, kept, ruined), dataset=lap.questions,
                              max_new_tokens=20)  # fmt: skip
-    laps.job(lap, recipe)
+    loop_steps.job(lap, recipe)
     gate.check(lap.ws, LOCAL, lap.project, kept)
     with pytest.raises(Conflict, match="The newest model regressed"):
         gate.check(lap.ws, LOCAL, lap.project, ruined)
 
     # what the gate knew without people is what they would have said
-    shown = laps.compared(lap, ruined, laps.wish(0.9), 1)
+    shown = loop_steps.compared(lap, ruined, loop_steps.wish(0.9), 1)
     assert shown.verdict.decision == "worse"
-    assert laps.accuracy(shown.after) < laps.accuracy(shown.before) - 0.05
+    assert loop_steps.accuracy(shown.after) < loop_steps.accuracy(shown.before) - 0.05
 
 
 def test_the_same_seeds_and_votes_give_the_same_pairs_losses_and_win_rate(followed, start):
-    first, again = followed(1), laps.once_round(start(), laps.wish(0.9), 1)
+    first, again = followed(1), loop_steps.once_round(start(), loop_steps.wish(0.9), 1)
     assert again.lap.project != first.lap.project
     assert again.export.content_sha256 == first.export.content_sha256
     assert losses(again.lap, again.job) == losses(first.lap, first.job)

@@ -6,9 +6,10 @@ from statistics import fmean
 import pytest
 
 from engine.core.actor import LOCAL
+from engine.raters.simple import shorter
 from engine.services.data import datasets
 from engine.services.preferences import build
-from tests.closed_loop import laps
+from tests.closed_loop import loop_steps
 
 pytestmark = pytest.mark.train
 
@@ -20,7 +21,9 @@ def test_coins_show_no_difference_and_move_no_model(start):
     That the votes of the test are coins too would hide a model that moved, so the lengths tell:
     .82 to 1.17 as long, where raters with a wish make it .51 to .66 or 1.37 to 1.44.
     """
-    found = [laps.once_round(start(), laps.wish(0.5), seed).seen for seed in range(1, 6)]
+    found = [
+        loop_steps.once_round(start(), loop_steps.wish(0.5), seed).seen for seed in range(1, 6)
+    ]
     covering = [seen for seen in found if seen.verdict.low < 0.5 < seen.verdict.high]
     assert len(covering) >= 4
     assert all(seen.report.sentence.startswith("No difference shown") for seen in covering)
@@ -29,7 +32,7 @@ def test_coins_show_no_difference_and_move_no_model(start):
 
 def test_one_round_of_coins_moves_no_model(start):
     """Lengths tell, as below; a rate of coins is within 4 standard errors of one half."""
-    seen = laps.once_round(start(), laps.wish(0.5), 1).seen
+    seen = loop_steps.once_round(start(), loop_steps.wish(0.5), 1).seen
     assert abs(seen.verdict.win_rate - 0.5) <= 4 * sqrt(0.25 / seen.verdict.n)
     assert 0.75 < seen.ratio < 1.3
 
@@ -46,10 +49,10 @@ def test_pairs_of_three_raters_train_better_than_those_of_one(start):
 
 def gain(lap, seed, raters):
     """The win rate after a training on the pairs of so many raters who rate the same answers."""
-    laps.rated(lap, laps.wish(0.8), seed, raters=raters)
+    loop_steps.rated(lap, loop_steps.wish(0.8), seed, raters=raters)
     made = build.make(lap.ws, LOCAL, lap.project)
-    done = laps.trained(lap, made.dataset_id, seed)
-    seen = laps.compared(lap, done.result.model_id, laps.wish(1.0), seed)
+    done = loop_steps.trained(lap, made.dataset_id, seed)
+    seen = loop_steps.compared(lap, done.result.model_id, loop_steps.wish(1.0), seed)
     return seen.verdict.win_rate
 
 
@@ -60,12 +63,9 @@ def test_majority_of_three_raters_errs_less_than_one(start):
     """
     for raters, expected in ((1, 0.2), (3, 0.104)):
         lap = start()
-        one = laps.rated(lap, laps.wish(0.8), 1, raters=raters)
+        one = loop_steps.rated(lap, loop_steps.wish(0.8), 1, raters=raters)
         rows = datasets.rows(lap.ws, LOCAL, build.make(lap.ws, LOCAL, lap.project).dataset_id)
         assert one.plan.overlap == raters
-        wrong = [words(row.example.chosen) > words(row.example.rejected) for row in rows]
+        pairs = [(row.example.chosen, row.example.rejected) for row in rows]
+        wrong = [shorter(*pair, (), None) == "right" for pair in pairs]
         assert abs(fmean(wrong) - expected) <= 4 * sqrt(expected * (1 - expected) / len(rows))
-
-
-def words(text):
-    return len(text.split())

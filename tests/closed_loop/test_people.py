@@ -28,8 +28,8 @@ from engine.services.preferences import build, export
 from engine.services.rating import invites, report, rounds
 from engine.store import votes
 from engine.store.connect import reading
-from tests.closed_loop import laps
-from tests.closed_loop.owner import Owner
+from tests.closed_loop import loop_steps
+from tests.closed_loop.page_client import Owner
 from tests.serving import serving
 from ui.web.session import COOKIE
 
@@ -53,7 +53,8 @@ class Person(NamedTuple):
         while shown:
             left, right = (len(shown[side].split()) for side in ("left_text", "right_text"))
             choice = "tie" if left == right else "left" if left < right else "right"
-            body = {"token": shown["token"], "key": laps.key_of(shown["token"]), "choice": choice,
+            token = shown["token"]
+            body = {"token": token, "key": loop_steps.key_of(token), "choice": choice,
                     "active_ms": 900, "via": "button"}  # fmt: skip
             answer = self.browser.post("/api/rate/vote", json=body)
             assert answer.status_code == 200, answer.text
@@ -215,7 +216,9 @@ def test_the_votes_become_pairs_the_pairs_a_model_and_people_find_it_better(
     made = build.list_all(lap.ws, LOCAL, lap.project)[0]
     assert made.rounds == (rated[0].id,)
     assert made.counts["votes"] == sum(rated[1].values())
-    recipe = dpo.Recipe(model=lap.base, dataset=made.dataset_id, **{**laps.DPO, **laps.SHORT})
+    recipe = dpo.Recipe(
+        model=lap.base, dataset=made.dataset_id, **{**loop_steps.DPO, **loop_steps.SHORT}
+    )
     job = lifecycle.submit(lap.ws, LOCAL, lap.project, recipe)
     until(lambda: lifecycle.get(lap.ws, LOCAL, job.id).over)
     done = lifecycle.get(lap.ws, LOCAL, job.id)

@@ -7,7 +7,7 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.services.data import datasets
 from engine.services.preferences import build, export
-from tests.closed_loop import laps
+from tests.closed_loop import loop_steps
 
 pytestmark = pytest.mark.train
 
@@ -28,17 +28,17 @@ def test_who_wants_shorter_answers_gets_them_and_they_keep_to_their_topic(follow
     assert seen.verdict.win_rate >= 0.60
     assert seen.verdict.low > 0.5
     assert seen.ratio <= 0.70
-    assert laps.accuracy(seen.after) >= laps.accuracy(seen.before) - 0.05
+    assert loop_steps.accuracy(seen.after) >= loop_steps.accuracy(seen.before) - 0.05
 
 
 @pytest.mark.parametrize("seed", [1, *more_seeds(2)])
 def test_who_wants_longer_answers_gets_those(start, seed):
     """Measured: win rate .735 .770, answers 1.37 and 1.44 times as long."""
-    seen = laps.once_round(start(), laps.wish(0.1), seed).seen
+    seen = loop_steps.once_round(start(), loop_steps.wish(0.1), seed).seen
     assert seen.verdict.win_rate >= 0.60
     assert seen.verdict.low > 0.5
     assert seen.ratio > 1.15
-    assert laps.accuracy(seen.after) >= laps.accuracy(seen.before) - 0.05
+    assert loop_steps.accuracy(seen.after) >= loop_steps.accuracy(seen.before) - 0.05
 
 
 def test_pairs_turned_round_by_hand_teach_the_opposite(followed, tmp_path):
@@ -50,8 +50,8 @@ def test_pairs_turned_round_by_hand_teach_the_opposite(followed, tmp_path):
     file = tmp_path / "turned.jsonl"
     file.write_text("\n".join(map(json.dumps, turned)))
     data = datasets.add(lap.ws, LOCAL, lap.project, file, file.name, held_out=0.1)
-    done = laps.trained(lap, data.id, seed=1)
-    against = laps.compared(lap, done.result.model_id, laps.wish(0.9), seed=1)
+    done = loop_steps.trained(lap, data.id, seed=1)
+    against = loop_steps.compared(lap, done.result.model_id, loop_steps.wish(0.9), seed=1)
     assert against.verdict.high < 0.5 < seen.verdict.low
     assert against.ratio > 1.15 > seen.ratio
 
@@ -62,16 +62,16 @@ def test_edits_alone_move_a_model(start):
     Measured: answers .70 as long, win rate .742.
     """
     lap = start()
-    one = laps.answered(lap, "train_pairs", lap.base, lap.base, seed=1, prompts=200,
+    one = loop_steps.answered(lap, "train_pairs", lap.base, lap.base, seed=1, prompts=200,
                         temperature=1.0)  # fmt: skip
-    laps.edit(lap, one, halved)
+    loop_steps.edit(lap, one, halved)
     made = build.make(lap.ws, LOCAL, lap.project, rules=build.Rules(edit_share=1.0))
     rows = datasets.rows(lap.ws, LOCAL, made.dataset_id)
     assert all(row.example.chosen == halved(row.example.rejected) for row in rows)
-    done = laps.trained(lap, made.dataset_id, seed=1, learning_rate=5e-4)
-    seen = laps.compared(lap, done.result.model_id, laps.wish(1.0), seed=1)
+    done = loop_steps.trained(lap, made.dataset_id, seed=1, learning_rate=5e-4)
+    seen = loop_steps.compared(lap, done.result.model_id, loop_steps.wish(1.0), seed=1)
     assert seen.ratio <= 0.80
-    assert laps.accuracy(seen.after) >= laps.accuracy(seen.before) - 0.05
+    assert loop_steps.accuracy(seen.after) >= loop_steps.accuracy(seen.before) - 0.05
 
 
 def halved(text):

@@ -23,7 +23,7 @@ from engine.store.connect import reading, writing
 from engine.work import play
 from engine.worker import Worker
 from tests import helpers
-from tests.tuned import adapter
+from tests.untrained_adapter import adapter
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from engine.core.errors import UserError
 from engine.core.examples import Message, Prompt
 from engine.core.recipe import Ref, RefKind, read
 from engine.methods.rewarded import grpo, reward, rloo
-from tests import letters
+from tests import letter_model
 from tests.methods.memory import BASE, MemoryContext, pairs, prompts, user
 
 pytestmark = pytest.mark.train
@@ -25,8 +25,8 @@ def recipe(method, **values):
 def base(tiny_model, tmp_path_factory):
     """A base that answers with one to six letters."""
     folder = tmp_path_factory.mktemp("letters")
-    letters.write_data(folder)
-    return letters.taught(tiny_model, folder / "library_faq.jsonl")
+    letter_model.write_data(folder)
+    return letter_model.taught(tiny_model, folder / "library_faq.jsonl")
 
 
 def asked(number):

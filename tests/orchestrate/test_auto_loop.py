@@ -22,7 +22,7 @@ from engine.services.rating import rounds
 from engine.store import jobs as store
 from engine.store.connect import writing
 from engine.workspace import Settings, open_workspace
-from tests import letters
+from tests import letter_model
 
 pytestmark = pytest.mark.train
 GENTLE = {"num_train_epochs": 2.0, "learning_rate": 7e-4, "num_evals": 2}
@@ -70,8 +70,8 @@ def until(found, seconds=240):
 def school(tiny_model, tmp_path_factory):
     """The folder of the data and of a base that was taught on it."""
     folder = tmp_path_factory.mktemp("school")
-    letters.write_data(folder, tail=" and no more")
-    letters.taught(tiny_model, folder / "library_faq.jsonl")
+    letter_model.write_data(folder, tail=" and no more")
+    letter_model.taught(tiny_model, folder / "library_faq.jsonl")
     return folder
 
 

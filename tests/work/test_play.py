@@ -11,7 +11,7 @@ from engine.core.examples import Chat, Message
 from engine.models.answer import MOST_ADAPTERS
 from engine.work import evaluate, play
 from tests.methods.memory import BASE, MemoryContext, user
-from tests.tuned import adapter
+from tests.untrained_adapter import adapter
 
 pytestmark = pytest.mark.train
 LOADED = "The model is being loaded."

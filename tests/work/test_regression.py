@@ -8,7 +8,7 @@ from engine.core.context import ModelFiles
 from engine.core.model import Model
 from engine.formats.read import read_file
 from engine.work import evaluate
-from tests import letters
+from tests import letter_model
 from tests.methods.memory import BASE, MemoryContext
 
 pytestmark = pytest.mark.train
@@ -18,9 +18,9 @@ pytestmark = pytest.mark.train
 def taught(tiny_model, tmp_path_factory):
     """A base that answers a letter with that letter, and the rows it learned that from."""
     folder = tmp_path_factory.mktemp("taught")
-    letters.write_data(folder)
+    letter_model.write_data(folder)
     data = folder / "library_faq.jsonl"
-    return letters.taught(tiny_model, data), read_file(data, data.name).examples
+    return letter_model.taught(tiny_model, data), read_file(data, data.name).examples
 
 
 @pytest.fixture

@@ -26,18 +26,18 @@ from engine.store import jobs as store
 from engine.store import rounds as round_store
 from engine.store.connect import reading, writing
 from engine.workspace import Settings, Workspace, open_workspace
-from tests.closed_loop import garden
+from tests.closed_loop import toy_task
 from tests.rating import screen
 
 OTHER = {"left": "right", "right": "left"}
 # steps of a size that moves the tiny model: what 5e-6 to 2e-5 are to a real one
 DPO = {"num_train_epochs": 2.0, "learning_rate": 1e-3, "per_device_train_batch_size": 16,
        "num_evals": 2, "samples": 0}  # fmt: skip
-SHORT = {"max_length": garden.WIDTH, "evaluate_after": False}
+SHORT = {"max_length": toy_task.WIDTH, "evaluate_after": False}
 
 
 class Lap(NamedTuple):
-    """A project with a model to start from and the questions of the garden."""
+    """A project with a model to start from and the questions of the toy task."""
 
     ws: Workspace
     project: str
@@ -80,17 +80,17 @@ def length(answers):
 
 
 def accuracy(answers):
-    return fmean(garden.on_topic(prompt, answer) for prompt, answer in answers)
+    return fmean(toy_task.on_topic(prompt, answer) for prompt, answer in answers)
 
 
 def begin(home, base_folder):
     """A new workspace in `home` with a project that starts from the base in `base_folder`."""
     home.mkdir(parents=True)
     ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'tuneloop.db'}"))
-    project = projects.create(ws, LOCAL, "garden").id
-    base = registry.add_base(ws, LOCAL, "garden", base_folder, "folder")
-    file = garden.questions(home / "questions.jsonl")
-    share = garden.TESTED / (garden.TESTED + garden.RATED)
+    project = projects.create(ws, LOCAL, "toy task").id
+    base = registry.add_base(ws, LOCAL, "toy task", base_folder, "folder")
+    file = toy_task.questions(home / "questions.jsonl")
+    share = toy_task.TESTED / (toy_task.TESTED + toy_task.RATED)
     asked = datasets.add(ws, LOCAL, project, file, file.name, held_out=share)
     return Lap(ws, project, base.id, asked.id)
 
@@ -115,10 +115,10 @@ def job(lap, recipe):
 
 
 def taught(home, folder):
-    """Put a base into `folder` that the repository's own SFT has taught the garden."""
-    raw = garden.untaught(home / "raw")
+    """Put a base into `folder` that the repository's own SFT has taught the toy task."""
+    raw = toy_task.untaught(home / "raw")
     lap = begin(home / "work", raw)
-    file = garden.lessons(home / "lessons.jsonl")
+    file = toy_task.lessons(home / "lessons.jsonl")
     data = datasets.add(lap.ws, LOCAL, lap.project, file, file.name, held_out=0.0)
     recipe = sft.Recipe(
         model=lap.base, dataset=data.id, tuning="full", learning_rate=5e-3, num_train_epochs=8,
@@ -184,7 +184,7 @@ def answered(lap, purpose, new, base, seed, **plan):
 def rated(lap, judge, seed, model=None, raters=1):
     """The rating round of `model` after the votes of so many raters."""
     model = model or lap.base
-    one = answered(lap, "train_pairs", model, model, seed, prompts=garden.RATED, overlap=raters,
+    one = answered(lap, "train_pairs", model, model, seed, prompts=toy_task.RATED, overlap=raters,
                    temperature=1.0)  # fmt: skip
     vote(lap, one, judge, seed, raters)
     return one
@@ -201,7 +201,7 @@ def trained(lap, dataset, seed, model=None, **settings):
 def compared(lap, new, judge, seed, base=None):
     """What a blind round of `new` against `base` on held-out questions shows."""
     base = base or lap.base
-    one = answered(lap, "blind_eval", new, base, seed, prompts=garden.TESTED, temperature=1.0)
+    one = answered(lap, "blind_eval", new, base, seed, prompts=toy_task.TESTED, temperature=1.0)
     vote(lap, one, judge, f"blind {seed}")
     rounds.close(lap.ws, LOCAL, one.id)
     with reading(lap.ws.db) as conn:

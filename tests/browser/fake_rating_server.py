@@ -23,7 +23,7 @@ PAGE = """<!doctype html><html lang=en><meta charset=utf-8>
 REASONS = ["more accurate", "follows the question", "more complete", "clearer", "better tone"]
 
 
-class Desk:
+class RatingServer:
     """`answers` are (question, left, right); what the page sent is in `heard`."""
 
     def __init__(self, answers: list[tuple[str, str, str]]) -> None:
