@@ -75,50 +75,57 @@ class TrainRecipe(Recipe):
     IDLE: ClassVar[dict[str, str]] = {}  # options that would change nothing here, and why
     BEST: ClassVar[str] = "eval_loss"  # decides which state is kept; any other is better higher
 
-    model: str = Field(description="The model to start from: a base or an adapter you trained")
+    model: str = Field(description="The base model or adapter that training starts from")
     dataset: str = Field(
-        description="The dataset version to learn from; its held-out rows are kept out"
+        description="The dataset version to train on; its held-out rows are only evaluated"
     )
     tuning: Tuning = Field(
         "lora",
-        description="What is trained: a small addition (lora), the same over a base squeezed to 4 "
-        "bits (qlora, least memory), or all weights (full, most memory)",
+        description="Which weights change: an adapter (lora), an adapter over a base quantized to "
+        "4 bits (qlora, least memory), or all weights (full, most memory)",
     )
     num_train_epochs: float = Field(
-        DEFAULT_EPOCHS, gt=0, le=100, description="Passes over the training rows"
+        DEFAULT_EPOCHS,
+        gt=0,
+        le=100,
+        description="How often training goes over all rows; more can overfit",
     )
     max_steps: int | None = Field(
-        None, ge=1, description="Stop after this many steps, however many epochs that is"
+        None, ge=1, description="Stop after this many steps, whatever the number of epochs"
     )
-    learning_rate: float = Field(2e-4, gt=0, le=1, description="Step size at its highest")
-    per_device_train_batch_size: int = Field(8, ge=1, le=512, description="Rows in one step")
+    learning_rate: float = Field(
+        2e-4, gt=0, le=1, description="Higher learns faster and forgets more"
+    )
+    per_device_train_batch_size: int = Field(
+        8, ge=1, le=512, description="Rows in one step; larger needs more memory"
+    )
     max_length: int = Field(
-        512, ge=16, le=131072, description="Tokens kept of each row; longer rows lose their end"
+        512, ge=16, le=131072, description="Longest row, in tokens; longer rows are truncated"
     )
     num_evals: int = Field(
-        6, ge=1, le=100, description="How often the held-out loss is measured during the run"
+        6, ge=1, le=100, description="How often the held-out loss is measured during training"
     )
     early_stopping_patience: int | None = Field(
         None,
         ge=1,
-        description="Stop early after this many held-out measurements without a new best",
+        description="Stop after this many held-out measurements without a new best",
     )
     keep_best: bool = Field(
-        True, description="Keep the state that did best on the held-out rows, not the last one"
+        True, description="Keep the checkpoint with the best held-out score, not the last one"
     )
     samples: int = Field(
         2,
         ge=0,
         le=4,
-        description="Held-out prompts the model answers at each measurement; 0 for none",
+        description="Held-out prompts that the model answers at each measurement; 0 for none",
     )
     evaluate_after: bool = Field(
-        True, description="Afterwards ask the model and the one it started from held-out questions"
+        True, description="Evaluate the new model and the one it started from on held-out rows"
     )
-    seed: int = Field(42, ge=0, description="Same data, same seed, same result")
+    seed: int = Field(42, ge=0, description="The same data and seed give the same result")
     trackers: list[str] = Field(
         default_factory=list,
-        description="Where the run's numbers are also written, besides its own page",
+        description="Experiment trackers that also record this training",
     )
     lora: dict[str, Any] = Field(
         default_factory=lambda: {"r": 16, "lora_alpha": 32, "target_modules": "all-linear"},

@@ -14,6 +14,9 @@ from engine.methods.encoding import EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
+TITLE = "Direct preference optimisation (DPO)"
+SUMMARY = "The model learns from pairs which of two answers people preferred."
+
 Loss = Literal[
     "sigmoid",
     "hinge",
@@ -41,14 +44,16 @@ class Recipe(TrainRecipe):
     HAS_REFERENCE: ClassVar[bool] = True
     LEARNS: ClassVar[tuple[Kind, ...]] = ("preference",)
 
-    learning_rate: float = Field(5e-5, gt=0, le=1, description="Step size at its highest")
+    learning_rate: float = Field(
+        5e-5, gt=0, le=1, description="Higher learns faster and forgets more"
+    )
     beta: float = Field(
-        0.1, gt=0, description="Pull towards the reference model: higher changes less"
+        0.1, gt=0, description="Strength of the pull to the reference model; higher changes less"
     )
     loss_type: list[Loss] = Field(
         default_factory=lambda: list[Loss](["sigmoid", "sft"]),
         min_length=1,
-        description="Losses to add up; sft keeps the chosen answers likely in themselves",
+        description="Losses to add up; sft keeps the chosen answers likely",
     )
     loss_weights: list[float] | None = Field(
         default_factory=lambda: [1.0, 0.2], description="Weight of each loss, in the same order"

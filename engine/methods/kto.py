@@ -14,6 +14,9 @@ from engine.methods.encoding import EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
+TITLE = "KTO"
+SUMMARY = "The model learns from single answers that people marked good or bad."
+
 UNEVEN = 1.33  # Ethayarajh et al. 2024, equation 8: the weighted sums should differ by no more
 
 
@@ -29,12 +32,17 @@ class Recipe(TrainRecipe):
         "batches are drawn once, at random, before the training"
     }
 
-    learning_rate: float = Field(2e-5, gt=0, le=1, description="Step size at its highest")
+    learning_rate: float = Field(
+        2e-5, gt=0, le=1, description="Higher learns faster and forgets more"
+    )
     per_device_train_batch_size: int = Field(
-        8, ge=2, le=512, description="Rows in one step; each is compared with the others"
+        8,
+        ge=2,
+        le=512,
+        description="Rows in one step; each is compared with the others of its batch",
     )
     beta: float = Field(
-        0.1, gt=0, description="Pull towards the reference model: higher changes less"
+        0.1, gt=0, description="Strength of the pull to the reference model; higher changes less"
     )
     loss_type: Literal["kto", "apo_zero_unpaired"] = Field(
         "kto", description="kto, or apo_zero_unpaired where good answers beat the model's own"

@@ -168,7 +168,7 @@ def _refuse_start(recipe: TrainRecipe, lora: Any) -> None:
     if start.startswith(_NEEDS_DATA):
         why = "it needs a pass over the data that is not made here"
     elif start == "loftq":
-        why = "its adapter fits only the squeezed base that it was made with"
+        why = "its adapter fits only the quantized base that it was made with"
     elif moves_base(lora) and recipe.KIND != "sft":
         why = "it moves weights out of the base, which this method compares with or judges by"
     elif moves_base(lora) and recipe.tuning == "qlora":

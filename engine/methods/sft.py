@@ -13,6 +13,9 @@ from engine.methods.encoding import EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
+TITLE = "Supervised fine-tuning (SFT)"
+SUMMARY = "The model learns to answer as your examples do."
+
 
 class Recipe(TrainRecipe):
     """Learn the answers of a dataset; from an adapter, training goes on in that adapter's shape.

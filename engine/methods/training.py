@@ -233,7 +233,7 @@ def _remark(ctx: Context, watch: Watch) -> None:
         kept = "That state is the one kept." if watch.best_step else "The last state is kept."
         text = (
             "The held-out loss rose after its lowest while the training loss went on falling: the "
-            f"model began to learn its rows by heart. {kept}"
+            f"model overfits. {kept}"
         )
         ctx.emit("log", {"text": text})
 

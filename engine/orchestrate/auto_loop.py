@@ -31,6 +31,9 @@ from engine.services.rating import rounds
 from engine.services.rating.plans import RoundRecipe
 from engine.store.rows import to_json
 
+TITLE = "Auto loop"
+SUMMARY = "Generations follow one another until a rule says stop."
+
 STEPS = 9  # of one generation
 HOUR_S = 3600
 

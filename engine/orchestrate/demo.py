@@ -38,6 +38,9 @@ from engine.services.rating.plans import RoundRecipe
 from engine.stats.preference import Verdict
 from engine.workspace import Workspace
 
+TITLE = "Demo of the loop"
+SUMMARY = "The whole loop on sample data with simulated raters."
+
 DATA = Path(__file__).parent
 STAGES = 8  # and two more for each further rating round
 MOST_ROUNDS = 3

@@ -24,6 +24,9 @@ from engine.work.nested import (
     train,
 )
 
+TITLE = "Learning curve"
+SUMMARY = "Trainings on growing shares of the rows show whether more data would help."
+
 
 class Recipe(StudyRecipe):
     """Train on shares of the rows, each several times, and compare the held-out losses."""

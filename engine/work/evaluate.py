@@ -31,6 +31,9 @@ from engine.work.baselines import baselines
 from engine.work.contamination import overlap
 from engine.work.perplexity import perplexity
 
+TITLE = "Evaluation"
+SUMMARY = "Models answer held-out rows and are scored."
+
 Rateable = Chat | Prompt
 Asked = list[tuple[int, Rateable]]
 Answers = dict[str, list[Output]]

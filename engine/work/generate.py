@@ -17,6 +17,9 @@ from engine.core.result import WrittenResult
 from engine.models.answer import Reply
 from engine.work import answerers, close_calls
 
+TITLE = "Answers for a round"
+SUMMARY = "Two answers to every prompt are written before anybody rates."
+
 
 class Recipe(BaseRecipe):
     """What the frozen plan of a round says (engine/services/rating/rounds.py makes it)."""

@@ -16,6 +16,9 @@ from engine.core.result import JudgeName, JudgeResult, JudgeVerdict
 from engine.metrics.llm_judge import Question, compare, from_environment
 from engine.stats.preference import verdict
 
+TITLE = "LLM judge"
+SUMMARY = "A language model compares the answers of two models."
+
 KIND = "judge"
 
 

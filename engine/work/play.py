@@ -14,6 +14,9 @@ from engine.core.recipe import Ref, RefKind
 from engine.core.result import PlayedAnswer, PlayResult
 from engine.work import answerers
 
+TITLE = "Playground"
+SUMMARY = "Models answer one prompt."
+
 SAY_EVERY_S = 0.3
 
 

@@ -20,6 +20,9 @@ from engine.work.nested import (
     train,
 )
 
+TITLE = "Hyperparameter search"
+SUMMARY = "Several trainings look for better settings; the best model is kept."
+
 WARM_UP = 1  # measurements before a training may be given up
 Number = int | float
 

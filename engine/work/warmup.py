@@ -16,6 +16,9 @@ from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, TrainRecipe, current_names, read
 from engine.core.result import TrainingResult, WarmupResult, training_result
 
+TITLE = "Speed measurement"
+SUMMARY = "A few steps of a training show how fast it runs on this machine."
+
 
 class Recipe(BaseRecipe):
     """Which training is tried; nothing of it is kept but the numbers."""

@@ -38,7 +38,7 @@ def test_the_estimate_follows_the_form_and_a_wrong_field_stops_the_start(walk):
     walk.sees("#sft-preset-words", "stops by itself")
     assert walk.page.locator("#sft-num_train_epochs input").input_value() == "4"
     walk.page.locator("#sft-tunings [data-pick=full]").click()
-    walk.sees("#sft-as-yaml, #sft-tunings [data-pick=full][aria-pressed=true]", "all weights")
+    walk.sees("#sft-as-yaml, #sft-tunings [data-pick=full][aria-pressed=true]", "All weights")
     walk.page.locator("#sft-more").get_by_text("More options").click()
     walk.fill("sft-learning_rate", "7")
     assert "learning_rate" in walk.sees("#sft-estimate [role=alert]", "learning_rate")
@@ -60,7 +60,7 @@ def test_a_reward_by_rule_trains_without_a_judge(walk):
     walk.page.locator("#train-method [data-pick=grpo]").click()
     walk.sees("#grpo-estimate", "answers being written")
     said = walk.page.locator("#grpo-reward input").input_value()
-    assert said == "Rule: at most 50 words"  # the newest data are prompts without answers
+    assert said == "Rule: At most 50 words"  # the newest data are prompts without answers
 
 
 def test_a_training_that_was_stopped_goes_on_from_where_it_was(walk):
@@ -81,7 +81,7 @@ def test_a_training_that_was_stopped_goes_on_from_where_it_was(walk):
     walk.click("runs-resume")
     note = walk.sees("#runs-top", r"Goes on from step \d+ of Broken off")
     step = int(re.search(r"from step (\d+)", note)[1])
-    page.locator("#runs-log").get_by_text("What it said").click()
+    page.locator("#runs-log").get_by_text("Log", exact=True).click()
     walk.sees("#runs-log", f"Going on from the checkpoint of step {step}", LONG)
     walk.click("runs-keep")
     page.locator("#runs-top .tl-badge", has_text="done").wait_for(timeout=LONG)

@@ -154,7 +154,7 @@ def test_the_loop_is_walked_by_hand(walk, server):
     walk.click("rate-make")
     assert f"from {cast} votes" in walk.sees("#rate-made", "pairs")
     walk.click("rate-train")
-    page.get_by_text("Teach by preference").first.click()
+    page.get_by_text("Direct preference optimisation (DPO)").first.click()
     page.wait_for_timeout(1200)
     walk.train("dpo", "From votes", "0.002")
 

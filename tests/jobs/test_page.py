@@ -65,7 +65,7 @@ def test_a_reload_shows_what_was_shown(ws, world):
 def test_progress_best_loss_and_speed_are_in_the_head_of_a_training(ws, world):
     running(ws, world)
     _, new = refresh.refresh(ws, world[0], View())
-    for said in ("Step 4 of 8", "2.000", "400", "Teach by example", "faq@1"):
+    for said in ("Step 4 of 8", "2.000", "400", "Supervised fine-tuning (SFT)", "faq@1"):
         assert said in new["top"]
 
 
@@ -208,7 +208,7 @@ def test_the_list_holds_what_was_searched_for_and_the_run_stays_open(ws, world):
     assert (second.id in new["cards"], first.id in new["cards"]) == (True, False)
     assert "First" in new["top"]
     assert first.id in shown(ws, world, Asked("", ("keep",)))["cards"]
-    assert "No run holds" in shown(ws, world, Asked("nowhere"))["cards"]
+    assert "No job matches" in shown(ws, world, Asked("nowhere"))["cards"]
     assert new["tag_filter"] == ["keep"]
 
 
@@ -313,14 +313,21 @@ def test_sampled_answers_estimates_resources_and_overfitting_are_shown(ws, world
         ("metric", 5, {"cpu_percent": 180.0, "memory_mb": 2048.0, "learning_rate": 1e-4}),
     )
     new = shown(ws, world)
-    for said in ("Expected time", "2 min", "1 min to 5 min", "3.0 GB", "Processor 180 %", "2.0 GB"):
+    for said in (
+        "Estimated time",
+        "2 min",
+        "1 min to 5 min",
+        "3.0 GB",
+        "CPU 180 %",
+        "2.0 GB",
+    ):
         assert said in new["top"]
     assert new["samples"].index("At ten") < new["samples"].index("&lt;script&gt;")
     assert (new["rates_box"], new["wishes_box"]) == (True, False)
     ended(ws, job, overfit=True, peak_memory_mb=512.0)
     new = shown(ws, world)
-    assert "learn its rows by heart" in new["top"]
-    assert "at most 512 MB" in new["top"].casefold().replace("mb", "MB")
+    assert "Overfitting: the held-out loss rose" in new["top"]
+    assert "peak memory 512 MB" in new["top"].casefold().replace("mb", "MB")
 
 
 def study(ws, world, kind, result, **more):

@@ -9,15 +9,15 @@ from engine.services import outcomes
 from engine.services.jobs import lifecycle
 from engine.services.models import import_folder
 from engine.services.models import registry as model_service
+from engine.services.training import methods as training_methods
 from tests import helpers
 from ui.components import words
 from ui.pages.models import tab
-from ui.pages.training import methods
 
 
 def trained(ws, project_id, model, dataset, kind, name, model_kind="adapter", **info):
     values = {"model": model.id, "dataset": dataset.id, "evaluate_after": False}
-    recipe = methods.known()[kind](**values)
+    recipe = training_methods.known()[kind](**values)
     job = lifecycle.submit(ws, LOCAL, project_id, recipe, name)
     new = NewModel(
         name=f"{kind}-{job.id[-4:]}",
@@ -84,12 +84,12 @@ def test_models_of_all_weights_and_judges_are_shown_too(ws, project, tmp_path):
     trained(ws, project.id, base, faq, "reward", "A judge", model_kind="reward")
     _, html, onward, first = tab.refresh(ws, project.id)
     assert "A judge" in html
-    assert "judges answers" in html
+    assert "Reward model" in html
     assert (onward.visible, first.visible) == (False, True)  # a judge writes no answers
     trained(ws, project.id, base, faq, "sft", "Whole", model_kind="full")
     _, html, onward, _ = tab.refresh(ws, project.id)
     assert "Whole" in html
-    assert "all weights" in html
+    assert "full fine-tuning" in html
     assert onward.visible
 
 

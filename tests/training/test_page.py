@@ -235,10 +235,10 @@ def test_the_look_says_memory_time_and_steps_and_why_the_batch_is_as_it_is(ws, p
     assert "It fits" in found.panel
     assert ">24<" in found.panel  # 30 rows in batches of 8, six times
     assert "libraries" in found.panel
-    assert (found.preset, found.possible, found.smaller) == ("Usual", True, False)
+    assert (found.preset, found.possible, found.smaller) == ("Standard", True, False)
     assert "Batch 8, because" in found.preset_words
     assert found.tunings.count("data-pick") == 3
-    assert found.measure.startswith("Measure on this machine, about")
+    assert found.measure.startswith("Measure the speed here, about")
 
 
 def test_a_price_makes_it_cost_something(ws, project, sft):
@@ -254,7 +254,7 @@ def test_the_look_warns_of_what_people_trip_over(ws, project, base, faq, tmp_pat
     adapter = trained(ws, project.id, base, faq)
     notes = " ".join(before_start.notes(ws, SFT(model=adapter.id, dataset=unsplit.id)))
     assert "LoRA options have no effect" in notes
-    assert "Nothing is held out" in notes
+    assert "No rows are held out" in notes
     assert before_start.notes(ws, SFT(model=base.id, dataset=faq.id)) == ()
 
 
@@ -262,7 +262,7 @@ def test_a_training_of_few_steps_says_how_many_epochs_are_usual(ws, project, sft
     rows = datasets.get(ws, LOCAL, sft.dataset).train_rows
     few = before_start.changed(sft, {"per_device_train_batch_size": rows})
     assert before_start.notes(ws, few, steps=2) == (
-        "2 steps change a model little: “Usual” goes over so few rows 6 times.",
+        "2 steps change a model little: “Standard” takes 6 epochs of so few rows.",
     )
     assert before_start.notes(ws, few, steps=30) == ()
     for enough in ({"num_train_epochs": 6}, {"max_steps": 2}):
@@ -427,7 +427,7 @@ def test_studies_say_how_many_trainings_they_are_and_start_as_jobs(ws, project, 
     said = studies.takes(ws, project.id, "curve", sft, studies.Asked(steps=10))
     assert said.startswith("8 trainings of 10 steps: about")
     job = studies.start(ws, project.id, "curve", sft, studies.Asked(steps=10))
-    assert (job.kind, job.name, job.recipe["max_steps"]) == ("curve", "Is faq@1 enough?", 10)
+    assert (job.kind, job.name, job.recipe["max_steps"]) == ("curve", "Learning curve of faq@1", 10)
 
 
 def test_a_study_needs_held_out_rows(ws, project, base, tmp_path):

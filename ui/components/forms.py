@@ -20,25 +20,25 @@ R = TypeVar("R", bound=Recipe)
 
 LABELS = {
     "model": "Start from",
-    "dataset": "Learn from",
+    "dataset": "Train on",
     "reward": "Reward",
-    "tuning": "What is trained",
-    "early_stopping_patience": "Stop early after",
-    "keep_best": "Keep the best state",
+    "tuning": "Fine-tuning",
+    "early_stopping_patience": "Early stopping patience",
+    "keep_best": "Keep the best checkpoint",
     "samples": "Sample answers",
     "evaluate_after": "Evaluate afterwards",
-    "num_generations": "Answers to each prompt",
+    "num_generations": "Answers per prompt",
     "max_completion_length": "Longest answer, in tokens",
     "num_train_epochs": "Epochs",
-    "max_steps": "Stop after steps",
+    "max_steps": "Maximum steps",
     "per_device_train_batch_size": "Batch size",
     "max_length": "Longest row, in tokens",
     "num_evals": "Held-out measurements",
-    "trackers": "Also write the run to",
+    "trackers": "Experiment trackers",
     "lora": "LoRA options",
     "trl": "Trainer options",
 }
-AS_LIBRARY = "as the library does"
+AS_LIBRARY = "library default"
 EMPTY = {"max_steps": "no limit", "early_stopping_patience": "never"}  # where left empty
 INSTALLED = {
     "trackers": plug_ins.trackers_installed

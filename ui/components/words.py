@@ -13,32 +13,6 @@ KINDS: dict[Kind, tuple[str, str]] = {
     "text": ("Plain text", "a model learns to write like this"),
     "prompts": ("Questions only", "models answer them, people rate the answers"),
 }
-TAUGHT = {
-    "sft": "taught by example",
-    "dpo": "taught by preference",
-    "kto": "taught by marks",
-    "reward": "judges answers",
-    "rloo": "taught by reward",
-    "grpo": "taught by reward",
-}
-METHODS = {
-    "sft": ("Teach by example", "It learns to answer the way your examples do (SFT)."),
-    "dpo": ("Teach by preference", "It learns which answers people preferred (DPO)."),
-    "kto": ("Teach by marks", "It learns from answers marked good or bad (KTO)."),
-    "reward": ("Train a judge", "It learns to score answers the way people prefer them."),
-    "rloo": ("Teach by reward", "It tries answers and keeps to what a judge rewards (RLOO)."),
-    "grpo": (
-        "Teach by reward, in groups",
-        "It compares its answers with one another and follows the best rewarded (GRPO).",
-    ),
-}
-
-REWARDS = {
-    "exact": "equals an accepted answer",
-    "overlap": "close to an accepted answer",
-    "shorter": "the shorter the better",
-    "up_to_50_words": "at most 50 words",
-}
 
 
 def use(kind: Kind) -> str:

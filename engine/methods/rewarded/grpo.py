@@ -11,6 +11,9 @@ from engine.methods.encoding import EncodedDataset
 from engine.methods.rewarded import online
 from engine.methods.training import MakeTrainer
 
+TITLE = "GRPO"
+SUMMARY = "The model writes several answers to a prompt and learns from how their rewards differ."
+
 
 class Recipe(online.OnlineRecipe):
     """Write answers, have them rewarded, and learn from how each compares with its group."""
@@ -18,7 +21,7 @@ class Recipe(online.OnlineRecipe):
     KIND: ClassVar[str] = "grpo"
 
     beta: float = Field(
-        0.04, ge=0, description="Pull towards the model it starts from; 0 lets it go anywhere"
+        0.04, ge=0, description="Strength of the pull to the model it starts from; 0 for none"
     )
 
 

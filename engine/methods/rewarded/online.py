@@ -34,23 +34,33 @@ class OnlineRecipe(TrainRecipe):
     }
     BEST: ClassVar[str] = "eval_reward"
 
-    reward: str = Field(description="What is rewarded: a reward model you trained, or a rule")
-    num_train_epochs: float = Field(1.0, gt=0, le=100, description="Passes over the prompts")
-    learning_rate: float = Field(2e-5, gt=0, le=1, description="Step size at its highest")
+    reward: str = Field(description="A reward model that you trained, or a rule")
+    num_train_epochs: float = Field(
+        1.0, gt=0, le=100, description="How often training goes over all prompts"
+    )
+    learning_rate: float = Field(
+        2e-5, gt=0, le=1, description="Higher learns faster and forgets more"
+    )
     per_device_train_batch_size: int = Field(
         8, ge=2, le=512, description="Answers in one step: a multiple of num_generations"
     )
     num_generations: int = Field(
-        4, ge=2, le=64, description="Answers to each prompt, which are compared with one another"
+        4, ge=2, le=64, description="Answers sampled for each prompt and compared with one another"
     )
     max_completion_length: int = Field(
-        64, ge=1, le=8192, description="Longest answer, in tokens; longer ones are cut"
+        64, ge=1, le=8192, description="Longest answer, in tokens; longer answers are truncated"
     )
     max_length: int = Field(
-        512, ge=16, le=131072, description="Tokens of prompt and answer; longer prompts stay out"
+        512,
+        ge=16,
+        le=131072,
+        description="Tokens of prompt and answer; longer prompts are left out",
     )
     temperature: float = Field(
-        1.0, gt=0, le=2, description="How varied the answers are; equal ones teach nothing"
+        1.0,
+        gt=0,
+        le=2,
+        description="Of sampling; higher gives more varied answers, and equal ones teach nothing",
     )
     num_evals: int = Field(
         3, ge=1, le=100, description="How often the held-out prompts are answered during the run"

@@ -14,6 +14,9 @@ from engine.methods.encoding import EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
+TITLE = "Reward model"
+SUMMARY = "A model learns to score answers as people would; RLOO and GRPO train with it."
+
 
 class Recipe(TrainRecipe):
     """Learn to judge: of two answers the preferred one gets the higher score."""
@@ -21,9 +24,11 @@ class Recipe(TrainRecipe):
     KIND: ClassVar[str] = "reward"
     LEARNS: ClassVar[tuple[Kind, ...]] = ("preference",)
 
-    learning_rate: float = Field(1e-4, gt=0, le=1, description="Step size at its highest")
+    learning_rate: float = Field(
+        1e-4, gt=0, le=1, description="Higher learns faster and forgets more"
+    )
     center_rewards_coefficient: float | None = Field(
-        0.01, ge=0, description="Keeps the scores around zero, so that they can be compared"
+        0.01, ge=0, description="Keeps scores centred on zero, so that they can be compared"
     )
     lora: dict[str, Any] = Field(
         default_factory=lambda: {
@@ -32,7 +37,7 @@ class Recipe(TrainRecipe):
             "target_modules": "all-linear",
             "modules_to_save": ["score"],
         },
-        description="LoRA options, under PEFT's own names; score is the new judging layer",
+        description="LoRA options, under PEFT's own names; score is the new scoring layer",
     )
 
 

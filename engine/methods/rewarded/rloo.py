@@ -11,6 +11,9 @@ from engine.methods.encoding import EncodedDataset
 from engine.methods.rewarded import online
 from engine.methods.training import MakeTrainer
 
+TITLE = "RLOO"
+SUMMARY = "The model writes answers and learns from those that a reward scores above the others."
+
 
 class Recipe(online.OnlineRecipe):
     """Write answers, have them rewarded, and do more of what earned more than the others."""
@@ -18,7 +21,9 @@ class Recipe(online.OnlineRecipe):
     KIND: ClassVar[str] = "rloo"
 
     beta: float = Field(
-        0.05, ge=0, description="Pull towards the model it starts from: higher changes less"
+        0.05,
+        ge=0,
+        description="Strength of the pull to the model it starts from; higher changes less",
     )
 
 

@@ -18,6 +18,9 @@ from engine.work.harness import files, lm, names, results, tasks
 from engine.work.harness.results import Found
 from engine.work.nested import StudyProgress
 
+TITLE = "Benchmark"
+SUMMARY = "Models answer tasks of the lm-evaluation-harness."
+
 DRAWS = 1000  # of a bootstrap, where a metric's standard error has no formula
 MOST_SAID = 6  # scores in the sentence
 

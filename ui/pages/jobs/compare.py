@@ -16,7 +16,7 @@ from ui.pages.jobs import curves, settings
 COLOURS = ("#2a9d93", "#e08a00", "#56b4e9", "#cc79a7", "#d5502a")
 SIGNS = ("circle", "diamond", "square", "triangle-up", "cross")
 LONGEST = 40  # characters of a name in the legend
-ASK = "Choose two to five trainings to see them side by side."
+ASK = "Choose two to five trainings to compare."
 
 
 def losses(found: Sequence[Job], tracks: dict[str, Track]) -> Any:

@@ -11,16 +11,16 @@ from ui.components.page import Page
 from ui.pages.jobs import compare as side_by_side
 
 WISHES = (
-    '<div class="tl-part"><h3>Does it prefer the better answers?</h3><p>Above: how much more it '
-    "favours them than the model it started from. Below, for pairs: in how many. Bold is held "
-    "out.</p></div>"
+    '<div class="tl-part"><h3>Reward margin and accuracy</h3><p>Above: how much more likely the '
+    "preferred answers became than the others. Below: the share of pairs ranked as people did. "
+    "Bold lines are held out.</p></div>"
 )
-NOTHING = "A training, an evaluation or a demo appears here, with its curves as it learns."
+NOTHING = "Trainings, evaluations and other jobs appear here with their progress."
 STOP = (
-    "Stop this run? It makes no model then. A training can go on later from its last saved state, "
-    "and a search keeps the trials that are done."
+    "Stop this job? It then makes no model. A training can resume later from its last checkpoint, "
+    "and a search keeps its finished trials."
 )
-DELETE = "Delete this run with its files and the model it made? That cannot be undone."
+DELETE = "Delete this job, its files and the model it made? This cannot be undone."
 
 
 class Parts(NamedTuple):
@@ -76,7 +76,7 @@ def build(page: Page) -> tuple[Parts, More]:
     """The list on one side, the chosen run on the other."""
     made: dict[str, Any] = {}
     with gr.Column(visible=False) as made["empty"]:
-        gr.HTML(markup.empty("Nothing has run yet", NOTHING))
+        gr.HTML(markup.empty("No jobs yet", NOTHING))
         markup.goto(gr.Button("Train a model", variant="primary"), page, "training")
     with gr.Row(visible=False, elem_classes="tl-duo") as made["body"]:
         with gr.Column(scale=4, min_width=290, elem_classes="tl-duo-list"):
@@ -90,7 +90,7 @@ def build(page: Page) -> tuple[Parts, More]:
             _edit(made)
             with gr.Accordion("Settings", open=False, elem_id="runs-settings"):
                 made["settings"] = gr.HTML("")
-            with gr.Accordion("What it said", open=False, elem_id="runs-log"):
+            with gr.Accordion("Log", open=False, elem_id="runs-log"):
                 made["log"] = gr.HTML("")
     parts = Parts(*(made[name] for name in Parts._fields))
     return parts, More(*(made[name] for name in More._fields))
@@ -102,14 +102,14 @@ def _list(made: dict[str, Any]) -> None:
         elem_id="runs-search", container=False,
     )  # fmt: skip
     made["tag_filter"] = gr.Dropdown(
-        [], value=[], multiselect=True, label="Only with these tags", elem_id="runs-tag-filter",
+        [], value=[], multiselect=True, label="Filter by tag", elem_id="runs-tag-filter",
         visible=False,
     )  # fmt: skip
     made["cards"] = choice_cards.component("runs-list")
 
 
 def _compare(made: dict[str, Any]) -> None:
-    with gr.Accordion("Compare runs", open=False, elem_id="runs-compare") as made["compare_box"]:
+    with gr.Accordion("Compare jobs", open=False, elem_id="runs-compare") as made["compare_box"]:
         made["compared"] = gr.Dropdown(
             [], value=[], multiselect=True, max_choices=compare.MOST, label="Trainings",
             elem_id="runs-compared",
@@ -122,14 +122,14 @@ def _compare(made: dict[str, Any]) -> None:
 def _actions(made: dict[str, Any]) -> None:
     with gr.Row(elem_classes="tl-actions"):
         made["onward"] = gr.Button("Evaluate it", variant="primary", elem_id="runs-next")
-        made["resume"] = gr.Button("Continue from its last checkpoint", elem_id="runs-resume")
-        made["again"] = gr.Button("Start again with these settings", elem_id="runs-again")
-        made["keep"] = gr.Button("Stop and keep the best so far", elem_id="runs-keep")
+        made["resume"] = gr.Button("Resume from the last checkpoint", elem_id="runs-resume")
+        made["again"] = gr.Button("Run again with these settings", elem_id="runs-again")
+        made["keep"] = gr.Button("Stop and keep the best checkpoint", elem_id="runs-keep")
         made["stop"] = gr.Button("Stop", elem_id="runs-stop")
     with gr.Row(visible=False, elem_classes="tl-sure") as made["sure"]:
         gr.HTML(markup.notice(STOP, "warn"))
-        made["stop_yes"] = gr.Button("Stop it", variant="stop", elem_id="runs-stop-yes")
-        made["stop_no"] = gr.Button("Let it run", elem_id="runs-stop-no")
+        made["stop_yes"] = gr.Button("Stop the job", variant="stop", elem_id="runs-stop-yes")
+        made["stop_no"] = gr.Button("Let it continue", elem_id="runs-stop-no")
 
 
 def _charts(made: dict[str, Any]) -> None:
@@ -141,7 +141,7 @@ def _charts(made: dict[str, Any]) -> None:
         gr.HTML(WISHES)
         made["wishes"] = LivePlot(height=360, elem_id="runs-wishes")
     made["samples"] = gr.HTML("", elem_id="runs-samples")
-    title = "Learning rate and gradient"
+    title = "Learning rate and gradient norm"
     with gr.Accordion(title, open=False, visible=False, elem_id="runs-rates") as made["rates_box"]:
         made["rates"] = LivePlot(height=320)
 
@@ -160,7 +160,7 @@ def _edit(made: dict[str, Any]) -> None:
         )
         with gr.Row(elem_classes="tl-actions"):
             made["save"] = gr.Button("Save", variant="primary", elem_id="runs-save")
-            made["delete"] = gr.Button("Delete this run", elem_id="runs-delete")
+            made["delete"] = gr.Button("Delete this job", elem_id="runs-delete")
         with gr.Row(visible=False, elem_classes="tl-sure") as made["sure_delete"]:
             gr.HTML(markup.notice(DELETE, "warn"))
             made["delete_yes"] = gr.Button("Delete it", variant="stop", elem_id="runs-delete-yes")

@@ -42,9 +42,9 @@ def samples(track: Track) -> str:
         + "</tr>"
         for one in reversed(track.samples)
     )
-    heads = "".join(f"<th>{h}</th>" for h in ("Step", "Question", "It answered", "Expected"))
+    heads = "".join(f"<th>{h}</th>" for h in ("Step", "Prompt", "Answer", "Reference"))
     return (
-        '<div class="tl-part"><h3>What it answers meanwhile</h3><p>Held-out questions, the newest '
+        '<div class="tl-part"><h3>Sample answers</h3><p>Held-out prompts, the newest '
         'step first.</p></div><div class="tl-log"><table class="tl-settings tl-even">'
         f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
@@ -76,9 +76,9 @@ def _expected(track: Track) -> list[str]:
     if isinstance(seconds, dict):
         low, high = markup.duration(seconds["low"]), markup.duration(seconds["high"])
         likely = markup.duration(seconds["likely"])
-        found.append(markup.stat("Expected time", likely, f"{low} to {high}"))
+        found.append(markup.stat("Estimated time", likely, f"{low} to {high}"))
     if memory:
-        found.append(markup.stat("Expected memory", _memory(memory / 2**20)))
+        found.append(markup.stat("Estimated memory", _memory(memory / 2**20)))
     return found
 
 
@@ -87,10 +87,10 @@ def _resources(job: Job, track: Track) -> str:
     cpu, used = newest(track, "cpu_percent"), newest(track, "memory_mb")
     card, peak = newest(track, "gpu_memory_mb"), job.result_as(TrainingResult).peak_memory_mb
     parts = [
-        f"processor {cpu:.0f} % (100 is one core)" if cpu is not None and not job.over else "",
+        f"CPU {cpu:.0f} % (100 % is one core)" if cpu is not None and not job.over else "",
         f"memory {_memory(used)}" if used is not None and not job.over else "",
-        f"graphics memory {_memory(card)}" if card is not None and not job.over else "",
-        f"at most {_memory(float(peak))} of memory" if peak else "",
+        f"GPU memory {_memory(card)}" if card is not None and not job.over else "",
+        f"peak memory {_memory(float(peak))}" if peak else "",
     ]
     said = ", ".join(part for part in parts if part)
     return said[:1].upper() + said[1:] + "." if said else ""

@@ -22,15 +22,15 @@ from ui.web.session import who
 ELSEWHERE = ("play",)  # has a tab of its own
 ONCE = ("generate", "demo")  # belong to a round or a project that is made for them
 NEXT = {
-    "reward": ("Use it to teach a model", "training"),
-    "sweep": ("Evaluate the best", "evaluation"),
+    "reward": ("Train with this reward model", "training"),
+    "sweep": ("Evaluate the best model", "evaluation"),
     "curve": ("Add data", "data"),
-    "evaluate": ("See the evaluation", "evaluation"),
-    "judge": ("See what the judge says", "evaluation"),
+    "evaluate": ("Open the evaluation", "evaluation"),
+    "judge": ("Open the judge's comparison", "evaluation"),
     "generate": ("Rate the answers", "rating"),
-    "demo": ("See where the project stands", "home"),
+    "demo": ("Open the project", "home"),
 }
-NO_MATCH = '<p class="tl-hint">No run holds all of that.</p>'
+NO_MATCH = '<p class="tl-hint">No job matches.</p>'
 
 
 @dataclass(frozen=True)

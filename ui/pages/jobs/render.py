@@ -15,21 +15,12 @@ from engine.core.result import (
     WrittenResult,
 )
 from engine.services.evaluation.metrics import title as metric_title
+from engine.services.jobs import kinds
 from engine.services.jobs.queue import Waiting
-from ui.components import choice_cards, markup, words
+from ui.components import choice_cards, markup
 from ui.components.follow import Track
 from ui.pages.jobs.numbers import numbers, took
 
-KINDS = {
-    "evaluate": "Evaluation",
-    "judge": "A judge's comparison",
-    "generate": "Answers to rate",
-    "demo": "The whole loop",
-    "play": "Playground",
-    "warmup": "Warm-up",
-    "curve": "Is my data enough?",
-    "sweep": "Search for settings",
-}
 STATES: dict[State, tuple[str, markup.Tone]] = {
     State.QUEUED: ("waiting", "neutral"),
     State.RUNNING: ("running", "busy"),
@@ -39,16 +30,14 @@ STATES: dict[State, tuple[str, markup.Tone]] = {
 }
 ERROR_IN_LIST = 90  # characters
 OVERFIT = (
-    "It began to learn its rows by heart: the held-out loss rose from its lowest while the "
-    "training loss went on falling. Fewer passes or more rows help."
+    "Overfitting: the held-out loss rose from its lowest while the training loss went on falling. "
+    "Fewer epochs or more rows help."
 )
 
 
 def kind(job: Job) -> str:
-    """What a run does, in plain words."""
-    if job.kind in words.METHODS:
-        return words.METHODS[job.kind][0]
-    return KINDS.get(job.kind, job.kind.replace("_", " ").capitalize())
+    """What a job does, by the name of its kind."""
+    return kinds.title(job.kind)
 
 
 def state(job: Job) -> str:
@@ -118,7 +107,7 @@ def about(job: Job, names: dict[str, str]) -> str:
 def log(track: Track) -> str:
     """The lines a run said, newest last."""
     if not track.lines:
-        return '<p class="tl-hint">It has not said anything yet.</p>'
+        return '<p class="tl-hint">No log lines yet.</p>'
     rows = "".join(
         f"<div><time>{time.strftime('%H:%M:%S', time.localtime(at))}</time>"
         f"<span>{escape(text)}</span></div>"
@@ -173,16 +162,16 @@ def _standing(job: Job, track: Track, waits: Waiting | None, alive: bool, goes_o
         return markup.notice(job.error or "It failed; the log has the details.", "bad")
     if job.state is State.QUEUED:
         if not alive:
-            text = "No worker is running, so nothing starts. Start one with: tuneloop worker"
+            text = "No worker is running, so no job starts. Start one with: tuneloop worker"
             return markup.notice(text, "warn")
         return markup.notice(_waiting(job, waits) + ".", "neutral")
     if job.state is State.CANCELLED:
-        more = " It can continue from where it last saved its state." if goes_on else ""
-        return markup.notice(f"Stopped by a person; it made no model.{more}", "neutral")
+        more = " It can resume from its last checkpoint." if goes_on else ""
+        return markup.notice(f"Stopped by a person; no model was made.{more}", "neutral")
     if job.state is State.RUNNING:
         said = track.progress
         if not said.get("total"):
-            return markup.notice("Getting ready: the model is being loaded.", "busy")
+            return markup.notice("Loading the model.", "busy")
         return markup.progress(said["done"], said["total"], str(said["label"]), said.get("eta_s"))
     return ""
 

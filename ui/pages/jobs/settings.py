@@ -49,7 +49,7 @@ def table(job: Job, called: dict[str, str]) -> str:
 def words(value: Any, called: dict[str, str]) -> str:
     """A value as a person would write it."""
     if value is None or value in ({}, [], ""):
-        return "as the library does" if value is None else "none"
+        return "library default" if value is None else "none"
     if isinstance(value, dict):
         return ", ".join(f"{key}: {words(each, called)}" for key, each in value.items())
     if isinstance(value, list | tuple):

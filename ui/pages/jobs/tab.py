@@ -24,7 +24,9 @@ Act = Callable[[View], tuple[View, str, str]]  # to what is shown then, and a me
 def build(ws: Workspace, page: Page) -> None:
     """The tab: the list on one side, the chosen run on the other."""
     gr.HTML(
-        markup.head("Jobs", "Everything this project computes. A run goes on without this page.")
+        markup.head(
+            "Jobs", "All computation of this project. Jobs continue when you close this page."
+        )
     )
     view = gr.State(View())
     parts, more = layout.build(page)

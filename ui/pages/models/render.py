@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from engine.core.model import Model
+from engine.services.jobs import kinds
 from engine.services.models import registry
 from engine.services.preferences.lineage import stale_model
 from engine.workspace import Workspace
@@ -75,9 +76,9 @@ def _stale(ws: Workspace, one: Model) -> str:
 
 def _trained(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str, str]) -> str:
     method = str(one.info.get("method", ""))
-    taught = words.TAUGHT.get(method, method)
+    taught = kinds.short_title(method)
     learned = labels.get(one.dataset_id or "", names.GONE)
-    whole = markup.badge("all weights", "neutral") if one.whole else ""
+    whole = markup.badge("full fine-tuning", "neutral") if one.whole else ""
     return (
         f'<div class="tl-card"><div class="tl-card-head"><b>{escape(called[one.id])}</b>'
         f"<span>{markup.badge(taught, 'good' if method == 'dpo' else 'neutral')} {whole}</span>"

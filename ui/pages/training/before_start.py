@@ -85,13 +85,13 @@ def notes(ws: Workspace, recipe: TrainRecipe, steps: int = LEAST_STEPS) -> tuple
     found = []
     if model.kind == "adapter":
         name = names.of_models(ws, model.project_id)[model.id]
-        found.append(f"It goes on from {name}, in its shape: LoRA options have no effect.")
+        found.append(f"It continues the adapter {name}: LoRA options have no effect.")
     if not data.held_out_rows:
-        found.append("Nothing is held out, so you will not see when it begins to memorise.")
+        found.append("No rows are held out, so overfitting will not be visible.")
     more = default_epochs(data.train_rows, recipe.per_device_train_batch_size)
     if steps < LEAST_STEPS and recipe.max_steps is None and more > recipe.num_train_epochs:
         count = "1 step changes" if steps == 1 else f"{steps} steps change"
-        found.append(f"{count} a model little: “Usual” goes over so few rows {more:g} times.")
+        found.append(f"{count} a model little: “Standard” takes {more:g} epochs of so few rows.")
     return tuple(found)
 
 
@@ -149,7 +149,7 @@ def _first(ws: Workspace, project: str, recipe: TrainRecipe, found: Preflight) -
     if found.steps < BIG_STEPS or found.seconds.likely < BIG_S:
         return ""
     short = estimate.estimate(ws, who(ws), project, first_look(recipe, found.steps))
-    return f"First look: 10 % of the steps, {view.about(short.seconds.likely)}"
+    return f"Try 10 % of the steps, {view.about(short.seconds.likely)}"
 
 
 def _measure(ws: Workspace, project: str, recipe: TrainRecipe, found: Preflight) -> str:
@@ -157,7 +157,7 @@ def _measure(ws: Workspace, project: str, recipe: TrainRecipe, found: Preflight)
         return ""
     short = changed(recipe, {"max_steps": WARM_STEPS, "num_evals": 1})
     taken = estimate.estimate(ws, who(ws), project, short).seconds.likely
-    return f"Measure on this machine, {view.about(taken)}"
+    return f"Measure the speed here, {view.about(taken)}"
 
 
 def _measuring(ws: Workspace, job_id: str) -> str:

@@ -10,24 +10,27 @@ from ui.components import markup
 
 VERDICTS: dict[str, tuple[str, markup.Tone]] = {
     "ok": ("It fits", "good"),
-    "tight": ("It is tight", "warn"),
+    "tight": ("Just fits", "warn"),
     "impossible": ("It does not fit", "bad"),
 }
 PARTS = {
-    "weights": "the model",
-    "activations": "what a step keeps",
-    "vocabulary": "scores over all words",
-    "optimiser": "the optimiser",
+    "weights": "model weights",
+    "activations": "activations",
+    "vocabulary": "logits",
+    "optimiser": "optimizer state",
     "gradients": "gradients",
-    "adapter": "the addition",
-    "reference": "the copy to compare with",
-    "answers": "answers being written",
+    "adapter": "adapter",
+    "reference": "reference model",
+    "answers": "sampled answers",
     "libraries": "libraries",
 }
 TUNINGS = {
-    "lora": ("A small addition", "LoRA: the model stays, a few weights are added and trained."),
-    "qlora": ("The same on 4 bits", "QLoRA: the model is squeezed first, which saves memory."),
-    "full": ("All weights", "The whole model changes: most memory, and a large file."),
+    "lora": ("LoRA", "The model stays frozen; small added matrices are trained."),
+    "qlora": ("QLoRA (4-bit)", "LoRA on a model quantized to 4 bits: needs the least memory."),
+    "full": (
+        "Full fine-tuning",
+        "All weights are trained: needs the most memory.",
+    ),
 }
 
 
@@ -39,7 +42,7 @@ def panel(found: Preflight, notes: tuple[str, ...] = ()) -> str:
     fix = f"This would fit: {in_sentence(found.proposal)}." if found.proposal else ""
     fix = f'<p class="tl-hint">{escape(fix)}</p>' if fix else ""
     return (
-        f'<section class="tl-preflight"><div class="tl-run-head"><h3>What it will take</h3>'
+        f'<section class="tl-preflight"><div class="tl-run-head"><h3>Estimate</h3>'
         f"{markup.badge(said, tone)}</div>{_numbers(found)}{_memory(found)}{reasons}{fix}{beside}"
         "</section>"
     )

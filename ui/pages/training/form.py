@@ -95,8 +95,10 @@ def build(page: Page, kind: str, recipe: type[TrainRecipe]) -> Form:
         with gr.Column(visible=False) as empty:
             _nothing(page, kind, recipe)
         with gr.Column(visible=False) as filled:
-            names, fields, run_name, preset, words, tunings = _settings(kind, recipe)
-            panel, price, row = _estimate(kind)
+            chosen = _chosen(recipe)
+            row = _actions(kind)
+            names, fields, run_name, preset, words, tunings = _settings(kind, recipe, chosen)
+            panel, price = _estimate(kind)
             code, command = _as_file(kind)
             study, said, ask = _studies(kind, recipe)
     start, anyway, smaller, measure, first = row
@@ -115,13 +117,30 @@ def _nothing(page: Page, kind: str, recipe: type[TrainRecipe]) -> None:
     markup.goto(go, page, tab)
 
 
-def _settings(kind: str, recipe: type[TrainRecipe]) -> tuple[Any, ...]:
-    chosen = [name for name in CHOSEN if name in recipe.model_fields]
+def _chosen(recipe: type[TrainRecipe]) -> list[gr.components.Component]:
+    """The model, the dataset and the reward: all that has no default."""
     with gr.Row():
-        fields = forms.build(recipe, only=chosen)
+        return forms.build(recipe, only=CHOSEN)
+
+
+def _actions(kind: str) -> Row:
+    """What may be started, in the first screen: the settings below have defaults."""
+    with gr.Row(elem_classes="tl-actions tl-start"):
+        start = gr.Button("Start training", variant="primary", elem_id=f"{kind}-start")
+        anyway = gr.Button("Start anyway", visible=False, elem_id=f"{kind}-anyway")
+        smaller = gr.Button("Use settings that fit", visible=False, elem_id=f"{kind}-smaller")
+        first = gr.Button("Try a tenth", visible=False, elem_id=f"{kind}-first")
+        measure = gr.Button("Measure", visible=False, elem_id=f"{kind}-measure")
+    return start, anyway, smaller, measure, first
+
+
+def _settings(
+    kind: str, recipe: type[TrainRecipe], chosen: list[gr.components.Component]
+) -> tuple[Any, ...]:
+    fields = list(chosen)
     with gr.Row(elem_classes="tl-preset"):
         preset = gr.Radio(
-            list(presets.NAMES), value=presets.USUAL, label="How thorough", scale=2,
+            list(presets.NAMES), value=presets.USUAL, label="Length", scale=2,
             elem_id=f"{kind}-preset",
         )  # fmt: skip
         words = gr.HTML("", elem_id=f"{kind}-preset-words")
@@ -133,7 +152,7 @@ def _settings(kind: str, recipe: type[TrainRecipe]) -> tuple[Any, ...]:
         fields += forms.build(recipe, only=("tuning",))
     with gr.Accordion("More options", open=False, elem_id=f"{kind}-more"):
         fields += more(recipe)
-    parts = (chosen, PACE, ("tuning",), _rest(recipe), forms.boxes_of_yaml(recipe))
+    parts = (CHOSEN, PACE, ("tuning",), _rest(recipe), forms.boxes_of_yaml(recipe))
     order = [name for part in parts for name in forms.names(recipe, only=part)]
     return order, fields, run_name, preset, words, tunings
 
@@ -152,28 +171,22 @@ def _rest(recipe: type[TrainRecipe]) -> list[str]:
 
 def _name(kind: str) -> gr.Textbox:
     return gr.Textbox(
-        label="Name of the run",
-        info="How you will find it again",
+        label="Name",
+        info="Name of the job and of its model",
         placeholder="made from the dataset",
         max_length=80,
         elem_id=f"{kind}-name",
     )
 
 
-def _estimate(kind: str) -> tuple[gr.HTML, gr.Number, Row]:
+def _estimate(kind: str) -> tuple[gr.HTML, gr.Number]:
     panel = gr.HTML("", elem_id=f"{kind}-estimate")
-    with gr.Row(elem_classes="tl-actions"):
-        start = gr.Button("Start training", variant="primary", elem_id=f"{kind}-start")
-        anyway = gr.Button("Start anyway", visible=False, elem_id=f"{kind}-anyway")
-        smaller = gr.Button("Use the smaller proposal", visible=False, elem_id=f"{kind}-smaller")
-        first = gr.Button("First look", visible=False, elem_id=f"{kind}-first")
-        measure = gr.Button("Measure", visible=False, elem_id=f"{kind}-measure")
-    with gr.Accordion("What does this machine cost?", open=False, elem_id=f"{kind}-cost"):
+    with gr.Accordion("Cost", open=False, elem_id=f"{kind}-cost"):
         price = gr.Number(
-            0, label="Price of this machine", info="USD an hour; 0 where it costs nothing more",
+            0, label="Price of this machine", info="USD per hour",
             elem_id=f"{kind}-price",
         )  # fmt: skip
-    return panel, price, (start, anyway, smaller, measure, first)
+    return panel, price
 
 
 def _as_file(kind: str) -> tuple[gr.Code, gr.HTML]:
@@ -187,25 +200,25 @@ def _studies(kind: str, recipe: type[TrainRecipe]) -> Studies:
     """What one can find out by training several times; for methods that can be compared so."""
     tries = studies.tries(recipe)
     with gr.Accordion(
-        "Find out more first", open=False, visible=studies.possible(recipe),
+        "Learning curve and hyperparameter search", open=False, visible=studies.possible(recipe),
         elem_id=f"{kind}-studies",
     ):  # fmt: skip
-        steps = gr.Number(40, label="Steps of each training", precision=0, step=10,
+        steps = gr.Number(40, label="Steps per training", precision=0, step=10,
                           elem_id=f"{kind}-study-steps")  # fmt: skip
         with gr.Row(elem_classes="tl-studies"):
             with gr.Column(min_width=290):
-                gr.HTML(_study("Is my data enough?", "Trains on growing parts of your rows, twice "
-                               "each, and says whether more rows would help."))  # fmt: skip
+                gr.HTML(_study("Learning curve", "Trains on growing shares of your rows, twice "
+                               "each, and shows whether more data would help."))  # fmt: skip
                 enough = gr.HTML("", elem_id=f"{kind}-curve-words")
-                curve = gr.Button("Find out", elem_id=f"{kind}-curve")
+                curve = gr.Button("Start learning curve", elem_id=f"{kind}-curve")
             with gr.Column(min_width=290):
-                gr.HTML(_study("Search settings", "Tries other settings, each trial wiser than the "
-                               "ones before; the best model is kept."))  # fmt: skip
-                tried = gr.CheckboxGroup(tries, value=["learning_rate"], label="What to try",
+                gr.HTML(_study("Hyperparameter search", "Each trial learns from those before "
+                               "it; the best model is kept."))  # fmt: skip
+                tried = gr.CheckboxGroup(tries, value=["learning_rate"], label="Hyperparameters",
                                          elem_id=f"{kind}-tried")  # fmt: skip
                 trials = gr.Number(8, label="Trials", precision=0, elem_id=f"{kind}-trials")
                 search = gr.HTML("", elem_id=f"{kind}-sweep-words")
-                sweep = gr.Button("Search", elem_id=f"{kind}-sweep")
+                sweep = gr.Button("Start search", elem_id=f"{kind}-sweep")
     return Studies(Study(steps, trials, tried), (enough, search), (curve, sweep))
 
 

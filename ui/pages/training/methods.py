@@ -10,11 +10,12 @@ from engine.core.model import Model
 from engine.core.recipe import TrainRecipe
 from engine.services import plug_ins
 from engine.services.data import datasets
+from engine.services.jobs import kinds
 from engine.services.loop import champion
 from engine.services.models import registry
 from engine.services.training import methods as training_methods
 from engine.workspace import Workspace
-from ui.components import choice_cards, markup, names, words
+from ui.components import choice_cards, markup, names
 from ui.components.page import PageName
 from ui.web.session import who
 
@@ -57,7 +58,7 @@ class Choices(NamedTuple):
 
 def title(kind: str) -> str:
     """What a method is called on the page."""
-    return words.METHODS.get(kind, (kind.upper(), ""))[0]
+    return kinds.title(kind)
 
 
 def missing(recipe: type[TrainRecipe]) -> Missing:
@@ -66,11 +67,10 @@ def missing(recipe: type[TrainRecipe]) -> Missing:
 
 
 def cards(found: Sequence[Dataset], chosen: str) -> str:
-    """The methods in plain words; those without data say what they lack and how to get it."""
+    """A card for each method; one without data says what it lacks and how to get it."""
     shown = []
     for kind, recipe in training_methods.known().items():
-        fallback = (kind.upper(), (recipe.__doc__ or "").split("\n")[0])
-        name, text = words.METHODS.get(kind, fallback)
+        name, text = kinds.title(kind), kinds.summary(kind)
         off = not fitting(found, recipe)
         need = missing(recipe)
         note = f'<p class="tl-lacks">{escape(f"{need.title}. {need.text}")}</p>' if off else ""
@@ -101,9 +101,9 @@ def first_choice(found: Sequence[Dataset]) -> str:
 def ordered(found: Sequence[Model], recipe: type[TrainRecipe]) -> list[Model]:
     """The models to start from, the usual one first.
 
-    A method that is held to its start refines a model that has seen examples: the newest one
-    taught by example comes first, then others, bases last. All else starts from a base. Judges
-    can't write, and an adapter that writes has no layer to judge with.
+    A method with a reference model refines a model that has seen examples: the newest one of
+    supervised fine-tuning comes first, then others, bases last. All else starts from a base. A
+    reward model can't write, and an adapter that writes has no layer to score with.
     """
     bases = [one for one in found if one.kind == "base"]
     newest = [one for one in reversed(found) if one.kind in ("adapter", "full")]
@@ -134,15 +134,12 @@ def choices(ws: Workspace, project: str, recipe: type[TrainRecipe]) -> Choices:
 def _rewards(
     found: Sequence[Model], called: dict[str, str], sets: Sequence[Dataset]
 ) -> list[tuple[str, str]]:
-    """Judges, the newest first, then rules, the one that fits the newest data first."""
-    judges = [(f"Judge: {called[one.id]}", one.id) for one in reversed(found) if _judges(one)]
+    """Reward models, the newest first, then rules, the one that fits the newest data first."""
+    judges = [one for one in reversed(found) if one.kind == "reward"]
+    models = [(f"Reward model: {called[one.id]}", one.id) for one in judges]
     first = RULE_FOR.get(sets[0].kind, "")
     rules = sorted(plug_ins.names("rewards"), key=lambda name: name != first)
-    return judges + [(f"Rule: {words.REWARDS.get(name, name)}", name) for name in rules]
-
-
-def _judges(one: Model) -> bool:
-    return one.kind == "reward"
+    return models + [(f"Rule: {kinds.reward_title(name)}", name) for name in rules]
 
 
 def _label(one: Model, called: dict[str, str]) -> str:

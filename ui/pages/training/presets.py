@@ -7,7 +7,7 @@ from typing import Any
 from engine.core.recipe import DEFAULT_EPOCHS, TrainRecipe, default_epochs
 from engine.services.training.estimate import Preflight
 
-QUICK, USUAL, THOROUGH = "Quick look", "Usual", "Thorough"
+QUICK, USUAL, THOROUGH = "Quick", "Standard", "Thorough"
 NAMES = (QUICK, USUAL, THOROUGH)
 OWN = "Your own settings."
 FEW_STEPS = 30
@@ -47,15 +47,15 @@ def of(recipe: TrainRecipe, rows: int) -> str | None:
 def sentence(recipe: TrainRecipe, found: Preflight) -> str:
     """What the settings mean here and why."""
     times = _times(recipe.num_train_epochs)
-    enough = "because most models have learned by then what such rows teach"
+    enough = "after which most models have learned what such rows teach"
     if recipe.num_train_epochs > DEFAULT_EPOCHS:
         enough = "because so few rows make few steps, and few steps change a model little"
     why: Mapping[str | None, str] = {
-        QUICK: f"It stops after {found.steps} steps: enough to see that the data and the settings "
-        "work, not to keep the model.",
-        USUAL: f"{times} over the rows, {enough}.",
-        THOROUGH: f"Up to {times} over the rows, and it stops by itself when {PATIENCE} "
-        "held-out measurements in a row bring nothing new.",
+        QUICK: f"Stops after {found.steps} steps: enough to check the data and the settings, "
+        "too few for a model to keep.",
+        USUAL: f"{times}, {enough}.",
+        THOROUGH: f"Up to {times}; stops early after {PATIENCE} held-out measurements without a "
+        "new best.",
         None: OWN,
     }
     batch = found.settings.get("per_device_train_batch_size", "")
@@ -63,4 +63,4 @@ def sentence(recipe: TrainRecipe, found: Preflight) -> str:
 
 
 def _times(count: float) -> str:
-    return f"{count:g} pass{'es' if count != 1 else ''}"
+    return f"{count:g} epoch{'s' if count != 1 else ''}"

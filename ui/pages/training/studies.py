@@ -21,9 +21,9 @@ NOT_PASSED_ON = {
 }  # fmt: skip
 AROUND = 10  # a setting is tried from a tenth of what it is to ten times that
 SPACE = {
-    "learning_rate": "Step size (learning_rate)",
-    "beta": "Pull towards the start (beta)",
-    "lora.r": "Size of the addition (lora.r)",
+    "learning_rate": "Learning rate",
+    "beta": "Beta (pull to the reference model)",
+    "lora.r": "LoRA rank (r)",
 }
 RANKS = [4, 8, 16, 32]
 
@@ -104,7 +104,7 @@ def start(ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted:
             f"{data.label} has no held-out rows, so nothing can be compared.",
             "Add the data again with a held-out share.",
         )
-    name = {"curve": f"Is {data.label} enough?", "sweep": f"Settings for {data.label}"}[kind]
+    name = {"curve": f"Learning curve of {data.label}", "sweep": f"Search on {data.label}"}[kind]
     return lifecycle.submit(ws, who(ws), project, study(kind, recipe, wanted), name)
 
 

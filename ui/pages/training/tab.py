@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.core.recipe import TrainRecipe
 from engine.services.data import datasets
-from engine.services.jobs import lifecycle
+from engine.services.jobs import kinds, lifecycle
 from engine.services.models import registry
 from engine.services.preferences import build as preferences_build
 from engine.services.training import estimate
@@ -44,7 +44,7 @@ class Parts(NamedTuple):
 def build(ws: Workspace, page: Page) -> None:
     """The tab: one card a method, and the form of the chosen one."""
     gr.HTML(
-        markup.head("Training", "Teach a model with your data; the base itself stays as it is.")
+        markup.head("Training", "Train a model on your data. The base model itself never changes.")
     )
     cards = choice_cards.component("train-method", methods.cards([], ""))
     made = [layout.build(page, kind, one) for kind, one in training_methods.known().items()]
@@ -94,7 +94,7 @@ def smaller(ws: Workspace, project: str | None, recipe: TrainRecipe) -> TrainRec
 
 def default_name(ws: Workspace, recipe: TrainRecipe) -> str:
     """What a run is called unless a person says otherwise: "SFT on faq@1"."""
-    called = "Judge" if recipe.KIND == "reward" else recipe.KIND.upper()
+    called = kinds.short_title(recipe.KIND)
     return f"{called} on {datasets.get(ws, who(ws), recipe.dataset).label}"
 
 
