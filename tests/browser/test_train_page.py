@@ -35,7 +35,7 @@ def test_the_estimate_follows_the_form_and_a_wrong_field_stops_the_start(walk):
     walk.tab("Training")
     walk.sees("#sft-estimate", "it fits")
     walk.page.locator("#sft-preset").get_by_text("Thorough", exact=True).click()
-    walk.sees("#sft-preset-words", "stops by itself")
+    walk.sees("#sft-preset-words", "stops early")
     assert walk.page.locator("#sft-num_train_epochs input").input_value() == "4"
     walk.page.locator("#sft-tunings [data-pick=full]").click()
     walk.sees("#sft-as-yaml, #sft-tunings [data-pick=full][aria-pressed=true]", "All weights")
@@ -58,7 +58,7 @@ def test_a_method_without_data_leads_to_where_one_gets_it(walk):
 def test_a_reward_by_rule_trains_without_a_judge(walk):
     walk.tab("Training")
     walk.page.locator("#train-method [data-pick=grpo]").click()
-    walk.sees("#grpo-estimate", "answers being written")
+    walk.sees("#grpo-estimate", "sampled answers")
     said = walk.page.locator("#grpo-reward input").input_value()
     assert said == "Rule: At most 50 words"  # the newest data are prompts without answers
 
