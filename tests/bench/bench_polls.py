@@ -90,7 +90,7 @@ def usual(found: list[Cost]) -> str:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_file_from_the_drop_to_add(ws, tmp_path, tiny_model):
-    import_folder.folder(ws, LOCAL, str(tiny_model), "tiny")
+    import_folder.import_base(ws, LOCAL, str(tiny_model), "tiny")
     project = helpers.project(ws, "Bench").id
     page = app.build(ws)
     under = bench_tools.conditions(ws)

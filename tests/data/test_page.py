@@ -23,7 +23,7 @@ from ui.pages.data.preview import FormInput
 
 @pytest.fixture
 def base(ws, tiny_model):
-    return import_folder.folder(ws, LOCAL, str(tiny_model), "tiny")
+    return import_folder.import_base(ws, LOCAL, str(tiny_model), "tiny")
 
 
 def jsonl(folder, rows, name="file.jsonl"):
@@ -379,7 +379,7 @@ def test_system_prompt_of_the_template_is_said_where_rows_have_none(ws, tiny_mod
         "<|im_start|>system\nYou are a helpful AI assistant.<|im_end|>\n{% endif %}"
     )
     (folder / "chat_template.jinja").write_text(default + template)
-    import_folder.folder(ws, LOCAL, str(folder), "talking")
+    import_folder.import_base(ws, LOCAL, str(folder), "talking")
     _, shown = preview.drop(ws, jsonl(tmp_path, chats(10)))
     assert "The chat template adds a system prompt" in shown.preview
     assert "<q>You are a helpful AI assistant" in shown.preview

@@ -17,7 +17,7 @@ from ui.pages.data import charts, hub, statistics, version, version_history, ver
 
 @pytest.fixture
 def base(ws, tiny_model):
-    return import_folder.folder(ws, LOCAL, str(tiny_model), "tiny")
+    return import_folder.import_base(ws, LOCAL, str(tiny_model), "tiny")
 
 
 def kept(ws, folder, rows, project=None, name="faq"):

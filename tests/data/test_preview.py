@@ -18,7 +18,7 @@ def user(text):
 
 @pytest.fixture
 def base(ws, tiny_model):
-    return import_folder.folder(ws, LOCAL, str(tiny_model), "tiny")
+    return import_folder.import_base(ws, LOCAL, str(tiny_model), "tiny")
 
 
 def test_a_check_says_what_adding_the_file_would_give(ws, tmp_path):
@@ -128,8 +128,8 @@ def test_a_row_longer_than_the_limit_is_marked_as_cut(ws, base):
 
 
 def test_a_whole_model_folder_becomes_a_base_once(ws, tiny_model):
-    first = import_folder.folder(ws, LOCAL, str(tiny_model), "tiny")
-    again = import_folder.folder(ws, LOCAL, f"  {tiny_model}  ")
+    first = import_folder.import_base(ws, LOCAL, str(tiny_model), "tiny")
+    again = import_folder.import_base(ws, LOCAL, f"  {tiny_model}  ")
     assert first.id == again.id
     assert [one.name for one in registry.list_all(ws, LOCAL)] == ["tiny"]
 
@@ -138,7 +138,7 @@ def test_a_folder_that_is_no_model_is_refused_with_what_it_lacks(ws, tmp_path):
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "config.json").write_text("{}")
     with pytest.raises(UserError, match=r"no tokenizer\.json"):
-        import_folder.folder(ws, LOCAL, str(tmp_path / "half"))
+        import_folder.import_base(ws, LOCAL, str(tmp_path / "half"))
 
 
 def test_weights_that_could_run_code_are_refused(ws, tmp_path):
@@ -146,7 +146,7 @@ def test_weights_that_could_run_code_are_refused(ws, tmp_path):
         (tmp_path / name).write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(UserError, match="safetensors"):
-        import_folder.folder(ws, LOCAL, str(tmp_path))
+        import_folder.import_base(ws, LOCAL, str(tmp_path))
 
 
 def test_an_adapter_is_not_taken_for_a_base(ws, tiny_model, tmp_path):
@@ -154,10 +154,10 @@ def test_an_adapter_is_not_taken_for_a_base(ws, tiny_model, tmp_path):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "config.json").write_text(json.dumps({"peft_type": "LORA"}))
     with pytest.raises(UserError, match="architecture"):
-        import_folder.folder(ws, LOCAL, str(tmp_path))
+        import_folder.import_base(ws, LOCAL, str(tmp_path))
 
 
 @pytest.mark.parametrize(("path", "said"), [("", "No folder"), ("~/no/such", "There is no folder")])
 def test_a_folder_that_is_not_there_is_said_to_be(ws, path, said):
     with pytest.raises(UserError, match=said):
-        import_folder.folder(ws, LOCAL, path)
+        import_folder.import_base(ws, LOCAL, path)

@@ -39,7 +39,7 @@ ROWS = {
 
 @pytest.fixture
 def base(ws, tiny_model):
-    return import_folder.folder(ws, LOCAL, str(tiny_model), "tiny")
+    return import_folder.import_base(ws, LOCAL, str(tiny_model), "tiny")
 
 
 def kept(ws, tmp_path, rows):

@@ -45,7 +45,7 @@ def test_while_there_is_no_base_the_tab_says_that_one_is_on_its_way(ws, project)
 
 
 def test_a_base_says_where_it_came_from_in_words(ws, project, tiny_model):
-    import_folder.folder(ws, LOCAL, str(tiny_model), "my <model>")
+    import_folder.import_base(ws, LOCAL, str(tiny_model), "my <model>")
     bases, adapters, onward, first = tab.refresh(ws, project.id)
     assert "my &lt;model&gt;" in bases
     assert "local folder" in bases
@@ -102,4 +102,4 @@ def test_adapters_of_another_project_are_not_shown(ws, project, tmp_path):
 
 def test_a_folder_without_a_model_is_refused(ws, tmp_path):
     with pytest.raises(UserError, match="not a whole model"):
-        import_folder.folder(ws, LOCAL, str(tmp_path))
+        import_folder.import_base(ws, LOCAL, str(tmp_path))

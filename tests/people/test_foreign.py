@@ -32,7 +32,7 @@ from tests.ui import results
 # These concern no project: the whole server, a file in hand, the actor's own browser.
 OF_NO_PROJECT = {
     "backups.make": "the whole database, for owners",
-    "models.import_folder.folder": "a base for every project, for owners",
+    "models.import_folder.import_base": "a base for every project, for owners",
     "models.registry.add_base": "a base for every project, for owners",
     "models.registry.ensure_default": "a base for every project",
     "projects.create": "a project of their own",

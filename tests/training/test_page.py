@@ -58,7 +58,7 @@ def project(ws):
 
 @pytest.fixture
 def base(ws, tiny_model):
-    return import_folder.folder(ws, LOCAL, str(tiny_model), "base")
+    return import_folder.import_base(ws, LOCAL, str(tiny_model), "base")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Bring a base model that lies in a folder of this computer."""
+"""Import a base model from a folder of this computer."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from engine.workspace import Workspace
 NEEDED = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
 
-def folder(ws: Workspace, actor: Actor, path: str, name: str = "") -> Model:
+def import_base(ws: Workspace, actor: Actor, path: str, name: str = "") -> Model:
     """The folder as a base model that every project may use; UserError says what it lacks."""
     actor.require(Role.OWNER)
     given = path.strip()

@@ -49,7 +49,7 @@ def files(ws: Workspace, model: Model) -> ModelFiles:
         if folder is not None and not folder.is_dir():
             raise NotFound(
                 f"The files of {model.name} are not in the data folder any more.",
-                "Train it again, or bring the folder back.",
+                "Train it again, or restore the folder.",
             )
     return ModelFiles(model, weights, adapter)
 

@@ -17,7 +17,7 @@ def bases_of(found: Sequence[Model]) -> str:
     """A card for each base; what is going on while there is none."""
     if not found:
         text = (
-            "The default model is being fetched; Home says how far it is. "
+            "The default model is being fetched; Home shows the progress. "
             "You can also add a model of your own from a folder."
         )
         return markup.notice(text, "busy")

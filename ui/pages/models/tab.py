@@ -1,4 +1,4 @@
-"""Models: the bases, and what this project made of them."""
+"""Models: base models, and the models that a project trained from them."""
 
 from typing import Any
 
@@ -14,18 +14,20 @@ from ui.web.session import who
 
 
 def build(ws: Workspace, page: Page) -> None:
-    """The tab: bases, trained models with where they come from, and a way to bring a base."""
-    gr.HTML(markup.head("Models", "What you start from, and what this project made of it."))
+    """The page: base models, trained models with their lineage, and the import of a base."""
+    gr.HTML(markup.head("Models", "Base models, and the models this project trained from them."))
     bases = gr.HTML("", elem_id="models-bases")
-    with gr.Accordion("Add a base model from a folder", open=False, elem_id="models-bring"):
+    with gr.Accordion("Add a base model from a folder", open=False, elem_id="models-import"):
         with gr.Row():
             path = gr.Textbox(
                 label="Folder",
-                info="On the computer that runs Tuneloop: as transformers saves a model",
+                info="On the computer that runs Tuneloop, saved by transformers (save_pretrained)",
                 elem_id="models-path",
             )
             name = gr.Textbox(
-                label="Name", info="The folder's own name unless given", elem_id="models-name"
+                label="Name",
+                info="Optional; by default the folder's",
+                elem_id="models-name",
             )
         add = gr.Button("Add model", elem_id="models-add")
     trained = gr.HTML("", elem_id="models-trained")
@@ -47,7 +49,7 @@ def build(ws: Workspace, page: Page) -> None:
 
     @shows_errors
     def on_add(project: str | None, folder: str, called: str) -> tuple[Any, ...]:
-        new = import_folder.folder(ws, who(ws), folder, called)
+        new = import_folder.import_base(ws, who(ws), folder, called)
         gr.Success(f"Every project may now start from {new.name}.", title="Added")
         return "", "", *refresh(ws, project)
 
