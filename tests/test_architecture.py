@@ -374,3 +374,36 @@ def test_no_committed_file_names_a_machine_path_or_a_package_registry():
             if MACHINE_PATHS.search(line) or REGISTRIES.search(line):
                 found.append(f"{path.relative_to(REPO)}:{number} {line.strip()[:80]}")
     assert not found, "\n".join(found)
+
+
+COLOUR = re.compile(
+    r"(?<![\w&])#(?:[0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3,4})\b(?![\w-])"
+    r"|\b(?:rgb|hsl)a?\(\s*\d"
+)
+COLOURED = (".css", ".py", ".js", ".html", ".md")
+
+
+def test_colours_stand_in_the_tokens_alone():
+    found = []
+    for path in committed():
+        name = path.relative_to(REPO)
+        if name.parts[0] != "ui" or path.suffix not in COLOURED or path.name == "tokens.css":
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if COLOUR.search(line):
+                found.append(f"{name}:{number} {line.strip()[:80]}")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "text", ["#fff", "#0f726b", "#0f726b80", "rgb(0 0 0 / 30%)", "rgba(1,2,3)"]
+)
+def test_the_rule_for_colours_sees(text):
+    assert COLOUR.search(f"color: {text};")
+
+
+@pytest.mark.parametrize(
+    "text", ["#home-cards", "#tab-data", "&#8594;", "var(--tl-ink)", "#add-x {"]
+)
+def test_the_rule_for_colours_leaves_alone(text):
+    assert not COLOUR.search(text)

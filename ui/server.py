@@ -32,7 +32,7 @@ from ui.web.sign_in_gate import Gate
 
 STATIC = Path(__file__).parent / "static"
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-FIRST_STYLE = "tuneloop.css"  # tokens and kit; the others build on it
+FIRST_STYLES = ("tokens.css", "tuneloop.css")  # colours, then what the others build on
 HEAD = '<script src="/static/rate.js" defer></script>'
 SIGNED_OUT = '<script src="/static/account.js"></script>'
 SIGN_IN = "TUNELOOP_SIGN_IN"
@@ -96,7 +96,7 @@ def _mount(app: FastAPI, ws: Workspace) -> None:
     app.state.demo.has_launched = True
     # Gradio keeps 1.7 MB for each browser it has seen, 10,000 of them unless it is told otherwise.
     app.state.demo.state_session_capacity = SESSIONS
-    styles = sorted(STATIC.glob("*.css"), key=lambda path: (path.name != FIRST_STYLE, path.name))
+    styles = sorted(STATIC.glob("*.css"), key=_order)
     gr.mount_gradio_app(
         app,
         app.state.demo,
@@ -114,6 +114,11 @@ def _mount(app: FastAPI, ws: Workspace) -> None:
         footer_links=[],
         max_file_size=f"{UPLOAD_MB}mb",
     )
+
+
+def _order(path: Path) -> tuple[int, str]:
+    first = FIRST_STYLES.index(path.name) if path.name in FIRST_STYLES else len(FIRST_STYLES)
+    return first, path.name
 
 
 async def _explain(_request: Request, error: Exception) -> JSONResponse:

@@ -16,7 +16,8 @@ from ui.components.safe_text import to_html
 PAGE = """<!doctype html><html lang=en><meta charset=utf-8>
 <meta name=viewport content="width=device-width, initial-scale=1">
 <meta name=color-scheme content="light dark">
-<link rel=icon href="data:,"><link rel=stylesheet href=/static/rate.css>
+<link rel=icon href="data:,"><link rel=stylesheet href=/static/tokens.css>
+<link rel=stylesheet href=/static/rate.css>
 <script src=/static/rate.js defer></script>
 <body class=tl-rate-page><header><span class=tl-rate-mark>Tuneloop</span><h1>A round</h1></header>
 <main><div class=tl-rate data-round=desk></div></main>"""

@@ -238,7 +238,8 @@ def test_the_page_asks_only_its_own_server(ws, tmp_path, address, watched):
     seen.open(address, one.id)
     api = f"/api/rate/{one.id}"
     assert [path for path in asked if not path.startswith("image/")] == [
-        f"/rate/{one.id}", "/static/rate.css", "/static/rate.js", "/static/rate_words.js",
+        f"/rate/{one.id}", "/static/tokens.css", "/static/rate.css", "/static/rate.js",
+        "/static/rate_words.js",
         "/static/rate_outbox.js", "/static/rate_extras.js", f"{api}/progress", f"{api}/next",
     ]  # fmt: skip
 

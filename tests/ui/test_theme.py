@@ -5,10 +5,12 @@ import re
 import pytest
 
 from tests.conftest import REPO
+from ui.components import charts, tokens
 from ui.components.theme import SETTINGS
 
-CSS = (REPO / "ui" / "static" / "tuneloop.css").read_text()
+CSS = (REPO / "ui" / "static" / "tokens.css").read_text()
 READABLE = 4.5
+SET_ELSEWHERE = {"--tl-tone", "--tl-at", "--tl-share"}  # by another sheet or by an element
 
 
 def luminance(colour):
@@ -57,3 +59,28 @@ def test_a_field_has_an_edge_by_light_and_by_dark():
     assert SETTINGS["input_border_width"] == SETTINGS["input_border_width_dark"] == "1px"
     for dark in ("", "_dark"):
         assert SETTINGS[f"input_border_color{dark}"] != SETTINGS[f"input_background_fill{dark}"]
+
+
+def test_pages_outside_of_gradio_have_the_same_dark_colours():
+    system = CSS[CSS.index("@media (prefers-color-scheme: dark)") :]
+    system = re.findall(r"--tl-([\w-]+): ([^;]+);", system[: system.index("\n}")])
+    assert dict(system) == tokens.DARK
+
+
+def test_every_token_of_light_has_a_dark_one():
+    assert set(tokens.LIGHT) == set(tokens.DARK)
+
+
+def test_tokens_are_read_by_theme_and_charts():
+    assert SETTINGS["body_text_color_subdued"] == tokens.LIGHT["muted"]
+    assert SETTINGS["body_text_color_subdued_dark"] == tokens.DARK["muted"]
+    assert tokens.SHARED["chart-accent"] == charts.ACCENT
+    assert len(tokens.scale("teal")) == len(tokens.scale("stone")) == 11
+
+
+def test_every_variable_that_a_style_sheet_uses_is_a_token_or_its_own():
+    known = {f"--tl-{name}" for name in {**tokens.SHARED, **tokens.LIGHT}}
+    for sheet in (REPO / "ui" / "static").glob("*.css"):
+        text = sheet.read_text()
+        used = set(re.findall(r"var\((--tl-[\w-]+)", text))
+        assert used <= known | set(re.findall(r"(--tl-[\w-]+):", text)) | SET_ELSEWHERE, sheet.name

@@ -6,13 +6,15 @@ from typing import Any
 import plotly.graph_objects as go
 
 from engine.core.job import Event
+from ui.components.tokens import chart
 
-MUTED = "#808695"
-GRID = "rgba(128, 134, 149, 0.18)"
-ACCENT = "#2a9d93"
-GOOD = "#2f9e6e"
-WARN = "#c98a1b"
-BAD = "#d9575b"
+MUTED = chart("ink")
+GRID = chart("grid")
+ACCENT = chart("accent")
+GOOD = chart("good")
+WARN = chart("warn")
+BAD = chart("bad")
+CLEAR = chart("clear")
 FONT = "IBM Plex Sans, sans-serif"
 
 
@@ -22,13 +24,16 @@ def figure(height: int | None = None) -> Any:
     drawn.update_layout(
         template="none",
         height=height,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
         font={"family": FONT, "size": 13, "color": MUTED},
         margin={"l": 56, "r": 16, "t": 36, "b": 48},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         hovermode="x unified",
-        hoverlabel={"bgcolor": "#23252e", "font": {"color": "#f2f2f5", "family": FONT}},
+        hoverlabel={
+            "bgcolor": chart("label"),
+            "font": {"color": chart("on-label"), "family": FONT},
+        },
         uirevision="kept",
     )
     axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GRID, "automargin": True}

@@ -15,6 +15,7 @@ PAGE = """<!doctype html>
 <meta name="robots" content="noindex">
 <title>{title} · Tuneloop</title>
 <link rel="icon" href="{icon}">
+<link rel="stylesheet" href="/static/tokens.css">
 <link rel="stylesheet" href="/static/rate.css">
 {head}
 </head>

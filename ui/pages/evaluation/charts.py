@@ -9,10 +9,10 @@ from engine.core.evaluation import Evaluation, Mean
 from engine.core.evaluation_sentences import baseline_title
 from engine.services.evaluation.answers import gain
 from engine.services.evaluation.metrics import title as metric_title
-from ui.components import charts
+from ui.components import charts, tokens
 from ui.pages.evaluation.render import Names
 
-SERIES = (charts.ACCENT, charts.WARN, "#8b6bd6", charts.BAD)
+SERIES = (charts.ACCENT, charts.WARN, tokens.chart("violet"), charts.BAD)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 HOLLOW = ("circle-open", "diamond-open", "square-open")
 SMALL = {"size": 13}

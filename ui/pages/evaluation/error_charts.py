@@ -12,12 +12,14 @@ from engine.services.evaluation.slices import length
 from engine.stats.confusion import Confusion
 from engine.stats.confusion import confusion as counted
 from engine.stats.intervals import mean_interval
-from ui.components import charts
+from ui.components import charts, tokens
 from ui.pages.evaluation.charts import SMALL, SYMBOLS, colour
 from ui.pages.evaluation.render import Names
 
 MOST_LABELS = 30  # more are not read off a picture
-PALE = "#a9d6d1"  # the least that is not nothing: its number is read on light and on dark
+PALE = tokens.chart(
+    "pale"
+)  # the least that is not nothing: its number is read on light and on dark
 BINS = 6
 FEWEST = 5  # rows a point
 SHORTENED = 22  # characters of a label
@@ -49,7 +51,7 @@ def confusion(counts: Confusion) -> Any:
             customdata=values,
             text=np.where(values > 0, values.astype(str), ""),
             texttemplate="%{text}",
-            colorscale=[[0, "rgba(42,157,147,0.05)"], [1e-6, PALE], [1, charts.ACCENT]],
+            colorscale=[[0, tokens.chart("faint")], [1e-6, PALE], [1, charts.ACCENT]],
             showscale=False,
             xgap=2,
             ygap=2,

@@ -8,12 +8,12 @@ import plotly.graph_objects as go
 
 from engine.core.job import Job
 from engine.services.jobs import compare
-from ui.components import charts, forms
+from ui.components import charts, forms, tokens
 from ui.components.follow import Track
 from ui.pages.jobs import curves, settings
 
 # told apart by all common kinds of colour blindness, and readable on light and on dark
-COLOURS = ("#2a9d93", "#e08a00", "#56b4e9", "#cc79a7", "#d5502a")
+COLOURS = tuple(tokens.chart(f"series-{number}") for number in range(1, 6))
 SIGNS = ("circle", "diamond", "square", "triangle-up", "cross")
 LONGEST = 40  # characters of a name in the legend
 ASK = "Choose two to five trainings to compare."
