@@ -43,7 +43,12 @@ SHAPES: dict[str, Any] = {
     "data add": Dataset,
     "data fetch": Dataset,
     "data list": {"datasets": [Dataset]},
-    "data preview": {"rows": "list of rows, each a list of {text, trained}"},
+    "data fix": Dataset,
+    "data undo": Dataset,
+    "data preview": {
+        "rows": "list of rows, each a list of {text, trained}",
+        "default_system_prompt": "text or null",
+    },
     "models": MODELS,
     "models list": MODELS,
     "models fetch": MODELS,
