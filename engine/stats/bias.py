@@ -46,7 +46,7 @@ class RaterPosition(PositionBias):
 
 
 def position_of(rated: Sequence[RatedPair], alpha: float = 0.01) -> PositionBias:
-    """The position bias of a whole round; gold pairs and repeats are left out."""
+    """The position bias of a whole round; gold items and repeats are left out."""
     sides = [pair.choice for pair in counted(rated)]
     return position_bias(sides.count("left"), sides.count("right"), alpha)
 

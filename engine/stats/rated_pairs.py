@@ -13,7 +13,7 @@ LEFT_WINS: dict[str, float] = {"left": 1.0, "right": 0.0, "tie": 0.5, "both_bad"
 class RatedPair(NamedTuple):
     """`left` and `right` name the models that stood there; lengths are in characters or tokens.
 
-    `expected` is the answer to a gold pair, None on every other pair.
+    `expected` is the answer to a gold item, None on every other pair.
     """
 
     prompt: str
@@ -58,7 +58,7 @@ def hash_order_score(pair: RatedPair) -> int:
 
 
 def counted(rated: Iterable[RatedPair]) -> list[RatedPair]:
-    """The votes that count: no gold pairs, and of a repeated pair only a rater's first vote."""
+    """The votes that count: no gold items, and of a repeated pair only a rater's first vote."""
     seen: dict[tuple[object, ...], RatedPair] = {}
     for pair in rated:
         if pair.expected is None:

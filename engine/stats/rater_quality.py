@@ -1,4 +1,4 @@
-"""Which raters to look at: gold pairs, repeats, sides, and votes against all others.
+"""Which raters to look at: gold items, repeats, sides, and votes against all others.
 
 Every flag here is a reason for a person to look, never to delete votes unseen.
 """
@@ -78,7 +78,7 @@ class Quality(BaseModel):
 
 
 def judge_gold(right: int, of: int) -> Gold:
-    """Whether a rater's answers to gold pairs ask for a pause.
+    """Whether a rater's answers to gold items ask for a pause.
 
     They do from the fifth on, where even the upper bound of Wilson's one-sided 95 % interval is
     below 75 %: at most 2 of 5, 3 of 8, 5 of 10, 6 of 12 or 11 of 20 right. UserError for counts
@@ -87,10 +87,10 @@ def judge_gold(right: int, of: int) -> Gold:
     if not 0 <= right <= of:
         raise UserError(f"{right} of {of} gold answers cannot be right.", "Correct the counts.")
     if of == 0:
-        return Gold(right=0, of=0, upper=1.0, pause=False, sentence="No gold pair answered yet.")
+        return Gold(right=0, of=0, upper=1.0, pause=False, sentence="No gold item answered yet.")
     upper = wilson(right / of, of, 0.9).high
     pause = of >= FIRST_LOOK and upper < EXPECTED
-    found = f"{right} of {of} gold pairs right"
+    found = f"{right} of {of} gold items right"
     text = f"Pause and talk to this rater: only {found}." if pause else f"{found[:1]}{found[1:]}."
     return Gold(right=right, of=of, upper=upper, pause=pause, sentence=text)
 
@@ -134,7 +134,7 @@ def strangeness(rated: Sequence[RatedPair]) -> dict[str, float]:
     vote with a winner by 1/2. It passes 20 for an honest rater with a probability of at most 5 %,
     and stays at 1 where fewer than five others voted on the pair. Its limit: the others define
     what is normal, so it finds nothing where a third of all raters cheat, or where models win about
-    equally often; gold pairs are the first defence. Source: FastChat's outlier test, binary form.
+    equally often; gold items are the first defence. Source: FastChat's outlier test, binary form.
     """
     own: dict[str, list[RatedPair]] = {}
     for vote in counted(rated):
@@ -171,7 +171,7 @@ def _step(agree: int, differ: int) -> float:
 
 
 def gold_by_rater(rated: Sequence[RatedPair]) -> dict[str, Gold]:
-    """Each rater's standing on the gold pairs among these votes."""
+    """Each rater's standing on the gold items among these votes."""
     right, of = Counter[str](), Counter[str]()
     for pair in rated:
         if pair.expected is not None:
@@ -227,7 +227,7 @@ def _rater(
 ) -> RaterQuality:
     reasons = []
     if gold.pause:
-        reasons.append(f"only {gold.right} of {gold.of} gold pairs right")
+        reasons.append(f"only {gold.right} of {gold.of} gold items right")
     if one_sided:
         reasons.append(f"{left_share * 100:.0f} % of votes with a winner went left")
     if again.of >= FIRST_LOOK and again.high < EXPECTED:

@@ -151,7 +151,7 @@ comparison = Table(
     *map(_text, ("prompt", "reference_texts")),
     *map(_text, ("text_lo", "text_hi", "model_lo", "model_hi", "kind")),
     _text("left_first"),  # lo or hi: what the first of two raters sees on the left
-    _text("details", default="{}"),  # of a gold pair its answer, of a chosen pair the rule
+    _text("details", default="{}"),  # of a gold item its answer, of a chosen pair the rule
     UniqueConstraint("round_id", "position"),
 )
 

@@ -36,7 +36,7 @@ from ui.pages.rating.refresh import RatingView
 REPEATS = 20
 PAIRS = 300
 GENERATIONS = 8  # each with a round of votes and a blind one, and every fourth with a second test
-ROUNDS = 20  # of them one control round and one that is open
+ROUNDS = 20  # of them one A/A round and one that is open
 OVERLAPS = (1, 2, 3)
 WORD = "word "
 LATER_S = 60.0  # from one round to the next

@@ -319,7 +319,7 @@ def test_a_break_is_offered_after_some_pairs_and_blocks_nothing(desk):
     press(page, "a")
     page.wait_for_selector("text=2 ratings without a break")
     note = page.inner_text(".tl-rate-note")
-    assert "You agreed with 3 of 4 control pairs." in note
+    assert "You agreed with 3 of 4 gold items." in note
     assert "You can rate 40 more today." in note
     press(page, "b")
     assert page.locator(".tl-rate-note").is_hidden()

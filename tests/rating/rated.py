@@ -48,7 +48,7 @@ def started(
 
 
 def careful(ws, who, shown):
-    """The new answer, or the right one of a gold pair."""
+    """The new answer, or the right one of a gold item."""
     left, right, references = votes.texts(ws, who, shown.token)
     if left in references or right in references:
         return "left" if left in references else "right"

@@ -168,7 +168,7 @@ def test_quality_reads_gold_and_repeats(tuneloop, write):
     assert (rater["repeats"]["same"], rater["repeats"]["of"]) == (0, 6)
     assert rater["votes"] == 6
     _, out, _ = tuneloop("rate", "quality", path)
-    assert out.startswith("Look at 1 of 1 rater: careless (only 0 of 5 gold pairs right")
+    assert out.startswith("Look at 1 of 1 rater: careless (only 0 of 5 gold items right")
 
 
 @pytest.mark.parametrize(

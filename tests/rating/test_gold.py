@@ -105,7 +105,7 @@ def test_nobody_repeats_a_pair_that_only_others_saw(ws, tmp_path):
     assert rate_all(ws, one, "b") == 0
 
 
-def test_nothing_that_is_shown_tells_a_gold_pair_or_a_repeat_apart(ws, tmp_path):
+def test_nothing_that_is_shown_tells_a_gold_item_or_a_repeat_apart(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", gold=0.3, repeats=0.3, practice=2, pairs=10)
     shown, fields, said = votes.state(ws, rater("a"), one.id), set(), ""
     while shown.pair:
@@ -130,7 +130,7 @@ def test_a_rater_who_fails_gold_is_paused_with_a_sentence_and_their_votes_wait(w
     assert (seen.wins, seen.paused) == (0, cast - 5)
     [found] = raters.raters(ws, LOCAL, one.id)
     assert found.paused
-    assert "0 of 5 gold pairs right" in found.quality.reasons[0]
+    assert "0 of 5 gold items right" in found.quality.reasons[0]
 
 
 def test_a_person_who_looked_lets_a_paused_rater_go_on_and_all_votes_count_again(ws, tmp_path):
@@ -185,7 +185,7 @@ def test_a_days_share_ends_with_a_sentence_and_an_undo_gives_one_back(ws, tmp_pa
     assert votes.own_progress(ws, rater("a"), one.id)["left_today"] == 1
 
 
-def test_gold_pairs_come_from_a_file_where_one_is_given(tmp_path):
+def test_gold_items_come_from_a_file_where_one_is_given(tmp_path):
     path = tmp_path / "gold.jsonl"
     path.write_text('{"prompt": "2+2?", "chosen": "4", "rejected": "a fish"}\n')
     [pair] = gold.from_file(path, path.name)
@@ -199,7 +199,7 @@ def test_a_file_without_pairs_gives_no_gold(tmp_path):
         gold.from_file(path, path.name)
 
 
-def test_the_wrong_answer_of_a_gold_pair_is_no_variant_of_the_right_one(ws, tmp_path):
+def test_the_wrong_answer_of_a_gold_item_is_no_variant_of_the_right_one(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", gold=0.3, pairs=20)
     found = [pair for pair in kinds(ws, one).values() if pair.kind == "gold"]
     assert len(found) == 6

@@ -77,7 +77,7 @@ def test_a_model_against_itself_comes_out_even_for_whoever_looks_at_sides_only(w
     rounds.close(ws, LOCAL, one.id)
     found = report.report(ws, LOCAL, one.id)
     assert found.even
-    assert found.sentence.startswith("The control is even")
+    assert found.sentence.startswith("The A/A round is even")
     assert found.verdict.low < 0.5 < found.verdict.high
 
 
@@ -154,7 +154,7 @@ def test_a_plan_that_contradicts_itself_is_refused(purpose, options, said):
         plans.check(recipe)
 
 
-def test_gold_pairs_need_known_answers(ws, tmp_path):
+def test_gold_items_need_known_answers(ws, tmp_path):
     project = helpers.project(ws)
     new, old = helpers.model(ws, tmp_path, "one"), helpers.model(ws, tmp_path, "two")
     asked = pasted_prompts.keep(

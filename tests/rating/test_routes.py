@@ -381,7 +381,7 @@ def test_a_withdrawn_invitation_opens_nothing_any_more(app, ws, one):
     assert client.get("/rate/join/nothing").status_code == 404
 
 
-def test_no_byte_tells_a_gold_pair_a_repeat_or_an_arm_before_the_vote(app, ws, tmp_path):
+def test_no_byte_tells_a_gold_item_a_repeat_or_an_arm_before_the_vote(app, ws, tmp_path):
     base = seed.preparing(ws, tmp_path, purpose="blind_eval", pairs=10)
     recipe = RoundRecipe(
         purpose="blind_eval", model=base.arm_new, baseline=base.arm_base,

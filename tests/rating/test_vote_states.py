@@ -25,7 +25,7 @@ choices = st.sampled_from(["left", "right", "tie", "both_bad"])
 
 
 class Desk(RuleBasedStateMachine):
-    """Three raters at three pairs, one of them repeated, and one gold pair."""
+    """Three raters at three pairs, one of them repeated, and one gold item."""
 
     ws = folder = clock = None
 

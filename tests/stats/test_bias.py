@@ -35,7 +35,7 @@ def test_each_rater_has_a_line_and_the_most_surprising_comes_first():
     assert position_of(votes).left == 30
 
 
-def test_ties_gold_pairs_and_repeats_say_nothing_about_sides():
+def test_ties_gold_items_and_repeats_say_nothing_about_sides():
     votes = cast("a", ["left", "tie", "both_bad"])
     votes += [votes[0], votes[0]._replace(prompt="g", expected="left")]
     found = position_of(votes)

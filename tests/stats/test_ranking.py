@@ -158,7 +158,7 @@ def test_left_and_right_do_not_matter():
     assert ranking(turned, "old") == ranking(TIED, "old")
 
 
-def test_repeats_and_gold_pairs_do_not_count():
+def test_repeats_and_gold_items_do_not_count():
     extra = [TIED[0]._replace(choice="right"), TIED[0]._replace(prompt="g", expected="left")]
     assert ranking([*TIED, *extra], "old") == ranking(TIED, "old")
 

@@ -316,7 +316,7 @@
     standing() {
       const { agreement_with_gold: gold, left_today: left } = this.known;
       const said = [];
-      if (gold && gold.of) said.push(`You agreed with ${gold.right} of ${gold.of} control pairs.`);
+      if (gold && gold.of) said.push(`You agreed with ${gold.right} of ${gold.of} gold items.`);
       if (typeof left === "number") said.push(`You can rate ${left} more today.`);
       return said;
     }

@@ -158,7 +158,7 @@ def _allowing_for_all(seen: list[Generation]) -> list[Generation]:
 
 
 def _control(ws: Workspace, actor: Actor, tests: list[Round]) -> Control | None:
-    """The newest closed control round."""
+    """The newest closed A/A round."""
     closed = [one for one in tests if one.purpose == "aa_control" and one.status == "closed"]
     if not closed:
         return None

@@ -24,7 +24,7 @@ ALIKE = 0.5  # share of words: two answers this much alike are no off-topic pair
 
 
 def from_rows(rows: Sequence[Row], wanted: int, avoided: set[int], seed: int) -> list[GoldItem]:
-    """`wanted` gold pairs from answers in a dataset, off-topic and empty ones in turn.
+    """`wanted` gold items from answers in a dataset, off-topic and empty ones in turn.
 
     Rows in `avoided`, whose questions the round asks, come last. UserError where the dataset holds
     too few answers.
@@ -32,7 +32,7 @@ def from_rows(rows: Sequence[Row], wanted: int, avoided: set[int], seed: int) ->
     known = [(row, right) for row in rows if (right := _reference(row))]
     if len(known) < max(FEWEST_REFERENCES, wanted):
         raise UserError(
-            f"Check pairs need {max(FEWEST_REFERENCES, wanted)} questions with a known answer; "
+            f"Gold items need {max(FEWEST_REFERENCES, wanted)} questions with a known answer; "
             f"this dataset has {len(known)}.",
             "Choose a dataset of chats, give the pairs in a file, or ask for fewer.",
         )
@@ -43,7 +43,7 @@ def from_rows(rows: Sequence[Row], wanted: int, avoided: set[int], seed: int) ->
 
 
 def from_file(path: Path, name: str) -> list[GoldItem]:
-    """The gold pairs of a preference file: its chosen answers are right."""
+    """The gold items of a preference file: its chosen answers are right."""
     parsed = read_file(path, name)
     pairs = [
         GoldItem(prompt=each.prompt, right=each.chosen, wrong=each.rejected, reason=GIVEN)

@@ -29,7 +29,7 @@ CLOSE = (
 class Report(BaseModel):
     """What a closed round shows; parts that its purpose does not have are None.
 
-    `even` says for a control round whether a model against itself came out even.
+    `even` says for an A/A round whether a model against itself came out even.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -147,9 +147,9 @@ def _head(found: Report) -> str:
         )
         band = f"one half of the model against itself wins {rate} % ({low} to {high} %)"
         if found.even:
-            return f"The control is even: {band}. The test itself favours nobody."
+            return f"The A/A round is even: {band}. The test itself favours nobody."
         return (
-            f"The control is not even: {band}. Mend the test before you believe any result of it."
+            f"The A/A round is not even: {band}. Correct the test before you trust a result of it."
         )
     if found.verdict:
         return found.verdict.sentence

@@ -34,7 +34,7 @@ RATEABLE: tuple[Kind, ...] = ("sft", "prompts")
 TITLES: dict[Purpose, str] = {
     "train_pairs": "Rating round",
     "blind_eval": "Blind round",
-    "aa_control": "Control round",
+    "aa_control": "A/A round",
     "calibration": "Practice round",
 }
 

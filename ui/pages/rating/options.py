@@ -50,23 +50,24 @@ def build() -> OptionFields:
         decision = gr.Radio(DECISIONS, value=default("decision"), label="A blind test ends",
                             elem_id="rate-decision", info="Cannot be changed later")  # fmt: skip
     with gr.Row():
-        checks = gr.Slider(*_share("gold"), step=1, label="Check pairs, %", elem_id="rate-gold",
+        checks = gr.Slider(*_share("gold"), step=1, label="Gold items, %", elem_id="rate-gold",
                            info="Their answer is known; who often misses it is paused")  # fmt: skip
         repeats = gr.Slider(*_share("repeats"), step=1, label="Shown twice, %",
                             elem_id="rate-repeats",
-                            info="Sides swapped: does one agree with oneself?")  # fmt: skip
+                            info="With sides swapped, to measure self-consistency")  # fmt: skip
     with gr.Row():
-        practice = gr.Slider(0, 20, default("practice"), step=1, label="Practice pairs first",
-                             elem_id="rate-practice", info="Answer after the vote")  # fmt: skip
-        per_rater = gr.Slider(0, 500, 150, step=10, label="Most votes a person a day",
+        practice = gr.Slider(0, 20, default("practice"), step=1, label="Practice comparisons first",
+                             elem_id="rate-practice",
+                             info="With the answer after each vote")  # fmt: skip
+        per_rater = gr.Slider(0, 500, 150, step=10, label="Most votes per person and day",
                               elem_id="rate-per-rater", info="0: no limit")  # fmt: skip
-    guidelines = gr.Textbox(GUIDELINES, lines=4, max_lines=12, label="What raters should go by",
+    guidelines = gr.Textbox(GUIDELINES, lines=4, max_lines=12, label="Guidelines for raters",
                             elem_id="rate-guidelines")  # fmt: skip
     pasted = gr.Textbox("", lines=3, max_lines=12, label="Or paste questions, one a line",
                         elem_id="rate-pasted", info="Used instead of the dataset")  # fmt: skip
-    file = gr.File(label="Check pairs from a file, if you have your own", type="filepath",
+    file = gr.File(label="Your own gold items, from a file", type="filepath",
                    file_types=[".jsonl", ".json", ".csv"], elem_id="rate-gold-file")  # fmt: skip
-    anyway = gr.Checkbox(False, label="Test a model blind even if its scores fell",
+    anyway = gr.Checkbox(False, label="Start a blind round even if the model regressed",
                          elem_id="rate-anyway")  # fmt: skip
     return OptionFields(
         mode, decision, checks, repeats, practice, per_rater, guidelines, pasted, file, anyway

@@ -20,7 +20,7 @@ from ui.web.session import who
 FAILED = "The answers of this round could not be written. "
 CUT = (
     "All answers were cut at the longest length, or empty. Start another round below, with longer "
-    "answers under More."
+    "answers under More options."
 )
 PRACTICE = "Raters learn after each vote what was right. “Raters and flags” says how they did."
 

@@ -20,13 +20,13 @@ from ui.components.markup import Tone
 PURPOSE = {
     "train_pairs": "Collects preferences that a model is trained on",
     "blind_eval": "Blind test of two models",
-    "aa_control": "Control: a model against itself",
+    "aa_control": "A/A round: a model against itself",
     "calibration": "Practice for raters; nothing counts",
 }
 KINDS = {
     "train_pairs": "for training",
     "blind_eval": "blind test",
-    "aa_control": "control",
+    "aa_control": "A/A",
     "calibration": "practice",
 }
 STATUS: dict[str, tuple[str, Tone]] = {
@@ -141,7 +141,7 @@ def raters(found: Sequence[RaterView]) -> str:
     """A row for each rater, those with a reason to look first."""
     if not found:
         return '<p class="tl-fine">Nobody has voted yet.</p>'
-    heads = ("Rater", "Votes", "A pair takes", "Check pairs", "Went left", "To look at")
+    heads = ("Rater", "Votes", "A pair takes", "Gold items", "Went left", "To look at")
     rows = "".join(f"<tr>{_cells(heads, _rater(one))}</tr>" for one in found)
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     return (
@@ -258,7 +258,7 @@ def cut_short(one: Round, hidden: dict[str, int]) -> str:
     text = (
         f"{cut} of {of} pairs are not shown: an answer reached the longest length, "
         f"{one.plan.max_new_tokens} tokens. For more to rate, start another round with longer "
-        "answers, under More."
+        "answers, under More options."
     )
     return markup.notice(text, "warn")
 

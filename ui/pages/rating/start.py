@@ -22,13 +22,13 @@ from ui.web.session import who
 PURPOSES: list[tuple[str, Purpose]] = [
     ("Collect preferences for training", "train_pairs"),
     ("Blind test of two models", "blind_eval"),
-    ("Control: a model against itself", "aa_control"),
+    ("A/A test: a model against itself", "aa_control"),
     ("Practice for raters", "calibration"),
 ]
 WORDS: dict[Purpose, tuple[dict[str, Any], dict[str, Any]]] = {
     "train_pairs": (
         {"label": "First answer from", "info": "Usually your newest model"},
-        {"label": "Second answer from", "info": "The same model again gives a different try"},
+        {"label": "Second answer from", "info": "The same model again gives a second sample"},
     ),
     "blind_eval": (
         {"label": "Model under test", "info": "The one that should be better"},
@@ -70,23 +70,23 @@ class StartPanel(NamedTuple):
 def build() -> tuple[StartPanel, gr.HTML]:
     """The components, in the layout that is open, and the sentence about what they can show."""
     purpose = gr.Radio(
-        PURPOSES, value="train_pairs", label="What for", elem_id="rate-purpose"
+        PURPOSES, value="train_pairs", label="Purpose", elem_id="rate-purpose"
     )  # fmt: skip
     with gr.Row():
         new = gr.Dropdown([], value=None, elem_id="rate-new", **WORDS["train_pairs"][0])
         base = gr.Dropdown([], value=None, elem_id="rate-base", **WORDS["train_pairs"][1])
     with gr.Row():
         dataset = gr.Dropdown([], value=None, label="Questions from", elem_id="rate-dataset")
-        prompts = gr.Slider(6, MOST_PROMPTS, USUAL_PROMPTS, step=1, label="Pairs to rate",
+        prompts = gr.Slider(6, MOST_PROMPTS, USUAL_PROMPTS, step=1, label="Comparisons to rate",
                             elem_id="rate-prompts")  # fmt: skip
-    with gr.Accordion("More", open=False):
+    with gr.Accordion("More options", open=False):
         with gr.Row():
-            overlap = gr.Slider(1, 5, default("overlap"), step=1, label="Votes on each pair",
+            overlap = gr.Slider(1, 5, default("overlap"), step=1, label="Votes per comparison",
                                 elem_id="rate-overlap",
                                 info="Each from a different person")  # fmt: skip
             longest = gr.Slider(16, 1024, default("max_new_tokens"), step=16,
                                 label="Longest answer", elem_id="rate-longest",
-                                info="In tokens; a pair with a longer one is left out")  # fmt: skip
+                                info="In tokens; a longer answer is not shown")  # fmt: skip
         more = options.build()
     power = gr.HTML("", elem_id="rate-power")
     go = gr.Button("Start the round", variant="primary", elem_id="rate-start")

@@ -22,8 +22,8 @@ from ui.web.session import who
 
 LOOK_EVERY_S = 2.0
 NOTHING = (
-    "A round is a set of questions with two answers each. People say which answer is better "
-    "without knowing where it comes from; start one below."
+    "A round is a set of questions with two answers each. Raters choose the better answer without "
+    "knowing which model wrote it. Start one below."
 )
 
 
