@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from engine import plugins
 from engine.advice import machine, size, verdict
@@ -14,6 +13,7 @@ from engine.cli.training import methods, put, training, values_of, with_ids
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.recipe import TrainRecipe, read
+from engine.core.yaml_values import read_yaml
 from engine.services.training import estimate as service
 from engine.services.training.estimate import Preflight
 
@@ -99,7 +99,7 @@ def _changed(changes: tuple[str, ...]) -> dict[str, Any]:
         field, found, value = change.partition("=")
         if not found:
             raise UserError(f"--set {change!r} has no '='.", "Write FIELD=VALUE.")
-        put(values, field.split("."), yaml.safe_load(value))
+        put(values, field.split("."), read_yaml(value))
     return values
 
 

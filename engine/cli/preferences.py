@@ -11,6 +11,7 @@ from engine.cli.common import as_json, in_project, show, workspace
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.recipe import read
+from engine.core.yaml_values import read_yaml
 from engine.files import write_whole
 from engine.services.preferences import build as pair_service
 from engine.services.preferences import contested as contested_service
@@ -132,7 +133,7 @@ def _rules(settings: tuple[str, ...]) -> Rules:
 
 def _value(setting: str, value: str) -> Any:
     try:
-        return yaml.safe_load(value)
+        return read_yaml(value)
     except yaml.YAMLError:
         raise UserError(f"--set {setting!r} is no value.", "Write RULE=VALUE.") from None
 

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from engine.cli import common
 from engine.cli.common import as_json, in_project, workspace
 from engine.cli.training import start_job, training, values_of
 from engine.core.errors import UserError
+from engine.core.yaml_values import read_yaml
 
 FILE = click.Path(path_type=Path)
 changed = click.option(
@@ -108,7 +108,7 @@ def _space(text: str) -> tuple[str, Any]:
 
 
 def _list(text: str) -> list[Any]:
-    return [yaml.safe_load(each) for each in text.split(",")]
+    return [read_yaml(each) for each in text.split(",")]
 
 
 def _number(text: str) -> float | int:

@@ -12,6 +12,7 @@ from engine.cli.common import as_json, in_project, show, wait, working, workspac
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.recipe import TrainRecipe, read
+from engine.core.yaml_values import read_yaml
 from engine.services.jobs import lifecycle
 from engine.services.training import estimate
 from engine.services.training import methods as known_methods
@@ -94,7 +95,7 @@ def methods() -> list[str]:
 def values_of(path: Path, changes: tuple[str, ...]) -> dict[str, Any]:
     """The settings in the file with the changes of --set; UserError where either is malformed."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}.", "Check the name.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -113,7 +114,7 @@ def changed(values: dict[str, Any], changes: tuple[str, ...]) -> dict[str, Any]:
         field, found, value = change.partition("=")
         if not found:
             raise UserError(f"--set {change!r} has no '='.", "Write FIELD=VALUE.")
-        put(values, field.split("."), yaml.safe_load(value))
+        put(values, field.split("."), read_yaml(value))
     return values
 
 

@@ -10,7 +10,10 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
-ROWS = 128  # scored at once: more is no faster, and 128 rows of 50,000 words take 25 MB already
+from engine.advice.memory import HEAD_ROWS
+
+ROWS = HEAD_ROWS  # scored at once: the estimate of a training's memory counts with the same number
+
 # settings of models that change their logits; those keep TRL's head
 _CHANGED = (
     "final_logit_softcapping",

@@ -165,9 +165,6 @@ class Watch:
         for step, metrics in state["said"]:
             self._say(step, metrics)
 
-    def _stop(self) -> dict[str, Any]:
-        return {"stopped_at": self.steps, "stopped_by": self.stopped_by} if self.stopped_by else {}
-
     def _say(self, step: int, metrics: dict[str, float]) -> None:
         self._said.append((step, metrics))
         self._ctx.emit("metric", metrics, step)

@@ -1,6 +1,5 @@
 """A form from a recipe's fields, and back: the recipe is the one definition of a job's settings."""
 
-import re
 from collections.abc import Mapping, Sequence
 from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -14,6 +13,7 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 from engine.core import recipe as recipes
 from engine.core.errors import UserError
 from engine.core.recipe import Recipe
+from engine.core.yaml_values import read_yaml
 from engine.services import plug_ins
 
 R = TypeVar("R", bound=Recipe)
@@ -44,17 +44,6 @@ INSTALLED = {
     "trackers": plug_ins.trackers_installed
 }  # names of plug-ins: those that can be had here
 CHOSEN = ("model", "dataset", "reward")  # ids and names: their choices come from the services
-
-
-class Loader(yaml.SafeLoader):
-    """Numbers as people who train models write them: YAML 1.1 itself takes 2e-4 for a word."""
-
-
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
 
 
 def names(
@@ -249,7 +238,7 @@ def _kept(name: str, field: FieldInfo, value: Any) -> Any:
 
 def _mapping(name: str, text: str) -> dict[str, Any]:
     try:
-        found = yaml.load(text, Loader)
+        found = read_yaml(text)
     except yaml.YAMLError as error:
         raise UserError(
             f"{label(name)}: {_where(error)}", "Write one option a line, such as r: 16."

@@ -25,6 +25,7 @@ from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.core.recipe import TrainRecipe
 from engine.methods import weights
+from engine.models.precision import NARROW
 from engine.services import access
 from engine.services.data import token_lengths
 from engine.services.data.token_lengths import Lengths
@@ -37,7 +38,6 @@ from engine.workspace import Workspace
 
 SIDE = 512  # of the matrices that are multiplied to see how fast this machine is
 GPU_OPERATIONS = 3e13  # a second; cards differ by more than ten times, hence the wide range
-NARROWEST = 256  # width below which trainings stay in float32 (engine/models/precision.py)
 
 
 class Range(BaseModel):
@@ -185,7 +185,7 @@ def _plan(
     recipe: TrainRecipe, size: Size, lengths: Lengths, machine: Machine, from_adapter: bool
 ) -> Plan:
     trl = recipe.trl
-    fast = bool(machine.gpu) or (machine.bits16 and size.width >= NARROWEST)
+    fast = bool(machine.gpu) or (machine.bits16 and size.width >= NARROW)
     return Plan(
         method=recipe.KIND,
         tuning=recipe.tuning,
