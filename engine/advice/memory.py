@@ -23,7 +23,7 @@ SIDES = {"dpo": 2, "reward": 2}  # rows of the model that one row of the data ma
 ONLINE = frozenset({"rloo", "grpo"})  # methods that write answers while they learn
 
 
-class Plan(NamedTuple):
+class TrainingPlan(NamedTuple):
     """What a training does, as memory and time see it; `length` is that of the longest batch.
 
     A batch is a multiple of `group`.
@@ -51,7 +51,7 @@ class Plan(NamedTuple):
         return self.rows * self.length
 
 
-def parts(size: Size, plan: Plan) -> dict[str, int]:
+def parts(size: Size, plan: TrainingPlan) -> dict[str, int]:
     """Bytes by part, those that nothing needs left out; their sum is the peak."""
     trained = size.parameters if plan.tuning == "full" else lora_weights(size, plan.rank)
     found = {
@@ -68,7 +68,7 @@ def parts(size: Size, plan: Plan) -> dict[str, int]:
     return {name: int(taken) for name, taken in found.items() if taken}
 
 
-def _weights(size: Size, plan: Plan) -> float:
+def _weights(size: Size, plan: TrainingPlan) -> float:
     half = 2 if plan.bits16 else 4
     if plan.tuning == "full":
         # 16-bit copies are made for each step, as autocast does
@@ -79,7 +79,7 @@ def _weights(size: Size, plan: Plan) -> float:
     return FOUR_BITS * linear + half * (size.parameters - linear)
 
 
-def _reference(size: Size, plan: Plan, trained: int) -> float:
+def _reference(size: Size, plan: TrainingPlan, trained: int) -> float:
     """DPO and KTO compare with the start: a base is there anyway, an adapter needs its copy."""
     if plan.method not in ("dpo", "kto"):
         return 0
@@ -88,7 +88,7 @@ def _reference(size: Size, plan: Plan, trained: int) -> float:
     return 4 * trained if plan.from_adapter else 0
 
 
-def _activations(size: Size, plan: Plan) -> float:
+def _activations(size: Size, plan: TrainingPlan) -> float:
     """What a step keeps for its way back; with checkpointing the inputs of the layers alone."""
     layer = plan.tokens * _layer(size, plan)
     if not plan.checkpointing:
@@ -97,7 +97,7 @@ def _activations(size: Size, plan: Plan) -> float:
     return SLACK * (kept + 2 * layer)
 
 
-def _layer(size: Size, plan: Plan) -> float:
+def _layer(size: Size, plan: TrainingPlan) -> float:
     """Bytes that a layer of a Llama keeps for each token.
 
     Two norms, the inputs of the linear layers, queries, keys, values and the answer of attention
@@ -109,7 +109,7 @@ def _layer(size: Size, plan: Plan) -> float:
     return (14 + attention) * size.width + 8 * size.inner
 
 
-def _head(size: Size, plan: Plan) -> float:
+def _head(size: Size, plan: TrainingPlan) -> float:
     """Scores over all words; no method holds them for all tokens, but those that write answers."""
     if plan.method == "reward":
         return 0
@@ -122,7 +122,7 @@ def _head(size: Size, plan: Plan) -> float:
     return 3 * 4 * HEAD_ROWS * size.vocab + slope
 
 
-def _answers(size: Size, plan: Plan) -> float:
+def _answers(size: Size, plan: TrainingPlan) -> float:
     """Keys and values of the answers being written."""
     if plan.method not in ONLINE:
         return 0

@@ -24,7 +24,7 @@ class Work(NamedTuple):
     measurements: int
 
 
-class Run(NamedTuple):
+class FinishedRun(NamedTuple):
     """A finished run: how fast it was, and what had been said of it."""
 
     model_id: str
@@ -57,7 +57,7 @@ class Seconds(NamedTuple):
 
 
 def from_runs(
-    runs: list[Run], model_id: str, method: str, tuning: str, length: float
+    runs: list[FinishedRun], model_id: str, method: str, tuning: str, length: float
 ) -> Speed | None:
     """The speed of the most similar runs, newest first in `runs`; None where none is similar.
 
@@ -128,7 +128,7 @@ def _seconds(work: Work, speed: Speed, method: str, rate: float) -> float:
     return speed.start_s + work.tokens / rate + once * work.measurements
 
 
-def learned(runs: list[Run], method: str, source: Source) -> float:
+def learned(runs: list[FinishedRun], method: str, source: Source) -> float:
     """How much longer runs of this method took than was said: a median; 1.0 with none to tell.
 
     Only estimates that rested on the same `source` tell anything about the next one.

@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from engine.advice import memory
 from engine.advice.machine import Machine
-from engine.advice.memory import Plan
+from engine.advice.memory import TrainingPlan
 from engine.advice.size import Size, in_words, lora_weights, of_number
 
 Verdict = Literal["ok", "tight", "impossible"]
@@ -39,7 +39,7 @@ def judge(needed: int, machine: Machine) -> Judged:
     return Judged("tight" if reasons else "ok", tuple(reasons))
 
 
-def smaller(size: Size, plan: Plan, most: int, qlora: bool) -> Plan | None:
+def smaller(size: Size, plan: TrainingPlan, most: int, qlora: bool) -> TrainingPlan | None:
     """The mildest change of `plan` that takes at most `most` bytes; None when none does.
 
     First fewer rows at once, then recomputing, then shorter rows, then training less of the model;
@@ -54,7 +54,7 @@ def smaller(size: Size, plan: Plan, most: int, qlora: bool) -> Plan | None:
     return next(fitting, None)
 
 
-def changes(old: Plan, new: Plan, accumulation: int = 1) -> dict[str, Any]:
+def changes(old: TrainingPlan, new: TrainingPlan, accumulation: int = 1) -> dict[str, Any]:
     """What to change in the recipe; the rows that one update learns from stay as many."""
     found: dict[str, Any] = {}
     trl: dict[str, Any] = {}
@@ -70,7 +70,7 @@ def changes(old: Plan, new: Plan, accumulation: int = 1) -> dict[str, Any]:
     return {**found, "trl": trl} if trl else found
 
 
-def largest(plan: Plan, most: int, qlora: bool) -> float:
+def largest(plan: TrainingPlan, most: int, qlora: bool) -> float:
     """Weights of the largest model for which some smaller plan takes at most `most` bytes."""
     low, high = 1e6, 1e13
     while high / low > 1.05:
@@ -87,7 +87,7 @@ def in_sentence(proposal: dict[str, Any]) -> str:
     return ", ".join([*said, *(f"{name} {value}" for name, value in trl.items())])
 
 
-def settings(size: Size, plan: Plan, whole: float, steps: int, rows: int) -> dict[str, str]:
+def settings(size: Size, plan: TrainingPlan, whole: float, steps: int, rows: int) -> dict[str, str]:
     """Why a setting matters here, by its name; `whole` is the share of rows that stay uncut."""
     taken = sum(memory.parts(size, plan).values())
     double = sum(memory.parts(size, plan._replace(batch=2 * plan.batch)).values())
@@ -119,7 +119,7 @@ def gb(taken: float) -> str:
     return f"{taken / GB:.1f} GB" if taken < 10 * GB else f"{taken / GB:,.0f} GB"
 
 
-def _changes(plan: Plan) -> Iterator[Plan]:
+def _changes(plan: TrainingPlan) -> Iterator[TrainingPlan]:
     """Plans from the mildest change to the hardest."""
     for tuning in SMALLER[plan.tuning]:
         first = plan._replace(tuning=tuning)
@@ -131,7 +131,7 @@ def _changes(plan: Plan) -> Iterator[Plan]:
             length //= 2
 
 
-def _fewer(plan: Plan) -> Iterator[Plan]:
+def _fewer(plan: TrainingPlan) -> Iterator[TrainingPlan]:
     groups = plan.batch // plan.group
     while groups >= 1:
         yield plan._replace(batch=groups * plan.group)

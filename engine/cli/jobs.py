@@ -9,7 +9,7 @@ from engine.cli.common import as_json, in_project, show, workspace
 from engine.core.actor import LOCAL
 from engine.core.job import Job
 from engine.services.jobs import compare, lifecycle, listing, queue
-from engine.services.jobs.compare import Comparison
+from engine.services.jobs.compare import RunComparison
 from engine.services.jobs.listing import Sort
 
 WIDE = 34  # characters of a value in a table
@@ -151,7 +151,7 @@ def _lines(found: list[Job]) -> str:
     return "\n".join(lines) or "No job yet."
 
 
-def _table(found: Comparison) -> str:
+def _table(found: RunComparison) -> str:
     """One column a run: first the settings that differ, then the last numbers."""
     rows: list[tuple[str, list[str]]] = [("", [job.name for job in found.runs])]
     rows += [(name, [_cell(value) for value in each]) for name, each in found.settings.items()]

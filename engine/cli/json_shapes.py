@@ -15,7 +15,7 @@ from engine.core.project import LoopStatus
 from engine.core.rating import Round, Tally
 from engine.core.result import BenchmarkResult, Judgements, LoopResult, PlayResult
 from engine.services import backups, erasure
-from engine.services.jobs.compare import Comparison
+from engine.services.jobs.compare import RunComparison
 from engine.services.jobs.queue import Waiting
 from engine.services.loop.generations import History
 from engine.services.people.accounts import Account
@@ -27,7 +27,7 @@ from engine.services.training.estimate import Preflight
 from engine.stats.agreement import Agreement, RaterPair
 from engine.stats.bias import PositionBias, RaterPosition
 from engine.stats.lengths import LengthControlled, LongerChosen
-from engine.stats.power import Plan
+from engine.stats.power import SamplePlan
 from engine.stats.preference import Verdict
 from engine.stats.ranking import Ranking
 from engine.stats.rater_quality import Quality
@@ -58,7 +58,7 @@ SHAPES: dict[str, Any] = {
     "jobs name": Job,
     "jobs note": Job,
     "jobs tag": Job,
-    "jobs compare": Comparison,
+    "jobs compare": RunComparison,
     "jobs queue": {"waiting": [Waiting]},
     "jobs cancel": Job,
     "jobs delete": {"deleted": "text: the id"},
@@ -71,7 +71,7 @@ SHAPES: dict[str, Any] = {
     "evaluation run": Evaluation,
     "evaluation benchmark list": "list of text",
     "evaluation benchmark run": BenchmarkResult,
-    "rating plan": Plan,
+    "rating plan": SamplePlan,
     "rating verdict": Verdict,
     "rating agreement": {"...": Agreement, "pairs": [RaterPair]},
     "rating ranking": Ranking,

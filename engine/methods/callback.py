@@ -4,13 +4,13 @@ from typing import Any
 
 from engine.core.context import Cancelled, Context
 from engine.methods.progress import Watch
-from engine.methods.samples import Sampler
+from engine.methods.samples import SampleWriter
 
 
 class _Calls:
     """The calls of a TrainerCallback that this house answers."""
 
-    def __init__(self, watch: Watch, ctx: Context, sampler: Sampler) -> None:
+    def __init__(self, watch: Watch, ctx: Context, sampler: SampleWriter) -> None:
         self._watch = watch
         self._ctx = ctx
         self._sampler = sampler
@@ -53,7 +53,7 @@ class _Calls:
         self._watch.saved()
 
 
-def callback(watch: Watch, ctx: Context, sampler: Sampler) -> Any:
+def callback(watch: Watch, ctx: Context, sampler: SampleWriter) -> Any:
     """A TrainerCallback that lets `watch` and `sampler` speak, and stops when asked to."""
     from transformers import TrainerCallback
 

@@ -51,7 +51,7 @@ class Manifest(BaseModel):
     files: dict[str, tuple[int, str]]
 
 
-class Found(NamedTuple):
+class SavedState(NamedTuple):
     step: int
     path: Path
 
@@ -118,7 +118,7 @@ def _seal(partial: Path, step: int, source: Origin, reached: Callable[[str], Non
     reached("sealed")
 
 
-def newest_verified(folder: Path, source: Origin | None = None) -> Found | None:
+def newest_verified(folder: Path, source: Origin | None = None) -> SavedState | None:
     """The highest step whose files are all as their manifest says; None when there is none.
 
     With `source` only one that was trained from exactly that.
@@ -126,7 +126,7 @@ def newest_verified(folder: Path, source: Origin | None = None) -> Found | None:
     for path in reversed(_whole(folder)):
         found = _verified(path)
         if found and (source is None or source == Origin(found.config, found.data)):
-            return Found(found.step, path)
+            return SavedState(found.step, path)
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.core.context import Context
 from engine.core.errors import UserError
-from engine.methods.resources import Meter
+from engine.methods.resources import ResourceMeter
 
 LOSS = "eval_loss"
 SAVE_EVERY_S = 600.0  # the most work that a crash may cost, however rarely a run is measured
@@ -36,7 +36,7 @@ class Watch:
         self._best = best
         self._patience = patience
         self._keep_best = keep_best
-        self._meter = Meter(clock)
+        self._meter = ResourceMeter(clock)
         self._began = self._step_began = self._saved = clock()
         self._first_step = 0
         self._before = 0.0  # seconds of the attempts that this one goes on from

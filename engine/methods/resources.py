@@ -12,7 +12,7 @@ MB = 1 << 20
 STATUS = Path("/proc/self/status")
 
 
-class Meter:
+class ResourceMeter:
     """Reads this process, and its graphics card where it has one."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

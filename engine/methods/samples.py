@@ -16,13 +16,13 @@ TEXT_TOKENS = 24  # of a plain text, its beginning is the prompt
 MAX_SECONDS = 3.0
 
 
-class Question(NamedTuple):
+class SamplePrompt(NamedTuple):
     ids: list[int]
     prompt: str
     reference: str
 
 
-def questions(ctx: Context, recipe: TrainRecipe, template: Template) -> list[Question]:
+def questions(ctx: Context, recipe: TrainRecipe, template: Template) -> list[SamplePrompt]:
     """At most `recipe.samples` held-out prompts, spread over the rows; the same for every step."""
     if not recipe.samples:
         return []
@@ -38,14 +38,14 @@ def _spread(items: Sequence[Any], number: int) -> list[Any]:
     return [items[i * len(items) // number] for i in range(number)]
 
 
-def _question(template: Template, example: Example) -> Question:
+def _question(template: Template, example: Example) -> SamplePrompt:
     if isinstance(example, Text):
         ids = template.encode(example, TEXT_TOKENS + NEW_TOKENS).input_ids
         start = ids[: min(TEXT_TOKENS, len(ids) // 2)]
-        return Question(start, template.decode(start), template.decode(ids[len(start) :]))
+        return SamplePrompt(start, template.decode(start), template.decode(ids[len(start) :]))
     prompt = prompt_of(example)
     said = prompt[-1].content if prompt else ""
-    return Question(template.prompt_ids(prompt), said, _reference(example))
+    return SamplePrompt(template.prompt_ids(prompt), said, _reference(example))
 
 
 def _reference(example: Example) -> str:
@@ -62,10 +62,10 @@ def _reference(example: Example) -> str:
             return ""
 
 
-class Sampler:
+class SampleWriter:
     """Lets the model in training answer greedily, which draws no random number."""
 
-    def __init__(self, ctx: Context, asked: list[Question], template: Template) -> None:
+    def __init__(self, ctx: Context, asked: list[SamplePrompt], template: Template) -> None:
         self._ctx = ctx
         self._asked = asked
         self._template = template

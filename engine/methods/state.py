@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from engine.core.context import Cancelled, Context
 from engine.methods import checkpoint
-from engine.methods.checkpoint import Found, Origin
+from engine.methods.checkpoint import Origin, SavedState
 from engine.methods.progress import Watch
-from engine.methods.samples import Sampler
+from engine.methods.samples import SampleWriter
 
 ADAPTER = "adapter"
 WEIGHTS = "weights.safetensors"
@@ -27,14 +27,14 @@ TRAINER = "trainer_state.json"  # upstream's name; its trainer reads the step fr
 class Checkpointer:
     """Keeps the states of one run; the trainer's own saving and loading goes through it."""
 
-    def __init__(self, ctx: Context, watch: Watch, sampler: Sampler, source: Origin) -> None:
+    def __init__(self, ctx: Context, watch: Watch, sampler: SampleWriter, source: Origin) -> None:
         self._ctx = ctx
         self._watch = watch
         self._sampler = sampler
         self._source = source
         self._folder = ctx.folder / checkpoint.FOLDER
 
-    def found(self) -> Found | None:
+    def found(self) -> SavedState | None:
         """Where an earlier attempt got to; what it left unfinished is swept away."""
         checkpoint.sweep(self._folder)
         found = checkpoint.newest_verified(self._folder, self._source)
@@ -85,7 +85,7 @@ class Checkpointer:
         checkpoint.commit(self._folder, step, self._source, fill)
         checkpoint.rotate(self._folder, keep=[self._watch.best_step or step])
 
-    def restore(self, found: Found) -> None:
+    def restore(self, found: SavedState) -> None:
         """Know, and say again, what was measured and answered until then."""
         self._ctx.emit("log", {"text": f"Going on from the checkpoint of step {found.step}."})
         said = json.loads((found.path / WATCH).read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ from engine.methods import checkpoint, head, highlights, options, upstream, weig
 from engine.methods.callback import callback
 from engine.methods.encoding import EncodedDataset, EncodedRow, encode_dataset
 from engine.methods.progress import Watch
-from engine.methods.samples import Sampler, questions
+from engine.methods.samples import SampleWriter, questions
 from engine.methods.state import Checkpointer
 from engine.methods.weights import Task
 from engine.models.chat import Template
@@ -45,7 +45,7 @@ MakeTrainer = Callable[[list[Any]], Any]  # callbacks to a trainer of TRL
 EncodeRow = Callable[[Template, Example, int], EncodedRow]  # a row as tokens, at most so many
 
 
-class Settings(NamedTuple):
+class UpstreamSettings(NamedTuple):
     """The two upstream configurations, checked."""
 
     args: Any  # SFTConfig, DPOConfig
@@ -110,7 +110,7 @@ def settings(
     folder: Path,
     bf16: bool = False,
     task: Task = "CAUSAL_LM",
-) -> Settings:
+) -> UpstreamSettings:
     """Both configurations, before any model is loaded: this is where a typing error comes out.
 
     `bf16` is what this machine is fast at; the recipe's own trl: {bf16: ...} counts more.
@@ -122,7 +122,7 @@ def settings(
     place = {"output_dir": str(folder / checkpoint.FOLDER)}
     values = {**_defaults(recipe, bf16), **curated(recipe), **recipe.trl, **place}
     lora = {"task_type": task, **recipe.lora}
-    return Settings(upstream.build(config_class, values), upstream.build(LoraConfig, lora))
+    return UpstreamSettings(upstream.build(config_class, values), upstream.build(LoraConfig, lora))
 
 
 def _defaults(recipe: TrainRecipe, bf16: bool) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def run(recipe: TrainRecipe, ctx: Context, encoded: EncodedDataset, make: MakeTr
         keep_best=recipe.keep_best,
     )
     template = Template.load(files.base)
-    sampler = Sampler(ctx, questions(ctx, recipe, template), template)
+    sampler = SampleWriter(ctx, questions(ctx, recipe, template), template)
     source = checkpoint.origin(recipe, encoded.train + encoded.held_out)
     checkpointer = Checkpointer(ctx, watch, sampler, source)
     try:

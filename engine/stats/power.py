@@ -13,7 +13,7 @@ from scipy.stats import binom, norm
 from engine.core.errors import UserError
 
 
-class Plan(BaseModel):
+class SamplePlan(BaseModel):
     """`n` decisive votes, `votes` with the ties to be expected; `power` is reached at `n`."""
 
     model_config = ConfigDict(frozen=True)
@@ -41,7 +41,9 @@ def detectable(n: int, power: float = 0.8, alpha: float = 0.05) -> float | None:
     return float(brentq(lambda rate: binom.sf(wins - 1, n, rate) - power, 0.5, 1.0))
 
 
-def plan(win_rate: float, power: float = 0.8, alpha: float = 0.05, tie_rate: float = 0.0) -> Plan:
+def plan(
+    win_rate: float, power: float = 0.8, alpha: float = 0.05, tie_rate: float = 0.0
+) -> SamplePlan:
     """The blind test that shows a true `win_rate` with this power.
 
     `n` is the smallest even number of decisive votes (sides then balance exactly) that reaches the
@@ -58,7 +60,7 @@ def plan(win_rate: float, power: float = 0.8, alpha: float = 0.05, tie_rate: flo
     n, needed = int(sizes[at]), int(wins[at])
     votes = ceil(n / (1 - tie_rate))
     reached = float(binom.sf(needed - 1, n, win_rate))
-    return Plan(
+    return SamplePlan(
         n=n, wins_needed=needed, votes=votes, power=reached, win_rate=win_rate, alpha=alpha,
         sentence=_sentence(n, needed, votes, reached, win_rate),
     )  # fmt: skip

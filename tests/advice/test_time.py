@@ -4,11 +4,11 @@ import pytest
 
 from engine.advice import time
 from engine.advice.size import of_number
-from engine.advice.time import Run, Work
+from engine.advice.time import FinishedRun, Work
 
 
 def run(speed=500.0, length=200.0, model="m", method="sft", tuning="lora", **more):
-    return Run(model, method, tuning, length, speed, start_s=10.0, seconds=100.0, **more)
+    return FinishedRun(model, method, tuning, length, speed, start_s=10.0, seconds=100.0, **more)
 
 
 def test_runs_of_the_same_model_method_and_tuning_decide():

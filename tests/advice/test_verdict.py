@@ -4,7 +4,7 @@ import pytest
 
 from engine.advice import machine, verdict
 from engine.advice.machine import Machine
-from engine.advice.memory import Plan, parts
+from engine.advice.memory import TrainingPlan, parts
 from engine.advice.size import of_number
 
 GB = 10**9
@@ -16,13 +16,15 @@ def taken(size, plan):
 
 
 def test_all_weights_of_seven_billion_do_not_fit_in_16_gb_and_the_numbers_say_so():
-    judged = verdict.judge(taken(SEVEN, Plan("sft", "full", 8, 512)), Machine(16 * GB, 16 * GB))
+    judged = verdict.judge(
+        taken(SEVEN, TrainingPlan("sft", "full", 8, 512)), Machine(16 * GB, 16 * GB)
+    )
     assert judged.verdict == "impossible"
     assert "14 GB" in judged.reasons[0]
 
 
 def test_the_proposal_fits_and_keeps_what_an_update_learns_from():
-    plan = Plan("sft", "full", 8, 512)
+    plan = TrainingPlan("sft", "full", 8, 512)
     found = verdict.smaller(SEVEN, plan, 14 * GB, qlora=True)
     assert taken(SEVEN, found) <= 14 * GB
     changes = verdict.changes(plan, found)
@@ -32,18 +34,18 @@ def test_the_proposal_fits_and_keeps_what_an_update_learns_from():
 
 
 def test_four_bits_are_not_proposed_where_they_cannot_be_had():
-    assert verdict.smaller(SEVEN, Plan("sft", "full", 8, 512), 14 * GB, qlora=False) is None
+    assert verdict.smaller(SEVEN, TrainingPlan("sft", "full", 8, 512), 14 * GB, qlora=False) is None
 
 
 def test_the_mildest_change_comes_first():
     small = of_number(135e6)
-    plan = Plan("sft", "lora", 64, 512)
+    plan = TrainingPlan("sft", "lora", 64, 512)
     found = verdict.smaller(small, plan, taken(small, plan) - 1, qlora=True)
     assert found == plan._replace(batch=32)
 
 
 def test_where_nothing_helps_the_largest_model_that_would_fit_is_named():
-    plan = Plan("sft", "full", 8, 512)
+    plan = TrainingPlan("sft", "full", 8, 512)
     most = verdict.largest(plan, 14 * GB, qlora=True)
     assert verdict.smaller(of_number(most * 0.9), plan, 14 * GB, qlora=True)
     assert verdict.smaller(of_number(most * 1.3), plan, 14 * GB, qlora=True) is None

@@ -7,7 +7,7 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.core.errors import Conflict, UserError
 from engine.services.data import datasets
-from engine.services.data.leakage import Overlap
+from engine.services.data.leakage import SplitOverlap
 from engine.services.data.statistics import Histogram, Sides, Statistics
 from engine.services.data.usage import Use
 from engine.services.models import import_folder
@@ -171,7 +171,9 @@ def test_what_rests_on_a_version_is_listed_by_sort():
 
 
 def test_one_shared_question_is_said_in_the_singular():
-    one = Overlap(kind="evaluation", other_id="d", other="faq@1", side="train", count=1, rows=(7,))
+    one = SplitOverlap(
+        kind="evaluation", other_id="d", other="faq@1", side="train", count=1, rows=(7,)
+    )
     assert "1 row to train on is a test question of faq@1 (row 7)." in version_history.overlaps(
         [one]
     )

@@ -9,7 +9,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.models.chat import Template
 from engine.services.data import datasets, token_lengths
-from engine.services.data.token_lengths import Row
+from engine.services.data.token_lengths import RowTokens
 from tests import helpers
 
 
@@ -30,17 +30,17 @@ def test_a_row_is_as_long_as_the_trainer_makes_it(ws, tiny_model, tmp_path):
 
 
 def test_a_cut_shortens_and_says_how_many_rows_stay_whole():
-    found = token_lengths.cut((Row(10, (10,)), Row(10, (90,))), 50)
+    found = token_lengths.cut((RowTokens(10, (10,)), RowTokens(10, (90,))), 50)
     assert (found.mean, found.longest, found.whole) == (35, 50, 0.5)
 
 
 def test_of_a_pair_both_sides_are_read():
-    found = token_lengths.cut((Row(10, (20, 30)),), 100)
+    found = token_lengths.cut((RowTokens(10, (20, 30)),), 100)
     assert (found.mean, found.longest) == (70, 40)
 
 
 def test_a_long_text_is_learned_in_blocks():
-    found = token_lengths.cut((Row(0, (250,), blocks=True),), 100)
+    found = token_lengths.cut((RowTokens(0, (250,), blocks=True),), 100)
     assert (found.blocks, found.longest, found.whole) == (3, 100, 1)
     assert found.mean * found.blocks == 250
 

@@ -16,7 +16,7 @@ from engine.work.harness import names
 from tests import helpers
 from tests.ui import results
 from ui.pages.evaluation import benchmarks
-from ui.pages.evaluation.benchmarks import Seen
+from ui.pages.evaluation.benchmarks import BenchmarkView
 from ui.pages.jobs import render
 
 needs_harness = pytest.mark.skipif(
@@ -129,7 +129,7 @@ def test_names_of_tasks_come_out_as_text(ws, world):
 
 
 def test_a_look_that_finds_nothing_new_sends_nothing(ws, world):
-    seen, _, which, html = benchmarks.looked(ws, world[0], Seen(), None)
+    seen, _, which, html = benchmarks.looked(ws, world[0], BenchmarkView(), None)
     assert (which.visible, html) == (False, "")
     measured(ws, world)
     seen, _, which, html = benchmarks.looked(ws, world[0], seen, None)
@@ -141,7 +141,7 @@ def test_a_look_that_finds_nothing_new_sends_nothing(ws, world):
 
 def test_a_new_result_is_shown_and_the_earlier_one_can_be_chosen(ws, world):
     first = measured(ws, world)
-    seen, *_ = benchmarks.looked(ws, world[0], Seen(), None)
+    seen, *_ = benchmarks.looked(ws, world[0], BenchmarkView(), None)
     second = measured(ws, world, tuned=0.5, alias="later")
     _, _, which, html = benchmarks.looked(ws, world[0], seen, first.id)
     assert (which.value, which.visible) == (second.id, True)
@@ -154,7 +154,10 @@ def test_why_the_last_one_failed_is_shown(ws, world):
     job = results.submit(ws, project, "benchmark", models=(base,), tasks=("arc_easy",))
     job = helpers.claimed(ws, job.id)
     outcomes.end(ws, job.id, job.fence, State.FAILED, "The questions can't be reached.")
-    assert "The questions can&#x27;t be reached." in benchmarks.looked(ws, project, Seen(), None)[1]
+    assert (
+        "The questions can&#x27;t be reached."
+        in benchmarks.looked(ws, project, BenchmarkView(), None)[1]
+    )
 
 
 def test_the_newest_score_of_each_task_is_that_of_the_model(ws, world):

@@ -12,7 +12,7 @@ from tests import helpers
 from tests.metrics.test_llm_judge import KEY, endpoint
 from tests.ui import results
 from ui.pages.evaluation import llm_judge
-from ui.pages.evaluation.llm_judge import Seen
+from ui.pages.evaluation.llm_judge import JudgeView
 
 # index -> the baseline's answer, the model's answer; the stub likes texts that begin with "good"
 ANSWERS = {n: ("bad", 0.0, "good", 1.0) if n < 9 else ("good", 1.0, "bad", 0.0) for n in range(12)}
@@ -67,7 +67,7 @@ def test_no_more_rows_are_judged_than_asked_for(ws, world, stub):
 
 def test_a_look_shows_what_was_judged_and_sends_it_once(ws, world, stub):
     project, made, _, tuned = world
-    seen, progress, drawn = llm_judge.looked(ws, project, made, tuned.id, Seen())
+    seen, progress, drawn = llm_judge.looked(ws, project, made, tuned.id, JudgeView())
     assert (progress, drawn) == ("", "")
     job = llm_judge.start(ws, project, made, tuned.id, 50)
     seen, progress, _ = llm_judge.looked(ws, project, made, tuned.id, seen)
@@ -93,7 +93,7 @@ def test_a_refusal_ends_the_run_with_its_sentence(ws, world, monkeypatch):
         monkeypatch.setenv("TUNELOOP_JUDGE_MODEL", "referee")
         job = done(ws, llm_judge.start(ws, project, made, tuned.id, 50))
     assert (job.state, "HTTP 401" in job.error) == (State.FAILED, True)
-    progress = llm_judge.looked(ws, project, made, tuned.id, Seen())[1]
+    progress = llm_judge.looked(ws, project, made, tuned.id, JudgeView())[1]
     assert "could not be asked" in progress
 
 

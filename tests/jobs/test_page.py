@@ -17,7 +17,7 @@ from ui.components import follow
 from ui.components.follow import Track
 from ui.components.page import Aim
 from ui.pages.jobs import curves, layout, refresh, settings, tab
-from ui.pages.jobs.refresh import Asked, View
+from ui.pages.jobs.refresh import JobsView, ListFilter
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def running(ws, world, name="Lower rate", **more):
 
 
 def test_a_project_without_runs_says_what_to_do(ws):
-    _, new = refresh.refresh(ws, helpers.project(ws).id, View())
+    _, new = refresh.refresh(ws, helpers.project(ws).id, JobsView())
     assert new == {"empty": True, "body": False}
 
 
 def test_the_newest_running_one_is_shown_until_somebody_picks_another(ws, world):
     first = running(ws, world, "First")
     second = sft(ws, world, "Second", seed=2)
-    view, new = refresh.refresh(ws, world[0], View())
+    view, new = refresh.refresh(ws, world[0], JobsView())
     assert view.shown == first.id
     assert new["cards"].index("Second") < new["cards"].index("First")
     assert "1 before it" in new["cards"]
@@ -56,22 +56,22 @@ def test_the_newest_running_one_is_shown_until_somebody_picks_another(ws, world)
 
 def test_a_reload_shows_what_was_shown(ws, world):
     running(ws, world)
-    view, before = refresh.refresh(ws, world[0], View())
-    _, after = refresh.refresh(ws, world[0], View())
+    view, before = refresh.refresh(ws, world[0], JobsView())
+    _, after = refresh.refresh(ws, world[0], JobsView())
     assert before["top"].partition("tl-stats")[0] == after["top"].partition("tl-stats")[0]
     assert before["losses"][0] == after["losses"][0] == (view.shown, 6, 0, False)
 
 
 def test_progress_best_loss_and_speed_are_in_the_head_of_a_training(ws, world):
     running(ws, world)
-    _, new = refresh.refresh(ws, world[0], View())
+    _, new = refresh.refresh(ws, world[0], JobsView())
     for said in ("Step 4 of 8", "2.000", "400", "Supervised fine-tuning (SFT)", "faq@1"):
         assert said in new["top"]
 
 
 def test_only_what_is_new_is_read_and_drawn(ws, world):
     job = running(ws, world)
-    view, _ = refresh.refresh(ws, world[0], View())
+    view, _ = refresh.refresh(ws, world[0], JobsView())
     view, new = refresh.refresh(ws, world[0], view)
     assert not {"losses", "settings", "log", "stop"} & new.keys()
     results.say(ws, job.id, ("metric", 5, {"loss": 0.5}))
@@ -83,27 +83,27 @@ def test_only_what_is_new_is_read_and_drawn(ws, world):
 def test_a_finished_run_is_read_once_and_then_left_alone(ws, world):
     job = running(ws, world)
     outcomes.end(ws, job.id, job.fence, State.FAILED, "It broke. Use a lower rate.")
-    view, new = refresh.refresh(ws, world[0], View())
+    view, new = refresh.refresh(ws, world[0], JobsView())
     assert "It broke. Use a lower rate." in new["top"]
     assert (new["stop"], new["again"], new["onward"]) == (False, True, "")
     results.say(ws, job.id, ("log", None, {"text": "never read"}))
     view, new = refresh.refresh(ws, world[0], view)
     assert new == {}
-    assert refresh.updates(view, new) == [gr.skip()] * len(layout.Parts._fields)
+    assert refresh.updates(view, new) == [gr.skip()] * len(layout.JobsParts._fields)
 
 
 def test_each_part_has_its_update(ws, world):
     running(ws, world)
-    view, new = refresh.refresh(ws, world[0], View())
+    view, new = refresh.refresh(ws, world[0], JobsView())
     updates = refresh.updates(view, new)
-    assert len(updates) == len(layout.Parts._fields)
-    drawn = updates[layout.Parts._fields.index("losses")]
+    assert len(updates) == len(layout.JobsParts._fields)
+    drawn = updates[layout.JobsParts._fields.index("losses")]
     assert list(drawn.data[0].y) == [3.0, 1.5, 1.0, 0.75]
 
 
 def test_stop_asks_the_run_to_stop(ws, world):
     job = running(ws, world)
-    view, _ = refresh.refresh(ws, world[0], View())
+    view, _ = refresh.refresh(ws, world[0], JobsView())
     assert tab.stop(ws, view).cancel_requested
     _, new = refresh.refresh(ws, world[0], view)
     assert new["stop"] is False
@@ -114,7 +114,7 @@ def test_stop_asks_the_run_to_stop(ws, world):
 def test_starting_again_queues_the_same_settings(ws, world):
     job = running(ws, world, learning_rate=0.01)
     outcomes.end(ws, job.id, job.fence, State.CANCELLED)
-    view, _ = refresh.refresh(ws, world[0], View())
+    view, _ = refresh.refresh(ws, world[0], JobsView())
     new = tab.again(ws, world[0], view)
     assert new.id != job.id
     assert (new.name, new.recipe) == (job.name, job.recipe)
@@ -182,14 +182,14 @@ def test_a_long_training_keeps_every_held_out_point_of_its_curve():
 def test_names_and_lines_are_text_never_html(ws, world):
     job = running(ws, world, name="<img src=x>")
     results.say(ws, job.id, ("log", None, {"text": "<script>"}))
-    _, new = refresh.refresh(ws, world[0], View())
+    _, new = refresh.refresh(ws, world[0], JobsView())
     shown = new["cards"] + new["top"] + new["log"]
     assert "<img" not in shown
     assert "<script>" not in shown
 
 
 def shown(ws, world, asked=refresh.ANYTHING):
-    return refresh.refresh(ws, world[0], View(), asked)[1]
+    return refresh.refresh(ws, world[0], JobsView(), asked)[1]
 
 
 def ended(ws, job, state=State.DONE, **result):
@@ -204,11 +204,11 @@ def test_the_list_holds_what_was_searched_for_and_the_run_stays_open(ws, world):
     first = running(ws, world, "First")
     listing.tag(ws, LOCAL, first.id, ["keep"])
     second = sft(ws, world, "Second", seed=2)
-    new = shown(ws, world, Asked("second"))
+    new = shown(ws, world, ListFilter("second"))
     assert (second.id in new["cards"], first.id in new["cards"]) == (True, False)
     assert "First" in new["top"]
-    assert first.id in shown(ws, world, Asked("", ("keep",)))["cards"]
-    assert "No job matches" in shown(ws, world, Asked("nowhere"))["cards"]
+    assert first.id in shown(ws, world, ListFilter("", ("keep",)))["cards"]
+    assert "No job matches" in shown(ws, world, ListFilter("nowhere"))["cards"]
     assert new["tag_filter"] == ["keep"]
 
 
@@ -216,7 +216,11 @@ def test_the_list_holds_what_was_searched_for_and_the_run_stays_open(ws, world):
 def test_tags_to_choose_from_are_offered_once_a_run_has_one(ws, world, tags):
     listing.tag(ws, LOCAL, running(ws, world, "First").id, tags)
     new = dict(
-        zip(("view", *layout.Parts._fields), refresh.looked(ws, world[0], View()), strict=True)
+        zip(
+            ("view", *layout.JobsParts._fields),
+            refresh.looked(ws, world[0], JobsView()),
+            strict=True,
+        )
     )
     assert new["tag_filter"].visible is bool(tags)
 
@@ -224,7 +228,7 @@ def test_tags_to_choose_from_are_offered_once_a_run_has_one(ws, world, tags):
 def test_what_somebody_types_stays_until_another_run_is_shown(ws, world):
     job = running(ws, world, "First")
     other = sft(ws, world, "Second", seed=2)
-    view, new = refresh.refresh(ws, world[0], View())
+    view, new = refresh.refresh(ws, world[0], JobsView())
     assert new["name"] == (job.id, "First")
     results.say(ws, job.id, ("metric", 5, {"loss": 0.5}))
     view, new = refresh.refresh(ws, world[0], view)
@@ -235,7 +239,7 @@ def test_what_somebody_types_stays_until_another_run_is_shown(ws, world):
 
 def test_saving_writes_name_tags_and_note_and_shows_them(ws, world):
     job = ended(ws, running(ws, world))
-    view, _ = refresh.refresh(ws, world[0], View())
+    view, _ = refresh.refresh(ws, world[0], JobsView())
     tab.save(ws, view, "Better <b>", "keep, paper", "Forgets hours")
     view, new = refresh.refresh(ws, world[0], view)
     assert lifecycle.get(ws, LOCAL, job.id).tags == ("keep", "paper")
@@ -246,7 +250,7 @@ def test_saving_writes_name_tags_and_note_and_shows_them(ws, world):
 
 def test_a_deleted_run_leaves_the_page(ws, world):
     ended(ws, running(ws, world))
-    view, new = refresh.refresh(ws, world[0], View())
+    view, new = refresh.refresh(ws, world[0], JobsView())
     assert new["delete"] is True
     tab.delete(ws, view)
     _, new = refresh.refresh(ws, world[0], view)
@@ -258,9 +262,9 @@ def test_two_trainings_are_drawn_over_each_other_with_what_differs(ws, world):
     for name, rate in (("<i>Slow", 0.01), ("Fast", 0.02)):
         job = running(ws, world, name, learning_rate=rate)
         ids.append(ended(ws, job, best_held_out_loss=rate).id)
-    asked = Asked(compared=(*ids, "gone"))
-    view, new = refresh.refresh(ws, world[0], View(), asked)
-    overlay = refresh.updates(view, new, asked)[layout.Parts._fields.index("overlay")]
+    asked = ListFilter(compared=(*ids, "gone"))
+    view, new = refresh.refresh(ws, world[0], JobsView(), asked)
+    overlay = refresh.updates(view, new, asked)[layout.JobsParts._fields.index("overlay")]
     assert len(overlay.data) == 4
     assert len({trace.line.color for trace in overlay.data}) == 2
     assert all("<i>" not in trace.name for trace in overlay.data)
@@ -271,7 +275,7 @@ def test_two_trainings_are_drawn_over_each_other_with_what_differs(ws, world):
     assert "<i>" not in table
     _, again = refresh.refresh(ws, world[0], view, asked)
     assert not {"overlay", "compare_table"} & again.keys()
-    assert shown(ws, world, Asked(compared=tuple(ids[:1])))["overlay_box"] is False
+    assert shown(ws, world, ListFilter(compared=tuple(ids[:1])))["overlay_box"] is False
 
 
 @pytest.mark.parametrize(
@@ -334,8 +338,8 @@ def study(ws, world, kind, result, **more):
     project, base, data = world
     job = results.submit(ws, project, kind, kind, model=base.id, dataset=data.id, **more)
     ended(ws, helpers.claimed(ws, job.id), **result)
-    view, new = refresh.refresh(ws, project, View())
-    return new, refresh.updates(view, new)[layout.Parts._fields.index("study")]
+    view, new = refresh.refresh(ws, project, JobsView())
+    return new, refresh.updates(view, new)[layout.JobsParts._fields.index("study")]
 
 
 def test_a_finished_curve_draws_its_law_its_intervals_and_says_its_sentence(ws, world):
@@ -376,7 +380,7 @@ def test_a_finished_search_draws_every_trial_and_lists_the_best_first(ws, world)
 
 
 def test_whatever_the_browser_sends_is_no_more_than_a_filter():
-    assert tab.asked(None, "x", {"a": 1}) == Asked()
+    assert tab.asked(None, "x", {"a": 1}) == ListFilter()
     assert tab.asked("a" * 900, ["t", 3], [["deep"]]).tags == ("t", "3")
 
 

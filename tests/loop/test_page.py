@@ -23,7 +23,7 @@ from ui.components import follow, names
 from ui.components.page import Aim
 from ui.pages.loop import auto_loop, detail
 from ui.pages.loop import tab as loop_tab
-from ui.pages.loop.tab import View
+from ui.pages.loop.tab import LoopView
 from ui.pages.models import tab as models_tab
 from ui.pages.rating import tab
 from ui.pages.training import methods
@@ -56,18 +56,18 @@ def gone_round(ws, project, sft):
 
 def look(ws, project, chosen=None):
     """What every part shows, and the view's own fields."""
-    view, values = loop_tab.of_project(ws, project.id, View(picked=chosen))
+    view, values = loop_tab.of_project(ws, project.id, LoopView(picked=chosen))
     view, progress = loop_tab._auto_loop(ws, view)
     return {**values, **progress, "picked": view.picked, "page": view.page}
 
 
 def polled(ws, project, seen):
     view, *updates = loop_tab.poll(ws, project and project.id, seen)
-    return view, dict(zip(loop_tab.Parts._fields, updates, strict=True))
+    return view, dict(zip(loop_tab.LoopParts._fields, updates, strict=True))
 
 
 def test_without_a_project_there_is_only_the_empty_page(ws):
-    view, updates = polled(ws, None, View(picked="m-1"))
+    view, updates = polled(ws, None, LoopView(picked="m-1"))
     assert view.picked is None
     assert updates.pop("empty").visible is True
     assert updates.pop("body").visible is False
@@ -125,25 +125,25 @@ def test_what_is_not_known_yet_says_why(ws, project, sft, source):
 
 def test_promoting_and_going_back_are_shown(ws, project, gone_round):
     one, two = gone_round
-    loop_tab.promote(ws, project.id, View(picked=one.id))
+    loop_tab.promote(ws, project.id, LoopView(picked=one.id))
     assert not look(ws, project, one.id)["promote"]
     assert not look(ws, project)["back"]
-    loop_tab.promote(ws, project.id, View(picked=two.id))
+    loop_tab.promote(ws, project.id, LoopView(picked=two.id))
     seen = look(ws, project)
     assert seen["back"]
     assert "★ champion" in seen["chart"]
     assert "Generation 2 beats" in seen["champion"]
-    loop_tab.roll_back(ws, project.id, View())
+    loop_tab.roll_back(ws, project.id, LoopView())
     assert champion.current(ws, LOCAL, project.id).id == one.id
 
 
 def test_without_a_choice_nothing_is_promoted(ws, project):
     with pytest.raises(UserError, match="No generation"):
-        loop_tab.promote(ws, project.id, View())
+        loop_tab.promote(ws, project.id, LoopView())
 
 
 def test_only_what_changed_is_drawn_again(ws, project, gone_round):
-    view, updates = polled(ws, project, View())
+    view, updates = polled(ws, project, LoopView())
     assert updates["promote"].visible is True
     again, updates = polled(ws, project, view)
     assert again == view
@@ -151,7 +151,7 @@ def test_only_what_changed_is_drawn_again(ws, project, gone_round):
 
 
 def test_poll_without_news_computes_no_history(ws, project, gone_round, monkeypatch):
-    view, _ = polled(ws, project, View())
+    view, _ = polled(ws, project, LoopView())
     monkeypatch.setattr(loop_tab, "history", lambda *_: pytest.fail("read again"))
     polled(ws, project, view)
     with pytest.raises(pytest.fail.Exception, match="read again"):
@@ -159,7 +159,7 @@ def test_poll_without_news_computes_no_history(ws, project, gone_round, monkeypa
 
 
 def test_poll_draws_a_vote_and_a_promotion_at_once(ws, project, gone_round):
-    view, _ = polled(ws, project, View())
+    view, _ = polled(ws, project, LoopView())
     champion.promote(ws, LOCAL, project.id, gone_round[0].id)
     view, updates = polled(ws, project, view)
     assert "★ champion" in updates["chart"]
@@ -167,7 +167,7 @@ def test_poll_draws_a_vote_and_a_promotion_at_once(ws, project, gone_round):
 
 
 def test_poll_of_another_project_shows_that_one(ws, project, gone_round):
-    view, _ = polled(ws, project, View())
+    view, _ = polled(ws, project, LoopView())
     view, updates = polled(ws, helpers.project(ws, "Other"), view)
     assert updates["empty"].visible is True
     assert view.picked is None
@@ -175,7 +175,7 @@ def test_poll_of_another_project_shows_that_one(ws, project, gone_round):
 
 def test_poll_reads_the_auto_loop_by_cursor(ws, project, sft, source, monkeypatch):
     job = auto.start(ws, LOCAL, project.id)
-    view, _ = polled(ws, project, View())
+    view, _ = polled(ws, project, LoopView())
     results.say(ws, job.id, ("log", None, {"text": "Starting <b>rating</b> round 1"}))
     view, updates = polled(ws, project, view)
     assert "Starting &lt;b&gt;rating" in updates["progress"].value
@@ -189,21 +189,21 @@ def test_poll_reads_the_auto_loop_by_cursor(ws, project, sft, source, monkeypatc
 def test_the_links_aim_at_the_run_and_the_pairs(ws, project, sft, source):
     job = auto.start(ws, LOCAL, project.id)
     one = lines.trained(ws, project, "one", sft, dataset=source.id, job=job.id)
-    picked = View(picked=one.id)
+    picked = LoopView(picked=one.id)
     assert loop_tab.aim_at_run(ws, project.id, picked) == Aim(run=job.id)
     assert loop_tab.aim_at_pairs(ws, project.id, picked) == Aim(method="dpo", dataset=source.id)
     nobody = (loop_tab.aim_at_run, loop_tab.aim_at_votes, loop_tab.aim_at_evaluation)
-    assert [aims(ws, None, View()) for aims in nobody] == [Aim()] * 3
+    assert [aims(ws, None, LoopView()) for aims in nobody] == [Aim()] * 3
 
 
 def test_the_links_aim_at_the_votes_and_the_evaluation(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft, dataset=source.id)
     open_one = lines.blind(ws, project, one, sft, 5, 5, close=False)
-    assert loop_tab.aim_at_votes(ws, project.id, View(picked=one.id)) == Aim(round=open_one.id)
+    assert loop_tab.aim_at_votes(ws, project.id, LoopView(picked=one.id)) == Aim(round=open_one.id)
     two = lines.trained(ws, project, "two", one, dataset=source.id)
     tested = lines.blind(ws, project, two, sft, 30, 8, 2)
     lines.evaluated(ws, project, source, one, two, regressed=False)
-    picked = View(picked=two.id)
+    picked = LoopView(picked=two.id)
     assert loop_tab.aim_at_votes(ws, project.id, picked) == Aim(round=tested.id)
     assert tab.look(ws, project.id, tested.id)["which"][1] == tested.id
     aim = loop_tab.aim_at_evaluation(ws, project.id, picked)
@@ -213,14 +213,14 @@ def test_the_links_aim_at_the_votes_and_the_evaluation(ws, project, sft, source)
 def test_auto_loop_starts_with_what_fits(ws, project, sft, source):
     usual = auto.usually(ws, LOCAL, project.id)
     assert usual == (sft.id, source.id, source.id)
-    said = auto_loop.start(ws, project.id, View(), *usual, auto_loop.PEOPLE, 2, 24, None)
+    said = auto_loop.start(ws, project.id, LoopView(), *usual, auto_loop.PEOPLE, 2, 24, None)
     assert "appears here" in said
     job = auto.newest(ws, LOCAL, project.id)
     assert (job.recipe["rater"], job.recipe["prompts"], job.lane) == (None, 24, "loop")
     seen = look(ws, project)
     assert seen["stop"]
     assert "waits for a worker" in seen["progress"]
-    auto_loop.stop(ws, project.id, View())
+    auto_loop.stop(ws, project.id, LoopView())
     assert "Start it again to go on" in look(ws, project)["progress"]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.methods.progress import Watch
-from engine.methods.resources import Meter
+from engine.methods.resources import ResourceMeter
 from tests.methods.memory import MemoryContext
 
 
@@ -116,7 +116,7 @@ def test_a_state_is_saved_again_after_ten_minutes(ctx):
 @pytest.mark.train
 def test_memory_and_processor_are_read_at_most_every_two_seconds():
     time = [0.0]
-    meter = Meter(lambda: time[0])
+    meter = ResourceMeter(lambda: time[0])
     assert meter.now() == {}
     time[0] = 2.5
     kept = bytearray(64 << 20)

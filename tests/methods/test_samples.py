@@ -87,7 +87,7 @@ def test_a_slow_model_is_cut_off(tiny_model, tmp_path, monkeypatch):
     ctx = MemoryContext(tmp_path / "job", tiny_model, [], chats(2))
     template = Template.load(tiny_model)
     recipe = sft.Recipe(model=BASE, dataset="d")
-    sampler = samples.Sampler(ctx, samples.questions(ctx, recipe, template), template)
+    sampler = samples.SampleWriter(ctx, samples.questions(ctx, recipe, template), template)
     model = AutoModelForCausalLM.from_pretrained(tiny_model)
     start = time.monotonic()
     sampler.ask(model, 1, NoHalves())

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.models import sample
-from engine.models.sample import Sampler, Sampling, pick_for
+from engine.models.sample import NucleusSampler, Sampling, pick_for
 
 pytestmark = pytest.mark.train
 TIMES = 40_000
@@ -34,7 +34,7 @@ def test_tokens_come_as_often_as_in_transformers(kind, temperature):
     logits = logits_of(kind)
     shares = wanted(logits, temperature).double()
     prompts = [[n] for n in range(TIMES)]
-    draw = Sampler(temperature, 7, prompts)
+    draw = NucleusSampler(temperature, 7, prompts)
     drawn = torch.cat([draw(logits.expand(5000, -1), range(n, n + 5000))
                        for n in range(0, TIMES, 5000)])  # fmt: skip
     counts = torch.bincount(drawn, minlength=len(shares)).double()
@@ -49,7 +49,7 @@ def test_tokens_come_as_often_as_in_transformers(kind, temperature):
 def test_a_row_draws_the_same_whoever_is_beside_it():
     logits = logits_of("usual").expand(4, -1)
     prompts = [[1, 2], [3], [4, 5, 6], [7]]
-    all_rows, two = Sampler(1.0, 1, prompts), Sampler(1.0, 1, prompts[1:3])
+    all_rows, two = NucleusSampler(1.0, 1, prompts), NucleusSampler(1.0, 1, prompts[1:3])
     for _ in range(20):
         together = all_rows(logits, range(4))
         assert together[1:3].tolist() == two(logits[:2], range(2)).tolist()

@@ -243,9 +243,11 @@ def test_the_look_says_memory_time_and_steps_and_why_the_batch_is_as_it_is(ws, p
 
 def test_a_price_makes_it_cost_something(ws, project, sft):
     assert "USD" not in before_start.look(ws, project.id, sft).panel
-    assert "USD" in before_start.look(ws, project.id, sft, before_start.Asked(price=2.5)).panel
+    assert (
+        "USD" in before_start.look(ws, project.id, sft, before_start.StartChoice(price=2.5)).panel
+    )
     with pytest.raises(UserError, match="is no price"):
-        before_start.look(ws, project.id, sft, before_start.Asked(price=-1))
+        before_start.look(ws, project.id, sft, before_start.StartChoice(price=-1))
 
 
 def test_the_look_warns_of_what_people_trip_over(ws, project, base, faq, tmp_path):
@@ -369,9 +371,11 @@ def test_starting_needs_a_project(ws, sft):
 def test_a_wrong_field_is_said_in_place_of_the_estimate(ws, project, base, faq, made):
     filled = {**dict.fromkeys(made[0].names, ""), "model": base.id, "dataset": faq.id}
     given = {**filled, "learning_rate": 3}
-    drawn = refresh.estimate(ws, project.id, made[0], list(given.values()), before_start.Asked())
+    drawn = refresh.estimate(
+        ws, project.id, made[0], list(given.values()), before_start.StartChoice()
+    )
     assert "learning_rate" in drawn[0]
-    assert not drawn[len(form.Shown._fields)].interactive  # the start
+    assert not drawn[len(form.EstimateParts._fields)].interactive  # the start
     assert (
         len(drawn) == len(refresh.nothing()) == len(made[0].shown) + len(refresh.enabled(made[0]))
     )
@@ -379,9 +383,11 @@ def test_a_wrong_field_is_said_in_place_of_the_estimate(ws, project, base, faq, 
 
 def test_before_the_first_model_is_ready_its_place_says_so(ws, project, faq, made):
     given = {**dict.fromkeys(made[0].names, ""), "dataset": faq.id}
-    drawn = refresh.estimate(ws, project.id, made[0], list(given.values()), before_start.Asked())
+    drawn = refresh.estimate(
+        ws, project.id, made[0], list(given.values()), before_start.StartChoice()
+    )
     assert "no model yet" in drawn[0]
-    assert not drawn[len(form.Shown._fields)].interactive
+    assert not drawn[len(form.EstimateParts._fields)].interactive
 
 
 def test_the_smaller_proposal_and_the_presets_fill_their_boxes_and_no_others(made):
@@ -401,14 +407,16 @@ def test_every_field_of_a_method_is_in_its_form_once(made):
 def test_a_warm_up_is_queued_and_said_to_run(ws, project, sft):
     job = before_start.warm_up(ws, project.id, sft)
     assert (job.kind, job.recipe["method"], job.recipe["steps"]) == ("warmup", "sft", 4)
-    found = before_start.look(ws, project.id, sft, before_start.Asked(warmup=job.id))
+    found = before_start.look(ws, project.id, sft, before_start.StartChoice(warmup=job.id))
     assert "waits for its turn" in found.panel
     assert found.measure == ""
 
 
 def test_a_search_tries_around_what_the_form_says(ws, project, base, faq):
     recipe = DPO(model=base.id, dataset=faq.id, learning_rate=0.2, beta=0.5)
-    made = studies.study("sweep", recipe, studies.Asked(20, 5, ("learning_rate", "beta", "lora.r")))
+    made = studies.study(
+        "sweep", recipe, studies.StudyChoice(20, 5, ("learning_rate", "beta", "lora.r"))
+    )
     assert (made.n_trials, made.max_steps, made.settings["beta"]) == (5, 20, 0.5)
     assert (made.space["learning_rate"].low, made.space["learning_rate"].high) == (0.02, 1.0)
     assert made.space["beta"].high == 5
@@ -417,16 +425,16 @@ def test_a_search_tries_around_what_the_form_says(ws, project, base, faq):
 
 def test_a_search_for_nothing_is_refused(sft):
     with pytest.raises(UserError, match="nothing to try"):
-        studies.study("sweep", sft, studies.Asked(tried=()))
+        studies.study("sweep", sft, studies.StudyChoice(tried=()))
     whole = before_start.changed(sft, {"tuning": "full"})
     with pytest.raises(UserError, match="nothing to try"):
-        studies.study("sweep", whole, studies.Asked(tried=("lora.r",)))
+        studies.study("sweep", whole, studies.StudyChoice(tried=("lora.r",)))
 
 
 def test_studies_say_how_many_trainings_they_are_and_start_as_jobs(ws, project, sft):
-    said = studies.takes(ws, project.id, "curve", sft, studies.Asked(steps=10))
+    said = studies.takes(ws, project.id, "curve", sft, studies.StudyChoice(steps=10))
     assert said.startswith("8 trainings of 10 steps: about")
-    job = studies.start(ws, project.id, "curve", sft, studies.Asked(steps=10))
+    job = studies.start(ws, project.id, "curve", sft, studies.StudyChoice(steps=10))
     assert (job.kind, job.name, job.recipe["max_steps"]) == ("curve", "Learning curve of faq@1", 10)
 
 
@@ -435,7 +443,7 @@ def test_a_study_needs_held_out_rows(ws, project, base, tmp_path):
     unsplit = datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.0)
     with pytest.raises(UserError, match="no held-out rows"):
         studies.start(
-            ws, project.id, "curve", SFT(model=base.id, dataset=unsplit.id), studies.Asked()
+            ws, project.id, "curve", SFT(model=base.id, dataset=unsplit.id), studies.StudyChoice()
         )
 
 

@@ -213,8 +213,8 @@ def test_cards_without_numbers_say_what_fills_them():
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_home_shows_the_dashboard_once_a_project_has_begun(ws, project, tmp_path):
-    view, *updates = tab.on_poll(ws, Setup(), project.id, tab.View())
-    cards = tab.Parts._fields.index("cards")
+    view, *updates = tab.on_poll(ws, Setup(), project.id, tab.HomeView())
+    cards = tab.HomeParts._fields.index("cards")
     assert updates[cards] == ""
     helpers.dataset(ws, project.id, tmp_path)
     view, *updates = tab.on_poll(ws, Setup(), project.id, view)

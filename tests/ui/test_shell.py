@@ -442,12 +442,12 @@ def test_home_card_aims_at_the_thing_it_shows_and_at_nothing_unknown():
 
 def drawn(setup, ws, project, seen):
     view, *updates = home_tab.on_poll(ws, setup, project, seen)
-    return view, dict(zip(home_tab.Parts._fields, updates, strict=True))
+    return view, dict(zip(home_tab.HomeParts._fields, updates, strict=True))
 
 
 def test_home_welcomes_then_shows_the_loop_and_then_keeps_still(ws):
     setup = Setup()
-    seen, first = drawn(setup, ws, None, home_tab.View())
+    seen, first = drawn(setup, ws, None, home_tab.HomeView())
     assert first["welcome"].visible is True
     assert "No worker" in first["notes"]
     project = projects.create(ws, LOCAL, "Mine")
@@ -462,14 +462,14 @@ def test_home_welcomes_then_shows_the_loop_and_then_keeps_still(ws):
 
 def test_home_poll_without_news_reads_no_history(ws, monkeypatch):
     project = projects.create(ws, LOCAL, "Quiet")
-    seen, _ = drawn(Setup(), ws, project.id, home_tab.View())
+    seen, _ = drawn(Setup(), ws, project.id, home_tab.HomeView())
     monkeypatch.setattr(home_tab, "status", lambda *_: pytest.fail("read again"))
     drawn(Setup(), ws, project.id, seen)
 
 
 def test_home_draws_another_project_after_a_change(ws):
     one, two = (projects.create(ws, LOCAL, name) for name in ("One", "Two"))
-    seen, _ = drawn(Setup(), ws, one.id, home_tab.View())
+    seen, _ = drawn(Setup(), ws, one.id, home_tab.HomeView())
     later, _ = drawn(Setup(), ws, two.id, seen)
     assert later.revision != seen.revision
 
@@ -477,7 +477,7 @@ def test_home_draws_another_project_after_a_change(ws):
 def test_home_says_that_the_model_is_on_its_way(ws):
     setup = Setup()
     setup.words = "Fetching the first model."
-    drawn = home_tab.on_poll(ws, setup, None, home_tab.View())
+    drawn = home_tab.on_poll(ws, setup, None, home_tab.HomeView())
     assert "Fetching the first model." in str(drawn)
 
 

@@ -81,7 +81,7 @@ class OnlineRecipe(TrainRecipe):
         return [*super().needs(), *([] if is_rule else [Ref(RefKind.MODEL, self.reward)])]
 
 
-class Asked(NamedTuple):
+class PromptRow(NamedTuple):
     messages: Messages
     references: tuple[str, ...]
 
@@ -91,7 +91,7 @@ def prepare(
 ) -> tuple[EncodedDataset, MakeTrainer]:
     """The prompts, and how to make the trainer that answers them."""
     _refuse_wrong_reference(recipe, ctx)
-    asked: list[Asked] = []
+    asked: list[PromptRow] = []
     ids: dict[str, list[int]] = {}
     score = _reward(recipe, ctx)
 
@@ -157,11 +157,11 @@ def _reward(recipe: OnlineRecipe, ctx: Context) -> Reward:
     return score
 
 
-def _asked(example: Example) -> Asked:
+def _asked(example: Example) -> PromptRow:
     if isinstance(example, Chat):
-        return Asked(example.prompt, example.accepted)
+        return PromptRow(example.prompt, example.accepted)
     if isinstance(example, Prompt):
-        return Asked(example.prompt, example.references)
+        return PromptRow(example.prompt, example.references)
     raise UserError(
         f"This method answers prompts, and {example.kind} rows are none.",
         "Choose a dataset of prompts or conversations.",

@@ -32,7 +32,7 @@ FORBIDDEN_BY: dict[Split, tuple[OverlapKind, ...]] = {
 }
 
 
-class Overlap(BaseModel):
+class SplitOverlap(BaseModel):
     """Rows on `side` of a version whose question `other` asks too."""
 
     model_config = ConfigDict(frozen=True)
@@ -54,7 +54,7 @@ class _Asked(NamedTuple):
     questions: set[str]
 
 
-def overlaps(ws: Workspace, actor: Actor, dataset_id: str) -> list[Overlap]:
+def overlaps(ws: Workspace, actor: Actor, dataset_id: str) -> list[SplitOverlap]:
     """Where the version shares questions with tests and training of its project, the most first."""
     one = datasets.get(ws, actor, dataset_id)
     rows = datasets.load_rows(ws, one)
@@ -64,7 +64,7 @@ def overlaps(ws: Workspace, actor: Actor, dataset_id: str) -> list[Overlap]:
         shared = [r for r in rows if r.split == side and _question(r) in other.questions]
         if shared:
             found.append(
-                Overlap(
+                SplitOverlap(
                     kind=other.kind,
                     other_id=other.id,
                     other=other.name,

@@ -30,7 +30,7 @@ LONG = 100_000  # bytes of a row that is not read any more
 BYTES_A_TOKEN = 4  # of such a row, about
 
 
-class Row(NamedTuple):
+class RowTokens(NamedTuple):
     """Tokens of a row, uncut; a text is learned in blocks, and of a pair both answers count."""
 
     prompt: int
@@ -47,7 +47,7 @@ class Lengths(NamedTuple):
     blocks: float  # rows of the trainer for each row of the data
 
 
-def measure(ws: Workspace, dataset: Dataset, base: Path) -> tuple[Row, ...]:
+def measure(ws: Workspace, dataset: Dataset, base: Path) -> tuple[RowTokens, ...]:
     """Rows taken evenly, and the longest one; a version never changes, so they are measured once.
 
     UserError when the files of the dataset have gone.
@@ -58,12 +58,12 @@ def measure(ws: Workspace, dataset: Dataset, base: Path) -> tuple[Row, ...]:
     return _measured(file, dataset.label, dataset.kind, base, changed)
 
 
-def written(rows: tuple[Row, ...], answer: int) -> tuple[Row, ...]:
+def written(rows: tuple[RowTokens, ...], answer: int) -> tuple[RowTokens, ...]:
     """The rows of a method that writes its own answers, of up to `answer` tokens."""
-    return tuple(Row(row.prompt, (answer,)) for row in rows)
+    return tuple(RowTokens(row.prompt, (answer,)) for row in rows)
 
 
-def cut(rows: tuple[Row, ...], max_length: int) -> Lengths:
+def cut(rows: tuple[RowTokens, ...], max_length: int) -> Lengths:
     """What a training at `max_length` makes of them."""
     lengths = [[min(max_length, row.prompt + answer) for answer in row.answers] for row in rows]
     uncut = [row.prompt + max(row.answers) for row in rows]
@@ -85,7 +85,9 @@ def cut(rows: tuple[Row, ...], max_length: int) -> Lengths:
 
 
 @lru_cache(64)
-def _measured(file: Path, label: str, kind: Kind, base: Path, _changed: float) -> tuple[Row, ...]:
+def _measured(
+    file: Path, label: str, kind: Kind, base: Path, _changed: float
+) -> tuple[RowTokens, ...]:
     try:
         lines = file.read_bytes().splitlines()
         template = Template.load(base, isolated=True)
@@ -110,25 +112,25 @@ def _picked(lines: list[bytes]) -> list[bytes]:
     return [*lines[::every], *longest]
 
 
-def _long(line: bytes, kind: Kind) -> Row:
+def _long(line: bytes, kind: Kind) -> RowTokens:
     sides = 2 if kind == "preference" else 1
-    return Row(0, (len(line) // BYTES_A_TOKEN // sides,) * sides, blocks=kind == "text")
+    return RowTokens(0, (len(line) // BYTES_A_TOKEN // sides,) * sides, blocks=kind == "text")
 
 
-def _row(template: Template, example: Example) -> Row:
+def _row(template: Template, example: Example) -> RowTokens:
     if isinstance(example, Text):
-        return Row(0, (len(template.encode(example, 10**9).input_ids),), blocks=True)
+        return RowTokens(0, (len(template.encode(example, 10**9).input_ids),), blocks=True)
     if isinstance(example, Preference):
         pair = template.encode_pair(example, 10**9)
-        return Row(len(pair.prompt_ids), (len(pair.chosen_ids), len(pair.rejected_ids)))
+        return RowTokens(len(pair.prompt_ids), (len(pair.chosen_ids), len(pair.rejected_ids)))
     if isinstance(example, Prompt):
-        return Row(len(template.prompt_ids(example.prompt)), (0,))
+        return RowTokens(len(template.prompt_ids(example.prompt)), (0,))
     if isinstance(example, Unpaired):
         answer = Message(role="assistant", content=example.completion)
         example = Chat(messages=(*example.prompt, answer))
     encoded = template.encode(example, 10**9)
     answer_tokens = _answer(encoded.completion_mask)
-    return Row(len(encoded.input_ids) - answer_tokens, (answer_tokens,))
+    return RowTokens(len(encoded.input_ids) - answer_tokens, (answer_tokens,))
 
 
 def _answer(mask: list[int]) -> int:

@@ -39,7 +39,7 @@ class Series(BaseModel):
     values: tuple[float, ...]
 
 
-class Comparison(BaseModel):
+class RunComparison(BaseModel):
     """Runs side by side; `settings` and `finals` hold one value a run, None where it has none."""
 
     model_config = ConfigDict(frozen=True)
@@ -50,7 +50,7 @@ class Comparison(BaseModel):
     finals: dict[str, tuple[float | None, ...]]
 
 
-def compare(ws: Workspace, actor: Actor, job_ids: Sequence[str]) -> Comparison:
+def compare(ws: Workspace, actor: Actor, job_ids: Sequence[str]) -> RunComparison:
     """Two to five runs side by side, in the order given."""
     actor.require(Role.TRAINER)
     wanted = list(dict.fromkeys(job_ids))
@@ -64,7 +64,7 @@ def compare(ws: Workspace, actor: Actor, job_ids: Sequence[str]) -> Comparison:
         if len({job.project_id for job in found}) > 1:
             raise UserError("These runs belong to different projects.", "Choose runs of one.")
         events = [runs.events_of(conn, each, "metric", "state") for each in wanted]
-    return Comparison(
+    return RunComparison(
         runs=tuple(found),
         settings=differing([job.recipe for job in found]),
         series=_series(wanted, events),

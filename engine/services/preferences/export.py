@@ -14,14 +14,14 @@ from engine.workspace import Workspace
 Format = Literal["trl", "openai", "kto"]
 
 
-class Files(NamedTuple):
+class ExportFiles(NamedTuple):
     """JSON lines, and the manifest without the votes and rounds by their ids."""
 
     rows: bytes
     manifest: bytes
 
 
-def files(ws: Workspace, actor: Actor, export_id: str, fmt: str) -> Files:
+def files(ws: Workspace, actor: Actor, export_id: str, fmt: str) -> ExportFiles:
     """The export in a format: trl and openai for pairs, kto for single answers.
 
     Its rows come in the order of the dataset version; those held out are among them. UserError
@@ -37,7 +37,9 @@ def files(ws: Workspace, actor: Actor, export_id: str, fmt: str) -> Files:
     lines = [to_json(WRITERS[fmt](row.example)) for row in rows]
     page = {"format": fmt, **build.about(ws, actor, export_id)}
     page.pop("votes", None)
-    return Files("".join(f"{line}\n" for line in lines).encode(), (to_json(page) + "\n").encode())
+    return ExportFiles(
+        "".join(f"{line}\n" for line in lines).encode(), (to_json(page) + "\n").encode()
+    )
 
 
 def _turns(prompt: tuple[Message, ...]) -> list[dict[str, str]]:

@@ -26,7 +26,7 @@ def keep(
     if len(known) > MOST or max(map(len, known.values())) > LONGEST:
         raise UserError(
             f"At most {MOST:,} questions of {LONGEST:,} characters fit in here.",
-            "Add them as a file on the Data page.",
+            "Add them as a file of prompts.",
         )
     examples = [
         Prompt(source_row=n, prompt=(Message(role="user", content=text),))

@@ -14,7 +14,7 @@ from engine.advice import machine as machines
 from engine.advice import memory, verdict
 from engine.advice import time as advice_time
 from engine.advice.machine import Machine
-from engine.advice.memory import Plan
+from engine.advice.memory import TrainingPlan
 from engine.advice.size import Size, in_words, of_folder, of_number
 from engine.advice.time import Seconds, Speed, Work
 from engine.advice.verdict import Verdict
@@ -40,7 +40,7 @@ SIDE = 512  # of the matrices that are multiplied to see how fast this machine i
 GPU_OPERATIONS = 3e13  # a second; cards differ by more than ten times, hence the wide range
 
 
-class Range(BaseModel):
+class TimeRange(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     low: float
@@ -56,9 +56,9 @@ class Preflight(BaseModel):
     memory: dict[str, int]
     memory_needed: int
     memory_here: dict[str, int]
-    seconds: Range
+    seconds: TimeRange
     basis: str
-    usd: Range
+    usd: TimeRange
     steps: int
     rows: int
     verdict: Verdict
@@ -85,7 +85,7 @@ class _Asked(NamedTuple):
 
     recipe: TrainRecipe
     size: Size
-    plan: Plan
+    plan: TrainingPlan
     lengths: Lengths
     rows: int
     held_out_rows: int
@@ -183,10 +183,10 @@ def _asked(
 
 def _plan(
     recipe: TrainRecipe, size: Size, lengths: Lengths, machine: Machine, from_adapter: bool
-) -> Plan:
+) -> TrainingPlan:
     trl = recipe.trl
     fast = bool(machine.gpu) or (machine.bits16 and size.width >= NARROW)
-    return Plan(
+    return TrainingPlan(
         method=recipe.KIND,
         tuning=recipe.tuning,
         batch=recipe.per_device_train_batch_size,
@@ -298,6 +298,6 @@ def _here(machine: Machine) -> dict[str, int]:
     return {name: int(value) for name, value in found.items() if value and name != "bits16"}
 
 
-def _range(seconds: Seconds, factor: float) -> Range:
+def _range(seconds: Seconds, factor: float) -> TimeRange:
     low, likely, high = (factor * each for each in seconds)
-    return Range(low=low, likely=likely, high=high)
+    return TimeRange(low=low, likely=likely, high=high)

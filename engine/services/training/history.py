@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
 from engine.advice import time as advice_time
-from engine.advice.time import Run, Speed
+from engine.advice.time import FinishedRun, Speed
 from engine.core.actor import Actor, Role
 from engine.core.job import Job, State
 from engine.core.recipe import TrainRecipe
@@ -25,7 +25,7 @@ MB = 2**20
 class Past(NamedTuple):
     """Finished runs of one method, newest first; warm-ups; and of every model its base."""
 
-    runs: list[Run]
+    runs: list[FinishedRun]
     warmups: list[Job]
     bases: dict[str, str]
 
@@ -88,7 +88,7 @@ def compare(ws: Workspace, actor: Actor, job_id: str) -> EstimateAndActual | Non
     )
 
 
-def _run(one: Finished, bases: dict[str, str]) -> Run | None:
+def _run(one: Finished, bases: dict[str, str]) -> FinishedRun | None:
     job, result = one.job, one.job.result_as(TrainingResult)
     if not result.tokens_per_s or not result.steps:
         return None
@@ -99,7 +99,7 @@ def _run(one: Finished, bases: dict[str, str]) -> Run | None:
     said = one.estimate
     # a run that stopped early was not misjudged
     share = result.steps / said["steps"] if said.get("steps") else 1.0
-    return Run(
+    return FinishedRun(
         model_id=bases.get(recipe["model"], recipe["model"]),
         method=job.kind,
         tuning=recipe.get("tuning", "lora"),

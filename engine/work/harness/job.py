@@ -15,7 +15,7 @@ from engine.core.recipe import Ref, RefKind
 from engine.core.result import BenchmarkResult, BenchmarkScore
 from engine.work import answerers
 from engine.work.harness import files, lm, names, results, tasks
-from engine.work.harness.results import Found
+from engine.work.harness.results import ModelScores
 from engine.work.nested import StudyProgress
 
 TITLE = "Benchmark"
@@ -67,19 +67,19 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     own = files.folder(ctx.cache, recipe.task_files) if recipe.task_files else None
     asked = tasks.load(recipe.tasks, own, recipe.limit, recipe.num_fewshot, recipe.seed)
     progress = StudyProgress(ctx, asked.questions * len(recipe.models))
-    found: dict[str, Found] = {}
+    found: dict[str, ModelScores] = {}
     for number, model_id in enumerate(recipe.models):
         ctx.check()
         at = ctx.model(model_id)
         progress.done = number * asked.questions
-        meter = lm.Meter(progress, asked.questions, at.model.name)
+        meter = lm.QuestionMeter(progress, asked.questions, at.model.name)
         found[model_id] = _answers(ctx, at, asked, recipe, meter)
     return Outcome(result=_result(recipe, found, {m: ctx.model(m).model.name for m in found}))
 
 
 def _answers(
-    ctx: Context, at: ModelFiles, asked: tasks.Tasks, recipe: Recipe, meter: lm.Meter
-) -> Found:
+    ctx: Context, at: ModelFiles, asked: tasks.Tasks, recipe: Recipe, meter: lm.QuestionMeter
+) -> ModelScores:
     """What one model scored; nothing here outlives the call and keeps its base in memory."""
     from transformers import AutoTokenizer
 
@@ -119,7 +119,9 @@ def _asked(model: Any, asked: tasks.Tasks, recipe: Recipe) -> dict[str, Any]:
     return said
 
 
-def _result(recipe: Recipe, found: dict[str, Found], called: dict[str, str]) -> BenchmarkResult:
+def _result(
+    recipe: Recipe, found: dict[str, ModelScores], called: dict[str, str]
+) -> BenchmarkResult:
     first, *others = recipe.models
     return BenchmarkResult(
         sentence=_sentence(found, called),
@@ -130,7 +132,7 @@ def _result(recipe: Recipe, found: dict[str, Found], called: dict[str, str]) -> 
     )
 
 
-def _sentence(found: dict[str, Found], called: dict[str, str]) -> str:
+def _sentence(found: dict[str, ModelScores], called: dict[str, str]) -> str:
     """The first scores of each model; the rest is in the table."""
     said = [f"{called[m]}: {'; '.join(map(_told, f.scores[:MOST_SAID]))}" for m, f in found.items()]
     return ". ".join(said) + "."

@@ -7,7 +7,7 @@ from typing import Any
 from engine.work.nested import StudyProgress
 
 
-class Meter:
+class QuestionMeter:
     """How far one model is, in questions: its rows of a batch stand for a share of them."""
 
     def __init__(self, progress: StudyProgress, questions: int, label: str) -> None:
@@ -54,7 +54,7 @@ class Each:
 class Heard:
     """The part of the harness's model that is ours; what answers is upstream's HFLM."""
 
-    meter: Meter
+    meter: QuestionMeter
 
     @contextmanager
     def _part(self, requests: Sequence[Any]) -> Any:
@@ -101,7 +101,7 @@ class Heard:
         return found
 
 
-def wrapped(model: Any, tokenizer: Any, batch_size: int, meter: Meter) -> Any:
+def wrapped(model: Any, tokenizer: Any, batch_size: int, meter: QuestionMeter) -> Any:
     """The harness's model around one that is loaded, with its adapter switched on."""
     from lm_eval.models.huggingface import HFLM
 

@@ -14,14 +14,14 @@ from engine.stats.paired import paired_gain
 Z = 1.959964  # of a normal distribution, 95 %
 
 
-class Found(NamedTuple):
+class ModelScores(NamedTuple):
     """The scores of one model, and of each that is a mean of shares the score of each question."""
 
     scores: tuple[BenchmarkScore, ...]
     each: dict[str, tuple[float, ...]]
 
 
-def read(said: Mapping[str, Any]) -> Found:
+def read(said: Mapping[str, Any]) -> ModelScores:
     """What `lm_eval.evaluate` returned, without the questions and answers."""
     each = _each(said.get("samples") or {})
     shares = {key.partition("|")[2] for key in each}
@@ -31,10 +31,10 @@ def read(said: Mapping[str, Any]) -> Found:
         for key, value in measured.items()
         if _is_score(key, value)
     ]
-    return Found(tuple(scores), each)
+    return ModelScores(tuple(scores), each)
 
 
-def gains(first: Found, others: Mapping[str, Found]) -> dict[str, dict[str, Gain]]:
+def gains(first: ModelScores, others: Mapping[str, ModelScores]) -> dict[str, dict[str, Gain]]:
     """Each other model against the first by question; `p` allows for all of these comparisons."""
     compared = adjusted(
         {

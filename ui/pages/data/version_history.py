@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from engine.core.dataset import Dataset, Row
-from engine.services.data.leakage import Overlap
+from engine.services.data.leakage import SplitOverlap
 from engine.services.data.usage import Use
 from engine.services.data.versions import Difference, Part
 from ui.components import markup
@@ -76,7 +76,7 @@ def origin(one: Dataset, labels: dict[str, str]) -> str:
     return f"From the file {str(said.get('upload', one.name))[:120]}."
 
 
-def overlaps(found: Sequence[Overlap]) -> str:
+def overlaps(found: Sequence[SplitOverlap]) -> str:
     """The shared questions, and why they matter."""
     if not found:
         return markup.notice("No overlap between training and held-out questions.", "good")
@@ -86,7 +86,7 @@ def overlaps(found: Sequence[Overlap]) -> str:
     )
 
 
-def _overlap(one: Overlap) -> str:
+def _overlap(one: SplitOverlap) -> str:
     rows = ON_BOTH[one.kind].format(one.other)
     known = [row for row in one.rows if row][:5]  # pairs once had no numbers: all of them 0
     numbers = ", ".join(f"{row:,}" for row in known) + (", …" if one.count > len(known) else "")

@@ -55,7 +55,7 @@ class BenchmarkPanel(NamedTuple):
     table: gr.HTML
 
 
-class Seen(NamedTuple):
+class BenchmarkView(NamedTuple):
     """What one browser tab has drawn, so that a look that finds nothing new sends nothing."""
 
     done: tuple[str, ...] | None = None
@@ -102,14 +102,14 @@ def _components(usable: bool) -> BenchmarkPanel:
 
 
 def _wire(ws: Workspace, page: Page, panel: BenchmarkPanel) -> None:
-    seen = gr.State(Seen())
+    seen = gr.State(BenchmarkView())
 
     @shows_errors
     def on_show(project: str | None, models: list[str], tasks: list[str], which: str | None) -> Any:
-        return [*choices(ws, project, models, tasks), *looked(ws, project, Seen(), which)]
+        return [*choices(ws, project, models, tasks), *looked(ws, project, BenchmarkView(), which)]
 
     @shows_errors
-    def on_look(project: str | None, before: Seen, which: str | None) -> Any:
+    def on_look(project: str | None, before: BenchmarkView, which: str | None) -> Any:
         return looked(ws, project, before, which)
 
     @shows_errors
@@ -174,14 +174,16 @@ def start(
     return benchmarks.submit(ws, who(ws), project, values)
 
 
-def looked(ws: Workspace, project: str | None, before: Seen, which: str | None) -> list[Any]:
+def looked(
+    ws: Workspace, project: str | None, before: BenchmarkView, which: str | None
+) -> list[Any]:
     """What was seen, progress, the choice of results and the table, each where it is new."""
     every = lifecycle.list_all(ws, who(ws), project, (benchmarks.KIND,)) if project else []
     tracks, going = evaluation_start.followed(ws, every, before.tracks)
     progress = going or _failure(every)
     ready = benchmarks.done(ws, who(ws), project) if project else []
     ids = tuple(job.id for job in ready)
-    now = Seen(ids, progress, tracks)
+    now = BenchmarkView(ids, progress, tracks)
     said = gr.skip() if progress == before.progress and before.done is not None else progress
     if ids == before.done:
         return [now, said, gr.skip(), gr.skip()]

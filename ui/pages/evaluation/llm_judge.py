@@ -36,7 +36,7 @@ class LLMJudgePanel(NamedTuple):
     found: gr.HTML
 
 
-class Seen(NamedTuple):
+class JudgeView(NamedTuple):
     """What one browser tab has drawn, so that a look that finds nothing new sends nothing."""
 
     key: tuple[Any, ...] = ()
@@ -63,16 +63,18 @@ def build(ws: Workspace, page: Page, which: gr.Dropdown) -> None:
 
 
 def _wire(ws: Workspace, page: Page, which: gr.Dropdown, panel: LLMJudgePanel) -> None:
-    seen = gr.State(Seen())
+    seen = gr.State(JudgeView())
 
     @shows_errors
     def on_which(project: str | None, chosen: str | None, model: str | None) -> Any:
         offered, kept = choices(ws, project, chosen, model)
         box = gr.Dropdown(choices=offered, value=kept)
-        return [box, *looked(ws, project, chosen, kept, Seen())]
+        return [box, *looked(ws, project, chosen, kept, JudgeView())]
 
     @shows_errors
-    def on_look(project: str | None, chosen: str | None, model: str | None, before: Seen) -> Any:
+    def on_look(
+        project: str | None, chosen: str | None, model: str | None, before: JudgeView
+    ) -> Any:
         return looked(ws, project, chosen, model, before)
 
     @shows_errors
@@ -111,7 +113,7 @@ def start(
 
 
 def looked(
-    ws: Workspace, project: str | None, chosen: str | None, model: str | None, before: Seen
+    ws: Workspace, project: str | None, chosen: str | None, model: str | None, before: JudgeView
 ) -> list[Any]:
     """What was seen, progress and what the judge said, each where it is new."""
     asked = llm_judge.of_evaluation(ws, who(ws), project, chosen) if project and chosen else []
@@ -121,7 +123,7 @@ def looked(
     key = (chosen, model, job.id if job else "")
     said = gr.skip() if progress == before.progress and before.key else progress
     drawn = gr.skip() if key == before.key else (shown(ws, job) if job else "")
-    return [Seen(key, progress, tracks), said, drawn]
+    return [JudgeView(key, progress, tracks), said, drawn]
 
 
 def shown(ws: Workspace, job: Job) -> str:

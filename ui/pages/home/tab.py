@@ -56,13 +56,13 @@ PAGES: tuple[PageName, ...] = get_args(PageName)
 
 
 @dataclass(frozen=True)
-class View(Drawn):
+class HomeView(Drawn):
     """What one browser session shows of Home, and the page that its button opens."""
 
     page: PageName = "data"
 
 
-class Parts(NamedTuple):
+class HomeParts(NamedTuple):
     """The components that a refresh may update."""
 
     notes: gr.HTML
@@ -85,8 +85,8 @@ class Starts(NamedTuple):
     own: gr.Button
 
 
-REFRESHER = Refresher[View](
-    Parts._fields,
+REFRESHER = Refresher[HomeView](
+    HomeParts._fields,
     {
         "welcome": refresh.shown(gr.Column),
         "here": refresh.shown(gr.Column),
@@ -101,7 +101,7 @@ REFRESHER = Refresher[View](
 
 def build(ws: Workspace, page: Page, setup: Setup) -> None:
     """A welcome while there is no project, else the next action and the dashboard."""
-    seen = gr.State(View())
+    seen = gr.State(HomeView())
     notes = gr.HTML(elem_id="home-notes")
     with gr.Column(visible=False, elem_id="home-welcome") as welcome:
         starts = _welcome()
@@ -118,7 +118,9 @@ def build(ws: Workspace, page: Page, setup: Setup) -> None:
                 picture = gr.HTML(elem_id="home-loop", js_on_load=OPEN_STATION)
                 changes = gr.HTML(elem_id="home-changes", visible=False, js_on_load=OPEN_CARD)
         report = gr.HTML(elem_id="home-report", visible=False)
-    parts = Parts(notes, welcome, here, words, go, try_demo, demo, cards, picture, changes, report)
+    parts = HomeParts(
+        notes, welcome, here, words, go, try_demo, demo, cards, picture, changes, report
+    )
     _wire(ws, page, setup, seen, parts, starts)
 
 
@@ -144,7 +146,7 @@ def untouched() -> tuple[Step, ...]:
 
 
 def _wire(
-    ws: Workspace, page: Page, setup: Setup, seen: gr.State, parts: Parts, starts: Starts
+    ws: Workspace, page: Page, setup: Setup, seen: gr.State, parts: HomeParts, starts: Starts
 ) -> None:
     @shows_errors
     def start_demo() -> Any:
@@ -202,7 +204,7 @@ def target(page: str, wanted: str) -> Aim:
     return Aim(**{field: wanted[:80]}) if field and wanted else Aim()
 
 
-def on_poll(ws: Workspace, setup: Setup, project: str | None, seen: View) -> list[Any]:
+def on_poll(ws: Workspace, setup: Setup, project: str | None, seen: HomeView) -> list[Any]:
     """The view and an update for every part; all skipped while nothing changed."""
     worker = lifecycle.worker_alive(ws, who(ws))
     notes = _notes(setup, worker)
@@ -220,8 +222,8 @@ def on_poll(ws: Workspace, setup: Setup, project: str | None, seen: View) -> lis
 
 
 def _of_project(
-    ws: Workspace, project: str, seen: View, worker: bool
-) -> tuple[View, dict[str, Any]]:
+    ws: Workspace, project: str, seen: HomeView, worker: bool
+) -> tuple[HomeView, dict[str, Any]]:
     """What is drawn anew when something is stored about the project."""
     stands = status(ws, who(ws), project)
     demo = _newest_demo(ws, project)
@@ -251,7 +253,7 @@ def _newest_demo(ws: Workspace, project: str) -> Job | None:
     return next(iter(lifecycle.list_all(ws, who(ws), project, ("demo",))), None)
 
 
-def _demo(ws: Workspace, project: str, seen: View) -> tuple[View, str]:
+def _demo(ws: Workspace, project: str, seen: HomeView) -> tuple[HomeView, str]:
     """How far the demo is, its events read from where the last poll ended."""
     job = _newest_demo(ws, project)
     if job is None or job.state is State.DONE:

@@ -23,7 +23,7 @@ STOP = (
 DELETE = "Delete this job, its files and the model it made? This cannot be undone."
 
 
-class Parts(NamedTuple):
+class JobsParts(NamedTuple):
     """The components that a look may change, in the order of the updates."""
 
     empty: gr.Column
@@ -72,7 +72,7 @@ class More(NamedTuple):
     delete_no: gr.Button
 
 
-def build(page: Page) -> tuple[Parts, More]:
+def build(page: Page) -> tuple[JobsParts, More]:
     """The list on one side, the chosen run on the other."""
     made: dict[str, Any] = {}
     with gr.Column(visible=False) as made["empty"]:
@@ -92,7 +92,7 @@ def build(page: Page) -> tuple[Parts, More]:
                 made["settings"] = gr.HTML("")
             with gr.Accordion("Log", open=False, elem_id="runs-log"):
                 made["log"] = gr.HTML("")
-    parts = Parts(*(made[name] for name in Parts._fields))
+    parts = JobsParts(*(made[name] for name in JobsParts._fields))
     return parts, More(*(made[name] for name in More._fields))
 
 

@@ -16,7 +16,7 @@ from ui.components.follow import Track
 from ui.components.page import Aim
 from ui.pages.jobs import compare as side_by_side
 from ui.pages.jobs import curves, numbers, render, settings, studies
-from ui.pages.jobs.layout import Parts
+from ui.pages.jobs.layout import JobsParts
 from ui.web.session import who
 
 ELSEWHERE = ("play",)  # has a tab of its own
@@ -34,7 +34,7 @@ NO_MATCH = '<p class="tl-hint">No job matches.</p>'
 
 
 @dataclass(frozen=True)
-class View:
+class JobsView:
     """What one browser tab looks at: the run somebody picked, what is read, what is drawn."""
 
     picked: str = ""
@@ -43,7 +43,7 @@ class View:
     drawn: dict[str, Any] = field(default_factory=dict)
 
 
-class Asked(NamedTuple):
+class ListFilter(NamedTuple):
     """What somebody typed and chose beside the list."""
 
     text: str = ""
@@ -51,7 +51,7 @@ class Asked(NamedTuple):
     compared: tuple[str, ...] = ()
 
 
-ANYTHING = Asked()
+ANYTHING = ListFilter()
 
 
 def next_step(job: Job) -> tuple[str, str]:
@@ -71,14 +71,14 @@ def aims_at(job: Job) -> Aim:
 
 
 def refresh(
-    ws: Workspace, project: str | None, view: View, asked: Asked = ANYTHING
-) -> tuple[View, dict[str, Any]]:
+    ws: Workspace, project: str | None, view: JobsView, asked: ListFilter = ANYTHING
+) -> tuple[JobsView, dict[str, Any]]:
     """What this look found, and what of it is not on the page yet, by the name of its part."""
     every = lifecycle.list_all(ws, who(ws), project) if project else []
     found = [job for job in every if job.kind not in ELSEWHERE]
     if not found:
         fresh: dict[str, Any] = {"empty": True, "body": False}
-        return _changed(View(), fresh, view.drawn)
+        return _changed(JobsView(), fresh, view.drawn)
     job = chosen(found, view.picked)
     compared = [one for one in found if one.id in asked.compared][: compare.MOST]
     kept = {one.id: view.tracks.get(one.id, Track()) for one in found}
@@ -93,7 +93,7 @@ def refresh(
     return _changed(replace(view, shown=job.id, tracks=tracks), fresh, view.drawn)
 
 
-def matching(ws: Workspace, project: str, found: list[Job], asked: Asked) -> list[Job]:
+def matching(ws: Workspace, project: str, found: list[Job], asked: ListFilter) -> list[Job]:
     """The runs that the list shows."""
     if not asked.text.strip() and not asked.tags:
         return found
@@ -111,7 +111,7 @@ def chosen(found: list[Job], picked: str) -> Job:
 
 
 def opened(
-    ws: Workspace, project: str, job: Job, track: Track, waits: Waiting | None, view: View
+    ws: Workspace, project: str, job: Job, track: Track, waits: Waiting | None, view: JobsView
 ) -> dict[str, Any]:
     """The parts of one run's page; a run that is over and drawn is left as it is."""
     run = (job.id, job.state, job.name, job.note, job.tags)
@@ -186,17 +186,19 @@ def _compared(
 
 
 def _changed(
-    view: View, fresh: dict[str, Any], drawn: dict[str, Any]
-) -> tuple[View, dict[str, Any]]:
+    view: JobsView, fresh: dict[str, Any], drawn: dict[str, Any]
+) -> tuple[JobsView, dict[str, Any]]:
     """The view with what is now drawn, and the part of `fresh` that was not."""
     new = {name: value for name, value in fresh.items() if drawn.get(name, ...) != value}
     return replace(view, drawn={**drawn, **fresh}), new
 
 
-def updates(view: View, new: dict[str, Any], asked: Asked = ANYTHING) -> list[Any]:
+def updates(view: JobsView, new: dict[str, Any], asked: ListFilter = ANYTHING) -> list[Any]:
     """A component's update for every part; a part that did not change is skipped."""
     make = {**_shows(), **_plots(view), **_fields(asked)}
-    return [make.get(name, str)(new[name]) if name in new else gr.skip() for name in Parts._fields]
+    return [
+        make.get(name, str)(new[name]) if name in new else gr.skip() for name in JobsParts._fields
+    ]
 
 
 def _shows() -> dict[str, Callable[[Any], Any]]:
@@ -219,7 +221,7 @@ def _shows() -> dict[str, Callable[[Any], Any]]:
     }
 
 
-def _plots(view: View) -> dict[str, Callable[[Any], Any]]:
+def _plots(view: JobsView) -> dict[str, Callable[[Any], Any]]:
     track, run = view.tracks.get(view.shown, Track()), view.shown
 
     def plot(draw: Callable[[], Any]) -> Callable[[Any], Any]:
@@ -235,7 +237,7 @@ def _plots(view: View) -> dict[str, Callable[[Any], Any]]:
     }
 
 
-def _fields(asked: Asked) -> dict[str, Callable[[Any], Any]]:
+def _fields(asked: ListFilter) -> dict[str, Callable[[Any], Any]]:
     def among(offered: list[Any], wanted: tuple[str, ...]) -> Any:
         known = {each[1] if isinstance(each, tuple) else each for each in offered}
         kept = [each for each in wanted if each in known]
@@ -248,7 +250,9 @@ def _fields(asked: Asked) -> dict[str, Callable[[Any], Any]]:
     }
 
 
-def looked(ws: Workspace, project: str | None, view: View, asked: Asked = ANYTHING) -> list[Any]:
+def looked(
+    ws: Workspace, project: str | None, view: JobsView, asked: ListFilter = ANYTHING
+) -> list[Any]:
     """The view and an update for every part."""
     found, new = refresh(ws, project, view, asked)
     return [found, *updates(found, new, asked)]

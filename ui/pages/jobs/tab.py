@@ -13,12 +13,14 @@ from ui.components import choice_cards, markup
 from ui.components.markup import RAW
 from ui.components.page import Aim, Page
 from ui.pages.jobs import layout
-from ui.pages.jobs.layout import More, Parts
-from ui.pages.jobs.refresh import Asked, View, aims_at, looked, next_step
+from ui.pages.jobs.layout import JobsParts, More
+from ui.pages.jobs.refresh import JobsView, ListFilter, aims_at, looked, next_step
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
-Act = Callable[[View], tuple[View, str, str]]  # to what is shown then, and a message and its title
+Act = Callable[
+    [JobsView], tuple[JobsView, str, str]
+]  # to what is shown then, and a message and its title
 
 
 def build(ws: Workspace, page: Page) -> None:
@@ -28,7 +30,7 @@ def build(ws: Workspace, page: Page) -> None:
             "Jobs", "All computation of this project. Jobs continue when you close this page."
         )
     )
-    view = gr.State(View())
+    view = gr.State(JobsView())
     parts, more = layout.build(page)
     given = [page.project, view, more.text, parts.tag_filter, parts.compared]
     _wire_looks(ws, page, given, view, parts, more)
@@ -36,21 +38,21 @@ def build(ws: Workspace, page: Page) -> None:
     _wire_edit(ws, given, view, parts, more)
 
 
-def asked(text: Any, tags: Any, compared: Any) -> Asked:
+def asked(text: Any, tags: Any, compared: Any) -> ListFilter:
     """What came from the browser, whatever it is, as what may be asked."""
 
     def several(values: Any) -> tuple[str, ...]:
         return tuple(map(str, values[:20])) if isinstance(values, list) else ()
 
-    return Asked(str(text or "")[:200], several(tags), several(compared))
+    return ListFilter(str(text or "")[:200], several(tags), several(compared))
 
 
-def stop(ws: Workspace, view: View) -> Job:
+def stop(ws: Workspace, view: JobsView) -> Job:
     """Ask the shown run to stop."""
     return lifecycle.cancel(ws, who(ws), view.shown)
 
 
-def again(ws: Workspace, project: str | None, view: View) -> Job:
+def again(ws: Workspace, project: str | None, view: JobsView) -> Job:
     """A new run with the settings of the shown one."""
     job = lifecycle.get(ws, who(ws), view.shown)
     return lifecycle.submit(
@@ -58,14 +60,14 @@ def again(ws: Workspace, project: str | None, view: View) -> Job:
     )
 
 
-def save(ws: Workspace, view: View, name: str, tags: str, note: str) -> Job:
+def save(ws: Workspace, view: JobsView, name: str, tags: str, note: str) -> Job:
     """The shown run with this name, these tags (a comma between them) and this note."""
     listing.tag(ws, who(ws), view.shown, tags.split(","))
     listing.annotate(ws, who(ws), view.shown, note)
     return listing.rename(ws, who(ws), view.shown, name)
 
 
-def delete(ws: Workspace, view: View) -> Job:
+def delete(ws: Workspace, view: JobsView) -> Job:
     """The shown run, which is gone now."""
     job = lifecycle.get(ws, who(ws), view.shown)
     listing.remove(ws, who(ws), job.id)
@@ -73,20 +75,25 @@ def delete(ws: Workspace, view: View) -> Job:
 
 
 def _wire_looks(
-    ws: Workspace, page: Page, given: list[Any], view: gr.State, parts: Parts, more: More
+    ws: Workspace, page: Page, given: list[Any], view: gr.State, parts: JobsParts, more: More
 ) -> None:
     @shows_errors
-    def on_look(project: str | None, seen: View, *typed: Any) -> Any:
+    def on_look(project: str | None, seen: JobsView, *typed: Any) -> Any:
         return looked(ws, project, seen, asked(*typed))
 
     @shows_errors
-    def on_show(aim: Aim, project: str | None, seen: View, *typed: Any) -> Any:
+    def on_show(aim: Aim, project: str | None, seen: JobsView, *typed: Any) -> Any:
         fresh = replace(seen, drawn={}, picked=aim.run or seen.picked)
         return [Aim() if aim.run else gr.skip(), *looked(ws, project, fresh, asked(*typed))]
 
     @shows_errors
     def on_pick(
-        project: str | None, seen: View, text: Any, tags: Any, compared: Any, event: gr.EventData
+        project: str | None,
+        seen: JobsView,
+        text: Any,
+        tags: Any,
+        compared: Any,
+        event: gr.EventData,
     ) -> Any:
         picked = replace(seen, picked=choice_cards.picked(event))
         return looked(ws, project, picked, asked(text, tags, compared))
@@ -102,25 +109,25 @@ def _wire_looks(
 
 
 def _wire_buttons(
-    ws: Workspace, page: Page, given: list[Any], view: gr.State, parts: Parts, more: More
+    ws: Workspace, page: Page, given: list[Any], view: gr.State, parts: JobsParts, more: More
 ) -> None:
-    def stopped(seen: View) -> tuple[View, str, str]:
+    def stopped(seen: JobsView) -> tuple[JobsView, str, str]:
         return seen, f"{stop(ws, seen).name} stops after its current step.", "Stopping"
 
-    def kept(seen: View) -> tuple[View, str, str]:
+    def kept(seen: JobsView) -> tuple[JobsView, str, str]:
         job = lifecycle.stop_and_keep(ws, who(ws), seen.shown)
         return seen, f"{job.name} stops; its best state so far becomes a model.", "Stopping"
 
-    def repeated(seen: View) -> tuple[View, str, str]:
+    def repeated(seen: JobsView) -> tuple[JobsView, str, str]:
         job = again(ws, None, seen)
         return replace(seen, picked=job.id), f"{job.name} is queued once more.", "Started"
 
-    def resumed(seen: View) -> tuple[View, str, str]:
+    def resumed(seen: JobsView) -> tuple[JobsView, str, str]:
         job = lifecycle.resume(ws, who(ws), seen.shown)
         return replace(seen, picked=job.id), job.note, "Started"
 
     @shows_errors
-    def on_next(seen: View) -> tuple[Aim, gr.Tabs]:
+    def on_next(seen: JobsView) -> tuple[Aim, gr.Tabs]:
         job = lifecycle.get(ws, who(ws), seen.shown)
         return aims_at(job), gr.Tabs(selected=next_step(job)[1])
 
@@ -136,16 +143,18 @@ def _wire_buttons(
     _asks_first(parts.stop, more.stop_no, parts.sure)
 
 
-def _wire_edit(ws: Workspace, given: list[Any], view: gr.State, parts: Parts, more: More) -> None:
+def _wire_edit(
+    ws: Workspace, given: list[Any], view: gr.State, parts: JobsParts, more: More
+) -> None:
     @shows_errors
     def on_save(
-        project: str | None, seen: View, text: Any, tags: Any, compared: Any, *typed: Any
+        project: str | None, seen: JobsView, text: Any, tags: Any, compared: Any, *typed: Any
     ) -> Any:
         job = save(ws, seen, *(str(each or "") for each in typed))
         gr.Success(f"{job.name} is saved.", title="Saved")
         return looked(ws, project, seen, asked(text, tags, compared))
 
-    def deleted(seen: View) -> tuple[View, str, str]:
+    def deleted(seen: JobsView) -> tuple[JobsView, str, str]:
         return replace(seen, picked=""), f"{delete(ws, seen).name} is deleted.", "Deleted"
 
     out = [view, *parts]
@@ -158,7 +167,7 @@ def _acting(ws: Workspace, act: Act) -> Callable[..., Any]:
     """The handler of a button that does something with the shown run and then looks again."""
 
     @shows_errors
-    def on_act(project: str | None, seen: View, *typed: Any) -> Any:
+    def on_act(project: str | None, seen: JobsView, *typed: Any) -> Any:
         seen, message, title = act(seen)
         gr.Info(message, title=title)
         return looked(ws, project, seen, asked(*typed))

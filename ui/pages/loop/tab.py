@@ -32,7 +32,7 @@ NOTHING = (
 
 
 @dataclass(frozen=True)
-class View(Drawn):
+class LoopView(Drawn):
     """What one browser session shows: the generation it picked (a model), and the next page."""
 
     picked: str | None = None
@@ -40,7 +40,7 @@ class View(Drawn):
     job_id: str | None = None  # of the newest auto loop
 
 
-class Parts(NamedTuple):
+class LoopParts(NamedTuple):
     """The components that a refresh may update."""
 
     words: gr.HTML
@@ -68,8 +68,8 @@ class Links(NamedTuple):
     evaluation: gr.Button
 
 
-REFRESHER = Refresher[View](
-    Parts._fields,
+REFRESHER = Refresher[LoopView](
+    LoopParts._fields,
     {
         **dict.fromkeys(("empty", "body"), refresh.shown(gr.Column)),
         **dict.fromkeys(("promote", "back", "stop"), refresh.shown(gr.Button)),
@@ -85,7 +85,7 @@ def build(ws: Workspace, page: Page) -> None:
     gr.HTML(
         markup.head("Loop", "Each generation compared with the baseline, blind, with its interval.")
     )
-    view = gr.State(View())
+    view = gr.State(LoopView())
     with gr.Row(elem_classes="tl-next tl-next-bar"):
         words = gr.HTML("", elem_id="loop-next")
         go = gr.Button("Go", variant="primary", elem_id="loop-go")
@@ -108,13 +108,13 @@ def build(ws: Workspace, page: Page) -> None:
     with gr.Accordion("Stop rules", open=False, elem_id="loop-rules-box"):
         rules = gr.HTML("", elem_id="loop-rules")
     panel = auto_loop.build(ws, page)
-    parts = Parts(words, go, empty, body, headline, chart, chosen, links, promote, best, back,
+    parts = LoopParts(words, go, empty, body, headline, chart, chosen, links, promote, best, back,
                   rules, panel.progress, panel.stop)  # fmt: skip
     _wire(ws, page, view, parts, panel)
     _wire_links(ws, page, view, links_of_it)
 
 
-def poll(ws: Workspace, project: str | None, seen: View) -> list[Any]:
+def poll(ws: Workspace, project: str | None, seen: LoopView) -> list[Any]:
     """The view and an update for every part; the history is read only after something changed."""
     if not project:
         now = replace(seen, picked=None, revision=None)
@@ -129,7 +129,7 @@ def poll(ws: Workspace, project: str | None, seen: View) -> list[Any]:
     return REFRESHER.changed(seen, {**values, **going})
 
 
-def of_project(ws: Workspace, project: str, seen: View) -> tuple[View, dict[str, Any]]:
+def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, dict[str, Any]]:
     """The view, and what every part shows of the project but the progress of its auto loop."""
     told = history(ws, who(ws), project)
     called = names.of_models(ws, project)
@@ -156,7 +156,7 @@ def of_project(ws: Workspace, project: str, seen: View) -> tuple[View, dict[str,
     }
 
 
-def _auto_loop(ws: Workspace, seen: View) -> tuple[View, dict[str, Any]]:
+def _auto_loop(ws: Workspace, seen: LoopView) -> tuple[LoopView, dict[str, Any]]:
     """The progress of the auto loop, its events read from where the last poll ended."""
     job = lifecycle.get(ws, who(ws), seen.job_id) if seen.job_id else None
     now = refresh.reading(ws, seen, [job] if job else [])
@@ -181,7 +181,7 @@ def _in_words(ws: Workspace, seen: History, one: Generation, called: dict[str, s
     return detail.generation(one, name, said=one.sentence == seen.sentence, stale=stale)
 
 
-def promote(ws: Workspace, project: str, seen: View) -> str:
+def promote(ws: Workspace, project: str, seen: LoopView) -> str:
     """Promote the chosen generation; the message to show."""
     if not seen.picked:
         raise UserError("No generation is chosen.", "Choose one on the chart.")
@@ -190,24 +190,26 @@ def promote(ws: Workspace, project: str, seen: View) -> str:
     return "The next training starts from it."
 
 
-def roll_back(ws: Workspace, project: str, _: View) -> str:
+def roll_back(ws: Workspace, project: str, _: LoopView) -> str:
     """Make the previous champion champion again; the message to show."""
     champion.roll_back(ws, who(ws), project)
     return "The previous champion is champion again."
 
 
-def _wire(ws: Workspace, page: Page, view: gr.State, parts: Parts, panel: AutoLoopPanel) -> None:
+def _wire(
+    ws: Workspace, page: Page, view: gr.State, parts: LoopParts, panel: AutoLoopPanel
+) -> None:
     @shows_errors
-    def on_poll(seen: View, project: str | None) -> Any:
+    def on_poll(seen: LoopView, project: str | None) -> Any:
         return poll(ws, project, seen)
 
     @shows_errors
-    def on_pick(seen: View, project: str | None, event: gr.EventData) -> Any:
+    def on_pick(seen: LoopView, project: str | None, event: gr.EventData) -> Any:
         return poll(ws, project, replace(seen, picked=choice_cards.picked(event)))
 
     @shows_errors
     def act(
-        what: Callable[..., str], title: str, seen: View, project: str | None, *values: Any
+        what: Callable[..., str], title: str, seen: LoopView, project: str | None, *values: Any
     ) -> Any:
         gr.Success(what(ws, opened(project), seen, *values), title=title)
         return poll(ws, project, seen)
@@ -224,26 +226,26 @@ def _wire(ws: Workspace, page: Page, view: gr.State, parts: Parts, panel: AutoLo
     parts.stop.click(partial(act, auto_loop.stop, "Stopping"), given, out, **markup.QUIET)
 
 
-def aim_at_run(ws: Workspace, project: str | None, seen: View) -> Aim:
+def aim_at_run(ws: Workspace, project: str | None, seen: LoopView) -> Aim:
     """The run that made the chosen generation."""
     one = _chosen(ws, project, seen)
     return Aim(run=(one.model.job_id or "") if one else "")
 
 
-def aim_at_pairs(ws: Workspace, project: str | None, seen: View) -> Aim:
+def aim_at_pairs(ws: Workspace, project: str | None, seen: LoopView) -> Aim:
     """A training on the pairs that the chosen generation learned from."""
     one = _chosen(ws, project, seen)
     return Aim(method="dpo", dataset=one.model.dataset_id or "") if one else Aim()
 
 
-def aim_at_votes(ws: Workspace, project: str | None, seen: View) -> Aim:
+def aim_at_votes(ws: Workspace, project: str | None, seen: LoopView) -> Aim:
     """The blind round of the chosen generation: that against the baseline, or the open one."""
     one = _chosen(ws, project, seen)
     tested = one and (one.against_baseline or one.against_previous)
     return Aim(round=(tested.round_id if tested else one.waiting or "") if one else "")
 
 
-def aim_at_evaluation(ws: Workspace, project: str | None, seen: View) -> Aim:
+def aim_at_evaluation(ws: Workspace, project: str | None, seen: LoopView) -> Aim:
     """The evaluation that compared the chosen generation with the model it began as."""
     one = _chosen(ws, project, seen)
     return Aim(evaluation=(one.evaluation_id or "") if one else "")
@@ -251,7 +253,7 @@ def aim_at_evaluation(ws: Workspace, project: str | None, seen: View) -> Aim:
 
 def _wire_links(ws: Workspace, page: Page, view: gr.State, links: Links) -> None:
     @shows_errors
-    def to(tab: str, aims: Any, seen: View, project: str | None) -> Any:
+    def to(tab: str, aims: Any, seen: LoopView, project: str | None) -> Any:
         return aims(ws, project, seen), gr.Tabs(selected=tab)
 
     given, out = [view, page.project], [page.aim, page.tabs]
@@ -261,5 +263,5 @@ def _wire_links(ws: Workspace, page: Page, view: gr.State, links: Links) -> None
     links.evaluation.click(partial(to, "evaluation", aim_at_evaluation), given, out, **markup.QUIET)
 
 
-def _chosen(ws: Workspace, project: str | None, seen: View) -> Generation | None:
+def _chosen(ws: Workspace, project: str | None, seen: LoopView) -> Generation | None:
     return pick(history(ws, who(ws), project), seen.picked) if project else None

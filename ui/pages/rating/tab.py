@@ -27,7 +27,7 @@ NOTHING = (
 )
 
 
-class Parts(NamedTuple):
+class RatingParts(NamedTuple):
     """What a look may change."""
 
     which: gr.Dropdown
@@ -78,8 +78,8 @@ def build(ws: Workspace, page: Page) -> None:
     with gr.Accordion("Start a round", open=False, elem_id="rate-new-box") as box:
         panel, power = start.build()
     raters.build(ws, page, view)
-    parts = Parts(which, box, empty, body, about, surface, share, outcome, collect, make, made,
-                  onward, every, close, sure)  # fmt: skip
+    parts = RatingParts(which, box, empty, body, about, surface, share, outcome, collect, make,
+                  made, onward, every, close, sure)  # fmt: skip
     _wire_onward(ws, page, train, view)
     ask.click(lambda: gr.Row(visible=True), None, sure, **markup.QUIET)
     no.click(lambda: gr.Row(visible=False), None, sure, **markup.QUIET)
@@ -126,7 +126,7 @@ def poll(ws: Workspace, seen: RatingView, project: str | None) -> list[Any]:
 
 HTML = ("about", "surface", "share", "outcome", "made")
 REFRESHER: Refresher[RatingView] = Refresher(
-    Parts._fields,
+    RatingParts._fields,
     {
         "which": lambda known: gr.Dropdown(list(known[0]), value=known[1], visible=bool(known[0])),
         "make": _make_button,
@@ -164,7 +164,7 @@ def _wire(
     ws: Workspace,
     page: Page,
     view: gr.State,
-    parts: Parts,
+    parts: RatingParts,
     buttons: dict[str, gr.Button],
     panel: start.StartPanel,
 ) -> None:

@@ -45,15 +45,18 @@ class Look(NamedTuple):
     first: str
 
 
-class Asked(NamedTuple):
+class StartChoice(NamedTuple):
     """What stands beside the recipe in a form, as it came from the browser."""
 
     price: Any = 0.0
     warmup: str = ""  # the job that measures at this moment
-    study: studies.Asked = studies.Asked()
+    study: studies.StudyChoice = studies.StudyChoice()
 
 
-def look(ws: Workspace, project: str, recipe: TrainRecipe, asked: Asked = Asked()) -> Look:  # noqa: B008
+NOTHING = StartChoice()
+
+
+def look(ws: Workspace, project: str, recipe: TrainRecipe, asked: StartChoice = NOTHING) -> Look:
     """The whole picture of a recipe; UserError where it means nothing that could be trained."""
     usd = usd_per_hour(asked.price)
     found = {name: estimate.estimate(ws, who(ws), project, one, usd) for name, one in _ways(recipe)}
@@ -171,7 +174,11 @@ def _measuring(ws: Workspace, job_id: str) -> str:
 
 
 def _study(
-    ws: Workspace, project: str, kind: studies.Study, recipe: TrainRecipe, asked: studies.Asked
+    ws: Workspace,
+    project: str,
+    kind: studies.Study,
+    recipe: TrainRecipe,
+    asked: studies.StudyChoice,
 ) -> str:
     if not studies.possible(type(recipe)):
         return ""

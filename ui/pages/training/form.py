@@ -36,7 +36,7 @@ class Buttons(NamedTuple):
     sweep: gr.Button
 
 
-class Shown(NamedTuple):
+class EstimateParts(NamedTuple):
     """What an estimate draws, in this order."""
 
     panel: gr.HTML
@@ -57,7 +57,7 @@ class Study(NamedTuple):
     tried: gr.CheckboxGroup
 
 
-class Form(NamedTuple):
+class TrainingForm(NamedTuple):
     """The form of one method; `fields` in the order of `names`."""
 
     kind: str
@@ -73,7 +73,7 @@ class Form(NamedTuple):
     price: gr.Number
     turn: gr.State  # another number asks for another estimate
     study: Study
-    shown: Shown
+    shown: EstimateParts
     buttons: Buttons
 
     @property
@@ -86,7 +86,7 @@ class Form(NamedTuple):
         return self.fields[self.names.index(name)]
 
 
-def build(page: Page, kind: str, recipe: type[TrainRecipe]) -> Form:
+def build(page: Page, kind: str, recipe: type[TrainRecipe]) -> TrainingForm:
     """The form, hidden until its method is chosen."""
     with gr.Column(visible=False, elem_id=f"train-{kind}") as whole:
         with gr.Column(visible=False, elem_classes="tl-offer") as offer:
@@ -103,8 +103,8 @@ def build(page: Page, kind: str, recipe: type[TrainRecipe]) -> Form:
             study, said, ask = _studies(kind, recipe)
     start, anyway, smaller, measure, first = row
     buttons = Buttons(start, anyway, smaller, measure, first, pairs, *ask)
-    shown = Shown(panel, preset, words, tunings, code, command, *said)
-    return Form(
+    shown = EstimateParts(panel, preset, words, tunings, code, command, *said)
+    return TrainingForm(
         kind, recipe, whole, empty, filled, offer, offer_words, names, fields, run_name, price,
         gr.State(0.0), study, shown, buttons,
     )  # fmt: skip

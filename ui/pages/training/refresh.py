@@ -16,7 +16,7 @@ from ui.components import forms, markup
 from ui.components.page import Aim
 from ui.pages.training import before_start, methods
 from ui.pages.training.before_start import Look
-from ui.pages.training.form import Form, Shown
+from ui.pages.training.form import EstimateParts, TrainingForm
 from ui.web.session import who
 
 NO_MODEL = "There is no model yet. The first one is being made ready; Home shows how far it is."
@@ -30,13 +30,13 @@ class Everything(NamedTuple):
     parts: list[Any]
 
 
-def parts(form: Form) -> list[Any]:
+def parts(form: TrainingForm) -> list[Any]:
     """What `everything` draws of a form, in its order."""
     epochs = form.field("num_train_epochs")
     return [form.whole, form.empty, form.filled, form.offer, form.offer_words, epochs, *form.chosen]
 
 
-def wanted(made: Sequence[Form], aim: Aim, values: Sequence[Any]) -> list[list[Any]]:
+def wanted(made: Sequence[TrainingForm], aim: Aim, values: Sequence[Any]) -> list[list[Any]]:
     """For each form the values of its dropdowns, with what another tab aims at among them."""
     left = iter(values)
     found = []
@@ -51,7 +51,7 @@ def wanted(made: Sequence[Form], aim: Aim, values: Sequence[Any]) -> list[list[A
 def everything(
     ws: Workspace,
     project: str | None,
-    made: Sequence[Form],
+    made: Sequence[TrainingForm],
     method: str,
     values: list[list[Any]],
     aimed: bool = False,
@@ -84,7 +84,11 @@ def votes_to_use(ws: Workspace, project: str) -> int:
 
 
 def estimate(
-    ws: Workspace, project: str, form: Form, values: Sequence[Any], asked: before_start.Asked
+    ws: Workspace,
+    project: str,
+    form: TrainingForm,
+    values: Sequence[Any],
+    asked: before_start.StartChoice,
 ) -> list[Any]:
     """The estimate while the form is filled; what is wrong with it is said in its place."""
     given = dict(zip(form.names, values, strict=True))
@@ -99,7 +103,7 @@ def estimate(
     return _drawn(found)
 
 
-def enabled(form: Form) -> list[gr.Button]:
+def enabled(form: TrainingForm) -> list[gr.Button]:
     """The buttons that an estimate shows and hides, in its order."""
     known = form.buttons
     first = [known.start, known.anyway, known.smaller, known.measure, known.first]
@@ -108,10 +112,10 @@ def enabled(form: Form) -> list[gr.Button]:
 
 def nothing() -> list[Any]:
     """No change of an estimate: another method is seen."""
-    return [gr.skip()] * (len(Shown._fields) + 7)
+    return [gr.skip()] * (len(EstimateParts._fields) + 7)
 
 
-def fills(form: Form, changes: Mapping[str, Any]) -> list[Any]:
+def fills(form: TrainingForm, changes: Mapping[str, Any]) -> list[Any]:
     """Boxes of the form filled; the others stay as they are."""
     return [
         ("" if changes[name] is None else changes[name]) if name in changes else gr.skip()
@@ -119,7 +123,7 @@ def fills(form: Form, changes: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def _hidden(form: Form) -> list[Any]:
+def _hidden(form: TrainingForm) -> list[Any]:
     return [gr.Column(visible=False), *([gr.skip()] * (len(parts(form)) - 1))]
 
 
@@ -129,7 +133,7 @@ class _Drawing(NamedTuple):
 
 
 def _form(
-    ws: Workspace, project: str | None, form: Form, own: list[Any], drawing: _Drawing
+    ws: Workspace, project: str | None, form: TrainingForm, own: list[Any], drawing: _Drawing
 ) -> list[Any]:
     found = methods.choices(ws, project, form.recipe) if project else methods.Choices([], [], [])
     learns = bool(found.datasets)

@@ -28,7 +28,7 @@ SPACE = {
 RANKS = [4, 8, 16, 32]
 
 
-class Asked(NamedTuple):
+class StudyChoice(NamedTuple):
     """What a person chose beside the form."""
 
     steps: int = 40
@@ -47,13 +47,15 @@ def tries(recipe: type[TrainRecipe]) -> list[tuple[str, str]]:
     return [(text, name) for name, text in SPACE.items() if name.split(".")[0] in known]
 
 
-def asked(steps: Any, trials: Any, tried: Any) -> Asked:
+def asked(steps: Any, trials: Any, tried: Any) -> StudyChoice:
     """What came from the browser, whatever it is, as what may be asked."""
     names = tried if isinstance(tried, list) else []
-    return Asked(_whole(steps, 40), _whole(trials, 8), tuple(str(n) for n in names if n in SPACE))
+    return StudyChoice(
+        _whole(steps, 40), _whole(trials, 8), tuple(str(n) for n in names if n in SPACE)
+    )
 
 
-def study(kind: Study, recipe: TrainRecipe, wanted: Asked) -> Recipe:
+def study(kind: Study, recipe: TrainRecipe, wanted: StudyChoice) -> Recipe:
     """The job that trains `recipe` many times; UserError where there is nothing to try."""
     settings = recipe.model_dump(mode="json", exclude=NOT_PASSED_ON, exclude_defaults=True)
     values: dict[str, Any] = {
@@ -84,7 +86,9 @@ def space(recipe: TrainRecipe, tried: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def takes(ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted: Asked) -> str:
+def takes(
+    ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted: StudyChoice
+) -> str:
     """How many trainings a study is and how long they will take, in a sentence."""
     made = study(kind, recipe, wanted)
     times = training_studies.trainings(made)
@@ -96,7 +100,9 @@ def takes(ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted:
     )
 
 
-def start(ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted: Asked) -> Job:
+def start(
+    ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted: StudyChoice
+) -> Job:
     """The study, queued; UserError where the dataset has nothing to compare by."""
     data = datasets.get(ws, who(ws), recipe.dataset)
     if not data.held_out_rows:

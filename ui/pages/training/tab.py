@@ -22,7 +22,7 @@ from ui.components.markup import RAW
 from ui.components.page import Aim, Page
 from ui.pages.training import before_start, methods, presets, refresh, studies
 from ui.pages.training import form as layout
-from ui.pages.training.form import Form
+from ui.pages.training.form import TrainingForm
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -30,7 +30,7 @@ AT_ONCE: dict[str, Any] = {**RAW, "queue": False}  # takes milliseconds; people 
 LOOK_EVERY_S = 3.0
 
 
-class Parts(NamedTuple):
+class TrainingParts(NamedTuple):
     """What all forms share, and the forms."""
 
     ws: Workspace
@@ -38,7 +38,7 @@ class Parts(NamedTuple):
     method: gr.State  # the one whose form is seen
     warmup: gr.State  # the job that measures now
     cards: gr.HTML
-    forms: list[Form]
+    forms: list[TrainingForm]
 
 
 def build(ws: Workspace, page: Page) -> None:
@@ -48,7 +48,7 @@ def build(ws: Workspace, page: Page) -> None:
     )
     cards = choice_cards.component("train-method", methods.cards([], ""))
     made = [layout.build(page, kind, one) for kind, one in training_methods.known().items()]
-    tab = Parts(ws, page, gr.State(""), gr.State(""), cards, made)
+    tab = TrainingParts(ws, page, gr.State(""), gr.State(""), cards, made)
     _wire_choice(tab)
     _wire_warmup(tab)
     _wire_first_model(ws, tab)
@@ -105,7 +105,7 @@ def opened(project: str | None) -> str:
     return project
 
 
-def _wire_choice(tab: Parts) -> None:
+def _wire_choice(tab: TrainingParts) -> None:
     """Which method is seen, and what its dropdowns offer."""
     page, made = tab.page, tab.forms
     chosen = [box for form in made for box in form.chosen]
@@ -137,12 +137,12 @@ def _wire_choice(tab: Parts) -> None:
         )
 
 
-def _turns(tab: Parts, method: str) -> list[Any]:
+def _turns(tab: TrainingParts, method: str) -> list[Any]:
     """Ask for an estimate of the form that is seen, and of no other."""
     return [time.time() if form.kind == method else gr.skip() for form in tab.forms]
 
 
-def _asks_for_pairs(tab: Parts, form: Form) -> Callable[[str | None], Aim]:
+def _asks_for_pairs(tab: TrainingParts, form: TrainingForm) -> Callable[[str | None], Aim]:
     def on_pairs(project: str | None) -> Aim:
         made = preferences_build.make(tab.ws, who(tab.ws), opened(project))
         gr.Success(f"{made.pairs} pairs are ready.", title="Made")
@@ -151,7 +151,7 @@ def _asks_for_pairs(tab: Parts, form: Form) -> Callable[[str | None], Aim]:
     return on_pairs
 
 
-def _wire_warmup(tab: Parts) -> None:
+def _wire_warmup(tab: TrainingParts) -> None:
     """While something is measured, the estimate is made again every few seconds."""
 
     @shows_errors
@@ -167,7 +167,7 @@ def _wire_warmup(tab: Parts) -> None:
     markup.live(tab.page, on_tick, [tab.warmup, tab.method], out, every=LOOK_EVERY_S)
 
 
-def _wire_first_model(ws: Workspace, tab: Parts) -> None:
+def _wire_first_model(ws: Workspace, tab: TrainingParts) -> None:
     """Who comes before the first model is ready sees it as soon as it is."""
 
     @shows_errors
@@ -181,7 +181,7 @@ def _wire_first_model(ws: Workspace, tab: Parts) -> None:
     markup.live(tab.page, on_tick, given, tab.page.turn, every=LOOK_EVERY_S)
 
 
-def _wire_estimate(tab: Parts, form: Form) -> None:
+def _wire_estimate(tab: TrainingParts, form: TrainingForm) -> None:
     given = [tab.page.project, tab.method, tab.warmup, form.price, *form.study, *form.fields]
     beside = [form.price, *form.study]
 
@@ -192,7 +192,7 @@ def _wire_estimate(tab: Parts, form: Form) -> None:
     ) -> list[Any]:  # fmt: skip
         if not project or method != form.kind:
             return refresh.nothing()
-        asked = before_start.Asked(price, warmup, studies.asked(steps, trials, tried))
+        asked = before_start.StartChoice(price, warmup, studies.asked(steps, trials, tried))
         return refresh.estimate(tab.ws, project, form, values, asked)
 
     # A preset fills several boxes, and each of them changes by itself: asked by way of the turn,
@@ -204,7 +204,7 @@ def _wire_estimate(tab: Parts, form: Form) -> None:
     form.turn.change(on_change, given, out, trigger_mode="always_last", **AT_ONCE)
 
 
-def _wire_fills(tab: Parts, form: Form) -> None:
+def _wire_fills(tab: TrainingParts, form: TrainingForm) -> None:
     """What fills boxes of the form: a preset, a way to tune, the smaller proposal."""
 
     @shows_errors
@@ -229,7 +229,7 @@ def _wire_fills(tab: Parts, form: Form) -> None:
     form.buttons.smaller.click(on_smaller, [tab.page.project, *form.fields], form.fields, **RAW)
 
 
-def _wire_starts(tab: Parts, form: Form) -> None:
+def _wire_starts(tab: TrainingParts, form: TrainingForm) -> None:
     ws, page = tab.ws, tab.page
 
     def starts(act: Callable[..., Job]) -> Callable[..., Any]:
@@ -266,6 +266,6 @@ def _wire_starts(tab: Parts, form: Form) -> None:
     form.buttons.sweep.click(studied("sweep"), given, out, **RAW)
 
 
-def read(form: Form, values: Sequence[Any]) -> TrainRecipe:
+def read(form: TrainingForm, values: Sequence[Any]) -> TrainRecipe:
     """The recipe that a filled form means; UserError names the field that is wrong."""
     return forms.read(form.recipe, dict(zip(form.names, values, strict=True)))
