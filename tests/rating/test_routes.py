@@ -287,7 +287,7 @@ def test_the_page_asks_no_other_server_for_anything(client, one):
     page = client.get(f"/rate/{one.id}").text
     asked = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert asked
-    assert all(address.startswith(("/static/", "data:")) for address in asked)
+    assert all(address.startswith(("/static/", "/guide", "data:")) for address in asked)
 
 
 def test_nothing_is_kept_in_a_cache(client, one):
