@@ -1,6 +1,7 @@
 """The Rating page's poll: it reads counters while nothing changes, and misses no change."""
 
 import pytest
+from gradio.utils import deep_hash
 from sqlalchemy import event
 
 from engine.core.actor import LOCAL, Actor, Role
@@ -103,3 +104,10 @@ def test_poll_of_a_round_that_waits_for_its_answers_always_looks(ws, tmp_path):
     assert view.waits
     again, *_ = tab.poll(ws, view, waiting.project_id)
     assert again == view
+
+
+def test_view_can_be_followed_by_gradio(ws, one):
+    view, *_ = tab.poll(ws, RatingView(), one.project_id)
+    assert view.marks
+    again, *_ = tab.drawn(view, tab.look(ws, one.project_id, one.id), view.revision)
+    assert deep_hash(again) == deep_hash(view) != deep_hash(RatingView())

@@ -26,8 +26,9 @@ class Drawn:
     more. The values themselves are not kept, so a session takes a few kilobytes.
     """
 
-    marks: Mapping[str, int] = field(default_factory=dict)
-    tracks: Mapping[str, Track] = field(default_factory=dict)
+    # no part of the hash, which Gradio takes of a state that something follows
+    marks: Mapping[str, int] = field(default_factory=dict, hash=False)
+    tracks: Mapping[str, Track] = field(default_factory=dict, hash=False)
     revision: Hashable = None
 
     def shows(self, name: str, value: Any) -> bool:
