@@ -59,7 +59,7 @@ class Recipe(BaseRecipe):
         description="Metrics that score the answers",
     )
     max_rows: int = Field(
-        100, ge=1, le=10_000, description="Rows asked; more show smaller differences"
+        100, ge=1, le=10_000, description="Number of rows; more show smaller differences"
     )
     max_new_tokens: int | None = Field(
         None,

@@ -9,14 +9,15 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
+from engine.core.evaluation import GainDecision, RegressionCheck
 from engine.core.spreadsheet import escape_formula
 from engine.services.data import datasets
 from engine.services.evaluation import answers as evaluated
 from engine.services.evaluation.leaderboard import Line
+from engine.services.evaluation.next_step import AfterEvaluation, next_step
 from engine.services.jobs import lifecycle
 from tests import helpers
 from tests.ui import results
-from ui.components import markup
 from ui.pages.evaluation import answers, charts, leaderboard, refresh, render, speed, tab
 from ui.pages.evaluation import start as evaluation_start
 from ui.pages.evaluation.layout import Shown
@@ -87,7 +88,7 @@ def test_the_panel_starts_an_evaluation(ws, world):
     [
         ([], "d", ["rougeL"], "No model"),
         (["m"], None, ["rougeL"], "no questions"),
-        (["m"], "d", [], "No score"),
+        (["m"], "d", [], "No metric"),
     ],
 )
 def test_a_panel_that_is_not_filled_says_what_is_missing(ws, models, dataset, metrics, says):
@@ -157,7 +158,6 @@ def test_each_tuned_model_gets_its_sentence(found):
     html = render.sentences(*found, "rougeL")
     assert "SFT one" in html
     assert "Better: +0.20." in html
-    assert markup.badge("better", "good") in html
     assert "tl-sentence-good" in html
     assert "tl-sentence-neutral" in render.sentences(*found, "exact_match")
 
@@ -347,3 +347,21 @@ def test_an_empty_tab_says_what_to_do_first(ws, world):
     _, text, to_data, _ = tab.nothing(ws, helpers.project(ws, "Other").id)
     assert "Add questions with answers first" in text
     assert to_data.visible is True
+
+
+def test_next_step_is_rating_unless_the_model_lost(found):
+    ev, names = found
+    tuned = ev.models[-1]
+    assert next_step(ev, "rougeL") is AfterEvaluation.RATE
+    assert "SFT one" in render.next_words(AfterEvaluation.RATE, names[tuned])
+    lost = RegressionCheck(
+        id="length", model=tuned, compared_with=ev.models[0], regressed=True, before=9, after=3,
+        low=0.2, high=0.5, ratio=True, message="Answers of 9 tokens became 3: regressed.",
+    )  # fmt: skip
+    regressed = ev.model_copy(update={"regression_checks": (lost,)})
+    assert next_step(regressed, "rougeL") is AfterEvaluation.TRAIN
+    gain = ev.gains[tuned]["rougeL"].model_copy(update={"decision": GainDecision.WORSE})
+    worse = ev.model_copy(update={"gains": {tuned: {**ev.gains[tuned], "rougeL": gain}}})
+    assert next_step(worse, "rougeL") is AfterEvaluation.TRAIN
+    alone = ev.model_copy(update={"models": ev.models[:1], "gains": {}})
+    assert next_step(alone, "rougeL") is AfterEvaluation.COMPARE

@@ -16,6 +16,9 @@ class Shown(NamedTuple):
     why: gr.HTML
     to_data: gr.Button
     body: gr.Column
+    next_words: gr.HTML
+    to_rating: gr.Button
+    to_training: gr.Button
     which: gr.Dropdown
     metric: gr.Dropdown
     sentences: gr.HTML
@@ -51,10 +54,9 @@ class Shown(NamedTuple):
 EVERY = ""  # the value of a filter that keeps all rows
 
 
-def build(empty: tuple[gr.Column, gr.HTML, gr.Button], body: gr.Column) -> Shown:
-    """The components, in the layout that is open."""
-    found = {"empty": empty[0], "why": empty[1], "to_data": empty[2], "body": body}
-    found |= _top()
+def build(around: dict[str, Any]) -> Shown:
+    """The components, in the layout that is open; `around` are those that stand elsewhere."""
+    found = around | _top()
     with gr.Tabs(elem_id="evaluate-views", elem_classes="tl-views"):
         for title, part in VIEWS.items():
             with gr.Tab(title):
@@ -68,7 +70,7 @@ def _top() -> dict[str, gr.components.Component]:
             [], value=None, label="Evaluation", scale=3, min_width=280, elem_id="evaluate-which"
         )
         metric = gr.Dropdown(
-            [], value=None, label="Judge by", scale=1, min_width=160, elem_id="evaluate-metric"
+            [], value=None, label="Metric", scale=1, min_width=160, elem_id="evaluate-metric"
         )
     sentences = gr.HTML("", elem_id="evaluate-sentences")
     checks = gr.HTML("", elem_id="evaluate-checks")

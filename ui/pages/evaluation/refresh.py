@@ -13,6 +13,7 @@ from engine.services import model_card
 from engine.services.evaluation import answers as evaluated
 from engine.services.evaluation import leaderboard, report, slices
 from engine.services.evaluation.metrics import title as metric_title
+from engine.services.evaluation.next_step import AfterEvaluation, next_step
 from engine.services.evaluation.slices import By, Parts
 from engine.workspace import Workspace
 from ui.pages.evaluation import answers, checks, error_charts, render, speed
@@ -50,8 +51,12 @@ def scores(
     """All about the scores, for a headline metric and a model to compare."""
     tuned = [(called[each], each) for each in found.models[1:]]
     lines = leaderboard.leaderboard(ws, who(ws), found.dataset_id, metric)
+    step = next_step(found, metric)
     here = {**called, **{plain: baseline_title(plain) for plain in found.baselines}}
     return {
+        "next_words": render.next_words(step, called[found.models[-1]]),
+        "to_rating": gr.Button(visible=step is AfterEvaluation.RATE),
+        "to_training": gr.Button(visible=step is AfterEvaluation.TRAIN),
         "sentences": render.sentences(found, called, metric),
         "checks": checks.panel(found, called),
         "intervals": evaluation_charts.intervals(found, called),

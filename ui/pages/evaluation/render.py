@@ -6,6 +6,7 @@ from html import escape
 from engine.core.evaluation import Evaluation, Gain, GainDecision, Mean, RegressionCheck
 from engine.core.evaluation_sentences import ROWS, Unit, baseline_title, caveat, label
 from engine.services.evaluation import metrics
+from engine.services.evaluation.next_step import AfterEvaluation
 from ui.components import markup
 
 Names = dict[str, str]
@@ -13,6 +14,11 @@ Names = dict[str, str]
 TONES: dict[GainDecision, markup.Tone] = {
     GainDecision.BETTER: "good",
     GainDecision.WORSE: "bad",
+}
+NEXT = {
+    AfterEvaluation.COMPARE: "evaluate {model} beside another model to see a difference.",
+    AfterEvaluation.TRAIN: "{model} lost against the model before; change the training and repeat.",
+    AfterEvaluation.RATE: "let people rate the answers of {model} without knowing the model.",
 }
 HOW_TO_READ = (
     ("Score", "From 0 to 1; higher is closer to the reference answers. Compare models on the same "
@@ -31,6 +37,11 @@ HOW_TO_READ = (
 def decision_badge(gain: Gain, unit: Unit = ROWS) -> str:
     """The decision on a difference as a coloured label."""
     return markup.badge(label(gain.decision, unit), TONES.get(gain.decision, "neutral"))
+
+
+def next_words(step: AfterEvaluation, model: str) -> str:
+    """The next step in a sentence, above its button."""
+    return f'<p class="tl-hint tl-next"><b>Next:</b> {escape(NEXT[step].format(model=model))}</p>'
 
 
 def sentences(found: Evaluation, names: Names, metric: str) -> str:
@@ -215,8 +226,8 @@ def _reach(mean: Mean) -> str:
 
 
 def _comparison(gain: Gain, name: str, note: str) -> str:
-    """A card with the decision of a comparison as a label, and its sentence."""
-    about = f"<b>{escape(name)}</b> {escape(note)} {decision_badge(gain)}"
+    """A card in the colour of the decision: who was compared, and the sentence."""
+    about = f"<b>{escape(name)}</b> {escape(note)}"
     return _statement(TONES.get(gain.decision, "neutral"), about, gain.sentence)
 
 

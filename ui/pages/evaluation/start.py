@@ -66,18 +66,18 @@ def build() -> Start:
             info="Held-out rows that no training has seen, or a whole test set",
             elem_id="evaluate-dataset",
         )
+    go = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start")
     why = gr.HTML("", elem_id="evaluate-task")
+    seen = gr.HTML("", elem_id="evaluate-seen")
     groups, schema = _scores()
     rows, longest, price, extras = _how()
-    seen = gr.HTML("", elem_id="evaluate-seen")
-    go = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start")
     return Start(
         models, dataset, rows, longest, price, extras, schema, groups, why, seen, go
     )  # fmt: skip
 
 
 def _scores() -> tuple[list[gr.CheckboxGroup], gr.Textbox]:
-    with gr.Accordion("Scores to work out", open=False, elem_id="evaluate-scores"):
+    with gr.Accordion("Metrics", open=False, elem_id="evaluate-scores"):
         groups = [
             gr.CheckboxGroup(
                 [(metrics.title(name), name) for name in group.names],
@@ -201,7 +201,7 @@ def start(
     asked = [name for group in ticked for name in group or []]
     asked += [f"json_schema:{schema.strip()}"] if (schema or "").strip() else []
     if not asked:
-        raise UserError("No score is chosen.", "Tick at least one under Scores to work out.")
+        raise UserError("No metric is chosen.", "Tick at least one under Metrics.")
     dataset, split = which(chosen)
     values = {
         "models": models,

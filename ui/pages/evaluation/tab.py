@@ -1,4 +1,4 @@
-"""Evaluate: ask held-out questions, see which model is better and how sure that is."""
+"""The Evaluation page: ask held-out questions, see which model is better and how sure that is."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,9 +47,17 @@ class View:
 def build(ws: Workspace, page: Page) -> None:
     """The tab: the panel that starts an evaluation, then what the chosen one found."""
     gr.HTML(
-        markup.head("Evaluation", "Ask questions that no training has seen, and compare answers.")
+        markup.head("Evaluation", "Compare models on held-out questions, which no training saw.")
     )
     view = gr.State(View())
+    next_words = gr.HTML("", elem_id="evaluate-next")
+    with gr.Row(elem_classes="tl-actions"):
+        to_rating = gr.Button("Rate the answers", variant="primary", visible=False,
+                              elem_id="evaluate-to-rating")  # fmt: skip
+        to_training = gr.Button("Train again", variant="primary", visible=False,
+                                elem_id="evaluate-to-training")  # fmt: skip
+    markup.goto(to_rating, page, "rating")
+    markup.goto(to_training, page, "training")
     with gr.Accordion("New evaluation", open=True, elem_id="evaluate-new") as fold:
         panel = start.build()
     progress = gr.HTML("", elem_id="evaluate-progress")
@@ -58,7 +66,17 @@ def build(ws: Workspace, page: Page) -> None:
         to_data = gr.Button("Add data", variant="primary", visible=False)
         markup.goto(to_data, page, "data")
     with gr.Column(visible=False) as body:
-        shown = layout.build((empty, why, to_data), body)
+        shown = layout.build(
+            {
+                "empty": empty,
+                "why": why,
+                "to_data": to_data,
+                "body": body,
+                "next_words": next_words,
+                "to_rating": to_rating,
+                "to_training": to_training,
+            }
+        )
         llm_judge.build(ws, page, shown.which)
     _wire_panel(ws, page, panel, progress)
     _wire_results(ws, page, view, (fold, progress), shown)
@@ -144,7 +162,9 @@ def drawn(
 ) -> list[Any]:
     """An update of every component of the results, in their order."""
     if not choice.which or not listed:
-        return [*nothing(ws, project), *([gr.skip()] * (len(Shown._fields) - 4))]
+        hidden = {"next_words": "", "to_rating": _button(False), "to_training": _button(False)}
+        rest = [hidden.get(name, gr.skip()) for name in Shown._fields[4:]]
+        return [*nothing(ws, project), *rest]
     found, called = load(ws, project, choice.which)
     updates = {
         "empty": gr.Column(visible=False),
@@ -153,6 +173,10 @@ def drawn(
         **refresh.whole(ws, found, called, choice, folder),
     }
     return [updates.get(name, gr.skip()) for name in Shown._fields]
+
+
+def _button(visible: bool) -> gr.Button:
+    return gr.Button(visible=visible)
 
 
 def _wire_panel(ws: Workspace, page: Page, panel: Start, progress: gr.HTML) -> None:

@@ -69,7 +69,7 @@ def settings(job: Job) -> str:
     """How the answers were made, in a few words."""
     recipe = job.recipe
     heat = recipe["temperature"]
-    how = f"temperature {heat:g}, seed {recipe['seed']}" if heat else "always the likeliest word"
+    how = f"temperature {heat:g}, seed {recipe['seed']}" if heat else "greedy (temperature 0)"
     system = " · with a system prompt" if recipe["system"] else ""
     return f"{how} · up to {recipe['max_new_tokens']} tokens{system}"
 

@@ -23,13 +23,13 @@ MOST_MODELS = 4
 LOOK_EVERY_S = 0.5
 NAME_LENGTH = 60  # of a question, as the name of its run
 HINT = (
-    "The first question takes some seconds, because the models are loaded; more of them, asked "
-    "within four minutes, are answered at once. "
+    "The first question takes a few seconds while the models load; further questions within four "
+    "minutes are answered at once. "
     "<kbd>Ctrl</kbd> or <kbd>⌘</kbd> with <kbd>Enter</kbd> asks."
 )
 NOTHING = "Ask something above. With two models you see at once what the training changed."
 NO_MODEL = "The model is still being fetched. You can ask it as soon as it is here."
-BEFORE = '<div class="tl-part"><h3>Asked before</h3><p>Choose one to read it again.</p></div>'
+BEFORE = '<div class="tl-part"><h3>Earlier questions</h3><p>Choose one to read it again.</p></div>'
 # Gradio has no keys of its own for a text box of several lines.
 KEYS = """
 const ask = (event) => {
@@ -181,14 +181,15 @@ def _form() -> Form:
     usual = plug_ins.recipe_fields("play")
     prompt = gr.Textbox(label="Question", lines=3, max_lines=12, elem_id="play-prompt",
                         placeholder="How do I renew a book?")  # fmt: skip
-    models = gr.Dropdown([], value=[], multiselect=True, max_choices=MOST_MODELS, label="Ask",
+    models = gr.Dropdown([], value=[], multiselect=True, max_choices=MOST_MODELS, label="Models",
                          info="Up to four models, side by side",
                          elem_id="play-models")  # fmt: skip
-    with gr.Accordion("How to answer", open=False, elem_id="play-how"):
+    with gr.Accordion("Answer settings", open=False, elem_id="play-how"):
         with gr.Row():
-            temperature = gr.Slider(0, 2, usual["temperature"].default, step=0.1, label="Variety",
-                                    info="Temperature: 0 always takes the likeliest word",
-                                    elem_id="play-temperature")  # fmt: skip
+            temperature = gr.Slider(0, 2, usual["temperature"].default, step=0.1,
+                                    label="Temperature", elem_id="play-temperature",
+                                    info="0 always takes the likeliest token; higher varies "
+                                    "more")  # fmt: skip
             longest = gr.Slider(16, 512, usual["max_new_tokens"].default, step=16,
                                 label="Longest answer", info="In tokens, about ¾ of a word each",
                                 elem_id="play-longest")  # fmt: skip
