@@ -35,10 +35,6 @@ SAME_CLASS_NAMES: dict[str, str] = {
     "Recipe": "every kind of job has one; the registry finds it by this name",
 }
 UI_REACHES: dict[str, str] = {
-    "ui.pages.evaluation.benchmarks -> engine.work.harness.names": "to go through a service",
-    "ui.pages.evaluation.error_charts -> engine.stats.confusion": "to go through a service",
-    "ui.pages.evaluation.error_charts -> engine.stats.intervals": "to go through a service",
-    "ui.pages.evaluation.leaderboard -> engine.stats.slices": "to go through a service",
     "ui.pages.loop.generations_chart -> engine.stats.preference": "to go through a service",
     "ui.pages.rating.results -> engine.stats.bias": "to go through a service",
     "ui.pages.rating.results -> engine.stats.preference": "to go through a service",

@@ -34,6 +34,11 @@ def usual() -> list[str]:
     return list(USUAL) if names.installed() else []
 
 
+def search(text: str) -> list[str]:
+    """Names of benchmarks that hold every word of `text`, the best matches first."""
+    return names.search(text)
+
+
 def submit(
     ws: Workspace, actor: Actor, project_id: str, values: Mapping[str, Any], name: str = ""
 ) -> Job:

@@ -10,8 +10,24 @@ from engine.core.errors import UserError
 from engine.core.evaluation import EvaluatedRow, Evaluation
 from engine.core.examples import Message, Prompt
 from engine.services.data import datasets
+from engine.stats.confusion import Confusion, confusion
+from engine.stats.intervals import Interval, mean_interval
 from engine.stats.slices import Slice, by_slice, thirds
 from engine.workspace import Workspace
+
+__all__ = [
+    "By",
+    "Confusion",
+    "Interval",
+    "Parts",
+    "Slice",
+    "bounds",
+    "kinds",
+    "labels",
+    "length",
+    "parts",
+    "scores",
+]
 
 By = Literal["question", "reference", "language", "group"]
 Parts = tuple[str | None, ...]
@@ -44,6 +60,18 @@ def scores(found: Evaluation, model: str, metric: str, named: Parts) -> tuple[Sl
     """The mean of each part by `metric` with its 95 % interval, in the order of the names."""
     each = [row.outputs[model].scores.get(metric) for row in found.rows]
     return by_slice(each, named)
+
+
+def labels(found: Evaluation, model: str) -> Confusion:
+    """How often each label was given where each was right, failed answers left out."""
+    outputs = [row.outputs[model] for row in found.rows]
+    answers = [None if one.failed else one.text for one in outputs]
+    return confusion(answers, [row.references for row in found.rows])
+
+
+def bounds(scores: Sequence[float]) -> Interval:
+    """The 95 % interval of the mean of some rows' scores."""
+    return mean_interval(scores)
 
 
 def length(row: EvaluatedRow) -> int:

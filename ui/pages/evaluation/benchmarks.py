@@ -13,7 +13,6 @@ from engine.core.job import Job, State
 from engine.core.result import BenchmarkResult, BenchmarkScore
 from engine.services.evaluation import benchmarks
 from engine.services.jobs import lifecycle
-from engine.work.harness import names as tasks_of
 from engine.workspace import Workspace
 from ui.components import follow, markup, names
 from ui.components.markup import RAW
@@ -146,7 +145,7 @@ def found(text: str, chosen: list[str]) -> gr.Dropdown:
     """The benchmarks to choose from: those chosen, then what `text` finds, else the usual ones."""
     kept = [str(one) for one in chosen or []]
     wanted = str(text or "").strip()
-    others = tasks_of.search(wanted) if wanted else benchmarks.usual()
+    others = benchmarks.search(wanted) if wanted else benchmarks.usual()
     return gr.Dropdown(choices=list(dict.fromkeys([*kept, *others])), value=kept, multiselect=True)
 
 

@@ -6,12 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from engine.core.evaluation import Evaluation
-from engine.services.evaluation import task
+from engine.services.evaluation import slices, task
 from engine.services.evaluation.metrics import title as metric_title
-from engine.services.evaluation.slices import length
-from engine.stats.confusion import Confusion
-from engine.stats.confusion import confusion as counted
-from engine.stats.intervals import mean_interval
+from engine.services.evaluation.slices import Confusion, length
 from ui.components import charts, tokens
 from ui.pages.evaluation.charts import SMALL, SYMBOLS, colour
 from ui.pages.evaluation.render import Names
@@ -30,8 +27,7 @@ def labels(found: Evaluation, model: str) -> Confusion | None:
     accepted = [row.references for row in found.rows]
     if task.of(accepted).kind != "labels":
         return None
-    said = [row.outputs[model] for row in found.rows]
-    counts = counted([None if one.failed else one.text for one in said], accepted)
+    counts = slices.labels(found, model)
     return counts if len(counts.labels) <= MOST_LABELS else None
 
 
@@ -98,7 +94,7 @@ def _line(
         scores = [found.rows[row].outputs[model].scores.get(metric) for row in each]
         known = [score for score in scores if score is not None]
         if known:
-            bounds = mean_interval(known, 0.95)
+            bounds = slices.bounds(known)
             points.append((sizes[each].mean(), float(np.mean(known)), *bounds, len(known)))
     x, y, low, high, count = (list(each) for each in zip(*points, strict=True)) if points else (
         [], [], [], [], [],

@@ -7,8 +7,7 @@ from engine.core.evaluation import Evaluation
 from engine.services.evaluation import slices as evaluation_slices
 from engine.services.evaluation.leaderboard import Line
 from engine.services.evaluation.metrics import title as metric_title
-from engine.services.evaluation.slices import By, Parts
-from engine.stats.slices import Slice
+from engine.services.evaluation.slices import By, Parts, Slice
 from ui.components import markup
 from ui.components import names as naming
 from ui.pages.evaluation.render import Names, cautions, score
