@@ -66,8 +66,8 @@ def test_a_file_is_mended_kept_mended_again_and_taken_back(walk, server):
     page.get_by_role("option", name="faulty@1").click()
     assert "4" in sees(walk, "#data-difference", "From faulty@1 to faulty@3")
     walk.click("data-undo")
+    sees(walk, ".toast-body", "faulty@3 is removed")  # first: it goes after some seconds
     sees(walk, "#data-about", "faulty@2")
-    sees(walk, ".toast-body", "faulty@3 is removed")
     page.locator("#data-cards [data-pick]", has_text="faulty@3").wait_for(state="detached")
     assert page.locator("#data-cards [data-pick]").count() == 2
     assert walk.errors == []
