@@ -4,7 +4,9 @@ Exit codes: 0 done; 1 the thing asked for did not end well; 2 wrong input; 4 not
 6 not allowed; 7 the database cannot do it now; 130 interrupted.
 """
 
+import os
 import sys
+from io import TextIOWrapper
 
 import click
 
@@ -14,8 +16,12 @@ from engine.core.errors import UserError
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code; no traceback for a person's mistake."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # an odd character ends nothing
+            stream.reconfigure(errors="replace")
     try:
         code = app.cli.main(arguments, prog_name="tuneloop", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
         code = 130
     except click.ClickException as error:
@@ -24,7 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
     except UserError as error:
         click.echo(f"Error: {error}", err=True)
         code = error.exit_code
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code if isinstance(code, int) else 0)
 

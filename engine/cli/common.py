@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from engine import worker
 from engine.core.actor import LOCAL
-from engine.core.errors import NotFound, UserError
+from engine.core.errors import NotFound, Unfinished
 from engine.core.job import Event, Job, State
 from engine.core.project import Project
 from engine.services import projects
@@ -139,7 +139,7 @@ def wait(ws: Workspace, job: Job) -> Job:
             lifecycle.cancel(ws, LOCAL, job.id)
             raise click.Abort from None
     if job.state is not State.DONE:
-        raise UserError(job.error or f"{job.name} was {job.state}.")
+        raise Unfinished(job.error or f"{job.name} was {job.state}.")
     return job
 
 

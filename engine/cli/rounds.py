@@ -11,6 +11,7 @@ from engine.cli.common import AliasGroup, as_json, in_project, show, wait, worki
 from engine.cli.rating import rating
 from engine.cli.training import changed, values_of, with_ids
 from engine.core.actor import LOCAL
+from engine.core.errors import Unfinished
 from engine.core.recipe import read
 from engine.services import erasure as forget_service
 from engine.services.jobs import lifecycle
@@ -83,6 +84,13 @@ def start(
             with working(ws):
                 wait(ws, lifecycle.get(ws, LOCAL, made.job_id))
         made = round_service.get(ws, LOCAL, made.id)
+        if made.status == "failed":
+            left_out = round_service.left_out(ws, LOCAL, made.id)
+            counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+            raise Unfinished(
+                f"{made.name} has nothing to rate: {counts or 'no answer was written'}.",
+                "Start another one, with a larger --max-new-tokens where answers were truncated.",
+            )
         show(made, f"{made.name} is {made.status}: {made.id}", as_json)
 
 

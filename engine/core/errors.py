@@ -4,6 +4,7 @@ Every error here says what is wrong and what to do next. Anything else that is r
 keeps its traceback in the log.
 
     UserError              exit code 2, HTTP 422
+      Unfinished           exit code 1, HTTP 422
       NotFound             exit code 4, HTTP 404
       Conflict             exit code 5, HTTP 409
       Forbidden            exit code 6, HTTP 403
@@ -23,6 +24,12 @@ class UserError(Exception):
         super().__init__(f"{problem} {fix}".strip())
         self.problem = problem
         self.fix = fix
+
+
+class Unfinished(UserError):
+    """What was asked for began as it should and did not end well."""
+
+    exit_code = 1
 
 
 class NotFound(UserError):
