@@ -12,7 +12,7 @@ from engine.services import projects
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 from ui.components import markup
-from ui.components.page import Aim, Page
+from ui.components.page import NavigationTarget, Page
 from ui.pages.data import tab as data_tab
 from ui.pages.evaluation import tab as evaluation_tab
 from ui.pages.home import tab as home_tab
@@ -78,14 +78,14 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
         )
         project.change(lambda chosen: chosen, project, kept, **markup.QUIET)
         live: list[tuple[str, gr.Timer]] = []
-        aim = gr.State(Aim())
+        target = gr.State(NavigationTarget())
         made: list[gr.Tab] = []
         turns, changed = [gr.State(0.0) for _ in builds], gr.State(("", 0.0))
         with gr.Tabs(elem_id="tabs", selected=markup.FIRST_TAB, overflow_behavior="wrap") as tabs:
             for turn, (label, add) in zip(turns, builds.items(), strict=True):
                 name = label.lower()
                 with gr.Tab(label, id=name, elem_id=f"tab-{name}") as tab:
-                    add(ws, Page(project, tabs, tab, demo, ready, live, aim, turn, changed))
+                    add(ws, Page(project, tabs, tab, demo, ready, live, target, turn, changed))
                 made.append(tab)
         _look_when_seen(made, live, turns, project, changed)
     demo.queue(default_concurrency_limit=8, max_size=200)

@@ -63,7 +63,7 @@ def add(name: str, role: str, wanted: tuple[str, ...], as_json: bool) -> None:
 def link(name: str, as_json: bool) -> None:
     """Create a new link for a lost password."""
     with workspace() as ws:
-        token = accounts.new_link(ws, LOCAL, accounts.called(ws, LOCAL, name).id)
+        token = accounts.new_link(ws, LOCAL, accounts.find_by_name(ws, LOCAL, name).id)
         _show_link({"name": name}, token, as_json)
 
 
@@ -75,7 +75,7 @@ def link(name: str, as_json: bool) -> None:
 def change(name: str, role: str, wanted: tuple[str, ...], as_json: bool) -> None:
     """Change the role and the projects of an account (replaces the current list)."""
     with workspace() as ws:
-        known = accounts.called(ws, LOCAL, name)
+        known = accounts.find_by_name(ws, LOCAL, name)
         made = accounts.change(ws, LOCAL, known.id, role, _ids(ws, wanted))
         show(made, f"{made.name} is {made.role} now.", as_json)
 
@@ -86,7 +86,7 @@ def change(name: str, role: str, wanted: tuple[str, ...], as_json: bool) -> None
 def close(name: str, as_json: bool) -> None:
     """Close an account; its past work is kept."""
     with workspace() as ws:
-        made = accounts.close(ws, LOCAL, accounts.called(ws, LOCAL, name).id)
+        made = accounts.close(ws, LOCAL, accounts.find_by_name(ws, LOCAL, name).id)
         show(made, f"The account of {made.name} is closed.", as_json)
 
 
@@ -96,7 +96,7 @@ def close(name: str, as_json: bool) -> None:
 def reopen(name: str, as_json: bool) -> None:
     """Reopen a closed account."""
     with workspace() as ws:
-        made = accounts.reopen(ws, LOCAL, accounts.called(ws, LOCAL, name).id)
+        made = accounts.reopen(ws, LOCAL, accounts.find_by_name(ws, LOCAL, name).id)
         show(made, f"{made.name} can sign in again.", as_json)
 
 

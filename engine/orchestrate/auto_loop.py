@@ -24,7 +24,7 @@ from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.loop import champion
 from engine.services.loop.history import history
-from engine.services.loop.next_step import Aims, Move, next_move
+from engine.services.loop.next_step import LoopGoal, NextStep, next_step
 from engine.services.people import acting
 from engine.services.preferences import build
 from engine.services.rating import rounds
@@ -88,7 +88,7 @@ class Auto:
         self.project_id = ctx.project_id
         self.steps: list[str] = []
         created_at = lifecycle.get(ctx.ws, self.actor, ctx.job_id).created_at
-        self.aims = Aims(recipe.model, created_at, recipe.generations, recipe.most_votes)
+        self.goal = LoopGoal(recipe.model, created_at, recipe.generations, recipe.most_votes)
         self.until = time.monotonic() + recipe.wait_hours * HOUR_S
 
     @property
@@ -96,15 +96,15 @@ class Auto:
         """Whom it acts for, asked anew: what an owner takes away is away at the next step."""
         return acting.owner_of(self.ws, self.ctx.job_id)
 
-    def look(self) -> Move:
+    def look(self) -> NextStep:
         """The next step, said when it is a new one."""
         self.ctx.check()
-        move = next_move(self.ws, self.actor, self.project_id, self.aims)
-        if move.text not in self.steps[-1:]:
-            self.steps.append(move.text)
-            self.ctx.emit("log", {"text": move.text})
-        self.tell(move.text)
-        return move
+        step = next_step(self.ws, self.actor, self.project_id, self.goal)
+        if step.text not in self.steps[-1:]:
+            self.steps.append(step.text)
+            self.ctx.emit("log", {"text": step.text})
+        self.tell(step.text)
+        return step
 
     def tell(self, label: str, part: float = 0.0) -> None:
         """How far the loop is, `part` of the current step included."""
@@ -144,18 +144,18 @@ class Auto:
 def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
     """Go round until there is no next step; the result says why it ended and who is champion."""
     auto = Auto(recipe, ctx)
-    move = auto.look()
-    while move.name != "end":
-        if move.name == "votes" and recipe.rater is None and time.monotonic() > auto.until:
+    step = auto.look()
+    while step.name != "end":
+        if step.name == "votes" and recipe.rater is None and time.monotonic() > auto.until:
             break
-        DO[move.name](auto, move)
-        move = auto.look()
+        DO[step.name](auto, step)
+        step = auto.look()
     best = champion.current(auto.ws, auto.actor, auto.project_id)
     seen = history(auto.ws, auto.actor, auto.project_id)
     return Outcome(
         result=LoopResult(
-            ended=move.text,
-            waiting=move.name == "votes",
+            ended=step.text,
+            waiting=step.name == "votes",
             champion=best.id if best else None,
             generations=len(seen.generations),
             sentence=seen.sentence,
@@ -164,38 +164,38 @@ def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
     )
 
 
-def _rate(auto: Auto, move: Move) -> None:
+def _rate(auto: Auto, step: NextStep) -> None:
     """Two answers of the policy to each question; every further try samples more freely.
 
     Where most answers of the last try were cut, they may be twice as long.
     """
     recipe = RoundRecipe(
-        model=move.policy,
+        model=step.policy,
         dataset=auto.recipe.dataset,
         prompts=auto.recipe.prompts,
-        temperature=1.0 + 0.2 * move.attempt,
-        max_new_tokens=auto.recipe.max_new_tokens * _longer(auto, move),
-        seed=auto.recipe.seed + 2 * move.attempt,
+        temperature=1.0 + 0.2 * step.attempt,
+        max_new_tokens=auto.recipe.max_new_tokens * _longer(auto, step),
+        seed=auto.recipe.seed + 2 * step.attempt,
         spare=auto.recipe.spare,
     )
     rounds.start(auto.ws, auto.actor, auto.project_id, recipe)
 
 
-def _longer(auto: Auto, move: Move) -> int:
-    tried = rounds.list_all(auto.ws, auto.actor, auto.project_id)[: move.attempt]
+def _longer(auto: Auto, step: NextStep) -> int:
+    tried = rounds.list_all(auto.ws, auto.actor, auto.project_id)[: step.attempt]
     cut = [rounds.left_out(auto.ws, auto.actor, one.id).get("truncated", 0) for one in tried]
     return 1 << sum(2 * each > auto.recipe.prompts for each in cut)
 
 
-def _answers(auto: Auto, move: Move) -> None:
-    one = rounds.get(auto.ws, auto.actor, move.round_id)
+def _answers(auto: Auto, step: NextStep) -> None:
+    one = rounds.get(auto.ws, auto.actor, step.round_id)
     if one.job_id:
-        auto.wait(lifecycle.get(auto.ws, auto.actor, one.job_id), move.text)
+        auto.wait(lifecycle.get(auto.ws, auto.actor, one.job_id), step.text)
 
 
-def _votes(auto: Auto, move: Move) -> None:
+def _votes(auto: Auto, step: NextStep) -> None:
     """Simulated raters vote through the same door as people; people are waited for."""
-    one = rounds.get(auto.ws, auto.actor, move.round_id)
+    one = rounds.get(auto.ws, auto.actor, step.round_id)
     if auto.recipe.rater is None:
         time.sleep(LOOK_EVERY_S)
         return
@@ -210,18 +210,18 @@ def _votes(auto: Auto, move: Move) -> None:
         )
 
 
-def _pairs(auto: Auto, _: Move) -> None:
+def _pairs(auto: Auto, _: NextStep) -> None:
     build.make(auto.ws, auto.actor, auto.project_id)
 
 
-def _train(auto: Auto, move: Move) -> None:
+def _train(auto: Auto, step: NextStep) -> None:
     number = 1 + len(history(auto.ws, auto.actor, auto.project_id).generations)
-    rows = datasets.get(auto.ws, auto.actor, move.dataset_id).train_rows
+    rows = datasets.get(auto.ws, auto.actor, step.dataset_id).train_rows
     auto.job(
         "dpo",
         f"Generation {number}",
-        model=move.policy,
-        dataset=move.dataset_id,
+        model=step.policy,
+        dataset=step.dataset_id,
         **{
             "num_train_epochs": default_epochs(rows),
             "evaluate_after": False,  # the loop has an evaluation of its own
@@ -230,23 +230,23 @@ def _train(auto: Auto, move: Move) -> None:
     )
 
 
-def _evaluate(auto: Auto, move: Move) -> None:
+def _evaluate(auto: Auto, step: NextStep) -> None:
     auto.job(
         "evaluate",
-        move.text,
-        models=(move.policy, move.model),
+        step.text,
+        models=(step.policy, step.model),
         dataset=auto.recipe.dataset_test,
         max_new_tokens=auto.recipe.max_new_tokens,
     )
 
 
-def _test(auto: Auto, move: Move) -> None:
+def _test(auto: Auto, step: NextStep) -> None:
     """A blind round on held-out questions, others than those of the rounds before where it can."""
     before = rounds.list_all(auto.ws, auto.actor, auto.project_id)
     recipe = RoundRecipe(
         purpose="blind_eval",
-        model=move.model,
-        baseline=move.base,
+        model=step.model,
+        baseline=step.base,
         dataset=auto.recipe.dataset_test,
         prompts=auto.recipe.test_prompts,
         overlap=auto.recipe.raters,
@@ -257,16 +257,16 @@ def _test(auto: Auto, move: Move) -> None:
     rounds.start(auto.ws, auto.actor, auto.project_id, recipe)
 
 
-def _close(auto: Auto, move: Move) -> None:
-    rounds.close(auto.ws, auto.actor, move.round_id)
+def _close(auto: Auto, step: NextStep) -> None:
+    rounds.close(auto.ws, auto.actor, step.round_id)
 
 
-def _promote(auto: Auto, move: Move) -> None:
+def _promote(auto: Auto, step: NextStep) -> None:
     said = "People found it better than the champion before, blind."
-    champion.promote(auto.ws, auto.actor, auto.project_id, move.model, said)
+    champion.promote(auto.ws, auto.actor, auto.project_id, step.model, said)
 
 
-DO: dict[str, Callable[[Auto, Move], None]] = {
+DO: dict[str, Callable[[Auto, NextStep], None]] = {
     "rate": _rate,
     "answers": _answers,
     "votes": _votes,

@@ -25,7 +25,7 @@ def create(ws: Workspace, actor: Actor, name: str) -> Project:
     new = Project(id=ids.new("project"), name=name, created_by=actor.name, created_at=time.time())
     with writing(ws.db) as conn:
         projects.add(conn, new)
-        maker = store_accounts.called(conn, accounts.key(actor.name))
+        maker = store_accounts.find_by_name(conn, accounts.key(actor.name))
         if maker and actor.projects is not None:
             store_accounts.join(conn, maker.id, new.id)
     return new

@@ -47,7 +47,7 @@ def get(conn: Connection, person_id: str) -> Person | None:
     return _one(conn, person.c.id == person_id)
 
 
-def called(conn: Connection, name_key: str) -> Person | None:
+def find_by_name(conn: Connection, name_key: str) -> Person | None:
     """The person of that name, or None."""
     return _one(conn, person.c.name_key == name_key)
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from engine.store.tables import sign_in_failure, signed_in
 
 
-class Visit(NamedTuple):
+class Session(NamedTuple):
     """A browser that is signed in; `id` is the hash of what it holds."""
 
     id: str
@@ -23,26 +23,26 @@ class Failures(NamedTuple):
     at: float
 
 
-def add(conn: Connection, new: Visit) -> None:
-    """Store a visit."""
+def add(conn: Connection, new: Session) -> None:
+    """Store a session."""
     conn.execute(insert(signed_in).values(new._asdict()))
 
 
-def get(conn: Connection, visit_id: str) -> Visit | None:
-    """The visit, or None."""
-    query = select(signed_in).where(signed_in.c.id == visit_id)
+def get(conn: Connection, session_id: str) -> Session | None:
+    """The session, or None."""
+    query = select(signed_in).where(signed_in.c.id == session_id)
     row = conn.execute(query).mappings().one_or_none()
-    return Visit(**row) if row else None
+    return Session(**row) if row else None
 
 
-def seen(conn: Connection, visit_id: str, now: float) -> None:
+def seen(conn: Connection, session_id: str, now: float) -> None:
     """Note that this browser was heard of."""
-    conn.execute(update(signed_in).where(signed_in.c.id == visit_id).values(seen_at=now))
+    conn.execute(update(signed_in).where(signed_in.c.id == session_id).values(seen_at=now))
 
 
-def end(conn: Connection, visit_id: str) -> None:
+def end(conn: Connection, session_id: str) -> None:
     """Forget one browser."""
-    conn.execute(delete(signed_in).where(signed_in.c.id == visit_id))
+    conn.execute(delete(signed_in).where(signed_in.c.id == session_id))
 
 
 def end_everywhere(conn: Connection) -> None:

@@ -15,7 +15,7 @@ from tests import helpers
 from tests.ui import results
 from ui.components import follow
 from ui.components.follow import Track
-from ui.components.page import Aim
+from ui.components.page import NavigationTarget
 from ui.pages.jobs import curves, layout, refresh, settings, tab
 from ui.pages.jobs.refresh import JobsView, ListFilter
 
@@ -389,7 +389,7 @@ def test_the_next_step_shows_what_the_run_was_about(ws, world):
     tuned = results.adapter(ws, project, base, data)
     made = results.evaluated(ws, project, data, base, tuned, {0: ("a", 0.0, "b", 1.0)})
     done = {job.kind: job for job in lifecycle.list_all(ws, LOCAL, project)}
-    assert refresh.aims_at(done["evaluate"]) == Aim(evaluation=made)
-    assert refresh.aims_at(done["sft"]) == Aim()
+    assert refresh.aims_at(done["evaluate"]) == NavigationTarget(evaluation=made)
+    assert refresh.aims_at(done["sft"]) == NavigationTarget()
     asked = results.submit(ws, project, "judge", evaluation=made, model=tuned.id)
-    assert refresh.aims_at(asked) == Aim(evaluation=made)
+    assert refresh.aims_at(asked) == NavigationTarget(evaluation=made)

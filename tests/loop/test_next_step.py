@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.services.loop import champion
-from engine.services.loop.next_step import Aims, next_move
+from engine.services.loop.next_step import LoopGoal, next_step
 from engine.services.preferences import build
 from engine.services.rating import rounds
 from tests import helpers
@@ -28,7 +28,7 @@ def source(ws, project, tmp_path):
 
 
 def step(ws, project, sft, **aims):
-    return next_move(ws, LOCAL, project.id, Aims(sft.id, **{"since": 0.0, **aims}))
+    return next_step(ws, LOCAL, project.id, LoopGoal(sft.id, **{"since": 0.0, **aims}))
 
 
 def test_it_begins_with_a_rating_round_of_the_start(ws, project, sft):

@@ -20,7 +20,7 @@ from tests.loop import lines
 from tests.rating import votes
 from tests.ui import results
 from ui.components import follow, names
-from ui.components.page import Aim
+from ui.components.page import NavigationTarget
 from ui.pages.loop import auto_loop, detail
 from ui.pages.loop import tab as loop_tab
 from ui.pages.loop.tab import LoopView
@@ -190,21 +190,25 @@ def test_the_links_aim_at_the_run_and_the_pairs(ws, project, sft, source):
     job = auto.start(ws, LOCAL, project.id)
     one = lines.trained(ws, project, "one", sft, dataset=source.id, job=job.id)
     picked = LoopView(picked=one.id)
-    assert loop_tab.aim_at_run(ws, project.id, picked) == Aim(run=job.id)
-    assert loop_tab.aim_at_pairs(ws, project.id, picked) == Aim(method="dpo", dataset=source.id)
+    assert loop_tab.aim_at_run(ws, project.id, picked) == NavigationTarget(run=job.id)
+    assert loop_tab.aim_at_pairs(ws, project.id, picked) == NavigationTarget(
+        method="dpo", dataset=source.id
+    )
     nobody = (loop_tab.aim_at_run, loop_tab.aim_at_votes, loop_tab.aim_at_evaluation)
-    assert [aims(ws, None, LoopView()) for aims in nobody] == [Aim()] * 3
+    assert [aims(ws, None, LoopView()) for aims in nobody] == [NavigationTarget()] * 3
 
 
 def test_the_links_aim_at_the_votes_and_the_evaluation(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft, dataset=source.id)
     open_one = lines.blind(ws, project, one, sft, 5, 5, close=False)
-    assert loop_tab.aim_at_votes(ws, project.id, LoopView(picked=one.id)) == Aim(round=open_one.id)
+    assert loop_tab.aim_at_votes(ws, project.id, LoopView(picked=one.id)) == NavigationTarget(
+        round=open_one.id
+    )
     two = lines.trained(ws, project, "two", one, dataset=source.id)
     tested = lines.blind(ws, project, two, sft, 30, 8, 2)
     lines.evaluated(ws, project, source, one, two, regressed=False)
     picked = LoopView(picked=two.id)
-    assert loop_tab.aim_at_votes(ws, project.id, picked) == Aim(round=tested.id)
+    assert loop_tab.aim_at_votes(ws, project.id, picked) == NavigationTarget(round=tested.id)
     assert tab.look(ws, project.id, tested.id)["which"][1] == tested.id
     aim = loop_tab.aim_at_evaluation(ws, project.id, picked)
     assert two.id in evaluations.get(ws, LOCAL, aim.evaluation).models

@@ -21,7 +21,7 @@ from engine.services.data import datasets, staging
 from engine.services.data.datasets import Reading
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
-from engine.services.loop.next_step import Aims
+from engine.services.loop.next_step import LoopGoal
 from engine.services.preferences import build
 from engine.services.rating import flags, invites, rounds
 from engine.services.rating.plans import RoundRecipe
@@ -41,7 +41,7 @@ OF_NO_PROJECT = {
     "jobs.lifecycle.worker_alive": "whether anything works at all",
     "evaluation.benchmarks.bring": "task files in hand",
     "people.accounts.add": "accounts, for owners of the server",
-    "people.accounts.called": "accounts, for owners of the server",
+    "people.accounts.find_by_name": "accounts, for owners of the server",
     "people.accounts.change": "accounts, for owners of the server",
     "people.accounts.close": "accounts, for owners of the server",
     "people.accounts.get": "accounts, for owners of the server",
@@ -111,7 +111,7 @@ def theirs(ws, tmp_path):
         "purpose": "train_pairs", "origin": {}, "held_out": 0.1, "by": "length",
         "values": {"models": [tuned.id], "tasks": ["arc_easy"]}, "examples": parsed.examples,
         RoundRecipe: RoundRecipe(model=tuned.id, dataset=again.id),
-        "aims": Aims(tuned.id, 0.0), "how": Reading(),
+        "goal": LoopGoal(tuned.id, 0.0), "how": Reading(),
         "upload_id": staging.stage(ws, LOCAL, secret, secret.name),
     }  # fmt: skip
 

@@ -188,7 +188,7 @@ def test_an_owner_lets_somebody_in_by_a_link_that_is_shown_once(browse, ws):
     link = re.search(r"value='(http[^']+)'", page)[1]
     assert link.startswith(f"{HERE}/account/welcome/")
     path = link.removeprefix(HERE)
-    made = accounts.called(ws, LOCAL, "Cleo")
+    made = accounts.find_by_name(ws, LOCAL, "Cleo")
     assert path not in olga.get(f"/account/people/{made.id}").text
     stranger = browse()
     assert "Welcome" in stranger.get(path).text
@@ -216,7 +216,7 @@ def test_a_person_is_changed_closed_and_opened_again(browse, ws):
 @pytest.mark.parametrize("role", ["trainer", "rater"])
 def test_nobody_else_sees_or_changes_accounts(browse, ws, role):
     other = browse(role)
-    made = accounts.called(ws, LOCAL, "Olga")
+    made = accounts.find_by_name(ws, LOCAL, "Olga")
     assert "Let somebody in" not in other.get("/account").text
     assert "Olga" not in other.get("/account").text
     forms = {"name": "Eve", "role": "owner"}
@@ -232,7 +232,7 @@ def test_nobody_else_sees_or_changes_accounts(browse, ws, role):
 
 def test_a_password_is_changed_and_other_browsers_are_signed_out(app, ws, browse):
     accounts.add(ws, LOCAL, "Finn", "trainer")
-    made = accounts.called(ws, LOCAL, "Finn")
+    made = accounts.find_by_name(ws, LOCAL, "Finn")
     token = sign_in.accept(ws, accounts.new_link(ws, LOCAL, made.id), "Finn", WORDS)
     finn = TestClient(app, base_url=HERE, cookies={COOKIE: token}, follow_redirects=False)
     new = {"old": WORDS, "password": "other words in a row", "again": "other words in a row"}
@@ -287,7 +287,7 @@ def test_a_round_of_a_project_that_is_not_theirs_does_not_exist(browse, ws, tmp_
 def test_votes_carry_the_name_of_the_account(browse, ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     accounts.add(ws, LOCAL, "Hana", "rater", [one.project_id])
-    made = accounts.called(ws, LOCAL, "Hana")
+    made = accounts.find_by_name(ws, LOCAL, "Hana")
     token = sign_in.accept(ws, accounts.new_link(ws, LOCAL, made.id), "Hana", WORDS)
     hana = browse()
     hana.cookies.set(COOKIE, token)

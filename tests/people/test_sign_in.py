@@ -200,7 +200,7 @@ def test_a_closed_account_is_signed_out_and_stays_out(ws):
 
 
 def test_the_last_owner_can_neither_leave_nor_be_made_less(ws):
-    olga = accounts.called(ws, LOCAL, "Olga") if owner(ws) else None
+    olga = accounts.find_by_name(ws, LOCAL, "Olga") if owner(ws) else None
     for refused in (
         lambda: accounts.close(ws, LOCAL, olga.id),
         lambda: accounts.change(ws, LOCAL, olga.id, "trainer", []),
@@ -294,9 +294,9 @@ def test_the_hash_of_a_password_is_scrypt_with_the_cost_it_names(monkeypatch):
     found = hashlib.scrypt(b"pleaseletmein", salt=b"SodiumChloride", n=16384, r=8, p=1, dklen=64)
     assert found.hex().startswith("7023bdcb3afd7348461c06cd81fd38eb")
     monkeypatch.setattr(password, "COST", 2**15)
-    kept = password.kept(WORDS)
+    kept = password.hash_password(WORDS)
     assert kept.startswith("scrypt$32768$8$1$")
     assert password.fits(WORDS, kept)
     assert not password.fits(WORDS + " ", kept)
-    assert password.kept(WORDS) != kept
+    assert password.hash_password(WORDS) != kept
     assert not password.fits("anything at all", password.NOBODY)

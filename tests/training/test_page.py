@@ -19,7 +19,7 @@ from engine.services.training import history
 from engine.services.training import methods as training_methods
 from tests import helpers
 from tests.ui import seed
-from ui.components.page import Aim
+from ui.components.page import NavigationTarget
 from ui.pages.rating import tab as rating_tab
 from ui.pages.training import before_start, form, methods, presets, refresh, studies, tab
 
@@ -153,7 +153,7 @@ def test_a_rule_that_needs_accepted_answers_is_not_first_for_bare_questions(
 
 def drawn(ws, project, made, method="", aim=None, chosen=None):
     """The tab as it is drawn: method, and of every form its parts by name."""
-    aim = aim or Aim()
+    aim = aim or NavigationTarget()
     nothing = [None] * sum(len(one.chosen) for one in made)
     wanted = refresh.wanted(made, aim, chosen or nothing)
     found = refresh.everything(ws, project, made, aim.method or method, wanted, bool(aim.dataset))
@@ -194,7 +194,9 @@ def test_epochs_fit_a_dataset_that_nobody_chose_in_the_form(ws, project, base, f
 
     assert epochs([None, None]) == default_epochs(rows) > 2
     assert epochs([base.id, faq.id]) == gr.skip()  # perhaps a person's own number
-    assert epochs([base.id, faq.id], Aim(method="sft", dataset=faq.id)) == default_epochs(rows)
+    assert epochs(
+        [base.id, faq.id], NavigationTarget(method="sft", dataset=faq.id)
+    ) == default_epochs(rows)
 
 
 def test_without_a_project_there_is_nothing_to_choose(ws, made):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 import pytest
+from gradio.utils import deep_hash
 
 from engine.core.job import Event
 from engine.services.jobs import lifecycle
@@ -140,3 +141,10 @@ def _progress(seq, at, done):
 
 def _job(ws, project_id, model_id, name):
     return results.submit(ws, project_id, "play", name, models=[model_id], prompt=name)
+
+
+def test_view_has_a_hash_of_the_pages_own_fields_for_gradios_change_event(page):
+    view, *_ = page.changed(Chosen(picked="one"), {"title": "A"})
+    assert deep_hash(view) == deep_hash(Chosen(picked="one"))
+    assert deep_hash(view) != deep_hash(Chosen(picked="two"))
+    assert view != Chosen(picked="one")

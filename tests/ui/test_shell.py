@@ -22,7 +22,7 @@ from tests.serving import free_port
 from ui import server
 from ui.components import charts, follow, loop_words, markup
 from ui.components.live_plot import LivePlot
-from ui.components.page import Aim
+from ui.components.page import NavigationTarget
 from ui.pages.home import loop_picture
 from ui.pages.home import render as home_view
 from ui.pages.home import tab as home_tab
@@ -434,9 +434,9 @@ def test_every_station_opens_a_page():
 
 
 def test_home_card_aims_at_the_thing_it_shows_and_at_nothing_unknown():
-    assert home_tab.target("evaluation", "e-1") == Aim(evaluation="e-1")
-    assert home_tab.target("jobs", "j-1") == Aim(run="j-1")
-    assert home_tab.target("models", "m-1") == Aim()
+    assert home_tab.target("evaluation", "e-1") == NavigationTarget(evaluation="e-1")
+    assert home_tab.target("jobs", "j-1") == NavigationTarget(run="j-1")
+    assert home_tab.target("models", "m-1") == NavigationTarget()
     assert home_tab.known_page(EVIL) == "home"
 
 

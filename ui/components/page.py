@@ -20,7 +20,7 @@ PageName = Literal[
 ]
 
 
-class Aim(NamedTuple):
+class NavigationTarget(NamedTuple):
     """What a button on one tab wants another tab to show when it opens; then it is forgotten."""
 
     method: str = ""  # on Training: how to teach
@@ -33,9 +33,10 @@ class Aim(NamedTuple):
 class Page(NamedTuple):
     """`project` holds a project id or None; `ready` is over when the page knows its project.
 
-    `live` collects the id of a tab and the timer that is to run only while it is selected. `aim`
-    holds an Aim: who sets it selects the tab in the same event, and that tab empties it. `turn`
-    changes when the project does while this tab is selected; the other tabs look when they open.
+    `live` collects the id of a tab and the timer that is to run only while it is selected.
+    `target` holds a NavigationTarget: who sets it selects the tab in the same event, and that tab
+    empties it. `turn` changes when the project does while this tab is selected; the other tabs
+    refresh when they open.
     `changed` takes (a tab, a time) from the tab that changed what others show: somebody may have
     gone on to one of them before the work was done.
     """
@@ -46,7 +47,7 @@ class Page(NamedTuple):
     demo: gr.Blocks
     ready: Dependency
     live: list[tuple[str, gr.Timer]]
-    aim: gr.State
+    target: gr.State
     turn: gr.State
     changed: gr.State
 

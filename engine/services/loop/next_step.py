@@ -25,7 +25,7 @@ Name = Literal[
 MOST_TRIES = 3  # rating rounds of one generation before it is given up
 
 
-class Aims(NamedTuple):
+class LoopGoal(NamedTuple):
     """What a loop that goes round by itself was asked for.
 
     Generations, and the rules that may stop the loop, count from `since` on (epoch seconds).
@@ -37,7 +37,7 @@ class Aims(NamedTuple):
     most_votes: int | None = None
 
 
-class Move(NamedTuple):
+class NextStep(NamedTuple):
     """One step: `model` is the generation it is about, `base` what it is compared with."""
 
     name: Name
@@ -54,31 +54,31 @@ class _At(NamedTuple):
     ws: Workspace
     actor: Actor
     project_id: str
-    aims: Aims
+    goal: LoopGoal
     policy: Model
     baseline: Model
     rounds: list[Round]  # oldest first
 
 
-def next_move(ws: Workspace, actor: Actor, project_id: str, aims: Aims) -> Move:
+def next_step(ws: Workspace, actor: Actor, project_id: str, goal: LoopGoal) -> NextStep:
     """The next step; "end" with the reason where there is none."""
     actor.require(Role.TRAINER)
     found = registry.list_all(ws, actor, project_id)
-    policy = champion.current(ws, actor, project_id) or registry.get(ws, actor, aims.start)
+    policy = champion.current(ws, actor, project_id) or registry.get(ws, actor, goal.start)
     tests = rounds.list_all(ws, actor, project_id)[::-1]
     learned = [one for one in found if histories.learned_preferences(one)]
     blind = [one for one in tests if one.purpose == "blind_eval"]
     baseline = (histories.baseline(found, blind) if learned else None) or policy
-    at = _At(ws, actor, project_id, aims, policy, baseline, tests)
+    at = _At(ws, actor, project_id, goal, policy, baseline, tests)
     born = [one for one in learned if (one.parent_id or one.base_id) == policy.id]
     newest = born[-1] if born else None
-    move = _test(at, newest) if newest else None
-    if move:
-        return move
-    made = [one for one in learned if one.created_at > aims.since]
+    step = _test(at, newest) if newest else None
+    if step:
+        return step
+    made = [one for one in learned if one.created_at > goal.since]
     reason = _reason(at, made)
     if reason:
-        return Move("end", reason, policy.id, newest.id if newest else "")
+        return NextStep("end", reason, policy.id, newest.id if newest else "")
     return _collect(at, newest.created_at if newest else 0.0)
 
 
@@ -86,33 +86,33 @@ def _reason(at: _At, made: list[Model]) -> str:
     """Why to stop; nothing where the loop may go on."""
     if not made:
         return ""
-    seen = histories.history(at.ws, at.actor, at.project_id, at.aims.most_votes)
+    seen = histories.history(at.ws, at.actor, at.project_id, at.goal.most_votes)
     said = stop_rules.reasons(seen.rules)
     if said:
         return " ".join(said)
-    if len(made) >= at.aims.generations:
+    if len(made) >= at.goal.generations:
         word = "generation was" if len(made) == 1 else "generations were"
         return f"{len(made)} {word} made, as many as were asked for."
     return ""
 
 
-def _test(at: _At, new: Model) -> Move | None:
+def _test(at: _At, new: Model) -> NextStep | None:
     """What is left to do for a trained model; None when it has been judged."""
     seen = [ref for ref in evaluations.list_all(at.ws, at.actor, at.project_id)
             if new.id in ref.models]  # fmt: skip
     if not seen:
-        return _move(at, "evaluate", "Evaluating the new model on held-out rows", new)
+        return _step(at, "evaluate", "Evaluating the new model on held-out rows", new)
     _, checks = gate.regression_checks(at.ws, at.actor, at.project_id, new.id)
     if stop_rules.regression(checks).stop:
         return None
     for base in dict.fromkeys((at.baseline.id, at.policy.id)):
-        move = _blind(at, new, base)
-        if move:
-            return move
+        step = _blind(at, new, base)
+        if step:
+            return step
     return _promotion(at, new)
 
 
-def _blind(at: _At, new: Model, base: str) -> Move | None:
+def _blind(at: _At, new: Model, base: str) -> NextStep | None:
     """The next step of the blind round of a model against another; None when it is closed."""
     mine = [one for one in at.rounds if one.purpose == "blind_eval"
             and (one.arm_new, one.arm_base) == (new.id, base)]  # fmt: skip
@@ -121,23 +121,23 @@ def _blind(at: _At, new: Model, base: str) -> Move | None:
         return None
     live = [one for one in mine if one.status in ("preparing", "open")]
     if live:
-        return _of_round(at, live[-1], new) or _move(
+        return _of_round(at, live[-1], new) or _step(
             at, "close", "Closing the blind round", new, base=base, round_id=live[-1].id
         )
     if tried >= MOST_TRIES:
-        return _move(at, "end", f"{tried} blind rounds had no answers that can be shown.", new)
+        return _step(at, "end", f"{tried} blind rounds had no answers that can be shown.", new)
     against = "the baseline" if base == at.baseline.id else "the champion"
     text = f"Starting a blind round against {against}"
-    return _move(at, "test", text, new, base=base, attempt=tried)
+    return _step(at, "test", text, new, base=base, attempt=tried)
 
 
-def _promotion(at: _At, new: Model) -> Move | None:
+def _promotion(at: _At, new: Model) -> NextStep | None:
     """Promote what people found better than the policy, unless that was decided before."""
     decided = {one.model_id for one in champion.list_all(at.ws, at.actor, at.project_id)}
     found = _verdict(at, new)
     if found is None or found.decision != "better" or new.id in decided:
         return None
-    return _move(at, "promote", f"{new.name} is the new champion", new)
+    return _step(at, "promote", f"{new.name} is the new champion", new)
 
 
 def _verdict(at: _At, new: Model) -> Verdict | None:
@@ -146,7 +146,7 @@ def _verdict(at: _At, new: Model) -> Verdict | None:
     return rounds.verdict(at.ws, at.actor, closed[-1].id) if closed else None
 
 
-def _collect(at: _At, after: float) -> Move:
+def _collect(at: _At, after: float) -> NextStep:
     """The next step on the way from the policy to pairs and a training on them."""
     mine = [one for one in at.rounds if one.purpose == "train_pairs"
             and one.arm_new == at.policy.id and one.created_at > after]  # fmt: skip
@@ -159,30 +159,30 @@ def _collect(at: _At, after: float) -> Move:
     for export in build.list_all(at.ws, at.actor, at.project_id):
         if ready[-1].id in export.rounds:
             text = f"Training on {export.pairs} pairs (DPO)"
-            return _move(at, "train", text, dataset_id=export.dataset_id)
+            return _step(at, "train", text, dataset_id=export.dataset_id)
     number = build.count(at.ws, at.actor, at.project_id)
     if number < FEWEST:
         return _another(at, len(mine), f"votes for {number} of the {FEWEST} pairs that DPO needs")
-    return _move(at, "pairs", f"Making {number} pairs of the votes", round_id=ready[-1].id)
+    return _step(at, "pairs", f"Making {number} pairs of the votes", round_id=ready[-1].id)
 
 
-def _another(at: _At, tried: int, brought: str) -> Move:
+def _another(at: _At, tried: int, brought: str) -> NextStep:
     """One more rating round, up to the limit."""
     if tried >= MOST_TRIES:
-        return _move(at, "end", f"{tried} rating rounds brought {brought}.")
-    return _move(at, "rate", f"Starting rating round {tried + 1}", attempt=tried)
+        return _step(at, "end", f"{tried} rating rounds brought {brought}.")
+    return _step(at, "rate", f"Starting rating round {tried + 1}", attempt=tried)
 
 
-def _of_round(at: _At, one: Round, new: Model | None = None) -> Move | None:
+def _of_round(at: _At, one: Round, new: Model | None = None) -> NextStep | None:
     """Wait for the answers or the votes of a round; None when it has all it needs."""
     if one.status == "preparing":
-        return _move(at, "answers", f"Writing answers for {one.name}", new, round_id=one.id)
+        return _step(at, "answers", f"Writing answers for {one.name}", new, round_id=one.id)
     seen = votes.progress(at.ws, at.actor, one.id)
     if one.status == "closed" or seen["all_done"] >= seen["all_total"]:
         return None
     text = f"Waiting for votes on {one.name}: {seen['all_done']} of {seen['all_total']}"
-    return _move(at, "votes", text, new, round_id=one.id)
+    return _step(at, "votes", text, new, round_id=one.id)
 
 
-def _move(at: _At, name: Name, text: str, new: Model | None = None, **more: str | int) -> Move:
-    return Move(name, text, at.policy.id, new.id if new else "", **more)  # type: ignore[arg-type]
+def _step(at: _At, name: Name, text: str, new: Model | None = None, **more: str | int) -> NextStep:
+    return NextStep(name, text, at.policy.id, new.id if new else "", **more)  # type: ignore[arg-type]

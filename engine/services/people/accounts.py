@@ -74,11 +74,11 @@ def get(ws: Workspace, actor: Actor, person_id: str) -> Account:
         return _account(*_person(conn, person_id))
 
 
-def called(ws: Workspace, actor: Actor, name: str) -> Account:
+def find_by_name(ws: Workspace, actor: Actor, name: str) -> Account:
     """The account of that name, however it is capitalised; NotFound otherwise."""
     actor.require(Role.OWNER)
     with reading(ws.db) as conn:
-        one = accounts.called(conn, key(name))
+        one = accounts.find_by_name(conn, key(name))
         if one is None:
             raise NotFound(f"Nobody is called {name!r}.", "See the list: tuneloop people list")
         return _account(one, accounts.projects_of(conn, one.id))
@@ -91,7 +91,7 @@ def add(
     actor.require(Role.OWNER)
     new, token = _new(actor, check_name(name), role)
     with changing(ws) as conn:
-        if accounts.called(conn, new.name_key):
+        if accounts.find_by_name(conn, new.name_key):
             raise UserError(f"{new.name} has an account already.", "Give them a new link instead.")
         accounts.add(conn, new)
         joined = _join(conn, actor, new, project_ids or [])

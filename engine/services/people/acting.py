@@ -24,7 +24,7 @@ def owner_of(ws: Workspace, job_id: str) -> Actor:
         here = frozenset({job.project_id})
         if job.owner == LOCAL.name:
             return LOCAL.model_copy(update={"projects": here})
-        person = store_accounts.called(conn, accounts.key(job.owner))
+        person = store_accounts.find_by_name(conn, accounts.key(job.owner))
         joined = store_accounts.projects_of(conn, person.id) if person else frozenset()
     if person is None or person.status != "active":
         raise Forbidden(f"The account of {job.owner} is closed.", GONE)

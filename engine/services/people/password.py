@@ -24,7 +24,7 @@ def check(password: str) -> None:
         )
 
 
-def kept(password: str) -> str:
+def hash_password(password: str) -> str:
     """What is kept of it: scrypt$cost$block$lanes$salt$hash."""
     salt = secrets.token_bytes(SALT_BYTES)
     made = _scrypt(password, salt, COST, BLOCK, LANES)

@@ -17,7 +17,7 @@ from engine.store import accounts as store_accounts
 from engine.store import sessions
 from engine.store.accounts import Person
 from engine.store.connect import reading, writing
-from engine.store.sessions import Visit
+from engine.store.sessions import Session
 from engine.workspace import Workspace
 
 LONGEST_S, IDLE_S = 7 * 24 * 3600, 12 * 3600
@@ -46,19 +46,19 @@ def accept(ws: Workspace, token: str, name: str, chosen: str) -> str:
     version. Returns what the browser keeps.
     """
     password.check(chosen)
-    kept = password.kept(chosen)
+    kept = password.hash_password(chosen)
     with accounts.changing(ws) as conn:
         one = _linked(conn, token)
         values = {"password": kept, "link_sha256": None, "link_until": None}
         if one.password is None:
             clean = accounts.check_name(name)
-            twin = store_accounts.called(conn, accounts.key(clean))
+            twin = store_accounts.find_by_name(conn, accounts.key(clean))
             if twin and twin.id != one.id:
                 raise UserError(f"Somebody is called {clean} already.", "Choose another name.")
             values |= {"name": clean, "name_key": accounts.key(clean)}
         store_accounts.change(conn, one.id, **values)
         sessions.end_all(conn, one.id)
-        return _visit(conn, one)
+        return _start_session(conn, one)
 
 
 def sign_in(ws: Workspace, name: str, tried: str, address: str = "") -> str:
@@ -70,7 +70,7 @@ def sign_in(ws: Workspace, name: str, tried: str, address: str = "") -> str:
             _check_wait(conn, each, kind, now)
             # before the password is looked at, so that many tries at once count as many
             sessions.failed(conn, each, sessions.failures(conn, each).times + 1, now)
-        one = store_accounts.called(conn, key)
+        one = store_accounts.find_by_name(conn, key)
     right = password.fits(tried, one.password if one and one.password else password.NOBODY)
     if one is None or not one.password or one.status != "active" or not right:
         raise UserError(*WRONG)
@@ -78,7 +78,7 @@ def sign_in(ws: Workspace, name: str, tried: str, address: str = "") -> str:
         for each in keys.values():
             sessions.forgive(conn, each)
         sessions.forgive_older(conn, now - FORGIVEN_S)
-        return _visit(conn, one)
+        return _start_session(conn, one)
 
 
 def actor(ws: Workspace, token: str) -> Actor | None:
@@ -117,14 +117,14 @@ def change_password(ws: Workspace, token: str, old: str, new: str) -> str:
     password.check(new)
     found = require(ws, token)
     with reading(ws.db) as conn:
-        one = store_accounts.called(conn, accounts.key(found.name))
+        one = store_accounts.find_by_name(conn, accounts.key(found.name))
     if one is None or not one.password or not password.fits(old, one.password):
         raise UserError("The old password is not right.", "Type it again.")
-    kept = password.kept(new)
+    kept = password.hash_password(new)
     with accounts.changing(ws) as conn:
         store_accounts.change(conn, one.id, password=kept)
         sessions.end_all(conn, one.id)
-        return _visit(conn, one)
+        return _start_session(conn, one)
 
 
 def _linked(conn: Connection, token: str) -> Person:
@@ -136,14 +136,14 @@ def _linked(conn: Connection, token: str) -> Person:
     return one
 
 
-def _visit(conn: Connection, one: Person) -> str:
+def _start_session(conn: Connection, one: Person) -> str:
     token, now = ids.token(), time.time()
     sessions.end_older(conn, now - LONGEST_S, now - IDLE_S)
-    sessions.add(conn, Visit(ids.sha256(token), one.id, now, now))
+    sessions.add(conn, Session(ids.sha256(token), one.id, now, now))
     return token
 
 
-def _over(here: Visit, now: float) -> bool:
+def _over(here: Session, now: float) -> bool:
     return now - here.created_at > LONGEST_S or now - here.seen_at > IDLE_S + NOTED_S
 
 

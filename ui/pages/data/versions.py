@@ -15,7 +15,7 @@ from engine.workspace import Workspace
 from ui.components import choice_cards, markup, words
 from ui.components.live_plot import LivePlot
 from ui.components.markup import RAW
-from ui.components.page import Aim, Page
+from ui.components.page import NavigationTarget, Page
 from ui.pages.data import findings, fix_preview, version
 from ui.pages.data.preview import LONGEST
 from ui.pages.data.version import Act
@@ -190,14 +190,16 @@ def ready(one: Dataset) -> str:
     )
 
 
-def go_on(ws: Workspace, project: str | None, chosen: str) -> tuple[Aim, gr.Tabs]:
+def go_on(ws: Workspace, project: str | None, chosen: str) -> tuple[NavigationTarget, gr.Tabs]:
     """To the page of the next step, with the opened version, or else the newest one, chosen."""
     found = datasets.list_all(ws, who(ws), project) if project else []
     one = next((each for each in found if each.id == chosen), found[0] if found else None)
     if one is None:
         raise UserError("No data in this project yet.", "Drop a file first.")
     step = NEXT[one.kind]
-    aim = Aim(method=step.method, dataset=one.id) if step.method else Aim()
+    aim = (
+        NavigationTarget(method=step.method, dataset=one.id) if step.method else NavigationTarget()
+    )
     return aim, gr.Tabs(selected=step.page)
 
 
@@ -248,11 +250,11 @@ def _wire_list(wiring: Wiring) -> None:
         return version_list(ws, project, chosen)
 
     @shows_errors
-    def on_next(project: str | None, chosen: str) -> tuple[Aim, gr.Tabs]:
+    def on_next(project: str | None, chosen: str) -> tuple[NavigationTarget, gr.Tabs]:
         return go_on(ws, project, chosen)
 
     given = [page.project, wiring.opened.id]
-    shelf.onward.click(on_next, given, [page.aim, page.tabs], **markup.QUIET)
+    shelf.onward.click(on_next, given, [page.target, page.tabs], **markup.QUIET)
     shelf.cards.click(on_pick, None, [*wiring.opened], **markup.QUIET)
     closed = [wiring.opened.detail, wiring.opened.id]
     page.project.change(lambda: (gr.Column(visible=False), ""), None, closed, **markup.QUIET)

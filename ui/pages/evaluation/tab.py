@@ -14,7 +14,7 @@ from engine.workspace import Workspace
 from ui.components import follow, markup, names
 from ui.components.markup import RAW
 from ui.components.names import moment
-from ui.components.page import Aim, Page
+from ui.components.page import NavigationTarget, Page
 from ui.pages.evaluation import (
     answers,
     benchmarks,
@@ -231,10 +231,10 @@ def _wire_results(
         return looked(ws, draw, project, seen, *values)
 
     @shows_errors
-    def on_show(aim: Aim, project: str | None, seen: View, *values: Any) -> Any:
+    def on_show(aim: NavigationTarget, project: str | None, seen: View, *values: Any) -> Any:
         wanted = (aim.evaluation, *values[1:]) if aim.evaluation else values
         fresh = replace(seen, known=None, progress="…")
-        kept = Aim() if aim.evaluation else gr.skip()
+        kept = NavigationTarget() if aim.evaluation else gr.skip()
         return [kept, *looked(ws, draw, project, fresh, *wanted)]
 
     @shows_errors
@@ -246,7 +246,7 @@ def _wire_results(
         return draw(project, titles(ws, project), Choice(*values)._replace(price=None))
 
     given, out = [page.project, view, *chosen], [view, *over, *shown]
-    gr.on(page.shown, on_show, [page.aim, *given], [page.aim, *out], **RAW)
+    gr.on(page.shown, on_show, [page.target, *given], [page.target, *out], **RAW)
     markup.live(page, on_look, given, out, how=RAW)
     shown.which.input(on_which, [page.project, *chosen], list(shown), **RAW)
     for each in (shown.metric, shown.compare):

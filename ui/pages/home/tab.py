@@ -16,7 +16,7 @@ from engine.services.loop import demo as demos
 from engine.services.loop.status import STEPS, status
 from engine.workspace import Workspace
 from ui.components import loop_words, markup, names, refresh
-from ui.components.page import Aim, Page, PageName
+from ui.components.page import NavigationTarget, Page, PageName
 from ui.components.refresh import Drawn, Refresher
 from ui.pages.home import dashboard, loop_picture
 from ui.pages.home import render as view
@@ -173,7 +173,7 @@ def _wire(
     parts.go.click(lambda held: gr.Tabs(selected=held.page), seen, page.tabs, **markup.QUIET)
     parts.picture.click(open_station, None, page.tabs, **markup.QUIET)
     for part in (parts.cards, parts.changes):
-        part.click(open_card, None, [page.aim, page.tabs], **markup.QUIET)
+        part.click(open_card, None, [page.target, page.tabs], **markup.QUIET)
     gr.on([starts.demo.click, parts.try_demo.click], start_demo, None, page.project, **markup.QUIET)
     starts.own.click(start_own, None, [page.project, page.tabs], **markup.QUIET)
 
@@ -198,10 +198,10 @@ def known_page(name: object) -> PageName:
     return next((page for page in PAGES if page == name), "home")
 
 
-def target(page: str, wanted: str) -> Aim:
+def target(page: str, wanted: str) -> NavigationTarget:
     """What the page of a card shows first; the services check the id."""
     field = {"jobs": "run", "evaluation": "evaluation", "rating": "round"}.get(page)
-    return Aim(**{field: wanted[:80]}) if field and wanted else Aim()
+    return NavigationTarget(**{field: wanted[:80]}) if field and wanted else NavigationTarget()
 
 
 def on_poll(ws: Workspace, setup: Setup, project: str | None, seen: HomeView) -> list[Any]:

@@ -13,7 +13,7 @@ from engine.services.jobs.queue import Waiting
 from engine.workspace import Workspace
 from ui.components import follow, names
 from ui.components.follow import Track
-from ui.components.page import Aim
+from ui.components.page import NavigationTarget
 from ui.pages.jobs import compare as side_by_side
 from ui.pages.jobs import curves, numbers, render, settings, studies
 from ui.pages.jobs.layout import JobsParts
@@ -60,14 +60,16 @@ def next_step(job: Job) -> tuple[str, str]:
     return NEXT.get(job.kind, usual)
 
 
-def aims_at(job: Job) -> Aim:
+def aims_at(job: Job) -> NavigationTarget:
     """What the tab of the next step shows first, where the run names it."""
     recipe = job.recipe
     if job.kind in ("evaluate", "judge"):
-        return Aim(evaluation=job.result.evaluation_id or recipe.get("evaluation") or "")
+        return NavigationTarget(
+            evaluation=job.result.evaluation_id or recipe.get("evaluation") or ""
+        )
     if job.kind == "generate":
-        return Aim(round=recipe.get("round") or "")
-    return Aim()
+        return NavigationTarget(round=recipe.get("round") or "")
+    return NavigationTarget()
 
 
 def refresh(

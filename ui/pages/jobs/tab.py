@@ -11,7 +11,7 @@ from engine.services.jobs import lifecycle, listing
 from engine.workspace import Workspace
 from ui.components import choice_cards, markup
 from ui.components.markup import RAW
-from ui.components.page import Aim, Page
+from ui.components.page import NavigationTarget, Page
 from ui.pages.jobs import layout
 from ui.pages.jobs.layout import JobsParts, More
 from ui.pages.jobs.refresh import JobsView, ListFilter, aims_at, looked, next_step
@@ -82,9 +82,12 @@ def _wire_looks(
         return looked(ws, project, seen, asked(*typed))
 
     @shows_errors
-    def on_show(aim: Aim, project: str | None, seen: JobsView, *typed: Any) -> Any:
+    def on_show(aim: NavigationTarget, project: str | None, seen: JobsView, *typed: Any) -> Any:
         fresh = replace(seen, drawn={}, picked=aim.run or seen.picked)
-        return [Aim() if aim.run else gr.skip(), *looked(ws, project, fresh, asked(*typed))]
+        return [
+            NavigationTarget() if aim.run else gr.skip(),
+            *looked(ws, project, fresh, asked(*typed)),
+        ]
 
     @shows_errors
     def on_pick(
@@ -99,7 +102,7 @@ def _wire_looks(
         return looked(ws, project, picked, asked(text, tags, compared))
 
     out = [view, *parts]
-    aimed, shown = [page.aim, *given], [page.aim, *out]
+    aimed, shown = [page.target, *given], [page.target, *out]
     gr.on(page.shown, on_show, aimed, shown, **RAW)
     markup.live(page, on_look, given, out, how=RAW)
     parts.cards.click(on_pick, given, out, **RAW)
@@ -127,7 +130,7 @@ def _wire_buttons(
         return replace(seen, picked=job.id), job.note, "Started"
 
     @shows_errors
-    def on_next(seen: JobsView) -> tuple[Aim, gr.Tabs]:
+    def on_next(seen: JobsView) -> tuple[NavigationTarget, gr.Tabs]:
         job = lifecycle.get(ws, who(ws), seen.shown)
         return aims_at(job), gr.Tabs(selected=next_step(job)[1])
 
@@ -139,7 +142,7 @@ def _wire_buttons(
         (parts.resume, resumed),
     ):
         button.click(_acting(ws, act), given, out, **RAW)
-    parts.onward.click(on_next, view, [page.aim, page.tabs], **markup.QUIET)
+    parts.onward.click(on_next, view, [page.target, page.tabs], **markup.QUIET)
     _asks_first(parts.stop, more.stop_no, parts.sure)
 
 

@@ -17,7 +17,7 @@ from engine.services.loop.status import status
 from engine.services.preferences import lineage
 from engine.workspace import Workspace
 from ui.components import choice_cards, loop_words, markup, names, refresh
-from ui.components.page import Aim, Page, PageName, opened
+from ui.components.page import NavigationTarget, Page, PageName, opened
 from ui.components.refresh import Drawn, Refresher
 from ui.pages.loop import auto_loop, detail, generations_chart
 from ui.pages.loop.auto_loop import AutoLoopPanel
@@ -226,29 +226,33 @@ def _wire(
     parts.stop.click(partial(act, auto_loop.stop, "Stopping"), given, out, **markup.QUIET)
 
 
-def aim_at_run(ws: Workspace, project: str | None, seen: LoopView) -> Aim:
+def aim_at_run(ws: Workspace, project: str | None, seen: LoopView) -> NavigationTarget:
     """The run that made the chosen generation."""
     one = _chosen(ws, project, seen)
-    return Aim(run=(one.model.job_id or "") if one else "")
+    return NavigationTarget(run=(one.model.job_id or "") if one else "")
 
 
-def aim_at_pairs(ws: Workspace, project: str | None, seen: LoopView) -> Aim:
+def aim_at_pairs(ws: Workspace, project: str | None, seen: LoopView) -> NavigationTarget:
     """A training on the pairs that the chosen generation learned from."""
     one = _chosen(ws, project, seen)
-    return Aim(method="dpo", dataset=one.model.dataset_id or "") if one else Aim()
+    return (
+        NavigationTarget(method="dpo", dataset=one.model.dataset_id or "")
+        if one
+        else NavigationTarget()
+    )
 
 
-def aim_at_votes(ws: Workspace, project: str | None, seen: LoopView) -> Aim:
+def aim_at_votes(ws: Workspace, project: str | None, seen: LoopView) -> NavigationTarget:
     """The blind round of the chosen generation: that against the baseline, or the open one."""
     one = _chosen(ws, project, seen)
     tested = one and (one.against_baseline or one.against_previous)
-    return Aim(round=(tested.round_id if tested else one.waiting or "") if one else "")
+    return NavigationTarget(round=(tested.round_id if tested else one.waiting or "") if one else "")
 
 
-def aim_at_evaluation(ws: Workspace, project: str | None, seen: LoopView) -> Aim:
+def aim_at_evaluation(ws: Workspace, project: str | None, seen: LoopView) -> NavigationTarget:
     """The evaluation that compared the chosen generation with the model it began as."""
     one = _chosen(ws, project, seen)
-    return Aim(evaluation=(one.evaluation_id or "") if one else "")
+    return NavigationTarget(evaluation=(one.evaluation_id or "") if one else "")
 
 
 def _wire_links(ws: Workspace, page: Page, view: gr.State, links: Links) -> None:
@@ -256,7 +260,7 @@ def _wire_links(ws: Workspace, page: Page, view: gr.State, links: Links) -> None
     def to(tab: str, aims: Any, seen: LoopView, project: str | None) -> Any:
         return aims(ws, project, seen), gr.Tabs(selected=tab)
 
-    given, out = [view, page.project], [page.aim, page.tabs]
+    given, out = [view, page.project], [page.target, page.tabs]
     links.run.click(partial(to, "jobs", aim_at_run), given, out, **markup.QUIET)
     links.pairs.click(partial(to, "training", aim_at_pairs), given, out, **markup.QUIET)
     links.rounds.click(partial(to, "rating", aim_at_votes), given, out, **markup.QUIET)

@@ -13,7 +13,7 @@ from engine.services.preferences.build import PairExport
 from engine.services.rating import progress, rounds
 from engine.workspace import Workspace
 from ui.components import markup
-from ui.components.page import Aim, Page
+from ui.components.page import NavigationTarget, Page
 from ui.components.refresh import Refresher, mark, shown, text_or_hidden
 from ui.pages.rating import raters, start
 from ui.pages.rating.refresh import RatingView, latest, look
@@ -94,11 +94,11 @@ def make_pairs(ws: Workspace, project: str | None, chosen: str | None, every: bo
     return preferences_build.make(ws, who(ws), project, None if every else [chosen])
 
 
-def aim_at_pairs(ws: Workspace, project: str | None, chosen: str | None) -> Aim:
+def aim_at_pairs(ws: Workspace, project: str | None, chosen: str | None) -> NavigationTarget:
     """Preference training on the newest pairs that the votes of this round are in."""
     one = rounds.get(ws, who(ws), chosen) if chosen else None
     export = latest(ws, project, one) if one and project else None
-    return Aim(method="dpo", dataset=export.dataset_id if export else "")
+    return NavigationTarget(method="dpo", dataset=export.dataset_id if export else "")
 
 
 def drawn(view: RatingView, now: dict[str, Any], revision: Hashable = None) -> list[Any]:
@@ -145,7 +145,7 @@ def _wire_onward(ws: Workspace, page: Page, train: gr.Button, view: gr.State) ->
     def on_train(seen: RatingView, project: str | None) -> Any:
         return aim_at_pairs(ws, project, seen.round_id), gr.Tabs(selected="training")
 
-    train.click(on_train, [view, page.project], [page.aim, page.tabs], **markup.QUIET)
+    train.click(on_train, [view, page.project], [page.target, page.tabs], **markup.QUIET)
 
 
 def _wire_panel(ws: Workspace, page: Page, panel: start.StartPanel, power: gr.HTML) -> None:
@@ -174,8 +174,8 @@ def _wire(
         return poll(ws, seen, project)
 
     @shows_errors
-    def on_show(aim: Aim, seen: RatingView, project: str | None) -> Any:
-        kept = Aim() if aim.round else gr.skip()
+    def on_show(aim: NavigationTarget, seen: RatingView, project: str | None) -> Any:
+        kept = NavigationTarget() if aim.round else gr.skip()
         now = _revision(ws, project)
         return [kept, *drawn(seen, look(ws, project, aim.round or seen.round_id), now)]
 
@@ -184,7 +184,7 @@ def _wire(
         return drawn(seen, look(ws, project, chosen), _revision(ws, project))
 
     given, out = [view, page.project], [view, *parts]
-    markup.on_show(page, on_show, [page.aim, *given], [page.aim, *out])
+    markup.on_show(page, on_show, [page.target, *given], [page.target, *out])
     markup.live(page, on_look, given, out, every=LOOK_EVERY_S)
     parts.which.input(on_pick, [*given, parts.which], out, **markup.QUIET)
     acts = partial(shows_errors(_act), ws)

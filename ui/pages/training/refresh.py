@@ -13,7 +13,7 @@ from engine.services.preferences import build
 from engine.services.training import methods as training_methods
 from engine.workspace import Workspace
 from ui.components import forms, markup
-from ui.components.page import Aim
+from ui.components.page import NavigationTarget
 from ui.pages.training import before_start, methods
 from ui.pages.training.before_start import Look
 from ui.pages.training.form import EstimateParts, TrainingForm
@@ -36,7 +36,9 @@ def parts(form: TrainingForm) -> list[Any]:
     return [form.whole, form.empty, form.filled, form.offer, form.offer_words, epochs, *form.chosen]
 
 
-def wanted(made: Sequence[TrainingForm], aim: Aim, values: Sequence[Any]) -> list[list[Any]]:
+def wanted(
+    made: Sequence[TrainingForm], aim: NavigationTarget, values: Sequence[Any]
+) -> list[list[Any]]:
     """For each form the values of its dropdowns, with what another tab aims at among them."""
     left = iter(values)
     found = []

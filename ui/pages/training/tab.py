@@ -19,7 +19,7 @@ from engine.services.training import methods as training_methods
 from engine.workspace import Workspace
 from ui.components import choice_cards, forms, markup
 from ui.components.markup import RAW
-from ui.components.page import Aim, Page
+from ui.components.page import NavigationTarget, Page
 from ui.pages.training import before_start, methods, presets, refresh, studies
 from ui.pages.training import form as layout
 from ui.pages.training.form import TrainingForm
@@ -111,28 +111,36 @@ def _wire_choice(tab: TrainingParts) -> None:
     chosen = [box for form in made for box in form.chosen]
     shown = [part for form in made for part in refresh.parts(form)]
 
-    def drawn(project: str | None, aim: Aim, method: str, values: Sequence[Any]) -> list[Any]:
+    def drawn(
+        project: str | None, aim: NavigationTarget, method: str, values: Sequence[Any]
+    ) -> list[Any]:
         wanted = refresh.wanted(made, aim, values)
         seen = aim.method or method
         found = refresh.everything(tab.ws, project, made, seen, wanted, bool(aim.dataset))
-        return [found.method, Aim(), found.cards, *found.parts, *_turns(tab, found.method)]
+        return [
+            found.method,
+            NavigationTarget(),
+            found.cards,
+            *found.parts,
+            *_turns(tab, found.method),
+        ]
 
     @shows_errors
-    def on_show(project: str | None, aim: Aim, method: str, *values: Any) -> list[Any]:
+    def on_show(project: str | None, aim: NavigationTarget, method: str, *values: Any) -> list[Any]:
         return drawn(project, aim, method, values)
 
     @shows_errors
     def on_method(event: gr.EventData, project: str | None, *values: Any) -> list[Any]:
-        return drawn(project, Aim(), choice_cards.picked(event), values)
+        return drawn(project, NavigationTarget(), choice_cards.picked(event), values)
 
     turns = [form.turn for form in made]
-    given = [page.project, page.aim, tab.method, *chosen]
-    out = [tab.method, page.aim, tab.cards, *shown, *turns]
+    given = [page.project, page.target, tab.method, *chosen]
+    out = [tab.method, page.target, tab.cards, *shown, *turns]
     gr.on(page.shown, on_show, given, out, **RAW)
     tab.cards.click(on_method, [page.project, *chosen], out, **RAW)
     for form in made:
         ask = shows_errors(_asks_for_pairs(tab, form))
-        form.buttons.pairs.click(ask, page.project, page.aim, **RAW).success(
+        form.buttons.pairs.click(ask, page.project, page.target, **RAW).success(
             on_show, given, out, **RAW
         )
 
@@ -142,11 +150,13 @@ def _turns(tab: TrainingParts, method: str) -> list[Any]:
     return [time.time() if form.kind == method else gr.skip() for form in tab.forms]
 
 
-def _asks_for_pairs(tab: TrainingParts, form: TrainingForm) -> Callable[[str | None], Aim]:
-    def on_pairs(project: str | None) -> Aim:
+def _asks_for_pairs(
+    tab: TrainingParts, form: TrainingForm
+) -> Callable[[str | None], NavigationTarget]:
+    def on_pairs(project: str | None) -> NavigationTarget:
         made = preferences_build.make(tab.ws, who(tab.ws), opened(project))
         gr.Success(f"{made.pairs} pairs are ready.", title="Made")
-        return Aim(method=form.kind, dataset=made.dataset_id)
+        return NavigationTarget(method=form.kind, dataset=made.dataset_id)
 
     return on_pairs
 
@@ -237,7 +247,7 @@ def _wire_starts(tab: TrainingParts, form: TrainingForm) -> None:
         def on_start(project: str | None, name: str | None, price: Any, *values: Any) -> Any:
             job = act(ws, project, read(form, values), name, price)
             gr.Success(f"{job.name} is queued. You see here how it goes.", title="Started")
-            return Aim(run=job.id), gr.Tabs(selected="jobs")
+            return NavigationTarget(run=job.id), gr.Tabs(selected="jobs")
 
         return on_start
 
@@ -247,7 +257,7 @@ def _wire_starts(tab: TrainingParts, form: TrainingForm) -> None:
             asked, recipe = studies.asked(s, n, tried), read(form, values)
             job = studies.start(ws, opened(project), kind, recipe, asked)
             gr.Success(f"{job.name} is queued. You see here how it goes.", title="Started")
-            return Aim(run=job.id), gr.Tabs(selected="jobs")
+            return NavigationTarget(run=job.id), gr.Tabs(selected="jobs")
 
         return on_study
 
@@ -255,7 +265,7 @@ def _wire_starts(tab: TrainingParts, form: TrainingForm) -> None:
     def on_measure(project: str | None, *values: Any) -> tuple[str, float]:
         return before_start.warm_up(ws, opened(project), read(form, values)).id, time.time()
 
-    given, out = [page.project, form.run_name, form.price, *form.fields], [page.aim, page.tabs]
+    given, out = [page.project, form.run_name, form.price, *form.fields], [page.target, page.tabs]
     form.buttons.start.click(starts(start), given, out, **RAW)
     form.buttons.anyway.click(starts(partial(start, anyway=True)), given, out, **RAW)
     form.buttons.first.click(starts(start_first_look), given, out, **RAW)
