@@ -43,7 +43,7 @@ SHAPES: dict[str, Any] = {
     "data add": Dataset,
     "data fetch": Dataset,
     "data list": {"datasets": [Dataset]},
-    "data fix": Dataset,
+    "data fix": Dataset,  # with --dry-run its counts
     "data undo": Dataset,
     "data preview": {
         "rows": "list of rows, each a list of {text, trained}",
