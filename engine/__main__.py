@@ -30,6 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
     except UserError as error:
         click.echo(f"Error: {error}", err=True)
         code = error.exit_code
+    except SystemExit as ended:  # click meets a closed pipe with 1, and wraps stdout to keep quiet
+        code = ended.code if isinstance(sys.stdout, TextIOWrapper) else 0
     except BrokenPipeError:  # the reader has read enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
