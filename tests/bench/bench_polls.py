@@ -31,6 +31,7 @@ from engine.services.models import import_folder
 from tests import helpers
 from tests.bench import bench_tools
 from ui import app
+from ui.pages.loop.tab import LoopView
 from ui.pages.rating.refresh import RatingView
 
 REPEATS = 20
@@ -65,9 +66,9 @@ def test_a_poll_of_rate_and_of_loop(ws, tmp_path):
     for name, poll, view in (
         ("Rate, an open round", rate, RatingView()),
         ("Rate, a closed verdict", rate, picks(RatingView(), project, seeded["blind"])[0]),
-        ("Loop", loop, {}),
+        ("Loop", loop, LoopView()),
     ):
-        unseen = view in ({}, RatingView())
+        unseen = view in (LoopView(), RatingView())
         first = [cost(ws, poll, view, project) for _ in range(REPEATS if unseen else 0)]
         seen = poll(view, project)[0]
         if isinstance(seen, dict) and seen.get("__type__") == "update":
