@@ -75,3 +75,13 @@ def test_anchor_follows_the_rule_of_repository_pages():
     page = render.render("# T\n\n## Who may, and where?\n\n## `jobs show`\n\n## Same\n\n## Same")
     anchors = [each.anchor for each in page.headings[1:]]
     assert anchors == ["who-may-and-where", "jobs-show", "same", "same-1"]
+
+
+def test_tutorial_names_labels_that_stand_on_the_pages():
+    """Words in bold in the tutorial are labels."""
+    tutorial = (GUIDE / "tutorial.md").read_text("utf-8").replace("\n", " ")
+    labels = re.findall(r"\*\*([^*]+)\*\*", tutorial)
+    pages = " ".join(path.read_text("utf-8") for path in (REPO / "ui").rglob("*.py"))
+    pages += (REPO / "engine" / "core" / "rating.py").read_text("utf-8")
+    assert len(labels) > 12
+    assert [label for label in labels if f'"{label}"' not in pages] == []
