@@ -90,7 +90,8 @@ def collected(lines: IO[str], name: str) -> LoadedFile:
             raise UserError(*value)
         elif kind == "end":
             notes, parts = tuple(value["notes"]), tuple((n, count) for n, count in value["parts"])
-            return found._replace(encoding=value["encoding"], notes=notes, parts=parts)
+            head = tuple(value.get("header", ()))
+            return found._replace(encoding=value["encoding"], notes=notes, parts=parts, header=head)
     raise _overwhelmed(name)
 
 
@@ -144,7 +145,8 @@ def _read(path: Path, name: str, known: frozenset[str]) -> Iterator[tuple[str, A
 def _messages(found: LoadedFile) -> Iterator[tuple[str, Any]]:
     yield from (("row", row) for row in found.rows)
     yield from (("broken", flaw) for flaw in found.broken)
-    yield "end", {"encoding": found.encoding, "notes": found.notes, "parts": found.parts}
+    last = {"encoding": found.encoding, "notes": found.notes, "parts": found.parts}
+    yield "end", {**last, "header": found.header}
 
 
 def _plain(value: Any) -> str | None:

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import random
+import time
 import zipfile
 
 import openpyxl
@@ -247,6 +248,51 @@ def test_a_csv_record_of_another_width_is_left_out_with_its_row(read):
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "answers", "broken"),
+    [
+        ('a,b\n"c,d\ne,f\n', ["b", "f"], [3]),
+        ('a,b\na,"b"c\ne,f\n', ["b", "f"], [3]),
+        ('a,b\n"Open,c\nplain,d\nclose",e\n', ["b", "c", "d", "e"], []),
+        ('a,b\n"Open,c\nd,e"\nf,g\n', ["b", 'e"', "g"], [3]),
+        ('"a, b",c\nWrite,"Red\nblue, green"\nf,g\n', ["c", "Red\nblue, green", "g"], []),
+        ('Write,"Roses\nViolets\n"\nf,g\n', ["Roses\nViolets\n", "g"], []),
+    ],
+)
+def test_csv_rows_do_not_merge_and_one_broken_row_refuses_no_file(read, text, answers, broken):
+    parsed = read(f"prompt,completion\n{text}", "a.csv")
+    assert [e.answer for e in parsed.examples] == answers
+    assert [flaw.row for flaw in parsed.broken] == broken
+
+
+def test_tsv_without_quoting_keeps_its_quotes(read):
+    lines = [f"question {n}\tanswer {n}" for n in range(40)]
+    odd = [
+        '"Stop here" is a sign, what colour?\tred',
+        'What is 5\' 10" in words?\t"five foot ten" is what people say',
+        '"Open\ta shop sign',
+        "plain\tanswer",
+    ]
+    parsed = read("\n".join(["question\tanswer", *lines[:20], *odd, *lines[20:]]), "a.tsv")
+    assert (len(parsed.examples), parsed.broken) == (44, [])
+    assert [f"{e.prompt[0].content}\t{e.answer}" for e in parsed.examples[20:24]] == odd
+    assert "quotes kept" in parsed.notes[0]
+
+
+def test_tsv_with_quoting_loses_its_quotes(read):
+    parsed = read('question\tanswer\n"a ""b"""\t"c"\nd\te\n"f" g\th\n', "a.tsv")
+    assert [e.answer for e in parsed.examples] == ["c", "e"]
+    assert [flaw.row for flaw in parsed.broken] == [4]
+
+
+def test_open_quotes_cost_no_quadratic_time(read):
+    body = 'x,"y\n' + 'a,"b""\n' * 50_000
+    before = time.process_time()
+    with pytest.raises(UserError, match="rows cannot be read"):
+        read(f"prompt,completion\n{body}", "a.csv")
+    assert time.process_time() - before < 20
+
+
 BAD = {
     "empty": (b"", "empty"),
     "blank": (b" \r\n\n", "empty"),
@@ -267,9 +313,9 @@ BAD = {
     "odd UTF-16": (JSONL.encode("utf-16")[:-1], "not text in UTF-16"),
     "cut gzip": (gzip.compress(JSONL.encode())[:-20], "gzip file is (incomplete|damaged)"),
     "Parquet of 4 bytes": (b"PAR1", "Parquet file is"),
-    "open quote": (b'prompt,completion\na,b\n"c,d\ne,f\n', r"Row 3 .*never ends"),
-    "huge field": (b"prompt,completion\na," + b"b" * 1_000_001, r"Row 2 .* over 1,000,000"),
-    "stray quote": (b'prompt,completion\na,"b"c\n', "Row 2 .*not valid CSV"),
+    "open quote": (b'prompt,completion\n"c,d\n', r"1 of 1 .*row 2: .*never ends"),
+    "huge field": (b"prompt,completion\na," + b"b" * 1_000_001, r"row 2: .* over 1,000,000"),
+    "stray quote": (b'prompt,completion\na,"b"c\n', "row 2: .*not valid CSV"),
     "column twice": (b"prompt,prompt,completion\na,b,c\n", "'prompt' twice"),
 }
 

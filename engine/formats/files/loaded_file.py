@@ -19,3 +19,4 @@ class LoadedFile(NamedTuple):
     encoding: str = "utf-8"
     notes: tuple[str, ...] = ()  # what was passed over, as a sentence each
     parts: tuple[tuple[str, int], ...] = ()  # the files of an archive: name, and its sound rows
+    header: tuple[str, ...] = ()  # the first line of a table as written, one cell for each column
