@@ -133,13 +133,15 @@ def _looked(votes: Sequence[RatedPair], new: str, alpha: float) -> Evidence:
 def agreement(file: Path, level: agreements.Level | None, as_json: bool) -> None:
     """Measure agreement between raters, from a file of votes or a CSV with item, rater and value.
 
-    Prints Krippendorff's alpha, Gwet's AC1, the implied noise, and Cohen's kappa for each two
-    raters. The order of the two models is drawn anew for each prompt.
+    Prints Krippendorff's alpha, Gwet's AC1, the least noise that the votes with a winner imply, and
+    Cohen's kappa for each two raters. The order of the two models is drawn anew for each prompt.
     """
     known = vote_files.columns(file)
     cast = "choice" in known and "value" not in known
     votes: list[agreements.Vote] = [*_judged(file)] if cast else [*_values(file, known)]
-    found = agreements.agreement(votes, level or ("ordinal" if cast else "nominal"))
+    found = agreements.agreement(
+        votes, level or ("ordinal" if cast else "nominal"), tie=0 if cast else None
+    )
     pairs = agreements.rater_pairs(votes)
     lines = [
         f"{pair.first} and {pair.second}: {pair.raw * 100:.0f} % of {pair.items} alike, kappa "

@@ -21,16 +21,19 @@ from engine.core.errors import UserError
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
 Value = str | int | float
 Vote = tuple[Hashable, Hashable, Value]  # item, rater, value
+CHANCE = 0.0  # alpha of raters who agree as often as chance has it
 LARGEST = 50_000_000  # items x values x values: what the library holds at once
 
 
 class Agreement(BaseModel):
     """`items` were rated by two or more; `values` are their ratings.
 
-    `raw` is the share of rater pairs that agree; `noise` the share of votes that are flipped where
-    two raters with equal and independent noise agree that often (None at 0.5 or below). `ac1` is
-    Gwet's coefficient, for votes that are nearly all alike. `majority_noise` is the share of
-    items that a majority of three such raters gets wrong.
+    `raw` is the share of rater pairs that agree; `decided` the same of pairs of votes that both
+    name a winner, on `decided_items` items. `noise` is the least share of votes with a winner that
+    are flipped (`noise_rate` of `decided`); None where votes have more than two answers without
+    the tie, or agree in one half or fewer. `ac1` is Gwet's coefficient, for votes that are nearly
+    all alike. `majority_noise` is the share of items that a majority of three such raters gets
+    wrong, at least.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,6 +47,8 @@ class Agreement(BaseModel):
     sentence: str
     ac1: float | None = None
     majority_noise: float | None = None
+    decided: float | None = None
+    decided_items: int = 0
 
 
 class RaterPair(BaseModel):
@@ -58,19 +63,25 @@ class RaterPair(BaseModel):
     kappa: float | None
 
 
-def agreement(rows: Sequence[Vote], level: Level = "nominal") -> Agreement:
+def agreement(
+    rows: Sequence[Vote], level: Level = "nominal", tie: Value | None = None
+) -> Agreement:
     """How far raters agree on the items that two or more of them rated.
 
-    Alpha is None where nothing can be compared, or where everybody gave one and the same value.
-    UserError for an unknown level, for a value that is no number on a level other than nominal,
-    and where a rater rated an item twice. Source: Krippendorff 2011, "Computing alpha-reliability".
+    `tie` is the value that names no winner: raters who never contradict each other may differ in
+    when they call a tie, so the noise comes from votes that both name one. Alpha is None where
+    nothing can be compared, or where everybody gave one and the same value. UserError for an
+    unknown level, for a value that is no number on a level other than nominal, and where a rater
+    rated an item twice. Source: Krippendorff 2011, "Computing alpha-reliability".
     """
     _check(rows, level)
     counts = _paired_counts(rows, level)
     table = _table(counts)
     raw = _raw(table)
     alpha = _alpha(table, counts, level)
-    noise = noise_rate(raw)
+    decided = _table(_paired_counts([row for row in rows if tie is None or row[2] != tie], level))
+    winners = _raw(decided) if decided.size and decided.shape[1] <= 2 else None
+    noise = noise_rate(winners)
     return Agreement(
         alpha=alpha,
         raters=len({rater for _, rater, _ in rows}),
@@ -78,9 +89,11 @@ def agreement(rows: Sequence[Vote], level: Level = "nominal") -> Agreement:
         values=int(table.sum()),
         raw=raw,
         noise=noise,
-        sentence=_sentence(alpha, raw, noise, len(counts)),
+        sentence=_sentence(alpha, raw, len(counts), _flipped(winners, noise, len(decided), tie)),
         ac1=ac1(table),
         majority_noise=None if noise is None else majority_noise(noise),
+        decided=winners,
+        decided_items=len(decided) if winners is not None else 0,
     )
 
 
@@ -149,7 +162,9 @@ def noise_rate(raw: float | None) -> float | None:
     """The share of votes that are flipped where `raw` of all rater pairs agree.
 
     Solves raw = (1 - noise)^2 + noise^2 for the smaller noise: raters with two answers who err
-    equally often and independently. None at 0.5 or below, where votes say nothing.
+    equally often and independently. A lower bound: where items differ in how hard they are, the
+    mean noise e is larger, as raw = 1 - 2 (mean(e) (1 - mean(e)) - var(e)). None at 0.5 or below,
+    where votes say nothing.
     """
     if raw is None or raw <= 0.5:
         return None
@@ -165,7 +180,20 @@ def majority_noise(noise: float, raters: int = 3) -> float:
     return float(binom.sf(raters // 2, raters, noise))
 
 
-def _sentence(alpha: float | None, raw: float | None, noise: float | None, items: int) -> str:
+def _flipped(decided: float | None, noise: float | None, items: int, tie: Value | None) -> str:
+    """The noise in words; empty where votes do not tell it."""
+    if decided is None or noise is None:
+        return ""
+    where = ""
+    if tie is not None:
+        where = (
+            f"where both name a winner ({items} item{'s' if items != 1 else ''}) on "
+            f"{decided * 100:.0f} %, "
+        )
+    return f"{where}at least {noise * 100:.0f} % of votes flipped"
+
+
+def _sentence(alpha: float | None, raw: float | None, items: int, flipped: str) -> str:
     if raw is None:
         return "No item was rated by two people, so agreement cannot be measured."
     pairs = (
@@ -173,12 +201,9 @@ def _sentence(alpha: float | None, raw: float | None, noise: float | None, items
     )
     if alpha is None:
         return f"Everybody gave the same value, so alpha is undefined: {pairs}."
-    noisy = (
-        "no better than guessing"
-        if noise is None
-        else f"about {noise * 100:.0f} % of votes flipped"
-    )
-    return f"Agreement is {_grade(alpha)}: alpha {alpha:.2f}, {pairs}, {noisy}."
+    noisy = "no better than guessing" if alpha <= CHANCE else flipped
+    said = ", ".join(part for part in (f"alpha {alpha:.2f}", pairs, noisy) if part)
+    return f"Agreement is {_grade(alpha)}: {said}."
 
 
 def _grade(alpha: float) -> str:

@@ -3,20 +3,22 @@
 D: bootstrap draws, K: models. A model's strength is its log odds of beating the baseline.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 from scipy.sparse.csgraph import connected_components
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from engine.core.errors import UserError
-from engine.stats.intervals import Interval, expanded
-from engine.stats.rated_pairs import RatedPair, counted
+from engine.stats.intervals import Interval, expanded, p_words
+from engine.stats.preference import Verdict, verdict
+from engine.stats.rated_pairs import RatedPair, counted, prompt_means
 
+FEW_PROMPTS = 9  # up to here all swaps of two models are tried, beyond it random ones
 PULL = 1e-6  # keeps the strength of a model that never lost finite
 MOST_MODELS = 100
 Ties = Literal["half", "davidson"]
@@ -59,6 +61,7 @@ class Ranking(BaseModel):
     prompts: int
     tie_strength: float | None
     sentence: str
+    p: float | None = None  # of the best model and the baseline being alike; None for the same
 
 
 class _Counts(NamedTuple):
@@ -78,6 +81,11 @@ def ranking(
 ) -> Ranking:
     """Bradley and Terry's strengths with intervals from a bootstrap over prompts.
 
+    Of two models the interval and p are those of the verdict on the same votes. Among more, models
+    that a perfect record sets apart get one more vote each way before the draws, so that no
+    interval has width 0; a model "beats" another where the interval says so and a test that swaps
+    the two on each prompt does too (p below 1 - level).
+
     Ties count as half a win, or by Davidson's model where the tie rate matters. UserError without
     votes, for a baseline without votes, and where groups of models never met: their strengths have
     no common scale. Sources: Bradley and Terry 1952, Biometrika 39:324; Davidson 1970, JASA 65:317.
@@ -91,14 +99,125 @@ def ranking(
     anchor, davidson = names.index(baseline), ties == "davidson"
     strengths, nu = _fit(once, davidson)
     point = strengths[0] - strengths[0, anchor]
-    bounds = _bootstrap(by_prompt, anchor, davidson, level, seed, draws)
+    of_two = _verdict(votes, names, level) if len(names) == 2 else None
+    if of_two and not davidson:
+        bounds = _of_verdict(of_two, anchor, by_prompt[0].shape[0])
+    else:
+        bounds = _bootstrap(_with_doubt(by_prompt, once), anchor, davidson, level, seed, draws)
     order = sorted(range(len(names)), key=lambda k: -point[k])
     models = tuple(_ranked(names[k], k, point, bounds, once) for k in order)
+
+    def alike(k: int) -> float:
+        if of_two:
+            return of_two.p
+        return _swap_p(by_prompt, k, anchor, davidson, seed, draws)
+
+    p = None if order[0] == anchor else alike(order[0])
+    apart = _apart(models, names, baseline, level, p, alike)
     return Ranking(
         baseline=baseline, models=models, matrix=_matrix(once, order), votes=len(votes),
         prompts=by_prompt[0].shape[0], tie_strength=float(nu[0]) if davidson else None,
-        sentence=_sentence(models, baseline, level, davidson),
+        sentence=_sentence(models, baseline, level, davidson, p, apart), p=p,
     )  # fmt: skip
+
+
+def _verdict(votes: list[RatedPair], names: list[str], level: float) -> Verdict:
+    """What the votes on two models say of the first of `names`."""
+    scores = [vote.score(names[0]) for vote in votes]
+    won, lost = scores.count(1.0), scores.count(0.0)
+    means = list(prompt_means(votes, names[0]).values())
+    return verdict(won, lost, len(votes) - won - lost, by_prompt=means, alpha=1 - level)
+
+
+def _of_verdict(found: Verdict, anchor: int, prompts: int) -> list[Interval]:
+    """Bounds of the two strengths, 0 for the baseline; without end where one prompt was asked."""
+    if prompts < 2:
+        return [Interval(-np.inf, np.inf)] * 2
+    low, high = (float(each) for each in logit([found.low, found.high]))
+    other = Interval(low, high) if anchor == 1 else Interval(-high, -low)
+    return [Interval(0.0, 0.0), other] if anchor == 0 else [other, Interval(0.0, 0.0)]
+
+
+def _with_doubt(
+    by_prompt: tuple[csr_array, csr_array], once: _Counts
+) -> tuple[csr_array, csr_array]:
+    """The votes with one more each way, on prompts of their own, wherever a record is perfect.
+
+    That is between models no chain of wins leads back from: resampled, their votes never differ.
+    """
+    won = once.wins[0]
+    chain = connected_components(won > 0, directed=True, connection="strong")[1]
+    ends = [
+        cell
+        for i, j in zip(*np.nonzero(np.triu(won + won.T)), strict=True)
+        if chain[i] != chain[j]
+        for cell in (i * len(won) + j, j * len(won) + i)
+    ]
+    if not ends:
+        return by_prompt
+    shape = (len(ends), len(won) ** 2)
+    doubt = csr_array((np.ones(len(ends)), (np.arange(len(ends)), np.array(ends))), shape=shape)
+    wins, ties = by_prompt
+    return csr_array(vstack([wins, doubt])), csr_array(vstack([ties, csr_array(shape)]))
+
+
+def _swap_p(
+    by_prompt: tuple[csr_array, csr_array],
+    one: int,
+    other: int,
+    davidson: bool,
+    seed: int,
+    draws: int,
+) -> float:
+    """How often two models lie this far apart when they may change places on each prompt.
+
+    A randomisation test of their fitted strengths, with half a win each way between models that
+    met. All ways up to FEW_PROMPTS prompts on which either was shown, else random ones.
+    """
+    wins, ties = by_prompt
+    k = round(wins.shape[1] ** 0.5)
+    places = np.arange(k)
+    places[[one, other]] = other, one
+    swapped = (places[:, None] * k + places[None, :]).ravel()
+    turned = (csr_array(wins[:, swapped]), csr_array(ties[:, swapped]))
+    moving = np.flatnonzero(np.abs(wins - turned[0]).sum(axis=1))
+    exact = len(moving) <= FEW_PROMPTS
+    rng = np.random.default_rng(seed)
+    if exact:
+        flips = (np.arange(2 ** len(moving))[:, None] >> np.arange(len(moving))) & 1
+    else:
+        flips = rng.integers(0, 2, size=(draws, len(moving)))
+    apart = []
+    for flip in np.array_split(flips, max(1, len(flips) * max(wins.shape[0], k * k) // 2_000_000)):
+        weights = np.zeros((len(flip), wins.shape[0]))
+        weights[:, moving] = flip
+        kept, gone = _summed(by_prompt, 1 - weights, k), _summed(turned, weights, k)
+        counts = _Counts(kept.wins + gone.wins, kept.ties + gone.ties)
+        met = (counts.wins + counts.wins.transpose(0, 2, 1)) > 0
+        fitted, _ = _fit(counts._replace(wins=counts.wins + met / 2), davidson)
+        apart.append(np.abs(fitted[:, one] - fitted[:, other]))
+    first = _summed(by_prompt, np.ones((1, wins.shape[0])), k)
+    met = (first.wins + first.wins.transpose(0, 2, 1)) > 0
+    fitted, _ = _fit(first._replace(wins=first.wins + met / 2), davidson)
+    far = np.concatenate(apart) >= abs(float(fitted[0, one] - fitted[0, other])) - 1e-6
+    return float(far.mean()) if exact else float((far.sum() + 1) / (len(far) + 1))
+
+
+def _apart(
+    models: tuple[Ranked, ...],
+    names: list[str],
+    baseline: str,
+    level: float,
+    p: float | None,
+    alike: Callable[[int], float],
+) -> bool:
+    """Whether the best model is shown to beat the baseline, or as the baseline all others."""
+    if p is not None:
+        return models[0].win_low > 0.5 and p < 1 - level
+    others = [model for model in models if model.name != baseline]
+    return all(model.win_high < 0.5 for model in others) and all(
+        alike(names.index(model.name)) < 1 - level for model in others
+    )
 
 
 def _check(names: list[str], baseline: str) -> None:
@@ -242,17 +361,24 @@ def _matrix(counts: _Counts, order: list[int]) -> tuple[tuple[float | None, ...]
     )
 
 
-def _sentence(models: tuple[Ranked, ...], baseline: str, level: float, davidson: bool) -> str:
+def _sentence(
+    models: tuple[Ranked, ...],
+    baseline: str,
+    level: float,
+    davidson: bool,
+    p: float | None,
+    apart: bool,
+) -> str:
     best, of = models[0], f"of {len(models)} models"
-    if best.name == baseline:
-        beaten = all(m.win_high < 0.5 for m in models if m.name != baseline)
-        said = "and beats each of the others" if beaten else "but not shown to beat all others"
+    if p is None:
+        said = "and beats each of the others" if apart else "but not shown to beat all others"
         return f"The baseline {baseline} comes first {of}, {said}."
     unit = "of pairs with a winner" if davidson else "with ties as half"
     found = (
         f"it wins {best.win_rate * 100:.0f} % {unit} against {baseline} "
-        f"({level * 100:g} % interval {best.win_low * 100:.0f} to {best.win_high * 100:.0f} %)"
+        f"({level * 100:g} % interval {best.win_low * 100:.0f} to {best.win_high * 100:.0f} %, "
+        f"{p_words(p)})"
     )
-    if best.win_low > 0.5:
+    if apart:
         return f"{best.name} comes first {of} and beats the baseline: {found}."
     return f"{best.name} comes first {of}, but is not shown to beat the baseline: {found}."

@@ -36,7 +36,11 @@ class Gold(BaseModel):
 
 
 class Consistency(BaseModel):
-    """How often a pair shown again, with sides swapped, got the same vote; `noise` as implied."""
+    """How often a pair shown again, with sides swapped, got the same vote.
+
+    `decided` of them had a winner both times. `noise` is the least share of votes with a winner
+    that are flipped, from those alone: a tie once and a winner once is no contradiction.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,6 +51,7 @@ class Consistency(BaseModel):
     high: float
     noise: float | None
     sentence: str
+    decided: int = 0
 
 
 class RaterQuality(BaseModel):
@@ -95,20 +100,34 @@ def judge_gold(right: int, of: int) -> Gold:
     return Gold(right=right, of=of, upper=upper, pause=pause, sentence=text)
 
 
-def consistency(same: int, of: int) -> Consistency:
-    """What repeats say of a rater; UserError for counts that cannot be."""
-    if not 0 <= same <= of:
+def consistency(
+    same: int, of: int, decided: int | None = None, contradicted: int | None = None
+) -> Consistency:
+    """What repeats say of a rater; UserError for counts that cannot be.
+
+    Of the repeats `decided` had a winner both times, `contradicted` another one: all, and those
+    that are not the same, where no vote is a tie.
+    """
+    decided = of if decided is None else decided
+    contradicted = decided - same if contradicted is None else contradicted
+    if not 0 <= same <= of or not 0 <= contradicted <= decided <= of:
         raise UserError(f"{same} of {of} repeats cannot be the same.", "Correct the counts.")
     if of == 0:
         return Consistency(
             same=0, of=0, share=None, low=0.0, high=1.0, noise=None,
             sentence="No pair was shown twice yet.",
         )  # fmt: skip
-    bounds, noise = wilson(same / of, of), noise_rate(same / of)
-    implied = "no better than guessing" if noise is None else f"about {noise * 100:.0f} % flipped"
+    bounds, kept = wilson(same / of, of), 1 - contradicted / decided if decided else None
+    noise = noise_rate(kept)
+    if kept is None:
+        implied = "none had a winner both times"
+    elif noise is None:
+        implied = f"{contradicted} of {decided} with a winner both times contradict each other"
+    else:
+        implied = f"at least {noise * 100:.0f} % flipped ({contradicted} of {decided} contradicted)"
     return Consistency(
         same=same, of=of, share=same / of, low=bounds.low, high=bounds.high, noise=noise,
-        sentence=f"The same vote on {same} of {of} pairs shown twice: {implied}.",
+        sentence=f"The same vote on {same} of {of} pairs shown twice: {implied}.", decided=decided,
     )  # fmt: skip
 
 
@@ -116,14 +135,20 @@ def repeats(rated: Sequence[RatedPair]) -> dict[str, Consistency]:
     """Each rater's consistency over pairs of models voted on twice for one prompt."""
     first: dict[tuple[object, ...], int] = {}
     same, of = Counter[str](), Counter[str]()
+    decided, contradicted = Counter[str](), Counter[str]()
     for pair in rated:
         if pair.expected is None and pair.two_models:
             key, value = (pair.rater, pair.prompt, pair.pair), hash_order_score(pair)
             if key in first:
                 of[pair.rater] += 1
                 same[pair.rater] += first[key] == value
+                decided[pair.rater] += bool(first[key] and value)
+                contradicted[pair.rater] += first[key] * value < 0
             first.setdefault(key, value)
-    return {rater: consistency(same[rater], of[rater]) for rater in of}
+    return {
+        rater: consistency(same[rater], of[rater], decided[rater], contradicted[rater])
+        for rater in of
+    }
 
 
 def strangeness(rated: Sequence[RatedPair]) -> dict[str, float]:

@@ -73,6 +73,17 @@ def test_noisy_raters_cannot_say_more_than_their_noise_lets_them():
     assert "could say up to 80 %" in stop_rules.ceiling(verdict(79, 21), 0.2).sentence
 
 
+def test_rate_above_the_ceiling_refutes_it_instead_of_ending_the_loop():
+    rule = stop_rules.ceiling(verdict(81, 19), 0.31)  # 81 % (72 to 88 %), ceiling 69 %
+    assert not rule.stop
+    assert "more than the 69 % that their disagreements allow" in rule.sentence
+    for wins in range(101):
+        for noise in (0.05, 0.1, 0.2, 0.31, 0.45):
+            found, at = verdict(wins, 100 - wins), 1 - noise
+            if stop_rules.ceiling(found, noise).stop:
+                assert found.decisive_low <= at <= found.decisive_rate
+
+
 def test_without_votes_or_shared_pairs_there_is_no_ceiling():
     assert not stop_rules.ceiling(None, 0.2).stop
     assert not stop_rules.ceiling(verdict(0, 0, 5), 0.2).stop

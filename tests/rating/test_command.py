@@ -216,3 +216,10 @@ def test_a_file_that_is_not_there_is_not_found(tuneloop, tmp_path):
         code, _, err = tuneloop("rate", command, tmp_path / "none.csv")
         assert code == 4
         assert err.startswith("Error: There is no file")
+
+
+def test_two_votes_rank_nobody_above_the_baseline(tuneloop, write):
+    path = write(["1,r,A,B,left", "2,r,A,B,left"])
+    _, out, _ = tuneloop("rating", "ranking", path, "--baseline", "B")
+    assert "not shown to beat the baseline" in out
+    assert "(95 % interval 33 to 100 %, p = 0.5" in out

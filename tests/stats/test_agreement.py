@@ -100,9 +100,45 @@ def test_noise_recovers_the_rate_at_which_votes_were_flipped():
 
 
 def test_guessing_has_no_noise_estimate():
-    found = agreement([(0, "a", 1), (0, "b", 2), (1, "a", 2), (1, "b", 2)])
-    assert (found.raw, found.noise) == (0.5, None)
+    found = agreement([(0, "a", 1), (0, "b", 2), (1, "a", 2), (1, "b", 1)])
+    assert (found.raw, found.noise) == (0.0, None)
     assert "no better than guessing" in found.sentence
+
+
+def test_agreement_above_chance_is_never_called_guessing():
+    five = [(n, r, 1 + (n + r * (n % 2)) % 5) for n in range(100) for r in (0, 1)]
+    found = agreement(five)
+    assert (found.raw, found.noise) == (0.5, None)  # five answers: no two-answer formula
+    assert found.alpha == pytest.approx(0.377, abs=0.005)  # 1 - 0.5 / (0.8 * 200 / 199)
+    assert "guessing" not in found.sentence
+    assert "flipped" not in found.sentence
+
+
+@pytest.mark.parametrize("thresholds", [(0.2, 1.0), (0.3, 0.8), (0.2, 0.9)])
+def test_raters_who_never_contradict_each_other_have_no_noise(thresholds):
+    """One judgement, two thresholds for a tie: votes differ, winners never do."""
+    seen = np.random.default_rng(1).standard_normal(3000)
+    votes = [
+        (item, rater, 0 if abs(value) < least else int(np.sign(value)))
+        for rater, least in enumerate(thresholds)
+        for item, value in enumerate(seen)
+    ]
+    found = agreement(votes, "ordinal", tie=0)
+    assert found.raw < 0.7
+    assert (found.decided, found.noise) == (1.0, 0.0)
+    assert found.decided_items == int((np.abs(seen) >= max(thresholds)).sum())
+    assert "at least 0 % of votes flipped" in found.sentence
+    assert "guessing" not in found.sentence
+
+
+def test_noise_where_items_differ_is_a_lower_bound():
+    """Half sure, half a coin: the true mean is 0.25, agreement 0.75 says at least 0.146."""
+    rng = np.random.default_rng(2)
+    flips = rng.random((2, 20_000)) < np.where(np.arange(20_000) % 2, 0.5, 0.0)
+    found = agreement([(n, r, int(flips[r, n])) for r in (0, 1) for n in range(20_000)])
+    assert found.noise == pytest.approx(0.146, abs=0.01)
+    assert found.noise < flips.mean()
+    assert "at least 15 % of votes flipped" in found.sentence
 
 
 @pytest.mark.parametrize("votes", [[], [(0, "a", 1)], [(0, "a", 1), (1, "b", 2)]])

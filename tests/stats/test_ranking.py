@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from engine.core.errors import UserError
+from engine.stats.preference import verdict
 from engine.stats.ranking import ranking
 from engine.stats.rated_pairs import RatedPair
 
@@ -147,6 +148,57 @@ def test_one_prompt_bounds_nothing():
     found = ranking(ballots({("new", "old"): (9, 1, 0)}, prompts=1), "old")
     assert (found.models[0].low, found.models[0].high) == (None, None)
     assert "not shown to beat the baseline" in found.sentence
+
+
+@pytest.mark.parametrize("wins", [2, 3, 5])
+@pytest.mark.parametrize("ties", ["half", "davidson"])
+def test_perfect_record_of_few_votes_beats_nobody(wins, ties):
+    found = ranking(ballots({("new", "old"): (wins, 0, 0)}), "old", ties=ties)
+    assert found.p == pytest.approx(2 * 0.5**wins)
+    assert "not shown to beat the baseline" in found.sentence
+    first = found.models[0]
+    assert first.win_high - first.win_low > 0.3
+    if ties == "half":
+        judged = verdict(wins, 0)
+        assert (first.win_low, first.win_high) == pytest.approx((judged.low, judged.high))
+
+
+def test_perfect_record_of_six_beats_the_baseline_as_the_verdict_says():
+    found = ranking(ballots({("new", "old"): (6, 0, 0)}), "old")
+    assert (found.p, verdict(6, 0).decision) == (pytest.approx(0.03125), "better")
+    assert "and beats the baseline" in found.sentence
+    assert found.models[0].win_low < 0.75
+
+
+def test_two_models_have_the_interval_of_the_verdict_where_raters_share_prompts():
+    votes = ballots({("new", "old"): (40, 20, 9)}, prompts=23)
+    means = [np.mean([v.score("new") for v in votes if v.prompt == str(p)]) for p in range(23)]
+    judged, first = verdict(40, 20, 9, by_prompt=means), ranking(votes, "old").models[0]
+    assert (first.win_low, first.win_high) == pytest.approx((judged.low, judged.high))
+
+
+def test_separable_models_have_no_interval_of_width_zero_and_few_votes_show_nothing():
+    few = ballots({("a", "b"): (2, 0, 0), ("b", "c"): (2, 0, 0)})
+    found = ranking(few, "c")
+    assert "not shown to beat the baseline" in found.sentence
+    assert found.p == pytest.approx(2 / 16)  # of the ways to swap a and c on four prompts
+    for model in found.models[:2]:
+        assert model.win_high - model.win_low > 0.2
+    many = ranking(ballots({("a", "b"): (30, 0, 0), ("b", "c"): (30, 0, 0)}), "c")
+    assert "and beats the baseline" in many.sentence
+    assert many.p < 0.05
+
+
+def test_equal_models_are_rarely_told_apart_by_five_votes_a_pair():
+    rng, named = np.random.default_rng(4), 0
+    for _ in range(60):
+        won = {}
+        for pair in [("a", "b"), ("b", "c"), ("a", "c")]:
+            wins = int(rng.binomial(5, 0.5))
+            won[pair] = (wins, 5 - wins, 0)
+        found = ranking(ballots(won), "c", draws=100)
+        named += "and beats" in found.sentence
+    assert named <= 6  # the best of three is looked at, so somewhat above 5 %
 
 
 def test_left_and_right_do_not_matter():

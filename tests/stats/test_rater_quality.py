@@ -152,7 +152,18 @@ def test_repeats_count_the_same_answer_whatever_side_it_stood_on():
     found = repeats(votes)
     assert set(found) == {"a"}
     assert (found["a"].same, found["a"].of) == (1, 2)
-    assert "no better than guessing" in found["a"].sentence
+    assert "1 of 2 with a winner both times contradict each other" in found["a"].sentence
+
+
+def test_repeat_with_a_tie_once_is_no_contradiction():
+    votes = [
+        RatedPair(str(n), "a", "new", "old", choice)
+        for n in range(10)
+        for choice in ("left", "tie" if n < 6 else "left")
+    ]
+    found = repeats(votes)["a"]
+    assert (found.same, found.of, found.decided, found.noise) == (4, 10, 4, 0.0)
+    assert "at least 0 % flipped (0 of 4 contradicted)" in found.sentence
 
 
 def test_the_noise_of_repeats_is_the_rate_at_which_votes_were_flipped():

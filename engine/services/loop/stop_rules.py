@@ -73,19 +73,33 @@ def budget(used: int, most: int | None, unit: str = "votes") -> Rule:
 def ceiling(newest: Verdict | None, noise: float | None) -> Rule:
     """Stop when the model wins as often as raters this noisy could say.
 
-    Even of a perfect model a rater who errs at the rate `noise` prefers it in 1 - noise of votes.
+    Even of a perfect model a rater who errs at the rate `noise` prefers it in 1 - noise of the
+    votes that name a winner. A rate shown to be higher than that (its 95 % interval) refutes the
+    noise, and then nothing says to stop.
     """
     if newest is None or not newest.decisive:
         return Rule("ceiling", False, "No vote in a blind round has a winner yet.")
     if noise is None:
-        return Rule("ceiling", False, "How noisy the raters are is not known: no pair was shared.")
+        text = (
+            "How noisy the raters are is not known: no pair has a winner from two of them, or "
+            "their winners agree no more often than chance."
+        )
+        return Rule("ceiling", False, text)
     highest, rate = 1 - noise, newest.decisive_rate
-    if rate >= highest:
-        text = f"{100 * rate:.0f} % of the votes with a winner: raters this noisy cannot say more"
-    else:
-        text = f"{100 * rate:.0f} % of the votes with a winner; raters this noisy could say up to"
-    end = f" ({100 * highest:.0f} %)." if rate >= highest else f" {100 * highest:.0f} %."
-    return Rule("ceiling", rate >= highest, text + end)
+    said = f"{100 * rate:.0f} % of the votes with a winner"
+    most = f"{100 * highest:.0f} %"
+    if rate < highest:
+        text = f"{said}; raters this noisy could say up to {most}."
+        return Rule("ceiling", False, text)
+    if newest.decisive_low > highest:
+        text = f"{said}, more than the {most} that their disagreements allow: no limit is reached."
+        return Rule("ceiling", False, text)
+    low, high = 100 * newest.decisive_low, 100 * newest.decisive_high
+    text = (
+        f"{said} ({low:.0f} to {high:.0f} %): no less than the {most} that raters this noisy "
+        "would say of a perfect model."
+    )
+    return Rule("ceiling", True, text)
 
 
 def reasons(rules: Sequence[Rule]) -> list[str]:

@@ -97,14 +97,17 @@ def suggestion(
         "trl": {"label_smoothing": round(wrong, 3)},
     }
     reason = (
-        f"Two raters agree on {100 * agreed.raw:.0f} % of {agreed.items} pairs, so about "
-        f"{100 * wrong:.0f} % of the pairs point the wrong way; these settings reckon with that."
+        f"Two raters agree on {100 * agreed.raw:.0f} % of {agreed.items} pairs, so at least "
+        f"{100 * wrong:.0f} % of the pairs point the wrong way, more where some questions are "
+        "harder than others; these settings reckon with the least."
     )
     return {"recipe": recipe, "reason": reason}
 
 
 def expected_wrong(pairs: Sequence[PreferencePair], noise: float) -> float:
-    """The share of pairs that point the wrong way, where each vote is flipped with `noise`.
+    """The least share of pairs that point the wrong way, where each vote is flipped with `noise`.
+
+    Where items differ in noise, more do: unanimous pairs above all.
 
     By Bayes with both answers equally likely to be better: votes for and against that differ by d
     are wrong with the odds (noise / (1 - noise)) ** d.

@@ -105,7 +105,7 @@ def _report(conn: Connection, one: Round) -> Report:
 def _agreement(rated: list[RatedPair]) -> Agreement:
     """Whether raters agree, coded by the hash order of the answers; late votes are among them."""
     rows = [(each.prompt, each.rater, hash_order_score(each)) for each in counted(rated)]
-    return agreement(rows, "ordinal")
+    return agreement(rows, "ordinal", tie=0)
 
 
 def _length(rated: list[RatedPair], new: str) -> LengthControlled | None:

@@ -63,11 +63,11 @@ def _length(one: Generation) -> str:
 
 
 def _agreement(one: Generation) -> tuple[str, str]:
-    """How often two raters chose alike; the slips that it implies, and Krippendorff's alpha."""
+    """How often two raters chose alike, the least share flipped, and Krippendorff's alpha."""
     found = one.against_baseline.report.agreement if one.against_baseline else None
     if found is None or found.raw is None:
         return "–", ""
-    noise = "" if found.noise is None else f"about {markup.percent(found.noise)} slips"
+    noise = "" if found.noise is None else f"at least {markup.percent(found.noise)} flipped"
     alpha = "" if found.alpha is None else f"α {found.alpha:.2f}"
     return markup.percent(found.raw), ", ".join(part for part in (noise, alpha) if part)
 
