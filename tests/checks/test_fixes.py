@@ -1,7 +1,6 @@
 """What each new check finds in planted faults, and that its fix mends that and nothing else."""
 
 import random
-import time
 
 import pytest
 from hypothesis import given
@@ -13,6 +12,7 @@ from engine.core.examples import Chat, Example, Message, Preference, Text, Unpai
 from engine.core.finding import Finding
 from engine.core.near_copies import alike, families
 from engine.core.parsed import ParsedFile
+from tests.cpu import cpu_seconds_below
 
 PLACES = "river stone garden letter window summer market bridge teacher kitchen morning doctor"
 THINGS = "island forest silver winter corner thunder village pocket mirror ladder candle harvest"
@@ -164,9 +164,8 @@ def test_clusters_do_not_depend_on_the_order_of_the_rows():
 
 def test_five_thousand_rows_are_compared_in_seconds():
     rows = clean(5000)
-    start = time.perf_counter()
-    assert len(alike(rows).groups) == 5000
-    assert time.perf_counter() - start < 10
+    with cpu_seconds_below(10):
+        assert len(alike(rows).groups) == 5000
 
 
 def test_too_many_rows_are_said_not_to_have_been_compared():
@@ -218,10 +217,9 @@ def test_after_masking_nothing_is_left_to_mask(text):
 
 @pytest.mark.parametrize("text", ["@" * 200_000, "+1" * 100_000, "1.1." * 50_000, "a" * 200_000])
 def test_hostile_text_takes_no_time(text):
-    start = time.perf_counter()
-    for name in ("personal_data", "encoding_damage", "languages", "near_duplicates"):
-        found(name, [Text(text=text)])
-    assert time.perf_counter() - start < 3
+    with cpu_seconds_below(3):
+        for name in ("personal_data", "encoding_damage", "languages", "near_duplicates"):
+            found(name, [Text(text=text)])
 
 
 def test_spoilt_letters_come_back_as_they_were_written():

@@ -1,7 +1,5 @@
 """What the model in training answers, said beside the curves."""
 
-import time
-
 import pytest
 
 from engine.core.examples import Preference, Text
@@ -83,16 +81,23 @@ def test_a_slow_model_is_cut_off(tiny_model, tmp_path, monkeypatch):
     from transformers import AutoModelForCausalLM
 
     monkeypatch.setattr(samples, "NEW_TOKENS", 5000)
-    monkeypatch.setattr(samples, "MAX_SECONDS", 0.2)
     ctx = MemoryContext(tmp_path / "job", tiny_model, [], chats(2))
     template = Template.load(tiny_model)
     recipe = sft.Recipe(model=BASE, dataset="d")
     sampler = samples.SampleWriter(ctx, samples.questions(ctx, recipe, template), template)
     model = AutoModelForCausalLM.from_pretrained(tiny_model)
-    start = time.monotonic()
+    asked, real = [], model.generate
+
+    def generate(**options):
+        asked.append(options)
+        return real(**options)
+
+    monkeypatch.setattr(model, "generate", generate)
+    monkeypatch.setattr(samples, "MAX_SECONDS", 0.0)  # over after the first token
     sampler.ask(model, 1, NoHalves())
-    assert time.monotonic() - start < 5
+    assert [options["max_new_tokens"] for options in asked] == [5000]
     assert len(said(ctx)) == 2
+    assert all(len(data["text"]) <= 8 for _, data in said(ctx))
     assert not model.training
 
 

@@ -12,7 +12,7 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, UserError
 from engine.core.job import State
 from engine.methods import dpo, sft
-from engine.services.data import datasets
+from engine.services.data import datasets, token_lengths
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.services.training import estimate, history
@@ -21,6 +21,7 @@ from engine.store import jobs as job_store
 from engine.store.connect import reading, writing
 from engine.work import warmup
 from tests import helpers
+from tests.cpu import cpu_seconds_below
 
 GB = 10**9
 
@@ -58,11 +59,19 @@ def test_an_estimate_names_time_memory_and_where_it_comes_from(ws, world):
     assert {"per_device_train_batch_size", "max_length", "tuning"} <= set(found.settings)
 
 
-def test_the_second_estimate_is_there_before_anybody_waits(ws, world):
-    estimate.estimate(ws, LOCAL, *world)
-    started = time.perf_counter()
-    estimate.estimate(ws, LOCAL, world[0], world[1].model_copy(update={"max_length": 64}))
-    assert time.perf_counter() - started < 0.3
+def test_second_estimate_reads_no_row_and_measures_no_machine_again(ws, world, monkeypatch):
+    first = estimate.estimate(ws, LOCAL, *world)
+
+    def read_again(*_):
+        raise AssertionError("a person waits for this")
+
+    monkeypatch.setattr(token_lengths.Template, "load", read_again)
+    monkeypatch.setattr(token_lengths.Template, "encode", read_again)
+    monkeypatch.setattr(estimate.np, "ones", read_again)
+    recipe = world[1].model_copy(update={"max_length": 16})
+    with cpu_seconds_below(1):
+        second = estimate.estimate(ws, LOCAL, world[0], recipe)
+    assert second.seconds.likely < first.seconds.likely
 
 
 def test_shorter_rows_and_fewer_steps_take_less(ws, world):
