@@ -30,6 +30,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "source_target": "engine.formats.layouts.source_target",
         "questions": "engine.formats.layouts.questions",
         "oasst": "engine.formats.layouts.oasst",
+        "query_response": "engine.formats.layouts.query_response",
+        "rejected_response": "engine.formats.layouts.rejected_response",
+        "threads": "engine.formats.layouts.threads",
     },
     # name -> function (examples) -> list[Finding], any number of them
     "checks": {

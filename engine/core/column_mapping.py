@@ -15,7 +15,7 @@ ColumnRole = Literal[
 
 NEEDED: dict[Kind, tuple[ColumnRole, ...]] = {
     "sft": ("prompt", "answer"),
-    "preference": ("prompt", "chosen", "rejected"),
+    "preference": ("chosen", "rejected"),  # whole chats hold their prompt
     "unpaired": ("prompt", "answer", "label"),
     "text": ("text",),
     "prompts": ("prompt",),
@@ -23,7 +23,7 @@ NEEDED: dict[Kind, tuple[ColumnRole, ...]] = {
 ASIDE: tuple[ColumnRole, ...] = ("system", "context", "group")
 MAY: dict[Kind, tuple[ColumnRole, ...]] = {
     "sft": (*ASIDE, "references"),
-    "preference": ASIDE,
+    "preference": ("prompt", *ASIDE),
     "unpaired": ASIDE,
     "text": ("group",),
     "prompts": (*ASIDE, "references"),

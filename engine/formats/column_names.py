@@ -57,12 +57,18 @@ NAMES = {
 
 # what says something about a row, and is not said in it
 ASIDE = """
-    algorithm annotator author autor capability count created date datum description format guid
+    algorithm annotator attribution author autor copyright credit credits
+    licencia licenza lizenz capability count created date datum description format guid
     hash id ids idx index key lang language left length licence license link model motivation name
     no nr number rank right score split sprache status time timestamp type uid updated url user_id
     uuid version winner worker
 """
 BESIDE = frozenset(ASIDE.split())
+SPELLED_WORSE = """
+    abgelehnt dispreferred loser losing reject rejected schlechter schlechteste unpreferred
+    verworfen worse worst
+"""
+WORSE = frozenset(SPELLED_WORSE.split())
 WORDS = re.compile(r"[^\W\d_]+|\d+")
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -86,6 +92,12 @@ def likeness(name: str, role: str) -> float:
     if len(words) > 1 and words[-1] in known and words[-1] not in BESIDE:
         return 1 + known[words[-1]]
     return max((known.get(word, 0.0) for word in words), default=0.0) if len(words) > 1 else 0.0
+
+
+def is_rejected(name: str) -> bool:
+    """Whether a column's name says that it holds an answer that must not be learned."""
+    words = words_of(name)
+    return not WORSE.isdisjoint(words) or words[:2] == ["non", "preferred"]
 
 
 def is_beside(name: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.core.column_mapping import ColumnMapping, ColumnRole
 from engine.core.examples import Kind
-from engine.formats.column_names import is_beside, likeness, words_of
+from engine.formats.column_names import is_beside, is_rejected, likeness, words_of
 from engine.formats.mapping import DISLIKED, LIKED, Rows
 from engine.formats.sides import is_answers, label_of
 from engine.formats.turns import OPENAI, SHAREGPT, is_turns
@@ -13,7 +13,6 @@ from engine.formats.turns import OPENAI, SHAREGPT, is_turns
 LOOKED_AT = 200  # rows
 ENOUGH = 4  # rows before a column that never changes counts as a placeholder
 KINDS: tuple[tuple[Kind, tuple[ColumnRole, ...]], ...] = (
-    ("preference", ("chosen", "rejected", "prompt")),
     ("unpaired", ("label", "answer", "prompt")),
     ("sft", ("answer", "prompt")),
 )
@@ -24,11 +23,40 @@ def guess(rows: Rows) -> ColumnMapping | None:
     """What the columns are likely to be, or None when nothing is likely; never used unasked."""
     head = list(rows[:LOOKED_AT])
     columns = _texts(head)
+    if pair := _pair(columns, head):
+        return pair
+    # what was rejected is never learned, not even where nothing says what was chosen
+    columns = [column for column in columns if not is_rejected(column)]
     for kind, roles in KINDS:
         found = _assigned(roles, columns, head)
         if len(found) == len(roles):
             return ColumnMapping(kind=kind, columns=_ordered(_aside(found, columns, head)))
     return _by_place(columns, head)
+
+
+def _pair(columns: list[str], rows: Rows) -> ColumnMapping | None:
+    """A chosen and a rejected answer with what they answer; whole chats say that themselves."""
+    sides = _assigned(("chosen", "rejected"), columns, rows)
+    if len(sides) == 2 and all(_is_chat(column, rows) for column in sides.values()):
+        return ColumnMapping(kind="preference", columns=_ordered(sides))
+    found = _assigned(("chosen", "rejected", "prompt"), columns, rows)
+    if len(found) < 3:  # beside a rejected answer the other answer is the chosen one
+        rejected = [column for column in columns if is_rejected(column)]
+        left = [column for column in columns if column not in rejected]
+        others = _assigned(("answer", "prompt"), left, rows)
+        if len(rejected) != 1 or len(others) < 2:
+            return None
+        found = {
+            "prompt": others["prompt"],
+            "chosen": others["answer"],
+            "rejected": rejected[0],
+        }
+    return ColumnMapping(kind="preference", columns=_ordered(_aside(found, columns, rows)))
+
+
+def _is_chat(column: str, rows: Rows) -> bool:
+    values = [row[column] for row in rows if row.get(column)]
+    return bool(values) and all(isinstance(v, list) and len(v) > 1 and _is_turns(v) for v in values)
 
 
 def _assigned(
@@ -128,7 +156,19 @@ def _texts(rows: Rows) -> list[str]:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     kept = [name for name in columns if not is_beside(name) and _differs(name, rows)]
     stems = Counter(tuple(_stem(name)) for name in kept)
-    return [name for name in kept if stems[tuple(_stem(name))] == 1]
+    single = [name for name in kept if stems[tuple(_stem(name))] == 1]
+    return [name for name in single if not _is_origin(name, single, rows)]
+
+
+def _is_origin(column: str, columns: list[str], rows: Rows) -> bool:
+    """Whether the column says where a row comes from: addresses, or a source beside two texts."""
+    values = [str(row[column]) for row in rows if row.get(column)]
+    if all(value.startswith(("http://", "https://")) and " " not in value for value in values):
+        return True
+    if words_of(column)[-1:] not in (["source"], ["origin"], ["quelle"], ["fuente"]):
+        return False
+    others = [name for name in columns if name != column]
+    return len(others) > 1 and not any(likeness(name, "answer") > SURE_NAME for name in others)
 
 
 def _stem(name: str) -> list[str]:

@@ -9,7 +9,7 @@ from engine.core.examples import Example, Preference, Prompt, Text, Unpaired
 from engine.core.parsed import BrokenRow, FileRow
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.sides import answers, label_of, last_answer, prompt_turns, several
-from engine.formats.turns import assistant, chat, kind_of, place, references, system, user
+from engine.formats.turns import assistant, chat, kind_of, place, references, system, user, written
 
 Rows = Sequence[FileRow]
 
@@ -37,16 +37,15 @@ def examples(
 
 def _example(row: FileRow, number: int, mapping: ColumnMapping) -> Example:
     """One row as an example; a context stands before its prompt, after a blank line between."""
-    given: FileRow = {role: _plain(row.get(column)) for role, column in mapping.columns.items()}
+    given: FileRow = {role: written(row.get(column)) for role, column in mapping.columns.items()}
     placed = place({"group": row.get("group"), **given}, number)
     if mapping.kind == "text":
         return Text(text=_said(given, "text"), **placed)
+    if mapping.kind == "preference":
+        return _pair(given, "prompt" in mapping.columns, placed)
     prompt = _prompt(given)
     if mapping.kind == "prompts":
         return Prompt(prompt=prompt, references=references(given), **placed)
-    if mapping.kind == "preference":
-        chosen, rejected = _said(given, "chosen"), _said(given, "rejected")
-        return Preference(prompt=prompt, chosen=chosen, rejected=rejected, **placed)
     if mapping.kind == "unpaired":
         answer, label = _said(given, "answer"), _label(given.get("label"))
         return Unpaired(prompt=prompt, completion=answer, label=label, **placed)
@@ -55,6 +54,21 @@ def _example(row: FileRow, number: int, mapping: ColumnMapping) -> Example:
     accepted = answers(given, "answer")
     others = references(given) or several(accepted)
     return chat((*prompt, assistant(accepted[0])), references=others, **placed)
+
+
+def _pair(given: FileRow, asked: bool, placed: FileRow) -> Preference:
+    """A pair; without a column for the prompt both answers are whole chats that ask the same."""
+    if asked:
+        chosen, rejected = _said(given, "chosen"), _said(given, "rejected")
+        return Preference(prompt=_prompt(given), chosen=chosen, rejected=rejected, **placed)
+    before, chosen = last_answer(given, "chosen")
+    before_rejected, rejected = last_answer(given, "rejected")
+    if not before:
+        raise RowError("there is no prompt: 'chosen' is no whole chat, and no column is the prompt")
+    if before_rejected and before_rejected != before:
+        raise RowError("'chosen' and 'rejected' do not answer the same conversation")
+    prompt = (*system(given), *before)
+    return Preference(prompt=prompt, chosen=chosen, rejected=rejected, **placed)
 
 
 def _prompt(given: FileRow) -> tuple[Any, ...]:
@@ -85,13 +99,6 @@ def _joined(given: FileRow, role: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise RowError(f"'{role}' is {kind_of(value)}, not text")
-
-
-def _plain(value: Any) -> Any:
-    """Numbers and booleans as the text a person would write; all else as it is."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
 
 
 def _label(value: Any) -> bool:

@@ -17,6 +17,14 @@ __all__ = ["BrokenRow", "ParsedFile", "columns_of", "layout_of", "load", "read_f
 
 LOOKED_AT = 100  # rows shown to every layout's sniff
 MAPPED = "mapped"  # what stands for a layout where a mapping was used
+UNSPOKEN = frozenset(
+    {"label", "rank", "group", "deleted", "message_id", "parent_id", "message_tree_id"}
+)  # columns and roles whose numbers are not shown to a model
+MEDIA = {
+    **dict.fromkeys(("image", "images", "picture", "pictures"), "an image"),
+    **dict.fromkeys(("video", "videos"), "a film"),
+    **dict.fromkeys(("audio", "audios"), "a sound"),
+}
 SURE = 0.5  # below this no layout is taken
 
 
@@ -63,11 +71,16 @@ def understand(
     if not chosen:
         raise UserError(*refusal_of(found, guess([row for _, row in found.rows])))
     module = plugins.load("formats", chosen)
+    found = _texts_only(found)
     opened = module.unfold(found.rows) if hasattr(module, "unfold") else found.rows
     read, refused = _read(module.read, opened)
     note = module.note([row for _, row in found.rows]) if hasattr(module, "note") else ""
-    unused = columns_of(found, module.COLUMNS | {group or ""})
-    notes = (*found.notes, note) if note else found.notes
+    used = module.COLUMNS | {group or ""}
+    if hasattr(module, "columns"):
+        used |= module.columns([row for _, row in found.rows])
+    unused = columns_of(found, used)
+    numbers = _numbers([row for _, row in found.rows], module.COLUMNS - UNSPOKEN)
+    notes = tuple(filter(None, (*found.notes, note, numbers)))
     broken = sorted([*found.broken, *refused])
     _refuse_when_broken(broken, len(read) + len(broken))
     return ParsedFile(chosen, module.KIND, read, broken, unused, found.encoding, notes)
@@ -96,11 +109,45 @@ def columns_of(found: LoadedFile, but: frozenset[str] = frozenset()) -> tuple[st
 def _mapped(found: LoadedFile, mapping: ColumnMapping, group: str | None) -> ParsedFile:
     columns = columns_of(found)
     mapping = checked(mapping, columns)
+    found = _texts_only(found)
     read, refused = examples(found.rows, mapping)
     broken = sorted([*found.broken, *refused])
     _refuse_when_broken(broken, len(read) + len(broken))
+    spoken = frozenset(c for role, c in mapping.columns.items() if role not in UNSPOKEN)
+    numbers = _numbers([row for _, row in found.rows], spoken)
+    notes = (*found.notes, numbers) if numbers else found.notes
     unused = columns_of(found, frozenset({*mapping.columns.values(), "group", group or ""}))
-    return ParsedFile(MAPPED, mapping.kind, read, broken, unused, found.encoding, found.notes)
+    return ParsedFile(MAPPED, mapping.kind, read, broken, unused, found.encoding, notes)
+
+
+def _texts_only(found: LoadedFile) -> LoadedFile:
+    """The same with rows that hold pictures, sound or film as broken ones: models learn text."""
+    media = [(n, name) for n, row in found.rows if (name := _media(row))]
+    if not media:
+        return found
+    flaws = [
+        BrokenRow(n, f"holds {MEDIA[name]} in {name!r}; only text can be learned")
+        for n, name in media
+    ]
+    refused = {n for n, _ in media}
+    rows = [(n, row) for n, row in found.rows if n not in refused]
+    return found._replace(rows=rows, broken=sorted([*found.broken, *flaws]))
+
+
+def _media(row: FileRow) -> str | None:
+    return next((name for name in row if name in MEDIA and row[name] not in ("", [], {})), None)
+
+
+def _numbers(rows: list[FileRow], columns: frozenset[str]) -> str:
+    """How many rows hold a number or boolean where a text is read, as a sentence; often empty."""
+    count = sum(
+        any(isinstance(row.get(name), int | float) for name in columns & row.keys()) for row in rows
+    )
+    return (
+        f"Numbers and booleans were read as the text written in the file: {count:,} rows."
+        if (count)
+        else ""
+    )
 
 
 def _grouped(found: LoadedFile, group: str) -> list[NumberedRow]:

@@ -5,8 +5,18 @@ from typing import Any
 from engine.core.errors import RowError
 from engine.core.examples import Message
 from engine.core.parsed import FileRow
-from engine.formats.turns import keys_of, references, text, turns, user
+from engine.formats.turns import (
+    assistant,
+    keys_of,
+    kind_of,
+    references,
+    text,
+    turns,
+    user,
+    written,
+)
 
+REJECTED = frozenset({"rejected", "rejected_response", "rejected_messages"})
 LABELS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -49,6 +59,29 @@ def answers(row: FileRow, column: str) -> tuple[str, ...]:
     if isinstance(found, list) and found:
         return references({column: found}, column)
     return (text({column: found}, column),)
+
+
+def history(row: FileRow, column: str = "history") -> tuple[Message, ...]:
+    """The earlier turns in `column`: a list of [question, answer] or of turns; often none."""
+    value = row.get(column)
+    if not value:
+        return ()
+    if not isinstance(value, list):
+        raise RowError(f"{column!r} is {kind_of(value)}, not a list of [question, answer]")
+    if all(isinstance(item, dict) for item in value):
+        return turns(value, keys_of(value), column)
+    said: list[Message] = []
+    for n, item in enumerate(value, 1):
+        exchange = list(map(written, item)) if isinstance(item, list) else []
+        if len(exchange) != 2 or not all(isinstance(one, str) for one in exchange):
+            raise RowError(f"item {n} of {column!r} is not [question, answer]")
+        said += [user(exchange[0]), assistant(exchange[1])]
+    return tuple(said)
+
+
+def has_rejected(row: FileRow) -> bool:
+    """Whether the row holds an answer that must not be learned."""
+    return not REJECTED.isdisjoint(row)
 
 
 def several(accepted: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from math import isnan
 from typing import Any, NamedTuple
 
 from engine.core.errors import RowError
@@ -25,6 +26,7 @@ ROLES: dict[str, RoleName] = {
     "observation": "tool",
     "ipython": "tool",
 }
+TEXT_PARTS = ("text", "input_text", "output_text")
 TOOLS = "You can call these tools:"
 KINDS = {
     "NoneType": "empty",
@@ -54,9 +56,18 @@ def place(row: FileRow, number: int) -> FileRow:
     return {"source_row": number, "group": None if group is None else str(group)}
 
 
+def written(value: Any) -> Any:
+    """Numbers and booleans as a file writes them, NaN as nothing, all else as it is."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and isnan(value):
+        return None
+    return str(value) if isinstance(value, int | float) else value
+
+
 def text(row: FileRow, column: str) -> str:
-    """The text in `column`; RowError when it is missing or no text."""
-    value = row.get(column)
+    """The text in `column`, of a number its digits; RowError when it is missing or no text."""
+    value = written(row.get(column))
     if value is None:
         raise RowError(f"{column!r} is missing")
     if not isinstance(value, str):
@@ -69,7 +80,7 @@ def references(row: FileRow, column: str = "references") -> tuple[str, ...]:
     value = row.get(column)
     if value is None or value == "":
         return ()
-    found = value if isinstance(value, list) else [value]
+    found = list(map(written, value if isinstance(value, list) else [value]))
     for item in found:
         if not isinstance(item, str):
             raise RowError(f"{column!r} holds {kind_of(item)}, not text")
@@ -201,9 +212,9 @@ def _role(value: Any, where: str) -> RoleName:
 
 
 def _content(value: FileRow, keys: Keys, where: str) -> str:
-    content = value.get(keys.content)
+    content = written(value.get(keys.content))
     if isinstance(content, list):
-        return "".join(_part(part, where) for part in content)
+        return "".join(_part(part, n, where) for n, part in enumerate(content, 1))
     if content is None:
         raise RowError(f"{where} has no {keys.content!r}")
     if not isinstance(content, str):
@@ -211,8 +222,15 @@ def _content(value: FileRow, keys: Keys, where: str) -> str:
     return content
 
 
-def _part(part: Any, where: str) -> str:
-    kind = part.get("type") if isinstance(part, dict) else None
-    if kind not in ("text", "input_text", "output_text"):
+def _part(part: Any, number: int, where: str) -> str:
+    if isinstance(part, str):
+        return part
+    kind = part.get("type", "text") if isinstance(part, dict) else kind_of(part)
+    if not isinstance(part, dict) or kind not in TEXT_PARTS:
         raise RowError(f"{where} has a part of type {str(kind)[:40]!r}; only text can be learned")
-    return text(part, "text")
+    said = part.get("text", part.get("value"))
+    if not isinstance(said, str):
+        raise RowError(
+            f"{where} has part {number} of type {str(kind)[:40]!r} whose text is {kind_of(said)}"
+        )
+    return said

@@ -215,7 +215,7 @@ def line(n: int) -> str:
         ('{"prompt": "a", "completion": "\\ud800"}', "not valid Unicode"),
         ('{"prompt": "a", "completion": "\\u0000"}', "NUL"),
         ('{"prompt": "a"}', "'completion' is missing"),
-        ('{"prompt": "a", "completion": 4}', "'completion' is a number, not text"),
+        ('{"prompt": "a", "completion": {}}', "'completion' is an object, not text"),
         ('{"prompt": "a", "completion": ' + "[" * 100_000, "nested too deeply"),
         ('{"prompt": "a", "completion": ' + "1" * 5000 + "}", "number too long"),
         (json.dumps({"prompt": "a" * 1_000_001, "completion": "b"}), "1,000,001 characters"),

@@ -80,7 +80,7 @@ def _columns(value: FileRow) -> list[FileRow]:
 
 def _whole(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=_float)
     except json.JSONDecodeError as error:
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
             problem = f"The JSON breaks off in line {error.lineno}: the file is incomplete."
@@ -91,9 +91,15 @@ def _whole(text: str) -> Any:
         raise UserError("The JSON is nested too deeply.", ONE_ROW_A_LINE) from None
 
 
+def _float(written: str) -> float | str:
+    """The number, or its text where Python would write it in another way, as 1.10 and 1e3."""
+    value = float(written)
+    return value if repr(value) == written else written
+
+
 def _parse(number: int, line: str) -> NumberedRow | BrokenRow:
     try:
-        return _row(number, json.loads(line))
+        return _row(number, json.loads(line, parse_float=_float))
     except json.JSONDecodeError as error:
         return BrokenRow(number, f"not valid JSON: {_reason(error)}")
     except (ValueError, RecursionError):

@@ -2,6 +2,7 @@
 
 from engine.core.examples import Chat, Kind
 from engine.core.parsed import FileRow
+from engine.formats.sides import has_rejected
 from engine.formats.turns import OPENAI, chat, equipped, is_turns, place, references, share, turns
 
 TITLE = "Chat messages"
@@ -25,4 +26,8 @@ def read(row: FileRow, number: int) -> Chat:
 
 
 def _fits(row: FileRow) -> bool:
-    return is_turns(row.get("messages"), OPENAI) and not {"chosen", "label"} & row.keys()
+    return is_turns(row.get("messages"), OPENAI) and _is_alone(row)
+
+
+def _is_alone(row: FileRow) -> bool:
+    return not {"chosen", "label"} & row.keys() and not has_rejected(row)

@@ -4,13 +4,23 @@ from typing import Any
 
 from engine.core.examples import Chat, Kind
 from engine.core.parsed import FileRow
-from engine.formats.sides import answer_to, answers, label_of, prompt_turns, several
+from engine.formats.sides import (
+    answer_to,
+    answers,
+    has_rejected,
+    history,
+    label_of,
+    prompt_turns,
+    several,
+)
 from engine.formats.turns import assistant, chat, place, present, references, share, system
 
 TITLE = "Prompt and completion"
 KIND: Kind = "sft"
 SUMMARY = "prompt, completion or response (one or a list), references (may be absent)"
-COLUMNS = frozenset({"prompt", "completion", "response", "references", "system", "group"})
+COLUMNS = frozenset(
+    {"prompt", "completion", "response", "references", "system", "history", "group"}
+)
 
 
 def sniff(rows: list[FileRow]) -> float:
@@ -23,7 +33,7 @@ def read(row: FileRow, number: int) -> Chat:
 
     Of several completions the first is learned, and all are references.
     """
-    prompt = (*system(row), *prompt_turns(row))
+    prompt = (*system(row), *history(row), *prompt_turns(row))
     column = present(row, "completion", "response")
     if _texts(row.get(column)):
         accepted = answers(row, column)
@@ -40,4 +50,4 @@ def _texts(value: Any) -> bool:
 def _fits(row: FileRow) -> bool:
     answers = {"completion", "response"} & row.keys()
     judged = "chosen" in row or label_of(row.get("label")) is not None
-    return "prompt" in row and len(answers) == 1 and not judged
+    return "prompt" in row and len(answers) == 1 and not judged and not has_rejected(row)

@@ -14,7 +14,7 @@ COLUMNS = frozenset({"prompt", "references", "question", "answer", "system", "gr
 # beside a prompt these are answers or judgements, and dropping them silently would lose them
 ANSWERS = frozenset(
     {"completion", "response", "answer", "answers", "output", "target", "reply"}
-    | {"chosen", "rejected", "label", "winner"}
+    | {"chosen", "rejected", "rejected_response", "rejected_messages", "label", "winner"}
 )
 
 

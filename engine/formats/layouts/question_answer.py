@@ -5,15 +5,15 @@ from typing import Any
 
 from engine.core.examples import Chat, Kind
 from engine.core.parsed import FileRow
-from engine.formats.sides import answers, is_answers, several
-from engine.formats.turns import assistant, chat, place, present, share, system, text, user
+from engine.formats.sides import REJECTED, answers, is_answers, several
+from engine.formats.turns import assistant, chat, place, present, share, system, text, user, written
 
 TITLE = "Questions and answers"
 KIND: Kind = "sft"
 SUMMARY = "question, answer or answers (one, a list, or {text: [...]}), context (may be absent)"
 COLUMNS = frozenset({"question", "answer", "answers", "context", "title", "system", "group"})
 # beside these a question needs more than its own words, or its answer is no model of one
-OTHER = frozenset({"label", "chosen", "rejected", "choices", "options"})
+OTHER = frozenset({"label", "chosen", *REJECTED, "choices", "options"})
 NONE = "unanswerable"  # what is learned where SQuAD 2 says that the text gives no answer
 
 
@@ -54,7 +54,7 @@ def _fits(row: FileRow) -> bool:
     given = [row[name] for name in ("answer", "answers") if name in row]
     if "question" not in row or len(given) != 1 or OTHER & row.keys():
         return False
-    return is_answers(given[0]) or _none(given[0])
+    return is_answers(written(given[0])) or _none(given[0])
 
 
 def _none(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from engine.core.examples import Chat, Kind
 from engine.core.parsed import FileRow
+from engine.formats.sides import has_rejected
 from engine.formats.turns import SHAREGPT, chat, equipped, is_turns, place, share, system, turns
 
 TITLE = "ShareGPT"
@@ -22,4 +23,8 @@ def read(row: FileRow, number: int) -> Chat:
 
 
 def _fits(row: FileRow) -> bool:
-    return is_turns(row.get("conversations"), SHAREGPT) and not {"chosen", "label"} & row.keys()
+    return is_turns(row.get("conversations"), SHAREGPT) and _is_alone(row)
+
+
+def _is_alone(row: FileRow) -> bool:
+    return not {"chosen", "label"} & row.keys() and not has_rejected(row)

@@ -4,7 +4,7 @@ from engine.core.errors import RowError
 from engine.core.examples import Chat, Kind
 from engine.core.parsed import FileRow
 from engine.formats.sides import answers, is_answers, several
-from engine.formats.turns import assistant, chat, place, references, share, system, user
+from engine.formats.turns import assistant, chat, place, references, share, system, user, written
 
 TITLE = "Source and target"
 KIND: Kind = "sft"
@@ -16,7 +16,7 @@ COLUMNS = frozenset({"source", "target", "system", "group"})
 
 def sniff(rows: list[FileRow]) -> float:
     """The share of rows with a source and a target."""
-    return share(rows, lambda row: all(is_answers(row.get(name)) for name in ("source", "target")))
+    return share(rows, _fits)
 
 
 def read(row: FileRow, number: int) -> Chat:
@@ -27,9 +27,13 @@ def read(row: FileRow, number: int) -> Chat:
 
 
 def _source(row: FileRow) -> str:
-    value = row.get("source")
+    value = written(row.get("source"))
     if isinstance(value, list):
         return " ".join(sentence.strip() for sentence in references(row, "source"))
     if not isinstance(value, str):
         raise RowError("'source' is missing or no text")
     return value
+
+
+def _fits(row: FileRow) -> bool:
+    return all(is_answers(written(row.get(name))) for name in ("source", "target"))
