@@ -11,6 +11,9 @@ from engine.core.examples import Message
 FEW_ROWS = 20  # fewer tell little of a difference or of a slice, however they lie
 FEW_DECIDING = 3.5  # rows; where fewer do, intervals of 20 rows may hold the truth 88 times in 100
 ENOUGH_DECIDING = 10  # rows that should decide a score
+MARGIN = 0.05  # of scores from 0 to 1: a check holds where a larger loss is ruled out
+MOST_PERPLEXITY = 1.25  # times as perplexed by the references
+SHORTEST, LONGEST = 0.6, 1.6  # times as long
 
 
 class Output(BaseModel):
@@ -154,11 +157,19 @@ class AnswerSpeed(BaseModel):
     peak_mb: float = 0.0
 
 
+class RegressionAnswer(StrEnum):
+    """What a regression check shows: absence of evidence is not evidence of absence."""
+
+    REGRESSED = "regressed"
+    NOT_SHOWN = "not_shown"  # no loss is shown, and none is ruled out
+    HELD = "held"  # shown to have lost less than the margin
+
+
 class RegressionCheck(BaseModel):
     """A quality that a further training should not have harmed, before and after it.
 
     `low` and `high` bound the change at 95 %: `after` minus `before`, or, where `ratio`, `after`
-    divided by it.
+    divided by it. `message` is of the numbers; `sentence` ends with the answer.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -178,6 +189,42 @@ class RegressionCheck(BaseModel):
     @classmethod
     def _of_version_0_1(cls, stored: Any) -> Any:
         return _renamed(stored, "fell", "regressed")
+
+    @property
+    def answer(self) -> RegressionAnswer:
+        """Of the three answers the one that the bounds give; the same for stored checks."""
+        if self.regressed:
+            return RegressionAnswer.REGRESSED
+        if self.id == "perplexity":
+            held = self.high <= MOST_PERPLEXITY
+        elif self.ratio:
+            held = self.low >= SHORTEST and self.high <= LONGEST
+        else:
+            held = self.low >= -MARGIN
+        return RegressionAnswer.HELD if held else RegressionAnswer.NOT_SHOWN
+
+    @property
+    def sentence(self) -> str:
+        """The numbers and what they show, with the loss that is not ruled out."""
+        numbers = self.message.removesuffix("no regression shown.").rstrip(": .")
+        if self.answer is RegressionAnswer.REGRESSED:
+            return self.message
+        if self.answer is RegressionAnswer.HELD:
+            most = (
+                f"at most {MOST_PERPLEXITY:g} times as high"
+                if self.id == "perplexity"
+                else f"{SHORTEST:g} to {LONGEST:g} times as long"
+                if self.ratio
+                else f"a loss of more than {MARGIN:g} is ruled out"
+            )
+            return f"{numbers}: holds, {most}."
+        if self.id == "perplexity":
+            most = f"may be {self.high:.2f} times as high"
+        elif self.ratio:
+            most = f"may be {self.low:.2f} to {self.high:.2f} times as long"
+        else:
+            most = f"may have lost as much as {-self.low:.2f}"
+        return f"{numbers}: no loss shown, but it {most}."
 
 
 class Overlap(BaseModel):

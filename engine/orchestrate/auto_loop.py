@@ -21,6 +21,7 @@ from engine.core.recipe import Ref, RefKind, default_epochs
 from engine.core.result import LoopResult
 from engine.orchestrate.demo import LOOK_EVERY_S, LoopContext, simulate
 from engine.services.data import datasets
+from engine.services.evaluation import gate
 from engine.services.jobs import lifecycle
 from engine.services.loop import champion
 from engine.services.loop.history import history
@@ -254,7 +255,8 @@ def _test(auto: Auto, step: NextStep) -> None:
         max_new_tokens=auto.recipe.max_new_tokens,
         seed=auto.recipe.seed + sum(one.purpose == "blind_eval" for one in before),
     )
-    rounds.start(auto.ws, auto.actor, auto.project_id, recipe)
+    # whoever starts the loop accepts losses that are not ruled out; a shown one ends it
+    rounds.start(auto.ws, auto.actor, auto.project_id, recipe, accept_unproven=True)
 
 
 def _close(auto: Auto, step: NextStep) -> None:
@@ -263,6 +265,8 @@ def _close(auto: Auto, step: NextStep) -> None:
 
 def _promote(auto: Auto, step: NextStep) -> None:
     said = "People found it better than the champion before, blind."
+    _, checks = gate.regression_checks(auto.ws, auto.actor, auto.project_id, step.model)
+    said = f"{said} {gate.unproven(checks)}".strip()
     champion.promote(auto.ws, auto.actor, auto.project_id, step.model, said)
 
 

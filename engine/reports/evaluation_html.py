@@ -3,7 +3,14 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, GainDecision, Mean
+from engine.core.evaluation import (
+    EvaluatedRow,
+    Evaluation,
+    Gain,
+    GainDecision,
+    Mean,
+    RegressionAnswer,
+)
 from engine.core.evaluation_sentences import caveat, of_cut_answers
 from engine.metrics.catalogue import title as metric_title
 from engine.reports.html_page import page, table
@@ -49,7 +56,10 @@ def render(found: Evaluation, names: Names, dataset: str) -> str:
 
 def _warnings(found: Evaluation, names: Names) -> str:
     lines = [
-        (f"{names[one.model]} against {names[one.compared_with]}: {one.message}", one.regressed)
+        (
+            f"{names[one.model]} against {names[one.compared_with]}: {one.sentence}",
+            one.answer is not RegressionAnswer.HELD,
+        )
         for one in found.regression_checks
         if one.model in names and one.compared_with in names
     ]

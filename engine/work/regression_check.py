@@ -1,7 +1,8 @@
 """Regression checks after a training: the model against the one it started from.
 
 A check says "regressed" only for a change that is both more than chance (Holm over the checks of a
-model) and large enough to matter (LEAST).
+model) and large enough to matter (LEAST). It says "held" only where a loss above the margin is
+ruled out (`RegressionCheck.answer`), and else how much may have been lost.
 """
 
 import re
@@ -11,7 +12,14 @@ from statistics import fmean
 from typing import NamedTuple
 
 from engine import plugins
-from engine.core.evaluation import GainDecision, Output, RegressionCheck
+from engine.core.evaluation import (
+    LONGEST,
+    MOST_PERPLEXITY,
+    SHORTEST,
+    GainDecision,
+    Output,
+    RegressionCheck,
+)
 from engine.core.model import Model
 from engine.metrics.catalogue import title as metric_title
 from engine.metrics.score import Scored, gain
@@ -22,8 +30,6 @@ from engine.work.perplexity import HIGHEST, perplexity, ratio
 
 SCORES = ("exact_match", "bleu", "rougeL")
 LEAST = 0.03  # of scores from 0 to 1
-MOST_PERPLEXITY = 1.25  # times as perplexed by the references
-SHORTEST, LONGEST = 0.6, 1.6  # times as long
 REFUSAL = re.compile(
     r"(i'?m|i am) (very |so |really )?(sorry|afraid|unable)|i apologi[sz]e|i (can'?t|cannot|won'?t)"
     r" (help|assist|answer|provide|do|fulfil)|as an ai\b|i (do not|don'?t) have (access|the abil)",

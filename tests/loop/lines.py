@@ -98,15 +98,17 @@ def _cast(conn, pair, rater, choice, left_is):
     )  # fmt: skip
 
 
-def evaluated(ws, project, dataset, start, model, regressed):
+def evaluated(ws, project, dataset, start, model, regressed, bounds=None):
     """An evaluation that watched `model` beside its start."""
     job = lifecycle.submit(
         ws, LOCAL, project.id, Evaluate(models=(start.id, model.id), dataset=dataset.id)
     )
+    low, high = bounds or ((-0.3, -0.1) if regressed else (-0.02, 0.04))
     seen = RegressionCheck(
         id="bleu", model=model.id, compared_with=start.id, regressed=regressed,
-        before=0.4, after=0.2, low=-0.3, high=-0.1, ratio=False,
-        message="BLEU: 0.40 to 0.20: regressed." if regressed else "BLEU: no regression shown.",
+        before=0.4, after=0.2 if regressed else 0.41, low=low, high=high, ratio=False,
+        message=f"BLEU: 0.40 to {'0.20: ' if regressed else '0.41: no regression shown.'}"
+        f"{'regressed.' if regressed else ''}",
     )  # fmt: skip
     found = Evaluation(
         dataset_id=dataset.id, split="held_out", models=(start.id, model.id), metrics=("bleu",),

@@ -125,6 +125,20 @@ def test_what_fell_closes_the_gate_and_is_on_the_line(ws, project, sft, tmp_path
     assert [rule.name for rule in found.rules if rule.stop] == ["regression"]
 
 
+def test_loss_that_is_not_ruled_out_asks_for_a_decision(ws, project, sft, tmp_path):
+    """Exact match of .531 to .367 on 49 rows is no "nothing fell"."""
+    source = helpers.dataset(ws, project.id, tmp_path)
+    one = lines.trained(ws, project, "one", sft)
+    lines.evaluated(ws, project, source, sft, one, regressed=False, bounds=(-0.35, 0.02))
+    with pytest.raises(Conflict, match=r"0\.35") as refused:
+        gate.check(ws, LOCAL, project.id, one.id)
+    assert "1 of 1 checks rule no loss out. BLEU" in str(refused.value)
+    gate.check(ws, LOCAL, project.id, one.id, accept_unproven=True)
+    rule = next(each for each in look(ws, project).rules if each.name == "regression")
+    assert not rule.stop
+    assert "may have lost as much as 0.35" in rule.sentence
+
+
 def test_a_healthy_evaluation_leaves_the_gate_open(ws, project, sft, tmp_path):
     source = helpers.dataset(ws, project.id, tmp_path)
     one = lines.trained(ws, project, "one", sft)

@@ -39,7 +39,12 @@ def test_what_fell_stops_the_loop_and_is_named():
 
 def test_without_an_evaluation_nothing_is_claimed_to_be_fine():
     assert stop_rules.regression([]).sentence.endswith("not evaluated beside its start yet.")
-    assert "No regression in 1 check" in stop_rules.regression([checked(False)]).sentence
+    rule = stop_rules.regression([checked(False)])
+    assert not rule.stop
+    assert rule.sentence.startswith("1 of 1 checks rule no loss out.")
+    assert "may have lost as much as 0.30" in rule.sentence
+    held = checked(False).model_copy(update={"low": -0.04, "high": 0.02})
+    assert stop_rules.regression([held, held]).sentence == "All 2 checks hold."
 
 
 def test_many_ties_and_as_many_bad_answers_say_stop():

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from engine.core.evaluation import Output
+from engine.core.evaluation import Output, RegressionAnswer, RegressionCheck
 from engine.core.model import Model
 from engine.metrics.score import score_rows
 from engine.work import regression_check
@@ -86,3 +86,57 @@ def test_a_first_lesson_is_meant_to_change_the_model():
     assert regression_check.started_from(model(None, "dpo"), ("base", "m")) == "base"
     assert regression_check.started_from(model("sft", "dpo"), ("base", "sft", "m")) == "sft"
     assert regression_check.started_from(model("sft", "dpo"), ("base", "m")) is None
+
+
+def answer(**numbers):
+    shown = {
+        "id": "exact_match", "model": "b", "compared_with": "a", "regressed": False, "before": 0.53,
+        "after": 0.37, "low": -0.34, "high": 0.02, "ratio": False,
+        "message": "Exact match: 0.53 to 0.37: no regression shown.",
+    }  # fmt: skip
+    return RegressionCheck.model_validate({**shown, **numbers})
+
+
+def test_check_without_evidence_says_how_much_may_have_been_lost():
+    assert answer().answer is RegressionAnswer.NOT_SHOWN
+    assert answer().sentence == (
+        "Exact match: 0.53 to 0.37: no loss shown, but it may have lost as much as 0.34."
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ({"low": -0.05}, RegressionAnswer.HELD),
+        ({"low": -0.051}, RegressionAnswer.NOT_SHOWN),
+        ({"regressed": True}, RegressionAnswer.REGRESSED),
+        ({"id": "length", "ratio": True, "low": 0.61, "high": 1.59}, RegressionAnswer.HELD),
+        ({"id": "length", "ratio": True, "low": 0.59, "high": 1.1}, RegressionAnswer.NOT_SHOWN),
+        ({"id": "length", "ratio": True, "low": 0.9, "high": 1.61}, RegressionAnswer.NOT_SHOWN),
+        ({"id": "perplexity", "ratio": True, "low": 0.5, "high": 1.25}, RegressionAnswer.HELD),
+        ({"id": "perplexity", "ratio": True, "low": 1, "high": 1.3}, RegressionAnswer.NOT_SHOWN),
+    ],
+)
+def test_check_holds_only_where_a_loss_above_the_margin_is_ruled_out(numbers, expected):
+    found = answer(**numbers)
+    assert found.answer is expected
+    assert ("holds, " in found.sentence) is (expected is RegressionAnswer.HELD)
+
+
+def test_49_rows_that_fell_by_a_sixth_are_not_said_to_hold():
+    """The case of the report: 26 of 49 right before, 18 after."""
+    right = [n < 26 for n in range(49)]
+    after = [(n < 13 or 26 <= n < 31) for n in range(49)]
+    texts = [
+        [REFERENCES[n][0] if ok else f"no idea about {n}" for n, ok in enumerate(kept)]
+        for kept in (right, after)
+    ]
+    sides = []
+    for name, each in zip("ab", texts, strict=True):
+        outputs = [Output(text=t, tokens=len(t.split())) for t in each]
+        scored = {"exact_match": score_rows("exact_match", each, REFERENCES[:49])}
+        sides.append(regression_check.Side(name, outputs, scored))
+    first = regression_check.compare(*sides, REFERENCES[:49])[0]
+    assert (round(first.before, 3), round(first.after, 3)) == (0.531, 0.367)
+    assert first.answer is not RegressionAnswer.HELD
+    assert "0.53 to 0.37" in first.sentence

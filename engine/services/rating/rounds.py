@@ -40,7 +40,13 @@ TITLES: dict[Purpose, str] = {
 
 
 def start(
-    ws: Workspace, actor: Actor, project_id: str, recipe: RoundRecipe, *, anyway: bool = False
+    ws: Workspace,
+    actor: Actor,
+    project_id: str,
+    recipe: RoundRecipe,
+    *,
+    anyway: bool = False,
+    accept_unproven: bool = False,
 ) -> Round:
     """Freeze a plan and queue the job that writes its answers; people rate when it is done.
 
@@ -49,13 +55,14 @@ def start(
     `aa_control` compares a model with itself in the same way; `calibration` shows comparisons
     with a known answer, and opens at once.
 
-    Conflict for a blind round of a model that regressed in its evaluation, unless a person
-    decided to show it to raters `anyway`.
+    Conflict for a blind round of a model that regressed in its evaluation, or for which a
+    regression is not ruled out, unless a person decided to show it to raters `anyway`;
+    `accept_unproven` is that decision for the second case alone.
     """
     actor.require(Role.TRAINER)
     plans.check(recipe)
     if recipe.purpose == "blind_eval" and not anyway:
-        gate.check(ws, actor, project_id, recipe.model)
+        gate.check(ws, actor, project_id, recipe.model, accept_unproven=accept_unproven)
     rows = _rows(ws, actor, recipe.dataset, recipe.purpose in BLIND)
     asked = _choose(rows, round(recipe.prompts * (1 + recipe.spare)), recipe.seed)
     practice, gold_items = _known_answers(recipe, rows, asked)

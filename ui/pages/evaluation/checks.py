@@ -4,8 +4,9 @@ from html import escape
 
 from engine.core.evaluation import Evaluation, Overlap, RegressionCheck
 from engine.core.evaluation_sentences import of_cut_answers
+from engine.services.evaluation import gate
 from ui.components import markup
-from ui.pages.evaluation.render import Names, no_regression
+from ui.pages.evaluation.render import Names, answer_badge
 
 MOST_ROWS = 10  # row numbers named
 
@@ -15,7 +16,9 @@ def panel(found: Evaluation, names: Names) -> str:
     regressed = [one for one in found.regression_checks if one.regressed]
     said = [markup.notice(_regression(one, names), "bad") for one in regressed]
     if found.regression_checks and not regressed:
-        said.append(markup.notice(f"{no_regression(found.regression_checks)}.", "good"))
+        doubt = gate.unproven(found.regression_checks)
+        good = gate.said(found.regression_checks)
+        said.append(markup.notice(doubt, "warn") if doubt else markup.notice(good, "good"))
     said += [_seen(found.overlap)] if found.overlap else []
     said += [markup.notice(text, "warn") for text in of_cut_answers(found, names)]
     lines = "".join(_line(one, names) for one in found.regression_checks)
@@ -29,8 +32,8 @@ def _regression(one: RegressionCheck, names: Names) -> str:
 
 
 def _line(one: RegressionCheck, names: Names) -> str:
-    badge = markup.badge("regressed", "bad") if one.regressed else markup.badge("holds", "good")
-    return f"<li>{badge} <b>{escape(names.get(one.model, ''))}</b> {escape(one.message)}</li>"
+    named = escape(names.get(one.model, ""))
+    return f"<li>{answer_badge(one)} <b>{named}</b> {escape(one.sentence)}</li>"
 
 
 def _seen(overlap: Overlap) -> str:

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from html import escape
 
-from engine.core.evaluation import Evaluation, Gain, GainDecision, Mean, RegressionCheck
+from engine.core.evaluation import (
+    Evaluation,
+    Gain,
+    GainDecision,
+    Mean,
+    RegressionAnswer,
+    RegressionCheck,
+)
 from engine.core.evaluation_sentences import ROWS, Unit, baseline_title, caveat, label
 from engine.services.evaluation import metrics
 from engine.services.evaluation.next_step import AfterEvaluation
@@ -146,9 +153,16 @@ def _gain_cell(gain: Gain | None) -> str:
     return f"<td><b>{_signed(gain.diff)}</b><small>{bounds}</small> {decision_badge(gain)}</td>"
 
 
-def no_regression(checks: Sequence[RegressionCheck]) -> str:
-    """The good news, without a full stop, where no regression check failed."""
-    return f"No regression in {len(checks)} checks against the model before"
+ANSWERS: dict[RegressionAnswer, tuple[str, markup.Tone]] = {
+    RegressionAnswer.REGRESSED: ("regressed", "bad"),
+    RegressionAnswer.NOT_SHOWN: ("not ruled out", "warn"),
+    RegressionAnswer.HELD: ("holds", "good"),
+}
+
+
+def answer_badge(check: RegressionCheck) -> str:
+    """Of the three answers of a regression check its badge."""
+    return markup.badge(*ANSWERS[check.answer])
 
 
 def signatures(found: Evaluation) -> str:

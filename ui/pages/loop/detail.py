@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from html import escape
 
+from engine.core.evaluation import RegressionAnswer
 from engine.core.job import Job, State
 from engine.core.result import LoopResult
+from engine.services.evaluation import gate
 from engine.services.loop.champion import Promotion
 from engine.services.loop.generations import Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
 from ui.components import markup
 from ui.components.follow import Track
-from ui.pages.evaluation.render import no_regression
+from ui.pages.evaluation.render import answer_badge
 
 RULES = {
     "gain": "Little gained",
@@ -19,8 +21,6 @@ RULES = {
     "budget": "Votes used",
     "ceiling": "As good as raters can tell",
 }
-
-REGRESSED, HELD = markup.badge("regressed", "bad"), markup.badge("held", "good")
 
 
 def headline(seen: History) -> str:
@@ -80,13 +80,12 @@ def _regression_checks(one: Generation) -> str:
     if not one.regression_checks:
         return '<p class="tl-hint">No evaluation has compared it with the model it began as.</p>'
     items = "".join(
-        f"<li>{REGRESSED if each.regressed else HELD} {escape(each.message)}</li>"
-        for each in one.regression_checks
+        f"<li>{answer_badge(each)} {escape(each.sentence)}</li>" for each in one.regression_checks
     )
     listed = f'<ul class="tl-held">{items}</ul>'
-    if any(each.regressed for each in one.regression_checks):
+    if any(each.answer is not RegressionAnswer.HELD for each in one.regression_checks):
         return listed
-    said = no_regression(one.regression_checks)
+    said = escape(gate.said(one.regression_checks))
     return f'<details class="tl-hint"><summary>{said}</summary>{listed}</details>'
 
 

@@ -67,7 +67,7 @@ def build() -> OptionFields:
                         elem_id="rate-pasted", info="Used instead of the dataset")  # fmt: skip
     file = gr.File(label="Your own gold items, from a file", type="filepath",
                    file_types=[".jsonl", ".json", ".csv"], elem_id="rate-gold-file")  # fmt: skip
-    anyway = gr.Checkbox(False, label="Start a blind round even if the model regressed",
+    anyway = gr.Checkbox(False, label="Start a blind round even if the model regressed or may have",
                          elem_id="rate-anyway")  # fmt: skip
     return OptionFields(
         mode, decision, checks, repeats, practice, per_rater, guidelines, pasted, file, anyway
