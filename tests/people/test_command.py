@@ -14,7 +14,11 @@ def _cheap(monkeypatch):
 
 
 def test_without_accounts_the_list_says_that_nobody_is_asked(tuneloop):
-    assert tuneloop("people", "list") == (0, "Nobody has an account; the page asks nobody.\n", "")
+    assert tuneloop("people", "list") == (
+        0,
+        "There are no accounts; the web app requires no sign-in.\n",
+        "",
+    )
 
 
 def test_an_account_is_added_changed_closed_and_opened_again(tuneloop):
@@ -30,7 +34,7 @@ def test_an_account_is_added_changed_closed_and_opened_again(tuneloop):
     said = tuneloop("people", "list")[1].splitlines()
     assert [line.split()[:2] for line in said] == [["Ada", "rater"], ["Olga", "owner"]]
     assert said[0].endswith("closed")
-    assert said[1].endswith("has not come yet")
+    assert said[1].endswith("has no password yet")
     assert tuneloop("people", "reopen", "Ada")[1] == "Ada can sign in again.\n"
 
 
@@ -46,7 +50,7 @@ def test_a_lost_password_is_a_new_link(tuneloop):
 def test_a_project_is_named_as_everywhere(tuneloop):
     code, _, err = tuneloop("people", "add", "Ada", "--role", "rater", "--project", "No such")
     assert (code, "No such" in err) == (4, True)
-    assert "Nobody has an account" in tuneloop("people", "list")[1]
+    assert "There are no accounts" in tuneloop("people", "list")[1]
 
 
 def test_somebody_unknown_is_a_sentence(tuneloop):

@@ -111,7 +111,7 @@ def theirs(ws, tmp_path):
         "purpose": "train_pairs", "origin": {}, "held_out": 0.1, "by": "length",
         "values": {"models": [tuned.id], "tasks": ["arc_easy"]}, "examples": parsed.examples,
         RoundRecipe: RoundRecipe(model=tuned.id, dataset=again.id),
-        "goal": LoopGoal(tuned.id, 0.0), "how": Reading(), "overlap": {one.id: 1},
+        "goal": LoopGoal(tuned.id, 0.0), "how": Reading(), "overlap": {one.id: 1}, "worker": True,
         "upload_id": staging.stage(ws, LOCAL, secret, secret.name),
     }  # fmt: skip
 

@@ -25,7 +25,7 @@ from ui.web.session import who
 REMOVE = "Remove this version with its rows? That cannot be undone."
 
 
-class NextStep(NamedTuple):
+class VersionAction(NamedTuple):
     """The button after data was added, the page it opens, and the training method there."""
 
     label: str
@@ -33,12 +33,12 @@ class NextStep(NamedTuple):
     method: str = ""
 
 
-NEXT: dict[Kind, NextStep] = {
-    "sft": NextStep("Train on it", "training", "sft"),
-    "text": NextStep("Train on it", "training", "sft"),
-    "preference": NextStep("Train on it", "training", "dpo"),
-    "unpaired": NextStep("Train on it", "training", "kto"),
-    "prompts": NextStep("Rate answers to it", "rating"),
+NEXT: dict[Kind, VersionAction] = {
+    "sft": VersionAction("Train on it", "training", "sft"),
+    "text": VersionAction("Train on it", "training", "sft"),
+    "preference": VersionAction("Train on it", "training", "dpo"),
+    "unpaired": VersionAction("Train on it", "training", "kto"),
+    "prompts": VersionAction("Rate answers to it", "rating"),
 }
 
 
