@@ -9,14 +9,15 @@ from engine.core.finding import Finding
 
 def check(examples: Sequence[Example]) -> list[Finding]:
     """Rows whose last turn is not the assistant's, and rows without a turn of the user."""
+    open_ended = [e for e in examples if _is_unanswered(e)]
     return [
         *finding(
             "unanswered",
-            "error",
-            [e.source_row for e in examples if _is_unanswered(e)],
+            "warning" if all(map(_cut, open_ended)) else "error",
+            [e.source_row for e in open_ended],
             "whose last turn is not an answer of the assistant",
-            "Add the answer or remove the row: there is nothing to learn in it.",
-            fix_id="drop_unanswered",
+            "Cut what follows the last answer, add the answer, or remove the row.",
+            fix_id="cut_after_last_answer",
         ),
         *finding(
             "nothing_asked",
@@ -32,6 +33,21 @@ def check(examples: Sequence[Example]) -> list[Finding]:
 def drop(examples: Sequence[Example]) -> list[Example]:
     """Removes conversations that stop before the assistant's answer."""
     return [e for e in examples if not _is_unanswered(e)]
+
+
+def cut(examples: Sequence[Example]) -> list[Example]:
+    """Cuts the turns after the last answer and keeps what comes before; removes unanswered rows."""
+    return [kept for e in examples if (kept := _cut(e) if _is_unanswered(e) else e)]
+
+
+def _cut(example: Example) -> Example | None:
+    """The conversation up to its last answer; None where nothing is answered."""
+    if not isinstance(example, Chat):
+        return example
+    answered = [n for n, turn in enumerate(example.messages) if turn.role == "assistant" and n]
+    if not answered:
+        return None
+    return example.model_copy(update={"messages": example.messages[: answered[-1] + 1]})
 
 
 def drop_unasked(examples: Sequence[Example]) -> list[Example]:

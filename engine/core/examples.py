@@ -27,7 +27,10 @@ class _Example(BaseModel):
 
 
 class Chat(_Example):
-    """A conversation that ends with the answer to learn; `references` are all accepted answers."""
+    """A conversation whose last answer is the one to learn; `references` are all accepted answers.
+
+    Turns of the user after that answer carry nothing to learn; a fix cuts them.
+    """
 
     kind: Literal["sft"] = "sft"
     messages: tuple[Message, ...]
@@ -35,11 +38,17 @@ class Chat(_Example):
 
     @property
     def prompt(self) -> tuple[Message, ...]:
-        return self.messages[:-1]
+        return self.messages[: self._last]
 
     @property
     def answer(self) -> str:
-        return self.messages[-1].content
+        return self.messages[self._last].content
+
+    @property
+    def _last(self) -> int:
+        """The place of the last answer; of the last turn where nobody answers."""
+        places = [n for n, turn in enumerate(self.messages) if turn.role == "assistant"]
+        return places[-1] if places else len(self.messages) - 1
 
     @property
     def accepted(self) -> tuple[str, ...]:

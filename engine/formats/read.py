@@ -25,6 +25,7 @@ MEDIA = {
     **dict.fromkeys(("video", "videos"), "a film"),
     **dict.fromkeys(("audio", "audios"), "a sound"),
 }
+LISTED = 90  # characters of the names of columns in a refusal
 SURE = 0.5  # below this no layout is taken
 
 
@@ -187,9 +188,7 @@ def refusal_of(found: LoadedFile, likely: ColumnMapping | None) -> tuple[str, st
     problem = f"No known layout fits the columns found: {_listed(columns_of(found))}."
     if likely:
         return problem, f"Map the columns. They look like: {likely} (kind {likely.kind})."
-    modules = {name: plugins.load("formats", name) for name in plugins.names("formats")}
-    shapes = "; ".join(f"{name} ({module.SUMMARY})" for name, module in modules.items())
-    return problem, f"Rename the columns to those of a known layout: {shapes}."
+    return problem, "Map the columns, or rename them, such as to prompt and completion."
 
 
 def _read(
@@ -209,13 +208,16 @@ def _refuse_when_broken(broken: list[BrokenRow], total: int) -> None:
     if total == 0:
         raise UserError("The file has no rows.", "Upload a file with at least one row.")
     if len(broken) * 2 > total:
-        first = broken[0]
+        first, why = broken[0].row, broken[0].reason[:160]
         raise UserError(
-            f"{len(broken):,} of {total:,} rows cannot be read; row {first.row}: {first.reason}.",
+            f"{len(broken):,} of {total:,} rows cannot be read; row {first}: {why}.",
             "Correct the file, or choose another layout.",
         )
 
 
 def _listed(columns: tuple[str, ...]) -> str:
-    shown = ", ".join(name[:40] for name in columns[:12])
-    return f"{shown} and {len(columns) - 12:,} more" if len(columns) > 12 else shown or "none"
+    kept: list[str] = []
+    while len(kept) < len(columns) and len(", ".join(kept)) < LISTED:
+        kept.append(columns[len(kept)][:40])
+    shown, more = ", ".join(kept), len(columns) - len(kept)
+    return f"{shown} and {more:,} more" if more else shown or "none"

@@ -155,8 +155,10 @@ def turn(value: Any, keys: Keys, where: str) -> Message:
 
 
 def chat(messages: tuple[Message, ...], **fields: Any) -> Chat:
-    """A conversation to learn; RowError unless it asks something and ends with the answer."""
-    if messages[-1].role != "assistant":
+    """A conversation to learn; RowError unless it asks something and somebody answers."""
+    if not any(turn.role == "assistant" for turn in messages[1:]) and (
+        messages[-1].role != "assistant"
+    ):
         raise RowError(f"the last turn is from {messages[-1].role}, so there is no answer to learn")
     if len(messages) == 1:
         raise RowError("there is only an answer, and nothing that it answers")

@@ -7,10 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from engine import plugins
+from engine.checks.run import findings
 from engine.core.errors import UserError
 from engine.core.parsed import ParsedFile
 from engine.formats.guess import guess
 from engine.formats.read import load, read_file, understand
+from engine.services.data.datasets import stem
 
 TURNS = [
     [
@@ -205,3 +208,47 @@ def test_typed_parts_are_read_or_named_with_their_turn(given):
         "turn 1 of 'messages' has a part of type 'reasoning'; only text can be learned",
         "turn 1 of 'messages' has part 1 of type 'text' whose text is empty",
     ]
+
+
+def test_chat_that_ends_with_the_user_is_cut_after_its_last_answer(given):
+    thanks = {"role": "user", "content": "thanks"}
+    rows = [{"messages": [*turns, thanks] if n < 2 else turns} for n, turns in enumerate(TURNS)]
+    parsed = read(given(rows))
+    (found,) = [one for one in findings(parsed) if one.id == "unanswered"]
+    assert (found.count, found.rows, found.severity) == (2, (1, 2), "warning")
+    assert [e.answer for e in parsed.examples[:3]] == [f"On street {n}." for n in range(3)]
+    fixed = plugins.load("fixes", found.fix_id)(parsed.examples)
+    assert [len(chat.messages) for chat in fixed] == [2] * 12
+    assert not [one for one in findings(parsed._replace(examples=fixed)) if one.id == "unanswered"]
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_arrays_of_pairs_are_read_with_columns_called_by_their_numbers(given, lines):
+    pairs = [[f"turn the light {('on', 'off')[n % 2]} in {n}", f"l_{n % 2}"] for n in range(30)]
+    text = "\n".join(map(json.dumps, pairs)) if lines else json.dumps(pairs)
+    parsed = guessed(given(text, "pairs.json"))
+    assert (len(parsed.examples), parsed.examples[1].answer) == (30, "l_1")
+    with pytest.raises(UserError, match="prompt = 1, answer = 2"):
+        read(given(text, "pairs.json"))
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("faq.v1.2026.jsonl", "faq.v1.2026"),
+        ("faq.v2.2026.jsonl", "faq.v2.2026"),
+        ("rows.csv.gz", "rows"),
+        (".jsonl", "data"),
+        ("v1.5", "v1.5"),
+    ],
+)
+def test_dataset_keeps_the_dots_of_its_name(file, name):
+    assert stem(file) == name
+
+
+def test_refusals_are_short(given):
+    wide = [{f"column_{n}_" + "x" * 80: str(n) for n in range(50)} for _ in range(3)]
+    for rows in (wide, [{"prompt": {"a" * 500: 1}, "completion": "b"}] * 3):
+        with pytest.raises(UserError) as caught:
+            read(given(rows))
+        assert len(str(caught.value)) <= 300

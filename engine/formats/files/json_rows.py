@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 from engine.core.errors import UserError
@@ -11,6 +12,7 @@ from engine.formats.files.loaded_file import LoadedFile, NumberedRow
 # an object, or an array that does not merely look like one, as "[Chapter 1]" does
 START = re.compile(r'\s*(\{|\[\s*([\[{\]"]|$))')
 ONE_ROW_A_LINE = "Give one JSON object a line (JSONL), or an array of objects."
+MOST_COLUMNS = 100  # of rows that are arrays; their columns are called 1, 2, ...
 INCOMPLETE = "Export it again and upload the whole file."
 # under these names an object keeps the list of its rows, as SQuAD and pandas' "table" write it
 WRAPPERS = ("data", "rows", "examples", "train", "items", "records")
@@ -28,7 +30,7 @@ def json_rows(text: str, known: frozenset[str] = frozenset()) -> LoadedFile:
     are the columns of layouts, by which a single row is told from an object of rows.
     """
     if text.lstrip().startswith("["):
-        return _array(_whole(text))
+        return _array(_whole_or_lines(text))
     lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     first = _parse(*lines[0])
     if len(lines) > 1 and not isinstance(first, BrokenRow):
@@ -44,7 +46,22 @@ def _object_or_lines(text: str, lines: list[tuple[int, str]], known: frozenset[s
     return _object(_whole(text), known)
 
 
+def _whole_or_lines(text: str) -> Any:
+    """The items of one array, or of one array a line."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    if len(lines) > 1:
+        with suppress(ValueError, RecursionError):
+            items = [json.loads(line, parse_float=_float) for line in lines]
+            if all(isinstance(item, list) for item in items):
+                return items
+    return _whole(text)
+
+
 def _array(items: Any) -> LoadedFile:
+    if items and all(isinstance(item, list) and item for item in items):
+        wide = {len(item) for item in items}
+        if len(wide) == 1 and max(wide) <= MOST_COLUMNS and not any(map(_is_nested, items)):
+            items = [{str(n): cell for n, cell in enumerate(item, 1)} for item in items]
     return _sorted_out([_row(number, item) for number, item in enumerate(items, 1)])
 
 
@@ -59,6 +76,10 @@ def _object(value: FileRow, known: frozenset[str]) -> LoadedFile:
     if len(inner) < 2 or not all(isinstance(item, dict) for item in inner) or known & value.keys():
         return LoadedFile([(1, value)], [])
     return _array([{"id": name, **row} for name, row in value.items()])
+
+
+def _is_nested(item: list[Any]) -> bool:
+    return any(isinstance(cell, dict | list) for cell in item)
 
 
 def _bare(item: FileRow) -> FileRow:

@@ -25,6 +25,9 @@ from engine.store.rows import to_json
 from engine.workspace import Workspace
 
 MAX_BYTES = 200 * 1024 * 1024
+ENDINGS = frozenset(
+    {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".zip", ".gz"}
+)
 
 
 class Reading(BaseModel):
@@ -197,8 +200,11 @@ def load_rows(ws: Workspace, dataset: Dataset, split: Split | None = None) -> li
 
 
 def stem(name: str) -> str:
-    """The name of a dataset made of a file, from the name of the file."""
-    return Path(name).name.split(".")[0][:60] or "data"
+    """The name of a dataset made of a file: its name without the endings of data files."""
+    stripped = Path(name).name
+    while (end := Path(f"x{stripped}").suffix.lower()) in ENDINGS:
+        stripped = stripped[: -len(end)]
+    return stripped.strip(". ")[:60] or "data"
 
 
 def _splits(path: Path) -> list[Split]:

@@ -153,7 +153,7 @@ def add(
     upload = staging.describe(ws, who(ws), given.upload)
     if upload.refusal and not given.mapping and not given.layout:
         raise UserError(*upload.refusal)
-    title = " ".join(name.replace("/", "-").replace(".", "-").split())
+    title = " ".join(name.replace("/", "-").split())
     kept = staging.add(
         ws, who(ws), open_project(project), given.upload, given.reading,
         title or datasets.stem(upload.name), given.held_out,

@@ -1,13 +1,12 @@
 """The upper half of the Data page: upload, preview and the form that adds a dataset."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from engine.core.dataset import Dataset
-from engine.services.data import layouts
+from engine.services.data import datasets, layouts
 from engine.workspace import Workspace
 from ui.components import words
 from ui.components.markup import RAW
@@ -123,7 +122,7 @@ def _wire_previews(ws: Workspace, form: UploadForm, given: list[Any]) -> None:
 
     @shows_errors
     def on_file(path: str | None, percent: Any) -> list[Any]:
-        name = Path(path).name.split(".")[0][:60] if path else ""
+        name = datasets.stem(path) if path else ""
         upload, updates = previews.drop(ws, path, percent)
         return [upload, None, name, "", *flat(updates)]
 
