@@ -31,9 +31,10 @@ def add(conn: Connection, job_id: str, rows: list[EventRow]) -> None:
     conn.execute(insert(event), values)
 
 
-def after(conn: Connection, job_id: str, seq: int) -> list[Event]:
-    """Events with a higher number than `seq`, in order."""
+def after(conn: Connection, job_id: str, seq: int, most: int | None = None) -> list[Event]:
+    """Events with a higher number than `seq`, in order: the first `most` of them."""
     query = select(event).where(event.c.job_id == job_id, event.c.seq > seq).order_by(event.c.seq)
+    query = query if most is None else query.limit(most)
     return [Event.model_validate(loaded(row, "data")) for row in conn.execute(query).mappings()]
 
 

@@ -7,7 +7,7 @@ counted over all projects, which needs no join; another project's vote costs one
 import hashlib
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Table, func, literal, select, union_all
+from sqlalchemy import CompoundSelect, Connection, Select, Table, func, literal, select, union_all
 
 from engine.store.rows import to_json
 from engine.store.tables import (
@@ -39,14 +39,19 @@ def of_project(conn: Connection, project_id: str) -> str:
         # a flag that ends gets a longer kind
         select(literal("ended"), func.sum(func.length(flag.c.kind)), literal(0.0)),
     )
-    jobs = select(
-        job.c.id, job.c.state, job.c.name, job.c.note, job.c.tags, job.c.cancel_requested
-    ).where(job.c.project_id == project_id)
     rounds = select(rating_round.c.id, rating_round.c.status, rating_round.c.job_id).where(
         rating_round.c.project_id == project_id
     )
-    rows = [sorted(map(list, conn.execute(query)), key=str) for query in (counted, jobs, rounds)]
+    rows = [
+        sorted(map(list, conn.execute(query)), key=str)
+        for query in (counted, _jobs(project_id), rounds)
+    ]
     return _digest(rows)
+
+
+def of_jobs(conn: Connection, project_id: str) -> str:
+    """The fingerprint of the jobs of the project: their states, names, notes and tags."""
+    return _digest(sorted(map(list, conn.execute(_jobs(project_id))), key=str))
 
 
 def of_closed_round(conn: Connection, round_id: str) -> str:
@@ -69,6 +74,12 @@ def of_closed_round(conn: Connection, round_id: str) -> str:
         flagged,
     )
     return _digest(sorted(map(list, conn.execute(counted)), key=str))
+
+
+def _jobs(project_id: str) -> Select[Any]:
+    return select(
+        job.c.id, job.c.state, job.c.name, job.c.note, job.c.tags, job.c.cancel_requested
+    ).where(job.c.project_id == project_id)
 
 
 def _count(table: Table) -> Any:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import gradio as gr
 import pytest
 from sqlalchemy import MetaData, event
 
@@ -30,6 +31,7 @@ from engine.core.actor import LOCAL
 from engine.services.models import import_folder
 from tests import helpers
 from tests.bench import bench_tools
+from tests.ui import results
 from ui import app
 from ui.pages.loop.tab import LoopView
 from ui.pages.rating.refresh import RatingView
@@ -41,6 +43,7 @@ ROUNDS = 20  # of them one A/A round and one that is open
 OVERLAPS = (1, 2, 3)
 WORD = "word "
 LATER_S = 60.0  # from one round to the next
+TRAININGS = 40
 ROWS = 10_003  # of Banking77
 HELD_OUT = (15, 20)  # percent, as dropped and after the slider was let go
 
@@ -120,6 +123,36 @@ def test_a_file_from_the_drop_to_add(ws, tmp_path, tiny_model):
     print(under)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_idle_polls_of_jobs_and_of_evaluation(ws, tmp_path):
+    project = helpers.project(ws, "Bench").id
+    base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, project, tmp_path)
+    for number in range(TRAININGS):
+        tuned = results.adapter(ws, project, base, data, f"Training {number}")
+        results.say(ws, tuned.job_id, *results.train_events())
+    for _ in range(3):
+        made = results.evaluated(ws, project, data, base, tuned, {0: ("a", 0.0, "b", 1.0)})
+    page = app.build(ws)
+    under = bench_tools.conditions(ws)
+    print(f"\n{TRAININGS} trainings and 3 evaluations, all over; median of {REPEATS}")
+    for name, elem_id in (
+        ("Jobs", "runs-top"),
+        ("Evaluation", "evaluate-progress"),
+        ("Evaluation, judge", "judge-progress"),
+        ("Evaluation, benchmarks", "benchmarks-progress"),
+    ):
+        poll = tick(page, elem_id)
+        held = {part._id: getattr(part, "value", None) for part in poll.inputs}
+        if elem_id == "judge-progress":  # of the evaluation that is shown
+            held[next(p._id for p in poll.inputs if p.elem_id == "evaluate-which")] = made
+        held[next(p._id for p in poll.inputs if p.elem_id == "project")] = project
+        for part, update in zip(poll.outputs, answer(poll, held), strict=True):
+            keep(held, part, update)
+        again = [cost(ws, answer, poll, held) for _ in range(REPEATS)]
+        print(f"{name + ', nothing changed':42}{usual(again)}")
+    print(under)
+
+
 # ------------------------------------------------------------------------------------- handlers
 
 
@@ -146,12 +179,28 @@ def handler(page: Any, elem_id: str, name: str) -> Callable[..., Any]:
 
 def ticks(page: Any, elem_id: str) -> Callable[..., Any]:
     """The function that a timer runs and that draws the part with this id."""
+    return tick(page, elem_id).fn
+
+
+def tick(page: Any, elem_id: str) -> Any:
+    """What a timer runs and what draws the part with this id, with its inputs and outputs."""
     return next(
-        each.fn
+        each
         for each in page.fns.values()
         if any(what == "tick" for _, what in each.targets)
         and any(getattr(part, "elem_id", None) == elem_id for part in each.outputs)
     )
+
+
+def answer(handler: Any, held: dict[int, Any]) -> list[Any]:
+    """What a handler returns, given what the parts hold."""
+    return list(handler.fn(*(held[part._id] for part in handler.inputs)))
+
+
+def keep(held: dict[int, Any], part: Any, update: Any) -> None:
+    """Take the new value of a part, where a handler gave it one."""
+    if isinstance(part, gr.State) and update != gr.skip():
+        held[part._id] = update
 
 
 class Drop:

@@ -22,7 +22,7 @@ from ui.pages.evaluation import answers, charts, leaderboard, refresh, render, s
 from ui.pages.evaluation import start as evaluation_start
 from ui.pages.evaluation.layout import Shown
 from ui.pages.evaluation.refresh import Choice
-from ui.pages.evaluation.tab import View
+from ui.pages.evaluation.tab import EvaluationView
 
 ANSWERS = {
     3: ("wrong", 0.1, "right 3", 1.0),
@@ -146,7 +146,7 @@ def test_progress_of_the_running_evaluation_is_followed(ws, world):
     job = start(ws, project, [base.id], data.id, ["rougeL"])
     helpers.claimed(ws, job.id)
     results.say(ws, job.id, ("progress", None, {"done": 2, "total": 5, "label": "base"}))
-    view, html = tab.follow_runs(ws, project, View())
+    view, html = tab.follow_runs(ws, project, EvaluationView())
     assert "base answers" in html
     assert "40" in html
     _, again = tab.follow_runs(ws, project, view)
@@ -327,15 +327,15 @@ def test_the_page_is_drawn_when_an_evaluation_comes_and_then_keeps_still(ws, wor
     def draw(project, listed, choice):
         return tab.drawn(ws, project, listed, choice, tmp_path)
 
-    view, _, _, *parts = tab.looked(ws, draw, project, View())
+    view, _, _, *parts = tab.poll(ws, draw, project, EvaluationView())
     assert parts[0].visible is True  # the empty state
     made = results.evaluated(ws, project, data, base, tuned, ANSWERS)
-    view, fold, _, *parts = tab.looked(ws, draw, project, view)
+    view, fold, _, *parts = tab.poll(ws, draw, project, view)
     shown = dict(zip(Shown._fields, parts, strict=True))
     assert shown["which"].value == made
     assert shown["body"].visible is True
     assert fold.open is False
-    _, *again = tab.looked(ws, draw, project, view)
+    _, *again = tab.poll(ws, draw, project, view)
     assert all(part == gr.skip() for part in again)
 
 

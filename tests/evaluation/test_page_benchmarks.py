@@ -2,6 +2,7 @@
 
 import sys
 
+import gradio as gr
 import pytest
 from huggingface_hub import ModelCard
 
@@ -129,21 +130,20 @@ def test_names_of_tasks_come_out_as_text(ws, world):
 
 
 def test_a_look_that_finds_nothing_new_sends_nothing(ws, world):
-    seen, _, which, html = benchmarks.looked(ws, world[0], BenchmarkView(), None)
+    seen, _, which, html = benchmarks.poll(ws, world[0], BenchmarkView(), None)
     assert (which.visible, html) == (False, "")
     measured(ws, world)
-    seen, _, which, html = benchmarks.looked(ws, world[0], seen, None)
+    seen, _, which, html = benchmarks.poll(ws, world[0], seen, None)
     assert (len(which.choices), "0.420" in html) == (1, True)
-    again = benchmarks.looked(ws, world[0], seen, which.value)
-    assert again[0] == seen
-    assert all(isinstance(each, dict) for each in again[1:])  # what gr.skip() gives
+    again = benchmarks.poll(ws, world[0], seen, which.value)
+    assert again == [gr.skip()] * 4
 
 
 def test_a_new_result_is_shown_and_the_earlier_one_can_be_chosen(ws, world):
     first = measured(ws, world)
-    seen, *_ = benchmarks.looked(ws, world[0], BenchmarkView(), None)
+    seen, *_ = benchmarks.poll(ws, world[0], BenchmarkView(), None)
     second = measured(ws, world, tuned=0.5, alias="later")
-    _, _, which, html = benchmarks.looked(ws, world[0], seen, first.id)
+    _, _, which, html = benchmarks.poll(ws, world[0], seen, first.id)
     assert (which.value, which.visible) == (second.id, True)
     assert "0.500" in html
     assert "0.420" in benchmarks.shown(ws, world[0], first.id)
@@ -156,7 +156,7 @@ def test_why_the_last_one_failed_is_shown(ws, world):
     outcomes.end(ws, job.id, job.fence, State.FAILED, "The questions can't be reached.")
     assert (
         "The questions can&#x27;t be reached."
-        in benchmarks.looked(ws, project, BenchmarkView(), None)[1]
+        in benchmarks.poll(ws, project, BenchmarkView(), None)[1]
     )
 
 

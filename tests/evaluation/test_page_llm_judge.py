@@ -67,15 +67,15 @@ def test_no_more_rows_are_judged_than_asked_for(ws, world, stub):
 
 def test_a_look_shows_what_was_judged_and_sends_it_once(ws, world, stub):
     project, made, _, tuned = world
-    seen, progress, drawn = llm_judge.looked(ws, project, made, tuned.id, JudgeView())
+    seen, progress, drawn = llm_judge.poll(ws, project, made, tuned.id, JudgeView())
     assert (progress, drawn) == ("", "")
     job = llm_judge.start(ws, project, made, tuned.id, 50)
-    seen, progress, _ = llm_judge.looked(ws, project, made, tuned.id, seen)
+    seen, progress, _ = llm_judge.poll(ws, project, made, tuned.id, seen)
     assert "A judge on" in progress
     done(ws, job)
-    seen, _, drawn = llm_judge.looked(ws, project, made, tuned.id, seen)
+    seen, _, drawn = llm_judge.poll(ws, project, made, tuned.id, seen)
     assert "no difference shown" in drawn.lower()
-    assert llm_judge.looked(ws, project, made, tuned.id, seen)[2] == {"__type__": "update"}
+    assert llm_judge.poll(ws, project, made, tuned.id, seen)[2] == {"__type__": "update"}
 
 
 def test_without_a_judge_nothing_can_be_asked_and_it_is_said_how_to_have_one(ws, world):
@@ -93,7 +93,7 @@ def test_a_refusal_ends_the_run_with_its_sentence(ws, world, monkeypatch):
         monkeypatch.setenv("TUNELOOP_JUDGE_MODEL", "referee")
         job = done(ws, llm_judge.start(ws, project, made, tuned.id, 50))
     assert (job.state, "HTTP 401" in job.error) == (State.FAILED, True)
-    progress = llm_judge.looked(ws, project, made, tuned.id, JudgeView())[1]
+    progress = llm_judge.poll(ws, project, made, tuned.id, JudgeView())[1]
     assert "could not be asked" in progress
 
 

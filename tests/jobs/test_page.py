@@ -38,44 +38,57 @@ def running(ws, world, name="Lower rate", **more):
     return job
 
 
+def look(ws, project, view, asked=refresh.ANYTHING):
+    """The view once this is drawn, and the values that were not drawn before."""
+    found = refresh.look(ws, project, view, asked)
+    new = {name: each for name, each in found.values.items() if not view.shows(name, each)}
+    drawn = refresh.REFRESHER.changed(found.view, found.values, found.draws)
+    return drawn[0], new
+
+
+def updates(ws, project, view, asked=refresh.ANYTHING):
+    """The update of every part that `view` does not show yet."""
+    return refresh.poll(ws, project, view, asked)[1:]
+
+
 def test_a_project_without_runs_says_what_to_do(ws):
-    _, new = refresh.refresh(ws, helpers.project(ws).id, JobsView())
+    _, new = look(ws, helpers.project(ws).id, JobsView())
     assert new == {"empty": True, "body": False}
 
 
 def test_the_newest_running_one_is_shown_until_somebody_picks_another(ws, world):
     first = running(ws, world, "First")
     second = sft(ws, world, "Second", seed=2)
-    view, new = refresh.refresh(ws, world[0], JobsView())
+    view, new = look(ws, world[0], JobsView())
     assert view.shown == first.id
     assert new["cards"].index("Second") < new["cards"].index("First")
     assert "1 before it" in new["cards"]
-    view, _ = refresh.refresh(ws, world[0], replace(view, picked=second.id))
+    view, _ = look(ws, world[0], replace(view, picked=second.id))
     assert view.shown == second.id
 
 
 def test_a_reload_shows_what_was_shown(ws, world):
     running(ws, world)
-    view, before = refresh.refresh(ws, world[0], JobsView())
-    _, after = refresh.refresh(ws, world[0], JobsView())
+    view, before = look(ws, world[0], JobsView())
+    _, after = look(ws, world[0], JobsView())
     assert before["top"].partition("tl-stats")[0] == after["top"].partition("tl-stats")[0]
     assert before["losses"][0] == after["losses"][0] == (view.shown, 6, 0, False)
 
 
 def test_progress_best_loss_and_speed_are_in_the_head_of_a_training(ws, world):
     running(ws, world)
-    _, new = refresh.refresh(ws, world[0], JobsView())
+    _, new = look(ws, world[0], JobsView())
     for said in ("Step 4 of 8", "2.000", "400", "Supervised fine-tuning (SFT)", "faq@1"):
         assert said in new["top"]
 
 
 def test_only_what_is_new_is_read_and_drawn(ws, world):
     job = running(ws, world)
-    view, _ = refresh.refresh(ws, world[0], JobsView())
-    view, new = refresh.refresh(ws, world[0], view)
+    view, _ = look(ws, world[0], JobsView())
+    view, new = look(ws, world[0], view)
     assert not {"losses", "settings", "log", "stop"} & new.keys()
     results.say(ws, job.id, ("metric", 5, {"loss": 0.5}))
-    view, new = refresh.refresh(ws, world[0], view)
+    view, new = look(ws, world[0], view)
     assert new["losses"][0][:2] == (job.id, 7)
     assert len(view.tracks[job.id].metrics) == 7
 
@@ -83,29 +96,32 @@ def test_only_what_is_new_is_read_and_drawn(ws, world):
 def test_a_finished_run_is_read_once_and_then_left_alone(ws, world):
     job = running(ws, world)
     outcomes.end(ws, job.id, job.fence, State.FAILED, "It broke. Use a lower rate.")
-    view, new = refresh.refresh(ws, world[0], JobsView())
+    view, new = look(ws, world[0], JobsView())
     assert "It broke. Use a lower rate." in new["top"]
     assert (new["stop"], new["again"], new["onward"]) == (False, True, "")
     results.say(ws, job.id, ("log", None, {"text": "never read"}))
-    view, new = refresh.refresh(ws, world[0], view)
+    view, new = look(ws, world[0], view)
     assert new == {}
-    assert refresh.updates(view, new) == [gr.skip()] * len(layout.JobsParts._fields)
+    view, *rest = refresh.poll(ws, world[0], view)
+    assert rest == [gr.skip()] * len(layout.JobsParts._fields)
+    assert refresh.poll(ws, world[0], view) == [gr.skip(), *rest]
+    listing.rename(ws, LOCAL, job.id, "Another name")
+    assert "Another name" in str(refresh.poll(ws, world[0], view))
 
 
 def test_each_part_has_its_update(ws, world):
     running(ws, world)
-    view, new = refresh.refresh(ws, world[0], JobsView())
-    updates = refresh.updates(view, new)
-    assert len(updates) == len(layout.JobsParts._fields)
-    drawn = updates[layout.JobsParts._fields.index("losses")]
+    made = updates(ws, world[0], JobsView())
+    assert len(made) == len(layout.JobsParts._fields)
+    drawn = made[layout.JobsParts._fields.index("losses")]
     assert list(drawn.data[0].y) == [3.0, 1.5, 1.0, 0.75]
 
 
 def test_stop_asks_the_run_to_stop(ws, world):
     job = running(ws, world)
-    view, _ = refresh.refresh(ws, world[0], JobsView())
+    view, _ = look(ws, world[0], JobsView())
     assert tab.stop(ws, view).cancel_requested
-    _, new = refresh.refresh(ws, world[0], view)
+    _, new = look(ws, world[0], view)
     assert new["stop"] is False
     assert "stopping" in new["cards"]
     assert lifecycle.get(ws, LOCAL, job.id).state is State.RUNNING
@@ -114,7 +130,7 @@ def test_stop_asks_the_run_to_stop(ws, world):
 def test_starting_again_queues_the_same_settings(ws, world):
     job = running(ws, world, learning_rate=0.01)
     outcomes.end(ws, job.id, job.fence, State.CANCELLED)
-    view, _ = refresh.refresh(ws, world[0], JobsView())
+    view, _ = look(ws, world[0], JobsView())
     new = tab.again(ws, world[0], view)
     assert new.id != job.id
     assert (new.name, new.recipe) == (job.name, job.recipe)
@@ -162,7 +178,7 @@ def test_marks_are_no_pairs_and_leave_no_empty_picture():
     assert drawn.layout.yaxis.domain == (0.0, 1.0)
 
 
-def test_a_long_training_keeps_every_held_out_point_of_its_curve():
+def test_track_of_a_long_training_keeps_every_held_out_point_of_its_curve():
     said = [
         Event(
             job_id="j",
@@ -174,22 +190,66 @@ def test_a_long_training_keeps_every_held_out_point_of_its_curve():
         )
         for n in range(20_000)
     ]
-    kept = curves.thinned(said)
+    kept = follow.taken(Track(), said).metrics
     assert len(kept) < 1_700
     assert sum("eval_loss" in event.data for event in kept) == 20
+
+
+def test_track_of_a_run_of_any_length_stays_small_and_knows_its_newest_and_lowest():
+    track = Track()
+    for piece in range(10):
+        said = []
+        for n in range(1 + 5_000 * piece, 1 + 5_000 * (piece + 1)):
+            data = {"cpu_percent": float(n)} if n % 2 else {"loss": float(n)}
+            if n == 31_337:
+                data = {"eval_loss": 0.25}
+            elif n % 10 == 3:
+                data = {"eval_loss": 0.5 + n}
+            said.append(Event(job_id="j", seq=n, at=0, kind="metric", step=n, data=data))
+        track = follow.taken(track, said)
+    assert track.measured == 50_000
+    for name, last in (("loss", 50_000), ("cpu_percent", 49_999), ("eval_loss", 49_993.5)):
+        steps, values = curves.points(track.metrics, name)
+        assert 700 < len(steps) < 1_600
+        assert steps == sorted(set(steps))
+        assert follow.newest(track, name) == values[-1] == last
+    assert steps[-1] == 49_993
+    assert follow.best(track) == (31_337, 0.25)
+    assert 31_337 in steps
+
+
+def test_a_long_run_is_read_in_pieces_and_once_for_all_browsers(ws, world, monkeypatch):
+    job = running(ws, world)
+    monkeypatch.setattr(follow, "READ_AT_ONCE", 4)
+    asked = []
+    watch = lifecycle.watch
+
+    def counted(ws, actor, job_id, after=0, most=None):
+        found = watch(ws, actor, job_id, after, most)
+        asked.append(len(found))
+        return found
+
+    monkeypatch.setattr(lifecycle, "watch", counted)
+    first = follow.look(ws, job, Track())
+    assert len(asked) > 1
+    assert max(asked) == 4
+    assert first.measured == 6
+    asked.clear()
+    assert follow.look(ws, job, Track()) == first
+    assert asked == [0]
 
 
 def test_names_and_lines_are_text_never_html(ws, world):
     job = running(ws, world, name="<img src=x>")
     results.say(ws, job.id, ("log", None, {"text": "<script>"}))
-    _, new = refresh.refresh(ws, world[0], JobsView())
+    _, new = look(ws, world[0], JobsView())
     shown = new["cards"] + new["top"] + new["log"]
     assert "<img" not in shown
     assert "<script>" not in shown
 
 
 def shown(ws, world, asked=refresh.ANYTHING):
-    return refresh.refresh(ws, world[0], JobsView(), asked)[1]
+    return look(ws, world[0], JobsView(), asked)[1]
 
 
 def ended(ws, job, state=State.DONE, **result):
@@ -218,7 +278,7 @@ def test_tags_to_choose_from_are_offered_once_a_run_has_one(ws, world, tags):
     new = dict(
         zip(
             ("view", *layout.JobsParts._fields),
-            refresh.looked(ws, world[0], JobsView()),
+            refresh.poll(ws, world[0], JobsView()),
             strict=True,
         )
     )
@@ -228,20 +288,20 @@ def test_tags_to_choose_from_are_offered_once_a_run_has_one(ws, world, tags):
 def test_what_somebody_types_stays_until_another_run_is_shown(ws, world):
     job = running(ws, world, "First")
     other = sft(ws, world, "Second", seed=2)
-    view, new = refresh.refresh(ws, world[0], JobsView())
+    view, new = look(ws, world[0], JobsView())
     assert new["name"] == (job.id, "First")
     results.say(ws, job.id, ("metric", 5, {"loss": 0.5}))
-    view, new = refresh.refresh(ws, world[0], view)
+    view, new = look(ws, world[0], view)
     assert not {"name", "note", "tags"} & new.keys()
-    _, new = refresh.refresh(ws, world[0], replace(view, picked=other.id))
+    _, new = look(ws, world[0], replace(view, picked=other.id))
     assert new["name"] == (other.id, "Second")
 
 
 def test_saving_writes_name_tags_and_note_and_shows_them(ws, world):
     job = ended(ws, running(ws, world))
-    view, _ = refresh.refresh(ws, world[0], JobsView())
+    view, _ = look(ws, world[0], JobsView())
     tab.save(ws, view, "Better <b>", "keep, paper", "Forgets hours")
-    view, new = refresh.refresh(ws, world[0], view)
+    view, new = look(ws, world[0], view)
     assert lifecycle.get(ws, LOCAL, job.id).tags == ("keep", "paper")
     assert "Better &lt;b&gt;" in new["top"]
     assert "Forgets hours" in new["top"]
@@ -250,10 +310,10 @@ def test_saving_writes_name_tags_and_note_and_shows_them(ws, world):
 
 def test_a_deleted_run_leaves_the_page(ws, world):
     ended(ws, running(ws, world))
-    view, new = refresh.refresh(ws, world[0], JobsView())
+    view, new = look(ws, world[0], JobsView())
     assert new["delete"] is True
     tab.delete(ws, view)
-    _, new = refresh.refresh(ws, world[0], view)
+    _, new = look(ws, world[0], view)
     assert (new["empty"], new["body"]) == (True, False)
 
 
@@ -263,8 +323,8 @@ def test_two_trainings_are_drawn_over_each_other_with_what_differs(ws, world):
         job = running(ws, world, name, learning_rate=rate)
         ids.append(ended(ws, job, best_held_out_loss=rate).id)
     asked = ListFilter(compared=(*ids, "gone"))
-    view, new = refresh.refresh(ws, world[0], JobsView(), asked)
-    overlay = refresh.updates(view, new, asked)[layout.JobsParts._fields.index("overlay")]
+    view, new = look(ws, world[0], JobsView(), asked)
+    overlay = updates(ws, world[0], JobsView(), asked)[layout.JobsParts._fields.index("overlay")]
     assert len(overlay.data) == 4
     assert len({trace.line.color for trace in overlay.data}) == 2
     assert all("<i>" not in trace.name for trace in overlay.data)
@@ -273,7 +333,7 @@ def test_two_trainings_are_drawn_over_each_other_with_what_differs(ws, world):
     assert "Seed" not in table
     assert "0.020" in table
     assert "<i>" not in table
-    _, again = refresh.refresh(ws, world[0], view, asked)
+    _, again = look(ws, world[0], view, asked)
     assert not {"overlay", "compare_table"} & again.keys()
     assert shown(ws, world, ListFilter(compared=tuple(ids[:1])))["overlay_box"] is False
 
@@ -338,8 +398,8 @@ def study(ws, world, kind, result, **more):
     project, base, data = world
     job = results.submit(ws, project, kind, kind, model=base.id, dataset=data.id, **more)
     ended(ws, helpers.claimed(ws, job.id), **result)
-    view, new = refresh.refresh(ws, project, JobsView())
-    return new, refresh.updates(view, new)[layout.JobsParts._fields.index("study")]
+    _, new = look(ws, project, JobsView())
+    return new, updates(ws, project, JobsView())[layout.JobsParts._fields.index("study")]
 
 
 def test_a_finished_curve_draws_its_law_its_intervals_and_says_its_sentence(ws, world):

@@ -68,26 +68,26 @@ def test_what_is_missing_is_said(ws, project, prompt, models, says):
 def test_answers_stream_in_and_only_news_is_drawn(ws, world):
     project, base, other = world
     job = ask(ws, world)
-    talk, parts = tab.whole(ws, project, Talk(job.id))
+    talk, *parts = tab.whole(ws, project, Talk(job=job.id))
     assert parts[TIMER].active
     assert "waits" in parts[ANSWERS]
     wrote(ws, job, base, "In the")
-    talk, parts = tab.tick(ws, project, talk)
+    talk, *parts = tab.tick(ws, project, talk)
     assert "In the" in parts[ANSWERS]
     assert "tl-caret" in parts[ANSWERS]
     wrote(ws, job, base, "In the hall", done=True)
     wrote(ws, job, other, "Up")
-    talk, parts = tab.tick(ws, project, talk)
+    talk, *parts = tab.tick(ws, project, talk)
     assert talk.texts == {base.id: "In the hall", other.id: "Up"}
     assert talk.done == {base.id}
-    talk, parts = tab.tick(ws, project, talk)
+    talk, *parts = tab.tick(ws, project, talk)
     assert not isinstance(parts[ANSWERS], str)
 
 
 def test_the_timer_rests_once_the_answers_are_whole(ws, world):
     job = ask(ws, world)
     answered(ws, job, "In the hall", "")
-    _, parts = tab.tick(ws, world[0], Talk(job.id))
+    _, *parts = tab.tick(ws, world[0], Talk(job=job.id))
     assert "In the hall" in parts[ANSWERS]
     assert "an empty answer" in parts[ANSWERS]
     assert "2 tokens" in parts[ANSWERS]
@@ -98,7 +98,7 @@ def test_the_timer_rests_once_the_answers_are_whole(ws, world):
 def test_a_reload_shows_the_newest_question_and_follows_it(ws, world):
     answered(ws, ask(ws, world, "First?"), "one", "two")
     job = ask(ws, world, "Second?")
-    talk, parts = tab.whole(ws, world[0], Talk())
+    talk, *parts = tab.whole(ws, world[0], Talk())
     assert talk.job == job.id
     assert "Second?" in parts[ANSWERS]
     assert parts[TIMER].active
@@ -108,7 +108,7 @@ def test_an_earlier_question_can_be_read_again(ws, world):
     first = ask(ws, world, "First?")
     answered(ws, first, "one", "two")
     answered(ws, ask(ws, world, "Second?"), "three", "four")
-    _, parts = tab.whole(ws, world[0], Talk(first.id))
+    _, *parts = tab.whole(ws, world[0], Talk(job=first.id))
     assert "one" in parts[ANSWERS]
     assert "three" not in parts[ANSWERS]
     assert parts[HISTORY].index("Second?") < parts[HISTORY].index("First?")
@@ -118,14 +118,14 @@ def test_an_earlier_question_can_be_read_again(ws, world):
 def test_a_failed_question_says_why(ws, world):
     job = ask(ws, world)
     outcomes.end(ws, job.id, job.fence, State.FAILED, "The files have gone. Train again.")
-    _, parts = tab.tick(ws, world[0], Talk(job.id))
+    _, *parts = tab.tick(ws, world[0], Talk(job=job.id))
     assert "The files have gone. Train again." in parts[ANSWERS]
 
 
 def test_text_of_models_and_people_is_escaped(ws, world):
     job = ask(ws, world, "<script>alert(1)</script>")
     answered(ws, job, "<img src=x onerror=alert(1)>", "b")
-    _, parts = tab.whole(ws, world[0], Talk(job.id))
+    _, *parts = tab.whole(ws, world[0], Talk(job=job.id))
     shown = parts[ANSWERS] + parts[HISTORY]
     assert "<script>" not in shown
     assert "<img" not in shown
@@ -133,7 +133,7 @@ def test_text_of_models_and_people_is_escaped(ws, world):
 
 
 def test_an_empty_project_invites_a_question(ws, world):
-    _, parts = tab.whole(ws, world[0], Talk())
+    _, *parts = tab.whole(ws, world[0], Talk())
     assert "Nothing asked yet" in parts[ANSWERS]
     assert parts[KEEP].visible is False
     assert tab.choices(ws, world[0], []).value == [world[1].id]

@@ -95,9 +95,9 @@ def test_reading_asks_for_events_after_the_last_one_and_forgets_other_jobs(
     jobs = [_job(ws, project.id, model.id, name) for name in "ab"]
     asked = []
 
-    def watch(ws, actor, job_id, after=0):
+    def watch(ws, actor, job_id, after=0, most=None):
         asked.append((job_id, after))
-        return lifecycle_watch(ws, actor, job_id, after)
+        return lifecycle_watch(ws, actor, job_id, after, most)
 
     lifecycle_watch = lifecycle.watch
     monkeypatch.setattr(lifecycle, "watch", watch)

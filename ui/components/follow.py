@@ -1,17 +1,24 @@
 """The events of a job, read by cursor: each read asks only for those after the last one."""
 
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Any
 
 from engine.core.job import Event, Job
 from engine.core.result import Trial
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
+from ui.components import series
+from ui.components.series import Names, ThinnedSeries
 from ui.web.session import who
 
 KEPT_LINES = 300
 KEPT_SAMPLES = 60
 KEPT_MESSAGES = 30
+READ_AT_ONCE = 5_000  # events: a run of any length is read in pieces of this size
+SHARED = 64  # jobs whose events all browsers share, those looked at last
 STATES = {
     "queued": "Waiting for its turn.",
     "running": "Started.",
@@ -23,11 +30,18 @@ STATES = {
 
 @dataclass(frozen=True)
 class Track:
-    """Events of one run up to number `seq`; `whole` once it was read after the run was over."""
+    """Events of one run up to number `seq`; `whole` once it was read after the run was over.
+
+    Of a long run it holds a part of the metrics, evenly spread: the newest and the lowest held-out
+    loss are always among them. The samples, lines and messages are the newest.
+    """
 
     seq: int = 0
     whole: bool = False
     metrics: tuple[Event, ...] = ()
+    measured: int = 0  # metrics of this attempt, with those that are not kept
+    series: Mapping[Names, ThinnedSeries] = field(default_factory=dict)
+    lowest: Event | None = None  # the lowest held-out loss after the start
     lines: tuple[tuple[float, str], ...] = ()
     logged: tuple[str, ...] = ()  # the newest log messages alone, without changes of state
     began: Event | None = None  # the first progress of this attempt
@@ -51,37 +65,79 @@ class Track:
         return (self.latest.at - self.began.at) / moved * (total - done) if moved > 0 else None
 
 
+_shared: OrderedDict[tuple[str, str], Track] = OrderedDict()
+_lock = Lock()
+
+
 def look(ws: Workspace, job: Job, known: Track) -> Track:
-    """`known` and what the run said since; a run that is over is read once more and then never."""
+    """`known` and what the run said since; a run that is over is read once more and then never.
+
+    `job` comes from a service, which let the reader see it: the events read for one browser serve
+    all others, so a long run is read and held once.
+    """
+    key = (str(ws.settings.home), job.id)
+    with _lock:
+        shared = _shared.get(key, known)
+    known = shared if (shared.seq, shared.whole) > (known.seq, known.whole) else known
     if known.whole:
         return known
-    return taken(known, lifecycle.watch(ws, who(ws), job.id, known.seq), job.over)
+    found = _read(ws, job, known)
+    with _lock:
+        _shared[key] = found
+        _shared.move_to_end(key)
+        while len(_shared) > SHARED:
+            _shared.popitem(last=False)
+    return found
 
 
-def taken(known: Track, events: list[Event], over: bool = False) -> Track:
+def _read(ws: Workspace, job: Job, known: Track) -> Track:
+    while True:
+        events = lifecycle.watch(ws, who(ws), job.id, known.seq, READ_AT_ONCE)
+        known = taken(known, events) if events else known
+        if len(events) < READ_AT_ONCE:
+            return replace(known, whole=True) if job.over else known
+
+
+def taken(known: Track, events: list[Event]) -> Track:
     """`known` with `events` added; an attempt says again what it goes on from."""
     said = lifecycle.current(events)
-    begins = said is not events
-    metrics = [*(() if begins else known.metrics), *(e for e in said if e.kind == "metric")]
+    before = known if said is events else _anew(known)
+    metrics = [event for event in said if event.kind == "metric"]
+    lines = series.extended(before.series, metrics)
+    lowest = _lowest(before.lowest, metrics)
     data = {kind: [e.data for e in said if e.kind == kind] for kind in ("sample", "trial")}
-    samples = [*(() if begins else known.samples), *data["sample"]]
-    trials = [*(() if begins else known.trials), *map(Trial.model_validate, data["trial"])]
     progress = [event for event in said if event.kind == "progress"]
-    began = None if begins else known.began
     logged = [str(event.data["text"]) for event in events if event.kind == "log"]
     estimates = [event.data for event in events if event.kind == "estimate"]
     return Track(
         seq=events[-1].seq if events else known.seq,
-        whole=over,
-        metrics=tuple(metrics),
+        metrics=series.in_order(lines, lowest) if metrics else before.metrics,
+        measured=before.measured + len(metrics),
+        series=lines,
+        lowest=lowest,
         lines=(*known.lines, *_lines(events))[-KEPT_LINES:],
         logged=(*known.logged, *logged)[-KEPT_MESSAGES:],
-        began=began or next(iter(progress), None),
-        latest=progress[-1] if progress else None if begins else known.latest,
-        samples=tuple(samples[-KEPT_SAMPLES:]),
-        trials=tuple(trials),
+        began=before.began or next(iter(progress), None),
+        latest=progress[-1] if progress else before.latest,
+        samples=(*before.samples, *data["sample"])[-KEPT_SAMPLES:],
+        trials=(*before.trials, *map(Trial.model_validate, data["trial"])),
         estimate=estimates[-1] if estimates else known.estimate,
     )
+
+
+def _anew(known: Track) -> Track:
+    """What stays when another attempt begins."""
+    return Track(known.seq, lines=known.lines, logged=known.logged, estimate=known.estimate)
+
+
+def _lowest(known: Event | None, metrics: list[Event]) -> Event | None:
+    for event in metrics:
+        loss = event.data.get("eval_loss")
+        if loss is None or not event.step:
+            continue
+        if known is None or float(loss) < float(known.data["eval_loss"]):
+            known = event
+    return known
 
 
 def _lines(events: list[Event]) -> list[tuple[float, str]]:
@@ -105,12 +161,6 @@ def newest(track: Track, name: str) -> float | None:
 
 def best(track: Track) -> tuple[int, float] | None:
     """Step and held-out loss of the checkpoint that is kept: the lowest after the start."""
-    found = [
-        (float(event.data["eval_loss"]), event.step or 0)
-        for event in track.metrics
-        if "eval_loss" in event.data and event.step
-    ]
-    if not found:
+    if track.lowest is None:
         return None
-    loss, step = min(found)
-    return step, loss
+    return track.lowest.step or 0, float(track.lowest.data["eval_loss"])

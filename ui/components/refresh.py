@@ -6,7 +6,7 @@ A page keeps one frozen `Drawn` (or a subclass with its own fields) for each bro
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import gradio as gr
 
@@ -34,6 +34,11 @@ class Drawn:
     def shows(self, name: str, value: Any) -> bool:
         """Whether the part was last drawn with this value."""
         return self.marks.get(name) == mark(value)
+
+    def without(self, *names: str) -> Self:
+        """The view that does not show these parts yet: they are drawn next, whatever they hold."""
+        kept = {name: value for name, value in self.marks.items() if name not in names}
+        return replace(self, marks=kept)
 
     def track(self, job_id: str | None) -> Track:
         """The events of a job that were read so far."""

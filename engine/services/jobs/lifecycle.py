@@ -12,7 +12,7 @@ from engine.core.recipe import Recipe, RefKind, TrainRecipe
 from engine.methods import checkpoint
 from engine.services import access
 from engine.services.jobs.enqueue import enqueue
-from engine.store import events, jobs, rounds, runs
+from engine.store import events, jobs, revisions, rounds, runs
 from engine.store.connect import reading, writing
 from engine.trackers import available as trackers
 from engine.workspace import Workspace
@@ -40,6 +40,17 @@ def list_all(
         access.project(conn, actor, project_id)
         found = jobs.list_all(conn, project_id)
     return [job for job in found if kinds is None or job.kind in kinds]
+
+
+def revision(ws: Workspace, actor: Actor, project_id: str) -> str:
+    """A fingerprint of the project's jobs: equal means the same jobs in the same states.
+
+    Of the events of a running job it tells nothing.
+    """
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.project(conn, actor, project_id)
+        return revisions.of_jobs(conn, project_id)
 
 
 def get(ws: Workspace, actor: Actor, job_id: str) -> Job:
@@ -122,12 +133,14 @@ def resume(ws: Workspace, actor: Actor, job_id: str) -> Job:
         return access.job(conn, actor, new.id)
 
 
-def watch(ws: Workspace, actor: Actor, job_id: str, after: int = 0) -> list[Event]:
-    """What the job said since event number `after`."""
+def watch(
+    ws: Workspace, actor: Actor, job_id: str, after: int = 0, most: int | None = None
+) -> list[Event]:
+    """The events of the job after number `after`, in order: the first `most` of them."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.job(conn, actor, job_id)
-        return events.after(conn, job_id, after)
+        return events.after(conn, job_id, after, most)
 
 
 def current(said: list[Event]) -> list[Event]:

@@ -1,6 +1,7 @@
 """Public benchmarks: choose models and tasks, start, and read the scores side by side."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, NamedTuple
 
@@ -14,10 +15,11 @@ from engine.core.result import BenchmarkResult, BenchmarkScore
 from engine.services.evaluation import benchmarks
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
-from ui.components import follow, markup, names
+from ui.components import markup, names
 from ui.components.markup import RAW
 from ui.components.names import moment
 from ui.components.page import Page
+from ui.components.refresh import Drawn, Refresher
 from ui.pages.evaluation import start as evaluation_start
 from ui.pages.evaluation.render import decision_badge
 from ui.web.errors import shows_errors
@@ -54,12 +56,14 @@ class BenchmarkPanel(NamedTuple):
     table: gr.HTML
 
 
-class BenchmarkView(NamedTuple):
-    """What one browser tab has drawn, so that a look that finds nothing new sends nothing."""
+@dataclass(frozen=True)
+class BenchmarkView(Drawn):
+    """What one browser session shows of the benchmarks, and those that it knows to be done."""
 
     done: tuple[str, ...] | None = None
-    progress: str = ""
-    tracks: dict[str, follow.Track] = {}  # noqa: RUF012  (never changed in place)
+
+
+REFRESHER = Refresher[BenchmarkView](("progress", "which", "table"), {})
 
 
 def build(ws: Workspace, page: Page) -> None:
@@ -105,11 +109,11 @@ def _wire(ws: Workspace, page: Page, panel: BenchmarkPanel) -> None:
 
     @shows_errors
     def on_show(project: str | None, models: list[str], tasks: list[str], which: str | None) -> Any:
-        return [*choices(ws, project, models, tasks), *looked(ws, project, BenchmarkView(), which)]
+        return [*choices(ws, project, models, tasks), *poll(ws, project, BenchmarkView(), which)]
 
     @shows_errors
     def on_look(project: str | None, before: BenchmarkView, which: str | None) -> Any:
-        return looked(ws, project, before, which)
+        return poll(ws, project, before, which)
 
     @shows_errors
     def on_start(project: str | None, *values: Any) -> str:
@@ -173,28 +177,26 @@ def start(
     return benchmarks.submit(ws, who(ws), project, values)
 
 
-def looked(
-    ws: Workspace, project: str | None, before: BenchmarkView, which: str | None
-) -> list[Any]:
-    """What was seen, progress, the choice of results and the table, each where it is new."""
+def poll(ws: Workspace, project: str | None, seen: BenchmarkView, which: str | None) -> list[Any]:
+    """The view, progress, the choice of results and the table, each where it is new."""
+    now = (project, lifecycle.revision(ws, who(ws), project) if project else "")
+    if now == seen.revision and not seen.tracks:
+        return REFRESHER.unchanged()
     every = lifecycle.list_all(ws, who(ws), project, (benchmarks.KIND,)) if project else []
-    tracks, going = evaluation_start.followed(ws, every, before.tracks)
-    progress = going or _failure(every)
     ready = benchmarks.done(ws, who(ws), project) if project else []
-    ids = tuple(job.id for job in ready)
-    now = BenchmarkView(ids, progress, tracks)
-    said = gr.skip() if progress == before.progress and before.done is not None else progress
-    if ids == before.done:
-        return [now, said, gr.skip(), gr.skip()]
-    is_new = bool(before.done is not None and ids and ids[0] not in before.done)
+    known, ids = seen.done, tuple(job.id for job in ready)
+    seen, going = evaluation_start.followed(ws, replace(seen, done=ids, revision=now), every)
+    is_new = bool(known is not None and ids and ids[0] not in known)
     chosen = which if which in ids and not is_new else next(iter(ids), None)
     labels = [(f"{job.name} · {moment(job.created_at)}", job.id) for job in ready]
-    return [
-        now,
-        said,
-        gr.Dropdown(choices=labels, value=chosen, visible=len(ids) > 1),
-        shown(ws, project, chosen) if chosen else "",
-    ]
+    return REFRESHER.changed(
+        seen,
+        {"progress": going or _failure(every), "which": ids, "table": ids},
+        {
+            "which": lambda _: gr.Dropdown(choices=labels, value=chosen, visible=len(ids) > 1),
+            "table": lambda _: shown(ws, project, chosen) if chosen else "",
+        },
+    )
 
 
 def shown(ws: Workspace, project: str | None, which: str) -> str:

@@ -1,5 +1,6 @@
 """A judge: another language model compares the answers of the evaluation that is shown."""
 
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, NamedTuple
 
@@ -9,10 +10,12 @@ from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.core.result import Judgements, JudgeResult
 from engine.services.evaluation import evaluations, llm_judge
+from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
-from ui.components import follow, markup, names
+from ui.components import markup, names
 from ui.components.markup import RAW
 from ui.components.page import Page
+from ui.components.refresh import Drawn, Refresher
 from ui.pages.evaluation import start as evaluation_start
 from ui.web.errors import shows_errors
 from ui.web.session import who
@@ -36,12 +39,12 @@ class LLMJudgePanel(NamedTuple):
     found: gr.HTML
 
 
-class JudgeView(NamedTuple):
-    """What one browser tab has drawn, so that a look that finds nothing new sends nothing."""
+@dataclass(frozen=True)
+class JudgeView(Drawn):
+    """What one browser session shows of the judge."""
 
-    key: tuple[Any, ...] = ()
-    progress: str = ""
-    tracks: dict[str, follow.Track] = {}  # noqa: RUF012  (never changed in place)
+
+REFRESHER = Refresher[JudgeView](("progress", "found"), {})
 
 
 def build(ws: Workspace, page: Page, which: gr.Dropdown) -> None:
@@ -69,13 +72,13 @@ def _wire(ws: Workspace, page: Page, which: gr.Dropdown, panel: LLMJudgePanel) -
     def on_which(project: str | None, chosen: str | None, model: str | None) -> Any:
         offered, kept = choices(ws, project, chosen, model)
         box = gr.Dropdown(choices=offered, value=kept)
-        return [box, *looked(ws, project, chosen, kept, JudgeView())]
+        return [box, *poll(ws, project, chosen, kept, JudgeView())]
 
     @shows_errors
     def on_look(
         project: str | None, chosen: str | None, model: str | None, before: JudgeView
     ) -> Any:
-        return looked(ws, project, chosen, model, before)
+        return poll(ws, project, chosen, model, before)
 
     @shows_errors
     def on_start(project: str | None, chosen: str | None, model: str | None, rows: Any) -> str:
@@ -112,18 +115,21 @@ def start(
     return llm_judge.submit(ws, who(ws), project, chosen, model, int(rows or 1))
 
 
-def looked(
-    ws: Workspace, project: str | None, chosen: str | None, model: str | None, before: JudgeView
+def poll(
+    ws: Workspace, project: str | None, chosen: str | None, model: str | None, seen: JudgeView
 ) -> list[Any]:
-    """What was seen, progress and what the judge said, each where it is new."""
+    """The view, progress and what the judge said, each where it is new."""
+    now = (chosen, model, lifecycle.revision(ws, who(ws), project) if project and chosen else "")
+    if now == seen.revision and not seen.tracks:
+        return REFRESHER.unchanged()
     asked = llm_judge.of_evaluation(ws, who(ws), project, chosen) if project and chosen else []
-    tracks, going = evaluation_start.followed(ws, asked, before.tracks)
-    progress = going or _failure(asked)
+    seen, going = evaluation_start.followed(ws, replace(seen, revision=now), asked)
     job = llm_judge.newest(asked, model or "")
-    key = (chosen, model, job.id if job else "")
-    said = gr.skip() if progress == before.progress and before.key else progress
-    drawn = gr.skip() if key == before.key else (shown(ws, job) if job else "")
-    return [JudgeView(key, progress, tracks), said, drawn]
+    values = {
+        "progress": going or _failure(asked),
+        "found": (chosen, model, job.id if job else ""),
+    }
+    return REFRESHER.changed(seen, values, {"found": lambda _: shown(ws, job) if job else ""})
 
 
 def shown(ws: Workspace, job: Job) -> str:

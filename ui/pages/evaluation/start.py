@@ -1,7 +1,7 @@
 """The panel that starts an evaluation, and how far the running one is."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import gradio as gr
 
@@ -14,8 +14,12 @@ from engine.services.data import datasets
 from engine.services.evaluation import contamination, metrics, task
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
-from ui.components import follow, forms, markup, names
+from ui.components import forms, markup, names, refresh
+from ui.components.follow import Track
+from ui.components.refresh import Drawn
 from ui.web.session import who
+
+V = TypeVar("V", bound=Drawn)
 
 RECIPE = plug_ins.recipe_fields("evaluate")  # limits, defaults and texts of the form
 USUAL_ROWS = int(RECIPE["max_rows"].default)
@@ -227,17 +231,15 @@ def title(
     return f"{tuned} on {'held-out' if split else 'all of'} {data.label}"
 
 
-def followed(
-    ws: Workspace, found: list[Job], before: dict[str, follow.Track]
-) -> tuple[dict[str, follow.Track], str]:
-    """What is known of those that are not over, and how far they are, as HTML."""
+def followed(ws: Workspace, view: V, found: list[Job]) -> tuple[V, str]:
+    """The view with the events of those that are not over, and how far these are, as HTML."""
     going = [job for job in found if not job.over]
-    tracks = {job.id: follow.look(ws, job, before.get(job.id, follow.Track())) for job in going}
+    seen = refresh.reading(ws, view, going)
     alive = not going or lifecycle.worker_alive(ws, who(ws))
-    return tracks, progress(going, tracks, alive)
+    return seen, progress(going, seen.tracks, alive)
 
 
-def progress(found: list[Job], tracks: dict[str, follow.Track], alive: bool) -> str:
+def progress(found: list[Job], tracks: Mapping[str, Track], alive: bool) -> str:
     """How far the evaluations are that are not over, as HTML; empty when all are."""
     return "".join(_bar(job, tracks[job.id], alive) for job in found if not job.over)
 
@@ -249,7 +251,7 @@ def failure(found: list[Job]) -> str:
     return ""
 
 
-def _bar(job: Job, track: follow.Track, alive: bool) -> str:
+def _bar(job: Job, track: Track, alive: bool) -> str:
     if job.state is State.QUEUED:
         waiting = "waits for its turn" if alive else "waits, but no worker is running"
         return markup.notice(f"{job.name} {waiting}.", "neutral" if alive else "warn")

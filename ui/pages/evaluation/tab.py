@@ -1,7 +1,7 @@
 """The Evaluation page: ask held-out questions, see which model is better and how sure that is."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ from engine.core.evaluation import Evaluation
 from engine.services.evaluation import evaluations, slices
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
-from ui.components import follow, markup, names
+from ui.components import markup, names
 from ui.components.markup import RAW
 from ui.components.names import moment
 from ui.components.page import NavigationTarget, Page
+from ui.components.refresh import Drawn, Refresher
 from ui.pages.evaluation import (
     answers,
     benchmarks,
@@ -35,13 +36,16 @@ Draw = Callable[..., list[Any]]
 
 
 @dataclass(frozen=True)
-class View:
-    """What one browser tab has drawn: the evaluations it knows of, the runs it follows."""
+class EvaluationView(Drawn):
+    """What one browser session shows of the Evaluation page, and the evaluations it knows of."""
 
     known: tuple[str, ...] | None = None
-    progress: str = ""
-    folded: bool = False  # the panel: when there is something to read below it
-    tracks: dict[str, follow.Track] = field(default_factory=dict)
+
+
+# the panel is folded once there is something to read below it
+REFRESHER = Refresher[EvaluationView](
+    ("fold", "progress"), {"fold": lambda folded: gr.Accordion(open=not folded)}
+)
 
 
 def build(ws: Workspace, page: Page) -> None:
@@ -49,7 +53,7 @@ def build(ws: Workspace, page: Page) -> None:
     gr.HTML(
         markup.head("Evaluation", "Compare models on held-out questions, which no training saw.")
     )
-    view = gr.State(View())
+    view = gr.State(EvaluationView())
     next_words = gr.HTML("", elem_id="evaluate-next")
     with gr.Row(elem_classes="tl-actions"):
         to_rating = gr.Button("Rate the answers", variant="primary", visible=False,
@@ -128,29 +132,35 @@ def opened(found: Evaluation, called: render.Names, model: str, index: int) -> s
     return answers.opened(row, found, called, model)
 
 
-def follow_runs(ws: Workspace, project: str | None, view: View) -> tuple[View, str]:
+def follow_runs(
+    ws: Workspace, project: str | None, view: EvaluationView
+) -> tuple[EvaluationView, str]:
     """The view and how far running evaluations are, as HTML."""
     found = lifecycle.list_all(ws, who(ws), project, ("evaluate",)) if project else []
-    tracks, going = start.followed(ws, found, view.tracks)
-    return replace(view, tracks=tracks), going or start.failure(found)
+    seen, going = start.followed(ws, view, found)
+    return seen, going or start.failure(found)
 
 
-def looked(ws: Workspace, draw: Draw, project: str | None, seen: View, *chosen: Any) -> list[Any]:
+def poll(
+    ws: Workspace, draw: Draw, project: str | None, seen: EvaluationView, *chosen: Any
+) -> list[Any]:
     """The view, the panel's fold, progress, and the results where evaluations came or went."""
-    seen, html = follow_runs(ws, project, seen)
-    progress = gr.skip() if html == seen.progress else html
+    same = [gr.skip()] * len(Shown._fields)
+    now = (project, lifecycle.revision(ws, who(ws), project) if project else "")
+    if now == seen.revision and not seen.tracks:
+        return [*REFRESHER.unchanged(), *same]
+    known = seen.known
     listed = titles(ws, project)
     ids = tuple(each for _, each in listed)
-    fold = gr.skip() if seen.folded is bool(ids) else gr.Accordion(open=not ids)
-    seen = replace(seen, progress=html, folded=bool(ids))
-    if ids == seen.known:
-        return [seen, fold, progress, *([gr.skip()] * len(Shown._fields))]
+    seen, progress = follow_runs(ws, project, replace(seen, known=ids, revision=now))
+    over = REFRESHER.changed(seen, {"fold": bool(ids), "progress": progress})
+    if ids == known:
+        return [*over, *same]
     choice = Choice(*chosen)
-    fresh = choice.which not in ids or (seen.known and ids[0] not in seen.known)
+    fresh = choice.which not in ids or (known and ids[0] not in known)
     if ids and fresh:
         choice = choice._replace(which=ids[0], price=None)
-    seen = replace(seen, known=ids)
-    return [seen, fold, progress, *draw(project, listed, choice)]
+    return [*over, *draw(project, listed, choice)]
 
 
 def drawn(
@@ -227,15 +237,17 @@ def _wire_results(
         return drawn(ws, project, listed, choice, folder)
 
     @shows_errors
-    def on_look(project: str | None, seen: View, *values: Any) -> Any:
-        return looked(ws, draw, project, seen, *values)
+    def on_look(project: str | None, seen: EvaluationView, *values: Any) -> Any:
+        return poll(ws, draw, project, seen, *values)
 
     @shows_errors
-    def on_show(aim: NavigationTarget, project: str | None, seen: View, *values: Any) -> Any:
+    def on_show(
+        aim: NavigationTarget, project: str | None, seen: EvaluationView, *values: Any
+    ) -> Any:
         wanted = (aim.evaluation, *values[1:]) if aim.evaluation else values
-        fresh = replace(seen, known=None, progress="…")
+        fresh = replace(seen.without("progress"), known=None, revision=None)
         kept = NavigationTarget() if aim.evaluation else gr.skip()
-        return [kept, *looked(ws, draw, project, fresh, *wanted)]
+        return [kept, *poll(ws, draw, project, fresh, *wanted)]
 
     @shows_errors
     def on_choose(project: str | None, *values: Any) -> Any:

@@ -1,6 +1,6 @@
 """Runs side by side: their losses in one chart, the settings that differ, how they ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -19,11 +19,11 @@ LONGEST = 40  # characters of a name in the legend
 ASK = "Choose two to five trainings to compare."
 
 
-def losses(found: Sequence[Job], tracks: dict[str, Track]) -> Any:
+def losses(found: Sequence[Job], tracks: Mapping[str, Track]) -> Any:
     """One colour a run: the held-out loss bold, the training loss faint."""
     drawn = charts.figure()
     for job, colour, sign in zip(found, COLOURS, SIGNS, strict=False):
-        metrics = curves.thinned(tracks[job.id].metrics)
+        metrics = tracks[job.id].metrics
         # Plotly reads a name as HTML
         name = escape(job.name if len(job.name) <= LONGEST else f"{job.name[: LONGEST - 1]}…")
         steps, values = curves.points(metrics, "loss")

@@ -8,7 +8,6 @@ import plotly.graph_objects as go
 from engine.core.job import Event
 from ui.components import charts
 
-MOST_POINTS = 1500  # of a curve: more cannot be told apart on a screen
 SMALL = {"size": 13}
 RATE, NORM = "learning_rate", "grad_norm"
 MARGIN, RIGHT = "rewards/margins", "rewards/accuracies"
@@ -25,7 +24,7 @@ TOLD_APART = {
 
 def losses(metrics: Sequence[Event], run: str) -> Any:
     """Training loss, held-out loss and the checkpoint that is kept."""
-    drawn = charts.loss_curves(thinned(metrics))
+    drawn = charts.loss_curves(metrics)
     drawn.update_layout(uirevision=run)
     return drawn
 
@@ -38,13 +37,12 @@ def has_preferences(metrics: Sequence[Event]) -> bool:
 def preferences(metrics: Sequence[Event], run: str) -> Any:
     """Reward margin over the steps; below, where a run compares pairs, the share told apart."""
     drawn = charts.figure()
-    kept = thinned(metrics)
     pairs = any(RIGHT in event.data or f"eval_{RIGHT}" in event.data for event in metrics)
     curves = ((MARGIN, "y", "margin"), (RIGHT, "y2", "told apart"))
     for name, axis, title in curves if pairs else curves[:1]:
-        steps, values = points(kept, name)
+        steps, values = points(metrics, name)
         drawn.add_trace(_line(steps, values, axis, f"{title}, training", faint=True))
-        steps, values = points(kept, f"eval_{name}")
+        steps, values = points(metrics, f"eval_{name}")
         drawn.add_trace(_line(steps, values, axis, f"{title}, held out", faint=False))
     drawn.update_layout(
         uirevision=run,
@@ -68,9 +66,8 @@ def has_rates(metrics: Sequence[Event]) -> bool:
 def rates(metrics: Sequence[Event], run: str) -> Any:
     """Two curves one above the other over the steps: learning rate, and length of the gradient."""
     drawn = charts.figure()
-    kept = thinned(metrics)
     for name, axis, title in ((RATE, "y", "learning rate"), (NORM, "y2", "gradient norm")):
-        steps, values = points(kept, name)
+        steps, values = points(metrics, name)
         drawn.add_trace(_line(steps, values, axis, title, faint=True, exact="%{y:.3g}"))
     drawn.update_layout(
         uirevision=run,
@@ -90,17 +87,6 @@ def rates(metrics: Sequence[Event], run: str) -> Any:
         showlegend=False,
     )
     return drawn
-
-
-def thinned(metrics: Sequence[Event]) -> list[Event]:
-    """Every held-out measurement, and so many of the steps between that a screen can show them."""
-    step = max(1, len(metrics) // MOST_POINTS)
-    last = len(metrics) - 1
-    return [
-        event
-        for n, event in enumerate(metrics)
-        if n % step == 0 or n == last or "eval_loss" in event.data
-    ]
 
 
 def points(metrics: Sequence[Event], name: str) -> tuple[list[int], list[float]]:

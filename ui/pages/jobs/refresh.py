@@ -1,7 +1,7 @@
 """What one look at the runs finds, and which parts of the page it changes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,9 +11,10 @@ from engine.core.job import Job, State
 from engine.services.jobs import compare, lifecycle, listing, queue
 from engine.services.jobs.queue import Waiting
 from engine.workspace import Workspace
-from ui.components import follow, names
+from ui.components import names, refresh
 from ui.components.follow import Track
 from ui.components.page import NavigationTarget
+from ui.components.refresh import Drawn, Refresher, Update
 from ui.pages.jobs import compare as side_by_side
 from ui.pages.jobs import curves, numbers, render, settings, studies
 from ui.pages.jobs.layout import JobsParts
@@ -34,13 +35,12 @@ NO_MATCH = '<p class="tl-hint">No job matches.</p>'
 
 
 @dataclass(frozen=True)
-class JobsView:
-    """What one browser tab looks at: the run somebody picked, what is read, what is drawn."""
+class JobsView(Drawn):
+    """What one browser session shows of the Jobs page: the job somebody picked, the one shown."""
 
     picked: str = ""
     shown: str = ""
-    tracks: dict[str, Track] = field(default_factory=dict)
-    drawn: dict[str, Any] = field(default_factory=dict)
+    live: bool = False  # a job of the project is not over, so a poll reads more than a revision
 
 
 class ListFilter(NamedTuple):
@@ -52,6 +52,31 @@ class ListFilter(NamedTuple):
 
 
 ANYTHING = ListFilter()
+
+
+class JobsLook(NamedTuple):
+    """What a look found: the view, the value of each part, and how its charts are drawn."""
+
+    view: JobsView
+    values: dict[str, Any]
+    draws: dict[str, Update] = {}  # noqa: RUF012  (never changed in place)
+
+
+def _plain_shows() -> dict[str, Update]:
+    columns = ("empty", "losses_box", "wishes_box", "study_box", "overlay_box")
+    buttons = ("stop", "keep", "again", "resume", "delete")
+    return {
+        **dict.fromkeys(columns, refresh.shown(gr.Column)),
+        **dict.fromkeys(buttons, refresh.shown(gr.Button)),
+        **dict.fromkeys(("rates_box", "compare_box"), refresh.shown(gr.Accordion)),
+        **dict.fromkeys(("sure", "sure_delete"), lambda _: gr.Row(visible=False)),
+        **dict.fromkeys(("name", "note", "tags"), lambda held: held[1]),
+        "body": refresh.shown(gr.Row),
+        "onward": lambda label: gr.Button(label, visible=bool(label)),
+    }
+
+
+REFRESHER = Refresher[JobsView](JobsParts._fields, _plain_shows())
 
 
 def next_step(job: Job) -> tuple[str, str]:
@@ -72,27 +97,38 @@ def aims_at(job: Job) -> NavigationTarget:
     return NavigationTarget()
 
 
-def refresh(
+def poll(
     ws: Workspace, project: str | None, view: JobsView, asked: ListFilter = ANYTHING
-) -> tuple[JobsView, dict[str, Any]]:
-    """What this look found, and what of it is not on the page yet, by the name of its part."""
+) -> list[Any]:
+    """The view and an update for every part; nothing is read while no job changed or runs."""
+    now = (project, lifecycle.revision(ws, who(ws), project) if project else "", view.picked, asked)
+    if now == view.revision and not view.live:
+        return REFRESHER.unchanged()
+    found = look(ws, project, view, asked)
+    seen = replace(found.view, revision=now)
+    return REFRESHER.changed(seen, found.values, found.draws)
+
+
+def look(
+    ws: Workspace, project: str | None, view: JobsView, asked: ListFilter = ANYTHING
+) -> JobsLook:
+    """The value of every part; those of a job that is over and drawn are left out."""
     every = lifecycle.list_all(ws, who(ws), project) if project else []
     found = [job for job in every if job.kind not in ELSEWHERE]
-    if not found:
-        fresh: dict[str, Any] = {"empty": True, "body": False}
-        return _changed(JobsView(), fresh, view.drawn)
+    if not found or project is None:
+        return JobsLook(JobsView(marks=view.marks), {"empty": True, "body": False})
     job = chosen(found, view.picked)
     compared = [one for one in found if one.id in asked.compared][: compare.MOST]
-    kept = {one.id: view.tracks.get(one.id, Track()) for one in found}
-    live = [one for one in found if not one.over or one.id == job.id or one in compared]
-    tracks = kept | {one.id: follow.look(ws, one, kept[one.id]) for one in live}
-    waits = {one.job_id: one for one in queue.queue(ws, who(ws))}
-    listed = matching(ws, project or "", found, asked)
-    cards = render.cards(listed, job.id, waits, tracks) if listed else NO_MATCH
-    fresh = {"empty": False, "body": True, "cards": cards, **_choices(found)}
-    fresh |= opened(ws, project or "", job, tracks[job.id], waits.get(job.id), view)
-    fresh |= _compared(ws, project or "", compared, tracks)
-    return _changed(replace(view, shown=job.id, tracks=tracks), fresh, view.drawn)
+    read = [one for one in found if not one.over or one.id == job.id or one in compared]
+    seen = refresh.reading(ws, view, read)
+    seen = replace(seen, shown=job.id, live=any(not one.over for one in found))
+    waits = {one.job_id: one for one in queue.queue(ws, who(ws))} if seen.live else {}
+    listed = matching(ws, project, found, asked)
+    cards = render.cards(listed, job.id, waits, seen.tracks) if listed else NO_MATCH
+    values = {"empty": False, "body": True, "cards": cards, **_choices(found)}
+    values |= opened(ws, project, job, waits.get(job.id), seen)
+    values |= _compared(ws, project, compared, seen)
+    return JobsLook(seen, values, {**_plots(seen, compared), **_fields(asked)})
 
 
 def matching(ws: Workspace, project: str, found: list[Job], asked: ListFilter) -> list[Job]:
@@ -113,11 +149,12 @@ def chosen(found: list[Job], picked: str) -> Job:
 
 
 def opened(
-    ws: Workspace, project: str, job: Job, track: Track, waits: Waiting | None, view: JobsView
+    ws: Workspace, project: str, job: Job, waits: Waiting | None, view: JobsView
 ) -> dict[str, Any]:
     """The parts of one run's page; a run that is over and drawn is left as it is."""
+    track = view.track(job.id)
     run = (job.id, job.state, job.name, job.note, job.tags)
-    if job.over and track.whole and view.drawn.get("run") == run:
+    if job.over and track.whole and view.shows("run", run):
         return {}
     called = names.of_models(ws, project) | names.of_datasets(ws, project)
     goes_on = lifecycle.trains(job.kind) and lifecycle.can_resume(ws, who(ws), job.id)
@@ -155,7 +192,7 @@ def _edited(job: Job) -> dict[str, Any]:
 
 
 def _drawings(job: Job, track: Track) -> dict[str, Any]:
-    drawing = (job.id, len(track.metrics), len(track.trials), job.over)
+    drawing = (job.id, track.measured, len(track.trials), job.over)
     seen = {
         "losses": any("loss" in e.data or "eval_loss" in e.data for e in track.metrics),
         "wishes": curves.has_preferences(track.metrics),
@@ -173,88 +210,39 @@ def _choices(found: list[Job]) -> dict[str, Any]:
     return {"tag_filter": tags, "compared": trainings, "compare_box": len(trainings) > 1}
 
 
-def _compared(
-    ws: Workspace, project: str, found: list[Job], tracks: dict[str, Track]
-) -> dict[str, Any]:
+def _compared(ws: Workspace, project: str, found: list[Job], view: JobsView) -> dict[str, Any]:
     if len(found) < compare.FEWEST:
         return {"overlay_box": False, "overlay": (), "compare_table": side_by_side.ASK}
     called = names.of_models(ws, project) | names.of_datasets(ws, project)
     return {
         "overlay_box": True,
-        "overlay": tuple((job.id, len(tracks[job.id].metrics)) for job in found),
+        "overlay": tuple((job.id, view.track(job.id).measured) for job in found),
         "compare_table": side_by_side.table(found, called),
-        "overlaid": found,
     }
 
 
-def _changed(
-    view: JobsView, fresh: dict[str, Any], drawn: dict[str, Any]
-) -> tuple[JobsView, dict[str, Any]]:
-    """The view with what is now drawn, and the part of `fresh` that was not."""
-    new = {name: value for name, value in fresh.items() if drawn.get(name, ...) != value}
-    return replace(view, drawn={**drawn, **fresh}), new
+def _plots(view: JobsView, compared: list[Job]) -> dict[str, Update]:
+    track, run = view.track(view.shown), view.shown
 
-
-def updates(view: JobsView, new: dict[str, Any], asked: ListFilter = ANYTHING) -> list[Any]:
-    """A component's update for every part; a part that did not change is skipped."""
-    make = {**_shows(), **_plots(view), **_fields(asked)}
-    return [
-        make.get(name, str)(new[name]) if name in new else gr.skip() for name in JobsParts._fields
-    ]
-
-
-def _shows() -> dict[str, Callable[[Any], Any]]:
-    def column(seen: bool) -> Any:
-        return gr.Column(visible=seen)
-
-    def button(seen: bool) -> Any:
-        return gr.Button(visible=seen)
-
-    boxes = ("empty", "losses_box", "wishes_box", "study_box", "overlay_box")
-    return {
-        **dict.fromkeys(boxes, column),
-        **dict.fromkeys(("stop", "keep", "again", "resume", "delete"), button),
-        "body": lambda seen: gr.Row(visible=seen),
-        "onward": lambda label: gr.Button(label, visible=bool(label)),
-        "sure": lambda _: gr.Row(visible=False),
-        "sure_delete": lambda _: gr.Row(visible=False),
-        "rates_box": lambda seen: gr.Accordion(visible=seen),
-        "compare_box": lambda seen: gr.Accordion(visible=seen),
-    }
-
-
-def _plots(view: JobsView) -> dict[str, Callable[[Any], Any]]:
-    track, run = view.tracks.get(view.shown, Track()), view.shown
-
-    def plot(draw: Callable[[], Any]) -> Callable[[Any], Any]:
+    def plot(draw: Callable[[], Any]) -> Update:
         return lambda seen: draw() if seen else gr.skip()
 
-    overlaid = view.drawn.get("overlaid", [])
     return {
         "losses": plot(partial(curves.losses, track.metrics, run)),
         "wishes": plot(partial(curves.preferences, track.metrics, run)),
         "rates": plot(partial(curves.rates, track.metrics, run)),
         "study": lambda seen: studies.picture(seen[1], track) if seen else gr.skip(),
-        "overlay": plot(partial(side_by_side.losses, overlaid, view.tracks)),
+        "overlay": plot(partial(side_by_side.losses, compared, view.tracks)),
     }
 
 
-def _fields(asked: ListFilter) -> dict[str, Callable[[Any], Any]]:
+def _fields(asked: ListFilter) -> dict[str, Update]:
     def among(offered: list[Any], wanted: tuple[str, ...]) -> Any:
         known = {each[1] if isinstance(each, tuple) else each for each in offered}
         kept = [each for each in wanted if each in known]
         return gr.Dropdown(choices=offered, value=kept, multiselect=True, visible=bool(offered))
 
     return {
-        **dict.fromkeys(("name", "note", "tags"), lambda held: held[1]),
         "tag_filter": lambda offered: among(offered, asked.tags),
         "compared": lambda offered: among(offered, asked.compared),
     }
-
-
-def looked(
-    ws: Workspace, project: str | None, view: JobsView, asked: ListFilter = ANYTHING
-) -> list[Any]:
-    """The view and an update for every part."""
-    found, new = refresh(ws, project, view, asked)
-    return [found, *updates(found, new, asked)]

@@ -1,6 +1,7 @@
 """Runs as HTML: the list, and one of them opened."""
 
 import time
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -69,7 +70,7 @@ def outcome(job: Job) -> str:
 
 
 def cards(
-    found: list[Job], chosen: str, waits: dict[str, Waiting], tracks: dict[str, Track]
+    found: list[Job], chosen: str, waits: dict[str, Waiting], tracks: Mapping[str, Track]
 ) -> str:
     """The list of runs, one of them marked."""
     made = [choice_cards.Pick(job.id, _card(job, waits, tracks)) for job in found]
@@ -136,7 +137,7 @@ def report(job: Job) -> str:
     )
 
 
-def _card(job: Job, waits: dict[str, Waiting], tracks: dict[str, Track]) -> str:
+def _card(job: Job, waits: dict[str, Waiting], tracks: Mapping[str, Track]) -> str:
     said = outcome(job) or _waiting(job, waits.get(job.id))
     note = " · ".join(part for part in (kind(job), said) if part)
     seconds = took(job)

@@ -14,7 +14,7 @@ from ui.components.markup import RAW
 from ui.components.page import NavigationTarget, Page
 from ui.pages.jobs import layout
 from ui.pages.jobs.layout import JobsParts, More
-from ui.pages.jobs.refresh import JobsView, ListFilter, aims_at, looked, next_step
+from ui.pages.jobs.refresh import JobsView, ListFilter, aims_at, next_step, poll
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -79,14 +79,14 @@ def _wire_looks(
 ) -> None:
     @shows_errors
     def on_look(project: str | None, seen: JobsView, *typed: Any) -> Any:
-        return looked(ws, project, seen, asked(*typed))
+        return poll(ws, project, seen, asked(*typed))
 
     @shows_errors
     def on_show(aim: NavigationTarget, project: str | None, seen: JobsView, *typed: Any) -> Any:
-        fresh = replace(seen, drawn={}, picked=aim.run or seen.picked)
+        fresh = replace(seen, marks={}, revision=None, picked=aim.run or seen.picked)
         return [
             NavigationTarget() if aim.run else gr.skip(),
-            *looked(ws, project, fresh, asked(*typed)),
+            *poll(ws, project, fresh, asked(*typed)),
         ]
 
     @shows_errors
@@ -99,7 +99,7 @@ def _wire_looks(
         event: gr.EventData,
     ) -> Any:
         picked = replace(seen, picked=choice_cards.picked(event))
-        return looked(ws, project, picked, asked(text, tags, compared))
+        return poll(ws, project, picked, asked(text, tags, compared))
 
     out = [view, *parts]
     aimed, shown = [page.target, *given], [page.target, *out]
@@ -155,7 +155,7 @@ def _wire_edit(
     ) -> Any:
         job = save(ws, seen, *(str(each or "") for each in typed))
         gr.Success(f"{job.name} is saved.", title="Saved")
-        return looked(ws, project, seen, asked(text, tags, compared))
+        return poll(ws, project, seen, asked(text, tags, compared))
 
     def deleted(seen: JobsView) -> tuple[JobsView, str, str]:
         return replace(seen, picked=""), f"{delete(ws, seen).name} is deleted.", "Deleted"
@@ -173,7 +173,7 @@ def _acting(ws: Workspace, act: Act) -> Callable[..., Any]:
     def on_act(project: str | None, seen: JobsView, *typed: Any) -> Any:
         seen, message, title = act(seen)
         gr.Info(message, title=title)
-        return looked(ws, project, seen, asked(*typed))
+        return poll(ws, project, seen, asked(*typed))
 
     return on_act
 

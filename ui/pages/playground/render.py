@@ -1,5 +1,6 @@
 """Answers of the playground as HTML, side by side while they are written."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
 
@@ -8,6 +9,7 @@ from engine.core.result import PlayedAnswer, PlayResult
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 from ui.components import choice_cards, markup, names
+from ui.components.refresh import Drawn
 from ui.pages.evaluation.render import Names
 from ui.web.session import who
 
@@ -16,12 +18,12 @@ HISTORY = 12
 
 
 @dataclass(frozen=True)
-class Talk:
-    """What one browser tab knows of one question: the job and the texts so far, by model id."""
+class Talk(Drawn):
+    """What one browser session knows of one question: the job and the texts so far, by model id."""
 
     job: str = ""
     seq: int = 0
-    texts: dict[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict, hash=False)
     done: frozenset[str] = frozenset()
 
 

@@ -5,15 +5,16 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from engine.core import recipe as recipes
-from engine.core.errors import UserError
+from engine.core.errors import NotFound, UserError
 from engine.core.job import Job
 from engine.services import playground as services_playground
 from engine.services import plug_ins
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
-from ui.components import choice_cards, markup, names
+from ui.components import choice_cards, markup, names, refresh
 from ui.components.markup import RAW
 from ui.components.page import Page
+from ui.components.refresh import Refresher
 from ui.pages.playground import render, saved_questions
 from ui.pages.playground.render import Talk
 from ui.web.errors import shows_errors
@@ -64,6 +65,18 @@ class Parts(NamedTuple):
     stop: gr.Button
     timer: gr.Timer
     box: gr.Accordion
+
+
+REFRESHER = Refresher[Talk](
+    Parts._fields,
+    {
+        "past": refresh.shown(gr.Column),
+        "go": lambda live: gr.Button("Answering …" if live else "Ask", interactive=not live),
+        "stop": refresh.shown(gr.Button),
+        "timer": lambda live: gr.Timer(active=live),
+        "box": refresh.shown(gr.Accordion),
+    },
+)
 
 
 def build(ws: Workspace, page: Page) -> None:
@@ -128,39 +141,52 @@ def look(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk, Job | No
     job = next((each for each in found if each.id == talk.job), None) or next(iter(found), None)
     if job is None:
         return Talk(), None
-    known = talk if talk.job == job.id else Talk(job.id)
+    known = talk if talk.job == job.id else Talk(job=job.id)
     return render.follow(ws, known, job), job
 
 
-def whole(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk, list[Any]]:
-    """Every part of the tab for the shown question."""
+def whole(ws: Workspace, project: str | None, talk: Talk) -> list[Any]:
+    """The view and an update for every part of the tab, for the shown question."""
     talk, job = look(ws, project, talk)
+    live = job is not None and not job.over
+    values: dict[str, Any] = dict.fromkeys(("go", "stop", "timer"), live)
     if job is None:
         ready = names.choices(ws, project)
         empty = markup.empty("Nothing asked yet", NOTHING if ready else NO_MODEL)
-        parts = [empty, "", gr.Column(visible=False), *_buttons(False), gr.Timer(active=False),
-                 gr.Accordion(visible=False)]  # fmt: skip
-        return talk, parts
-    called = names.of_models(ws, project)
-    html = render.answers(job, talk, called, lifecycle.worker_alive(ws, who(ws)))
-    found = asked(ws, project)
-    past = render.history(found, job.id, called)
-    live = not job.over
-    shown = gr.Column(visible=len(found) > 1)
-    told = gr.Accordion(visible=True)
-    return talk, [html, past, shown, *_buttons(live), gr.Timer(active=live), told]
+        values |= {"answers": empty, "history": "", "past": False, "box": False}
+        return REFRESHER.changed(talk, values)
+    called, found = names.of_models(ws, project), asked(ws, project)
+    values |= {
+        "answers": render.answers(job, talk, called, lifecycle.worker_alive(ws, who(ws))),
+        "history": render.history(found, job.id, called),
+        "past": len(found) > 1,
+        "box": True,
+    }
+    return REFRESHER.changed(talk, values)
 
 
-def tick(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk, list[Any]]:
+def tick(ws: Workspace, project: str | None, talk: Talk) -> list[Any]:
     """What is new half a second later; all of the tab once the answers are whole."""
-    new, job = look(ws, project, talk)
+    job = _shown(ws, project, talk)
     if job is None or job.over:
         return whole(ws, project, talk)
-    skip = [gr.skip()] * (len(Parts._fields) - 1)
+    new = render.follow(ws, talk, job)
     if new.seq == talk.seq and talk.seq:
-        return new, [gr.skip(), *skip]
+        return REFRESHER.unchanged()
     called = names.of_models(ws, project)
-    return new, [render.answers(job, new, called, lifecycle.worker_alive(ws, who(ws))), *skip]
+    html = render.answers(job, new, called, lifecycle.worker_alive(ws, who(ws)))
+    return REFRESHER.changed(new, {"answers": html})
+
+
+def _shown(ws: Workspace, project: str | None, talk: Talk) -> Job | None:
+    """The job of the shown question; None where it has gone or is of another project."""
+    if not talk.job:
+        return None
+    try:
+        job = lifecycle.get(ws, who(ws), talk.job)
+    except NotFound:
+        return None
+    return job if job.project_id == project else None
 
 
 def choices(ws: Workspace, project: str | None, models: list[str]) -> gr.Dropdown:
@@ -169,12 +195,6 @@ def choices(ws: Workspace, project: str | None, models: list[str]) -> gr.Dropdow
     ids = {each for _, each in offered}
     kept = [each for each in models if each in ids] or names.first_two(ws, project)
     return gr.Dropdown(choices=offered, value=kept, multiselect=True)
-
-
-def _buttons(live: bool) -> tuple[gr.Button, gr.Button]:
-    return gr.Button("Answering …" if live else "Ask", interactive=not live), gr.Button(
-        visible=live
-    )
 
 
 def _form() -> Form:
@@ -204,24 +224,21 @@ def _form() -> Form:
 def _wire(ws: Workspace, page: Page, talk: gr.State, form: Form, parts: Parts) -> None:
     @shows_errors
     def on_show(project: str | None, seen: Talk, models: list[str]) -> Any:
-        seen, shown = whole(ws, project, Talk(seen.job))
-        return [seen, choices(ws, project, models or []), *shown]
+        seen, *parts = whole(ws, project, Talk(job=seen.job))
+        return [seen, choices(ws, project, models or []), *parts]
 
     @shows_errors
     def on_ask(project: str | None, *values: Any) -> Any:
         job = ask(ws, project, *values)
-        seen, shown = whole(ws, project, Talk(job.id))
-        return [seen, *shown]
+        return whole(ws, project, Talk(job=job.id))
 
     @shows_errors
     def on_tick(project: str | None, seen: Talk) -> Any:
-        seen, shown = tick(ws, project, seen)
-        return [seen, *shown]
+        return tick(ws, project, seen)
 
     @shows_errors
     def on_pick(project: str | None, event: gr.EventData) -> Any:
-        seen, shown = whole(ws, project, Talk(choice_cards.picked(event)))
-        return [seen, *shown]
+        return whole(ws, project, Talk(job=choice_cards.picked(event)))
 
     @shows_errors
     def on_stop(seen: Talk) -> None:

@@ -1,0 +1,57 @@
+"""Measurements of a job, thinned while they arrive: a curve of any length takes the same memory."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.core.job import Event
+
+MOST_POINTS = 1500  # of a series: more cannot be told apart on a screen
+MOST_SERIES = 24  # of a job; measurements under still other names share the last one
+
+Names = tuple[str, ...]  # of the values that are measured together
+OTHERS: Names = ()
+
+
+@dataclass(frozen=True)
+class ThinnedSeries:
+    """Every `stride`-th of `count` measurements, and the newest of all."""
+
+    count: int = 0
+    stride: int = 1
+    even: tuple[Event, ...] = ()
+    newest: Event | None = None
+
+    def extended(self, events: Sequence[Event]) -> "ThinnedSeries":
+        """The series with later measurements; the stride doubles where they would be too many."""
+        even, stride = [*self.even, *events[-self.count % self.stride :: self.stride]], self.stride
+        while len(even) > MOST_POINTS:
+            even, stride = even[::2], 2 * stride
+        newest = events[-1] if events else self.newest
+        return ThinnedSeries(self.count + len(events), stride, tuple(even), newest)
+
+    @property
+    def points(self) -> tuple[Event, ...]:
+        """The measurements that are kept, in order, the newest among them."""
+        if self.newest is None or self.even[-1].seq == self.newest.seq:
+            return self.even
+        return (*self.even, self.newest)
+
+
+def extended(
+    known: Mapping[Names, ThinnedSeries], events: Iterable[Event]
+) -> dict[Names, ThinnedSeries]:
+    """The series with `events` added, one series for each set of names measured together."""
+    new: dict[Names, list[Event]] = {}
+    for event in events:
+        names = tuple(sorted(event.data))
+        if names not in known and names not in new and len({*known, *new}) >= MOST_SERIES:
+            names = OTHERS
+        new.setdefault(names, []).append(event)
+    return {**known, **{n: known.get(n, ThinnedSeries()).extended(each) for n, each in new.items()}}
+
+
+def in_order(series: Mapping[Names, ThinnedSeries], *more: Event | None) -> tuple[Event, ...]:
+    """The points of all series and `more`, by their number, none of them twice."""
+    found = {event.seq: event for one in series.values() for event in one.points}
+    found |= {event.seq: event for event in more if event is not None}
+    return tuple(found[seq] for seq in sorted(found))
