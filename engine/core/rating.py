@@ -226,9 +226,18 @@ class RaterState(BaseModel):
     pause: str | None = None
 
 
-def tally_words(wins: int, losses: int, ties: int, both_bad: int) -> str:
-    """The votes of a round as every sentence has them, from the side of the new model."""
-    return f"wins {wins}, losses {losses}, ties {ties}, both bad {both_bad}"
+def tally_words(wins: int, losses: int, ties: int, both_bad: int, identical: int = 0) -> str:
+    """The votes of a round as every sentence has them, from the side of the new model.
+
+    `identical` of the ties are questions with the same answer from both, which nobody voted on.
+    """
+    same = f", same answer {identical}" if identical else ""
+    return f"wins {wins}, losses {losses}, ties {ties - identical}, both bad {both_bad}{same}"
+
+
+def same_answer_words(identical: int) -> str:
+    """What a sentence says of questions with one answer from both; empty without any."""
+    return f", {identical} with the same answer from both counted as ties" if identical else ""
 
 
 class Tally(BaseModel):
@@ -250,3 +259,4 @@ class Tally(BaseModel):
     paused: int = 0  # votes of paused raters, which are in none of the numbers above
     guests: int = 0  # votes of people whom nobody knows, in none of the numbers above either
     deleted: int = 0  # votes that were deleted with all that their raters did
+    identical: int = 0  # of the ties: questions with the same answer from both, that nobody saw

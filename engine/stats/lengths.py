@@ -16,6 +16,9 @@ from engine.core.errors import UserError
 from engine.stats.intervals import Interval, wilson
 from engine.stats.rated_pairs import RatedPair, between, counted
 
+ASSOCIATION = (
+    "This cannot tell raters who like length from answers that are longer because they are better."
+)
 LONGER = 0.6  # from this share on, raters may be rewarding length
 FARTHEST = 12.0  # beyond these log odds, a coefficient stands for "always" and has no value
 
@@ -149,13 +152,20 @@ def _sentence(
     range_ = f"{level * 100:g} % interval {bounds.low * 100:.1f} to {bounds.high * 100:.1f} %"
     equal = "sides" if length is None else "lengths and sides"
     found = f"With equal {equal} the new model would win {rate * 100:.1f} % ({range_})"
-    if bounds.low > 0.5:
+    if bounds.low > 0.5 and raw > 0.5:
         said = f"its win is not explained by {'side' if length is None else 'length or side'}"
+    elif bounds.low > 0.5:
+        said = "once they are equal the new model is preferred"
     elif bounds.high < 0.5:
-        said = "it would lose"
+        said = "among answers of equal length the other model is preferred"
+        if length is None:
+            said = "with equal sides the other model is preferred"
     else:
         said = "no difference beyond them is shown"
-    return f"{found}, beside {raw * 100:.1f} % as counted: {said}."
+    text = f"{found}, beside {raw * 100:.1f} % as counted: {said}."
+    if length is None or bounds.low > 0.5:
+        return text
+    return f"{text} {ASSOCIATION}"
 
 
 def longer_chosen(rated: Sequence[RatedPair], level: float = 0.95) -> LongerChosen:
@@ -177,10 +187,18 @@ def longer_chosen(rated: Sequence[RatedPair], level: float = 0.95) -> LongerChos
         )  # fmt: skip
     share, bounds = longer / n, wilson(longer / n, n, level)
     warn = share >= LONGER and bounds.low > 0.5
-    found = f"the longer answer won {longer} of {n} votes ({share * 100:.0f} %)"
-    text = f"Your raters may be rewarding length: {found}." if warn else (
-        f"No sign that length is rewarded: {found}."
-    )  # fmt: skip
+    found = (
+        f"the longer answer won {longer} of {n} votes ({share * 100:.0f} %, {level * 100:g} % "
+        f"interval {bounds.low * 100:.0f} to {bounds.high * 100:.0f} %)"
+    )
+    if warn:
+        text = f"Your raters may be rewarding length: {found}."
+    elif bounds.low > 0.5:
+        text = f"Longer answers win somewhat more often: {found}."
+    elif bounds.high < 0.5:
+        text = f"Shorter answers win more often: {found}."
+    else:
+        text = f"It is not shown that length matters: {found}."
     return LongerChosen(
         longer=longer, shorter=shorter, share=share, low=bounds.low, high=bounds.high, warn=warn,
         sentence=text,

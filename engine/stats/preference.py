@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import binomtest, norm, t
 
 from engine.core.errors import UserError
-from engine.core.rating import tally_words
-from engine.stats.intervals import Interval, mean_interval, p_words, wilson
+from engine.core.rating import same_answer_words, tally_words
+from engine.stats.intervals import SAME, Interval, mean_interval, p_words, wilson
 from engine.stats.paired import sign_flip_p
-from engine.stats.power import detectable
+from engine.stats.power import detectable, wins_needed
 
 Decision = Literal["better", "worse", "no difference shown"]
 
@@ -21,6 +21,7 @@ class Verdict(BaseModel):
 
     `n` counts votes, `decisive` those with a winner. `detectable` is the smallest true win rate
     (ties as half) that a test of this size shows in 80 of 100 cases; None where it shows none.
+    `identical` of the ties are questions with the same answer from both, which nobody voted on.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +42,7 @@ class Verdict(BaseModel):
     losses: int
     ties: int
     both_bad: int
+    identical: int = 0
 
 
 class _Test(NamedTuple):
@@ -58,6 +60,7 @@ def verdict(
     both_bad: int = 0,
     by_prompt: Sequence[float] | None = None,
     names: tuple[str, str] = ("the new model", "the baseline"),
+    identical: int = 0,
     alpha: float = 0.05,
 ) -> Verdict:
     """Whether the first of `names` is better; `by_prompt` holds each prompt's mean in [0, 1].
@@ -71,13 +74,21 @@ def verdict(
     """
     _check((wins, losses, ties, both_bad), by_prompt)
     n, decisive = wins + losses + ties + both_bad, wins + losses
-    counts = tally_words(wins, losses, ties, both_bad)
+    counts = tally_words(wins, losses, ties, both_bad, identical)
     overlap = by_prompt is not None and 0 < len(by_prompt) < n
+    questions = len(by_prompt) if overlap and by_prompt is not None else n
     test = _clustered(by_prompt or (), alpha) if overlap else _single(wins, losses, n, alpha)
     rate = wins / decisive if decisive else 0.5
     low, high = wilson(rate, decisive, 1 - alpha) if decisive else (0.0, 1.0)
     return Verdict(
-        sentence=_sentence(test, names, counts, decisive, alpha),
+        sentence=_sentence(
+            test,
+            names,
+            counts,
+            decisive,
+            alpha,
+            _measured(questions, identical) if overlap or identical else "",
+        ),
         decision=_decide(test, alpha),
         **test._asdict(),
         n=n,
@@ -89,7 +100,13 @@ def verdict(
         losses=losses,
         ties=ties,
         both_bad=both_bad,
+        identical=identical,
     )
+
+
+def _measured(questions: int, identical: int) -> str:
+    """What a mean over questions is of."""
+    return f"on {questions} questions{same_answer_words(identical)}, "
 
 
 def _check(counts: tuple[int, ...], by_prompt: Sequence[float] | None) -> None:
@@ -136,13 +153,16 @@ def _clustered(by_prompt: Sequence[float], alpha: float) -> _Test:
     n, rate = len(means), float(means.mean())
     error = float(means.std(ddof=1)) / n**0.5 if n > 1 else 0.0
     p = sign_flip_p(means - 0.5)
+    # where so few prompts are off one half, no outcome reaches p < alpha
+    moving = int((np.abs(means - 0.5) > SAME).sum())
+    able = wins_needed(moving, alpha) is not None
     if error == 0:  # prompts alike: Student's t would be perfectly sure of them
         bounds = mean_interval(means.tolist(), 1 - alpha)
-        return _Test(rate, *bounds, p, detectable(n, alpha=alpha))
+        return _Test(rate, *bounds, p, detectable(n, alpha=alpha) if able else None)
     half = float(t.ppf(1 - alpha / 2, n - 1)) * error
     reach = float(t.ppf(1 - alpha / 2, n - 1) + norm.ppf(0.8)) * error
     bounds = Interval(max(0.0, rate - half), min(1.0, rate + half))
-    return _Test(rate, *bounds, p, 0.5 + reach if reach < 0.5 else None)
+    return _Test(rate, *bounds, p, 0.5 + reach if able and reach < 0.5 else None)
 
 
 def _decide(test: _Test, alpha: float) -> Decision:
@@ -159,20 +179,24 @@ def _sentence(
     counts: str,
     decisive: int,
     alpha: float,
+    measured: str,
 ) -> str:
     new, base = names
     decision = _decide(test, alpha)
     if decisive == 0:
         return f"No difference shown: no vote prefers {new} or {base} ({counts})."
     rate, low, high = (100 * x for x in (test.win_rate, test.low, test.high))
+    unit = "on average" if measured else "of votes with ties as half"
     found = (
-        f"{rate:.1f} % of votes with ties as half ({(1 - alpha) * 100:g} % interval {low:.1f} to "
+        f"{rate:.1f} % {unit} ({(1 - alpha) * 100:g} % interval {low:.1f} to "
         f"{high:.1f} %, {p_words(test.p)}; {counts})"
     )
     if decision != "no difference shown":
-        return f"{new[:1].upper()}{new[1:]} is {decision} than {base}: it wins {found}."
+        return f"{new[:1].upper()}{new[1:]} is {decision} than {base}: {measured}it wins {found}."
     if test.detectable is None:
         could = "a test this small could not have shown one"
     else:
         could = f"this test could see a win rate of {test.detectable * 100:.1f} % or more"
-    return f"No difference shown between {new} and {base}: {new} wins {found}; {could}."
+    if not test.low <= 0.5 <= test.high:  # the interval is close to the test, not its inverse
+        could = f"the interval leaves out 50 %, but the test decides, and it does not; {could}"
+    return f"No difference shown between {new} and {base}: {measured}{new} wins {found}; {could}."

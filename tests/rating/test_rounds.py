@@ -71,13 +71,15 @@ def test_a_report_says_winner_agreement_side_and_length(ws, tmp_path):
     assert found.sentence.startswith("The new model is better")
 
 
-def test_a_model_against_itself_comes_out_even_for_whoever_looks_at_sides_only(ws, tmp_path):
+def test_model_against_itself_is_not_called_even_for_whoever_looks_at_sides_only(ws, tmp_path):
     one = started(ws, tmp_path, "aa_control", pairs=20)
     rate_all(ws, one, "a", lambda _: "left")  # each answer stands left in exactly half
     rounds.close(ws, LOCAL, one.id)
     found = report.report(ws, LOCAL, one.id)
-    assert found.even
-    assert found.sentence.startswith("The A/A round is even")
+    assert found.even is False
+    assert found.sentence.startswith("The A/A round is not even")
+    assert "Position bias: 20 of 20 votes went to the left answer" in found.sentence
+    assert "favours nobody" not in found.sentence
     assert found.verdict.low < 0.5 < found.verdict.high
 
 

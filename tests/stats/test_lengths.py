@@ -152,3 +152,29 @@ def test_raters_who_choose_the_longer_answer_are_warned_about(longer, n, warn):
 def test_no_vote_with_lengths_is_said():
     found = longer_chosen([])
     assert (found.share, found.low, found.high, found.warn) == (0.5, 0, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("longer", "n", "said"),
+    [
+        (580, 1000, "Longer answers win somewhat more often"),
+        (20, 100, "Shorter answers win more often"),
+        (6, 8, "It is not shown that length matters"),
+        (61, 100, "may be rewarding length"),
+    ],
+)
+def test_longer_chosen_says_its_test_and_its_interval(longer, n, said):
+    votes = [
+        RatedPair(str(i), "a", "x", "y", "left", *((9, 5) if i < longer else (5, 9)))
+        for i in range(n)
+    ]
+    found = longer_chosen(votes)
+    assert said in found.sentence
+    assert f"95 % interval {100 * found.low:.0f} to {100 * found.high:.0f} %" in found.sentence
+
+
+def test_length_control_speaks_of_association_where_it_turns_the_result():
+    votes = campaign(np.random.default_rng(4), 0, 0, 1.5, prompts=300, raters=1, longer_by=80)
+    said = length_controlled(votes, "new").sentence
+    assert "longer because they are better" in said
+    assert "would lose" not in said

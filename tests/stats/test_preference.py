@@ -39,8 +39,33 @@ def test_the_sentence_says_what_the_test_could_have_seen():
     assert result.sentence == (
         "No difference shown between the new model and the baseline: the new model wins 60.0 % of"
         " votes with ties as half (95 % interval 50.3 to 69.3 %, p = 0.057; wins 60, losses 40,"
-        " ties 0, both bad 0); this test could see a win rate of 64.5 % or more."
+        " ties 0, both bad 0); the interval leaves out 50 %, but the test decides, and it does not;"
+        " this test could see a win rate of 64.5 % or more."
     )
+
+
+def test_verdict_sentence_says_what_is_measured_and_counts_same_answers_apart():
+    """34 questions that people saw and 15 with one answer from both: a mean of 49 questions."""
+    means = [0.72] * 34 + [0.5] * 15
+    found = verdict(69, 24, 24, by_prompt=means, identical=15)
+    assert found.win_rate == pytest.approx((34 * 0.72 + 15 * 0.5) / 49)
+    assert (
+        "on 49 questions, 15 with the same answer from both counted as ties, it wins 65.3 % on"
+        " average" in found.sentence
+    )
+    assert "wins 69, losses 24, ties 9, both bad 0, same answer 15" in found.sentence
+    assert "of votes" not in found.sentence
+
+
+@pytest.mark.parametrize("prompts", [2, 3, 4, 5])
+def test_fewer_than_six_prompts_are_not_said_to_show_anything(prompts):
+    """The smallest p of k prompts is 2 / 2^k: .0625 for five."""
+    means = [1.0] * (prompts - 1) + [2 / 3]
+    found = verdict(3 * prompts - 1, 1, by_prompt=means)
+    assert found.decision == "no difference shown"
+    assert found.detectable is None
+    assert "a test this small could not have shown one" in found.sentence
+    assert verdict(17, 1, by_prompt=[1.0] * 5 + [2 / 3]).decision == "better"
 
 
 def test_a_winner_is_named():

@@ -1,7 +1,7 @@
 """The loop in a sentence, made from its numbers."""
 
 from engine.core.model import Model
-from engine.core.rating import tally_words
+from engine.core.rating import same_answer_words, tally_words
 from engine.services.loop.generations import Generation, Tested
 
 ALPHA = 0.05
@@ -52,9 +52,10 @@ def _tested(one: Tested) -> str:
     if found is None or not found.n:
         return "has a closed blind round without a vote."
     numbers = (
-        f"on {seen.prompts} held-out questions: it wins {100 * found.win_rate:.1f} % of votes "
+        f"on {seen.prompts} held-out questions{same_answer_words(found.identical)}: it wins "
+        f"{100 * found.win_rate:.1f} % on average "
         f"(95 % interval {100 * found.low:.1f} to {100 * found.high:.1f} %), "
-        f"{tally_words(found.wins, found.losses, found.ties, found.both_bad)}, "
+        f"{tally_words(found.wins, found.losses, found.ties, found.both_bad, found.identical)}, "
         f"{_raters(one)}"
     )
     if found.decision == "no difference shown":
@@ -80,14 +81,16 @@ def _explained(one: Tested) -> str:
     found, position = one.report.length, one.report.position
     said = []
     if found and found.win_rate is not None and found.length:
-        settled = found.low > 0.5 or found.high < 0.5
+        verdict = one.report.verdict
+        settled = verdict is not None and (
+            (verdict.decision == "better" and found.low > 0.5)
+            or (verdict.decision == "worse" and found.high < 0.5)
+        )
         word = "not explained by length" if settled else "length may explain it"
         said.append(f"{word} (at equal lengths {100 * found.win_rate:.0f} %)")
     if position and (one.report.tally.left + one.report.tally.right):
         left = one.report.tally.left / (one.report.tally.left + one.report.tally.right)
-        word = "raters favour a side" if position.biased else "nor by side" if said else (
-            "not explained by side"
-        )  # fmt: skip
+        word = "raters favour a side" if position.biased else "no side is shown to be favoured"
         said.append(f"{word} (left {100 * left:.0f} %)")
     return f"; {', '.join(said)}" if said else ""
 

@@ -20,6 +20,7 @@ from engine.store import flags, rounds, votes
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
+EVEN = 0.4  # an A/A round is even where its interval lies within this and its mirror
 CLOSE = (
     "margin",
     "rest",
@@ -29,7 +30,8 @@ CLOSE = (
 class Report(BaseModel):
     """What a closed round shows; parts that its purpose does not have are None.
 
-    `even` says for an A/A round whether a model against itself came out even.
+    `even` says for an A/A round that neither half wins and no side is favoured; `sentence` calls
+    it even only where the interval lies within 40 to 60 %.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,7 +80,7 @@ def _report(conn: Connection, one: Round) -> Report:
     judged = tallies.verdict(conn, one) if one.blind else None
     even = None
     if one.purpose == "aa_control" and judged:
-        even = judged.decision == "no difference shown"
+        even = judged.decision == "no difference shown" and not _one_sided(rated)
     two = one.arm_new != one.arm_base and bool(rated)
     # close calls were chosen because raters may differ on them: no rate comes from those
     close = {pair.id for pair in rounds.comparisons(conn, one.id)
@@ -100,6 +102,10 @@ def _report(conn: Connection, one: Round) -> Report:
         sentence="",
     )
     return found.model_copy(update={"sentence": sentence(found)})
+
+
+def _one_sided(rated: list[RatedPair]) -> bool:
+    return bool(rated) and position_of(rated).biased
 
 
 def _agreement(rated: list[RatedPair]) -> Agreement:
@@ -146,6 +152,14 @@ def _head(found: Report) -> str:
             for x in (found.verdict.win_rate, found.verdict.low, found.verdict.high)
         )
         band = f"one half of the model against itself wins {rate} % ({low} to {high} %)"
+        if not found.verdict.n:
+            return "The A/A round has no vote yet: it says nothing of the test."
+        if found.even and not (found.verdict.low >= EVEN and found.verdict.high <= 1 - EVEN):
+            return (
+                f"The A/A round shows no imbalance: {band}. It would be called even where the "
+                f"range lies within {100 * EVEN:.0f} to {100 * (1 - EVEN):.0f} %; that takes more "
+                "votes."
+            )
         if found.even:
             return f"The A/A round is even: {band}. The test itself favours nobody."
         return (

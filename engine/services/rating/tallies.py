@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
-from engine.core.rating import Round, Tally, tally_words
+from engine.core.rating import Round, Tally, same_answer_words, tally_words
 from engine.services.rating import raters
 from engine.services.rating.vote_reading import VoteOutcome, outcome
 from engine.stats.betting import evidence_by_prompt
@@ -38,6 +38,7 @@ class Counted(NamedTuple):
     outcomes: dict[str, list[VoteOutcome]]
     votes: list[LiveVote]
     paused: int  # votes that paused raters cast
+    identical: frozenset[str]  # comparisons with the same answer from both, a tie in `outcomes`
 
 
 def counted(conn: Connection, one: Round) -> Counted:
@@ -49,10 +50,11 @@ def counted(conn: Connection, one: Round) -> Counted:
     outcomes: dict[str, list[VoteOutcome]] = defaultdict(list)
     for vote in cast:
         outcomes[vote.comparison_id].append(outcome(pairs[vote.comparison_id], vote, one))
-    for pair in pairs.values():
-        if pair.kind == "identical" and one.blind:
-            outcomes[pair.id].append("tie")
-    return Counted(outcomes, cast, len(normal) - len(cast))
+    same = frozenset(c.id for c in pairs.values() if c.kind == "identical" and one.blind)
+    for pair in pairs:
+        if pair in same:
+            outcomes[pair].append("tie")
+    return Counted(outcomes, cast, len(normal) - len(cast), same)
 
 
 def count(conn: Connection, one: Round) -> Tally:
@@ -73,6 +75,7 @@ def count(conn: Connection, one: Round) -> Tally:
         good=flat.count("good"),
         bad=flat.count("bad"),
         paused=found.paused,
+        identical=len(found.identical),
         guests=reviews.guests(conn, one.id),
         deleted=sum(each["votes"] for each in deleted(conn, one)),
     )
@@ -114,6 +117,7 @@ def weighed(conn: Connection, one: Round) -> Verdict:
         seen.ties,
         seen.both_bad,
         by_prompt=seen.by_prompt if cast > seen.prompts else None,
+        identical=seen.identical,
     )
     early = looked_early(conn, one)
     if one.plan.decision != "sequential" and not early:
@@ -127,7 +131,8 @@ def weighed(conn: Connection, one: Round) -> Verdict:
         decision = "better" if found.win_rate > 0.5 else "worse"
     return found.model_copy(update={
         "decision": decision, "low": at.low, "high": at.high, "p": min(1.0, 1 / at.e),
-        "sentence": f"{_sequential(found, at, decision)} {early}".strip(), "detectable": None,
+        "sentence": f"{_sequential(found, at, decision, len(means))} {early}".strip(),
+        "detectable": None,
     })  # fmt: skip
 
 
@@ -147,11 +152,16 @@ def looked_early(conn: Connection, one: Round) -> str:
 def whole(conn: Connection, one: Round) -> list[float]:
     """The mean of each prompt that has all the votes that the plan wants, in their order.
 
+    Prompts with the same answer from both need none, and count one half as in the verdict.
     Whoever sees a prompt half-way could stop at a lucky half.
     """
     overlap = one.plan.overlap
-    full = [each for each in counted(conn, one).outcomes.values() if len(each) >= overlap]
-    return [_mean(each) for each in full]
+    found = counted(conn, one)
+    return [
+        _mean(each)
+        for pair, each in found.outcomes.items()
+        if len(each) >= overlap or pair in found.identical
+    ]
 
 
 def live(conn: Connection, one: Round) -> Live | None:
@@ -171,12 +181,13 @@ def _mean(outcomes: list[VoteOutcome]) -> float:
     return sum(WORTH[each] for each in outcomes) / len(outcomes)
 
 
-def _sequential(found: Verdict, at: Evidence, decision: Decision) -> str:
+def _sequential(found: Verdict, at: Evidence, decision: Decision, questions: int) -> str:
     rate, low, high = (100 * x for x in (found.win_rate, at.low, at.high))
     numbers = (
-        f"it wins {rate:.1f} % of votes with ties as half, {low:.1f} to {high:.1f} % in a range "
-        f"that holds however often one looks (evidence {at.e:.3g}, 20 is enough; "
-        f"{tally_words(found.wins, found.losses, found.ties, found.both_bad)})"
+        f"on {questions} questions{same_answer_words(found.identical)}, it wins {rate:.1f} % on "
+        f"average, {low:.1f} to {high:.1f} % in a range that holds however "
+        f"often one looks (evidence {at.e:.3g}, 20 is enough; "
+        f"{tally_words(found.wins, found.losses, found.ties, found.both_bad, found.identical)})"
     )
     if decision == "no difference shown":
         return f"No difference shown between the new model and the baseline: {numbers}."
