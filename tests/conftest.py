@@ -10,8 +10,10 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests import postgres
 
@@ -30,7 +32,12 @@ os.environ |= {
 for _name in ("TUNELOOP_HOME", "TUNELOOP_DATABASE_URL", "TUNELOOP_SPACE"):
     os.environ.pop(_name, None)
 
+# The same examples in every run, and no limit on the clock: a busy machine is no fault.
+settings.register_profile("tuneloop", derandomize=True, deadline=None)
+settings.load_profile("tuneloop")
+
 REPO = Path(__file__).parents[1]
+BROWSER_MS = 120_000  # playwright waits so long for what a page should show
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -134,5 +141,27 @@ def chromium() -> Iterator[object]:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_ARGS)
-        yield browser
+        yield _Patient(browser)
         browser.close()
+
+
+class _Patient:
+    """A Browser whose pages wait as long as a busy machine needs."""
+
+    def __init__(self, browser: Any) -> None:
+        self._browser = browser
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._browser, name)
+
+    def new_context(self, **options: Any) -> Any:
+        """A context with the long waits as its default."""
+        context = self._browser.new_context(**options)
+        context.set_default_timeout(BROWSER_MS)
+        return context
+
+    def new_page(self, **options: Any) -> Any:
+        """A page in a context of its own, with the long waits as its default."""
+        page = self._browser.new_page(**options)
+        page.set_default_timeout(BROWSER_MS)
+        return page

@@ -1,19 +1,23 @@
 """A real server in a process of its own, on a free port of this machine."""
 
+import fcntl
 import http.client
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import psutil
 
 START_S = 300.0  # a busy machine imports Gradio slowly; a server that ends is noticed at once
+PORTS = range(20_000, 30_000)
+_KEPT: list[TextIO] = []  # a closed file would give its port back
 TUNELOOP = ("-m", "engine", "serve", "--port", "{port}")
 
 
@@ -47,10 +51,26 @@ class Served(NamedTuple):
 
 
 def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nothing listens on, kept for this process as long as it lives.
+
+    Below the ports that the system hands out by itself, and locked among test processes: between
+    the choice and the start of the server nobody else takes it.
+    """
+    folder = Path(tempfile.gettempdir()) / f"tuneloop-test-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    first = PORTS[os.getpid() * 7 % len(PORTS)]
+    for port in (*range(first, PORTS.stop), *range(PORTS.start, first)):
+        kept = (folder / str(port)).open("w")
+        try:
+            fcntl.flock(kept, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            kept.close()
+            continue
+        _KEPT.append(kept)
+        return port
+    raise RuntimeError("every port for tests is taken")
 
 
 @contextmanager
@@ -93,7 +113,7 @@ def _answered(started: subprocess.Popen[bytes], port: int, log: Path) -> float:
     """When the server first answered; a RuntimeError with its last words when it never did."""
     until = time.time() + START_S
     while time.time() < until and started.poll() is None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             connection.request("GET", "/health")
             if connection.getresponse().status == 200:

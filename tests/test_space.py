@@ -46,7 +46,7 @@ def test_health_answers(space):
 def test_the_page_says_that_data_is_lost_on_restart(space, chromium):
     page = chromium.new_page()
     page.goto(space)
-    page.get_by_text(re.compile(r"lost\b.*\brestart", re.I)).first.wait_for(timeout=30_000)
+    page.get_by_text(re.compile(r"lost\b.*\brestart", re.I)).first.wait_for()
     page.close()
 
 

@@ -3,7 +3,8 @@
 It keeps to the contract of the real one: at most two pairs are out, the same key is one vote.
 """
 
-import time
+import asyncio
+import threading
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -37,7 +38,8 @@ class RatingServer:
         self.looks_ahead = True
         self.feedback: dict[int, dict[str, Any]] = {}  # by the number of the pair
         self.pause_after: int | None = None
-        self.delay_s = 0.0
+        self.answers_come = threading.Event()  # cleared: no answer to what is sent
+        self.answers_come.set()
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.left: list[int] = []  # pairs answered in any way, oldest first
         self.keys: dict[str, int] = {}
@@ -77,8 +79,6 @@ class RatingServer:
         }  # fmt: skip
 
     def answer(self, path: str, body: dict[str, Any]) -> Any:
-        self.heard.append((path, body))
-        time.sleep(self.delay_s)
         if path == "beat":
             return {"ok": True}
         if path == "undo":
@@ -100,7 +100,11 @@ class RatingServer:
         app.get("/api/rate/desk/progress")(self.progress)
 
         async def hear(path: str, request: Request) -> Any:
-            return self.answer(path.removeprefix("desk/"), await request.json())
+            body = await request.json()
+            self.heard.append((path.removeprefix("desk/"), body))
+            while not self.answers_come.is_set():
+                await asyncio.sleep(0.01)
+            return self.answer(path.removeprefix("desk/"), body)
 
         app.post("/api/rate/{path:path}")(hear)
         return app

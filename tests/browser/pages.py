@@ -60,6 +60,16 @@ class Watched:
         return self.page
 
 
+# A second key in the very moment when the next pair is there, however busy the machine is.
+TOO_EARLY = """
+key => new MutationObserver((_, watcher) => {
+  watcher.disconnect();
+  document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+  window.early = document.querySelector('.tl-rate-count').innerText;
+}).observe(document.querySelector('.tl-rate-prompt .tl-rate-text'), {childList: true})
+"""
+
+
 def question(page):
     return page.inner_text(".tl-rate-prompt .tl-rate-text")
 

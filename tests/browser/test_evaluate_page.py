@@ -14,7 +14,6 @@ from ui.server import create_app
 
 pytestmark = pytest.mark.browser
 
-SLOW = 90_000  # ms: the page itself takes seconds on a busy machine
 ANSWERS = {
     3: ("wrong words", 0.1, "right words", 1.0),
     5: ("right 5", 1.0, seed.XSS[1], 0.2),
@@ -52,7 +51,6 @@ def opened(ws, world, serve, watched):
 
     def at(tab, **options):
         seen = watched(address, **options)
-        seen.page.set_default_timeout(SLOW)
         seen.page.goto(address)
         seen.page.get_by_role("tab", name=tab, exact=True).click()
         return seen
@@ -97,7 +95,7 @@ def test_a_result_is_read_filtered_and_taken_along(opened):
     assert (seen.errors, seen.dialogs, seen.foreign) == ([], [], [])
 
 
-@pytest.mark.parametrize("tab", ["Evaluate", "Play"])
+@pytest.mark.parametrize("tab", ["Evaluation", "Playground"])
 def test_a_phone_shows_all_of_it_without_a_sideways_scroll(opened, tab):
     page = opened(tab, width=390).page
     page.locator("#evaluate-sentences p, #play-answers .tl-empty").first.wait_for(state="visible")

@@ -42,7 +42,6 @@ def somebody(chromium):
     def browser(width=1600):
         opened.append(chromium.new_context(viewport={"width": width, "height": 900}))
         page = opened[-1].new_page()
-        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         return page
 
@@ -169,7 +168,7 @@ def test_a_closed_account_leaves_the_page_at_once(olga, ada, server):
     olga.get_by_role("link", name="Ada").click()
     olga.get_by_role("button", name="Close the account").click()
     olga.get_by_text("is closed and signed out").wait_for()
-    ada.wait_for_url(re.compile("/account/sign-in"), timeout=20_000)  # it asks every few seconds
+    ada.wait_for_url(re.compile("/account/sign-in"))  # it asks every few seconds
     ada.get_by_label("Name").fill("Ada")
     ada.get_by_label("Password").fill(WORDS)
     ada.get_by_role("button", name="Sign in").click()

@@ -86,7 +86,7 @@ def test_every_page_fits_and_is_pictured(chromium, server, width, theme, tmp_pat
     foreign = []
     page.on("request", lambda r: None if server[0] in r.url else foreign.append(r.url))
     page.goto(f"{server[0]}/?__theme={theme}")
-    page.locator("#home-loop").wait_for(timeout=30_000)
+    page.locator("#home-loop").wait_for()
     tabs = (
         "Home",
         "Data",

@@ -11,6 +11,7 @@ from engine.worker import Worker
 from engine.workspace import Settings, open_workspace
 from tests import helpers
 
+DEADLINE_S = 300.0  # only a fault waits for so long
 FAKE = str(Path(__file__).parent / "fake")
 
 
@@ -49,7 +50,7 @@ def train(space):
 def turn_until():
     """Lets a worker look around until `ready(job)`; the job then."""
 
-    def turn(worker, job_id, ready, seconds=20.0):
+    def turn(worker, job_id, ready, seconds=DEADLINE_S):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             worker.turn(time.time())

@@ -55,7 +55,7 @@ def arms(tmp_path_factory):
                "--seccomp-bpf", "-o", str(trace), sys.executable, "-m",
                "tests.faults.vote_writer", str(VOTES)]  # fmt: skip
     command += [f"{folders[name]}={pragmas}" for name, pragmas in ARMS.items()]
-    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=600)
     if "ptrace" in done.stderr:
         pytest.skip(f"this machine lets nobody trace: {done.stderr.splitlines()[0]}")
     assert done.returncode == 0, done.stderr

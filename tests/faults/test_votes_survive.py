@@ -86,13 +86,13 @@ def locked(ws):
         yield lambda: c.execute("ROLLBACK")
 
 
-def test_a_vote_waits_for_a_database_that_is_locked_for_a_moment(impatient, tmp_path):
-    rater = Rater(impatient, opened(impatient, tmp_path))
+def test_a_vote_waits_for_a_database_that_is_locked_for_a_moment(space, tmp_path):
+    rater = Rater(space, opened(space, tmp_path))
     shown = rater.pair()
-    with locked(impatient) as release:
+    with locked(space) as release:
         threading.Timer(0.1, release).start()
         assert rater.vote(shown, "key-00000001").status_code == 200
-    assert votes_in(database(impatient)) == ["key-00000001"]
+    assert votes_in(database(space)) == ["key-00000001"]
 
 
 def test_a_vote_on_a_database_that_stays_locked_is_not_acknowledged_and_can_be_sent_again(

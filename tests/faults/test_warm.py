@@ -61,7 +61,7 @@ def gone(pid):
     return not stat.exists() or stat.read_text().split(") ")[1].startswith("Z")
 
 
-def wait_until(ready, seconds=20.0):
+def wait_until(ready, seconds=300.0):
     end = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < end, "waited too long"
@@ -180,8 +180,8 @@ def test_a_second_question_that_does_not_listen_is_killed(
     job = ask("deaf")
     turn_until(worker, job.id, began(space, job.id))
     lifecycle.cancel(space, LOCAL, job.id)
-    assert turn_until(worker, job.id, over, 10).state is State.CANCELLED
-    assert gone(pid)
+    assert turn_until(worker, job.id, over).state is State.CANCELLED
+    wait_until(lambda: gone(pid))
     assert answer(note="third").state is State.DONE
 
 
@@ -191,7 +191,7 @@ def test_after_a_question_that_failed_it_leaves(act, worker, answer):
     settle(worker)
     child = worker.idle._child
     assert answer(act).state is State.FAILED
-    assert child.wait(10) == 1
+    assert child.wait(300) == 1
     assert settle(worker) is None
     assert answer(note="third").result.pid != child.pid
 
@@ -208,7 +208,7 @@ def test_what_it_says_lands_in_the_log_of_the_question_it_belongs_to(space, answ
 def test_a_training_ends_it_before_it_starts(worker, train, answer, turn_until):
     pid = answer().result.pid
     assert settle(worker) == pid
-    job = train(steps=4000)
+    job = train(steps=100_000)
     turn_until(worker, job.id, lambda _: job.id in worker.running)
     assert gone(pid)
     assert answer(note="meanwhile").state is State.DONE
@@ -232,14 +232,14 @@ def test_a_job_that_is_anothers_by_now_is_refused_by_it(space, worker, ask, answ
         assert store.requeue(conn, job.id, taken.fence)
     (space.files / "jobs" / job.id).mkdir()
     assert worker.idle.take(taken) is child
-    assert child.wait(10) == 1
+    assert child.wait(300) == 1
     assert lifecycle.get(space, LOCAL, job.id).state is State.QUEUED
     assert not began(space, job.id)(None)
 
 
 def test_it_leaves_when_nobody_asked_for_four_minutes(space, ask, turn_until):
     ahead = [0.0]
-    worker = Worker(space, clock=lambda: time.monotonic() + ahead[0])
+    worker = Worker(space, clock=lambda: ahead[0])  # stands still
     job = ask()
     pid = turn_until(worker, job.id, over).result.pid
     settle(worker)
@@ -248,7 +248,7 @@ def test_it_leaves_when_nobody_asked_for_four_minutes(space, ask, turn_until):
     assert not gone(pid)
     ahead[0] = warm.STAY_S + 10
     worker.turn(time.time())
-    assert gone(pid)
+    wait_until(lambda: gone(pid))
 
 
 def test_one_that_does_not_leave_is_killed(worker, answer):
@@ -256,7 +256,7 @@ def test_one_that_does_not_leave_is_killed(worker, answer):
     pid = settle(worker)
     os.kill(pid, signal.SIGSTOP)
     worker.idle.end()
-    assert gone(pid)
+    wait_until(lambda: gone(pid))
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
@@ -273,8 +273,8 @@ def test_it_goes_with_its_worker(sign, space, ask):
         assert not gone(pid)
     finally:
         worker.send_signal(sign)
-        worker.wait(10)
-    wait_until(lambda: gone(pid), 5)
+        worker.wait(300)
+    wait_until(lambda: gone(pid))
 
 
 @pytest.fixture
@@ -311,7 +311,7 @@ def test_three_questions_to_one_process_load_the_model_once(space, worker, tuned
     first = question(space, *tuned)
     turn_until(worker, first.id, lambda _: worker.running)
     process = worker.running[first.id].process
-    first = turn_until(worker, first.id, lambda job: job.over, 90)
+    first = turn_until(worker, first.id, lambda job: job.over)
     assert first.state is State.DONE
     assert said(space, first) == ["The model is being loaded."]
 
@@ -323,7 +323,7 @@ def test_three_questions_to_one_process_load_the_model_once(space, worker, tuned
     assert turn_until(worker, second.id, lambda job: job.over).state is State.CANCELLED
 
     third = question(space, *reversed(tuned))
-    third = turn_until(worker, third.id, lambda job: job.over, 90)
+    third = turn_until(worker, third.id, lambda job: job.over)
     assert texts(third) == texts(first)
     assert said(space, third) == []
     assert process.poll() is None

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 CHOICES = ("left", "right", "tie", "both_bad")
-ANSWER_S = 120.0
+ANSWER_S = 300.0
 
 
 class Crowd:
@@ -38,7 +38,7 @@ class Crowd:
         for thread in self.threads:
             thread.join()
 
-    def wait_for_answers(self, count: int, seconds: float = 60.0) -> None:
+    def wait_for_answers(self, count: int, seconds: float = 300.0) -> None:
         """Until so many votes are acknowledged in all."""
         end = time.monotonic() + seconds
         while len(self.acknowledged) < count:
@@ -62,7 +62,7 @@ class Crowd:
         headers = {"Cookie": cookie, "Content-Type": "application/json"}
         end, turn = time.monotonic() + ANSWER_S, 0
         while time.monotonic() < end:
-            with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as line:
+            with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)) as line:
                 try:
                     line.request(method, path, body, headers)
                     answer = line.getresponse()
@@ -83,7 +83,7 @@ class Crowd:
 
 def votes_in(database: Path) -> list[str]:
     """The key of every stored vote, read by SQLite alone; the file must be sound."""
-    with closing(sqlite3.connect(database, timeout=30)) as conn:
+    with closing(sqlite3.connect(database, timeout=300)) as conn:
         assert conn.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         found = conn.execute("SELECT id FROM vote WHERE action = 'vote'").fetchall()
     return [key for (key,) in found]

@@ -12,7 +12,10 @@ from engine.methods import checkpoint
 
 
 class Recipe(TrainRecipe):
-    """`stuck_at` is the step at which the first attempt stands still."""
+    """`stuck_at` is the step at which the first attempt stands still, and makes the file `stuck`.
+
+    With a `gate`, every attempt stands there until that file exists.
+    """
 
     KIND: ClassVar[str] = "fake_training"
 
@@ -21,6 +24,7 @@ class Recipe(TrainRecipe):
     steps: int = 40
     step_s: float = 0.02
     stuck_at: int = 0
+    gate: str = ""
     loading_s: float = 0.0
     saving_s: float = 0.0
 
@@ -42,7 +46,9 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
         ctx.emit("metric", {"loss": 1 / step}, step)
     for step in range(first + 1, recipe.steps + 1):
         ctx.emit("progress", {"done": step, "total": recipe.steps, "label": "", "eta_s": 0}, step)
-        while step == recipe.stuck_at and not found:
+        if step == recipe.stuck_at:
+            (ctx.folder / "stuck").touch()
+        while step == recipe.stuck_at and _stands_still(recipe, bool(found)):
             time.sleep(0.02)
         time.sleep(recipe.step_s)
         total += step
@@ -55,6 +61,10 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
                 return Outcome(result={"sum": total, "stopped_at": step})
             raise Cancelled
     return Outcome(result={"sum": total, "began_at": first})
+
+
+def _stands_still(recipe: Recipe, goes_on: bool) -> bool:
+    return not Path(recipe.gate).exists() if recipe.gate else not goes_on
 
 
 def _writer(total: int, seconds: float) -> Callable[[Path], None]:
