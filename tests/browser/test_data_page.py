@@ -47,7 +47,7 @@ def drop(walk, path):
     walk.page.locator("#data-keep").wait_for()
 
 
-def test_a_file_is_mended_kept_mended_again_and_taken_back(walk, server):
+def test_data_page_fixes_adds_fixes_again_and_undoes(walk, server):
     page, (_, folder) = walk.page, server
     drop(walk, folder / "faulty.jsonl")
     sees(walk, "#data-report", "3 rows repeating an earlier row")
@@ -73,7 +73,7 @@ def test_a_file_is_mended_kept_mended_again_and_taken_back(walk, server):
     assert walk.errors == []
 
 
-def test_columns_are_said_by_a_person_before_anything_is_added(walk, server):
+def test_unknown_columns_are_mapped_before_a_file_is_added(walk, server):
     page, (_, folder) = walk.page, server
     drop(walk, folder / "intents.csv")
     page.locator("#data-mapping").wait_for()
@@ -94,7 +94,7 @@ def test_columns_are_said_by_a_person_before_anything_is_added(walk, server):
     assert walk.foreign == []
 
 
-def test_a_version_that_is_used_is_kept_and_the_message_says_by_what(walk):
+def test_version_in_use_is_kept_and_its_user_named(walk):
     page = walk.page
     page.locator("#data-cards [data-pick]", has_text="faulty@1").click()
     sees(walk, "#data-about h3", "faulty@1")
@@ -106,7 +106,7 @@ def test_a_version_that_is_used_is_kept_and_the_message_says_by_what(walk):
 
 
 @pytest.mark.parametrize("width", [390, 1600])
-def test_the_opened_version_fits_on_the_screen(walk, width):
+def test_opened_version_fits_on_the_screen(walk, width):
     walk.page.set_viewport_size({"width": width, "height": 900})
     walk.page.wait_for_timeout(500)
     assert walk.page.evaluate("document.documentElement.scrollWidth") <= width

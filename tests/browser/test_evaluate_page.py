@@ -58,7 +58,7 @@ def opened(ws, world, serve, watched):
     return at
 
 
-def test_a_result_is_read_filtered_and_taken_along(opened):
+def test_evaluation_is_read_filtered_and_downloaded(opened):
     seen = opened("Evaluation")
     page = seen.page
     said = page.locator("#evaluate-sentences")
@@ -96,13 +96,13 @@ def test_a_result_is_read_filtered_and_taken_along(opened):
 
 
 @pytest.mark.parametrize("tab", ["Evaluation", "Playground"])
-def test_a_phone_shows_all_of_it_without_a_sideways_scroll(opened, tab):
+def test_evaluation_and_playground_fit_on_a_phone(opened, tab):
     page = opened(tab, width=390).page
     page.locator("#evaluate-sentences p, #play-answers .tl-empty").first.wait_for(state="visible")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_an_answered_question_is_saved_and_joins_a_test_set(ws, world, opened):
+def test_answered_question_is_saved_and_joins_a_test_set(ws, world, opened):
     project, base, tuned, _ = world
     job = playground_tab.ask(ws, project, "Where is it?", [base.id, tuned.id], 0.0, 32, 0, "")
     told = {"text": "In the hall", "tokens": 3, "seconds": 0.1, "finished": True}

@@ -9,7 +9,7 @@ from tests.ui import seed
 pytestmark = pytest.mark.browser
 
 
-def test_an_invited_person_on_a_phone_finds_a_button_for_the_round(ws, tmp_path, address, watched):
+def test_invitation_on_a_phone_shows_a_button_for_the_round(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=2)
     seen = watched(address, width=390)
     seen.page.goto(f"{address}/rate/join/{invites.make(ws, LOCAL, one.project_id, 'Ada')}")

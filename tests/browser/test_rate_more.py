@@ -79,7 +79,7 @@ def test_votes_reach_the_server_in_order_and_never_three_ahead(desk):
     assert [vote["choice"] for vote in at.votes()] == ["tie", "left", "right", "both_bad"]
 
 
-def test_two_votes_without_a_connection_are_both_kept_over_a_reload(desk):
+def test_votes_without_a_connection_survive_a_reload(desk):
     at = RatingServer(plain(4))
     page, _ = desk(at)
     warm(page)
@@ -111,7 +111,7 @@ def test_undo_after_a_fast_vote_takes_back_that_vote(desk):
     assert [path for path, _ in at.heard] == ["vote", "vote", "undo"]
 
 
-def test_a_reload_shows_the_same_pair_and_the_numbers_of_the_server(desk):
+def test_reload_shows_the_same_pair_and_the_numbers_of_the_server(desk):
     at = RatingServer(plain(4))
     page, _ = desk(at)
     press(page, "a")
@@ -123,7 +123,7 @@ def test_a_reload_shows_the_same_pair_and_the_numbers_of_the_server(desk):
     assert page.inner_text(".tl-rate-count") == f"{at.progress()['done']} of 4 rated"
 
 
-def test_shift_says_that_an_answer_is_clearly_better(desk):
+def test_shift_key_says_clearly_better(desk):
     at = RatingServer(plain(6))
     page, _ = desk(at)
     for key in ("ArrowLeft", "Shift+ArrowLeft", "Shift+Digit2", "Shift+KeyB", "t"):
@@ -134,7 +134,7 @@ def test_shift_says_that_an_answer_is_clearly_better(desk):
     assert {v["layout"] for v in at.votes()} == {"side"}
 
 
-def test_on_a_phone_a_toggle_says_clearly_for_one_vote(desk):
+def test_phone_toggle_says_clearly_for_one_vote(desk):
     at = RatingServer(plain(3))
     page, _ = desk(at, width=390, has_touch=True)
     page.get_by_role("button", name="Clearly").tap()
@@ -166,7 +166,7 @@ def test_reasons_and_words_go_with_the_vote_and_are_gone_with_the_next_pair(desk
     assert "rationale" not in second
 
 
-def test_ime_text_in_the_reason_casts_no_vote(desk):
+def test_input_method_text_in_the_reason_casts_no_vote(desk):
     at = RatingServer(plain(2))
     page, _ = desk(at)
     page.keyboard.press("w")
@@ -180,7 +180,7 @@ def test_ime_text_in_the_reason_casts_no_vote(desk):
     assert at.heard == []
 
 
-def test_both_bad_says_of_each_answer_whether_it_would_still_do(desk):
+def test_both_bad_asks_whether_each_answer_is_acceptable(desk):
     at = RatingServer(plain(3))
     page, _ = desk(at)
     page.keyboard.press("w")
@@ -192,7 +192,7 @@ def test_both_bad_says_of_each_answer_whether_it_would_still_do(desk):
     assert "acceptable_left" not in second
 
 
-def test_a_flag_names_what_and_where_and_shows_the_next_pair(desk):
+def test_flag_names_kind_and_target_and_shows_the_next_pair(desk):
     at = RatingServer(plain(3))
     page, _ = desk(at)
     page.keyboard.press("f")
@@ -210,7 +210,7 @@ def test_a_flag_names_what_and_where_and_shows_the_next_pair(desk):
     assert page.evaluate("document.activeElement.className") == "tl-rate-pair"
 
 
-def test_an_edit_must_change_something_and_goes_with_the_vote(desk):
+def test_edit_must_change_something_and_goes_with_the_vote(desk):
     at = RatingServer([("q?", "The cat sat on a mat.", "No."), *plain(2)])
     page, _ = desk(at)
     page.keyboard.press("e")
@@ -234,7 +234,7 @@ def test_an_edit_must_change_something_and_goes_with_the_vote(desk):
     assert vote["edit"] == {"side": "left", "text": "The dog sat on a mat."}
 
 
-def test_an_edit_that_is_cancelled_leaves_the_pair_to_be_voted_on(desk):
+def test_cancelled_edit_leaves_the_pair_open_for_a_vote(desk):
     at = RatingServer(plain(2))
     page, _ = desk(at)
     page.get_by_role("button", name="Edit Answer 2").click()
@@ -245,7 +245,7 @@ def test_an_edit_that_is_cancelled_leaves_the_pair_to_be_voted_on(desk):
     assert [(v["choice"], "edit" in v) for v in at.votes()] == [("right", False)]
 
 
-def test_the_diff_puts_either_text_together_again(desk):
+def test_word_diff_restores_both_texts(desk):
     page, _ = desk(RatingServer(plain(1)))
     found = page.evaluate(
         """async () => {
@@ -318,7 +318,7 @@ def test_practice_shows_what_was_expected_while_the_pair_is_still_there(desk):
     assert page.locator(".tl-rate-note").is_hidden()
 
 
-def test_a_break_is_offered_after_some_pairs_and_blocks_nothing(desk):
+def test_break_is_offered_after_some_pairs_and_blocks_nothing(desk):
     at = RatingServer(plain(6))
     at.break_every, at.agreement, at.left_today = 2, {"right": 3, "of": 4}, 40
     page, _ = desk(at)
@@ -334,7 +334,7 @@ def test_a_break_is_offered_after_some_pairs_and_blocks_nothing(desk):
     assert len(at.votes()) == 3
 
 
-def test_a_pause_is_said_in_words_instead_of_a_pair(desk):
+def test_pause_is_shown_instead_of_a_pair(desk):
     at = RatingServer(plain(4))
     at.pause_after = 2
     page, _ = desk(at)
@@ -346,7 +346,7 @@ def test_a_pause_is_said_in_words_instead_of_a_pair(desk):
     assert page.locator(".tl-rate-pair").is_hidden()
 
 
-def test_a_single_answer_is_good_or_bad(desk):
+def test_single_answer_is_good_or_bad(desk):
     at = RatingServer(plain(4))
     at.mode = "single"
     page, _ = desk(at)
@@ -364,7 +364,7 @@ def test_a_single_answer_is_good_or_bad(desk):
     assert all("strength" not in v and "acceptable_left" not in v for v in at.votes())
 
 
-def test_the_pair_and_the_one_ahead_are_kept_by_a_beat_each_minute(serve, watched):
+def test_lease_of_both_pairs_is_renewed_each_minute(serve, watched):
     at = RatingServer(plain(3))
     address = serve(at.app())
     seen = watched(address)
@@ -383,7 +383,7 @@ def test_the_pair_and_the_one_ahead_are_kept_by_a_beat_each_minute(serve, watche
 
 
 @pytest.mark.parametrize("width", [375, 390])
-def test_a_phone_reaches_both_long_answers_by_the_switch(desk, width):
+def test_phone_switch_reaches_both_long_answers(desk, width):
     long = [("q?", "first " * 900, "second " * 900), *plain(1)]
     page, _ = desk(RatingServer(long), width=width, height=700, has_touch=True)
     switch = page.get_by_role("button", name="Answer 2", exact=True)
@@ -402,7 +402,7 @@ def test_a_phone_reaches_both_long_answers_by_the_switch(desk, width):
         assert box["y"] + box["height"] <= 700
 
 
-def test_the_same_markdown_looks_the_same_on_both_sides(desk):
+def test_markdown_looks_the_same_on_both_sides(desk):
     text = (
         "| a | b |\n|---|---|\n| $5 | $6 |\n\n```\ncode\n```\n\nכמה `זה` עולה?\n\n" + "word " * 4000
     )
@@ -422,7 +422,7 @@ def test_the_same_markdown_looks_the_same_on_both_sides(desk):
     assert seen.errors == []
 
 
-def test_every_control_has_a_name(desk):
+def test_rating_controls_have_names(desk):
     at = RatingServer(plain(2))
     at.guidelines = {"version": "1", "html": "<p>Accuracy first.</p>"}
     page, _ = desk(at)
@@ -437,7 +437,7 @@ def test_every_control_has_a_name(desk):
         page.keyboard.press("Escape")
 
 
-def test_a_vote_on_a_pair_that_is_gone_is_explained_and_the_next_pair_shown(desk):
+def test_vote_on_a_rated_pair_is_explained_and_the_next_pair_shown(desk):
     at = RatingServer(plain(4))
     page, _ = desk(at)
     at.left.append(0)  # voted on in another window

@@ -23,7 +23,7 @@ def live(ws, one):
         return vote_store.live(conn, [one.id])
 
 
-def test_twenty_pairs_by_keyboard_alone(ws, tmp_path, address, watched, record_property):
+def test_keyboard_alone_rates_twenty_pairs(ws, tmp_path, address, watched, record_property):
     one = seed.open_round(ws, tmp_path, pairs=20)
     seen = watched(address)
     page = seen.open(address, one.id)
@@ -58,7 +58,7 @@ def test_typing_into_an_input_casts_no_vote(ws, tmp_path, address, watched):
     assert page.locator("textarea").input_value() == "a t x 1 s"
 
 
-def test_a_held_key_and_a_double_press_cast_one_vote(ws, tmp_path, address, watched):
+def test_key_held_or_pressed_twice_casts_one_vote(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=5)
     page = watched(address).open(address, one.id)
     page.evaluate(TOO_EARLY, "b")
@@ -83,7 +83,7 @@ def test_undo_brings_back_the_same_pair_on_the_same_sides(ws, tmp_path, address,
     assert live(ws, one) == []
 
 
-def test_a_vote_without_a_connection_is_kept_and_sent_once(ws, tmp_path, address, watched):
+def test_vote_without_a_connection_is_kept_and_sent_once(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=3)
     seen = watched(address)
     page = seen.open(address, one.id)
@@ -97,9 +97,7 @@ def test_a_vote_without_a_connection_is_kept_and_sent_once(ws, tmp_path, address
     assert page.inner_text(".tl-rate-count") == "1 of 3 rated"
 
 
-def test_a_vote_that_the_server_has_no_room_for_says_so_and_is_sent_again(
-    ws, tmp_path, address, watched
-):
+def test_vote_on_a_full_server_is_kept_and_sent_again(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=3)
     page = watched(address).open(address, one.id)
     full = {"problem": "The disk is full.", "fix": "Free some space."}
@@ -113,7 +111,7 @@ def test_a_vote_that_the_server_has_no_room_for_says_so_and_is_sent_again(
     assert [vote.choice for vote in live(ws, one)] == ["left"]
 
 
-def test_a_vote_whose_answer_was_lost_outlives_a_reload_as_one_vote(ws, tmp_path, address, watched):
+def test_vote_whose_answer_was_lost_survives_a_reload_as_one_vote(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=3)
     page = watched(address).open(address, one.id)
 
@@ -131,7 +129,7 @@ def test_a_vote_whose_answer_was_lost_outlives_a_reload_as_one_vote(ws, tmp_path
     assert [vote.choice for vote in live(ws, one)] == ["right"]
 
 
-def test_the_time_a_pair_was_hidden_does_not_count(ws, tmp_path, address, watched):
+def test_active_time_excludes_the_time_a_pair_was_hidden(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=2)
     seen = watched(address)
     seen.page.clock.install()
@@ -148,7 +146,7 @@ def test_the_time_a_pair_was_hidden_does_not_count(ws, tmp_path, address, watche
     assert 200 < live(ws, one)[0].active_ms < hidden
 
 
-def test_a_round_that_is_closed_meanwhile_says_so(ws, tmp_path, address, watched):
+def test_round_closed_meanwhile_is_said(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=3)
     page = watched(address).open(address, one.id)
     rounds.close(ws, LOCAL, one.id)
@@ -157,9 +155,7 @@ def test_a_round_that_is_closed_meanwhile_says_so(ws, tmp_path, address, watched
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_all_buttons_and_never_scrolls_sideways(
-    ws, tmp_path, address, watched, scheme
-):
+def test_phone_shows_all_buttons_and_never_scrolls_sideways(ws, tmp_path, address, watched, scheme):
     wide = "| " + " | ".join(["column"] * 12) + " |\n|" + "---|" * 12
     answers = [
         ("q " * 40, "long answer. " * 120, "x" * 400),
@@ -219,7 +215,7 @@ def test_both_answers_change_in_the_same_frame_and_look_alike(ws, tmp_path, addr
     )
 
 
-def test_every_button_has_a_name_and_focus_returns_to_the_pair(ws, tmp_path, address, watched):
+def test_buttons_have_names_and_focus_returns_to_the_pair(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=3)
     page = watched(address).open(address, one.id)
     for name in ("Answer 1 is better", "Tie", "Both bad", "Answer 2 is better", "Skip", "Undo"):
@@ -237,7 +233,7 @@ def test_every_button_has_a_name_and_focus_returns_to_the_pair(ws, tmp_path, add
     assert len(live(ws, one)) == 1
 
 
-def test_the_page_asks_only_its_own_server(ws, tmp_path, address, watched):
+def test_rating_page_asks_only_its_own_server(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=2)
     seen = watched(address)
     asked = []
@@ -251,7 +247,7 @@ def test_the_page_asks_only_its_own_server(ws, tmp_path, address, watched):
     ]  # fmt: skip
 
 
-def test_what_goes_beside_a_vote_is_kept_with_it(ws, tmp_path, address, watched):
+def test_strength_reasons_and_edit_are_stored_with_the_vote(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=3)
     page = watched(address).open(address, one.id)
     page.keyboard.press("w")
@@ -271,7 +267,7 @@ def test_what_goes_beside_a_vote_is_kept_with_it(ws, tmp_path, address, watched)
     assert beside["edit"] == {"side": "left", "text": better}
 
 
-def test_a_flagged_pair_is_left_to_a_person_and_takes_no_vote(ws, tmp_path, address, watched):
+def test_flagged_pair_takes_no_vote(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=3)
     page = watched(address).open(address, one.id)
     before = page.inner_text(".tl-rate-prompt .tl-rate-text")
@@ -285,7 +281,7 @@ def test_a_flagged_pair_is_left_to_a_person_and_takes_no_vote(ws, tmp_path, addr
     assert live(ws, one) == []
 
 
-def test_the_progress_shown_equals_the_database_after_a_reload(ws, tmp_path, address, watched):
+def test_progress_equals_the_database_after_a_reload(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=5)
     page = watched(address).open(address, one.id)
     for key in "atb":

@@ -128,7 +128,7 @@ def choices(page):
     return " ".join(found)
 
 
-def test_an_owner_sees_every_project_and_everybody(olga, ada, server):
+def test_owner_sees_every_project_and_everybody(olga, ada, server):
     olga.goto(server[0])
     olga.locator("#tl-me a", has_text="Olga").wait_for()
     found = choices(olga)
@@ -139,7 +139,7 @@ def test_an_owner_sees_every_project_and_everybody(olga, ada, server):
     pictured(olga, "account")
 
 
-def test_a_trainer_works_in_the_projects_that_are_theirs(ada):
+def test_trainer_sees_own_projects_only(ada):
     found = choices(ada)
     assert "Help desk" in found
     assert "Secret" not in found
@@ -151,7 +151,7 @@ def test_a_trainer_works_in_the_projects_that_are_theirs(ada):
     ada.locator(".tl-rate-pair:not([hidden])").first.wait_for()
 
 
-def test_a_rater_rates_and_sees_nothing_else(somebody, olga, server, place):
+def test_rater_rates_and_sees_nothing_else(somebody, olga, server, place):
     ben = somebody(390)
     ben.goto(add(olga, server[0], "Ben", "Rater", "Help desk"))
     set_password(ben)
@@ -163,7 +163,7 @@ def test_a_rater_rates_and_sees_nothing_else(somebody, olga, server, place):
     assert ben.url.endswith("/rate/open")
 
 
-def test_a_closed_account_leaves_the_page_at_once(olga, ada, server):
+def test_closed_account_leaves_the_page_at_once(olga, ada, server):
     olga.goto(f"{server[0]}/account")
     olga.get_by_role("link", name="Ada").click()
     olga.get_by_role("button", name="Close the account").click()
@@ -175,7 +175,7 @@ def test_a_closed_account_leaves_the_page_at_once(olga, ada, server):
     ada.get_by_text("do not go together").wait_for()
 
 
-def test_every_field_of_the_way_in_has_a_name(somebody, server):
+def test_sign_in_fields_have_names(somebody, server):
     page = somebody(390)
     page.goto(f"{server[0]}/account/sign-in")
     assert page.locator("input:not([type=hidden])").count() == 2

@@ -17,7 +17,7 @@ def walk(chromium, server):
     one.page.close()
 
 
-def test_the_sample_data_becomes_a_model_in_four_clicks(walk):
+def test_sample_data_becomes_a_model_in_four_clicks(walk):
     page = walk.page
     walk.click("home-own")
     walk.click("data-sample")
@@ -31,7 +31,7 @@ def test_the_sample_data_becomes_a_model_in_four_clicks(walk):
     assert walk.foreign == []
 
 
-def test_the_estimate_follows_the_form_and_a_wrong_field_stops_the_start(walk):
+def test_estimate_follows_the_form_and_a_wrong_field_stops_the_start(walk):
     walk.tab("Training")
     walk.sees("#sft-estimate", "it fits")
     walk.page.locator("#sft-preset").get_by_text("Thorough", exact=True).click()
@@ -48,14 +48,14 @@ def test_the_estimate_follows_the_form_and_a_wrong_field_stops_the_start(walk):
     assert walk.page.locator("#sft-start").is_enabled()
 
 
-def test_a_method_without_data_leads_to_where_one_gets_it(walk):
+def test_method_without_data_links_to_the_rating_page(walk):
     walk.page.locator("#train-method [data-pick=dpo]").click()
     walk.page.locator("#dpo-go").click()
     tab = walk.page.get_by_role("tab", name="Rating", exact=True)
     tab.and_(walk.page.locator("[aria-selected=true]")).wait_for()
 
 
-def test_a_reward_by_rule_trains_without_a_judge(walk):
+def test_reward_by_rule_needs_no_judge(walk):
     walk.tab("Training")
     walk.page.locator("#train-method [data-pick=grpo]").click()
     walk.sees("#grpo-estimate", "sampled answers")
@@ -63,7 +63,7 @@ def test_a_reward_by_rule_trains_without_a_judge(walk):
     assert said == "Rule: At most 50 words"  # the newest data are prompts without answers
 
 
-def test_a_training_that_was_stopped_goes_on_from_where_it_was(walk):
+def test_stopped_training_resumes_from_its_checkpoint(walk):
     """Stopped after its first checkpoint, continued from the Jobs page, and ended with a model."""
     page = walk.page
     walk.tab("Training")
@@ -94,7 +94,7 @@ def test_a_training_that_was_stopped_goes_on_from_where_it_was(walk):
 
 
 @pytest.mark.parametrize("width", [390, 1600])
-def test_the_tab_is_no_wider_than_the_screen_with_everything_open(walk, width):
+def test_training_page_fits_with_everything_open(walk, width):
     walk.page.set_viewport_size({"width": width, "height": 900})
     walk.page.wait_for_timeout(500)
     assert walk.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -39,7 +39,7 @@ def walk(chromium, server):
     one.page.close()
 
 
-def test_the_loop_is_walked_by_hand(walk, server):
+def test_loop_is_walked_by_hand(walk, server):
     page, (_, folder) = walk.page, server
     walk.click("home-own")
     page.locator("#data-file input[type=file]").set_input_files(folder / "library_faq.jsonl")
@@ -79,7 +79,7 @@ def test_the_loop_is_walked_by_hand(walk, server):
 
 @pytest.mark.parametrize("width", [390, 1600])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_fits_and_is_pictured(chromium, server, width, theme, tmp_path):
+def test_pages_fit_at_both_widths_in_both_themes(chromium, server, width, theme, tmp_path):
     """After the walk: no page is wider than the screen, nothing foreign is asked for."""
     folder = Path(os.environ.get("TUNELOOP_SCREENS", tmp_path))
     page = chromium.new_page(viewport={"width": width, "height": 900})

@@ -27,7 +27,7 @@ def examples_of(layout: str) -> list[Example]:
 
 
 @every_layout
-def test_no_other_layout_claims_its_rows_as_surely(layout):
+def test_layout_claims_its_rows_more_surely_than_any_other(layout):
     rows = rows_of(layout)
     scores = {name: plugins.load("formats", name).sniff(rows) for name in LAYOUTS}
     own = scores.pop(layout)
@@ -36,7 +36,7 @@ def test_no_other_layout_claims_its_rows_as_surely(layout):
 
 
 @every_layout
-def test_each_of_its_rows_alone_is_recognised(layout, tmp_path):
+def test_layout_recognises_each_of_its_rows_alone(layout, tmp_path):
     for number, row in enumerate(rows_of(layout)):
         path = tmp_path / f"{number}.jsonl"
         path.write_text(json.dumps(row), encoding="utf-8")
@@ -44,7 +44,7 @@ def test_each_of_its_rows_alone_is_recognised(layout, tmp_path):
 
 
 @every_layout
-def test_its_file_becomes_examples_of_its_kind_with_their_rows(layout):
+def test_layout_reads_its_file_as_examples_of_its_kind(layout):
     parsed = read_file(FIXTURES / f"{layout}.jsonl", "upload.jsonl")
     assert (parsed.layout, parsed.kind) == (layout, plugins.load("formats", layout).KIND)
     assert {example.kind for example in parsed.examples} == {parsed.kind}
@@ -53,7 +53,7 @@ def test_its_file_becomes_examples_of_its_kind_with_their_rows(layout):
 
 
 @every_layout
-def test_what_is_stored_comes_back_the_same(layout):
+def test_layout_examples_survive_storage(layout):
     examples = examples_of(layout)
     stored = to_jsonl(examples)
     assert from_jsonl(stored) == examples
@@ -63,7 +63,7 @@ def test_what_is_stored_comes_back_the_same(layout):
 
 @every_layout
 @pytest.mark.parametrize("junk", [{}, {"x": 1}])
-def test_a_row_of_something_else_is_refused_with_a_reason(layout, junk):
+def test_layout_refuses_a_foreign_row_with_a_reason(layout, junk):
     module = plugins.load("formats", layout)
     assert module.sniff([junk]) == 0
     with pytest.raises(RowError, match=r"^['\w].*[^.]$"):
@@ -71,13 +71,13 @@ def test_a_row_of_something_else_is_refused_with_a_reason(layout, junk):
 
 
 @every_layout
-def test_no_rows_are_no_evidence(layout):
+def test_layout_claims_nothing_without_rows(layout):
     assert plugins.load("formats", layout).sniff([]) == 0
 
 
 @every_layout
 @pytest.mark.parametrize("value", [None, 7, True, [], [1], {}, {"role": 1}, [{"role": "x"}]])
-def test_a_column_of_the_wrong_type_is_a_row_error_or_ignored(layout, value):
+def test_layout_reports_or_ignores_a_column_of_the_wrong_type(layout, value):
     module = plugins.load("formats", layout)
     for row in rows_of(layout):
         for column in row:
@@ -86,7 +86,7 @@ def test_a_column_of_the_wrong_type_is_a_row_error_or_ignored(layout, value):
 
 
 @every_layout
-def test_a_broken_row_is_reported_by_its_line_and_the_rest_is_kept(layout, tmp_path):
+def test_layout_reports_a_broken_row_by_its_line_and_keeps_the_rest(layout, tmp_path):
     lines = (FIXTURES / f"{layout}.jsonl").read_text(encoding="utf-8").splitlines()
     path = tmp_path / "upload.jsonl"
     path.write_text("\n".join([lines[0], "", '{"oops": ', *lines[1:], "{}"]), encoding="utf-8")
@@ -96,7 +96,7 @@ def test_a_broken_row_is_reported_by_its_line_and_the_rest_is_kept(layout, tmp_p
 
 
 @every_layout
-def test_it_says_what_its_rows_look_like_and_reads_the_columns_it_names(layout):
+def test_layout_describes_its_rows_and_reads_the_columns_it_names(layout):
     module = plugins.load("formats", layout)
     assert module.TITLE
     assert module.SUMMARY
@@ -106,6 +106,6 @@ def test_it_says_what_its_rows_look_like_and_reads_the_columns_it_names(layout):
 
 
 @every_layout
-def test_a_group_is_kept(layout):
+def test_layout_keeps_the_group(layout):
     module = plugins.load("formats", layout)
     assert module.read({**rows_of(layout)[0], "group": 12}, 1).group == "12"

@@ -20,14 +20,14 @@ every_metric = pytest.mark.parametrize("name", plugins.names("metrics"))
 
 
 @every_metric
-def test_a_perfect_prediction_gets_the_best_score(name):
+def test_metric_gives_a_perfect_prediction_the_best_score(name):
     text = right(name)
     scores = plugins.load("metrics", name)([text], [[text]])
     assert (scores.overall, *scores.each) == pytest.approx((1, 1), abs=1e-3)
 
 
 @every_metric
-def test_scores_are_finite_and_between_zero_and_one(name):
+def test_metric_scores_are_finite_and_between_zero_and_one(name):
     scores = plugins.load("metrics", name)(PREDICTIONS, REFERENCES)
     assert len(scores.each) == len(PREDICTIONS)
     assert all(math.isfinite(score) and 0 <= score <= 1 for score in (scores.overall, *scores.each))
@@ -35,7 +35,7 @@ def test_scores_are_finite_and_between_zero_and_one(name):
 
 
 @every_metric
-def test_the_order_of_rows_does_not_change_the_overall_score(name):
+def test_metric_score_does_not_depend_on_the_order_of_rows(name):
     metric = plugins.load("metrics", name)
     backwards = metric(PREDICTIONS[::-1], REFERENCES[::-1])
     forwards = metric(PREDICTIONS, REFERENCES)
@@ -44,7 +44,7 @@ def test_the_order_of_rows_does_not_change_the_overall_score(name):
 
 
 @every_metric
-def test_parts_add_up_to_the_overall_score(name):
+def test_metric_parts_add_up_to_the_overall_score(name):
     metric = plugins.load("metrics", name)
     scores = metric(PREDICTIONS, REFERENCES)
     if scores.parts is None:
@@ -54,14 +54,14 @@ def test_parts_add_up_to_the_overall_score(name):
 
 
 @every_metric
-def test_an_empty_or_unrelated_answer_scores_nothing(name):
+def test_metric_gives_an_empty_or_unrelated_answer_nothing(name):
     silent, unrelated = plugins.load("metrics", name)(["", "xyzzy"], [["a cat"], ["a dog"]]).each
     assert silent == 0
     assert unrelated == 0 or name in NO_REFERENCE
 
 
 @every_metric
-def test_another_reference_never_lowers_a_row_that_matches_one(name):
+def test_metric_is_never_lowered_by_another_reference(name):
     text = right(name)
     [score] = plugins.load("metrics", name)([text], [["something else", text]]).each
     assert score == pytest.approx(1, abs=1e-3)
@@ -78,7 +78,7 @@ def test_lengths_must_match(name):
     "text",
     ["lorem ipsum dolor " * 1111, "y" * 20_000, "天地玄黄宇宙洪荒" * 2500, "a,b.c-d!" * 2500],
 )
-def test_twenty_thousand_characters_are_scored_within_seconds(name, text):
+def test_metric_scores_twenty_thousand_characters_within_five_cpu_seconds(name, text):
     metric = plugins.load("metrics", name)
     with cpu_seconds_below(5):
         [score] = metric([text], [[text[::-1]]]).each
@@ -86,7 +86,7 @@ def test_twenty_thousand_characters_are_scored_within_seconds(name, text):
 
 
 @every_metric
-def test_what_cannot_be_scored_is_one_readable_sentence(name):
+def test_metric_refuses_what_it_cannot_score_in_one_sentence(name):
     metric = plugins.load("metrics", name)
     for predictions, references in (([], []), (["a"], [[]]), (["a"], ["a"])):
         with pytest.raises(UserError):
@@ -115,7 +115,7 @@ def test_metric_titles_are_used_once():
     assert len(set(titles)) == len(titles)
 
 
-def test_every_metric_is_offered_in_one_group():
+def test_metric_is_offered_in_one_group():
     names = [name for group in metrics.offered() for name in group.names]
     assert len(set(names)) == len(names)
     assert set(names) == set(catalogue.offered()) >= set(plugins.names("metrics"))
@@ -142,12 +142,12 @@ def test_metric_that_has_gone_goes_by_its_name():
     assert metrics.summary("was_here_once") == ""
 
 
-def test_guards_stand_after_other_metrics():
+def test_metric_groups_end_with_the_guards():
     asked = ["repetition", "bleu", "json_schema:{}", "bleu"]
     assert metrics.guards_last(asked) == ["bleu", "json_schema:{}", "repetition"]
 
 
 @pytest.mark.parametrize("name", plugins.names("metric_factories"))
-def test_a_metric_that_needs_to_be_told_something_says_so(name):
+def test_metric_factory_names_a_missing_option(name):
     with pytest.raises(UserError, match=name):
         plugins.load("metric_factories", name)("")

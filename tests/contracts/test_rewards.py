@@ -19,7 +19,7 @@ def rewards(name, answers=ANSWERS, references=REFERENCES):
 
 
 @every_reward
-def test_every_answer_gets_a_finite_number_and_an_empty_one_none_of_it(name):
+def test_reward_is_finite_and_gives_an_empty_answer_nothing(name):
     found = rewards(name)
     assert len(found) == len(ANSWERS)
     assert all(math.isfinite(value) for value in found)
@@ -27,12 +27,12 @@ def test_every_answer_gets_a_finite_number_and_an_empty_one_none_of_it(name):
 
 
 @every_reward
-def test_an_answer_earns_the_same_in_any_company(name):
+def test_reward_of_an_answer_does_not_depend_on_the_others(name):
     alone = [rewards(name, [text], [("yes, sir",)])[0] for text in ANSWERS]
     assert rewards(name) == pytest.approx(alone)
 
 
-def test_the_rules_reward_what_they_say():
+def test_reward_rules_reward_what_they_say():
     assert rewards("exact") == [1, 0, 0, 0, 0]
     assert rewards("overlap")[:3] == [1, 0, 0]
     assert rewards("shorter")[:3] == [1 / 2, 1, 0]
@@ -41,6 +41,6 @@ def test_the_rules_reward_what_they_say():
 
 
 @pytest.mark.parametrize("name", ["exact", "overlap"])
-def test_a_rule_that_compares_says_what_it_lacks(name):
+def test_reward_that_compares_names_what_it_lacks(name):
     with pytest.raises(UserError, match="some prompts have none"):
         rewards(name, ["yes"], [()])

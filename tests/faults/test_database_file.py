@@ -25,7 +25,7 @@ def settings(home):
     return found
 
 
-def test_a_lost_database_is_never_replaced_by_an_empty_one(settings):
+def test_database_that_is_lost_is_never_replaced_by_an_empty_one(settings):
     lost = settings.home / "tuneloop.db"
     lost.rename(settings.home / "elsewhere")
     with pytest.raises(UserError, match=r"missing .* Put it back from a backup"):
@@ -36,7 +36,7 @@ def test_a_lost_database_is_never_replaced_by_an_empty_one(settings):
 
 
 @pytest.mark.parametrize("other", ["empty", "of another home"])
-def test_another_database_in_its_place_is_refused(settings, tmp_path, other):
+def test_database_of_another_home_is_refused(settings, tmp_path, other):
     place = settings.home / "tuneloop.db"
     place.unlink()
     if other == "empty":
@@ -52,7 +52,7 @@ def test_another_database_in_its_place_is_refused(settings, tmp_path, other):
     open_workspace(settings).close()  # as the sentence says
 
 
-def test_a_home_from_before_the_mark_gets_one(settings):
+def test_database_without_a_mark_gets_one(settings):
     (settings.home / MARK).unlink()
     with closing(sqlite3.connect(settings.home / "tuneloop.db")) as conn:
         conn.execute("PRAGMA application_id = 0")
@@ -61,7 +61,7 @@ def test_a_home_from_before_the_mark_gets_one(settings):
     open_workspace(settings).close()
 
 
-def test_a_file_that_is_no_database_and_a_newer_one_are_a_sentence(settings):
+def test_database_that_is_foreign_or_newer_is_refused_in_one_sentence(settings):
     place = settings.home / "tuneloop.db"
     with closing(sqlite3.connect(place)) as conn:
         conn.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -73,7 +73,7 @@ def test_a_file_that_is_no_database_and_a_newer_one_are_a_sentence(settings):
         open_workspace(settings)
 
 
-def test_a_change_of_the_tables_killed_at_any_statement_happened_wholly_or_not_at_all(tmp_path):
+def test_migration_killed_at_any_statement_is_atomic(tmp_path):
     url = f"sqlite:///{tmp_path / 'old.db'}"
     db = connect.create_engine(url)
     with db.begin() as conn:

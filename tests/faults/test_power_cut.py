@@ -103,13 +103,13 @@ def after(files: dict[str, bytes], acknowledged: set[str], base: Path) -> int | 
 
 
 @pytest.mark.parametrize("arm", ["as shipped", "WAL, FULL", "DELETE, EXTRA"])
-def test_no_acknowledged_vote_is_lost_at_a_power_cut(arms, arm):
+def test_acknowledged_vote_survives_a_power_cut(arms, arm):
     print(arm, arms[arm])
     assert arms[arm] == Cuts(cuts=2 * VOTES, losing=0, most=0, damaged=0)
 
 
 @pytest.mark.parametrize("arm", ["WAL, NORMAL", "DELETE, FULL"])
-def test_settings_that_are_known_to_lose_votes_lose_votes_here(arms, arm):
+def test_weaker_sqlite_settings_lose_votes_in_the_same_power_cuts(arms, arm):
     print(arm, arms[arm])
     assert arms[arm].losing > VOTES / 2
     assert arms[arm].damaged == 0

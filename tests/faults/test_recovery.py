@@ -51,7 +51,7 @@ def checkpoints(ws, job):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_killed_child_goes_on_from_its_checkpoint_and_no_step_shows_twice(
+def test_killed_child_resumes_from_its_checkpoint_without_a_repeated_step(
     seed, space, worker, train, turn_until
 ):
     # it is killed anywhere, but cannot end before: the first attempt stands still at the last step
@@ -67,7 +67,7 @@ def test_a_killed_child_goes_on_from_its_checkpoint_and_no_step_shows_twice(
     assert not checkpoints(space, job).exists()
 
 
-def test_a_child_killed_twice_has_failed_and_goes_on_by_hand(
+def test_child_killed_twice_fails_and_is_resumed_by_hand(
     space, worker, train, turn_until, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(enqueue, "DOUBLE_CLICK_S", 600.0)
@@ -95,7 +95,7 @@ def test_a_child_killed_twice_has_failed_and_goes_on_by_hand(
     assert checkpoint.newest_verified(checkpoints(space, job))  # lent, not taken
 
 
-def test_only_a_run_that_failed_or_was_stopped_can_go_on(space, train):
+def test_resume_needs_a_run_that_failed_or_was_stopped(space, train):
     job = train()
     with pytest.raises(Conflict, match="Only a run that failed"):
         lifecycle.resume(space, LOCAL, job.id)
@@ -104,7 +104,7 @@ def test_only_a_run_that_failed_or_was_stopped_can_go_on(space, train):
         lifecycle.resume(space, LOCAL, job.id)
 
 
-def test_a_rater_can_neither_go_on_nor_stop_and_keep(space, train):
+def test_rater_may_neither_resume_nor_stop_and_keep(space, train):
     job = train()
     rater = Actor(name="r", role=Role.RATER)
     for service in (lifecycle.resume, lifecycle.stop_and_keep):
@@ -127,7 +127,7 @@ def test_stop_and_keep_ends_as_done_with_what_was_reached(space, worker, train, 
         lifecycle.stop_and_keep(space, LOCAL, job.id)
 
 
-def test_what_trains_nothing_has_nothing_to_keep(space):
+def test_stop_and_keep_needs_a_training(space):
     from fake_job import Recipe
 
     job = lifecycle.submit(space, LOCAL, helpers.project(space).id, Recipe(act="sleep"))
@@ -135,7 +135,7 @@ def test_what_trains_nothing_has_nothing_to_keep(space):
         lifecycle.stop_and_keep(space, LOCAL, job.id)
 
 
-def test_a_wish_to_keep_is_taken_back_by_a_plain_stop(space, train):
+def test_stop_and_keep_is_taken_back_by_a_plain_stop(space, train):
     job = train()
     helpers.claimed(space, job.id)
     lifecycle.stop_and_keep(space, LOCAL, job.id)
@@ -152,7 +152,7 @@ def test_a_wish_to_keep_is_taken_back_by_a_plain_stop(space, train):
         ("checkpoint", {"saving_s": 3600.0}),
     ],
 )
-def test_a_cancel_ends_every_phase_within_ten_seconds(phase, values, space, train, turn_until):
+def test_cancel_ends_every_phase_within_ten_seconds(phase, values, space, train, turn_until):
     """By the worker's clock, which stands still until the test sets it forward."""
     now = [0.0]
     worker = Worker(space, clock=lambda: now[0])
@@ -170,7 +170,7 @@ def test_a_cancel_ends_every_phase_within_ten_seconds(phase, values, space, trai
     turn_until(worker, job.id, lambda _: not alive(pid))
 
 
-def test_a_cancelled_run_keeps_its_checkpoint_for_two_weeks(space, worker, train, turn_until):
+def test_cancelled_run_keeps_its_checkpoint_for_two_weeks(space, worker, train, turn_until):
     job = train(steps=100_000)
     turn_until(worker, job.id, reached(space, job.id, 4))
     lifecycle.cancel(space, LOCAL, job.id)
@@ -188,7 +188,7 @@ def test_checkpoints_of_a_run_under_way_are_never_swept(space, train):
     assert retention.sweep_checkpoints(space, time.time() + 365 * 86400) == 0
 
 
-def test_a_run_that_stands_still_is_ended_and_goes_on_once(space, train, turn_until):
+def test_stalled_run_is_ended_and_resumed_once(space, train, turn_until):
     """The worker's clock jumps over the wait; the child really stands still."""
     ahead = [0.0]
     worker = Worker(space, clock=lambda: ahead[0])
@@ -206,7 +206,7 @@ def test_a_run_that_stands_still_is_ended_and_goes_on_once(space, train, turn_un
     assert any("stood still" in text for text in said(space, job.id))
 
 
-def test_a_stopped_process_counts_as_standing_still(space, train, turn_until):
+def test_stopped_process_counts_as_stalled(space, train, turn_until):
     ahead = [0.0]
     worker = Worker(space, clock=lambda: ahead[0])
     job = train(steps=100_000)
@@ -239,7 +239,7 @@ def test_patience_is_ten_usual_steps_and_longer_while_a_model_loads(space, train
     assert heartbeat.patience_s(space, job) == heartbeat.STEPPING_S
 
 
-def test_no_process_of_a_run_outlives_its_worker(space, train):
+def test_run_leaves_no_process_behind_its_worker(space, train):
     job = train(steps=100_000)
     code = (
         "from engine.worker import Worker\n"
@@ -290,7 +290,7 @@ def alive(pid):
         ("full disk", "The disk is full. Free some space"),
     ],
 )
-def test_no_memory_and_no_disk_are_one_sentence_with_a_next_step(
+def test_job_without_memory_or_disk_fails_with_a_next_step(
     act, sentence, space, worker, turn_until
 ):
     from fake_job import Recipe
@@ -301,7 +301,7 @@ def test_no_memory_and_no_disk_are_one_sentence_with_a_next_step(
     assert sentence in failed.error
 
 
-def test_two_workers_never_run_one_job_at_once(space):
+def test_claim_gives_a_job_to_one_of_four_workers(space):
     from fake_job import Recipe
 
     project = helpers.project(space).id
@@ -327,7 +327,7 @@ def test_two_workers_never_run_one_job_at_once(space):
     assert sorted(taken) == sorted(ids)
 
 
-def test_a_worker_that_comes_back_with_an_old_fence_stores_no_model(space, train):
+def test_worker_with_an_old_fence_stores_no_model(space, train):
     job = helpers.claimed(space, train().id)
     with writing(space.db) as conn:
         assert store.requeue(conn, job.id, job.fence)
@@ -340,7 +340,7 @@ def test_a_worker_that_comes_back_with_an_old_fence_stores_no_model(space, train
     assert lifecycle.get(space, LOCAL, job.id).state is State.QUEUED
 
 
-def test_a_cancel_that_meets_the_end_leaves_one_end_and_one_word_of_it(space):
+def test_cancel_that_races_the_end_leaves_one_end(space):
     from fake_job import Recipe
 
     project = helpers.project(space).id
@@ -375,7 +375,7 @@ def test_a_cancel_that_meets_the_end_leaves_one_end_and_one_word_of_it(space):
 
 
 @pytest.mark.parametrize("jump", [3600.0, -3600.0])
-def test_a_clock_that_jumps_an_hour_costs_no_run(jump, space, worker, train, turn_until, tmp_path):
+def test_clock_jump_of_an_hour_costs_no_run(jump, space, worker, train, turn_until, tmp_path):
     job = train(steps=STEPS, stuck_at=STEPS, step_s=0.05, gate=str(tmp_path / "gate"))
     turn_until(worker, job.id, reached(space, job.id, 3))
     for _ in range(3):

@@ -8,7 +8,7 @@ MB = 2**20
 LIMIT_MB = 200
 
 
-def test_an_upload_over_the_limit_is_refused_before_it_is_in_memory(home, tmp_path):
+def test_upload_over_the_limit_is_refused_before_it_is_in_memory(home, tmp_path):
     with serving({"TUNELOOP_HOME": str(home)}, tmp_path / "log") as server:
         before = server.megabytes
         answer, most, hardest = upload(server, LIMIT_MB + 100)

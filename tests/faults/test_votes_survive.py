@@ -54,14 +54,14 @@ def database(ws):
     return Path(ws.db.url.database)
 
 
-def test_no_acknowledged_vote_is_lost_in_5_kills_of_the_server(space, tmp_path):
+def test_acknowledged_votes_survive_5_kills_of_the_server(space, tmp_path):
     told = kill_often(space, tmp_path, kills=5)
     assert (told.lost, told.twice, told.foreign, told.refused) == (0, 0, 0, [])
     assert told.acknowledged >= 5  # each kill waits for one
 
 
 @pytest.mark.proof
-def test_no_acknowledged_vote_is_lost_in_25_kills_of_the_server(space, tmp_path):
+def test_acknowledged_votes_survive_25_kills_of_the_server(space, tmp_path):
     told = kill_often(space, tmp_path, kills=25)
     print(told)
     assert (told.lost, told.twice, told.foreign, told.refused) == (0, 0, 0, [])
@@ -86,7 +86,7 @@ def locked(ws):
         yield lambda: c.execute("ROLLBACK")
 
 
-def test_a_vote_waits_for_a_database_that_is_locked_for_a_moment(space, tmp_path):
+def test_vote_waits_for_a_database_that_is_locked_for_a_moment(space, tmp_path):
     rater = Rater(space, opened(space, tmp_path))
     shown = rater.pair()
     with locked(space) as release:
@@ -95,9 +95,7 @@ def test_a_vote_waits_for_a_database_that_is_locked_for_a_moment(space, tmp_path
     assert votes_in(database(space)) == ["key-00000001"]
 
 
-def test_a_vote_on_a_database_that_stays_locked_is_not_acknowledged_and_can_be_sent_again(
-    impatient, tmp_path
-):
+def test_vote_on_a_locked_database_is_not_acknowledged_and_can_be_sent_again(impatient, tmp_path):
     rater = Rater(impatient, opened(impatient, tmp_path))
     shown = rater.pair()
     with locked(impatient):
@@ -142,9 +140,7 @@ def no_page_is_left(ws):
 @pytest.mark.parametrize(
     ("full", "words"), [(no_file_may_grow, "can't be written"), (no_page_is_left, "is full")]
 )
-def test_a_vote_on_a_full_disk_is_refused_and_every_acknowledged_one_stays(
-    space, tmp_path, full, words
-):
+def test_vote_on_a_full_disk_is_refused_and_acknowledged_ones_stay(space, tmp_path, full, words):
     one = opened(space, tmp_path, pairs=8, overlap=1000)
     acknowledged = []
     with full(space):
@@ -167,7 +163,7 @@ def test_a_vote_on_a_full_disk_is_refused_and_every_acknowledged_one_stays(
     assert late.vote(late.pair(), "key-with-room").status_code == 200
 
 
-def test_a_vote_on_a_database_that_can_only_be_read_is_refused_in_a_sentence(space, tmp_path):
+def test_vote_on_a_read_only_database_is_refused_in_a_sentence(space, tmp_path):
     rater = Rater(space, opened(space, tmp_path))
     shown = rater.pair()
     with on_every_connection(space, "PRAGMA query_only = 1"):
@@ -177,7 +173,7 @@ def test_a_vote_on_a_database_that_can_only_be_read_is_refused_in_a_sentence(spa
     assert votes_in(database(space)) == []
 
 
-def test_fifty_sendings_of_one_vote_at_once_are_one_row_with_one_answer(space, tmp_path):
+def test_vote_sent_fifty_times_at_once_is_one_row_with_one_answer(space, tmp_path):
     rater = Rater(space, opened(space, tmp_path))
     shown = rater.pair()
     with ThreadPoolExecutor(25) as pool:
@@ -186,7 +182,7 @@ def test_fifty_sendings_of_one_vote_at_once_are_one_row_with_one_answer(space, t
     assert votes_in(database(space)) == ["key-00000001"]
 
 
-def test_in_two_windows_of_one_rater_the_first_vote_stays(space, tmp_path):
+def test_first_vote_stays_in_two_windows_of_one_rater(space, tmp_path):
     one = opened(space, tmp_path)
     cookie = {"tl_rater": "A" * 22}
     windows = [Rater(space, one, cookie), Rater(space, one, cookie)]
@@ -198,7 +194,7 @@ def test_in_two_windows_of_one_rater_the_first_vote_stays(space, tmp_path):
         assert [vote.choice for vote in vote_store.live(conn, [one.id])] == ["left"]
 
 
-def test_of_twenty_raters_one_holds_the_last_places_and_a_late_vote_is_kept_aside(space, tmp_path):
+def test_last_places_go_to_one_of_twenty_raters_and_a_late_vote_is_kept_aside(space, tmp_path):
     one = opened(space, tmp_path, pairs=2)  # one on the screen and the one after it
     raters = [Rater(space, one) for _ in range(20)]
     with ThreadPoolExecutor(20) as pool:
@@ -218,7 +214,7 @@ def test_of_twenty_raters_one_holds_the_last_places_and_a_late_vote_is_kept_asid
     assert {vote.vote_id for vote in kept} == {"key-of-the-quick", "key-of-the-slow"}
 
 
-def test_a_copy_made_while_people_vote_holds_every_vote_answered_before(space, tmp_path):
+def test_backup_made_while_people_vote_holds_every_acknowledged_vote(space, tmp_path):
     one = opened(space, tmp_path, pairs=40, overlap=1000)
     acknowledged, over = [], threading.Event()
 
@@ -253,7 +249,7 @@ def test_a_copy_made_while_people_vote_holds_every_vote_answered_before(space, t
     restored.close()
 
 
-def test_a_copy_never_takes_the_place_of_a_file_and_is_the_owners(space, tmp_path):
+def test_backup_replaces_no_file_and_needs_the_owner(space, tmp_path):
     (tmp_path / "taken").write_text("mine")
     with pytest.raises(Conflict, match="there already"):
         backups.make(space, LOCAL, tmp_path / "taken")

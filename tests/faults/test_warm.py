@@ -78,7 +78,7 @@ def settle(worker):
     return worker.idle._child and worker.idle._child.pid
 
 
-def test_the_next_question_is_answered_by_the_same_process_with_what_it_had_loaded(answer):
+def test_warm_child_answers_the_next_question_with_the_loaded_model(answer):
     first, second, other, back = (
         answer(note="1").result,
         answer(note="2").result,
@@ -89,7 +89,7 @@ def test_the_next_question_is_answered_by_the_same_process_with_what_it_had_load
     assert [each["made"] for each in (first, second, other, back)] == [1, 1, 2, 3]
 
 
-def test_while_it_waits_it_holds_no_lease_and_has_no_pulse(space, worker, answer):
+def test_warm_child_that_is_idle_holds_no_lease_and_has_no_heartbeat(space, worker, answer):
     first = answer()
     pid = settle(worker)
     assert pid == first.result.pid
@@ -103,7 +103,7 @@ def test_while_it_waits_it_holds_no_lease_and_has_no_pulse(space, worker, answer
     assert answer(note="next").result.pid == pid
 
 
-def test_a_beat_between_the_end_and_the_next_look_leaves_it_alive(space, worker, ask, turn_until):
+def test_warm_child_survives_a_lease_renewal_right_after_its_job(space, worker, ask, turn_until):
     job = ask()
     turn_until(worker, job.id, lambda _: job.id in worker.running)
     wait_until(lambda: lifecycle.get(space, LOCAL, job.id).over)
@@ -111,7 +111,7 @@ def test_a_beat_between_the_end_and_the_next_look_leaves_it_alive(space, worker,
     assert settle(worker) == lifecycle.get(space, LOCAL, job.id).result.pid
 
 
-def test_killed_while_it_waits_it_harms_nothing(worker, answer):
+def test_warm_child_killed_while_idle_harms_nothing(worker, answer):
     first = answer(note="1")
     os.kill(settle(worker), signal.SIGKILL)
     second = answer(note="2")
@@ -119,7 +119,7 @@ def test_killed_while_it_waits_it_harms_nothing(worker, answer):
     assert second.result.pid != first.result.pid
 
 
-def test_one_that_dies_of_a_question_it_had_not_begun_is_replaced(worker, ask, answer, turn_until):
+def test_warm_child_that_dies_before_a_question_is_replaced(worker, ask, answer, turn_until):
     """It is stopped, so the question lies unread in its pipe when it is killed."""
     answer(note="1")
     pid = settle(worker)
@@ -134,7 +134,7 @@ def test_one_that_dies_of_a_question_it_had_not_begun_is_replaced(worker, ask, a
 
 
 @pytest.mark.parametrize("question", ["first", "second"])
-def test_killed_while_it_answers_the_question_has_failed(question, space, answer):
+def test_warm_child_killed_while_answering_fails_the_question(question, space, answer):
     if question == "second":
         answer()
     killed = answer("die")
@@ -144,9 +144,7 @@ def test_killed_while_it_answers_the_question_has_failed(question, space, answer
     assert answer(note="again").state is State.DONE
 
 
-def test_the_second_question_is_stopped_and_the_third_answered_by_the_same_process(
-    space, worker, ask, answer, turn_until
-):
+def test_warm_child_survives_a_stopped_question(space, worker, ask, answer, turn_until):
     pid = answer().result.pid
     job = ask("long")
     turn_until(worker, job.id, began(space, job.id))
@@ -157,7 +155,7 @@ def test_the_second_question_is_stopped_and_the_third_answered_by_the_same_proce
     assert answer(note="third").result.pid == pid
 
 
-def test_sigterm_means_stop_while_it_answers_and_go_while_it_waits(
+def test_sigterm_stops_an_answer_and_ends_an_idle_warm_child(
     space, worker, ask, answer, turn_until
 ):
     pid = answer().result.pid
@@ -171,7 +169,7 @@ def test_sigterm_means_stop_while_it_answers_and_go_while_it_waits(
     assert answer(note="third").result.pid != pid
 
 
-def test_a_second_question_that_does_not_listen_is_killed(
+def test_warm_child_that_ignores_sigterm_is_killed(
     space, worker, ask, answer, turn_until, monkeypatch
 ):
     monkeypatch.setattr(worker_module, "TERM_AFTER_S", 0.2)
@@ -186,7 +184,7 @@ def test_a_second_question_that_does_not_listen_is_killed(
 
 
 @pytest.mark.parametrize("act", ["bug", "refuse"])
-def test_after_a_question_that_failed_it_leaves(act, worker, answer):
+def test_warm_child_leaves_after_a_failed_question(act, worker, answer):
     answer()
     settle(worker)
     child = worker.idle._child
@@ -196,7 +194,7 @@ def test_after_a_question_that_failed_it_leaves(act, worker, answer):
     assert answer(note="third").result.pid != child.pid
 
 
-def test_what_it_says_lands_in_the_log_of_the_question_it_belongs_to(space, answer):
+def test_warm_child_logs_to_the_question_it_answers(space, answer):
     first, second = answer(note="one"), answer(note="two")
     failed = answer("bug", note="three")
     assert log_of(space, first) == "asked one\n"
@@ -205,7 +203,7 @@ def test_what_it_says_lands_in_the_log_of_the_question_it_belongs_to(space, answ
     assert "ZeroDivisionError: three" in log_of(space, failed)
 
 
-def test_a_training_ends_it_before_it_starts(worker, train, answer, turn_until):
+def test_warm_child_ends_before_a_training_starts(worker, train, answer, turn_until):
     pid = answer().result.pid
     assert settle(worker) == pid
     job = train(steps=100_000)
@@ -221,7 +219,7 @@ def settle_beside(worker, job):
     return worker.idle._child
 
 
-def test_a_job_that_is_anothers_by_now_is_refused_by_it(space, worker, ask, answer):
+def test_warm_child_refuses_a_job_with_another_fence(space, worker, ask, answer):
     """Between the claim and the child's look the job was given to somebody else."""
     answer()
     settle(worker)
@@ -237,7 +235,7 @@ def test_a_job_that_is_anothers_by_now_is_refused_by_it(space, worker, ask, answ
     assert not began(space, job.id)(None)
 
 
-def test_it_leaves_when_nobody_asked_for_four_minutes(space, ask, turn_until):
+def test_warm_child_leaves_after_four_idle_minutes(space, ask, turn_until):
     ahead = [0.0]
     worker = Worker(space, clock=lambda: ahead[0])  # stands still
     job = ask()
@@ -251,7 +249,7 @@ def test_it_leaves_when_nobody_asked_for_four_minutes(space, ask, turn_until):
     wait_until(lambda: gone(pid))
 
 
-def test_one_that_does_not_leave_is_killed(worker, answer):
+def test_warm_child_that_does_not_leave_is_killed(worker, answer):
     answer()
     pid = settle(worker)
     os.kill(pid, signal.SIGSTOP)
@@ -260,7 +258,7 @@ def test_one_that_does_not_leave_is_killed(worker, answer):
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
-def test_it_goes_with_its_worker(sign, space, ask):
+def test_warm_child_ends_with_its_worker(sign, space, ask):
     job = ask()
     code = "from engine.worker import Worker; from engine.workspace import open_workspace\n"
     code += "Worker(open_workspace()).serve()"
@@ -306,7 +304,7 @@ def texts(job):
 
 
 @pytest.mark.train
-def test_three_questions_to_one_process_load_the_model_once(space, worker, tuned, turn_until):
+def test_warm_child_loads_the_model_once_for_three_questions(space, worker, tuned, turn_until):
     """The second is stopped while it is answered; the third is answered as the first."""
     first = question(space, *tuned)
     turn_until(worker, first.id, lambda _: worker.running)

@@ -31,7 +31,7 @@ def said_something(ws, job_id):
     return lambda _: any(e.kind == "metric" for e in lifecycle.watch(ws, LOCAL, job_id))
 
 
-def test_a_job_runs_in_a_session_of_its_own_and_its_result_is_kept(space, worker, turn_until):
+def test_job_runs_in_its_own_session_and_its_result_is_kept(space, worker, turn_until):
     job = submit(space, "done", note="x; rm -rf $(HOME)\n")
     done = turn_until(worker, job.id, over)
     assert done.state is State.DONE
@@ -40,7 +40,7 @@ def test_a_job_runs_in_a_session_of_its_own_and_its_result_is_kept(space, worker
     assert pid != os.getpid()
 
 
-def test_a_persons_mistake_is_a_sentence_and_a_bug_is_no_traceback(space, worker, turn_until):
+def test_job_error_is_a_sentence_without_a_traceback(space, worker, turn_until):
     refused = turn_until(worker, submit(space, "refuse").id, over)
     assert (refused.state, refused.error) == (State.FAILED, "The data is too short. Add rows.")
     failed = turn_until(worker, submit(space, "bug").id, over)
@@ -51,7 +51,7 @@ def test_a_persons_mistake_is_a_sentence_and_a_bug_is_no_traceback(space, worker
     assert "ZeroDivisionError" in log.read_text()
 
 
-def test_a_killed_child_is_reported_as_such_and_not_left_running(space, worker, turn_until):
+def test_killed_child_fails_with_the_likely_reason(space, worker, turn_until):
     job = turn_until(worker, submit(space, "die").id, over)
     assert job.state is State.FAILED
     assert "memory" in job.error
@@ -64,12 +64,12 @@ def test_cancel_stops_after_the_step_and_ends_as_cancelled(space, worker, turn_u
     assert turn_until(worker, job.id, over).state is State.CANCELLED
 
 
-def test_a_waiting_job_is_cancelled_at_once(space):
+def test_queued_job_is_cancelled_at_once(space):
     job = submit(space, "sleep")
     assert lifecycle.cancel(space, LOCAL, job.id).state is State.CANCELLED
 
 
-def test_a_child_that_does_not_listen_is_killed(space, worker, monkeypatch, turn_until):
+def test_child_that_ignores_sigterm_is_killed(space, worker, monkeypatch, turn_until):
     monkeypatch.setattr(worker_module, "TERM_AFTER_S", 0.2)
     monkeypatch.setattr(worker_module, "KILL_AFTER_S", 0.6)
     job = submit(space, "deaf")
@@ -78,7 +78,7 @@ def test_a_child_that_does_not_listen_is_killed(space, worker, monkeypatch, turn
     assert turn_until(worker, job.id, over).state is State.CANCELLED
 
 
-def test_a_child_whose_lease_was_lost_writes_nothing_more_and_dies(space, worker, turn_until):
+def test_child_without_its_lease_writes_nothing_and_ends(space, worker, turn_until):
     job = submit(space, "sleep")
     turn_until(worker, job.id, said_something(space, job.id))
     child = worker.running[job.id].process
@@ -108,7 +108,7 @@ def test_jobs_of_a_worker_that_vanished_start_again_once_and_then_fail(space):
     assert "worker was lost" in ended.error
 
 
-def test_a_run_survives_the_server_and_its_worker_ends_after_it(space):
+def test_run_survives_the_server_and_its_worker_ends_after_it(space):
     """The server is killed; the worker it started finishes the run, takes no other, and leaves."""
     job = submit(space, "sleep")
     waiting = submit(space, "done")
@@ -141,7 +141,7 @@ def wait_for(ready, seconds=300.0):
         time.sleep(0.1)
 
 
-def test_two_identical_starts_within_two_seconds_are_one_run(space, monkeypatch):
+def test_submit_twice_within_two_seconds_is_one_run(space, monkeypatch):
     from fake_job import Recipe
 
     project, now = helpers.project(space), [time.time()]
@@ -154,9 +154,7 @@ def test_two_identical_starts_within_two_seconds_are_one_run(space, monkeypatch)
     assert lifecycle.submit(space, LOCAL, project.id, Recipe(note="a")).id != first.id
 
 
-def test_a_worker_that_nobody_waits_for_gives_up_on_a_database_that_is_gone(
-    space, worker, turn_until, monkeypatch
-):
+def test_orphaned_worker_gives_up_on_a_lost_database(space, worker, turn_until, monkeypatch):
     job = submit(space, "sleep")
     turn_until(worker, job.id, said_something(space, job.id))
     process = worker.running[job.id].process

@@ -220,7 +220,7 @@ def test_votes_that_are_nearly_all_alike_keep_their_agreement_in_hash_order():
 @pytest.mark.parametrize(
     ("noise", "wrong"), [(0.245, 0.151), (0.164, 0.072), (0.131, 0.047), (0.106, 0.031)]
 )
-def test_a_majority_of_three_is_wrong_less_often(noise, wrong):
+def test_majority_of_three_is_wrong_less_often(noise, wrong):
     assert majority_noise(noise) == pytest.approx(wrong, abs=1e-3)
     assert majority_noise(noise) == pytest.approx(3 * noise**2 - 2 * noise**3)
 

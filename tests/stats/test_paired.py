@@ -16,7 +16,7 @@ score = st.floats(0, 1)
 
 
 @given(st.lists(score, max_size=40))
-def test_a_model_against_itself_has_no_winner(each):
+def test_paired_test_of_a_model_against_itself_has_no_winner(each):
     gain = paired_gain(each, each)
     assert (gain.diff, gain.p) == (0, 1)
     assert gain.decision in (GainDecision.NO_DIFFERENCE, GainDecision.TOO_FEW)
@@ -34,7 +34,7 @@ def test_swapping_the_models_swaps_the_sign(pairs):
     assert 0 < there.p <= 1
 
 
-def test_a_clear_gain_is_told_in_one_sentence():
+def test_paired_gain_is_told_in_one_sentence():
     rng = np.random.default_rng(0)
     base = rng.uniform(0.2, 0.6, 60)
     gain = paired_gain(base, base + 0.21 + rng.normal(0, 0.2, 60).clip(-0.4, 0.19))
@@ -46,7 +46,7 @@ def test_a_clear_gain_is_told_in_one_sentence():
     assert gain.low < gain.diff < gain.high
 
 
-def test_a_clear_loss_is_told():
+def test_paired_loss_is_told():
     gain = paired_gain([0.9] * 40, [0.5, 0.6] * 20)
     assert gain.decision is GainDecision.WORSE
     assert gain.sentence == (
@@ -170,7 +170,7 @@ def test_the_rows_needed_for_yes_or_no_scores_are_those_of_the_exact_sign_test(n
     assert sign_test_power(many // 2, better / n, worse / n) < 0.8
 
 
-def test_eight_rows_are_too_few_to_tell():
+def test_paired_gain_of_eight_rows_is_too_few_to_tell():
     gain = paired_gain([0, 1, 0, 1, 1, 0, 1, 0], [1, 1, 0, 1, 1, 0, 1, 0])
     assert gain.decision is GainDecision.TOO_FEW
     assert gain.sentence.startswith("No difference shown, too few rows to tell: +0.12 (95 % inter")

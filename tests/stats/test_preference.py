@@ -13,7 +13,7 @@ from engine.stats.preference import bonett_price, verdict
 count = st.integers(0, 200)
 
 
-def test_a_hundred_decisive_votes_need_61_wins():
+def test_verdict_on_a_hundred_decisive_votes_needs_61_wins():
     assert verdict(60, 40).decision == "no difference shown"
     assert verdict(61, 39).decision == "better"
     assert verdict(39, 61).decision == "worse"
@@ -82,7 +82,7 @@ def test_without_a_decisive_vote_nothing_is_shown(counts):
 
 
 @given(count, count, count, count)
-def test_a_verdict_is_finite_ordered_and_mirrored(wins, losses, ties, both_bad):
+def test_verdict_is_finite_ordered_and_mirrored(wins, losses, ties, both_bad):
     result = verdict(wins, losses, ties, both_bad)
     mirror = verdict(losses, wins, ties, both_bad)
     for numbers in (

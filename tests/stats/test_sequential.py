@@ -17,7 +17,7 @@ def test_e_values(wins, n, expected):
     assert e_value(wins, n - wins) == pytest.approx(expected, rel=1e-4)
 
 
-def test_66_of_100_is_the_first_to_stop():
+def test_sequential_test_stops_first_at_66_of_100():
     assert not standing(65, 35).stop
     assert standing(66, 34).stop
     assert standing(66, 34).sentence.startswith(
@@ -28,7 +28,7 @@ def test_66_of_100_is_the_first_to_stop():
     )
 
 
-def test_the_confidence_sequence_is_wider_than_wilson():
+def test_confidence_sequence_is_wider_than_wilson():
     assert confidence_sequence(60, 40) == pytest.approx((0.4408, 0.7460), abs=5e-5)
 
 
@@ -39,7 +39,7 @@ def test_bounds_stay_inside_zero_and_one_and_agree_with_the_evidence(wins, losse
     assert now.stop == (not now.low <= 0.5 <= now.high)
 
 
-def test_negative_votes_are_an_error():
+def test_verdict_refuses_negative_votes():
     with pytest.raises(UserError):
         standing(-1, 0)
 
@@ -57,7 +57,7 @@ def test_peeking_after_every_vote_misleads_the_exact_test_but_not_the_e_process(
     assert np.mean(peeked) > 0.1
 
 
-def test_a_strong_model_is_found_early():
+def test_sequential_test_finds_a_strong_model_early():
     rng = np.random.default_rng(1)
     n = np.arange(1, 1001)
     wins = (rng.random((1000, 1000)) < 0.8).cumsum(axis=1)

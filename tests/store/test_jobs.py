@@ -20,7 +20,7 @@ def queued(ws, project_id, lane="compute"):
     return job
 
 
-def test_two_workers_never_share_a_job(ws):
+def test_claim_never_gives_a_job_to_two_workers(ws):
     project = helpers.project(ws)
     made = [queued(ws, project.id).id for _ in range(24)]
 
@@ -35,7 +35,7 @@ def test_two_workers_never_share_a_job(ws):
     assert sorted(t for t in taken if t) == sorted(made)
 
 
-def test_a_host_runs_one_training_at_a_time_and_the_rest_wait(ws):
+def test_host_runs_one_training_at_a_time(ws):
     project = helpers.project(ws)
     first, second = queued(ws, project.id), queued(ws, project.id)
     with writing(ws.db) as conn:
@@ -44,7 +44,7 @@ def test_a_host_runs_one_training_at_a_time_and_the_rest_wait(ws):
         assert jobs.ahead(conn, second) == 1
 
 
-def test_a_write_with_an_old_fence_changes_nothing(ws):
+def test_write_with_an_old_fence_changes_nothing(ws):
     project = helpers.project(ws)
     job = queued(ws, project.id)
     with writing(ws.db) as conn:
@@ -61,7 +61,7 @@ def test_a_write_with_an_old_fence_changes_nothing(ws):
         assert jobs.finish(conn, job.id, new.fence, State.DONE, later)
 
 
-def test_a_job_ends_once(ws):
+def test_job_ends_once(ws):
     job = queued(ws, helpers.project(ws).id)
     with writing(ws.db) as conn:
         jobs.claim(conn, "compute", "h:a", "h", time.time())

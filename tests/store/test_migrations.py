@@ -58,7 +58,7 @@ def test_migrations_and_tables_agree(ws):
         assert compare_metadata(context, metadata) == []
 
 
-def test_migrating_twice_changes_nothing(ws):
+def test_migration_run_twice_changes_nothing(ws):
     helpers.project(ws)
     migrate(ws.db)
     with reading(ws.db) as conn:
@@ -66,7 +66,7 @@ def test_migrating_twice_changes_nothing(ws):
 
 
 @pytest.mark.parametrize("change", ["UPDATE vote SET choice = 'tie'", "DELETE FROM vote"])
-def test_the_database_itself_refuses_to_change_a_vote(ws, tmp_path, change):
+def test_database_refuses_to_change_a_vote(ws, tmp_path, change):
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path)
     shown = screen.next_pair(ws, LOCAL, one.id)
     screen.vote(ws, LOCAL, shown.token, "key-00000001", "left")
@@ -75,16 +75,14 @@ def test_the_database_itself_refuses_to_change_a_vote(ws, tmp_path, change):
 
 
 @pytest.mark.parametrize("change", MOVES)
-def test_the_database_itself_refuses_to_move_a_pair_or_change_what_a_round_asks(
-    ws, tmp_path, change
-):
+def test_database_refuses_to_move_a_pair_or_change_a_round(ws, tmp_path, change):
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path, purpose="blind_eval")
     screen.next_pair(ws, LOCAL, one.id)
     with pytest.raises(DBAPIError, match="never changes"), writing(ws.db) as conn:
         conn.execute(text(change))
 
 
-def test_an_older_database_keeps_its_rows_and_gets_the_newer_guards(old):
+def test_migration_keeps_rows_and_adds_the_newer_guards(old):
     db = open_database(old)
     with reading(db) as conn:
         assert conn.execute(text("SELECT choice FROM vote")).scalars().all() == ["left"]

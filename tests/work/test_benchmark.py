@@ -161,7 +161,7 @@ def test_a_task_that_does_not_exist_is_refused_with_those_most_like_it(ctx):
 
 
 @needs_harness
-def test_a_path_is_no_name_of_a_task(ctx, tmp_path):
+def test_benchmark_task_name_may_not_be_a_path(ctx, tmp_path):
     path = str(harness_tasks.folder(tmp_path) / "letters.yaml")
     with pytest.raises(UserError, match="no benchmark"):
         job.run(recipe(wanted=(path,)), ctx)
@@ -185,7 +185,7 @@ def test_a_task_that_runs_what_a_model_writes_is_refused(ctx, tmp_path):
 
 
 @needs_harness
-def test_a_broken_task_file_is_one_sentence(ctx, tmp_path):
+def test_benchmark_task_file_that_is_broken_is_one_sentence(ctx, tmp_path):
     mine = harness_tasks.folder(tmp_path / "mine")
     text = (mine / "letters.yaml").read_text()
     (mine / "letters.yaml").write_text(text.replace("test_split: test", "test_split: exam"))
@@ -232,7 +232,7 @@ def test_the_names_read_from_the_files_are_those_of_the_harness():
 
 
 @needs_harness
-def test_a_group_asks_all_of_its_tasks_once(ctx, tmp_path):
+def test_benchmark_group_asks_all_of_its_tasks_once(ctx, tmp_path):
     mine = harness_tasks.folder(tmp_path / "mine")
     with pytest.raises(UserError, match="letters, which is asked already"):
         tasks.load(("letters", "both"), _grouped(mine), 3, None, 1)

@@ -22,7 +22,7 @@ def by_rule(found, rule):
     return {number for number, why in found.items() if why["rule"] == rule}
 
 
-def test_half_is_chance_and_half_are_the_closest_calls_of_the_rest():
+def test_close_calls_are_half_of_the_chosen_pairs():
     margins = {n: (-1) ** n * n / 10 for n in range(24)}
     found = close_calls.choose(pool(), 10, margins, 3)
     random, close = by_rule(found, "random"), by_rule(found, "margin")
@@ -31,7 +31,7 @@ def test_half_is_chance_and_half_are_the_closest_calls_of_the_rest():
     assert found[min(close)]["margin"] == margins[min(close)]
 
 
-def test_the_random_half_knows_nothing_of_the_margins():
+def test_close_calls_draw_the_random_half_without_margins():
     up, down = ({n: s * n + 1.0 for n in range(24)} for s in (1, -1))
     chance = [by_rule(close_calls.choose(pool(), 10, m, 3), "random") for m in (up, down)]
     assert chance[0] == chance[1]
@@ -43,7 +43,7 @@ def test_the_random_half_knows_nothing_of_the_margins():
     assert min(counts) > 125 - 50
 
 
-def test_a_close_call_is_one_of_its_family():
+def test_close_calls_take_one_of_each_family():
     copies = ["how do I renew the atlas I borrowed in May"] * 12
     asked = [*copies, *WORDS[:12]]
     found = close_calls.choose(pool(asked), 12, {n: n / 100 for n in range(24)}, 1)
@@ -51,20 +51,20 @@ def test_a_close_call_is_one_of_its_family():
     assert not by_rule(found, "margin") & set(range(12))
 
 
-def test_where_there_are_too_few_families_the_rest_says_so():
+def test_close_calls_fill_up_where_families_are_few():
     found = close_calls.choose(
         pool(["the same question as ever"] * 10), 6, dict.fromkeys(range(10), 0.1), 1
     )
     assert (len(by_rule(found, "random")), len(by_rule(found, "rest"))) == (3, 3)
 
 
-def test_without_margins_all_is_chance():
+def test_close_calls_without_margins_are_random():
     found = close_calls.choose(pool(), 10, {}, 1)
     assert len(by_rule(found, "random")) == 10
     assert all(set(why) == {"rule"} for why in found.values())
 
 
-def test_more_is_not_chosen_than_there_is():
+def test_close_calls_choose_no_more_than_there_are():
     assert len(close_calls.choose(pool(), 99, dict.fromkeys(range(24), 0.0), 1)) == 24
     assert close_calls.choose([], 5, {}, 1) == {}
 

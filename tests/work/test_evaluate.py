@@ -52,7 +52,7 @@ def first(tmp_path, tiny_model):
     return ctx, evaluate.run(recipe(), ctx).evaluation
 
 
-def test_an_evaluation_is_the_same_when_it_is_read_back(first):
+def test_evaluation_is_the_same_when_read_back(first):
     _, found = first
     assert Evaluation.model_validate_json(found.model_dump_json()) == found
 
@@ -88,7 +88,7 @@ def test_other_decoding_is_not_answered_from_memory(first, tmp_path, tiny_model)
     assert not any(row.outputs[BASE].cached for row in after.rows)
 
 
-def test_a_broken_memory_is_asked_again(first, tmp_path, tiny_model):
+def test_answer_cache_that_is_broken_is_asked_again(first, tmp_path, tiny_model):
     ctx, before = first
     for path in (ctx.cache / "answers").iterdir():
         path.write_bytes(path.read_bytes()[:-30] + b"x" * 30)
@@ -97,7 +97,7 @@ def test_a_broken_memory_is_asked_again(first, tmp_path, tiny_model):
     assert [r.outputs[BASE].text for r in after.rows] == [r.outputs[BASE].text for r in before.rows]
 
 
-def test_a_changed_model_is_another_model(first, tmp_path, tiny_model):
+def test_answer_cache_tells_a_changed_model(first, tmp_path, tiny_model):
     ctx, _ = first
     files = ctx.model(BASE)
     same = answer_cache.cache_key(ctx.cache, files, {})
@@ -111,7 +111,7 @@ def test_a_changed_model_is_another_model(first, tmp_path, tiny_model):
     assert len({same, one, two}) == 3
 
 
-def test_memory_is_bounded_and_the_oldest_goes_first(tmp_path, monkeypatch):
+def test_answer_cache_is_bounded_and_the_oldest_goes_first(tmp_path, monkeypatch):
     monkeypatch.setattr(answer_cache, "MOST_FILE_BYTES", 3000)
     monkeypatch.setattr(answer_cache, "MOST_BYTES", 6000)
     for model in range(4):

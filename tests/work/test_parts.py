@@ -62,7 +62,7 @@ def test_intervals_of_perplexity_hold_the_truth_about_19_times_in_20():
     assert 180 <= held <= 198
 
 
-def test_the_ratio_of_two_perplexities_is_paired():
+def test_perplexity_ratio_is_paired():
     rng = random.Random(2)
     before = [(rng.uniform(5, 50), 10) for _ in range(50)]
     low, high = ratio(before, [(nats + 1.0, tokens) for nats, tokens in before])

@@ -52,7 +52,7 @@ def test_base_and_tuned_stay_loaded_and_answer_as_they_did_alone(ctx):
     assert loads(ctx) == 4
 
 
-def test_another_base_takes_the_place_of_the_old_one(ctx, tiny_model, tmp_path):
+def test_model_cache_replaces_the_base(ctx, tiny_model, tmp_path):
     other = MemoryContext(tmp_path / "other", tiny_model, [])
     other.kept = ctx.model_cache
     asked(ctx, BASE, "one")
@@ -64,7 +64,7 @@ def test_another_base_takes_the_place_of_the_old_one(ctx, tiny_model, tmp_path):
     assert loads(ctx) == 2
 
 
-def test_the_old_thing_has_gone_before_the_new_one_is_made():
+def test_model_cache_frees_the_old_model_before_loading():
     class Large:
         def __init__(self):
             self.itself = self
@@ -83,7 +83,7 @@ def test_a_thing_that_cannot_be_made_is_not_kept():
 
 
 @pytest.mark.parametrize("changed", ["base", "one"])
-def test_files_that_were_replaced_are_loaded_again(changed, ctx, tmp_path):
+def test_model_cache_reloads_replaced_files(changed, ctx, tmp_path):
     asked(ctx, BASE, "one")
     file = next((tmp_path / changed).glob("*.safetensors"))
     copy = file.with_name("copy")
@@ -93,7 +93,7 @@ def test_files_that_were_replaced_are_loaded_again(changed, ctx, tmp_path):
     assert loads(ctx) == 2
 
 
-def test_adapters_do_not_pile_up_without_end(ctx, tmp_path):
+def test_model_cache_bounds_its_adapters(ctx, tmp_path):
     for number in range(MOST_ADAPTERS + 1):
         ctx.add(f"copy-{number}", tmp_path / "one")
         asked(ctx, f"copy-{number}")

@@ -35,7 +35,7 @@ def fallen(before, after):
     return {one.id for one in regression_check.compare(before, after, REFERENCES) if one.regressed}
 
 
-def test_an_unchanged_model_is_not_flagged():
+def test_regression_check_passes_an_unchanged_model():
     found = regression_check.compare(side("a", answers()), side("b", answers()), REFERENCES)
     assert not any(one.regressed for one in found)
     assert {one.id for one in found} == {
@@ -61,7 +61,7 @@ def test_a_model_that_differs_by_chance_alone_is_seldom_flagged():
     ],
     ids=["worse", "silent", "refusing", "repeating"],
 )  # fmt: skip
-def test_a_planted_regression_is_flagged(broken, expected):
+def test_regression_check_flags_a_planted_regression(broken, expected):
     assert expected <= fallen(side("a", answers(1.0)), side("b", broken))
 
 
@@ -75,7 +75,7 @@ def test_rows_that_only_one_model_answered_are_left_out():
     assert regression_check.compare(before, after._replace(outputs=gone), REFERENCES) == []
 
 
-def test_a_first_lesson_is_meant_to_change_the_model():
+def test_regression_check_lets_a_first_training_change_the_model():
     def model(parent, method):
         return Model(
             id="m", name="m", kind="adapter", source="trained", path="p", base_id="base",

@@ -35,7 +35,7 @@ def indices(part):
     return [row.index for row in part]
 
 
-def test_each_share_is_a_part_of_the_next_and_depends_on_the_seed():
+def test_data_curve_shares_are_nested_and_depend_on_the_seed():
     found = curve.nested(rows(40), (0.1, 0.5, 1.0), 1)
     assert [len(part) for part in found] == [4, 20, 40]
     assert set(indices(found[0])) < set(indices(found[1])) < set(indices(found[2]))
@@ -108,7 +108,7 @@ def test_settings_that_the_method_would_refuse_are_refused_at_once(values):
         {"max_length": []},
     ],
 )
-def test_a_space_outside_of_what_the_method_takes_is_refused_at_once(space):
+def test_sweep_space_outside_the_method_is_refused_at_once(space):
     with pytest.raises((UserError, ValueError)):
         study(sweep, space=space)
 
@@ -127,7 +127,7 @@ def test_too_few_rows_for_the_shares_are_refused_before_any_training(tmp_path):
 
 
 @pytest.mark.train
-def test_a_curve_trains_on_each_share_with_each_seed_and_says_one_sentence(tiny_model, tmp_path):
+def test_data_curve_trains_each_share_with_each_seed(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(24), chats(30)[24:])
     outcome = curve.run(study(curve, shares=(0.25, 0.5, 1.0), max_steps=2), ctx)
     result = outcome.result
@@ -144,7 +144,7 @@ def test_a_curve_trains_on_each_share_with_each_seed_and_says_one_sentence(tiny_
 
 
 @pytest.mark.train
-def test_a_sweep_keeps_the_adapter_with_the_lowest_loss_and_a_table(tiny_model, tmp_path):
+def test_sweep_keeps_the_adapter_with_the_lowest_loss_and_a_table(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(16), chats(20)[16:])
     space = {"learning_rate": {"low": 1e-6, "high": 2e-2, "log": True}, "lora.r": [2, 4]}
     recipe = study(sweep, space=space, n_trials=4, settings={**SETTINGS, "lora": {"r": 2}})
@@ -165,7 +165,7 @@ def test_a_sweep_keeps_the_adapter_with_the_lowest_loss_and_a_table(tiny_model, 
 
 
 @pytest.mark.train
-def test_a_trial_that_breaks_is_a_line_of_the_table_and_not_the_end(tiny_model, tmp_path):
+def test_sweep_goes_on_after_a_broken_trial(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(8), chats(10)[8:])
     space = {"lora.target_modules": ["all-linear", "no-such-module"]}
     outcome = sweep.run(study(sweep, space=space, n_trials=3, max_steps=2), ctx)
@@ -175,7 +175,7 @@ def test_a_trial_that_breaks_is_a_line_of_the_table_and_not_the_end(tiny_model, 
 
 
 @pytest.mark.train
-def test_a_stopped_sweep_keeps_what_is_done(tiny_model, tmp_path):
+def test_sweep_that_is_stopped_keeps_finished_trials(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(8), chats(10)[8:], cancel_after=6)
     outcome = sweep.run(study(sweep, n_trials=9), ctx)
     assert outcome.result.stopped_early
