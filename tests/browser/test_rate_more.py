@@ -74,6 +74,7 @@ def test_votes_reach_the_server_in_order_and_never_three_ahead(desk):
     voted(page, 3)
     page.wait_for_function(NOTHING_ON_ITS_WAY)
     assert [body["token"] for _, body in at.heard] == ["t0", "t1", "t2"]
+    page.wait_for_timeout(GUARD_MS)  # the pair was shown only now
     press(page, "x")
     page.wait_for_function(NOTHING_ON_ITS_WAY)
     assert [vote["choice"] for vote in at.votes()] == ["tie", "left", "right", "both_bad"]

@@ -85,8 +85,8 @@ def test_warm_child_answers_the_next_question_with_the_loaded_model(answer):
         answer(note="3", model="large").result,
         answer(note="4").result,
     )
-    assert first["pid"] == second["pid"] == other["pid"] == back["pid"]
-    assert [each["made"] for each in (first, second, other, back)] == [1, 1, 2, 3]
+    assert first.pid == second.pid == other.pid == back.pid
+    assert [each.made for each in (first, second, other, back)] == [1, 1, 2, 3]
 
 
 def test_warm_child_that_is_idle_holds_no_lease_and_has_no_heartbeat(space, worker, answer):
