@@ -12,7 +12,7 @@ from engine.services.rating import flags, rounds
 from engine.store import tables
 from engine.store import votes as vote_store
 from engine.store.connect import reading
-from tests.browser.pages import SAVED, STOPWATCH, TOO_EARLY, press
+from tests.browser.pages import GUARD_MS, SAVED, STOPWATCH, TOO_EARLY, press
 from tests.ui import seed
 
 pytestmark = pytest.mark.browser
@@ -68,6 +68,7 @@ def test_key_held_or_pressed_twice_casts_one_vote(ws, tmp_path, address, watched
     page.wait_for_selector(SAVED)
     page.wait_for_function("window.early")
     assert page.inner_text(".tl-rate-count") == "1 of 5 rated"
+    page.wait_for_timeout(GUARD_MS)
     press(page, "t")  # whatever was sent before it has arrived before it
     page.wait_for_selector(SAVED)
     assert [vote.choice for vote in live(ws, one)] == ["left", "tie"]
