@@ -73,7 +73,7 @@ def ended_demo(space, tiny_model, tmp_path, monkeypatch, rater):
     ]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + 240
+    end = time.monotonic() + 900
     while not lifecycle.get(space, LOCAL, job.id).over and time.monotonic() < end:
         time.sleep(0.2)
     stop.set()

@@ -140,7 +140,7 @@ def all_rate(people, one):
         return dict(zip(NAMES, pool.map(lambda each: each.rate(one.id), people), strict=True))
 
 
-def until(found, seconds=300):
+def until(found, seconds=900):
     end = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < end, "it took too long"

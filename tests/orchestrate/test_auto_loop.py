@@ -58,7 +58,7 @@ def working(ws):
         thread.join()
 
 
-def until(found, seconds=240):
+def until(found, seconds=900):
     """Wait until `found` is true."""
     end = time.monotonic() + seconds
     while not found():
