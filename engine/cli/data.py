@@ -28,6 +28,10 @@ map_option = click.option(
 kind_option = click.option(
     "--kind", type=click.Choice(KINDS), help="Type of the rows; use it with --map."
 )
+no_header_option = click.option(
+    "--no-header", is_flag=True,
+    help="The first line is a row: columns are called 1, 2, ...; use it with --map.",
+)  # fmt: skip
 group_option = click.option(
     "--group",
     metavar="COLUMN",
@@ -45,18 +49,19 @@ def data() -> None:
 @layout_option
 @map_option
 @kind_option
+@no_header_option
 @group_option
 @as_json
 def check(
-    file: Path, layout: str | None, pairs: tuple[str, ...], kind: str | None, group: str | None,
-    as_json: bool,
+    file: Path, layout: str | None, pairs: tuple[str, ...], kind: str | None, no_header: bool,
+    group: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Report the contents of FILE and its problems, without storing anything.
 
     The exit code is 0 when FILE is usable, 1 when a finding is an error, 2 when FILE cannot be
     read.
     """
-    found = report(read_file(file, file.name, layout, _mapping(pairs, kind), group))
+    found = report(read_file(file, file.name, layout, _mapping(pairs, kind, no_header), group))
     lines = [f"{found['layout']} ({found['kind']}), {found['rows']} rows"]
     for item in found["findings"]:
         rows = ", ".join(map(str, item["rows"][:5]))
@@ -75,14 +80,15 @@ def check(
 @layout_option
 @map_option
 @kind_option
+@no_header_option
 @group_option
 @as_json
 def add(
     file: Path, project: str | None, held_out: float, layout: str | None, pairs: tuple[str, ...],
-    kind: str | None, group: str | None, as_json: bool,
+    kind: str | None, no_header: bool, group: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Add FILE as a new dataset version, with a part held out for evaluation."""
-    mapping = _mapping(pairs, kind)
+    mapping = _mapping(pairs, kind, no_header)
     with workspace() as ws:
         chosen = common.project(ws, project, make=True)
         kept = datasets.add(
@@ -131,11 +137,17 @@ def list_all(project: str | None, as_json: bool) -> None:
 @click.option("--rows", default=3, show_default=True, type=click.IntRange(1, 100))
 @click.option("--max-length", default=512, show_default=True, type=click.IntRange(16))
 @layout_option
+@map_option
+@kind_option
+@no_header_option
 @as_json
-def preview(file: Path, rows: int, max_length: int, layout: str | None, as_json: bool) -> None:
+def preview(
+    file: Path, rows: int, max_length: int, layout: str | None, pairs: tuple[str, ...],
+    kind: str | None, no_header: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Show rows of FILE as the default model sees them; tokens that carry loss are underlined."""
     with workspace() as ws:
-        parsed = read_file(file, file.name, layout)
+        parsed = read_file(file, file.name, layout, _mapping(pairs, kind, no_header))
         base = common.model_id(ws, "", "default")
         found = data_preview.preview_rows(ws, LOCAL, parsed.examples[:rows], base, max_length)
         text = "\n\n".join(
@@ -191,8 +203,15 @@ def undo(dataset: str, project: str | None, as_json: bool) -> None:
         show(earlier, _line(earlier), as_json)
 
 
-def _mapping(pairs: tuple[str, ...], kind: str | None) -> ColumnMapping | None:
-    """The mapping of --map and --kind; None where neither is given."""
+def _mapping(
+    pairs: tuple[str, ...], kind: str | None, no_header: bool = False
+) -> ColumnMapping | None:
+    """The mapping of --map, --kind and --no-header; None where none is given."""
+    if no_header and not pairs:
+        raise UserError(
+            "--no-header says nothing without --map.",
+            "Give for example --map prompt=1 --map answer=2.",
+        )
     if not pairs and not kind:
         return None
     said = [pair.partition("=") for pair in pairs]
@@ -202,7 +221,9 @@ def _mapping(pairs: tuple[str, ...], kind: str | None) -> ColumnMapping | None:
             f"{wrong[0]!r} is not ROLE=COLUMN." if wrong else "--kind says nothing without --map.",
             "Give for example --map prompt=frage --map answer=antwort.",
         )
-    return mapping_of({role.strip(): column.strip() for role, _, column in said}, kind)
+    return mapping_of(
+        {role.strip(): column.strip() for role, _, column in said}, kind, not no_header
+    )
 
 
 def _line(one: Dataset) -> str:

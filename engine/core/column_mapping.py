@@ -31,18 +31,24 @@ MAY: dict[Kind, tuple[ColumnRole, ...]] = {
 
 
 class ColumnMapping(BaseModel):
-    """The kind of the examples and, of each role it has, the column that plays it."""
+    """The kind of the examples and, of each role it has, the column that plays it.
+
+    Without a `header` the first line of a table is a row too, and columns are called 1, 2, ...
+    """
 
     model_config = ConfigDict(frozen=True)
 
     kind: Kind
     columns: dict[ColumnRole, str]
+    header: bool = True
 
     def __str__(self) -> str:
         return ", ".join(f"{role} = {column}" for role, column in self.columns.items())
 
 
-def mapping_of(pairs: dict[str, str], kind: str | None = None) -> ColumnMapping:
+def mapping_of(
+    pairs: dict[str, str], kind: str | None = None, header: bool = True
+) -> ColumnMapping:
     """The mapping that a person wrote down; the kind follows from the roles where it is not said.
 
     UserError for a role or kind that there is not, and for a role that is missing or too many.
@@ -55,7 +61,9 @@ def mapping_of(pairs: dict[str, str], kind: str | None = None) -> ColumnMapping:
     chosen: Any = kind or _kind_of(pairs)
     if chosen not in NEEDED:
         raise UserError(f"There is no kind {chosen!r}.", f"Known: {', '.join(NEEDED)}.")
-    return checked(ColumnMapping.model_validate({"kind": chosen, "columns": pairs}))
+    return checked(
+        ColumnMapping.model_validate({"kind": chosen, "columns": pairs, "header": header})
+    )
 
 
 def checked(mapping: ColumnMapping, columns: Sequence[str] | None = None) -> ColumnMapping:

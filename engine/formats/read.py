@@ -64,6 +64,8 @@ def understand(
 ) -> ParsedFile:
     """What `read_file` makes of rows that are loaded already."""
     _refuse_when_broken(found.broken, len(found.rows) + len(found.broken))
+    if mapping is not None and not mapping.header:
+        found, mapping, group = _without_header(found, mapping, group)
     if group:
         found = found._replace(rows=_grouped(found, group))
     if mapping is not None:
@@ -119,6 +121,27 @@ def _mapped(found: LoadedFile, mapping: ColumnMapping, group: str | None) -> Par
     notes = (*found.notes, numbers) if numbers else found.notes
     unused = columns_of(found, frozenset({*mapping.columns.values(), "group", group or ""}))
     return ParsedFile(MAPPED, mapping.kind, read, broken, unused, found.encoding, notes)
+
+
+def _without_header(
+    found: LoadedFile, mapping: ColumnMapping, group: str | None
+) -> tuple[LoadedFile, ColumnMapping, str | None]:
+    """The same with the first line as row 1 and columns called 1, 2, ...
+
+    A column may be named by its number or by its cell in that line.
+    """
+    if not found.header:
+        raise UserError("This file has no header to read as a row.", "Leave 'no header' out.")
+    numbers = {cell.strip().lower(): str(n) for n, cell in enumerate(found.header, 1)}
+    first = {str(n): cell for n, cell in enumerate(found.header, 1)}
+    rows = [(n, {numbers.get(k, k): value for k, value in row.items()}) for n, row in found.rows]
+    by_number = {role: numbers.get(c.strip().lower(), c) for role, c in mapping.columns.items()}
+    group = numbers.get(group.strip().lower(), group) if group else group
+    return (
+        found._replace(rows=[(1, first), *rows], header=()),
+        mapping.model_copy(update={"columns": by_number}),
+        group,
+    )
 
 
 def _texts_only(found: LoadedFile) -> LoadedFile:

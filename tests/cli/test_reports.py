@@ -192,6 +192,16 @@ def test_data_preview_marks_what_is_learned(tuneloop, tmp_path, tiny_model, monk
     assert [piece["text"] for piece in row if piece["trained"]] == ["the answer<|im_end|>"]
 
 
+def test_data_preview_reads_through_a_mapping(tuneloop, tmp_path, tiny_model, monkeypatch):
+    monkeypatch.setenv("TUNELOOP_MODEL", str(tiny_model))
+    path = tmp_path / "faq.tsv"
+    path.write_text("\n".join(f"q {n}\tanswer {n}" for n in range(9)))
+    said = ("--no-header", "--map", "prompt=1", "--map", "answer=2", "--rows", 1, "--json")
+    _, out, _ = tuneloop("data", "preview", path, *said)
+    (row,) = json.loads(out)["rows"]
+    assert [piece["text"] for piece in row if piece["trained"]] == ["answer 0<|im_end|>"]
+
+
 def test_a_blind_round_is_closed_and_weighed(tuneloop, home, tmp_path):
     url = f"sqlite:///{home / 'tuneloop.db'}"
     ws = open_workspace(Settings(home=home, database_url=url))

@@ -9,6 +9,7 @@ import pytest
 
 from engine import plugins
 from engine.checks.run import findings
+from engine.core.column_mapping import mapping_of
 from engine.core.errors import UserError
 from engine.core.parsed import ParsedFile
 from engine.formats.guess import guess
@@ -252,3 +253,33 @@ def test_refusals_are_short(given):
         with pytest.raises(UserError) as caught:
             read(given(rows))
         assert len(str(caught.value)) <= 300
+
+
+BY_NUMBER = {"prompt": "1", "answer": "2"}
+
+
+@pytest.mark.parametrize("columns", [BY_NUMBER, {"prompt": "Question 0", "answer": "answer 0"}])
+def test_file_without_header_keeps_its_first_row(given, columns):
+    text = "\n".join(f"Question {n}\tanswer {n}" for n in range(40))
+    path = given(text, "rows.tsv")
+    parsed = read(path, mapping=mapping_of(columns, header=False))
+    assert [e.source_row for e in parsed.examples] == list(range(1, 41))
+    first = parsed.examples[0]
+    assert (first.prompt[0].content, first.answer) == ("Question 0", "answer 0")
+    large = given(text + "\n" + "\n".join(f"q {n} {'x' * 90}\ta" for n in range(4000)), "l.tsv")
+    assert read(large, mapping=mapping_of(BY_NUMBER, header=False)).examples[0] == first
+    with pytest.raises(UserError, match="no header to read"):
+        read(given([{"1": "a", "2": "b"}]), mapping=mapping_of(BY_NUMBER, header=False))
+
+
+def test_no_header_and_map_work_in_every_command(tuneloop, given):
+    path = given("\n".join(f"Question {n}\tanswer {n}" for n in range(40)), "faq.v1.tsv")
+    said = ("--no-header", "--map", "prompt=1", "--map", "answer=2", "--json")
+    code, out, _ = tuneloop("data", "check", path, *said)
+    assert (code, json.loads(out)["rows"]) == (0, 40)
+    code, out, _ = tuneloop("data", "add", path, *said)
+    kept = json.loads(out)
+    assert (code, kept["name"], kept["rows"]) == (0, "faq.v1", 40)
+    assert kept["origin"]["mapping"]["header"] is False
+    code, _, err = tuneloop("data", "check", path, "--no-header")
+    assert (code, "without --map" in " ".join(err.split())) == (2, True)

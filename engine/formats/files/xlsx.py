@@ -51,7 +51,8 @@ def _rows(data: bytes) -> LoadedFile:
         raise UserError("The Excel workbook is empty.", "Fill a sheet with a header and rows.")
     title, (_, names), rest = filled[0]
     found = list(_named(header(names), rest))
-    return LoadedFile(found, [], notes=_notes(title, [other for other, _, _ in filled[1:]]))
+    notes = _notes(title, [other for other, _, _ in filled[1:]])
+    return LoadedFile(found, [], notes=notes, header=tuple(cell for cell in names if cell.strip()))
 
 
 def _notes(title: str, others: list[str]) -> tuple[str, ...]:

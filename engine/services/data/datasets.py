@@ -74,7 +74,7 @@ def origin_of(origin: Origin, how: Reading) -> Origin:
     """Where a version came from, with the columns and the group that a person named."""
     named: Origin = {}
     if how.mapping:
-        named["mapping"] = how.mapping.model_dump(mode="json")
+        named["mapping"] = how.mapping.model_dump(mode="json", exclude_defaults=True)
     if how.group:
         named["group"] = how.group
     return {**origin, **named}

@@ -31,6 +31,7 @@ class Panel(NamedTuple):
     whole: gr.Column
     kind: gr.Dropdown
     roles: list[gr.Dropdown]
+    no_header: gr.Checkbox
     example: gr.HTML
     use: gr.Button
 
@@ -51,9 +52,13 @@ def build() -> Panel:
                 )
                 for role, label in ROLES.items()
             ]  # fmt: skip
+        no_header = gr.Checkbox(
+            False, label="The first line is a row, not a header", elem_id="data-map-no-header",
+            info="For CSV, TSV and Excel files without names of columns",
+        )  # fmt: skip
         example = gr.HTML("", elem_id="data-map-example")
         use = gr.Button("Use these columns", variant="primary", elem_id="data-map-use")
-    return Panel(whole, kind, roles, example, use)
+    return Panel(whole, kind, roles, no_header, example, use)
 
 
 def roles_of(kind: Any) -> tuple[ColumnRole, ...]:
@@ -95,7 +100,7 @@ def shown_for(kind: Any) -> list[Any]:
     ]
 
 
-def chosen(kind: Any, columns: Sequence[Any]) -> ColumnMapping:
+def chosen(kind: Any, columns: Sequence[Any], no_header: Any = False) -> ColumnMapping:
     """The mapping that the dropdowns hold; UserError in plain words for a role that is missing."""
     shown = roles_of(kind)
     given = dict(zip(ROLES, columns, strict=True))
@@ -103,4 +108,4 @@ def chosen(kind: Any, columns: Sequence[Any]) -> ColumnMapping:
     missing = [role for role in NEEDED.get(kind, ()) if role not in pairs]
     if missing:
         raise UserError(f"No column is chosen for: {ROLES[missing[0]].lower()}.", "Choose one.")
-    return mapping_of(pairs, str(kind))
+    return mapping_of(pairs, str(kind), header=no_header is not True)

@@ -121,10 +121,12 @@ def updates(ws: Workspace, given: FormInput, fill_guess: bool = True) -> Preview
     )
 
 
-def mapping_example(ws: Workspace, given: FormInput, kind: Any, columns: Sequence[Any]) -> str:
+def mapping_example(
+    ws: Workspace, given: FormInput, kind: Any, columns: Sequence[Any], no_header: Any = False
+) -> str:
     """Two rows as these columns give them, or why they do not."""
     try:
-        chosen = given._replace(mapping=mapping.chosen(kind, columns), layout="")
+        chosen = given._replace(mapping=mapping.chosen(kind, columns, no_header), layout="")
         preview = data_preview.preview_upload(
             ws, who(ws), chosen.upload, chosen.reading, chosen.held_out
         )

@@ -151,18 +151,18 @@ def _wire_previews(ws: Workspace, form: UploadForm, given: list[Any]) -> None:
 
 def _wire_columns(ws: Workspace, form: UploadForm, given: list[Any]) -> None:
     panel = form.panel
-    columns = [panel.kind, *panel.roles]
+    columns = [panel.no_header, panel.kind, *panel.roles]
     busy = {**RAW, "show_progress": "minimal", "show_progress_on": panel.example,
             "trigger_mode": "always_last"}  # fmt: skip
 
     @shows_errors
     def on_choice(*values: Any) -> str:
-        own, (kind, *roles) = values[: len(given)], values[len(given) :]
-        return previews.mapping_example(ws, previews.form_input(*own), kind, roles)
+        own, (no_header, kind, *roles) = values[: len(given)], values[len(given) :]
+        return previews.mapping_example(ws, previews.form_input(*own), kind, roles, no_header)
 
     @shows_errors
-    def on_use(kind: Any, *roles: Any) -> Any:
-        return mapping.chosen(kind, roles)
+    def on_use(no_header: Any, kind: Any, *roles: Any) -> Any:
+        return mapping.chosen(kind, roles, no_header)
 
     @shows_errors
     def on_used(*values: Any) -> list[Any]:
@@ -175,8 +175,8 @@ def _wire_columns(ws: Workspace, form: UploadForm, given: list[Any]) -> None:
 
     kind = panel.kind.input(mapping.shown_for, panel.kind, panel.roles, **RAW)
     kind.then(on_choice, [*given, *columns], panel.example, **busy)
-    for role in panel.roles:
-        role.input(on_choice, [*given, *columns], panel.example, **busy)
+    for said in (panel.no_header, *panel.roles):
+        said.input(on_choice, [*given, *columns], panel.example, **busy)
     looking = {**RAW, "show_progress": "full", "show_progress_on": form.report}
     used = panel.use.click(on_use, columns, form.mapping, **RAW)
     used.success(on_used, given, outputs(form), **looking)
