@@ -68,7 +68,7 @@ def test_dashboard_counts_votes_of_the_week_by_rater(ws, project, sft):
 
 def _vote(ws, pair, rater, at):
     token = f"{rater}-{pair.id}"
-    seat = votes.Assignment(token, pair.id, pair.round_id, rater, "lo", "voted", at, at + 600)
+    seat = votes.Assignment(token, pair.id, pair.round_id, rater, "a", "voted", at, at + 600)
     with writing(ws.db) as conn:
         votes.lease(conn, seat)
         votes.append(
