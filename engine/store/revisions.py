@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import CompoundSelect, Connection, Select, Table, func, literal, select, union_all
 
-from engine.store.rows import to_json
 from engine.store.tables import (
     assignment,
     audit,
@@ -89,4 +88,5 @@ def _count(table: Table) -> Any:
 
 
 def _digest(value: object) -> str:
-    return hashlib.blake2b(to_json(value).encode(), digest_size=16).hexdigest()
+    # repr, not JSON: PostgreSQL adds up to decimals
+    return hashlib.blake2b(repr(value).encode(), digest_size=16).hexdigest()
