@@ -234,7 +234,7 @@ def test_a_file_is_added_under_the_name_given(ws, tmp_path):
     kept = preview.add(
         ws, project.id, dropped(ws, jsonl(tmp_path, chats(40)), 25), "  help v1.2 / a "
     )
-    assert kept.label == "help v1-2 - a@1"
+    assert kept.label == "help v1.2 - a@1"
     assert (kept.train_rows, kept.held_out_rows) == (30, 10)
 
 
