@@ -32,7 +32,6 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "oasst": "engine.formats.layouts.oasst",
         "query_response": "engine.formats.layouts.query_response",
         "rejected_response": "engine.formats.layouts.rejected_response",
-        "threads": "engine.formats.layouts.threads",
     },
     # name -> function (examples) -> list[Finding], any number of them
     "checks": {

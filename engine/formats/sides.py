@@ -31,7 +31,7 @@ def prompt_turns(row: FileRow, column: str = "prompt") -> tuple[Message, ...]:
 def last_answer(row: FileRow, column: str) -> tuple[tuple[Message, ...], str]:
     """The answer in `column` and the turns that the column gives before it, often none."""
     value = row.get(column)
-    if isinstance(value, dict):
+    if isinstance(value, dict) and {"role", "from"} & value.keys():
         value = [value]
     if not isinstance(value, list):
         return (), text(row, column)

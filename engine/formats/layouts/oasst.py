@@ -6,6 +6,7 @@ from typing import Any
 from engine.core.errors import RowError
 from engine.core.examples import Chat, Kind
 from engine.core.parsed import FileRow
+from engine.formats import threads
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.turns import assistant, chat, place, share, text, user
 
@@ -16,16 +17,20 @@ COLUMNS = frozenset(
     {"prompt", "message_id", "parent_id", "message_tree_id", "text", "role", "rank", "deleted"}
     | {"replies", "group"}
 )
+SURE = 0.9  # of messages under other names
 SPEAKERS = {"prompter": user, "user": user, "assistant": assistant}
 
 
 def sniff(rows: list[FileRow]) -> float:
     """The share of rows that are a tree, or a message of one."""
-    return share(rows, lambda row: _is_tree(row) or _is_message(row))
+    known = share(rows, lambda row: _is_tree(row) or _is_message(row))
+    return known or (SURE if threads.columns(rows) else 0.0)
 
 
 def unfold(rows: list[NumberedRow]) -> list[NumberedRow]:
     """One tree a row, under the number of its first message."""
+    if not any(_is_tree(row) or _is_message(row) for _, row in rows):
+        rows = threads.renamed(rows)
     if not any(_is_message(row) for _, row in rows):
         return rows
     replies: dict[str, list[FileRow]] = defaultdict(list)
@@ -37,6 +42,11 @@ def unfold(rows: list[NumberedRow]) -> list[NumberedRow]:
         else:
             roots.append((number, {"prompt": node, "group": row.get("group")}))
     return roots
+
+
+def columns(rows: list[FileRow]) -> frozenset[str]:
+    """The columns under other names that hold the ids, the role and the text."""
+    return threads.columns(rows)
 
 
 def read(row: FileRow, number: int) -> Chat:

@@ -54,7 +54,7 @@ class RoundRecipe(Recipe):
     baseline: str | None = Field(None, description="What it is compared with; itself if empty")
     dataset: str = Field(description="Where the questions come from")
     prompts: int = Field(50, ge=1, le=MOST_PROMPTS, description="Questions to rate")
-    overlap: int = Field(1, ge=1, le=9, description="Votes on each, from different people")
+    overlap: int = Field(1, ge=1, le=100_000, description="Votes on each, from different people")
     temperature: float | None = Field(
         None, ge=0, le=2, description="Of sampling; if empty, 0 in a blind test and 0.9 otherwise"
     )

@@ -1,17 +1,11 @@
-"""Threads: one message a row, tied to the message before it by ids under any names."""
+"""Messages tied to the one before by ids under any names, as OpenAssistant's columns."""
 
 from typing import NamedTuple
 
-from engine.core.examples import Chat, Kind
 from engine.core.parsed import FileRow
 from engine.formats.files.loaded_file import NumberedRow
-from engine.formats.layouts import oasst
 from engine.formats.turns import ROLES
 
-TITLE = "Threads of messages"
-KIND: Kind = "sft"
-SUMMARY = "one message a row: an id, the id of the message it answers, a role, a text; any names"
-COLUMNS = frozenset({"group"})
 TEXTS = ("text", "content", "message", "body", "value")
 
 
@@ -22,23 +16,17 @@ class _Names(NamedTuple):
     text: str
 
 
-def sniff(rows: list[FileRow]) -> float:
-    """How sure it is that the rows are messages that name the one they answer."""
-    found = _names(rows)
-    return 0.9 if found and {"message_id", "text", "role"} - set(found) else 0.0
-
-
 def columns(rows: list[FileRow]) -> frozenset[str]:
-    """The columns that hold the ids, the role and the text."""
+    """The columns that hold the ids, the role and the text; empty where they are no thread."""
     return frozenset(_names(rows) or ())
 
 
-def unfold(rows: list[NumberedRow]) -> list[NumberedRow]:
-    """One tree a row, under the number of its first message."""
+def renamed(rows: list[NumberedRow]) -> list[NumberedRow]:
+    """The rows under OpenAssistant's names; as they are where they are no thread."""
     found = _names([row for _, row in rows])
     if found is None:
-        return []
-    renamed = [
+        return rows
+    return [
         (
             number,
             {
@@ -51,12 +39,6 @@ def unfold(rows: list[NumberedRow]) -> list[NumberedRow]:
         )
         for number, row in rows
     ]
-    return oasst.unfold(renamed)
-
-
-def read(row: FileRow, number: int) -> Chat:
-    """The path of a tree along the first reply of every turn, up to its last answer."""
-    return oasst.read(row, number)
 
 
 def _role(value: object) -> str:
