@@ -129,6 +129,6 @@ def test_the_button_and_what_it_showed_go_when_the_round_is_closed_or_another_is
 
 
 def test_without_a_round_the_panel_is_empty_and_nothing_can_be_looked_at(ws):
-    assert raters.recorded(ws, {})[0] == ""
+    assert raters.recorded(ws, RatingView())[0] == ""
     with pytest.raises(UserError, match="No round"):
-        raters.look_early(ws, {}, "why")
+        raters.look_early(ws, RatingView(), "why")
