@@ -12,7 +12,7 @@ def theirs(tmp_path, monkeypatch):
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text(
         "[tuneloop.trackers]\n"
-        "theirs = tests.trackers.theirs\nlacking = lacking_tracker\nlost = no_such_module\n"
+        "theirs = tests.trackers.fake_trackers\nlacking = lacking_tracker\nlost = no_such_module\n"
     )
     (site / "lacking_tracker.py").write_text(
         "TITLE, LIBRARY, INSTALL = 'Lacking', 'no_such_library', 'pip install lacking'\n"
