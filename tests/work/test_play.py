@@ -54,7 +54,7 @@ def test_base_and_tuned_stay_loaded_and_answer_as_they_did_alone(ctx):
 
 def test_model_cache_replaces_the_base(ctx, tiny_model, tmp_path):
     other = MemoryContext(tmp_path / "other", tiny_model, [])
-    other.kept = ctx.model_cache
+    other.model_cache = ctx.model_cache
     asked(ctx, BASE, "one")
     model = weakref.ref(ctx.model_cache._thing._model)
     asked(other, BASE)
