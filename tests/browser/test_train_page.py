@@ -77,7 +77,7 @@ def test_stopped_training_resumes_from_its_checkpoint(walk):
     walk.click("runs-stop")
     walk.click("runs-stop-yes")
     page.locator("#runs-top .tl-badge", has_text="stopped").wait_for(timeout=LONG)
-    walk.sees("#runs-top", "no model was made")
+    walk.sees("#runs-top", "no model was made. It can resume")
     walk.click("runs-resume")
     note = walk.sees("#runs-top", r"Goes on from step \d+ of Broken off")
     step = int(re.search(r"from step (\d+)", note)[1])
