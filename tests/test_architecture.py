@@ -196,7 +196,7 @@ def test_packages_do_not_import_each_other_in_a_cycle():
     assert not (cycle := cycle_in(arrows)), " -> ".join(cycle)
 
 
-def test_the_rule_against_cycles_sees_one():
+def test_rule_against_cycles_sees_one():
     assert cycle_in({"a": {"b"}, "b": {"c", "d"}, "c": set(), "d": {"b"}}) == ["b", "d", "b"]
     assert cycle_in({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
@@ -262,7 +262,7 @@ def test_services_hold_no_html_no_page_name_and_no_command_line_flag():
         ("x = 'a < b and b > c -- or not; Reload the page.'", set()),
     ],
 )
-def test_the_rule_for_texts_of_services_sees(source, what):
+def test_rule_for_texts_of_services_sees(source, what):
     assert shown(source) == what
 
 
@@ -274,7 +274,7 @@ def only_listed(found: dict[str, object], listed: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)
-def test_a_module_uses_nothing_that_runs_foreign_code(path):
+def test_module_uses_nothing_that_runs_foreign_code(path):
     found = [
         f"{where(path, node)} uses {what}"
         for node in ast.walk(parsed(path))
@@ -298,14 +298,14 @@ def test_a_module_uses_nothing_that_runs_foreign_code(path):
         "class R:\n    trust_remote_code: bool = False",
     ],
 )
-def test_the_rule_against_foreign_code_sees(source):
+def test_rule_against_foreign_code_sees(source):
     assert [what for node in ast.walk(ast.parse(source)) for what in unsafe(node)]
 
 
 @pytest.mark.parametrize(
     "source", ["model.eval()", "'never eval(x)'", "run(command, shell=False)", "executor.exec(x)"]
 )
-def test_the_rule_against_foreign_code_leaves_alone(source):
+def test_rule_against_foreign_code_leaves_alone(source):
     assert not [what for node in ast.walk(ast.parse(source)) for what in unsafe(node)]
 
 
@@ -324,7 +324,7 @@ def test_heavy_libraries_are_imported_inside_functions_of_the_workers_folders(pa
     assert not found, "\n".join(found)
 
 
-def test_the_web_process_and_the_command_load_no_heavy_library():
+def test_web_process_and_the_command_load_no_heavy_library():
     dotted_names = [".".join(path.relative_to(REPO).with_suffix("").parts) for path in MODULES]
     light = [
         name.removesuffix(".__init__")
@@ -373,12 +373,12 @@ def test_colours_stand_in_the_tokens_alone():
 @pytest.mark.parametrize(
     "text", ["#fff", "#0f726b", "#0f726b80", "rgb(0 0 0 / 30%)", "rgba(1,2,3)"]
 )
-def test_the_rule_for_colours_sees(text):
+def test_rule_for_colours_sees(text):
     assert COLOUR.search(f"color: {text};")
 
 
 @pytest.mark.parametrize(
     "text", ["#home-cards", "#tab-data", "&#8594;", "var(--tl-ink)", "#add-x {"]
 )
-def test_the_rule_for_colours_leaves_alone(text):
+def test_rule_for_colours_leaves_alone(text):
     assert not COLOUR.search(text)

@@ -116,7 +116,7 @@ def test_every_family_of_plug_ins_is_described(family):
     assert described, f"engine/README.md doesn't say how to add to `{family}`"
 
 
-def test_the_changelog_starts_with_the_version_of_the_project():
+def test_changelog_starts_with_the_version_of_the_project():
     versions = re.findall(r"^## \[?v?(\d[\w.]*)", text(CHANGELOG), re.M)
     project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
     assert versions, "engine/CHANGELOG.md has no heading such as '## 0.1.0'"

@@ -43,14 +43,14 @@ def test_health_answers(space):
 
 
 @pytest.mark.browser
-def test_the_page_says_that_data_is_lost_on_restart(space, chromium):
+def test_page_says_that_data_is_lost_on_restart(space, chromium):
     page = chromium.new_page()
     page.goto(space)
     page.get_by_text(re.compile(r"lost\b.*\brestart", re.I)).first.wait_for()
     page.close()
 
 
-def test_the_front_matter_names_what_the_project_is_tested_with():
+def test_front_matter_names_what_the_project_is_tested_with():
     front = yaml.safe_load((SPACE / "README.md").read_text().split("---\n")[1])
     assert front["sdk"] == "gradio"
     assert front["sdk_version"] == pins(REPO / "constraints.txt")["gradio"]
@@ -58,7 +58,7 @@ def test_the_front_matter_names_what_the_project_is_tested_with():
     assert len(front["short_description"]) <= 60  # longer ones are refused
 
 
-def test_the_space_installs_every_dependency_at_the_tested_version():
+def test_space_installs_every_dependency_at_the_tested_version():
     project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
     wanted = {normal(re.split(r"[\[<>=~! ]", name)[0]) for name in project["dependencies"]}
     installs, tested = pins(SPACE / "requirements.txt"), pins(REPO / "constraints.txt")

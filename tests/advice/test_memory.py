@@ -28,7 +28,7 @@ MEASURED = [
 
 
 @pytest.mark.parametrize(("plan", "measured"), MEASURED)
-def test_the_estimate_is_within_0_7_and_1_4_of_what_a_run_took(plan, measured):
+def test_estimate_is_within_0_7_and_1_4_of_what_a_run_took(plan, measured):
     assert 0.7 <= sum(parts(SMOL, plan).values()) / MB / measured <= 1.4
 
 
@@ -65,6 +65,6 @@ def test_methods_that_write_answers_need_room_for_them_and_for_all_words():
     assert writes["vocabulary"] > learns["vocabulary"]
 
 
-def test_an_adapter_that_dpo_starts_from_is_kept_as_a_reference():
+def test_adapter_that_dpo_starts_from_is_kept_as_a_reference():
     assert "reference" in parts(SMOL, TrainingPlan("dpo", "lora", 4, 256, from_adapter=True))
     assert "reference" not in parts(SMOL, TrainingPlan("dpo", "lora", 4, 256))

@@ -28,7 +28,7 @@ def safetensors(tensors):
 
 
 @pytest.mark.train
-def test_the_weights_of_a_saved_model_are_counted_as_torch_counts_them(tiny_model):
+def test_weights_of_a_saved_model_are_counted_as_torch_counts_them(tiny_model):
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
@@ -69,12 +69,12 @@ def test_parts_of_a_model_add_up_and_a_type_has_its_bytes(tmp_path):
         (100_000).to_bytes(8, "little") + b"[" * 100_000,
     ],
 )
-def test_a_hostile_header_is_never_believed(tmp_path, header):
+def test_hostile_header_is_never_believed(tmp_path, header):
     assert not of_folder(folder(tmp_path, SMOL, header)).measured
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "{}", '{"hidden_size": "wide"}', "[" * 50_000])
-def test_a_config_that_makes_no_sense_is_one_sentence(tmp_path, text):
+def test_config_that_makes_no_sense_is_one_sentence(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(UserError, match="config"):
         of_folder(tmp_path)
@@ -84,7 +84,7 @@ def test_a_config_that_makes_no_sense_is_one_sentence(tmp_path, text):
     ("said", "meant"),
     [("7B", 7e9), ("7e9", 7e9), ("135M", 135e6), ("Llama-3.1-8B-Instruct", 8e9), ("0.5b", 5e8)],
 )
-def test_a_size_is_understood_as_people_write_it(said, meant):
+def test_size_is_understood_as_people_write_it(said, meant):
     assert number(said) == meant
     assert number(in_words(meant)) == meant
 
@@ -95,7 +95,7 @@ def test_what_is_no_size_is_refused(said):
         number(said)
 
 
-def test_a_model_that_is_only_a_number_has_a_shape_like_published_ones():
+def test_model_that_is_only_a_number_has_a_shape_like_published_ones():
     size = of_number(8.03e9)  # Llama 3 8B: 32 layers of width 4096 and 14336, arXiv:2407.21783
     assert (size.layers, size.width) == (32, 4096)
     assert size.inner == pytest.approx(14336, rel=0.2)

@@ -48,7 +48,7 @@ def test_seconds_are_start_and_tokens_and_held_out_measurements():
     assert time.seconds(Work(10, 3000, 400, 3), timed, "sft").likely == 20 + 30 + 3 * 0.5 * 4
 
 
-def test_an_estimate_that_was_always_half_is_doubled_the_next_time():
+def test_estimate_that_was_always_half_is_doubled_the_next_time():
     past = [run(source="runs", estimated_s=50.0) for _ in range(3)]
     assert time.learned(past, "sft", "runs") == 2
     assert time.learned(past, "sft", "arithmetic") == 1
@@ -61,5 +61,5 @@ def test_an_estimate_that_was_always_half_is_doubled_the_next_time():
     [(0.2, "1 second"), (40, "40 seconds"), (100, "1.7 minutes"), (5400, "1.5 hours"),
      (86_400 * 30, "30 days")],
 )  # fmt: skip
-def test_a_time_is_said_in_the_unit_that_people_use(seconds, words):
+def test_time_is_said_in_the_unit_that_people_use(seconds, words):
     assert time.in_words(seconds) == words

@@ -23,7 +23,7 @@ def test_all_weights_of_seven_billion_do_not_fit_in_16_gb_and_the_numbers_say_so
     assert "14 GB" in judged.reasons[0]
 
 
-def test_the_proposal_fits_and_keeps_what_an_update_learns_from():
+def test_proposal_fits_and_keeps_what_an_update_learns_from():
     plan = TrainingPlan("sft", "full", 8, 512)
     found = verdict.smaller(SEVEN, plan, 14 * GB, qlora=True)
     assert taken(SEVEN, found) <= 14 * GB
@@ -37,7 +37,7 @@ def test_four_bits_are_not_proposed_where_they_cannot_be_had():
     assert verdict.smaller(SEVEN, TrainingPlan("sft", "full", 8, 512), 14 * GB, qlora=False) is None
 
 
-def test_the_mildest_change_comes_first():
+def test_mildest_change_comes_first():
     small = of_number(135e6)
     plan = TrainingPlan("sft", "lora", 64, 512)
     found = verdict.smaller(small, plan, taken(small, plan) - 1, qlora=True)
@@ -60,7 +60,7 @@ def test_what_is_tight_says_why(needed, free, expected):
     assert bool(judged.reasons) == (expected == "tight")
 
 
-def test_a_container_limit_counts_and_a_gpu_counts_more():
+def test_container_limit_counts_and_a_gpu_counts_more():
     assert Machine(64 * GB, 64 * GB, limit=8 * GB).usable == pytest.approx(7.2 * GB)
     assert Machine(64 * GB, 64 * GB, limit=8 * GB, gpu=24 * GB).usable == pytest.approx(21.6 * GB)
 

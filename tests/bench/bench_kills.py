@@ -16,7 +16,7 @@ KILLS = 100
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_hundred_kills(ws, tmp_path):
+def test_hundred_kills(ws, tmp_path):
     under = bench_tools.conditions(ws)
     told = kill_often(ws, tmp_path, KILLS)
     print(f"\n{told.kills} kill -9, {told.acknowledged} votes acknowledged, {told.lost} lost, "

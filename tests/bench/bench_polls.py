@@ -58,7 +58,7 @@ class Cost(NamedTuple):
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_poll_of_rate_and_of_loop(ws, tmp_path):
+def test_poll_of_rate_and_of_loop(ws, tmp_path):
     seeded = seed(ws, helpers.project(ws, "Bench").id, tmp_path)
     page = app.build(ws)
     under = bench_tools.conditions(ws)
@@ -93,7 +93,7 @@ def usual(found: list[Cost]) -> str:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_file_from_the_drop_to_add(ws, tmp_path, tiny_model):
+def test_file_from_the_drop_to_add(ws, tmp_path, tiny_model):
     import_folder.import_base(ws, LOCAL, str(tiny_model), "tiny")
     project = helpers.project(ws, "Bench").id
     page = app.build(ws)

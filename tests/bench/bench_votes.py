@@ -56,7 +56,7 @@ STOPWATCH = """
 
 @pytest.mark.browser
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_key_press_to_the_next_pair(ws, tmp_path, chromium):
+def test_key_press_to_the_next_pair(ws, tmp_path, chromium):
     one = bench_tools.rated_round(ws, tmp_path, pairs=PAIRS + 1)  # the last is followed by none
     under = bench_tools.conditions(ws)
     with serving(ws.settings.environment(), tmp_path / "log") as server:

@@ -80,17 +80,17 @@ def test_speakers_out_of_order_are_found(turns):
     }
 
 
-def test_the_prompt_of_a_pair_must_end_before_the_answers():
+def test_prompt_of_a_pair_must_end_before_the_answers():
     rows = [Preference(prompt=said("user: Hi", "assistant: x"), chosen="a", rejected="b")]
     assert run("role_order", rows) == {"role_order": (1,)}
 
 
-def test_a_repeated_row_is_counted_once_for_each_repeat():
+def test_repeated_row_is_counted_once_for_each_repeat():
     rows = [chat("Hi", "a"), chat("Hi", "b"), chat("Hi", "a"), chat("hi", "a"), chat("Hi", "a")]
     assert run("exact_duplicates", rows) == {"exact_duplicates": (3, 5)}
 
 
-def test_a_pair_without_a_difference_is_found_whatever_its_spacing():
+def test_pair_without_a_difference_is_found_whatever_its_spacing():
     rows = [pair("Hi", "a b", "a  b\n"), pair("Hi", "a b", "A b")]
     assert run("chosen_equals_rejected", rows) == {"chosen_equals_rejected": (1,)}
 
@@ -130,14 +130,14 @@ def test_blanks_that_were_never_filled_in_are_found_in_questions_too():
     assert run("template_residue", rows) == {"unfilled_blanks": (1, 2)}
 
 
-def test_a_row_far_longer_than_the_middle_one_is_found_unless_all_are_short():
+def test_row_far_longer_than_the_middle_one_is_found_unless_all_are_short():
     rows = [chat("Hi", "a" * 300) for _ in range(9)]
     assert run("length_outliers", [*rows, chat("Hi", "a" * 2300)]) == {}
     assert run("length_outliers", [*rows, chat("Hi", "a" * 2500)]) == {"length_outliers": (10,)}
     assert run("length_outliers", [chat("Hi", "a"), chat("Hi", "b" * 1990)]) == {}
 
 
-def test_a_finding_names_the_first_twenty_rows_and_counts_them_all():
+def test_finding_names_the_first_twenty_rows_and_counts_them_all():
     rows = [chat(f"Question {n}", "").model_copy(update={"source_row": n}) for n in range(1, 101)]
     found: Finding = plugins.load("checks", "empty_turns")(rows)[0]
     assert (found.count, found.rows) == (100, tuple(range(1, 21)))
@@ -152,7 +152,7 @@ def parsed(**changes) -> ParsedFile:
     return ParsedFile("alpaca", "sft", rows, [])._replace(**changes)
 
 
-def test_the_report_has_exactly_the_agreed_keys():
+def test_report_has_exactly_the_agreed_keys():
     said_so = report(parsed(broken=[BrokenRow(3, "'output' is missing")]))
     assert said_so == {
         "layout": "alpaca",
@@ -191,6 +191,6 @@ def test_what_the_file_itself_shows_is_reported():
     assert "id, score" in whole[-1].message
 
 
-def test_the_gravest_findings_come_first():
+def test_gravest_findings_come_first():
     order = [f.severity for f in findings(parsed(unused=("id",), broken=[BrokenRow(9, "x")]))]
     assert order == ["error", "warning", "info"]

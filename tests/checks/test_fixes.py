@@ -86,7 +86,7 @@ def all_findings(examples: list[Example]) -> dict[str, Finding]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fix_mends_what_its_check_names_and_leaves_every_other_row_alone(fault):
+def test_fix_mends_what_its_check_names_and_leaves_every_other_row_alone(fault):
     examples = numbered([*GOOD, *FAULTS[fault]])
     before = all_findings(examples)[fault]
     mended = plugins.load("fixes", before.fix_id)(examples)
@@ -100,7 +100,7 @@ def test_a_fix_mends_what_its_check_names_and_leaves_every_other_row_alone(fault
 
 
 @pytest.mark.parametrize("name", plugins.names("fixes"))
-def test_a_fix_says_what_it_does_and_leaves_good_rows_and_no_rows_as_they_are(name):
+def test_fix_says_what_it_does_and_leaves_good_rows_and_no_rows_as_they_are(name):
     fix = plugins.load("fixes", name)
     assert fix.__doc__.strip().splitlines()[0].endswith(".")
     rows = numbered(GOOD)
@@ -131,7 +131,7 @@ def test_of_ten_planted_near_copies_nine_are_found_and_no_clean_row():
     assert min(named) > 200
 
 
-def test_a_shared_instruction_makes_no_copies():
+def test_shared_instruction_makes_no_copies():
     rows = [
         chat(f"Read the sentence below and say whether it is glad or sad. {r.answer}", "glad")
         for r in clean(60)
@@ -234,7 +234,7 @@ def test_good_letters_are_left_alone(text):
     assert found("encoding_damage", [chat("Hi", text)]) == []
 
 
-def test_the_rows_of_the_rarer_language_are_named_and_the_short_ones_kept():
+def test_rows_of_the_rarer_language_are_named_and_the_short_ones_kept():
     rows = [
         *[chat(f"Question {n}", ENGLISH) for n in range(3)],
         chat("Hallo", GERMAN),
@@ -246,7 +246,7 @@ def test_the_rows_of_the_rarer_language_are_named_and_the_short_ones_kept():
     assert plugins.load("fixes", "keep_main_language")(rows) == [*rows[:3], rows[4]]
 
 
-def test_the_majority_keeps_its_judgement_and_a_draw_removes_both():
+def test_majority_keeps_its_judgement_and_a_draw_removes_both():
     rows = [
         pair("A", "x", "y"), pair("A", "x", "y"), pair("A", "y", "x"), pair("B", "x", "y"),
         pair("B", "y", "x"), Unpaired(prompt=(USER,), completion="x", label=True),

@@ -28,7 +28,7 @@ def test_data_check_reports_layout_kind_rows_and_findings(tuneloop, tmp_path):
 @pytest.mark.parametrize(
     "name", ["empty.jsonl", "missing.jsonl", "noise.bin", "odd.csv", "cut.json"]
 )
-def test_a_file_that_cannot_be_used_is_one_sentence_and_an_exit_code(tuneloop, tmp_path, name):
+def test_file_that_cannot_be_used_is_one_sentence_and_an_exit_code(tuneloop, tmp_path, name):
     contents = {
         "empty.jsonl": b"",
         "noise.bin": bytes(range(256)) * 20,
@@ -151,7 +151,7 @@ def test_rate_agreement_names_the_column_that_is_missing(tuneloop, tmp_path):
     assert "rater" in err
 
 
-def test_a_recipe_with_a_typo_names_the_field_that_was_meant(tuneloop, tmp_path):
+def test_recipe_with_a_typo_names_the_field_that_was_meant(tuneloop, tmp_path):
     data = tmp_path / "faq.jsonl"
     data.write_text("".join(f'{{"prompt": "q{i}", "completion": "a{i}"}}\n' for i in range(20)))
     tuneloop("data", "add", data)
@@ -168,7 +168,7 @@ def test_a_recipe_with_a_typo_names_the_field_that_was_meant(tuneloop, tmp_path)
     assert tuneloop("train", path)[0] == 2
 
 
-def test_a_home_that_cannot_be_made_is_a_sentence(tuneloop, tmp_path, monkeypatch):
+def test_home_that_cannot_be_made_is_a_sentence(tuneloop, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TUNELOOP_HOME", str(tmp_path / "file" / "home"))
     code, _, err = tuneloop("runs")
@@ -176,7 +176,7 @@ def test_a_home_that_cannot_be_made_is_a_sentence(tuneloop, tmp_path, monkeypatc
     assert "TUNELOOP_HOME" in err
 
 
-def test_a_database_that_is_not_there_is_a_sentence(tuneloop, monkeypatch):
+def test_database_that_is_not_there_is_a_sentence(tuneloop, monkeypatch):
     monkeypatch.setenv("TUNELOOP_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
     code, _, err = tuneloop("runs")
     assert code == 2
@@ -202,7 +202,7 @@ def test_data_preview_reads_through_a_mapping(tuneloop, tmp_path, tiny_model, mo
     assert [piece["text"] for piece in row if piece["trained"]] == ["answer 0<|im_end|>"]
 
 
-def test_a_blind_round_is_closed_and_weighed(tuneloop, home, tmp_path):
+def test_blind_round_is_closed_and_weighed(tuneloop, home, tmp_path):
     url = f"sqlite:///{home / 'tuneloop.db'}"
     ws = open_workspace(Settings(home=home, database_url=url))
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path, purpose="blind_eval", pairs=8)

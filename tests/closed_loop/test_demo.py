@@ -82,7 +82,7 @@ def ended_demo(space, tiny_model, tmp_path, monkeypatch, rater):
     return project, lifecycle.get(space, LOCAL, job.id)
 
 
-def test_the_loop_closes_and_follows_its_raters(space, go_round):
+def test_loop_closes_and_follows_its_raters(space, go_round):
     project, job = go_round("shorter")
     assert job.state is State.DONE, job.error
     report = job.result.report

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.train
 GENTLE = {"learning_rate": 5e-4}  # leaves something to wish for after the first time round
 
 
-def test_the_second_generation_goes_on_from_the_first(start):
+def test_second_generation_goes_on_from_the_first(start):
     """Measured with seed 1: win rate over the base .583, then .762.
 
     Answers .83 as long as those of the base, then .61.
@@ -67,7 +67,7 @@ def test_without_the_sft_term_the_same_training_ruins_the_model_and_the_gate_sto
     assert loop_steps.accuracy(shown.after) < loop_steps.accuracy(shown.before) - 0.05
 
 
-def test_the_same_seeds_and_votes_give_the_same_pairs_losses_and_win_rate(followed, start):
+def test_same_seeds_and_votes_give_the_same_pairs_losses_and_win_rate(followed, start):
     first, again = followed(1), loop_steps.once_round(start(), loop_steps.wish(0.9), 1)
     assert again.lap.project != first.lap.project
     assert again.export.content_sha256 == first.export.content_sha256

@@ -208,9 +208,7 @@ def test_somebody_of_another_project_finds_nothing_of_this_one(lap, server, rate
         assert browser.get(f"/api/rate/{one.id}/next").status_code == 404
 
 
-def test_the_votes_become_pairs_the_pairs_a_model_and_people_find_it_better(
-    lap, owner, people, rated
-):
+def test_votes_become_pairs_the_pairs_a_model_and_people_find_it_better(lap, owner, people, rated):
     """Measured: 104 pairs of 240 votes; 156 votes won, none lost, 8 equal answers, so .933."""
     owner.on("click", "rate-make")
     made = build.list_all(lap.ws, LOCAL, lap.project)[0]

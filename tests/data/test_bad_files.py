@@ -49,7 +49,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_refused_file_leaves_nothing_behind(ws, tmp_path, name):
+def test_refused_file_leaves_nothing_behind(ws, tmp_path, name):
     project = helpers.project(ws)
     path = tmp_path / name
     path.write_bytes(REFUSED[name])
@@ -73,7 +73,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_an_odd_file_is_read_and_its_broken_rows_are_numbered(ws, tmp_path, name):
+def test_odd_file_is_read_and_its_broken_rows_are_numbered(ws, tmp_path, name):
     data, left_out = ODD[name]
     path = tmp_path / name
     path.write_bytes(data)
@@ -85,7 +85,7 @@ def test_an_odd_file_is_read_and_its_broken_rows_are_numbered(ws, tmp_path, name
     ] == left_out
 
 
-def test_a_parquet_file_cut_anywhere_is_refused(ws, tmp_path):
+def test_parquet_file_cut_anywhere_is_refused(ws, tmp_path):
     whole = parquet()
     path = tmp_path / "cut.parquet"
     for end in (4, len(whole) // 2, len(whole) - 1):

@@ -34,7 +34,7 @@ def spoilt(ws, tmp_path):
 FIXES = ["drop_exact_duplicates", "drop_empty_turns", "mask_personal_data"]
 
 
-def test_a_preview_counts_what_goes_and_what_changes_and_stores_nothing(ws, spoilt):
+def test_preview_counts_what_goes_and_what_changes_and_stores_nothing(ws, spoilt):
     change = cleaning.preview(ws, LOCAL, spoilt.id, FIXES)
     assert change[:4] == (2, 1, 40, 38)
     assert [(s.row, s.after is None) for s in change.samples] == [
@@ -61,7 +61,7 @@ def test_mending_makes_the_next_version_and_keeps_every_row_on_its_side(ws, spoi
     }
 
 
-def test_the_same_fixes_again_are_the_same_version(ws, spoilt):
+def test_same_fixes_again_are_the_same_version(ws, spoilt):
     assert cleaning.apply(ws, LOCAL, spoilt.id, FIXES) == cleaning.apply(
         ws, LOCAL, spoilt.id, FIXES
     )
@@ -86,7 +86,7 @@ def trained_on(ws, dataset, tmp_path):
         models.add(conn, tuned)
 
 
-def test_a_version_that_a_model_was_trained_on_stays(ws, spoilt, tmp_path):
+def test_version_that_a_model_was_trained_on_stays(ws, spoilt, tmp_path):
     mended = cleaning.apply(ws, LOCAL, spoilt.id, FIXES)
     trained_on(ws, mended, tmp_path)
     with pytest.raises(Conflict, match="the model 'Run 7'"):
@@ -94,13 +94,13 @@ def test_a_version_that_a_model_was_trained_on_stays(ws, spoilt, tmp_path):
     assert len(datasets.rows(ws, LOCAL, mended.id)) == 38
 
 
-def test_a_version_that_another_was_made_from_stays(ws, spoilt):
+def test_version_that_another_was_made_from_stays(ws, spoilt):
     cleaning.apply(ws, LOCAL, spoilt.id, FIXES)
     with pytest.raises(Conflict, match="the version 'faq@2'"):
         cleaning.remove(ws, LOCAL, spoilt.id)
 
 
-def test_a_version_that_a_round_took_its_questions_from_names_its_uses(ws, tmp_path):
+def test_version_that_a_round_took_its_questions_from_names_its_uses(ws, tmp_path):
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path)
     used = versions.used_by(ws, LOCAL, one.plan.dataset)
     assert {(u.kind, u.name) for u in used} >= {
@@ -109,12 +109,12 @@ def test_a_version_that_a_round_took_its_questions_from_names_its_uses(ws, tmp_p
     }
 
 
-def test_an_upload_that_nothing_uses_can_be_removed(ws, spoilt):
+def test_upload_that_nothing_uses_can_be_removed(ws, spoilt):
     cleaning.remove(ws, LOCAL, spoilt.id)
     assert datasets.list_all(ws, LOCAL, spoilt.project_id) == []
 
 
-def test_an_upload_cannot_be_undone(ws, spoilt):
+def test_upload_cannot_be_undone(ws, spoilt):
     with pytest.raises(Conflict, match="was not made by fixes"):
         cleaning.undo(ws, LOCAL, spoilt.id)
 
@@ -132,7 +132,7 @@ def test_fixes_that_do_nothing_are_refused(ws, spoilt, fixes, problem):
         cleaning.apply(ws, LOCAL, spoilt.id, fixes)
 
 
-def test_a_rater_may_mend_nothing(ws, spoilt):
+def test_rater_may_mend_nothing(ws, spoilt):
     rater = Actor(name="r", role=Role.RATER)
     for call in (cleaning.apply, cleaning.preview):
         with pytest.raises(Forbidden):
@@ -148,7 +148,7 @@ def test_every_fix_can_be_listed_with_what_it_does():
     assert all(fix.does.endswith(".") for fix in listed)
 
 
-def test_the_difference_between_a_version_and_its_mended_one(ws, spoilt):
+def test_difference_between_a_version_and_its_mended_one(ws, spoilt):
     mended = cleaning.apply(ws, LOCAL, spoilt.id, FIXES)
     found = versions.diff(ws, LOCAL, spoilt.id, mended.id)
     assert [part.rows for part in found] == [0, 2, 1, 37, 0]
@@ -158,7 +158,7 @@ def test_the_difference_between_a_version_and_its_mended_one(ws, spoilt):
     assert [part.rows for part in back] == [2, 0, 1, 37, 0]
 
 
-def test_the_difference_between_two_uploads_goes_by_what_is_asked(ws, tmp_path):
+def test_difference_between_two_uploads_goes_by_what_is_asked(ws, tmp_path):
     project = helpers.project(ws).id
     rows = [{"prompt": f"question {n}?", "completion": f"answer {n}."} for n in range(40)]
     later = [{"prompt": "what is new?", "completion": "this"}, *map(dict, rows[:30])]

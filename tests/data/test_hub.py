@@ -113,7 +113,7 @@ def fetched(home: Path, endpoint: str, *names: str, wait_s: float = 8) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_a_data_set_is_fetched_by_name_and_nothing_of_it_is_run(home, hub):
+def test_data_set_is_fetched_by_name_and_nothing_of_it_is_run(home, hub):
     said = fetched(home, hub, "me/faq", "me/shards", "me/two", "me/script", "me/none")
     label, rows, origin, _ = said["me/faq"]
     assert (label, rows) == ("faq@1", 20)
@@ -136,7 +136,7 @@ def test_hub_without_a_network_is_one_sentence_and_nothing_is_waited_for(ws, mon
     assert datasets.list_all(ws, LOCAL, project.id) == []
 
 
-def test_a_hub_that_never_answers_is_given_up(home):
+def test_hub_that_never_answers_is_given_up(home):
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         said = fetched(home, f"http://127.0.0.1:{deaf.getsockname()[1]}", "me/faq", wait_s=0.5)
     assert "cannot be reached" in said["me/faq"]  # it came back, and nobody had answered
@@ -144,6 +144,6 @@ def test_a_hub_that_never_answers_is_given_up(home):
 
 
 @pytest.mark.parametrize("name", ["", "faq", "../../etc", "a/b/c", "a/..", "me/fa q", "x" * 300])
-def test_a_name_that_is_none_is_refused_before_anything_is_asked(ws, name):
+def test_name_that_is_none_is_refused_before_anything_is_asked(ws, name):
     with pytest.raises(UserError, match="no name of a data set"):
         data_hub.fetch(ws, LOCAL, "any", name)

@@ -73,7 +73,7 @@ def test_five_planted_test_questions_are_shown_with_their_rows(ws, leaky, test_s
     assert (found.count, found.rows) == (5, (56, 57, 58, 59, 60))
 
 
-def test_the_test_is_shown_what_the_training_has_seen_of_it(ws, leaky, test_set):
+def test_test_is_shown_what_the_training_has_seen_of_it(ws, leaky, test_set):
     (found,) = leakage.overlaps(ws, LOCAL, test_set.id)
     assert (found.kind, found.other_id, found.side) == ("training", leaky.id, "held_out")
     assert found.count == 5
@@ -93,7 +93,7 @@ def test_one_call_moves_them_to_the_other_side(ws, leaky):
     assert leakage.overlaps(ws, LOCAL, mended.id) == []
 
 
-def test_a_held_out_question_that_is_trained_on_moves_to_the_training(ws, leaky, test_set):
+def test_held_out_question_that_is_trained_on_moves_to_the_training(ws, leaky, test_set):
     mended = leakage.without_overlap(ws, LOCAL, test_set.id, "drop")
     assert mended.held_out_rows == 5
     assert {found.kind for found in leakage.overlaps(ws, LOCAL, mended.id)} <= {"evaluation"}
@@ -128,7 +128,7 @@ def test_what_raters_see_must_not_stand_on_the_other_side(
     assert [(o.other_id, o.side, o.count) for o in found] == [(one.id, side, len(shared))]
 
 
-def test_a_version_without_an_overlap_needs_no_new_one(ws, project, tmp_path, test_set):
+def test_version_without_an_overlap_needs_no_new_one(ws, project, tmp_path, test_set):
     clean = upload(ws, project, tmp_path, numbers("learned", 20), "faq")
     assert leakage.overlaps(ws, LOCAL, clean.id) == []
     with pytest.raises(UserError, match="shares no question"):

@@ -16,7 +16,7 @@ def odd(tmp_path):
 MAP = ("--map", "prompt=Frage", "--map", "answer=antwort")
 
 
-def test_a_file_of_unknown_columns_is_kept_once_it_is_said_which_is_what(tuneloop, odd):
+def test_file_of_unknown_columns_is_kept_once_it_is_said_which_is_what(tuneloop, odd):
     code, _, err = tuneloop("data", "add", odd, "--json")
     assert code == 2
     assert "prompt = frage, answer = antwort" in " ".join(err.split())
@@ -27,7 +27,7 @@ def test_a_file_of_unknown_columns_is_kept_once_it_is_said_which_is_what(tuneloo
     assert kept["origin"]["group"] == "kunde"
 
 
-def test_a_check_reads_through_the_mapping(tuneloop, odd):
+def test_check_reads_through_the_mapping(tuneloop, odd):
     _, out, _ = tuneloop("data", "check", odd, "--map", "prompt=frage", "--json")
     found = json.loads(out)
     assert (found["kind"], found["rows"]) == ("prompts", 40)
@@ -44,13 +44,13 @@ def test_a_check_reads_through_the_mapping(tuneloop, odd):
         ((*MAP, "--group", "team"), "There is no column 'team'"),
     ],
 )
-def test_a_mapping_that_does_not_fit_is_one_sentence(tuneloop, odd, arguments, said):
+def test_mapping_that_does_not_fit_is_one_sentence(tuneloop, odd, arguments, said):
     code, _, err = tuneloop("data", "check", odd, *arguments)
     assert code == 2
     assert said in " ".join(err.split())
 
 
-def test_a_data_set_of_the_hub_without_a_network_is_one_sentence(tuneloop):
+def test_data_set_of_the_hub_without_a_network_is_one_sentence(tuneloop):
     code, _, err = tuneloop("data", "fetch", "me/faq")
     assert code == 2
     assert "The Hugging Face Hub cannot be reached" in " ".join(err.split())

@@ -48,7 +48,7 @@ def intents(folder, rows=20):
     return str(path)
 
 
-def test_a_dropped_file_is_described_and_previewed_and_nothing_is_stored(ws, base, tmp_path):
+def test_dropped_file_is_described_and_previewed_and_nothing_is_stored(ws, base, tmp_path):
     project = helpers.project(ws)
     found = preview.updates(ws, dropped(ws, jsonl(tmp_path, chats(40)), 25))
     assert "Questions with answers" in found.report
@@ -79,7 +79,7 @@ def test_fixes_of_a_file_can_be_ticked_and_say_what_they_would_change(ws, base, 
     assert "Row 22, removed" in said
 
 
-def test_a_file_added_with_fixes_is_kept_as_it_is_and_mended(ws, base, tmp_path):
+def test_file_added_with_fixes_is_kept_as_it_is_and_mended(ws, base, tmp_path):
     project = helpers.project(ws)
     path = jsonl(tmp_path, [*chats(20), chats(1)[0]])
     kept = preview.add(ws, project.id, dropped(ws, path), "faq", ["drop_exact_duplicates"])
@@ -87,7 +87,7 @@ def test_a_file_added_with_fixes_is_kept_as_it_is_and_mended(ws, base, tmp_path)
     assert [d.rows for d in datasets.list_all(ws, LOCAL, project.id)] == [20, 21]
 
 
-def test_a_file_without_findings_offers_no_fix(ws, base, tmp_path):
+def test_file_without_findings_offers_no_fix(ws, base, tmp_path):
     found = preview.updates(ws, dropped(ws, jsonl(tmp_path, chats(20))))
     assert not found.fixes.visible
 
@@ -109,7 +109,7 @@ def test_another_look_leaves_the_columns_that_a_person_has_chosen(ws, base, tmp_
     assert all(update == tab.gr.skip() for update in found.columns)
 
 
-def test_an_unconfirmed_mapping_adds_nothing(ws, tmp_path):
+def test_unconfirmed_mapping_adds_nothing(ws, tmp_path):
     project = helpers.project(ws)
     with pytest.raises(UserError, match="No known layout fits the columns found: text, intent"):
         preview.add(ws, project.id, dropped(ws, intents(tmp_path)), "a")
@@ -120,7 +120,7 @@ def test_an_unconfirmed_mapping_adds_nothing(ws, tmp_path):
     assert datasets.list_all(ws, LOCAL, project.id) == []
 
 
-def test_a_confirmed_mapping_is_looked_at_and_kept(ws, base, tmp_path):
+def test_confirmed_mapping_is_looked_at_and_kept(ws, base, tmp_path):
     said = mapping.chosen("sft", columns_of(prompt="text", answer="intent"))
     one = dropped(ws, intents(tmp_path), mapping=said)
     found = preview.updates(ws, one)
@@ -159,7 +159,7 @@ def test_columns_that_do_not_do_are_refused_in_a_sentence(ws, base, tmp_path, ki
     assert words in shown
 
 
-def test_the_panel_shows_the_roles_of_the_kind(ws):
+def test_panel_shows_the_roles_of_the_kind(ws):
     shown = dict(zip(mapping.ROLES, mapping.shown_for("preference"), strict=True))
     assert {role for role, box in shown.items() if box.visible} == {
         "prompt", "chosen", "rejected", "context", "system",
@@ -192,7 +192,7 @@ def test_what_the_browser_sends_is_never_trusted():
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\x01\x02", b'{"prompt": "a"'])
-def test_a_broken_file_is_refused_in_a_sentence(ws, tmp_path, content):
+def test_broken_file_is_refused_in_a_sentence(ws, tmp_path, content):
     path = tmp_path / "broken.jsonl"
     path.write_bytes(content)
     found = preview.drop(ws, str(path))[1]
@@ -202,7 +202,7 @@ def test_a_broken_file_is_refused_in_a_sentence(ws, tmp_path, content):
     assert not found.add.interactive
 
 
-def test_a_file_too_small_to_split_cannot_be_added_until_nothing_is_held_out(ws, base, tmp_path):
+def test_file_too_small_to_split_cannot_be_added_until_nothing_is_held_out(ws, base, tmp_path):
     path = jsonl(tmp_path, chats(3))
     found = preview.updates(ws, dropped(ws, path))
     assert "too few" in found.report
@@ -210,7 +210,7 @@ def test_a_file_too_small_to_split_cannot_be_added_until_nothing_is_held_out(ws,
     assert preview.updates(ws, dropped(ws, path, 0)).add.interactive
 
 
-def test_a_layout_chosen_by_hand_is_used(ws, base, tmp_path):
+def test_layout_chosen_by_hand_is_used(ws, base, tmp_path):
     path = jsonl(tmp_path, [{"prompt": f"why {n}?", "note": "x"} for n in range(10)])
     found = preview.updates(ws, dropped(ws, path, layout="prompts"))
     assert "Questions only" in found.report
@@ -229,7 +229,7 @@ def test_before_the_model_is_there_rows_are_shown_as_who_says_what(ws, tmp_path)
     assert "because 0" in found.preview
 
 
-def test_a_file_is_added_under_the_name_given(ws, tmp_path):
+def test_file_is_added_under_the_name_given(ws, tmp_path):
     project = helpers.project(ws)
     kept = preview.add(
         ws, project.id, dropped(ws, jsonl(tmp_path, chats(40)), 25), "  help v1.2 / a "
@@ -245,7 +245,7 @@ def test_adding_needs_a_project_and_a_file(ws, tmp_path):
         preview.add(ws, helpers.project(ws).id, FormInput(""), "a")
 
 
-def test_the_sample_data_is_added_once_however_often_it_is_asked_for(ws):
+def test_sample_data_is_added_once_however_often_it_is_asked_for(ws):
     project = helpers.project(ws)
     first = tab.add_samples(ws, project.id)
     assert tab.add_samples(ws, project.id).id == first.id
@@ -254,7 +254,7 @@ def test_the_sample_data_is_added_once_however_often_it_is_asked_for(ws):
     assert first.kind == "sft"
 
 
-def test_the_shelf_shows_every_version_and_the_way_on(ws, tmp_path):
+def test_shelf_shows_every_version_and_the_way_on(ws, tmp_path):
     project = helpers.project(ws)
     kept = helpers.dataset(ws, project.id, tmp_path)
     _, cards, step, ready, label = versions.version_list(ws, project.id)
@@ -266,7 +266,7 @@ def test_the_shelf_shows_every_version_and_the_way_on(ws, tmp_path):
 
 
 @pytest.mark.parametrize("has_project", [True, False])
-def test_an_empty_shelf_says_what_to_do(ws, has_project):
+def test_empty_shelf_says_what_to_do(ws, has_project):
     project = helpers.project(ws).id if has_project else None
     title, cards, step, *_ = versions.version_list(ws, project)
     assert "No data in this project yet" in title
@@ -274,7 +274,7 @@ def test_an_empty_shelf_says_what_to_do(ws, has_project):
     assert not step.visible
 
 
-def test_an_opened_version_says_where_it_came_from_and_shows_its_rows(ws, base, tmp_path):
+def test_opened_version_says_where_it_came_from_and_shows_its_rows(ws, base, tmp_path):
     kept = helpers.dataset(ws, helpers.project(ws).id, tmp_path)
     opened = versions.OpenedVersion(*version.show(ws, kept))
     assert opened.id == kept.id
@@ -285,7 +285,7 @@ def test_an_opened_version_says_where_it_came_from_and_shows_its_rows(ws, base, 
     assert not opened.undo.visible
 
 
-def test_an_opened_version_is_shown_before_there_is_a_model(ws, tmp_path):
+def test_opened_version_is_shown_before_there_is_a_model(ws, tmp_path):
     kept = helpers.dataset(ws, helpers.project(ws).id, tmp_path)
     opened = versions.OpenedVersion(*version.show(ws, kept))
     assert "answer" in opened.rows
@@ -326,7 +326,7 @@ def test_special_tokens_step_back_and_line_breaks_are_seen():
     assert "↵</span>\nhi" in html
 
 
-def test_a_pair_shows_the_worse_answer_without_repeating_the_prompt(ws, base):
+def test_pair_shows_the_worse_answer_without_repeating_the_prompt(ws, base):
     asked = (Message(role="user", content="why?"),)
     pair = Preference(prompt=asked, chosen="because", rejected="no idea")
     html = row_view.rows(data_preview.preview_rows(ws, LOCAL, [pair], base.id))
@@ -334,7 +334,7 @@ def test_a_pair_shows_the_worse_answer_without_repeating_the_prompt(ws, base):
     assert html.index("because") < html.index("Rejected") < html.index("no idea")
 
 
-def test_a_row_that_is_cut_says_so(ws, base):
+def test_row_that_is_cut_says_so(ws, base):
     long = Message(role="assistant", content="x" * 600)
     chat = Chat(messages=(Message(role="user", content="why?"), long))
     assert "the end is cut off" in row_view.rows(

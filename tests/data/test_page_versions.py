@@ -34,7 +34,7 @@ def chats(number, word="book"):
     ]
 
 
-def test_a_version_is_mended_and_taken_back(ws, tmp_path):
+def test_version_is_mended_and_taken_back(ws, tmp_path):
     one = kept(ws, tmp_path, [*chats(20), *chats(2)])
     opened = versions.OpenedVersion(*version.show(ws, one))
     assert [name for _, name in opened.fixes.choices] == ["drop_exact_duplicates"]
@@ -99,7 +99,7 @@ def test_shared_questions_are_named_and_left_out_by_one_button(ws, tmp_path):
     assert "No overlap between training and held-out questions" in version.related(ws, new.id)[1]
 
 
-def test_a_version_that_is_used_is_not_removed_and_an_idle_one_is(ws, tmp_path):
+def test_version_that_is_used_is_not_removed_and_an_idle_one_is(ws, tmp_path):
     one = kept(ws, tmp_path, [*chats(20), *chats(2)])
     new, _ = version.apply_fixes(ws, one.id, ["drop_exact_duplicates"])
     assert "Later versions" in version.related(ws, one.id)[0]
@@ -125,7 +125,7 @@ def test_without_a_model_there_are_no_numbers(ws, tmp_path):
 
 
 @pytest.mark.parametrize("asked", [-1, 7, 10**9, "many"])
-def test_a_length_that_makes_no_sense_is_refused(asked):
+def test_length_that_makes_no_sense_is_refused(asked):
     with pytest.raises(UserError, match="8 to 1,000,000"):
         version.length(asked)
 
@@ -189,6 +189,6 @@ def test_columns_of_a_hub_data_set_are_written_in_a_line():
         hub.parsed_mapping("prompt")
 
 
-def test_a_name_that_is_none_is_refused_without_asking_the_hub(ws):
+def test_name_that_is_none_is_refused_without_asking_the_hub(ws):
     with pytest.raises(UserError, match="is no name of a data set"):
         hub.fetch(ws, helpers.project(ws).id, "../etc", "", "")

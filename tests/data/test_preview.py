@@ -21,7 +21,7 @@ def base(ws, tiny_model):
     return import_folder.import_base(ws, LOCAL, str(tiny_model), "tiny")
 
 
-def test_a_check_says_what_adding_the_file_would_give(ws, tmp_path):
+def test_check_says_what_adding_the_file_would_give(ws, tmp_path):
     path = helpers.chat_file(tmp_path, rows=40)
     found = helpers.previewed(ws, path, held_out=0.25)
     kept = datasets.add(ws, LOCAL, helpers.project(ws).id, path, path.name, held_out=0.25)
@@ -29,7 +29,7 @@ def test_a_check_says_what_adding_the_file_would_give(ws, tmp_path):
     assert (found.train_rows, found.held_out_rows) == (kept.train_rows, kept.held_out_rows)
 
 
-def test_a_check_stores_nothing(ws, tmp_path):
+def test_check_stores_nothing(ws, tmp_path):
     project = helpers.project(ws)
     path = helpers.chat_file(tmp_path)
     helpers.previewed(ws, path)
@@ -43,7 +43,7 @@ def odd_file(folder, rows=40):
     return path
 
 
-def test_a_file_of_unknown_columns_is_shown_through_a_guess_and_not_kept_before_it_is_confirmed(
+def test_file_of_unknown_columns_is_shown_through_a_guess_and_not_kept_before_it_is_confirmed(
     ws, tmp_path
 ):
     project = helpers.project(ws)
@@ -86,7 +86,7 @@ def test_rows_of_one_group_are_never_on_both_sides(ws, tmp_path):
     assert not held & trained
 
 
-def test_a_file_too_small_to_split_is_reported_with_the_reason(ws, tmp_path):
+def test_file_too_small_to_split_is_reported_with_the_reason(ws, tmp_path):
     path = helpers.chat_file(tmp_path, rows=3)
     found = helpers.previewed(ws, path)
     assert (found.rows, found.held_out_rows) == (3, 0)
@@ -120,21 +120,21 @@ def test_rows_of_the_other_kinds_can_be_seen(ws, base, example, learned):
     assert any(piece.trained for piece in seen.pieces) is learned
 
 
-def test_a_row_longer_than_the_limit_is_marked_as_cut(ws, base):
+def test_row_longer_than_the_limit_is_marked_as_cut(ws, base):
     chat = Chat(messages=(*user("why?"), Message(role="assistant", content="x" * 200)))
     (seen,) = preview.preview_rows(ws, LOCAL, [chat], base.id, max_length=100)
     assert seen.truncated
     assert sum(len(piece.text) for piece in seen.pieces) < 200
 
 
-def test_a_whole_model_folder_becomes_a_base_once(ws, tiny_model):
+def test_whole_model_folder_becomes_a_base_once(ws, tiny_model):
     first = import_folder.import_base(ws, LOCAL, str(tiny_model), "tiny")
     again = import_folder.import_base(ws, LOCAL, f"  {tiny_model}  ")
     assert first.id == again.id
     assert [one.name for one in registry.list_all(ws, LOCAL)] == ["tiny"]
 
 
-def test_a_folder_that_is_no_model_is_refused_with_what_it_lacks(ws, tmp_path):
+def test_folder_that_is_no_model_is_refused_with_what_it_lacks(ws, tmp_path):
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "config.json").write_text("{}")
     with pytest.raises(UserError, match=r"no tokenizer\.json"):
@@ -149,7 +149,7 @@ def test_weights_that_could_run_code_are_refused(ws, tmp_path):
         import_folder.import_base(ws, LOCAL, str(tmp_path))
 
 
-def test_an_adapter_is_not_taken_for_a_base(ws, tiny_model, tmp_path):
+def test_adapter_is_not_taken_for_a_base(ws, tiny_model, tmp_path):
     for file in tiny_model.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "config.json").write_text(json.dumps({"peft_type": "LORA"}))
@@ -158,6 +158,6 @@ def test_an_adapter_is_not_taken_for_a_base(ws, tiny_model, tmp_path):
 
 
 @pytest.mark.parametrize(("path", "said"), [("", "No folder"), ("~/no/such", "There is no folder")])
-def test_a_folder_that_is_not_there_is_said_to_be(ws, path, said):
+def test_folder_that_is_not_there_is_said_to_be(ws, path, said):
     with pytest.raises(UserError, match=said):
         import_folder.import_base(ws, LOCAL, path)

@@ -71,7 +71,7 @@ def test_turns_and_speakers_are_counted(ws, base, tmp_path):
     assert found.roles == {"system": 20, "user": 40, "assistant": 40}
 
 
-def test_the_longer_answers_of_pairs_are_counted(ws, base, tmp_path):
+def test_longer_answers_of_pairs_are_counted(ws, base, tmp_path):
     rows = [{"prompt": f"p {n}", "chosen": "a b c d", "rejected": "a b"} for n in range(3)]
     rows += [{"prompt": "q", "chosen": "a", "rejected": "b"}]
     found = statistics.statistics(ws, LOCAL, kept(ws, tmp_path, rows).id, base.id)

@@ -18,7 +18,7 @@ def kept(ws, folder, rows):
     return datasets.add(ws, LOCAL, helpers.project(ws).id, path, path.name, held_out=0.1)
 
 
-def test_a_row_is_as_long_as_the_trainer_makes_it(ws, tiny_model, tmp_path):
+def test_row_is_as_long_as_the_trainer_makes_it(ws, tiny_model, tmp_path):
     data = kept(ws, tmp_path, [{"prompt": f"q{i}", "completion": "a" * i} for i in range(1, 20)])
     template = Template.load(tiny_model)
     stored = datasets.rows(ws, LOCAL, data.id)
@@ -28,7 +28,7 @@ def test_a_row_is_as_long_as_the_trainer_makes_it(ws, tiny_model, tmp_path):
     assert token_lengths.cut(found, 10**6).mean == pytest.approx(sum(expected) / len(expected))
 
 
-def test_a_cut_shortens_and_says_how_many_rows_stay_whole():
+def test_cut_shortens_and_says_how_many_rows_stay_whole():
     found = token_lengths.cut((RowTokens(10, (10,)), RowTokens(10, (90,))), 50)
     assert (found.mean, found.longest, found.whole) == (35, 50, 0.5)
 
@@ -38,7 +38,7 @@ def test_of_a_pair_both_sides_are_read():
     assert (found.mean, found.longest) == (70, 40)
 
 
-def test_a_long_text_is_learned_in_blocks():
+def test_long_text_is_learned_in_blocks():
     found = token_lengths.cut((RowTokens(0, (250,), blocks=True),), 100)
     assert (found.blocks, found.longest, found.whole) == (3, 100, 1)
     assert found.mean * found.blocks == 250

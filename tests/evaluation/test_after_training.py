@@ -30,7 +30,7 @@ def pairs(ws, project, folder):
     return datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.25)
 
 
-def test_a_training_queues_the_test_of_its_model_against_where_it_started(ws, world):
+def test_training_queues_the_test_of_its_model_against_where_it_started(ws, world):
     project, base, data = world
     result = train(ws, project, "sft", base, data)
     queued = lifecycle.get(ws, LOCAL, result.evaluation_job_id)
@@ -74,7 +74,7 @@ def test_no_test_is_queued_where_nobody_wants_one_or_no_question_fits(ws, world,
     assert [job.kind for job in lifecycle.list_all(ws, LOCAL, project.id)] == ["sft", "dpo", "sft"]
 
 
-def test_a_training_that_lost_its_fence_queues_nothing(ws, world):
+def test_training_that_lost_its_fence_queues_nothing(ws, world):
     project, base, data = world
     recipe = plugins.load("jobs", "sft").Recipe(model=base.id, dataset=data.id)
     job = helpers.claimed(ws, lifecycle.submit(ws, LOCAL, project.id, recipe).id)

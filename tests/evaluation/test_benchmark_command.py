@@ -29,7 +29,7 @@ def base(home, tiny_model):
 
 @needs_harness
 @pytest.mark.train
-def test_a_task_file_of_a_persons_own_is_asked_by_a_worker(tuneloop, base, tmp_path):
+def test_task_file_of_a_persons_own_is_asked_by_a_worker(tuneloop, base, tmp_path):
     mine = harness_tasks.folder(tmp_path / "mine")
     code, out, err = tuneloop(
         "benchmark", "run", "--model", base, "--task", "letters", "--include-path", mine,
@@ -42,7 +42,7 @@ def test_a_task_file_of_a_persons_own_is_asked_by_a_worker(tuneloop, base, tmp_p
 
 
 @needs_harness
-def test_a_task_that_does_not_exist_is_refused_before_anything_is_queued(tuneloop, base):
+def test_task_that_does_not_exist_is_refused_before_anything_is_queued(tuneloop, base):
     code, out, err = tuneloop("benchmark", "run", "--model", base, "--task", "arc_easi")
     assert (code, out) == (2, "")
     assert "There is no benchmark 'arc_easi'. Did you mean arc_easy" in err
@@ -64,7 +64,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(tuneloop, base, mon
         assert "pip install 'tuneloop[harness]'" in err
 
 
-def test_a_folder_without_task_files_is_refused(tuneloop, base, tmp_path):
+def test_folder_without_task_files_is_refused(tuneloop, base, tmp_path):
     (tmp_path / "none").mkdir()
     words = ["run", "--model", base, "--task", "letters", "--include-path", tmp_path / "none"]
     code, _, err = tuneloop("benchmark", *words)

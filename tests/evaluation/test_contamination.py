@@ -48,6 +48,6 @@ def test_what_an_ancestor_learned_counts(ws, tmp_path):
     assert contamination.check(ws, LOCAL, data.id, [base.id], "train").count == 0
 
 
-def test_a_rater_may_not_ask(ws, tmp_path):
+def test_rater_may_not_ask(ws, tmp_path):
     with pytest.raises(Forbidden):
         contamination.check(ws, Actor(name="r", role=Role.RATER), "d", ["m"])

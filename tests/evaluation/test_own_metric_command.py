@@ -21,7 +21,7 @@ def written(tmp_path):
     return write
 
 
-def test_a_function_in_a_file_is_a_metric(written):
+def test_function_in_a_file_is_a_metric(written):
     metric = own_metric.named(
         written(
             "print('noise')\n"
@@ -56,13 +56,13 @@ def test_what_goes_wrong_in_the_file_is_one_sentence(written, body, problem):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_never_ends_is_stopped(written):
+def test_file_that_never_ends_is_stopped(written):
     with pytest.raises(UserError, match="longer than 1 s"):
         own_metric.named(written("while True: pass"), timeout_s=1)(*ROWS)
 
 
 @pytest.mark.parametrize("target", ["my.py", "nowhere.py:score", ":score", "my.py:a b"])
-def test_a_wrong_name_is_told(target):
+def test_wrong_name_is_told(target):
     with pytest.raises(UserError):
         own_metric.named(target)
 
@@ -87,7 +87,7 @@ def test_own_metrics_and_schemas_are_scored_beside_the_others(written, tmp_path)
     assert (own["score"], own["n"], own["failed"]) == (0.5, 2, 1)
 
 
-def test_a_judge_that_is_not_set_up_is_one_sentence(tmp_path, monkeypatch):
+def test_judge_that_is_not_set_up_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.delenv("TUNELOOP_JUDGE_URL", raising=False)
     answers = tmp_path / "a.jsonl"
     answers.write_text('{"prompt": "q", "base": "a", "new": "b"}\n')
@@ -97,7 +97,7 @@ def test_a_judge_that_is_not_set_up_is_one_sentence(tmp_path, monkeypatch):
         )
 
 
-def test_the_command_asks_the_judge_and_says_what_it_chose(tmp_path, monkeypatch):
+def test_command_asks_the_judge_and_says_what_it_chose(tmp_path, monkeypatch):
     answers = tmp_path / "a.jsonl"
     row = {"prompt": "Capital of France?", "new": "good", "base": "bad"}
     answers.write_text("\n".join([json.dumps(row)] * 8))

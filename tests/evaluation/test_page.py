@@ -55,7 +55,7 @@ def found(ws, world):
     return tab.load(ws, project, results.evaluated(ws, project, data, base, tuned, ANSWERS))
 
 
-def test_the_base_and_the_newest_adapter_are_chosen_at_first(ws, world):
+def test_base_and_the_newest_adapter_are_chosen_at_first(ws, world):
     project, base, tuned, data = world
     models, sets, chosen = evaluation_start.choices(ws, project, [], None)
     assert models.value == [base.id, tuned.id]
@@ -71,7 +71,7 @@ def test_what_was_chosen_stays_chosen(ws, world):
     assert (models.value, sets.value) == ([tuned.id, base.id], data.id)
 
 
-def test_the_panel_starts_an_evaluation(ws, world):
+def test_panel_starts_an_evaluation(ws, world):
     project, base, tuned, data = world
     job = start(
         ws, project, [base.id, tuned.id], data.id, ["rougeL"], rows=5.0, longest=32.0, price=0.5
@@ -91,12 +91,12 @@ def test_the_panel_starts_an_evaluation(ws, world):
         (["m"], "d", [], "No metric"),
     ],
 )
-def test_a_panel_that_is_not_filled_says_what_is_missing(ws, models, dataset, metrics, says):
+def test_panel_that_is_not_filled_says_what_is_missing(ws, models, dataset, metrics, says):
     with pytest.raises(UserError, match=says):
         start(ws, "project", models, dataset, metrics)
 
 
-def test_a_whole_test_set_can_be_asked_with_guards_last_and_a_schema(ws, world):
+def test_whole_test_set_can_be_asked_with_guards_last_and_a_schema(ws, world):
     project, base, _, data = world
     chosen = f"{data.id}{evaluation_start.ALL}"
     assert chosen in [value for _, value in evaluation_start.askable(ws, project)]
@@ -162,7 +162,7 @@ def test_each_tuned_model_gets_its_sentence(found):
     assert "tl-sentence-neutral" in render.sentences(*found, "exact_match")
 
 
-def test_the_table_holds_scores_intervals_and_verdicts(found):
+def test_table_holds_scores_intervals_and_verdicts(found):
     html = render.table(*found)
     for said in ("0.500", "0.400 to 0.600", "+0.200", "+0.100 to +0.300", "better", "baseline"):
         assert said in html
@@ -217,14 +217,14 @@ def test_failures_and_the_price_are_said(world):
     assert order[-1].index == broken.index
 
 
-def test_the_picture_has_a_point_and_an_interval_for_each_model_and_metric(found):
+def test_picture_has_a_point_and_an_interval_for_each_model_and_metric(found):
     drawn = charts.intervals(*found)
     assert [trace.name for trace in drawn.data] == ["base", "SFT one"]
     assert list(drawn.data[1].x) == [0.5, 0.5]
     assert list(drawn.data[1].error_x.array) == pytest.approx([0.1, 0.1])
 
 
-def test_the_histogram_counts_every_row_once(found):
+def test_histogram_counts_every_row_once(found):
     ev, _ = found
     drawn = charts.gain_histogram(ev, ev.models[1], "rougeL")
     assert sum(drawn.data[0].y) == 3
@@ -242,7 +242,7 @@ def test_rows_come_in_the_order_asked_for(found):
     assert rows == {"gains": [3, 8, 5], "losses": [5, 8, 3], "rows": [3, 5, 8]}
 
 
-def test_the_filter_looks_into_questions_and_answers(found):
+def test_filter_looks_into_questions_and_answers(found):
     ev, names = found
     assert [r.index for r in evaluated.ordered(ev, ev.models[1], "rougeL", "rows", "SAME")] == [8]
     choice = Choice(order="rows", words="nowhere")
@@ -250,7 +250,7 @@ def test_the_filter_looks_into_questions_and_answers(found):
     assert len(empty.value["data"]) == 0
 
 
-def test_the_table_of_answers_names_models_and_gains(found):
+def test_table_of_answers_names_models_and_gains(found):
     ev, names = found
     frame = answers.frame(list(ev.rows), ev, names, ev.models[1], "rougeL")
     assert list(frame.columns) == [
@@ -260,7 +260,7 @@ def test_the_table_of_answers_names_models_and_gains(found):
     assert list(frame["Gain"]) == pytest.approx([0.9, -0.8, 0.0])
 
 
-def test_an_opened_row_marks_what_differs_and_escapes_all(found):
+def test_opened_row_marks_what_differs_and_escapes_all(found):
     ev, names = found
     html = tab.opened(ev, names, ev.models[1], 5)
     assert "<b>no</b>" not in html
@@ -275,7 +275,7 @@ def test_only_the_words_that_differ_are_marked():
     )
 
 
-def test_a_cell_is_never_a_formula(found, tmp_path):
+def test_cell_is_never_a_formula(found, tmp_path):
     ev, names = found
     nasty = ev.rows[0].outputs[ev.models[1]].model_copy(update={"text": "=HYPERLINK(1)"})
     row = ev.rows[0].model_copy(update={"outputs": {**ev.rows[0].outputs, ev.models[1]: nasty}})
@@ -321,7 +321,7 @@ def test_evaluations_are_listed_newest_first_and_drawn_whole(ws, world, tmp_path
         assert "How it came about: SFT one from base" in file.read()
 
 
-def test_the_page_is_drawn_when_an_evaluation_comes_and_then_keeps_still(ws, world, tmp_path):
+def test_page_is_drawn_when_an_evaluation_comes_and_then_keeps_still(ws, world, tmp_path):
     project, base, tuned, data = world
 
     def draw(project, listed, choice):
@@ -339,7 +339,7 @@ def test_the_page_is_drawn_when_an_evaluation_comes_and_then_keeps_still(ws, wor
     assert all(part == gr.skip() for part in again)
 
 
-def test_an_empty_tab_says_what_to_do_first(ws, world):
+def test_empty_tab_says_what_to_do_first(ws, world):
     project = world[0]
     _, text, to_data, _ = tab.nothing(ws, project)
     assert "press Evaluate" in text

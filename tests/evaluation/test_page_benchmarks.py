@@ -67,7 +67,7 @@ def measured(ws, world, tuned=0.42, **more):
 
 
 @needs_harness
-def test_the_usual_benchmarks_and_both_models_are_offered_at_first(ws, world):
+def test_usual_benchmarks_and_both_models_are_offered_at_first(ws, world):
     project, base, new = world
     models, tasks = benchmarks.choices(ws, project, [], ["piqa"])
     assert models.value == [base, new]
@@ -82,7 +82,7 @@ def test_what_is_looked_for_stands_after_what_was_chosen():
 
 
 @needs_harness
-def test_the_panel_starts_a_benchmark_of_public_tasks_only(ws, world):
+def test_panel_starts_a_benchmark_of_public_tasks_only(ws, world):
     project, base, new = world
     job = benchmarks.start(ws, project, [base, new], ["arc_easy"], 20.0, "", True)
     assert (job.kind, job.name, job.state) == ("benchmark", "arc_easy", State.QUEUED)
@@ -119,7 +119,7 @@ def test_base_and_tuned_stand_side_by_side_with_intervals_and_the_difference(ws,
     assert "acc, 5 examples, version 1.0" in html
 
 
-def test_the_list_of_runs_says_what_came_out(ws, world):
+def test_list_of_runs_says_what_came_out(ws, world):
     job = measured(ws, world)
     assert render.outcome(job) == job.result.sentence
 
@@ -129,7 +129,7 @@ def test_names_of_tasks_come_out_as_text(ws, world):
     assert "<img" not in html
 
 
-def test_a_look_that_finds_nothing_new_sends_nothing(ws, world):
+def test_look_that_finds_nothing_new_sends_nothing(ws, world):
     seen, _, which, html = benchmarks.poll(ws, world[0], BenchmarkView(), None)
     assert (which.visible, html) == (False, "")
     measured(ws, world)
@@ -139,7 +139,7 @@ def test_a_look_that_finds_nothing_new_sends_nothing(ws, world):
     assert again == [gr.skip()] * 4
 
 
-def test_a_new_result_is_shown_and_the_earlier_one_can_be_chosen(ws, world):
+def test_new_result_is_shown_and_the_earlier_one_can_be_chosen(ws, world):
     first = measured(ws, world)
     seen, *_ = benchmarks.poll(ws, world[0], BenchmarkView(), None)
     second = measured(ws, world, tuned=0.5, alias="later")
@@ -160,14 +160,14 @@ def test_why_the_last_one_failed_is_shown(ws, world):
     )
 
 
-def test_the_newest_score_of_each_task_is_that_of_the_model(ws, world):
+def test_newest_score_of_each_task_is_that_of_the_model(ws, world):
     measured(ws, world)
     measured(ws, world, tuned=0.5, num_fewshot=0)
     [one] = service.of_model(ws, LOCAL, world[0], world[2])
     assert (one.score, one.num_fewshot) == (0.5, 0)
 
 
-def test_the_model_card_has_the_benchmarks_as_metadata_and_as_a_table(ws, world):
+def test_model_card_has_the_benchmarks_as_metadata_and_as_a_table(ws, world):
     measured(ws, world)
     text = model_card.model_card(ws, LOCAL, world[2])
     [one] = ModelCard(text, ignore_metadata_errors=False).data.eval_results

@@ -44,7 +44,7 @@ def done(ws, job):
     return lifecycle.get(ws, LOCAL, job.id)
 
 
-def test_a_judge_compares_the_rows_of_an_evaluation_in_both_orders(ws, world, stub):
+def test_judge_compares_the_rows_of_an_evaluation_in_both_orders(ws, world, stub):
     project, made, _, tuned = world
     job = done(ws, llm_judge.start(ws, project, made, tuned.id, 50))
     assert (job.state, job.error) == (State.DONE, None)
@@ -65,7 +65,7 @@ def test_no_more_rows_are_judged_than_asked_for(ws, world, stub):
     assert len(stub) == 4
 
 
-def test_a_look_shows_what_was_judged_and_sends_it_once(ws, world, stub):
+def test_look_shows_what_was_judged_and_sends_it_once(ws, world, stub):
     project, made, _, tuned = world
     seen, progress, drawn = llm_judge.poll(ws, project, made, tuned.id, JudgeView())
     assert (progress, drawn) == ("", "")
@@ -86,7 +86,7 @@ def test_without_a_judge_nothing_can_be_asked_and_it_is_said_how_to_have_one(ws,
         llm_judge.start(ws, project, made, tuned.id, 50)
 
 
-def test_a_refusal_ends_the_run_with_its_sentence(ws, world, monkeypatch):
+def test_refusal_ends_the_run_with_its_sentence(ws, world, monkeypatch):
     project, made, _, tuned = world
     with endpoint(lambda *_: (401, "no")) as (known, _):
         monkeypatch.setenv("TUNELOOP_JUDGE_URL", known.url)

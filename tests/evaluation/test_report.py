@@ -67,7 +67,7 @@ class Tags(HTMLParser):
             assert self.open.pop() == tag
 
 
-def test_the_page_says_all_that_was_found(ws, world):
+def test_page_says_all_that_was_found(ws, world):
     page = report.html(ws, LOCAL, world[3])
     for text in (
         "Copy the question", "3.50", "Answers of 9 tokens became 2: regressed.", "1 is known.",
@@ -76,7 +76,7 @@ def test_the_page_says_all_that_was_found(ws, world):
         assert text in page
 
 
-def test_the_page_needs_nothing_else_and_runs_nothing(ws, world):
+def test_page_needs_nothing_else_and_runs_nothing(ws, world):
     tags = Tags()
     tags.feed(report.html(ws, LOCAL, world[3]))
     assert tags.open == []
@@ -92,7 +92,7 @@ def test_hostile_text_is_shown_and_stays_text(ws, world):
     assert "<script" not in page
 
 
-def test_the_card_is_read_by_the_hub_with_its_scores(ws, world):
+def test_card_is_read_by_the_hub_with_its_scores(ws, world):
     data, _, tuned, _ = world
     text = model_card.model_card(ws, LOCAL, tuned.id)
     read = ModelCard(text, ignore_metadata_errors=False).data
@@ -113,11 +113,11 @@ def test_six_rows_are_said_to_be_few(ws, world):
     assert said in model_card.model_card(ws, LOCAL, world[2].id)
 
 
-def test_a_base_has_a_card_without_scores(ws, world):
+def test_base_has_a_card_without_scores(ws, world):
     assert "model-index" not in model_card.model_card(ws, LOCAL, world[1].id)
 
 
-def test_the_table_has_every_model_and_baseline_once_the_best_first(ws, world):
+def test_table_has_every_model_and_baseline_once_the_best_first(ws, world):
     data, base, tuned, evaluation_id = world
     lines = leaderboard.leaderboard(ws, LOCAL, data.id, "rougeL")
     assert {line.model_id for line in lines[:2]} == {base.id, tuned.id}
@@ -128,7 +128,7 @@ def test_the_table_has_every_model_and_baseline_once_the_best_first(ws, world):
     assert [line.rows for line in lines] == [6, 6, 6]
 
 
-def test_the_job_keeps_what_fell(ws, world):
+def test_job_keeps_what_fell(ws, world):
     done = next(job for job in lifecycle.list_all(ws, LOCAL, world[0].project_id, ("evaluate",)))
     assert done.result.regressed == ("Answers of 9 tokens became 2: regressed.",)
     assert done.result.learned == 1

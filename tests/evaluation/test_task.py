@@ -31,7 +31,7 @@ ANSWERS = {
         ([], "nothing"),
     ],
 )
-def test_the_task_follows_from_the_right_answers(answers, kind):
+def test_task_follows_from_the_right_answers(answers, kind):
     assert task.of([(each,) for each in answers]).kind == kind
 
 
@@ -56,7 +56,7 @@ def test_real_data_get_the_task_that_they_are(ws, shared_data, file, columns, ki
     assert task.guess(ws, LOCAL, data.id, "held_out").kind == "nothing"
 
 
-def test_a_reward_model_is_not_asked(ws, tmp_path):
+def test_reward_model_is_not_asked(ws, tmp_path):
     project = helpers.project(ws).id
     base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, project, tmp_path)
     judge = results.adapter(ws, project, base, data)
@@ -104,7 +104,7 @@ def test_groups_come_from_the_dataset(ws, tmp_path):
     assert slices.parts(ws, LOCAL, gone, "group") == (None,) * 12
 
 
-def test_a_chat_is_asked_for_its_references():
+def test_chat_is_asked_for_its_references():
     turns = (Message(role="user", content="q"), Message(role="assistant", content="a"))
     assert task.references(Chat(messages=turns)) == ("a",)
     assert task.references(Chat(messages=turns, references=("b", "c"))) == ("b", "c")

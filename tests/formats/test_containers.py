@@ -47,7 +47,7 @@ def refusal(data: bytes) -> str:
     return caught.value.problem
 
 
-def test_the_first_sheet_with_content_is_read_and_the_others_are_named():
+def test_first_sheet_with_content_is_read_and_the_others_are_named():
     found = rows(workbook(Empty=[], Data=[HEAD, ["a", "b"]], Notes=[["hello"]]))
     assert found.rows == [(2, {"prompt": "a", "completion": "b"})]
     assert found.notes == ("Only the first sheet 'Data' was read, not 'Notes'.",)
@@ -61,7 +61,7 @@ def test_cells_become_texts_and_rows_keep_their_numbers():
     ]
 
 
-def test_a_formula_is_never_calculated():
+def test_formula_is_never_calculated():
     found = rows(workbook(Data=[HEAD, ["a", '=HYPERLINK("http://x.test")'], ["c", "d"]]))
     assert found.rows[0] == (2, {"prompt": "a", "completion": ""})
 
@@ -83,11 +83,11 @@ def test_a_formula_is_never_calculated():
         (zipped(("a.jsonl", LINE))[:-10], "damaged"),
     ],
 )
-def test_a_container_that_is_not_read_says_why(data, problem):
+def test_container_that_is_not_read_says_why(data, problem):
     assert problem in refusal(data)
 
 
-def test_a_name_that_points_out_of_the_archive_is_a_name_and_nothing_else(tmp_path, monkeypatch):
+def test_name_that_points_out_of_the_archive_is_a_name_and_nothing_else(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = rows(zipped(("../../etc/evil.jsonl", LINE), ("/abs.jsonl", LINE)))
     assert len(found.rows) == 2
@@ -95,7 +95,7 @@ def test_a_name_that_points_out_of_the_archive_is_a_name_and_nothing_else(tmp_pa
     assert found.parts == (("evil.jsonl", 1), ("abs.jsonl", 1))
 
 
-def test_a_link_is_refused():
+def test_link_is_refused():
     entry = zipfile.ZipInfo("a.jsonl")
     entry.external_attr = (stat.S_IFLNK | 0o777) << 16
     buffer = io.BytesIO()
@@ -109,7 +109,7 @@ def central(data: bytes) -> int:
     return data.index(b"PK\x01\x02")
 
 
-def test_an_encrypted_archive_is_refused():
+def test_encrypted_archive_is_refused():
     data = bytearray(zipped(("a.jsonl", LINE)))
     data[central(data) + 8] |= 1
     assert "encrypted" in refusal(bytes(data))
@@ -122,7 +122,7 @@ def test_entries_that_share_their_bytes_are_refused():
     assert "overlap" in refusal(bytes(data))
 
 
-def test_an_entry_that_is_larger_than_it_says_is_not_read_on(monkeypatch):
+def test_entry_that_is_larger_than_it_says_is_not_read_on(monkeypatch):
     data = bytearray(zipped(("a.jsonl", LINE * 100)))
     struct.pack_into("<I", data, central(data) + 24, len(LINE))  # the size unpacked, a lie
     assert "damaged" in refusal(bytes(data))
@@ -148,6 +148,6 @@ def test_files_of_different_layouts_are_not_mixed():
         understand(found)
 
 
-def test_an_archive_of_texts_is_read_as_text():
+def test_archive_of_texts_is_read_as_text():
     parsed = understand(rows(zipped(("a.txt", "One.\n\nTwo."), ("b.txt", "Three."))))
     assert [example.text for example in parsed.examples] == ["One.", "Two.", "Three."]

@@ -43,18 +43,18 @@ def test_two_hashes_are_equal_exactly_when_the_contents_are(left, right):
     assert (sha256_of(left) == sha256_of(right)) == (bare(left) == bare(right))
 
 
-def test_the_row_number_in_the_file_does_not_change_the_hash():
+def test_row_number_in_the_file_does_not_change_the_hash():
     assert sha256_of([Text(text="a", source_row=1)]) == sha256_of([Text(text="a", source_row=9)])
 
 
-def test_the_hash_of_a_known_content_never_changes():
+def test_hash_of_a_known_content_never_changes():
     content = [Text(text="grün"), Chat(messages=(Message(role="user", content="Hi"),))]
     assert sha256_of(content) == (
         "6f11fe25cbb47e1fcc2e67dd836f59ebe527cdffc188aecbf9f95988c7427293"
     )
 
 
-def test_a_damaged_line_of_a_stored_dataset_is_named():
+def test_damaged_line_of_a_stored_dataset_is_named():
     stored = to_jsonl([Text(text="a"), Text(text="b")])
     with pytest.raises(UserError, match="Line 2 of the stored dataset is damaged"):
         from_jsonl(stored[:-4])

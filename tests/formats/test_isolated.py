@@ -19,7 +19,7 @@ from engine.formats.read import known_columns, read_file
 ROW = {"prompt": "grün?", "completion": "ja"}
 
 
-def test_a_file_read_apart_gives_the_same_rows_as_one_read_here(tmp_path):
+def test_file_read_apart_gives_the_same_rows_as_one_read_here(tmp_path):
     path = tmp_path / "odd name\n.jsonl"
     lines = [json.dumps(ROW), "{", "[" * 990 + "]" * 990, '{"a": "\\ud800"}'] + [
         json.dumps(ROW)
@@ -52,7 +52,7 @@ def test_dates_and_decimals_become_texts_and_bytes_are_left_out(tmp_path):
     ]
 
 
-def test_an_error_inside_comes_back_as_the_same_sentence(tmp_path):
+def test_error_inside_comes_back_as_the_same_sentence(tmp_path):
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b"%PDF-1.7"))
     with pytest.raises(UserError, match="The file is a PDF") as caught:
@@ -62,7 +62,7 @@ def test_an_error_inside_comes_back_as_the_same_sentence(tmp_path):
         isolated.rows_of(tmp_path / "none", "none", known_columns())
 
 
-def test_a_reader_that_wants_too_much_memory_is_a_sentence(tmp_path, monkeypatch):
+def test_reader_that_wants_too_much_memory_is_a_sentence(tmp_path, monkeypatch):
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b'{"prompt": "a"}\n' * 500_000, 1))
     monkeypatch.setattr(isolated, "MEMORY", 300 * 1024**2)
@@ -70,7 +70,7 @@ def test_a_reader_that_wants_too_much_memory_is_a_sentence(tmp_path, monkeypatch
         read_file(path, "a.gz")
 
 
-def test_a_reader_that_turns_in_circles_is_stopped_by_its_processor_time(tmp_path, monkeypatch):
+def test_reader_that_turns_in_circles_is_stopped_by_its_processor_time(tmp_path, monkeypatch):
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b'{"prompt": "a"}\n' * 2_000_000, 1))
     monkeypatch.setattr(isolated, "CPU_S", 1)
@@ -78,7 +78,7 @@ def test_a_reader_that_turns_in_circles_is_stopped_by_its_processor_time(tmp_pat
         read_file(path, "a.gz")
 
 
-def test_a_reader_that_takes_too_long_is_stopped(tmp_path, monkeypatch):
+def test_reader_that_takes_too_long_is_stopped(tmp_path, monkeypatch):
     sleeper = tmp_path / "python"
     sleeper.write_text("#!/bin/sh\nexec sleep 900\n")
     sleeper.chmod(0o755)
@@ -93,7 +93,7 @@ def test_a_reader_that_takes_too_long_is_stopped(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("printed", ["", '["row", [1, {"a": ', '["row", [1, {"prompt": "a"}]]\n'])
-def test_a_reader_that_dies_gives_no_part_of_its_rows(tmp_path, monkeypatch, printed):
+def test_reader_that_dies_gives_no_part_of_its_rows(tmp_path, monkeypatch, printed):
     fake = tmp_path / "python"
     fake.write_text(f"#!/bin/sh\nprintf '%s' '{printed}'\n")
     fake.chmod(0o755)
@@ -104,7 +104,7 @@ def test_a_reader_that_dies_gives_no_part_of_its_rows(tmp_path, monkeypatch, pri
         read_file(path, "a.gz")
 
 
-def test_a_small_plain_text_starts_no_process(tmp_path, monkeypatch):
+def test_small_plain_text_starts_no_process(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", os.devnull)
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(ROW))

@@ -19,7 +19,7 @@ HI = [{"role": "user", "content": "Hi"}]
 HELLO = {"role": "assistant", "content": "Hello"}
 
 
-def test_an_alpaca_input_follows_its_instruction_after_a_blank_line():
+def test_alpaca_input_follows_its_instruction_after_a_blank_line():
     chat = read("alpaca", instruction="Translate.", input="good day", output="guten Tag")
     assert said(chat.messages) == [
         ("user", "Translate.\n\ngood day"),
@@ -27,7 +27,7 @@ def test_an_alpaca_input_follows_its_instruction_after_a_blank_line():
     ]
 
 
-def test_an_empty_alpaca_input_leaves_the_instruction_alone():
+def test_empty_alpaca_input_leaves_the_instruction_alone():
     assert read("alpaca", instruction="Sing.", input="", output="La").prompt[0].content == "Sing."
 
 
@@ -86,7 +86,7 @@ def test_sharegpt_with_the_names_user_and_assistant_is_the_same():
         ),
     ],
 )
-def test_a_conversation_that_cannot_be_learned_says_why(messages, reason):
+def test_conversation_that_cannot_be_learned_says_why(messages, reason):
     with pytest.raises(RowError, match=reason):
         read("messages", messages=messages)
 
@@ -138,7 +138,7 @@ def test_every_way_to_write_a_pair_means_the_same(row):
     assert (said(pair.prompt), pair.chosen, pair.rejected) == ([("user", "Hi")], "yes", "no")
 
 
-def test_a_system_turn_inside_the_answers_is_part_of_the_prompt():
+def test_system_turn_inside_the_answers_is_part_of_the_prompt():
     system = [{"role": "system", "content": "Be kind."}]
     pair = read(
         "preference", prompt="Hi", chosen=system + as_chat("yes"), rejected=system + as_chat("no")
@@ -159,7 +159,7 @@ def test_a_system_turn_inside_the_answers_is_part_of_the_prompt():
         ({"prompt": "Hi", "chosen": HI, "rejected": HI}, "not with an answer"),
     ],
 )
-def test_a_pair_that_is_none_says_why(row, reason):
+def test_pair_that_is_none_says_why(row, reason):
     with pytest.raises(RowError, match=reason):
         read("preference", **row)
 
@@ -172,7 +172,7 @@ def test_labels_are_read_as_json_and_as_csv_write_them(written, label):
     assert read("kto", prompt="Hi", completion="Hello", label=written).label is label
 
 
-def test_a_label_that_is_a_word_is_not_a_judgement():
+def test_label_that_is_a_word_is_not_a_judgement():
     with pytest.raises(RowError, match="neither true nor false"):
         read("kto", prompt="Hi", completion="Hello", label="greeting")
 
@@ -188,7 +188,7 @@ def test_of_several_answers_the_first_is_learned_and_all_are_references():
         assert (chat.answer, chat.references) == ("Goethe", tuple(both))
 
 
-def test_a_person_may_take_questions_with_answers_as_prompts():
+def test_person_may_take_questions_with_answers_as_prompts():
     prompt = read("prompts", question="Who?", answer=["Goethe", "J. W. von Goethe"])
     assert prompt.references == ("Goethe", "J. W. von Goethe")
 
@@ -230,7 +230,7 @@ def article(*paragraphs: list[str]) -> dict:
     }
 
 
-def test_a_question_of_squad_follows_its_paragraph_and_learns_the_first_answer():
+def test_question_of_squad_follows_its_paragraph_and_learns_the_first_answer():
     row = article(["Who?"])
     row["paragraphs"][0]["qas"][0]["answers"] = [{"text": "a"}, {"text": "b"}, {"text": "a"}]
     (chat,) = unfolded("squad", row)
@@ -246,19 +246,19 @@ def test_questions_of_squad_are_numbered_and_grouped_by_article():
     assert second not in first
 
 
-def test_a_single_article_is_grouped_by_paragraph():
+def test_single_article_is_grouped_by_paragraph():
     a, b, c = unfolded("squad", article(["a", "b"], ["c"]))
     assert a.group == b.group != c.group
 
 
-def test_a_question_without_an_answer_in_its_text_is_learned_as_unanswerable():
+def test_question_without_an_answer_in_its_text_is_learned_as_unanswerable():
     for none in ([], {"text": [], "answer_start": []}):
         assert read("question_answer", question="Who?", context="x", answers=none).answer == (
             "unanswerable"
         )
 
 
-def test_the_instances_of_a_task_are_rows_of_one_group():
+def test_instances_of_a_task_are_rows_of_one_group():
     given = [{"input": "a", "output": "A"}, {"input": "b", "output": "B"}]
     chats = unfolded("self_instruct", {"instruction": "Shout.", "instances": given})
     assert [chat.prompt[0].content for chat in chats] == ["Shout.\n\na", "Shout.\n\nb"]
@@ -270,7 +270,7 @@ def node(text: str, role: str, *replies: dict, **more) -> dict:
     return {"text": text, "role": role, "replies": list(replies), **more}
 
 
-def test_the_path_through_a_tree_takes_the_best_ranked_answer_at_every_turn():
+def test_path_through_a_tree_takes_the_best_ranked_answer_at_every_turn():
     again = node(
         "Again", "prompter", node("Ja", "assistant", rank=1), node("Yes", "assistant", rank=0)
     )
@@ -302,13 +302,13 @@ def test_messages_of_a_tree_one_a_row_become_the_same_tree():
     assert [chat.source_row for chat in chats] == [1, 3]
 
 
-def test_a_message_that_answers_itself_does_not_go_round_for_ever():
+def test_message_that_answers_itself_does_not_go_round_for_ever():
     loop = {"message_id": "1", "parent_id": "2", "text": "a", "role": "assistant"}
     back = {"message_id": "2", "parent_id": "1", "text": "b", "role": "prompter"}
     assert unfolded("oasst", loop, back) == []
 
 
-def test_a_later_question_is_asked_where_the_answer_before_it_is_known():
+def test_later_question_is_asked_where_the_answer_before_it_is_known():
     rows = [
         {"turns": ["2+2?", "And 3?"], "reference": ["4", "7"]},
         {"turns": ["Poem!", "Shorter."]},
@@ -339,7 +339,7 @@ def test_tools_are_listed_in_the_system_turn_and_a_call_is_its_json():
     ]
 
 
-def test_a_call_may_be_what_is_learned():
+def test_call_may_be_what_is_learned():
     chat = read(
         "messages", messages=[*HI, {"role": "assistant", "content": "", "tool_calls": [CALL]}]
     )

@@ -86,7 +86,7 @@ def test_where_there_is_no_text_nothing_is_guessed(row):
     assert guess([]) is None
 
 
-def test_a_column_that_never_changes_is_no_answer():
+def test_column_that_never_changes_is_no_answer():
     many = [{**row, "response": "Your model's answer here"} for row in rows("input", "gold")]
     assert guess(many).columns == {"prompt": "input", "answer": "gold"}
 
@@ -95,7 +95,7 @@ def read(mapping: ColumnMapping, *given: dict, group: str | None = None):
     return understand(LoadedFile(list(enumerate(given, 1)), []), mapping=mapping, group=group)
 
 
-def test_a_mapping_makes_examples_of_every_kind():
+def test_mapping_makes_examples_of_every_kind():
     row = {"f": "Q", "a": "A", "b": "B", "l": "ja", "k": "About Q."}
     ways = {
         "sft": {"prompt": "f", "answer": "a", "context": "k"},
@@ -115,7 +115,7 @@ def test_a_mapping_makes_examples_of_every_kind():
     assert [turn.role for turn in made["prompts"].prompt] == ["system", "user"]
 
 
-def test_the_kind_follows_from_the_roles():
+def test_kind_follows_from_the_roles():
     assert mapping_of({"prompt": "a", "answer": "b"}).kind == "sft"
     assert mapping_of({"prompt": "a"}).kind == "prompts"
     assert mapping_of({"prompt": "a", "answer": "b", "label": "c"}).kind == "unpaired"
@@ -131,7 +131,7 @@ def test_the_kind_follows_from_the_roles():
         ({"text": "a", "answer": "b"}, "text", "the kind text has no answer"),
     ],
 )
-def test_a_mapping_that_makes_no_sense_is_refused(pairs, kind, problem):
+def test_mapping_that_makes_no_sense_is_refused(pairs, kind, problem):
     with pytest.raises(UserError, match=problem) as caught:
         mapping_of(pairs, kind)
     assert caught.value.fix
@@ -145,7 +145,7 @@ def test_columns_are_found_whatever_their_case_and_missing_ones_are_named():
     assert "frage, Reply" in caught.value.fix
 
 
-def test_a_row_that_lacks_a_column_is_left_out_under_the_column_s_own_name():
+def test_row_that_lacks_a_column_is_left_out_under_the_column_s_own_name():
     mapping = mapping_of({"prompt": "frage", "answer": "antwort"})
     good = {"frage": "a", "antwort": "b"}
     parsed = read(mapping, good, {"frage": "c"}, good, {**good, "antwort": []})
@@ -163,7 +163,7 @@ def test_rows_that_share_a_value_of_the_named_column_are_one_group():
         read(mapping, *given, group="client")
 
 
-def test_a_group_may_be_named_beside_a_known_layout():
+def test_group_may_be_named_beside_a_known_layout():
     given = [{"prompt": f"q{n}", "completion": "x", "user": "u"} for n in range(3)]
     parsed = understand(LoadedFile(list(enumerate(given, 1)), []), group="user")
     assert (parsed.layout, {e.group for e in parsed.examples}) == ("prompt_completion", {"u"})

@@ -106,7 +106,7 @@ def read(tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("form", GOOD)
-def test_the_same_rows_come_out_of_every_type_whatever_its_name(read, form, name):
+def test_same_rows_come_out_of_every_type_whatever_its_name(read, form, name):
     parsed = read(GOOD[form], name)
     assert parsed.layout == "prompt_completion"
     found = [{"prompt": e.prompt[0].content, "completion": e.answer} for e in parsed.examples]
@@ -115,7 +115,7 @@ def test_the_same_rows_come_out_of_every_type_whatever_its_name(read, form, name
     assert [e.source_row for e in parsed.examples] == list(range(first, first + 12))
 
 
-def test_a_guessed_encoding_is_reported_and_a_certain_one_is_named(read):
+def test_guessed_encoding_is_reported_and_a_certain_one_is_named(read):
     assert read(GOOD["jsonl_cp1252"]).encoding == "cp1252"
     assert read(GOOD["csv_utf16"]).encoding == "utf-16-le"
     assert read(GOOD["csv"]).encoding == "utf-8"
@@ -129,7 +129,7 @@ def test_paragraphs_of_a_text_file_become_texts_with_the_line_they_start_at(read
     ]
 
 
-def test_a_table_with_one_column_is_read_as_a_table_when_it_is_named_one(read):
+def test_table_with_one_column_is_read_as_a_table_when_it_is_named_one(read):
     parsed = read("text\nCall me Ishmael.\nYes, yes\n".replace("Yes, yes", '"Yes, yes"'), "a.csv")
     assert [e.text for e in parsed.examples] == ["Call me Ishmael.", "Yes, yes"]
 
@@ -155,7 +155,7 @@ def test_parquet_with_turns_is_read(read):
     assert (parsed.layout, parsed.examples[0].references) == ("messages", ("Hello",))
 
 
-def test_a_layout_that_is_asked_for_is_used(read):
+def test_layout_that_is_asked_for_is_used(read):
     row = '{"prompt": "a", "completion": "b", "label": true}'
     assert read(row).layout == "kto"
     assert read(row, layout="prompt_completion").kind == "sft"
@@ -188,13 +188,13 @@ def test_where_nothing_can_be_guessed_a_mapping_is_asked_for(read):
     ],
     ids=["named rows", "a list inside", "the Hub's viewer", "pandas' columns"],
 )
-def test_an_object_that_holds_rows_gives_them(read, whole):
+def test_object_that_holds_rows_gives_them(read, whole):
     parsed = read(json.dumps(whole))
     assert parsed.layout == "prompt_completion"
     assert [e.answer for e in parsed.examples] == [row["completion"] for row in ROWS]
 
 
-def test_a_single_row_whose_fields_are_objects_is_not_taken_for_named_rows(read):
+def test_single_row_whose_fields_are_objects_is_not_taken_for_named_rows(read):
     turns = {"messages": [{"role": "user", "content": "Hi"}]}
     answer = {"role": "assistant", "content": "Hello"}
     row = {"input": turns, "preferred_output": answer, "non_preferred_output": answer}
@@ -221,25 +221,25 @@ def line(n: int) -> str:
         (json.dumps({"prompt": "a" * 1_000_001, "completion": "b"}), "1,000,001 characters"),
     ],
 )
-def test_a_broken_line_is_left_out_with_its_number_and_reason(read, bad, reason):
+def test_broken_line_is_left_out_with_its_number_and_reason(read, bad, reason):
     parsed = read("\n".join([line(0), line(1), bad, line(2)]))
     assert [e.source_row for e in parsed.examples] == [1, 2, 4]
     assert [broken.row for broken in parsed.broken] == [3]
     assert reason in parsed.broken[0].reason
 
 
-def test_a_line_with_bytes_that_are_not_utf8_is_left_out_and_the_rest_is_not_garbled(read):
+def test_line_with_bytes_that_are_not_utf8_is_left_out_and_the_rest_is_not_garbled(read):
     parsed = read(JSONL.encode().replace("Frage 3: grün".encode(), b"Frage 3: gr\xfcn"))
     assert [broken.row for broken in parsed.broken] == [4]
     assert "grün" in parsed.examples[0].prompt[0].content
 
 
-def test_a_broken_first_line_does_not_hide_that_the_rest_is_jsonl(read):
+def test_broken_first_line_does_not_hide_that_the_rest_is_jsonl(read):
     parsed = read('{"prompt": \n' + JSONL)
     assert ([b.row for b in parsed.broken], len(parsed.examples)) == ([1], 12)
 
 
-def test_a_csv_record_of_another_width_is_left_out_with_its_row(read):
+def test_csv_record_of_another_width_is_left_out_with_its_row(read):
     parsed = read("prompt,completion\na,b\nc\nd,e,f\ng,h\n", "a.csv")
     assert [e.answer for e in parsed.examples] == ["b", "h"]
     assert parsed.broken == [
@@ -321,7 +321,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_file_that_cannot_be_read_says_why_and_what_to_do(read, case):
+def test_file_that_cannot_be_read_says_why_and_what_to_do(read, case):
     data, problem = BAD[case]
     with pytest.raises(UserError, match=problem) as caught:
         read(data)
@@ -334,23 +334,23 @@ def test_a_file_that_cannot_be_read_says_why_and_what_to_do(read, case):
     ("name", "problem"),
     [("a.jsonl", "Line 1 is not JSON"), ("a.json.gz", "is not JSON"), ("a.parquet", "and is none")],
 )
-def test_a_name_that_promises_something_else_is_pointed_out(read, name, problem):
+def test_name_that_promises_something_else_is_pointed_out(read, name, problem):
     with pytest.raises(UserError, match=problem):
         read("Call me Ishmael.", name)
 
 
-def test_a_file_that_is_not_there_is_not_found(tmp_path):
+def test_file_that_is_not_there_is_not_found(tmp_path):
     with pytest.raises(NotFound, match="gone"):
         read_file(tmp_path / "gone.csv", "gone.csv")
 
 
-def test_a_packed_bomb_is_refused_before_it_is_unpacked(read, monkeypatch):
+def test_packed_bomb_is_refused_before_it_is_unpacked(read, monkeypatch):
     monkeypatch.setattr("engine.formats.files.rows.MAX_FILE", 10_000)
     with pytest.raises(UserError, match="larger than"):
         read(gzip.compress(b"a" * 5_000_000))
 
 
-def test_a_truncated_parquet_file_is_called_incomplete(read):
+def test_truncated_parquet_file_is_called_incomplete(read):
     whole = parquet()
     for end in range(4, len(whole), len(whole) // 60):
         with pytest.raises(UserError, match=r"The Parquet file is (incomplete|damaged)"):
@@ -379,7 +379,7 @@ def test_flipped_bytes_never_raise_anything_but_a_user_error(read, form):
 
 
 @pytest.mark.parametrize("form", GOOD)
-def test_a_file_cut_anywhere_is_read_in_part_or_refused(read, form):
+def test_file_cut_anywhere_is_read_in_part_or_refused(read, form):
     whole = GOOD[form]
     for end in range(0, len(whole), max(1, len(whole) // 40)):
         assert outcome(read, whole[:end], "upload")

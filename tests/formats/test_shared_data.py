@@ -105,14 +105,14 @@ def test_every_file_of_the_folder_has_its_expectation(shared_data):
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_real_file_is_recognised(shared_data, name):
+def test_real_file_is_recognised(shared_data, name):
     parsed = understand(loaded(shared_data / name))
     found = parsed.layout, parsed.kind, len(parsed.examples), len(parsed.broken)
     assert found == EXPECTED[name]
 
 
 @pytest.mark.parametrize("name", MAPPED)
-def test_a_real_file_of_no_layout_is_guessed_right_and_not_read_unasked(shared_data, name):
+def test_real_file_of_no_layout_is_guessed_right_and_not_read_unasked(shared_data, name):
     columns, count = MAPPED[name]
     found = loaded(shared_data / name)
     assert layout_of(found) == ""
@@ -124,7 +124,7 @@ def test_a_real_file_of_no_layout_is_guessed_right_and_not_read_unasked(shared_d
 
 
 @pytest.mark.parametrize("name", USELESS)
-def test_a_real_file_that_teaches_nothing_is_refused_in_words(shared_data, name):
+def test_real_file_that_teaches_nothing_is_refused_in_words(shared_data, name):
     with pytest.raises(UserError, match="No known layout fits the columns found: question_id"):
         understand(loaded(shared_data / name))
 

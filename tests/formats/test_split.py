@@ -25,11 +25,11 @@ def held(examples: list, share: float = 0.15, seed: int = 0) -> list[int]:
 
 
 @pytest.mark.parametrize("share", [0.05, 0.15, 0.5, 0.9])
-def test_the_share_of_the_rows_is_held_out(share):
+def test_share_of_the_rows_is_held_out(share):
     assert len(held(MANY, share)) == round(200 * share)
 
 
-def test_the_same_rows_and_seed_give_the_same_split_in_any_order():
+def test_same_rows_and_seed_give_the_same_split_in_any_order():
     shuffled = random.Random(1).sample(MANY, len(MANY))
     kept = {shuffled[n] for n in held(shuffled)}
     assert kept == {MANY[n] for n in held(MANY)}
@@ -43,7 +43,7 @@ def test_neither_end_of_the_file_is_favoured():
     assert 10 <= sum(n < 100 for n in held(MANY)) <= 20
 
 
-def test_the_same_question_never_straddles_whatever_its_spacing_and_case():
+def test_same_question_never_straddles_whatever_its_spacing_and_case():
     examples = [
         chat(form.format(n % 20), str(n)) for n in range(40) for form in ("Is {}?", "IS  {}? ")
     ]
@@ -52,7 +52,7 @@ def test_the_same_question_never_straddles_whatever_its_spacing_and_case():
     assert chosen == [n for n, e in enumerate(examples) if prompt_key(e) in keys]
 
 
-def test_a_group_never_straddles_also_not_through_a_shared_question():
+def test_group_never_straddles_also_not_through_a_shared_question():
     linked = [
         chat("A", "1", "g1"),
         chat("A", "2", "g2"),
@@ -64,7 +64,7 @@ def test_a_group_never_straddles_also_not_through_a_shared_question():
         assert len(set(sides[20:])) == 1
 
 
-def test_a_share_of_nothing_trains_on_everything():
+def test_share_of_nothing_trains_on_everything():
     assert split(MANY[:3], 0, 0) == ["train"] * 3
 
 

@@ -30,7 +30,7 @@ def world(home, tmp_path):
     return ids
 
 
-def test_a_tagged_and_noted_run_is_found_again(tuneloop, world):
+def test_tagged_and_noted_run_is_found_again(tuneloop, world):
     assert tuneloop("runs", "tag", world[0], "keep", "paper")[1] == "Slow: keep, paper.\n"
     assert tuneloop("runs", "note", world[0], "forgets hours")[0] == 0
     for arguments in (["hours"], ["--tag", "paper"], ["--sort", "loss", "slow"]):
@@ -39,7 +39,7 @@ def test_a_tagged_and_noted_run_is_found_again(tuneloop, world):
     assert "note: forgets hours" in tuneloop("runs", "show", world[0])[1]
 
 
-def test_a_comparison_is_a_table_of_what_differs(tuneloop, world):
+def test_comparison_is_a_table_of_what_differs(tuneloop, world):
     lines = tuneloop("runs", "compare", *world)[1].splitlines()
     assert [line.split() for line in lines] == [
         ["Slow", "Fast"],
@@ -50,12 +50,12 @@ def test_a_comparison_is_a_table_of_what_differs(tuneloop, world):
     assert (code, err) == (2, "Error: 1 run cannot be compared. Choose 2 to 5.\n")
 
 
-def test_a_deleted_run_is_not_found_again(tuneloop, world):
+def test_deleted_run_is_not_found_again(tuneloop, world):
     assert tuneloop("runs", "delete", world[0])[1] == "Slow is deleted.\n"
     assert tuneloop("runs", "show", world[0])[0] == 4
 
 
-def test_a_curve_takes_a_training_recipe_as_it_is(tuneloop, world, tmp_path):
+def test_curve_takes_a_training_recipe_as_it_is(tuneloop, world, tmp_path):
     recipe = tmp_path / "sft.yaml"
     recipe.write_text("kind: sft\nmodel: base\ndataset: faq\nmax_steps: 7\nmax_length: 64\n")
     job = json.loads(
@@ -67,7 +67,7 @@ def test_a_curve_takes_a_training_recipe_as_it_is(tuneloop, world, tmp_path):
     assert (asked["shares"], asked["settings"]) == ([0.2, 0.5, 1.0], {"max_length": 64})
 
 
-def test_a_sweep_takes_ranges_and_lists(tuneloop, world, tmp_path):
+def test_sweep_takes_ranges_and_lists(tuneloop, world, tmp_path):
     recipe = tmp_path / "sft.yaml"
     recipe.write_text("kind: sft\nmodel: base\ndataset: faq\n")
     tries = ("--try", "learning_rate=1e-5..1e-3:log", "--try", "lora.r=8,16")
@@ -81,7 +81,7 @@ def test_a_sweep_takes_ranges_and_lists(tuneloop, world, tmp_path):
 
 
 @pytest.mark.parametrize("given", ["learning_rate", "learning_rate=a..b", "speed=1,2", "lora.r="])
-def test_a_space_that_makes_no_sense_is_one_sentence(tuneloop, world, tmp_path, given):
+def test_space_that_makes_no_sense_is_one_sentence(tuneloop, world, tmp_path, given):
     recipe = tmp_path / "sft.yaml"
     recipe.write_text("kind: sft\nmodel: base\ndataset: faq\n")
     code, out, err = tuneloop("sweep", recipe, "--try", given, "--no-wait")

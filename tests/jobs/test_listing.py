@@ -43,7 +43,7 @@ def names(found):
     return [job.name for job in found]
 
 
-def test_a_search_finds_words_of_name_note_tag_and_data(ws, world):
+def test_search_finds_words_of_name_note_tag_and_data(ws, world):
     first, second = sft(ws, world, "Low rate"), sft(ws, world, "High rate", seed=2)
     listing.annotate(ws, LOCAL, first.id, "Too slow; forgot the opening hours")
     listing.tag(ws, LOCAL, second.id, ["keep", "paper  table"])
@@ -59,7 +59,7 @@ def test_a_search_finds_words_of_name_note_tag_and_data(ws, world):
     assert listing.tags(ws, LOCAL, world[0]) == ["keep", "paper table"]
 
 
-def test_a_search_sorts_and_filters_by_kind_and_state(ws, world):
+def test_search_sorts_and_filters_by_kind_and_state(ws, world):
     bad = done(ws, sft(ws, world, "bad"), best_held_out_loss=2.0)
     good = done(ws, sft(ws, world, "Good", seed=2), best_held_out_loss=1.0)
     waits = sft(ws, world, "waits", seed=3)
@@ -72,7 +72,7 @@ def test_a_search_sorts_and_filters_by_kind_and_state(ws, world):
     assert {bad.state, good.state} == {State.DONE}
 
 
-def test_a_run_gets_another_name_and_never_none(ws, world):
+def test_run_gets_another_name_and_never_none(ws, world):
     job = sft(ws, world, "One")
     assert listing.rename(ws, LOCAL, job.id, "  Another\n name ").name == "Another name"
     with pytest.raises(UserError, match="needs a name"):
@@ -86,7 +86,7 @@ def test_tags_that_nobody_could_use_are_refused(ws, world, tags):
         listing.tag(ws, LOCAL, sft(ws, world, "One").id, tags)
 
 
-def test_a_deleted_run_is_gone_with_its_files_events_and_model(ws, world):
+def test_deleted_run_is_gone_with_its_files_events_and_model(ws, world):
     model = results.adapter(ws, world[0], world[1], world[2])
     folder = ws.files / "jobs" / model.job_id
     folder.mkdir(parents=True)
@@ -98,7 +98,7 @@ def test_a_deleted_run_is_gone_with_its_files_events_and_model(ws, world):
         lifecycle.get(ws, LOCAL, model.job_id)
 
 
-def test_a_run_whose_model_was_evaluated_stays_until_the_evaluation_goes(ws, world):
+def test_run_whose_model_was_evaluated_stays_until_the_evaluation_goes(ws, world):
     project, base, data = world
     model = results.adapter(ws, project, base, data)
     answers = {1: ("a", 0.0, "b", 1.0)}
@@ -111,7 +111,7 @@ def test_a_run_whose_model_was_evaluated_stays_until_the_evaluation_goes(ws, wor
     assert listing.search(ws, LOCAL, project) == []
 
 
-def test_a_run_whose_model_is_rated_or_trained_on_stays(ws, world):
+def test_run_whose_model_is_rated_or_trained_on_stays(ws, world):
     project, base, data = world
     model = results.adapter(ws, project, base, data)
     recipe = RoundRecipe(model=model.id, baseline=base.id, dataset=data.id, prompts=20)
@@ -124,7 +124,7 @@ def test_a_run_whose_model_is_rated_or_trained_on_stays(ws, world):
         listing.remove(ws, LOCAL, one.job_id)
 
 
-def test_a_run_that_goes_on_or_is_anothers_is_not_deleted(ws, world):
+def test_run_that_goes_on_or_is_anothers_is_not_deleted(ws, world):
     job = sft(ws, world, "One")
     with pytest.raises(Conflict, match="not over"):
         listing.remove(ws, LOCAL, job.id)
@@ -135,7 +135,7 @@ def test_a_run_that_goes_on_or_is_anothers_is_not_deleted(ws, world):
         listing.search(ws, Actor(name="rater", role=Role.RATER), world[0])
 
 
-def test_a_comparison_shows_only_settings_that_differ_curves_and_last_numbers(ws, world):
+def test_comparison_shows_only_settings_that_differ_curves_and_last_numbers(ws, world):
     first = sft(ws, world, "One", learning_rate=0.01, lora={"r": 4})
     done(ws, first, best_held_out_loss=2.0, steps=4)
     results.say(ws, first.id, *results.train_events())
@@ -166,7 +166,7 @@ def test_steps_said_again_after_a_restart_are_drawn_once(ws, world):
     assert (curve.steps, curve.values) == ((1, 2, 3, 4), (1.0, 1.0, 1.0, 1.0))
 
 
-def test_the_queue_says_when_each_starts_as_far_as_anybody_knows(ws, world):
+def test_queue_says_when_each_starts_as_far_as_anybody_knows(ws, world):
     going = helpers.claimed(ws, sft(ws, world, "goes").id)
     waits = [sft(ws, world, f"waits {n}", seed=n) for n in (1, 2, 3)]
     with writing(ws.db) as conn:

@@ -51,12 +51,12 @@ def updates(ws, project, view, asked=refresh.ANYTHING):
     return refresh.poll(ws, project, view, asked)[1:]
 
 
-def test_a_project_without_runs_says_what_to_do(ws):
+def test_project_without_runs_says_what_to_do(ws):
     _, new = look(ws, helpers.project(ws).id, JobsView())
     assert new == {"empty": True, "body": False}
 
 
-def test_the_newest_running_one_is_shown_until_somebody_picks_another(ws, world):
+def test_newest_running_one_is_shown_until_somebody_picks_another(ws, world):
     first = running(ws, world, "First")
     second = sft(ws, world, "Second", seed=2)
     view, new = look(ws, world[0], JobsView())
@@ -67,7 +67,7 @@ def test_the_newest_running_one_is_shown_until_somebody_picks_another(ws, world)
     assert view.shown == second.id
 
 
-def test_a_reload_shows_what_was_shown(ws, world):
+def test_reload_shows_what_was_shown(ws, world):
     running(ws, world)
     view, before = look(ws, world[0], JobsView())
     _, after = look(ws, world[0], JobsView())
@@ -93,7 +93,7 @@ def test_only_what_is_new_is_read_and_drawn(ws, world):
     assert len(view.tracks[job.id].metrics) == 7
 
 
-def test_a_finished_run_is_read_once_and_then_left_alone(ws, world):
+def test_finished_run_is_read_once_and_then_left_alone(ws, world):
     job = running(ws, world)
     outcomes.end(ws, job.id, job.fence, State.FAILED, "It broke. Use a lower rate.")
     view, new = look(ws, world[0], JobsView())
@@ -145,7 +145,7 @@ def test_what_somebody_changed_stands_before_the_defaults(ws, world):
     assert html.count("changed") == 2  # the class and the word
 
 
-def test_a_run_that_starts_again_begins_its_curve_anew():
+def test_run_that_starts_again_begins_its_curve_anew():
     said = [
         Event(job_id="j", seq=1, at=0, kind="metric", step=1, data={"loss": 9.0}),
         Event(job_id="j", seq=2, at=0, kind="state", data={"state": "running"}),
@@ -155,7 +155,7 @@ def test_a_run_that_starts_again_begins_its_curve_anew():
     assert [event.data["loss"] for event in track.metrics] == [1.0]
 
 
-def test_the_start_is_never_the_best_checkpoint():
+def test_start_is_never_the_best_checkpoint():
     said = [
         Event(job_id="j", seq=n, at=0, kind="metric", step=n, data={"eval_loss": loss})
         for n, loss in enumerate([1.0, 1.4, 1.2])
@@ -163,7 +163,7 @@ def test_the_start_is_never_the_best_checkpoint():
     assert follow.best(follow.taken(Track(), said)) == (2, 1.2)
 
 
-def test_a_dpo_shows_margin_and_accuracy():
+def test_dpo_shows_margin_and_accuracy():
     data = {"rewards/margins": 0.5, "rewards/accuracies": 0.9}
     said = [Event(job_id="j", seq=1, at=0, kind="metric", step=1, data=data)]
     assert curves.has_preferences(said)
@@ -218,7 +218,7 @@ def test_track_of_a_run_of_any_length_stays_small_and_knows_its_newest_and_lowes
     assert 31_337 in steps
 
 
-def test_a_long_run_is_read_in_pieces_and_once_for_all_browsers(ws, world, monkeypatch):
+def test_long_run_is_read_in_pieces_and_once_for_all_browsers(ws, world, monkeypatch):
     job = running(ws, world)
     monkeypatch.setattr(follow, "READ_AT_ONCE", 4)
     asked = []
@@ -260,7 +260,7 @@ def ended(ws, job, state=State.DONE, **result):
     return lifecycle.get(ws, LOCAL, job.id)
 
 
-def test_the_list_holds_what_was_searched_for_and_the_run_stays_open(ws, world):
+def test_list_holds_what_was_searched_for_and_the_run_stays_open(ws, world):
     first = running(ws, world, "First")
     listing.tag(ws, LOCAL, first.id, ["keep"])
     second = sft(ws, world, "Second", seed=2)
@@ -308,7 +308,7 @@ def test_saving_writes_name_tags_and_note_and_shows_them(ws, world):
     assert "#paper" in new["cards"]
 
 
-def test_a_deleted_run_leaves_the_page(ws, world):
+def test_deleted_run_leaves_the_page(ws, world):
     ended(ws, running(ws, world))
     view, new = look(ws, world[0], JobsView())
     assert new["delete"] is True
@@ -354,7 +354,7 @@ def test_keep_is_offered_while_it_runs_and_going_on_when_it_broke_off(
     assert (new["keep"], new["resume"]) == (keep, resume)
 
 
-def test_a_run_that_left_no_checkpoint_is_only_started_again(ws, world):
+def test_run_that_left_no_checkpoint_is_only_started_again(ws, world):
     ended(ws, running(ws, world), State.CANCELLED)
     new = shown(ws, world)
     assert (new["resume"], new["again"]) == (False, True)
@@ -402,7 +402,7 @@ def study(ws, world, kind, result, **more):
     return new, updates(ws, project, JobsView())[layout.JobsParts._fields.index("study")]
 
 
-def test_a_finished_curve_draws_its_law_its_intervals_and_says_its_sentence(ws, world):
+def test_finished_curve_draws_its_law_its_intervals_and_says_its_sentence(ws, world):
     losses = [[3.0, 3.1], [2.5, 2.4], [2.2, 2.2]]
     sizes = [10, 20, 40]
     found = learning_curve(dict(zip(sizes, losses, strict=True)))
@@ -420,7 +420,7 @@ def test_a_finished_curve_draws_its_law_its_intervals_and_says_its_sentence(ws, 
     assert new["onward"] == "Add data"
 
 
-def test_a_finished_search_draws_every_trial_and_lists_the_best_first(ws, world):
+def test_finished_search_draws_every_trial_and_lists_the_best_first(ws, world):
     trials = [
         {"number": 1, "settings": {"learning_rate": 1e-4}, "state": "done", "loss": 2.0},
         {"number": 2, "settings": {"learning_rate": 1e-3}, "state": "done", "loss": 1.5},
@@ -444,7 +444,7 @@ def test_whatever_the_browser_sends_is_no_more_than_a_filter():
     assert tab.asked("a" * 900, ["t", 3], [["deep"]]).tags == ("t", "3")
 
 
-def test_the_next_step_shows_what_the_run_was_about(ws, world):
+def test_next_step_shows_what_the_run_was_about(ws, world):
     project, base, data = world
     tuned = results.adapter(ws, project, base, data)
     made = results.evaluated(ws, project, data, base, tuned, {0: ("a", 0.0, "b", 1.0)})

@@ -18,7 +18,7 @@ def promote(ws, project, *found):
         champion.promote(ws, LOCAL, project.id, model.id, f"{model.name} won")
 
 
-def test_a_new_project_has_no_champion(ws, project):
+def test_new_project_has_no_champion(ws, project):
     assert champion.current(ws, LOCAL, project.id) is None
 
 
@@ -43,7 +43,7 @@ def test_every_decision_stays_on_record(ws, project, tmp_path):
     ]  # fmt: skip
 
 
-def test_the_champion_cannot_be_promoted_again(ws, project, tmp_path):
+def test_champion_cannot_be_promoted_again(ws, project, tmp_path):
     a = helpers.model(ws, tmp_path, "a")
     promote(ws, project, a)
     with pytest.raises(Conflict, match="already"):
@@ -56,12 +56,12 @@ def test_each_project_has_its_own_champion(ws, project, tmp_path):
     assert champion.current(ws, LOCAL, other.id) is None
 
 
-def test_a_rater_decides_nothing(ws, project, tmp_path):
+def test_rater_decides_nothing(ws, project, tmp_path):
     rater = Actor(name="r", role=Role.RATER)
     with pytest.raises(Forbidden):
         champion.promote(ws, rater, project.id, helpers.model(ws, tmp_path).id)
 
 
-def test_an_unknown_model_is_refused(ws, project):
+def test_unknown_model_is_refused(ws, project):
     with pytest.raises(NotFound):
         champion.promote(ws, LOCAL, project.id, "model-none")

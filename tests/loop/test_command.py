@@ -35,21 +35,21 @@ def both(space, project, tmp_path):
     return first, lines.trained(space, project, "second", first)
 
 
-def test_the_line_is_printed_and_is_json(space, project, both):
+def test_line_is_printed_and_is_json(space, project, both):
     lines.blind(space, project, both[1], both[0], 30, 8, 2)
     assert "Generation 1 beats the baseline on 40" in run("loop", "history").output
     found = json.loads(run("loop", "history", "--json").output)
     assert found["generations"][0]["model"]["name"] == "second"
 
 
-def test_a_champion_is_made_and_taken_back(space, project, both):
+def test_champion_is_made_and_taken_back(space, project, both):
     for name in ("first", "second"):
         assert f"{name} is the champion." in run("loop", "promote", name).output
     assert "first is the champion again." in run("loop", "back", "--reason", "worse").output
     assert champion.current(space, LOCAL, project.id).id == both[0].id
 
 
-def test_a_blind_round_is_refused_for_a_model_that_lost_something(space, project, both, tmp_path):
+def test_blind_round_is_refused_for_a_model_that_lost_something(space, project, both, tmp_path):
     source = helpers.dataset(space, project.id, tmp_path)
     lines.evaluated(space, project, source, *both, regressed=True)
     words = ("rounds", "start", "--blind", "--model", "second", "--baseline", "first")
@@ -58,7 +58,7 @@ def test_a_blind_round_is_refused_for_a_model_that_lost_something(space, project
     assert "BLEU: 0.40 to 0.20" in f"{done.output}{done.exception}"
 
 
-def test_a_demo_with_raters_of_an_unknown_rule_starts_nothing(tuneloop, tiny_model, monkeypatch):
+def test_demo_with_raters_of_an_unknown_rule_starts_nothing(tuneloop, tiny_model, monkeypatch):
     monkeypatch.setenv("TUNELOOP_MODEL", str(tiny_model))
     code, _, err = tuneloop("loop", "demo", "--rater", "kindest")
     assert code == 2

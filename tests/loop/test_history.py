@@ -25,7 +25,7 @@ def look(ws, project, **more):
     return history(ws, LOCAL, project.id, **more)
 
 
-def test_an_empty_project_has_nothing_to_measure_against(ws, project):
+def test_empty_project_has_nothing_to_measure_against(ws, project):
     found = look(ws, project)
     assert (found.baseline, found.generations) == (None, ())
     assert "nothing to measure" in found.sentence
@@ -37,7 +37,7 @@ def test_before_any_vote_the_newest_trained_model_is_the_baseline(ws, project, s
     assert "first is the baseline" in found.sentence
 
 
-def test_the_start_of_the_first_preference_training_stays_the_baseline(ws, project, sft):
+def test_start_of_the_first_preference_training_stays_the_baseline(ws, project, sft):
     one = lines.trained(ws, project, "one", sft)
     two = lines.trained(ws, project, "two", one)
     found = look(ws, project)
@@ -58,7 +58,7 @@ def test_each_generation_has_its_round_against_baseline_and_predecessor(ws, proj
     assert second.against_baseline.report.verdict.win_rate == 34 / 40
 
 
-def test_the_sentence_holds_the_numbers_of_the_newest_result(ws, project, sft):
+def test_sentence_holds_the_numbers_of_the_newest_result(ws, project, sft):
     one = lines.trained(ws, project, "one", sft)
     lines.blind(ws, project, one, sft, 30, 10, 4, raters=3)
     said = look(ws, project).sentence
@@ -76,7 +76,7 @@ def test_no_difference_says_what_the_test_could_have_seen(ws, project, sft):
     assert "this test could see a win rate of 64.5 % or more" in said
 
 
-def test_an_open_round_is_waited_for_and_tells_nothing(ws, project, sft):
+def test_open_round_is_waited_for_and_tells_nothing(ws, project, sft):
     one = lines.trained(ws, project, "one", sft)
     waiting = lines.blind(ws, project, one, sft, 5, 5, close=False)
     (only,) = look(ws, project).generations
@@ -106,7 +106,7 @@ def test_prompts_asked_in_an_earlier_blind_round_are_not_fresh(ws, project, sft)
     assert (first.against_baseline.fresh, second.against_baseline.fresh) == (10, 7)
 
 
-def test_a_model_against_itself_gives_the_band_of_no_difference(ws, project, sft):
+def test_model_against_itself_gives_the_band_of_no_difference(ws, project, sft):
     lines.blind(ws, project, sft, sft, 10, 10)
     control = look(ws, project).control
     assert control.even
@@ -139,7 +139,7 @@ def test_loss_that_is_not_ruled_out_asks_for_a_decision(ws, project, sft, tmp_pa
     assert "may have lost as much as 0.35" in rule.sentence
 
 
-def test_a_healthy_evaluation_leaves_the_gate_open(ws, project, sft, tmp_path):
+def test_healthy_evaluation_leaves_the_gate_open(ws, project, sft, tmp_path):
     source = helpers.dataset(ws, project.id, tmp_path)
     one = lines.trained(ws, project, "one", sft)
     lines.evaluated(ws, project, source, sft, one, regressed=False)
@@ -156,7 +156,7 @@ def test_two_rounds_without_a_gain_stop_the_loop(ws, project, sft):
     assert stopped == ["gain", "budget"]
 
 
-def test_the_champion_is_on_the_line(ws, project, sft):
+def test_champion_is_on_the_line(ws, project, sft):
     one = lines.trained(ws, project, "one", sft)
     champion.promote(ws, LOCAL, project.id, one.id)
     assert look(ws, project).champion_id == one.id

@@ -36,13 +36,13 @@ def test_it_begins_with_a_rating_round_of_the_start(ws, project, sft):
     assert (move.name, move.policy) == ("rate", sft.id)
 
 
-def test_the_champion_comes_before_the_named_start(ws, project, sft):
+def test_champion_comes_before_the_named_start(ws, project, sft):
     best = lines.trained(ws, project, "best", sft, "sft")
     champion.promote(ws, LOCAL, project.id, best.id)
     assert step(ws, project, sft).policy == best.id
 
 
-def test_an_open_round_is_waited_for_and_then_becomes_pairs_and_a_training(ws, project, sft):
+def test_open_round_is_waited_for_and_then_becomes_pairs_and_a_training(ws, project, sft):
     one = votes.a_round(ws, project.id, (sft, sft))
     votes.a_pair(ws, one, "q", "a", "b")
     move = step(ws, project, sft)
@@ -66,7 +66,7 @@ def test_rating_rounds_that_bring_nothing_end_the_loop(ws, project, sft):
     assert "3 rating rounds brought votes for 0 of the 20 pairs" in move.text
 
 
-def test_a_new_model_is_evaluated_before_anybody_sees_it(ws, project, sft):
+def test_new_model_is_evaluated_before_anybody_sees_it(ws, project, sft):
     one = lines.trained(ws, project, "one", sft)
     move = step(ws, project, sft)
     assert (move.name, move.model) == ("evaluate", one.id)
@@ -86,7 +86,7 @@ def test_who_starts_again_after_that_rates_anew(ws, project, sft, source):
     assert step(ws, project, sft, since=one.created_at + 1).name == "rate"
 
 
-def test_a_healthy_model_is_tested_closed_and_promoted(ws, project, sft, source):
+def test_healthy_model_is_tested_closed_and_promoted(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft)
     lines.evaluated(ws, project, source, sft, one, regressed=False)
     move = step(ws, project, sft)
@@ -101,7 +101,7 @@ def test_a_healthy_model_is_tested_closed_and_promoted(ws, project, sft, source)
     assert (move.name, move.policy) == ("rate", one.id)
 
 
-def test_the_second_generation_meets_the_baseline_and_the_champion(ws, project, sft, source):
+def test_second_generation_meets_the_baseline_and_the_champion(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft)
     lines.blind(ws, project, one, sft, 35, 5)
     champion.promote(ws, LOCAL, project.id, one.id)
@@ -116,7 +116,7 @@ def test_the_second_generation_meets_the_baseline_and_the_champion(ws, project, 
     assert step(ws, project, sft, generations=2).text.startswith("2 generations were made")
 
 
-def test_a_model_that_was_taken_back_is_not_promoted_again(ws, project, sft, source):
+def test_model_that_was_taken_back_is_not_promoted_again(ws, project, sft, source):
     champion.promote(ws, LOCAL, project.id, sft.id)
     one = lines.trained(ws, project, "one", sft)
     lines.evaluated(ws, project, source, sft, one, regressed=False)
@@ -126,7 +126,7 @@ def test_a_model_that_was_taken_back_is_not_promoted_again(ws, project, sft, sou
     assert step(ws, project, sft).name == "rate"
 
 
-def test_a_spent_budget_ends_the_loop(ws, project, sft, source):
+def test_spent_budget_ends_the_loop(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft)
     lines.evaluated(ws, project, source, sft, one, regressed=False)
     lines.blind(ws, project, one, sft, 20, 20)

@@ -74,12 +74,12 @@ def test_without_a_project_there_is_only_the_empty_page(ws):
     assert all(each == gr.skip() for each in updates.values())
 
 
-def test_a_new_project_says_how_to_begin(ws, project):
+def test_new_project_says_how_to_begin(ws, project):
     seen = look(ws, project)
     assert (seen["empty"], seen["go"], seen["page"]) == (True, "Add your examples", "data")
 
 
-def test_the_line_shows_every_generation_with_its_rate_and_votes(ws, project, gone_round):
+def test_line_shows_every_generation_with_its_rate_and_votes(ws, project, gone_round):
     seen = look(ws, project)
     drawn = seen["chart"]
     assert drawn.count("data-pick=") == 2
@@ -95,7 +95,7 @@ def test_names_are_text_and_never_markup(ws, project, gone_round):
     assert "two &lt;b&gt;" in seen["chart"]
 
 
-def test_a_click_shows_that_generation(ws, project, gone_round):
+def test_click_shows_that_generation(ws, project, gone_round):
     one, two = gone_round
     assert look(ws, project)["picked"] == two.id
     seen = look(ws, project, one.id)
@@ -103,7 +103,7 @@ def test_a_click_shows_that_generation(ws, project, gone_round):
     assert ">78 %<" in seen["chosen"]
 
 
-def test_the_control_round_is_a_band_on_the_line(ws, project, sft, gone_round):
+def test_control_round_is_a_band_on_the_line(ws, project, sft, gone_round):
     before = look(ws, project)["chart"]
     assert "tl-band" not in before
     assert "a model against itself" not in before  # nothing in the picture has that colour
@@ -186,7 +186,7 @@ def test_poll_reads_the_auto_loop_by_cursor(ws, project, sft, source, monkeypatc
     assert asked == [view.track(job.id).seq]
 
 
-def test_the_links_aim_at_the_run_and_the_pairs(ws, project, sft, source):
+def test_links_aim_at_the_run_and_the_pairs(ws, project, sft, source):
     job = auto.start(ws, LOCAL, project.id)
     one = lines.trained(ws, project, "one", sft, dataset=source.id, job=job.id)
     picked = LoopView(picked=one.id)
@@ -198,7 +198,7 @@ def test_the_links_aim_at_the_run_and_the_pairs(ws, project, sft, source):
     assert [aims(ws, None, LoopView()) for aims in nobody] == [NavigationTarget()] * 3
 
 
-def test_the_links_aim_at_the_votes_and_the_evaluation(ws, project, sft, source):
+def test_links_aim_at_the_votes_and_the_evaluation(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft, dataset=source.id)
     open_one = lines.blind(ws, project, one, sft, 5, 5, close=False)
     assert loop_tab.aim_at_votes(ws, project.id, LoopView(picked=one.id)) == NavigationTarget(
@@ -228,19 +228,19 @@ def test_auto_loop_starts_with_what_fits(ws, project, sft, source):
     assert "Start it again to go on" in look(ws, project)["progress"]
 
 
-def test_a_second_loop_is_refused_while_one_goes_round(ws, project, sft, source):
+def test_second_loop_is_refused_while_one_goes_round(ws, project, sft, source):
     auto.start(ws, LOCAL, project.id)
     with pytest.raises(Conflict, match="already"):
         auto.start(ws, LOCAL, project.id, prompts=30)
 
 
-def test_the_champion_is_where_it_would_start(ws, project, sft, source):
+def test_champion_is_where_it_would_start(ws, project, sft, source):
     lines.trained(ws, project, "newer", sft)
     champion.promote(ws, LOCAL, project.id, sft.id)
     assert auto.usually(ws, LOCAL, project.id).model == sft.id
 
 
-def test_the_champion_is_offered_first_and_marked(ws, project, gone_round):
+def test_champion_is_offered_first_and_marked(ws, project, gone_round):
     one, two = gone_round
     assert names.first_two(ws, project.id)[-1] == two.id
     champion.promote(ws, LOCAL, project.id, one.id)
@@ -249,7 +249,7 @@ def test_the_champion_is_offered_first_and_marked(ws, project, gone_round):
     assert trained[0] == ("one (champion)", one.id)
 
 
-def test_a_training_on_votes_starts_from_the_champion(ws, project, gone_round):
+def test_training_on_votes_starts_from_the_champion(ws, project, gone_round):
     one, _ = gone_round
     champion.promote(ws, LOCAL, project.id, one.id)
     offered = methods.choices(ws, project.id, plugins.load("jobs", "dpo").Recipe)
@@ -261,7 +261,7 @@ def test_what_is_missing_is_said_in_a_sentence(ws, project):
         auto.start(ws, LOCAL, project.id)
 
 
-def test_a_dataset_without_held_out_rows_cannot_test(ws, project, sft, tmp_path, source):
+def test_dataset_without_held_out_rows_cannot_test(ws, project, sft, tmp_path, source):
     path = helpers.chat_file(tmp_path, 10, "all.jsonl")
     bare = loop_dataset(ws, project, path)
     with pytest.raises(UserError, match="no held-out questions"):
@@ -272,7 +272,7 @@ def loop_dataset(ws, project, path):
     return datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.0).id
 
 
-def test_a_failed_loop_says_why(ws, project, sft, source):
+def test_failed_loop_says_why(ws, project, sft, source):
     job = auto.start(ws, LOCAL, project.id)
     failed = lifecycle.get(ws, LOCAL, job.id).model_copy(
         update={"state": State.FAILED, "error": "No <i>room</i>."}
@@ -286,7 +286,7 @@ def test_every_simulated_rater_can_be_chosen_and_people_come_first():
     assert ("Simulated: shorter", "shorter") in offered
 
 
-def test_a_generation_and_a_model_say_that_votes_behind_them_have_gone(ws, project, sft):
+def test_generation_and_a_model_say_that_votes_behind_them_have_gone(ws, project, sft):
     votes.filled(ws, project.id, (sft, sft), raters="ab")
     made = build.make(ws, LOCAL, project.id)
     taught = lines.trained(ws, project, "taught", sft, dataset=made.dataset_id)

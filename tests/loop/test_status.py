@@ -25,7 +25,7 @@ def vote_all(ws, one):
         shown = screen.vote(ws, LOCAL, shown.token, next(keys), side)
 
 
-def test_an_empty_project_asks_for_data(ws):
+def test_empty_project_asks_for_data(ws):
     found, said = states(ws, helpers.project(ws))
     assert found.pop("data") == "next"
     assert set(found.values()) == {"todo"}
@@ -40,7 +40,7 @@ def test_after_data_comes_training(ws, tmp_path):
     assert (said.next_action, said.steps[0].count) == ("train_first", 40)
 
 
-def test_a_model_of_all_weights_is_a_first_model_too(ws, tmp_path):
+def test_model_of_all_weights_is_a_first_model_too(ws, tmp_path):
     project = helpers.project(ws)
     base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, project.id, tmp_path)
     results.adapter(ws, project.id, base, data, kind="full")
@@ -70,7 +70,7 @@ def test_votes_make_the_rating_done_and_pairs_follow(ws, tmp_path):
     assert states(ws, project)[0]["pairs"] == "done"
 
 
-def test_a_closed_blind_round_is_a_verdict(ws, tmp_path):
+def test_closed_blind_round_is_a_verdict(ws, tmp_path):
     project = helpers.project(ws)
     one = helpers.open_round(ws, project.id, tmp_path, purpose="blind_eval")
     vote_all(ws, one)

@@ -66,7 +66,7 @@ def test_fewer_bad_answers_or_fewer_ties_go_on(rounds):
     assert not stop_rules.quality(rounds).stop
 
 
-def test_the_budget_ends_the_loop_at_its_last_vote():
+def test_budget_ends_the_loop_at_its_last_vote():
     assert not stop_rules.budget(299, 300).stop
     assert stop_rules.budget(300, 300).stop
     assert not stop_rules.budget(10**6, None).stop

@@ -44,7 +44,7 @@ def boundaries(folder):
     return seen
 
 
-def test_the_newest_whole_checkpoint_is_found_with_what_was_written(tmp_path):
+def test_newest_whole_checkpoint_is_found_with_what_was_written(tmp_path):
     checkpoint.commit(tmp_path, 4, SOURCE, fill("four"))
     checkpoint.commit(tmp_path, 12, SOURCE, fill("twelve"))
     found = checkpoint.newest_verified(tmp_path, SOURCE)
@@ -53,7 +53,7 @@ def test_the_newest_whole_checkpoint_is_found_with_what_was_written(tmp_path):
     assert checkpoint.at(tmp_path, 4).name == "ckpt-000000004"
 
 
-def test_a_kill_at_any_boundary_leaves_the_checkpoint_before_or_the_new_one(tmp_path):
+def test_kill_at_any_boundary_leaves_the_checkpoint_before_or_the_new_one(tmp_path):
     names = boundaries(tmp_path / "names")
     assert names == [
         "filled", "flushed b.json", "flushed a.bin", "manifest written", "sealed", "renamed",
@@ -75,7 +75,7 @@ def test_a_kill_at_any_boundary_leaves_the_checkpoint_before_or_the_new_one(tmp_
         assert not list(folder.glob("*tmp*"))
 
 
-def test_a_kill_while_the_files_are_written_leaves_the_one_before(tmp_path):
+def test_kill_while_the_files_are_written_leaves_the_one_before(tmp_path):
     checkpoint.commit(tmp_path, 1, SOURCE, fill("old"))
 
     def half(folder):
@@ -87,7 +87,7 @@ def test_a_kill_while_the_files_are_written_leaves_the_one_before(tmp_path):
 
 
 @pytest.mark.parametrize("harm", ["changed", "shorter", "gone", "manifest", "no manifest"])
-def test_a_checkpoint_that_was_changed_is_passed_over_for_an_older_one(tmp_path, harm):
+def test_checkpoint_that_was_changed_is_passed_over_for_an_older_one(tmp_path, harm):
     checkpoint.commit(tmp_path, 1, SOURCE, fill("old"))
     new = checkpoint.commit(tmp_path, 2, SOURCE, fill("new"))
     file, manifest = new / "part" / "a.bin", new / "manifest.json"
@@ -106,7 +106,7 @@ def test_a_checkpoint_that_was_changed_is_passed_over_for_an_older_one(tmp_path,
     assert checkpoint.at(tmp_path, 2) is None
 
 
-def test_a_checkpoint_of_another_recipe_or_of_other_data_is_not_used(tmp_path):
+def test_checkpoint_of_another_recipe_or_of_other_data_is_not_used(tmp_path):
     first = sft.Recipe(model="m", dataset="d", seed=1)
     rows = [{"input_ids": [1, 2]}]
     checkpoint.commit(tmp_path, 1, checkpoint.origin(first, rows), fill("x"))
@@ -119,14 +119,14 @@ def test_a_checkpoint_of_another_recipe_or_of_other_data_is_not_used(tmp_path):
         assert step_of(tmp_path, other) is None
 
 
-def test_an_older_one_stays_until_the_next_is_whole_and_the_best_stays_always(tmp_path):
+def test_older_one_stays_until_the_next_is_whole_and_the_best_stays_always(tmp_path):
     for step in (1, 2, 3, 4):
         checkpoint.commit(tmp_path, step, SOURCE, fill("x"))
         checkpoint.rotate(tmp_path, keep=[1])
     assert sorted(p.name[-1] for p in tmp_path.iterdir()) == ["1", "3", "4"]
 
 
-def test_a_full_disk_is_a_sentence_and_the_checkpoint_before_stays(tmp_path):
+def test_full_disk_is_a_sentence_and_the_checkpoint_before_stays(tmp_path):
     checkpoint.commit(tmp_path, 1, SOURCE, fill("old"))
     said = tmp_path / "said"
 
@@ -143,7 +143,7 @@ def test_a_full_disk_is_a_sentence_and_the_checkpoint_before_stays(tmp_path):
     assert not list(tmp_path.glob("*tmp*"))
 
 
-def test_a_full_disk_in_the_words_of_a_library_is_understood_too():
+def test_full_disk_in_the_words_of_a_library_is_understood_too():
     with pytest.raises(UserError, match="disk is full"):
         checkpoint.refuse_full_disk(RuntimeError("I/O error: File too large (os error 27)"))
     checkpoint.refuse_full_disk(RuntimeError("I/O error: (os error 2)"))

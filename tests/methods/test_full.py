@@ -33,7 +33,7 @@ def test_all_weights_change_and_the_loss_falls(method, tiny_model, tmp_path):
     assert not [name for name, weight in before.items() if weight.equal(after[name])]
 
 
-def test_the_reference_of_dpo_stays_as_it_was(tiny_model, tmp_path):
+def test_reference_of_dpo_stays_as_it_was(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path, tiny_model, pairs(12), pairs(16)[12:])
     outcome = dpo.run(recipe(dpo, max_steps=3), ctx)
     # were the reference to change with the model, the margin would stay at zero
@@ -41,7 +41,7 @@ def test_the_reference_of_dpo_stays_as_it_was(tiny_model, tmp_path):
     assert outcome.result.held_out_margin > 0.05
 
 
-def test_an_adapter_of_a_whole_model_finds_its_base_and_the_lineage_holds(tiny_model, tmp_path):
+def test_adapter_of_a_whole_model_finds_its_base_and_the_lineage_holds(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path, tiny_model, chats(12))
     whole = sft.run(recipe(sft, max_steps=2), ctx)
     ctx.keep("full-1", whole.model)

@@ -53,7 +53,7 @@ def test_numbers_and_gradients_are_those_of_trl(rows, tiny_model, monkeypatch):
     torch.testing.assert_close(our_gradient, their_gradient, rtol=1e-3, atol=1e-5)
 
 
-def test_a_batch_without_any_label_gives_a_loss_of_zero_and_a_gradient_of_zero(tiny_model):
+def test_batch_without_any_label_gives_a_loss_of_zero_and_a_gradient_of_zero(tiny_model):
     import torch
 
     ids, labels = batch()
@@ -64,7 +64,7 @@ def test_a_batch_without_any_label_gives_a_loss_of_zero_and_a_gradient_of_zero(t
     assert not model.model.layers[0].self_attn.q_proj.weight.grad.any()
 
 
-def test_a_model_that_scales_its_logits_keeps_the_head_of_trl(tiny_model):
+def test_model_that_scales_its_logits_keeps_the_head_of_trl(tiny_model):
     import torch
 
     ids, labels = batch()
@@ -81,7 +81,7 @@ def test_narrow_models_are_trained_in_float32_everywhere(tiny_model):
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_the_recipes_bf16_decides_about_the_base_and_never_about_the_adapter(
+def test_recipes_bf16_decides_about_the_base_and_never_about_the_adapter(
     asked, tiny_model, tmp_path
 ):
     import torch

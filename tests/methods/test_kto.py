@@ -32,7 +32,7 @@ def test_kto_lowers_its_loss_and_parts_good_from_bad(tiny_model, tmp_path):
     assert (outcome.model.kind, outcome.model.base_id) == ("adapter", BASE)
 
 
-def test_the_tokens_are_those_of_the_preview(tiny_model, tmp_path):
+def test_tokens_are_those_of_the_preview(tiny_model, tmp_path):
     ctx = context(tmp_path, tiny_model)
     encoded, _ = kto.prepare(recipe(), ctx)
     shown = Template.load(tiny_model)
@@ -47,7 +47,7 @@ def test_every_answer_is_measured_against_another_of_its_batch():
     assert kto._strangers(answers, 3) == [[3], [1], [2], [5], [4]]
 
 
-def test_the_rows_are_shuffled_once_by_the_seed(tiny_model, tmp_path):
+def test_rows_are_shuffled_once_by_the_seed(tiny_model, tmp_path):
     ctx = context(tmp_path, tiny_model)
     orders = []
     for seed in (1, 1, 2):
@@ -57,7 +57,7 @@ def test_the_rows_are_shuffled_once_by_the_seed(tiny_model, tmp_path):
     assert sum(orders[0]) == 6
 
 
-def test_the_log_says_which_weight_would_balance_the_marks(tiny_model, tmp_path):
+def test_log_says_which_weight_would_balance_the_marks(tiny_model, tmp_path):
     rows = [row for row in marks(16) if row.label or row.prompt[0].content in ("Say 0", "Say 2")]
     ctx = MemoryContext(tmp_path, tiny_model, rows)
     kto.prepare(recipe(), ctx)
@@ -67,7 +67,7 @@ def test_the_log_says_which_weight_would_balance_the_marks(tiny_model, tmp_path)
     assert any("All rows are marked good" in text for text in ctx.said())
 
 
-def test_a_batch_of_one_and_rows_of_another_kind_are_refused(tiny_model, tmp_path):
+def test_batch_of_one_and_rows_of_another_kind_are_refused(tiny_model, tmp_path):
     values = {"model": "m", "dataset": "d", "per_device_train_batch_size": 1}
     with pytest.raises(UserError, match="greater than or equal to 2"):
         read(kto.Recipe, values)

@@ -65,7 +65,7 @@ def merged(template, tokens):
     return pieces
 
 
-def test_a_rated_pair_reaches_the_trainer_as_the_preview_shows_it(tiny_model, tmp_path):
+def test_rated_pair_reaches_the_trainer_as_the_preview_shows_it(tiny_model, tmp_path):
     from engine.methods import dpo
     from tests.methods.memory import pairs
 

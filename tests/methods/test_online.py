@@ -57,7 +57,7 @@ def test_three_steps_over_the_leash_move_the_model(method, base, tmp_path):
     assert outcome.model.kind == "adapter"
 
 
-def test_a_reward_model_rewards_what_its_pairs_preferred(tiny_model, tmp_path):
+def test_reward_model_rewards_what_its_pairs_preferred(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path, tiny_model, pairs(16))
     judge = reward.run(
         reward.Recipe(model=BASE, dataset="d", learning_rate=5e-3, max_steps=4, samples=0), ctx
@@ -87,14 +87,14 @@ def test_settings_that_cannot_work_are_refused(method, tiny_model, tmp_path):
         method.prepare(recipe(method), MemoryContext(tmp_path, tiny_model, pairs(3)))
 
 
-def test_a_prompt_that_leaves_no_room_for_an_answer_stays_out(tiny_model, tmp_path):
+def test_prompt_that_leaves_no_room_for_an_answer_stays_out(tiny_model, tmp_path):
     long = Prompt(prompt=(Message(role="user", content="why " * 60),))
     ctx = MemoryContext(tmp_path, tiny_model, [*asked(3), long])
     encoded, _ = rloo.prepare(recipe(rloo, max_length=100), ctx)
     assert (len(encoded.train), encoded.dropped) == (3, 1)
 
 
-def test_a_rule_needs_no_model():
+def test_rule_needs_no_model():
     named = [each.id for each in recipe(rloo).needs()]
     assert named == [BASE, "d"]
     assert {"exact", "overlap", "shorter", "up_to_50_words"} <= set(plugins.names("rewards"))

@@ -123,14 +123,12 @@ def test_every_option_of_lora_changes_the_run(change, plain):
     ],
     ids=str,
 )
-def test_an_option_of_trl_changes_the_run(kind, trl, more, plain):
+def test_option_of_trl_changes_the_run(kind, trl, more, plain):
     assert plain(kind, trl=trl, **more) != plain(kind, **more)
 
 
 @pytest.mark.parametrize("start", ["pissa", "olora"])
-def test_an_adapter_taken_out_of_the_base_is_saved_for_the_unchanged_base(
-    start, tiny_model, tmp_path
-):
+def test_adapter_taken_out_of_the_base_is_saved_for_the_unchanged_base(start, tiny_model, tmp_path):
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
@@ -149,7 +147,7 @@ def test_an_adapter_taken_out_of_the_base_is_saved_for_the_unchanged_base(
 
 
 @pytest.mark.parametrize("name", sorted(options.IDLE))
-def test_an_option_without_a_place_is_refused_before_a_model_is_loaded(name, tiny_model, tmp_path):
+def test_option_without_a_place_is_refused_before_a_model_is_loaded(name, tiny_model, tmp_path):
     import trl
 
     kind = next((k for k in METHODS if name in {f.name for f in fields(config(trl, k))}), None)
@@ -197,7 +195,7 @@ def check(folder, kind, **values):
     ],
     ids=str,
 )
-def test_an_option_is_refused_with_its_reason(kind, values, reason, tmp_path):
+def test_option_is_refused_with_its_reason(kind, values, reason, tmp_path):
     with pytest.raises(UserError, match=reason):
         check(tmp_path, kind, **values)
 
@@ -211,7 +209,7 @@ def test_what_trl_refuses_when_the_trainer_is_made_is_a_sentence(tiny_model, tmp
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_the_starter_recipe_holds_the_defaults(kind):
+def test_starter_recipe_holds_the_defaults(kind):
     values = yaml.safe_load((STARTERS / f"{kind}.yaml").read_text())
     assert values.pop("kind") == kind
     method = METHODS[kind].Recipe

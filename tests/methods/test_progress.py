@@ -53,7 +53,7 @@ def test_patience_counts_measurements_without_a_new_best(ctx):
     assert not fed(ctx, [1, 1, 1], [3, 4, 5]).patience_is_over()
 
 
-def test_a_score_is_better_higher_and_the_last_state_counts_where_asked(ctx):
+def test_score_is_better_higher_and_the_last_state_counts_where_asked(ctx):
     watch = Watch(ctx, best="eval_reward")
     for step, reward in enumerate((0.9, 0.1, 0.5, 0.2)):
         watch.logs(step, {"eval_reward": reward})
@@ -63,12 +63,12 @@ def test_a_score_is_better_higher_and_the_last_state_counts_where_asked(ctx):
 
 @pytest.mark.parametrize("name", ["loss", "eval_loss", "grad_norm"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_number_that_is_none_stops_the_training_and_names_the_step(ctx, name, value):
+def test_number_that_is_none_stops_the_training_and_names_the_step(ctx, name, value):
     with pytest.raises(UserError, match=f"broke at step 7: its {name} is"):
         Watch(ctx).logs(7, {name: value})
 
 
-def test_an_infinite_gradient_is_no_fault_where_gradients_are_scaled(ctx):
+def test_infinite_gradient_is_no_fault_where_gradients_are_scaled(ctx):
     Watch(ctx).logs(7, {"loss": 1.0, "grad_norm": float("inf")}, scaled=True)
     assert ctx.metrics("grad_norm") == []
 
@@ -78,7 +78,7 @@ def test_learning_rate_and_gradient_norm_are_said_with_every_loss(ctx):
     assert (ctx.metrics("learning_rate"), ctx.metrics("grad_norm")) == ([0.1, 0.1], [1.0, 1.0])
 
 
-def test_a_later_attempt_says_everything_again_and_counts_on(ctx, tmp_path):
+def test_later_attempt_says_everything_again_and_counts_on(ctx, tmp_path):
     watch = fed(ctx, [5, 4], [3, 2])
     later = MemoryContext(tmp_path / "later", tmp_path, [])
     again = Watch(later)
@@ -92,7 +92,7 @@ def test_a_later_attempt_says_everything_again_and_counts_on(ctx, tmp_path):
     assert again.result()["seconds"] >= watch.result()["seconds"]
 
 
-def test_the_time_left_is_reckoned_from_where_this_attempt_began(ctx):
+def test_time_left_is_reckoned_from_where_this_attempt_began(ctx):
     time = [0.0]
     watch = Watch(ctx, lambda: time[0])
     watch.begin(50)
@@ -101,7 +101,7 @@ def test_the_time_left_is_reckoned_from_where_this_attempt_began(ctx):
     assert ctx.events[-1].data["eta_s"] == 20.0
 
 
-def test_a_state_is_saved_again_after_ten_minutes(ctx):
+def test_state_is_saved_again_after_ten_minutes(ctx):
     time = [0.0]
     watch = Watch(ctx, lambda: time[0])
     watch.begin()

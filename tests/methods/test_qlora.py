@@ -17,7 +17,7 @@ def recipe(method, **values):
 
 
 @pytest.mark.parametrize("method", ROWS, ids=["sft", "dpo", "kto", "reward"])
-def test_the_loss_falls_over_a_base_of_4_bits(method, tiny_model, tmp_path):
+def test_loss_falls_over_a_base_of_4_bits(method, tiny_model, tmp_path):
     pytest.importorskip("bitsandbytes")
     ctx = MemoryContext(tmp_path, tiny_model, ROWS[method](12))
     outcome = method.run(recipe(method, max_steps=3), ctx)
@@ -26,7 +26,7 @@ def test_the_loss_falls_over_a_base_of_4_bits(method, tiny_model, tmp_path):
     assert outcome.model.info["tuning"] == "qlora"
 
 
-def test_the_base_is_in_4_bits_and_what_is_trained_in_float32(tiny_model, tmp_path):
+def test_base_is_in_4_bits_and_what_is_trained_in_float32(tiny_model, tmp_path):
     import torch
 
     bitsandbytes = pytest.importorskip("bitsandbytes")
@@ -40,7 +40,7 @@ def test_the_base_is_in_4_bits_and_what_is_trained_in_float32(tiny_model, tmp_pa
     assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
 
 
-def test_a_missing_extra_is_named(tiny_model, tmp_path, monkeypatch):
+def test_missing_extra_is_named(tiny_model, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "find_spec", lambda name: None)
     ctx = MemoryContext(tmp_path, tiny_model, chats(3))
     with pytest.raises(UserError, match=r'pip install "tuneloop\[qlora\]"'):

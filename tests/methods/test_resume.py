@@ -79,7 +79,7 @@ def test_it_ends_with_the_losses_of_an_unbroken_run(
     assert done == list(range(at, 10))
 
 
-def test_a_process_that_is_killed_twice_goes_on_in_the_next(tiny_model, tmp_path):
+def test_process_that_is_killed_twice_goes_on_in_the_next(tiny_model, tmp_path):
     """SIGKILL at the end of a step, before its loss is said; real processes."""
     code = (
         "import os, signal, sys\n"
@@ -105,7 +105,7 @@ def test_a_process_that_is_killed_twice_goes_on_in_the_next(tiny_model, tmp_path
     assert run(0).stdout.splitlines()[-1] == "steps 1 2 3 4 5 6 7 8 9"
 
 
-def test_a_changed_checkpoint_is_not_used(tiny_model, tmp_path):
+def test_changed_checkpoint_is_not_used(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(24), chats(4), cancel_after=4)
     with pytest.raises(Cancelled):
         sft.run(recipe(sft), ctx)
@@ -118,7 +118,7 @@ def test_a_changed_checkpoint_is_not_used(tiny_model, tmp_path):
     assert "Going on from the checkpoint of step 2." in again.said()
 
 
-def test_a_cancelled_run_leaves_an_adapter_that_can_be_loaded(tiny_model, tmp_path):
+def test_cancelled_run_leaves_an_adapter_that_can_be_loaded(tiny_model, tmp_path):
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
@@ -145,7 +145,7 @@ def test_stop_and_keep_makes_a_model_of_what_was_reached(tiny_model, tmp_path):
     assert (ctx.folder / "adapter" / "adapter_model.safetensors").is_file()
 
 
-def test_a_run_that_learns_by_heart_stops_early_and_keeps_its_best(tiny_model, tmp_path):
+def test_run_that_learns_by_heart_stops_early_and_keeps_its_best(tiny_model, tmp_path):
     other = [Chat(messages=(*user("Say 1"), Message(role="assistant", content="qqq zzz xxx")))]
     values = {"learning_rate": 1e-2, "num_train_epochs": 20, "num_evals": 20}
     asked = sft.Recipe(model=BASE, dataset="d", early_stopping_patience=5, keep_best=True, **values)
@@ -157,7 +157,7 @@ def test_a_run_that_learns_by_heart_stops_early_and_keeps_its_best(tiny_model, t
     assert any("the model overfits" in text for text in ctx.said())
 
 
-def test_the_last_state_is_kept_where_the_best_is_not_wanted(tiny_model, tmp_path):
+def test_last_state_is_kept_where_the_best_is_not_wanted(tiny_model, tmp_path):
     from safetensors.torch import load_file
 
     other = [Chat(messages=(*user("Say 1"), Message(role="assistant", content="qqq zzz xxx")))]

@@ -30,7 +30,7 @@ def test_each_measurement_brings_an_answer_to_the_same_held_out_prompts(tiny_mod
     assert all(set(data) == {"step", "prompt", "text", "reference"} for _, data in said(ctx))
 
 
-def test_the_answer_is_the_one_the_saved_model_gives(tiny_model, tmp_path):
+def test_answer_is_the_one_the_saved_model_gives(tiny_model, tmp_path):
     from engine.models.answer import Answerer
 
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(24), chats(4))
@@ -77,7 +77,7 @@ def test_prompts_too_long_for_a_quick_look_are_left_out(tiny_model, tmp_path):
     assert [question.prompt for question in asked] == ["Say 0"]
 
 
-def test_a_slow_model_is_cut_off(tiny_model, tmp_path, monkeypatch):
+def test_slow_model_is_cut_off(tiny_model, tmp_path, monkeypatch):
     from transformers import AutoModelForCausalLM
 
     monkeypatch.setattr(samples, "NEW_TOKENS", 5000)

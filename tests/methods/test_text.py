@@ -26,7 +26,7 @@ def test_every_token_but_the_first_is_predicted_once(tiny_model, tmp_path, max_l
     assert predicted == whole[1:]
 
 
-def test_the_log_says_how_many_parts_there_are(tiny_model, tmp_path):
+def test_log_says_how_many_parts_there_are(tiny_model, tmp_path):
     ctx, encoded = prepared(tiny_model, tmp_path, 26, [LONG, Text(text="short")])
     assert len(encoded.train) == 4 + 1
     assert (encoded.dropped, encoded.truncated) == (0, 0)

@@ -69,14 +69,14 @@ def test_sft_lowers_both_losses_and_says_how_it_goes(trained):
     assert outcome.model.parent_id is None
 
 
-def test_the_saved_adapter_holds_no_path_and_nothing_else_is_left(trained, tiny_model):
+def test_saved_adapter_holds_no_path_and_nothing_else_is_left(trained, tiny_model):
     ctx, _ = trained
     expected = ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"]
     assert files(ctx.folder) == expected
     assert str(tiny_model.parent) not in (ctx.folder / expected[0]).read_text()
 
 
-def test_the_adapter_with_the_lowest_held_out_loss_is_the_one_kept(tiny_model, tmp_path):
+def test_adapter_with_the_lowest_held_out_loss_is_the_one_kept(tiny_model, tmp_path):
     # held-out rows ask for something else, so they get worse as the training goes on
     other = [
         Chat(messages=(*user("Say 1"), Message(role="assistant", content="qqq zzz xxx")))
@@ -97,7 +97,7 @@ def test_without_held_out_rows_it_trains_and_says_what_is_missing(tiny_model, tm
     assert files(ctx.folder) != []
 
 
-def test_the_same_seed_gives_the_same_losses(trained, tiny_model, tmp_path):
+def test_same_seed_gives_the_same_losses(trained, tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(24), chats(30)[24:])
     sft.run(recipe(sft, num_train_epochs=3), ctx)
     assert ctx.metrics("loss") == trained[0].metrics("loss")
@@ -135,7 +135,7 @@ def test_dpo_starts_at_the_adapter_and_prefers_what_was_chosen(trained, tiny_mod
     assert after == before
 
 
-def test_the_reference_of_dpo_is_the_adapter_and_not_the_base(trained, tiny_model, tmp_path):
+def test_reference_of_dpo_is_the_adapter_and_not_the_base(trained, tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, pairs(4))
     ctx.add("first", trained[0].folder / "adapter")
     _, make = dpo.prepare(recipe(dpo, "first"), ctx)
@@ -186,7 +186,7 @@ def test_rows_of_another_kind_are_refused(method, rows, tiny_model, tmp_path):
 
 
 @pytest.mark.parametrize("held_out", [[], chats(2)])
-def test_a_loss_that_is_no_number_stops_the_training(held_out, tiny_model, tmp_path):
+def test_loss_that_is_no_number_stops_the_training(held_out, tiny_model, tmp_path):
     from safetensors.torch import load_file, save_file
 
     base = shutil.copytree(tiny_model, tmp_path / "broken")
@@ -200,7 +200,7 @@ def test_a_loss_that_is_no_number_stops_the_training(held_out, tiny_model, tmp_p
     assert files(ctx.folder) == []
 
 
-def test_a_cancelled_training_stops_after_its_step_and_makes_no_model(tiny_model, tmp_path):
+def test_cancelled_training_stops_after_its_step_and_makes_no_model(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(24), chats(4), cancel_after=2)
     with pytest.raises(Cancelled):
         sft.run(recipe(sft, num_train_epochs=9), ctx)

@@ -22,14 +22,14 @@ def settings(method, folder, **values):
     return training.settings(config_class, recipe, folder)
 
 
-def test_a_typing_error_gets_the_name_that_was_meant(tmp_path):
+def test_typing_error_gets_the_name_that_was_meant(tmp_path):
     with pytest.raises(UserError, match=r"no option 'warmup_step'\. Did you mean 'warmup_steps'"):
         settings(sft, tmp_path, trl={"warmup_step": 3})
     with pytest.raises(UserError, match=r"no option 'lora_alfa'\. Did you mean 'lora_alpha'"):
         settings(sft, tmp_path, lora={"lora_alfa": 3})
 
 
-def test_a_value_of_the_wrong_kind_is_refused_and_a_number_in_quotes_is_read(tmp_path):
+def test_value_of_the_wrong_kind_is_refused_and_a_number_in_quotes_is_read(tmp_path):
     with pytest.raises(UserError, match="'weight_decay' is 'much'"):
         settings(sft, tmp_path, trl={"weight_decay": "much"})
     assert settings(sft, tmp_path, trl={"weight_decay": "1e-2"}).args.weight_decay == 0.01
@@ -41,12 +41,12 @@ def test_upstreams_own_refusal_is_passed_on(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["beta", "max_steps", "learning_rate"])
-def test_a_setting_of_our_own_cannot_be_set_again_under_trl(tmp_path, name):
+def test_setting_of_our_own_cannot_be_set_again_under_trl(tmp_path, name):
     with pytest.raises(UserError, match=f"'{name}' is set under trl:"):
         settings(dpo, tmp_path, trl={name: 1})
 
 
-def test_a_setting_of_our_own_cannot_be_set_under_lora(tmp_path):
+def test_setting_of_our_own_cannot_be_set_under_lora(tmp_path):
     with pytest.raises(UserError, match="'seed' is set under lora:"):
         settings(sft, tmp_path, lora={"seed": 1})
 
@@ -83,7 +83,7 @@ def test_label_smoothing_is_refused_where_the_loss_ignores_it(losses):
 
 
 @pytest.mark.parametrize("method", [sft, dpo])
-def test_the_starter_recipe_holds_the_defaults(method, tmp_path):
+def test_starter_recipe_holds_the_defaults(method, tmp_path):
     values = yaml.safe_load((STARTERS / f"{method.Recipe.KIND}.yaml").read_text())
     assert values.pop("kind") == method.Recipe.KIND
     recipe = recipes.read(method.Recipe, values)

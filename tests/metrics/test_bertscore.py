@@ -128,7 +128,7 @@ def test_every_kind_of_model_is_cut_to_its_layer_as_bert_score_cuts_it(home, mon
 
 
 @needs_bertscore
-def test_an_empty_text_scores_nothing_and_the_same_text_everything():
+def test_empty_text_scores_nothing_and_the_same_text_everything():
     scores = find("bertscore:tiny-bert@2")(
         ["", "the cat", " "], [["a"], ["a dog", "the cat"], [""]]
     )
@@ -148,7 +148,7 @@ def test_model_and_layer_are_in_the_signature_and_the_interval_holds_the_score()
 
 
 @needs_bertscore
-def test_the_layers_of_known_models_are_those_of_bert_score():
+def test_layers_of_known_models_are_those_of_bert_score():
     from bert_score.utils import model2layers
 
     layers = sys.modules["engine.metrics.bertscore"].LAYERS
@@ -182,7 +182,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch):
 
 
 @needs_bertscore
-def test_the_page_offers_it_with_the_name_of_model_and_layer():
+def test_page_offers_it_with_the_name_of_model_and_layer():
     [group] = [group for group in metrics.offered() if group.group == "meaning"]
     assert "bertscore:tiny-bert@3" in group.names
     assert not any("llama" in name for name in group.names)

@@ -20,7 +20,7 @@ def test_each_sentence_equals_sacrebleu():
 
 
 @pytest.mark.parametrize("pairs", [LATIN_PAIRS, OTHER_PAIRS, LATIN_PAIRS[:26]])
-def test_the_corpus_equals_sacrebleu(pairs):
+def test_corpus_equals_sacrebleu(pairs):
     predictions, references = zip(*pairs, strict=True)
     tokenizer = bleu_tokenizer(text for accepted in references for text in accepted)
     width = max(map(len, references))
@@ -29,7 +29,7 @@ def test_the_corpus_equals_sacrebleu(pairs):
     assert bleu(predictions, references).overall == pytest.approx(theirs / 100, abs=1e-6)
 
 
-def test_the_sum_of_the_parts_is_the_corpus():
+def test_sum_of_the_parts_is_the_corpus():
     scores = bleu(PREDICTIONS, REFERENCES)
     assert from_parts(np.sum(scores.parts, axis=0)) == pytest.approx(scores.overall, abs=1e-12)
     for row, ours in zip(scores.parts, scores.each, strict=True):
@@ -43,7 +43,7 @@ def test_short_perfect_answers_score_one():
     assert sacrebleu.corpus_bleu(["yes", "no way"], [["yes", "no way"]]).score == 0
 
 
-def test_the_signature_is_sacrebleus():
+def test_signature_is_sacrebleus():
     signature = bleu(["a b c d e"], [["a b c d e", "a b"]]).signature
     theirs = BLEU(effective_order=True)
     theirs.corpus_score(["a"], [["a"], ["b"]])
@@ -65,7 +65,7 @@ def test_the_signature_is_sacrebleus():
         (["an English answer that mentions 狐 once"], "13a"),
     ],
 )
-def test_the_tokenizer_follows_the_writing_of_the_references(texts, tokenizer):
+def test_tokenizer_follows_the_writing_of_the_references(texts, tokenizer):
     assert bleu_tokenizer(texts) == tokenizer
     assert f"tok:{tokenizer}|" in bleu(["x"] * len(texts), [[text] for text in texts]).signature
 
@@ -77,6 +77,6 @@ def test_chinese_is_scored_by_its_characters():
     )
 
 
-def test_a_row_without_references_is_named():
+def test_row_without_references_is_named():
     with pytest.raises(UserError, match="Row 2 has no list of references"):
         bleu(["a", "b"], [["a"], []])

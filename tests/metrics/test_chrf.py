@@ -17,7 +17,7 @@ def test_each_sentence_equals_sacrebleu():
 
 
 @pytest.mark.parametrize("pairs", [LATIN_PAIRS, OTHER_PAIRS, LATIN_PAIRS[:26], UNICODE_PAIRS])
-def test_the_corpus_and_its_signature_are_sacrebleus(pairs):
+def test_corpus_and_its_signature_are_sacrebleus(pairs):
     predictions, references = zip(*pairs, strict=True)
     width = max(map(len, references))
     streams = [[row[k] if k < len(row) else None for row in references] for k in range(width)]
@@ -28,7 +28,7 @@ def test_the_corpus_and_its_signature_are_sacrebleus(pairs):
     assert ours.signature == f"chrF2|{metric.get_signature()}"
 
 
-def test_the_sum_of_the_parts_is_the_corpus():
+def test_sum_of_the_parts_is_the_corpus():
     scores = chrf(*zip(*PAIRS, strict=True))
     assert from_parts(np.sum(scores.parts, axis=0)) == pytest.approx(scores.overall, abs=1e-12)
     assert chrf.from_parts is from_parts

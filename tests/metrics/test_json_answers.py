@@ -28,7 +28,7 @@ def test_plain_values_are_equal_where_python_says_so():
         assert each == tuple(float(json.loads(text) == json.loads(one)) for text in texts)
 
 
-def test_a_schema_decides_as_jsonschema_does():
+def test_schema_decides_as_jsonschema_does():
     texts = [json.dumps({"a": n}) for n in range(40)] + ['{"a": "x"}', "{}", "[]", '{"a": 1.0}'] * 4
     each = find(NAME)(texts, [["x"]] * len(texts)).each
     theirs = [float(Draft202012Validator(SCHEMA).is_valid(json.loads(text))) for text in texts]
@@ -36,7 +36,7 @@ def test_a_schema_decides_as_jsonschema_does():
     assert find(NAME)(["no json", "[" * 20_000, ""], [["x"]] * 3).overall == 0
 
 
-def test_a_schema_goes_through_scores_and_the_evaluate_library():
+def test_schema_goes_through_scores_and_the_evaluate_library():
     mean = score_rows(NAME, ['{"a": 1}', None, "{}"], [["x"]] * 3).mean
     assert (mean.score, mean.n, mean.failed) == (0.5, 2, 1)
     assert as_evaluate(NAME).compute(predictions=['{"a": 1}'], references=["x"]) == {NAME: 1}
@@ -50,7 +50,7 @@ def test_what_is_no_schema_is_one_readable_sentence(argument):
         find(f"json_schema:{argument}")
 
 
-def test_a_schema_without_its_text_is_asked_for():
+def test_schema_without_its_text_is_asked_for():
     with pytest.raises(UserError, match="needs a JSON Schema"):
         find("json_schema")
 
@@ -61,5 +61,5 @@ def test_nothing_outside_the_schema_is_fetched():
         away(["{}"], [["x"]])
 
 
-def test_a_schema_that_refers_to_itself_for_ever_fails_the_answer():
+def test_schema_that_refers_to_itself_for_ever_fails_the_answer():
     assert find('json_schema:{"$ref": "#"}')(["{}"], [["x"]]).overall == 0

@@ -35,7 +35,7 @@ def test_where_every_answer_is_a_label_nothing_need_be_said_to_scikit_learn():
     assert macro_f1(given, RIGHT).overall == pytest.approx(theirs, abs=1e-9)
 
 
-def test_the_confusion_equals_scikit_learn():
+def test_confusion_equals_scikit_learn():
     found = confusion(GIVEN, RIGHT)
     known = [text if text in KNOWN else OTHER for text in P]
     assert found.labels == (*KNOWN, OTHER)
@@ -44,7 +44,7 @@ def test_the_confusion_equals_scikit_learn():
     )
 
 
-def test_a_failed_answer_is_in_no_cell():
+def test_failed_answer_is_in_no_cell():
     assert confusion(["yes", None], [["yes"], ["no"]]).counts == ((0, 0), (0, 1))
 
 

@@ -47,7 +47,7 @@ def honest(text, _number):
     return "B is wrong.\nA" if "<A>\ngood" in text else "B"
 
 
-def test_a_judge_that_prefers_an_answer_in_both_orders_has_chosen():
+def test_judge_that_prefers_an_answer_in_both_orders_has_chosen():
     with endpoint(honest) as (judge, asked):
         found = compare(judge, [GOOD, GOOD, BAD], at_once=1)
     assert (found.wins, found.losses, found.ties, found.failed) == (2, 1, 0, 0)
@@ -59,7 +59,7 @@ def test_a_judge_that_prefers_an_answer_in_both_orders_has_chosen():
     assert (body["model"], body["temperature"]) == ("m", 0)
 
 
-def test_a_judge_that_prefers_a_side_calls_ties():
+def test_judge_that_prefers_a_side_calls_ties():
     with endpoint(lambda *_: "A") as (judge, _):
         found = compare(judge, [GOOD, BAD])
     assert (found.ties, found.contradicted, found.wins) == (2, 2, 0)
@@ -82,7 +82,7 @@ def test_failures_are_counted_and_never_scored():
     assert (found.wins, found.losses, found.ties, found.failed) == (1, 0, 0, 3)
 
 
-def test_a_busy_judge_is_asked_again():
+def test_busy_judge_is_asked_again():
     with endpoint(lambda text, n: (429, "wait") if n == 1 else honest(text, n)) as (judge, asked):
         assert compare(judge, [GOOD]).wins == 1
     assert len(asked) == 3
@@ -97,7 +97,7 @@ def test_tries_are_bounded_and_rubbish_is_a_failure(reply):
     assert len(asked) == 3
 
 
-def test_a_slow_judge_is_not_waited_for():
+def test_slow_judge_is_not_waited_for():
     waited = threading.Event()
     with endpoint(lambda *_: waited.wait(300) and "A", timeout_s=0.1, tries=2) as (judge, asked):
         assert compare(judge, [GOOD]).failed == 1  # and the judge has not answered yet
@@ -105,13 +105,13 @@ def test_a_slow_judge_is_not_waited_for():
         waited.set()
 
 
-def test_an_unreachable_judge_is_a_failure():
+def test_unreachable_judge_is_a_failure():
     judge = LLMJudge(url="http://127.0.0.1:1/v1", model="m", tries=2, wait_s=0.01)
     assert compare(judge, [GOOD]).failed == 1
 
 
 @pytest.mark.parametrize("status", [302, 401, 404])
-def test_a_refusal_is_one_sentence_without_the_key_and_no_redirect_is_followed(status):
+def test_refusal_is_one_sentence_without_the_key_and_no_redirect_is_followed(status):
     with endpoint(lambda *_: (status, "no")) as (judge, asked):
         with pytest.raises(UserError, match=f"HTTP {status}") as caught:
             compare(judge, [GOOD] * 50, at_once=1)

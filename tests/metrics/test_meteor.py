@@ -18,7 +18,7 @@ def test_each_score_equals_nltk():
 
 
 @pytest.mark.parametrize("words", [1, 2, 4, 10])
-def test_a_perfect_answer_loses_only_the_fragmentation_penalty(words):
+def test_perfect_answer_loses_only_the_fragmentation_penalty(words):
     text = " ".join(f"word{n}" for n in range(words))
     assert meteor([text], [[text]]).overall == pytest.approx(1 - 0.5 / words**3)
 
@@ -31,7 +31,7 @@ def test_chinese_is_scored_by_its_characters():
     assert 0 < meteor(["天气非常好"], [["天气很好"]]).overall < 1
 
 
-def test_the_signature_says_whether_synonyms_were_used(tmp_path):
+def test_signature_says_whether_synonyms_were_used(tmp_path):
     synonyms, matching = wordnet.load(tmp_path)
     assert matching in meteor(["a"], [["a"]]).signature or wordnet.DEBIAN.exists()
     if isinstance(synonyms, wordnet.NoSynonyms):

@@ -17,6 +17,6 @@ def test_each_score_equals_the_published_formula_over_nltks_ngrams():
             assert ours == (1 if words(prediction) else 0)
 
 
-def test_a_loop_scores_low_and_silence_nothing():
+def test_loop_scores_low_and_silence_nothing():
     scores = repetition(["go on " * 50, "one two three", "", "!!!"], [["x"]] * 4)
     assert scores.each == pytest.approx((2 / 97, 1, 0, 0))

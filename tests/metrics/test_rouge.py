@@ -65,6 +65,6 @@ def test_values_worked_by_hand():
 @given(
     st.lists(st.sampled_from("abcd"), max_size=30), st.lists(st.sampled_from("abcd"), max_size=30)
 )
-def test_the_subsequence_by_bits_is_that_of_the_table(a, b):
+def test_subsequence_by_bits_is_that_of_the_table(a, b):
     theirs = RougeScorer(["rougeL"]).score(" ".join(a), " ".join(b))["rougeL"].fmeasure
     assert rouge_l([" ".join(b)], [[" ".join(a)]]).overall == pytest.approx(theirs, abs=1e-9)

@@ -31,11 +31,11 @@ def test_each_score_equals_rouge_score(tokenizer):
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=25), st.lists(st.sampled_from("abc"), max_size=25))
-def test_the_subsequence_is_the_one_rouge_score_chooses(a, b):
+def test_subsequence_is_the_one_rouge_score_chooses(a, b):
     assert common(a, b) == list(lcs_ind(a, b))
 
 
-def test_the_order_of_lines_does_not_matter_as_it_does_in_rouge_l():
+def test_order_of_lines_does_not_matter_as_it_does_in_rouge_l():
     rows = ["b b b\na a a"], [["a a a\nb b b"]]
     assert rouge_lsum(*rows).overall == 1
     assert rouge_l(*rows).overall == 0.5

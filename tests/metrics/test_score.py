@@ -13,7 +13,7 @@ ANSWERS = ["the cat sat on a mat", "dogs bark", None, ""]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_failed_answer_is_counted_and_left_out(name):
+def test_failed_answer_is_counted_and_left_out(name):
     mean = score_all([name], ANSWERS, REFERENCES)[name]
     kept = [0, 1, 3]
     alone = score_all([name], [ANSWERS[k] for k in kept], [REFERENCES[k] for k in kept])[name]
@@ -47,7 +47,7 @@ def test_bad_rows_are_errors(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_gain_uses_the_rows_both_answered(name):
+def test_gain_uses_the_rows_both_answered(name):
     text = right(name)
     base = score_rows(name, [""] * 20 + ["x", None], [[text]] * 22)
     new = score_rows(name, [text] * 20 + [None, "x"], [[text]] * 22)

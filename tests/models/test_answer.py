@@ -59,7 +59,7 @@ def alone(answerer, ids, longest, end):
 
 
 @pytest.mark.parametrize("before", [(), (SYSTEM,)], ids=["nothing shared", "a shared beginning"])
-def test_a_batch_says_what_generate_says_to_each_prompt_alone(answerer, before):
+def test_batch_says_what_generate_says_to_each_prompt_alone(answerer, before):
     ids = [answerer.template.prompt_ids(prompt) for prompt in prompts(20, *before)]
     free = [alone(answerer, one, 24, answerer.template.end_id) for one in ids]
     # a token that many answers reach, so that rows leave the batch at different times
@@ -71,7 +71,7 @@ def test_a_batch_says_what_generate_says_to_each_prompt_alone(answerer, before):
     assert all(one.finished == (len(one.ids) < 24) for one in said)
 
 
-def test_a_window_that_slides_sees_the_same_in_a_batch():
+def test_window_that_slides_sees_the_same_in_a_batch():
     import torch
     from transformers import MistralConfig, MistralForCausalLM
 
@@ -112,14 +112,14 @@ def test_answers_come_in_the_order_of_the_prompts(answerer, files):
     assert [one.text for one in together] == [one.text for one in apart]
 
 
-def test_a_prompt_that_does_not_fit_is_refused_and_the_others_are_answered(answerer, files):
+def test_prompt_that_does_not_fit_is_refused_and_the_others_are_answered(answerer, files):
     long = (Message(role="user", content="x" * 2000),)
     replies = answerer.answer(files, [*prompts(2), long], max_new_tokens=4)
     assert "do not fit" in replies[2].failed
     assert [one.tokens > 0 for one in replies] == [True, True, False]
 
 
-def test_an_answer_can_be_stopped_in_the_middle_of_a_batch(answerer, files):
+def test_answer_can_be_stopped_in_the_middle_of_a_batch(answerer, files):
     def done(ready):
         raise Cancelled
 
@@ -127,7 +127,7 @@ def test_an_answer_can_be_stopped_in_the_middle_of_a_batch(answerer, files):
         answerer.answer(files, prompts(3), max_new_tokens=4, done=done)
 
 
-def test_a_reply_is_heard_as_it_grows(answerer, files):
+def test_reply_is_heard_as_it_grows(answerer, files):
     prompt, heard = prompts(1)[0], []
     reply = answerer.stream(
         files, prompt, max_new_tokens=6, temperature=0.0, seed=0, said=heard.append
@@ -149,7 +149,7 @@ def test_sampled_answers_are_those_of_their_seed(answerer, files):
 
 
 @pytest.mark.parametrize("before", [(), (SYSTEM,)], ids=["nothing shared", "a shared beginning"])
-def test_a_sampled_answer_does_not_depend_on_what_else_is_asked(answerer, files, before):
+def test_sampled_answer_does_not_depend_on_what_else_is_asked(answerer, files, before):
     asked = prompts(9, *before)
     together = sampled(answerer, files, asked, 4)
     assert together == [sampled(answerer, files, [one], 4)[0] for one in asked]
@@ -157,7 +157,7 @@ def test_a_sampled_answer_does_not_depend_on_what_else_is_asked(answerer, files,
     assert len(set(together)) == 9
 
 
-def test_a_sampled_reply_is_heard_as_it_grows_and_is_that_of_a_batch(answerer, files):
+def test_sampled_reply_is_heard_as_it_grows_and_is_that_of_a_batch(answerer, files):
     asked, heard = prompts(4), []
     reply = answerer.stream(
         files, asked[2], max_new_tokens=12, temperature=1.0, seed=4, said=heard.append
@@ -188,7 +188,7 @@ def test_what_steers_the_tokens_of_a_model_does_so_in_a_batch(answerer, files, u
         assert together == wanted
 
 
-def test_a_reply_of_transformers_own_generate_is_heard_as_it_grows(answerer, files):
+def test_reply_of_transformers_own_generate_is_heard_as_it_grows(answerer, files):
     answerer._model.generation_config.no_repeat_ngram_size = 3
     asked, heard = prompts(2), []
     try:
@@ -202,7 +202,7 @@ def test_a_reply_of_transformers_own_generate_is_heard_as_it_grows(answerer, fil
     assert len(heard) == reply.tokens == 6
 
 
-def test_the_likelihood_of_an_answer_equals_transformers_own_loss(answerer, files):
+def test_likelihood_of_an_answer_equals_transformers_own_loss(answerer, files):
     import torch
 
     rows = []

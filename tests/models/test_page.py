@@ -44,7 +44,7 @@ def test_while_there_is_no_base_the_tab_says_that_one_is_on_its_way(ws, project)
     assert not first.visible
 
 
-def test_a_base_says_where_it_came_from_in_words(ws, project, tiny_model):
+def test_base_says_where_it_came_from_in_words(ws, project, tiny_model):
     import_folder.import_base(ws, LOCAL, str(tiny_model), "my <model>")
     bases, adapters, onward, first = tab.refresh(ws, project.id)
     assert "my &lt;model&gt;" in bases
@@ -63,7 +63,7 @@ def test_every_source_has_words(ws, tmp_path, source, said):
     assert said in words.source(base)
 
 
-def test_an_adapter_shows_its_line_from_the_base_on(ws, project, tmp_path):
+def test_adapter_shows_its_line_from_the_base_on(ws, project, tmp_path):
     base = helpers.model(ws, tmp_path)
     faq = helpers.dataset(ws, project.id, tmp_path)
     sft = trained(
@@ -100,6 +100,6 @@ def test_adapters_of_another_project_are_not_shown(ws, project, tmp_path):
     assert "Foreign" not in tab.refresh(ws, project.id)[1]
 
 
-def test_a_folder_without_a_model_is_refused(ws, tmp_path):
+def test_folder_without_a_model_is_refused(ws, tmp_path):
     with pytest.raises(UserError, match="not a whole model"):
         import_folder.import_base(ws, LOCAL, str(tmp_path))

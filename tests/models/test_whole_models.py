@@ -62,12 +62,12 @@ def test_every_model_finds_the_weights_it_needs(ws, family, name, base, adapter)
     assert found.adapter == (adapter and ws.files / adapter)
 
 
-def test_an_adapter_of_the_base_still_finds_it(ws, family):
+def test_adapter_of_the_base_still_finds_it(ws, family):
     found = registry.files(ws, registry.get(ws, LOCAL, "adapter-1"))
     assert str(found.base) == family[1].path
 
 
-def test_the_lineage_goes_down_to_the_base(ws, family):
+def test_lineage_goes_down_to_the_base(ws, family):
     chain = [model.id for model in registry.lineage(ws, LOCAL, "adapter-2")]
     assert chain == ["adapter-2", "full-1", "adapter-1", family[1].id]
 
@@ -79,7 +79,7 @@ def test_bases_come_first_whatever_else_there_is(ws, family):
     ]  # fmt: skip
 
 
-def test_a_base_whose_folder_has_gone_is_said(ws, family):
+def test_base_whose_folder_has_gone_is_said(ws, family):
     (ws.files / "jobs" / "full-1").rmdir()
     with pytest.raises(NotFound, match="adapter-2 are not in the data folder any more"):
         registry.files(ws, registry.get(ws, LOCAL, "adapter-2"))

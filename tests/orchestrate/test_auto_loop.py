@@ -124,7 +124,7 @@ def test_two_generations_follow_their_raters(space, begin):
     assert not kept & trained
 
 
-def test_a_model_that_lost_something_is_not_shown_to_people(space, begin):
+def test_model_that_lost_something_is_not_shown_to_people(space, begin):
     project, job = begin(rater="shorter", generations=1, dpo=HARSH)
     with working(space):
         until(over(space, job))

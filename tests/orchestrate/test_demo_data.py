@@ -51,7 +51,7 @@ def test_rows_have_exactly_the_fields_of_their_layout():
 
 
 @pytest.mark.parametrize(("path", "layout"), [(FAQ, "prompt_completion"), (PROMPTS, "prompts")])
-def test_the_layout_is_recognised(path, layout):
+def test_layout_is_recognised(path, layout):
     names = plugins.names("formats")
     sure = {name: plugins.load("formats", name).sniff(rows(path)) for name in names}
     assert max(sure, key=lambda name: sure[name]) == layout

@@ -21,7 +21,7 @@ def test_without_accounts_the_list_says_that_nobody_is_asked(tuneloop):
     )
 
 
-def test_an_account_is_added_changed_closed_and_opened_again(tuneloop):
+def test_account_is_added_changed_closed_and_opened_again(tuneloop):
     assert tuneloop("people", "add", "Olga", "--role", "owner")[0] == 0
     code, out, _ = tuneloop("people", "add", "Ada", "--role", "trainer", "--json")
     assert code == 0
@@ -38,7 +38,7 @@ def test_an_account_is_added_changed_closed_and_opened_again(tuneloop):
     assert tuneloop("people", "reopen", "Ada")[1] == "Ada can sign in again.\n"
 
 
-def test_a_lost_password_is_a_new_link(tuneloop):
+def test_lost_password_is_a_new_link(tuneloop):
     first = json.loads(tuneloop("people", "add", "Ada", "--role", "owner", "--json")[1])["path"]
     second = json.loads(tuneloop("people", "link", "Ada", "--json")[1])["path"]
     assert first != second
@@ -47,7 +47,7 @@ def test_a_lost_password_is_a_new_link(tuneloop):
     ws.close()
 
 
-def test_a_project_is_named_as_everywhere(tuneloop):
+def test_project_is_named_as_everywhere(tuneloop):
     code, _, err = tuneloop("people", "add", "Ada", "--role", "rater", "--project", "No such")
     assert (code, "No such" in err) == (4, True)
     assert "There are no accounts" in tuneloop("people", "list")[1]

@@ -77,7 +77,7 @@ def every_path(routes, before=""):
             yield from every_path(included.routes, before + prefix)
 
 
-def test_a_stranger_reaches_nothing_but_the_way_in(app, browse):
+def test_stranger_reaches_nothing_but_the_way_in(app, browse):
     """Every route that any library brought along, and every event of the page by all its doors."""
     stranger = browse()
     paths = {pair for pair in every_path(app.routes) if not is_open(pair[1])}
@@ -106,14 +106,14 @@ def test_what_is_open_tells_nothing(browse):
     assert stranger.post("/api/rate/vote", json={}).status_code == 401
 
 
-def test_a_page_leads_a_stranger_to_the_sign_in_and_a_program_gets_401(browse):
+def test_page_leads_a_stranger_to_the_sign_in_and_a_program_gets_401(browse):
     page = browse().get("/", headers={"accept": "text/html"})
     assert (page.status_code, page.headers["location"]) == (303, "/account/sign-in?then=%2F")
     assert browse().get("/config").status_code == 401
     assert browse().get("/config").headers["x-tuneloop"] == "signed-out"
 
 
-def test_a_rater_reaches_their_rounds_and_not_the_page(browse):
+def test_rater_reaches_their_rounds_and_not_the_page(browse):
     ben = browse("rater")
     page = ben.get("/", headers={"accept": "text/html"})
     assert page.headers["location"] == "/rate/open"
@@ -129,7 +129,7 @@ def test_trainers_and_owners_reach_the_page(browse, role):
 
 
 @pytest.mark.parametrize("held", ["x", "x" * 43, "", "' OR 1=1 --"])
-def test_a_made_up_cookie_is_a_stranger(app, held):
+def test_made_up_cookie_is_a_stranger(app, held):
     got = TestClient(app, base_url=HERE, cookies={COOKIE: held}).get("/config")
     assert got.status_code == 401
 
@@ -148,12 +148,12 @@ def test_name_and_password_lead_where_somebody_wanted_to_go(browse):
 @pytest.mark.parametrize(
     "then", ["//evil.example", "https://evil.example", "/\\evil.example", "/rate/../..//x", "/%2f"]
 )
-def test_a_sign_in_leads_nowhere_else(browse, then):
+def test_sign_in_leads_nowhere_else(browse, then):
     form = {"name": "ada", "password": WORDS, "then": then}
     assert browse().post("/account/sign-in", data=form).headers["location"] == "/"
 
 
-def test_a_wrong_password_is_said_on_the_same_page_with_the_name_kept(browse):
+def test_wrong_password_is_said_on_the_same_page_with_the_name_kept(browse):
     got = browse().post("/account/sign-in", data={"name": "Ada", "password": "wrong words here"})
     assert got.status_code == 422
     assert "do not go together" in got.text
@@ -180,7 +180,7 @@ def test_another_site_can_send_no_form(browse):
         assert got.status_code == 403
 
 
-def test_an_owner_lets_somebody_in_by_a_link_that_is_shown_once(browse, ws):
+def test_owner_lets_somebody_in_by_a_link_that_is_shown_once(browse, ws):
     olga = browse("owner")
     one = projects.list_all(ws, LOCAL)[0]
     form = {"name": "Cleo", "role": "rater", "projects": [one.id]}
@@ -200,7 +200,7 @@ def test_an_owner_lets_somebody_in_by_a_link_that_is_shown_once(browse, ws):
     assert "works once" in browse().get(path).text
 
 
-def test_a_person_is_changed_closed_and_opened_again(browse, ws):
+def test_person_is_changed_closed_and_opened_again(browse, ws):
     olga = browse("owner")
     made, _ = accounts.add(ws, LOCAL, "Dora", "trainer")
     at = f"/account/people/{made.id}"
@@ -230,7 +230,7 @@ def test_nobody_else_sees_or_changes_accounts(browse, ws, role):
     assert other.get(f"/account/people/{made.id}").status_code == 403
 
 
-def test_a_password_is_changed_and_other_browsers_are_signed_out(app, ws, browse):
+def test_password_is_changed_and_other_browsers_are_signed_out(app, ws, browse):
     accounts.add(ws, LOCAL, "Finn", "trainer")
     made = accounts.find_by_name(ws, LOCAL, "Finn")
     token = sign_in.accept(ws, accounts.new_link(ws, LOCAL, made.id), "Finn", WORDS)
@@ -250,7 +250,7 @@ def test_signing_out_leads_to_the_sign_in_and_ends_the_session(app, ws):
     assert sign_in.actor(ws, token) is None
 
 
-def test_an_incomplete_form_is_a_sentence(browse):
+def test_incomplete_form_is_a_sentence(browse):
     got = browse().post("/account/sign-in", data={"name": "Ada"})
     assert got.status_code == 422
     assert "not complete" in got.text
@@ -262,7 +262,7 @@ def test_names_are_text_on_every_page(browse, ws):
     assert html.escape("One <b>project</b>") in page
 
 
-def test_an_invitation_opens_its_rounds_without_an_account(browse, ws, tmp_path):
+def test_invitation_opens_its_rounds_without_an_account(browse, ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     token = invites.make(ws, LOCAL, one.project_id, "Gast")
     invited = browse()
@@ -273,7 +273,7 @@ def test_an_invitation_opens_its_rounds_without_an_account(browse, ws, tmp_path)
     assert invited.get("/config").status_code == 401
 
 
-def test_a_round_of_a_project_that_is_not_theirs_does_not_exist(browse, ws, tmp_path):
+def test_round_of_a_project_that_is_not_theirs_does_not_exist(browse, ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     for role in ("rater", "trainer"):
         who = browse(role)

@@ -33,7 +33,7 @@ def let_in(ws, name, role="trainer", joined=()):
     return made, sign_in.accept(ws, token, name, WORDS)
 
 
-def test_a_link_sets_a_password_once_and_signs_in(ws):
+def test_link_sets_a_password_once_and_signs_in(ws):
     made, token = accounts.add(ws, LOCAL, "Ada Lovelace", "trainer")
     assert sign_in.begin(ws, token) == ("Ada Lovelace", True)
     browser = sign_in.accept(ws, token, "Ada L.", WORDS)
@@ -56,7 +56,7 @@ def test_neither_password_nor_what_a_browser_holds_is_in_the_database(ws, home):
         assert secret not in kept
 
 
-def test_the_first_link_is_renewed_until_an_owner_has_come(ws):
+def test_first_link_is_renewed_until_an_owner_has_come(ws):
     first = accounts.first_link(ws)
     second = accounts.first_link(ws)
     with pytest.raises(NotFound):
@@ -65,7 +65,7 @@ def test_the_first_link_is_renewed_until_an_owner_has_come(ws):
     assert accounts.first_link(ws) is None
 
 
-def test_a_link_older_than_a_week_opens_nothing(ws, monkeypatch):
+def test_link_older_than_a_week_opens_nothing(ws, monkeypatch):
     _, token = accounts.add(ws, LOCAL, "Ada", "trainer")
     later = time.time() + accounts.LINK_S + 1
     monkeypatch.setattr(time, "time", lambda: later)
@@ -80,7 +80,7 @@ def test_name_and_password_sign_in_however_the_name_is_typed(ws):
 
 
 @pytest.mark.parametrize(("name", "tried"), [("Ada", "wrong words here"), ("Nobody", WORDS)])
-def test_a_wrong_pair_is_one_sentence_whatever_was_wrong(ws, name, tried):
+def test_wrong_pair_is_one_sentence_whatever_was_wrong(ws, name, tried):
     let_in(ws, "Ada")
     with pytest.raises(UserError, match="do not go together"):
         sign_in.sign_in(ws, name, tried)
@@ -147,7 +147,7 @@ def test_tries_at_the_same_time_count_as_many_and_none_is_a_fault(ws):
     assert said["wrong"] + said["wait"] == 24
 
 
-def test_a_browser_is_signed_in_for_half_a_day_without_use_and_a_week_at_most(ws, monkeypatch):
+def test_browser_is_signed_in_for_half_a_day_without_use_and_a_week_at_most(ws, monkeypatch):
     _, browser = let_in(ws, "Ada")
     start = now = time.time()
     monkeypatch.setattr(time, "time", lambda: now)
@@ -176,7 +176,7 @@ def test_signing_out_ends_this_browser_and_a_new_password_ends_all_others(ws):
         sign_in.require(ws, second)
 
 
-def test_a_new_link_ends_the_old_password_only_when_it_is_used(ws):
+def test_new_link_ends_the_old_password_only_when_it_is_used(ws):
     made, browser = let_in(ws, "Ada")
     token = accounts.new_link(ws, LOCAL, made.id)
     assert sign_in.actor(ws, browser)
@@ -186,7 +186,7 @@ def test_a_new_link_ends_the_old_password_only_when_it_is_used(ws):
     assert sign_in.actor(ws, browser) is None
 
 
-def test_a_closed_account_is_signed_out_and_stays_out(ws):
+def test_closed_account_is_signed_out_and_stays_out(ws):
     owner(ws)
     made, browser = let_in(ws, "Ada")
     accounts.close(ws, LOCAL, made.id)
@@ -199,7 +199,7 @@ def test_a_closed_account_is_signed_out_and_stays_out(ws):
     assert sign_in.actor(ws, sign_in.sign_in(ws, "Ada", WORDS)).name == "Ada"
 
 
-def test_the_last_owner_can_neither_leave_nor_be_made_less(ws):
+def test_last_owner_can_neither_leave_nor_be_made_less(ws):
     olga = accounts.find_by_name(ws, LOCAL, "Olga") if owner(ws) else None
     for refused in (
         lambda: accounts.close(ws, LOCAL, olga.id),
@@ -222,7 +222,7 @@ def test_what_a_person_may_do_and_where_holds_from_the_next_call_on(ws):
         projects.get(ws, found, one.id)
 
 
-def test_a_trainer_belongs_to_the_project_they_make_and_an_owner_to_all(ws):
+def test_trainer_belongs_to_the_project_they_make_and_an_owner_to_all(ws):
     boss = owner(ws)
     _, browser = let_in(ws, "Ada")
     made = projects.create(ws, sign_in.actor(ws, browser), "Hers")
@@ -236,7 +236,7 @@ def test_a_trainer_belongs_to_the_project_they_make_and_an_owner_to_all(ws):
     "name",
     ["", "local", "Rater-1", "guest", "simulated-shorter", "deleted 3", "a" * 61, "<b>x", "a (b)"],
 )
-def test_a_name_that_could_be_mistaken_is_refused(ws, name):
+def test_name_that_could_be_mistaken_is_refused(ws, name):
     with pytest.raises(UserError):
         accounts.add(ws, LOCAL, name, "trainer")
     with reading(ws.db) as conn:
@@ -258,7 +258,7 @@ def test_one_name_is_one_account(ws):
 
 
 @pytest.mark.parametrize("short", ["", "nine char", "x" * 201])
-def test_a_password_too_short_or_too_long_is_refused_and_the_link_still_works(ws, short):
+def test_password_too_short_or_too_long_is_refused_and_the_link_still_works(ws, short):
     _, token = accounts.add(ws, LOCAL, "Ada", "trainer")
     with pytest.raises(UserError, match="10 to 200 characters"):
         sign_in.accept(ws, token, "Ada", short)
@@ -280,14 +280,14 @@ def test_only_an_owner_handles_accounts(ws, role):
             refused()
 
 
-def test_an_unknown_role_or_project_adds_nobody(ws):
+def test_unknown_role_or_project_adds_nobody(ws):
     for role, joined in (("admin", []), ("trainer", ["project-0"])):
         with pytest.raises(UserError):
             accounts.add(ws, LOCAL, "Ada", role, joined)
     assert not accounts.anybody(ws)
 
 
-def test_the_hash_of_a_password_is_scrypt_with_the_cost_it_names(monkeypatch):
+def test_hash_of_a_password_is_scrypt_with_the_cost_it_names(monkeypatch):
     """RFC 7914, third test vector: N = 16384, r = 8, p = 1."""
     import hashlib
 

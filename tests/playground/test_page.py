@@ -45,7 +45,7 @@ def answered(ws, job, *texts):
     outcomes.store(ws, job, Outcome(result={"answers": answers}))
 
 
-def test_a_question_is_queued_as_it_was_asked(ws, world):
+def test_question_is_queued_as_it_was_asked(ws, world):
     job = ask(ws, world, "  Where?\nNow. ", temperature=0.7, system="Be kind")
     assert job.recipe["prompt"] == "Where?\nNow."
     assert (job.recipe["temperature"], job.recipe["system"]) == (0.7, "Be kind")
@@ -84,7 +84,7 @@ def test_answers_stream_in_and_only_news_is_drawn(ws, world):
     assert not isinstance(parts[ANSWERS], str)
 
 
-def test_the_timer_rests_once_the_answers_are_whole(ws, world):
+def test_timer_rests_once_the_answers_are_whole(ws, world):
     job = ask(ws, world)
     answered(ws, job, "In the hall", "")
     _, *parts = tab.tick(ws, world[0], Talk(job=job.id))
@@ -95,7 +95,7 @@ def test_the_timer_rests_once_the_answers_are_whole(ws, world):
     assert parts[GO].interactive is True
 
 
-def test_a_reload_shows_the_newest_question_and_follows_it(ws, world):
+def test_reload_shows_the_newest_question_and_follows_it(ws, world):
     answered(ws, ask(ws, world, "First?"), "one", "two")
     job = ask(ws, world, "Second?")
     talk, *parts = tab.whole(ws, world[0], Talk())
@@ -104,7 +104,7 @@ def test_a_reload_shows_the_newest_question_and_follows_it(ws, world):
     assert parts[TIMER].active
 
 
-def test_an_earlier_question_can_be_read_again(ws, world):
+def test_earlier_question_can_be_read_again(ws, world):
     first = ask(ws, world, "First?")
     answered(ws, first, "one", "two")
     answered(ws, ask(ws, world, "Second?"), "three", "four")
@@ -115,7 +115,7 @@ def test_an_earlier_question_can_be_read_again(ws, world):
     assert parts[PAST].visible
 
 
-def test_a_failed_question_says_why(ws, world):
+def test_failed_question_says_why(ws, world):
     job = ask(ws, world)
     outcomes.end(ws, job.id, job.fence, State.FAILED, "The files have gone. Train again.")
     _, *parts = tab.tick(ws, world[0], Talk(job=job.id))
@@ -132,7 +132,7 @@ def test_text_of_models_and_people_is_escaped(ws, world):
     assert "&lt;img src=x" in shown
 
 
-def test_an_empty_project_invites_a_question(ws, world):
+def test_empty_project_invites_a_question(ws, world):
     _, *parts = tab.whole(ws, world[0], Talk())
     assert "Nothing asked yet" in parts[ANSWERS]
     assert parts[KEEP].visible is False
@@ -140,7 +140,7 @@ def test_an_empty_project_invites_a_question(ws, world):
     assert lifecycle.list_all(ws, LOCAL, world[0]) == []
 
 
-def test_a_question_is_saved_once_and_can_be_asked_again(ws, world):
+def test_question_is_saved_once_and_can_be_asked_again(ws, world):
     project = world[0]
     job = ask(ws, world, "Where is the key?", system="Be kind")
     assert "1 question." in saved_questions.save(ws, project, job.id)
@@ -164,7 +164,7 @@ def test_saved_questions_become_a_rating_round(ws, world):
     assert asked == {"First?", "Second?"}
 
 
-def test_a_question_with_its_right_answer_joins_a_test_set(ws, world):
+def test_question_with_its_right_answer_joins_a_test_set(ws, world):
     project = world[0]
     job = ask(ws, world, "Where is the key?")
     with pytest.raises(UserError, match="no right answer"):
@@ -177,7 +177,7 @@ def test_a_question_with_its_right_answer_joins_a_test_set(ws, world):
     assert playground.test_sets(ws, LOCAL, project) == [playground.TEST]
 
 
-def test_an_uploaded_set_of_questions_grows_and_keeps_its_sides(ws, world, tmp_path):
+def test_uploaded_set_of_questions_grows_and_keeps_its_sides(ws, world, tmp_path):
     project = world[0]
     path = tmp_path / "mine.jsonl"
     path.write_text("".join(f'{{"prompt": "question {n}?"}}\n' for n in range(8)))

@@ -55,7 +55,7 @@ def pause(ws, one, rater):
         reviews.add(conn, review)
 
 
-def test_the_preferred_answer_is_the_chosen_one_whatever_its_side(ws, project, both):
+def test_preferred_answer_is_the_chosen_one_whatever_its_side(ws, project, both):
     one = a_round(ws, project.id, both)
     for n in range(24):
         left_is = ("a", "b")[n % 2]
@@ -66,7 +66,7 @@ def test_the_preferred_answer_is_the_chosen_one_whatever_its_side(ws, project, b
     assert all(r.chosen.startswith("good") and r.rejected.startswith("bad") for r in rows(ws, made))
 
 
-def test_a_golden_round_gives_exactly_these_pairs_and_these_counts(ws, project, both):
+def test_golden_round_gives_exactly_these_pairs_and_these_counts(ws, project, both):
     filled(ws, project.id, both, 20)
     one = a_round(ws, project.id, both)
     blind = a_round(ws, project.id, both, "blind_eval")
@@ -113,7 +113,7 @@ def test_a_golden_round_gives_exactly_these_pairs_and_these_counts(ws, project, 
     }  # fmt: skip
 
 
-def test_the_same_votes_are_the_same_version_and_one_more_vote_is_another(ws, project, both):
+def test_same_votes_are_the_same_version_and_one_more_vote_is_another(ws, project, both):
     one = filled(ws, project.id, both, 22)
     first = build.make(ws, LOCAL, project.id)
     assert build.make(ws, LOCAL, project.id) == first
@@ -153,13 +153,13 @@ def test_texts_that_raters_improved_alone_are_let_in_when_asked_for(ws, project,
     assert build.make(ws, LOCAL, project.id, rules=Rules(edit_share=1.0)).pairs >= build.FEWEST
 
 
-def test_a_rater_may_not_make_pairs(ws, project, both):
+def test_rater_may_not_make_pairs(ws, project, both):
     filled(ws, project.id, both)
     with pytest.raises(Forbidden):
         build.make(ws, Actor(name="r", role=Role.RATER), project.id)
 
 
-def test_a_blind_prompt_never_enters_in_any_spelling_or_nearly(ws, project, both):
+def test_blind_prompt_never_enters_in_any_spelling_or_nearly(ws, project, both):
     secret = "When will the new branch of the town library in the old harbour open its doors"
     blind = a_round(ws, project.id, both, "blind_eval")
     a_pair(ws, blind, secret, "x", "y")
@@ -171,7 +171,7 @@ def test_a_blind_prompt_never_enters_in_any_spelling_or_nearly(ws, project, both
     assert not any("harbour" in asked.casefold() for asked in prompts(ws, made))
 
 
-def test_an_edit_that_holds_a_question_of_a_test_takes_its_pair_along(ws, project, both):
+def test_edit_that_holds_a_question_of_a_test_takes_its_pair_along(ws, project, both):
     secret = "When will the new branch of the town library open its doors"
     a_pair(ws, a_round(ws, project.id, both, "blind_eval"), secret, "x", "y")
     one = filled(ws, project.id, both)
@@ -180,7 +180,7 @@ def test_an_edit_that_holds_a_question_of_a_test_takes_its_pair_along(ws, projec
     assert left_out(build.make(ws, LOCAL, project.id)) == {"leak": 1}
 
 
-def test_a_pair_cannot_be_moved_by_hand_from_a_blind_round_into_a_rating_round(ws, project, both):
+def test_pair_cannot_be_moved_by_hand_from_a_blind_round_into_a_rating_round(ws, project, both):
     one = filled(ws, project.id, both)
     blind = a_round(ws, project.id, both, "blind_eval")
     secret = a_pair(ws, blind, "secret question", "good x", "bad y")
@@ -198,7 +198,7 @@ def test_a_pair_cannot_be_moved_by_hand_from_a_blind_round_into_a_rating_round(w
     assert "secret question" not in prompts(ws, build.make(ws, LOCAL, project.id))
 
 
-def test_an_answer_that_a_test_accepts_never_enters(ws, project, both, tmp_path):
+def test_answer_that_a_test_accepts_never_enters(ws, project, both, tmp_path):
     secret = "the doors open at nine in the morning and close at seven in the evening"
     tail = [" ".join([word] * 9) for word in ("one", "two", "three", "four", "five", "six")]
     answers = [*(f"{secret} {end}" for end in tail), *(f"{word} of old" for word in WORDS[-6:])]
@@ -218,7 +218,7 @@ def test_an_answer_that_a_test_accepts_never_enters(ws, project, both, tmp_path)
     assert not any(answer in text for answer in held for text in learned)
 
 
-def test_a_held_out_prompt_never_enters_also_in_other_case_and_spacing(ws, project, both, tmp_path):
+def test_held_out_prompt_never_enters_also_in_other_case_and_spacing(ws, project, both, tmp_path):
     filled(ws, project.id, both)
     asked = f"  {WORDS[3].upper()}   please"
     lines = [f'{{"prompt": "{asked}", "completion": "x"}}']
@@ -263,7 +263,7 @@ def test_prompts_that_say_nearly_the_same_stay_on_one_side_of_the_split(ws, proj
     assert len(set(sides)) == 1
 
 
-def test_a_vote_taken_back_makes_an_export_stale_and_a_new_one_does_not(ws, project, both):
+def test_vote_taken_back_makes_an_export_stale_and_a_new_one_does_not(ws, project, both):
     one = filled(ws, project.id, both)
     extra = a_pair(ws, one, "odd question", "x", "y")
     _, token = cast(ws, extra, "gone", "left")
@@ -324,7 +324,7 @@ def test_contested_pairs_are_listed_and_two_more_people_settle_them(ws, project,
     assert made.pairs == 26
 
 
-def test_a_rater_who_votes_again_changes_their_mind_and_counts_once(ws, project, both):
+def test_rater_who_votes_again_changes_their_mind_and_counts_once(ws, project, both):
     one = filled(ws, project.id, both)
     pair = a_pair(ws, one, "odd question", "first", "second")
     cast(ws, pair, "a", "left")
@@ -335,7 +335,7 @@ def test_a_rater_who_votes_again_changes_their_mind_and_counts_once(ws, project,
     assert [r.chosen for r in rows(ws, made) if "odd" in r.prompt[-1].content] == ["first"]
 
 
-def test_a_round_without_contested_pairs_asks_nobody_again(ws, project, both):
+def test_round_without_contested_pairs_asks_nobody_again(ws, project, both):
     one = filled(ws, project.id, both)
     with pytest.raises(UserError, match="agree on every pair"):
         ask_again(ws, LOCAL, one.id)

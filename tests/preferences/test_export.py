@@ -31,7 +31,7 @@ def content(examples):
 
 @pytest.mark.parametrize(("fmt", "layout"), [("trl", "preference"), ("openai", "openai_preference"),
                                              ("kto", "kto")])  # fmt: skip
-def test_an_export_is_read_again_as_the_same_examples(ws, one, tmp_path, fmt, layout):
+def test_export_is_read_again_as_the_same_examples(ws, one, tmp_path, fmt, layout):
     of = "ratings" if fmt == "kto" else "pairs"
     made = build.make(ws, LOCAL, one.project_id, of=of)
     path = tmp_path / "out.jsonl"
@@ -52,7 +52,7 @@ def test_trl_rows_name_their_prompt_and_speak_in_turns(ws, one):
     }
 
 
-def test_the_manifest_explains_the_file_and_names_no_rater_and_no_vote(ws, one):
+def test_manifest_explains_the_file_and_names_no_rater_and_no_vote(ws, one):
     cast(ws, shown(ws, one)[0], "maria.secret", "left")
     made = build.make(ws, LOCAL, one.project_id)
     written = export.files(ws, LOCAL, made.id, "trl")
@@ -65,14 +65,14 @@ def test_the_manifest_explains_the_file_and_names_no_rater_and_no_vote(ws, one):
     assert b"vote-" not in written.manifest
 
 
-def test_the_same_export_has_the_same_bytes(ws, one):
+def test_same_export_has_the_same_bytes(ws, one):
     first = build.make(ws, LOCAL, one.project_id)
     second = build.make(ws, LOCAL, one.project_id)
     assert export.files(ws, LOCAL, first.id, "trl") == export.files(ws, LOCAL, second.id, "trl")
 
 
 @pytest.mark.parametrize("fmt", ["kto", "xml"])
-def test_a_format_that_does_not_fit_is_refused(ws, one, fmt):
+def test_format_that_does_not_fit_is_refused(ws, one, fmt):
     made = build.make(ws, LOCAL, one.project_id)
     with pytest.raises(UserError):
         export.files(ws, LOCAL, made.id, fmt)
@@ -90,7 +90,7 @@ def round_id(home, tmp_path):
     return made.id
 
 
-def test_the_command_line_writes_pairs_and_their_manifest(tuneloop, round_id, tmp_path):
+def test_command_line_writes_pairs_and_their_manifest(tuneloop, round_id, tmp_path):
     out = tmp_path / "pairs.jsonl"
     code, said, _ = tuneloop("pairs", "export", "--format", "openai", "--out", out)
     assert (code, len(out.read_text().splitlines())) == (0, 24)
@@ -99,7 +99,7 @@ def test_the_command_line_writes_pairs_and_their_manifest(tuneloop, round_id, tm
     assert (page["format"], page["rows"]) == ("openai", 24)
 
 
-def test_the_command_line_writes_single_answers(tuneloop, round_id, tmp_path):
+def test_command_line_writes_single_answers(tuneloop, round_id, tmp_path):
     out = tmp_path / "kto.jsonl"
     assert tuneloop("pairs", "export", "--format", "kto", "--out", out)[0] == 0
     labels = [json.loads(line)["label"] for line in out.read_text().splitlines()]

@@ -45,6 +45,6 @@ def test_from_the_folder_of_an_adapter_alone_its_votes_and_rounds_are_named(ws, 
     assert "pairs" not in base
 
 
-def test_a_folder_that_no_training_made_has_no_lineage(ws, trained, tmp_path):
+def test_folder_that_no_training_made_has_no_lineage(ws, trained, tmp_path):
     with pytest.raises(NotFound):
         lineage.of_folder(ws, LOCAL, tmp_path)

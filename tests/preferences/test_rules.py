@@ -61,7 +61,7 @@ def test_one_vote_decides_and_more_need_a_lead_of_a_third(votes, expected):
     assert better_answer(item(votes)) == expected
 
 
-def test_a_vote_names_the_text_and_not_the_side_it_stood_on():
+def test_vote_names_the_text_and_not_the_side_it_stood_on():
     for left_is, choice, better in [("a", "left", "a"), ("b", "left", "b"),
                                     ("a", "right", "b"), ("b", "right", "a")]:  # fmt: skip
         vote = LiveVote("c", "r", left_is, choice, 0.0, "v", 1)
@@ -79,7 +79,7 @@ def test_contested_items_are_listed():
     assert found.counts["contested"] == 1
 
 
-def test_an_edit_beats_its_source_and_what_that_beat():
+def test_edit_beats_its_source_and_what_that_beat():
     better = item("a", edit=ImprovedAnswer("a", "first 0 and more"))
     found = judged([better], edit_share=1.0)
     assert [(p.chosen, p.rejected, p.source) for p in found.pairs] == [
@@ -89,18 +89,18 @@ def test_an_edit_beats_its_source_and_what_that_beat():
     ]
 
 
-def test_an_edit_of_the_worse_answer_beats_only_that():
+def test_edit_of_the_worse_answer_beats_only_that():
     found = judged([item("a", edit=ImprovedAnswer("b", "second 0 and more"))], edit_share=1.0)
     assert [p.rejected for p in found.pairs if p.source == "edit"] == ["second 0"]
 
 
-def test_an_edit_of_one_of_two_bad_answers_beats_both():
+def test_edit_of_one_of_two_bad_answers_beats_both():
     found = judged([item("bad", edit=ImprovedAnswer("b", "second 0 and more"))], edit_share=1.0)
     assert sorted(p.rejected for p in found.pairs) == ["first 0", "second 0"]
 
 
 @pytest.mark.parametrize("text", ["first  0", "FIRST 0", " ", "nothing like it at all, sorry"])
-def test_an_edit_that_changes_nothing_or_everything_is_left_out(text):
+def test_edit_that_changes_nothing_or_everything_is_left_out(text):
     found = judged([item("a", edit=ImprovedAnswer("a", text))], edit_share=1.0)
     assert (len(found.pairs), found.counts["edit"]) == (1, 1)
 
@@ -113,7 +113,7 @@ def test_edits_are_at_most_three_tenths_of_the_pairs():
     assert edits <= 0.3 * len(found.pairs)
 
 
-def test_a_pair_that_was_clearly_better_counts_twice_only_when_asked():
+def test_pair_that_was_clearly_better_counts_twice_only_when_asked():
     found = judged([item("a a", 0, clearly=True), item("a", 1)])
     assert len(rows.preferences(found.pairs, Rules())) == 2
     made = rows.preferences(found.pairs, Rules(strength=True))
@@ -126,12 +126,12 @@ def test_soft_labels_are_a_row_for_each_vote_in_its_own_direction():
     assert made == {"first 0": 3, "second 0": 1}
 
 
-def test_a_prompt_gives_at_most_four_pairs():
+def test_prompt_gives_at_most_four_pairs():
     found = judged([item("a", n, prompt="the same question") for n in range(7)])
     assert (len(found.pairs), found.counts["crowded"]) == (4, 3)
 
 
-def test_a_family_of_prompts_gives_at_most_a_tenth_of_the_pairs():
+def test_family_of_prompts_gives_at_most_a_tenth_of_the_pairs():
     items = [item("a", n) for n in range(100)]
     known = {one.question: "close" if n < 30 else one.question for n, one in enumerate(items)}
     found = select_pairs(items, known, Rules())
@@ -139,7 +139,7 @@ def test_a_family_of_prompts_gives_at_most_a_tenth_of_the_pairs():
     assert (close, len(found.pairs), found.counts["crowded"]) == (7, 77, 23)
 
 
-def test_a_rater_alone_gives_at_most_a_quarter_where_there_are_more_than_four():
+def test_rater_alone_gives_at_most_a_quarter_where_there_are_more_than_four():
     names = ["a"] * 60 + [*"bcdef"] * 8
     items = [item("a", n, raters=[name]) for n, name in enumerate(names)]
     found = judged(items)
@@ -161,11 +161,11 @@ def answers(items):
     return [(r.completion, r.label) for r in found], counts
 
 
-def test_a_choice_likes_the_better_and_dislikes_the_worse():
+def test_choice_likes_the_better_and_dislikes_the_worse():
     assert answers([item("b")])[0] == [("first 0", False), ("second 0", True)]
 
 
-def test_a_tie_of_two_acceptable_answers_likes_both_and_a_bare_tie_says_nothing():
+def test_tie_of_two_acceptable_answers_likes_both_and_a_bare_tie_says_nothing():
     both = (("a", True), ("b", True))
     assert answers([item("tie", liked=both)])[0] == [("first 0", True), ("second 0", True)]
     assert answers([item("tie")])[0] == []
@@ -175,11 +175,11 @@ def test_two_bad_answers_are_both_disliked():
     assert answers([item("bad bad")])[0] == [("first 0", False), ("second 0", False)]
 
 
-def test_an_acceptable_loser_is_liked():
+def test_acceptable_loser_is_liked():
     assert ("second 0", True) in answers([item("a", liked=(("b", True),))])[0]
 
 
-def test_an_answer_that_two_items_judge_differently_is_left_out():
+def test_answer_that_two_items_judge_differently_is_left_out():
     one, other = item("a"), item("b")
     other = other._replace(answer_b="third 0")
     found, counts = answers([one, other])
@@ -199,7 +199,7 @@ def test_questions_that_say_nearly_the_same_as_one_kept_back_are_blocked():
     assert known[question(asks(other))] not in blocked
 
 
-def test_a_long_text_of_a_test_is_found_inside_another_and_a_short_one_is_not():
+def test_long_text_of_a_test_is_found_inside_another_and_a_short_one_is_not():
     secret = "we are open from nine to seven on weekdays"
     finder = Finder([secret])
     assert finder.holds(f"Hello! {secret.upper()} and so on")
@@ -207,7 +207,7 @@ def test_a_long_text_of_a_test_is_found_inside_another_and_a_short_one_is_not():
     assert not finder.holds("")
 
 
-def test_the_expected_share_of_wrong_pairs_is_what_a_simulation_finds():
+def test_expected_share_of_wrong_pairs_is_what_a_simulation_finds():
     rng = random.Random(1)
     noise, right = 0.2, 0
     items = []

@@ -66,7 +66,7 @@ def test_raters_who_look_are_refused_in_less_than_one_of_two_hundred_exports():
     assert refused < 20
 
 
-def test_a_rater_who_picks_left_19_times_of_20_is_found_among_honest_ones():
+def test_rater_who_picks_left_19_times_of_20_is_found_among_honest_ones():
     rng, found = random.Random(57), 0
     for _ in range(500):
         lefty = said("lefty", ["left" if rng.random() < 0.95 else "right" for _ in range(40)])

@@ -22,7 +22,7 @@ def choose(left: str, right: str, *references: str) -> str:
     return expert(left, right, references, Steady())
 
 
-def test_the_right_answer_beats_a_wrong_one():
+def test_right_answer_beats_a_wrong_one():
     assert choose(WRONG, ANSWER, ANSWER) == "right"
 
 
@@ -40,11 +40,11 @@ def test_answers_of_about_the_same_worth_tie():
     assert choose(ANSWER, ANSWER.upper(), ANSWER) == "tie"
 
 
-def test_the_best_reference_counts():
+def test_best_reference_counts():
     assert choose(WRONG, ANSWER, "Sundays we are closed.", ANSWER) == "right"
 
 
-def test_an_answer_is_scored_by_shared_words_less_a_penalty_for_extra_ones():
+def test_answer_is_scored_by_shared_words_less_a_penalty_for_extra_ones():
     assert score("a b c d", ["a b c d"]) == 1.0
     assert score("a b", ["a b c d"]) == pytest.approx(2 * 2 / 6)
     assert score("a b c d e f", ["a b c d"]) == pytest.approx(2 * 4 / 10 - 2 * 0.01)
@@ -62,7 +62,7 @@ def test_one_decision_in_ten_is_a_slip():
     assert 0.08 < votes["right"] / 2000 < 0.12
 
 
-def test_a_tie_and_both_bad_are_never_slips():
+def test_tie_and_both_bad_are_never_slips():
     rng = random.Random(11)
     assert {expert(ANSWER, ANSWER, [ANSWER], rng) for _ in range(500)} == {"tie"}
     assert {expert(WRONG, "", [ANSWER], rng) for _ in range(500)} == {"both_bad"}

@@ -25,7 +25,7 @@ def test_swapping_the_sides_mirrors_the_choice(name, references):
 
 
 @pytest.mark.parametrize("name", plugins.names("raters"))
-def test_the_same_seed_gives_the_same_choices(name):
+def test_same_seed_gives_the_same_choices(name):
     rate = plugins.load("raters", name)
     runs = []
     for _ in range(2):

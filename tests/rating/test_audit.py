@@ -73,7 +73,7 @@ def test_each_refused_vote_is_on_record_with_who_what_and_where(ws, one):
     assert token not in str(stored(ws))
 
 
-def test_a_skip_and_a_flag_with_the_token_of_another_are_on_record_too(ws, one):
+def test_skip_and_a_flag_with_the_token_of_another_are_on_record_too(ws, one):
     token = screen.next_pair(ws, rater("ada"), one.id).token
     with pytest.raises(NotFound):
         screen.skip(ws, rater("ben"), token)
@@ -83,7 +83,7 @@ def test_a_skip_and_a_flag_with_the_token_of_another_are_on_record_too(ws, one):
     assert (line.kind, line.who, line.times) == ("others_token", "ben", 2)
 
 
-def test_a_second_vote_on_a_pair_is_refused_and_nothing_to_record(ws, one):
+def test_second_vote_on_a_pair_is_refused_and_nothing_to_record(ws, one):
     token = screen.next_pair(ws, rater("ada"), one.id).token
     screen.vote(ws, rater("ada"), token, next(keys), "left")
     with pytest.raises(Conflict):
@@ -92,7 +92,7 @@ def test_a_second_vote_on_a_pair_is_refused_and_nothing_to_record(ws, one):
 
 
 @pytest.mark.parametrize("who", [rater("ada"), TOM, OLGA], ids=lambda who: who.role.name)
-def test_a_refused_look_at_an_open_blind_round_is_on_record_whoever_asks(ws, one, who):
+def test_refused_look_at_an_open_blind_round_is_on_record_whoever_asks(ws, one, who):
     asked = [
         lambda: rounds.tally(ws, who, one.id),
         lambda: rounds.verdict(ws, who, one.id),
@@ -106,14 +106,14 @@ def test_a_refused_look_at_an_open_blind_round_is_on_record_whoever_asks(ws, one
     assert (line.kind, line.who, line.times) == ("early_look", who.name, 4)
 
 
-def test_the_report_of_an_open_round_that_is_not_blind_is_refused_and_no_early_look(ws, tmp_path):
+def test_report_of_an_open_round_that_is_not_blind_is_refused_and_no_early_look(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs")
     with pytest.raises(Conflict):
         report.report(ws, TOM, one.id)
     assert stored(ws) == []
 
 
-def test_a_second_in_another_minute_is_another_entry(ws, one, monkeypatch):
+def test_second_in_another_minute_is_another_entry(ws, one, monkeypatch):
     now = time.time() // 60 * 60
     for at in (now, now + 30, now + 61):
         monkeypatch.setattr(audit.time, "time", lambda at=at: at)
@@ -121,7 +121,7 @@ def test_a_second_in_another_minute_is_another_entry(ws, one, monkeypatch):
     assert sorted(line.times for line in log(ws, one)) == [1, 2]
 
 
-def test_a_flood_under_ever_new_names_ends_in_one_entry_that_counts_on(ws, one, monkeypatch):
+def test_flood_under_ever_new_names_ends_in_one_entry_that_counts_on(ws, one, monkeypatch):
     monkeypatch.setattr(audit, "MOST", 5)
     monkeypatch.setattr(audit, "MOST_TIMES", 20)
     for n in range(50):
@@ -136,7 +136,7 @@ def test_a_flood_under_ever_new_names_ends_in_one_entry_that_counts_on(ws, one, 
     assert "others_token" in kinds(ws, one)
 
 
-def test_a_flood_of_one_name_is_one_entry_a_minute(ws, one, monkeypatch):
+def test_flood_of_one_name_is_one_entry_a_minute(ws, one, monkeypatch):
     monkeypatch.setattr(audit.time, "time", lambda: 1_800_000_000.0)
     for _ in range(30):
         audit.refused(ws, rater("ada"), "forged_token")
@@ -180,7 +180,7 @@ def test_no_byte_of_a_forgotten_name_is_left(ws, one):
         "UPDATE audit SET times = 9",
     ],
 )
-def test_the_database_itself_refuses_to_change_an_entry(ws, one, change):
+def test_database_itself_refuses_to_change_an_entry(ws, one, change):
     for _ in range(2):
         audit.refused(ws, rater("ada"), "not_a_vote", round_id=one.id)
     before = stored(ws)
@@ -201,7 +201,7 @@ def test_entries_of_another_project_are_not_listed(ws, one, tmp_path):
     assert audit.lines(ws, TOM, other.id) == []
 
 
-def test_a_forgotten_rater_has_no_name_there_and_what_they_tried_stays(ws, one):
+def test_forgotten_rater_has_no_name_there_and_what_they_tried_stays(ws, one):
     who = invites.rater_of(invites.accept(ws, invites.make(ws, LOCAL, one.project_id, "Ada")))
     audit.refused(ws, who, "not_a_vote", round_id=one.id)
     audit.refused(ws, who, "forged_token")
@@ -234,7 +234,7 @@ def test_only_an_owner_with_a_reason_looks_early_and_only_while_a_blind_round_is
     assert "break_glass" not in {entry["kind"] for entry in stored(ws)}
 
 
-def test_an_owner_who_looked_may_read_the_tally_and_nobody_else(ws, one):
+def test_owner_who_looked_may_read_the_tally_and_nobody_else(ws, one):
     rate_all(ws, one, "ada")
     assert rounds.break_glass(ws, OLGA, one.id, WHY).wins == 12
     assert rounds.tally(ws, OLGA, one.id).wins == 12
@@ -248,7 +248,7 @@ def test_an_owner_who_looked_may_read_the_tally_and_nobody_else(ws, one):
     )
 
 
-def test_the_log_of_a_blind_round_tells_neither_models_nor_how_it_stands(ws, tmp_path):
+def test_log_of_a_blind_round_tells_neither_models_nor_how_it_stands(ws, tmp_path):
     said = []
     for wanted in ("new", "old"):
         one = started(ws, tmp_path, "blind_eval", pairs=12, project=wanted)
@@ -264,7 +264,7 @@ def test_the_log_of_a_blind_round_tells_neither_models_nor_how_it_stands(ws, tmp
 
 
 @pytest.mark.parametrize("early", [False, True])
-def test_a_fixed_number_of_votes_is_no_test_any_more_once_somebody_looked(ws, one, early):
+def test_fixed_number_of_votes_is_no_test_any_more_once_somebody_looked(ws, one, early):
     for _ in range(8):  # of 8 votes 8 wins: p = 0.008, and evidence of less than 20
         shown = screen.next_pair(ws, rater("ada"), one.id)
         screen.vote(ws, rater("ada"), shown.token, next(keys), side(ws, shown, "new"))
@@ -280,7 +280,7 @@ def test_a_fixed_number_of_votes_is_no_test_any_more_once_somebody_looked(ws, on
     assert ("fixed number of votes does not hold" in said) == early
 
 
-def test_a_rule_that_allows_looks_decides_as_before_and_still_names_who_looked(ws, tmp_path):
+def test_rule_that_allows_looks_decides_as_before_and_still_names_who_looked(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", decision="sequential", pairs=40)
     rate_all(ws, one, "ada")
     rounds.break_glass(ws, OLGA, one.id, WHY)
@@ -302,7 +302,7 @@ def test_questions_half_way_do_not_count_for_who_looks_early(ws, tmp_path):
     assert rounds.verdict(ws, OLGA, one.id).decision == "better"
 
 
-def test_a_control_round_says_who_looked_early(ws, tmp_path):
+def test_control_round_says_who_looked_early(ws, tmp_path):
     one = started(ws, tmp_path, "aa_control", pairs=8)
     rate_all(ws, one, "ada", lambda _: "left")
     rounds.break_glass(ws, OLGA, one.id, WHY)

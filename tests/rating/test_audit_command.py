@@ -45,7 +45,7 @@ def test_refusals_and_early_looks_are_listed_newest_first(one):
     assert (entry["kind"], entry["who"], entry["round_id"]) == ("break_glass", "local", one.id)
 
 
-def test_an_early_look_needs_a_reason_and_an_open_blind_round(one):
+def test_early_look_needs_a_reason_and_an_open_blind_round(one):
     assert run("break-glass", one.id).exit_code == 2
     assert isinstance(run("break-glass", one.id, "--reason", " ").exception, UserError)
     ws = open_workspace()

@@ -27,19 +27,19 @@ def planned(ws, project, tmp_path, purpose="train_pairs", spare=1.0):
     return rounds.start(ws, LOCAL, project.id, recipe)
 
 
-def test_a_plan_writes_more_answers_than_people_rate(ws, project, tmp_path):
+def test_plan_writes_more_answers_than_people_rate(ws, project, tmp_path):
     one = planned(ws, project, tmp_path)
     recipe = lifecycle.get(ws, LOCAL, one.job_id).recipe
     assert (recipe["keep"], len(recipe["rows"]), one.plan.prompts) == (10, 20, 10)
 
 
-def test_a_plain_plan_chooses_nothing(ws, project, tmp_path):
+def test_plain_plan_chooses_nothing(ws, project, tmp_path):
     one = planned(ws, project, tmp_path, spare=0.0)
     recipe = lifecycle.get(ws, LOCAL, one.job_id).recipe
     assert (recipe["keep"], len(recipe["rows"])) == (None, 10)
 
 
-def test_a_test_takes_its_pairs_as_they_come(ws, project, tmp_path):
+def test_test_takes_its_pairs_as_they_come(ws, project, tmp_path):
     with pytest.raises(UserError, match="a test needs them all"):
         planned(ws, project, tmp_path, "aa_control")
 

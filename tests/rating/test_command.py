@@ -32,7 +32,7 @@ def decisive(wins, losses, ties=0, bad=0, raters=1):
     return lines
 
 
-def test_a_verdict_from_a_file_is_that_of_its_counts(tuneloop, write):
+def test_verdict_from_a_file_is_that_of_its_counts(tuneloop, write):
     path = write(decisive(50, 30, 15, 5))
     _, out, _ = tuneloop("rate", "verdict", path, "--new", "new", "--json")
     counts = ("--wins", 50, "--losses", 30, "--ties", 15, "--both-bad", 5)
@@ -50,14 +50,14 @@ def test_raters_who_share_prompts_are_weighed_by_prompt(tuneloop, write):
     assert (found["n"], found["decision"]) == (300, "no difference shown")
 
 
-def test_a_look_before_the_end_says_whether_to_stop(tuneloop, write):
+def test_look_before_the_end_says_whether_to_stop(tuneloop, write):
     _, out, _ = tuneloop("rate", "verdict", write(decisive(60, 0)), "--new", "new", "--look")
     assert out.startswith("Stop: after 60 prompts the new model is better")
     _, out, _ = tuneloop("rate", "verdict", write(decisive(6, 5)), "--new", "new", "--look")
     assert out.startswith("Go on: after 11 prompts no difference shown")
 
 
-def test_a_verdict_among_three_models_asks_which_two(tuneloop, write):
+def test_verdict_among_three_models_asks_which_two(tuneloop, write):
     path = write([*decisive(3, 1), "x,r,new,third,left"])
     code, _, err = tuneloop("rate", "verdict", path, "--new", "new")
     assert code == 2
@@ -69,7 +69,7 @@ def test_a_verdict_among_three_models_asks_which_two(tuneloop, write):
 @pytest.mark.parametrize(
     "arguments", [(), ("--wins", 3), ("--wins", 3, "--losses", 1, "--look"), ("votes.csv",)]
 )
-def test_a_verdict_without_votes_says_what_to_give(tuneloop, arguments):
+def test_verdict_without_votes_says_what_to_give(tuneloop, arguments):
     code, out, err = tuneloop("rate", "verdict", *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("Error: ")
@@ -184,7 +184,7 @@ def test_quality_reads_gold_and_repeats(tuneloop, write):
         ("p,r,a,b,left,1,2,third", "Line 3 of votes.csv has the choice 'third'"),
     ],
 )
-def test_a_broken_line_is_named_with_its_number(tuneloop, write, line, said):
+def test_broken_line_is_named_with_its_number(tuneloop, write, line, said):
     path = write(["p,r,a,b,left,1,2,", line], HEAD + ",left_len,right_len,expected")
     for command in (("bias", "--new", "a"), ("quality",), ("ranking", "--baseline", "a")):
         code, out, err = tuneloop("rate", command[0], path, *command[1:])
@@ -202,7 +202,7 @@ def test_a_broken_line_is_named_with_its_number(tuneloop, write, line, said):
         (HEAD.encode() + b'\n"' + b"x" * 200_000, "is not a CSV file in UTF-8"),
     ],
 )
-def test_a_file_that_is_none_of_votes_is_one_sentence(tuneloop, tmp_path, content, said):
+def test_file_that_is_none_of_votes_is_one_sentence(tuneloop, tmp_path, content, said):
     path = tmp_path / "votes.csv"
     path.write_bytes(content)
     code, out, err = tuneloop("rate", "quality", path)
@@ -211,7 +211,7 @@ def test_a_file_that_is_none_of_votes_is_one_sentence(tuneloop, tmp_path, conten
     assert "Traceback" not in err
 
 
-def test_a_file_that_is_not_there_is_not_found(tuneloop, tmp_path):
+def test_file_that_is_not_there_is_not_found(tuneloop, tmp_path):
     for command in ("quality", "agreement"):
         code, _, err = tuneloop("rate", command, tmp_path / "none.csv")
         assert code == 4

@@ -148,7 +148,7 @@ def test_places_are_free_again_and_sides_of_the_others_stay(ws, tmp_path):
     assert all(both == {"lo", "hi"} for both in sides.values())
 
 
-def test_a_pair_that_they_flagged_still_waits_flagged_by_nobody(ws, tmp_path):
+def test_pair_that_they_flagged_still_waits_flagged_by_nobody(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     pair = screen.next_pair(ws, rater("wilma"), one.id)
     flags.add(ws, rater("wilma"), pair.token, "left", "pii", "it is my own address")
@@ -161,7 +161,7 @@ def test_a_pair_that_they_flagged_still_waits_flagged_by_nobody(ws, tmp_path):
     assert flags.list_all(ws, LOCAL, one.id) == []
 
 
-def test_a_closed_verdict_stays_as_decided_and_says_so(ws, tmp_path):
+def test_closed_verdict_stays_as_decided_and_says_so(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", pairs=12, overlap=2)
     rate_all(ws, one, "ada")
     rate_all(ws, one, "ben", lambda _: "tie")
@@ -178,7 +178,7 @@ def test_a_closed_verdict_stays_as_decided_and_says_so(ws, tmp_path):
     assert "Votes deleted with their rater: 24." in told.sentence
 
 
-def test_an_open_blind_round_is_decided_by_the_votes_that_are_left(ws, tmp_path):
+def test_open_blind_round_is_decided_by_the_votes_that_are_left(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", pairs=12, overlap=2)
     rate_all(ws, one, "ada")
     rate_all(ws, one, "ben", lambda _: "tie")
@@ -218,7 +218,7 @@ def executed(ws, *statements):
 OPENED = "INSERT INTO forgotten (id, project_id, rater, rounds, created_by, created_at) VALUES "
 
 
-def test_the_way_past_the_trigger_is_open_to_one_rater_in_one_transaction_only(ws, tmp_path):
+def test_way_past_the_trigger_is_open_to_one_rater_in_one_transaction_only(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4, overlap=2)
     rate_all(ws, one, "ada")
     rate_all(ws, one, "ben")
@@ -243,7 +243,7 @@ def test_the_way_past_the_trigger_is_open_to_one_rater_in_one_transaction_only(w
         "UPDATE forgotten SET rater = 'ben'",
     ],
 )
-def test_the_record_can_be_neither_changed_nor_opened_again(ws, tmp_path, change):
+def test_record_can_be_neither_changed_nor_opened_again(ws, tmp_path, change):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     rate_all(ws, one, "ada")
     forget(ws, LOCAL, one.project_id, "ada")

@@ -31,7 +31,7 @@ def names():
     return json.loads(run("--json").output)["raters"]
 
 
-def test_the_names_are_listed_and_one_is_deleted_after_a_yes(one):
+def test_names_are_listed_and_one_is_deleted_after_a_yes(one):
     assert names() == ["ada", "ben"]
     refused = run("ada", input="n\n")
     assert refused.exit_code == 1

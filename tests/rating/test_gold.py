@@ -53,7 +53,7 @@ def test_practice_comes_first_and_says_after_the_vote_what_was_right(ws, tmp_pat
     assert votes.vote(ws, who, ballot).feedback is None
 
 
-def test_the_feedback_is_the_same_when_the_vote_is_sent_again(ws, tmp_path):
+def test_feedback_is_the_same_when_the_vote_is_sent_again(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", practice=1)
     shown = votes.state(ws, rater("a"), one.id).pair
     ballot = votes.VoteRequest(token=shown.token, key=next(keys), choice="tie")
@@ -84,7 +84,7 @@ def test_gold_comes_at_moments_that_differ_between_raters(ws, tmp_path):
     assert len(places) == 3
 
 
-def test_a_repeat_shows_a_pair_of_the_same_rater_on_swapped_sides_later_on(ws, tmp_path):
+def test_repeat_shows_a_pair_of_the_same_rater_on_swapped_sides_later_on(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", repeats=0.3, pairs=20)
     shown, sides = screen.next_pair(ws, rater("a"), one.id), {}
     order = []
@@ -120,7 +120,7 @@ def test_nothing_that_is_shown_tells_a_gold_item_or_a_repeat_apart(ws, tmp_path)
         assert secret not in said
 
 
-def test_a_rater_who_fails_gold_is_paused_with_a_sentence_and_their_votes_wait(ws, tmp_path):
+def test_rater_who_fails_gold_is_paused_with_a_sentence_and_their_votes_wait(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", gold=0.3, pairs=40)
     who = rater("a")
     cast = rate_all(ws, one, "a", wrong_on_gold(ws, who))
@@ -133,7 +133,7 @@ def test_a_rater_who_fails_gold_is_paused_with_a_sentence_and_their_votes_wait(w
     assert "0 of 5 gold items right" in found.quality.reasons[0]
 
 
-def test_a_person_who_looked_lets_a_paused_rater_go_on_and_all_votes_count_again(ws, tmp_path):
+def test_person_who_looked_lets_a_paused_rater_go_on_and_all_votes_count_again(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", gold=0.3, pairs=40)
     cast = rate_all(ws, one, "a", wrong_on_gold(ws, rater("a")))
     with pytest.raises(Forbidden):
@@ -146,7 +146,7 @@ def test_a_person_who_looked_lets_a_paused_rater_go_on_and_all_votes_count_again
     assert "misread the guide" in raters.raters(ws, LOCAL, one.id)[0].decided
 
 
-def test_a_person_may_pause_a_rater_and_nobody_who_is_not_there(ws, tmp_path):
+def test_person_may_pause_a_rater_and_nobody_who_is_not_there(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs")
     shown = screen.next_pair(ws, rater("a"), one.id)
     raters.pause(ws, LOCAL, one.id, "a", "asks friends")
@@ -156,7 +156,7 @@ def test_a_person_may_pause_a_rater_and_nobody_who_is_not_there(ws, tmp_path):
         raters.pause(ws, LOCAL, one.id, "nobody")
 
 
-def test_a_gold_answer_cannot_be_mended_by_undo(ws, tmp_path):
+def test_gold_answer_cannot_be_mended_by_undo(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", gold=0.3, pairs=20)
     who = rater("a")
     shown = screen.next_pair(ws, who, one.id)
@@ -169,14 +169,14 @@ def test_a_gold_answer_cannot_be_mended_by_undo(ws, tmp_path):
     assert votes.own_progress(ws, who, one.id)["agreement_with_gold"] == {"right": 0, "of": 1}
 
 
-def test_a_rater_who_does_not_repeat_themselves_is_reported(ws, tmp_path):
+def test_rater_who_does_not_repeat_themselves_is_reported(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", repeats=0.3, pairs=40)
     rate_all(ws, one, "a", lambda _: "left")
     [found] = raters.raters(ws, LOCAL, one.id)
     assert (found.quality.repeats.same, found.quality.repeats.of) == (0, 12)
 
 
-def test_a_days_share_ends_with_a_sentence_and_an_undo_gives_one_back(ws, tmp_path):
+def test_days_share_ends_with_a_sentence_and_an_undo_gives_one_back(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", per_rater=3)
     assert rate_all(ws, one, "a") == 3
     assert "enough for one person" in votes.state(ws, rater("a"), one.id).pause
@@ -192,14 +192,14 @@ def test_gold_items_come_from_a_file_where_one_is_given(tmp_path):
     assert (pair.right, pair.wrong) == ("4", "a fish")
 
 
-def test_a_file_without_pairs_gives_no_gold(tmp_path):
+def test_file_without_pairs_gives_no_gold(tmp_path):
     path = tmp_path / "gold.jsonl"
     path.write_text('{"prompt": "2+2?", "completion": "4"}\n')
     with pytest.raises(UserError, match="no pair of a better"):
         gold.from_file(path, path.name)
 
 
-def test_the_wrong_answer_of_a_gold_item_is_no_variant_of_the_right_one(ws, tmp_path):
+def test_wrong_answer_of_a_gold_item_is_no_variant_of_the_right_one(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", gold=0.3, pairs=20)
     found = [pair for pair in kinds(ws, one).values() if pair.kind == "gold"]
     assert len(found) == 6

@@ -67,7 +67,7 @@ def test_guests_take_no_place_and_turn_no_side(ws, tmp_path):
         assert all(row[0] == row[1] for row in conn.execute(query))  # as the first rater sees it
 
 
-def test_a_verdict_is_that_of_known_raters_alone(ws, tmp_path):
+def test_verdict_is_that_of_known_raters_alone(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", pairs=12)
     for n in range(5):
         shown = screen.next_pair(ws, guest(f"guest-{n}"), one.id)
@@ -87,7 +87,7 @@ def guest_as_rater(n):
     return Actor(name=f"guest-{n}", role=Role.RATER)
 
 
-def test_a_guest_takes_back_their_own_vote_and_may_not_flag(ws, tmp_path):
+def test_guest_takes_back_their_own_vote_and_may_not_flag(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     shown = screen.next_pair(ws, guest(), one.id)
     screen.vote(ws, guest(), shown.token, next(keys), "left")

@@ -23,12 +23,12 @@ def look(ws, one):
     return tab.look(ws, one.project_id, one.id)
 
 
-def test_a_project_without_rounds_says_what_a_round_is_and_opens_the_panel(ws):
+def test_project_without_rounds_says_what_a_round_is_and_opens_the_panel(ws):
     shown = tab.look(ws, projects.create(ws, LOCAL, "New").id, None)
     assert (shown["empty"], shown["box"], shown["body"]) == (True, True, False)
 
 
-def test_a_round_without_answers_says_why_and_opens_the_panel_for_another(ws, tmp_path):
+def test_round_without_answers_says_why_and_opens_the_panel_for_another(ws, tmp_path):
     one = seed.preparing(ws, tmp_path)
     job = helpers.claimed(ws, one.job_id)
     outcomes.end(ws, job.id, job.fence, State.FAILED, "The disk is full.")
@@ -41,7 +41,7 @@ def test_without_a_project_nothing_is_asked_of_it(ws):
     assert tab.look(ws, None, None)["empty"]
 
 
-def test_an_open_round_comes_before_a_newer_one_that_is_not_open(ws, tmp_path):
+def test_open_round_comes_before_a_newer_one_that_is_not_open(ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     seed.preparing(ws, tmp_path, project=one.project_id, models=("c", "d"))
     found = rounds.list_all(ws, LOCAL, one.project_id)
@@ -49,13 +49,13 @@ def test_an_open_round_comes_before_a_newer_one_that_is_not_open(ws, tmp_path):
     assert pick(found, "round-of-another-project").id == one.id
 
 
-def test_a_round_that_waits_for_its_answers_shows_no_pair(ws, tmp_path):
+def test_round_that_waits_for_its_answers_shows_no_pair(ws, tmp_path):
     shown = look(ws, seed.preparing(ws, tmp_path))
     assert shown["surface"] == ""
     assert "No worker is running" in shown["outcome"]
 
 
-def test_an_open_blind_round_tells_neither_how_it_stands_nor_which_models(ws, tmp_path):
+def test_open_blind_round_tells_neither_how_it_stands_nor_which_models(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=24)
     seed.prefer_new(ws, one)
     shown = look(ws, one)
@@ -66,7 +66,7 @@ def test_an_open_blind_round_tells_neither_how_it_stands_nor_which_models(ws, tm
         assert secret not in str(shown)
 
 
-def test_a_closed_blind_round_shows_the_verdict_its_interval_and_the_models(ws, tmp_path):
+def test_closed_blind_round_shows_the_verdict_its_interval_and_the_models(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=24)
     seed.prefer_new(ws, one, 0.875)
     rounds.close(ws, LOCAL, one.id)
@@ -82,7 +82,7 @@ def test_a_closed_blind_round_shows_the_verdict_its_interval_and_the_models(ws, 
         assert words in shown["outcome"]
 
 
-def test_a_rating_round_shows_counts_and_whether_a_side_is_favoured(ws, tmp_path):
+def test_rating_round_shows_counts_and_whether_a_side_is_favoured(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, pairs=24)
     seed.prefer_new(ws, one)
     shown = look(ws, one)
@@ -129,11 +129,11 @@ def test_votes_for_one_side_of_the_screen_make_no_pairs_and_say_what_to_do(ws, t
         (100, "61 wins then name a winner"),
     ],
 )
-def test_the_panel_says_what_a_blind_test_of_this_size_can_see(pairs, said):
+def test_panel_says_what_a_blind_test_of_this_size_can_see(pairs, said):
     assert said in plans.expected("blind_eval", pairs)
 
 
-def test_the_sentence_counts_the_questions_that_there_are(ws, tmp_path):
+def test_sentence_counts_the_questions_that_there_are(ws, tmp_path):
     project = projects.create(ws, LOCAL, "Small").id
     one = helpers.dataset(ws, project, tmp_path, rows=40)
     held_out = datasets.get(ws, LOCAL, one.id).held_out_rows
@@ -142,14 +142,14 @@ def test_the_sentence_counts_the_questions_that_there_are(ws, tmp_path):
     assert f"With {held_out} pairs" in said
 
 
-def test_a_blind_test_is_offered_two_different_models(ws, tmp_path):
+def test_blind_test_is_offered_two_different_models(ws, tmp_path):
     project = projects.create(ws, LOCAL, "Two").id
     new, old = (helpers.model(ws, tmp_path, name) for name in ("one", "two"))
     first, second, _ = start.choices(ws, project, "blind_eval", new.id, new.id, None)
     assert {first.value, second.value} == {new.id, old.id}
 
 
-def test_a_panel_that_is_not_filled_in_says_what_is_missing(ws):
+def test_panel_that_is_not_filled_in_says_what_is_missing(ws):
     with pytest.raises(UserError, match="No project is open"):
         start.plan(ws, None, "train_pairs", None, None, None, 20, 1, 96)
 
@@ -163,7 +163,7 @@ def test_names_of_models_are_text_in_the_verdict(ws, tmp_path):
     assert "2 pairs were not shown" in html
 
 
-def test_a_picture_that_is_drawn_already_is_not_sent_again(ws, tmp_path):
+def test_picture_that_is_drawn_already_is_not_sent_again(ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     now = look(ws, one)
     view, *_ = tab.drawn(RatingView(), now)
@@ -171,7 +171,7 @@ def test_a_picture_that_is_drawn_already_is_not_sent_again(ws, tmp_path):
     assert all("_skip" in str(each) or each == {"__type__": "update"} for each in again)
 
 
-def test_a_closed_blind_round_says_why_it_can_be_trusted(ws, tmp_path):
+def test_closed_blind_round_says_why_it_can_be_trusted(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=24)
     seed.prefer_new(ws, one)
     rounds.close(ws, LOCAL, one.id)
@@ -180,7 +180,7 @@ def test_a_closed_blind_round_says_why_it_can_be_trusted(ws, tmp_path):
         assert words in shown
 
 
-def test_a_round_that_ends_by_evidence_says_so_while_it_is_open(ws, tmp_path):
+def test_round_that_ends_by_evidence_says_so_while_it_is_open(ws, tmp_path):
     waiting = seed.preparing(ws, tmp_path, purpose="blind_eval", pairs=20)
     recipe = RoundRecipe(
         purpose="blind_eval", model=waiting.arm_new, baseline=waiting.arm_base,
@@ -212,7 +212,7 @@ def test_raters_and_flags_of_a_round_are_listed_as_text(ws, tmp_path):
     assert standing.choices[0][0] == "unsafe by <b>eve</b>"
 
 
-def test_the_folded_choices_of_the_panel_reach_the_plan(ws, tmp_path):
+def test_folded_choices_of_the_panel_reach_the_plan(ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     made = start.plan(
         ws, one.project_id, "train_pairs", one.arm_new, one.arm_new, None, 20, 1, 96,
@@ -229,7 +229,7 @@ def test_zero_votes_a_day_means_no_limit():
     assert chosen["guidelines"] == plans.GUIDELINES
 
 
-def test_an_invitation_is_a_link_of_this_server_until_it_is_withdrawn(ws, tmp_path):
+def test_invitation_is_a_link_of_this_server_until_it_is_withdrawn(ws, tmp_path):
     project = projects.create(ws, LOCAL, "Shared").id
     link, known, row = rating_raters.invite(ws, project, "Ada", "http://127.0.0.1:7860")
     assert row.visible
@@ -240,7 +240,7 @@ def test_an_invitation_is_a_link_of_this_server_until_it_is_withdrawn(ws, tmp_pa
     assert (link.value, known.choices, row.visible) == ("", [], False)
 
 
-def test_a_model_that_lost_something_is_tested_blind_only_when_asked_for_anyway(ws, tmp_path):
+def test_model_that_lost_something_is_tested_blind_only_when_asked_for_anyway(ws, tmp_path):
     project = helpers.project(ws)
     base = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
@@ -254,7 +254,7 @@ def test_a_model_that_lost_something_is_tested_blind_only_when_asked_for_anyway(
     assert start.plan(*asked, *usual, True).purpose == "blind_eval"
 
 
-def test_an_owner_deletes_all_of_a_rater_and_the_pairs_say_that_votes_have_gone(ws, tmp_path):
+def test_owner_deletes_all_of_a_rater_and_the_pairs_say_that_votes_have_gone(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, pairs=24, overlap=2)
     rated.rate_all(ws, one, "ada")
     rated.rate_all(ws, one, "ben")
@@ -287,7 +287,7 @@ def test_votes_of_guests_are_shown_as_not_counted(ws, tmp_path):
 
 
 @pytest.mark.parametrize("purpose", ["train_pairs", "blind_eval"])
-def test_an_open_round_says_that_most_answers_were_cut(ws, tmp_path, purpose):
+def test_open_round_says_that_most_answers_were_cut(ws, tmp_path, purpose):
     one = seed.preparing(ws, tmp_path, pairs=24, purpose=purpose)
     candidates = seed.candidates(one, seed.plain(24))
     cut = [c.model_copy(update={"finished": c.prompt_no >= 18}) for c in candidates]
@@ -299,6 +299,6 @@ def test_an_open_round_says_that_most_answers_were_cut(ws, tmp_path, purpose):
     assert "start another round with longer" not in look(ws, one)["outcome"]
 
 
-def test_an_open_round_with_a_few_cut_answers_says_nothing_of_them(ws, tmp_path):
+def test_open_round_with_a_few_cut_answers_says_nothing_of_them(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, pairs=24)
     assert results.cut_short(one, {"truncated": 5}) == ""

@@ -42,7 +42,7 @@ def view(one):
 @pytest.mark.parametrize(
     "wrong", [{"choice": "new"}, {"key": "k" * 65}, {"model": "secret-new"}, {"via": "script"}]
 )
-def test_a_vote_that_is_none_is_on_record_with_its_round(client, ws, one, wrong):
+def test_vote_that_is_none_is_on_record_with_its_round(client, ws, one, wrong):
     shown = client.get(f"/api/rate/{one.id}/next").json()["pair"]
     body = {"token": shown["token"], "key": "key-00000001", "choice": "left"}
     assert client.post("/api/rate/vote", json=body | wrong).status_code == 422
@@ -75,14 +75,14 @@ def test_forged_tokens_those_of_others_and_closed_rounds_are_on_record(client, w
     ]  # fmt: skip
 
 
-def test_a_round_beyond_the_invitation_is_on_record_where_it_is(client, ws, one):
+def test_round_beyond_the_invitation_is_on_record_where_it_is(client, ws, one):
     elsewhere = helpers.project(ws, "Elsewhere")
     client.cookies.set("tl_rater", invites.make(ws, LOCAL, elsewhere.id, "Ada"))
     assert client.get(f"/api/rate/{one.id}/next").status_code == 404
     assert found(ws, one) == [("foreign_round", one.id, 1)]
 
 
-def test_the_panel_lists_it_as_text_and_offers_an_early_look_while_the_round_is_open(ws, one):
+def test_panel_lists_it_as_text_and_offers_an_early_look_while_the_round_is_open(ws, one):
     html, glass = raters.recorded(ws, view(one))
     assert raters.NOTHING in html
     assert glass.visible
@@ -94,12 +94,12 @@ def test_the_panel_lists_it_as_text_and_offers_an_early_look_while_the_round_is_
     assert not glass.visible
 
 
-def test_a_round_that_is_not_blind_offers_no_early_look(ws, tmp_path):
+def test_round_that_is_not_blind_offers_no_early_look(ws, tmp_path):
     _, glass = raters.recorded(ws, view(seed.open_round(ws, tmp_path)))
     assert not glass.visible
 
 
-def test_an_early_look_shows_the_tally_once_and_the_page_still_hides_it(ws, one):
+def test_early_look_shows_the_tally_once_and_the_page_still_hides_it(ws, one):
     seed.prefer_new(ws, one)
     with pytest.raises(UserError, match="reason"):
         raters.look_early(ws, view(one), "")
@@ -114,7 +114,7 @@ def test_an_early_look_shows_the_tally_once_and_the_page_still_hides_it(ws, one)
         raters.look_early(ws, view(one), "again")
 
 
-def test_the_button_and_what_it_showed_go_when_the_round_is_closed_or_another_is_chosen(
+def test_button_and_what_it_showed_go_when_the_round_is_closed_or_another_is_chosen(
     ws, one, tmp_path
 ):
     before = view(one)

@@ -35,14 +35,14 @@ def test_nobody_sees_how_an_open_blind_round_stands(ws, tmp_path, purpose, role)
         report.report(ws, who, one.id)
 
 
-def test_a_rater_may_not_see_a_report_even_of_a_closed_round(ws, tmp_path):
+def test_rater_may_not_see_a_report_even_of_a_closed_round(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval")
     rounds.close(ws, LOCAL, one.id)
     with pytest.raises(Forbidden):
         report.report(ws, rater("a"), one.id)
 
 
-def test_a_closed_round_stays_closed(ws, tmp_path):
+def test_closed_round_stays_closed(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval")
     rounds.close(ws, LOCAL, one.id)
     with pytest.raises(Conflict):
@@ -58,7 +58,7 @@ def test_gold_repeats_and_practice_change_no_number_of_the_result(ws, tmp_path):
     assert found.verdict.decision == "better"
 
 
-def test_a_report_says_winner_agreement_side_and_length(ws, tmp_path):
+def test_report_says_winner_agreement_side_and_length(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", pairs=20, overlap=2)
     for name in ("a", "b"):
         rate_all(ws, one, name)
@@ -83,13 +83,13 @@ def test_model_against_itself_is_not_called_even_for_whoever_looks_at_sides_only
     assert found.verdict.low < 0.5 < found.verdict.high
 
 
-def test_a_control_whose_answers_are_all_the_same_is_closed_with_ties(ws, tmp_path):
+def test_control_whose_answers_are_all_the_same_is_closed_with_ties(ws, tmp_path):
     one = started(ws, tmp_path, "aa_control", pairs=8, same=True)
     assert one.status == "closed"
     assert report.report(ws, LOCAL, one.id).verdict.ties == 8
 
 
-def test_a_rater_who_always_picks_the_left_is_reported(ws, tmp_path):
+def test_rater_who_always_picks_the_left_is_reported(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", pairs=20)
     rate_all(ws, one, "a", lambda _: "left")
     rounds.close(ws, LOCAL, one.id)
@@ -99,7 +99,7 @@ def test_a_rater_who_always_picks_the_left_is_reported(ws, tmp_path):
     assert found.verdict.decision == "no difference shown"
 
 
-def test_a_round_that_stops_by_evidence_says_when_and_never_for_whom(ws, tmp_path):
+def test_round_that_stops_by_evidence_says_when_and_never_for_whom(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", decision="sequential", pairs=40)
     shown = screen.next_pair(ws, rater("a"), one.id)
     assert not report.live(ws, LOCAL, one.id).enough
@@ -114,7 +114,7 @@ def test_a_round_that_stops_by_evidence_says_when_and_never_for_whom(ws, tmp_pat
     assert rounds.verdict(ws, LOCAL, one.id).decision == "better"
 
 
-def test_a_round_of_a_fixed_number_shows_no_evidence_before_its_end(ws, tmp_path):
+def test_round_of_a_fixed_number_shows_no_evidence_before_its_end(ws, tmp_path):
     assert report.live(ws, LOCAL, started(ws, tmp_path, "blind_eval").id) is None
 
 
@@ -130,7 +130,7 @@ def test_single_answers_are_called_good_or_bad(ws, tmp_path):
     assert (seen.good, seen.bad, seen.wins) == (8, 8, 0)
 
 
-def test_a_practice_round_opens_at_once_and_teaches(ws, tmp_path):
+def test_practice_round_opens_at_once_and_teaches(ws, tmp_path):
     project = helpers.project(ws)
     base = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
@@ -148,7 +148,7 @@ def test_a_practice_round_opens_at_once_and_teaches(ws, tmp_path):
         ("train_pairs", {"decision": "sequential"}, "stop by its evidence"),
     ],
 )
-def test_a_plan_that_contradicts_itself_is_refused(purpose, options, said):
+def test_plan_that_contradicts_itself_is_refused(purpose, options, said):
     recipe = RoundRecipe(
         purpose=purpose, model="model-a", baseline="model-b", dataset="data", **options
     )
@@ -188,7 +188,7 @@ def test_what_a_test_can_show_is_said_before_it_starts(pairs, said):
     ["As an AI by OpenAI, I can't.", "I am Claude.", "My name is Library Desk", "smollm2-135m here",
      "Ask Hugging  Face."],
 )  # fmt: skip
-def test_an_answer_that_tells_whose_it_is_is_left_out(ws, tmp_path, text):
+def test_answer_that_tells_whose_it_is_is_left_out(ws, tmp_path, text):
     waiting = started(ws, tmp_path, "train_pairs", pairs=2, project="Library Desk", answer=False)
     candidates = answered(waiting, 2)
     candidates[0] = candidates[0].model_copy(update={"text": text})
@@ -208,7 +208,7 @@ def test_plain_words_tell_nothing(ws, tmp_path, text):
         assert comparisons.open_with(conn, waiting.id, tuple(candidates))["identity"] == 0
 
 
-def test_a_flagged_pair_waits_for_a_person_and_goes_on_when_found_to_be_fine(ws, tmp_path):
+def test_flagged_pair_waits_for_a_person_and_goes_on_when_found_to_be_fine(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=3)
     shown = screen.next_pair(ws, rater("a"), one.id)
     flags.add(ws, rater("a"), shown.token, "left", "unsafe", "look at this")
@@ -220,7 +220,7 @@ def test_a_flagged_pair_waits_for_a_person_and_goes_on_when_found_to_be_fine(ws,
     assert rate_all(ws, one, "b") == 1
 
 
-def test_a_flag_can_be_taken_back(ws, tmp_path):
+def test_flag_can_be_taken_back(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=3)
     shown = screen.next_pair(ws, rater("a"), one.id)
     flags.add(ws, rater("a"), shown.token, "pair", "duplicate")

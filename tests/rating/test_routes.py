@@ -55,18 +55,18 @@ def standing(ws, one):
         return vote_store.live(conn, [one.id])
 
 
-def test_a_reload_shows_the_same_pair_on_the_same_sides(client, one):
+def test_reload_shows_the_same_pair_on_the_same_sides(client, one):
     assert pair(client, one) == pair(client, one)
 
 
-def test_the_cookie_is_unreadable_for_scripts_and_set_once(client, one):
+def test_cookie_is_unreadable_for_scripts_and_set_once(client, one):
     first = client.get(f"/api/rate/{one.id}/next").headers["set-cookie"]
     assert "HttpOnly" in first
     assert "SameSite=Lax" in first
     assert "set-cookie" not in client.get(f"/api/rate/{one.id}/next").headers
 
 
-def test_a_cookie_that_this_server_never_made_is_replaced(app, one):
+def test_cookie_that_this_server_never_made_is_replaced(app, one):
     client = TestClient(app, cookies={"tl_rater": "local'; drop"})
     assert "set-cookie" in client.get(f"/api/rate/{one.id}/next").headers
 
@@ -105,7 +105,7 @@ def test_two_raters_never_hold_the_same_pair(app, one):
     assert len({each["prompt_html"] for each in shown}) == 4
 
 
-def test_the_same_key_five_times_at_once_is_one_vote_with_one_answer(ws, client, one):
+def test_same_key_five_times_at_once_is_one_vote_with_one_answer(ws, client, one):
     shown = pair(client, one)
     with ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(lambda _: vote(client, shown), range(5)))
@@ -114,7 +114,7 @@ def test_the_same_key_five_times_at_once_is_one_vote_with_one_answer(ws, client,
     assert len(standing(ws, one)) == 1
 
 
-def test_a_second_key_on_a_voted_pair_is_a_conflict_and_the_first_vote_stays(ws, client, one):
+def test_second_key_on_a_voted_pair_is_a_conflict_and_the_first_vote_stays(ws, client, one):
     shown = pair(client, one)
     vote(client, shown)
     refused = vote(client, shown, key="key-00000002", choice="right")
@@ -123,12 +123,12 @@ def test_a_second_key_on_a_voted_pair_is_a_conflict_and_the_first_vote_stays(ws,
     assert [v.choice for v in standing(ws, one)] == ["left"]
 
 
-def test_a_vote_is_kept_with_the_time_it_took(ws, client, one):
+def test_vote_is_kept_with_the_time_it_took(ws, client, one):
     vote(client, pair(client, one), active_ms=1234)
     assert [v.active_ms for v in standing(ws, one)] == [1234]
 
 
-def test_a_forged_token_and_that_of_another_rater_are_not_found(app, ws, one):
+def test_forged_token_and_that_of_another_rater_are_not_found(app, ws, one):
     shown = pair(TestClient(app), one)
     other = TestClient(app)
     pair(other, one)
@@ -156,7 +156,7 @@ def test_what_is_not_a_vote_is_refused_in_two_sentences(client, ws, one, wrong):
     assert standing(ws, one) == []
 
 
-def test_a_closed_round_takes_no_vote_no_skip_and_no_undo(client, ws, one):
+def test_closed_round_takes_no_vote_no_skip_and_no_undo(client, ws, one):
     first = pair(client, one)
     second = vote(client, first).json()["pair"]
     rounds.close(ws, LOCAL, one.id)
@@ -176,7 +176,7 @@ def test_undo_shows_the_same_pair_on_the_same_sides_and_the_vote_is_gone(client,
     assert standing(ws, one) == []
 
 
-def test_a_skip_moves_on_and_can_be_taken_back(client, one):
+def test_skip_moves_on_and_can_be_taken_back(client, one):
     shown = pair(client, one)
     following = client.post("/api/rate/skip", json={"token": shown["token"]}).json()["pair"]
     assert following["token"] != shown["token"]
@@ -269,7 +269,7 @@ def test_hostile_answers_come_out_as_text_in_all_three_places(client, ws, tmp_pa
     assert "\u202e" not in text
 
 
-def test_the_name_of_a_round_is_text_on_its_page(client, ws, one):
+def test_name_of_a_round_is_text_on_its_page(client, ws, one):
     with writing(ws.db) as conn:
         round_store.change(conn, one.id, name="<img src=x onerror=hit()>")
     page = client.get(f"/rate/{one.id}")
@@ -277,13 +277,13 @@ def test_the_name_of_a_round_is_text_on_its_page(client, ws, one):
     assert "&lt;img" in page.text
 
 
-def test_the_page_of_a_round_that_does_not_exist_says_so(client):
+def test_page_of_a_round_that_does_not_exist_says_so(client):
     page = client.get("/rate/round-1")
     assert page.status_code == 404
     assert "Nothing to rate here" in page.text
 
 
-def test_the_page_asks_no_other_server_for_anything(client, one):
+def test_page_asks_no_other_server_for_anything(client, one):
     page = client.get(f"/rate/{one.id}").text
     asked = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert asked
@@ -295,7 +295,7 @@ def test_nothing_is_kept_in_a_cache(client, one):
         assert client.get(path).headers["cache-control"] == "no-store"
 
 
-def test_the_pair_after_this_one_comes_with_it_and_never_a_third(app, client, one):
+def test_pair_after_this_one_comes_with_it_and_never_a_third(app, client, one):
     first = client.get(f"/api/rate/{one.id}/next").json()
     after = vote(client, first["pair"]).json()
     assert after["pair"]["token"] == first["ahead"]["token"]
@@ -303,13 +303,13 @@ def test_the_pair_after_this_one_comes_with_it_and_never_a_third(app, client, on
     assert after["ahead"]["token"] not in (first["pair"]["token"], first["ahead"]["token"])
 
 
-def test_a_heartbeat_of_a_foreign_token_is_not_found(client, one):
+def test_heartbeat_of_a_foreign_token_is_not_found(client, one):
     shown = pair(client, one)
     assert client.post("/api/rate/beat", json={"token": shown["token"]}).json() == {"ok": True}
     assert client.post("/api/rate/beat", json={"token": "forged"}).status_code == 404
 
 
-def test_a_flag_leads_on_and_one_of_an_unknown_kind_is_refused(client, one):
+def test_flag_leads_on_and_one_of_an_unknown_kind_is_refused(client, one):
     shown = pair(client, one)
     body = {"token": shown["token"], "target": "left", "kind": "pii", "note": "a phone number"}
     wrong = client.post("/api/rate/flag", json={**body, "kind": "ugly"})
@@ -357,7 +357,7 @@ def test_progress_says_what_the_page_needs(client, one):
     assert len(found["guidelines"]["version"]) == 8
 
 
-def test_an_invitation_leads_to_the_open_rounds_of_its_project_alone(app, ws, tmp_path, one):
+def test_invitation_leads_to_the_open_rounds_of_its_project_alone(app, ws, tmp_path, one):
     other = seed.open_round(ws, tmp_path)
     client = TestClient(app)
     token = invites.make(ws, LOCAL, one.project_id, "Ada")
@@ -372,7 +372,7 @@ def test_an_invitation_leads_to_the_open_rounds_of_its_project_alone(app, ws, tm
     assert standing(ws, one)[0].rater.startswith("Ada (")
 
 
-def test_a_withdrawn_invitation_opens_nothing_any_more(app, ws, one):
+def test_withdrawn_invitation_opens_nothing_any_more(app, ws, one):
     client = TestClient(app)
     client.get(f"/rate/join/{invites.make(ws, LOCAL, one.project_id, 'Ada')}")
     invites.revoke(ws, LOCAL, invites.list_all(ws, LOCAL, one.project_id)[0].id)

@@ -162,7 +162,7 @@ def test_no_order_of_events_breaks_a_round(ws, tmp_path, monkeypatch):
     )  # fmt: skip
 
 
-def test_a_long_walk_of_three_hasty_raters_breaks_nothing(ws, tmp_path, monkeypatch):
+def test_long_walk_of_three_hasty_raters_breaks_nothing(ws, tmp_path, monkeypatch):
     Desk.ws, Desk.folder, Desk.clock = ws, tmp_path, Clock()
     monkeypatch.setattr(time, "time", Desk.clock.time)
     chance = random.Random(7)
@@ -176,7 +176,7 @@ def test_a_long_walk_of_three_hasty_raters_breaks_nothing(ws, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("late", ["vote", "undo"])
-def test_a_late_vote_on_a_pair_that_others_filled_is_kept_but_not_counted(
+def test_late_vote_on_a_pair_that_others_filled_is_kept_but_not_counted(
     ws, tmp_path, monkeypatch, late
 ):
     one = started(ws, tmp_path, "train_pairs", pairs=1)
@@ -196,7 +196,7 @@ def test_a_late_vote_on_a_pair_that_others_filled_is_kept_but_not_counted(
             screen.undo(ws, rater("a"), one.id)
 
 
-def test_a_late_vote_counts_where_the_place_is_still_free(ws, tmp_path, monkeypatch):
+def test_late_vote_counts_where_the_place_is_still_free(ws, tmp_path, monkeypatch):
     one = started(ws, tmp_path, "train_pairs", pairs=1)
     shown = screen.next_pair(ws, rater("a"), one.id)
     now = time.time()
@@ -206,7 +206,7 @@ def test_a_late_vote_counts_where_the_place_is_still_free(ws, tmp_path, monkeypa
         assert len(vote_store.live(conn, [one.id])) == 1
 
 
-def test_a_heartbeat_keeps_both_pairs_of_a_rater(ws, tmp_path, monkeypatch):
+def test_heartbeat_keeps_both_pairs_of_a_rater(ws, tmp_path, monkeypatch):
     one = started(ws, tmp_path, "train_pairs", pairs=2)
     first = votes.state(ws, rater("a"), one.id)
     now = time.time()

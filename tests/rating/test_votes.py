@@ -36,11 +36,11 @@ def vote_all(ws, one, who, choose):
     return cast
 
 
-def test_a_reload_shows_the_same_pair_on_the_same_sides(ws, one):
+def test_reload_shows_the_same_pair_on_the_same_sides(ws, one):
     assert screen.next_pair(ws, LOCAL, one.id) == screen.next_pair(ws, LOCAL, one.id)
 
 
-def test_the_same_key_is_one_vote_however_often_it_is_sent(ws, one):
+def test_same_key_is_one_vote_however_often_it_is_sent(ws, one):
     shown = screen.next_pair(ws, LOCAL, one.id)
     key = next(keys)
     with ThreadPoolExecutor(5) as pool:
@@ -52,7 +52,7 @@ def test_the_same_key_is_one_vote_however_often_it_is_sent(ws, one):
         assert len(vote_store.live(conn, [one.id])) == 1
 
 
-def test_a_second_key_on_a_voted_pair_is_refused_and_the_first_vote_stays(ws, one):
+def test_second_key_on_a_voted_pair_is_refused_and_the_first_vote_stays(ws, one):
     shown = screen.next_pair(ws, LOCAL, one.id)
     screen.vote(ws, LOCAL, shown.token, next(keys), "left")
     with pytest.raises(Conflict):
@@ -101,7 +101,7 @@ def test_overlap_is_met_exactly_by_many_raters_at_once(ws, tmp_path):
     assert len({(v.comparison_id, v.rater) for v in live}) == 60
 
 
-def test_the_new_model_stands_left_in_exactly_half_of_the_pairs_for_each_rater(ws, tmp_path):
+def test_new_model_stands_left_in_exactly_half_of_the_pairs_for_each_rater(ws, tmp_path):
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path, pairs=24, overlap=2)
     for name in ("first", "second"):
         seen = []
@@ -117,7 +117,7 @@ def test_sides_differ_between_the_first_two_raters(ws, tmp_path):
     assert (first.left, first.right) == (second.right, second.left)
 
 
-def test_an_expired_lease_frees_the_pair_for_others(ws, one, monkeypatch):
+def test_expired_lease_frees_the_pair_for_others(ws, one, monkeypatch):
     screen.next_pair(ws, rater("a"), one.id)
     now = votes.time.time()
     monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.LEASE_S + 1)
@@ -125,14 +125,14 @@ def test_an_expired_lease_frees_the_pair_for_others(ws, one, monkeypatch):
     assert "prompt 0" in first_of_b.prompt
 
 
-def test_a_skipped_pair_goes_to_another_rater_and_not_back(ws, one):
+def test_skipped_pair_goes_to_another_rater_and_not_back(ws, one):
     shown = screen.next_pair(ws, rater("a"), one.id)
     following = screen.skip(ws, rater("a"), shown.token)
     assert following.prompt != shown.prompt
     assert screen.next_pair(ws, rater("b"), one.id).prompt == shown.prompt
 
 
-def test_a_skip_can_be_taken_back(ws, one):
+def test_skip_can_be_taken_back(ws, one):
     shown = screen.next_pair(ws, LOCAL, one.id)
     following = screen.skip(ws, LOCAL, shown.token)
     assert following.can_undo
@@ -141,7 +141,7 @@ def test_a_skip_can_be_taken_back(ws, one):
     assert screen.vote(ws, LOCAL, again.token, next(keys), "left").token == following.token
 
 
-def test_a_skip_that_another_rater_took_up_stays(ws, one):
+def test_skip_that_another_rater_took_up_stays(ws, one):
     shown = screen.next_pair(ws, rater("a"), one.id)
     screen.skip(ws, rater("a"), shown.token)
     assert screen.next_pair(ws, rater("b"), one.id).prompt == shown.prompt
@@ -149,7 +149,7 @@ def test_a_skip_that_another_rater_took_up_stays(ws, one):
         screen.undo(ws, rater("a"), one.id)
 
 
-def test_a_pair_that_others_took_after_the_lease_is_not_shown_again(ws, one, monkeypatch):
+def test_pair_that_others_took_after_the_lease_is_not_shown_again(ws, one, monkeypatch):
     shown = screen.next_pair(ws, rater("a"), one.id)
     now = votes.time.time()
     monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.LEASE_S + 1)
@@ -160,7 +160,7 @@ def test_a_pair_that_others_took_after_the_lease_is_not_shown_again(ws, one, mon
     assert not back.can_undo
 
 
-def test_an_expired_lease_that_nobody_took_is_shown_again(ws, one, monkeypatch):
+def test_expired_lease_that_nobody_took_is_shown_again(ws, one, monkeypatch):
     shown = screen.next_pair(ws, rater("a"), one.id)
     now = votes.time.time()
     monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.LEASE_S + 1)
@@ -174,7 +174,7 @@ def test_what_a_rater_is_shown_holds_no_model_and_no_round(ws, one):
         assert secret not in text
 
 
-def test_the_tally_of_an_open_blind_round_is_refused_to_everybody(ws, tmp_path):
+def test_tally_of_an_open_blind_round_is_refused_to_everybody(ws, tmp_path):
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path, purpose="blind_eval")
     with pytest.raises(Forbidden):
         rounds.tally(ws, LOCAL, one.id)
@@ -200,7 +200,7 @@ def test_always_left_is_no_preference_for_a_model(ws, tmp_path):
     assert rounds.verdict(ws, LOCAL, one.id).decision == "no difference shown"
 
 
-def test_a_round_whose_answers_were_called_off_is_not_left_in_preparation(ws, tmp_path):
+def test_round_whose_answers_were_called_off_is_not_left_in_preparation(ws, tmp_path):
     project = helpers.project(ws)
     base = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
@@ -210,7 +210,7 @@ def test_a_round_whose_answers_were_called_off_is_not_left_in_preparation(ws, tm
     assert rounds.get(ws, LOCAL, one.id).status == "failed"
 
 
-def test_an_answer_that_names_its_model_is_not_shown(ws, tmp_path):
+def test_answer_that_names_its_model_is_not_shown(ws, tmp_path):
     project = helpers.project(ws)
     base = helpers.model(ws, tmp_path, "SmolLM2-135M")
     source = helpers.dataset(ws, project.id, tmp_path)

@@ -225,13 +225,13 @@ def test_majority_of_three_is_wrong_less_often(noise, wrong):
     assert majority_noise(noise) == pytest.approx(3 * noise**2 - 2 * noise**3)
 
 
-def test_the_noise_of_a_majority_is_that_of_simulated_raters():
+def test_noise_of_a_majority_is_that_of_simulated_raters():
     rng = np.random.default_rng(3)
     flipped = (rng.random((5, 400_000)) < 0.2).sum(axis=0) >= 3
     assert majority_noise(0.2, 5) == pytest.approx(flipped.mean(), abs=0.002)
 
 
-def test_an_even_majority_or_an_impossible_noise_is_an_error():
+def test_even_majority_or_an_impossible_noise_is_an_error():
     for noise, raters in ((0.1, 2), (0.1, 0), (1.1, 3)):
         with pytest.raises(UserError, match="odd number of raters"):
             majority_noise(noise, raters)

@@ -10,7 +10,7 @@ def cast(rater, choices):
 
 
 @pytest.mark.parametrize(("n", "off"), [(20, 7), (30, 8), (50, 10), (100, 14)])
-def test_a_side_is_flagged_from_the_known_thresholds_on(n, off):
+def test_side_is_flagged_from_the_known_thresholds_on(n, off):
     assert position_bias(n // 2 + off, n // 2 - off).biased
     assert position_bias(n // 2 - off, n // 2 + off).biased
     assert not position_bias(n // 2 + off - 1, n // 2 - off + 1).biased
@@ -62,14 +62,14 @@ def test_prompt_means_count_ties_as_half():
     assert prompt_means(votes, "new") == {"p": 0.75, "q": 0.0}
 
 
-def test_a_model_without_votes_is_an_error_that_names_the_others():
+def test_model_without_votes_is_an_error_that_names_the_others():
     with pytest.raises(UserError, match="about 'gpt'"):
         between(cast("a", ["left"]), "gpt")
     with pytest.raises(UserError, match="not in the pair new and old"):
         cast("a", ["left"])[0].score("gpt")
 
 
-def test_a_model_against_itself_counts_for_sides_only():
+def test_model_against_itself_counts_for_sides_only():
     votes = cast("a", ["left", "right"])
     twin = RatedPair("twin", "a", "new", "new", "left")
     assert between([*votes, twin], "new") == votes

@@ -39,7 +39,7 @@ every_shape = pytest.mark.parametrize("shape", SHAPES)
 
 @pytest.mark.parametrize("n", [20, 50, 100])
 @every_shape
-def test_a_corpus_interval_covers_the_true_ratio(shape, n):
+def test_corpus_interval_covers_the_true_ratio(shape, n):
     """Expanded bootstrap percentiles hold 85 of 100 at 20 rows, heavy and rare, 90 at 100 rows."""
     a, b = SHAPES[shape][1]
     rng = np.random.default_rng(1)

@@ -18,7 +18,7 @@ def steep(size):
     return 1 + 6 * size**-0.5
 
 
-def test_a_known_law_is_recovered_from_curves_without_noise():
+def test_known_law_is_recovered_from_curves_without_noise():
     found = learning_curve({size: [steep(size)] * 2 for size in SIZES})
     assert found.law.exponent == pytest.approx(0.5, rel=0.05)
     assert found.law.floor == pytest.approx(1, abs=0.03)
@@ -28,21 +28,21 @@ def test_a_known_law_is_recovered_from_curves_without_noise():
 
 
 @pytest.mark.parametrize("spread", [0.01, 0.05])
-def test_the_interval_of_the_gain_holds_the_truth_about_95_times_in_100(spread):
+def test_interval_of_the_gain_holds_the_truth_about_95_times_in_100(spread):
     truth = steep(400) - steep(800)
     found = [learning_curve(drawn(steep, spread, seed), seed) for seed in range(60)]
     held = sum(one.gain_low <= truth <= one.gain_high for one in found)
     assert 53 <= held <= 60
 
 
-def test_a_flat_curve_says_no_gain_all_but_never():
+def test_flat_curve_says_no_gain_all_but_never():
     found = [learning_curve(drawn(lambda _: 2.0, 0.02, seed), seed) for seed in range(60)]
     assert sum(one.worth_it for one in found) <= 3
     said = [one.sentence for one in found if one.gain_low <= 0]
     assert all(sentence.startswith("No gain shown") for sentence in said)
 
 
-def test_a_steep_curve_is_worth_collecting_and_says_by_how_much():
+def test_steep_curve_is_worth_collecting_and_says_by_how_much():
     found = learning_curve(drawn(steep, 0.01, 3))
     assert found.worth_it
     assert found.sentence == (
@@ -51,7 +51,7 @@ def test_a_steep_curve_is_worth_collecting_and_says_by_how_much():
     )
 
 
-def test_a_gain_of_less_than_a_hundredth_is_hardly_worth_it():
+def test_gain_of_less_than_a_hundredth_is_hardly_worth_it():
     found = learning_curve({size: [5 + 0.1 * size**-0.5] * 2 for size in SIZES})
     assert found.gain_low > 0
     assert not found.worth_it
@@ -64,7 +64,7 @@ def test_more_data_that_harms_promises_nothing():
     assert found.sentence == "No gain shown: more rows did not lower the held-out loss."
 
 
-def test_the_interval_of_a_point_is_students_with_the_pooled_spread():
+def test_interval_of_a_point_is_students_with_the_pooled_spread():
     found = learning_curve({10: [1.0, 1.2], 20: [0.9, 0.9], 40: [0.8, 0.8]})
     spread = (0.02 / 3) ** 0.5  # squares 0.02 + 0 + 0 over three degrees of freedom
     half = 3.182446 * spread / 2**0.5  # t(0.975, 3)

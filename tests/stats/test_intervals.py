@@ -69,7 +69,7 @@ def of_corpus(parts, from_parts):
     return mean_interval(pseudo_values(parts, from_parts))
 
 
-def test_a_corpus_interval_stays_in_range_and_never_is_a_point():
+def test_corpus_interval_stays_in_range_and_never_is_a_point():
     assert of_corpus([[1, 2]], rate) == mean_interval([0.5])
     low, high = of_corpus([[2, 2]] * 30, rate)
     assert high == 1

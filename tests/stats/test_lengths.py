@@ -39,7 +39,7 @@ def test_side_model_and_length_are_recovered(seed):
 
 
 @pytest.mark.parametrize("ties", [0.0, 0.3])
-def test_the_fit_is_that_of_statsmodels_with_clustered_errors(ties):
+def test_fit_is_that_of_statsmodels_with_clustered_errors(ties):
     votes = campaign(np.random.default_rng(3), 0.2, -0.3, 0.6, prompts=80, raters=3, ties=ties)
     y = np.array([vote.left_score for vote in votes])
     gap = np.array([vote.left_len - vote.right_len for vote in votes])
@@ -56,7 +56,7 @@ def test_the_fit_is_that_of_statsmodels_with_clustered_errors(ties):
     assert [effect.p for effect in ours] == pytest.approx(theirs.pvalues, rel=1e-2, abs=1e-6)
 
 
-def test_a_round_won_by_length_alone_is_not_shown_once_lengths_are_equal():
+def test_round_won_by_length_alone_is_not_shown_once_lengths_are_equal():
     rng = np.random.default_rng(4)
     votes = campaign(rng, 0, 0, 1.5, prompts=300, raters=1, longer_by=80)
     found = length_controlled(votes, "new")
@@ -66,14 +66,14 @@ def test_a_round_won_by_length_alone_is_not_shown_once_lengths_are_equal():
     assert longer_chosen(votes).warn
 
 
-def test_a_round_won_on_merit_stays_won():
+def test_round_won_on_merit_stays_won():
     votes = campaign(np.random.default_rng(5), 0.3, 0.8, 0.5, prompts=200, raters=1)
     found = length_controlled(votes, "new")
     assert found.low > 0.5
     assert "not explained by length or side" in found.sentence
 
 
-def test_the_interval_covers_one_half_for_equal_models_with_several_raters():
+def test_interval_covers_one_half_for_equal_models_with_several_raters():
     rng = np.random.default_rng(6)
     covered = [
         found.low <= 0.5 <= found.high
@@ -126,7 +126,7 @@ def test_lengths_in_some_lines_only_are_an_error():
         length_controlled(votes, "new")
 
 
-def test_a_regression_without_a_second_cluster_or_enough_votes_has_no_fit():
+def test_regression_without_a_second_cluster_or_enough_votes_has_no_fit():
     assert logit([[1.0], [1.0]], [0, 1], ["a", "a"]) is None
     assert logit(np.empty((0, 1)), [], []) is None
 

@@ -37,7 +37,7 @@ def of(decision, p):
     return Gain(diff=0.1, low=0.01, high=0.19, p=p, n=60, decision=decision, sentence=text)
 
 
-def test_a_winner_that_luck_explains_is_taken_back_in_one_sentence():
+def test_winner_that_luck_explains_is_taken_back_in_one_sentence():
     gains = {"a": of(BETTER, 0.03), "b": of(WORSE, 0.001), "c": of(NO_DIFFERENCE, 0.6)}
     found = adjusted(gains)
     assert [gain.p for gain in found.values()] == pytest.approx([0.06, 0.003, 0.6])
@@ -50,7 +50,7 @@ def test_a_winner_that_luck_explains_is_taken_back_in_one_sentence():
     assert found["c"].sentence == gains["c"].sentence
 
 
-def test_a_winner_of_few_rows_that_luck_explains_has_too_few_rows():
+def test_winner_of_few_rows_that_luck_explains_has_too_few_rows():
     few = of(BETTER, 0.03).model_copy(update={"n": 12})
     found = adjusted({"a": few, "b": of(NO_DIFFERENCE, 0.6)}, unit=QUESTIONS)["a"]
     assert found.decision is TOO_FEW

@@ -117,7 +117,7 @@ def of_corpora(base, new, seed=0):
     return paired_gain(*each, base_parts=base, new_parts=new, from_parts=ratio, seed=seed)
 
 
-def test_the_gain_of_a_corpus_metric_is_that_of_the_corpus_scores():
+def test_gain_of_a_corpus_metric_is_that_of_the_corpus_scores():
     base, new = corpora(np.random.default_rng(5), 80, 0.2)
     gain = of_corpora(base, new)
     scores = [ratio(np.sum(rows, axis=0)) for rows in (base, new)]
@@ -139,7 +139,7 @@ def needed(gain):
 
 
 @pytest.mark.parametrize("n", [8, 20, 40, 100])
-def test_the_rows_needed_are_within_twice_an_exact_power_calculation(n):
+def test_rows_needed_are_within_twice_an_exact_power_calculation(n):
     rng = np.random.default_rng(7)
     for _ in range(20):
         diffs = rng.normal(0.06, 0.25, n).clip(-1, 1)
@@ -161,7 +161,7 @@ def sign_test_power(n, better, worse):
 
 
 @pytest.mark.parametrize(("n", "better", "worse"), [(8, 1, 0), (20, 4, 2), (40, 6, 3), (100, 9, 4)])
-def test_the_rows_needed_for_yes_or_no_scores_are_those_of_the_exact_sign_test(n, better, worse):
+def test_rows_needed_for_yes_or_no_scores_are_those_of_the_exact_sign_test(n, better, worse):
     new = [1.0] * (n - worse) + [0.0] * worse
     base = [0.0] * better + [1.0] * (n - better)
     gain = paired_gain(base, new)
@@ -177,7 +177,7 @@ def test_paired_gain_of_eight_rows_is_too_few_to_tell():
     assert gain.sentence.endswith("about 65 rows would be needed for the difference measured here.")
 
 
-def test_a_difference_that_the_test_says_it_could_see_is_seen_four_times_in_five():
+def test_difference_that_the_test_says_it_could_see_is_seen_four_times_in_five():
     rng = np.random.default_rng(8)
     sentence = paired_gain(np.zeros(60), rng.normal(0, 0.2, 60)).sentence
     visible = float(re.search("about (0.[0-9]+);", sentence)[1])
@@ -185,7 +185,7 @@ def test_a_difference_that_the_test_says_it_could_see_is_seen_four_times_in_five
     assert 0.7 <= np.mean([gain.decision is GainDecision.BETTER for gain in gains]) <= 0.93
 
 
-def test_a_model_against_itself_never_wins_in_two_hundred_seeds():
+def test_model_against_itself_never_wins_in_two_hundred_seeds():
     rng = np.random.default_rng(9)
     for seed in range(200):
         each = rng.random(1 + seed)

@@ -47,7 +47,7 @@ def test_planned_sizes(rate, n):
     assert planned.power >= 0.8
 
 
-def test_the_planned_power_is_reached_in_simulated_tests():
+def test_planned_power_is_reached_in_simulated_tests():
     planned = plan(0.65)
     wins = np.random.default_rng(0).binomial(planned.n, 0.65, 20_000)
     assert np.mean(wins >= planned.wins_needed) == pytest.approx(planned.power, abs=0.01)

@@ -33,7 +33,7 @@ def test_ties_count_half_and_get_the_bonett_price_interval():
     assert (result.decisive_low, result.decisive_high) == pytest.approx(decisive)
 
 
-def test_the_sentence_says_what_the_test_could_have_seen():
+def test_sentence_says_what_the_test_could_have_seen():
     result = verdict(60, 40)
     assert result.detectable == pytest.approx(0.645, abs=5e-4)
     assert result.sentence == (
@@ -68,7 +68,7 @@ def test_fewer_than_six_prompts_are_not_said_to_show_anything(prompts):
     assert verdict(17, 1, by_prompt=[1.0] * 5 + [2 / 3]).decision == "better"
 
 
-def test_a_winner_is_named():
+def test_winner_is_named():
     sentence = verdict(70, 30, names=("dpo-2", "sft-1")).sentence
     assert sentence.startswith("Dpo-2 is better than sft-1: it wins 70.0 % of votes")
 
@@ -112,7 +112,7 @@ def test_overlapping_raters_are_counted_by_prompt():
     assert by_prompt.high - by_prompt.low > 1.5 * (pooled.high - pooled.low)
 
 
-def test_the_interval_by_prompt_is_students_t():
+def test_interval_by_prompt_is_students_t():
     means = np.random.default_rng(0).choice([0, 1 / 3, 2 / 3, 1], 50)
     from scipy.stats import t
 
@@ -167,7 +167,7 @@ def test_prompts_that_differ_do_not_make_false_winners(shape):
 
 
 @pytest.mark.parametrize(("win", "loss"), [(0.5, 0.3), (0.3, 0.3), (0.7, 0.2)])
-def test_the_bonett_price_interval_covers_the_true_win_rate(win, loss):
+def test_bonett_price_interval_covers_the_true_win_rate(win, loss):
     rng = np.random.default_rng(8)
     truth = win + (1 - win - loss) / 2
     bounds = [
@@ -193,7 +193,7 @@ def test_impossible_counts_are_errors():
             bad()
 
 
-def test_a_tiny_p_is_said_without_digits_that_nobody_reads():
+def test_tiny_p_is_said_without_digits_that_nobody_reads():
     said = verdict(60, 5, 0, 0).sentence
     assert "p < 0.001;" in said
     assert "e-" not in said

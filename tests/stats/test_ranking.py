@@ -102,7 +102,7 @@ def test_two_models_with_ties_as_half_get_their_win_rate():
     assert (first.win_low, first.win_high) == pytest.approx((0.6 - half, 0.6 + half), abs=0.02)
 
 
-def test_the_interval_covers_the_true_strength_where_prompts_differ():
+def test_interval_covers_the_true_strength_where_prompts_differ():
     rng = np.random.default_rng(2)
     covered = 0
     for _ in range(60):
@@ -118,7 +118,7 @@ def test_the_interval_covers_the_true_strength_where_prompts_differ():
     assert covered >= 52
 
 
-def test_the_matrix_shows_who_beat_whom_and_who_never_met():
+def test_matrix_shows_who_beat_whom_and_who_never_met():
     found = ranking(FOUR, "A", draws=10)
     names = [model.name for model in found.models]
     assert names == ["D", "B", "C", "A"]
@@ -215,7 +215,7 @@ def test_repeats_and_gold_items_do_not_count():
     assert ranking([*TIED, *extra], "old") == ranking(TIED, "old")
 
 
-def test_the_baseline_may_come_first():
+def test_baseline_may_come_first():
     found = ranking(ballots({("new", "old"): (10, 60, 0)}), "old")
     assert found.sentence == (
         "The baseline old comes first of 2 models, and beats each of the others."

@@ -63,7 +63,7 @@ def test_gold_catches_clickers_and_spares_careful_raters(accuracy, least, most):
         assert np.median(caught.argmax(axis=1) + 1) <= 6
 
 
-def test_an_always_left_rater_is_flagged_within_20_votes_and_honest_ones_are_not():
+def test_always_left_rater_is_flagged_within_20_votes_and_honest_ones_are_not():
     flagged = [position_bias(k, 20 - k).biased for k in range(21)]
     assert flagged[17:] == [True] * 4
     assert not any(flagged[4:17])
@@ -72,7 +72,7 @@ def test_an_always_left_rater_is_flagged_within_20_votes_and_honest_ones_are_not
 
 
 @pytest.mark.parametrize(("loser", "votes"), [(0.2, 4), (0.35, 9)])
-def test_a_rater_who_always_picks_the_loser_is_caught_after_the_known_number(loser, votes):
+def test_rater_who_always_picks_the_loser_is_caught_after_the_known_number(loser, votes):
     n = 10_000
     others = [
         RatedPair(f"o{i}", f"o{i % 20}", "good", "poor", "right" if i < loser * n else "left")
@@ -133,7 +133,7 @@ def test_nobody_is_unlike_the_others_where_there_are_few_others():
     assert set(strangeness(votes).values()) == {1.0}
 
 
-def test_an_honest_rater_who_looks_at_all_times_passes_20_rarely():
+def test_honest_rater_who_looks_at_all_times_passes_20_rarely():
     """The evidence is an e-process: 1 / 2q for the rarer side, one half for the other."""
     rng = np.random.default_rng(5)
     for rare in (0.3, 0.45, 0.5):
@@ -166,13 +166,13 @@ def test_repeat_with_a_tie_once_is_no_contradiction():
     assert "at least 0 % flipped (0 of 4 contradicted)" in found.sentence
 
 
-def test_the_noise_of_repeats_is_the_rate_at_which_votes_were_flipped():
+def test_noise_of_repeats_is_the_rate_at_which_votes_were_flipped():
     rng = np.random.default_rng(6)
     same = int(((rng.random(20_000) < 0.1) == (rng.random(20_000) < 0.1)).sum())
     assert consistency(same, 20_000).noise == pytest.approx(0.1, abs=0.01)
 
 
-def test_a_report_names_who_to_look_at_and_why():
+def test_report_names_who_to_look_at_and_why():
     gold = [RatedPair(f"g{n}", "odd", "x", "y", "left", expected="right") for n in range(5)]
     votes = [RatedPair(f"p{n}", "odd", "new", "old", "left") for n in range(20)]
     votes += [

@@ -87,7 +87,7 @@ def test_peeking_at_means_by_prompt_misleads_rarely():
     assert (log_e >= np.log(20)).any(axis=1).mean() > 0.08
 
 
-def test_the_bounds_of_the_mean_cover_it_at_all_looks():
+def test_bounds_of_the_mean_cover_it_at_all_looks():
     rng = np.random.default_rng(11)
     for true in (0.2, 0.5, 0.9):
         means = rng.beta(4 * true, 4 * (1 - true), (2000, 150))
@@ -96,7 +96,7 @@ def test_the_bounds_of_the_mean_cover_it_at_all_looks():
         assert (above | below).mean() <= 0.05
 
 
-def test_a_better_model_is_found_and_ties_make_it_faster_than_coin_flips():
+def test_better_model_is_found_and_ties_make_it_faster_than_coin_flips():
     rng = np.random.default_rng(12)
     means = rng.choice([0.25, 0.5, 0.75, 1.0], 200, p=[0.1, 0.3, 0.4, 0.2])
     found = evidence_by_prompt(means.tolist())
@@ -110,7 +110,7 @@ def test_a_better_model_is_found_and_ties_make_it_faster_than_coin_flips():
     assert found.high - found.low < coin.high - coin.low
 
 
-def test_the_bounds_are_those_of_a_plain_loop_over_candidate_means():
+def test_bounds_are_those_of_a_plain_loop_over_candidate_means():
     rng = np.random.default_rng(13)
     x = rng.random(60)
     variance, ahead = 0.25, []

@@ -18,7 +18,7 @@ def recipe(**values):
     return sft.Recipe(model="m", dataset="d", **values)
 
 
-def test_an_unknown_tracker_is_one_sentence_that_lists_the_known_ones():
+def test_unknown_tracker_is_one_sentence_that_lists_the_known_ones():
     with pytest.raises(UserError) as caught:
         available.check(recipe(trackers=["tensorbord"]))
     assert str(caught.value) == (
@@ -26,7 +26,7 @@ def test_an_unknown_tracker_is_one_sentence_that_lists_the_known_ones():
     )
 
 
-def test_a_missing_library_is_one_sentence_that_names_what_to_install(theirs):
+def test_missing_library_is_one_sentence_that_names_what_to_install(theirs):
     with pytest.raises(UserError) as caught:
         available.check(recipe(trackers=["lacking"]))
     assert str(caught.value) == (
@@ -35,7 +35,7 @@ def test_a_missing_library_is_one_sentence_that_names_what_to_install(theirs):
     )
 
 
-def test_an_extra_of_the_project_holds_each_library():
+def test_extra_of_the_project_holds_each_library():
     import tomllib
     from importlib.util import find_spec
     from pathlib import Path
@@ -66,7 +66,7 @@ def test_what_is_no_list_of_names_is_named(values):
         read(sft.Recipe, {"model": "m", "dataset": "d", **values})
 
 
-def test_the_command_line_takes_a_list_of_names(tmp_path):
+def test_command_line_takes_a_list_of_names(tmp_path):
     file = tmp_path / "recipe.yaml"
     file.write_text("kind: sft\nmodel: m\ndataset: d\n")
     values = cli_training.values_of(file, ("trackers=[tensorboard, mlflow]",))
@@ -84,7 +84,7 @@ def test_nothing_is_queued_for_a_tracker_that_cannot_be_had(ws, tmp_path):
     assert queued.recipe["trackers"] == []
 
 
-def test_a_checkpoint_fits_whatever_the_run_is_also_written_to():
+def test_checkpoint_fits_whatever_the_run_is_also_written_to():
     rows = [{"a": 1}]
     plain = checkpoint.origin(recipe(), rows)
     assert checkpoint.origin(recipe(trackers=["tensorboard"]), rows) == plain
@@ -97,5 +97,5 @@ def test_trl_is_never_handed_the_trackers(method):
     assert "trackers" not in training.curated(one)
 
 
-def test_a_warm_up_is_written_nowhere():
+def test_warm_up_is_written_nowhere():
     assert warmup._short(sft.Recipe, 3)["trackers"] == []

@@ -43,7 +43,7 @@ def ask(passed_on, name):
 
 
 @pytest.mark.parametrize("name", HOOKS)
-def test_a_fault_in_any_hook_is_one_sentence_and_the_tracker_is_dropped(ctx, name):
+def test_fault_in_any_hook_is_one_sentence_and_the_tracker_is_dropped(ctx, name):
     callback = Callback(bad=name)
     _, passed_on = started(ctx, callback)
     for each in [*HOOKS, *HOOKS]:
@@ -63,7 +63,7 @@ def test_every_hook_is_passed_on_as_it_came_and_decides_nothing(ctx):
     assert {"on_train_begin", "on_log", "on_train_end"} <= set(HOOKS)
 
 
-def test_a_tracker_that_cannot_start_is_one_sentence(ctx):
+def test_tracker_that_cannot_start_is_one_sentence(ctx):
     def start():
         raise RuntimeError
 
@@ -82,7 +82,7 @@ def test_each_tracker_is_closed_once_and_told_how_the_run_ended(ctx, fallen, tol
     assert heard == [told]
 
 
-def test_a_fault_while_closing_is_said_and_after_another_one_it_is_not(ctx):
+def test_fault_while_closing_is_said_and_after_another_one_it_is_not(ctx):
     def finish(_):
         raise OSError("the disk is full")
 

@@ -71,7 +71,7 @@ def test_tensorboard_holds_the_numbers_of_the_run_and_changes_none(tiny_model, t
     assert said == f"TensorBoard is written; open it with: tensorboard --logdir '{folder}'"
 
 
-def test_a_run_that_goes_on_shows_each_step_once(tiny_model, tmp_path):
+def test_run_that_goes_on_shows_each_step_once(tiny_model, tmp_path):
     broken = MemoryContext(tmp_path / "job", tiny_model, chats(24), chats(4), cancel_after=3)
     asked = recipe("tensorboard", max_steps=6, num_evals=3)
     with pytest.raises(Cancelled):
@@ -84,7 +84,7 @@ def test_a_run_that_goes_on_shows_each_step_once(tiny_model, tmp_path):
     assert tensorboard(again, "train/loss") == close(said_by_step(again, "loss"))
 
 
-def test_a_run_that_begins_anew_empties_the_folder(tiny_model, tmp_path):
+def test_run_that_begins_anew_empties_the_folder(tiny_model, tmp_path):
     left = tmp_path / "job" / FOLDER / "tensorboard" / "events.out.tfevents.1.old"
     left.parent.mkdir(parents=True)
     left.write_text("of an attempt that left no checkpoint")
@@ -103,7 +103,7 @@ def test_somebody_elses_tracker_is_used_and_hears_how_a_run_ended(tiny_model, tm
     assert heard.read_text().split("\n")[-2:] == ["finish False", ""]
 
 
-def test_a_tracker_that_breaks_costs_one_sentence_and_no_number(
+def test_tracker_that_breaks_costs_one_sentence_and_no_number(
     tiny_model, tmp_path, plain, theirs, monkeypatch
 ):
     monkeypatch.setenv("THEIRS_BREAKS", "yes")
@@ -166,7 +166,7 @@ def test_mlflow_holds_the_numbers_of_the_run(tiny_model, tmp_path, plain):
     assert sorted(kept) == said_by_step(ctx, "loss")
 
 
-def test_an_mlflow_server_that_is_not_there_costs_one_sentence(
+def test_mlflow_server_that_is_not_there_costs_one_sentence(
     tiny_model, tmp_path, monkeypatch, capfd
 ):
     pytest.importorskip("mlflow", reason='needs pip install "tuneloop[mlflow]"')

@@ -48,7 +48,7 @@ def ran(ws, project_id, recipe, seconds, tokens_per_s, **result):
     return job
 
 
-def test_an_estimate_names_time_memory_and_where_it_comes_from(ws, world):
+def test_estimate_names_time_memory_and_where_it_comes_from(ws, world):
     found = estimate.estimate(ws, LOCAL, *world, usd_per_hour=3.6)
     assert found.verdict == "ok"
     assert found.memory_needed == sum(found.memory.values())
@@ -86,7 +86,7 @@ def test_shorter_rows_and_fewer_steps_take_less(ws, world):
     assert "fit whole" in short.settings["max_length"]
 
 
-def test_a_finished_run_tells_how_fast_the_next_one_is(ws, world):
+def test_finished_run_tells_how_fast_the_next_one_is(ws, world):
     ran(ws, *world, seconds=100, tokens_per_s=50.0)
     found = estimate.estimate(ws, LOCAL, *world)
     assert "1 earlier run" in found.basis
@@ -163,7 +163,7 @@ def test_what_the_training_would_refuse_is_said_before_in_its_own_words(ws, worl
     assert "lora settings would change nothing" in found.reasons[0]
 
 
-def test_the_estimate_of_a_job_is_kept_once_and_compared_with_what_it_took(ws, world):
+def test_estimate_of_a_job_is_kept_once_and_compared_with_what_it_took(ws, world):
     job = ran(ws, *world, seconds=120, tokens_per_s=50.0, peak_memory_mb=700.0)
     with writing(ws.db) as conn:
         estimates.add(conn, job.id, time.time(), {"another": 1})
@@ -174,14 +174,14 @@ def test_the_estimate_of_a_job_is_kept_once_and_compared_with_what_it_took(ws, w
     assert found.sentence.startswith("It took 2.0 minutes")
 
 
-def test_a_job_without_an_estimate_has_nothing_to_compare(ws, world):
+def test_job_without_an_estimate_has_nothing_to_compare(ws, world):
     job = lifecycle.submit(ws, LOCAL, *world)
     assert history.compare(ws, LOCAL, job.id) is None
     with reading(ws.db) as conn:
         assert estimates.of(conn, job.id) == {}
 
 
-def test_a_rater_may_ask_nothing_of_this(ws, world):
+def test_rater_may_ask_nothing_of_this(ws, world):
     rater = Actor(name="r", role=Role.RATER)
     for ask in (estimate.estimate, estimate.submit):
         with pytest.raises(Forbidden):
@@ -202,7 +202,7 @@ def test_both_sides_of_a_pair_are_read(ws, world, tmp_path):
 
 
 @pytest.mark.train
-def test_a_warm_up_measures_the_speed_that_the_next_estimate_uses(ws, world):
+def test_warm_up_measures_the_speed_that_the_next_estimate_uses(ws, world):
     project_id, recipe = world
     warm = warmup.Recipe(method="sft", recipe=recipe.model_dump(mode="json"), steps=2)
     job = lifecycle.submit(ws, LOCAL, project_id, warm)
@@ -221,7 +221,7 @@ def test_a_warm_up_measures_the_speed_that_the_next_estimate_uses(ws, world):
 
 
 @pytest.mark.train
-def test_a_warm_up_that_is_stopped_leaves_nothing(ws, world):
+def test_warm_up_that_is_stopped_leaves_nothing(ws, world):
     project_id, recipe = world
     warm = warmup.Recipe(method="sft", recipe=recipe.model_dump(mode="json"), steps=50)
     job = lifecycle.submit(ws, LOCAL, project_id, warm)

@@ -22,14 +22,14 @@ def test_seven_billion_weights_in_full_do_not_fit_in_16_gb(tuneloop):
     assert found["proposal"]["tuning"] in ("lora", "qlora")
 
 
-def test_a_small_model_fits_and_the_text_says_where_the_numbers_come_from(tuneloop):
+def test_small_model_fits_and_the_text_says_where_the_numbers_come_from(tuneloop):
     code, out, _ = tuneloop("preflight", "sft", "--parameters", "135M", "--memory-gb", 64)
     assert code == 0
     assert out.startswith("It fits.")
     assert "guess" in out
 
 
-def test_a_recipe_file_is_measured_on_its_own_rows(tuneloop, home, tiny_model, tmp_path):
+def test_recipe_file_is_measured_on_its_own_rows(tuneloop, home, tiny_model, tmp_path):
     ws = open_workspace(Settings.from_environment())
     project = helpers.project(ws)
     helpers.dataset(ws, project.id, tmp_path)

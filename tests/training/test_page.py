@@ -90,7 +90,7 @@ def values(found):
     return [value for _, value in found]
 
 
-def test_the_methods_are_those_jobs_that_train():
+def test_methods_are_those_jobs_that_train():
     assert list(KNOWN)[:2] == ["sft", "dpo"]
     assert "evaluate" not in KNOWN
 
@@ -105,7 +105,7 @@ def test_methods_without_data_say_what_they_lack_and_how_to_get_it(ws, project, 
     assert html.count('aria-pressed="true"') == 1
 
 
-def test_the_first_method_is_one_that_the_project_has_data_for(ws, project, base, tmp_path):
+def test_first_method_is_one_that_the_project_has_data_for(ws, project, base, tmp_path):
     votes = pairs(ws, project.id, tmp_path)
     assert methods.first_choice([]) == "sft"
     assert methods.first_choice([votes]) == "dpo"
@@ -141,7 +141,7 @@ def test_judges_reward_but_are_no_start_for_a_model_that_writes(ws, project, bas
     assert adapter.id in values(online.models)
 
 
-def test_a_rule_that_needs_accepted_answers_is_not_first_for_bare_questions(
+def test_rule_that_needs_accepted_answers_is_not_first_for_bare_questions(
     ws, project, base, tmp_path
 ):
     path = tmp_path / "asked.jsonl"
@@ -231,7 +231,7 @@ def test_votes_that_no_dataset_holds_are_offered_until_they_are_used(
     assert refresh.votes_to_use(ws, project.id) == 0
 
 
-def test_the_look_says_memory_time_and_steps_and_why_the_batch_is_as_it_is(ws, project, sft):
+def test_look_says_memory_time_and_steps_and_why_the_batch_is_as_it_is(ws, project, sft):
     usual = before_start.changed(sft, presets.values(SFT, presets.USUAL, 30))
     found = before_start.look(ws, project.id, usual)
     assert "It fits" in found.panel
@@ -243,7 +243,7 @@ def test_the_look_says_memory_time_and_steps_and_why_the_batch_is_as_it_is(ws, p
     assert found.measure.startswith("Measure the speed here, about")
 
 
-def test_a_price_makes_it_cost_something(ws, project, sft):
+def test_price_makes_it_cost_something(ws, project, sft):
     assert "USD" not in before_start.look(ws, project.id, sft).panel
     assert (
         "USD" in before_start.look(ws, project.id, sft, before_start.StartChoice(price=2.5)).panel
@@ -252,7 +252,7 @@ def test_a_price_makes_it_cost_something(ws, project, sft):
         before_start.look(ws, project.id, sft, before_start.StartChoice(price=-1))
 
 
-def test_the_look_warns_of_what_people_trip_over(ws, project, base, faq, tmp_path):
+def test_look_warns_of_what_people_trip_over(ws, project, base, faq, tmp_path):
     path = helpers.chat_file(tmp_path, 10, "all.jsonl")
     unsplit = datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.0)
     adapter = trained(ws, project.id, base, faq)
@@ -262,7 +262,7 @@ def test_the_look_warns_of_what_people_trip_over(ws, project, base, faq, tmp_pat
     assert before_start.notes(ws, SFT(model=base.id, dataset=faq.id)) == ()
 
 
-def test_a_training_of_few_steps_says_how_many_epochs_are_usual(ws, project, sft):
+def test_training_of_few_steps_says_how_many_epochs_are_usual(ws, project, sft):
     rows = datasets.get(ws, LOCAL, sft.dataset).train_rows
     few = before_start.changed(sft, {"per_device_train_batch_size": rows})
     assert before_start.notes(ws, few, steps=2) == (
@@ -280,7 +280,7 @@ def test_few_rows_are_gone_over_until_they_make_30_steps(rows, wanted):
     assert default_epochs(rows) == wanted
 
 
-def test_the_estimate_comes_with_the_file_and_the_command_that_do_the_same(ws, project, sft):
+def test_estimate_comes_with_the_file_and_the_command_that_do_the_same(ws, project, sft):
     text, command = before_start.as_file(ws, project.id, sft)
     assert yaml.safe_load(text)["dataset"] == "faq@1"
     assert yaml.safe_load(text)["model"] == "base"
@@ -331,7 +331,7 @@ def test_there_is_no_smaller_proposal_for_what_fits(ws, project, sft):
 
 @pytest.mark.parametrize("recipe", KNOWN.values(), ids=KNOWN)
 @pytest.mark.parametrize("rows", [30, 100_000])
-def test_a_form_filled_by_a_preset_is_known_as_that_preset(recipe, rows):
+def test_form_filled_by_a_preset_is_known_as_that_preset(recipe, rows):
     needed = {"model": "m", "dataset": "d"}
     needed |= {"reward": "overlap"} if "reward" in recipe.model_fields else {}
     for name in presets.NAMES:
@@ -340,12 +340,12 @@ def test_a_form_filled_by_a_preset_is_known_as_that_preset(recipe, rows):
     assert presets.of(recipe(**needed, num_evals=7), rows) is None
 
 
-def test_a_quick_look_is_shorter_than_the_usual_training_of_few_rows(ws, project, sft):
+def test_quick_look_is_shorter_than_the_usual_training_of_few_rows(ws, project, sft):
     quick = before_start.changed(sft, presets.values(SFT, presets.QUICK, 30))
     assert quick.max_steps == 6  # of 24
 
 
-def test_a_first_look_is_a_tenth_and_is_offered_before_a_big_run_only(ws, project, sft):
+def test_first_look_is_a_tenth_and_is_offered_before_a_big_run_only(ws, project, sft):
     assert before_start.look(ws, project.id, sft).first == ""
     big = before_start.changed(
         sft, {"num_train_epochs": 100, "max_length": 512, "max_steps": 100_000}
@@ -361,7 +361,7 @@ def test_starting_queues_the_job_and_keeps_what_was_said_of_it(ws, project, sft)
     assert history.compare(ws, LOCAL, job.id).estimated_s > 0
 
 
-def test_a_run_without_a_name_is_called_after_its_data(ws, project, sft):
+def test_run_without_a_name_is_called_after_its_data(ws, project, sft):
     assert tab.start(ws, project.id, sft, " ").name == "SFT on faq@1"
 
 
@@ -370,7 +370,7 @@ def test_starting_needs_a_project(ws, sft):
         tab.start(ws, None, sft, "")
 
 
-def test_a_wrong_field_is_said_in_place_of_the_estimate(ws, project, base, faq, made):
+def test_wrong_field_is_said_in_place_of_the_estimate(ws, project, base, faq, made):
     filled = {**dict.fromkeys(made[0].names, ""), "model": base.id, "dataset": faq.id}
     given = {**filled, "learning_rate": 3}
     drawn = refresh.estimate(
@@ -392,7 +392,7 @@ def test_before_the_first_model_is_ready_its_place_says_so(ws, project, faq, mad
     assert not drawn[len(form.EstimateParts._fields)].interactive
 
 
-def test_the_smaller_proposal_and_the_presets_fill_their_boxes_and_no_others(made):
+def test_smaller_proposal_and_the_presets_fill_their_boxes_and_no_others(made):
     fills = refresh.fills(made[0], {"max_steps": None, "num_evals": 3})
     by_name = dict(zip(made[0].names, fills, strict=True))
     assert (by_name["max_steps"], by_name["num_evals"]) == ("", 3)
@@ -406,7 +406,7 @@ def test_every_field_of_a_method_is_in_its_form_once(made):
         assert ids == [f"{one.kind}-{name}" for name in one.names]
 
 
-def test_a_warm_up_is_queued_and_said_to_run(ws, project, sft):
+def test_warm_up_is_queued_and_said_to_run(ws, project, sft):
     job = before_start.warm_up(ws, project.id, sft)
     assert (job.kind, job.recipe["method"], job.recipe["steps"]) == ("warmup", "sft", 4)
     found = before_start.look(ws, project.id, sft, before_start.StartChoice(warmup=job.id))
@@ -414,7 +414,7 @@ def test_a_warm_up_is_queued_and_said_to_run(ws, project, sft):
     assert found.measure == ""
 
 
-def test_a_search_tries_around_what_the_form_says(ws, project, base, faq):
+def test_search_tries_around_what_the_form_says(ws, project, base, faq):
     recipe = DPO(model=base.id, dataset=faq.id, learning_rate=0.2, beta=0.5)
     made = studies.study(
         "sweep", recipe, studies.StudyChoice(20, 5, ("learning_rate", "beta", "lora.r"))
@@ -425,7 +425,7 @@ def test_a_search_tries_around_what_the_form_says(ws, project, base, faq):
     assert made.space["lora.r"] == (4, 8, 16, 32)
 
 
-def test_a_search_for_nothing_is_refused(sft):
+def test_search_for_nothing_is_refused(sft):
     with pytest.raises(UserError, match="nothing to try"):
         studies.study("sweep", sft, studies.StudyChoice(tried=()))
     whole = before_start.changed(sft, {"tuning": "full"})
@@ -440,7 +440,7 @@ def test_studies_say_how_many_trainings_they_are_and_start_as_jobs(ws, project, 
     assert (job.kind, job.name, job.recipe["max_steps"]) == ("curve", "Learning curve of faq@1", 10)
 
 
-def test_a_study_needs_held_out_rows(ws, project, base, tmp_path):
+def test_study_needs_held_out_rows(ws, project, base, tmp_path):
     path = helpers.chat_file(tmp_path, 10, "all.jsonl")
     unsplit = datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.0)
     with pytest.raises(UserError, match="no held-out rows"):

@@ -42,7 +42,7 @@ def as_built(recipe):
 
 
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
-def test_an_untouched_form_is_the_recipe_with_its_defaults(kind):
+def test_untouched_form_is_the_recipe_with_its_defaults(kind):
     recipe = plugins.load("jobs", kind).Recipe
     read = forms.read(recipe, {"model": "m", "dataset": "d", **as_built(recipe)})
     assert read == recipe(model="m", dataset="d")
@@ -63,11 +63,11 @@ def test_types_become_the_components_that_fit_them():
     assert isinstance(fields["note"], gr.Textbox)
 
 
-def test_a_filled_form_is_read_field_by_field():
+def test_filled_form_is_read_field_by_field():
     assert forms.read(Odd, ODD) == Odd(flavour="sweet", hot=True, size=4, note="hi")
 
 
-def test_an_emptied_number_is_the_default():
+def test_emptied_number_is_the_default():
     assert forms.read(Odd, {**ODD, "size": None}).size == 3
 
 
@@ -87,7 +87,7 @@ def test_numbers_in_yaml_may_be_written_as_people_write_them():
     }
 
 
-def test_an_empty_yaml_box_means_no_option():
+def test_empty_yaml_box_means_no_option():
     assert sft(lora="").lora == {}
 
 
@@ -115,13 +115,13 @@ def test_losses_and_weights_are_read_as_lists():
     assert forms.read(recipe, {**filled, "loss_weights": " "}).loss_weights is None
 
 
-def test_a_wrong_value_is_named():
+def test_wrong_value_is_named():
     with pytest.raises(UserError, match="learning_rate"):
         sft(learning_rate=2.0)
 
 
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
-def test_the_yaml_of_a_recipe_reads_back_as_the_same_recipe(kind):
+def test_yaml_of_a_recipe_reads_back_as_the_same_recipe(kind):
     recipe = plugins.load("jobs", kind).Recipe
     one = recipe(model="m", dataset="d", trl={"warmup_steps": 3})
     values = yaml.safe_load(forms.as_yaml(one))
@@ -131,7 +131,7 @@ def test_the_yaml_of_a_recipe_reads_back_as_the_same_recipe(kind):
 
 
 @pytest.mark.parametrize("kind", ["sft", "dpo", "kto", "reward", "rloo", "grpo"])
-def test_a_form_filled_from_a_recipe_means_that_recipe(kind):
+def test_form_filled_from_a_recipe_means_that_recipe(kind):
     recipe = plugins.load("jobs", kind).Recipe
     needed = {"reward": "overlap"} if "reward" in recipe.model_fields else {}
     one = recipe(model="m", dataset="d", max_steps=7, trl={"warmup_steps": 3}, **needed)
@@ -159,6 +159,6 @@ def test_without_any_tracker_installed_the_form_says_so(monkeypatch):
     assert "none of them is installed here (tensorboard or mlflow" in box.info
 
 
-def test_a_form_filled_from_a_run_leaves_out_a_tracker_that_is_gone(monkeypatch):
+def test_form_filled_from_a_run_leaves_out_a_tracker_that_is_gone(monkeypatch):
     trackers(monkeypatch, ["tensorboard"])
     assert forms.filled(sft(trackers=["tensorboard", "gone"]))["trackers"] == ["tensorboard"]

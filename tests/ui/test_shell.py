@@ -63,7 +63,7 @@ def space(ws: Workspace):
         yield ours
 
 
-def test_an_event_that_shows_no_progress_names_no_component_to_show_it_on(app, client):
+def test_event_that_shows_no_progress_names_no_component_to_show_it_on(app, client):
     """Gradio's page would look for each of them in its whole tree, at every change of an event."""
     events = client.get("/config").json()["dependencies"]
     hidden = [one for one in events if one["show_progress"] == "hidden"]
@@ -71,7 +71,7 @@ def test_an_event_that_shows_no_progress_names_no_component_to_show_it_on(app, c
     assert all(one["show_progress_on"] == [] for one in hidden)
 
 
-def test_a_new_project_is_looked_at_by_the_tab_that_is_open_alone(client):
+def test_new_project_is_looked_at_by_the_tab_that_is_open_alone(client):
     """Nine tabs that draw themselves at once keep a browser busy for seconds."""
     config = client.get("/config").json()
     project = next(
@@ -86,13 +86,13 @@ def test_a_new_project_is_looked_at_by_the_tab_that_is_open_alone(client):
 # the guard
 
 
-def test_the_page_and_its_health_are_served(client):
+def test_page_and_its_health_are_served(client):
     assert client.get("/").status_code == 200
     assert client.get("/health").json() == {"ok": True, "version": "0.1.0", "worker": False}
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "[", ""])
-def test_a_foreign_host_is_refused(client, host):
+def test_foreign_host_is_refused(client, host):
     assert client.get("/", headers={"host": host}).status_code == 421
 
 
@@ -135,17 +135,17 @@ def test_every_answer_carries_the_security_headers(client, path):
     assert "frame-ancestors 'self'" in headers["content-security-policy"]
 
 
-def test_a_refusal_carries_them_too(client):
+def test_refusal_carries_them_too(client):
     refused = client.get("/", headers={"host": "evil.example"})
     assert refused.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/proxy=https://a.b/c", "/gradio_api/file=http://a.b"])
-def test_the_server_fetches_no_address_for_a_visitor(client, path):
+def test_server_fetches_no_address_for_a_visitor(client, path):
     assert client.get(path).status_code == 404
 
 
-def test_a_space_answers_under_its_name_but_still_not_to_other_sites(space):
+def test_space_answers_under_its_name_but_still_not_to_other_sites(space):
     page = space.get("/")
     assert page.status_code == 200
     assert "https://huggingface.co" in page.headers["content-security-policy"]
@@ -155,7 +155,7 @@ def test_a_space_answers_under_its_name_but_still_not_to_other_sites(space):
     assert joined.status_code == 403
 
 
-def test_a_space_says_that_data_is_lost_on_restart(space, client):
+def test_space_says_that_data_is_lost_on_restart(space, client):
     assert "lost on restart" in space.get("/config").text
     assert "lost on restart" not in client.get("/config").text
 
@@ -163,7 +163,7 @@ def test_a_space_says_that_data_is_lost_on_restart(space, client):
 # how Gradio is mounted
 
 
-def test_the_mounted_page_checks_file_paths_and_keeps_errors_and_runs_to_itself(app, client):
+def test_mounted_page_checks_file_paths_and_keeps_errors_and_runs_to_itself(app, client):
     demo = app.state.demo
     assert demo.has_launched is True
     assert demo.show_error is False
@@ -186,7 +186,7 @@ def _takes_a_file(app):
                 yield number, place, others
 
 
-def test_a_path_outside_the_uploads_is_refused(app, client, tmp_path, capfd):
+def test_path_outside_the_uploads_is_refused(app, client, tmp_path, capfd):
     secret = tmp_path / "secret.jsonl"
     secret.write_text('{"prompt": "a", "completion": "b"}')
     found = list(_takes_a_file(app))
@@ -206,7 +206,7 @@ def test_uploads_lie_in_the_workspace(ws, client):
     assert Path(got.json()[0]).is_relative_to(ws.settings.home / "uploads")
 
 
-def test_the_database_and_the_models_cannot_be_fetched(ws, client):
+def test_database_and_the_models_cannot_be_fetched(ws, client):
     secret = ws.files / "secret.txt"
     secret.write_text("x")
     for path in (secret, ws.settings.home / "test.db", "/etc/passwd"):
@@ -224,7 +224,7 @@ def test_only_the_named_files_are_served(client, name):
     assert client.get(f"/static/{name}").status_code in (403, 404)
 
 
-def test_the_fonts_of_the_theme_are_served_from_here(client):
+def test_fonts_of_the_theme_are_served_from_here(client):
     style = client.get("/theme.css").text
     assert "googleapis" not in style
     fonts = re.findall(r"url\('?(static/fonts/[^')]+)", style)
@@ -232,7 +232,7 @@ def test_the_fonts_of_the_theme_are_served_from_here(client):
     assert all(client.get(f"/{font}").status_code == 200 for font in fonts)
 
 
-def test_the_web_process_never_imports_torch():
+def test_web_process_never_imports_torch():
     code = (
         "import sys, ui.server; print(sorted({'torch', 'transformers', 'trl'} & set(sys.modules)))"
     )
@@ -262,9 +262,7 @@ def served(monkeypatch):
 
 
 @pytest.mark.parametrize(("host", "asks"), [("0.0.0.0", True), ("127.0.0.1", False)])
-def test_an_address_that_others_can_reach_asks_who_somebody_is(
-    tmp_path, served, capsys, host, asks
-):
+def test_address_that_others_can_reach_asks_who_somebody_is(tmp_path, served, capsys, host, asks):
     server.serve(tmp_path, host, free_port())
     said = capsys.readouterr().out
     assert ("/account/welcome/" in said) == asks
@@ -272,7 +270,7 @@ def test_an_address_that_others_can_reach_asks_who_somebody_is(
     assert got.status_code == (401 if asks else 200)
 
 
-def test_an_account_makes_also_a_loopback_address_ask(tmp_path, served):
+def test_account_makes_also_a_loopback_address_ask(tmp_path, served):
     made = open_workspace(server._settings(tmp_path))
     accounts.add(made, LOCAL, "Ada", "owner")
     made.close()
@@ -280,7 +278,7 @@ def test_an_account_makes_also_a_loopback_address_ask(tmp_path, served):
     assert TestClient(served[0], base_url=HERE).get("/config").status_code == 401
 
 
-def test_a_taken_port_is_a_readable_error(tmp_path):
+def test_taken_port_is_a_readable_error(tmp_path):
     import socket
 
     with socket.socket() as taken:
@@ -291,7 +289,7 @@ def test_a_taken_port_is_a_readable_error(tmp_path):
             server.serve(tmp_path, "127.0.0.1", port)
 
 
-def test_a_model_that_cannot_be_fetched_is_said_in_words(ws, monkeypatch, tmp_path):
+def test_model_that_cannot_be_fetched_is_said_in_words(ws, monkeypatch, tmp_path):
     monkeypatch.setenv("TUNELOOP_MODEL", str(tmp_path))
     setup = Setup()
     setup.fetch(ws)
@@ -302,7 +300,7 @@ def test_a_model_that_cannot_be_fetched_is_said_in_words(ws, monkeypatch, tmp_pa
 # handlers
 
 
-def test_a_user_error_reaches_the_page_and_a_bug_stays_in_the_log(caplog):
+def test_user_error_reaches_the_page_and_a_bug_stays_in_the_log(caplog):
     @shows_errors
     def told(_: int) -> None:
         raise UserError("Nothing there.", "Add a file.")
@@ -347,22 +345,22 @@ def test_text_is_never_markup(made):
     ("seconds", "words"),
     [(0, "0 s"), (59.6, "1 min"), (200, "3 min 20 s"), (3900, "1 h 5 min"), (200000, "2 days")],
 )
-def test_a_duration_is_said_as_people_say_it(seconds, words):
+def test_duration_is_said_as_people_say_it(seconds, words):
     assert markup.duration(seconds) == words
 
 
-def test_a_moment_today_needs_no_date():
+def test_moment_today_needs_no_date():
     assert markup.when(time.time()).startswith("today ")
     assert markup.when(0).endswith("1970")
 
 
-def test_a_bar_stays_between_nothing_and_all():
+def test_bar_stays_between_nothing_and_all():
     assert "100 %" in markup.progress(9, 3, "x")
     assert "0 %" in markup.progress(0, 0, "x")
     assert "about 1 min 30 s left" in markup.progress(1, 3, "x", 90)
 
 
-def test_the_loss_curve_marks_the_lowest_held_out_loss():
+def test_loss_curve_marks_the_lowest_held_out_loss():
     said = [
         (1, {"loss": 3.0}),
         (2, {"eval_loss": 2.0}),
@@ -388,7 +386,7 @@ def _steps(**states: str) -> tuple[Step, ...]:
     )
 
 
-def test_the_picture_says_each_state_in_words_and_no_name_is_markup():
+def test_picture_says_each_state_in_words_and_no_name_is_markup():
     drawn = loop_picture.picture(_steps(data="done", train="done", evaluate="running", rate="next"))
     assert "2 of 8" in drawn
     for words in ("done", "running now", "next", "to do"):
@@ -481,7 +479,7 @@ def test_home_says_that_the_model_is_on_its_way(ws):
     assert "Fetching the first model." in str(drawn)
 
 
-def test_a_project_that_is_gone_gives_way_to_the_newest(ws):
+def test_project_that_is_gone_gives_way_to_the_newest(ws):
     newest = projects.create(ws, LOCAL, "Newest")
     assert home_tab.project_choice(ws, "gone").value == newest.id
 
@@ -493,7 +491,7 @@ def _job(state: State, **more: object) -> Job:
     )  # fmt: skip
 
 
-def test_a_running_demo_shows_its_part_and_a_failed_one_says_why():
+def test_running_demo_shows_its_part_and_a_failed_one_says_why():
     said = {"done": 1.4, "total": 9, "label": "Training on the examples (SFT)"}
     event = Event(job_id="job", seq=1, at=0.0, kind="progress", data=said)
     running = home_view.demo_on_its_way(_job(State.RUNNING), follow.taken(follow.Track(), [event]))
@@ -505,7 +503,7 @@ def test_a_running_demo_shows_its_part_and_a_failed_one_says_why():
     assert "The disk is full." in failed
 
 
-def test_the_report_reads_win_rate_scores_and_who_rated():
+def test_report_reads_win_rate_scores_and_who_rated():
     mean = {"score": 0.41, "low": 0.36, "high": 0.46}
     found = {
         "sentence": "The new model won 62 % of the votes.",

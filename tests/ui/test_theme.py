@@ -45,7 +45,7 @@ def test_what_is_written_can_be_read(ink, paper, dark):
 
 @pytest.mark.parametrize("theme", [":root, .light", ".dark"])
 @pytest.mark.parametrize("tone", ["good", "warn", "bad", "accent", "muted"])
-def test_a_badge_can_be_read_on_its_own_tint(theme, tone):
+def test_badge_can_be_read_on_its_own_tint(theme, tone):
     block = CSS[CSS.index(f"{theme} {{") :].partition("}")[0]
     ink, ground = (re.search(rf"--tl-{name}: (#\w{{6}})", block)[1] for name in (tone, "ground"))
     tint = "#" + "".join(
@@ -55,7 +55,7 @@ def test_a_badge_can_be_read_on_its_own_tint(theme, tone):
     assert contrast(ink, tint) >= READABLE
 
 
-def test_a_field_has_an_edge_by_light_and_by_dark():
+def test_field_has_an_edge_by_light_and_by_dark():
     assert SETTINGS["input_border_width"] == SETTINGS["input_border_width_dark"] == "1px"
     for dark in ("", "_dark"):
         assert SETTINGS[f"input_border_color{dark}"] != SETTINGS[f"input_background_fill{dark}"]

@@ -76,7 +76,7 @@ def shares(choices):
 
 @needs_harness
 @pytest.mark.train
-def test_the_score_is_what_the_model_prefers_and_an_adapter_changes_it(
+def test_score_is_what_the_model_prefers_and_an_adapter_changes_it(
     ctx, tiny_model, adapter, tmp_path
 ):
     from peft import PeftModel
@@ -106,7 +106,7 @@ def test_the_score_is_what_the_model_prefers_and_an_adapter_changes_it(
 
 
 @needs_harness
-def test_a_text_is_written_to_its_end_and_compared(ctx, tmp_path):
+def test_text_is_written_to_its_end_and_compared(ctx, tmp_path):
     task_files, _ = letters(tmp_path)
     result = job.run(recipe(task_files, ("writing",), limit=4), ctx).result
     [score] = result.scores[BASE]
@@ -129,7 +129,7 @@ def test_progress_counts_questions_of_all_tasks_and_models_up_to_all_of_them(ctx
 
 @needs_harness
 @pytest.mark.parametrize("wanted", ["letters", "writing"])
-def test_a_stop_is_heard_between_batches(tiny_model, tmp_path, wanted):
+def test_stop_is_heard_between_batches(tiny_model, tmp_path, wanted):
     ctx = MemoryContext(tmp_path, tiny_model, chats(1), cancel_after=1)
     task_files, _ = letters(tmp_path)
     with pytest.raises(Cancelled):
@@ -138,7 +138,7 @@ def test_a_stop_is_heard_between_batches(tiny_model, tmp_path, wanted):
 
 
 @needs_harness
-def test_a_stop_is_heard_while_an_answer_is_written(tiny_model, tmp_path):
+def test_stop_is_heard_while_an_answer_is_written(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path, tiny_model, chats(1))
     heard = []
 
@@ -155,7 +155,7 @@ def test_a_stop_is_heard_while_an_answer_is_written(tiny_model, tmp_path):
 
 
 @needs_harness
-def test_a_task_that_does_not_exist_is_refused_with_those_most_like_it(ctx):
+def test_task_that_does_not_exist_is_refused_with_those_most_like_it(ctx):
     with pytest.raises(UserError, match=r"no benchmark 'helaswag'.*hellaswag"):
         job.run(recipe(wanted=("helaswag",)), ctx)
 
@@ -176,7 +176,7 @@ def test_questions_that_cannot_be_reached_are_one_sentence(ctx):
 
 
 @needs_harness
-def test_a_task_that_runs_what_a_model_writes_is_refused(ctx, tmp_path):
+def test_task_that_runs_what_a_model_writes_is_refused(ctx, tmp_path):
     mine = harness_tasks.folder(tmp_path / "mine")
     text = (mine / "writing.yaml").read_text()
     (mine / "writing.yaml").write_text(text + "unsafe_code: true\n")
@@ -194,7 +194,7 @@ def test_benchmark_task_file_that_is_broken_is_one_sentence(ctx, tmp_path):
 
 
 @needs_harness
-def test_a_task_whose_program_needs_what_is_not_here_says_what(ctx, tmp_path):
+def test_task_whose_program_needs_what_is_not_here_says_what(ctx, tmp_path):
     mine = harness_tasks.folder(tmp_path / "mine")
     (mine / "own.py").write_text("import no_such_module\n\ndef prepare(rows):\n    return rows\n")
     with (mine / "letters.yaml").open("a") as file:
@@ -221,7 +221,7 @@ def test_without_the_extra_the_run_says_what_to_install(ctx, monkeypatch):
 
 @needs_harness
 @pytest.mark.train
-def test_the_names_read_from_the_files_are_those_of_the_harness():
+def test_names_read_from_the_files_are_those_of_the_harness():
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager()

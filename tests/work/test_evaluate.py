@@ -57,7 +57,7 @@ def test_evaluation_is_the_same_when_read_back(first):
     assert Evaluation.model_validate_json(found.model_dump_json()) == found
 
 
-def test_an_evaluation_stored_before_there_were_baselines_can_still_be_read(first):
+def test_evaluation_stored_before_there_were_baselines_can_still_be_read(first):
     _, found = first
     old = json.loads(found.model_dump_json())
     for name in ("baselines", "over_baselines", "perplexity", "regression_checks", "overlap"):
@@ -69,7 +69,7 @@ def test_an_evaluation_stored_before_there_were_baselines_can_still_be_read(firs
     assert Evaluation.model_validate(old).baselines == {}
 
 
-def test_the_same_question_is_answered_from_memory_the_second_time(first, tmp_path, tiny_model):
+def test_same_question_is_answered_from_memory_the_second_time(first, tmp_path, tiny_model):
     _, before = first
     ctx = context(tmp_path, tiny_model, "again")
     after = evaluate.run(recipe(), ctx).evaluation
@@ -194,7 +194,7 @@ def test_questions_that_were_learned_are_counted(tmp_path, tiny_model):
     assert (found.count, found.asked, found.compared) == (4, 7, 4)
 
 
-def test_a_metric_that_does_not_exist_is_refused_before_a_model_answers(tmp_path, tiny_model):
+def test_metric_that_does_not_exist_is_refused_before_a_model_answers(tmp_path, tiny_model):
     ctx = context(tmp_path, tiny_model)
     with pytest.raises(UserError, match="no metric named 'rouge9'"):
         evaluate.run(recipe(metrics=("rougeL", "rouge9")), ctx)
@@ -202,7 +202,7 @@ def test_a_metric_that_does_not_exist_is_refused_before_a_model_answers(tmp_path
     assert not ctx.cache.exists()
 
 
-def test_a_dataset_without_references_is_refused(tmp_path, tiny_model):
+def test_dataset_without_references_is_refused(tmp_path, tiny_model):
     ctx = Context(tmp_path / "job", tiny_model, [chat("a?", "b")], [])
     with pytest.raises(UserError, match="ask all of its rows"):
         evaluate.run(recipe(), ctx)

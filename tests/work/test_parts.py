@@ -33,7 +33,7 @@ def test_without_training_rows_only_the_copy_is_left():
     assert list(baselines([user("a")], [])) == [COPY]
 
 
-def test_a_question_of_unknown_words_or_none_still_gets_an_answer():
+def test_question_of_unknown_words_or_none_still_gets_an_answer():
     training = [chat("\u4f60\u597d", "hi"), chat("", "empty")]
     found = baselines([user(""), user("zzz"), user("\u597d")], training)
     assert found[NEAREST] == ["hi", "hi", "hi"]
@@ -48,7 +48,7 @@ def test_perplexity_is_that_of_the_tokens_and_lies_in_its_interval():
     assert (found.n, found.tokens) == (80, sum(b for _, b in rows))
 
 
-def test_a_model_that_finds_everything_impossible_has_a_finite_perplexity():
+def test_model_that_finds_everything_impossible_has_a_finite_perplexity():
     assert math.isfinite(perplexity([(10.0**6, 2)]).score)
 
 

@@ -44,7 +44,7 @@ def test_regression_check_passes_an_unchanged_model():
     assert {(one.model, one.compared_with) for one in found} == {("b", "a")}
 
 
-def test_a_model_that_differs_by_chance_alone_is_seldom_flagged():
+def test_model_that_differs_by_chance_alone_is_seldom_flagged():
     pairs = [(side("a", answers(seed=n)), side("b", answers(seed=n + 100))) for n in range(12)]
     assert sum(bool(fallen(a, b)) for a, b in pairs) <= 1
 

@@ -113,7 +113,7 @@ def test_sweep_space_outside_the_method_is_refused_at_once(space):
         study(sweep, space=space)
 
 
-def test_a_dataset_without_held_out_rows_is_refused_before_any_training(tmp_path):
+def test_dataset_without_held_out_rows_is_refused_before_any_training(tmp_path):
     ctx = MemoryContext(tmp_path, tmp_path, chats(20))
     for module in (curve, sweep):
         with pytest.raises(UserError, match="no held-out rows"):
@@ -187,7 +187,7 @@ def test_sweep_that_is_stopped_keeps_finished_trials(tiny_model, tmp_path):
 
 
 @pytest.mark.train
-def test_the_best_adapter_of_a_search_is_a_model_that_can_be_used(ws, tiny_model, tmp_path):
+def test_best_adapter_of_a_search_is_a_model_that_can_be_used(ws, tiny_model, tmp_path):
     project = helpers.project(ws).id
     base = registry.add_base(ws, LOCAL, "tiny", tiny_model, "folder")
     data = helpers.dataset(ws, project, tmp_path, rows=12)
