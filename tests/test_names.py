@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 REPO = Path(__file__).parents[1]
-OPENERS = re.compile(r"test_(a|an|the)_")
+OPENERS = re.compile(r"test_(a|an|the|what|who|whom|whose|how|where|why)_")
 
 
 def defined_in(path: Path) -> list[str]:

@@ -180,7 +180,7 @@ def ids_of(kind, project):
     return {one["id"] for one in FACTS[kind] if one["project_id"] == project}
 
 
-def test_mended_dataset_version_is_known_to_come_from_the_one_before(seen):
+def test_cleaned_dataset_version_is_known_to_come_from_the_one_before(seen):
     mended = next(one for one in FACTS["datasets"] if "mended" in one["origin"])
     used = versions.used_by(seen, LOCAL, mended["origin"]["mended"])
     assert mended["id"] in {one.id for one in used}

@@ -46,7 +46,7 @@ def test_seven_billion_weights_in_four_bits_take_what_qlora_says():
 
 
 @pytest.mark.parametrize("method", ["sft", "dpo", "kto", "reward", "rloo", "grpo"])
-def test_less_of_anything_never_takes_more(method):
+def test_memory_estimate_never_grows_when_a_setting_shrinks(method):
     plan = TrainingPlan(method, "full", 8, 512)
     most = sum(parts(SMOL, plan).values())
     for less in (

@@ -41,7 +41,7 @@ def test_weights_of_a_saved_model_are_counted_as_torch_counts_them(tiny_model):
     assert lora_weights(size, 8) == trained
 
 
-def test_without_weights_the_shape_gives_the_published_number(tmp_path):
+def test_weight_count_from_the_shape_is_the_published_number(tmp_path):
     size = of_folder(folder(tmp_path, SMOL))
     assert size.parameters == pytest.approx(134_515_008, rel=1e-3)  # its model card
     assert not size.measured
@@ -69,7 +69,7 @@ def test_parts_of_a_model_add_up_and_a_type_has_its_bytes(tmp_path):
         (100_000).to_bytes(8, "little") + b"[" * 100_000,
     ],
 )
-def test_hostile_header_is_never_believed(tmp_path, header):
+def test_weight_count_ignores_a_hostile_header(tmp_path, header):
     assert not of_folder(folder(tmp_path, SMOL, header)).measured
 
 
@@ -90,7 +90,7 @@ def test_size_is_understood_as_people_write_it(said, meant):
 
 
 @pytest.mark.parametrize("said", ["", "banana", "-7B", "nan", "inf", "1e99", "9" * 5000])
-def test_what_is_no_size_is_refused(said):
+def test_size_refuses_other_text(said):
     with pytest.raises(UserError, match="not a number of parameters"):
         number(said)
 

@@ -28,7 +28,7 @@ def test_runs_with_rows_of_another_length_count_only_where_there_are_few():
     assert time.from_runs([*far, *near], "m", "sft", "lora", 200).likely == 500
 
 
-def test_without_a_similar_run_there_is_no_speed():
+def test_speed_is_unknown_without_a_similar_run():
     assert time.from_runs([run(model="x")], "m", "sft", "lora", 200) is None
 
 
@@ -61,5 +61,5 @@ def test_estimate_that_was_always_half_is_doubled_the_next_time():
     [(0.2, "1 second"), (40, "40 seconds"), (100, "1.7 minutes"), (5400, "1.5 hours"),
      (86_400 * 30, "30 days")],
 )  # fmt: skip
-def test_time_is_said_in_the_unit_that_people_use(seconds, words):
+def test_duration_is_written_in_a_readable_unit(seconds, words):
     assert time.in_words(seconds) == words

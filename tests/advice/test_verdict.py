@@ -44,7 +44,7 @@ def test_mildest_change_comes_first():
     assert found == plan._replace(batch=32)
 
 
-def test_where_nothing_helps_the_largest_model_that_would_fit_is_named():
+def test_verdict_names_the_largest_model_that_would_fit_where_nothing_helps():
     plan = TrainingPlan("sft", "full", 8, 512)
     most = verdict.largest(plan, 14 * GB, qlora=True)
     assert verdict.smaller(of_number(most * 0.9), plan, 14 * GB, qlora=True)
@@ -54,7 +54,7 @@ def test_where_nothing_helps_the_largest_model_that_would_fit_is_named():
 @pytest.mark.parametrize(
     ("needed", "free", "expected"), [(2, 16, "ok"), (13, 16, "tight"), (8, 4, "tight")]
 )
-def test_what_is_tight_says_why(needed, free, expected):
+def test_verdict_gives_the_reason_where_memory_is_tight(needed, free, expected):
     judged = verdict.judge(needed * GB, Machine(16 * GB, free * GB))
     assert judged.verdict == expected
     assert bool(judged.reasons) == (expected == "tight")
@@ -65,7 +65,7 @@ def test_container_limit_counts_and_a_gpu_counts_more():
     assert Machine(64 * GB, 64 * GB, limit=8 * GB, gpu=24 * GB).usable == pytest.approx(21.6 * GB)
 
 
-def test_this_machine_has_memory():
+def test_memory_of_this_machine_is_read():
     import psutil
 
     found = machine.here()

@@ -147,7 +147,7 @@ def test_active_time_excludes_the_time_a_pair_was_hidden(ws, tmp_path, address, 
     assert 200 < live(ws, one)[0].active_ms < hidden
 
 
-def test_round_closed_meanwhile_is_said(ws, tmp_path, address, watched):
+def test_rating_page_says_that_the_round_was_closed(ws, tmp_path, address, watched):
     one = seed.open_round(ws, tmp_path, pairs=3)
     page = watched(address).open(address, one.id)
     rounds.close(ws, LOCAL, one.id)

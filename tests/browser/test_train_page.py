@@ -55,7 +55,7 @@ def test_method_without_data_links_to_the_rating_page(walk):
     tab.and_(walk.page.locator("[aria-selected=true]")).wait_for()
 
 
-def test_reward_by_rule_needs_no_judge(walk):
+def test_reward_by_rule_needs_no_reward_model(walk):
     walk.tab("Training")
     walk.page.locator("#train-method [data-pick=grpo]").click()
     walk.sees("#grpo-estimate", "sampled answers")

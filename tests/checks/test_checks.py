@@ -181,7 +181,7 @@ def test_report_has_exactly_the_agreed_keys():
     }
 
 
-def test_what_the_file_itself_shows_is_reported():
+def test_check_reports_problems_of_the_file_itself():
     whole = findings(parsed(unused=("id", "score"), encoding="cp1252"))
     assert [(f.id, f.severity, f.count) for f in whole] == [
         ("empty_answers", "error", 1),

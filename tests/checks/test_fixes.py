@@ -86,7 +86,7 @@ def all_findings(examples: list[Example]) -> dict[str, Finding]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_fix_mends_what_its_check_names_and_leaves_every_other_row_alone(fault):
+def test_fix_repairs_the_rows_that_its_check_names_and_no_other(fault):
     examples = numbered([*GOOD, *FAULTS[fault]])
     before = all_findings(examples)[fault]
     mended = plugins.load("fixes", before.fix_id)(examples)
@@ -108,7 +108,7 @@ def test_fix_says_what_it_does_and_leaves_good_rows_and_no_rows_as_they_are(name
     assert fix([]) == []
 
 
-def test_every_mend_that_a_check_names_is_a_fix():
+def test_fix_exists_for_every_id_that_a_check_names():
     everything = [row for rows in FAULTS.values() for row in rows]
     mends = {f.fix_id for f in all_findings([*GOOD, *everything]).values() if f.fix_id}
     assert mends <= set(plugins.names("fixes"))
@@ -122,7 +122,7 @@ def nearly(row: Chat, draw: random.Random) -> Chat:
     return chat(row.messages[0].content.upper(), " ".join(words) + ".")
 
 
-def test_of_ten_planted_near_copies_nine_are_found_and_no_clean_row():
+def test_near_copies_are_found_nine_of_ten_and_no_clean_row():
     draw = random.Random(5)
     rows = clean(200)
     copies = [nearly(row, draw) for row in draw.sample(rows, 10)]
@@ -168,7 +168,7 @@ def test_five_thousand_rows_are_compared_in_seconds():
         assert len(alike(rows).groups) == 5000
 
 
-def test_too_many_rows_are_said_not_to_have_been_compared():
+def test_near_copy_check_reports_rows_that_it_did_not_compare():
     rows = [Text(text="the same")] * 50_001
     (said,) = plugins.load("checks", "near_duplicates")(rows)
     assert (said.id, said.fix_id) == ("near_duplicates_unknown", "")
@@ -210,19 +210,19 @@ def test_numbers_that_belong_to_nobody_are_left_alone(text):
 
 
 @given(st.text(alphabet="@.+- 0123456789aGB[]()", max_size=60))
-def test_after_masking_nothing_is_left_to_mask(text):
+def test_masking_twice_changes_nothing_more(text):
     (masked,) = plugins.load("fixes", "mask_personal_data")([Text(text=text)])
     assert found("personal_data", [masked]) == []
 
 
 @pytest.mark.parametrize("text", ["@" * 200_000, "+1" * 100_000, "1.1." * 50_000, "a" * 200_000])
-def test_hostile_text_takes_no_time(text):
+def test_checks_of_hostile_text_end_soon(text):
     with cpu_seconds_below(3):
         for name in ("personal_data", "encoding_damage", "languages", "near_duplicates"):
             found(name, [Text(text=text)])
 
 
-def test_spoilt_letters_come_back_as_they_were_written():
+def test_encoding_fix_restores_the_letters_as_written():
     spoilt = "Müller trinkt für 5 € Kaffee – »schön«".encode().decode("cp1252", errors="ignore")
     row = chat("Hi", "naÃ¯ve cafÃ©")
     assert plugins.load("fixes", "repair_encoding")([row])[0].answer == "naïve café"
@@ -230,7 +230,7 @@ def test_spoilt_letters_come_back_as_they_were_written():
 
 
 @pytest.mark.parametrize("text", ["Größe, naïve café – „ja“", "日本語の文", "🙂 ¿Qué?", "ÃO"])
-def test_good_letters_are_left_alone(text):
+def test_encoding_fix_leaves_sound_letters_alone(text):
     assert found("encoding_damage", [chat("Hi", text)]) == []
 
 
@@ -246,7 +246,7 @@ def test_rows_of_the_rarer_language_are_named_and_the_short_ones_kept():
     assert plugins.load("fixes", "keep_main_language")(rows) == [*rows[:3], rows[4]]
 
 
-def test_majority_keeps_its_judgement_and_a_draw_removes_both():
+def test_contradiction_fix_keeps_the_majority_and_removes_draws():
     rows = [
         pair("A", "x", "y"), pair("A", "x", "y"), pair("A", "y", "x"), pair("B", "x", "y"),
         pair("B", "y", "x"), Unpaired(prompt=(USER,), completion="x", label=True),

@@ -46,9 +46,7 @@ def test_command_whose_reader_leaves_ends_quietly(tmp_path):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_round_that_has_nothing_to_rate_is_told_by_the_exit_code(
-    tuneloop, home, tmp_path, monkeypatch
-):
+def test_round_without_comparisons_exits_with_an_error_code(tuneloop, home, tmp_path, monkeypatch):
     """Both models gave the same answers: the job ends well, and nobody can rate anything."""
     ws = open_workspace()
     failed = started(ws, tmp_path, "train_pairs", same=True)

@@ -116,12 +116,12 @@ def test_evaluate_score_refuses_different_row_counts(tuneloop, tmp_path):
     assert "1" in err
 
 
-def test_rate_plan_says_how_many_decisive_votes(tuneloop):
+def test_rating_plan_names_the_number_of_decisive_votes(tuneloop):
     _, out, _ = tuneloop("rate", "plan", "--win-rate", "0.6", "--power", "0.8", "--json")
     assert abs(json.loads(out)["n"] - 204) <= 2
 
 
-def test_rate_verdict_has_sentence_interval_and_p(tuneloop):
+def test_rating_verdict_has_sentence_interval_and_p(tuneloop):
     _, out, _ = tuneloop("rate", "verdict", "--wins", 50, "--losses", 30, "--ties", 20, "--json")
     found = json.loads(out)
     assert found["win_rate"] == 0.6
@@ -130,7 +130,7 @@ def test_rate_verdict_has_sentence_interval_and_p(tuneloop):
     assert found["sentence"]
 
 
-def test_rate_agreement_reads_a_csv(tuneloop, tmp_path):
+def test_rating_agreement_reads_a_csv(tuneloop, tmp_path):
     table = [[1, 1, 0, -1, 1, 0], [1, 0, 0, -1, 1, -1], [1, 1, 1, -1, -1, 0]]
     lines = ["item,rater,value"]
     lines += [f"{i},{r},{v}" for r, row in enumerate(table) for i, v in enumerate(row)]
@@ -143,7 +143,7 @@ def test_rate_agreement_reads_a_csv(tuneloop, tmp_path):
         assert (found["raters"], found["items"]) == (3, 6)
 
 
-def test_rate_agreement_names_the_column_that_is_missing(tuneloop, tmp_path):
+def test_rating_agreement_names_the_column_that_is_missing(tuneloop, tmp_path):
     path = tmp_path / "votes.csv"
     path.write_text("item,value\n1,2\n")
     code, _, err = tuneloop("rate", "agreement", path)

@@ -44,7 +44,7 @@ def test_second_generation_goes_on_from_the_first(start):
     assert [model.id for model in chain][1:] == [first.model, lap.base]
 
 
-def test_without_the_sft_term_the_same_training_ruins_the_model_and_the_gate_stops_it(followed):
+def test_dpo_without_the_sft_term_damages_the_model_and_the_gate_stops_it(followed):
     """Measured with seeds 1, 2 and 3: with the term .788, .717 and .775 and the topic kept.
 
     Without it .217, .117 and .117, .13 and less of the topic is left, and most answers are empty.

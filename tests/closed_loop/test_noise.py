@@ -15,7 +15,7 @@ pytestmark = pytest.mark.train
 
 
 @pytest.mark.proof
-def test_coins_show_no_difference_and_move_no_model(start):
+def test_random_raters_show_no_difference_and_promote_no_model(start):
     """Measured: win rates .550 .475 .400 .546 .442; the third interval ends at .483.
 
     That the votes of the test are coins too would hide a model that moved, so the lengths tell:
@@ -30,7 +30,7 @@ def test_coins_show_no_difference_and_move_no_model(start):
     assert all(0.75 < seen.ratio < 1.3 for seen in found)
 
 
-def test_one_round_of_coins_moves_no_model(start):
+def test_random_raters_of_one_round_promote_no_model(start):
     """Lengths tell, as below; a rate of coins is within 4 standard errors of one half."""
     seen = loop_steps.once_round(start(), loop_steps.wish(0.5), 1).seen
     assert abs(seen.verdict.win_rate - 0.5) <= 4 * sqrt(0.25 / seen.verdict.n)

@@ -171,7 +171,7 @@ def test_people_who_want_the_same_agree_whichever_side_they_saw(lap, rated):
     assert all(a.preferred == b.preferred for a, b in said.values())
 
 
-def test_what_is_the_owners_is_closed_to_raters(lap, people, rated):
+def test_rater_is_refused_what_belongs_to_owners(lap, people, rated):
     one, _ = rated
     for person in people[1:]:
         rater = person.actor
@@ -191,7 +191,7 @@ def test_what_is_the_owners_is_closed_to_raters(lap, people, rated):
     assert rounds.get(lap.ws, LOCAL, one.id).status == "open"
 
 
-def test_somebody_of_another_project_finds_nothing_of_this_one(lap, server, rated):
+def test_person_of_another_project_finds_nothing_of_this_one(lap, server, rated):
     one, _ = rated
     mine = projects.create(lap.ws, LOCAL, "Elsewhere")
     _, token = accounts.add(lap.ws, LOCAL, "Eve", "trainer", [mine.id])
@@ -208,7 +208,7 @@ def test_somebody_of_another_project_finds_nothing_of_this_one(lap, server, rate
         assert browser.get(f"/api/rate/{one.id}/next").status_code == 404
 
 
-def test_votes_become_pairs_the_pairs_a_model_and_people_find_it_better(lap, owner, people, rated):
+def test_votes_of_people_train_a_model_that_they_prefer(lap, owner, people, rated):
     """Measured: 104 pairs of 240 votes; 156 votes won, none lost, 8 equal answers, so .933."""
     owner.on("click", "rate-make")
     made = build.list_all(lap.ws, LOCAL, lap.project)[0]

@@ -18,7 +18,7 @@ def more_seeds(*seeds):
 
 
 @pytest.mark.parametrize("seed", [1, *more_seeds(2, 3)])
-def test_who_wants_shorter_answers_gets_them_and_they_keep_to_their_topic(followed, seed):
+def test_preference_for_shorter_answers_is_learned_and_they_keep_to_their_topic(followed, seed):
     """Measured: win rate .708 .729 .838, lowest bound .627; answers .66 .64 .51 as long.
 
     All words keep to the topic, before and after.
@@ -32,7 +32,7 @@ def test_who_wants_shorter_answers_gets_them_and_they_keep_to_their_topic(follow
 
 
 @pytest.mark.parametrize("seed", [1, *more_seeds(2)])
-def test_who_wants_longer_answers_gets_those(start, seed):
+def test_preference_for_longer_answers_is_learned(start, seed):
     """Measured: win rate .735 .770, answers 1.37 and 1.44 times as long."""
     seen = loop_steps.once_round(start(), loop_steps.wish(0.1), seed).seen
     assert seen.verdict.win_rate >= 0.60
@@ -41,7 +41,7 @@ def test_who_wants_longer_answers_gets_those(start, seed):
     assert loop_steps.accuracy(seen.after) >= loop_steps.accuracy(seen.before) - 0.05
 
 
-def test_pairs_turned_round_by_hand_teach_the_opposite(followed, tmp_path):
+def test_swapped_preference_pairs_teach_the_opposite(followed, tmp_path):
     """Measured: win rate .278, answers 1.37 times as long."""
     lap, made, _, seen = followed(1)
     rows = export.files(lap.ws, LOCAL, made.id, "trl").rows.splitlines()
@@ -56,7 +56,7 @@ def test_pairs_turned_round_by_hand_teach_the_opposite(followed, tmp_path):
     assert against.ratio > 1.15 > seen.ratio
 
 
-def test_edits_alone_move_a_model(start):
+def test_edits_alone_change_a_model(start):
     """An editor who says nothing but cuts each left answer in half.
 
     Measured: answers .70 as long, win rate .742.

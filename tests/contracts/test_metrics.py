@@ -68,7 +68,7 @@ def test_metric_is_never_lowered_by_another_reference(name):
 
 
 @every_metric
-def test_lengths_must_match(name):
+def test_metric_refuses_lists_of_different_lengths(name):
     with pytest.raises(UserError):
         plugins.load("metrics", name)(["a"], [["a"], ["b"]])
 
@@ -121,7 +121,7 @@ def test_metric_is_offered_in_one_group():
     assert set(names) == set(catalogue.offered()) >= set(plugins.names("metrics"))
 
 
-def test_installed_metric_without_a_title_goes_by_its_name_and_docstring(monkeypatch):
+def test_metric_without_a_title_is_shown_by_its_name_and_docstring(monkeypatch):
     def own_measure(predictions, references):
         """The share of answers in lower case."""
 
@@ -137,7 +137,7 @@ def test_installed_metric_without_a_title_goes_by_its_name_and_docstring(monkeyp
     catalogue.about.cache_clear()
 
 
-def test_metric_that_has_gone_goes_by_its_name():
+def test_metric_that_is_not_installed_is_shown_by_its_name():
     assert metrics.title("was_here_once") == "was here once"
     assert metrics.summary("was_here_once") == ""
 

@@ -109,7 +109,7 @@ def test_whole_chats_as_chosen_and_rejected_need_no_prompt_column(given, names):
         ("question", "x", "dispreferred_answer"),
     ],
 )
-def test_guess_never_teaches_what_was_rejected(names):
+def test_guessed_mapping_never_trains_on_rejected_answers(names):
     rows = [
         dict(zip(names, (f"q {n}", f"good {n}", f"bad {n} and long"), strict=True))
         for n in range(9)

@@ -47,7 +47,7 @@ def test_preview_counts_what_goes_and_what_changes_and_stores_nothing(ws, spoilt
     assert datasets.list_all(ws, LOCAL, spoilt.project_id) == [spoilt]
 
 
-def test_mending_makes_the_next_version_and_keeps_every_row_on_its_side(ws, spoilt):
+def test_fixes_make_the_next_version_and_keep_every_row_in_its_split(ws, spoilt):
     mended = cleaning.apply(ws, LOCAL, spoilt.id, FIXES)
     assert (mended.label, mended.rows) == ("faq@2", 38)
     assert mended.origin == {"mended": spoilt.id, "fixes": FIXES}
@@ -132,7 +132,7 @@ def test_fixes_that_do_nothing_are_refused(ws, spoilt, fixes, problem):
         cleaning.apply(ws, LOCAL, spoilt.id, fixes)
 
 
-def test_rater_may_mend_nothing(ws, spoilt):
+def test_rater_may_apply_no_fix(ws, spoilt):
     rater = Actor(name="r", role=Role.RATER)
     for call in (cleaning.apply, cleaning.preview):
         with pytest.raises(Forbidden):
@@ -148,7 +148,7 @@ def test_every_fix_can_be_listed_with_what_it_does():
     assert all(fix.does.endswith(".") for fix in listed)
 
 
-def test_difference_between_a_version_and_its_mended_one(ws, spoilt):
+def test_diff_of_a_version_and_its_cleaned_one(ws, spoilt):
     mended = cleaning.apply(ws, LOCAL, spoilt.id, FIXES)
     found = versions.diff(ws, LOCAL, spoilt.id, mended.id)
     assert [part.rows for part in found] == [0, 2, 1, 37, 0]
@@ -158,7 +158,7 @@ def test_difference_between_a_version_and_its_mended_one(ws, spoilt):
     assert [part.rows for part in back] == [2, 0, 1, 37, 0]
 
 
-def test_difference_between_two_uploads_goes_by_what_is_asked(ws, tmp_path):
+def test_diff_of_two_uploads_matches_rows_by_prompt(ws, tmp_path):
     project = helpers.project(ws).id
     rows = [{"prompt": f"question {n}?", "completion": f"answer {n}."} for n in range(40)]
     later = [{"prompt": "what is new?", "completion": "this"}, *map(dict, rows[:30])]

@@ -126,7 +126,7 @@ def test_data_set_is_fetched_by_name_and_nothing_of_it_is_run(home, hub):
     assert said["heavy"] == []
 
 
-def test_hub_without_a_network_is_one_sentence_and_nothing_is_waited_for(ws, monkeypatch):
+def test_hub_without_a_network_is_refused_at_once_in_one_sentence(ws, monkeypatch):
     project, waits = helpers.project(ws), []
     monkeypatch.setattr(socket.socket, "connect", lambda *_: waits.append("connect"))
     monkeypatch.setattr(time, "sleep", waits.append)
@@ -144,6 +144,6 @@ def test_hub_that_never_answers_is_given_up(home):
 
 
 @pytest.mark.parametrize("name", ["", "faq", "../../etc", "a/b/c", "a/..", "me/fa q", "x" * 300])
-def test_name_that_is_none_is_refused_before_anything_is_asked(ws, name):
+def test_hub_name_that_is_malformed_is_refused_before_any_request(ws, name):
     with pytest.raises(UserError, match="no name of a data set"):
         data_hub.fetch(ws, LOCAL, "any", name)

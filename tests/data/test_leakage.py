@@ -73,33 +73,33 @@ def test_five_planted_test_questions_are_shown_with_their_rows(ws, leaky, test_s
     assert (found.count, found.rows) == (5, (56, 57, 58, 59, 60))
 
 
-def test_test_is_shown_what_the_training_has_seen_of_it(ws, leaky, test_set):
+def test_leakage_of_a_test_set_lists_the_questions_that_training_has_seen(ws, leaky, test_set):
     (found,) = leakage.overlaps(ws, LOCAL, test_set.id)
     assert (found.kind, found.other_id, found.side) == ("training", leaky.id, "held_out")
     assert found.count == 5
 
 
-def test_one_call_leaves_them_out_and_nothing_else(ws, leaky):
+def test_leakage_fix_removes_the_shared_questions_only(ws, leaky):
     mended = leakage.without_overlap(ws, LOCAL, leaky.id)
     assert leakage.overlaps(ws, LOCAL, mended.id) == []
     assert asked(ws, mended) == asked(ws, leaky)[:55]
     assert cleaning.undo(ws, LOCAL, mended.id) == leaky
 
 
-def test_one_call_moves_them_to_the_other_side(ws, leaky):
+def test_leakage_fix_moves_the_shared_questions_to_the_other_split(ws, leaky):
     mended = leakage.without_overlap(ws, LOCAL, leaky.id, "move")
     assert (mended.train_rows, mended.held_out_rows) == (55, 5)
     assert asked(ws, mended, "held_out") == asked(ws, leaky)[55:]
     assert leakage.overlaps(ws, LOCAL, mended.id) == []
 
 
-def test_held_out_question_that_is_trained_on_moves_to_the_training(ws, leaky, test_set):
+def test_leakage_fix_moves_a_held_out_question_into_the_training_split(ws, leaky, test_set):
     mended = leakage.without_overlap(ws, LOCAL, test_set.id, "drop")
     assert mended.held_out_rows == 5
     assert {found.kind for found in leakage.overlaps(ws, LOCAL, mended.id)} <= {"evaluation"}
 
 
-def test_versions_made_by_mending_do_not_count_as_training_of_one_another(ws, test_set):
+def test_leakage_ignores_versions_cleaned_from_one_another(ws, test_set):
     mended = cleaning.keep(
         ws, LOCAL, test_set, datasets.rows(ws, LOCAL, test_set.id)[:-1], {"mended": test_set.id}
     )
@@ -110,9 +110,7 @@ def test_versions_made_by_mending_do_not_count_as_training_of_one_another(ws, te
     ("purpose", "kind", "side"),
     [("blind_eval", "blind round", "train"), ("train_pairs", "rating round", "held_out")],
 )
-def test_what_raters_see_must_not_stand_on_the_other_side(
-    ws, project, tmp_path, purpose, kind, side
-):
+def test_leakage_covers_the_questions_of_rounds(ws, project, tmp_path, purpose, kind, side):
     one = helpers.open_round(ws, project, tmp_path, purpose=purpose)
     share = 0 if side == "train" else 0.5
     leaky = upload(
@@ -128,7 +126,7 @@ def test_what_raters_see_must_not_stand_on_the_other_side(
     assert [(o.other_id, o.side, o.count) for o in found] == [(one.id, side, len(shared))]
 
 
-def test_version_without_an_overlap_needs_no_new_one(ws, project, tmp_path, test_set):
+def test_leakage_fix_of_a_version_without_overlap_makes_no_version(ws, project, tmp_path, test_set):
     clean = upload(ws, project, tmp_path, numbers("learned", 20), "faq")
     assert leakage.overlaps(ws, LOCAL, clean.id) == []
     with pytest.raises(UserError, match="shares no question"):

@@ -16,7 +16,7 @@ def odd(tmp_path):
 MAP = ("--map", "prompt=Frage", "--map", "answer=antwort")
 
 
-def test_file_of_unknown_columns_is_kept_once_it_is_said_which_is_what(tuneloop, odd):
+def test_file_of_unknown_columns_is_added_with_a_mapping(tuneloop, odd):
     code, _, err = tuneloop("data", "add", odd, "--json")
     assert code == 2
     assert "prompt = frage, answer = antwort" in " ".join(err.split())

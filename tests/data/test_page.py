@@ -79,7 +79,7 @@ def test_fixes_of_a_file_can_be_ticked_and_say_what_they_would_change(ws, base, 
     assert "Row 22, removed" in said
 
 
-def test_file_added_with_fixes_is_kept_as_it_is_and_mended(ws, base, tmp_path):
+def test_file_added_with_fixes_gives_the_original_and_the_fixed_version(ws, base, tmp_path):
     project = helpers.project(ws)
     path = jsonl(tmp_path, [*chats(20), chats(1)[0]])
     kept = preview.add(ws, project.id, dropped(ws, path), "faq", ["drop_exact_duplicates"])
@@ -103,7 +103,7 @@ def test_unknown_columns_open_a_panel_with_the_guess_and_nothing_can_be_added(ws
     assert '<mark class="tl-learned">Book' in found.example
 
 
-def test_another_look_leaves_the_columns_that_a_person_has_chosen(ws, base, tmp_path):
+def test_preview_refresh_keeps_the_columns_that_a_person_chose(ws, base, tmp_path):
     found = preview.updates(ws, dropped(ws, intents(tmp_path), 20), fill_guess=False)
     assert found.panel.visible
     assert all(update == tab.gr.skip() for update in found.columns)
@@ -120,7 +120,7 @@ def test_unconfirmed_mapping_adds_nothing(ws, tmp_path):
     assert datasets.list_all(ws, LOCAL, project.id) == []
 
 
-def test_confirmed_mapping_is_looked_at_and_kept(ws, base, tmp_path):
+def test_confirmed_mapping_is_previewed_and_added(ws, base, tmp_path):
     said = mapping.chosen("sft", columns_of(prompt="text", answer="intent"))
     one = dropped(ws, intents(tmp_path), mapping=said)
     found = preview.updates(ws, one)
@@ -153,7 +153,9 @@ def test_two_rows_show_what_the_chosen_columns_would_give(ws, base, tmp_path):
         (None, {}, "no kind"),
     ],
 )
-def test_columns_that_do_not_do_are_refused_in_a_sentence(ws, base, tmp_path, kind, said, words):
+def test_mapping_of_unsuitable_columns_is_refused_in_a_sentence(
+    ws, base, tmp_path, kind, said, words
+):
     shown = preview.mapping_example(ws, dropped(ws, intents(tmp_path)), kind, columns_of(**said))
     assert "tl-notice tl-warn" in shown
     assert words in shown
@@ -186,7 +188,7 @@ def test_rows_of_a_group_stay_on_one_side(ws, base, tmp_path):
     assert all(len(each) == 1 for each in sides.values())
 
 
-def test_what_the_browser_sends_is_never_trusted():
+def test_preview_validates_what_the_browser_sends():
     one = preview.form_input(None, "much", ["x"], None, None)
     assert one == FormInput("", 15, "['x']", "", None)
 
@@ -216,14 +218,14 @@ def test_layout_chosen_by_hand_is_used(ws, base, tmp_path):
     assert "Questions only" in found.report
 
 
-def test_without_a_file_the_tab_says_what_a_file_may_hold(ws):
+def test_data_page_without_a_file_lists_the_layouts(ws):
     found = preview.drop(ws, None)[1]
     assert found.report == findings.guide()
     assert found.preview == ""
     assert not found.keep.visible
 
 
-def test_before_the_model_is_there_rows_are_shown_as_who_says_what(ws, tmp_path):
+def test_rows_without_a_model_are_shown_by_role(ws, tmp_path):
     found = preview.updates(ws, dropped(ws, jsonl(tmp_path, chats(10))))
     assert "still being fetched" in found.preview
     assert "because 0" in found.preview
@@ -254,7 +256,7 @@ def test_sample_data_is_added_once_however_often_it_is_asked_for(ws):
     assert first.kind == "sft"
 
 
-def test_shelf_shows_every_version_and_the_way_on(ws, tmp_path):
+def test_version_list_shows_every_version_and_the_next_step(ws, tmp_path):
     project = helpers.project(ws)
     kept = helpers.dataset(ws, project.id, tmp_path)
     _, cards, step, ready, label = versions.version_list(ws, project.id)
@@ -266,7 +268,7 @@ def test_shelf_shows_every_version_and_the_way_on(ws, tmp_path):
 
 
 @pytest.mark.parametrize("has_project", [True, False])
-def test_empty_shelf_says_what_to_do(ws, has_project):
+def test_version_list_that_is_empty_says_what_to_do(ws, has_project):
     project = helpers.project(ws).id if has_project else None
     title, cards, step, *_ = versions.version_list(ws, project)
     assert "No data in this project yet" in title
@@ -320,7 +322,7 @@ def test_text_of_a_file_never_becomes_markup(ws, base, tmp_path):
     assert "&lt;script&gt;" in found.preview
 
 
-def test_special_tokens_step_back_and_line_breaks_are_seen():
+def test_special_tokens_are_muted_and_line_breaks_are_visible():
     html = row_view.rows([PreviewRow([Piece("<|im_start|>user\nhi", False)], 4, False)])
     assert '<span class="tl-token">&lt;|im_start|&gt;</span>' in html
     assert "↵</span>\nhi" in html

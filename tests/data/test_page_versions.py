@@ -34,7 +34,7 @@ def chats(number, word="book"):
     ]
 
 
-def test_version_is_mended_and_taken_back(ws, tmp_path):
+def test_version_is_fixed_and_the_fix_undone(ws, tmp_path):
     one = kept(ws, tmp_path, [*chats(20), *chats(2)])
     opened = versions.OpenedVersion(*version.show(ws, one))
     assert [name for _, name in opened.fixes.choices] == ["drop_exact_duplicates"]
@@ -52,7 +52,7 @@ def test_version_is_mended_and_taken_back(ws, tmp_path):
     assert len(datasets.list_all(ws, LOCAL, one.project_id)) == 1
 
 
-def test_no_tick_asks_for_one(ws, tmp_path):
+def test_fixes_without_a_tick_ask_for_one(ws, tmp_path):
     one = kept(ws, tmp_path, chats(20))
     assert "Tick a fix to preview its changes" in version.change(ws, one.id, [])
 
@@ -119,7 +119,7 @@ def test_every_row_is_counted_and_cut_rows_are_named(ws, base, tmp_path):
     assert "No row is cut at 100,000 tokens." in version.measured(ws, one.id, 100_000)[1]
 
 
-def test_without_a_model_there_are_no_numbers(ws, tmp_path):
+def test_token_statistics_without_a_model_are_empty(ws, tmp_path):
     one = kept(ws, tmp_path, chats(20))
     assert not version.measured(ws, one.id, 512)[0].visible
 
@@ -162,7 +162,7 @@ def test_many_languages_end_in_one_bar():
     assert "<b>10</b>" in shown
 
 
-def test_what_rests_on_a_version_is_listed_by_sort():
+def test_usage_of_a_version_is_listed_by_kind():
     shown = version_history.uses(
         [Use("run", "1", "First <run>"), Use("model", "2", "M"), Use("run", "3", "B")]
     )
@@ -189,6 +189,6 @@ def test_columns_of_a_hub_data_set_are_written_in_a_line():
         hub.parsed_mapping("prompt")
 
 
-def test_name_that_is_none_is_refused_without_asking_the_hub(ws):
+def test_hub_name_that_is_malformed_is_refused_on_the_page(ws):
     with pytest.raises(UserError, match="is no name of a data set"):
         hub.fetch(ws, helpers.project(ws).id, "../etc", "", "")

@@ -158,6 +158,6 @@ def test_adapter_is_not_taken_for_a_base(ws, tiny_model, tmp_path):
 
 
 @pytest.mark.parametrize(("path", "said"), [("", "No folder"), ("~/no/such", "There is no folder")])
-def test_folder_that_is_not_there_is_said_to_be(ws, path, said):
+def test_missing_folder_is_reported_as_missing(ws, path, said):
     with pytest.raises(UserError, match=said):
         import_folder.import_base(ws, LOCAL, path)

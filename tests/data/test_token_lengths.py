@@ -28,12 +28,12 @@ def test_row_is_as_long_as_the_trainer_makes_it(ws, tiny_model, tmp_path):
     assert token_lengths.cut(found, 10**6).mean == pytest.approx(sum(expected) / len(expected))
 
 
-def test_cut_shortens_and_says_how_many_rows_stay_whole():
+def test_cut_shortens_rows_and_counts_those_left_whole():
     found = token_lengths.cut((RowTokens(10, (10,)), RowTokens(10, (90,))), 50)
     assert (found.mean, found.longest, found.whole) == (35, 50, 0.5)
 
 
-def test_of_a_pair_both_sides_are_read():
+def test_token_lengths_of_a_pair_count_both_answers():
     found = token_lengths.cut((RowTokens(10, (20, 30)),), 100)
     assert (found.mean, found.longest) == (70, 40)
 
@@ -57,9 +57,7 @@ def encoded(monkeypatch):
     return found
 
 
-def test_of_many_rows_a_few_are_read_and_the_longest_is_among_them(
-    ws, tiny_model, tmp_path, encoded
-):
+def test_token_lengths_sample_many_rows_and_include_the_longest(ws, tiny_model, tmp_path, encoded):
     rows = [{"prompt": f"q{i}", "completion": "ab"} for i in range(3000)]
     rows[1234]["completion"] = "x" * 5000
     data = kept(ws, tmp_path, rows)
@@ -77,7 +75,7 @@ def test_enormous_rows_are_not_read(ws, tiny_model, tmp_path, encoded):
     assert token_lengths.cut(found, 512).longest == 512
 
 
-def test_rows_that_have_gone_are_one_sentence(ws, tiny_model, tmp_path):
+def test_token_lengths_of_missing_rows_are_refused_in_one_sentence(ws, tiny_model, tmp_path):
     data = kept(ws, tmp_path, [{"prompt": f"q{i}", "completion": "a"} for i in range(20)])
     (ws.files / data.file / "rows.jsonl").unlink()
     with pytest.raises(UserError, match="not in the data folder"):

@@ -41,7 +41,7 @@ def test_training_queues_the_test_of_its_model_against_where_it_started(ws, worl
     assert queued.name == f"sft-1 on held-out {data.label}"
 
 
-def test_labels_are_tested_by_accuracy_first_and_by_the_usual_metrics_too(ws, world, tmp_path):
+def test_label_tasks_are_scored_by_accuracy_first_and_by_the_default_metrics(ws, world, tmp_path):
     project, base, _ = world
     path = tmp_path / "labels.csv"
     rows = [f"say {word} {n},{word}" for n in range(12) for word in ("yes", "no")]
@@ -53,7 +53,7 @@ def test_labels_are_tested_by_accuracy_first_and_by_the_usual_metrics_too(ws, wo
     assert recipe.metrics == ("accuracy", "macro_f1", *usual)
 
 
-def test_after_preferences_the_first_test_is_asked_again(ws, world, tmp_path):
+def test_preference_training_is_tested_on_the_test_set_of_the_first_training(ws, world, tmp_path):
     project, base, data = world
     taught = train(ws, project, "sft", base, data, evaluate_after=False).model_id
     start = registry.get(ws, LOCAL, taught)
@@ -63,7 +63,7 @@ def test_after_preferences_the_first_test_is_asked_again(ws, world, tmp_path):
     assert recipe.dataset == data.id
 
 
-def test_no_test_is_queued_where_nobody_wants_one_or_no_question_fits(ws, world, tmp_path):
+def test_evaluation_is_not_queued_when_switched_off_or_without_questions(ws, world, tmp_path):
     project, base, data = world
     assert train(ws, project, "sft", base, data, evaluate_after=False).evaluation_job_id is None
     preferences = pairs(ws, project, tmp_path)

@@ -56,7 +56,7 @@ def test_names_are_found_by_their_parts(tuneloop):
     assert tuneloop("benchmark", "list", "arc", "easy")[1].splitlines()[0] == "arc_easy"
 
 
-def test_without_the_extra_one_sentence_says_what_to_install(tuneloop, base, monkeypatch):
+def test_missing_extra_is_one_sentence_that_says_what_to_install(tuneloop, base, monkeypatch):
     monkeypatch.setitem(sys.modules, "lm_eval", None)
     for words in (["list"], ["run", "--model", base, "--task", "hellaswag"]):
         code, out, err = tuneloop("benchmark", *words)

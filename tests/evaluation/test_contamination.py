@@ -32,7 +32,7 @@ def test_two_questions_of_the_intent_test_are_in_its_training_part(ws, tmp_path,
     assert all(asked[index].lower() in {text.lower() for text in taught} for index in found.rows)
 
 
-def test_what_an_ancestor_learned_counts(ws, tmp_path):
+def test_contamination_counts_the_data_of_ancestors(ws, tmp_path):
     project, base = helpers.project(ws), helpers.model(ws, tmp_path)
     data = helpers.dataset(ws, project.id, tmp_path)
     first = registry.get(ws, LOCAL, train(ws, project, "sft", base, data).model_id)
@@ -48,6 +48,6 @@ def test_what_an_ancestor_learned_counts(ws, tmp_path):
     assert contamination.check(ws, LOCAL, data.id, [base.id], "train").count == 0
 
 
-def test_rater_may_not_ask(ws, tmp_path):
+def test_contamination_is_refused_to_raters(ws, tmp_path):
     with pytest.raises(Forbidden):
         contamination.check(ws, Actor(name="r", role=Role.RATER), "d", ["m"])

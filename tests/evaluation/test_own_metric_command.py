@@ -49,7 +49,7 @@ def test_function_in_a_file_is_a_metric(written):
         ("def score(p, r): return [len(bytearray(6 << 30))]", "MemoryError"),
     ],
 )
-def test_what_goes_wrong_in_the_file_is_one_sentence(written, body, problem):
+def test_metric_file_error_is_one_sentence(written, body, problem):
     with pytest.raises(UserError) as caught:
         own_metric.named(written(body))(*ROWS)
     assert problem in str(caught.value)
@@ -62,7 +62,7 @@ def test_file_that_never_ends_is_stopped(written):
 
 
 @pytest.mark.parametrize("target", ["my.py", "nowhere.py:score", ":score", "my.py:a b"])
-def test_wrong_name_is_told(target):
+def test_metric_file_without_the_named_function_is_refused(target):
     with pytest.raises(UserError):
         own_metric.named(target)
 

@@ -64,7 +64,7 @@ def test_base_and_the_newest_adapter_are_chosen_at_first(ws, world):
     assert evaluation_start.rows_of(ws, chosen).value == data.held_out_rows
 
 
-def test_what_was_chosen_stays_chosen(ws, world):
+def test_evaluation_form_keeps_its_choices(ws, world):
     project, base, tuned, data = world
     picked = [tuned.id, "model-gone", base.id]
     models, sets, _ = evaluation_start.choices(ws, project, picked, data.id)

@@ -76,7 +76,7 @@ def test_usual_benchmarks_and_both_models_are_offered_at_first(ws, world):
 
 
 @needs_harness
-def test_what_is_looked_for_stands_after_what_was_chosen():
+def test_benchmark_search_results_follow_the_chosen_tasks():
     offered = benchmarks.found("arc chall", ["piqa"])
     assert [value for _, value in offered.choices][:2] == ["piqa", "arc_challenge"]
 
@@ -96,7 +96,7 @@ def test_panel_starts_a_benchmark_of_public_tasks_only(ws, world):
     assert (job.recipe["num_fewshot"], job.recipe["limit"]) == (0, None)
 
 
-def test_without_the_extra_the_panel_is_disabled_and_says_why(ws, world, monkeypatch):
+def test_benchmark_panel_without_its_extra_is_disabled_and_says_why(ws, world, monkeypatch):
     monkeypatch.setitem(sys.modules, "lm_eval", None)
     assert "pip install 'tuneloop[harness]'" in service.missing()
     with pytest.raises(UserError, match="not installed here"):
@@ -119,7 +119,7 @@ def test_base_and_tuned_stand_side_by_side_with_intervals_and_the_difference(ws,
     assert "acc, 5 examples, version 1.0" in html
 
 
-def test_list_of_runs_says_what_came_out(ws, world):
+def test_benchmark_list_shows_the_score_of_each_run(ws, world):
     job = measured(ws, world)
     assert render.outcome(job) == job.result.sentence
 
@@ -129,7 +129,7 @@ def test_names_of_tasks_come_out_as_text(ws, world):
     assert "<img" not in html
 
 
-def test_look_that_finds_nothing_new_sends_nothing(ws, world):
+def test_benchmark_refresh_without_news_sends_nothing(ws, world):
     seen, _, which, html = benchmarks.poll(ws, world[0], BenchmarkView(), None)
     assert (which.visible, html) == (False, "")
     measured(ws, world)
@@ -149,7 +149,7 @@ def test_new_result_is_shown_and_the_earlier_one_can_be_chosen(ws, world):
     assert "0.420" in benchmarks.shown(ws, world[0], first.id)
 
 
-def test_why_the_last_one_failed_is_shown(ws, world):
+def test_benchmark_page_shows_why_the_last_run_failed(ws, world):
     project, base, _ = world
     job = results.submit(ws, project, "benchmark", models=(base,), tasks=("arc_easy",))
     job = helpers.claimed(ws, job.id)

@@ -65,7 +65,7 @@ def test_no_more_rows_are_judged_than_asked_for(ws, world, stub):
     assert len(stub) == 4
 
 
-def test_look_shows_what_was_judged_and_sends_it_once(ws, world, stub):
+def test_llm_judge_refresh_sends_each_result_once(ws, world, stub):
     project, made, _, tuned = world
     seen, progress, drawn = llm_judge.poll(ws, project, made, tuned.id, JudgeView())
     assert (progress, drawn) == ("", "")
@@ -78,7 +78,7 @@ def test_look_shows_what_was_judged_and_sends_it_once(ws, world, stub):
     assert llm_judge.poll(ws, project, made, tuned.id, seen)[2] == {"__type__": "update"}
 
 
-def test_without_a_judge_nothing_can_be_asked_and_it_is_said_how_to_have_one(ws, world):
+def test_llm_judge_panel_without_a_judge_says_how_to_set_one_up(ws, world):
     project, made, _, tuned = world
     assert evaluation_llm_judge.configured() is None
     assert "TUNELOOP_JUDGE_URL" in evaluation_llm_judge.missing()
@@ -111,7 +111,7 @@ def test_evaluations_of_others_and_models_that_were_not_asked_are_refused(ws, wo
     assert stub == []
 
 
-def test_what_can_be_compared_is_what_was_asked_beside_the_baseline(ws, world):
+def test_llm_judge_offers_the_models_evaluated_beside_the_baseline(ws, world):
     project, made, _, tuned = world
     offered, kept = llm_judge.choices(ws, project, made, None)
     assert ([value for _, value in offered], kept) == ([tuned.id], tuned.id)

@@ -67,7 +67,7 @@ class Tags(HTMLParser):
             assert self.open.pop() == tag
 
 
-def test_page_says_all_that_was_found(ws, world):
+def test_report_holds_every_result(ws, world):
     page = report.html(ws, LOCAL, world[3])
     for text in (
         "Copy the question", "3.50", "Answers of 9 tokens became 2: regressed.", "1 is known.",
@@ -76,7 +76,7 @@ def test_page_says_all_that_was_found(ws, world):
         assert text in page
 
 
-def test_page_needs_nothing_else_and_runs_nothing(ws, world):
+def test_report_is_self_contained_and_runs_no_script(ws, world):
     tags = Tags()
     tags.feed(report.html(ws, LOCAL, world[3]))
     assert tags.open == []
@@ -128,13 +128,13 @@ def test_table_has_every_model_and_baseline_once_the_best_first(ws, world):
     assert [line.rows for line in lines] == [6, 6, 6]
 
 
-def test_job_keeps_what_fell(ws, world):
+def test_evaluation_job_stores_its_regressions(ws, world):
     done = next(job for job in lifecycle.list_all(ws, LOCAL, world[0].project_id, ("evaluate",)))
     assert done.result.regressed == ("Answers of 9 tokens became 2: regressed.",)
     assert done.result.learned == 1
 
 
-def test_who_may_not_look_and_what_is_not_there(ws, world):
+def test_report_is_refused_to_strangers_and_for_missing_jobs(ws, world):
     rater = Actor(name="r", role=Role.RATER)
     for look in (report.html, model_card.model_card, leaderboard.leaderboard):
         with pytest.raises(Forbidden):

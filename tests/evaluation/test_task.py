@@ -46,7 +46,7 @@ def test_short_and_long_texts_are_scored_by_different_words():
         ("tasks/snips_intent/test_210.csv", {"prompt": "text", "answer": "intent"}, "labels"),
     ],
 )
-def test_real_data_get_the_task_that_they_are(ws, shared_data, file, columns, kind):
+def test_task_of_real_datasets_is_recognised(ws, shared_data, file, columns, kind):
     project = helpers.project(ws).id
     path = shared_data / file
     data = datasets.add(
@@ -56,7 +56,7 @@ def test_real_data_get_the_task_that_they_are(ws, shared_data, file, columns, ki
     assert task.guess(ws, LOCAL, data.id, "held_out").kind == "nothing"
 
 
-def test_reward_model_is_not_asked(ws, tmp_path):
+def test_evaluation_skips_reward_models(ws, tmp_path):
     project = helpers.project(ws).id
     base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, project, tmp_path)
     judge = results.adapter(ws, project, base, data)

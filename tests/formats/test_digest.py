@@ -29,7 +29,7 @@ examples = st.lists(
 
 
 @given(examples)
-def test_whatever_is_stored_comes_back_the_same(kept):
+def test_dataset_rows_survive_storage(kept):
     stored = to_jsonl(kept)
     assert from_jsonl(stored) == kept
     assert stored.count(b"\n") == len(kept)

@@ -159,7 +159,7 @@ def test_system_turn_inside_the_answers_is_part_of_the_prompt():
         ({"prompt": "Hi", "chosen": HI, "rejected": HI}, "not with an answer"),
     ],
 )
-def test_pair_that_is_none_says_why(row, reason):
+def test_pair_without_two_answers_is_refused_with_a_reason(row, reason):
     with pytest.raises(RowError, match=reason):
         read("preference", **row)
 
@@ -172,12 +172,12 @@ def test_labels_are_read_as_json_and_as_csv_write_them(written, label):
     assert read("kto", prompt="Hi", completion="Hello", label=written).label is label
 
 
-def test_label_that_is_a_word_is_not_a_judgement():
+def test_label_that_is_a_word_is_no_rating():
     with pytest.raises(RowError, match="neither true nor false"):
         read("kto", prompt="Hi", completion="Hello", label="greeting")
 
 
-def test_of_several_answers_the_first_is_learned_and_all_are_references():
+def test_layout_with_several_answers_trains_on_the_first_and_accepts_all():
     both = ["Goethe", "J. W. von Goethe"]
     for chat in (
         read("question_answer", question="Who?", answer=both),

@@ -81,7 +81,7 @@ def test_each_kind_is_guessed_from_its_names(columns, kind, guessed):
 @pytest.mark.parametrize(
     "row", [{"id": "1", "score": "2"}, {}, {"a1": 3, "b2": True}, {"x": {"y": 1}}, {"n": [[]]}]
 )
-def test_where_there_is_no_text_nothing_is_guessed(row):
+def test_mapping_is_not_guessed_without_text_columns(row):
     assert guess([row] * 5) is None
     assert guess([]) is None
 

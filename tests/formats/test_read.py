@@ -170,7 +170,7 @@ def test_columns_of_no_layout_are_listed_with_a_guess(read):
     assert "prompt = text, answer = category" in caught.value.fix
 
 
-def test_where_nothing_can_be_guessed_a_mapping_is_asked_for(read):
+def test_file_without_a_guess_asks_for_a_mapping(read):
     with pytest.raises(UserError) as caught:
         read("id,worker\n1,2\n3,4\n", "a.csv")
     assert "columns found: id, worker" in caught.value.problem
@@ -334,7 +334,7 @@ def test_file_that_cannot_be_read_says_why_and_what_to_do(read, case):
     ("name", "problem"),
     [("a.jsonl", "Line 1 is not JSON"), ("a.json.gz", "is not JSON"), ("a.parquet", "and is none")],
 )
-def test_name_that_promises_something_else_is_pointed_out(read, name, problem):
+def test_file_name_that_contradicts_the_content_is_reported(read, name, problem):
     with pytest.raises(UserError, match=problem):
         read("Call me Ishmael.", name)
 

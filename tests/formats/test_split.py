@@ -85,7 +85,7 @@ def test_at_least_one_row_is_held_out_and_one_is_trained_on():
         (MANY, float("nan"), "share is nan"),
     ],
 )
-def test_what_cannot_be_split_is_refused(examples, share, problem):
+def test_split_refuses_what_cannot_be_split(examples, share, problem):
     with pytest.raises(UserError, match=problem) as caught:
         split(examples, share, 0)
     assert caught.value.fix
@@ -96,7 +96,7 @@ def test_what_cannot_be_split_is_refused(examples, share, problem):
     st.floats(0.01, 0.99),
     st.integers(0, 99),
 )
-def test_no_question_and_no_group_is_ever_on_both_sides(rows, share, seed):
+def test_split_keeps_questions_and_groups_on_one_side(rows, share, seed):
     examples = [chat(f"Q{asked}", group=group) for asked, group in rows]
     try:
         sides = split(examples, share, seed)

@@ -30,7 +30,7 @@ def world(home, tmp_path):
     return ids
 
 
-def test_tagged_and_noted_run_is_found_again(tuneloop, world):
+def test_run_is_found_by_tag_and_note(tuneloop, world):
     assert tuneloop("runs", "tag", world[0], "keep", "paper")[1] == "Slow: keep, paper.\n"
     assert tuneloop("runs", "note", world[0], "forgets hours")[0] == 0
     for arguments in (["hours"], ["--tag", "paper"], ["--sort", "loss", "slow"]):
@@ -81,7 +81,7 @@ def test_sweep_takes_ranges_and_lists(tuneloop, world, tmp_path):
 
 
 @pytest.mark.parametrize("given", ["learning_rate", "learning_rate=a..b", "speed=1,2", "lora.r="])
-def test_space_that_makes_no_sense_is_one_sentence(tuneloop, world, tmp_path, given):
+def test_sweep_space_that_is_invalid_is_refused_in_one_sentence(tuneloop, world, tmp_path, given):
     recipe = tmp_path / "sft.yaml"
     recipe.write_text("kind: sft\nmodel: base\ndataset: faq\n")
     code, out, err = tuneloop("sweep", recipe, "--try", given, "--no-wait")

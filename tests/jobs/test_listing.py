@@ -148,14 +148,14 @@ def test_comparison_shows_only_settings_that_differ_curves_and_last_numbers(ws, 
     assert found.finals == {"best held-out loss": (2.0, None), "steps": (4.0, 8.0)}
 
 
-def test_one_run_or_six_are_not_compared(ws, world):
+def test_comparison_takes_two_to_five_runs(ws, world):
     ids = [sft(ws, world, f"run {n}", seed=n).id for n in range(6)]
     for wanted in (ids[:1], ids[:1] * 2, ids):
         with pytest.raises(UserError, match="Choose 2 to 5"):
             compare.compare(ws, LOCAL, wanted)
 
 
-def test_steps_said_again_after_a_restart_are_drawn_once(ws, world):
+def test_steps_repeated_after_a_restart_are_drawn_once(ws, world):
     one, two = sft(ws, world, "One"), sft(ws, world, "Two", seed=2)
     for step in (1, 2, 3):
         results.say(ws, one.id, ("metric", step, {"loss": 9.0}))
@@ -166,7 +166,7 @@ def test_steps_said_again_after_a_restart_are_drawn_once(ws, world):
     assert (curve.steps, curve.values) == ((1, 2, 3, 4), (1.0, 1.0, 1.0, 1.0))
 
 
-def test_queue_says_when_each_starts_as_far_as_anybody_knows(ws, world):
+def test_queue_estimates_when_each_job_starts(ws, world):
     going = helpers.claimed(ws, sft(ws, world, "goes").id)
     waits = [sft(ws, world, f"waits {n}", seed=n) for n in (1, 2, 3)]
     with writing(ws.db) as conn:
@@ -182,7 +182,7 @@ def test_queue_says_when_each_starts_as_far_as_anybody_knows(ws, world):
     assert found[2].starts_in_s is None
 
 
-def test_progress_without_a_time_left_is_carried_on_at_its_speed(ws, world):
+def test_progress_without_a_remaining_time_is_extrapolated(ws, world):
     going = helpers.claimed(ws, sft(ws, world, "goes").id)
     sft(ws, world, "waits", seed=2)
     with writing(ws.db) as conn:

@@ -56,7 +56,7 @@ def test_project_without_runs_says_what_to_do(ws):
     assert new == {"empty": True, "body": False}
 
 
-def test_newest_running_one_is_shown_until_somebody_picks_another(ws, world):
+def test_newest_running_job_is_shown_until_another_is_chosen(ws, world):
     first = running(ws, world, "First")
     second = sft(ws, world, "Second", seed=2)
     view, new = look(ws, world[0], JobsView())
@@ -67,7 +67,7 @@ def test_newest_running_one_is_shown_until_somebody_picks_another(ws, world):
     assert view.shown == second.id
 
 
-def test_reload_shows_what_was_shown(ws, world):
+def test_jobs_page_reload_keeps_the_shown_job(ws, world):
     running(ws, world)
     view, before = look(ws, world[0], JobsView())
     _, after = look(ws, world[0], JobsView())
@@ -82,7 +82,7 @@ def test_progress_best_loss_and_speed_are_in_the_head_of_a_training(ws, world):
         assert said in new["top"]
 
 
-def test_only_what_is_new_is_read_and_drawn(ws, world):
+def test_jobs_page_reads_and_draws_new_events_only(ws, world):
     job = running(ws, world)
     view, _ = look(ws, world[0], JobsView())
     view, new = look(ws, world[0], view)
@@ -136,7 +136,7 @@ def test_starting_again_queues_the_same_settings(ws, world):
     assert (new.name, new.recipe) == (job.name, job.recipe)
 
 
-def test_what_somebody_changed_stands_before_the_defaults(ws, world):
+def test_changed_settings_are_listed_before_defaults(ws, world):
     _, base, data = world
     job = sft(ws, world, "One", learning_rate=0.01)
     html = settings.table(job, {base.id: "Little <base>", data.id: "faq@1"})
@@ -155,7 +155,7 @@ def test_run_that_starts_again_begins_its_curve_anew():
     assert [event.data["loss"] for event in track.metrics] == [1.0]
 
 
-def test_start_is_never_the_best_checkpoint():
+def test_best_checkpoint_is_never_the_start():
     said = [
         Event(job_id="j", seq=n, at=0, kind="metric", step=n, data={"eval_loss": loss})
         for n, loss in enumerate([1.0, 1.4, 1.2])
@@ -171,7 +171,7 @@ def test_dpo_shows_margin_and_accuracy():
     assert [list(trace.y) for trace in drawn.data] == [[0.5], [], [0.9], []]
 
 
-def test_marks_are_no_pairs_and_leave_no_empty_picture():
+def test_kto_run_draws_no_empty_margin_chart():
     said = [Event(job_id="j", seq=1, at=0, kind="metric", step=1, data={"rewards/margins": 0.2})]
     drawn = curves.preferences(said, "j")
     assert {trace.yaxis for trace in drawn.data} == {"y"}
@@ -285,7 +285,7 @@ def test_tags_to_choose_from_are_offered_once_a_run_has_one(ws, world, tags):
     assert new["tag_filter"].visible is bool(tags)
 
 
-def test_what_somebody_types_stays_until_another_run_is_shown(ws, world):
+def test_typed_text_stays_until_another_run_is_shown(ws, world):
     job = running(ws, world, "First")
     other = sft(ws, world, "Second", seed=2)
     view, new = look(ws, world[0], JobsView())
@@ -342,7 +342,7 @@ def test_two_trainings_are_drawn_over_each_other_with_what_differs(ws, world):
     ("state", "keep", "resume"),
     [(State.RUNNING, True, False), (State.FAILED, False, True), (State.CANCELLED, False, True)],
 )
-def test_keep_is_offered_while_it_runs_and_going_on_when_it_broke_off(
+def test_stop_and_keep_is_offered_while_running_and_resume_after_a_break(
     ws, world, state, keep, resume
 ):
     job = running(ws, world)
@@ -439,7 +439,7 @@ def test_finished_search_draws_every_trial_and_lists_the_best_first(ws, world):
     assert "It &lt;broke&gt;." in report
 
 
-def test_whatever_the_browser_sends_is_no_more_than_a_filter():
+def test_jobs_filter_from_the_browser_is_only_a_filter():
     assert tab.asked(None, "x", {"a": 1}) == ListFilter()
     assert tab.asked("a" * 900, ["t", 3], [["deep"]]).tags == ("t", "3")
 

@@ -22,7 +22,7 @@ def test_new_project_has_no_champion(ws, project):
     assert champion.current(ws, LOCAL, project.id) is None
 
 
-def test_going_back_twice_leads_to_the_first_champion(ws, project, tmp_path):
+def test_champion_reverted_twice_is_the_first_one(ws, project, tmp_path):
     a, b, c = (helpers.model(ws, tmp_path, name) for name in "abc")
     promote(ws, project, a, b, c)
     champion.roll_back(ws, LOCAL, project.id)
@@ -56,7 +56,7 @@ def test_each_project_has_its_own_champion(ws, project, tmp_path):
     assert champion.current(ws, LOCAL, other.id) is None
 
 
-def test_rater_decides_nothing(ws, project, tmp_path):
+def test_champion_is_not_changed_by_raters(ws, project, tmp_path):
     rater = Actor(name="r", role=Role.RATER)
     with pytest.raises(Forbidden):
         champion.promote(ws, rater, project.id, helpers.model(ws, tmp_path).id)

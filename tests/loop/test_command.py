@@ -35,7 +35,7 @@ def both(space, project, tmp_path):
     return first, lines.trained(space, project, "second", first)
 
 
-def test_line_is_printed_and_is_json(space, project, both):
+def test_generations_are_printed_and_are_json(space, project, both):
     lines.blind(space, project, both[1], both[0], 30, 8, 2)
     assert "Generation 1 beats the baseline on 40" in run("loop", "history").output
     found = json.loads(run("loop", "history", "--json").output)

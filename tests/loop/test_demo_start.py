@@ -10,7 +10,7 @@ from tests import helpers
 
 
 @pytest.mark.parametrize(("rate", "dpo"), [(None, {}), (2e-4, {"learning_rate": 2e-4})])
-def test_rate_of_the_training_on_votes_is_the_usual_one_unless_said(ws, tmp_path, rate, dpo):
+def test_demo_learning_rate_of_dpo_is_the_default_unless_given(ws, tmp_path, rate, dpo):
     helpers.model(ws, tmp_path)
     project, job = demo.start(ws, LOCAL, "shorter", rate)
     assert (job.recipe["rater"], job.recipe["dpo"]) == ("shorter", dpo)

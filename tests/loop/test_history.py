@@ -31,7 +31,7 @@ def test_empty_project_has_nothing_to_measure_against(ws, project):
     assert "nothing to measure" in found.sentence
 
 
-def test_before_any_vote_the_newest_trained_model_is_the_baseline(ws, project, sft):
+def test_baseline_before_any_vote_is_the_newest_trained_model(ws, project, sft):
     found = look(ws, project)
     assert found.baseline.id == sft.id
     assert "first is the baseline" in found.sentence
@@ -68,7 +68,7 @@ def test_sentence_holds_the_numbers_of_the_newest_result(ws, project, sft):
     assert "wins 90, losses 30, ties 12, both bad 0, 3 raters who agree on 100 % of what" in said
 
 
-def test_no_difference_says_what_the_test_could_have_seen(ws, project, sft):
+def test_verdict_without_a_difference_names_the_detectable_win_rate(ws, project, sft):
     one = lines.trained(ws, project, "one", sft)
     lines.blind(ws, project, one, sft, 52, 48)
     said = look(ws, project).sentence
@@ -85,7 +85,7 @@ def test_open_round_is_waited_for_and_tells_nothing(ws, project, sft):
     assert "hidden until the round is closed" in only.sentence
 
 
-def test_several_generations_make_one_lucky_win_less_sure(ws, project, sft):
+def test_win_of_one_generation_is_corrected_for_their_number(ws, project, sft):
     one = lines.trained(ws, project, "one", sft)
     lines.blind(ws, project, one, sft, 61, 39)
     assert "luck" not in look(ws, project).sentence
@@ -97,7 +97,7 @@ def test_several_generations_make_one_lucky_win_less_sure(ws, project, sft):
     assert "could be luck" in first.sentence
 
 
-def test_prompts_asked_in_an_earlier_blind_round_are_not_fresh(ws, project, sft):
+def test_fresh_prompts_exclude_those_of_earlier_blind_rounds(ws, project, sft):
     one = lines.trained(ws, project, "one", sft)
     lines.blind(ws, project, one, sft, 5, 5, rows=range(10))
     two = lines.trained(ws, project, "two", one)
@@ -113,7 +113,7 @@ def test_model_against_itself_gives_the_band_of_no_difference(ws, project, sft):
     assert control.low < control.rate == 0.5 < control.high
 
 
-def test_what_fell_closes_the_gate_and_is_on_the_line(ws, project, sft, tmp_path):
+def test_regression_closes_the_gate_and_is_shown_on_the_generation(ws, project, sft, tmp_path):
     source = helpers.dataset(ws, project.id, tmp_path)
     one = lines.trained(ws, project, "one", sft)
     gate.check(ws, LOCAL, project.id, one.id)
@@ -125,7 +125,7 @@ def test_what_fell_closes_the_gate_and_is_on_the_line(ws, project, sft, tmp_path
     assert [rule.name for rule in found.rules if rule.stop] == ["regression"]
 
 
-def test_loss_that_is_not_ruled_out_asks_for_a_decision(ws, project, sft, tmp_path):
+def test_regression_that_is_not_ruled_out_asks_for_a_decision(ws, project, sft, tmp_path):
     """Exact match of .531 to .367 on 49 rows is no "nothing fell"."""
     source = helpers.dataset(ws, project.id, tmp_path)
     one = lines.trained(ws, project, "one", sft)
@@ -147,7 +147,7 @@ def test_healthy_evaluation_leaves_the_gate_open(ws, project, sft, tmp_path):
     assert look(ws, project).generations[0].evaluation_id
 
 
-def test_two_rounds_without_a_gain_stop_the_loop(ws, project, sft):
+def test_loop_stops_after_two_rounds_without_a_gain(ws, project, sft):
     one = lines.trained(ws, project, "one", sft)
     two = lines.trained(ws, project, "two", one)
     lines.blind(ws, project, one, sft, 200, 205)
@@ -156,7 +156,7 @@ def test_two_rounds_without_a_gain_stop_the_loop(ws, project, sft):
     assert stopped == ["gain", "budget"]
 
 
-def test_champion_is_on_the_line(ws, project, sft):
+def test_generations_chart_marks_the_champion(ws, project, sft):
     one = lines.trained(ws, project, "one", sft)
     champion.promote(ws, LOCAL, project.id, one.id)
     assert look(ws, project).champion_id == one.id

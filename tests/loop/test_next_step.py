@@ -31,7 +31,7 @@ def step(ws, project, sft, **aims):
     return next_step(ws, LOCAL, project.id, LoopGoal(sft.id, **{"since": 0.0, **aims}))
 
 
-def test_it_begins_with_a_rating_round_of_the_start(ws, project, sft):
+def test_loop_begins_with_a_rating_round_of_the_start(ws, project, sft):
     move = step(ws, project, sft)
     assert (move.name, move.policy) == ("rate", sft.id)
 
@@ -72,7 +72,7 @@ def test_new_model_is_evaluated_before_anybody_sees_it(ws, project, sft):
     assert (move.name, move.model) == ("evaluate", one.id)
 
 
-def test_what_fell_ends_the_loop_before_a_blind_round(ws, project, sft, source):
+def test_regression_ends_the_loop_before_a_blind_round(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft)
     lines.evaluated(ws, project, source, sft, one, regressed=True)
     move = step(ws, project, sft)
@@ -80,7 +80,7 @@ def test_what_fell_ends_the_loop_before_a_blind_round(ws, project, sft, source):
     assert "newest model regressed. BLEU: 0.40 to 0.20" in move.text
 
 
-def test_who_starts_again_after_that_rates_anew(ws, project, sft, source):
+def test_auto_loop_restarted_after_a_regression_rates_anew(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft)
     lines.evaluated(ws, project, source, sft, one, regressed=True)
     assert step(ws, project, sft, since=one.created_at + 1).name == "rate"

@@ -66,7 +66,7 @@ def polled(ws, project, seen):
     return view, dict(zip(loop_tab.LoopParts._fields, updates, strict=True))
 
 
-def test_without_a_project_there_is_only_the_empty_page(ws):
+def test_loop_page_without_a_project_is_empty(ws):
     view, updates = polled(ws, None, LoopView(picked="m-1"))
     assert view.picked is None
     assert updates.pop("empty").visible is True
@@ -79,7 +79,9 @@ def test_new_project_says_how_to_begin(ws, project):
     assert (seen["empty"], seen["go"], seen["page"]) == (True, "Add your examples", "data")
 
 
-def test_line_shows_every_generation_with_its_rate_and_votes(ws, project, gone_round):
+def test_generations_chart_shows_every_generation_with_its_win_rate_and_votes(
+    ws, project, gone_round
+):
     seen = look(ws, project)
     drawn = seen["chart"]
     assert drawn.count("data-pick=") == 2
@@ -95,7 +97,7 @@ def test_names_are_text_and_never_markup(ws, project, gone_round):
     assert "two &lt;b&gt;" in seen["chart"]
 
 
-def test_click_shows_that_generation(ws, project, gone_round):
+def test_generation_is_shown_on_a_click(ws, project, gone_round):
     one, two = gone_round
     assert look(ws, project)["picked"] == two.id
     seen = look(ws, project, one.id)
@@ -103,7 +105,7 @@ def test_click_shows_that_generation(ws, project, gone_round):
     assert ">78 %<" in seen["chosen"]
 
 
-def test_control_round_is_a_band_on_the_line(ws, project, sft, gone_round):
+def test_aa_round_is_a_band_on_the_generations_chart(ws, project, sft, gone_round):
     before = look(ws, project)["chart"]
     assert "tl-band" not in before
     assert "a model against itself" not in before  # nothing in the picture has that colour
@@ -112,7 +114,7 @@ def test_control_round_is_a_band_on_the_line(ws, project, sft, gone_round):
     assert "A model against itself: 50 %" in look(ws, project)["chart"]
 
 
-def test_what_is_not_known_yet_says_why(ws, project, sft, source):
+def test_loop_page_says_why_a_value_is_missing(ws, project, sft, source):
     one = lines.trained(ws, project, "one", sft)
     assert "not tested" in look(ws, project)["chart"]
     lines.evaluated(ws, project, source, sft, one, regressed=True)
@@ -137,12 +139,12 @@ def test_promoting_and_going_back_are_shown(ws, project, gone_round):
     assert champion.current(ws, LOCAL, project.id).id == one.id
 
 
-def test_without_a_choice_nothing_is_promoted(ws, project):
+def test_promotion_needs_a_choice(ws, project):
     with pytest.raises(UserError, match="No generation"):
         loop_tab.promote(ws, project.id, LoopView())
 
 
-def test_only_what_changed_is_drawn_again(ws, project, gone_round):
+def test_loop_page_redraws_changed_parts_only(ws, project, gone_round):
     view, updates = polled(ws, project, LoopView())
     assert updates["promote"].visible is True
     again, updates = polled(ws, project, view)
@@ -228,13 +230,13 @@ def test_auto_loop_starts_with_what_fits(ws, project, sft, source):
     assert "Start it again to go on" in look(ws, project)["progress"]
 
 
-def test_second_loop_is_refused_while_one_goes_round(ws, project, sft, source):
+def test_auto_loop_is_refused_while_another_runs(ws, project, sft, source):
     auto.start(ws, LOCAL, project.id)
     with pytest.raises(Conflict, match="already"):
         auto.start(ws, LOCAL, project.id, prompts=30)
 
 
-def test_champion_is_where_it_would_start(ws, project, sft, source):
+def test_auto_loop_offers_the_champion_as_its_start(ws, project, sft, source):
     lines.trained(ws, project, "newer", sft)
     champion.promote(ws, LOCAL, project.id, sft.id)
     assert auto.usually(ws, LOCAL, project.id).model == sft.id
@@ -256,7 +258,7 @@ def test_training_on_votes_starts_from_the_champion(ws, project, gone_round):
     assert offered[0][0] == ("one", one.id)
 
 
-def test_what_is_missing_is_said_in_a_sentence(ws, project):
+def test_auto_loop_form_says_what_is_missing(ws, project):
     with pytest.raises(UserError, match="no trained model"):
         auto.start(ws, LOCAL, project.id)
 
@@ -286,7 +288,7 @@ def test_every_simulated_rater_can_be_chosen_and_people_come_first():
     assert ("Simulated: shorter", "shorter") in offered
 
 
-def test_generation_and_a_model_say_that_votes_behind_them_have_gone(ws, project, sft):
+def test_generation_and_model_say_that_votes_behind_them_were_deleted(ws, project, sft):
     votes.filled(ws, project.id, (sft, sft), raters="ab")
     made = build.make(ws, LOCAL, project.id)
     taught = lines.trained(ws, project, "taught", sft, dataset=made.dataset_id)

@@ -32,7 +32,7 @@ def test_empty_project_asks_for_data(ws):
     assert said.next_action == "add_data"
 
 
-def test_after_data_comes_training(ws, tmp_path):
+def test_status_after_data_asks_for_training(ws, tmp_path):
     project = helpers.project(ws)
     helpers.dataset(ws, project.id, tmp_path)
     found, said = states(ws, project)

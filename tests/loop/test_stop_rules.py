@@ -16,28 +16,28 @@ def checked(regressed):
     )  # fmt: skip
 
 
-def test_two_rounds_without_a_gain_say_stop():
+def test_stop_rule_fires_after_two_rounds_without_a_gain():
     assert EVEN.high < 0.55
     assert stop_rules.gain([EVEN, EVEN]).stop
     assert "54 % and 54 %" in stop_rules.gain([EVEN, EVEN]).sentence
 
 
 @pytest.mark.parametrize("rounds", [[], [EVEN], [STRONG, EVEN], [EVEN, STRONG]])
-def test_one_round_or_a_gain_does_not(rounds):
+def test_stop_rule_needs_two_rounds_without_a_gain(rounds):
     assert not stop_rules.gain(rounds).stop
 
 
-def test_only_the_last_two_rounds_count():
+def test_stop_rule_counts_the_last_two_rounds_only():
     assert stop_rules.gain([STRONG, EVEN, EVEN]).stop
 
 
-def test_what_fell_stops_the_loop_and_is_named():
+def test_regression_stops_the_loop_and_is_named():
     rule = stop_rules.regression([checked(False), checked(True)])
     assert rule.stop
     assert "BLEU: 0.40 to 0.20" in rule.sentence
 
 
-def test_without_an_evaluation_nothing_is_claimed_to_be_fine():
+def test_stop_rule_without_an_evaluation_claims_no_health():
     assert stop_rules.regression([]).sentence.endswith("not evaluated beside its start yet.")
     rule = stop_rules.regression([checked(False)])
     assert not rule.stop
@@ -47,7 +47,7 @@ def test_without_an_evaluation_nothing_is_claimed_to_be_fine():
     assert stop_rules.regression([held, held]).sentence == "All 2 checks hold."
 
 
-def test_many_ties_and_as_many_bad_answers_say_stop():
+def test_stop_rule_fires_on_many_ties_and_bad_answers():
     rule = stop_rules.quality([verdict(30, 20, 30, 20), verdict(10, 10, 60, 20)])
     assert rule.stop
     assert "60 % ties; both bad 20 %, then 20 %" in rule.sentence
@@ -62,7 +62,7 @@ def test_many_ties_and_as_many_bad_answers_say_stop():
         [verdict(0, 0), verdict(10, 10, 60, 20)],  # nothing to compare with
     ],
 )
-def test_fewer_bad_answers_or_fewer_ties_go_on(rounds):
+def test_stop_rule_needs_both_many_ties_and_many_bad_answers(rounds):
     assert not stop_rules.quality(rounds).stop
 
 
@@ -72,13 +72,13 @@ def test_budget_ends_the_loop_at_its_last_vote():
     assert not stop_rules.budget(10**6, None).stop
 
 
-def test_noisy_raters_cannot_say_more_than_their_noise_lets_them():
+def test_noise_ceiling_stops_the_loop():
     assert stop_rules.ceiling(verdict(81, 19), 0.2).stop
     assert not stop_rules.ceiling(verdict(79, 21), 0.2).stop
     assert "could say up to 80 %" in stop_rules.ceiling(verdict(79, 21), 0.2).sentence
 
 
-def test_rate_above_the_ceiling_refutes_it_instead_of_ending_the_loop():
+def test_noise_ceiling_is_refuted_by_a_rate_above_it():
     rule = stop_rules.ceiling(verdict(81, 19), 0.31)  # 81 % (72 to 88 %), ceiling 69 %
     assert not rule.stop
     assert "more than the 69 % that their disagreements allow" in rule.sentence
@@ -89,7 +89,7 @@ def test_rate_above_the_ceiling_refutes_it_instead_of_ending_the_loop():
                 assert found.decisive_low <= at <= found.decisive_rate
 
 
-def test_without_votes_or_shared_pairs_there_is_no_ceiling():
+def test_noise_ceiling_needs_votes_on_shared_comparisons():
     assert not stop_rules.ceiling(None, 0.2).stop
     assert not stop_rules.ceiling(verdict(0, 0, 5), 0.2).stop
     assert not stop_rules.ceiling(verdict(99, 1), None).stop

@@ -57,7 +57,7 @@ def test_rows_are_shuffled_once_by_the_seed(tiny_model, tmp_path):
     assert sum(orders[0]) == 6
 
 
-def test_log_says_which_weight_would_balance_the_marks(tiny_model, tmp_path):
+def test_kto_log_names_the_weight_that_would_balance_the_ratings(tiny_model, tmp_path):
     rows = [row for row in marks(16) if row.label or row.prompt[0].content in ("Say 0", "Say 2")]
     ctx = MemoryContext(tmp_path, tiny_model, rows)
     kto.prepare(recipe(), ctx)

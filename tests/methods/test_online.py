@@ -34,7 +34,7 @@ def asked(number):
 
 
 @both
-def test_what_is_rewarded_becomes_likelier(method, base, tmp_path):
+def test_online_training_makes_rewarded_answers_likelier(method, base, tmp_path):
     ctx = MemoryContext(tmp_path, base, asked(24), asked(36)[24:])
     values = {"per_device_train_batch_size": 16, "num_generations": 8, "beta": 0.0}
     outcome = method.run(recipe(method, max_steps=12, **values), ctx)
@@ -48,7 +48,7 @@ def test_what_is_rewarded_becomes_likelier(method, base, tmp_path):
 
 
 @both
-def test_three_steps_over_the_leash_move_the_model(method, base, tmp_path):
+def test_online_training_of_three_steps_changes_the_model(method, base, tmp_path):
     ctx = MemoryContext(tmp_path, base, asked(12))
     outcome = method.run(recipe(method, max_steps=3, trl={"bf16": True}), ctx)
     kl = ctx.metrics("kl")

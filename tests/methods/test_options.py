@@ -200,7 +200,7 @@ def test_option_is_refused_with_its_reason(kind, values, reason, tmp_path):
         check(tmp_path, kind, **values)
 
 
-def test_what_trl_refuses_when_the_trainer_is_made_is_a_sentence(tiny_model, tmp_path):
+def test_trl_refusal_of_a_setting_is_a_sentence(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path, tiny_model, pairs(4))
     aot = recipe("dpo", loss_type=["aot"], trl={"use_weighting": True})
     _, make = dpo.prepare(aot, ctx)

@@ -26,7 +26,7 @@ def fed(ctx, train, held_out, **options):
     return watch
 
 
-def test_learning_by_heart_is_flagged(ctx):
+def test_overfitting_is_flagged(ctx):
     watch = fed(ctx, [5, 4, 3, 2, 1], [4, 3, 3.1, 3.4, 3.6])
     assert watch.overfit()
     assert watch.result()["overfit"] is True
@@ -42,7 +42,7 @@ def test_learning_by_heart_is_flagged(ctx):
         ([5], [4]),
     ],
 )
-def test_what_is_no_learning_by_heart_is_not_flagged(ctx, train, held_out):
+def test_overfitting_is_not_flagged_on_other_curves(ctx, train, held_out):
     assert not fed(ctx, train, held_out).overfit()
 
 
@@ -63,7 +63,7 @@ def test_score_is_better_higher_and_the_last_state_counts_where_asked(ctx):
 
 @pytest.mark.parametrize("name", ["loss", "eval_loss", "grad_norm"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_number_that_is_none_stops_the_training_and_names_the_step(ctx, name, value):
+def test_loss_that_is_not_finite_stops_the_training_and_names_the_step(ctx, name, value):
     with pytest.raises(UserError, match=f"broke at step 7: its {name} is"):
         Watch(ctx).logs(7, {name: value})
 
@@ -73,12 +73,12 @@ def test_infinite_gradient_is_no_fault_where_gradients_are_scaled(ctx):
     assert ctx.metrics("grad_norm") == []
 
 
-def test_learning_rate_and_gradient_norm_are_said_with_every_loss(ctx):
+def test_learning_rate_and_gradient_norm_are_reported_with_every_loss(ctx):
     fed(ctx, [5, 4], [3, 2])
     assert (ctx.metrics("learning_rate"), ctx.metrics("grad_norm")) == ([0.1, 0.1], [1.0, 1.0])
 
 
-def test_later_attempt_says_everything_again_and_counts_on(ctx, tmp_path):
+def test_later_attempt_repeats_its_events_and_counts_on(ctx, tmp_path):
     watch = fed(ctx, [5, 4], [3, 2])
     later = MemoryContext(tmp_path / "later", tmp_path, [])
     again = Watch(later)

@@ -54,7 +54,7 @@ def mixed(number):
     ],
 )
 @pytest.mark.parametrize("at", [5, 7])  # saved at 2, 4, 6: in the middle and at an epoch's start
-def test_it_ends_with_the_losses_of_an_unbroken_run(
+def test_resumed_training_ends_with_the_losses_of_an_unbroken_one(
     method, rows, held_out, values, at, tiny_model, tmp_path
 ):
     asked = recipe(method, samples=0, num_evals=5, **values)
@@ -79,7 +79,7 @@ def test_it_ends_with_the_losses_of_an_unbroken_run(
     assert done == list(range(at, 10))
 
 
-def test_process_that_is_killed_twice_goes_on_in_the_next(tiny_model, tmp_path):
+def test_training_killed_twice_resumes_in_the_next_process(tiny_model, tmp_path):
     """SIGKILL at the end of a step, before its loss is said; real processes."""
     code = (
         "import os, signal, sys\n"
@@ -145,7 +145,7 @@ def test_stop_and_keep_makes_a_model_of_what_was_reached(tiny_model, tmp_path):
     assert (ctx.folder / "adapter" / "adapter_model.safetensors").is_file()
 
 
-def test_run_that_learns_by_heart_stops_early_and_keeps_its_best(tiny_model, tmp_path):
+def test_training_that_overfits_stops_early_and_keeps_its_best(tiny_model, tmp_path):
     other = [Chat(messages=(*user("Say 1"), Message(role="assistant", content="qqq zzz xxx")))]
     values = {"learning_rate": 1e-2, "num_train_epochs": 20, "num_evals": 20}
     asked = sft.Recipe(model=BASE, dataset="d", early_stopping_patience=5, keep_best=True, **values)
@@ -173,7 +173,7 @@ def test_last_state_is_kept_where_the_best_is_not_wanted(tiny_model, tmp_path):
     assert all((kept[key] == at_the_end[key]).all() for key in at_the_end)
 
 
-def test_no_file_of_a_checkpoint_is_a_pickle(tiny_model, tmp_path):
+def test_checkpoint_holds_no_pickle(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(8), chats(2))
     sft.run(recipe(sft), ctx)
     files = [p for p in (ctx.folder / checkpoint.FOLDER).rglob("*") if p.is_file()]

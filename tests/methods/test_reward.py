@@ -34,7 +34,7 @@ def test_loss_falls_and_the_held_out_pairs_are_told_apart(trained):
     assert outcome.model.kind == "reward"
 
 
-def test_judge_gives_the_margin_that_the_training_measured(trained):
+def test_reward_model_gives_the_margin_that_its_training_measured(trained):
     _, outcome, files = trained
     held_out = pairs(22)[16:]
     judge = Judge(files)
@@ -53,7 +53,7 @@ def test_score_does_not_depend_on_the_batch(trained):
     assert judge.scores(prompts, answers) == pytest.approx(alone, abs=1e-4)
 
 
-def test_judge_cannot_be_taught_to_answer_and_an_adapter_cannot_become_one(trained, tiny_model):
+def test_reward_model_and_writing_adapter_are_not_trained_into_each_other(trained, tiny_model):
     ctx, _, _ = trained
     with pytest.raises(UserError, match="judges answers and can't write any"):
         sft.prepare(sft.Recipe(model="judge-1", dataset="d"), ctx)
@@ -62,13 +62,13 @@ def test_judge_cannot_be_taught_to_answer_and_an_adapter_cannot_become_one(train
         reward.prepare(recipe(model="adapter-1"), ctx)
 
 
-def test_model_that_answers_is_no_judge(tiny_model, tmp_path):
+def test_reward_model_refuses_a_writing_model(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path, tiny_model, chats(3))
     with pytest.raises(UserError, match="tiny is not a reward model"):
         Judge(ctx.model(BASE))
 
 
-def test_judging_layer_that_would_not_be_saved_is_refused(tiny_model, tmp_path):
+def test_score_layer_that_would_not_be_saved_is_refused(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path, tiny_model, pairs(3))
     with pytest.raises(UserError, match="needs its judging layer trained and saved"):
         reward.prepare(recipe(lora={"r": 4, "target_modules": "all-linear"}), ctx)

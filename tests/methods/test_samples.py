@@ -43,7 +43,7 @@ def test_answer_is_the_one_the_saved_model_gives(tiny_model, tmp_path):
     assert [data["text"] for _, data in said(ctx)[-2:]] == [reply.text for reply in replies]
 
 
-def test_answering_changes_nothing_in_the_training(tiny_model, tmp_path):
+def test_sample_answers_change_nothing_in_the_training(tiny_model, tmp_path):
     losses = []
     for number in (0, 3):
         ctx = MemoryContext(tmp_path / f"job{number}", tiny_model, chats(16), chats(4))
@@ -59,7 +59,7 @@ def test_pairs_show_the_chosen_answer_as_the_reference(tiny_model, tmp_path):
     assert said(ctx)[0][1]["reference"] == "yes, sir"
 
 
-def test_of_a_text_its_beginning_is_asked_and_the_rest_is_the_reference(tiny_model, tmp_path):
+def test_sample_of_a_text_asks_its_beginning_and_shows_the_rest(tiny_model, tmp_path):
     text = "the quick brown fox jumps over the lazy dog and runs away into the wood"
     ctx = MemoryContext(tmp_path / "job", tiny_model, [], [Text(text=text)])
     recipe = sft.Recipe(model=BASE, dataset="d")
@@ -69,7 +69,7 @@ def test_of_a_text_its_beginning_is_asked_and_the_rest_is_the_reference(tiny_mod
     assert text.startswith((asked.prompt + asked.reference).strip())
 
 
-def test_prompts_too_long_for_a_quick_look_are_left_out(tiny_model, tmp_path):
+def test_sample_prompts_that_are_too_long_are_left_out(tiny_model, tmp_path):
     long = Preference(prompt=user("x" * 5000), chosen="a", rejected="b")
     ctx = MemoryContext(tmp_path / "job", tiny_model, [], [long, *pairs(1)])
     recipe = dpo.Recipe(model=BASE, dataset="d")
@@ -77,7 +77,7 @@ def test_prompts_too_long_for_a_quick_look_are_left_out(tiny_model, tmp_path):
     assert [question.prompt for question in asked] == ["Say 0"]
 
 
-def test_slow_model_is_cut_off(tiny_model, tmp_path, monkeypatch):
+def test_sample_of_a_slow_model_is_cut_off(tiny_model, tmp_path, monkeypatch):
     from transformers import AutoModelForCausalLM
 
     monkeypatch.setattr(samples, "NEW_TOKENS", 5000)

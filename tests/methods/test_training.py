@@ -52,7 +52,7 @@ def held_out_loss(base, adapter, examples):
     return total / len(examples)
 
 
-def test_sft_lowers_both_losses_and_says_how_it_goes(trained):
+def test_sft_lowers_both_losses_and_reports_progress(trained):
     ctx, outcome = trained
     result = outcome.result
     assert result.last_train_loss < result.first_train_loss
@@ -89,7 +89,7 @@ def test_adapter_with_the_lowest_held_out_loss_is_the_one_kept(tiny_model, tmp_p
     assert loss == pytest.approx(result.best_held_out_loss, rel=1e-4)
 
 
-def test_without_held_out_rows_it_trains_and_says_what_is_missing(tiny_model, tmp_path):
+def test_training_without_held_out_rows_says_what_is_missing(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(8))
     result = sft.run(recipe(sft, max_steps=2), ctx).result
     assert result.best_held_out_loss is None
@@ -163,7 +163,7 @@ def test_dpo_from_a_base_is_held_to_the_base_with_the_default_losses(tiny_model,
     assert outcome.model.parent_id is None
 
 
-def test_rows_that_are_cut_or_left_out_are_counted_and_said(tiny_model, tmp_path):
+def test_rows_that_are_cut_or_left_out_are_counted_and_reported(tiny_model, tmp_path):
     long_prompt = Chat(messages=(*user("x" * 200), Message(role="assistant", content="no")))
     long_answer = Chat(messages=(*user("x"), Message(role="assistant", content="no" * 100)))
     ctx = MemoryContext(tmp_path / "job", tiny_model, [*chats(4), long_prompt, long_answer])
@@ -172,7 +172,7 @@ def test_rows_that_are_cut_or_left_out_are_counted_and_said(tiny_model, tmp_path
     assert [text[:6] for text in ctx.said()[:3]] == ["5 rows", "1 rows", "1 rows"]
 
 
-def test_nothing_to_learn_is_an_error_before_any_training(tiny_model, tmp_path):
+def test_training_without_learnable_rows_is_refused_before_it_starts(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(4))
     with pytest.raises(UserError, match="None of the 4 training rows"):
         sft.run(recipe(sft, max_length=16), ctx)
@@ -186,7 +186,7 @@ def test_rows_of_another_kind_are_refused(method, rows, tiny_model, tmp_path):
 
 
 @pytest.mark.parametrize("held_out", [[], chats(2)])
-def test_loss_that_is_no_number_stops_the_training(held_out, tiny_model, tmp_path):
+def test_loss_of_nan_stops_the_training(held_out, tiny_model, tmp_path):
     from safetensors.torch import load_file, save_file
 
     base = shutil.copytree(tiny_model, tmp_path / "broken")

@@ -22,7 +22,7 @@ def settings(method, folder, **values):
     return training.settings(config_class, recipe, folder)
 
 
-def test_typing_error_gets_the_name_that_was_meant(tmp_path):
+def test_option_with_a_typing_error_is_refused_with_the_right_name(tmp_path):
     with pytest.raises(UserError, match=r"no option 'warmup_step'\. Did you mean 'warmup_steps'"):
         settings(sft, tmp_path, trl={"warmup_step": 3})
     with pytest.raises(UserError, match=r"no option 'lora_alfa'\. Did you mean 'lora_alpha'"):

@@ -167,14 +167,14 @@ def test_layers_of_known_models_are_those_of_bert_score():
         ("a-llama", "a-llama is no model for BERTScore"),
     ],
 )
-def test_what_cannot_be_used_is_one_sentence_before_a_model_is_asked(home, argument, sentence):
+def test_bertscore_options_are_checked_before_a_model_answers(home, argument, sentence):
     (home / "models" / "a-llama").mkdir(exist_ok=True)
     (home / "models" / "a-llama" / "config.json").write_text('{"model_type": "llama"}')
     with pytest.raises(UserError, match=sentence):
         refuse([f"bertscore:{argument}"], [["a"]])
 
 
-def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch):
+def test_missing_extra_is_one_sentence_that_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "bert_score", None)
     assert plugins.load("metric_factories", "bertscore").offered() == []
     with pytest.raises(UserError, match=r"not installed here.*tuneloop\[bertscore\]"):

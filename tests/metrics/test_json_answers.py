@@ -45,7 +45,7 @@ def test_schema_goes_through_scores_and_the_evaluate_library():
 @pytest.mark.parametrize(
     "argument", ["", "{", "3", '"x"', "[]", '{"type": "nothing"}', "[" * 20_000, '{"$schema": 3}']
 )
-def test_what_is_no_schema_is_one_readable_sentence(argument):
+def test_schema_that_is_invalid_is_one_readable_sentence(argument):
     with pytest.raises(UserError, match="JSON Schema"):
         find(f"json_schema:{argument}")
 
@@ -55,7 +55,7 @@ def test_schema_without_its_text_is_asked_for():
         find("json_schema")
 
 
-def test_nothing_outside_the_schema_is_fetched():
+def test_schema_references_outside_it_are_not_fetched():
     away = find('json_schema:{"$ref": "http://127.0.0.1:1/schema.json"}')
     with pytest.raises(UserError, match="which is not in it"):
         away(["{}"], [["x"]])

@@ -31,13 +31,13 @@ def test_rows_keep_their_places(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_where_every_answer_failed_nothing_is_known(name):
+def test_score_of_failed_answers_alone_is_unknown(name):
     mean = score_all([name], [None, None], [["a"], ["b"]])[name]
     assert (mean.score, mean.low, mean.high, mean.n, mean.failed) == (0, 0, 1, 0, 2)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_bad_rows_are_errors(name):
+def test_score_refuses_bad_rows(name):
     with pytest.raises(UserError, match="1 predictions but 2 rows"):
         score_all([name], ["a"], [["a"], ["b"]])
     with pytest.raises(UserError, match="Row 2 has no list of references"):
@@ -73,7 +73,7 @@ def test_every_metric_is_a_module_of_the_evaluate_library(name):
     assert as_evaluate(name).compute(predictions=predictions, references=lists) == {name: ours}
 
 
-def test_modules_combine():
+def test_evaluate_modules_combine():
     import evaluate
 
     both = evaluate.combine([as_evaluate("exact_match"), as_evaluate("rouge1")])

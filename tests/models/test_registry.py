@@ -9,7 +9,7 @@ from tests import helpers
 from tests.loop import lines
 
 
-def test_models_list_puts_trials_of_a_search_before_what_was_trained_in_earnest(ws, tmp_path):
+def test_models_list_puts_search_trials_before_real_trainings(ws, tmp_path):
     project = projects.create(ws, LOCAL, "one")
     base = helpers.model(ws, tmp_path)
     first, second = (lines.trained(ws, project, name, base, "sft") for name in ("first", "second"))

@@ -46,7 +46,7 @@ def test_tokens_come_as_often_as_in_transformers(kind, temperature):
     assert chisquare(seen[kept], due[kept] * seen.sum() / due.sum()).pvalue > 1e-3
 
 
-def test_row_draws_the_same_whoever_is_beside_it():
+def test_sampled_row_does_not_depend_on_its_batch():
     logits = logits_of("usual").expand(4, -1)
     prompts = [[1, 2], [3], [4, 5, 6], [7]]
     all_rows, two = NucleusSampler(1.0, 1, prompts), NucleusSampler(1.0, 1, prompts[1:3])

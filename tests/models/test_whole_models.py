@@ -79,7 +79,7 @@ def test_bases_come_first_whatever_else_there_is(ws, family):
     ]  # fmt: skip
 
 
-def test_base_whose_folder_has_gone_is_said(ws, family):
+def test_missing_base_folder_is_reported(ws, family):
     (ws.files / "jobs" / "full-1").rmdir()
     with pytest.raises(NotFound, match="adapter-2 are not in the data folder any more"):
         registry.files(ws, registry.get(ws, LOCAL, "adapter-2"))

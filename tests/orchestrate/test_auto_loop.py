@@ -135,7 +135,7 @@ def test_model_that_lost_something_is_not_shown_to_people(space, begin):
     assert champion.current(space, LOCAL, project) is None
 
 
-def test_raters_who_toss_coins_promote_nobody(space, begin):
+def test_random_raters_promote_no_model(space, begin):
     project, job = begin(rater="random", raters=2, generations=1)
     with working(space):
         until(over(space, job))
@@ -150,7 +150,7 @@ def test_raters_who_toss_coins_promote_nobody(space, begin):
     assert (champion.current(space, LOCAL, project) is not None) == lucky
 
 
-def test_people_are_waited_for_and_whoever_stops_goes_on_where_it_stood(space, begin):
+def test_auto_loop_waits_for_people_and_resumes_where_it_stopped(space, begin):
     project, job = begin(generations=1)
     with working(space):
         until(lambda: any(r.status == "open" for r in rounds.list_all(space, LOCAL, project)))
@@ -167,7 +167,7 @@ def test_people_are_waited_for_and_whoever_stops_goes_on_where_it_stood(space, b
     assert [r.id for r in rated] == [r.id for r in before]
 
 
-def test_with_no_patience_left_it_ends_and_says_what_it_waits_for(space, begin):
+def test_auto_loop_out_of_patience_ends_and_says_what_it_waits_for(space, begin):
     project, job = begin(generations=1, wait_hours=1e-9)
     with working(space):
         until(over(space, job))
@@ -178,7 +178,7 @@ def test_with_no_patience_left_it_ends_and_says_what_it_waits_for(space, begin):
     assert rounds.list_all(space, LOCAL, project)[0].status == "open"
 
 
-def test_where_answers_are_cut_the_next_try_may_write_longer_ones(space, begin):
+def test_auto_loop_retries_cut_answers_with_a_larger_limit(space, begin):
     project, job = begin(generations=1, max_new_tokens=10, wait_hours=1e-9)
     with working(space):
         until(over(space, job))

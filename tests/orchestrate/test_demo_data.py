@@ -33,7 +33,7 @@ def jaccard(one: set[str], other: set[str]) -> float:
     return len(one & other) / len(one | other)
 
 
-def test_there_are_36_topics_with_nine_questions_and_one_answer_each():
+def test_demo_data_has_36_topics_of_nine_questions_and_one_answer():
     answers = Counter(row["completion"] for row in rows(FAQ))
     assert len(answers) == 36
     assert set(answers.values()) == {9}
@@ -57,12 +57,12 @@ def test_layout_is_recognised(path, layout):
     assert max(sure, key=lambda name: sure[name]) == layout
 
 
-def test_no_question_appears_twice_after_normalisation():
+def test_demo_questions_are_unique_after_normalisation():
     every = [" ".join(words(question)) for question in questions(FAQ) + questions(PROMPTS)]
     assert [question for question, count in Counter(every).items() if count > 1] == []
 
 
-def test_no_two_questions_are_nearly_the_same():
+def test_demo_questions_have_no_near_copies():
     every = [(text, set(words(text))) for text in questions(FAQ) + questions(PROMPTS)]
     pairs = combinations(every, 2)
     assert [(a, b) for (a, one), (b, other) in pairs if jaccard(one, other) >= NEAR] == []

@@ -13,7 +13,7 @@ def _cheap(monkeypatch):
     monkeypatch.setattr(password, "COST", 16)
 
 
-def test_without_accounts_the_list_says_that_nobody_is_asked(tuneloop):
+def test_people_list_without_accounts_says_that_sign_in_is_off(tuneloop):
     assert tuneloop("people", "list") == (
         0,
         "There are no accounts; the web app requires no sign-in.\n",
@@ -53,7 +53,7 @@ def test_project_is_named_as_everywhere(tuneloop):
     assert "There are no accounts" in tuneloop("people", "list")[1]
 
 
-def test_somebody_unknown_is_a_sentence(tuneloop):
+def test_unknown_account_is_one_sentence(tuneloop):
     code, _, err = tuneloop("people", "close", "Eve")
     assert code == 4
     assert "Nobody is called 'Eve'." in err

@@ -168,6 +168,6 @@ ANSWERED = {
 }
 
 
-def test_what_concerns_no_project_is_a_service_still():
+def test_services_without_a_project_are_listed():
     assert set(OF_NO_PROJECT) <= set(SERVICES)
     assert len(SERVICES) > 120

@@ -77,7 +77,7 @@ def every_path(routes, before=""):
             yield from every_path(included.routes, before + prefix)
 
 
-def test_stranger_reaches_nothing_but_the_way_in(app, browse):
+def test_stranger_reaches_the_sign_in_only(app, browse):
     """Every route that any library brought along, and every event of the page by all its doors."""
     stranger = browse()
     paths = {pair for pair in every_path(app.routes) if not is_open(pair[1])}
@@ -95,7 +95,7 @@ def test_stranger_reaches_nothing_but_the_way_in(app, browse):
     assert reached == {}
 
 
-def test_what_is_open_tells_nothing(browse):
+def test_open_routes_reveal_nothing(browse):
     stranger = browse()
     assert stranger.get("/health").json().keys() == {"ok", "version", "worker"}
     assert stranger.get("/account").headers["location"] == "/account/sign-in?then=/account"
@@ -134,7 +134,7 @@ def test_made_up_cookie_is_a_stranger(app, held):
     assert got.status_code == 401
 
 
-def test_name_and_password_lead_where_somebody_wanted_to_go(browse):
+def test_sign_in_leads_to_the_page_that_was_asked_for(browse):
     stranger = browse()
     form = {"name": "ada", "password": WORDS, "then": "/rate/round-1"}
     got = stranger.post("/account/sign-in", data=form)
@@ -148,7 +148,7 @@ def test_name_and_password_lead_where_somebody_wanted_to_go(browse):
 @pytest.mark.parametrize(
     "then", ["//evil.example", "https://evil.example", "/\\evil.example", "/rate/../..//x", "/%2f"]
 )
-def test_sign_in_leads_nowhere_else(browse, then):
+def test_sign_in_redirects_to_this_server_only(browse, then):
     form = {"name": "ada", "password": WORDS, "then": then}
     assert browse().post("/account/sign-in", data=form).headers["location"] == "/"
 
@@ -161,7 +161,7 @@ def test_wrong_password_is_said_on_the_same_page_with_the_name_kept(browse):
     assert "wrong words here" not in got.text
 
 
-def test_over_https_the_cookie_never_travels_in_the_clear(app, people):
+def test_session_cookie_is_secure_over_https(app, people):
     safe = TestClient(app, base_url="https://tuneloop.example", follow_redirects=False)
     got = safe.post("/account/sign-in", data={"name": "ada", "password": WORDS})
     assert "; Secure" in got.headers["set-cookie"]
@@ -174,7 +174,7 @@ def browse_page(app, base):
     return TestClient(app, base_url=base).get("/account/sign-in").text
 
 
-def test_another_site_can_send_no_form(browse):
+def test_form_of_another_site_is_refused(browse):
     for path in ("/account/sign-in", "/account/people", "/account/password", "/account/sign-out"):
         got = browse("owner").post(path, data={}, headers={"origin": "https://evil.example"})
         assert got.status_code == 403
@@ -214,7 +214,7 @@ def test_person_is_changed_closed_and_opened_again(browse, ws):
 
 
 @pytest.mark.parametrize("role", ["trainer", "rater"])
-def test_nobody_else_sees_or_changes_accounts(browse, ws, role):
+def test_accounts_are_hidden_from_trainers_and_raters(browse, ws, role):
     other = browse(role)
     made = accounts.find_by_name(ws, LOCAL, "Olga")
     assert "Let somebody in" not in other.get("/account").text
@@ -250,7 +250,7 @@ def test_signing_out_leads_to_the_sign_in_and_ends_the_session(app, ws):
     assert sign_in.actor(ws, token) is None
 
 
-def test_incomplete_form_is_a_sentence(browse):
+def test_sign_in_form_that_is_incomplete_is_a_sentence(browse):
     got = browse().post("/account/sign-in", data={"name": "Ada"})
     assert got.status_code == 422
     assert "not complete" in got.text

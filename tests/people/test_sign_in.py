@@ -33,7 +33,7 @@ def let_in(ws, name, role="trainer", joined=()):
     return made, sign_in.accept(ws, token, name, WORDS)
 
 
-def test_link_sets_a_password_once_and_signs_in(ws):
+def test_sign_in_link_sets_a_password_once_and_signs_in(ws):
     made, token = accounts.add(ws, LOCAL, "Ada Lovelace", "trainer")
     assert sign_in.begin(ws, token) == ("Ada Lovelace", True)
     browser = sign_in.accept(ws, token, "Ada L.", WORDS)
@@ -45,7 +45,7 @@ def test_link_sets_a_password_once_and_signs_in(ws):
     assert accounts.get(ws, LOCAL, made.id).has_password
 
 
-def test_neither_password_nor_what_a_browser_holds_is_in_the_database(ws, home):
+def test_database_holds_neither_passwords_nor_session_tokens(ws, home):
     browser = owner(ws)
     _, link = accounts.add(ws, LOCAL, "Ada", "rater")
     with reading(ws.db) as conn:
@@ -65,7 +65,7 @@ def test_first_link_is_renewed_until_an_owner_has_come(ws):
     assert accounts.first_link(ws) is None
 
 
-def test_link_older_than_a_week_opens_nothing(ws, monkeypatch):
+def test_sign_in_link_expires_after_a_week(ws, monkeypatch):
     _, token = accounts.add(ws, LOCAL, "Ada", "trainer")
     later = time.time() + accounts.LINK_S + 1
     monkeypatch.setattr(time, "time", lambda: later)
@@ -80,13 +80,13 @@ def test_name_and_password_sign_in_however_the_name_is_typed(ws):
 
 
 @pytest.mark.parametrize(("name", "tried"), [("Ada", "wrong words here"), ("Nobody", WORDS)])
-def test_wrong_pair_is_one_sentence_whatever_was_wrong(ws, name, tried):
+def test_wrong_name_and_wrong_password_give_the_same_sentence(ws, name, tried):
     let_in(ws, "Ada")
     with pytest.raises(UserError, match="do not go together"):
         sign_in.sign_in(ws, name, tried)
 
 
-def test_tries_are_slowed_down_and_a_restart_forgives_none(ws, monkeypatch):
+def test_sign_in_attempts_are_throttled_across_restarts(ws, monkeypatch):
     let_in(ws, "Ada")
     now = [time.time()]
     monkeypatch.setattr(time, "time", lambda: now[0])
@@ -101,7 +101,7 @@ def test_tries_are_slowed_down_and_a_restart_forgives_none(ws, monkeypatch):
         sign_in.sign_in(ws, "Ada", "wrong words here", "1.2.3.4")  # forgiven by the right one
 
 
-def test_nobody_is_locked_out_for_longer_than_a_minute_by_those_who_try(ws, monkeypatch):
+def test_sign_in_throttle_locks_nobody_out_for_over_a_minute(ws, monkeypatch):
     let_in(ws, "Ada")
     now, refused = [time.time()], 0
     monkeypatch.setattr(time, "time", lambda: now[0])
@@ -118,7 +118,7 @@ def test_nobody_is_locked_out_for_longer_than_a_minute_by_those_who_try(ws, monk
     assert sign_in.sign_in(ws, "Ada", WORDS, "5.6.7.8")
 
 
-def test_who_tries_many_names_from_one_place_is_slowed_down_there(ws):
+def test_sign_in_throttle_counts_attempts_by_address(ws):
     for n in range(sign_in.FREE_TRIES["from"]):
         with pytest.raises(UserError, match="do not go together"):
             sign_in.sign_in(ws, f"name {n}", "wrong words here", "1.2.3.4")
@@ -128,7 +128,7 @@ def test_who_tries_many_names_from_one_place_is_slowed_down_there(ws):
         sign_in.sign_in(ws, "another name", "wrong words here", "5.6.7.8")
 
 
-def test_tries_at_the_same_time_count_as_many_and_none_is_a_fault(ws):
+def test_sign_in_throttle_counts_concurrent_attempts(ws):
     let_in(ws, "Ada")
 
     def one(n):
@@ -147,7 +147,7 @@ def test_tries_at_the_same_time_count_as_many_and_none_is_a_fault(ws):
     assert said["wrong"] + said["wait"] == 24
 
 
-def test_browser_is_signed_in_for_half_a_day_without_use_and_a_week_at_most(ws, monkeypatch):
+def test_session_ends_after_half_a_day_idle_and_a_week_at_most(ws, monkeypatch):
     _, browser = let_in(ws, "Ada")
     start = now = time.time()
     monkeypatch.setattr(time, "time", lambda: now)
@@ -199,7 +199,7 @@ def test_closed_account_is_signed_out_and_stays_out(ws):
     assert sign_in.actor(ws, sign_in.sign_in(ws, "Ada", WORDS)).name == "Ada"
 
 
-def test_last_owner_can_neither_leave_nor_be_made_less(ws):
+def test_last_owner_can_be_neither_closed_nor_demoted(ws):
     olga = accounts.find_by_name(ws, LOCAL, "Olga") if owner(ws) else None
     for refused in (
         lambda: accounts.close(ws, LOCAL, olga.id),
@@ -211,7 +211,7 @@ def test_last_owner_can_neither_leave_nor_be_made_less(ws):
     assert accounts.change(ws, LOCAL, olga.id, "rater", []).role == "rater"
 
 
-def test_what_a_person_may_do_and_where_holds_from_the_next_call_on(ws):
+def test_role_change_holds_from_the_next_call_on(ws):
     one, other = helpers.project(ws, "One"), helpers.project(ws, "Other")
     made, browser = let_in(ws, "Ada", joined=[one.id])
     assert [p.id for p in projects.list_all(ws, sign_in.actor(ws, browser))] == [one.id]
@@ -236,7 +236,7 @@ def test_trainer_belongs_to_the_project_they_make_and_an_owner_to_all(ws):
     "name",
     ["", "local", "Rater-1", "guest", "simulated-shorter", "deleted 3", "a" * 61, "<b>x", "a (b)"],
 )
-def test_name_that_could_be_mistaken_is_refused(ws, name):
+def test_account_name_that_could_be_confused_is_refused(ws, name):
     with pytest.raises(UserError):
         accounts.add(ws, LOCAL, name, "trainer")
     with reading(ws.db) as conn:
@@ -244,7 +244,7 @@ def test_name_that_could_be_mistaken_is_refused(ws, name):
 
 
 @pytest.mark.parametrize("name", ["Ada", "Zoë O'Hara-Smith", "李 明", "Jürgen M. 2"])
-def test_names_of_people_are_taken(ws, name):
+def test_account_name_of_a_person_is_accepted(ws, name):
     assert accounts.add(ws, LOCAL, name, "rater")[0].name == name
 
 
@@ -266,7 +266,7 @@ def test_password_too_short_or_too_long_is_refused_and_the_link_still_works(ws, 
 
 
 @pytest.mark.parametrize("role", ["trainer", "rater"])
-def test_only_an_owner_handles_accounts(ws, role):
+def test_accounts_are_managed_by_owners_only(ws, role):
     made, browser = let_in(ws, "Ada", role)
     actor = sign_in.actor(ws, browser)
     for refused in (

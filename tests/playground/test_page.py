@@ -45,7 +45,7 @@ def answered(ws, job, *texts):
     outcomes.store(ws, job, Outcome(result={"answers": answers}))
 
 
-def test_question_is_queued_as_it_was_asked(ws, world):
+def test_playground_question_is_queued_as_asked(ws, world):
     job = ask(ws, world, "  Where?\nNow. ", temperature=0.7, system="Be kind")
     assert job.recipe["prompt"] == "Where?\nNow."
     assert (job.recipe["temperature"], job.recipe["system"]) == (0.7, "Be kind")
@@ -60,7 +60,7 @@ def test_question_is_queued_as_it_was_asked(ws, world):
         ("p", "Hi", [], "No model"),
     ],
 )
-def test_what_is_missing_is_said(ws, project, prompt, models, says):
+def test_playground_form_says_what_is_missing(ws, project, prompt, models, says):
     with pytest.raises(UserError, match=says):
         tab.ask(ws, project, prompt, models, 0.0, 32, 0, "")
 

@@ -126,7 +126,7 @@ def test_same_votes_are_the_same_version_and_one_more_vote_is_another(ws, projec
     assert path.read_bytes() == before
 
 
-def test_other_rules_are_another_export_of_the_same_votes(ws, project, both):
+def test_preference_dataset_differs_by_its_rules(ws, project, both):
     filled(ws, project.id, both, 22, raters="ab")
     hard = build.make(ws, LOCAL, project.id)
     soft = build.make(ws, LOCAL, project.id, rules=Rules(soft=True))
@@ -142,7 +142,7 @@ def test_too_few_pairs_are_refused_with_the_number_that_is_missing(ws, project, 
     assert build.list_all(ws, LOCAL, project.id) == []
 
 
-def test_texts_that_raters_improved_alone_are_let_in_when_asked_for(ws, project, both):
+def test_edits_are_included_when_asked_for(ws, project, both):
     one = a_round(ws, project.id, both)
     for n in range(24):
         pair = a_pair(ws, one, f"matter {n} of {n * n}?", f"reply {n} as it was", f"other {n}")
@@ -275,7 +275,7 @@ def test_vote_taken_back_makes_an_export_stale_and_a_new_one_does_not(ws, projec
     assert build.gone(ws, LOCAL, made.id) == 1
 
 
-def test_raters_who_agree_need_no_other_settings_and_few_pairs_are_warned_of(ws, project, both):
+def test_rater_agreement_suggests_no_settings_and_few_pairs_warn(ws, project, both):
     filled(ws, project.id, both, raters="ab")
     made = build.make(ws, LOCAL, project.id)
     about = build.about(ws, LOCAL, made.id)
@@ -287,7 +287,7 @@ def test_raters_who_agree_need_no_other_settings_and_few_pairs_are_warned_of(ws,
     assert about["rounds"][0]["plan_sha256"] == "0" * 64
 
 
-def test_raters_who_often_disagree_bring_settings_that_a_dpo_recipe_takes(ws, project, both):
+def test_rater_disagreement_suggests_settings_that_dpo_accepts(ws, project, both):
     one = filled(ws, project.id, both, 42, raters="ab")
     for n, pair in enumerate(shown(ws, one)):
         cast(ws, pair, "c", "left" if n % 2 else "right")
@@ -364,7 +364,7 @@ def test_ratings_are_a_dataset_of_their_own_and_no_pairs(ws, project, both):
     assert about["suggestion"] is None
 
 
-def test_repeats_and_paused_raters_say_nothing_of_the_agreement(ws, project, both):
+def test_agreement_ignores_repeats_and_paused_raters(ws, project, both):
     one = filled(ws, project.id, both, raters="ab")
     for n, pair in enumerate(shown(ws, one)):
         cast(ws, pair, "p", "right")

@@ -32,7 +32,7 @@ def trained(ws, tmp_path):
     return one, made, adapter
 
 
-def test_from_the_folder_of_an_adapter_alone_its_votes_and_rounds_are_named(ws, trained):
+def test_lineage_of_an_adapter_folder_names_its_votes_and_rounds(ws, trained):
     one, made, adapter = trained
     first, base = lineage.of_folder(ws, LOCAL, ws.files / adapter.path)
     assert (first["model"], base["model"]) == ("DPO", "arm-new")

@@ -139,7 +139,7 @@ def test_family_of_prompts_gives_at_most_a_tenth_of_the_pairs():
     assert (close, len(found.pairs), found.counts["crowded"]) == (7, 77, 23)
 
 
-def test_rater_alone_gives_at_most_a_quarter_where_there_are_more_than_four():
+def test_preference_pairs_of_one_rater_are_at_most_a_quarter():
     names = ["a"] * 60 + [*"bcdef"] * 8
     items = [item("a", n, raters=[name]) for n, name in enumerate(names)]
     found = judged(items)
@@ -149,7 +149,7 @@ def test_rater_alone_gives_at_most_a_quarter_where_there_are_more_than_four():
     assert len(judged(few).pairs) == len(few)
 
 
-def test_pairs_on_which_two_agreed_rest_on_nobody_alone():
+def test_preference_pairs_of_two_agreeing_raters_pass_the_rater_limit():
     items = [item("a a", n, raters="az") for n in range(40)]
     items += [item("a", 40 + n, raters=[name]) for n, name in enumerate("bcde" * 2)]
     assert len(judged(items).pairs) == 48
@@ -161,21 +161,21 @@ def answers(items):
     return [(r.completion, r.label) for r in found], counts
 
 
-def test_choice_likes_the_better_and_dislikes_the_worse():
+def test_single_ratings_of_a_choice_are_good_for_the_better_and_bad_for_the_worse():
     assert answers([item("b")])[0] == [("first 0", False), ("second 0", True)]
 
 
-def test_tie_of_two_acceptable_answers_likes_both_and_a_bare_tie_says_nothing():
+def test_single_ratings_of_a_tie_are_good_only_where_both_are_acceptable():
     both = (("a", True), ("b", True))
     assert answers([item("tie", liked=both)])[0] == [("first 0", True), ("second 0", True)]
     assert answers([item("tie")])[0] == []
 
 
-def test_two_bad_answers_are_both_disliked():
+def test_single_ratings_of_both_bad_are_bad():
     assert answers([item("bad bad")])[0] == [("first 0", False), ("second 0", False)]
 
 
-def test_acceptable_loser_is_liked():
+def test_single_rating_of_an_acceptable_loser_is_good():
     assert ("second 0", True) in answers([item("a", liked=(("b", True),))])[0]
 
 

@@ -19,7 +19,7 @@ def said(rater, sides):
     return [LiveVote(f"c{n}", rater, "a", side, 0.0, f"v{n}", 1) for n, side in enumerate(sides)]
 
 
-def test_always_left_is_flagged_wins_nothing_and_makes_no_pairs(ws, tmp_path):
+def test_always_left_rater_is_flagged_and_makes_no_pairs(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=24, overlap=2)
     rate_all(ws, one, "lefty", lambda _: "left")
     seen = rounds.tally(ws, LOCAL, one.id)
@@ -54,7 +54,7 @@ def test_many_raters_of_few_votes_on_one_side_are_refused_together(ws, tmp_path,
         build.make(ws, LOCAL, project.id, of=of)
 
 
-def test_raters_who_look_are_refused_in_less_than_one_of_two_hundred_exports():
+def test_attentive_raters_are_refused_in_under_one_of_200_exports():
     rng, refused = random.Random(56), 0
     for _ in range(4000):
         cast = [

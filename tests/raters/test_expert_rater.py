@@ -55,7 +55,7 @@ def test_repeating_a_word_earns_nothing():
     assert score("free free free", ["it is free"]) < score("free", ["it is free"])
 
 
-def test_one_decision_in_ten_is_a_slip():
+def test_expert_rater_slips_in_one_of_ten_decisions():
     rng = random.Random(11)
     votes = Counter(expert(ANSWER, WRONG, [ANSWER], rng) for _ in range(2000))
     assert set(votes) == {"left", "right"}
@@ -83,7 +83,7 @@ def test_without_references_the_shorter_non_empty_answer_wins():
     assert choose("", "") == "both_bad"
 
 
-def test_without_references_it_slips_as_well():
+def test_expert_rater_slips_without_references_too():
     rng = random.Random(2)
     votes = [expert("a b", "a b c", [], rng) for _ in range(2000)]
     assert 0.08 < votes.count("right") / 2000 < 0.12

@@ -20,6 +20,6 @@ def test_no_two_raters_state_the_same_rule():
     assert len(set(rules)) == len(rules)
 
 
-def test_unknown_rater_is_a_mistake_that_names_the_known_ones():
+def test_unknown_rater_is_refused_with_the_known_names():
     with pytest.raises(UserError, match="expert"):
         stated("oracle")

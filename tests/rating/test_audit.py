@@ -113,7 +113,7 @@ def test_report_of_an_open_round_that_is_not_blind_is_refused_and_no_early_look(
     assert stored(ws) == []
 
 
-def test_second_in_another_minute_is_another_entry(ws, one, monkeypatch):
+def test_audit_entry_of_another_minute_is_separate(ws, one, monkeypatch):
     now = time.time() // 60 * 60
     for at in (now, now + 30, now + 61):
         monkeypatch.setattr(audit.time, "time", lambda at=at: at)
@@ -143,14 +143,14 @@ def test_flood_of_one_name_is_one_entry_a_minute(ws, one, monkeypatch):
     assert [line.times for line in log(ws, one)] == [30]
 
 
-def test_many_at_once_are_one_entry_that_counts_them_all(ws, one, monkeypatch):
+def test_audit_entry_counts_concurrent_attempts(ws, one, monkeypatch):
     monkeypatch.setattr(audit.time, "time", lambda: 1_800_000_000.0)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: audit.refused(ws, rater("ada"), "forged_token"), range(40)))
     assert [line.times for line in log(ws, one)] == [40]
 
 
-def test_no_byte_of_a_forgotten_name_is_left(ws, one):
+def test_audit_holds_no_byte_of_a_deleted_name(ws, one):
     if ws.db.dialect.name != "sqlite":
         pytest.skip("the server of PostgreSQL keeps its own files")
     screen.next_pair(ws, rater("Wilhelmina Quist"), one.id)
@@ -180,7 +180,7 @@ def test_no_byte_of_a_forgotten_name_is_left(ws, one):
         "UPDATE audit SET times = 9",
     ],
 )
-def test_database_itself_refuses_to_change_an_entry(ws, one, change):
+def test_audit_entry_is_protected_by_the_database(ws, one, change):
     for _ in range(2):
         audit.refused(ws, rater("ada"), "not_a_vote", round_id=one.id)
     before = stored(ws)
@@ -190,18 +190,18 @@ def test_database_itself_refuses_to_change_an_entry(ws, one, change):
 
 
 @pytest.mark.parametrize("role", [Role.GUEST, Role.RATER])
-def test_only_who_runs_rounds_may_read_it(ws, one, role):
+def test_audit_is_read_by_trainers_only(ws, one, role):
     with pytest.raises(Forbidden):
         audit.lines(ws, Actor(name="ada", role=role), one.project_id)
 
 
-def test_entries_of_another_project_are_not_listed(ws, one, tmp_path):
+def test_audit_lists_entries_of_its_project_only(ws, one, tmp_path):
     audit.refused(ws, rater("ada"), "not_a_vote", round_id=one.id)
     other = helpers.project(ws, "Other")
     assert audit.lines(ws, TOM, other.id) == []
 
 
-def test_forgotten_rater_has_no_name_there_and_what_they_tried_stays(ws, one):
+def test_audit_keeps_the_attempts_of_a_deleted_rater_without_the_name(ws, one):
     who = invites.rater_of(invites.accept(ws, invites.make(ws, LOCAL, one.project_id, "Ada")))
     audit.refused(ws, who, "not_a_vote", round_id=one.id)
     audit.refused(ws, who, "forged_token")
@@ -214,9 +214,7 @@ def test_forgotten_rater_has_no_name_there_and_what_they_tried_stays(ws, one):
     assert found[0].sentence == "olga (owner) deleted all that one rater did"
 
 
-def test_only_an_owner_with_a_reason_looks_early_and_only_while_a_blind_round_is_open(
-    ws, one, tmp_path
-):
+def test_early_look_needs_an_owner_a_reason_and_an_open_blind_round(ws, one, tmp_path):
     for who in (rater("ada"), TOM):
         with pytest.raises(Forbidden):
             rounds.break_glass(ws, who, one.id, WHY)
@@ -248,7 +246,7 @@ def test_owner_who_looked_may_read_the_tally_and_nobody_else(ws, one):
     )
 
 
-def test_log_of_a_blind_round_tells_neither_models_nor_how_it_stands(ws, tmp_path):
+def test_audit_of_a_blind_round_reveals_neither_models_nor_tally(ws, tmp_path):
     said = []
     for wanted in ("new", "old"):
         one = started(ws, tmp_path, "blind_eval", pairs=12, project=wanted)
@@ -264,7 +262,7 @@ def test_log_of_a_blind_round_tells_neither_models_nor_how_it_stands(ws, tmp_pat
 
 
 @pytest.mark.parametrize("early", [False, True])
-def test_fixed_number_of_votes_is_no_test_any_more_once_somebody_looked(ws, one, early):
+def test_fixed_size_test_is_invalid_after_an_early_look(ws, one, early):
     for _ in range(8):  # of 8 votes 8 wins: p = 0.008, and evidence of less than 20
         shown = screen.next_pair(ws, rater("ada"), one.id)
         screen.vote(ws, rater("ada"), shown.token, next(keys), side(ws, shown, "new"))
@@ -280,7 +278,7 @@ def test_fixed_number_of_votes_is_no_test_any_more_once_somebody_looked(ws, one,
     assert ("fixed number of votes does not hold" in said) == early
 
 
-def test_rule_that_allows_looks_decides_as_before_and_still_names_who_looked(ws, tmp_path):
+def test_sequential_test_survives_an_early_look_and_names_who_looked(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", decision="sequential", pairs=40)
     rate_all(ws, one, "ada")
     rounds.break_glass(ws, OLGA, one.id, WHY)
@@ -292,7 +290,7 @@ def test_rule_that_allows_looks_decides_as_before_and_still_names_who_looked(ws,
     assert "fixed number" not in found.sentence
 
 
-def test_questions_half_way_do_not_count_for_who_looks_early(ws, tmp_path):
+def test_early_look_ignores_incomplete_prompts(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", pairs=30, overlap=2)
     rate_all(ws, one, "ada")
     rounds.break_glass(ws, OLGA, one.id, WHY)
@@ -302,7 +300,7 @@ def test_questions_half_way_do_not_count_for_who_looks_early(ws, tmp_path):
     assert rounds.verdict(ws, OLGA, one.id).decision == "better"
 
 
-def test_control_round_says_who_looked_early(ws, tmp_path):
+def test_aa_round_says_who_looked_early(ws, tmp_path):
     one = started(ws, tmp_path, "aa_control", pairs=8)
     rate_all(ws, one, "ada", lambda _: "left")
     rounds.break_glass(ws, OLGA, one.id, WHY)

@@ -30,7 +30,7 @@ def run(*words):
     return CliRunner().invoke(cli, ["rounds", *words])
 
 
-def test_without_an_entry_it_says_so(one):
+def test_audit_command_without_entries_says_so(one):
     assert run("audit", one.id).output == "Nothing was refused, and nobody looked early.\n"
 
 

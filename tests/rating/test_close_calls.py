@@ -33,18 +33,18 @@ def test_plan_writes_more_answers_than_people_rate(ws, project, tmp_path):
     assert (recipe["keep"], len(recipe["rows"]), one.plan.prompts) == (10, 20, 10)
 
 
-def test_plain_plan_chooses_nothing(ws, project, tmp_path):
+def test_plan_without_selection_keeps_all_comparisons(ws, project, tmp_path):
     one = planned(ws, project, tmp_path, spare=0.0)
     recipe = lifecycle.get(ws, LOCAL, one.job_id).recipe
     assert (recipe["keep"], len(recipe["rows"])) == (None, 10)
 
 
-def test_test_takes_its_pairs_as_they_come(ws, project, tmp_path):
+def test_blind_round_selects_no_comparisons(ws, project, tmp_path):
     with pytest.raises(UserError, match="a test needs them all"):
         planned(ws, project, tmp_path, "aa_control")
 
 
-def test_why_a_pair_was_chosen_is_kept_with_it(ws, project, tmp_path):
+def test_comparison_stores_why_it_was_selected(ws, project, tmp_path):
     one = planned(ws, project, tmp_path)
     why = [{"rule": "random"}, {"rule": "margin", "margin": 0.01}]
     found = [

@@ -50,7 +50,7 @@ def test_raters_who_share_prompts_are_weighed_by_prompt(tuneloop, write):
     assert (found["n"], found["decision"]) == (300, "no difference shown")
 
 
-def test_look_before_the_end_says_whether_to_stop(tuneloop, write):
+def test_verdict_before_the_end_says_whether_to_stop(tuneloop, write):
     _, out, _ = tuneloop("rate", "verdict", write(decisive(60, 0)), "--new", "new", "--look")
     assert out.startswith("Stop: after 60 prompts the new model is better")
     _, out, _ = tuneloop("rate", "verdict", write(decisive(6, 5)), "--new", "new", "--look")
@@ -202,7 +202,9 @@ def test_broken_line_is_named_with_its_number(tuneloop, write, line, said):
         (HEAD.encode() + b'\n"' + b"x" * 200_000, "is not a CSV file in UTF-8"),
     ],
 )
-def test_file_that_is_none_of_votes_is_one_sentence(tuneloop, tmp_path, content, said):
+def test_vote_file_that_holds_no_votes_is_refused_in_one_sentence(
+    tuneloop, tmp_path, content, said
+):
     path = tmp_path / "votes.csv"
     path.write_bytes(content)
     code, out, err = tuneloop("rate", "quality", path)
@@ -218,7 +220,7 @@ def test_file_that_is_not_there_is_not_found(tuneloop, tmp_path):
         assert err.startswith("Error: There is no file")
 
 
-def test_two_votes_rank_nobody_above_the_baseline(tuneloop, write):
+def test_ranking_of_two_votes_puts_no_model_above_the_baseline(tuneloop, write):
     path = write(["1,r,A,B,left", "2,r,A,B,left"])
     _, out, _ = tuneloop("rating", "ranking", path, "--baseline", "B")
     assert "not shown to beat the baseline" in out

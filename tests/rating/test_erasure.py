@@ -48,7 +48,7 @@ def stored(ws):
     return b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
 
 
-def test_all_that_a_rater_did_is_deleted_and_nothing_else_changes_by_a_byte(ws, tmp_path):
+def test_erasure_deletes_all_of_a_rater_and_changes_no_other_byte(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=10, overlap=3)
     who = invites.rater_of(invites.accept(ws, invites.make(ws, LOCAL, one.project_id, "Ada")))
     invites.make(ws, LOCAL, one.project_id, "Ada Byron")
@@ -69,7 +69,7 @@ def test_all_that_a_rater_did_is_deleted_and_nothing_else_changes_by_a_byte(ws, 
     assert who.name not in people(ws, LOCAL, one.project_id)
 
 
-def test_no_byte_of_their_words_or_name_is_left_in_the_database(ws, tmp_path):
+def test_erasure_leaves_no_byte_of_the_name_or_texts(ws, tmp_path):
     if ws.db.dialect.name != "sqlite":
         pytest.skip("the server of PostgreSQL keeps its own files")
     one = started(ws, tmp_path, "train_pairs", pairs=4)
@@ -85,7 +85,7 @@ def test_no_byte_of_their_words_or_name_is_left_in_the_database(ws, tmp_path):
 
 
 @pytest.mark.parametrize("role", [Role.RATER, Role.TRAINER])
-def test_only_an_owner_deletes_and_only_somebody_who_is_there(ws, tmp_path, role):
+def test_erasure_needs_an_owner_and_an_existing_rater(ws, tmp_path, role):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     rate_all(ws, one, "ada")
     before = kept(ws)
@@ -97,7 +97,7 @@ def test_only_an_owner_deletes_and_only_somebody_who_is_there(ws, tmp_path, role
     assert kept(ws) == before
 
 
-def test_who_deleted_how_much_stays_on_record_and_whose_it_was_does_not(ws, tmp_path):
+def test_erasure_record_names_who_deleted_and_not_whom(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     rate_all(ws, one, "wilma")
     began = time.time()
@@ -110,7 +110,7 @@ def test_who_deleted_how_much_stays_on_record_and_whose_it_was_does_not(ws, tmp_
     assert "wilma" not in str(record)
 
 
-def test_nothing_undoes_it_and_a_late_vote_of_the_same_pair_is_not_taken(ws, tmp_path):
+def test_erasure_is_final_and_late_votes_are_refused(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     who, held = rater("ada"), screen.next_pair(ws, rater("ada"), one.id)
     screen.vote(ws, who, held.token, "key-of-the-first", "left")
@@ -123,7 +123,7 @@ def test_nothing_undoes_it_and_a_late_vote_of_the_same_pair_is_not_taken(ws, tmp
         forget(ws, LOCAL, one.project_id, "ada")
 
 
-def test_in_one_project_or_in_all(ws, tmp_path):
+def test_erasure_covers_one_project_or_all(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     other = started(ws, tmp_path, "train_pairs", pairs=4, project="Other")
     for each in (one, other):
@@ -134,7 +134,7 @@ def test_in_one_project_or_in_all(ws, tmp_path):
     assert people(ws, LOCAL, other.project_id) == []
 
 
-def test_places_are_free_again_and_sides_of_the_others_stay(ws, tmp_path):
+def test_erasure_frees_assignments_and_keeps_the_sides_of_others(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=10, overlap=2)
     rate_all(ws, one, "ada")
     seen = screen.next_pair(ws, rater("ben"), one.id)
@@ -148,7 +148,7 @@ def test_places_are_free_again_and_sides_of_the_others_stay(ws, tmp_path):
     assert all(both == {"lo", "hi"} for both in sides.values())
 
 
-def test_pair_that_they_flagged_still_waits_flagged_by_nobody(ws, tmp_path):
+def test_erasure_keeps_a_flag_without_its_author(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     pair = screen.next_pair(ws, rater("wilma"), one.id)
     flags.add(ws, rater("wilma"), pair.token, "left", "pii", "it is my own address")
@@ -161,7 +161,7 @@ def test_pair_that_they_flagged_still_waits_flagged_by_nobody(ws, tmp_path):
     assert flags.list_all(ws, LOCAL, one.id) == []
 
 
-def test_closed_verdict_stays_as_decided_and_says_so(ws, tmp_path):
+def test_erasure_leaves_a_closed_verdict_as_decided_and_says_so(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", pairs=12, overlap=2)
     rate_all(ws, one, "ada")
     rate_all(ws, one, "ben", lambda _: "tie")
@@ -178,7 +178,7 @@ def test_closed_verdict_stays_as_decided_and_says_so(ws, tmp_path):
     assert "Votes deleted with their rater: 24." in told.sentence
 
 
-def test_open_blind_round_is_decided_by_the_votes_that_are_left(ws, tmp_path):
+def test_erasure_leaves_an_open_blind_round_to_the_other_votes(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", pairs=12, overlap=2)
     rate_all(ws, one, "ada")
     rate_all(ws, one, "ben", lambda _: "tie")
@@ -188,7 +188,7 @@ def test_open_blind_round_is_decided_by_the_votes_that_are_left(ws, tmp_path):
     assert (found.decision, found.wins, found.ties) == ("no difference shown", 0, 12)
 
 
-def test_what_was_made_of_the_votes_is_marked_until_it_is_made_again(ws, tmp_path):
+def test_erasure_marks_datasets_and_models_made_of_the_votes(ws, tmp_path):
     one = filled(ws, helpers.project(ws).id, arms(ws, tmp_path), raters="ab")
     cast(ws, shown(ws, one)[0], "c", "left")
     made = build.make(ws, LOCAL, one.project_id)
@@ -218,7 +218,7 @@ def executed(ws, *statements):
 OPENED = "INSERT INTO forgotten (id, project_id, rater, rounds, created_by, created_at) VALUES "
 
 
-def test_way_past_the_trigger_is_open_to_one_rater_in_one_transaction_only(ws, tmp_path):
+def test_erasure_bypasses_the_trigger_for_one_rater_in_one_transaction(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4, overlap=2)
     rate_all(ws, one, "ada")
     rate_all(ws, one, "ben")
@@ -243,7 +243,7 @@ def test_way_past_the_trigger_is_open_to_one_rater_in_one_transaction_only(ws, t
         "UPDATE forgotten SET rater = 'ben'",
     ],
 )
-def test_record_can_be_neither_changed_nor_opened_again(ws, tmp_path, change):
+def test_erasure_record_is_immutable(ws, tmp_path, change):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     rate_all(ws, one, "ada")
     forget(ws, LOCAL, one.project_id, "ada")

@@ -31,7 +31,7 @@ def names():
     return json.loads(run("--json").output)["raters"]
 
 
-def test_names_are_listed_and_one_is_deleted_after_a_yes(one):
+def test_erasure_command_lists_names_and_asks_before_it_deletes(one):
     assert names() == ["ada", "ben"]
     refused = run("ada", input="n\n")
     assert refused.exit_code == 1
@@ -43,13 +43,13 @@ def test_names_are_listed_and_one_is_deleted_after_a_yes(one):
     ws.close()
 
 
-def test_in_every_project_and_as_json(one):
+def test_erasure_command_covers_every_project_and_prints_json(one):
     gone = json.loads(run("ben", "--everywhere", "--yes", "--json").output)
     assert (gone["votes"], gone["rounds"], gone["datasets"]) == (4, 1, [])
     assert names() == ["ada"]
 
 
-def test_somebody_unknown_is_refused(one):
+def test_erasure_command_refuses_an_unknown_name(one):
     done = run("Ada", "--yes")
     assert isinstance(done.exception, NotFound)
     assert names() == ["ada", "ben"]

@@ -99,13 +99,13 @@ def test_repeat_shows_a_pair_of_the_same_rater_on_swapped_sides_later_on(ws, tmp
     assert rounds.tally(ws, LOCAL, one.id).ties == 20
 
 
-def test_nobody_repeats_a_pair_that_only_others_saw(ws, tmp_path):
+def test_repeats_come_from_the_raters_own_votes(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", repeats=0.3, pairs=10)
     rate_all(ws, one, "a")
     assert rate_all(ws, one, "b") == 0
 
 
-def test_nothing_that_is_shown_tells_a_gold_item_or_a_repeat_apart(ws, tmp_path):
+def test_gold_items_and_repeats_look_like_other_comparisons(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", gold=0.3, repeats=0.3, practice=2, pairs=10)
     shown, fields, said = votes.state(ws, rater("a"), one.id), set(), ""
     while shown.pair:
@@ -133,7 +133,7 @@ def test_rater_who_fails_gold_is_paused_with_a_sentence_and_their_votes_wait(ws,
     assert "0 of 5 gold items right" in found.quality.reasons[0]
 
 
-def test_person_who_looked_lets_a_paused_rater_go_on_and_all_votes_count_again(ws, tmp_path):
+def test_rater_resumed_by_a_person_has_all_votes_counted(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", gold=0.3, pairs=40)
     cast = rate_all(ws, one, "a", wrong_on_gold(ws, rater("a")))
     with pytest.raises(Forbidden):
@@ -146,7 +146,7 @@ def test_person_who_looked_lets_a_paused_rater_go_on_and_all_votes_count_again(w
     assert "misread the guide" in raters.raters(ws, LOCAL, one.id)[0].decided
 
 
-def test_person_may_pause_a_rater_and_nobody_who_is_not_there(ws, tmp_path):
+def test_rater_is_paused_by_a_person_only_if_known(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs")
     shown = screen.next_pair(ws, rater("a"), one.id)
     raters.pause(ws, LOCAL, one.id, "a", "asks friends")
@@ -156,7 +156,7 @@ def test_person_may_pause_a_rater_and_nobody_who_is_not_there(ws, tmp_path):
         raters.pause(ws, LOCAL, one.id, "nobody")
 
 
-def test_gold_answer_cannot_be_mended_by_undo(ws, tmp_path):
+def test_gold_answer_cannot_be_changed_by_undo(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", gold=0.3, pairs=20)
     who = rater("a")
     shown = screen.next_pair(ws, who, one.id)
@@ -176,7 +176,7 @@ def test_rater_who_does_not_repeat_themselves_is_reported(ws, tmp_path):
     assert (found.quality.repeats.same, found.quality.repeats.of) == (0, 12)
 
 
-def test_days_share_ends_with_a_sentence_and_an_undo_gives_one_back(ws, tmp_path):
+def test_daily_limit_ends_with_a_sentence_and_undo_returns_a_vote(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", per_rater=3)
     assert rate_all(ws, one, "a") == 3
     assert "enough for one person" in votes.state(ws, rater("a"), one.id).pause
@@ -192,7 +192,7 @@ def test_gold_items_come_from_a_file_where_one_is_given(tmp_path):
     assert (pair.right, pair.wrong) == ("4", "a fish")
 
 
-def test_file_without_pairs_gives_no_gold(tmp_path):
+def test_gold_file_without_pairs_is_refused(tmp_path):
     path = tmp_path / "gold.jsonl"
     path.write_text('{"prompt": "2+2?", "completion": "4"}\n')
     with pytest.raises(UserError, match="no pair of a better"):

@@ -54,7 +54,7 @@ def test_votes_of_guests_are_kept_with_a_mark_and_change_no_number(ws, tmp_path)
     assert rounds.tally(ws, LOCAL, one.id).guests == sum(cast)
 
 
-def test_guests_take_no_place_and_turn_no_side(ws, tmp_path):
+def test_guests_fill_no_assignment_and_change_no_side(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=10, overlap=1)
     for n in range(3):
         screen.next_pair(ws, guest(f"guest-{n}"), one.id)
@@ -98,7 +98,7 @@ def test_guest_takes_back_their_own_vote_and_may_not_flag(ws, tmp_path):
         raters.pause(ws, LOCAL, one.id, "guest-a")
 
 
-def test_what_a_guest_did_can_be_deleted_too(ws, tmp_path):
+def test_guest_votes_can_be_deleted(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     visit(ws, one)
     assert erasure.people(ws, LOCAL, one.project_id) == ["guest-a"]

@@ -10,7 +10,7 @@ from engine.store.connect import reading
 from tests import helpers
 
 
-def test_link_stands_for_its_person_and_the_database_does_not_hold_it(ws):
+def test_invitation_link_is_stored_only_as_hash(ws):
     project = helpers.project(ws)
     token = invites.make(ws, LOCAL, project.id, "  Ada   Lovelace ")
     found = invites.accept(ws, token)
@@ -21,7 +21,7 @@ def test_link_stands_for_its_person_and_the_database_does_not_hold_it(ws):
     assert token not in stored
 
 
-def test_withdrawn_link_and_one_that_never_was_open_nothing(ws):
+def test_invitation_that_is_withdrawn_or_unknown_opens_nothing(ws):
     project = helpers.project(ws)
     token = invites.make(ws, LOCAL, project.id, "Ada")
     [listed] = invites.list_all(ws, LOCAL, project.id)
@@ -41,7 +41,7 @@ def test_two_people_of_one_name_are_two_raters_in_votes(ws):
     assert len(names) == 2
 
 
-def test_person_is_invited_once_until_the_link_is_withdrawn(ws):
+def test_invitation_is_unique_until_it_is_withdrawn(ws):
     project = helpers.project(ws)
     invites.make(ws, LOCAL, project.id, "Ada")
     with pytest.raises(UserError, match="invited already"):
@@ -51,12 +51,12 @@ def test_person_is_invited_once_until_the_link_is_withdrawn(ws):
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61, "a\u202eb"])
-def test_name_that_nobody_has_is_refused(ws, name):
+def test_invitation_needs_a_known_name(ws, name):
     with pytest.raises(UserError, match="name of a person"):
         invites.make(ws, LOCAL, helpers.project(ws).id, name)
 
 
-def test_rater_invites_nobody(ws):
+def test_invitation_is_refused_to_raters(ws):
     project = helpers.project(ws)
     with pytest.raises(Forbidden):
         invites.make(ws, Actor(name="a", role=Role.RATER), project.id, "Ada")

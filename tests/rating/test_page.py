@@ -37,7 +37,7 @@ def test_round_without_answers_says_why_and_opens_the_panel_for_another(ws, tmp_
     assert "The disk is full." in shown["outcome"]
 
 
-def test_without_a_project_nothing_is_asked_of_it(ws):
+def test_rating_page_without_a_project_is_empty(ws):
     assert tab.look(ws, None, None)["empty"]
 
 
@@ -49,13 +49,13 @@ def test_open_round_comes_before_a_newer_one_that_is_not_open(ws, tmp_path):
     assert pick(found, "round-of-another-project").id == one.id
 
 
-def test_round_that_waits_for_its_answers_shows_no_pair(ws, tmp_path):
+def test_round_in_preparation_shows_no_comparison(ws, tmp_path):
     shown = look(ws, seed.preparing(ws, tmp_path))
     assert shown["surface"] == ""
     assert "No worker is running" in shown["outcome"]
 
 
-def test_open_blind_round_tells_neither_how_it_stands_nor_which_models(ws, tmp_path):
+def test_open_blind_round_reveals_neither_tally_nor_models(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=24)
     seed.prefer_new(ws, one)
     shown = look(ws, one)
@@ -102,7 +102,7 @@ def test_pairs_made_of_the_votes_say_how_many_and_what_was_left_out(ws, tmp_path
     assert "Nothing was left out" in shown["made"]
 
 
-def test_votes_that_make_too_few_pairs_say_where_they_went(ws, tmp_path):
+def test_preference_dataset_with_too_few_pairs_lists_the_dropped_votes(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, pairs=24)
     blind = seed.open_round(
         ws, tmp_path, project=one.project_id, purpose="blind_eval", answers=seed.plain(24)
@@ -129,11 +129,11 @@ def test_votes_for_one_side_of_the_screen_make_no_pairs_and_say_what_to_do(ws, t
         (100, "61 wins then name a winner"),
     ],
 )
-def test_panel_says_what_a_blind_test_of_this_size_can_see(pairs, said):
+def test_round_panel_names_the_detectable_win_rate(pairs, said):
     assert said in plans.expected("blind_eval", pairs)
 
 
-def test_sentence_counts_the_questions_that_there_are(ws, tmp_path):
+def test_round_panel_counts_the_available_questions(ws, tmp_path):
     project = projects.create(ws, LOCAL, "Small").id
     one = helpers.dataset(ws, project, tmp_path, rows=40)
     held_out = datasets.get(ws, LOCAL, one.id).held_out_rows
@@ -149,7 +149,7 @@ def test_blind_test_is_offered_two_different_models(ws, tmp_path):
     assert {first.value, second.value} == {new.id, old.id}
 
 
-def test_panel_that_is_not_filled_in_says_what_is_missing(ws):
+def test_round_panel_that_is_incomplete_says_what_is_missing(ws):
     with pytest.raises(UserError, match="No project is open"):
         start.plan(ws, None, "train_pairs", None, None, None, 20, 1, 96)
 
@@ -163,7 +163,7 @@ def test_names_of_models_are_text_in_the_verdict(ws, tmp_path):
     assert "2 pairs were not shown" in html
 
 
-def test_picture_that_is_drawn_already_is_not_sent_again(ws, tmp_path):
+def test_rating_page_sends_an_unchanged_chart_once(ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     now = look(ws, one)
     view, *_ = tab.drawn(RatingView(), now)
@@ -180,7 +180,7 @@ def test_closed_blind_round_says_why_it_can_be_trusted(ws, tmp_path):
         assert words in shown
 
 
-def test_round_that_ends_by_evidence_says_so_while_it_is_open(ws, tmp_path):
+def test_sequential_round_says_that_it_ends_by_evidence(ws, tmp_path):
     waiting = seed.preparing(ws, tmp_path, purpose="blind_eval", pairs=20)
     recipe = RoundRecipe(
         purpose="blind_eval", model=waiting.arm_new, baseline=waiting.arm_base,
@@ -254,7 +254,7 @@ def test_model_that_lost_something_is_tested_blind_only_when_asked_for_anyway(ws
     assert start.plan(*asked, *usual, True).purpose == "blind_eval"
 
 
-def test_owner_deletes_all_of_a_rater_and_the_pairs_say_that_votes_have_gone(ws, tmp_path):
+def test_owner_deletes_a_rater_and_the_pairs_say_that_votes_were_deleted(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, pairs=24, overlap=2)
     rated.rate_all(ws, one, "ada")
     rated.rate_all(ws, one, "ben")

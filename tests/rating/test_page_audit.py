@@ -42,7 +42,7 @@ def view(one):
 @pytest.mark.parametrize(
     "wrong", [{"choice": "new"}, {"key": "k" * 65}, {"model": "secret-new"}, {"via": "script"}]
 )
-def test_vote_that_is_none_is_on_record_with_its_round(client, ws, one, wrong):
+def test_invalid_vote_is_recorded_with_its_round(client, ws, one, wrong):
     shown = client.get(f"/api/rate/{one.id}/next").json()["pair"]
     body = {"token": shown["token"], "key": "key-00000001", "choice": "left"}
     assert client.post("/api/rate/vote", json=body | wrong).status_code == 422
@@ -52,14 +52,14 @@ def test_vote_that_is_none_is_on_record_with_its_round(client, ws, one, wrong):
 @pytest.mark.parametrize(
     "body", ['["token"]', '{"token": 7}', '{"token": "\\u0000"}', '{"token": "\\ud800"}', ""]
 )
-def test_whatever_else_is_sent_is_on_record_without_a_round(client, ws, one, body):
+def test_invalid_request_is_recorded_without_a_round(client, ws, one, body):
     json = {"Content-Type": "application/json"}
     sent = client.post("/api/rate/vote", content=body, headers=json)
     assert sent.status_code == 422
     assert found(ws, one) == [("not_a_vote", None, 1)]
 
 
-def test_forged_tokens_those_of_others_and_closed_rounds_are_on_record(client, ws, one):
+def test_forged_and_foreign_tokens_and_closed_rounds_are_recorded(client, ws, one):
     shown = client.get(f"/api/rate/{one.id}/next").json()["pair"]
     other = TestClient(client.app)
     other.get(f"/api/rate/{one.id}/next")
@@ -75,14 +75,14 @@ def test_forged_tokens_those_of_others_and_closed_rounds_are_on_record(client, w
     ]  # fmt: skip
 
 
-def test_round_beyond_the_invitation_is_on_record_where_it_is(client, ws, one):
+def test_round_outside_the_invitation_is_recorded_in_its_project(client, ws, one):
     elsewhere = helpers.project(ws, "Elsewhere")
     client.cookies.set("tl_rater", invites.make(ws, LOCAL, elsewhere.id, "Ada"))
     assert client.get(f"/api/rate/{one.id}/next").status_code == 404
     assert found(ws, one) == [("foreign_round", one.id, 1)]
 
 
-def test_panel_lists_it_as_text_and_offers_an_early_look_while_the_round_is_open(ws, one):
+def test_audit_panel_lists_entries_as_text_and_offers_an_early_look(ws, one):
     html, glass = raters.recorded(ws, view(one))
     assert raters.NOTHING in html
     assert glass.visible
@@ -114,9 +114,7 @@ def test_early_look_shows_the_tally_once_and_the_page_still_hides_it(ws, one):
         raters.look_early(ws, view(one), "again")
 
 
-def test_button_and_what_it_showed_go_when_the_round_is_closed_or_another_is_chosen(
-    ws, one, tmp_path
-):
+def test_early_look_disappears_when_the_round_closes_or_changes(ws, one, tmp_path):
     before = view(one)
     glass, sure, seen = raters.possible(ws, before)
     assert glass.visible
@@ -128,7 +126,7 @@ def test_button_and_what_it_showed_go_when_the_round_is_closed_or_another_is_cho
         assert (glass.visible, sure.visible, seen) == (False, False, "")
 
 
-def test_without_a_round_the_panel_is_empty_and_nothing_can_be_looked_at(ws):
+def test_audit_panel_without_a_round_is_empty(ws):
     assert raters.recorded(ws, RatingView())[0] == ""
     with pytest.raises(UserError, match="No round"):
         raters.look_early(ws, RatingView(), "why")

@@ -13,7 +13,7 @@ from tests.rating import screen
 from tests.rating.rated import answered, rate_all, rater, started
 
 
-def test_what_a_plan_promised_is_the_same_after_everybody_has_voted(ws, tmp_path):
+def test_plan_sentence_does_not_change_after_the_votes(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", gold=0.2, repeats=0.2, practice=2)
     before = rounds.get(ws, LOCAL, one.id)
     rate_all(ws, one, "a")
@@ -24,7 +24,7 @@ def test_what_a_plan_promised_is_the_same_after_everybody_has_voted(ws, tmp_path
 
 @pytest.mark.parametrize("purpose", ["blind_eval", "aa_control"])
 @pytest.mark.parametrize("role", [Role.TRAINER, Role.OWNER])
-def test_nobody_sees_how_an_open_blind_round_stands(ws, tmp_path, purpose, role):
+def test_open_blind_round_hides_its_tally_from_everybody(ws, tmp_path, purpose, role):
     one = started(ws, tmp_path, purpose)
     rate_all(ws, one, "a")
     who = Actor(name="somebody", role=role)
@@ -71,7 +71,7 @@ def test_report_says_winner_agreement_side_and_length(ws, tmp_path):
     assert found.sentence.startswith("The new model is better")
 
 
-def test_model_against_itself_is_not_called_even_for_whoever_looks_at_sides_only(ws, tmp_path):
+def test_aa_round_is_not_called_even_where_a_rater_picks_one_side(ws, tmp_path):
     one = started(ws, tmp_path, "aa_control", pairs=20)
     rate_all(ws, one, "a", lambda _: "left")  # each answer stands left in exactly half
     rounds.close(ws, LOCAL, one.id)
@@ -83,7 +83,7 @@ def test_model_against_itself_is_not_called_even_for_whoever_looks_at_sides_only
     assert found.verdict.low < 0.5 < found.verdict.high
 
 
-def test_control_whose_answers_are_all_the_same_is_closed_with_ties(ws, tmp_path):
+def test_aa_round_of_equal_answers_is_closed_with_ties(ws, tmp_path):
     one = started(ws, tmp_path, "aa_control", pairs=8, same=True)
     assert one.status == "closed"
     assert report.report(ws, LOCAL, one.id).verdict.ties == 8
@@ -99,7 +99,7 @@ def test_rater_who_always_picks_the_left_is_reported(ws, tmp_path):
     assert found.verdict.decision == "no difference shown"
 
 
-def test_round_that_stops_by_evidence_says_when_and_never_for_whom(ws, tmp_path):
+def test_sequential_round_says_when_to_stop_and_not_who_leads(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", decision="sequential", pairs=40)
     shown = screen.next_pair(ws, rater("a"), one.id)
     assert not report.live(ws, LOCAL, one.id).enough
@@ -114,7 +114,7 @@ def test_round_that_stops_by_evidence_says_when_and_never_for_whom(ws, tmp_path)
     assert rounds.verdict(ws, LOCAL, one.id).decision == "better"
 
 
-def test_round_of_a_fixed_number_shows_no_evidence_before_its_end(ws, tmp_path):
+def test_fixed_size_round_shows_no_evidence_before_its_end(ws, tmp_path):
     assert report.live(ws, LOCAL, started(ws, tmp_path, "blind_eval").id) is None
 
 
@@ -130,7 +130,7 @@ def test_single_answers_are_called_good_or_bad(ws, tmp_path):
     assert (seen.good, seen.bad, seen.wins) == (8, 8, 0)
 
 
-def test_practice_round_opens_at_once_and_teaches(ws, tmp_path):
+def test_practice_round_opens_at_once_and_gives_feedback(ws, tmp_path):
     project = helpers.project(ws)
     base = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
@@ -179,7 +179,7 @@ def test_pasted_questions_of_a_blind_round_are_never_trained_on(ws, tmp_path):
     ("pairs", "said"),
     [(5, "fewer than 6"), (100, "61 wins then name a winner"), (60, "it takes 90 pairs")],
 )
-def test_what_a_test_can_show_is_said_before_it_starts(pairs, said):
+def test_plan_names_the_detectable_win_rate_before_the_start(pairs, said):
     assert said in plans.expected("blind_eval", pairs)
 
 
@@ -188,7 +188,7 @@ def test_what_a_test_can_show_is_said_before_it_starts(pairs, said):
     ["As an AI by OpenAI, I can't.", "I am Claude.", "My name is Library Desk", "smollm2-135m here",
      "Ask Hugging  Face."],
 )  # fmt: skip
-def test_answer_that_tells_whose_it_is_is_left_out(ws, tmp_path, text):
+def test_answer_that_names_its_model_is_left_out(ws, tmp_path, text):
     waiting = started(ws, tmp_path, "train_pairs", pairs=2, project="Library Desk", answer=False)
     candidates = answered(waiting, 2)
     candidates[0] = candidates[0].model_copy(update={"text": text})
@@ -200,7 +200,7 @@ def test_answer_that_tells_whose_it_is_is_left_out(ws, tmp_path, text):
     "text",
     ["Claude Monet painted it.", "The library desk is open.", "A llama spits.", "I am glad."],
 )
-def test_plain_words_tell_nothing(ws, tmp_path, text):
+def test_plain_words_do_not_count_as_model_names(ws, tmp_path, text):
     waiting = started(ws, tmp_path, "train_pairs", pairs=2, project="Library Desk", answer=False)
     candidates = answered(waiting, 2)
     candidates[0] = candidates[0].model_copy(update={"text": text})

@@ -71,14 +71,14 @@ def test_cookie_that_this_server_never_made_is_replaced(app, one):
     assert "set-cookie" in client.get(f"/api/rate/{one.id}/next").headers
 
 
-def test_in_a_space_the_cookie_reaches_a_frame_of_another_site(ws, one):
+def test_rater_cookie_works_in_the_frame_of_a_space(ws, one):
     app = FastAPI()
     app.include_router(routes.router(ws, space=True))
     made = TestClient(app).get(f"/api/rate/{one.id}/next").headers["set-cookie"]
     assert "SameSite=None; Secure; Partitioned" in made
 
 
-def test_in_a_space_only_an_invitation_makes_votes_count(ws, one):
+def test_vote_in_a_space_counts_with_an_invitation_only(ws, one):
     app = FastAPI()
     app.include_router(routes.router(ws, space=True))
     here = "https://a.hf.space"
@@ -94,7 +94,7 @@ def test_in_a_space_only_an_invitation_makes_votes_count(ws, one):
     assert rounds.tally(ws, LOCAL, one.id).guests == 3
 
 
-def test_on_this_machine_whoever_sits_at_it_is_no_guest(client, ws, one):
+def test_local_rater_is_no_guest(client, ws, one):
     vote(client, pair(client, one))
     assert client.get(f"/api/rate/{one.id}/progress").json()["guest"] is False
     assert len(standing(ws, one)) == 1
@@ -149,7 +149,7 @@ def test_forged_token_and_that_of_another_rater_are_not_found(app, ws, one):
         {"model": "secret-new"},
     ],
 )
-def test_what_is_not_a_vote_is_refused_in_two_sentences(client, ws, one, wrong):
+def test_vote_that_is_invalid_is_refused_in_two_sentences(client, ws, one, wrong):
     refused = vote(client, pair(client, one), **wrong)
     assert refused.status_code == 422
     assert set(refused.json()) == {"problem", "fix"}
@@ -194,7 +194,7 @@ def test_progress_counts_this_raters_votes_and_all_votes(app, ws, tmp_path):
     assert (found["all_done"], found["all_total"]) == (7, 12)
 
 
-def test_after_the_last_pair_there_is_none(client, ws, tmp_path):
+def test_next_comparison_after_the_last_is_none(client, ws, tmp_path):
     one = seed.open_round(ws, tmp_path, pairs=2)
     shown = pair(client, one)
     for n in range(2):
@@ -204,7 +204,7 @@ def test_after_the_last_pair_there_is_none(client, ws, tmp_path):
 
 
 @pytest.mark.parametrize("purpose", ["blind_eval", "train_pairs"])
-def test_no_byte_of_any_answer_tells_a_model_or_whose_answer_is_whose(app, ws, tmp_path, purpose):
+def test_response_holds_no_byte_that_identifies_a_model(app, ws, tmp_path, purpose):
     answers = [(f"question {n}?", f"one {n}", f"two {n}") for n in range(8)]
     one = seed.open_round(ws, tmp_path, purpose=purpose, answers=answers)
     client = TestClient(app)
@@ -283,19 +283,19 @@ def test_page_of_a_round_that_does_not_exist_says_so(client):
     assert "Nothing to rate here" in page.text
 
 
-def test_page_asks_no_other_server_for_anything(client, one):
+def test_rating_page_loads_nothing_from_elsewhere(client, one):
     page = client.get(f"/rate/{one.id}").text
     asked = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert asked
     assert all(address.startswith(("/static/", "/guide", "data:")) for address in asked)
 
 
-def test_nothing_is_kept_in_a_cache(client, one):
+def test_rating_responses_are_not_cached(client, one):
     for path in (f"/api/rate/{one.id}/next", "/api/rate/x/next", f"/rate/{one.id}"):
         assert client.get(path).headers["cache-control"] == "no-store"
 
 
-def test_pair_after_this_one_comes_with_it_and_never_a_third(app, client, one):
+def test_response_holds_the_next_comparison_and_no_third(app, client, one):
     first = client.get(f"/api/rate/{one.id}/next").json()
     after = vote(client, first["pair"]).json()
     assert after["pair"]["token"] == first["ahead"]["token"]
@@ -318,7 +318,7 @@ def test_flag_leads_on_and_one_of_an_unknown_kind_is_refused(client, one):
     assert following["pair"]["token"] != shown["token"]
 
 
-def test_what_is_said_beside_a_vote_is_kept_with_it(client, ws, one):
+def test_vote_stores_its_reasons_and_comment(client, ws, one):
     shown = pair(client, one)
     said = {
         "strength": 2, "acceptable_left": True, "reasons": ["clearer"], "rationale": "because",
@@ -341,7 +341,7 @@ def test_what_is_said_beside_a_vote_is_kept_with_it(client, ws, one):
         {"choice": "good"},
     ],
 )
-def test_what_does_not_fit_beside_a_vote_is_refused(client, ws, one, wrong):
+def test_vote_with_invalid_details_is_refused(client, ws, one, wrong):
     refused = vote(client, pair(client, one), **wrong)
     assert refused.status_code == 422
     assert set(refused.json()) == {"problem", "fix"}
@@ -381,7 +381,7 @@ def test_withdrawn_invitation_opens_nothing_any_more(app, ws, one):
     assert client.get("/rate/join/nothing").status_code == 404
 
 
-def test_no_byte_tells_a_gold_item_a_repeat_or_an_arm_before_the_vote(app, ws, tmp_path):
+def test_response_holds_no_byte_that_marks_gold_repeat_or_arm(app, ws, tmp_path):
     base = seed.preparing(ws, tmp_path, purpose="blind_eval", pairs=10)
     recipe = RoundRecipe(
         purpose="blind_eval", model=base.arm_new, baseline=base.arm_base,

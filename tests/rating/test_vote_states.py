@@ -150,7 +150,7 @@ class Clock:
         return self.now
 
 
-def test_no_order_of_events_breaks_a_round(ws, tmp_path, monkeypatch):
+def test_round_survives_any_order_of_events(ws, tmp_path, monkeypatch):
     Desk.ws, Desk.folder, Desk.clock = ws, tmp_path, Clock()
     monkeypatch.setattr(time, "time", Desk.clock.time)
     run_state_machine_as_test(
@@ -162,7 +162,7 @@ def test_no_order_of_events_breaks_a_round(ws, tmp_path, monkeypatch):
     )  # fmt: skip
 
 
-def test_long_walk_of_three_hasty_raters_breaks_nothing(ws, tmp_path, monkeypatch):
+def test_round_survives_a_long_walk_of_three_raters(ws, tmp_path, monkeypatch):
     Desk.ws, Desk.folder, Desk.clock = ws, tmp_path, Clock()
     monkeypatch.setattr(time, "time", Desk.clock.time)
     chance = random.Random(7)

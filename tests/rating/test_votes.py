@@ -61,7 +61,7 @@ def test_second_key_on_a_voted_pair_is_refused_and_the_first_vote_stays(ws, one)
         assert [v.choice for v in vote_store.live(conn, [one.id])] == ["left"]
 
 
-def test_somebody_elses_token_is_not_found(ws, one):
+def test_token_of_another_rater_is_not_found(ws, one):
     shown = screen.next_pair(ws, rater("a"), one.id)
     with pytest.raises(NotFound):
         screen.vote(ws, rater("b"), shown.token, next(keys), "left")
@@ -87,7 +87,7 @@ def test_undo_after_the_round_is_closed_is_refused(ws, one):
         screen.undo(ws, LOCAL, one.id)
 
 
-def test_overlap_is_met_exactly_by_many_raters_at_once(ws, tmp_path):
+def test_overlap_is_met_exactly_with_concurrent_raters(ws, tmp_path):
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path, pairs=20, overlap=3)
     with ThreadPoolExecutor(6) as pool:
         cast = pool.map(lambda n: vote_all(ws, one, rater(f"r{n}"), lambda _: "tie"), range(6))
@@ -101,7 +101,7 @@ def test_overlap_is_met_exactly_by_many_raters_at_once(ws, tmp_path):
     assert len({(v.comparison_id, v.rater) for v in live}) == 60
 
 
-def test_new_model_stands_left_in_exactly_half_of_the_pairs_for_each_rater(ws, tmp_path):
+def test_new_model_is_left_in_half_of_the_comparisons_of_each_rater(ws, tmp_path):
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path, pairs=24, overlap=2)
     for name in ("first", "second"):
         seen = []
@@ -149,7 +149,7 @@ def test_skip_that_another_rater_took_up_stays(ws, one):
         screen.undo(ws, rater("a"), one.id)
 
 
-def test_pair_that_others_took_after_the_lease_is_not_shown_again(ws, one, monkeypatch):
+def test_comparison_taken_by_others_after_the_lease_is_not_shown_again(ws, one, monkeypatch):
     shown = screen.next_pair(ws, rater("a"), one.id)
     now = votes.time.time()
     monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.LEASE_S + 1)
@@ -167,7 +167,7 @@ def test_expired_lease_that_nobody_took_is_shown_again(ws, one, monkeypatch):
     assert screen.next_pair(ws, rater("a"), one.id).token == shown.token
 
 
-def test_what_a_rater_is_shown_holds_no_model_and_no_round(ws, one):
+def test_comparison_shown_to_a_rater_holds_no_model_and_no_round(ws, one):
     shown = screen.next_pair(ws, LOCAL, one.id)
     text = shown.model_dump_json()
     for secret in (one.id, one.arm_new, one.arm_base, "secret-new", "secret-old", "model-"):

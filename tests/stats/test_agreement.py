@@ -142,19 +142,19 @@ def test_noise_where_items_differ_is_a_lower_bound():
 
 
 @pytest.mark.parametrize("votes", [[], [(0, "a", 1)], [(0, "a", 1), (1, "b", 2)]])
-def test_nothing_shared_is_said(votes):
+def test_agreement_without_shared_items_says_so(votes):
     found = agreement(votes)
     assert (found.alpha, found.raw, found.noise, found.items) == (None, None, None, 0)
     assert found.sentence == "No item was rated by two people, so agreement cannot be measured."
 
 
-def test_one_value_from_everybody_leaves_alpha_undefined():
+def test_alpha_is_undefined_where_everybody_gives_one_value():
     found = agreement([(0, "a", "x"), (0, "b", "x")])
     assert (found.alpha, found.raw, found.noise) == (None, 1, 0)
     assert found.sentence.startswith("Everybody gave the same value")
 
 
-def test_bad_votes_are_errors():
+def test_agreement_refuses_bad_votes():
     with pytest.raises(UserError, match="rated item 0 twice"):
         agreement([(0, "a", 1), (0, "a", 2)])
     with pytest.raises(UserError, match="no level"):

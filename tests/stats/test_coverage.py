@@ -55,7 +55,7 @@ def true_rate():
 
 
 @pytest.mark.parametrize(("n", "least", "most"), [(20, 0.7, 1), (50, 0.3, 0.8), (300, 0, 0.35)])
-def test_where_the_longest_texts_are_the_worst_few_rows_are_said_to_decide(n, least, most):
+def test_few_rows_decide_where_the_longest_texts_are_the_worst(n, least, most):
     """20 rows hold the truth 89 times in 100, and four samples in five say that few rows decide."""
     rng = np.random.default_rng(7)
     found = [judged(pseudo_values(worst_longest(rng, n), rate)) for _ in range(SAMPLES)]
@@ -65,7 +65,7 @@ def test_where_the_longest_texts_are_the_worst_few_rows_are_said_to_decide(n, le
         assert 0.92 <= held(found, true_rate()) <= 0.98
 
 
-def test_as_many_rows_as_the_sentence_asks_for_are_enough():
+def test_row_count_that_the_sentence_asks_for_is_enough():
     rng = np.random.default_rng(8)
     few = [caveat(judged(pseudo_values(worst_longest(rng, 20), rate))) for _ in range(100)]
     asked = [int(said.split()[-2]) for said in few if said]
@@ -145,7 +145,7 @@ def gain(base, new, seed):
     ("samples", "most"), [(60, 0.163), pytest.param(400, 0.06, marks=pytest.mark.proof)]
 )
 @pytest.mark.parametrize("shape", ["uneven", "heavy", "heavy and rare"])
-def test_equal_models_get_a_winner_at_most_5_times_in_100(shape, samples, most):
+def test_paired_test_of_equal_models_names_a_winner_in_at_most_5_of_100(shape, samples, most):
     """Also when three such metrics are looked at together, then by Holm.
 
     Of 1,200 that share a base a share is within 1 point, of 400 within 2.2; of 60 it is below

@@ -58,7 +58,7 @@ def test_gain_of_less_than_a_hundredth_is_hardly_worth_it():
     assert "hardly worth collecting" in found.sentence
 
 
-def test_more_data_that_harms_promises_nothing():
+def test_data_curve_of_harmful_data_promises_no_gain():
     found = learning_curve({size: [2 + size / 1000, 2.001 + size / 1000] for size in SIZES})
     assert found.gain_high < 0
     assert found.sentence == "No gain shown: more rows did not lower the held-out loss."
@@ -76,6 +76,6 @@ def test_interval_of_a_point_is_students_with_the_pooled_spread():
     "losses",
     [{10: [1, 1], 20: [1, 1]}, {10: [1], 20: [1], 30: [1]}, {1: [1, 1], 2: [1, 1], 3: [1, np.nan]}],
 )
-def test_too_little_to_draw_a_curve_is_refused(losses):
+def test_data_curve_of_too_few_points_is_refused(losses):
     with pytest.raises(UserError):
         learning_curve(losses)

@@ -36,30 +36,30 @@ def test_intervals_cover_the_true_mean_in_92_to_98_of_100_samples(shape, n):
     assert 0.92 <= held(bounds, mean) <= 0.98
 
 
-def test_no_score_is_an_error():
+def test_interval_of_no_score_is_an_error():
     with pytest.raises(UserError):
         mean_interval([])
 
 
 @pytest.mark.parametrize("values", [[0.0], [1.0], [0.4], [0.5] * 3, [1.0] * 3, [0.1, 0.9]])
-def test_few_or_equal_scores_stay_uncertain_inside_zero_and_one(values):
+def test_interval_of_few_or_equal_scores_keeps_a_width_inside_zero_and_one(values):
     low, high = mean_interval(values)
     assert 0 <= low <= np.mean(values) <= high <= 1
     assert high - low > 0.1
 
 
-def test_one_score_says_almost_nothing():
+def test_interval_of_one_score_is_nearly_everything():
     low, high = mean_interval([0.5])
     assert (low, high) == pytest.approx((0.054621, 0.945379), abs=1e-5)
 
 
-def test_what_the_rows_add_to_a_mean_are_their_scores():
+def test_row_contributions_to_a_mean_are_their_scores():
     each = np.random.default_rng(2).random(30)
     rows = np.stack([each, np.ones(30)], axis=1)
     assert pseudo_values(rows, rate) == pytest.approx(each)
 
 
-def test_what_the_rows_add_to_a_corpus_score_has_that_score_as_its_mean():
+def test_row_contributions_to_a_corpus_score_have_that_score_as_mean():
     parts = [[1, 2], [2, 2], [0, 9], [3, 3]]
     assert pseudo_values(parts, rate).mean() == pytest.approx(6 / 16)
     assert pseudo_values(parts[:1], rate) == pytest.approx([0.5])
@@ -98,7 +98,7 @@ def test_intervals_of_yes_or_no_scores_cover_every_share(n):
     assert covered[share > 0.1].mean() <= 0.96
 
 
-def test_how_many_rows_decide():
+def test_decisive_row_count():
     assert deciding([0.0, 1.0] * 10) == deciding([0.5] * 20) == deciding([1.0] + [0.0] * 19) == 20
     assert deciding([0.2, 0.8] * 10) == pytest.approx(20)
     assert deciding([0.4] + [0.0] * 99) == pytest.approx(1, abs=0.03)

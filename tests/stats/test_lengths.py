@@ -102,7 +102,7 @@ def test_swapping_the_names_mirrors_the_win_rate():
     assert (new.low, new.high) == pytest.approx((1 - old.high, 1 - old.low))
 
 
-def test_votes_that_cannot_be_told_apart_are_said():
+def test_length_fit_says_where_side_and_model_cannot_be_separated():
     one_side = [
         RatedPair(str(n), "a", "new", "old", "left" if n % 3 else "right") for n in range(30)
     ]
@@ -149,7 +149,7 @@ def test_raters_who_choose_the_longer_answer_are_warned_about(longer, n, warn):
     assert ("may be rewarding length" in found.sentence) == warn
 
 
-def test_no_vote_with_lengths_is_said():
+def test_length_fit_without_lengths_says_so():
     found = longer_chosen([])
     assert (found.share, found.low, found.high, found.warn) == (0.5, 0, 1, False)
 

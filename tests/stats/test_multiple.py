@@ -27,7 +27,7 @@ def test_holm_is_the_closed_test_of_bonferroni(p_values):
         assert ours == pytest.approx(min(1, worst))
 
 
-def test_nothing_is_adjusted_where_nothing_was_compared():
+def test_holm_of_no_comparison_adjusts_nothing():
     assert holm([]) == ()
     assert adjusted({}) == {}
 

@@ -65,7 +65,7 @@ def test_no_difference_says_what_could_have_been_seen():
     )
 
 
-def test_no_rows_and_one_row_name_no_winner():
+def test_paired_test_of_no_row_or_one_names_no_winner():
     assert paired_gain([], []).n == 0
     one = paired_gain([0.0], [1.0])
     assert (one.diff, one.p, one.n) == (1, 1, 1)
@@ -177,7 +177,7 @@ def test_paired_gain_of_eight_rows_is_too_few_to_tell():
     assert gain.sentence.endswith("about 65 rows would be needed for the difference measured here.")
 
 
-def test_difference_that_the_test_says_it_could_see_is_seen_four_times_in_five():
+def test_detectable_difference_is_detected_four_times_in_five():
     rng = np.random.default_rng(8)
     sentence = paired_gain(np.zeros(60), rng.normal(0, 0.2, 60)).sentence
     visible = float(re.search("about (0.[0-9]+);", sentence)[1])

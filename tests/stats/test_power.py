@@ -77,6 +77,6 @@ def test_impossible_plans_are_errors(values):
         plan(**values)
 
 
-def test_plans_at_the_edges_exist():
+def test_power_plan_exists_at_the_edges():
     assert plan(1.0).n == 6
     assert plan(0.51).power >= 0.8

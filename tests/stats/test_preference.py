@@ -74,7 +74,7 @@ def test_winner_is_named():
 
 
 @pytest.mark.parametrize("counts", [(0, 0, 0, 0), (0, 0, 30, 0), (0, 0, 0, 5), (0, 0, 1, 0)])
-def test_without_a_decisive_vote_nothing_is_shown(counts):
+def test_verdict_without_a_decisive_vote_shows_nothing(counts):
     result = verdict(*counts)
     assert result.sentence.startswith("No difference shown: no vote prefers")
     assert (result.p, result.win_rate, result.detectable) == (1, 0.5, None)
@@ -149,7 +149,7 @@ def test_overlap_that_shows_nothing_has_finite_bounds(counts, means):
     assert result.high - result.low > 0.05
 
 
-def test_two_prompts_that_agree_are_no_proof():
+def test_verdict_of_two_prompts_proves_nothing():
     assert verdict(6, 0, by_prompt=[1.0, 1.0]).decision == "no difference shown"
 
 
@@ -193,7 +193,7 @@ def test_impossible_counts_are_errors():
             bad()
 
 
-def test_tiny_p_is_said_without_digits_that_nobody_reads():
+def test_tiny_p_is_written_as_a_bound():
     said = verdict(60, 5, 0, 0).sentence
     assert "p < 0.001;" in said
     assert "e-" not in said

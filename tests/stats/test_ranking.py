@@ -144,7 +144,7 @@ def test_one_sided_votes_give_finite_numbers(ties, counts):
         assert 0 <= model.win_low <= model.win_rate <= model.win_high <= 1
 
 
-def test_one_prompt_bounds_nothing():
+def test_ranking_of_one_prompt_has_no_bounds():
     found = ranking(ballots({("new", "old"): (9, 1, 0)}, prompts=1), "old")
     assert (found.models[0].low, found.models[0].high) == (None, None)
     assert "not shown to beat the baseline" in found.sentence
@@ -201,7 +201,7 @@ def test_equal_models_are_rarely_told_apart_by_five_votes_a_pair():
     assert named <= 6  # the best of three is looked at, so somewhat above 5 %
 
 
-def test_left_and_right_do_not_matter():
+def test_ranking_ignores_left_and_right():
     turned = [
         vote._replace(left=vote.right, right=vote.left,
                       choice={"left": "right", "right": "left"}.get(vote.choice, vote.choice))

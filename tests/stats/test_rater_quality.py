@@ -110,7 +110,7 @@ def test_five_of_15_trolls_define_what_is_normal_but_show_as_two_camps():
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.1, 0.2])
-def test_honest_raters_who_differ_are_no_camps(spread):
+def test_rater_camps_are_not_seen_among_honest_raters(spread):
     rng, split = np.random.default_rng(4), 0
     for _ in range(20):
         rates = np.clip(rng.normal(0.6, spread, 15), 0, 1)
@@ -122,13 +122,13 @@ def test_honest_raters_who_differ_are_no_camps(spread):
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(st.dictionaries(st.text(), st.integers(0, 9).flatmap(
     lambda n: st.tuples(st.integers(0, n), st.just(n))), max_size=8))  # fmt: skip
-def test_any_counts_have_an_answer_about_camps(votes):
+def test_rater_camps_accept_any_counts(votes):
     found = camps(votes)
     assert found.sentence
     assert not found.split or 0 <= found.low < found.high <= 1
 
 
-def test_nobody_is_unlike_the_others_where_there_are_few_others():
+def test_rater_is_not_called_unlike_few_others():
     votes = campaign(np.random.default_rng(9), 0.9, trolls=1, raters=5)
     assert set(strangeness(votes).values()) == {1.0}
 
@@ -172,7 +172,7 @@ def test_noise_of_repeats_is_the_rate_at_which_votes_were_flipped():
     assert consistency(same, 20_000).noise == pytest.approx(0.1, abs=0.01)
 
 
-def test_report_names_who_to_look_at_and_why():
+def test_rater_report_names_suspects_with_reasons():
     gold = [RatedPair(f"g{n}", "odd", "x", "y", "left", expected="right") for n in range(5)]
     votes = [RatedPair(f"p{n}", "odd", "new", "old", "left") for n in range(20)]
     votes += [
@@ -192,7 +192,7 @@ def test_report_names_who_to_look_at_and_why():
 
 
 @pytest.mark.parametrize("choice", ["left", "tie", "both_bad"])
-def test_one_vote_is_nothing_odd(choice):
+def test_rater_of_one_vote_is_not_flagged(choice):
     found = quality([RatedPair("p", "a", "new", "old", choice)], "new")
     assert found.sentence == "Nothing odd was found among 1 rater."
     assert found.raters[0].repeats.share is None

@@ -140,7 +140,7 @@ def test_bounds_of_means_stay_inside_zero_and_one(means):
         assert found.low <= np.mean(means) <= found.high
 
 
-def test_no_prompt_yet_is_said_and_a_mean_outside_is_an_error():
+def test_sequential_test_without_prompts_says_so_and_refuses_a_mean_outside():
     assert evidence_by_prompt([]).sentence == "Go on: no prompt has been voted on yet."
     for bad in ([1.5], [-0.1], [float("nan")]):
         with pytest.raises(UserError, match="outside 0 to 1"):

@@ -18,7 +18,7 @@ def test_each_part_has_its_own_mean_and_interval():
     assert "25 rows, 1 failed" in found[1].sentence
 
 
-def test_small_parts_say_so():
+def test_slice_of_few_rows_says_so():
     few, none = by_slice([1.0, None], ["a", "b"])
     assert not few.enough
     assert few.sentence.startswith("Too few rows to tell: 1.00")
@@ -26,7 +26,7 @@ def test_small_parts_say_so():
     assert none.sentence == "Nothing is known: 0 rows, 1 failed."
 
 
-def test_rows_without_a_name_are_in_no_part():
+def test_slice_excludes_rows_without_a_name():
     assert [s.n for s in by_slice([1.0, 0.0, 1.0], ["x", None, "x"])] == [2]
     with pytest.raises(UserError, match="2 scores but 1 rows"):
         by_slice([1, 0], ["a"])
@@ -40,7 +40,7 @@ def test_thirds_have_equally_many_rows_and_say_their_bounds():
     assert [names.count(name) for name in dict.fromkeys(names)] == [30, 30, 30]
 
 
-def test_equal_sizes_stay_together():
+def test_slice_thirds_keep_equal_sizes_together():
     assert set(thirds([7, 7, 7, 7], "words")) == {"short (7 words)"}
     assert thirds([]) == ()
     rng = np.random.default_rng(0)

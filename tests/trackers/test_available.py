@@ -48,20 +48,20 @@ def test_extra_of_the_project_holds_each_library():
     assert find_spec("tensorboard") is not None
 
 
-def test_others_trackers_are_known_and_a_broken_one_hides_none(theirs):
+def test_installed_trackers_are_listed_and_a_broken_one_hides_none(theirs):
     assert plugins.names("trackers")[-3:] == ["theirs", "lacking", "lost"]
     assert {"tensorboard", "theirs"} <= set(available.installed())
     assert not {"lacking", "lost"} & set(available.installed())
 
 
 @pytest.mark.parametrize("option", ["report_to", "trackio_space_id"])
-def test_trl_cannot_report_behind_the_recipes_back(option):
+def test_trl_reports_to_no_other_tracker(option):
     with pytest.raises(UserError, match=f"{option} has no place here: trackers names"):
         available.check(recipe(trl={option: "wandb"}))
 
 
 @pytest.mark.parametrize("values", [{"trackers": "tensorboard"}, {"trackers": [1]}])
-def test_what_is_no_list_of_names_is_named(values):
+def test_tracker_list_that_is_invalid_is_refused(values):
     with pytest.raises(UserError, match="'trackers"):
         read(sft.Recipe, {"model": "m", "dataset": "d", **values})
 
@@ -97,5 +97,5 @@ def test_trl_is_never_handed_the_trackers(method):
     assert "trackers" not in training.curated(one)
 
 
-def test_warm_up_is_written_nowhere():
+def test_warm_up_is_not_tracked():
     assert warmup._short(sft.Recipe, 3)["trackers"] == []

@@ -43,7 +43,7 @@ def ask(passed_on, name):
 
 
 @pytest.mark.parametrize("name", HOOKS)
-def test_fault_in_any_hook_is_one_sentence_and_the_tracker_is_dropped(ctx, name):
+def test_tracker_fault_is_one_sentence_and_the_tracker_is_dropped(ctx, name):
     callback = Callback(bad=name)
     _, passed_on = started(ctx, callback)
     for each in [*HOOKS, *HOOKS]:
@@ -74,7 +74,7 @@ def test_tracker_that_cannot_start_is_one_sentence(ctx):
 
 
 @pytest.mark.parametrize(("fallen", "told"), [(False, True), (True, False)])
-def test_each_tracker_is_closed_once_and_told_how_the_run_ended(ctx, fallen, told):
+def test_tracker_is_closed_once_with_the_outcome(ctx, fallen, told):
     heard = []
     tracker, passed_on = started(ctx, Callback("on_log" if fallen else None), heard.append)
     ask(passed_on, "on_log")
@@ -82,7 +82,7 @@ def test_each_tracker_is_closed_once_and_told_how_the_run_ended(ctx, fallen, tol
     assert heard == [told]
 
 
-def test_fault_while_closing_is_said_and_after_another_one_it_is_not(ctx):
+def test_tracker_fault_at_closing_is_reported_once(ctx):
     def finish(_):
         raise OSError("the disk is full")
 
@@ -103,7 +103,7 @@ def test_fault_while_closing_is_said_and_after_another_one_it_is_not(ctx):
         ("kept as it is, monkey", "kept as it is, monkey"),
     ],
 )
-def test_secrets_are_taken_out_of_what_a_library_says(monkeypatch, text, left):
+def test_secrets_are_removed_from_library_messages(monkeypatch, text, left):
     monkeypatch.setenv("WANDB_API_KEY", "planted-value-1")
     monkeypatch.setenv("MONKEY", "monkey")
     assert without_secrets(text) == left

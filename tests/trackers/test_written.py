@@ -92,7 +92,7 @@ def test_run_that_begins_anew_empties_the_folder(tiny_model, tmp_path):
     assert not left.exists()
 
 
-def test_somebody_elses_tracker_is_used_and_hears_how_a_run_ended(tiny_model, tmp_path, theirs):
+def test_installed_tracker_is_used_and_gets_the_end_of_the_run(tiny_model, tmp_path, theirs):
     ctx = trained(tiny_model, tmp_path / "job", "theirs", "theirs", max_steps=2, num_evals=1)
     heard = ctx.folder / FOLDER / "theirs" / "heard.txt"
     assert heard.read_text().split("\n")[-3:] == ["log 2", "finish True", ""]
@@ -124,9 +124,7 @@ def holds(folder, text):
     return [path for path in files if text.encode() in path.read_bytes()]
 
 
-def test_no_secret_gets_into_the_job_and_its_files_go_with_it(
-    ws, tiny_model, tmp_path, theirs, monkeypatch, capfd
-):
+def test_tracker_secrets_stay_out_of_the_job(ws, tiny_model, tmp_path, theirs, monkeypatch, capfd):
     monkeypatch.setenv("THEIRS_BREAKS", "yes")
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     monkeypatch.setenv("WANDB_MODE", "offline")

@@ -116,7 +116,9 @@ def too_large(ws, tiny_model, folder):
     return registry.add_base(ws, LOCAL, "large", folder / "large", "folder")
 
 
-def test_what_cannot_fit_is_refused_with_numbers_and_a_smaller_way(ws, world, tiny_model, tmp_path):
+def test_training_that_cannot_fit_is_refused_with_numbers_and_a_proposal(
+    ws, world, tiny_model, tmp_path
+):
     project_id, recipe = world
     model = too_large(ws, tiny_model, tmp_path)
     recipe = sft.Recipe(model=model.id, dataset=recipe.dataset, tuning="full")
@@ -155,7 +157,7 @@ def test_every_proposal_is_a_recipe_that_fits_and_keeps_the_other_settings(kind,
     assert recipe.trl.items() <= changed.trl.items()
 
 
-def test_what_the_training_would_refuse_is_said_before_in_its_own_words(ws, world):
+def test_estimate_reports_refusals_of_the_training(ws, world):
     project_id, recipe = world
     recipe = sft.Recipe(model=recipe.model, dataset=recipe.dataset, tuning="full", lora={"r": 4})
     found = estimate.estimate(ws, LOCAL, project_id, recipe)
@@ -181,7 +183,7 @@ def test_job_without_an_estimate_has_nothing_to_compare(ws, world):
         assert estimates.of(conn, job.id) == {}
 
 
-def test_rater_may_ask_nothing_of_this(ws, world):
+def test_estimate_is_refused_to_raters(ws, world):
     rater = Actor(name="r", role=Role.RATER)
     for ask in (estimate.estimate, estimate.submit):
         with pytest.raises(Forbidden):

@@ -51,7 +51,7 @@ def test_recipe_file_is_measured_on_its_own_rows(tuneloop, home, tiny_model, tmp
         ("missing.yaml",),
     ],
 )
-def test_what_cannot_be_asked_is_one_sentence(tuneloop, arguments):
+def test_estimate_command_refuses_bad_arguments_in_one_sentence(tuneloop, arguments):
     code, out, err = tuneloop("preflight", *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("Error: ")

@@ -95,7 +95,7 @@ def test_methods_are_those_jobs_that_train():
     assert "evaluate" not in KNOWN
 
 
-def test_methods_without_data_say_what_they_lack_and_how_to_get_it(ws, project, base, faq):
+def test_methods_without_data_name_the_missing_data(ws, project, base, faq):
     html = methods.cards(datasets.list_all(ws, LOCAL, project.id), "sft")
     cards = dict(zip(KNOWN, html.split('role="button"')[1:], strict=True))
     assert "needs data" not in cards["sft"]
@@ -111,17 +111,13 @@ def test_first_method_is_one_that_the_project_has_data_for(ws, project, base, tm
     assert methods.first_choice([votes]) == "dpo"
 
 
-def test_teaching_by_example_starts_from_the_base_and_the_newest_examples(
-    ws, project, base, faq, tmp_path
-):
+def test_sft_form_starts_from_the_base_and_the_newest_examples(ws, project, base, faq, tmp_path):
     pairs(ws, project.id, tmp_path)
     found = methods.choices(ws, project.id, SFT)
     assert (values(found.models), values(found.datasets)) == ([base.id], [faq.id])
 
 
-def test_teaching_by_preference_goes_on_from_the_newest_model_taught_by_example(
-    ws, project, base, faq, tmp_path
-):
+def test_dpo_form_starts_from_the_newest_sft_model(ws, project, base, faq, tmp_path):
     votes = pairs(ws, project.id, tmp_path)
     sft = trained(ws, project.id, base, faq)
     dpo = trained(ws, project.id, sft, votes, "dpo")
@@ -130,7 +126,7 @@ def test_teaching_by_preference_goes_on_from_the_newest_model_taught_by_example(
     assert values(found.datasets) == [votes.id]
 
 
-def test_judges_reward_but_are_no_start_for_a_model_that_writes(ws, project, base, faq, tmp_path):
+def test_reward_model_is_offered_as_reward_and_not_as_start(ws, project, base, faq, tmp_path):
     votes = pairs(ws, project.id, tmp_path)
     adapter = trained(ws, project.id, base, faq)
     judge = trained(ws, project.id, base, votes, "reward", "reward")
@@ -161,7 +157,7 @@ def drawn(ws, project, made, method="", aim=None, chosen=None):
     return found.method, {one.kind: [next(left) for _ in refresh.parts(one)] for one in made}
 
 
-def test_only_the_chosen_method_is_seen_and_one_without_data_sends_people_to_get_it(
+def test_training_form_shows_the_chosen_method_and_links_to_missing_data(
     ws, project, base, faq, made
 ):
     method, parts = drawn(ws, project.id, made, "dpo")
@@ -172,7 +168,7 @@ def test_only_the_chosen_method_is_seen_and_one_without_data_sends_people_to_get
     assert drawn(ws, project.id, made, "sft")[1]["sft"][2].visible
 
 
-def test_what_was_chosen_stays_chosen_while_it_is_there(ws, project, base, faq, made, tmp_path):
+def test_training_form_keeps_its_choices_while_they_exist(ws, project, base, faq, made, tmp_path):
     path = helpers.chat_file(tmp_path, 20, "new.jsonl")
     newer = datasets.add(ws, LOCAL, project.id, path, path.name)
     rest = [None] * sum(len(one.chosen) for one in made[1:])
@@ -199,7 +195,7 @@ def test_epochs_fit_a_dataset_that_nobody_chose_in_the_form(ws, project, base, f
     ) == default_epochs(rows)
 
 
-def test_without_a_project_there_is_nothing_to_choose(ws, made):
+def test_training_form_without_a_project_is_empty(ws, made):
     method, parts = drawn(ws, None, made)
     assert (method, parts["sft"][6].value, parts["sft"][7].value) == ("sft", None, None)
 
@@ -231,7 +227,7 @@ def test_votes_that_no_dataset_holds_are_offered_until_they_are_used(
     assert refresh.votes_to_use(ws, project.id) == 0
 
 
-def test_look_says_memory_time_and_steps_and_why_the_batch_is_as_it_is(ws, project, sft):
+def test_estimate_panel_shows_memory_time_steps_and_the_batch(ws, project, sft):
     usual = before_start.changed(sft, presets.values(SFT, presets.USUAL, 30))
     found = before_start.look(ws, project.id, usual)
     assert "It fits" in found.panel
@@ -243,7 +239,7 @@ def test_look_says_memory_time_and_steps_and_why_the_batch_is_as_it_is(ws, proje
     assert found.measure.startswith("Measure the speed here, about")
 
 
-def test_price_makes_it_cost_something(ws, project, sft):
+def test_estimate_panel_shows_the_cost_at_a_price(ws, project, sft):
     assert "USD" not in before_start.look(ws, project.id, sft).panel
     assert (
         "USD" in before_start.look(ws, project.id, sft, before_start.StartChoice(price=2.5)).panel
@@ -252,7 +248,7 @@ def test_price_makes_it_cost_something(ws, project, sft):
         before_start.look(ws, project.id, sft, before_start.StartChoice(price=-1))
 
 
-def test_look_warns_of_what_people_trip_over(ws, project, base, faq, tmp_path):
+def test_estimate_panel_warns_of_common_mistakes(ws, project, base, faq, tmp_path):
     path = helpers.chat_file(tmp_path, 10, "all.jsonl")
     unsplit = datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0.0)
     adapter = trained(ws, project.id, base, faq)
@@ -276,7 +272,7 @@ def test_training_of_few_steps_says_how_many_epochs_are_usual(ws, project, sft):
 @pytest.mark.parametrize(
     ("rows", "wanted"), [(1, 6), (48, 5), (63, 4), (100, 3), (240, 2), (9000, 2)]
 )
-def test_few_rows_are_gone_over_until_they_make_30_steps(rows, wanted):
+def test_few_rows_get_epochs_for_30_steps(rows, wanted):
     assert default_epochs(rows) == wanted
 
 
@@ -302,7 +298,7 @@ def long_rows(ws, project, base, tmp_path):
     return huge(SFT(model=base.id, dataset=data.id))
 
 
-def test_what_can_not_fit_is_refused_with_a_proposal_that_fits(ws, project, long_rows):
+def test_training_page_refuses_what_cannot_fit_with_a_proposal(ws, project, long_rows):
     found = before_start.look(ws, project.id, long_rows)
     assert "It does not fit" in found.panel
     assert (found.possible, found.smaller, found.first, found.measure) == (False, True, "", "")
@@ -315,7 +311,7 @@ def test_what_can_not_fit_is_refused_with_a_proposal_that_fits(ws, project, long
     assert before_start.look(ws, project.id, fits).possible
 
 
-def test_what_fits_or_is_refused_by_the_training_is_not_offered_anyway(ws, project, sft):
+def test_start_anyway_is_not_offered_where_memory_suffices_or_training_refuses(ws, project, sft):
     assert not before_start.look(ws, project.id, sft).anyway
     refused = before_start.changed(sft, {"tuning": "full", "lora": {"r": 4}})
     found = before_start.look(ws, project.id, refused)
@@ -324,7 +320,7 @@ def test_what_fits_or_is_refused_by_the_training_is_not_offered_anyway(ws, proje
         tab.start(ws, project.id, refused, "", anyway=True)
 
 
-def test_there_is_no_smaller_proposal_for_what_fits(ws, project, sft):
+def test_smaller_proposal_is_absent_where_memory_suffices(ws, project, sft):
     with pytest.raises(UserError, match="no smaller proposal"):
         tab.smaller(ws, project.id, sft)
 
@@ -345,7 +341,7 @@ def test_quick_look_is_shorter_than_the_usual_training_of_few_rows(ws, project, 
     assert quick.max_steps == 6  # of 24
 
 
-def test_first_look_is_a_tenth_and_is_offered_before_a_big_run_only(ws, project, sft):
+def test_first_look_trains_on_a_tenth_and_is_offered_before_big_runs_only(ws, project, sft):
     assert before_start.look(ws, project.id, sft).first == ""
     big = before_start.changed(
         sft, {"num_train_epochs": 100, "max_length": 512, "max_steps": 100_000}
@@ -355,7 +351,7 @@ def test_first_look_is_a_tenth_and_is_offered_before_a_big_run_only(ws, project,
     assert (job.name, job.recipe["max_steps"]) == ("Long one, first look", 10_000)
 
 
-def test_starting_queues_the_job_and_keeps_what_was_said_of_it(ws, project, sft):
+def test_start_queues_the_job_with_its_estimate(ws, project, sft):
     job = tab.start(ws, project.id, before_start.changed(sft, {"lora": {"r": 4}}), "  First try ")
     assert (job.kind, job.name, job.recipe["lora"]) == ("sft", "First try", {"r": 4})
     assert history.compare(ws, LOCAL, job.id).estimated_s > 0
@@ -365,12 +361,12 @@ def test_run_without_a_name_is_called_after_its_data(ws, project, sft):
     assert tab.start(ws, project.id, sft, " ").name == "SFT on faq@1"
 
 
-def test_starting_needs_a_project(ws, sft):
+def test_start_needs_a_project(ws, sft):
     with pytest.raises(UserError, match="No project is open"):
         tab.start(ws, None, sft, "")
 
 
-def test_wrong_field_is_said_in_place_of_the_estimate(ws, project, base, faq, made):
+def test_invalid_field_replaces_the_estimate(ws, project, base, faq, made):
     filled = {**dict.fromkeys(made[0].names, ""), "model": base.id, "dataset": faq.id}
     given = {**filled, "learning_rate": 3}
     drawn = refresh.estimate(
@@ -383,7 +379,7 @@ def test_wrong_field_is_said_in_place_of_the_estimate(ws, project, base, faq, ma
     )
 
 
-def test_before_the_first_model_is_ready_its_place_says_so(ws, project, faq, made):
+def test_base_choice_says_that_the_first_model_is_being_prepared(ws, project, faq, made):
     given = {**dict.fromkeys(made[0].names, ""), "dataset": faq.id}
     drawn = refresh.estimate(
         ws, project.id, made[0], list(given.values()), before_start.StartChoice()
@@ -406,7 +402,7 @@ def test_every_field_of_a_method_is_in_its_form_once(made):
         assert ids == [f"{one.kind}-{name}" for name in one.names]
 
 
-def test_warm_up_is_queued_and_said_to_run(ws, project, sft):
+def test_warm_up_is_queued_and_reported(ws, project, sft):
     job = before_start.warm_up(ws, project.id, sft)
     assert (job.kind, job.recipe["method"], job.recipe["steps"]) == ("warmup", "sft", 4)
     found = before_start.look(ws, project.id, sft, before_start.StartChoice(warmup=job.id))
@@ -425,7 +421,7 @@ def test_search_tries_around_what_the_form_says(ws, project, base, faq):
     assert made.space["lora.r"] == (4, 8, 16, 32)
 
 
-def test_search_for_nothing_is_refused(sft):
+def test_search_without_a_range_is_refused(sft):
     with pytest.raises(UserError, match="nothing to try"):
         studies.study("sweep", sft, studies.StudyChoice(tried=()))
     whole = before_start.changed(sft, {"tuning": "full"})
@@ -450,6 +446,6 @@ def test_study_needs_held_out_rows(ws, project, base, tmp_path):
 
 
 @pytest.mark.parametrize("junk", [None, "x", -3, float("nan"), {"a": 1}, [1]])
-def test_junk_from_the_browser_is_the_default(junk):
+def test_training_form_reads_junk_as_the_default(junk):
     found = studies.asked(junk, junk, junk)
     assert (found.steps, found.trials) == (40, 8)

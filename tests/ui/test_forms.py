@@ -153,7 +153,7 @@ def test_trackers_that_are_installed_can_be_ticked_and_come_back():
     assert yaml.safe_load(forms.as_yaml(one))["trackers"] == ["tensorboard"]
 
 
-def test_without_any_tracker_installed_the_form_says_so(monkeypatch):
+def test_tracker_field_without_a_tracker_says_so(monkeypatch):
     box = trackers(monkeypatch, [])
     assert not box.interactive
     assert "none of them is installed here (tensorboard or mlflow" in box.info

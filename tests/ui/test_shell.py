@@ -71,7 +71,7 @@ def test_event_that_shows_no_progress_names_no_component_to_show_it_on(app, clie
     assert all(one["show_progress_on"] == [] for one in hidden)
 
 
-def test_new_project_is_looked_at_by_the_tab_that_is_open_alone(client):
+def test_new_project_is_loaded_by_the_open_tab_only(client):
     """Nine tabs that draw themselves at once keep a browser busy for seconds."""
     config = client.get("/config").json()
     project = next(
@@ -111,16 +111,16 @@ def test_every_name_of_this_machine_is_served(client, host):
     ],
 )
 @pytest.mark.parametrize("path", ["/gradio_api/queue/join", "/gradio_api/upload", "/api/rate/vote"])
-def test_another_site_may_not_change_anything(client, path, headers):
+def test_cross_site_writes_are_refused(client, path, headers):
     assert client.post(path, json={}, headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize("headers", [{}, {"origin": HERE}, {"sec-fetch-site": "same-origin"}])
-def test_our_own_page_and_programs_may(client, headers):
+def test_same_origin_requests_and_programs_are_allowed(client, headers):
     assert client.post("/gradio_api/queue/join", json={}, headers=headers).status_code == 422
 
 
-def test_no_other_origin_may_read_the_answer(client):
+def test_cross_origin_reads_are_refused(client):
     for origin in ("https://evil.example", "null"):
         got = client.get("/config", headers={"origin": origin})
         assert "access-control-allow-origin" not in got.headers
@@ -135,7 +135,7 @@ def test_every_answer_carries_the_security_headers(client, path):
     assert "frame-ancestors 'self'" in headers["content-security-policy"]
 
 
-def test_refusal_carries_them_too(client):
+def test_refused_request_carries_the_security_headers(client):
     refused = client.get("/", headers={"host": "evil.example"})
     assert refused.headers["x-content-type-options"] == "nosniff"
 
@@ -213,7 +213,7 @@ def test_database_and_the_models_cannot_be_fetched(ws, client):
         assert client.get(f"/gradio_api/file={path}").status_code in (403, 404)
 
 
-def test_plotly_comes_from_here_and_is_kept_by_the_browser(client):
+def test_plotly_is_served_locally_and_cached(client):
     got = client.get("/static/plotly.min.js")
     assert got.status_code == 200
     assert "max-age" in got.headers["cache-control"]
@@ -262,7 +262,7 @@ def served(monkeypatch):
 
 
 @pytest.mark.parametrize(("host", "asks"), [("0.0.0.0", True), ("127.0.0.1", False)])
-def test_address_that_others_can_reach_asks_who_somebody_is(tmp_path, served, capsys, host, asks):
+def test_server_on_a_public_address_asks_for_sign_in(tmp_path, served, capsys, host, asks):
     server.serve(tmp_path, host, free_port())
     said = capsys.readouterr().out
     assert ("/account/welcome/" in said) == asks
@@ -270,7 +270,7 @@ def test_address_that_others_can_reach_asks_who_somebody_is(tmp_path, served, ca
     assert got.status_code == (401 if asks else 200)
 
 
-def test_account_makes_also_a_loopback_address_ask(tmp_path, served):
+def test_server_with_accounts_asks_for_sign_in_on_loopback_too(tmp_path, served):
     made = open_workspace(server._settings(tmp_path))
     accounts.add(made, LOCAL, "Ada", "owner")
     made.close()
@@ -289,7 +289,7 @@ def test_taken_port_is_a_readable_error(tmp_path):
             server.serve(tmp_path, "127.0.0.1", port)
 
 
-def test_model_that_cannot_be_fetched_is_said_in_words(ws, monkeypatch, tmp_path):
+def test_missing_first_model_is_explained_in_words(ws, monkeypatch, tmp_path):
     monkeypatch.setenv("TUNELOOP_MODEL", str(tmp_path))
     setup = Setup()
     setup.fetch(ws)
@@ -336,7 +336,7 @@ EVIL = "<img src=x onerror=alert(1)>\"'{{1}}${2}"
         markup.progress(1, 2, EVIL),
     ],
 )
-def test_text_is_never_markup(made):
+def test_shell_shows_text_never_as_markup(made):
     assert "<img" not in made
     assert "&lt;img" in made
 
@@ -345,11 +345,11 @@ def test_text_is_never_markup(made):
     ("seconds", "words"),
     [(0, "0 s"), (59.6, "1 min"), (200, "3 min 20 s"), (3900, "1 h 5 min"), (200000, "2 days")],
 )
-def test_duration_is_said_as_people_say_it(seconds, words):
+def test_duration_reads_naturally(seconds, words):
     assert markup.duration(seconds) == words
 
 
-def test_moment_today_needs_no_date():
+def test_time_of_today_has_no_date():
     assert markup.when(time.time()).startswith("today ")
     assert markup.when(0).endswith("1970")
 
@@ -386,7 +386,7 @@ def _steps(**states: str) -> tuple[Step, ...]:
     )
 
 
-def test_picture_says_each_state_in_words_and_no_name_is_markup():
+def test_loop_picture_labels_each_state_and_escapes_names():
     drawn = loop_picture.picture(_steps(data="done", train="done", evaluate="running", rate="next"))
     assert "2 of 8" in drawn
     for words in ("done", "running now", "next", "to do"):
@@ -394,7 +394,7 @@ def test_picture_says_each_state_in_words_and_no_name_is_markup():
     assert "<img" not in drawn
 
 
-def test_picture_shows_what_a_step_is_about_before_it_has_a_result():
+def test_loop_picture_shows_the_subject_of_a_step_before_its_result():
     steps = (Step(name="data", state="done", count=1200), Step(name="train", state="todo"))
     drawn = loop_picture.picture(steps, {"data": "your examples", "train": "a first model"})
     assert ">1,200 rows</text>" in drawn
@@ -431,7 +431,7 @@ def test_every_station_opens_a_page():
     assert home_tab.page_of(EVIL) == "home"
 
 
-def test_home_card_aims_at_the_thing_it_shows_and_at_nothing_unknown():
+def test_home_card_links_to_the_item_that_it_shows():
     assert home_tab.target("evaluation", "e-1") == NavigationTarget(evaluation="e-1")
     assert home_tab.target("jobs", "j-1") == NavigationTarget(run="j-1")
     assert home_tab.target("models", "m-1") == NavigationTarget()
@@ -443,7 +443,7 @@ def drawn(setup, ws, project, seen):
     return view, dict(zip(home_tab.HomeParts._fields, updates, strict=True))
 
 
-def test_home_welcomes_then_shows_the_loop_and_then_keeps_still(ws):
+def test_home_welcomes_then_shows_the_loop_and_sends_no_more(ws):
     setup = Setup()
     seen, first = drawn(setup, ws, None, home_tab.HomeView())
     assert first["welcome"].visible is True
@@ -479,7 +479,7 @@ def test_home_says_that_the_model_is_on_its_way(ws):
     assert "Fetching the first model." in str(drawn)
 
 
-def test_project_that_is_gone_gives_way_to_the_newest(ws):
+def test_missing_project_is_replaced_by_the_newest(ws):
     newest = projects.create(ws, LOCAL, "Newest")
     assert home_tab.project_choice(ws, "gone").value == newest.id
 

@@ -39,13 +39,13 @@ def contrast(one, other):
         ("button_secondary_text_color", "button_secondary_background_fill"),
     ],
 )
-def test_what_is_written_can_be_read(ink, paper, dark):
+def test_text_has_enough_contrast(ink, paper, dark):
     assert contrast(SETTINGS[ink + dark], SETTINGS[paper + dark]) >= READABLE
 
 
 @pytest.mark.parametrize("theme", [":root, .light", ".dark"])
 @pytest.mark.parametrize("tone", ["good", "warn", "bad", "accent", "muted"])
-def test_badge_can_be_read_on_its_own_tint(theme, tone):
+def test_badge_has_enough_contrast(theme, tone):
     block = CSS[CSS.index(f"{theme} {{") :].partition("}")[0]
     ink, ground = (re.search(rf"--tl-{name}: (#\w{{6}})", block)[1] for name in (tone, "ground"))
     tint = "#" + "".join(

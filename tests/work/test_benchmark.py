@@ -129,7 +129,7 @@ def test_progress_counts_questions_of_all_tasks_and_models_up_to_all_of_them(ctx
 
 @needs_harness
 @pytest.mark.parametrize("wanted", ["letters", "writing"])
-def test_stop_is_heard_between_batches(tiny_model, tmp_path, wanted):
+def test_benchmark_stops_between_batches(tiny_model, tmp_path, wanted):
     ctx = MemoryContext(tmp_path, tiny_model, chats(1), cancel_after=1)
     task_files, _ = letters(tmp_path)
     with pytest.raises(Cancelled):
@@ -138,7 +138,7 @@ def test_stop_is_heard_between_batches(tiny_model, tmp_path, wanted):
 
 
 @needs_harness
-def test_stop_is_heard_while_an_answer_is_written(tiny_model, tmp_path):
+def test_benchmark_stops_while_an_answer_is_written(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path, tiny_model, chats(1))
     heard = []
 
@@ -194,7 +194,7 @@ def test_benchmark_task_file_that_is_broken_is_one_sentence(ctx, tmp_path):
 
 
 @needs_harness
-def test_task_whose_program_needs_what_is_not_here_says_what(ctx, tmp_path):
+def test_task_names_the_missing_program(ctx, tmp_path):
     mine = harness_tasks.folder(tmp_path / "mine")
     (mine / "own.py").write_text("import no_such_module\n\ndef prepare(rows):\n    return rows\n")
     with (mine / "letters.yaml").open("a") as file:
@@ -212,7 +212,7 @@ def test_task_files_that_changed_since_they_were_brought_are_refused(tmp_path):
         files.folder(tmp_path / "cache", digest)
 
 
-def test_without_the_extra_the_run_says_what_to_install(ctx, monkeypatch):
+def test_benchmark_without_its_extra_says_what_to_install(ctx, monkeypatch):
     monkeypatch.setitem(sys.modules, "lm_eval", None)
     assert names.known() == {}
     with pytest.raises(UserError, match=r"not installed here.*tuneloop\[harness\]"):

@@ -90,7 +90,7 @@ def test_margins_are_what_preferences_taught(tiny_model, tmp_path):
 
 
 @pytest.mark.train
-def test_of_the_answers_written_only_those_worth_a_vote_are_kept(tiny_model, tmp_path):
+def test_close_calls_keep_only_the_selected_answers(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "run", tiny_model, prompts(20))
     recipe = generate.Recipe(
         round="r", model_new=BASE, model_base=BASE, dataset="d", rows=tuple(range(20)), keep=6,

@@ -69,7 +69,7 @@ def test_evaluation_stored_before_there_were_baselines_can_still_be_read(first):
     assert Evaluation.model_validate(old).baselines == {}
 
 
-def test_same_question_is_answered_from_memory_the_second_time(first, tmp_path, tiny_model):
+def test_answer_cache_answers_a_repeated_question(first, tmp_path, tiny_model):
     _, before = first
     ctx = context(tmp_path, tiny_model, "again")
     after = evaluate.run(recipe(), ctx).evaluation
@@ -82,7 +82,7 @@ def test_same_question_is_answered_from_memory_the_second_time(first, tmp_path, 
     assert after.speed[BASE].last_p95_s == before.speed[BASE].last_p95_s > 0
 
 
-def test_other_decoding_is_not_answered_from_memory(first, tmp_path, tiny_model):
+def test_answer_cache_misses_for_other_decoding(first, tmp_path, tiny_model):
     ctx = context(tmp_path, tiny_model, "longer")
     after = evaluate.run(recipe(max_new_tokens=7), ctx).evaluation
     assert not any(row.outputs[BASE].cached for row in after.rows)
@@ -141,7 +141,7 @@ def test_answers_that_failed_are_counted_and_not_scored(tmp_path, tiny_model):
     assert speed.usd_per_1000 == pytest.approx(speed.seconds / 2 * 1000 / 3600)
 
 
-def test_answers_that_were_cut_are_said(tmp_path, tiny_model):
+def test_cut_answers_are_reported(tmp_path, tiny_model):
     held_out = [chat("short?", "yes"), chat("also short?", "no " * 90)]
     ctx = Context(tmp_path / "job", tiny_model, [], held_out)
     found = evaluate.run(recipe(max_new_tokens=6), ctx).evaluation
@@ -154,9 +154,7 @@ def test_answers_that_were_cut_are_said(tmp_path, tiny_model):
 
 
 @pytest.mark.parametrize(("words", "longest"), [(1, 96), (90, 416), (9000, 1024)])
-def test_unless_said_answers_may_be_as_long_as_the_references_need(
-    tmp_path, tiny_model, words, longest
-):
+def test_answer_limit_follows_the_references_unless_given(tmp_path, tiny_model, words, longest):
     held_out = [chat("short?", "no"), chat("also short?", "no " * words)]
     ctx = Context(tmp_path / "job", tiny_model, [], held_out)
     found = answerers.CachedAnswerer(ctx).longest(
@@ -165,7 +163,7 @@ def test_unless_said_answers_may_be_as_long_as_the_references_need(
     assert found == longest
 
 
-def test_no_model_is_needed_to_copy_or_to_guess(first):
+def test_trivial_baselines_need_no_model(first):
     _, found = first
     assert list(found.baselines) == [plain.COPY, plain.FREQUENT, plain.NEAREST]
     assert found.baselines[plain.NEAREST]["rougeL"].score > found.means[BASE]["rougeL"].score

@@ -29,7 +29,7 @@ def test_baselines_copy_repeat_and_look_up():
     assert found[NEAREST] == ["PlayMusic", "GetWeather"]
 
 
-def test_without_training_rows_only_the_copy_is_left():
+def test_trivial_baselines_without_training_rows_are_the_copy_alone():
     assert list(baselines([user("a")], [])) == [COPY]
 
 

@@ -75,7 +75,7 @@ def test_model_cache_frees_the_old_model_before_loading():
     assert kept.get("b", lambda: (old(), "new")) == (None, "new")
 
 
-def test_thing_that_cannot_be_made_is_not_kept():
+def test_model_cache_keeps_nothing_that_failed_to_load():
     kept = ModelCache()
     with pytest.raises(MemoryError):
         kept.get("a", lambda: bytearray(2**62))

@@ -37,7 +37,7 @@ def ctx(taught, tiny_model, tmp_path):
     return found
 
 
-def test_model_that_forgot_its_lesson_is_flagged_and_an_unchanged_one_is_not(ctx):
+def test_regression_check_flags_a_model_that_forgot_and_no_unchanged_one(ctx):
     recipe = evaluate.Recipe(
         models=(BASE, "unchanged", "broken"), dataset="d", max_new_tokens=12,
         metrics=("rougeL", "exact_match", "bleu"),

@@ -123,7 +123,7 @@ def test_check_holds_only_where_a_loss_above_the_margin_is_ruled_out(numbers, ex
     assert ("holds, " in found.sentence) is (expected is RegressionAnswer.HELD)
 
 
-def test_49_rows_that_fell_by_a_sixth_are_not_said_to_hold():
+def test_check_of_49_rows_that_fell_by_a_sixth_does_not_hold():
     """The case of the report: 26 of 49 right before, 18 after."""
     right = [n < 26 for n in range(49)]
     after = [(n < 13 or 26 <= n < 31) for n in range(49)]
