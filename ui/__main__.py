@@ -1,6 +1,5 @@
 """`python -m ui`: the web app. `tuneloop serve` becomes this process."""
 
-import os
 import sys
 
 import click
@@ -17,7 +16,6 @@ from ui import server
 @click.option("--trusted-proxy", "proxies", multiple=True)
 def main(host: str, port: int, hosts: tuple[str, ...], proxies: tuple[str, ...]) -> None:
     """Serve until stopped."""
-    os.umask(0o077)  # votes, texts and hashes of passwords are the owner's of this process alone
     try:
         server.serve(Settings.from_environment().home, host, port, hosts=hosts, proxies=proxies)
     except UserError as error:

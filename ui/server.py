@@ -1,6 +1,7 @@
 """The web app: guard, own routes, Gradio mounted last; `serve` starts it with a worker."""
 
 import os
+import shutil
 import socket
 from collections.abc import Collection
 from importlib.metadata import version
@@ -22,6 +23,7 @@ from engine.services.people import accounts
 from engine.workspace import Settings, Workspace, open_workspace
 from ui import app as pages
 from ui.components.theme import theme
+from ui.pages.evaluation.downloads import router as downloads
 from ui.pages.guide.routes import router as guide
 from ui.pages.people.routes import router as account
 from ui.pages.rating.routes import router as rating
@@ -49,6 +51,8 @@ def create_app(
     """All routes over a workspace, the guard in front of them; `app.state.demo` is the page."""
     # Before the page is built: where Gradio keeps what people upload, for a day.
     os.environ["GRADIO_TEMP_DIR"] = str(ws.settings.home / "uploads")
+    # Version 0.1 left the answers of evaluations here, at addresses that everybody could open.
+    shutil.rmtree(ws.settings.home / "uploads" / "answers", ignore_errors=True)
     app = FastAPI(title="Tuneloop", docs_url=None, redoc_url=None, openapi_url=None)
     # An empty list: Gradio leaves CORS to the app it is mounted in, and this one lets nobody in.
     app.add_middleware(CORSMiddleware, allow_origins=[])
@@ -64,6 +68,7 @@ def create_app(
     app.include_router(_own(ws))
     app.include_router(guide())
     app.include_router(rating(ws, space=space))
+    app.include_router(downloads(ws))
     app.state.demo = pages.build(ws, setup, space=space)
     _mount(app, ws)
     return app
@@ -142,6 +147,7 @@ def serve(
     `hosts` are the names that it answers to, any where none is given; `proxies` the addresses whose
     X-Forwarded-Proto and X-Forwarded-For are believed, beside this machine's own.
     """
+    os.umask(0o077)  # votes, texts and hashes of passwords are the owner's of this process alone
     _check_free(host, port)
     ws = open_workspace(_settings(home))
     outside = host not in LOOPBACK and not space

@@ -18,7 +18,7 @@ from engine.services.evaluation.next_step import AfterEvaluation, next_step
 from engine.services.jobs import lifecycle
 from tests import helpers
 from tests.ui import results
-from ui.pages.evaluation import answers, charts, leaderboard, refresh, render, speed, tab
+from ui.pages.evaluation import answers, charts, downloads, leaderboard, refresh, render, speed, tab
 from ui.pages.evaluation import start as evaluation_start
 from ui.pages.evaluation.layout import Shown
 from ui.pages.evaluation.refresh import Choice
@@ -281,7 +281,7 @@ def test_cell_is_never_a_formula(found, tmp_path):
     row = ev.rows[0].model_copy(update={"outputs": {**ev.rows[0].outputs, ev.models[1]: nasty}})
     ev = ev.model_copy(update={"rows": (row, *ev.rows[1:])})
     path = tmp_path / "answers.csv"
-    evaluated.write_csv(ev, names, path)
+    path.write_text(evaluated.as_csv(ev, names), newline="")
     with open(path, encoding="utf-8-sig") as file:
         lines = list(csv.DictReader(StringIO(file.read())))
     assert lines[0]["SFT one: answer"] == "'=HYPERLINK(1)"
@@ -293,14 +293,14 @@ def test_cell_is_never_a_formula(found, tmp_path):
 def test_jsonl_holds_every_row_with_models_by_name(found, tmp_path):
     ev, names = found
     path = tmp_path / "answers.jsonl"
-    evaluated.write_jsonl(ev, names, path)
+    path.write_text(evaluated.as_jsonl(ev, names))
     with open(path, encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     assert [row["index"] for row in rows] == [3, 5, 8]
     assert rows[0]["outputs"]["SFT one"]["text"] == "right 3"
 
 
-def test_evaluations_are_listed_newest_first_and_drawn_whole(ws, world, tmp_path):
+def test_evaluations_are_listed_newest_first_and_drawn_whole(ws, world):
     project, base, tuned, data = world
     results.evaluated(ws, project, data, base, tuned, ANSWERS, "Old one")
     newest = results.evaluated(ws, project, data, base, tuned, {3: ANSWERS[3]}, "New one")
@@ -308,24 +308,23 @@ def test_evaluations_are_listed_newest_first_and_drawn_whole(ws, world, tmp_path
     assert listed[0][1] == newest
     assert [label.split(" · ")[0] for label, _ in listed] == ["New one", "Old one"]
     ev, names = tab.load(ws, project, newest)
-    shown = refresh.whole(ws, ev, names, Choice(newest), tmp_path)
+    shown = refresh.whole(ws, ev, names, Choice(newest))
     assert "Better: +0.20." in shown["sentences"]
     assert shown["compare"].visible is False
     assert "ROUGE|v1" in shown["signatures"]
     assert "ROUGE-L" in shown["explained"]
     assert "SFT one" in shown["board"]
     assert set(shown) <= set(Shown._fields)
-    with open(shown["report"], encoding="utf-8") as file:
-        assert "Better" in file.read()
-    with open(shown["card"], encoding="utf-8") as file:
-        assert "How it came about: SFT one from base" in file.read()
+    assert [kind for kind in downloads.DOWNLOADS if f"{newest}/{kind}" in shown["files"]] == [
+        "report", "csv", "jsonl", "card",
+    ]  # fmt: skip
 
 
-def test_page_is_drawn_when_an_evaluation_comes_and_then_keeps_still(ws, world, tmp_path):
+def test_page_is_drawn_when_an_evaluation_comes_and_then_keeps_still(ws, world):
     project, base, tuned, data = world
 
     def draw(project, listed, choice):
-        return tab.drawn(ws, project, listed, choice, tmp_path)
+        return tab.drawn(ws, project, listed, choice)
 
     view, _, _, *parts = tab.poll(ws, draw, project, EvaluationView())
     assert parts[0].visible is True  # the empty state

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 
+from engine.core.actor import Actor
 from engine.core.model import Model
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
@@ -15,10 +16,14 @@ GONE = "one that has gone"
 TRAINED = ("adapter", "full")  # a reward model judges answers and writes none
 
 
-def of_models(ws: Workspace, project: str | None) -> dict[str, str]:
-    """Model id to name: an adapter goes by the name of its run, told apart where two are alike."""
-    found = registry.list_all(ws, who(ws), project)
-    runs = {job.id: job.name for job in lifecycle.list_all(ws, who(ws), project)} if project else {}
+def of_models(ws: Workspace, project: str | None, actor: Actor | None = None) -> dict[str, str]:
+    """Model id to name: an adapter goes by the name of its run, told apart where two are alike.
+
+    Outside an event of the page, `actor` says who asks.
+    """
+    actor = actor or who(ws)
+    found = registry.list_all(ws, actor, project)
+    runs = {job.id: job.name for job in lifecycle.list_all(ws, actor, project)} if project else {}
     called = {one.id: runs.get(one.job_id or "", one.name) for one in found}
     often = Counter(called.values())
     return {one.id: _apart(one, called[one.id], often) for one in found}

@@ -15,7 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOOPBACK_ONLY = "to a loopback address"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-FETCHING = ("/proxy=", "/file=http")  # Gradio routes that fetch an address for a stranger
+# Gradio's routes that fetch an address for a stranger, and those that hand out whatever lies in its
+# folder of uploads to whoever knows the path. What people may take along has routes of its own.
+CLOSED = ("/proxy=", "/file=", "/file/")
 # Gradio's pages need inline scripts and styles, and evaluate their component templates.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -74,7 +76,7 @@ class Guard:
         if not self.anywhere and _name(headers.get("host", "")) not in self.hosts:
             answers = "to the names it was started with" if self.hosts > LOOPBACK else LOOPBACK_ONLY
             return PlainTextResponse(f"This server answers {answers} only.", 421)
-        if any(part in scope["path"] for part in FETCHING):
+        if any(part in scope["path"] for part in CLOSED):
             return PlainTextResponse("Not here.", 404)
         if scope["method"] in SAFE_METHODS or _same_origin(headers):
             return None

@@ -1,6 +1,7 @@
 """Who asks: in a handler of the page, and the cookies that say so."""
 
 from gradio.context import LocalContext
+from starlette.requests import HTTPConnection
 
 from engine.core.actor import LOCAL, Actor
 from engine.core.errors import SignedOut
@@ -22,6 +23,11 @@ def who(ws: Workspace) -> Actor:
     if asked is None or asked.request is None:
         raise SignedOut(*sign_in.OVER)
     return sign_in.require(ws, asked.request.cookies.get(COOKIE, ""))
+
+
+def requester(ws: Workspace, asked: HTTPConnection) -> Actor:
+    """Who sends a request to a route of ours; SignedOut where nobody is signed in."""
+    return sign_in.require(ws, asked.cookies.get(COOKIE, "")) if ws.settings.sign_in else LOCAL
 
 
 def cookie(name: str, value: str, age_s: int, *, space: bool, safe: bool = False) -> str:

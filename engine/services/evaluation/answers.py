@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from itertools import cycle
-from pathlib import Path
 from typing import Any, Literal
 
 from engine.core.evaluation import EvaluatedRow, Evaluation
@@ -49,8 +48,8 @@ def ordered(
     return sorted(rows, key=lambda row: _rank(gain(row, base, model, metric), sign))
 
 
-def write_csv(found: Evaluation, names: Mapping[str, str], path: Path) -> None:
-    """One line a row, safe to open in a spreadsheet."""
+def as_csv(found: Evaluation, names: Mapping[str, str]) -> str:
+    """One line a row, safe to open in a spreadsheet; it begins with a byte order mark."""
     out = StringIO()
     writer = csv.writer(out)
     base = found.models[0]
@@ -65,17 +64,17 @@ def write_csv(found: Evaluation, names: Mapping[str, str], path: Path) -> None:
                 gains = (gain(row, base, model, metric) for metric in found.metrics)
                 cells += ["" if each is None else each for each in gains]
         writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in cells])
-    path.write_text(out.getvalue(), encoding="utf-8-sig", newline="")
+    return f"\ufeff{out.getvalue()}"
 
 
-def write_jsonl(found: Evaluation, names: Mapping[str, str], path: Path) -> None:
+def as_jsonl(found: Evaluation, names: Mapping[str, str]) -> str:
     """One JSON object a row, models by their names."""
     lines = []
     for row in found.rows:
         values = row.model_dump(mode="json")
         values["outputs"] = {names[model]: values["outputs"][model] for model in found.models}
         lines.append(json.dumps(values, ensure_ascii=False))
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines) + "\n"
 
 
 def _heads(found: Evaluation, names: Mapping[str, str]) -> list[str]:

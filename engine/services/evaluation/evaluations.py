@@ -18,15 +18,21 @@ def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[EvaluationRef
         return evaluations.list_all(conn, project_id)
 
 
-def get(ws: Workspace, actor: Actor, evaluation_id: str) -> Evaluation:
-    """Every answer and score of one evaluation."""
+def ref(ws: Workspace, actor: Actor, evaluation_id: str) -> EvaluationRef:
+    """What was compared and where its answers lie; NotFound outside the actor's projects."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        ref = evaluations.get(conn, evaluation_id)
-    if ref is None or not actor.sees(ref.project_id):
+        found = evaluations.get(conn, evaluation_id)
+    if found is None or not actor.sees(found.project_id):
         raise NotFound(f"There is no evaluation {evaluation_id!r}.", "Choose one from the list.")
+    return found
+
+
+def get(ws: Workspace, actor: Actor, evaluation_id: str) -> Evaluation:
+    """Every answer and score of one evaluation."""
+    file = ref(ws, actor, evaluation_id).file
     try:
-        return Evaluation.model_validate_json((ws.files / ref.file).read_bytes())
+        return Evaluation.model_validate_json((ws.files / file).read_bytes())
     except OSError:
         raise UserError(
             "The answers of this evaluation are not in the data folder.", "Evaluate again."

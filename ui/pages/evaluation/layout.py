@@ -44,10 +44,7 @@ class Shown(NamedTuple):
     row: gr.HTML
     price: gr.Number
     speed: gr.HTML
-    csv: gr.DownloadButton
-    jsonl: gr.DownloadButton
-    report: gr.DownloadButton
-    card: gr.DownloadButton
+    files: gr.HTML
     signatures: gr.HTML
 
 
@@ -157,14 +154,10 @@ def _speed() -> dict[str, gr.components.Component]:
 
 def _files() -> dict[str, gr.components.Component]:
     gr.HTML(_said("All rows as a table, or the whole as one page to send."))
-    with gr.Row(elem_classes="tl-actions"):
-        report = gr.DownloadButton("Report (HTML)", size="sm", elem_id="evaluate-report")
-        csv = gr.DownloadButton("Answers (CSV)", size="sm", elem_id="evaluate-csv")
-        jsonl = gr.DownloadButton("Answers (JSONL)", size="sm", elem_id="evaluate-jsonl")
-        card = gr.DownloadButton("Model card (Markdown)", size="sm", elem_id="evaluate-card")
+    files = gr.HTML("", elem_id="evaluate-files")
     with gr.Accordion("Exactly how it was scored", open=False):
         signatures = gr.HTML("")
-    return {"report": report, "csv": csv, "jsonl": jsonl, "card": card, "signatures": signatures}
+    return {"files": files, "signatures": signatures}
 
 
 def _part(title: str, text: str) -> str:

@@ -1,22 +1,18 @@
 """What the Evaluation page shows of one evaluation, by the name of its component."""
 
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.errors import NotFound
 from engine.core.evaluation import Evaluation
 from engine.core.evaluation_sentences import baseline_title
-from engine.services import model_card
 from engine.services.evaluation import answers as evaluated
-from engine.services.evaluation import leaderboard, report, slices
+from engine.services.evaluation import leaderboard, slices
 from engine.services.evaluation.metrics import title as metric_title
 from engine.services.evaluation.next_step import AfterEvaluation, next_step
 from engine.services.evaluation.slices import By, Parts
 from engine.workspace import Workspace
-from ui.pages.evaluation import answers, checks, error_charts, render, speed
+from ui.pages.evaluation import answers, checks, downloads, error_charts, render, speed
 from ui.pages.evaluation import charts as evaluation_charts
 from ui.pages.evaluation import leaderboard as evaluation_leaderboard
 from ui.pages.evaluation.layout import EVERY
@@ -134,34 +130,11 @@ def table(
     return gr.Dataframe(shown, column_widths=answers.widths(shown))
 
 
-def files(
-    ws: Workspace, found: Evaluation, called: Names, evaluation_id: str, folder: Path
-) -> dict[str, str]:
-    """Paths of all that can be taken along, written into `folder`."""
-    place = folder / evaluation_id
-    place.mkdir(parents=True, exist_ok=True)
-    paths = {
-        "csv": place / "answers.csv",
-        "jsonl": place / "answers.jsonl",
-        "report": place / "report.html",
-        "card": place / "model-card.md",
-    }
-    evaluated.write_csv(found, called, paths["csv"])
-    evaluated.write_jsonl(found, called, paths["jsonl"])
-    paths["report"].write_text(report.html(ws, who(ws), evaluation_id), encoding="utf-8")
-    with suppress(NotFound):  # the model was deleted; what it answered was not
-        paths["card"].write_text(
-            model_card.model_card(ws, who(ws), found.models[-1]), encoding="utf-8"
-        )
-    return {name: str(path) for name, path in paths.items() if path.exists()}
-
-
 def whole(
     ws: Workspace,
     found: Evaluation,
     called: Names,
     choice: Choice,
-    folder: Path,
 ) -> dict[str, Any]:
     """Every component of the page for the evaluation that is chosen."""
     metric, model = settled(found, choice.metric, choice.compare)
@@ -176,7 +149,7 @@ def whole(
         **rows(found, called, metric, model, choice, kinds),
         "price": price,
         "speed": speed.table(found, called, price),
-        **(files(ws, found, called, choice.which, folder) if choice.which else {}),
+        "files": downloads.links(choice.which, called) if choice.which else "",
     }
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -168,7 +167,6 @@ def drawn(
     project: str | None,
     listed: list[tuple[str, str]],
     choice: Choice,
-    folder: Path,
 ) -> list[Any]:
     """An update of every component of the results, in their order."""
     if not choice.which or not listed:
@@ -180,7 +178,7 @@ def drawn(
         "empty": gr.Column(visible=False),
         "body": gr.Column(visible=True),
         "which": gr.Dropdown(choices=listed, value=choice.which),
-        **refresh.whole(ws, found, called, choice, folder),
+        **refresh.whole(ws, found, called, choice),
     }
     return [updates.get(name, gr.skip()) for name in Shown._fields]
 
@@ -229,12 +227,10 @@ def _wire_panel(ws: Workspace, page: Page, panel: Start, progress: gr.HTML) -> N
 def _wire_results(
     ws: Workspace, page: Page, view: gr.State, over: tuple[gr.Accordion, gr.HTML], shown: Shown
 ) -> None:
-    # where Gradio keeps files for a browser: nothing is left behind elsewhere by a server that ends
-    folder = ws.settings.home / "uploads" / "answers"
     chosen: Sequence[Any] = [getattr(shown, name) for name in Choice._fields]
 
     def draw(project: str | None, listed: list[tuple[str, str]], choice: Choice) -> list[Any]:
-        return drawn(ws, project, listed, choice, folder)
+        return drawn(ws, project, listed, choice)
 
     @shows_errors
     def on_look(project: str | None, seen: EvaluationView, *values: Any) -> Any:
