@@ -144,6 +144,12 @@ class TrainRecipe(Recipe):
         """The model and the dataset."""
         return [Ref(RefKind.MODEL, self.model), Ref(RefKind.DATASET, self.dataset)]
 
+    @property
+    def rows_per_step(self) -> int:
+        """Rows that one step learns from: the batch size times TRL's accumulation."""
+        times = self.trl.get("gradient_accumulation_steps")
+        return self.per_device_train_batch_size * (times if isinstance(times, int) and times else 1)
+
 
 def default_epochs(rows: int, batch: int = 8) -> float:
     """How often to go over so many training rows: as 30 steps take, 2 times at least, 6 at most."""

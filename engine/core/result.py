@@ -133,12 +133,17 @@ class WarmupResult(JobResult):
 
 
 class CurveResult(JobResult):
-    """`losses` of each seed at each size, both in their order."""
+    """`losses` of each seed at each size, and the `steps` of a training there, in their order.
+
+    `still_falling`: with all rows every training had its lowest loss at its last measurement.
+    """
 
     sizes: tuple[int, ...] = ()
     losses: tuple[tuple[float, ...], ...] = ()
     seeds: tuple[int, ...] = ()
     held_out_rows: int = 0
+    steps: tuple[int, ...] = ()
+    still_falling: bool = False
     curve: LearningCurve | None = None
     seconds: float = 0.0
 

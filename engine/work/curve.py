@@ -4,7 +4,8 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import ClassVar
+from math import ceil
+from typing import ClassVar, NamedTuple
 
 from pydantic import Field, field_validator
 
@@ -13,7 +14,7 @@ from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.normalise import prompt_key
 from engine.core.outcome import Outcome
-from engine.core.result import CurveResult
+from engine.core.result import CurveResult, training_result
 from engine.stats.curve import learning_curve
 from engine.work.nested import (
     NestedContext,
@@ -28,6 +29,19 @@ TITLE = "Learning curve"
 SUMMARY = "Trainings on growing shares of the rows show whether more data would help."
 
 
+STILL = (
+    "With all rows the loss still fell at the last step: more epochs may lower it as well, without "
+    "more data."
+)
+
+
+class _End(NamedTuple):
+    """How a training ended: its lowest held-out loss, and whether that was the last one."""
+
+    loss: float
+    falling: bool
+
+
 class Recipe(StudyRecipe):
     """Train on shares of the rows, each several times, and compare the held-out losses."""
 
@@ -39,6 +53,12 @@ class Recipe(StudyRecipe):
         max_length=10,
         description="Shares of the training rows, each a part of the next",
     )
+    max_steps: int = Field(
+        40,
+        ge=1,
+        le=100_000,
+        description="Least steps of each training; a share takes more where its epochs need them",
+    )
     seeds: int = Field(
         2, ge=2, le=10, description="Trainings at each share: they show how much is chance"
     )
@@ -47,6 +67,20 @@ class Recipe(StudyRecipe):
     def trainings(self) -> int:
         """Every share with every seed."""
         return len(self.shares) * self.seeds
+
+    def steps(self, rows: int) -> tuple[int, ...]:
+        """The steps of each training: those of its own share of `rows`, for every seed."""
+        each = [self.steps_of(max(1, round(share * rows))) for share in self.shares]
+        return tuple(each * self.seeds)
+
+    def steps_of(self, rows: int) -> int:
+        """Steps of a training on so many rows: the recipe's epochs, and `max_steps` at least.
+
+        Equal steps for all would show a larger share no more rows than a smaller one.
+        """
+        made = self.training()
+        once = ceil(rows / made.rows_per_step)
+        return max(self.max_steps, ceil(made.num_train_epochs * once))
 
     @field_validator("shares")
     @classmethod
@@ -65,20 +99,24 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     parts = {seed: nested(rows, recipe.shares, seed) for seed in seeds}
     sizes = _sizes([[len(part) for part in parts[seed]] for seed in seeds])
     progress = StudyProgress(ctx, len(sizes) * len(seeds))
-    losses: list[list[float]] = [[] for _ in sizes]
+    ends: list[list[_End]] = [[] for _ in sizes]
     for seed in seeds:
         for n, part in enumerate(parts[seed]):
-            losses[n].append(_loss(recipe, progress, [*part, *held_out], len(part), seed))
-            said = f"{len(part)} rows, seed {seed}: held-out loss {losses[n][-1]:.3f}"
+            ends[n].append(_train(recipe, progress, [*part, *held_out], len(part), seed))
+            said = f"{len(part)} rows, seed {seed}: held-out loss {ends[n][-1].loss:.3f}"
             ctx.emit("log", {"text": said})
-    curve = learning_curve(dict(zip(sizes, losses, strict=True)), recipe.seed)
+    losses = [[end.loss for end in each] for each in ends]
+    curve = learning_curve(dict(zip(sizes, losses, strict=True)))
+    still = all(end.falling for end in ends[-1])
     result = CurveResult(
         sizes=tuple(sizes),
         losses=tuple(map(tuple, losses)),
         seeds=tuple(seeds),
         held_out_rows=len(held_out),
         curve=curve,
-        sentence=curve.sentence,
+        steps=tuple(recipe.steps_of(size) for size in sizes),
+        still_falling=still,
+        sentence=f"{curve.sentence} {STILL}" if still else curve.sentence,
         seconds=round(time.monotonic() - began, 1),
     )
     return Outcome(result=result)
@@ -127,11 +165,13 @@ def _sizes(found: list[list[int]]) -> list[int]:
     return sizes
 
 
-def _loss(recipe: Recipe, progress: StudyProgress, rows: list[Row], size: int, seed: int) -> float:
+def _train(recipe: Recipe, progress: StudyProgress, rows: list[Row], size: int, seed: int) -> _End:
     ctx = NestedContext(progress, f"{size}-rows-seed-{seed}", recipe.dataset, rows)
+    changes = {"seed": seed, "max_steps": recipe.steps_of(size)}
     try:
-        loss = held_out_loss(train(recipe.training({"seed": seed}), ctx))
+        outcome = train(recipe.training(changes), ctx)
     finally:
         ctx.drop()
     progress.done += 1
-    return loss
+    loss = held_out_loss(outcome)
+    return _End(loss, training_result(outcome.result).last_held_out_loss == loss)

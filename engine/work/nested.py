@@ -42,6 +42,10 @@ class StudyRecipe(Recipe):
         """How many trainings it is in all."""
         raise NotImplementedError
 
+    def steps(self, rows: int) -> tuple[int, ...]:  # noqa: ARG002 (other studies look at them)
+        """The steps of each training, in their order, for so many training rows."""
+        return (self.max_steps,) * self.trainings
+
     def training(self, changes: dict[str, Any] | None = None) -> TrainRecipe:
         """The method's recipe with `changes`, where `lora.r` changes a field inside another.
 

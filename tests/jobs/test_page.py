@@ -416,6 +416,9 @@ def test_finished_curve_draws_its_law_its_intervals_and_says_its_sentence(ws, wo
     assert found.sentence in new["report"]
     assert list(drawn.data[2].x) == sizes
     assert max(drawn.data[1].x) == pytest.approx(80)
+    assert drawn.data[3].x == (80,)
+    (gain,) = drawn.data[3].y
+    assert gain == pytest.approx(found.points[-1].mean - found.gain)
     assert new["losses_box"] is False
     assert new["onward"] == "Add data"
 

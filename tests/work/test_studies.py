@@ -126,6 +126,16 @@ def test_too_few_rows_for_the_shares_are_refused_before_any_training(tmp_path):
         curve.run(study(curve), ctx)
 
 
+def test_curve_steps_grow_with_the_share_so_that_every_row_is_seen():
+    settings = {"per_device_train_batch_size": 8, "num_train_epochs": 2}
+    recipe = study(curve, settings=settings, max_steps=40)
+    assert recipe.steps(1000) == (40, 64, 126, 250) * 2  # 100, 250, 500, 1,000 rows, twice each
+    assert recipe.steps(5000) == (126, 314, 626, 1250) * 2
+    gathered = study(curve, settings={**settings, "trl": {"gradient_accumulation_steps": 4}})
+    assert gathered.steps_of(1000) == 64
+    assert study(sweep, max_steps=40, n_trials=3).steps(5000) == (40, 40, 40)
+
+
 @pytest.mark.train
 def test_data_curve_trains_each_share_with_each_seed(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(24), chats(30)[24:])
@@ -135,7 +145,9 @@ def test_data_curve_trains_each_share_with_each_seed(tiny_model, tmp_path):
     assert [len(each) for each in result.losses] == [2, 2, 2]
     assert len({loss for each in result.losses for loss in each}) == 6
     assert result.curve.points[2].mean == pytest.approx(sum(result.losses[2]) / 2)
-    assert "held-out loss" in result.sentence
+    assert "loss" in result.sentence
+    assert result.steps == (4, 6, 12)  # two epochs of batches of 4, where that is more than 2
+    assert result.still_falling == ("more epochs may lower it as well" in result.sentence)
     assert outcome.model is None
     assert not list((ctx.folder / "trainings").iterdir())
     progress = [event.data["done"] for event in ctx.events if event.kind == "progress"]

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from engine.core.job import Job
+from engine.core.learning_curve import LearningCurve, MoreData
 from engine.core.result import CurveResult, SweepResult, Trial, TrialState
 from ui.components import charts, markup
 from ui.components.follow import Track
@@ -81,10 +82,24 @@ def learning(result: CurveResult) -> Any:
             error_y={"type": "data", "array": above, "color": charts.ACCENT, "width": 6},
         )
     )  # fmt: skip
+    if found.decision not in (None, MoreData.NO_CURVE):
+        drawn.add_trace(_twice(found))
     drawn.update_xaxes(title_text="training rows", type="log", tickvals=[
         *result.sizes, 2 * result.sizes[-1]])  # fmt: skip
     drawn.update_yaxes(title_text="held-out loss (lower is better)")
     return drawn
+
+
+def _twice(found: LearningCurve) -> Any:
+    """Where the loss may lie with twice the data: the interval of the gain below the last mean."""
+    last = found.points[-1]
+    return go.Scatter(
+        x=[2 * last.size], y=[last.mean - found.gain], mode="markers",
+        name="twice the data, 95 % interval", hovertemplate="%{y:.3f}",
+        marker={"color": charts.ACCENT, "size": 10, "symbol": "circle-open"},
+        error_y={"type": "data", "array": [found.gain - found.gain_low],
+                 "arrayminus": [found.gain_high - found.gain], "color": charts.ACCENT, "width": 6},
+    )  # fmt: skip
 
 
 def search(found: Sequence[Trial], space: dict[str, Any], run: str) -> Any:

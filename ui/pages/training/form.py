@@ -208,7 +208,8 @@ def _studies(kind: str, recipe: type[TrainRecipe]) -> Studies:
         with gr.Row(elem_classes="tl-studies"):
             with gr.Column(min_width=290):
                 gr.HTML(_study("Learning curve", "Trains on growing shares of your rows, twice "
-                               "each, and shows whether more data would help."))  # fmt: skip
+                               "each, for the epochs of the form and at least the steps above. "
+                               "Shows whether more data would help."))  # fmt: skip
                 enough = gr.HTML("", elem_id=f"{kind}-curve-words")
                 curve = gr.Button("Start learning curve", elem_id=f"{kind}-curve")
             with gr.Column(min_width=290):

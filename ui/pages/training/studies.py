@@ -90,12 +90,15 @@ def takes(
     ws: Workspace, project: str, kind: Study, recipe: TrainRecipe, wanted: StudyChoice
 ) -> str:
     """How many trainings a study is and how long they will take, in a sentence."""
-    made = study(kind, recipe, wanted)
-    times = training_studies.trainings(made)
-    one = estimate.estimate(ws, who(ws), project, training_studies.one_training(made))
-    low, likely, high = (times * each for each in one.seconds.model_dump().values())
+    rows = datasets.get(ws, who(ws), recipe.dataset).train_rows
+    plan = training_studies.plan(study(kind, recipe, wanted), rows)
+    one = estimate.estimate(ws, who(ws), project, plan.mean)
+    low, likely, high = (plan.trainings * each for each in one.seconds.model_dump().values())
+    steps = f"{plan.fewest_steps:,}"
+    if plan.most_steps > plan.fewest_steps:
+        steps += f" to {plan.most_steps:,}"
     return (
-        f"{times} trainings of {wanted.steps:,} steps: {about(likely)} "
+        f"{plan.trainings} trainings of {steps} steps: {about(likely)} "
         f"({about(low)[6:]} to {about(high)[6:]})."
     )
 
