@@ -33,6 +33,16 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "query_response": "engine.formats.layouts.query_response",
         "rejected_response": "engine.formats.layouts.rejected_response",
     },
+    # format -> module with TITLE, SUMMARY, COLUMNS, sniff(rows) -> float,
+    # votes(numbered rows) -> votes, ratings, and the rows that are none
+    "votes": {
+        "table": "engine.formats.votes.table",
+        "label_studio": "engine.formats.votes.label_studio",
+        "argilla": "engine.formats.votes.argilla",
+        "open_webui": "engine.formats.votes.open_webui",
+        "langsmith": "engine.formats.votes.langsmith",
+        "langfuse": "engine.formats.votes.langfuse",
+    },
     # name -> function (examples) -> list[Finding], any number of them
     "checks": {
         "empty_turns": "engine.checks.empty_turns:check",

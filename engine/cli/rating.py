@@ -12,6 +12,8 @@ import click
 from engine.cli import vote_files
 from engine.cli.common import as_json, show
 from engine.core.errors import UserError
+from engine.core.given_votes import VoteMapping
+from engine.formats.files.loaded_file import LoadedFile
 from engine.stats import agreement as agreements
 from engine.stats import betting, lengths, preference
 from engine.stats import bias as biases
@@ -33,11 +35,14 @@ def rating() -> None:
     `rating rounds` works on the rounds of a project. The commands plan, verdict, agreement,
     ranking, bias and quality need no project: they work on counts or on a file of votes.
 
-    A file of votes is a CSV with one line per vote and the columns prompt (or item), rater,
-    model_left, model_right and choice (left, right, tie or both_bad). Optional columns: left_len
-    and right_len (lengths of the answers) and expected (the correct choice of a gold item, empty
-    on all other lines). A second vote of a rater on the same prompt and models is a repeat: it
-    measures self-consistency and is not counted otherwise.
+    A file of votes is a table (CSV with any separator, XLSX, JSONL, Parquet) with one row per vote,
+    or an export of Label Studio, Argilla, Open WebUI or LangSmith. Its columns are prompt, rater,
+    model_left and model_right (or model_a and model_b) and choice: left, right, a, b, tie, both
+    bad, or one of five levels such as "a is slightly better"; --map names other columns. Optional:
+    left_len and right_len (lengths of the answers) and expected (the correct choice of a gold item,
+    empty on all other rows). A second vote of a rater on the same prompt and models is a repeat: it
+    measures self-consistency and is not counted otherwise. `rating add` puts such a file into a
+    project.
     """
 
 
@@ -67,9 +72,12 @@ def plan(win_rate: float, power: float, alpha: float, tie_rate: float, as_json: 
 @click.option("--ties", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--both-bad", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--alpha", default=0.05, show_default=True, type=click.FloatRange(0.001, 0.5))
+@vote_files.map_options
 @as_json
 def verdict(
     file: Path | None,
+    columns: tuple[str, ...],
+    choices: tuple[str, ...],
     new: str | None,
     base: str | None,
     look: bool,
@@ -82,8 +90,9 @@ def verdict(
 ) -> None:
     """Test whether the new model is better, from a file of votes and --new or from counts.
 
-    In a file, several raters may have voted on a prompt. Counts are one vote per prompt. For the
-    verdict of a round of a project use `rating rounds verdict`.
+    In a file, several raters may have voted on a prompt. A file that does not say which answer
+    stood on the left is not known to be blind and gives none. Counts are one vote per prompt. For
+    the verdict of a round of a project use `rating rounds verdict`.
     """
     found: preference.Verdict | Evidence
     if file is None:
@@ -93,7 +102,9 @@ def verdict(
     elif new is None or wins is not None or losses is not None:
         raise UserError("A file of votes needs --new and no counts.", "Name the model under test.")
     else:
-        votes, other = _two(vote_files.read(file), new, base)
+        read = vote_files.read(file, vote_files.mapping_of(columns, choices))
+        vote_files.refuse_unstated_sides(file, read)
+        votes, other = _two(vote_files.rated(read), new, base)
         found = _looked(votes, new, alpha) if look else _weighed(votes, new, other, alpha)
     show(found, found.sentence, as_json)
 
@@ -129,16 +140,25 @@ def _looked(votes: Sequence[RatedPair], new: str, alpha: float) -> Evidence:
     type=click.Choice(LEVELS),
     help="nominal by default, ordinal for a file of votes: right, tie, left.",
 )
+@vote_files.map_options
 @as_json
-def agreement(file: Path, level: agreements.Level | None, as_json: bool) -> None:
-    """Measure agreement between raters, from a file of votes or a CSV with item, rater and value.
+def agreement(
+    file: Path,
+    level: agreements.Level | None,
+    columns: tuple[str, ...],
+    choices: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Measure agreement between raters, from a file of votes or one with item, rater and value.
 
     Prints Krippendorff's alpha, Gwet's AC1, the least noise that the votes with a winner imply, and
     Cohen's kappa for each two raters. The order of the two models is drawn anew for each prompt.
     """
-    known = vote_files.columns(file)
-    cast = "choice" in known and "value" not in known
-    votes: list[agreements.Vote] = [*_judged(file)] if cast else [*_values(file, known)]
+    mapping = vote_files.mapping_of(columns, choices)
+    loaded = vote_files.open_file(file)
+    cast = mapping is not None or "value" not in vote_files.columns(loaded)
+    votes: list[agreements.Vote]
+    votes = _judged(file, loaded, mapping) if cast else _values(file, loaded)
     found = agreements.agreement(
         votes, level or ("ordinal" if cast else "nominal"), tie=0 if cast else None
     )
@@ -152,27 +172,28 @@ def agreement(file: Path, level: agreements.Level | None, as_json: bool) -> None
     show({**found.model_dump(), "pairs": pairs}, text, as_json)
 
 
-def _judged(file: Path) -> list[agreements.Vote]:
+def _judged(file: Path, loaded: LoadedFile, mapping: VoteMapping | None) -> list[agreements.Vote]:
     return [
         ((vote.prompt, *vote.pair), vote.rater, hash_order_score(vote))
-        for vote in counted(vote_files.read(file))
+        for vote in counted(vote_files.rated(vote_files.votes_in(file, loaded, mapping)))
         if vote.two_models
     ]
 
 
-def _values(file: Path, known: set[str]) -> list[agreements.Vote]:
-    missing = sorted({"item", "rater", "value"} - known)
+def _values(file: Path, loaded: LoadedFile) -> list[agreements.Vote]:
+    missing = sorted({"item", "rater", "value"} - vote_files.columns(loaded))
     if missing:
         raise UserError(
             f"{file.name} has no column {', '.join(missing)}.", "It needs item, rater and value."
         )
     found: list[agreements.Vote] = []
-    for line, row in vote_files.rows(file):
-        if not (row["item"] and row["rater"] and row["value"]):
+    for number, row in vote_files.rows(file, loaded):
+        item, rater, value = (str(row.get(name, "")) for name in ("item", "rater", "value"))
+        if not (item and rater and value):
             raise UserError(
-                f"Line {line} of {file.name} is not whole.", "Give item, rater and value."
+                f"Row {number} of {file.name} is not whole.", "Give item, rater and value."
             )
-        found.append((row["item"], row["rater"], row["value"]))
+        found.append((item, rater, value))
     return found
 
 
@@ -186,10 +207,19 @@ def _values(file: Path, known: set[str]) -> list[agreements.Vote]:
     type=click.Choice(["half", "davidson"]),
     help="Count ties as half a win, or model their rate (Davidson).",
 )
+@vote_files.map_options
 @as_json
-def ranking(file: Path, baseline: str, ties: rankings.Ties, as_json: bool) -> None:
+def ranking(
+    file: Path,
+    baseline: str,
+    ties: rankings.Ties,
+    columns: tuple[str, ...],
+    choices: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Rank several models with Bradley-Terry strengths, from a file of votes."""
-    found = rankings.ranking(vote_files.read(file), baseline, ties)
+    read = vote_files.read(file, vote_files.mapping_of(columns, choices))
+    found = rankings.ranking(vote_files.rated(read), baseline, ties)
     lines = [
         f"{place:3} {model.name:30} {model.win_rate * 100:5.1f} % against {baseline} "
         f"({model.win_low * 100:.1f} to {model.win_high * 100:.1f} %; {model.votes} votes)"
@@ -201,10 +231,15 @@ def ranking(file: Path, baseline: str, ties: rankings.Ties, as_json: bool) -> No
 @rating.command()
 @FILE
 @NEW
+@vote_files.map_options
 @as_json
-def bias(file: Path, new: str, as_json: bool) -> None:
+def bias(
+    file: Path, new: str, columns: tuple[str, ...], choices: tuple[str, ...], as_json: bool
+) -> None:
     """Measure position bias and length bias in a file of votes."""
-    cast = vote_files.read(file)
+    read = vote_files.read(file, vote_files.mapping_of(columns, choices))
+    vote_files.refuse_unstated_sides(file, read)
+    cast = vote_files.rated(read)
     votes = between(cast, new)
     side, raters = biases.position_of(cast), biases.position_by_rater(cast)
     controlled = lengths.length_controlled(votes, new)
@@ -223,14 +258,18 @@ def bias(file: Path, new: str, as_json: bool) -> None:
 @click.option(
     "--new", default=None, help="Also test whether raters form two camps about this model."
 )
+@vote_files.map_options
 @as_json
-def quality(file: Path, new: str | None, as_json: bool) -> None:
+def quality(
+    file: Path, new: str | None, columns: tuple[str, ...], choices: tuple[str, ...], as_json: bool
+) -> None:
     """Check rater quality in a file of votes: gold items, repeats, sides, anomalies."""
-    cast = vote_files.read(file)
-    found = qualities.quality(cast, new)
+    read = vote_files.read(file, vote_files.mapping_of(columns, choices))
+    found = qualities.quality(vote_files.rated(read), new)
     lines = [
         f"{one.rater}: {one.votes} votes, gold {one.gold.right} of {one.gold.of}, repeats "
-        f"{one.repeats.same} of {one.repeats.of}, left {one.left_share * 100:.0f} %"
+        f"{one.repeats.same} of {one.repeats.of}, "
+        f"{f'left {one.left_share * 100:.0f} %' if read.sides else 'sides unknown'}"
         f"{': ' if one.reasons else ''}{', '.join(one.reasons)}"
         for one in found.raters
     ]

@@ -1,102 +1,155 @@
-"""Votes from a CSV file, as `tuneloop rating` reads them."""
+"""Votes from a file, as the statistics of `tuneloop rating` take them: every row, or an error."""
 
-import csv
-from collections.abc import Iterator
-from contextlib import contextmanager
-from math import isfinite
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
-from typing import TextIO, get_args
+from typing import Any, TypeVar
+
+import click
 
 from engine.core.errors import NotFound, UserError
+from engine.core.given_votes import GivenVote, VoteFile, VoteMapping, vote_mapping
+from engine.core.parsed import FileRow
 from engine.core.rating import Choice
+from engine.formats.files.loaded_file import LoadedFile
+from engine.formats.votes.read import load, understand
 from engine.stats.rated_pairs import RatedPair
 
-MOST_BYTES = 200_000_000
-MOST_ROWS = 1_000_000
-NEEDED = ("rater", "model_left", "model_right", "choice")
-CHOICES: dict[str, Choice] = {name: name for name in get_args(Choice)}
-Row = dict[str, str]
+F = TypeVar("F", bound=Callable[..., Any])
+UNNAMED = "unnamed rater"
+OTHER: dict[Choice, Choice] = {
+    "left": "right", "right": "left", "tie": "tie", "both_bad": "both_bad",
+}  # fmt: skip
+SIDES_UNKNOWN = (
+    "If model A stood on the left, say so: --map left_model=COLUMN --map right_model=COLUMN."
+)
 
 
-def columns(path: Path) -> set[str]:
-    """The names of the columns, empty for an empty file; raises as `rows` does."""
-    with _opened(path) as file:
-        return {name.strip() for name in next(csv.reader(file), [])}
+def map_options(command: F) -> F:
+    """--map and --choice: the columns of a file of votes, and what its words mean."""
+    command = click.option(
+        "--choice", "choices", multiple=True, metavar="WORD=CHOICE",
+        help="What a word of the file means, such as --choice '5=b is clearly better'.",
+    )(command)  # fmt: skip
+    return click.option(
+        "--map", "columns", multiple=True, metavar="ROLE=COLUMN",
+        help="Map a column to a role, such as --map choice=gewinner --map left_model=links.",
+    )(command)  # fmt: skip
 
 
-def rows(path: Path) -> Iterator[tuple[int, Row]]:
-    """Each row with the number of the line it ends on; a missing cell is an empty text.
-
-    NotFound without the file; UserError for a file that is no CSV in UTF-8, or too large.
-    """
-    with _opened(path) as file:
-        reader = csv.reader(file, strict=True)
-        names = [name.strip() for name in next(reader, [])]
-        for count, cells in enumerate(reader):
-            if count == MOST_ROWS:
-                raise UserError(f"{path.name} has more than {MOST_ROWS:,} rows.", "Split it.")
-            if cells:
-                padded = [*cells, *[""] * len(names)]
-                yield reader.line_num, dict(zip(names, map(str.strip, padded), strict=False))
+def mapping_of(columns: Sequence[str], choices: Sequence[str]) -> VoteMapping | None:
+    """The mapping of --map and --choice; None where no column is named."""
+    if not columns and choices:
+        raise UserError("--choice needs the columns of the file.", "Name them with --map.")
+    return vote_mapping(_pairs(columns), _pairs(choices)) if columns else None
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{path.name} is larger than 200 MB.", "Split it.")
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield file
-    except FileNotFoundError:
-        raise NotFound(f"There is no file {path}.", "Check the name.") from None
-    except OSError as error:
-        raise UserError(f"{path} can't be read: {error.strerror}.", "Check the name.") from None
-    except (UnicodeDecodeError, csv.Error):
-        raise UserError(f"{path.name} is not a CSV file in UTF-8.", "Save it so.") from None
-
-
-def read(path: Path) -> list[RatedPair]:
-    """The votes of a file, in its order; UserError names the line that is not a vote."""
-    known = columns(path)
-    missing = [name for name in NEEDED if name not in known]
-    if not {"prompt", "item"} & known:
-        missing.insert(0, "prompt")
-    if missing:
-        raise UserError(
-            f"{path.name} has no column {', '.join(missing)}.",
-            "It needs prompt, rater, model_left, model_right and choice.",
-        )
-    found = [_ballot(path, line, row) for line, row in rows(path)]
-    if not found:
-        raise UserError(f"{path.name} holds no vote.", "Add a line for each vote.")
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for each in given:
+        name, sign, value = each.partition("=")
+        if not (sign and name.strip() and value.strip()):
+            raise UserError(f"{each[:60]!r} is no NAME=VALUE.", "Write it such as choice=winner.")
+        found[name.strip()] = value.strip()
     return found
 
 
-def _ballot(path: Path, line: int, row: Row) -> RatedPair:
-    where, prompt = f"Line {line} of {path.name}", row.get("prompt") or row.get("item", "")
-    if not (prompt and row["rater"] and row["model_left"] and row["model_right"]):
-        raise UserError(f"{where} is not whole.", "Give prompt, rater and both models.")
+def open_file(path: Path) -> LoadedFile:
+    """The rows of the file; NotFound without it, UserError where it can't be read."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder.", "Name a file.")
+    if not path.is_file():
+        raise NotFound(f"There is no file {path}.", "Check the name.")
+    return load(path, path.name)
+
+
+def columns(found: LoadedFile) -> set[str]:
+    """The names of the columns, also of a table without rows."""
+    return {*(key for _, row in found.rows for key in row), *map(_plain, found.header)}
+
+
+def rows(path: Path, found: LoadedFile) -> list[tuple[int, FileRow]]:
+    """The rows with their numbers; UserError names the first that can't be read."""
+    if found.broken:
+        raise UserError(_where(path, found.broken[0].row, found.broken[0].reason), "Correct it.")
+    return found.rows
+
+
+def read(path: Path, mapping: VoteMapping | None = None) -> VoteFile:
+    """The votes of a file, in its order; UserError names the row that is not a vote."""
+    return votes_in(path, open_file(path), mapping)
+
+
+def votes_in(path: Path, found: LoadedFile, mapping: VoteMapping | None = None) -> VoteFile:
+    """The same of a file that is loaded already."""
+    if not found.rows and not found.broken and found.header:
+        raise UserError(f"{path.name} holds no vote.", "Add a row for each vote.")
+    read_file = understand(found, path.name, mapping)
+    if read_file.broken:
+        first = read_file.broken[0]
+        raise UserError(_where(path, first.row, first.reason), "Correct it, or leave it out.")
+    if not read_file.votes:
+        raise UserError(
+            f"{path.name} compares no two answers.", "Give votes on two answers or models."
+        )
+    if any(not (vote.first.model and vote.second.model) for vote in read_file.votes):
+        raise UserError(
+            f"{path.name} names no models.", "Map a column to model_a and one to model_b."
+        )
+    return read_file
+
+
+def rated(found: VoteFile) -> list[RatedPair]:
+    """The votes as statistics take them.
+
+    Where the file does not state the sides a hash deals them out, so nothing is said of them.
+    """
+    return [_rated(vote if found.sides else _dealt(vote)) for vote in found.votes]
+
+
+def refuse_unstated_sides(path: Path, found: VoteFile) -> None:
+    """UserError for a file that does not say which answer stood left."""
+    if not found.sides:
+        raise UserError(
+            f"{path.name} does not say which answer stood on the left, so it is not known to be "
+            "blind and gives no verdict.",
+            SIDES_UNKNOWN,
+        )
+
+
+def _dealt(vote: GivenVote) -> GivenVote:
+    models = sorted((vote.first.model, vote.second.model))
+    drawn = sha256("\0".join([vote.item, vote.rater, *models]).encode()).digest()[0] % 2 == 0
+    if (vote.first.model == models[0]) == drawn:
+        return vote
+    return vote._replace(
+        first=vote.second,
+        second=vote.first,
+        choice=OTHER[vote.choice],
+        expected=OTHER[vote.expected] if vote.expected else None,
+    )
+
+
+def _rated(vote: GivenVote) -> RatedPair:
     return RatedPair(
-        prompt, row["rater"], row["model_left"], row["model_right"],
-        _choice(where, row["choice"]),
-        _length(where, row.get("left_len", "")), _length(where, row.get("right_len", "")),
-        _choice(where, row["expected"]) if row.get("expected") else None,
-    )  # fmt: skip
+        prompt=vote.item,
+        rater=vote.rater or UNNAMED,
+        left=vote.first.model,
+        right=vote.second.model,
+        choice=vote.choice,
+        left_len=_length(vote.first.length, vote.first.text),
+        right_len=_length(vote.second.length, vote.second.text),
+        expected=vote.expected,
+    )
 
 
-def _choice(where: str, text: str) -> Choice:
-    if text in CHOICES:
-        return CHOICES[text]
-    raise UserError(f"{where} has the choice {text[:40]!r}.", "Known: left, right, tie, both_bad.")
+def _length(stated: float | None, text: str | None) -> float | None:
+    return len(text) if stated is None and text is not None else stated
 
 
-def _length(where: str, text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not isfinite(number) or number < 0:
-        raise UserError(f"{where} has the length {text[:40]!r}.", "Give a number from 0 up.")
-    return number
+def _where(path: Path, row: int, reason: str) -> str:
+    return f"Row {row} of {path.name} {reason}."
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower()

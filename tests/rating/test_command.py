@@ -174,14 +174,14 @@ def test_quality_reads_gold_and_repeats(tuneloop, write):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("p,r,a,b,maybe", "Line 3 of votes.csv has the choice 'maybe'"),
-        ("p,,a,b,left", "Line 3 of votes.csv is not whole"),
-        ("p,r,a", "Line 3 of votes.csv is not whole"),
-        ("p,r,a,b", "Line 3 of votes.csv has the choice ''"),
-        ("p,r,a,b,left,-1,2", "Line 3 of votes.csv has the length '-1'"),
-        ("p,r,a,b,left,nan,2", "Line 3 of votes.csv has the length 'nan'"),
-        ("p,r,a,b,left,9,long", "Line 3 of votes.csv has the length 'long'"),
-        ("p,r,a,b,left,1,2,third", "Line 3 of votes.csv has the choice 'third'"),
+        ("p,r,a,b,maybe,1,2,", "Row 3 of votes.csv has the choice 'maybe'"),
+        ("p,,a,b,left,1,2,", "Row 3 of votes.csv is not whole"),
+        ("p,r,a", "Row 3 of votes.csv has 3 fields where the header has 8"),
+        ("p,r,a,b,,1,2,", "Row 3 of votes.csv has the choice ''"),
+        ("p,r,a,b,left,-1,2,", "Row 3 of votes.csv has the length '-1'"),
+        ("p,r,a,b,left,nan,2,", "Row 3 of votes.csv has the length 'nan'"),
+        ("p,r,a,b,left,9,long,", "Row 3 of votes.csv has the length 'long'"),
+        ("p,r,a,b,left,1,2,third", "Row 3 of votes.csv has the choice 'third'"),
     ],
 )
 def test_broken_line_is_named_with_its_number(tuneloop, write, line, said):
@@ -195,11 +195,11 @@ def test_broken_line_is_named_with_its_number(tuneloop, write, line, said):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "has no column prompt, rater, model_left, model_right, choice"),
+        (b"", "The file is empty"),
         (HEAD.encode(), "holds no vote"),
-        (b"prompt,rater\n1,2\n", "has no column model_left, model_right, choice"),
-        (bytes(range(256)) * 20, "is not a CSV file in UTF-8"),
-        (HEAD.encode() + b'\n"' + b"x" * 200_000, "is not a CSV file in UTF-8"),
+        (b"prompt,rater\n1,2\n", "has no columns of votes that are known. Found: prompt, rater"),
+        (bytes(range(256)) * 20, "is not text in UTF-8"),
+        (HEAD.encode() + b'\n"' + b"x" * 200_000, "has a field that never ends"),
     ],
 )
 def test_vote_file_that_holds_no_votes_is_refused_in_one_sentence(
@@ -225,3 +225,45 @@ def test_ranking_of_two_votes_puts_no_model_above_the_baseline(tuneloop, write):
     _, out, _ = tuneloop("rating", "ranking", path, "--baseline", "B")
     assert "not shown to beat the baseline" in out
     assert "(95 % interval 33 to 100 %, p = 0.5" in out
+
+
+LEFT_RIGHT = "left;right;winner\nPizza;Salad;left\nPizza;Salad;Left\nPizza;Salad;RIGHT\n"
+FIVE_LEVELS = "prompt,annotator,model_a,model_b,preference\n" + "".join(
+    f"p{n},r1,new,old,a is clearly better\np{n},r2,new,old,{said}\n"
+    for n, said in enumerate(["tie", "a is slightly better", "a is slightly better"] * 4)
+)
+
+
+def test_table_of_left_right_and_winner_gives_every_statistic(tuneloop, tmp_path):
+    path = tmp_path / "votes.csv"
+    path.write_text(LEFT_RIGHT)
+    _, out, _ = tuneloop("rating", "verdict", path, "--new", "Pizza", "--json")
+    assert (json.loads(out)["wins"], json.loads(out)["losses"]) == (2, 1)
+    _, out, _ = tuneloop("rating", "ranking", path, "--baseline", "Salad", "--json")
+    assert json.loads(out)["votes"] == 3
+    _, out, _ = tuneloop("rating", "quality", path)
+    assert "unnamed rater: 3 votes" in out
+    code, _, _ = tuneloop("rating", "agreement", path)
+    assert code == 0
+
+
+def test_file_without_sides_gives_no_verdict_until_somebody_states_them(tuneloop, tmp_path):
+    path = tmp_path / "votes.csv"
+    path.write_text(FIVE_LEVELS)
+    for command in ("verdict", "bias"):
+        code, out, err = tuneloop("rating", command, path, "--new", "new")
+        assert (code, out) == (2, "")
+        assert "not known to be blind" in " ".join(err.split())
+    stated = [
+        *("--map", "prompt=prompt", "--map", "rater=annotator", "--map", "choice=preference"),
+        *("--map", "left_model=model_a", "--map", "right_model=model_b"),
+    ]
+    _, out, _ = tuneloop("rating", "verdict", path, "--new", "new", "--json", *stated)
+    found = json.loads(out)
+    assert (found["wins"], found["losses"], found["ties"]) == (20, 0, 4)
+    _, out, _ = tuneloop("rating", "agreement", path, "--json")
+    assert (json.loads(out)["items"], json.loads(out)["raw"]) == (12, pytest.approx(8 / 12))
+    _, out, _ = tuneloop("rating", "ranking", path, "--baseline", "old", "--json")
+    assert json.loads(out)["votes"] == 24
+    _, out, _ = tuneloop("rating", "quality", path)
+    assert "sides unknown" in out
