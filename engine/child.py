@@ -19,7 +19,6 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from engine import plugins
 from engine.core.actor import LOCAL
@@ -27,6 +26,7 @@ from engine.core.context import Cancelled, ModelCache, ModelFiles
 from engine.core.dataset import Row, Split
 from engine.core.errors import NoRoom, Unavailable, UserError
 from engine.core.evaluation import Evaluation
+from engine.core.event import EventData
 from engine.core.job import Job, State
 from engine.core.outcome import Outcome
 from engine.methods import checkpoint
@@ -71,7 +71,7 @@ class JobContext:
         self._alive = 0.0
         self._show_life()
 
-    def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
+    def emit(self, kind: str, data: EventData, step: int | None = None) -> None:
         """Keep an event; at most two writes a second reach the database."""
         self._show_life()
         with self._lock:

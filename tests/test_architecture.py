@@ -35,12 +35,8 @@ SAME_CLASS_NAMES: dict[str, str] = {
     "Recipe": "every kind of job has one; the registry finds it by this name",
 }
 UI_REACHES: dict[str, str] = {
-    "ui.pages.loop.generations_chart -> engine.stats.preference": "to go through a service",
-    "ui.pages.rating.results -> engine.stats.bias": "to go through a service",
-    "ui.pages.rating.results -> engine.stats.preference": "to go through a service",
-    "ui.pages.training.estimate -> engine.advice.time": "to go through a service",
-    "ui.pages.training.estimate -> engine.advice.verdict": "to go through a service",
-    "ui.server -> engine.worker": "the process that serves also starts the worker",
+    "ui.server -> engine.worker": "it starts the worker's process beside its own; no value comes "
+    "from there, and what a page reads of workers goes through services/jobs",
 }
 SERVICES_SHOW: dict[str, str] = {}
 UI_MAY_IMPORT = ("engine.core", "engine.services", "engine.workspace")

@@ -8,6 +8,7 @@ the runs that they were taken from.
 from typing import NamedTuple
 
 from engine.advice.size import Size, lora_weights
+from engine.core.recipe import Tuning
 
 MB = 2**20
 LIBRARIES = 600 * MB  # torch, transformers, TRL and PEFT once they have loaded
@@ -30,7 +31,7 @@ class TrainingPlan(NamedTuple):
     """
 
     method: str
-    tuning: str
+    tuning: Tuning
     batch: int
     length: int
     rank: int = 16

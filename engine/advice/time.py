@@ -139,15 +139,3 @@ def learned(runs: list[FinishedRun], method: str, source: Source) -> float:
         if (run.method, run.source) == (method, source) and run.estimated_s
     ]
     return min(5.0, max(0.2, median(ratios[:MOST_RUNS]))) if ratios else 1.0
-
-
-def in_words(taken: float) -> str:
-    """40 as "40 seconds", 5400 as "1.5 hours"."""
-    for name, factor in (("year", 31_557_600), ("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if taken >= 1.5 * factor:
-            return (
-                f"{taken / factor:,.0f} {name}s"
-                if taken >= 10 * factor
-                else (f"{taken / factor:.1f} {name}s")
-            )
-    return f"{max(1.0, taken):.0f} second{'s' if taken >= 1.5 else ''}"

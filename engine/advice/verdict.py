@@ -1,39 +1,45 @@
 """Whether a training fits, a smaller one that would, and why the settings are as they are."""
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
+
+from pydantic import JsonValue
 
 from engine.advice import memory
 from engine.advice.machine import Machine
 from engine.advice.memory import TrainingPlan
 from engine.advice.size import Size, in_words, lora_weights, of_number
+from engine.core.preflight import Fit, Proposal
+from engine.core.recipe import Tuning
+from engine.core.units import memory_words
 
-Verdict = Literal["ok", "tight", "impossible"]
-GB = 10**9
 TIGHT = 0.8  # of what may be taken: the estimate itself is off by up to a third
 SHORTEST = 128  # tokens; shorter rows teach little
-SMALLER = {"full": ("full", "lora", "qlora"), "lora": ("lora", "qlora"), "qlora": ("qlora",)}
+SMALLER: dict[Tuning, tuple[Tuning, ...]] = {
+    "full": ("full", "lora", "qlora"),
+    "lora": ("lora", "qlora"),
+    "qlora": ("qlora",),
+}
 
 
 class Judged(NamedTuple):
-    verdict: Verdict
+    verdict: Fit
     reasons: tuple[str, ...]
 
 
 def judge(needed: int, machine: Machine) -> Judged:
     """The verdict, and in numbers why; it fits without a remark when there is no reason."""
-    have, where = machine.usable, machine.where
-    if needed > have:
-        return Judged(
-            "impossible",
-            (f"It needs about {gb(needed)} of memory; {where} has {gb(have)} to give.",),
-        )
+    where = machine.where
+    much, have, free = map(memory_words, (needed, machine.usable, machine.free))
+    if needed > machine.usable:
+        reason = f"It needs about {much} of memory; {where} has {have} to give."
+        return Judged("impossible", (reason,))
     reasons = []
-    if needed > TIGHT * have:
-        reasons.append(f"It needs about {gb(needed)} of the {gb(have)} that {where} can give.")
+    if needed > TIGHT * machine.usable:
+        reasons.append(f"It needs about {much} of the {have} that {where} can give.")
     if not machine.gpu and needed > machine.free:
         reasons.append(
-            f"It needs about {gb(needed)}, but only {gb(machine.free)} are free right now: "
+            f"It needs about {much}, but only {free} are free right now: "
             "close something else first."
         )
     return Judged("tight" if reasons else "ok", tuple(reasons))
@@ -54,10 +60,10 @@ def smaller(size: Size, plan: TrainingPlan, most: int, qlora: bool) -> TrainingP
     return next(fitting, None)
 
 
-def changes(old: TrainingPlan, new: TrainingPlan, accumulation: int = 1) -> dict[str, Any]:
+def changes(old: TrainingPlan, new: TrainingPlan, accumulation: int = 1) -> Proposal:
     """What to change in the recipe; the rows that one update learns from stay as many."""
-    found: dict[str, Any] = {}
-    trl: dict[str, Any] = {}
+    found = Proposal()
+    trl: dict[str, JsonValue] = {}
     if new.tuning != old.tuning:
         found["tuning"] = new.tuning
     if new.batch != old.batch:
@@ -67,7 +73,9 @@ def changes(old: TrainingPlan, new: TrainingPlan, accumulation: int = 1) -> dict
         trl["activation_checkpointing"] = True
     if new.length != old.length:
         found["max_length"] = new.length
-    return {**found, "trl": trl} if trl else found
+    if trl:
+        found["trl"] = trl
+    return found
 
 
 def largest(plan: TrainingPlan, most: int, qlora: bool) -> float:
@@ -80,21 +88,15 @@ def largest(plan: TrainingPlan, most: int, qlora: bool) -> float:
     return low
 
 
-def in_sentence(proposal: dict[str, Any]) -> str:
-    """A proposal as a person would say it."""
-    trl = proposal.get("trl", {})
-    said = [f"{name} {value}" for name, value in proposal.items() if name != "trl"]
-    return ", ".join([*said, *(f"{name} {value}" for name, value in trl.items())])
-
-
 def settings(size: Size, plan: TrainingPlan, whole: float, steps: int, rows: int) -> dict[str, str]:
     """Why a setting matters here, by its name; `whole` is the share of rows that stay uncut."""
     taken = sum(memory.parts(size, plan).values())
     double = sum(memory.parts(size, plan._replace(batch=2 * plan.batch)).values())
     found = {
         "per_device_train_batch_size": (
-            f"Batch {plan.batch}, because up to {plan.tokens:,} tokens at once take {gb(taken)} "
-            f"in all; batch {2 * plan.batch} would take {gb(double)}."
+            f"Batch {plan.batch}, because up to {plan.tokens:,} tokens at once take "
+            f"{memory_words(taken)} in all; batch {2 * plan.batch} would take "
+            f"{memory_words(double)}."
         ),
         "max_length": (
             f"Of the rows {whole:.0%} fit whole; "
@@ -107,16 +109,9 @@ def settings(size: Size, plan: TrainingPlan, whole: float, steps: int, rows: int
         part = in_words(lora_weights(size, plan.rank))
         found["tuning"] = (
             f"{plan.tuning}, because it trains {part} weights of {in_words(size.parameters)} in "
-            f"{gb(taken)}; full would need {gb(full)}."
+            f"{memory_words(taken)}; full would need {memory_words(full)}."
         )
     return found
-
-
-def gb(taken: float) -> str:
-    """Bytes in words: "1.4 GB", "120 GB", "80 MB"."""
-    if taken < GB:
-        return f"{taken / 1e6:.0f} MB"
-    return f"{taken / GB:.1f} GB" if taken < 10 * GB else f"{taken / GB:,.0f} GB"
 
 
 def _changes(plan: TrainingPlan) -> Iterator[TrainingPlan]:

@@ -14,7 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from engine import worker
 from engine.core.actor import LOCAL
 from engine.core.errors import NotFound, Unfinished
-from engine.core.job import Event, Job, State
+from engine.core.event import Event, LogEvent, ProgressEvent
+from engine.core.job import Job, State
 from engine.core.project import Project
 from engine.services import projects
 from engine.services.data import datasets
@@ -164,9 +165,9 @@ class Watching:
 
     def show_event(self, event: Event) -> None:
         """Show what a job said."""
-        if event.kind == "log":
+        if isinstance(event, LogEvent):
             self.console.print(event.data["text"], markup=False)
-        if event.kind != "progress":
+        if not isinstance(event, ProgressEvent):
             return
         done, total = event.data["done"], event.data["total"]
         label = str(event.data.get("label", self.label))

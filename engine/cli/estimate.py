@@ -6,16 +6,17 @@ from typing import Any
 import click
 
 from engine import plugins
-from engine.advice import machine, size, verdict
+from engine.advice import machine, size
 from engine.cli import common
 from engine.cli.common import as_json, in_project, show, workspace
 from engine.cli.training import methods, put, training, values_of, with_ids
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
+from engine.core.preflight import Preflight, proposal_words
 from engine.core.recipe import TrainRecipe, read
+from engine.core.units import GB, memory_words
 from engine.core.yaml_values import read_yaml
 from engine.services.training import estimate as service
-from engine.services.training.estimate import Preflight
 
 ANY = {"model": "default", "dataset": "none"}  # what a question of "what if" leaves open
 
@@ -56,7 +57,7 @@ def estimate_training(
     The exit code is 1 when the training cannot fit.
     """
     kind, values = _recipe(recipe, changes)
-    memory = memory_gb * verdict.GB if memory_gb else None
+    memory = memory_gb * GB if memory_gb else None
     if parameters is not None:
         weights = size.number(parameters)
         asked = _read(kind, {**ANY, **values})
@@ -114,7 +115,7 @@ def _text(found: Preflight) -> str:
     words = {"ok": "It fits.", "tight": "It is tight.", "impossible": "It does not fit."}
     lines = [words[found.verdict], found.sentence, *found.reasons]
     if found.proposal:
-        lines.append(f"This would fit: {verdict.in_sentence(found.proposal)}.")
+        lines.append(f"This would fit: {proposal_words(found.proposal)}.")
     parts = sorted(found.memory.items(), key=lambda part: -part[1])
-    lines += [f"  {name:12} {verdict.gb(taken):>8}" for name, taken in parts]
+    lines += [f"  {name:12} {memory_words(taken):>8}" for name, taken in parts]
     return "\n".join([*lines, *found.settings.values()])

@@ -8,12 +8,14 @@ from typing import Any
 
 from engine.core.dataset import Dataset
 from engine.core.evaluation import Evaluation, Mean
+from engine.core.event import AnyEvent
 from engine.core.finding import Finding
-from engine.core.job import Event, Job
+from engine.core.job import Job
 from engine.core.model import Model
+from engine.core.preflight import Preflight
 from engine.core.project import LoopStatus
-from engine.core.rating import Round, Tally
-from engine.core.result import BenchmarkResult, Judgements, LoopResult, PlayResult
+from engine.core.rating import Round, Tally, Verdict
+from engine.core.result import BenchmarkResult, DemoReport, Judgements, LoopResult, PlayResult
 from engine.services import backups, erasure
 from engine.services.jobs.compare import RunComparison
 from engine.services.jobs.queue import Waiting
@@ -23,12 +25,10 @@ from engine.services.preferences.contested import Contested
 from engine.services.rating.audit import AuditLine
 from engine.services.rating.raters import RaterView
 from engine.services.rating.report import Report
-from engine.services.training.estimate import Preflight
 from engine.stats.agreement import Agreement, RaterPair
 from engine.stats.bias import PositionBias, RaterPosition
 from engine.stats.lengths import LengthControlled, LongerChosen
 from engine.stats.power import SamplePlan
-from engine.stats.preference import Verdict
 from engine.stats.ranking import Ranking
 from engine.stats.rater_quality import Quality
 from engine.store.exports import PairExport
@@ -37,6 +37,7 @@ from engine.store.promotions import Promotion
 MODELS = {"models": [Model]}
 JOBS = {"runs": [Job]}
 LINK = {"name": "text", "path": "text: the link, to be opened at the server's address"}
+EVENT = {"...": AnyEvent, "kind": "text", "data": "by kind: see [Events](events.md)"}
 
 SHAPES: dict[str, Any] = {
     "data check": {"layout": "text", "kind": "text", "rows": "number", "findings": [Finding]},
@@ -54,7 +55,7 @@ SHAPES: dict[str, Any] = {
     "models fetch": MODELS,
     "jobs": JOBS,
     "jobs list": JOBS,
-    "jobs show": {"run": Job, "events": [Event]},
+    "jobs show": {"run": Job, "events": [EVENT]},
     "jobs name": Job,
     "jobs note": Job,
     "jobs tag": Job,
@@ -98,7 +99,7 @@ SHAPES: dict[str, Any] = {
     "preferences contested": [Contested],
     "preferences again": Round,
     "playground ask": PlayResult,
-    "loop demo": "the report: sentence, decision, votes, scores before and after, stages",
+    "loop demo": DemoReport,
     "loop status": LoopStatus,
     "loop history": History,
     "loop promote": Promotion,

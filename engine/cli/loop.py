@@ -71,7 +71,8 @@ def demo(rater: str, learning_rate: float | None, as_json: bool) -> None:
             project, job = demos.start(ws, LOCAL, rater, learning_rate)
             job = wait(ws, job)
         report = job.result_as(DemoResult).report
-        text = f"{as_markdown(report)}\nSee it in the browser: tuneloop serve ({project.name})."
+        words = as_markdown(report) if report else ""
+        text = f"{words}\nSee it in the browser: tuneloop serve ({project.name})."
         show(report, text, as_json)
 
 

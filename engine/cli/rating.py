@@ -13,6 +13,7 @@ from engine.cli import vote_files
 from engine.cli.common import as_json, show
 from engine.core.errors import UserError
 from engine.core.given_votes import VoteMapping
+from engine.core.rating import Verdict
 from engine.formats.files.loaded_file import LoadedFile
 from engine.stats import agreement as agreements
 from engine.stats import betting, lengths, preference
@@ -94,7 +95,7 @@ def verdict(
     stood on the left is not known to be blind and gives none. Counts are one vote per prompt. For
     the verdict of a round of a project use `rating rounds verdict`.
     """
-    found: preference.Verdict | Evidence
+    found: Verdict | Evidence
     if file is None:
         if wins is None or losses is None or look:
             raise UserError("There is no vote to weigh.", "Give a file, or --wins and --losses.")
@@ -119,7 +120,7 @@ def _two(cast: Sequence[RatedPair], new: str, base: str | None) -> tuple[list[Ra
     return between(votes, other), other
 
 
-def _weighed(votes: Sequence[RatedPair], new: str, other: str, alpha: float) -> preference.Verdict:
+def _weighed(votes: Sequence[RatedPair], new: str, other: str, alpha: float) -> Verdict:
     scores = Counter(vote.score(new) for vote in votes)
     bad = sum(vote.choice == "both_bad" for vote in votes)
     means = list(prompt_means(votes, new).values())

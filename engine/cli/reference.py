@@ -15,26 +15,18 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
+from typing_extensions import is_typeddict
 
 from engine import plugins
 from engine.cli.app import cli
 from engine.cli.json_shapes import SHAPES
 from engine.core import errors
+from engine.core.event import EVENTS
 from engine.core.job import State
 from engine.core.recipe import Recipe, TrainRecipe
 from engine.core.result import RESULTS
 
 GENERATED = "> Written from the code by `make docs`; a test compares it with the code.\n"
-EVENTS = {
-    "state": "The job is in another state: `state`, and where it failed `error`",
-    "progress": "How far it is: `done`, `total`, `label`, and where it is known `eta_s` (seconds)",
-    "metric": "Numbers of a step by name, such as `loss`, `eval_loss`, `learning_rate`",
-    "log": "A sentence: `text`",
-    "sample": "An answer: of a training with `prompt`, `text`, `reference`; of the playground with "
-    "`model`, `text`, `done`",
-    "trial": "A trial of a search: its settings, state and loss",
-    "estimate": "The estimate that the training was started with",
-}
 PLAIN: dict[Any, str] = {
     str: "text", int: "integer", float: "number", bool: "true or false", Any: "any",
     NoneType: "null", Path: "text", dict: "object", list: "list", tuple: "list",
@@ -96,7 +88,10 @@ def recipes() -> str:
 
 def events() -> str:
     """What a job reports, the states it can be in, and the plug-in names."""
-    rows = [f"| `{kind}` | {about} |" for kind, about in EVENTS.items()]
+    rows = [
+        f"| `{kind}` | {_first_line(event)} | {_data_words(fields(event)['data'])} |"
+        for kind, event in EVENTS.items()
+    ]
     states = ", ".join(f"`{state}`" for state in State)
     results = [f"| `{kind}` | {_shape(result)} |" for kind, result in RESULTS.items()]
     families = [
@@ -107,7 +102,7 @@ def events() -> str:
         "# Events and job states\n", GENERATED,
         "`tuneloop jobs show JOB --json` prints a job and its events. `seq` rises by one; ask for "
         "what is new by remembering the last. A page reads the same rows every two seconds.\n",
-        "## Events\n", "| kind | data |", "| --- | --- |", *rows, "",
+        "## Events\n", "| kind | | data |", "| --- | --- | --- |", *rows, "",
         "## States of a job\n", f"{states}. The last three never change.\n",
         "## Results\n",
         "A job that is done has a result of its kind; only fields that were found are printed.\n",
@@ -128,7 +123,7 @@ def every(
             yield from every(below, (*path, name))
 
 
-def fields(record: type) -> dict[str, Any]:
+def fields(record: type) -> Mapping[str, Any]:
     """The type of each field of a record, by name and in order."""
     if issubclass(record, BaseModel):
         return {name: field.annotation for name, field in record.model_fields.items()}
@@ -216,11 +211,25 @@ def _types() -> list[type]:
 
     visit(SHAPES)
     visit(list(RESULTS.values()))
+    visit([fields(event)["data"] for event in EVENTS.values()])
     return [found[name] for name in sorted(found)]
 
 
 def _is_record(kind: type) -> bool:
-    return issubclass(kind, BaseModel) or hasattr(kind, "_fields")
+    return issubclass(kind, BaseModel) or hasattr(kind, "_fields") or is_typeddict(kind)
+
+
+def _data_words(data: Any) -> str:
+    """What an event carries: its fields by name, or the type that has them."""
+    if get_origin(data) in (Union, UnionType):
+        return " or ".join(map(_data_words, get_args(data)))
+    if is_typeddict(data):
+        named = data.__annotations__
+        optional: frozenset[str] = data.__optional_keys__
+        return ", ".join(f"`{name}`{' (may be missing)' * (name in optional)}" for name in named)
+    if get_origin(data) is dict:
+        return "numbers by name"
+    return f"[{data.__name__}](json.md#{data.__name__.lower()})"
 
 
 def _type(record: type) -> str:

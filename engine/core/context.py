@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from engine.core.dataset import Row, Split
 from engine.core.evaluation import Evaluation
+from engine.core.event import EventData
 from engine.core.model import Model
 
 
@@ -61,11 +62,10 @@ class Context(Protocol):
     cache: Path  # of the workspace: what may be lost, since it can be worked out again
     model_cache: ModelCache  # of the process: empty, or what an earlier job left there
 
-    def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
+    def emit(self, kind: str, data: EventData, step: int | None = None) -> None:
         """Say something; cheap to call at every step, since rows are written in batches.
 
-        `log` {"text"}, `metric` {name: float}, `progress` {"done", "total", "label", "eta_s"},
-        `sample` {"step", "prompt", "text", "reference"}.
+        engine/core/event.py has the kinds and the data that belongs to each.
         """
 
     def cancelled(self) -> bool:

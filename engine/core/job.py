@@ -70,16 +70,3 @@ class Job(BaseModel):
     @property
     def over(self) -> bool:
         return not MOVES[self.state]
-
-
-class Event(BaseModel):
-    """One thing a job said: a log, metric, progress, sample or state; `seq` rises by one."""
-
-    model_config = ConfigDict(frozen=True)
-
-    job_id: str
-    seq: int
-    at: float
-    kind: str
-    step: int | None = None
-    data: dict[str, Any] = {}

@@ -27,6 +27,7 @@ FlagTarget = Literal["prompt", "left", "right", "pair"]
 FlagKind = Literal[
     "unsafe", "pii", "identity_leak", "broken_render", "off_topic", "duplicate", "cannot_judge"
 ]
+Decision = Literal["better", "worse", "no difference shown"]
 SHOWN_CHARACTERS = 20_000  # of one answer; what lies beyond is cut and said so
 REASONS = (
     "more accurate",
@@ -260,3 +261,32 @@ class Tally(BaseModel):
     guests: int = 0  # votes of people whom nobody knows, in none of the numbers above either
     deleted: int = 0  # votes that were deleted with all that their raters did
     identical: int = 0  # of the ties: questions with the same answer from both, that nobody saw
+
+
+class Verdict(BaseModel):
+    """`win_rate` counts ties and both-bad as half; `decisive_rate` leaves them out.
+
+    `n` counts votes, `decisive` those with a winner. `detectable` is the smallest true win rate
+    (ties as half) that a test of this size shows in 80 of 100 cases; None where it shows none.
+    `identical` of the ties are questions with the same answer from both, which nobody voted on.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    sentence: str
+    decision: Decision
+    win_rate: float
+    low: float
+    high: float
+    p: float
+    n: int
+    decisive: int
+    decisive_rate: float
+    decisive_low: float
+    decisive_high: float
+    detectable: float | None
+    wins: int
+    losses: int
+    ties: int
+    both_bad: int
+    identical: int = 0

@@ -261,10 +261,70 @@ class BenchmarkResult(JobResult):
     gains: dict[str, dict[str, Gain]] = {}
 
 
-class DemoResult(JobResult):
-    """The report of a demo (engine/orchestrate/demo_report.py)."""
+class DemoVotes(BaseModel):
+    """The votes of a demo's blind round, from the side of the new model."""
 
-    report: dict[str, Any] = {}
+    model_config = ConfigDict(frozen=True)
+
+    wins: int
+    losses: int
+    ties: int
+    both_bad: int
+
+
+class StatedRule(BaseModel):
+    """The rule of a simulated rater by its name, and as a sentence."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    stated: str
+
+
+class DemoStage(BaseModel):
+    """A step of a demo and the seconds it took."""
+
+    model_config = ConfigDict(frozen=True)
+
+    label: str
+    seconds: float
+
+
+class DemoReport(BaseModel):
+    """What a demo showed: the blind win rate with its 95 % interval, scores before and after.
+
+    `before`, `sft` and `after` are the base model, the one trained on examples and the one trained
+    on votes, by metric; `gains` are sentences. `rated` votes became `pairs`; `left_out` counts the
+    others by reason.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    sentence: str
+    decision: str
+    win_rate: float
+    low: float
+    high: float
+    votes: DemoVotes
+    before: dict[str, Mean]
+    sft: dict[str, Mean]
+    after: dict[str, Mean]
+    gains: dict[str, str]
+    held_out_rows: int
+    rated: int
+    pairs: int
+    left_out: dict[str, int]
+    rater: StatedRule
+    stages: tuple[DemoStage, ...]
+    seconds: float
+    cores: int | None
+    cost_note: str
+
+
+class DemoResult(JobResult):
+    """The report of a demo; a demo that ended early has none."""
+
+    report: DemoReport | None = None
 
 
 class LoopResult(JobResult):

@@ -1,11 +1,12 @@
 """What the model in training answers to a few held-out prompts, after each held-out measurement."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
 from typing import Any, NamedTuple
 
 from engine.core.context import Context
+from engine.core.event import SampleText
 from engine.core.examples import Chat, Example, Preference, Prompt, Text, Unpaired, prompt_of
 from engine.core.recipe import TrainRecipe
 from engine.models.chat import Template
@@ -69,7 +70,7 @@ class SampleWriter:
         self._ctx = ctx
         self._asked = asked
         self._template = template
-        self.said: list[tuple[int, dict[str, Any]]] = []
+        self.said: list[tuple[int, SampleText]] = []
 
     def ask(self, model: Any, step: int, args: Any) -> None:
         """Emit a `sample` event for each question; all of them take a few seconds at most."""
@@ -78,15 +79,19 @@ class SampleWriter:
         with _answering(model, args):
             texts = self._answers(model)
         for question, text in zip(self._asked, texts, strict=True):
-            data = {"prompt": question.prompt, "text": text, "reference": question.reference}
-            self.said.append((step, data))
-            self._ctx.emit("sample", {"step": step, **data}, step)
+            self._say(
+                step,
+                {"prompt": question.prompt, "text": text, "reference": question.reference},
+            )
 
-    def say_again(self, said: list[tuple[int, dict[str, Any]]]) -> None:
+    def say_again(self, said: Iterable[tuple[int, SampleText]]) -> None:
         """Emit what an earlier attempt answered."""
-        self.said = [(step, data) for step, data in said]
-        for step, data in self.said:
-            self._ctx.emit("sample", {"step": step, **data}, step)
+        for step, sample in said:
+            self._say(step, sample)
+
+    def _say(self, step: int, sample: SampleText) -> None:
+        self.said.append((step, sample))
+        self._ctx.emit("sample", {"step": step, **sample}, step)
 
     def _answers(self, model: Any) -> list[str]:
         import torch

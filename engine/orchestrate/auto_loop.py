@@ -14,12 +14,14 @@ from pydantic import Field
 from engine import plugins
 from engine.core.actor import Actor
 from engine.core.errors import UserError
-from engine.core.job import Job, State
+from engine.core.job import Job
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, default_epochs
 from engine.core.result import LoopResult
-from engine.orchestrate.demo import LOOK_EVERY_S, LoopContext, simulate
+from engine.orchestrate import child_jobs
+from engine.orchestrate.child_jobs import LOOK_EVERY_S, LoopContext
+from engine.orchestrate.demo import simulate
 from engine.services.data import datasets
 from engine.services.evaluation import gate
 from engine.services.jobs import lifecycle
@@ -124,22 +126,8 @@ class Auto:
         self.wait(lifecycle.submit(self.ws, self.actor, self.project_id, recipe, label), label)
 
     def wait(self, job: Job, label: str) -> None:
-        """Return when the job is done, its progress passed on; UserError where it failed."""
-        actor, seen = self.actor, 0
-        while not job.over:
-            if self.ctx.cancelled():
-                lifecycle.cancel(self.ws, actor, job.id)
-                self.ctx.check()
-            time.sleep(LOOK_EVERY_S)
-            for event in lifecycle.watch(self.ws, actor, job.id, seen):
-                seen = event.seq
-                if event.kind == "progress":
-                    self.tell(label, event.data["done"] / max(1, event.data["total"]))
-            job = lifecycle.get(self.ws, actor, job.id)
-        if job.state is not State.DONE:
-            raise UserError(
-                f"{label} did not end well: {job.error or job.state}.", "The job says why."
-            )
+        """Return when the job is done; UserError where it failed."""
+        child_jobs.wait(self.ctx, self.actor, job, label, self.tell)
 
 
 def run(recipe: Recipe, ctx: LoopContext) -> Outcome:

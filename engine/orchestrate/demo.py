@@ -9,23 +9,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import Field
 
 from engine import plugins
 from engine.core.actor import Actor, Role
-from engine.core.context import Context
 from engine.core.dataset import Dataset
-from engine.core.errors import UserError
 from engine.core.evaluation import Evaluation
-from engine.core.job import Job, State
+from engine.core.job import Job
 from engine.core.outcome import Outcome
-from engine.core.rating import Purpose, Round
+from engine.core.rating import Purpose, Round, Verdict
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, default_epochs
 from engine.core.result import DemoResult
 from engine.files import write_whole
+from engine.orchestrate import child_jobs
+from engine.orchestrate.child_jobs import LoopContext
 from engine.orchestrate.demo_report import as_markdown, report_of
 from engine.services.data import datasets
 from engine.services.evaluation import evaluations
@@ -35,7 +35,6 @@ from engine.services.preferences import build
 from engine.services.preferences.build import PairExport
 from engine.services.rating import rounds, votes
 from engine.services.rating.plans import RoundRecipe
-from engine.stats.preference import Verdict
 from engine.workspace import Workspace
 
 TITLE = "Demo of the loop"
@@ -45,14 +44,7 @@ DATA = Path(__file__).parent
 STAGES = 8  # and two more for each further rating round
 MOST_ROUNDS = 3
 ENOUGH_PAIRS = 40
-LOOK_EVERY_S = 0.3
 SHORT = {"max_length": 160, "evaluate_after": False}  # the loop has an evaluation of its own
-
-
-class LoopContext(Context, Protocol):
-    """A job that starts other jobs also needs the workspace."""
-
-    ws: Workspace
 
 
 class Recipe(BaseRecipe):
@@ -125,23 +117,8 @@ class Loop:
         )
 
     def wait(self, job: Job, label: str) -> Job:
-        """The job when it is over, its progress passed on meanwhile."""
-        actor, seen = self.actor, 0
-        while not job.over:
-            if self.ctx.cancelled():
-                lifecycle.cancel(self.ws, actor, job.id)
-                self.ctx.check()
-            time.sleep(LOOK_EVERY_S)
-            for event in lifecycle.watch(self.ws, actor, job.id, seen):
-                seen = event.seq
-                if event.kind == "progress":
-                    self.tell(label, event.data["done"] / max(1, event.data["total"]))
-            job = lifecycle.get(self.ws, actor, job.id)
-        if job.state is not State.DONE:
-            raise UserError(
-                f"{label} did not end well: {job.error or job.state}.", "The job says why."
-            )
-        return job
+        """The job when it is done; UserError where it failed."""
+        return child_jobs.wait(self.ctx, self.actor, job, label, self.tell)
 
     def round(self, purpose: Purpose, label: str, new: str, base: str, **values: Any) -> Round:
         """A round with its answers written."""

@@ -1,12 +1,11 @@
-"""What the demo found, as data for `--json` and the page, and as Markdown for people."""
+"""The report of a demo as Markdown for people; its model is in engine/core/result.py."""
 
 import os
-from typing import Any
 
-from engine.core.evaluation import Evaluation
-from engine.core.rating import tally_words
+from engine.core.evaluation import Evaluation, Mean
+from engine.core.rating import Verdict, tally_words
+from engine.core.result import DemoReport, DemoStage, DemoVotes, StatedRule
 from engine.raters.rule import stated
-from engine.stats.preference import Verdict
 from engine.store.exports import PairExport
 
 COST_NOTE = "No machine price was given; the cost is the time of this machine."
@@ -19,71 +18,63 @@ def report_of(
     export: PairExport,
     rated: int,
     stages: list[tuple[str, float]],
-) -> dict[str, Any]:
+) -> DemoReport:
     """The report: before and after with intervals, win rate with interval, and what it cost."""
     base, sft, dpo = evaluation.models
     seconds = sum(took for _, took in stages)
-    return {
-        "sentence": verdict.sentence,
-        "decision": verdict.decision,
-        "win_rate": verdict.win_rate,
-        "low": verdict.low,
-        "high": verdict.high,
-        "votes": {
-            "wins": verdict.wins,
-            "losses": verdict.losses,
-            "ties": verdict.ties,
-            "both_bad": verdict.both_bad,
-        },
-        "before": _means(evaluation, base),
-        "sft": _means(evaluation, sft),
-        "after": _means(evaluation, dpo),
-        "gains": {k: gain.sentence for k, gain in evaluation.gains[dpo].items()},
-        "held_out_rows": len(evaluation.rows),
-        "rated": rated,
-        "pairs": export.pairs,
-        "left_out": export.counts,
-        "rater": {"rule": rule, "stated": stated(rule)},
-        "stages": [{"label": label, "seconds": round(took, 1)} for label, took in stages],
-        "seconds": round(seconds, 1),
-        "cores": os.cpu_count(),
-        "cost_note": COST_NOTE,
-    }
+    return DemoReport(
+        sentence=verdict.sentence,
+        decision=verdict.decision,
+        win_rate=verdict.win_rate,
+        low=verdict.low,
+        high=verdict.high,
+        votes=DemoVotes(
+            wins=verdict.wins, losses=verdict.losses, ties=verdict.ties, both_bad=verdict.both_bad
+        ),
+        before=evaluation.means[base],
+        sft=evaluation.means[sft],
+        after=evaluation.means[dpo],
+        gains={name: gain.sentence for name, gain in evaluation.gains[dpo].items()},
+        held_out_rows=len(evaluation.rows),
+        rated=rated,
+        pairs=export.pairs,
+        left_out=export.counts,
+        rater=StatedRule(rule=rule, stated=stated(rule)),
+        stages=tuple(DemoStage(label=label, seconds=round(took, 1)) for label, took in stages),
+        seconds=round(seconds, 1),
+        cores=os.cpu_count(),
+        cost_note=COST_NOTE,
+    )
 
 
-def _means(evaluation: Evaluation, model: str) -> dict[str, dict[str, Any]]:
-    return {k: mean.model_dump() for k, mean in evaluation.means[model].items()}
-
-
-def as_markdown(report: dict[str, Any]) -> str:
+def as_markdown(report: DemoReport) -> str:
     """The report as a page of text."""
     lines = [
         "# The loop, once round",
         "",
-        report["sentence"],
+        report.sentence,
         "",
-        f"| on {report['held_out_rows']} held-out rows | base | after SFT | after DPO |",
+        f"| on {report.held_out_rows} held-out rows | base | after SFT | after DPO |",
         "| --- | --- | --- | --- |",
     ]
-    for metric in report["before"]:
-        cells = (_cell(report[stage][metric]) for stage in ("before", "sft", "after"))
+    for metric in report.before:
+        cells = (_cell(means[metric]) for means in (report.before, report.sft, report.after))
         lines.append(f"| {metric} | {' | '.join(cells)} |")
-    votes = report["votes"]
+    votes = report.votes
     lines += [
         "",
-        f"Blind round: win rate {report['win_rate']:.3f} "
-        f"(95 % interval {report['low']:.3f} to {report['high']:.3f}); "
-        f"{tally_words(**votes)}.",
-        f"Training pairs: {report['pairs']} from {report['rated']} votes.",
-        f"Raters were simulated ({report['rater']['rule']}): {report['rater']['stated']}",
+        f"Blind round: win rate {report.win_rate:.3f} "
+        f"(95 % interval {report.low:.3f} to {report.high:.3f}); "
+        f"{tally_words(votes.wins, votes.losses, votes.ties, votes.both_bad)}.",
+        f"Training pairs: {report.pairs} from {report.rated} votes.",
+        f"Raters were simulated ({report.rater.rule}): {report.rater.stated}",
         "",
-        f"It took {report['seconds'] / 60:.1f} minutes on {report['cores']} cores. "
-        f"{report['cost_note']}",
+        f"It took {report.seconds / 60:.1f} minutes on {report.cores} cores. {report.cost_note}",
         "",
-        *(f"- {stage['label']}: {stage['seconds']} s" for stage in report["stages"]),
+        *(f"- {stage.label}: {stage.seconds} s" for stage in report.stages),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _cell(mean: dict[str, Any]) -> str:
-    return f"{mean['score']:.3f} ({mean['low']:.3f} to {mean['high']:.3f})"
+def _cell(mean: Mean) -> str:
+    return f"{mean.score:.3f} ({mean.low:.3f} to {mean.high:.3f})"

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict
 from engine.core.actor import Actor, Role
 from engine.core.evaluation import Mean
 from engine.core.job import State
+from engine.core.rating import Decision
 from engine.core.result import EvaluationResult
 from engine.services import access
 from engine.services.loop.history import history
-from engine.stats.preference import Decision
 from engine.store import activity, evaluations, jobs, last_visits, models, runs
 from engine.store.connect import reading, writing
 from engine.store.last_visits import LastVisit

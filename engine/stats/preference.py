@@ -1,48 +1,16 @@
 """What the votes of a blind test say."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 from scipy.stats import binomtest, norm, t
 
 from engine.core.errors import UserError
-from engine.core.rating import same_answer_words, tally_words
+from engine.core.rating import Decision, Verdict, same_answer_words, tally_words
 from engine.stats.intervals import SAME, Interval, mean_interval, p_words, wilson
 from engine.stats.paired import sign_flip_p
 from engine.stats.power import detectable, wins_needed
-
-Decision = Literal["better", "worse", "no difference shown"]
-
-
-class Verdict(BaseModel):
-    """`win_rate` counts ties and both-bad as half; `decisive_rate` leaves them out.
-
-    `n` counts votes, `decisive` those with a winner. `detectable` is the smallest true win rate
-    (ties as half) that a test of this size shows in 80 of 100 cases; None where it shows none.
-    `identical` of the ties are questions with the same answer from both, which nobody voted on.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    sentence: str
-    decision: Decision
-    win_rate: float
-    low: float
-    high: float
-    p: float
-    n: int
-    decisive: int
-    decisive_rate: float
-    decisive_low: float
-    decisive_high: float
-    detectable: float | None
-    wins: int
-    losses: int
-    ties: int
-    both_bad: int
-    identical: int = 0
 
 
 class _Test(NamedTuple):

@@ -14,8 +14,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import expit, logit
 
 from engine.core.errors import UserError
+from engine.core.rating import Verdict
 from engine.stats.intervals import Interval, expanded, p_words
-from engine.stats.preference import Verdict, verdict
+from engine.stats.preference import verdict
 from engine.stats.rated_pairs import RatedPair, counted, prompt_means
 
 FEW_PROMPTS = 9  # up to here all swaps of two models are tried, beyond it random ones

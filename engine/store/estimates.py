@@ -1,10 +1,11 @@
 """What was said of a run before it started, kept as its event; and finished runs to learn from."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, RowMapping, and_, select
 
 from engine.core.job import Job, State
+from engine.core.preflight import Preflight
 from engine.store import events
 from engine.store.rows import loaded
 from engine.store.tables import event, job, model
@@ -17,24 +18,24 @@ class Finished(NamedTuple):
     """A job that is done, with its estimate where one was made."""
 
     job: Job
-    estimate: dict[str, Any]
+    estimate: Preflight | None
 
 
-def add(conn: Connection, job_id: str, now: float, estimate: dict[str, Any]) -> None:
+def add(conn: Connection, job_id: str, now: float, estimate: Preflight) -> None:
     """Keep the estimate of a job; one that is there already stays.
 
     The job's row is locked: its process numbers events at the same time.
     """
     conn.execute(select(job.c.id).where(job.c.id == job_id).with_for_update())
-    if not of(conn, job_id):
+    if of(conn, job_id) is None:
         events.add(conn, job_id, [(now, KIND, None, estimate)])
 
 
-def of(conn: Connection, job_id: str) -> dict[str, Any]:
-    """The estimate of a job; empty where none was made."""
+def of(conn: Connection, job_id: str) -> Preflight | None:
+    """The estimate of a job; None where none was made."""
     query = select(event.c.data).where(event.c.job_id == job_id, event.c.kind == KIND).limit(1)
-    row = conn.execute(query).mappings().one_or_none()
-    return dict(loaded(row, "data")["data"]) if row else {}
+    stored = conn.execute(query).scalar()
+    return Preflight.model_validate_json(stored) if stored else None
 
 
 def finished(conn: Connection, kinds: tuple[str, ...], most: int) -> list[Finished]:
@@ -48,7 +49,7 @@ def finished(conn: Connection, kinds: tuple[str, ...], most: int) -> list[Finish
         .order_by(job.c.finished_at.desc())
         .limit(most)
     )
-    return [_finished(dict(row)) for row in conn.execute(query).mappings()]
+    return [_finished(row) for row in conn.execute(query).mappings()]
 
 
 def bases(conn: Connection) -> dict[str, str]:
@@ -60,7 +61,7 @@ def bases(conn: Connection) -> dict[str, str]:
     }
 
 
-def _finished(row: dict[str, Any]) -> Finished:
-    said = row.pop("estimate")
-    estimate = loaded({"data": said}, "data")["data"] if said else {}
+def _finished(row: RowMapping) -> Finished:
+    said = row["estimate"]
+    estimate = Preflight.model_validate_json(said) if said else None
     return Finished(Job.model_validate(loaded(row, *JSON)), estimate)

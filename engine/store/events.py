@@ -1,14 +1,12 @@
 """What jobs say, append-only and numbered within a job; and which workers are alive."""
 
-from typing import Any
-
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from engine.core.job import Event
+from engine.core.event import Event, EventData, read_event
 from engine.store.rows import loaded, to_json
 from engine.store.tables import event, worker
 
-EventRow = tuple[float, str, int | None, dict[str, Any]]  # at, kind, step, data
+EventRow = tuple[float, str, int | None, EventData]  # at, kind, step, data
 
 
 def add(conn: Connection, job_id: str, rows: list[EventRow]) -> None:
@@ -35,14 +33,14 @@ def after(conn: Connection, job_id: str, seq: int, most: int | None = None) -> l
     """Events with a higher number than `seq`, in order: the first `most` of them."""
     query = select(event).where(event.c.job_id == job_id, event.c.seq > seq).order_by(event.c.seq)
     query = query if most is None else query.limit(most)
-    return [Event.model_validate(loaded(row, "data")) for row in conn.execute(query).mappings()]
+    return [read_event(loaded(row, "data")) for row in conn.execute(query).mappings()]
 
 
 def newest(conn: Connection, job_id: str, kind: str, number: int) -> list[Event]:
     """The last events of a kind, the newest first."""
     query = select(event).where(event.c.job_id == job_id, event.c.kind == kind)
     rows = conn.execute(query.order_by(event.c.seq.desc()).limit(number)).mappings()
-    return [Event.model_validate(loaded(row, "data")) for row in rows]
+    return [read_event(loaded(row, "data")) for row in rows]
 
 
 def heartbeat(conn: Connection, worker_id: str, host: str, pid: int, now: float) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, or_, select, update
 
-from engine.core.job import Event, Job, State
+from engine.core.event import Event, read_event
+from engine.core.job import Job, State
 from engine.store.rows import loaded, to_json
 from engine.store.tables import evaluation, event, job, model, promotion, rating_round
 
@@ -20,14 +21,14 @@ def events_of(conn: Connection, job_id: str, *kinds: str) -> list[Event]:
     """All events of the given kinds, in order."""
     query = select(event).where(event.c.job_id == job_id, event.c.kind.in_(kinds))
     rows = conn.execute(query.order_by(event.c.seq)).mappings()
-    return [Event.model_validate(loaded(row, "data")) for row in rows]
+    return [read_event(loaded(row, "data")) for row in rows]
 
 
 def newest(conn: Connection, job_id: str, kind: str) -> Event | None:
     """The last event of a kind; None while there is none."""
     query = select(event).where(event.c.job_id == job_id, event.c.kind == kind)
     row = conn.execute(query.order_by(event.c.seq.desc()).limit(1)).mappings().one_or_none()
-    return Event.model_validate(loaded(row, "data")) if row else None
+    return read_event(loaded(row, "data")) if row else None
 
 
 def unfinished(conn: Connection) -> list[Job]:

@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,7 @@ from engine import plugins
 from engine.core.context import Context, ModelCache, ModelFiles
 from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
+from engine.core.event import EventData, MetricData, ProgressData
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe, Ref, RefKind, TrainRecipe, current_names, read
 from engine.core.result import training_result
@@ -97,7 +98,7 @@ class StudyProgress:
     def report(self, label: str, part: float = 0.0) -> None:
         """Say how far the progress is, `part` of the present training included."""
         done = self.done + part
-        said: dict[str, Any] = {"done": round(done, 3), "total": self.total, "label": label}
+        said: ProgressData = {"done": round(done, 3), "total": self.total, "label": label}
         if done > 0:
             gone = self._clock() - self._began
             said["eta_s"] = round(gone / done * (self.total - done), 1)
@@ -126,15 +127,21 @@ class NestedContext:
         shutil.rmtree(self.folder, ignore_errors=True)  # of an attempt that died
         self.folder.mkdir(parents=True)
 
-    def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
+    def emit(self, kind: str, data: EventData, step: int | None = None) -> None:
         """Pass on the progress as that of the study, and the held-out loss to who asked for it."""
         if kind == "progress":
-            label = f"{self._name.replace('-', ' ').capitalize()}: {data.get('label', '')}"
-            self._progress.report(label, data["done"] / max(1, data["total"]))
-        elif kind == "metric" and "eval_loss" in data and step:
-            self._measured += 1
-            if self._on_held_out:
-                self._on_held_out(self._measured, float(data["eval_loss"]))
+            far = cast("ProgressData", data)
+            label = f"{self._name.replace('-', ' ').capitalize()}: {far.get('label', '')}"
+            self._progress.report(label, far["done"] / max(1, far["total"]))
+        elif kind == "metric" and step:
+            self._measure(cast("MetricData", data))
+
+    def _measure(self, metrics: MetricData) -> None:
+        if "eval_loss" not in metrics:
+            return
+        self._measured += 1
+        if self._on_held_out:
+            self._on_held_out(self._measured, float(metrics["eval_loss"]))
 
     def cancelled(self) -> bool:
         """Whether the person asked the progress to stop."""

@@ -175,7 +175,7 @@ class Search:
         made = made.model_copy(update={"seconds": round(time.monotonic() - began, 1)})
         self.trials.append(made)
         self.progress.done += 1
-        self.ctx.emit("trial", made.model_dump(mode="json"), made.number)
+        self.ctx.emit("trial", made, made.number)
         self.ctx.emit("log", {"text": _line(made)})
         better = made.loss is not None and (
             self.best is None or made.loss < (self.best.trial.loss or 0.0)

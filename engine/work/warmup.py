@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from engine import plugins
 from engine.core.context import Context
 from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
+from engine.core.event import EventData, MetricData
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, TrainRecipe, current_names, read
@@ -104,10 +105,11 @@ class _Quiet:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ctx, name)
 
-    def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
+    def emit(self, kind: str, data: EventData, step: int | None = None) -> None:
         """Pass on how far it is; keep the speeds."""
-        if kind == "metric" and "tokens_per_s" in data:
-            self.rates.append(data["tokens_per_s"])
+        if kind == "metric":
+            measured = cast("MetricData", data)
+            self.rates += [rate for name, rate in measured.items() if name == "tokens_per_s"]
         if kind == "progress":
             self._ctx.emit(kind, data, step)
 

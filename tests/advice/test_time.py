@@ -5,6 +5,7 @@ import pytest
 from engine.advice import time
 from engine.advice.size import of_number
 from engine.advice.time import FinishedRun, Work
+from engine.core.units import duration_words
 
 
 def run(speed=500.0, length=200.0, model="m", method="sft", tuning="lora", **more):
@@ -62,4 +63,4 @@ def test_estimate_that_was_always_half_is_doubled_the_next_time():
      (86_400 * 30, "30 days")],
 )  # fmt: skip
 def test_duration_is_written_in_a_readable_unit(seconds, words):
-    assert time.in_words(seconds) == words
+    assert duration_words(seconds) == words

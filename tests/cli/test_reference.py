@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from engine.cli import reference
 from engine.cli.app import cli
 from engine.cli.json_shapes import SHAPES
+from engine.core.event import EVENTS
 from engine.workspace import open_workspace
 from tests import helpers
 from tests.conftest import REPO
@@ -52,7 +53,7 @@ def kinds_emitted():
 def test_every_event_kind_is_described():
     emitted = set(kinds_emitted())
     assert {"log", "metric", "progress", "sample"} <= emitted
-    assert emitted - set(reference.EVENTS) == set()
+    assert emitted - set(EVENTS) == set()
 
 
 def fits(value, shape):

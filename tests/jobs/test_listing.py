@@ -8,12 +8,15 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound, UserError
 from engine.core.job import State
 from engine.core.outcome import Outcome
+from engine.core.preflight import TimeRange
+from engine.methods import sft as sft_method
 from engine.services import outcomes
 from engine.services.evaluation import evaluations
 from engine.services.jobs import compare, lifecycle, listing, queue
 from engine.services.models import registry
 from engine.services.rating import rounds
 from engine.services.rating.plans import RoundRecipe
+from engine.services.training import estimate
 from engine.store import estimates, events
 from engine.store.connect import writing
 from tests import helpers
@@ -169,10 +172,13 @@ def test_steps_repeated_after_a_restart_are_drawn_once(ws, world):
 def test_queue_estimates_when_each_job_starts(ws, world):
     going = helpers.claimed(ws, sft(ws, world, "goes").id)
     waits = [sft(ws, world, f"waits {n}", seed=n) for n in (1, 2, 3)]
+    asked = sft_method.Recipe(model="none", dataset="none")
+    likely = estimate.what_if(LOCAL, asked, 1e6).model_copy(
+        update={"seconds": TimeRange(low=50.0, likely=100.0, high=200.0)}
+    )
     with writing(ws.db) as conn:
         left = {"done": 1, "total": 4, "label": "", "eta_s": 30.0}
         events.add(conn, going.id, [(time.time() - 10, "progress", 1, left)])
-        likely = {"seconds": {"low": 50.0, "likely": 100.0, "high": 200.0}}
         estimates.add(conn, waits[0].id, time.time(), likely)
     found = queue.queue(ws, LOCAL)
     assert [one.job_id for one in found] == [job.id for job in waits]

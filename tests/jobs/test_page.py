@@ -6,10 +6,13 @@ import gradio as gr
 import pytest
 
 from engine.core.actor import LOCAL
-from engine.core.job import Event, State
+from engine.core.event import MetricEvent, StateEvent
+from engine.core.job import State
 from engine.core.outcome import Outcome
+from engine.core.preflight import TimeRange
 from engine.services import outcomes
 from engine.services.jobs import lifecycle, listing
+from engine.services.training import estimate
 from engine.stats.curve import learning_curve
 from tests import helpers
 from tests.ui import results
@@ -147,9 +150,9 @@ def test_changed_settings_are_listed_before_defaults(ws, world):
 
 def test_run_that_starts_again_begins_its_curve_anew():
     said = [
-        Event(job_id="j", seq=1, at=0, kind="metric", step=1, data={"loss": 9.0}),
-        Event(job_id="j", seq=2, at=0, kind="state", data={"state": "running"}),
-        Event(job_id="j", seq=3, at=0, kind="metric", step=1, data={"loss": 1.0}),
+        MetricEvent(job_id="j", seq=1, at=0, step=1, data={"loss": 9.0}),
+        StateEvent(job_id="j", seq=2, at=0, data={"state": "running"}),
+        MetricEvent(job_id="j", seq=3, at=0, step=1, data={"loss": 1.0}),
     ]
     track = follow.taken(Track(), said)
     assert [event.data["loss"] for event in track.metrics] == [1.0]
@@ -157,7 +160,7 @@ def test_run_that_starts_again_begins_its_curve_anew():
 
 def test_best_checkpoint_is_never_the_start():
     said = [
-        Event(job_id="j", seq=n, at=0, kind="metric", step=n, data={"eval_loss": loss})
+        MetricEvent(job_id="j", seq=n, at=0, step=n, data={"eval_loss": loss})
         for n, loss in enumerate([1.0, 1.4, 1.2])
     ]
     assert follow.best(follow.taken(Track(), said)) == (2, 1.2)
@@ -165,14 +168,14 @@ def test_best_checkpoint_is_never_the_start():
 
 def test_dpo_shows_margin_and_accuracy():
     data = {"rewards/margins": 0.5, "rewards/accuracies": 0.9}
-    said = [Event(job_id="j", seq=1, at=0, kind="metric", step=1, data=data)]
+    said = [MetricEvent(job_id="j", seq=1, at=0, step=1, data=data)]
     assert curves.has_preferences(said)
     drawn = curves.preferences(said, "j")
     assert [list(trace.y) for trace in drawn.data] == [[0.5], [], [0.9], []]
 
 
 def test_kto_run_draws_no_empty_margin_chart():
-    said = [Event(job_id="j", seq=1, at=0, kind="metric", step=1, data={"rewards/margins": 0.2})]
+    said = [MetricEvent(job_id="j", seq=1, at=0, step=1, data={"rewards/margins": 0.2})]
     drawn = curves.preferences(said, "j")
     assert {trace.yaxis for trace in drawn.data} == {"y"}
     assert drawn.layout.yaxis.domain == (0.0, 1.0)
@@ -180,11 +183,10 @@ def test_kto_run_draws_no_empty_margin_chart():
 
 def test_track_of_a_long_training_keeps_every_held_out_point_of_its_curve():
     said = [
-        Event(
+        MetricEvent(
             job_id="j",
             seq=n,
             at=0,
-            kind="metric",
             step=n,
             data={"eval_loss": 1.0} if n % 1000 == 7 else {"loss": 1.0},
         )
@@ -205,7 +207,7 @@ def test_track_of_a_run_of_any_length_stays_small_and_knows_its_newest_and_lowes
                 data = {"eval_loss": 0.25}
             elif n % 10 == 3:
                 data = {"eval_loss": 0.5 + n}
-            said.append(Event(job_id="j", seq=n, at=0, kind="metric", step=n, data=data))
+            said.append(MetricEvent(job_id="j", seq=n, at=0, step=n, data=data))
         track = follow.taken(track, said)
     assert track.measured == 50_000
     for name, last in (("loss", 50_000), ("cpu_percent", 49_999), ("eval_loss", 49_993.5)):
@@ -363,15 +365,17 @@ def test_run_that_left_no_checkpoint_is_only_started_again(ws, world):
 
 def test_sampled_answers_estimates_resources_and_overfitting_are_shown(ws, world):
     job = running(ws, world)
-    estimate = {
-        "seconds": {"low": 60.0, "likely": 120.0, "high": 300.0},
-        "memory_needed": 3 * 2**30,
-    }
+    expected = estimate.what_if(LOCAL, lifecycle.recipe_of(job), 1e6).model_copy(
+        update={
+            "seconds": TimeRange(low=60.0, likely=120.0, high=300.0),
+            "memory_needed": 3 * 2**30,
+        }
+    )
     answer = {"step": 4, "prompt": "When?", "text": "<script>", "reference": "At nine"}
     results.say(
         ws,
         job.id,
-        ("estimate", None, estimate),
+        ("estimate", None, expected),
         ("sample", 4, answer),
         ("sample", 8, {**answer, "step": 8, "text": "At ten"}),
         ("metric", 5, {"cpu_percent": 180.0, "memory_mb": 2048.0, "learning_rate": 1e-4}),

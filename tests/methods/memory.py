@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from engine.core.context import Cancelled, ModelCache, ModelFiles
 from engine.core.dataset import Row, Split
 from engine.core.evaluation import Evaluation
+from engine.core.event import Event, EventData, LogEvent, MetricEvent, read_event
 from engine.core.examples import Chat, Example, Message, Preference, Prompt, Unpaired
-from engine.core.job import Event
 from engine.core.model import Model
 from engine.core.outcome import NewModel
 
@@ -76,10 +75,9 @@ class MemoryContext:
         self._models[model_id] = found
         return found
 
-    def emit(self, kind: str, data: dict[str, Any], step: int | None = None) -> None:
-        number = len(self.events) + 1
-        event = Event(job_id=self.job_id, seq=number, at=0.0, kind=kind, step=step, data=data)
-        self.events.append(event)
+    def emit(self, kind: str, data: EventData, step: int | None = None) -> None:
+        row = {"job_id": self.job_id, "seq": len(self.events) + 1, "at": 0.0}
+        self.events.append(read_event({**row, "kind": kind, "step": step, "data": data}))
 
     def cancelled(self) -> bool:
         steps = sum(event.kind == "progress" for event in self.events)
@@ -99,11 +97,11 @@ class MemoryContext:
         return self._models[model_id]
 
     def metrics(self, name: str) -> list[float]:
-        found = [event.data for event in self.events if event.kind == "metric"]
+        found = [event.data for event in self.events if isinstance(event, MetricEvent)]
         return [data[name] for data in found if name in data]
 
     def said(self) -> list[str]:
-        return [event.data["text"] for event in self.events if event.kind == "log"]
+        return [event.data["text"] for event in self.events if isinstance(event, LogEvent)]
 
 
 def user(text: str) -> tuple[Message, ...]:

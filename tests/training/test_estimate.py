@@ -167,8 +167,9 @@ def test_estimate_reports_refusals_of_the_training(ws, world):
 
 def test_estimate_of_a_job_is_kept_once_and_compared_with_what_it_took(ws, world):
     job = ran(ws, *world, seconds=120, tokens_per_s=50.0, peak_memory_mb=700.0)
+    another = estimate.what_if(LOCAL, world[1], 1e9)
     with writing(ws.db) as conn:
-        estimates.add(conn, job.id, time.time(), {"another": 1})
+        estimates.add(conn, job.id, time.time(), another)
     found = history.compare(ws, LOCAL, job.id)
     assert found.actual_s == pytest.approx(120, abs=2)
     assert found.actual_memory == 700 * 2**20
@@ -180,7 +181,7 @@ def test_job_without_an_estimate_has_nothing_to_compare(ws, world):
     job = lifecycle.submit(ws, LOCAL, *world)
     assert history.compare(ws, LOCAL, job.id) is None
     with reading(ws.db) as conn:
-        assert estimates.of(conn, job.id) == {}
+        assert estimates.of(conn, job.id) is None
 
 
 def test_estimate_is_refused_to_raters(ws, world):

@@ -6,7 +6,7 @@ import gradio as gr
 import pytest
 from gradio.utils import deep_hash
 
-from engine.core.job import Event
+from engine.core.event import ProgressEvent, StateEvent
 from engine.services.jobs import lifecycle
 from tests import helpers
 from tests.ui import results
@@ -128,7 +128,7 @@ def test_track_tells_the_time_left_at_the_pace_of_its_attempt():
 
 def test_track_counts_the_pace_of_a_new_attempt_anew():
     track = follow.taken(follow.Track(), [_progress(1, 0.0, 0), _progress(2, 1.0, 40)])
-    state = Event(job_id="j", seq=3, at=500.0, kind="state", data={"state": "running"})
+    state = StateEvent(job_id="j", seq=3, at=500.0, data={"state": "running"})
     track = follow.taken(track, [state, _progress(4, 510.0, 40)])
     assert track.eta_s is None
     assert follow.taken(track, [_progress(5, 520.0, 45)]).eta_s == pytest.approx(10.0)
@@ -136,7 +136,7 @@ def test_track_counts_the_pace_of_a_new_attempt_anew():
 
 def _progress(seq, at, done):
     data = {"done": done, "total": 50, "label": "Writing"}
-    return Event(job_id="j", seq=seq, at=at, kind="progress", data=data)
+    return ProgressEvent(job_id="j", seq=seq, at=at, data=data)
 
 
 def _job(ws, project_id, model_id, name):

@@ -13,8 +13,10 @@ from fastapi.testclient import TestClient
 
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
-from engine.core.job import Event, Job, State
+from engine.core.event import MetricEvent, ProgressEvent
+from engine.core.job import Job, State
 from engine.core.project import LoopStatus, NextAction, Step
+from engine.core.result import DemoReport
 from engine.services import projects
 from engine.services.people import accounts
 from engine.workspace import Settings, Workspace, open_workspace
@@ -367,9 +369,7 @@ def test_loss_curve_marks_the_lowest_held_out_loss():
         (3, {"eval_loss": 1.5}),
         (4, {"eval_loss": 1.7}),
     ]
-    events = [
-        Event(job_id="j", seq=n, at=0.0, kind="metric", step=n, data=data) for n, data in said
-    ]
+    events = [MetricEvent(job_id="j", seq=n, at=0.0, step=n, data=data) for n, data in said]
     drawn = charts.loss_curves(events)
     assert [list(trace.y) for trace in drawn.data] == [[3.0], [2.0, 1.5, 1.7]]
     assert drawn.layout.annotations[0].x == 3
@@ -493,7 +493,7 @@ def _job(state: State, **more: object) -> Job:
 
 def test_running_demo_shows_its_part_and_a_failed_one_says_why():
     said = {"done": 1.4, "total": 9, "label": "Training on the examples (SFT)"}
-    event = Event(job_id="job", seq=1, at=0.0, kind="progress", data=said)
+    event = ProgressEvent(job_id="job", seq=1, at=0.0, data=said)
     running = home_view.demo_on_its_way(_job(State.RUNNING), follow.taken(follow.Track(), [event]))
     assert "Part 2 of 9: Training on the examples (SFT)" in running
     assert "16 %" in running
@@ -504,15 +504,16 @@ def test_running_demo_shows_its_part_and_a_failed_one_says_why():
 
 
 def test_report_reads_win_rate_scores_and_who_rated():
-    mean = {"score": 0.41, "low": 0.36, "high": 0.46}
-    found = {
-        "sentence": "The new model won 62 % of the votes.",
+    mean = {"score": 0.41, "low": 0.36, "high": 0.46, "n": 50}
+    found = DemoReport.model_validate({
+        "sentence": "The new model won 62 % of the votes.", "decision": "better",
         "win_rate": 0.62, "low": 0.54, "high": 0.70,
         "votes": {"wins": 118, "losses": 72, "ties": 20, "both_bad": 6},
-        "before": {"bleu": mean}, "sft": {"bleu": mean}, "after": {"bleu": mean},
-        "held_out_rows": 50, "rated": 72, "pairs": 58, "rater": {"stated": EVIL},
+        "before": {"bleu": mean}, "sft": {"bleu": mean}, "after": {"bleu": mean}, "gains": {},
+        "held_out_rows": 50, "rated": 72, "pairs": 58, "left_out": {},
+        "rater": {"rule": "expert", "stated": EVIL}, "stages": [],
         "seconds": 584.0, "cores": 2, "cost_note": "No price was given.",
-    }  # fmt: skip
+    })  # fmt: skip
     card = home_view.report(found)
     for text in (
         "62 %",

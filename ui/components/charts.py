@@ -5,7 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from engine.core.job import Event
+from engine.core.event import MetricEvent
 from ui.components.tokens import chart
 
 MUTED = chart("ink")
@@ -42,7 +42,7 @@ def figure(height: int | None = None) -> Any:
     return drawn
 
 
-def loss_curves(events: Sequence[Event]) -> Any:
+def loss_curves(events: Sequence[MetricEvent]) -> Any:
     """Training loss and held-out loss over the steps, the lowest held-out loss marked."""
     drawn = figure()
     steps, values = _series(events, "loss")
@@ -94,10 +94,6 @@ def _mark_lowest(drawn: Any, steps: list[int], values: list[float]) -> None:
     )
 
 
-def _series(events: Sequence[Event], name: str) -> tuple[list[int], list[float]]:
-    found = [
-        (event.step or 0, float(event.data[name]))
-        for event in events
-        if event.kind == "metric" and name in event.data
-    ]
+def _series(events: Sequence[MetricEvent], name: str) -> tuple[list[int], list[float]]:
+    found = [(event.step or 0, float(event.data[name])) for event in events if name in event.data]
     return [step for step, _ in found], [value for _, value in found]

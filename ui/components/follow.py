@@ -4,9 +4,21 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Any
 
-from engine.core.job import Event, Job
+from engine.core.event import (
+    EstimateEvent,
+    Event,
+    LogEvent,
+    MetricEvent,
+    ProgressData,
+    ProgressEvent,
+    SampleData,
+    SampleEvent,
+    StateEvent,
+    TrialEvent,
+)
+from engine.core.job import Job
+from engine.core.preflight import Preflight
 from engine.core.result import Trial
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
@@ -38,30 +50,30 @@ class Track:
 
     seq: int = 0
     whole: bool = False
-    metrics: tuple[Event, ...] = ()
+    metrics: tuple[MetricEvent, ...] = ()
     measured: int = 0  # metrics of this attempt, with those that are not kept
     series: Mapping[Names, ThinnedSeries] = field(default_factory=dict)
-    lowest: Event | None = None  # the lowest held-out loss after the start
+    lowest: MetricEvent | None = None  # the lowest held-out loss after the start
     lines: tuple[tuple[float, str], ...] = ()
     logged: tuple[str, ...] = ()  # the newest log messages alone, without changes of state
-    began: Event | None = None  # the first progress of this attempt
-    latest: Event | None = None  # its newest progress
-    samples: tuple[dict[str, Any], ...] = ()
+    began: ProgressEvent | None = None  # the first progress of this attempt
+    latest: ProgressEvent | None = None  # its newest progress
+    samples: tuple[SampleData, ...] = ()
     trials: tuple[Trial, ...] = ()  # of a search for settings
-    estimate: dict[str, Any] = field(default_factory=dict)
+    estimate: Preflight | None = None
 
     @property
-    def progress(self) -> dict[str, Any]:
-        """The newest progress: `done`, `total`, `label`; empty before there is any."""
-        return self.latest.data if self.latest else {}
+    def progress(self) -> ProgressData | None:
+        """The newest progress; None before there is any."""
+        return self.latest.data if self.latest else None
 
     @property
     def eta_s(self) -> float | None:
         """Seconds left at the pace of this attempt so far; None before it has moved."""
         if self.began is None or self.latest is None:
             return None
-        done, total = float(self.latest.data["done"]), float(self.latest.data["total"])
-        moved = done - float(self.began.data["done"])
+        done, total = self.latest.data["done"], self.latest.data["total"]
+        moved = done - self.began.data["done"]
         return (self.latest.at - self.began.at) / moved * (total - done) if moved > 0 else None
 
 
@@ -102,13 +114,14 @@ def taken(known: Track, events: list[Event]) -> Track:
     """`known` with `events` added; an attempt says again what it goes on from."""
     said = lifecycle.current(events)
     before = known if said is events else _anew(known)
-    metrics = [event for event in said if event.kind == "metric"]
+    metrics = [event for event in said if isinstance(event, MetricEvent)]
     lines = series.extended(before.series, metrics)
     lowest = _lowest(before.lowest, metrics)
-    data = {kind: [e.data for e in said if e.kind == kind] for kind in ("sample", "trial")}
-    progress = [event for event in said if event.kind == "progress"]
-    logged = [str(event.data["text"]) for event in events if event.kind == "log"]
-    estimates = [event.data for event in events if event.kind == "estimate"]
+    samples = [event.data for event in said if isinstance(event, SampleEvent)]
+    trials = [event.data for event in said if isinstance(event, TrialEvent)]
+    progress = [event for event in said if isinstance(event, ProgressEvent)]
+    logged = [event.data["text"] for event in events if isinstance(event, LogEvent)]
+    estimates = [event.data for event in events if isinstance(event, EstimateEvent)]
     return Track(
         seq=events[-1].seq if events else known.seq,
         metrics=series.in_order(lines, lowest) if metrics else before.metrics,
@@ -119,8 +132,8 @@ def taken(known: Track, events: list[Event]) -> Track:
         logged=(*known.logged, *logged)[-KEPT_MESSAGES:],
         began=before.began or next(iter(progress), None),
         latest=progress[-1] if progress else before.latest,
-        samples=(*before.samples, *data["sample"])[-KEPT_SAMPLES:],
-        trials=(*before.trials, *map(Trial.model_validate, data["trial"])),
+        samples=(*before.samples, *samples)[-KEPT_SAMPLES:],
+        trials=(*before.trials, *trials),
         estimate=estimates[-1] if estimates else known.estimate,
     )
 
@@ -130,12 +143,12 @@ def _anew(known: Track) -> Track:
     return Track(known.seq, lines=known.lines, logged=known.logged, estimate=known.estimate)
 
 
-def _lowest(known: Event | None, metrics: list[Event]) -> Event | None:
+def _lowest(known: MetricEvent | None, metrics: list[MetricEvent]) -> MetricEvent | None:
     for event in metrics:
         loss = event.data.get("eval_loss")
         if loss is None or not event.step:
             continue
-        if known is None or float(loss) < float(known.data["eval_loss"]):
+        if known is None or loss < known.data["eval_loss"]:
             known = event
     return known
 
@@ -143,10 +156,10 @@ def _lowest(known: Event | None, metrics: list[Event]) -> Event | None:
 def _lines(events: list[Event]) -> list[tuple[float, str]]:
     found = []
     for event in events:
-        if event.kind == "log":
-            found.append((event.at, str(event.data["text"])))
-        elif event.kind == "state":
-            said = str(event.data["state"])
+        if isinstance(event, LogEvent):
+            found.append((event.at, event.data["text"]))
+        elif isinstance(event, StateEvent):
+            said = event.data["state"]
             found.append((event.at, STATES.get(said, said)))
     return found
 

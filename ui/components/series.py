@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.core.job import Event
+from engine.core.event import MetricEvent
 
 MOST_POINTS = 1500  # of a series: more cannot be told apart on a screen
 MOST_SERIES = 24  # of a job; measurements under still other names share the last one
@@ -18,10 +18,10 @@ class ThinnedSeries:
 
     count: int = 0
     stride: int = 1
-    even: tuple[Event, ...] = ()
-    newest: Event | None = None
+    even: tuple[MetricEvent, ...] = ()
+    newest: MetricEvent | None = None
 
-    def extended(self, events: Sequence[Event]) -> "ThinnedSeries":
+    def extended(self, events: Sequence[MetricEvent]) -> "ThinnedSeries":
         """The series with later measurements; the stride doubles where they would be too many."""
         even, stride = [*self.even, *events[-self.count % self.stride :: self.stride]], self.stride
         while len(even) > MOST_POINTS:
@@ -30,7 +30,7 @@ class ThinnedSeries:
         return ThinnedSeries(self.count + len(events), stride, tuple(even), newest)
 
     @property
-    def points(self) -> tuple[Event, ...]:
+    def points(self) -> tuple[MetricEvent, ...]:
         """The measurements that are kept, in order, the newest among them."""
         if self.newest is None or self.even[-1].seq == self.newest.seq:
             return self.even
@@ -38,10 +38,10 @@ class ThinnedSeries:
 
 
 def extended(
-    known: Mapping[Names, ThinnedSeries], events: Iterable[Event]
+    known: Mapping[Names, ThinnedSeries], events: Iterable[MetricEvent]
 ) -> dict[Names, ThinnedSeries]:
     """The series with `events` added, one series for each set of names measured together."""
-    new: dict[Names, list[Event]] = {}
+    new: dict[Names, list[MetricEvent]] = {}
     for event in events:
         names = tuple(sorted(event.data))
         if names not in known and names not in new and len({*known, *new}) >= MOST_SERIES:
@@ -50,7 +50,9 @@ def extended(
     return {**known, **{n: known.get(n, ThinnedSeries()).extended(each) for n, each in new.items()}}
 
 
-def in_order(series: Mapping[Names, ThinnedSeries], *more: Event | None) -> tuple[Event, ...]:
+def in_order(
+    series: Mapping[Names, ThinnedSeries], *more: MetricEvent | None
+) -> tuple[MetricEvent, ...]:
     """The points of all series and `more`, by their number, none of them twice."""
     found = {event.seq: event for one in series.values() for event in one.points}
     found |= {event.seq: event for event in more if event is not None}

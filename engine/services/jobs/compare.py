@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
-from engine.core.job import Event, Job
+from engine.core.event import Event, MetricEvent
+from engine.core.job import Job
 from engine.core.recipe import current_names
 from engine.core.result import TrainingResult
 from engine.services import access
@@ -93,7 +94,7 @@ def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
 def _series(ids: list[str], events_of: list[list[Event]]) -> dict[str, tuple[Series, ...]]:
     found: dict[str, list[Series]] = {}
     for job_id, events in zip(ids, events_of, strict=True):
-        kept = [event for event in lifecycle.current(events) if event.kind == "metric"]
+        kept = [event for event in lifecycle.current(events) if isinstance(event, MetricEvent)]
         for name in dict.fromkeys(name for event in kept for name in event.data):
             points = [(e.step or 0, float(e.data[name])) for e in kept if name in e.data]
             steps, values = zip(*points, strict=True)

@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 from engine import plugins
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict
-from engine.core.job import Event, Job, State
+from engine.core.event import Event, StateEvent
+from engine.core.job import Job, State
 from engine.core.recipe import Recipe, RefKind, TrainRecipe
 from engine.methods import checkpoint
 from engine.services import access
@@ -151,7 +152,7 @@ def current(said: list[Event]) -> list[Event]:
     begins = [
         number
         for number, event in enumerate(said)
-        if event.kind == "state" and event.data.get("state") == State.RUNNING
+        if isinstance(event, StateEvent) and event.data["state"] == State.RUNNING
     ]
     return said[begins[-1] :] if begins else said
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
 from engine.core.actor import Actor, Role
+from engine.core.event import ProgressEvent
 from engine.core.job import LANES, Job, State
 from engine.store import estimates, runs
 from engine.store.connect import reading
@@ -59,13 +60,14 @@ def _left(conn: Connection, job: Job) -> float | None:
     """Seconds that a job still takes, by its progress or else its estimate; None: nobody knows."""
     running = job.state is State.RUNNING
     said = runs.newest(conn, job.id, "progress") if running else None
-    if said and said.data.get("eta_s") is not None:
-        return max(0.0, float(said.data["eta_s"]) - (time.time() - said.at))
-    if said and said.data.get("done") and job.started_at:
-        done, total = float(said.data["done"]), float(said.data.get("total") or 0)
-        return max(0.0, (said.at - job.started_at) * (total / done - 1))
-    seconds = estimates.of(conn, job.id).get("seconds")
-    if not seconds:
+    if isinstance(said, ProgressEvent):
+        eta_s, done, total = said.data.get("eta_s"), said.data["done"], said.data["total"]
+        if eta_s is not None:
+            return max(0.0, eta_s - (time.time() - said.at))
+        if done and job.started_at:
+            return max(0.0, (said.at - job.started_at) * (total / done - 1))
+    estimate = estimates.of(conn, job.id)
+    if estimate is None:
         return None
     gone = time.time() - (job.started_at or time.time()) if running else 0.0
-    return max(0.0, float(seconds["likely"]) - gone)
+    return max(0.0, estimate.seconds.likely - gone)

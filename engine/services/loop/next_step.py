@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from engine.core.actor import Actor, Role
 from engine.core.model import Model
-from engine.core.rating import Round
+from engine.core.rating import Round, Verdict
 from engine.services.evaluation import evaluations, gate
 from engine.services.loop import champion, stop_rules
 from engine.services.loop import history as histories
@@ -16,7 +16,6 @@ from engine.services.models import registry
 from engine.services.preferences import build
 from engine.services.preferences.build import FEWEST
 from engine.services.rating import rounds, votes
-from engine.stats.preference import Verdict
 from engine.workspace import Workspace
 
 Name = Literal[

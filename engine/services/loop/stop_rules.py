@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from engine.core.evaluation import RegressionCheck
+from engine.core.rating import Verdict
 from engine.services.evaluation import gate
-from engine.stats.preference import Verdict
 
 Name = Literal["gain", "regression", "quality", "budget", "ceiling"]
 SMALL_GAIN = 0.55  # a win rate against the generation before that is not worth a further round

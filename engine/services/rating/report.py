@@ -5,16 +5,15 @@ from sqlalchemy import Connection
 
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, UserError
-from engine.core.rating import Round, Tally
+from engine.core.rating import Round, Tally, Verdict
 from engine.services import access
 from engine.services.rating import audit, tallies
 from engine.services.rating import raters as rating_raters
 from engine.services.rating.raters import RaterView
 from engine.services.rating.tallies import Live
 from engine.stats.agreement import Agreement, agreement
-from engine.stats.bias import PositionBias, position_of
+from engine.stats.bias import PositionBias, position_bias, position_of
 from engine.stats.lengths import LengthControlled, LongerChosen, length_controlled, longer_chosen
-from engine.stats.preference import Verdict
 from engine.stats.rated_pairs import RatedPair, counted, hash_order_score
 from engine.store import flags, rounds, votes
 from engine.store.connect import reading
@@ -67,6 +66,11 @@ def live(ws: Workspace, actor: Actor, round_id: str) -> Live | None:
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         return tallies.live(conn, access.rating_round(conn, actor, round_id))
+
+
+def position(seen: Tally) -> PositionBias:
+    """Whether the votes of a tally favour one side of the screen."""
+    return position_bias(seen.left, seen.right)
 
 
 def _report(conn: Connection, one: Round) -> Report:

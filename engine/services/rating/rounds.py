@@ -17,14 +17,13 @@ from engine.core.dataset import Row
 from engine.core.errors import Conflict, UserError
 from engine.core.examples import Kind, prompt_of
 from engine.core.normalise import question_key
-from engine.core.rating import BLIND, GoldItem, Purpose, Round, RoundPlan, Tally
+from engine.core.rating import BLIND, GoldItem, Purpose, Round, RoundPlan, Tally, Verdict
 from engine.services import access
 from engine.services.data import datasets
 from engine.services.evaluation import gate
 from engine.services.jobs import lifecycle
 from engine.services.rating import audit, comparisons, gold, identity, plans, tallies
 from engine.services.rating.plans import RoundRecipe
-from engine.stats.preference import Verdict
 from engine.store import rounds
 from engine.store.connect import reading, writing
 from engine.store.rows import to_json

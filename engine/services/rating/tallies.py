@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
-from engine.core.rating import Round, Tally, same_answer_words, tally_words
+from engine.core.rating import Decision, Round, Tally, Verdict, same_answer_words, tally_words
 from engine.services.rating import raters
 from engine.services.rating.vote_reading import VoteOutcome, outcome
 from engine.stats.betting import evidence_by_prompt
-from engine.stats.preference import Decision, Verdict
 from engine.stats.preference import verdict as weigh
 from engine.stats.sequential import Evidence
 from engine.store import audit, reviews, rounds, votes

@@ -8,7 +8,6 @@ from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from engine.advice import machine as machines
 from engine.advice import memory, verdict
@@ -17,12 +16,12 @@ from engine.advice.machine import Machine
 from engine.advice.memory import TrainingPlan
 from engine.advice.size import Size, in_words, of_folder, of_number
 from engine.advice.time import Seconds, Speed, Work
-from engine.advice.verdict import Verdict
 from engine.core.actor import Actor, Role
 from engine.core.context import ModelFiles
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.core.job import Job
+from engine.core.preflight import Preflight, Proposal, TimeRange, proposal_words
 from engine.core.recipe import TrainRecipe
 from engine.methods import weights
 from engine.models.precision import NARROW
@@ -38,46 +37,6 @@ from engine.workspace import Workspace
 
 SIDE = 512  # of the matrices that are multiplied to see how fast this machine is
 GPU_OPERATIONS = 3e13  # a second; cards differ by more than ten times, hence the wide range
-
-
-class TimeRange(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    low: float
-    likely: float
-    high: float
-
-
-class Preflight(BaseModel):
-    """Memory in bytes. `proposal` are changes of the recipe that would fit; empty when it does."""
-
-    model_config = ConfigDict(frozen=True)
-
-    memory: dict[str, int]
-    memory_needed: int
-    memory_here: dict[str, int]
-    seconds: TimeRange
-    basis: str
-    usd: TimeRange
-    steps: int
-    rows: int
-    verdict: Verdict
-    reasons: tuple[str, ...] = ()
-    proposal: dict[str, Any] = {}
-    settings: dict[str, str] = {}
-    source: str = ""  # runs, warmup or arithmetic
-    uncorrected_s: float = 0.0  # before earlier misses corrected it
-    refused: bool = False  # by the training itself, whatever the memory
-
-    @property
-    def sentence(self) -> str:
-        """Time, memory and money in one sentence."""
-        low, likely, high = map(
-            advice_time.in_words, (self.seconds.low, self.seconds.likely, self.seconds.high)
-        )
-        cost = f" and {self.usd.likely:.2f} USD" if self.usd.high else ""
-        needs = verdict.gb(self.memory_needed)
-        return f"About {likely} ({low} to {high}), {needs} of memory{cost}; {self.basis}."
 
 
 class _Asked(NamedTuple):
@@ -156,7 +115,7 @@ def submit(
         raise UserError(" ".join(found.reasons), _fix(found))
     job = lifecycle.submit(ws, actor, project_id, recipe, name)
     with writing(ws.db) as conn:
-        estimates.add(conn, job.id, time.time(), found.model_dump(mode="json"))
+        estimates.add(conn, job.id, time.time(), found)
     return job
 
 
@@ -165,7 +124,7 @@ def _fix(found: Preflight) -> str:
         return ""
     if not found.proposal:
         return "Choose a smaller model, or a machine with more memory."
-    return f"This would fit: {verdict.in_sentence(found.proposal)}."
+    return f"This would fit: {proposal_words(found.proposal)}."
 
 
 def _asked(
@@ -255,7 +214,7 @@ def _preflight(
     seconds = Seconds(*(learned * each for each in raw))
     parts = memory.parts(asked.size, asked.plan)
     judged = verdict.judge(sum(parts.values()), asked.machine)
-    proposal, hint = _smaller(asked) if judged.verdict == "impossible" else ({}, ())
+    proposal, hint = _smaller(asked) if judged.verdict == "impossible" else (Proposal(), ())
     return Preflight(
         memory=parts,
         memory_needed=sum(parts.values()),
@@ -277,7 +236,7 @@ def _preflight(
     )
 
 
-def _smaller(asked: _Asked) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _smaller(asked: _Asked) -> tuple[Proposal, tuple[str, ...]]:
     """Changes that would fit, and where there are none, the model that would."""
     qlora = find_spec("bitsandbytes") is not None
     usable = asked.machine.usable
@@ -290,7 +249,9 @@ def _smaller(asked: _Asked) -> tuple[dict[str, Any], tuple[str, ...]]:
                 found["trl"] = {**asked.recipe.trl, **found["trl"]}
             return found, ()
     most_weights = in_words(verdict.largest(asked.plan, usable, qlora))
-    return {}, (f"The largest model that can be trained here has about {most_weights} weights.",)
+    return Proposal(), (
+        f"The largest model that can be trained here has about {most_weights} weights.",
+    )
 
 
 def _here(machine: Machine) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """What earlier trainings tell about the next one, and how one went against what was said of it."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
@@ -9,8 +9,10 @@ from engine.advice import time as advice_time
 from engine.advice.time import FinishedRun, Speed
 from engine.core.actor import Actor, Role
 from engine.core.job import Job, State
+from engine.core.preflight import Preflight
 from engine.core.recipe import TrainRecipe
 from engine.core.result import TrainingResult, WarmupResult
+from engine.core.units import duration_words
 from engine.services import access
 from engine.store import estimates
 from engine.store.connect import reading
@@ -72,17 +74,17 @@ def compare(ws: Workspace, actor: Actor, job_id: str) -> EstimateAndActual | Non
     with reading(ws.db) as conn:
         job = access.job(conn, actor, job_id)
         said = estimates.of(conn, job_id)
-    if not said:
+    if said is None:
         return None
     taken = _seconds(job) if job.state is State.DONE else None
     result = job.result_as(TrainingResult)
     peak = result.peak_gpu_memory_mb or result.peak_memory_mb
     return EstimateAndActual(
-        estimated_s=said["seconds"]["likely"],
-        low_s=said["seconds"]["low"],
-        high_s=said["seconds"]["high"],
+        estimated_s=said.seconds.likely,
+        low_s=said.seconds.low,
+        high_s=said.seconds.high,
         actual_s=taken,
-        estimated_memory=said["memory_needed"],
+        estimated_memory=said.memory_needed,
         actual_memory=int(peak * MB) if peak else None,
         sentence=_sentence(said, job, taken),
     )
@@ -98,7 +100,7 @@ def _run(one: Finished, bases: dict[str, str]) -> FinishedRun | None:
     seconds = _seconds(job)
     said = one.estimate
     # a run that stopped early was not misjudged
-    share = result.steps / said["steps"] if said.get("steps") else 1.0
+    share = result.steps / said.steps if said and said.steps else 1.0
     return FinishedRun(
         model_id=bases.get(recipe["model"], recipe["model"]),
         method=job.kind,
@@ -107,8 +109,8 @@ def _run(one: Finished, bases: dict[str, str]) -> FinishedRun | None:
         tokens_per_s=result.tokens_per_s,
         start_s=max(0.0, seconds - result.seconds),
         seconds=seconds,
-        source=said.get("source", ""),
-        estimated_s=said["uncorrected_s"] * min(1.0, share) if said else None,
+        source=said.source if said else "",
+        estimated_s=said.uncorrected_s * min(1.0, share) if said else None,
     )
 
 
@@ -122,10 +124,10 @@ def _seconds(job: Job) -> float:
     return max(0.0, (job.finished_at or 0.0) - (job.started_at or 0.0))
 
 
-def _sentence(said: dict[str, Any], job: Job, taken: float | None) -> str:
-    likely = advice_time.in_words(said["seconds"]["likely"])
+def _sentence(said: Preflight, job: Job, taken: float | None) -> str:
+    likely = duration_words(said.seconds.likely)
     if taken is None:
         return f"About {likely} were expected."
-    steps, planned = job.result_as(TrainingResult).steps, said["steps"]
+    steps, planned = job.result_as(TrainingResult).steps, said.steps
     early = f" for {steps:,} of {planned:,} steps" if steps < planned else ""
-    return f"It took {advice_time.in_words(taken)}{early}; about {likely} were expected."
+    return f"It took {duration_words(taken)}{early}; about {likely} were expected."

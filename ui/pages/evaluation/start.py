@@ -256,7 +256,7 @@ def _bar(job: Job, track: Track, alive: bool) -> str:
         waiting = "waits for its turn" if alive else "waits, but no worker is running"
         return markup.notice(f"{job.name} {waiting}.", "neutral" if alive else "warn")
     said = track.progress
-    if not said.get("total"):
+    if not said or not said["total"]:
         return markup.notice(f"{job.name}: the model is being loaded.", "busy")
     return markup.progress(
         said["done"], said["total"], f"{said['label']} answers", said.get("eta_s")

@@ -1,10 +1,11 @@
 """The welcome of Home, the progress of the demo, and its report."""
 
 from html import escape
-from typing import Any
 
+from engine.core.evaluation import Mean
 from engine.core.job import Job, State
 from engine.core.rating import tally_words
+from engine.core.result import DemoReport
 from engine.services.evaluation.metrics import title as metric_title
 from ui.components import markup
 from ui.components.follow import Track
@@ -26,7 +27,7 @@ OWN = (
     "want, as JSONL, JSON, CSV or Parquet. About a hundred rows are enough to see a "
     "difference.</p><p>Everything stays on the machine that this server runs on.</p></div>"
 )
-STAGES = (("before", "Base"), ("sft", "After SFT"), ("after", "After DPO"))
+STAGES = ("Base", "After SFT", "After DPO")
 
 
 def demo_on_its_way(job: Job, track: Track) -> str:
@@ -40,7 +41,7 @@ def demo_on_its_way(job: Job, track: Track) -> str:
     said = track.progress
     if not said:
         return _card(markup.progress(0, 1, "The demo waits for a worker"), "")
-    done, total = float(said["done"]), float(said["total"])
+    done, total = said["done"], said["total"]
     part = f"Part {min(int(done) + 1, int(total))} of {int(total)}"
     bar = markup.progress(done, total, f"{part}: {said['label']}", said.get("eta_s"))
     note = "It continues when you leave this page. Each part appears on its own page."
@@ -52,14 +53,14 @@ def _card(bar: str, note: str) -> str:
     return f'<div class="tl-panel"><h3>The demo is running</h3>{bar}{below}</div>'
 
 
-def report(found: dict[str, Any]) -> str:
+def report(found: DemoReport) -> str:
     """What the demo showed: the verdict, the scores before and after, and what it took."""
-    minutes = markup.duration(found["seconds"])
-    sentence = markup.tight(found["sentence"])
+    minutes = markup.duration(found.seconds)
+    sentence = markup.tight(found.sentence)
     numbers = [
-        markup.stat("Blind win rate", markup.percent(found["win_rate"]), _percents(found)),
-        markup.stat("Votes learned from", f"{found['rated']}", f"{found['pairs']} training pairs"),
-        markup.stat("Time", minutes, f"on {found['cores']} cores"),
+        markup.stat("Blind win rate", markup.percent(found.win_rate), _percents(found)),
+        markup.stat("Votes learned from", f"{found.rated}", f"{found.pairs} training pairs"),
+        markup.stat("Time", minutes, f"on {found.cores} cores"),
     ]
     return (
         '<div class="tl-panel"><small class="tl-over">What the demo showed</small>'
@@ -68,9 +69,9 @@ def report(found: dict[str, Any]) -> str:
     )
 
 
-def _win_bar(found: dict[str, Any]) -> str:
+def _win_bar(found: DemoReport) -> str:
     """The win rate with its interval on a line from 0 to 100 %, a mark at the even split."""
-    low, high, rate = (100 * found[k] for k in ("low", "high", "win_rate"))
+    low, high, rate = (100 * each for each in (found.low, found.high, found.win_rate))
     return (
         f'<div class="tl-winbar" role="img" aria-label="Win rate {rate:.0f} %, 95 % interval '
         f'{low:.0f} to {high:.0f} %"><u style="left:{low:.1f}%;width:{high - low:.1f}%"></u>'
@@ -79,13 +80,13 @@ def _win_bar(found: dict[str, Any]) -> str:
     )
 
 
-def _table(found: dict[str, Any]) -> str:
-    head = "".join(f"<th>{name}</th>" for _, name in STAGES)
+def _table(found: DemoReport) -> str:
+    head = "".join(f"<th>{name}</th>" for name in STAGES)
     rows = "".join(
         f"<tr><td>{escape(metric_title(metric))}</td>"
-        + "".join(_cell(found[stage][metric]) for stage, _ in STAGES)
+        + "".join(_cell(means[metric]) for means in (found.before, found.sft, found.after))
         + "</tr>"
-        for metric in found["before"]
+        for metric in found.before
     )
     return (
         '<div class="tl-scroll"><table class="tl-table"><thead><tr><th>Score, 0 to 1'
@@ -93,23 +94,21 @@ def _table(found: dict[str, Any]) -> str:
     )
 
 
-def _cell(mean: dict[str, Any]) -> str:
-    return f"<td>{mean['score']:.2f} <small>{_bounds(mean)}</small></td>"
+def _cell(mean: Mean) -> str:
+    return f"<td>{mean.score:.2f} <small>{mean.low:.2f} to {mean.high:.2f}</small></td>"
 
 
-def _bounds(found: dict[str, Any]) -> str:
-    return f"{found['low']:.2f} to {found['high']:.2f}"
+def _percents(found: DemoReport) -> str:
+    return f"{markup.percent(found.low)} to {markup.percent(found.high)}"
 
 
-def _percents(found: dict[str, Any]) -> str:
-    return f"{markup.percent(found['low'])} to {markup.percent(found['high'])}"
-
-
-def _fine_print(found: dict[str, Any]) -> str:
+def _fine_print(found: DemoReport) -> str:
+    votes = found.votes
+    tally = tally_words(votes.wins, votes.losses, votes.ties, votes.both_bad)
     text = (
-        f"Blind round of the new model against the one before: {tally_words(**found['votes'])}. "
-        f"The raters were simulated. {found['rater']['stated']} Scores are on "
-        f"{found['held_out_rows']} rows that no training has seen; the small numbers are "
-        f"95 % intervals. {found['cost_note']}"
+        f"Blind round of the new model against the one before: {tally}. "
+        f"The raters were simulated. {found.rater.stated} Scores are on "
+        f"{found.held_out_rows} rows that no training has seen; the small numbers are "
+        f"95 % intervals. {found.cost_note}"
     )
     return f'<p class="tl-hint">{escape(text)}</p>'

@@ -5,7 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from engine.core.job import Event
+from engine.core.event import MetricEvent
 from ui.components import charts
 
 SMALL = {"size": 13}
@@ -22,19 +22,19 @@ TOLD_APART = {
 }
 
 
-def losses(metrics: Sequence[Event], run: str) -> Any:
+def losses(metrics: Sequence[MetricEvent], run: str) -> Any:
     """Training loss, held-out loss and the checkpoint that is kept."""
     drawn = charts.loss_curves(metrics)
     drawn.update_layout(uirevision=run)
     return drawn
 
 
-def has_preferences(metrics: Sequence[Event]) -> bool:
+def has_preferences(metrics: Sequence[MetricEvent]) -> bool:
     """Whether a run says how it tells better answers from worse ones."""
     return any(MARGIN in event.data or f"eval_{MARGIN}" in event.data for event in metrics)
 
 
-def preferences(metrics: Sequence[Event], run: str) -> Any:
+def preferences(metrics: Sequence[MetricEvent], run: str) -> Any:
     """Reward margin over the steps; below, where a run compares pairs, the share told apart."""
     drawn = charts.figure()
     pairs = any(RIGHT in event.data or f"eval_{RIGHT}" in event.data for event in metrics)
@@ -58,12 +58,12 @@ def preferences(metrics: Sequence[Event], run: str) -> Any:
     return drawn
 
 
-def has_rates(metrics: Sequence[Event]) -> bool:
+def has_rates(metrics: Sequence[MetricEvent]) -> bool:
     """Whether a run says how large its steps are."""
     return any(RATE in event.data or NORM in event.data for event in metrics)
 
 
-def rates(metrics: Sequence[Event], run: str) -> Any:
+def rates(metrics: Sequence[MetricEvent], run: str) -> Any:
     """Two curves one above the other over the steps: learning rate, and length of the gradient."""
     drawn = charts.figure()
     for name, axis, title in ((RATE, "y", "learning rate"), (NORM, "y2", "gradient norm")):
@@ -89,7 +89,7 @@ def rates(metrics: Sequence[Event], run: str) -> Any:
     return drawn
 
 
-def points(metrics: Sequence[Event], name: str) -> tuple[list[int], list[float]]:
+def points(metrics: Sequence[MetricEvent], name: str) -> tuple[list[int], list[float]]:
     """Steps and values of one metric."""
     found = [(event.step or 0, float(event.data[name])) for event in metrics if name in event.data]
     return [step for step, _ in found], [value for _, value in found]

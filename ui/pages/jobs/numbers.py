@@ -52,7 +52,7 @@ def samples(track: Track) -> str:
 
 def _training(track: Track) -> list[str]:
     found = []
-    if track.progress.get("total"):
+    if track.progress and track.progress["total"]:
         done, total = track.progress["done"], track.progress["total"]
         found.append(markup.stat("Steps", f"{done:,}", f"of {total:,}"))
     lowest = best(track)
@@ -71,15 +71,14 @@ def _training(track: Track) -> list[str]:
 
 def _expected(track: Track) -> list[str]:
     """Time and memory as they were estimated before the start."""
-    seconds, memory = track.estimate.get("seconds"), track.estimate.get("memory_needed")
-    found = []
-    if isinstance(seconds, dict):
-        low, high = markup.duration(seconds["low"]), markup.duration(seconds["high"])
-        likely = markup.duration(seconds["likely"])
-        found.append(markup.stat("Estimated time", likely, f"{low} to {high}"))
-    if memory:
-        found.append(markup.stat("Estimated memory", _memory(memory / 2**20)))
-    return found
+    if track.estimate is None:
+        return []
+    seconds = track.estimate.seconds
+    low, likely, high = map(markup.duration, (seconds.low, seconds.likely, seconds.high))
+    return [
+        markup.stat("Estimated time", likely, f"{low} to {high}"),
+        markup.stat("Estimated memory", _memory(track.estimate.memory_needed / 2**20)),
+    ]
 
 
 def _resources(job: Job, track: Track) -> str:

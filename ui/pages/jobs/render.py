@@ -65,7 +65,7 @@ def outcome(job: Job) -> str:
         case WrittenResult() as result:
             return f"{result.answers:,} answers to {result.prompts:,} questions"
         case DemoResult() as result if result.report:
-            return f"win rate {markup.percent(result.report['win_rate'])}"
+            return f"win rate {markup.percent(result.report.win_rate)}"
     return ""
 
 
@@ -122,17 +122,17 @@ def report(job: Job) -> str:
     found = job.result_as(DemoResult).report
     if not found:
         return ""
-    tone: markup.Tone = "good" if str(found["decision"]) == "better" else "neutral"
+    tone: markup.Tone = "good" if found.decision == "better" else "neutral"
     gains = "".join(
         f"<li><b>{escape(metric_title(metric))}</b> {escape(text)}</li>"
-        for metric, text in found["gains"].items()
+        for metric, text in found.gains.items()
     )
     note = (
-        f"Simulated raters voted by a stated rule: {found['rater']['stated']} "
-        f"{found['pairs']:,} pairs were made of {found['rated']:,} votes."
+        f"Simulated raters voted by a stated rule: {found.rater.stated} "
+        f"{found.pairs:,} pairs were made of {found.rated:,} votes."
     )
     return (
-        f"{markup.notice(found['sentence'], tone)}<p class='tl-hint'>{escape(note)}</p>"
+        f"{markup.notice(found.sentence, tone)}<p class='tl-hint'>{escape(note)}</p>"
         f'<ul class="tl-gains">{gains}</ul>'
     )
 
@@ -153,8 +153,8 @@ def _card(job: Job, waits: dict[str, Waiting], tracks: Mapping[str, Track]) -> s
 
 
 def _bar(track: Track) -> str:
-    total = track.progress.get("total") or 0
-    share = min(1.0, track.progress["done"] / total) if total else 0.0
+    far = track.progress
+    share = min(1.0, far["done"] / far["total"]) if far and far["total"] else 0.0
     return f'<div class="tl-thin"><span style="width:{share:.1%}"></span></div>'
 
 
@@ -171,9 +171,9 @@ def _standing(job: Job, track: Track, waits: Waiting | None, alive: bool, goes_o
         return markup.notice(f"Stopped by a person; no model was made.{more}", "neutral")
     if job.state is State.RUNNING:
         said = track.progress
-        if not said.get("total"):
+        if not said or not said["total"]:
             return markup.notice("Loading the model.", "busy")
-        return markup.progress(said["done"], said["total"], str(said["label"]), said.get("eta_s"))
+        return markup.progress(said["done"], said["total"], said["label"], said.get("eta_s"))
     return ""
 
 

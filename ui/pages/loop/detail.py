@@ -129,7 +129,7 @@ def progress(job: Job | None, track: Track) -> str:
         return markup.notice(job.result_as(LoopResult).ended or "It is over.", "good") + below
     newest = track.progress
     bar = (
-        markup.progress(newest["done"], newest["total"], str(newest["label"]))
+        markup.progress(newest["done"], newest["total"], newest["label"])
         if newest
         else markup.progress(0, 1, "The loop waits for a worker")
     )

@@ -5,8 +5,8 @@ All text is escaped. A generation is a button: `picks.CHOOSE` hears its clicks a
 
 from html import escape
 
+from engine.core.rating import Verdict
 from engine.services.loop.generations import Control, Generation, History
-from engine.stats.preference import Verdict
 from ui.components import markup
 
 LEFT, RIGHT, STEP = 64, 24, 132  # in units of the picture

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
 
-from engine.core.job import Event, Job, State
+from engine.core.event import Event, SampleEvent
+from engine.core.job import Job, State
 from engine.core.result import PlayedAnswer, PlayResult
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
@@ -36,7 +37,7 @@ def taken(talk: Talk, events: list[Event]) -> Talk:
     """`talk` with `events` added: each carries the whole text so far."""
     texts, done = dict(talk.texts), set(talk.done)
     for event in events:
-        if event.kind == "sample":
+        if isinstance(event, SampleEvent) and "model" in event.data:
             texts[event.data["model"]] = event.data["text"]
             if event.data["done"]:
                 done.add(event.data["model"])

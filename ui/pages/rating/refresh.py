@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from engine.core.event import ProgressEvent
 from engine.core.rating import Round
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
@@ -108,7 +109,7 @@ def _preparing(ws: Workspace, one: Round) -> str:
     if not lifecycle.worker_alive(ws, who(ws)):
         return markup.notice("No worker is running, so the answers have to wait.", "warn")
     events = lifecycle.watch(ws, who(ws), one.job_id) if one.job_id else []
-    written_so_far = [event for event in events if event.kind == "progress"]
+    written_so_far = [event for event in events if isinstance(event, ProgressEvent)]
     if not written_so_far:
         ahead = lifecycle.place_in_queue(ws, who(ws), one.job_id) if one.job_id else 0
         waiting = f"Waiting for {ahead} other runs" if ahead else "The models are being loaded"

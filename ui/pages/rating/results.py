@@ -5,15 +5,14 @@ from html import escape
 from math import ceil
 
 from engine.core.dataset import Dataset
-from engine.core.rating import Round, Tally
+from engine.core.rating import Round, Tally, Verdict
 from engine.services.preferences.build import PairExport, left_out
+from engine.services.rating import report
 from engine.services.rating.flags import Flagged
 from engine.services.rating.progress import RoundProgress
 from engine.services.rating.raters import RaterView
 from engine.services.rating.report import Report
 from engine.services.rating.tallies import Live
-from engine.stats.bias import position_bias
-from engine.stats.preference import Verdict
 from ui.components import markup
 from ui.components.markup import Tone
 
@@ -188,7 +187,7 @@ def _about(one: Flagged) -> str:
 
 def bias_words(seen: Tally) -> str:
     """Whether one side of the screen is favoured, with its numbers."""
-    return position_bias(seen.left, seen.right).sentence
+    return report.position(seen).sentence
 
 
 def verdict(found: Verdict, seen: Tally, called: tuple[str, str], hidden: dict[str, int]) -> str:

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple, get_args
 
 from engine.core.errors import UserError
 from engine.core.job import Job
+from engine.core.preflight import Preflight
 from engine.core.recipe import LEAST_STEPS, TrainRecipe, Tuning, default_epochs, read
 from engine.services import plug_ins, projects
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.services.training import estimate
-from engine.services.training.estimate import Preflight
 from engine.workspace import Workspace
 from ui.components import forms, markup, names
 from ui.pages.training import estimate as view

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from html import escape
 
-from engine.advice.time import in_words
-from engine.advice.verdict import gb, in_sentence
-from engine.services.training.estimate import Preflight
+from engine.core.preflight import Preflight, proposal_words
+from engine.core.units import duration_words, memory_words
 from ui.components import markup
 
 VERDICTS: dict[str, tuple[str, markup.Tone]] = {
@@ -39,7 +38,7 @@ def panel(found: Preflight, notes: tuple[str, ...] = ()) -> str:
     said, tone = VERDICTS[found.verdict]
     reasons = "".join(markup.notice(text, tone) for text in found.reasons)
     beside = "".join(markup.notice(text, "neutral") for text in notes)
-    fix = f"This would fit: {in_sentence(found.proposal)}." if found.proposal else ""
+    fix = f"This would fit: {proposal_words(found.proposal)}." if found.proposal else ""
     fix = f'<p class="tl-hint">{escape(fix)}</p>' if fix else ""
     return (
         f'<section class="tl-preflight"><div class="tl-run-head"><h3>Estimate</h3>'
@@ -56,13 +55,14 @@ def tunings(found: Mapping[str, Preflight], chosen: str) -> str:
 
 def about(seconds: float) -> str:
     """A time as people plan with it: "about 4 minutes"."""
-    return f"about {in_words(seconds)}"
+    return f"about {duration_words(seconds)}"
 
 
 def _tuning(name: str, found: Preflight, chosen: bool) -> str:
     title, text = TUNINGS[name]
     have = found.memory_here["usable"]
-    inside = f"{gb(found.memory_needed)} of {gb(have)}, {about(found.seconds.likely)}"
+    memory = f"{memory_words(found.memory_needed)} of {memory_words(have)}"
+    inside = f"{memory}, {about(found.seconds.likely)}"
     possible = found.verdict != "impossible"
     if not possible and found.memory_needed <= have:
         inside = found.reasons[0]
@@ -82,8 +82,10 @@ def _tuning(name: str, found: Preflight, chosen: bool) -> str:
 
 
 def _numbers(found: Preflight) -> str:
-    low, likely, high = map(in_words, (found.seconds.low, found.seconds.likely, found.seconds.high))
-    needs, have = gb(found.memory_needed), gb(found.memory_here["usable"])
+    low, likely, high = map(
+        duration_words, (found.seconds.low, found.seconds.likely, found.seconds.high)
+    )
+    needs, have = memory_words(found.memory_needed), memory_words(found.memory_here["usable"])
     made = [
         markup.stat("Time", f"about {likely}", f"{low} to {high}"),
         markup.stat("Memory", needs, f"of {have} to give"),
@@ -106,19 +108,21 @@ def _memory(found: Preflight) -> str:
     colour = {name: order.index(name) if name in order else 0 for name, _ in parts}
     bar = "".join(
         f'<i class="tl-part-{colour[name]}" style="width:{100 * taken / scale:.2f}%" '
-        f'title="{escape(f"{PARTS.get(name, name)}: {gb(taken)}")}"></i>'
+        f'title="{escape(f"{PARTS.get(name, name)}: {memory_words(taken)}")}"></i>'
         for name, taken in parts
     )
     legend = "".join(
         f'<li><i class="tl-part-{colour[name]}"></i>{escape(PARTS.get(name, name))} '
-        f"<b>{gb(taken)}</b></li>"
+        f"<b>{memory_words(taken)}</b></li>"
         for name, taken in parts
     )
-    label = f"{gb(found.memory_needed)} of memory needed, {gb(have)} can be given"
+    label = (
+        f"{memory_words(found.memory_needed)} of memory needed, {memory_words(have)} can be given"
+    )
     return (
         f'<div class="tl-memory" role="img" aria-label="{escape(label)}">'
         f'<div class="tl-memory-bar">{bar}<u style="left:{100 * have / scale:.2f}%"></u></div>'
         f'<p class="tl-memory-end" style="--tl-at:{100 * have / scale:.2f}%">'
-        f"{gb(have)} here</p></div>"
+        f"{memory_words(have)} here</p></div>"
         f'<ul class="tl-legend">{legend}</ul>'
     )

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
+from engine.core.preflight import Preflight
 from engine.core.recipe import DEFAULT_EPOCHS, TrainRecipe, default_epochs
-from engine.services.training.estimate import Preflight
 
 QUICK, USUAL, THOROUGH = "Quick", "Standard", "Thorough"
 NAMES = (QUICK, USUAL, THOROUGH)
