@@ -42,7 +42,7 @@ from engine.store.events import EventRow
 from engine.workspace import Workspace, open_workspace
 
 WRITE_EVERY_S = 0.5
-LOOK_EVERY_S = 1.0
+POLL_EVERY_S = 1.0
 # CUDA's words and those of PyTorch's allocator on a processor
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
 PR_SET_PDEATHSIG = 1
@@ -94,7 +94,7 @@ class JobContext:
         self._show_life()
         # a wish to keep can be taken back, so that one is looked at again
         final = self._stop and not self._keep
-        if not final and time.monotonic() - self._looked > LOOK_EVERY_S:
+        if not final and time.monotonic() - self._looked > POLL_EVERY_S:
             self._looked = time.monotonic()
             with reading(self.ws.db) as conn:
                 job = access.job(conn, LOCAL, self.job_id)
@@ -116,7 +116,7 @@ class JobContext:
 
     def _show_life(self) -> None:
         """Touch the file that tells the worker that this process gets on with its work."""
-        if time.monotonic() - self._alive > LOOK_EVERY_S:
+        if time.monotonic() - self._alive > POLL_EVERY_S:
             self._alive = time.monotonic()
             with suppress(OSError):  # on a full disk the run itself says so
                 (self.folder / heartbeat.FILE).touch()

@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.core.errors import UserError
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes) -> None:
     """Write so that a crash leaves the old file or the new one; UserError on a full disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".writing-")

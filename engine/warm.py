@@ -44,7 +44,7 @@ class Idle:
         self._child = None
         return child
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Forget a child that has died, and end one that has waited for long enough."""
         if self._child is None:
             return

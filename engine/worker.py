@@ -30,11 +30,11 @@ from engine.store import events, jobs
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
 
-LOOK_EVERY_S = 0.5
+POLL_EVERY_S = 0.5
 HEARTBEAT_EVERY_S = 5.0
 TERM_AFTER_S = 5.0
 KILL_AFTER_S = 9.0  # a step that takes longer is lost; the last checkpoint is not
-KEEP_AFTER_S = 900.0  # to measure and save what is to be kept
+SWEEP_AFTER_S = 900.0  # to measure and save what is to be kept
 SWEEP_EVERY_S = 3600.0
 # A thread that spins while it waits takes the core that the web server needs; on a busy machine a
 # step took four times as long.
@@ -87,14 +87,14 @@ class Worker:
         reached = self.clock()
         while not (self.leaving and not self.running):
             try:
-                self.turn(time.time())
+                self.poll(time.time())
                 reached = self.clock()
             except Unavailable:
                 # nobody waits for it, and its leases have run out: another worker may have its jobs
                 if self.leaving and self.clock() - reached > jobs.LEASE_S:
                     break
                 time.sleep(HEARTBEAT_EVERY_S)
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_EVERY_S)
         self._go()
 
     def _go(self) -> None:
@@ -105,7 +105,7 @@ class Worker:
         with suppress(Unavailable), writing(self.ws.db) as conn:
             events.gone(conn, self.id)
 
-    def turn(self, now: float) -> None:
+    def poll(self, now: float) -> None:
         """One look around: renew leases, sweep lost jobs, reap, cancel, claim."""
         self.leaving = self.leaving or self._orphaned()
         if not 0 <= now - self._renewed_at <= HEARTBEAT_EVERY_S:  # the clock may be set back
@@ -116,8 +116,8 @@ class Worker:
             retention.sweep_checkpoints(self.ws, now)
             staging.sweep(self.ws, now)
         for running in list(self.running.values()):
-            self._look_after(running)
-        self._look_after_idle()
+            self._attend(running)
+        self._attend_idle()
         if not self.leaving:
             for lane in LANES:
                 self._claim(lane, now)
@@ -176,17 +176,17 @@ class Worker:
             )
         return Running(job, process, heartbeat)
 
-    def _look_after(self, running: Running) -> None:
+    def _attend(self, running: Running) -> None:
         job, process, heartbeat = running[:3]
         code = process.poll()
         if code is not None:
-            self._forget(job)
+            self._drop(job)
             self._reap(running, code)
             return
         with reading(self.ws.db) as conn:
             row = jobs.get(conn, job.id)
         if _free(running, row):
-            self._forget(job)
+            self._drop(job)
             self.idle.put(process)
         elif row is not None and row.cancel_requested:
             self._stop(row, process)
@@ -194,20 +194,20 @@ class Worker:
             self.hung.add(job.id)
             _kill(process, signal.SIGKILL)
 
-    def _look_after_idle(self) -> None:
-        self.idle.look()
+    def _attend_idle(self) -> None:
+        self.idle.check()
         # an orchestrator only waits; what computes needs the memory
         if self.leaving or any(one.job.lane == "compute" for one in self.running.values()):
             self.idle.end()
 
-    def _forget(self, job: Job) -> None:
+    def _drop(self, job: Job) -> None:
         del self.running[job.id]
         self.cancel_seen.pop(job.id, None)
 
     def _stop(self, job: Job, process: subprocess.Popen[bytes]) -> None:
         """Help a child along that was asked to stop: first politely, then not."""
         asked = self.cancel_seen.setdefault(job.id, self.clock())
-        taken = self.clock() - asked - (KEEP_AFTER_S if job.keep_requested else 0)
+        taken = self.clock() - asked - (SWEEP_AFTER_S if job.keep_requested else 0)
         if taken > KILL_AFTER_S:
             _kill(process, signal.SIGKILL)
         elif taken > TERM_AFTER_S:

@@ -322,7 +322,7 @@ def test_loop_keeps_champion_baseline_and_generations(seen, old):
     found = champion.current(seen, LOCAL, old["id"])
     assert found.id == then["champion"]
     decided = champion.list_all(seen, LOCAL, old["id"])
-    assert champion.line(decided[::-1]) == then["champions_that_stand"]
+    assert champion.champions(decided[::-1]) == then["champions_that_stand"]
     story = history(seen, LOCAL, old["id"])
     assert story.champion_id == then["champion"]
     assert story.baseline.id == then["baseline"]
@@ -409,7 +409,7 @@ def test_invitation_still_opens_unless_it_was_withdrawn(upgraded, old):
 def test_audit_keeps_every_entry_and_the_deletion(seen):
     found = defaultdict(list)
     for project in PROJECTS:
-        for line in audit.lines(seen, LOCAL, project):
+        for line in audit.entries(seen, LOCAL, project):
             found[line.kind].append(only(vars(line), "kind", "who", "role", "times"))
     for old in FACTS["audit"]:
         assert only(old, "kind", "who", "role", "times") in found[old["kind"]]

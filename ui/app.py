@@ -87,12 +87,12 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
                 with gr.Tab(label, id=name, elem_id=f"tab-{name}") as tab:
                     add(ws, Page(project, tabs, tab, demo, ready, live, target, turn, changed))
                 made.append(tab)
-        _look_when_seen(made, live, turns, project, changed)
+        _refresh_when_shown(made, live, turns, project, changed)
     demo.queue(default_concurrency_limit=8, max_size=200)
     return demo
 
 
-def _look_when_seen(
+def _refresh_when_shown(
     tabs: list[gr.Tab],
     live: list[tuple[str, gr.Timer]],
     turns: list[gr.State],

@@ -28,7 +28,7 @@ from ui.pages.guide.routes import router as guide
 from ui.pages.people.routes import router as account
 from ui.pages.rating.routes import router as rating
 from ui.web.limits import CONNECTIONS, UPLOAD_MB, BodyLimits, TimedProtocol
-from ui.web.security import LOOPBACK, Guard
+from ui.web.security import LOOPBACK, SecurityMiddleware
 from ui.web.setup import Setup
 from ui.web.sign_in_gate import Gate
 
@@ -62,7 +62,7 @@ def create_app(
         app.include_router(account(ws, space=space))
     app.add_middleware(BodyLimits)
     app.add_middleware(
-        Guard, space=space, anywhere=asks, hosts=hosts
+        SecurityMiddleware, space=space, anywhere=asks, hosts=hosts
     )  # added last, so it is asked first
     app.add_exception_handler(UserError, _explain)
     app.include_router(_own(ws))

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-KEPT = 0.1  # of the memory: the system and the web process need some
+RESERVED_SHARE = 0.1  # of the memory: the system and the web process need some
 NO_LIMIT = 2**60  # cgroups write a number near 2**63 for "none"
 LIMITS = (
     "/sys/fs/cgroup/memory.max",
@@ -29,8 +29,8 @@ class Machine(NamedTuple):
     def usable(self) -> int:
         """Bytes that one training may take here, on the GPU where there is one."""
         if self.gpu:
-            return int(self.gpu * (1 - KEPT))
-        return int(min(self.memory, self.limit or self.memory) * (1 - KEPT))
+            return int(self.gpu * (1 - RESERVED_SHARE))
+        return int(min(self.memory, self.limit or self.memory) * (1 - RESERVED_SHARE))
 
     @property
     def where(self) -> str:

@@ -27,7 +27,7 @@ class Judged(NamedTuple):
     reasons: tuple[str, ...]
 
 
-def judge(needed: int, machine: Machine) -> Judged:
+def assess(needed: int, machine: Machine) -> Judged:
     """The verdict, and in numbers why; it fits without a remark when there is no reason."""
     where = machine.where
     much, have, free = map(memory_words, (needed, machine.usable, machine.free))

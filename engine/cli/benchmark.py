@@ -84,7 +84,9 @@ def run(
             "tasks": tasks,
             "limit": limit or None,
             **recipe_options.given(options),
-            "task_files": benchmarks.bring(ws, LOCAL, include_path) if include_path else None,
+            "task_files": benchmarks.import_tasks(ws, LOCAL, include_path)
+            if include_path
+            else None,
         }
         with working(ws):
             job = wait(ws, benchmarks.submit(ws, LOCAL, chosen.id, values))

@@ -27,7 +27,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 in_project = click.option(
     "--project", default=None, help="Project name or id; the newest by default."
 )
-LOOK_EVERY_S = 0.5
+POLL_EVERY_S = 0.5
 
 
 class AliasGroup(click.Group):
@@ -131,7 +131,7 @@ def wait(ws: Workspace, job: Job) -> Job:
     with Watching(job.name) as watching:
         try:
             while not job.over:
-                time.sleep(LOOK_EVERY_S)
+                time.sleep(POLL_EVERY_S)
                 for event in lifecycle.watch(ws, LOCAL, job.id, seen):
                     seen = event.seq
                     watching.show_event(event)

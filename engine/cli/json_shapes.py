@@ -22,7 +22,7 @@ from engine.services.jobs.queue import Waiting
 from engine.services.loop.generations import History
 from engine.services.people.accounts import Account
 from engine.services.preferences.contested import Contested
-from engine.services.rating.audit import AuditLine
+from engine.services.rating.audit import AuditEntry
 from engine.services.rating.raters import RaterView
 from engine.services.rating.report import Report
 from engine.stats.agreement import Agreement, RaterPair
@@ -85,8 +85,8 @@ SHAPES: dict[str, Any] = {
     },
     "rating quality": Quality,
     "rating invite": {"rater": "text", "path": "text"},
-    "rating forget": erasure.Gone,
-    "rating audit": {"entries": [AuditLine]},
+    "rating erase": erasure.ErasureReport,
+    "rating audit": {"entries": [AuditEntry]},
     "rating rounds": {"rounds": [Round]},
     "rating rounds start": Round,
     "rating rounds close": Round,

@@ -12,7 +12,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.recipe import read
 from engine.core.yaml_values import read_yaml
-from engine.files import write_whole
+from engine.files import write_atomic
 from engine.services.preferences import build as pair_service
 from engine.services.preferences import contested as contested_service
 from engine.services.preferences import export as export_service
@@ -66,9 +66,9 @@ def export(
         about = pair_service.about(ws, LOCAL, made.id)
         if out:
             written = export_service.files(ws, LOCAL, made.id, fmt)
-            write_whole(out, written.rows)
-            write_whole(out.with_name(f"{out.name}.manifest.json"), written.manifest)
-        show({**made.model_dump(mode="json"), "about": about}, _said(made, about), as_json)
+            write_atomic(out, written.rows)
+            write_atomic(out.with_name(f"{out.name}.manifest.json"), written.manifest)
+        show({**made.model_dump(mode="json"), "about": about}, _sentence(made, about), as_json)
 
 
 @preferences.command()
@@ -138,7 +138,7 @@ def _value(setting: str, value: str) -> Any:
         raise UserError(f"--set {setting!r} is no value.", "Write RULE=VALUE.") from None
 
 
-def _said(made: PairExport, about: dict[str, Any]) -> str:
+def _sentence(made: PairExport, about: dict[str, Any]) -> str:
     left = ", ".join(f"{n} {why}" for why, n in made.counts.items() if n and why != "votes")
     what = "answers" if made.of_ratings else "pairs"
     first = f"{made.pairs} {what} from {made.counts['votes']} votes; left out: {left or 'none'}."

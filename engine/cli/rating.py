@@ -1,6 +1,6 @@
 """rating plan | verdict | agreement | ranking | bias | quality: statistics of a file of votes.
 
-rounds.py adds the commands that work on a project: rating rounds, invite, forget, audit.
+rounds.py adds the commands that work on a project: rating rounds, invite, erase, audit.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from engine.cli import vote_files
-from engine.cli.common import as_json, show
+from engine.cli.common import AliasGroup, as_json, show
 from engine.core.errors import UserError
 from engine.core.given_votes import VoteMapping
 from engine.core.rating import Verdict
@@ -29,7 +29,7 @@ NEW = click.option("--new", required=True, help="Model under test.")
 LEVELS = ["nominal", "ordinal", "interval"]
 
 
-@click.group()
+@click.group(cls=AliasGroup)
 def rating() -> None:
     """Run rating rounds, and analyse votes.
 
@@ -106,7 +106,7 @@ def verdict(
         read = vote_files.read(file, vote_files.mapping_of(columns, choices))
         vote_files.refuse_unstated_sides(file, read)
         votes, other = _two(vote_files.rated(read), new, base)
-        found = _looked(votes, new, alpha) if look else _weighed(votes, new, other, alpha)
+        found = _early_look(votes, new, alpha) if look else _weighed(votes, new, other, alpha)
     show(found, found.sentence, as_json)
 
 
@@ -129,7 +129,7 @@ def _weighed(votes: Sequence[RatedPair], new: str, other: str, alpha: float) -> 
     )
 
 
-def _looked(votes: Sequence[RatedPair], new: str, alpha: float) -> Evidence:
+def _early_look(votes: Sequence[RatedPair], new: str, alpha: float) -> Evidence:
     return betting.evidence_by_prompt(list(prompt_means(votes, new).values()), alpha)
 
 

@@ -1,4 +1,4 @@
-"""rating rounds start | close | verdict | report | ..., and rating invite | forget | audit."""
+"""rating rounds start | close | verdict | report | ..., and rating invite | erase | audit."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ from engine.cli.training import changed, values_of, with_ids
 from engine.core.actor import LOCAL
 from engine.core.errors import Unfinished
 from engine.core.recipe import read
-from engine.services import erasure as forget_service
+from engine.services import erasure as erasure_service
 from engine.services.jobs import lifecycle
 from engine.services.rating import audit as audit_service
 from engine.services.rating import invites, plans
@@ -151,7 +151,7 @@ def raters(round_id: str, pause: str | None, resume: str | None, as_json: bool) 
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @in_project
 @as_json
-def forget(
+def erase(
     rater: str | None, everywhere: bool, yes: bool, project: str | None, as_json: bool
 ) -> None:
     """Delete every vote, skip, note and edit of RATER and the name, permanently.
@@ -161,13 +161,13 @@ def forget(
     with workspace() as ws:
         chosen = common.project(ws, project).id
         if rater is None:
-            known = forget_service.people(ws, LOCAL, chosen)
+            known = erasure_service.people(ws, LOCAL, chosen)
             show({"raters": known}, "\n".join(known) or "Nobody has rated yet.", as_json)
             return
         where = "every project" if everywhere else "this project"
         if not yes:
             click.confirm(f"Delete all of {rater} in {where}, for good?", abort=True, err=True)
-        gone = forget_service.forget(ws, LOCAL, None if everywhere else chosen, rater)
+        gone = erasure_service.erase(ws, LOCAL, None if everywhere else chosen, rater)
         show(gone, gone.sentence, as_json)
 
 
@@ -182,7 +182,7 @@ def break_glass(round_id: str, reason: str, as_json: bool) -> None:
     """
     with workspace() as ws:
         seen = round_service.break_glass(ws, LOCAL, round_id, reason)
-        show(seen, f"{audit_service.stands(seen)} That you looked is on record.", as_json)
+        show(seen, f"{audit_service.tally_sentence(seen)} That you looked is on record.", as_json)
 
 
 @rating.command()
@@ -196,7 +196,7 @@ def audit(round_id: str | None, project: str | None, as_json: bool) -> None:
             chosen = common.project(ws, project).id
         else:
             chosen = round_service.get(ws, LOCAL, round_id).project_id
-        found = audit_service.lines(ws, LOCAL, chosen, round_id)
+        found = audit_service.entries(ws, LOCAL, chosen, round_id)
         lines = [f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(line.at))}  {line.sentence}"
                  for line in found]  # fmt: skip
         nothing = "Nothing was refused, and nobody looked early."
@@ -216,4 +216,5 @@ def invite(name: str, project: str | None, as_json: bool) -> None:
 
 
 rating.add_command(rounds)
-rounds.aliases = {"invite": invite, "forget": forget, "audit": audit}
+rounds.aliases = {"invite": invite, "forget": erase, "audit": audit}
+rating.aliases = {"forget": erase}

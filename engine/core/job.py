@@ -18,7 +18,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-MOVES: dict[State, frozenset[State]] = {
+TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.FAILED}),
     State.RUNNING: frozenset({State.DONE, State.FAILED, State.CANCELLED, State.QUEUED}),
     State.DONE: frozenset(),
@@ -69,4 +69,4 @@ class Job(BaseModel):
 
     @property
     def over(self) -> bool:
-        return not MOVES[self.state]
+        return not TRANSITIONS[self.state]

@@ -26,7 +26,7 @@ class Model(BaseModel):
     created_at: float
 
     @property
-    def whole(self) -> bool:
+    def has_all_weights(self) -> bool:
         """Whether its folder holds all its weights, and an adapter may be trained on it."""
         all_trained = self.kind == "reward" and self.info.get("tuning") == "full"
         return self.kind in ("base", "full") or all_trained

@@ -22,7 +22,7 @@ Answer = Literal["a", "b"]
 ScreenChoice = Literal["left", "right", "tie", "both_bad", "good", "bad"]
 AnswerChoice = Literal["a", "b", "tie", "both_bad", "good", "bad"]
 RoundStatus = Literal["preparing", "open", "closed", "failed"]
-PairKind = Literal["normal", "identical", "gold", "repeat", "calibration"]
+ComparisonKind = Literal["normal", "identical", "gold", "repeat", "calibration"]
 FlagTarget = Literal["prompt", "left", "right", "pair"]
 FlagKind = Literal[
     "unsafe", "pii", "identity_leak", "broken_render", "off_topic", "duplicate", "cannot_judge"
@@ -152,7 +152,7 @@ class Comparison(BaseModel):
     answer_b: str
     model_a: str
     model_b: str
-    kind: PairKind = "normal"
+    kind: ComparisonKind = "normal"
     details: dict[str, Any] = Field(default_factory=dict)
 
 

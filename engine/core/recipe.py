@@ -70,7 +70,7 @@ class TrainRecipe(Recipe):
     TRAINS: ClassVar[bool] = True
     HAS_REFERENCE: ClassVar[bool] = False  # whether it is held to the model it starts from
     LEARNS: ClassVar[tuple[Kind, ...]] = ()  # kinds of dataset it learns from
-    OURS: ClassVar[frozenset[str]] = frozenset()  # fields that are no options of TRL's config
+    OWN_FIELDS: ClassVar[frozenset[str]] = frozenset()  # fields that are no options of TRL's config
     TRL: ClassVar[dict[str, Any]] = {}  # options of TRL that this method needs
     IDLE: ClassVar[dict[str, str]] = {}  # options that would change nothing here, and why
     BEST: ClassVar[str] = "eval_loss"  # decides which state is kept; any other is better higher

@@ -33,10 +33,10 @@ class JobResult(BaseModel):
     left_out: dict[str, int] = {}  # comparisons of a round that nobody is shown, by reason
 
     @model_serializer(mode="wrap")
-    def _only_what_was_found(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if name in self._found()}
+    def _only_set_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if name in self._set_fields()}
 
-    def _found(self) -> set[str]:
+    def _set_fields(self) -> set[str]:
         return self.model_fields_set | set(self.model_extra or {})
 
 

@@ -10,7 +10,7 @@ from engine.core.recipe import TrainRecipe
 
 _TOKENS = "rows are turned into tokens before TRL sees them, by the code that shows the preview"
 _LOADED = "the model is loaded before TRL gets it"
-_KEPT = "the held-out rows are measured as often as num_evals says, and the best state is kept"
+_SAVED = "the held-out rows are measured as often as num_evals says, and the best state is kept"
 _PRINTED = "it prints to a terminal that nobody sees"
 _SENDS = "a run sends nothing away; export the model when it is done"
 
@@ -43,7 +43,7 @@ IDLE: dict[str, str] = {
             "save_strategy",
             "save_total_limit",
         ),
-        _KEPT,
+        _SAVED,
     ),
     **dict.fromkeys(
         ("log_completions", "log_multimodal", "log_unique_prompts", "num_completions_to_print"),
@@ -106,7 +106,7 @@ IDLE_LORA: dict[str, str] = {
     "task_type": "the method decides what kind of model it is",
 }
 # initialisations that put a part of the base into the adapter: see `whitened`
-MOVES_BASE = ("pissa", "olora")
+CHANGES_BASE = ("pissa", "olora")
 _NEEDS_DATA = ("corda", "eva", "lora_ga")
 
 
@@ -130,9 +130,9 @@ def check(recipe: TrainRecipe, args: Any, lora: Any) -> None:
     _refuse_start(recipe, lora)
 
 
-def moves_base(lora: Any) -> bool:
+def changes_base(lora: Any) -> bool:
     """Whether this LoRA takes its first weights out of the base."""
-    return str(lora.init_lora_weights).startswith(MOVES_BASE)
+    return str(lora.init_lora_weights).startswith(CHANGES_BASE)
 
 
 def _refuse_lonely(name: str, args: Any) -> None:
@@ -169,11 +169,11 @@ def _refuse_start(recipe: TrainRecipe, lora: Any) -> None:
         why = "it needs a pass over the data that is not made here"
     elif start == "loftq":
         why = "its adapter fits only the quantized base that it was made with"
-    elif moves_base(lora) and recipe.KIND != "sft":
+    elif changes_base(lora) and recipe.KIND != "sft":
         why = "it moves weights out of the base, which this method compares with or judges by"
-    elif moves_base(lora) and recipe.tuning == "qlora":
+    elif changes_base(lora) and recipe.tuning == "qlora":
         why = "it moves weights out of the base, and 4-bit weights can't be changed"
-    elif moves_base(lora) and lora.use_dora:
+    elif changes_base(lora) and lora.use_dora:
         why = "with use_dora its adapter can't be turned into one for the unchanged base"
     if why:
         raise UserError(

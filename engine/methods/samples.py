@@ -84,7 +84,7 @@ class SampleWriter:
                 {"prompt": question.prompt, "text": text, "reference": question.reference},
             )
 
-    def say_again(self, said: Iterable[tuple[int, SampleText]]) -> None:
+    def emit_again(self, said: Iterable[tuple[int, SampleText]]) -> None:
         """Emit what an earlier attempt answered."""
         for step, sample in said:
             self._say(step, sample)

@@ -90,7 +90,7 @@ class Checkpointer:
         self._ctx.emit("log", {"text": f"Going on from the checkpoint of step {found.step}."})
         said = json.loads((found.path / WATCH).read_text(encoding="utf-8"))
         self._watch.restore(said["watch"])
-        self._sampler.say_again(said["samples"])
+        self._sampler.emit_again(said["samples"])
 
     def _said(self) -> dict[str, Any]:
         return {"watch": self._watch.state(), "samples": self._sampler.said}

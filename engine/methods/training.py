@@ -24,7 +24,7 @@ from engine.models.precision import fast_bf16, width
 from engine.trackers import available, safe_tracker
 
 # recipe fields that are not options of TRL's configs
-_OURS = frozenset(
+_OWN_FIELDS = frozenset(
     {
         "model",
         "dataset",
@@ -101,7 +101,7 @@ def _made(trainer_class: type, **parts: Any) -> Any:
 
 def curated(recipe: TrainRecipe) -> dict[str, Any]:
     """The recipe's fields that carry upstream's names; None is left to upstream."""
-    return recipe.model_dump(exclude=set(_OURS | recipe.OURS), exclude_none=True)
+    return recipe.model_dump(exclude=set(_OWN_FIELDS | recipe.OWN_FIELDS), exclude_none=True)
 
 
 def settings(
@@ -291,8 +291,8 @@ def _outcome(
         name=f"{recipe.KIND}-{job_id[-4:]}",
         kind=weights.kind(recipe),
         path=weights.folder(recipe),
-        base_id=start.id if start.whole else start.base_id or start.id,
-        parent_id=None if start.whole else start.id,
+        base_id=start.id if start.has_all_weights else start.base_id or start.id,
+        parent_id=None if start.has_all_weights else start.id,
         dataset_id=recipe.dataset,
         info={"method": recipe.KIND, "tuning": recipe.tuning, **result.model_dump(mode="json")},
     )

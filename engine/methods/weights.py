@@ -150,7 +150,7 @@ def save_initial_adapter(model: Any, folder: Path) -> Path | None:
     Only the difference from its start is an adapter for the unchanged base.
     """
     config = getattr(model, "peft_config", {}).get("default")
-    if config is None or not options.moves_base(config):
+    if config is None or not options.changes_base(config):
         return None
     place = folder / "start"  # PEFT makes a module of this name: no dots
     init, config.init_lora_weights = config.init_lora_weights, True

@@ -90,12 +90,12 @@ def compare(
     judge: LLMJudge,
     questions: Sequence[Question],
     at_once: int = 4,
-    heard: Callable[[int], None] | None = None,
+    on_verdict: Callable[[int], None] | None = None,
 ) -> Judgements:
     """What the judge says of each question, `at_once` at a time.
 
-    `heard` is told how many are ready, after each and once a second while one is waited for; what
-    it raises ends the asking. UserError when the judge refuses the key, the address or the model.
+    `on_verdict` gets the number of verdicts, after each and once a second while one is awaited;
+    an exception of it ends the run. UserError when the judge refuses key, address or model.
     """
     opener = build_opener(_Stay)
     verdicts: list[tuple[Choice | None, bool]] = []
@@ -104,11 +104,11 @@ def compare(
         futures = [pool.submit(_both_orders, opener, judge, each) for each in questions]
         for future in futures:
             while not wait([future], LISTEN_S).done:
-                if heard:
-                    heard(len(verdicts))
+                if on_verdict:
+                    on_verdict(len(verdicts))
             verdicts.append(future.result())
-            if heard:
-                heard(len(verdicts))
+            if on_verdict:
+                on_verdict(len(verdicts))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     choices = tuple(choice for choice, _ in verdicts)

@@ -41,7 +41,7 @@ class Reply(NamedTuple):
     last_s: float = 0.0
 
 
-Heard = Callable[[Sequence[decode.DecodedRow]], None]
+OnTokens = Callable[[Sequence[decode.DecodedRow]], None]
 
 
 class Answerer:
@@ -105,8 +105,8 @@ class Answerer:
             ways = Sampling(max_new_tokens, temperature, seed)
             most = self._most_rows(MOST_ROWS if decode.can(model) else GENERATE_ROWS)
             for batch in batches.even(lengths, max_new_tokens, most):
-                heard = _counted(len(replies), done)
-                found = self._batch(model, [ids[i] for i in batch], ways, heard)
+                on_tokens = _counted(len(replies), done)
+                found = self._batch(model, [ids[i] for i in batch], ways, on_tokens)
                 replies.update(zip(batch, found, strict=True))
                 done(len(replies))
         return [replies[i] for i in range(len(ids))]
@@ -143,14 +143,16 @@ class Answerer:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
     def _batch(
-        self, model: Any, ids: list[list[int]], ways: Sampling, heard: Heard = lambda _: None
+        self, model: Any, ids: list[list[int]], ways: Sampling, on_tokens: OnTokens = lambda _: None
     ) -> list[Reply]:
-        """One reply a row; `heard` gets the rows after each token, where those are at hand."""
+        """One reply a row; `on_tokens` gets the rows after each token, where those are at hand."""
         ends = self.template.ends
         if decode.can(model):
-            said = decode.answers(model, ids, ways, ends, heard)
+            decoded = decode.answers(model, ids, ways, ends, on_tokens)
         else:
-            said = generate.answers(model, ids, ways, ends, heard, self._stop_tokenizer(model))
+            decoded = generate.answers(
+                model, ids, ways, ends, on_tokens, self._stop_tokenizer(model)
+            )
         return [
             Reply(
                 self.template.decode(one.ids).strip(),
@@ -161,7 +163,7 @@ class Answerer:
                 one.first_s,
                 one.last_s,
             )
-            for one in said
+            for one in decoded
         ]
 
     def _stop_tokenizer(self, model: Any) -> Any:
@@ -192,9 +194,9 @@ class Answerer:
         max_new_tokens: int,
         temperature: float,
         seed: int,
-        said: Callable[[str], None],
+        on_text: Callable[[str], None],
     ) -> Reply:
-        """One reply whose text so far is handed to `said` after every token."""
+        """One reply whose text so far is handed to `on_text` after every token."""
         import torch
 
         ids = self.template.prompt_ids(prompt)
@@ -203,17 +205,17 @@ class Answerer:
             raise UserError(refusal, "Shorten the prompt, or ask for fewer new tokens.")
         seen = 0
 
-        def heard(rows: Sequence[decode.DecodedRow]) -> None:
+        def on_tokens(rows: Sequence[decode.DecodedRow]) -> None:
             nonlocal seen
             if len(rows[0].ids) > seen:
                 seen = len(rows[0].ids)
-                said(self.template.decode(rows[0].ids))
+                on_text(self.template.decode(rows[0].ids))
 
         with self.using(files) as model, torch.inference_mode():
             ways = Sampling(max_new_tokens, temperature, seed)
-            (found,) = self._batch(model, [ids], ways, heard)
+            (found,) = self._batch(model, [ids], ways, on_tokens)
         if not seen:
-            said(found.text)
+            on_text(found.text)
         return found
 
     def _refusal(self, prompt_tokens: int, max_new_tokens: int) -> str | None:
@@ -245,15 +247,15 @@ def _name(model_id: str) -> str:
     return f"run-{model_id}"
 
 
-def _counted(before: int, done: Callable[[int], None]) -> Heard:
+def _counted(before: int, done: Callable[[int], None]) -> OnTokens:
     """Tells `done` how many are ready whenever that has grown."""
     known = 0
 
-    def heard(rows: Sequence[decode.DecodedRow]) -> None:
+    def on_tokens(rows: Sequence[decode.DecodedRow]) -> None:
         nonlocal known
         over = sum(row.over for row in rows)
         if over > known:
             known = over
             done(before + over)
 
-    return heard
+    return on_tokens

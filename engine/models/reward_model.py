@@ -11,7 +11,7 @@ from engine.models.chat import Template
 BATCH_ROWS = 16
 
 
-class Judge:
+class RewardModel:
     """A reward model, ready to judge; scores have no fixed range, higher is better."""
 
     def __init__(self, files: ModelFiles) -> None:
@@ -47,8 +47,8 @@ class Judge:
 
     def _ids(self, prompt: Sequence[Message], answer: str) -> list[int]:
         """Up to the token that ends the answer, as a pair's side is encoded."""
-        said = Message(role="assistant", content=answer)
-        encoded = self._template.encode(Chat(messages=(*prompt, said)), self._room)
+        reply = Message(role="assistant", content=answer)
+        encoded = self._template.encode(Chat(messages=(*prompt, reply)), self._room)
         end = len(encoded.completion_mask)
         while end and not encoded.completion_mask[end - 1]:
             end -= 1

@@ -20,7 +20,7 @@ from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, default_epochs
 from engine.core.result import LoopResult
 from engine.orchestrate import child_jobs
-from engine.orchestrate.child_jobs import LOOK_EVERY_S, LoopContext
+from engine.orchestrate.child_jobs import POLL_EVERY_S, LoopContext
 from engine.orchestrate.demo import simulate
 from engine.services.data import datasets
 from engine.services.evaluation import gate
@@ -99,17 +99,17 @@ class Auto:
         """Whom it acts for, asked anew: what an owner takes away is away at the next step."""
         return acting.owner_of(self.ws, self.ctx.job_id)
 
-    def look(self) -> NextStep:
+    def find_step(self) -> NextStep:
         """The next step, said when it is a new one."""
         self.ctx.check()
         step = next_step(self.ws, self.actor, self.project_id, self.goal)
         if step.text not in self.steps[-1:]:
             self.steps.append(step.text)
             self.ctx.emit("log", {"text": step.text})
-        self.tell(step.text)
+        self.report_progress(step.text)
         return step
 
-    def tell(self, label: str, part: float = 0.0) -> None:
+    def report_progress(self, label: str, part: float = 0.0) -> None:
         """How far the loop is, `part` of the current step included."""
         total = STEPS * self.recipe.generations
         done = min(total, round(len(self.steps) - 1 + part, 2))
@@ -127,18 +127,18 @@ class Auto:
 
     def wait(self, job: Job, label: str) -> None:
         """Return when the job is done; UserError where it failed."""
-        child_jobs.wait(self.ctx, self.actor, job, label, self.tell)
+        child_jobs.wait(self.ctx, self.actor, job, label, self.report_progress)
 
 
 def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
     """Go round until there is no next step; the result says why it ended and who is champion."""
     auto = Auto(recipe, ctx)
-    step = auto.look()
+    step = auto.find_step()
     while step.name != "end":
         if step.name == "votes" and recipe.rater is None and time.monotonic() > auto.until:
             break
         DO[step.name](auto, step)
-        step = auto.look()
+        step = auto.find_step()
     best = champion.current(auto.ws, auto.actor, auto.project_id)
     seen = history(auto.ws, auto.actor, auto.project_id)
     return Outcome(
@@ -186,7 +186,7 @@ def _votes(auto: Auto, step: NextStep) -> None:
     """Simulated raters vote through the same door as people; people are waited for."""
     one = rounds.get(auto.ws, auto.actor, step.round_id)
     if auto.recipe.rater is None:
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(POLL_EVERY_S)
         return
     cast = sum(
         simulate(auto.ws, one, auto.recipe.rater, number, auto.recipe.seed)
@@ -199,7 +199,7 @@ def _votes(auto: Auto, step: NextStep) -> None:
         )
 
 
-def _pairs(auto: Auto, _: NextStep) -> None:
+def _build_pairs(auto: Auto, _: NextStep) -> None:
     build.make(auto.ws, auto.actor, auto.project_id)
 
 
@@ -262,7 +262,7 @@ DO: dict[str, Callable[[Auto, NextStep], None]] = {
     "rate": _rate,
     "answers": _answers,
     "votes": _votes,
-    "pairs": _pairs,
+    "pairs": _build_pairs,
     "train": _train,
     "evaluate": _evaluate,
     "test": _test,

@@ -12,7 +12,7 @@ from engine.core.job import Job, State
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 
-LOOK_EVERY_S = 0.3
+POLL_EVERY_S = 0.3
 
 
 class LoopContext(Context, Protocol):
@@ -33,7 +33,7 @@ def wait(
         if ctx.cancelled():
             lifecycle.cancel(ctx.ws, actor, job.id)
             ctx.check()
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(POLL_EVERY_S)
         for event in lifecycle.watch(ctx.ws, actor, job.id, seen):
             seen = event.seq
             if isinstance(event, ProgressEvent):

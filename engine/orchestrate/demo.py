@@ -23,7 +23,7 @@ from engine.core.rating import Purpose, Round, Verdict
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, default_epochs
 from engine.core.result import DemoResult
-from engine.files import write_whole
+from engine.files import write_atomic
 from engine.orchestrate import child_jobs
 from engine.orchestrate.child_jobs import LoopContext
 from engine.orchestrate.demo_report import as_markdown, report_of
@@ -93,11 +93,11 @@ class Loop:
         """Say which step has begun, and note how long it took."""
         self.ctx.check()
         start = time.monotonic()
-        self.tell(label, 0.0)
+        self.report_progress(label, 0.0)
         yield
         self.stages.append((label, time.monotonic() - start))
 
-    def tell(self, label: str, part: float) -> None:
+    def report_progress(self, label: str, part: float) -> None:
         """Progress of the whole loop, `part` of the current step included."""
         done = round(len(self.stages) + part, 2)
         self.ctx.emit("progress", {"done": done, "total": self.total, "label": label})
@@ -118,7 +118,7 @@ class Loop:
 
     def wait(self, job: Job, label: str) -> Job:
         """The job when it is done; UserError where it failed."""
-        return child_jobs.wait(self.ctx, self.actor, job, label, self.tell)
+        return child_jobs.wait(self.ctx, self.actor, job, label, self.report_progress)
 
     def round(self, purpose: Purpose, label: str, new: str, base: str, **values: Any) -> Round:
         """A round with its answers written."""
@@ -184,8 +184,8 @@ def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
         evaluation = _evaluate(loop, (recipe.model, sft, dpo), faq)
     verdict = _blind_round(loop, dpo, sft, faq)
     report = report_of(recipe.rater, evaluation, verdict, export, rated, loop.stages)
-    write_whole(ctx.folder / "report.md", as_markdown(report).encode())
-    loop.tell("Done", 0.0)
+    write_atomic(ctx.folder / "report.md", as_markdown(report).encode())
+    loop.report_progress("Done", 0.0)
     return Outcome(result=DemoResult(report=report))
 
 

@@ -21,11 +21,11 @@ from engine.services.rating import invites, tallies
 from engine.store import exports, models, projects, reviews, rounds, votes
 from engine.store import invites as invite_store
 from engine.store.connect import reading, writing
-from engine.store.reviews import Forgotten
+from engine.store.reviews import Erasure
 from engine.workspace import Workspace
 
 
-class Gone(BaseModel):
+class ErasureReport(BaseModel):
     """What was deleted, and the `datasets` and `models` made of it that are there still."""
 
     model_config = ConfigDict(frozen=True)
@@ -38,7 +38,7 @@ class Gone(BaseModel):
     sentence: str
 
 
-def forget(ws: Workspace, actor: Actor, project_id: str | None, rater: str) -> Gone:
+def erase(ws: Workspace, actor: Actor, project_id: str | None, rater: str) -> ErasureReport:
     """Delete all that a rater did in a project, or with None in every one; nothing undoes it.
 
     NotFound where nobody was ever called that.
@@ -52,11 +52,11 @@ def forget(ws: Workspace, actor: Actor, project_id: str | None, rater: str) -> G
         there = [one for one in chosen if rater in _named(conn, one)]
         if not there:
             raise NotFound(f"There is no rater {rater!r}.", "Choose one of the list.")
-        done = [_forget(conn, actor, one, rater) for one in there]
+        done = [_erase(conn, actor, one, rater) for one in there]
     cast = {vote for votes, _ in done for of_round in votes.values() for vote in of_round}
     used, taught = _made_of(ws, actor, there, cast)
     places = sum(len(votes) for votes, _ in done)
-    return Gone(
+    return ErasureReport(
         votes=len(cast),
         rounds=places,
         invitations=sum(links for _, links in done),
@@ -79,7 +79,7 @@ def _named(conn: Connection, project_id: str) -> set[str]:
     return {*reviews.known(conn, project_id), *(invites.rater_of(one).name for one in invited)}
 
 
-def _forget(
+def _erase(
     conn: Connection, actor: Actor, project_id: str, rater: str
 ) -> tuple[dict[str, set[str]], int]:
     """The votes of each round that stood and are gone, and how many invitations are."""
@@ -95,7 +95,7 @@ def _forget(
         for one in invite_store.list_all(conn, project_id)
         if invites.rater_of(one).name == rater
     ]
-    new = Forgotten(
+    new = Erasure(
         id=ids.new("forgotten"),
         project_id=project_id,
         rounds={
@@ -105,7 +105,7 @@ def _forget(
         created_by=actor.name,
         created_at=time.time(),
     )
-    reviews.forget(conn, rater, links, new)
+    reviews.erase(conn, rater, links, new)
     return cast, len(links)
 
 

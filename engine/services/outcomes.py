@@ -11,7 +11,7 @@ from engine.core.job import Job, State
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.core.result import read_result
-from engine.files import write_whole
+from engine.files import write_atomic
 from engine.services.evaluation import after_training
 from engine.services.rating import comparisons
 from engine.store import evaluations, events, jobs, models
@@ -28,7 +28,7 @@ def store(ws: Workspace, job: Job, outcome: Outcome) -> State:
     result = read_result(job.kind, outcome.result).model_dump(mode="json")
     file = f"jobs/{job.id}/evaluation.json"
     if outcome.evaluation:
-        write_whole(ws.files / file, outcome.evaluation.model_dump_json().encode())
+        write_atomic(ws.files / file, outcome.evaluation.model_dump_json().encode())
     with writing(ws.db) as conn:
         if not jobs.holds(conn, job.id, job.fence):
             return State.FAILED

@@ -114,4 +114,4 @@ def _grow(
     parsed = ParsedFile(newest.layout if newest else "prompts", "prompts", [*examples, added], [])
     origin = {"playground": newest.id if newest else ""}
     sides: list[Split] = [*(row.split for row in rows), side]
-    return datasets.keep(ws, actor, project_id, parsed, name, origin, held_out=0, splits=sides)
+    return datasets.store(ws, actor, project_id, parsed, name, origin, held_out=0, splits=sides)

@@ -25,7 +25,7 @@ LEAST_DIFFERENCE = 0.0005  # below, a difference is none at the digits people re
 Parts = Sequence[Sequence[float]]
 
 
-class _Found(NamedTuple):
+class _Difference(NamedTuple):
     """`spread` is the standard deviation of one row's difference; 0 where none was seen."""
 
     diff: float
@@ -58,7 +58,7 @@ def paired_gain(
             f"The models have {n} and {len(new_each)} scores.", "Compare the rows both answered."
         )
     if n == 0:
-        return _gain(_Found(0.0, Interval(-1.0, 1.0), 1.0, 0.0), 0, level, unit)
+        return _gain(_Difference(0.0, Interval(-1.0, 1.0), 1.0, 0.0), 0, level, unit)
     if from_parts is None or base_parts is None or new_parts is None:
         found = _of_means(np.subtract(new_each, base_each), level, seed)
     else:
@@ -66,7 +66,7 @@ def paired_gain(
     return _gain(found, n, level, unit)
 
 
-def _gain(found: _Found, n: int, level: float, unit: Unit) -> Gain:
+def _gain(found: _Difference, n: int, level: float, unit: Unit) -> Gain:
     (low, high), p = found.bounds, found.p
     decision = decide(low, high, p, n, level)
     power = _power(found, n, level) if n else None
@@ -74,9 +74,9 @@ def _gain(found: _Found, n: int, level: float, unit: Unit) -> Gain:
     return Gain(diff=found.diff, low=low, high=high, p=p, n=n, decision=decision, sentence=sentence)
 
 
-def _of_means(diffs: NDArray[np.float64], level: float, seed: int) -> _Found:
+def _of_means(diffs: NDArray[np.float64], level: float, seed: int) -> _Difference:
     spread = float(diffs.std(ddof=1)) if len(diffs) > 1 else 0.0
-    return _Found(float(diffs.mean()), _bounds(diffs, level), sign_flip_p(diffs, seed), spread)
+    return _Difference(float(diffs.mean()), _bounds(diffs, level), sign_flip_p(diffs, seed), spread)
 
 
 def _bounds(diffs: NDArray[np.float64], level: float) -> Interval:
@@ -114,7 +114,7 @@ def sign_flip_p(diffs: ArrayLike, seed: int = 0, draws: int = DRAWS) -> float:
 
 def _of_parts(
     base_parts: Parts, new_parts: Parts, from_parts: FromParts, level: float, seed: int
-) -> _Found:
+) -> _Difference:
     """As of means, of what each row adds to the difference of the corpus scores."""
     base, new = np.asarray(base_parts, dtype=float), np.asarray(new_parts, dtype=float)
     width = base.shape[1]
@@ -125,7 +125,9 @@ def _of_parts(
     each = pseudo_values(np.hstack([base, new]), difference)
     diff = from_parts(new.sum(axis=0)) - from_parts(base.sum(axis=0))
     spread = float(each.std(ddof=1)) if len(each) > 1 else 0.0
-    return _Found(diff, _bounds(each, level), _swap_p(base, new, from_parts, diff, seed), spread)
+    return _Difference(
+        diff, _bounds(each, level), _swap_p(base, new, from_parts, diff, seed), spread
+    )
 
 
 def _swap_p(
@@ -150,7 +152,7 @@ def _differences(
     return np.array([from_parts(a) - from_parts(b) for a, b in zip(new, base, strict=True)])
 
 
-def _power(found: _Found, n: int, level: float) -> Power:
+def _power(found: _Difference, n: int, level: float) -> Power:
     """What a test of this size could see with 80 % power, and how many rows this one needs."""
     z, power = float(norm.ppf((1 + level) / 2)), float(norm.ppf(0.8))
     half = (found.bounds.high - found.bounds.low) / 2

@@ -18,7 +18,7 @@ from engine.stats.intervals import wilson
 from engine.stats.rated_pairs import RatedPair, between, counted, hash_order_score
 
 EXPECTED = 0.75  # a careful rater's share of right gold answers is at least this
-FIRST_LOOK = 5  # gold answers before anybody is judged by them
+FIRST_CHECK = 5  # gold answers before anybody is judged by them
 OTHERS = 5  # raters who voted on a pair before a rater can be called unlike them
 _Side = tuple[tuple[str, str], bool]
 
@@ -82,7 +82,7 @@ class Quality(BaseModel):
     sentence: str
 
 
-def judge_gold(right: int, of: int) -> Gold:
+def assess_gold(right: int, of: int) -> Gold:
     """Whether a rater's answers to gold items ask for a pause.
 
     They do from the fifth on, where even the upper bound of Wilson's one-sided 95 % interval is
@@ -94,7 +94,7 @@ def judge_gold(right: int, of: int) -> Gold:
     if of == 0:
         return Gold(right=0, of=0, upper=1.0, pause=False, sentence="No gold item answered yet.")
     upper = wilson(right / of, of, 0.9).high
-    pause = of >= FIRST_LOOK and upper < EXPECTED
+    pause = of >= FIRST_CHECK and upper < EXPECTED
     found = f"{right} of {of} gold items right"
     text = f"Pause and talk to this rater: only {found}." if pause else f"{found[:1]}{found[1:]}."
     return Gold(right=right, of=of, upper=upper, pause=pause, sentence=text)
@@ -202,7 +202,7 @@ def gold_by_rater(rated: Sequence[RatedPair]) -> dict[str, Gold]:
         if pair.expected is not None:
             of[pair.rater] += 1
             right[pair.rater] += pair.choice == pair.expected
-    return {rater: judge_gold(right[rater], of[rater]) for rater in of}
+    return {rater: assess_gold(right[rater], of[rater]) for rater in of}
 
 
 def quality(rated: Sequence[RatedPair], new: str | None = None, alpha: float = 0.05) -> Quality:
@@ -220,7 +220,7 @@ def quality(rated: Sequence[RatedPair], new: str | None = None, alpha: float = 0
         _rater(
             rater, votes[rater], wins.get(rater, (0, 0)),
             sides[rater].share if rater in sides else 0.5,
-            gold.get(rater, judge_gold(0, 0)), again.get(rater, consistency(0, 0)),
+            gold.get(rater, assess_gold(0, 0)), again.get(rater, consistency(0, 0)),
             strange.get(rater, 1.0), rater in sides and sides[rater].biased, alpha,
         )
         for rater in dict.fromkeys(pair.rater for pair in rated)
@@ -255,7 +255,7 @@ def _rater(
         reasons.append(f"only {gold.right} of {gold.of} gold items right")
     if one_sided:
         reasons.append(f"{left_share * 100:.0f} % of votes with a winner went left")
-    if again.of >= FIRST_LOOK and again.high < EXPECTED:
+    if again.of >= FIRST_CHECK and again.high < EXPECTED:
         reasons.append(f"the same vote on only {again.same} of {again.of} pairs shown twice")
     if strange >= 1 / alpha:
         reasons.append("votes unlike all the others")

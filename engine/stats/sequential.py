@@ -60,7 +60,7 @@ def confidence_sequence(
     return Interval(float(low), float(high))
 
 
-def standing(wins: int, losses: int, alpha: float = 0.05) -> Evidence:
+def evidence(wins: int, losses: int, alpha: float = 0.05) -> Evidence:
     """Whether the test may stop now; UserError for negative counts."""
     bounds = confidence_sequence(wins, losses, 1 - alpha)
     e, n = e_value(wins, losses), wins + losses

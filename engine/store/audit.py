@@ -58,7 +58,7 @@ def number(conn: Connection, kind: Kind, since: float) -> int:
     return int(conn.execute(query).scalar_one())
 
 
-def looks(conn: Connection, round_id: str) -> list[Entry]:
+def early_looks(conn: Connection, round_id: str) -> list[Entry]:
     """Who looked early at how a blind round stands, oldest first."""
     query = (
         select(audit)

@@ -57,7 +57,7 @@ def list_all(conn: Connection, project_id: str) -> list[PairExport]:
     return [PairExport.model_validate(loaded(row, *JSON)) for row in conn.execute(query).mappings()]
 
 
-def said_beside(conn: Connection, round_ids: list[str]) -> dict[str, dict[str, Any]]:
+def vote_details(conn: Connection, round_ids: list[str]) -> dict[str, dict[str, Any]]:
     """By vote of the rounds: strength, acceptable answers, an edit, all beside the choice."""
     query = (
         select(vote.c.id, vote.c.details)

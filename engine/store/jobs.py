@@ -152,7 +152,7 @@ def ask_to_cancel(conn: Connection, job_id: str) -> None:
     conn.execute(update(job).where(job.c.id == job_id).values(values))
 
 
-def ask_to_keep(conn: Connection, job_id: str) -> bool:
+def request_stop_and_keep(conn: Connection, job_id: str) -> bool:
     """Leave word to stop with what was reached so far; False when the job does not run."""
     query = update(job).where(job.c.id == job_id, job.c.state == State.RUNNING)
     return conn.execute(query.values(cancel_requested=True, keep_requested=True)).rowcount == 1

@@ -29,7 +29,7 @@ class Review(NamedTuple):
     created_at: float
 
 
-class Forgotten(NamedTuple):
+class Erasure(NamedTuple):
     """That somebody's votes were deleted, never whose.
 
     `rounds`: of each round with votes of theirs, how many, and the verdict that they were in.
@@ -86,7 +86,7 @@ def hold(conn: Connection, project_id: str, rater: str) -> None:
     conn.execute(mine.with_for_update()).all()
 
 
-def forget(conn: Connection, rater: str, invites: list[str], new: Forgotten) -> None:
+def erase(conn: Connection, rater: str, invites: list[str], new: Erasure) -> None:
     """Delete what a rater did in a project, their name and these invitations; `new` stays.
 
     A pair that they flagged still waits for a person to look at it, flagged by nobody.
@@ -114,14 +114,14 @@ def forget(conn: Connection, rater: str, invites: list[str], new: Forgotten) -> 
     conn.execute(update(forgotten).where(forgotten.c.id == new.id).values(rater=None))
 
 
-def list_forgotten(conn: Connection, project_id: str) -> list[Forgotten]:
+def list_erasures(conn: Connection, project_id: str) -> list[Erasure]:
     """Oldest first."""
     query = (
-        select(*(forgotten.c[name] for name in Forgotten._fields))
+        select(*(forgotten.c[name] for name in Erasure._fields))
         .where(forgotten.c.project_id == project_id)
         .order_by(forgotten.c.created_at, forgotten.c.id)
     )
-    return [Forgotten(**loaded(row, "rounds")) for row in conn.execute(query).mappings()]
+    return [Erasure(**loaded(row, "rounds")) for row in conn.execute(query).mappings()]
 
 
 def _rounds(project_id: str) -> Any:

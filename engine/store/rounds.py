@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
-from engine.core.rating import Answer, Comparison, PairKind, Round
+from engine.core.rating import Answer, Comparison, ComparisonKind, Round
 from engine.store.answers import READ, STORED, from_details, to_details
 from engine.store.rows import dumped, loaded, to_json
 from engine.store.tables import comparison, rating_round
@@ -84,7 +84,7 @@ class Uncounted(NamedTuple):
     """A comparison that is shown but counts in no result, and what is known of it."""
 
     id: str
-    kind: PairKind
+    kind: ComparisonKind
     left_first: Answer
     details: dict[str, Any]
 

@@ -35,7 +35,7 @@ def get(conn: Connection, session_id: str) -> Session | None:
     return Session(**row) if row else None
 
 
-def seen(conn: Connection, session_id: str, now: float) -> None:
+def note_use(conn: Connection, session_id: str, now: float) -> None:
     """Note that this browser was heard of."""
     conn.execute(update(signed_in).where(signed_in.c.id == session_id).values(seen_at=now))
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from engine.core import sides
-from engine.core.rating import Answer, AnswerChoice, PairKind, ScreenChoice
+from engine.core.rating import Answer, AnswerChoice, ComparisonKind, ScreenChoice
 from engine.store.answers import READ, STORED
 from engine.store.rows import to_json
 from engine.store.tables import assignment, comparison, rating_round, vote
@@ -34,7 +34,7 @@ class GivenComparison(NamedTuple):
     """A comparison that a rater was given, and what became of it."""
 
     comparison_id: str
-    kind: PairKind
+    kind: ComparisonKind
     state: str
 
 
@@ -90,7 +90,7 @@ def free_comparison(
     return (row[0], READ[row[1]]) if row else None
 
 
-def seen(conn: Connection, round_id: str, rater: str) -> list[GivenComparison]:
+def given(conn: Connection, round_id: str, rater: str) -> list[GivenComparison]:
     """What a rater was given in a round, oldest first."""
     query = (
         select(comparison.c.id, comparison.c.kind, assignment.c.state)
@@ -190,7 +190,7 @@ def live(conn: Connection, round_ids: list[str], *, extra: bool = False) -> list
                   assignment.c.state.in_(states))  # fmt: skip
 
 
-def first(conn: Connection, round_id: str, kind: PairKind) -> list[LiveVote]:
+def first(conn: Connection, round_id: str, kind: ComparisonKind) -> list[LiveVote]:
     """Everybody's first vote on each pair of a kind, also where it was taken back later."""
     return _votes(conn, func.min(vote.c.seq), assignment.c.round_id == round_id,
                   comparison.c.kind == kind)  # fmt: skip
@@ -283,7 +283,7 @@ def offered(conn: Connection, round_id: str) -> int:
     return int(conn.execute(query).scalar_one())
 
 
-def cast_since(conn: Connection, round_id: str, rater: str, since: float) -> int:
+def voted_since(conn: Connection, round_id: str, rater: str, since: float) -> int:
     """On how many pairs a rater voted since then."""
     query = select(func.count(func.distinct(vote.c.assignment_id))).where(
         vote.c.assignment_id == assignment.c.id,

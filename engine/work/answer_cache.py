@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from engine.core.context import ModelFiles
-from engine.files import write_whole
+from engine.files import write_atomic
 
 VERSION = 2  # raise it when the same tokens would be answered otherwise
 MOST_BYTES = 2**28  # of all files together
@@ -54,7 +54,7 @@ class AnswerCache:
         while len(content) > MOST_FILE_BYTES and self._entries:
             self._entries = dict(list(self._entries.items())[len(self._entries) // 2 + 1 :])
             content = json.dumps(self._entries).encode()
-        write_whole(self.path, _sha256(content).encode() + b"\n" + content)
+        write_atomic(self.path, _sha256(content).encode() + b"\n" + content)
         self._new = False
         _make_room(self.folder)
 
@@ -87,7 +87,7 @@ class Digests:
         """Keep what was worked out, of the last 200 files."""
         if self._new:
             content = json.dumps(dict(list(self._known.items())[-200:])).encode()
-            write_whole(self.path, _sha256(content).encode() + b"\n" + content)
+            write_atomic(self.path, _sha256(content).encode() + b"\n" + content)
 
     def _file(self, path: Path) -> str:
         about = path.stat()

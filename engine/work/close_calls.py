@@ -19,7 +19,7 @@ TAUGHT_BY_EXAMPLES = (None, "sft")
 MAX_LENGTH = 2048
 
 
-class Pair(NamedTuple):
+class AnswerPair(NamedTuple):
     """Two answers to one prompt."""
 
     prompt_no: int
@@ -29,7 +29,7 @@ class Pair(NamedTuple):
 
 
 def choose(
-    pairs: Sequence[Pair], wanted: int, margins: Mapping[int, float], seed: int
+    pairs: Sequence[AnswerPair], wanted: int, margins: Mapping[int, float], seed: int
 ) -> dict[int, dict[str, Any]]:
     """By prompt number, why each of `wanted` pairs was chosen: {"rule": ..., "margin": ...}.
 
@@ -57,7 +57,7 @@ def choose(
     }
 
 
-def families(pairs: Sequence[Pair]) -> dict[int, int]:
+def families(pairs: Sequence[AnswerPair]) -> dict[int, int]:
     """By prompt number, the family of prompts that say nearly the same."""
     asked = [Prompt(prompt=pair.prompt, source_row=n) for n, pair in enumerate(pairs, 1)]
     return {
@@ -68,7 +68,7 @@ def families(pairs: Sequence[Pair]) -> dict[int, int]:
 
 
 def margins(
-    ctx: Context, answerer: Answerer, policy: ModelFiles, pairs: Sequence[Pair]
+    ctx: Context, answerer: Answerer, policy: ModelFiles, pairs: Sequence[AnswerPair]
 ) -> dict[int, float]:
     """By prompt number, the margin of the first answer over the second.
 

@@ -1,4 +1,4 @@
-"""Whether the rows asked were learned: what a model has seen, it may know by heart."""
+"""Contamination: which evaluation rows a model was trained on and may have memorised."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -22,8 +22,8 @@ def overlap(asked: Sequence[Row], learned: Sequence[Example]) -> Overlap:
     prompts = [Prompt(prompt=prompt_of(e)) for e in (*(row.example for row in rows), *known)]
     groups, near = alike(prompts)
     taught = [any(n >= len(rows) for n in group) for group in groups]
-    same = _asked(groups, taught, rows)
-    close = _asked(
+    same = _questions(groups, taught, rows)
+    close = _questions(
         groups,
         [not own and any(taught[n] for n in others)
          for own, others in zip(taught, near, strict=True)],
@@ -40,13 +40,13 @@ def overlap(asked: Sequence[Row], learned: Sequence[Example]) -> Overlap:
     )
 
 
-def _asked(groups: list[list[int]], flags: Iterable[bool], rows: Sequence[Row]) -> list[int]:
-    def found() -> Iterator[int]:
+def _questions(groups: list[list[int]], flags: Iterable[bool], rows: Sequence[Row]) -> list[int]:
+    def flagged() -> Iterator[int]:
         for group, flag in zip(groups, flags, strict=True):
             if flag:
                 yield from (rows[n].index for n in group if n < len(rows))
 
-    return sorted(found())
+    return sorted(flagged())
 
 
 def _message(same: int, near: int, asked: int) -> str:
@@ -54,9 +54,10 @@ def _message(same: int, near: int, asked: int) -> str:
         return f"None of the {asked:,} questions asked is in the rows the models were trained on."
     parts = [f"{same:,} of the {asked:,} questions asked" if same else ""]
     parts += [f"nearly {near:,} of {asked:,}" if near and not same else ""]
-    said = parts[0] or f"{near:,} of the {asked:,} questions asked, nearly word for word,"
+    subject = parts[0] or f"{near:,} of the {asked:,} questions asked, nearly word for word,"
     verb = "are" if (same or near) != 1 else "is"
     also = f", and {near:,} more nearly word for word" if same and near else ""
     return (
-        f"{said} {verb} in the rows a model was trained on{also}: it may know the answers by heart."
+        f"{subject} {verb} in the training rows of a model{also}: "
+        "it may have memorised the answers."
     )

@@ -103,8 +103,8 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     for seed in seeds:
         for n, part in enumerate(parts[seed]):
             ends[n].append(_train(recipe, progress, [*part, *held_out], len(part), seed))
-            said = f"{len(part)} rows, seed {seed}: held-out loss {ends[n][-1].loss:.3f}"
-            ctx.emit("log", {"text": said})
+            text = f"{len(part)} rows, seed {seed}: held-out loss {ends[n][-1].loss:.3f}"
+            ctx.emit("log", {"text": text})
     losses = [[end.loss for end in each] for each in ends]
     curve = learning_curve(dict(zip(sizes, losses, strict=True)))
     still = all(end.falling for end in ends[-1])

@@ -93,7 +93,7 @@ class ScoreTable(NamedTuple):
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:
     """Answer greedily with every model, score, compare with the first model."""
-    asked = _asked(recipe, ctx)
+    asked = _rows_asked(recipe, ctx)
     references = [_references(example) for _, example in asked]
     refuse(recipe.metrics, references)  # now, not after an hour of answers
     learned = _learned(recipe, ctx)
@@ -124,7 +124,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     return Outcome(evaluation=evaluation)
 
 
-def _asked(recipe: Recipe, ctx: Context) -> Asked:
+def _rows_asked(recipe: Recipe, ctx: Context) -> Asked:
     """The rows to ask, with their numbers; UserError when none has a reference."""
     split = None if recipe.split == "all" else recipe.split
     rows = [

@@ -69,18 +69,18 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
         ]
     result = WrittenResult(prompts=len(asked), answers=len(found))
     if recipe.keep:
-        found = _kept(recipe, ctx, found)
+        found = _selected(recipe, ctx, found)
         rules = Counter(str(one.details["rule"]) for one in found[::2])
         result = result.model_copy(update={"chosen": dict(rules)})
     return Outcome(result=result, round_id=recipe.round, candidates=tuple(found))
 
 
-def _kept(recipe: Recipe, ctx: Context, found: list[Candidate]) -> list[Candidate]:
+def _selected(recipe: Recipe, ctx: Context, found: list[Candidate]) -> list[Candidate]:
     """The two answers of each pair that is worth a vote, and why it was chosen."""
     half = len(found) // 2
     both = list(zip(found[:half], found[half:], strict=True))
     pairs = [
-        close_calls.Pair(a.prompt_no, a.prompt, a.text, b.text)
+        close_calls.AnswerPair(a.prompt_no, a.prompt, a.text, b.text)
         for a, b in both
         if a.finished and b.finished and a.text.split() != b.text.split()
     ]

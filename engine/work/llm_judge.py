@@ -50,11 +50,11 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     ]
     hears = _progress(ctx, len(questions))
     hears(0)
-    judged = compare(asked, questions, heard=hears)
-    said = verdict(judged.wins, judged.losses, judged.ties)
+    judged = compare(asked, questions, on_verdict=hears)
+    preference = verdict(judged.wins, judged.losses, judged.ties)
     result = JudgeResult(
-        sentence=said.sentence,
-        verdict=JudgeVerdict.model_validate(said.model_dump(mode="json")),
+        sentence=preference.sentence,
+        verdict=JudgeVerdict.model_validate(preference.model_dump(mode="json")),
         judged=judged,
         rows=tuple(row.index for row in rows),
         judge=JudgeName(model=asked.model, host=asked.host),

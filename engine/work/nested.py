@@ -98,11 +98,11 @@ class StudyProgress:
     def report(self, label: str, part: float = 0.0) -> None:
         """Say how far the progress is, `part` of the present training included."""
         done = self.done + part
-        said: ProgressData = {"done": round(done, 3), "total": self.total, "label": label}
+        progress: ProgressData = {"done": round(done, 3), "total": self.total, "label": label}
         if done > 0:
             gone = self._clock() - self._began
-            said["eta_s"] = round(gone / done * (self.total - done), 1)
-        self.ctx.emit("progress", said)
+            progress["eta_s"] = round(gone / done * (self.total - done), 1)
+        self.ctx.emit("progress", progress)
 
 
 class NestedContext:

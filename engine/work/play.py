@@ -52,7 +52,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             max_new_tokens=recipe.max_new_tokens,
             temperature=recipe.temperature,
             seed=recipe.seed,
-            said=_say(ctx, model_id),
+            on_text=_on_text(ctx, model_id),
         )
         answers[model_id] = PlayedAnswer(
             text=reply.text,
@@ -64,14 +64,14 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     return Outcome(result=PlayResult(answers=answers))
 
 
-def _say(ctx: Context, model_id: str) -> Callable[[str], None]:
+def _on_text(ctx: Context, model_id: str) -> Callable[[str], None]:
     last = 0.0
 
-    def say(text: str) -> None:
+    def on_text(text: str) -> None:
         nonlocal last
         ctx.check()
         if time.monotonic() - last > SAY_EVERY_S:
             last = time.monotonic()
             ctx.emit("sample", {"model": model_id, "text": text, "done": False})
 
-    return say
+    return on_text

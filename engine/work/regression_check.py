@@ -121,8 +121,8 @@ def _length(old: Sequence[Output], new: Sequence[Output]) -> RegressionCheck:
     bounds = student(pseudo_values(parts, _growth))
     low, high = (exp(min(bound, HIGHEST)) for bound in bounds)
     regressed = high < SHORTEST or low > LONGEST
-    said = f"Answers of {before:.0f} tokens became {after:.0f}"
-    return _check("length", regressed, (before, after), (low, high), said, ratio=True)
+    change = f"Answers of {before:.0f} tokens became {after:.0f}"
+    return _check("length", regressed, (before, after), (low, high), change, ratio=True)
 
 
 def _growth(totals: Sequence[float]) -> float:
@@ -141,9 +141,9 @@ def _surprise(old: Sequence[Output], new: Sequence[Output]) -> RegressionCheck |
     a, b = [first for first, _ in both], [second for _, second in both]
     before, after = perplexity(a).score, perplexity(b).score
     low, high = ratio(a, b)
-    said = f"Perplexity of the reference answers: {before:.1f} to {after:.1f}"
+    change = f"Perplexity of the reference answers: {before:.1f} to {after:.1f}"
     regressed = low > MOST_PERPLEXITY
-    return _check("perplexity", regressed, (before, after), (low, high), said, ratio=True)
+    return _check("perplexity", regressed, (before, after), (low, high), change, ratio=True)
 
 
 def _check(
@@ -151,7 +151,7 @@ def _check(
     regressed: bool,
     values: tuple[float, float],
     bounds: tuple[float, float],
-    said: str,
+    change: str,
     ratio: bool = False,
 ) -> RegressionCheck:
     end = "regressed." if regressed else "no regression shown."
@@ -165,7 +165,7 @@ def _check(
         low=bounds[0],
         high=bounds[1],
         ratio=ratio,
-        message=f"{said}: {end}",
+        message=f"{change}: {end}",
     )
 
 

@@ -145,17 +145,17 @@ class Search:
                 number=number, settings=settings, state=TrialState.GIVEN_UP, loss=given_up.args[0]
             )
             outcome = None
-            self._tell(asked, "PRUNED")
+            self._report(asked, "PRUNED")
         except UserError as error:  # such as a loss of NaN: a reason not to choose these settings
             made = Trial(
                 number=number, settings=settings, state=TrialState.FAILED, error=str(error)
             )
             outcome = None
-            self._tell(asked, "FAIL")
+            self._report(asked, "FAIL")
         except BaseException:
             inner.drop()
             raise
-        self._keep(made, began, outcome, inner)
+        self._add_trial(made, began, outcome, inner)
 
     def _train(self, settings: dict[str, Any], inner: NestedContext) -> tuple[float, Outcome]:
         outcome = train(self.recipe.training(settings), inner)
@@ -164,12 +164,12 @@ class Search:
             raise UserError("It ended without a model.", "Lower the learning rate.")
         return loss, outcome
 
-    def _tell(self, asked: Any, state: str) -> None:
+    def _report(self, asked: Any, state: str) -> None:
         from optuna.trial import TrialState
 
         self.study.tell(asked, state=TrialState[state])
 
-    def _keep(
+    def _add_trial(
         self, made: Trial, began: float, outcome: Outcome | None, inner: NestedContext
     ) -> None:
         made = made.model_copy(update={"seconds": round(time.monotonic() - began, 1)})

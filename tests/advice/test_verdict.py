@@ -16,7 +16,7 @@ def taken(size, plan):
 
 
 def test_all_weights_of_seven_billion_do_not_fit_in_16_gb_and_the_numbers_say_so():
-    judged = verdict.judge(
+    judged = verdict.assess(
         taken(SEVEN, TrainingPlan("sft", "full", 8, 512)), Machine(16 * GB, 16 * GB)
     )
     assert judged.verdict == "impossible"
@@ -55,7 +55,7 @@ def test_verdict_names_the_largest_model_that_would_fit_where_nothing_helps():
     ("needed", "free", "expected"), [(2, 16, "ok"), (13, 16, "tight"), (8, 4, "tight")]
 )
 def test_verdict_gives_the_reason_where_memory_is_tight(needed, free, expected):
-    judged = verdict.judge(needed * GB, Machine(16 * GB, free * GB))
+    judged = verdict.assess(needed * GB, Machine(16 * GB, free * GB))
     assert judged.verdict == expected
     assert bool(judged.reasons) == (expected == "tight")
 

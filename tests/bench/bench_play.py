@@ -70,7 +70,7 @@ def twice(ws, project, model):
 
 def asked(ws, project, model, prompt):
     wait(lambda: lifecycle.worker_alive(ws, LOCAL))
-    time.sleep(2 * worker.LOOK_EVERY_S)  # the worker has come to rest, as when a person types
+    time.sleep(2 * worker.POLL_EVERY_S)  # the worker has come to rest, as when a person types
     recipe = play.Recipe(models=(model,), prompt=prompt, max_new_tokens=LONGEST)
     job = lifecycle.submit(ws, LOCAL, project, recipe)
     wait(lambda: lifecycle.get(ws, LOCAL, job.id).over)

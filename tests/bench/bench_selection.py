@@ -18,7 +18,7 @@ from engine.core.examples import Message, Preference
 from engine.methods import dpo
 from engine.models.answer import Answerer
 from engine.work import close_calls
-from engine.work.close_calls import Pair
+from engine.work.close_calls import AnswerPair
 from tests import letter_model
 from tests.methods.memory import BASE, MemoryContext
 
@@ -39,7 +39,7 @@ def written(base, files, asked, seed):
     said = [model.answer(files, asked, max_new_tokens=24, temperature=1.0, seed=seed + n)
             for n in (0, 1)]  # fmt: skip
     return [
-        Pair(n, prompt, a.text, b.text)
+        AnswerPair(n, prompt, a.text, b.text)
         for n, (prompt, a, b) in enumerate(zip(asked, *said, strict=True))
         if a.finished and b.finished and a.text != b.text
     ]

@@ -100,7 +100,7 @@ def test_leakage_fix_moves_a_held_out_question_into_the_training_split(ws, leaky
 
 
 def test_leakage_ignores_versions_cleaned_from_one_another(ws, test_set):
-    mended = cleaning.keep(
+    mended = cleaning.store_version(
         ws, LOCAL, test_set, datasets.rows(ws, LOCAL, test_set.id)[:-1], {"mended": test_set.id}
     )
     assert leakage.overlaps(ws, LOCAL, mended.id) == []

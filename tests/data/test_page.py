@@ -33,7 +33,7 @@ def jsonl(folder, rows, name="file.jsonl"):
 
 
 def dropped(ws, path, *given, **named):
-    upload, _ = preview.drop(ws, path)
+    upload, _ = preview.dropped_file(ws, path)
     return FormInput(upload, *given, **named)
 
 
@@ -197,7 +197,7 @@ def test_preview_validates_what_the_browser_sends():
 def test_broken_file_is_refused_in_a_sentence(ws, tmp_path, content):
     path = tmp_path / "broken.jsonl"
     path.write_bytes(content)
-    found = preview.drop(ws, str(path))[1]
+    found = preview.dropped_file(ws, str(path))[1]
     assert "tl-notice tl-bad" in found.report
     assert "Traceback" not in found.report
     assert found.preview == ""
@@ -219,7 +219,7 @@ def test_layout_chosen_by_hand_is_used(ws, base, tmp_path):
 
 
 def test_data_page_without_a_file_lists_the_layouts(ws):
-    found = preview.drop(ws, None)[1]
+    found = preview.dropped_file(ws, None)[1]
     assert found.report == findings.guide()
     assert found.preview == ""
     assert not found.keep.visible
@@ -382,11 +382,11 @@ def test_system_prompt_of_the_template_is_said_where_rows_have_none(ws, tiny_mod
     )
     (folder / "chat_template.jinja").write_text(default + template)
     import_folder.import_base(ws, LOCAL, str(folder), "talking")
-    _, shown = preview.drop(ws, jsonl(tmp_path, chats(10)))
+    _, shown = preview.dropped_file(ws, jsonl(tmp_path, chats(10)))
     assert "The chat template adds a system prompt" in shown.preview
     assert "<q>You are a helpful AI assistant" in shown.preview
     rows = [{**row, "system": "Be brief."} for row in chats(10)]
-    _, shown = preview.drop(ws, jsonl(tmp_path, rows, "own.jsonl"))
+    _, shown = preview.dropped_file(ws, jsonl(tmp_path, rows, "own.jsonl"))
     assert "The chat template adds" not in shown.preview
 
 

@@ -134,7 +134,7 @@ def numbers(**more):
     given = {
         "rows": 4, "tokens": 100, "middle": 20, "longest": 60, "max_length": 30, "truncated": 1,
         "lengths": Histogram(edges=(0, 30, 60, 90), counts=(3, 0, 1)), "turns": {2: 4},
-        "roles": {"user": 4, "assistant": 4}, "languages": {"en": 3, "": 1}, "heard": 4,
+        "roles": {"user": 4, "assistant": 4}, "languages": {"en": 3, "": 1}, "language_rows": 4,
     }  # fmt: skip
     return Statistics(**{**given, **more})
 

@@ -85,4 +85,4 @@ def test_languages_are_counted_and_short_rows_set_apart(ws, base, tmp_path):
     rows += [{"prompt": "x", "completion": "ja"}]
     found = statistics.statistics(ws, LOCAL, kept(ws, tmp_path, rows).id, base.id)
     assert found.languages == {"de": 3, "": 1}
-    assert found.heard == 4
+    assert found.language_rows == 4

@@ -13,14 +13,14 @@ from engine.core.evaluation import GainDecision, RegressionCheck
 from engine.core.spreadsheet import escape_formula
 from engine.services.data import datasets
 from engine.services.evaluation import answers as evaluated
-from engine.services.evaluation.leaderboard import Line
+from engine.services.evaluation.leaderboard import LeaderboardRow
 from engine.services.evaluation.next_step import AfterEvaluation, next_step
 from engine.services.jobs import lifecycle
 from tests import helpers
 from tests.ui import results
 from ui.pages.evaluation import answers, charts, downloads, leaderboard, refresh, render, speed, tab
 from ui.pages.evaluation import start as evaluation_start
-from ui.pages.evaluation.layout import Shown
+from ui.pages.evaluation.layout import EvaluationParts
 from ui.pages.evaluation.refresh import Choice
 from ui.pages.evaluation.tab import EvaluationView
 
@@ -135,7 +135,7 @@ def test_learned_questions_are_said_before_the_start(ws, world):
     clean = evaluation_start.seen_before(ws, [base.id, tuned.id], data.id, 10)
     assert "None of the 10 questions asked" in clean
     whole = f"{data.id}{evaluation_start.ALL}"
-    assert "it may know the answers by heart" in evaluation_start.seen_before(
+    assert "it may have memorised the answers" in evaluation_start.seen_before(
         ws, [base.id, tuned.id], whole, 40
     )
     assert evaluation_start.seen_before(ws, [], whole, 40) == ""
@@ -177,7 +177,7 @@ def test_scores_that_few_rows_decide_are_marked_and_the_worst_says_what_to_do(wo
     means = {base.id: {"rougeL": few[0], "exact_match": mean}, tuned.id: {"rougeL": few[1]}}
     names = {base.id: "base", tuned.id: "<b>tuned"}
     lines = [
-        Line(
+        LeaderboardRow(
             model_id=who, name="", evaluation_id="e", split="held_out", rows=50, means=own,
             created_at=0,
         )
@@ -314,7 +314,7 @@ def test_evaluations_are_listed_newest_first_and_drawn_whole(ws, world):
     assert "ROUGE|v1" in shown["signatures"]
     assert "ROUGE-L" in shown["explained"]
     assert "SFT one" in shown["board"]
-    assert set(shown) <= set(Shown._fields)
+    assert set(shown) <= set(EvaluationParts._fields)
     assert [kind for kind in downloads.DOWNLOADS if f"{newest}/{kind}" in shown["files"]] == [
         "report", "csv", "jsonl", "card",
     ]  # fmt: skip
@@ -330,7 +330,7 @@ def test_page_is_drawn_when_an_evaluation_comes_and_then_keeps_still(ws, world):
     assert parts[0].visible is True  # the empty state
     made = results.evaluated(ws, project, data, base, tuned, ANSWERS)
     view, fold, _, *parts = tab.poll(ws, draw, project, view)
-    shown = dict(zip(Shown._fields, parts, strict=True))
+    shown = dict(zip(EvaluationParts._fields, parts, strict=True))
     assert shown["which"].value == made
     assert shown["body"].visible is True
     assert fold.open is False

@@ -77,7 +77,7 @@ def test_usual_benchmarks_and_both_models_are_offered_at_first(ws, world):
 
 @needs_harness
 def test_benchmark_search_results_follow_the_chosen_tasks():
-    offered = benchmarks.found("arc chall", ["piqa"])
+    offered = benchmarks.offered_tasks("arc chall", ["piqa"])
     assert [value for _, value in offered.choices][:2] == ["piqa", "arc_challenge"]
 
 

@@ -53,7 +53,7 @@ def turn_until():
     def turn(worker, job_id, ready, seconds=DEADLINE_S):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            worker.turn(time.time())
+            worker.poll(time.time())
             job = lifecycle.get(worker.ws, LOCAL, job_id)
             if ready(job):
                 return job

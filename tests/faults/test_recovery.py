@@ -163,9 +163,9 @@ def test_cancel_ends_every_phase_within_ten_seconds(phase, values, space, train,
     pid = worker.running[job.id].process.pid
     lifecycle.cancel(space, LOCAL, job.id)
     if phase != "many steps":  # that one hears by itself, within a second
-        worker.turn(time.time())
-        now[0] = 10.0 - worker_module.LOOK_EVERY_S
-        worker.turn(time.time())
+        worker.poll(time.time())
+        now[0] = 10.0 - worker_module.POLL_EVERY_S
+        worker.poll(time.time())
     assert turn_until(worker, job.id, over).state is State.CANCELLED
     turn_until(worker, job.id, lambda _: not alive(pid))
 
@@ -196,9 +196,9 @@ def test_stalled_run_is_ended_and_resumed_once(space, train, turn_until):
     turn_until(worker, job.id, lambda _: checkpoint.at(checkpoints(space, job), 6))
     stuck = space.files / "jobs" / job.id / "stuck"
     turn_until(worker, job.id, lambda _: stuck.exists())  # from here on it gives no sign of life
-    worker.turn(time.time())
+    worker.poll(time.time())
     ahead[0] = heartbeat.STEPPING_S - 10  # not yet
-    worker.turn(time.time())
+    worker.poll(time.time())
     assert worker.running[job.id].process.poll() is None
     ahead[0] = heartbeat.STEPPING_S + 5
     done = turn_until(worker, job.id, over)
@@ -214,9 +214,9 @@ def test_stopped_process_counts_as_stalled(space, train, turn_until):
     process = worker.running[job.id].process
     os.kill(process.pid, signal.SIGSTOP)
     turn_until(worker, job.id, lambda _: state(process.pid) == "T")
-    worker.turn(time.time())
+    worker.poll(time.time())
     ahead[0] = heartbeat.STEPPING_S + 5
-    worker.turn(time.time())
+    worker.poll(time.time())
     assert process.wait(300) == -signal.SIGKILL
     turn_until(worker, job.id, lambda j: j.attempts == 2)
     worker.running[job.id].process.kill()
@@ -258,7 +258,7 @@ def test_run_leaves_no_process_behind_its_worker(space, train):
     # and the next worker takes the run up where it was
     late = time.time() + store.LEASE_S + 1
     sweeper = Worker(space)
-    sweeper.turn(late)
+    sweeper.poll(late)
     assert lifecycle.get(space, LOCAL, job.id).attempts == 2
     for running in sweeper.running.values():
         running.process.kill()
@@ -379,7 +379,7 @@ def test_clock_jump_of_an_hour_costs_no_run(jump, space, worker, train, turn_unt
     job = train(steps=STEPS, stuck_at=STEPS, step_s=0.05, gate=str(tmp_path / "gate"))
     turn_until(worker, job.id, reached(space, job.id, 3))
     for _ in range(3):
-        worker.turn(time.time() + jump)
+        worker.poll(time.time() + jump)
         time.sleep(0.05)
     with reading(space.db) as conn:
         assert abs(store.get(conn, job.id).lease_until - time.time() - jump) < 600

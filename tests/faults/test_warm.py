@@ -74,7 +74,7 @@ def log_of(ws, job):
 
 def settle(worker):
     """Let the worker notice that the job is over; the pid of the child that waits now."""
-    wait_until(lambda: worker.turn(time.time()) or not worker.running)
+    wait_until(lambda: worker.poll(time.time()) or not worker.running)
     return worker.idle._child and worker.idle._child.pid
 
 
@@ -96,7 +96,7 @@ def test_warm_child_that_is_idle_holds_no_lease_and_has_no_heartbeat(space, work
     assert not worker.running
     alive = (space.files / "jobs" / first.id / "alive").stat().st_mtime_ns
     time.sleep(1.2)
-    worker.turn(time.time())
+    worker.poll(time.time())
     with reading(space.db) as conn:
         assert store.get(conn, first.id).lease_until is None
     assert (space.files / "jobs" / first.id / "alive").stat().st_mtime_ns == alive
@@ -215,7 +215,7 @@ def test_warm_child_ends_before_a_training_starts(worker, train, answer, turn_un
 
 
 def settle_beside(worker, job):
-    wait_until(lambda: worker.turn(time.time()) or list(worker.running) == [job.id])
+    wait_until(lambda: worker.poll(time.time()) or list(worker.running) == [job.id])
     return worker.idle._child
 
 
@@ -242,10 +242,10 @@ def test_warm_child_leaves_after_four_idle_minutes(space, ask, turn_until):
     pid = turn_until(worker, job.id, over).result.pid
     settle(worker)
     ahead[0] = warm.STAY_S - 10
-    worker.turn(time.time())
+    worker.poll(time.time())
     assert not gone(pid)
     ahead[0] = warm.STAY_S + 10
-    worker.turn(time.time())
+    worker.poll(time.time())
     wait_until(lambda: gone(pid))
 
 

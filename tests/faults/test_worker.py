@@ -102,7 +102,7 @@ def test_jobs_of_a_worker_that_vanished_start_again_once_and_then_fail(space):
         sweeper = Worker(space)
         sweeper.leaving = True  # sweep, claim nothing
         sweeper._renewed_at = 0.0
-        sweeper.turn(late)
+        sweeper.poll(late)
     ended = lifecycle.get(space, LOCAL, job.id)
     assert ended.state is State.FAILED
     assert "worker was lost" in ended.error
@@ -165,7 +165,7 @@ def test_orphaned_worker_gives_up_on_a_lost_database(space, worker, turn_until, 
     monkeypatch.setattr(worker, "clock", lambda: sum(slept))
     monkeypatch.setattr(worker_module.time, "sleep", slept.append)
     monkeypatch.setattr(worker_module.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(worker, "_look_after", lambda _: raised(gone))
+    monkeypatch.setattr(worker, "_attend", lambda _: raised(gone))
     worker.serve()
     assert store.LEASE_S < sum(slept) < 2 * store.LEASE_S
     process.wait(300)

@@ -43,7 +43,7 @@ def running(ws, world, name="Lower rate", **more):
 
 def look(ws, project, view, asked=refresh.ANYTHING):
     """The view once this is drawn, and the values that were not drawn before."""
-    found = refresh.look(ws, project, view, asked)
+    found = refresh.read_parts(ws, project, view, asked)
     new = {name: each for name, each in found.values.items() if not view.shows(name, each)}
     drawn = refresh.REFRESHER.changed(found.view, found.values, found.draws)
     return drawn[0], new
@@ -232,12 +232,12 @@ def test_long_run_is_read_in_pieces_and_once_for_all_browsers(ws, world, monkeyp
         return found
 
     monkeypatch.setattr(lifecycle, "watch", counted)
-    first = follow.look(ws, job, Track())
+    first = follow.follow(ws, job, Track())
     assert len(asked) > 1
     assert max(asked) == 4
     assert first.measured == 6
     asked.clear()
-    assert follow.look(ws, job, Track()) == first
+    assert follow.follow(ws, job, Track()) == first
     assert asked == [0]
 
 
@@ -391,7 +391,7 @@ def test_sampled_answers_estimates_resources_and_overfitting_are_shown(ws, world
     ):
         assert said in new["top"]
     assert new["samples"].index("At ten") < new["samples"].index("&lt;script&gt;")
-    assert (new["rates_box"], new["wishes_box"]) == (True, False)
+    assert (new["rates_box"], new["margins_box"]) == (True, False)
     ended(ws, job, overfit=True, peak_memory_mb=512.0)
     new = shown(ws, world)
     assert "Overfitting: the held-out loss rose" in new["top"]

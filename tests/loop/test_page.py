@@ -10,7 +10,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import Conflict, UserError
 from engine.core.job import State
 from engine.services.data import datasets
-from engine.services.erasure import forget
+from engine.services.erasure import erase
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
 from engine.services.loop import auto, champion
@@ -211,7 +211,7 @@ def test_links_aim_at_the_votes_and_the_evaluation(ws, project, sft, source):
     lines.evaluated(ws, project, source, one, two, regressed=False)
     picked = LoopView(picked=two.id)
     assert loop_tab.aim_at_votes(ws, project.id, picked) == NavigationTarget(round=tested.id)
-    assert tab.look(ws, project.id, tested.id)["which"][1] == tested.id
+    assert tab.read(ws, project.id, tested.id)["which"][1] == tested.id
     aim = loop_tab.aim_at_evaluation(ws, project.id, picked)
     assert two.id in evaluations.get(ws, LOCAL, aim.evaluation).models
 
@@ -294,7 +294,7 @@ def test_generation_and_model_say_that_votes_behind_them_were_deleted(ws, projec
     taught = lines.trained(ws, project, "taught", sft, dataset=made.dataset_id)
     later = lines.trained(ws, project, "later", taught)
     assert "Stale" not in look(ws, project)["chosen"] + models_tab.refresh(ws, project.id)[1]
-    forget(ws, LOCAL, project.id, "a")
+    erase(ws, LOCAL, project.id, "a")
     for one in (taught, later):
         assert "Stale: 24 votes behind these pairs" in look(ws, project, one.id)["chosen"]
     assert models_tab.refresh(ws, project.id)[1].count("Stale: 24 votes") == 2

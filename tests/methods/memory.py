@@ -70,7 +70,7 @@ class MemoryContext:
         )
         weights = self.folder / new.path
         found = ModelFiles(model, weights, None)
-        if not model.whole:
+        if not model.has_all_weights:
             found = ModelFiles(model, self._models[new.base_id].base, weights)
         self._models[model_id] = found
         return found

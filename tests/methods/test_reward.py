@@ -5,7 +5,7 @@ import pytest
 from engine.core.errors import UserError
 from engine.methods import sft
 from engine.methods.rewarded import reward
-from engine.models.reward_model import Judge
+from engine.models.reward_model import RewardModel
 from tests.methods.memory import BASE, MemoryContext, chats, pairs
 
 pytestmark = pytest.mark.train
@@ -37,7 +37,7 @@ def test_loss_falls_and_the_held_out_pairs_are_told_apart(trained):
 def test_reward_model_gives_the_margin_that_its_training_measured(trained):
     _, outcome, files = trained
     held_out = pairs(22)[16:]
-    judge = Judge(files)
+    judge = RewardModel(files)
     prompts = [pair.prompt for pair in held_out]
     good = judge.scores(prompts, [pair.chosen for pair in held_out])
     bad = judge.scores(prompts, [pair.rejected for pair in held_out])
@@ -46,7 +46,7 @@ def test_reward_model_gives_the_margin_that_its_training_measured(trained):
 
 
 def test_score_does_not_depend_on_the_batch(trained):
-    judge = Judge(trained[2])
+    judge = RewardModel(trained[2])
     prompts = [pair.prompt for pair in pairs(5)]
     answers = ["yes", "no way, you there", "", "ok " * 20, "yes, sir"]
     alone = [judge.scores([p], [a])[0] for p, a in zip(prompts, answers, strict=True)]
@@ -65,7 +65,7 @@ def test_reward_model_and_writing_adapter_are_not_trained_into_each_other(traine
 def test_reward_model_refuses_a_writing_model(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path, tiny_model, chats(3))
     with pytest.raises(UserError, match="tiny is not a reward model"):
-        Judge(ctx.model(BASE))
+        RewardModel(ctx.model(BASE))
 
 
 def test_score_layer_that_would_not_be_saved_is_refused(tiny_model, tmp_path):

@@ -128,12 +128,12 @@ def test_answer_can_be_stopped_in_the_middle_of_a_batch(answerer, files):
 
 
 def test_reply_is_streamed(answerer, files):
-    prompt, heard = prompts(1)[0], []
+    prompt, streamed = prompts(1)[0], []
     reply = answerer.stream(
-        files, prompt, max_new_tokens=6, temperature=0.0, seed=0, said=heard.append
+        files, prompt, max_new_tokens=6, temperature=0.0, seed=0, on_text=streamed.append
     )
-    assert heard[-1].strip() == reply.text
-    assert len(heard) == reply.tokens == 6
+    assert streamed[-1].strip() == reply.text
+    assert len(streamed) == reply.tokens == 6
     assert reply.text == answerer.answer(files, [prompt], max_new_tokens=6)[0].text
 
 
@@ -158,11 +158,11 @@ def test_sampled_answer_does_not_depend_on_what_else_is_asked(answerer, files, b
 
 
 def test_sampled_reply_is_streamed_and_equals_that_of_a_batch(answerer, files):
-    asked, heard = prompts(4), []
+    asked, streamed = prompts(4), []
     reply = answerer.stream(
-        files, asked[2], max_new_tokens=12, temperature=1.0, seed=4, said=heard.append
+        files, asked[2], max_new_tokens=12, temperature=1.0, seed=4, on_text=streamed.append
     )
-    assert heard[-1].strip() == reply.text == sampled(answerer, files, asked, 4)[2]
+    assert streamed[-1].strip() == reply.text == sampled(answerer, files, asked, 4)[2]
 
 
 @pytest.mark.parametrize(
@@ -190,16 +190,16 @@ def test_generation_settings_of_a_model_apply_in_a_batch(answerer, files, usual)
 
 def test_reply_of_transformers_generate_is_streamed(answerer, files):
     answerer._model.generation_config.no_repeat_ngram_size = 3
-    asked, heard = prompts(2), []
+    asked, streamed = prompts(2), []
     try:
         reply = answerer.stream(
-            files, asked[0], max_new_tokens=6, temperature=0.0, seed=0, said=heard.append
+            files, asked[0], max_new_tokens=6, temperature=0.0, seed=0, on_text=streamed.append
         )
         (other, _) = answerer.answer(files, asked, max_new_tokens=6)
     finally:
         answerer._model.generation_config.no_repeat_ngram_size = None
-    assert heard[-1].strip() == reply.text == other.text
-    assert len(heard) == reply.tokens == 6
+    assert streamed[-1].strip() == reply.text == other.text
+    assert len(streamed) == reply.tokens == 6
 
 
 def test_likelihood_of_an_answer_equals_transformers_own_loss(answerer, files):

@@ -56,7 +56,7 @@ def context(ws, job):
 
 def test_auto_loop_starts_jobs_and_rounds_in_the_name_of_its_owner(ws, project, started):
     loop, *_ = started
-    step = loop.look()
+    step = loop.find_step()
     assert step.name == "rate"
     auto_loop.DO["rate"](loop, step)
     (one,) = rounds.list_all(ws, LOCAL, project.id)
@@ -71,7 +71,7 @@ def test_auto_loop_of_a_trainer_reaches_no_other_project_even_of_theirs(
     (tmp_path / "b").mkdir()
     foreign = helpers.dataset(ws, tess.other.id, tmp_path / "b")
     assert datasets.get(ws, tess.actor, foreign.id).id == foreign.id
-    step = loop.look()
+    step = loop.find_step()
     loop.recipe = loop.recipe.model_copy(update={"dataset": foreign.id})
     with pytest.raises(NotFound):
         auto_loop.DO["rate"](loop, step)
@@ -98,12 +98,12 @@ def test_auto_loop_ends_when_its_owner_may_not_go_on(ws, project, tess, started,
         role, where = ("rater", [project.id]) if how == "rater" else ("trainer", [tess.other.id])
         accounts.change(ws, LOCAL, tess.account.id, role, where)
     with pytest.raises(Forbidden):
-        loop.look()
+        loop.find_step()
 
 
 def test_wait_follows_a_job_of_the_owner_to_its_end(ws, project, started, monkeypatch):
     loop, sft, _ = started
-    monkeypatch.setattr(auto_loop, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(auto_loop, "POLL_EVERY_S", 0.01)
     recipe = auto_loop.RoundRecipe(model=sft.id, dataset=loop.recipe.dataset, prompts=20)
     one = rounds.start(ws, loop.actor, project.id, recipe)
     job = lifecycle.get(ws, LOCAL, one.job_id)

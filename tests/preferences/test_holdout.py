@@ -38,7 +38,7 @@ def test_holdout_has_a_test_question_as_soon_as_it_is_added(ws, project):
     asked = (Message(role="user", content="which moon is the largest of them all here now?"),)
     key = holdout.question_key(asked)
     assert key not in holdout.of_project(ws, LOCAL, project.id).questions
-    pasted_prompts.keep(ws, LOCAL, project.id, [asked[0].content], "blind_eval")
+    pasted_prompts.store(ws, LOCAL, project.id, [asked[0].content], "blind_eval")
     found = holdout.of_project(ws, LOCAL, project.id)
     assert key in found.questions
     assert "which moon is the largest of them all here now" in found.texts

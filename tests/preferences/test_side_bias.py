@@ -7,7 +7,7 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.services.preferences import build
-from engine.services.preferences.side_bias import one_sided
+from engine.services.preferences.side_bias import find_one_sided
 from engine.services.rating import raters, rounds
 from engine.store.votes import LiveVote
 from tests import helpers
@@ -62,7 +62,7 @@ def test_attentive_raters_are_refused_in_under_one_of_200_exports():
             for rater in range(rng.randint(1, 8))
             for vote in said(str(rater), rng.choices(("left", "right"), k=rng.randint(5, 40)))
         ]
-        refused += bool(one_sided(cast))
+        refused += bool(find_one_sided(cast))
     assert refused < 20
 
 
@@ -71,11 +71,11 @@ def test_rater_who_picks_left_19_times_of_20_is_found_among_honest_ones():
     for _ in range(500):
         lefty = said("lefty", ["left" if rng.random() < 0.95 else "right" for _ in range(40)])
         others = [v for r in "abcd" for v in said(r, rng.choices(("left", "right"), k=40))]
-        found += list(one_sided(lefty + others)) == ["lefty"]
+        found += list(find_one_sided(lefty + others)) == ["lefty"]
     assert found > 480
 
 
 def test_ties_and_no_votes_are_not_one_sided():
-    assert one_sided([]) == {}
-    assert one_sided(said("r", ["tie", "both_bad"] * 30)) == {}
-    assert one_sided(said("r", ["left"] * 10)) == {}
+    assert find_one_sided([]) == {}
+    assert find_one_sided(said("r", ["tie", "both_bad"] * 30)) == {}
+    assert find_one_sided(said("r", ["left"] * 10)) == {}

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound, UserError
-from engine.services.erasure import forget
+from engine.services.erasure import erase
 from engine.services.preferences import build
 from engine.services.rating import audit, flags, invites, report, rounds, votes
 from engine.store import tables as t
@@ -25,7 +25,7 @@ WHY = "an answer may be unsafe"
 
 
 def log(ws, one, **of):
-    return audit.lines(ws, TOM, one.project_id, **of)
+    return audit.entries(ws, TOM, one.project_id, **of)
 
 
 def kinds(ws, one):
@@ -162,7 +162,7 @@ def test_audit_holds_no_byte_of_a_deleted_name(ws, one):
         files = path.parent.glob(f"{path.name}*")
         left.append(b"Wilhelmina" in b"".join(each.read_bytes() for each in files))
         if len(left) == 1:
-            forget(ws, OLGA, one.project_id, "Wilhelmina Quist")
+            erase(ws, OLGA, one.project_id, "Wilhelmina Quist")
     assert left == [True, False]
 
 
@@ -192,13 +192,13 @@ def test_audit_entry_is_protected_by_the_database(ws, one, change):
 @pytest.mark.parametrize("role", [Role.GUEST, Role.RATER])
 def test_audit_is_read_by_trainers_only(ws, one, role):
     with pytest.raises(Forbidden):
-        audit.lines(ws, Actor(name="ada", role=role), one.project_id)
+        audit.entries(ws, Actor(name="ada", role=role), one.project_id)
 
 
 def test_audit_lists_entries_of_its_project_only(ws, one, tmp_path):
     audit.refused(ws, rater("ada"), "not_a_vote", round_id=one.id)
     other = helpers.project(ws, "Other")
-    assert audit.lines(ws, TOM, other.id) == []
+    assert audit.entries(ws, TOM, other.id) == []
 
 
 def test_audit_keeps_the_attempts_of_a_deleted_rater_without_the_name(ws, one):
@@ -206,7 +206,7 @@ def test_audit_keeps_the_attempts_of_a_deleted_rater_without_the_name(ws, one):
     audit.refused(ws, who, "not_a_vote", round_id=one.id)
     audit.refused(ws, who, "forged_token")
     audit.refused(ws, rater("ben"), "forged_token")
-    forget(ws, OLGA, one.project_id, who.name)
+    erase(ws, OLGA, one.project_id, who.name)
     found = log(ws, one)
     assert who.name not in str(found)
     assert sum(line.who.startswith("deleted ") for line in found) == 2
@@ -313,7 +313,7 @@ def test_deleting_votes_later_changes_neither_the_verdict_nor_who_looked(ws, one
     rounds.break_glass(ws, OLGA, one.id, WHY)
     rounds.close(ws, LOCAL, one.id)
     before = rounds.verdict(ws, TOM, one.id)
-    forget(ws, OLGA, one.project_id, "ada")
+    erase(ws, OLGA, one.project_id, "ada")
     after = rounds.verdict(ws, TOM, one.id)
     assert (after.decision, after.p) == (before.decision, before.p)
     assert after.sentence.startswith(before.sentence)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound
 from engine.core.model import Model
-from engine.services.erasure import forget, people
+from engine.services.erasure import erase, people
 from engine.services.model_card import model_card
 from engine.services.preferences import build, gather, lineage
 from engine.services.rating import flags, invites, raters, report, rounds
@@ -63,7 +63,7 @@ def test_erasure_deletes_all_of_a_rater_and_changes_no_other_byte(ws, tmp_path):
         raters.resume(ws, LOCAL, one.id, name)
     others = kept(ws, but=who.name)
     others["invite"] = [row for row in others["invite"] if row[2] != "Ada"]
-    gone = forget(ws, LOCAL, one.project_id, who.name)
+    gone = erase(ws, LOCAL, one.project_id, who.name)
     assert kept(ws) == others
     assert (gone.votes, gone.rounds, gone.invitations) == (8, 1, 1)
     assert who.name not in people(ws, LOCAL, one.project_id)
@@ -78,7 +78,7 @@ def test_erasure_leaves_no_byte_of_the_name_or_texts(ws, tmp_path):
     edit = {"side": "left", "text": "zebras wear pyjamas"}
     screen.vote(ws, who, pair.token, next(keys), "left", edit=edit, rationale="because of zeugma")
     assert b"zebras wear pyjamas" in stored(ws)
-    forget(ws, LOCAL, one.project_id, who.name)
+    erase(ws, LOCAL, one.project_id, who.name)
     left = stored(ws)
     for words in (b"Wilhelmina", b"zebras", b"zeugma"):
         assert words not in left
@@ -90,10 +90,10 @@ def test_erasure_needs_an_owner_and_an_existing_rater(ws, tmp_path, role):
     rate_all(ws, one, "ada")
     before = kept(ws)
     with pytest.raises(Forbidden):
-        forget(ws, Actor(name="ada", role=role), one.project_id, "ada")
+        erase(ws, Actor(name="ada", role=role), one.project_id, "ada")
     for name in ("Ada", "", "ad%"):
         with pytest.raises(NotFound):
-            forget(ws, LOCAL, one.project_id, name)
+            erase(ws, LOCAL, one.project_id, name)
     assert kept(ws) == before
 
 
@@ -101,9 +101,9 @@ def test_erasure_record_names_who_deleted_and_not_whom(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     rate_all(ws, one, "wilma")
     began = time.time()
-    forget(ws, Actor(name="olga", role=Role.OWNER), one.project_id, "wilma")
+    erase(ws, Actor(name="olga", role=Role.OWNER), one.project_id, "wilma")
     with reading(ws.db) as conn:
-        (record,) = reviews.list_forgotten(conn, one.project_id)
+        (record,) = reviews.list_erasures(conn, one.project_id)
         assert conn.execute(select(t.forgotten.c.rater)).scalars().all() == [None]
     assert (record.created_by, record.rounds) == ("olga", {one.id: {"votes": 4, "verdict": None}})
     assert began <= record.created_at <= time.time()
@@ -114,13 +114,13 @@ def test_erasure_is_final_and_late_votes_are_refused(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     who, held = rater("ada"), screen.next_pair(ws, rater("ada"), one.id)
     screen.vote(ws, who, held.token, "key-of-the-first", "left")
-    forget(ws, LOCAL, one.project_id, "ada")
+    erase(ws, LOCAL, one.project_id, "ada")
     with pytest.raises(Conflict, match="nothing of the last 15 minutes"):
         screen.undo(ws, who, one.id)
     with pytest.raises(NotFound):
         screen.vote(ws, who, held.token, "key-of-the-first", "left")
     with pytest.raises(NotFound):
-        forget(ws, LOCAL, one.project_id, "ada")
+        erase(ws, LOCAL, one.project_id, "ada")
 
 
 def test_erasure_covers_one_project_or_all(ws, tmp_path):
@@ -128,9 +128,9 @@ def test_erasure_covers_one_project_or_all(ws, tmp_path):
     other = started(ws, tmp_path, "train_pairs", pairs=4, project="Other")
     for each in (one, other):
         rate_all(ws, each, "ada")
-    assert forget(ws, LOCAL, one.project_id, "ada").votes == 4
+    assert erase(ws, LOCAL, one.project_id, "ada").votes == 4
     assert people(ws, LOCAL, other.project_id) == ["ada"]
-    assert forget(ws, LOCAL, None, "ada").rounds == 1
+    assert erase(ws, LOCAL, None, "ada").rounds == 1
     assert people(ws, LOCAL, other.project_id) == []
 
 
@@ -138,7 +138,7 @@ def test_erasure_frees_assignments_and_keeps_the_sides_of_others(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=10, overlap=2)
     rate_all(ws, one, "ada")
     seen = screen.next_pair(ws, rater("ben"), one.id)
-    forget(ws, LOCAL, one.project_id, "ada")
+    erase(ws, LOCAL, one.project_id, "ada")
     assert screen.next_pair(ws, rater("ben"), one.id) == seen
     assert rate_all(ws, one, "ben") == rate_all(ws, one, "cleo") == 10
     with reading(ws.db) as conn:
@@ -152,7 +152,7 @@ def test_erasure_keeps_a_flag_without_its_author(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     pair = screen.next_pair(ws, rater("wilma"), one.id)
     flags.add(ws, rater("wilma"), pair.token, "left", "pii", "it is my own address")
-    forget(ws, LOCAL, one.project_id, "wilma")
+    erase(ws, LOCAL, one.project_id, "wilma")
     (waiting,) = flags.list_all(ws, LOCAL, one.id)
     assert (waiting.kind, waiting.note) == ("pii", "")
     assert "wilma" not in waiting.rater
@@ -167,12 +167,12 @@ def test_erasure_leaves_a_closed_verdict_as_decided_and_says_so(ws, tmp_path):
     rate_all(ws, one, "ben", lambda _: "tie")
     rounds.close(ws, LOCAL, one.id)
     before = rounds.verdict(ws, LOCAL, one.id)
-    forget(ws, LOCAL, one.project_id, "ada")
+    erase(ws, LOCAL, one.project_id, "ada")
     after = rounds.verdict(ws, LOCAL, one.id)
     assert before.decision == "better"
     assert after.model_copy(update={"sentence": before.sentence}) == before
     assert "decided with votes that have been deleted since: 12." in after.sentence
-    forget(ws, LOCAL, one.project_id, "ben")
+    erase(ws, LOCAL, one.project_id, "ben")
     told = report.report(ws, LOCAL, one.id)
     assert (told.verdict.wins, told.tally.deleted, told.tally.wins) == (12, 24, 0)
     assert "Votes deleted with their rater: 24." in told.sentence
@@ -182,7 +182,7 @@ def test_erasure_leaves_an_open_blind_round_to_the_other_votes(ws, tmp_path):
     one = started(ws, tmp_path, "blind_eval", pairs=12, overlap=2)
     rate_all(ws, one, "ada")
     rate_all(ws, one, "ben", lambda _: "tie")
-    forget(ws, LOCAL, one.project_id, "ada")
+    erase(ws, LOCAL, one.project_id, "ada")
     rounds.close(ws, LOCAL, one.id)
     found = rounds.verdict(ws, LOCAL, one.id)
     assert (found.decision, found.wins, found.ties) == ("no difference shown", 0, 12)
@@ -199,7 +199,7 @@ def test_erasure_marks_datasets_and_models_made_of_the_votes(ws, tmp_path):
     with writing(ws.db) as conn:
         models.add(conn, learned)
     assert lineage.stale(ws, LOCAL, made.dataset_id) == ""
-    gone = forget(ws, LOCAL, one.project_id, "a")
+    gone = erase(ws, LOCAL, one.project_id, "a")
     assert (gone.datasets, gone.models) == (("pairs@1",), ("DPO 1",))
     assert lineage.stale(ws, LOCAL, made.dataset_id).startswith("Stale: 24 votes")
     assert lineage.stale_model(ws, LOCAL, "model-1") in model_card(ws, LOCAL, "model-1")
@@ -246,6 +246,6 @@ def test_erasure_bypasses_the_trigger_for_one_rater_in_one_transaction(ws, tmp_p
 def test_erasure_record_is_immutable(ws, tmp_path, change):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     rate_all(ws, one, "ada")
-    forget(ws, LOCAL, one.project_id, "ada")
+    erase(ws, LOCAL, one.project_id, "ada")
     with pytest.raises(DBAPIError, match="stays on record"), writing(ws.db) as conn:
         conn.execute(text(change))

@@ -1,4 +1,4 @@
-"""`tuneloop rating forget`: it asks first, says what went, and refuses whom it does not know."""
+"""`tuneloop rating erase`: it asks first, says what went, and refuses whom it does not know."""
 
 import json
 
@@ -24,7 +24,7 @@ def one(home, tmp_path):
 
 
 def run(*words, **given):
-    return CliRunner().invoke(cli, ["rounds", "forget", *words], **given)
+    return CliRunner().invoke(cli, ["rating", "erase", *words], **given)
 
 
 def names():

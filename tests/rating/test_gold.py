@@ -21,7 +21,7 @@ def kinds(ws, one):
 
 def given(ws, one, name):
     with reading(ws.db) as conn:
-        return vote_store.seen(conn, one.id, name)
+        return vote_store.given(conn, one.id, name)
 
 
 def is_gold(shown):

@@ -102,5 +102,5 @@ def test_guest_votes_can_be_deleted(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     visit(ws, one)
     assert erasure.people(ws, LOCAL, one.project_id) == ["guest-a"]
-    erasure.forget(ws, LOCAL, one.project_id, "guest-a")
+    erasure.erase(ws, LOCAL, one.project_id, "guest-a")
     assert rounds.tally(ws, LOCAL, one.id).guests == 0

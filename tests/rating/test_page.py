@@ -20,11 +20,11 @@ from ui.pages.rating.refresh import RatingView, pick
 
 
 def look(ws, one):
-    return tab.look(ws, one.project_id, one.id)
+    return tab.read(ws, one.project_id, one.id)
 
 
 def test_project_without_rounds_says_what_a_round_is_and_opens_the_panel(ws):
-    shown = tab.look(ws, projects.create(ws, LOCAL, "New").id, None)
+    shown = tab.read(ws, projects.create(ws, LOCAL, "New").id, None)
     assert (shown["empty"], shown["box"], shown["body"]) == (True, True, False)
 
 
@@ -38,7 +38,7 @@ def test_round_without_answers_says_why_and_opens_the_panel_for_another(ws, tmp_
 
 
 def test_rating_page_without_a_project_is_empty(ws):
-    assert tab.look(ws, None, None)["empty"]
+    assert tab.read(ws, None, None)["empty"]
 
 
 def test_open_round_comes_before_a_newer_one_that_is_not_open(ws, tmp_path):
@@ -195,13 +195,13 @@ def test_sequential_round_says_that_it_ends_by_evidence(ws, tmp_path):
 
 def test_raters_and_flags_of_a_round_are_listed_as_text(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, answers=seed.hostile())
-    *_, without = rating_raters.watched(ws, RatingView(round_id=one.id))
+    *_, without = rating_raters.raters_panel(ws, RatingView(round_id=one.id))
     assert not without.visible  # nothing is flagged yet, so there is nothing to choose
     who = Actor(name="<b>eve</b>", role=Role.RATER)
     shown = screen.next_pair(ws, who, one.id)
     flags.add(ws, who, shown.token, "left", "unsafe", "<script>x</script>")
     seed.prefer_new(ws, one)
-    table, raters, raised, standing, some, waiting = rating_raters.watched(
+    table, raters, raised, standing, some, waiting = rating_raters.raters_panel(
         ws, RatingView(round_id=one.id)
     )
     assert (some.visible, waiting.visible) == (True, True)
@@ -260,9 +260,9 @@ def test_owner_deletes_a_rater_and_the_pairs_say_that_votes_were_deleted(ws, tmp
     rated.rate_all(ws, one, "ben")
     tab.make_pairs(ws, one.project_id, one.id, every=False)
     view = RatingView(round_id=one.id)
-    assert rating_raters.watched(ws, view)[1].choices == [("ada", "ada"), ("ben", "ben")]
+    assert rating_raters.raters_panel(ws, view)[1].choices == [("ada", "ada"), ("ben", "ben")]
     assert "Stale" not in look(ws, one)["made"]
-    said, _, left, *_ = rating_raters.forgotten(ws, view, "ada")
+    said, _, left, *_ = rating_raters.erase_rater(ws, view, "ada")
     assert "24 votes in 1 round." in said
     assert left.choices == [("ben", "ben")]
     shown = look(ws, one)
@@ -270,7 +270,7 @@ def test_owner_deletes_a_rater_and_the_pairs_say_that_votes_were_deleted(ws, tmp
     assert "with their rater" in shown["outcome"]
     for nobody in (None, "", "ada"):
         with pytest.raises(UserError):
-            rating_raters.forgotten(ws, view, nobody)
+            rating_raters.erase_rater(ws, view, nobody)
 
 
 def test_votes_of_guests_are_shown_as_not_counted(ws, tmp_path):

@@ -27,12 +27,12 @@ def client(ws):
 
 
 def found(ws, one):
-    lines = audit.lines(ws, LOCAL, one.project_id)
+    lines = audit.entries(ws, LOCAL, one.project_id)
     return [(line.kind, line.round_id, line.times) for line in lines]
 
 
 def outcome(ws, one):
-    return tab.look(ws, one.project_id, one.id)["outcome"]
+    return tab.read(ws, one.project_id, one.id)["outcome"]
 
 
 def view(one):

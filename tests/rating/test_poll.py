@@ -56,7 +56,7 @@ CHANGES = {
     "flag": flag,
     "vote of a guest": guest_votes,
     "rater paused": lambda ws, one: raters.pause(ws, LOCAL, one.id, "ada"),
-    "rater erased": lambda ws, one: erasure.forget(ws, LOCAL, one.project_id, "ada"),
+    "rater erased": lambda ws, one: erasure.erase(ws, LOCAL, one.project_id, "ada"),
     "pairs made": lambda ws, one: build.make(ws, LOCAL, one.project_id),
     "round closed": lambda ws, one: rounds.close(ws, LOCAL, one.id),
 }
@@ -87,7 +87,7 @@ def test_progress_is_that_of_each_round_alone(ws, one, tmp_path):
 
 
 def test_poll_that_finds_no_change_reads_counters_only(ws, one):
-    view, *_ = tab.drawn(RatingView(), tab.look(ws, one.project_id, one.id), revision(ws, one))
+    view, *_ = tab.drawn(RatingView(), tab.read(ws, one.project_id, one.id), revision(ws, one))
     statements = []
     event.listen(ws.db, "before_cursor_execute", lambda *seen: statements.append(seen[2]))
     kept, *updates = tab.poll(ws, view, one.project_id)
@@ -109,5 +109,5 @@ def test_poll_of_a_round_that_waits_for_its_answers_always_looks(ws, tmp_path):
 def test_view_can_be_followed_by_gradio(ws, one):
     view, *_ = tab.poll(ws, RatingView(), one.project_id)
     assert view.marks
-    again, *_ = tab.drawn(view, tab.look(ws, one.project_id, one.id), view.revision)
+    again, *_ = tab.drawn(view, tab.read(ws, one.project_id, one.id), view.revision)
     assert deep_hash(again) == deep_hash(view) != deep_hash(RatingView())

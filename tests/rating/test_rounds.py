@@ -159,7 +159,7 @@ def test_plan_that_contradicts_itself_is_refused(purpose, options, said):
 def test_gold_items_need_known_answers(ws, tmp_path):
     project = helpers.project(ws)
     new, old = helpers.model(ws, tmp_path, "one"), helpers.model(ws, tmp_path, "two")
-    asked = pasted_prompts.keep(
+    asked = pasted_prompts.store(
         ws, LOCAL, project.id, [f"what is {n}?" for n in range(12)], "train_pairs"
     )
     recipe = RoundRecipe(model=new.id, baseline=old.id, dataset=asked.id, gold=0.2)
@@ -170,7 +170,7 @@ def test_gold_items_need_known_answers(ws, tmp_path):
 def test_pasted_questions_of_a_blind_round_are_never_trained_on(ws, tmp_path):
     project = helpers.project(ws)
     lines = pasted_prompts.pasted("what is a?\n\nWHAT is a?\nwhat is b?\n")
-    kept = pasted_prompts.keep(ws, LOCAL, project.id, lines, "blind_eval")
+    kept = pasted_prompts.store(ws, LOCAL, project.id, lines, "blind_eval")
     assert (kept.rows, kept.held_out_rows, kept.train_rows) == (2, 2, 0)
     assert datasets.rows(ws, LOCAL, kept.id, "train") == []
 

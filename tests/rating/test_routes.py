@@ -326,7 +326,7 @@ def test_vote_stores_its_reasons_and_comment(client, ws, one):
     }  # fmt: skip
     assert vote(client, shown, **said).status_code == 200
     with reading(ws.db) as conn:
-        [details] = exports.said_beside(conn, [one.id]).values()
+        [details] = exports.vote_details(conn, [one.id]).values()
     assert details == {name: value for name, value in said.items() if name != "via"}
 
 

@@ -9,9 +9,9 @@ from engine.stats.bias import position_bias
 from engine.stats.camps import camps
 from engine.stats.rated_pairs import RatedPair
 from engine.stats.rater_quality import (
+    assess_gold,
     consistency,
     gold_by_rater,
-    judge_gold,
     quality,
     repeats,
     strangeness,
@@ -33,27 +33,27 @@ def campaign(rng, rate, trolls, raters=15, votes=60):
 
 @pytest.mark.parametrize(("of", "right"), PAUSED.items())
 def test_gold_pauses_from_the_known_thresholds_on(of, right):
-    assert judge_gold(right, of).pause
-    assert not judge_gold(right + 1, of).pause
-    assert judge_gold(right, of).upper == pytest.approx(
+    assert assess_gold(right, of).pause
+    assert not assess_gold(right + 1, of).pause
+    assert assess_gold(right, of).upper == pytest.approx(
         proportion_confint(right, of, alpha=0.1, method="wilson")[1]
     )
 
 
 def test_nobody_is_paused_before_the_fifth_gold_item():
-    assert not judge_gold(0, 4).pause
-    assert judge_gold(0, 0).sentence == "No gold item answered yet."
-    assert judge_gold(1, 5).sentence == (
+    assert not assess_gold(0, 4).pause
+    assert assess_gold(0, 0).sentence == "No gold item answered yet."
+    assert assess_gold(1, 5).sentence == (
         "Pause and talk to this rater: only 1 of 5 gold items right."
     )
-    assert judge_gold(5, 5).sentence == "5 of 5 gold items right."
+    assert assess_gold(5, 5).sentence == "5 of 5 gold items right."
 
 
 @pytest.mark.parametrize(
     ("accuracy", "least", "most"), [(0.5, 0.97, 1.0), (0.9, 0.0, 0.02), (0.95, 0.0, 0.01)]
 )
 def test_gold_catches_clickers_and_spares_careful_raters(accuracy, least, most):
-    limit = [max((k for k in range(n + 1) if judge_gold(k, n).pause), default=-1)
+    limit = [max((k for k in range(n + 1) if assess_gold(k, n).pause), default=-1)
              for n in range(1, 51)]  # fmt: skip
     right = (np.random.default_rng(0).random((5000, 50)) < accuracy).cumsum(axis=1)
     paused = right <= np.array(limit)
@@ -201,7 +201,7 @@ def test_rater_of_one_vote_is_not_flagged(choice):
 
 def test_impossible_counts_are_errors():
     for bad in (
-        lambda: judge_gold(2, 1),
+        lambda: assess_gold(2, 1),
         lambda: consistency(-1, 1),
         lambda: camps({"a": (2, 1)}),
         lambda: quality([]),

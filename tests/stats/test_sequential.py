@@ -5,7 +5,7 @@ from scipy.stats import binomtest
 
 from engine.core.errors import UserError
 from engine.stats.betting import evidence_by_prompt, log_wealth, mean_sequence
-from engine.stats.sequential import confidence_sequence, e_value, standing
+from engine.stats.sequential import confidence_sequence, e_value, evidence
 
 
 @pytest.mark.parametrize(
@@ -18,12 +18,12 @@ def test_e_values(wins, n, expected):
 
 
 def test_sequential_test_stops_first_at_66_of_100():
-    assert not standing(65, 35).stop
-    assert standing(66, 34).stop
-    assert standing(66, 34).sentence.startswith(
+    assert not evidence(65, 35).stop
+    assert evidence(66, 34).stop
+    assert evidence(66, 34).sentence.startswith(
         "Stop: after 100 decisive votes the new model wins more"
     )
-    assert standing(34, 66).sentence.startswith(
+    assert evidence(34, 66).sentence.startswith(
         "Stop: after 100 decisive votes the new model wins less"
     )
 
@@ -34,14 +34,14 @@ def test_confidence_sequence_is_wider_than_wilson():
 
 @pytest.mark.parametrize(("wins", "losses"), [(0, 0), (1, 0), (0, 7), (300, 0), (5000, 4000)])
 def test_bounds_stay_inside_zero_and_one_and_agree_with_the_evidence(wins, losses):
-    now = standing(wins, losses)
+    now = evidence(wins, losses)
     assert 0 <= now.low <= now.high <= 1
     assert now.stop == (not now.low <= 0.5 <= now.high)
 
 
 def test_verdict_refuses_negative_votes():
     with pytest.raises(UserError):
-        standing(-1, 0)
+        evidence(-1, 0)
 
 
 def test_peeking_after_every_vote_misleads_the_exact_test_but_not_the_e_process():

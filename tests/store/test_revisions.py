@@ -5,7 +5,7 @@ import pytest
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound
 from engine.services import projects
-from engine.services.erasure import forget
+from engine.services.erasure import erase
 from engine.services.jobs import lifecycle, listing
 from engine.services.loop import champion
 from engine.services.preferences import build
@@ -38,7 +38,7 @@ def test_project_revision_changes_with_everything_that_is_stored(ws, project, sf
         lambda: results.submit(ws, project.id, "play", "Hi", models=[sft.id], prompt="Hi"),
         lambda: listing.rename(ws, LOCAL, newest(ws, project).id, "Again"),
         lambda: lifecycle.cancel(ws, LOCAL, newest(ws, project).id),
-        lambda: forget(ws, LOCAL, project.id, "a"),
+        lambda: erase(ws, LOCAL, project.id, "a"),
     ]
     seen = [projects.revision(ws, LOCAL, project.id)]
     for step in steps:
@@ -72,7 +72,7 @@ def test_closed_round_revision_changes_with_a_paused_rater_and_a_deleted_one(ws,
     assert of_round(ws, one) == first
     raters.pause(ws, LOCAL, one.id, "rater-0")
     second = of_round(ws, one)
-    forget(ws, LOCAL, project.id, "rater-0")
+    erase(ws, LOCAL, project.id, "rater-0")
     assert len({first, second, of_round(ws, one)}) == 3
     assert rounds.get(ws, LOCAL, one.id).status == "closed"
 

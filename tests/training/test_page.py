@@ -229,7 +229,7 @@ def test_votes_that_no_dataset_holds_are_offered_until_they_are_used(
 
 def test_estimate_panel_shows_memory_time_steps_and_the_batch(ws, project, sft):
     usual = before_start.changed(sft, presets.values(SFT, presets.USUAL, 30))
-    found = before_start.look(ws, project.id, usual)
+    found = before_start.picture(ws, project.id, usual)
     assert "It fits" in found.panel
     assert ">24<" in found.panel  # 30 rows in batches of 8, six times
     assert "libraries" in found.panel
@@ -240,12 +240,13 @@ def test_estimate_panel_shows_memory_time_steps_and_the_batch(ws, project, sft):
 
 
 def test_estimate_panel_shows_the_cost_at_a_price(ws, project, sft):
-    assert "USD" not in before_start.look(ws, project.id, sft).panel
+    assert "USD" not in before_start.picture(ws, project.id, sft).panel
     assert (
-        "USD" in before_start.look(ws, project.id, sft, before_start.StartChoice(price=2.5)).panel
+        "USD"
+        in before_start.picture(ws, project.id, sft, before_start.StartChoice(price=2.5)).panel
     )
     with pytest.raises(UserError, match="is no price"):
-        before_start.look(ws, project.id, sft, before_start.StartChoice(price=-1))
+        before_start.picture(ws, project.id, sft, before_start.StartChoice(price=-1))
 
 
 def test_estimate_panel_warns_of_common_mistakes(ws, project, base, faq, tmp_path):
@@ -299,7 +300,7 @@ def long_rows(ws, project, base, tmp_path):
 
 
 def test_training_page_refuses_what_cannot_fit_with_a_proposal(ws, project, long_rows):
-    found = before_start.look(ws, project.id, long_rows)
+    found = before_start.picture(ws, project.id, long_rows)
     assert "It does not fit" in found.panel
     assert (found.possible, found.smaller, found.first, found.measure) == (False, True, "", "")
     assert "aria-disabled" in found.tunings  # "full" is no button
@@ -308,13 +309,13 @@ def test_training_page_refuses_what_cannot_fit_with_a_proposal(ws, project, long
     assert found.anyway
     assert tab.start(ws, project.id, long_rows, "", anyway=True).state is State.QUEUED
     fits = tab.smaller(ws, project.id, long_rows)
-    assert before_start.look(ws, project.id, fits).possible
+    assert before_start.picture(ws, project.id, fits).possible
 
 
 def test_start_anyway_is_not_offered_where_memory_suffices_or_training_refuses(ws, project, sft):
-    assert not before_start.look(ws, project.id, sft).anyway
+    assert not before_start.picture(ws, project.id, sft).anyway
     refused = before_start.changed(sft, {"tuning": "full", "lora": {"r": 4}})
-    found = before_start.look(ws, project.id, refused)
+    found = before_start.picture(ws, project.id, refused)
     assert (found.possible, found.anyway) == (False, False)
     with pytest.raises(UserError, match="lora settings would change nothing"):
         tab.start(ws, project.id, refused, "", anyway=True)
@@ -342,11 +343,11 @@ def test_quick_look_is_shorter_than_the_usual_training_of_few_rows(ws, project, 
 
 
 def test_first_look_trains_on_a_tenth_and_is_offered_before_big_runs_only(ws, project, sft):
-    assert before_start.look(ws, project.id, sft).first == ""
+    assert before_start.picture(ws, project.id, sft).first == ""
     big = before_start.changed(
         sft, {"num_train_epochs": 100, "max_length": 512, "max_steps": 100_000}
     )
-    assert "10 % of the steps" in before_start.look(ws, project.id, big).first
+    assert "10 % of the steps" in before_start.picture(ws, project.id, big).first
     job = tab.start_first_look(ws, project.id, big, "Long one")
     assert (job.name, job.recipe["max_steps"]) == ("Long one, first look", 10_000)
 
@@ -405,7 +406,7 @@ def test_every_field_of_a_method_is_in_its_form_once(made):
 def test_warm_up_is_queued_and_reported(ws, project, sft):
     job = before_start.warm_up(ws, project.id, sft)
     assert (job.kind, job.recipe["method"], job.recipe["steps"]) == ("warmup", "sft", 4)
-    found = before_start.look(ws, project.id, sft, before_start.StartChoice(warmup=job.id))
+    found = before_start.picture(ws, project.id, sft, before_start.StartChoice(warmup=job.id))
     assert "waits for its turn" in found.panel
     assert found.measure == ""
 

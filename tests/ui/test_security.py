@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ui import server
-from ui.web.security import Guard
+from ui.web.security import SecurityMiddleware
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def browse():
     def opened(host, **options):
         app = FastAPI()
         app.get("/")(lambda: "here")
-        app.add_middleware(Guard, **options)
+        app.add_middleware(SecurityMiddleware, **options)
         return TestClient(app, base_url=f"http://{host}").get("/")
 
     return opened

@@ -20,7 +20,10 @@ job = plugins.load("jobs", "benchmark")
 
 
 def letters(folder, *more):
-    return files.keep(folder / "cache", harness_tasks.folder(folder / "mine")), ("letters", *more)
+    return files.copy_tasks(folder / "cache", harness_tasks.folder(folder / "mine")), (
+        "letters",
+        *more,
+    )
 
 
 def recipe(task_files=None, wanted=("letters",), **values):
@@ -181,7 +184,7 @@ def test_task_that_runs_what_a_model_writes_is_refused(ctx, tmp_path):
     text = (mine / "writing.yaml").read_text()
     (mine / "writing.yaml").write_text(text + "unsafe_code: true\n")
     with pytest.raises(UserError, match="runs the programs that a model writes"):
-        job.run(recipe(files.keep(ctx.cache, mine), ("writing",)), ctx)
+        job.run(recipe(files.copy_tasks(ctx.cache, mine), ("writing",)), ctx)
 
 
 @needs_harness
@@ -190,7 +193,7 @@ def test_benchmark_task_file_that_is_broken_is_one_sentence(ctx, tmp_path):
     text = (mine / "letters.yaml").read_text()
     (mine / "letters.yaml").write_text(text.replace("test_split: test", "test_split: exam"))
     with pytest.raises(UserError, match="letters can't be loaded"):
-        job.run(recipe(files.keep(ctx.cache, mine)), ctx)
+        job.run(recipe(files.copy_tasks(ctx.cache, mine)), ctx)
 
 
 @needs_harness
@@ -200,11 +203,11 @@ def test_task_names_the_missing_program(ctx, tmp_path):
     with (mine / "letters.yaml").open("a") as file:
         file.write("process_docs: !function own.prepare\n")
     with pytest.raises(UserError, match="letters needs the Python module no_such_module"):
-        job.run(recipe(files.keep(ctx.cache, mine)), ctx)
+        job.run(recipe(files.copy_tasks(ctx.cache, mine)), ctx)
 
 
 def test_task_files_that_changed_since_they_were_brought_are_refused(tmp_path):
-    digest = files.keep(tmp_path / "cache", harness_tasks.folder(tmp_path / "mine"))
+    digest = files.copy_tasks(tmp_path / "cache", harness_tasks.folder(tmp_path / "mine"))
     kept = files.folder(tmp_path / "cache", digest)
     assert {path.name for path in kept.iterdir()} == {"letters.yaml", "writing.yaml"}
     (kept / "letters.yaml").write_text("task: another\n")

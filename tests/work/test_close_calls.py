@@ -6,7 +6,7 @@ from engine.core.examples import Message
 from engine.methods import dpo
 from engine.models.answer import Answerer
 from engine.work import close_calls, generate
-from engine.work.close_calls import BETA, Pair
+from engine.work.close_calls import BETA, AnswerPair
 from tests.methods.memory import BASE, MemoryContext, pairs, prompts
 
 WORDS = [f"{a} the {b} of {c}" for a in ("renew", "return", "reserve") for b in ("atlas", "poem")
@@ -14,7 +14,7 @@ WORDS = [f"{a} the {b} of {c}" for a in ("renew", "return", "reserve") for b in 
 
 
 def pool(texts=WORDS):
-    return [Pair(n, (Message(role="user", content=text),), f"a {n}", f"b {n}")
+    return [AnswerPair(n, (Message(role="user", content=text),), f"a {n}", f"b {n}")
             for n, text in enumerate(texts)]  # fmt: skip
 
 
@@ -79,8 +79,8 @@ def test_margins_are_what_preferences_taught(tiny_model, tmp_path):
     answerer = Answerer(tiny_model)
     question = (Message(role="user", content="Say 3"),)
     two = [
-        Pair(0, question, "yes, sir", "no way, you"),
-        Pair(1, question, "no way, you", "yes, sir"),
+        AnswerPair(0, question, "yes, sir", "no way, you"),
+        AnswerPair(1, question, "no way, you", "yes, sir"),
     ]
     found = close_calls.margins(ctx, answerer, taught, two)
     assert found[0] > 0

@@ -81,7 +81,7 @@ _shared: OrderedDict[tuple[str, str], Track] = OrderedDict()
 _lock = Lock()
 
 
-def look(ws: Workspace, job: Job, known: Track) -> Track:
+def follow(ws: Workspace, job: Job, known: Track) -> Track:
     """`known` and what the run said since; a run that is over is read once more and then never.
 
     `job` comes from a service, which let the reader see it: the events read for one browser serve

@@ -100,7 +100,7 @@ def reading(ws: Workspace, view: View, jobs: Iterable[Job], kept: Iterable[Job] 
     What was read of `kept` stays as it is; every other job is forgotten.
     """
     tracks = {job.id: view.tracks[job.id] for job in kept if job.id in view.tracks}
-    tracks |= {job.id: follow.look(ws, job, view.track(job.id)) for job in jobs}
+    tracks |= {job.id: follow.follow(ws, job, view.track(job.id)) for job in jobs}
     return view if tracks == view.tracks else replace(view, tracks=tracks)
 
 

@@ -27,7 +27,7 @@ POLICY = (
 )
 
 
-class Guard:
+class SecurityMiddleware:
     """Wraps an app; with `anywhere` any host is served, with `space` Hugging Face may frame it.
 
     Where `hosts` are named, only they and the loopback addresses are served.

@@ -29,7 +29,7 @@ class Setup:
     def fetch(self, ws: Workspace) -> None:
         """Fetch it now; what goes wrong ends up in `words`."""
         try:
-            registry.ensure_default(ws, LOCAL, self._say)
+            registry.ensure_default(ws, LOCAL, self._on_message)
             self.words = ""
         except UserError as error:
             self._fail(str(error))
@@ -37,7 +37,7 @@ class Setup:
             log.exception("fetching the default model")
             self._fail("The server's log has the details.")
 
-    def _say(self, text: str) -> None:
+    def _on_message(self, text: str) -> None:
         self.words = f"Fetching the first model. {text}"
 
     def _fail(self, why: str) -> None:

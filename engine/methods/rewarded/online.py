@@ -26,7 +26,7 @@ class OnlineRecipe(TrainRecipe):
 
     HAS_REFERENCE: ClassVar[bool] = True
     LEARNS: ClassVar[tuple[Kind, ...]] = ("prompts", "sft")
-    OURS: ClassVar[frozenset[str]] = frozenset({"reward", "max_length"})
+    OWN_FIELDS: ClassVar[frozenset[str]] = frozenset({"reward", "max_length"})
     # one answer to each held-out prompt is enough to see where the reward goes
     TRL: ClassVar[dict[str, Any]] = {"num_generations_eval": 1}
     IDLE: ClassVar[dict[str, str]] = {
@@ -145,9 +145,9 @@ def _reward(recipe: OnlineRecipe, ctx: Context) -> Reward:
     if recipe.reward in plugins.names("rewards"):
         rule: Reward = plugins.load("rewards", recipe.reward)
         return rule
-    from engine.models.reward_model import Judge
+    from engine.models.reward_model import RewardModel
 
-    judge = Judge(ctx.model(recipe.reward))
+    judge = RewardModel(ctx.model(recipe.reward))
 
     def score(
         prompts: Sequence[Messages], answers: Sequence[str], _: Sequence[tuple[str, ...]]

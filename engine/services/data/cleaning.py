@@ -96,10 +96,10 @@ def apply(ws: Workspace, actor: Actor, dataset_id: str, fixes: Sequence[str]) ->
     kept = [
         row.model_copy(update={"example": after[row.index]}) for row in rows if row.index in after
     ]
-    return keep(ws, actor, one, kept, {"mended": one.id, "fixes": list(fixes)})
+    return store_version(ws, actor, one, kept, {"mended": one.id, "fixes": list(fixes)})
 
 
-def keep(
+def store_version(
     ws: Workspace, actor: Actor, one: Dataset, rows: Sequence[Row], origin: dict[str, object]
 ) -> Dataset:
     """Rows made from version `one` as the next version, each on the side that it names.
@@ -112,7 +112,7 @@ def keep(
     if "held_out" not in sides and one.held_out_rows:
         raise UserError(f"No held-out row would stay of {one.label}.", "Choose fewer fixes.")
     parsed = ParsedFile(one.layout, one.kind, [row.example for row in rows], [])
-    return datasets.keep(
+    return datasets.store(
         ws, actor, one.project_id, parsed, one.name, origin, held_out=0, splits=sides
     )
 

@@ -14,7 +14,7 @@ from engine.core.column_mapping import ColumnMapping
 from engine.core.dataset import Dataset, Origin, Row, Split
 from engine.core.errors import UserError
 from engine.core.finding import Finding
-from engine.files import write_whole
+from engine.files import write_atomic
 from engine.formats.digest import from_jsonl, sha256_of, to_jsonl
 from engine.formats.read import ParsedFile, read_file
 from engine.formats.split import split
@@ -67,7 +67,7 @@ def add(
         raise UserError(f"{name} holds no readable row.", "See the findings, mend it, try again.")
     how = Reading(layout=layout, mapping=mapping, group=group, seed=seed)
     source = origin_of(origin or {"upload": name}, how)
-    return keep(ws, actor, project_id, parsed, stem(name), source, held_out, seed)
+    return store(ws, actor, project_id, parsed, stem(name), source, held_out, seed)
 
 
 def origin_of(origin: Origin, how: Reading) -> Origin:
@@ -88,7 +88,7 @@ def refuse_large(path: Path, name: str) -> None:
         )
 
 
-def keep(
+def store(
     ws: Workspace,
     actor: Actor,
     project_id: str,
@@ -116,8 +116,8 @@ def keep(
             return known
         version = datasets.next_version(conn, project_id, name)
         new = new.model_copy(update={"version": version})
-        write_whole(ws.files / new.file / "rows.jsonl", to_jsonl(parsed.examples))
-        write_whole(ws.files / new.file / "splits.json", to_json(splits).encode())
+        write_atomic(ws.files / new.file / "rows.jsonl", to_jsonl(parsed.examples))
+        write_atomic(ws.files / new.file / "splits.json", to_json(splits).encode())
         datasets.add(conn, new)
     return new
 

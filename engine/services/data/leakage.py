@@ -45,7 +45,7 @@ class SplitOverlap(BaseModel):
     rows: tuple[int, ...]  # numbers in the file, the first 20
 
 
-class _Asked(NamedTuple):
+class _Questions(NamedTuple):
     """The questions of something else in the project."""
 
     kind: OverlapKind
@@ -95,7 +95,9 @@ def without_overlap(
         raise UserError(
             f"{one.label} shares no question with a test.", "Nothing has to be changed."
         )
-    return cleaning.keep(ws, actor, one, kept, {"mended": one.id, "fixes": [f"{how}_overlap"]})
+    return cleaning.store_version(
+        ws, actor, one, kept, {"mended": one.id, "fixes": [f"{how}_overlap"]}
+    )
 
 
 def _placed(row: Row, seen: dict[Split, set[str]], how: str) -> list[Row]:
@@ -108,7 +110,7 @@ def _placed(row: Row, seen: dict[Split, set[str]], how: str) -> list[Row]:
     return [row.model_copy(update={"split": other})]
 
 
-def _others(ws: Workspace, one: Dataset) -> list[_Asked]:
+def _others(ws: Workspace, one: Dataset) -> list[_Questions]:
     with reading(ws.db) as conn:
         everything = versions.list_all(conn, one.project_id)
         tested = {e.dataset_id for e in evaluations.list_all(conn, one.project_id)}
@@ -120,15 +122,15 @@ def _others(ws: Workspace, one: Dataset) -> list[_Asked]:
             continue
         if other.id in tested:
             split: Split | None = "held_out" if other.held_out_rows else None
-            found.append(_asked(ws, "evaluation", other, split))
+            found.append(_question_sets(ws, "evaluation", other, split))
         if other.train_rows and other.id not in untrained_relatives:
-            found.append(_asked(ws, "training", other, "train"))
+            found.append(_question_sets(ws, "training", other, "train"))
     return found
 
 
-def _rounds(conn: Connection, project_id: str) -> list[_Asked]:
+def _rounds(conn: Connection, project_id: str) -> list[_Questions]:
     return [
-        _Asked(
+        _Questions(
             "blind round" if one.blind else "rating round",
             one.id,
             one.name,
@@ -138,9 +140,11 @@ def _rounds(conn: Connection, project_id: str) -> list[_Asked]:
     ]
 
 
-def _asked(ws: Workspace, kind: OverlapKind, other: Dataset, split: Split | None) -> _Asked:
+def _question_sets(
+    ws: Workspace, kind: OverlapKind, other: Dataset, split: Split | None
+) -> _Questions:
     questions = set(map(_question, datasets.load_rows(ws, other, split)))
-    return _Asked(kind, other.id, other.label, questions)
+    return _Questions(kind, other.id, other.label, questions)
 
 
 def _question(row: Row) -> str:

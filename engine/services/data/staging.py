@@ -32,7 +32,7 @@ from engine.core.examples import Example, Kind
 from engine.core.finding import Finding
 from engine.core.near_copies import compared_once
 from engine.core.parsed import ParsedFile
-from engine.files import write_whole
+from engine.files import write_atomic
 from engine.formats import isolated
 from engine.formats.digest import from_jsonl, to_jsonl
 from engine.formats.files.loaded_file import LoadedFile
@@ -106,8 +106,8 @@ def stage(ws: Workspace, actor: Actor, path: Path, name: str) -> str:
     folder = _folder(ws, actor, upload_id)
     if not _is_staged(folder):
         loaded = load(path, name)
-        write_whole(folder / "rows.jsonl", isolated.dump(loaded))
-        write_whole(folder / "upload.json", _described(loaded, name).model_dump_json().encode())
+        write_atomic(folder / "rows.jsonl", isolated.dump(loaded))
+        write_atomic(folder / "upload.json", _described(loaded, name).model_dump_json().encode())
     _use(folder)
     sweep(ws, time.time(), kept=folder)
     return upload_id
@@ -137,8 +137,8 @@ def check(ws: Workspace, actor: Actor, upload_id: str, how: Reading) -> CheckedR
     parsed = understand(_loaded(folder), how.layout, how.mapping, how.group)
     checked = _checked(parsed, how.seed)
     _make_room(folder)
-    write_whole(file.with_suffix(".jsonl"), to_jsonl(parsed.examples))
-    write_whole(file, checked.model_dump_json().encode())
+    write_atomic(file.with_suffix(".jsonl"), to_jsonl(parsed.examples))
+    write_atomic(file, checked.model_dump_json().encode())
     return checked
 
 
@@ -165,7 +165,7 @@ def add(
     upload = describe(ws, actor, upload_id)
     checked = check(ws, actor, upload_id, how)
     parsed = ParsedFile(checked.layout, checked.kind, examples(ws, actor, upload_id, how), [])
-    return datasets.keep(
+    return datasets.store(
         ws, actor, project_id, parsed, name, datasets.origin_of({"upload": upload.name}, how),
         held_out, splits=hold_out(checked.families, held_out), found=checked.findings,
     )  # fmt: skip

@@ -20,7 +20,7 @@ from engine.workspace import Workspace
 
 CHUNK = 256  # rows tokenised at once: bounds the memory, and more is no faster
 BINS = 30
-MOST_HEARD = 2000  # rows whose language is looked at, taken evenly
+MOST_IDENTIFIED = 2000  # rows whose language is looked at, taken evenly
 
 
 class Histogram(BaseModel):
@@ -57,7 +57,7 @@ class Statistics(BaseModel):
     turns: dict[int, int]  # turns of a row, its answer counted -> rows
     roles: dict[str, int]  # speaker -> turns
     languages: dict[str, int]  # ISO 639 code -> rows; "" where a row is too short to tell
-    heard: int  # rows whose language was looked at
+    language_rows: int  # rows whose language was looked at
     sides: Sides | None = None  # of pairs only
 
 
@@ -70,7 +70,7 @@ def statistics(
         model = access.model(conn, actor, model_id)
     counted = list(_counted(Template.load(files(ws, model).base, isolated=True), examples))
     lengths = [prompt + max(answers) for prompt, answers in counted]
-    heard = examples[:: -(-len(examples) // MOST_HEARD) or 1]
+    identified = examples[:: -(-len(examples) // MOST_IDENTIFIED) or 1]
     pairs = [a for e, (_, a) in zip(examples, counted, strict=True) if isinstance(e, Preference)]
     return Statistics(
         rows=len(examples),
@@ -82,8 +82,8 @@ def statistics(
         lengths=_histogram(lengths),
         turns=dict(sorted(Counter(map(_turns, examples)).items())),
         roles=dict(Counter(role for e in examples for role in _roles(e))),
-        languages=dict(Counter(map(language, heard)).most_common()),
-        heard=len(heard),
+        languages=dict(Counter(map(language, identified)).most_common()),
+        language_rows=len(identified),
         sides=_sides(pairs) if pairs else None,
     )
 

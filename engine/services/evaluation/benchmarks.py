@@ -52,13 +52,13 @@ def submit(
     return lifecycle.submit(ws, actor, project_id, recipe, name or said)
 
 
-def bring(ws: Workspace, actor: Actor, folder: Path) -> str:
+def import_tasks(ws: Workspace, actor: Actor, folder: Path) -> str:
     """Keep task files of a person's own and return their checksum, which a recipe may name.
 
     They may hold Python, so only the command line calls this, for who sits at this machine.
     """
     actor.require(Role.OWNER)
-    return files.keep(ws.files / "cache", folder)
+    return files.copy_tasks(ws.files / "cache", folder)
 
 
 def done(ws: Workspace, actor: Actor, project_id: str) -> list[Job]:

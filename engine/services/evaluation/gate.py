@@ -50,7 +50,7 @@ def unproven(checks: Sequence[RegressionCheck]) -> str:
     return f"{len(found)} of {len(checks)} checks rule no loss out. {named}{more}"
 
 
-def said(checks: Sequence[RegressionCheck]) -> str:
+def sentence(checks: Sequence[RegressionCheck]) -> str:
     """What all checks show together, in a sentence; empty without one."""
     if not checks:
         return ""

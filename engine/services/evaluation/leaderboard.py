@@ -16,7 +16,7 @@ from engine.workspace import Workspace
 MOST = 200  # evaluations looked at, the newest
 
 
-class Line(BaseModel):
+class LeaderboardRow(BaseModel):
     """A model's, or a baseline's, newest scores on the dataset, and how many rows were asked."""
 
     model_config = ConfigDict(frozen=True)
@@ -31,7 +31,9 @@ class Line(BaseModel):
     created_at: float
 
 
-def leaderboard(ws: Workspace, actor: Actor, dataset_id: str, metric: str = "rougeL") -> list[Line]:
+def leaderboard(
+    ws: Workspace, actor: Actor, dataset_id: str, metric: str = "rougeL"
+) -> list[LeaderboardRow]:
     """One line a model and baseline, the best by `metric` first; without that score, last.
 
     Lines of different evaluations may rest on different rows: compare where `rows` are the same.
@@ -45,21 +47,21 @@ def leaderboard(ws: Workspace, actor: Actor, dataset_id: str, metric: str = "rou
             for ref in store.list_all(conn, dataset.project_id)[:MOST]
             if ref.dataset_id == dataset_id
         ]
-    found: dict[str, Line] = {}
+    found: dict[str, LeaderboardRow] = {}
     for ref, job in of_it:
-        for line in _lines(ref, job.result_as(EvaluationResult) if job else None, names):
+        for line in _rows_of(ref, job.result_as(EvaluationResult) if job else None, names):
             found.setdefault(line.model_id, line)
     return sorted(found.values(), key=lambda line: -_score(line, metric))
 
 
-def _lines(
+def _rows_of(
     ref: EvaluationRef, result: EvaluationResult | None, names: dict[str, str]
-) -> list[Line]:
+) -> list[LeaderboardRow]:
     """From the summary that the job keeps: the answers themselves lie in a large file."""
     if result is None:
         return []
     return [
-        Line(
+        LeaderboardRow(
             model_id=who,
             name=names.get(who, baseline_title(who)),
             evaluation_id=ref.id,
@@ -73,6 +75,6 @@ def _lines(
     ]
 
 
-def _score(line: Line, metric: str) -> float:
+def _score(line: LeaderboardRow, metric: str) -> float:
     mean = line.means.get(metric)
     return mean.score if mean else -1.0

@@ -16,7 +16,7 @@ FILE = "alive"  # in the job's folder: the child touches it as long as its work 
 LOADING_S = 900.0  # before its first progress, and in jobs whose steps nobody counts
 STEPPING_S = 120.0
 STEPS = 10  # a step may take this many times what one usually takes
-LOOKED_AT = 20
+NEWEST_STEPS = 20
 
 
 class Heartbeat:
@@ -51,7 +51,7 @@ def patience_s(ws: Workspace, job: Job) -> float:
     if not lifecycle.trains(job.kind):
         return LOADING_S
     with reading(ws.db) as conn:
-        said = events.newest(conn, job.id, "progress", LOOKED_AT)
+        said = events.newest(conn, job.id, "progress", NEWEST_STEPS)
     times = [event.at for event in said if event.at >= (job.started_at or 0.0)]
     between = [abs(later - sooner) for later, sooner in pairwise(times)]
     return max(STEPPING_S, STEPS * median(between)) if between else LOADING_S

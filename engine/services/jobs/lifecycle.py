@@ -98,7 +98,7 @@ def stop_and_keep(ws: Workspace, actor: Actor, job_id: str) -> Job:
             raise Conflict(f"{job.name} is over: {job.state}.", "There is nothing to stop.")
         if not trains(job.kind):
             raise Conflict(f"{job.name} trains no model to keep.", "Stop it instead.")
-        if not jobs.ask_to_keep(conn, job_id):
+        if not jobs.request_stop_and_keep(conn, job_id):
             raise Conflict(f"{job.name} has not begun, so there is nothing to keep.", "Stop it.")
         return access.job(conn, actor, job_id)
 

@@ -6,7 +6,7 @@ from engine.store import jobs
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
-KEPT_S = 14 * 24 * 3600.0  # a run that failed or was stopped can go on for two weeks
+RETENTION_S = 14 * 24 * 3600.0  # a run that failed or was stopped can go on for two weeks
 
 
 def sweep_checkpoints(ws: Workspace, now: float) -> int:
@@ -15,13 +15,13 @@ def sweep_checkpoints(ws: Workspace, now: float) -> int:
     for folder in (ws.files / "jobs").glob(f"*/{checkpoint.FOLDER}"):
         with reading(ws.db) as conn:
             job = jobs.get(conn, folder.parent.name)
-        if job is None or _past(job, now):
+        if job is None or _expired(job, now):
             checkpoint.clear(folder)
             swept += 1
     return swept
 
 
-def _past(job: Job, now: float) -> bool:
+def _expired(job: Job, now: float) -> bool:
     if job.state is State.DONE:
         return True
-    return job.over and (job.finished_at or now) < now - KEPT_S
+    return job.over and (job.finished_at or now) < now - RETENTION_S

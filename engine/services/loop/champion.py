@@ -32,7 +32,7 @@ def promote(
             raise Conflict(
                 f"{model.name} judges answers and writes none.", "Choose a model that answers."
             )
-        if line(promotions.list_all(conn, project_id))[-1:] == [model_id]:
+        if champions(promotions.list_all(conn, project_id))[-1:] == [model_id]:
             raise Conflict(f"{model.name} is the champion already.", "There is nothing to do.")
         return _add(conn, actor, project_id, model_id, reason)
 
@@ -42,7 +42,7 @@ def roll_back(ws: Workspace, actor: Actor, project_id: str, reason: str = "") ->
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
         access.project(conn, actor, project_id)
-        before = line(promotions.list_all(conn, project_id))
+        before = champions(promotions.list_all(conn, project_id))
         if len(before) < 2:
             raise Conflict("There was no champion before this one.", "Promote another model.")
         return _add(conn, actor, project_id, before[-2], reason or "Taken back.")
@@ -53,7 +53,7 @@ def current(ws: Workspace, actor: Actor, project_id: str) -> Model | None:
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
-        found = line(promotions.list_all(conn, project_id))
+        found = champions(promotions.list_all(conn, project_id))
         return access.model(conn, actor, found[-1]) if found else None
 
 
@@ -65,7 +65,7 @@ def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Promotion]:
         return promotions.list_all(conn, project_id)[::-1]
 
 
-def line(decided: list[Promotion]) -> list[str]:
+def champions(decided: list[Promotion]) -> list[str]:
     """The champions that stand, oldest first: going back to the one before takes the last away."""
     standing: list[str] = []
     for each in decided:

@@ -10,10 +10,10 @@ LONGEST_NAME = 60
 
 def with_sentence(one: Generation) -> Generation:
     """The generation with what its test against the baseline says."""
-    return one.model_copy(update={"sentence": told(one)})
+    return one.model_copy(update={"sentence": generation_sentence(one)})
 
 
-def told(one: Generation) -> str:
+def generation_sentence(one: Generation) -> str:
     """What is known of one generation."""
     name = f"Generation {one.number}"
     regressed = [each.message for each in one.regression_checks if each.regressed]

@@ -45,7 +45,7 @@ def regression(checks: Sequence[RegressionCheck]) -> Rule:
         return Rule("regression", True, sentence)
     if not checks:
         return Rule("regression", False, "The newest model is not evaluated beside its start yet.")
-    return Rule("regression", False, gate.said(checks))
+    return Rule("regression", False, gate.sentence(checks))
 
 
 def quality(rounds: Sequence[Verdict]) -> Rule:

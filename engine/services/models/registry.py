@@ -40,11 +40,11 @@ def get(ws: Workspace, actor: Actor, model_id: str) -> Model:
 def files(ws: Workspace, model: Model) -> ModelFiles:
     """Where a model's files lie; NotFound when its folder has gone."""
     base = model
-    if not model.whole and model.base_id:
+    if not model.has_all_weights and model.base_id:
         with reading(ws.db) as conn:
             base = access.model(conn, LOCAL, model.base_id)
     weights = ws.files / base.path  # a base's path is absolute and stays as it is
-    adapter = None if model.whole else ws.files / model.path
+    adapter = None if model.has_all_weights else ws.files / model.path
     for folder in (weights, adapter):
         if folder is not None and not folder.is_dir():
             raise NotFound(

@@ -92,7 +92,7 @@ def actor(ws: Workspace, token: str) -> Actor | None:
         joined = store_accounts.projects_of(conn, one.id)
     if now - here.seen_at > NOTED_S:
         with writing(ws.db) as conn:
-            sessions.seen(conn, wanted, now)
+            sessions.note_use(conn, wanted, now)
     role = accounts.ROLES[one.role]
     everywhere = role >= accounts.ROLES["owner"]
     return Actor(name=one.name, role=role, projects=None if everywhere else joined)

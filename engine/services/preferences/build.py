@@ -17,7 +17,7 @@ from engine.core.dataset import Dataset
 from engine.core.errors import NotFound, UserError
 from engine.core.examples import Example, Kind
 from engine.core.parsed import ParsedFile
-from engine.files import write_whole
+from engine.files import write_atomic
 from engine.services import access
 from engine.services.data import datasets
 from engine.services.preferences import manifest, rows, side_bias
@@ -88,7 +88,7 @@ def make(
             + (f" Left out: {why}." if why else ""),
             _more(seen, number),
         )
-    return _keep(ws, actor, project_id, seen, rules, of)
+    return _store(ws, actor, project_id, seen, rules, of)
 
 
 def _more(seen: Preview, number: int) -> str:
@@ -110,7 +110,7 @@ def preview(
     of: Rows = "pairs",
 ) -> Preview:
     """What the votes would make now, and what would be left out; nothing is kept."""
-    with audit.looking(ws, actor, *(round_ids or ())):
+    with audit.record_refused_look(ws, actor, *(round_ids or ())):
         actor.require(Role.TRAINER)
         gathered = gather(ws, actor, project_id, round_ids)
     judged = select_pairs(gathered.items, gathered.families, rules)
@@ -193,14 +193,14 @@ def _number(seen: Preview, of: Rows) -> int:
     return len(seen.judged.pairs) if of == "pairs" else len(seen.examples)
 
 
-def _keep(
+def _store(
     ws: Workspace, actor: Actor, project_id: str, seen: Preview, rules: Rules, of: Rows
 ) -> PairExport:
     name, kind = NAMES[of]
     parsed = ParsedFile(layout=kind, kind=kind, examples=seen.examples, broken=[])
     used = [one.id for one in seen.gathered.rounds]
     origin = {"pairs": seen.gathered.watermark, "rounds": used}
-    dataset = datasets.keep(ws, actor, project_id, parsed, name, origin, rules.held_out)
+    dataset = datasets.store(ws, actor, project_id, parsed, name, origin, rules.held_out)
     new = PairExport(
         id=ids.new("export"),
         project_id=project_id,
@@ -230,6 +230,6 @@ def _once(
             same = (known.dataset_id, known.watermark, known.rules)
             if same == (new.dataset_id, new.watermark, new.rules):
                 return known
-        write_whole(ws.files / dataset.file / f"{new.id}.json", to_json(page).encode())
+        write_atomic(ws.files / dataset.file / f"{new.id}.json", to_json(page).encode())
         exports.add(conn, new)
     return new

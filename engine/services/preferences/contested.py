@@ -43,7 +43,7 @@ def _contested(item: Item) -> Contested:
     first, second = item.votes_for("a"), item.votes_for("b")
     undecided = len(item.judgements) - first - second
     return Contested(
-        item.prompt, item.answer_a, item.answer_b, first, second, undecided, item.shown
+        item.prompt, item.answer_a, item.answer_b, first, second, undecided, item.comparison_ids
     )
 
 

@@ -48,9 +48,9 @@ class Gathered(NamedTuple):
 
 class _Read(NamedTuple):
     rounds: list[Round]
-    shown: list[Comparison]
-    cast: list[LiveVote]
-    said: dict[str, dict[str, object]]
+    comparisons: list[Comparison]
+    votes: list[LiveVote]
+    details: dict[str, dict[str, object]]
     flags: dict[str, str]  # flag -> comparison
     paused: set[tuple[str, str]]  # round, rater
 
@@ -63,12 +63,12 @@ def gather(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | 
     """The items that the standing votes of the rating rounds are about."""
     read = _read(ws, actor, project_id, round_ids)
     held_out = holdout.of_project(ws, actor, project_id)
-    families, blocked = holdout.families((c.prompt for c in read.shown), held_out)
+    families, blocked = holdout.families((c.prompt for c in read.comparisons), held_out)
     said = _judgements(read)
-    counts: Counter[str] = Counter(votes=len(read.cast))
+    counts: Counter[str] = Counter(votes=len(read.votes))
     finder = Finder(held_out.texts)
     usable = []
-    for pair in read.shown:
+    for pair in read.comparisons:
         if pair.id not in said:
             continue
         reason = _reason(pair, read, families[judgements.question(pair.prompt)] in blocked, said)
@@ -80,7 +80,7 @@ def gather(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | 
     counts["duplicate"] = len(usable) - len(items)
     counted = _counted(read, usable)
     mark = _watermark(read, held_out)
-    return Gathered(read.rounds, read.cast, counted, items, families, counts, mark)
+    return Gathered(read.rounds, read.votes, counted, items, families, counts, mark)
 
 
 def _reason(pair: Comparison, read: _Read, blocked: bool, said: dict[str, list[Judgement]]) -> str:
@@ -104,7 +104,7 @@ def _counted(read: _Read, usable: list[Comparison]) -> list[LiveVote]:
     round_of = {pair.id: pair.round_id for pair in usable}
     return [
         vote
-        for vote in read.cast
+        for vote in read.votes
         if vote.comparison_id in round_of
         and (round_of[vote.comparison_id], vote.rater) not in read.paused
     ]
@@ -113,11 +113,11 @@ def _counted(read: _Read, usable: list[Comparison]) -> list[LiveVote]:
 def _judgements(read: _Read) -> dict[str, list[Judgement]]:
     """Of each comparison that was voted on, what raters who are not paused said."""
     said: dict[str, list[Judgement]] = defaultdict(list)
-    round_of = {pair.id: pair.round_id for pair in read.shown}
-    for vote in read.cast:
+    round_of = {pair.id: pair.round_id for pair in read.comparisons}
+    for vote in read.votes:
         kept = said[vote.comparison_id]
         if (round_of[vote.comparison_id], vote.rater) not in read.paused:
-            kept.append(judgement(vote, read.said.get(vote.vote_id, {})))
+            kept.append(judgement(vote, read.details.get(vote.vote_id, {})))
     return said
 
 
@@ -130,7 +130,7 @@ def _read(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | N
             chosen,
             [pair for one in chosen for pair in rounds.comparisons(conn, one.id)],
             votes.live(conn, ids),
-            exports.said_beside(conn, ids),
+            exports.vote_details(conn, ids),
             _flags(conn, ids),
             {(round_id, rater) for round_id in ids for rater in raters.paused(conn, round_id)},
         )
@@ -152,6 +152,6 @@ def _rounds(conn: Connection, project_id: str, round_ids: list[str] | None) -> l
 
 
 def _watermark(read: _Read, held_out: Holdout) -> str:
-    votes_read = sorted(vote.vote_id for vote in read.cast)
+    votes_read = sorted(vote.vote_id for vote in read.votes)
     content = to_json([votes_read, sorted(read.flags), sorted(read.paused), held_out.sha256])
     return hashlib.sha256(content.encode()).hexdigest()

@@ -20,7 +20,7 @@ class Item(NamedTuple):
     prompt: tuple[Message, ...]
     answer_a: str
     answer_b: str
-    shown: tuple[str, ...]  # ids of the comparisons that showed it
+    comparison_ids: tuple[str, ...]  # ids of the comparisons that showed it
     judgements: tuple[Judgement, ...]
 
     @property
@@ -71,7 +71,7 @@ def _item(group: list[Comparison], judgements: dict[str, list[Judgement]]) -> It
         prompt=first.prompt,
         answer_a=first.answer_a,
         answer_b=first.answer_b,
-        shown=tuple(one.id for one in group),
+        comparison_ids=tuple(one.id for one in group),
         judgements=tuple(newest.values()),
     )
 

@@ -20,7 +20,7 @@ EVERYBODY = ""
 
 def refuse(votes: Sequence[LiveVote]) -> None:
     """UserError where a rater, or all together, only ever pick one side."""
-    found = one_sided(votes)
+    found = find_one_sided(votes)
     if not found:
         return
     sides, who = next(iter(found.values())), " and ".join(name for name in found if name)
@@ -44,7 +44,7 @@ def refuse(votes: Sequence[LiveVote]) -> None:
     )
 
 
-def one_sided(votes: Sequence[LiveVote]) -> dict[str, list[str]]:
+def find_one_sided(votes: Sequence[LiveVote]) -> dict[str, list[str]]:
     """The sides that each one-sided rater picked; under EVERYBODY those of all, if no rater is."""
     by_rater: dict[str, list[str]] = defaultdict(list)
     for vote in votes:

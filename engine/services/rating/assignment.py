@@ -29,7 +29,7 @@ class Checks(NamedTuple):
     round_id: str
     rater: str
     uncounted: list[Uncounted]
-    seen: list[GivenComparison]
+    given: list[GivenComparison]
     normal: int
 
 
@@ -91,8 +91,8 @@ def _choose(conn: Connection, one: Round, rater: str, now: float) -> tuple[str, 
     uncounted = rounds.uncounted(conn, one.id)
     checks = Checks(one.id, rater, uncounted, [], 0)
     if uncounted:
-        seen, (_, all_normal, _) = votes.seen(conn, one.id, rater), votes.counts(conn, one.id, "")
-        checks = checks._replace(seen=seen, normal=all_normal)
+        seen, (_, all_normal, _) = votes.given(conn, one.id, rater), votes.counts(conn, one.id, "")
+        checks = checks._replace(given=seen, normal=all_normal)
     check = _due(checks, last=False)
     if check is not None:
         return check.id, check.left_first

@@ -30,7 +30,7 @@ MOST_TIMES = 10_000  # what an entry counts up to
 SHOWN = 200
 REASON_LENGTH = 500
 OTHERS = "more people"
-SAID: dict[Kind, str] = {
+DESCRIPTIONS: dict[Kind, str] = {
     "forged_token": "voted on a pair that was never given to anybody, and was refused",
     "others_token": "voted on a pair that was given to somebody else, and was refused",
     "foreign_round": "asked for a round of a project they are not invited to, and was refused",
@@ -41,7 +41,7 @@ SAID: dict[Kind, str] = {
 }
 
 
-class AuditLine(BaseModel):
+class AuditEntry(BaseModel):
     """An entry as people read it; `times` is how often within its minute."""
 
     model_config = ConfigDict(frozen=True)
@@ -57,7 +57,7 @@ class AuditLine(BaseModel):
 
 
 @contextmanager
-def voting(ws: Workspace, actor: Actor, token: str) -> Iterator[None]:
+def record_refused_vote(ws: Workspace, actor: Actor, token: str) -> Iterator[None]:
     """Within it a vote that is refused, and for what, is written down."""
     try:
         yield
@@ -73,7 +73,7 @@ def voting(ws: Workspace, actor: Actor, token: str) -> Iterator[None]:
 
 
 @contextmanager
-def looking(ws: Workspace, actor: Actor, *round_ids: str) -> Iterator[None]:
+def record_refused_look(ws: Workspace, actor: Actor, *round_ids: str) -> Iterator[None]:
     """Within it a refusal is written down where one of the rounds is blind and not closed."""
     try:
         yield
@@ -90,7 +90,7 @@ def looking(ws: Workspace, actor: Actor, *round_ids: str) -> Iterator[None]:
 
 
 @contextmanager
-def entering(ws: Workspace, actor: Actor, round_id: str) -> Iterator[None]:
+def record_foreign_round(ws: Workspace, actor: Actor, round_id: str) -> Iterator[None]:
     """Within it is written down that somebody asked for a round of a project not theirs."""
     try:
         yield
@@ -122,7 +122,7 @@ def refused(
                 audit.again(conn, same.id)
 
 
-def looked(conn: Connection, actor: Actor, one: Round, reason: str) -> None:
+def record_early_look(conn: Connection, actor: Actor, one: Round, reason: str) -> None:
     """Write down that an owner looks early, in the transaction that lets them."""
     words = " ".join("".join(c if c.isprintable() else " " for c in reason).split())
     if not words:
@@ -137,16 +137,18 @@ def refuse_early(conn: Connection, actor: Actor, one: Round) -> None:
     """Forbidden while a blind round is not closed, but to an owner who is on record for it."""
     if not one.blind or one.status == "closed":
         return
-    if actor.role >= Role.OWNER and actor.name in {each.who for each in audit.looks(conn, one.id)}:
+    if actor.role >= Role.OWNER and actor.name in {
+        each.who for each in audit.early_looks(conn, one.id)
+    }:
         return
     raise Forbidden(
         f"{one.name} is blind until it is closed.", "Close it when enough votes are in."
     )
 
 
-def lines(
+def entries(
     ws: Workspace, actor: Actor, project_id: str, round_id: str | None = None
-) -> list[AuditLine]:
+) -> list[AuditEntry]:
     """The newest entries of a round, or of a project and those that belong to none; newest first.
 
     That a rater was forgotten is among them, as it stands in the record of that.
@@ -157,10 +159,10 @@ def lines(
         if round_id is not None:
             access.rating_round(conn, actor, round_id)
         entries = audit.newest(conn, project_id, round_id, SHOWN)
-        gone = reviews.list_forgotten(conn, project_id)
-    found = [_line(one) for one in entries]
+        gone = reviews.list_erasures(conn, project_id)
+    found = [_entry_as_read(one) for one in entries]
     found += [
-        AuditLine(
+        AuditEntry(
             at=each.created_at, kind="forgotten", who=each.created_by, role="owner",
             round_id=round_id, comparison_id=None, times=1,
             sentence=f"{each.created_by} (owner) deleted all that one rater did",
@@ -171,7 +173,7 @@ def lines(
     return sorted(found, key=lambda line: -line.at)[:SHOWN]
 
 
-def stands(seen: Tally) -> str:
+def tally_sentence(seen: Tally) -> str:
     """How a round stands, from the side of its new model, as an owner reads it."""
     raters = "1 rater" if seen.raters == 1 else f"{seen.raters} raters"
     return (
@@ -180,10 +182,10 @@ def stands(seen: Tally) -> str:
     )
 
 
-def _line(one: Entry) -> AuditLine:
+def _entry_as_read(one: Entry) -> AuditEntry:
     who = f"{one.who} ({one.role})" if one.role else one.who
     often = f"{one.times:,} times" if one.times < MOST_TIMES else f"{MOST_TIMES:,} times or more"
-    return AuditLine(
+    return AuditEntry(
         at=one.created_at, kind=one.kind, who=one.who, role=one.role, round_id=one.round_id,
         comparison_id=one.comparison_id, times=one.times,
         sentence=f"{who} {one.said}" + (f", {often}" if one.times > 1 else ""),
@@ -214,7 +216,7 @@ def _entry(conn: Connection, actor: Actor, kind: Kind, token: str, round_id: str
         kind=kind,
         who=actor.name,
         role=actor.role.name.lower(),
-        said=SAID[kind],
+        said=DESCRIPTIONS[kind],
         times=1,
         created_at=time.time(),
     )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from engine.core import ids
 from engine.core.actor import LOCAL
-from engine.core.rating import Answer, Candidate, Comparison, GoldItem, PairKind, Round
+from engine.core.rating import Answer, Candidate, Comparison, ComparisonKind, GoldItem, Round
 from engine.core.sides import OTHER
 from engine.services import access
 from engine.services.rating import identity
@@ -62,11 +62,11 @@ def add_uncounted(
     """
     rng = random.Random(f"controls {one.plan_sha256}")
     made: list[Placed] = []
-    items: dict[PairKind, tuple[GoldItem, ...]]
+    items: dict[ComparisonKind, tuple[GoldItem, ...]]
     items = {"calibration": one.plan.practice, "gold": one.plan.gold}
     for kind, known in items.items():
         for gold in known:
-            if not (telling.tells(gold.right) or telling.tells(gold.wrong)):
+            if not (telling.identifies(gold.right) or telling.identifies(gold.wrong)):
                 made.append(_gold(one, gold, kind, rng))
     again = rng.sample(list(counted), min(len(counted), one.plan.repeats))
     made += [_repeat(pair, left) for pair, left in again]
@@ -100,7 +100,7 @@ def _reason(pair: list[Candidate], telling: Telling) -> str | None:
         return "truncated"
     if not any(c.text.strip() for c in pair):
         return "empty"
-    if any(telling.tells(c.text) for c in pair):
+    if any(telling.identifies(c.text) for c in pair):
         return "identity"
     same = len(pair) > 1 and pair[0].text.split() == pair[1].text.split()
     return "identical" if same else None
@@ -113,7 +113,9 @@ def _left(pair: Comparison, one: Round, new_is_left: bool) -> Answer:
     return new if new_is_left else OTHER[new]
 
 
-def _comparison(one: Round, position: int, pair: list[Candidate], kind: PairKind) -> Comparison:
+def _comparison(
+    one: Round, position: int, pair: list[Candidate], kind: ComparisonKind
+) -> Comparison:
     # Sorted by a hash of the text, so the stored order says nothing of the models either.
     ordered = sorted(
         pair, key=lambda c: hashlib.sha256(f"{one.id}{c.text}{c.seed}".encode()).hexdigest()
@@ -135,7 +137,7 @@ def _comparison(one: Round, position: int, pair: list[Candidate], kind: PairKind
     )
 
 
-def _gold(one: Round, gold: GoldItem, kind: PairKind, rng: random.Random) -> Placed:
+def _gold(one: Round, gold: GoldItem, kind: ComparisonKind, rng: random.Random) -> Placed:
     right_is_a = rng.random() < 0.5
     texts = (gold.right, gold.wrong) if right_is_a else (gold.wrong, gold.right)
     answer = "a" if right_is_a else "b"

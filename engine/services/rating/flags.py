@@ -47,7 +47,7 @@ def add(
     """Keep a flag and return what comes next; nobody is given the pair until it is looked at."""
     actor.require(Role.RATER)
     now = time.time()
-    with audit.voting(ws, actor, token), writing(ws.db) as conn:
+    with audit.record_refused_vote(ws, actor, token), writing(ws.db) as conn:
         mine = vote_store.get(conn, token)
         if mine is None or mine.rater != actor.name:
             raise NotFound("This pair is not yours to rate.", "Reload the page.")

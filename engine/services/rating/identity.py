@@ -35,7 +35,7 @@ class Telling:
             rf"|(?<!\w){SELF}(?:{'|'.join(map(re.escape, called))})(?!\w)"
         )
 
-    def tells(self, text: str) -> bool:
+    def identifies(self, text: str) -> bool:
         """Whether the text names a model, its maker or the project as the one who speaks."""
         return self.pattern.search(" ".join(text.casefold().split())) is not None
 

@@ -15,7 +15,7 @@ MOST = 2000
 LONGEST = 20_000
 
 
-def keep(
+def store(
     ws: Workspace, actor: Actor, project_id: str, questions: list[str], purpose: Purpose
 ) -> Dataset:
     """The questions as a dataset version: all held out for a blind round, else all to train on."""
@@ -35,7 +35,7 @@ def keep(
     parsed = ParsedFile(layout="prompts", kind="prompts", examples=list(examples), broken=[])
     side: Split = "held_out" if purpose in BLIND else "train"
     splits = [side for _ in examples]
-    return datasets.keep(
+    return datasets.store(
         ws, actor, project_id, parsed, NAME, {"pasted": purpose}, 0.0, splits=splits
     )
 

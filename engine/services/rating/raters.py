@@ -19,7 +19,7 @@ from engine.services import access
 from engine.services.rating.vote_reading import rated_pair
 from engine.stats import rater_quality as statistics
 from engine.stats.rated_pairs import RatedPair
-from engine.stats.rater_quality import Gold, RaterQuality, judge_gold
+from engine.stats.rater_quality import Gold, RaterQuality, assess_gold
 from engine.store import reviews, rounds, votes
 from engine.store.connect import reading, writing
 from engine.store.reviews import Action, Review
@@ -116,7 +116,7 @@ def gold(conn: Connection, round_id: str) -> dict[str, Gold]:
         if last is None or vote.created_at > last.created_at:
             of[vote.rater] += 1
             right[vote.rater] += vote.preferred == known[vote.comparison_id]
-    return {rater: judge_gold(right[rater], n) for rater, n in of.items()}
+    return {rater: assess_gold(right[rater], n) for rater, n in of.items()}
 
 
 def pause(ws: Workspace, actor: Actor, round_id: str, rater: str, note: str = "") -> None:

@@ -53,7 +53,7 @@ class Report(BaseModel):
 
 def report(ws: Workspace, actor: Actor, round_id: str) -> Report:
     """The result of a closed round; Conflict before, whoever asks."""
-    with audit.looking(ws, actor, round_id), reading(ws.db) as conn:
+    with audit.record_refused_look(ws, actor, round_id), reading(ws.db) as conn:
         actor.require(Role.TRAINER)
         one = access.rating_round(conn, actor, round_id)
         if one.status != "closed":

@@ -170,13 +170,13 @@ def left_out(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
 
 def tally(ws: Workspace, actor: Actor, round_id: str) -> Tally:
     """Votes from the side of the new arm; Forbidden while a blind round is open."""
-    with audit.looking(ws, actor, round_id), reading(ws.db) as conn:
+    with audit.record_refused_look(ws, actor, round_id), reading(ws.db) as conn:
         return tallies.count(conn, _seen_by(conn, actor, round_id))
 
 
 def verdict(ws: Workspace, actor: Actor, round_id: str) -> Verdict:
     """What the closed round shows by the rule of its plan, with its interval."""
-    with audit.looking(ws, actor, round_id), reading(ws.db) as conn:
+    with audit.record_refused_look(ws, actor, round_id), reading(ws.db) as conn:
         return tallies.verdict(conn, _seen_by(conn, actor, round_id))
 
 
@@ -186,7 +186,7 @@ def break_glass(ws: Workspace, actor: Actor, round_id: str, reason: str) -> Tall
     The owner, the time and the reason stay on record. From then on this owner may read the tally,
     and the round is judged by a rule that holds however often one looks (`tallies.weighed`).
     """
-    with audit.looking(ws, actor, round_id), writing(ws.db) as conn:
+    with audit.record_refused_look(ws, actor, round_id), writing(ws.db) as conn:
         actor.require(Role.OWNER)
         one = access.rating_round(conn, actor, round_id)
         if not one.blind or one.status != "open":
@@ -194,7 +194,7 @@ def break_glass(ws: Workspace, actor: Actor, round_id: str, reason: str) -> Tall
                 f"{one.name} is {one.status if one.blind else 'not blind'}.",
                 "Only an open blind round hides how it stands.",
             )
-        audit.looked(conn, actor, one, reason)
+        audit.record_early_look(conn, actor, one, reason)
         return tallies.count(conn, one)
 
 

@@ -82,7 +82,7 @@ def count(conn: Connection, one: Round) -> Tally:
 
 def deleted(conn: Connection, one: Round) -> list[dict[str, Any]]:
     """Of each rater whose votes in the round were deleted: `votes`, and the `verdict` before."""
-    found = reviews.list_forgotten(conn, one.project_id)
+    found = reviews.list_erasures(conn, one.project_id)
     return [each.rounds[one.id] for each in found if one.id in each.rounds]
 
 
@@ -121,7 +121,7 @@ def weighed(conn: Connection, one: Round) -> Verdict:
     early = looked_early(conn, one)
     if one.plan.decision != "sequential" and not early:
         return found
-    means = whole(conn, one) if early else seen.by_prompt
+    means = complete_means(conn, one) if early else seen.by_prompt
     if early:
         found = found.model_copy(update={"win_rate": fmean(means) if means else 0.5})
     at = evidence_by_prompt(means)
@@ -137,7 +137,7 @@ def weighed(conn: Connection, one: Round) -> Verdict:
 
 def looked_early(conn: Connection, one: Round) -> str:
     """Who looked at a blind round before its end and what follows, or an empty text."""
-    looks = audit.looks(conn, one.id)
+    looks = audit.early_looks(conn, one.id)
     if not looks:
         return ""
     when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(looks[0].created_at))
@@ -148,7 +148,7 @@ def looked_early(conn: Connection, one: Round) -> str:
     return said + "Nothing makes up for votes of people who were told how it stood."
 
 
-def whole(conn: Connection, one: Round) -> list[float]:
+def complete_means(conn: Connection, one: Round) -> list[float]:
     """The mean of each prompt that has all the votes that the plan wants, in their order.
 
     Prompts with the same answer from both need none, and count one half as in the verdict.
@@ -167,7 +167,7 @@ def live(conn: Connection, one: Round) -> Live | None:
     """Whether an open test may stop; None where the plan asks for a fixed number of votes."""
     if one.plan.decision != "sequential":
         return None
-    full = whole(conn, one)
+    full = complete_means(conn, one)
     at = evidence_by_prompt(full)
     needed = 1 / one.plan.alpha
     said = "There is enough evidence: close the round." if at.stop else (

@@ -68,7 +68,7 @@ def vote(ws: Workspace, actor: Actor, asked: VoteRequest, prefetch: int = PREFET
     as an extra one.
     """
     actor.require(Role.GUEST)
-    with audit.voting(ws, actor, asked.token), writing(ws.db) as conn:
+    with audit.record_refused_vote(ws, actor, asked.token), writing(ws.db) as conn:
         mine = _own(conn, actor, asked.token)
         one = _open_round(conn, actor, mine.round_id)
         _check(one, asked)
@@ -84,7 +84,7 @@ def vote(ws: Workspace, actor: Actor, asked: VoteRequest, prefetch: int = PREFET
 def skip(ws: Workspace, actor: Actor, token: str, prefetch: int = PREFETCH) -> RaterState:
     """Leave a comparison to others and return what comes next."""
     actor.require(Role.GUEST)
-    with audit.voting(ws, actor, token), writing(ws.db) as conn:
+    with audit.record_refused_vote(ws, actor, token), writing(ws.db) as conn:
         mine = _own(conn, actor, token)
         one = _open_round(conn, actor, mine.round_id)
         if mine.state == "leased":
@@ -229,7 +229,7 @@ def _left_today(conn: Connection, one: Round, rater: str, now: float) -> int | N
     most = one.plan.per_rater
     if most is None:
         return None
-    return max(0, most - votes.cast_since(conn, one.id, rater, now - DAY_S))
+    return max(0, most - votes.voted_since(conn, one.id, rater, now - DAY_S))
 
 
 def _enough(one: Round) -> str:

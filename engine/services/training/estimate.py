@@ -39,7 +39,7 @@ SIDE = 512  # of the matrices that are multiplied to see how fast this machine i
 GPU_OPERATIONS = 3e13  # a second; cards differ by more than ten times, hence the wide range
 
 
-class _Asked(NamedTuple):
+class _Inputs(NamedTuple):
     """Everything that an estimate is made of."""
 
     recipe: TrainRecipe
@@ -67,7 +67,7 @@ def estimate(
         model = access.model(conn, actor, recipe.model, project_id)
         known = history.read(conn, recipe.KIND)
     files = registry.files(ws, model)
-    asked = _asked(ws, recipe, files, dataset, machine or machines.here())
+    asked = _inputs(ws, recipe, files, dataset, machine or machines.here())
     base = known.bases.get(model.id, model.id)
     speed = history.speed(known, base, recipe, asked.lengths.mean) or _guess(asked)
     learned = advice_time.learned(known.runs, recipe.KIND, speed.source)
@@ -93,7 +93,7 @@ def what_if(
         blocks=1.0,
     )
     plan = _plan(recipe, size, lengths, machine, from_adapter=False)
-    asked = _Asked(recipe, size, plan, lengths, rows, 0, machine)
+    asked = _Inputs(recipe, size, plan, lengths, rows, 0, machine)
     return _preflight(asked, _guess(asked), 1.0, usd_per_hour, None)
 
 
@@ -127,9 +127,9 @@ def _fix(found: Preflight) -> str:
     return f"This would fit: {proposal_words(found.proposal)}."
 
 
-def _asked(
+def _inputs(
     ws: Workspace, recipe: TrainRecipe, files: ModelFiles, dataset: Dataset, machine: Machine
-) -> _Asked:
+) -> _Inputs:
     sample = token_lengths.measure(ws, dataset, files.base)
     answer = getattr(recipe, "max_completion_length", None)
     if answer:
@@ -137,7 +137,7 @@ def _asked(
     lengths = token_lengths.cut(sample, recipe.max_length)
     size = of_folder(files.base)
     plan = _plan(recipe, size, lengths, machine, from_adapter=files.adapter is not None)
-    return _Asked(recipe, size, plan, lengths, dataset.train_rows, dataset.held_out_rows, machine)
+    return _Inputs(recipe, size, plan, lengths, dataset.train_rows, dataset.held_out_rows, machine)
 
 
 def _plan(
@@ -166,7 +166,7 @@ def _positive(values: Mapping[str, Any], name: str, default: int) -> int:
     return value if isinstance(value, int) and 0 < value < 2**20 else default
 
 
-def _work(asked: _Asked) -> Work:
+def _work(asked: _Inputs) -> Work:
     recipe, per_row = asked.recipe, asked.lengths.mean
     at_once = recipe.per_device_train_batch_size * _positive(
         recipe.trl, "gradient_accumulation_steps", 1
@@ -180,7 +180,7 @@ def _work(asked: _Asked) -> Work:
     return Work(steps, seen * per_row, held_out, num_evals if held_out else 0)
 
 
-def _guess(asked: _Asked) -> Speed:
+def _guess(asked: _Inputs) -> Speed:
     fast = GPU_OPERATIONS if asked.machine.gpu else _operations_per_s() * (1 + asked.plan.bits16)
     return advice_time.from_arithmetic(asked.size, asked.recipe.KIND, asked.plan.tuning, fast)
 
@@ -207,13 +207,13 @@ def _refusal(recipe: TrainRecipe, files: ModelFiles) -> str | None:
 
 
 def _preflight(
-    asked: _Asked, speed: Speed, learned: float, usd_per_hour: float, refusal: str | None
+    asked: _Inputs, speed: Speed, learned: float, usd_per_hour: float, refusal: str | None
 ) -> Preflight:
     work = _work(asked)
     raw = advice_time.seconds(work, speed, asked.recipe.KIND)
     seconds = Seconds(*(learned * each for each in raw))
     parts = memory.parts(asked.size, asked.plan)
-    judged = verdict.judge(sum(parts.values()), asked.machine)
+    judged = verdict.assess(sum(parts.values()), asked.machine)
     proposal, hint = _smaller(asked) if judged.verdict == "impossible" else (Proposal(), ())
     return Preflight(
         memory=parts,
@@ -236,7 +236,7 @@ def _preflight(
     )
 
 
-def _smaller(asked: _Asked) -> tuple[Proposal, tuple[str, ...]]:
+def _smaller(asked: _Inputs) -> tuple[Proposal, tuple[str, ...]]:
     """Changes that would fit, and where there are none, the model that would."""
     qlora = find_spec("bitsandbytes") is not None
     usable = asked.machine.usable

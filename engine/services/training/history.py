@@ -24,7 +24,7 @@ MOST = 100  # jobs looked at
 MB = 2**20
 
 
-class Past(NamedTuple):
+class TrainingHistory(NamedTuple):
     """Finished runs of one method, newest first; warm-ups; and of every model its base."""
 
     runs: list[FinishedRun]
@@ -46,16 +46,18 @@ class EstimateAndActual(BaseModel):
     sentence: str
 
 
-def read(conn: Connection, method: str) -> Past:
+def read(conn: Connection, method: str) -> TrainingHistory:
     """What the whole workspace knows about `method`."""
     bases = estimates.bases(conn)
     done = estimates.finished(conn, (method,), MOST)
     warmups = [one.job for one in estimates.finished(conn, (WARMUP,), MOST)]
     runs = [run for one in done if (run := _run(one, bases))]
-    return Past(runs, [job for job in warmups if job.recipe.get("method") == method], bases)
+    return TrainingHistory(
+        runs, [job for job in warmups if job.recipe.get("method") == method], bases
+    )
 
 
-def speed(past: Past, base: str, recipe: TrainRecipe, length: float) -> Speed | None:
+def speed(past: TrainingHistory, base: str, recipe: TrainRecipe, length: float) -> Speed | None:
     """How fast it will go, from similar runs, else from a warm-up; None where there is neither."""
     found = advice_time.from_runs(past.runs, base, recipe.KIND, recipe.tuning, length)
     if found:

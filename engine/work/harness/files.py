@@ -8,7 +8,7 @@ import hashlib
 from pathlib import Path
 
 from engine.core.errors import UserError
-from engine.files import write_whole
+from engine.files import write_atomic
 
 FOLDER = "tasks"
 SUFFIXES = (".yaml", ".yml", ".py")
@@ -16,14 +16,14 @@ MOST_FILES = 500
 MOST_BYTES = 5_000_000
 
 
-def keep(cache: Path, source: Path) -> str:
+def copy_tasks(cache: Path, source: Path) -> str:
     """Copy the task files under `source`; their checksum. UserError when there are none."""
     found = _contents(source)
     if not any(name.endswith(".yaml") for name in found):
         raise UserError(f"{source} holds no task files.", "Name a folder with .yaml files in it.")
     digest = _digest(found)
     for name, content in found.items():
-        write_whole(cache / FOLDER / digest / name, content)
+        write_atomic(cache / FOLDER / digest / name, content)
     return digest
 
 

@@ -99,7 +99,7 @@ def _asked(model: Any, asked: tasks.Tasks, recipe: Recipe) -> dict[str, Any]:
     np.random.seed(recipe.seed)
     torch.manual_seed(recipe.seed)
     try:
-        said: dict[str, Any] = evaluate(
+        results: dict[str, Any] = evaluate(
             lm=model,
             task_dict=asked.loaded,
             limit=recipe.limit,
@@ -116,7 +116,7 @@ def _asked(model: Any, asked: tasks.Tasks, recipe: Recipe) -> dict[str, Any]:
             f"The harness could not ask {', '.join(recipe.tasks)}: {text}.",
             "Choose other tasks, or other settings for them.",
         ) from error
-    return said
+    return results
 
 
 def _result(
@@ -134,10 +134,13 @@ def _result(
 
 def _sentence(found: dict[str, ModelScores], called: dict[str, str]) -> str:
     """The first scores of each model; the rest is in the table."""
-    said = [f"{called[m]}: {'; '.join(map(_told, f.scores[:MOST_SAID]))}" for m, f in found.items()]
-    return ". ".join(said) + "."
+    sentences = [
+        f"{called[m]}: {'; '.join(map(_score_sentence, f.scores[:MOST_SAID]))}"
+        for m, f in found.items()
+    ]
+    return ". ".join(sentences) + "."
 
 
-def _told(one: BenchmarkScore) -> str:
+def _score_sentence(one: BenchmarkScore) -> str:
     bounds = f" ({one.low:.3f} to {one.high:.3f})" if one.low is not None else ""
     return f"{one.task} {one.metric} {one.score:.3f}{bounds}"

@@ -1,4 +1,4 @@
-"""A model of the project as lm-evaluation-harness wants it, heard at every batch and token."""
+"""A model of the project as lm-evaluation-harness wants it, counted at every batch and token."""
 
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ class QuestionMeter:
         """So many rows will go through the model, where that was not said before."""
         self._rows = self._rows or rows
 
-    def heard(self, rows: int) -> None:
+    def count(self, rows: int) -> None:
         """So many rows went through the model."""
         self._seen = min(self._rows, self._seen + rows)
         self._whole.report(self._label, self._share * self._seen / max(1, self._rows))
@@ -51,7 +51,7 @@ class Each:
         return scores
 
 
-class Heard:
+class MeteredModel:
     """The part of the harness's model that is ours; what answers is upstream's HFLM."""
 
     meter: QuestionMeter
@@ -91,13 +91,13 @@ class Heard:
     def _model_call(self, inps: Any, *args: Any, **more: Any) -> Any:
         self.meter.check()
         found = super()._model_call(inps, *args, **more)  # type: ignore[misc]
-        self.meter.heard(len(inps))
+        self.meter.count(len(inps))
         return found
 
     def _model_generate(self, context: Any, *args: Any, **more: Any) -> Any:
         more["logits_processor"] = [Each(self.meter.check)]
         found = super()._model_generate(context, *args, **more)  # type: ignore[misc]
-        self.meter.heard(len(context))
+        self.meter.count(len(context))
         return found
 
 
@@ -105,7 +105,7 @@ def wrapped(model: Any, tokenizer: Any, batch_size: int, meter: QuestionMeter) -
     """The harness's model around one that is loaded, with its adapter switched on."""
     from lm_eval.models.huggingface import HFLM
 
-    class Model(Heard, HFLM):
+    class Model(MeteredModel, HFLM):
         """Ours, then upstream's."""
 
     made = Model(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)

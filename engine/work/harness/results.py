@@ -21,13 +21,13 @@ class ModelScores(NamedTuple):
     each: dict[str, tuple[float, ...]]
 
 
-def read(said: Mapping[str, Any]) -> ModelScores:
+def read(output: Mapping[str, Any]) -> ModelScores:
     """What `lm_eval.evaluate` returned, without the questions and answers."""
-    each = _each(said.get("samples") or {})
+    each = _each(output.get("samples") or {})
     shares = {key.partition("|")[2] for key in each}
     scores = [
-        _score(said, task, key, shares)
-        for task, measured in said["results"].items()
+        _score(output, task, key, shares)
+        for task, measured in output["results"].items()
         for key, value in measured.items()
         if _is_score(key, value)
     ]
@@ -56,15 +56,15 @@ def _is_score(key: str, value: Any) -> bool:
     return "," in key and "_stderr," not in key and is_number and math.isfinite(value)
 
 
-def _score(said: Mapping[str, Any], task: str, key: str, shares: set[str]) -> BenchmarkScore:
-    measured, (metric, by) = said["results"][task], key.split(",", 1)
+def _score(output: Mapping[str, Any], task: str, key: str, shares: set[str]) -> BenchmarkScore:
+    measured, (metric, by) = output["results"][task], key.split(",", 1)
     score, stderr = float(measured[key]), measured.get(f"{metric}_stderr,{by}")
     known = isinstance(stderr, int | float) and math.isfinite(stderr)
-    n, of = _asked(said, task)
+    n, of = _asked(output, task)
     low, high = (None, None)
     if known:
         low, high = _bounds(score, float(stderr), n, f"{metric}|{by}" in shares)
-    version = said["versions"].get(task)
+    version = output["versions"].get(task)
     return BenchmarkScore(
         task=task,
         metric=metric,
@@ -75,10 +75,10 @@ def _score(said: Mapping[str, Any], task: str, key: str, shares: set[str]) -> Be
         high=high,
         n=n,
         of=of,
-        num_fewshot=said["n-shot"].get(task),
+        num_fewshot=output["n-shot"].get(task),
         version="" if version is None else str(version),
-        higher_is_better=(said["higher_is_better"].get(task) or {}).get(metric),
-        group=bool(said["group_subtasks"].get(task)),
+        higher_is_better=(output["higher_is_better"].get(task) or {}).get(metric),
+        group=bool(output["group_subtasks"].get(task)),
     )
 
 
@@ -90,12 +90,12 @@ def _bounds(score: float, stderr: float, n: int, share: bool) -> tuple[float | N
     return (max(0.0, low), min(1.0, high)) if share else (low, high)
 
 
-def _asked(said: Mapping[str, Any], task: str) -> tuple[int, int]:
+def _asked(output: Mapping[str, Any], task: str) -> tuple[int, int]:
     """How many questions were asked and there are; of a group, of all its tasks."""
-    counts = said["n-samples"]
+    counts = output["n-samples"]
     if task in counts:
         return int(counts[task]["effective"]), int(counts[task]["original"])
-    parts = [_asked(said, part) for part in said["group_subtasks"].get(task, ())]
+    parts = [_asked(output, part) for part in output["group_subtasks"].get(task, ())]
     return sum(n for n, _ in parts), sum(of for _, of in parts)
 
 

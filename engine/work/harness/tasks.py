@@ -76,13 +76,13 @@ def _why(name: str, error: Exception) -> tuple[str, str]:
                 f"{name} needs the Python module {each.name}, which is not here.",
                 "Install the package that has it, or choose another task.",
             )
-    said = " ".join(str(chain[0]).split())[:300].rstrip(".") or type(error).__name__
+    reason = " ".join(str(chain[0]).split())[:300].rstrip(".") or type(error).__name__
     if any("on the hub" in str(each).lower() or _is_unreachable(each) for each in chain):
         return (
-            f"The questions of {name} can't be reached: {said}.",
+            f"The questions of {name} can't be reached: {reason}.",
             "Go online once so that they are kept, or choose another task.",
         )
-    return f"{name} can't be loaded: {said}.", LOCAL_FIX
+    return f"{name} can't be loaded: {reason}.", LOCAL_FIX
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

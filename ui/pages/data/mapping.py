@@ -25,7 +25,7 @@ KINDS = list(get_args(Kind))
 MOST_OFFERED = 300  # columns: a longer list is no list to choose from
 
 
-class Panel(NamedTuple):
+class MappingPanel(NamedTuple):
     """The components; `roles` in the order of ROLES."""
 
     whole: gr.Column
@@ -36,7 +36,7 @@ class Panel(NamedTuple):
     use: gr.Button
 
 
-def build() -> Panel:
+def build() -> MappingPanel:
     """A dropdown for the kind and for each role, two rows as they would be, and the button."""
     with gr.Column(visible=False, elem_classes="tl-panel", elem_id="data-mapping") as whole:
         gr.HTML(markup.part("Map the columns", "Guessed from the column names: check each one."))
@@ -58,7 +58,7 @@ def build() -> Panel:
         )  # fmt: skip
         example = gr.HTML("", elem_id="data-map-example")
         use = gr.Button("Use these columns", variant="primary", elem_id="data-map-use")
-    return Panel(whole, kind, roles, no_header, example, use)
+    return MappingPanel(whole, kind, roles, no_header, example, use)
 
 
 def roles_of(kind: Any) -> tuple[ColumnRole, ...]:

@@ -74,7 +74,7 @@ def form_input(
     return FormInput(str(upload or ""), share, str(layout or ""), str(group or ""), mapping)
 
 
-def drop(ws: Workspace, path: str | None, percent: Any = 15) -> tuple[str, PreviewUpdates]:
+def dropped_file(ws: Workspace, path: str | None, percent: Any = 15) -> tuple[str, PreviewUpdates]:
     """The id of a dropped file, empty where it cannot be read, and everything shown of it."""
     if not path:
         return "", updates(ws, FormInput(""))

@@ -52,7 +52,7 @@ def sorts(found: Statistics) -> str:
     lists = [
         bars("Turns by role", roles),
         bars("Turns per row, answer included", turns),
-        bars(f"Language of {found.heard:,} rows", languages),
+        bars(f"Language of {found.language_rows:,} rows", languages),
     ]
     if found.sides:
         lists.append(_sides(found.sides))

@@ -13,7 +13,7 @@ from ui.components.markup import RAW
 from ui.components.page import Page
 from ui.pages.data import findings, fix_preview, hub, mapping
 from ui.pages.data import preview as previews
-from ui.pages.data.mapping import Panel
+from ui.pages.data.mapping import MappingPanel
 from ui.pages.data.preview import BY_HAND, PreviewUpdates
 from ui.web.errors import shows_errors
 
@@ -41,7 +41,7 @@ class UploadForm(NamedTuple):
     change: gr.HTML
     add: gr.Button
     report: gr.HTML
-    panel: Panel
+    panel: MappingPanel
     preview: gr.HTML
 
 
@@ -123,7 +123,7 @@ def _wire_previews(ws: Workspace, form: UploadForm, given: list[Any]) -> None:
     @shows_errors
     def on_file(path: str | None, percent: Any) -> list[Any]:
         name = datasets.stem(path) if path else ""
-        upload, updates = previews.drop(ws, path, percent)
+        upload, updates = previews.dropped_file(ws, path, percent)
         return [upload, None, name, "", *flat(updates)]
 
     @shows_errors

@@ -246,7 +246,7 @@ def _wire_list(wiring: Wiring) -> None:
         return version.show(ws, datasets.get(ws, who(ws), choice_cards.picked(event)))
 
     @shows_errors
-    def on_shelf(project: str | None, chosen: str) -> tuple[Any, ...]:
+    def on_list(project: str | None, chosen: str) -> tuple[Any, ...]:
         return version_list(ws, project, chosen)
 
     @shows_errors
@@ -259,7 +259,7 @@ def _wire_list(wiring: Wiring) -> None:
     closed = [wiring.opened.detail, wiring.opened.id]
     page.project.change(lambda: (gr.Column(visible=False), ""), None, closed, **markup.QUIET)
     held = [*shelf]
-    markup.on_show(page, on_shelf, [page.project, wiring.opened.id], held)
+    markup.on_show(page, on_list, [page.project, wiring.opened.id], held)
 
 
 def _wire_numbers(wiring: Wiring) -> None:

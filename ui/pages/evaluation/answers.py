@@ -33,7 +33,7 @@ def frame(
             cells["Gain"] = None if difference is None else round(difference, 3)
         cells["Question"] = question(row)
         for each in found.models:
-            cells[names[each]] = said(row.outputs[each])
+            cells[names[each]] = answer_text(row.outputs[each])
         cells["Reference"] = row.references[0] if row.references else ""
         for each in found.models:
             score = row.outputs[each].scores.get(metric)
@@ -52,7 +52,7 @@ def widths(shown: pd.DataFrame) -> list[str]:
     ]
 
 
-def said(output: Output) -> str:
+def answer_text(output: Output) -> str:
     """The answer, or why there is none."""
     return f"(no answer: {output.failed})" if output.failed is not None else output.text
 
@@ -66,12 +66,12 @@ def opened(row: EvaluatedRow, found: Evaluation, names: Names, model: str) -> st
     )
     references = "".join(f"<div>{escape(each)}</div>" for each in row.references)
     before, after = row.outputs[base], row.outputs[model]
-    left, right = marked(said(before), said(after))
+    left, right = marked(answer_text(before), answer_text(after))
     sides = [_side(names[base], "baseline", left, before)]
     if model != base:
         sides.append(_side(names[model], "", right, after))
     else:
-        sides = [_side(names[base], "", escape(said(before)), before)]
+        sides = [_side(names[base], "", escape(answer_text(before)), before)]
     return (
         f'<div class="tl-opened"><h3>Row {row.index}</h3>'
         f'<div class="tl-block"><h4>Question</h4>{turns}</div>'

@@ -34,9 +34,9 @@ NOTE = (
     "lm-evaluation-harness {version}. Intervals are 95 %, from the harness's own standard error; "
     "a difference is that of the same questions, with its own interval."
 )
-AS_SAID = ""
+AS_STATED = ""
 SHOTS = [
-    ("As the benchmark says", AS_SAID),
+    ("As the benchmark says", AS_STATED),
     *((str(n), str(n)) for n in (0, 1, 2, 3, 5, 8, 10, 25)),
 ]
 
@@ -89,7 +89,7 @@ def _components(usable: bool) -> BenchmarkPanel:
     with gr.Row():
         limit = gr.Number(100, minimum=0, precision=0, label="Questions of each", info="0 for all",
                           interactive=usable, elem_id="benchmarks-limit")  # fmt: skip
-        shots = gr.Dropdown(SHOTS, value=AS_SAID, label="Solved examples shown",
+        shots = gr.Dropdown(SHOTS, value=AS_STATED, label="Solved examples shown",
                             info="Before each question", interactive=usable,
                             elem_id="benchmarks-shots")  # fmt: skip
         chat = gr.Checkbox(False, label="Ask as in a chat", interactive=usable,
@@ -127,7 +127,7 @@ def _wire(ws: Workspace, page: Page, panel: BenchmarkPanel) -> None:
     given = [page.project, panel.models, panel.tasks, panel.which]
     gr.on(page.shown, on_show, given, [panel.models, panel.tasks, *results], **RAW)
     markup.live(page, on_look, [page.project, seen, panel.which], results, how=RAW)
-    panel.find.change(shows_errors(found), [panel.find, panel.tasks], panel.tasks,
+    panel.find.change(shows_errors(offered_tasks), [panel.find, panel.tasks], panel.tasks,
                      trigger_mode="always_last", **RAW)  # fmt: skip
     panel.which.input(on_which, [page.project, panel.which], panel.table, **RAW)
     panel.go.click(on_start, [page.project, *panel[:5]], panel.progress, **RAW)
@@ -141,11 +141,11 @@ def choices(
     kept = [one for one in models or [] if one in {each for _, each in offered}]
     return (
         gr.Dropdown(choices=offered, value=kept or names.first_two(ws, project), multiselect=True),
-        found("", tasks),
+        offered_tasks("", tasks),
     )
 
 
-def found(text: str, chosen: list[str]) -> gr.Dropdown:
+def offered_tasks(text: str, chosen: list[str]) -> gr.Dropdown:
     """The benchmarks to choose from: those chosen, then what `text` finds, else the usual ones."""
     kept = [str(one) for one in chosen or []]
     wanted = str(text or "").strip()

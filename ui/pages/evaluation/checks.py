@@ -11,13 +11,13 @@ from ui.pages.evaluation.render import Names, answer_badge
 MOST_ROWS = 10  # row numbers named
 
 
-def panel(found: Evaluation, names: Names) -> str:
+def notices(found: Evaluation, names: Names) -> str:
     """Notices for regressions, known questions and cut answers; one good line where all held."""
     regressed = [one for one in found.regression_checks if one.regressed]
     said = [markup.notice(_regression(one, names), "bad") for one in regressed]
     if found.regression_checks and not regressed:
         doubt = gate.unproven(found.regression_checks)
-        good = gate.said(found.regression_checks)
+        good = gate.sentence(found.regression_checks)
         said.append(markup.notice(doubt, "warn") if doubt else markup.notice(good, "good"))
     said += [_seen(found.overlap)] if found.overlap else []
     said += [markup.notice(text, "warn") for text in of_cut_answers(found, names)]

@@ -9,7 +9,7 @@ from ui.components.live_plot import LivePlot
 from ui.pages.evaluation import answers
 
 
-class Shown(NamedTuple):
+class EvaluationParts(NamedTuple):
     """The components that a look at an evaluation may change."""
 
     empty: gr.Column
@@ -51,14 +51,14 @@ class Shown(NamedTuple):
 EVERY = ""  # the value of a filter that keeps all rows
 
 
-def build(around: dict[str, Any]) -> Shown:
+def build(around: dict[str, Any]) -> EvaluationParts:
     """The components, in the layout that is open; `around` are those that stand elsewhere."""
     found = around | _top()
     with gr.Tabs(elem_id="evaluate-views", elem_classes="tl-views"):
         for title, part in VIEWS.items():
             with gr.Tab(title):
                 found |= part()
-    return Shown(**found)
+    return EvaluationParts(**found)
 
 
 def _top() -> dict[str, gr.components.Component]:
@@ -75,7 +75,7 @@ def _top() -> dict[str, gr.components.Component]:
 
 
 def _scores() -> dict[str, gr.components.Component]:
-    gr.HTML(_said("A point is a score, its line the 95 % interval; hollow ones need no model."))
+    gr.HTML(_hint("A point is a score, its line the 95 % interval; hollow ones need no model."))
     intervals = LivePlot(height=420, elem_id="evaluate-intervals")
     table = gr.HTML("", elem_id="evaluate-table")
     over = gr.HTML("", elem_id="evaluate-over")
@@ -95,7 +95,7 @@ def _scores() -> dict[str, gr.components.Component]:
 
 
 def _where() -> dict[str, gr.blocks.Block]:
-    gr.HTML(_said("Where it gained and where it lost: rows one by one, and rows of a kind."))
+    gr.HTML(_hint("Where it gained and where it lost: rows one by one, and rows of a kind."))
     compare = gr.Dropdown([], value=None, label="Compare with the baseline", visible=False,
                           elem_id="evaluate-compare")  # fmt: skip
     with gr.Row(elem_classes="tl-pictures"):
@@ -120,7 +120,7 @@ def _where() -> dict[str, gr.blocks.Block]:
 
 
 def _rows() -> dict[str, gr.components.Component]:
-    gr.HTML(_said("The answers behind the scores. Choose a row to read it whole."))
+    gr.HTML(_hint("The answers behind the scores. Choose a row to read it whole."))
     order = gr.Radio(answers.ORDERS, value="gains", show_label=False, container=False,
                      elem_id="evaluate-order")  # fmt: skip
     with gr.Row(elem_classes="tl-filter"):
@@ -145,7 +145,7 @@ def _rows() -> dict[str, gr.components.Component]:
 
 
 def _speed() -> dict[str, gr.components.Component]:
-    gr.HTML(_said("Measured while this evaluation ran."))
+    gr.HTML(_hint("Measured while this evaluation ran."))
     price = gr.Number(0, minimum=0, maximum=1000, label="Price of this machine, dollars an hour",
                       elem_id="evaluate-cost")  # fmt: skip
     speed = gr.HTML("", elem_id="evaluate-speed")
@@ -153,7 +153,7 @@ def _speed() -> dict[str, gr.components.Component]:
 
 
 def _files() -> dict[str, gr.components.Component]:
-    gr.HTML(_said("All rows as a table, or the whole as one page to send."))
+    gr.HTML(_hint("All rows as a table, or the whole as one page to send."))
     files = gr.HTML("", elem_id="evaluate-files")
     with gr.Accordion("Exactly how it was scored", open=False):
         signatures = gr.HTML("")
@@ -164,7 +164,7 @@ def _part(title: str, text: str) -> str:
     return f'<div class="tl-part"><h3>{title}</h3><p>{text}</p></div>'
 
 
-def _said(text: str) -> str:
+def _hint(text: str) -> str:
     return f'<p class="tl-hint">{text}</p>'
 
 

@@ -5,7 +5,7 @@ from html import escape
 
 from engine.core.evaluation import Evaluation
 from engine.services.evaluation import slices as evaluation_slices
-from engine.services.evaluation.leaderboard import Line
+from engine.services.evaluation.leaderboard import LeaderboardRow
 from engine.services.evaluation.metrics import title as metric_title
 from engine.services.evaluation.slices import By, Parts, Slice
 from ui.components import markup
@@ -21,7 +21,7 @@ WAYS: dict[By, str] = {
 UNLIKE = "Lines with other rows asked are not comparable: their questions differ."
 
 
-def table(lines: Sequence[Line], names: Names, metric: str, shown: Sequence[str]) -> str:
+def table(lines: Sequence[LeaderboardRow], names: Names, metric: str, shown: Sequence[str]) -> str:
     """Place, model, score, perplexity, rows, when; the models on the page are marked."""
     ranked = [line for line in lines if metric in line.means]
     rows = "".join(_line(n, line, names, metric, shown) for n, line in enumerate(ranked, 1))
@@ -35,7 +35,7 @@ def table(lines: Sequence[Line], names: Names, metric: str, shown: Sequence[str]
     return _table(titles, rows) + told + note
 
 
-def _line(place: int, line: Line, names: Names, metric: str, shown: Sequence[str]) -> str:
+def _line(place: int, line: LeaderboardRow, names: Names, metric: str, shown: Sequence[str]) -> str:
     mean = line.means[metric]
     name = escape(_name(line, names))
     plain = line.model_id.startswith("baseline:")
@@ -51,7 +51,7 @@ def _line(place: int, line: Line, names: Names, metric: str, shown: Sequence[str
     )
 
 
-def _name(line: Line, names: Names) -> str:
+def _name(line: LeaderboardRow, names: Names) -> str:
     return names.get(line.model_id, line.name)
 
 

@@ -54,7 +54,7 @@ def scores(
         "to_rating": gr.Button(visible=step is AfterEvaluation.RATE),
         "to_training": gr.Button(visible=step is AfterEvaluation.TRAIN),
         "sentences": render.sentences(found, called, metric),
-        "checks": checks.panel(found, called),
+        "checks": checks.notices(found, called),
         "intervals": evaluation_charts.intervals(found, called),
         "table": render.table(found, called),
         "over": render.over_plain(found, called, metric),

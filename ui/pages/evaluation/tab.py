@@ -25,7 +25,7 @@ from ui.pages.evaluation import (
     speed,
     start,
 )
-from ui.pages.evaluation.layout import Shown
+from ui.pages.evaluation.layout import EvaluationParts
 from ui.pages.evaluation.refresh import Choice
 from ui.pages.evaluation.start import Start
 from ui.web.errors import shows_errors
@@ -144,7 +144,7 @@ def poll(
     ws: Workspace, draw: Draw, project: str | None, seen: EvaluationView, *chosen: Any
 ) -> list[Any]:
     """The view, the panel's fold, progress, and the results where evaluations came or went."""
-    same = [gr.skip()] * len(Shown._fields)
+    same = [gr.skip()] * len(EvaluationParts._fields)
     now = (project, lifecycle.revision(ws, who(ws), project) if project else "")
     if now == seen.revision and not seen.tracks:
         return [*REFRESHER.unchanged(), *same]
@@ -171,7 +171,7 @@ def drawn(
     """An update of every component of the results, in their order."""
     if not choice.which or not listed:
         hidden = {"next_words": "", "to_rating": _button(False), "to_training": _button(False)}
-        rest = [hidden.get(name, gr.skip()) for name in Shown._fields[4:]]
+        rest = [hidden.get(name, gr.skip()) for name in EvaluationParts._fields[4:]]
         return [*nothing(ws, project), *rest]
     found, called = load(ws, project, choice.which)
     updates = {
@@ -180,7 +180,7 @@ def drawn(
         "which": gr.Dropdown(choices=listed, value=choice.which),
         **refresh.whole(ws, found, called, choice),
     }
-    return [updates.get(name, gr.skip()) for name in Shown._fields]
+    return [updates.get(name, gr.skip()) for name in EvaluationParts._fields]
 
 
 def _button(visible: bool) -> gr.Button:
@@ -225,7 +225,11 @@ def _wire_panel(ws: Workspace, page: Page, panel: Start, progress: gr.HTML) -> N
 
 
 def _wire_results(
-    ws: Workspace, page: Page, view: gr.State, over: tuple[gr.Accordion, gr.HTML], shown: Shown
+    ws: Workspace,
+    page: Page,
+    view: gr.State,
+    over: tuple[gr.Accordion, gr.HTML],
+    shown: EvaluationParts,
 ) -> None:
     chosen: Sequence[Any] = [getattr(shown, name) for name in Choice._fields]
 
@@ -262,7 +266,7 @@ def _wire_results(
     _wire_rows(ws, page, shown, chosen)
 
 
-def _wire_rows(ws: Workspace, page: Page, shown: Shown, chosen: Sequence[Any]) -> None:
+def _wire_rows(ws: Workspace, page: Page, shown: EvaluationParts, chosen: Sequence[Any]) -> None:
     @shows_errors
     def on_order(project: str | None, *values: Any) -> Any:
         choice = Choice(*values)

@@ -10,7 +10,7 @@ from ui.components.live_plot import LivePlot
 from ui.components.page import Page
 from ui.pages.jobs import compare as side_by_side
 
-WISHES = (
+MARGINS = (
     '<div class="tl-part"><h3>Reward margin and accuracy</h3><p>Above: how much more likely the '
     "preferred answers became than the others. Below: the share of pairs ranked as people did. "
     "Bold lines are held out.</p></div>"
@@ -47,8 +47,8 @@ class JobsParts(NamedTuple):
     study: LivePlot
     losses_box: gr.Column
     losses: LivePlot
-    wishes_box: gr.Column
-    wishes: LivePlot
+    margins_box: gr.Column
+    margins: LivePlot
     samples: gr.HTML
     rates_box: gr.Accordion
     rates: LivePlot
@@ -137,9 +137,9 @@ def _charts(made: dict[str, Any]) -> None:
         made["study"] = LivePlot(height=360, elem_id="runs-study")
     with gr.Column(visible=False) as made["losses_box"]:
         made["losses"] = LivePlot(height=340, elem_id="runs-losses")
-    with gr.Column(visible=False) as made["wishes_box"]:
-        gr.HTML(WISHES)
-        made["wishes"] = LivePlot(height=360, elem_id="runs-wishes")
+    with gr.Column(visible=False) as made["margins_box"]:
+        gr.HTML(MARGINS)
+        made["margins"] = LivePlot(height=360, elem_id="runs-margins")
     made["samples"] = gr.HTML("", elem_id="runs-samples")
     title = "Learning rate and gradient norm"
     with gr.Accordion(title, open=False, visible=False, elem_id="runs-rates") as made["rates_box"]:

@@ -54,7 +54,7 @@ class ListFilter(NamedTuple):
 ANYTHING = ListFilter()
 
 
-class JobsLook(NamedTuple):
+class JobsRefresh(NamedTuple):
     """What a look found: the view, the value of each part, and how its charts are drawn."""
 
     view: JobsView
@@ -63,7 +63,7 @@ class JobsLook(NamedTuple):
 
 
 def _plain_shows() -> dict[str, Update]:
-    columns = ("empty", "losses_box", "wishes_box", "study_box", "overlay_box")
+    columns = ("empty", "losses_box", "margins_box", "study_box", "overlay_box")
     buttons = ("stop", "keep", "again", "resume", "delete")
     return {
         **dict.fromkeys(columns, refresh.shown(gr.Column)),
@@ -104,19 +104,19 @@ def poll(
     now = (project, lifecycle.revision(ws, who(ws), project) if project else "", view.picked, asked)
     if now == view.revision and not view.live:
         return REFRESHER.unchanged()
-    found = look(ws, project, view, asked)
+    found = read_parts(ws, project, view, asked)
     seen = replace(found.view, revision=now)
     return REFRESHER.changed(seen, found.values, found.draws)
 
 
-def look(
+def read_parts(
     ws: Workspace, project: str | None, view: JobsView, asked: ListFilter = ANYTHING
-) -> JobsLook:
+) -> JobsRefresh:
     """The value of every part; those of a job that is over and drawn are left out."""
     every = lifecycle.list_all(ws, who(ws), project) if project else []
     found = [job for job in every if job.kind not in ELSEWHERE]
     if not found or project is None:
-        return JobsLook(JobsView(marks=view.marks), {"empty": True, "body": False})
+        return JobsRefresh(JobsView(marks=view.marks), {"empty": True, "body": False})
     job = chosen(found, view.picked)
     compared = [one for one in found if one.id in asked.compared][: compare.MOST]
     read = [one for one in found if not one.over or one.id == job.id or one in compared]
@@ -128,7 +128,7 @@ def look(
     values = {"empty": False, "body": True, "cards": cards, **_choices(found)}
     values |= opened(ws, project, job, waits.get(job.id), seen)
     values |= _compared(ws, project, compared, seen)
-    return JobsLook(seen, values, {**_plots(seen, compared), **_fields(asked)})
+    return JobsRefresh(seen, values, {**_plots(seen, compared), **_fields(asked)})
 
 
 def matching(ws: Workspace, project: str, found: list[Job], asked: ListFilter) -> list[Job]:
@@ -195,7 +195,7 @@ def _drawings(job: Job, track: Track) -> dict[str, Any]:
     drawing = (job.id, track.measured, len(track.trials), job.over)
     seen = {
         "losses": any("loss" in e.data or "eval_loss" in e.data for e in track.metrics),
-        "wishes": curves.has_preferences(track.metrics),
+        "margins": curves.has_preferences(track.metrics),
         "rates": curves.has_rates(track.metrics),
         "study": studies.has_picture(job, track),
     }
@@ -229,7 +229,7 @@ def _plots(view: JobsView, compared: list[Job]) -> dict[str, Update]:
 
     return {
         "losses": plot(partial(curves.losses, track.metrics, run)),
-        "wishes": plot(partial(curves.preferences, track.metrics, run)),
+        "margins": plot(partial(curves.preferences, track.metrics, run)),
         "rates": plot(partial(curves.rates, track.metrics, run)),
         "study": lambda seen: studies.picture(seen[1], track) if seen else gr.skip(),
         "overlay": plot(partial(side_by_side.losses, compared, view.tracks)),

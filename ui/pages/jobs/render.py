@@ -92,7 +92,7 @@ def top(
     return (
         f'<div class="tl-run-head"><div><h3>{escape(job.name)}</h3>'
         f"<p>{escape(about(job, names))}</p></div>{state(job)}</div>{_note(job)}"
-        f"{_standing(job, track, waits, alive, goes_on)}{numbers(job, track)}{_warning(job)}"
+        f"{_state_notice(job, track, waits, alive, goes_on)}{numbers(job, track)}{_warning(job)}"
     )
 
 
@@ -158,7 +158,7 @@ def _bar(track: Track) -> str:
     return f'<div class="tl-thin"><span style="width:{share:.1%}"></span></div>'
 
 
-def _standing(job: Job, track: Track, waits: Waiting | None, alive: bool, goes_on: bool) -> str:
+def _state_notice(job: Job, track: Track, waits: Waiting | None, alive: bool, goes_on: bool) -> str:
     if job.state is State.FAILED:
         return markup.notice(job.error or "It failed; the log has the details.", "bad")
     if job.state is State.QUEUED:

@@ -117,7 +117,7 @@ def _wire_buttons(
     def stopped(seen: JobsView) -> tuple[JobsView, str, str]:
         return seen, f"{stop(ws, seen).name} stops after its current step.", "Stopping"
 
-    def kept(seen: JobsView) -> tuple[JobsView, str, str]:
+    def stopped_and_kept(seen: JobsView) -> tuple[JobsView, str, str]:
         job = lifecycle.stop_and_keep(ws, who(ws), seen.shown)
         return seen, f"{job.name} stops; its best state so far becomes a model.", "Stopping"
 
@@ -137,7 +137,7 @@ def _wire_buttons(
     out = [view, *parts]
     for button, act in (
         (more.stop_yes, stopped),
-        (parts.keep, kept),
+        (parts.keep, stopped_and_kept),
         (parts.again, repeated),
         (parts.resume, resumed),
     ):

@@ -85,7 +85,7 @@ def _regression_checks(one: Generation) -> str:
     listed = f'<ul class="tl-held">{items}</ul>'
     if any(each.answer is not RegressionAnswer.HELD for each in one.regression_checks):
         return listed
-    said = escape(gate.said(one.regression_checks))
+    said = escape(gate.sentence(one.regression_checks))
     return f'<details class="tl-hint"><summary>{said}</summary>{listed}</details>'
 
 

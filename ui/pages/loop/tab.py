@@ -151,7 +151,7 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, d
         "links": one is not None,
         "promote": one is not None and one.model.id != told.champion_id,
         "champion": detail.champion(told, called, decided),
-        "back": len(champion.line(decided[::-1])) > 1,
+        "back": len(champion.champions(decided[::-1])) > 1,
         "rules": detail.rules(told.rules),
     }
 

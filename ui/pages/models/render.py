@@ -78,7 +78,7 @@ def _trained(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str
     method = str(one.info.get("method", ""))
     taught = kinds.short_title(method)
     learned = labels.get(one.dataset_id or "", names.GONE)
-    whole = markup.badge("full fine-tuning", "neutral") if one.whole else ""
+    whole = markup.badge("full fine-tuning", "neutral") if one.has_all_weights else ""
     return (
         f'<div class="tl-card"><div class="tl-card-head"><b>{escape(called[one.id])}</b>'
         f"<span>{markup.badge(taught, 'good' if method == 'dpo' else 'neutral')} {whole}</span>"

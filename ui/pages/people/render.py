@@ -22,7 +22,7 @@ PLAIN = (
 def sign_in(then: str, name: str = "", said: str = "", *, unsafe: bool = False) -> str:
     """Name and password."""
     body = (
-        f"{_said(said)}{_hint(PLAIN) if unsafe else ''}"
+        f"{_notice(said)}{_hint(PLAIN) if unsafe else ''}"
         f"{_field('Name', 'name', name, 'username', focus=not name)}"
         f"{_secret('Password', 'password', 'current-password', focus=bool(name))}"
         f"{_hidden('then', then)}{_button('Sign in')}"
@@ -40,7 +40,7 @@ def welcome(token: str, name: str, *, free: bool, said: str = "", unsafe: bool =
         + _hidden("name", name)
     )
     body = (
-        f"{_said(said)}{_hint(PLAIN) if unsafe else ''}{who}{_new_password()}"
+        f"{_notice(said)}{_hint(PLAIN) if unsafe else ''}{who}{_new_password()}"
         f"{_button('Set the password and sign in')}"
     )
     return _page("Welcome" if free else "New password", _form(f"/account/welcome/{token}", body))
@@ -71,7 +71,7 @@ def account(
     folded = f"<details><summary>Change your password</summary>{password}</details>"
     return _page(
         "Your account",
-        f"{_said(said)}<section>{own}</section>{more}{_form('/account/password', folded)}",
+        f"{_notice(said)}<section>{own}</section>{more}{_form('/account/password', folded)}",
     )
 
 
@@ -85,9 +85,10 @@ def person(one: Account, projects: Mapping[str, str], said: str = "", link: str 
         doors.append(_form(f"{at}/close", _button("Close the account", quiet=True), box=False))
     given = _link(link, one.name) if link else ""
     choices = _rights(one.role, one.projects, projects) + _button("Save")
+    state = escape(_state(one).capitalize())
     return _page(
         one.name,
-        f"{_said(said)}{given}{_form(at, f'<h2>{escape(_state(one).capitalize())}</h2>{choices}')}"
+        f"{_notice(said)}{given}{_form(at, f'<h2>{state}</h2>{choices}')}"
         f"<section><div class='tl-account-row'>{''.join(doors)}</div>"
         + _hint("A link sets a new password; it works once, for a week.")
         + "</section><p><a href='/account'>All accounts</a></p>",
@@ -187,7 +188,7 @@ def _hint(text: str) -> str:
     return f"<p class='tl-account-hint'>{escape(text)}</p>"
 
 
-def _said(text: str) -> str:
+def _notice(text: str) -> str:
     return f"<p class='tl-account-said' role='alert'>{escape(text)}</p>" if text else ""
 
 

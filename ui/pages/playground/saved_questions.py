@@ -18,7 +18,7 @@ SHOWN = 90  # characters of a saved question, in the list
 NONE_YET = "Nothing is shown yet."
 
 
-class Keep(NamedTuple):
+class SavedQuestionsPanel(NamedTuple):
     """The components of the panel."""
 
     box: gr.Accordion
@@ -31,7 +31,7 @@ class Keep(NamedTuple):
     to_rate: gr.Button
 
 
-def build() -> Keep:
+def build() -> SavedQuestionsPanel:
     """The panel, shut and hidden until there is an answer to read."""
     with gr.Accordion("Use this question", open=False, visible=False, elem_id="play-keep") as box:
         gr.HTML(markup.part("Ask it again, or have its answers rated",
@@ -51,7 +51,7 @@ def build() -> Keep:
             add = gr.Button("Add to the test set", elem_id="play-add")
         said = gr.HTML("", elem_id="play-kept")
         to_rate = gr.Button("Open the round", visible=False, size="sm", elem_id="play-to-rate")
-    return Keep(box, save, rate, right, which, add, said, to_rate)
+    return SavedQuestionsPanel(box, save, rate, right, which, add, said, to_rate)
 
 
 def labels(ws: Workspace, project: str | None) -> list[tuple[str, int]]:
@@ -106,7 +106,12 @@ def add(ws: Workspace, project: str | None, job_id: str, right: str, which: str)
 
 
 def wire(
-    ws: Workspace, page: Page, talk: gr.State, panel: Keep, again: gr.Dropdown, raw: dict[str, Any]
+    ws: Workspace,
+    page: Page,
+    talk: gr.State,
+    panel: SavedQuestionsPanel,
+    again: gr.Dropdown,
+    raw: dict[str, Any],
 ) -> None:
     """Let the buttons do what they say; `again` is the list of saved questions."""
 

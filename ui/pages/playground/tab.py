@@ -21,7 +21,7 @@ from ui.web.errors import shows_errors
 from ui.web.session import who
 
 MOST_MODELS = 4
-LOOK_EVERY_S = 0.5
+POLL_EVERY_S = 0.5
 NAME_LENGTH = 60  # of a question, as the name of its run
 HINT = (
     "The first question takes a few seconds while the models load; further questions within four "
@@ -60,7 +60,7 @@ class Parts(NamedTuple):
 
     answers: gr.HTML
     history: gr.HTML
-    past: gr.Column
+    earlier: gr.Column
     go: gr.Button
     stop: gr.Button
     timer: gr.Timer
@@ -95,7 +95,7 @@ def build(ws: Workspace, page: Page) -> None:
     with gr.Column(visible=False) as past:
         gr.HTML(BEFORE)
         history = choice_cards.component("play-history")
-    timer = gr.Timer(LOOK_EVERY_S, active=False)
+    timer = gr.Timer(POLL_EVERY_S, active=False)
     _wire(ws, page, talk, form, Parts(answers, history, past, go, stop, timer, panel.box))
     saved_questions.wire(ws, page, talk, panel, again, RAW)
     _wire_saved(ws, page, form, again, panel)
@@ -135,7 +135,7 @@ def asked(ws: Workspace, project: str | None) -> list[Job]:
     return lifecycle.list_all(ws, who(ws), project, ("play",)) if project else []
 
 
-def look(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk, Job | None]:
+def shown_question(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk, Job | None]:
     """The shown question and what its models wrote so far; the newest one where none is shown."""
     found = asked(ws, project)
     job = next((each for each in found if each.id == talk.job), None) or next(iter(found), None)
@@ -147,7 +147,7 @@ def look(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk, Job | No
 
 def whole(ws: Workspace, project: str | None, talk: Talk) -> list[Any]:
     """The view and an update for every part of the tab, for the shown question."""
-    talk, job = look(ws, project, talk)
+    talk, job = shown_question(ws, project, talk)
     live = job is not None and not job.over
     values: dict[str, Any] = dict.fromkeys(("go", "stop", "timer"), live)
     if job is None:
@@ -254,7 +254,11 @@ def _wire(ws: Workspace, page: Page, talk: gr.State, form: Form, parts: Parts) -
 
 
 def _wire_saved(
-    ws: Workspace, page: Page, form: Form, again: gr.Dropdown, panel: saved_questions.Keep
+    ws: Workspace,
+    page: Page,
+    form: Form,
+    again: gr.Dropdown,
+    panel: saved_questions.SavedQuestionsPanel,
 ) -> None:
     @shows_errors
     def on_show(project: str | None) -> Any:

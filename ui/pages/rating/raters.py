@@ -38,7 +38,7 @@ ONCE = "Copy this link now and send it: it is shown once, and opens the Rating p
 def build(ws: Workspace, page: Page, view: gr.State) -> None:
     """The boxes; `view` knows the round that the page shows."""
     _links(ws, page)
-    _look(ws, view)
+    _layout(ws, view)
 
 
 def _links(ws: Workspace, page: Page) -> None:
@@ -67,7 +67,7 @@ def _links(ws: Workspace, page: Page) -> None:
                  **markup.QUIET)  # fmt: skip
 
 
-def _look(ws: Workspace, view: gr.State) -> None:
+def _layout(ws: Workspace, view: gr.State) -> None:
     with gr.Accordion("Raters and flags", open=False, elem_id="rate-people") as box:
         table = gr.HTML("")
         with gr.Row(visible=False, elem_classes="tl-actions") as some:
@@ -85,7 +85,7 @@ def _look(ws: Workspace, view: gr.State) -> None:
             settle = gr.Button("This pair is fine: show it again", elem_id="rate-settle")
         _record(ws, view, box)
     out = [table, rater, raised, flag, some, open_]
-    box.expand(shows_errors(partial(watched, ws)), view, out, **markup.QUIET)
+    box.expand(shows_errors(partial(raters_panel, ws)), view, out, **markup.QUIET)
     acts = partial(shows_errors(_act), ws)
     pause.click(partial(acts, raters.pause), [view, rater], out, **markup.QUIET)
     resume.click(partial(acts, raters.resume), [view, rater], out, **markup.QUIET)
@@ -95,7 +95,7 @@ def _look(ws: Workspace, view: gr.State) -> None:
 
     @shows_errors
     def on_yes(seen: RatingView, name: str | None) -> list[Any]:
-        said, *now = forgotten(ws, seen, name)
+        said, *now = erase_rater(ws, seen, name)
         gr.Success(said, title="Deleted")
         return [gr.Row(visible=False), *now]
 
@@ -154,7 +154,7 @@ def withdraw(
     return gr.Textbox("", visible=False), *invited(ws, project)
 
 
-def watched(ws: Workspace, view: RatingView) -> list[Any]:
+def raters_panel(ws: Workspace, view: RatingView) -> list[Any]:
     """Table and choices of the raters and the flags of the shown round; empty rows are hidden."""
     chosen = view.round_id
     people = raters.raters(ws, who(ws), chosen) if chosen else []
@@ -180,16 +180,16 @@ def _act(ws: Workspace, act: Any, view: RatingView, rater: str | None) -> list[A
     if not chosen or not rater:
         raise UserError("Nobody is chosen.", "Choose a rater in the list.")
     act(ws, who(ws), chosen, rater)
-    return watched(ws, view)
+    return raters_panel(ws, view)
 
 
-def forgotten(ws: Workspace, view: RatingView, rater: str | None) -> list[Any]:
+def erase_rater(ws: Workspace, view: RatingView, rater: str | None) -> list[Any]:
     """The sentence after all that a rater did in the project is deleted, and the panel anew."""
     chosen = view.round_id
     if not chosen or not rater:
         raise UserError("Nobody is chosen.", "Choose a rater in the list.")
-    gone = erasure.forget(ws, who(ws), rounds.get(ws, who(ws), chosen).project_id, rater)
-    return [gone.sentence, *watched(ws, view)]
+    gone = erasure.erase(ws, who(ws), rounds.get(ws, who(ws), chosen).project_id, rater)
+    return [gone.sentence, *raters_panel(ws, view)]
 
 
 def possible(ws: Workspace, view: RatingView) -> list[Any]:
@@ -205,9 +205,9 @@ def recorded(ws: Workspace, view: RatingView) -> list[Any]:
     if not chosen:
         return ["", gr.Row(visible=False)]
     one = rounds.get(ws, who(ws), chosen)
-    found = audit.lines(ws, who(ws), one.project_id)
+    found = audit.entries(ws, who(ws), one.project_id)
     known = {each.id: each.name for each in rounds.list_all(ws, who(ws), one.project_id)}
-    items = "".join(f"<li>{escape(_said(each, known))}</li>" for each in found)
+    items = "".join(f"<li>{escape(_entry_text(each, known))}</li>" for each in found)
     listed = f'<ul class="tl-flags">{items or f"<li>{NOTHING}</li>"}</ul>'
     return [listed, gr.Row(visible=_hidden(ws, chosen))]
 
@@ -218,7 +218,7 @@ def look_early(ws: Workspace, view: RatingView, reason: str) -> list[Any]:
     if not chosen:
         raise UserError("No round is chosen.", "Choose one in the list.")
     seen = rounds.break_glass(ws, who(ws), chosen, reason)
-    words = f"{rounds.get(ws, who(ws), chosen).name}: {audit.stands(seen)}"
+    words = f"{rounds.get(ws, who(ws), chosen).name}: {audit.tally_sentence(seen)}"
     return [markup.notice(words, "warn"), gr.Column(visible=False), "", *recorded(ws, view)]
 
 
@@ -230,7 +230,7 @@ def _hidden(ws: Workspace, chosen: str | None) -> bool:
     return one.blind and one.status == "open"
 
 
-def _said(line: audit.AuditLine, known: dict[str, str]) -> str:
+def _entry_text(line: audit.AuditEntry, known: dict[str, str]) -> str:
     where = f" · {known[line.round_id]}" if line.round_id in known else ""
     return f"{markup.when(line.at)}{where} · {line.sentence}"
 
@@ -245,4 +245,4 @@ def _settle(ws: Workspace, view: RatingView, flag: str | None) -> list[Any]:
     if not flag:
         raise UserError("No flag is chosen.", "Choose one in the list.")
     flags.settle(ws, who(ws), flag)
-    return watched(ws, view)
+    return raters_panel(ws, view)

@@ -42,7 +42,7 @@ def pick(found: list[Round], chosen: str | None) -> Round | None:
     return next((one for one in found if one.status == "open"), next(iter(found), None))
 
 
-def look(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, Any]:
+def read(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, Any]:
     """All that the tab shows for the chosen round, by the name of its part."""
     found = rounds.list_all(ws, who(ws), project) if project else []
     one = pick(found, chosen)

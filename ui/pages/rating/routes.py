@@ -290,7 +290,7 @@ def _rendered(shown: ShownComparison) -> RenderedComparison:
 
 def _round_of(ws: Workspace, who: Actor, round_id: str) -> Round:
     """The round; one of a project that is not theirs does not exist for them."""
-    with audit.entering(ws, who, round_id):
+    with audit.record_foreign_round(ws, who, round_id):
         return rounds.get(ws, who, round_id)
 
 

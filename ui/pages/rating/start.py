@@ -113,7 +113,7 @@ def plan(
     anyway = bool(more and more[-1])
     pasted, values = options.read(*more) if more else ([], {})
     if pasted:
-        dataset = pasted_prompts.keep(ws, who(ws), project, pasted, purpose).id
+        dataset = pasted_prompts.store(ws, who(ws), project, pasted, purpose).id
     if not dataset:
         raise UserError("There are no questions.", "Add a dataset of chats or questions first.")
     values |= {

@@ -16,11 +16,11 @@ from ui.components import markup
 from ui.components.page import NavigationTarget, Page
 from ui.components.refresh import Refresher, mark, shown, text_or_hidden
 from ui.pages.rating import raters, start
-from ui.pages.rating.refresh import RatingView, latest, look
+from ui.pages.rating.refresh import RatingView, latest, read
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
-LOOK_EVERY_S = 2.0
+POLL_EVERY_S = 2.0
 NOTHING = (
     "A round is a set of questions with two answers each. Raters choose the better answer without "
     "knowing which model wrote it. Start one below."
@@ -121,7 +121,7 @@ def poll(ws: Workspace, seen: RatingView, project: str | None) -> list[Any]:
     now = _revision(ws, project)
     if now is not None and now == seen.revision and not seen.waits:
         return REFRESHER.unchanged()
-    return drawn(seen, look(ws, project, seen.round_id), now)
+    return drawn(seen, read(ws, project, seen.round_id), now)
 
 
 HTML = ("about", "surface", "share", "outcome", "made")
@@ -177,15 +177,15 @@ def _wire(
     def on_show(aim: NavigationTarget, seen: RatingView, project: str | None) -> Any:
         kept = NavigationTarget() if aim.round else gr.skip()
         now = _revision(ws, project)
-        return [kept, *drawn(seen, look(ws, project, aim.round or seen.round_id), now)]
+        return [kept, *drawn(seen, read(ws, project, aim.round or seen.round_id), now)]
 
     @shows_errors
     def on_pick(seen: RatingView, project: str | None, chosen: str | None) -> Any:
-        return drawn(seen, look(ws, project, chosen), _revision(ws, project))
+        return drawn(seen, read(ws, project, chosen), _revision(ws, project))
 
     given, out = [view, page.project], [view, *parts]
     markup.on_show(page, on_show, [page.target, *given], [page.target, *out])
-    markup.live(page, on_look, given, out, every=LOOK_EVERY_S)
+    markup.live(page, on_look, given, out, every=POLL_EVERY_S)
     parts.which.input(on_pick, [*given, parts.which], out, **markup.QUIET)
     acts = partial(shows_errors(_act), ws)
     buttons["go"].click(partial(acts, _start), [*given, *panel.values], out, **markup.QUIET)
@@ -201,7 +201,7 @@ def _revision(ws: Workspace, project: str | None) -> Hashable:
 def _act(ws: Workspace, act: Any, seen: RatingView, project: str | None, *values: Any) -> list[Any]:
     """Do what a button asks for, then show the round that it was about."""
     view, chosen = act(ws, seen, project, *values)
-    return drawn(view, look(ws, project, chosen), _revision(ws, project))
+    return drawn(view, read(ws, project, chosen), _revision(ws, project))
 
 
 def _start(

@@ -27,7 +27,7 @@ WARM_STEPS = 4
 MOST_USD = 10_000.0
 
 
-class Look(NamedTuple):
+class FormPicture(NamedTuple):
     """A filled form as it is drawn; the texts of buttons are empty where they have no use."""
 
     panel: str
@@ -56,7 +56,9 @@ class StartChoice(NamedTuple):
 NOTHING = StartChoice()
 
 
-def look(ws: Workspace, project: str, recipe: TrainRecipe, asked: StartChoice = NOTHING) -> Look:
+def picture(
+    ws: Workspace, project: str, recipe: TrainRecipe, asked: StartChoice = NOTHING
+) -> FormPicture:
     """The whole picture of a recipe; UserError where it means nothing that could be trained."""
     usd = usd_per_hour(asked.price)
     found = {name: estimate.estimate(ws, who(ws), project, one, usd) for name, one in _ways(recipe)}
@@ -64,7 +66,7 @@ def look(ws: Workspace, project: str, recipe: TrainRecipe, asked: StartChoice = 
     text, command = as_file(ws, project, recipe)
     possible = own.verdict != "impossible"
     measuring = _measuring(ws, asked.warmup)
-    return Look(
+    return FormPicture(
         panel=measuring + view.panel(own, notes(ws, recipe, own.steps)),
         preset=presets.of(recipe, own.rows),
         preset_words=f'<p class="tl-hint">{escape(presets.sentence(recipe, own))}</p>',

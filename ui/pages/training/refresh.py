@@ -15,7 +15,7 @@ from engine.workspace import Workspace
 from ui.components import forms, markup
 from ui.components.page import NavigationTarget
 from ui.pages.training import before_start, methods
-from ui.pages.training.before_start import Look
+from ui.pages.training.before_start import FormPicture
 from ui.pages.training.form import EstimateParts, TrainingForm
 from ui.web.session import who
 
@@ -99,7 +99,7 @@ def estimate(
     if not all(given[name] for name in form.names if name in forms.CHOSEN):
         return _refused("")
     try:
-        found = before_start.look(ws, project, forms.read(form.recipe, given), asked)
+        found = before_start.picture(ws, project, forms.read(form.recipe, given), asked)
     except UserError as error:
         return _refused(markup.notice(str(error), "bad"))
     return _drawn(found)
@@ -169,7 +169,7 @@ def _dropdown(found: list[tuple[str, str]], chosen: Any) -> gr.Dropdown:
     return gr.Dropdown(choices=found, value=value)
 
 
-def _drawn(found: Look) -> list[Any]:
+def _drawn(found: FormPicture) -> list[Any]:
     study = gr.Button(interactive=True)
     return [
         found.panel,

@@ -27,7 +27,7 @@ from ui.web.errors import shows_errors
 from ui.web.session import who
 
 AT_ONCE: dict[str, Any] = {**RAW, "queue": False}  # takes milliseconds; people type meanwhile
-LOOK_EVERY_S = 3.0
+POLL_EVERY_S = 3.0
 
 
 class TrainingParts(NamedTuple):
@@ -174,7 +174,7 @@ def _wire_warmup(tab: TrainingParts) -> None:
         return ["" if job.over else gr.skip(), *_turns(tab, method)]
 
     out = [tab.warmup, *(form.turn for form in tab.forms)]
-    markup.live(tab.page, on_tick, [tab.warmup, tab.method], out, every=LOOK_EVERY_S)
+    markup.live(tab.page, on_tick, [tab.warmup, tab.method], out, every=POLL_EVERY_S)
 
 
 def _wire_first_model(ws: Workspace, tab: TrainingParts) -> None:
@@ -188,7 +188,7 @@ def _wire_first_model(ws: Workspace, tab: TrainingParts) -> None:
         return time.time() if registry.list_all(ws, who(ws), project) else gr.skip()
 
     given = [tab.page.project, tab.method, *(form.field("model") for form in tab.forms)]
-    markup.live(tab.page, on_tick, given, tab.page.turn, every=LOOK_EVERY_S)
+    markup.live(tab.page, on_tick, given, tab.page.turn, every=POLL_EVERY_S)
 
 
 def _wire_estimate(tab: TrainingParts, form: TrainingForm) -> None:
