@@ -70,7 +70,7 @@ class Parts(NamedTuple):
 REFRESHER = Refresher[Talk](
     Parts._fields,
     {
-        "past": refresh.shown(gr.Column),
+        "earlier": refresh.shown(gr.Column),
         "go": lambda live: gr.Button("Answering …" if live else "Ask", interactive=not live),
         "stop": refresh.shown(gr.Button),
         "timer": lambda live: gr.Timer(active=live),
@@ -153,13 +153,13 @@ def whole(ws: Workspace, project: str | None, talk: Talk) -> list[Any]:
     if job is None:
         ready = names.choices(ws, project)
         empty = markup.empty("Nothing asked yet", NOTHING if ready else NO_MODEL)
-        values |= {"answers": empty, "history": "", "past": False, "box": False}
+        values |= {"answers": empty, "history": "", "earlier": False, "box": False}
         return REFRESHER.changed(talk, values)
     called, found = names.of_models(ws, project), asked(ws, project)
     values |= {
         "answers": render.answers(job, talk, called, lifecycle.worker_alive(ws, who(ws))),
         "history": render.history(found, job.id, called),
-        "past": len(found) > 1,
+        "earlier": len(found) > 1,
         "box": True,
     }
     return REFRESHER.changed(talk, values)
