@@ -209,7 +209,7 @@ def _mapping(
     """The mapping of --map, --kind and --no-header; None where none is given."""
     if no_header and not pairs:
         raise UserError(
-            "--no-header says nothing without --map.",
+            "--no-header needs --map.",
             "Give for example --map prompt=1 --map answer=2.",
         )
     if not pairs and not kind:
@@ -218,7 +218,7 @@ def _mapping(
     wrong = [pair for pair, (role, sign, column) in zip(pairs, said, strict=True) if not column]
     if wrong or not pairs:
         raise UserError(
-            f"{wrong[0]!r} is not ROLE=COLUMN." if wrong else "--kind says nothing without --map.",
+            f"{wrong[0]!r} is not ROLE=COLUMN." if wrong else "--kind needs --map.",
             "Give for example --map prompt=frage --map answer=antwort.",
         )
     return mapping_of(

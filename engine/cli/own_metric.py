@@ -69,7 +69,9 @@ def _child(path: Path, function: str, rows: str, timeout_s: float) -> dict[str, 
             "It may have used more than 4 GB of memory.",
         ) from None
     if "error" in said:
-        raise UserError(f"{path.name} failed: {said['error']}", "Mend the function and try again.")
+        raise UserError(
+            f"{path.name} failed: {said['error']}", "Correct the function and try again."
+        )
     return dict(said)
 
 

@@ -192,7 +192,7 @@ def _values(file: Path, loaded: LoadedFile) -> list[agreements.Vote]:
         item, rater, value = (str(row.get(name, "")) for name in ("item", "rater", "value"))
         if not (item and rater and value):
             raise UserError(
-                f"Row {number} of {file.name} is not whole.", "Give item, rater and value."
+                f"Row {number} of {file.name} is incomplete.", "Give item, rater and value."
             )
         found.append((item, rater, value))
     return found

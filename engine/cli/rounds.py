@@ -182,7 +182,11 @@ def break_glass(round_id: str, reason: str, as_json: bool) -> None:
     """
     with workspace() as ws:
         seen = round_service.break_glass(ws, LOCAL, round_id, reason)
-        show(seen, f"{audit_service.tally_sentence(seen)} That you looked is on record.", as_json)
+        show(
+            seen,
+            f"{audit_service.tally_sentence(seen)} Your early look is in the audit log.",
+            as_json,
+        )
 
 
 @rating.command()
@@ -199,7 +203,7 @@ def audit(round_id: str | None, project: str | None, as_json: bool) -> None:
         found = audit_service.entries(ws, LOCAL, chosen, round_id)
         lines = [f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(line.at))}  {line.sentence}"
                  for line in found]  # fmt: skip
-        nothing = "Nothing was refused, and nobody looked early."
+        nothing = "No refused votes and no early looks."
         show({"entries": found}, "\n".join(lines) or nothing, as_json)
 
 

@@ -72,7 +72,7 @@ def checked(mapping: ColumnMapping, columns: Sequence[str] | None = None) -> Col
     missing = [role for role in needed if not mapping.columns.get(role)]
     if missing:
         raise UserError(
-            f"Nothing is said to be the {missing[0]}.",
+            f"No column is mapped to {missing[0]}.",
             f"Data of the kind {mapping.kind} needs a column for each of: {', '.join(needed)}.",
         )
     idle = [role for role in mapping.columns if role not in (*needed, *may)]

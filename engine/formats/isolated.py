@@ -104,7 +104,7 @@ def _message(line: str, name: str) -> tuple[str, Any]:
 
 
 def _overwhelmed(name: str) -> UserError:
-    return UserError(f"{name} cannot be read: its content overwhelms the reader.", SPLIT)
+    return UserError(f"{name} cannot be read: its content exceeds the limits of the reader.", SPLIT)
 
 
 def main() -> None:

@@ -192,7 +192,7 @@ class Watch:
         for name in names:
             if name in logs and not isfinite(float(logs[name])):
                 raise UserError(
-                    f"The training broke at step {step}: its {name} is {float(logs[name])}.",
+                    f"The training failed at step {step}: its {name} is {float(logs[name])}.",
                     "Start again with a tenth of the learning_rate; if that breaks too, look for "
                     "broken rows in the data.",
                 )

@@ -45,12 +45,12 @@ def check(recipe: TrainRecipe, files: ModelFiles, task: Task = "CAUSAL_LM") -> N
     judge = files.model.kind == "reward"
     if judge and task == "CAUSAL_LM":
         raise UserError(
-            f"{files.model.name} is a reward model: it judges answers and can't write any.",
+            f"{files.model.name} is a reward model: it scores answers and cannot generate them.",
             "Start from a model that answers.",
         )
     if files.adapter is not None and task == "SEQ_CLS" and not judge:
         raise UserError(
-            "A reward model can't start from an adapter: its judging layer is not in there.",
+            "A reward model can't start from an adapter: it holds no score layer.",
             "Start from the base model of that adapter, or from a fully trained model.",
         )
     if files.adapter is not None and task == "SEQ_CLS" and recipe.tuning == "full":
@@ -201,6 +201,6 @@ def _refuse_broken(model: Any) -> None:
     """The last step can break a model after its last loss was still a number."""
     if not all(p.isfinite().all() for p in model.parameters() if p.requires_grad):
         raise UserError(
-            "The last step of the training broke the model.",
+            "The last training step made the weights infinite or NaN.",
             "Start again with a lower learning_rate.",
         )

@@ -73,7 +73,7 @@ def from_environment(environment: Mapping[str, str]) -> LLMJudge:
     key = environment.get("TUNELOOP_JUDGE_KEY", "")
     if not url or not model:
         raise UserError(
-            "There is no judge.",
+            "No LLM judge is configured.",
             "Set TUNELOOP_JUDGE_URL (it ends in /v1) and TUNELOOP_JUDGE_MODEL.",
         )
     parts = urlsplit(url)
@@ -82,7 +82,7 @@ def from_environment(environment: Mapping[str, str]) -> LLMJudge:
             "TUNELOOP_JUDGE_URL is no web address.", "Write it as https://example.org/v1."
         )
     if key and parts.scheme == "http" and parts.hostname not in LOCAL_HOSTS:
-        raise UserError("The key of the judge would travel unprotected.", "Use an https address.")
+        raise UserError("The judge's key would be sent unencrypted.", "Use an https address.")
     return LLMJudge(url=url, model=model, key=SecretStr(key))
 
 

@@ -40,5 +40,7 @@ def wait(
                 tell(label, event.data["done"] / max(1, event.data["total"]))
         job = lifecycle.get(ctx.ws, actor, job.id)
     if job.state is not State.DONE:
-        raise UserError(f"{label} did not end well: {job.error or job.state}.", "The job says why.")
+        raise UserError(
+            f"{label} did not finish: {job.error or job.state}.", "See the job for the reason."
+        )
     return job

@@ -223,7 +223,7 @@ def _apart(
 
 def _check(names: list[str], baseline: str) -> None:
     if not names:
-        raise UserError("There is no vote between two models.", "Rate some pairs first.")
+        raise UserError("There is no vote between two models.", "Rate some comparisons first.")
     if baseline not in names:
         raise UserError(
             f"No vote is about the baseline {baseline!r}.",
@@ -268,7 +268,7 @@ def _check_connected(counts: _Counts, names: list[str]) -> None:
     ]
     raise UserError(
         f"These groups of models never met: {'; '.join(groups)}.",
-        "Rate pairs across them, or rank each group alone.",
+        "Rate comparisons across them, or rank each group alone.",
     )
 
 

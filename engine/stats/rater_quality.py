@@ -115,7 +115,7 @@ def consistency(
     if of == 0:
         return Consistency(
             same=0, of=0, share=None, low=0.0, high=1.0, noise=None,
-            sentence="No pair was shown twice yet.",
+            sentence="No comparison was shown twice yet.",
         )  # fmt: skip
     bounds, kept = wilson(same / of, of), 1 - contradicted / decided if decided else None
     noise = noise_rate(kept)
@@ -127,7 +127,7 @@ def consistency(
         implied = f"at least {noise * 100:.0f} % flipped ({contradicted} of {decided} contradicted)"
     return Consistency(
         same=same, of=of, share=same / of, low=bounds.low, high=bounds.high, noise=noise,
-        sentence=f"The same vote on {same} of {of} pairs shown twice: {implied}.", decided=decided,
+        sentence=f"The same vote on {same} of {of} comparisons shown twice: {implied}.", decided=decided,
     )  # fmt: skip
 
 
@@ -211,7 +211,7 @@ def quality(rated: Sequence[RatedPair], new: str | None = None, alpha: float = 0
     UserError without a vote, or without one on `new`.
     """
     if not rated:
-        raise UserError("There is no vote.", "Rate some pairs first.")
+        raise UserError("There is no vote.", "Rate some comparisons first.")
     gold, again, strange = gold_by_rater(rated), repeats(rated), strangeness(rated)
     sides = {one.rater: one for one in position_by_rater(rated)}
     wins = _wins(between(rated, new), new) if new is not None else {}
@@ -256,7 +256,7 @@ def _rater(
     if one_sided:
         reasons.append(f"{left_share * 100:.0f} % of votes with a winner went left")
     if again.of >= FIRST_CHECK and again.high < EXPECTED:
-        reasons.append(f"the same vote on only {again.same} of {again.of} pairs shown twice")
+        reasons.append(f"the same vote on only {again.same} of {again.of} comparisons shown twice")
     if strange >= 1 / alpha:
         reasons.append("votes unlike all the others")
     return RaterQuality(

@@ -71,7 +71,7 @@ def both_answered(found: Evaluation, model: str) -> list[EvaluatedRow]:
     """
     if model not in found.models[1:]:
         raise UserError(
-            "This evaluation compares that model with nothing.",
+            "This evaluation has no other model beside that one.",
             "Choose a model that was asked beside the baseline.",
         )
     pair = (found.models[0], model)

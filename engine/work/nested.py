@@ -54,7 +54,9 @@ class StudyRecipe(Recipe):
         """
         known = plugins.load("jobs", self.method).Recipe
         if not issubclass(known, TrainRecipe):
-            raise UserError(f"{self.method} is no way to train.", "Choose a method such as sft.")
+            raise UserError(
+                f"{self.method} is not a training method.", "Choose a method such as sft."
+            )
         quiet = {name: value for name, value in QUIET.items() if name in known.model_fields}
         own = {"model": self.model, "dataset": self.dataset, "max_steps": self.max_steps}
         settings = current_names(self.settings)

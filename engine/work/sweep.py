@@ -104,7 +104,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             break
     if search.best is None:
         raise UserError(
-            f"No trial ended with a loss. The last one said: {search.trials[-1].error}",
+            f"No trial ended with a loss. The last error: {search.trials[-1].error}",
             "Try other settings.",
         )
     return _outcome(recipe, ctx, search, search.best, stopped)

@@ -86,7 +86,9 @@ class RatingServer:
             return self.turn()
         number = int(body["token"][1:])
         if number in self.left and self.keys.get(body.get("key", "")) != number:
-            return JSONResponse({"problem": "You have voted on this pair already.", "fix": ""}, 409)
+            return JSONResponse(
+                {"problem": "You have voted on this comparison already.", "fix": ""}, 409
+            )
         if number not in self.left:
             self.left.append(number)
             self.keys[body.get("key", "")] = number

@@ -443,7 +443,7 @@ def test_vote_on_a_rated_pair_is_explained_and_the_next_pair_shown(desk):
     page, _ = desk(at)
     at.left.append(0)  # voted on in another window
     press(page, "a")
-    page.wait_for_selector("text=You have voted on this pair already.")
+    page.wait_for_selector("text=You have voted on this comparison already.")
     assert question(page) == "question 1?"
     page.wait_for_timeout(GUARD_MS)
     press(page, "b")

@@ -282,4 +282,4 @@ def test_no_header_and_map_work_in_every_command(tuneloop, given):
     assert (code, kept["name"], kept["rows"]) == (0, "faq.v1", 40)
     assert kept["origin"]["mapping"]["header"] is False
     code, _, err = tuneloop("data", "check", path, "--no-header")
-    assert (code, "without --map" in " ".join(err.split())) == (2, True)
+    assert (code, "needs --map" in " ".join(err.split())) == (2, True)

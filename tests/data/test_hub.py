@@ -122,7 +122,7 @@ def test_data_set_is_fetched_by_name_and_nothing_of_it_is_run(home, hub):
     assert said["me/shards"][3] == said["me/faq"][3]
     assert "There are 2 data files: a.csv, b.csv" in said["me/two"]
     assert "holds no data file" in said["me/script"]
-    assert "The Hub has no data set me/none" in said["me/none"]
+    assert "The Hub has no dataset me/none" in said["me/none"]
     assert said["heavy"] == []
 
 
@@ -145,5 +145,5 @@ def test_hub_that_never_answers_is_given_up(home):
 
 @pytest.mark.parametrize("name", ["", "faq", "../../etc", "a/b/c", "a/..", "me/fa q", "x" * 300])
 def test_hub_name_that_is_malformed_is_refused_before_any_request(ws, name):
-    with pytest.raises(UserError, match="no name of a data set"):
+    with pytest.raises(UserError, match="not the name of a dataset"):
         data_hub.fetch(ws, LOCAL, "any", name)

@@ -37,9 +37,9 @@ def test_check_reads_through_the_mapping(tuneloop, odd):
     ("arguments", "said"),
     [
         (("--map", "prompt"), "'prompt' is not ROLE=COLUMN"),
-        (("--kind", "sft"), "--kind says nothing without --map"),
+        (("--kind", "sft"), "--kind needs --map"),
         (("--map", "asker=frage"), "There is no role 'asker'"),
-        ((*MAP, "--kind", "preference"), "Nothing is said to be the chosen"),
+        ((*MAP, "--kind", "preference"), "No column is mapped to chosen"),
         (("--map", "prompt=nobody"), "There is no column 'nobody'"),
         ((*MAP, "--group", "team"), "There is no column 'team'"),
     ],

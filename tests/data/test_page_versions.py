@@ -190,5 +190,5 @@ def test_columns_of_a_hub_data_set_are_written_in_a_line():
 
 
 def test_hub_name_that_is_malformed_is_refused_on_the_page(ws):
-    with pytest.raises(UserError, match="is no name of a data set"):
+    with pytest.raises(UserError, match="is not the name of a dataset"):
         hub.fetch(ws, helpers.project(ws).id, "../etc", "", "")

@@ -91,7 +91,7 @@ def test_judge_that_is_not_set_up_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.delenv("TUNELOOP_JUDGE_URL", raising=False)
     answers = tmp_path / "a.jsonl"
     answers.write_text('{"prompt": "q", "base": "a", "new": "b"}\n')
-    with pytest.raises(UserError, match="There is no judge"):
+    with pytest.raises(UserError, match="No LLM judge is configured"):
         CliRunner().invoke(
             cli, ["evaluate", "judge", "--answers", str(answers)], catch_exceptions=False
         )

@@ -82,7 +82,7 @@ def test_llm_judge_panel_without_a_judge_says_how_to_set_one_up(ws, world):
     project, made, _, tuned = world
     assert evaluation_llm_judge.configured() is None
     assert "TUNELOOP_JUDGE_URL" in evaluation_llm_judge.missing()
-    with pytest.raises(UserError, match="There is no judge"):
+    with pytest.raises(UserError, match="No LLM judge is configured"):
         llm_judge.start(ws, project, made, tuned.id, 50)
 
 
@@ -107,7 +107,7 @@ def test_evaluations_of_others_and_models_that_were_not_asked_are_refused(ws, wo
             ws, Actor(name="r", role=Role.RATER), project, made, tuned.id, 5
         )
     job = done(ws, evaluation_llm_judge.submit(ws, LOCAL, project, made, base.id, 5))
-    assert (job.state, "compares that model with nothing" in job.error) == (State.FAILED, True)
+    assert (job.state, "has no other model beside that one" in job.error) == (State.FAILED, True)
     assert stub == []
 
 

@@ -67,7 +67,9 @@ def test_evaluation_skips_reward_models(ws, tmp_path):
         ("evaluate", {"models": [base.id, judge.id], "dataset": data.id}),
         ("play", {"models": [judge.id], "prompt": "Hi"}),
     ):
-        with pytest.raises(Conflict, match="Judge judges answers and writes none"):
+        with pytest.raises(
+            Conflict, match="Judge is a reward model: it scores answers and cannot generate them"
+        ):
             results.submit(ws, project, kind, **values)
 
 

@@ -100,7 +100,7 @@ def test_reader_that_dies_gives_no_part_of_its_rows(tmp_path, monkeypatch, print
     monkeypatch.setattr(sys, "executable", str(fake))
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(json.dumps(ROW).encode()))
-    with pytest.raises(UserError, match="overwhelms the reader"):
+    with pytest.raises(UserError, match="exceeds the limits of the reader"):
         read_file(path, "a.gz")
 
 

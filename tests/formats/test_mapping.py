@@ -126,8 +126,8 @@ def test_kind_follows_from_the_roles():
     [
         ({"asker": "a"}, None, "no role 'asker'"),
         ({"prompt": "a"}, "novel", "no kind 'novel'"),
-        ({"prompt": "a"}, "sft", "Nothing is said to be the answer"),
-        ({"prompt": "a", "answer": "b"}, "text", "Nothing is said to be the text"),
+        ({"prompt": "a"}, "sft", "No column is mapped to answer"),
+        ({"prompt": "a", "answer": "b"}, "text", "No column is mapped to text"),
         ({"text": "a", "answer": "b"}, "text", "the kind text has no answer"),
     ],
 )

@@ -332,7 +332,11 @@ def test_file_that_cannot_be_read_says_why_and_what_to_do(read, case):
 
 @pytest.mark.parametrize(
     ("name", "problem"),
-    [("a.jsonl", "Line 1 is not JSON"), ("a.json.gz", "is not JSON"), ("a.parquet", "and is none")],
+    [
+        ("a.jsonl", "Line 1 is not JSON"),
+        ("a.json.gz", "is not JSON"),
+        ("a.parquet", "but is not a Parquet file"),
+    ],
 )
 def test_file_name_that_contradicts_the_content_is_reported(read, name, problem):
     with pytest.raises(UserError, match=problem):

@@ -279,7 +279,7 @@ def test_failed_loop_says_why(ws, project, sft, source):
     failed = lifecycle.get(ws, LOCAL, job.id).model_copy(
         update={"state": State.FAILED, "error": "No <i>room</i>."}
     )
-    assert "could not go on. No &lt;i&gt;room" in detail.progress(failed, follow.Track())
+    assert "stopped early. No &lt;i&gt;room" in detail.progress(failed, follow.Track())
 
 
 def test_every_simulated_rater_can_be_chosen_and_people_come_first():

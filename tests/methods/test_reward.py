@@ -55,7 +55,7 @@ def test_score_does_not_depend_on_the_batch(trained):
 
 def test_reward_model_and_writing_adapter_are_not_trained_into_each_other(trained, tiny_model):
     ctx, _, _ = trained
-    with pytest.raises(UserError, match="judges answers and can't write any"):
+    with pytest.raises(UserError, match="scores answers and cannot generate them"):
         sft.prepare(sft.Recipe(model="judge-1", dataset="d"), ctx)
     ctx.add("adapter-1", ctx.folder)
     with pytest.raises(UserError, match="can't start from an adapter"):
@@ -70,5 +70,5 @@ def test_reward_model_refuses_a_writing_model(tiny_model, tmp_path):
 
 def test_score_layer_that_would_not_be_saved_is_refused(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path, tiny_model, pairs(3))
-    with pytest.raises(UserError, match="needs its judging layer trained and saved"):
+    with pytest.raises(UserError, match="needs its score layer trained and saved"):
         reward.prepare(recipe(lora={"r": 4, "target_modules": "all-linear"}), ctx)

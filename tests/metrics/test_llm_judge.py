@@ -130,15 +130,15 @@ def test_llm_judge_treats_instructions_in_answers_as_text():
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ({}, "no judge"),
-        ({"TUNELOOP_JUDGE_URL": "https://a.example/v1"}, "no judge"),
+        ({}, "No LLM judge"),
+        ({"TUNELOOP_JUDGE_URL": "https://a.example/v1"}, "No LLM judge"),
         ({"TUNELOOP_JUDGE_URL": "file:///etc/passwd"}, "no web address"),
         ({"TUNELOOP_JUDGE_URL": "https://user:word@a.example"}, "no web address"),
         ({"TUNELOOP_JUDGE_URL": "http://a.example", "TUNELOOP_JUDGE_KEY": KEY}, "unprotected"),
     ],
 )
 def test_settings_that_are_missing_or_unsafe_are_named(values, problem):
-    named = {} if problem == "no judge" else {"TUNELOOP_JUDGE_MODEL": "m"}
+    named = {} if problem == "No LLM judge" else {"TUNELOOP_JUDGE_MODEL": "m"}
     with pytest.raises(UserError, match=problem) as caught:
         from_environment({**values, **named})
     assert KEY not in str(caught.value)

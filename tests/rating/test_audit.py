@@ -64,7 +64,7 @@ def test_each_refused_vote_is_on_record_with_who_what_and_where(ws, one):
     assert set(found) == {"forged_token", "others_token", "not_a_vote", "closed_round"}
     assert found["forged_token"].round_id is None
     assert found["others_token"].sentence == (
-        "ben (rater) voted on a pair that was given to somebody else, and was refused"
+        "ben (rater) sent a vote on another rater's comparison; it was refused"
     )
     assert found["not_a_vote"].sentence.endswith("refused, 2 times")
     for kind in ("others_token", "not_a_vote", "closed_round"):
@@ -131,7 +131,7 @@ def test_flood_under_ever_new_names_ends_in_one_entry_that_counts_on(ws, one, mo
     assert len(found) == 6
     rest = next(line for line in found if line.who == audit.OTHERS)
     assert rest.times == 20
-    assert rest.sentence.startswith("more people voted on a pair")
+    assert rest.sentence.startswith("more people sent a vote on another rater's comparison")
     assert rest.sentence.endswith("20 times or more")
     assert "others_token" in kinds(ws, one)
 
@@ -242,7 +242,7 @@ def test_owner_who_looked_may_read_the_tally_and_nobody_else(ws, one):
             rounds.tally(ws, who, one.id)
     line = next(line for line in log(ws, one, round_id=one.id) if line.kind == "break_glass")
     assert line.sentence == (
-        "olga (owner) looked at how the blind round stands before its end. Their reason: " + WHY
+        "olga (owner) looked at the interim result of the blind round. Their reason: " + WHY
     )
 
 

@@ -31,16 +31,15 @@ def run(*words):
 
 
 def test_audit_command_without_entries_says_so(one):
-    assert run("audit", one.id).output == "Nothing was refused, and nobody looked early.\n"
+    assert run("audit", one.id).output == "No refused votes and no early looks.\n"
 
 
 def test_refusals_and_early_looks_are_listed_newest_first(one):
     looked = run("break-glass", one.id, "--reason", "something unsafe")
     assert "wins 4, losses 0, ties 0, both bad 0 on 4 questions, by 1 rater." in looked.output
     first, second = run("audit").output.splitlines()
-    assert first.endswith("before its end. Their reason: something unsafe")
-    assert second.endswith("ben (rater) voted on a pair that was never given to anybody, and was "
-                           "refused")  # fmt: skip
+    assert first.endswith("of the blind round. Their reason: something unsafe")
+    assert second.endswith("ben (rater) sent a vote with an unknown token; it was refused")
     (entry,) = json.loads(run("audit", one.id, "--json").output)["entries"]
     assert (entry["kind"], entry["who"], entry["round_id"]) == ("break_glass", "local", one.id)
 

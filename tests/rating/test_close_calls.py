@@ -40,7 +40,7 @@ def test_plan_without_selection_keeps_all_comparisons(ws, project, tmp_path):
 
 
 def test_blind_round_selects_no_comparisons(ws, project, tmp_path):
-    with pytest.raises(UserError, match="a test needs them all"):
+    with pytest.raises(UserError, match="a test needs all of them"):
         planned(ws, project, tmp_path, "aa_control")
 
 

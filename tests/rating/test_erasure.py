@@ -115,7 +115,7 @@ def test_erasure_is_final_and_late_votes_are_refused(ws, tmp_path):
     who, held = rater("ada"), screen.next_pair(ws, rater("ada"), one.id)
     screen.vote(ws, who, held.token, "key-of-the-first", "left")
     erase(ws, LOCAL, one.project_id, "ada")
-    with pytest.raises(Conflict, match="nothing of the last 15 minutes"):
+    with pytest.raises(Conflict, match="No vote of the last 15 minutes"):
         screen.undo(ws, who, one.id)
     with pytest.raises(NotFound):
         screen.vote(ws, who, held.token, "key-of-the-first", "left")

@@ -124,7 +124,7 @@ def test_votes_for_one_side_of_the_screen_make_no_pairs_and_say_what_to_do(ws, t
 @pytest.mark.parametrize(
     ("pairs", "said"),
     [
-        (5, "fewer than 6 pairs"),
+        (5, "fewer than 6 comparisons"),
         (60, "a win rate of 70 % or more"),
         (100, "61 wins then name a winner"),
     ],
@@ -139,7 +139,7 @@ def test_round_panel_counts_the_available_questions(ws, tmp_path):
     held_out = datasets.get(ws, LOCAL, one.id).held_out_rows
     said = start.power(ws, "blind_eval", one.id, 60, 1)
     assert f"This dataset has {held_out} held-out questions" in said
-    assert f"With {held_out} pairs" in said
+    assert f"With {held_out} comparisons" in said
 
 
 def test_blind_test_is_offered_two_different_models(ws, tmp_path):
@@ -160,7 +160,7 @@ def test_names_of_models_are_text_in_the_verdict(ws, tmp_path):
     found, seen = rounds.verdict(ws, LOCAL, one.id), rounds.tally(ws, LOCAL, one.id)
     html = results.verdict(found, seen, ("<img src=x>", "old"), {"truncated": 2})
     assert "<img" not in html
-    assert "2 pairs were not shown" in html
+    assert "2 comparisons were not shown" in html
 
 
 def test_rating_page_sends_an_unchanged_chart_once(ws, tmp_path):
@@ -294,7 +294,10 @@ def test_open_round_says_that_most_answers_were_cut(ws, tmp_path, purpose):
     job = helpers.claimed(ws, one.job_id)
     outcomes.store(ws, job, Outcome(result={}, round_id=one.id, candidates=tuple(cut)))
     shown = look(ws, rounds.get(ws, LOCAL, one.id))
-    assert "18 of 24 pairs are not shown: an answer reached the longest length" in shown["outcome"]
+    assert (
+        "18 of 24 comparisons are not shown: an answer reached the longest length"
+        in shown["outcome"]
+    )
     rounds.close(ws, LOCAL, one.id)
     assert "start another round with longer" not in look(ws, one)["outcome"]
 

@@ -89,7 +89,7 @@ def test_audit_panel_lists_entries_as_text_and_offers_an_early_look(ws, one):
     rounds.break_glass(ws, LOCAL, one.id, "<script>alert(1)</script>")
     rounds.close(ws, LOCAL, one.id)
     html, glass = raters.recorded(ws, view(one))
-    assert f"{one.name} · local (owner) looked at how the blind round stands" in html
+    assert f"{one.name} · local (owner) looked at the interim result" in html
     assert "<script" not in html
     assert not glass.visible
 

@@ -192,7 +192,7 @@ def test_late_vote_on_a_pair_that_others_filled_is_kept_but_not_counted(
         assert [v.rater for v in vote_store.live(conn, [one.id])] == ["b"]
         assert [v.rater for v in vote_store.live(conn, [one.id], extra=True)] == ["b", "a"]
     if late == "undo":
-        with pytest.raises(UserError, match="Somebody else"):
+        with pytest.raises(UserError, match="Another rater"):
             screen.undo(ws, rater("a"), one.id)
 
 

@@ -253,7 +253,7 @@
       bar.setAttribute("aria-valuemax", total);
       bar.setAttribute("aria-valuenow", done);
       bar.firstElementChild.style.width = `${total ? (100 * done) / total : 0}%`;
-      this.find(".tl-rate-pair").setAttribute("aria-label", `Pair ${done + 1} of ${total}`);
+      this.find(".tl-rate-pair").setAttribute("aria-label", `Comparison ${done + 1} of ${total}`);
     }
 
     part(name) {
@@ -366,13 +366,13 @@
       const words = [right ? `Right: ${said}.` : `Expected: ${said}.`, reason].filter(Boolean);
       if (!this.pair || !this.busy) {
         this.take(answer);
-        this.note(["The pair before.", ...words], right ? "good" : "warn");
+        this.note(["The previous comparison.", ...words], right ? "good" : "warn");
         return;
       }
       this.held = answer;
       const wanted = this.find(`article[data-side=${expected === "right" ? "right" : "left"}]`);
       if (["left", "right"].includes(expected)) wanted.classList.add("is-expected");
-      this.note(words, right ? "good" : "warn", "next", "Next pair");
+      this.note(words, right ? "good" : "warn", "next", "Next comparison");
       this.find(".tl-rate-note button").focus();
       this.find(".tl-rate-note").scrollIntoView({ block: "nearest" });
     }

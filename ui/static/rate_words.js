@@ -15,7 +15,7 @@ const article = (side, label) => `
 export const FRAME = `
   <div class="tl-rate-top" hidden>
     <span class="tl-rate-count"></span>
-    <span class="tl-rate-bar" role="progressbar" aria-label="Pairs rated" aria-valuemin="0"><i></i></span>
+    <span class="tl-rate-bar" role="progressbar" aria-label="Comparisons rated" aria-valuemin="0"><i></i></span>
     <span class="tl-rate-saved" role="status" aria-live="polite"></span>
     ${quiet("guidelines", "Guidelines", "G", "hidden")}
     <button type="button" class="tl-rate-quiet" data-do="help" aria-label="Keys and how to judge">
@@ -86,7 +86,7 @@ export const FRAME = `
     <form method="dialog"><button class="tl-rate-main">Back to rating</button></form>
   </dialog>`;
 export const STATES = {
-  preparing: ["The answers are still being written", "The first pair appears here by itself."],
+  preparing: ["The answers are still being written", "The first comparison appears here by itself."],
   closed: ["This round is closed", "Thank you! It needs no more votes."],
   failed: ["This round has no answers", "Whoever started it can see why, and start another."],
   gone: ["Nothing to rate here", "Ask for a new link."],
@@ -105,5 +105,5 @@ export const SAID = {
 };
 
 export const TAKEN = ["Nothing is left for you right now",
-  ["Others are looking at the last pairs. If they leave one, you can rate it."]];
-export const ALL_RATED = ["All pairs are rated", ["Thank you! This round needs no more votes."]];
+  ["Others are rating the last comparisons. If they skip one, you can rate it."]];
+export const ALL_RATED = ["All comparisons are rated", ["Thank you! This round needs no more votes."]];

@@ -108,7 +108,7 @@ def _too_large() -> UserError:
 def _text_rows(data: bytes, name: str, known: frozenset[str]) -> LoadedFile:
     suffix = PurePath(name.lower().removesuffix(".gz")).suffix
     if suffix == ".parquet":
-        raise UserError("The file is named .parquet and is none.", KINDS)
+        raise UserError("The file is named .parquet but is not a Parquet file.", KINDS)
     text, encoding = decode(data)
     if not text.strip():
         raise UserError("The file is empty.", "Upload a file with at least one row.")

@@ -174,7 +174,7 @@ def _checked(name: str, rewards: Sequence[float], answers: int) -> list[float]:
         raise UserError(
             f"The reward {name} gave {len(found)} numbers for {answers} answers, or one that is no "
             "number.",
-            "Mend it, or choose another reward.",
+            "Correct it, or choose another reward.",
         )
     return found
 

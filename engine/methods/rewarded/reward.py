@@ -52,7 +52,7 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
 
     if recipe.tuning != "full" and "score" not in (recipe.lora.get("modules_to_save") or []):
         raise UserError(
-            "A reward model needs its judging layer trained and saved.",
+            "A reward model needs its score layer trained and saved.",
             "Write modules_to_save: [score] under lora.",
         )
     return training.prepare(recipe, ctx, RewardConfig, RewardTrainer, _encode_row, task="SEQ_CLS")

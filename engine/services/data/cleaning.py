@@ -108,9 +108,9 @@ def store_version(
     """
     sides = [row.split for row in rows]
     if "train" not in sides and one.train_rows:
-        raise UserError(f"Nothing to train on would stay of {one.label}.", "Choose fewer fixes.")
+        raise UserError(f"{one.label} would have no training row left.", "Choose fewer fixes.")
     if "held_out" not in sides and one.held_out_rows:
-        raise UserError(f"No held-out row would stay of {one.label}.", "Choose fewer fixes.")
+        raise UserError(f"{one.label} would have no held-out row left.", "Choose fewer fixes.")
     parsed = ParsedFile(one.layout, one.kind, [row.example for row in rows], [])
     return datasets.store(
         ws, actor, one.project_id, parsed, one.name, origin, held_out=0, splits=sides
@@ -128,7 +128,7 @@ def undo(ws: Workspace, actor: Actor, dataset_id: str) -> Dataset:
     with reading(ws.db) as conn:
         one = access.dataset(conn, actor, dataset_id)
         if "mended" not in one.origin:
-            raise Conflict(f"{one.label} was not made by fixes.", "There is nothing to take back.")
+            raise Conflict(f"{one.label} was not made by fixes.", "There is nothing to undo.")
         earlier = access.dataset(conn, actor, one.origin["mended"])
     remove(ws, actor, dataset_id)
     return earlier

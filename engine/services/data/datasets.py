@@ -64,7 +64,9 @@ def add(
     refuse_large(path, name)
     parsed = read_file(path, name, layout, mapping, group)
     if not parsed.examples:
-        raise UserError(f"{name} holds no readable row.", "See the findings, mend it, try again.")
+        raise UserError(
+            f"{name} holds no readable row.", "See the findings, correct the file and try again."
+        )
     how = Reading(layout=layout, mapping=mapping, group=group, seed=seed)
     source = origin_of(origin or {"upload": name}, how)
     return store(ws, actor, project_id, parsed, stem(name), source, held_out, seed)

@@ -54,7 +54,7 @@ def fetch(
     """
     actor.require(Role.TRAINER)
     if not NAME.fullmatch(repo) or ".." in repo:
-        raise UserError(f"{repo[:80]!r} is no name of a data set.", "Give it as owner/name.")
+        raise UserError(f"{repo[:80]!r} is not the name of a dataset.", "Give it as owner/name.")
     with tempfile.TemporaryDirectory(prefix="tuneloop-hub-") as scratch:
         commit, names = _listed(repo, revision, file, split)
         path = _whole([_downloaded(repo, commit, name, Path(scratch)) for name in names])
@@ -77,7 +77,7 @@ def _listed(repo: str, revision: str | None, file: str | None, split: str) -> tu
     files = [(one.rfilename, one.size or 0) for one in info.siblings or [] if _is_data(one)]
     chosen = [one for one in files if one[0] == file] if file else _of_split(files, split)
     if not chosen:
-        raise UserError(_nothing(repo, files, file), "Choose another data set, or upload a file.")
+        raise UserError(_nothing(repo, files, file), "Choose another dataset, or upload a file.")
     if sum(size for _, size in chosen) > datasets.MAX_BYTES:
         limit = datasets.MAX_BYTES // 2**20
         raise UserError(
@@ -144,11 +144,11 @@ def _asked(repo: str, question: Callable[[], Any]) -> Any:
 def _refusal(repo: str, error: Exception) -> UserError:
     if isinstance(error, GatedRepoError):
         return UserError(
-            f"{repo} is given only to people who agreed to its terms.",
+            f"{repo} is gated: its terms must be accepted on the Hub first.",
             "Download it on the Hub's page, and upload the file here.",
         )
     if isinstance(error, RepositoryNotFoundError | HFValidationError):
-        return NotFound(f"The Hub has no data set {repo}.", "Check the owner and the name.")
+        return NotFound(f"The Hub has no dataset {repo}.", "Check the owner and the name.")
     if isinstance(error, RevisionNotFoundError | EntryNotFoundError):
         return NotFound(f"{repo} has no such revision or file.", "Leave the revision out.")
     return _unreachable(type(error).__name__)

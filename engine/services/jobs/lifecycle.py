@@ -182,5 +182,6 @@ def _check_needs(conn: Connection, actor: Actor, project_id: str, recipe: Recipe
             model = access.model(conn, actor, needed.id, project_id)
             if model.kind == "reward" and recipe.ANSWERS:
                 raise Conflict(
-                    f"{model.name} judges answers and writes none.", "Choose a model that answers."
+                    f"{model.name} is a reward model: it scores answers and cannot generate them.",
+                    "Choose a model that answers.",
                 )

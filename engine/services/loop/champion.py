@@ -30,7 +30,8 @@ def promote(
         model = access.model(conn, actor, model_id, project_id)
         if model.kind == "reward":
             raise Conflict(
-                f"{model.name} judges answers and writes none.", "Choose a model that answers."
+                f"{model.name} is a reward model: it scores answers and cannot generate them.",
+                "Choose a model that answers.",
             )
         if champions(promotions.list_all(conn, project_id))[-1:] == [model_id]:
             raise Conflict(f"{model.name} is the champion already.", "There is nothing to do.")

@@ -20,7 +20,7 @@ def owner_of(ws: Workspace, job_id: str) -> Actor:
     with reading(ws.db) as conn:
         job = jobs.get(conn, job_id)
         if job is None:
-            raise Forbidden("The job is gone.", "Start it again.")
+            raise Forbidden("The job no longer exists.", "Start it again.")
         here = frozenset({job.project_id})
         if job.owner == LOCAL.name:
             return LOCAL.model_copy(update={"projects": here})

@@ -130,7 +130,7 @@ def change_password(ws: Workspace, token: str, old: str, new: str) -> str:
 def _linked(conn: Connection, token: str) -> Person:
     one = store_accounts.with_link(conn, ids.sha256(token))
     if one is None or one.status != "active":
-        raise NotFound("This link opens nothing; each works once.", "Ask the owner for a new one.")
+        raise NotFound("This link is not valid; each works once.", "Ask the owner for a new one.")
     if (one.link_until or 0) < time.time():
         raise Conflict("This link is older than a week.", "Ask the owner for a new one.")
     return one

@@ -31,13 +31,13 @@ SHOWN = 200
 REASON_LENGTH = 500
 OTHERS = "more people"
 DESCRIPTIONS: dict[Kind, str] = {
-    "forged_token": "voted on a pair that was never given to anybody, and was refused",
-    "others_token": "voted on a pair that was given to somebody else, and was refused",
-    "foreign_round": "asked for a round of a project they are not invited to, and was refused",
-    "closed_round": "voted in a round that is not open, and was refused",
-    "not_a_vote": "sent something that is no vote, such as an unknown choice, and was refused",
-    "early_look": "asked how a blind round stands before its end, and was refused",
-    "break_glass": "looked at how the blind round stands before its end",
+    "forged_token": "sent a vote with an unknown token; it was refused",
+    "others_token": "sent a vote on another rater's comparison; it was refused",
+    "foreign_round": "asked for a round outside their invitation; it was refused",
+    "closed_round": "sent a vote in a round that is not open; it was refused",
+    "not_a_vote": "sent an invalid vote, such as an unknown choice; it was refused",
+    "early_look": "asked for the interim result of a blind round; it was refused",
+    "break_glass": "looked at the interim result of the blind round",
 }
 
 
@@ -126,7 +126,7 @@ def record_early_look(conn: Connection, actor: Actor, one: Round, reason: str) -
     """Write down that an owner looks early, in the transaction that lets them."""
     words = " ".join("".join(c if c.isprintable() else " " for c in reason).split())
     if not words:
-        raise UserError("Nobody looks early without a reason.", "Say why; it stays on record.")
+        raise UserError("An early look needs a reason.", "Give one; it is kept in the audit log.")
     if len(words) > REASON_LENGTH:
         raise UserError("This reason is too long.", f"Say it in {REASON_LENGTH} characters.")
     new = _entry(conn, actor, "break_glass", "", one.id)

@@ -50,7 +50,7 @@ def add(
     with audit.record_refused_vote(ws, actor, token), writing(ws.db) as conn:
         mine = vote_store.get(conn, token)
         if mine is None or mine.rater != actor.name:
-            raise NotFound("This pair is not yours to rate.", "Reload the page.")
+            raise NotFound("This comparison is not assigned to you.", "Reload the page.")
         if access.rating_round(conn, actor, mine.round_id).status != "open":
             raise Conflict("This round is not open.", "Choose an open round.")
         if mine.state == "leased":
@@ -58,7 +58,7 @@ def add(
             flags.add(conn, ids.new("flag"), token, target, kind, text, now)
             vote_store.set_state(conn, token, "flagged", now)
         elif mine.state != "flagged":
-            raise Conflict("You have voted on this pair already.", "Undo, then flag it.")
+            raise Conflict("You have voted on this comparison already.", "Undo, then flag it.")
     return votes.state(ws, actor, mine.round_id)
 
 

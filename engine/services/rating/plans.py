@@ -110,7 +110,8 @@ def check(recipe: RoundRecipe) -> None:
         )
     if recipe.mode == "single" and purpose != "train_pairs":
         raise UserError(
-            "Single answers can be collected for training only.", "Choose pairs for this purpose."
+            "Single answers can be collected for training only.",
+            "Choose comparisons of two answers for this purpose.",
         )
     if recipe.decision == "sequential" and purpose != "blind_eval":
         raise UserError(
@@ -119,8 +120,8 @@ def check(recipe: RoundRecipe) -> None:
         )
     if recipe.spare and (purpose != "train_pairs" or recipe.mode == "single"):
         raise UserError(
-            "Only pairs for training may be chosen by how close they are; a test needs them all.",
-            "Leave the choice of pairs to chance.",
+            "Only training comparisons can be selected by closeness; a test needs all of them.",
+            "Leave the selection to chance.",
         )
 
 
@@ -163,27 +164,28 @@ def version(guidelines: str) -> str:
     return hashlib.sha256(guidelines.encode()).hexdigest()[:8]
 
 
-def expected(purpose: Purpose, pairs: int, decision: DecisionRule = "fixed") -> str:
+def expected(purpose: Purpose, comparisons: int, decision: DecisionRule = "fixed") -> str:
     """What a round of this size can show, said before it is started."""
     if purpose == "calibration":
-        return f"{pairs} practice pairs, each with its answer after the vote. None of them counts."
+        return f"{comparisons} practice comparisons with the answer after each vote. None counts."
     if purpose == "train_pairs":
-        return _of_training(pairs)
-    rate, wins = detectable(pairs), wins_needed(pairs)
+        return _of_training(comparisons)
+    rate, wins = detectable(comparisons), wins_needed(comparisons)
     if rate is None or wins is None:
-        return "A blind test of fewer than 6 pairs can show nothing: take 60 or more."
+        return "A blind test of fewer than 6 comparisons can show nothing: take 60 or more."
     if purpose == "aa_control":
         return (
-            f"A model against itself on {pairs} pairs should come out even. If it does not, your "
-            f"raters or sides are biased; a bias of {ceil(100 * rate)} to "
+            f"A model against itself on {comparisons} comparisons should come out even. If it does not, "
+            f"your raters or sides are biased; a bias of {ceil(100 * rate)} to "
             f"{100 - ceil(100 * rate)} or more would be seen."
         )
     said = (
-        f"With {pairs} pairs this test can see a win rate of {ceil(100 * rate)} % or more, if no "
-        f"vote is a tie: {wins} wins then name a winner. A smaller difference mostly stays unseen."
+        f"With {comparisons} comparisons this test can see a win rate of {ceil(100 * rate)} % or more, "
+        f"if no vote is a tie: {wins} wins then name a winner. "
+        "A smaller difference mostly stays unseen."
     )
-    if pairs < (more := needed(SURE).n):
-        said += f" To see one of {100 * SURE:.0f} % it takes {more} pairs."
+    if comparisons < (more := needed(SURE).n):
+        said += f" To see one of {100 * SURE:.0f} % it takes {more} comparisons."
     if decision == "sequential":
         said += (
             " Stopping by evidence ends sooner where the difference is large, and needs more votes "
@@ -192,13 +194,13 @@ def expected(purpose: Purpose, pairs: int, decision: DecisionRule = "fixed") -> 
     return said
 
 
-def _of_training(pairs: int) -> str:
-    if pairs < FEWEST_PAIRS:
+def _of_training(comparisons: int) -> str:
+    if comparisons < FEWEST_PAIRS:
         return (
-            f"Training needs at least {FEWEST_PAIRS} pairs with a better answer; {pairs} are too "
+            f"Training needs at least {FEWEST_PAIRS} pairs with a better answer; {comparisons} are too "
             "few."
         )
     return (
-        f"{pairs} pairs to rate. Training needs at least {FEWEST_PAIRS} with a better answer; ties "
-        "and “both bad” give none."
+        f"{comparisons} comparisons to rate. Training needs at least {FEWEST_PAIRS} with a better "
+        "answer; ties and “both bad” give none."
     )

@@ -57,7 +57,9 @@ def report(ws: Workspace, actor: Actor, round_id: str) -> Report:
         actor.require(Role.TRAINER)
         one = access.rating_round(conn, actor, round_id)
         if one.status != "closed":
-            raise Conflict(f"{one.name} is {one.status}.", "Its report comes when it is closed.")
+            raise Conflict(
+                f"{one.name} is {one.status}.", "Its report is available once it is closed."
+            )
         return _report(conn, one)
 
 

@@ -192,7 +192,7 @@ def break_glass(ws: Workspace, actor: Actor, round_id: str, reason: str) -> Tall
         if not one.blind or one.status != "open":
             raise Conflict(
                 f"{one.name} is {one.status if one.blind else 'not blind'}.",
-                "Only an open blind round hides how it stands.",
+                "Only an open blind round hides its result.",
             )
         audit.record_early_look(conn, actor, one, reason)
         return tallies.count(conn, one)

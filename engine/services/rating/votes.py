@@ -74,7 +74,7 @@ def vote(ws: Workspace, actor: Actor, asked: VoteRequest, prefetch: int = PREFET
         _check(one, asked)
         used = votes.assignment_of_vote(conn, asked.key)
         if used is not None and used != asked.token:
-            raise Conflict("This vote was cast for another pair.", "Reload the page.")
+            raise Conflict("This vote belongs to another comparison.", "Reload the page.")
         if used is None:
             _add(conn, one, mine, asked)
         told = _feedback(conn, mine, votes.choice_of_vote(conn, asked.key))
@@ -100,9 +100,9 @@ def undo(ws: Workspace, actor: Actor, round_id: str, prefetch: int = PREFETCH) -
         one = _open_round(conn, actor, round_id)
         last = _undoable(conn, round_id, actor.name, now)
         if last is None:
-            raise Conflict("There is nothing of the last 15 minutes to take back.", "Go on rating.")
+            raise Conflict("No vote of the last 15 minutes can be undone.", "Go on rating.")
         if last.state != "voted" and assignment.taken_by_others(conn, one, last, now):
-            raise Conflict("Somebody else has that pair by now.", "Go on rating.")
+            raise Conflict("Another rater has that comparison by now.", "Go on rating.")
         for waiting in votes.leased_to(conn, round_id, actor.name)[assignment.MOST_HELD - 1 :]:
             votes.release(conn, waiting.id)
         if last.state in ("voted", "extra"):
@@ -166,7 +166,7 @@ def _check(one: Round, asked: VoteRequest) -> None:
 def _add(conn: Connection, one: Round, mine: Assignment, asked: VoteRequest) -> None:
     now = time.time()
     if mine.state != "leased":
-        raise Conflict("You have voted on this pair already.", "Undo to change it.")
+        raise Conflict("You have voted on this comparison already.", "Undo to change it.")
     late = mine.lease_until <= now and assignment.taken_by_others(conn, one, mine, now)
     votes.set_state(conn, mine.id, "extra" if late else "voted", now)
     votes.append(
@@ -206,7 +206,7 @@ def _open_round(conn: Connection, actor: Actor, round_id: str) -> Round:
 def _own(conn: Connection, actor: Actor, token: str) -> Assignment:
     mine = votes.get(conn, token)
     if mine is None or mine.rater != actor.name:
-        raise NotFound("This pair is not yours to rate.", "Reload the page.")
+        raise NotFound("This comparison is not assigned to you.", "Reload the page.")
     return mine
 
 
@@ -234,7 +234,7 @@ def _left_today(conn: Connection, one: Round, rater: str, now: float) -> int | N
 
 def _enough(one: Round) -> str:
     return (
-        f"You have rated {one.plan.per_rater} pairs within a day, which is enough for one "
+        f"You have rated {one.plan.per_rater} comparisons within a day, which is enough for one "
         "person: tired eyes judge badly. Thank you, and come back tomorrow."
     )
 

@@ -81,8 +81,7 @@ def overlaps(found: Sequence[SplitOverlap]) -> str:
     if not found:
         return markup.notice("No overlap between training and held-out questions.", "good")
     return "".join(markup.notice(_overlap(one), "warn") for one in found) + (
-        '<p class="tl-hint">A model that has seen the questions of its test looks better than it '
-        "is.</p>"
+        '<p class="tl-hint">A model scores too high on test questions that it was trained on.</p>'
     )
 
 

@@ -75,7 +75,11 @@ def _top() -> dict[str, gr.components.Component]:
 
 
 def _scores() -> dict[str, gr.components.Component]:
-    gr.HTML(_hint("A point is a score, its line the 95 % interval; hollow ones need no model."))
+    gr.HTML(
+        _hint(
+            "Points are scores, lines their 95 % intervals; hollow points are trivial baselines without a model."
+        )
+    )
     intervals = LivePlot(height=420, elem_id="evaluate-intervals")
     table = gr.HTML("", elem_id="evaluate-table")
     over = gr.HTML("", elem_id="evaluate-over")
@@ -104,8 +108,8 @@ def _where() -> dict[str, gr.blocks.Block]:
         with gr.Column(min_width=320):
             lengths = LivePlot(height=280, elem_id="evaluate-lengths")
     with gr.Column(visible=False) as confusion_box:
-        gr.HTML(_part("Which label for which", "Right labels down, given ones across: what is off "
-                      "the diagonal was mixed up."))  # fmt: skip
+        gr.HTML(_part("Confusion matrix", "Rows are the correct labels, columns the predicted "
+                      "ones; cells off the diagonal are mistakes."))  # fmt: skip
         confusion = LivePlot(height=460, elem_id="evaluate-confusion")
     parts = gr.HTML("", elem_id="evaluate-parts")
     return {

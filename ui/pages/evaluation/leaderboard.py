@@ -18,7 +18,7 @@ WAYS: dict[By, str] = {
     "language": "Language",
     "group": "Group",
 }
-UNLIKE = "Lines with other rows asked are not comparable: their questions differ."
+UNLIKE = "Models evaluated on different rows are not comparable."
 
 
 def table(lines: Sequence[LeaderboardRow], names: Names, metric: str, shown: Sequence[str]) -> str:

@@ -111,7 +111,7 @@ def start(
     if not project or not chosen:
         raise UserError("There is no evaluation to judge.", "Evaluate two models first.")
     if not model:
-        raise UserError("This evaluation compares nothing.", "Evaluate two models together.")
+        raise UserError("This evaluation has one model only.", "Evaluate two models together.")
     return llm_judge.submit(ws, who(ws), project, chosen, model, int(rows or 1))
 
 
@@ -163,7 +163,7 @@ def _choices(ws: Workspace, job: Job, judged: Judgements) -> str:
         f"<li>{markup.badge(words[choice])} {escape(_short(rows[index].prompt[-1].content))}</li>"
         for index, choice in zip(asked, judged.choices, strict=True)
     )
-    summary = f"What it chose, question by question ({len(asked)})"
+    summary = f"Judgements by question ({len(asked)})"
     return (
         f'<details class="tl-hint"><summary>{summary}</summary>'
         f'<ul class="tl-held">{lines}</ul></details>'

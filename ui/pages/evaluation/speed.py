@@ -18,8 +18,13 @@ def table(found: Evaluation, names: Names, price: float) -> str:
     timed = any(one.first_p50_s for one in found.speed.values())
     memory = any(one.peak_mb for one in found.speed.values())
     heads = ["Model", "Tokens a second"]
-    heads += ["First token, half of them by", "95 % by", "Last token, half by", "95 % by"] * timed
-    heads += ["Seconds an answer", "Slowest 5 %"] * (not timed)
+    heads += [
+        "Median time to first token",
+        "95 % by",
+        "Median time to last token",
+        "95 % by",
+    ] * timed
+    heads += ["Seconds per answer", "Slowest 5 %"] * (not timed)
     heads += ["Memory"] * memory + ["Failed"] + ["1,000 answers"] * bool(price)
     rows = "".join(_row(found, names, model, price, timed, memory) for model in found.models)
     return _table(heads, rows) + f'<p class="tl-hint">{escape(_notes(found, price))}</p>'

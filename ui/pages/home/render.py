@@ -37,7 +37,7 @@ def demo_on_its_way(job: Job, track: Track) -> str:
     if job.state is State.CANCELLED:
         return markup.notice("The demo was stopped. What it made so far is in this project.")
     if job.state is State.FAILED:
-        return markup.notice(f"The demo could not go on. {job.error or ''}", "bad")
+        return markup.notice(f"The demo stopped early. {job.error or ''}", "bad")
     said = track.progress
     if not said:
         return _card(markup.progress(0, 1, "The demo waits for a worker"), "")

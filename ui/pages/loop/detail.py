@@ -120,7 +120,7 @@ def progress(job: Job | None, track: Track) -> str:
     listed = "".join(f"<li>{escape(step)}</li>" for step in track.logged)
     below = f'<ol class="tl-steps">{listed}</ol>' if track.logged else ""
     if job.state is State.FAILED:
-        return markup.notice(f"The loop could not go on. {job.error or ''}", "bad") + below
+        return markup.notice(f"The loop stopped early. {job.error or ''}", "bad") + below
     if job.state is State.CANCELLED:
         return (
             markup.notice("The loop was stopped. Start it again to go on where it stood.") + below

@@ -9,7 +9,7 @@ from engine.services.people.password import SHORTEST
 from ui.components import plain_page
 
 ROLES = {
-    "owner": "Owner: everything, and who may come in",
+    "owner": "Owner: everything, accounts included",
     "trainer": "Trainer: data, training, evaluation and rounds of their projects",
     "rater": "Rater: rates the open rounds of their projects, sees nothing else",
 }

@@ -24,14 +24,14 @@ from ui.web.session import who
 FOR_GOOD = (
     "Delete every vote, skip, note and edit of this rater in all rounds of this project, and their "
     "name and link? This cannot be undone. Pairs and models made of the votes stay and are marked. "
-    "Whoever only votes badly can be paused instead."
+    "To exclude the votes and keep them, pause the rater instead."
 )
 EARLY = (
-    "Look now at how the votes stand? Your name and reason stay on record, and the verdict says "
-    "who looked. The test for a fixed number of votes then holds no more: the round is judged by a "
-    "rule that holds however often one looks, which takes more votes. This cannot be undone."
+    "See the interim result now? Your name and reason go into the audit log, and the verdict "
+    "names you. A test for a fixed number of votes is not valid after an early look: a sequential "
+    "test decides the round instead, which needs more votes. This cannot be undone."
 )
-NOTHING = "Nothing was refused, and nobody looked early."
+NOTHING = "No refused votes and no early looks."
 ONCE = "Copy this link now and send it: it is shown once, and opens the Rating page alone."
 
 
@@ -82,7 +82,7 @@ def _layout(ws: Workspace, view: gr.State) -> None:
         raised = gr.HTML("")
         with gr.Row(visible=False, elem_classes="tl-actions") as open_:
             flag = gr.Dropdown([], value=None, label="Flag", elem_id="rate-flag")
-            settle = gr.Button("This pair is fine: show it again", elem_id="rate-settle")
+            settle = gr.Button("Show this comparison again", elem_id="rate-settle")
         _record(ws, view, box)
     out = [table, rater, raised, flag, some, open_]
     box.expand(shows_errors(partial(raters_panel, ws)), view, out, **markup.QUIET)
@@ -103,14 +103,14 @@ def _layout(ws: Workspace, view: gr.State) -> None:
 
 
 def _record(ws: Workspace, view: gr.State, box: gr.Accordion) -> None:
-    with gr.Accordion("What was refused, and who looked early", open=False,
+    with gr.Accordion("Audit log: refused votes and early looks", open=False,
                       elem_id="rate-audit") as folded:  # fmt: skip
         log = gr.HTML("")
     with gr.Row(visible=False, elem_classes="tl-actions") as glass:
-        ask = gr.Button("Look early at how it stands", elem_id="rate-early")
+        ask = gr.Button("See the interim result early", elem_id="rate-early")
     with gr.Column(visible=False, elem_id="rate-early-sure") as sure:
         gr.HTML(markup.notice(EARLY, "warn"))
-        reason = gr.Textbox("", label="Why it can't wait until the end", elem_id="rate-early-why",
+        reason = gr.Textbox("", label="Reason", elem_id="rate-early-why",
                             max_length=audit.REASON_LENGTH)  # fmt: skip
         with gr.Row(elem_classes="tl-actions"):
             yes = gr.Button("Look now", variant="primary", elem_id="rate-early-yes")

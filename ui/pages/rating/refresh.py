@@ -23,7 +23,7 @@ CUT = (
     "All answers were cut at the longest length, or empty. Start another round below, with longer "
     "answers under More options."
 )
-PRACTICE = "Raters learn after each vote what was right. “Raters and flags” says how they did."
+PRACTICE = "Raters see the expected answer after each vote. “Raters and flags” shows their results."
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,8 @@ HEADLINE: dict[str, tuple[str, Tone]] = {
 }
 MANY_CUT = 0.25  # of the pairs
 HIDDEN = (
-    "How the votes stand is hidden until the round is closed. Who sees it votes differently, "
-    "and who stops at a lucky moment finds a winner where there is none."
+    "The result is hidden until the round is closed: seeing it would influence votes, and "
+    "stopping at a lucky moment would produce a false winner."
 )
 
 
@@ -140,7 +140,7 @@ def raters(found: Sequence[RaterView]) -> str:
     """A row for each rater, those with a reason to look first."""
     if not found:
         return '<p class="tl-fine">Nobody has voted yet.</p>'
-    heads = ("Rater", "Votes", "A pair takes", "Gold items", "Went left", "To look at")
+    heads = ("Rater", "Votes", "Time per comparison", "Gold items", "Left chosen", "To look at")
     rows = "".join(f"<tr>{_cells(heads, _rater(one))}</tr>" for one in found)
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     return (
@@ -255,7 +255,7 @@ def cut_short(one: Round, hidden: dict[str, int]) -> str:
     if not of or cut < MANY_CUT * of:
         return ""
     text = (
-        f"{cut} of {of} pairs are not shown: an answer reached the longest length, "
+        f"{cut} of {of} comparisons are not shown: an answer reached the longest length, "
         f"{one.plan.max_new_tokens} tokens. For more to rate, start another round with longer "
         "answers, under More options."
     )
@@ -266,7 +266,7 @@ def _not_shown(hidden: dict[str, int]) -> list[str]:
     said = []
     if hidden.get("truncated"):
         cut = hidden["truncated"]
-        pairs = "pair was" if cut == 1 else "pairs were"
+        pairs = "comparison was" if cut == 1 else "comparisons were"
         said.append(f"{cut} {pairs} not shown, because an answer reached the longest length.")
     if hidden.get("empty"):
         said.append(f"{hidden['empty']} without any answer.")

@@ -179,7 +179,7 @@ def power(
     pairs = min(int(prompts), available)
     said = plans.expected(purpose, pairs, decision)
     if overlap > 1 and purpose != "calibration":
-        said += f" {int(overlap)} people rate each pair: {pairs * int(overlap)} votes in all."
+        said += f" {int(overlap)} people rate each comparison: {pairs * int(overlap)} votes in all."
     if available < prompts:
         kept = "held-out " if purpose in BLIND and not given else ""
         place = "You pasted" if given else "This dataset has"

@@ -50,7 +50,7 @@ class RatingParts(NamedTuple):
 def build(ws: Workspace, page: Page) -> None:
     """The tab: the round, its pairs to rate, and what the votes say; the panel for a new one."""
     gr.HTML(
-        markup.head("Rating", "Which answer is better? Nobody knows whose it is until the end.")
+        markup.head("Rating", "Raters compare two answers without knowing which model wrote them.")
     )
     view = gr.State(RatingView())
     which = gr.Dropdown([], value=None, label="Round", show_label=False, container=False,

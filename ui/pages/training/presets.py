@@ -49,7 +49,7 @@ def sentence(recipe: TrainRecipe, found: Preflight) -> str:
     times = _times(recipe.num_train_epochs)
     enough = "after which most models have learned what such rows teach"
     if recipe.num_train_epochs > DEFAULT_EPOCHS:
-        enough = "because so few rows make few steps, and few steps change a model little"
+        enough = "because a small dataset needs more epochs to reach enough steps"
     why: Mapping[str | None, str] = {
         QUICK: f"Stops after {found.steps} steps: enough to check the data and the settings, "
         "too few for a model to keep.",

@@ -19,7 +19,7 @@ from ui.pages.training.before_start import FormPicture
 from ui.pages.training.form import EstimateParts, TrainingForm
 from ui.web.session import who
 
-NO_MODEL = "There is no model yet. The first one is being made ready; Home shows how far it is."
+NO_MODEL = "The first model is being prepared; Home shows the progress."
 
 
 class Everything(NamedTuple):

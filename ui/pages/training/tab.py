@@ -246,7 +246,7 @@ def _wire_starts(tab: TrainingParts, form: TrainingForm) -> None:
         @shows_errors
         def on_start(project: str | None, name: str | None, price: Any, *values: Any) -> Any:
             job = act(ws, project, read(form, values), name, price)
-            gr.Success(f"{job.name} is queued. You see here how it goes.", title="Started")
+            gr.Success(f"{job.name} is queued. Its progress appears here.", title="Started")
             return NavigationTarget(run=job.id), gr.Tabs(selected="jobs")
 
         return on_start
@@ -256,7 +256,7 @@ def _wire_starts(tab: TrainingParts, form: TrainingForm) -> None:
         def on_study(project: str | None, s: Any, n: Any, tried: Any, *values: Any) -> Any:
             asked, recipe = studies.asked(s, n, tried), read(form, values)
             job = studies.start(ws, opened(project), kind, recipe, asked)
-            gr.Success(f"{job.name} is queued. You see here how it goes.", title="Started")
+            gr.Success(f"{job.name} is queued. Its progress appears here.", title="Started")
             return NavigationTarget(run=job.id), gr.Tabs(selected="jobs")
 
         return on_study
