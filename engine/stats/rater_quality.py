@@ -127,7 +127,8 @@ def consistency(
         implied = f"at least {noise * 100:.0f} % flipped ({contradicted} of {decided} contradicted)"
     return Consistency(
         same=same, of=of, share=same / of, low=bounds.low, high=bounds.high, noise=noise,
-        sentence=f"The same vote on {same} of {of} comparisons shown twice: {implied}.", decided=decided,
+        sentence=f"The same vote on {same} of {of} comparisons shown twice: {implied}.",
+        decided=decided,
     )  # fmt: skip
 
 

@@ -131,7 +131,7 @@ def test_flood_under_ever_new_names_ends_in_one_entry_that_counts_on(ws, one, mo
     assert len(found) == 6
     rest = next(line for line in found if line.who == audit.OTHERS)
     assert rest.times == 20
-    assert rest.sentence.startswith("more people sent a vote on another rater's comparison")
+    assert rest.sentence.startswith("more people sent a vote with an unknown token")
     assert rest.sentence.endswith("20 times or more")
     assert "others_token" in kinds(ws, one)
 

@@ -175,13 +175,13 @@ def expected(purpose: Purpose, comparisons: int, decision: DecisionRule = "fixed
         return "A blind test of fewer than 6 comparisons can show nothing: take 60 or more."
     if purpose == "aa_control":
         return (
-            f"A model against itself on {comparisons} comparisons should come out even. If it does not, "
-            f"your raters or sides are biased; a bias of {ceil(100 * rate)} to "
+            f"A model against itself on {comparisons} comparisons should come out even. If it does "
+            f"not, your raters or sides are biased; a bias of {ceil(100 * rate)} to "
             f"{100 - ceil(100 * rate)} or more would be seen."
         )
     said = (
-        f"With {comparisons} comparisons this test can see a win rate of {ceil(100 * rate)} % or more, "
-        f"if no vote is a tie: {wins} wins then name a winner. "
+        f"With {comparisons} comparisons this test can see a win rate of {ceil(100 * rate)} % or "
+        f"more, if no vote is a tie: {wins} wins then name a winner. "
         "A smaller difference mostly stays unseen."
     )
     if comparisons < (more := needed(SURE).n):
@@ -197,8 +197,8 @@ def expected(purpose: Purpose, comparisons: int, decision: DecisionRule = "fixed
 def _of_training(comparisons: int) -> str:
     if comparisons < FEWEST_PAIRS:
         return (
-            f"Training needs at least {FEWEST_PAIRS} pairs with a better answer; {comparisons} are too "
-            "few."
+            f"Training needs at least {FEWEST_PAIRS} pairs with a better answer; {comparisons} are "
+            "too few."
         )
     return (
         f"{comparisons} comparisons to rate. Training needs at least {FEWEST_PAIRS} with a better "
