@@ -81,7 +81,7 @@ def _components(usable: bool) -> BenchmarkPanel:
                              max_choices=5, info="The first is the baseline",
                              elem_id="benchmarks-models")  # fmt: skip
         tasks = gr.Dropdown([], value=[], multiselect=True, label="Benchmarks", max_choices=20,
-                            interactive=usable, info="Common benchmarks, and the results of your search",
+                            interactive=usable, info="Common benchmarks and search results",
                             elem_id="benchmarks-tasks")  # fmt: skip
         find = gr.Textbox(label="Find more benchmarks", placeholder="mmlu law", max_length=80,
                           interactive=usable, info="Part of a name; the list of benchmarks follows",
