@@ -76,9 +76,7 @@ def _top() -> dict[str, gr.components.Component]:
 
 def _scores() -> dict[str, gr.components.Component]:
     gr.HTML(
-        _hint(
-            "Points are scores, lines their 95 % intervals; hollow points are trivial baselines without a model."
-        )
+        _hint("Points are scores, lines their 95 % intervals; hollow points are trivial baselines.")
     )
     intervals = LivePlot(height=420, elem_id="evaluate-intervals")
     table = gr.HTML("", elem_id="evaluate-table")
