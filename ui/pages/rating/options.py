@@ -51,7 +51,7 @@ def build() -> OptionFields:
                             elem_id="rate-decision", info="Cannot be changed later")  # fmt: skip
     with gr.Row():
         checks = gr.Slider(*_share("gold"), step=1, label="Gold items, %", elem_id="rate-gold",
-                           info="Comparisons with a known answer; raters who miss too many are paused")  # fmt: skip
+                           info="Known answers; raters who miss too many are paused")  # fmt: skip
         repeats = gr.Slider(*_share("repeats"), step=1, label="Shown twice, %",
                             elem_id="rate-repeats",
                             info="With sides swapped, to measure self-consistency")  # fmt: skip
