@@ -127,6 +127,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "sweep": "engine.work.sweep",
         "benchmark": "engine.work.harness.job",
         "judge": "engine.work.llm_judge",
+        "export": "engine.work.export",
         "demo": "engine.orchestrate.demo",
         "auto": "engine.orchestrate.auto_loop",
     },
@@ -143,6 +144,15 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "mlflow": "engine.trackers.mlflow",
         "wandb": "engine.trackers.wandb",
         "trackio": "engine.trackers.trackio",
+    },
+    # format -> module with TITLE, SUMMARY, RUNTIME and export(source, folder); RUNTIME names the
+    # program whose answers certify it (engine/exporters/certificate.py)
+    "exporters": {
+        "adapter": "engine.exporters.adapter",
+        "merged": "engine.exporters.merged",
+        "gguf": "engine.exporters.gguf",
+        "ollama": "engine.exporters.ollama",
+        "vllm": "engine.exporters.vllm",
     },
     # rule -> function (left, right, references, rng) -> Choice
     "raters": {

@@ -50,8 +50,9 @@ for command in (
 ):
     cli.add_command(command)
 
-# Earlier spellings, for scripts that use them; help and documents name the nouns only.
+# Earlier or shorter spellings, for scripts that use them; help and documents name the nouns only.
 cli.aliases = {
+    "export": models.export_model,
     "train": training.start_training,
     "preflight": estimate.estimate_training,
     "curve": studies.curve,

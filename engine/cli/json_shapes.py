@@ -9,6 +9,7 @@ from typing import Any
 from engine.core.dataset import Dataset
 from engine.core.evaluation import Evaluation, Mean
 from engine.core.event import AnyEvent
+from engine.core.export import Certificate, ExportedFile
 from engine.core.finding import Finding
 from engine.core.job import Job
 from engine.core.model import Model
@@ -53,6 +54,11 @@ SHAPES: dict[str, Any] = {
     "models": MODELS,
     "models list": MODELS,
     "models fetch": MODELS,
+    "models export": {
+        "path": "text: the folder",
+        "files": [ExportedFile],
+        "certificate": Certificate,
+    },
     "jobs": JOBS,
     "jobs list": JOBS,
     "jobs show": {"run": Job, "events": [EVENT]},

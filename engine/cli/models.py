@@ -1,12 +1,22 @@
-"""models list | fetch."""
+"""models list | fetch | export."""
+
+import shutil
+from pathlib import Path
+from typing import Any
 
 import click
 
-from engine.cli import common
-from engine.cli.common import as_json, in_project, say, show, workspace
+from engine import plugins
+from engine.cli import common, recipe_options
+from engine.cli.common import as_json, in_project, say, show, wait, working, workspace
 from engine.core.actor import LOCAL
+from engine.core.errors import UserError
+from engine.core.recipe import Recipe
 from engine.services import projects
-from engine.services.models import registry
+from engine.services.models import export, registry
+
+EXPORT: type[Recipe] = plugins.load("jobs", "export").Recipe
+WRITTEN_BY_THE_SERVICE = ("card", "base", "revision")
 
 
 @click.group(invoke_without_command=True)
@@ -45,3 +55,32 @@ def _show_models(project: str | None, as_json: bool, *, fetch: bool = False) -> 
         lines = [f"{m.name:40} {m.kind:8} {m.source:8} {m.info.get('note', '')}" for m in models]
         text = "\n".join(lines) or "No model yet. Fetch the default: tuneloop models fetch"
         show({"models": models}, text, as_json)
+
+
+@models.command("export")
+@click.argument("model")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@recipe_options.options(EXPORT, skip=("model", *WRITTEN_BY_THE_SERVICE))
+@in_project
+@as_json
+def export_model(model: str, out: Path, project: str | None, as_json: bool, **options: Any) -> None:
+    """Write MODEL to a new folder in a format of other programs, and check that it answers alike.
+
+    The certificate lets the exported files answer held-out questions in their own program and
+    compares every answer with the model's.
+    """
+    if out.exists():
+        raise UserError(f"{out} is there already.", "Name a new folder with --out.")
+    with workspace() as ws:
+        chosen = common.project(ws, project)
+        values = recipe_options.given(options)
+        values["model"] = common.model_id(ws, chosen.id, model)
+        if values.get("dataset"):
+            values["dataset"] = common.dataset_id(ws, chosen.id, str(values["dataset"]))
+        with working(ws):
+            job = wait(ws, export.start(ws, LOCAL, chosen.id, values))
+        found = export.result(ws, LOCAL, job.id)
+        shutil.copytree(export.folder(ws, LOCAL, job.id), out)
+    size = sum(file.bytes for file in found.files) / 1e6
+    text = f"{out}: {len(found.files)} files, {size:,.1f} MB.\n{found.sentence}"
+    show({"path": str(out), "files": found.files, "certificate": found.certificate}, text, as_json)

@@ -54,6 +54,11 @@ class ModelCache:
         found: Thing = self._thing
         return found
 
+    def clear(self) -> None:
+        """Let go of what is kept, so that its memory is free."""
+        self._key = self._thing = None
+        gc.collect()
+
 
 class Context(Protocol):
     job_id: str

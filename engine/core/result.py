@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from engine.core.evaluation import Gain, Mean, Perplexity
+from engine.core.export import Certificate, ExportedFile
 from engine.core.learning_curve import LearningCurve
 
 
@@ -337,6 +338,15 @@ class LoopResult(JobResult):
     steps: tuple[str, ...] = ()
 
 
+class ExportResult(JobResult):
+    """`path` is the folder of the artefact, relative to the workspace's files."""
+
+    to: str = ""
+    path: str = ""
+    files: tuple[ExportedFile, ...] = ()
+    certificate: Certificate | None = None
+
+
 RESULTS: dict[str, type[JobResult]] = {
     **dict.fromkeys(("sft", "dpo", "kto", "reward", "rloo", "grpo"), TrainingResult),
     "evaluate": EvaluationResult,
@@ -349,6 +359,7 @@ RESULTS: dict[str, type[JobResult]] = {
     "benchmark": BenchmarkResult,
     "demo": DemoResult,
     "auto": LoopResult,
+    "export": ExportResult,
 }
 
 

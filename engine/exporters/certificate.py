@@ -1,0 +1,172 @@
+"""The certificate of an export: its own runtime answers, and the answers are compared."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.core.errors import UserError
+from engine.core.examples import Message
+from engine.core.export import ArtefactAnswer, Cause, Certificate, MetricDifference
+from engine.exporters.source import environment
+from engine.metrics.score import gain, score_rows
+
+RUNTIMES = {"transformers": "with_transformers.py", "llama.cpp": "with_llama_cpp.py"}
+LIBRARY = {"llama.cpp": ("xllamacpp", "pip install 'tuneloop[gguf]'")}
+FOLDER = Path(__file__).parent / "runtimes"
+
+
+class ModelAnswer(NamedTuple):
+    """What the model itself read and wrote; `references` may be empty."""
+
+    prompt: tuple[Message, ...]
+    references: tuple[str, ...]
+    prompt_text: str
+    prompt_ids: tuple[int, ...]
+    text: str
+    finished: bool
+
+
+def certify(
+    runtime: str,
+    folder: Path,
+    base: Path,
+    own: Sequence[ModelAnswer],
+    max_new_tokens: int,
+    metrics: Sequence[str],
+    *,
+    quantised: bool = False,
+    done: Callable[[int], None] = lambda _: None,
+) -> Certificate:
+    """What `runtime` makes of the artefact in `folder`, compared with the model's own answers.
+
+    `done` hears how many prompts are answered and may raise to stop. UserError where the runtime
+    can't load the artefact.
+    """
+    found = ask(runtime, folder, base, [one.prompt for one in own], max_new_tokens, done)
+    return compare(runtime, own, found, metrics, quantised=quantised)
+
+
+def compare(
+    runtime: str,
+    own: Sequence[ModelAnswer],
+    found: Sequence[ArtefactAnswer],
+    metrics: Sequence[str],
+    *,
+    quantised: bool = False,
+) -> Certificate:
+    """How many answers are the same text; where some are not, the scores of both and the causes.
+
+    A prompt that is read otherwise is named even where every answer is the same by luck.
+    """
+    same = sum(_same(a, b) for a, b in zip(own, found, strict=True))
+    all_same = same == len(own)
+    return Certificate(
+        runtime=runtime,
+        n=len(own),
+        same=same,
+        differences=() if all_same else _differences(own, found, metrics),
+        causes=causes(own, found, quantised=quantised and not all_same),
+    )
+
+
+def causes(
+    own: Sequence[ModelAnswer], found: Sequence[ArtefactAnswer], *, quantised: bool
+) -> tuple[Cause, ...]:
+    """The known causes that are seen in at least one row, the first to look at first."""
+    seen = {cause for a, b in zip(own, found, strict=True) if (cause := _cause(a, b))}
+    if quantised and not seen:
+        seen.add(Cause.QUANTISATION)
+    return tuple(cause for cause in Cause if cause in seen)
+
+
+def _cause(own: ModelAnswer, found: ArtefactAnswer) -> Cause | None:
+    if found.truncated:
+        return Cause.CONTEXT
+    ids, theirs = list(own.prompt_ids), list(found.prompt_ids)
+    if theirs[:1] + ids == theirs and theirs[:1] == ids[:1]:
+        return Cause.DOUBLED_START
+    if found.prompt_text != own.prompt_text:
+        return Cause.TEMPLATE
+    if theirs != ids:
+        return Cause.TOKENIZER
+    text, said = own.text.strip(), found.text.strip()
+    runs_on = own.finished and not found.finished and said.startswith(text)
+    breaks_off = found.finished and said != text and text.startswith(said)
+    return Cause.END_TOKEN if runs_on or breaks_off else None
+
+
+def ask(
+    runtime: str,
+    folder: Path,
+    base: Path,
+    prompts: Sequence[Sequence[Message]],
+    max_new_tokens: int,
+    done: Callable[[int], None] = lambda _: None,
+) -> list[ArtefactAnswer]:
+    """The artefact's greedy answers, in order, written by its runtime in a process of its own."""
+    questions = [[one.model_dump(mode="json") for one in prompt] for prompt in prompts]
+    asked = {"questions": questions, "max_new_tokens": max_new_tokens, "base": str(base)}
+    command = [sys.executable, str(FOLDER / RUNTIMES[runtime]), str(folder)]
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile("w+") as input_file:
+        json.dump(asked, input_file)
+        input_file.seek(0)
+        process = subprocess.Popen(
+            command, stdin=input_file, stdout=subprocess.PIPE, stderr=errors, env=environment()
+        )
+        assert process.stdout is not None
+        found: list[ArtefactAnswer] = []
+        try:
+            for line in process.stdout:
+                found.append(ArtefactAnswer.model_validate_json(line))
+                done(len(found))
+        finally:
+            process.kill()
+            process.wait()
+        if len(found) < len(prompts):
+            errors.seek(0)
+            raise _broken(runtime, errors.read().decode(errors="replace"))
+    return found
+
+
+def _broken(runtime: str, errors: str) -> UserError:
+    library, command = LIBRARY.get(runtime, ("", ""))
+    if library and f"No module named '{library}'" in errors:
+        return UserError(
+            f"The certificate needs {library}, which is not installed.",
+            f"Install it ({command}), or export without a certificate.",
+        )
+    last = (errors.strip().splitlines() or ["no reason given"])[-1][:300]
+    return UserError(
+        f"{runtime} cannot answer with the exported model: {last}.",
+        "Export it in another format, or without a certificate.",
+    )
+
+
+def _same(own: ModelAnswer, found: ArtefactAnswer) -> bool:
+    return own.finished == found.finished and own.text.strip() == found.text.strip()
+
+
+def _differences(
+    own: Sequence[ModelAnswer], found: Sequence[ArtefactAnswer], metrics: Sequence[str]
+) -> tuple[MetricDifference, ...]:
+    both = [(a, b) for a, b in zip(own, found, strict=True) if a.references]
+    if not both:
+        return ()
+    references = [list(a.references) for a, _ in both]
+    made = []
+    for name in metrics:
+        before = score_rows(name, [a.text for a, _ in both], references)
+        after = score_rows(name, [b.text for _, b in both], references)
+        made.append(
+            MetricDifference(
+                metric=name,
+                model=before.mean.score,
+                artefact=after.mean.score,
+                gain=gain(name, before, after),
+            )
+        )
+    return tuple(made)

@@ -1,0 +1,60 @@
+"""Exports: hand one in, find its folder, and pack it for a download."""
+
+from pathlib import Path
+
+from engine import plugins
+from engine.core.actor import Actor, Role
+from engine.core.errors import NotFound, UserError
+from engine.core.job import Job, State
+from engine.core.recipe import Recipe, read
+from engine.core.result import ExportResult
+from engine.models import origin
+from engine.services import model_card
+from engine.services.jobs import lifecycle
+from engine.services.models import registry
+from engine.workspace import Workspace
+
+KIND = "export"
+
+
+def start(ws: Workspace, actor: Actor, project_id: str, values: dict[str, object]) -> Job:
+    """Queue the export of a model; `values` are fields of its recipe.
+
+    The certificate asks the held-out questions of the dataset the model learned from, unless
+    another is named; UserError where there is none and a certificate is wanted.
+    """
+    actor.require(Role.TRAINER)
+    model = registry.get(ws, actor, str(values.get("model", "")))
+    plugins.load("exporters", str(values.get("to", "")))
+    base = origin.of_base(registry.files(ws, model).base)
+    wanted = {"certify": True, "dataset": model.dataset_id, **values}
+    if wanted["certify"] and not wanted["dataset"]:
+        raise UserError(
+            f"The certificate has no questions: {model.name} learned from no dataset here.",
+            "Name a dataset with held-out rows, or export without a certificate.",
+        )
+    card = model_card.model_card(ws, actor, model.id)
+    known = {"base": base.name, "revision": base.revision, "card": card}
+    recipe: Recipe = read(plugins.load("jobs", KIND).Recipe, {**wanted, **known})
+    return lifecycle.submit(ws, actor, project_id, recipe, f"Export of {model.name}")
+
+
+def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Job]:
+    """The exports of a project, newest first."""
+    return lifecycle.list_all(ws, actor, project_id, (KIND,))
+
+
+def result(ws: Workspace, actor: Actor, job_id: str) -> ExportResult:
+    """What a finished export found; NotFound for any other job."""
+    job = lifecycle.get(ws, actor, job_id)
+    if job.state is not State.DONE or not isinstance(job.result, ExportResult):
+        raise NotFound(f"{job.name} is no finished export.", "Export the model first.")
+    return job.result
+
+
+def folder(ws: Workspace, actor: Actor, job_id: str) -> Path:
+    """The folder of a finished export; NotFound where it has been removed."""
+    path = ws.files / result(ws, actor, job_id).path
+    if not path.is_dir():
+        raise NotFound("The exported files are not in the data folder any more.", "Export again.")
+    return path

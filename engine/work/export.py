@@ -1,0 +1,176 @@
+"""An export: a model as files of another program, certified by that program's own answers."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from engine import plugins
+from engine.core.context import Context, ModelFiles
+from engine.core.errors import UserError
+from engine.core.examples import Chat, Prompt
+from engine.core.export import Certificate, ExportedFile, Precision, Quantisation
+from engine.core.outcome import Outcome
+from engine.core.recipe import Recipe as BaseRecipe
+from engine.core.recipe import Ref, RefKind
+from engine.core.result import ExportResult
+from engine.exporters import certificate
+from engine.exporters.certificate import ModelAnswer
+from engine.exporters.source import Source
+from engine.models.chat import Template
+from engine.work import answerers
+
+TITLE = "Export"
+SUMMARY = "A model becomes files that other programs read, and is checked there."
+FOLDER = "export"
+CERTIFICATE = "certificate.json"
+
+
+class Recipe(BaseRecipe):
+    """Which model leaves in which format, and how it is checked.
+
+    The form, the command and Python callers fill in these fields; `card`, `base` and `revision`
+    are written by the service that starts the job.
+    """
+
+    KIND = "export"
+
+    model: str = Field(description="The model to export")
+    to: str = Field(description="Format: adapter, merged, gguf, ollama or vllm")
+    precision: Precision = Field("float32", description="Of a merged model's weights")
+    quantisation: Quantisation = Field("F16", description="Of a GGUF file: bits for each weight")
+    certify: bool = Field(True, description="Let the exported model answer, and compare")
+    dataset: str | None = Field(None, description="Whose held-out questions the certificate asks")
+    prompts: int = Field(50, ge=1, le=1000, description="Questions of the certificate")
+    max_new_tokens: int = Field(64, ge=1, le=4096, description="Longest answer, in tokens")
+    metrics: tuple[str, ...] = Field(
+        ("exact_match", "token_f1"), description="Scores compared where texts differ"
+    )
+    base: str = Field("", description="The base's name where it is published")
+    revision: str | None = Field(None, description="The base's commit, where it is known")
+    card: str = Field("", description="The model card (README.md)")
+
+    def needs(self) -> list[Ref]:
+        """The model, and the dataset of the certificate."""
+        asked = [Ref(RefKind.DATASET, self.dataset)] if self.dataset else []
+        return [Ref(RefKind.MODEL, self.model), *asked]
+
+
+def run(recipe: Recipe, ctx: Context) -> Outcome:
+    """Write the artefact beside, certify it, and only then give it its name."""
+    exporter = plugins.load("exporters", recipe.to)
+    files = ctx.model(recipe.model)
+    own = _own_answers(recipe, ctx, files) if recipe.certify and recipe.dataset else []
+    aside = ctx.folder / f".{FOLDER}"
+    shutil.rmtree(aside, ignore_errors=True)  # of an attempt that was killed
+    aside.mkdir(parents=True)
+    exporter.export(_source(recipe, ctx, files), aside)
+    (aside / "README.md").write_text(recipe.card, encoding="utf-8")
+    proof = _certificate(recipe, ctx, exporter, files, aside, own) if own else None
+    if proof:
+        text = proof.model_dump_json(indent=2) + "\n"
+        (aside / CERTIFICATE).write_text(text, encoding="utf-8")
+    made = _files(aside)
+    out = ctx.folder / FOLDER
+    shutil.rmtree(out, ignore_errors=True)
+    aside.rename(out)
+    sentence = proof.sentence if proof else f"{files.model.name} is exported; nothing was compared."
+    return Outcome(
+        result=ExportResult(
+            sentence=sentence,
+            to=recipe.to,
+            path=f"jobs/{ctx.job_id}/{FOLDER}",
+            files=made,
+            certificate=proof,
+        )
+    )
+
+
+def _source(recipe: Recipe, ctx: Context, files: ModelFiles) -> Source:
+    def say(text: str) -> None:
+        ctx.check()
+        ctx.emit("log", {"text": text})
+
+    return Source(
+        files=files,
+        base=recipe.base or files.base.name,
+        revision=recipe.revision,
+        precision=recipe.precision,
+        quantisation=recipe.quantisation,
+        tools=ctx.cache / "tools",
+        say=say,
+    )
+
+
+def _own_answers(recipe: Recipe, ctx: Context, files: ModelFiles) -> list[ModelAnswer]:
+    """The model's own greedy answers to the first held-out questions."""
+    rows = [row.example for row in ctx.rows(recipe.dataset or "", "held_out")]
+    asked = [one for one in rows if isinstance(one, Chat | Prompt)][: recipe.prompts]
+    if not asked:
+        raise UserError(
+            "The dataset has no held-out questions for the certificate.",
+            "Choose another dataset, or export without a certificate.",
+        )
+    template = Template.load(files.base)
+    replies = answerers.load(ctx, files).answer(
+        files,
+        [one.prompt for one in asked],
+        max_new_tokens=recipe.max_new_tokens,
+        done=_progress(ctx, 0, 2 * len(asked)),
+    )
+    return [
+        ModelAnswer(
+            prompt=one.prompt,
+            references=one.accepted if isinstance(one, Chat) else one.references,
+            prompt_text=template.prompt_text(one.prompt),
+            prompt_ids=tuple(template.prompt_ids(one.prompt)),
+            text=reply.text,
+            finished=reply.finished,
+        )
+        for one, reply in zip(asked, replies, strict=True)
+        if reply.failed is None
+    ]
+
+
+def _certificate(
+    recipe: Recipe,
+    ctx: Context,
+    exporter: Any,
+    files: ModelFiles,
+    folder: Path,
+    own: list[ModelAnswer],
+) -> Certificate:
+    ctx.model_cache.clear()  # two models may not fit into the memory
+    return certificate.certify(
+        exporter.RUNTIME,
+        folder,
+        files.base,
+        own,
+        recipe.max_new_tokens,
+        recipe.metrics,
+        quantised=exporter.RUNTIME == "llama.cpp" and recipe.quantisation != "F16",
+        done=_progress(ctx, len(own), 2 * len(own)),
+    )
+
+
+def _progress(ctx: Context, before: int, total: int) -> Callable[[int], None]:
+    def done(ready: int) -> None:
+        ctx.check()
+        ctx.emit("progress", {"done": before + ready, "total": total, "label": "answers"})
+
+    return done
+
+
+def _files(folder: Path) -> tuple[ExportedFile, ...]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return tuple(_file(folder, path) for path in paths)
+
+
+def _file(folder: Path, path: Path) -> ExportedFile:
+    with path.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    name = path.relative_to(folder).as_posix()
+    return ExportedFile(name=name, bytes=path.stat().st_size, sha256=digest)
