@@ -1,8 +1,10 @@
 """A trained model leaves in a format of others, answers there as it does here, or says why not."""
 
+import io
 import json
 import shutil
 import time
+import zipfile
 
 import pytest
 
@@ -265,3 +267,27 @@ def test_certificate_says_when_the_artefact_cannot_be_loaded(tmp_path, tiny_mode
         certificate.ask(
             "transformers", tmp_path, tiny_model, [[Message(role="user", content="a")]], 4
         )
+
+
+def test_export_card_on_the_page_shows_the_certificate_and_a_link(world):
+    from ui.components.refresh import Drawn
+    from ui.pages.models import export_panel
+
+    ws, project, model = world
+    job, _ = exported(ws, project, model, "adapter")
+    text, timer = export_panel.draw(ws, project.id, Drawn())[1:]
+    assert "the same text on 5 of 5 prompts" in text
+    assert f"downloads/exports/{job.id}" in text
+    assert timer.active is False
+
+
+def test_export_packs_to_an_archive_of_the_same_bytes(world):
+    ws, project, model = world
+    job, _ = exported(ws, project, model, "adapter", certify=False)
+    pieces = b"".join(export.packed(ws, LOCAL, job.id))
+    folder = export.folder(ws, LOCAL, job.id)
+    with zipfile.ZipFile(io.BytesIO(pieces)) as archive:
+        assert archive.testzip() is None
+        assert sorted(archive.namelist()) == sorted(path.name for path in folder.iterdir())
+        for name in archive.namelist():
+            assert archive.read(name) == (folder / name).read_bytes()

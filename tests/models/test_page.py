@@ -38,7 +38,7 @@ def project(ws):
 
 
 def test_models_page_without_a_base_says_that_one_is_being_prepared(ws, project):
-    bases, _, onward, first = tab.refresh(ws, project.id)
+    bases, _, onward, first, *_ = tab.refresh(ws, project.id)
     assert "being fetched" in bases
     assert not onward.visible
     assert not first.visible
@@ -46,7 +46,7 @@ def test_models_page_without_a_base_says_that_one_is_being_prepared(ws, project)
 
 def test_base_says_where_it_came_from_in_words(ws, project, tiny_model):
     import_folder.import_base(ws, LOCAL, str(tiny_model), "my <model>")
-    bases, adapters, onward, first = tab.refresh(ws, project.id)
+    bases, adapters, onward, first, *_ = tab.refresh(ws, project.id)
     assert "my &lt;model&gt;" in bases
     assert "local folder" in bases
     assert "Nothing trained yet" in adapters
@@ -70,7 +70,7 @@ def test_adapter_shows_its_line_from_the_base_on(ws, project, tmp_path):
         ws, project.id, base, faq, "sft", "First", best_held_out_loss=1.25, first_held_out_loss=2.5
     )
     trained(ws, project.id, sft, faq, "dpo", "Second")
-    _, html, onward, _ = tab.refresh(ws, project.id)
+    _, html, onward, *_ = tab.refresh(ws, project.id)
     newest = html.split('<div class="tl-card">')[1]
     assert newest.index(">base<") < newest.index("First") < newest.rindex("Second")
     assert "faq@1" in newest
@@ -82,12 +82,12 @@ def test_adapter_shows_its_line_from_the_base_on(ws, project, tmp_path):
 def test_full_models_and_reward_models_are_shown(ws, project, tmp_path):
     base, faq = helpers.model(ws, tmp_path), helpers.dataset(ws, project.id, tmp_path)
     trained(ws, project.id, base, faq, "reward", "A judge", model_kind="reward")
-    _, html, onward, first = tab.refresh(ws, project.id)
+    _, html, onward, first, *_ = tab.refresh(ws, project.id)
     assert "A judge" in html
     assert "Reward model" in html
     assert (onward.visible, first.visible) == (False, True)  # a judge writes no answers
     trained(ws, project.id, base, faq, "sft", "Whole", model_kind="full")
-    _, html, onward, _ = tab.refresh(ws, project.id)
+    _, html, onward, *_ = tab.refresh(ws, project.id)
     assert "Whole" in html
     assert "full fine-tuning" in html
     assert onward.visible

@@ -3,14 +3,22 @@
 import csv
 import json
 import os
-from io import StringIO
+import zipfile
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from engine import plugins
 from engine.core.actor import LOCAL
-from engine.services import projects
+from engine.core.export import ExportedFile
+from engine.core.outcome import Outcome
+from engine.core.result import ExportResult
+from engine.services import outcomes, projects
+from engine.services.evaluation import evaluations
+from engine.services.jobs import lifecycle
+from engine.services.models import registry
 from engine.services.people import accounts, password, sign_in
 from engine.workspace import Settings, open_workspace
 from tests import helpers
@@ -182,3 +190,42 @@ def _stop(*_, **__):
 
 def _project(ws, name):
     return next(one.id for one in projects.list_all(ws, LOCAL) if one.name == name)
+
+
+@pytest.fixture(scope="module")
+def exported(world):
+    """The id of a finished export in the first project."""
+    ws, _, _, which = world
+    project = evaluations.ref(ws, LOCAL, which).project_id
+    model = registry.list_all(ws, LOCAL, project)[-1]
+    recipe = plugins.load("jobs", "export").Recipe(model=model.id, to="merged", certify=False)
+    job = lifecycle.submit(ws, LOCAL, project, recipe)
+    folder = ws.files / "jobs" / job.id / "export"
+    folder.mkdir(parents=True)
+    (folder / "README.md").write_text(SECRET)
+    file = ExportedFile(name="README.md", bytes=len(SECRET), sha256="0" * 64)
+    path = folder.relative_to(ws.files).as_posix()
+    result = ExportResult(sentence="done", to="merged", path=path, files=(file,))
+    outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(result=result))
+    return job.id
+
+
+def test_export_download_is_a_whole_archive_for_its_project(get, exported):
+    got = get("Ada", f"/downloads/exports/{exported}")
+    assert got.status_code == 200
+    assert got.headers["content-disposition"].startswith("attachment; filename=")
+    with zipfile.ZipFile(BytesIO(got.content)) as archive:
+        assert archive.read("README.md").decode() == SECRET
+
+
+@pytest.mark.parametrize("name", [None, "Bob", "Rita"])
+def test_export_download_is_refused_to_everybody_else(get, exported, name):
+    got = get(name, f"/downloads/exports/{exported}")
+    assert got.status_code in (302, 303, 307, 401, 403, 404)
+    assert SECRET.encode() not in got.content
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_export_download_has_no_way_around(get, exported, trick):
+    got = get("Ada", f"/downloads/exports/{trick}")
+    assert got.status_code in (307, 400, 404, 405, 414, 422)

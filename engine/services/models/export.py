@@ -1,6 +1,10 @@
 """Exports: hand one in, find its folder, and pack it for a download."""
 
+import io
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from engine import plugins
 from engine.core.actor import Actor, Role
@@ -15,6 +19,8 @@ from engine.services.models import registry
 from engine.workspace import Workspace
 
 KIND = "export"
+MOST_PACKED = 4_000_000_000
+PIECE = 2**20
 
 
 def start(ws: Workspace, actor: Actor, project_id: str, values: dict[str, object]) -> Job:
@@ -58,3 +64,55 @@ def folder(ws: Workspace, actor: Actor, job_id: str) -> Path:
     if not path.is_dir():
         raise NotFound("The exported files are not in the data folder any more.", "Export again.")
     return path
+
+
+def formats() -> list[tuple[str, str, str]]:
+    """(name, title, summary) of every format, in the order in which they are shown."""
+    loaded = [(name, plugins.load("exporters", name)) for name in plugins.names("exporters")]
+    return [(name, one.TITLE, one.SUMMARY) for name, one in loaded]
+
+
+def packed(ws: Workspace, actor: Actor, job_id: str) -> Iterator[bytes]:
+    """The folder of an export as a ZIP archive, piece by piece; UserError where it is too large."""
+    path, found = folder(ws, actor, job_id), result(ws, actor, job_id)
+    if sum(file.bytes for file in found.files) > MOST_PACKED:
+        raise UserError(
+            f"The exported files are larger than {MOST_PACKED / 1e9:.0f} GB, too large to download "
+            "here.",
+            f"Copy the folder on the server: {found.path} in the folder files.",
+        )
+    return _zipped(path, [file.name for file in found.files])
+
+
+def _zipped(folder: Path, names: list[str]) -> Iterator[bytes]:
+    """Each file stored as it is: weights do not get smaller."""
+    sink = _Pieces()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name in names:
+            entry = archive.open(zipfile.ZipInfo(name), "w", force_zip64=True)
+            with entry as inside, (folder / name).open("rb") as file:
+                while piece := file.read(PIECE):
+                    inside.write(piece)
+                    yield sink.taken()
+    yield sink.taken()
+
+
+class _Pieces(io.RawIOBase):
+    """What a ZIP archive writes, until somebody takes it."""
+
+    def __init__(self) -> None:
+        self._kept: list[bytes] = []
+
+    def writable(self) -> bool:
+        """True."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Keep `data`; how long it is."""
+        self._kept.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> bytes:
+        """All that was written since the last call."""
+        kept, self._kept = self._kept, []
+        return b"".join(kept)

@@ -10,18 +10,16 @@ from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
 
 from engine.core.actor import Actor
 from engine.core.errors import UserError
 from engine.services import model_card
 from engine.services.evaluation import answers, evaluations, report
 from engine.workspace import Workspace
-from ui.components import names, plain_page
+from ui.components import attachments, names
 from ui.web.session import requester
 
 Kind = Literal["report", "csv", "jsonl", "card"]
-PRIVATE = {"cache-control": "no-store"}
 
 
 class Download(NamedTuple):
@@ -72,23 +70,11 @@ def router(ws: Workspace) -> APIRouter:
         try:
             text = asked.write(ws, requester(ws, request), evaluation_id)
         except UserError as error:
-            return _refused(request, error)
-        attached = {"content-disposition": f'attachment; filename="{asked.name}"', **PRIVATE}
-        return Response(text, media_type=asked.media_type, headers=attached)
+            return attachments.refused(request, error, guide="/guide/evaluation")
+        headers = attachments.headers(asked.name)
+        return Response(text, media_type=asked.media_type, headers=headers)
 
     return found
-
-
-def _refused(request: Request, error: UserError) -> Response:
-    """The two sentences: as a page for a person, as JSON for a program."""
-    if "text/html" not in request.headers.get("accept", ""):
-        said = {"problem": error.problem, "fix": error.fix}
-        return JSONResponse(said, error.status, PRIVATE)
-    text = f"<p>{escape(error.problem)} {escape(error.fix)}</p>"
-    mark = '<span class="tl-rate-mark">Tuneloop</span>'
-    body = f'<div class="tl-rate-state">{text}</div>'
-    page = plain_page.page("No such file", body, mark=mark, head="", guide="/guide/evaluation")
-    return HTMLResponse(page, error.status, PRIVATE)
 
 
 def links(evaluation_id: str, called: Mapping[str, str]) -> str:

@@ -4,11 +4,12 @@ from typing import Any
 
 import gradio as gr
 
+from engine.core.model import Model
 from engine.services.models import import_folder, registry
 from engine.workspace import Workspace
 from ui.components import markup, names
 from ui.components.page import Page
-from ui.pages.models import render
+from ui.pages.models import export_panel, render
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -31,6 +32,7 @@ def build(ws: Workspace, page: Page) -> None:
             )
         add = gr.Button("Add model", elem_id="models-add")
     trained = gr.HTML("", elem_id="models-trained")
+    exports, exported = export_panel.build(ws, page)
     with gr.Row(visible=False) as onward:
         markup.goto(
             gr.Button("Evaluate", variant="primary", elem_id="models-eval"), page, "evaluation"
@@ -53,7 +55,7 @@ def build(ws: Workspace, page: Page) -> None:
         gr.Success(f"Every project may now start from {new.name}.", title="Added")
         return "", "", *refresh(ws, project)
 
-    shown = [bases, trained, onward, first]
+    shown = [bases, trained, onward, first, exports, exported]
     add.click(on_add, [page.project, path, name], [path, name, *shown], **markup.QUIET)
     markup.on_show(page, on_show, [page.project], shown)
 
@@ -69,4 +71,13 @@ def refresh(ws: Workspace, project: str | None) -> tuple[Any, ...]:
         render.trained_of(ws, project, trained),
         gr.Row(visible=bool(answering)),
         gr.Row(visible=bool(project and bases and not answering)),
+        gr.Accordion(visible=bool(answering)),
+        _exportable(ws, project, answering),
     )
+
+
+def _exportable(ws: Workspace, project: str | None, answering: list[Model]) -> Any:
+    """The choice of models that an export may take, the newest chosen."""
+    called = names.of_models(ws, project)
+    choices = [(called[one.id], one.id) for one in answering]
+    return gr.Dropdown(choices, value=choices[0][1] if choices else None)

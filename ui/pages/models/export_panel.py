@@ -1,0 +1,161 @@
+"""Export: choose a model and a format, see whether the files answer as the model does."""
+
+from html import escape
+from typing import Any, NamedTuple, get_args
+from urllib.parse import quote
+
+import gradio as gr
+
+from engine.core.export import Precision, Quantisation
+from engine.core.job import Job, State
+from engine.core.result import ExportResult
+from engine.services.models import export
+from engine.workspace import Workspace
+from ui.components import follow, markup, names, refresh
+from ui.components.follow import Track
+from ui.components.page import Page, opened
+from ui.components.refresh import Drawn, Refresher
+from ui.web.errors import shows_errors
+from ui.web.session import who
+
+POLL_EVERY_S = 1.0
+GGUF = ("gguf", "ollama")
+WHOLE = ("merged",)
+LATEST = 12  # exports listed
+INTRO = (
+    "The exported files answer held-out questions in their own program, and every answer is "
+    "compared with the model's: a model that changed on the way is seen before anybody uses it."
+)
+
+
+class Parts(NamedTuple):
+    """What a poll may change."""
+
+    list: gr.HTML
+    timer: gr.Timer
+
+
+REFRESHER = Refresher[Drawn](Parts._fields, {"timer": lambda live: gr.Timer(active=live)})
+
+
+def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
+    """The panel; its box and its choice of models are for the page to show and to fill."""
+    offered = export.formats()
+    with gr.Accordion("Export a model", open=False, elem_id="models-export", visible=False) as box:
+        gr.HTML(f'<p class="tl-hint">{INTRO}</p>')
+        with gr.Row():
+            model = gr.Dropdown([], label="Model", elem_id="export-model")
+            to = gr.Dropdown(
+                [(title, name) for name, title, _ in offered],
+                value=offered[0][0],
+                label="Format",
+                elem_id="export-to",
+            )
+            bits = gr.Dropdown(
+                list(get_args(Quantisation)),
+                value="F16",
+                label="Bits for each weight",
+                info="F16 keeps the answers; Q8_0 is half as large",
+                visible=False,
+                elem_id="export-bits",
+            )
+            precision = gr.Dropdown(
+                list(get_args(Precision)),
+                value="float32",
+                label="Precision",
+                info="float32 is exact; bfloat16 is half as large",
+                visible=False,
+                elem_id="export-precision",
+            )
+        summary = gr.HTML(_summary(offered[0][0]), elem_id="export-summary")
+        certify = gr.Checkbox(
+            True,
+            label="Compare the answers",
+            info="50 held-out questions, answered by the model and by the exported files",
+            elem_id="export-certify",
+        )
+        go = gr.Button("Export", variant="primary", elem_id="export-go")
+    found = gr.HTML("", elem_id="export-list")
+    timer = gr.Timer(POLL_EVERY_S, active=False)
+    view = gr.State(Drawn())
+    parts = Parts(found, timer)
+
+    @shows_errors
+    def on_format(name: str) -> tuple[Any, ...]:
+        return (
+            gr.Dropdown(visible=name in GGUF),
+            gr.Dropdown(visible=name in WHOLE),
+            _summary(name),
+        )
+
+    @shows_errors
+    def on_go(project: str | None, view: Drawn, *asked: Any) -> list[Any]:
+        fields = ("model", "to", "quantisation", "precision", "certify")
+        values = dict(zip(fields, asked, strict=True))
+        export.start(ws, who(ws), opened(project), values)
+        return draw(ws, project, view)
+
+    @shows_errors
+    def on_look(project: str | None, view: Drawn) -> list[Any]:
+        return draw(ws, project, view)
+
+    outputs = [view, *parts]
+    to.change(on_format, to, [bits, precision, summary], **markup.QUIET)
+    asked = [model, to, bits, precision, certify]
+    go.click(on_go, [page.project, view, *asked], outputs, **markup.QUIET)
+    timer.tick(on_look, [page.project, view], outputs, **markup.QUIET)
+    markup.on_show(page, on_look, [page.project, view], outputs)
+    return box, model
+
+
+def draw(ws: Workspace, project: str | None, view: Drawn) -> list[Any]:
+    """The exports of the project as they stand, and whether there is more to wait for."""
+    jobs = export.list_all(ws, who(ws), project)[:LATEST] if project else []
+    live = [job for job in jobs if not job.over]
+    view = refresh.reading(ws, view, live)
+    called = names.of_models(ws, project) if jobs else {}
+    cards = "".join(_card(job, called, view.track(job.id)) for job in jobs)
+    text = markup.part("Exports") + f'<div class="tl-cards tl-cards-wide">{cards}</div>'
+    return REFRESHER.changed(view, {"list": text if jobs else "", "timer": bool(live)})
+
+
+def _summary(name: str) -> str:
+    text = next((summary for known, _, summary in export.formats() if known == name), "")
+    return f'<p class="tl-hint">{escape(text)}</p>'
+
+
+def _card(job: Job, called: dict[str, str], track: Track) -> str:
+    titles = {name: title for name, title, _ in export.formats()}
+    to = str(job.recipe.get("to", ""))
+    name = called.get(str(job.recipe.get("model", "")), names.GONE)
+    return (
+        f'<div class="tl-card"><div class="tl-card-head"><b>{escape(name)}</b>'
+        f"{markup.badge(titles.get(to, to), 'neutral')}</div>{_body(job, track)}"
+        f'<div class="tl-card-foot"><span>{markup.when(job.created_at)}</span></div></div>'
+    )
+
+
+def _body(job: Job, track: Track) -> str:
+    if isinstance(job.result, ExportResult) and job.state is State.DONE:
+        return _done(job.id, job.result)
+    if job.over:
+        return markup.notice(job.error or follow.STATES[job.state], "bad")
+    at = track.latest.data if track.latest else None
+    if at is None:
+        last = track.logged[-1] if track.logged else follow.STATES[job.state]
+        return markup.notice(last, "busy")
+    return markup.progress(at["done"], at["total"], "Comparing answers")
+
+
+def _done(job_id: str, found: ExportResult) -> str:
+    size = sum(file.bytes for file in found.files) / 1e6
+    proof = found.certificate
+    tone: markup.Tone = "neutral"
+    if proof:
+        tone = "good" if proof.same == proof.n and not proof.causes else "warn"
+    link = f"downloads/exports/{quote(job_id, safe='')}"
+    return (
+        f"{markup.notice(found.sentence, tone)}"
+        f'<nav class="tl-downloads" aria-label="Files"><a class="tl-download" href="{link}">'
+        f"Download ({len(found.files)} files, {size:,.1f} MB)</a></nav>"
+    )
