@@ -12,8 +12,8 @@ from engine.cli.common import as_json, in_project, say, show, wait, working, wor
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.recipe import Recipe
-from engine.services import projects
-from engine.services.models import export, registry
+from engine.services import exports, projects
+from engine.services.models import registry
 
 EXPORT: type[Recipe] = plugins.load("jobs", "export").Recipe
 WRITTEN_BY_THE_SERVICE = ("card", "base", "revision")
@@ -78,9 +78,9 @@ def export_model(model: str, out: Path, project: str | None, as_json: bool, **op
         if values.get("dataset"):
             values["dataset"] = common.dataset_id(ws, chosen.id, str(values["dataset"]))
         with working(ws):
-            job = wait(ws, export.start(ws, LOCAL, chosen.id, values))
-        found = export.result(ws, LOCAL, job.id)
-        shutil.copytree(export.folder(ws, LOCAL, job.id), out)
+            job = wait(ws, exports.start(ws, LOCAL, chosen.id, values))
+        found = exports.result(ws, LOCAL, job.id)
+        shutil.copytree(exports.folder(ws, LOCAL, job.id), out)
     size = sum(file.bytes for file in found.files) / 1e6
     text = f"{out}: {len(found.files)} files, {size:,.1f} MB.\n{found.sentence}"
     show({"path": str(out), "files": found.files, "certificate": found.certificate}, text, as_json)

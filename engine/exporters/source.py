@@ -89,5 +89,5 @@ def answers_only(source: Source) -> None:
 def environment(python_path: Path | None = None) -> dict[str, str]:
     """The environment of a program that handles model files: no secrets, no network of the Hub."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    kept |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    kept |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     return kept | ({"PYTHONPATH": str(python_path)} if python_path else {})

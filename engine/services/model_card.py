@@ -88,7 +88,7 @@ def _origin(chain: list[Model], learned: Dataset | None) -> str:
     return "\n\n".join(said)
 
 
-def _base(model: Model, base: origin.Origin) -> str:
+def _base(model: Model, base: origin.BaseOrigin) -> str:
     """The base with its commit and licence, and how the weights here differ from it."""
     revision = f" at {base.revision}" if base.revision else ""
     changed = f" Its weights here are {_line(base.changed)}." if base.changed else ""

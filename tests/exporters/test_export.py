@@ -18,8 +18,9 @@ from engine.core.job import State
 from engine.core.model import Model
 from engine.exporters import certificate
 from engine.exporters.certificate import ModelAnswer
+from engine.services import exports
 from engine.services.jobs import lifecycle
-from engine.services.models import export, registry
+from engine.services.models import registry
 from engine.store import models
 from engine.store.connect import writing
 from engine.workspace import Settings, open_workspace
@@ -58,7 +59,7 @@ def world(home, tiny_model, tmp_path):
 
 def exported(ws, project, model, to, **values):
     asked = {"model": model.id, "to": to, "prompts": 5, "max_new_tokens": 12, **values}
-    job = export.start(ws, LOCAL, project.id, asked)
+    job = exports.start(ws, LOCAL, project.id, asked)
     helpers.claimed(ws, job.id)
     state = child.run(ws, job.id, 1)
     return lifecycle.get(ws, LOCAL, job.id), state
@@ -70,10 +71,10 @@ def test_export_answers_outside_as_the_model_does(world, to, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", SECRET)
     job, state = exported(ws, project, model, to)
     assert state is State.DONE, job.error
-    proof = export.result(ws, LOCAL, job.id).certificate
+    proof = exports.result(ws, LOCAL, job.id).certificate
     assert (proof.n, proof.same, proof.causes) == (5, 5, ())
-    folder = export.folder(ws, LOCAL, job.id)
-    names = {file.name for file in export.result(ws, LOCAL, job.id).files}
+    folder = exports.folder(ws, LOCAL, job.id)
+    names = {file.name for file in exports.result(ws, LOCAL, job.id).files}
     assert names == {path.name for path in folder.iterdir()}
     assert "README.md" in names
     text = b"".join(p.read_bytes() for p in folder.iterdir() if p.suffix != ".safetensors")
@@ -99,7 +100,7 @@ def test_export_merged_has_the_logits_of_the_adapter_over_its_base(world):
     job, _ = exported(ws, project, model, "merged", certify=False)
     files = registry.files(ws, model)
     own = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(files.base), files.adapter)
-    merged = AutoModelForCausalLM.from_pretrained(export.folder(ws, LOCAL, job.id))
+    merged = AutoModelForCausalLM.from_pretrained(exports.folder(ws, LOCAL, job.id))
     ids_BT = torch.arange(5, 45).reshape(2, 20)
     with torch.inference_mode():
         worst = (own(ids_BT).logits - merged(ids_BT).logits).abs().max()
@@ -109,7 +110,7 @@ def test_export_merged_has_the_logits_of_the_adapter_over_its_base(world):
 def test_export_of_an_adapter_names_its_base_and_its_revision(world):
     ws, project, model = world
     job, _ = exported(ws, project, model, "adapter", certify=False)
-    settings = json.loads((export.folder(ws, LOCAL, job.id) / "adapter_config.json").read_text())
+    settings = json.loads((exports.folder(ws, LOCAL, job.id) / "adapter_config.json").read_text())
     assert settings["base_model_name_or_path"] == "tiny-model"
     assert settings["revision"] is None
 
@@ -117,7 +118,7 @@ def test_export_of_an_adapter_names_its_base_and_its_revision(world):
 def test_export_vllm_writes_a_command_with_room_for_the_rank(world):
     ws, project, model = world
     job, _ = exported(ws, project, model, "vllm", certify=False)
-    script = (export.folder(ws, LOCAL, job.id) / "serve.sh").read_text()
+    script = (exports.folder(ws, LOCAL, job.id) / "serve.sh").read_text()
     assert "--lora-modules 'Support bot=.'" in script
     assert "--max-lora-rank 8" in script
 
@@ -125,7 +126,7 @@ def test_export_vllm_writes_a_command_with_room_for_the_rank(world):
 def test_export_card_names_data_and_base(world):
     ws, project, model = world
     job, _ = exported(ws, project, model, "adapter", certify=False)
-    card = (export.folder(ws, LOCAL, job.id) / "README.md").read_text()
+    card = (exports.folder(ws, LOCAL, job.id) / "README.md").read_text()
     for part in ("Support bot", "base_model: tiny-model", "Licence of the base: not recorded"):
         assert part in card
 
@@ -137,9 +138,9 @@ def test_export_refuses_what_it_cannot_do(world):
     assert state is State.FAILED
     assert "whole model" in job.error
     with pytest.raises(UserError, match="no questions"):
-        export.start(ws, LOCAL, project.id, {"model": base.id, "to": "merged"})
+        exports.start(ws, LOCAL, project.id, {"model": base.id, "to": "merged"})
     with pytest.raises(UserError, match="There is no exporter named 'onnx'"):
-        export.start(ws, LOCAL, project.id, {"model": model.id, "to": "onnx"})
+        exports.start(ws, LOCAL, project.id, {"model": model.id, "to": "onnx"})
 
 
 def test_export_is_for_trainers_of_the_project_only(world):
@@ -148,11 +149,11 @@ def test_export_is_for_trainers_of_the_project_only(world):
     rater = Actor(name="ada", role=Role.RATER, projects=frozenset({project.id}))
     stranger = Actor(name="bob", role=Role.TRAINER, projects=frozenset())
     with pytest.raises(Forbidden):
-        export.folder(ws, rater, job.id)
+        exports.folder(ws, rater, job.id)
     with pytest.raises(NotFound):
-        export.folder(ws, stranger, job.id)
+        exports.folder(ws, stranger, job.id)
     with pytest.raises(NotFound):
-        export.start(ws, stranger, project.id, {"model": model.id, "to": "adapter"})
+        exports.start(ws, stranger, project.id, {"model": model.id, "to": "adapter"})
 
 
 # Four faults of exports that people report most, planted in an artefact that was right.
@@ -284,8 +285,8 @@ def test_export_card_on_the_page_shows_the_certificate_and_a_link(world):
 def test_export_packs_to_an_archive_of_the_same_bytes(world):
     ws, project, model = world
     job, _ = exported(ws, project, model, "adapter", certify=False)
-    pieces = b"".join(export.packed(ws, LOCAL, job.id))
-    folder = export.folder(ws, LOCAL, job.id)
+    pieces = b"".join(exports.packed(ws, LOCAL, job.id))
+    folder = exports.folder(ws, LOCAL, job.id)
     with zipfile.ZipFile(io.BytesIO(pieces)) as archive:
         assert archive.testzip() is None
         assert sorted(archive.namelist()) == sorted(path.name for path in folder.iterdir())

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from engine.core.errors import UserError
-from engine.services.models import export
+from engine.services import exports
 from engine.workspace import Workspace
 from ui.components import attachments
 from ui.web.session import requester
@@ -17,7 +17,7 @@ def router(ws: Workspace) -> APIRouter:
     @made.get("/exports/{job_id}")
     def packed(request: Request, job_id: str) -> Response:
         try:
-            pieces = export.packed(ws, requester(ws, request), job_id)
+            pieces = exports.packed(ws, requester(ws, request), job_id)
         except UserError as error:
             return attachments.refused(request, error, guide="/guide/models")
         headers = attachments.headers(f"{job_id}.zip")

@@ -9,7 +9,7 @@ import gradio as gr
 from engine.core.export import Precision, Quantisation
 from engine.core.job import Job, State
 from engine.core.result import ExportResult
-from engine.services.models import export
+from engine.services import exports
 from engine.workspace import Workspace
 from ui.components import follow, markup, names, refresh
 from ui.components.follow import Track
@@ -28,19 +28,19 @@ INTRO = (
 )
 
 
-class Parts(NamedTuple):
+class ExportParts(NamedTuple):
     """What a poll may change."""
 
     list: gr.HTML
     timer: gr.Timer
 
 
-REFRESHER = Refresher[Drawn](Parts._fields, {"timer": lambda live: gr.Timer(active=live)})
+REFRESHER = Refresher[Drawn](ExportParts._fields, {"timer": lambda live: gr.Timer(active=live)})
 
 
 def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
     """The panel; its box and its choice of models are for the page to show and to fill."""
-    offered = export.formats()
+    offered = exports.formats()
     with gr.Accordion("Export a model", open=False, elem_id="models-export", visible=False) as box:
         gr.HTML(f'<p class="tl-hint">{INTRO}</p>')
         with gr.Row():
@@ -78,7 +78,7 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
     found = gr.HTML("", elem_id="export-list")
     timer = gr.Timer(POLL_EVERY_S, active=False)
     view = gr.State(Drawn())
-    parts = Parts(found, timer)
+    parts = ExportParts(found, timer)
 
     @shows_errors
     def on_format(name: str) -> tuple[Any, ...]:
@@ -92,7 +92,7 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
     def on_go(project: str | None, view: Drawn, *asked: Any) -> list[Any]:
         fields = ("model", "to", "quantisation", "precision", "certify")
         values = dict(zip(fields, asked, strict=True))
-        export.start(ws, who(ws), opened(project), values)
+        exports.start(ws, who(ws), opened(project), values)
         return draw(ws, project, view)
 
     @shows_errors
@@ -110,7 +110,7 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
 
 def draw(ws: Workspace, project: str | None, view: Drawn) -> list[Any]:
     """The exports of the project as they stand, and whether there is more to wait for."""
-    jobs = export.list_all(ws, who(ws), project)[:LATEST] if project else []
+    jobs = exports.list_all(ws, who(ws), project)[:LATEST] if project else []
     live = [job for job in jobs if not job.over]
     view = refresh.reading(ws, view, live)
     called = names.of_models(ws, project) if jobs else {}
@@ -120,12 +120,12 @@ def draw(ws: Workspace, project: str | None, view: Drawn) -> list[Any]:
 
 
 def _summary(name: str) -> str:
-    text = next((summary for known, _, summary in export.formats() if known == name), "")
+    text = next((summary for known, _, summary in exports.formats() if known == name), "")
     return f'<p class="tl-hint">{escape(text)}</p>'
 
 
 def _card(job: Job, called: dict[str, str], track: Track) -> str:
-    titles = {name: title for name, title, _ in export.formats()}
+    titles = {name: title for name, title, _ in exports.formats()}
     to = str(job.recipe.get("to", ""))
     name = called.get(str(job.recipe.get("model", "")), names.GONE)
     return (
