@@ -46,6 +46,12 @@ SWITCH_THEME = """() => {
   const dark = document.body.classList.toggle('dark');
   localStorage.setItem('tuneloop-theme', dark ? 'dark' : 'light');
 }"""
+# On a phone the line of tabs scrolls; a page that a button opened begins at its top.
+SHOW_TAB = """() => {
+  const tab = document.querySelector('#tabs > .tab-wrapper [aria-selected=true]');
+  if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - 0.5 * (innerWidth - tab.offsetWidth);
+  window.scrollTo(0, 0);
+}"""
 # The address wins over what was chosen before, as everywhere in Gradio.
 KEPT_THEME = """() => {
   const kept = localStorage.getItem('tuneloop-theme');
@@ -87,6 +93,7 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
                 with gr.Tab(label, id=name, elem_id=f"tab-{name}") as tab:
                     add(ws, Page(project, tabs, tab, demo, ready, live, target, turn, changed))
                 made.append(tab)
+        tabs.change(None, None, None, js=SHOW_TAB, api_visibility="private")
         _refresh_when_shown(made, live, turns, project, changed)
     demo.queue(default_concurrency_limit=8, max_size=200)
     return demo

@@ -19,7 +19,7 @@ from tests import helpers
 from tests.loop import lines
 from tests.rating import votes
 from tests.ui import results
-from ui.components import follow, names
+from ui.components import follow, loop_words, names
 from ui.components.page import NavigationTarget
 from ui.pages.loop import auto_loop, detail
 from ui.pages.loop import tab as loop_tab
@@ -58,7 +58,8 @@ def look(ws, project, chosen=None):
     """What every part shows, and the view's own fields."""
     view, values = loop_tab.of_project(ws, project.id, LoopView(picked=chosen))
     view, progress = loop_tab._auto_loop(ws, view)
-    return {**values, **progress, "picked": view.picked, "page": view.page}
+    page = loop_words.ACTIONS[view.action].page
+    return {**values, **progress, "picked": view.picked, "page": page}
 
 
 def polled(ws, project, seen):

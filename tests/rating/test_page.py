@@ -8,13 +8,15 @@ from engine.core.job import State
 from engine.core.outcome import Outcome
 from engine.services import outcomes, projects
 from engine.services.data import datasets
+from engine.services.loop.status import status
 from engine.services.rating import flags, plans, rounds
 from engine.services.rating.plans import RoundRecipe
 from tests import helpers
 from tests.loop import lines
 from tests.rating import rated, screen
 from tests.ui import seed
-from ui.pages.rating import options, results, start, tab
+from ui.components import loop_words
+from ui.pages.rating import options, refresh, results, start, tab
 from ui.pages.rating import raters as rating_raters
 from ui.pages.rating.refresh import RatingView, pick
 
@@ -23,9 +25,37 @@ def look(ws, one):
     return tab.read(ws, one.project_id, one.id)
 
 
-def test_project_without_rounds_says_what_a_round_is_and_opens_the_panel(ws):
-    shown = tab.read(ws, projects.create(ws, LOCAL, "New").id, None)
-    assert (shown["empty"], shown["box"], shown["body"]) == (True, True, False)
+def test_project_without_rounds_says_what_a_round_is_and_what_comes_first(ws, tmp_path):
+    project = projects.create(ws, LOCAL, "New")
+    shown = tab.read(ws, project.id, None)
+    assert (shown["empty"], shown["box"], shown["body"]) == (True, False, False)
+    assert (shown["next"], shown["action"]) == (True, "add_data")
+    assert "Add your examples" in shown["words"]
+
+
+def test_panel_for_a_round_is_open_once_a_round_comes_next(ws, monkeypatch):
+    project = projects.create(ws, LOCAL, "New")
+    found = status(ws, LOCAL, project.id).model_copy(update={"next_action": "rate"})
+    monkeypatch.setattr(refresh, "status", lambda *_: found)
+    shown = tab.read(ws, project.id, None)
+    assert (shown["empty"], shown["box"], shown["next"]) == (True, True, False)
+
+
+def test_closed_round_offers_the_next_action_of_the_loop(ws, tmp_path):
+    one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=8)
+    assert not look(ws, one)["next"]
+    rounds.close(ws, LOCAL, one.id)
+    shown = look(ws, one)
+    assert shown["next"]
+    assert shown["go"] == loop_words.ACTIONS[shown["action"]].title
+
+
+def test_wanted_purpose_shows_the_round_under_way_or_opens_the_panel(ws, tmp_path):
+    rating = seed.open_round(ws, tmp_path)
+    blind = tab.read(ws, rating.project_id, rating.id, "blind_eval")
+    assert (blind["which"][1], blind["box"]) == (rating.id, True)
+    same = tab.read(ws, rating.project_id, None, "train_pairs")
+    assert (same["which"][1], same["box"]) == (rating.id, False)
 
 
 def test_round_without_answers_says_why_and_opens_the_panel_for_another(ws, tmp_path):

@@ -420,9 +420,12 @@ def test_next_action_has_words_and_a_page_for_every_value():
     assert set(loop_words.ACTIONS) == set(get_args(NextAction))
     for action in get_args(NextAction):
         status = LoopStatus(steps=(), next_action=action)
-        title, _, page = loop_words.ACTIONS[action]
+        title, _, page, purpose = loop_words.ACTIONS[action]
         assert title in loop_words.next_action(status)
         assert home_tab.known_page(page) == page
+        target, tabs = loop_words.follow(action)
+        assert (target.purpose, tabs.selected) == (purpose, page)
+        assert purpose is None or page == "rating"
 
 
 def test_every_station_opens_a_page():
@@ -452,7 +455,7 @@ def test_home_welcomes_then_shows_the_loop_and_sends_no_more(ws):
     seen, then = drawn(setup, ws, project.id, seen)
     assert then["here"].visible is True
     assert then["go"].value == "Add your examples"
-    assert seen.page == "data"
+    assert seen.action == "add_data"
     again, still = drawn(setup, ws, project.id, seen)
     assert set(map(str, still.values())) == {str(gr.skip())}
     assert again == seen

@@ -3,10 +3,13 @@
 from html import escape
 from typing import NamedTuple
 
+import gradio as gr
+
 from engine.core.project import LoopStatus, NextAction, Step, StepName
+from engine.core.rating import Purpose
 from engine.services.evaluation.metrics import title as metric_title
 from ui.components import markup
-from ui.components.page import PageName
+from ui.components.page import NavigationTarget, PageName
 
 TITLES: dict[StepName, str] = {
     "data": "Data",
@@ -22,11 +25,20 @@ UNITS: dict[StepName, str] = {"data": "rows", "rate": "votes", "pairs": "pairs",
 
 
 class Action(NamedTuple):
-    """The button, a sentence above it, and the page that it opens."""
+    """The button, a sentence above it, the page that it opens, and what a new round there is for.
+
+    Without a purpose the page shows what is there.
+    """
 
     title: str
     text: str
     page: PageName
+    purpose: Purpose | None = None
+
+    @property
+    def target(self) -> NavigationTarget:
+        """What the page that it opens is to show."""
+        return NavigationTarget(purpose=self.purpose)
 
 
 ACTIONS: dict[NextAction, Action] = {
@@ -45,7 +57,7 @@ ACTIONS: dict[NextAction, Action] = {
     ),
     "rate": Action(
         "Rate answers blind", "Your votes become the preference pairs that DPO learns from.",
-        "rating",
+        "rating", "train_pairs",
     ),
     "make_pairs": Action(
         "Make preference pairs", "Turn the votes of your rating rounds into training data.",
@@ -57,7 +69,8 @@ ACTIONS: dict[NextAction, Action] = {
         "training",
     ),
     "test_blind": Action(
-        "Test it blind", "A blind round compares the new model with the one before.", "rating"
+        "Test it blind", "A blind round compares the new model with the one before.", "rating",
+        "blind_eval",
     ),
     "read_verdict": Action(
         "Read the verdict", "Close the blind round to see which model won.", "rating"
@@ -65,7 +78,7 @@ ACTIONS: dict[NextAction, Action] = {
     "start_again": Action(
         "Start another generation",
         "The loop is closed. Rate answers of the new model to improve it further.",
-        "rating",
+        "rating", "train_pairs",
     ),
     "watch_training": Action(
         "Watch the training", "Its losses and the time left are shown live.", "jobs"
@@ -94,9 +107,15 @@ def result(step: Step) -> str:
     return step.label
 
 
+def follow(name: NextAction) -> tuple[NavigationTarget, gr.Tabs]:
+    """To the page of a next action: updates of the target and of the tabs."""
+    action = ACTIONS[name]
+    return action.target, gr.Tabs(selected=action.page)
+
+
 def next_action(status: LoopStatus) -> str:
     """The words above the one button, as HTML."""
-    title, text, _ = ACTIONS[status.next_action]
+    title, text, *_ = ACTIONS[status.next_action]
     return (
         f'<div class="tl-next-words"><small>Next step</small><h3>{escape(title)}</h3>'
         f"<p>{escape(text)}</p></div>"

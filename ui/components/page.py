@@ -6,6 +6,7 @@ import gradio as gr
 from gradio.events import Dependency
 
 from engine.core.errors import UserError
+from engine.core.rating import Purpose
 
 PageName = Literal[
     "home",
@@ -28,6 +29,7 @@ class NavigationTarget(NamedTuple):
     run: str = ""  # on Jobs: the id of a job
     evaluation: str = ""  # on Evaluation: its id
     round: str = ""  # on Rating: its id
+    purpose: Purpose | None = None  # on Rating: what a new round is for, where none is under way
 
 
 class Page(NamedTuple):

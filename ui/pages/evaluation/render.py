@@ -23,9 +23,9 @@ TONES: dict[GainDecision, markup.Tone] = {
     GainDecision.WORSE: "bad",
 }
 NEXT = {
-    AfterEvaluation.COMPARE: "evaluate {model} beside another model to see a difference.",
+    AfterEvaluation.COMPARE: "Evaluate {model} beside another model to see a difference.",
     AfterEvaluation.TRAIN: "{model} lost against the model before; change the training and repeat.",
-    AfterEvaluation.RATE: "let people rate the answers of {model} without knowing the model.",
+    AfterEvaluation.RATE: "Let people rate the answers of {model} without knowing the model.",
 }
 HOW_TO_READ = (
     ("Score", "From 0 to 1; higher is closer to the reference answers. Compare models on the same "
@@ -47,8 +47,11 @@ def decision_badge(gain: Gain, unit: Unit = ROWS) -> str:
 
 
 def next_words(step: AfterEvaluation, model: str) -> str:
-    """The next step in a sentence, above its button."""
-    return f'<p class="tl-hint tl-next"><b>Next:</b> {escape(NEXT[step].format(model=model))}</p>'
+    """The next step in a sentence, beside its button."""
+    return (
+        '<div class="tl-next-words"><small>Next step</small>'
+        f"<p>{escape(NEXT[step].format(model=model))}</p></div>"
+    )
 
 
 def sentences(found: Evaluation, names: Names, metric: str) -> str:

@@ -53,8 +53,8 @@ def build(ws: Workspace, page: Page) -> None:
         markup.head("Evaluation", "Compare models on held-out questions, which no training saw.")
     )
     view = gr.State(EvaluationView())
-    next_words = gr.HTML("", elem_id="evaluate-next")
-    with gr.Row(elem_classes="tl-actions"):
+    with gr.Row(elem_classes="tl-next tl-next-bar", elem_id="evaluate-next"):
+        next_words = gr.HTML("")
         to_rating = gr.Button("Rate the answers", variant="primary", visible=False,
                               elem_id="evaluate-to-rating")  # fmt: skip
         to_training = gr.Button("Train again", variant="primary", visible=False,

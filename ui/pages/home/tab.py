@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args
 import gradio as gr
 
 from engine.core.job import Job, State
-from engine.core.project import Step, StepName
+from engine.core.project import NextAction, Step, StepName
 from engine.core.result import DemoResult
 from engine.services import dashboard as dashboards
 from engine.services import projects
@@ -57,9 +57,9 @@ PAGES: tuple[PageName, ...] = get_args(PageName)
 
 @dataclass(frozen=True)
 class HomeView(Drawn):
-    """What one browser session shows of Home, and the page that its button opens."""
+    """What one browser session shows of Home, and what its button does."""
 
-    page: PageName = "data"
+    action: NextAction = "add_data"
 
 
 class HomeParts(NamedTuple):
@@ -170,7 +170,8 @@ def _wire(
     given, out = [page.project, seen], [seen, *parts]
     markup.on_show(page, poll, given, out)
     markup.live(page, poll, given, out, every=2.0)
-    parts.go.click(lambda held: gr.Tabs(selected=held.page), seen, page.tabs, **markup.QUIET)
+    follow = loop_words.follow
+    parts.go.click(lambda held: follow(held.action), seen, [page.target, page.tabs], **markup.QUIET)
     parts.picture.click(open_station, None, page.tabs, **markup.QUIET)
     for part in (parts.cards, parts.changes):
         part.click(open_card, None, [page.target, page.tabs], **markup.QUIET)
@@ -200,8 +201,12 @@ def known_page(name: object) -> PageName:
 
 def target(page: str, wanted: str) -> NavigationTarget:
     """What the page of a card shows first; the services check the id."""
-    field = {"jobs": "run", "evaluation": "evaluation", "rating": "round"}.get(page)
-    return NavigationTarget(**{field: wanted[:80]}) if field and wanted else NavigationTarget()
+    shown = {
+        "jobs": NavigationTarget(run=wanted[:80]),
+        "evaluation": NavigationTarget(evaluation=wanted[:80]),
+        "rating": NavigationTarget(round=wanted[:80]),
+    }
+    return shown.get(page, NavigationTarget())
 
 
 def on_poll(ws: Workspace, setup: Setup, project: str | None, seen: HomeView) -> list[Any]:
@@ -230,7 +235,7 @@ def _of_project(
     action = loop_words.ACTIONS[stands.next_action]
     begun = any(step.state in ("done", "running") for step in stands.steps)
     report = demo.result_as(DemoResult).report if demo else None
-    return replace(seen, page=action.page), {
+    return replace(seen, action=stands.next_action), {
         "words": loop_words.next_action(stands),
         "go": action.title,
         "try_demo": not begun and demo is None,

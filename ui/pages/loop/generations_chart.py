@@ -10,9 +10,9 @@ from engine.services.loop.generations import Control, Generation, History
 from ui.components import markup
 
 LEFT, RIGHT, STEP = 64, 24, 132  # in units of the picture
-TOP, HEIGHT = 20, 230  # of the win rates
-BARS, BAR = 296, 96  # where the bars of votes begin, and how high they are
-BOTTOM = 444
+TOP, HEIGHT = 36, 230  # of the win rates
+BARS, BAR = 312, 96  # where the bars of votes begin, and how high they are
+BOTTOM = 460
 LETTERS = 16
 PARTS = (
     ("wins", "W", "tl-part-win"),
@@ -99,7 +99,7 @@ def _generation(one: Generation, seen: History, called: dict[str, str], chosen: 
     title = f"Generation {one.number}"
     best = one.model.id == seen.champion_id
     spoken = f"{title}{', the champion' if best else ''}. {one.sentence}"
-    crown = f'<text class="tl-crown" x="{x}" y="{TOP - 5}">★ champion</text>' if best else ""
+    crown = f'<text class="tl-crown" x="{x}" y="{TOP - 16}">★ champion</text>' if best else ""
     return (
         f'<g class="tl-gen" role="button" tabindex="0" data-pick="{escape(one.model.id)}" '
         f'aria-pressed="{str(one.model.id == chosen).lower()}" aria-label="{escape(spoken)}">'

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from engine.core.errors import UserError
+from engine.core.project import NextAction
 from engine.services import projects
 from engine.services.jobs import lifecycle
 from engine.services.loop import auto, champion
@@ -17,7 +18,7 @@ from engine.services.loop.status import status
 from engine.services.preferences import lineage
 from engine.workspace import Workspace
 from ui.components import choice_cards, loop_words, markup, names, refresh
-from ui.components.page import NavigationTarget, Page, PageName, opened
+from ui.components.page import NavigationTarget, Page, opened
 from ui.components.refresh import Drawn, Refresher
 from ui.pages.loop import auto_loop, detail, generations_chart
 from ui.pages.loop.auto_loop import AutoLoopPanel
@@ -33,10 +34,10 @@ NOTHING = (
 
 @dataclass(frozen=True)
 class LoopView(Drawn):
-    """What one browser session shows: the generation it picked (a model), and the next page."""
+    """What one browser session shows: the generation it picked (a model), and the next action."""
 
     picked: str | None = None
-    page: PageName = "data"
+    action: NextAction = "add_data"
     job_id: str | None = None  # of the newest auto loop
 
 
@@ -139,7 +140,7 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, d
     job = auto.newest(ws, who(ws), project)
     action = loop_words.ACTIONS[stands.next_action]
     picked = one.model.id if one else None
-    now = replace(seen, picked=picked, page=action.page, job_id=job.id if job else None)
+    now = replace(seen, picked=picked, action=stands.next_action, job_id=job.id if job else None)
     return now, {
         "words": loop_words.next_action(stands),
         "go": action.title,
@@ -220,7 +221,8 @@ def _wire(
     parts.chart.click(on_pick, given, out, **markup.QUIET)
     parts.promote.click(partial(act, promote, "Promoted"), given, out, **markup.QUIET)
     parts.back.click(partial(act, roll_back, "Taken back"), given, out, **markup.QUIET)
-    parts.go.click(lambda seen: gr.Tabs(selected=seen.page), view, page.tabs, **markup.QUIET)
+    follow = loop_words.follow
+    parts.go.click(lambda seen: follow(seen.action), view, [page.target, page.tabs], **markup.QUIET)
     starts = partial(act, auto_loop.start, "Started")
     panel.start.click(starts, [*given, *panel.fields], out, **markup.QUIET)
     parts.stop.click(partial(act, auto_loop.stop, "Stopping"), given, out, **markup.QUIET)

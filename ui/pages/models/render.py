@@ -15,12 +15,13 @@ from ui.web.session import who
 
 def bases_of(found: Sequence[Model]) -> str:
     """A card for each base; what is going on while there is none."""
+    head = markup.part("Base models")
     if not found:
         text = (
             "The default model is being fetched; Home shows the progress. "
             "You can also add a model of your own from a folder."
         )
-        return markup.notice(text, "busy")
+        return head + markup.notice(text, "busy")
     cards = "".join(
         f'<div class="tl-card"><div class="tl-card-head"><b>{escape(one.name)}</b>'
         f"{markup.badge('base', 'neutral')}</div>"
@@ -28,7 +29,7 @@ def bases_of(found: Sequence[Model]) -> str:
         f'<div class="tl-card-foot"><span>{markup.when(one.created_at)}</span></div></div>'
         for one in found
     )
-    return f'<div class="tl-cards tl-cards-wide">{cards}</div>'
+    return f'{head}<div class="tl-cards tl-cards-wide">{cards}</div>'
 
 
 def trained_of(ws: Workspace, project: str | None, found: Sequence[Model]) -> str:

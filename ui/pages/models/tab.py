@@ -15,8 +15,21 @@ from ui.web.session import who
 
 
 def build(ws: Workspace, page: Page) -> None:
-    """The page: base models, trained models with their lineage, and the import of a base."""
-    gr.HTML(markup.head("Models", "Base models, and the models this project trained from them."))
+    """The page: trained models with their lineage, base models, and the import of a base."""
+    gr.HTML(markup.head("Models", "The models of this project, and the base models below them."))
+    with gr.Row(visible=False, elem_classes="tl-actions") as onward:
+        markup.goto(
+            gr.Button("Evaluate", variant="primary", elem_id="models-eval"), page, "evaluation"
+        )
+        markup.goto(gr.Button("Try it", elem_id="models-try"), page, "playground")
+    trained = gr.HTML("", elem_id="models-trained")
+    with gr.Row(visible=False) as first:
+        markup.goto(
+            gr.Button("Train a first model", variant="primary", elem_id="models-first"),
+            page,
+            "training",
+        )
+    exports, exported = export_panel.build(ws, page)
     bases = gr.HTML("", elem_id="models-bases")
     with gr.Accordion("Add a base model from a folder", open=False, elem_id="models-import"):
         with gr.Row():
@@ -31,19 +44,6 @@ def build(ws: Workspace, page: Page) -> None:
                 elem_id="models-name",
             )
         add = gr.Button("Add model", elem_id="models-add")
-    trained = gr.HTML("", elem_id="models-trained")
-    exports, exported = export_panel.build(ws, page)
-    with gr.Row(visible=False) as onward:
-        markup.goto(
-            gr.Button("Evaluate", variant="primary", elem_id="models-eval"), page, "evaluation"
-        )
-        markup.goto(gr.Button("Try it", elem_id="models-try"), page, "playground")
-    with gr.Row(visible=False) as first:
-        markup.goto(
-            gr.Button("Train a first model", variant="primary", elem_id="models-first"),
-            page,
-            "training",
-        )
 
     @shows_errors
     def on_show(project: str | None) -> tuple[Any, ...]:

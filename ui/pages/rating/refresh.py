@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.core.event import ProgressEvent
-from engine.core.rating import Round
+from engine.core.project import NextAction
+from engine.core.rating import Purpose, Round
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
+from engine.services.loop.status import status
 from engine.services.preferences import build, lineage
 from engine.services.preferences.build import PairExport
 from engine.services.rating import progress, report, rounds
 from engine.services.rating.progress import RoundProgress
 from engine.workspace import Workspace
-from ui.components import markup, names
+from ui.components import loop_words, markup, names
 from ui.components.refresh import Drawn
 from ui.pages.rating import rater_page as rating_page
 from ui.pages.rating import results
@@ -20,7 +22,7 @@ from ui.web.session import who
 
 FAILED = "The answers of this round could not be written. "
 CUT = (
-    "All answers were cut at the longest length, or empty. Start another round below, with longer "
+    "All answers were cut at the longest length, or empty. Start another round above, with longer "
     "answers under More options."
 )
 PRACTICE = "Raters see the expected answer after each vote. “Raters and flags” shows their results."
@@ -31,6 +33,7 @@ class RatingView(Drawn):
     """What one browser session shows of the Rating page, and the round it chose."""
 
     round_id: str | None = None
+    action: NextAction = "add_data"  # what the button at the top does, where it is shown
     waits: bool = False  # its answers are being written, which no counter tells
 
 
@@ -42,22 +45,29 @@ def pick(found: list[Round], chosen: str | None) -> Round | None:
     return next((one for one in found if one.status == "open"), next(iter(found), None))
 
 
-def read(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, Any]:
-    """All that the tab shows for the chosen round, by the name of its part."""
+def read(
+    ws: Workspace, project: str | None, chosen: str | None, purpose: Purpose | None = None
+) -> dict[str, Any]:
+    """All that the tab shows for the chosen round, by the name of its part.
+
+    With a purpose that is the round of it which is under way; without one, a new one is offered.
+    """
     found = rounds.list_all(ws, who(ws), project) if project else []
-    one = pick(found, chosen)
+    going = next((each.id for each in found if each.purpose == purpose and under_way(each)), None)
+    one = pick(found, going or chosen)
     if project is None or one is None:
-        return {"which": ((), None), "box": project is not None, "empty": True, "body": False}
+        return {"which": ((), None), "empty": True, "body": False, **_first(ws, project)}
     far = progress.of_project(ws, who(ws), project, {each.id: each.plan.overlap for each in found})
     titles = tuple((results.title(each, far[each.id]), each.id) for each in found)
     collects = one.purpose == "train_pairs"
     export = latest(ws, project, one) if collects else None
     voted = one.status in ("open", "closed")
     shown = one.status == "open"
+    asks = under_way(one) or export is not None or (collects and voted)
     return {
         "which": (titles, one.id),
         # closed when the first round appears; open for who has to start another
-        "box": one.status == "failed",
+        "box": one.status == "failed" or (purpose is not None and going is None),
         "empty": False,
         "body": True,
         "about": results.about(one),
@@ -75,7 +85,31 @@ def read(ws: Workspace, project: str | None, chosen: str | None) -> dict[str, An
         "close": not collects and one.status == "open",
         "sure": (one.id, one.status),
         "waits": one.status == "preparing",
+        # where the round itself asks for nothing more
+        **({"next": False} if asks else _bar(ws, project)),
     }  # fmt: skip
+
+
+def under_way(one: Round) -> bool:
+    """Whether its answers are being written or people may vote on it."""
+    return one.status in ("preparing", "open")
+
+
+def _first(ws: Workspace, project: str | None) -> dict[str, Any]:
+    """Before the first round: the panel that starts one, or what has to come before it."""
+    if project is None:
+        return {"box": False, "next": False}
+    bar = _bar(ws, project)
+    ready = loop_words.ACTIONS[bar["action"]].page == "rating"
+    return {**bar, "box": ready, "next": not ready}
+
+
+def _bar(ws: Workspace, project: str) -> dict[str, Any]:
+    """The next action of the loop."""
+    stands = status(ws, who(ws), project)
+    title = loop_words.ACTIONS[stands.next_action].title
+    words = loop_words.next_action(stands)
+    return {"next": True, "words": words, "go": title, "action": stands.next_action}
 
 
 def outcome(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:

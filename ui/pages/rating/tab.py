@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from engine.core.errors import UserError
+from engine.core.rating import Purpose
 from engine.services.preferences import build as preferences_build
 from engine.services.preferences.build import PairExport
 from engine.services.rating import progress, rounds
 from engine.workspace import Workspace
-from ui.components import markup
+from ui.components import loop_words, markup
 from ui.components.page import NavigationTarget, Page
 from ui.components.refresh import Refresher, mark, shown, text_or_hidden
 from ui.pages.rating import raters, start
@@ -30,6 +31,9 @@ NOTHING = (
 class RatingParts(NamedTuple):
     """What a look may change."""
 
+    next: gr.Row
+    words: gr.HTML
+    go: gr.Button
     which: gr.Dropdown
     box: gr.Accordion
     empty: gr.Column
@@ -53,10 +57,15 @@ def build(ws: Workspace, page: Page) -> None:
         markup.head("Rating", "Raters compare two answers without knowing which model wrote them.")
     )
     view = gr.State(RatingView())
+    with gr.Row(visible=False, elem_classes="tl-next tl-next-bar", elem_id="rate-next") as bar:
+        words = gr.HTML("")
+        go = gr.Button("Go", variant="primary", elem_id="rate-go")
     which = gr.Dropdown([], value=None, label="Round", show_label=False, container=False,
                         visible=False, elem_id="rate-round")  # fmt: skip
     with gr.Column(visible=False) as empty:
-        gr.HTML(markup.empty("No round yet", NOTHING))
+        gr.HTML(markup.part("No round yet", NOTHING))
+    with gr.Accordion("Start a round", open=False, elem_id="rate-new-box") as box:
+        panel, power = start.build()
     with gr.Column(visible=False) as body:
         about = gr.HTML("")
         surface = gr.HTML("", elem_id="rate-surface")
@@ -75,11 +84,9 @@ def build(ws: Workspace, page: Page) -> None:
             gr.HTML(markup.notice("Close it? Nobody can vote on it any more.", "warn"))
             yes = gr.Button("Close it", variant="primary", elem_id="rate-close-yes")
             no = gr.Button("Keep it open", elem_id="rate-close-no")
-    with gr.Accordion("Start a round", open=False, elem_id="rate-new-box") as box:
-        panel, power = start.build()
     raters.build(ws, page, view)
-    parts = RatingParts(which, box, empty, body, about, surface, share, outcome, collect, make,
-                  made, onward, every, close, sure)  # fmt: skip
+    parts = RatingParts(bar, words, go, which, box, empty, body, about, surface, share, outcome,
+                        collect, make, made, onward, every, close, sure)  # fmt: skip
     _wire_onward(ws, page, train, view)
     ask.click(lambda: gr.Row(visible=True), None, sure, **markup.QUIET)
     no.click(lambda: gr.Row(visible=False), None, sure, **markup.QUIET)
@@ -105,7 +112,8 @@ def drawn(view: RatingView, now: dict[str, Any], revision: Hashable = None) -> l
     """The view after drawing `now`, and an update for each part that changed."""
     _, chosen = now["which"]
     waits = now.get("waits", False)
-    view = replace(view, round_id=chosen, waits=waits, revision=revision)
+    action = now.get("action", view.action)
+    view = replace(view, round_id=chosen, waits=waits, action=action, revision=revision)
     return REFRESHER.changed(view, now)
 
 
@@ -134,7 +142,8 @@ REFRESHER: Refresher[RatingView] = Refresher(
         "box": lambda wide: gr.Accordion(open=wide),
         "every": shown(gr.Checkbox),
         **dict.fromkeys(HTML, text_or_hidden),
-        **dict.fromkeys(("collect", "onward", "close"), shown(gr.Row)),
+        "go": lambda title: gr.Button(title),
+        **dict.fromkeys(("next", "collect", "onward", "close"), shown(gr.Row)),
         **dict.fromkeys(("empty", "body"), shown(gr.Column)),
     },
 )
@@ -176,21 +185,54 @@ def _wire(
     @shows_errors
     def on_show(aim: NavigationTarget, seen: RatingView, project: str | None) -> Any:
         kept = NavigationTarget() if aim.round else gr.skip()
-        now = _revision(ws, project)
-        return [kept, *drawn(seen, read(ws, project, aim.round or seen.round_id), now)]
+        kept = kept if aim.purpose is None else NavigationTarget()
+        return [kept, *_offered(ws, seen, project, aim.round or seen.round_id, aim.purpose)]
+
+    @shows_errors
+    def on_go(seen: RatingView, project: str | None) -> Any:
+        action = loop_words.ACTIONS[seen.action]
+        if action.page != "rating":
+            return [*loop_words.follow(seen.action), *REFRESHER.unchanged(), gr.skip()]
+        chosen = newest_collecting(ws, project) if seen.action == "make_pairs" else None
+        stays = [gr.skip(), gr.skip()]
+        return [*stays, *_offered(ws, seen, project, chosen, action.purpose)]
 
     @shows_errors
     def on_pick(seen: RatingView, project: str | None, chosen: str | None) -> Any:
         return drawn(seen, read(ws, project, chosen), _revision(ws, project))
 
     given, out = [view, page.project], [view, *parts]
-    markup.on_show(page, on_show, [page.target, *given], [page.target, *out])
+    markup.on_show(page, on_show, [page.target, *given], [page.target, *out, panel.purpose])
+    parts.go.click(on_go, given, [page.target, page.tabs, *out, panel.purpose], **markup.QUIET)
     markup.live(page, on_look, given, out, every=POLL_EVERY_S)
     parts.which.input(on_pick, [*given, parts.which], out, **markup.QUIET)
     acts = partial(shows_errors(_act), ws)
     buttons["go"].click(partial(acts, _start), [*given, *panel.values], out, **markup.QUIET)
     buttons["make"].click(partial(acts, _make), [*given, parts.every], out, **markup.QUIET)
     buttons["yes"].click(partial(acts, _close), given, out, **markup.QUIET)
+
+
+def newest_collecting(ws: Workspace, project: str | None) -> str | None:
+    """The newest round whose votes may become pairs."""
+    found = rounds.list_all(ws, who(ws), project) if project else []
+    votable = [one.id for one in found if one.status in ("open", "closed")
+               and one.purpose == "train_pairs"]  # fmt: skip
+    return next(iter(votable), None)
+
+
+def _offered(
+    ws: Workspace,
+    seen: RatingView,
+    project: str | None,
+    chosen: str | None,
+    purpose: Purpose | None,
+) -> list[Any]:
+    """The view, the parts, and what a new round is for: as it was where nobody asked for one."""
+    now = _revision(ws, project)
+    # a person may have folded the panel or opened it since it was drawn
+    seen = seen if purpose is None else seen.without("box")
+    shown = drawn(seen, read(ws, project, chosen, purpose), now)
+    return [*shown, gr.skip() if purpose is None else purpose]
 
 
 def _revision(ws: Workspace, project: str | None) -> Hashable:

@@ -97,8 +97,9 @@ def build(page: Page, kind: str, recipe: type[TrainRecipe]) -> TrainingForm:
         with gr.Column(visible=False) as filled:
             chosen = _chosen(recipe)
             row = _actions(kind)
+            panel = gr.HTML("", elem_id=f"{kind}-estimate")
             names, fields, run_name, preset, words, tunings = _settings(kind, recipe, chosen)
-            panel, price = _estimate(kind)
+            price = _cost(kind)
             code, command = _as_file(kind)
             study, said, ask = _studies(kind, recipe)
     start, anyway, smaller, measure, first = row
@@ -124,7 +125,7 @@ def _chosen(recipe: type[TrainRecipe]) -> list[gr.components.Component]:
 
 
 def _actions(kind: str) -> Row:
-    """What may be started, in the first screen: the settings below have defaults."""
+    """What may be started, in the first screen: all settings below the estimate have defaults."""
     with gr.Row(elem_classes="tl-actions tl-start"):
         start = gr.Button("Start training", variant="primary", elem_id=f"{kind}-start")
         anyway = gr.Button("Start anyway", visible=False, elem_id=f"{kind}-anyway")
@@ -179,14 +180,12 @@ def _name(kind: str) -> gr.Textbox:
     )
 
 
-def _estimate(kind: str) -> tuple[gr.HTML, gr.Number]:
-    panel = gr.HTML("", elem_id=f"{kind}-estimate")
+def _cost(kind: str) -> gr.Number:
     with gr.Accordion("Cost", open=False, elem_id=f"{kind}-cost"):
-        price = gr.Number(
+        return gr.Number(
             0, label="Price of this machine", info="USD per hour",
             elem_id=f"{kind}-price",
         )  # fmt: skip
-    return panel, price
 
 
 def _as_file(kind: str) -> tuple[gr.Code, gr.HTML]:
