@@ -1,6 +1,6 @@
 """Name -> object: a built-in table, then installed entry points. Imports nothing until asked.
 
-A plug point is a function or a module with one agreed signature (engine/README.md lists them).
+A plug point is a function or a module with one agreed signature (ui/guide/extending.md lists them).
 Third parties register the same thing with `[project.entry-points."tuneloop.metrics"]`.
 """
 

@@ -16,7 +16,7 @@ from engine.cli.app import cli
 
 REPO = Path(__file__).parents[1]
 README = REPO / "README.md"
-ENGINE_README = REPO / "engine" / "README.md"
+EXTENDING = REPO / "ui" / "guide" / "extending.md"
 CHANGELOG = REPO / "engine" / "CHANGELOG.md"
 DECISIONS = REPO / "engine" / "DECISIONS.md"
 OPERATORS = REPO / "ui" / "guide" / "operators.md"
@@ -112,8 +112,15 @@ def test_every_relative_link_and_image_exists(document):
 
 @pytest.mark.parametrize("family", plugins.BUILT_IN)
 def test_every_family_of_plug_ins_is_described(family):
-    described = re.search(rf"(`|\*\*)(tuneloop\.)?{family}(`|\*\*)", text(ENGINE_README))
-    assert described, f"engine/README.md doesn't say how to add to `{family}`"
+    assert re.search(rf"^### {family}: ", text(EXTENDING), re.M), f"no section for `{family}`"
+
+
+def test_every_hook_of_a_layout_is_described():
+    source = text(REPO / "engine" / "formats" / "read.py")
+    hooks = set(re.findall(r'hasattr\(module, "(\w+)"\)', source))
+    assert {"unfold", "note", "columns"} <= hooks
+    required = {"TITLE", "SUMMARY", "KIND", "COLUMNS", "sniff", "read"}
+    assert hooks | required == set(re.findall(r"^\| `(\w+)[`(]", text(EXTENDING), re.M))
 
 
 def test_changelog_starts_with_the_version_of_the_project():

@@ -18,7 +18,7 @@ CONTENTS = {
     ),
     "Understand": ("raters", "verdict", "glossary", "troubleshooting"),
     "Operate": ("operators",),
-    "Reference": ("commands", "json", "recipes", "events"),
+    "Reference": ("commands", "json", "recipes", "events", "extending"),
     "Behind it": ("architecture", "measurements"),
 }  # fmt: skip
 ORDER = tuple(name for names in CONTENTS.values() for name in names)
