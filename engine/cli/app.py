@@ -19,6 +19,7 @@ from engine.cli import (
     serve,
     studies,
     training,
+    vote_import,
 )
 from engine.cli.common import AliasGroup
 
@@ -64,4 +65,5 @@ cli.aliases = {
     "rounds": rounds.rounds,
     "pairs": preferences.preferences,
     "play": playground.ask,
+    "votes": vote_import.votes,
 }

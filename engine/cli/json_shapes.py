@@ -26,6 +26,7 @@ from engine.services.preferences.contested import Contested
 from engine.services.rating.audit import AuditEntry
 from engine.services.rating.raters import RaterView
 from engine.services.rating.report import Report
+from engine.services.rating.vote_import import ImportedVotes, VotePreview
 from engine.stats.agreement import Agreement, RaterPair
 from engine.stats.bias import PositionBias, RaterPosition
 from engine.stats.lengths import LengthControlled, LongerChosen
@@ -90,6 +91,7 @@ SHAPES: dict[str, Any] = {
         "sentence": "text",
     },
     "rating quality": Quality,
+    "rating add": {"...": ImportedVotes, "with --preview": VotePreview},
     "rating invite": {"rater": "text", "path": "text"},
     "rating erase": erasure.ErasureReport,
     "rating audit": {"entries": [AuditEntry]},

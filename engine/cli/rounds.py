@@ -11,15 +11,16 @@ from engine.cli.common import AliasGroup, as_json, in_project, show, wait, worki
 from engine.cli.rating import rating
 from engine.cli.training import changed, values_of, with_ids
 from engine.core.actor import LOCAL
-from engine.core.errors import Unfinished
+from engine.core.errors import Unfinished, UserError
 from engine.core.recipe import read
 from engine.services import erasure as erasure_service
 from engine.services.jobs import lifecycle
 from engine.services.rating import audit as audit_service
-from engine.services.rating import invites, plans
+from engine.services.rating import existing_answers, invites, plans
 from engine.services.rating import raters as rating_raters
 from engine.services.rating import report as report_service
 from engine.services.rating import rounds as round_service
+from engine.services.rating.existing_answers import AnswerColumns
 from engine.services.rating.plans import RoundRecipe
 
 
@@ -49,6 +50,20 @@ def rounds(context: click.Context, project: str | None, as_json: bool) -> None:
 @recipe_options.options(RoundRecipe)
 @click.option("--set", "changes", multiple=True, help="FIELD=VALUE, as in the file.")
 @click.option("--anyway", is_flag=True, help="Start even if a regression is not ruled out.")
+@click.option(
+    "--answers",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Rate the answers of this file, prompts with two or more, instead of generating any.",
+)
+@click.option(
+    "--map",
+    "columns",
+    multiple=True,
+    metavar="ROLE=COLUMN",
+    help="With --answers: the column of the prompt, and each column of answers, such as "
+    "--map prompt=frage --map answer=model-x --map answer=model-y.",
+)
 @in_project
 @as_json
 def start(
@@ -58,13 +73,18 @@ def start(
     sequential: bool,
     changes: tuple[str, ...],
     anyway: bool,
+    answers: Path | None,
+    columns: tuple[str, ...],
     project: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Generate the answers of a new round and open it for rating at /rate/ROUND.
 
-    Options may also stand in the YAML file RECIPE, under the same names.
+    Options may also stand in the YAML file RECIPE, under the same names. With --answers nothing is
+    generated: the file has a column prompt and answer_1, answer_2, ... (model_1, model_2 name their
+    models), a list of answers, or one answer per row with its model; --model is then the model
+    under test as the file calls it.
     """
     values = values_of(recipe, changes) if recipe else changed({}, changes)
     values.pop("kind", None)
@@ -72,6 +92,9 @@ def start(
     values |= {"purpose": "blind_eval"} if blind else {}
     values |= {"mode": "single"} if single else {}
     values |= {"decision": "sequential"} if sequential else {}
+    if answers is not None:
+        _start_with_answers(answers, columns, values, anyway, project, as_json)
+        return
     with workspace() as ws:
         chosen = common.project(ws, project)
         values = with_ids(ws, chosen.id, values)
@@ -92,6 +115,45 @@ def start(
                 "Start another one, with a larger --max-new-tokens where answers were truncated.",
             )
         show(made, f"{made.name} is {made.status}: {made.id}", as_json)
+
+
+def _start_with_answers(
+    file: Path,
+    columns: tuple[str, ...],
+    values: dict[str, Any],
+    anyway: bool,
+    project: str | None,
+    as_json: bool,
+) -> None:
+    asked = read(RoundRecipe, {"model": "", "dataset": "", "prompts": plans.MOST_PROMPTS, **values})
+    with workspace() as ws:
+        chosen = common.project(ws, project, make=True).id
+        made = existing_answers.start(
+            ws, LOCAL, chosen, file, file.name, asked, _answer_columns(columns), anyway=anyway
+        )
+        for flaw in made.broken:
+            common.say(f"Row {flaw.row} {flaw.reason}.")
+        counts = ", ".join(f"{count} {why}" for why, count in made.left_out.items() if count)
+        if made.round.status == "failed":
+            raise Unfinished(
+                f"{made.round.name} has nothing to rate: {counts}.", "Give other answers."
+            )
+        text = f"{made.round.name} is {made.round.status}: {made.round.id}"
+        show(
+            made.round,
+            f"{text}\n{made.comparisons} comparisons{f'; left out: {counts}' if counts else ''}",
+            as_json,
+        )
+
+
+def _answer_columns(columns: tuple[str, ...]) -> AnswerColumns:
+    found: dict[str, list[str]] = {"prompt": [], "answer": []}
+    for each in columns:
+        role, _, column = each.partition("=")
+        if role not in found or not column:
+            raise UserError(f"{each[:60]!r} is no column.", "Give prompt=COLUMN or answer=COLUMN.")
+        found[role].append(column)
+    return AnswerColumns(next(iter(found["prompt"]), None), tuple(found["answer"]))
 
 
 @rounds.command()
@@ -221,4 +283,4 @@ def invite(name: str, project: str | None, as_json: bool) -> None:
 
 rating.add_command(rounds)
 rounds.aliases = {"invite": invite, "forget": erase, "audit": audit}
-rating.aliases = {"forget": erase}
+rating.aliases = {"forget": erase, "start": start}

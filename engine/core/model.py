@@ -1,11 +1,14 @@
-"""A base model, or what a job made of one: an adapter, all weights anew, or a judge of answers."""
+"""A base model, or what a job made of one: an adapter, all weights anew, or a judge of answers.
+
+A model of the kind `outside` is known by name alone: votes or answers of a file are about it.
+"""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-ModelKind = Literal["base", "adapter", "full", "reward"]
-Source = Literal["folder", "hub", "wheel", "trained"]
+ModelKind = Literal["base", "adapter", "full", "reward", "outside"]
+Source = Literal["folder", "hub", "wheel", "trained", "file"]
 
 
 class Model(BaseModel):
@@ -16,7 +19,7 @@ class Model(BaseModel):
     name: str
     kind: ModelKind
     source: Source
-    path: str  # absolute for a base, relative to the workspace's files folder otherwise
+    path: str  # absolute for a base, relative to the workspace's files folder otherwise; or empty
     base_id: str | None = None  # whose weights it needs; of a whole model: what it came from
     parent_id: str | None = None  # the adapter it was trained on from
     job_id: str | None = None

@@ -67,6 +67,24 @@ class GoldItem(BaseModel):
     reason: str = Field(min_length=1, max_length=500)
 
 
+class RoundOrigin(BaseModel):
+    """The file that a round was made of; `votes` and `ratings` came with it, `answers` without.
+
+    `sides`: every vote states which answer stood on the left. `linked`: both models are models of
+    the project, not names alone. `left_out`: rows that became nothing, by reason.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["votes", "ratings", "answers"]
+    file: str
+    sha256: str
+    format: str = ""
+    sides: bool = False
+    linked: bool = False
+    left_out: dict[str, int] = Field(default_factory=dict)
+
+
 class RoundPlan(BaseModel):
     """How a round is asked, rated and judged, frozen before the first vote.
 
@@ -97,6 +115,7 @@ class RoundPlan(BaseModel):
     practice: tuple[GoldItem, ...] = Field((), alias="calibration")
     gold: tuple[GoldItem, ...] = ()
     again: str | None = None  # the round whose contested pairs are asked again
+    origin: RoundOrigin | None = None  # the file that its answers, or votes too, came from
 
     @model_serializer(mode="plain")
     def _as_given(self) -> dict[str, Any]:
@@ -136,6 +155,28 @@ class Round(BaseModel):
     @property
     def mode(self) -> Mode:
         return self.plan.mode
+
+    @property
+    def imported(self) -> bool:
+        """Whether its votes came from a file."""
+        return self.plan.origin is not None and self.plan.origin.kind != "answers"
+
+    @property
+    def states_sides(self) -> bool:
+        """Whether it is known which answer stood on the left; False: not known to be blind."""
+        origin = self.plan.origin
+        return origin is None or origin.kind == "answers" or origin.sides
+
+    @property
+    def weighable(self) -> bool:
+        """Whether a verdict may be given of its votes."""
+        two = self.arm_new != self.arm_base and self.mode == "pair"
+        return self.blind or (self.imported and self.states_sides and two)
+
+    @property
+    def of_the_loop(self) -> bool:
+        """Whether it says something of two models of the project."""
+        return self.plan.origin is None or self.plan.origin.linked
 
 
 class Comparison(BaseModel):

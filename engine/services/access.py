@@ -35,10 +35,26 @@ def dataset(
     return found
 
 
-def model(conn: Connection, actor: Actor, model_id: str, project_id: str | None = None) -> Model:
-    """The model: a base, or an adapter of `project_id` where given; NotFound otherwise."""
+def model(
+    conn: Connection,
+    actor: Actor,
+    model_id: str,
+    project_id: str | None = None,
+    *,
+    outside: bool = False,
+) -> Model:
+    """The model: a base, or an adapter of `project_id` where given; NotFound otherwise.
+
+    A model that is known by name alone can't be used for anything, so it is found only where
+    `outside` asks for its name.
+    """
     found = models.get(conn, model_id)
-    if found is None or (found.project_id and not _here(actor, found.project_id, project_id)):
+    hidden = found is not None and found.kind == models.OUTSIDE and not outside
+    if (
+        found is None
+        or hidden
+        or (found.project_id and not _here(actor, found.project_id, project_id))
+    ):
         raise NotFound(f"There is no model {model_id!r}.", "Choose another model here.")
     return found
 

@@ -6,6 +6,8 @@ from engine.core.model import Model
 from engine.store.rows import dumped, loaded
 from engine.store.tables import model
 
+OUTSIDE = "outside"
+
 
 def add(conn: Connection, new: Model) -> None:
     """Store a model."""
@@ -21,17 +23,30 @@ def get(conn: Connection, model_id: str) -> Model | None:
 def list_all(conn: Connection, project_id: str | None) -> list[Model]:
     """Bases first, then the project's models, oldest first; None: bases alone.
 
+    Those that are known by name alone are not among them (`outside`).
+
     What a search for settings tried comes before what was trained in earnest, so that the newest
     model, which pages offer first, is none of them.
     """
     query = (
         select(model)
         .where(or_(model.c.project_id.is_(None), model.c.project_id == project_id))
+        .where(model.c.kind != OUTSIDE)
         .order_by(
             model.c.project_id.is_not(None),
             model.c.is_trial.desc(),
             model.c.created_at,
             model.c.id,
         )
+    )
+    return [Model.model_validate(loaded(row, "info")) for row in conn.execute(query).mappings()]
+
+
+def outside(conn: Connection, project_id: str) -> list[Model]:
+    """The models that the project knows by name alone, oldest first."""
+    query = (
+        select(model)
+        .where(model.c.project_id == project_id, model.c.kind == OUTSIDE)
+        .order_by(model.c.created_at, model.c.id)
     )
     return [Model.model_validate(loaded(row, "info")) for row in conn.execute(query).mappings()]

@@ -17,6 +17,11 @@ def get(conn: Connection, project_id: str) -> Project | None:
     return Project.model_validate(dict(row)) if row else None
 
 
+def lock(conn: Connection, project_id: str) -> None:
+    """Let no other transaction that locks this project go on until this one ends."""
+    conn.execute(select(project.c.id).where(project.c.id == project_id).with_for_update()).one()
+
+
 def list_all(conn: Connection) -> list[Project]:
     """Newest first."""
     query = select(project).order_by(project.c.created_at.desc(), project.c.id.desc())

@@ -146,6 +146,33 @@ def append(
     conn.execute(insert(vote).values({**row, "details": to_json(details)}))
 
 
+class BroughtVote(NamedTuple):
+    """A vote of a file, with the assignment it is cast on."""
+
+    seat: Assignment
+    key: str
+    choice: ScreenChoice
+    details: dict[str, Any]
+
+
+def bring(conn: Connection, brought: list[BroughtVote]) -> None:
+    """Store assignments that a file's raters have voted on already, and their votes."""
+    if not brought:
+        return
+    conn.execute(
+        insert(assignment),
+        [{**each.seat._asdict(), "left_is": STORED[each.seat.left_is]} for each in brought],
+    )
+    conn.execute(insert(vote), [
+        {
+            "id": each.key, "assignment_id": each.seat.id, "seq": 1, "action": "vote",
+            "choice": each.choice, "active_ms": 0, "via": "import",
+            "created_at": each.seat.leased_at, "details": to_json(each.details),
+        }
+        for each in brought
+    ])  # fmt: skip
+
+
 def assignment_of_vote(conn: Connection, key: str) -> str | None:
     """The assignment that a vote key was used for, or None for a new key."""
     query = select(vote.c.assignment_id).where(vote.c.id == key)

@@ -36,7 +36,7 @@ def history(ws: Workspace, actor: Actor, project_id: str, most_votes: int | None
     actor.require(Role.TRAINER)
     found = registry.list_all(ws, actor, project_id)
     tests = rounds.list_all(ws, actor, project_id)[::-1]
-    blind = [one for one in tests if one.purpose == "blind_eval"]
+    blind = [one for one in tests if one.purpose == "blind_eval" and one.of_the_loop]
     start = baseline(found, blind)
     seen: list[Generation] = []
     cast = 0

@@ -64,7 +64,8 @@ def next_step(ws: Workspace, actor: Actor, project_id: str, goal: LoopGoal) -> N
     actor.require(Role.TRAINER)
     found = registry.list_all(ws, actor, project_id)
     policy = champion.current(ws, actor, project_id) or registry.get(ws, actor, goal.start)
-    tests = rounds.list_all(ws, actor, project_id)[::-1]
+    # votes that came from a file are a person's to weigh, never the loop's by itself
+    tests = [one for one in rounds.list_all(ws, actor, project_id)[::-1] if one.plan.origin is None]
     learned = [one for one in found if histories.learned_preferences(one)]
     blind = [one for one in tests if one.purpose == "blind_eval"]
     baseline = (histories.baseline(found, blind) if learned else None) or policy

@@ -99,7 +99,8 @@ def _rated(ws: Workspace, actor: Actor, stored: Stored) -> dict[StepName, Result
     cast = sum(stored.totals[r.id].votes for r in rating)
     if cast and any(_enough(stored, r) for r in rating):
         found["rate"] = {"count": cast}
-    blind = [r for r in stored.rounds if r.purpose == "blind_eval" and _enough(stored, r)]
+    tests = [r for r in stored.rounds if r.purpose == "blind_eval" and r.of_the_loop]
+    blind = [r for r in tests if _enough(stored, r)]
     if blind:
         found["blind"] = {"count": stored.totals[blind[0].id].votes}
     closed = [r for r in blind if r.status == "closed"]

@@ -30,6 +30,14 @@ def list_all(ws: Workspace, actor: Actor, project_id: str | None = None) -> list
         return models.list_all(conn, project_id)
 
 
+def outside(ws: Workspace, actor: Actor, project_id: str) -> list[Model]:
+    """The models that votes or answers of a file are about, known by name alone, oldest first."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.project(conn, actor, project_id)
+        return models.outside(conn, project_id)
+
+
 def get(ws: Workspace, actor: Actor, model_id: str) -> Model:
     """The model; NotFound otherwise."""
     actor.require(Role.TRAINER)

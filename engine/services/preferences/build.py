@@ -44,6 +44,7 @@ REASONS = {
     "flagged": "that somebody flagged",
     "paused": "rated by paused raters only",
     "leak": "that hold a text of a test",
+    "no_text": "of a file without the prompt or the answers",
     "duplicate": "that are in already",
     "alone": "of which one answer was shown",
     "tie": "tied or both bad",

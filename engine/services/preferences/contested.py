@@ -71,7 +71,8 @@ def ask_again(ws: Workspace, actor: Actor, round_id: str) -> Round:
 
 
 def _round(source: Round, wanted: list[str], by: str) -> Round:
-    changes = {"again": source.id, "prompts": len(wanted), "overlap": MORE}
+    # these votes are cast here, whatever file the first ones came from
+    changes = {"again": source.id, "origin": None, "prompts": len(wanted), "overlap": MORE}
     plan = source.plan.model_copy(update=changes)
     content = to_json([plan.model_dump(mode="json"), wanted])
     return Round(

@@ -5,6 +5,7 @@ blind     a question held out for tests, or nearly one
 flagged   a pair that somebody flagged as unsafe, personal or telling its model
 paused    a pair on which only paused raters voted
 leak      an answer or a turn that holds a text of a test
+no_text   a vote of a file that holds no prompt or no answers
 """
 
 import hashlib
@@ -63,7 +64,8 @@ def gather(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | 
     """The items that the standing votes of the rating rounds are about."""
     read = _read(ws, actor, project_id, round_ids)
     held_out = holdout.of_project(ws, actor, project_id)
-    families, blocked = holdout.families((c.prompt for c in read.comparisons), held_out)
+    asked = (pair.prompt for pair in read.comparisons if not _no_text(pair))
+    families, blocked = holdout.families(asked, held_out)
     said = _judgements(read)
     counts: Counter[str] = Counter(votes=len(read.votes))
     finder = Finder(held_out.texts)
@@ -71,7 +73,10 @@ def gather(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | 
     for pair in read.comparisons:
         if pair.id not in said:
             continue
-        reason = _reason(pair, read, families[judgements.question(pair.prompt)] in blocked, said)
+        reason = "no_text" if _no_text(pair) else ""
+        if not reason:
+            asked_for = families[judgements.question(pair.prompt)]
+            reason = _reason(pair, read, asked_for in blocked, said)
         if reason or _tells(pair, said[pair.id], finder):
             counts[reason or "leak"] += 1
         else:
@@ -81,6 +86,10 @@ def gather(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | 
     counted = _counted(read, usable)
     mark = _watermark(read, held_out)
     return Gathered(read.rounds, read.votes, counted, items, families, counts, mark)
+
+
+def _no_text(pair: Comparison) -> bool:
+    return bool(pair.details.get("no_text")) or not pair.prompt
 
 
 def _reason(pair: Comparison, read: _Read, blocked: bool, said: dict[str, list[Judgement]]) -> str:

@@ -108,6 +108,8 @@ def _of_round(conn: Connection, round_id: str) -> _Part:
     questions: dict[str, tuple[Message, ...]] = {}
     texts: set[str] = set()
     for pair in rounds.comparisons(conn, round_id):
+        if not pair.prompt:
+            continue  # of a file that holds votes alone
         questions.setdefault(question_key(pair.prompt), pair.prompt)
         texts.update(map(_plain, pair.references))
     return _Part(questions, frozenset(texts))

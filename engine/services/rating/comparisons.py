@@ -33,7 +33,7 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
     left_out = dict.fromkeys(("truncated", "empty", "identity", "identical"), 0)
     shown: list[Comparison] = []
     identical: list[Comparison] = []
-    telling = identity.telling(conn, one)
+    telling = identity.telling(conn, one, {each.model_id for each in candidates})
     for number, group in sorted(by_prompt.items()):
         for place, pair in enumerate(_together(one, group)):
             reason = _reason(pair, telling)

@@ -1,6 +1,7 @@
 """Answers that tell whose they are: they are never shown, since they would unblind a rater."""
 
 import re
+from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
@@ -40,14 +41,18 @@ class Telling:
         return self.pattern.search(" ".join(text.casefold().split())) is not None
 
 
-def telling(conn: Connection, one: Round) -> Telling:
-    """What would tell in a round: the names of both arms, of their bases and of the project."""
+def telling(conn: Connection, one: Round, also: Iterable[str] = ()) -> Telling:
+    """What would tell in a round: the names of both arms, of their bases and of the project.
+
+    `also` are ids of further models that answers are by.
+    """
     models = set()
-    for arm in (one.arm_new, one.arm_base):
-        model = access.model(conn, LOCAL, arm)
-        base = access.model(conn, LOCAL, model.base_id) if model.base_id else model
-        first_word = re.split(r"[-_ .0-9]", base.name.casefold())[0]
-        models |= {first_word, base.name.casefold()}
+    for arm in {one.arm_new, one.arm_base, *also}:
+        model = access.model(conn, LOCAL, arm, outside=True)
+        if model.kind != "outside":  # the file may call those by any word
+            base = access.model(conn, LOCAL, model.base_id) if model.base_id else model
+            first_word = re.split(r"[-_ .0-9]", base.name.casefold())[0]
+            models |= {first_word, base.name.casefold()}
         if any(sign.isdigit() or sign in "-_" for sign in model.name):  # else it is plain words
             models.add(model.name.casefold())
     project: Project | None = projects.get(conn, one.project_id)

@@ -30,7 +30,10 @@ NOTE_LENGTH = 1000
 
 
 class RaterView(BaseModel):
-    """One rater of a round; `seconds` is the median time a pair was looked at."""
+    """One rater of a round; `seconds` is the median time a pair was looked at, 0 if unknown.
+
+    Without `sides` nobody knows which answer stood on the left.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,6 +43,7 @@ class RaterView(BaseModel):
     paused: bool
     decided: str  # who decided last and what they wrote, or nothing
     quality: RaterQuality
+    sides: bool = True
 
 
 def raters(ws: Workspace, actor: Actor, round_id: str) -> list[RaterView]:
@@ -74,6 +78,7 @@ def of_round(conn: Connection, one: Round) -> list[RaterView]:
             paused=each.rater in stopped,
             decided=_decided(decided.get(each.rater)),
             quality=each,
+            sides=one.states_sides,
         )
         for each in judged.raters
     ]

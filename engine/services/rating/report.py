@@ -19,6 +19,10 @@ from engine.store import flags, rounds, votes
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
+NOT_BLIND = (
+    "Not known to be blind: the file does not say which answer stood on the left, so no verdict is "
+    "given."
+)
 EVEN = 0.4  # an A/A round is even where its interval lies within this and its mirror
 CLOSE = (
     "margin",
@@ -49,6 +53,8 @@ class Report(BaseModel):
     raters: tuple[RaterView, ...]
     flagged: int
     sentence: str
+    imported: bool = False  # its votes came from a file
+    states_sides: bool = True  # False: not known to be blind
 
 
 def report(ws: Workspace, actor: Actor, round_id: str) -> Report:
@@ -83,7 +89,7 @@ def _report(conn: Connection, one: Round) -> Report:
         conn, one, [vote for vote in late if vote.rater not in stopped]
     )
     rated = [pair for pair in voted if pair.expected is None]
-    judged = tallies.verdict(conn, one) if one.blind else None
+    judged = tallies.verdict(conn, one) if one.weighable else None
     even = None
     if one.purpose == "aa_control" and judged:
         even = judged.decision == "no difference shown" and not _one_sided(rated)
@@ -99,7 +105,9 @@ def _report(conn: Connection, one: Round) -> Report:
         verdict=judged,
         even=even,
         early=tallies.looked_early(conn, one),
-        position=position_of(rated) if rated else None,
+        position=position_of(rated) if rated and one.states_sides else None,
+        imported=one.imported,
+        states_sides=one.states_sides,
         length=_length(rated, one.arm_new) if two else None,
         longer=longer_chosen(rated) if rated else None,
         agreement=_agreement([one for one in rated if one.prompt not in close]),
@@ -177,7 +185,8 @@ def _head(found: Report) -> str:
         return f"{len(found.raters)} people have practised."
     if tally.good or tally.bad:
         return f"{tally.good} answers are good and {tally.bad} are bad, by {tally.raters} raters."
+    doubt = "" if found.states_sides else f" {NOT_BLIND}"
     return (
         f"{tally.wins + tally.losses} votes name a better answer, {tally.ties} are ties and "
-        f"{tally.both_bad} find both bad, by {tally.raters} raters."
+        f"{tally.both_bad} find both bad, by {tally.raters} raters.{doubt}"
     )

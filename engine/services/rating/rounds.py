@@ -165,6 +165,8 @@ def close(ws: Workspace, actor: Actor, round_id: str) -> Round:
 def left_out(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
     """How many of its pairs nobody is shown, by reason; empty while no answers are written."""
     one = get(ws, actor, round_id)
+    if one.imported and one.plan.origin is not None:
+        return dict(one.plan.origin.left_out)
     return dict(lifecycle.get(ws, actor, one.job_id).result.left_out) if one.job_id else {}
 
 
@@ -175,9 +177,19 @@ def tally(ws: Workspace, actor: Actor, round_id: str) -> Tally:
 
 
 def verdict(ws: Workspace, actor: Actor, round_id: str) -> Verdict:
-    """What the closed round shows by the rule of its plan, with its interval."""
+    """What the closed round shows by the rule of its plan, with its interval.
+
+    Conflict for votes of a file that does not say which answer stood on the left.
+    """
     with audit.record_refused_look(ws, actor, round_id), reading(ws.db) as conn:
-        return tallies.verdict(conn, _seen_by(conn, actor, round_id))
+        one = _seen_by(conn, actor, round_id)
+        if not one.states_sides:
+            raise Conflict(
+                f"{one.name} is not known to be blind: its file does not say which answer stood on "
+                "the left.",
+                "It gives no verdict; its votes count in agreement and preference pairs.",
+            )
+        return tallies.verdict(conn, one)
 
 
 def break_glass(ws: Workspace, actor: Actor, round_id: str, reason: str) -> Tally:
