@@ -19,10 +19,12 @@ TRAINED = ("adapter", "full")  # a reward model judges answers and writes none
 def of_models(ws: Workspace, project: str | None, actor: Actor | None = None) -> dict[str, str]:
     """Model id to name: an adapter goes by the name of its run, told apart where two are alike.
 
+    Models that the project knows by name alone, from a file of votes, are among them.
     Outside an event of the page, `actor` says who asks.
     """
     actor = actor or who(ws)
     found = registry.list_all(ws, actor, project)
+    found += registry.outside(ws, actor, project) if project else []
     runs = {job.id: job.name for job in lifecycle.list_all(ws, actor, project)} if project else {}
     called = {one.id: runs.get(one.job_id or "", one.name) for one in found}
     often = Counter(called.values())

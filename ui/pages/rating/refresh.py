@@ -122,6 +122,8 @@ def outcome(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
         return markup.notice(PRACTICE)
     left_out = rounds.left_out(ws, who(ws), one.id)
     short = results.cut_short(one, left_out) if one.status == "open" else ""
+    if one.imported:
+        return _brought(ws, project, one, far)
     if one.purpose == "train_pairs":
         return short + results.collecting(one, rounds.tally(ws, who(ws), one.id), far)
     if one.status == "open":
@@ -132,6 +134,21 @@ def outcome(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
     told = report.report(ws, who(ws), one.id)
     found = told.verdict or rounds.verdict(ws, who(ws), one.id)
     return results.verdict(found, seen, arms, left_out) + results.beside(told)
+
+
+def _brought(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
+    """Votes of a file: their verdict where there may be one, else their counts."""
+    told = report.report(ws, who(ws), one.id)
+    called = names.of_models(ws, project)
+    arms = (called.get(one.arm_new, names.GONE), called.get(one.arm_base, names.GONE))
+    if told.verdict:
+        left_out = rounds.left_out(ws, who(ws), one.id)
+        found = results.verdict(told.verdict, told.tally, arms, left_out)
+    else:
+        doubt = "" if one.mode == "single" or one.states_sides else report.NOT_BLIND
+        found = markup.notice(doubt, "warn") if doubt else ""
+        found += results.collecting(one, told.tally, far, arms)
+    return found + results.beside(told)
 
 
 def latest(ws: Workspace, project: str, one: Round) -> PairExport | None:

@@ -60,10 +60,22 @@ def about(one: Round) -> str:
     words, tone = STATUS[one.status]
     prompts, overlap = one.plan.prompts, one.plan.overlap
     size = f"{prompts} questions" + (f", {overlap} votes on each" if overlap > 1 else "")
+    origin = one.plan.origin
+    if one.imported and origin:
+        return _imported(one, f"{prompts} questions, rated elsewhere; from {origin.file}")
+    if origin:
+        size += f", with the answers of {origin.file}"
     return (
         f'<div class="tl-round">{markup.badge(words, tone)}'
         f"<p>{escape(PURPOSE[one.purpose])} · {escape(size)}</p></div>"
     )
+
+
+def _imported(one: Round, said: str) -> str:
+    marks = markup.badge("imported", "neutral")
+    if one.mode == "pair" and not one.states_sides:
+        marks += markup.badge("not known to be blind", "warn")
+    return f'<div class="tl-round">{marks}<p>{escape(said)}</p></div>'
 
 
 def share(one: Round) -> str:
@@ -77,24 +89,33 @@ def share(one: Round) -> str:
     )
 
 
-def collecting(one: Round, seen: Tally, progress: RoundProgress) -> str:
-    """Counts of a round that collects preferences, and whether raters favour a side."""
+def collecting(
+    one: Round, seen: Tally, progress: RoundProgress, called: tuple[str, str] | None = None
+) -> str:
+    """Counts of a round that collects preferences, and whether raters favour a side.
+
+    With names of two models also how often each is the better one.
+    """
     votes = progress.votes
     found = [
-        markup.stat("votes", f"{votes}", f"of {progress.wanted}"),
+        markup.stat("votes", f"{votes}", "" if one.imported else f"of {progress.wanted}"),
         markup.stat("with a better answer", f"{seen.left + seen.right}"),
         markup.stat("ties", f"{seen.ties}"),
         markup.stat("both bad", f"{seen.both_bad}"),
         markup.stat("raters", f"{seen.raters}"),
     ]
+    if called and one.mode == "pair" and one.arm_new != one.arm_base:
+        found[1:2] = [
+            markup.stat(f"better: {called[0][:40]}", f"{seen.wins}"),
+            markup.stat(f"better: {called[1][:40]}", f"{seen.losses}"),
+        ]
     if one.mode == "single":
         found[1:4] = [markup.stat("good", f"{seen.good}"), markup.stat("bad", f"{seen.bad}")]
     if seen.paused:
         found.append(markup.stat("waiting", f"{seen.paused}", "votes of paused raters"))
     found += _apart(seen)
-    bias = (
-        f'<p class="tl-fine">{escape(bias_words(seen))}</p>' if votes and one.mode == "pair" else ""
-    )
+    shows_sides = votes and one.mode == "pair" and one.states_sides
+    bias = f'<p class="tl-fine">{escape(bias_words(seen))}</p>' if shows_sides else ""
     head = "What the votes say so far" if one.status == "open" else "What the votes say"
     return _part(head, markup.stats(found) + bias)
 
@@ -161,8 +182,9 @@ def _rater(one: RaterView) -> list[str]:
     gold = f"{known.gold.right} of {known.gold.of}" if known.gold.of else "–"
     odd = "; ".join([*known.reasons, *([one.decided] if one.decided else [])]) or "nothing"
     state = markup.badge("paused", "warn") if one.paused else ""
-    words = (one.rater, f"{one.votes}", f"{one.seconds:.0f} s", gold,
-             markup.percent(known.left_share), odd)  # fmt: skip
+    left = markup.percent(known.left_share) if one.sides else "–"
+    seconds = f"{one.seconds:.0f} s" if one.seconds else "–"
+    words = (one.rater, f"{one.votes}", seconds, gold, left, odd)
     told = [escape(each) for each in words]
     return [f"{told[0]} {state}", *told[1:]]
 
@@ -272,6 +294,8 @@ def _not_shown(hidden: dict[str, int]) -> list[str]:
         said.append(f"{hidden['empty']} without any answer.")
     if hidden.get("identity"):
         said.append(f"{hidden['identity']} in which an answer names its model.")
+    if hidden.get("refused"):
+        said.append(f"{hidden['refused']} rows of the file were refused.")
     if hidden.get("identical"):
         same = hidden["identical"]
         said.append(f"{same} with two identical answers: counted as a tie, not shown.")
