@@ -283,7 +283,7 @@ def test_rater_of_a_file_can_be_deleted_and_paused(ws, place, tmp_path):
     one = made.rounds[0].id
     raters.pause(ws, LOCAL, one, "bob")
     assert rounds.tally(ws, LOCAL, one).paused == 24
-    assert erasure.forget(ws, LOCAL, place.id, "ada").votes == 24
+    assert erasure.erase(ws, LOCAL, place.id, "ada").votes == 24
     with reading(ws.db) as conn:
         assert {vote.rater for vote in vote_store.live(conn, [one])} == {"bob"}
 
