@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound, UserError
-from engine.formats.answers import read_answers
+from engine.formats.votes.answers import read_answers
 from engine.services.jobs import lifecycle
 from engine.services.preferences import build
 from engine.services.rating import existing_answers, report, rounds

@@ -42,7 +42,7 @@ class BroughtRound(NamedTuple):
     textless: int  # comparisons whose texts the file does not hold
 
 
-class Source(NamedTuple):
+class ImportSource(NamedTuple):
     """What is the same for all rounds of a file."""
 
     project_id: str
@@ -67,7 +67,9 @@ class _Said(NamedTuple):
     given: GivenVote | GivenRating
 
 
-def of_votes(votes: Sequence[GivenVote], source: Source, named: NamedModels) -> list[BroughtRound]:
+def of_votes(
+    votes: Sequence[GivenVote], source: ImportSource, named: NamedModels
+) -> list[BroughtRound]:
     """A round for each two models, in the order in which the file first names them."""
     groups: dict[tuple[str, ...], list[GivenVote]] = defaultdict(list)
     for vote in votes:
@@ -80,7 +82,7 @@ def of_votes(votes: Sequence[GivenVote], source: Source, named: NamedModels) -> 
 
 
 def of_ratings(
-    ratings: Sequence[tuple[GivenRating, bool]], source: Source, named: NamedModels
+    ratings: Sequence[tuple[GivenRating, bool]], source: ImportSource, named: NamedModels
 ) -> list[BroughtRound]:
     """A round of single answers for each model; True is good."""
     groups: dict[str, list[tuple[GivenRating, bool]]] = defaultdict(list)
@@ -231,7 +233,7 @@ class _Builder:
 
 
 def _round(
-    source: Source,
+    source: ImportSource,
     named: NamedModels,
     arms: tuple[str, str],
     said: Sequence[_Said],

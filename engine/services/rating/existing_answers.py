@@ -17,7 +17,7 @@ from engine.core.errors import NotFound, UserError
 from engine.core.examples import Message
 from engine.core.parsed import BrokenRow
 from engine.core.rating import Candidate, Round, RoundOrigin, RoundPlan
-from engine.formats.answers import GivenAnswers, read_answers
+from engine.formats.votes.answers import GivenAnswers, read_answers
 from engine.services import access
 from engine.services.evaluation import gate
 from engine.services.rating import comparisons, plans

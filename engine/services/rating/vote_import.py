@@ -25,7 +25,7 @@ from engine.core.rating import Purpose, RoundOrigin
 from engine.formats.votes.read import FAMILY, read_votes
 from engine.services import access
 from engine.services.rating import brought
-from engine.services.rating.brought import BroughtRound, Source
+from engine.services.rating.brought import BroughtRound, ImportSource
 from engine.services.rating.named_models import UNNAMED, NamedModels
 from engine.services.rating.thresholds import Threshold, threshold
 from engine.store import projects, rounds, votes
@@ -216,7 +216,7 @@ def _read(path: Path, name: str, how: VoteImport) -> _Taken:
 
 def _source(
     actor: Actor, project_id: str, name: str, sha256: str, how: VoteImport, seen: VotePreview
-) -> Source:
+) -> ImportSource:
     purpose: Purpose = "blind_eval" if how.test else "train_pairs"
     left_out = {**seen.skipped, "refused": seen.refused, "neither good nor bad": seen.undecided}
     origin = RoundOrigin(
@@ -226,10 +226,12 @@ def _source(
         format=seen.format,
         left_out={reason: count for reason, count in left_out.items() if count},
     )
-    return Source(project_id, actor.name, how.name.strip() or name[:60], purpose, how.new, origin)
+    return ImportSource(
+        project_id, actor.name, how.name.strip() or name[:60], purpose, how.new, origin
+    )
 
 
-def _rounds(taken: _Taken, source: Source, named: NamedModels) -> list[BroughtRound]:
+def _rounds(taken: _Taken, source: ImportSource, named: NamedModels) -> list[BroughtRound]:
     rated = source._replace(origin=source.origin.model_copy(update={"kind": "ratings"}))
     return [
         *brought.of_votes(taken.file.votes, source, named),
