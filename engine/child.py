@@ -183,7 +183,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"The system said: {error.strerror}. Free disk space or memory and start again."
     return (
-        f"This run met a fault of the program ({type(error).__name__}). "
+        f"The run failed because of a bug in Tuneloop ({type(error).__name__}). "
         "Its log file in the data folder has the details; please report it."
     )
 

@@ -41,8 +41,8 @@ SWEEP_EVERY_S = 3600.0
 PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 STOOD_STILL = (
-    "The run stood still twice and was ended. Its log file has the details; look at the machine's "
-    "disk and graphics card, then start it again."
+    "The run made no progress twice and was stopped. Its log file has the details; check the "
+    "machine's disk and graphics card, then start it again."
 )
 
 
@@ -224,9 +224,11 @@ class Worker:
         if running.handed and not running.heartbeat.has_begun() and not row.cancel_requested:
             self.running[job.id] = self._start(job)  # it died before it had begun
         elif hung:
-            self._again(row, "The run stood still and was ended; it starts again.", STOOD_STILL)
+            self._again(
+                row, "The run made no progress and was stopped; it starts again.", STOOD_STILL
+            )
         elif code == -signal.SIGKILL and self._has_checkpoint(job):
-            text = "The system ended the run; it goes on from its last checkpoint."
+            text = "The system killed the run; it resumes from its last checkpoint."
             self._again(row, text, _died(code))
         else:
             state = State.CANCELLED if row.cancel_requested else State.FAILED
@@ -268,7 +270,7 @@ def _free(running: Running, row: Job | None) -> bool:
 def _died(code: int) -> str:
     if code == -signal.SIGKILL:
         return (
-            "The system ended the run (signal 9), most likely because the memory ran out. "
+            "The system killed the run (signal 9), most likely because memory ran out. "
             "Choose a smaller batch or max_length and start it again."
         )
     if code == errno.ENOSPC:

@@ -100,7 +100,7 @@ def settings(size: Size, plan: TrainingPlan, whole: float, steps: int, rows: int
         ),
         "max_length": (
             f"Of the rows {whole:.0%} fit whole; "
-            + ("none loses its end." if whole == 1 else "the others lose their end.")
+            + ("none loses its end." if whole == 1 else "the others are cut off.")
         ),
         "num_train_epochs": f"{steps:,} steps over {rows:,} rows.",
     }

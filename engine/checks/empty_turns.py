@@ -17,7 +17,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
             "error",
             answers,
             "with an empty answer",
-            "Fill in the answer or remove the row: the model would learn to say nothing.",
+            "Fill in the answer or remove the row: the model would learn to give empty answers.",
             fix_id="drop_empty_turns",
         ),
         *finding(

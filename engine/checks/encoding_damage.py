@@ -21,8 +21,8 @@ def check(examples: Sequence[Example]) -> list[Finding]:
             "encoding_damage",
             "warning",
             [e.source_row for e in examples if _is_spoilt(e)],
-            "with letters that a wrong encoding has spoilt, such as Ã© for é",
-            "Let them be repaired, then look at a few.",
+            "with letters garbled by a wrong encoding, such as Ã© for é",
+            "Apply the repair, then check a few rows.",
             fix_id="repair_encoding",
         ),
         *finding(

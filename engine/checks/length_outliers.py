@@ -20,7 +20,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
         "info",
         [e.source_row for e, n in zip(examples, lengths, strict=True) if n > limit],
         f"longer than {limit:,.0f} characters, where the middle row has {middle:,.0f}",
-        "Look at the preview: rows beyond the maximum length lose their end.",
+        "Look at the preview: rows beyond the maximum length are cut off.",
         fix_id="drop_length_outliers",
     )
 

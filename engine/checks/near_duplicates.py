@@ -16,7 +16,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
                 id="near_duplicates_unknown",
                 severity="info",
                 count=len(examples),
-                message=f"Near copies were not looked for: there are more than {MOST:,} rows.",
+                message=f"Near copies were not checked: there are more than {MOST:,} rows.",
                 hint="Split the file, or keep copies apart with a group column.",
             )
         ]
@@ -25,7 +25,7 @@ def check(examples: Sequence[Example]) -> list[Finding]:
         "warning",
         [examples[n].source_row for n in _repeats(examples)],
         "saying nearly the same as an earlier row",
-        "Remove them: copies weigh more in training than their number is worth.",
+        "Remove them: near copies get too much weight in training.",
         fix_id="drop_near_duplicates",
     )
 

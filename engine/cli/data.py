@@ -175,7 +175,7 @@ def fix(
 ) -> None:  # fmt: skip
     """Apply fixes to DATASET as a new version; its rows keep their side of the split.
 
-    The names of the fixes stand in the findings of `tuneloop data check --json`.
+    The findings of `tuneloop data check --json` name the fixes.
     """
     fixes = [*names, *([] if system_prompt is None else [cleaning.system_prompt(system_prompt)])]
     with workspace() as ws:

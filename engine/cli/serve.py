@@ -31,7 +31,7 @@ def serve(host: str, port: int, hosts: tuple[str, ...], proxies: tuple[str, ...]
 
 
 @click.command()
-@click.option("--follow", type=int, default=None, hidden=True, help="End after this process.")
+@click.option("--follow", type=int, default=None, hidden=True, help="Exit when this process ends.")
 def worker(follow: int | None) -> None:
     """Run queued jobs until stopped; SIGTERM lets the current job finish first."""
     os.umask(0o077)

@@ -77,7 +77,7 @@ def _remarks(encoded: EncodedDataset, max_length: int) -> list[str]:
             "nothing to learn."
         )
     if encoded.truncated:
-        notes.append(f"{encoded.truncated} rows lose their end after {max_length} tokens.")
+        notes.append(f"{encoded.truncated} rows are cut off after {max_length} tokens.")
     if not encoded.held_out:
-        notes.append("No rows are held out, so nothing tells when this model begins to overfit.")
+        notes.append("No rows are held out, so overfitting cannot be detected.")
     return notes

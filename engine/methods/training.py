@@ -227,10 +227,11 @@ def _save(
 def _remark(ctx: Context, watch: Watch) -> None:
     if watch.got_worse():
         ctx.emit(
-            "log", {"text": "The held-out loss was lowest before the training: it went wrong."}
+            "log",
+            {"text": "The held-out loss was lowest before the training: it made the model worse."},
         )
     if watch.overfit():
-        kept = "That state is the one kept." if watch.best_step else "The last state is kept."
+        kept = "That checkpoint is kept." if watch.best_step else "The last checkpoint is kept."
         text = (
             "The held-out loss rose after its lowest while the training loss went on falling: the "
             f"model overfits. {kept}"

@@ -13,7 +13,7 @@ LENGTH = 4
 @described(
     "No repetition",
     "guard",
-    "How little an answer repeats itself. A guard: a fall means loops, a high score does not "
+    "How little an answer repeats itself. A lower score points to loops; a high one does not "
     "mean a good answer.",
 )
 def repetition(predictions: Sequence[str], references: References) -> Scores:

@@ -35,7 +35,7 @@ from engine.services.rating.plans import RoundRecipe
 from engine.store.rows import to_json
 
 TITLE = "Auto loop"
-SUMMARY = "Generations follow one another until a rule says stop."
+SUMMARY = "Runs generation after generation until a stop rule applies."
 
 STEPS = 9  # of one generation
 HOUR_S = 3600
@@ -53,7 +53,7 @@ class Recipe(BaseRecipe):
     rater: str | None = Field(
         None, description="Rule of simulated raters; without one, people vote"
     )
-    raters: int = Field(1, ge=1, le=9, description="Votes on each pair of a blind round")
+    raters: int = Field(1, ge=1, le=9, description="Votes per comparison of a blind round")
     prompts: int = Field(72, ge=20, le=400, description="Comparisons to rate in each generation")
     test_prompts: int = Field(60, ge=6, le=400, description="Questions of a blind round")
     generations: int = Field(2, ge=1, le=20, description="Generations at most")
@@ -252,7 +252,7 @@ def _close(auto: Auto, step: NextStep) -> None:
 
 
 def _promote(auto: Auto, step: NextStep) -> None:
-    said = "People found it better than the champion before, blind."
+    said = "Raters preferred it to the previous champion in a blind round."
     _, checks = gate.regression_checks(auto.ws, auto.actor, auto.project_id, step.model)
     said = f"{said} {gate.unproven(checks)}".strip()
     champion.promote(auto.ws, auto.actor, auto.project_id, step.model, said)

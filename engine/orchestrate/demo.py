@@ -64,7 +64,7 @@ class Recipe(BaseRecipe):
         description="Settings of the training on votes, where they are not the usual ones",
     )
     max_new_tokens: int = Field(48, ge=1, le=512, description="Longest answer, in tokens")
-    prompts: int = Field(72, ge=24, le=200, description="Pairs that are rated for training")
+    prompts: int = Field(72, ge=24, le=200, description="Comparisons to rate for training")
     raters: int = Field(3, ge=1, le=9, description="Simulated raters of the blind round")
     seed: int = Field(1, ge=0, description="Same seed, same demo")
 

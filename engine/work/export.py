@@ -40,10 +40,12 @@ class Recipe(BaseRecipe):
 
     model: str = Field(description="The model to export")
     to: str = Field(description="Format: adapter, merged, gguf, ollama or vllm")
-    precision: Precision = Field("float32", description="Of a merged model's weights")
-    quantisation: Quantisation = Field("F16", description="Of a GGUF file: bits for each weight")
+    precision: Precision = Field("float32", description="Precision of a merged model's weights")
+    quantisation: Quantisation = Field(
+        "F16", description="Quantisation of a GGUF file: bits per weight"
+    )
     certify: bool = Field(True, description="Let the exported model answer, and compare")
-    dataset: str | None = Field(None, description="Whose held-out questions the certificate asks")
+    dataset: str | None = Field(None, description="Dataset whose held-out questions are asked")
     prompts: int = Field(50, ge=1, le=1000, description="Questions of the certificate")
     max_new_tokens: int = Field(64, ge=1, le=4096, description="Longest answer, in tokens")
     metrics: tuple[str, ...] = Field(

@@ -18,7 +18,7 @@ from engine.models.answer import Reply
 from engine.work import answerers, close_calls
 
 TITLE = "Answers for a round"
-SUMMARY = "Two answers to every prompt are written before anybody rates."
+SUMMARY = "Generates two answers to every prompt before rating begins."
 
 
 class Recipe(BaseRecipe):
@@ -29,14 +29,16 @@ class Recipe(BaseRecipe):
 
     round: str = Field(description="The round that waits for these answers")
     model_new: str = Field(description="The model under test")
-    model_base: str = Field(description="What it is compared with; the same for two samples")
-    dataset: str = Field(description="Where the prompts come from")
+    model_base: str = Field(
+        description="Baseline of the comparison; the same model for two samples"
+    )
+    dataset: str = Field(description="Dataset of the prompts")
     rows: tuple[int, ...] = Field(description="Row numbers of the prompts")
     temperature: float = Field(0.9, ge=0, le=2, description="0 is greedy; higher is more varied")
     max_new_tokens: int = Field(256, ge=1, le=4096, description="Longest answer, in tokens")
     seed: int = Field(1, ge=0, description="Same seed, same answers")
     keep: int | None = Field(
-        None, ge=1, description="Pairs that are rated of those written: half by chance, half close"
+        None, ge=1, description="Comparisons to rate of those generated: half random, half close"
     )
 
     def needs(self) -> list[Ref]:

@@ -29,7 +29,7 @@ class Recipe(BaseRecipe):
 
     models: tuple[str, ...] = Field(min_length=1, max_length=4, description="Who answers")
     prompt: str = Field(min_length=1, max_length=20_000, description="What to answer")
-    system: str = Field("", max_length=20_000, description="How to behave, where given")
+    system: str = Field("", max_length=20_000, description="System prompt, if any")
     temperature: float = Field(0.0, ge=0, le=2, description="0 is greedy; higher is more varied")
     max_new_tokens: int = Field(128, ge=1, le=4096, description="Longest answer, in tokens")
     seed: int = Field(0, ge=0, description="Same seed, same answer")

@@ -21,7 +21,7 @@ from engine.work.nested import (
 )
 
 TITLE = "Hyperparameter search"
-SUMMARY = "Several trainings look for better settings; the best model is kept."
+SUMMARY = "Several trainings search for better hyperparameters; the best model is kept."
 
 WARM_UP = 1  # measurements before a training may be given up
 Number = int | float
@@ -252,6 +252,6 @@ def _sentence(trials: list[Trial], best: Trial) -> str:
     if best.number == 1 or first is None or best.loss is None:
         return f"{done} Those are the settings it began with." if best.number == 1 else done
     return (
-        f"{done} That is {first - best.loss:.3f} lower than the settings it began with; being the "
-        "best of many it is a little lucky, so evaluate it before you trust it."
+        f"{done} That is {first - best.loss:.3f} lower than the settings it began with; the "
+        "best of many trials is partly luck, so evaluate it before you trust it."
     )

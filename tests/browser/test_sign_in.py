@@ -172,7 +172,7 @@ def test_closed_account_leaves_the_page_at_once(olga, ada, server):
     ada.get_by_label("Name").fill("Ada")
     ada.get_by_label("Password").fill(WORDS)
     ada.get_by_role("button", name="Sign in").click()
-    ada.get_by_text("do not go together").wait_for()
+    ada.get_by_text("The name or the password is wrong").wait_for()
 
 
 def test_sign_in_fields_have_names(somebody, server):

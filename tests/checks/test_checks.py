@@ -144,7 +144,7 @@ def test_finding_names_the_first_twenty_rows_and_counts_them_all():
     assert found.message == "100 rows with an empty answer."
 
 
-EMPTY_FIX = "Fill in the answer or remove the row: the model would learn to say nothing."
+EMPTY_FIX = "Fill in the answer or remove the row: the model would learn to give empty answers."
 
 
 def parsed(**changes) -> ParsedFile:

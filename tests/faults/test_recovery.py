@@ -203,7 +203,7 @@ def test_stalled_run_is_ended_and_resumed_once(space, train, turn_until):
     ahead[0] = heartbeat.STEPPING_S + 5
     done = turn_until(worker, job.id, over)
     assert (done.state, done.attempts, done.result.sum) == (State.DONE, 2, SUM)
-    assert any("stood still" in text for text in said(space, job.id))
+    assert any("made no progress" in text for text in said(space, job.id))
 
 
 def test_stopped_process_counts_as_stalled(space, train, turn_until):

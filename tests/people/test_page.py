@@ -158,7 +158,7 @@ def test_sign_in_redirects_to_this_server_only(browse, then):
 def test_wrong_password_is_said_on_the_same_page_with_the_name_kept(browse):
     got = browse().post("/account/sign-in", data={"name": "Ada", "password": "wrong words here"})
     assert got.status_code == 422
-    assert "do not go together" in got.text
+    assert "name or the password is wrong" in got.text
     assert "value='Ada'" in got.text
     assert "wrong words here" not in got.text
 

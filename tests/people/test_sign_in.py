@@ -82,7 +82,7 @@ def test_name_and_password_sign_in_however_the_name_is_typed(ws):
 @pytest.mark.parametrize(("name", "tried"), [("Ada", "wrong words here"), ("Nobody", WORDS)])
 def test_wrong_name_and_wrong_password_give_the_same_sentence(ws, name, tried):
     let_in(ws, "Ada")
-    with pytest.raises(UserError, match="do not go together"):
+    with pytest.raises(UserError, match="name or the password is wrong"):
         sign_in.sign_in(ws, name, tried)
 
 
@@ -91,13 +91,13 @@ def test_sign_in_attempts_are_throttled_across_restarts(ws, monkeypatch):
     now = [time.time()]
     monkeypatch.setattr(time, "time", lambda: now[0])
     for _ in range(sign_in.FREE_TRIES["name"]):
-        with pytest.raises(UserError, match="do not go together"):
+        with pytest.raises(UserError, match="name or the password is wrong"):
             sign_in.sign_in(ws, "Ada", "wrong words here", "1.2.3.4")
     with pytest.raises(Forbidden, match="Too many wrong passwords"):
         sign_in.sign_in(ws, "Ada", WORDS, "5.6.7.8")  # the right one, from elsewhere
     now[0] += 1.1
     sign_in.sign_in(ws, "Ada", WORDS, "5.6.7.8")
-    with pytest.raises(UserError, match="do not go together"):
+    with pytest.raises(UserError, match="name or the password is wrong"):
         sign_in.sign_in(ws, "Ada", "wrong words here", "1.2.3.4")  # forgiven by the right one
 
 
@@ -120,11 +120,11 @@ def test_sign_in_throttle_locks_nobody_out_for_over_a_minute(ws, monkeypatch):
 
 def test_sign_in_throttle_counts_attempts_by_address(ws):
     for n in range(sign_in.FREE_TRIES["from"]):
-        with pytest.raises(UserError, match="do not go together"):
+        with pytest.raises(UserError, match="name or the password is wrong"):
             sign_in.sign_in(ws, f"name {n}", "wrong words here", "1.2.3.4")
     with pytest.raises(Forbidden):
         sign_in.sign_in(ws, "another name", "wrong words here", "1.2.3.4")
-    with pytest.raises(UserError, match="do not go together"):
+    with pytest.raises(UserError, match="name or the password is wrong"):
         sign_in.sign_in(ws, "another name", "wrong words here", "5.6.7.8")
 
 
@@ -191,7 +191,7 @@ def test_closed_account_is_signed_out_and_stays_out(ws):
     made, browser = let_in(ws, "Ada")
     accounts.close(ws, LOCAL, made.id)
     assert sign_in.actor(ws, browser) is None
-    with pytest.raises(UserError, match="do not go together"):
+    with pytest.raises(UserError, match="name or the password is wrong"):
         sign_in.sign_in(ws, "Ada", WORDS)
     with pytest.raises(Conflict):
         accounts.new_link(ws, LOCAL, made.id)

@@ -275,7 +275,7 @@ def test_fixed_size_test_is_invalid_after_an_early_look(ws, one, early):
     assert (found.p > 0.05) == (found.low < 0.5) == early
     said = report.report(ws, TOM, one.id).sentence
     assert ("looked at early, by olga" in said) == early
-    assert ("fixed number of votes does not hold" in said) == early
+    assert ("fixed-size test is not valid after an early look" in said) == early
 
 
 def test_sequential_test_survives_an_early_look_and_names_who_looked(ws, tmp_path):
@@ -287,7 +287,7 @@ def test_sequential_test_survives_an_early_look_and_names_who_looked(ws, tmp_pat
     found = rounds.verdict(ws, TOM, one.id)
     assert (found.decision, found.wins) == ("better", 40)
     assert "by olga and local" in found.sentence
-    assert "fixed number" not in found.sentence
+    assert "fixed-size" not in found.sentence
 
 
 def test_early_look_ignores_incomplete_prompts(ws, tmp_path):

@@ -179,7 +179,7 @@ def test_rater_who_does_not_repeat_themselves_is_reported(ws, tmp_path):
 def test_daily_limit_ends_with_a_sentence_and_undo_returns_a_vote(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", per_rater=3)
     assert rate_all(ws, one, "a") == 3
-    assert "enough for one person" in votes.state(ws, rater("a"), one.id).pause
+    assert "the limit of this round" in votes.state(ws, rater("a"), one.id).pause
     assert votes.own_progress(ws, rater("a"), one.id)["left_today"] == 0
     assert screen.undo(ws, rater("a"), one.id).done == 2
     assert votes.own_progress(ws, rater("a"), one.id)["left_today"] == 1

@@ -9,9 +9,9 @@ GROUPS: dict[MetricGroup, tuple[str, str]] = {
     "labels": ("Labels", "The answer is one of a few fixed words"),
     "short": ("Numbers and short answers", "There is one right answer, a number or a few words"),
     "json": ("JSON", "Another program reads the answer"),
-    "text": ("Texts", "Many answers would do; these count words in common with yours"),
-    "meaning": ("Meaning", "Other words for the same count too; slow without a GPU"),
-    "guard": ("Guards", "Watch for harm that a training may do"),
+    "text": ("Texts", "Many answers are acceptable; these count shared words"),
+    "meaning": ("Meaning", "Synonyms count too; slow without a GPU"),
+    "guard": ("Guards", "They show damage that a training may do"),
     "installed": ("Installed", "From other packages"),
 }
 

@@ -35,17 +35,17 @@ class Task(NamedTuple):
 
 TASKS: dict[TaskKind, Task] = {
     "labels": Task("labels", ("accuracy", "macro_f1"),
-                   "The right answers are a few fixed labels, so the share of right ones counts."),
+                   "The references are a few fixed labels, so accuracy comes first."),
     "numbers": Task("numbers", ("numeric_match", "exact_match"),
-                    "The right answers are numbers, so the number at the end of an answer counts."),
+                    "The references are numbers, so the number at the end of an answer counts."),
     "json": Task("json", ("json_match", "json_valid"),
-                 "The right answers are JSON, so what they hold counts and not how it is spaced."),
+                 "The references are JSON, so content counts and spacing does not."),
     "text": Task("text", ("rougeL", "bleu", "chrf", "meteor"),
-                 "The right answers are texts, so words in common with them count."),
+                 "The references are texts, so shared words count."),
     "nothing": Task("nothing", (), "None of these rows has a reference answer to compare with."),
 }  # fmt: skip
 SHORT = Task("text", ("token_f1", "exact_match", "chrf"),
-             "The right answers are a few words each, so these words count.")  # fmt: skip
+             "The references are a few words each, so shared words count.")  # fmt: skip
 
 
 def guess(ws: Workspace, actor: Actor, dataset_id: str, split: Split | None = "held_out") -> Task:

@@ -20,7 +20,7 @@ def generation_sentence(one: Generation) -> str:
     if one.against_baseline:
         return f"{name} {_tested(one.against_baseline)}"
     if one.waiting:
-        return f"{name} is being compared blind; how it stands is hidden until the round is closed."
+        return f"{name} is being compared blind; the result is hidden until the round is closed."
     if regressed:
         return f"{name} was not shown to people, because it regressed: {' '.join(regressed)}"
     if one.against_previous:

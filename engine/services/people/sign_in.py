@@ -25,7 +25,7 @@ NOTED_S = 300.0  # how old the note of when a browser was last seen may be
 FREE_TRIES = {"name": 5, "from": 20}  # an office may come from one address
 LONGEST_WAIT_S = {"name": 60.0, "from": 15 * 60.0}  # whoever tries must not lock somebody out
 FORGIVEN_S = 24 * 3600
-WRONG = ("This name and password do not go together.", "Try again, or ask the owner for a link.")
+WRONG = ("The name or the password is wrong.", "Try again, or ask the owner for a link.")
 OVER = ("You are signed out.", "Reload the page and sign in.")
 
 

@@ -43,7 +43,7 @@ REASONS = {
     "blind": "with a question that is kept for blind tests",
     "flagged": "that somebody flagged",
     "paused": "rated by paused raters only",
-    "leak": "that hold a text of a test",
+    "leak": "that contain a text of a test set",
     "no_text": "of a file without the prompt or the answers",
     "duplicate": "that are in already",
     "alone": "of which one answer was shown",
@@ -51,9 +51,9 @@ REASONS = {
     "contested": "on which raters disagreed",
     "same": "with the same text twice",
     "edit": "edits that change too little or too much",
-    "crowded": "beyond the most of one question",
-    "one_rater": "beyond the most of one rater",
-    "edit_share": "edits beyond the most there may be",
+    "crowded": "over the limit of one question",
+    "one_rater": "over the limit of one rater",
+    "edit_share": "edits over their limit",
 }
 
 

@@ -99,7 +99,7 @@ def suggestion(
     reason = (
         f"Two raters agree on {100 * agreed.raw:.0f} % of {agreed.items} pairs, so at least "
         f"{100 * wrong:.0f} % of the pairs point the wrong way, more where some questions are "
-        "harder than others; these settings reckon with the least."
+        "harder than others; these settings assume the least share."
     )
     return {"recipe": recipe, "reason": reason}
 

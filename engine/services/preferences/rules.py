@@ -34,16 +34,18 @@ class Rules(Recipe):
 
     KIND: ClassVar[str] = "The rules"
 
-    soft: bool = Field(False, description="Each vote is a row, so a pair is as sure as its votes")
-    strength: bool = Field(False, description="A pair that was clearly better counts twice")
-    edits: bool = Field(True, description="Texts that raters improved become pairs")
-    per_prompt: int = Field(4, ge=1, description="Most pairs of one prompt")
-    one_cluster: float = Field(0.1, gt=0, le=1, description="Largest share of one kind of prompt")
-    one_rater: float = Field(0.25, gt=0, le=1, description="Largest share of one of many raters")
-    edit_share: float = Field(0.3, ge=0, le=1, description="Largest share of improved texts")
-    edit_least: float = Field(0.02, ge=0, le=1, description="Least that an edit must change")
-    edit_most: float = Field(0.8, ge=0, le=1, description="Most that an edit may change")
-    held_out: float = Field(0.1, ge=0, lt=1, description="Share kept out to watch the training")
+    soft: bool = Field(False, description="Each vote is a row, which gives soft labels")
+    strength: bool = Field(False, description="A vote of clearly better counts twice")
+    edits: bool = Field(True, description="Edits become pairs")
+    per_prompt: int = Field(4, ge=1, description="Maximum pairs of one prompt")
+    one_cluster: float = Field(0.1, gt=0, le=1, description="Maximum share of similar prompts")
+    one_rater: float = Field(
+        0.25, gt=0, le=1, description="Maximum share of one rater, among more than four"
+    )
+    edit_share: float = Field(0.3, ge=0, le=1, description="Maximum share of edits")
+    edit_least: float = Field(0.02, ge=0, le=1, description="Minimum change of an edit")
+    edit_most: float = Field(0.8, ge=0, le=1, description="Maximum change of an edit")
+    held_out: float = Field(0.1, ge=0, lt=1, description="Share held out to monitor the training")
 
 
 class PreferencePair(NamedTuple):

@@ -19,7 +19,7 @@ FEWEST_REFERENCES = 2  # an answer to one question is off-topic for another
 EMPTY_ISH = ("I don't know.", "Yes.", "...", "Sorry, I can't say.")
 OFF_TOPIC = "One answer is about something else than the question."
 NOTHING_SAID = "One answer says next to nothing; the other answers the question."
-GIVEN = "Whoever started the round knows this answer to be better."
+GIVEN = "The creator of the round marked this answer as better."
 ALIKE = 0.5  # share of words: two answers this much alike are no off-topic pair
 
 

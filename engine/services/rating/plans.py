@@ -49,21 +49,28 @@ class RoundRecipe(Recipe):
 
     KIND: ClassVar[str] = "round"
 
-    purpose: Purpose = Field("train_pairs", description="What the votes are for")
+    purpose: Purpose = Field("train_pairs", description="Purpose of the votes")
     model: str = Field(description="The model under test, or the one that answers")
-    baseline: str | None = Field(None, description="What it is compared with; itself if empty")
-    dataset: str = Field(description="Where the questions come from")
+    baseline: str | None = Field(
+        None, description="Baseline of the comparison; the same model if empty"
+    )
+    dataset: str = Field(description="Dataset of the questions")
     prompts: int = Field(50, ge=1, le=MOST_PROMPTS, description="Questions to rate")
-    overlap: int = Field(1, ge=1, le=100_000, description="Votes on each, from different people")
+    overlap: int = Field(
+        1, ge=1, le=100_000, description="Votes per comparison, from different people"
+    )
     temperature: float | None = Field(
-        None, ge=0, le=2, description="Of sampling; if empty, 0 in a blind test and 0.9 otherwise"
+        None,
+        ge=0,
+        le=2,
+        description="Sampling temperature; if empty, 0 in a blind test and 0.9 otherwise",
     )
     max_new_tokens: int = Field(
         256, ge=1, le=4096, description="Longest answer, in tokens; longer ones are not shown"
     )
-    seed: int = Field(1, ge=0, description="Chooses the questions and samples the answers")
-    name: str = Field("", max_length=80, description="What the round is called")
-    mode: Mode = Field("pair", description="Two answers, or one that is good or bad")
+    seed: int = Field(1, ge=0, description="Seed of the choice of questions and of sampling")
+    name: str = Field("", max_length=80, description="Name of the round")
+    mode: Mode = Field("pair", description="Two answers to compare, or one to rate as good or bad")
     decision: DecisionRule = Field(
         "fixed", description="A blind test ends after a fixed number of votes, or with its evidence"
     )
@@ -77,7 +84,9 @@ class RoundRecipe(Recipe):
     practice: int = Field(
         0, ge=0, le=20, description="Comparisons with feedback before the first vote"
     )
-    per_rater: int | None = Field(None, ge=1, le=10_000, description="Most votes a person a day")
+    per_rater: int | None = Field(
+        None, ge=1, le=10_000, description="Maximum votes per person and day"
+    )
     guidelines: str = Field(GUIDELINES, max_length=10_000, description="Instructions for raters")
     spare: float = Field(
         0.0, ge=0, le=4, description="Share of further answers, from which close calls are chosen"

@@ -144,8 +144,8 @@ def looked_early(conn: Connection, one: Round) -> str:
     who = " and ".join(dict.fromkeys(each.who for each in looks))
     said = f"It was looked at early, by {who} (first on {when}). "
     if one.plan.decision != "sequential":
-        said += "The test for a fixed number of votes does not hold then; the range above does. "
-    return said + "Nothing makes up for votes of people who were told how it stood."
+        said += "The fixed-size test is not valid after an early look; the range above is. "
+    return said + "Votes of people who saw the interim result cannot be corrected for."
 
 
 def complete_means(conn: Connection, one: Round) -> list[float]:

@@ -37,8 +37,8 @@ PREFETCH = assignment.MOST_HELD - 1
 OF_PAIRS, OF_SINGLES = ("left", "right", "tie", "both_bad"), ("good", "bad")
 NOT_A_VOTE = UserError("This is not a vote.", "Reload the page and vote again.")
 PAUSED = (
-    "Your ratings are paused until somebody has looked at them with you. Nothing is lost. Ask "
-    "whoever started this round."
+    "Your ratings are paused until they have been reviewed with you. No vote is lost. Ask the "
+    "person who started this round."
 )
 
 
@@ -234,8 +234,8 @@ def _left_today(conn: Connection, one: Round, rater: str, now: float) -> int | N
 
 def _enough(one: Round) -> str:
     return (
-        f"You have rated {one.plan.per_rater} comparisons within a day, which is enough for one "
-        "person: tired eyes judge badly. Thank you, and come back tomorrow."
+        f"You have rated {one.plan.per_rater} comparisons within a day, the limit of this "
+        "round: judgement suffers when people are tired. Thank you, and come back tomorrow."
     )
 
 

@@ -38,16 +38,16 @@ class Recipe(BaseRecipe):
         min_length=1, max_length=20, description="Names of tasks or groups of the harness"
     )
     limit: int | None = Field(
-        100, ge=1, description="Questions of each task, from the first on; all where empty"
+        100, ge=1, description="Questions of each task, from the first on; all if empty"
     )
     num_fewshot: int | None = Field(
         None, ge=0, le=64, description="Solved examples before each question; else as the task says"
     )
-    batch_size: int = Field(8, ge=1, le=512, description="Rows that are asked at once")
+    batch_size: int = Field(8, ge=1, le=512, description="Rows in one batch")
     apply_chat_template: bool = Field(
         False, description="Ask as in a chat, with the model's own template"
     )
-    seed: int = Field(1234, ge=0, description="Which examples are shown, and samples where drawn")
+    seed: int = Field(1234, ge=0, description="Seed of the examples shown and of sampling")
     task_files: str | None = Field(
         None,
         pattern=r"^[0-9a-f]{64}$",
