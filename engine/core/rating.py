@@ -5,9 +5,11 @@ nothing about the models. An assignment decides which of the two is shown on the
 of the mode `single` a comparison holds one answer, A, which is called good or bad.
 """
 
-from typing import Any, Literal
+from enum import StrEnum
+from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, with_config
+from typing_extensions import TypedDict  # pydantic reads this one before Python 3.12
 
 from engine.core.examples import Message
 
@@ -41,6 +43,50 @@ REASONS = (
 )
 
 
+class AssignmentState(StrEnum):
+    """What became of a comparison that a rater was given."""
+
+    LEASED = "leased"
+    VOTED = "voted"
+    EXTRA = "extra"  # voted when the places were taken
+    SKIPPED = "skipped"
+    FLAGGED = "flagged"
+
+
+@with_config(ConfigDict(extra="allow"))
+class ComparisonDetails(TypedDict, total=False):
+    """What is known of a comparison beside its texts.
+
+    Of a gold or practice item `answer`, the right one, and `reason`; of a repeat `of`, the first.
+    `rule` says why it was chosen to be rated, `margin` how much better a model finds answer A.
+    """
+
+    answer: AnswerChoice
+    reason: str
+    of: str
+    rule: str
+    margin: float
+
+
+class EditDetails(TypedDict):
+    """A better text of the answer on `side`, as it is stored with a vote."""
+
+    side: Side
+    text: str
+
+
+class VoteDetails(TypedDict, total=False):
+    """What a rater said beside the choice; what was left out is not there."""
+
+    layout: Literal["side", "stacked"]
+    strength: Literal[1, 2]
+    acceptable_left: bool
+    acceptable_right: bool
+    reasons: list[str]
+    rationale: str
+    edit: EditDetails
+
+
 class Candidate(BaseModel):
     """One model's answer to one prompt; `prompt_no` counts the round's prompts from 0."""
 
@@ -53,7 +99,7 @@ class Candidate(BaseModel):
     seed: int
     text: str
     finished: bool = True  # False: cut at the token limit, never shown
-    details: dict[str, Any] = Field(default_factory=dict)  # why its pair was chosen to be rated
+    details: ComparisonDetails = ComparisonDetails()  # why its pair was chosen to be rated
 
 
 class GoldItem(BaseModel):
@@ -180,7 +226,7 @@ class Round(BaseModel):
 
 
 class Comparison(BaseModel):
-    """`details`: of a gold or practice item `answer` and `reason`, of a repeat `of`, the first."""
+    """Two answers to one prompt, each of the model that wrote it; one of them in single rounds."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -194,7 +240,7 @@ class Comparison(BaseModel):
     model_a: str
     model_b: str
     kind: ComparisonKind = "normal"
-    details: dict[str, Any] = Field(default_factory=dict)
+    details: ComparisonDetails = ComparisonDetails()
 
 
 class Edit(BaseModel):
@@ -225,11 +271,12 @@ class VoteRequest(BaseModel):
     edit: Edit | None = None
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> VoteDetails:
         """What was said beside the choice; nothing that was left out."""
         beside = {"token", "key", "choice", "active_ms", "via"}
         said = self.model_dump(mode="json", exclude=beside, exclude_none=True)
-        return {name: value for name, value in said.items() if value not in ("", [])}
+        given = {name: value for name, value in said.items() if value not in ("", [])}
+        return cast("VoteDetails", given)
 
 
 class ShownComparison(BaseModel):

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from engine.core import ids
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import NotFound
+from engine.core.json_object import JsonObject
 from engine.services import access
 from engine.services.data import datasets
 from engine.services.preferences import build
@@ -109,7 +110,7 @@ def _erase(
     return cast, len(links)
 
 
-def _decided(conn: Connection, round_id: str, rater: str) -> dict[str, object] | None:
+def _decided(conn: Connection, round_id: str, rater: str) -> JsonObject | None:
     """The verdict of a closed round that votes of this rater are in; None where there is none."""
     rounds.lock(conn, round_id)
     one = access.rating_round(conn, LOCAL, round_id)

@@ -15,6 +15,7 @@ from engine.store.tables import (
     rating_round,
     vote,
 )
+from engine.store.votes import COUNTED
 
 ADDED: dict[str, Table] = {
     "datasets": dataset,
@@ -54,7 +55,7 @@ def votes_by_rater(conn: Connection, project_id: str, at: float) -> dict[str, in
         .join(vote, vote.c.assignment_id == assignment.c.id)
         .where(
             rating_round.c.project_id == project_id,
-            assignment.c.state.in_(("voted", "extra")),
+            assignment.c.state.in_(COUNTED),
             ~assignment.c.guest,
             vote.c.action == "vote",
             vote.c.created_at > at,

@@ -1,11 +1,12 @@
 """Preference pairs made from votes: what was exported, from which votes, by which rules."""
 
 import json
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, insert, select
 
+from engine.core.json_object import JsonObject
+from engine.core.rating import VoteDetails
 from engine.store.rows import dumped, loaded
 from engine.store.tables import assignment, pair_export, vote
 
@@ -21,7 +22,7 @@ class PairExport(BaseModel):
     project_id: str
     dataset_id: str
     rounds: tuple[str, ...]
-    rules: dict[str, Any]
+    rules: JsonObject
     watermark: str
     content_sha256: str
     pairs: int  # pairs, or answers with a label where the rules say rows: ratings
@@ -57,7 +58,7 @@ def list_all(conn: Connection, project_id: str) -> list[PairExport]:
     return [PairExport.model_validate(loaded(row, *JSON)) for row in conn.execute(query).mappings()]
 
 
-def vote_details(conn: Connection, round_ids: list[str]) -> dict[str, dict[str, Any]]:
+def vote_details(conn: Connection, round_ids: list[str]) -> dict[str, VoteDetails]:
     """By vote of the rounds: strength, acceptable answers, an edit, all beside the choice."""
     query = (
         select(vote.c.id, vote.c.details)

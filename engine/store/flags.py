@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from engine.core.rating import Answer
+from engine.core.rating import Answer, AssignmentState
 from engine.store.answers import READ
 from engine.store.tables import assignment, comparison, flag
 
@@ -78,6 +78,6 @@ def waiting(conn: Connection, round_id: str) -> int:
     query = select(func.count(func.distinct(comparison.c.id))).where(
         comparison.c.id == assignment.c.comparison_id,
         assignment.c.round_id == round_id,
-        assignment.c.state == "flagged",
+        assignment.c.state == AssignmentState.FLAGGED,
     )
     return int(conn.execute(query).scalar_one())

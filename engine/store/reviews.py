@@ -1,9 +1,11 @@
 """What people decided about raters: paused or resumed, the newest counts; forgotten for good."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
+from engine.core.json_object import JsonObject
+from engine.core.rating import AssignmentState
 from engine.store.rows import dumped, loaded
 from engine.store.tables import (
     assignment,
@@ -15,6 +17,7 @@ from engine.store.tables import (
     rating_round,
     vote,
 )
+from engine.store.votes import COUNTED
 
 Action = Literal["paused", "resumed"]
 
@@ -29,15 +32,19 @@ class Review(NamedTuple):
     created_at: float
 
 
-class Erasure(NamedTuple):
-    """That somebody's votes were deleted, never whose.
+class DeletedVotes(TypedDict):
+    """How many votes of one rater in a round were deleted, and the verdict that they were in."""
 
-    `rounds`: of each round with votes of theirs, how many, and the verdict that they were in.
-    """
+    votes: int
+    verdict: JsonObject | None
+
+
+class Erasure(NamedTuple):
+    """That somebody's votes were deleted, never whose; `rounds` by id."""
 
     id: str
     project_id: str
-    rounds: dict[str, dict[str, Any]]
+    rounds: dict[str, DeletedVotes]
     created_by: str
     created_at: float
 
@@ -75,7 +82,7 @@ def guests(conn: Connection, round_id: str) -> int:
     query = select(func.count()).where(
         assignment.c.round_id == round_id,
         assignment.c.guest,
-        assignment.c.state.in_(("voted", "extra")),
+        assignment.c.state.in_(COUNTED),
     )
     return int(conn.execute(query).scalar_one())
 
@@ -98,7 +105,7 @@ def erase(conn: Connection, rater: str, invites: list[str], new: Erasure) -> Non
     mine = _mine(new.project_id, rater)
     tokens = select(assignment.c.id).where(mine)
     conn.execute(delete(vote).where(vote.c.assignment_id.in_(tokens)))
-    waiting = assignment.c.state == "flagged"
+    waiting = assignment.c.state == AssignmentState.FLAGGED
     ended = or_(flag.c.kind.like("%:%"), flag.c.assignment_id.in_(tokens.where(~waiting)))
     conn.execute(delete(flag).where(flag.c.assignment_id.in_(tokens), ended))
     conn.execute(update(flag).where(flag.c.assignment_id.in_(tokens)).values(note=""))

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
-from engine.core.rating import Answer, Comparison, ComparisonKind, Round
+from engine.core.rating import Answer, Comparison, ComparisonDetails, ComparisonKind, Round
 from engine.store.answers import READ, STORED, from_details, to_details
 from engine.store.rows import dumped, loaded, to_json
 from engine.store.tables import comparison, rating_round
@@ -86,7 +86,7 @@ class Uncounted(NamedTuple):
     id: str
     kind: ComparisonKind
     left_first: Answer
-    details: dict[str, Any]
+    details: ComparisonDetails
 
 
 def uncounted(conn: Connection, round_id: str) -> list[Uncounted]:

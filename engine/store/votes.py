@@ -9,13 +9,21 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from engine.core import sides
-from engine.core.rating import Answer, AnswerChoice, ComparisonKind, ScreenChoice
+from engine.core.rating import (
+    Answer,
+    AnswerChoice,
+    AssignmentState,
+    ComparisonKind,
+    ScreenChoice,
+    VoteDetails,
+)
 from engine.store.answers import READ, STORED
 from engine.store.rows import to_json
 from engine.store.tables import assignment, comparison, rating_round, vote
 
 LEASE_S = 600.0
-ANSWERED = ("voted", "extra", "skipped", "flagged")
+COUNTED = (AssignmentState.VOTED, AssignmentState.EXTRA)
+ANSWERED = (*COUNTED, AssignmentState.SKIPPED, AssignmentState.FLAGGED)
 
 
 class Assignment(NamedTuple):
@@ -24,7 +32,7 @@ class Assignment(NamedTuple):
     round_id: str
     rater: str
     left_is: Answer
-    state: str  # leased, voted, extra (voted when the places were taken), skipped, flagged
+    state: AssignmentState
     leased_at: float
     lease_until: float
     guest: bool = False
@@ -35,7 +43,7 @@ class GivenComparison(NamedTuple):
 
     comparison_id: str
     kind: ComparisonKind
-    state: str
+    state: AssignmentState
 
 
 class LiveVote(NamedTuple):
@@ -71,7 +79,7 @@ def free_comparison(
         select(assignment.c.id)
         .where(
             assignment.c.comparison_id == comparison.c.id,
-            or_(assignment.c.rater == rater, assignment.c.state == "flagged"),
+            or_(assignment.c.rater == rater, assignment.c.state == AssignmentState.FLAGGED),
         )
         .exists()
     )
@@ -98,7 +106,10 @@ def given(conn: Connection, round_id: str, rater: str) -> list[GivenComparison]:
         .where(assignment.c.round_id == round_id, assignment.c.rater == rater)
         .order_by(assignment.c.leased_at, assignment.c.id)
     )
-    return [GivenComparison(*row) for row in conn.execute(query)]
+    return [
+        GivenComparison(each, kind, AssignmentState(state))
+        for each, kind, state in conn.execute(query)
+    ]
 
 
 def lease(conn: Connection, new: Assignment) -> None:
@@ -123,21 +134,21 @@ def leased_to(conn: Connection, round_id: str, rater: str) -> list[Assignment]:
         .where(
             assignment.c.round_id == round_id,
             assignment.c.rater == rater,
-            assignment.c.state == "leased",
+            assignment.c.state == AssignmentState.LEASED,
         )
         .order_by(assignment.c.leased_at, assignment.c.id)
     )
     return [_assignment(row) for row in conn.execute(query).mappings()]
 
 
-def set_state(conn: Connection, token: str, state: str, now: float) -> None:
+def set_state(conn: Connection, token: str, state: AssignmentState, now: float) -> None:
     """Move an assignment; a lease starts anew."""
-    values: dict[str, Any] = {"state": state, "lease_until": now + LEASE_S}
-    conn.execute(update(assignment).where(assignment.c.id == token).values(values))
+    moved = update(assignment).where(assignment.c.id == token)
+    conn.execute(moved.values(state=state, lease_until=now + LEASE_S))
 
 
 def append(
-    conn: Connection, key: str, token: str, action: str, details: dict[str, Any], **values: Any
+    conn: Connection, key: str, token: str, action: str, details: VoteDetails, **values: Any
 ) -> None:
     """Add a vote or a retraction to an assignment's history."""
     newest = select(func.max(vote.c.seq)).where(vote.c.assignment_id == token)
@@ -212,7 +223,7 @@ def live(conn: Connection, round_ids: list[str], *, extra: bool = False) -> list
 
     Late votes, cast when the places of a pair were taken, only where `extra` asks for them.
     """
-    states = ("voted", "extra") if extra else ("voted",)
+    states = COUNTED if extra else COUNTED[:1]
     return _votes(conn, func.max(vote.c.seq), assignment.c.round_id.in_(round_ids),
                   assignment.c.state.in_(states))  # fmt: skip
 
@@ -258,9 +269,9 @@ def counts(conn: Connection, round_id: str, rater: str) -> tuple[int, int, int]:
         comparison.c.round_id == round_id, comparison.c.kind == "normal"
     )
     of_round = select(func.count()).where(assignment.c.round_id == round_id)
-    mine = of_round.where(assignment.c.rater == rater, assignment.c.state.in_(("voted", "extra")))
+    mine = of_round.where(assignment.c.rater == rater, assignment.c.state.in_(COUNTED))
     counted = of_round.where(
-        (assignment.c.state == "voted") & ~assignment.c.guest,
+        (assignment.c.state == AssignmentState.VOTED) & ~assignment.c.guest,
         assignment.c.comparison_id == comparison.c.id,
         comparison.c.kind == "normal",
     )
@@ -292,7 +303,7 @@ def totals(conn: Connection, project_id: str) -> dict[str, Total]:
         .join(rating_round, rating_round.c.id == assignment.c.round_id)
         .where(
             rating_round.c.project_id == project_id,
-            assignment.c.state == "voted",
+            assignment.c.state == AssignmentState.VOTED,
             ~assignment.c.guest,
             comparison.c.kind == "normal",
         )
@@ -316,7 +327,7 @@ def voted_since(conn: Connection, round_id: str, rater: str, since: float) -> in
         vote.c.assignment_id == assignment.c.id,
         assignment.c.round_id == round_id,
         assignment.c.rater == rater,
-        assignment.c.state.in_(("voted", "extra")),
+        assignment.c.state.in_(COUNTED),
         vote.c.action == "vote",
         vote.c.created_at > since,
     )
@@ -341,16 +352,17 @@ def release(conn: Connection, token: str) -> None:
 
 def give_up(conn: Connection, token: str) -> None:
     """Leave a pair that others took to them; there is nothing to take back."""
-    values = {"state": "skipped", "lease_until": 0.0}
+    values = {"state": AssignmentState.SKIPPED, "lease_until": 0.0}
     conn.execute(update(assignment).where(assignment.c.id == token).values(values))
 
 
 def _assignment(row: Any) -> Assignment:
-    return Assignment(**{**row, "left_is": READ[row["left_is"]]})
+    known = {"left_is": READ[row["left_is"]], "state": AssignmentState(row["state"])}
+    return Assignment(**{**row, **known})
 
 
 def _held(now: float) -> ColumnElement[bool]:
     return ~assignment.c.guest & or_(
-        assignment.c.state == "voted",
-        and_(assignment.c.state == "leased", assignment.c.lease_until > now),
+        assignment.c.state == AssignmentState.VOTED,
+        and_(assignment.c.state == AssignmentState.LEASED, assignment.c.lease_until > now),
     )

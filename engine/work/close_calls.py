@@ -7,11 +7,12 @@ margins are close calls (arXiv:2406.17312). Only the random half may feed a rate
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from engine.core.context import Context, ModelFiles
 from engine.core.examples import Message, Preference, Prompt
 from engine.core.near_copies import families as near_families
+from engine.core.rating import ComparisonDetails
 from engine.models.answer import Answerer
 
 BETA = 0.1  # DPO's default; the order of the margins does not depend on it
@@ -30,7 +31,7 @@ class AnswerPair(NamedTuple):
 
 def choose(
     pairs: Sequence[AnswerPair], wanted: int, margins: Mapping[int, float], seed: int
-) -> dict[int, dict[str, Any]]:
+) -> dict[int, ComparisonDetails]:
     """By prompt number, why each of `wanted` pairs was chosen: {"rule": ..., "margin": ...}.
 
     The rules are `random`, `margin` (a close call, at most one of a family of near copies), and
@@ -40,7 +41,7 @@ def choose(
     order = [pair.prompt_no for pair in pairs]
     rng.shuffle(order)
     half = wanted if not margins else (wanted + 1) // 2
-    found: dict[int, dict[str, Any]] = {number: {"rule": "random"} for number in order[:half]}
+    found: dict[int, ComparisonDetails] = {number: {"rule": "random"} for number in order[:half]}
     family = families(pairs)
     taken = {family[number] for number in found}
     left = order[half:]

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from engine.core.actor import Actor
 from engine.core.errors import UserError
-from engine.core.rating import Comparison, Round
+from engine.core.rating import Comparison, Round, VoteDetails
 from engine.services import access
 from engine.services.preferences import holdout, judgements
 from engine.services.preferences.holdout import Finder, Holdout
@@ -51,7 +51,7 @@ class _Read(NamedTuple):
     rounds: list[Round]
     comparisons: list[Comparison]
     votes: list[LiveVote]
-    details: dict[str, dict[str, object]]
+    details: dict[str, VoteDetails]
     flags: dict[str, str]  # flag -> comparison
     paused: set[tuple[str, str]]  # round, rater
 

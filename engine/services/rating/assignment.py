@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from engine.core import ids
-from engine.core.rating import Answer, Round
+from engine.core.rating import Answer, AssignmentState, Round
 from engine.core.sides import OTHER
 from engine.store import rounds, votes
 from engine.store.rounds import Uncounted
@@ -48,7 +48,7 @@ def next_assignments(
             votes.give_up(conn, mine.id)
             continue
         if len(held) < most or mine.lease_until > now:
-            votes.set_state(conn, mine.id, "leased", now)
+            votes.set_state(conn, mine.id, AssignmentState.LEASED, now)
             held.append(mine)
     while len(held) < most and (new := _claim(conn, one, rater, now, len(held), guest)):
         held.append(new)
@@ -77,7 +77,7 @@ def _claim(
         round_id=one.id,
         rater=rater,
         left_is=_side(conn, one, rater, left_first),
-        state="leased",
+        state=AssignmentState.LEASED,
         leased_at=now + TICK_S * place,
         lease_until=now + LEASE_S,
         guest=guest,
@@ -135,7 +135,7 @@ def _ready(check: Uncounted, seen: list[GivenComparison], last: bool) -> bool:
     if check.kind != "repeat":
         return True
     before = seen if last else seen[:-APART]
-    return any(each.comparison_id == check.details.get("of") and each.state == "voted"
+    return any(each.comparison_id == check.details.get("of") and each.state == AssignmentState.VOTED
                for each in before)  # fmt: skip
 
 

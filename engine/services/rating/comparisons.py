@@ -4,13 +4,20 @@ import hashlib
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Connection
 
 from engine.core import ids
 from engine.core.actor import LOCAL
-from engine.core.rating import Answer, Candidate, Comparison, ComparisonKind, GoldItem, Round
+from engine.core.rating import (
+    Answer,
+    AnswerChoice,
+    Candidate,
+    Comparison,
+    ComparisonKind,
+    GoldItem,
+    Round,
+)
 from engine.core.sides import OTHER
 from engine.services import access
 from engine.services.rating import identity
@@ -140,10 +147,9 @@ def _comparison(
 def _gold(one: Round, gold: GoldItem, kind: ComparisonKind, rng: random.Random) -> Placed:
     right_is_a = rng.random() < 0.5
     texts = (gold.right, gold.wrong) if right_is_a else (gold.wrong, gold.right)
-    answer = "a" if right_is_a else "b"
+    answer: AnswerChoice = "a" if right_is_a else "b"
     if one.mode == "single":
         texts, answer = (texts[0], ""), "good" if right_is_a else "bad"
-    details: dict[str, Any] = {"answer": answer, "reason": gold.reason}
     pair = Comparison(
         id=ids.new("pair"),
         round_id=one.id,
@@ -155,7 +161,7 @@ def _gold(one: Round, gold: GoldItem, kind: ComparisonKind, rng: random.Random) 
         model_a="",
         model_b="",
         kind=kind,
-        details=details,
+        details={"answer": answer, "reason": gold.reason},
     )
     return pair, "a" if one.mode == "single" or rng.random() < 0.5 else "b"
 

@@ -8,7 +8,7 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound
 from engine.core.examples import Message
-from engine.core.rating import FlagKind, FlagTarget, RaterState
+from engine.core.rating import AssignmentState, FlagKind, FlagTarget, RaterState
 from engine.core.sides import as_shown
 from engine.services import access
 from engine.services.rating import audit, votes
@@ -53,11 +53,11 @@ def add(
             raise NotFound("This comparison is not assigned to you.", "Reload the page.")
         if access.rating_round(conn, actor, mine.round_id).status != "open":
             raise Conflict("This round is not open.", "Choose an open round.")
-        if mine.state == "leased":
+        if mine.state == AssignmentState.LEASED:
             text = note.strip()[:NOTE_LENGTH]
             flags.add(conn, ids.new("flag"), token, target, kind, text, now)
-            vote_store.set_state(conn, token, "flagged", now)
-        elif mine.state != "flagged":
+            vote_store.set_state(conn, token, AssignmentState.FLAGGED, now)
+        elif mine.state != AssignmentState.FLAGGED:
             raise Conflict("You have voted on this comparison already.", "Undo, then flag it.")
     return votes.state(ws, actor, mine.round_id)
 

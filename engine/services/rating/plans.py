@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from math import ceil
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -142,7 +142,7 @@ def plan(
 ) -> RoundPlan:
     """The frozen plan: `rows` are the numbers of the questions, more than are rated where spare."""
     prompts = min(recipe.prompts, len(rows))
-    optional: dict[str, Any] = {"keep": prompts} if recipe.spare else {}
+    optional = {"keep": prompts} if recipe.spare else {}
     if recipe.per_rater:
         optional["per_rater"] = recipe.per_rater
     return RoundPlan(

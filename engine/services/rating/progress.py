@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from engine.core.actor import Actor, Role
+from engine.core.rating import AssignmentState
 from engine.services import access
 from engine.store import counters
 from engine.store.connect import reading
@@ -44,7 +45,7 @@ def of_project(
         votes = {
             each.round_id: each.number
             for each in counters.places(conn, project_id)
-            if each.counts and each.state == "voted"
+            if each.counts and each.state == AssignmentState.VOTED
         }
     return {
         one: RoundProgress(votes.get(one, 0), shown.get(one, 0) * each)

@@ -3,7 +3,7 @@
 import time
 from collections import defaultdict
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
@@ -15,6 +15,7 @@ from engine.stats.betting import evidence_by_prompt
 from engine.stats.preference import verdict as weigh
 from engine.stats.sequential import Evidence
 from engine.store import audit, reviews, rounds, votes
+from engine.store.reviews import DeletedVotes
 from engine.store.votes import LiveVote
 
 WORTH: dict[VoteOutcome, float] = {"win": 1.0, "loss": 0.0, "tie": 0.5, "both_bad": 0.5}
@@ -80,8 +81,8 @@ def count(conn: Connection, one: Round) -> Tally:
     )
 
 
-def deleted(conn: Connection, one: Round) -> list[dict[str, Any]]:
-    """Of each rater whose votes in the round were deleted: `votes`, and the `verdict` before."""
+def deleted(conn: Connection, one: Round) -> list[DeletedVotes]:
+    """Of each rater whose votes in the round were deleted, what is kept."""
     found = reviews.list_erasures(conn, one.project_id)
     return [each.rounds[one.id] for each in found if one.id in each.rounds]
 

@@ -3,9 +3,9 @@
 Every count, statistic and preference pair reads votes through these three functions.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from engine.core.rating import Answer, Comparison, Round, Side
+from engine.core.rating import Answer, Comparison, Round, VoteDetails
 from engine.core.sides import answer_on, as_shown, side_of
 from engine.stats.rated_pairs import RatedPair
 from engine.store.votes import LiveVote
@@ -63,19 +63,21 @@ def rated_pair(comparison: Comparison, vote: LiveVote) -> RatedPair:
         left_len=lengths[0],
         right_len=lengths[1],
         expected=side_of(right_answer, vote.left_is)
-        if comparison.kind == "gold" and right_answer
+        if comparison.kind == "gold" and (right_answer == "a" or right_answer == "b")
         else None,
     )
 
 
-def judgement(vote: LiveVote, details: dict[str, Any]) -> Judgement:
+def judgement(vote: LiveVote, details: VoteDetails) -> Judgement:
     """What the vote and its `details` say of answers A and B, wherever they stood."""
-    sides: tuple[Side, Side] = ("left", "right")
-    liked = {answer_on(side, vote.left_is): details.get(f"acceptable_{side}") for side in sides}
+    liked = {
+        answer_on("left", vote.left_is): details.get("acceptable_left"),
+        answer_on("right", vote.left_is): details.get("acceptable_right"),
+    }
     alone = vote.choice in ("good", "bad")
     if alone:
         liked[answer_on("left", vote.left_is)] = vote.choice == "good"
-    edit = details.get("edit") or {}
+    edit = details.get("edit")
     preferred = vote.preferred
     return Judgement(
         rater=vote.rater,
@@ -85,6 +87,6 @@ def judgement(vote: LiveVote, details: dict[str, Any]) -> Judgement:
         clearly=details.get("strength") == 2,
         liked=tuple((answer, yes) for answer, yes in liked.items() if yes is not None),
         edit=ImprovedAnswer(answer_on(edit["side"], vote.left_is), edit["text"])
-        if edit.get("text")
+        if edit and edit["text"]
         else None,
     )

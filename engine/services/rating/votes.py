@@ -6,7 +6,7 @@ retraction and shows the same pair on the same sides.
 """
 
 import time
-from typing import Any
+from typing import Any, TypedDict
 
 from pydantic import ValidationError
 from sqlalchemy import Connection
@@ -16,6 +16,7 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.rating import (
     REASONS,
+    AssignmentState,
     Feedback,
     RaterState,
     Round,
@@ -87,8 +88,8 @@ def skip(ws: Workspace, actor: Actor, token: str, prefetch: int = PREFETCH) -> R
     with audit.record_refused_vote(ws, actor, token), writing(ws.db) as conn:
         mine = _own(conn, actor, token)
         one = _open_round(conn, actor, mine.round_id)
-        if mine.state == "leased":
-            votes.set_state(conn, token, "skipped", time.time())
+        if mine.state == AssignmentState.LEASED:
+            votes.set_state(conn, token, AssignmentState.SKIPPED, time.time())
         return _state(conn, one, actor, prefetch)
 
 
@@ -101,16 +102,16 @@ def undo(ws: Workspace, actor: Actor, round_id: str, prefetch: int = PREFETCH) -
         last = _undoable(conn, round_id, actor.name, now)
         if last is None:
             raise Conflict("No vote of the last 15 minutes can be undone.", "Go on rating.")
-        if last.state != "voted" and assignment.taken_by_others(conn, one, last, now):
+        if last.state != AssignmentState.VOTED and assignment.taken_by_others(conn, one, last, now):
             raise Conflict("Another rater has that comparison by now.", "Go on rating.")
         for waiting in votes.leased_to(conn, round_id, actor.name)[assignment.MOST_HELD - 1 :]:
             votes.release(conn, waiting.id)
-        if last.state in ("voted", "extra"):
+        if last.state in votes.COUNTED:
             key = ids.new("undo")
             values = {"active_ms": 0, "via": "button", "created_at": now}
             votes.append(conn, key, last.id, "retract", {}, **values)
         flags.end(conn, last.id, "withdrawn")
-        votes.set_state(conn, last.id, "leased", now)
+        votes.set_state(conn, last.id, AssignmentState.LEASED, now)
         return _state(conn, one, actor, prefetch)
 
 
@@ -122,7 +123,7 @@ def renew_leases(ws: Workspace, actor: Actor, token: str) -> None:
         mine = _own(conn, actor, token)
         for held in votes.leased_to(conn, mine.round_id, actor.name):
             if held.lease_until > now:
-                votes.set_state(conn, held.id, "leased", now)
+                votes.set_state(conn, held.id, AssignmentState.LEASED, now)
 
 
 def progress(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
@@ -136,14 +137,28 @@ def progress(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
     return {"done": done, "total": total, "all_done": everyone, "all_total": wanted}
 
 
-def own_progress(ws: Workspace, actor: Actor, round_id: str) -> dict[str, Any]:
-    """What a rater may know of themselves: `left_today` and `agreement_with_gold`, or None."""
+class GoldAgreement(TypedDict):
+    """How many of the gold items that somebody rated they got right."""
+
+    right: int
+    of: int
+
+
+class OwnProgress(TypedDict):
+    """Votes left today, None without a limit; None too before the first gold item."""
+
+    left_today: int | None
+    agreement_with_gold: GoldAgreement | None
+
+
+def own_progress(ws: Workspace, actor: Actor, round_id: str) -> OwnProgress:
+    """What a rater may know of themselves."""
     actor.require(Role.GUEST)
     with reading(ws.db) as conn:
         one = access.rating_round(conn, actor, round_id)
         gold = raters.gold(conn, round_id).get(actor.name)
         left = _left_today(conn, one, actor.name, time.time())
-    agreed = {"right": gold.right, "of": gold.of} if gold else None
+    agreed: GoldAgreement | None = {"right": gold.right, "of": gold.of} if gold else None
     return {"left_today": left, "agreement_with_gold": agreed}
 
 
@@ -165,10 +180,10 @@ def _check(one: Round, asked: VoteRequest) -> None:
 
 def _add(conn: Connection, one: Round, mine: Assignment, asked: VoteRequest) -> None:
     now = time.time()
-    if mine.state != "leased":
+    if mine.state != AssignmentState.LEASED:
         raise Conflict("You have voted on this comparison already.", "Undo to change it.")
     late = mine.lease_until <= now and assignment.taken_by_others(conn, one, mine, now)
-    votes.set_state(conn, mine.id, "extra" if late else "voted", now)
+    votes.set_state(conn, mine.id, AssignmentState.EXTRA if late else AssignmentState.VOTED, now)
     votes.append(
         conn,
         asked.key,
