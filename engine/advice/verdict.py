@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pydantic import JsonValue
-
 from engine.advice import memory
 from engine.advice.machine import Machine
 from engine.advice.memory import TrainingPlan
 from engine.advice.size import Size, in_words, lora_weights, of_number
+from engine.core.json_object import JsonObject
 from engine.core.preflight import Fit, Proposal
 from engine.core.recipe import Tuning
 from engine.core.units import memory_words
@@ -63,7 +62,7 @@ def smaller(size: Size, plan: TrainingPlan, most: int, qlora: bool) -> TrainingP
 def changes(old: TrainingPlan, new: TrainingPlan, accumulation: int = 1) -> Proposal:
     """What to change in the recipe; the rows that one update learns from stay as many."""
     found = Proposal()
-    trl: dict[str, JsonValue] = {}
+    trl: JsonObject = {}
     if new.tuning != old.tuning:
         found["tuning"] = new.tuning
     if new.batch != old.batch:

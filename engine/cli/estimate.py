@@ -1,7 +1,6 @@
 """training estimate RECIPE: memory, time and cost before a training starts."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -9,13 +8,13 @@ from engine import plugins
 from engine.advice import machine, size
 from engine.cli import common
 from engine.cli.common import as_json, in_project, show, workspace
-from engine.cli.training import methods, put, training, values_of, with_ids
+from engine.cli.training import changed, methods, training, values_of, with_ids
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
+from engine.core.json_object import JsonObject
 from engine.core.preflight import Preflight, proposal_words
 from engine.core.recipe import TrainRecipe, read
 from engine.core.units import GB, memory_words
-from engine.core.yaml_values import read_yaml
 from engine.services.training import estimate as service
 
 ANY = {"model": "default", "dataset": "none"}  # what a question of "what if" leaves open
@@ -70,7 +69,7 @@ def estimate_training(
 
 
 def _real(
-    project: str | None, kind: str, values: dict[str, Any], memory: float | None, usd: float
+    project: str | None, kind: str, values: JsonObject, memory: float | None, usd: float
 ) -> Preflight:
     with workspace() as ws:
         chosen = common.project(ws, project)
@@ -79,11 +78,11 @@ def _real(
         return service.estimate(ws, LOCAL, chosen.id, asked, usd, other)
 
 
-def _recipe(recipe: str, changes: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+def _recipe(recipe: str, changes: tuple[str, ...]) -> tuple[str, JsonObject]:
     """The method and its settings."""
     known = methods()
     if recipe in known and not Path(recipe).exists():
-        return recipe, _changed(changes)
+        return recipe, changed({}, changes)
     values = values_of(Path(recipe), changes)
     kind = str(values.pop("kind", ""))
     if kind not in known:
@@ -93,18 +92,7 @@ def _recipe(recipe: str, changes: tuple[str, ...]) -> tuple[str, dict[str, Any]]
     return kind, values
 
 
-def _changed(changes: tuple[str, ...]) -> dict[str, Any]:
-    """Settings that are only given by --set."""
-    values: dict[str, Any] = {}
-    for change in changes:
-        field, found, value = change.partition("=")
-        if not found:
-            raise UserError(f"--set {change!r} has no '='.", "Write FIELD=VALUE.")
-        put(values, field.split("."), read_yaml(value))
-    return values
-
-
-def _read(kind: str, values: dict[str, Any]) -> TrainRecipe:
+def _read(kind: str, values: JsonObject) -> TrainRecipe:
     found = read(plugins.load("jobs", kind).Recipe, values)
     if not isinstance(found, TrainRecipe):
         raise UserError(f"{kind} is no training.", "Choose a training method.")

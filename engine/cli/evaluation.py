@@ -142,14 +142,16 @@ def run_job(
     values = values_of(recipe, changes) if recipe else changed({}, changes)
     values.pop("kind", None)
     values |= recipe_options.given(options)
-    values |= {"models": list(wanted)} if wanted else {}
-    values |= {"metrics": _names(metrics)} if metrics else {}
-    values.setdefault("metrics", _names(METRICS))
+    if wanted:
+        values["models"] = [*wanted]
+    if metrics or "metrics" not in values:
+        values["metrics"] = [*_names(metrics or METRICS)]
     with workspace() as ws:
         chosen = common.project(ws, project)
         values = with_ids(ws, chosen.id, values)
-        wanted = tuple(map(str, values.get("models", ())))
-        values["models"] = [common.model_id(ws, chosen.id, m) for m in wanted]
+        models = values.get("models")
+        named = models if isinstance(models, list) else []
+        values["models"] = [common.model_id(ws, chosen.id, str(each)) for each in named]
         asked = read(EVALUATION, values)
         with working(ws):
             job = wait(ws, lifecycle.submit(ws, LOCAL, chosen.id, asked, "Evaluation"))

@@ -10,6 +10,7 @@ from engine.cli import common
 from engine.cli.common import as_json, in_project, show, workspace
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
+from engine.core.json_object import JsonObject
 from engine.core.recipe import read
 from engine.core.yaml_values import read_yaml
 from engine.files import write_atomic
@@ -119,7 +120,7 @@ def again(round_id: str, as_json: bool) -> None:
 
 
 def _rules(settings: tuple[str, ...]) -> Rules:
-    values: dict[str, Any] = {}
+    values: JsonObject = {}
     for setting in settings:
         name, found, value = setting.partition("=")
         if not found:

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from engine.core.recipe import Recipe
 
+T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 PLAIN = (str, int, float)
 
@@ -38,7 +39,7 @@ def options(
     return decorated
 
 
-def given(values: dict[str, Any]) -> dict[str, Any]:
+def given(values: Mapping[str, T | None]) -> dict[str, T]:
     """The options that somebody wrote."""
     return {name: value for name, value in values.items() if value is not None}
 

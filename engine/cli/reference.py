@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import click
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 from typing_extensions import is_typeddict
@@ -29,6 +29,7 @@ from engine.core.result import RESULTS
 GENERATED = "> Written from the code by `make docs`; a test compares it with the code.\n"
 PLAIN: dict[Any, str] = {
     str: "text", int: "integer", float: "number", bool: "true or false", Any: "any",
+    JsonValue: "any",
     NoneType: "null", Path: "text", dict: "object", list: "list", tuple: "list",
 }  # fmt: skip
 OWN_EXITS = {

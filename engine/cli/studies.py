@@ -1,14 +1,17 @@
 """training curve and training sweep: one recipe, trained many times."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import JsonValue
 
 from engine.cli import common
 from engine.cli.common import as_json, in_project, workspace
 from engine.cli.training import start_job, training, values_of
 from engine.core.errors import UserError
+from engine.core.json_object import JsonObject
 from engine.core.yaml_values import read_yaml
 
 FILE = click.Path(path_type=Path)
@@ -83,10 +86,10 @@ def sweep(
         start_job(ws, chosen.id, "sweep", values, name, no_wait=no_wait, as_json=as_json)
 
 
-def _study(values: dict[str, Any], max_steps: int | None, own: dict[str, Any]) -> dict[str, Any]:
+def _study(values: JsonObject, max_steps: int | None, own: Mapping[str, JsonValue]) -> JsonObject:
     """A training recipe's values as those of a job that trains so many times."""
     settings = dict(values)
-    study: dict[str, Any] = {
+    study: JsonObject = {
         name: settings.pop(name) for name in ("model", "dataset") if name in settings
     }
     study["method"] = str(settings.pop("kind", "sft"))

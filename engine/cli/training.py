@@ -1,7 +1,6 @@
 """training start RECIPE.yaml; estimate.py and studies.py add the other training commands."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 import yaml
@@ -11,7 +10,8 @@ from engine.cli import common
 from engine.cli.common import as_json, in_project, show, wait, working, workspace
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
-from engine.core.recipe import TrainRecipe, read
+from engine.core.json_object import JsonObject
+from engine.core.recipe import TrainRecipe, put, read
 from engine.core.yaml_values import read_yaml
 from engine.services.jobs import lifecycle
 from engine.services.training import estimate
@@ -64,7 +64,7 @@ def start_job(
     ws: Workspace,
     project_id: str,
     kind: str,
-    values: dict[str, Any],
+    values: JsonObject,
     name: str,
     *,
     anyway: bool = False,
@@ -92,7 +92,7 @@ def methods() -> list[str]:
     return list(known_methods.known())
 
 
-def values_of(path: Path, changes: tuple[str, ...]) -> dict[str, Any]:
+def values_of(path: Path, changes: tuple[str, ...]) -> JsonObject:
     """The settings in the file with the changes of --set; UserError where either is malformed."""
     try:
         values = read_yaml(path.read_text(encoding="utf-8"))
@@ -108,24 +108,17 @@ def values_of(path: Path, changes: tuple[str, ...]) -> dict[str, Any]:
     return changed(values, changes)
 
 
-def changed(values: dict[str, Any], changes: tuple[str, ...]) -> dict[str, Any]:
+def changed(values: JsonObject, changes: tuple[str, ...]) -> JsonObject:
     """`values` with the changes of --set."""
     for change in changes:
         field, found, value = change.partition("=")
         if not found:
             raise UserError(f"--set {change!r} has no '='.", "Write FIELD=VALUE.")
-        put(values, field.split("."), read_yaml(value))
+        put(values, field, read_yaml(value))
     return values
 
 
-def put(values: dict[str, Any], path: list[str], value: Any) -> None:
-    """Set the value that lies at `path` inside `values`."""
-    for part in path[:-1]:
-        values = values.setdefault(part, {})
-    values[path[-1]] = value
-
-
-def with_ids(ws: Workspace, project_id: str, values: dict[str, Any]) -> dict[str, Any]:
+def with_ids(ws: Workspace, project_id: str, values: JsonObject) -> JsonObject:
     """`values` with the ids of the model and the dataset for their names."""
     found = dict(values)
     if "model" in found:

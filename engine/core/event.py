@@ -7,9 +7,10 @@ A job says them through `Context.emit(kind, data, step)`.
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, final
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, with_config
+from pydantic import BaseModel, ConfigDict, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic reads this one before Python 3.12
 
+from engine.core.json_object import JsonObject
 from engine.core.preflight import Preflight
 from engine.core.result import Trial
 
@@ -146,7 +147,7 @@ class OtherEvent(AnyEvent):
     """An event of an installed plug-in's own kind, or of another version, as it was stored."""
 
     kind: str
-    data: dict[str, JsonValue] = {}
+    data: JsonObject = {}
 
 
 KnownEvent = (

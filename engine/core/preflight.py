@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict  # pydantic reads this one before Python 3.12
 
+from engine.core.json_object import JsonObject
 from engine.core.recipe import Tuning
 from engine.core.units import duration_words, memory_words
 
@@ -25,7 +26,7 @@ class Proposal(TypedDict, total=False):
     tuning: Tuning
     per_device_train_batch_size: int
     max_length: int
-    trl: dict[str, JsonValue]
+    trl: JsonObject
 
 
 class Preflight(BaseModel):

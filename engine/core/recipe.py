@@ -11,10 +11,11 @@ from enum import StrEnum
 from math import ceil
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from engine.core.errors import UserError
 from engine.core.examples import Kind
+from engine.core.json_object import JsonObject
 
 
 class RefKind(StrEnum):
@@ -48,6 +49,7 @@ class Recipe(BaseModel):
 
 
 R = TypeVar("R", bound=Recipe)
+T = TypeVar("T")
 Tuning = Literal["lora", "qlora", "full"]
 DEFAULT_EPOCHS, MOST_EPOCHS = 2.0, 6.0
 LEAST_STEPS = 30  # fewer leave a model nearly as it was
@@ -56,7 +58,7 @@ LEAST_STEPS = 30  # fewer leave a model nearly as it was
 RENAMED = {"evals": "num_evals"}  # fields of trainings in 0.1.0
 
 
-def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
+def current_names(values: Mapping[str, T]) -> dict[str, T]:
     """`values` of a training with today's field names; a name that is given twice stays."""
     return {
         RENAMED[name] if name in RENAMED and RENAMED[name] not in values else name: value
@@ -71,7 +73,7 @@ class TrainRecipe(Recipe):
     HAS_REFERENCE: ClassVar[bool] = False  # whether it is held to the model it starts from
     LEARNS: ClassVar[tuple[Kind, ...]] = ()  # kinds of dataset it learns from
     OWN_FIELDS: ClassVar[frozenset[str]] = frozenset()  # fields that are no options of TRL's config
-    TRL: ClassVar[dict[str, Any]] = {}  # options of TRL that this method needs
+    TRL: ClassVar[JsonObject] = {}  # options of TRL that this method needs
     IDLE: ClassVar[dict[str, str]] = {}  # options that would change nothing here, and why
     BEST: ClassVar[str] = "eval_loss"  # decides which state is kept; any other is better higher
 
@@ -127,13 +129,11 @@ class TrainRecipe(Recipe):
         default_factory=list,
         description="Experiment trackers that also record this training",
     )
-    lora: dict[str, Any] = Field(
-        default_factory=lambda: {"r": 16, "lora_alpha": 32, "target_modules": "all-linear"},
+    lora: JsonObject = Field(
+        default_factory=lambda: JsonObject(r=16, lora_alpha=32, target_modules="all-linear"),
         description="LoRA options, under PEFT's own names",
     )
-    trl: dict[str, Any] = Field(
-        default_factory=dict, description="More options, under TRL's own names"
-    )
+    trl: JsonObject = Field(default_factory=dict, description="More options, under TRL's own names")
 
     @model_validator(mode="before")
     @classmethod
@@ -157,12 +157,31 @@ def default_epochs(rows: int, batch: int = 8) -> float:
     return min(MOST_EPOCHS, max(DEFAULT_EPOCHS, float(ceil(LEAST_STEPS / steps))))
 
 
-def read(recipe: type[R], values: dict[str, Any]) -> R:
+def read(recipe: type[R], values: Mapping[str, object]) -> R:
     """`values` as a recipe; UserError names each wrong field, and the field it was meant to be."""
     try:
         return recipe.model_validate(values)
     except ValidationError as error:
         raise UserError(_explain(recipe, error), "Correct it and start again.") from None
+
+
+def put(
+    values: JsonObject, name: str, value: JsonValue, recipe: type[Recipe] | None = None
+) -> None:
+    """Set `name` in `values`; `lora.r` sets r inside lora and leaves what else is there.
+
+    Where `values` has no lora, the rest of it are the defaults of `recipe`, if that is given.
+    """
+    field, _, inside = name.partition(".")
+    if not inside:
+        values[field] = value
+        return
+    known = recipe.model_fields.get(field) if recipe else None
+    default = known.get_default(call_default_factory=True) if known else {}
+    held = values.get(field, default)
+    within = dict(held) if isinstance(held, dict) else {}
+    put(within, inside, value)
+    values[field] = within
 
 
 def _explain(recipe: type[Recipe], error: ValidationError) -> str:

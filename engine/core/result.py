@@ -19,6 +19,7 @@ from pydantic import (
 
 from engine.core.evaluation import Gain, Mean, Perplexity
 from engine.core.export import Certificate, ExportedFile
+from engine.core.json_object import JsonObject
 from engine.core.learning_curve import LearningCurve
 
 
@@ -163,7 +164,7 @@ class Trial(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     number: int
-    settings: dict[str, Any]
+    settings: JsonObject
     state: TrialState
     loss: float | None = None
     seconds: float = 0.0
@@ -175,7 +176,7 @@ class SweepResult(JobResult):
 
     trials: tuple[Trial, ...] = ()
     best: Trial | None = None
-    best_settings: dict[str, Any] = {}
+    best_settings: JsonObject = {}
     stopped_early: bool = False
 
 

@@ -14,12 +14,13 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.core.errors import UserError
 from engine.core.recipe import RENAMED, Recipe
+from engine.methods.encoding import Columns
 
 FOLDER = "checkpoints"  # in the folder of a job
 MANIFEST = "manifest.json"
@@ -56,7 +57,7 @@ class SavedState(NamedTuple):
     path: Path
 
 
-def origin(recipe: Recipe, rows: Iterable[dict[str, Any]]) -> Origin:
+def origin(recipe: Recipe, rows: Iterable[Columns]) -> Origin:
     """The hashes of a recipe and of the rows it learns from, in their order.
 
     Where the run is also written changes nothing of what is learned.

@@ -7,10 +7,11 @@ from pydantic import Field, model_validator
 from engine.core.context import Context
 from engine.core.errors import UserError
 from engine.core.examples import Example, Kind, Preference
+from engine.core.json_object import number_in
 from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
-from engine.methods.encoding import EncodedDataset, EncodedRow
+from engine.methods.encoding import Columns, EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
@@ -101,7 +102,7 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
 def _refuse_idle_smoothing(recipe: Recipe) -> None:
     """TRL takes label_smoothing with any loss and silently ignores it with most."""
     idle = [loss for loss in recipe.loss_type if loss not in SMOOTHED and loss != "sft"]
-    if not float(recipe.trl.get("label_smoothing") or 0):
+    if not number_in(recipe.trl, "label_smoothing", 0):
         return
     if idle or not SMOOTHED.intersection(recipe.loss_type):
         raise UserError(
@@ -120,7 +121,7 @@ def _encode_row(template: Template, example: Example, max_length: int) -> Encode
     if pair.dropped:
         return EncodedRow(None, pair.truncated)
     length = len(pair.prompt_ids) + max(len(pair.chosen_ids), len(pair.rejected_ids))
-    columns = {
+    columns: Columns = {
         "prompt_ids": pair.prompt_ids,
         "chosen_ids": pair.chosen_ids,
         "rejected_ids": pair.rejected_ids,

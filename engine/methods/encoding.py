@@ -1,20 +1,23 @@
 """A dataset as the trainer gets it: token columns, made by the same code as the preview."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from engine.core.context import Context
 from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.examples import Example
 
+# a row as a trainer gets it: token ids, labels, lengths and what its method adds, by column
+Columns = dict[str, list[int] | int | bool | str]
+
 
 class EncodedRow(NamedTuple):
     """One row's columns; None when nothing of it is left to learn from."""
 
-    columns: dict[str, Any] | None
+    columns: Columns | None
     truncated: bool
-    rest: tuple[dict[str, Any], ...] = ()  # further parts of a row that is cut, not cut off
+    rest: tuple[Columns, ...] = ()  # further parts of a row that is cut, not cut off
 
 
 class EncodedDataset(NamedTuple):
@@ -23,8 +26,8 @@ class EncodedDataset(NamedTuple):
     A long text is several rows here.
     """
 
-    train: list[dict[str, Any]]
-    held_out: list[dict[str, Any]]
+    train: list[Columns]
+    held_out: list[Columns]
     dropped: int
     truncated: int
 
@@ -56,7 +59,7 @@ def _encode(rows: list[Row], encode: Callable[[Example], EncodedRow]) -> list[En
     return [encode(row.example) for row in rows]
 
 
-def _parts(rows: list[EncodedRow]) -> list[dict[str, Any]]:
+def _parts(rows: list[EncodedRow]) -> list[Columns]:
     return [
         part for line in rows if line.columns is not None for part in (line.columns, *line.rest)
     ]

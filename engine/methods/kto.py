@@ -7,10 +7,11 @@ from pydantic import Field
 from engine.core.context import Context
 from engine.core.errors import UserError
 from engine.core.examples import Example, Kind, Preference, Unpaired
+from engine.core.json_object import JsonObject
 from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
-from engine.methods.encoding import EncodedDataset, EncodedRow
+from engine.methods.encoding import Columns, EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
@@ -26,7 +27,7 @@ class Recipe(TrainRecipe):
     KIND: ClassVar[str] = "kto"
     HAS_REFERENCE: ClassVar[bool] = True
     LEARNS: ClassVar[tuple[Kind, ...]] = ("unpaired",)
-    TRL: ClassVar[dict[str, Any]] = {"train_sampling_strategy": "sequential"}
+    TRL: ClassVar[JsonObject] = {"train_sampling_strategy": "sequential"}
     IDLE: ClassVar[dict[str, str]] = {
         "train_sampling_strategy": "each answer is compared with the others of its batch, so the "
         "batches are drawn once, at random, before the training"
@@ -94,7 +95,7 @@ def _strangers(answers: list[list[int]], rows: int) -> list[list[int]]:
 
 
 def _remarks(recipe: Recipe, encoded: EncodedDataset) -> list[str]:
-    good = sum(row["label"] for row in encoded.train)
+    good = sum(row["label"] is True for row in encoded.train)
     bad = len(encoded.train) - good
     if not good or not bad:
         marked = "bad" if bad else "good"
@@ -118,7 +119,7 @@ def _encode_row(template: Template, example: Example, max_length: int) -> Encode
     )
     if not pair.chosen_ids:
         return EncodedRow(None, True)
-    columns = {
+    columns: Columns = {
         "prompt_ids": pair.prompt_ids,
         "completion_ids": pair.chosen_ids,
         "label": example.label,

@@ -4,16 +4,27 @@ import time
 from collections.abc import Callable, Mapping
 from math import isfinite
 from statistics import fmean
-from typing import Any
+from typing import Any, TypedDict
 
 from engine.core.context import Context
 from engine.core.errors import UserError
+from engine.core.result import TrainingResult
 from engine.methods.resources import ResourceMeter
 
 LOSS = "eval_loss"
 SAVE_EVERY_S = 600.0  # the most work that a crash may cost, however rarely a run is measured
 WORSE = 1.03  # always the same rows are measured, so such a rise over the lowest is no accident
 _LEFT_OUT = ("train_", "eval_runtime", "eval_samples_", "eval_steps_", "eval_num_tokens", "total_")
+
+
+class WatchState(TypedDict):
+    """What a later attempt goes on from; `said` are the metrics of each step in their order."""
+
+    said: list[tuple[int, dict[str, float]]]
+    steps: int
+    tokens: float
+    busy: float
+    seconds: float
 
 
 class Watch:
@@ -120,31 +131,30 @@ class Watch:
         held_out = self._values(LOSS)
         return self._best == LOSS and len(held_out) > 1 and min(held_out[1:]) > held_out[0]
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> TrainingResult:
         """Losses, steps, tokens, seconds; held-out losses are None when nothing was held out."""
         train, held_out = self._values("loss"), self._values(LOSS)
         trained = [loss for loss, _ in self._trained(LOSS)]
-        return {
-            "first_train_loss": train[0],
-            "last_train_loss": train[-1],
-            "best_train_loss": min(train),
-            "first_held_out_loss": held_out[0] if held_out else None,
-            "last_held_out_loss": held_out[-1] if held_out else None,
+        found = TrainingResult(
+            first_train_loss=train[0],
+            last_train_loss=train[-1],
+            best_train_loss=min(train),
+            first_held_out_loss=held_out[0] if held_out else None,
+            last_held_out_loss=held_out[-1] if held_out else None,
             # of the trained states only: one of them is kept, however good the start was
-            "best_held_out_loss": min(trained, default=None),
-            "best_step": self.best_step,
-            "overfit": self.overfit(),
-            "steps": self.steps,
-            "tokens": int(self._tokens),
-            "seconds": round(self._seconds(), 2),
-            "tokens_per_s": round(self._tokens / max(self._busy_total, 1e-9), 1),
-            **(
-                {"stopped_at": self.steps, "stopped_by": self.stopped_by} if self.stopped_by else {}
-            ),
+            best_held_out_loss=min(trained, default=None),
+            best_step=self.best_step,
+            overfit=self.overfit(),
+            steps=self.steps,
+            tokens=int(self._tokens),
+            seconds=round(self._seconds(), 2),
+            tokens_per_s=round(self._tokens / max(self._busy_total, 1e-9), 1),
             **self._meter.peak(),
-        }
+        )
+        stopped = {"stopped_at": self.steps, "stopped_by": self.stopped_by}
+        return found.model_copy(update=stopped) if self.stopped_by else found
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> WatchState:
         """What a later attempt needs to go on with these numbers, as JSON."""
         return {
             "said": self._said,
@@ -154,7 +164,7 @@ class Watch:
             "seconds": self._seconds(),
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: WatchState) -> None:
         """Go on with the numbers of an earlier attempt, and say them again.
 
         Whoever follows a run begins its curves anew with each attempt, so no step shows twice.

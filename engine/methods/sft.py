@@ -1,7 +1,7 @@
 """Supervised fine-tuning: learn the answers of a dataset, or to write like its texts."""
 
 import sys
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from engine.core.context import Context
 from engine.core.errors import UserError
@@ -9,7 +9,7 @@ from engine.core.examples import Chat, Example, Kind, Text
 from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
-from engine.methods.encoding import EncodedDataset, EncodedRow
+from engine.methods.encoding import Columns, EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
@@ -71,5 +71,5 @@ def _text(template: Template, example: Text, max_length: int) -> EncodedRow:
     return EncodedRow(first, False, tuple(rest))
 
 
-def _columns(ids: list[int], labels: list[int]) -> dict[str, Any]:
+def _columns(ids: list[int], labels: list[int]) -> Columns:
     return {"input_ids": ids, "labels": labels, "length": len(ids)}

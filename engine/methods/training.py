@@ -8,16 +8,17 @@ from typing import Any, NamedTuple
 from engine.core.context import Context, ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Example
+from engine.core.json_object import JsonObject
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.core.recipe import TrainRecipe
 from engine.core.result import TrainingResult
 from engine.methods import checkpoint, head, highlights, options, upstream, weights
 from engine.methods.callback import callback
-from engine.methods.encoding import EncodedDataset, EncodedRow, encode_dataset
+from engine.methods.checkpointer import Checkpointer
+from engine.methods.encoding import Columns, EncodedDataset, EncodedRow, encode_dataset
 from engine.methods.progress import Watch
 from engine.methods.samples import SampleWriter, questions
-from engine.methods.state import Checkpointer
 from engine.methods.weights import Task
 from engine.models.chat import Template
 from engine.models.precision import fast_bf16, width
@@ -99,7 +100,7 @@ def _made(trainer_class: type, **parts: Any) -> Any:
         raise UserError(f"TRL refuses these settings: {reason}.", "Change them.") from error
 
 
-def curated(recipe: TrainRecipe) -> dict[str, Any]:
+def curated(recipe: TrainRecipe) -> JsonObject:
     """The recipe's fields that carry upstream's names; None is left to upstream."""
     return recipe.model_dump(exclude=set(_OWN_FIELDS | recipe.OWN_FIELDS), exclude_none=True)
 
@@ -125,7 +126,7 @@ def settings(
     return UpstreamSettings(upstream.build(config_class, values), upstream.build(LoraConfig, lora))
 
 
-def _defaults(recipe: TrainRecipe, bf16: bool) -> dict[str, Any]:
+def _defaults(recipe: TrainRecipe, bf16: bool) -> JsonObject:
     """Settings that make a run steady and watchable; every one may be changed under trl:."""
     import torch
 
@@ -164,7 +165,7 @@ def measure_held_out(args: Any, recipe: TrainRecipe) -> None:
     args.greater_is_better = recipe.BEST != "eval_loss"
 
 
-def table(rows: list[dict[str, Any]]) -> Any:
+def table(rows: list[Columns]) -> Any:
     """`rows` as a datasets.Dataset; None when there are none."""
     from datasets import Dataset, disable_progress_bars
 
@@ -207,7 +208,7 @@ def run(recipe: TrainRecipe, ctx: Context, encoded: EncodedDataset, make: MakeTr
             "Halve per_device_train_batch_size, or lower max_length.",
         ) from None
     _remark(ctx, watch)
-    measured = {**watch.result(), **highlights.of(trainer.state)}
+    measured = watch.result().model_copy(update=highlights.of(trainer.state))
     return _outcome(recipe, ctx.job_id, files.model, encoded, measured)
 
 
@@ -279,15 +280,15 @@ def _outcome(
     job_id: str,
     start: Model,
     encoded: EncodedDataset,
-    measured: dict[str, Any],
+    measured: TrainingResult,
 ) -> Outcome:
-    result = TrainingResult(
-        **measured,
-        rows=len(encoded.train),
-        held_out_rows=len(encoded.held_out),
-        dropped=encoded.dropped,
-        truncated=encoded.truncated,
-    )
+    rows = {
+        "rows": len(encoded.train),
+        "held_out_rows": len(encoded.held_out),
+        "dropped": encoded.dropped,
+        "truncated": encoded.truncated,
+    }
+    result = measured.model_copy(update=rows)
     model = NewModel(
         name=f"{recipe.KIND}-{job_id[-4:]}",
         kind=weights.kind(recipe),

@@ -4,7 +4,7 @@ import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from engine.core.context import ModelFiles
 from engine.core.errors import UserError
@@ -91,11 +91,18 @@ def load(
     return model, tokenizer
 
 
-def _labels(task: Task) -> dict[str, Any]:
+class LoadOptions(TypedDict, total=False):
+    """What `from_pretrained` takes, of the types of torch and transformers."""
+
+    dtype: Any
+    quantization_config: Any
+
+
+def _labels(task: Task) -> dict[str, int]:
     return {} if task == "CAUSAL_LM" else {"num_labels": 1}
 
 
-def _options(args: Any, tuning: Tuning) -> dict[str, Any]:
+def _options(args: Any, tuning: Tuning) -> LoadOptions:
     import torch
 
     half = torch.bfloat16 if args.bf16 else torch.float32

@@ -15,6 +15,7 @@ from engine import plugins
 from engine.core.actor import Actor
 from engine.core.errors import UserError
 from engine.core.job import Job
+from engine.core.json_object import JsonObject
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, default_epochs
@@ -58,7 +59,7 @@ class Recipe(BaseRecipe):
     test_prompts: int = Field(60, ge=6, le=400, description="Questions of a blind round")
     generations: int = Field(2, ge=1, le=20, description="Generations at most")
     most_votes: int | None = Field(None, ge=1, description="Votes of the project at most")
-    dpo: dict[str, Any] = Field(
+    dpo: JsonObject = Field(
         default_factory=dict,
         description="Settings of the training on votes, where they are not the usual ones",
     )

@@ -18,6 +18,7 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset
 from engine.core.evaluation import Evaluation
 from engine.core.job import Job
+from engine.core.json_object import JsonObject
 from engine.core.outcome import Outcome
 from engine.core.rating import Purpose, Round, Verdict
 from engine.core.recipe import Recipe as BaseRecipe
@@ -55,11 +56,11 @@ class Recipe(BaseRecipe):
 
     model: str = Field(description="The base model to start from")
     rater: str = Field("expert", description="The rule that the simulated raters follow")
-    sft: dict[str, Any] = Field(
-        default_factory=lambda: {"num_train_epochs": 3.0, "learning_rate": 1e-3, "num_evals": 3},
+    sft: JsonObject = Field(
+        default_factory=lambda: JsonObject(num_train_epochs=3.0, learning_rate=1e-3, num_evals=3),
         description="Settings of the first training",
     )
-    dpo: dict[str, Any] = Field(
+    dpo: JsonObject = Field(
         default_factory=dict,
         description="Settings of the training on votes, where they are not the usual ones",
     )

@@ -2,24 +2,25 @@
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from engine import plugins
 from engine.core.context import Context, ModelCache, ModelFiles
 from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
 from engine.core.event import EventData, MetricData, ProgressData
+from engine.core.json_object import JsonObject
 from engine.core.outcome import Outcome
-from engine.core.recipe import Recipe, Ref, RefKind, TrainRecipe, current_names, read
+from engine.core.recipe import Recipe, Ref, RefKind, TrainRecipe, current_names, put, read
 from engine.core.result import training_result
 
 OnHeldOut = Callable[[int, float], None]  # how often it was measured, and the loss
 # what a training does besides: not wanted where many of them run one after the other
-QUIET: dict[str, Any] = {"samples": 0, "evaluate_after": False}
+QUIET: JsonObject = {"samples": 0, "evaluate_after": False}
 
 
 class StudyRecipe(Recipe):
@@ -28,7 +29,7 @@ class StudyRecipe(Recipe):
     model: str = Field(description="The model to start from, each time")
     dataset: str = Field(description="The dataset version to learn from; it needs held-out rows")
     method: str = Field("sft", description="How to teach")
-    settings: dict[str, Any] = Field(
+    settings: JsonObject = Field(
         default_factory=dict, description="Settings of the method, where not its defaults"
     )
     max_steps: int = Field(40, ge=1, le=100_000, description="Steps of each training")
@@ -47,7 +48,7 @@ class StudyRecipe(Recipe):
         """The steps of each training, in their order, for so many training rows."""
         return (self.max_steps,) * self.trainings
 
-    def training(self, changes: dict[str, Any] | None = None) -> TrainRecipe:
+    def training(self, changes: Mapping[str, JsonValue] | None = None) -> TrainRecipe:
         """The method's recipe with `changes`, where `lora.r` changes a field inside another.
 
         UserError when the method does not train, or knows no such setting or value.
@@ -58,9 +59,13 @@ class StudyRecipe(Recipe):
                 f"{self.method} is not a training method.", "Choose a method such as sft."
             )
         quiet = {name: value for name, value in QUIET.items() if name in known.model_fields}
-        own = {"model": self.model, "dataset": self.dataset, "max_steps": self.max_steps}
+        own: JsonObject = {
+            "model": self.model,
+            "dataset": self.dataset,
+            "max_steps": self.max_steps,
+        }
         settings = current_names(self.settings)
-        values = {**quiet, "num_evals": 4, "seed": self.seed, **settings, **own}
+        values: JsonObject = {**quiet, "num_evals": 4, "seed": self.seed, **settings, **own}
         for name, value in (changes or {}).items():
             put(values, name, value, known)
         found = read(known, values)
@@ -72,17 +77,6 @@ class StudyRecipe(Recipe):
     def _settings_belong_to_the_method(self) -> "StudyRecipe":
         self.training()
         return self
-
-
-def put(values: dict[str, Any], name: str, value: Any, recipe: type[Recipe]) -> None:
-    """Set `name` in `values`; `lora.r` sets r among the defaults of lora, or what was chosen."""
-    field, _, inside = name.partition(".")
-    if not inside:
-        values[field] = value
-        return
-    known = recipe.model_fields.get(field)
-    default = known.get_default(call_default_factory=True) if known else {}
-    values[field] = {**values.get(field, default), inside: value}
 
 
 class StudyProgress:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from engine.core.context import Cancelled, Context
 from engine.core.dataset import Row
 from engine.core.errors import UserError
+from engine.core.json_object import JsonObject
 from engine.core.outcome import NewModel, Outcome
 from engine.core.result import SweepResult, Trial, TrialState
 from engine.work.nested import (
@@ -157,7 +158,7 @@ class Search:
             raise
         self._add_trial(made, began, outcome, inner)
 
-    def _train(self, settings: dict[str, Any], inner: NestedContext) -> tuple[float, Outcome]:
+    def _train(self, settings: JsonObject, inner: NestedContext) -> tuple[float, Outcome]:
         outcome = train(self.recipe.training(settings), inner)
         loss = held_out_loss(outcome)
         if outcome.model is None or not isfinite(loss):
@@ -196,10 +197,10 @@ def _suggest(asked: Any, name: str, among: Range | Choices) -> Any:
     return asked.suggest_float(name, among.low, among.high, log=among.log)
 
 
-def _present(recipe: Recipe) -> dict[str, Any]:
+def _present(recipe: Recipe) -> JsonObject:
     """The settings as they are, of those that the space holds."""
     values = recipe.training().model_dump()
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for name, among in recipe.space.items():
         field, _, inside = name.partition(".")
         value = values[field].get(inside) if inside else values[field]

@@ -12,6 +12,7 @@ from engine.core.context import Context
 from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
 from engine.core.event import EventData, MetricData
+from engine.core.json_object import JsonObject, number_in
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, TrainRecipe, current_names, read
@@ -27,7 +28,7 @@ class Recipe(BaseRecipe):
     KIND = "warmup"
 
     method: str = Field(description="The training method that is tried")
-    recipe: dict[str, Any] = Field(description="Its settings")
+    recipe: JsonObject = Field(description="Its settings")
     steps: int = Field(4, ge=2, le=50, description="Steps that are measured")
 
     def needs(self) -> list[Ref]:
@@ -58,9 +59,9 @@ def shortened(recipe: Recipe) -> TrainRecipe:
     return training
 
 
-def _short(recipe: type[BaseRecipe], steps: int) -> dict[str, Any]:
+def _short(recipe: type[BaseRecipe], steps: int) -> JsonObject:
     """What makes a training a warm-up: few steps, one held-out measurement, nothing beside it."""
-    wanted: dict[str, Any] = {
+    wanted: JsonObject = {
         "max_steps": steps,
         "num_evals": 1,
         "samples": 0,
@@ -129,7 +130,7 @@ class _Quiet:
         return [*longest, *_evenly(others, batch * self._accumulated() * steps)]
 
     def _accumulated(self) -> int:
-        return int(self._recipe.trl.get("gradient_accumulation_steps") or 1)
+        return int(number_in(self._recipe.trl, "gradient_accumulation_steps", 1)) or 1
 
 
 def _size(row: Row) -> int:

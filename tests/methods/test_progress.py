@@ -29,8 +29,8 @@ def fed(ctx, train, held_out, **options):
 def test_overfitting_is_flagged(ctx):
     watch = fed(ctx, [5, 4, 3, 2, 1], [4, 3, 3.1, 3.4, 3.6])
     assert watch.overfit()
-    assert watch.result()["overfit"] is True
-    assert watch.result()["best_step"] == 2
+    assert watch.result().overfit is True
+    assert watch.result().best_step == 2
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_later_attempt_repeats_its_events_and_counts_on(ctx, tmp_path):
     again.logs(3, {"loss": 1.0})
     assert later.metrics("loss") == [5, 4, 1.0]
     assert again.best_step == 2
-    assert again.result()["first_train_loss"] == 5
-    assert again.result()["seconds"] >= watch.result()["seconds"]
+    assert again.result().first_train_loss == 5
+    assert again.result().seconds >= watch.result().seconds
 
 
 def test_time_left_is_reckoned_from_where_this_attempt_began(ctx):

@@ -10,6 +10,7 @@ from engine import plugins
 from engine.core.context import Context
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Example, Kind, Message, Prompt
+from engine.core.json_object import JsonObject, number_in
 from engine.core.recipe import Ref, RefKind, TrainRecipe
 from engine.methods import training
 from engine.methods.encoding import EncodedDataset, EncodedRow
@@ -28,7 +29,7 @@ class OnlineRecipe(TrainRecipe):
     LEARNS: ClassVar[tuple[Kind, ...]] = ("prompts", "sft")
     OWN_FIELDS: ClassVar[frozenset[str]] = frozenset({"reward", "max_length"})
     # one answer to each held-out prompt is enough to see where the reward goes
-    TRL: ClassVar[dict[str, Any]] = {"num_generations_eval": 1}
+    TRL: ClassVar[JsonObject] = {"num_generations_eval": 1}
     IDLE: ClassVar[dict[str, str]] = {
         "train_sampling_strategy": "prompts are repeated for their answers in an order of TRL's own"
     }
@@ -131,10 +132,12 @@ def _trainer(
             parts["model"].generation_config.eos_token_id = sorted(ends)
             super().__init__(reward_funcs=[reward], **parts)
 
-        def _tokenize_prompts(self, prompts: list[str]) -> tuple[Any, None, dict[str, Any]]:
+        def _tokenize_prompts(
+            self, prompts: list[str]
+        ) -> tuple[list[list[int]], None, dict[str, list[int]]]:
             return [ids[text] for text in prompts], None, {}
 
-        def log(self, logs: dict[str, Any], start_time: float | None = None) -> None:
+        def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
             logs.pop("eval_loss", None)
             super().log(logs, start_time)
 
@@ -180,8 +183,8 @@ def _checked(name: str, rewards: Sequence[float], answers: int) -> list[float]:
 
 
 def _refuse_few(recipe: OnlineRecipe, encoded: EncodedDataset) -> None:
-    gathered = recipe.trl.get("gradient_accumulation_steps", 1)
-    wanted = recipe.per_device_train_batch_size * int(gathered) // recipe.num_generations
+    gathered = int(number_in(recipe.trl, "gradient_accumulation_steps", 1))
+    wanted = recipe.per_device_train_batch_size * gathered // recipe.num_generations
     if len(encoded.train) < wanted:
         raise UserError(
             f"One step takes {wanted} prompts, and there are {len(encoded.train)}.",

@@ -1,16 +1,17 @@
 """A reward model: it reads a prompt and an answer, and says how much people would like it."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from engine.core.context import Context
 from engine.core.errors import UserError
 from engine.core.examples import Example, Kind, Preference
+from engine.core.json_object import JsonObject
 from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
-from engine.methods.encoding import EncodedDataset, EncodedRow
+from engine.methods.encoding import Columns, EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
 
@@ -30,13 +31,10 @@ class Recipe(TrainRecipe):
     center_rewards_coefficient: float | None = Field(
         0.01, ge=0, description="Keeps scores centred on zero, so that they can be compared"
     )
-    lora: dict[str, Any] = Field(
-        default_factory=lambda: {
-            "r": 16,
-            "lora_alpha": 32,
-            "target_modules": "all-linear",
-            "modules_to_save": ["score"],
-        },
+    lora: JsonObject = Field(
+        default_factory=lambda: JsonObject(
+            r=16, lora_alpha=32, target_modules="all-linear", modules_to_save=["score"]
+        ),
         description="LoRA options, under PEFT's own names; score is the new scoring layer",
     )
 
@@ -50,7 +48,8 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
     """The rows, and how to make their RewardTrainer."""
     from trl import RewardConfig, RewardTrainer
 
-    if recipe.tuning != "full" and "score" not in (recipe.lora.get("modules_to_save") or []):
+    saved = recipe.lora.get("modules_to_save")
+    if recipe.tuning != "full" and not (isinstance(saved, list | str) and "score" in saved):
         raise UserError(
             "A reward model needs its score layer trained and saved.",
             "Write modules_to_save: [score] under lora.",
@@ -67,7 +66,7 @@ def _encode_row(template: Template, example: Example, max_length: int) -> Encode
     pair = template.encode_pair(example, max_length)
     if pair.dropped:
         return EncodedRow(None, pair.truncated)
-    columns = {
+    columns: Columns = {
         "chosen_ids": pair.prompt_ids + pair.chosen_ids,
         "rejected_ids": pair.prompt_ids + pair.rejected_ids,
         "length": len(pair.prompt_ids) + max(len(pair.chosen_ids), len(pair.rejected_ids)),

@@ -1,4 +1,4 @@
-"""All that a training is at one step, written so that it goes on as if it had never stopped.
+"""Writes and reads all that a training is at one step: it goes on as if it had never stopped.
 
 Weights, optimiser, learning rates, random numbers, counters and what was measured; tensors as
 safetensors and the rest as JSON, so that reading a checkpoint runs nothing.
@@ -9,12 +9,13 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 from types import MethodType
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from engine.core.context import Cancelled, Context
+from engine.core.event import SampleText
 from engine.methods import checkpoint
 from engine.methods.checkpoint import Origin, SavedState
-from engine.methods.progress import Watch
+from engine.methods.progress import Watch, WatchState
 from engine.methods.samples import SampleWriter
 
 ADAPTER = "adapter"
@@ -22,6 +23,35 @@ WEIGHTS = "weights.safetensors"
 REST = "rest"  # .safetensors and .json
 WATCH = "watch.json"
 TRAINER = "trainer_state.json"  # upstream's name; its trainer reads the step from it
+
+
+Tensors = dict[str, Any]  # torch's tensors by name; torch itself is loaded inside functions
+
+
+class RandomStates(TypedDict):
+    """Where each generator of random numbers stands, in its library's own form."""
+
+    python: tuple[Any, ...]
+    numpy: tuple[Any, ...]
+    cpu: Any
+    cuda: list[Any]
+
+
+class TrainerState(TypedDict):
+    """What a trainer is beside the weights, in the form of `state_dict`; `tokens` is TRL's own."""
+
+    optimizer: Any
+    scheduler: Any
+    scaler: Any
+    tokens: Any
+    random: RandomStates
+
+
+class SaidSoFar(TypedDict):
+    """What a run said until a checkpoint, as JSON."""
+
+    watch: WatchState
+    samples: list[tuple[int, SampleText]]
 
 
 class Checkpointer:
@@ -88,11 +118,11 @@ class Checkpointer:
     def restore(self, found: SavedState) -> None:
         """Know, and say again, what was measured and answered until then."""
         self._ctx.emit("log", {"text": f"Going on from the checkpoint of step {found.step}."})
-        said = json.loads((found.path / WATCH).read_text(encoding="utf-8"))
+        said: SaidSoFar = json.loads((found.path / WATCH).read_text(encoding="utf-8"))
         self._watch.restore(said["watch"])
         self._sampler.emit_again(said["samples"])
 
-    def _said(self) -> dict[str, Any]:
+    def _said(self) -> SaidSoFar:
         return {"watch": self._watch.state(), "samples": self._sampler.said}
 
     def stop_here(self) -> None:
@@ -144,7 +174,7 @@ def _save_weights(model: Any, folder: Path) -> None:
     )
 
 
-def _trained(model: Any) -> dict[str, Any]:
+def _trained(model: Any) -> Tensors:
     return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
 
@@ -152,7 +182,7 @@ def _model_of(trainer: Any) -> Any:
     return trainer.accelerator.unwrap_model(trainer.model)
 
 
-def _rest(trainer: Any) -> dict[str, Any]:
+def _rest(trainer: Any) -> TrainerState:
     scaler = trainer.accelerator.scaler
     return {
         "optimizer": trainer.optimizer.state_dict(),
@@ -163,7 +193,7 @@ def _rest(trainer: Any) -> dict[str, Any]:
     }
 
 
-def _put_rest(trainer: Any, rest: dict[str, Any]) -> None:
+def _put_rest(trainer: Any, rest: TrainerState) -> None:
     trainer.optimizer.load_state_dict(rest["optimizer"])
     trainer.lr_scheduler.load_state_dict(rest["scheduler"])
     if rest["scaler"] is not None and trainer.accelerator.scaler is not None:
@@ -172,7 +202,7 @@ def _put_rest(trainer: Any, rest: dict[str, Any]) -> None:
         trainer._total_train_tokens = rest["tokens"]
 
 
-def _random() -> dict[str, Any]:
+def _random() -> RandomStates:
     import numpy as np
     import torch
 
@@ -185,7 +215,7 @@ def _random() -> dict[str, Any]:
     }
 
 
-def _put_random(states: dict[str, Any]) -> None:
+def _put_random(states: RandomStates) -> None:
     import numpy as np
     import torch
 
@@ -200,7 +230,7 @@ def _write_tree(folder: Path, tree: Any) -> None:
     """Tensors go to one file under numbers, their places and all else to another."""
     from safetensors.torch import save_file
 
-    tensors: dict[str, Any] = {}
+    tensors: Tensors = {}
     text = json.dumps(_packed(tree, tensors))
     save_file(tensors, folder / f"{REST}.safetensors")
     (folder / f"{REST}.json").write_text(text, encoding="utf-8")
@@ -213,7 +243,7 @@ def _read_tree(folder: Path) -> Any:
     return _unpacked(json.loads((folder / f"{REST}.json").read_text(encoding="utf-8")), tensors)
 
 
-def _packed(value: Any, tensors: dict[str, Any]) -> Any:
+def _packed(value: Any, tensors: Tensors) -> Any:
     """JSON that keeps what JSON forgets: tuples, keys that are numbers, tensors."""
     import torch
 
@@ -229,7 +259,7 @@ def _packed(value: Any, tensors: dict[str, Any]) -> Any:
     return value
 
 
-def _unpacked(value: Any, tensors: dict[str, Any]) -> Any:
+def _unpacked(value: Any, tensors: Tensors) -> Any:
     if isinstance(value, list):
         return [_unpacked(part, tensors) for part in value]
     if not isinstance(value, dict):
