@@ -4,9 +4,10 @@ import json
 import re
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from engine.core.errors import UserError
+from engine.core.json_object import JsonObject
 
 MOST_CONFIG = 4 * 2**20  # bytes; real ones have a few thousand
 MOST_HEADER = 32 * 2**20  # bytes; a model of 400 layers needs about one million
@@ -115,7 +116,7 @@ def _ratio(one: float, other: float) -> float:
     return max(one, other) / min(one, other)
 
 
-def _config(path: Path) -> dict[str, Any]:
+def _config(path: Path) -> JsonObject:
     try:
         with path.open("rb") as file:
             found = json.loads(file.read(MOST_CONFIG))
@@ -129,7 +130,7 @@ def _config(path: Path) -> dict[str, Any]:
     return found
 
 
-def _number(config: dict[str, Any], *names: str, default: int | None = None) -> int:
+def _number(config: JsonObject, *names: str, default: int | None = None) -> int:
     for name in names:
         value = config.get(name)
         if isinstance(value, int | float) and 1 <= value <= 1e9:

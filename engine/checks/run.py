@@ -1,9 +1,10 @@
 """All checks over one file, and the report that the page, the command line and the API show."""
 
-from typing import Any
+from pydantic import BaseModel, ConfigDict
 
 from engine import plugins
 from engine.checks.file import broken_rows, encoding, notes, unused_columns
+from engine.core.examples import Kind
 from engine.core.finding import Finding
 from engine.core.parsed import ParsedFile
 
@@ -19,11 +20,22 @@ def findings(parsed: ParsedFile) -> list[Finding]:
     return sorted(found, key=lambda finding: GRAVEST_FIRST[finding.severity])
 
 
-def report(parsed: ParsedFile) -> dict[str, Any]:
-    """JSON of the file: layout, kind, rows (without the broken ones) and findings."""
-    return {
-        "layout": parsed.layout,
-        "kind": parsed.kind,
-        "rows": len(parsed.examples),
-        "findings": [finding.model_dump(mode="json") for finding in findings(parsed)],
-    }
+class FileReport(BaseModel):
+    """What a file holds: its rows without the broken ones, and findings, the gravest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    layout: str
+    kind: Kind
+    rows: int
+    findings: tuple[Finding, ...]
+
+
+def report(parsed: ParsedFile) -> FileReport:
+    """The report of a file that was read."""
+    return FileReport(
+        layout=parsed.layout,
+        kind=parsed.kind,
+        rows=len(parsed.examples),
+        findings=tuple(findings(parsed)),
+    )

@@ -62,13 +62,13 @@ def check(
     read.
     """
     found = report(read_file(file, file.name, layout, _mapping(pairs, kind, no_header), group))
-    lines = [f"{found['layout']} ({found['kind']}), {found['rows']} rows"]
-    for item in found["findings"]:
-        rows = ", ".join(map(str, item["rows"][:5]))
-        where = f" (rows {rows}{', …' if item['count'] > 5 else ''})" if rows else ""
-        lines.append(f"  {item['severity']:8} {item['message']}{where} {item['hint']}".rstrip())
+    lines = [f"{found.layout} ({found.kind}), {found.rows} rows"]
+    for item in found.findings:
+        rows = ", ".join(map(str, item.rows[:5]))
+        where = f" (rows {rows}{', …' if item.count > 5 else ''})" if rows else ""
+        lines.append(f"  {item.severity:8} {item.message}{where} {item.hint}".rstrip())
     show(found, "\n".join(lines), as_json)
-    if any(item["severity"] == "error" for item in found["findings"]):
+    if any(item.severity == "error" for item in found.findings):
         click.get_current_context().exit(1)
 
 

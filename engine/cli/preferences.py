@@ -18,6 +18,7 @@ from engine.services.preferences import build as pair_service
 from engine.services.preferences import contested as contested_service
 from engine.services.preferences import export as export_service
 from engine.services.preferences.build import FIXED, REASONS, PairExport, Rows
+from engine.services.preferences.manifest import PairManifest
 from engine.services.preferences.rules import Rules
 
 SHORT = 60  # characters of a text in a list
@@ -139,11 +140,11 @@ def _value(setting: str, value: str) -> Any:
         raise UserError(f"--set {setting!r} is no value.", "Write RULE=VALUE.") from None
 
 
-def _sentence(made: PairExport, about: dict[str, Any]) -> str:
+def _sentence(made: PairExport, about: PairManifest) -> str:
     left = ", ".join(f"{n} {why}" for why, n in made.counts.items() if n and why != "votes")
     what = "answers" if made.of_ratings else "pairs"
     first = f"{made.pairs} {what} from {made.counts['votes']} votes; left out: {left or 'none'}."
-    advice = about.get("suggestion") or {}
+    advice = about.get("suggestion")
     reasons = [advice["reason"]] if advice else []
     return "\n".join([first, *about.get("warnings", []), *reasons])
 

@@ -17,6 +17,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from engine.core.errors import UserError
+from engine.core.json_object import JsonObject, number_in
 from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
 
@@ -127,7 +128,7 @@ def _chosen(argument: str) -> Chosen:
     return Chosen(folder, int(wanted))
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def _config(folder: Path) -> JsonObject:
     try:
         found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -135,11 +136,11 @@ def _config(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _depth(config: dict[str, Any]) -> int:
-    return int(config.get("num_hidden_layers") or config.get("n_layers") or 1)
+def _depth(config: JsonObject) -> int:
+    return int(number_in(config, "num_hidden_layers", number_in(config, "n_layers", 1))) or 1
 
 
-def _usual(name: str, config: dict[str, Any]) -> int:
+def _usual(name: str, config: JsonObject) -> int:
     return LAYERS.get(name) or max(1, round(0.75 * _depth(config)))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.core.errors import UserError
+from engine.core.json_object import JsonObject
 
 
 class TemplateFiles(NamedTuple):
@@ -58,15 +59,15 @@ def _ends(path: Path) -> tuple[int, ...]:
     return ()
 
 
-def _template(path: Path, config: dict[str, Any]) -> str | None:
+def _template(path: Path, config: JsonObject) -> str | None:
     own = path / "chat_template.jinja"
     if own.is_file():
         return own.read_text(encoding="utf-8")
     found = config.get("chat_template")
     if isinstance(found, list):  # several templates by name: older exports
-        named = {entry["name"]: entry["template"] for entry in found}
+        named = {e.get("name"): e.get("template") for e in found if isinstance(e, dict)}
         found = named.get("default")
-    return found
+    return found if isinstance(found, str) else None
 
 
 def _token(value: Any) -> str | None:
@@ -85,7 +86,7 @@ def _text(path: Path, name: str) -> str:
         ) from None
 
 
-def _json(path: Path, name: str) -> dict[str, Any]:
+def _json(path: Path, name: str) -> JsonObject:
     try:
         found = json.loads(_text(path, name))
     except json.JSONDecodeError as error:
@@ -95,5 +96,5 @@ def _json(path: Path, name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _optional(path: Path, name: str) -> dict[str, Any]:
+def _optional(path: Path, name: str) -> JsonObject:
     return _json(path, name) if (path / name).is_file() else {}

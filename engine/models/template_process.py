@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from engine.core.errors import UserError
 from engine.core.examples import Message
+from engine.core.json_object import JsonObject
 from engine.models.render import MAX_SOURCE, Render
 
 CPU_S = 5  # of one conversation
@@ -175,7 +176,7 @@ def _allow(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (until, most))
 
 
-def _answer(render: Render, messages: list[dict[str, Any]], open_answer: bool) -> None:
+def _answer(render: Render, messages: list[JsonObject], open_answer: bool) -> None:
     try:
         text = render([Message.model_validate(each) for each in messages], open_answer)
     except UserError as error:

@@ -9,11 +9,12 @@ import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from engine.core.context import ModelFiles
+from engine.core.json_object import JsonObject
 from engine.files import write_atomic
 
 VERSION = 2  # raise it when the same tokens would be answered otherwise
@@ -31,7 +32,7 @@ class AnswerCache:
     def __init__(self, cache: Path, key: str) -> None:
         self.folder = cache / "answers"
         self.path = self.folder / f"{_sha256(key.encode())}.json"
-        self._entries: dict[str, Any] = _read(self.path)
+        self._entries: JsonObject = _read(self.path)
         self._new = False
 
     def get(self, name: Sequence[int], kind: type[Stored]) -> Stored | None:
@@ -75,7 +76,7 @@ class Digests:
 
     def __init__(self, cache: Path) -> None:
         self.path = cache / "digests.json"
-        self._known: dict[str, Any] = _read(self.path)
+        self._known: JsonObject = _read(self.path)
         self._new = False
 
     def of(self, folder: Path) -> str:
@@ -105,7 +106,7 @@ class Digests:
         return digest
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> JsonObject:
     try:
         if path.stat().st_size > 2 * MOST_FILE_BYTES:
             return {}

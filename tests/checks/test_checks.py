@@ -153,7 +153,7 @@ def parsed(**changes) -> ParsedFile:
 
 
 def test_report_has_exactly_the_agreed_keys():
-    said_so = report(parsed(broken=[BrokenRow(3, "'output' is missing")]))
+    said_so = report(parsed(broken=[BrokenRow(3, "'output' is missing")])).model_dump(mode="json")
     assert said_so == {
         "layout": "alpaca",
         "kind": "sft",

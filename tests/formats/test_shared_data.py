@@ -132,5 +132,5 @@ def test_real_file_that_teaches_nothing_is_refused_in_words(shared_data, name):
 @pytest.mark.parametrize("name", FOUND)
 def test_known_faults_of_real_files_are_counted(shared_data, name):
     found = understand(loaded(shared_data / name))
-    said = {f["id"]: f["count"] for f in report(found)["findings"]}
+    said = {f.id: f.count for f in report(found).findings}
     assert said.items() >= FOUND[name].items()

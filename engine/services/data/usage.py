@@ -1,5 +1,6 @@
 """What a dataset version was used for: the reason why it may not be removed."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection
@@ -63,7 +64,7 @@ def relatives(conn: Connection, one: Dataset) -> set[str]:
     return {d.id for d in everything if _root(made_from, d.id) == root}
 
 
-def _root(made_from: dict[str, Any], dataset_id: str) -> str:
+def _root(made_from: Mapping[str, str | None], dataset_id: str) -> str:
     while earlier := made_from.get(dataset_id):
         dataset_id = earlier
     return dataset_id

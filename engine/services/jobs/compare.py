@@ -9,6 +9,7 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
 from engine.core.event import Event, MetricEvent
 from engine.core.job import Job
+from engine.core.json_object import JsonObject
 from engine.core.recipe import current_names
 from engine.core.result import TrainingResult
 from engine.services import access
@@ -73,7 +74,7 @@ def compare(ws: Workspace, actor: Actor, job_ids: Sequence[str]) -> RunCompariso
     )
 
 
-def differing(recipes: Sequence[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
+def differing(recipes: Sequence[JsonObject]) -> dict[str, tuple[Any, ...]]:
     """The settings that are not the same everywhere; those inside others as `lora.r`."""
     flat = [_flat(current_names(recipe)) for recipe in recipes]
     names = dict.fromkeys(name for one in flat for name in one)
@@ -81,8 +82,8 @@ def differing(recipes: Sequence[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
     return {name: row for name, row in table.items() if any(value != row[0] for value in row)}
 
 
-def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _flat(values: JsonObject, before: str = "") -> JsonObject:
+    found: JsonObject = {}
     for name, value in values.items():
         if isinstance(value, dict) and value:
             found |= _flat(value, f"{before}{name}.")

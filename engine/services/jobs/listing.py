@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any, Literal
 
@@ -114,7 +114,7 @@ def _haystack(job: Job, names: dict[str, str]) -> str:
     return " ".join(parts).casefold()
 
 
-def _texts(recipe: dict[str, Any]) -> list[str]:
+def _texts(recipe: Mapping[str, object]) -> list[str]:
     several = [value if isinstance(value, list) else [value] for value in recipe.values()]
     return [value for each in several for value in each if isinstance(value, str)]
 

@@ -1,5 +1,6 @@
 """The auto loop: start it, find the newest one, and choose what it starts from."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from engine import plugins
@@ -67,16 +68,16 @@ def usually(ws: Workspace, actor: Actor, project_id: str) -> Usual:
     )
 
 
-def _check(ws: Workspace, actor: Actor, chosen: dict[str, Any]) -> None:
+def _check(ws: Workspace, actor: Actor, chosen: Mapping[str, str | float | None]) -> None:
     if "model" not in chosen:
         raise UserError("There is no trained model to start from.", "Train a first one.")
     for field, rows in (("dataset", "train_rows"), ("dataset_test", "held_out_rows")):
         what = "held-out" if field == "dataset_test" else "training"
         if field not in chosen:
             raise UserError(f"There are no {what} questions.", "Add data with a held-out part.")
-        one = datasets.get(ws, actor, chosen[field])
+        one = datasets.get(ws, actor, str(chosen[field]))
         if one.kind not in RATEABLE or not getattr(one, rows):
             raise UserError(f"{one.label} has no {what} questions.", "Choose another dataset.")
     rule = chosen.get("rater")
     if rule is not None:
-        plugins.load("raters", rule)
+        plugins.load("raters", str(rule))

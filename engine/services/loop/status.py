@@ -1,6 +1,6 @@
 """The status of a project's loop: eight steps with their newest results, and the next action."""
 
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, TypedDict, get_args
 
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset
@@ -31,7 +31,14 @@ NEXT: dict[StepName, NextAction] = {
     "blind": "test_blind",
     "verdict": "read_verdict",
 }
-Result = dict[str, Any]  # the fields of a Step that hold its result
+
+
+class Result(TypedDict, total=False):
+    """The fields of a Step that hold its result."""
+
+    count: int
+    label: str
+    value: float
 
 
 class Stored(NamedTuple):

@@ -9,7 +9,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from engine.core import ids
 from engine.core.actor import Actor, Role
@@ -22,6 +22,7 @@ from engine.services import access
 from engine.services.data import datasets
 from engine.services.preferences import manifest, rows, side_bias
 from engine.services.preferences.gather import Gathered, gather
+from engine.services.preferences.manifest import PairManifest, Suggestion
 from engine.services.preferences.rules import Rules, Selection, select_pairs
 from engine.services.rating import audit
 from engine.store import exports, votes
@@ -155,7 +156,7 @@ def get(ws: Workspace, actor: Actor, export_id: str) -> PairExport:
     return found
 
 
-def about(ws: Workspace, actor: Actor, export_id: str) -> dict[str, Any]:
+def about(ws: Workspace, actor: Actor, export_id: str) -> PairManifest:
     """The manifest: rules, counts, agreement, rounds, warnings and the suggested settings.
 
     Exports of an earlier version of the program have none: what is known of them comes back.
@@ -164,8 +165,8 @@ def about(ws: Workspace, actor: Actor, export_id: str) -> dict[str, Any]:
     path = ws.files / datasets.get(ws, actor, one.dataset_id).file / f"{one.id}.json"
     if not path.is_file():
         known = {"watermark", "content_sha256", "pairs", "counts", "rules"}
-        return one.model_dump(mode="json", include=known)
-    found: dict[str, Any] = json.loads(path.read_text())
+        return cast("PairManifest", one.model_dump(mode="json", include=known))
+    found: PairManifest = json.loads(path.read_text())
     return found
 
 
@@ -177,16 +178,15 @@ def gone(ws: Workspace, actor: Actor, export_id: str) -> int:
     return len(read - {vote.vote_id for vote in standing})
 
 
-def suggestion(ws: Workspace, actor: Actor, dataset_id: str) -> dict[str, Any] | None:
-    """For a dataset made of votes, {"recipe": fields of a DPO recipe, "reason": a sentence}.
+def suggestion(ws: Workspace, actor: Actor, dataset_id: str) -> Suggestion | None:
+    """Settings for a dataset made of votes, with the reason.
 
     None for other datasets, and where TRL's defaults of this program do.
     """
     dataset = datasets.get(ws, actor, dataset_id)
     for one in list_all(ws, actor, dataset.project_id):
         if one.dataset_id == dataset_id:
-            found: dict[str, Any] | None = about(ws, actor, one.id).get("suggestion")
-            return found
+            return about(ws, actor, one.id).get("suggestion")
     return None
 
 

@@ -1,7 +1,7 @@
 """An export as files that other programs read, and the manifest that goes with them."""
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, TypedDict, get_args
 
 from engine.core.actor import Actor
 from engine.core.errors import UserError
@@ -35,31 +35,68 @@ def files(ws: Workspace, actor: Actor, export_id: str, fmt: str) -> ExportFiles:
         raise UserError(f"These rows do not fit the format {fmt}.", f"Choose {fits}.")
     rows = datasets.rows(ws, actor, one.dataset_id)
     lines = [to_json(WRITERS[fmt](row.example)) for row in rows]
-    page = {"format": fmt, **build.about(ws, actor, export_id)}
-    page.pop("votes", None)
+    about = build.about(ws, actor, export_id)
+    page = {"format": fmt, **{name: value for name, value in about.items() if name != "votes"}}
     return ExportFiles(
         "".join(f"{line}\n" for line in lines).encode(), (to_json(page) + "\n").encode()
     )
 
 
-def _turns(prompt: tuple[Message, ...]) -> list[dict[str, str]]:
+class Turn(TypedDict):
+    """A turn as chat formats have it."""
+
+    role: str
+    content: str
+
+
+class TrlPair(TypedDict):
+    """TRL's preference format with an explicit prompt, conversational."""
+
+    prompt: list[Turn]
+    chosen: list[Turn]
+    rejected: list[Turn]
+
+
+class OpenAIInput(TypedDict):
+    """The prompt of a pair in OpenAI's format."""
+
+    messages: list[Turn]
+    tools: list[str]
+    parallel_tool_calls: bool
+
+
+class OpenAIPair(TypedDict):
+    """OpenAI's format for preference fine-tuning."""
+
+    input: OpenAIInput
+    preferred_output: list[Turn]
+    non_preferred_output: list[Turn]
+
+
+class KtoRow(TypedDict):
+    """TRL's unpaired preference format, conversational."""
+
+    prompt: list[Turn]
+    completion: list[Turn]
+    label: bool
+
+
+def _turns(prompt: tuple[Message, ...]) -> list[Turn]:
     return [{"role": turn.role, "content": turn.content} for turn in prompt]
 
 
-def _answer(text: str) -> list[dict[str, str]]:
+def _answer(text: str) -> list[Turn]:
     return [{"role": "assistant", "content": text}]
 
 
-def _trl(example: Example) -> dict[str, Any]:
-    """TRL's preference format with an explicit prompt, conversational."""
+def _trl(example: Example) -> TrlPair:
     if not isinstance(example, Preference):
         raise TypeError(example.kind)
     chosen, rejected = _answer(example.chosen), _answer(example.rejected)
     return {"prompt": _turns(example.prompt), "chosen": chosen, "rejected": rejected}
 
 
-def _openai(example: Example) -> dict[str, Any]:
-    """OpenAI's format for preference fine-tuning."""
+def _openai(example: Example) -> OpenAIPair:
     if not isinstance(example, Preference):
         raise TypeError(example.kind)
     return {
@@ -69,15 +106,14 @@ def _openai(example: Example) -> dict[str, Any]:
     }
 
 
-def _kto(example: Example) -> dict[str, Any]:
-    """TRL's unpaired preference format, conversational."""
+def _kto(example: Example) -> KtoRow:
     if not isinstance(example, Unpaired):
         raise TypeError(example.kind)
     completion = _answer(example.completion)
     return {"prompt": _turns(example.prompt), "completion": completion, "label": example.label}
 
 
-WRITERS: dict[str, Callable[[Example], dict[str, Any]]] = {
+WRITERS: dict[str, Callable[[Example], TrlPair | OpenAIPair | KtoRow]] = {
     "trl": _trl,
     "openai": _openai,
     "kto": _kto,

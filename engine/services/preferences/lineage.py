@@ -4,7 +4,7 @@ Models trained one on another are all named, the newest first, down to the base.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from engine.core.actor import Actor, Role
 from engine.core.errors import NotFound
@@ -13,18 +13,31 @@ from engine.services import projects
 from engine.services.data import datasets
 from engine.services.models import registry
 from engine.services.preferences import build
+from engine.services.preferences.manifest import PairManifest
 from engine.store.connect import reading
 from engine.store.exports import PairExport, list_all
 from engine.workspace import Workspace
 
 
-def of_model(ws: Workspace, actor: Actor, model_id: str) -> list[dict[str, Any]]:
+class LineageStep(TypedDict, total=False):
+    """A model, the data it learned from, and what is known of the votes behind that."""
+
+    model: str
+    id: str
+    kind: str
+    dataset: str
+    dataset_sha256: str
+    pairs: PairManifest
+    votes_gone: int
+
+
+def of_model(ws: Workspace, actor: Actor, model_id: str) -> list[LineageStep]:
     """JSON of the model and of all that it was trained from; `pairs` where votes are behind it."""
     actor.require(Role.TRAINER)
     return [_step(ws, actor, model) for model in registry.lineage(ws, actor, model_id)]
 
 
-def of_folder(ws: Workspace, actor: Actor, folder: Path) -> list[dict[str, Any]]:
+def of_folder(ws: Workspace, actor: Actor, folder: Path) -> list[LineageStep]:
     """The same for the folder of a trained model; NotFound where no model lies there."""
     actor.require(Role.TRAINER)
     wanted = folder.resolve()
@@ -72,16 +85,17 @@ def _everything(ws: Workspace, actor: Actor) -> list[Model]:
     ]
 
 
-def _step(ws: Workspace, actor: Actor, model: Model) -> dict[str, Any]:
-    found: dict[str, Any] = {"model": model.name, "id": model.id, "kind": model.kind}
+def _step(ws: Workspace, actor: Actor, model: Model) -> LineageStep:
+    found: LineageStep = {"model": model.name, "id": model.id, "kind": model.kind}
     if model.dataset_id is None:
         return found
     dataset = datasets.get(ws, actor, model.dataset_id)
-    found |= {"dataset": dataset.label, "dataset_sha256": dataset.sha256}
+    found["dataset"], found["dataset_sha256"] = dataset.label, dataset.sha256
     made = _exports(ws, actor, dataset.id)
     if made:
         about = build.about(ws, actor, made[0].id)
         kept = ("watermark", "content_sha256", "rules_sha256", "rounds", "agreement", "counts")
-        found["pairs"] = {key: about[key] for key in kept if key in about}
+        known = {name: value for name, value in about.items() if name in kept}
+        found["pairs"] = cast("PairManifest", known)
         found["votes_gone"] = build.gone(ws, actor, made[0].id)
     return found

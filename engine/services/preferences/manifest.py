@@ -4,9 +4,10 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
+from typing import TypedDict, cast
 
 from engine.core.examples import Example, Preference
+from engine.core.json_object import JsonObject
 from engine.services.preferences.gather import Gathered
 from engine.services.preferences.rules import PreferencePair, Rules, Selection
 from engine.stats.agreement import Agreement, agreement
@@ -21,13 +22,63 @@ MOST_NOISE = 0.3
 LOPSIDED = 0.6
 
 
+class RoundOfExport(TypedDict, total=False):
+    """A round whose votes an export read; the last four where its plan names them."""
+
+    id: str
+    name: str
+    plan_sha256: str
+    models: list[str]
+    temperature: float
+    max_new_tokens: int
+    seed: int
+    dataset: str
+
+
+class DpoSettings(TypedDict, total=False):
+    """Fields of a DPO recipe."""
+
+    loss_type: list[str]
+    loss_weights: list[float]
+    trl: JsonObject
+
+
+class Suggestion(TypedDict):
+    """Settings for pairs from votes that often disagree, and the reason in a sentence."""
+
+    recipe: DpoSettings
+    reason: str
+
+
+class PairManifest(TypedDict, total=False):
+    """What an export was made of; one of an earlier version knows less.
+
+    `agreement` is the JSON of stats.agreement.Agreement, `raters` the votes of each, most first.
+    """
+
+    rules: JsonObject
+    rules_sha256: str
+    watermark: str
+    content_sha256: str
+    rows: int
+    pairs: int
+    counts: dict[str, int]
+    agreement: JsonObject
+    raters: list[int]
+    longer_chosen: float | None
+    rounds: list[RoundOfExport]
+    suggestion: Suggestion | None
+    warnings: list[str]
+    votes: list[str]
+
+
 def manifest(
     gathered: Gathered,
     judged: Selection,
     rules: Rules,
     rows: Sequence[Example],
     content_sha256: str,
-) -> dict[str, Any]:
+) -> PairManifest:
     """JSON that is the same for the same votes and rules: no clock, no names of raters."""
     chosen = rules.model_dump(mode="json")
     agreed = agreement_of(gathered.counted)
@@ -50,18 +101,17 @@ def manifest(
     }
 
 
-def _round(gathered: Gathered, number: int) -> dict[str, Any]:
+def _round(gathered: Gathered, number: int) -> RoundOfExport:
     one = gathered.rounds[number]
     kept = ("temperature", "max_new_tokens", "seed", "dataset")
     given = one.plan.model_dump(mode="json")
-    decoding = {key: given[key] for key in kept if key in given}
-    return {
+    found: RoundOfExport = {
         "id": one.id,
         "name": one.name,
         "plan_sha256": one.plan_sha256,
         "models": [one.arm_new, one.arm_base],
-        **decoding,
     }
+    return cast("RoundOfExport", found | {key: given[key] for key in kept if key in given})
 
 
 def agreement_of(votes: Sequence[LiveVote]) -> Agreement:
@@ -80,7 +130,7 @@ def longer_chosen(rows: Sequence[Example]) -> float | None:
 
 def suggestion(
     pairs: Sequence[PreferencePair], agreed: Agreement, rules: Rules
-) -> dict[str, Any] | None:
+) -> Suggestion | None:
     """Settings of a DPO recipe for votes of raters who often disagree, with the reason.
 
     None where they agree, where too few pairs have two votes, and where every vote is a row
@@ -91,7 +141,7 @@ def suggestion(
     if agreed.raw >= SURE or agreed.items < SHARED:
         return None
     wrong = min(MOST_NOISE, expected_wrong(pairs, agreed.noise))
-    recipe = {
+    recipe: DpoSettings = {
         "loss_type": ["robust", "sft"],
         "loss_weights": [1.0, 0.2],
         "trl": {"label_smoothing": round(wrong, 3)},

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from engine.core.errors import UserError
 from engine.work.harness import names
@@ -10,10 +10,18 @@ from engine.work.harness import names
 LOCAL_FIX = "Look into the task's file."
 
 
+class LoadedTasks(TypedDict):
+    """The harness's own objects by name, as its TaskManager gives them."""
+
+    tasks: dict[str, object]
+    groups: dict[str, object]
+    group_map: dict[str, object]
+
+
 class Tasks(NamedTuple):
     """What `lm_eval.evaluate` takes, and how many questions that is."""
 
-    loaded: dict[str, Any]
+    loaded: LoadedTasks
     questions: int
 
 
@@ -23,15 +31,16 @@ def load(
     """The tasks by name, of the folder `own` first; UserError names the one that can't be had."""
     names.check(wanted, _own(own).all_tasks if own else ())
     names.check(wanted, _own(own).all_tasks if own else ())
-    whole: dict[str, Any] = {"tasks": {}, "groups": {}, "group_map": {}}
+    whole: LoadedTasks = {"tasks": {}, "groups": {}, "group_map": {}}
     for name in dict.fromkeys(wanted):
         part = _one(name, _manager(name, own))
         if twice := whole["tasks"].keys() & part["tasks"].keys():
             raise UserError(
                 f"{name} holds {min(twice)}, which is asked already.", "Name only one of the two."
             )
-        for key, found in whole.items():
-            found.update(part.get(key) or {})
+        whole["tasks"].update(part["tasks"])
+        whole["groups"].update(part.get("groups") or {})
+        whole["group_map"].update(part.get("group_map") or {})
     for name, task in whole["tasks"].items():
         _refuse(name, task)
         _set_examples(task, num_fewshot, seed)
@@ -60,9 +69,9 @@ def _is_whole(manager: Any, name: str) -> bool:
     return not isinstance(parts, list) or all(part in manager.all_tasks for part in parts)
 
 
-def _one(name: str, manager: Any) -> dict[str, Any]:
+def _one(name: str, manager: Any) -> LoadedTasks:
     try:
-        found: dict[str, Any] = manager.load([name])
+        found: LoadedTasks = manager.load([name])
     except Exception as error:  # task files are programs of others: they may raise anything
         raise UserError(*_why(name, error)) from error
     return found
