@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import gradio as gr
 
@@ -11,15 +11,27 @@ from ui.components.page import Page, PageName
 
 Tone = Literal["neutral", "good", "warn", "bad", "busy"]
 
+
+class EventOptions(TypedDict, total=False):
+    """How Gradio runs a handler: the keywords of its events that pages set."""
+
+    api_visibility: Literal["private"]
+    show_progress: Literal["hidden"]
+    show_progress_on: list[gr.components.Component]
+    preprocess: bool
+    queue: bool
+    trigger_mode: Literal["always_last"]
+
+
 # Each change of an event's progress goes to every component that any event so far could show it
 # on, and Gradio's page looks for each of them in its whole tree: 443 at a time, 125,000 while this
 # page opened. An event that shows nothing names no component.
-QUIET: dict[str, Any] = {
+QUIET: EventOptions = {
     "api_visibility": "private", "show_progress": "hidden", "show_progress_on": [],
 }  # fmt: skip
 # A dropdown refuses what is not among the choices of this moment, and another look may just have
 # changed them; what takes the values checks every one itself.
-RAW: dict[str, Any] = {**QUIET, "preprocess": False}
+RAW: EventOptions = {**QUIET, "preprocess": False}
 FIRST_TAB: PageName = "home"  # selected when the page opens
 MINUTE, HOUR, DAY = 60, 3600, 86400
 OPEN_SIGN = '<path d="M12 21a9 9 0 1 1 9-9"/><path d="M17.5 8.5 21 12l3.4-3.4"/>'
@@ -131,7 +143,7 @@ def live(
     inputs: Any,
     outputs: Any,
     every: float = 2.0,
-    how: dict[str, Any] = QUIET,
+    how: EventOptions = QUIET,
 ) -> gr.Timer:
     """Run `refresh` each `every` seconds while the tab is selected, and only then."""
     name = str(page.tab.id)

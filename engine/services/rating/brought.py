@@ -10,6 +10,7 @@ from engine.core import ids
 from engine.core.given_votes import GivenAnswer, GivenRating, GivenVote
 from engine.core.rating import (
     Answer,
+    AssignmentState,
     Comparison,
     ComparisonKind,
     Mode,
@@ -179,7 +180,14 @@ class _Builder:
         if said.right is not None and not self.one.states_sides and self._swapped(pair):
             left_is, choice = OTHER[left_is], TURNED.get(choice, choice)
         seat = Assignment(
-            ids.token(), pair.id, self.one.id, said.rater, left_is, "voted", said.at, said.at
+            ids.token(),
+            pair.id,
+            self.one.id,
+            said.rater,
+            left_is,
+            AssignmentState.VOTED,
+            said.at,
+            said.at,
         )
         self.votes.append(BroughtVote(seat, ids.new("vote"), choice, said.details))
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, TypedDict, get_args
 
 import gradio as gr
 
@@ -209,6 +209,22 @@ def target(page: str, wanted: str) -> NavigationTarget:
     return shown.get(page, NavigationTarget())
 
 
+class HomeValues(TypedDict, total=False):
+    """The value of each part of the page that a poll may change."""
+
+    notes: str
+    welcome: bool
+    here: bool
+    demo: str
+    words: str
+    go: str
+    try_demo: bool
+    cards: str
+    changes: str
+    picture: str
+    report: str
+
+
 def on_poll(ws: Workspace, setup: Setup, project: str | None, seen: HomeView) -> list[Any]:
     """The view and an update for every part; all skipped while nothing changed."""
     worker = lifecycle.worker_alive(ws, who(ws))
@@ -217,7 +233,7 @@ def on_poll(ws: Workspace, setup: Setup, project: str | None, seen: HomeView) ->
     if project is None or project not in {one.id for one in known}:
         return REFRESHER.changed(seen, {"notes": notes, "welcome": True, "here": False})
     now, demo = _demo(ws, project, seen)
-    values: dict[str, Any] = {"notes": notes, "welcome": False, "here": True, "demo": demo}
+    values: HomeValues = {"notes": notes, "welcome": False, "here": True, "demo": demo}
     since = dashboards.visit(ws, who(ws), project)
     revision = (project, projects.revision(ws, who(ws), project), since, worker)
     if revision != seen.revision:
@@ -228,7 +244,7 @@ def on_poll(ws: Workspace, setup: Setup, project: str | None, seen: HomeView) ->
 
 def _of_project(
     ws: Workspace, project: str, seen: HomeView, worker: bool
-) -> tuple[HomeView, dict[str, Any]]:
+) -> tuple[HomeView, HomeValues]:
     """What is drawn anew when something is stored about the project."""
     stands = status(ws, who(ws), project)
     demo = _newest_demo(ws, project)
@@ -245,7 +261,7 @@ def _of_project(
     }
 
 
-def _cards(ws: Workspace, project: str, worker: bool, *, begun: bool) -> dict[str, str]:
+def _cards(ws: Workspace, project: str, worker: bool, *, begun: bool) -> HomeValues:
     if not begun:
         return {"cards": "", "changes": ""}
     found = dashboards.dashboard(ws, who(ws), project)

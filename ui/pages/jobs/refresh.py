@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import gradio as gr
 
@@ -34,6 +34,11 @@ NEXT = {
 NO_MATCH = '<p class="tl-hint">No job matches.</p>'
 
 
+# what a chart is drawn from: (job id, measurements, trials, whether it is over), and the job
+ChartSource = tuple[tuple[str, int, int, bool], Job]
+Chart = ChartSource | tuple[()]  # empty where nothing is drawn
+
+
 @dataclass(frozen=True)
 class JobsView(Drawn):
     """What one browser session shows of the Jobs page: the job somebody picked, the one shown."""
@@ -54,11 +59,53 @@ class ListFilter(NamedTuple):
 ANYTHING = ListFilter()
 
 
+class JobsValues(TypedDict, total=False):
+    """The value of each part that a look may change; `run` is only remembered.
+
+    The edit fields hold the id of the job beside their text, the charts what decides how they look.
+    """
+
+    empty: bool
+    body: bool
+    tag_filter: list[str]
+    cards: str
+    compare_box: bool
+    compared: list[tuple[str, str]]
+    overlay_box: bool
+    overlay: tuple[tuple[str, int], ...]
+    compare_table: str
+    run: tuple[str, State, str, str, tuple[str, ...]] | None
+    top: str
+    onward: str
+    again: bool
+    resume: bool
+    keep: bool
+    stop: bool
+    sure: tuple[str, bool]
+    report: str
+    study_box: bool
+    study: Chart
+    losses_box: bool
+    losses: Chart
+    margins_box: bool
+    margins: Chart
+    samples: str
+    rates_box: bool
+    rates: Chart
+    name: tuple[str, str]
+    tags: tuple[str, str]
+    note: tuple[str, str]
+    delete: bool
+    sure_delete: str
+    settings: str
+    log: str
+
+
 class JobsRefresh(NamedTuple):
     """What a look found: the view, the value of each part, and how its charts are drawn."""
 
     view: JobsView
-    values: dict[str, Any]
+    values: JobsValues
     draws: dict[str, Update] = {}  # noqa: RUF012  (never changed in place)
 
 
@@ -125,9 +172,14 @@ def read_parts(
     waits = {one.job_id: one for one in queue.queue(ws, who(ws))} if seen.live else {}
     listed = matching(ws, project, found, asked)
     cards = render.cards(listed, job.id, waits, seen.tracks) if listed else NO_MATCH
-    values = {"empty": False, "body": True, "cards": cards, **_choices(found)}
-    values |= opened(ws, project, job, waits.get(job.id), seen)
-    values |= _compared(ws, project, compared, seen)
+    values: JobsValues = {
+        "empty": False,
+        "body": True,
+        "cards": cards,
+        **_choices(found),
+        **opened(ws, project, job, waits.get(job.id), seen),
+        **_compared(ws, project, compared, seen),
+    }
     return JobsRefresh(seen, values, {**_plots(seen, compared), **_fields(asked)})
 
 
@@ -150,7 +202,7 @@ def chosen(found: list[Job], picked: str) -> Job:
 
 def opened(
     ws: Workspace, project: str, job: Job, waits: Waiting | None, view: JobsView
-) -> dict[str, Any]:
+) -> JobsValues:
     """The parts of one run's page; a run that is over and drawn is left as it is."""
     track = view.track(job.id)
     run = (job.id, job.state, job.name, job.note, job.tags)
@@ -171,7 +223,7 @@ def opened(
     }
 
 
-def _buttons(job: Job, goes_on: bool) -> dict[str, Any]:
+def _buttons(job: Job, goes_on: bool) -> JobsValues:
     going, trains = not job.over and not job.cancel_requested, lifecycle.trains(job.kind)
     return {
         "stop": going,
@@ -185,32 +237,41 @@ def _buttons(job: Job, goes_on: bool) -> dict[str, Any]:
     }
 
 
-def _edited(job: Job) -> dict[str, Any]:
+def _edited(job: Job) -> JobsValues:
     """What the edit fields hold: set anew only with another run, or when it was changed."""
-    values = {"name": job.name, "note": job.note, "tags": ", ".join(job.tags)}
-    return {name: (job.id, value) for name, value in values.items()}
-
-
-def _drawings(job: Job, track: Track) -> dict[str, Any]:
-    drawing = (job.id, track.measured, len(track.trials), job.over)
-    seen = {
-        "losses": any("loss" in e.data or "eval_loss" in e.data for e in track.metrics),
-        "margins": curves.has_preferences(track.metrics),
-        "rates": curves.has_rates(track.metrics),
-        "study": studies.has_picture(job, track),
+    return {
+        "name": (job.id, job.name),
+        "note": (job.id, job.note),
+        "tags": (job.id, ", ".join(job.tags)),
     }
-    boxes = {f"{name}_box": there for name, there in seen.items()}
-    return boxes | {name: (drawing, job) if there else () for name, there in seen.items()}
 
 
-def _choices(found: list[Job]) -> dict[str, Any]:
+def _drawings(job: Job, track: Track) -> JobsValues:
+    source: Chart = ((job.id, track.measured, len(track.trials), job.over), job)
+    losses = any("loss" in e.data or "eval_loss" in e.data for e in track.metrics)
+    margins = curves.has_preferences(track.metrics)
+    rates = curves.has_rates(track.metrics)
+    study = studies.has_picture(job, track)
+    return {
+        "losses_box": losses,
+        "losses": source if losses else (),
+        "margins_box": margins,
+        "margins": source if margins else (),
+        "rates_box": rates,
+        "rates": source if rates else (),
+        "study_box": study,
+        "study": source if study else (),
+    }
+
+
+def _choices(found: list[Job]) -> JobsValues:
     trainings = [(f"{job.name}, {names.moment(job.created_at)}", job.id)
                  for job in found if lifecycle.trains(job.kind)]  # fmt: skip
     tags = sorted({tag for job in found for tag in job.tags}, key=str.casefold)
     return {"tag_filter": tags, "compared": trainings, "compare_box": len(trainings) > 1}
 
 
-def _compared(ws: Workspace, project: str, found: list[Job], view: JobsView) -> dict[str, Any]:
+def _compared(ws: Workspace, project: str, found: list[Job], view: JobsView) -> JobsValues:
     if len(found) < compare.FEWEST:
         return {"overlay_box": False, "overlay": (), "compare_table": side_by_side.ASK}
     called = names.of_models(ws, project) | names.of_datasets(ws, project)

@@ -185,7 +185,7 @@ def _warning(job: Job) -> str:
     return markup.notice(OVERFIT, "warn") if job.result_as(TrainingResult).overfit else ""
 
 
-def _models(recipe: dict[str, Any]) -> list[str]:
+def _models(recipe: Mapping[str, Any]) -> list[str]:
     several = recipe.get("models")
     if several:
         return [str(each) for each in several]

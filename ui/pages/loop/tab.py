@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import gradio as gr
 
@@ -125,12 +125,31 @@ def poll(ws: Workspace, project: str | None, seen: LoopView) -> list[Any]:
         seen, values = of_project(ws, project, seen)
         seen = replace(seen, revision=(*revision[:2], seen.picked))
     else:
-        values = {}
+        values = LoopValues()
     seen, going = _auto_loop(ws, seen)
     return REFRESHER.changed(seen, {**values, **going})
 
 
-def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, dict[str, Any]]:
+class LoopValues(TypedDict, total=False):
+    """The value of each part of the page that a poll may change."""
+
+    words: str
+    go: str
+    empty: bool
+    body: bool
+    headline: str
+    chart: str
+    chosen: str
+    links: bool
+    promote: bool
+    champion: str
+    back: bool
+    rules: str
+    progress: str
+    stop: bool
+
+
+def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, LoopValues]:
     """The view, and what every part shows of the project but the progress of its auto loop."""
     told = history(ws, who(ws), project)
     called = names.of_models(ws, project)
@@ -157,7 +176,7 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, d
     }
 
 
-def _auto_loop(ws: Workspace, seen: LoopView) -> tuple[LoopView, dict[str, Any]]:
+def _auto_loop(ws: Workspace, seen: LoopView) -> tuple[LoopView, LoopValues]:
     """The progress of the auto loop, its events read from where the last poll ended."""
     job = lifecycle.get(ws, who(ws), seen.job_id) if seen.job_id else None
     now = refresh.reading(ws, seen, [job] if job else [])

@@ -10,6 +10,7 @@ from engine.services import playground
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 from ui.components import markup
+from ui.components.markup import EventOptions
 from ui.components.page import Page
 from ui.web.errors import shows_errors
 from ui.web.session import who
@@ -111,7 +112,7 @@ def wire(
     talk: gr.State,
     panel: SavedQuestionsPanel,
     again: gr.Dropdown,
-    raw: dict[str, Any],
+    raw: EventOptions,
 ) -> None:
     """Let the buttons do what they say; `again` is the list of saved questions."""
 

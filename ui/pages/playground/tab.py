@@ -1,6 +1,6 @@
 """Play: ask a question, read the answers of several models side by side as they are written."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import gradio as gr
 
@@ -145,11 +145,23 @@ def shown_question(ws: Workspace, project: str | None, talk: Talk) -> tuple[Talk
     return render.follow(ws, known, job), job
 
 
+class PlaygroundValues(TypedDict, total=False):
+    """The value of each part of the tab."""
+
+    go: bool
+    stop: bool
+    timer: bool
+    answers: str
+    history: str
+    earlier: bool
+    box: bool
+
+
 def whole(ws: Workspace, project: str | None, talk: Talk) -> list[Any]:
     """The view and an update for every part of the tab, for the shown question."""
     talk, job = shown_question(ws, project, talk)
     live = job is not None and not job.over
-    values: dict[str, Any] = dict.fromkeys(("go", "stop", "timer"), live)
+    values: PlaygroundValues = {"go": live, "stop": live, "timer": live}
     if job is None:
         ready = names.choices(ws, project)
         empty = markup.empty("Nothing asked yet", NOTHING if ready else NO_MODEL)

@@ -1,7 +1,7 @@
 """What the Rating page shows of the chosen round, by the name of its part."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from engine.core.event import ProgressEvent
 from engine.core.project import NextAction
@@ -45,9 +45,38 @@ def pick(found: list[Round], chosen: str | None) -> Round | None:
     return next((one for one in found if one.status == "open"), next(iter(found), None))
 
 
+class RatingValues(TypedDict, total=False):
+    """The value of each part of the page; `which` are (title, id) of the rounds, and the chosen.
+
+    Two are no parts and only remembered: `waits` says that answers are still written, `action` is
+    the next one of the loop.
+    """
+
+    which: tuple[tuple[tuple[str, str], ...], str | None]
+    next: bool
+    words: str
+    go: str
+    action: NextAction
+    box: bool
+    empty: bool
+    body: bool
+    about: str
+    surface: str
+    share: str
+    outcome: str
+    collect: bool
+    make: bool
+    made: str
+    onward: bool
+    every: bool
+    close: bool
+    sure: tuple[str, str]
+    waits: bool
+
+
 def read(
     ws: Workspace, project: str | None, chosen: str | None, purpose: Purpose | None = None
-) -> dict[str, Any]:
+) -> RatingValues:
     """All that the tab shows for the chosen round, by the name of its part.
 
     With a purpose that is the round of it which is under way; without one, a new one is offered.
@@ -86,7 +115,7 @@ def read(
         "sure": (one.id, one.status),
         "waits": one.status == "preparing",
         # where the round itself asks for nothing more
-        **({"next": False} if asks else _bar(ws, project)),
+        **(RatingValues(next=False) if asks else _bar(ws, project)),
     }  # fmt: skip
 
 
@@ -95,7 +124,7 @@ def under_way(one: Round) -> bool:
     return one.status in ("preparing", "open")
 
 
-def _first(ws: Workspace, project: str | None) -> dict[str, Any]:
+def _first(ws: Workspace, project: str | None) -> RatingValues:
     """Before the first round: the panel that starts one, or what has to come before it."""
     if project is None:
         return {"box": False, "next": False}
@@ -104,7 +133,7 @@ def _first(ws: Workspace, project: str | None) -> dict[str, Any]:
     return {**bar, "box": ready, "next": not ready}
 
 
-def _bar(ws: Workspace, project: str) -> dict[str, Any]:
+def _bar(ws: Workspace, project: str) -> RatingValues:
     """The next action of the loop."""
     stands = status(ws, who(ws), project)
     title = loop_words.ACTIONS[stands.next_action].title

@@ -1,6 +1,6 @@
 """The panel that starts a round, and what a round of that size can show."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import gradio as gr
 
@@ -19,13 +19,21 @@ from ui.pages.rating import options
 from ui.pages.rating.options import OptionFields, default
 from ui.web.session import who
 
+
+class BoxWords(TypedDict):
+    """What a dropdown is called, and the help below it."""
+
+    label: str
+    info: str
+
+
 PURPOSES: list[tuple[str, Purpose]] = [
     ("Collect preferences for training", "train_pairs"),
     ("Blind test of two models", "blind_eval"),
     ("A/A test: a model against itself", "aa_control"),
     ("Practice for raters", "calibration"),
 ]
-WORDS: dict[Purpose, tuple[dict[str, Any], dict[str, Any]]] = {
+WORDS: dict[Purpose, tuple[BoxWords, BoxWords]] = {
     "train_pairs": (
         {"label": "First answer from", "info": "Usually your newest model"},
         {"label": "Second answer from", "info": "The same model again gives a second sample"},

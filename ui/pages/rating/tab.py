@@ -17,7 +17,7 @@ from ui.components import loop_words, markup
 from ui.components.page import NavigationTarget, Page
 from ui.components.refresh import Refresher, mark, shown, text_or_hidden
 from ui.pages.rating import raters, start
-from ui.pages.rating.refresh import RatingView, latest, read
+from ui.pages.rating.refresh import RatingValues, RatingView, latest, read
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -108,7 +108,7 @@ def aim_at_pairs(ws: Workspace, project: str | None, chosen: str | None) -> Navi
     return NavigationTarget(method="dpo", dataset=export.dataset_id if export else "")
 
 
-def drawn(view: RatingView, now: dict[str, Any], revision: Hashable = None) -> list[Any]:
+def drawn(view: RatingView, now: RatingValues, revision: Hashable = None) -> list[Any]:
     """The view after drawing `now`, and an update for each part that changed."""
     _, chosen = now["which"]
     waits = now.get("waits", False)

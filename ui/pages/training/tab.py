@@ -18,7 +18,7 @@ from engine.services.training import estimate
 from engine.services.training import methods as training_methods
 from engine.workspace import Workspace
 from ui.components import choice_cards, forms, markup
-from ui.components.markup import RAW
+from ui.components.markup import RAW, EventOptions
 from ui.components.page import NavigationTarget, Page
 from ui.pages.training import before_start, methods, presets, refresh, studies
 from ui.pages.training import form as layout
@@ -26,7 +26,7 @@ from ui.pages.training.form import TrainingForm
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
-AT_ONCE: dict[str, Any] = {**RAW, "queue": False}  # takes milliseconds; people type meanwhile
+AT_ONCE: EventOptions = {**RAW, "queue": False}  # takes milliseconds; people type meanwhile
 POLL_EVERY_S = 3.0
 
 
