@@ -21,6 +21,7 @@ from engine.stats import bias as biases
 from engine.stats import power as powers
 from engine.stats import ranking as rankings
 from engine.stats import rater_quality as qualities
+from engine.stats.people import RaterScore
 from engine.stats.rated_pairs import RatedPair, between, counted, hash_order_score, prompt_means
 from engine.stats.sequential import Evidence
 
@@ -125,8 +126,9 @@ def _weighed(votes: Sequence[RatedPair], new: str, other: str, alpha: float) -> 
     bad = sum(vote.choice == "both_bad" for vote in votes)
     means = list(prompt_means(votes, new).values())
     return preference.verdict(
-        scores[1], scores[0], scores[0.5] - bad, bad, means, names=(new, other), alpha=alpha
-    )
+        scores[1], scores[0], scores[0.5] - bad, bad, means, names=(new, other), alpha=alpha,
+        votes=[RaterScore(vote.prompt, vote.rater, vote.score(new)) for vote in votes],
+    )  # fmt: skip
 
 
 def _early_look(votes: Sequence[RatedPair], new: str, alpha: float) -> Evidence:

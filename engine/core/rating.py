@@ -5,6 +5,8 @@ nothing about the models. An assignment decides which of the two is shown on the
 of the mode `single` a comparison holds one answer, A, which is called good or bad.
 """
 
+import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Literal, cast
 
@@ -29,6 +31,7 @@ FlagTarget = Literal["prompt", "left", "right", "pair"]
 FlagKind = Literal[
     "unsafe", "pii", "identity_leak", "broken_render", "off_topic", "duplicate", "cannot_judge"
 ]
+Generally = Literal["better", "worse", "not shown"]
 Decision = Literal["better", "worse", "no difference shown"]
 SHOWN_CHARACTERS = 20_000  # of one answer; what lies beyond is cut and said so
 REASONS = (
@@ -329,6 +332,54 @@ def same_answer_words(identical: int) -> str:
     return f", {identical} with the same answer from both counted as ties" if identical else ""
 
 
+class Panel(BaseModel):
+    """Who voted: people, and simulated raters with the number of rules that they follow."""
+
+    model_config = ConfigDict(frozen=True)
+
+    people: int = 0
+    simulated: int = 0
+    rules: int = 0
+
+    @property
+    def words(self) -> str:
+        """As a sentence names them; simulated raters of one rule are one opinion."""
+        raters = _several(self.people, "rater")
+        if not self.simulated:
+            return raters
+        rules = _several(self.rules, "rule") if self.rules > 1 else "one rule"
+        ruled = f"{_several(self.simulated, 'rater')} of {rules}"
+        people = "person" if self.people == 1 else "people"
+        return f"{self.people} {people} and {ruled}" if self.people else ruled
+
+
+def simulated_rater(rule: str, number: int) -> str:
+    """The name under which a simulated rater votes; no person can have it."""
+    return f"simulated-{rule}-{number}"
+
+
+def opinion_of(rater: str) -> str:
+    """Whose judgement a vote is: the rater's own, or the rule's that simulated raters share."""
+    ruled = _SIMULATED.fullmatch(rater)
+    return f"simulated-{ruled[1]}" if ruled else rater
+
+
+def panel_of(raters: Iterable[str]) -> Panel:
+    """The raters of these names as people and simulated raters."""
+    names = set(raters)
+    ruled = {name for name in names if _SIMULATED.fullmatch(name)}
+    return Panel(
+        people=len(names - ruled), simulated=len(ruled), rules=len(set(map(opinion_of, ruled)))
+    )
+
+
+_SIMULATED = re.compile(r"simulated-(.+)-\d+")
+
+
+def _several(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 class Tally(BaseModel):
     """Votes of a round from the side of `arm_new`; `by_prompt`: each prompt's mean in [0, 1]."""
 
@@ -349,6 +400,21 @@ class Tally(BaseModel):
     guests: int = 0  # votes of people whom nobody knows, in none of the numbers above either
     deleted: int = 0  # votes that were deleted with all that their raters did
     identical: int = 0  # of the ties: questions with the same answer from both, that nobody saw
+    panel: Panel = Panel()
+
+
+class People(BaseModel):
+    """The win rate with raters as well as questions drawn by chance, and what it shows.
+
+    `raters` counts raters who judge for themselves: simulated ones of one rule are one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    raters: int
+    low: float
+    high: float
+    decision: Generally
 
 
 class Verdict(BaseModel):
@@ -357,6 +423,8 @@ class Verdict(BaseModel):
     `n` counts votes, `decisive` those with a winner. `detectable` is the smallest true win rate
     (ties as half) that a test of this size shows in 80 of 100 cases; None where it shows none.
     `identical` of the ties are questions with the same answer from both, which nobody voted on.
+    The decision is about the raters of `panel`, where that is known; `people` is about people in
+    general, None below four raters.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -378,3 +446,5 @@ class Verdict(BaseModel):
     ties: int
     both_bad: int
     identical: int = 0
+    panel: Panel | None = None
+    people: People | None = None

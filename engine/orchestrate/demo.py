@@ -20,7 +20,7 @@ from engine.core.evaluation import Evaluation
 from engine.core.job import Job
 from engine.core.json_object import JsonObject
 from engine.core.outcome import Outcome
-from engine.core.rating import Purpose, Round, Verdict
+from engine.core.rating import Purpose, Round, Verdict, simulated_rater
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, default_epochs
 from engine.core.result import DemoResult
@@ -149,7 +149,7 @@ def simulate(ws: Workspace, one: Round, rule: str, number: int, seed: int) -> in
     """
     if one.status != "open":
         return 0
-    rater = Actor(name=f"simulated-{rule}-{number + 1}", role=Role.RATER,
+    rater = Actor(name=simulated_rater(rule, number + 1), role=Role.RATER,
                   projects=frozenset({one.project_id}))  # fmt: skip
     judge = plugins.load("raters", rule)
     rng = random.Random(f"{seed} {number} {one.name}")

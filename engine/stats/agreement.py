@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import binom
 
 from engine.core.errors import UserError
+from engine.stats.noise import Split, VoteNoise, vote_noise
 
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
 Value = str | int | float
@@ -33,7 +34,7 @@ class Agreement(BaseModel):
     are flipped (`noise_rate` of `decided`); None where votes have more than two answers without
     the tie, or agree in one half or fewer. `ac1` is Gwet's coefficient, for votes that are nearly
     all alike. `majority_noise` is the share of items that a majority of three such raters gets
-    wrong, at least.
+    wrong, at least. `flips` says how much more it may be where items differ in how hard they are.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,6 +50,7 @@ class Agreement(BaseModel):
     majority_noise: float | None = None
     decided: float | None = None
     decided_items: int = 0
+    flips: VoteNoise | None = None
 
 
 class RaterPair(BaseModel):
@@ -82,6 +84,7 @@ def agreement(
     decided = _table(_paired_counts([row for row in rows if tie is None or row[2] != tie], level))
     winners = _raw(decided) if decided.size and decided.shape[1] <= 2 else None
     noise = noise_rate(winners)
+    flips = _flips(decided) if noise is not None else None
     return Agreement(
         alpha=alpha,
         raters=len({rater for _, rater, _ in rows}),
@@ -89,12 +92,19 @@ def agreement(
         values=int(table.sum()),
         raw=raw,
         noise=noise,
-        sentence=_sentence(alpha, raw, len(counts), _flipped(winners, noise, len(decided), tie)),
+        sentence=_sentence(alpha, raw, len(counts), _flipped(winners, flips, len(decided), tie)),
         ac1=ac1(table),
         majority_noise=None if noise is None else majority_noise(noise),
         decided=winners,
         decided_items=len(decided) if winners is not None else 0,
+        flips=flips,
     )
+
+
+def _flips(decided: NDArray[np.int_]) -> VoteNoise | None:
+    """The noise of items with one or two different answers."""
+    table = np.pad(decided, ((0, 0), (0, 2 - decided.shape[1])))
+    return vote_noise([Split(one, other) for one, other in table.tolist()])
 
 
 def _check(rows: Sequence[Vote], level: str) -> None:
@@ -180,9 +190,9 @@ def majority_noise(noise: float, raters: int = 3) -> float:
     return float(binom.sf(raters // 2, raters, noise))
 
 
-def _flipped(decided: float | None, noise: float | None, items: int, tie: Value | None) -> str:
+def _flipped(decided: float | None, flips: VoteNoise | None, items: int, tie: Value | None) -> str:
     """The noise in words; empty where votes do not tell it."""
-    if decided is None or noise is None:
+    if decided is None or flips is None:
         return ""
     where = ""
     if tie is not None:
@@ -190,7 +200,11 @@ def _flipped(decided: float | None, noise: float | None, items: int, tie: Value 
             f"where both name a winner ({items} item{'s' if items != 1 else ''}) on "
             f"{decided * 100:.0f} %, "
         )
-    return f"{where}at least {noise * 100:.0f} % of votes flipped"
+    said = f"{where}at least {flips.least * 100:.0f} % of votes flipped"
+    if flips.shape is None:
+        return said
+    likely, most = (f"{share * 100:.0f} %" for share in (flips.likely, flips.most))
+    return f"{said}, likely {likely}, up to {most} where some items are hard"
 
 
 def _sentence(alpha: float | None, raw: float | None, items: int, flipped: str) -> str:

@@ -9,6 +9,8 @@ from engine.core.errors import UserError
 from engine.stats.intervals import p_words
 from engine.stats.rated_pairs import RatedPair, counted
 
+SIDE_ALPHA = 0.01  # with many raters, 5 % would flag an honest one every time
+
 
 class PositionBias(BaseModel):
     """`share` is the part of the one-sided votes that went left, 0.5 where there are none."""
@@ -23,11 +25,8 @@ class PositionBias(BaseModel):
     sentence: str
 
 
-def position_bias(left: int, right: int, alpha: float = 0.01) -> PositionBias:
-    """An exact test of whether votes fall on both sides alike; UserError for negative counts.
-
-    1 % by default: with many raters, 5 % would flag an honest one every time.
-    """
+def position_bias(left: int, right: int, alpha: float = SIDE_ALPHA) -> PositionBias:
+    """An exact test of whether votes fall on both sides alike; UserError for negative counts."""
     if left < 0 or right < 0:
         raise UserError("Votes cannot be negative.", "Give the numbers of left and right votes.")
     n = left + right
@@ -45,13 +44,13 @@ class RaterPosition(PositionBias):
     rater: str
 
 
-def position_of(rated: Sequence[RatedPair], alpha: float = 0.01) -> PositionBias:
+def position_of(rated: Sequence[RatedPair], alpha: float = SIDE_ALPHA) -> PositionBias:
     """The position bias of a whole round; gold items and repeats are left out."""
     sides = [pair.choice for pair in counted(rated)]
     return position_bias(sides.count("left"), sides.count("right"), alpha)
 
 
-def position_by_rater(rated: Sequence[RatedPair], alpha: float = 0.01) -> list[RaterPosition]:
+def position_by_rater(rated: Sequence[RatedPair], alpha: float = SIDE_ALPHA) -> list[RaterPosition]:
     """Each rater's position bias, the most surprising first."""
     sides: dict[str, list[str]] = {}
     for pair in counted(rated):

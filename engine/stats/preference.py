@@ -7,10 +7,22 @@ import numpy as np
 from scipy.stats import binomtest, norm, t
 
 from engine.core.errors import UserError
-from engine.core.rating import Decision, Verdict, same_answer_words, tally_words
+from engine.core.rating import (
+    Decision,
+    Panel,
+    People,
+    Verdict,
+    opinion_of,
+    panel_of,
+    same_answer_words,
+    tally_words,
+)
 from engine.stats.intervals import SAME, Interval, mean_interval, p_words, wilson
 from engine.stats.paired import sign_flip_p
+from engine.stats.people import FEWEST_RATERS, RaterScore, people
 from engine.stats.power import detectable, wins_needed
+
+EVEN = 0.4  # an A/A round is even where its interval lies within this and its mirror
 
 
 class _Test(NamedTuple):
@@ -30,6 +42,7 @@ def verdict(
     names: tuple[str, str] = ("the new model", "the baseline"),
     identical: int = 0,
     alpha: float = 0.05,
+    votes: Sequence[RaterScore] = (),
 ) -> Verdict:
     """Whether the first of `names` is better; `by_prompt` holds each prompt's mean in [0, 1].
 
@@ -37,8 +50,9 @@ def verdict(
     the win rate leaves out one half. With one vote a prompt, p is the exact binomial test on
     decisive votes and the interval is Bonett and Price's adjusted Wald (so of 100 decisive votes
     61 wins are needed). Where raters overlap, votes on a prompt are not independent: both come
-    from the prompts' means, p by sign flips and the interval by Student's t. UserError for counts
-    that cannot be.
+    from the prompts' means, p by sign flips and the interval by Student's t. `votes` tell whose
+    they are: the sentence names the raters, and from four on says what holds for people in general.
+    UserError for counts that cannot be.
     """
     _check((wins, losses, ties, both_bad), by_prompt)
     n, decisive = wins + losses + ties + both_bad, wins + losses
@@ -48,15 +62,19 @@ def verdict(
     test = _clustered(by_prompt or (), alpha) if overlap else _single(wins, losses, n, alpha)
     rate = wins / decisive if decisive else 0.5
     low, high = wilson(rate, decisive, 1 - alpha) if decisive else (0.0, 1.0)
+    panel = panel_of(vote.rater for vote in votes) if votes else None
+    general = _general(votes, identical, alpha, _decide(test, alpha))
+    said = _sentence(
+        test,
+        names,
+        counts,
+        decisive,
+        alpha,
+        _measured(questions, identical) if overlap or identical else "",
+        panel,
+    )
     return Verdict(
-        sentence=_sentence(
-            test,
-            names,
-            counts,
-            decisive,
-            alpha,
-            _measured(questions, identical) if overlap or identical else "",
-        ),
+        sentence=f"{said} {general_words(_decide(test, alpha), panel, general)}".strip(),
         decision=_decide(test, alpha),
         **test._asdict(),
         n=n,
@@ -69,7 +87,48 @@ def verdict(
         ties=ties,
         both_bad=both_bad,
         identical=identical,
+        panel=panel,
+        people=general,
     )
+
+
+def _general(
+    votes: Sequence[RaterScore], identical: int, alpha: float, decision: Decision
+) -> People | None:
+    """What holds for people in general; nothing that the votes do not show of their own raters."""
+    found = people(
+        [vote._replace(rater=opinion_of(vote.rater)) for vote in votes], identical, alpha
+    )
+    if found is None or found.decision == decision:
+        return found
+    return found.model_copy(update={"decision": "not shown"})
+
+
+def votes_for_even(alpha: float = 0.05) -> int:
+    """Votes without ties after which an even A/A round has its interval within `EVEN`."""
+    votes = 2
+    while bonett_price(votes // 2, votes // 2, votes, 1 - alpha).low < EVEN:
+        votes += 2
+    return votes
+
+
+def eyes_of(panel: Panel | None) -> str:
+    """Whose opinion a decision is, as a sentence says it; empty where nobody is known."""
+    return f" in the eyes of {panel.words}" if panel else ""
+
+
+def general_words(decision: Decision, panel: Panel | None, general: People | None) -> str:
+    """What the votes say of people who were not asked; empty where the raters are not known."""
+    if general:
+        band = f"{100 * general.low:.1f} to {100 * general.high:.1f} %"
+        if general.decision == "not shown":
+            return f"For people in general ({band}, raters as a sample too) no winner is shown."
+        return (
+            f"For people in general it is {general.decision} too ({band}, raters as a sample too)."
+        )
+    if panel is None or decision == "no difference shown":
+        return ""
+    return f"Of people in general this says nothing: that takes {FEWEST_RATERS} raters or more."
 
 
 def _measured(questions: int, identical: int) -> str:
@@ -148,6 +207,7 @@ def _sentence(
     decisive: int,
     alpha: float,
     measured: str,
+    panel: Panel | None,
 ) -> str:
     new, base = names
     decision = _decide(test, alpha)
@@ -160,11 +220,13 @@ def _sentence(
         f"{high:.1f} %, {p_words(test.p)}; {counts})"
     )
     if decision != "no difference shown":
-        return f"{new[:1].upper()}{new[1:]} is {decision} than {base}: {measured}it wins {found}."
+        head = f"{new[:1].upper()}{new[1:]} is {decision} than {base}{eyes_of(panel)}"
+        return f"{head}: {measured}it wins {found}."
     if test.detectable is None:
         could = "a test this small could not have shown one"
     else:
         could = f"this test could see a win rate of {test.detectable * 100:.1f} % or more"
     if not test.low <= 0.5 <= test.high:  # the interval is close to the test, not its inverse
         could = f"the interval leaves out 50 %, but the test decides, and it does not; {could}"
-    return f"No difference shown between {new} and {base}: {measured}{new} wins {found}; {could}."
+    head = f"No difference shown between {new} and {base}{eyes_of(panel)}"
+    return f"{head}: {measured}{new} wins {found}; {could}."

@@ -12,6 +12,7 @@ from engine.services.preferences.judgements import Item, question
 from engine.services.preferences.manifest import expected_wrong
 from engine.services.preferences.rules import Rules, better_answer, select_pairs
 from engine.services.rating.vote_reading import ImprovedAnswer, Judgement, judgement
+from engine.stats.noise import VoteNoise
 from engine.store.votes import LiveVote
 
 VOTES = {"a": ("a", False), "b": ("b", False), "tie": (None, False), "bad": (None, True)}
@@ -216,4 +217,5 @@ def test_expected_share_of_wrong_pairs_is_what_a_simulation_finds():
         items.append(item(" ".join(words), n))
     pairs = judged(items, one_rater=1.0).pairs
     right = sum(p.chosen.startswith("first") for p in pairs)
-    assert expected_wrong(pairs, noise) == pytest.approx(1 - right / len(pairs), abs=0.015)
+    alike = VoteNoise(least=noise, likely=noise, most=noise, shape=None)
+    assert expected_wrong(pairs, alike) == pytest.approx(1 - right / len(pairs), abs=0.015)

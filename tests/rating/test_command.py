@@ -38,8 +38,10 @@ def test_verdict_from_a_file_is_that_of_its_counts(tuneloop, write):
     counts = ("--wins", 50, "--losses", 30, "--ties", 15, "--both-bad", 5)
     _, counted, _ = tuneloop("rate", "verdict", *counts, "--json")
     found, expected = json.loads(out), json.loads(counted)
-    assert found.pop("sentence").startswith("New is better than old: it wins 60.0 % of votes")
-    expected.pop("sentence")
+    said = found.pop("sentence")
+    assert said.startswith("New is better than old in the eyes of 1 rater: it wins 60.0 % of votes")
+    assert found.pop("panel") == {"people": 1, "simulated": 0, "rules": 0}
+    del expected["sentence"], expected["panel"]
     assert found == expected
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from sqlalchemy import select, update
 
@@ -10,8 +11,10 @@ from engine.core.actor import LOCAL
 from engine.core.errors import Conflict
 from engine.core.rating import RoundPlan
 from engine.core.recipe import read
-from engine.services.rating import rounds
+from engine.services.rating import plans, rounds
 from engine.services.rating.plans import RoundRecipe
+from engine.stats.bias import SIDE_ALPHA, position_bias
+from engine.stats.power import detectable
 from engine.store.connect import reading, writing
 from engine.store.rows import to_json
 from engine.store.tables import rating_round
@@ -122,3 +125,43 @@ def test_command_reads_a_recipe_file_and_options_beat_it(tuneloop, tmp_path):
     code, _, err = tuneloop(*start, "--set", "prompst=3")
     assert code == 2
     assert "did you mean 'prompts'?" in err
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (4, "fewer than 6 comparisons can show nothing"),
+        (6, "So few comparisons cannot show that raters favour a side."),
+        (40, "favour one half of its answers by 73 to 27 or more"),
+        (40, "To be called even it takes about 96 votes with a winner."),
+        (40, "mostly shows 77 % or more of the votes on one side."),
+        (40, "A side that raters favour cancels out in this rate"),
+    ],
+)
+def test_aa_plan_promises_what_it_can_see(pairs, said):
+    found = plans.expected("aa_control", pairs)
+    assert said in found
+    assert "sides are biased" not in found
+
+
+def test_aa_plan_of_many_pairs_asks_for_no_more():
+    assert "To be called even" not in plans.expected("aa_control", 96)
+
+
+def test_side_bias_of_the_size_that_an_aa_plan_names_is_seen_in_eighty_of_hundred():
+    rng = np.random.default_rng(1)
+    rate = detectable(40, alpha=SIDE_ALPHA)
+    seen = [
+        position_bias(int(left), 40 - int(left)).biased for left in rng.binomial(40, rate, 2000)
+    ]
+    assert sum(seen) / 2000 == pytest.approx(0.8, abs=0.03)
+
+
+@pytest.mark.parametrize("decision", ["fixed", "sequential"])
+def test_blind_plan_says_how_many_raters_a_general_claim_takes(decision):
+    found = plans.expected("blind_eval", 60, decision)
+    assert found.endswith(
+        "The verdict is about its raters. A claim about people in general takes 4 raters or more, "
+        "and about 10 for a win rate of 65 %, where their own win rates differ by 15 points "
+        "(standard deviation)."
+    )

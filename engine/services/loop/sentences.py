@@ -3,6 +3,7 @@
 from engine.core.model import Model
 from engine.core.rating import same_answer_words, tally_words
 from engine.services.loop.generations import Generation, Tested
+from engine.stats.preference import general_words
 
 ALPHA = 0.05
 LONGEST_NAME = 60
@@ -66,12 +67,12 @@ def _tested(one: Tested) -> str:
         )
         return f"shows no difference from the baseline {numbers}; {could}."
     verb = "beats" if found.decision == "better" else "loses to"
-    return f"{verb} the baseline {numbers}{_explained(one)}.{_luck(one)}"
+    general = general_words(found.decision, found.panel, found.people)
+    return f"{verb} the baseline {numbers}{_explained(one)}.{_luck(one)} {general}".rstrip()
 
 
 def _raters(one: Tested) -> str:
-    raters = one.report.tally.raters
-    said = f"{raters} rater{'' if raters == 1 else 's'}"
+    said = one.report.tally.panel.words
     raw = one.report.agreement.raw
     return said if raw is None else f"{said} who agree on {100 * raw:.0f} % of what two of them saw"
 

@@ -12,6 +12,7 @@ from engine.services.preferences.gather import Gathered
 from engine.services.preferences.rules import PreferencePair, Rules, Selection
 from engine.stats.agreement import Agreement, agreement
 from engine.stats.bias import position_bias
+from engine.stats.noise import VoteNoise, chance_wrong
 from engine.store.rows import to_json
 from engine.store.votes import LiveVote
 
@@ -140,31 +141,33 @@ def suggestion(
         return None
     if agreed.raw >= SURE or agreed.items < SHARED:
         return None
-    wrong = min(MOST_NOISE, expected_wrong(pairs, agreed.noise))
+    if agreed.flips is None:
+        return None
+    wrong = min(MOST_NOISE, expected_wrong(pairs, agreed.flips))
     recipe: DpoSettings = {
         "loss_type": ["robust", "sft"],
         "loss_weights": [1.0, 0.2],
         "trl": {"label_smoothing": round(wrong, 3)},
     }
     reason = (
-        f"Two raters agree on {100 * agreed.raw:.0f} % of {agreed.items} pairs, so at least "
-        f"{100 * wrong:.0f} % of the pairs point the wrong way, more where some questions are "
-        "harder than others; these settings assume the least share."
+        f"Two raters agree on {100 * agreed.raw:.0f} % of {agreed.items} pairs, so about "
+        f"{100 * wrong:.0f} % of the pairs point the wrong way{_spread(pairs, agreed.flips)}; "
+        f"these settings assume {100 * wrong:.0f} %."
     )
     return {"recipe": recipe, "reason": reason}
 
 
-def expected_wrong(pairs: Sequence[PreferencePair], noise: float) -> float:
-    """The least share of pairs that point the wrong way, where each vote is flipped with `noise`.
+def expected_wrong(pairs: Sequence[PreferencePair], noise: VoteNoise) -> float:
+    """The share of pairs that point the wrong way, by the votes for and against each."""
+    return fmean(chance_wrong(noise, *pair.votes) for pair in pairs)
 
-    Where items differ in noise, more do: unanimous pairs above all.
 
-    By Bayes with both answers equally likely to be better: votes for and against that differ by d
-    are wrong with the odds (noise / (1 - noise)) ** d.
-    """
-    odds = noise / (1 - noise)
-    chances = [odds ** (behind - against) for behind, against in (pair.votes for pair in pairs)]
-    return fmean(chance / (1 + chance) for chance in chances)
+def _spread(pairs: Sequence[PreferencePair], noise: VoteNoise) -> str:
+    """The least, where the likely share takes questions to differ in how hard they are."""
+    if noise.shape is None:
+        return ""
+    least = expected_wrong(pairs, noise.model_copy(update={"shape": None}))
+    return f", if some questions are harder than others, and at least {100 * least:.0f} %"
 
 
 def warnings(

@@ -10,8 +10,11 @@ from pydantic import Field
 from engine.core.errors import UserError
 from engine.core.rating import DecisionRule, GoldItem, Mode, Purpose, RoundPlan
 from engine.core.recipe import Recipe, Ref, RefKind
+from engine.stats.bias import SIDE_ALPHA
+from engine.stats.people import DIFFER, FEWEST_RATERS, raters_needed
 from engine.stats.power import detectable, wins_needed
 from engine.stats.power import plan as needed
+from engine.stats.preference import votes_for_even
 
 ALPHA = 0.05
 SURE = 0.65  # the win rate that a reader is told the cost of
@@ -183,11 +186,7 @@ def expected(purpose: Purpose, comparisons: int, decision: DecisionRule = "fixed
     if rate is None or wins is None:
         return "A blind test of fewer than 6 comparisons can show nothing: take 60 or more."
     if purpose == "aa_control":
-        return (
-            f"A model against itself on {comparisons} comparisons should come out even. If it does "
-            f"not, your raters or sides are biased; a bias of {ceil(100 * rate)} to "
-            f"{100 - ceil(100 * rate)} or more would be seen."
-        )
+        return _of_control(comparisons, rate)
     said = (
         f"With {comparisons} comparisons this test can see a win rate of {ceil(100 * rate)} % or "
         f"more, if no vote is a tie: {wins} wins then name a winner. "
@@ -200,7 +199,34 @@ def expected(purpose: Purpose, comparisons: int, decision: DecisionRule = "fixed
             " Stopping by evidence ends sooner where the difference is large, and needs more votes "
             "where it is small."
         )
-    return said
+    return f"{said} {_of_people()}"
+
+
+def _of_people() -> str:
+    """How far a verdict reaches beyond its raters."""
+    return (
+        f"The verdict is about its raters. A claim about people in general takes {FEWEST_RATERS} "
+        f"raters or more, and about {raters_needed(SURE)} for a win rate of {100 * SURE:.0f} %, "
+        f"where their own win rates differ by {100 * DIFFER:.0f} points (standard deviation)."
+    )
+
+
+def _of_control(comparisons: int, rate: float) -> str:
+    """What an A/A round can see; each answer stands left in half of the comparisons."""
+    seen = ceil(100 * rate)
+    said = (
+        f"A model against itself on {comparisons} comparisons should come out even. Where votes "
+        f"favour one half of its answers by {seen} to {100 - seen} or more, it mostly shows. "
+    )
+    if comparisons < (least := votes_for_even()):
+        said += f"To be called even it takes about {least} votes with a winner. "
+    side = detectable(comparisons, alpha=SIDE_ALPHA)
+    if side is None:
+        return f"{said}So few comparisons cannot show that raters favour a side."
+    return (
+        f"{said}A side that raters favour cancels out in this rate and has a test of its own, "
+        f"which mostly shows {ceil(100 * side)} % or more of the votes on one side."
+    )
 
 
 def _of_training(comparisons: int) -> str:

@@ -14,6 +14,7 @@ from engine.services.rating.tallies import Live
 from engine.stats.agreement import Agreement, agreement
 from engine.stats.bias import PositionBias, position_bias, position_of
 from engine.stats.lengths import LengthControlled, LongerChosen, length_controlled, longer_chosen
+from engine.stats.preference import EVEN
 from engine.stats.rated_pairs import RatedPair, counted, hash_order_score
 from engine.store import flags, rounds, votes
 from engine.store.connect import reading
@@ -23,7 +24,6 @@ NOT_BLIND = (
     "Not known to be blind: the file does not say which answer stood on the left, so no verdict is "
     "given."
 )
-EVEN = 0.4  # an A/A round is even where its interval lies within this and its mirror
 CLOSE = (
     "margin",
     "rest",

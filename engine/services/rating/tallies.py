@@ -8,10 +8,20 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
-from engine.core.rating import Decision, Round, Tally, Verdict, same_answer_words, tally_words
+from engine.core.rating import (
+    Decision,
+    Round,
+    Tally,
+    Verdict,
+    panel_of,
+    same_answer_words,
+    tally_words,
+)
 from engine.services.rating import raters
 from engine.services.rating.vote_reading import VoteOutcome, outcome
 from engine.stats.betting import evidence_by_prompt
+from engine.stats.people import RaterScore
+from engine.stats.preference import eyes_of
 from engine.stats.preference import verdict as weigh
 from engine.stats.sequential import Evidence
 from engine.store import audit, reviews, rounds, votes
@@ -39,6 +49,7 @@ class Counted(NamedTuple):
     votes: list[LiveVote]
     paused: int  # votes that paused raters cast
     identical: frozenset[str]  # comparisons with the same answer from both, a tie in `outcomes`
+    scores: tuple[RaterScore, ...]  # of the votes on pairs, with their raters
 
 
 def counted(conn: Connection, one: Round) -> Counted:
@@ -48,18 +59,25 @@ def counted(conn: Connection, one: Round) -> Counted:
     stopped = raters.paused(conn, one.id)
     cast = [vote for vote in normal if vote.rater not in stopped]
     outcomes: dict[str, list[VoteOutcome]] = defaultdict(list)
+    scores = []
     for vote in cast:
-        outcomes[vote.comparison_id].append(outcome(pairs[vote.comparison_id], vote, one))
+        said = outcome(pairs[vote.comparison_id], vote, one)
+        outcomes[vote.comparison_id].append(said)
+        if said in WORTH:
+            scores.append(RaterScore(vote.comparison_id, vote.rater, WORTH[said]))
     same = frozenset(c.id for c in pairs.values() if c.kind == "identical" and one.blind)
     for pair in pairs:
         if pair in same:
             outcomes[pair].append("tie")
-    return Counted(outcomes, cast, len(normal) - len(cast), same)
+    return Counted(outcomes, cast, len(normal) - len(cast), same, tuple(scores))
 
 
 def count(conn: Connection, one: Round) -> Tally:
     """The tally of a round."""
-    found = counted(conn, one)
+    return _tally(conn, one, counted(conn, one))
+
+
+def _tally(conn: Connection, one: Round, found: Counted) -> Tally:
     flat = [said for each in found.outcomes.values() for said in each]
     means = [] if one.mode == "single" else [_mean(each) for each in found.outcomes.values()]
     return Tally(
@@ -78,6 +96,7 @@ def count(conn: Connection, one: Round) -> Tally:
         identical=len(found.identical),
         guests=reviews.guests(conn, one.id),
         deleted=sum(each["votes"] for each in deleted(conn, one)),
+        panel=panel_of(vote.rater for vote in found.votes),
     )
 
 
@@ -109,7 +128,8 @@ def weighed(conn: Connection, one: Round) -> Verdict:
     other number decides. That rule also judges a round that somebody looked at before its end: a
     test for a fixed number of votes does not hold for whoever could stop at a lucky moment.
     """
-    seen = count(conn, one)
+    votes_of = counted(conn, one)
+    seen = _tally(conn, one, votes_of)
     cast = seen.wins + seen.losses + seen.ties + seen.both_bad
     found = weigh(
         seen.wins,
@@ -118,6 +138,7 @@ def weighed(conn: Connection, one: Round) -> Verdict:
         seen.both_bad,
         by_prompt=seen.by_prompt if cast > seen.prompts else None,
         identical=seen.identical,
+        votes=votes_of.scores,
     )
     early = looked_early(conn, one)
     if one.plan.decision != "sequential" and not early:
@@ -132,7 +153,7 @@ def weighed(conn: Connection, one: Round) -> Verdict:
     return found.model_copy(update={
         "decision": decision, "low": at.low, "high": at.high, "p": min(1.0, 1 / at.e),
         "sentence": f"{_sequential(found, at, decision, len(means))} {early}".strip(),
-        "detectable": None,
+        "detectable": None, "people": None,
     })  # fmt: skip
 
 
@@ -189,6 +210,7 @@ def _sequential(found: Verdict, at: Evidence, decision: Decision, questions: int
         f"often one looks (evidence {at.e:.3g}, 20 is enough; "
         f"{tally_words(found.wins, found.losses, found.ties, found.both_bad, found.identical)})"
     )
+    eyes = eyes_of(found.panel)
     if decision == "no difference shown":
-        return f"No difference shown between the new model and the baseline: {numbers}."
-    return f"The new model is {decision} than the baseline: {numbers}."
+        return f"No difference shown between the new model and the baseline{eyes}: {numbers}."
+    return f"The new model is {decision} than the baseline{eyes}: {numbers}."

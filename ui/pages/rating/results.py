@@ -5,7 +5,7 @@ from html import escape
 from math import ceil
 
 from engine.core.dataset import Dataset
-from engine.core.rating import Round, Tally, Verdict
+from engine.core.rating import Panel, Round, Tally, Verdict
 from engine.services.preferences.build import PairExport, left_out
 from engine.services.rating import report
 from engine.services.rating.flags import Flagged
@@ -102,7 +102,7 @@ def collecting(
         markup.stat("with a better answer", f"{seen.left + seen.right}"),
         markup.stat("ties", f"{seen.ties}"),
         markup.stat("both bad", f"{seen.both_bad}"),
-        markup.stat("raters", f"{seen.raters}"),
+        markup.stat("raters", f"{seen.raters}", _rules(seen.panel)),
     ]
     if called and one.mode == "pair" and one.arm_new != one.arm_base:
         found[1:2] = [
@@ -118,6 +118,14 @@ def collecting(
     bias = f'<p class="tl-fine">{escape(bias_words(seen))}</p>' if shows_sides else ""
     head = "What the votes say so far" if one.status == "open" else "What the votes say"
     return _part(head, markup.stats(found) + bias)
+
+
+def _rules(panel: Panel) -> str:
+    """Simulated raters, and how many opinions they are."""
+    if not panel.simulated:
+        return ""
+    rules = "one rule" if panel.rules == 1 else f"{panel.rules} rules"
+    return f"{panel.simulated} simulated, of {rules}"
 
 
 def _apart(seen: Tally) -> list[str]:
@@ -215,6 +223,8 @@ def bias_words(seen: Tally) -> str:
 def verdict(found: Verdict, seen: Tally, called: tuple[str, str], hidden: dict[str, int]) -> str:
     """The closed blind round: headline, sentence, picture, numbers, and what was not shown."""
     head, tone = HEADLINE[found.decision]
+    if found.panel:
+        head += f" in the eyes of {found.panel.words}"
     new, base = called
     arms = (
         f'<p class="tl-arms"><span><b>New model</b> {escape(new)}</span>'
@@ -228,7 +238,7 @@ def verdict(found: Verdict, seen: Tally, called: tuple[str, str], hidden: dict[s
         markup.stat("won of decisive votes",
                  markup.percent(found.decisive_rate) if found.decisive else "–",
                  f"{found.wins} of {found.decisive}"),
-        markup.stat("raters", f"{seen.raters}", f"{seen.prompts} questions"),
+        markup.stat("raters", f"{seen.raters}", _rules(seen.panel) or f"{seen.prompts} questions"),
     ]  # fmt: skip
     numbers += _apart(seen)
     notes = [bias_words(seen), *_not_shown(hidden)]
