@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from engine.metrics.score import gain, score_rows
 
 RUNTIMES = {"transformers": "with_transformers.py", "llama.cpp": "with_llama_cpp.py"}
 LIBRARY = {"llama.cpp": ("xllamacpp", "pip install 'tuneloop[gguf]'")}
+MOST_QUIET_S = 900  # without an answer: the loading of a large model is the longest wait
 FOLDER = Path(__file__).parent / "runtimes"
 
 
@@ -43,8 +45,8 @@ def certify(
 ) -> Certificate:
     """What `runtime` makes of the artefact in `folder`, compared with the model's own answers.
 
-    `done` hears how many prompts are answered and may raise to stop. UserError where the runtime
-    can't load the artefact.
+    `done` hears each second how many prompts are answered, and may raise to stop. UserError where
+    the runtime can't load the artefact.
     """
     found = ask(runtime, folder, base, [one.prompt for one in own], max_new_tokens, done)
     return compare(runtime, own, found, metrics, quantised=quantised)
@@ -111,24 +113,37 @@ def ask(
     questions = [[one.model_dump(mode="json") for one in prompt] for prompt in prompts]
     asked = {"questions": questions, "max_new_tokens": max_new_tokens, "base": str(base)}
     command = [sys.executable, str(FOLDER / RUNTIMES[runtime]), str(folder)]
-    with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile("w+") as input_file:
-        json.dump(asked, input_file)
-        input_file.seek(0)
-        process = subprocess.Popen(
-            command, stdin=input_file, stdout=subprocess.PIPE, stderr=errors, env=environment()
-        )
-        assert process.stdout is not None
-        found: list[ArtefactAnswer] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        written, errors, given = (Path(scratch) / name for name in ("out", "errors", "in"))
+        given.write_text(json.dumps(asked), encoding="utf-8")
+        with given.open() as source, written.open("w") as out, errors.open("w") as problems:
+            process = subprocess.Popen(
+                command, stdin=source, stdout=out, stderr=problems, env=environment()
+            )
         try:
-            for line in process.stdout:
-                found.append(ArtefactAnswer.model_validate_json(line))
-                done(len(found))
+            found = _followed(process, written, done)
         finally:
             process.kill()
             process.wait()
         if len(found) < len(prompts):
-            errors.seek(0)
-            raise _broken(runtime, errors.read().decode(errors="replace"))
+            raise _broken(runtime, errors.read_text(encoding="utf-8", errors="replace"))
+    return found
+
+
+def _followed(
+    process: subprocess.Popen[bytes], written: Path, done: Callable[[int], None]
+) -> list[ArtefactAnswer]:
+    """The answers of a process until it ends, or writes none for too long."""
+    found: list[ArtefactAnswer] = []
+    quiet, over = 0, False
+    while not over and quiet < MOST_QUIET_S:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+        over = process.poll() is not None
+        lines = written.read_text(encoding="utf-8").split("\n")[:-1]
+        quiet = quiet + 1 if len(lines) == len(found) else 0
+        found += map(ArtefactAnswer.model_validate_json, lines[len(found) :])
+        done(len(found))
     return found
 
 

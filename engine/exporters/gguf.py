@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.core.errors import UserError
 from engine.exporters import converter
-from engine.exporters.source import Source, environment, save_merged
+from engine.exporters.source import Source, run, save_merged
 
 TITLE = "GGUF"
 SUMMARY = "One file for llama.cpp, Ollama and LM Studio."
@@ -31,14 +31,12 @@ def _convert(folder: Path, merged: Path, file: Path, source: Source) -> None:
     command += ["--outtype", source.quantisation.lower(), "--outfile", str(file)]
     command += ["--model-name", source.files.model.name]
     try:
-        done = subprocess.run(
+        done = run(
             command,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment(folder),
             cwd=merged.parent,
-            timeout=CONVERT_TIMEOUT_S,
+            python_path=folder,
+            alive=source.alive,
+            limit_s=CONVERT_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired:
         raise UserError("The conversion to GGUF took over an hour.", "Use a faster disk.") from None

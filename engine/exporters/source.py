@@ -3,7 +3,10 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +34,7 @@ class Source(NamedTuple):
     quantisation: Quantisation
     tools: Path
     say: Callable[[str], None]  # a line of progress; raises when the person asked to stop
+    alive: Callable[[], None] = lambda: None  # called each second of a long wait; raises likewise
 
 
 def write_tokenizer(base: Path, out: Path) -> None:
@@ -84,6 +88,30 @@ def answers_only(source: Source) -> None:
             f"{source.files.model.name} scores answers and writes none.",
             "Export the model that was trained with it.",
         )
+
+
+def run(
+    command: Sequence[str], *, cwd: Path, python_path: Path, alive: Callable[[], None], limit_s: int
+) -> subprocess.CompletedProcess[str]:
+    """The end of a program with no secrets in its environment; TimeoutExpired after `limit_s`.
+
+    `alive` is called each second and may raise; the program is ended then.
+    """
+    with tempfile.TemporaryFile("w+", errors="replace") as errors:
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=errors, env=environment(python_path), cwd=cwd
+        )
+        try:
+            for _ in range(limit_s):
+                alive()
+                with suppress(subprocess.TimeoutExpired):
+                    code = process.wait(timeout=1)
+                    errors.seek(0)
+                    return subprocess.CompletedProcess(command, code, "", errors.read())
+        finally:
+            process.kill()
+            process.wait()
+    raise subprocess.TimeoutExpired(command, limit_s)
 
 
 def environment(python_path: Path | None = None) -> dict[str, str]:

@@ -65,12 +65,13 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     """Write the artefact beside, certify it, and only then give it its name."""
     exporter = plugins.load("exporters", recipe.to)
     files = ctx.model(recipe.model)
-    own = _own_answers(recipe, ctx, files) if recipe.certify and recipe.dataset else []
+    asked = _questions(recipe, ctx) if recipe.certify and recipe.dataset else []
     aside = ctx.folder / f".{FOLDER}"
     shutil.rmtree(aside, ignore_errors=True)  # of an attempt that was killed
     aside.mkdir(parents=True)
     exporter.export(_source(recipe, ctx, files), aside)
     (aside / "README.md").write_text(recipe.card, encoding="utf-8")
+    own = _own_answers(recipe, ctx, files, asked) if asked else []
     proof = _certificate(recipe, ctx, exporter, files, aside, own) if own else None
     if proof:
         text = proof.model_dump_json(indent=2) + "\n"
@@ -104,11 +105,12 @@ def _source(recipe: Recipe, ctx: Context, files: ModelFiles) -> Source:
         quantisation=recipe.quantisation,
         tools=ctx.cache / "tools",
         say=say,
+        alive=ctx.check,
     )
 
 
-def _own_answers(recipe: Recipe, ctx: Context, files: ModelFiles) -> list[ModelAnswer]:
-    """The model's own greedy answers to the first held-out questions."""
+def _questions(recipe: Recipe, ctx: Context) -> list[Chat | Prompt]:
+    """The first held-out rows that ask something; UserError where there is none."""
     rows = [row.example for row in ctx.rows(recipe.dataset or "", "held_out")]
     asked = [one for one in rows if isinstance(one, Chat | Prompt)][: recipe.prompts]
     if not asked:
@@ -116,6 +118,13 @@ def _own_answers(recipe: Recipe, ctx: Context, files: ModelFiles) -> list[ModelA
             "The dataset has no held-out questions for the certificate.",
             "Choose another dataset, or export without a certificate.",
         )
+    return asked
+
+
+def _own_answers(
+    recipe: Recipe, ctx: Context, files: ModelFiles, asked: list[Chat | Prompt]
+) -> list[ModelAnswer]:
+    """The model's own greedy answers."""
     template = Template.load(files.base)
     replies = answerers.load(ctx, files).answer(
         files,
