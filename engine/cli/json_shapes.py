@@ -24,6 +24,7 @@ from engine.services.loop.generations import History
 from engine.services.people.accounts import Account
 from engine.services.preferences.contested import Contested
 from engine.services.rating.audit import AuditEntry
+from engine.services.rating.invites import Invitation
 from engine.services.rating.raters import RaterView
 from engine.services.rating.report import Report
 from engine.services.rating.vote_import import ImportedVotes, VotePreview
@@ -92,7 +93,13 @@ SHAPES: dict[str, Any] = {
     },
     "rating quality": Quality,
     "rating add": {"...": ImportedVotes, "with --preview": VotePreview},
-    "rating invite": {"rater": "text", "path": "text"},
+    "rating invite": {
+        "rater": "text",
+        "path": "text",
+        "ends_at": "number or null",
+        "most_browsers": "number or null",
+    },
+    "rating invitations": {"invitations": [Invitation]},
     "rating erase": erasure.ErasureReport,
     "rating audit": {"entries": [AuditEntry]},
     "rating rounds": {"rounds": [Round]},

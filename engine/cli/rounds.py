@@ -271,14 +271,35 @@ def audit(round_id: str | None, project: str | None, as_json: bool) -> None:
 
 @rating.command()
 @click.argument("name")
+@click.option("--days", type=click.IntRange(0, invites.MOST_DAYS), default=invites.DAYS,
+              show_default=True, help="Ends after so many days; 0: never.")  # fmt: skip
+@click.option("--browsers", type=click.IntRange(0, invites.MOST_BROWSERS), default=0,
+              show_default=True, help="Works in so many browsers; 0: in any number.")  # fmt: skip
 @in_project
 @as_json
-def invite(name: str, project: str | None, as_json: bool) -> None:
+def invite(name: str, days: int, browsers: int, project: str | None, as_json: bool) -> None:
     """Create an invitation link for a rater to the open rounds of a project."""
     with workspace() as ws:
-        token = invites.make(ws, LOCAL, common.project(ws, project).id, name)
+        chosen = common.project(ws, project).id
+        token = invites.make(
+            ws, LOCAL, chosen, name, days=days or None, most_browsers=browsers or None
+        )
+        made = invites.list_all(ws, LOCAL, chosen)[0]
         path = f"/rate/join/{token}"
-        show({"rater": name, "path": path}, path, as_json)
+        found = {"rater": name, "path": path, "ends_at": made.ends_at,
+                 "most_browsers": made.most_browsers}  # fmt: skip
+        show(found, f"{path}\nThe invitation {made.sentence}.", as_json)
+
+
+@rating.command("invitations")
+@in_project
+@as_json
+def invitations(project: str | None, as_json: bool) -> None:
+    """List the invitations of a project: who is invited, until when, and in how many browsers."""
+    with workspace() as ws:
+        found = invites.list_all(ws, LOCAL, common.project(ws, project).id)
+        lines = [f"{one.rater:24} {one.sentence}" for one in found]
+        show({"invitations": found}, "\n".join(lines) or "Nobody is invited.", as_json)
 
 
 rating.add_command(rounds)

@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, UserError
-from engine.store import accounts, sessions
+from engine.store import accounts, browsers, sessions
 from engine.store.connect import open_database, reading, writing
 from engine.store.copies import check_copy, copy_to, count_rows, place_copy
 from engine.workspace import MARK, Settings, Workspace
@@ -109,6 +109,7 @@ def _bring_up(path: Path) -> tuple[int, int]:
     try:
         with writing(db) as conn:
             sessions.end_everywhere(conn)
+            browsers.forget_all(conn)
             accounts.drop_links(conn)
         with reading(db) as conn:
             return count_rows(conn)

@@ -2,9 +2,9 @@
 
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
-from engine.store.tables import invite
+from engine.store.tables import invite, invited_browser
 
 
 class Invite(NamedTuple):
@@ -15,6 +15,8 @@ class Invite(NamedTuple):
     status: Literal["active", "revoked"]
     created_by: str
     created_at: float
+    ends_at: float | None = None  # None: never
+    most_browsers: int | None = None  # None: any number
 
 
 def add(conn: Connection, new: Invite) -> None:
@@ -48,3 +50,31 @@ def list_all(conn: Connection, project_id: str) -> list[Invite]:
 def revoke(conn: Connection, invite_id: str) -> None:
     """Let the link of an invitation open nothing any more."""
     conn.execute(update(invite).where(invite.c.id == invite_id).values(status="revoked"))
+
+
+def knows(conn: Connection, browser: str, invite_id: str) -> bool:
+    """Whether the browser that holds something with this hash has opened the invitation before."""
+    here = (invited_browser.c.id == browser) & (invited_browser.c.invite_id == invite_id)
+    return conn.execute(select(invited_browser.c.id).where(here)).first() is not None
+
+
+def opened(conn: Connection, browser: str, invite_id: str, now: float) -> None:
+    """Note that a browser opened an invitation."""
+    conn.execute(insert(invited_browser).values(id=browser, invite_id=invite_id, created_at=now))
+
+
+def browsers(conn: Connection, project_id: str) -> dict[str, int]:
+    """How many browsers opened each invitation of a project whose browsers are counted."""
+    query = (
+        select(invited_browser.c.invite_id, func.count())
+        .join(invite, invite.c.id == invited_browser.c.invite_id)
+        .where(invite.c.project_id == project_id)
+        .group_by(invited_browser.c.invite_id)
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def count_browsers(conn: Connection, invite_id: str) -> int:
+    """How many browsers opened an invitation."""
+    query = select(func.count()).where(invited_browser.c.invite_id == invite_id)
+    return conn.execute(query).scalar_one()

@@ -13,6 +13,7 @@ from engine.store.tables import (
     flag,
     forgotten,
     invite,
+    invited_browser,
     rater_review,
     rating_round,
     vote,
@@ -117,6 +118,7 @@ def erase(conn: Connection, rater: str, invites: list[str], new: Erasure) -> Non
     conn.execute(update(audit).where(by_them, here).values(who=nobody))
     decided = rater_review.c.round_id.in_(_rounds(new.project_id))
     conn.execute(delete(rater_review).where(rater_review.c.rater == rater, decided))
+    conn.execute(delete(invited_browser).where(invited_browser.c.invite_id.in_(invites)))
     conn.execute(delete(invite).where(invite.c.id.in_(invites)))
     conn.execute(update(forgotten).where(forgotten.c.id == new.id).values(rater=None))
 

@@ -36,8 +36,11 @@ def get(conn: Connection, session_id: str) -> Session | None:
 
 
 def note_use(conn: Connection, session_id: str, now: float) -> None:
-    """Note that this browser was heard of."""
-    conn.execute(update(signed_in).where(signed_in.c.id == session_id).values(seen_at=now))
+    """Note that this browser was heard of; what lies ahead of now is brought back to it."""
+    here = signed_in.c.id == session_id
+    conn.execute(update(signed_in).where(here).values(seen_at=now))
+    ahead = signed_in.c.created_at > now
+    conn.execute(update(signed_in).where(here & ahead).values(created_at=now))
 
 
 def end(conn: Connection, session_id: str) -> None:

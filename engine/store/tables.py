@@ -218,8 +218,14 @@ invite = Table(
     _ref("project_id", "project.id"),
     *map(_text, ("rater", "token_sha256", "status", "created_by")),
     _time("created_at"),
+    _time("ends_at", null=True),
+    _int("most_browsers", null=True),
     UniqueConstraint("token_sha256"),
 )
+
+invited_browser = Table(  # its id is the hash of what the browser holds
+    "invited_browser", metadata, _id(), _ref("invite_id", "invite.id"), _time("created_at"),
+)  # fmt: skip
 
 rater_review = Table(
     "rater_review",
@@ -297,6 +303,14 @@ signed_in = Table(  # its id is the hash of what the browser holds
 sign_in_failure = Table(  # its id says whose, or from where
     "sign_in_failure", metadata, _id(), _int("times"), _time("at"),
 )  # fmt: skip
+
+known_browser = Table(  # its id is the hash of what the browser holds
+    "known_browser",
+    metadata,
+    _id(),
+    Column("person_id", Text, ForeignKey("person.id"), primary_key=True),
+    _time("seen_at"),
+)
 
 last_visit = Table(
     "last_visit",

@@ -2,6 +2,7 @@
 
 import html
 import re
+import time
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,13 +12,13 @@ from engine.core.actor import LOCAL
 from engine.services import projects
 from engine.services.people import accounts, password, sign_in
 from engine.services.rating import invites
-from engine.store import votes
-from engine.store.connect import reading
+from engine.store import sessions, votes
+from engine.store.connect import reading, writing
 from engine.workspace import Settings, open_workspace
 from tests.ui import seed
 from ui import server
 from ui.web.security import CLOSED
-from ui.web.session import COOKIE
+from ui.web.session import BROWSER, COOKIE
 from ui.web.sign_in_gate import is_open
 
 HERE = "http://tuneloop.example"
@@ -299,3 +300,70 @@ def test_votes_carry_the_name_of_the_account(browse, ws, tmp_path):
     assert hana.post("/api/rate/vote", json=body).status_code == 200
     with reading(ws.db) as conn:
         assert {vote.rater for vote in votes.live(conn, [one.id])} == {"Hana"}
+
+
+def set_cookies(answer):
+    return {line.partition("=")[0]: line for line in answer.headers.get_list("set-cookie")}
+
+
+@pytest.mark.parametrize(
+    ("headers", "secure"),
+    [
+        ({}, False),
+        ({"x-forwarded-proto": "https"}, True),
+        ({"origin": HERE.replace("http:", "https:")}, True),
+        ({"origin": HERE}, False),
+    ],
+)
+def test_cookies_are_secure_behind_any_proxy_that_speaks_https(ws, browse, headers, secure):
+    form = {"name": "Ada", "password": WORDS, "then": "/"}
+    got = set_cookies(browse().post("/account/sign-in", data=form, headers=headers))
+    assert set(got) == {COOKIE, BROWSER}
+    assert all(("; Secure" in line) is secure for line in got.values())
+    assert all("HttpOnly" in line for line in got.values())
+    project = projects.create(ws, LOCAL, "With a rater")
+    link = f"/rate/join/{invites.make(ws, LOCAL, project.id, 'Gast')}"
+    [rater] = set_cookies(browse().get(link, headers=headers)).values()
+    assert ("; Secure" in rater) is secure
+
+
+def test_sign_in_of_a_known_browser_passes_where_strangers_wait(app, ws, people):
+    _, token = accounts.add(ws, LOCAL, "Kim", "trainer")
+    mine = TestClient(app, base_url=HERE, follow_redirects=False)
+    form = {"name": "Kim", "password": WORDS, "again": WORDS}
+    assert mine.post(f"/account/welcome/{token}", data=form).status_code == 303
+    mine.post("/account/sign-out")
+    stranger = TestClient(app, base_url=HERE, follow_redirects=False)
+    wrong = {"name": "Kim", "password": "wrong words here", "then": "/"}
+    while stranger.post("/account/sign-in", data=wrong).status_code != 403:
+        pass
+    right = {"name": "Kim", "password": WORDS, "then": "/"}
+    assert stranger.post("/account/sign-in", data=right).status_code == 403
+    assert mine.post("/account/sign-in", data=right).status_code == 303
+    assert mine.get("/config").status_code == 200
+
+
+def test_new_sign_in_ends_the_session_before_it_in_that_browser(app, ws, people):
+    _, token = accounts.add(ws, LOCAL, "Lea", "trainer")
+    held = sign_in.accept(ws, token, "Lea", WORDS)
+    browser = TestClient(app, base_url=HERE, cookies={COOKIE: held}, follow_redirects=False)
+    with writing(ws.db) as conn:
+        sessions.forgive_older(conn, time.time() + 1)  # what other tests of this file counted
+    form = {"name": "Lea", "password": WORDS, "then": "/"}
+    assert browser.post("/account/sign-in", data=form).status_code == 303
+    assert sign_in.actor(ws, held) is None
+
+
+def test_invitation_for_one_browser_lets_in_one_browser(ws, app):
+    project = projects.create(ws, LOCAL, "Limited")
+    token = invites.make(ws, LOCAL, project.id, "Gast", most_browsers=1)
+    first, second, third = (
+        TestClient(app, base_url=HERE, follow_redirects=False) for _ in range(3)
+    )
+    assert second.get(f"/rate/join/{token}").status_code == 303  # a look at the link counts nothing
+    for _ in range(2):
+        assert first.get(f"/rate/join/{token}").status_code == 303
+        assert first.get("/rate/open").status_code == 200
+    assert second.get("/rate/open").status_code == 403
+    assert "for one browser" in third.get(f"/rate/join/{token}").text
+    assert first.get("/rate/open").status_code == 200

@@ -9,9 +9,9 @@ import pytest
 from engine.core.actor import LOCAL, Role
 from engine.core.errors import Conflict, Forbidden, NotFound, SignedOut, UserError
 from engine.services import projects
-from engine.services.people import accounts, password, sign_in
+from engine.services.people import accounts, password, sign_in, throttle
 from engine.store import accounts as store_accounts
-from engine.store.connect import reading
+from engine.store.connect import reading, writing
 from tests import helpers
 
 WORDS = "four words in a row"
@@ -86,65 +86,208 @@ def test_wrong_name_and_wrong_password_give_the_same_sentence(ws, name, tried):
         sign_in.sign_in(ws, name, tried)
 
 
-def test_sign_in_attempts_are_throttled_across_restarts(ws, monkeypatch):
-    let_in(ws, "Ada")
+WRONG = "wrong words here"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time of day as a list of one; move it by `clock[0] += 1`."""
     now = [time.time()]
     monkeypatch.setattr(time, "time", lambda: now[0])
-    for _ in range(sign_in.FREE_TRIES["name"]):
-        with pytest.raises(UserError, match="name or the password is wrong"):
-            sign_in.sign_in(ws, "Ada", "wrong words here", "1.2.3.4")
-    with pytest.raises(Forbidden, match="Too many wrong passwords"):
-        sign_in.sign_in(ws, "Ada", WORDS, "5.6.7.8")  # the right one, from elsewhere
-    now[0] += 1.1
-    sign_in.sign_in(ws, "Ada", WORDS, "5.6.7.8")
-    with pytest.raises(UserError, match="name or the password is wrong"):
-        sign_in.sign_in(ws, "Ada", "wrong words here", "1.2.3.4")  # forgiven by the right one
+    return now
 
 
-def test_sign_in_throttle_locks_nobody_out_for_over_a_minute(ws, monkeypatch):
+def attempt(ws, name="Ada", tried=WRONG, address="192.0.2.1", browser=""):
+    """in, wrong or wait."""
+    try:
+        sign_in.sign_in(ws, name, tried, address, browser)
+    except Forbidden:
+        return "wait"
+    except UserError:
+        return "wrong"
+    return "in"
+
+
+def known_browser(ws, name="Ada", browser=""):
+    return sign_in.remember(ws, sign_in.sign_in(ws, name, WORDS, "198.51.100.9"), browser)
+
+
+def test_sign_in_attempts_are_throttled_by_name_from_an_address(ws, clock):
     let_in(ws, "Ada")
-    now, refused = [time.time()], 0
-    monkeypatch.setattr(time, "time", lambda: now[0])
-    for n in range(400):
-        now[0] += 1.0
-        try:
-            sign_in.sign_in(ws, "Ada", "wrong words here", f"1.2.3.{n}")
-        except Forbidden:
-            refused += 1
-        except UserError:
-            pass
-    assert refused > 350
-    now[0] += sign_in.LONGEST_WAIT_S["name"]
-    assert sign_in.sign_in(ws, "Ada", WORDS, "5.6.7.8")
+    tries = throttle.NAME_FROM_ADDRESS.tries
+    assert [attempt(ws) for _ in range(tries + 2)] == ["wrong"] * tries + ["wait"] * 2
+    assert attempt(ws, tried=WORDS) == "wait"
+    assert attempt(ws, tried=WORDS, address="192.0.2.2") == "in"
+    assert attempt(ws, tried=WORDS) == "wait"  # another address forgives nothing here
+    clock[0] += throttle.NAME_FROM_ADDRESS.every_s + 1
+    assert [attempt(ws, tried=WORDS), attempt(ws), attempt(ws)] == ["in", "wrong", "wait"]
 
 
-def test_sign_in_throttle_counts_attempts_by_address(ws):
-    for n in range(sign_in.FREE_TRIES["from"]):
-        with pytest.raises(UserError, match="name or the password is wrong"):
-            sign_in.sign_in(ws, f"name {n}", "wrong words here", "1.2.3.4")
-    with pytest.raises(Forbidden):
-        sign_in.sign_in(ws, "another name", "wrong words here", "1.2.3.4")
-    with pytest.raises(UserError, match="name or the password is wrong"):
-        sign_in.sign_in(ws, "another name", "wrong words here", "5.6.7.8")
+@pytest.fixture
+def tries(ws):
+    """What came of tries, without a password: in one transaction, since each commit waits."""
+    with writing(ws.db) as conn:
+
+        def take(now, address, name="ada", known=""):
+            buckets = (
+                throttle.for_known(known, "person-1")
+                if known
+                else throttle.for_unknown(name, address)
+            )
+            return "wait" if throttle.take(conn, buckets, now) else "tried"
+
+        yield take
 
 
-def test_sign_in_throttle_counts_concurrent_attempts(ws):
+def test_sign_in_throttle_keeps_nobody_out_from_another_address(tries):
+    """An attacker asks every 10 s, from one address, for two hours; Ada asks now and then."""
+    said = Counter()
+    for second in range(0, 7200, 10):
+        said[tries(second, "192.0.2.1")] += 1
+        if second % 600 == 0:
+            assert tries(second, "198.51.100.7") == "tried", second
+    assert said["tried"] <= throttle.ADDRESS.tries + 7200 / throttle.ADDRESS.every_s + 1
+    assert said["wait"] > 600
+
+
+def test_sign_in_throttle_never_counts_strangers_against_a_known_browser(tries):
+    """From so many addresses that unknown browsers must wait."""
+    said = Counter(tries(0.0, f"203.0.113.{n}") for n in range(200))
+    assert said == {"tried": throttle.NAME.tries, "wait": 200 - throttle.NAME.tries}
+    assert tries(1.0, "198.51.100.7") == "wait"
+    assert tries(1.0, "198.51.100.7", known="hers") == "tried"
+
+
+def test_sign_in_throttle_bounds_guesses_from_many_addresses(tries):
+    said = Counter(tries(n, f"2001:db8:{n:x}::1") for n in range(0, 3000, 6))
+    assert said["tried"] <= throttle.NAME.tries + 3000 / throttle.NAME.every_s + 1
+
+
+def test_sign_in_throttle_bounds_guesses_of_a_known_browser(tries):
+    most = throttle.KNOWN_BROWSER.tries
+    said = [tries(0.0, f"203.0.113.{n}", known="hers") for n in range(most + 3)]
+    assert said == ["tried"] * most + ["wait"] * 3
+    assert tries(throttle.KNOWN_BROWSER.every_s + 1, "", known="hers") == "tried"
+
+
+def test_sign_in_throttle_by_address_counts_every_name(tries):
+    said = Counter(tries(0.0, "192.0.2.1", f"name {n}") for n in range(40))
+    assert said["tried"] == throttle.ADDRESS.tries
+    assert tries(0.0, "192.0.2.2", "another name") == "tried"
+
+
+def test_sign_in_throttle_by_address_is_not_reset_by_an_own_sign_in(ws, clock):
+    let_in(ws, "Eve")
+    with writing(ws.db) as conn:
+        for n in range(throttle.ADDRESS.tries - 2):
+            throttle.take(conn, throttle.for_unknown(f"name {n}", "192.0.2.1"), clock[0])
+    assert [attempt(ws, "Eve", WORDS) for _ in range(3)] == ["in"] * 3
+    assert [attempt(ws, name) for name in ("a b", "c d", "e f")] == ["wrong", "wrong", "wait"]
+    assert attempt(ws, "Eve", WORDS) == "wait"
+
+
+def test_known_browser_is_known_for_those_alone_who_signed_in_there(ws, clock):
+    for name in ("Ada", "Ben"):
+        let_in(ws, name)
+    browser = known_browser(ws)
+    fill(ws, clock, "ben")
+    assert attempt(ws, "Ben", WORDS, browser=browser) == "wait"
+    assert attempt(ws, "Ben", WORDS, browser="made up") == "wait"
+    clock[0] += 2 * throttle.NAME.every_s
+    both = known_browser(ws, "Ben", browser)
+    fill(ws, clock, "ben")
+    fill(ws, clock, "ada")
+    assert [attempt(ws, name, WORDS, browser=both) for name in ("Ben", "Ada")] == ["in", "in"]
+    assert attempt(ws, "Ada", WORDS, browser=browser) == "wait"  # it holds another one now
+
+
+def test_known_browser_is_known_no_more_after_a_new_password(ws, clock):
+    made, _ = let_in(ws, "Ada")
+    browser = known_browser(ws)
+    sign_in.accept(ws, accounts.new_link(ws, LOCAL, made.id), "Ada", WORDS)
+    fill(ws, clock, "ada")
+    assert attempt(ws, tried=WORDS, browser=browser) == "wait"
+
+
+def fill(ws, clock, name):
+    """Let strangers of many addresses try a name as often as they may."""
+    with writing(ws.db) as conn:
+        for n in range(throttle.NAME.tries + 1):
+            throttle.take(conn, throttle.for_unknown(name, f"203.0.113.{n}"), clock[0])
+
+
+def test_database_holds_only_the_hash_of_what_a_known_browser_holds(ws):
     let_in(ws, "Ada")
+    browser = known_browser(ws)
+    with reading(ws.db) as conn:
+        assert browser not in repr(conn.exec_driver_sql("SELECT * FROM known_browser").fetchall())
 
-    def one(n):
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("testclient", "testclient"),
+        ("", ""),
+    ],
+)
+def test_sign_in_throttle_counts_ipv6_by_its_network(address, counted):
+    assert throttle.network(address) == counted
+
+
+def test_sign_in_throttle_counts_concurrent_attempts(ws, clock):
+    let_in(ws, "Ada")
+    with ThreadPoolExecutor(8) as pool:
+        said = Counter(pool.map(lambda _: attempt(ws), range(12)))
+    assert said == {
+        "wrong": throttle.NAME_FROM_ADDRESS.tries,
+        "wait": 12 - throttle.NAME_FROM_ADDRESS.tries,
+    }
+
+
+@pytest.mark.parametrize("back_s", [60, 3600, 30 * 24 * 3600])
+def test_clock_set_back_locks_nobody_out(ws, clock, back_s):
+    let_in(ws, "Ada")
+    while attempt(ws) == "wrong":
+        pass
+    clock[0] -= back_s
+    assert attempt(ws, tried=WORDS) == "wait"
+    clock[0] += throttle.NAME_FROM_ADDRESS.every_s + 1
+    assert attempt(ws, tried=WORDS) == "in"
+
+
+@pytest.mark.parametrize("back_s", [60, 3600, 400 * 24 * 3600])
+def test_clock_set_back_ends_no_session_and_lengthens_none(ws, clock, back_s):
+    _, browser = let_in(ws, "Ada")
+    clock[0] -= back_s
+    assert sign_in.actor(ws, browser).name == "Ada"
+    let_in(ws, "Ben")  # whoever signs in sweeps old sessions
+    assert sign_in.actor(ws, browser).name == "Ada"
+    clock[0] += sign_in.IDLE_S + sign_in.NOTED_S + 1
+    assert sign_in.actor(ws, browser) is None
+
+
+def test_guesses_of_an_old_password_are_throttled(ws, clock):
+    _, browser = let_in(ws, "Ada")
+
+    def said(old):
         try:
-            sign_in.sign_in(ws, "Ada", "wrong words here", f"1.2.3.{n}")
+            return bool(sign_in.change_password(ws, browser, old, "other words in a row"))
         except Forbidden:
             return "wait"
         except UserError:
             return "wrong"
-        return "in"
 
-    with ThreadPoolExecutor(8) as pool:
-        said = Counter(pool.map(one, range(24)))
-    assert said["in"] == 0
-    assert 0 < said["wrong"] <= sign_in.FREE_TRIES["name"] + 1  # one more where a second went by
-    assert said["wrong"] + said["wait"] == 24
+    tries = throttle.OLD_PASSWORD.tries
+    assert [said(WRONG) for _ in range(tries + 2)] == ["wrong"] * tries + ["wait"] * 2
+    assert said(WORDS) == "wait"
+    clock[0] += throttle.OLD_PASSWORD.every_s + 1
+    assert said(WORDS) is True
 
 
 def test_session_ends_after_half_a_day_idle_and_a_week_at_most(ws, monkeypatch):

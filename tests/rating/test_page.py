@@ -261,12 +261,12 @@ def test_zero_votes_a_day_means_no_limit():
 
 def test_invitation_is_a_link_of_this_server_until_it_is_withdrawn(ws, tmp_path):
     project = projects.create(ws, LOCAL, "Shared").id
-    link, known, row = rating_raters.invite(ws, project, "Ada", "http://127.0.0.1:7860")
+    link, known, row, _ = rating_raters.invite(ws, project, "Ada", "http://127.0.0.1:7860")
     assert row.visible
     assert link.value.startswith("http://127.0.0.1:7860/rate/join/")
     [(name, chosen)] = known.choices
-    assert name == "Ada"
-    link, known, row = rating_raters.withdraw(ws, project, chosen)
+    assert name.startswith("Ada · ends on ")
+    link, known, row, _ = rating_raters.withdraw(ws, project, chosen)
     assert (link.value, known.choices, row.visible) == ("", [], False)
 
 

@@ -9,6 +9,7 @@ from engine.services.people import sign_in
 from engine.workspace import Workspace
 
 COOKIE = "tl_session"
+BROWSER = "tl_browser"  # that somebody signed in here before: their own tries count apart
 
 
 def who(ws: Workspace) -> Actor:
@@ -28,6 +29,17 @@ def who(ws: Workspace) -> Actor:
 def requester(ws: Workspace, asked: HTTPConnection) -> Actor:
     """Who sends a request to a route of ours; SignedOut where nobody is signed in."""
     return sign_in.require(ws, asked.cookies.get(COOKIE, "")) if ws.settings.sign_in else LOCAL
+
+
+def encrypted(asked: HTTPConnection) -> bool:
+    """Whether the browser reached this server by https, through whatever proxy.
+
+    Good for a cookie that goes back to the same browser, which harms nobody but itself by a lie:
+    so the word of a proxy is taken that is not named as trusted, and that of the page's origin.
+    """
+    told = asked.headers.get("x-forwarded-proto", "").split(",")[0].strip().lower()
+    origin = asked.headers.get("origin", "").lower()
+    return asked.url.scheme == "https" or told == "https" or origin.startswith("https://")
 
 
 def cookie(name: str, value: str, age_s: int, *, space: bool, safe: bool = False) -> str:

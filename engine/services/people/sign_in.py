@@ -1,8 +1,8 @@
 """Signing in and out, and who a browser belongs to.
 
 The browser holds 256 random bits; the database their hash, whose they are and when they were last
-seen. Wrong passwords are counted by name and by where they come from, in the database, so that a
-restart forgives nobody.
+seen. Wrong passwords are counted in the database (throttle.py), so that a restart forgives nobody.
+A clock that was set back ends no session and lengthens none.
 """
 
 import time
@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 
 from engine.core import ids
 from engine.core.actor import Actor
-from engine.core.errors import Conflict, Forbidden, NotFound, SignedOut, UserError
-from engine.services.people import accounts, password
+from engine.core.errors import Conflict, NotFound, SignedOut, UserError
+from engine.services.people import accounts, password, throttle
 from engine.store import accounts as store_accounts
-from engine.store import sessions
+from engine.store import browsers, sessions
 from engine.store.accounts import Person
 from engine.store.connect import reading, writing
 from engine.store.sessions import Session
@@ -22,9 +22,8 @@ from engine.workspace import Workspace
 
 LONGEST_S, IDLE_S = 7 * 24 * 3600, 12 * 3600
 NOTED_S = 300.0  # how old the note of when a browser was last seen may be
-FREE_TRIES = {"name": 5, "from": 20}  # an office may come from one address
-LONGEST_WAIT_S = {"name": 60.0, "from": 15 * 60.0}  # whoever tries must not lock somebody out
-FORGIVEN_S = 24 * 3600
+FORGIVEN_S = 24 * 3600  # by then every bucket of tries has leaked
+KNOWN_S = 365 * 24 * 3600  # how long a browser stays known
 WRONG = ("The name or the password is wrong.", "Try again, or ask the owner for a link.")
 OVER = ("You are signed out.", "Reload the page and sign in.")
 
@@ -58,27 +57,52 @@ def accept(ws: Workspace, token: str, name: str, chosen: str) -> str:
             values |= {"name": clean, "name_key": accounts.key(clean)}
         store_accounts.change(conn, one.id, **values)
         sessions.end_all(conn, one.id)
+        browsers.forget(conn, one.id)
         return _start_session(conn, one)
 
 
-def sign_in(ws: Workspace, name: str, tried: str, address: str = "") -> str:
-    """What the browser keeps; UserError for a wrong pair, Forbidden for too many of them."""
+def sign_in(ws: Workspace, name: str, tried: str, address: str = "", browser: str = "") -> str:
+    """What the browser keeps; UserError for a wrong pair, Forbidden for too many of them.
+
+    `browser` is what it holds from an earlier `remember`.
+    """
     key, now = accounts.key(name)[:80], time.time()
-    keys = {"name": f"name:{key}", "from": f"from:{address}"}
     with accounts.changing(ws) as conn:
-        for kind, each in keys.items():
-            _check_wait(conn, each, kind, now)
-            # before the password is looked at, so that many tries at once count as many
-            sessions.failed(conn, each, sessions.failures(conn, each).times + 1, now)
         one = store_accounts.find_by_name(conn, key)
+        held = ids.sha256(browser) if browser else ""
+        known = one is not None and bool(held) and browsers.knows(conn, held, one.id)
+        buckets = (
+            throttle.for_known(held, one.id)
+            if one is not None and known
+            else throttle.for_unknown(key, address)
+        )
+        wait = throttle.take(conn, buckets, now)
+    throttle.check(wait)
     right = password.fits(tried, one.password if one and one.password else password.NOBODY)
     if one is None or not one.password or one.status != "active" or not right:
         raise UserError(*WRONG)
     with accounts.changing(ws) as conn:
-        for each in keys.values():
-            sessions.forgive(conn, each)
+        throttle.give_back(conn, buckets)
         sessions.forgive_older(conn, now - FORGIVEN_S)
         return _start_session(conn, one)
+
+
+def remember(ws: Workspace, token: str, browser: str = "") -> str:
+    """What a browser keeps besides the session, so that its person's own tries count apart.
+
+    `browser` is what it held before: whoever else signed in there stays known. SignedOut where the
+    session stands for nobody.
+    """
+    made, now = ids.token(), time.time()
+    with accounts.changing(ws) as conn:
+        here = sessions.get(conn, ids.sha256(token))
+        if here is None:
+            raise SignedOut(*OVER)
+        if browser:
+            browsers.rename(conn, ids.sha256(browser), ids.sha256(made))
+        browsers.remember(conn, ids.sha256(made), here.person_id, now)
+        browsers.forget_older(conn, now - KNOWN_S)
+    return made
 
 
 def actor(ws: Workspace, token: str) -> Actor | None:
@@ -86,11 +110,12 @@ def actor(ws: Workspace, token: str) -> Actor | None:
     now, wanted = time.time(), ids.sha256(token)
     with reading(ws.db) as conn:
         here = sessions.get(conn, wanted) if token else None
+        ahead = here is not None and max(here.created_at, here.seen_at) > now
         one = store_accounts.get(conn, here.person_id) if here and not _over(here, now) else None
         if here is None or one is None or one.status != "active":
             return None
         joined = store_accounts.projects_of(conn, one.id)
-    if now - here.seen_at > NOTED_S:
+    if ahead or now - here.seen_at > NOTED_S:
         with writing(ws.db) as conn:
             sessions.note_use(conn, wanted, now)
     role = accounts.ROLES[one.role]
@@ -116,14 +141,21 @@ def change_password(ws: Workspace, token: str, old: str, new: str) -> str:
     """Set a new password; every browser is signed out, and this one holds what comes back."""
     password.check(new)
     found = require(ws, token)
-    with reading(ws.db) as conn:
+    with accounts.changing(ws) as conn:
         one = store_accounts.find_by_name(conn, accounts.key(found.name))
-    if one is None or not one.password or not password.fits(old, one.password):
+        if one is None:
+            raise SignedOut(*OVER)
+        tries = [throttle.Bucket(f"old:{one.id}", throttle.OLD_PASSWORD)]
+        wait = throttle.take(conn, tries, time.time())
+    throttle.check(wait)
+    if not one.password or not password.fits(old, one.password):
         raise UserError("The old password is not right.", "Type it again.")
     kept = password.hash_password(new)
     with accounts.changing(ws) as conn:
+        throttle.give_back(conn, tries)
         store_accounts.change(conn, one.id, password=kept)
         sessions.end_all(conn, one.id)
+        browsers.forget(conn, one.id)
         return _start_session(conn, one)
 
 
@@ -145,14 +177,3 @@ def _start_session(conn: Connection, one: Person) -> str:
 
 def _over(here: Session, now: float) -> bool:
     return now - here.created_at > LONGEST_S or now - here.seen_at > IDLE_S + NOTED_S
-
-
-def _check_wait(conn: Connection, key: str, kind: str, now: float) -> None:
-    """Forbidden while somebody who was wrong too often must wait: twice as long each time."""
-    times, at = sessions.failures(conn, key)
-    more = times - FREE_TRIES[kind]
-    if more < 0:
-        return
-    wait = min(2.0 ** min(more, 20), LONGEST_WAIT_S[kind]) - (now - at)
-    if wait > 0:
-        raise Forbidden("Too many wrong passwords.", f"Try again in {wait:.0f} seconds.")

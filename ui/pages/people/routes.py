@@ -20,7 +20,7 @@ from engine.services.people import accounts, sign_in
 from engine.workspace import Workspace
 from ui.pages.people import render
 from ui.web.security import LOOPBACK
-from ui.web.session import COOKIE, cookie
+from ui.web.session import BROWSER, COOKIE, cookie, encrypted
 
 PRIVATE = {"Cache-Control": "no-store"}
 INSIDE = re.compile(r"/(rate/[A-Za-z0-9-]{1,64}|account)?")  # where a sign-in may lead
@@ -72,7 +72,8 @@ def _coming(pages_of: APIRouter, ws: Workspace, space: bool) -> None:
     def come(request: Request, name: Text, password: Text, then: Text = "/") -> Response:
         address = request.client.host if request.client else ""
         try:
-            token = sign_in.sign_in(ws, name, password, address)
+            browser = request.cookies.get(BROWSER, "")
+            token = sign_in.sign_in(ws, name, password, address, browser)
         except UserError as error:
             again = render.sign_in(_inside(then), name, str(error), unsafe=_unsafe(request))
             return HTMLResponse(again, error.status)
@@ -112,7 +113,8 @@ def _own(pages_of: APIRouter, ws: Workspace, space: bool) -> None:
         except UserError as error:
             return HTMLResponse(_account(ws, actor, str(error)), error.status)
         done = HTMLResponse(_account(ws, actor, "Your password is changed."))
-        done.headers.append("Set-Cookie", _cookie(request, token, space))
+        for each in _cookies(ws, request, token, space):
+            done.headers.append("Set-Cookie", each)
         return done
 
     @pages_of.post("/sign-out")
@@ -188,20 +190,31 @@ def _token(request: Request) -> str:
 
 def _unsafe(request: Request) -> bool:
     """Whether a password would travel over a network in the clear."""
-    return request.url.scheme != "https" and request.url.hostname not in LOOPBACK
+    return not encrypted(request) and request.url.hostname not in LOOPBACK
 
 
 def _link(request: Request, token: str) -> str:
-    return f"{request.url.scheme}://{request.url.netloc}/account/welcome/{token}"
+    scheme = "https" if encrypted(request) else request.url.scheme
+    return f"{scheme}://{request.url.netloc}/account/welcome/{token}"
 
 
 def _let_in(ws: Workspace, request: Request, token: str, there: str, space: bool) -> Response:
     rater = sign_in.require(ws, token).role < Role.TRAINER
     found = RedirectResponse("/rate/open" if rater and there == "/" else there, 303)
-    found.headers.append("Set-Cookie", _cookie(request, token, space))
+    if before := _token(request):  # whoever was signed in in this browser is so no more
+        sign_in.sign_out(ws, before)
+    for each in _cookies(ws, request, token, space):
+        found.headers.append("Set-Cookie", each)
     return found
+
+
+def _cookies(ws: Workspace, request: Request, token: str, space: bool) -> tuple[str, str]:
+    """The session, and what lets this browser be known at the next sign-in."""
+    browser = sign_in.remember(ws, token, request.cookies.get(BROWSER, ""))
+    kept = cookie(BROWSER, browser, int(sign_in.KNOWN_S), space=space, safe=encrypted(request))
+    return _cookie(request, token, space), kept
 
 
 def _cookie(request: Request, token: str, space: bool) -> str:
     age = int(sign_in.LONGEST_S) if token else 0
-    return cookie(COOKIE, token, age, space=space, safe=request.url.scheme == "https")
+    return cookie(COOKIE, token, age, space=space, safe=encrypted(request))

@@ -45,24 +45,33 @@ def _links(ws: Workspace, page: Page) -> None:
     with gr.Accordion("Invite people by a link", open=False, elem_id="rate-invites") as box:
         with gr.Row(elem_classes="tl-actions"):
             name = gr.Textbox("", label="Name", elem_id="rate-invite-name")
+            days = gr.Number(invites.DAYS, minimum=0, maximum=invites.MOST_DAYS, precision=0,
+                             label="Ends after, days", info="0: never",
+                             elem_id="rate-invite-days")  # fmt: skip
+            browsers = gr.Number(0, minimum=0, maximum=invites.MOST_BROWSERS, precision=0,
+                                 label="Browsers", info="0: any number",
+                                 elem_id="rate-invite-browsers")  # fmt: skip
             make = gr.Button("Make a link", elem_id="rate-invite-make")
         link = gr.Textbox("", label="Link", info=ONCE, visible=False, interactive=False,
                           buttons=["copy"], elem_id="rate-invite-link")  # fmt: skip
         with gr.Row(visible=False, elem_classes="tl-actions") as working:
             known = gr.Dropdown([], value=None, label="Invited", elem_id="rate-invited")
             revoke = gr.Button("Withdraw the link", elem_id="rate-invite-revoke")
+        past = gr.HTML("", elem_id="rate-invites-past")
     listed = shows_errors(partial(invited, ws))
-    links = [known, working]
+    links = [known, working, past]
     markup.on_show(page, listed, page.project, links)
     box.expand(listed, page.project, links, **markup.QUIET)
 
     # not a partial: Gradio finds by its annotation what takes the request
     @shows_errors
-    def on_make(project: str | None, wanted: str, request: gr.Request) -> Any:
+    def on_make(
+        project: str | None, wanted: str, days: float, browsers: float, request: gr.Request
+    ) -> Any:
         address = request.headers.get("origin") or f"http://{request.headers.get('host', '')}"
-        return invite(ws, project, wanted, address)
+        return invite(ws, project, wanted, address, int(days or 0), int(browsers or 0))
 
-    make.click(on_make, [page.project, name], [link, *links], **markup.QUIET)
+    make.click(on_make, [page.project, name, days, browsers], [link, *links], **markup.QUIET)
     revoke.click(shows_errors(partial(withdraw, ws)), [page.project, known], [link, *links],
                  **markup.QUIET)  # fmt: skip
 
@@ -126,27 +135,37 @@ def _record(ws: Workspace, view: gr.State, box: gr.Accordion) -> None:
               [seen, sure, reason, log, glass], **markup.QUIET)  # fmt: skip
 
 
-def invited(ws: Workspace, project: str | None) -> tuple[gr.Dropdown, gr.Row]:
-    """The people whose links work, and their row, which is hidden while there are none."""
+def invited(ws: Workspace, project: str | None) -> tuple[gr.Dropdown, gr.Row, str]:
+    """The links that work, with their end; their row, hidden while there are none; ended ones."""
     found = invites.list_all(ws, who(ws), project) if project else []
-    offered = [(one.rater, one.id) for one in found if one.status == "active"]
-    return gr.Dropdown(offered, value=None), gr.Row(visible=bool(offered))
+    working = [one for one in found if one.state in ("open", "used up")]
+    ended = [one for one in found if one.state == "ended"]
+    offered = [(f"{one.rater} · {one.sentence}", one.id) for one in working]
+    items = "".join(f"<li>{escape(f'{one.rater} · {one.sentence}')}</li>" for one in ended)
+    past = f'<ul class="tl-flags">{items}</ul>' if items else ""
+    return gr.Dropdown(offered, value=None), gr.Row(visible=bool(offered)), past
 
 
 def invite(
-    ws: Workspace, project: str | None, name: str, address: str
-) -> tuple[gr.Textbox, gr.Dropdown, gr.Row]:
+    ws: Workspace,
+    project: str | None,
+    name: str,
+    address: str,
+    days: int = invites.DAYS,
+    browsers: int = 0,
+) -> tuple[gr.Textbox, gr.Dropdown, gr.Row, str]:
     """A new link under the address of this server, shown once."""
     if not project:
         raise UserError("No project is open.", "Make one first, at the top of the page.")
-    token = invites.make(ws, who(ws), project, name)
+    limits = {"days": days or None, "most_browsers": browsers or None}
+    token = invites.make(ws, who(ws), project, name, **limits)
     link = f"{address}/rate/join/{token}"
     return gr.Textbox(link, visible=True), *invited(ws, project)
 
 
 def withdraw(
     ws: Workspace, project: str | None, chosen: str | None
-) -> tuple[gr.Textbox, gr.Dropdown, gr.Row]:
+) -> tuple[gr.Textbox, gr.Dropdown, gr.Row, str]:
     """The link opens nothing any more."""
     if not chosen:
         raise UserError("Nobody is chosen.", "Choose whose link to withdraw.")

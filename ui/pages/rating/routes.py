@@ -40,12 +40,13 @@ from engine.workspace import Workspace
 from ui.components.safe_text import to_html, to_plain
 from ui.pages.rating import rater_page
 from ui.web.session import COOKIE as SESSION
-from ui.web.session import cookie
+from ui.web.session import cookie, encrypted
 
 COOKIE = "tl_rater"
 COOKIE_S = 365 * 24 * 3600
 RATER = re.compile(r"[A-Za-z0-9_-]{22}")  # secrets.token_urlsafe(16)
-INVITED = re.compile(r"[A-Za-z0-9_-]{43}")  # core.ids.token(), the token of an invitation
+# the token of an invitation, with bits of the browser's own where it is for a few browsers
+INVITED = re.compile(r"[A-Za-z0-9_-]{43}(\.[A-Za-z0-9_-]{22})?")
 BREAK_EVERY = 25  # pairs, after which a rater is reminded of the world outside
 NOT_A_VOTE = {"problem": "This is not a vote.", "fix": "Reload the page and vote again."}
 PRIVATE = {"Cache-Control": "no-store"}
@@ -242,10 +243,12 @@ def _pages(ws: Workspace, rater: Any, space: bool) -> APIRouter:
     Who = Annotated[Actor, rater]
 
     @pages.get("/rate/join/{token}")
-    def join(token: str) -> Response:
-        invites.accept(ws, token)
+    def join(request: Request, token: str) -> Response:
         there = RedirectResponse("/rate/open", 303, PRIVATE)
-        there.headers.append("Set-Cookie", _cookie(token, space))
+        known = request.cookies.get(COOKIE, "")
+        if not known.startswith(f"{token}."):  # this browser was here before
+            known = invites.join(ws, token)
+        there.headers.append("Set-Cookie", _cookie(request, known, space))
         return there
 
     @pages.get("/rate/open", response_class=HTMLResponse)
@@ -329,15 +332,15 @@ def _identify(ws: Workspace, space: bool) -> Callable[[Request, Response], Actor
             raise SignedOut("You are signed out.", "Sign in, or open your invitation again.")
         if not RATER.fullmatch(known):
             known = secrets.token_urlsafe(16)
-            response.headers.append("Set-Cookie", _cookie(known, space))
+            response.headers.append("Set-Cookie", _cookie(request, known, space))
         name, role = ("guest", Role.GUEST) if space else ("rater", Role.RATER)
         return Actor(name=f"{name}-{known[:12]}", role=role)
 
     return identify
 
 
-def _cookie(rater: str, space: bool) -> str:
-    return cookie(COOKIE, rater, COOKIE_S, space=space)
+def _cookie(request: Request, rater: str, space: bool) -> str:
+    return cookie(COOKIE, rater, COOKIE_S, space=space, safe=encrypted(request))
 
 
 def _listed(one: Round) -> Listed:
