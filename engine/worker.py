@@ -19,6 +19,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from engine import warm
+from engine.core import environment
 from engine.core.errors import Unavailable
 from engine.core.job import LANES, Job, State
 from engine.methods import checkpoint
@@ -172,7 +173,7 @@ class Worker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 bufsize=0,
-                env={**PATIENT, **os.environ, **self.ws.settings.environment()},
+                env={**PATIENT, **_passed_on(job), **self.ws.settings.environment()},
             )
         return Running(job, process, heartbeat)
 
@@ -258,6 +259,13 @@ def start(ws: Workspace) -> subprocess.Popen[bytes]:
             start_new_session=True,
             env={**os.environ, **ws.settings.environment()},
         )
+
+
+def _passed_on(job: Job) -> dict[str, str]:
+    trackers = job.recipe.get("trackers", ())
+    return environment.passed_on(
+        os.environ, job.kind, trackers if isinstance(trackers, list) else ()
+    )
 
 
 def _free(running: Running, row: Job | None) -> bool:

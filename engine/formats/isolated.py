@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from engine.core.environment import passed_on
 from engine.core.errors import NotFound, UserError
 from engine.core.parsed import BrokenRow
 from engine.formats.files import rows
@@ -61,7 +62,7 @@ def _run(path: Path, name: str, known: frozenset[str], out: IO[str]) -> None:
                 stdout=out,
                 stderr=subprocess.DEVNULL,
                 timeout=WALL_S,
-                env={**os.environ, **limits},
+                env={**passed_on(os.environ), **limits},
                 cwd=Path(__file__).parents[2],
             )
     except subprocess.TimeoutExpired:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 from engine.core.context import Context, ModelFiles
 from engine.core.errors import UserError
@@ -13,7 +13,7 @@ from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.core.recipe import TrainRecipe
 from engine.core.result import TrainingResult
-from engine.methods import checkpoint, head, highlights, options, upstream, weights
+from engine.methods import allowed, checkpoint, head, highlights, options, upstream, weights
 from engine.methods.callback import callback
 from engine.methods.checkpointer import Checkpointer
 from engine.methods.encoding import Columns, EncodedDataset, EncodedRow, encode_dataset
@@ -120,6 +120,8 @@ def settings(
 
     for where, extra in (("trl", recipe.trl), ("lora", recipe.lora)):
         upstream.refuse_doubles(type(recipe).model_fields, extra, where)
+    hints = {**get_type_hints(LoraConfig), **get_type_hints(config_class)}
+    allowed.check_recipe(recipe, hints)  # before upstream opens what an option names
     place = {"output_dir": str(folder / checkpoint.FOLDER)}
     values = {**_defaults(recipe, bf16), **curated(recipe), **recipe.trl, **place}
     lora = {"task_type": task, **recipe.lora}

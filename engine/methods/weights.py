@@ -81,7 +81,11 @@ def load(
     causal = task == "CAUSAL_LM"
     loader = "AutoModelForCausalLM" if causal else "AutoModelForSequenceClassification"
     model: Any = getattr(transformers, loader).from_pretrained(
-        files.base, local_files_only=True, **_options(args, tuning), **_labels(task)
+        files.base,
+        local_files_only=True,
+        use_safetensors=True,
+        **_options(args, tuning),
+        **_labels(task),
     )
     if args.bf16 and args.use_cpu:
         attention.use_float32(model)

@@ -29,7 +29,11 @@ class RewardModel:
         self._pad: int = tokenizer.eos_token_id if token is None else token  # as in the training
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         model: Any = AutoModelForSequenceClassification.from_pretrained(
-            files.base, num_labels=1, dtype=torch.float32, local_files_only=True
+            files.base,
+            num_labels=1,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
         )
         model.config.get_text_config().pad_token_id = self._pad
         if files.adapter is not None:
