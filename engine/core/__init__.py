@@ -1,0 +1,1 @@
+"""Core: the values that everything shares, and their rules; nothing here reads or writes."""

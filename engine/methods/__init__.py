@@ -1,0 +1,1 @@
+"""Methods: the bodies of jobs that train: SFT, DPO, KTO, reward models, RLOO, GRPO."""

@@ -1,0 +1,1 @@
+"""Metrics: scores of answers against references, each described for forms and reports."""

@@ -1,0 +1,1 @@
+"""Simulated raters, each with a stated rule; people are in `services/rating`."""

@@ -1,0 +1,1 @@
+"""Rewards: rules that score an answer, for RLOO and GRPO."""

@@ -1,0 +1,1 @@
+"""Statistics: intervals, paired tests, the verdict of a blind round, agreement, ranking, power."""

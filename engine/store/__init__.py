@@ -1,0 +1,1 @@
+"""Store: SQLAlchemy Core, one module for each group of tables; claims, leases, fingerprints."""

@@ -1,0 +1,1 @@
+"""Work: the bodies of jobs that do not train: evaluation, answers of a round, studies, exports."""
