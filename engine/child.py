@@ -82,12 +82,12 @@ class JobContext:
     def flush(self) -> None:
         """Write the kept events; Fenced when the job is another process's by now."""
         with self._lock:
-            said, self._unwritten = self._unwritten, []
+            pending, self._unwritten = self._unwritten, []
         self._written = time.monotonic()
         with writing(self.ws.db) as conn:
             if not jobs.holds(conn, self.job_id, self.fence):
                 raise Fenced
-            events.add(conn, self.job_id, said)
+            events.add(conn, self.job_id, pending)
 
     def cancelled(self) -> bool:
         """Whether the person, or the worker by SIGTERM, asked to stop."""

@@ -76,8 +76,8 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
     with gr.Blocks(title="Tuneloop", delete_cache=(3600, 86400), analytics_enabled=False) as demo:
         kept = gr.BrowserState(None, storage_key="tuneloop-project")
         if space:
-            said = TEAM_SPACE_BANNER if ws.settings.sign_in else SPACE_BANNER
-            gr.HTML(markup.notice(said, "warn"), elem_id="tl-space")
+            banner = TEAM_SPACE_BANNER if ws.settings.sign_in else SPACE_BANNER
+            gr.HTML(markup.notice(banner, "warn"), elem_id="tl-space")
         project = _header(ws, demo)
         ready = demo.load(
             shows_errors(partial(home_tab.project_choice, ws)), kept, project, **markup.QUIET

@@ -86,12 +86,14 @@ def of_number(parameters: float) -> Size:
 
 def number(text: str) -> float:
     """How many weights "7B", "135M", "7e9" or "Llama-3-8B" means; UserError for anything else."""
-    said = text.strip().lower().replace(",", "").replace("_", "")
+    digits = text.strip().lower().replace(",", "").replace("_", "")
     try:
-        found = float(said)
+        found = float(digits)
     except ValueError:
-        named = re.findall(r"(?:^|[^a-z0-9.])(\d{1,6}(?:\.\d{1,4})?)([kmbt])(?![a-z])", said[:200])
-        minus = said.startswith("-")
+        named = re.findall(
+            r"(?:^|[^a-z0-9.])(\d{1,6}(?:\.\d{1,4})?)([kmbt])(?![a-z])", digits[:200]
+        )
+        minus = digits.startswith("-")
         found = float(named[-1][0]) * UNITS[named[-1][1]] if named and not minus else 0.0
     if not 1e3 <= found <= MOST_PARAMETERS:
         raise UserError(f"{text[:40]!r} is not a number of parameters.", "Write it like 7B or 7e9.")

@@ -31,12 +31,12 @@ def check(examples: Sequence[Example]) -> list[Finding]:
     """Rows with something like personal data; the message counts the rows of each kind."""
     kinds = [set(_kinds(e)) for e in examples]
     counts = Counter(kind for found in kinds for kind in found)
-    said = ", ".join(f"{kind} {n:,}" for kind, n in counts.most_common())
+    listed = ", ".join(f"{kind} {n:,}" for kind, n in counts.most_common())
     return finding(
         "personal_data",
         "warning",
         [e.source_row for e, found in zip(examples, kinds, strict=True) if found],
-        f"with hints of personal data ({said}); hints may be wrong, and others may be missing",
+        f"with hints of personal data ({listed}); hints may be wrong, and others may be missing",
         "Look at them, then mask or remove what belongs to a person.",
         fix_id="mask_personal_data",
     )

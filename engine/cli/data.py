@@ -214,15 +214,15 @@ def _mapping(
         )
     if not pairs and not kind:
         return None
-    said = [pair.partition("=") for pair in pairs]
-    wrong = [pair for pair, (role, sign, column) in zip(pairs, said, strict=True) if not column]
+    given = [pair.partition("=") for pair in pairs]
+    wrong = [pair for pair, (role, sign, column) in zip(pairs, given, strict=True) if not column]
     if wrong or not pairs:
         raise UserError(
             f"{wrong[0]!r} is not ROLE=COLUMN." if wrong else "--kind needs --map.",
             "Give for example --map prompt=frage --map answer=antwort.",
         )
     return mapping_of(
-        {role.strip(): column.strip() for role, _, column in said}, kind, not no_header
+        {role.strip(): column.strip() for role, _, column in given}, kind, not no_header
     )
 
 

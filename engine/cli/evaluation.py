@@ -105,12 +105,12 @@ def judge(answers: Path, as_json: bool) -> None:
     asked = from_environment(os.environ)
     questions = _questions(answers)
     found = compare(asked, questions)
-    said = verdict(found.wins, found.losses, found.ties)
+    preference = verdict(found.wins, found.losses, found.ties)
     text = (
-        f"{said.sentence}\nThe judge contradicted itself on {found.contradicted} of "
+        f"{preference.sentence}\nThe judge contradicted itself on {found.contradicted} of "
         f"{len(questions)} pairs (counted as ties) and failed on {found.failed} (not counted)."
     )
-    show({"verdict": said, "judged": found}, text, as_json)
+    show({"verdict": preference, "judged": found}, text, as_json)
 
 
 @evaluation.command("run")
@@ -171,7 +171,7 @@ def run_job(
 
 
 def _few(mean: Mean) -> str:
-    return f"  {said}" if (said := caveat(mean)) else ""
+    return f"  {warning}" if (warning := caveat(mean)) else ""
 
 
 def _names(metrics: str) -> list[str]:

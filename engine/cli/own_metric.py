@@ -39,8 +39,8 @@ def named(target: str, timeout_s: float = TIMEOUT_S) -> Metric:
 
     def metric(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
         rows = {"predictions": list(predictions), "references": [list(row) for row in references]}
-        said = _child(path, function, json.dumps(rows), timeout_s)
-        each = _checked(said.get("each"), len(predictions), target)
+        result = _child(path, function, json.dumps(rows), timeout_s)
+        each = _checked(result.get("each"), len(predictions), target)
         return Scores(
             overall=fmean(each), each=each, signature=f"own:{path.name}:{function}|mean of rows"
         )
@@ -62,17 +62,17 @@ def _child(path: Path, function: str, rows: str, timeout_s: float) -> dict[str, 
             f"{path.name} took longer than {timeout_s:g} s.", "Score fewer rows, or make it faster."
         ) from None
     try:
-        said = json.loads(done.stdout)
+        answer = json.loads(done.stdout)
     except ValueError:
         raise UserError(
             f"{path.name} ended with code {done.returncode} before it gave its scores.",
             "It may have used more than 4 GB of memory.",
         ) from None
-    if "error" in said:
+    if "error" in answer:
         raise UserError(
-            f"{path.name} failed: {said['error']}", "Correct the function and try again."
+            f"{path.name} failed: {answer['error']}", "Correct the function and try again."
         )
-    return dict(said)
+    return dict(answer)
 
 
 def _checked(each: Any, rows: int, target: str) -> tuple[float, ...]:
@@ -95,8 +95,8 @@ def main(path: str, function: str) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_OUTPUT, MOST_OUTPUT))
     rows = json.load(sys.stdin)
     try:
-        said = {"each": _scores(path, function, rows)}
-        text = json.dumps(said)
+        result = {"each": _scores(path, function, rows)}
+        text = json.dumps(result)
     except Exception as error:  # whatever a foreign file raises is told in its own words
         line = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         text = json.dumps({"error": line + "."})

@@ -111,9 +111,9 @@ def verdict(
     show(found, found.sentence, as_json)
 
 
-def _two(cast: Sequence[RatedPair], new: str, base: str | None) -> tuple[list[RatedPair], str]:
+def _two(given: Sequence[RatedPair], new: str, base: str | None) -> tuple[list[RatedPair], str]:
     """The votes between the two models, and the name of the other."""
-    votes = between(counted(cast), new)
+    votes = between(counted(given), new)
     others = sorted({name for vote in votes for name in vote.pair} - {new})
     if base is None and len(others) != 1:
         raise UserError(f"{new} met {', '.join(others[:20])}.", "Name one of them with --base.")
@@ -242,9 +242,9 @@ def bias(
     """Measure position bias and length bias in a file of votes."""
     read = vote_files.read(file, vote_files.mapping_of(columns, choices))
     vote_files.refuse_unstated_sides(file, read)
-    cast = vote_files.rated(read)
-    votes = between(cast, new)
-    side, raters = biases.position_of(cast), biases.position_by_rater(cast)
+    given = vote_files.rated(read)
+    votes = between(given, new)
+    side, raters = biases.position_of(given), biases.position_by_rater(given)
     controlled = lengths.length_controlled(votes, new)
     longer = lengths.longer_chosen(votes)
     found = {

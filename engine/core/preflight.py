@@ -63,6 +63,6 @@ class Preflight(BaseModel):
 
 def proposal_words(proposal: Proposal) -> str:
     """The settings of a proposal by name, each with its value."""
-    said = [f"{name} {value}" for name, value in proposal.items() if name != "trl"]
+    settings = [f"{name} {value}" for name, value in proposal.items() if name != "trl"]
     inside = [f"{name} {value}" for name, value in proposal.get("trl", {}).items()]
-    return ", ".join([*said, *inside])
+    return ", ".join([*settings, *inside])

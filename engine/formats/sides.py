@@ -70,13 +70,13 @@ def history(row: FileRow, column: str = "history") -> tuple[Message, ...]:
         raise RowError(f"{column!r} is {kind_of(value)}, not a list of [question, answer]")
     if all(isinstance(item, dict) for item in value):
         return turns(value, keys_of(value), column)
-    said: list[Message] = []
+    messages: list[Message] = []
     for n, item in enumerate(value, 1):
         exchange = list(map(written, item)) if isinstance(item, list) else []
         if len(exchange) != 2 or not all(isinstance(one, str) for one in exchange):
             raise RowError(f"item {n} of {column!r} is not [question, answer]")
-        said += [user(exchange[0]), assistant(exchange[1])]
-    return tuple(said)
+        messages += [user(exchange[0]), assistant(exchange[1])]
+    return tuple(messages)
 
 
 def has_rejected(row: FileRow) -> bool:

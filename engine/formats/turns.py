@@ -150,8 +150,8 @@ def turn(value: Any, keys: Keys, where: str) -> Message:
     calls = value.get("tool_calls")
     if not calls:
         return Message(role=role, content=_content(value, keys, where))
-    said = _content(value, keys, where) if value.get(keys.content) else ""
-    return Message(role=role, content="\n".join(filter(None, [said, *_calls(calls, where)])))
+    content = _content(value, keys, where) if value.get(keys.content) else ""
+    return Message(role=role, content="\n".join(filter(None, [content, *_calls(calls, where)])))
 
 
 def chat(messages: tuple[Message, ...], **fields: Any) -> Chat:
@@ -230,9 +230,9 @@ def _part(part: Any, number: int, where: str) -> str:
     kind = part.get("type", "text") if isinstance(part, dict) else kind_of(part)
     if not isinstance(part, dict) or kind not in TEXT_PARTS:
         raise RowError(f"{where} has a part of type {str(kind)[:40]!r}; only text can be learned")
-    said = part.get("text", part.get("value"))
-    if not isinstance(said, str):
+    content = part.get("text", part.get("value"))
+    if not isinstance(content, str):
         raise RowError(
-            f"{where} has part {number} of type {str(kind)[:40]!r} whose text is {kind_of(said)}"
+            f"{where} has part {number} of type {str(kind)[:40]!r} whose text is {kind_of(content)}"
         )
-    return said
+    return content

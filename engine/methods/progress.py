@@ -120,7 +120,7 @@ class Watch:
         if not trained or trained[-1][0] <= WORSE * min(trained)[0]:
             return False
         best = min(trained)[1]
-        train = [(step, said["loss"]) for step, said in self._said if "loss" in said]
+        train = [(step, logs["loss"]) for step, logs in self._said if "loss" in logs]
         until = [loss for step, loss in train if step <= best]
         after = [loss for step, loss in train if step > best]
         few = min(len(until), len(after), 5)  # one loss is of one batch, and says little

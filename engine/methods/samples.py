@@ -45,8 +45,8 @@ def _question(template: Template, example: Example) -> SamplePrompt:
         start = ids[: min(TEXT_TOKENS, len(ids) // 2)]
         return SamplePrompt(start, template.decode(start), template.decode(ids[len(start) :]))
     prompt = prompt_of(example)
-    said = prompt[-1].content if prompt else ""
-    return SamplePrompt(template.prompt_ids(prompt), said, _reference(example))
+    text = prompt[-1].content if prompt else ""
+    return SamplePrompt(template.prompt_ids(prompt), text, _reference(example))
 
 
 def _reference(example: Example) -> str:
@@ -84,9 +84,9 @@ class SampleWriter:
                 {"prompt": question.prompt, "text": text, "reference": question.reference},
             )
 
-    def emit_again(self, said: Iterable[tuple[int, SampleText]]) -> None:
+    def emit_again(self, samples: Iterable[tuple[int, SampleText]]) -> None:
         """Emit what an earlier attempt answered."""
-        for step, sample in said:
+        for step, sample in samples:
             self._say(step, sample)
 
     def _say(self, step: int, sample: SampleText) -> None:

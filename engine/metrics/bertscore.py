@@ -169,9 +169,9 @@ def _scores(chosen: Chosen, pairs: Sequence[tuple[int, str, str]]) -> Iterator[f
     weights[tokenizer.sep_token_id] = weights[tokenizer.cls_token_id] = 0.0
     for start in range(0, len(pairs), PAIRS):
         part = pairs[start : start + PAIRS]
-        said, right = [pair[1] for pair in part], [pair[2] for pair in part]
+        answers, right = [pair[1] for pair in part], [pair[2] for pair in part]
         found = bert_cos_score_idf(
-            model, right, said, tokenizer, weights, batch_size=PAIRS, device=str(model.device)
+            model, right, answers, tokenizer, weights, batch_size=PAIRS, device=str(model.device)
         )
         yield from found[:, 2].tolist()
 

@@ -41,8 +41,8 @@ def identity(path: Path) -> str:
     answer; `work/answer_cache.py` reads them, for what is kept on disk.
     """
     files = sorted((file.name, file.stat()) for file in path.iterdir() if file.is_file())
-    told = [(name, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in files]
-    return hashlib.sha256(repr((str(path.resolve()), told)).encode()).hexdigest()
+    stats = [(name, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in files]
+    return hashlib.sha256(repr((str(path.resolve()), stats)).encode()).hexdigest()
 
 
 def _ends(path: Path) -> tuple[int, ...]:

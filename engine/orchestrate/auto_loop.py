@@ -189,11 +189,11 @@ def _votes(auto: Auto, step: NextStep) -> None:
     if auto.recipe.rater is None:
         time.sleep(POLL_EVERY_S)
         return
-    cast = sum(
+    votes = sum(
         simulate(auto.ws, one, auto.recipe.rater, number, auto.recipe.seed)
         for number in range(one.plan.overlap)
     )
-    if not cast:
+    if not votes:
         raise UserError(
             f"The simulated raters have voted on all of {one.name} that they may see.",
             "Look at its flagged pairs, or close it.",
@@ -253,10 +253,10 @@ def _close(auto: Auto, step: NextStep) -> None:
 
 
 def _promote(auto: Auto, step: NextStep) -> None:
-    said = "Raters preferred it to the previous champion in a blind round."
+    reason = "Raters preferred it to the previous champion in a blind round."
     _, checks = gate.regression_checks(auto.ws, auto.actor, auto.project_id, step.model)
-    said = f"{said} {gate.unproven(checks)}".strip()
-    champion.promote(auto.ws, auto.actor, auto.project_id, step.model, said)
+    reason = f"{reason} {gate.unproven(checks)}".strip()
+    champion.promote(auto.ws, auto.actor, auto.project_id, step.model, reason)
 
 
 DO: dict[str, Callable[[Auto, NextStep], None]] = {

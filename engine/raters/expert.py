@@ -49,10 +49,10 @@ def _judge(left: str, right: str, references: Sequence[str]) -> Choice:
 
 
 def _against(answer: str, reference: str) -> float:
-    said, wanted = _words(answer), _words(reference)
-    shared = (Counter(said) & Counter(wanted)).total()
-    f1 = 2 * shared / (len(said) + len(wanted)) if shared else 0.0
-    return f1 - EXTRA_WORD * max(0, len(said) - len(wanted))
+    given, wanted = _words(answer), _words(reference)
+    shared = (Counter(given) & Counter(wanted)).total()
+    f1 = 2 * shared / (len(given) + len(wanted)) if shared else 0.0
+    return f1 - EXTRA_WORD * max(0, len(given) - len(wanted))
 
 
 def _words(text: str) -> list[str]:

@@ -91,7 +91,7 @@ def _scores(found: Evaluation, names: Names) -> str:
 
 def _mean(mean: Mean) -> str:
     failed = f", {mean.failed:,} failed" if mean.failed else ""
-    few = f". {said}" if (said := caveat(mean)) else ""
+    few = f". {warning}" if (warning := caveat(mean)) else ""
     return (
         f"<b>{mean.score:.3f}</b> <small>{mean.low:.3f} to {mean.high:.3f}, {mean.n:,} rows"
         f"{failed}{few}</small>"
@@ -180,7 +180,7 @@ def _answers(found: Evaluation, names: Names) -> str:
 
 
 def _answer(row: EvaluatedRow, asked: Sequence[str]) -> list[str]:
-    said = (row.outputs[m].failed or row.outputs[m].text for m in asked)
+    answers = (row.outputs[m].failed or row.outputs[m].text for m in asked)
     question = "\n".join(f"{turn.role}: {turn.content}" for turn in row.prompt)
-    texts = (question, row.references[0], *said)
+    texts = (question, row.references[0], *answers)
     return [str(row.index), *(f"<pre>{escape(text[:LONGEST])}</pre>" for text in texts)]

@@ -106,7 +106,7 @@ class Dashboard(BaseModel):
 def dashboard(ws: Workspace, actor: Actor, project_id: str) -> Dashboard:
     """The dashboard of a project; read it when `projects.revision` or `visit` changed."""
     actor.require(Role.TRAINER)
-    told = history(ws, actor, project_id)
+    generations = history(ws, actor, project_id)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
         seen = last_visits.get(conn, project_id, actor.name)
@@ -123,12 +123,12 @@ def dashboard(ws: Workspace, actor: Actor, project_id: str) -> Dashboard:
             high=verdict.high,
             decision=verdict.decision,
         )
-        for one in told.generations
+        for one in generations.generations
         if one.against_baseline and (verdict := one.against_baseline.report.verdict) and verdict.n
     ]
     return Dashboard(
         win_rates=tuple(rates),
-        generations=len(told.generations),
+        generations=len(generations.generations),
         scores=scores(ws, actor, project_id),
         votes=voted,
         changes=Changes(since=since, **new),

@@ -54,16 +54,16 @@ def erase(ws: Workspace, actor: Actor, project_id: str | None, rater: str) -> Er
         if not there:
             raise NotFound(f"There is no rater {rater!r}.", "Choose one of the list.")
         done = [_erase(conn, actor, one, rater) for one in there]
-    cast = {vote for votes, _ in done for of_round in votes.values() for vote in of_round}
-    used, taught = _made_of(ws, actor, there, cast)
+    vote_ids = {vote for votes, _ in done for of_round in votes.values() for vote in of_round}
+    used, taught = _made_of(ws, actor, there, vote_ids)
     places = sum(len(votes) for votes, _ in done)
     return ErasureReport(
-        votes=len(cast),
+        votes=len(vote_ids),
         rounds=places,
         invitations=sum(links for _, links in done),
         datasets=tuple(used),
         models=tuple(taught),
-        sentence=_sentence(len(cast), places, used, taught),
+        sentence=_sentence(len(vote_ids), places, used, taught),
     )
 
 
@@ -85,12 +85,12 @@ def _erase(
 ) -> tuple[dict[str, set[str]], int]:
     """The votes of each round that stood and are gone, and how many invitations are."""
     reviews.hold(conn, project_id, rater)
-    cast = {
+    by_round = {
         one.id: {vote.vote_id for vote in votes.live(conn, [one.id], extra=True)
                  if vote.rater == rater}
         for one in rounds.list_all(conn, project_id)
     }  # fmt: skip
-    cast = {round_id: found for round_id, found in cast.items() if found}
+    by_round = {round_id: found for round_id, found in by_round.items() if found}
     links = [
         one.id
         for one in invite_store.list_all(conn, project_id)
@@ -101,13 +101,13 @@ def _erase(
         project_id=project_id,
         rounds={
             round_id: {"votes": len(found), "verdict": _decided(conn, round_id, rater)}
-            for round_id, found in cast.items()
+            for round_id, found in by_round.items()
         },
         created_by=actor.name,
         created_at=time.time(),
     )
     reviews.erase(conn, rater, links, new)
-    return cast, len(links)
+    return by_round, len(links)
 
 
 def _decided(conn: Connection, round_id: str, rater: str) -> JsonObject | None:
@@ -122,7 +122,7 @@ def _decided(conn: Connection, round_id: str, rater: str) -> JsonObject | None:
 
 
 def _made_of(
-    ws: Workspace, actor: Actor, project_ids: list[str], cast: set[str]
+    ws: Workspace, actor: Actor, project_ids: list[str], vote_ids: set[str]
 ) -> tuple[list[str], list[str]]:
     """The datasets that these votes are in, and the models that learned from those."""
     used: dict[str, str] = {}
@@ -132,16 +132,16 @@ def _made_of(
             made = exports.list_all(conn, project_id)
             known = models.list_all(conn, project_id)
         for one in made:
-            if cast & set(build.about(ws, actor, one.id).get("votes", ())):
+            if vote_ids & set(build.about(ws, actor, one.id).get("votes", ())):
                 used[one.dataset_id] = datasets.get(ws, actor, one.dataset_id).label
         taught += [model.name for model in known if model.dataset_id in used]
     return list(used.values()), taught
 
 
 def _sentence(votes: int, places: int, used: list[str], taught: list[str]) -> str:
-    cast = "1 vote" if votes == 1 else f"{votes} votes"
+    number = "1 vote" if votes == 1 else f"{votes} votes"
     where = "1 round" if places == 1 else f"{places} rounds"
-    said = f"Deleted for good: a rater with {cast} in {where}."
+    sentence = f"Deleted for good: a rater with {number} in {where}."
     if used:
-        said += f" Made of the votes before, and marked now: {', '.join([*used, *taught])}."
-    return said
+        sentence += f" Made of the votes before, and marked now: {', '.join([*used, *taught])}."
+    return sentence

@@ -79,13 +79,13 @@ def _results(found: Evaluation, asked: Dataset, model_id: str) -> list[EvalResul
 def _origin(chain: list[Model], learned: Dataset | None) -> str:
     steps = " from ".join(_line(model.name) for model in chain)
     method = chain[0].info.get("method")
-    said = [f"How it came about: {steps}."]
+    lines = [f"How it came about: {steps}."]
     if method and learned:
-        said.append(
+        lines.append(
             f"Trained by {method} on {_line(learned.label)}: {learned.train_rows:,} rows, "
             f"{learned.held_out_rows:,} held out (SHA-256 {learned.sha256})."
         )
-    return "\n\n".join(said)
+    return "\n\n".join(lines)
 
 
 def _base(model: Model, base: origin.BaseOrigin) -> str:
@@ -102,17 +102,17 @@ def _base(model: Model, base: origin.BaseOrigin) -> str:
 
 def _votes(ws: Workspace, chain: list[Model]) -> list[str]:
     """For each model that learned from votes: how many there are, in how many rounds."""
-    said = []
+    lines = []
     with reading(ws.db) as conn:
         for model in chain:
             known = exports.list_all(conn, model.project_id) if model.project_id else []
             made = next((one for one in known if one.dataset_id == model.dataset_id), None)
             if made:
-                said.append(
+                lines.append(
                     f"{_line(model.name)} learned from {made.counts.get('votes', 0):,} votes of "
                     f"{len(made.rounds)} rounds, which made {made.pairs:,} rows."
                 )
-    return said
+    return lines
 
 
 def _licence_id(licence: str | None) -> str | None:
@@ -132,8 +132,8 @@ def _scores(found: Evaluation, asked: Dataset, model_id: str) -> str:
         for metric, mean in found.means[model_id].items()
     ]
     lines[-1] = "\n".join([lines[-1], *rows])
-    said = {metric: caveat(mean) for metric, mean in found.means[model_id].items()}
-    few = [f"- {metric}: {text}" for metric, text in said.items() if text]
+    warnings = {metric: caveat(mean) for metric, mean in found.means[model_id].items()}
+    few = [f"- {metric}: {text}" for metric, text in warnings.items() if text]
     lines += ["\n".join(few)] if few else []
     regressed = [
         f"- {one.message}"

@@ -166,16 +166,17 @@ def strangeness(rated: Sequence[RatedPair]) -> dict[str, float]:
     for vote in counted(rated):
         if vote.left_score != 0.5 and vote.two_models:
             own.setdefault(vote.rater, []).append(vote)
-    sides = {rater: Counter(map(_side, cast)) for rater, cast in own.items()}
+    sides = {rater: Counter(map(_side, each)) for rater, each in own.items()}
     whole, raters = Counter[_Side](), Counter[tuple[str, str]]()
     for mine in sides.values():
         whole.update(mine)
         raters.update({pair for pair, _ in mine})
     return {
         rater: _most_evidence(
-            [_side(vote) for vote in cast if raters[vote.pair] > OTHERS], whole - sides[rater]
+            [_side(vote) for vote in each if raters[vote.pair] > OTHERS],
+            whole - sides[rater],
         )
-        for rater, cast in own.items()
+        for rater, each in own.items()
     }
 
 
@@ -184,9 +185,9 @@ def _side(vote: RatedPair) -> _Side:
     return vote.pair, vote.score(vote.pair[0]) == 1
 
 
-def _most_evidence(cast: Sequence[_Side], others: Counter[_Side]) -> float:
-    steps = {side: _step(others[side], others[side[0], not side[1]]) for side in set(cast)}
-    sums = accumulate((steps[side] for side in cast), initial=0.0)
+def _most_evidence(sides: Sequence[_Side], others: Counter[_Side]) -> float:
+    steps = {side: _step(others[side], others[side[0], not side[1]]) for side in set(sides)}
+    sums = accumulate((steps[side] for side in sides), initial=0.0)
     return exp(min(700.0, max(sums)))
 
 

@@ -145,10 +145,10 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        said = _said(error)
-        if said is None:
+        known = _said(error)
+        if known is None:
             raise
-        raise (NoRoom if said in (FULL, UNWRITABLE) else Unavailable)(*said) from error
+        raise (NoRoom if known in (FULL, UNWRITABLE) else Unavailable)(*known) from error
 
 
 def _said(error: DBAPIError) -> tuple[str, str] | None:

@@ -41,10 +41,10 @@ def of(conn: Connection, job_id: str) -> Preflight | None:
 def finished(conn: Connection, kinds: tuple[str, ...], most: int) -> list[Finished]:
     """The newest jobs of these kinds that are done, of the whole workspace, newest first."""
     columns = [column for column in job.c if column.name != "recipe_sha256"]
-    said = and_(event.c.job_id == job.c.id, event.c.kind == KIND)
+    of_estimate = and_(event.c.job_id == job.c.id, event.c.kind == KIND)
     query = (
         select(*columns, event.c.data.label("estimate"))
-        .select_from(job.outerjoin(event, said))
+        .select_from(job.outerjoin(event, of_estimate))
         .where(job.c.kind.in_(kinds), job.c.state == State.DONE)
         .order_by(job.c.finished_at.desc())
         .limit(most)
@@ -62,6 +62,6 @@ def bases(conn: Connection) -> dict[str, str]:
 
 
 def _finished(row: RowMapping) -> Finished:
-    said = row["estimate"]
-    estimate = Preflight.model_validate_json(said) if said else None
+    stored = row["estimate"]
+    estimate = Preflight.model_validate_json(stored) if stored else None
     return Finished(Job.model_validate(loaded(row, *JSON)), estimate)

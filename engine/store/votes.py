@@ -297,7 +297,7 @@ def totals(conn: Connection, project_id: str) -> dict[str, Total]:
         .where(rating_round.c.project_id == project_id)
         .group_by(rating_round.c.id)
     )
-    cast = (
+    first_votes = (
         select(assignment.c.round_id, func.count())
         .join(comparison, comparison.c.id == assignment.c.comparison_id)
         .join(rating_round, rating_round.c.id == assignment.c.round_id)
@@ -309,7 +309,7 @@ def totals(conn: Connection, project_id: str) -> dict[str, Total]:
         )
         .group_by(assignment.c.round_id)
     )
-    voted = {row[0]: int(row[1]) for row in conn.execute(cast)}
+    voted = {row[0]: int(row[1]) for row in conn.execute(first_votes)}
     return {row[0]: Total(int(row[1]), voted.get(row[0], 0)) for row in conn.execute(of_round)}
 
 

@@ -49,8 +49,8 @@ def start(run: Run) -> Tracker:
             mlflow.set_tracking_uri(None)  # or the next training would take it for a server's
 
     command = f"mlflow ui --backend-store-uri {quote(store)}"
-    said = f"is written to {server}" if server else f"is written; open it with: {command}"
-    return Tracker(callback, f"{TITLE} {said}", finish)
+    message = f"is written to {server}" if server else f"is written; open it with: {command}"
+    return Tracker(callback, f"{TITLE} {message}", finish)
 
 
 def _without_password(address: str) -> str:

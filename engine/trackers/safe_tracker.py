@@ -127,5 +127,5 @@ def _passed_on(tracker: SafeTracker, callback: Any) -> Any:
 def _reason(error: Exception) -> str:
     """The first line of what a library said, or the kind of its error where it said nothing."""
     lines = without_secrets(str(error)).strip().splitlines()
-    said = lines[0].strip().rstrip(".")[:LONGEST] if lines else ""
-    return said or type(error).__name__
+    line = lines[0].strip().rstrip(".")[:LONGEST] if lines else ""
+    return line or type(error).__name__

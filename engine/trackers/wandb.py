@@ -44,7 +44,7 @@ def start(run: Run) -> Tracker:
 
     if begun.offline:
         folder = quote(str(run.folder / "wandb"))
-        said = f"is written; send it with: wandb sync {folder}/offline-run-*"
+        message = f"is written; send it with: wandb sync {folder}/offline-run-*"
     else:
-        said = f"is written to {begun.url}"
-    return Tracker(WandbCallback(), f"{TITLE} {said}", finish)
+        message = f"is written to {begun.url}"
+    return Tracker(WandbCallback(), f"{TITLE} {message}", finish)

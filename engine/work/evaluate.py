@@ -240,8 +240,8 @@ def _gains(recipe: Recipe, table: ScoreTable) -> dict[str, dict[str, Gain]]:
         for m in others
         for k in recipe.metrics
     }
-    told = adjusted(each)
-    return {m: {k: told[m, k] for k in recipe.metrics} for m in others}
+    corrected = adjusted(each)
+    return {m: {k: corrected[m, k] for k in recipe.metrics} for m in others}
 
 
 def _over_baselines(recipe: Recipe, table: ScoreTable) -> dict[str, dict[str, dict[str, Gain]]]:

@@ -112,14 +112,14 @@ def _read(ws: Workspace, job: Job, known: Track) -> Track:
 
 def taken(known: Track, events: list[Event]) -> Track:
     """`known` with `events` added; an attempt says again what it goes on from."""
-    said = lifecycle.current(events)
-    before = known if said is events else _anew(known)
-    metrics = [event for event in said if isinstance(event, MetricEvent)]
+    current = lifecycle.current(events)
+    before = known if current is events else _anew(known)
+    metrics = [event for event in current if isinstance(event, MetricEvent)]
     lines = series.extended(before.series, metrics)
     lowest = _lowest(before.lowest, metrics)
-    samples = [event.data for event in said if isinstance(event, SampleEvent)]
-    trials = [event.data for event in said if isinstance(event, TrialEvent)]
-    progress = [event for event in said if isinstance(event, ProgressEvent)]
+    samples = [event.data for event in current if isinstance(event, SampleEvent)]
+    trials = [event.data for event in current if isinstance(event, TrialEvent)]
+    progress = [event for event in current if isinstance(event, ProgressEvent)]
     logged = [event.data["text"] for event in events if isinstance(event, LogEvent)]
     estimates = [event.data for event in events if isinstance(event, EstimateEvent)]
     return Track(
@@ -159,8 +159,8 @@ def _lines(events: list[Event]) -> list[tuple[float, str]]:
         if isinstance(event, LogEvent):
             found.append((event.at, event.data["text"]))
         elif isinstance(event, StateEvent):
-            said = event.data["state"]
-            found.append((event.at, STATES.get(said, said)))
+            state = event.data["state"]
+            found.append((event.at, STATES.get(state, state)))
     return found
 
 

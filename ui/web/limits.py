@@ -127,9 +127,9 @@ def limit_for(path: str) -> int:
 
 
 def _too_large(most: int) -> PlainTextResponse:
-    said = f"{most // MB} MB" if most >= MB else f"{most // KB} kB"
+    limit = f"{most // MB} MB" if most >= MB else f"{most // KB} kB"
     headers = {"connection": "close"}
-    return PlainTextResponse(f"This request is larger than {said}.", 413, headers)
+    return PlainTextResponse(f"This request is larger than {limit}.", 413, headers)
 
 
 def _too_slow() -> PlainTextResponse:

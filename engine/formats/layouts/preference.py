@@ -62,9 +62,9 @@ def _whole(stated: tuple[Message, ...], before: tuple[Message, ...]) -> tuple[Me
 def _transcript(whole: str) -> tuple[tuple[Message, ...], str]:
     """The turns before the last answer, and it, of a text with "Human:" and "Assistant:" in it."""
     parts = SPEAKER.split(f"\n\n{whole.lstrip()}")
-    speakers, said = parts[1::2], parts[2::2]
-    if parts[0] or len(said) < 2 or speakers[-1] != "Assistant":
+    speakers, texts = parts[1::2], parts[2::2]
+    if parts[0] or len(texts) < 2 or speakers[-1] != "Assistant":
         return (), whole
     makers = {"Human": user, "Assistant": assistant}
-    spoken = [makers[who](what) for who, what in zip(speakers, said, strict=True)]
+    spoken = [makers[who](what) for who, what in zip(speakers, texts, strict=True)]
     return tuple(spoken[:-1]), spoken[-1].content

@@ -69,12 +69,12 @@ def _chosen(row: FileRow) -> tuple[tuple[Message, ...], str]:
             more = f"{before[-1].content}\n\n{text(row, 'input')}"
             before = (*before[:-1], before[-1].model_copy(update={"content": more}))
         return (*system(row), *history(row), *before), text(row, present(row, *ANSWERED))
-    said = equipped(row, (*system(row), *turns(row.get(column), keys_of(row[column]), column)))
-    if said[-1].role != "assistant":
-        raise RowError(f"{column!r} ends with a turn from {said[-1].role}, not with an answer")
-    if len(said) == 1:
+    messages = equipped(row, (*system(row), *turns(row.get(column), keys_of(row[column]), column)))
+    if messages[-1].role != "assistant":
+        raise RowError(f"{column!r} ends with a turn from {messages[-1].role}, not with an answer")
+    if len(messages) == 1:
         raise RowError("there is only an answer, and nothing that it answers")
-    return said[:-1], said[-1].content
+    return messages[:-1], messages[-1].content
 
 
 def _rejected(row: FileRow, prompt: tuple[Message, ...]) -> str:
@@ -87,12 +87,12 @@ def _rejected(row: FileRow, prompt: tuple[Message, ...]) -> str:
 
 def _last(value: list[Any], prompt: tuple[Message, ...], column: str) -> str:
     """The last answer of a whole chat that asks the same."""
-    said = turns(value, keys_of(value), column)
+    messages = turns(value, keys_of(value), column)
     asked = tuple(turn for turn in prompt if turn.role != "system")
-    before = tuple(turn for turn in said[:-1] if turn.role != "system")
-    if said[-1].role != "assistant" or (before and before != asked):
+    before = tuple(turn for turn in messages[:-1] if turn.role != "system")
+    if messages[-1].role != "assistant" or (before and before != asked):
         raise RowError(f"{column!r} does not answer the same conversation")
-    return said[-1].content
+    return messages[-1].content
 
 
 def _fits(row: FileRow) -> bool:

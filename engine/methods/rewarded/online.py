@@ -109,9 +109,9 @@ def prepare(
     def reward(completions: list[str], row: list[int], **_: Any) -> list[float]:
         ctx.check()
         picked = [asked[number] for number in row]
-        said = [text.strip() for text in completions]
-        found = score([p.messages for p in picked], said, [p.references for p in picked])
-        return _checked(recipe.reward, found, len(said))
+        texts = [text.strip() for text in completions]
+        found = score([p.messages for p in picked], texts, [p.references for p in picked])
+        return _checked(recipe.reward, found, len(texts))
 
     ends = Template.load(ctx.model(recipe.model).base).ends
     encoded, make = training.prepare(

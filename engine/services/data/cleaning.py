@@ -54,8 +54,10 @@ class Change(NamedTuple):
 
 def fixes() -> list[Fix]:
     """Every fix, ours and installed, with what it says it does."""
-    said = [(name, plugins.load("fixes", name).__doc__ or name) for name in plugins.names("fixes")]
-    return [Fix(name, text.strip().splitlines()[0]) for name, text in said]
+    documented = [
+        (name, plugins.load("fixes", name).__doc__ or name) for name in plugins.names("fixes")
+    ]
+    return [Fix(name, text.strip().splitlines()[0]) for name, text in documented]
 
 
 def preview(ws: Workspace, actor: Actor, dataset_id: str, fixes: Sequence[str]) -> Change:

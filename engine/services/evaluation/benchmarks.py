@@ -48,8 +48,8 @@ def submit(
     if recipe.task_files is None:
         names.check(recipe.tasks)
     more = len(recipe.tasks) - SHOWN_NAMES
-    said = ", ".join(recipe.tasks[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
-    return lifecycle.submit(ws, actor, project_id, recipe, name or said)
+    tasks = ", ".join(recipe.tasks[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return lifecycle.submit(ws, actor, project_id, recipe, name or tasks)
 
 
 def import_tasks(ws: Workspace, actor: Actor, folder: Path) -> str:

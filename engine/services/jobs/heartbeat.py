@@ -51,7 +51,7 @@ def patience_s(ws: Workspace, job: Job) -> float:
     if not lifecycle.trains(job.kind):
         return LOADING_S
     with reading(ws.db) as conn:
-        said = events.newest(conn, job.id, "progress", NEWEST_STEPS)
-    times = [event.at for event in said if event.at >= (job.started_at or 0.0)]
+        progress = events.newest(conn, job.id, "progress", NEWEST_STEPS)
+    times = [event.at for event in progress if event.at >= (job.started_at or 0.0)]
     between = [abs(later - sooner) for later, sooner in pairwise(times)]
     return max(STEPPING_S, STEPS * median(between)) if between else LOADING_S

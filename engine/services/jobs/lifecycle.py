@@ -145,17 +145,17 @@ def watch(
         return events.after(conn, job_id, after, most)
 
 
-def current(said: list[Event]) -> list[Event]:
+def current(job_events: list[Event]) -> list[Event]:
     """Of all that a job said, what its last attempt said: no step shows twice there.
 
     An attempt that goes on from a checkpoint says again what was measured until then.
     """
     begins = [
         number
-        for number, event in enumerate(said)
+        for number, event in enumerate(job_events)
         if isinstance(event, StateEvent) and event.data["state"] == State.RUNNING
     ]
-    return said[begins[-1] :] if begins else said
+    return job_events[begins[-1] :] if begins else job_events
 
 
 def place_in_queue(ws: Workspace, actor: Actor, job_id: str) -> int:

@@ -150,6 +150,8 @@ def _check_removal(conn: Connection, actor: Actor, job: Job) -> None:
         raise Conflict(f"{job.name} is not over.", "Stop it first.")
     users = runs.users(conn, job.id)
     if users:
-        said = ", ".join(f"the {kind} {name}" for kind, name in users[:5])
+        users_named = ", ".join(f"the {kind} {name}" for kind, name in users[:5])
         more = f" and {len(users) - 5} more" if len(users) > 5 else ""
-        raise Conflict(f"{job.name} is still used by {said}{more}.", "Delete or close those first.")
+        raise Conflict(
+            f"{job.name} is still used by {users_named}{more}.", "Delete or close those first."
+        )

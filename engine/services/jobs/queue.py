@@ -59,13 +59,17 @@ def _lane(conn: Connection, going: list[Job], width: int) -> list[Waiting]:
 def _left(conn: Connection, job: Job) -> float | None:
     """Seconds that a job still takes, by its progress or else its estimate; None: nobody knows."""
     running = job.state is State.RUNNING
-    said = runs.newest(conn, job.id, "progress") if running else None
-    if isinstance(said, ProgressEvent):
-        eta_s, done, total = said.data.get("eta_s"), said.data["done"], said.data["total"]
+    newest = runs.newest(conn, job.id, "progress") if running else None
+    if isinstance(newest, ProgressEvent):
+        eta_s, done, total = (
+            newest.data.get("eta_s"),
+            newest.data["done"],
+            newest.data["total"],
+        )
         if eta_s is not None:
-            return max(0.0, eta_s - (time.time() - said.at))
+            return max(0.0, eta_s - (time.time() - newest.at))
         if done and job.started_at:
-            return max(0.0, (said.at - job.started_at) * (total / done - 1))
+            return max(0.0, (newest.at - job.started_at) * (total / done - 1))
     estimate = estimates.of(conn, job.id)
     if estimate is None:
         return None

@@ -68,13 +68,13 @@ def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Promotion]:
 
 def champions(decided: list[Promotion]) -> list[str]:
     """The champions that stand, oldest first: going back to the one before takes the last away."""
-    standing: list[str] = []
+    champion_ids: list[str] = []
     for each in decided:
-        if standing[-2:-1] == [each.model_id]:
-            standing.pop()
-        elif standing[-1:] != [each.model_id]:
-            standing.append(each.model_id)
-    return standing
+        if champion_ids[-2:-1] == [each.model_id]:
+            champion_ids.pop()
+        elif champion_ids[-1:] != [each.model_id]:
+            champion_ids.append(each.model_id)
+    return champion_ids
 
 
 def _add(conn: Connection, actor: Actor, project_id: str, model_id: str, reason: str) -> Promotion:

@@ -39,10 +39,10 @@ def history(ws: Workspace, actor: Actor, project_id: str, most_votes: int | None
     blind = [one for one in tests if one.purpose == "blind_eval" and one.of_the_loop]
     start = baseline(found, blind)
     seen: list[Generation] = []
-    cast = 0
+    votes_cast = 0
     if start:
         with reading(ws.db) as conn:
-            cast = sum(total.votes for total in votes.totals(conn, project_id).values())
+            votes_cast = sum(total.votes for total in votes.totals(conn, project_id).values())
             made_of = {one.dataset_id: one for one in exports.list_all(conn, project_id)}
         story = _Story(ws, actor, project_id, start, blind, made_of)
         made = [one for one in found if _is_generation(one, start, blind)]
@@ -54,7 +54,7 @@ def history(ws: Workspace, actor: Actor, project_id: str, most_votes: int | None
         generations=tuple(seen),
         control=_control(ws, actor, tests),
         champion_id=best.id if best else None,
-        rules=rules(seen, cast, most_votes),
+        rules=rules(seen, votes_cast, most_votes),
         sentence=sentences.of_all(seen, start),
     )
 
@@ -81,8 +81,10 @@ def learned_preferences(model: Model) -> bool:
     return trained and model.info.get("method") not in TAUGHT_BY_EXAMPLES
 
 
-def rules(seen: list[Generation], cast: int, most_votes: int | None = None) -> tuple[Rule, ...]:
-    """What each of the five rules says after these generations and `cast` votes in all."""
+def rules(
+    seen: list[Generation], votes_cast: int, most_votes: int | None = None
+) -> tuple[Rule, ...]:
+    """What each of the five rules says after these generations and `votes_cast` votes in all."""
     against = [one.against_baseline for one in seen if one.against_baseline]
     steps = [one.against_previous for one in seen if one.against_previous]
     verdicts = [one.report.verdict for one in against if one.report.verdict]
@@ -90,7 +92,7 @@ def rules(seen: list[Generation], cast: int, most_votes: int | None = None) -> t
         stop_rules.gain([one.report.verdict for one in steps if one.report.verdict]),
         stop_rules.regression(seen[-1].regression_checks if seen else ()),
         stop_rules.quality(verdicts),
-        stop_rules.budget(cast, most_votes),
+        stop_rules.budget(votes_cast, most_votes),
         stop_rules.ceiling(
             verdicts[-1] if verdicts else None,
             against[-1].report.agreement.noise if against else None,

@@ -87,9 +87,9 @@ def _reason(at: _At, made: list[Model]) -> str:
     if not made:
         return ""
     seen = histories.history(at.ws, at.actor, at.project_id, at.goal.most_votes)
-    said = stop_rules.reasons(seen.rules)
-    if said:
-        return " ".join(said)
+    reasons = stop_rules.reasons(seen.rules)
+    if reasons:
+        return " ".join(reasons)
     if len(made) >= at.goal.generations:
         word = "generation was" if len(made) == 1 else "generations were"
         return f"{len(made)} {word} made, as many as were asked for."

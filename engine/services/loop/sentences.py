@@ -72,15 +72,15 @@ def _tested(one: Tested) -> str:
 
 
 def _raters(one: Tested) -> str:
-    said = one.report.tally.panel.words
+    who = one.report.tally.panel.words
     raw = one.report.agreement.raw
-    return said if raw is None else f"{said} who agree on {100 * raw:.0f} % of what two of them saw"
+    return who if raw is None else f"{who} who agree on {100 * raw:.0f} % of what two of them saw"
 
 
 def _explained(one: Tested) -> str:
     """Whether length or side may be why."""
     found, position = one.report.length, one.report.position
-    said = []
+    parts = []
     if found and found.win_rate is not None and found.length:
         verdict = one.report.verdict
         settled = verdict is not None and (
@@ -88,12 +88,12 @@ def _explained(one: Tested) -> str:
             or (verdict.decision == "worse" and found.high < 0.5)
         )
         word = "not explained by length" if settled else "length may explain it"
-        said.append(f"{word} (at equal lengths {100 * found.win_rate:.0f} %)")
+        parts.append(f"{word} (at equal lengths {100 * found.win_rate:.0f} %)")
     if position and (one.report.tally.left + one.report.tally.right):
         left = one.report.tally.left / (one.report.tally.left + one.report.tally.right)
         word = "raters favour a side" if position.biased else "no side is shown to be favoured"
-        said.append(f"{word} (left {100 * left:.0f} %)")
-    return f"; {', '.join(said)}" if said else ""
+        parts.append(f"{word} (left {100 * left:.0f} %)")
+    return f"; {', '.join(parts)}" if parts else ""
 
 
 def _luck(one: Tested) -> str:

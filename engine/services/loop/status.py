@@ -103,9 +103,9 @@ def _results(ws: Workspace, actor: Actor, stored: Stored) -> dict[StepName, Resu
 def _rated(ws: Workspace, actor: Actor, stored: Stored) -> dict[StepName, Result]:
     found: dict[StepName, Result] = {}
     rating = [r for r in stored.rounds if r.purpose == "train_pairs"]
-    cast = sum(stored.totals[r.id].votes for r in rating)
-    if cast and any(_enough(stored, r) for r in rating):
-        found["rate"] = {"count": cast}
+    number_of_votes = sum(stored.totals[r.id].votes for r in rating)
+    if number_of_votes and any(_enough(stored, r) for r in rating):
+        found["rate"] = {"count": number_of_votes}
     tests = [r for r in stored.rounds if r.purpose == "blind_eval" and r.of_the_loop]
     blind = [r for r in tests if _enough(stored, r)]
     if blind:

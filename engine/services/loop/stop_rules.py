@@ -31,11 +31,13 @@ def gain(against_previous: Sequence[Verdict]) -> Rule:
         text = "Fewer than two rounds against the generation before: too early to tell."
         return Rule("gain", False, text)
     stop = all(high < SMALL_GAIN for high in highs)
-    said = " and ".join(f"{100 * high:.0f} %" for high in highs)
+    bounds = " and ".join(f"{100 * high:.0f} %" for high in highs)
     if stop:
-        text = f"The last two rounds gained little: at most {said} wins over the one before."
+        text = f"The last two rounds gained little: at most {bounds} wins over the one before."
     else:
-        text = f"The last two rounds may still have gained: up to {said} wins over the one before."
+        text = (
+            f"The last two rounds may still have gained: up to {bounds} wins over the one before."
+        )
     return Rule("gain", stop, text)
 
 
@@ -50,11 +52,11 @@ def regression(checks: Sequence[RegressionCheck]) -> Rule:
 
 def quality(rounds: Sequence[Verdict]) -> Rule:
     """Stop when raters cannot tell the answers apart and find as many of them bad as before."""
-    told = [one for one in rounds[-2:] if one.n]
-    if len(told) < 2:
+    decided = [one for one in rounds[-2:] if one.n]
+    if len(decided) < 2:
         return Rule("quality", False, "Fewer than two rounds with votes: too early to tell.")
-    before, now = (one.both_bad / one.n for one in told)
-    ties = told[-1].ties / told[-1].n
+    before, now = (one.both_bad / one.n for one in decided)
+    ties = decided[-1].ties / decided[-1].n
     stop = ties > MOST_TIES and now >= before
     numbers = f"{100 * ties:.0f} % ties; both bad {100 * before:.0f} %, then {100 * now:.0f} %"
     text = "Raters cannot tell the answers apart, and as many are bad as before" if stop else (
@@ -86,17 +88,20 @@ def ceiling(newest: Verdict | None, noise: float | None) -> Rule:
         )
         return Rule("ceiling", False, text)
     highest, rate = 1 - noise, newest.decisive_rate
-    said = f"{100 * rate:.0f} % of the votes with a winner"
+    rate_text = f"{100 * rate:.0f} % of the votes with a winner"
     most = f"{100 * highest:.0f} %"
     if rate < highest:
-        text = f"{said}; raters this noisy could say up to {most}."
+        text = f"{rate_text}; raters this noisy could say up to {most}."
         return Rule("ceiling", False, text)
     if newest.decisive_low > highest:
-        text = f"{said}, more than the {most} that their disagreements allow: no limit is reached."
+        text = (
+            f"{rate_text}, more than the {most} that their disagreements allow: "
+            "no limit is reached."
+        )
         return Rule("ceiling", False, text)
     low, high = 100 * newest.decisive_low, 100 * newest.decisive_high
     text = (
-        f"{said} ({low:.0f} to {high:.0f} %): no less than the {most} that raters this noisy "
+        f"{rate_text} ({low:.0f} to {high:.0f} %): no less than the {most} that raters this noisy "
         "would say of a perfect model."
     )
     return Rule("ceiling", True, text)

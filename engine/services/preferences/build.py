@@ -174,8 +174,8 @@ def gone(ws: Workspace, actor: Actor, export_id: str) -> int:
     """How many votes the export was made of that do not stand any more: above 0 it is stale."""
     read = set(about(ws, actor, export_id).get("votes", ()))
     with reading(ws.db) as conn:
-        standing = votes.live(conn, list(get(ws, actor, export_id).rounds))
-    return len(read - {vote.vote_id for vote in standing})
+        current = votes.live(conn, list(get(ws, actor, export_id).rounds))
+    return len(read - {vote.vote_id for vote in current})
 
 
 def suggestion(ws: Workspace, actor: Actor, dataset_id: str) -> Suggestion | None:

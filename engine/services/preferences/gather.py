@@ -66,22 +66,22 @@ def gather(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | 
     held_out = holdout.of_project(ws, actor, project_id)
     asked = (pair.prompt for pair in read.comparisons if not _no_text(pair))
     families, blocked = holdout.families(asked, held_out)
-    said = _judgements(read)
+    by_comparison = _judgements(read)
     counts: Counter[str] = Counter(votes=len(read.votes))
     finder = Finder(held_out.texts)
     usable = []
     for pair in read.comparisons:
-        if pair.id not in said:
+        if pair.id not in by_comparison:
             continue
         reason = "no_text" if _no_text(pair) else ""
         if not reason:
             asked_for = families[judgements.question(pair.prompt)]
-            reason = _reason(pair, read, asked_for in blocked, said)
-        if reason or _tells(pair, said[pair.id], finder):
+            reason = _reason(pair, read, asked_for in blocked, by_comparison)
+        if reason or _tells(pair, by_comparison[pair.id], finder):
             counts[reason or "leak"] += 1
         else:
             usable.append(pair)
-    items = judgements.items(usable, said, families)
+    items = judgements.items(usable, by_comparison, families)
     counts["duplicate"] = len(usable) - len(items)
     counted = _counted(read, usable)
     mark = _watermark(read, held_out)
@@ -92,7 +92,7 @@ def _no_text(pair: Comparison) -> bool:
     return bool(pair.details.get("no_text")) or not pair.prompt
 
 
-def _reason(pair: Comparison, read: _Read, blocked: bool, said: dict[str, list[Judgement]]) -> str:
+def _reason(pair: Comparison, read: _Read, blocked: bool, given: dict[str, list[Judgement]]) -> str:
     """Why a pair is left out whatever raters prefer, or nothing."""
     if pair.kind != "normal":
         return "control"
@@ -100,12 +100,12 @@ def _reason(pair: Comparison, read: _Read, blocked: bool, said: dict[str, list[J
         return "blind"
     if pair.id in read.flagged:
         return "flagged"
-    return "" if said[pair.id] else "paused"
+    return "" if given[pair.id] else "paused"
 
 
-def _tells(pair: Comparison, said: list[Judgement], finder: Finder) -> bool:
+def _tells(pair: Comparison, given: list[Judgement], finder: Finder) -> bool:
     texts = [*(turn.content for turn in pair.prompt), pair.answer_a, pair.answer_b]
-    edits = [one.edit.text for one in said if one.edit]
+    edits = [one.edit.text for one in given if one.edit]
     return any(map(finder.holds, texts + edits))
 
 
@@ -121,13 +121,13 @@ def _counted(read: _Read, usable: list[Comparison]) -> list[LiveVote]:
 
 def _judgements(read: _Read) -> dict[str, list[Judgement]]:
     """Of each comparison that was voted on, what raters who are not paused said."""
-    said: dict[str, list[Judgement]] = defaultdict(list)
+    by_comparison: dict[str, list[Judgement]] = defaultdict(list)
     round_of = {pair.id: pair.round_id for pair in read.comparisons}
     for vote in read.votes:
-        kept = said[vote.comparison_id]
+        kept = by_comparison[vote.comparison_id]
         if (round_of[vote.comparison_id], vote.rater) not in read.paused:
             kept.append(judgement(vote, read.details.get(vote.vote_id, {})))
-    return said
+    return by_comparison
 
 
 def _read(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | None) -> _Read:
@@ -147,8 +147,8 @@ def _read(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | N
 
 def _flags(conn: Connection, round_ids: list[str]) -> dict[str, str]:
     """Flag -> comparison, of the serious flags that stand."""
-    standing = [flag for round_id in round_ids for flag in flags.open_flags(conn, round_id)]
-    return {flag.id: flag.comparison_id for flag in standing if flag.kind in SERIOUS}
+    raised = [flag for round_id in round_ids for flag in flags.open_flags(conn, round_id)]
+    return {flag.id: flag.comparison_id for flag in raised if flag.kind in SERIOUS}
 
 
 def _rounds(conn: Connection, project_id: str, round_ids: list[str] | None) -> list[Round]:

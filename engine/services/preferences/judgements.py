@@ -64,9 +64,9 @@ def _item(group: list[Comparison], judgements: dict[str, list[Judgement]]) -> It
     newest: dict[str, Judgement] = {}
     for one in group:
         turned = normal(one.answer_a) != normal(first.answer_a)
-        for said in judgements[one.id]:
-            newest.pop(said.rater, None)
-            newest[said.rater] = _turned(said) if turned else said
+        for judgement in judgements[one.id]:
+            newest.pop(judgement.rater, None)
+            newest[judgement.rater] = _turned(judgement) if turned else judgement
     return Item(
         prompt=first.prompt,
         answer_a=first.answer_a,
@@ -76,9 +76,11 @@ def _item(group: list[Comparison], judgements: dict[str, list[Judgement]]) -> It
     )
 
 
-def _turned(said: Judgement) -> Judgement:
-    return said._replace(
-        better=OTHER[said.better] if said.better else None,
-        liked=tuple((OTHER[answer], yes) for answer, yes in said.liked),
-        edit=ImprovedAnswer(OTHER[said.edit.answer], said.edit.text) if said.edit else None,
+def _turned(judgement: Judgement) -> Judgement:
+    return judgement._replace(
+        better=OTHER[judgement.better] if judgement.better else None,
+        liked=tuple((OTHER[answer], yes) for answer, yes in judgement.liked),
+        edit=ImprovedAnswer(OTHER[judgement.edit.answer], judgement.edit.text)
+        if judgement.edit
+        else None,
     )

@@ -65,8 +65,8 @@ def stale_model(ws: Workspace, actor: Actor, model_id: str) -> str:
     """The same for what a model learned from, and every model it was trained from."""
     actor.require(Role.TRAINER)
     for model in registry.lineage(ws, actor, model_id):
-        if model.dataset_id and (said := stale(ws, actor, model.dataset_id)):
-            return said
+        if model.dataset_id and (warning := stale(ws, actor, model.dataset_id)):
+            return warning
     return ""
 
 

@@ -49,9 +49,9 @@ def ratings(
     found: dict[tuple[str, str], tuple[_Answer, set[bool]]] = {}
     for item in items:
         family = families[item.question]
-        said = [(item.text(answer), liked(item, answer)) for answer in OTHER]
-        said += [(one.edit.text, True) for one in item.judgements if one.edit]
-        for text, yes in said:
+        labelled = [(item.text(answer), liked(item, answer)) for answer in OTHER]
+        labelled += [(one.edit.text, True) for one in item.judgements if one.edit]
+        for text, yes in labelled:
             if yes is not None and text.strip():
                 key = (family, normal(text))
                 answer = _Answer(item.prompt, text, family)

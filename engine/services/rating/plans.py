@@ -187,19 +187,19 @@ def expected(purpose: Purpose, comparisons: int, decision: DecisionRule = "fixed
         return "A blind test of fewer than 6 comparisons can show nothing: take 60 or more."
     if purpose == "aa_control":
         return _of_control(comparisons, rate)
-    said = (
+    sentence = (
         f"With {comparisons} comparisons this test can see a win rate of {ceil(100 * rate)} % or "
         f"more, if no vote is a tie: {wins} wins then name a winner. "
         "A smaller difference mostly stays unseen."
     )
     if comparisons < (more := needed(SURE).n):
-        said += f" To see one of {100 * SURE:.0f} % it takes {more} comparisons."
+        sentence += f" To see one of {100 * SURE:.0f} % it takes {more} comparisons."
     if decision == "sequential":
-        said += (
+        sentence += (
             " Stopping by evidence ends sooner where the difference is large, and needs more votes "
             "where it is small."
         )
-    return f"{said} {_of_people()}"
+    return f"{sentence} {_of_people()}"
 
 
 def _of_people() -> str:
@@ -214,17 +214,17 @@ def _of_people() -> str:
 def _of_control(comparisons: int, rate: float) -> str:
     """What an A/A round can see; each answer stands left in half of the comparisons."""
     seen = ceil(100 * rate)
-    said = (
+    sentence = (
         f"A model against itself on {comparisons} comparisons should come out even. Where votes "
         f"favour one half of its answers by {seen} to {100 - seen} or more, it mostly shows. "
     )
     if comparisons < (least := votes_for_even()):
-        said += f"To be called even it takes about {least} votes with a winner. "
+        sentence += f"To be called even it takes about {least} votes with a winner. "
     side = detectable(comparisons, alpha=SIDE_ALPHA)
     if side is None:
-        return f"{said}So few comparisons cannot show that raters favour a side."
+        return f"{sentence}So few comparisons cannot show that raters favour a side."
     return (
-        f"{said}A side that raters favour cancels out in this rate and has a test of its own, "
+        f"{sentence}A side that raters favour cancels out in this rate and has a test of its own, "
         f"which mostly shows {ceil(100 * side)} % or more of the votes on one side."
     )
 

@@ -59,16 +59,16 @@ def raters(ws: Workspace, actor: Actor, round_id: str) -> list[RaterView]:
 
 def of_round(conn: Connection, one: Round) -> list[RaterView]:
     """The raters of a round that the caller may see."""
-    cast = votes.live(conn, [one.id], extra=True)
-    found = rated_pairs(conn, one, cast)
+    current = votes.live(conn, [one.id], extra=True)
+    found = rated_pairs(conn, one, current)
     if not found:
         return []
-    told = one.status == "closed" and one.arm_new != one.arm_base
+    revealed = one.status == "closed" and one.arm_new != one.arm_base
     shown = any(one.arm_new in (each.left, each.right) for each in found)
-    judged = statistics.quality(found, one.arm_new if told and shown else None)
+    judged = statistics.quality(found, one.arm_new if revealed and shown else None)
     stopped, decided = paused(conn, one.id), reviews.newest(conn, one.id)
     times: dict[str, list[int]] = defaultdict(list)
-    for vote in cast:
+    for vote in current:
         times[vote.rater].append(vote.active_ms)
     return [
         RaterView(
@@ -84,7 +84,7 @@ def of_round(conn: Connection, one: Round) -> list[RaterView]:
     ]
 
 
-def rated_pairs(conn: Connection, one: Round, cast: list[LiveVote]) -> list[RatedPair]:
+def rated_pairs(conn: Connection, one: Round, current: list[LiveVote]) -> list[RatedPair]:
     """Votes as statistics read them.
 
     Single answers have no sides, so of them only the gold items can be judged, by `gold`.
@@ -94,7 +94,7 @@ def rated_pairs(conn: Connection, one: Round, cast: list[LiveVote]) -> list[Rate
     pairs = {pair.id: pair for pair in rounds.comparisons(conn, one.id)}
     return [
         rated_pair(pairs[vote.comparison_id], vote)
-        for vote in cast
+        for vote in current
         if pairs[vote.comparison_id].kind in ("normal", "repeat", "gold")
     ]
 

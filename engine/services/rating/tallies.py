@@ -57,19 +57,19 @@ def counted(conn: Connection, one: Round) -> Counted:
     pairs = {c.id: c for c in rounds.comparisons(conn, one.id)}
     normal = [v for v in votes.live(conn, [one.id]) if pairs[v.comparison_id].kind == "normal"]
     stopped = raters.paused(conn, one.id)
-    cast = [vote for vote in normal if vote.rater not in stopped]
+    counting = [vote for vote in normal if vote.rater not in stopped]
     outcomes: dict[str, list[VoteOutcome]] = defaultdict(list)
     scores = []
-    for vote in cast:
-        said = outcome(pairs[vote.comparison_id], vote, one)
-        outcomes[vote.comparison_id].append(said)
-        if said in WORTH:
-            scores.append(RaterScore(vote.comparison_id, vote.rater, WORTH[said]))
+    for vote in counting:
+        result = outcome(pairs[vote.comparison_id], vote, one)
+        outcomes[vote.comparison_id].append(result)
+        if result in WORTH:
+            scores.append(RaterScore(vote.comparison_id, vote.rater, WORTH[result]))
     same = frozenset(c.id for c in pairs.values() if c.kind == "identical" and one.blind)
     for pair in pairs:
         if pair in same:
             outcomes[pair].append("tie")
-    return Counted(outcomes, cast, len(normal) - len(cast), same, tuple(scores))
+    return Counted(outcomes, counting, len(normal) - len(counting), same, tuple(scores))
 
 
 def count(conn: Connection, one: Round) -> Tally:
@@ -78,7 +78,7 @@ def count(conn: Connection, one: Round) -> Tally:
 
 
 def _tally(conn: Connection, one: Round, found: Counted) -> Tally:
-    flat = [said for each in found.outcomes.values() for said in each]
+    flat = [result for each in found.outcomes.values() for result in each]
     means = [] if one.mode == "single" else [_mean(each) for each in found.outcomes.values()]
     return Tally(
         wins=flat.count("win"),
@@ -117,8 +117,8 @@ def verdict(conn: Connection, one: Round) -> Verdict:
         return weighed(conn, one)
     found = Verdict.model_validate(decided)
     number = sum(each["votes"] for each in gone)
-    said = f"This was decided with votes that have been deleted since: {number}."
-    return found.model_copy(update={"sentence": f"{found.sentence} {said}"})
+    sentence = f"This was decided with votes that have been deleted since: {number}."
+    return found.model_copy(update={"sentence": f"{found.sentence} {sentence}"})
 
 
 def weighed(conn: Connection, one: Round) -> Verdict:
@@ -130,13 +130,13 @@ def weighed(conn: Connection, one: Round) -> Verdict:
     """
     votes_of = counted(conn, one)
     seen = _tally(conn, one, votes_of)
-    cast = seen.wins + seen.losses + seen.ties + seen.both_bad
+    number = seen.wins + seen.losses + seen.ties + seen.both_bad
     found = weigh(
         seen.wins,
         seen.losses,
         seen.ties,
         seen.both_bad,
-        by_prompt=seen.by_prompt if cast > seen.prompts else None,
+        by_prompt=seen.by_prompt if number > seen.prompts else None,
         identical=seen.identical,
         votes=votes_of.scores,
     )
@@ -164,10 +164,10 @@ def looked_early(conn: Connection, one: Round) -> str:
         return ""
     when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(looks[0].created_at))
     who = " and ".join(dict.fromkeys(each.who for each in looks))
-    said = f"It was looked at early, by {who} (first on {when}). "
+    sentence = f"It was looked at early, by {who} (first on {when}). "
     if one.plan.decision != "sequential":
-        said += "The fixed-size test is not valid after an early look; the range above is. "
-    return said + "Votes of people who saw the interim result cannot be corrected for."
+        sentence += "The fixed-size test is not valid after an early look; the range above is. "
+    return sentence + "Votes of people who saw the interim result cannot be corrected for."
 
 
 def complete_means(conn: Connection, one: Round) -> list[float]:
@@ -192,10 +192,10 @@ def live(conn: Connection, one: Round) -> Live | None:
     full = complete_means(conn, one)
     at = evidence_by_prompt(full)
     needed = 1 / one.plan.alpha
-    said = "There is enough evidence: close the round." if at.stop else (
+    advice = "There is enough evidence: close the round." if at.stop else (
         f"Not enough evidence yet after {len(full)} questions: go on."
     )  # fmt: skip
-    return Live(evidence=at.e, needed=needed, enough=at.stop, sentence=said)
+    return Live(evidence=at.e, needed=needed, enough=at.stop, sentence=advice)
 
 
 def _mean(outcomes: list[VoteOutcome]) -> float:

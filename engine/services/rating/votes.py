@@ -78,8 +78,8 @@ def vote(ws: Workspace, actor: Actor, asked: VoteRequest, prefetch: int = PREFET
             raise Conflict("This vote belongs to another comparison.", "Reload the page.")
         if used is None:
             _add(conn, one, mine, asked)
-        told = _feedback(conn, mine, votes.choice_of_vote(conn, asked.key))
-        return _state(conn, one, actor, prefetch).model_copy(update={"feedback": told})
+        feedback = _feedback(conn, mine, votes.choice_of_vote(conn, asked.key))
+        return _state(conn, one, actor, prefetch).model_copy(update={"feedback": feedback})
 
 
 def skip(ws: Workspace, actor: Actor, token: str, prefetch: int = PREFETCH) -> RaterState:

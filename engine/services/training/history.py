@@ -57,14 +57,14 @@ def read(conn: Connection, method: str) -> TrainingHistory:
     )
 
 
-def speed(past: TrainingHistory, base: str, recipe: TrainRecipe, length: float) -> Speed | None:
+def speed(earlier: TrainingHistory, base: str, recipe: TrainRecipe, length: float) -> Speed | None:
     """How fast it will go, from similar runs, else from a warm-up; None where there is neither."""
-    found = advice_time.from_runs(past.runs, base, recipe.KIND, recipe.tuning, length)
+    found = advice_time.from_runs(earlier.runs, base, recipe.KIND, recipe.tuning, length)
     if found:
         return found
-    for job in past.warmups:
+    for job in earlier.warmups:
         warmed = job.recipe["recipe"]
-        same = past.bases.get(warmed.get("model")) == base
+        same = earlier.bases.get(warmed.get("model")) == base
         if same and warmed.get("tuning", "lora") == recipe.tuning:
             return _warmed(job)
     return None
@@ -75,20 +75,20 @@ def compare(ws: Workspace, actor: Actor, job_id: str) -> EstimateAndActual | Non
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         job = access.job(conn, actor, job_id)
-        said = estimates.of(conn, job_id)
-    if said is None:
+        estimated = estimates.of(conn, job_id)
+    if estimated is None:
         return None
     taken = _seconds(job) if job.state is State.DONE else None
     result = job.result_as(TrainingResult)
     peak = result.peak_gpu_memory_mb or result.peak_memory_mb
     return EstimateAndActual(
-        estimated_s=said.seconds.likely,
-        low_s=said.seconds.low,
-        high_s=said.seconds.high,
+        estimated_s=estimated.seconds.likely,
+        low_s=estimated.seconds.low,
+        high_s=estimated.seconds.high,
         actual_s=taken,
-        estimated_memory=said.memory_needed,
+        estimated_memory=estimated.memory_needed,
         actual_memory=int(peak * MB) if peak else None,
-        sentence=_sentence(said, job, taken),
+        sentence=_sentence(estimated, job, taken),
     )
 
 
@@ -100,9 +100,9 @@ def _run(one: Finished, bases: dict[str, str]) -> FinishedRun | None:
     rows = recipe["per_device_train_batch_size"]
     rows *= (recipe.get("trl") or {}).get("gradient_accumulation_steps") or 1
     seconds = _seconds(job)
-    said = one.estimate
+    estimated = one.estimate
     # a run that stopped early was not misjudged
-    share = result.steps / said.steps if said and said.steps else 1.0
+    share = result.steps / estimated.steps if estimated and estimated.steps else 1.0
     return FinishedRun(
         model_id=bases.get(recipe["model"], recipe["model"]),
         method=job.kind,
@@ -111,8 +111,8 @@ def _run(one: Finished, bases: dict[str, str]) -> FinishedRun | None:
         tokens_per_s=result.tokens_per_s,
         start_s=max(0.0, seconds - result.seconds),
         seconds=seconds,
-        source=said.source if said else "",
-        estimated_s=said.uncorrected_s * min(1.0, share) if said else None,
+        source=estimated.source if estimated else "",
+        estimated_s=estimated.uncorrected_s * min(1.0, share) if estimated else None,
     )
 
 
@@ -126,10 +126,10 @@ def _seconds(job: Job) -> float:
     return max(0.0, (job.finished_at or 0.0) - (job.started_at or 0.0))
 
 
-def _sentence(said: Preflight, job: Job, taken: float | None) -> str:
-    likely = duration_words(said.seconds.likely)
+def _sentence(estimated: Preflight, job: Job, taken: float | None) -> str:
+    likely = duration_words(estimated.seconds.likely)
     if taken is None:
         return f"About {likely} were expected."
-    steps, planned = job.result_as(TrainingResult).steps, said.steps
+    steps, planned = job.result_as(TrainingResult).steps, estimated.steps
     early = f" for {steps:,} of {planned:,} steps" if steps < planned else ""
     return f"It took {duration_words(taken)}{early}; about {likely} were expected."

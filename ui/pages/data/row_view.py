@@ -49,9 +49,9 @@ def plain(examples: Sequence[Example]) -> str:
 def line(example: Example) -> str:
     """A row in two lines at most: what is asked, and what is answered; long texts are cut."""
     asked = "" if isinstance(example, Text) else prompt_of(example)[-1].content
-    said = [f'<span class="tl-given">{_short(asked)}</span>'] if asked else []
-    said += [f'<mark class="tl-learned">{_short(text)}</mark>' for text in answers_of(example)]
-    return f'<div class="tl-sample">{"".join(f"<div>{each}</div>" for each in said)}</div>'
+    parts = [f'<span class="tl-given">{_short(asked)}</span>'] if asked else []
+    parts += [f'<mark class="tl-learned">{_short(text)}</mark>' for text in answers_of(example)]
+    return f'<div class="tl-sample">{"".join(f"<div>{each}</div>" for each in parts)}</div>'
 
 
 def _short(text: str) -> str:

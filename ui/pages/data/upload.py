@@ -175,8 +175,8 @@ def _wire_columns(ws: Workspace, form: UploadForm, given: list[Any]) -> None:
 
     kind = panel.kind.input(mapping.shown_for, panel.kind, panel.roles, **RAW)
     kind.then(on_choice, [*given, *columns], panel.example, **busy)
-    for said in (panel.no_header, *panel.roles):
-        said.input(on_choice, [*given, *columns], panel.example, **busy)
+    for field in (panel.no_header, *panel.roles):
+        field.input(on_choice, [*given, *columns], panel.example, **busy)
     looking = {**RAW, "show_progress": "full", "show_progress_on": form.report}
     used = panel.use.click(on_use, columns, form.mapping, **RAW)
     used.success(on_used, given, outputs(form), **looking)

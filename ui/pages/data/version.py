@@ -152,5 +152,5 @@ def _made(ws: Workspace, before_id: str, new: Dataset) -> str:
         (found.changed.rows, "changed"),
         (found.moved_side.rows, "moved to the other side"),
     )
-    said = ", ".join(f"{count:,} {what}" for count, what in counts if count)
-    return f"{new.label} is made: {new.rows:,} rows; {said}."
+    counted = ", ".join(f"{count:,} {what}" for count, what in counts if count)
+    return f"{new.label} is made: {new.rows:,} rows; {counted}."

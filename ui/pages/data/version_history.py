@@ -62,18 +62,18 @@ def uses(found: Sequence[Use]) -> str:
 
 def origin(one: Dataset, labels: dict[str, str]) -> str:
     """Where a version came from, in a sentence."""
-    said = one.origin
-    if "mended" in said:
-        earlier = labels.get(str(said["mended"]), "a version that is gone")
-        fixes = ", ".join(fix_preview.title(str(fix)) for fix in said.get("fixes", []))
+    made = one.origin
+    if "mended" in made:
+        earlier = labels.get(str(made["mended"]), "a version that is gone")
+        fixes = ", ".join(fix_preview.title(str(fix)) for fix in made.get("fixes", []))
         return f"Made from {earlier}: {fixes}."
-    if "hub" in said:
-        return f"From {said['hub']} on the Hugging Face Hub, revision {str(said['revision'])[:12]}."
-    if "pairs" in said:
+    if "hub" in made:
+        return f"From {made['hub']} on the Hugging Face Hub, revision {str(made['revision'])[:12]}."
+    if "pairs" in made:
         return "Made from the votes of a rating round."
-    if "playground" in said:
+    if "playground" in made:
         return "Collected in the playground."
-    return f"From the file {str(said.get('upload', one.name))[:120]}."
+    return f"From the file {str(made.get('upload', one.name))[:120]}."
 
 
 def overlaps(found: Sequence[SplitOverlap]) -> str:

@@ -325,22 +325,22 @@ def _wire_changes(wiring: Wiring) -> None:
 
     @shows_errors
     def on_apply(dataset_id: str, fixes: Any) -> tuple[Any, ...]:
-        new, said = version.apply_fixes(ws, dataset_id, fix_preview.chosen(fixes))
-        gr.Success(said, title="Fixed")
+        new, sentence = version.apply_fixes(ws, dataset_id, fix_preview.chosen(fixes))
+        gr.Success(sentence, title="Fixed")
         return version.show(ws, new)
 
     @shows_errors
     def on_prompt(dataset_id: str, prompt: Any) -> tuple[Any, ...]:
         fix = cleaning.system_prompt(str(prompt or ""))
-        new, said = version.apply_fixes(ws, dataset_id, [fix])
-        gr.Success(said, title="System prompt added")
+        new, sentence = version.apply_fixes(ws, dataset_id, [fix])
+        gr.Success(sentence, title="System prompt added")
         return version.show(ws, new)
 
     def acting(act: Act, title: str) -> Any:
         @shows_errors
         def on_act(dataset_id: str) -> tuple[Any, ...]:
-            new, said = act(ws, dataset_id)
-            gr.Success(said, title=title)
+            new, sentence = act(ws, dataset_id)
+            gr.Success(sentence, title=title)
             return version.show(ws, new)
 
         return on_act

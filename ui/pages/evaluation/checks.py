@@ -14,16 +14,16 @@ MOST_ROWS = 10  # row numbers named
 def notices(found: Evaluation, names: Names) -> str:
     """Notices for regressions, known questions and cut answers; one good line where all held."""
     regressed = [one for one in found.regression_checks if one.regressed]
-    said = [markup.notice(_regression(one, names), "bad") for one in regressed]
+    parts = [markup.notice(_regression(one, names), "bad") for one in regressed]
     if found.regression_checks and not regressed:
         doubt = gate.unproven(found.regression_checks)
         good = gate.sentence(found.regression_checks)
-        said.append(markup.notice(doubt, "warn") if doubt else markup.notice(good, "good"))
-    said += [_seen(found.overlap)] if found.overlap else []
-    said += [markup.notice(text, "warn") for text in of_cut_answers(found, names)]
+        parts.append(markup.notice(doubt, "warn") if doubt else markup.notice(good, "good"))
+    parts += [_seen(found.overlap)] if found.overlap else []
+    parts += [markup.notice(text, "warn") for text in of_cut_answers(found, names)]
     lines = "".join(_line(one, names) for one in found.regression_checks)
     details = f"<details><summary>All regression checks</summary><ul>{lines}</ul></details>"
-    return "".join(said) + (f'<div class="tl-checks">{details}</div>' if lines else "")
+    return "".join(parts) + (f'<div class="tl-checks">{details}</div>' if lines else "")
 
 
 def _regression(one: RegressionCheck, names: Names) -> str:

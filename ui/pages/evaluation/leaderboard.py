@@ -31,8 +31,8 @@ def table(lines: Sequence[LeaderboardRow], names: Names, metric: str, shown: Seq
     )
     unlike = len({(line.rows, line.split) for line in ranked}) > 1
     note = f'<p class="tl-hint">{UNLIKE}</p>' if unlike else ""
-    told = cautions([(_name(line, names), line.means[metric]) for line in ranked])
-    return _table(titles, rows) + told + note
+    warnings = cautions([(_name(line, names), line.means[metric]) for line in ranked])
+    return _table(titles, rows) + warnings + note
 
 
 def _line(place: int, line: LeaderboardRow, names: Names, metric: str, shown: Sequence[str]) -> str:

@@ -60,10 +60,10 @@ def sentences(found: Evaluation, names: Names, metric: str) -> str:
     if not found.gains:
         mean = found.means[base][metric]
         text = f"Only one model was asked, so there is nothing to compare with. {_reach(mean)}"
-        said = _statement(
+        statement = _statement(
             "neutral", f"<b>{escape(names[base])}</b> {escape(metrics.title(metric))}", text
         )
-        return said + _over_baseline(found, names, base, metric)
+        return statement + _over_baseline(found, names, base, metric)
     return "".join(
         _comparison(
             gains[metric], names[model], f"against {names[base]}, by {metrics.title(metric)}"
@@ -134,13 +134,13 @@ def table(found: Evaluation, names: Names) -> str:
 
 def over_plain(found: Evaluation, names: Names, metric: str) -> str:
     """How far every model is above, or below, each answer that needs no model; by one metric."""
-    told = {m: over for m, over in found.over_baselines.items() if over}
-    if not told:
+    gains = {m: over for m, over in found.over_baselines.items() if over}
+    if not gains:
         return ""
-    heads = "".join(f"<th>{escape(names[model])}</th>" for model in told)
+    heads = "".join(f"<th>{escape(names[model])}</th>" for model in gains)
     rows = ""
     for plain in found.baselines:
-        cells = "".join(_gain_cell(over[plain].get(metric)) for over in told.values())
+        cells = "".join(_gain_cell(over[plain].get(metric)) for over in gains.values())
         rows += f"<tr><th>{escape(baseline_title(plain))}</th>{cells}</tr>"
     return (
         '<div class="tl-scroll"><table class="tl-scores tl-above"><thead><tr>'
@@ -217,14 +217,14 @@ def cautions(means: Sequence[tuple[str, Mean]]) -> str:
 
 def _cell(found: Evaluation, model: str, metric: str) -> str:
     mean = found.means[model][metric]
-    said = score(mean)
-    said += f'<div class="tl-hint">{mean.failed:,} failed</div>' if mean.failed else ""
+    cell = score(mean)
+    cell += f'<div class="tl-hint">{mean.failed:,} failed</div>' if mean.failed else ""
     if model not in found.gains:
-        return f"<td>{said}</td>"
+        return f"<td>{cell}</td>"
     gain = found.gains[model][metric]
     bounds = f"{_signed(gain.low)} to {_signed(gain.high)}"
     return (
-        f'<td>{said}<div class="tl-gain"><span>{_signed(gain.diff)}</span>'
+        f'<td>{cell}<div class="tl-gain"><span>{_signed(gain.diff)}</span>'
         f"<small>{bounds}</small>{decision_badge(gain)}</div></td>"
     )
 
@@ -238,7 +238,7 @@ def _signed(value: float) -> str:
 def _reach(mean: Mean) -> str:
     return (
         f"Its score is {mean.score:.3f} (95 % interval {mean.low:.3f} to {mean.high:.3f}) on "
-        f"{mean.n:,} rows." + (f" {said}" if (said := caveat(mean)) else "")
+        f"{mean.n:,} rows." + (f" {warning}" if (warning := caveat(mean)) else "")
     )
 
 

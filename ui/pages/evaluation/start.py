@@ -168,9 +168,9 @@ def suited(ws: Workspace, chosen: str | None) -> list[Any]:
     found = task.guess(ws, who(ws), *which(chosen))
     ticked = [[name for name in found.metrics if name in group.names] for group in groups]
     named = ", ".join(metrics.title(name) for name in found.metrics)
-    said = f"{found.message} Chosen: {named}." if named else found.message
+    message = f"{found.message} Chosen: {named}." if named else found.message
     tone: markup.Tone = "neutral" if named else "warn"
-    return [markup.notice(said, tone), *ticked]
+    return [markup.notice(message, tone), *ticked]
 
 
 def seen_before(
@@ -255,9 +255,9 @@ def _bar(job: Job, track: Track, alive: bool) -> str:
     if job.state is State.QUEUED:
         waiting = "waits for its turn" if alive else "waits, but no worker is running"
         return markup.notice(f"{job.name} {waiting}.", "neutral" if alive else "warn")
-    said = track.progress
-    if not said or not said["total"]:
+    report = track.progress
+    if not report or not report["total"]:
         return markup.notice(f"{job.name}: the model is being loaded.", "busy")
     return markup.progress(
-        said["done"], said["total"], f"{said['label']} answers", said.get("eta_s")
+        report["done"], report["total"], f"{report['label']} answers", report.get("eta_s")
     )

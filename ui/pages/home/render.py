@@ -38,12 +38,12 @@ def demo_on_its_way(job: Job, track: Track) -> str:
         return markup.notice("The demo was stopped. What it made so far is in this project.")
     if job.state is State.FAILED:
         return markup.notice(f"The demo stopped early. {job.error or ''}", "bad")
-    said = track.progress
-    if not said:
+    progress = track.progress
+    if not progress:
         return _card(markup.progress(0, 1, "The demo waits for a worker"), "")
-    done, total = said["done"], said["total"]
+    done, total = progress["done"], progress["total"]
     part = f"Part {min(int(done) + 1, int(total))} of {int(total)}"
-    bar = markup.progress(done, total, f"{part}: {said['label']}", said.get("eta_s"))
+    bar = markup.progress(done, total, f"{part}: {progress['label']}", progress.get("eta_s"))
     note = "It continues when you leave this page. Each part appears on its own page."
     return _card(bar, note)
 

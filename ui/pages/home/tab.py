@@ -246,17 +246,17 @@ def _of_project(
     ws: Workspace, project: str, seen: HomeView, worker: bool
 ) -> tuple[HomeView, HomeValues]:
     """What is drawn anew when something is stored about the project."""
-    stands = status(ws, who(ws), project)
+    loop_status = status(ws, who(ws), project)
     demo = _newest_demo(ws, project)
-    action = loop_words.ACTIONS[stands.next_action]
-    begun = any(step.state in ("done", "running") for step in stands.steps)
+    action = loop_words.ACTIONS[loop_status.next_action]
+    begun = any(step.state in ("done", "running") for step in loop_status.steps)
     report = demo.result_as(DemoResult).report if demo else None
-    return replace(seen, action=stands.next_action), {
-        "words": loop_words.next_action(stands),
+    return replace(seen, action=loop_status.next_action), {
+        "words": loop_words.next_action(loop_status),
         "go": action.title,
         "try_demo": not begun and demo is None,
         **_cards(ws, project, worker, begun=begun),
-        "picture": loop_picture.picture(stands.steps, {} if begun else WHAT_IT_IS),
+        "picture": loop_picture.picture(loop_status.steps, {} if begun else WHAT_IT_IS),
         "report": view.report(report) if report else "",
     }
 

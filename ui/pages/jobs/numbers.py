@@ -91,8 +91,8 @@ def _resources(job: Job, track: Track) -> str:
         f"GPU memory {_memory(card)}" if card is not None and not job.over else "",
         f"peak memory {_memory(float(peak))}" if peak else "",
     ]
-    said = ", ".join(part for part in parts if part)
-    return said[:1].upper() + said[1:] + "." if said else ""
+    resources = ", ".join(part for part in parts if part)
+    return resources[:1].upper() + resources[1:] + "." if resources else ""
 
 
 def _memory(mb: float) -> str:

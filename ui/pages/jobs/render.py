@@ -138,8 +138,8 @@ def report(job: Job) -> str:
 
 
 def _card(job: Job, waits: dict[str, Waiting], tracks: Mapping[str, Track]) -> str:
-    said = outcome(job) or _waiting(job, waits.get(job.id))
-    note = " · ".join(part for part in (kind(job), said) if part)
+    words = outcome(job) or _waiting(job, waits.get(job.id))
+    note = " · ".join(part for part in (kind(job), words) if part)
     seconds = took(job)
     foot = f"<span>{markup.when(job.started_at or job.created_at)}</span>"
     foot += "".join(f"<span>#{escape(tag)}</span>" for tag in job.tags)
@@ -170,10 +170,12 @@ def _state_notice(job: Job, track: Track, waits: Waiting | None, alive: bool, go
         more = " It can resume from its last checkpoint." if goes_on else ""
         return markup.notice(f"Stopped by a person; no model was made.{more}", "neutral")
     if job.state is State.RUNNING:
-        said = track.progress
-        if not said or not said["total"]:
+        progress = track.progress
+        if not progress or not progress["total"]:
             return markup.notice("Loading the model.", "busy")
-        return markup.progress(said["done"], said["total"], said["label"], said.get("eta_s"))
+        return markup.progress(
+            progress["done"], progress["total"], progress["label"], progress.get("eta_s")
+        )
     return ""
 
 

@@ -41,9 +41,9 @@ def picture(job: Job, track: Track) -> Any:
 def words(job: Job, track: Track) -> str:
     """What a study found in a sentence, and for a search the table of its trials."""
     sentence = job.result.sentence
-    said = markup.notice(sentence, "good" if _helps(job) else "neutral") if sentence else ""
+    notice = markup.notice(sentence, "good" if _helps(job) else "neutral") if sentence else ""
     found = trials(job, track) if job.kind == "sweep" else []
-    return said + (_table(found) if found else "")
+    return notice + (_table(found) if found else "")
 
 
 def trials(job: Job, track: Track) -> Sequence[Trial]:

@@ -85,8 +85,8 @@ def _regression_checks(one: Generation) -> str:
     listed = f'<ul class="tl-held">{items}</ul>'
     if any(each.answer is not RegressionAnswer.HELD for each in one.regression_checks):
         return listed
-    said = escape(gate.sentence(one.regression_checks))
-    return f'<details class="tl-hint"><summary>{said}</summary>{listed}</details>'
+    checks = escape(gate.sentence(one.regression_checks))
+    return f'<details class="tl-hint"><summary>{checks}</summary>{listed}</details>'
 
 
 def champion(seen: History, called: dict[str, str], decided: Sequence[Promotion]) -> str:

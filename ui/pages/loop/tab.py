@@ -151,28 +151,30 @@ class LoopValues(TypedDict, total=False):
 
 def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, LoopValues]:
     """The view, and what every part shows of the project but the progress of its auto loop."""
-    told = history(ws, who(ws), project)
+    loop_history = history(ws, who(ws), project)
     called = names.of_models(ws, project)
-    one = pick(told, seen.picked)
-    stands = status(ws, who(ws), project)
+    one = pick(loop_history, seen.picked)
+    loop_status = status(ws, who(ws), project)
     decided = champion.list_all(ws, who(ws), project)
     job = auto.newest(ws, who(ws), project)
-    action = loop_words.ACTIONS[stands.next_action]
+    action = loop_words.ACTIONS[loop_status.next_action]
     picked = one.model.id if one else None
-    now = replace(seen, picked=picked, action=stands.next_action, job_id=job.id if job else None)
+    now = replace(
+        seen, picked=picked, action=loop_status.next_action, job_id=job.id if job else None
+    )
     return now, {
-        "words": loop_words.next_action(stands),
+        "words": loop_words.next_action(loop_status),
         "go": action.title,
-        "empty": told.baseline is None,
-        "body": told.baseline is not None,
-        "headline": detail.headline(told),
-        "chart": generations_chart.picture(told, called, picked),
-        "chosen": _in_words(ws, told, one, called) if one else "",
+        "empty": loop_history.baseline is None,
+        "body": loop_history.baseline is not None,
+        "headline": detail.headline(loop_history),
+        "chart": generations_chart.picture(loop_history, called, picked),
+        "chosen": _in_words(ws, loop_history, one, called) if one else "",
         "links": one is not None,
-        "promote": one is not None and one.model.id != told.champion_id,
-        "champion": detail.champion(told, called, decided),
+        "promote": one is not None and one.model.id != loop_history.champion_id,
+        "champion": detail.champion(loop_history, called, decided),
         "back": len(champion.champions(decided[::-1])) > 1,
-        "rules": detail.rules(told.rules),
+        "rules": detail.rules(loop_history.rules),
     }
 
 

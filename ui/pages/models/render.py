@@ -71,8 +71,8 @@ def _note(one: Model) -> str:
 
 
 def _stale(ws: Workspace, one: Model) -> str:
-    said = stale_model(ws, who(ws), one.id)
-    return markup.notice(said, "warn") if said else ""
+    warning = stale_model(ws, who(ws), one.id)
+    return markup.notice(warning, "warn") if warning else ""
 
 
 def _trained(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str, str]) -> str:

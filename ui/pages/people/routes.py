@@ -160,8 +160,8 @@ def _others(pages_of: APIRouter, ws: Workspace) -> None:
     def door(request: Request, one_id: str, what: Literal["close", "reopen"]) -> Response:
         actor = sign_in.require(ws, _token(request))
         one = (accounts.close if what == "close" else accounts.reopen)(ws, actor, one_id)
-        said = "is closed and signed out" if what == "close" else "can sign in again"
-        return person(request, one_id, f"{one.name} {said}.")
+        done = "is closed and signed out" if what == "close" else "can sign in again"
+        return person(request, one_id, f"{one.name} {done}.")
 
 
 def _account(ws: Workspace, actor: Actor, said: str = "") -> str:

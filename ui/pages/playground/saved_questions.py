@@ -130,9 +130,9 @@ def wire(
 
     @shows_errors
     def on_add(project: str | None, seen: Any, right: str, which: str) -> Any:
-        said = add(ws, project, seen.job, right, which)
+        sentence = add(ws, project, seen.job, right, which)
         sets = playground.test_sets(ws, who(ws), project or "")
-        return said, "", gr.Dropdown(choices=sets, value=which), gr.Button(visible=False)
+        return sentence, "", gr.Dropdown(choices=sets, value=which), gr.Button(visible=False)
 
     given, out = [page.project, talk], [panel.said, again, panel.to_rate]
     panel.save.click(on_save, given, out, **raw)

@@ -92,11 +92,11 @@ def build(ws: Workspace, page: Page) -> None:
     gr.HTML(f'<p class="tl-hint tl-keys">{HINT}</p>', js_on_load=KEYS)
     answers = gr.HTML("", elem_id="play-answers")
     panel = saved_questions.build()
-    with gr.Column(visible=False) as past:
+    with gr.Column(visible=False) as earlier:
         gr.HTML(BEFORE)
         history = choice_cards.component("play-history")
     timer = gr.Timer(POLL_EVERY_S, active=False)
-    _wire(ws, page, talk, form, Parts(answers, history, past, go, stop, timer, panel.box))
+    _wire(ws, page, talk, form, Parts(answers, history, earlier, go, stop, timer, panel.box))
     saved_questions.wire(ws, page, talk, panel, again, RAW)
     _wire_saved(ws, page, form, again, panel)
 

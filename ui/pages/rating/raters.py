@@ -104,8 +104,8 @@ def _layout(ws: Workspace, view: gr.State) -> None:
 
     @shows_errors
     def on_yes(seen: RatingView, name: str | None) -> list[Any]:
-        said, *now = erase_rater(ws, seen, name)
-        gr.Success(said, title="Deleted")
+        sentence, *now = erase_rater(ws, seen, name)
+        gr.Success(sentence, title="Deleted")
         return [gr.Row(visible=False), *now]
 
     yes.click(on_yes, [view, rater], [sure, *out], **markup.QUIET)

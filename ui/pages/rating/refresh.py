@@ -135,10 +135,10 @@ def _first(ws: Workspace, project: str | None) -> RatingValues:
 
 def _bar(ws: Workspace, project: str) -> RatingValues:
     """The next action of the loop."""
-    stands = status(ws, who(ws), project)
-    title = loop_words.ACTIONS[stands.next_action].title
-    words = loop_words.next_action(stands)
-    return {"next": True, "words": words, "go": title, "action": stands.next_action}
+    loop_status = status(ws, who(ws), project)
+    title = loop_words.ACTIONS[loop_status.next_action].title
+    words = loop_words.next_action(loop_status)
+    return {"next": True, "words": words, "go": title, "action": loop_status.next_action}
 
 
 def outcome(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
@@ -160,9 +160,9 @@ def outcome(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
     called = names.of_models(ws, project)
     arms = (called.get(one.arm_new, names.GONE), called.get(one.arm_base, names.GONE))
     seen = rounds.tally(ws, who(ws), one.id)
-    told = report.report(ws, who(ws), one.id)
-    found = told.verdict or rounds.verdict(ws, who(ws), one.id)
-    return results.verdict(found, seen, arms, left_out) + results.beside(told)
+    full_report = report.report(ws, who(ws), one.id)
+    found = full_report.verdict or rounds.verdict(ws, who(ws), one.id)
+    return results.verdict(found, seen, arms, left_out) + results.beside(full_report)
 
 
 def _brought(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:

@@ -71,11 +71,11 @@ def about(one: Round) -> str:
     )
 
 
-def _imported(one: Round, said: str) -> str:
+def _imported(one: Round, notice: str) -> str:
     marks = markup.badge("imported", "neutral")
     if one.mode == "pair" and not one.states_sides:
         marks += markup.badge("not known to be blind", "warn")
-    return f'<div class="tl-round">{marks}<p>{escape(said)}</p></div>'
+    return f'<div class="tl-round">{marks}<p>{escape(notice)}</p></div>'
 
 
 def share(one: Round) -> str:
@@ -153,11 +153,11 @@ def blind(one: Round, progress: RoundProgress, live: Live | None = None) -> str:
 
 def beside(found: Report) -> str:
     """What stands beside the verdict: the control, agreement, length, and every rater."""
-    said = [found.sentence] if found.even is not None else []
-    said += [part.sentence for part in (found.agreement, found.length, found.longer) if part]
+    sentences = [found.sentence] if found.even is not None else []
+    sentences += [part.sentence for part in (found.agreement, found.length, found.longer) if part]
     if found.flagged:
-        said.append(f"{found.flagged} flags wait for a person to look at them.")
-    fine = "".join(f"<li>{escape(each)}</li>" for each in said)
+        sentences.append(f"{found.flagged} flags wait for a person to look at them.")
+    fine = "".join(f"<li>{escape(each)}</li>" for each in sentences)
     plan = (
         f'<p class="tl-fine">Plan {escape(found.plan_sha256[:12])}, frozen before the first vote.'
     )
@@ -193,8 +193,8 @@ def _rater(one: RaterView) -> list[str]:
     left = markup.percent(known.left_share) if one.sides else "–"
     seconds = f"{one.seconds:.0f} s" if one.seconds else "–"
     words = (one.rater, f"{one.votes}", seconds, gold, left, odd)
-    told = [escape(each) for each in words]
-    return [f"{told[0]} {state}", *told[1:]]
+    escaped = [escape(each) for each in words]
+    return [f"{escaped[0]} {state}", *escaped[1:]]
 
 
 def flagged(found: Sequence[Flagged]) -> str:
@@ -253,19 +253,19 @@ def verdict(found: Verdict, seen: Tally, called: tuple[str, str], hidden: dict[s
 def picture(found: Verdict) -> str:
     """The win rate as a point on its interval, with the line of no difference at one half."""
     low, high, rate = (100 * each for each in (found.low, found.high, found.win_rate))
-    said = (
+    words = (
         f"Win rate {markup.percent(found.win_rate)}, 95 % interval "
         f"{markup.percent(found.low)} to {markup.percent(found.high)}"
     )
     return (
-        f'<div class="tl-duel" role="img" aria-label="{escape(said)}">'
+        f'<div class="tl-duel" role="img" aria-label="{escape(words)}">'
         '<div class="tl-duel-ends"><span>← baseline preferred</span>'
         "<span>new model preferred →</span></div>"
         '<div class="tl-duel-track"><i class="tl-duel-half"></i>'
         f'<i class="tl-duel-band" style="left:{low:.2f}%;width:{high - low:.2f}%"></i>'
         f'<i class="tl-duel-dot" style="left:{rate:.2f}%"></i></div>'
         '<div class="tl-duel-scale"><span>0 %</span><span>50 % · no difference</span>'
-        f"<span>100 %</span></div><p>{escape(said)}; ties and both bad count half.</p></div>"
+        f"<span>100 %</span></div><p>{escape(words)}; ties and both bad count half.</p></div>"
     )
 
 
@@ -295,21 +295,21 @@ def cut_short(one: Round, hidden: dict[str, int]) -> str:
 
 
 def _not_shown(hidden: dict[str, int]) -> list[str]:
-    said = []
+    sentences = []
     if hidden.get("truncated"):
         cut = hidden["truncated"]
         pairs = "comparison was" if cut == 1 else "comparisons were"
-        said.append(f"{cut} {pairs} not shown, because an answer reached the longest length.")
+        sentences.append(f"{cut} {pairs} not shown, because an answer reached the longest length.")
     if hidden.get("empty"):
-        said.append(f"{hidden['empty']} without any answer.")
+        sentences.append(f"{hidden['empty']} without any answer.")
     if hidden.get("identity"):
-        said.append(f"{hidden['identity']} in which an answer names its model.")
+        sentences.append(f"{hidden['identity']} in which an answer names its model.")
     if hidden.get("refused"):
-        said.append(f"{hidden['refused']} rows of the file were refused.")
+        sentences.append(f"{hidden['refused']} rows of the file were refused.")
     if hidden.get("identical"):
         same = hidden["identical"]
-        said.append(f"{same} with two identical answers: counted as a tie, not shown.")
-    return said
+        sentences.append(f"{same} with two identical answers: counted as a tie, not shown.")
+    return sentences
 
 
 def _part(head: str, html: str) -> str:

@@ -144,8 +144,8 @@ class _Route(APIRoute):
             try:
                 return await handler(request)
             except UserError as error:
-                said = {"problem": error.problem, "fix": error.fix}
-                return JSONResponse(said, error.status, PRIVATE)
+                body = {"problem": error.problem, "fix": error.fix}
+                return JSONResponse(body, error.status, PRIVATE)
             except RequestValidationError as error:
                 await _written_down(request, error)
                 return JSONResponse(NOT_A_VOTE, UserError.status, PRIVATE)

@@ -185,15 +185,17 @@ def power(
         return markup.notice(NO_QUESTIONS, "warn")
     available = len(given) or _available(datasets.get(ws, who(ws), dataset or ""), purpose)
     pairs = min(int(prompts), available)
-    said = plans.expected(purpose, pairs, decision)
+    expected = plans.expected(purpose, pairs, decision)
     if overlap > 1 and purpose != "calibration":
-        said += f" {int(overlap)} people rate each comparison: {pairs * int(overlap)} votes in all."
+        expected += (
+            f" {int(overlap)} people rate each comparison: {pairs * int(overlap)} votes in all."
+        )
     if available < prompts:
         kept = "held-out " if purpose in BLIND and not given else ""
         place = "You pasted" if given else "This dataset has"
-        said = f"{place} {available:,} {kept}questions. {said}"
+        expected = f"{place} {available:,} {kept}questions. {expected}"
     few = pairs < FEWEST_PAIRS and purpose != "calibration"
-    return markup.notice(said, "warn" if few else "neutral")
+    return markup.notice(expected, "warn" if few else "neutral")
 
 
 def _sets(ws: Workspace, project: str | None) -> list[Dataset]:

@@ -163,10 +163,10 @@ def _wire_panel(ws: Workspace, page: Page, panel: start.StartPanel, power: gr.HT
             panel.more.pasted]  # fmt: skip
     dropdowns = [panel.new, panel.base, panel.dataset]
     choose = shows_errors(partial(start.choices, ws))
-    said = shows_errors(partial(start.power, ws))
+    power_words = shows_errors(partial(start.power, ws))
     markup.on_show(page, choose, [page.project, *chosen], dropdowns)
     panel.purpose.change(choose, [page.project, *chosen], dropdowns, **markup.QUIET)
-    gr.on([each.change for each in size], said, size, power, **markup.QUIET)
+    gr.on([each.change for each in size], power_words, size, power, **markup.QUIET)
 
 
 def _wire(

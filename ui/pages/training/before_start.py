@@ -171,8 +171,8 @@ def _measuring(ws: Workspace, job_id: str) -> str:
     job = lifecycle.get(ws, who(ws), job_id)
     if job.over:
         return ""
-    said = "waits for its turn" if job.started_at is None else "trains a few steps on your rows"
-    return markup.notice(f"{job.name} {said}. The estimate then follows from it.", "busy")
+    now = "waits for its turn" if job.started_at is None else "trains a few steps on your rows"
+    return markup.notice(f"{job.name} {now}. The estimate then follows from it.", "busy")
 
 
 def _study(

@@ -35,14 +35,14 @@ TUNINGS = {
 
 def panel(found: Preflight, notes: tuple[str, ...] = ()) -> str:
     """All of a preflight: verdict, memory as a bar by part, time, money, reasons."""
-    said, tone = VERDICTS[found.verdict]
+    label, tone = VERDICTS[found.verdict]
     reasons = "".join(markup.notice(text, tone) for text in found.reasons)
     beside = "".join(markup.notice(text, "neutral") for text in notes)
     fix = f"This would fit: {proposal_words(found.proposal)}." if found.proposal else ""
     fix = f'<p class="tl-hint">{escape(fix)}</p>' if fix else ""
     return (
         f'<section class="tl-preflight"><div class="tl-run-head"><h3>Estimate</h3>'
-        f"{markup.badge(said, tone)}</div>{_numbers(found)}{_memory(found)}{reasons}{fix}{beside}"
+        f"{markup.badge(label, tone)}</div>{_numbers(found)}{_memory(found)}{reasons}{fix}{beside}"
         "</section>"
     )
 

@@ -101,10 +101,10 @@ def build(page: Page, kind: str, recipe: type[TrainRecipe]) -> TrainingForm:
             names, fields, run_name, preset, words, tunings = _settings(kind, recipe, chosen)
             price = _cost(kind)
             code, command = _as_file(kind)
-            study, said, ask = _studies(kind, recipe)
+            study, study_words, ask = _studies(kind, recipe)
     start, anyway, smaller, measure, first = row
     buttons = Buttons(start, anyway, smaller, measure, first, pairs, *ask)
-    shown = EstimateParts(panel, preset, words, tunings, code, command, *said)
+    shown = EstimateParts(panel, preset, words, tunings, code, command, *study_words)
     return TrainingForm(
         kind, recipe, whole, empty, filled, offer, offer_words, names, fields, run_name, price,
         gr.State(0.0), study, shown, buttons,
