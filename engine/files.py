@@ -2,30 +2,81 @@
 
 import errno
 import os
+import shutil
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from engine.core.errors import UserError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def no_room() -> UserError:
+    """What to say when a disk is full."""
+    return UserError("The disk is full; nothing was saved.", "Free some space and try again.")
 
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write so that a crash leaves the old file or the new one; UserError on a full disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
+    _write(path, lambda file: file.write(content))
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """The same, line by line; what `lines` raises leaves the old file."""
+    _write(path, lambda file: file.writelines(lines))
+
+
+def move_whole(aside: Path, path: Path) -> None:
+    """Put a file that was written on the same disk in its place, flushed; UserError as above."""
+    with _saying_no_room():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(aside, path)
-    except OSError as error:
-        Path(aside).unlink(missing_ok=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise UserError(
-                "The disk is full; nothing was saved.", "Free some space and try again."
-            ) from None
+    _flush_folder(path.parent)
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """A folder for the length of the block."""
+    parent.mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with _saying_no_room(), os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(name, path)
+    except (OSError, UserError):
+        Path(name).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    _flush_folder(path.parent)
+
+
+@contextmanager
+def _saying_no_room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise no_room() from None
+        raise
+
+
+def _flush_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

@@ -1,5 +1,6 @@
 """What reading a file gave: examples, and the rows that gave none."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from engine.core.examples import Example, Kind
@@ -25,7 +26,7 @@ class ParsedFile(NamedTuple):
 
     layout: str
     kind: Kind
-    examples: list[Example]
+    examples: Sequence[Example]
     broken: list[BrokenRow]
     unused: tuple[str, ...] = ()  # columns that the layout does not read
     encoding: str = "utf-8"

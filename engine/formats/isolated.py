@@ -40,14 +40,19 @@ def rows_of(path: Path, name: str, known: frozenset[str]) -> LoadedFile:
     """
     if not path.is_file():
         raise NotFound(f"There is no file {name!r}.", "Check the path.")
-    with path.open("rb") as file:
-        start = file.read(4)
-    if path.stat().st_size <= SMALL and not start.startswith(CONTAINERS):
+    if is_small(path):
         return rows.rows_of(path, name, known)
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
         _run(path, name, known, out)
         out.seek(0)
         return collected(out, name)
+
+
+def is_small(path: Path) -> bool:
+    """Whether the file is so small a plain text that reading it here can hurt nobody."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    return path.stat().st_size <= SMALL and not start.startswith(CONTAINERS)
 
 
 def _run(path: Path, name: str, known: frozenset[str], out: IO[str]) -> None:
@@ -66,16 +71,15 @@ def _run(path: Path, name: str, known: frozenset[str], out: IO[str]) -> None:
                 cwd=Path(__file__).parents[2],
             )
     except subprocess.TimeoutExpired:
-        raise UserError(f"{name} takes more than {WALL_S} seconds to read.", SPLIT) from None
+        raise too_slow(name, WALL_S) from None
     if done.returncode == -signal.SIGXCPU:
-        problem = f"{name} takes more than {CPU_S} seconds of processor time to read."
-        raise UserError(problem, SPLIT)
+        raise too_long(name, CPU_S)
 
 
-def dump(loaded: LoadedFile) -> bytes:
-    """A loaded file as lines that `collected` reads; rows nested too deeply become broken ones."""
-    lines = "".join(map(_line, _messages(loaded)))
-    return lines.encode(errors="backslashreplace")
+def dump(loaded: LoadedFile, path: Path) -> None:
+    """Write a file that `collected` reads; rows nested too deeply become broken ones."""
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as out:
+        out.writelines(map(_line, _messages(loaded)))
 
 
 def collected(lines: IO[str], name: str) -> LoadedFile:
@@ -93,18 +97,29 @@ def collected(lines: IO[str], name: str) -> LoadedFile:
             notes, parts = tuple(value["notes"]), tuple((n, count) for n, count in value["parts"])
             head = tuple(value.get("header", ()))
             return found._replace(encoding=value["encoding"], notes=notes, parts=parts, header=head)
-    raise _overwhelmed(name)
+    raise overwhelmed(name)
 
 
 def _message(line: str, name: str) -> tuple[str, Any]:
     try:
         kind, value = json.loads(line)
     except (ValueError, RecursionError):  # cut at the limit of the output
-        raise _overwhelmed(name) from None
+        raise overwhelmed(name) from None
     return kind, value
 
 
-def _overwhelmed(name: str) -> UserError:
+def too_slow(name: str, seconds: float) -> UserError:
+    """What to say of a file whose reader was stopped by the clock."""
+    return UserError(f"{name} takes more than {seconds} seconds to read.", SPLIT)
+
+
+def too_long(name: str, seconds: int) -> UserError:
+    """What to say of a file whose reader used up its processor time."""
+    return UserError(f"{name} takes more than {seconds} seconds of processor time to read.", SPLIT)
+
+
+def overwhelmed(name: str) -> UserError:
+    """What to say of a file whose reader ended without an answer."""
     return UserError(f"{name} cannot be read: its content exceeds the limits of the reader.", SPLIT)
 
 

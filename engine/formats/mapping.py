@@ -1,6 +1,6 @@
 """Rows of a file -> examples, through a mapping of its columns: where no layout fits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engine.core.column_mapping import ColumnMapping
@@ -22,17 +22,14 @@ DISLIKED = frozenset(
 
 
 def examples(
-    rows: Sequence[NumberedRow], mapping: ColumnMapping
-) -> tuple[list[Example], list[BrokenRow]]:
-    """The rows read through the mapping, and the rows that could not be."""
-    read: list[Example] = []
-    broken = []
+    rows: Sequence[NumberedRow], mapping: ColumnMapping, refused: list[BrokenRow]
+) -> Iterator[Example]:
+    """The rows read through the mapping; those that cannot be are added to `refused`."""
     for number, row in rows:
         try:
-            read.append(_example(row, number, mapping))
+            yield _example(row, number, mapping)
         except RowError as error:
-            broken.append(BrokenRow(number, _spoken(str(error), mapping)))
-    return read, broken
+            refused.append(BrokenRow(number, _spoken(str(error), mapping)))
 
 
 def _example(row: FileRow, number: int, mapping: ColumnMapping) -> Example:

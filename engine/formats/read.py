@@ -1,6 +1,6 @@
 """A file -> examples of one kind, through the layout that fits it best or a mapping of columns."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from engine import plugins
@@ -27,6 +27,7 @@ MEDIA = {
 }
 LISTED = 90  # characters of the names of columns in a refusal
 SURE = 0.5  # below this no layout is taken
+Keep = Callable[[Iterable[Example]], Sequence[Example]]
 
 
 def read_file(
@@ -61,22 +62,27 @@ def understand(
     layout: str | None = None,
     mapping: ColumnMapping | None = None,
     group: str | None = None,
+    keep: Keep = list,
 ) -> ParsedFile:
-    """What `read_file` makes of rows that are loaded already."""
+    """What `read_file` makes of rows that are loaded already.
+
+    `keep` takes the examples one by one and gives them back as a sequence: in memory, or on disk.
+    """
     _refuse_when_broken(found.broken, len(found.rows) + len(found.broken))
     if mapping is not None and not mapping.header:
         found, mapping, group = _without_header(found, mapping, group)
     if group:
         found = found._replace(rows=_grouped(found, group))
     if mapping is not None:
-        return _mapped(found, mapping, group)
+        return _mapped(found, mapping, group, keep)
     chosen = layout or layout_of(found)
     if not chosen:
         raise UserError(*refusal_of(found, guess([row for _, row in found.rows])))
     module = plugins.load("formats", chosen)
     found = _texts_only(found)
     opened = module.unfold(found.rows) if hasattr(module, "unfold") else found.rows
-    read, refused = _read(module.read, opened)
+    refused: list[BrokenRow] = []
+    read = keep(_read(module.read, opened, refused))
     note = module.note([row for _, row in found.rows]) if hasattr(module, "note") else ""
     used = module.COLUMNS | {group or ""}
     if hasattr(module, "columns"):
@@ -109,11 +115,12 @@ def columns_of(found: LoadedFile, but: frozenset[str] = frozenset()) -> tuple[st
     return tuple(dict.fromkeys(key for _, row in found.rows for key in row if key not in but))
 
 
-def _mapped(found: LoadedFile, mapping: ColumnMapping, group: str | None) -> ParsedFile:
+def _mapped(found: LoadedFile, mapping: ColumnMapping, group: str | None, keep: Keep) -> ParsedFile:
     columns = columns_of(found)
     mapping = checked(mapping, columns)
     found = _texts_only(found)
-    read, refused = examples(found.rows, mapping)
+    refused: list[BrokenRow] = []
+    read = keep(examples(found.rows, mapping, refused))
     broken = sorted([*found.broken, *refused])
     _refuse_when_broken(broken, len(read) + len(broken))
     spoken = frozenset(c for role, c in mapping.columns.items() if role not in UNSPOKEN)
@@ -215,16 +222,13 @@ def refusal_of(found: LoadedFile, likely: ColumnMapping | None) -> tuple[str, st
 
 
 def _read(
-    read: Callable[[FileRow, int], Example], rows: list[NumberedRow]
-) -> tuple[list[Example], list[BrokenRow]]:
-    found: list[Example] = []
-    refused = []
+    read: Callable[[FileRow, int], Example], rows: list[NumberedRow], refused: list[BrokenRow]
+) -> Iterator[Example]:
     for number, row in rows:
         try:
-            found.append(read(row, number))
+            yield read(row, number)
         except RowError as error:
             refused.append(BrokenRow(number, str(error)))
-    return found, refused
 
 
 def _refuse_when_broken(broken: list[BrokenRow], total: int) -> None:

@@ -1,6 +1,7 @@
 """Contamination: which evaluation rows a model was trained on and may have memorised."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from engine.core.dataset import Row
 from engine.core.evaluation import Overlap
@@ -10,15 +11,17 @@ from engine.core.near_copies import MOST, alike
 SHOWN = 50
 
 
-def overlap(asked: Sequence[Row], learned: Sequence[Example]) -> Overlap:
+def overlap(asked: Sequence[Row], learned: Iterable[Example], count: int) -> Overlap:
     """Which rows asked have the words of a training prompt, or nearly the words.
+
+    `count` training prompts are learned; of very many, some taken evenly are compared.
 
     System messages do not count, nor do answers; texts ask nothing. Nearly the same is what
     engine/core/near_copies.py says it is.
     """
     rows = [row for row in asked if not isinstance(row.example, Text)]
-    every = -(-len(learned) // max(1, MOST - len(rows))) or 1
-    known = [e for e in learned[::every] if not isinstance(e, Text)]
+    every = -(-count // max(1, MOST - len(rows))) or 1
+    known = [e for e in islice(learned, None, None, every) if not isinstance(e, Text)]
     prompts = [Prompt(prompt=prompt_of(e)) for e in (*(row.example for row in rows), *known)]
     groups, near = alike(prompts)
     taught = [any(n >= len(rows) for n in group) for group in groups]

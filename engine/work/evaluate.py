@@ -119,7 +119,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
         over_baselines=_over_baselines(recipe, table),
         perplexity={m: perplexity(nats) for m in recipe.models if (nats := _nats(outputs[m]))},
         regression_checks=tuple(_regression_checks(recipe, ctx, outputs, table, references)),
-        overlap=overlap(rows, known) if known else None,
+        overlap=overlap(rows, known, len(known)) if known else None,
     )
     return Outcome(evaluation=evaluation)
 

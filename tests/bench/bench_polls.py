@@ -209,7 +209,7 @@ class Drop:
     def __init__(self, page: Any, path: Path, project: str) -> None:
         self.page = page
         self.path = path
-        self.model_cache = ""
+        self.kept = ""
         self.values: dict[int, Any] = {}
         for block in page.blocks.values():
             self.values[block._id] = getattr(block, "value", None)
@@ -268,7 +268,7 @@ class Drop:
     def add(self) -> None:
         assert self.readable
         self.run("data-add", "click")
-        self.model_cache = f"{self.values[self.part('data-name')._id]}, mended by {self.fixes[0]}"
+        self.kept = f"{self.values[self.part('data-name')._id]}, mended by {self.fixes[0]}"
 
 
 # ------------------------------------------------------------------------------------ measuring
@@ -347,8 +347,8 @@ def banking(folder: Path) -> Path:
         write = csv.writer(file)
         write.writerow(["text", "category"])
         write.writerows(
-            (f"my card {n % 9_990} did not arrive in {n % 31} days, why?", f"intent_{n % 77}")
-            for n in range(ROWS)
+            (f"my card {n} did not arrive in {n % 31} days, why?", f"intent_{n % 77}")
+            for n in (row % 9_990 for row in range(ROWS))
         )
     return path
 

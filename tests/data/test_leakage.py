@@ -100,8 +100,9 @@ def test_leakage_fix_moves_a_held_out_question_into_the_training_split(ws, leaky
 
 
 def test_leakage_ignores_versions_cleaned_from_one_another(ws, test_set):
+    sides = datasets.splits_of(ws, test_set)[:-1]
     mended = cleaning.store_version(
-        ws, LOCAL, test_set, datasets.rows(ws, LOCAL, test_set.id)[:-1], {"mended": test_set.id}
+        ws, LOCAL, test_set, range(len(sides)), sides, {"mended": test_set.id}
     )
     assert leakage.overlaps(ws, LOCAL, mended.id) == []
 

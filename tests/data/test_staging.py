@@ -11,7 +11,7 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.column_mapping import ColumnMapping
 from engine.core.errors import Forbidden, NotFound, UserError
 from engine.core.examples import Text
-from engine.services.data import cleaning, datasets, preview, staging
+from engine.services.data import cleaning, datasets, prepared, preview, staging
 from engine.services.data.datasets import Reading
 from tests import helpers
 
@@ -32,7 +32,7 @@ def upload(ws, faq):
 @pytest.fixture
 def calls(monkeypatch):
     """How often a file was parsed, its rows checked, and compared with one another."""
-    counted = {"load": 0, "findings": 0, "_alike": 0}
+    counted = {"_loaded": 0, "findings": 0, "_alike": 0}
 
     def counting(module, name):
         real = getattr(module, name)
@@ -43,8 +43,8 @@ def calls(monkeypatch):
 
         monkeypatch.setattr(module, name, counts)
 
-    counting(staging, "load")
-    counting(staging, "findings")
+    counting(prepared, "_loaded")
+    counting(prepared, "findings")
     counting(near_copies, "_alike")
     return counted
 
@@ -64,10 +64,33 @@ def test_upload_is_parsed_checked_and_compared_once_from_drop_to_add(ws, tmp_pat
     path.unlink()  # the upload of the browser is not needed any more
     for percent in (15, 25, 40):
         preview.preview_upload(ws, LOCAL, upload, SAME, percent / 100)
-    cleaning.preview_upload(ws, LOCAL, upload, SAME, ["drop_empty_turns"])
     kept = staging.add(ws, LOCAL, project.id, upload, SAME, "faq", 0.25)
-    assert calls == {"load": 1, "findings": 1, "_alike": 1}
+    assert calls == {"_loaded": 1, "findings": 1, "_alike": 1}
     assert (kept.label, kept.train_rows, kept.held_out_rows) == ("faq@1", 30, 10)
+
+
+def test_fixed_rows_are_made_and_checked_once_from_the_tick_to_add(ws, tmp_path, calls):
+    project = helpers.project(ws).id
+    path = helpers.chat_file(tmp_path)
+    path.write_text(path.read_text() * 2)
+    upload = staging.stage(ws, LOCAL, path, path.name)
+    change = cleaning.preview_upload(ws, LOCAL, upload, SAME, ["drop_exact_duplicates"])
+    assert (change.removed, change.changed, change.rows_after) == (40, 0, 40)
+    once = dict(calls)
+    kept = staging.add(ws, LOCAL, project, upload, SAME, "faq", 0.25, ["drop_exact_duplicates"])
+    assert calls == once == {"_loaded": 1, "findings": 2, "_alike": 2}
+    first = datasets.get(ws, LOCAL, kept.origin["mended"])
+    assert (first.label, first.rows, kept.label, kept.rows) == ("faq@1", 80, "faq@2", 40)
+    sides = {row.example.answer: row.split for row in datasets.rows(ws, LOCAL, first.id)}
+    after = datasets.rows(ws, LOCAL, kept.id)
+    assert [row.split for row in after] == [sides[row.example.answer] for row in after]
+
+
+def test_fixes_that_change_nothing_keep_nothing(ws, upload):
+    project = helpers.project(ws).id
+    with pytest.raises(UserError, match="faq needs none of these fixes"):
+        staging.add(ws, LOCAL, project, upload, SAME, "faq", 0.25, ["drop_exact_duplicates"])
+    assert datasets.list_all(ws, LOCAL, project) == []
 
 
 def test_staged_upload_becomes_the_same_version_as_its_file(ws, faq, upload):
@@ -88,12 +111,12 @@ def test_another_reading_checks_the_rows_and_does_not_parse_the_file(ws, upload,
     again = preview.preview_upload(ws, LOCAL, upload, by_hand)
     assert turned == again
     assert turned.examples[0].answer == "question 0?"
-    assert calls == {"load": 0, "findings": 1, "_alike": 1}
+    assert calls == {"_loaded": 0, "findings": 1, "_alike": 1}
 
 
 def test_same_file_dropped_again_is_the_same_upload(ws, faq, upload, calls):
     assert staging.stage(ws, LOCAL, faq, faq.name) == upload
-    assert calls["load"] == 0
+    assert calls["_loaded"] == 0
     faq.write_text(faq.read_text() + '{"prompt": "one more?", "completion": "yes."}\n')
     assert staging.stage(ws, LOCAL, faq, faq.name) != upload
 
@@ -103,7 +126,8 @@ def every_use(ws, actor, upload):
     return (
         lambda: staging.describe(ws, actor, upload),
         lambda: staging.check(ws, actor, upload, SAME),
-        lambda: staging.examples(ws, actor, upload, SAME),
+        lambda: staging.splits(ws, actor, upload, SAME, 0.25),
+        lambda: staging.fix(ws, actor, upload, SAME, ["drop_empty_turns"]),
         lambda: preview.preview_upload(ws, actor, upload, SAME),
         lambda: cleaning.preview_upload(ws, actor, upload, SAME, ["drop_empty_turns"]),
         lambda: staging.add(ws, actor, project, upload, SAME, "faq", 0.25),
@@ -146,7 +170,7 @@ def test_hostile_names_stay_in_the_cache(ws, faq, name):
     upload = staging.stage(ws, actor, faq, name)
     (path,) = folder(ws).glob("*/*")
     assert (len(path.parent.name), path.name) == (32, upload)
-    assert staging.examples(ws, actor, upload, SAME)
+    assert staging.check(ws, actor, upload, SAME).rows == 40
 
 
 def test_expired_upload_says_in_a_sentence_what_to_do(ws, upload):
@@ -190,23 +214,27 @@ def test_readings_of_an_upload_are_bounded(ws, upload):
     assert len(list(path.glob("*.jsonl"))) == staging.MAX_READINGS + 1
 
 
-@pytest.mark.parametrize("end", ["rows.jsonl", "upload.json", "examples", "checked"])
+@pytest.mark.parametrize("end", ["rows.jsonl", "upload.json", "examples", "split", "checked"])
 @pytest.mark.parametrize("harm", ["cut", "gone"])
 def test_damaged_stage_is_an_upload_that_is_gone(ws, upload, end, harm):
     staging.check(ws, LOCAL, upload, SAME)
     (path,) = folder(ws).glob("*/*")
     key = next(file.stem for file in path.glob("*.json") if file.name != "upload.json")
-    file = path / {"examples": f"{key}.jsonl", "checked": f"{key}.json"}.get(end, end)
+    endings = {"examples": ".jsonl", "split": ".split", "checked": ".json"}
+    file = path / (f"{key}{endings[end]}" if end in endings else end)
+    project = helpers.project(ws).id
     if harm == "cut":
         file.write_bytes(file.read_bytes()[: len(file.read_bytes()) // 2])
     else:
         file.unlink()
     how = Reading(seed=1) if end == "rows.jsonl" else SAME
     if (end, harm) == ("checked", "gone"):  # made again from the rows
-        assert len(staging.examples(ws, LOCAL, upload, how)) == 40
+        assert staging.add(ws, LOCAL, project, upload, how, "faq", 0.25).rows == 40
         return
     with pytest.raises(NotFound, match="Drop the file again"):
-        staging.examples(ws, LOCAL, upload, how)
+        staging.add(ws, LOCAL, project, upload, how, "faq", 0.25)
+    assert datasets.list_all(ws, LOCAL, project) == []
+    assert not list((ws.files / "datasets").glob("*"))
 
 
 def test_file_that_cannot_be_read_is_not_staged(ws, tmp_path):
@@ -221,14 +249,13 @@ def test_crash_before_the_description_is_written_leaves_no_upload(ws, faq, monke
     def crash(loaded, name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(staging, "_described", crash)
+    monkeypatch.setattr(prepared, "_described", crash)
     with pytest.raises(KeyboardInterrupt):
         staging.stage(ws, LOCAL, faq, faq.name)
     monkeypatch.undo()
-    (left,) = uploads(ws)
-    with pytest.raises(NotFound):
-        staging.describe(ws, LOCAL, left)
-    assert staging.examples(ws, LOCAL, staging.stage(ws, LOCAL, faq, faq.name), SAME)
+    assert uploads(ws) == []
+    upload = staging.stage(ws, LOCAL, faq, faq.name)
+    assert staging.check(ws, LOCAL, upload, SAME).rows == 40
 
 
 def test_findings_bring_the_rows_that_they_name(ws, tmp_path):

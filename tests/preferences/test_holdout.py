@@ -22,7 +22,7 @@ def project(ws, tmp_path):
 
 def test_holdout_reads_each_dataset_once(ws, project, monkeypatch):
     before = holdout.of_project(ws, LOCAL, project.id)
-    monkeypatch.setattr(datasets, "load_rows", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(datasets, "each_row", lambda *_: pytest.fail("read again"))
     again = holdout.of_project(ws, LOCAL, project.id)
     assert again == before
     assert before.questions

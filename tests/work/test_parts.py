@@ -81,14 +81,15 @@ def test_learned_questions_are_found_whatever_their_case_and_punctuation():
         row(4, "Do you lend films to children under twelve?"),
         row(9, "What are your opening hours on weekdays, please?"),
     ]
-    found = overlap(asked, learned)
+    found = overlap(asked, learned, len(learned))
     assert (found.rows, found.near) == ((3,), (9,))
-    assert found.message.startswith("1 of the 3 questions asked is in the rows")
+    assert found.message.startswith("1 of the 3 questions asked is in the training rows")
 
 
 def test_questions_that_share_a_form_only_are_not_the_same():
     learned = [chat(f"question {n}?", "yes") for n in range(20)]
-    found = overlap([row(n, f"question {n + 50}?") for n in range(20)], learned)
+    asked = [row(n, f"question {n + 50}?") for n in range(20)]
+    found = overlap(asked, learned, len(learned))
     assert (found.count, found.near_count) == (0, 0)
     assert found.message.startswith("None of the 20")
 
@@ -97,4 +98,4 @@ def test_other_system_messages_do_not_hide_a_learned_question():
     system = Message(role="system", content="Be brief.")
     example = Prompt(prompt=(system, *user("where is it?")))
     asked = [Row(index=0, split="held_out", example=example)]
-    assert overlap(asked, [chat("Where is it?", "here")]).count == 1
+    assert overlap(asked, [chat("Where is it?", "here")], 1).count == 1

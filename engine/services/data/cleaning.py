@@ -1,30 +1,36 @@
 """Fixes of a dataset version: preview what they change, keep a new version, take it back."""
 
 import shutil
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from engine import plugins
 from engine.core.actor import Actor, Role
-from engine.core.dataset import Dataset, Row
-from engine.core.errors import Conflict, UserError
-from engine.core.examples import Example
-from engine.core.parsed import ParsedFile
+from engine.core.dataset import Dataset, Origin, Split
+from engine.core.errors import Conflict
 from engine.services import access
-from engine.services.data import datasets, staging
-from engine.services.data.datasets import Reading
+from engine.services.data import datasets, row_process, staging
+from engine.services.data.prepared import (
+    EXAMPLES,
+    KEPT,
+    FixedRows,
+    FixRows,
+    PickRows,
+    Reading,
+    load_fixes,
+)
+from engine.services.data.prepared import Change as Change
+from engine.services.data.prepared import Sample as Sample
 from engine.services.data.usage import Use, uses
 from engine.store import datasets as store
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
 
-SAMPLES = 5
 SYSTEM_PROMPT = "system_prompt"
 NAMED = 3  # uses named in a refusal
-
-
-FixFunction = Callable[[Sequence[Example]], list[Example]]
 
 
 class Fix(NamedTuple):
@@ -32,24 +38,6 @@ class Fix(NamedTuple):
 
     name: str
     does: str
-
-
-class Sample(NamedTuple):
-    """A row before and after; `after` is None where it would be removed."""
-
-    row: int  # number in the file it came from
-    before: Example
-    after: Example | None
-
-
-class Change(NamedTuple):
-    """What fixes would do; `samples` are the first few rows touched."""
-
-    removed: int
-    changed: int
-    rows_before: int
-    rows_after: int
-    samples: list[Sample]
 
 
 def fixes() -> list[Fix]:
@@ -62,61 +50,64 @@ def fixes() -> list[Fix]:
 
 def preview(ws: Workspace, actor: Actor, dataset_id: str, fixes: Sequence[str]) -> Change:
     """What the fixes, one after another, would remove and change; nothing is stored."""
-    return _change(datasets.rows(ws, actor, dataset_id), fixes)
+    one = datasets.get(ws, actor, dataset_id)
+    with datasets.scratch(ws) as aside:
+        return _fixed(ws, one, fixes, aside).change
 
 
 def preview_upload(
     ws: Workspace, actor: Actor, upload_id: str, how: Reading, fixes: Sequence[str]
 ) -> Change:
-    """The same for an upload that is not kept yet."""
-    examples = staging.examples(ws, actor, upload_id, how)
-    return _change([Row(index=n, split="train", example=e) for n, e in enumerate(examples)], fixes)
-
-
-def _change(rows: Sequence[Row], fixes: Sequence[str]) -> Change:
-    after = _fixed(rows, fixes)
-    touched = [row for row in rows if after.get(row.index) != row.example]
-    return Change(
-        removed=len(rows) - len(after),
-        changed=sum(row.index in after for row in touched),
-        rows_before=len(rows),
-        rows_after=len(after),
-        samples=[
-            Sample(row.example.source_row, row.example, after.get(row.index))
-            for row in islice(touched, SAMPLES)
-        ],
-    )
+    """The same for an upload that is not kept yet; the fixed rows are staged for `staging.add`."""
+    return staging.fix(ws, actor, upload_id, how, fixes).change
 
 
 def apply(ws: Workspace, actor: Actor, dataset_id: str, fixes: Sequence[str]) -> Dataset:
     """A new version with the fixes made; rows that stay keep their side of the split."""
     one = datasets.get(ws, actor, dataset_id)
-    rows = datasets.load_rows(ws, one)
-    after = _fixed(rows, fixes)
-    if all(after.get(row.index) == row.example for row in rows):
-        raise UserError(f"{one.label} needs none of these fixes.", "Choose others, or none.")
-    kept = [
-        row.model_copy(update={"example": after[row.index]}) for row in rows if row.index in after
-    ]
-    return store_version(ws, actor, one, kept, {"mended": one.id, "fixes": list(fixes)})
+    with datasets.scratch(ws) as aside:
+        fixed = _fixed(ws, one, fixes, aside)
+        datasets.refuse_unchanged(fixed.change, one.label)
+        places = np.load(aside / KEPT, allow_pickle=False).tolist()
+        sides = datasets.sides_after(datasets.splits_of(ws, one), places, one.label)
+        origin = {"mended": one.id, "fixes": list(fixes)}
+        return datasets.store_file(
+            ws, actor, one.project_id, fixed.checked, aside / EXAMPLES, one.name, origin, sides
+        )
+
+
+def _fixed(ws: Workspace, one: Dataset, fixes: Sequence[str], folder: Path) -> FixedRows:
+    """The rows of a version after fixes, in the folder."""
+    load_fixes(fixes)
+    rows = datasets.row_file(ws, one)
+    rows.size()  # refuses where they have gone
+    task = FixRows(rows=rows, layout=one.layout, kind=one.kind, fixes=tuple(fixes), folder=folder)
+    return row_process.run(task, rows.path, one.label)
 
 
 def store_version(
-    ws: Workspace, actor: Actor, one: Dataset, rows: Sequence[Row], origin: dict[str, object]
+    ws: Workspace,
+    actor: Actor,
+    one: Dataset,
+    places: Sequence[int],
+    sides: list[Split],
+    origin: Origin,
 ) -> Dataset:
-    """Rows made from version `one` as the next version, each on the side that it names.
+    """The rows at these places of version `one` as the next version, each on the side named.
 
     UserError when a side that had rows would have none.
     """
-    sides = [row.split for row in rows]
-    if "train" not in sides and one.train_rows:
-        raise UserError(f"{one.label} would have no training row left.", "Choose fewer fixes.")
-    if "held_out" not in sides and one.held_out_rows:
-        raise UserError(f"{one.label} would have no held-out row left.", "Choose fewer fixes.")
-    parsed = ParsedFile(one.layout, one.kind, [row.example for row in rows], [])
-    return datasets.store(
-        ws, actor, one.project_id, parsed, one.name, origin, held_out=0, splits=sides
-    )
+    datasets.refuse_empty_side(datasets.splits_of(ws, one), sides, one.label)
+    rows = datasets.row_file(ws, one)
+    with datasets.scratch(ws) as aside:
+        np.save(aside / KEPT, np.array(places, np.int64))
+        task = PickRows(
+            rows=rows, layout=one.layout, kind=one.kind, places=aside / KEPT, folder=aside
+        )
+        checked = row_process.run(task, rows.path, one.label)
+        return datasets.store_file(
+            ws, actor, one.project_id, checked, aside / EXAMPLES, one.name, origin, sides
+        )
 
 
 def system_prompt(text: str) -> str:
@@ -154,31 +145,3 @@ def _named(found: Sequence[Use]) -> str:
     named = ", ".join(f"the {use.kind} {use.name!r}" for use in found[:NAMED])
     more = len(found) - NAMED
     return named + (f" and {more} more" if more > 0 else "")
-
-
-def _fixed(rows: Sequence[Row], fixes: Sequence[str]) -> dict[int, Example]:
-    """The rows that stay, by their index, after every fix in the order given."""
-    if not fixes:
-        raise UserError("No fix was chosen.", f"Known: {', '.join(plugins.names('fixes'))}.")
-    changes = [_load(name) for name in fixes]
-    # a row of the file may hold several examples: while fixes run, the index is the row number
-    examples = [row.example.model_copy(update={"source_row": row.index}) for row in rows]
-    for change in changes:
-        examples = change(examples)
-    numbers = {row.index: row.example.source_row for row in rows}
-    return {
-        e.source_row: e.model_copy(update={"source_row": numbers[e.source_row]}) for e in examples
-    }
-
-
-def _load(name: str) -> FixFunction:
-    """The fix of this name, made with what stands after a colon; UserError names the known ones."""
-    family, separator, argument = name.partition(":")
-    if separator and family in plugins.names("fix_factories"):
-        made: FixFunction = plugins.load("fix_factories", family)(argument)
-        return made
-    known = plugins.names("fixes")
-    if name not in known:
-        raise UserError(f"There is no fix named {name[:60]!r}.", f"Known: {', '.join(known)}.")
-    fix: FixFunction = plugins.load("fixes", name)
-    return fix

@@ -1,11 +1,13 @@
 """Datasets: look at a file, keep it as an immutable version, split it once."""
 
-import json
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from itertools import islice
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection
 
 from engine.checks.run import findings
 from engine.core import ids
@@ -13,12 +15,21 @@ from engine.core.actor import Actor, Role
 from engine.core.column_mapping import ColumnMapping
 from engine.core.dataset import Dataset, Origin, Row, Split
 from engine.core.errors import UserError
-from engine.core.finding import Finding
-from engine.files import write_atomic
-from engine.formats.digest import from_jsonl, sha256_of, to_jsonl
-from engine.formats.read import ParsedFile, read_file
-from engine.formats.split import split
+from engine.core.parsed import ParsedFile
+from engine.files import scratch_folder, write_atomic, write_lines
+from engine.formats.digest import sha256_of, to_line
+from engine.formats.split import Families, hold_out, split
 from engine.services import access
+from engine.services.data import row_process
+from engine.services.data.prepared import (
+    EXAMPLES,
+    FAMILIES,
+    Change,
+    CheckedRows,
+    ReadFile,
+)
+from engine.services.data.prepared import Reading as Reading
+from engine.services.data.row_file import RowFile, sides_in
 from engine.store import datasets
 from engine.store.connect import reading, writing
 from engine.store.rows import to_json
@@ -28,17 +39,6 @@ MAX_BYTES = 200 * 1024 * 1024
 ENDINGS = frozenset(
     {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".zip", ".gz"}
 )
-
-
-class Reading(BaseModel):
-    """How the rows of a file are read and drawn for the split; by default as the file shows."""
-
-    model_config = ConfigDict(frozen=True)
-
-    layout: str | None = None
-    mapping: ColumnMapping | None = None
-    group: str | None = None  # a column: rows with equal values stay on one side of the split
-    seed: int = 0
 
 
 def add(
@@ -62,14 +62,20 @@ def add(
     """
     actor.require(Role.TRAINER)
     refuse_large(path, name)
-    parsed = read_file(path, name, layout, mapping, group)
-    if not parsed.examples:
-        raise UserError(
-            f"{name} holds no readable row.", "See the findings, correct the file and try again."
-        )
     how = Reading(layout=layout, mapping=mapping, group=group, seed=seed)
-    source = origin_of(origin or {"upload": name}, how)
-    return store(ws, actor, project_id, parsed, stem(name), source, held_out, seed)
+    with scratch(ws) as aside:
+        task = ReadFile(path=path.resolve(), name=name, how=how, folder=aside)
+        checked = row_process.run(task, path, name)
+        if not checked.rows:
+            raise UserError(
+                f"{name} holds no readable row.",
+                "See the findings, correct the file and try again.",
+            )
+        sides = hold_out(Families.load(aside / FAMILIES), held_out)
+        return store_file(
+            ws, actor, project_id, checked, aside / EXAMPLES, stem(name),
+            origin_of(origin or {"upload": name}, how), sides,
+        )  # fmt: skip
 
 
 def origin_of(origin: Origin, how: Reading) -> Origin:
@@ -100,38 +106,87 @@ def store(
     held_out: float,
     seed: int = 0,
     splits: list[Split] | None = None,
-    found: Sequence[Finding] | None = None,
 ) -> Dataset:
-    """Keep examples as a version: its rows are on the disk before the table knows of them.
-
-    `splits` and `found` are what the split and the checks gave where they ran before; otherwise
-    they run here.
-    """
+    """Keep examples that are in memory as a version; `splits` are their sides where given."""
     actor.require(Role.TRAINER)
     splits = split(parsed.examples, held_out, seed) if splits is None else splits
-    found = findings(parsed) if found is None else found
-    new = _version(actor, project_id, parsed, name, origin, splits, found)
-    with writing(ws.db) as conn:
-        access.project(conn, actor, project_id)
-        known = datasets.with_content(conn, project_id, name, new.sha256)
-        if known and known.held_out_rows == new.held_out_rows:
+    lines = list(map(to_line, parsed.examples))
+    checked = CheckedRows(
+        layout=parsed.layout,
+        kind=parsed.kind,
+        rows=len(lines),
+        sha256=sha256_of(parsed.examples),
+        findings=tuple(findings(parsed)),
+    )
+    return _store(ws, actor, project_id, checked, lines, name, origin, splits)
+
+
+def store_file(
+    ws: Workspace,
+    actor: Actor,
+    project_id: str,
+    checked: CheckedRows,
+    file: Path,
+    name: str,
+    origin: Origin,
+    splits: list[Split],
+) -> Dataset:
+    """Keep the rows of a file as they were checked, without holding them.
+
+    NotFound when they have gone or are others than those checked; nothing is kept then.
+    """
+    actor.require(Role.TRAINER)
+    lines = RowFile(path=file, sha256=checked.sha256).lines()
+    return _store(ws, actor, project_id, checked, lines, name, origin, splits)
+
+
+def _store(
+    ws: Workspace,
+    actor: Actor,
+    project_id: str,
+    checked: CheckedRows,
+    lines: Iterable[bytes],
+    name: str,
+    origin: Origin,
+    splits: list[Split],
+) -> Dataset:
+    """The version: its rows are on the disk before the table knows of them."""
+    new = _version(actor, project_id, checked, name, origin, splits)
+    with reading(ws.db) as conn:
+        if known := _same(conn, actor, new):
             return known
-        version = datasets.next_version(conn, project_id, name)
-        new = new.model_copy(update={"version": version})
-        write_atomic(ws.files / new.file / "rows.jsonl", to_jsonl(parsed.examples))
-        write_atomic(ws.files / new.file / "splits.json", to_json(splits).encode())
-        datasets.add(conn, new)
-    return new
+    folder = ws.files / new.file
+    try:
+        write_lines(folder / "rows.jsonl", lines)
+        write_atomic(folder / "splits.json", to_json(splits).encode())
+        with writing(ws.db) as conn:
+            known = _same(conn, actor, new)
+            if known is None:
+                version = datasets.next_version(conn, project_id, name)
+                new = new.model_copy(update={"version": version})
+                datasets.add(conn, new)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if known:
+        shutil.rmtree(folder, ignore_errors=True)
+    return known or new
+
+
+def _same(conn: Connection, actor: Actor, new: Dataset) -> Dataset | None:
+    """A version of this name with the same content and as many rows held out."""
+    access.project(conn, actor, new.project_id)
+    known = datasets.with_content(conn, new.project_id, new.name, new.sha256)
+    return known if known and known.held_out_rows == new.held_out_rows else None
 
 
 def _version(
     actor: Actor,
     project_id: str,
-    parsed: ParsedFile,
+    checked: CheckedRows,
     name: str,
     origin: Origin,
     splits: list[Split],
-    found: Sequence[Finding],
 ) -> Dataset:
     dataset_id = ids.new("dataset")
     return Dataset(
@@ -139,18 +194,56 @@ def _version(
         project_id=project_id,
         name=name,
         version=1,
-        kind=parsed.kind,
-        layout=parsed.layout,
-        rows=len(parsed.examples),
+        kind=checked.kind,
+        layout=checked.layout,
+        rows=checked.rows,
         train_rows=splits.count("train"),
         held_out_rows=splits.count("held_out"),
-        sha256=sha256_of(parsed.examples),
+        sha256=checked.sha256,
         file=f"datasets/{dataset_id}",
         origin=origin,
-        findings=tuple(found),
+        findings=checked.findings,
         created_by=actor.name,
         created_at=time.time(),
     )
+
+
+def refuse_unchanged(change: Change, label: str) -> None:
+    """UserError for fixes that neither remove nor change a row."""
+    if not change.removed and not change.changed:
+        raise UserError(f"{label} needs none of these fixes.", "Choose others, or none.")
+
+
+def sides_after(before: Sequence[Split], places: Sequence[int], label: str) -> list[Split]:
+    """The sides of the rows that stay; UserError when a side that had rows would have none."""
+    after = [before[place] for place in places]
+    refuse_empty_side(before, after, label)
+    return after
+
+
+def refuse_empty_side(before: Sequence[Split], after: Sequence[Split], label: str) -> None:
+    """UserError when a side that had rows before has none after."""
+    if "train" in before and "train" not in after:
+        raise UserError(f"{label} would have no training row left.", "Choose fewer fixes.")
+    if "held_out" in before and "held_out" not in after:
+        raise UserError(f"{label} would have no held-out row left.", "Choose fewer fixes.")
+
+
+def scratch(ws: Workspace) -> AbstractContextManager[Path]:
+    """A folder on the disk of the data, for rows that are being made; gone after the block."""
+    return scratch_folder(_scratch(ws))
+
+
+def sweep_scratch(ws: Workspace, now: float) -> None:
+    """Drop what a process left behind that was killed while it made rows."""
+    for path in _scratch(ws).glob("*"):
+        with suppress(OSError):  # another process may be dropping it
+            if now - path.stat().st_mtime > row_process.WALL_S:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _scratch(ws: Workspace) -> Path:
+    return ws.files / "cache" / "making"
 
 
 def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Dataset]:
@@ -176,29 +269,50 @@ def rows(
     limit: int | None = None,
 ) -> list[Row]:
     """The rows of a version in file order, of one split where named."""
-    return load_rows(ws, get(ws, actor, dataset_id), split)[:limit]
+    return list(islice(each_row(ws, get(ws, actor, dataset_id), split), limit))
 
 
 def load_rows(ws: Workspace, dataset: Dataset, split: Split | None = None) -> list[Row]:
-    """The rows as the files hold them; UserError when they have gone or changed."""
-    folder = ws.files / dataset.file
+    """The rows as the files hold them; UserError when they have gone or changed.
+
+    For work that needs them all at once; whatever serves pages takes `each_row`.
+    """
+    return list(each_row(ws, dataset, split))
+
+
+def each_row(ws: Workspace, dataset: Dataset, split: Split | None = None) -> Iterator[Row]:
+    """The same, one row after another; that they have changed is known at the end."""
+    sides = splits_of(ws, dataset)
+    for place, example in enumerate(row_file(ws, dataset).examples()):
+        side = sides[place] if place < len(sides) else "train"  # changed, as the end will say
+        if split is None or side == split:
+            yield Row(index=place, split=side, example=example)
+
+
+def row_file(ws: Workspace, dataset: Dataset) -> RowFile:
+    """Where the rows of a version lie."""
+    path = ws.files / dataset.file / "rows.jsonl"
+    return RowFile(path=path, sha256=dataset.sha256, label=dataset.label)
+
+
+def sides_file(ws: Workspace, dataset: Dataset) -> Path:
+    """Where the sides of its rows lie."""
+    return ws.files / dataset.file / "splits.json"
+
+
+def size_of(ws: Workspace, dataset: Dataset) -> int:
+    """Bytes of the rows; UserError when they have gone."""
+    return row_file(ws, dataset).size()
+
+
+def splits_of(ws: Workspace, dataset: Dataset) -> list[Split]:
+    """The side of each row in its order; UserError when the file has gone."""
     try:
-        examples = from_jsonl((folder / "rows.jsonl").read_bytes())
-        splits = _splits(folder / "splits.json")
+        return sides_in(sides_file(ws, dataset))
     except OSError:
         raise UserError(
             f"The rows of {dataset.label} are not in the data folder.", "Add the file again."
         ) from None
-    if sha256_of(examples) != dataset.sha256:
-        raise UserError(
-            f"The rows of {dataset.label} have changed on the disk.", "Add the file again."
-        )
-    kept = zip(splits, examples, strict=True)
-    return [
-        Row(index=i, split=where, example=example)
-        for i, (where, example) in enumerate(kept)
-        if split is None or where == split
-    ]
 
 
 def stem(name: str) -> str:
@@ -207,8 +321,3 @@ def stem(name: str) -> str:
     while (end := Path(f"x{stripped}").suffix.lower()) in ENDINGS:
         stripped = stripped[: -len(end)]
     return stripped.strip(". ")[:60] or "data"
-
-
-def _splits(path: Path) -> list[Split]:
-    found: list[Split] = json.loads(path.read_text())
-    return found

@@ -7,16 +7,20 @@ Questions are equal without case, spacing and system messages. Versions that men
 another share rows by nature and count as training only once a model was trained on them.
 """
 
+from array import array
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
 from engine.core.actor import Actor
-from engine.core.dataset import Dataset, Row, Split
+from engine.core.dataset import Dataset, Origin, Row, Split
 from engine.core.errors import UserError
 from engine.core.examples import prompt_of
-from engine.core.normalise import question_key
+from engine.core.normalise import question_mark
 from engine.services.data import cleaning, datasets
 from engine.services.data.usage import relatives
 from engine.store import datasets as versions
@@ -25,6 +29,8 @@ from engine.store.connect import reading
 from engine.workspace import Workspace
 
 OverlapKind = Literal["evaluation", "blind round", "training", "rating round"]
+Marks = NDArray[np.uint64]
+EMPTY = np.array([], np.uint64)
 SHOWN = 20  # row numbers of an overlap
 FORBIDDEN_BY: dict[Split, tuple[OverlapKind, ...]] = {
     "train": ("evaluation", "blind round"),
@@ -46,23 +52,37 @@ class SplitOverlap(BaseModel):
 
 
 class _Questions(NamedTuple):
-    """The questions of something else in the project."""
+    """The questions of something else in the project, as marks."""
 
     kind: OverlapKind
     id: str
     name: str
-    questions: set[str]
+    questions: Marks
+
+
+class _Own(NamedTuple):
+    """The rows of the version that is looked at: their questions, sides, numbers in the file."""
+
+    questions: Marks
+    sides: list[Split]
+    numbers: NDArray[np.int64]
+
+    def shared(self, side: Split, others: Marks) -> NDArray[np.bool_]:
+        """Which rows on this side ask a question of the others."""
+        there = np.array([each == side for each in self.sides], bool)
+        found: NDArray[np.bool_] = there & np.isin(self.questions, others)
+        return found
 
 
 def overlaps(ws: Workspace, actor: Actor, dataset_id: str) -> list[SplitOverlap]:
     """Where the version shares questions with tests and training of its project, the most first."""
     one = datasets.get(ws, actor, dataset_id)
-    rows = datasets.load_rows(ws, one)
+    own = _own(ws, one)
     found = []
     for other in _others(ws, one):
         side: Split = "train" if other.kind in FORBIDDEN_BY["train"] else "held_out"
-        shared = [r for r in rows if r.split == side and _question(r) in other.questions]
-        if shared:
+        shared = own.numbers[own.shared(side, other.questions)]
+        if len(shared):
             found.append(
                 SplitOverlap(
                     kind=other.kind,
@@ -70,7 +90,7 @@ def overlaps(ws: Workspace, actor: Actor, dataset_id: str) -> list[SplitOverlap]
                     other=other.name,
                     side=side,
                     count=len(shared),
-                    rows=tuple(sorted(row.example.source_row for row in shared)[:SHOWN]),
+                    rows=tuple(np.sort(shared)[:SHOWN].tolist()),
                 )
             )
     return sorted(found, key=lambda overlap: -overlap.count)
@@ -84,30 +104,40 @@ def without_overlap(
     A row that would overlap on the other side too is left out in either case.
     """
     one = datasets.get(ws, actor, dataset_id)
-    rows = datasets.load_rows(ws, one)
-    others = _others(ws, one)
-    seen: dict[Split, set[str]] = {
-        side: {q for other in others if other.kind in kinds for q in other.questions}
+    own, others = _own(ws, one), _others(ws, one)
+    seen = {
+        side: np.isin(
+            own.questions,
+            np.concatenate([EMPTY, *(o.questions for o in others if o.kind in kinds)]),
+        ).tolist()
         for side, kinds in FORBIDDEN_BY.items()
     }
-    kept = [new for row in rows for new in _placed(row, seen, how)]
-    if kept == rows:
+    placed = [_side(side, place, seen, how) for place, side in enumerate(own.sides)]
+    if placed == own.sides:
         raise UserError(
             f"{one.label} shares no question with a test.", "Nothing has to be changed."
         )
-    return cleaning.store_version(
-        ws, actor, one, kept, {"mended": one.id, "fixes": [f"{how}_overlap"]}
+    places = [place for place, side in enumerate(placed) if side]
+    origin: Origin = {"mended": one.id, "fixes": [f"{how}_overlap"]}
+    return cleaning.store_version(ws, actor, one, places, [side for side in placed if side], origin)
+
+
+def _side(side: Split, place: int, seen: dict[Split, list[bool]], how: str) -> Split | None:
+    """Where a row goes; None where it is left out."""
+    if not seen[side][place]:
+        return side
+    other: Split = "held_out" if side == "train" else "train"
+    return None if how == "drop" or seen[other][place] else other
+
+
+def _own(ws: Workspace, one: Dataset) -> _Own:
+    questions, numbers = array("Q"), array("q")
+    for row in datasets.each_row(ws, one):
+        questions.append(_question(row))
+        numbers.append(row.example.source_row)
+    return _Own(
+        np.array(questions, np.uint64), datasets.splits_of(ws, one), np.array(numbers, np.int64)
     )
-
-
-def _placed(row: Row, seen: dict[Split, set[str]], how: str) -> list[Row]:
-    question = _question(row)
-    if question not in seen[row.split]:
-        return [row]
-    other: Split = "held_out" if row.split == "train" else "train"
-    if how == "drop" or question in seen[other]:
-        return []
-    return [row.model_copy(update={"split": other})]
 
 
 def _others(ws: Workspace, one: Dataset) -> list[_Questions]:
@@ -134,7 +164,7 @@ def _rounds(conn: Connection, project_id: str) -> list[_Questions]:
             "blind round" if one.blind else "rating round",
             one.id,
             one.name,
-            {question_key(pair.prompt) for pair in rounds.comparisons(conn, one.id)},
+            _marks(question_mark(pair.prompt) for pair in rounds.comparisons(conn, one.id)),
         )
         for one in rounds.list_all(conn, project_id)
     ]
@@ -143,9 +173,13 @@ def _rounds(conn: Connection, project_id: str) -> list[_Questions]:
 def _question_sets(
     ws: Workspace, kind: OverlapKind, other: Dataset, split: Split | None
 ) -> _Questions:
-    questions = set(map(_question, datasets.load_rows(ws, other, split)))
+    questions = _marks(map(_question, datasets.each_row(ws, other, split)))
     return _Questions(kind, other.id, other.label, questions)
 
 
-def _question(row: Row) -> str:
-    return question_key(prompt_of(row.example))
+def _marks(found: Iterable[int]) -> Marks:
+    return np.unique(np.fromiter(found, np.uint64))
+
+
+def _question(row: Row) -> int:
+    return question_mark(prompt_of(row.example))

@@ -18,13 +18,11 @@ from engine.core.examples import (
     prompt_of,
 )
 from engine.core.finding import Finding
-from engine.formats.split import hold_out
 from engine.models.chat import Piece as Piece
 from engine.models.chat import Template
 from engine.services import access
 from engine.services.data import staging
-from engine.services.data.datasets import Reading
-from engine.services.data.staging import CheckedRows, Upload
+from engine.services.data.prepared import Reading, Upload
 from engine.services.models.registry import files as model_files
 from engine.store.connect import reading
 from engine.workspace import Workspace
@@ -70,8 +68,8 @@ def preview_upload(
     upload = staging.describe(ws, actor, upload_id)
     chosen = how.mapping is not None or bool(how.layout or upload.layout)
     if chosen or upload.rows == 0:
-        checked = staging.check(ws, actor, upload_id, how)
-        return _preview(checked, held_out)._replace(columns=upload.columns, mapping=how.mapping)
+        found = _preview(ws, actor, upload_id, how, held_out)
+        return found._replace(columns=upload.columns, mapping=how.mapping)
     if upload.mixed and upload.refusal:
         raise UserError(*upload.refusal)
     return _guessed(ws, actor, upload_id, upload, how, held_out)
@@ -85,7 +83,7 @@ def _guessed(
     if upload.guess:
         guess = how.model_copy(update={"mapping": upload.guess})
         try:
-            preview = _preview(staging.check(ws, actor, upload_id, guess), held_out)
+            preview = _preview(ws, actor, upload_id, guess, held_out)
         except NotFound:
             raise
         except UserError:  # a guess that reads too few rows is no help to show
@@ -99,10 +97,15 @@ def _guessed(
     )
 
 
-def _preview(checked: CheckedRows, held_out: float) -> FilePreview:
+def _preview(
+    ws: Workspace, actor: Actor, upload_id: str, how: Reading, held_out: float
+) -> FilePreview:
+    checked = staging.check(ws, actor, upload_id, how)
     refusal, held = "", 0
     try:
-        held = hold_out(checked.families, held_out).count("held_out")
+        held = staging.splits(ws, actor, upload_id, how, held_out).count("held_out")
+    except NotFound:
+        raise
     except UserError as error:
         refusal = str(error)
     return FilePreview(

@@ -3,90 +3,55 @@
     files/cache/staged/PERSON/UPLOAD/upload.json     name, columns, layout or the guessed mapping
                                     /rows.jsonl      the rows as the loader of the file gave them
                                     /READING.jsonl   the examples that one reading made of them
-                                    /READING.json    what the checks and the split found in these
+                                    /READING.split   what a split keeps together, or of fixed rows
+                                                     the places that they had before
+                                    /READING.json    what the checks found in these
 
-A person reaches their own uploads only: PERSON is a hash of the name of whoever asks, UPLOAD one of
-the content and the name of the file, so no name of a file or a person becomes a path. Every file
-is written whole, and the JSON that vouches for rows after the rows. Uploads are dropped when they
-are added, a day after their last use, or when newer ones need the room.
+A READING is a layout, a mapping or a group, and the fixes applied after it. A person reaches their
+own uploads only: PERSON is a hash of the name of whoever asks, UPLOAD one of the content and the
+name of the file, so no name of a file or a person becomes a path. Every file is put there whole,
+and the JSON that vouches for rows after the rows; rows are written by a process of its own, and
+this one never holds them. Uploads are dropped when they are added, a day after their last use, or
+when newer ones need the room.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from re import fullmatch
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+import numpy as np
+from pydantic import BaseModel
 
-from engine.checks.run import findings
 from engine.core.actor import Actor, Role
-from engine.core.column_mapping import ColumnMapping
-from engine.core.dataset import Dataset
-from engine.core.errors import NotFound, UserError
-from engine.core.examples import Example, Kind
-from engine.core.finding import Finding
-from engine.core.near_copies import compared_once
-from engine.core.parsed import ParsedFile
-from engine.files import write_atomic
-from engine.formats import isolated
-from engine.formats.digest import from_jsonl, to_jsonl
-from engine.formats.files.loaded_file import LoadedFile
-from engine.formats.guess import guess
-from engine.formats.read import columns_of, layout_of, load, refusal_of, understand
-from engine.formats.split import families, hold_out
-from engine.services.data import datasets
-from engine.services.data.datasets import Reading
+from engine.core.dataset import Dataset, Split
+from engine.core.errors import NotFound
+from engine.files import move_whole, write_atomic
+from engine.formats.split import Families, hold_out
+from engine.services.data import datasets, prepared, row_process
+from engine.services.data.prepared import (
+    CheckedRows,
+    CheckRows,
+    FixedRows,
+    FixRows,
+    LoadFile,
+    Reading,
+    Upload,
+)
+from engine.services.data.row_file import GONE, RowFile
 from engine.workspace import Workspace
 
 MAX_AGE_S = 24 * 3600.0  # since the last use
 MAX_UPLOADS = 5  # of one person
-MAX_READINGS = 8  # of one upload: layouts, mappings and groups that were tried
+MAX_READINGS = 8  # of one upload: layouts, mappings, groups and fixes that were tried
 MAX_BYTES = 2 * 1024**3  # of all uploads together
-FIRST = 5  # examples kept beside the findings
-NAMED = 3  # examples kept for each finding
 ID = r"[0-9a-f]{32}"
-GONE = ("This upload is no longer on the server.", "Drop the file again.")
-
-
-class Upload(BaseModel):
-    """A staged file.
-
-    Where no layout fits, `refusal` is the problem and its fix, and `guess` a mapping to confirm,
-    None where nothing is likely. An archive whose files have `mixed` layouts has no guess.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    rows: int
-    columns: tuple[str, ...]
-    layout: str = ""
-    guess: ColumnMapping | None = None
-    refusal: tuple[str, str] | None = None
-    mixed: bool = False
-
-
-class CheckedRows(BaseModel):
-    """What one reading of an upload gave, without its examples.
-
-    `families` are numbers of examples that stay on one side of a split, in the order of drawing;
-    `first` the first few examples, `named` those that the findings name first.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    layout: str
-    kind: Kind
-    rows: int
-    findings: tuple[Finding, ...]
-    families: tuple[tuple[int, ...], ...]
-    first: tuple[Example, ...]
-    named: tuple[Example, ...]
 
 
 class _Folder(NamedTuple):
@@ -105,9 +70,11 @@ def stage(ws: Workspace, actor: Actor, path: Path, name: str) -> str:
     upload_id = _hash(path, name)
     folder = _folder(ws, actor, upload_id)
     if not _is_staged(folder):
-        loaded = load(path, name)
-        write_atomic(folder / "rows.jsonl", isolated.dump(loaded))
-        write_atomic(folder / "upload.json", _described(loaded, name).model_dump_json().encode())
+        with datasets.scratch(ws) as aside:
+            task = LoadFile(path=path.resolve(), name=name, folder=aside)
+            upload = row_process.run(task, path, name)
+            move_whole(aside / prepared.LOADED, folder / "rows.jsonl")
+        write_atomic(folder / "upload.json", upload.model_dump_json().encode())
     _use(folder)
     sweep(ws, time.time(), kept=folder)
     return upload_id
@@ -128,28 +95,53 @@ def check(ws: Workspace, actor: Actor, upload_id: str, how: Reading) -> CheckedR
 
     NotFound when the upload has gone, UserError when its rows cannot be read that way.
     """
-    describe(ws, actor, upload_id)
+    upload = describe(ws, actor, upload_id)
     folder = _folder(ws, actor, upload_id)
     file = folder / f"{_key(how)}.json"
     if file.is_file():
         with _gone():
             return CheckedRows.model_validate_json(file.read_bytes())
-    parsed = understand(_loaded(folder), how.layout, how.mapping, how.group)
-    checked = _checked(parsed, how.seed)
-    _make_room(folder)
-    write_atomic(file.with_suffix(".jsonl"), to_jsonl(parsed.examples))
-    write_atomic(file, checked.model_dump_json().encode())
+    loaded = _there(folder / "rows.jsonl")
+    with datasets.scratch(ws) as aside:
+        task = CheckRows(loaded=loaded, how=how, folder=aside)
+        checked = row_process.run(task, loaded, upload.name)
+        _keep(file, checked, aside / prepared.EXAMPLES, aside / prepared.FAMILIES)
     return checked
 
 
-def examples(ws: Workspace, actor: Actor, upload_id: str, how: Reading) -> list[Example]:
-    """All rows of the upload read that way."""
-    checked = check(ws, actor, upload_id, how)
+def splits(
+    ws: Workspace, actor: Actor, upload_id: str, how: Reading, held_out: float
+) -> list[Split]:
+    """The side of each row; UserError for a share that these rows cannot meet."""
+    check(ws, actor, upload_id, how)
+    file = _folder(ws, actor, upload_id) / f"{_key(how)}.split"
     with _gone():
-        found = from_jsonl((_folder(ws, actor, upload_id) / f"{_key(how)}.jsonl").read_bytes())
-        if len(found) != checked.rows:
-            raise ValueError("rows are missing")
-    return found
+        families = Families.load(file)
+    return hold_out(families, held_out)
+
+
+def fix(
+    ws: Workspace, actor: Actor, upload_id: str, how: Reading, fixes: Sequence[str]
+) -> FixedRows:
+    """What the fixes make of the rows read that way: done once, then stored.
+
+    UserError for a fix that nobody knows.
+    """
+    checked = check(ws, actor, upload_id, how)
+    folder = _folder(ws, actor, upload_id)
+    prepared.load_fixes(fixes)
+    file = folder / f"{_key(how, fixes)}.json"
+    if file.is_file():
+        with _gone():
+            return FixedRows.model_validate_json(file.read_bytes())
+    rows = RowFile(path=_there(folder / f"{_key(how)}.jsonl"), sha256=checked.sha256)
+    with datasets.scratch(ws) as aside:
+        task = FixRows(
+            rows=rows, layout=checked.layout, kind=checked.kind, fixes=tuple(fixes), folder=aside
+        )
+        fixed = row_process.run(task, rows.path, "The upload")
+        _keep(file, fixed, aside / prepared.EXAMPLES, aside / prepared.KEPT)
+    return fixed
 
 
 def add(
@@ -160,14 +152,31 @@ def add(
     how: Reading,
     name: str,
     held_out: float,
+    fixes: Sequence[str] = (),
 ) -> Dataset:
-    """The upload as a version called `name`, as it was checked; the staged rows stay."""
+    """The upload as a version called `name`, as it was checked; the staged rows stay.
+
+    With fixes it is kept as it is, and what they make of it is the next version, which comes back.
+    UserError, and nothing is kept, where they change nothing or leave a side of the split empty.
+    """
     upload = describe(ws, actor, upload_id)
     checked = check(ws, actor, upload_id, how)
-    parsed = ParsedFile(checked.layout, checked.kind, examples(ws, actor, upload_id, how), [])
-    return datasets.store(
-        ws, actor, project_id, parsed, name, datasets.origin_of({"upload": upload.name}, how),
-        held_out, splits=hold_out(checked.families, held_out), found=checked.findings,
+    sides = splits(ws, actor, upload_id, how, held_out)
+    fixed = fix(ws, actor, upload_id, how, fixes) if fixes else None
+    folder = _folder(ws, actor, upload_id)
+    after: list[Split] = []
+    if fixed:
+        datasets.refuse_unchanged(fixed.change, name)
+        after = datasets.sides_after(sides, _places(folder, how, fixes), name)
+    kept = datasets.store_file(
+        ws, actor, project_id, checked, folder / f"{_key(how)}.jsonl", name,
+        datasets.origin_of({"upload": upload.name}, how), sides,
+    )  # fmt: skip
+    if fixed is None:
+        return kept
+    return datasets.store_file(
+        ws, actor, project_id, fixed.checked, folder / f"{_key(how, fixes)}.jsonl", name,
+        {"mended": kept.id, "fixes": list(fixes)}, after,
     )  # fmt: skip
 
 
@@ -190,44 +199,31 @@ def sweep(ws: Workspace, now: float, kept: Path | None = None) -> int:
             shutil.rmtree(one.path, ignore_errors=True)
             room += one.size
             dropped += 1
+    datasets.sweep_scratch(ws, now)
     return dropped
 
 
-def _described(loaded: LoadedFile, name: str) -> Upload:
-    shown = name.encode(errors="replace").decode()[:255]
-    upload = Upload(name=shown, rows=len(loaded.rows), columns=columns_of(loaded))
-    if not loaded.rows:
-        return upload
-    try:
-        layout = layout_of(loaded)
-    except UserError as error:
-        return upload.model_copy(update={"refusal": (error.problem, error.fix), "mixed": True})
-    if layout:
-        return upload.model_copy(update={"layout": layout})
-    likely = guess([row for _, row in loaded.rows])
-    return upload.model_copy(update={"refusal": refusal_of(loaded, likely), "guess": likely})
+def _keep(file: Path, made: BaseModel, rows: Path, split: Path) -> None:
+    """Put what a task made in its place, the JSON that vouches for it last."""
+    _make_room(file.parent)
+    move_whole(rows, file.with_suffix(".jsonl"))
+    move_whole(split, file.with_suffix(".split"))
+    write_atomic(file, made.model_dump_json().encode())
 
 
-def _checked(parsed: ParsedFile, seed: int) -> CheckedRows:
-    with compared_once():
-        found = tuple(findings(parsed))
-        drawn = families(parsed.examples, seed)
-    wanted = {row for one in found for row in one.rows[:NAMED]}
-    named = {e.source_row: e for e in reversed(parsed.examples) if e.source_row in wanted}
-    return CheckedRows(
-        layout=parsed.layout,
-        kind=parsed.kind,
-        rows=len(parsed.examples),
-        findings=found,
-        families=tuple(map(tuple, drawn)),
-        first=tuple(parsed.examples[:FIRST]),
-        named=tuple(named.values()),
-    )
+def _places(folder: Path, how: Reading, fixes: Sequence[str]) -> list[int]:
+    """The places that rows had before the fixes that they stayed after."""
+    with _gone():
+        found: list[int] = np.load(
+            folder / f"{_key(how, fixes)}.split", allow_pickle=False
+        ).tolist()
+        return found
 
 
-def _loaded(folder: Path) -> LoadedFile:
-    with _gone(), (folder / "rows.jsonl").open(encoding="utf-8") as lines:
-        return isolated.collected(lines, "The upload")
+def _there(file: Path) -> Path:
+    if not file.is_file():
+        raise NotFound(*GONE)
+    return file
 
 
 def _folder(ws: Workspace, actor: Actor, upload_id: str) -> Path:
@@ -250,8 +246,9 @@ def _hash(path: Path, name: str) -> str:
     return hashlib.sha256(f"{content} {name}".encode(errors="replace")).hexdigest()[:32]
 
 
-def _key(how: Reading) -> str:
-    return hashlib.sha256(how.model_dump_json().encode()).hexdigest()[:32]
+def _key(how: Reading, fixes: Sequence[str] = ()) -> str:
+    asked = how.model_dump_json() + json.dumps(fixes)
+    return hashlib.sha256(asked.encode(errors="replace")).hexdigest()[:32]
 
 
 def _is_staged(folder: Path) -> bool:
@@ -267,8 +264,8 @@ def _make_room(folder: Path) -> None:
     """Drop the oldest readings, so that there is room for one more."""
     kept = [file for file in folder.glob("*.json") if file.name != "upload.json"]
     for file in sorted(kept, key=lambda file: -file.stat().st_mtime)[MAX_READINGS - 1 :]:
-        file.unlink(missing_ok=True)
-        file.with_suffix(".jsonl").unlink(missing_ok=True)
+        for ending in (".json", ".jsonl", ".split"):
+            file.with_suffix(ending).unlink(missing_ok=True)
 
 
 def _folders(ws: Workspace) -> Iterator[_Folder]:
@@ -284,5 +281,5 @@ def _gone() -> Iterator[None]:
     """NotFound where files of an upload are missing or damaged."""
     try:
         yield
-    except (OSError, ValueError, UserError):
+    except (OSError, ValueError, EOFError):
         raise NotFound(*GONE) from None

@@ -1,8 +1,10 @@
 """A dataset version in numbers: how long its rows are for a model, who speaks, in what language."""
 
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from statistics import fmean, median
+from collections.abc import Iterator
+from itertools import islice
+from statistics import median
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -65,42 +67,52 @@ def statistics(
     ws: Workspace, actor: Actor, dataset_id: str, model_id: str, max_length: int = 512
 ) -> Statistics:
     """The numbers of all rows of a version as `model_id` reads them."""
-    examples = [row.example for row in datasets.rows(ws, actor, dataset_id)]
+    one = datasets.get(ws, actor, dataset_id)
     with reading(ws.db) as conn:
         model = access.model(conn, actor, model_id)
-    counted = list(_counted(Template.load(files(ws, model).base, isolated=True), examples))
-    lengths = [prompt + max(answers) for prompt, answers in counted]
-    identified = examples[:: -(-len(examples) // MOST_IDENTIFIED) or 1]
-    pairs = [a for e, (_, a) in zip(examples, counted, strict=True) if isinstance(e, Preference)]
+    template = Template.load(files(ws, model).base, isolated=True)
+    every = -(-one.rows // MOST_IDENTIFIED) or 1
+    lengths, pairs = array("q"), array("q")
+    turns, roles, languages = Counter[int](), Counter[str](), Counter[str]()
+    examples = (row.example for row in datasets.each_row(ws, one))
+    for place, (example, prompt, answers) in enumerate(_counted(template, examples)):
+        lengths.append(prompt + max(answers))
+        if isinstance(example, Preference):
+            pairs.extend(answers)
+        said = _roles(example)
+        turns[len(said)] += 1
+        roles.update(said)
+        if place % every == 0:
+            languages[language(example)] += 1
     return Statistics(
-        rows=len(examples),
+        rows=len(lengths),
         tokens=sum(lengths),
         middle=median(lengths) if lengths else 0.0,
         longest=max(lengths, default=0),
         max_length=max_length,
         truncated=sum(length > max_length for length in lengths),
         lengths=_histogram(lengths),
-        turns=dict(sorted(Counter(map(_turns, examples)).items())),
-        roles=dict(Counter(role for e in examples for role in _roles(e))),
-        languages=dict(Counter(map(language, identified)).most_common()),
-        language_rows=len(identified),
+        turns=dict(sorted(turns.items())),
+        roles=dict(roles),
+        languages=dict(languages.most_common()),
+        language_rows=languages.total(),
         sides=_sides(pairs) if pairs else None,
     )
 
 
 def _counted(
-    template: Template, examples: Sequence[Example]
-) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Tokens of the prompt and of each answer of every row, as training would count them."""
-    for start in range(0, len(examples), CHUNK):
-        rows = [_parts(template, e) for e in examples[start : start + CHUNK]]
+    template: Template, examples: Iterator[Example]
+) -> Iterator[tuple[Example, int, tuple[int, ...]]]:
+    """Every row with the tokens of its prompt and of each answer, as training would count them."""
+    while chunk := list(islice(examples, CHUNK)):
+        rows = [_parts(template, e) for e in chunk]
         flat = [text for row in rows for part in row for text in part]
         tokens = iter(template.count(flat))
-        for example, row in zip(examples[start : start + CHUNK], rows, strict=True):
+        for example, row in zip(chunk, rows, strict=True):
             prompt, *answers = [sum(next(tokens) for _ in part) for part in row]
             if isinstance(example, Text):  # with a start token and an end of its own
                 answers = [len(template.encode(example, 10**9).input_ids)]
-            yield prompt, tuple(answers) or (0,)
+            yield example, prompt, tuple(answers) or (0,)
 
 
 def _parts(template: Template, example: Example) -> list[list[str]]:
@@ -119,7 +131,7 @@ def _parts(template: Template, example: Example) -> list[list[str]]:
             return [[]]
 
 
-def _histogram(lengths: list[int]) -> Histogram:
+def _histogram(lengths: "array[int]") -> Histogram:
     if not lengths:
         return Histogram(edges=(), counts=())
     width = max(1, -(-(max(lengths) + 1) // BINS))
@@ -128,18 +140,15 @@ def _histogram(lengths: list[int]) -> Histogram:
     return Histogram(edges=tuple(edges.tolist()), counts=tuple(counts.tolist()))
 
 
-def _sides(pairs: Sequence[tuple[int, ...]]) -> Sides:
+def _sides(pairs: "array[int]") -> Sides:
+    """Of the tokens of chosen and rejected answers in turn."""
+    chosen, rejected = np.array(pairs).reshape(-1, 2).T
+    longer = (chosen > rejected) + (chosen == rejected) / 2
     return Sides(
-        chosen_mean=fmean(chosen for chosen, _ in pairs),
-        rejected_mean=fmean(rejected for _, rejected in pairs),
-        chosen_longer=fmean(
-            (chosen > rejected) + (chosen == rejected) / 2 for chosen, rejected in pairs
-        ),
+        chosen_mean=float(chosen.mean()),
+        rejected_mean=float(rejected.mean()),
+        chosen_longer=float(longer.mean()),
     )
-
-
-def _turns(example: Example) -> int:
-    return len(_roles(example))
 
 
 def _roles(example: Example) -> list[str]:

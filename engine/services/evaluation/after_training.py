@@ -1,5 +1,7 @@
 """After a training, its test: the new model and the one it started from on the same rows."""
 
+from itertools import islice
+
 from sqlalchemy import Connection
 
 from engine import plugins
@@ -8,7 +10,7 @@ from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.core.model import Model
 from engine.core.recipe import Recipe
-from engine.services.data.datasets import load_rows
+from engine.services.data.datasets import each_row
 from engine.services.evaluation import task
 from engine.services.jobs.enqueue import enqueue
 from engine.store import datasets, models
@@ -42,10 +44,10 @@ def queue(ws: Workspace, conn: Connection, trained: Job, model: Model, now: floa
 
 def _suited(ws: Workspace, dataset: Dataset) -> tuple[str, ...]:
     try:
-        rows = load_rows(ws, dataset, "held_out")
+        rows = list(islice(each_row(ws, dataset, "held_out"), task.MOST_READ))
     except UserError:  # the rows have gone: the evaluation will say so
         return ()
-    found = [task.references(row.example) for row in rows[: task.MOST_READ]]
+    found = [task.references(row.example) for row in rows]
     return task.of([each for each in found if each]).metrics
 
 

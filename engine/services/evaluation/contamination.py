@@ -1,7 +1,10 @@
 """Said before an evaluation starts: how many of its questions a model was trained on."""
 
+from collections.abc import Iterator
+from contextlib import suppress
+
 from engine.core.actor import Actor, Role
-from engine.core.dataset import Row, Split
+from engine.core.dataset import Dataset, Row, Split
 from engine.core.errors import UserError
 from engine.core.evaluation import Overlap
 from engine.services import access
@@ -25,12 +28,13 @@ def check(
     The first `max_rows` rows of the split, as the evaluation asks them; None: of all rows.
     """
     asked = datasets.rows(ws, actor, dataset_id, split, max_rows)
-    learned = [row.example for row in _learned(ws, actor, model_ids)]
-    return overlap(asked, learned)
+    learned = _learned(ws, actor, model_ids)
+    rows = (row.example for one in learned for row in _training_rows(ws, one))
+    return overlap(asked, rows, sum(one.train_rows for one in learned))
 
 
-def _learned(ws: Workspace, actor: Actor, model_ids: list[str]) -> list[Row]:
-    """The training rows of each version once; one whose rows have gone is left out."""
+def _learned(ws: Workspace, actor: Actor, model_ids: list[str]) -> list[Dataset]:
+    """The versions that the models or their ancestors learned, those whose rows are there."""
     actor.require(Role.TRAINER)
     versions = {
         model.dataset_id
@@ -38,12 +42,12 @@ def _learned(ws: Workspace, actor: Actor, model_ids: list[str]) -> list[Row]:
         for model in lineage(ws, actor, model_id)
         if model.dataset_id
     }
-    found: list[Row] = []
-    for version in sorted(versions):
-        with reading(ws.db) as conn:
-            dataset = access.dataset(conn, actor, version)
-        try:
-            found += datasets.load_rows(ws, dataset, "train")
-        except UserError:
-            continue
-    return found
+    with reading(ws.db) as conn:
+        found = [access.dataset(conn, actor, version) for version in sorted(versions)]
+    return [one for one in found if datasets.row_file(ws, one).path.is_file()]
+
+
+def _training_rows(ws: Workspace, one: Dataset) -> Iterator[Row]:
+    """Its training rows, as far as they can be read."""
+    with suppress(UserError):
+        yield from datasets.each_row(ws, one, "train")

@@ -6,11 +6,14 @@ too, unless training rows have it as well and so there is nothing left to learn 
 """
 
 import hashlib
+from array import array
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from engine.core.actor import Actor
@@ -26,6 +29,8 @@ from engine.store.connect import reading
 from engine.store.rows import to_json
 from engine.workspace import Workspace
 
+Marks = NDArray[np.uint64]
+NO_MARKS = np.array([], np.uint64)
 LONG = 8  # words; shorter texts are said by chance
 
 
@@ -47,7 +52,7 @@ class _Part(NamedTuple):
 
     questions: dict[str, tuple[Message, ...]]
     texts: frozenset[str]
-    taught: frozenset[str] = frozenset()  # texts of training rows
+    taught: Marks = NO_MARKS  # of the texts of training rows
 
 
 _PARTS: OrderedDict[tuple[str, str], _Part] = OrderedDict()  # by database and id, newest use last
@@ -74,7 +79,8 @@ def of_project(ws: Workspace, actor: Actor, project_id: str) -> Holdout:
     for part in parts:
         questions |= {key: asked for key, asked in part.questions.items() if key not in questions}
     texts = frozenset().union(*(part.texts for part in parts))
-    texts -= frozenset().union(*(part.taught for part in parts))
+    taught = np.concatenate([NO_MARKS, *(part.taught for part in parts)])
+    texts = _without(texts, taught)
     last = (_plain(prompt[-1].content) for prompt in questions.values() if prompt)
     return Holdout(questions, frozenset(t for t in {*texts, *last} if len(t.split()) >= LONG))
 
@@ -92,16 +98,16 @@ def _once(ws: Workspace, name: str, read: Callable[[], _Part]) -> _Part:
 def _of_dataset(ws: Workspace, dataset: Dataset) -> _Part:
     questions: dict[str, tuple[Message, ...]] = {}
     texts: set[str] = set()
-    taught: set[str] = set()
-    for row in datasets.load_rows(ws, dataset):
+    taught = array("Q")
+    for row in datasets.each_row(ws, dataset):
         answers = map(_plain, _answers(row.example))
         if row.split == "train":
-            taught.update(answers)
+            taught.extend(map(_mark, answers))
             continue
         prompt = prompt_of(row.example)
         questions.setdefault(question_key(prompt), prompt)
         texts.update(answers)
-    return _Part(questions, frozenset(texts), frozenset(taught))
+    return _Part(questions, frozenset(texts), np.unique(np.array(taught, np.uint64)))
 
 
 def _of_round(conn: Connection, round_id: str) -> _Part:
@@ -113,6 +119,19 @@ def _of_round(conn: Connection, round_id: str) -> _Part:
         questions.setdefault(question_key(pair.prompt), pair.prompt)
         texts.update(map(_plain, pair.references))
     return _Part(questions, frozenset(texts))
+
+
+def _without(texts: frozenset[str], taught: Marks) -> frozenset[str]:
+    """The texts that no training row has."""
+    found = list(texts)
+    known = np.isin(np.fromiter(map(_mark, found), np.uint64), taught)
+    return frozenset(text for text, learned in zip(found, known, strict=True) if not learned)
+
+
+def _mark(text: str) -> int:
+    """What stands for a text; training rows may be a million."""
+    digest = hashlib.blake2b(text.encode(errors="replace"), digest_size=8)
+    return int.from_bytes(digest.digest(), "big")
 
 
 def _plain(text: str) -> str:

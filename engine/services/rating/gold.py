@@ -5,7 +5,8 @@ part of the frozen plan, so their answers are known before anybody votes.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from engine.core.dataset import Row
@@ -20,16 +21,17 @@ EMPTY_ISH = ("I don't know.", "Yes.", "...", "Sorry, I can't say.")
 OFF_TOPIC = "One answer is about something else than the question."
 NOTHING_SAID = "One answer says next to nothing; the other answers the question."
 GIVEN = "The creator of the round marked this answer as better."
+MOST = 20_000  # rows with a known answer that are taken into account
 ALIKE = 0.5  # share of words: two answers this much alike are no off-topic pair
 
 
-def from_rows(rows: Sequence[Row], wanted: int, avoided: set[int], seed: int) -> list[GoldItem]:
+def from_rows(rows: Iterable[Row], wanted: int, avoided: set[int], seed: int) -> list[GoldItem]:
     """`wanted` gold items from answers in a dataset, off-topic and empty ones in turn.
 
     Rows in `avoided`, whose questions the round asks, come last. UserError where the dataset holds
     too few answers.
     """
-    known = [(row, right) for row in rows if (right := _reference(row))]
+    known = list(islice(((row, right) for row in rows if (right := _reference(row))), MOST))
     if len(known) < max(FEWEST_REFERENCES, wanted):
         raise UserError(
             f"Gold items need {max(FEWEST_REFERENCES, wanted)} questions with a known answer; "

@@ -7,7 +7,11 @@ moment.
 
 import random
 import time
+from array import array
+from collections.abc import Callable, Iterable
+from functools import partial
 
+import numpy as np
 from sqlalchemy import Connection
 
 from engine import plugins
@@ -16,7 +20,7 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Row
 from engine.core.errors import Conflict, UserError
 from engine.core.examples import Kind, prompt_of
-from engine.core.normalise import question_key
+from engine.core.normalise import question_mark
 from engine.core.rating import BLIND, GoldItem, Purpose, Round, RoundPlan, Tally, Verdict
 from engine.services import access
 from engine.services.data import datasets
@@ -29,6 +33,7 @@ from engine.store.connect import reading, writing
 from engine.store.rows import to_json
 from engine.workspace import Workspace
 
+Rows = Callable[[], Iterable[Row]]  # read anew at each call: nobody holds a whole dataset
 RATEABLE: tuple[Kind, ...] = ("sft", "prompts")
 TITLES: dict[Purpose, str] = {
     "train_pairs": "Rating round",
@@ -63,7 +68,10 @@ def start(
     if recipe.purpose == "blind_eval" and not anyway:
         gate.check(ws, actor, project_id, recipe.model, accept_unproven=accept_unproven)
     rows = _rows(ws, actor, recipe.dataset, recipe.purpose in BLIND)
-    asked = _choose(rows, round(recipe.prompts * (1 + recipe.spare)), recipe.seed)
+    asked = _choose(rows(), round(recipe.prompts * (1 + recipe.spare)), recipe.seed)
+    if not asked:
+        where = "held-out" if recipe.purpose in BLIND else "training"
+        raise UserError(f"This dataset has no {where} prompts.", "Add it with a held-out part.")
     practice, gold_items = _known_answers(recipe, rows, asked)
     new = _add(ws, actor, project_id, plans.plan(recipe, asked, practice, gold_items), recipe.name)
     _begin(ws, actor, new)
@@ -71,7 +79,7 @@ def start(
 
 
 def _known_answers(
-    recipe: RoundRecipe, rows: list[Row], asked: list[int]
+    recipe: RoundRecipe, rows: Rows, asked: list[int]
 ) -> tuple[list[GoldItem], list[GoldItem]]:
     """The practice and gold items of a plan: those given first, the rest from the dataset."""
     rated = min(recipe.prompts, len(asked))
@@ -80,7 +88,7 @@ def _known_answers(
     wanted = practice + (0 if alone else round(recipe.gold * rated))
     items = list(recipe.gold_items[:wanted])
     if len(items) < wanted:
-        items += gold.from_rows(rows, wanted - len(items), set(asked), recipe.seed)
+        items += gold.from_rows(rows(), wanted - len(items), set(asked), recipe.seed)
     return items[:practice], items[practice:]
 
 
@@ -218,25 +226,23 @@ def _seen_by(conn: Connection, actor: Actor, round_id: str) -> Round:
     return one
 
 
-def _rows(ws: Workspace, actor: Actor, dataset: str, blind: bool) -> list[Row]:
+def _rows(ws: Workspace, actor: Actor, dataset: str, blind: bool) -> Rows:
     """The rows a round may ask: held-out ones for a blind round, the others for training pairs."""
     source = datasets.get(ws, actor, dataset)
     if source.kind not in RATEABLE:
         raise UserError(
             f"{source.label} has no prompts to answer.", "Choose a dataset of chats or prompts."
         )
-    rows = datasets.load_rows(ws, source, "held_out" if blind else "train")
-    if not rows:
-        where = "held-out" if blind else "training"
-        raise UserError(f"This dataset has no {where} prompts.", "Add it with a held-out part.")
-    return rows
+    return partial(datasets.each_row, ws, source, "held_out" if blind else "train")
 
 
-def _choose(rows: list[Row], prompts: int, seed: int) -> list[int]:
+def _choose(rows: Iterable[Row], prompts: int, seed: int) -> list[int]:
     """Row numbers for the round, each question once."""
-    first_of: dict[str, int] = {}
+    questions, places = array("Q"), array("q")
     for row in rows:
-        first_of.setdefault(question_key(prompt_of(row.example)), row.index)
-    numbers = sorted(first_of.values())
+        questions.append(question_mark(prompt_of(row.example)))
+        places.append(row.index)
+    _, first = np.unique(np.array(questions, np.uint64), return_index=True)
+    numbers: list[int] = np.sort(np.array(places, np.int64)[first]).tolist()
     random.Random(seed).shuffle(numbers)
     return numbers[:prompts]

@@ -158,10 +158,8 @@ def add(
     title = " ".join(name.replace("/", "-").split())
     kept = staging.add(
         ws, who(ws), open_project(project), given.upload, given.reading,
-        title or datasets.stem(upload.name), given.held_out,
+        title or datasets.stem(upload.name), given.held_out, fixes,
     )  # fmt: skip
-    if fixes:
-        kept = cleaning.apply(ws, who(ws), kept.id, fixes)
     staging.discard(ws, who(ws), given.upload)
     return kept
 

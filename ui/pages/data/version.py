@@ -8,7 +8,7 @@ import gradio as gr
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.services.data import cleaning, datasets, leakage, versions
-from engine.services.data.preview import lack_system
+from engine.services.data.opened_rows import opened
 from engine.services.data.statistics import statistics
 from engine.workspace import Workspace
 from ui.components import markup, words
@@ -25,13 +25,10 @@ Act = Callable[[Workspace, str], tuple[Dataset, str]]  # to the version then, an
 def show(ws: Workspace, one: Dataset) -> tuple[Any, ...]:
     """Updates that open a version: its id, the head, the fixes, its first rows; the rest later."""
     found = one.findings
-    rows = datasets.rows(ws, who(ws), one.id)
+    rows = opened(ws, who(ws), one.id, FEW)
     others = datasets.list_all(ws, who(ws), one.project_id)
     fixes = fix_preview.choices(found)
-    listed = findings.listed(found, [row.example for row in rows])
-    first = [row.example for row in rows if row.split == "train"][:FEW] or [
-        row.example for row in rows[:FEW]
-    ]
+    listed = findings.listed(found, rows.named)
     return (
         one.id,
         gr.Column(visible=True),
@@ -40,11 +37,11 @@ def show(ws: Workspace, one: Dataset) -> tuple[Any, ...]:
         fix_preview.hint(fixes),
         gr.Button(visible=bool(fixes)),
         gr.Button(visible="mended" in one.origin),
-        markup.part("The first rows, as the model sees them") + preview_of(ws, first),
+        markup.part("The first rows, as the model sees them") + preview_of(ws, rows.first),
         compared(one, others),
         "",
         gr.Row(visible=False),
-        gr.Accordion(visible=lack_system([row.example for row in rows]), open=False),
+        gr.Accordion(visible=rows.lack_system, open=False),
         "",
         "",
     )
