@@ -6,7 +6,7 @@ import socket
 from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import gradio as gr
 import plotly
@@ -76,13 +76,21 @@ def create_app(
     return app
 
 
+class Health(TypedDict):
+    """What /health answers: whether a worker was heard of lately."""
+
+    ok: bool
+    version: str
+    worker: bool
+
+
 def _own(ws: Workspace) -> APIRouter:
     """Health, and files by name: a fixed list, so that no path can lead elsewhere."""
     router = APIRouter()
     files = {path.name: path for path in [*STATIC.iterdir(), PLOTLY] if path.is_file()}
 
     @router.get("/health")
-    def health() -> dict[str, Any]:
+    def health() -> Health:
         alive = lifecycle.worker_alive(ws, LOCAL)
         return {"ok": True, "version": version("tuneloop"), "worker": alive}
 

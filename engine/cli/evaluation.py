@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -189,7 +190,7 @@ def _questions(path: Path) -> list[Question]:
             )
     if not rows:
         raise UserError(f"{path.name} has no rows.", "Give it one line of JSON for each pair.")
-    return [Question(*(row[field] for field in Question._fields)) for _, row in rows]
+    return [Question(*(str(row[field]) for field in Question._fields)) for _, row in rows]
 
 
 def _read(path: Path, field: str) -> tuple[list[str | None], list[list[str]] | None]:
@@ -227,7 +228,7 @@ def _answer(path: Path, number: int, value: object) -> str | None:
     return None if value is None else _as_text(path, number, "prediction", value)
 
 
-def _references(path: Path, number: int, row: dict[str, Any]) -> list[str]:
+def _references(path: Path, number: int, row: Mapping[str, object]) -> list[str]:
     many = row.get("references", row.get("reference"))
     each = many if isinstance(many, list) else [many]
     return [_as_text(path, number, "reference", value) for value in each]
@@ -249,7 +250,7 @@ def _as_text(path: Path, number: int, field: str, value: object) -> str:
     )
 
 
-def _row(path: Path, number: int, line: str) -> dict[str, Any]:
+def _row(path: Path, number: int, line: str) -> dict[str, object]:
     try:
         row = json.loads(line, parse_int=Number, parse_float=Number, parse_constant=Number)
     except (ValueError, RecursionError):

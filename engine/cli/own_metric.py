@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, TypedDict
 
 from engine.core.errors import UserError
 from engine.core.score import Scores
@@ -48,7 +48,21 @@ def named(target: str, timeout_s: float = TIMEOUT_S) -> Metric:
     return metric
 
 
-def _child(path: Path, function: str, rows: str, timeout_s: float) -> dict[str, Any]:
+class RowsToScore(TypedDict):
+    """What the child reads: a prediction and its accepted references for each row."""
+
+    predictions: list[str]
+    references: list[list[str]]
+
+
+class ChildAnswer(TypedDict, total=False):
+    """What the child writes: one score a row, whatever the function gave, or an error."""
+
+    each: list[Any]
+    error: str
+
+
+def _child(path: Path, function: str, rows: str, timeout_s: float) -> ChildAnswer:
     command = [sys.executable, "-m", "engine.cli.own_metric", str(path.resolve()), function]
     root = str(Path(__file__).parents[2])
     search = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
@@ -62,7 +76,7 @@ def _child(path: Path, function: str, rows: str, timeout_s: float) -> dict[str, 
             f"{path.name} took longer than {timeout_s:g} s.", "Score fewer rows, or make it faster."
         ) from None
     try:
-        answer = json.loads(done.stdout)
+        answer: ChildAnswer = json.loads(done.stdout)
     except ValueError:
         raise UserError(
             f"{path.name} ended with code {done.returncode} before it gave its scores.",
@@ -72,7 +86,7 @@ def _child(path: Path, function: str, rows: str, timeout_s: float) -> dict[str, 
         raise UserError(
             f"{path.name} failed: {answer['error']}", "Correct the function and try again."
         )
-    return dict(answer)
+    return answer
 
 
 def _checked(each: Any, rows: int, target: str) -> tuple[float, ...]:
@@ -93,7 +107,7 @@ def main(path: str, function: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (TIMEOUT_S, TIMEOUT_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_OUTPUT, MOST_OUTPUT))
-    rows = json.load(sys.stdin)
+    rows: RowsToScore = json.load(sys.stdin)
     try:
         result = {"each": _scores(path, function, rows)}
         text = json.dumps(result)
@@ -104,7 +118,7 @@ def main(path: str, function: str) -> None:
         answer.write(text)
 
 
-def _scores(path: str, function: str, rows: dict[str, Any]) -> list[float]:
+def _scores(path: str, function: str, rows: RowsToScore) -> list[float]:
     spec = spec_from_file_location("own_metric", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")

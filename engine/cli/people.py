@@ -1,6 +1,6 @@
 """people list|add|link|change|close|reopen: the accounts of a server that others can reach."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import click
 
@@ -100,7 +100,7 @@ def reopen(name: str, as_json: bool) -> None:
         show(made, f"{made.name} can sign in again.", as_json)
 
 
-def _show_link(about: dict[str, Any], token: str, as_json: bool) -> None:
+def _show_link(about: Mapping[str, object], token: str, as_json: bool) -> None:
     path = f"/account/welcome/{token}"
     show({**about, "path": path}, OPENS.format(path=path), as_json)
 

@@ -1,6 +1,7 @@
 """rating rounds start | close | verdict | report | ..., and rating invite | erase | audit."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def start(
 def _start_with_answers(
     file: Path,
     columns: tuple[str, ...],
-    values: dict[str, Any],
+    values: Mapping[str, object],
     anyway: bool,
     project: str | None,
     as_json: bool,

@@ -3,9 +3,11 @@
 A model of the kind `outside` is known by name alone: votes or answers of a file are about it.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from engine.core.json_object import JsonObject
 
 ModelKind = Literal["base", "adapter", "full", "reward", "outside"]
 Source = Literal["folder", "hub", "wheel", "trained", "file"]
@@ -24,7 +26,7 @@ class Model(BaseModel):
     parent_id: str | None = None  # the adapter it was trained on from
     job_id: str | None = None
     dataset_id: str | None = None
-    info: dict[str, Any] = {}
+    info: JsonObject = {}
     is_trial: bool = False  # made by a search for settings, not trained in earnest
     created_at: float
 

@@ -4,11 +4,10 @@ A job module never writes to the database: it returns an Outcome, so a job that 
 leaves nothing behind.
 """
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
 from engine.core.evaluation import Evaluation
+from engine.core.json_object import JsonObject
 from engine.core.model import ModelKind
 from engine.core.rating import Candidate
 from engine.core.result import JobResult
@@ -25,7 +24,7 @@ class NewModel(BaseModel):
     base_id: str
     parent_id: str | None
     dataset_id: str
-    info: dict[str, Any] = {}
+    info: JsonObject = {}
     is_trial: bool = False
 
 

@@ -8,7 +8,7 @@ of the mode `single` a comparison holds one answer, A, which is called good or b
 import re
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, with_config
 from typing_extensions import TypedDict  # pydantic reads this one before Python 3.12
@@ -62,6 +62,7 @@ class ComparisonDetails(TypedDict, total=False):
 
     Of a gold or practice item `answer`, the right one, and `reason`; of a repeat `of`, the first.
     `rule` says why it was chosen to be rated, `margin` how much better a model finds answer A.
+    `no_text` is set where the file that it came from has no prompt or no answers.
     """
 
     answer: AnswerChoice
@@ -69,6 +70,7 @@ class ComparisonDetails(TypedDict, total=False):
     of: str
     rule: str
     margin: float
+    no_text: bool
 
 
 class EditDetails(TypedDict):
@@ -167,7 +169,7 @@ class RoundPlan(BaseModel):
     origin: RoundOrigin | None = None  # the file that its answers, or votes too, came from
 
     @model_serializer(mode="plain")
-    def _as_given(self) -> dict[str, Any]:
+    def _as_given(self) -> dict[str, object]:
         fields = type(self).model_fields
         given = {
             fields[name].alias or name: getattr(self, name)

@@ -35,7 +35,7 @@ class JobResult(BaseModel):
     left_out: dict[str, int] = {}  # comparisons of a round that nobody is shown, by reason
 
     @model_serializer(mode="wrap")
-    def _only_set_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _only_set_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         return {name: value for name, value in handler(self).items() if name in self._set_fields()}
 
     def _set_fields(self) -> set[str]:

@@ -3,10 +3,19 @@
 import random
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from engine.models.decode import Decoded, DecodedRow
 from engine.models.sample import TOP_P, Sampling
+
+
+class SamplingOptions(TypedDict, total=False):
+    """How `generate` of transformers chooses the next token."""
+
+    do_sample: bool
+    temperature: float
+    top_p: float
+    top_k: int
 
 
 def answers(
@@ -29,7 +38,7 @@ def answers(
     pad = min(ends)
     padded = [[pad] * (width - len(ids)) + ids for ids in prompts]
     mask = [[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts]
-    sampling: dict[str, Any] = {"do_sample": False}
+    sampling: SamplingOptions = {"do_sample": False}
     if ways.temperature > 0:
         sampling = {"do_sample": True, "temperature": ways.temperature,
                     "top_p": TOP_P, "top_k": 0}  # fmt: skip

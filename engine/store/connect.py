@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -53,8 +52,8 @@ def open_database(url: str) -> Engine:
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     sqlite = url.startswith("sqlite")
-    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_S}} if sqlite else {}
-    db = create_engine(url, pool_pre_ping=not sqlite, **options)
+    connect = {"timeout": BUSY_S} if sqlite else {}
+    db = create_engine(url, pool_pre_ping=not sqlite, connect_args=connect)
     if sqlite:
         # SQLite lets writers wait by sleeping, longer each time, so an unlucky one starves; within
         # a process they queue here instead.

@@ -22,6 +22,6 @@ def loaded(row: Mapping[Any, Any], *json_columns: str) -> dict[str, Any]:
     return values
 
 
-def dumped(values: dict[str, Any], *json_columns: str) -> dict[str, Any]:
+def dumped(values: Mapping[str, object], *json_columns: str) -> dict[str, object]:
     """`values` with the named columns written as JSON."""
     return {**values, **{name: to_json(values[name]) for name in json_columns}}

@@ -163,7 +163,7 @@ class BroughtVote(NamedTuple):
     seat: Assignment
     key: str
     choice: ScreenChoice
-    details: dict[str, Any]
+    details: VoteDetails
 
 
 def bring(conn: Connection, brought: list[BroughtVote]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import NoneType
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypedDict, TypeVar, get_args, get_origin
 
 import gradio as gr
 import yaml
@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from engine.core import recipe as recipes
 from engine.core.errors import UserError
+from engine.core.json_object import JsonObject
 from engine.core.recipe import Recipe
 from engine.core.yaml_values import read_yaml
 from engine.services import plug_ins
@@ -46,6 +47,17 @@ INSTALLED = {
 CHOSEN = ("model", "dataset", "reward")  # ids and names: their choices come from the services
 
 
+FormValue = str | bool | int | float | list[str]
+
+
+class BoxWords(TypedDict, total=False):
+    """What a box is called, its id on the page, and the help below it."""
+
+    label: str
+    elem_id: str
+    info: str
+
+
 def names(
     recipe: type[Recipe], only: Sequence[str] | None = None, skip: Sequence[str] = ()
 ) -> list[str]:
@@ -73,7 +85,7 @@ def build(
 
 def read(recipe: type[R], values: Mapping[str, Any]) -> R:
     """The recipe that a filled form means; an emptied field is the recipe's default."""
-    given: dict[str, Any] = {}
+    given: dict[str, object] = {}
     for name, value in values.items():
         kept = _kept(name, recipe.model_fields[name], value)
         if kept is not None:
@@ -81,7 +93,7 @@ def read(recipe: type[R], values: Mapping[str, Any]) -> R:
     return recipes.read(recipe, given)
 
 
-def filled(recipe: Recipe) -> dict[str, Any]:
+def filled(recipe: Recipe) -> dict[str, FormValue]:
     """What the form holds that means `recipe`, by field."""
     return {
         name: _filled(name, field, getattr(recipe, name))
@@ -102,8 +114,8 @@ def label(name: str) -> str:
 
 def _component(name: str, field: FieldInfo, elem_id: str) -> gr.components.Component:
     base, optional = _type(field)
-    shared = {"label": label(name), "elem_id": elem_id}
-    info = {"info": field.description or "", **shared}
+    shared: BoxWords = {"label": label(name), "elem_id": elem_id}
+    info: BoxWords = {"info": field.description or "", **shared}
     default = _default(field)
     if name in CHOSEN:
         return gr.Dropdown([], value=None, min_width=270, **info)
@@ -125,7 +137,7 @@ def _component(name: str, field: FieldInfo, elem_id: str) -> gr.components.Compo
     return gr.Textbox(str(default or ""), placeholder=empty, **info)
 
 
-def _filled(name: str, field: FieldInfo, value: Any) -> Any:
+def _filled(name: str, field: FieldInfo, value: Any) -> FormValue:
     base, optional = _type(field)
     if name in INSTALLED:
         return [each for each in value if each in INSTALLED[name]()]
@@ -136,10 +148,11 @@ def _filled(name: str, field: FieldInfo, value: Any) -> Any:
         return ", ".join(map(str, value or [])) if written else list(value or [])
     if base in (int, float) and optional:
         return "" if value is None else str(value)
-    return "" if value is None else value
+    filled_in: FormValue = "" if value is None else value
+    return filled_in
 
 
-def _number(base: type, field: FieldInfo, default: Any, info: dict[str, Any]) -> gr.Number:
+def _number(base: type, field: FieldInfo, default: Any, info: BoxWords) -> gr.Number:
     """A box without limits of its own: its error would not name the field, the recipe's does."""
     whole = base is int
     info["info"] += _limits(field)
@@ -148,9 +161,7 @@ def _number(base: type, field: FieldInfo, default: Any, info: dict[str, Any]) ->
     )
 
 
-def _several(
-    base: Any, optional: bool, default: Any, info: dict[str, Any]
-) -> gr.components.Component:
+def _several(base: Any, optional: bool, default: Any, info: BoxWords) -> gr.components.Component:
     (item,) = get_args(base)
     if get_origin(item) is Literal:
         return gr.Dropdown(list(get_args(item)), value=default, multiselect=True, **info)
@@ -159,7 +170,7 @@ def _several(
 
 
 def _plug_ins(
-    family: str, found: list[str], default: Any, info: dict[str, Any]
+    family: str, found: list[str], default: Any, info: BoxWords
 ) -> gr.components.Component:
     """A choice among the plug-ins that can be had here; where there is none it says what to do."""
     if not found:
@@ -172,7 +183,7 @@ def _yaml(value: Any) -> str:
     return yaml.safe_dump(to_jsonable_python(value), sort_keys=False) if value else ""
 
 
-def _yaml_box(default: Any, field: FieldInfo, shared: dict[str, Any]) -> gr.Code:
+def _yaml_box(default: Any, field: FieldInfo, shared: BoxWords) -> gr.Code:
     text = _yaml(default)
     shared["label"] = f"{field.description or shared['label']} (YAML)"  # a box of code has no info
     return gr.Code(
@@ -236,7 +247,7 @@ def _kept(name: str, field: FieldInfo, value: Any) -> Any:
     return value
 
 
-def _mapping(name: str, text: str) -> dict[str, Any]:
+def _mapping(name: str, text: str) -> JsonObject:
     try:
         found = read_yaml(text)
     except yaml.YAMLError as error:

@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from engine.core import ids
 from engine.core.given_votes import GivenAnswer, GivenRating, GivenVote
@@ -12,6 +12,7 @@ from engine.core.rating import (
     Answer,
     AssignmentState,
     Comparison,
+    ComparisonDetails,
     ComparisonKind,
     Mode,
     Purpose,
@@ -19,6 +20,7 @@ from engine.core.rating import (
     RoundOrigin,
     RoundPlan,
     ScreenChoice,
+    VoteDetails,
 )
 from engine.core.sides import OTHER
 from engine.services.rating.comparisons import Placed
@@ -61,7 +63,7 @@ class _Said(NamedTuple):
     rater: str
     choice: ScreenChoice
     at: float
-    details: dict[str, Any]
+    details: VoteDetails
     left: GivenAnswer
     right: GivenAnswer | None
     item: str
@@ -119,7 +121,7 @@ def _arms(votes: Sequence[GivenVote], wanted: str | None) -> tuple[str, str]:
 
 
 def _pair(vote: GivenVote, now: float) -> _Said:
-    details = {"strength": vote.strength} if vote.strength else {}
+    details: VoteDetails = {"strength": vote.strength} if vote.strength else {}
     at = _at(vote.at, vote.row, now)
     return _Said(
         vote.row, _rater(vote.rater), vote.choice, at, details, vote.first, vote.second,
@@ -218,7 +220,7 @@ class _Builder:
 
     def _kind(
         self, said: _Said, key: tuple[object, ...], times: int, answers: list[GivenAnswer]
-    ) -> tuple[ComparisonKind, dict[str, Any]]:
+    ) -> tuple[ComparisonKind, ComparisonDetails]:
         if times:
             return "repeat", {"of": self.known[key, 0].id}
         expected = said.given.expected if isinstance(said.given, GivenVote) else None

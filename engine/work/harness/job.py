@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from jinja2 import TemplateError
@@ -89,7 +90,7 @@ def _answers(
         return results.read(_asked(wrapped, asked, recipe))
 
 
-def _asked(model: Any, asked: tasks.Tasks, recipe: Recipe) -> dict[str, Any]:
+def _asked(model: Any, asked: tasks.Tasks, recipe: Recipe) -> Mapping[str, Any]:
     """The harness's own results; what its checks refuse becomes one sentence."""
     import numpy as np
     import torch
@@ -99,7 +100,7 @@ def _asked(model: Any, asked: tasks.Tasks, recipe: Recipe) -> dict[str, Any]:
     np.random.seed(recipe.seed)
     torch.manual_seed(recipe.seed)
     try:
-        results: dict[str, Any] = evaluate(
+        results: Mapping[str, Any] = evaluate(
             lm=model,
             task_dict=asked.loaded,
             limit=recipe.limit,

@@ -3,7 +3,6 @@
 import re
 from difflib import SequenceMatcher
 from html import escape
-from typing import Any
 
 import pandas as pd
 
@@ -25,9 +24,9 @@ def frame(
 ) -> pd.DataFrame:
     """A table of rows: number, gain, question, every model's answer, reference, scores."""
     base = found.models[0]
-    table: list[dict[str, Any]] = []
+    table: list[dict[str, str | float | None]] = []
     for row in rows:
-        cells: dict[str, Any] = {"Row": row.index}
+        cells: dict[str, str | float | None] = {"Row": row.index}
         if model != base:
             difference = gain(row, base, model, metric)
             cells["Gain"] = None if difference is None else round(difference, 3)

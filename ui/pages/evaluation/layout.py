@@ -1,7 +1,7 @@
 """The lower half of the Evaluation page: where each part of a result stands, one view at a time."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gradio as gr
 
@@ -51,7 +51,7 @@ class EvaluationParts(NamedTuple):
 EVERY = ""  # the value of a filter that keeps all rows
 
 
-def build(around: dict[str, Any]) -> EvaluationParts:
+def build(around: dict[str, gr.components.Component]) -> EvaluationParts:
     """The components, in the layout that is open; `around` are those that stand elsewhere."""
     found = around | _top()
     with gr.Tabs(elem_id="evaluate-views", elem_classes="tl-views"):
@@ -170,7 +170,7 @@ def _hint(text: str) -> str:
     return f'<p class="tl-hint">{text}</p>'
 
 
-VIEWS: dict[str, Callable[[], dict[str, Any]]] = {
+VIEWS: dict[str, Callable[[], dict[str, gr.components.Component]]] = {
     "Scores": _scores,
     "Gains": _where,
     "Answers": _rows,

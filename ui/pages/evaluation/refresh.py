@@ -1,6 +1,6 @@
 """What the Evaluation page shows of one evaluation, by the name of its component."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import gradio as gr
 
@@ -35,6 +35,42 @@ class Choice(NamedTuple):
     price: float | None = None
 
 
+class EvaluationUpdates(TypedDict, total=False):
+    """What some of the components show from now on, by the name of their field.
+
+    Texts are HTML, pictures figures of Plotly or `gr.skip()`.
+    """
+
+    next_words: str
+    to_rating: gr.Button
+    to_training: gr.Button
+    metric: gr.Dropdown
+    sentences: str
+    checks: str
+    intervals: Any
+    table: str
+    over: str
+    surprise: str
+    explained: str
+    board: str
+    compare: gr.Dropdown
+    gains_box: gr.Column
+    gains: Any
+    lengths: Any
+    confusion_box: gr.Column
+    confusion: Any
+    parts: str
+    order: gr.Radio
+    part: gr.Dropdown
+    language: gr.Dropdown
+    rows: gr.Dataframe
+    row: str
+    price: float
+    speed: str
+    files: str
+    signatures: str
+
+
 def settled(found: Evaluation, metric: str | None, model: str | None) -> tuple[str, str]:
     """The metric and model asked for where this evaluation has them, else its first and last."""
     has = model if model in found.models[1:] else found.models[-1]
@@ -43,7 +79,7 @@ def settled(found: Evaluation, metric: str | None, model: str | None) -> tuple[s
 
 def scores(
     ws: Workspace, found: Evaluation, called: Names, metric: str, model: str
-) -> dict[str, Any]:
+) -> EvaluationUpdates:
     """All about the scores, for a headline metric and a model to compare."""
     tuned = [(called[each], each) for each in found.models[1:]]
     lines = leaderboard.leaderboard(ws, who(ws), found.dataset_id, metric)
@@ -68,7 +104,7 @@ def scores(
     }
 
 
-def pictures(found: Evaluation, called: Names, metric: str, model: str) -> dict[str, Any]:
+def pictures(found: Evaluation, called: Names, metric: str, model: str) -> EvaluationUpdates:
     """Where the model gained and lost, by row, by length and by label."""
     alone = len(found.models) == 1
     counts = error_charts.labels(found, model)
@@ -89,7 +125,7 @@ def rows(
     model: str,
     choice: Choice,
     kinds: dict[By, Parts],
-) -> dict[str, Any]:
+) -> EvaluationUpdates:
     """The table of answers and its filters."""
     lengths, languages = kinds.get("question", ()), kinds.get("language", ())
     part = choice.part if choice.part in lengths else EVERY
@@ -135,7 +171,7 @@ def whole(
     found: Evaluation,
     called: Names,
     choice: Choice,
-) -> dict[str, Any]:
+) -> EvaluationUpdates:
     """Every component of the page for the evaluation that is chosen."""
     metric, model = settled(found, choice.metric, choice.compare)
     kinds = slices.kinds(ws, who(ws), found)

@@ -1,6 +1,6 @@
 """The components of the Jobs page."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gradio as gr
 
@@ -21,6 +21,9 @@ STOP = (
     "and a search keeps its finished trials."
 )
 DELETE = "Delete this job, its files and the model it made? This cannot be undone."
+
+
+Components = dict[str, gr.blocks.Block]  # by the name of the field that they become
 
 
 class JobsParts(NamedTuple):
@@ -74,7 +77,7 @@ class More(NamedTuple):
 
 def build(page: Page) -> tuple[JobsParts, More]:
     """The list on one side, the chosen run on the other."""
-    made: dict[str, Any] = {}
+    made: Components = {}
     with gr.Column(visible=False) as made["empty"]:
         gr.HTML(markup.empty("No jobs yet", NOTHING))
         markup.goto(gr.Button("Train a model", variant="primary"), page, "training")
@@ -96,7 +99,7 @@ def build(page: Page) -> tuple[JobsParts, More]:
     return parts, More(*(made[name] for name in More._fields))
 
 
-def _list(made: dict[str, Any]) -> None:
+def _list(made: Components) -> None:
     made["text"] = gr.Textbox(
         show_label=False, placeholder="Search names, notes, data", max_length=200,
         elem_id="runs-search", container=False,
@@ -108,7 +111,7 @@ def _list(made: dict[str, Any]) -> None:
     made["cards"] = choice_cards.component("runs-list")
 
 
-def _compare(made: dict[str, Any]) -> None:
+def _compare(made: Components) -> None:
     with gr.Accordion("Compare jobs", open=False, elem_id="runs-compare") as made["compare_box"]:
         made["compared"] = gr.Dropdown(
             [], value=[], multiselect=True, max_choices=compare.MOST, label="Trainings",
@@ -119,7 +122,7 @@ def _compare(made: dict[str, Any]) -> None:
         made["compare_table"] = gr.HTML(side_by_side.ASK)
 
 
-def _actions(made: dict[str, Any]) -> None:
+def _actions(made: Components) -> None:
     with gr.Row(elem_classes="tl-actions"):
         made["onward"] = gr.Button("Evaluate it", variant="primary", elem_id="runs-next")
         made["resume"] = gr.Button("Resume from the last checkpoint", elem_id="runs-resume")
@@ -132,7 +135,7 @@ def _actions(made: dict[str, Any]) -> None:
         made["stop_no"] = gr.Button("Let it continue", elem_id="runs-stop-no")
 
 
-def _charts(made: dict[str, Any]) -> None:
+def _charts(made: Components) -> None:
     with gr.Column(visible=False) as made["study_box"]:
         made["study"] = LivePlot(height=360, elem_id="runs-study")
     with gr.Column(visible=False) as made["losses_box"]:
@@ -146,7 +149,7 @@ def _charts(made: dict[str, Any]) -> None:
         made["rates"] = LivePlot(height=320)
 
 
-def _edit(made: dict[str, Any]) -> None:
+def _edit(made: Components) -> None:
     with gr.Accordion("Name, tags and note", open=False, elem_id="runs-edit"):
         with gr.Row():
             made["name"] = gr.Textbox(

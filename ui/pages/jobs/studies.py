@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from engine.core.job import Job
+from engine.core.json_object import JsonObject
 from engine.core.learning_curve import LearningCurve, MoreData
 from engine.core.result import CurveResult, SweepResult, Trial, TrialState
 from ui.components import charts, markup
@@ -102,7 +103,7 @@ def _twice(found: LearningCurve) -> Any:
     )  # fmt: skip
 
 
-def search(found: Sequence[Trial], space: dict[str, Any], run: str) -> Any:
+def search(found: Sequence[Trial], space: JsonObject, run: str) -> Any:
     """Held-out loss over each setting that was tried, side by side; the best trial is marked."""
     drawn = charts.figure()
     done = [one for one in found if one.loss is not None]
@@ -126,7 +127,7 @@ def search(found: Sequence[Trial], space: dict[str, Any], run: str) -> Any:
             )
         )  # fmt: skip
         left = n * (width + GAP)
-        axis: dict[str, Any] = {
+        axis: JsonObject = {
             "domain": [left, left + width], "title": {"text": label(name)}, "anchor": "y",
             "showgrid": False, "linecolor": charts.GRID, "showline": True, "exponentformat": "e",
         }  # fmt: skip

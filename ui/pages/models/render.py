@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
+from engine.core.json_object import JsonObject
 from engine.core.model import Model
 from engine.services.jobs import kinds
 from engine.services.models import registry
@@ -53,12 +53,12 @@ def lineage(chain: Sequence[Model], called: dict[str, str]) -> str:
     return f'<ol class="tl-lineage">{stops}</ol>'
 
 
-def losses(info: dict[str, Any]) -> str:
+def losses(info: JsonObject) -> str:
     """The best held-out loss and where it started, with a word on what it means."""
     best, start = info.get("best_held_out_loss"), info.get("first_held_out_loss")
-    if best is None:
+    if not isinstance(best, int | float):
         return '<p class="tl-card-note">No held-out loss: nothing was held out.</p>'
-    fell = f" from {start:.3f}" if start is not None else ""
+    fell = f" from {start:.3f}" if isinstance(start, int | float) else ""
     return (
         f'<p class="tl-card-note">Held-out loss <b>{best:.3f}</b>{fell}'
         '<span class="tl-hint"> · lower is better</span></p>'

@@ -1,11 +1,12 @@
 """The folded part of the panel that starts a round: how it is rated and checked."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import gradio as gr
 from annotated_types import Ge, Le
 
+from engine.core.rating import GoldItem
 from engine.services.rating import gold, pasted_prompts
 from engine.services.rating.plans import GUIDELINES, RoundRecipe
 
@@ -74,6 +75,19 @@ def build() -> OptionFields:
     )  # fmt: skip
 
 
+class RoundOptions(TypedDict, total=False):
+    """Fields of a round's recipe that the options set; shares run from 0 to 1."""
+
+    mode: Any
+    decision: Any
+    gold: float
+    gold_items: list[GoldItem]
+    repeats: float
+    practice: int
+    per_rater: int | None
+    guidelines: str
+
+
 def read(
     mode: Any,
     decision: Any,
@@ -85,10 +99,10 @@ def read(
     pasted: str,
     file: str | None,
     _anyway: bool = False,
-) -> tuple[list[str], dict[str, Any]]:
+) -> tuple[list[str], RoundOptions]:
     """The pasted questions, and values of a round's recipe by field."""
     given = gold.from_file(Path(file), Path(file).name) if file else []
-    values = {
+    values: RoundOptions = {
         "mode": mode,
         "decision": decision,
         "gold": checks / 100,

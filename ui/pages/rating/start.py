@@ -119,12 +119,13 @@ def plan(
     if not new or not base:
         raise UserError("A round compares two answers.", "Choose where both come from.")
     anyway = bool(more and more[-1])
-    pasted, values = options.read(*more) if more else ([], {})
+    pasted, chosen = options.read(*more) if more else ([], options.RoundOptions())
     if pasted:
         dataset = pasted_prompts.store(ws, who(ws), project, pasted, purpose).id
     if not dataset:
         raise UserError("There are no questions.", "Add a dataset of chats or questions first.")
-    values |= {
+    values = {
+        **chosen,
         "purpose": purpose,
         "model": new,
         "baseline": base,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import ceil
-from typing import Any
+from typing import TypedDict
 
 from engine.core.preflight import Preflight
 from engine.core.recipe import DEFAULT_EPOCHS, TrainRecipe, default_epochs
@@ -15,24 +15,39 @@ PART = 4  # a quick look at few rows takes one step of so many
 PATIENCE = 3  # measurements without a new best
 
 
-def values(recipe: type[TrainRecipe], name: str, rows: int) -> dict[str, Any]:
+class PresetValues(TypedDict):
+    """The fields that a preset sets."""
+
+    num_train_epochs: float
+    max_steps: int | None
+    early_stopping_patience: int | None
+    num_evals: int
+
+
+def values(recipe: type[TrainRecipe], name: str, rows: int) -> PresetValues:
     """The fields that a preset sets for a dataset of so many training rows, and to what."""
     num_evals, batch = (
         recipe.model_fields[field].default for field in ("num_evals", "per_device_train_batch_size")
     )
     usual = default_epochs(rows, batch)
     few = min(FEW_STEPS, ceil(rows * usual / batch / PART))
-    kept = {"num_train_epochs": usual, "max_steps": None, "early_stopping_patience": None}
-    return {
-        QUICK: {**kept, "max_steps": max(1, few), "num_evals": 3},
-        USUAL: {**kept, "num_evals": num_evals},
+    standard: PresetValues = {
+        "num_train_epochs": usual,
+        "max_steps": None,
+        "early_stopping_patience": None,
+        "num_evals": num_evals,
+    }
+    presets: dict[str, PresetValues] = {
+        QUICK: {**standard, "max_steps": max(1, few), "num_evals": 3},
+        USUAL: standard,
         THOROUGH: {
-            **kept,
+            **standard,
             "num_train_epochs": 2 * usual,
             "num_evals": 2 * num_evals,
             "early_stopping_patience": PATIENCE,
         },
-    }[name]
+    }
+    return presets[name]
 
 
 def of(recipe: TrainRecipe, rows: int) -> str | None:

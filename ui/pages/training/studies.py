@@ -4,6 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 from engine.core.errors import UserError
 from engine.core.job import Job
+from engine.core.json_object import JsonObject
 from engine.core.recipe import Recipe, TrainRecipe, read
 from engine.services import plug_ins
 from engine.services.data import datasets
@@ -58,7 +59,7 @@ def asked(steps: Any, trials: Any, tried: Any) -> StudyChoice:
 def study(kind: Study, recipe: TrainRecipe, wanted: StudyChoice) -> Recipe:
     """The job that trains `recipe` many times; UserError where there is nothing to try."""
     settings = recipe.model_dump(mode="json", exclude=NOT_PASSED_ON, exclude_defaults=True)
-    values: dict[str, Any] = {
+    values: JsonObject = {
         "model": recipe.model,
         "dataset": recipe.dataset,
         "method": recipe.KIND,
@@ -70,12 +71,12 @@ def study(kind: Study, recipe: TrainRecipe, wanted: StudyChoice) -> Recipe:
     return read(plug_ins.recipe_of(kind), values)
 
 
-def space(recipe: TrainRecipe, tried: tuple[str, ...]) -> dict[str, Any]:
+def space(recipe: TrainRecipe, tried: tuple[str, ...]) -> JsonObject:
     """What a search tries, around what the form says; UserError where that is nothing."""
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for name in tried:
         if name == "lora.r" and recipe.tuning != "full":
-            found[name] = RANKS
+            found[name] = [*RANKS]
         elif name != "lora.r":
             middle = float(getattr(recipe, name))
             high = middle * AROUND
