@@ -1,7 +1,6 @@
 """How a job ends: all that it made becomes visible in one transaction, or nothing does."""
 
 import time
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -10,7 +9,7 @@ from engine.core.evaluation import Evaluation
 from engine.core.job import Job, State
 from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
-from engine.core.result import read_result
+from engine.core.result import EvaluationResult, read_result
 from engine.files import write_atomic
 from engine.services.evaluation import after_training
 from engine.services.rating import comparisons
@@ -48,7 +47,8 @@ def store(ws: Workspace, job: Job, outcome: Outcome) -> State:
                 created_at=now,
             )
             evaluations.add(conn, ref)
-            result |= {"evaluation_id": ref.id, **_summary(outcome.evaluation)}
+            summary = _summary(outcome.evaluation)
+            result |= {"evaluation_id": ref.id, **summary.model_dump(mode="json")}
         if outcome.round_id:
             result["left_out"] = comparisons.open_with(conn, outcome.round_id, outcome.candidates)
         jobs.finish(conn, job.id, job.fence, State.DONE, now, result=to_json(result))
@@ -67,15 +67,15 @@ def end(ws: Workspace, job_id: str, fence: int, state: State, error: str | None 
     return True
 
 
-def _summary(evaluation: Evaluation) -> dict[str, Any]:
+def _summary(evaluation: Evaluation) -> EvaluationResult:
     """The means without the answers, for whoever shows a score and should not read a file."""
     kept = {"split", "metrics", "means", "baselines", "perplexity"}
-    return {
-        "rows": len(evaluation.rows),
-        "regressed": [each.message for each in evaluation.regression_checks if each.regressed],
-        "learned": evaluation.overlap.count if evaluation.overlap else 0,
+    return EvaluationResult(
+        rows=len(evaluation.rows),
+        regressed=tuple(one.message for one in evaluation.regression_checks if one.regressed),
+        learned=evaluation.overlap.count if evaluation.overlap else 0,
         **evaluation.model_dump(include=kept),
-    }
+    )
 
 
 def _add_model(conn: Connection, job: Job, new: NewModel, now: float) -> Model:

@@ -12,6 +12,16 @@ from tests import helpers
 from tests.ui import results
 from ui.components import follow, refresh
 from ui.components.refresh import Drawn, Refresher
+from ui.pages.evaluation.layout import EvaluationParts
+from ui.pages.evaluation.refresh import EvaluationUpdates
+from ui.pages.home.tab import HomeParts, HomeValues
+from ui.pages.jobs.layout import JobsParts
+from ui.pages.jobs.refresh import JobsValues
+from ui.pages.loop.tab import LoopParts, LoopValues
+from ui.pages.playground.tab import Parts as PlaygroundParts
+from ui.pages.playground.tab import PlaygroundValues
+from ui.pages.rating.refresh import RatingValues
+from ui.pages.rating.tab import RatingParts
 
 PARTS = ("title", "body", "log")
 SKIP = gr.skip()
@@ -148,3 +158,18 @@ def test_view_has_a_hash_of_the_pages_own_fields_for_gradios_change_event(page):
     assert deep_hash(view) == deep_hash(Chosen(picked="one"))
     assert deep_hash(view) != deep_hash(Chosen(picked="two"))
     assert view != Chosen(picked="one")
+
+
+@pytest.mark.parametrize(
+    ("values", "parts", "remembered"),
+    [
+        (HomeValues, HomeParts, set()),
+        (JobsValues, JobsParts, {"run"}),
+        (LoopValues, LoopParts, set()),
+        (RatingValues, RatingParts, {"waits", "action"}),
+        (EvaluationUpdates, EvaluationParts, set()),
+        (PlaygroundValues, PlaygroundParts, set()),
+    ],
+)
+def test_values_of_a_page_name_its_parts_and_what_is_only_remembered(values, parts, remembered):
+    assert set(values.__annotations__) - set(parts._fields) == remembered

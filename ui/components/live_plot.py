@@ -41,7 +41,7 @@ class LivePlot(gr.HTML):
         """The figure as JSON, for the script above."""
         return None if value is None else str(value.to_json())
 
-    def api_info(self) -> dict[str, Any]:
+    def api_info(self) -> dict[str, str]:
         """The schema of the value."""
         return {"type": "string"}
 

@@ -20,7 +20,7 @@ from ui.pages.rating.options import OptionFields, default
 from ui.web.session import who
 
 
-class BoxWords(TypedDict):
+class DropdownWords(TypedDict):
     """What a dropdown is called, and the help below it."""
 
     label: str
@@ -33,7 +33,7 @@ PURPOSES: list[tuple[str, Purpose]] = [
     ("A/A test: a model against itself", "aa_control"),
     ("Practice for raters", "calibration"),
 ]
-WORDS: dict[Purpose, tuple[BoxWords, BoxWords]] = {
+WORDS: dict[Purpose, tuple[DropdownWords, DropdownWords]] = {
     "train_pairs": (
         {"label": "First answer from", "info": "Usually your newest model"},
         {"label": "Second answer from", "info": "The same model again gives a second sample"},
