@@ -22,7 +22,7 @@ from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.given_votes import GivenRating, GivenVote, VoteFile, VoteMapping
 from engine.core.parsed import BrokenRow
 from engine.core.rating import Purpose, RoundOrigin
-from engine.formats.votes.read import FAMILY, read_votes
+from engine.formats.votes.read import FAMILY, load, read_votes
 from engine.services import access
 from engine.services.rating import brought
 from engine.services.rating.brought import BroughtRound, ImportSource
@@ -145,6 +145,16 @@ def formats() -> list[FormatOfVotes]:
     """Every format that is read, a table first."""
     found = [(name, plugins.load(FAMILY, name)) for name in plugins.names(FAMILY)]
     return [FormatOfVotes(name=n, title=each.TITLE, summary=each.SUMMARY) for n, each in found]
+
+
+def columns_of(
+    ws: Workspace, actor: Actor, project_id: str, path: Path, name: str
+) -> tuple[str, ...]:
+    """The columns of a file, whatever it holds: what a mapping chooses among."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.project(conn, actor, project_id)
+    return tuple(dict.fromkeys(key for _, row in load(path, name).rows for key in row))
 
 
 def preview(
@@ -390,7 +400,7 @@ def _counts(seen: VotePreview) -> str:
 def _doubts(seen: VotePreview) -> Sequence[str]:
     skipped = ", ".join(f"{count:,} × {reason}" for reason, count in seen.skipped.items())
     return [
-        f"{seen.refused:,} rows were refused." if seen.refused else "",
+        refused_words(seen.refused),
         "Not known to be blind: the file does not say which answer stood on the left, so it gives "
         "no verdict." if seen.votes and not seen.sides else "",
         "All votes count as those of one unnamed rater." if not seen.raters else "",
@@ -403,6 +413,13 @@ def _doubts(seen: VotePreview) -> Sequence[str]:
         f"Left out: {skipped}." if skipped else "",
         f"Model under test: {seen.new}." if len(seen.models) > 1 else "",
     ]  # fmt: skip
+
+
+def refused_words(number: int) -> str:
+    """How many rows were refused, as a sentence; empty for none."""
+    if not number:
+        return ""
+    return "1 row was refused." if number == 1 else f"{number:,} rows were refused."
 
 
 def first_reasons(broken: Sequence[BrokenRow]) -> list[str]:

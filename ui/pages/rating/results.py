@@ -13,6 +13,7 @@ from engine.services.rating.progress import RoundProgress
 from engine.services.rating.raters import RaterView
 from engine.services.rating.report import Report
 from engine.services.rating.tallies import Live
+from engine.services.rating.vote_import import refused_words
 from ui.components import markup
 from ui.components.markup import Tone
 
@@ -49,7 +50,7 @@ HIDDEN = (
 def title(one: Round, progress: RoundProgress) -> str:
     """Name, purpose and state of a round as the text of a dropdown."""
     purpose = KINDS[one.purpose]
-    words, _ = STATUS[one.status]
+    words = "imported" if one.imported else STATUS[one.status][0]
     if one.status == "open" and progress.wanted:
         words = f"{progress.votes} of {progress.wanted} votes"
     return f"{one.name} · {purpose} · {words}"
@@ -305,7 +306,7 @@ def _not_shown(hidden: dict[str, int]) -> list[str]:
     if hidden.get("identity"):
         sentences.append(f"{hidden['identity']} in which an answer names its model.")
     if hidden.get("refused"):
-        sentences.append(f"{hidden['refused']} rows of the file were refused.")
+        sentences.append(refused_words(hidden["refused"]))
     if hidden.get("identical"):
         same = hidden["identical"]
         sentences.append(f"{same} with two identical answers: counted as a tie, not shown.")

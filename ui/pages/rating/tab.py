@@ -16,7 +16,7 @@ from engine.workspace import Workspace
 from ui.components import loop_words, markup
 from ui.components.page import NavigationTarget, Page
 from ui.components.refresh import Refresher, mark, shown, text_or_hidden
-from ui.pages.rating import raters, start
+from ui.pages.rating import brought, raters, start
 from ui.pages.rating.refresh import RatingValues, RatingView, latest, read
 from ui.web.errors import shows_errors
 from ui.web.session import who
@@ -66,6 +66,8 @@ def build(ws: Workspace, page: Page) -> None:
         gr.HTML(markup.part("No round yet", NOTHING))
     with gr.Accordion("Start a round", open=False, elem_id="rate-new-box") as box:
         panel, power = start.build()
+    with gr.Accordion("Bring votes or answers from a file", open=False, elem_id="rate-bring-box"):
+        file_panel = brought.build()
     with gr.Column(visible=False) as body:
         about = gr.HTML("")
         surface = gr.HTML("", elem_id="rate-surface")
@@ -91,7 +93,9 @@ def build(ws: Workspace, page: Page) -> None:
     ask.click(lambda: gr.Row(visible=True), None, sure, **markup.QUIET)
     no.click(lambda: gr.Row(visible=False), None, sure, **markup.QUIET)
     _wire_panel(ws, page, panel, power)
+    brought.wire(ws, page, file_panel)
     _wire(ws, page, view, parts, {"go": panel.go, "make": make, "yes": yes}, panel)
+    _wire_file(ws, page, view, parts, file_panel)
 
 
 def make_pairs(ws: Workspace, project: str | None, chosen: str | None, every: bool) -> PairExport:
@@ -207,7 +211,10 @@ def _wire(
     markup.live(page, on_look, given, out, every=POLL_EVERY_S)
     parts.which.input(on_pick, [*given, parts.which], out, **markup.QUIET)
     acts = partial(shows_errors(_act), ws)
-    buttons["go"].click(partial(acts, _start), [*given, *panel.values], out, **markup.QUIET)
+    started = buttons["go"].click(
+        partial(acts, _start), [*given, *panel.values], out, **markup.QUIET
+    )
+    _name_chosen(started, view, parts.which)
     buttons["make"].click(partial(acts, _make), [*given, parts.every], out, **markup.QUIET)
     buttons["yes"].click(partial(acts, _close), given, out, **markup.QUIET)
 
@@ -233,6 +240,32 @@ def _offered(
     seen = seen if purpose is None else seen.without("box")
     shown = drawn(seen, read(ws, project, chosen, purpose), now)
     return [*shown, gr.skip() if purpose is None else purpose]
+
+
+def _wire_file(
+    ws: Workspace, page: Page, view: gr.State, parts: RatingParts, panel: brought.FilePanel
+) -> None:
+    acts = partial(shows_errors(_act), ws)
+    busy = {**markup.RAW, "show_progress": "full", "show_progress_on": panel.report}
+    given, out = [view, page.project], [view, *parts]
+    done = panel.go.click(partial(acts, _bring), [*given, *panel.given], out, **busy)
+    _name_chosen(done, view, parts.which)
+    done.success(lambda: None, None, panel.file, **markup.QUIET)
+
+
+def _name_chosen(done: Any, view: gr.State, which: gr.Dropdown) -> None:
+    """Let the dropdown name the round that was just made.
+
+    Gradio shows the old name where choices and value change in one update.
+    """
+    emptied = done.success(lambda: gr.Dropdown(value=None), None, which, **markup.QUIET)
+    emptied.then(lambda seen: gr.Dropdown(value=seen.round_id), view, which, **markup.QUIET)
+
+
+def _bring(
+    ws: Workspace, seen: RatingView, project: str | None, *values: Any
+) -> tuple[RatingView, str | None]:
+    return seen, brought.bring(ws, project, brought.wanted(*values)) or seen.round_id
 
 
 def _revision(ws: Workspace, project: str | None) -> Hashable:
