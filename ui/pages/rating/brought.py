@@ -325,7 +325,7 @@ def _nothing(report: str) -> list[Any]:
         gr.Radio(visible=False, value=VOTES),
         gr.Accordion(visible=False, open=False),
         gr.Dropdown(choices=none, visible=False, value=""),
-        gr.Dropdown(choices=[], visible=False, value=[]),
+        gr.Dropdown(choices=[], visible=False, value=None),
         *hidden,
         gr.Column(visible=False),
         gr.Dropdown(choices=first, value=FIRST_MODEL),
