@@ -54,6 +54,7 @@ FIELDS = {
     "fell": "regressed",
 }  # name of then: name of now
 PROJECTS = [one["id"] for one in FACTS["projects"]]
+NEW_REASONS = ("no_text",)  # why a vote makes no pair: of votes that no version then could hold
 NOT_FIELDS = ("result_keys", "events", "recipe_sha256")  # of a job
 OPEN = [one for one in FACTS["rounds"] if one["status"] == "open"]
 CLOSED = [one for one in FACTS["rounds"] if one["status"] == "closed"]
@@ -309,10 +310,12 @@ def test_preference_pairs_keep_their_manifest_and_can_be_made_again(seen, old):
 
 def preview_facts(preview, of="pairs"):
     made = preview.judged.pairs if of == "pairs" else preview.examples
+    counts = plain(preview.counts)
+    assert {reason: counts.pop(reason) for reason in NEW_REASONS} == dict.fromkeys(NEW_REASONS, 0)
     return {
         "pairs": len(made),
         "watermark": preview.gathered.watermark,
-        "counts": plain(preview.counts),
+        "counts": counts,
     }
 
 
