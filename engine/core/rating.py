@@ -450,3 +450,13 @@ class Verdict(BaseModel):
     identical: int = 0
     panel: Panel | None = None
     people: People | None = None
+
+    @property
+    def votes(self) -> int:
+        """Votes that raters cast; `n` also counts questions with the same answer from both."""
+        return self.n - self.identical
+
+    @property
+    def voted_ties(self) -> int:
+        """Ties that raters chose."""
+        return self.ties - self.identical

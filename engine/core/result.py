@@ -21,6 +21,7 @@ from engine.core.evaluation import Gain, Mean, Perplexity
 from engine.core.export import Certificate, ExportedFile
 from engine.core.json_object import JsonObject
 from engine.core.learning_curve import LearningCurve
+from engine.core.rating import tally_words
 
 
 class JobResult(BaseModel):
@@ -272,6 +273,12 @@ class DemoVotes(BaseModel):
     losses: int
     ties: int
     both_bad: int
+    identical: int = 0  # of the ties: questions with the same answer from both, without a vote
+
+    @property
+    def words(self) -> str:
+        """As every sentence has them."""
+        return tally_words(self.wins, self.losses, self.ties, self.both_bad, self.identical)
 
 
 class StatedRule(BaseModel):

@@ -3,7 +3,7 @@
 import os
 
 from engine.core.evaluation import Evaluation, Mean
-from engine.core.rating import Verdict, tally_words
+from engine.core.rating import Verdict
 from engine.core.result import DemoReport, DemoStage, DemoVotes, StatedRule
 from engine.raters.rule import stated
 from engine.store.exports import PairExport
@@ -29,7 +29,11 @@ def report_of(
         low=verdict.low,
         high=verdict.high,
         votes=DemoVotes(
-            wins=verdict.wins, losses=verdict.losses, ties=verdict.ties, both_bad=verdict.both_bad
+            wins=verdict.wins,
+            losses=verdict.losses,
+            ties=verdict.ties,
+            both_bad=verdict.both_bad,
+            identical=verdict.identical,
         ),
         before=evaluation.means[base],
         sft=evaluation.means[sft],
@@ -60,12 +64,11 @@ def as_markdown(report: DemoReport) -> str:
     for metric in report.before:
         cells = (_cell(means[metric]) for means in (report.before, report.sft, report.after))
         lines.append(f"| {metric} | {' | '.join(cells)} |")
-    votes = report.votes
     lines += [
         "",
         f"Blind round: win rate {report.win_rate:.3f} "
         f"(95 % interval {report.low:.3f} to {report.high:.3f}); "
-        f"{tally_words(votes.wins, votes.losses, votes.ties, votes.both_bad)}.",
+        f"{report.votes.words}.",
         f"Training pairs: {report.pairs} from {report.rated} votes.",
         f"Raters were simulated ({report.rater.rule}): {report.rater.stated}",
         "",

@@ -1,16 +1,21 @@
 """The Rating page: what it shows of a round in each state, and what it never shows."""
 
+import re
+
 import pytest
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.core.job import State
 from engine.core.outcome import Outcome
+from engine.core.rating import Tally, panel_of
 from engine.services import outcomes, projects
 from engine.services.data import datasets
 from engine.services.loop.status import status
 from engine.services.rating import flags, plans, rounds
 from engine.services.rating.plans import RoundRecipe
+from engine.stats.people import RaterScore
+from engine.stats.preference import verdict as weigh
 from tests import helpers
 from tests.loop import lines
 from tests.rating import rated, screen
@@ -191,6 +196,23 @@ def test_names_of_models_are_text_in_the_verdict(ws, tmp_path):
     html = results.verdict(found, seen, ("<img src=x>", "old"), {"truncated": 2})
     assert "<img" not in html
     assert "2 comparisons were not shown" in html
+
+
+def test_verdict_counts_votes_cast_apart_from_questions_with_one_answer():
+    scores = [1.0] * 87 + [0.0] * 21 + [0.5] * 6
+    cast = [RaterScore(f"q{n}", f"simulated-shorter-{n % 3 + 1}", s) for n, s in enumerate(scores)]
+    found = weigh(87, 21, 17, 0, by_prompt=[*scores, *[0.5] * 11], identical=11, votes=cast)
+    assert (found.n, found.votes, found.voted_ties) == (125, 114, 6)
+    seen = Tally(wins=87, losses=21, ties=17, both_bad=0, raters=3, prompts=125, left=54, right=54,
+                 by_prompt=(), identical=11, panel=panel_of(vote.rater for vote in cast))  # fmt: skip
+    html = results.verdict(found, seen, ("new", "old"), {})
+    text = re.sub(r"<[^>]+>", " ", html)
+    shown = re.sub(r"\s+", " ", text)
+    assert "in the eyes of 3 raters of one rule" in shown
+    for said in ("114 votes cast", "6 ties", "11 same answer", "3 simulated, of one rule"):
+        number, label = said.split(" ", 1)
+        assert said in shown or f"{label} {number}" in shown, shown
+    assert "17 ties" not in shown and "ties 17" not in shown
 
 
 def test_rating_page_sends_an_unchanged_chart_once(ws, tmp_path):

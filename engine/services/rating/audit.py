@@ -176,9 +176,9 @@ def entries(
 def tally_sentence(seen: Tally) -> str:
     """How a round stands, from the side of its new model, as an owner reads it."""
     raters = "1 rater" if seen.raters == 1 else f"{seen.raters} raters"
+    tally = tally_words(seen.wins, seen.losses, seen.ties, seen.both_bad, seen.identical)
     return (
-        f"The new model: {tally_words(seen.wins, seen.losses, seen.ties, seen.both_bad)} on "
-        f"{seen.prompts} questions, by {raters}."
+        f"The new model: {tally} on {seen.prompts} questions, by {raters}."
     )
 
 

@@ -71,7 +71,7 @@ def scores(found: NewestScores | None, model_names: Mapping[str, str]) -> str:
 
 def votes(by_rater: Mapping[str, int]) -> str:
     """Votes of the last seven days and who cast them."""
-    title = "Votes in the last seven days"
+    title = "Votes cast in the last seven days, all rounds"
     if not by_rater:
         return _card("votes", title, "rating", f"<p>{NO_VOTES}</p>")
     shown = list(by_rater.items())[:MOST_RATERS]

@@ -4,7 +4,6 @@ from html import escape
 
 from engine.core.evaluation import Mean
 from engine.core.job import Job, State
-from engine.core.rating import tally_words
 from engine.core.result import DemoReport
 from engine.services.evaluation.metrics import title as metric_title
 from ui.components import markup
@@ -103,10 +102,8 @@ def _percents(found: DemoReport) -> str:
 
 
 def _fine_print(found: DemoReport) -> str:
-    votes = found.votes
-    tally = tally_words(votes.wins, votes.losses, votes.ties, votes.both_bad)
     text = (
-        f"Blind round of the new model against the one before: {tally}. "
+        f"Blind round of the new model against the one before: {found.votes.words}. "
         f"The raters were simulated. {found.rater.stated} Scores are on "
         f"{found.held_out_rows} rows that no training has seen; the small numbers are "
         f"95 % intervals. {found.cost_note}"

@@ -16,7 +16,8 @@ BOTTOM = 460
 LETTERS = 16
 PARTS = (
     ("wins", "W", "tl-part-win"),
-    ("ties", "T", "tl-part-tie"),
+    ("voted_ties", "T", "tl-part-tie"),
+    ("identical", "S", "tl-part-tie"),
     ("both_bad", "BB", "tl-part-bad"),
     ("losses", "L", "tl-part-loss"),
 )
@@ -42,7 +43,7 @@ def _legend(seen: History) -> str:
     band = '<span><i class="tl-part-band"></i>a model against itself</span>' if seen.control else ""
     return (
         '<p class="tl-line-legend"><span><i class="tl-part-win"></i>wins</span>'
-        '<span><i class="tl-part-tie"></i>ties</span>'
+        '<span><i class="tl-part-tie"></i>ties (T), same answer (S)</span>'
         '<span><i class="tl-part-bad"></i>both bad</span>'
         f'<span><i class="tl-part-loss"></i>losses against the baseline</span>{band}</p>'
     )

@@ -232,15 +232,18 @@ def verdict(found: Verdict, seen: Tally, called: tuple[str, str], hidden: dict[s
         f"<span><b>Baseline</b> {escape(base)}</span></p>"
     )
     numbers = [
+        markup.stat("votes cast", f"{found.votes}"),
         markup.stat("wins", f"{found.wins}"),
         markup.stat("losses", f"{found.losses}"),
-        markup.stat("ties", f"{found.ties}"),
+        markup.stat("ties", f"{found.voted_ties}"),
         markup.stat("both bad", f"{found.both_bad}"),
         markup.stat("won of decisive votes",
                  markup.percent(found.decisive_rate) if found.decisive else "–",
                  f"{found.wins} of {found.decisive}"),
         markup.stat("raters", f"{seen.raters}", _rules(seen.panel) or f"{seen.prompts} questions"),
     ]  # fmt: skip
+    if found.identical:
+        numbers.insert(5, markup.stat("same answer", f"{found.identical}", "questions, no vote"))
     numbers += _apart(seen)
     notes = [bias_words(seen), *_not_shown(hidden)]
     fine = "".join(f'<p class="tl-fine">{escape(note)}</p>' for note in notes)
