@@ -99,6 +99,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "rougeL": "engine.metrics.rouge:rouge_l",
         "bleu": "engine.metrics.bleu:bleu",
         "chrf": "engine.metrics.chrf:chrf",
+        "ter": "engine.metrics.ter:ter",
         "meteor": "engine.metrics.meteor:meteor",
         "rouge1": "engine.metrics.rouge:rouge_1",
         "rouge2": "engine.metrics.rouge:rouge_2",

@@ -1,4 +1,4 @@
-"""evaluation score | judge | run; benchmark.py adds evaluation benchmark."""
+"""evaluation score | compare | judge | run; benchmark.py adds evaluation benchmark."""
 
 import json
 import os
@@ -17,6 +17,7 @@ from engine.core.errors import UserError
 from engine.core.evaluation import Mean
 from engine.core.evaluation_sentences import caveat, of_cut_answers
 from engine.core.recipe import Recipe, read
+from engine.metrics.compare_systems import TESTS, PairedTest, compare_systems
 from engine.metrics.llm_judge import Question, compare, from_environment
 from engine.metrics.score import equal_in_squad, score_all, score_with
 from engine.services.evaluation import evaluations
@@ -92,6 +93,45 @@ def score(
             "exact_match tells them apart."
         )
     show(found, "\n".join(lines), as_json)
+
+
+@evaluation.command("compare")
+@click.argument("systems", nargs=-1, required=True, type=FILE)
+@click.option(
+    "--references", required=True, type=FILE, help="Text with one reference per line, or JSONL."
+)
+@click.option("--metrics", default=METRICS, show_default=True)
+@click.option(
+    "--test",
+    default="permutation",
+    show_default=True,
+    type=click.Choice(["permutation", *TESTS]),
+    help="Also print the p of sacrebleu's paired approximate randomisation or bootstrap.",
+)
+@as_json
+def compare_files(
+    systems: tuple[Path, ...], references: Path, metrics: str, test: PairedTest, as_json: bool
+) -> None:
+    """Compare files of predictions for the same rows, each with the first of SYSTEMS.
+
+    Gains have a 95 % interval of the paired difference and a p that allows for their number.
+    Metrics may have options: bleu:tokenize=intl+lowercase, chrf:word_order=2, rougeL:stemmer.
+    """
+    if len({*systems}) < 2 or len({*systems}) < len(systems):
+        raise UserError("A comparison needs two or more different files.", "Name each once.")
+    expected = _read(references, "reference")[1]
+    if expected is None:
+        raise UserError(f"{references.name} has no references.", "Name the field references.")
+    answers = {str(path): _read(path, "prediction")[0] for path in systems}
+    found = compare_systems(answers, expected, _names(metrics), test)
+    lines = []
+    for name, each in found.items():
+        for metric, mean in each.scores.items():
+            line = f"{name:24} {metric:12} {mean.score:.4f} ({mean.low:.4f} to {mean.high:.4f})"
+            beside = f"  {each.gains[metric].sentence}" if metric in each.gains else ""
+            p = f"  {test} p = {each.p[metric]:.4f}" if metric in each.p else ""
+            lines.append(f"{line}{beside}{p}{_few(mean)}")
+    show({"systems": found}, "\n".join(lines), as_json)
 
 
 @evaluation.command()

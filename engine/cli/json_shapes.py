@@ -17,6 +17,7 @@ from engine.core.preflight import Preflight
 from engine.core.project import LoopStatus
 from engine.core.rating import Round, Tally, Verdict
 from engine.core.result import BenchmarkResult, DemoReport, Judgements, LoopResult, PlayResult
+from engine.metrics.compare_systems import ComparedSystem
 from engine.services import backups, erasure
 from engine.services.jobs.compare import RunComparison
 from engine.services.jobs.queue import Waiting
@@ -76,6 +77,7 @@ SHAPES: dict[str, Any] = {
     "training sweep": Job,
     "training estimate": Preflight,
     "evaluation score": {"METRIC": Mean},
+    "evaluation compare": {"systems": {"FILE": ComparedSystem}},
     "evaluation judge": {"verdict": Verdict, "judged": Judgements},
     "evaluation run": Evaluation,
     "evaluation benchmark list": "list of text",

@@ -27,7 +27,7 @@ from engine.stats.sequential import Evidence
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
 NEW = click.option("--new", required=True, help="Model under test.")
-LEVELS = ["nominal", "ordinal", "interval"]
+LEVELS = ["nominal", "ordinal", "interval", "ratio"]
 
 
 @click.group(cls=AliasGroup)
@@ -154,8 +154,9 @@ def agreement(
 ) -> None:
     """Measure agreement between raters, from a file of votes or one with item, rater and value.
 
-    Prints Krippendorff's alpha, Gwet's AC1, the least noise that the votes with a winner imply, and
-    Cohen's kappa for each two raters. The order of the two models is drawn anew for each prompt.
+    Prints Krippendorff's alpha, Gwet's AC1, Fleiss' kappa (where items have equal numbers of
+    ratings), the noise that the votes with a winner imply, and Cohen's kappa and Scott's pi for
+    each two raters. The order of the two models is drawn anew for each prompt.
     """
     mapping = vote_files.mapping_of(columns, choices)
     loaded = vote_files.open_file(file)
@@ -168,11 +169,16 @@ def agreement(
     pairs = agreements.rater_pairs(votes)
     lines = [
         f"{pair.first} and {pair.second}: {pair.raw * 100:.0f} % of {pair.items} alike, kappa "
-        f"{'undefined' if pair.kappa is None else format(pair.kappa, '.2f')}"
+        f"{_two_digits(pair.kappa)}, pi {_two_digits(pair.pi)}"
         for pair in pairs
     ]
-    text = "\n".join([found.sentence, *lines])
+    whole = [f"Fleiss' kappa {found.fleiss:.2f}."] if found.fleiss is not None else []
+    text = "\n".join([found.sentence, *whole, *lines])
     show({**found.model_dump(), "pairs": pairs}, text, as_json)
+
+
+def _two_digits(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"
 
 
 def _judged(file: Path, loaded: LoadedFile, mapping: VoteMapping | None) -> list[agreements.Vote]:

@@ -33,16 +33,29 @@ def title(name: str) -> str:
     kind, _, argument = name.partition(":")
     known = about(kind)
     spelled = known.title if known else kind.replace("_", " ")
-    is_another_measure = argument and kind in _offering()
+    is_another_measure = argument and (kind in _offering() or kind in plugins.names("metrics"))
     return f"{spelled} ({argument})" if is_another_measure else spelled
 
 
 def offered() -> list[str]:
-    """Names of all metrics that can be asked for here, those that factories offer at the end."""
+    """Names of all metrics that can be asked for here, those that factories offer at the end.
+
+    Options that are asked for often stand behind their metric.
+    """
+    ours = [
+        each
+        for name in plugins.names("metrics")
+        for each in (name, *(f"{name}:{with_}" for with_ in _often(name)))
+    ]
     made = [
         name for kind in _offering() for name in plugins.load("metric_factories", kind).offered()
     ]
-    return [*plugins.names("metrics"), *made]
+    return [*ours, *made]
+
+
+def _often(name: str) -> tuple[str, ...]:
+    offered: tuple[str, ...] = getattr(plugins.load("metrics", name), "OFFERED", ())
+    return offered
 
 
 def missing(group: MetricGroup) -> str:

@@ -1,22 +1,48 @@
 """ROUGE-1, ROUGE-2 and ROUGE-L as rouge_score defines them, for every writing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from statistics import fmean
 
 from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
-from engine.metrics.scripts import words
+from engine.metrics.options import MetricOptions, optional, read
+from engine.metrics.scripts import stems, words
+
+
+class RougeOptions(MetricOptions):
+    """`stemmer`: words of more than three letters by Porter's stem, as rouge_score does it."""
+
+    stemmer: bool = False
 
 
 class Words:
     """rouge_score's tokenizer interface over `words`: its own scores all but Latin text 0."""
 
+    def __init__(self, stemmer: bool = False) -> None:
+        self._stemmer = stemmer
+
     def tokenize(self, text: str) -> list[str]:
         """The text's words in their order."""
-        return words(text)
+        return stems(words(text)) if self._stemmer else words(text)
 
 
+class _Rouge:
+    """ROUGE of one name with options."""
+
+    def __init__(self, name: str, argument: str) -> None:
+        self._name, self._options = name, read(name, RougeOptions, argument)
+
+    def __call__(self, predictions: Sequence[str], references: References) -> Scores:
+        score = _longest if self._name == "rougeL" else _of_ngrams
+        return score(self._name, predictions, references, self._options.stemmer)
+
+
+def _options_of(name: str) -> Callable[[str], _Rouge]:
+    return lambda argument: _Rouge(name, argument)
+
+
+@optional(_options_of("rouge1"))
 @described(
     "ROUGE-1",
     "text",
@@ -27,6 +53,7 @@ def rouge_1(predictions: Sequence[str], references: References) -> Scores:
     return _of_ngrams("rouge1", predictions, references)
 
 
+@optional(_options_of("rouge2"))
 @described(
     "ROUGE-2",
     "text",
@@ -37,6 +64,7 @@ def rouge_2(predictions: Sequence[str], references: References) -> Scores:
     return _of_ngrams("rouge2", predictions, references)
 
 
+@optional(_options_of("rougeL"), offered=("stemmer",))
 @described(
     "ROUGE-L",
     "text",
@@ -49,28 +77,38 @@ def rouge_l(predictions: Sequence[str], references: References) -> Scores:
     because rouge_score's table needs gigabytes for 20,000 characters of Chinese; the scores are
     equal. Source: Lin 2004, W04-1013.
     """
+    return _longest("rougeL", predictions, references)
+
+
+def _longest(
+    name: str, predictions: Sequence[str], references: References, stemmer: bool = False
+) -> Scores:
     check(predictions, references)
+    split = Words(stemmer).tokenize
     each = tuple(
-        max(_in_order(words(text), words(prediction)) for text in accepted)
+        max(_in_order(split(text), split(prediction)) for text in accepted)
         for prediction, accepted in zip(predictions, references, strict=True)
     )
-    return _scores("rougeL", each)
+    return _scores(name, each, stemmer)
 
 
-def _of_ngrams(name: str, predictions: Sequence[str], references: References) -> Scores:
+def _of_ngrams(
+    name: str, predictions: Sequence[str], references: References, stemmer: bool = False
+) -> Scores:
     from rouge_score.rouge_scorer import RougeScorer
 
     check(predictions, references)
-    scorer = RougeScorer([name], tokenizer=Words())
+    scorer = RougeScorer([name], tokenizer=Words(stemmer))
     each = tuple(
         float(scorer.score_multi(list(accepted), prediction)[name].fmeasure)
         for prediction, accepted in zip(predictions, references, strict=True)
     )
-    return _scores(name, each)
+    return _scores(name, each, stemmer)
 
 
-def _scores(name: str, each: tuple[float, ...]) -> Scores:
-    signature = f"{name}|f1|refs:best|stem:no|tok:words|rouge_score:{version('rouge_score')}"
+def _scores(name: str, each: tuple[float, ...], stemmer: bool) -> Scores:
+    stem = "porter" if stemmer else "no"
+    signature = f"{name}|f1|refs:best|stem:{stem}|tok:words|rouge_score:{version('rouge_score')}"
     return Scores(overall=fmean(each), each=each, signature=signature)
 
 

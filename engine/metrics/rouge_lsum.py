@@ -1,19 +1,47 @@
 """ROUGE-Lsum as rouge_score defines it, for every writing and for texts of any length."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from itertools import chain
 from statistics import fmean
 
 from engine.core.score import Scores, described
 from engine.metrics.checked import References, check
-from engine.metrics.scripts import words
+from engine.metrics.options import optional, read
+from engine.metrics.rouge import RougeOptions, Words
 
 MOST_LINES = 200  # every line meets every line of the other text
 Lines = list[list[str]]
 
 
+class RougeLsum:
+    """ROUGE-Lsum with options."""
+
+    def __init__(self, options: RougeOptions) -> None:
+        self._stemmer = options.stemmer
+
+    def __call__(self, predictions: Sequence[str], references: References) -> Scores:
+        """F1 of the words that lines have in common, the best over the references."""
+        check(predictions, references)
+        split = Words(self._stemmer).tokenize
+        each = tuple(
+            max(_score(_lines(text, split), _lines(prediction, split)) for text in accepted)
+            for prediction, accepted in zip(predictions, references, strict=True)
+        )
+        signature = (
+            f"rougeLsum|f1|refs:best|sent:line feed|stem:{'porter' if self._stemmer else 'no'}|"
+            f"tok:words|rouge_score:{version('rouge_score')}"
+        )
+        return Scores(overall=fmean(each), each=each, signature=signature)
+
+
+def with_options(argument: str) -> RougeLsum:
+    """ROUGE-Lsum with `stemmer`."""
+    return RougeLsum(read("rougeLsum", RougeOptions, argument))
+
+
+@optional(with_options)
 @described(
     "ROUGE-Lsum",
     "text",
@@ -25,21 +53,12 @@ def rouge_lsum(predictions: Sequence[str], references: References) -> Scores:
     A sentence is a line: texts are split at line feeds and nowhere else, as rouge_score does. Past
     200 lines, the last sentence is the rest of the text. Source: Lin 2004, W04-1013, section 3.2.
     """
-    check(predictions, references)
-    each = tuple(
-        max(_score(_lines(text), _lines(prediction)) for text in accepted)
-        for prediction, accepted in zip(predictions, references, strict=True)
-    )
-    signature = (
-        "rougeLsum|f1|refs:best|sent:line feed|stem:no|tok:words|"
-        f"rouge_score:{version('rouge_score')}"
-    )
-    return Scores(overall=fmean(each), each=each, signature=signature)
+    return RougeLsum(RougeOptions())(predictions, references)
 
 
-def _lines(text: str) -> Lines:
+def _lines(text: str, split: Callable[[str], list[str]]) -> Lines:
     lines = [line for line in text.split("\n", MOST_LINES - 1) if line]
-    return [words(line) for line in lines]
+    return [split(line) for line in lines]
 
 
 def _score(reference: Lines, prediction: Lines) -> float:

@@ -27,11 +27,16 @@ class Scored(NamedTuple):
 
 
 def find(name: str) -> Any:
-    """The metric of that name, or "name:argument" for one that needs to be told something."""
+    """The metric of that name, or "name:argument" for one that is told something or has options."""
     kind, _, argument = name.partition(":")
     if kind in plugins.names("metric_factories"):
         return plugins.load("metric_factories", kind)(argument)
-    return plugins.load("metrics", name)
+    if not argument or kind not in plugins.names("metrics"):
+        return plugins.load("metrics", name)
+    metric = plugins.load("metrics", kind)
+    if not hasattr(metric, "with_options"):
+        raise UserError(f"The metric {kind} takes no options.", f"Ask for {kind} alone.")
+    return metric.with_options(argument)
 
 
 def refuse(names: Sequence[str], references: References) -> None:

@@ -3,7 +3,8 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 
 HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 KANA = "\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f"
@@ -57,6 +58,20 @@ def words(text: str) -> list[str]:
     if lower.isascii():
         return re.findall("[a-z0-9]+", lower)
     return "".join(map(_piece, lower)).split()
+
+
+def stems(found: list[str]) -> list[str]:
+    """The words, those of more than three characters as NLTK's Porter stemmer cuts them."""
+    stem = _porter()
+    return [stem(word) if len(word) > 3 else word for word in found]
+
+
+@cache
+def _porter() -> Callable[[str], str]:
+    from nltk.stem.porter import PorterStemmer
+
+    stem: Callable[[str], str] = PorterStemmer().stem
+    return stem
 
 
 def _piece(char: str) -> str:

@@ -35,6 +35,7 @@ class Agreement(BaseModel):
     the tie, or agree in one half or fewer. `ac1` is Gwet's coefficient, for votes that are nearly
     all alike. `majority_noise` is the share of items that a majority of three such raters gets
     wrong, at least. `flips` says how much more it may be where items differ in how hard they are.
+    `fleiss` is Fleiss' kappa, None where items have different numbers of ratings.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,10 +52,11 @@ class Agreement(BaseModel):
     decided: float | None = None
     decided_items: int = 0
     flips: VoteNoise | None = None
+    fleiss: float | None = None
 
 
 class RaterPair(BaseModel):
-    """Two raters over the `items` that both rated; `kappa` is Cohen's."""
+    """Two raters over the `items` that both rated; `kappa` is Cohen's, `pi` is Scott's."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,6 +65,7 @@ class RaterPair(BaseModel):
     items: int
     raw: float
     kappa: float | None
+    pi: float | None = None
 
 
 def agreement(
@@ -98,6 +101,7 @@ def agreement(
         decided=winners,
         decided_items=len(decided) if winners is not None else 0,
         flips=flips,
+        fleiss=_fleiss(table),
     )
 
 
@@ -245,6 +249,24 @@ def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float 
     return _corrected(agreed, chance)
 
 
+def scott_pi(first: Sequence[Hashable], second: Sequence[Hashable]) -> float | None:
+    """Scott's pi of two raters' values of the same items: chance by the values of both together.
+
+    UserError when the numbers of values differ. Source: Scott 1955, Public Opin. Q. 19:321.
+    """
+    if len(first) != len(second):
+        raise UserError(
+            f"One rater has {len(first)} values, the other {len(second)}.",
+            "Give the items that both rated.",
+        )
+    if not first:
+        return None
+    agreed = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
+    both = Counter([*first, *second])
+    chance = sum((times / (2 * len(first))) ** 2 for times in both.values())
+    return _corrected(agreed, chance)
+
+
 def rater_pairs(rows: Sequence[Vote], most: int = 20) -> list[RaterPair]:
     """Each two raters who share an item, of the `most` raters with the most votes."""
     votes: dict[Hashable, dict[Hashable, Value]] = {}
@@ -260,10 +282,17 @@ def rater_pairs(rows: Sequence[Vote], most: int = 20) -> list[RaterPair]:
             found.append(
                 RaterPair(
                     first=str(first), second=str(second), items=len(shared), raw=raw,
-                    kappa=cohen_kappa(ours, theirs),
+                    kappa=cohen_kappa(ours, theirs), pi=scott_pi(ours, theirs),
                 )
             )  # fmt: skip
     return found
+
+
+def _fleiss(table: NDArray[np.int_]) -> float | None:
+    """Fleiss' kappa of items with equal numbers of ratings; None for all others."""
+    if not table.size or len(set(table.sum(axis=1).tolist())) > 1:
+        return None
+    return fleiss_kappa(table)
 
 
 def fleiss_kappa(counts: ArrayLike) -> float | None:

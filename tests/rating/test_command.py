@@ -3,6 +3,7 @@
 import csv
 import json
 
+import krippendorff
 import numpy as np
 import pytest
 
@@ -93,7 +94,7 @@ def test_real_raters_agree_as_published(tuneloop, write, shared_data):
         assert pair["raw"] == pytest.approx(expected["raw_agreement"][name], abs=1e-6)
     assert len(found["pairs"]) == 3
     _, out, _ = tuneloop("rate", "agreement", path)
-    assert "1 and 2: 91 % of 999 alike, kappa 0.85" in out
+    assert "1 and 2: 91 % of 999 alike, kappa 0.85, pi 0.85" in out
 
 
 def test_agreement_of_a_file_of_votes_does_not_depend_on_sides(tuneloop, write):
@@ -111,6 +112,26 @@ def test_agreement_of_a_file_of_votes_does_not_depend_on_sides(tuneloop, write):
     assert found["items"] == 200
     assert found["raw"] == pytest.approx(0.905, abs=0.04)
     assert found["alpha"] == pytest.approx(0.81, abs=0.08)
+
+
+def test_agreement_takes_the_level_ratio_and_says_fleiss_kappa_and_pi(tuneloop, tmp_path):
+    path = tmp_path / "values.csv"
+    values = {"a": (1, 2, 3, 3, 2), "b": (1, 2, 3, 3, 2), "c": (1, 2, 3, 4, 4)}
+    rows = [f"{n},{rater},{v}" for rater, each in values.items() for n, v in enumerate(each)]
+    path.write_text("item,rater,value\n" + "\n".join(rows) + "\n")
+    alphas = {}
+    for level in ("interval", "ratio"):
+        _, out, _ = tuneloop("rating", "agreement", path, "--level", level, "--json")
+        found = json.loads(out)
+        alphas[level] = found["alpha"]
+    table = [[int(each[n]) for n in range(5)] for each in values.values()]
+    for level, alpha in alphas.items():
+        theirs = krippendorff.alpha(reliability_data=table, level_of_measurement=level)
+        assert alpha == pytest.approx(theirs)
+    assert alphas["ratio"] != alphas["interval"]
+    _, out, _ = tuneloop("rating", "agreement", path)
+    assert "Fleiss' kappa 0.63." in out
+    assert "a and b: 100 % of 5 alike, kappa 1.00, pi 1.00" in out
 
 
 def test_real_votes_are_ranked(tuneloop, write, shared_data):

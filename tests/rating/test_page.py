@@ -203,8 +203,10 @@ def test_verdict_counts_votes_cast_apart_from_questions_with_one_answer():
     cast = [RaterScore(f"q{n}", f"simulated-shorter-{n % 3 + 1}", s) for n, s in enumerate(scores)]
     found = weigh(87, 21, 17, 0, by_prompt=[*scores, *[0.5] * 11], identical=11, votes=cast)
     assert (found.n, found.votes, found.voted_ties) == (125, 114, 6)
-    seen = Tally(wins=87, losses=21, ties=17, both_bad=0, raters=3, prompts=125, left=54, right=54,
-                 by_prompt=(), identical=11, panel=panel_of(vote.rater for vote in cast))  # fmt: skip
+    seen = Tally(
+        wins=87, losses=21, ties=17, both_bad=0, raters=3, prompts=125, left=54, right=54,
+        by_prompt=(), identical=11, panel=panel_of(vote.rater for vote in cast),
+    )  # fmt: skip
     html = results.verdict(found, seen, ("new", "old"), {})
     text = re.sub(r"<[^>]+>", " ", html)
     shown = re.sub(r"\s+", " ", text)
@@ -212,7 +214,7 @@ def test_verdict_counts_votes_cast_apart_from_questions_with_one_answer():
     for said in ("114 votes cast", "6 ties", "11 same answer", "3 simulated, of one rule"):
         number, label = said.split(" ", 1)
         assert said in shown or f"{label} {number}" in shown, shown
-    assert "17 ties" not in shown and "ties 17" not in shown
+    assert not re.search("17 ties|ties 17", shown)
 
 
 def test_rating_page_sends_an_unchanged_chart_once(ws, tmp_path):

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from nltk.metrics.agreement import AnnotationTask
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import fleiss_kappa as statsmodels_fleiss
 
@@ -13,6 +14,7 @@ from engine.stats.agreement import (
     fleiss_kappa,
     majority_noise,
     noise_rate,
+    scott_pi,
 )
 from engine.stats.rated_pairs import RatedPair, hash_order_score
 
@@ -256,3 +258,29 @@ def test_real_raters_agree_as_published(shared_data):
         one, other = name.split("-")
         values = [[pair[f"annotator{r}"] for pair in pairs] for r in (one, other)]
         assert cohen_kappa(*values) == pytest.approx(kappa, abs=1e-6)
+
+
+def test_scott_pi_has_its_published_value():
+    """Artstein and Poesio 2008, table 2: 20, 20, 10 and 50 utterances of two kinds."""
+    first = ["s"] * 40 + ["i"] * 60
+    second = ["s"] * 20 + ["i"] * 20 + ["s"] * 10 + ["i"] * 50
+    assert scott_pi(first, second) == pytest.approx(0.341, abs=5e-4)
+    assert cohen_kappa(first, second) == pytest.approx(0.348, abs=5e-4)
+    coded = [(rater, n, value) for rater, said in (("a", first), ("b", second))
+             for n, value in enumerate(said)]  # fmt: skip
+    assert scott_pi(first, second) == pytest.approx(AnnotationTask(coded).pi())
+
+
+def test_scott_pi_of_nothing_or_of_one_value_is_undefined():
+    assert scott_pi([], []) is scott_pi(["a"], ["a"]) is None
+    with pytest.raises(UserError, match="One rater has 1 values"):
+        scott_pi(["a"], [])
+
+
+def test_agreement_has_fleiss_kappa_where_items_have_equal_numbers_of_ratings():
+    rows = [(n, r, value) for n, values in enumerate(("aab", "bbb", "abb", "aaa"))
+            for r, value in enumerate(values)]  # fmt: skip
+    expected = fleiss_kappa([[2, 1], [0, 3], [1, 2], [3, 0]])
+    assert agreement(rows).fleiss == pytest.approx(expected)
+    assert agreement(rows[:-1]).fleiss is None
+    assert agreement([]).fleiss is None

@@ -177,9 +177,7 @@ def tally_sentence(seen: Tally) -> str:
     """How a round stands, from the side of its new model, as an owner reads it."""
     raters = "1 rater" if seen.raters == 1 else f"{seen.raters} raters"
     tally = tally_words(seen.wins, seen.losses, seen.ties, seen.both_bad, seen.identical)
-    return (
-        f"The new model: {tally} on {seen.prompts} questions, by {raters}."
-    )
+    return f"The new model: {tally} on {seen.prompts} questions, by {raters}."
 
 
 def _entry_as_read(one: Entry) -> AuditEntry:
