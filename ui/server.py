@@ -6,7 +6,6 @@ import socket
 from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypedDict
 
 import gradio as gr
 import plotly
@@ -14,6 +13,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.middleware.cors import CORSMiddleware
+from typing_extensions import TypedDict  # pydantic reads this one before Python 3.12
 
 from engine import worker
 from engine.core.actor import LOCAL
