@@ -246,7 +246,7 @@ def test_dictionary_of_anything_becomes_rarer():
         ("found: dict[str, str] = {}  # no dict[str, Any]", 0),
     ],
 )
-def test_the_rule_for_open_dictionaries_sees(source, count):
+def test_rule_for_open_dictionaries_sees(source, count):
     assert open_dictionaries(source) == count
 
 

@@ -160,11 +160,11 @@ def agreement(
     """
     mapping = vote_files.mapping_of(columns, choices)
     loaded = vote_files.open_file(file)
-    cast = mapping is not None or "value" not in vote_files.columns(loaded)
+    of_choices = mapping is not None or "value" not in vote_files.columns(loaded)
     votes: list[agreements.Vote]
-    votes = _judged(file, loaded, mapping) if cast else _values(file, loaded)
+    votes = _judged(file, loaded, mapping) if of_choices else _values(file, loaded)
     found = agreements.agreement(
-        votes, level or ("ordinal" if cast else "nominal"), tie=0 if cast else None
+        votes, level or ("ordinal" if of_choices else "nominal"), tie=0 if of_choices else None
     )
     pairs = agreements.rater_pairs(votes)
     lines = [

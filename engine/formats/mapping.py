@@ -37,17 +37,17 @@ def _example(row: FileRow, number: int, mapping: ColumnMapping) -> Example:
     given: FileRow = {role: written(row.get(column)) for role, column in mapping.columns.items()}
     placed = place({"group": row.get("group"), **given}, number)
     if mapping.kind == "text":
-        return Text(text=_said(given, "text"), **placed)
+        return Text(text=_text_of(given, "text"), **placed)
     if mapping.kind == "preference":
         return _pair(given, "prompt" in mapping.columns, placed)
     prompt = _prompt(given)
     if mapping.kind == "prompts":
         return Prompt(prompt=prompt, references=references(given), **placed)
     if mapping.kind == "unpaired":
-        answer, label = _said(given, "answer"), _label(given.get("label"))
+        answer, label = _text_of(given, "answer"), _label(given.get("label"))
         return Unpaired(prompt=prompt, completion=answer, label=label, **placed)
     if _is_turns(given.get("answer")):
-        return chat((*prompt, assistant(_said(given, "answer"))), **placed)
+        return chat((*prompt, assistant(_text_of(given, "answer"))), **placed)
     accepted = answers(given, "answer")
     others = references(given) or several(accepted)
     return chat((*prompt, assistant(accepted[0])), references=others, **placed)
@@ -56,7 +56,7 @@ def _example(row: FileRow, number: int, mapping: ColumnMapping) -> Example:
 def _pair(given: FileRow, asked: bool, placed: FileRow) -> Preference:
     """A pair; without a column for the prompt both answers are whole chats that ask the same."""
     if asked:
-        chosen, rejected = _said(given, "chosen"), _said(given, "rejected")
+        chosen, rejected = _text_of(given, "chosen"), _text_of(given, "rejected")
         return Preference(prompt=_prompt(given), chosen=chosen, rejected=rejected, **placed)
     before, chosen = last_answer(given, "chosen")
     before_rejected, rejected = last_answer(given, "rejected")
@@ -74,12 +74,12 @@ def _prompt(given: FileRow) -> tuple[Any, ...]:
         turns = prompt_turns(given)
     else:
         turns = (
-            user("\n\n".join(filter(None, [_joined(given, "context"), _said(given, "prompt")]))),
+            user("\n\n".join(filter(None, [_joined(given, "context"), _text_of(given, "prompt")]))),
         )
     return (*system(given), *turns)
 
 
-def _said(given: FileRow, role: str) -> str:
+def _text_of(given: FileRow, role: str) -> str:
     if _is_turns(given.get(role)):
         return last_answer(given, role)[1]
     value = _joined(given, role)

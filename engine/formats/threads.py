@@ -60,17 +60,17 @@ def _names(rows: list[FileRow]) -> _Names | None:
         return None
     own, parent = ties[0]
     left = [name for name in names if name not in (own, parent, roles[0], "group")]
-    said = [name for name in left if all(isinstance(row.get(name), str) for row in rows)]
-    named = [name for name in said if name.lower() in TEXTS]
-    longest = sorted(said, key=lambda name: -sum(len(row[name]) for row in rows))
-    if not said:
+    texts = [name for name in left if all(isinstance(row.get(name), str) for row in rows)]
+    named = [name for name in texts if name.lower() in TEXTS]
+    longest = sorted(texts, key=lambda name: -sum(len(row[name]) for row in rows))
+    if not texts:
         return None
     return _Names(own, parent, roles[0], (named or longest)[0])
 
 
 def _speaks(name: str, rows: list[FileRow]) -> bool:
-    said = {ROLES.get(str(row.get(name)).strip().lower()) for row in rows}
-    return None not in said and {"user", "assistant"} <= said
+    speakers = {ROLES.get(str(row.get(name)).strip().lower()) for row in rows}
+    return None not in speakers and {"user", "assistant"} <= speakers
 
 
 def _is_id(name: str, rows: list[FileRow]) -> bool:

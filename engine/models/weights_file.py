@@ -49,11 +49,13 @@ def check(path: Path) -> None:
 
 def fingerprint(folder: Path) -> str:
     """SHA-256 over the names and contents of all weights in a folder, in the order of names."""
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb") as file:
-            told.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return told.hexdigest()
+            digest.update(
+                f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode()
+            )
+    return digest.hexdigest()
 
 
 def _place(path: Path, name: str, about: Any) -> tuple[int, int]:

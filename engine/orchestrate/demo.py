@@ -153,7 +153,7 @@ def simulate(ws: Workspace, one: Round, rule: str, number: int, seed: int) -> in
                   projects=frozenset({one.project_id}))  # fmt: skip
     judge = plugins.load("raters", rule)
     rng = random.Random(f"{seed} {number} {one.name}")
-    cast = 0
+    number_of_votes = 0
     shown = votes.state(ws, rater, one.id, prefetch=0).pair
     while shown is not None:
         left, right, references = votes.texts(ws, rater, shown.token)
@@ -163,8 +163,8 @@ def simulate(ws: Workspace, one: Round, rule: str, number: int, seed: int) -> in
             via="api",
         )  # fmt: skip
         shown = votes.vote(ws, rater, asked, prefetch=0).pair
-        cast += 1
-    return cast
+        number_of_votes += 1
+    return number_of_votes
 
 
 def run(recipe: Recipe, ctx: LoopContext) -> Outcome:

@@ -144,13 +144,13 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        known = _said(error)
+        known = _known_error(error)
         if known is None:
             raise
         raise (NoRoom if known in (FULL, UNWRITABLE) else Unavailable)(*known) from error
 
 
-def _said(error: DBAPIError) -> tuple[str, str] | None:
+def _known_error(error: DBAPIError) -> tuple[str, str] | None:
     if error.connection_invalidated:
         return GONE
     code = getattr(error.orig, "sqlite_errorcode", None)

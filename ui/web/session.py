@@ -37,9 +37,9 @@ def encrypted(asked: HTTPConnection) -> bool:
     Good for a cookie that goes back to the same browser, which harms nobody but itself by a lie:
     so the word of a proxy is taken that is not named as trusted, and that of the page's origin.
     """
-    told = asked.headers.get("x-forwarded-proto", "").split(",")[0].strip().lower()
+    forwarded = asked.headers.get("x-forwarded-proto", "").split(",")[0].strip().lower()
     origin = asked.headers.get("origin", "").lower()
-    return asked.url.scheme == "https" or told == "https" or origin.startswith("https://")
+    return asked.url.scheme == "https" or forwarded == "https" or origin.startswith("https://")
 
 
 def cookie(name: str, value: str, age_s: int, *, space: bool, safe: bool = False) -> str:

@@ -39,10 +39,10 @@ def history(ws: Workspace, actor: Actor, project_id: str, most_votes: int | None
     blind = [one for one in tests if one.purpose == "blind_eval" and one.of_the_loop]
     start = baseline(found, blind)
     seen: list[Generation] = []
-    votes_cast = 0
+    number_of_votes = 0
     if start:
         with reading(ws.db) as conn:
-            votes_cast = sum(total.votes for total in votes.totals(conn, project_id).values())
+            number_of_votes = sum(total.votes for total in votes.totals(conn, project_id).values())
             made_of = {one.dataset_id: one for one in exports.list_all(conn, project_id)}
         story = _Story(ws, actor, project_id, start, blind, made_of)
         made = [one for one in found if _is_generation(one, start, blind)]
@@ -54,7 +54,7 @@ def history(ws: Workspace, actor: Actor, project_id: str, most_votes: int | None
         generations=tuple(seen),
         control=_control(ws, actor, tests),
         champion_id=best.id if best else None,
-        rules=rules(seen, votes_cast, most_votes),
+        rules=rules(seen, number_of_votes, most_votes),
         sentence=sentences.of_all(seen, start),
     )
 
@@ -82,9 +82,9 @@ def learned_preferences(model: Model) -> bool:
 
 
 def rules(
-    seen: list[Generation], votes_cast: int, most_votes: int | None = None
+    seen: list[Generation], number_of_votes: int, most_votes: int | None = None
 ) -> tuple[Rule, ...]:
-    """What each of the five rules says after these generations and `votes_cast` votes in all."""
+    """What each of the five rules says after these generations and votes."""
     against = [one.against_baseline for one in seen if one.against_baseline]
     steps = [one.against_previous for one in seen if one.against_previous]
     verdicts = [one.report.verdict for one in against if one.report.verdict]
@@ -92,7 +92,7 @@ def rules(
         stop_rules.gain([one.report.verdict for one in steps if one.report.verdict]),
         stop_rules.regression(seen[-1].regression_checks if seen else ()),
         stop_rules.quality(verdicts),
-        stop_rules.budget(votes_cast, most_votes),
+        stop_rules.budget(number_of_votes, most_votes),
         stop_rules.ceiling(
             verdicts[-1] if verdicts else None,
             against[-1].report.agreement.noise if against else None,

@@ -19,7 +19,7 @@ from engine.formats.read import read_file
 FEWEST_REFERENCES = 2  # an answer to one question is off-topic for another
 EMPTY_ISH = ("I don't know.", "Yes.", "...", "Sorry, I can't say.")
 OFF_TOPIC = "One answer is about something else than the question."
-NOTHING_SAID = "One answer says next to nothing; the other answers the question."
+EMPTY_ANSWER = "One answer says next to nothing; the other answers the question."
 GIVEN = "The creator of the round marked this answer as better."
 MOST = 20_000  # rows with a known answer that are taken into account
 ALIKE = 0.5  # share of words: two answers this much alike are no off-topic pair
@@ -66,7 +66,7 @@ def _made(known: list[tuple[Row, str]], n: int, rng: random.Random) -> GoldItem:
     others = [other for each, other in known if each is not row and not _alike(other, right)]
     off_topic = bool(others) and n % 3 != 2
     wrong = rng.choice(others) if off_topic else rng.choice(EMPTY_ISH)
-    reason = OFF_TOPIC if off_topic else NOTHING_SAID
+    reason = OFF_TOPIC if off_topic else EMPTY_ANSWER
     return GoldItem(prompt=prompt_of(row.example), right=right, wrong=wrong, reason=reason)
 
 

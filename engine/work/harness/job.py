@@ -23,7 +23,7 @@ TITLE = "Benchmark"
 SUMMARY = "Models answer tasks of the lm-evaluation-harness."
 
 DRAWS = 1000  # of a bootstrap, where a metric's standard error has no formula
-MOST_SAID = 6  # scores in the sentence
+MOST_SCORES = 6  # scores in the sentence
 
 
 class Recipe(BaseRecipe):
@@ -136,7 +136,7 @@ def _result(
 def _sentence(found: dict[str, ModelScores], called: dict[str, str]) -> str:
     """The first scores of each model; the rest is in the table."""
     sentences = [
-        f"{called[m]}: {'; '.join(map(_score_sentence, f.scores[:MOST_SAID]))}"
+        f"{called[m]}: {'; '.join(map(_score_sentence, f.scores[:MOST_SCORES]))}"
         for m, f in found.items()
     ]
     return ". ".join(sentences) + "."

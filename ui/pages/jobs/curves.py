@@ -11,9 +11,9 @@ from ui.components import charts
 SMALL = {"size": 13}
 RATE, NORM = "learning_rate", "grad_norm"
 MARGIN, RIGHT = "rewards/margins", "rewards/accuracies"
-TOLD_APART = {
+RANKED = {
     "domain": [0.0, 0.44],
-    "title": {"text": "pairs told apart", "font": SMALL},
+    "title": {"text": "pairs ranked correctly", "font": SMALL},
     "tickformat": ".0%",
     "range": [-0.05, 1.08],
     "gridcolor": charts.GRID,
@@ -54,7 +54,7 @@ def preferences(metrics: Sequence[MetricEvent], run: str) -> Any:
         showlegend=False,
     )
     if pairs:
-        drawn.update_layout(yaxis2=TOLD_APART)
+        drawn.update_layout(yaxis2=RANKED)
     return drawn
 
 

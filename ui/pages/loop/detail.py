@@ -28,8 +28,8 @@ def headline(seen: History) -> str:
     return f'<div class="tl-line-said"><p>{escape(markup.tight(seen.sentence))}</p></div>'
 
 
-def generation(one: Generation, name: str, *, said: bool, stale: str = "") -> str:
-    """All that is known of a generation; its sentence only where it is not `said` above.
+def generation(one: Generation, name: str, *, repeated: bool, stale: str = "") -> str:
+    """All that is known of a generation; its sentence only where it is not `repeated` from above.
 
     `stale` says that votes it learned from have gone.
     """
@@ -43,7 +43,7 @@ def generation(one: Generation, name: str, *, said: bool, stale: str = "") -> st
                  f"{tested.fresh} not asked before" if tested else ""),
         markup.stat("learned from", f"{one.pairs} pairs" if one.pairs else "–", _sha(one)),
     ]  # fmt: skip
-    head = markup.part(f"Generation {one.number}: {name}", "" if said else one.sentence)
+    head = markup.part(f"Generation {one.number}: {name}", "" if repeated else one.sentence)
     warned = markup.notice(stale, "warn") if stale else ""
     return f"{head}{warned}{markup.stats(found)}{_regression_checks(one)}"
 

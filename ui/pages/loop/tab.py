@@ -200,7 +200,7 @@ def pick(seen: History, chosen: str | None) -> Generation | None:
 def _in_words(ws: Workspace, seen: History, one: Generation, called: dict[str, str]) -> str:
     name = called.get(one.model.id, one.model.name)
     stale = lineage.stale_model(ws, who(ws), one.model.id)
-    return detail.generation(one, name, said=one.sentence == seen.sentence, stale=stale)
+    return detail.generation(one, name, repeated=one.sentence == seen.sentence, stale=stale)
 
 
 def promote(ws: Workspace, project: str, seen: LoopView) -> str:

@@ -58,9 +58,9 @@ def losses(info: JsonObject) -> str:
     best, start = info.get("best_held_out_loss"), info.get("first_held_out_loss")
     if not isinstance(best, int | float):
         return '<p class="tl-card-note">No held-out loss: nothing was held out.</p>'
-    fell = f" from {start:.3f}" if isinstance(start, int | float) else ""
+    before = f" from {start:.3f}" if isinstance(start, int | float) else ""
     return (
-        f'<p class="tl-card-note">Held-out loss <b>{best:.3f}</b>{fell}'
+        f'<p class="tl-card-note">Held-out loss <b>{best:.3f}</b>{before}'
         '<span class="tl-hint"> · lower is better</span></p>'
     )
 

@@ -19,10 +19,10 @@ PLAIN = (
 )
 
 
-def sign_in(then: str, name: str = "", said: str = "", *, unsafe: bool = False) -> str:
+def sign_in(then: str, name: str = "", message: str = "", *, unsafe: bool = False) -> str:
     """Name and password."""
     body = (
-        f"{_notice(said)}{_hint(PLAIN) if unsafe else ''}"
+        f"{_notice(message)}{_hint(PLAIN) if unsafe else ''}"
         f"{_field('Name', 'name', name, 'username', focus=not name)}"
         f"{_secret('Password', 'password', 'current-password', focus=bool(name))}"
         f"{_hidden('then', then)}{_button('Sign in')}"
@@ -31,7 +31,7 @@ def sign_in(then: str, name: str = "", said: str = "", *, unsafe: bool = False) 
     return _page("Sign in", _form("/account/sign-in", body))
 
 
-def welcome(token: str, name: str, *, free: bool, said: str = "", unsafe: bool = False) -> str:
+def welcome(token: str, name: str, *, free: bool, message: str = "", unsafe: bool = False) -> str:
     """The first visit of a person, or the first after they lost their password."""
     who = (
         _field("Your name, as colleagues will see it", "name", name, "username")
@@ -40,7 +40,7 @@ def welcome(token: str, name: str, *, free: bool, said: str = "", unsafe: bool =
         + _hidden("name", name)
     )
     body = (
-        f"{_notice(said)}{_hint(PLAIN) if unsafe else ''}{who}{_new_password()}"
+        f"{_notice(message)}{_hint(PLAIN) if unsafe else ''}{who}{_new_password()}"
         f"{_button('Set the password and sign in')}"
     )
     return _page("Welcome" if free else "New password", _form(f"/account/welcome/{token}", body))
@@ -53,7 +53,7 @@ def refusal(problem: str, fix: str) -> str:
 
 
 def account(
-    actor: Actor, people: list[Account] | None, projects: Mapping[str, str], said: str = ""
+    actor: Actor, people: list[Account] | None, projects: Mapping[str, str], message: str = ""
 ) -> str:
     """One's own account; to an owner also everybody else's."""
     home, label = ("/", "To Tuneloop") if actor.role >= Role.TRAINER else ("/rate/open", "Rating")
@@ -71,11 +71,11 @@ def account(
     folded = f"<details><summary>Change your password</summary>{password}</details>"
     return _page(
         "Your account",
-        f"{_notice(said)}<section>{own}</section>{more}{_form('/account/password', folded)}",
+        f"{_notice(message)}<section>{own}</section>{more}{_form('/account/password', folded)}",
     )
 
 
-def person(one: Account, projects: Mapping[str, str], said: str = "", link: str = "") -> str:
+def person(one: Account, projects: Mapping[str, str], message: str = "", link: str = "") -> str:
     """What an owner decides about somebody."""
     at = f"/account/people/{one.id}"
     doors = [_form(f"{at}/link", _button("Make a new link", quiet=True), box=False)]
@@ -88,7 +88,7 @@ def person(one: Account, projects: Mapping[str, str], said: str = "", link: str 
     state = escape(_state(one).capitalize())
     return _page(
         one.name,
-        f"{_notice(said)}{given}{_form(at, f'<h2>{state}</h2>{choices}')}"
+        f"{_notice(message)}{given}{_form(at, f'<h2>{state}</h2>{choices}')}"
         f"<section><div class='tl-account-row'>{''.join(doors)}</div>"
         + _hint("A link sets a new password; it works once, for a week.")
         + "</section><p><a href='/account'>All accounts</a></p>",

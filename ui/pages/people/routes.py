@@ -92,7 +92,9 @@ def _coming(pages_of: APIRouter, ws: Workspace, space: bool) -> None:
             made = sign_in.accept(ws, token, name, password)
         except UserError as error:
             shown = name if free else known
-            page = render.welcome(token, shown, free=free, said=str(error), unsafe=_unsafe(request))
+            page = render.welcome(
+                token, shown, free=free, message=str(error), unsafe=_unsafe(request)
+            )
             return HTMLResponse(page, error.status)
         return _let_in(ws, request, made, "/", space)
 
@@ -126,10 +128,10 @@ def _own(pages_of: APIRouter, ws: Workspace, space: bool) -> None:
 
 
 def _others(pages_of: APIRouter, ws: Workspace) -> None:
-    def person(request: Request, one_id: str, said: str = "", link: str = "") -> HTMLResponse:
+    def person(request: Request, one_id: str, message: str = "", link: str = "") -> HTMLResponse:
         actor = sign_in.require(ws, _token(request))
         one = accounts.get(ws, actor, one_id)
-        return HTMLResponse(render.person(one, _projects(ws, actor), said, link))
+        return HTMLResponse(render.person(one, _projects(ws, actor), message, link))
 
     @pages_of.post("/people")
     def add(request: Request, name: Text, role: Text, projects: Several = []) -> Response:  # noqa: B006
@@ -164,10 +166,10 @@ def _others(pages_of: APIRouter, ws: Workspace) -> None:
         return person(request, one_id, f"{one.name} {done}.")
 
 
-def _account(ws: Workspace, actor: Actor, said: str = "") -> str:
+def _account(ws: Workspace, actor: Actor, message: str = "") -> str:
     owner = actor.role >= Role.OWNER
     people = accounts.list_all(ws, actor) if owner else None
-    return render.account(actor, people, _projects(ws, actor) if owner else {}, said)
+    return render.account(actor, people, _projects(ws, actor) if owner else {}, message)
 
 
 def _projects(ws: Workspace, actor: Actor) -> dict[str, str]:

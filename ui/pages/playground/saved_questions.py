@@ -28,7 +28,7 @@ class SavedQuestionsPanel(NamedTuple):
     right: gr.Textbox
     which: gr.Dropdown
     add: gr.Button
-    said: gr.HTML
+    message: gr.HTML
     to_rate: gr.Button
 
 
@@ -50,9 +50,9 @@ def build() -> SavedQuestionsPanel:
                                 elem_id="play-set")  # fmt: skip
         with gr.Row(elem_classes="tl-actions"):
             add = gr.Button("Add to the test set", elem_id="play-add")
-        said = gr.HTML("", elem_id="play-kept")
+        message = gr.HTML("", elem_id="play-kept")
         to_rate = gr.Button("Open the round", visible=False, size="sm", elem_id="play-to-rate")
-    return SavedQuestionsPanel(box, save, rate, right, which, add, said, to_rate)
+    return SavedQuestionsPanel(box, save, rate, right, which, add, message, to_rate)
 
 
 def labels(ws: Workspace, project: str | None) -> list[tuple[str, int]]:
@@ -134,10 +134,10 @@ def wire(
         sets = playground.test_sets(ws, who(ws), project or "")
         return sentence, "", gr.Dropdown(choices=sets, value=which), gr.Button(visible=False)
 
-    given, out = [page.project, talk], [panel.said, again, panel.to_rate]
+    given, out = [page.project, talk], [panel.message, again, panel.to_rate]
     panel.save.click(on_save, given, out, **raw)
     panel.rate.click(on_rate, given, out, **raw)
-    added = [panel.said, panel.right, panel.which, panel.to_rate]
+    added = [panel.message, panel.right, panel.which, panel.to_rate]
     panel.add.click(on_add, [*given, panel.right, panel.which], added, **raw)
     markup.goto(panel.to_rate, page, "rating")
 
