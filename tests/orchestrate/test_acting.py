@@ -128,5 +128,5 @@ def test_job_of_a_server_without_accounts_acts_as_its_owner_in_one_project(ws, p
         name="local", role=Role.OWNER, projects=frozenset({project.id})
     )
     assert [one.id for one in projects.list_all(ws, acting.owner_of(ws, job.id))] == [project.id]
-    with pytest.raises(Forbidden, match="gone"):
+    with pytest.raises(Forbidden, match="no longer exists"):
         acting.owner_of(ws, "job-1")
