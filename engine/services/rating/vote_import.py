@@ -308,7 +308,7 @@ def _refuse_as_test(taken: _Taken) -> None:
     file = taken.file
     if taken.ratings or not file.votes:
         raise UserError(
-            "Ratings of single answers are no test of two models.", "Bring them for training."
+            "Ratings of single answers are no test of two models.", "Import them for training."
         )
     if not file.sides:
         raise UserError(

@@ -48,7 +48,7 @@ MOST_OFFERED = 300  # columns
 SHOWN = 5  # rows
 FIRST_MODEL = ""  # the first that the file names
 GUIDE = (
-    "<p>Bring what people have rated elsewhere, or answers that they still have to rate:</p><ul>"
+    "<p>Import votes that people gave elsewhere, or answers that they still have to rate:</p><ul>"
     "<li><b>Tables</b>: one vote a row with <code>prompt</code>, <code>rater</code>, "
     "<code>model_left</code>, <code>model_right</code> and <code>choice</code>. Other names can be "
     "mapped.</li><li><b>Exports</b> of Label Studio, Argilla, Open WebUI, LangSmith and Langfuse."

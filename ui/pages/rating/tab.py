@@ -66,7 +66,7 @@ def build(ws: Workspace, page: Page) -> None:
         gr.HTML(markup.part("No round yet", NOTHING))
     with gr.Accordion("Start a round", open=False, elem_id="rate-new-box") as box:
         panel, power = start.build()
-    with gr.Accordion("Bring votes or answers from a file", open=False, elem_id="rate-bring-box"):
+    with gr.Accordion("Import votes or answers from a file", open=False, elem_id="rate-bring-box"):
         file_panel = brought.build()
     with gr.Column(visible=False) as body:
         about = gr.HTML("")
