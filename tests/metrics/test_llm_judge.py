@@ -134,7 +134,7 @@ def test_llm_judge_treats_instructions_in_answers_as_text():
         ({"TUNELOOP_JUDGE_URL": "https://a.example/v1"}, "No LLM judge"),
         ({"TUNELOOP_JUDGE_URL": "file:///etc/passwd"}, "no web address"),
         ({"TUNELOOP_JUDGE_URL": "https://user:word@a.example"}, "no web address"),
-        ({"TUNELOOP_JUDGE_URL": "http://a.example", "TUNELOOP_JUDGE_KEY": KEY}, "unprotected"),
+        ({"TUNELOOP_JUDGE_URL": "http://a.example", "TUNELOOP_JUDGE_KEY": KEY}, "unencrypted"),
     ],
 )
 def test_settings_that_are_missing_or_unsafe_are_named(values, problem):
