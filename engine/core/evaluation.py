@@ -12,6 +12,7 @@ FEW_ROWS = 20  # fewer tell little of a difference or of a slice, however they l
 FEW_DECIDING = 3.5  # rows; where fewer do, intervals of 20 rows may hold the truth 88 times in 100
 ENOUGH_DECIDING = 10  # rows that should decide a score
 MARGIN = 0.05  # of scores from 0 to 1: a check holds where a larger loss is ruled out
+WIDE_PERPLEXITY = 1.5  # from the lower bound to the upper: beyond, an interval tells little
 MOST_PERPLEXITY = 1.25  # times as perplexed by the references
 SHORTEST, LONGEST = 0.6, 1.6  # times as long
 
@@ -132,6 +133,16 @@ class Perplexity(BaseModel):
     high: float
     tokens: int
     n: int
+
+    @property
+    def caution(self) -> str:
+        """A warning where the interval is too wide to tell models apart; else nothing."""
+        if self.high <= WIDE_PERPLEXITY * self.low:
+            return ""
+        return (
+            f"The interval is wide ({self.low:,.2f} to {self.high:,.2f}): a few of the {self.n:,} "
+            "rows decide it. Evaluate more rows before you compare."
+        )
 
 
 class AnswerSpeed(BaseModel):

@@ -133,10 +133,10 @@ def _gain(one: Gain) -> str:
 def _perplexities(found: Evaluation, names: Names) -> str:
     rows = [
         [escape(names[m]), f"<b>{p.score:.2f}</b> <small>{p.low:.2f} to {p.high:.2f}</small>",
-         f"{p.tokens:,}"]
+         f"{p.tokens:,}", escape(p.caution)]
         for m, p in found.perplexity.items()
     ]  # fmt: skip
-    heads = ["Model", "Perplexity of the references (lower is better)", "Tokens"]
+    heads = ["Model", "Perplexity of the references (lower is better)", "Tokens", ""]
     return "<h2>Surprise</h2>" + table(heads, rows) if rows else ""
 
 

@@ -254,5 +254,5 @@ def _sentence(trials: list[Trial], best: Trial) -> str:
         return f"{done} Those are the settings it began with." if best.number == 1 else done
     return (
         f"{done} That is {first - best.loss:.3f} lower than the settings it began with; the "
-        "best of many trials is partly luck, so evaluate it before you trust it."
+        "best of many trials is partly luck: evaluate it on rows that the search did not choose by."
     )

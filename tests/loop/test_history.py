@@ -97,6 +97,31 @@ def test_win_of_one_generation_is_corrected_for_their_number(ws, project, sft):
     assert "could be luck" in first.sentence
 
 
+def test_repeated_rounds_of_one_model_are_counted_and_said(ws, project, sft):
+    one = lines.trained(ws, project, "one", sft)
+    lines.blind(ws, project, one, sft, 50, 50)
+    assert "blind rounds of these two models" not in look(ws, project).sentence
+    lines.blind(ws, project, one, sft, 52, 48)
+    lines.blind(ws, project, one, sft, 61, 39)
+    seen = look(ws, project)
+    found = seen.generations[0].against_baseline
+    assert len(found.earlier) == 2
+    assert found.p == pytest.approx(3 * found.report.verdict.p)
+    assert "It is the newest of 3 blind rounds of these two models" in seen.sentence
+    assert "With so many rounds tested, one such result could be luck" in seen.sentence
+
+
+def test_repeated_round_without_a_winner_is_counted_too(ws, project, sft):
+    one = lines.trained(ws, project, "one", sft)
+    for wins in (51, 50):
+        lines.blind(ws, project, one, sft, wins, 100 - wins)
+    said = look(ws, project).sentence
+    assert "shows no difference" in said
+    assert said.endswith(
+        "newest of 2 blind rounds of these two models; all of them are allowed for."
+    )
+
+
 def test_fresh_prompts_exclude_those_of_earlier_blind_rounds(ws, project, sft):
     one = lines.trained(ws, project, "one", sft)
     lines.blind(ws, project, one, sft, 5, 5, rows=range(10))

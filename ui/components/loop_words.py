@@ -52,7 +52,7 @@ ACTIONS: dict[NextAction, Action] = {
     ),
     "evaluate": Action(
         "Evaluate it",
-        "Compare base and trained model on questions that no training has seen.",
+        "Compare base and trained model on questions that no training learned from.",
         "evaluation",
     ),
     "rate": Action(

@@ -11,8 +11,9 @@ from engine.services.rating.report import Report
 class Tested(BaseModel):
     """A closed blind round; `fresh` of its prompts were in no blind round before it.
 
-    `p` is that of the verdict where it stands alone, and allows for the number of generations
-    tested against the baseline where it is one of them.
+    `p` is that of the verdict where it stands alone, and allows for every closed round of any
+    generation against the baseline where it is one of them. `earlier` are the p of closed rounds of
+    the same two models before this one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -21,6 +22,7 @@ class Tested(BaseModel):
     report: Report
     fresh: int
     p: float
+    earlier: tuple[float, ...] = ()
 
 
 class Generation(BaseModel):

@@ -11,6 +11,7 @@ from engine.services.loop.generations import Control, Generation, History, Teste
 from engine.services.loop.stop_rules import Rule
 from engine.services.models import registry
 from engine.services.rating import closed_reports, rounds
+from engine.services.rating.report import Report
 from engine.stats.multiple import holm
 from engine.store import exports, votes
 from engine.store.connect import reading
@@ -141,14 +142,28 @@ def _tested(story: _Story, mine: list[Round]) -> Tested | None:
     }
     asked = {(one.plan.dataset, row) for row in one.plan.rows}
     found = closed_reports.get(story.ws, story.actor, one.id)
-    p = found.verdict.p if found.verdict else 1.0
-    return Tested(round_id=one.id, report=found, fresh=len(asked - before), p=p)
+    earlier = (closed_reports.get(story.ws, story.actor, each.id) for each in closed[:-1])
+    return Tested(
+        round_id=one.id,
+        report=found,
+        fresh=len(asked - before),
+        p=_p(found),
+        earlier=tuple(map(_p, earlier)),
+    )
+
+
+def _p(found: Report) -> float:
+    return found.verdict.p if found.verdict else 1.0
 
 
 def _allowing_for_all(seen: list[Generation]) -> list[Generation]:
-    """The same generations, the p of each against the baseline allowing for all of them (Holm)."""
+    """The same generations, the p of each against the baseline allowing for all rounds (Holm).
+
+    Whoever repeats a round of one model until it wins has tried as often.
+    """
     tested = [one.against_baseline for one in seen if one.against_baseline]
-    p = iter(holm([each.p for each in tested]))
+    earlier = [p for each in tested for p in each.earlier]
+    p = iter(holm([*(each.p for each in tested), *earlier]))
     return [
         one.model_copy(
             update={"against_baseline": one.against_baseline.model_copy(update={"p": next(p)})}

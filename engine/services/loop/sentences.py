@@ -65,7 +65,7 @@ def _tested(one: Tested) -> str:
             if found.detectable
             else "a test this small could not have shown one"
         )
-        return f"shows no difference from the baseline {numbers}; {could}."
+        return f"shows no difference from the baseline {numbers}; {could}.{_luck(one)}"
     verb = "beats" if found.decision == "better" else "loses to"
     general = general_words(found.decision, found.panel, found.people)
     return f"{verb} the baseline {numbers}{_explained(one)}.{_luck(one)} {general}".rstrip()
@@ -97,10 +97,16 @@ def _explained(one: Tested) -> str:
 
 
 def _luck(one: Tested) -> str:
-    """Several generations were tested: one of them may win by luck alone."""
-    if one.p < ALPHA or one.report.verdict is None:
-        return ""
+    """Several rounds were held, of one generation or more: one of them may be won by luck alone."""
+    said = ""
+    if one.earlier:
+        said = (
+            f" It is the newest of {len(one.earlier) + 1} blind rounds of these two models; all of "
+            "them are allowed for."
+        )
+    if one.p < ALPHA or one.report.verdict is None or one.report.verdict.p >= ALPHA:
+        return said
     return (
-        f" With so many generations tested, one such result could be luck "
+        f"{said} With so many rounds tested, one such result could be luck "
         f"(p {one.report.verdict.p:.2g} alone, {one.p:.2g} among all)."
     )

@@ -40,7 +40,12 @@ def surprise(found: Evaluation, names: Names) -> str:
         for model, one in found.perplexity.items()
     )
     heads = ["Model", "Perplexity of the right answers", "Tokens"]
-    return _table(heads, rows) + f'<p class="tl-hint">{SURPRISE}</p>'
+    wide = "".join(
+        f'<p class="tl-hint">{escape(f"{names[model]}: {one.caution}")}</p>'
+        for model, one in found.perplexity.items()
+        if one.caution
+    )
+    return f'{_table(heads, rows)}{wide}<p class="tl-hint">{SURPRISE}</p>'
 
 
 def usual_price(found: Evaluation) -> float:

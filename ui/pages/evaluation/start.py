@@ -67,7 +67,7 @@ def build() -> Start:
             [],
             value=None,
             label="Questions",
-            info="Held-out rows that no training has seen, or a whole test set",
+            info="Held-out rows (trainings choose by them but never learn), or a whole test set",
             elem_id="evaluate-dataset",
         )
     go = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start")

@@ -105,7 +105,7 @@ def _fine_print(found: DemoReport) -> str:
     text = (
         f"Blind round of the new model against the one before: {found.votes.words}. "
         f"The raters were simulated. {found.rater.stated} Scores are on "
-        f"{found.held_out_rows} rows that no training has seen; the small numbers are "
-        f"95 % intervals. {found.cost_note}"
+        f"{found.held_out_rows} rows that no training learned from; the best state of a run was "
+        f"chosen by such rows. The small numbers are 95 % intervals. {found.cost_note}"
     )
     return f'<p class="tl-hint">{escape(text)}</p>'
