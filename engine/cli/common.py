@@ -98,8 +98,7 @@ def model_id(ws: Workspace, project_id: str, wanted: str) -> str:
     """The id of a model named by id or name, the newest of equal names; `default` is the base."""
     known = registry.list_all(ws, LOCAL, project_id)
     if wanted == "default":
-        bases = [m for m in known if m.kind == "base"]
-        return bases[0].id if bases else registry.ensure_default(ws, LOCAL, say).id
+        return registry.default_model(ws, LOCAL, say).id
     for one in reversed(known):
         if wanted in (one.id, one.name):
             return one.id

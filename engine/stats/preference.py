@@ -64,7 +64,7 @@ def verdict(
     low, high = wilson(rate, decisive, 1 - alpha) if decisive else (0.0, 1.0)
     panel = panel_of(vote.rater for vote in votes) if votes else None
     general = _general(votes, identical, alpha, _decide(test, alpha))
-    said = _sentence(
+    found = _sentence(
         test,
         names,
         counts,
@@ -74,7 +74,7 @@ def verdict(
         panel,
     )
     return Verdict(
-        sentence=f"{said} {general_words(_decide(test, alpha), panel, general)}".strip(),
+        sentence=f"{found} {general_words(_decide(test, alpha), panel, general)}".strip(),
         decision=_decide(test, alpha),
         **test._asdict(),
         n=n,

@@ -20,8 +20,8 @@ class Setup:
         self.failed = False
 
     def start(self, ws: Workspace) -> None:
-        """Fetch the default model in the background, unless a base model is there."""
-        if any(model.kind == "base" for model in registry.list_all(ws, LOCAL)):
+        """Fetch the default model in the background, unless it is there."""
+        if registry.default_is_known(ws, LOCAL):
             return
         self.words = f"Fetching the first model, {NAME}. This happens once; you can look around."
         threading.Thread(target=self.fetch, args=(ws,), daemon=True, name="setup").start()

@@ -98,15 +98,15 @@ def _explained(one: Tested) -> str:
 
 def _luck(one: Tested) -> str:
     """Several rounds were held, of one generation or more: one of them may be won by luck alone."""
-    said = ""
+    text = ""
     if one.earlier:
-        said = (
+        text = (
             f" It is the newest of {len(one.earlier) + 1} blind rounds of these two models; all of "
             "them are allowed for."
         )
     if one.p < ALPHA or one.report.verdict is None or one.report.verdict.p >= ALPHA:
-        return said
+        return text
     return (
-        f"{said} With so many rounds tested, one such result could be luck "
+        f"{text} With so many rounds tested, one such result could be luck "
         f"(p {one.report.verdict.p:.2g} alone, {one.p:.2g} among all)."
     )

@@ -7,14 +7,15 @@ from pathlib import Path
 from engine.core import ids
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.context import ModelFiles
-from engine.core.errors import NotFound
+from engine.core.errors import NotFound, UserError
 from engine.core.model import Model, Source
-from engine.models import default
+from engine.models import default, weights_file
 from engine.services import access
 from engine.store import models
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
 
+BASE_FINGERPRINT = "base_fingerprint"  # in `info` of an adapter: the weights it was trained on
 DEFAULT_NAME = "SmolLM2-135M-Instruct"
 
 
@@ -59,7 +60,18 @@ def files(ws: Workspace, model: Model) -> ModelFiles:
                 f"The files of {model.name} are not in the data folder any more.",
                 "Train it again, or restore the folder.",
             )
+    _check_base(model, base, weights)
     return ModelFiles(model, weights, adapter)
+
+
+def _check_base(model: Model, base: Model, weights: Path) -> None:
+    """UserError where other weights lie in the base's folder than an adapter was trained on."""
+    trained_on = model.info.get(BASE_FINGERPRINT)
+    if base is not model and trained_on and weights_file.sampled(weights) != trained_on:
+        raise UserError(
+            f"The weights of {base.name} are no longer those that {model.name} was trained on.",
+            "Put the old weights back into its folder, or train again.",
+        )
 
 
 def add_base(
@@ -85,9 +97,25 @@ def add_base(
 
 
 def ensure_default(ws: Workspace, actor: Actor, say: Callable[[str], None] = print) -> Model:
-    """The default base model, fetched once."""
+    """The default base model, fetched once, or the one that TUNELOOP_MODEL names by now."""
     found = default.ensure(ws.settings.home, say)
-    return add_base(ws, actor, DEFAULT_NAME, found.folder, found.source, found.note)
+    name = found.folder.name if found.source == "folder" else DEFAULT_NAME
+    return add_base(ws, actor, name, found.folder, found.source, found.note)
+
+
+def default_model(ws: Workspace, actor: Actor, say: Callable[[str], None] = print) -> Model:
+    """The base that "default" means: that of TUNELOOP_MODEL, else the first base, else fetched."""
+    bases = [one for one in list_all(ws, actor) if one.kind == "base"]
+    if default.named_folder() or not bases:
+        return ensure_default(ws, actor, say)
+    return bases[0]
+
+
+def default_is_known(ws: Workspace, actor: Actor) -> bool:
+    """Whether a base model is here: the one that TUNELOOP_MODEL names, or any where it is unset."""
+    named = default.named_folder()
+    bases = [one for one in list_all(ws, actor) if one.kind == "base"]
+    return any(named is None or one.path == str(named) for one in bases)
 
 
 def lineage(ws: Workspace, actor: Actor, model_id: str) -> list[Model]:
