@@ -385,7 +385,7 @@ def test_base_choice_says_that_the_first_model_is_being_prepared(ws, project, fa
     drawn = refresh.estimate(
         ws, project.id, made[0], list(given.values()), before_start.StartChoice()
     )
-    assert "no model yet" in drawn[0]
+    assert "is being prepared" in drawn[0]
     assert not drawn[len(form.EstimateParts._fields)].interactive
 
 
