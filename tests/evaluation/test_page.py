@@ -18,7 +18,17 @@ from engine.services.evaluation.next_step import AfterEvaluation, next_step
 from engine.services.jobs import lifecycle
 from tests import helpers
 from tests.ui import results
-from ui.pages.evaluation import answers, charts, downloads, leaderboard, refresh, render, speed, tab
+from ui.pages.evaluation import (
+    answers,
+    charts,
+    checks,
+    downloads,
+    leaderboard,
+    refresh,
+    render,
+    speed,
+    tab,
+)
 from ui.pages.evaluation import start as evaluation_start
 from ui.pages.evaluation.layout import EvaluationParts
 from ui.pages.evaluation.refresh import Choice
@@ -195,6 +205,20 @@ def test_scores_that_few_rows_decide_are_marked_and_the_worst_says_what_to_do(wo
     alone = made.model_copy(update={"models": (base.id,), "gains": {}, "means": means})
     assert "on 50 rows. Few rows decide" in render.sentences(alone, names, "rougeL")
     assert "decide" not in render.sentences(alone, names, "exact_match")
+
+
+def test_references_that_squad_takes_as_equal_are_named_where_its_rules_score(found):
+    made, names = found
+    rows = [
+        row.model_copy(update={"references": ("<5>" if n % 2 else "-5",)})
+        for n, row in enumerate(made.rows)
+    ]
+    other = made.model_copy(update={"rows": rows})
+    assert "SQuAD" not in checks.notices(other, names)
+    scored = other.model_copy(update={"metrics": [*other.metrics, "squad_f1"]})
+    assert "“-5” and “&lt;5&gt;” as equal" in checks.notices(scored, names)
+    same = made.model_copy(update={"metrics": [*made.metrics, "squad_f1"]})
+    assert "SQuAD" not in checks.notices(same, names)
 
 
 def test_failures_and_the_price_are_said(world):

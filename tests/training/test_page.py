@@ -195,6 +195,13 @@ def test_epochs_fit_a_dataset_that_nobody_chose_in_the_form(ws, project, base, f
     ) == default_epochs(rows)
 
 
+def test_training_page_waits_until_the_browser_knows_its_project(ws):
+    assert not refresh.awaits_project(ws, None)  # there is none to wait for
+    project = helpers.project(ws)
+    assert refresh.awaits_project(ws, None)
+    assert not refresh.awaits_project(ws, project.id)
+
+
 def test_training_form_without_a_project_is_empty(ws, made):
     method, parts = drawn(ws, None, made)
     assert (method, parts["sft"][6].value, parts["sft"][7].value) == ("sft", None, None)

@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
+from engine.core.evaluation import Evaluation
 from engine.core.score import MetricGroup
 from engine.metrics import catalogue
+from engine.metrics.score import equal_in_squad
 
 GROUPS: dict[MetricGroup, tuple[str, str]] = {
     "labels": ("Labels", "The answer is one of a few fixed words"),
@@ -45,6 +47,13 @@ def summary(name: str) -> str:
     """What a metric measures, in a sentence or two; empty where it is not installed any more."""
     known = catalogue.about(name.partition(":")[0])
     return known.summary if known else ""
+
+
+def squad_twins(found: Evaluation) -> tuple[str, str] | None:
+    """Two different references that SQuAD's rules take as equal; None where that moves no score."""
+    if not any(name.startswith("squad_") for name in found.metrics):
+        return None
+    return equal_in_squad([row.references for row in found.rows])
 
 
 def is_known(name: str) -> bool:

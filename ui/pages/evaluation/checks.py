@@ -4,15 +4,16 @@ from html import escape
 
 from engine.core.evaluation import Evaluation, Overlap, RegressionCheck
 from engine.core.evaluation_sentences import of_cut_answers
-from engine.services.evaluation import gate
+from engine.services.evaluation import gate, metrics
 from ui.components import markup
 from ui.pages.evaluation.render import Names, answer_badge
 
 MOST_ROWS = 10  # row numbers named
+MOST_LETTERS = 60  # of a reference that is named
 
 
 def notices(found: Evaluation, names: Names) -> str:
-    """Notices for regressions, known questions and cut answers; one good line where all held."""
+    """Notices for regressions, known questions, cut answers and references that score as equal."""
     regressed = [one for one in found.regression_checks if one.regressed]
     parts = [markup.notice(_regression(one, names), "bad") for one in regressed]
     if found.regression_checks and not regressed:
@@ -21,6 +22,8 @@ def notices(found: Evaluation, names: Names) -> str:
         parts.append(markup.notice(doubt, "warn") if doubt else markup.notice(good, "good"))
     parts += [_seen(found.overlap)] if found.overlap else []
     parts += [markup.notice(text, "warn") for text in of_cut_answers(found, names)]
+    twins = metrics.squad_twins(found)
+    parts += [markup.notice(_twins(*twins), "warn")] if twins else []
     lines = "".join(_line(one, names) for one in found.regression_checks)
     details = f"<details><summary>All regression checks</summary><ul>{lines}</ul></details>"
     return "".join(parts) + (f'<div class="tl-checks">{details}</div>' if lines else "")
@@ -34,6 +37,14 @@ def _regression(one: RegressionCheck, names: Names) -> str:
 def _line(one: RegressionCheck, names: Names) -> str:
     named = escape(names.get(one.model, ""))
     return f"<li>{answer_badge(one)} <b>{named}</b> {escape(one.sentence)}</li>"
+
+
+def _twins(one: str, other: str) -> str:
+    shown = " and ".join(f"“{text[:MOST_LETTERS]}”" for text in (one, other))
+    return (
+        f"SQuAD's normalisation takes the references {shown} as equal. Exact match and token F1 "
+        "tell them apart."
+    )
 
 
 def _seen(overlap: Overlap) -> str:

@@ -8,6 +8,7 @@ import gradio as gr
 
 from engine.core.errors import UserError
 from engine.core.recipe import default_epochs
+from engine.services import projects
 from engine.services.data import datasets
 from engine.services.preferences import build
 from engine.services.training import methods as training_methods
@@ -73,6 +74,15 @@ def everything(
         else:
             drawn += _hidden(form)
     return Everything(seen, methods.cards(found, seen), drawn)
+
+
+def awaits_project(ws: Workspace, project: str | None) -> bool:
+    """Whether the browser has yet to say which project is open; the tab is drawn when it does.
+
+    Drawn before, it would say for a moment that there are no data. An answer that comes late
+    would say so until the next visit.
+    """
+    return project is None and bool(projects.list_all(ws, who(ws)))
 
 
 def votes_to_use(ws: Workspace, project: str) -> int:

@@ -114,6 +114,8 @@ def _wire_choice(tab: TrainingParts) -> None:
     def drawn(
         project: str | None, aim: NavigationTarget, method: str, values: Sequence[Any]
     ) -> list[Any]:
+        if refresh.awaits_project(tab.ws, project):
+            return [gr.skip() for _ in out]
         wanted = refresh.wanted(made, aim, values)
         seen = aim.method or method
         found = refresh.everything(tab.ws, project, made, seen, wanted, bool(aim.dataset))
