@@ -41,7 +41,7 @@ class EvaluationView(Drawn):
     known: tuple[str, ...] | None = None
 
 
-# the panel is folded once there is something to read below it
+# the panel is folded once there is something to read below it, and before there are questions
 REFRESHER = Refresher[EvaluationView](
     ("fold", "progress"), {"fold": lambda folded: gr.Accordion(open=not folded)}
 )
@@ -66,7 +66,8 @@ def build(ws: Workspace, page: Page) -> None:
     progress = gr.HTML("", elem_id="evaluate-progress")
     with gr.Column(visible=False) as empty:
         why = gr.HTML("", elem_id="evaluate-empty")
-        to_data = gr.Button("Add data", variant="primary", visible=False)
+        to_data = gr.Button("Add data", variant="primary", visible=False,
+                            elem_id="evaluate-to-data")  # fmt: skip
         markup.goto(to_data, page, "data")
     with gr.Column(visible=False) as body:
         shown = layout.build(
@@ -152,7 +153,8 @@ def poll(
     listed = titles(ws, project)
     ids = tuple(each for _, each in listed)
     seen, progress = follow_runs(ws, project, replace(seen, known=ids, revision=now))
-    over = REFRESHER.changed(seen, {"fold": bool(ids), "progress": progress})
+    folded = bool(ids) or not start.askable(ws, project)  # nothing can be asked without data
+    over = REFRESHER.changed(seen, {"fold": folded, "progress": progress})
     if ids == known:
         return [*over, *same]
     choice = Choice(*chosen)

@@ -80,7 +80,9 @@ def build(page: Page) -> tuple[JobsParts, More]:
     made: Components = {}
     with gr.Column(visible=False) as made["empty"]:
         gr.HTML(markup.empty("No jobs yet", NOTHING))
-        markup.goto(gr.Button("Train a model", variant="primary"), page, "training")
+        markup.goto(
+            gr.Button("Train a model", variant="primary", elem_id="runs-first"), page, "training"
+        )
     with gr.Row(visible=False, elem_classes="tl-duo") as made["body"]:
         with gr.Column(scale=4, min_width=290, elem_classes="tl-duo-list"):
             _list(made)
