@@ -177,7 +177,7 @@ def test_pasted_questions_of_a_blind_round_are_never_trained_on(ws, tmp_path):
 
 @pytest.mark.parametrize(
     ("pairs", "said"),
-    [(5, "fewer than 6"), (100, "61 wins then name a winner"), (60, "it takes 90 pairs")],
+    [(5, "fewer than 6"), (100, "61 wins then name a winner"), (60, "it takes 90 comparisons")],
 )
 def test_plan_names_the_detectable_win_rate_before_the_start(pairs, said):
     assert said in plans.expected("blind_eval", pairs)
