@@ -25,7 +25,7 @@ from engine.core.job import LANES, Job, State
 from engine.methods import checkpoint
 from engine.services import outcomes
 from engine.services.data import staging
-from engine.services.jobs import retention
+from engine.services.jobs import logs, retention
 from engine.services.jobs.heartbeat import STEPPING_S, Heartbeat, patience_s
 from engine.store import events, jobs
 from engine.store.connect import reading, writing
@@ -116,6 +116,7 @@ class Worker:
             self._swept = self.clock()
             retention.sweep_checkpoints(self.ws, now)
             staging.sweep(self.ws, now)
+            logs.bound(self.ws.settings.home / "worker.log")
         for running in list(self.running.values()):
             self._attend(running)
         self._attend_idle()
@@ -179,6 +180,7 @@ class Worker:
 
     def _attend(self, running: Running) -> None:
         job, process, heartbeat = running[:3]
+        logs.bound(self.ws.files / "jobs" / job.id / "log.txt")
         code = process.poll()
         if code is not None:
             self._drop(job)
@@ -249,6 +251,7 @@ class Worker:
 
 def start(ws: Workspace) -> subprocess.Popen[bytes]:
     """A worker beside this process, in a session of its own, that follows it when it goes."""
+    logs.bound(ws.settings.home / "worker.log")
     log = (ws.settings.home / "worker.log").open("ab")
     with log:
         return subprocess.Popen(

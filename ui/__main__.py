@@ -14,10 +14,14 @@ from ui import server
 @click.option("--port", default=7860, type=click.IntRange(1, 65535))
 @click.option("--host-name", "hosts", multiple=True)
 @click.option("--trusted-proxy", "proxies", multiple=True)
-def main(host: str, port: int, hosts: tuple[str, ...], proxies: tuple[str, ...]) -> None:
+@click.option("--root-path", default="")
+def main(
+    host: str, port: int, hosts: tuple[str, ...], proxies: tuple[str, ...], root_path: str
+) -> None:
     """Serve until stopped."""
     try:
-        server.serve(Settings.from_environment().home, host, port, hosts=hosts, proxies=proxies)
+        home = Settings.from_environment().home
+        server.serve(home, host, port, hosts=hosts, proxies=proxies, root_path=root_path)
     except UserError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)

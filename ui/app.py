@@ -41,7 +41,8 @@ TEAM_SPACE_BANNER = (
     "This is a Hugging Face Space: what you add here is lost on restart, unless the Space has "
     "persistent storage."
 )
-GUIDE = '<a href="/guide" target="_blank">Guide</a>'
+# relative: the page may lie under a path of its host
+GUIDE = '<a href="guide" target="_blank">Guide</a>'
 SWITCH_THEME = """() => {
   const dark = document.body.classList.toggle('dark');
   localStorage.setItem('tuneloop-theme', dark ? 'dark' : 'light');
@@ -176,7 +177,7 @@ def _new_project(ws: Workspace, new: gr.Button, project: gr.Dropdown) -> None:
 
 def account_link(ws: Workspace) -> str:
     """Who is signed in, and the way to their account."""
-    return f'<a href="/account" dir="auto" title="Your account">{escape(who(ws).name)}</a>'
+    return f'<a href="account" dir="auto" title="Your account">{escape(who(ws).name)}</a>'
 
 
 def worker_badge(ws: Workspace) -> str:

@@ -29,6 +29,7 @@ from ui.pages.models.downloads import router as exports
 from ui.pages.people.routes import router as account
 from ui.pages.rating.routes import router as rating
 from ui.web.limits import CONNECTIONS, UPLOAD_MB, BodyLimits, TimedProtocol
+from ui.web.prefix import Prefix, cleaned
 from ui.web.security import LOOPBACK, SecurityMiddleware
 from ui.web.setup import Setup
 from ui.web.sign_in_gate import Gate
@@ -36,8 +37,12 @@ from ui.web.sign_in_gate import Gate
 STATIC = Path(__file__).parent / "static"
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 FIRST_STYLES = ("tokens.css", "tuneloop.css")  # colours, then what the others build on
-HEAD = '<script src="/static/rate.js" defer></script>'
-SIGNED_OUT = '<script src="/static/account.js"></script>'
+# relative: the page may lie under a path of its host
+HEAD = (
+    '<link rel="icon" type="image/svg+xml" href="static/tuneloop.svg">'
+    '<script src="static/rate.js" defer></script>'
+)
+SIGNED_OUT = '<script src="static/account.js"></script>'
 SIGN_IN = "TUNELOOP_SIGN_IN"
 SESSIONS = 200  # browsers whose page state is kept; the one unseen for longest begins anew
 
@@ -150,14 +155,17 @@ def serve(
     space: bool = False,
     hosts: Collection[str] = (),
     proxies: Collection[str] = (),
+    root_path: str = "",
 ) -> None:
     """Open the workspace in `home`, start a worker and serve until stopped.
 
     Where others can reach the address, or anybody has an account, the page asks who somebody is.
     `hosts` are the names that it answers to, any where none is given; `proxies` the addresses whose
-    X-Forwarded-Proto and X-Forwarded-For are believed, beside this machine's own.
+    X-Forwarded-Proto, -For and -Prefix are believed, beside this machine's own; `root_path` is the
+    public path where it is not the root of its host.
     """
     os.umask(0o077)  # votes, texts and hashes of passwords are the owner's of this process alone
+    public = cleaned(root_path)
     _check_free(host, port)
     ws = open_workspace(_settings(home))
     outside = host not in LOOPBACK and not space
@@ -167,7 +175,7 @@ def serve(
     setup.start(ws)
     started = worker.start(ws)
     app = create_app(ws, setup, space=space, hosts=hosts)
-    _greet(ws, _address(host, port), home)
+    _greet(ws, _address(host, port) + public, home)
     try:
         config = uvicorn.Config(
             app,
@@ -177,6 +185,11 @@ def serve(
             http=TimedProtocol,
             forwarded_allow_ips=["127.0.0.1", "::1", *proxies],
             limit_concurrency=CONNECTIONS,
+        )
+        config.load()
+        # outside of uvicorn's own, which replaces the address of the proxy by that of its client
+        config.loaded_app = Prefix(
+            config.loaded_app, root_path=public, proxies=config.forwarded_allow_ips or ()
         )
         uvicorn.Server(config).run()
     finally:

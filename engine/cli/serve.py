@@ -17,7 +17,11 @@ from engine.worker import Worker
               help="Answer to this name only (Host header); repeat it for more.")  # fmt: skip
 @click.option("--trusted-proxy", "proxies", multiple=True, metavar="ADDRESS",
               help="Believe X-Forwarded headers of this address; repeat it.")  # fmt: skip
-def serve(host: str, port: int, hosts: tuple[str, ...], proxies: tuple[str, ...]) -> None:
+@click.option("--root-path", default="", metavar="PATH",
+              help="Public path behind a proxy, such as /tools/tuneloop.")  # fmt: skip
+def serve(
+    host: str, port: int, hosts: tuple[str, ...], proxies: tuple[str, ...], root_path: str
+) -> None:
     """Start the web app and one worker.
 
     Sign-in is required at an address that others can reach, and as soon as an account exists
@@ -25,6 +29,7 @@ def serve(host: str, port: int, hosts: tuple[str, ...], proxies: tuple[str, ...]
     """
     # A process of its own: the command line stays light, and Gradio is imported once.
     named = [("--host-name", each) for each in hosts] + [("--trusted-proxy", p) for p in proxies]
+    named += [("--root-path", root_path)] if root_path else []
     more = [part for option in named for part in option]
     here = ["--host", host, "--port", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", "ui", *here, *more])

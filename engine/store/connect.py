@@ -17,7 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 
 from engine.core.errors import NoRoom, Unavailable, UserError
 
@@ -30,6 +30,10 @@ UNWRITABLE = ("The disk can't be written, so this was not saved.", "Free space, 
 READ_ONLY = ("The database can only be read, so this was not saved.",
              "Make its file and the folder around it writable.")  # fmt: skip
 GONE = ("The database can't be reached, so this was not saved.", "See that it runs, try again.")
+MOVED = ("The database file was removed or replaced while the server runs, so this was not saved.",
+         "Stop the server and put the file back, or a backup in its place.")  # fmt: skip
+UNSTORABLE = ("This holds a character or a number that can't be stored.",
+              "Remove it and try again.")  # fmt: skip
 DAMAGED = ("The database file is damaged.", "Stop the server and put a backup in its place.")
 SQLITE_SAYS = {
     sqlite3.SQLITE_BUSY: BUSY,
@@ -72,13 +76,39 @@ def open_database(url: str) -> Engine:
             "The database was made by a newer Tuneloop than this one.",
             "Install the newer one again, or put a backup from before it in place.",
         ) from None
+    if sqlite and db.url.database and Path(db.url.database).is_file():
+        _stay(db, Path(db.url.database))
     return db
+
+
+def _stay(db: Engine, file: Path) -> None:
+    """Serve this file alone from now on: never a new one in its place, never one that is gone.
+
+    SQLite would make an empty file for a new connection, and write on in a file that was deleted.
+    """
+    about = file.stat()
+    db.update_execution_options(file=(file, (about.st_dev, about.st_ino)))
+    event.listen(db, "do_connect", lambda *_: _check_there(db))
+
+
+def _check_there(db: Engine) -> None:
+    known = db.get_execution_options().get("file")
+    if known is None:
+        return
+    file, identity = known
+    try:
+        about = file.stat()
+    except OSError:
+        raise Unavailable(*MOVED) from None
+    if (about.st_dev, about.st_ino) != identity:
+        raise Unavailable(*MOVED)
 
 
 @contextmanager
 def reading(db: Engine) -> Iterator[Connection]:
     """A transaction that only looks; it never waits for a writer's turn."""
     with _explained(), db.connect().execution_options(reading=True) as conn:
+        _check_there(db)
         yield conn
 
 
@@ -86,6 +116,7 @@ def reading(db: Engine) -> Iterator[Connection]:
 def writing(db: Engine) -> Iterator[Connection]:
     """A transaction that changes things; commits at the end, rolls back on any error."""
     with _explained(), _turn(db), db.begin() as conn:
+        _check_there(db)
         yield conn
 
 
@@ -143,6 +174,8 @@ def _explained() -> Iterator[None]:
     """Turns what may pass, or what a person can mend, into its two sentences."""
     try:
         yield
+    except (DataError, UnicodeEncodeError, OverflowError) as error:
+        raise UserError(*UNSTORABLE) from error
     except DBAPIError as error:
         known = _known_error(error)
         if known is None:

@@ -22,7 +22,7 @@ new ResizeObserver(() => {
   if (place.offsetWidth && place.classList.contains('js-plotly-plot')) Plotly.Plots.resize(place);
 }).observe(place);
 """
-LIBRARY = '<script src="/static/plotly.min.js"></script>'
+LIBRARY = '<script src="static/plotly.min.js"></script>'
 
 
 class LivePlot(gr.HTML):

@@ -2,6 +2,8 @@
 
 from html import escape
 
+from ui.web.prefix import rooted
+
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E"
     "%3Ccircle cx='16' cy='16' r='10' fill='none' stroke='%230f726b' stroke-width='6'/%3E%3C/svg%3E"
@@ -39,7 +41,8 @@ def page(
 ) -> str:
     """A whole page; `title` is text, `guide` an address (empty for no link), all else HTML."""
     link = f'<a class="tl-rate-account" href="{escape(guide)}">Guide</a>' if guide else ""
-    return PAGE.format(
+    made = PAGE.format(
         title=escape(title), icon=escape(ICON), body=body, mark=mark, more=more, head=head,
         kind=kind, guide=link,
     )  # fmt: skip
+    return rooted(made)

@@ -1,6 +1,6 @@
 /* What a rater said, on its way to the server: one queue, in order, each until it is there. */
 
-const API = "/api/rate/";
+const API = new URL("../api/rate/", import.meta.url).pathname; // under whatever prefix
 const SLOW_MS = 600;
 const TIMEOUT_MS = 15000;
 const RETRY_MS = [1000, 2000, 4000, 8000, 15000];

@@ -2,6 +2,8 @@
 
 import inspect
 import logging
+import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -15,6 +17,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger("tuneloop.ui")
+TOLD_S = 3600.0  # how long the traceback of a place is not written again
+MOST_PLACES = 200
+_told: dict[tuple[type[Exception], str, int], float] = {}
 BUG = "Something went wrong in the program; the log has the details."
 
 
@@ -46,6 +51,20 @@ def _as_message() -> Iterator[None]:
     except UserError as error:
         text = str(error)
         raise gr.Error(text, title="Not done", print_exception=False, duration=8) from None
-    except Exception:
-        log.exception("a handler failed")
+    except Exception as error:
+        _log(error)
         raise gr.Error(BUG, title="Sorry", print_exception=False, duration=8) from None
+
+
+def _log(error: Exception) -> None:
+    """The traceback once an hour for each place, else a line: nobody fills the log on purpose."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    place = (type(error), at.filename, at.lineno or 0)
+    now = time.monotonic()
+    if now - _told.get(place, -TOLD_S) < TOLD_S:
+        log.error("a handler failed again: %s at %s:%s", *(place[0].__name__, *place[1:]))
+        return
+    if len(_told) >= MOST_PLACES:
+        _told.clear()
+    _told[place] = now
+    log.error("a handler failed", exc_info=error)

@@ -13,6 +13,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ui.web.prefix import route_path
+
 KB, MB = 2**10, 2**20
 UPLOAD_MB = 200
 # The longest prefix counts; a vote may carry an edit of 20,000 characters, escaped.
@@ -39,7 +41,7 @@ class BodyLimits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        most = limit_for(scope["path"])
+        most = limit_for(route_path(scope))
         named = Headers(scope=scope).get("content-length", "0")
         if not named.isdecimal() or int(named) > most:
             await _too_large(most)(scope, receive, send)

@@ -15,6 +15,7 @@ from engine.core.actor import Role
 from engine.core.errors import Unavailable
 from engine.services.people import sign_in
 from engine.workspace import Workspace
+from ui.web.prefix import route_path
 from ui.web.session import COOKIE
 
 OPEN = ("/health", "/guide", "/account", "/rate", "/api/rate", "/static", "/favicon.ico")
@@ -31,7 +32,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what a signed-in trainer or owner asks for."""
-        asked = scope["type"] == "http" and not is_open(scope["path"])
+        asked = scope["type"] == "http" and not is_open(route_path(scope))
         refusal = await self._refusal(HTTPConnection(scope), scope) if asked else None
         await (refusal or self.app)(scope, receive, send)
 
@@ -45,7 +46,7 @@ class Gate:
             return None
         page = scope["method"] == "GET" and "text/html" in asked.headers.get("accept", "")
         if page:
-            there = RATING if actor else f"{SIGN_IN}?then={quote(scope['path'], safe='')}"
+            there = RATING if actor else f"{SIGN_IN}?then={quote(route_path(scope), safe='')}"
             return RedirectResponse(there, 303, MARK)
         if actor:
             return JSONResponse({"problem": "Your account is for rating.", "fix": ""}, 403)

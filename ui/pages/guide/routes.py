@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from ui.components import plain_page
 from ui.pages.guide import render
+from ui.web.prefix import rooted
 
 FOLDER = Path(__file__).parents[2] / "guide"
 HEADERS = {"cache-control": "no-cache"}
@@ -25,7 +26,9 @@ def router() -> APIRouter:
     def serve_page(name: str) -> None:
         html = _page(pages[name], render.navigation(titles, name))
         made.add_api_route(
-            render.address(name), lambda: HTMLResponse(html, headers=HEADERS), methods=["GET"]
+            render.address(name),
+            lambda: HTMLResponse(rooted(html), headers=HEADERS),
+            methods=["GET"],
         )
 
     def serve_picture(path: Path) -> None:

@@ -19,6 +19,7 @@ from engine.services import projects
 from engine.services.people import accounts, sign_in
 from engine.workspace import Workspace
 from ui.pages.people import render
+from ui.web.prefix import prefix_of
 from ui.web.security import LOOPBACK
 from ui.web.session import BROWSER, COOKIE, cookie, encrypted
 
@@ -197,7 +198,7 @@ def _unsafe(request: Request) -> bool:
 
 def _link(request: Request, token: str) -> str:
     scheme = "https" if encrypted(request) else request.url.scheme
-    return f"{scheme}://{request.url.netloc}/account/welcome/{token}"
+    return f"{scheme}://{request.url.netloc}{prefix_of(request.scope)}/account/welcome/{token}"
 
 
 def _let_in(ws: Workspace, request: Request, token: str, there: str, space: bool) -> Response:

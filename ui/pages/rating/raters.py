@@ -19,6 +19,7 @@ from ui.components.page import Page
 from ui.pages.rating import results
 from ui.pages.rating.refresh import RatingView
 from ui.web.errors import shows_errors
+from ui.web.prefix import prefix_of
 from ui.web.session import who
 
 FOR_GOOD = (
@@ -69,6 +70,8 @@ def _links(ws: Workspace, page: Page) -> None:
         project: str | None, wanted: str, days: float, browsers: float, request: gr.Request
     ) -> Any:
         address = request.headers.get("origin") or f"http://{request.headers.get('host', '')}"
+        asked = request.request
+        address += prefix_of(asked.scope) if asked else ""
         return invite(ws, project, wanted, address, int(days or 0), int(browsers or 0))
 
     make.click(on_make, [page.project, name, days, browsers], [link, *links], **markup.QUIET)

@@ -83,7 +83,7 @@ def share(one: Round) -> str:
     """The link for colleagues; nothing where nothing can be rated."""
     if one.status not in ("open", "preparing"):
         return ""
-    path = f"/rate/{escape(one.id)}"
+    path = f"rate/{escape(one.id)}"  # from the page, under whatever prefix
     return (
         '<p class="tl-share">Colleagues on this machine rate on a page of their own: '
         f'<a href="{path}" target="_blank" rel="noopener">open it ↗</a></p>'

@@ -39,6 +39,7 @@ from engine.services.rating import audit, flags, invites, plans, rounds, votes
 from engine.workspace import Workspace
 from ui.components.safe_text import to_html, to_plain
 from ui.pages.rating import rater_page
+from ui.web.prefix import route_path
 from ui.web.session import COOKIE as SESSION
 from ui.web.session import cookie, encrypted
 
@@ -172,7 +173,8 @@ class _Page(APIRoute):
             try:
                 return await handler(request)
             except SignedOut:
-                return RedirectResponse(f"/account/sign-in?then={request.url.path}", 303, PRIVATE)
+                wanted = route_path(request.scope)
+                return RedirectResponse(f"/account/sign-in?then={wanted}", 303, PRIVATE)
             except UserError as error:
                 return HTMLResponse(rater_page.refusal(error), error.status, PRIVATE)
 
