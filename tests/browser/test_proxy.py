@@ -51,7 +51,10 @@ def nginx_site(sample, port, behind):
     site = re.sub(r"listen 443 ssl;", f"listen 127.0.0.1:{port};", sample)
     site = re.sub(r"\s*(ssl_\w+|server_name)\s[^\n]*", "", site)
     site = site.replace("127.0.0.1:7860", f"127.0.0.1:{behind}")
-    return site if "server {" in site else f"server {{ listen 127.0.0.1:{port};\n{site} }}"
+    if "server {" in site:
+        return site
+    others = "location = /favicon.ico { return 204; }"  # the rest of the host is somebody else's
+    return f"server {{ listen 127.0.0.1:{port};\n{others}\n{site} }}"
 
 
 def caddy_site(sample, port, behind):

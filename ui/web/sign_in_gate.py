@@ -44,7 +44,10 @@ class Gate:
             return JSONResponse({"problem": error.problem, "fix": error.fix}, error.status)
         if actor and actor.role >= Role.TRAINER:
             return None
-        page = scope["method"] == "GET" and "text/html" in asked.headers.get("accept", "")
+        wanted = asked.headers.get("accept", "")
+        # what a link downloads must not be the page of the sign-in under the name of a file
+        file = route_path(scope).startswith("/downloads/")
+        page = scope["method"] == "GET" and "text/html" in wanted and not file
         if page:
             there = RATING if actor else f"{SIGN_IN}?then={quote(route_path(scope), safe='')}"
             return RedirectResponse(there, 303, MARK)

@@ -80,12 +80,13 @@ def router(ws: Workspace) -> APIRouter:
 def links(evaluation_id: str, called: Mapping[str, str]) -> str:
     """A link to each file, relative to the address of the page.
 
+    Marked as downloads: any other link makes Gradio's page end its stream, as if it were left.
     Without the card where the newest model has been deleted: what it answered has not.
     """
     place = f"downloads/evaluations/{quote(evaluation_id, safe='')}"
     newest = list(called.values())[-1]
     made = "".join(
-        f'<a class="tl-download" id="evaluate-{kind}" href="{escape(place)}/{kind}">'
+        f'<a class="tl-download" id="evaluate-{kind}" href="{escape(place)}/{kind}" download>'
         f"{escape(one.label)}</a>"
         for kind, one in DOWNLOADS.items()
         if kind != "card" or newest != names.GONE

@@ -156,6 +156,7 @@ def _done(job_id: str, found: ExportResult) -> str:
     link = f"downloads/exports/{quote(job_id, safe='')}"
     return (
         f"{markup.notice(found.sentence, tone)}"
-        f'<nav class="tl-downloads" aria-label="Files"><a class="tl-download" href="{link}">'
+        '<nav class="tl-downloads" aria-label="Files">'
+        f'<a class="tl-download" href="{link}" download>'
         f"Download ({len(found.files)} files, {size:,.1f} MB)</a></nav>"
     )
