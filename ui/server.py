@@ -6,6 +6,7 @@ import socket
 from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import plotly
@@ -14,6 +15,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 from typing_extensions import TypedDict  # pydantic reads this one before Python 3.12
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from engine import worker
 from engine.core.actor import LOCAL
@@ -177,19 +179,20 @@ def serve(
     app = create_app(ws, setup, space=space, hosts=hosts)
     _greet(ws, _address(host, port) + public, home)
     try:
+        trusted = ["127.0.0.1", "::1", *proxies]
+        # outside of what replaces the address of the proxy by that of its client
+        asgi: Any = app  # uvicorn spells the same types otherwise
+        known: Any = ProxyHeadersMiddleware(asgi, trusted)
+        walls = Prefix(known, root_path=public, proxies=trusted)
         config = uvicorn.Config(
-            app,
+            walls,
             host=host,
             port=port,
             log_level="warning",
             http=TimedProtocol,
-            forwarded_allow_ips=["127.0.0.1", "::1", *proxies],
+            proxy_headers=False,
+            forwarded_allow_ips=trusted,
             limit_concurrency=CONNECTIONS,
-        )
-        config.load()
-        # outside of uvicorn's own, which replaces the address of the proxy by that of its client
-        config.loaded_app = Prefix(
-            config.loaded_app, root_path=public, proxies=config.forwarded_allow_ips or ()
         )
         uvicorn.Server(config).run()
     finally:

@@ -8,7 +8,8 @@ X-Forwarded-Prefix; nobody else is believed.
 
 import ipaddress
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,6 +22,7 @@ PREFIX = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}")
 OWN_ADDRESS = re.compile(r"(\b(?:href|src|action)=[\"'])/(?!/)")
 HEADER = "x-forwarded-prefix"
 KEY = "tuneloop.prefix"
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _current: ContextVar[str] = ContextVar("prefix", default="")
 
 
@@ -30,7 +32,7 @@ class Prefix:
     def __init__(self, app: ASGIApp, *, root_path: str = "", proxies: Collection[str] = ()) -> None:
         self.app = app
         self.root_path = cleaned(root_path)
-        self.proxies = tuple(ipaddress.ip_network(each, strict=False) for each in proxies)
+        self.proxies = tuple(_networks(proxies))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on under its prefix, whether the proxy left it in the path or not."""
@@ -71,6 +73,14 @@ class Prefix:
         except ValueError:
             return False
         return any(address in network for network in self.proxies)
+
+
+def _networks(proxies: Collection[str]) -> Iterator[Network]:
+    """Addresses and networks; `*` is every address, and a name is none."""
+    for each in proxies:
+        with suppress(ValueError):
+            named = ("0.0.0.0/0", "::/0") if each == "*" else (each,)
+            yield from (ipaddress.ip_network(one, strict=False) for one in named)
 
 
 def cleaned(root_path: str) -> str:
