@@ -157,11 +157,11 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     # rule -> function (left, right, references, rng) -> Choice
     "raters": {
-        "shorter": "engine.raters.simple:shorter",
-        "longer": "engine.raters.simple:longer",
-        "random": "engine.raters.simple:coin",
-        "always_left": "engine.raters.simple:always_left",
-        "expert": "engine.raters.expert:expert",
+        "shorter": "engine.simulated_raters.simple:shorter",
+        "longer": "engine.simulated_raters.simple:longer",
+        "random": "engine.simulated_raters.simple:coin",
+        "always_left": "engine.simulated_raters.simple:always_left",
+        "expert": "engine.simulated_raters.expert:expert",
     },
 }
 

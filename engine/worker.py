@@ -18,7 +18,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import NamedTuple
 
-from engine import warm
+from engine import idle_child
 from engine.core import environment
 from engine.core.errors import Unavailable
 from engine.core.job import LANES, Job, State
@@ -74,7 +74,7 @@ class Worker:
         self.id = f"{self.host}:{secrets.token_hex(6)}"
         self.parent_pid = parent_pid
         self.running: dict[str, Running] = {}
-        self.idle = warm.Idle(clock)
+        self.idle = idle_child.Idle(clock)
         self.cancel_seen: dict[str, float] = {}
         self.hung: set[str] = set()
         self.leaving = False
@@ -162,7 +162,7 @@ class Worker:
         folder = self.ws.files / "jobs" / job.id
         folder.mkdir(parents=True, exist_ok=True)
         heartbeat = Heartbeat(folder, self.clock)
-        stays = job.lane == warm.LANE
+        stays = job.lane == idle_child.LANE
         if stays and (process := self.idle.take(job)):
             return Running(job, process, heartbeat, handed=True)
         self.idle.end()  # its memory is wanted

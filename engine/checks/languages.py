@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from engine.checks.parts import finding
-from engine.checks.spoken import language
+from engine.checks.row_language import language
 from engine.core.examples import Example
 from engine.core.finding import Finding
 

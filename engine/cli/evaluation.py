@@ -22,7 +22,7 @@ from engine.metrics.llm_judge import Question, compare, from_environment
 from engine.metrics.score import equal_in_squad, score_all, score_with
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
-from engine.stats.preference import verdict
+from engine.stats.verdict import verdict
 
 EVALUATION: type[Recipe] = plugins.load("jobs", "evaluate").Recipe
 METRICS = "bleu,rouge,meteor,exact_match"

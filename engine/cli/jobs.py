@@ -8,7 +8,8 @@ from engine.cli import common
 from engine.cli.common import as_json, in_project, show, workspace
 from engine.core.actor import LOCAL
 from engine.core.job import Job
-from engine.services.jobs import compare, lifecycle, listing, queue
+from engine.services.jobs import compare, lifecycle, listing
+from engine.services.jobs import waiting as jobs_waiting
 from engine.services.jobs.compare import RunComparison
 from engine.services.jobs.listing import Sort
 
@@ -113,7 +114,7 @@ def side_by_side(chosen: tuple[str, ...], as_json: bool) -> None:
 def waiting(as_json: bool) -> None:
     """List queued jobs and their estimated start."""
     with workspace() as ws:
-        found = queue.queue(ws, LOCAL)
+        found = jobs_waiting.queue(ws, LOCAL)
         lines = [
             f"{one.job_id}  {one.place} before it"
             + (f", starts in about {one.starts_in_s:.0f} s" if one.starts_in_s is not None else "")

@@ -20,7 +20,7 @@ from engine.core.result import BenchmarkResult, DemoReport, Judgements, LoopResu
 from engine.metrics.compare_systems import ComparedSystem
 from engine.services import backups, erasure
 from engine.services.jobs.compare import RunComparison
-from engine.services.jobs.queue import Waiting
+from engine.services.jobs.waiting import Waiting
 from engine.services.loop.generations import History
 from engine.services.people.accounts import Account
 from engine.services.preferences.contested import Contested
@@ -35,7 +35,7 @@ from engine.stats.lengths import LengthControlled, LongerChosen
 from engine.stats.power import SamplePlan
 from engine.stats.ranking import Ranking
 from engine.stats.rater_quality import Quality
-from engine.store.exports import PairExport
+from engine.store.pair_exports import PairExport
 from engine.store.promotions import Promotion
 
 MODELS = {"models": [Model]}

@@ -16,11 +16,12 @@ from engine.core.given_votes import VoteMapping
 from engine.core.rating import Verdict
 from engine.formats.files.loaded_file import LoadedFile
 from engine.stats import agreement as agreements
-from engine.stats import betting, lengths, preference
+from engine.stats import betting, lengths
 from engine.stats import bias as biases
 from engine.stats import power as powers
 from engine.stats import ranking as rankings
 from engine.stats import rater_quality as qualities
+from engine.stats import verdict as stats_verdict
 from engine.stats.people import RaterScore
 from engine.stats.rated_pairs import RatedPair, between, counted, hash_order_score, prompt_means
 from engine.stats.sequential import Evidence
@@ -100,7 +101,7 @@ def verdict(
     if file is None:
         if wins is None or losses is None or look:
             raise UserError("There is no vote to weigh.", "Give a file, or --wins and --losses.")
-        found = preference.verdict(wins, losses, ties, both_bad, alpha=alpha)
+        found = stats_verdict.verdict(wins, losses, ties, both_bad, alpha=alpha)
     elif new is None or wins is not None or losses is not None:
         raise UserError("A file of votes needs --new and no counts.", "Name the model under test.")
     else:
@@ -125,7 +126,7 @@ def _weighed(votes: Sequence[RatedPair], new: str, other: str, alpha: float) -> 
     scores = Counter(vote.score(new) for vote in votes)
     bad = sum(vote.choice == "both_bad" for vote in votes)
     means = list(prompt_means(votes, new).values())
-    return preference.verdict(
+    return stats_verdict.verdict(
         scores[1], scores[0], scores[0.5] - bad, bad, means, names=(new, other), alpha=alpha,
         votes=[RaterScore(vote.prompt, vote.rater, vote.score(new)) for vote in votes],
     )  # fmt: skip

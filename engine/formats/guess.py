@@ -7,7 +7,7 @@ from engine.core.column_mapping import ColumnMapping, ColumnRole
 from engine.core.examples import Kind
 from engine.formats.column_names import is_beside, is_rejected, likeness, words_of
 from engine.formats.mapping import DISLIKED, LIKED, Rows
-from engine.formats.sides import is_answers, label_of
+from engine.formats.prompt_and_answer import is_answers, label_of
 from engine.formats.turns import OPENAI, SHAREGPT, is_turns
 
 LOOKED_AT = 200  # rows

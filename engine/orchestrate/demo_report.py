@@ -5,8 +5,8 @@ import os
 from engine.core.evaluation import Evaluation, Mean
 from engine.core.rating import Verdict
 from engine.core.result import DemoReport, DemoStage, DemoVotes, StatedRule
-from engine.raters.rule import stated
-from engine.store.exports import PairExport
+from engine.simulated_raters.rule import stated
+from engine.store.pair_exports import PairExport
 
 COST_NOTE = "No machine price was given; the cost is the time of this machine."
 

@@ -11,7 +11,7 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.store import accounts, browsers, sessions
 from engine.store.connect import open_database, reading, writing
-from engine.store.copies import check_copy, copy_to, count_rows, place_copy
+from engine.store.database_copies import check_copy, copy_to, count_rows, place_copy
 from engine.workspace import MARK, Settings, Workspace
 
 MAY_BE_THERE = {"files", MARK}  # copied into the home before the database is restored

@@ -19,8 +19,8 @@ from engine.services import access
 from engine.services.data import datasets
 from engine.services.preferences import build
 from engine.services.rating import invites, tallies
-from engine.store import exports, models, projects, reviews, rounds, votes
 from engine.store import invites as invite_store
+from engine.store import models, pair_exports, projects, reviews, rounds, votes
 from engine.store.connect import reading, writing
 from engine.store.reviews import Erasure
 from engine.workspace import Workspace
@@ -129,7 +129,7 @@ def _made_of(
     taught = []
     for project_id in project_ids:
         with reading(ws.db) as conn:
-            made = exports.list_all(conn, project_id)
+            made = pair_exports.list_all(conn, project_id)
             known = models.list_all(conn, project_id)
         for one in made:
             if vote_ids & set(build.about(ws, actor, one.id).get("votes", ())):

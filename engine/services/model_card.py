@@ -14,7 +14,7 @@ from engine.services.evaluation import benchmarks, evaluations
 from engine.services.models import registry
 from engine.services.models.registry import lineage
 from engine.services.preferences.lineage import stale_model
-from engine.store import datasets, exports
+from engine.store import datasets, pair_exports
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
@@ -105,7 +105,7 @@ def _votes(ws: Workspace, chain: list[Model]) -> list[str]:
     lines = []
     with reading(ws.db) as conn:
         for model in chain:
-            known = exports.list_all(conn, model.project_id) if model.project_id else []
+            known = pair_exports.list_all(conn, model.project_id) if model.project_id else []
             made = next((one for one in known if one.dataset_id == model.dataset_id), None)
             if made:
                 lines.append(

@@ -9,7 +9,7 @@ from engine.core.project import Project
 from engine.services import access
 from engine.services.people import accounts
 from engine.store import accounts as store_accounts
-from engine.store import projects, revisions
+from engine.store import fingerprints, projects
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
 
@@ -53,4 +53,4 @@ def revision(ws: Workspace, actor: Actor, project_id: str) -> str:
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
-        return revisions.of_project(conn, project_id)
+        return fingerprints.of_project(conn, project_id)

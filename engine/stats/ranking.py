@@ -16,8 +16,8 @@ from scipy.special import expit, logit
 from engine.core.errors import UserError
 from engine.core.rating import Verdict
 from engine.stats.intervals import Interval, expanded, p_words
-from engine.stats.preference import verdict
 from engine.stats.rated_pairs import RatedPair, counted, prompt_means
+from engine.stats.verdict import verdict
 
 FEW_PROMPTS = 9  # up to here all swaps of two models are tried, beyond it random ones
 PULL = 1e-6  # keeps the strength of a model that never lost finite

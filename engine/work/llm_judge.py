@@ -14,7 +14,7 @@ from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
 from engine.core.result import JudgeName, JudgeResult, JudgeVerdict
 from engine.metrics.llm_judge import Question, compare, from_environment
-from engine.stats.preference import verdict
+from engine.stats.verdict import verdict
 
 TITLE = "LLM judge"
 SUMMARY = "A language model compares the answers of two models."

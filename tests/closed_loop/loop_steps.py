@@ -14,7 +14,6 @@ from engine import child
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.job import Job, State
 from engine.methods import dpo, sft
-from engine.raters.simple import shorter
 from engine.services import projects
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
@@ -22,6 +21,7 @@ from engine.services.models import registry
 from engine.services.preferences import build
 from engine.services.rating import report, rounds
 from engine.services.rating.plans import RoundRecipe
+from engine.simulated_raters.simple import shorter
 from engine.store import jobs as store
 from engine.store import rounds as round_store
 from engine.store.connect import reading, writing

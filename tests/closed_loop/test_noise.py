@@ -6,9 +6,9 @@ from statistics import fmean
 import pytest
 
 from engine.core.actor import LOCAL
-from engine.raters.simple import shorter
 from engine.services.data import datasets
 from engine.services.preferences import build
+from engine.simulated_raters.simple import shorter
 from tests.closed_loop import loop_steps
 
 pytestmark = pytest.mark.train

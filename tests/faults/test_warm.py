@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import warm
+from engine import idle_child
 from engine import worker as worker_module
 from engine.core.actor import LOCAL
 from engine.core.job import State
@@ -241,10 +241,10 @@ def test_warm_child_leaves_after_four_idle_minutes(space, ask, turn_until):
     job = ask()
     pid = turn_until(worker, job.id, over).result.pid
     settle(worker)
-    ahead[0] = warm.STAY_S - 10
+    ahead[0] = idle_child.STAY_S - 10
     worker.poll(time.time())
     assert not gone(pid)
-    ahead[0] = warm.STAY_S + 10
+    ahead[0] = idle_child.STAY_S + 10
     worker.poll(time.time())
     wait_until(lambda: gone(pid))
 

@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.evaluation import RegressionCheck
 from engine.services.loop import stop_rules
-from engine.stats.preference import verdict
+from engine.stats.verdict import verdict
 
 STRONG, EVEN = verdict(70, 30), verdict(200, 205)
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from engine.raters.expert import expert, score
+from engine.simulated_raters.expert import expert, score
 
 ANSWER = "Printing costs 10p a page in black and white."
 WRONG = "Our book club meets on Thursdays."

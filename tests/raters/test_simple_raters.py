@@ -5,7 +5,7 @@ import random
 import pytest
 
 from engine import plugins
-from engine.raters.simple import always_left, coin, longer, shorter
+from engine.simulated_raters.simple import always_left, coin, longer, shorter
 
 RNG = random.Random(0)
 MIRROR = {"left": "right", "right": "left", "tie": "tie", "both_bad": "both_bad"}

@@ -4,7 +4,7 @@ import pytest
 
 from engine import plugins
 from engine.core.errors import UserError
-from engine.raters.rule import stated
+from engine.simulated_raters.rule import stated
 
 
 @pytest.mark.parametrize("name", plugins.names("raters"))

@@ -15,7 +15,7 @@ from engine.services.loop.status import status
 from engine.services.rating import flags, plans, rounds
 from engine.services.rating.plans import RoundRecipe
 from engine.stats.people import RaterScore
-from engine.stats.preference import verdict as weigh
+from engine.stats.verdict import verdict as weigh
 from tests import helpers
 from tests.loop import lines
 from tests.rating import rated, screen

@@ -10,8 +10,8 @@ from engine.services.rating import rounds
 from engine.services.rating.vote_import import VoteImport, add
 from tests import helpers
 from tests.rating.test_vote_import import bare, file_of, whole
-from ui.pages.rating import brought, tab
-from ui.pages.rating.brought import ANSWERS, ROLES, VOTES, HeldFile, Wanted
+from ui.pages.rating import import_panel, tab
+from ui.pages.rating.import_panel import ANSWERS, ROLES, VOTES, HeldFile, Wanted
 
 PLACES = ["report", "kind", "columns", "asked", "answers", *ROLES, "options", "new", "overlap",
           "go", "rows"]  # fmt: skip
@@ -28,7 +28,7 @@ def asked(path, kind=VOTES, roles=(), **values):
     }  # fmt: skip
     named = dict(roles)
     columns = [named.get(role, "") for role in ROLES]
-    return brought.wanted(held(path) if path else None, kind, *given.values(), *columns)
+    return import_panel.wanted(held(path) if path else None, kind, *given.values(), *columns)
 
 
 def named(updates):
@@ -44,7 +44,7 @@ def place(ws):
 def test_dropped_file_of_votes_says_what_was_understood(ws, place, tmp_path):
     rows = whole()
     rows[3]["winner"] = "perhaps"
-    shown = named(brought.dropped(ws, place.id, held(file_of(tmp_path, rows))))
+    shown = named(import_panel.dropped(ws, place.id, held(file_of(tmp_path, rows))))
     assert "48 rows, 47 votes on two answers, 2 named raters" in shown["report"]
     assert "Row 5 has the choice &#x27;perhaps&#x27;." in shown["report"]
     assert shown["left_model"].value == "model_left"
@@ -62,10 +62,10 @@ def test_dropped_file_of_answers_offers_a_round(ws, place, tmp_path):
         json.dumps({"prompt": f"Q{n}?", "answers": [f"a {n}", f"b {n}", f"c {n}"]})
         for n in range(4)
     ))  # fmt: skip
-    shown = named(brought.dropped(ws, place.id, held(path)))
+    shown = named(import_panel.dropped(ws, place.id, held(path)))
     assert (shown["kind"].value, shown["go"].value) == (ANSWERS, "Open the round")
     assert "4 prompts make 8 comparisons" in shown["report"]
-    made = brought.bring(ws, place.id, asked(path, ANSWERS, overlap=2))
+    made = import_panel.bring(ws, place.id, asked(path, ANSWERS, overlap=2))
     one = rounds.get(ws, LOCAL, made)
     assert (one.status, one.plan.overlap) == ("open", 2)
 
@@ -73,32 +73,32 @@ def test_dropped_file_of_answers_offers_a_round(ws, place, tmp_path):
 def test_file_with_other_names_asks_for_its_columns(ws, place, tmp_path):
     rows = [{"frage": "Wo?", "x": "neu", "y": "alt", "wahl": "left"}]
     path = file_of(tmp_path, rows)
-    shown = named(brought.dropped(ws, place.id, held(path)))
+    shown = named(import_panel.dropped(ws, place.id, held(path)))
     assert "no columns of votes that are known" in shown["report"]
     assert (shown["columns"].visible, shown["columns"].open) == (True, True)
     assert [value for _, value in shown["choice"].choices] == ["", "frage", "x", "y", "wahl"]
     assert not shown["go"].visible
     roles = {"prompt": "frage", "left_model": "x", "right_model": "y", "choice": "wahl"}
-    shown = named(brought.look(ws, place.id, asked(path, roles=roles)))
+    shown = named(import_panel.look(ws, place.id, asked(path, roles=roles)))
     assert "1 votes on two answers" in shown["report"]
     assert shown["go"].visible
-    assert brought.bring(ws, place.id, asked(path, roles=roles)) is not None
+    assert import_panel.bring(ws, place.id, asked(path, roles=roles)) is not None
 
 
 def test_file_that_is_none_leaves_the_panel_empty(ws, place, tmp_path):
     path = tmp_path / "x.pdf"
     path.write_bytes(b"%PDF-1.7")
-    shown = named(brought.dropped(ws, place.id, held(path)))
+    shown = named(import_panel.dropped(ws, place.id, held(path)))
     assert "The file is a PDF." in shown["report"]
     assert (shown["go"].visible, shown["columns"].visible) == (False, False)
-    assert named(brought.dropped(ws, place.id, None))["report"] == brought.GUIDE
+    assert named(import_panel.dropped(ws, place.id, None))["report"] == import_panel.GUIDE
     with pytest.raises(UserError, match="No file"):
-        brought.bring(ws, place.id, asked(None))
+        import_panel.bring(ws, place.id, asked(None))
 
 
 @pytest.mark.parametrize("odd", [None, [], {}, 7, "x" * 10_000, [["a"]]])
 def test_whatever_the_browser_sends_becomes_values(odd):
-    found = brought.wanted(None, odd, odd, odd, odd, odd, odd, odd, *[""] * len(ROLES))
+    found = import_panel.wanted(None, odd, odd, odd, odd, odd, odd, odd, *[""] * len(ROLES))
     assert isinstance(found, Wanted)
     assert found.kind == VOTES
     assert 1 <= found.overlap <= 5
@@ -108,7 +108,7 @@ def test_whatever_the_browser_sends_becomes_values(odd):
 def test_text_of_a_file_is_never_markup(ws, place, tmp_path):
     rows = [{**row, "prompt": "<img src=x onerror=alert(1)>", "rater": "<b>r</b>"}
             for row in whole(2)]  # fmt: skip
-    shown = named(brought.dropped(ws, place.id, held(file_of(tmp_path, rows))))
+    shown = named(import_panel.dropped(ws, place.id, held(file_of(tmp_path, rows))))
     assert "<img" not in shown["rows"] + shown["report"]
     assert "<b>r" not in shown["rows"]
 

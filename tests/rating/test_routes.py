@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from engine.core.actor import LOCAL
 from engine.services.rating import invites, rounds
 from engine.services.rating.plans import RoundRecipe
-from engine.store import exports
+from engine.store import pair_exports
 from engine.store import rounds as round_store
 from engine.store import votes as vote_store
 from engine.store.connect import reading, writing
@@ -326,7 +326,7 @@ def test_vote_stores_its_reasons_and_comment(client, ws, one):
     }  # fmt: skip
     assert vote(client, shown, **said).status_code == 200
     with reading(ws.db) as conn:
-        [details] = exports.vote_details(conn, [one.id]).values()
+        [details] = pair_exports.vote_details(conn, [one.id]).values()
     assert details == {name: value for name, value in said.items() if name != "via"}
 
 

@@ -14,7 +14,7 @@ from engine.services.preferences import build, contested
 from engine.services.rating import raters, report, rounds, vote_import
 from engine.services.rating.thresholds import threshold
 from engine.services.rating.vote_import import VoteImport
-from engine.stats.preference import verdict as weigh
+from engine.stats.verdict import verdict as weigh
 from engine.store import rounds as round_store
 from engine.store import votes as vote_store
 from engine.store.connect import reading

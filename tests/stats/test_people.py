@@ -13,7 +13,7 @@ from engine.stats.people import (
     people,
     raters_needed,
 )
-from engine.stats.preference import eyes_of, verdict, votes_for_even
+from engine.stats.verdict import eyes_of, verdict, votes_for_even
 
 
 def votes(rng, raters, prompts, overlap, differ):

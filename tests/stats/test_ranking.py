@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from engine.core.errors import UserError
-from engine.stats.preference import verdict
 from engine.stats.ranking import ranking
 from engine.stats.rated_pairs import RatedPair
+from engine.stats.verdict import verdict
 
 
 def ballots(won, prompts=None):

@@ -2,7 +2,7 @@
 
 from engine.core.examples import Chat, Kind
 from engine.core.parsed import FileRow
-from engine.formats.sides import answers, has_rejected, history, several
+from engine.formats.prompt_and_answer import answers, has_rejected, history, several
 from engine.formats.turns import assistant, chat, place, present, share, system, text, user
 
 TITLE = "Alpaca"

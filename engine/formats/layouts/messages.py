@@ -2,7 +2,7 @@
 
 from engine.core.examples import Chat, Kind
 from engine.core.parsed import FileRow
-from engine.formats.sides import has_rejected
+from engine.formats.prompt_and_answer import has_rejected
 from engine.formats.turns import OPENAI, chat, equipped, is_turns, place, references, share, turns
 
 TITLE = "Chat messages"

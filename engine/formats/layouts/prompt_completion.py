@@ -4,7 +4,7 @@ from typing import Any
 
 from engine.core.examples import Chat, Kind
 from engine.core.parsed import FileRow
-from engine.formats.sides import (
+from engine.formats.prompt_and_answer import (
     answer_to,
     answers,
     has_rejected,

@@ -2,7 +2,7 @@
 
 from engine.core.examples import Chat, Kind
 from engine.core.parsed import FileRow
-from engine.formats.sides import answers, has_rejected, history, label_of, several
+from engine.formats.prompt_and_answer import answers, has_rejected, history, label_of, several
 from engine.formats.turns import assistant, chat, place, references, share, system, text, user
 
 TITLE = "Query and response"

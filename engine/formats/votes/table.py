@@ -16,7 +16,7 @@ from engine.core.given_votes import (
 from engine.core.parsed import BrokenRow, FileRow
 from engine.core.rating import Choice
 from engine.formats.files.loaded_file import NumberedRow
-from engine.formats.sides import label_of
+from engine.formats.prompt_and_answer import label_of
 from engine.formats.votes import cells, columns
 from engine.formats.votes.choices import choice_of
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from engine.checks.parts import asked_of
-from engine.checks.spoken import language
+from engine.checks.row_language import language
 from engine.core.actor import Actor
 from engine.core.examples import Chat, Example, Preference, Prompt, Text, Unpaired, answers_of
 from engine.models.chat import Template

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection
 
 from engine.core.dataset import Dataset
-from engine.store import datasets, evaluations, exports, jobs, models, rounds
+from engine.store import datasets, evaluations, jobs, models, pair_exports, rounds
 
 UseKind = Literal["run", "model", "evaluation", "round", "pairs", "version"]
 
@@ -40,7 +40,7 @@ def uses(conn: Connection, one: Dataset) -> list[Use]:
     ]
     found += [
         Use("pairs", e.id, f"{e.pairs:,} pairs made from votes")
-        for e in exports.list_all(conn, project)
+        for e in pair_exports.list_all(conn, project)
         if e.dataset_id == wanted
     ]
     later = [d for d in datasets.list_all(conn, project) if d.id != wanted and _in(d.origin, one)]

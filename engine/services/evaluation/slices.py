@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
-from engine.checks.spoken import language
+from engine.checks.row_language import language
 from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
 from engine.core.evaluation import EvaluatedRow, Evaluation

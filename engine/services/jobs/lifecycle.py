@@ -13,7 +13,7 @@ from engine.core.recipe import Recipe, RefKind, TrainRecipe
 from engine.methods import allowed, checkpoint
 from engine.services import access
 from engine.services.jobs.enqueue import enqueue
-from engine.store import events, jobs, revisions, rounds, runs
+from engine.store import events, fingerprints, jobs, rounds, runs
 from engine.store.connect import reading, writing
 from engine.trackers import available as trackers
 from engine.workspace import Workspace
@@ -52,7 +52,7 @@ def revision(ws: Workspace, actor: Actor, project_id: str) -> str:
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
-        return revisions.of_jobs(conn, project_id)
+        return fingerprints.of_jobs(conn, project_id)
 
 
 def get(ws: Workspace, actor: Actor, job_id: str) -> Job:

@@ -13,9 +13,9 @@ from engine.services.models import registry
 from engine.services.rating import closed_reports, rounds
 from engine.services.rating.report import Report
 from engine.stats.multiple import holm
-from engine.store import exports, votes
+from engine.store import pair_exports, votes
 from engine.store.connect import reading
-from engine.store.exports import PairExport
+from engine.store.pair_exports import PairExport
 from engine.workspace import Workspace
 
 TAUGHT_BY_EXAMPLES = (None, "sft")
@@ -44,7 +44,7 @@ def history(ws: Workspace, actor: Actor, project_id: str, most_votes: int | None
     if start:
         with reading(ws.db) as conn:
             number_of_votes = sum(total.votes for total in votes.totals(conn, project_id).values())
-            made_of = {one.dataset_id: one for one in exports.list_all(conn, project_id)}
+            made_of = {one.dataset_id: one for one in pair_exports.list_all(conn, project_id)}
         story = _Story(ws, actor, project_id, start, blind, made_of)
         made = [one for one in found if _is_generation(one, start, blind)]
         seen = _allowing_for_all([_generation(story, n, one) for n, one in enumerate(made, 1)])

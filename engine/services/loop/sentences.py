@@ -3,7 +3,7 @@
 from engine.core.model import Model
 from engine.core.rating import same_answer_words, tally_words
 from engine.services.loop.generations import Generation, Tested
-from engine.stats.preference import general_words
+from engine.stats.verdict import general_words
 
 ALPHA = 0.05
 LONGEST_NAME = 60

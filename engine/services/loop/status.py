@@ -11,12 +11,12 @@ from engine.core.rating import Round
 from engine.core.result import EvaluationResult
 from engine.services import access
 from engine.services.rating import rounds
-from engine.store import datasets, exports, jobs, models, votes
+from engine.store import datasets, jobs, models, pair_exports, votes
 from engine.store import evaluations as evaluation_store
 from engine.store import rounds as round_store
 from engine.store.connect import reading
 from engine.store.evaluations import EvaluationRef
-from engine.store.exports import PairExport
+from engine.store.pair_exports import PairExport
 from engine.store.votes import Total
 from engine.workspace import Workspace
 
@@ -79,7 +79,7 @@ def _read(ws: Workspace, actor: Actor, project_id: str) -> Stored:
             [m for m in models.list_all(conn, project_id) if m.kind in ("adapter", "full")],
             evaluation_store.list_all(conn, project_id),
             round_store.list_all(conn, project_id),
-            exports.list_all(conn, project_id),
+            pair_exports.list_all(conn, project_id),
             votes.totals(conn, project_id),
         )
 

@@ -1,6 +1,6 @@
 """When to stop going round: five rules, each a function of the numbers that answers in a sentence.
 
-Rates run from 0 to 1. `Verdict` is that of a closed blind round (engine/stats/preference.py);
+Rates run from 0 to 1. `Verdict` is that of a closed blind round (engine/stats/verdict.py);
 lists of them are in the order of the generations, the newest last.
 """
 

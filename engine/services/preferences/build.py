@@ -25,9 +25,9 @@ from engine.services.preferences.gather import Gathered, gather
 from engine.services.preferences.manifest import PairManifest, Suggestion
 from engine.services.preferences.rules import Rules, Selection, select_pairs
 from engine.services.rating import audit
-from engine.store import exports, votes
+from engine.store import pair_exports, votes
 from engine.store.connect import reading, writing
-from engine.store.exports import PairExport as PairExport
+from engine.store.pair_exports import PairExport as PairExport
 from engine.store.rows import to_json
 from engine.workspace import Workspace
 
@@ -142,7 +142,7 @@ def list_all(ws: Workspace, actor: Actor, project_id: str, of: Rows = "pairs") -
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
-        found = exports.list_all(conn, project_id)
+        found = pair_exports.list_all(conn, project_id)
     return [one for one in found if one.of_ratings == (of == "ratings")]
 
 
@@ -150,7 +150,7 @@ def get(ws: Workspace, actor: Actor, export_id: str) -> PairExport:
     """The export; NotFound otherwise."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        found = exports.get(conn, export_id)
+        found = pair_exports.get(conn, export_id)
     if found is None or not actor.sees(found.project_id):
         raise NotFound(f"There are no pairs {export_id!r}.", "Make the pairs first.")
     return found
@@ -227,10 +227,10 @@ def _once(
         judged = judged._replace(pairs=[])
     page = manifest.manifest(seen.gathered, judged, rules, seen.examples, dataset.sha256)
     with writing(ws.db) as conn:
-        for known in exports.list_all(conn, new.project_id):
+        for known in pair_exports.list_all(conn, new.project_id):
             same = (known.dataset_id, known.watermark, known.rules)
             if same == (new.dataset_id, new.watermark, new.rules):
                 return known
         write_atomic(ws.files / dataset.file / f"{new.id}.json", to_json(page).encode())
-        exports.add(conn, new)
+        pair_exports.add(conn, new)
     return new

@@ -23,7 +23,7 @@ from engine.services.preferences.holdout import Finder, Holdout
 from engine.services.preferences.judgements import Item
 from engine.services.rating import raters
 from engine.services.rating.vote_reading import Judgement, judgement
-from engine.store import exports, flags, rounds, votes
+from engine.store import flags, pair_exports, rounds, votes
 from engine.store.connect import reading
 from engine.store.rows import to_json
 from engine.store.votes import LiveVote
@@ -139,7 +139,7 @@ def _read(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | N
             chosen,
             [pair for one in chosen for pair in rounds.comparisons(conn, one.id)],
             votes.live(conn, ids),
-            exports.vote_details(conn, ids),
+            pair_exports.vote_details(conn, ids),
             _flags(conn, ids),
             {(round_id, rater) for round_id in ids for rater in raters.paused(conn, round_id)},
         )

@@ -15,7 +15,7 @@ from engine.services.models import registry
 from engine.services.preferences import build
 from engine.services.preferences.manifest import PairManifest
 from engine.store.connect import reading
-from engine.store.exports import PairExport, list_all
+from engine.store.pair_exports import PairExport, list_all
 from engine.workspace import Workspace
 
 

@@ -11,7 +11,7 @@ from engine.core.actor import Actor, Role
 from engine.services import access
 from engine.services.rating import report
 from engine.services.rating.report import Report
-from engine.store import revisions
+from engine.store import fingerprints
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
@@ -26,7 +26,7 @@ def get(ws: Workspace, actor: Actor, round_id: str) -> Report:
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         closed = access.rating_round(conn, actor, round_id).status == "closed"
-        revision = revisions.of_closed_round(conn, round_id) if closed else ""
+        revision = fingerprints.of_closed_round(conn, round_id) if closed else ""
     key = (ws.settings.database_url, round_id, revision)
     with _lock:
         if closed and key in _known:

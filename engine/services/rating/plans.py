@@ -14,7 +14,7 @@ from engine.stats.bias import SIDE_ALPHA
 from engine.stats.people import DIFFER, FEWEST_RATERS, raters_needed
 from engine.stats.power import detectable, wins_needed
 from engine.stats.power import plan as needed
-from engine.stats.preference import votes_for_even
+from engine.stats.verdict import votes_for_even
 
 ALPHA = 0.05
 SURE = 0.65  # the win rate that a reader is told the cost of

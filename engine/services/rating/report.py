@@ -14,8 +14,8 @@ from engine.services.rating.tallies import Live
 from engine.stats.agreement import Agreement, agreement
 from engine.stats.bias import PositionBias, position_bias, position_of
 from engine.stats.lengths import LengthControlled, LongerChosen, length_controlled, longer_chosen
-from engine.stats.preference import EVEN
 from engine.stats.rated_pairs import RatedPair, counted, hash_order_score
+from engine.stats.verdict import EVEN
 from engine.store import flags, rounds, votes
 from engine.store.connect import reading
 from engine.workspace import Workspace

@@ -21,9 +21,9 @@ from engine.services.rating import raters
 from engine.services.rating.vote_reading import VoteOutcome, outcome
 from engine.stats.betting import evidence_by_prompt
 from engine.stats.people import RaterScore
-from engine.stats.preference import eyes_of
-from engine.stats.preference import verdict as weigh
 from engine.stats.sequential import Evidence
+from engine.stats.verdict import eyes_of
+from engine.stats.verdict import verdict as weigh
 from engine.store import audit, reviews, rounds, votes
 from engine.store.reviews import DeletedVotes
 from engine.store.votes import LiveVote

@@ -24,8 +24,8 @@ from engine.core.parsed import BrokenRow
 from engine.core.rating import Purpose, RoundOrigin
 from engine.formats.votes.read import FAMILY, load, read_votes
 from engine.services import access
-from engine.services.rating import brought
-from engine.services.rating.brought import BroughtRound, ImportSource
+from engine.services.rating import imported_rounds
+from engine.services.rating.imported_rounds import BroughtRound, ImportSource
 from engine.services.rating.named_models import UNNAMED, NamedModels
 from engine.services.rating.thresholds import Threshold, threshold
 from engine.store import projects, rounds, votes
@@ -244,8 +244,8 @@ def _source(
 def _rounds(taken: _Taken, source: ImportSource, named: NamedModels) -> list[BroughtRound]:
     rated = source._replace(origin=source.origin.model_copy(update={"kind": "ratings"}))
     return [
-        *brought.of_votes(taken.file.votes, source, named),
-        *brought.of_ratings(taken.ratings, rated, named),
+        *imported_rounds.of_votes(taken.file.votes, source, named),
+        *imported_rounds.of_ratings(taken.ratings, rated, named),
     ]
 
 
@@ -254,7 +254,7 @@ def _seen(taken: _Taken, how: VoteImport, named: NamedModels) -> VotePreview:
     given: list[GivenVote | GivenRating]
     given = [*file.votes, *(each for each, _ in taken.ratings)]
     models = _models(taken)
-    number = brought.pairs_of_models(file.votes)
+    number = imported_rounds.pairs_of_models(file.votes)
     number += len({each.answer.model for each, _ in taken.ratings})
     if number > MOST_ROUNDS:
         raise UserError(
@@ -277,7 +277,7 @@ def _seen(taken: _Taken, how: VoteImport, named: NamedModels) -> VotePreview:
         rows=file.rows,
         votes=len(file.votes),
         ratings=len(taken.ratings),
-        repeats=brought.repeated(given),
+        repeats=imported_rounds.repeated(given),
         textless=textless,
         undecided=taken.undecided,
         skipped=dict(Counter(each.reason for each in file.skipped)),

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from engine.advice import fit, memory
 from engine.advice import machine as machines
-from engine.advice import memory, verdict
 from engine.advice import time as advice_time
 from engine.advice.machine import Machine
 from engine.advice.memory import TrainingPlan
@@ -213,7 +213,7 @@ def _preflight(
     raw = advice_time.seconds(work, speed, asked.recipe.KIND)
     seconds = Seconds(*(learned * each for each in raw))
     parts = memory.parts(asked.size, asked.plan)
-    judged = verdict.assess(sum(parts.values()), asked.machine)
+    judged = fit.assess(sum(parts.values()), asked.machine)
     proposal, hint = _smaller(asked) if judged.verdict == "impossible" else (Proposal(), ())
     return Preflight(
         memory=parts,
@@ -227,9 +227,7 @@ def _preflight(
         verdict="impossible" if refusal else judged.verdict,
         reasons=((refusal,) if refusal else ()) + judged.reasons + hint,
         proposal=proposal,
-        settings=verdict.settings(
-            asked.size, asked.plan, asked.lengths.whole, work.steps, asked.rows
-        ),
+        settings=fit.settings(asked.size, asked.plan, asked.lengths.whole, work.steps, asked.rows),
         source=speed.source,
         uncorrected_s=raw.likely,
         refused=refusal is not None,
@@ -240,15 +238,15 @@ def _smaller(asked: _Inputs) -> tuple[Proposal, tuple[str, ...]]:
     """Changes that would fit, and where there are none, the model that would."""
     qlora = find_spec("bitsandbytes") is not None
     usable = asked.machine.usable
-    for most in (int(verdict.TIGHT * usable), usable):
-        plan = verdict.smaller(asked.size, asked.plan, most, qlora)
+    for most in (int(fit.TIGHT * usable), usable):
+        plan = fit.smaller(asked.size, asked.plan, most, qlora)
         if plan:
             kept = _positive(asked.recipe.trl, "gradient_accumulation_steps", 1)
-            found = verdict.changes(asked.plan, plan, kept)
+            found = fit.changes(asked.plan, plan, kept)
             if "trl" in found:
                 found["trl"] = {**asked.recipe.trl, **found["trl"]}
             return found, ()
-    most_weights = in_words(verdict.largest(asked.plan, usable, qlora))
+    most_weights = in_words(fit.largest(asked.plan, usable, qlora))
     return Proposal(), (
         f"The largest model that can be trained here has about {most_weights} weights.",
     )

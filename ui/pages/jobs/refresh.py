@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypedDict
 import gradio as gr
 
 from engine.core.job import Job, State
-from engine.services.jobs import compare, lifecycle, listing, queue
-from engine.services.jobs.queue import Waiting
+from engine.services.jobs import compare, lifecycle, listing, waiting
+from engine.services.jobs.waiting import Waiting
 from engine.workspace import Workspace
 from ui.components import names, refresh
 from ui.components.follow import Track
@@ -169,7 +169,7 @@ def read_parts(
     read = [one for one in found if not one.over or one.id == job.id or one in compared]
     seen = refresh.reading(ws, view, read)
     seen = replace(seen, shown=job.id, live=any(not one.over for one in found))
-    waits = {one.job_id: one for one in queue.queue(ws, who(ws))} if seen.live else {}
+    waits = {one.job_id: one for one in waiting.queue(ws, who(ws))} if seen.live else {}
     listed = matching(ws, project, found, asked)
     cards = render.cards(listed, job.id, waits, seen.tracks) if listed else NO_MATCH
     values: JobsValues = {

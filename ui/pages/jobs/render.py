@@ -17,7 +17,7 @@ from engine.core.result import (
 )
 from engine.services.evaluation.metrics import title as metric_title
 from engine.services.jobs import kinds
-from engine.services.jobs.queue import Waiting
+from engine.services.jobs.waiting import Waiting
 from ui.components import choice_cards, markup
 from ui.components.follow import Track
 from ui.pages.jobs.numbers import numbers, took

@@ -16,7 +16,7 @@ from engine.workspace import Workspace
 from ui.components import loop_words, markup
 from ui.components.page import NavigationTarget, Page
 from ui.components.refresh import Refresher, mark, shown, text_or_hidden
-from ui.pages.rating import brought, raters, start
+from ui.pages.rating import import_panel, raters, start
 from ui.pages.rating.refresh import RatingValues, RatingView, latest, read
 from ui.web.errors import shows_errors
 from ui.web.session import who
@@ -67,7 +67,7 @@ def build(ws: Workspace, page: Page) -> None:
     with gr.Accordion("Start a round", open=False, elem_id="rate-new-box") as box:
         panel, power = start.build()
     with gr.Accordion("Import votes or answers from a file", open=False, elem_id="rate-bring-box"):
-        file_panel = brought.build()
+        file_panel = import_panel.build()
     with gr.Column(visible=False) as body:
         about = gr.HTML("")
         surface = gr.HTML("", elem_id="rate-surface")
@@ -93,7 +93,7 @@ def build(ws: Workspace, page: Page) -> None:
     ask.click(lambda: gr.Row(visible=True), None, sure, **markup.QUIET)
     no.click(lambda: gr.Row(visible=False), None, sure, **markup.QUIET)
     _wire_panel(ws, page, panel, power)
-    brought.wire(ws, page, file_panel)
+    import_panel.wire(ws, page, file_panel)
     _wire(ws, page, view, parts, {"go": panel.go, "make": make, "yes": yes}, panel)
     _wire_file(ws, page, view, parts, file_panel)
 
@@ -243,7 +243,7 @@ def _offered(
 
 
 def _wire_file(
-    ws: Workspace, page: Page, view: gr.State, parts: RatingParts, panel: brought.FilePanel
+    ws: Workspace, page: Page, view: gr.State, parts: RatingParts, panel: import_panel.FilePanel
 ) -> None:
     acts = partial(shows_errors(_act), ws)
     busy = {**markup.RAW, "show_progress": "full", "show_progress_on": panel.report}
@@ -265,7 +265,7 @@ def _name_chosen(done: Any, view: gr.State, which: gr.Dropdown) -> None:
 def _bring(
     ws: Workspace, seen: RatingView, project: str | None, *values: Any
 ) -> tuple[RatingView, str | None]:
-    return seen, brought.bring(ws, project, brought.wanted(*values)) or seen.round_id
+    return seen, import_panel.bring(ws, project, import_panel.wanted(*values)) or seen.round_id
 
 
 def _revision(ws: Workspace, project: str | None) -> Hashable:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from engine.core.rating import Choice
-from engine.raters.simple import shorter
+from engine.simulated_raters.simple import shorter
 
 BAD_BELOW = 0.5  # wrong answers share a quarter of their words with a right one by chance
 TIE_WITHIN = 0.05

@@ -10,7 +10,7 @@ from engine.services.jobs import lifecycle, listing
 from engine.services.loop import champion
 from engine.services.preferences import build
 from engine.services.rating import raters, rounds
-from engine.store import revisions
+from engine.store import fingerprints
 from engine.store.connect import reading
 from tests import helpers
 from tests.loop import lines
@@ -79,4 +79,4 @@ def test_closed_round_revision_changes_with_a_paused_rater_and_a_deleted_one(ws,
 
 def of_round(ws, one):
     with reading(ws.db) as conn:
-        return revisions.of_closed_round(conn, one.id)
+        return fingerprints.of_closed_round(conn, one.id)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.advice import machine, verdict
+from engine.advice import fit, machine
 from engine.advice.machine import Machine
 from engine.advice.memory import TrainingPlan, parts
 from engine.advice.size import of_number
@@ -16,7 +16,7 @@ def taken(size, plan):
 
 
 def test_all_weights_of_seven_billion_do_not_fit_in_16_gb_and_the_numbers_say_so():
-    judged = verdict.assess(
+    judged = fit.assess(
         taken(SEVEN, TrainingPlan("sft", "full", 8, 512)), Machine(16 * GB, 16 * GB)
     )
     assert judged.verdict == "impossible"
@@ -25,37 +25,37 @@ def test_all_weights_of_seven_billion_do_not_fit_in_16_gb_and_the_numbers_say_so
 
 def test_proposal_fits_and_keeps_what_an_update_learns_from():
     plan = TrainingPlan("sft", "full", 8, 512)
-    found = verdict.smaller(SEVEN, plan, 14 * GB, qlora=True)
+    found = fit.smaller(SEVEN, plan, 14 * GB, qlora=True)
     assert taken(SEVEN, found) <= 14 * GB
-    changes = verdict.changes(plan, found)
+    changes = fit.changes(plan, found)
     assert changes["tuning"] == "qlora"
     rows = changes.get("per_device_train_batch_size", 8)
     assert rows * changes.get("trl", {}).get("gradient_accumulation_steps", 1) == 8
 
 
 def test_four_bits_are_not_proposed_where_they_cannot_be_had():
-    assert verdict.smaller(SEVEN, TrainingPlan("sft", "full", 8, 512), 14 * GB, qlora=False) is None
+    assert fit.smaller(SEVEN, TrainingPlan("sft", "full", 8, 512), 14 * GB, qlora=False) is None
 
 
 def test_mildest_change_comes_first():
     small = of_number(135e6)
     plan = TrainingPlan("sft", "lora", 64, 512)
-    found = verdict.smaller(small, plan, taken(small, plan) - 1, qlora=True)
+    found = fit.smaller(small, plan, taken(small, plan) - 1, qlora=True)
     assert found == plan._replace(batch=32)
 
 
 def test_verdict_names_the_largest_model_that_would_fit_where_nothing_helps():
     plan = TrainingPlan("sft", "full", 8, 512)
-    most = verdict.largest(plan, 14 * GB, qlora=True)
-    assert verdict.smaller(of_number(most * 0.9), plan, 14 * GB, qlora=True)
-    assert verdict.smaller(of_number(most * 1.3), plan, 14 * GB, qlora=True) is None
+    most = fit.largest(plan, 14 * GB, qlora=True)
+    assert fit.smaller(of_number(most * 0.9), plan, 14 * GB, qlora=True)
+    assert fit.smaller(of_number(most * 1.3), plan, 14 * GB, qlora=True) is None
 
 
 @pytest.mark.parametrize(
     ("needed", "free", "expected"), [(2, 16, "ok"), (13, 16, "tight"), (8, 4, "tight")]
 )
 def test_verdict_gives_the_reason_where_memory_is_tight(needed, free, expected):
-    judged = verdict.assess(needed * GB, Machine(16 * GB, free * GB))
+    judged = fit.assess(needed * GB, Machine(16 * GB, free * GB))
     assert judged.verdict == expected
     assert bool(judged.reasons) == (expected == "tight")
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
 from engine.core.errors import UserError
-from engine.stats.preference import bonett_price, verdict
+from engine.stats.verdict import bonett_price, verdict
 
 count = st.integers(0, 200)
 
