@@ -86,9 +86,10 @@ def test_loop_closes_and_follows_its_raters(space, go_round):
     project, job = go_round("shorter")
     assert job.state is State.DONE, job.error
     report = job.result.report
-    assert report["decision"] == "better"
-    assert report["low"] > 0.5
-    assert report["pairs"] >= 20
+    assert report is not None
+    assert report.decision == "better"
+    assert report.low > 0.5
+    assert report.pairs >= 20
     assert (space.files / "jobs" / job.id / "report.md").read_text().startswith("# The loop")
 
     states = {step.name: step.state for step in status(space, LOCAL, project.id).steps}
