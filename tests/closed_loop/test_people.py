@@ -26,6 +26,7 @@ from engine.services.jobs import lifecycle
 from engine.services.people import accounts, sign_in
 from engine.services.preferences import build, export
 from engine.services.rating import invites, report, rounds
+from engine.store import invites as stored_invites
 from engine.store import votes
 from engine.store.connect import reading
 from tests.closed_loop import loop_steps
@@ -99,7 +100,8 @@ def people(lap, owner, server):
     owner.on("click", "rate-invite-make")
     browser = visitor(server.url)
     assert browser.get(owner["rate-invite-link"]).status_code == 200
-    invite = invites.list_all(lap.ws, LOCAL, lap.project)[0]
+    with reading(lap.ws.db) as conn:
+        invite = stored_invites.list_all(conn, lap.project)[0]
     yield [*found, Person(NAMES[2], browser, invites.rater_of(invite))]
     for each in (*found, browser):
         getattr(each, "browser", each).close()

@@ -50,17 +50,19 @@ def test_operator_can_pass_more():
 
 
 @pytest.fixture
-def planted(monkeypatch):
-    for name, value in SECRETS.items():
-        monkeypatch.setenv(name, value)
+def planted():
+    """The environments that processes are started with; the database is dropped by a real one."""
     started = []
 
     def start(*command, **options):
         started.append(options["env"])
         raise OSError("not here")
 
-    monkeypatch.setattr(subprocess, "Popen", start)
-    return started
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SECRETS.items():
+            patch.setenv(name, value)
+        patch.setattr(subprocess, "Popen", start)
+        yield started
 
 
 def test_worker_starts_a_job_without_the_secrets_of_the_server(ws, tmp_path, planted):
