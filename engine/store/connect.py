@@ -7,8 +7,10 @@ journal with synchronous=EXTRA. NORMAL is never used: it may lose the last commi
 What a database can't do for a while (locked, full, gone) is Unavailable: nothing was saved.
 """
 
+import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,6 +89,10 @@ def _stay(db: Engine, file: Path) -> None:
     SQLite would make an empty file for a new connection, and write on in a file that was deleted.
     """
     about = file.stat()
+    if hasattr(os, "O_PATH"):
+        # while somebody holds it no other file gets its number; closing such a descriptor ends
+        # none of the locks that SQLite holds
+        weakref.finalize(db, os.close, os.open(file, os.O_PATH))
     db.update_execution_options(file=(file, (about.st_dev, about.st_ino)))
     event.listen(db, "do_connect", lambda *_: _check_there(db))
 
