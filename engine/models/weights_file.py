@@ -48,17 +48,6 @@ def check(path: Path) -> None:
         raise _broken(path, "it is not whole")
 
 
-def fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and contents of all weights in a folder, in the order of names."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            digest.update(
-                f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode()
-            )
-    return digest.hexdigest()
-
-
 def sampled(folder: Path) -> str:
     """A fingerprint of a folder's weights in milliseconds, empty without any.
 
