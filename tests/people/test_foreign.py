@@ -19,6 +19,7 @@ from engine.core.rating import VoteRequest
 from engine.services import projects
 from engine.services.data import datasets, staging
 from engine.services.data.datasets import Reading
+from engine.services.data.prepared import CheckedRows
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
 from engine.services.loop.next_step import LoopGoal
@@ -34,12 +35,14 @@ OF_NO_PROJECT = {
     "backups.make": "the whole database, for owners",
     "models.import_folder.import_base": "a base for every project, for owners",
     "models.registry.add_base": "a base for every project, for owners",
+    "models.registry.default_is_known": "a base of every project",
+    "models.registry.default_model": "a base of every project",
     "models.registry.ensure_default": "a base for every project",
     "projects.create": "a project of their own",
     "data.staging.stage": "a file in hand",
     "loop.demo.start": "a project of their own",
     "jobs.lifecycle.worker_alive": "whether anything works at all",
-    "evaluation.benchmarks.bring": "task files in hand",
+    "evaluation.benchmarks.import_tasks": "task files in hand",
     "people.accounts.add": "accounts, for owners of the server",
     "people.accounts.find_by_name": "accounts, for owners of the server",
     "people.accounts.change": "accounts, for owners of the server",
@@ -49,9 +52,9 @@ OF_NO_PROJECT = {
     "people.accounts.new_link": "accounts, for owners of the server",
     "people.accounts.reopen": "accounts, for owners of the server",
     "rating.audit.refused": "writes a refusal down and tells nothing",
-    "rating.audit.looking": "writes a refusal down and tells nothing",
-    "rating.audit.voting": "writes a refusal down and tells nothing",
-    "rating.audit.entering": "writes a refusal down and tells nothing",
+    "rating.audit.record_refused_look": "writes a refusal down and tells nothing",
+    "rating.audit.record_refused_vote": "writes a refusal down and tells nothing",
+    "rating.audit.record_foreign_round": "writes a refusal down and tells nothing",
 }
 
 
@@ -112,6 +115,9 @@ def theirs(ws, tmp_path):
         "values": {"models": [tuned.id], "tasks": ["arc_easy"]}, "examples": parsed.examples,
         RoundRecipe: RoundRecipe(model=tuned.id, dataset=again.id),
         "goal": LoopGoal(tuned.id, 0.0), "how": Reading(), "overlap": {one.id: 1}, "worker": True,
+        "places": range(len(row)), "sides": ["train"] * len(row), "splits": ["train"] * len(row),
+        "file": secret,
+        "checked": CheckedRows(layout="x", kind="sft", rows=44, sha256="0" * 64, findings=()),
         "upload_id": staging.stage(ws, LOCAL, secret, secret.name),
     }  # fmt: skip
 

@@ -95,8 +95,9 @@ def store_version(
 ) -> Dataset:
     """The rows at these places of version `one` as the next version, each on the side named.
 
-    UserError when a side that had rows would have none.
+    NotFound for a version of another project, UserError when a side that had rows would have none.
     """
+    one = datasets.get(ws, actor, one.id)  # asks who may see it, before anything is read
     datasets.refuse_empty_side(datasets.splits_of(ws, one), sides, one.label)
     rows = datasets.row_file(ws, one)
     with datasets.scratch(ws) as aside:
