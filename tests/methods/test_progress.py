@@ -64,7 +64,7 @@ def test_score_is_better_higher_and_the_last_state_counts_where_asked(ctx):
 @pytest.mark.parametrize("name", ["loss", "eval_loss", "grad_norm"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_loss_that_is_not_finite_stops_the_training_and_names_the_step(ctx, name, value):
-    with pytest.raises(UserError, match=f"broke at step 7: its {name} is"):
+    with pytest.raises(UserError, match=f"failed at step 7: its {name} is"):
         Watch(ctx).logs(7, {name: value})
 
 

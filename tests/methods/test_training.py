@@ -194,7 +194,7 @@ def test_loss_of_nan_stops_the_training(held_out, tiny_model, tmp_path):
     weights["model.norm.weight"][0] = float("nan")
     save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
     ctx = MemoryContext(tmp_path / "job", base, chats(8), held_out)
-    with pytest.raises(UserError, match=r"broke at step \d: its (eval_)?loss is nan") as caught:
+    with pytest.raises(UserError, match=r"failed at step \d: its (eval_)?loss is nan") as caught:
         sft.run(recipe(sft), ctx)
     assert "learning_rate" in caught.value.fix
     assert files(ctx.folder) == []
