@@ -38,7 +38,7 @@ RETIRED = {
     "said": 42,
     "shelf": 4,
     "standing": 0,
-    "told": 5,
+    "told": 0,
     "variety": 0,
     "wishes": 0,
 }

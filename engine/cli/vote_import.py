@@ -74,12 +74,12 @@ def add(
         else:
             made = vote_import.add(ws, LOCAL, chosen, file, file.name, how)
             seen = made.seen
-            show(made, _told(made), as_json)
+            show(made, _as_text(made), as_json)
         for line in vote_import.first_reasons(seen.broken[:MOST_LISTED]):
             say(line)
 
 
-def _told(made: ImportedVotes) -> str:
+def _as_text(made: ImportedVotes) -> str:
     lines = [f"{each.id}  {each.votes} votes  {each.name}" for each in made.rounds]
     return "\n".join([*vote_import.sentences(made.seen), *lines])
 

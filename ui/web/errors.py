@@ -17,9 +17,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger("tuneloop.ui")
-TOLD_S = 3600.0  # how long the traceback of a place is not written again
+WRITTEN_S = 3600.0  # how long the traceback of a place is not written again
 MOST_PLACES = 200
-_told: dict[tuple[type[Exception], str, int], float] = {}
+_written: dict[tuple[type[Exception], str, int], float] = {}
 BUG = "Something went wrong in the program; the log has the details."
 
 
@@ -61,10 +61,10 @@ def _log(error: Exception) -> None:
     at = traceback.extract_tb(error.__traceback__)[-1]
     place = (type(error), at.filename, at.lineno or 0)
     now = time.monotonic()
-    if now - _told.get(place, -TOLD_S) < TOLD_S:
+    if now - _written.get(place, -WRITTEN_S) < WRITTEN_S:
         log.error("a handler failed again: %s at %s:%s", *(place[0].__name__, *place[1:]))
         return
-    if len(_told) >= MOST_PLACES:
-        _told.clear()
-    _told[place] = now
+    if len(_written) >= MOST_PLACES:
+        _written.clear()
+    _written[place] = now
     log.error("a handler failed", exc_info=error)

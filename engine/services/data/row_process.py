@@ -57,8 +57,8 @@ def run(task: RowTask[Answer], file: Path, name: str) -> Answer:
     if isolated.is_small(file):
         return task.run()
     kind = type(task).__name__
-    told = _ask({"task": kind, "fields": task.model_dump(mode="json"), **_limits()}, name)
-    made: Answer = _answers(TASKS[kind]).validate_json(told)
+    answered = _ask({"task": kind, "fields": task.model_dump(mode="json"), **_limits()}, name)
+    made: Answer = _answers(TASKS[kind]).validate_json(answered)
     return made
 
 

@@ -271,7 +271,7 @@ def _votes(ws: Workspace, project: str, asked: Wanted, *, guess: bool) -> list[A
     table = seen.mapping is not None
     used = seen.mapping.columns if guess and seen.mapping else None
     return _updates(
-        report=_told(seen),
+        report=_votes_report(seen),
         asked=asked,
         columns=seen.columns if table else (),
         used=used,
@@ -286,7 +286,7 @@ def _answers(ws: Workspace, project: str, asked: Wanted) -> list[Any]:
     path, name = Path(asked.held.path), asked.held.name
     seen = existing_answers.preview(ws, who(ws), project, path, name, _answer_columns(asked))
     return _updates(
-        report=_told_of_answers(seen),
+        report=_answers_report(seen),
         asked=asked,
         columns=seen.columns,
         used=None,
@@ -389,7 +389,7 @@ def _column(label: str, name: str) -> gr.Dropdown:
                        elem_id=name)  # fmt: skip
 
 
-def _told(seen: VotePreview) -> str:
+def _votes_report(seen: VotePreview) -> str:
     first, *others = vote_import.sentences(seen)
     listed = [each for each in others if each != vote_import.refused_words(seen.refused)]
     lines = "".join(f"<li>{escape(each)}</li>" for each in listed)
@@ -398,7 +398,7 @@ def _told(seen: VotePreview) -> str:
     return markup.notice(first, "warn" if doubtful else "good") + f"<ul>{lines}</ul>" + refused
 
 
-def _told_of_answers(seen: AnswerPreview) -> str:
+def _answers_report(seen: AnswerPreview) -> str:
     models = f", of {', '.join(seen.models[:6])}" if seen.models else ", without names of models"
     said = f"{seen.prompts:,} prompts make {seen.comparisons:,} comparisons{models}."
     refused = _flaws(vote_import.first_reasons(seen.broken), seen.refused)

@@ -167,17 +167,17 @@ def outcome(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
 
 def _brought(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
     """Votes of a file: their verdict where there may be one, else their counts."""
-    told = report.report(ws, who(ws), one.id)
+    full_report = report.report(ws, who(ws), one.id)
     called = names.of_models(ws, project)
     arms = (called.get(one.arm_new, names.GONE), called.get(one.arm_base, names.GONE))
-    if told.verdict:
+    if full_report.verdict:
         left_out = rounds.left_out(ws, who(ws), one.id)
-        found = results.verdict(told.verdict, told.tally, arms, left_out)
+        found = results.verdict(full_report.verdict, shown.tally, arms, left_out)
     else:
         doubt = "" if one.mode == "single" or one.states_sides else report.NOT_BLIND
         found = markup.notice(doubt, "warn") if doubt else ""
-        found += results.collecting(one, told.tally, far, arms)
-    return found + results.beside(told)
+        found += results.collecting(one, full_report.tally, far, arms)
+    return found + results.beside(full_report)
 
 
 def latest(ws: Workspace, project: str, one: Round) -> PairExport | None:
