@@ -172,7 +172,7 @@ def _brought(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str
     arms = (called.get(one.arm_new, names.GONE), called.get(one.arm_base, names.GONE))
     if full_report.verdict:
         left_out = rounds.left_out(ws, who(ws), one.id)
-        found = results.verdict(full_report.verdict, shown.tally, arms, left_out)
+        found = results.verdict(full_report.verdict, full_report.tally, arms, left_out)
     else:
         doubt = "" if one.mode == "single" or one.states_sides else report.NOT_BLIND
         found = markup.notice(doubt, "warn") if doubt else ""
