@@ -65,7 +65,8 @@ def test_loop_is_walked_by_hand(walk, server):
     page.wait_for_timeout(1200)
     walk.train("dpo", "From votes", "0.002")
 
-    walk.start_round("Blind test of two models")
+    # the letters' model forgets much; its evaluation may be done by now, or still run
+    walk.start_round("Blind test of two models", anyway=True)
     assert walk.rate_all() > 0
     walk.click("rate-close")
     walk.click("rate-close-yes")

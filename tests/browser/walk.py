@@ -62,7 +62,8 @@ class Walk:
         self.page.locator(where).first.scroll_into_view_if_needed()
         assert self.page.evaluate(UNDER_POINTER, where)
 
-    def start_round(self, purpose):
+    def start_round(self, purpose, *, anyway=False):
+        """Start a round; with `anyway` also of a model that lost something, once that is known."""
         self.tab("Rating")
         # what the page finds opens the panel or leaves it closed: a click before would undo that
         found = self.page.get_by_text("No round yet").or_(self.page.locator("#rate-round"))
@@ -71,6 +72,9 @@ class Walk:
         if not self.page.locator("#rate-start").is_visible():
             self.page.get_by_text("Start a round").first.click()
         self.page.get_by_label(purpose).check()
+        if anyway:
+            self.page.get_by_text("More options").locator("visible=true").first.click()
+            self.page.locator("#rate-anyway input").check()
         self.page.wait_for_timeout(1200)
         self.click("rate-start")
 
