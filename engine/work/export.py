@@ -1,6 +1,5 @@
 """An export: a model as files of another program, certified by that program's own answers."""
 
-import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from engine.core.result import ExportResult
 from engine.exporters import certificate
 from engine.exporters.certificate import ModelAnswer
 from engine.exporters.source import Source
+from engine.files import sha256_of_file
 from engine.models.chat import Template
 from engine.work import answerers
 
@@ -181,7 +181,5 @@ def _files(folder: Path) -> tuple[ExportedFile, ...]:
 
 
 def _file(folder: Path, path: Path) -> ExportedFile:
-    with path.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
     name = path.relative_to(folder).as_posix()
-    return ExportedFile(name=name, bytes=path.stat().st_size, sha256=digest)
+    return ExportedFile(name=name, bytes=path.stat().st_size, sha256=sha256_of_file(path))

@@ -32,7 +32,7 @@ from pydantic import BaseModel
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset, Split
 from engine.core.errors import NotFound
-from engine.files import move_whole, write_atomic
+from engine.files import move_whole, sha256_of_file, write_atomic
 from engine.formats.split import Families, hold_out
 from engine.services.data import datasets, prepared, row_process
 from engine.services.data.prepared import (
@@ -241,9 +241,9 @@ def _root(ws: Workspace) -> Path:
 def _hash(path: Path, name: str) -> str:
     if not path.is_file():
         raise NotFound(f"There is no file {name!r}.", "Drop it again.")
-    with path.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
-    return hashlib.sha256(f"{content} {name}".encode(errors="replace")).hexdigest()[:32]
+    return hashlib.sha256(f"{sha256_of_file(path)} {name}".encode(errors="replace")).hexdigest()[
+        :32
+    ]
 
 
 def _key(how: Reading, fixes: Sequence[str] = ()) -> str:

@@ -4,7 +4,6 @@ Each prompt gives its answers in a chain, first and second, second and third; wh
 two models, an answer of each. What is shown and left out follows the rules of every round.
 """
 
-import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from engine.core.errors import NotFound, UserError
 from engine.core.examples import Message
 from engine.core.parsed import BrokenRow
 from engine.core.rating import Candidate, Round, RoundOrigin, RoundPlan
+from engine.files import sha256_of_file
 from engine.formats.votes.answers import GivenAnswers, read_answers
 from engine.services import access
 from engine.services.evaluation import gate
@@ -254,5 +254,4 @@ def _plan(
 def _sha256(path: Path) -> str:
     if not path.is_file():
         raise NotFound(f"There is no file {path.name!r}.", "Check the path.")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of_file(path)

@@ -7,7 +7,6 @@ loop reads it as a test of its own only where it was brought in as a test and bo
 of the project. The same file twice is refused by its hash.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.given_votes import GivenRating, GivenVote, VoteFile, VoteMapping
 from engine.core.parsed import BrokenRow
 from engine.core.rating import Purpose, RoundOrigin
+from engine.files import sha256_of_file
 from engine.formats.votes.read import FAMILY, load, read_votes
 from engine.services import access
 from engine.services.rating import imported_rounds
@@ -374,8 +374,7 @@ def _refuse_again(conn: Connection, project_id: str, sha256: str, name: str) -> 
 def _sha256(path: Path, name: str) -> str:
     if not path.is_file():
         raise NotFound(f"There is no file {name!r}.", "Check the path.")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of_file(path)
 
 
 def sentences(seen: VotePreview) -> list[str]:
