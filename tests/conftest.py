@@ -48,6 +48,12 @@ CHROMIUM_ARGS = [
 ]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names bytes by their argument: a gzip holds the second it was made in, and two test workers
+    must collect the same names."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that the environment names as TUNELOOP_HOME."""

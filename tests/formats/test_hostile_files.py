@@ -52,6 +52,7 @@ def test_gzip_of_many_members_is_read_in_one_pass():
 @pytest.mark.parametrize(
     ("data", "problem"),
     [(gzip.compress(ROW)[:-9], "incomplete"), (gzip.compress(ROW) + b"junk", "damaged")],
+    ids=["incomplete", "damaged"],
 )
 def test_broken_gzip_is_told_in_a_sentence(data, problem):
     with pytest.raises(UserError, match=problem):
