@@ -13,8 +13,8 @@ from engine.core.actor import LOCAL
 from engine.core.job import Job
 from engine.core.recipe import Recipe
 from engine.core.result import BenchmarkResult
+from engine.jobs.harness import names
 from engine.services.evaluation import benchmarks
-from engine.work.harness import names
 
 BENCHMARK: type[Recipe] = plugins.load("jobs", "benchmark").Recipe
 FOLDER = click.Path(path_type=Path)

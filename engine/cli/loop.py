@@ -10,7 +10,7 @@ from engine.core.actor import LOCAL
 from engine.core.project import NextAction, Step, StepName
 from engine.core.result import DemoResult, LoopResult
 from engine.orchestrate.demo_report import as_markdown
-from engine.services.loop import auto as loops
+from engine.services.loop import auto_loop as loops
 from engine.services.loop import champion
 from engine.services.loop import demo as demos
 from engine.services.loop.history import history as line_of

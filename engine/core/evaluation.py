@@ -86,8 +86,12 @@ class GainDecision(StrEnum):
     TOO_FEW = "too_few"  # rows to tell
 
 
-def decide(low: float, high: float, p: float, n: int, level: float = 0.95) -> GainDecision:
-    """The decision of a paired test: a winner where p and the interval both show one."""
+def gain_decision(low: float, high: float, p: float, n: int, level: float = 0.95) -> GainDecision:
+    """The decision of a paired test on a metric: a winner where p and the interval both show one.
+
+    The rule for votes is `stats/verdict.py`. This one stands here because evaluations of version
+    0.1 hold no decision and get it when they are read.
+    """
     if p < 1 - level and low > 0:
         return GainDecision.BETTER
     if p < 1 - level and high < 0:
@@ -99,7 +103,7 @@ class Gain(BaseModel):
     """`score` of a model minus the score of the first model, on the rows both answered.
 
     `low` and `high` bound `diff` at 95 %; `p` allows for the comparisons made beside this one, and
-    so does `decision`. `sentence` says the same in words (engine/stats/sentences.py).
+    so does `decision`. `sentence` says the same in words (core/evaluation_sentences.py).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -119,7 +123,7 @@ class Gain(BaseModel):
         if isinstance(stored, Mapping) and "decision" not in stored:
             low, high, p, n = map(stored.get, ("low", "high", "p", "n"))
             if low is not None and high is not None and p is not None and n is not None:
-                return {**stored, "decision": decide(low, high, p, n)}
+                return {**stored, "decision": gain_decision(low, high, p, n)}
         return stored
 
 

@@ -1,1 +1,4 @@
-"""Models at work: find, convert, tokenise, render, answer. Their table is in `store`."""
+"""Language models: find, convert, tokenise, render, answer.
+
+Which ones a project has is `services/models`; their table is `store/models.py`.
+"""

@@ -38,7 +38,7 @@ def identity(path: Path) -> str:
     """What changes when a file in the folder is added, removed, replaced or written to.
 
     Sizes, times and inodes stand for the content, since reading gigabytes takes longer than to
-    answer; `work/answer_cache.py` reads them, for what is kept on disk.
+    answer; `jobs/answer_cache.py` reads them, for what is kept on disk.
     """
     files = sorted((file.name, file.stat()) for file in path.iterdir() if file.is_file())
     stats = [(name, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in files]

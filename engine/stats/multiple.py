@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from engine.core.evaluation import Gain, GainDecision, decide
+from engine.core.evaluation import Gain, GainDecision, gain_decision
 from engine.core.evaluation_sentences import ROWS, Measured, Unit, of_chance
 
 Key = TypeVar("Key")
@@ -38,7 +38,7 @@ def _allowing(gain: Gain, p: float, of: int, level: float, unit: Unit) -> Gain:
     """`gain` with a `p` that allows for `of` comparisons, and the decision that follows."""
     if p < 1 - level or gain.decision not in (GainDecision.BETTER, GainDecision.WORSE):
         return gain.model_copy(update={"p": p})
-    decision = decide(gain.low, gain.high, p, gain.n, level)
+    decision = gain_decision(gain.low, gain.high, p, gain.n, level)
     measured = Measured(gain.diff, gain.low, gain.high, gain.n, level)
     sentence = of_chance(decision, gain.decision, measured, of, unit)
     return gain.model_copy(update={"p": p, "decision": decision, "sentence": sentence})

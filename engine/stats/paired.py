@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from engine.core.errors import UserError
-from engine.core.evaluation import Gain, decide
+from engine.core.evaluation import Gain, gain_decision
 from engine.core.evaluation_sentences import ROWS, Measured, Power, Unit, of_gain
 from engine.stats.intervals import (
     SAME,
@@ -68,7 +68,7 @@ def paired_gain(
 
 def _gain(found: _Difference, n: int, level: float, unit: Unit) -> Gain:
     (low, high), p = found.bounds, found.p
-    decision = decide(low, high, p, n, level)
+    decision = gain_decision(low, high, p, n, level)
     power = _power(found, n, level) if n else None
     sentence = of_gain(decision, Measured(found.diff, low, high, n, level), power, unit)
     return Gain(diff=found.diff, low=low, high=high, p=p, n=n, decision=decision, sentence=sentence)

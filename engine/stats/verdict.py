@@ -1,4 +1,4 @@
-"""What the votes of a blind test say."""
+"""Whether votes of a blind round show a better model; `core/evaluation.py` decides on metrics."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

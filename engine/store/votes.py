@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from engine.core import sides
+from engine.core import left_right
 from engine.core.rating import (
     Answer,
     AnswerChoice,
@@ -60,7 +60,7 @@ class LiveVote(NamedTuple):
     @property
     def preferred(self) -> AnswerChoice:
         """What was chosen, whatever side it stood on."""
-        return sides.preferred(self.choice, self.left_is)
+        return left_right.preferred(self.choice, self.left_is)
 
 
 def free_comparison(

@@ -16,12 +16,12 @@ from engine import worker
 from engine.core.actor import LOCAL
 from engine.core.job import State
 from engine.core.recipe import read
+from engine.jobs import warmup
 from engine.methods import dpo, sft
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.services.training import estimate, history
-from engine.work import warmup
 from tests import helpers
 from tests.bench import bench_tools
 from tests.bench.bench_train import dpo_rows, sft_rows, write

@@ -16,9 +16,9 @@ import pytest
 from engine import worker
 from engine.core.actor import LOCAL
 from engine.core.job import State
+from engine.jobs import play
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
-from engine.work import play
 from tests import helpers
 from tests.bench import bench_tools
 

@@ -15,10 +15,10 @@ from statistics import fmean, stdev
 import pytest
 
 from engine.core.examples import Message, Preference
+from engine.jobs import close_calls
+from engine.jobs.close_calls import AnswerPair
 from engine.methods import dpo
 from engine.models.answer import Answerer
-from engine.work import close_calls
-from engine.work.close_calls import AnswerPair
 from tests import letter_model
 from tests.methods.memory import BASE, MemoryContext
 

@@ -7,11 +7,11 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.errors import Conflict
+from engine.jobs import evaluate
 from engine.services.evaluation import gate
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.services.preferences import build
-from engine.work import evaluate
 from tests.closed_loop import loop_steps
 
 pytestmark = pytest.mark.train

@@ -6,11 +6,11 @@ import sys
 import pytest
 
 from engine.core.actor import LOCAL
+from engine.jobs.harness import names
 from engine.services.models import registry
-from engine.work.harness import names
 from engine.workspace import open_workspace
 from tests import helpers
-from tests.work import harness_tasks
+from tests.jobs import harness_tasks
 
 needs_harness = pytest.mark.skipif(
     not names.installed(), reason="lm-evaluation-harness is missing: install tuneloop[harness]"

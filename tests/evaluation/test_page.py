@@ -14,7 +14,7 @@ from engine.core.spreadsheet import escape_formula
 from engine.services.data import datasets
 from engine.services.evaluation import answers as evaluated
 from engine.services.evaluation.leaderboard import LeaderboardRow
-from engine.services.evaluation.next_step import AfterEvaluation, next_step
+from engine.services.evaluation.recommendation import AfterEvaluation, next_step
 from engine.services.jobs import lifecycle
 from tests import helpers
 from tests.ui import results

@@ -10,10 +10,10 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import State
 from engine.core.outcome import Outcome
+from engine.jobs.harness import names
 from engine.services import model_card, outcomes
 from engine.services.evaluation import benchmarks as service
 from engine.services.jobs import lifecycle
-from engine.work.harness import names
 from tests import helpers
 from tests.ui import results
 from ui.pages.evaluation import benchmarks

@@ -15,12 +15,12 @@ from engine import worker as worker_module
 from engine.core.actor import LOCAL
 from engine.core.job import State
 from engine.core.model import Model
+from engine.jobs import play
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.store import jobs as store
 from engine.store import models as model_store
 from engine.store.connect import reading, writing
-from engine.work import play
 from engine.worker import Worker
 from tests import helpers
 from tests.untrained_adapter import adapter

@@ -10,6 +10,7 @@ from engine.core.examples import Message
 from engine.core.model import Model
 from engine.core.outcome import Outcome
 from engine.core.rating import Comparison, Round
+from engine.jobs.evaluate import Recipe as Evaluate
 from engine.services import outcomes
 from engine.services.jobs import lifecycle
 from engine.services.rating import rounds
@@ -17,7 +18,6 @@ from engine.store import models, votes
 from engine.store import rounds as round_store
 from engine.store.connect import writing
 from engine.store.votes import Assignment
-from engine.work.evaluate import Recipe as Evaluate
 from tests import helpers
 
 clock = count(1)

@@ -13,7 +13,7 @@ from engine.services.data import datasets
 from engine.services.erasure import erase
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
-from engine.services.loop import auto, champion
+from engine.services.loop import auto_loop, champion
 from engine.services.preferences import build
 from tests import helpers
 from tests.loop import lines
@@ -21,7 +21,7 @@ from tests.rating import votes
 from tests.ui import results
 from ui.components import follow, loop_words, names
 from ui.components.page import NavigationTarget
-from ui.pages.loop import auto_loop, detail
+from ui.pages.loop import auto_loop_panel, detail
 from ui.pages.loop import tab as loop_tab
 from ui.pages.loop.tab import LoopView
 from ui.pages.models import tab as models_tab
@@ -177,7 +177,7 @@ def test_poll_of_another_project_shows_that_one(ws, project, gone_round):
 
 
 def test_poll_reads_the_auto_loop_by_cursor(ws, project, sft, source, monkeypatch):
-    job = auto.start(ws, LOCAL, project.id)
+    job = auto_loop.start(ws, LOCAL, project.id)
     view, _ = polled(ws, project, LoopView())
     results.say(ws, job.id, ("log", None, {"text": "Starting <b>rating</b> round 1"}))
     view, updates = polled(ws, project, view)
@@ -190,7 +190,7 @@ def test_poll_reads_the_auto_loop_by_cursor(ws, project, sft, source, monkeypatc
 
 
 def test_links_aim_at_the_run_and_the_pairs(ws, project, sft, source):
-    job = auto.start(ws, LOCAL, project.id)
+    job = auto_loop.start(ws, LOCAL, project.id)
     one = lines.trained(ws, project, "one", sft, dataset=source.id, job=job.id)
     picked = LoopView(picked=one.id)
     assert loop_tab.aim_at_run(ws, project.id, picked) == NavigationTarget(run=job.id)
@@ -218,29 +218,31 @@ def test_links_aim_at_the_votes_and_the_evaluation(ws, project, sft, source):
 
 
 def test_auto_loop_starts_with_what_fits(ws, project, sft, source):
-    usual = auto.usually(ws, LOCAL, project.id)
+    usual = auto_loop.usually(ws, LOCAL, project.id)
     assert usual == (sft.id, source.id, source.id)
-    said = auto_loop.start(ws, project.id, LoopView(), *usual, auto_loop.PEOPLE, 2, 24, None)
+    said = auto_loop_panel.start(
+        ws, project.id, LoopView(), *usual, auto_loop_panel.PEOPLE, 2, 24, None
+    )
     assert "appears here" in said
-    job = auto.newest(ws, LOCAL, project.id)
+    job = auto_loop.newest(ws, LOCAL, project.id)
     assert (job.recipe["rater"], job.recipe["prompts"], job.lane) == (None, 24, "loop")
     seen = look(ws, project)
     assert seen["stop"]
     assert "waits for a worker" in seen["progress"]
-    auto_loop.stop(ws, project.id, LoopView())
+    auto_loop_panel.stop(ws, project.id, LoopView())
     assert "Start it again to go on" in look(ws, project)["progress"]
 
 
 def test_auto_loop_is_refused_while_another_runs(ws, project, sft, source):
-    auto.start(ws, LOCAL, project.id)
+    auto_loop.start(ws, LOCAL, project.id)
     with pytest.raises(Conflict, match="already"):
-        auto.start(ws, LOCAL, project.id, prompts=30)
+        auto_loop.start(ws, LOCAL, project.id, prompts=30)
 
 
 def test_auto_loop_offers_the_champion_as_its_start(ws, project, sft, source):
     lines.trained(ws, project, "newer", sft)
     champion.promote(ws, LOCAL, project.id, sft.id)
-    assert auto.usually(ws, LOCAL, project.id).model == sft.id
+    assert auto_loop.usually(ws, LOCAL, project.id).model == sft.id
 
 
 def test_champion_is_offered_first_and_marked(ws, project, gone_round):
@@ -261,14 +263,14 @@ def test_training_on_votes_starts_from_the_champion(ws, project, gone_round):
 
 def test_auto_loop_form_says_what_is_missing(ws, project):
     with pytest.raises(UserError, match="no trained model"):
-        auto.start(ws, LOCAL, project.id)
+        auto_loop.start(ws, LOCAL, project.id)
 
 
 def test_dataset_without_held_out_rows_cannot_test(ws, project, sft, tmp_path, source):
     path = helpers.chat_file(tmp_path, 10, "all.jsonl")
     bare = loop_dataset(ws, project, path)
     with pytest.raises(UserError, match="no held-out questions"):
-        auto.start(ws, LOCAL, project.id, dataset_test=bare)
+        auto_loop.start(ws, LOCAL, project.id, dataset_test=bare)
 
 
 def loop_dataset(ws, project, path):
@@ -276,7 +278,7 @@ def loop_dataset(ws, project, path):
 
 
 def test_failed_loop_says_why(ws, project, sft, source):
-    job = auto.start(ws, LOCAL, project.id)
+    job = auto_loop.start(ws, LOCAL, project.id)
     failed = lifecycle.get(ws, LOCAL, job.id).model_copy(
         update={"state": State.FAILED, "error": "No <i>room</i>."}
     )
@@ -284,8 +286,8 @@ def test_failed_loop_says_why(ws, project, sft, source):
 
 
 def test_every_simulated_rater_can_be_chosen_and_people_come_first():
-    offered = auto_loop.raters()
-    assert offered[0] == ("People", auto_loop.PEOPLE)
+    offered = auto_loop_panel.raters()
+    assert offered[0] == ("People", auto_loop_panel.PEOPLE)
     assert ("Simulated: shorter", "shorter") in offered
 
 

@@ -11,7 +11,7 @@ from engine.orchestrate import auto_loop, demo
 from engine.services import projects
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
-from engine.services.loop import auto
+from engine.services.loop import auto_loop as loops
 from engine.services.people import accounts, acting
 from engine.services.rating import rounds
 from tests import helpers
@@ -37,7 +37,7 @@ def started(ws, project, tess, tmp_path):
     """Tess's auto loop: the running loop, and its model and dataset."""
     sft = lines.trained(ws, project, "first", helpers.model(ws, tmp_path), "sft")
     source = helpers.dataset(ws, project.id, tmp_path)
-    job = auto.start(ws, tess.actor, project.id)
+    job = loops.start(ws, tess.actor, project.id)
     return loop_of(ws, job, auto_loop), sft, source
 
 

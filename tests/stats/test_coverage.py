@@ -13,11 +13,11 @@ import pytest
 
 from engine import plugins
 from engine.core.evaluation_sentences import WINNERS, caveat
+from engine.jobs.perplexity import perplexity
+from engine.jobs.perplexity import ratio as grown
 from engine.stats.intervals import mean_interval, pseudo_values
 from engine.stats.multiple import adjusted
 from engine.stats.paired import _bounds, paired_gain
-from engine.work.perplexity import perplexity
-from engine.work.perplexity import ratio as grown
 from tests.stats.samples import (
     SHAPES,
     corpora,

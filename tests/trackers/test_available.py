@@ -7,10 +7,10 @@ from engine.cli import training as cli_training
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.recipe import read
+from engine.jobs import warmup
 from engine.methods import checkpoint, dpo, sft, training
 from engine.services.jobs import lifecycle
 from engine.trackers import available
-from engine.work import warmup
 from tests import helpers
 
 

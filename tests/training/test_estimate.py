@@ -11,6 +11,7 @@ from engine.advice import machine
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, UserError
 from engine.core.job import State
+from engine.jobs import warmup
 from engine.methods import dpo, sft
 from engine.services.data import datasets, token_lengths
 from engine.services.jobs import lifecycle
@@ -19,7 +20,6 @@ from engine.services.training import estimate, history
 from engine.store import estimates
 from engine.store import jobs as job_store
 from engine.store.connect import reading, writing
-from engine.work import warmup
 from tests import helpers
 from tests.cpu import cpu_seconds_below
 

@@ -4,8 +4,8 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.core.recipe import read
+from engine.jobs import curve, warmup
 from engine.methods import checkpoint, sft
-from engine.work import curve, warmup
 
 NEEDED = {"model": "m", "dataset": "d"}
 # of sft.Recipe(model="m", dataset="d") in 0.1.0

@@ -12,8 +12,8 @@ from engine.core.evaluation import Gain
 from engine.core.job import Job, State
 from engine.core.recipe import read
 from engine.core.result import BenchmarkResult, BenchmarkScore
+from engine.jobs.harness import files, names
 from engine.services.jobs import lifecycle
-from engine.work.harness import files, names
 from engine.workspace import Workspace
 
 KIND = "benchmark"

@@ -7,11 +7,11 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset, Row, Split
 from engine.core.errors import UserError
 from engine.core.evaluation import Overlap
+from engine.jobs.contamination import overlap
 from engine.services import access
 from engine.services.data import datasets
 from engine.services.models.registry import lineage
 from engine.store.connect import reading
-from engine.work.contamination import overlap
 from engine.workspace import Workspace
 
 

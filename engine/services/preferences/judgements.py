@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.core.examples import Message, Prompt
+from engine.core.left_right import OTHER
 from engine.core.normalise import normal, prompt_key
 from engine.core.rating import Answer, Comparison
-from engine.core.sides import OTHER
 from engine.services.rating.vote_reading import ImprovedAnswer, Judgement
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.core.examples import Message, Preference, Unpaired
+from engine.core.left_right import OTHER
 from engine.core.normalise import normal
 from engine.core.rating import Answer
-from engine.core.sides import OTHER
 from engine.services.preferences.judgements import Item
 from engine.services.preferences.rules import PreferencePair, Rules, better_answer
 

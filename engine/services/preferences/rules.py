@@ -19,10 +19,10 @@ from pydantic import Field
 from rapidfuzz.distance import Levenshtein
 
 from engine.core.examples import Message
+from engine.core.left_right import OTHER
 from engine.core.normalise import normal
 from engine.core.rating import Answer
 from engine.core.recipe import Recipe
-from engine.core.sides import OTHER
 from engine.services.preferences.judgements import Item
 from engine.services.rating.vote_reading import ImprovedAnswer, Judgement
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from engine.core import ids
+from engine.core.left_right import OTHER
 from engine.core.rating import Answer, AssignmentState, Round
-from engine.core.sides import OTHER
 from engine.store import rounds, votes
 from engine.store.rounds import Uncounted
 from engine.store.votes import LEASE_S, Assignment, GivenComparison

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from engine.core import ids
 from engine.core.actor import LOCAL
+from engine.core.left_right import OTHER
 from engine.core.rating import (
     Answer,
     AnswerChoice,
@@ -18,7 +19,6 @@ from engine.core.rating import (
     GoldItem,
     Round,
 )
-from engine.core.sides import OTHER
 from engine.services import access
 from engine.services.rating import identity
 from engine.services.rating.identity import Telling

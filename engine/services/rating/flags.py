@@ -8,8 +8,8 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound
 from engine.core.examples import Message
+from engine.core.left_right import as_shown
 from engine.core.rating import AssignmentState, FlagKind, FlagTarget, RaterState
-from engine.core.sides import as_shown
 from engine.services import access
 from engine.services.rating import audit, votes
 from engine.store import flags, rounds

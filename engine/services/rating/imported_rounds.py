@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from engine.core import ids
 from engine.core.given_votes import GivenAnswer, GivenRating, GivenVote
+from engine.core.left_right import OTHER
 from engine.core.rating import (
     Answer,
     AssignmentState,
@@ -22,7 +23,6 @@ from engine.core.rating import (
     ScreenChoice,
     VoteDetails,
 )
-from engine.core.sides import OTHER
 from engine.services.rating.comparisons import Placed
 from engine.services.rating.named_models import NamedModels
 from engine.store.rows import to_json

@@ -27,7 +27,7 @@ NOT_BLIND = (
 CLOSE = (
     "margin",
     "rest",
-)  # why a pair was chosen, where chance alone did not (work/close_calls.py)
+)  # why a pair was chosen, where chance alone did not (jobs/close_calls.py)
 
 
 class Report(BaseModel):

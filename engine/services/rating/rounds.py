@@ -1,6 +1,6 @@
 """Rounds of blind rating: a plan frozen before the first vote, comparisons, tally, verdict.
 
-Answers are generated beforehand by a job (engine/work/generate.py). While a blind evaluation is
+Answers are generated beforehand by a job (engine/jobs/generate.py). While a blind evaluation is
 open nobody sees its tally: watching it would unblind the raters and invite stopping at a lucky
 moment.
 """

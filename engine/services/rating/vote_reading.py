@@ -5,8 +5,8 @@ Every count, statistic and preference pair reads votes through these three funct
 
 from typing import Literal, NamedTuple
 
+from engine.core.left_right import answer_on, as_shown, side_of
 from engine.core.rating import Answer, Comparison, Round, VoteDetails
-from engine.core.sides import answer_on, as_shown, side_of
 from engine.stats.rated_pairs import RatedPair
 from engine.store.votes import LiveVote
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound, UserError
+from engine.core.left_right import as_shown, side_of
 from engine.core.rating import (
     REASONS,
     AssignmentState,
@@ -24,7 +25,6 @@ from engine.core.rating import (
     ShownComparison,
     VoteRequest,
 )
-from engine.core.sides import as_shown, side_of
 from engine.services import access
 from engine.services.rating import assignment, audit, raters
 from engine.store import flags, rounds, votes

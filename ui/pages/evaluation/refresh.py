@@ -9,7 +9,7 @@ from engine.core.evaluation_sentences import baseline_title
 from engine.services.evaluation import answers as evaluated
 from engine.services.evaluation import leaderboard, slices
 from engine.services.evaluation.metrics import title as metric_title
-from engine.services.evaluation.next_step import AfterEvaluation, next_step
+from engine.services.evaluation.recommendation import AfterEvaluation, next_step
 from engine.services.evaluation.slices import By, Parts
 from engine.workspace import Workspace
 from ui.pages.evaluation import answers, checks, downloads, error_charts, render, speed

@@ -13,7 +13,7 @@ from engine.core.evaluation import (
 )
 from engine.core.evaluation_sentences import ROWS, Unit, baseline_title, caveat, label
 from engine.services.evaluation import metrics
-from engine.services.evaluation.next_step import AfterEvaluation
+from engine.services.evaluation.recommendation import AfterEvaluation
 from ui.components import markup
 
 Names = dict[str, str]

@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 from engine.core.project import NextAction
 from engine.services import projects
 from engine.services.jobs import lifecycle
-from engine.services.loop import auto, champion
+from engine.services.loop import auto_loop, champion
 from engine.services.loop.generations import Generation, History
 from engine.services.loop.history import history
 from engine.services.loop.status import status
@@ -20,8 +20,8 @@ from engine.workspace import Workspace
 from ui.components import choice_cards, loop_words, markup, names, refresh
 from ui.components.page import NavigationTarget, Page, opened
 from ui.components.refresh import Drawn, Refresher
-from ui.pages.loop import auto_loop, detail, generations_chart
-from ui.pages.loop.auto_loop import AutoLoopPanel
+from ui.pages.loop import auto_loop_panel, detail, generations_chart
+from ui.pages.loop.auto_loop_panel import AutoLoopPanel
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -108,7 +108,7 @@ def build(ws: Workspace, page: Page) -> None:
     back = gr.Button("Back to the previous champion", visible=False, elem_id="loop-back")
     with gr.Accordion("Stop rules", open=False, elem_id="loop-rules-box"):
         rules = gr.HTML("", elem_id="loop-rules")
-    panel = auto_loop.build(ws, page)
+    panel = auto_loop_panel.build(ws, page)
     parts = LoopParts(words, go, empty, body, headline, chart, chosen, links, promote, best, back,
                   rules, panel.progress, panel.stop)  # fmt: skip
     _wire(ws, page, view, parts, panel)
@@ -156,7 +156,7 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, L
     one = pick(loop_history, seen.picked)
     loop_status = status(ws, who(ws), project)
     decided = champion.list_all(ws, who(ws), project)
-    job = auto.newest(ws, who(ws), project)
+    job = auto_loop.newest(ws, who(ws), project)
     action = loop_words.ACTIONS[loop_status.next_action]
     picked = one.model.id if one else None
     now = replace(
@@ -244,9 +244,9 @@ def _wire(
     parts.back.click(partial(act, roll_back, "Taken back"), given, out, **markup.QUIET)
     follow = loop_words.follow
     parts.go.click(lambda seen: follow(seen.action), view, [page.target, page.tabs], **markup.QUIET)
-    starts = partial(act, auto_loop.start, "Started")
+    starts = partial(act, auto_loop_panel.start, "Started")
     panel.start.click(starts, [*given, *panel.fields], out, **markup.QUIET)
-    parts.stop.click(partial(act, auto_loop.stop, "Stopping"), given, out, **markup.QUIET)
+    parts.stop.click(partial(act, auto_loop_panel.stop, "Stopping"), given, out, **markup.QUIET)
 
 
 def aim_at_run(ws: Workspace, project: str | None, seen: LoopView) -> NavigationTarget:

@@ -9,10 +9,10 @@ from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message
 from engine.core.job import State
+from engine.jobs import curve, sweep
+from engine.jobs.nested import NestedContext, StudyProgress
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
-from engine.work import curve, sweep
-from engine.work.nested import NestedContext, StudyProgress
 from tests import helpers
 from tests.methods.memory import BASE, MemoryContext, chats, user
 

@@ -8,8 +8,8 @@ import pytest
 from engine.core.context import ModelCache
 from engine.core.dataset import Row
 from engine.core.examples import Chat, Message
+from engine.jobs import evaluate, play
 from engine.models.answer import MOST_ADAPTERS
-from engine.work import evaluate, play
 from tests.methods.memory import BASE, MemoryContext, user
 from tests.untrained_adapter import adapter
 

@@ -20,8 +20,8 @@ from engine.exporters import certificate
 from engine.exporters.certificate import ModelAnswer
 from engine.exporters.source import Source
 from engine.files import sha256_of_file
+from engine.jobs import answerers
 from engine.models.chat import Template
-from engine.work import answerers
 
 TITLE = "Export"
 SUMMARY = "A model becomes files that other programs read, and is checked there."

@@ -7,7 +7,7 @@ import pytest
 from engine.core.context import ModelFiles
 from engine.core.model import Model
 from engine.formats.read import read_file
-from engine.work import evaluate
+from engine.jobs import evaluate
 from tests import letter_model
 from tests.methods.memory import BASE, MemoryContext
 

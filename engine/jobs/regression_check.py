@@ -21,12 +21,12 @@ from engine.core.evaluation import (
     RegressionCheck,
 )
 from engine.core.model import Model
+from engine.jobs.perplexity import HIGHEST, perplexity, ratio
 from engine.metrics.catalogue import title as metric_title
 from engine.metrics.score import Scored, gain
 from engine.stats.intervals import pseudo_values, student
 from engine.stats.multiple import adjusted
 from engine.stats.paired import paired_gain
-from engine.work.perplexity import HIGHEST, perplexity, ratio
 
 SCORES = ("exact_match", "bleu", "rougeL")
 LEAST = 0.03  # of scores from 0 to 1

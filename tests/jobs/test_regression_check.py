@@ -6,8 +6,8 @@ import pytest
 
 from engine.core.evaluation import Output, RegressionAnswer, RegressionCheck
 from engine.core.model import Model
+from engine.jobs import regression_check
 from engine.metrics.score import score_rows
-from engine.work import regression_check
 
 ROWS = 60
 METRICS = ("exact_match", "bleu", "rougeL")

@@ -12,7 +12,7 @@ from engine.core.errors import UserError
 from engine.core.json_object import JsonObject
 from engine.core.outcome import NewModel, Outcome
 from engine.core.result import SweepResult, Trial, TrialState
-from engine.work.nested import (
+from engine.jobs.nested import (
     NestedContext,
     StudyProgress,
     StudyRecipe,

@@ -8,10 +8,10 @@ from pydantic import BaseModel
 from engine.core.context import Context, ModelFiles
 from engine.core.evaluation import Output
 from engine.core.examples import Message, Preference
+from engine.jobs.answer_cache import AnswerCache, cache_key
 from engine.models import folder
 from engine.models.answer import Answerer, Reply
 from engine.models.chat import Template
-from engine.work.answer_cache import AnswerCache, cache_key
 
 SHORTEST, LONGEST, STEP = 96, 1024, 32  # tokens of an answer where nobody said how many
 ROOM = 1.5  # times the longest reference: another way to say the same may need more

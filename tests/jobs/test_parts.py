@@ -7,9 +7,9 @@ import pytest
 
 from engine.core.dataset import Row
 from engine.core.examples import Chat, Message, Prompt
-from engine.work.baselines import COPY, FREQUENT, NEAREST, baselines
-from engine.work.contamination import overlap
-from engine.work.perplexity import perplexity, ratio
+from engine.jobs.baselines import COPY, FREQUENT, NEAREST, baselines
+from engine.jobs.contamination import overlap
+from engine.jobs.perplexity import perplexity, ratio
 from tests.methods.memory import user
 
 

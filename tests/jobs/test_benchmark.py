@@ -8,10 +8,10 @@ import pytest
 from engine import plugins
 from engine.core.context import Cancelled
 from engine.core.errors import UserError
-from engine.work.harness import files, names, tasks
+from engine.jobs.harness import files, names, tasks
+from tests.jobs import harness_tasks
+from tests.jobs.harness_tasks import QUESTIONS
 from tests.methods.memory import BASE, MemoryContext, chats
-from tests.work import harness_tasks
-from tests.work.harness_tasks import QUESTIONS
 
 needs_harness = pytest.mark.skipif(
     not names.installed(), reason="lm-evaluation-harness is missing: install tuneloop[harness]"

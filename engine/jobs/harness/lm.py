@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from engine.work.nested import StudyProgress
+from engine.jobs.nested import StudyProgress
 
 
 class QuestionMeter:

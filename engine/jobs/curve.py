@@ -15,8 +15,7 @@ from engine.core.errors import UserError
 from engine.core.normalise import prompt_key
 from engine.core.outcome import Outcome
 from engine.core.result import CurveResult, training_result
-from engine.stats.curve import learning_curve
-from engine.work.nested import (
+from engine.jobs.nested import (
     NestedContext,
     StudyProgress,
     StudyRecipe,
@@ -24,6 +23,7 @@ from engine.work.nested import (
     rows_of,
     train,
 )
+from engine.stats.curve import learning_curve
 
 TITLE = "Learning curve"
 SUMMARY = "Trainings on growing shares of the rows show whether more data would help."

@@ -14,8 +14,8 @@ from engine.core.rating import Candidate
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
 from engine.core.result import WrittenResult
+from engine.jobs import answerers, close_calls
 from engine.models.answer import Reply
-from engine.work import answerers, close_calls
 
 TITLE = "Answers for a round"
 SUMMARY = "Generates two answers to every prompt before rating begins."

@@ -14,10 +14,10 @@ from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
 from engine.core.result import BenchmarkResult, BenchmarkScore
-from engine.work import answerers
-from engine.work.harness import files, lm, names, results, tasks
-from engine.work.harness.results import ModelScores
-from engine.work.nested import StudyProgress
+from engine.jobs import answerers
+from engine.jobs.harness import files, lm, names, results, tasks
+from engine.jobs.harness.results import ModelScores
+from engine.jobs.nested import StudyProgress
 
 TITLE = "Benchmark"
 SUMMARY = "Models answer tasks of the lm-evaluation-harness."

@@ -22,14 +22,14 @@ from engine.core.examples import Chat, Example, Prompt
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
+from engine.jobs import regression_check
+from engine.jobs.answerers import CachedAnswerer
+from engine.jobs.baselines import baselines
+from engine.jobs.contamination import overlap
+from engine.jobs.perplexity import perplexity
 from engine.metrics.score import Scored, gain, refuse, score_rows
 from engine.models import hardware
 from engine.stats.multiple import adjusted
-from engine.work import regression_check
-from engine.work.answerers import CachedAnswerer
-from engine.work.baselines import baselines
-from engine.work.contamination import overlap
-from engine.work.perplexity import perplexity
 
 TITLE = "Evaluation"
 SUMMARY = "Models answer held-out rows and are scored."

@@ -12,7 +12,7 @@ from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
 from engine.core.result import PlayedAnswer, PlayResult
-from engine.work import answerers
+from engine.jobs import answerers
 
 TITLE = "Playground"
 SUMMARY = "Models answer one prompt."

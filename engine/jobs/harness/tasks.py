@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 from engine.core.errors import UserError
-from engine.work.harness import names
+from engine.jobs.harness import names
 
 LOCAL_FIX = "Look into the task's file."
 

@@ -3,10 +3,10 @@
 import pytest
 
 from engine.core.examples import Message
+from engine.jobs import close_calls, generate
+from engine.jobs.close_calls import BETA, AnswerPair
 from engine.methods import dpo
 from engine.models.answer import Answerer
-from engine.work import close_calls, generate
-from engine.work.close_calls import BETA, AnswerPair
 from tests.methods.memory import BASE, MemoryContext, pairs, prompts
 
 WORDS = [f"{a} the {b} of {c}" for a in ("renew", "return", "reserve") for b in ("atlas", "poem")
