@@ -72,7 +72,7 @@ def answers(
     tips two equally likely tokens.
     """
     start = time.perf_counter()
-    batch = _Batch(model, prompts, ways.max_new_tokens, pick_for(model, prompts, ways))
+    batch = Batch(model, prompts, ways.max_new_tokens, pick_for(model, prompts, ways))
     rows = [DecodedRow() for _ in prompts]
     before = start
     while batch.rows:
@@ -118,16 +118,25 @@ class DecodedRow:
         return Decoded(self.ids, self.finished, self.seconds, self.first_s, self.last_s)
 
 
-class _Batch:
-    """Prompts in the model's cache, and the next token of each that goes on: (B,)."""
+class Batch:
+    """Prompts in the model's cache, and the next token of each that goes on: (B,).
+
+    `rows` names each by what `pick` knows it as: its place in `prompts` unless `names` says
+    otherwise, which is what batches that are joined need.
+    """
 
     def __init__(
-        self, model: Any, prompts: Sequence[list[int]], max_new_tokens: int, pick: Pick
+        self,
+        model: Any,
+        prompts: Sequence[list[int]],
+        max_new_tokens: int,
+        pick: Pick,
+        names: Sequence[int] | None = None,
     ) -> None:
         import torch
 
         self.model, self.pick = model, pick
-        self.rows = list(range(len(prompts)))
+        self.rows = list(range(len(prompts)) if names is None else names)
         longest = max(map(len, prompts)) + max_new_tokens
         shared = _shared(prompts) if _sees(model, longest) else []
         rests = [ids[len(shared) :] for ids in prompts]
@@ -160,6 +169,40 @@ class _Batch:
         self.tokens = self.tokens[places]
         for layer in self.cache.layers:
             layer.batch_select_indices(places)
+
+    def join(self, other: "Batch") -> None:
+        """Take over the rows of another batch of the same model, which is of no use afterwards.
+
+        The shorter past moves to the right end of the longer one; what is free before it is masked.
+        """
+        import torch
+
+        seen = max(self.seen, other.seen)
+        room = seen + max(one.mask.shape[1] - one.seen for one in (self, other))
+        self.mask = torch.cat([one._moved_mask(seen, room) for one in (self, other)])
+        for layer, joining in zip(self.cache.layers, other.cache.layers, strict=True):
+            layer.join(joining, seen, room)
+        self.position = torch.cat([self.position, other.position])
+        self.tokens = torch.cat([self.tokens, other.tokens])
+        self.rows += other.rows
+        self.seen = seen
+
+    def trim(self, least: int = 1) -> None:
+        """Forget the places before all pasts, where they are at least so many."""
+        unused = int((self.mask[:, : self.seen].sum(0) == 0).cumprod(0).sum())
+        if unused < least:
+            return
+        self.mask = self.mask[:, unused:]
+        self.seen -= unused
+        for layer in self.cache.layers:
+            layer.trim(unused)
+
+    def _moved_mask(self, seen: int, room: int) -> Any:
+        """The mask with the past moved to end at `seen`: (B, room)."""
+        mask = self.mask.new_ones(len(self.rows), room)
+        mask[:, : seen - self.seen] = 0
+        mask[:, seen - self.seen : seen] = self.mask[:, : self.seen]
+        return mask
 
     def step(self) -> None:
         """Say the next token of each row."""
@@ -201,34 +244,79 @@ def _shared(prompts: Sequence[list[int]]) -> list[int]:
     return shared if len(shared) >= LEAST_SHARED else []
 
 
-def _cache(model: Any, room: int) -> Any:
-    """A cache whose layers have room for every token from the start.
+class RoomyLayer:
+    """Keys and values of a layer: the used part of a larger piece of memory.
 
-    transformers' own copies all of the past at each new token.
+    What it overrides belongs to transformers' DynamicLayer, which copies all of the past at each
+    new token.
     """
+
+    room: int  # places for the past and all that will follow
+    is_initialized: bool
+    keys: Any
+    values: Any
+    get_seq_length: Callable[[], int]
+    lazy_initialization: Callable[[Any, Any], None]
+    _space: list[Any]
+
+    def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> Any:
+        """Append the states of new tokens: all keys and all values, (B, heads, seen, size)."""
+        seen = self.get_seq_length()
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self._space = [_space(state, self.room) for state in (key_states, value_states)]
+        now = seen + key_states.shape[-2]
+        for space, state in zip(self._space, (key_states, value_states), strict=True):
+            space[:, :, seen:now] = state
+        self.keys, self.values = (space[:, :, :now] for space in self._space)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: Any) -> None:
+        """Keep these rows, in this order."""
+        self._keep([self.keys[indices], self.values[indices]], self.room)
+
+    def trim(self, unused: int) -> None:
+        """Forget the first places."""
+        self._keep([self.keys[:, :, unused:], self.values[:, :, unused:]], self.room - unused)
+
+    def join(self, other: "RoomyLayer", seen: int, room: int) -> None:
+        """Take the rows of another layer; the pasts end together at `seen`."""
+        both = zip((self.keys, self.values), (other.keys, other.values), strict=True)
+        self._keep([_end_together(pair, seen) for pair in both], room)
+
+    def _keep(self, states: list[Any], room: int) -> None:
+        self.room = room
+        self._space = [_space(each, room) for each in states]
+        seen = states[0].shape[2]
+        self.keys, self.values = (space[:, :, :seen] for space in self._space)
+
+
+def _cache(model: Any, room: int) -> Any:
+    """A cache whose layers have room for every token from the start."""
     from transformers.cache_utils import Cache, DynamicLayer
 
-    class Roomy(DynamicLayer):
-        """Keys and values are the used part of a larger piece of memory."""
-
-        def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> Any:
-            seen = self.get_seq_length()
-            if not self.is_initialized:
-                self.lazy_initialization(key_states, value_states)
-                self.room = [_space(state, room) for state in (key_states, value_states)]
-            now = seen + key_states.shape[-2]
-            for space, state in zip(self.room, (key_states, value_states), strict=True):
-                space[:, :, seen:now] = state
-            self.keys, self.values = (space[:, :, :now] for space in self.room)
-            return self.keys, self.values
-
-        def batch_select_indices(self, indices: Any) -> None:
-            seen = self.get_seq_length()
-            self.room = [_space(each[indices, :, :seen], room) for each in self.room]
-            self.keys, self.values = (space[:, :, :seen] for space in self.room)
-
+    kind: Any = type("Roomy", (RoomyLayer, DynamicLayer), {"room": room})
     layers = model.config.get_text_config(decoder=True).num_hidden_layers
-    return Cache(layers=[Roomy() for _ in range(layers)])
+    return Cache(layers=[kind() for _ in range(layers)])
+
+
+def _end_together(pasts: Sequence[Any], seen: int) -> Any:
+    """Pasts of different length in one, zeros before the shorter: (B, heads, seen, size).
+
+    Zeros, since what stands there is masked by a weight of 0 and must not be infinite.
+    """
+    import torch
+
+    rows = sum(len(past) for past in pasts)
+    whole = torch.zeros(
+        rows, pasts[0].shape[1], seen, pasts[0].shape[3],
+        dtype=pasts[0].dtype, device=pasts[0].device,
+    )  # fmt: skip
+    first = 0
+    for past in pasts:
+        whole[first : first + len(past), :, seen - past.shape[2] :] = past
+        first += len(past)
+    return whole
 
 
 def _space(states: Any, room: int) -> Any:

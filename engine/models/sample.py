@@ -19,6 +19,7 @@ class Sampling(NamedTuple):
     max_new_tokens: int
     temperature: float = 0.0
     seed: int = 0
+    top_p: float = TOP_P
 
 
 class NucleusSampler:
@@ -30,7 +31,7 @@ class NucleusSampler:
 
     def __init__(self, temperature: float, seed: int, prompts: Sequence[Sequence[int]]) -> None:
         self.temperature = temperature
-        self._numbers = [random.Random(f"{seed}:{list(ids)}") for ids in prompts]
+        self._numbers = [numbers(seed, ids) for ids in prompts]
 
     def __call__(self, logits: Any, rows: Sequence[int]) -> Any:
         """Tokens (B,) for logits (B, V) of those rows; each call takes one number a row."""
@@ -38,22 +39,66 @@ class NucleusSampler:
 
         drawn = [self._numbers[row].random() for row in rows]
         chance = torch.tensor(drawn, device=logits.device, dtype=torch.float64)
-        shares = torch.softmax(logits.float() / self.temperature, dim=-1)
-        mass, tokens = shares.topk(min(NARROW, shares.shape[-1]), dim=-1)
-        found = _draw(mass, tokens, chance)
-        flat = (mass.double().sum(-1) < TOP_P).nonzero().flatten()
-        if len(flat):
-            mass, tokens = shares[flat].sort(dim=-1, descending=True)
-            found[flat] = _draw(mass, tokens, chance[flat])
+        return draw(logits.float() / self.temperature, torch.full_like(chance, TOP_P), chance)
+
+
+class EachItsOwn:
+    """Chooses for rows that join and leave, each by a `Sampling` of its own."""
+
+    def __init__(self) -> None:
+        self._ways: dict[int, Sampling] = {}
+        self._numbers: dict[int, random.Random] = {}
+
+    def add(self, row: int, ways: Sampling, prompt: Sequence[int]) -> None:
+        """From now on `row` stands for this prompt, answered in this way."""
+        self._ways[row], self._numbers[row] = ways, numbers(ways.seed, prompt)
+
+    def drop(self, row: int) -> None:
+        """Forget a row that has left."""
+        del self._ways[row], self._numbers[row]
+
+    def __call__(self, logits: Any, rows: Sequence[int]) -> Any:
+        """Tokens (B,) for logits (B, V) of those rows; each call takes one number a drawn row."""
+        import torch
+
+        found = logits.argmax(-1)
+        drawn = [place for place, row in enumerate(rows) if self._ways[row].temperature > 0]
+        if drawn:
+            ways = [self._ways[rows[place]] for place in drawn]
+            chances = [self._numbers[rows[place]].random() for place in drawn]
+            of_rows = {"device": logits.device, "dtype": torch.float64}
+            warm = torch.tensor([one.temperature for one in ways], device=logits.device)
+            top_p = torch.tensor([one.top_p for one in ways], **of_rows)
+            chance = torch.tensor(chances, **of_rows)
+            found[drawn] = draw(logits[drawn].float() / warm[:, None], top_p, chance)
         return found
 
 
-def _draw(mass: Any, tokens: Any, chance: Any) -> Any:
+def numbers(seed: int, prompt: Sequence[int]) -> random.Random:
+    """What a row's tokens are drawn with."""
+    return random.Random(f"{seed}:{list(prompt)}")
+
+
+def draw(logits: Any, top_p: Any, chance: Any) -> Any:
+    """Tokens (B,) from the nuclei of `logits` (B, V), by `top_p` and `chance` (B,) of 0 to 1."""
+    import torch
+
+    shares = torch.softmax(logits, dim=-1)
+    mass, tokens = shares.topk(min(NARROW, shares.shape[-1]), dim=-1)
+    found = _draw(mass, tokens, top_p, chance)
+    flat = (mass.double().sum(-1) < top_p).nonzero().flatten()
+    if len(flat):
+        mass, tokens = shares[flat].sort(dim=-1, descending=True)
+        found[flat] = _draw(mass, tokens, top_p[flat], chance[flat])
+    return found
+
+
+def _draw(mass: Any, tokens: Any, top_p: Any, chance: Any) -> Any:
     """The token at which the sum of the kept `mass`, falling (B, any), passes `chance` (B,)."""
     import torch
 
     total = mass.double().cumsum(-1)
-    last = (total < TOP_P).sum(-1, keepdim=True).clamp(max=total.shape[-1] - 1)
+    last = (total < top_p[:, None]).sum(-1, keepdim=True).clamp(max=total.shape[-1] - 1)
     aim = chance[:, None] * total.gather(-1, last)
     place = torch.minimum((total <= aim).sum(-1, keepdim=True), last)
     return tokens.gather(-1, place).flatten()
@@ -68,7 +113,7 @@ class Penalised:
 
     def __init__(self, pick: Pick, penalty: float, prompts: Sequence[Sequence[int]]) -> None:
         self.pick, self.penalty = pick, penalty
-        self.seen = [set(ids) for ids in prompts]
+        self.seen = {row: set(ids) for row, ids in enumerate(prompts)}
 
     def __call__(self, logits: Any, rows: Sequence[int]) -> Any:
         """Tokens (B,) for logits (B, V) of those rows."""
@@ -93,5 +138,10 @@ def likeliest(logits: Any, _: Sequence[int]) -> Any:
 def pick_for(model: Any, prompts: Sequence[Sequence[int]], ways: Sampling) -> Pick:
     """How the next tokens of `prompts` are chosen, with the penalty that the model comes with."""
     pick = NucleusSampler(ways.temperature, ways.seed, prompts) if ways.temperature else likeliest
-    penalty = getattr(model.generation_config, "repetition_penalty", None) or 1.0
+    penalty = penalty_of(model)
     return pick if penalty == 1.0 else Penalised(pick, penalty, prompts)
+
+
+def penalty_of(model: Any) -> float:
+    """The repetition penalty that the model comes with; 1.0 changes nothing."""
+    return float(getattr(model.generation_config, "repetition_penalty", None) or 1.0)

@@ -320,3 +320,60 @@ last_visit = Table(
     _time("before_at"),  # when the visit before this one ended
     _time("seen_at"),
 )
+
+api_key = Table(
+    "api_key",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id"),
+    *map(_text, ("name", "token_sha256", "status", "created_by")),
+    Column("captures", Boolean, nullable=False),  # whether prompts and answers are kept
+    _int("requests_per_minute"),
+    _time("created_at"),
+    _time("used_at", null=True),
+    UniqueConstraint("token_sha256"),
+)
+
+api_file = Table(  # a file that a program handed in; its bytes lie in files/api
+    "api_file",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id"),
+    *map(_text, ("name", "purpose", "sha256", "created_by")),
+    _int("bytes"),
+    _time("created_at"),
+    Index("api_file_by_project", "project_id", "created_at"),
+)
+
+api_training = Table(  # what a program asked for when it started a training
+    "api_training",
+    metadata,
+    Column("job_id", Text, ForeignKey("job.id"), primary_key=True),
+    _ref("project_id", "project.id"),
+    _text("request"),
+    _time("created_at"),
+)
+
+completion = Table(  # an answer that the API gave and kept, for feedback
+    "completion",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id"),
+    _ref("key_id", "api_key.id", null=True),
+    _ref("model_id", "model.id"),
+    _ref("other_id", "model.id", null=True),  # of an arena: the model that might have answered
+    *map(_text, ("prompt", "text")),
+    _time("created_at"),
+    Index("completion_by_project", "project_id", "created_at"),
+)
+
+feedback = Table(  # what somebody thought of such an answer; append-only
+    "feedback",
+    metadata,
+    _id(),
+    _ref("project_id", "project.id"),
+    _ref("completion_id", "completion.id"),
+    *map(_text, ("kind", "value", "via")),
+    _time("created_at"),
+    Index("feedback_by_project", "project_id", "created_at"),
+)

@@ -1,4 +1,6 @@
-"""Whom a job acts for when it starts other jobs: the person who queued it, as they are now."""
+"""Whom a job or a key acts for: the person who made it, as they are at this moment."""
+
+from sqlalchemy import Connection
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden
@@ -21,14 +23,19 @@ def owner_of(ws: Workspace, job_id: str) -> Actor:
         job = jobs.get(conn, job_id)
         if job is None:
             raise Forbidden("The job no longer exists.", "Start it again.")
-        here = frozenset({job.project_id})
-        if job.owner == LOCAL.name:
-            return LOCAL.model_copy(update={"projects": here})
-        person = store_accounts.find_by_name(conn, accounts.key(job.owner))
-        joined = store_accounts.projects_of(conn, person.id) if person else frozenset()
+        return as_now(conn, job.owner, job.project_id)
+
+
+def as_now(conn: Connection, name: str, project_id: str) -> Actor:
+    """The person `name` with their role of this moment, in one project; Forbidden as above."""
+    here = frozenset({project_id})
+    if name == LOCAL.name:
+        return LOCAL.model_copy(update={"projects": here})
+    person = store_accounts.find_by_name(conn, accounts.key(name))
+    joined = store_accounts.projects_of(conn, person.id) if person else frozenset()
     if person is None or person.status != "active":
-        raise Forbidden(f"The account of {job.owner} is closed.", GONE)
+        raise Forbidden(f"The account of {name} is closed.", GONE)
     role = accounts.ROLES[person.role]
-    if role < Role.OWNER and job.project_id not in joined:
+    if role < Role.OWNER and project_id not in joined:
         raise Forbidden(f"{person.name} left this project.", GONE)
     return Actor(name=person.name, role=role, projects=here)
