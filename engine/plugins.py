@@ -155,6 +155,22 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "ollama": "engine.exporters.ollama",
         "vllm": "engine.exporters.vllm",
     },
+    # target -> module with TITLE, SUMMARY, notes(run) -> list[str] and files(run) -> parts,
+    # each the path of a file and its content piece by piece (engine/recipe_files/run.py)
+    "recipe_targets": {
+        "eject": "engine.recipe_files.targets.eject",
+        "trl": "engine.recipe_files.targets.trl",
+        "axolotl": "engine.recipe_files.targets.axolotl",
+        "llamafactory": "engine.recipe_files.targets.llamafactory",
+        "unsloth": "engine.recipe_files.targets.unsloth",
+    },
+    # source -> module with TITLE, sniff(values) -> float and read(importing, kind) -> the method,
+    # and why keys without an equal have none (engine/recipe_files/imported.py)
+    "recipe_sources": {
+        "axolotl": "engine.recipe_files.sources.axolotl",
+        "llamafactory": "engine.recipe_files.sources.llamafactory",
+        "trl": "engine.recipe_files.sources.trl",
+    },
     # rule -> function (left, right, references, rng) -> Choice
     "raters": {
         "shorter": "engine.simulated_raters.simple:shorter",
@@ -178,7 +194,10 @@ def load(family: str, name: str) -> Any:
     found = find(family, name)
     if found is None:
         known = ", ".join(names(family))
-        raise UserError(f"There is no {family.rstrip('s')} named {name!r}.", f"Known: {known}.")
+        raise UserError(
+            f"There is no {family.rstrip('s').replace('_', ' ')} named {name!r}.",
+            f"Known: {known}.",
+        )
     return found
 
 

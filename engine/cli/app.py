@@ -16,6 +16,7 @@ from engine.cli import (
     preferences,
     rating,
     rounds,
+    run_files,
     serve,
     studies,
     training,
@@ -54,6 +55,8 @@ for command in (
 # Earlier or shorter spellings, for scripts that use them; help and documents name the nouns only.
 cli.aliases = {
     "export": models.export_model,
+    "eject": run_files.eject,
+    "recipe": run_files.recipe,
     "train": training.start_training,
     "preflight": estimate.estimate_training,
     "curve": studies.curve,

@@ -28,6 +28,7 @@ in_project = click.option(
     "--project", default=None, help="Project name or id; the newest by default."
 )
 POLL_EVERY_S = 0.5
+LISTED = 8  # names in a message
 
 
 class AliasGroup(click.Group):
@@ -103,6 +104,16 @@ def model_id(ws: Workspace, project_id: str, wanted: str) -> str:
         if wanted in (one.id, one.name):
             return one.id
     raise NotFound(f"There is no model {wanted!r}.", f"Known: {_names(m.name for m in known)}.")
+
+
+def job(ws: Workspace, project_id: str, wanted: str) -> Job:
+    """The job with this id or name, the newest of equal names."""
+    known = lifecycle.list_all(ws, LOCAL, project_id)
+    for one in known:
+        if wanted in (one.id, one.name):
+            return one
+    names = _names(one.name for one in known[:LISTED])
+    raise NotFound(f"There is no job {wanted!r}.", f"The newest: {names}.")
 
 
 def say(text: str) -> None:

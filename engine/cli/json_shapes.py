@@ -18,6 +18,7 @@ from engine.core.project import LoopStatus
 from engine.core.rating import Round, Tally, Verdict
 from engine.core.result import BenchmarkResult, DemoReport, Judgements, LoopResult, PlayResult
 from engine.metrics.compare_systems import ComparedSystem
+from engine.recipe_files.imported import ImportedRecipe
 from engine.services import backups, erasure
 from engine.services.jobs.compare import RunComparison
 from engine.services.jobs.waiting import Waiting
@@ -42,6 +43,12 @@ MODELS = {"models": [Model]}
 JOBS = {"runs": [Job]}
 LINK = {"name": "text", "path": "text: the link, to be opened at the server's address"}
 EVENT = {"...": AnyEvent, "kind": "text", "data": "by kind: see [Events](events.md)"}
+
+RUN_FILES = {
+    "path": "text: the folder",
+    "files": [ExportedFile],
+    "notes": "list of text: what differs from the run",
+}
 
 SHAPES: dict[str, Any] = {
     "data check": {"layout": "text", "kind": "text", "rows": "number", "findings": [Finding]},
@@ -76,6 +83,9 @@ SHAPES: dict[str, Any] = {
     "training curve": Job,
     "training sweep": Job,
     "training estimate": Preflight,
+    "training eject": RUN_FILES,
+    "training recipe export": RUN_FILES,
+    "training recipe import": ImportedRecipe,
     "evaluation score": {"METRIC": Mean},
     "evaluation compare": {"systems": {"FILE": ComparedSystem}},
     "evaluation judge": {"verdict": Verdict, "judged": Judgements},

@@ -48,6 +48,7 @@ class TrainingResult(JobResult):
 
     Held-out numbers are None where nothing was held out. `held_out_...` belong to the state that
     was kept: the share of pairs told apart, the reward margin, the mean reward of its answers.
+    `bf16` and `on_gpu` say in which numbers and where it ran; None before that was stored.
     """
 
     first_train_loss: float | None = None
@@ -78,6 +79,8 @@ class TrainingResult(JobResult):
     held_out_rows: int = 0
     dropped: int = 0
     truncated: int = 0
+    bf16: bool | None = None
+    on_gpu: bool | None = None
 
 
 class EvaluationResult(JobResult):

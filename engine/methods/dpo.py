@@ -96,7 +96,7 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
-    return training.prepare(recipe, ctx, DPOConfig, Trainer, _encode_row, held_to_start=True)
+    return training.prepare(recipe, ctx, DPOConfig, Trainer, encode_row, held_to_start=True)
 
 
 def _refuse_idle_smoothing(recipe: Recipe) -> None:
@@ -111,7 +111,7 @@ def _refuse_idle_smoothing(recipe: Recipe) -> None:
         )
 
 
-def _encode_row(template: Template, example: Example, max_length: int) -> EncodedRow:
+def encode_row(template: Template, example: Example, max_length: int) -> EncodedRow:
     if not isinstance(example, Preference):
         raise UserError(
             f"DPO learns from preference pairs, not from {example.kind} rows.",

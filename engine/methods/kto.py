@@ -75,7 +75,7 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
             return dataset.add_column("KL_completion_ids", strangers)
 
     encoded, make = training.prepare(
-        recipe, ctx, KTOConfig, Trainer, _encode_row, held_to_start=True
+        recipe, ctx, KTOConfig, Trainer, encode_row, held_to_start=True
     )
     for text in _remarks(recipe, encoded):
         ctx.emit("log", {"text": text})
@@ -107,7 +107,7 @@ def _remarks(recipe: Recipe, encoded: EncodedDataset) -> list[str]:
     return [f"{good} good and {bad} bad answers: desirable_weight {advice} would balance them."]
 
 
-def _encode_row(template: Template, example: Example, max_length: int) -> EncodedRow:
+def encode_row(template: Template, example: Example, max_length: int) -> EncodedRow:
     if not isinstance(example, Unpaired):
         raise UserError(
             f"KTO learns from answers marked good or bad, not from {example.kind} rows.",

@@ -36,10 +36,10 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
     """The rows, and how to make their SFTTrainer."""
     from trl import SFTConfig, SFTTrainer
 
-    return training.prepare(recipe, ctx, SFTConfig, SFTTrainer, _encode_row)
+    return training.prepare(recipe, ctx, SFTConfig, SFTTrainer, encode_row)
 
 
-def _encode_row(template: Template, example: Example, max_length: int) -> EncodedRow:
+def encode_row(template: Template, example: Example, max_length: int) -> EncodedRow:
     """Labels are -100 on tokens without loss; TRL takes a "labels" column as it is."""
     if not isinstance(example, Chat | Text):
         raise UserError(

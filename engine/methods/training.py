@@ -116,6 +116,7 @@ def settings(
 
     `bf16` is what this machine is fast at; the recipe's own trl: {bf16: ...} counts more.
     """
+    import torch
     from peft import LoraConfig
 
     for where, extra in (("trl", recipe.trl), ("lora", recipe.lora)):
@@ -123,17 +124,24 @@ def settings(
     hints = {**get_type_hints(LoraConfig), **get_type_hints(config_class)}
     allowed.check_recipe(recipe, hints)  # before upstream opens what an option names
     place = {"output_dir": str(folder / checkpoint.FOLDER)}
-    values = {**_defaults(recipe, bf16), **curated(recipe), **recipe.trl, **place}
+    use_cpu = not torch.cuda.is_available()
+    given = {**upstream_options(recipe, bf16=bf16, use_cpu=use_cpu), **place}
     lora = {"task_type": task, **recipe.lora}
-    return UpstreamSettings(upstream.build(config_class, values), upstream.build(LoraConfig, lora))
+    return UpstreamSettings(upstream.build(config_class, given), upstream.build(LoraConfig, lora))
 
 
-def _defaults(recipe: TrainRecipe, bf16: bool) -> JsonObject:
+def upstream_options(recipe: TrainRecipe, *, bf16: bool, use_cpu: bool) -> JsonObject:
+    """What a run of `recipe` sets in TRL's configuration; light, so services may ask too.
+
+    Its folder and its held-out measurements are not among it: see `save_often`.
+    """
+    return {**_defaults(recipe, bf16, use_cpu), **curated(recipe), **recipe.trl}
+
+
+def _defaults(recipe: TrainRecipe, bf16: bool, use_cpu: bool) -> JsonObject:
     """Settings that make a run steady and watchable; every one may be changed under trl:."""
-    import torch
-
     return {
-        "use_cpu": not torch.cuda.is_available(),
+        "use_cpu": use_cpu,
         "bf16": bf16 and not recipe.trl.get("fp16"),
         "activation_checkpointing": False,
         "per_device_eval_batch_size": recipe.per_device_train_batch_size,
@@ -151,12 +159,16 @@ def _defaults(recipe: TrainRecipe, bf16: bool) -> JsonObject:
 
 def save_often(args: Any, recipe: TrainRecipe, rows: int) -> None:
     """Let `args` save the state `recipe.num_evals` times, spread over the steps."""
-    batch = args.per_device_train_batch_size * args.gradient_accumulation_steps
-    steps = recipe.max_steps or ceil(recipe.num_train_epochs * ceil(rows / batch))
     if "eval_steps" not in recipe.trl:
-        args.eval_steps = ceil(steps / recipe.num_evals)
+        args.eval_steps = steps_between_evals(recipe, rows)
     args.save_steps = args.eval_steps
     args.save_strategy = type(args.save_strategy)("steps")
+
+
+def steps_between_evals(recipe: TrainRecipe, rows: int) -> int:
+    """After how many steps a run over `rows` rows measures the held-out loss."""
+    steps = recipe.max_steps or ceil(recipe.num_train_epochs * ceil(rows / recipe.rows_per_step))
+    return ceil(steps / recipe.num_evals)
 
 
 def measure_held_out(args: Any, recipe: TrainRecipe) -> None:
@@ -210,7 +222,8 @@ def run(recipe: TrainRecipe, ctx: Context, encoded: EncodedDataset, make: MakeTr
             "Halve per_device_train_batch_size, or lower max_length.",
         ) from None
     _remark(ctx, watch)
-    measured = watch.result().model_copy(update=highlights.of(trainer.state))
+    ran = {"bf16": bool(trainer.args.bf16), "on_gpu": not trainer.args.use_cpu}
+    measured = watch.result().model_copy(update={**highlights.of(trainer.state), **ran})
     return _outcome(recipe, ctx.job_id, files.model, encoded, measured)
 
 

@@ -1,10 +1,7 @@
 """Exports: hand one in, find its folder, and pack it for a download."""
 
-import io
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from engine import plugins
 from engine.core.actor import Actor, Role
@@ -16,6 +13,7 @@ from engine.models import origin
 from engine.services import model_card
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
+from engine.services.zip_stream import zipped
 from engine.workspace import Workspace
 
 KIND = "export"
@@ -81,38 +79,10 @@ def packed(ws: Workspace, actor: Actor, job_id: str) -> Iterator[bytes]:
             "here.",
             f"Copy the folder on the server: {found.path} in the folder files.",
         )
-    return _zipped(path, [file.name for file in found.files])
+    return zipped((file.name, _pieces(path / file.name)) for file in found.files)
 
 
-def _zipped(folder: Path, names: list[str]) -> Iterator[bytes]:
-    """Each file stored as it is: weights do not get smaller."""
-    sink = _Pieces()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for name in names:
-            entry = archive.open(zipfile.ZipInfo(name), "w", force_zip64=True)
-            with entry as inside, (folder / name).open("rb") as file:
-                while piece := file.read(PIECE):
-                    inside.write(piece)
-                    yield sink.taken()
-    yield sink.taken()
-
-
-class _Pieces(io.RawIOBase):
-    """What a ZIP archive writes, until somebody takes it."""
-
-    def __init__(self) -> None:
-        self._kept: list[bytes] = []
-
-    def writable(self) -> bool:
-        """True."""
-        return True
-
-    def write(self, data: Any) -> int:
-        """Keep `data`; how long it is."""
-        self._kept.append(bytes(data))
-        return len(data)
-
-    def taken(self) -> bytes:
-        """All that was written since the last call."""
-        kept, self._kept = self._kept, []
-        return b"".join(kept)
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            yield piece

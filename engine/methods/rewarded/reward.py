@@ -54,10 +54,10 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
             "A reward model needs its score layer trained and saved.",
             "Write modules_to_save: [score] under lora.",
         )
-    return training.prepare(recipe, ctx, RewardConfig, RewardTrainer, _encode_row, task="SEQ_CLS")
+    return training.prepare(recipe, ctx, RewardConfig, RewardTrainer, encode_row, task="SEQ_CLS")
 
 
-def _encode_row(template: Template, example: Example, max_length: int) -> EncodedRow:
+def encode_row(template: Template, example: Example, max_length: int) -> EncodedRow:
     if not isinstance(example, Preference):
         raise UserError(
             f"A reward model learns from preference pairs, not from {example.kind} rows.",

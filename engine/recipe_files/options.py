@@ -1,0 +1,82 @@
+"""What the readers of other programs share: names of TRL's options, and why some have no equal."""
+
+from engine.methods.options import IDLE
+from engine.recipe_files.imported import Importing
+
+# fields of a recipe under TRL's own names
+CURATED = (
+    "num_train_epochs", "max_steps", "learning_rate", "per_device_train_batch_size", "max_length",
+    "seed",
+)  # fmt: skip
+# options that a recipe takes under trl:
+TRL = (
+    "activation_checkpointing", "adam_beta1", "adam_beta2", "adam_epsilon", "dataloader_drop_last",
+    "dataloader_num_workers", "disable_dropout", "eval_accumulation_steps", "eval_steps",
+    "f_divergence_type", "gradient_accumulation_steps", "label_smoothing", "logging_steps",
+    "lr_scheduler_kwargs", "lr_scheduler_type", "max_grad_norm", "neftune_noise_alpha", "optim",
+    "per_device_eval_batch_size", "precompute_ref_log_probs", "sync_ref_model", "tf32",
+    "train_sampling_strategy", "use_weighting", "warmup_steps", "weight_decay",
+)  # fmt: skip
+HELD_OUT = "Rows are held out when a file is added as a dataset."
+ONE_DATASET = "A recipe takes one dataset: add the files together."
+LAYOUT = "The layout is recognised when a file is added as a dataset."
+TEMPLATE = "The model's own chat template is used."
+TRACKER = "Name a tracker in the recipe: trackers."
+PLACE = "A run writes to its own folder."
+SAVES = f"{IDLE['save_steps'][:1].upper()}{IDLE['save_steps'][1:]}."
+REASONS = {
+    "report_to": TRACKER,
+    "run_name": "Name the run when it starts.",
+    "output_dir": PLACE,
+    "overwrite_output_dir": PLACE,
+    "save_strategy": SAVES,
+    "save_steps": SAVES,
+    "save_total_limit": SAVES,
+    "eval_strategy": SAVES,
+    "greater_is_better": SAVES,
+    "metric_for_best_model": SAVES,
+    "dataset_train_split": HELD_OUT,
+    "dataset_test_split": HELD_OUT,
+    "trust_remote_code": "Code of models is never run here.",
+    "deepspeed": "One process trains here.",
+    "fsdp": "One process trains here.",
+    "fsdp_config": "One process trains here.",
+}
+
+
+def take_precision(found: Importing) -> None:
+    """`bf16: auto` is what happens here; true and false are TRL's option."""
+    if found.peek("bf16") == "auto":
+        found.take("bf16", "trl.bf16")
+    found.move("bf16", "trl.bf16")
+    if found.peek("fp16") is not None:
+        found.move("fp16", "trl.fp16")
+
+
+def take_dataset(found: Importing, key: str) -> None:
+    """The first dataset by its name; further ones, and how they are read, go on the list."""
+    given = found.peek(key)
+    if isinstance(given, str):
+        first, *more = [name.strip() for name in given.split(",")]
+        found.take(key, "dataset")
+        found.put(key, "dataset", first)
+        for name in more:
+            found.lose(key, ONE_DATASET, name, name)
+
+
+def take_datasets(found: Importing, key: str) -> None:
+    """The same for a list of datasets, each with a path and how it is read."""
+    given = found.peek(key)
+    if not isinstance(given, list) or not given:
+        return
+    found.take(key, "dataset")
+    for number, one in enumerate(given):
+        parts = one if isinstance(one, dict) else {"path": one}
+        path = parts.get("path")
+        if number == 0 and isinstance(path, str):
+            found.put(key, "dataset", path)
+        for name, value in parts.items():
+            if number:
+                found.lose(key, ONE_DATASET, f"{number}.{name}", value)
+            elif name != "path" or not isinstance(path, str):
+                found.lose(key, LAYOUT, f"{number}.{name}", value)

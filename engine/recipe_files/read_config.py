@@ -1,0 +1,53 @@
+"""A configuration of another program, read as a stranger's file: small, plain, without tricks."""
+
+import math
+from datetime import date
+from pathlib import Path
+
+import yaml
+from pydantic import JsonValue
+
+from engine.core.errors import UserError
+from engine.core.json_object import JsonObject
+from engine.core.yaml_values import read_yaml
+
+MOST_BYTES = 256_000
+MOST_VALUES = 20_000  # with every alias counted as often as it is used
+DEEPEST = 40
+FIX = "Give the configuration file of a training."
+
+
+def read_config(path: Path) -> JsonObject:
+    """The keys of a YAML or JSON file; UserError for anything else."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}.", "Check the name.") from None
+    if len(data) > MOST_BYTES:
+        raise UserError(f"{path.name} is larger than {MOST_BYTES // 1000} kB.", FIX)
+    try:
+        found = read_yaml(data.decode("utf-8-sig"))
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+        first = " ".join(str(error).split())[:200]
+        raise UserError(f"{path.name} is not YAML: {first}.", FIX) from None
+    if not isinstance(found, dict) or not found:
+        raise UserError(f"{path.name} holds no settings.", FIX)
+    budget = [MOST_VALUES]
+    return {str(key): _plain(value, budget, DEEPEST, path.name) for key, value in found.items()}
+
+
+def _plain(value: object, budget: list[int], depth: int, name: str) -> JsonValue:
+    """`value` in the types of JSON; UserError where aliases or depth make it endless."""
+    budget[0] -= 1
+    if budget[0] < 0 or depth < 0:
+        raise UserError(f"{name} unfolds to more values than a configuration has.", FIX)
+    if isinstance(value, dict):
+        return {str(key): _plain(each, budget, depth - 1, name) for key, each in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(each, budget, depth - 1, name) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -1,0 +1,84 @@
+"""The rows of a run as text, in the shapes that other programs read."""
+
+from collections.abc import Callable, Iterator
+from typing import TypedDict
+
+from engine.core.dataset import Split
+from engine.core.examples import Chat, Example, Message, Preference, Text
+from engine.recipe_files.run import FinishedRun, Part, line
+
+
+class Turn(TypedDict):
+    """A turn as chat formats have it."""
+
+    role: str
+    content: str
+
+
+Row = dict[str, str | Turn | list[Turn]]
+Write = Callable[[Example], Iterator[Row]]
+
+
+def turns(messages: tuple[Message, ...]) -> list[Turn]:
+    """The messages of a conversation."""
+    return [{"role": one.role, "content": one.content} for one in messages]
+
+
+def answer(text: str) -> list[Turn]:
+    """One answer."""
+    return [{"role": "assistant", "content": text}]
+
+
+def conversations(example: Example) -> Iterator[Row]:
+    """`messages` up to the last answer; `text` of a plain text."""
+    if isinstance(example, Chat):
+        yield {"messages": [*turns(example.prompt), *answer(example.answer)]}
+    elif isinstance(example, Text):
+        yield {"text": example.text}
+
+
+def prompts_and_completions(example: Example) -> Iterator[Row]:
+    """A row for each answer of a conversation: what stands before it, and the answer."""
+    if isinstance(example, Text):
+        yield {"text": example.text}
+    if not isinstance(example, Chat):
+        return
+    messages = (*example.prompt, Message(role="assistant", content=example.answer))
+    for number, message in enumerate(messages):
+        if message.role == "assistant" and number:
+            yield {"prompt": turns(messages[:number]), "completion": answer(message.content)}
+
+
+def pairs(example: Example) -> Iterator[Row]:
+    """`prompt`, `chosen` and `rejected`, each a list of turns."""
+    if isinstance(example, Preference):
+        yield {
+            "prompt": turns(example.prompt),
+            "chosen": answer(example.chosen),
+            "rejected": answer(example.rejected),
+        }
+
+
+def single_turns(example: Example) -> Iterator[Row]:
+    """The same with one turn for each answer, not a list of them."""
+    if isinstance(example, Preference):
+        yield {
+            "prompt": turns(example.prompt),
+            "chosen": answer(example.chosen)[0],
+            "rejected": answer(example.rejected)[0],
+        }
+
+
+def parts(run: FinishedRun, write: Write) -> Iterator[Part]:
+    """data/train.jsonl, and data/test.jsonl where rows are held out."""
+    for split, name in named_splits(run):
+        yield (
+            f"data/{name}.jsonl",
+            (line(row) for example in run.rows(split) for row in write(example)),
+        )
+
+
+def named_splits(run: FinishedRun) -> list[tuple[Split, str]]:
+    """The sides of the dataset, and what others call them."""
+    train: list[tuple[Split, str]] = [("train", "train")]
+    return [*train, ("held_out", "test")] if run.dataset.held_out_rows else train

@@ -1,0 +1,1 @@
+"""Sources: a configuration of another program as a recipe, one module each."""

@@ -1,0 +1,1 @@
+"""Targets: a finished run as a folder of another program, one module each."""
