@@ -37,7 +37,6 @@ REASONS = {
     "metric_for_best_model": SAVES,
     "dataset_train_split": HELD_OUT,
     "dataset_test_split": HELD_OUT,
-    "trust_remote_code": "Code of models is never run here.",
     "deepspeed": "One process trains here.",
     "fsdp": "One process trains here.",
     "fsdp_config": "One process trains here.",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from engine.core.json_object import JsonObject
 from engine.methods import training
-from engine.recipe_files.run import FinishedRun, Part, as_json, pieces
+from engine.recipe_files.run import ExportedRun, Part, as_json, pieces
 
 WEIGHTS = "adapter_model.safetensors"
 # options that make a run watchable here, or that belong to this house
@@ -24,7 +24,7 @@ class Base(NamedTuple):
     notes: tuple[str, ...]
 
 
-def base(run: FinishedRun) -> Base:
+def base(run: ExportedRun) -> Base:
     """The published name where there is one; otherwise a folder that the person puts there."""
     if "/" not in run.base.name:
         note = f"Put the files of {run.base.name} into the folder base: it is not published."
@@ -35,13 +35,13 @@ def base(run: FinishedRun) -> Base:
     return Base(run.base.name, run.base.revision, ())
 
 
-def options(run: FinishedRun) -> JsonObject:
+def options(run: ExportedRun) -> JsonObject:
     """TRL's options of the run by name, without those of this house."""
     given = training.upstream_options(run.recipe, bf16=bool(run.result.bf16), use_cpu=False)
     return {name: value for name, value in given.items() if name not in HOUSE}
 
 
-def steps_between_evals(run: FinishedRun) -> int:
+def steps_between_evals(run: ExportedRun) -> int:
     """After how many steps the held-out loss is measured."""
     every = run.recipe.trl.get("eval_steps")
     if isinstance(every, int):
@@ -49,7 +49,7 @@ def steps_between_evals(run: FinishedRun) -> int:
     return training.steps_between_evals(run.recipe, max(1, run.result.rows))
 
 
-def start_parts(run: FinishedRun) -> Iterator[Part]:
+def start_parts(run: ExportedRun) -> Iterator[Part]:
     """The adapter that the run went on from, in the folder start, with the base's name there."""
     if run.start:
         named = base(run)
@@ -69,7 +69,7 @@ def renamed(
     return found, [f"{where} has no key for {name}: {values[name]}." for name in lost]
 
 
-def common_notes(run: FinishedRun) -> list[str]:
+def common_notes(run: ExportedRun) -> list[str]:
     """What differs in every other program."""
     found = [
         "The order of rows and the cut between prompt and answer are those of the other program, "

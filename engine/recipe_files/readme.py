@@ -1,6 +1,6 @@
 """The README of a folder that leaves: what it is, how to run it, and what differs from the run."""
 
-from engine.recipe_files.run import FinishedRun
+from engine.recipe_files.run import ExportedRun
 
 MEASURES = {
     "last_train_loss": "training loss of the last step",
@@ -9,7 +9,7 @@ MEASURES = {
 }
 
 
-def page(run: FinishedRun, title: str, notes: list[str], commands: str, more: str = "") -> str:
+def page(run: ExportedRun, title: str, notes: list[str], commands: str, more: str = "") -> str:
     """Markdown of one page."""
     return (
         "\n\n".join(
@@ -33,7 +33,7 @@ def one_line(name: str) -> str:
     return " ".join(name.split()).replace("`", "'").replace("[", "(").replace("]", ")")
 
 
-def _origin(run: FinishedRun) -> str:
+def _origin(run: ExportedRun) -> str:
     base, result = run.base, run.result
     at = f" at {base.revision}" if base.revision else ""
     licence = f", licence {base.licence}" if base.licence else ""

@@ -5,26 +5,26 @@ from typing import TypedDict
 
 from engine.core.dataset import Split
 from engine.core.examples import Chat, Example, Message, Preference, Text
-from engine.recipe_files.run import FinishedRun, Part, line
+from engine.recipe_files.run import ExportedRun, Part, line
 
 
-class Turn(TypedDict):
+class ChatTurn(TypedDict):
     """A turn as chat formats have it."""
 
     role: str
     content: str
 
 
-Row = dict[str, str | Turn | list[Turn]]
+Row = dict[str, str | ChatTurn | list[ChatTurn]]
 Write = Callable[[Example], Iterator[Row]]
 
 
-def turns(messages: tuple[Message, ...]) -> list[Turn]:
+def turns(messages: tuple[Message, ...]) -> list[ChatTurn]:
     """The messages of a conversation."""
     return [{"role": one.role, "content": one.content} for one in messages]
 
 
-def answer(text: str) -> list[Turn]:
+def answer(text: str) -> list[ChatTurn]:
     """One answer."""
     return [{"role": "assistant", "content": text}]
 
@@ -69,7 +69,7 @@ def single_turns(example: Example) -> Iterator[Row]:
         }
 
 
-def parts(run: FinishedRun, write: Write) -> Iterator[Part]:
+def parts(run: ExportedRun, write: Write) -> Iterator[Part]:
     """data/train.jsonl, and data/test.jsonl where rows are held out."""
     for split, name in named_splits(run):
         yield (
@@ -78,7 +78,7 @@ def parts(run: FinishedRun, write: Write) -> Iterator[Part]:
         )
 
 
-def named_splits(run: FinishedRun) -> list[tuple[Split, str]]:
+def named_splits(run: ExportedRun) -> list[tuple[Split, str]]:
     """The sides of the dataset, and what others call them."""
     train: list[tuple[Split, str]] = [("train", "train")]
     return [*train, ("held_out", "test")] if run.dataset.held_out_rows else train

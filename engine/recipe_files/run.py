@@ -21,7 +21,7 @@ PIECE = 2**20
 Part = tuple[str, Iterable[bytes]]
 
 
-class FinishedRun(NamedTuple):
+class ExportedRun(NamedTuple):
     """A training that is done. Rows come one by one, so that none has to be held."""
 
     name: str
@@ -46,7 +46,7 @@ class FinishedRun(NamedTuple):
         return bool("/" in self.base.name and self.base.revision and not self.base.changed)
 
 
-class Counted:
+class HashedLines:
     """Lines as they are written: how many there were and their SHA-256, known at the end."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:

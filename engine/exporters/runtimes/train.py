@@ -11,10 +11,12 @@ import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+Named = Mapping[str, Any]
 HERE = Path(__file__).resolve().parent
 ATTENTION = "sdpa_in_float32"
 
@@ -41,7 +43,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _base(settings: dict[str, Any], wanted: str | None) -> Path:
+def _base(settings: Named, wanted: str | None) -> Path:
     """The folder of the base: the one named, the one in this folder, or from the Hub by commit."""
     if wanted:
         return Path(wanted)
@@ -54,7 +56,7 @@ def _base(settings: dict[str, Any], wanted: str | None) -> Path:
     return Path(snapshot_download(named["name"], revision=named["revision"], allow_patterns=kinds))
 
 
-def _check(settings: dict[str, Any], base: Path) -> None:
+def _check(settings: Named, base: Path) -> None:
     """Stop where data or weights are not those of the run."""
     wanted = {HERE / one["file"]: one["sha256"] for one in settings["data"].values()}
     wanted |= {base / name: digest for name, digest in settings["base"]["files"].items()}
@@ -66,7 +68,7 @@ def _check(settings: dict[str, Any], base: Path) -> None:
                 sys.exit(f"{path.name} is not the file that the run was made with.")
 
 
-def _trainer(settings: dict[str, Any], base: Path, out: Path) -> Any:
+def _trainer(settings: Named, base: Path, out: Path) -> Any:
     """TRL's trainer, built in the order in which the run built it: the seed decides the rest."""
     import torch
     from peft import LoraConfig
@@ -81,7 +83,7 @@ def _trainer(settings: dict[str, Any], base: Path, out: Path) -> Any:
     )
     set_seed(args.seed)
     model = _model(settings, base, args)
-    parts: dict[str, Any] = {"model": model, "args": args, "callbacks": [_order()]}
+    parts = {"model": model, "args": args, "callbacks": [_order()]}
     parts["processing_class"] = AutoTokenizer.from_pretrained(base)
     if settings["early_stopping_patience"]:
         parts["callbacks"].append(EarlyStoppingCallback(settings["early_stopping_patience"]))
@@ -109,14 +111,14 @@ def _kinds() -> dict[str, tuple[Any, Any]]:
     return {"sft": (SFTConfig, SFTTrainer), "dpo": (DPOConfig, TokenisedDPOTrainer)}
 
 
-def _model(settings: dict[str, Any], base: Path, args: Any) -> Any:
+def _model(settings: Named, base: Path, args: Any) -> Any:
     """The base, with the adapter that the run started from where there is one."""
     import torch
     from transformers import AutoModelForCausalLM
 
     tuning = settings["tuning"]
     half = torch.bfloat16 if args.bf16 else torch.float32
-    options: dict[str, Any] = {"dtype": torch.float32 if tuning == "full" else half}
+    options = {"dtype": torch.float32 if tuning == "full" else half}
     if tuning == "qlora":
         options["quantization_config"] = _four_bits(half)
     model: Any = AutoModelForCausalLM.from_pretrained(base, use_safetensors=True, **options)
@@ -173,7 +175,7 @@ def _attend_in_float32(model: Any) -> None:
     model.set_attn_implementation(ATTENTION)
 
 
-def _table(settings: dict[str, Any], split: str) -> Any:
+def _table(settings: Named, split: str) -> Any:
     from datasets import Dataset
 
     known = settings["data"].get(split)
@@ -211,7 +213,7 @@ def _stop(step: int) -> Any:
     return Stop()
 
 
-def _train(trainer: Any, settings: dict[str, Any]) -> None:
+def _train(trainer: Any, settings: Named) -> None:
     import torch
     from peft.helpers import disable_input_dtype_casting
     from transformers import set_seed
@@ -227,7 +229,7 @@ def _train(trainer: Any, settings: dict[str, Any]) -> None:
         trainer.train()
 
 
-def _losses(trainer: Any) -> dict[str, Any]:
+def _losses(trainer: Any) -> Named:
     """The losses of the run, in nats a token."""
     said = trainer.state.log_history
     train = [one["loss"] for one in said if "loss" in one]
@@ -242,7 +244,7 @@ def _losses(trainer: Any) -> dict[str, Any]:
     }
 
 
-def _save(trainer: Any, settings: dict[str, Any], out: Path) -> None:
+def _save(trainer: Any, settings: Named, out: Path) -> None:
     """The state that is kept: the one with the lowest held-out loss where the run kept that."""
     if settings["tuning"] == "full":
         trainer.model.save_pretrained(out / "model")
@@ -252,7 +254,7 @@ def _save(trainer: Any, settings: dict[str, Any], out: Path) -> None:
     trainer.processing_class.save_pretrained(out / "adapter")
 
 
-def _compare(found: dict[str, Any], expected: dict[str, Any]) -> int:
+def _compare(found: Named, expected: Named) -> int:
     """Say each loss beside the expected one; 1 where one is further away than the tolerance."""
     within = float(expected["tolerance"])
     worst = 0.0

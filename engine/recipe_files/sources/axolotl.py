@@ -4,7 +4,7 @@ from engine.core.errors import UserError
 from engine.core.json_object import JsonObject
 from engine.recipe_files import options
 from engine.recipe_files.imported import Importing
-from engine.recipe_files.targets import axolotl as target
+from engine.recipe_files.keys import AXOLOTL_LORA, AXOLOTL_TRL
 
 TITLE = "Axolotl"
 MARKS = ("base_model", "micro_batch_size", "sequence_len", "num_epochs", "adapter", "rl",
@@ -14,12 +14,12 @@ FIELDS = {
     "base_model": "model",
     **{
         theirs: ours if ours in CURATED else f"trl.{ours}"
-        for ours, theirs in target.TRL.items()
+        for ours, theirs in AXOLOTL_TRL.items()
         if theirs not in ("gradient_checkpointing", "bf16", "fp16")
     },
     **{
         theirs: f"lora.{ours}"
-        for ours, theirs in target.LORA.items()
+        for ours, theirs in AXOLOTL_LORA.items()
         if theirs != "lora_target_modules"
     },
     "warmup_ratio": "trl.warmup_steps",

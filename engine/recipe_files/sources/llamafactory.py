@@ -4,7 +4,7 @@ from engine.core.errors import UserError
 from engine.core.json_object import JsonObject
 from engine.recipe_files import options
 from engine.recipe_files.imported import Importing
-from engine.recipe_files.targets import llamafactory as target
+from engine.recipe_files.keys import LLAMAFACTORY_LOSSES
 
 TITLE = "LLaMA-Factory"
 MARKS = ("stage", "finetuning_type", "cutoff_len", "lora_rank", "lora_target", "dataset_dir",
@@ -119,7 +119,7 @@ def _modules(found: Importing, key: str, field: str) -> None:
 def _losses(found: Importing) -> None:
     """pref_ftx is the weight of the SFT loss beside the preference loss."""
     loss, share = found.peek("pref_loss"), found.peek("pref_ftx")
-    if loss is not None and loss not in target.LOSSES:
+    if loss is not None and loss not in LLAMAFACTORY_LOSSES:
         return
     found.take("pref_loss", "loss_type")
     main = str(loss or "sigmoid")

@@ -6,61 +6,20 @@ import yaml
 
 from engine.core.json_object import JsonObject
 from engine.recipe_files import plan, readme, rows
-from engine.recipe_files.run import FinishedRun, Part, text
+from engine.recipe_files.keys import AXOLOTL_LORA, AXOLOTL_TRL
+from engine.recipe_files.run import ExportedRun, Part, text
 
 TITLE = "Axolotl"
 SUMMARY = "A YAML file for axolotl train, and the rows as chat messages."
 WHERE = "Axolotl"
 FILE = "config.yml"
-LORA = {
-    "r": "lora_r",
-    "lora_alpha": "lora_alpha",
-    "lora_dropout": "lora_dropout",
-    "target_modules": "lora_target_modules",
-    "modules_to_save": "lora_modules_to_save",
-    "use_rslora": "peft_use_rslora",
-    "use_dora": "peft_use_dora",
-    "layers_to_transform": "peft_layers_to_transform",
-    "layers_pattern": "peft_layers_pattern",
-    "init_lora_weights": "peft_init_lora_weights",
-}
-TRL = {
-    "num_train_epochs": "num_epochs",
-    "max_steps": "max_steps",
-    "learning_rate": "learning_rate",
-    "per_device_train_batch_size": "micro_batch_size",
-    "per_device_eval_batch_size": "eval_batch_size",
-    "gradient_accumulation_steps": "gradient_accumulation_steps",
-    "max_length": "sequence_len",
-    "seed": "seed",
-    "logging_steps": "logging_steps",
-    "activation_checkpointing": "gradient_checkpointing",
-    "gradient_checkpointing": "gradient_checkpointing",
-    "bf16": "bf16",
-    "fp16": "fp16",
-    "tf32": "tf32",
-    "lr_scheduler_type": "lr_scheduler",
-    "lr_scheduler_kwargs": "lr_scheduler_kwargs",
-    "optim": "optimizer",
-    "warmup_steps": "warmup_steps",
-    "weight_decay": "weight_decay",
-    "adam_beta1": "adam_beta1",
-    "adam_beta2": "adam_beta2",
-    "adam_epsilon": "adam_epsilon",
-    "max_grad_norm": "max_grad_norm",
-    "neftune_noise_alpha": "neftune_noise_alpha",
-    "beta": "rl_beta",
-    "loss_type": "dpo_loss_type",
-    "loss_weights": "dpo_loss_weights",
-    "label_smoothing": "dpo_label_smoothing",
-}
 # TRL's defaults that are others there
 DEFAULTS = JsonObject(
     gradient_accumulation_steps=1, lr_scheduler_type="linear", optim="adamw_torch_fused", fp16=False
 )
 
 
-def notes(run: FinishedRun) -> list[str]:
+def notes(run: ExportedRun) -> list[str]:
     """What this cannot say, or says otherwise."""
     found = [*plan.base(run).notes, *plan.common_notes(run), *_lora(run)[1], *_options(run)[1]]
     if run.start and run.method == "dpo":
@@ -71,7 +30,7 @@ def notes(run: FinishedRun) -> list[str]:
     return found
 
 
-def files(run: FinishedRun) -> Iterator[Part]:
+def files(run: ExportedRun) -> Iterator[Part]:
     """The YAML file, the rows, the adapter it goes on from, the README."""
     yield FILE, text(yaml.safe_dump(_values(run), sort_keys=False, allow_unicode=True))
     yield from rows.parts(run, rows.single_turns if run.method == "dpo" else rows.conversations)
@@ -80,10 +39,10 @@ def files(run: FinishedRun) -> Iterator[Part]:
     yield "README.md", text(readme.page(run, TITLE, notes(run), commands))
 
 
-def _lora(run: FinishedRun) -> tuple[dict[str, object], list[str]]:
+def _lora(run: ExportedRun) -> tuple[dict[str, object], list[str]]:
     if run.recipe.tuning == "full":
         return {}, []
-    found, lost = plan.renamed(run.recipe.lora, LORA, WHERE)
+    found, lost = plan.renamed(run.recipe.lora, AXOLOTL_LORA, WHERE)
     modules = found.get("lora_target_modules")
     if modules == "all-linear":
         del found["lora_target_modules"]
@@ -93,11 +52,11 @@ def _lora(run: FinishedRun) -> tuple[dict[str, object], list[str]]:
     return {"adapter": run.recipe.tuning, **four, **start, **found}, lost
 
 
-def _options(run: FinishedRun) -> tuple[dict[str, object], list[str]]:
-    return plan.renamed({**DEFAULTS, **plan.options(run)}, TRL, WHERE)
+def _options(run: ExportedRun) -> tuple[dict[str, object], list[str]]:
+    return plan.renamed({**DEFAULTS, **plan.options(run)}, AXOLOTL_TRL, WHERE)
 
 
-def _values(run: FinishedRun) -> dict[str, object]:
+def _values(run: ExportedRun) -> dict[str, object]:
     base = plan.base(run)
     return {
         "base_model": base.name,
@@ -114,7 +73,7 @@ def _values(run: FinishedRun) -> dict[str, object]:
     }
 
 
-def _data(run: FinishedRun, split: str) -> JsonObject:
+def _data(run: ExportedRun, split: str) -> JsonObject:
     """How a file is read; a local file has the split train, whatever it is used for."""
     found = JsonObject(path=f"data/{split}.jsonl", ds_type="json", split="train")
     if run.method == "dpo":
@@ -130,7 +89,7 @@ def _data(run: FinishedRun, split: str) -> JsonObject:
     )  # fmt: skip
 
 
-def _measured(run: FinishedRun) -> JsonObject:
+def _measured(run: ExportedRun) -> JsonObject:
     every = plan.steps_between_evals(run)
     found = JsonObject(eval_steps=every, save_steps=every)
     if run.recipe.keep_best:

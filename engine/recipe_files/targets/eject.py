@@ -12,8 +12,8 @@ from engine.files import sha256_of_file
 from engine.methods import training
 from engine.recipe_files import readme
 from engine.recipe_files.run import (
-    Counted,
-    FinishedRun,
+    ExportedRun,
+    HashedLines,
     Part,
     as_json,
     line,
@@ -33,7 +33,7 @@ START_FILES = ("adapter_config.json", "adapter_model.safetensors")
 LOSSES = ("last_train_loss", "last_held_out_loss", "best_held_out_loss")
 
 
-def notes(run: FinishedRun) -> list[str]:
+def notes(run: ExportedRun) -> list[str]:
     """What somebody who runs it must know."""
     found = [
         "The rows are token ids, cut and masked as the run had them: TRL alone cannot mark the "
@@ -50,14 +50,14 @@ def notes(run: FinishedRun) -> list[str]:
     return found
 
 
-def files(run: FinishedRun) -> Iterator[Part]:
+def files(run: ExportedRun) -> Iterator[Part]:
     """Script, pins, data, the base where it can't be fetched, settings, README, in this order."""
     _refuse(run)
     yield "train.py", pieces(Path(runtimes.__file__).with_name("train.py"))
     yield "requirements.txt", text(_requirements(run))
     data: dict[str, JsonObject] = {}
     for split in SPLITS:
-        lines = Counted(_tokens(run, split))
+        lines = HashedLines(_tokens(run, split))
         yield f"data/{split}.jsonl", lines
         if lines.count:
             about = JsonObject(file=f"data/{split}.jsonl", rows=lines.count, sha256=lines.sha256)
@@ -72,13 +72,13 @@ def files(run: FinishedRun) -> Iterator[Part]:
     yield "README.md", text(_readme(run))
 
 
-def base_files(run: FinishedRun) -> list[Path]:
+def base_files(run: ExportedRun) -> list[Path]:
     """Weights, configuration and tokenizer of the base; no pickle and no code."""
     found = {path for kind in BASE_FILES for path in run.base_folder.glob(kind)}
     return sorted(path for path in found if path.name != "tuneloop.json")
 
 
-def _refuse(run: FinishedRun) -> None:
+def _refuse(run: ExportedRun) -> None:
     start = str(run.recipe.lora.get("init_lora_weights", ""))
     if start.startswith(("pissa", "olora")):
         raise UserError(
@@ -88,7 +88,7 @@ def _refuse(run: FinishedRun) -> None:
         )
 
 
-def _tokens(run: FinishedRun, split: Split) -> Iterator[bytes]:
+def _tokens(run: ExportedRun, split: Split) -> Iterator[bytes]:
     """Rows as the trainer got them: `input_ids` and `labels`, or a pair's ids."""
     for example in run.rows(split):
         encoded = run.encode(example)
@@ -97,13 +97,13 @@ def _tokens(run: FinishedRun, split: Split) -> Iterator[bytes]:
                 yield line(columns)
 
 
-def _requirements(run: FinishedRun) -> str:
+def _requirements(run: ExportedRun) -> str:
     """The installed versions; a build tag such as +cpu names no package of the index."""
     names = [*LIBRARIES, *(["bitsandbytes"] if run.recipe.tuning == "qlora" else [])]
     return "".join(f"{name}=={version(name).partition('+')[0]}\n" for name in sorted(names))
 
 
-def _settings(run: FinishedRun, data: dict[str, JsonObject]) -> dict[str, object]:
+def _settings(run: ExportedRun, data: dict[str, JsonObject]) -> dict[str, object]:
     recipe, result = run.recipe, run.result
     weights = [path for path in base_files(run) if path.suffix == ".safetensors"]
     known = result.model_dump()
@@ -127,7 +127,7 @@ def _settings(run: FinishedRun, data: dict[str, JsonObject]) -> dict[str, object
     }
 
 
-def _options(run: FinishedRun, held_out: bool) -> JsonObject:
+def _options(run: ExportedRun, held_out: bool) -> JsonObject:
     """TRL's options by name, with how often the held-out rows are measured."""
     recipe = run.recipe
     given = training.upstream_options(recipe, bf16=bool(run.result.bf16), use_cpu=True)
@@ -144,7 +144,7 @@ def _options(run: FinishedRun, held_out: bool) -> JsonObject:
     return {**mine, **often, "load_best_model_at_end": recipe.keep_best, **(best if keeps else {})}
 
 
-def _readme(run: FinishedRun) -> str:
+def _readme(run: ExportedRun) -> str:
     base = (
         f"fetched from the Hub: {run.base.name} at {run.base.revision}"
         if run.is_fetchable

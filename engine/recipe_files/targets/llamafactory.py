@@ -6,7 +6,8 @@ import yaml
 
 from engine.core.json_object import JsonObject
 from engine.recipe_files import plan, readme, rows
-from engine.recipe_files.run import FinishedRun, Part, as_json, text
+from engine.recipe_files.keys import LLAMAFACTORY_LOSSES
+from engine.recipe_files.run import ExportedRun, Part, as_json, text
 
 TITLE = "LLaMA-Factory"
 SUMMARY = "A YAML file, dataset_info.json, and the rows as chat messages."
@@ -30,14 +31,13 @@ TRANSFORMERS = (
     "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "max_grad_norm",
     "neftune_noise_alpha",
 )  # fmt: skip
-LOSSES = ("sigmoid", "hinge", "ipo")
 TAGS = JsonObject(
     role_tag="role", content_tag="content", user_tag="user", assistant_tag="assistant",
     system_tag="system", observation_tag="tool",
 )  # fmt: skip
 
 
-def notes(run: FinishedRun) -> list[str]:
+def notes(run: ExportedRun) -> list[str]:
     """What this cannot say, or says otherwise."""
     found = [*plan.base(run).notes, *plan.common_notes(run), *_lora(run)[1], *_options(run)[1]]
     if run.dataset.kind != "text":
@@ -48,7 +48,7 @@ def notes(run: FinishedRun) -> list[str]:
     return found
 
 
-def files(run: FinishedRun) -> Iterator[Part]:
+def files(run: ExportedRun) -> Iterator[Part]:
     """The YAML file, the description of the data, the rows, the adapter, the README."""
     yield FILE, text(yaml.safe_dump(_values(run), sort_keys=False, allow_unicode=True))
     yield "data/dataset_info.json", as_json(_about(run))
@@ -58,11 +58,11 @@ def files(run: FinishedRun) -> Iterator[Part]:
     yield "README.md", text(readme.page(run, TITLE, notes(run), commands))
 
 
-def _about(run: FinishedRun) -> dict[str, JsonObject]:
+def _about(run: ExportedRun) -> dict[str, JsonObject]:
     return {name: _columns(run, name) for _, name in rows.named_splits(run)}
 
 
-def _columns(run: FinishedRun, name: str) -> JsonObject:
+def _columns(run: ExportedRun, name: str) -> JsonObject:
     file = JsonObject(file_name=f"{name}.jsonl")
     if run.method == "dpo":
         columns = JsonObject(messages="prompt", chosen="chosen", rejected="rejected")
@@ -72,7 +72,7 @@ def _columns(run: FinishedRun, name: str) -> JsonObject:
     return file | JsonObject(formatting="sharegpt", columns={"messages": "messages"}, tags=TAGS)
 
 
-def _lora(run: FinishedRun) -> tuple[dict[str, object], list[str]]:
+def _lora(run: ExportedRun) -> tuple[dict[str, object], list[str]]:
     if run.recipe.tuning == "full":
         return {"finetuning_type": "full"}, []
     found, lost = plan.renamed(run.recipe.lora, LORA, WHERE)
@@ -88,7 +88,7 @@ def _lora(run: FinishedRun) -> tuple[dict[str, object], list[str]]:
     return {"finetuning_type": "lora", **start, **found, **more}, lost
 
 
-def _options(run: FinishedRun) -> tuple[dict[str, object], list[str]]:
+def _options(run: ExportedRun) -> tuple[dict[str, object], list[str]]:
     given = plan.options(run)
     checkpointing = given.pop("activation_checkpointing", None)
     losses, weights = given.pop("loss_type", None), given.pop("loss_weights", None)
@@ -100,19 +100,23 @@ def _options(run: FinishedRun) -> tuple[dict[str, object], list[str]]:
         shares = weights if isinstance(weights, list) else [1.0] * len(losses)
         each = dict(zip(map(str, losses), shares, strict=True))
         found |= _losses(each)
-        lost += [f"{WHERE} has no loss {name}." for name in each if name not in (*LOSSES, "sft")]
-        if any(each.get(name, 1.0) != 1.0 for name in LOSSES):
+        lost += [
+            f"{WHERE} has no loss {name}."
+            for name in each
+            if name not in (*LLAMAFACTORY_LOSSES, "sft")
+        ]
+        if any(each.get(name, 1.0) != 1.0 for name in LLAMAFACTORY_LOSSES):
             lost.append(f"{WHERE} gives its preference loss the weight 1.")
     return found, lost
 
 
 def _losses(each: Mapping[str, object]) -> dict[str, object]:
-    named = [name for name in each if name in LOSSES]
+    named = [name for name in each if name in LLAMAFACTORY_LOSSES]
     found: dict[str, object] = {"pref_loss": named[0]} if named else {}
     return found | ({"pref_ftx": each["sft"]} if "sft" in each else {})
 
 
-def _values(run: FinishedRun) -> dict[str, object]:
+def _values(run: ExportedRun) -> dict[str, object]:
     base = plan.base(run)
     stage = "pt" if run.dataset.kind == "text" else run.method
     reference = {"ref_model": base.name, "ref_model_adapters": "start"}
@@ -133,7 +137,7 @@ def _values(run: FinishedRun) -> dict[str, object]:
     }
 
 
-def _measured(run: FinishedRun) -> JsonObject:
+def _measured(run: ExportedRun) -> JsonObject:
     every = plan.steps_between_evals(run)
     found = JsonObject(
         eval_strategy="steps", eval_steps=every, save_strategy="steps", save_steps=every

@@ -6,7 +6,7 @@ import yaml
 
 from engine.core.json_object import JsonObject
 from engine.recipe_files import plan, readme, rows
-from engine.recipe_files.run import FinishedRun, Part, text
+from engine.recipe_files.run import ExportedRun, Part, text
 
 TITLE = "TRL command line"
 SUMMARY = "A YAML file for trl sft or trl dpo, and the rows as chat messages."
@@ -23,7 +23,7 @@ LORA = {
 WHERE = "TRL's command line"
 
 
-def notes(run: FinishedRun) -> list[str]:
+def notes(run: ExportedRun) -> list[str]:
     """What this cannot say, or says otherwise."""
     found = [*plan.base(run).notes, *plan.common_notes(run), *_lora(run)[1]]
     if run.start:
@@ -38,7 +38,7 @@ def notes(run: FinishedRun) -> list[str]:
     return found
 
 
-def files(run: FinishedRun) -> Iterator[Part]:
+def files(run: ExportedRun) -> Iterator[Part]:
     """The YAML file, the rows, the README."""
     name = f"{run.method}.yaml"
     yield name, text(yaml.safe_dump(_values(run), sort_keys=False, allow_unicode=True))
@@ -48,7 +48,7 @@ def files(run: FinishedRun) -> Iterator[Part]:
     yield "README.md", text(readme.page(run, TITLE, notes(run), commands))
 
 
-def _lora(run: FinishedRun) -> tuple[dict[str, object], list[str]]:
+def _lora(run: ExportedRun) -> tuple[dict[str, object], list[str]]:
     if run.recipe.tuning == "full":
         return {}, []
     found, lost = plan.renamed(run.recipe.lora, LORA, WHERE)
@@ -59,7 +59,7 @@ def _lora(run: FinishedRun) -> tuple[dict[str, object], list[str]]:
     return {"use_peft": True, **found, **(four if run.recipe.tuning == "qlora" else {})}, lost
 
 
-def _values(run: FinishedRun) -> dict[str, object]:
+def _values(run: ExportedRun) -> dict[str, object]:
     base = plan.base(run)
     start = JsonObject(model_name_or_path="start" if run.start else base.name)
     if base.revision and not run.start:
@@ -77,11 +77,11 @@ def _values(run: FinishedRun) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _has_answers(run: FinishedRun) -> bool:
+def _has_answers(run: ExportedRun) -> bool:
     return run.method == "sft" and run.dataset.kind == "sft"
 
 
-def _measured(run: FinishedRun) -> JsonObject:
+def _measured(run: ExportedRun) -> JsonObject:
     every = plan.steps_between_evals(run)
     found = JsonObject(
         eval_strategy="steps", eval_steps=every, save_strategy="steps", save_steps=every

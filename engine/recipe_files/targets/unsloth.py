@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from engine.core.json_object import JsonObject
 from engine.recipe_files import plan, readme, rows
-from engine.recipe_files.run import FinishedRun, Part, text
+from engine.recipe_files.run import ExportedRun, Part, text
 
 TITLE = "Unsloth"
 SUMMARY = "A script for Unsloth's FastLanguageModel and TRL's trainer, and the rows as messages."
@@ -83,7 +83,7 @@ tokenizer.save_pretrained("out/result")
 """
 
 
-def notes(run: FinishedRun) -> list[str]:
+def notes(run: ExportedRun) -> list[str]:
     """What this cannot say, or says otherwise."""
     found = [*plan.base(run).notes, *plan.common_notes(run), *_lora(run)[1]]
     if run.method == "sft" and run.dataset.kind == "sft":
@@ -98,7 +98,7 @@ def notes(run: FinishedRun) -> list[str]:
     return found
 
 
-def files(run: FinishedRun) -> Iterator[Part]:
+def files(run: ExportedRun) -> Iterator[Part]:
     """The script, the rows, the adapter it goes on from, the README."""
     yield "train.py", text(_script(run))
     write = rows.pairs if run.method == "dpo" else rows.prompts_and_completions
@@ -108,7 +108,7 @@ def files(run: FinishedRun) -> Iterator[Part]:
     yield "README.md", text(readme.page(run, TITLE, notes(run), commands))
 
 
-def _script(run: FinishedRun) -> str:
+def _script(run: ExportedRun) -> str:
     kind = run.method.upper()
     length = plan.options(run).get("max_length", 512)
     data = {name: f"data/{name}.jsonl" for _, name in rows.named_splits(run)}
@@ -126,7 +126,7 @@ def _keywords(values: dict[str, object]) -> str:
     return "\n".join(f"    {name}={value!r}," for name, value in values.items())
 
 
-def _load(run: FinishedRun) -> dict[str, object]:
+def _load(run: ExportedRun) -> dict[str, object]:
     base = plan.base(run)
     start = "start" if run.start else base.name
     revision = {"revision": base.revision} if base.revision and not run.start else {}
@@ -140,7 +140,7 @@ def _load(run: FinishedRun) -> dict[str, object]:
     }
 
 
-def _lora(run: FinishedRun) -> tuple[dict[str, object], list[str]]:
+def _lora(run: ExportedRun) -> tuple[dict[str, object], list[str]]:
     if run.recipe.tuning == "full" or run.start:
         return {}, []
     found, lost = plan.renamed(run.recipe.lora, LORA, WHERE)
@@ -150,7 +150,7 @@ def _lora(run: FinishedRun) -> tuple[dict[str, object], list[str]]:
     return {**found, "bias": "none", "random_state": run.recipe.seed}, lost
 
 
-def _args(run: FinishedRun) -> dict[str, object]:
+def _args(run: ExportedRun) -> dict[str, object]:
     given = {name: value for name, value in plan.options(run).items() if name not in OF_THE_MODEL}
     measured = JsonObject()
     if run.dataset.held_out_rows:

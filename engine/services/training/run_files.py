@@ -16,7 +16,7 @@ from engine.core.recipe import TrainRecipe
 from engine.core.result import training_result
 from engine.models import origin
 from engine.models.chat import Template
-from engine.recipe_files.run import METHODS, FinishedRun, Part
+from engine.recipe_files.run import METHODS, ExportedRun, Part
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
@@ -73,7 +73,7 @@ def packed(ws: Workspace, actor: Actor, job_id: str, to: str) -> Iterator[bytes]
     return zipped(_again(first, parts))
 
 
-def finished(ws: Workspace, actor: Actor, job_id: str) -> FinishedRun:
+def finished(ws: Workspace, actor: Actor, job_id: str) -> ExportedRun:
     """The run; UserError for a job that is no finished training by SFT or DPO."""
     actor.require(Role.TRAINER)
     job = lifecycle.get(ws, actor, job_id)
@@ -89,7 +89,7 @@ def finished(ws: Workspace, actor: Actor, job_id: str) -> FinishedRun:
     dataset = datasets.get(ws, actor, recipe.dataset)
     encode = plugins.load("jobs", job.kind).encode_row
     template = Template.load(files.base, isolated=True)
-    return FinishedRun(
+    return ExportedRun(
         name=job.name,
         recipe=recipe,
         result=training_result(job.result),
