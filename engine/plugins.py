@@ -129,6 +129,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "benchmark": "engine.jobs.harness.job",
         "judge": "engine.jobs.llm_judge",
         "export": "engine.jobs.export",
+        "download": "engine.jobs.download",
         "demo": "engine.orchestrate.demo",
         "auto": "engine.orchestrate.auto_loop",
     },

@@ -25,8 +25,9 @@ from engine.core.job import LANES, Job, State
 from engine.methods import checkpoint
 from engine.services import outcomes
 from engine.services.data import staging
-from engine.services.jobs import logs, retention
+from engine.services.jobs import lifecycle, logs, retention
 from engine.services.jobs.heartbeat import STEPPING_S, Heartbeat, patience_s
+from engine.services.models import bases
 from engine.store import events, jobs
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
@@ -116,6 +117,7 @@ class Worker:
             self._swept = self.clock()
             retention.sweep_checkpoints(self.ws, now)
             staging.sweep(self.ws, now)
+            bases.sweep(self.ws, now)
             logs.bound(self.ws.settings.home / "worker.log")
         for running in list(self.running.values()):
             self._attend(running)
@@ -230,15 +232,17 @@ class Worker:
             self._again(
                 row, "The run made no progress and was stopped; it starts again.", STOOD_STILL
             )
-        elif code == -signal.SIGKILL and self._has_checkpoint(job):
-            text = "The system killed the run; it resumes from its last checkpoint."
+        elif code == -signal.SIGKILL and self._can_go_on(job):
+            text = "The system killed the run; it goes on from where it was."
             self._again(row, text, _died(code))
         else:
             state = State.CANCELLED if row.cancel_requested else State.FAILED
             error = None if row.cancel_requested else _died(code)
             outcomes.end(self.ws, job.id, job.fence, state, error)
 
-    def _has_checkpoint(self, job: Job) -> bool:
+    def _can_go_on(self, job: Job) -> bool:
+        if lifecycle.goes_on(job.kind):
+            return True
         folder = self.ws.files / "jobs" / job.id / checkpoint.FOLDER
         return checkpoint.newest_verified(folder) is not None
 

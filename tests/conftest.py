@@ -124,6 +124,27 @@ def ws(home: Path, database_url: str) -> Iterator[object]:
     workspace.close()
 
 
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[object]:
+    """A Hub of models on loopback that this process and its children ask, without a token."""
+    from huggingface_hub import constants
+
+    from tests import hub_server
+
+    found = hub_server.LoopbackHub()
+    with hub_server.running(found) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+            monkeypatch.setenv(name, "0")
+        for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+            monkeypatch.delenv(name, raising=False)
+        no_token = str(tmp_path / "no-token")
+        monkeypatch.setenv("HF_TOKEN_PATH", no_token)
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", no_token)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        yield found
+
+
 @pytest.fixture(scope="session")
 def new_postgres_database() -> Iterator[Callable[[], Iterator[str]]]:
     """Makes an empty database on a server of this session, and drops it after use."""

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from engine.advice import memory
 from engine.advice.machine import Machine
 from engine.advice.memory import TrainingPlan
-from engine.advice.size import Size, in_words, lora_weights, of_number
+from engine.advice.size import Size, lora_weights, of_number
 from engine.core.json_object import JsonObject
 from engine.core.preflight import Fit, Proposal
 from engine.core.recipe import Tuning
-from engine.core.units import memory_words
+from engine.core.units import memory_words, number_words
 
 TIGHT = 0.8  # of what may be taken: the estimate itself is off by up to a third
 SHORTEST = 128  # tokens; shorter rows teach little
@@ -105,9 +105,10 @@ def settings(size: Size, plan: TrainingPlan, whole: float, steps: int, rows: int
     }
     full = sum(memory.parts(size, plan._replace(tuning="full")).values())
     if plan.tuning != "full":
-        part = in_words(lora_weights(size, plan.rank))
+        part = number_words(lora_weights(size, plan.rank))
+        whole_model = number_words(size.parameters)
         found["tuning"] = (
-            f"{plan.tuning}, because it trains {part} weights of {in_words(size.parameters)} in "
+            f"{plan.tuning}, because it trains {part} weights of {whole_model} in "
             f"{memory_words(taken)}; full would need {memory_words(full)}."
         )
     return found

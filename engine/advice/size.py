@@ -52,7 +52,14 @@ def of_folder(folder: Path) -> Size:
 
     The weights themselves are never read.
     """
-    config = _config(folder / "config.json")
+    return of_config(_config(folder / "config.json"), _counted(folder))
+
+
+def of_config(config: JsonObject, counted: tuple[int, int] | None) -> Size:
+    """The size of a model with this config; UserError where that makes no sense.
+
+    `counted` are its weights and their bytes, where they are known.
+    """
     inside = config.get("text_config")
     shape = {**config, **inside} if isinstance(inside, dict) else config
     width, layers = (
@@ -64,7 +71,6 @@ def of_folder(folder: Path) -> Size:
     narrow = each * _number(shape, "num_key_value_heads", default=heads)
     inner = _number(shape, "intermediate_size", "n_inner", default=4 * width)
     vocab = _number(shape, "vocab_size")
-    counted = _counted(folder)
     tied = bool(shape.get("tie_word_embeddings", True))
     worked_out = layers * (2 * width * (width + narrow) + 3 * width * inner)
     worked_out += vocab * width * (1 if tied else 2)
@@ -98,14 +104,6 @@ def number(text: str) -> float:
     if not 1e3 <= found <= MOST_PARAMETERS:
         raise UserError(f"{text[:40]!r} is not a number of parameters.", "Write it like 7B or 7e9.")
     return found
-
-
-def in_words(parameters: float) -> str:
-    """7000000000 as "7B", 134515008 as "135M"."""
-    for unit, factor in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("K", 1e3)):
-        if parameters >= 0.9995 * factor:
-            return f"{parameters / factor:.3g}{unit}"
-    return f"{parameters:.0f}"
 
 
 def lora_weights(size: Size, rank: int) -> int:

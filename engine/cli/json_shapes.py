@@ -11,6 +11,7 @@ from engine.core.evaluation import Evaluation, Mean
 from engine.core.event import AnyEvent
 from engine.core.export import Certificate, ExportedFile
 from engine.core.finding import Finding
+from engine.core.hub import HubBase, HubSearch
 from engine.core.job import Job
 from engine.core.model import Model
 from engine.core.preflight import Preflight
@@ -64,6 +65,9 @@ SHAPES: dict[str, Any] = {
     "models": MODELS,
     "models list": MODELS,
     "models fetch": MODELS,
+    "models search": HubSearch,
+    "models add": {"...": Model, "with --dry-run": HubBase},
+    "models remove": {"removed": "text: the id", "freed_bytes": "number"},
     "models export": {
         "path": "text: the folder",
         "files": [ExportedFile],

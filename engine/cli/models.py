@@ -1,4 +1,4 @@
-"""models list | fetch | export."""
+"""models list | fetch | search | add | remove | export."""
 
 import shutil
 from pathlib import Path
@@ -9,11 +9,14 @@ import click
 from engine import plugins
 from engine.cli import common, recipe_options
 from engine.cli.common import as_json, in_project, say, show, wait, working, workspace
+from engine.core import hub_words
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
+from engine.core.hub import Catalog, HubBase, HubMatch
 from engine.core.recipe import Recipe
-from engine.services import exports, projects
-from engine.services.models import registry
+from engine.core.units import memory_words, number_words
+from engine.services import exports, hub, projects
+from engine.services.models import bases, registry
 
 EXPORT: type[Recipe] = plugins.load("jobs", "export").Recipe
 WRITTEN_BY_THE_SERVICE = ("card", "base", "revision")
@@ -55,6 +58,88 @@ def _show_models(project: str | None, as_json: bool, *, fetch: bool = False) -> 
         lines = [f"{m.name:40} {m.kind:8} {m.source:8} {m.info.get('note', '')}" for m in models]
         text = "\n".join(lines) or "No model yet. Fetch the default: tuneloop models fetch"
         show({"models": models}, text, as_json)
+
+
+@models.command("search")
+@click.argument("text", default="")
+@as_json
+def search_hub(text: str, as_json: bool) -> None:
+    """Search the Hugging Face Hub for base models; without TEXT, list good first ones.
+
+    The list of good first bases needs no network and is shown where the Hub cannot be reached.
+    """
+    found = hub.search(LOCAL, text)
+    lines = [_match_line(one) for one in found.models]
+    if found.problem:
+        lines.append(found.problem)
+    if not found.models:
+        lines += ["", *_catalog_lines(found.catalog)] if lines else _catalog_lines(found.catalog)
+    show(found, "\n".join(lines), as_json)
+
+
+@models.command("add")
+@click.argument("name")
+@click.option("--revision", default=None, help="Commit, all 40 digits; the newest by default.")
+@click.option("--dry-run", is_flag=True, help="Show what would be downloaded, and stop.")
+@in_project
+@as_json
+def add_base(
+    name: str, revision: str | None, dry_run: bool, project: str | None, as_json: bool
+) -> None:
+    """Download the base NAME (ORGANISATION/NAME) from the Hugging Face Hub.
+
+    What it is and whether it can be trained here is shown first. The download is pinned to the
+    commit and goes on where it was when it is started again after a failure.
+    """
+    with workspace() as ws:
+        base = hub.look(ws, LOCAL, name, revision)
+        if dry_run:
+            show(base, _facts(base), as_json)
+            return
+        say(_facts(base))
+        if base.model_id:
+            show(registry.get(ws, LOCAL, base.model_id), f"{base.name} is here.", as_json)
+            return
+        chosen = common.project(ws, project, make=True)
+        with working(ws):
+            job = wait(ws, hub.add(ws, LOCAL, chosen.id, base.name, base.revision))
+        added = registry.get(ws, LOCAL, job.result.model_id or "")
+        show(added, job.result.sentence, as_json)
+
+
+@models.command("remove")
+@click.argument("name")
+@as_json
+def remove_base(name: str, as_json: bool) -> None:
+    """Remove the base NAME; refused while a model needs it. A folder of yours is not deleted."""
+    with workspace() as ws:
+        base = bases.by_name(ws, LOCAL, name)
+        freed = bases.remove(ws, LOCAL, base.id)
+        text = f"{base.name} is removed; {memory_words(freed)} are free again."
+        show({"removed": base.id, "freed_bytes": freed}, text, as_json)
+
+
+def _match_line(one: HubMatch) -> str:
+    many = number_words(one.parameters) if one.parameters else "?"
+    return f"{one.name:55} {many:>6}  {one.licence or 'licence not named'}{_gated(one.gated)}"
+
+
+def _catalog_lines(catalog: Catalog) -> list[str]:
+    head = f"Good first bases, as of {catalog.dated}:"
+    return [head] + [
+        f"{one.name:40} {number_words(one.parameters):>5}  {one.licence:10} "
+        f"{one.context:>7,} tokens  {one.good_for}{_gated(one.gated)}"
+        for one in catalog.bases
+    ]
+
+
+def _gated(gated: bool) -> str:
+    return " (gated)" if gated else ""
+
+
+def _facts(base: HubBase) -> str:
+    """What a person wants to know before gigabytes come: a line each."""
+    return "\n".join(f"{label:15} {value}".rstrip() for label, value in hub_words.facts(base))
 
 
 @models.command("export")

@@ -30,7 +30,10 @@ OF_TRACKER: dict[str, tuple[str, ...]] = {
     "mlflow": ("MLFLOW_",),
     "trackio": ("TRACKIO_", "HF_TOKEN"),
 }
-OF_KIND: dict[str, tuple[str, ...]] = {"judge": ("TUNELOOP_JUDGE_",)}
+OF_KIND: dict[str, tuple[str, ...]] = {
+    "judge": ("TUNELOOP_JUDGE_",),
+    "download": ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
+}
 
 
 def passed_on(

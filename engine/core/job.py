@@ -27,8 +27,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 
 # A lane is a set of jobs that wait for one another. Orchestrators (demo) only wait, so they have
-# their own lane; the playground answers while a training runs.
-LANES: dict[str, int] = {"compute": 1, "play": 1, "loop": 2}
+# their own lane; the playground answers while a training runs; a download only needs the network.
+LANES: dict[str, int] = {"compute": 1, "play": 1, "loop": 2, "download": 1}
 
 
 class Job(BaseModel):

@@ -1,6 +1,7 @@
 """A base model, or what a job made of one: an adapter, all weights anew, or a judge of answers.
 
-A model of the kind `outside` is known by name alone: votes or answers of a file are about it.
+A model of the kind `outside` is known by name alone: votes or answers of a file are about it, or it
+was a base that has been removed.
 """
 
 from typing import Literal
@@ -21,7 +22,8 @@ class Model(BaseModel):
     name: str
     kind: ModelKind
     source: Source
-    path: str  # absolute for a base, relative to the workspace's files folder otherwise; or empty
+    # relative to the workspace's files folder; absolute for a base that lies elsewhere; or empty
+    path: str
     base_id: str | None = None  # whose weights it needs; of a whole model: what it came from
     parent_id: str | None = None  # the adapter it was trained on from
     job_id: str | None = None

@@ -28,6 +28,16 @@ class NewModel(BaseModel):
     is_trial: bool = False
 
 
+class NewBase(BaseModel):
+    """A base that a job left in `folder` of the cache, whole; it moves to the bases of all."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    folder: str
+    info: JsonObject = {}
+
+
 class Outcome(BaseModel):
     """`result` is shown to people and returned by `--json`; the rest becomes rows of tables."""
 
@@ -35,6 +45,7 @@ class Outcome(BaseModel):
 
     result: SerializeAsAny[JobResult] = JobResult()
     model: NewModel | None = None
+    base: NewBase | None = None
     evaluation: Evaluation | None = None
     round_id: str | None = None
     candidates: tuple[Candidate, ...] = ()

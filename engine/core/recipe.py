@@ -42,6 +42,7 @@ class Recipe(BaseModel):
     LANE: ClassVar[str] = "compute"
     TRAINS: ClassVar[bool] = False  # whether it makes a model and writes checkpoints on the way
     ANSWERS: ClassVar[bool] = False  # whether its models write answers; a reward model can't
+    GOES_ON: ClassVar[bool] = False  # whether a second attempt begins where a killed one stopped
 
     def needs(self) -> list[Ref]:
         """The datasets, models and evaluations it refers to: checked when the job is submitted."""

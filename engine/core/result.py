@@ -358,6 +358,15 @@ class ExportResult(JobResult):
     certificate: Certificate | None = None
 
 
+class DownloadResult(JobResult):
+    """A base of the Hub that was added; `fingerprint` is that of its weights."""
+
+    name: str = ""
+    revision: str = ""
+    bytes: int = 0
+    fingerprint: str = ""
+
+
 RESULTS: dict[str, type[JobResult]] = {
     **dict.fromkeys(("sft", "dpo", "kto", "reward", "rloo", "grpo"), TrainingResult),
     "evaluate": EvaluationResult,
@@ -371,6 +380,7 @@ RESULTS: dict[str, type[JobResult]] = {
     "demo": DemoResult,
     "auto": LoopResult,
     "export": ExportResult,
+    "download": DownloadResult,
 }
 
 

@@ -15,6 +15,14 @@ def duration_words(seconds: float) -> str:
     return f"{max(1.0, seconds):.0f} second{'s' if seconds >= 1.5 else ''}"
 
 
+def number_words(number: float) -> str:
+    """7000000000 as "7B", 134515008 as "135M"."""
+    for unit, factor in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("K", 1e3)):
+        if number >= 0.9995 * factor:
+            return f"{number / factor:.3g}{unit}"
+    return f"{number:.0f}"
+
+
 def memory_words(size: float) -> str:
     """Bytes in words: "1.4 GB", "120 GB", "80 MB"."""
     if size < GB:

@@ -13,7 +13,7 @@ from engine.core.result import EvaluationResult, read_result
 from engine.files import write_atomic
 from engine.models import weights_file
 from engine.services.evaluation import after_training
-from engine.services.models import registry
+from engine.services.models import bases, registry
 from engine.services.rating import comparisons
 from engine.store import evaluations, events, jobs, models
 from engine.store import rounds as round_store
@@ -39,6 +39,8 @@ def store(ws: Workspace, job: Job, outcome: Outcome) -> State:
             result["model_id"] = model.id
             if test := after_training.queue(ws, conn, job, model, now):
                 result["evaluation_job_id"] = test
+        if outcome.base:
+            result["model_id"] = bases.take_over(ws, conn, outcome.base, now).id
         if outcome.evaluation:
             ref = EvaluationRef(
                 id=ids.new("evaluation"),

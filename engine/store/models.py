@@ -1,6 +1,6 @@
 """Models: bases shared by all projects, and those that a project trained."""
 
-from sqlalchemy import Connection, insert, or_, select
+from sqlalchemy import Connection, insert, or_, select, update
 
 from engine.core.model import Model
 from engine.store.rows import dumped, loaded
@@ -42,11 +42,32 @@ def list_all(conn: Connection, project_id: str | None) -> list[Model]:
     return [Model.model_validate(loaded(row, "info")) for row in conn.execute(query).mappings()]
 
 
-def outside(conn: Connection, project_id: str) -> list[Model]:
-    """The models that the project knows by name alone, oldest first."""
+def needing(conn: Connection, base_id: str) -> list[Model]:
+    """The models of all projects that do not work without this base, oldest first."""
     query = (
         select(model)
-        .where(model.c.project_id == project_id, model.c.kind == OUTSIDE)
+        .where(or_(model.c.base_id == base_id, model.c.parent_id == base_id))
+        .order_by(model.c.created_at, model.c.id)
+    )
+    found = [Model.model_validate(loaded(row, "info")) for row in conn.execute(query).mappings()]
+    return [one for one in found if not one.has_all_weights]
+
+
+def remove_base(conn: Connection, base_id: str) -> None:
+    """Keep a base by its name alone, without files."""
+    conn.execute(update(model).where(model.c.id == base_id).values(kind=OUTSIDE, path=""))
+
+
+def outside(conn: Connection, project_id: str, *, removed: bool = False) -> list[Model]:
+    """The models that the project knows by name alone, oldest first.
+
+    With `removed` the bases that have been removed are among them.
+    """
+    of_project = model.c.project_id == project_id
+    wanted = or_(of_project, model.c.project_id.is_(None)) if removed else of_project
+    query = (
+        select(model)
+        .where(wanted, model.c.kind == OUTSIDE)
         .order_by(model.c.created_at, model.c.id)
     )
     return [Model.model_validate(loaded(row, "info")) for row in conn.execute(query).mappings()]

@@ -22,6 +22,12 @@ def add(conn: Connection, new: Promotion) -> None:
     conn.execute(insert(promotion).values(new.model_dump()))
 
 
+def ever(conn: Connection, model_id: str) -> bool:
+    """Whether the model has been the champion of any project."""
+    query = select(promotion.c.id).where(promotion.c.model_id == model_id).limit(1)
+    return conn.execute(query).first() is not None
+
+
 def list_all(conn: Connection, project_id: str) -> list[Promotion]:
     """Oldest first."""
     query = (

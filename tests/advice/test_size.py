@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from engine.advice.size import in_words, lora_weights, number, of_folder, of_number
+from engine.advice.size import lora_weights, number, of_folder, of_number
 from engine.core.errors import UserError
+from engine.core.units import number_words
 
 # SmolLM2-135M as its config.json says it
 SMOL = {
@@ -86,7 +87,7 @@ def test_config_that_makes_no_sense_is_one_sentence(tmp_path, text):
 )
 def test_size_is_understood_as_people_write_it(said, meant):
     assert number(said) == meant
-    assert number(in_words(meant)) == meant
+    assert number(number_words(meant)) == meant
 
 
 @pytest.mark.parametrize("said", ["", "banana", "-7B", "nan", "inf", "1e99", "9" * 5000])

@@ -35,6 +35,7 @@ def test_process_of_a_job_gets_what_libraries_need_and_no_secret():
         ("sft", ["wandb"], {"WANDB_API_KEY"}),
         ("dpo", ["mlflow", "tensorboard"], {"MLFLOW_TRACKING_PASSWORD"}),
         ("sft", ["trackio"], {"HF_TOKEN"}),
+        ("download", [], {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}),
         ("judge", [], {"TUNELOOP_JUDGE_KEY"}),
         ("evaluate", [], set()),
         ("", [], set()),

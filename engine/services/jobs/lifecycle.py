@@ -74,6 +74,12 @@ def trains(kind: str) -> bool:
     return module is not None and bool(module.Recipe.TRAINS)
 
 
+def goes_on(kind: str) -> bool:
+    """Whether a second attempt of such a job begins where a killed one stopped."""
+    module = plugins.find("jobs", kind)
+    return module is not None and bool(module.Recipe.GOES_ON)
+
+
 def cancel(ws: Workspace, actor: Actor, job_id: str) -> Job:
     """Stop a job: at once while it waits, after its current step while it runs."""
     actor.require(Role.TRAINER)

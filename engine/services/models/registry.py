@@ -32,11 +32,11 @@ def list_all(ws: Workspace, actor: Actor, project_id: str | None = None) -> list
 
 
 def outside(ws: Workspace, actor: Actor, project_id: str) -> list[Model]:
-    """The models that votes or answers of a file are about, known by name alone, oldest first."""
+    """The models known by name alone, oldest first: those of files of votes, and removed bases."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
-        return models.outside(conn, project_id)
+        return models.outside(conn, project_id, removed=True)
 
 
 def get(ws: Workspace, actor: Actor, model_id: str) -> Model:
@@ -52,7 +52,7 @@ def files(ws: Workspace, model: Model) -> ModelFiles:
     if not model.has_all_weights and model.base_id:
         with reading(ws.db) as conn:
             base = access.model(conn, LOCAL, model.base_id)
-    weights = ws.files / base.path  # a base's path is absolute and stays as it is
+    weights = ws.files / base.path  # an absolute path stays as it is
     adapter = None if model.has_all_weights else ws.files / model.path
     for folder in (weights, adapter):
         if folder is not None and not folder.is_dir():
@@ -125,7 +125,7 @@ def lineage(ws: Workspace, actor: Actor, model_id: str) -> list[Model]:
     with reading(ws.db) as conn:
         next_id: str | None = model_id
         while next_id is not None:
-            model = access.model(conn, actor, next_id)
+            model = access.model(conn, actor, next_id, outside=bool(chain))
             chain.append(model)
             next_id = model.parent_id or model.base_id
     return chain

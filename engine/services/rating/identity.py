@@ -50,9 +50,11 @@ def telling(conn: Connection, one: Round, also: Iterable[str] = ()) -> Telling:
     for arm in {one.arm_new, one.arm_base, *also}:
         model = access.model(conn, LOCAL, arm, outside=True)
         if model.kind != "outside":  # the file may call those by any word
-            base = access.model(conn, LOCAL, model.base_id) if model.base_id else model
-            first_word = re.split(r"[-_ .0-9]", base.name.casefold())[0]
-            models |= {first_word, base.name.casefold()}
+            base_id = model.base_id or model.id
+            base = access.model(conn, LOCAL, base_id, outside=True)
+            # of ORGANISATION/NAME the name tells; answers may well speak of the organisation
+            name = base.name.casefold().rpartition("/")[2]
+            models |= {re.split(r"[-_ .0-9]", name)[0], name}
         if any(sign.isdigit() or sign in "-_" for sign in model.name):  # else it is plain words
             models.add(model.name.casefold())
     project: Project | None = projects.get(conn, one.project_id)

@@ -14,7 +14,7 @@ from engine.advice import machine as machines
 from engine.advice import time as advice_time
 from engine.advice.machine import Machine
 from engine.advice.memory import TrainingPlan
-from engine.advice.size import Size, in_words, of_folder, of_number
+from engine.advice.size import Size, of_folder, of_number
 from engine.advice.time import Seconds, Speed, Work
 from engine.core.actor import Actor, Role
 from engine.core.context import ModelFiles
@@ -23,6 +23,7 @@ from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.core.preflight import Preflight, Proposal, TimeRange, proposal_words
 from engine.core.recipe import TrainRecipe
+from engine.core.units import number_words
 from engine.methods import weights
 from engine.models.precision import NARROW
 from engine.services import access
@@ -77,15 +78,19 @@ def estimate(
 def what_if(
     actor: Actor,
     recipe: TrainRecipe,
-    parameters: float,
+    model: float | Size,
     rows: int = 1000,
     memory_bytes: float | None = None,
     usd_per_hour: float = 0.0,
+    machine: Machine | None = None,
 ) -> Preflight:
-    """The same for a model that is only a number of weights and rows of `max_length` tokens."""
+    """The same for a model that is only a size, or a number of weights, and rows of `max_length`.
+
+    The machine is `machine`, or one like this with `memory_bytes`, or this one.
+    """
     actor.require(Role.TRAINER)
-    machine = machines.of(memory_bytes) if memory_bytes else machines.here()
-    size = of_number(parameters)
+    machine = machine or (machines.of(memory_bytes) if memory_bytes else machines.here())
+    size = model if isinstance(model, Size) else of_number(model)
     lengths = Lengths(
         mean=recipe.max_length * memory.SIDES.get(recipe.KIND, 1),
         longest=recipe.max_length,
@@ -246,7 +251,7 @@ def _smaller(asked: _Inputs) -> tuple[Proposal, tuple[str, ...]]:
             if "trl" in found:
                 found["trl"] = {**asked.recipe.trl, **found["trl"]}
             return found, ()
-    most_weights = in_words(fit.largest(asked.plan, usable, qlora))
+    most_weights = number_words(fit.largest(asked.plan, usable, qlora))
     return Proposal(), (
         f"The largest model that can be trained here has about {most_weights} weights.",
     )

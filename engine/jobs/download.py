@@ -1,0 +1,106 @@
+"""A download: a base of the Hugging Face Hub, at one commit, becomes a folder of this workspace."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+
+from pydantic import Field
+
+from engine.core import hub_words
+from engine.core.context import Cancelled, Context
+from engine.core.errors import UserError
+from engine.core.hub import COMMIT, NAME
+from engine.core.outcome import NewBase, Outcome
+from engine.core.recipe import Recipe as BaseRecipe
+from engine.core.result import DownloadResult
+from engine.core.units import memory_words
+from engine.models import default, weights_file, whole_folder
+from engine.models.hub import describe, download, facts
+from engine.models.hub.facts import Repository
+
+TITLE = "Download"
+SUMMARY = "A base model comes from the Hugging Face Hub."
+FOLDER = "bases"  # in the cache: what is on its way, one folder a commit
+SAY_EVERY_S = 1.0
+
+
+class Recipe(BaseRecipe):
+    """Which base, at which commit; a token is none of its fields."""
+
+    KIND = "download"
+    LANE = "download"
+    GOES_ON = True
+
+    name: str = Field(pattern=NAME, description="The model on the Hub: ORGANISATION/NAME")
+    revision: str = Field(pattern=COMMIT, description="Its commit, all 40 digits")
+
+
+def folder_name(name: str, revision: str) -> str:
+    """The folder of a commit; no two commits share one."""
+    return f"{name.replace('/', '--')}--{revision}"
+
+
+def run(recipe: Recipe, ctx: Context) -> Outcome:
+    """Download, check the whole folder, and hand it over; a stop leaves nothing behind.
+
+    What came before a failure or a kill stays, and the next attempt goes on from there.
+    """
+    found = facts.repository(recipe.name, recipe.revision)
+    _check(found)
+    folder = ctx.cache / FOLDER / folder_name(found.name, found.revision)
+    try:
+        download.fetch(
+            found.name, found.revision, found.files, folder, _progress(ctx, found.bytes), ctx.check
+        )
+        ctx.emit("log", {"text": "Checking the files."})
+        whole_folder.check(folder)
+        print_ = weights_file.sampled(folder)
+        ctx.check()
+    except Cancelled:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    note = f"{found.name} at {found.revision}"
+    card = {"name": found.name, "source": "hub", "note": note, "licence": found.licence}
+    (folder / default.CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
+    return Outcome(
+        base=NewBase(
+            name=found.name,
+            folder=folder.relative_to(ctx.cache).as_posix(),
+            info={
+                "note": note,
+                "repository": found.name,
+                "revision": found.revision,
+                "licence": found.licence,
+                "fingerprint": print_,
+                "parameters": found.parameters,
+            },
+        ),
+        result=DownloadResult(
+            sentence=f"{found.name} is here: {memory_words(found.bytes)}.",
+            name=found.name,
+            revision=found.revision,
+            bytes=found.bytes,
+            fingerprint=print_,
+        ),
+    )
+
+
+def _check(found: Repository) -> None:
+    """UserError where something stands against it by now; `fetch` looks at the disk itself."""
+    base = describe.as_base(found, bytes_free=2**62)
+    for obstacle in base.obstacles:
+        raise UserError(*hub_words.obstacle(base, obstacle))
+
+
+def _progress(ctx: Context, total: int) -> Callable[[int, str], None]:
+    """Says how many bytes are here, at most once a second."""
+    said = 0.0
+
+    def came(done: int, file: str) -> None:
+        nonlocal said
+        if done >= total or time.monotonic() - said >= SAY_EVERY_S:
+            said = time.monotonic()
+            ctx.emit("progress", {"done": done, "total": total, "label": file})
+
+    return came

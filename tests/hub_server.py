@@ -1,0 +1,222 @@
+"""A Hub of models on loopback: the part of the Hugging Face Hub's protocol that bases use.
+
+Repositories are folders in memory, one for each commit. What the Hub does wrong is planted by a
+test: gates, slow answers, connections that end early, other bytes than it lists.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+TOKEN = "hf_token_of_a_test_that_must_never_show"
+
+
+class Repo:
+    """A model: `commits` maps a commit to its files; the last one is what its name means."""
+
+    def __init__(self, files: dict[str, bytes], **info: Any) -> None:
+        self.commits: dict[str, dict[str, bytes]] = {}
+        self.info = info
+        self.gate = ""  # no_token, terms, waiting, scope or bad_token: what a reader is told
+        self.change(files)
+
+    @property
+    def newest(self) -> str:
+        return next(reversed(self.commits))
+
+    def change(self, files: dict[str, bytes]) -> str:
+        """Another commit under the same name."""
+        content = b"".join(name.encode() + data for name, data in sorted(files.items()))
+        commit = hashlib.sha1(content + b"%d" % len(self.commits)).hexdigest()
+        self.commits[commit] = files
+        return commit
+
+    def about(self, name: str, commit: str, blobs: bool) -> dict[str, Any]:
+        files = self.commits[commit]
+        siblings = [listed(file, data) if blobs else {"rfilename": file}
+                    for file, data in files.items()]  # fmt: skip
+        found = {"id": name, "modelId": name, "sha": commit, "private": False, "gated": False,
+                 "downloads": 7, "tags": ["safetensors"], "siblings": siblings}  # fmt: skip
+        return {**found, **self.info}
+
+
+def listed(name: str, data: bytes) -> dict[str, Any]:
+    """A file as the Hub lists it: large ones by SHA-256, small ones as blobs of git."""
+    found: dict[str, Any] = {"rfilename": name, "size": len(data)}
+    if name.endswith((".safetensors", ".bin")):
+        found["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+    found["blobId"] = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+    return found
+
+
+REFUSALS = {
+    "no_token": (401, "GatedRepo", "You must have access to it and be authenticated."),
+    "bad_token": (401, "", "Invalid credentials in Authorization header"),
+    "scope": (403, "GatedRepo", "Please enable access to public gated repositories in your "
+              "fine-grained token settings to view this repository."),
+    "terms": (403, "GatedRepo", "You are not in the authorized list. Visit the page to ask."),
+    "waiting": (403, "GatedRepo", "Your request to access it is awaiting a review."),
+}  # fmt: skip
+
+
+class LoopbackHub:
+    """`repos` by name; `cut_after` bytes end a connection, once for each item of the list."""
+
+    def __init__(self) -> None:
+        self.repos: dict[str, Repo] = {}
+        self.cut_after: list[int] = []
+        self.lies: dict[str, bytes] = {}  # other bytes than it lists, by file
+        self.status = 0  # an error for every request
+        self.blocked: threading.Event | None = None  # every answer waits for it
+        self.hold_after = 0  # bytes of a weights file, after which a transfer waits for `release`
+        self.release = threading.Event()
+        self.ignore_ranges = False
+        self.elsewhere = ""  # another address that files are redirected to
+        self.asked: list[tuple[str, dict[str, str]]] = []  # path and headers of each request
+
+    def paths(self) -> list[str]:
+        """The paths that were asked for, in order."""
+        return [path for path, _ in self.asked]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: LoopbackHub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        hub, parts = self.hub, urlsplit(self.path)
+        path, asked = unquote(parts.path), parse_qs(parts.query)
+        hub.asked.append((path, {name.lower(): value for name, value in self.headers.items()}))
+        if hub.blocked:
+            hub.blocked.wait(60)
+        if hub.status:
+            self.refuse(hub.status, "", "planted")
+        elif path == "/api/models":
+            self.search(asked)
+        elif path.startswith("/api/models/"):
+            name, _, commit = path.removeprefix("/api/models/").partition("/revision/")
+            self.info(name, commit, "blobs" in asked)
+        elif "/resolve/" in path:
+            name, _, rest = path[1:].partition("/resolve/")
+            commit, _, file = rest.partition("/")
+            self.file(name, commit, file)
+        else:
+            self.refuse(404, "", "nothing here")
+
+    def search(self, asked: dict[str, list[str]]) -> None:
+        word = asked.get("search", [""])[0].lower()
+        found = [repo.about(name, repo.newest, blobs=False)
+                 for name, repo in self.hub.repos.items() if word in name.lower()]  # fmt: skip
+        self.answer(json.dumps(found).encode())
+
+    def info(self, name: str, commit: str, blobs: bool) -> None:
+        repo = self.hub.repos.get(name)
+        if repo is None:
+            with_token = "authorization" in self.headers
+            self.refuse(404 if with_token else 401, "RepoNotFound", "Repository not found")
+        elif commit and commit not in repo.commits:
+            self.refuse(404, "RevisionNotFound", "Invalid rev id")
+        elif repo.gate == "bad_token":
+            self.refuse(*REFUSALS["bad_token"])
+        else:
+            self.answer(json.dumps(repo.about(name, commit or repo.newest, blobs)).encode())
+
+    def file(self, name: str, commit: str, file: str) -> None:
+        repo = self.hub.repos[name]
+        data = repo.commits.get(commit, {}).get(file)
+        if data is None:
+            self.refuse(404, "EntryNotFound", "Entry not found")
+        elif repo.gate:
+            self.refuse(*REFUSALS[repo.gate])
+        elif self.hub.elsewhere:
+            self.send_response(302)
+            self.send_header("location", self.hub.elsewhere + self.path)
+            self.send_header("content-length", "0")
+            self.end_headers()
+        else:
+            self.send_file(file, self.hub.lies.get(file, data))
+
+    def send_file(self, name: str, data: bytes) -> None:
+        said = self.headers.get("range", "")
+        start = int(said.removeprefix("bytes=").rstrip("-")) if said else 0
+        start = 0 if self.hub.ignore_ranges else start
+        self.send_response(206 if start else 200)
+        self.send_header("content-length", str(len(data) - start))
+        if start:
+            self.send_header("content-range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.end_headers()
+        weights = name.endswith(".safetensors")
+        if weights and self.hub.hold_after and not self.hub.release.is_set():
+            self.wfile.write(data[start : start + self.hub.hold_after])
+            self.wfile.flush()
+            self.hub.release.wait(60)
+            start += self.hub.hold_after
+        cut = self.hub.cut_after.pop(0) if weights and self.hub.cut_after else None
+        self.wfile.write(data[start:] if cut is None else data[start : start + cut])
+        if cut is not None:
+            self.close_connection = True
+
+    def answer(self, content: bytes) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def refuse(self, status: int, code: str, message: str) -> None:
+        self.send_response(status)
+        if code:
+            self.send_header("x-error-code", code)
+        self.send_header("x-error-message", message)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+
+@contextmanager
+def running(hub: LoopbackHub) -> Iterator[str]:
+    """The address of `hub` while it runs."""
+    handler = type("Handler", (_Handler,), {"hub": hub})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        hub.release.set()
+        if hub.blocked:
+            hub.blocked.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The files of a model's folder, as a repository has them."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def tiny(folder: Path, **info: Any) -> Repo:
+    """The repository of the tests' tiny model, with what the Hub would say of it."""
+    files = files_of(folder)
+    header = json.loads(files["model.safetensors"][8 : 8 + int.from_bytes(
+        files["model.safetensors"][:8], "little")])  # fmt: skip
+    weights = 0
+    for name, about in header.items():
+        if name != "__metadata__":
+            size = 1
+            for each in about["shape"]:
+                size *= each
+            weights += size
+    said = {"safetensors": {"parameters": {"F32": weights}, "total": weights},
+            "cardData": {"license": "apache-2.0"}}  # fmt: skip
+    return Repo(files, **{**said, **info})
