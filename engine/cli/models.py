@@ -139,7 +139,8 @@ def _gated(gated: bool) -> str:
 
 def _facts(base: HubBase) -> str:
     """What a person wants to know before gigabytes come: a line each."""
-    return "\n".join(f"{label:15} {value}".rstrip() for label, value in hub_words.facts(base))
+    lines = [f"{label:17} {value}" for label, value in hub_words.facts(base)]
+    return "\n".join(lines + [" ".join(one) for one in hub_words.obstacles(base)])
 
 
 @models.command("export")

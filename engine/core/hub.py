@@ -12,7 +12,7 @@ NAME = r"^(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}$"
 COMMIT = r"^[0-9a-f]{40}$"
 
 
-class Gate(StrEnum):
+class HubGate(StrEnum):
     """Whether the files may be read with the token that is used here."""
 
     OPEN = "open"  # by everybody
@@ -105,7 +105,7 @@ class HubBase(BaseModel):
     bytes: int
     files: tuple[HubFile, ...]
     licence: str | None
-    gate: Gate
+    gate: HubGate
     terms_url: str
     architecture: Architecture
     model_type: str | None

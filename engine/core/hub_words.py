@@ -1,6 +1,6 @@
 """What is known of a base on the Hub, in words: for the command line and the page alike."""
 
-from engine.core.hub import Architecture, Gate, HubBase, Obstacle, TuningFit
+from engine.core.hub import Architecture, HubBase, HubGate, Obstacle, TuningFit
 from engine.core.units import memory_words, number_words
 
 TITLES = {"lora": "LoRA", "qlora": "QLoRA", "full": "Full fine-tuning"}
@@ -19,15 +19,19 @@ def facts(base: HubBase) -> list[tuple[str, str]]:
         ("Chat template", chat_template(base)),
         ("Context", f"{base.context:,} tokens" if base.context else "not named"),
         *((TITLES[one.tuning], tuning(one)) for one in base.tuning),
-        *(("Cannot be added", " ".join(obstacle(base, one))) for one in base.obstacles),
     ]
+
+
+def obstacles(base: HubBase) -> list[tuple[str, str]]:
+    """Each reason why it cannot be added, and what to do."""
+    return [obstacle(base, one) for one in base.obstacles]
 
 
 def access(base: HubBase) -> str:
     """Who may read the files."""
-    if base.gate is Gate.OPEN:
+    if base.gate is HubGate.OPEN:
         return "open to everybody"
-    if base.gate is Gate.GRANTED:
+    if base.gate is HubGate.GRANTED:
         return "gated; this server's token may read it"
     return "gated; not readable from here"
 
@@ -67,25 +71,25 @@ def gate(base: HubBase) -> tuple[str, str]:
     """What a gate means, and what to do; two empty texts where the files may be read."""
     terms, sign_in = base.terms_url, "set HF_TOKEN, or run hf auth login, where Tuneloop runs"
     return {
-        Gate.OPEN: ("", ""),
-        Gate.GRANTED: ("", ""),
-        Gate.NO_TOKEN: (
+        HubGate.OPEN: ("", ""),
+        HubGate.GRANTED: ("", ""),
+        HubGate.NO_TOKEN: (
             f"{base.name} is gated, and this server has no token.",
             f"Accept the terms at {terms}, then {sign_in}.",
         ),
-        Gate.BAD_TOKEN: (
+        HubGate.BAD_TOKEN: (
             f"The Hub does not accept this server's token, which {base.name} needs.",
             f"Make a new token, then {sign_in}.",
         ),
-        Gate.TOKEN_SCOPE: (
+        HubGate.TOKEN_SCOPE: (
             f"This server's token may not read gated models, and {base.name} is one.",
             "Allow access to public gated repositories in the settings of the token.",
         ),
-        Gate.TERMS: (
+        HubGate.TERMS: (
             f"The account of this server's token has not accepted the terms of {base.name}.",
             f"Accept the terms at {terms} with that account.",
         ),
-        Gate.WAITING: (
+        HubGate.WAITING: (
             f"The makers of {base.name} have not answered the request for access yet.",
             f"Wait for their answer; {terms} shows how it stands.",
         ),

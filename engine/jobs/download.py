@@ -60,15 +60,15 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     except Cancelled:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    note = f"{found.name} at {found.revision}"
-    card = {"name": found.name, "source": "hub", "note": note, "licence": found.licence}
+    published = f"{found.name} at {found.revision}"  # models/origin reads it
+    card = {"name": found.name, "source": "hub", "note": published, "licence": found.licence}
     (folder / default.CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
     return Outcome(
         base=NewBase(
             name=found.name,
             folder=folder.relative_to(ctx.cache).as_posix(),
             info={
-                "note": note,
+                "note": f"Commit {found.revision[:12]}, licence {found.licence or 'not named'}",
                 "repository": found.name,
                 "revision": found.revision,
                 "licence": found.licence,
@@ -95,12 +95,12 @@ def _check(found: Repository) -> None:
 
 def _progress(ctx: Context, total: int) -> Callable[[int, str], None]:
     """Says how many bytes are here, at most once a second."""
-    said = 0.0
+    emitted = 0.0
 
     def came(done: int, file: str) -> None:
-        nonlocal said
-        if done >= total or time.monotonic() - said >= SAY_EVERY_S:
-            said = time.monotonic()
+        nonlocal emitted
+        if done >= total or time.monotonic() - emitted >= SAY_EVERY_S:
+            emitted = time.monotonic()
             ctx.emit("progress", {"done": done, "total": total, "label": file})
 
     return came

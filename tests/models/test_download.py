@@ -273,7 +273,9 @@ def test_cancelled_download_leaves_nothing_behind(ws, hub, repo, project, monkey
     assert not parts(ws)
 
 
-def test_what_nobody_goes_on_with_is_deleted_after_two_weeks(ws, hub, repo, project, monkeypatch):
+def test_download_that_nobody_goes_on_with_is_deleted_after_two_weeks(
+    ws, hub, repo, project, monkeypatch
+):
     monkeypatch.setattr(download, "WAIT_S", 0.0)
     hub.cut_after = [5000, *[0] * download.TRIES]
     fetched(ws, project)

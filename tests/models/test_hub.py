@@ -11,7 +11,7 @@ from engine.advice import machine
 from engine.core import hub_words
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound, Unavailable, UserError
-from engine.core.hub import Architecture, Gate, Obstacle
+from engine.core.hub import Architecture, HubGate, Obstacle
 from engine.models.hub import architectures, client, download
 from engine.services import hub as service
 from tests import helpers, hub_server
@@ -58,7 +58,7 @@ def test_base_is_described_before_anything_is_downloaded(ws, hub, repo):
     assert base.parameters == repo.info["safetensors"]["total"]
     assert base.bytes == sum(file.bytes for file in base.files)
     assert {file.name for file in base.files} <= files.keys()
-    assert (base.licence, base.gate, base.context) == ("apache-2.0", Gate.OPEN, 1024)
+    assert (base.licence, base.gate, base.context) == ("apache-2.0", HubGate.OPEN, 1024)
     assert base.architecture is Architecture.KNOWN
     assert base.chat_template is True
     assert base.obstacles == ()
@@ -98,10 +98,10 @@ def test_absent_base_with_a_token_does_not_ask_for_one(ws, hub, token):
 @pytest.mark.parametrize(
     ("planted", "with_token", "gate", "said"),
     [
-        ("no_token", False, Gate.NO_TOKEN, "Accept the terms at"),
-        ("terms", True, Gate.TERMS, "has not accepted the terms"),
-        ("waiting", True, Gate.WAITING, "have not answered"),
-        ("scope", True, Gate.TOKEN_SCOPE, "may not read gated models"),
+        ("no_token", False, HubGate.NO_TOKEN, "Accept the terms at"),
+        ("terms", True, HubGate.TERMS, "has not accepted the terms"),
+        ("waiting", True, HubGate.WAITING, "have not answered"),
+        ("scope", True, HubGate.TOKEN_SCOPE, "may not read gated models"),
     ],
 )
 def test_gate_says_who_has_to_do_what(ws, hub, repo, monkeypatch, planted, with_token, gate, said):
@@ -125,7 +125,7 @@ def test_gate_says_who_has_to_do_what(ws, hub, repo, monkeypatch, planted, with_
 def test_gate_that_is_open_to_this_token_says_so(ws, repo, token):
     repo.info["gated"] = "auto"
     base = service.look(ws, LOCAL, NAME)
-    assert base.gate is Gate.GRANTED
+    assert base.gate is HubGate.GRANTED
     assert base.obstacles == ()
 
 

@@ -9,10 +9,8 @@ from pathlib import Path
 from engine.core.hub import Architecture
 from engine.core.json_object import JsonObject
 
-TABLE = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"
-ALL = "CONFIG_MAPPING_NAMES"
+WRITERS, TYPES = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES", "CONFIG_MAPPING_NAMES"  # tables there
 WRITING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")  # of a type that writes text
-FILES = {TABLE: "modeling_auto.py", ALL: "auto_mappings.py"}
 
 
 def of_config(config: JsonObject) -> Architecture:
@@ -34,22 +32,22 @@ def of_config(config: JsonObject) -> Architecture:
 @cache
 def writers() -> dict[str, frozenset[str]]:
     """The classes that write text, by the `model_type` of a config.json."""
-    return {kind: frozenset(names) for kind, names in _table(TABLE)}
+    return {kind: frozenset(names) for kind, names in _table(WRITERS, "modeling_auto.py")}
 
 
 @cache
 def known_types() -> frozenset[str]:
     """Every `model_type` that the library has code for, for whatever task."""
-    return frozenset(kind for kind, _ in _table(ALL)) | writers().keys()
+    return frozenset(kind for kind, _ in _table(TYPES, "auto_mappings.py")) | writers().keys()
 
 
-def _table(name: str) -> Iterator[tuple[str, list[str]]]:
+def _table(name: str, file: str) -> Iterator[tuple[str, list[str]]]:
     """The rows of a literal table of names in the source of transformers; none without it."""
     spec = find_spec("transformers")
     if spec is None or not spec.submodule_search_locations:
         return
     folder = Path(spec.submodule_search_locations[0]) / "models" / "auto"
-    for path in (folder / FILES[name], folder / "configuration_auto.py"):
+    for path in (folder / file, folder / "configuration_auto.py"):
         tree = ast.parse(path.read_text(encoding="utf-8")) if path.is_file() else ast.Module([], [])
         for node in tree.body:
             if isinstance(node, ast.Assign | ast.AnnAssign) and name in _assigned(node):

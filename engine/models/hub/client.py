@@ -114,11 +114,10 @@ def stream(
             "GET", address() + path, params=parameters, headers=asked, timeout=timeout_s
         ) as answer:
             if answer.status_code >= 400:
-                said = answer.headers
                 raise Refused(
                     answer.status_code,
-                    said.get("x-error-code", ""),
-                    said.get("x-error-message", ""),
+                    answer.headers.get("x-error-code", ""),
+                    answer.headers.get("x-error-message", ""),
                     "authorization" in asked,
                 )
             yield Stream(_start(answer, start), answer.iter_bytes())
@@ -171,5 +170,5 @@ def _start(answer: Any, asked: int) -> int:
     """The byte an answer begins with: 0 where the server sends the file from its start."""
     if answer.status_code != 206:
         return 0
-    said = re.match(r"bytes (\d+)-", answer.headers.get("content-range", ""))
-    return int(said[1]) if said else asked
+    given = re.match(r"bytes (\d+)-", answer.headers.get("content-range", ""))
+    return int(given[1]) if given else asked

@@ -2,7 +2,7 @@
 
 import re
 
-from engine.core.hub import Architecture, Gate, HubBase, Obstacle
+from engine.core.hub import Architecture, HubBase, HubGate, Obstacle
 from engine.models.hub import client, download
 from engine.models.hub.facts import Repository
 
@@ -36,7 +36,7 @@ def as_base(found: Repository, bytes_free: int) -> HubBase:
 
 def _obstacles(found: Repository, bytes_free: int) -> tuple[Obstacle, ...]:
     against = []
-    if found.gate not in (Gate.OPEN, Gate.GRANTED):
+    if found.gate not in (HubGate.OPEN, HubGate.GRANTED):
         against.append(Obstacle.GATE)
     if found.config == {}:
         return (Obstacle.NO_CONFIG,)

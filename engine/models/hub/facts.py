@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.core.errors import UserError
-from engine.core.hub import COMMIT, Architecture, Gate, HubFile, HubMatch
+from engine.core.hub import COMMIT, Architecture, HubFile, HubGate, HubMatch
 from engine.core.json_object import JsonObject
 from engine.models.hub import architectures, client
 
@@ -32,7 +32,7 @@ class Repository(NamedTuple):
     parameters: int | None
     licence: str | None
     files: tuple[HubFile, ...]
-    gate: Gate
+    gate: HubGate
     config: JsonObject | None
     architecture: Architecture
     chat_template: bool | None
@@ -109,29 +109,29 @@ def _described(asked: str, revision: str | None, info: JsonObject) -> Repository
     )
 
 
-def _config(name: str, commit: str, gated: bool) -> tuple[Gate, JsonObject | None]:
+def _config(name: str, commit: str, gated: bool) -> tuple[HubGate, JsonObject | None]:
     """Whether the files may be read, shown by reading the smallest that matters."""
     try:
         config = _json_file(name, commit, "config.json", MOST_CONFIG)
     except client.Refused as error:
         if error.status == 404:
-            return (Gate.GRANTED if gated else Gate.OPEN), {}
+            return (HubGate.GRANTED if gated else HubGate.OPEN), {}
         if not gated and error.code != "GatedRepo":
             raise client.refusal(error, name) from None
         return _gate(error), None
-    return (Gate.GRANTED if gated else Gate.OPEN), config
+    return (HubGate.GRANTED if gated else HubGate.OPEN), config
 
 
-def _gate(error: client.Refused) -> Gate:
+def _gate(error: client.Refused) -> HubGate:
     """Why a gated file may not be read: by the status, and for a known account by the message."""
-    said = error.message.lower()
+    message = error.message.lower()
     if not error.with_token:
-        return Gate.NO_TOKEN
-    if error.status == 401 or "invalid credentials" in said:
-        return Gate.BAD_TOKEN
-    if "fine-grained" in said:
-        return Gate.TOKEN_SCOPE
-    return Gate.WAITING if "awaiting" in said else Gate.TERMS
+        return HubGate.NO_TOKEN
+    if error.status == 401 or "invalid credentials" in message:
+        return HubGate.BAD_TOKEN
+    if "fine-grained" in message:
+        return HubGate.TOKEN_SCOPE
+    return HubGate.WAITING if "awaiting" in message else HubGate.TERMS
 
 
 def _json_file(name: str, commit: str, file: str, most: int) -> JsonObject:
@@ -148,8 +148,10 @@ def _chat_template(
 ) -> bool | None:
     named = {file.name for file in files}
     config = info.get("config")
-    said = config.get("tokenizer_config") if isinstance(config, dict) else None
-    if "chat_template.jinja" in named or (isinstance(said, dict) and said.get("chat_template")):
+    tokenizer = config.get("tokenizer_config") if isinstance(config, dict) else None
+    if "chat_template.jinja" in named or (
+        isinstance(tokenizer, dict) and tokenizer.get("chat_template")
+    ):
         return True
     if not readable:
         return None
@@ -204,15 +206,15 @@ def _parameters(info: JsonObject) -> int | None:
 def _licence(info: JsonObject) -> str | None:
     card = info.get("cardData")
     values = card if isinstance(card, dict) else {}
-    said = values.get("license")
-    first = said[0] if isinstance(said, list) and said else said
+    named = values.get("license")
+    first = named[0] if isinstance(named, list) and named else named
     if first == "other":
         first = values.get("license_name") or first
     if isinstance(first, str):
         return first[:80]
     tags = info.get("tags")
-    named = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-    return next((tag.removeprefix("license:")[:80] for tag in named if "license:" in tag), None)
+    texts = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+    return next((tag.removeprefix("license:")[:80] for tag in texts if "license:" in tag), None)
 
 
 def _shape(config: JsonObject) -> JsonObject:

@@ -9,13 +9,13 @@ from engine.services.models import import_folder, registry
 from engine.workspace import Workspace
 from ui.components import markup, names
 from ui.components.page import Page
-from ui.pages.models import export_panel, render
+from ui.pages.models import export_panel, hub_panel, render
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
 
 def build(ws: Workspace, page: Page) -> None:
-    """The page: trained models with their lineage, base models, and the import of a base."""
+    """The page: trained models with their lineage, base models, and the ways to add one."""
     gr.HTML(markup.head("Models", "The models of this project, and the base models below them."))
     with gr.Row(visible=False, elem_classes="tl-actions") as onward:
         markup.goto(
@@ -31,6 +31,7 @@ def build(ws: Workspace, page: Page) -> None:
         )
     exports, exported = export_panel.build(ws, page)
     bases = gr.HTML("", elem_id="models-bases")
+    hub_panel.build(ws, page, bases)
     with gr.Accordion("Add a base model from a folder", open=False, elem_id="models-import"):
         with gr.Row():
             path = gr.Textbox(
