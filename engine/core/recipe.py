@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from engine.core.actor import Role
 from engine.core.errors import UserError
 from engine.core.examples import Kind
 from engine.core.json_object import JsonObject
@@ -42,6 +43,7 @@ class Recipe(BaseModel):
     LANE: ClassVar[str] = "compute"
     TRAINS: ClassVar[bool] = False  # whether it makes a model and writes checkpoints on the way
     ANSWERS: ClassVar[bool] = False  # whether its models write answers; a reward model can't
+    ROLE: ClassVar[Role] = Role.TRAINER  # who may start such a job
     GOES_ON: ClassVar[bool] = False  # whether a second attempt begins where a killed one stopped
 
     def needs(self) -> list[Ref]:

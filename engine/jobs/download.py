@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pydantic import Field
 
 from engine.core import hub_words
+from engine.core.actor import Role
 from engine.core.context import Cancelled, Context
 from engine.core.errors import UserError
 from engine.core.hub import COMMIT, NAME
@@ -30,6 +31,7 @@ class Recipe(BaseRecipe):
 
     KIND = "download"
     LANE = "download"
+    ROLE = Role.OWNER
     GOES_ON = True
 
     name: str = Field(pattern=NAME, description="The model on the Hub: ORGANISATION/NAME")

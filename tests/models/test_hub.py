@@ -12,8 +12,10 @@ from engine.core import hub_words
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound, Unavailable, UserError
 from engine.core.hub import Architecture, HubGate, Obstacle
+from engine.jobs import download as download_job
 from engine.models.hub import architectures, client, download
 from engine.services import hub as service
+from engine.services.jobs import lifecycle
 from tests import helpers, hub_server
 from tests.hub_server import TOKEN, Repo
 
@@ -250,6 +252,13 @@ def test_hub_is_asked_for_owners_alone(ws, hub, role):
         with pytest.raises(Forbidden):
             ask()
     assert hub.paths() == []
+
+
+def test_job_of_a_download_is_for_owners_whoever_hands_it_in(ws, hub):
+    recipe = download_job.Recipe(name=NAME, revision="0" * 40)
+    trainer = Actor(name="somebody", role=Role.TRAINER)
+    with pytest.raises(Forbidden):
+        lifecycle.submit(ws, trainer, helpers.project(ws).id, recipe)
 
 
 def test_search_finds_bases_by_a_part_of_their_name(hub, repo):

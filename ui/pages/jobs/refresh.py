@@ -20,7 +20,7 @@ from ui.pages.jobs import curves, numbers, render, settings, studies
 from ui.pages.jobs.layout import JobsParts
 from ui.web.session import who
 
-ELSEWHERE = ("play",)  # has a tab of its own
+ELSEWHERE = ("play", "download")  # the Playground page and the Models page show them
 ONCE = ("generate", "demo")  # belong to a round or a project that is made for them
 NEXT = {
     "reward": ("Train with this reward model", "training"),
