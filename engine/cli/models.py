@@ -140,6 +140,7 @@ def _gated(gated: bool) -> str:
 def _facts(base: HubBase) -> str:
     """What a person wants to know before gigabytes come: a line each."""
     lines = [f"{label:17} {value}" for label, value in hub_words.facts(base)]
+    lines.append(hub_words.ESTIMATE)
     return "\n".join(lines + [" ".join(one) for one in hub_words.obstacles(base)])
 
 

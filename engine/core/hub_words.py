@@ -3,6 +3,7 @@
 from engine.core.hub import Architecture, HubBase, HubGate, Obstacle, TuningFit
 from engine.core.units import memory_words, number_words
 
+ESTIMATE = "Memory is estimated for supervised fine-tuning with the default settings."
 TITLES = {"lora": "LoRA", "qlora": "QLoRA", "full": "Full fine-tuning"}
 
 

@@ -55,7 +55,7 @@ def facts(base: HubBase) -> str:
     return (
         f'<div class="tl-card tl-hub-card"><div class="tl-card-head"><b>{escape(base.name)}</b>'
         f"{_state(base)}</div>{notes}"
-        f'<dl class="tl-facts">{rows}</dl>'
+        f'<dl class="tl-facts">{rows}</dl><p class="tl-hint">{hub_words.ESTIMATE}</p>'
         f'<div class="tl-card-foot"><span>{link}</span></div></div>'
     )
 
