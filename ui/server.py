@@ -20,6 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from engine import worker
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
+from engine.http_limits import CONNECTIONS, BodyLimits, TimedProtocol
 from engine.services.jobs import lifecycle
 from engine.services.people import accounts
 from engine.workspace import Settings, Workspace, open_workspace
@@ -30,7 +31,7 @@ from ui.pages.guide.routes import router as guide
 from ui.pages.models.downloads import router as exports
 from ui.pages.people.routes import router as account
 from ui.pages.rating.routes import router as rating
-from ui.web.limits import CONNECTIONS, UPLOAD_MB, BodyLimits, TimedProtocol
+from ui.web.limits import UPLOAD_MB, limit_of
 from ui.web.prefix import Prefix, cleaned
 from ui.web.security import LOOPBACK, SecurityMiddleware
 from ui.web.setup import Setup
@@ -68,7 +69,7 @@ def create_app(
     if asks:
         app.add_middleware(Gate, ws=ws)
         app.include_router(account(ws, space=space))
-    app.add_middleware(BodyLimits)
+    app.add_middleware(BodyLimits, limit_for=limit_of)
     app.add_middleware(
         SecurityMiddleware, space=space, anywhere=asks, hosts=hosts
     )  # added last, so it is asked first

@@ -3,6 +3,7 @@
 import click
 
 from engine.cli import (
+    api,
     backup,
     benchmark,
     data,
@@ -37,6 +38,7 @@ def cli() -> None:
 for command in (
     serve.serve,
     serve.worker,
+    api.api,
     data.data,
     models.models,
     jobs.jobs,

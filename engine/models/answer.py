@@ -45,14 +45,17 @@ OnTokens = Callable[[Sequence[decode.DecodedRow]], None]
 
 
 class Answerer:
-    """A base model and any adapters of it, ready to answer."""
+    """A base model and any adapters of it, ready to answer.
 
-    def __init__(self, base: Path) -> None:
+    With `isolated` its chat template runs in a process of its own, where one waits for all.
+    """
+
+    def __init__(self, base: Path, *, isolated: bool = False) -> None:
         import torch
         from transformers import AutoModelForCausalLM
 
         self.base = base
-        self.template = Template.load(base)
+        self.template = Template.load(base, isolated=isolated)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         dtype = torch.bfloat16 if self.device == "cuda" else torch.float32
         self._model: Any = AutoModelForCausalLM.from_pretrained(
@@ -103,7 +106,7 @@ class Answerer:
         lengths = {n: len(i) for n, i in enumerate(ids) if n not in replies}
         with self.using(files) as model, torch.inference_mode():
             ways = Sampling(max_new_tokens, temperature, seed)
-            most = self._most_rows(MOST_ROWS if decode.can(model) else GENERATE_ROWS)
+            most = self.most_rows(MOST_ROWS if decode.can(model) else GENERATE_ROWS)
             for batch in batches.even(lengths, max_new_tokens, most):
                 on_tokens = _counted(len(replies), done)
                 found = self._batch(model, [ids[i] for i in batch], ways, on_tokens)
@@ -174,7 +177,7 @@ class Answerer:
             return None
         return AutoTokenizer.from_pretrained(self.base, local_files_only=True)
 
-    def _most_rows(self, most: int) -> Callable[[int], int]:
+    def most_rows(self, most: int) -> Callable[[int], int]:
         """How many rows of a width fit into one batch."""
         config = self._model.config.get_text_config(decoder=True)
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads

@@ -34,6 +34,21 @@ def read(path: Path) -> TemplateFiles:
     )
 
 
+def context_length(path: Path) -> int:
+    """The most tokens of a prompt and its answer together, by the model's config.json.
+
+    2048, which is what most configurations mean by saying nothing, where it says nothing.
+    """
+    config = _json(path, "config.json")
+    nested = config.get("text_config")
+    for each in (nested if isinstance(nested, dict) else {}, config):
+        for name in ("max_position_embeddings", "n_positions"):
+            length = each.get(name)
+            if isinstance(length, int) and not isinstance(length, bool) and length > 0:
+                return length
+    return 2048
+
+
 def identity(path: Path) -> str:
     """What changes when a file in the folder is added, removed, replaced or written to.
 

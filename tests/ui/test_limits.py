@@ -10,9 +10,10 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
+from engine import http_limits
+from engine.http_limits import KB, MB, BodyLimits, TimedProtocol
 from tests.serving import free_port
-from ui.web import limits
-from ui.web.limits import KB, MB, BodyLimits, TimedProtocol, limit_for
+from ui.web.limits import limit_for, limit_of
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def app():
         return {"read": read[-1]}
 
     made.state.read = read
-    made.add_middleware(BodyLimits)
+    made.add_middleware(BodyLimits, limit_for=limit_of)
     return made
 
 
@@ -83,7 +84,7 @@ def test_body_limit_counts_a_body_that_names_no_length(app):
 
 
 def test_slow_body_is_given_up(app, monkeypatch):
-    monkeypatch.setattr(limits, "BODY_S", 0.05)
+    monkeypatch.setattr(http_limits, "BODY_S", 0.05)
     sent = []
 
     async def receive():
@@ -102,7 +103,7 @@ def test_slow_body_is_given_up(app, monkeypatch):
 
 
 def test_connection_whose_headers_never_end_is_closed(address, monkeypatch):
-    monkeypatch.setattr(limits, "HEADERS_S", 0.2)
+    monkeypatch.setattr(http_limits, "HEADERS_S", 0.2)
     with socket.create_connection(address, timeout=300) as slow:
         slow.sendall(b"POST /account HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         assert slow.recv(100) == b""
@@ -112,7 +113,7 @@ def test_connection_whose_headers_never_end_is_closed(address, monkeypatch):
 
 def test_connection_that_asks_in_time_is_kept(server, address, monkeypatch):
     """Between two requests no time runs; their pause is uvicorn's own keep-alive."""
-    monkeypatch.setattr(limits, "HEADERS_S", 120.0)
+    monkeypatch.setattr(http_limits, "HEADERS_S", 120.0)
     request = b"POST /account HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
     with socket.create_connection(address, timeout=300) as asking:
         for _ in range(2):

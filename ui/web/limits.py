@@ -1,138 +1,25 @@
-"""How much a request may send and how long it may take, checked before anybody reads it.
+"""The most bytes that a request to each path of the web app may send."""
 
-Pure ASGI for bodies, and uvicorn's own protocol with a limit on the time that headers take.
-"""
+from starlette.types import Scope
 
-import asyncio
-import time
-from typing import Any
-
-import h11
-from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
+from engine.http_limits import KB, MB, longest_prefix
 from ui.web.prefix import route_path
 
-KB, MB = 2**10, 2**20
 UPLOAD_MB = 200
-# The longest prefix counts; a vote may carry an edit of 20,000 characters, escaped.
+# A vote may carry an edit of 20,000 characters, escaped.
 BODY_BYTES = {
     "": 16 * MB,
     "/account": 64 * KB,
     "/api/rate": 256 * KB,
     "/gradio_api/upload": (UPLOAD_MB + 1) * MB,
 }
-HEADERS_S = 20.0  # from the first byte of a request, or from the connection, to its last header
-BODY_S = 30.0  # and one second more for each SLOWEST bytes
-SLOWEST = 50 * KB
-CONNECTIONS = 800
-
-
-class BodyLimits:
-    """Wraps an app; a body that is too large is refused with 413, one that is too slow with 408."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with a body that is counted and timed as the app reads it."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        most = limit_for(route_path(scope))
-        named = Headers(scope=scope).get("content-length", "0")
-        if not named.isdecimal() or int(named) > most:
-            await _too_large(most)(scope, receive, send)
-            return
-        body = _Body(receive, most)
-        started = False
-
-        async def sending(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self.app(scope, body.receive, sending)
-        except (_TooLarge, TimeoutError):
-            if started:
-                raise
-            refusal = _too_large(most) if body.seen > most else _too_slow()
-            await refusal(scope, receive, send)
-
-
-class _TooLarge(Exception):
-    pass
-
-
-class _Body:
-    """Counts and times what arrives until the body has ended; then it only waits."""
-
-    def __init__(self, receive: Receive, most: int) -> None:
-        self._receive, self._most = receive, most
-        self._begun = time.monotonic()
-        self._open = True
-        self.seen = 0
-
-    async def receive(self) -> Message:
-        """The next message; TimeoutError or _TooLarge where the body breaks its limits."""
-        if not self._open:
-            return await self._receive()
-        left = self._begun + BODY_S + self.seen / SLOWEST - time.monotonic()
-        message = await asyncio.wait_for(self._receive(), max(0.0, left))
-        self.seen += len(message.get("body", b""))
-        self._open = message["type"] == "http.request" and message.get("more_body", False)
-        if self.seen > self._most:
-            raise _TooLarge
-        return message
-
-
-class TimedProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, which closes a connection whose headers do not arrive in time."""
-
-    _giving_up: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        """Start to wait for the first request."""
-        super().connection_made(transport)
-        self._wait()
-
-    def data_received(self, data: bytes) -> None:
-        """Read on; wait while a request has begun and its headers have not ended."""
-        super().data_received(data)
-        begun = self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
-        if not begun:
-            self._stop_waiting()
-        elif self._giving_up is None:
-            self._wait()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop to wait."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def _wait(self) -> None:
-        self._giving_up = self.loop.call_later(HEADERS_S, self.transport.close)
-
-    def _stop_waiting(self) -> None:
-        if self._giving_up is not None:
-            self._giving_up.cancel()
-            self._giving_up = None
 
 
 def limit_for(path: str) -> int:
     """The most bytes that a request to `path` may send."""
-    fitting = [p for p in BODY_BYTES if not p or path == p or path.startswith(f"{p}/")]
-    return BODY_BYTES[max(fitting, key=len)]
+    return longest_prefix(BODY_BYTES, path)
 
 
-def _too_large(most: int) -> PlainTextResponse:
-    limit = f"{most // MB} MB" if most >= MB else f"{most // KB} kB"
-    headers = {"connection": "close"}
-    return PlainTextResponse(f"This request is larger than {limit}.", 413, headers)
-
-
-def _too_slow() -> PlainTextResponse:
-    return PlainTextResponse("This request took too long.", 408, {"connection": "close"})
+def limit_of(scope: Scope) -> int:
+    """The same for a request."""
+    return limit_for(route_path(scope))

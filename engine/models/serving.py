@@ -1,0 +1,371 @@
+"""Answers for many who ask at once: one thread for all models, and a running batch for each.
+
+A base and its adapters share memory; each of them has a batch of its own, which prompts join and
+leave. The batches take turns, a few tokens each, so that nobody waits for somebody else's answer.
+"""
+
+import logging
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Literal, NamedTuple
+
+from engine.core.context import ModelFiles
+from engine.core.errors import UserError
+from engine.core.examples import Message
+from engine.models import decode, folder
+from engine.models.answer import MOST_ROWS, Answerer
+from engine.models.chat import Template
+from engine.models.continuous import NewToken, RunningBatch
+from engine.models.sample import Sampling
+
+MOST_BASES = 2  # in memory at once; the one unused for longest leaves
+MOST_WAITING = 512  # questions; more are refused
+TURN = 16  # tokens of each row before another model has its turn
+USUAL_TOKENS = 1024  # of an answer where nobody says how many
+UNFINISHED = "\ufffd"  # what half a character decodes to
+
+log = logging.getLogger("tuneloop.api")
+
+Finish = Literal["", "stop", "length"]
+
+
+class Piece(NamedTuple):
+    """A part of an answer; the last one has `finish`, or the `problem` that ended it."""
+
+    text: str = ""
+    finish: Finish = ""
+    tokens: int = 0  # of the answer so far, the end token included
+    problem: UserError | None = None
+
+
+Hear = Callable[[Piece], None]
+
+
+class TooLong(UserError):
+    """The prompt and its answer do not fit into the model."""
+
+
+class Busy(UserError):
+    """Too many questions wait."""
+
+    status = 503
+
+
+@dataclass
+class Question:
+    """A prompt, who answers, how, and who hears the answer: `hear` is called on the thread."""
+
+    files: ModelFiles
+    prompt: Sequence[Message]
+    prompt_ids: list[int]
+    ways: Sampling
+    stops: tuple[str, ...]
+    hear: Hear
+    number: int
+    text: "AnswerText" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.text = AnswerText(self.stops)
+
+
+class AnswerText:
+    """An answer as it grows: what can be shown of it, without a stop text or what follows it.
+
+    The whole is what `Answerer` says: white space around it is left out. What may be the beginning
+    of a stop text, half a character or white space at the end is held back until more is known.
+    """
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stops = [stop for stop in stops if stop]
+        self._shown = 0
+        self.ids: list[int] = []
+        self.stopped = False
+
+    def grown(self, template: Template, token: int) -> str:
+        """What more can be shown after `token`; `stopped` where a stop text was reached."""
+        self.ids.append(token)
+        text = template.decode(self.ids).lstrip()
+        places = [at for stop in self._stops if (at := text.find(stop)) >= 0]
+        if places:
+            self.stopped = True
+            return self._show(text[: min(places)].rstrip())
+        return self._show(text[: len(text) - self._held_back(text)])
+
+    def rest(self, template: Template) -> str:
+        """What is left to show when the answer is over."""
+        return "" if self.stopped else self._show(template.decode(self.ids).strip())
+
+    def _show(self, text: str) -> str:
+        more = text[self._shown :]
+        self._shown = max(self._shown, len(text))
+        return more
+
+    def _held_back(self, text: str) -> int:
+        known = text.rstrip(UNFINISHED)
+        begun = max(
+            (n for stop in self._stops for n in range(1, len(stop)) if known.endswith(stop[:n])),
+            default=0,
+        )
+        known = known[: len(known) - begun].rstrip()
+        return len(text) - len(known)
+
+
+class _Lane:
+    """The questions to one model: those that wait, and those that are being answered."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.waiting: deque[Question] = deque()
+        self.going: dict[int, Question] = {}
+        self.batch: RunningBatch | None = None
+
+    @property
+    def idle(self) -> bool:
+        return not self.waiting and not self.going
+
+
+class Serving:
+    """Answers questions until it is closed."""
+
+    def __init__(self, most_bases: int = MOST_BASES) -> None:
+        self._most_bases = most_bases
+        self._changed = threading.Condition()
+        self._asked: deque[Question] = deque()
+        self._gone: set[int] = set()
+        self._closing = False
+        self._numbers = count(1)
+        self._templates: dict[str, Template] = {}
+        self._lanes: dict[tuple[str, str], _Lane] = {}
+        self._answerers: OrderedDict[str, Answerer] = OrderedDict()
+        self._wanted = ""  # a base that waits for room: nobody joins the batches of others
+        self._thread = threading.Thread(target=self._run, name="answers", daemon=True)
+        self._thread.start()
+
+    def ask(
+        self,
+        files: ModelFiles,
+        prompt: Sequence[Message],
+        ways: Sampling,
+        stops: tuple[str, ...],
+        hear: Hear,
+    ) -> tuple[int, int]:
+        """Hand a question in: its number, for `cancel`, and the tokens of its prompt.
+
+        TooLong where the prompt leaves no room for the answer, Busy where too many wait. An answer
+        of 0 tokens means as many as are usual, or as there is room for.
+        """
+        template = self._template(files)
+        ids = template.prompt_ids(prompt)
+        room = folder.context_length(files.base)
+        wanted = ways.max_new_tokens or min(USUAL_TOKENS, room - len(ids))
+        if wanted < 1 or len(ids) + wanted > room:
+            raise TooLong(
+                f"The prompt's {len(ids)} tokens and {max(wanted, 1)} new ones do not fit into the "
+                f"{room} of {files.model.name}.",
+                "Shorten the prompt, or ask for fewer new tokens.",
+            )
+        number = next(self._numbers)
+        ways = ways._replace(max_new_tokens=wanted)
+        question = Question(files, prompt, ids, ways, stops, hear, number)
+        with self._changed:
+            if len(self._asked) + sum(len(lane.waiting) for lane in self._lanes.values()) >= (
+                MOST_WAITING
+            ):
+                raise Busy("Too many requests wait for an answer.", "Try again in a while.")
+            self._asked.append(question)
+            self._changed.notify()
+        return number, len(ids)
+
+    def cancel(self, number: int) -> None:
+        """Let a question go: nobody hears its answer any more."""
+        with self._changed:
+            self._gone.add(number)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Stop after the step under way; what waits is refused."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _template(self, files: ModelFiles) -> Template:
+        """The chat template, in a process of its own: this one answers everybody."""
+        key = folder.identity(files.base)
+        if key not in self._templates:
+            self._templates[key] = Template.load(files.base, isolated=True)
+        return self._templates[key]
+
+    def _run(self) -> None:
+        while self._take():
+            for lane in [lane for lane in self._lanes.values() if not lane.idle]:
+                try:
+                    self._turn(lane)
+                except Exception as error:
+                    self._fail(lane, error)
+        stopped = UserError("The server is being stopped.", "Ask again later.")
+        for lane in self._lanes.values():
+            self._fail(lane, stopped)
+
+    def _take(self) -> bool:
+        """Sort what was asked into lanes, wait where there is nothing to do; False at the end."""
+        with self._changed:
+            while not (self._closing or self._asked or self._busy()):
+                self._gone.clear()
+                self._changed.wait()
+            while self._asked:
+                question = self._asked.popleft()
+                base = folder.identity(question.files.base)
+                adapter = question.files.model.id if question.files.adapter else ""
+                self._lanes.setdefault((base, adapter), _Lane(base)).waiting.append(question)
+            gone, self._gone = self._gone, set()
+        for lane in self._lanes.values():
+            _leave(lane, gone)
+        return not self._closing
+
+    def _busy(self) -> bool:
+        return any(not lane.idle for lane in self._lanes.values())
+
+    def _turn(self, lane: _Lane) -> None:
+        """A few tokens for each row of a lane; new questions to it join in between."""
+        import torch
+
+        files = next(iter([*lane.going.values(), *lane.waiting])).files
+        answerer = self._answerer(lane, files)
+        if answerer is None:  # its turn comes when another base is done
+            return
+        with answerer.using(files) as model, torch.inference_mode():
+            if not decode.can(model):
+                _answer_one(answerer, lane)
+                return
+            for _ in range(TURN):
+                if lane.batch is None:
+                    lane.batch = RunningBatch(model, self._template(files).ends)
+                self._admit(lane, answerer)
+                self._hear(lane, lane.batch.step())
+                with self._changed:
+                    more = bool(self._asked or self._gone or self._closing)
+                if more and not self._take():
+                    return
+                if lane.idle:
+                    break
+
+    def _admit(self, lane: _Lane, answerer: Answerer) -> None:
+        """Let as many waiting questions join as the memory allows."""
+        assert lane.batch is not None
+        joining: dict[int, Question] = {}
+        width = lane.batch.width
+        while lane.waiting and self._wanted in ("", lane.base):
+            first = lane.waiting[0]
+            wide = max(width, len(first.prompt_ids) + first.ways.max_new_tokens)
+            rows = len(lane.batch) + len(joining)
+            if rows and rows >= answerer.most_rows(MOST_ROWS)(wide):
+                break
+            width = wide
+            joining[first.number] = lane.waiting.popleft()
+        if joining:
+            lane.going |= joining
+            asked = {number: (each.prompt_ids, each.ways) for number, each in joining.items()}
+            self._hear(lane, lane.batch.add(asked))
+
+    def _hear(self, lane: _Lane, tokens: Sequence[NewToken]) -> None:
+        """Tell who asked what their model said."""
+        assert lane.batch is not None
+        over: list[int] = []
+        for said in tokens:
+            question = lane.going[said.row]
+            template, text = self._template(question.files), question.text
+            more = "" if said.ends else text.grown(template, said.token)
+            length = len(text.ids) + said.ends
+            finish: Finish = ""
+            if said.ends or text.stopped:
+                finish = "stop"
+            elif length >= question.ways.max_new_tokens:
+                finish = "length"
+            if finish:
+                more += text.rest(template)
+                over.append(said.row)
+            if more or finish:
+                question.hear(Piece(more, finish, length))
+        lane.batch.drop(over)  # those that stopped at a text; the others have left
+        for number in over:
+            del lane.going[number]
+
+    def _answerer(self, lane: _Lane, files: ModelFiles) -> Answerer | None:
+        """The base in memory, or loaded now; None where others are in use and there is no room."""
+        known = self._answerers.get(lane.base)
+        if known is not None and (lane.going or known.takes(files)):
+            self._answerers.move_to_end(lane.base)
+            return known
+        idle = [base for base in self._answerers if not self._going(base)]
+        if known is not None:
+            idle = [lane.base] if lane.base in idle else []
+        if len(self._answerers) >= self._most_bases or known is not None:
+            if not idle:
+                self._wanted = self._wanted or lane.base
+                return None
+            self._forget(idle[0])
+        if self._wanted == lane.base:
+            self._wanted = ""
+        self._answerers[lane.base] = Answerer(files.base, isolated=True)
+        return self._answerers[lane.base]
+
+    def _going(self, base: str) -> bool:
+        return any(lane.going for lane in self._lanes.values() if lane.base == base)
+
+    def _forget(self, base: str) -> None:
+        """Give the memory of a base back that nobody asks at the moment."""
+        import gc
+
+        for lane in self._lanes.values():
+            if lane.base == base:
+                lane.batch = None
+        del self._answerers[base]
+        gc.collect()  # modules hold one another in circles
+
+    def _fail(self, lane: _Lane, error: Exception) -> None:
+        problem = error if isinstance(error, UserError) else UserError(
+            f"The model could not answer: {type(error).__name__}.", "See the server's log."
+        )  # fmt: skip
+        if not isinstance(error, UserError):
+            log.error("a model failed", exc_info=error)
+        for question in [*lane.going.values(), *lane.waiting]:
+            question.hear(Piece(problem=problem))
+        lane.going.clear()
+        lane.waiting.clear()
+        lane.batch = None
+
+
+def _leave(lane: _Lane, gone: set[int]) -> None:
+    """Let questions go whose askers have left."""
+    left = [number for number in lane.going if number in gone]
+    if left and lane.batch is not None:
+        lane.batch.drop(left)
+    for number in left:
+        del lane.going[number]
+    if gone and lane.waiting:
+        lane.waiting = deque(each for each in lane.waiting if each.number not in gone)
+
+
+def _answer_one(answerer: Answerer, lane: _Lane) -> None:
+    """One whole answer of a model that only transformers' own `generate` can follow."""
+    question = lane.waiting.popleft()
+    lane.going[question.number] = question  # heard of where it fails
+    reply = answerer.stream(
+        question.files,
+        question.prompt,
+        max_new_tokens=question.ways.max_new_tokens,
+        temperature=question.ways.temperature,
+        seed=question.ways.seed,
+        on_text=lambda _: None,
+    )
+    text = reply.text
+    finish: Finish = "stop" if reply.finished else "length"
+    places = [at for stop in question.stops if stop and (at := text.find(stop)) >= 0]
+    if places:
+        text, finish = text[: min(places)].rstrip(), "stop"
+    lane.going.clear()
+    question.hear(Piece(text, finish, reply.tokens))

@@ -1,0 +1,74 @@
+"""Answers that the API gave and kept, and what people thought of them."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, insert, select
+
+from engine.store.tables import completion, feedback
+
+
+class CompletionRow(NamedTuple):
+    """`prompt` (JSON of messages) and `text` are empty where the key does not keep texts."""
+
+    id: str
+    project_id: str
+    key_id: str | None
+    model_id: str
+    other_id: str | None
+    prompt: str
+    text: str
+    created_at: float
+
+
+class FeedbackRow(NamedTuple):
+    """`kind` is thumb, correction or chosen; `value` up or down, a text, or another answer's id."""
+
+    id: str
+    project_id: str
+    completion_id: str
+    kind: str
+    value: str
+    via: str
+    created_at: float
+
+
+def add(conn: Connection, new: CompletionRow) -> None:
+    """Store an answer."""
+    conn.execute(insert(completion).values(new._asdict()))
+
+
+def get(conn: Connection, completion_id: str) -> CompletionRow | None:
+    """The answer, or None."""
+    query = select(completion).where(completion.c.id == completion_id)
+    row = conn.execute(query).mappings().one_or_none()
+    return CompletionRow(**row) if row else None
+
+
+def list_all(conn: Connection, project_id: str) -> list[CompletionRow]:
+    """The answers kept of a project, oldest first."""
+    query = select(completion).where(completion.c.project_id == project_id)
+    rows = conn.execute(query.order_by(completion.c.created_at, completion.c.id)).mappings()
+    return [CompletionRow(**row) for row in rows]
+
+
+def remove_before(conn: Connection, project_id: str, at: float) -> int:
+    """Delete answers older than `at` that nobody said anything about; how many went."""
+    said = select(feedback.c.completion_id)
+    old = delete(completion).where(
+        completion.c.project_id == project_id,
+        completion.c.created_at < at,
+        completion.c.id.not_in(said),
+    )
+    return conn.execute(old).rowcount
+
+
+def add_feedback(conn: Connection, new: FeedbackRow) -> None:
+    """Store what somebody thought."""
+    conn.execute(insert(feedback).values(new._asdict()))
+
+
+def feedback_of(conn: Connection, project_id: str) -> list[FeedbackRow]:
+    """All that was said about a project's answers, oldest first."""
+    query = select(feedback).where(feedback.c.project_id == project_id)
+    rows = conn.execute(query.order_by(feedback.c.created_at, feedback.c.id)).mappings()
+    return [FeedbackRow(**row) for row in rows]
