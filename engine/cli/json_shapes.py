@@ -21,10 +21,12 @@ from engine.core.result import BenchmarkResult, DemoReport, Judgements, LoopResu
 from engine.metrics.compare_systems import ComparedSystem
 from engine.recipe_files.imported import ImportedRecipe
 from engine.services import backups, erasure
+from engine.services.feedback import FeedbackReport
 from engine.services.jobs.compare import RunComparison
 from engine.services.jobs.waiting import Waiting
 from engine.services.loop.generations import History
 from engine.services.people.accounts import Account
+from engine.services.people.api_keys import ApiKey
 from engine.services.preferences.contested import Contested
 from engine.services.rating.audit import AuditEntry
 from engine.services.rating.invites import Invitation
@@ -73,6 +75,10 @@ SHAPES: dict[str, Any] = {
         "files": [ExportedFile],
         "certificate": Certificate,
     },
+    "api keys list": {"keys": [ApiKey]},
+    "api keys add": {"...": ApiKey, "token": "text: the key, shown this once"},
+    "api keys close": ApiKey,
+    "api feedback": {"...": FeedbackReport, "with --to-data": Dataset},
     "jobs": JOBS,
     "jobs list": JOBS,
     "jobs show": {"run": Job, "events": [EVENT]},
