@@ -40,19 +40,19 @@ class FeedbackRequest(BaseModel):
 
 
 @router.post("/v1/feedback")
-def say(ws: OpenWorkspace, caller: Asking, said: FeedbackRequest) -> Wire:
+def say(ws: OpenWorkspace, caller: Asking, given: FeedbackRequest) -> Wire:
     """Keep what somebody thought of an answer."""
-    given = [name for name in ("thumb", "correction", "rejected") if getattr(said, name)]
-    if len(given) != 1:
+    named = [name for name in ("thumb", "correction", "rejected") if getattr(given, name)]
+    if len(named) != 1:
         raise Refused("Give one of thumb, correction or rejected.", param="thumb")
-    about = (ws, caller.actor, caller.project_id, said.completion_id)
-    if said.thumb:
-        feedback.thumb(*about, said.thumb == "up")
-    elif said.correction:
-        feedback.correct(*about, said.correction)
+    about = (ws, caller.actor, caller.project_id, given.completion_id)
+    if given.thumb:
+        feedback.thumb(*about, given.thumb == "up")
+    elif given.correction:
+        feedback.correct(*about, given.correction)
     else:
-        feedback.chosen(*about, said.rejected or [])
-    return {"object": "feedback", "completion_id": said.completion_id, "kept": True}
+        feedback.chosen(*about, given.rejected or [])
+    return {"object": "feedback", "completion_id": given.completion_id, "kept": True}
 
 
 @router.get(feedback.VOTE_PATH + "{completion_id}")
@@ -66,8 +66,8 @@ def page(ws: OpenWorkspace, completion_id: str) -> HTMLResponse:
 def vote(ws: OpenWorkspace, completion_id: str, thumb: Literal["up", "down"]) -> HTMLResponse:
     """Keep a thumb; what somebody says last counts."""
     feedback.vote(ws, completion_id, thumb == "up")
-    said = "a good answer" if thumb == "up" else "not a good answer"
-    return _page(f"<p>Thank you. You said: {said}. What you say last counts.</p>")
+    thumb_words = "a good answer" if thumb == "up" else "not a good answer"
+    return _page(f"<p>Thank you. You said: {thumb_words}. What you say last counts.</p>")
 
 
 def _texts(question: str, answer: str) -> str:

@@ -185,8 +185,8 @@ def events(
     """What a training said, newest first."""
     found = started_by(ws, caller, job_id)
     known = lifecycle.watch(ws, caller.actor, found.job.id)
-    said = [event for each in known for event in _events(found.job.id, each)]
-    return pages.page(said[::-1], after, limit)
+    listed = [event for each in known for event in _events(found.job.id, each)]
+    return pages.page(listed[::-1], after, limit)
 
 
 @router.get("/v1/fine_tuning/jobs/{job_id}/checkpoints")
@@ -235,22 +235,22 @@ def _error(sentence: str | None) -> dict[str, str | None]:
 
 def _events(job_id: str, event: Event) -> Iterator[Wire]:
     """OpenAI's event of one of ours; none of what only a page shows."""
-    said: tuple[str, str, Wire] | None = None
+    shown: tuple[str, str, Wire] | None = None
     level = "info"
     if isinstance(event, StateEvent):
         state = event.data["state"]
         status = STATUS.get(State(state), state) if state in set(State) else state
         level = "error" if state == State.FAILED else "info"
         error = event.data.get("error")
-        said = (f"The job is {status}." + (f" {error}" if error else ""), "message", {})
+        shown = (f"The job is {status}." + (f" {error}" if error else ""), "message", {})
     elif isinstance(event, LogEvent):
-        said = (event.data["text"], "message", {})
+        shown = (event.data["text"], "message", {})
     elif isinstance(event, MetricEvent):
         named = {MEASURES.get(name, name): value for name, value in event.data.items()}
         numbers = ", ".join(f"{name}={value:.4g}" for name, value in named.items())
-        said = (f"Step {event.step}: {numbers}", "metrics", {"step": event.step, **named})
-    if said:
-        message, kind, data = said
+        shown = (f"Step {event.step}: {numbers}", "metrics", {"step": event.step, **named})
+    if shown:
+        message, kind, data = shown
         yield {
             "id": f"ftevent-{job_id}-{event.seq}", "object": "fine_tuning.job.event",
             "created_at": int(event.at), "level": level, "message": message, "type": kind,

@@ -51,7 +51,7 @@ class RunningBatch:
         longest = max(ways.max_new_tokens for _, ways in asked.values())
         prompts = [prompt for prompt, _ in asked.values()]
         new = Batch(self._model, prompts, longest, pick, list(asked))
-        tokens = self._said(new)
+        tokens = self._new_tokens(new)
         self._leave(new, [one.row for one in tokens if one.ends or not self._left[one.row]])
         if not new.rows:
             return tokens
@@ -66,7 +66,7 @@ class RunningBatch:
         if self._batch is None:
             return []
         self._batch.step()
-        tokens = self._said(self._batch)
+        tokens = self._new_tokens(self._batch)
         self.drop([one.row for one in tokens if one.ends or not self._left[one.row]])
         return tokens
 
@@ -80,7 +80,7 @@ class RunningBatch:
             return
         self._batch.trim(TRIM_AT)
 
-    def _said(self, batch: Batch) -> list[NewToken]:
+    def _new_tokens(self, batch: Batch) -> list[NewToken]:
         tokens: list[int] = batch.tokens.tolist()
         for row in batch.rows:
             self._left[row] -= 1

@@ -188,7 +188,7 @@ class Batch:
         self.seen = seen
 
     def trim(self, least: int = 1) -> None:
-        """Forget the places before all pasts, where they are at least so many."""
+        """Forget the places before all states, where they are at least so many."""
         unused = int((self.mask[:, : self.seen].sum(0) == 0).cumprod(0).sum())
         if unused < least:
             return
@@ -280,7 +280,7 @@ class RoomyLayer:
         self._keep([self.keys[:, :, unused:], self.values[:, :, unused:]], self.room - unused)
 
     def join(self, other: "RoomyLayer", seen: int, room: int) -> None:
-        """Take the rows of another layer; the pasts end together at `seen`."""
+        """Take the rows of another layer; the states end together at `seen`."""
         both = zip((self.keys, self.values), (other.keys, other.values), strict=True)
         self._keep([_end_together(pair, seen) for pair in both], room)
 
@@ -300,22 +300,22 @@ def _cache(model: Any, room: int) -> Any:
     return Cache(layers=[kind() for _ in range(layers)])
 
 
-def _end_together(pasts: Sequence[Any], seen: int) -> Any:
+def _end_together(states: Sequence[Any], seen: int) -> Any:
     """Pasts of different length in one, zeros before the shorter: (B, heads, seen, size).
 
     Zeros, since what stands there is masked by a weight of 0 and must not be infinite.
     """
     import torch
 
-    rows = sum(len(past) for past in pasts)
+    rows = sum(len(each) for each in states)
     whole = torch.zeros(
-        rows, pasts[0].shape[1], seen, pasts[0].shape[3],
-        dtype=pasts[0].dtype, device=pasts[0].device,
+        rows, states[0].shape[1], seen, states[0].shape[3],
+        dtype=states[0].dtype, device=states[0].device,
     )  # fmt: skip
     first = 0
-    for past in pasts:
-        whole[first : first + len(past), :, seen - past.shape[2] :] = past
-        first += len(past)
+    for each in states:
+        whole[first : first + len(each), :, seen - each.shape[2] :] = each
+        first += len(each)
     return whole
 
 

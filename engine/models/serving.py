@@ -272,22 +272,22 @@ class Serving:
             self._hear(lane, lane.batch.add(asked))
 
     def _hear(self, lane: _Lane, tokens: Sequence[NewToken]) -> None:
-        """Tell who asked what their model said."""
+        """Tell who asked what their model new."""
         assert lane.batch is not None
         over: list[int] = []
-        for said in tokens:
-            question = lane.going[said.row]
+        for new in tokens:
+            question = lane.going[new.row]
             template, text = self._template(question.files), question.text
-            more = "" if said.ends else text.grown(template, said.token)
-            length = len(text.ids) + said.ends
+            more = "" if new.ends else text.grown(template, new.token)
+            length = len(text.ids) + new.ends
             finish: Finish = ""
-            if said.ends or text.stopped:
+            if new.ends or text.stopped:
                 finish = "stop"
             elif length >= question.ways.max_new_tokens:
                 finish = "length"
             if finish:
                 more += text.rest(template)
-                over.append(said.row)
+                over.append(new.row)
             if more or finish:
                 question.hear(Piece(more, finish, length))
         lane.batch.drop(over)  # those that stopped at a text; the others have left
@@ -307,7 +307,7 @@ class Serving:
             if not idle:
                 self._wanted = self._wanted or lane.base
                 return None
-            self._forget(idle[0])
+            self._release(idle[0])
         if self._wanted == lane.base:
             self._wanted = ""
         self._answerers[lane.base] = Answerer(files.base, isolated=True)
@@ -316,7 +316,7 @@ class Serving:
     def _going(self, base: str) -> bool:
         return any(lane.going for lane in self._lanes.values() if lane.base == base)
 
-    def _forget(self, base: str) -> None:
+    def _release(self, base: str) -> None:
         """Give the memory of a base back that nobody asks at the moment."""
         import gc
 

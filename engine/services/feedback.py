@@ -222,17 +222,17 @@ def report(ws: Workspace, actor: Actor, project_id: str) -> FeedbackReport:
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
         kept = {one.id: one for one in completions.list_all(conn, project_id)}
-        said = completions.feedback_of(conn, project_id)
+        feedback = completions.feedback_of(conn, project_id)
         names = {
             each: access.model(conn, actor, each).name
             for each in {one.model_id for one in kept.values()}
         }
     answers = Counter(one.model_id for one in kept.values())
     found = [
-        _of_model(model_id, names[model_id], many, kept, said)
+        _of_model(model_id, names[model_id], many, kept, feedback)
         for model_id, many in answers.most_common()
     ]
-    return FeedbackReport(models=tuple(found), sentence=_sentence(len(kept), len(said)))
+    return FeedbackReport(models=tuple(found), sentence=_sentence(len(kept), len(feedback)))
 
 
 def to_dataset(
@@ -247,10 +247,10 @@ def to_dataset(
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
         kept = {one.id: one for one in completions.list_all(conn, project_id) if one.prompt}
-        said = completions.feedback_of(conn, project_id)
+        feedback = completions.feedback_of(conn, project_id)
     makers: dict[RowsAs, Callable[[], list[Example]]] = {
-        "pairs": lambda: _pairs(kept, said),
-        "thumbs": lambda: _thumbs(kept, said),
+        "pairs": lambda: _pairs(kept, feedback),
+        "thumbs": lambda: _thumbs(kept, feedback),
         "prompts": lambda: _prompts(kept),
     }
     examples = list(dict.fromkeys(makers[rows_as]()))
@@ -267,9 +267,9 @@ def to_dataset(
     return datasets.store(ws, actor, project_id, parsed, NAMES[rows_as], origin, held_out)
 
 
-def _pairs(kept: dict[str, CompletionRow], said: Sequence[FeedbackRow]) -> list[Example]:
+def _pairs(kept: dict[str, CompletionRow], feedback: Sequence[FeedbackRow]) -> list[Example]:
     found: list[Example] = []
-    for one in said:
+    for one in feedback:
         about = kept.get(one.completion_id)
         if about is None:
             continue
@@ -284,10 +284,10 @@ def _pairs(kept: dict[str, CompletionRow], said: Sequence[FeedbackRow]) -> list[
     return found
 
 
-def _thumbs(kept: dict[str, CompletionRow], said: Sequence[FeedbackRow]) -> list[Example]:
+def _thumbs(kept: dict[str, CompletionRow], feedback: Sequence[FeedbackRow]) -> list[Example]:
     return [
         Unpaired(prompt=_prompt(kept[each]), completion=kept[each].text, label=up)
-        for each, up in _last_thumbs(said).items()
+        for each, up in _last_thumbs(feedback).items()
         if each in kept and kept[each].text.strip()
     ]
 
@@ -296,8 +296,8 @@ def _prompts(kept: dict[str, CompletionRow]) -> list[Example]:
     return [Prompt(prompt=_prompt(one)) for one in kept.values()]
 
 
-def _last_thumbs(said: Sequence[FeedbackRow]) -> dict[str, bool]:
-    return {one.completion_id: one.value == "up" for one in said if one.kind == "thumb"}
+def _last_thumbs(feedback: Sequence[FeedbackRow]) -> dict[str, bool]:
+    return {one.completion_id: one.value == "up" for one in feedback if one.kind == "thumb"}
 
 
 def _of_model(
@@ -305,13 +305,13 @@ def _of_model(
     name: str,
     many: int,
     kept: dict[str, CompletionRow],
-    said: Sequence[FeedbackRow],
+    feedback: Sequence[FeedbackRow],
 ) -> ModelFeedback:
     own = {one.id for one in kept.values() if one.model_id == model_id}
-    thumbs = [up for each, up in _last_thumbs(said).items() if each in own]
+    thumbs = [up for each, up in _last_thumbs(feedback).items() if each in own]
     up, n = sum(thumbs), len(thumbs)
     bounds = wilson(up / n, n) if n else None
-    kinds = Counter(one.kind for one in said if one.completion_id in own)
+    kinds = Counter(one.kind for one in feedback if one.completion_id in own)
     return ModelFeedback(
         model_id=model_id,
         name=name,
@@ -326,11 +326,11 @@ def _of_model(
     )
 
 
-def _sentence(answers: int, said: int) -> str:
+def _sentence(answers: int, times: int) -> str:
     if not answers:
         return "No answer of the API has been kept."
     return (
-        f"{answers:,} answers kept, {said:,} times somebody said something about them. This is "
+        f"{answers:,} answers kept, {times:,} times somebody said something about them. This is "
         "traffic, not blind: it enters no verdict."
     )
 

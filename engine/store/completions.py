@@ -53,11 +53,11 @@ def list_all(conn: Connection, project_id: str) -> list[CompletionRow]:
 
 def remove_before(conn: Connection, project_id: str, at: float) -> int:
     """Delete answers older than `at` that nobody said anything about; how many went."""
-    said = select(feedback.c.completion_id)
+    judged = select(feedback.c.completion_id)
     old = delete(completion).where(
         completion.c.project_id == project_id,
         completion.c.created_at < at,
-        completion.c.id.not_in(said),
+        completion.c.id.not_in(judged),
     )
     return conn.execute(old).rowcount
 

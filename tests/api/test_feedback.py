@@ -42,7 +42,7 @@ def test_thumbs_are_counted_by_model_with_an_interval(client, workspace, project
     assert not rounds.list_all(workspace, LOCAL, project.id)
 
 
-def test_what_was_said_becomes_rows_to_learn_from(client, workspace, project):
+def test_feedback_becomes_rows_to_learn_from(client, workspace, project):
     first, second = ask(client), ask(client, model="bot 2")
     say(client, completion_id=first.id, rejected=[second.id])
     say(client, completion_id=second.id, correction="A better answer.")

@@ -1,7 +1,7 @@
 """Tokens a second of the API beside `transformers serve` and llama.cpp's server, in one run.
 
-Every server answers the same prompts greedily, with 1, 4 and 16 requests in flight; they take turns,
-one at a time on the machine. llama.cpp answers from an F16 file of the same weights.
+Every server answers the same prompts greedily, with 1, 4 and 16 requests in flight, and they take
+turns on the machine. llama.cpp answers from an F16 file of the same weights.
 """
 
 import os
