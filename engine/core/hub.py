@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.core.recipe import Tuning
 
 # of a repository: an organisation and a name; older ones have the name alone
-NAME = r"^(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}$"
+NAME = r"^(?:[A-Za-z0-9][A-Za-z0-9._-]{0,95}/)?[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
 COMMIT = r"^[0-9a-f]{40}$"
 
 

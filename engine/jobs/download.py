@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from pydantic import Field
 
@@ -52,9 +53,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     _check(found)
     folder = ctx.cache / FOLDER / folder_name(found.name, found.revision)
     try:
-        download.fetch(
-            found.name, found.revision, found.files, folder, _progress(ctx, found.bytes), ctx.check
-        )
+        _fetch(found, folder, ctx)
         ctx.emit("log", {"text": "Checking the files."})
         whole_folder.check(folder)
         print_ = weights_file.sampled(folder)
@@ -86,6 +85,16 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             fingerprint=print_,
         ),
     )
+
+
+def _fetch(found: Repository, folder: Path, ctx: Context) -> None:
+    """All files; what is broken beside the weights is found before gigabytes have come."""
+    beside = tuple(file for file in found.files if not file.name.endswith(".safetensors"))
+    progress = _progress(ctx, found.bytes)
+    for files in (beside, found.files):
+        download.fetch(found.name, found.revision, files, folder, progress, ctx.check)
+        if files is beside:
+            whole_folder.check_beside_weights(folder)
 
 
 def _check(found: Repository) -> None:

@@ -12,12 +12,7 @@ NEEDED = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
 def check(where: Path) -> None:
     """UserError, which says what is missing or broken, unless `where` is a whole base model."""
-    missing = [needed for needed in NEEDED if not (where / needed).is_file()]
-    if missing:
-        raise UserError(
-            f"{where.name} is not a whole model: it has no {' and no '.join(missing)}.",
-            "Give a folder that transformers saved (save_pretrained of model and tokenizer).",
-        )
+    _check_needed(where)
     found = sorted(where.glob("*.safetensors"))
     if not found:
         raise UserError(
@@ -29,6 +24,22 @@ def check(where: Path) -> None:
     _check_parts(where, {path.name for path in found})
     _check_config(where)
     Template.load(where, isolated=True)
+
+
+def check_beside_weights(where: Path) -> None:
+    """The same for a folder whose weights have not come yet: configuration, tokenizer, template."""
+    _check_needed(where)
+    _check_config(where)
+    Template.load(where, isolated=True)
+
+
+def _check_needed(where: Path) -> None:
+    missing = [needed for needed in NEEDED if not (where / needed).is_file()]
+    if missing:
+        raise UserError(
+            f"{where.name} is not a whole model: it has no {' and no '.join(missing)}.",
+            "Give a folder that transformers saved (save_pretrained of model and tokenizer).",
+        )
 
 
 def _check_parts(where: Path, found: set[str]) -> None:

@@ -224,6 +224,26 @@ def test_weights_that_are_no_tensors_are_refused(ws, hub, repo, project):
     assert known(ws) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [("tokenizer.json", b"no tokenizer", "tokenizer.json is broken"),
+     ("tokenizer_config.json", b"{}", "names no end token"),
+     ("chat_template.jinja", b"{% if %}", "chat template is broken")],
+)  # fmt: skip
+def test_broken_tokenizer_is_found_before_the_weights_come(
+    ws, hub, repo, project, name, content, problem
+):
+    files = {**repo.commits[repo.newest], name: content}
+    if name == "tokenizer_config.json":
+        files.pop("special_tokens_map.json", None)
+    repo.change(files)
+    job = fetched(ws, project)
+    assert job.state is State.FAILED
+    assert problem in job.error
+    assert known(ws) == []
+    assert not any(path.endswith(WEIGHTS) for path in hub.paths())
+
+
 def test_gate_that_closes_under_way_is_said(ws, hub, repo, project, monkeypatch):
     job = service.add(ws, LOCAL, project.id, NAME)
     repo.gate, repo.info["gated"] = "no_token", "auto"

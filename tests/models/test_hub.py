@@ -270,6 +270,14 @@ def test_search_finds_bases_by_a_part_of_their_name(hub, repo):
     assert (other.gated, other.licence, other.parameters) == (True, "mit", None)
 
 
+def test_search_shows_no_name_that_is_none_and_no_control_characters(hub, repo):
+    hub.repos["tiny/../../x"] = Repo({})
+    hub.repos["tiny <b>"] = Repo({})
+    repo.info["cardData"] = {"license": "mit\x1b[31m\n"}
+    (found,) = service.search(LOCAL, "tiny").models
+    assert (found.name, found.licence) == (NAME, "mit[31m")
+
+
 def test_search_without_words_gives_the_catalog_and_asks_nobody(hub):
     found = service.search(LOCAL, "  ")
     assert found.models == ()

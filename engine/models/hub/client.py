@@ -50,7 +50,7 @@ def address() -> str:
 def checked_name(name: str) -> str:
     """The name of a repository; UserError for anything else, an address above all."""
     found = name.strip()
-    if not re.match(NAME, found) or ".." in found or "--" in found:
+    if not re.fullmatch(NAME, found) or ".." in found or "--" in found:
         raise UserError(
             f"{found[:60]!r} is no name of a model on the Hugging Face Hub.",
             "Write it as the Hub does: ORGANISATION/NAME, without an address.",

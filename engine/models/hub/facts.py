@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.core.errors import UserError
-from engine.core.hub import COMMIT, Architecture, HubFile, HubGate, HubMatch
+from engine.core.hub import COMMIT, NAME, Architecture, HubFile, HubGate, HubMatch
 from engine.core.json_object import JsonObject
 from engine.models.hub import architectures, client
 
@@ -77,7 +77,7 @@ def repository(name: str, revision: str | None = None) -> Repository:
     What comes back carries the commit, so that a later download is of exactly these files.
     """
     asked = client.checked_name(name)
-    if revision is not None and not re.match(COMMIT, revision):
+    if revision is not None and not re.fullmatch(COMMIT, revision):
         raise UserError(f"{revision[:60]!r} is no commit.", "Give all 40 digits of its hash.")
     at = f"/revision/{revision}" if revision else ""
     try:
@@ -89,7 +89,7 @@ def repository(name: str, revision: str | None = None) -> Repository:
 
 def _described(asked: str, revision: str | None, info: JsonObject) -> Repository:
     name, commit = info.get("id"), info.get("sha")
-    if not isinstance(name, str) or not isinstance(commit, str) or not re.match(COMMIT, commit):
+    if not isinstance(name, str) or not isinstance(commit, str) or not re.fullmatch(COMMIT, commit):
         raise UserError(f"The Hub does not say what {asked} is.", "Choose another model.")
     if revision is not None and commit != revision:
         raise UserError(f"The Hub has no commit {revision[:12]} of {asked}.", "Search it again.")
@@ -185,11 +185,11 @@ def _file(row: JsonObject) -> HubFile | None:
 
 
 def _match(row: object) -> HubMatch | None:
-    if not isinstance(row, dict) or not isinstance(row.get("id"), str):
+    if not isinstance(row, dict) or not re.fullmatch(NAME, str(row.get("id"))):
         return None
     downloads = row.get("downloads")
     return HubMatch(
-        name=row["id"][:200],
+        name=row["id"],
         parameters=_parameters(row),
         licence=_licence(row),
         gated=bool(row.get("gated")),
@@ -211,10 +211,15 @@ def _licence(info: JsonObject) -> str | None:
     if first == "other":
         first = values.get("license_name") or first
     if isinstance(first, str):
-        return first[:80]
+        return _plain(first)
     tags = info.get("tags")
     texts = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-    return next((tag.removeprefix("license:")[:80] for tag in texts if "license:" in tag), None)
+    return next((_plain(tag.removeprefix("license:")) for tag in texts if "license:" in tag), None)
+
+
+def _plain(text: str) -> str:
+    """The beginning of a text, without what steers a terminal."""
+    return "".join(sign for sign in text[:80] if sign.isprintable())
 
 
 def _shape(config: JsonObject) -> JsonObject:
