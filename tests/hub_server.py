@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         path, asked = unquote(parts.path), parse_qs(parts.query)
         hub.asked.append((path, {name.lower(): value for name, value in self.headers.items()}))
         if hub.blocked:
-            hub.blocked.wait(60)
+            hub.blocked.wait(600)
         if hub.status:
             self.refuse(hub.status, "", "planted")
         elif path == "/api/models":
@@ -157,10 +157,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         weights = name.endswith(".safetensors")
         if weights and self.hub.hold_after and not self.hub.release.is_set():
-            self.wfile.write(data[start : start + self.hub.hold_after])
-            self.wfile.flush()
-            self.hub.release.wait(60)
-            start += self.hub.hold_after
+            held = max(start, self.hub.hold_after)  # a reader who comes back gets no further
+            self.wfile.write(data[start:held])
+            self.hub.release.wait(600)
+            start = held
         cut = self.hub.cut_after.pop(0) if weights and self.hub.cut_after else None
         self.wfile.write(data[start:] if cut is None else data[start : start + cut])
         if cut is not None:

@@ -47,10 +47,9 @@ def test_killed_download_goes_on_where_it_was(space, worker, hub, job, turn_unti
     assert said[-1].data["done"] == said[-1].data["total"]
 
 
-def test_download_that_is_stopped_ends_and_leaves_no_base(space, worker, hub, job, turn_until):
+def test_download_that_is_stopped_ends_and_leaves_no_base(space, worker, job, turn_until):
     turn_until(worker, job.id, lambda _: weights_come(space))
     lifecycle.cancel(space, LOCAL, job.id)
-    hub.release.set()
     stopped = turn_until(worker, job.id, lambda now: now.over)
     assert stopped.state is State.CANCELLED
     assert registry.list_all(space, LOCAL) == []
