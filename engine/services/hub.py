@@ -52,7 +52,7 @@ def search(actor: Actor, text: str) -> HubSearch:
         return HubSearch(catalog=known)
     try:
         return HubSearch(models=tuple(facts.search(asked)), catalog=known)
-    except client.Refused as error:
+    except client.HubRefusal as error:
         return HubSearch(catalog=known, problem=str(client.refusal(error, asked)))
     except Unavailable as error:
         return HubSearch(catalog=known, problem=str(error))

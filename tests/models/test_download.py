@@ -338,6 +338,6 @@ def test_token_is_not_sent_on_to_another_server(ws, hub, repo, project, monkeypa
 
 def test_refusal_never_repeats_what_the_hub_said(ws, hub, repo, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    error = client.Refused(403, "", f"Bearer {TOKEN} <script>", with_token=True)
+    error = client.HubRefusal(403, "", f"Bearer {TOKEN} <script>", with_token=True)
     assert TOKEN not in str(client.refusal(error, NAME))
     assert TOKEN not in str(error)

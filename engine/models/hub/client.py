@@ -27,7 +27,7 @@ _CHECK = "Check this computer's network, HF_ENDPOINT and HF_HUB_OFFLINE, then tr
 Parameters = Mapping[str, str | int | Sequence[str]]
 
 
-class Refused(Exception):
+class HubRefusal(Exception):
     """The Hub answered with an error; `code` and `message` are the headers that say which."""
 
     def __init__(self, status: int, code: str, message: str, with_token: bool) -> None:
@@ -69,7 +69,7 @@ def file_path(name: str, revision: str, file: str) -> str:
 
 
 def read_json(path: str, parameters: Parameters | None = None) -> Any:
-    """The JSON at `path`; Refused for an error of the Hub, Unavailable without an answer."""
+    """The JSON at `path`; HubRefusal for an error of the Hub, Unavailable without an answer."""
     try:
         return json.loads(read(path, parameters))
     except (ValueError, RecursionError):
@@ -98,7 +98,7 @@ def stream(
 ) -> Iterator[Stream]:
     """The answer at `path` from byte `start` on, while it comes in.
 
-    Refused for an error of the Hub. Unavailable where the connection cannot be made or breaks.
+    HubRefusal for an error of the Hub. Unavailable where the connection cannot be made or breaks.
     """
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
     from huggingface_hub.utils import (  # type: ignore[attr-defined]
@@ -114,7 +114,7 @@ def stream(
             "GET", address() + path, params=parameters, headers=asked, timeout=timeout_s
         ) as answer:
             if answer.status_code >= 400:
-                raise Refused(
+                raise HubRefusal(
                     answer.status_code,
                     answer.headers.get("x-error-code", ""),
                     answer.headers.get("x-error-message", ""),
@@ -135,7 +135,7 @@ def unreachable(why: str) -> Unavailable:
     return Unavailable(f"The Hugging Face Hub cannot be reached ({why}).", _CHECK)
 
 
-def refusal(error: Refused, name: str) -> UserError:
+def refusal(error: HubRefusal, name: str) -> UserError:
     """An error of the Hub about the model `name`, in words."""
     if "invalid credentials" in error.message.lower():
         return UserError(

@@ -120,7 +120,7 @@ class _File(NamedTuple):
                 self._append(here)
             except _Broken:
                 continue
-            except client.Refused as error:
+            except client.HubRefusal as error:
                 self._check_refusal(error)
 
     def _append(self, here: int) -> None:
@@ -155,7 +155,7 @@ class _File(NamedTuple):
     def _size(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0
 
-    def _check_refusal(self, error: client.Refused) -> None:
+    def _check_refusal(self, error: client.HubRefusal) -> None:
         """Raise what an error of the Hub means, unless another try may help."""
         if error.status == 416:  # the part is no beginning of this file
             self.part.unlink(missing_ok=True)

@@ -82,7 +82,7 @@ def repository(name: str, revision: str | None = None) -> Repository:
     at = f"/revision/{revision}" if revision else ""
     try:
         info = client.read_json(f"/api/models/{asked}{at}", {"blobs": "true"})
-    except client.Refused as error:
+    except client.HubRefusal as error:
         raise client.refusal(error, asked) from None
     return _described(asked, revision, info if isinstance(info, dict) else {})
 
@@ -113,7 +113,7 @@ def _config(name: str, commit: str, gated: bool) -> tuple[HubGate, JsonObject | 
     """Whether the files may be read, shown by reading the smallest that matters."""
     try:
         config = _json_file(name, commit, "config.json", MOST_CONFIG)
-    except client.Refused as error:
+    except client.HubRefusal as error:
         if error.status == 404:
             return (HubGate.GRANTED if gated else HubGate.OPEN), {}
         if not gated and error.code != "GatedRepo":
@@ -122,7 +122,7 @@ def _config(name: str, commit: str, gated: bool) -> tuple[HubGate, JsonObject | 
     return (HubGate.GRANTED if gated else HubGate.OPEN), config
 
 
-def _gate(error: client.Refused) -> HubGate:
+def _gate(error: client.HubRefusal) -> HubGate:
     """Why a gated file may not be read: by the status, and for a known account by the message."""
     message = error.message.lower()
     if not error.with_token:
@@ -159,7 +159,7 @@ def _chat_template(
         return False
     try:
         found = _json_file(name, commit, "tokenizer_config.json", client.MOST_BYTES)
-    except client.Refused:
+    except client.HubRefusal:
         return None
     return bool(found.get("chat_template"))
 
