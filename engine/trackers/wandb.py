@@ -2,12 +2,14 @@
 
 import os
 from shlex import quote
+from typing import Literal, get_args
 
 from engine.trackers.run import Run, Tracker
 
 TITLE = "Weights & Biases"
 LIBRARY = "wandb"
 INSTALL = 'pip install "tuneloop[wandb]"'
+Mode = Literal["online", "offline", "disabled", "shared"]
 PATIENCE_S = 30.0  # a server that does not answer may not hold a run up for longer
 
 
@@ -16,9 +18,7 @@ def start(run: Run) -> Tracker:
     import wandb
     from transformers.integrations import WandbCallback
 
-    mode = os.environ.get("WANDB_MODE") or (
-        "online" if os.environ.get("WANDB_API_KEY") else "offline"
-    )
+    mode = _mode()
     quiet = wandb.Settings(
         silent=True,
         console="off",  # what a job prints is its log file's
@@ -48,3 +48,11 @@ def start(run: Run) -> Tracker:
     else:
         message = f"is written to {begun.url}"
     return Tracker(WandbCallback(), f"{TITLE} {message}", finish)
+
+
+def _mode() -> Mode:
+    """What WANDB_MODE says, in W&B's own words; else online where there is a key."""
+    wanted = os.environ.get("WANDB_MODE")
+    modes: tuple[Mode, ...] = get_args(Mode)
+    usual: Mode = "online" if os.environ.get("WANDB_API_KEY") else "offline"
+    return next((mode for mode in modes if mode == wanted), usual)

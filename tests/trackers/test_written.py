@@ -147,7 +147,8 @@ def test_tracker_secrets_stay_out_of_the_job(ws, tiny_model, tmp_path, theirs, m
 
 
 def test_mlflow_holds_the_numbers_of_the_run(tiny_model, tmp_path, plain):
-    mlflow = pytest.importorskip("mlflow", reason='needs pip install "tuneloop[mlflow]"')
+    import mlflow
+
     ctx = trained(tiny_model, tmp_path / "job", "mlflow")
     assert ctx.metrics("loss") == plain.metrics("loss")
     assert [text for text in ctx.said() if "could not" in text] == []
@@ -167,7 +168,6 @@ def test_mlflow_holds_the_numbers_of_the_run(tiny_model, tmp_path, plain):
 def test_mlflow_server_that_is_not_there_costs_one_sentence(
     tiny_model, tmp_path, monkeypatch, capfd
 ):
-    pytest.importorskip("mlflow", reason='needs pip install "tuneloop[mlflow]"')
     for name in ("USERNAME", "PASSWORD"):  # set and deleted: what the run sets goes with the test
         monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", "")
         monkeypatch.delenv(f"MLFLOW_TRACKING_{name}")
@@ -181,7 +181,6 @@ def test_mlflow_server_that_is_not_there_costs_one_sentence(
 
 
 def test_wandb_writes_files_to_send_later(tiny_model, tmp_path, plain, monkeypatch):
-    pytest.importorskip("wandb", reason='needs pip install "tuneloop[wandb]"')
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     ctx = trained(tiny_model, tmp_path / "job", "wandb")
     assert ctx.metrics("loss") == plain.metrics("loss")
@@ -200,7 +199,6 @@ def test_wandb_writes_files_to_send_later(tiny_model, tmp_path, plain, monkeypat
 
 
 def test_trackio_writes_to_the_folder_of_each_job(tiny_model, tmp_path, plain):
-    pytest.importorskip("trackio", reason='needs pip install "tuneloop[trackio]"')
     for name in ("first", "second"):
         ctx = trained(tiny_model, tmp_path / name, "trackio")
         assert ctx.metrics("loss") == plain.metrics("loss")
