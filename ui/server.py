@@ -28,6 +28,7 @@ from ui import app as pages
 from ui.components.theme import theme
 from ui.pages.evaluation.downloads import router as downloads
 from ui.pages.guide.routes import router as guide
+from ui.pages.jobs.downloads import router as run_files
 from ui.pages.models.downloads import router as exports
 from ui.pages.people.routes import router as account
 from ui.pages.rating.routes import router as rating
@@ -79,6 +80,7 @@ def create_app(
     app.include_router(rating(ws, space=space))
     app.include_router(downloads(ws))
     app.include_router(exports(ws))
+    app.include_router(run_files(ws))
     app.state.demo = pages.build(ws, setup, space=space)
     _mount(app, ws)
     return app

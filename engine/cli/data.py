@@ -1,4 +1,4 @@
-"""data check | add | fetch | list | preview | fix | undo."""
+"""data check | add | fetch | list | preview | export | fix | undo."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from engine.cli import common
 from engine.cli.common import as_json, in_project, show, workspace
 from engine.core.actor import LOCAL
 from engine.core.column_mapping import ColumnMapping, mapping_of
-from engine.core.dataset import Dataset
+from engine.core.dataset import Dataset, Split
 from engine.core.errors import UserError
 from engine.formats.read import read_file
-from engine.services.data import cleaning, datasets, hub
+from engine.services.data import cleaning, datasets, hub, openai_files
 from engine.services.data import preview as data_preview
 
 KINDS = ("sft", "preference", "unpaired", "text", "prompts")
@@ -51,16 +51,20 @@ def data() -> None:
 @kind_option
 @no_header_option
 @group_option
+@click.option("--openai", is_flag=True, help="Check it by the rules of OpenAI's fine-tuning.")
 @as_json
 def check(
     file: Path, layout: str | None, pairs: tuple[str, ...], kind: str | None, no_header: bool,
-    group: str | None, as_json: bool,
+    group: str | None, openai: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Report the contents of FILE and its problems, without storing anything.
 
     The exit code is 0 when FILE is usable, 1 when a finding is an error, 2 when FILE cannot be
     read.
     """
+    if openai:
+        _check_openai(file, as_json)
+        return
     found = report(read_file(file, file.name, layout, _mapping(pairs, kind, no_header), group))
     lines = [f"{found.layout} ({found.kind}), {found.rows} rows"]
     for item in found.findings:
@@ -161,6 +165,29 @@ def preview(
         show({"rows": rows_seen, "default_system_prompt": added}, text, as_json)
 
 
+@data.command("export")
+@click.argument("dataset")
+@click.option("--to", required=True, type=click.Choice(["openai"]), expose_value=False,
+              help="The program that reads it.")  # fmt: skip
+@click.option("--out", required=True, type=FILE, help="A new file.")
+@click.option("--split", type=click.Choice(["train", "held_out"]), help="One side; all by default.")
+@in_project
+@as_json
+def export_dataset(
+    dataset: str, out: Path, split: Split | None, project: str | None, as_json: bool
+) -> None:
+    """Write DATASET as a file of OpenAI's fine-tuning: chats, or pairs for preferences.
+
+    What is written is checked by OpenAI's rules.
+    """
+    with workspace() as ws:
+        wanted = common.dataset_id(ws, common.project(ws, project).id, dataset)
+        found = openai_files.write(ws, LOCAL, wanted, out, split)
+    left = [f"Left out: {n} {why}." for why, n in found.left_out.items()]
+    text = "\n".join([f"{found.path}: {found.rows} examples.", *left, *found.warnings])
+    show(found, text, as_json)
+
+
 @data.command()
 @click.argument("dataset")
 @in_project
@@ -201,6 +228,18 @@ def undo(dataset: str, project: str | None, as_json: bool) -> None:
         wanted = common.dataset_id(ws, common.project(ws, project).id, dataset)
         earlier = cleaning.undo(ws, LOCAL, wanted)
         show(earlier, _line(earlier), as_json)
+
+
+def _check_openai(file: Path, wants_json: bool) -> None:
+    """Print what OpenAI would refuse; exit code 1 where that is anything."""
+    found = openai_files.check(file)
+    lines = [f"{found.examples} examples"]
+    lines += [f"  line {one.line}: {one.problem}" for one in found.problems]
+    problems = [one._asdict() for one in found.problems]
+    shown = {"examples": found.examples, "problems": problems, "warnings": found.warnings}
+    show(shown, "\n".join([*lines, *found.warnings]), wants_json)
+    if found.problems:
+        click.get_current_context().exit(1)
 
 
 def _mapping(

@@ -21,6 +21,7 @@ from engine.core.result import BenchmarkResult, DemoReport, Judgements, LoopResu
 from engine.metrics.compare_systems import ComparedSystem
 from engine.recipe_files.imported import ImportedRecipe
 from engine.services import backups, erasure
+from engine.services.data.openai_files import OpenAIExport
 from engine.services.feedback import FeedbackReport
 from engine.services.jobs.compare import RunComparison
 from engine.services.jobs.waiting import Waiting
@@ -54,10 +55,17 @@ RUN_FILES = {
 }
 
 SHAPES: dict[str, Any] = {
-    "data check": {"layout": "text", "kind": "text", "rows": "number", "findings": [Finding]},
+    "data check": {
+        "layout": "text",
+        "kind": "text",
+        "rows": "number",
+        "findings": [Finding],
+        "with --openai": "object: examples, problems (line, problem), warnings",
+    },
     "data add": Dataset,
     "data fetch": Dataset,
     "data list": {"datasets": [Dataset]},
+    "data export": OpenAIExport,
     "data fix": Dataset,  # with --dry-run its counts
     "data undo": Dataset,
     "data preview": {

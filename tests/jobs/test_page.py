@@ -10,9 +10,10 @@ from engine.core.event import MetricEvent, StateEvent
 from engine.core.job import State
 from engine.core.outcome import Outcome
 from engine.core.preflight import TimeRange
+from engine.core.result import TrainingResult
 from engine.services import outcomes
 from engine.services.jobs import lifecycle, listing
-from engine.services.training import estimate
+from engine.services.training import estimate, run_files
 from engine.stats.curve import learning_curve
 from tests import helpers
 from tests.ui import results
@@ -460,3 +461,16 @@ def test_next_step_shows_what_the_run_was_about(ws, world):
     assert refresh.aims_at(done["sft"]) == NavigationTarget()
     asked = results.submit(ws, project, "judge", evaluation=made, model=tuned.id)
     assert refresh.aims_at(asked) == NavigationTarget(evaluation=made)
+
+
+def test_run_page_offers_a_finished_training_to_other_programs(ws, world):
+    project, _, _ = world
+    job = running(ws, world)
+    _, new = look(ws, project, JobsView(picked=job.id))
+    assert (new["leave_box"], new["leave"]) == (False, "")
+    assert outcomes.store(ws, job, Outcome(result=TrainingResult(steps=3))) is State.DONE
+    _, new = look(ws, project, JobsView(picked=job.id))
+    assert new["leave_box"] is True
+    for name, title, _ in run_files.targets():
+        assert f'href="downloads/runs/{job.id}/{name}"' in new["leave"]
+        assert title in new["leave"]

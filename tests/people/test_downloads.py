@@ -22,6 +22,7 @@ from engine.services.models import registry
 from engine.services.people import accounts, password, sign_in
 from engine.workspace import Settings, open_workspace
 from tests import helpers
+from tests.recipe_files import runs
 from tests.ui import results
 from ui import server
 from ui.pages.evaluation.downloads import DOWNLOADS
@@ -229,3 +230,37 @@ def test_export_download_is_refused_to_everybody_else(get, exported, name):
 def test_export_download_has_no_way_around(get, exported, trick):
     got = get("Ada", f"/downloads/exports/{trick}")
     assert got.status_code in (307, 400, 404, 405, 414, 422)
+
+
+@pytest.fixture(scope="module")
+def leaving(world, tiny_model, tmp_path_factory):
+    """A finished training in the first project, by its job."""
+    ws = world[0]
+    one = next(each for each in projects.list_all(ws, LOCAL) if each.name == "One")
+    base = registry.add_base(ws, LOCAL, "tiny", tiny_model, "folder")
+    return runs.stored(ws, one, "sft", base.id, runs.chats(tmp_path_factory.mktemp("rows"))).id
+
+
+@pytest.mark.parametrize("target", plugins.names("recipe_targets"))
+def test_run_download_is_a_whole_archive_for_its_project(get, leaving, target):
+    got = get("Ada", f"/downloads/runs/{leaving}/{target}")
+    assert got.status_code == 200
+    assert got.headers["cache-control"] == "no-store"
+    assert f'filename="{leaving}-{target}.zip"' in got.headers["content-disposition"]
+    with zipfile.ZipFile(BytesIO(got.content)) as archive:
+        assert archive.testzip() is None
+        assert {"README.md", "data/train.jsonl"} <= set(archive.namelist())
+
+
+@pytest.mark.parametrize("name", ["Bob", "Rita", None])
+def test_run_download_is_refused_to_everybody_else(get, leaving, name):
+    got = get(name, f"/downloads/runs/{leaving}/trl")
+    assert got.status_code in (303, 401, 403, 404)
+    assert b"question" not in got.content
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_run_download_has_no_way_around(get, leaving, trick):
+    for path in (f"{trick}/trl", f"{leaving}/{trick}"):
+        got = get("Ada", f"/downloads/runs/{path}")
+        assert got.status_code in (307, 400, 404, 405, 414, 422)

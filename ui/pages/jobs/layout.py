@@ -60,6 +60,8 @@ class JobsParts(NamedTuple):
     note: gr.Textbox
     delete: gr.Button
     sure_delete: gr.Row
+    leave_box: gr.Accordion
+    leave: gr.HTML
     settings: gr.HTML
     log: gr.HTML
 
@@ -93,6 +95,10 @@ def build(page: Page) -> tuple[JobsParts, More]:
             made["report"] = gr.HTML("", elem_id="runs-report")
             _charts(made)
             _edit(made)
+            with gr.Accordion(
+                "Use this run elsewhere", open=False, visible=False, elem_id="runs-leave"
+            ) as made["leave_box"]:
+                made["leave"] = gr.HTML("")
             with gr.Accordion("Settings", open=False, elem_id="runs-settings"):
                 made["settings"] = gr.HTML("")
             with gr.Accordion("Log", open=False, elem_id="runs-log"):

@@ -16,7 +16,7 @@ from ui.components.follow import Track
 from ui.components.page import NavigationTarget
 from ui.components.refresh import Drawn, Refresher, Update
 from ui.pages.jobs import compare as side_by_side
-from ui.pages.jobs import curves, numbers, render, settings, studies
+from ui.pages.jobs import curves, downloads, numbers, render, settings, studies
 from ui.pages.jobs.layout import JobsParts
 from ui.web.session import who
 
@@ -97,6 +97,8 @@ class JobsValues(TypedDict, total=False):
     note: tuple[str, str]
     delete: bool
     sure_delete: str
+    leave_box: bool
+    leave: str
     settings: str
     log: str
 
@@ -115,7 +117,7 @@ def _plain_shows() -> dict[str, Update]:
     return {
         **dict.fromkeys(columns, refresh.shown(gr.Column)),
         **dict.fromkeys(buttons, refresh.shown(gr.Button)),
-        **dict.fromkeys(("rates_box", "compare_box"), refresh.shown(gr.Accordion)),
+        **dict.fromkeys(("rates_box", "compare_box", "leave_box"), refresh.shown(gr.Accordion)),
         **dict.fromkeys(("sure", "sure_delete"), lambda _: gr.Row(visible=False)),
         **dict.fromkeys(("name", "note", "tags"), lambda held: held[1]),
         "body": refresh.shown(gr.Row),
@@ -210,6 +212,7 @@ def opened(
         return {}
     called = names.of_models(ws, project) | names.of_datasets(ws, project)
     goes_on = lifecycle.trains(job.kind) and lifecycle.can_resume(ws, who(ws), job.id)
+    leave = downloads.links(job)
     return {
         "run": run if job.over else None,
         "top": render.top(job, track, waits, called, lifecycle.worker_alive(ws, who(ws)), goes_on),
@@ -218,6 +221,8 @@ def opened(
         **_drawings(job, track),
         "report": render.report(job) + studies.words(job, track),
         "samples": numbers.samples(track),
+        "leave_box": bool(leave),
+        "leave": leave,
         "settings": settings.table(job, called),
         "log": render.log(track),
     }
