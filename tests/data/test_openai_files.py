@@ -153,7 +153,7 @@ def test_answers_of_weight_zero_are_counted_when_a_file_is_read(tmp_path):
     row = chat(USER, {**BOT, "weight": 0}, USER, BOT)
     path.write_text(f"{json.dumps(row)}\n" * 3)
     found = read_file(path, path.name)
-    assert "3 answers have the weight 0" in " ".join(one.message for one in found.findings)
+    assert "3 answers have the weight 0" in " ".join(found.notes)
 
 
 def test_commands_check_and_export_for_openai(tuneloop, tmp_path):

@@ -43,10 +43,15 @@ def run_outside(folder: Path, aside: Path, *arguments: str):
     """`train.py` of an ejected folder in a fresh process without Tuneloop."""
     aside.mkdir(exist_ok=True)
     (aside / "sitecustomize.py").write_text(HOOK)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TUNELOOP")}
-    kept |= {"PYTHONPATH": str(aside), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "train.py", *arguments]
+    kept = {**clean(), "PYTHONPATH": str(aside)}
     return subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True)
+
+
+def clean() -> dict[str, str]:
+    """The environment without anything of Tuneloop and without a path for imports."""
+    ours = ("TUNELOOP", "PYTHONPATH")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
 def losses(folder: Path):
@@ -118,5 +123,27 @@ def test_ejected_run_ends_at_the_same_losses_whatever_its_settings(world, tmp_pa
     data = runs.chats(tmp_path) if method == "sft" else runs.pairs(tmp_path)
     job = runs.trained(ws, project, method, base.id, data, **values)
     folder, done = ejected(ws, job, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    same_losses(folder, job)
+
+
+@pytest.mark.proof
+def test_ejected_run_trains_in_an_environment_made_from_its_requirements(world, tmp_path):
+    ws, project, base = world
+    job = runs.trained(
+        ws, project, "sft", base.id, runs.chats(tmp_path), learning_rate=5e-3, lora=runs.LORA
+    )
+    folder = tmp_path / "ejected"
+    run_files.write(ws, LOCAL, job.id, "eject", folder)
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
+    python = str(tmp_path / "env" / "bin" / "python")
+    pip = [python, "-m", "pip", "install", "--quiet", "-r", "requirements.txt"]
+    installed = subprocess.run(pip, cwd=folder, capture_output=True, text=True)
+    if "No matching distribution" in installed.stderr:
+        pytest.skip("the package index of this machine lacks a pinned version")
+    assert installed.returncode == 0, installed.stderr[-3000:]
+    done = subprocess.run(
+        [python, "train.py"], cwd=folder, env=clean(), capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     same_losses(folder, job)

@@ -22,7 +22,7 @@ from engine.recipe_files.run import (
     without_paths,
 )
 
-TITLE = "Plain transformers, TRL and PEFT"
+TITLE = "Eject (transformers, TRL, PEFT)"
 SUMMARY = "A script, its data as tokens and the losses it ends at; it needs no Tuneloop."
 TOLERANCE = 1e-3
 SPLITS: tuple[Split, ...] = ("train", "held_out")
