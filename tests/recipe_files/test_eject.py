@@ -111,12 +111,13 @@ def test_ejected_dpo_goes_on_from_its_adapter_to_the_same_losses(world, tmp_path
     [
         ("sft", {"tuning": "full", "learning_rate": 1e-3}),
         ("dpo", {"tuning": "full", "learning_rate": 1e-3}),
+        ("sft", {"tuning": "qlora", "learning_rate": 5e-3}),
         ("dpo", {"lora": runs.LORA, "trl": {"disable_dropout": False}}),
         ("sft", {"trl": {"bf16": True, "gradient_accumulation_steps": 2}, "learning_rate": 5e-3}),
         ("sft", {"early_stopping_patience": 1, "learning_rate": 1e-12}),
         ("sft", {"keep_best": False, "max_steps": None, "num_train_epochs": 3.0}),
     ],
-    ids=["full", "dpo-full", "dpo-lora", "bf16", "early-stop", "epochs"],
+    ids=["full", "dpo-full", "qlora", "dpo-lora", "bf16", "early-stop", "epochs"],
 )
 def test_ejected_run_ends_at_the_same_losses_whatever_its_settings(world, tmp_path, method, values):
     ws, project, base = world
