@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from engine import worker
 from engine.api import chat, errors, feedback, files, fine_tuning
-from engine.api.callers import LOOPBACK, Callers, Gate
+from engine.api.callers import LOOPBACK, Callers, KeyGate
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.http_limits import CONNECTIONS, KB, MB, BodyLimits, TimedProtocol, longest_prefix
@@ -46,7 +46,7 @@ def create_app(ws: Workspace, *, local: bool, most_bases: int = MOST_BASES) -> F
     )
     app.state.serving, app.state.ws = serving, ws
     app.add_middleware(BodyLimits, limit_for=_limit_of)
-    app.add_middleware(Gate, callers=Callers(ws, local=local))  # added last, so it is asked first
+    app.add_middleware(KeyGate, callers=Callers(ws, local=local))  # added last, so it is asked first
     errors.install(app)
     for part in (chat, files, fine_tuning, feedback):
         app.include_router(part.router)

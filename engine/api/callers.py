@@ -86,7 +86,7 @@ class Callers:
         asked.append(now)
 
 
-class Gate:
+class KeyGate:
     """Wraps an app: finds out who asks `/v1/...` before anybody reads what they send."""
 
     def __init__(self, app: ASGIApp, callers: Callers) -> None:

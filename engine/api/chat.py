@@ -21,7 +21,7 @@ from engine.core.examples import Message
 from engine.core.json_object import JsonObject
 from engine.core.model import Model
 from engine.models.sample import Sampling
-from engine.models.serving import Hear, Piece, Serving
+from engine.models.serving import Hear, AnswerPart, Serving
 from engine.services import feedback
 from engine.services.models import registry
 from engine.workspace import Workspace
@@ -51,7 +51,7 @@ NEUTRAL: dict[str, tuple[object, ...]] = {
 }
 
 
-class Turn(BaseModel):
+class ChatMessage(BaseModel):
     """One message of a conversation; parts other than text are refused."""
 
     model_config = ConfigDict(extra="allow")
@@ -70,7 +70,7 @@ class ChatRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     model: str = Field(max_length=300)
-    messages: list[Turn] = Field(min_length=1, max_length=MOST_TURNS)
+    messages: list[ChatMessage] = Field(min_length=1, max_length=MOST_TURNS)
     stream: bool = False
     stream_options: StreamOptions | None = None
     temperature: float | None = Field(None, ge=0, le=2)
@@ -142,7 +142,8 @@ def model(ws: OpenWorkspace, caller: Asking, name: str) -> Wire:
 async def chat(request: Request, ws: OpenWorkspace, caller: Asking, asked: ChatRequest) -> Response:
     """An answer, whole or piece by piece."""
     asked.check()
-    answer = await run_in_threadpool(Answer, ws, caller, request.app.state.serving, asked)
+    serving, root = request.app.state.serving, str(request.base_url).rstrip("/")
+    answer = await run_in_threadpool(Answer, ws, caller, serving, asked, root)
     await answer.begin()
     if asked.stream:
         headers = {"cache-control": "no-cache"}
@@ -153,8 +154,11 @@ async def chat(request: Request, ws: OpenWorkspace, caller: Asking, asked: ChatR
 class Answer:
     """The answers to one request, as they come."""
 
-    def __init__(self, ws: Workspace, caller: Caller, serving: Serving, asked: ChatRequest) -> None:
+    def __init__(
+        self, ws: Workspace, caller: Caller, serving: Serving, asked: ChatRequest, root: str
+    ) -> None:
         self._ws, self._caller, self._serving, self._asked = ws, caller, serving, asked
+        self._root = root  # where whoever asked found this server
         self._choice = feedback.choose(
             ws, caller.actor, caller.project_id, asked.model, lambda: self._named(asked.model)
         )
@@ -162,7 +166,7 @@ class Answer:
         self._prompt = asked.prompt
         self.id = ids.new("chatcmpl")
         self._created = int(time.time())
-        self._queue: asyncio.Queue[tuple[int, Piece]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[int, AnswerPart]] = asyncio.Queue()
         self._numbers: list[int] = []
         self._prompt_tokens = 0
         self._texts = [""] * (asked.n or 1)
@@ -177,7 +181,7 @@ class Answer:
         loop = asyncio.get_running_loop()
 
         def hear_for(place: int) -> Hear:
-            def hear(piece: Piece) -> None:
+            def hear(piece: AnswerPart) -> None:
                 with suppress(RuntimeError):  # the loop has ended: nobody waits
                     loop.call_soon_threadsafe(self._queue.put_nowait, (place, piece))
 
@@ -243,7 +247,7 @@ class Answer:
             yield _event(failed.body)
         yield "data: [DONE]\n\n"
 
-    async def _pieces(self) -> AsyncIterator[tuple[int, Piece]]:
+    async def _pieces(self) -> AsyncIterator[tuple[int, AnswerPart]]:
         """Hear every answer to its end; those that nobody waits for are let go."""
         try:
             while None in self._finish:
@@ -262,7 +266,7 @@ class Answer:
         while not await request.is_disconnected():
             await asyncio.sleep(LOOK_EVERY_S)
         self._let_go()
-        gone = Piece(finish="stop")
+        gone = AnswerPart(finish="stop")
         for place, finish in enumerate(self._finish):
             if finish is None:
                 self._queue.put_nowait((place, gone))
@@ -270,12 +274,12 @@ class Answer:
     def _kept(self) -> Wire:
         """What feedback needs, where answers are kept."""
         key = self._caller.key
-        url = feedback.keep(
+        path = feedback.keep(
             self._ws, self._caller.actor, self._caller.project_id, self._choice,
             completion_id=self.id, key_id=key.id if key else None,
             captures=bool(key and key.captures), prompt=self._prompt, text=self._texts[0],
         )  # fmt: skip
-        return {"vote_url": url} if url else {}
+        return {"vote_url": self._root + path} if path else {}
 
     def _head(self, kind: Literal["chat.completion", "chat.completion.chunk"]) -> Wire:
         return {
@@ -305,7 +309,7 @@ class Failed(Refused):
         self.body = body
 
 
-def _message(number: int, turn: Turn) -> Message:
+def _message(number: int, turn: ChatMessage) -> Message:
     where = f"messages.{number}"
     if turn.role not in ROLES:
         raise Refused(

@@ -32,7 +32,7 @@ log = logging.getLogger("tuneloop.api")
 Finish = Literal["", "stop", "length"]
 
 
-class Piece(NamedTuple):
+class AnswerPart(NamedTuple):
     """A part of an answer; the last one has `finish`, or the `problem` that ended it."""
 
     text: str = ""
@@ -41,7 +41,7 @@ class Piece(NamedTuple):
     problem: UserError | None = None
 
 
-Hear = Callable[[Piece], None]
+Hear = Callable[[AnswerPart], None]
 
 
 class TooLong(UserError):
@@ -55,7 +55,7 @@ class Busy(UserError):
 
 
 @dataclass
-class Question:
+class AnswerRequest:
     """A prompt, who answers, how, and who hears the answer: `hear` is called on the thread."""
 
     files: ModelFiles
@@ -118,8 +118,8 @@ class _Lane:
 
     def __init__(self, base: str) -> None:
         self.base = base
-        self.waiting: deque[Question] = deque()
-        self.going: dict[int, Question] = {}
+        self.waiting: deque[AnswerRequest] = deque()
+        self.going: dict[int, AnswerRequest] = {}
         self.batch: RunningBatch | None = None
 
     @property
@@ -133,7 +133,7 @@ class Serving:
     def __init__(self, most_bases: int = MOST_BASES) -> None:
         self._most_bases = most_bases
         self._changed = threading.Condition()
-        self._asked: deque[Question] = deque()
+        self._asked: deque[AnswerRequest] = deque()
         self._gone: set[int] = set()
         self._closing = False
         self._numbers = count(1)
@@ -169,7 +169,7 @@ class Serving:
             )
         number = next(self._numbers)
         ways = ways._replace(max_new_tokens=wanted)
-        question = Question(files, prompt, ids, ways, stops, hear, number)
+        question = AnswerRequest(files, prompt, ids, ways, stops, hear, number)
         with self._changed:
             if len(self._asked) + sum(len(lane.waiting) for lane in self._lanes.values()) >= (
                 MOST_WAITING
@@ -256,7 +256,7 @@ class Serving:
     def _admit(self, lane: _Lane, answerer: Answerer) -> None:
         """Let as many waiting questions join as the memory allows."""
         assert lane.batch is not None
-        joining: dict[int, Question] = {}
+        joining: dict[int, AnswerRequest] = {}
         width = lane.batch.width
         while lane.waiting and self._wanted in ("", lane.base):
             first = lane.waiting[0]
@@ -289,7 +289,7 @@ class Serving:
                 more += text.rest(template)
                 over.append(new.row)
             if more or finish:
-                question.hear(Piece(more, finish, length))
+                question.hear(AnswerPart(more, finish, length))
         lane.batch.drop(over)  # those that stopped at a text; the others have left
         for number in over:
             del lane.going[number]
@@ -333,7 +333,7 @@ class Serving:
         if not isinstance(error, UserError):
             log.error("a model failed", exc_info=error)
         for question in [*lane.going.values(), *lane.waiting]:
-            question.hear(Piece(problem=problem))
+            question.hear(AnswerPart(problem=problem))
         lane.going.clear()
         lane.waiting.clear()
         lane.batch = None
@@ -368,4 +368,4 @@ def _answer_one(answerer: Answerer, lane: _Lane) -> None:
     if places:
         text, finish = text[: min(places)].rstrip(), "stop"
     lane.going.clear()
-    question.hear(Piece(text, finish, reply.tokens))
+    question.hear(AnswerPart(text, finish, reply.tokens))

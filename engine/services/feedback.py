@@ -45,7 +45,7 @@ NAMES: dict[RowsAs, str] = {
 _MESSAGES = TypeAdapter(tuple[Message, ...])
 
 
-class Choice(NamedTuple):
+class ArenaChoice(NamedTuple):
     """Who answers; `other` is whom chance might have chosen instead, in an arena."""
 
     model: Model
@@ -84,13 +84,13 @@ def choose(
     project_id: str,
     wanted: str,
     find: Callable[[], Model],
-) -> Choice:
+) -> ArenaChoice:
     """Who answers a request to `wanted`: of `arena@PROJECT` the champion or the challenger.
 
     The challenger is the newest model of the project that is not the champion.
     """
     if not wanted.startswith(ARENA):
-        return Choice(find())
+        return ArenaChoice(find())
     project = projects.get(ws, actor, project_id)
     best = champion.current(ws, actor, project_id)
     trained = [
@@ -106,14 +106,14 @@ def choose(
         )
     both = (best, others[-1])
     first = secrets.randbelow(2)
-    return Choice(both[first], both[1 - first])
+    return ArenaChoice(both[first], both[1 - first])
 
 
 def keep(
     ws: Workspace,
     actor: Actor,
     project_id: str,
-    choice: Choice,
+    choice: ArenaChoice,
     *,
     completion_id: str,
     key_id: str | None,

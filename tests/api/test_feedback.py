@@ -64,7 +64,7 @@ def test_feedback_becomes_rows_to_learn_from(client, workspace, project):
 
 def test_streamed_answer_is_kept_too(client):
     pieces = list(ask(client, stream=True))
-    assert pieces[-1].model_extra["vote_url"] == f"/vote/{pieces[0].id}"
+    assert pieces[-1].model_extra["vote_url"].endswith(f"/vote/{pieces[0].id}")
     assert say(client, completion_id=pieces[0].id, thumb="up")["kept"]
 
 
@@ -118,7 +118,7 @@ def test_arena_answers_with_either_and_names_neither(client, workspace, project,
         assert not any(
             secret in said.model_dump_json() for secret in ("bot 1", "bot 2", *by_name.values())
         )
-        page = httpx.get(str(client.base_url).removesuffix("/v1/") + said.model_extra["vote_url"])
+        page = httpx.get(said.model_extra["vote_url"])
         assert page.status_code == 200
         assert "bot" not in page.text
         assert "script-src" not in page.headers["content-security-policy"]
@@ -143,7 +143,7 @@ def test_page_of_an_answer_shows_hostile_text_as_text(client, workspace, project
     text = "<script>alert(1)</script>"
     said = ask(client, text)
     root = str(client.base_url).removesuffix("/v1/")
-    page = httpx.get(root + said.model_extra["vote_url"])
+    page = httpx.get(said.model_extra["vote_url"])
     assert text not in page.text
     assert "&lt;script&gt;" in page.text
     assert httpx.get(f"{root}/vote/chatcmpl-none").status_code == 404
