@@ -46,7 +46,9 @@ def create_app(ws: Workspace, *, local: bool, most_bases: int = MOST_BASES) -> F
     )
     app.state.serving, app.state.ws = serving, ws
     app.add_middleware(BodyLimits, limit_for=_limit_of)
-    app.add_middleware(KeyGate, callers=Callers(ws, local=local))  # added last, so it is asked first
+    app.add_middleware(
+        KeyGate, callers=Callers(ws, local=local)
+    )  # added last, so it is asked first
     errors.install(app)
     for part in (chat, files, fine_tuning, feedback):
         app.include_router(part.router)

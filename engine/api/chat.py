@@ -21,7 +21,7 @@ from engine.core.examples import Message
 from engine.core.json_object import JsonObject
 from engine.core.model import Model
 from engine.models.sample import Sampling
-from engine.models.serving import Hear, AnswerPart, Serving
+from engine.models.serving import AnswerPart, Hear, Serving
 from engine.services import feedback
 from engine.services.models import registry
 from engine.workspace import Workspace
