@@ -22,6 +22,7 @@ from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.examples import Example, Message, Preference, Prompt, Unpaired
 from engine.core.model import Model
 from engine.core.parsed import ParsedFile
+from engine.formats.split import FEWEST
 from engine.services import access, projects
 from engine.services.data import datasets
 from engine.services.loop import champion
@@ -240,7 +241,7 @@ def to_dataset(
 ) -> Dataset:
     """A dataset version of what was said: preference pairs, thumbs, or the prompts alone.
 
-    A correction and a choice make a pair, a thumb a liked or disliked answer; every prompt kept
+    Below 8 rows nothing is held out. A correction and a choice make a pair, a thumb a liked or disliked answer; every prompt kept
     makes a prompt, once. UserError where there is none of that.
     """
     actor.require(Role.TRAINER)
@@ -264,6 +265,7 @@ def to_dataset(
     layout = {"preference": "preference", "unpaired": "kto", "prompts": "prompts"}[kind]
     parsed = ParsedFile(layout, kind, numbered, [])
     origin = {"feedback": rows_as, "blind": "no: traffic"}
+    held_out = held_out if len(numbered) >= FEWEST else 0
     return datasets.store(ws, actor, project_id, parsed, NAMES[rows_as], origin, held_out)
 
 
@@ -330,8 +332,8 @@ def _sentence(answers: int, times: int) -> str:
     if not answers:
         return "No answer of the API has been kept."
     return (
-        f"{answers:,} answers kept, {times:,} times somebody said something about them. This is "
-        "traffic, not blind: it enters no verdict."
+        f"Answers kept: {answers:,}. Feedback on them: {times:,}. This is traffic, not blind: it "
+        "enters no verdict."
     )
 
 

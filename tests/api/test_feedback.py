@@ -55,7 +55,7 @@ def test_feedback_becomes_rows_to_learn_from(client, workspace, project):
         ("A better answer.", texts[1]),
     ]
     assert pairs.origin["blind"] == "no: traffic"
-    thumbs = feedback.to_dataset(workspace, LOCAL, project.id, "thumbs", held_out=0)
+    thumbs = feedback.to_dataset(workspace, LOCAL, project.id, "thumbs")
     (row,) = [row.example for row in datasets.each_row(workspace, thumbs)]
     assert (row.completion, row.label) == (texts[0], True)
     prompts = feedback.to_dataset(workspace, LOCAL, project.id, "prompts", held_out=0)
