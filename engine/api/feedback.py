@@ -21,10 +21,11 @@ HEADERS = {
 }
 STYLE = (
     ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;"
-    "margin:2rem auto;padding:0 1rem}pre{white-space:pre-wrap;overflow-wrap:anywhere;"
+    "margin:2rem auto;padding:0 1rem}pre{margin-top:0;white-space:pre-wrap;overflow-wrap:anywhere;"
     "border:1px solid #8886;border-radius:.5rem;padding:1rem;font:inherit}"
     "button{font:inherit;padding:.6rem 1.2rem;margin-right:.5rem;border:1px solid #8888;"
-    "border-radius:.5rem;cursor:pointer;min-height:44px}h1{font-size:1.25rem}"
+    "border-radius:.5rem;cursor:pointer;min-height:44px}h1{font-size:1.4rem}"
+    "h2{font-size:1rem;margin-bottom:.25rem}"
 )
 
 

@@ -241,8 +241,8 @@ def to_dataset(
 ) -> Dataset:
     """A dataset version of what was said: preference pairs, thumbs, or the prompts alone.
 
-    Below 8 rows nothing is held out. A correction and a choice make a pair, a thumb a liked or disliked answer; every prompt kept
-    makes a prompt, once. UserError where there is none of that.
+    A correction and a choice make a pair, a thumb a liked or disliked answer; every prompt kept
+    makes a prompt, once. Below 8 rows nothing is held out. UserError where there is no row.
     """
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
