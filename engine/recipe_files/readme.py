@@ -2,6 +2,7 @@
 
 from engine.recipe_files.run import ExportedRun
 
+METHODS = {"sft": "An SFT", "dpo": "A DPO"}
 MEASURES = {
     "last_train_loss": "training loss of the last step",
     "last_held_out_loss": "held-out loss at the end",
@@ -41,7 +42,7 @@ def _origin(run: ExportedRun) -> str:
     known = result.model_dump()
     losses = [f"{words} {known[name]:.4f}" for name, words in MEASURES.items() if known.get(name)]
     return (
-        f"A {run.method.upper()} training of {one_line(base.name)}{at}{licence}{start}, on "
+        f"{METHODS[run.method]} training of {one_line(base.name)}{at}{licence}{start}, on "
         f"{one_line(run.dataset.label)} ({run.dataset.train_rows} rows to train, "
         f"{run.dataset.held_out_rows} held out, SHA-256 {run.dataset.sha256}). It took "
         f"{result.steps} steps: {', '.join(losses)}."

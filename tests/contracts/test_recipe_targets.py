@@ -159,3 +159,23 @@ def test_run_files_refuse_what_is_no_finished_training_of_a_known_method(world, 
     (tmp_path / "there").mkdir()
     with pytest.raises(UserError, match="is there already"):
         run_files.write(ws, LOCAL, job.id, "trl", tmp_path / "there")
+
+
+def test_commands_eject_a_run_and_export_its_recipe(tuneloop, tiny_model, tmp_path):
+    ws = open_workspace()
+    base = registry.add_base(ws, LOCAL, "tiny", tiny_model, "folder")
+    job = runs.stored(ws, helpers.project(ws), "sft", base.id, runs.chats(tmp_path), "Help desk")
+    ws.close()
+    code, out, err = tuneloop("eject", "Help desk", tmp_path / "ejected", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert set(found) == {"path", "files", "notes"}
+    assert {file["name"] for file in found["files"]} == set(content(tmp_path / "ejected"))
+    code, out, err = tuneloop(
+        "recipe", "export", job.id, "--to", "axolotl", "--out", tmp_path / "axolotl"
+    )
+    assert code == 0, err
+    assert (tmp_path / "axolotl" / "config.yml").is_file()
+    code, _, err = tuneloop("eject", "nothing", tmp_path / "nothing")
+    assert code == 4
+    assert "There is no job 'nothing'. The newest: Help desk." in err
