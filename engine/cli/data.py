@@ -1,5 +1,6 @@
 """data check | add | fetch | list | preview | export | fix | undo."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,9 +12,14 @@ from engine.core.actor import LOCAL
 from engine.core.column_mapping import ColumnMapping, mapping_of
 from engine.core.dataset import Dataset, Split
 from engine.core.errors import UserError
+from engine.core.examples import Example
+from engine.core.finding import Finding
 from engine.formats.read import read_file
-from engine.services.data import cleaning, datasets, hub, openai_files
+from engine.models import default
+from engine.services.data import bundle, cleaning, datasets, hub, openai_files, template_use
 from engine.services.data import preview as data_preview
+from engine.services.models import registry
+from engine.workspace import Settings
 
 KINDS = ("sft", "preference", "unpaired", "text", "prompts")
 FILE = click.Path(path_type=Path)
@@ -31,6 +37,10 @@ kind_option = click.option(
 no_header_option = click.option(
     "--no-header", is_flag=True,
     help="The first line is a row: columns are called 1, 2, ...; use it with --map.",
+)  # fmt: skip
+sheet_option = click.option(
+    "--sheet", default=None, metavar="NAME",
+    help="Sheet of an Excel workbook; its first filled one by default.",
 )  # fmt: skip
 group_option = click.option(
     "--group",
@@ -51,13 +61,23 @@ def data() -> None:
 @kind_option
 @no_header_option
 @group_option
+@sheet_option
+@click.option(
+    "--model",
+    default=None,
+    metavar="NAME",
+    help="Base whose chat template reads the rows; the default base where it is there.",
+)
 @click.option("--openai", is_flag=True, help="Check it by the rules of OpenAI's fine-tuning.")
 @as_json
 def check(
     file: Path, layout: str | None, pairs: tuple[str, ...], kind: str | None, no_header: bool,
-    group: str | None, openai: bool, as_json: bool,
+    group: str | None, sheet: str | None, model: str | None, openai: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Report the contents of FILE and its problems, without storing anything.
+
+    Problems include rows that the chat template of the base refuses or shows otherwise.
 
     The exit code is 0 when FILE is usable, 1 when a finding is an error, 2 when FILE cannot be
     read.
@@ -65,7 +85,11 @@ def check(
     if openai:
         _check_openai(file, as_json)
         return
-    found = report(read_file(file, file.name, layout, _mapping(pairs, kind, no_header), group))
+    mapping = _mapping(pairs, kind, no_header)
+    parsed = read_file(file, file.name, layout, mapping, group, sheet)
+    found = report(parsed)
+    every = tuple(template_use.together(found.findings, _of_template(parsed.examples, model)))
+    found = found.model_copy(update={"findings": every})
     lines = [f"{found.layout} ({found.kind}), {found.rows} rows"]
     for item in found.findings:
         rows = ", ".join(map(str, item.rows[:5]))
@@ -77,27 +101,35 @@ def check(
 
 
 @data.command()
-@click.argument("file", type=FILE)
+@click.argument("files", type=FILE, nargs=-1, required=True, metavar="FILE...")
 @in_project
-@click.option("--held-out", default=0.15, show_default=True, type=click.FloatRange(0, 0.5),
-              help="Share of the rows held out.")  # fmt: skip
+@click.option("--held-out", default=None, type=click.FloatRange(0, 0.5),
+              help="Share of the rows held out: 0.15 by default. Given, it also replaces the split "
+              "of train and test files.")  # fmt: skip
 @layout_option
 @map_option
 @kind_option
 @no_header_option
 @group_option
+@sheet_option
 @as_json
 def add(
-    file: Path, project: str | None, held_out: float, layout: str | None, pairs: tuple[str, ...],
-    kind: str | None, no_header: bool, group: str | None, as_json: bool,
+    files: tuple[Path, ...], project: str | None, held_out: float | None, layout: str | None,
+    pairs: tuple[str, ...], kind: str | None, no_header: bool, group: str | None,
+    sheet: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Add FILE as a new dataset version, with a part held out for evaluation."""
+    """Add FILE as a new dataset version, with a part held out for evaluation.
+
+    Several files become one version. Where they are called train and test (or validation), alone
+    or in a ZIP, the rows of the test files are the held-out part.
+    """
     mapping = _mapping(pairs, kind, no_header)
-    with workspace() as ws:
+    with workspace() as ws, bundle.together(ws, files) as (file, name):
         chosen = common.project(ws, project, make=True)
         kept = datasets.add(
-            ws, LOCAL, chosen.id, file, file.name, held_out=held_out, layout=layout,
-            mapping=mapping, group=group,
+            ws, LOCAL, chosen.id, file, name,
+            held_out=datasets.HELD_OUT if held_out is None else held_out,
+            own_split=held_out is None, layout=layout, mapping=mapping, group=group, sheet=sheet,
         )  # fmt: skip
         show(kept, f"{_line(kept)}, in project {chosen.name}", as_json)
 
@@ -144,18 +176,21 @@ def list_all(project: str | None, as_json: bool) -> None:
 @map_option
 @kind_option
 @no_header_option
+@sheet_option
 @as_json
 def preview(
     file: Path, rows: int, max_length: int, layout: str | None, pairs: tuple[str, ...],
-    kind: str | None, no_header: bool, as_json: bool,
+    kind: str | None, no_header: bool, sheet: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Show rows of FILE as the default model sees them; tokens that carry loss are underlined."""
     with workspace() as ws:
-        parsed = read_file(file, file.name, layout, _mapping(pairs, kind, no_header))
+        mapping = _mapping(pairs, kind, no_header)
+        parsed = read_file(file, file.name, layout, mapping, sheet=sheet)
         base = common.model_id(ws, "", "default")
         found = data_preview.preview_rows(ws, LOCAL, parsed.examples[:rows], base, max_length)
         text = "\n\n".join(
-            "".join(click.style(piece.text, underline=piece.trained) for piece in row.pieces)
+            row.refusal
+            or "".join(click.style(piece.text, underline=piece.trained) for piece in row.pieces)
             for row in found
         )
         rows_seen = [[piece._asdict() for piece in row.pieces] for row in found]
@@ -240,6 +275,25 @@ def _check_openai(file: Path, wants_json: bool) -> None:
     show(shown, "\n".join([*lines, *found.warnings]), wants_json)
     if found.problems:
         click.get_current_context().exit(1)
+
+
+def _of_template(examples: Sequence[Example], model: str | None) -> list[Finding]:
+    """What the template of this base makes of the rows, or that of the default base if it is there.
+
+    Without a name nothing is opened or fetched, and a base without a template is only mentioned.
+    """
+    if model is not None:
+        with workspace() as ws:
+            chosen = registry.get(ws, LOCAL, common.model_id(ws, "", model))
+            return template_use.of_examples(examples, registry.files(ws, chosen).base)
+    base = default.present(Settings.from_environment().home)
+    if base is None:
+        return []
+    try:
+        return template_use.of_examples(examples, base)
+    except UserError as error:
+        common.say(error.problem)
+        return []
 
 
 def _mapping(

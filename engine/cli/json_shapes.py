@@ -26,10 +26,12 @@ from engine.services.feedback import FeedbackReport
 from engine.services.jobs.compare import RunComparison
 from engine.services.jobs.waiting import Waiting
 from engine.services.loop.generations import History
+from engine.services.models.chat_template import TemplateChoice
 from engine.services.people.accounts import Account
 from engine.services.people.api_keys import ApiKey
 from engine.services.preferences.contested import Contested
 from engine.services.rating.audit import AuditEntry
+from engine.services.rating.import_removal import RemovedImport
 from engine.services.rating.invites import Invitation
 from engine.services.rating.raters import RaterView
 from engine.services.rating.report import Report
@@ -78,6 +80,7 @@ SHAPES: dict[str, Any] = {
     "models search": HubSearch,
     "models add": {"...": Model, "with --dry-run": HubBase},
     "models remove": {"removed": "text: the id", "freed_bytes": "number"},
+    "models template": {"...": Model, "without --use": {"templates": [TemplateChoice]}},
     "models export": {
         "path": "text: the folder",
         "files": [ExportedFile],
@@ -123,6 +126,7 @@ SHAPES: dict[str, Any] = {
     },
     "rating quality": Quality,
     "rating add": {"...": ImportedVotes, "with --preview": VotePreview},
+    "rating remove-import": RemovedImport,
     "rating invite": {
         "rater": "text",
         "path": "text",

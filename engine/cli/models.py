@@ -16,7 +16,7 @@ from engine.core.hub import Catalog, HubBase, HubMatch
 from engine.core.recipe import Recipe
 from engine.core.units import memory_words, number_words
 from engine.services import exports, hub, projects
-from engine.services.models import bases, registry
+from engine.services.models import bases, chat_template, registry
 
 EXPORT: type[Recipe] = plugins.load("jobs", "export").Recipe
 WRITTEN_BY_THE_SERVICE = ("card", "base", "revision")
@@ -46,6 +46,27 @@ def list_models(project: str | None, as_json: bool) -> None:
 def fetch_default(as_json: bool) -> None:
     """Fetch the default model, if it is not here yet, and list the models."""
     _show_models(None, as_json, fetch=True)
+
+
+@models.command("template")
+@click.argument("model")
+@click.option("--use", "name", default=None, metavar="NAME", help="Template to give to the base.")
+@as_json
+def give_template(model: str, name: str | None, as_json: bool) -> None:
+    """Give MODEL, a base without a chat template, one that you choose.
+
+    Without --use the templates that fit its tokenizer are listed. The base stays as it is; with
+    the template it is a base of its own.
+    """
+    with workspace() as ws:
+        base = common.model_id(ws, "", model)
+        if name is None:
+            found = chat_template.choices(ws, LOCAL, base)
+            lines = [f"{one.name:8} {one.summary} {one.meaning}" for one in found]
+            show({"templates": found}, "\n".join(lines), as_json)
+            return
+        new = chat_template.give(ws, LOCAL, base, name)
+        show(new, f"{new.name} is a base now.", as_json)
 
 
 def _show_models(project: str | None, as_json: bool, *, fetch: bool = False) -> None:

@@ -65,7 +65,8 @@ def open_file(path: Path) -> LoadedFile:
 
 def columns(found: LoadedFile) -> set[str]:
     """The names of the columns, also of a table without rows."""
-    return {*(key for _, row in found.rows for key in row), *map(_plain, found.header)}
+    cells = [cell for first in found.headers for cell in first.cells]
+    return {*(key for _, row in found.rows for key in row), *map(_plain, cells)}
 
 
 def rows(path: Path, found: LoadedFile) -> list[tuple[int, FileRow]]:
@@ -82,7 +83,7 @@ def read(path: Path, mapping: VoteMapping | None = None) -> VoteFile:
 
 def votes_in(path: Path, found: LoadedFile, mapping: VoteMapping | None = None) -> VoteFile:
     """The same of a file that is loaded already."""
-    if not found.rows and not found.broken and found.header:
+    if not found.rows and not found.broken and found.headers:
         raise UserError(f"{path.name} holds no vote.", "Add a row for each vote.")
     read_file = understand(found, path.name, mapping)
     if read_file.broken:

@@ -8,7 +8,7 @@ from engine.cli import common, vote_files
 from engine.cli.common import AliasGroup, as_json, in_project, say, show, workspace
 from engine.cli.rating import rating
 from engine.core.actor import LOCAL
-from engine.services.rating import vote_import
+from engine.services.rating import import_removal, vote_import
 from engine.services.rating.vote_import import ImportedVotes, VoteImport
 
 MOST_LISTED = 20  # refused rows
@@ -77,6 +77,20 @@ def add(
             show(made, _as_text(made), as_json)
         for line in vote_import.first_reasons(seen.broken[:MOST_LISTED]):
             say(line)
+
+
+@rating.command("remove-import")
+@click.argument("round_id", metavar="ROUND")
+@as_json
+def remove_import(round_id: str, as_json: bool) -> None:
+    """Remove imported votes from a project, such as those of a wrong mapping.
+
+    ROUND is any round that the file became; all of them go. Votes that people gave in Tuneloop are
+    never removed, nor imported ones once pairs were made of them or a model was promoted on them.
+    """
+    with workspace() as ws:
+        gone = import_removal.remove(ws, LOCAL, round_id)
+        show(gone, gone.sentence, as_json)
 
 
 def _as_text(made: ImportedVotes) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.core.json_object import JsonObject
 
 ModelKind = Literal["base", "adapter", "full", "reward", "outside"]
+REASONS = "reasons"  # in `info`: most rows that a model learned hold reasoning before the answer
 Source = Literal["folder", "hub", "wheel", "trained", "file"]
 
 
@@ -31,6 +32,11 @@ class Model(BaseModel):
     info: JsonObject = {}
     is_trial: bool = False  # made by a search for settings, not trained in earnest
     created_at: float
+
+    @property
+    def reasons(self) -> bool:
+        """Whether it was trained to reason before it answers."""
+        return self.info.get(REASONS) is True
 
     @property
     def has_all_weights(self) -> bool:

@@ -22,6 +22,7 @@ from engine.core.export import Certificate, ExportedFile
 from engine.core.json_object import JsonObject
 from engine.core.learning_curve import LearningCurve
 from engine.core.rating import tally_words
+from engine.core.template_use import TemplateUse
 
 
 class JobResult(BaseModel):
@@ -81,6 +82,7 @@ class TrainingResult(JobResult):
     truncated: int = 0
     bf16: bool | None = None
     on_gpu: bool | None = None
+    template: TemplateUse = TemplateUse()
 
 
 class EvaluationResult(JobResult):

@@ -20,7 +20,7 @@ from engine.core.environment import passed_on
 from engine.core.errors import NotFound, UserError
 from engine.core.parsed import BrokenRow
 from engine.formats.files import rows
-from engine.formats.files.loaded_file import LoadedFile
+from engine.formats.files.loaded_file import FirstLine, LoadedFile
 
 SMALL = 256 * 1024  # bytes of plain text
 MEMORY = 4 * 1024**3  # bytes of address space
@@ -32,8 +32,10 @@ CONTAINERS = (b"PK", b"PAR1", rows.GZIP)
 SPLIT = "Save it again, or give a part of it."
 
 
-def rows_of(path: Path, name: str, known: frozenset[str]) -> LoadedFile:
-    """The rows of the file; UserError when they cannot be read within the limits.
+def rows_of(path: Path, name: str, known: frozenset[str], sheet: str | None = None) -> LoadedFile:
+    """The rows of the file, of a workbook those of `sheet`.
+
+    UserError when they cannot be read within the limits.
 
     A small plain text is read here: it cannot unpack to more than it is, the parsers for it are
     Python's own, and starting a process takes ten times as long as reading it.
@@ -41,9 +43,9 @@ def rows_of(path: Path, name: str, known: frozenset[str]) -> LoadedFile:
     if not path.is_file():
         raise NotFound(f"There is no file {name!r}.", "Check the path.")
     if is_small(path):
-        return rows.rows_of(path, name, known)
+        return rows.rows_of(path, name, known, sheet)
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
-        _run(path, name, known, out)
+        _run(path, name, known, sheet, out)
         out.seek(0)
         return collected(out, name)
 
@@ -55,8 +57,8 @@ def is_small(path: Path) -> bool:
     return path.stat().st_size <= SMALL and not start.startswith(CONTAINERS)
 
 
-def _run(path: Path, name: str, known: frozenset[str], out: IO[str]) -> None:
-    file = {"name": name, "path": str(path.resolve()), "known": sorted(known)}
+def _run(path: Path, name: str, known: frozenset[str], sheet: str | None, out: IO[str]) -> None:
+    file = {"name": name, "path": str(path.resolve()), "known": sorted(known), "sheet": sheet}
     asked = {**file, "memory": MEMORY, "cpu_s": CPU_S}
     limits = {"OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     try:
@@ -94,10 +96,20 @@ def collected(lines: IO[str], name: str) -> LoadedFile:
         elif kind == "error":
             raise UserError(*value)
         elif kind == "end":
-            notes, parts = tuple(value["notes"]), tuple((n, count) for n, count in value["parts"])
-            head = tuple(value.get("header", ()))
-            return found._replace(encoding=value["encoding"], notes=notes, parts=parts, header=head)
+            return found._replace(**_facts(value))
     raise overwhelmed(name)
+
+
+def _facts(value: Any) -> dict[str, Any]:
+    """What stands beside the rows, as the fields of LoadedFile; a staged file may lack new ones."""
+    return {
+        "encoding": value["encoding"],
+        "notes": tuple(value["notes"]),
+        "parts": tuple((name, count) for name, count in value["parts"]),
+        "headers": tuple(FirstLine(row, tuple(cells)) for row, cells in value.get("headers", ())),
+        "sheets": tuple(value.get("sheets", ())),
+        "sides": tuple((row, side) for row, side in value.get("sides", ())),
+    }
 
 
 def _message(line: str, name: str) -> tuple[str, Any]:
@@ -132,7 +144,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     fileno = sys.stdout.fileno()
     with open(fileno, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as out:
-        for line in _read(Path(asked["path"]), asked["name"], frozenset(asked["known"])):
+        file = Path(asked["path"]), asked["name"], frozenset(asked["known"]), asked["sheet"]
+        for line in _read(*file):
             out.write(_line(line))
     # Everything is written. A library may still abort while the interpreter ends (pyarrow does in
     # one of thirty), and a sound file would be called damaged.
@@ -146,9 +159,11 @@ def _line(line: tuple[str, Any]) -> str:
         return json.dumps(("broken", (line[1][0], "is nested too deeply"))) + "\n"
 
 
-def _read(path: Path, name: str, known: frozenset[str]) -> Iterator[tuple[str, Any]]:
+def _read(
+    path: Path, name: str, known: frozenset[str], sheet: str | None
+) -> Iterator[tuple[str, Any]]:
     try:
-        found = rows.rows_of(path, name, known)
+        found = rows.rows_of(path, name, known, sheet)
     except UserError as error:
         yield "error", [error.problem, error.fix]
         return
@@ -161,8 +176,8 @@ def _read(path: Path, name: str, known: frozenset[str]) -> Iterator[tuple[str, A
 def _messages(found: LoadedFile) -> Iterator[tuple[str, Any]]:
     yield from (("row", row) for row in found.rows)
     yield from (("broken", flaw) for flaw in found.broken)
-    last = {"encoding": found.encoding, "notes": found.notes, "parts": found.parts}
-    yield "end", {**last, "header": found.header}
+    facts = found._asdict()
+    yield "end", {name: facts[name] for name in facts if name not in ("rows", "broken")}
 
 
 def _plain(value: Any) -> str | None:

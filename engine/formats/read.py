@@ -1,6 +1,7 @@
 """A file -> examples of one kind, through the layout that fits it best or a mapping of columns."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from engine import plugins
@@ -9,9 +10,10 @@ from engine.core.errors import RowError, UserError
 from engine.core.examples import Example
 from engine.core.parsed import BrokenRow, FileRow, ParsedFile
 from engine.formats import isolated
-from engine.formats.files.loaded_file import LoadedFile, NumberedRow
+from engine.formats.files.loaded_file import FirstLine, LoadedFile, NumberedRow
 from engine.formats.guess import guess
 from engine.formats.mapping import examples
+from engine.formats.unread_keys import unread_keys
 
 __all__ = ["BrokenRow", "ParsedFile", "columns_of", "layout_of", "load", "read_file", "understand"]
 
@@ -36,6 +38,7 @@ def read_file(
     layout: str | None = None,
     mapping: ColumnMapping | None = None,
     group: str | None = None,
+    sheet: str | None = None,
 ) -> ParsedFile:
     """The examples of the file called `name`, by `mapping`, `layout` or what its rows show.
 
@@ -43,12 +46,12 @@ def read_file(
     file cannot be read, no layout fits, or more than half of the rows are broken; fewer broken
     rows are left out and listed.
     """
-    return understand(load(path, name), layout, mapping, group)
+    return understand(load(path, name, sheet), layout, mapping, group)
 
 
-def load(path: Path, name: str) -> LoadedFile:
-    """The rows of the file before anything is made of them."""
-    return isolated.rows_of(path, name, known_columns())
+def load(path: Path, name: str, sheet: str | None = None) -> LoadedFile:
+    """The rows of the file before anything is made of them, of a workbook those of `sheet`."""
+    return isolated.rows_of(path, name, known_columns(), sheet)
 
 
 def known_columns() -> frozenset[str]:
@@ -89,7 +92,7 @@ def understand(
         used |= module.columns([row for _, row in found.rows])
     unused = columns_of(found, used)
     numbers = _numbers([row for _, row in found.rows], module.COLUMNS - UNSPOKEN)
-    notes = tuple(filter(None, (*found.notes, note, numbers)))
+    notes = tuple(filter(None, (*found.notes, note, numbers, *unread_keys(found.rows))))
     broken = sorted([*found.broken, *refused])
     _refuse_when_broken(broken, len(read) + len(broken))
     return ParsedFile(chosen, module.KIND, read, broken, unused, found.encoding, notes)
@@ -97,17 +100,17 @@ def understand(
 
 def layout_of(found: LoadedFile) -> str:
     """The layout that fits the rows best, empty when none does; UserError when parts differ."""
-    parts = {name: (_best(rows), rows) for name, rows in _parts(found)}
+    parts = [(name, _best(rows), rows) for name, rows in _parts(found)]
     if not parts:
         return _best(found.rows)
-    first = next(iter(parts))
-    for other, (layout, rows) in parts.items():
-        if (layout or _names(rows)) != (parts[first][0] or _names(parts[first][1])):
+    first, best, head = parts[0]
+    for other, layout, rows in parts:
+        if (layout or _names(rows)) != (best or _names(head)):
             raise UserError(
                 f"The archive holds files of different layouts, such as {first} and {other}.",
-                "Upload them one by one.",
+                "Upload them one by one, or map the columns if their first line is a row.",
             )
-    return parts[first][0]
+    return best
 
 
 def columns_of(found: LoadedFile, but: frozenset[str] = frozenset()) -> tuple[str, ...]:
@@ -125,7 +128,7 @@ def _mapped(found: LoadedFile, mapping: ColumnMapping, group: str | None, keep: 
     _refuse_when_broken(broken, len(read) + len(broken))
     spoken = frozenset(c for role, c in mapping.columns.items() if role not in UNSPOKEN)
     numbers = _numbers([row for _, row in found.rows], spoken)
-    notes = (*found.notes, numbers) if numbers else found.notes
+    notes = tuple(filter(None, (*found.notes, numbers, *unread_keys(found.rows))))
     unused = columns_of(found, frozenset({*mapping.columns.values(), "group", group or ""}))
     return ParsedFile(MAPPED, mapping.kind, read, broken, unused, found.encoding, notes)
 
@@ -133,22 +136,38 @@ def _mapped(found: LoadedFile, mapping: ColumnMapping, group: str | None, keep: 
 def _without_header(
     found: LoadedFile, mapping: ColumnMapping, group: str | None
 ) -> tuple[LoadedFile, ColumnMapping, str | None]:
-    """The same with the first line as row 1 and columns called 1, 2, ...
+    """The same with the first line of each table as a row and columns called 1, 2, ...
 
-    A column may be named by its number or by its cell in that line.
+    A column may be named by its number or by its cell in the first of these lines.
     """
-    if not found.header:
+    if not found.headers:
         raise UserError("This file has no header to read as a row.", "Leave 'no header' out.")
-    numbers = {cell.strip().lower(): str(n) for n, cell in enumerate(found.header, 1)}
-    first = {str(n): cell for n, cell in enumerate(found.header, 1)}
-    rows = [(n, {numbers.get(k, k): value for k, value in row.items()}) for n, row in found.rows]
+    numbers = _numbered(found.headers[0])
     by_number = {role: numbers.get(c.strip().lower(), c) for role, c in mapping.columns.items()}
     group = numbers.get(group.strip().lower(), group) if group else group
     return (
-        found._replace(rows=[(1, first), *rows], header=()),
+        found._replace(rows=list(_with_first_lines(found)), headers=()),
         mapping.model_copy(update={"columns": by_number}),
         group,
     )
+
+
+def _with_first_lines(found: LoadedFile) -> Iterator[NumberedRow]:
+    """The rows with their columns by number, each table after its first line."""
+    tables = [*found.headers, None]
+    waiting = iter(found.rows)
+    row = next(waiting, None)
+    for first, following in pairwise(tables):
+        assert first is not None
+        yield first.row, {str(n): cell for n, cell in enumerate(first.cells, 1)}
+        numbers = _numbered(first)
+        while row and (following is None or row[0] < following.row):
+            yield row[0], {numbers.get(name, name): value for name, value in row[1].items()}
+            row = next(waiting, None)
+
+
+def _numbered(first: FirstLine) -> dict[str, str]:
+    return {cell.strip().lower(): str(n) for n, cell in enumerate(first.cells, 1)}
 
 
 def _texts_only(found: LoadedFile) -> LoadedFile:
@@ -217,7 +236,9 @@ def refusal_of(found: LoadedFile, likely: ColumnMapping | None) -> tuple[str, st
     _refuse_when_broken(found.broken, len(found.rows) + len(found.broken))
     problem = f"No known layout fits the columns found: {_listed(columns_of(found))}."
     if likely:
-        return problem, f"Map the columns. They look like: {likely} (kind {likely.kind})."
+        shown = str(likely)
+        shown = shown if len(shown) <= LISTED else f"{shown[:LISTED]}…"
+        return problem, f"Map the columns. They look like: {shown} (kind {likely.kind})."
     return problem, "Map the columns, or rename them, such as to prompt and completion."
 
 

@@ -229,7 +229,9 @@ def _part(part: Any, number: int, where: str) -> str:
         return part
     kind = part.get("type", "text") if isinstance(part, dict) else kind_of(part)
     if not isinstance(part, dict) or kind not in TEXT_PARTS:
-        raise RowError(f"{where} has a part of type {str(kind)[:40]!r}; only text can be learned")
+        raise RowError(
+            f"{where} has part {number} of type {str(kind)[:40]!r}; only text can be learned"
+        )
     content = part.get("text", part.get("value"))
     if not isinstance(content, str):
         raise RowError(

@@ -12,6 +12,7 @@ from engine.jobs.answer_cache import AnswerCache, cache_key
 from engine.models import folder
 from engine.models.answer import Answerer, Reply
 from engine.models.chat import Template
+from engine.models.render import TemplateRefused
 
 SHORTEST, LONGEST, STEP = 96, 1024, 32  # tokens of an answer where nobody said how many
 ROOM = 1.5  # times the longest reference: another way to say the same may need more
@@ -61,7 +62,7 @@ class CachedAnswerer:
         """The greedy answer to each prompt, in order; `done` hears how many are ready."""
         cache = self._cache(files, {"answer": "greedy", "max_new_tokens": max_new_tokens})
         template = Template.load(files.base)
-        ids = [template.prompt_ids(prompt) for prompt in prompts]
+        ids = [template.ids_or_refusal(prompt, files.model.reasons)[0] for prompt in prompts]
         found: dict[int, Output] = {}
         for place, one in enumerate(ids):
             kept = cache.get(one, Output)
@@ -122,8 +123,12 @@ class CachedAnswerer:
 def _tokens(
     template: Template, prompt: Sequence[Message], answer: str
 ) -> tuple[list[int], list[int]]:
+    """Those of the prompt and of the answer; none where the template does not take them."""
     pair = Preference(prompt=tuple(prompt), chosen=answer, rejected="")
-    encoded = template.encode_pair(pair, MOST_TOKENS)
+    try:
+        encoded = template.encode_pair(pair, MOST_TOKENS)
+    except TemplateRefused:
+        return [], []
     return encoded.prompt_ids, encoded.chosen_ids
 
 

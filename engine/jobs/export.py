@@ -134,10 +134,10 @@ def _own_answers(
     )
     return [
         ModelAnswer(
-            prompt=one.prompt,
+            prompt=tuple(template.placed(one.prompt)),  # as other programs have to ask it
             references=one.accepted if isinstance(one, Chat) else one.references,
-            prompt_text=template.prompt_text(one.prompt),
-            prompt_ids=tuple(template.prompt_ids(one.prompt)),
+            prompt_text=template.prompt_text(one.prompt, files.model.reasons),
+            prompt_ids=tuple(template.prompt_ids(one.prompt, files.model.reasons)),
             text=reply.text,
             finished=reply.finished,
         )

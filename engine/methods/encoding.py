@@ -7,6 +7,9 @@ from engine.core.context import Context
 from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.examples import Example
+from engine.core.template_use import TemplateUse
+from engine.models.chat import Template
+from engine.models.template_tally import TemplateTally
 
 # a row as a trainer gets it: token ids, labels, lengths and what its method adds, by column
 Columns = dict[str, list[int] | int | bool | str]
@@ -18,45 +21,70 @@ class EncodedRow(NamedTuple):
     columns: Columns | None
     truncated: bool
     rest: tuple[Columns, ...] = ()  # further parts of a row that is cut, not cut off
+    by_answers: bool = False  # the parts are the answers of a conversation, not those of a text
 
 
 class EncodedDataset(NamedTuple):
     """`dropped` and `truncated` count over both splits; a dropped row is not also truncated.
 
-    A long text is several rows here.
+    A long text is several rows here. Rows that the chat template refuses are counted in `template`
+    alone, as is whatever else it makes of the rows.
     """
 
     train: list[Columns]
     held_out: list[Columns]
     dropped: int
     truncated: int
+    template: TemplateUse = TemplateUse()
 
 
 def encode_dataset(
-    ctx: Context, dataset_id: str, encode: Callable[[Example], EncodedRow], max_length: int
+    ctx: Context,
+    dataset_id: str,
+    encode: Callable[[Example], EncodedRow],
+    max_length: int,
+    template: Template,
 ) -> EncodedDataset:
     """The rows of both splits, encoded; says what was cut, and UserError when nothing is left."""
-    train = _encode(ctx.rows(dataset_id, "train"), encode)
-    held_out = _encode(ctx.rows(dataset_id, "held_out"), encode)
+    tally = TemplateTally(template)
+    train = _encode(ctx.rows(dataset_id, "train"), encode, tally)
+    held_out = _encode(ctx.rows(dataset_id, "held_out"), encode, tally)
+    split = any(line.by_answers for line in train + held_out)
     encoded = EncodedDataset(
         train=_parts(train),
         held_out=_parts(held_out),
         dropped=sum(line.columns is None for line in train + held_out),
         truncated=sum(line.truncated and line.columns is not None for line in train + held_out),
+        template=tally.use(split),
     )
     if not encoded.train:
-        raise UserError(
-            f"None of the {len(train)} training rows has an answer within {max_length} tokens.",
-            "Raise max_length, or add rows to the data.",
-        )
-    cut = [line for line in train + held_out if line.rest]
-    for text in [*_remarks(encoded, max_length), *_cuts(cut, max_length)]:
+        raise _nothing_left(encoded, len(train), max_length)
+    cut = [line for line in train + held_out if line.rest and not line.by_answers]
+    found = [f"{one.message} {one.hint}".strip() for one in encoded.template.findings()]
+    for text in [*_remarks(encoded, max_length), *found, *_cuts(cut, max_length)]:
         ctx.emit("log", {"text": text})
     return encoded
 
 
-def _encode(rows: list[Row], encode: Callable[[Example], EncodedRow]) -> list[EncodedRow]:
-    return [encode(row.example) for row in rows]
+def _encode(
+    rows: list[Row], encode: Callable[[Example], EncodedRow], tally: TemplateTally
+) -> list[EncodedRow]:
+    """The rows without those that the chat template refuses, which are counted."""
+    return [encode(row.example) for row in rows if tally.add(row.example, row.index + 1)]
+
+
+def _nothing_left(encoded: EncodedDataset, read: int, max_length: int) -> UserError:
+    refused = encoded.template.refused.count
+    if refused and not read:
+        return UserError(
+            f"The chat template of this model refuses all {refused} rows: "
+            f"{encoded.template.refusal}.",
+            "Correct the order of their roles, or choose another model.",
+        )
+    return UserError(
+        f"None of the {read} training rows has an answer within {max_length} tokens.",
+        "Raise max_length, or add rows to the data.",
+    )
 
 
 def _parts(rows: list[EncodedRow]) -> list[Columns]:

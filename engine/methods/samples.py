@@ -23,12 +23,14 @@ class SamplePrompt(NamedTuple):
     reference: str
 
 
-def questions(ctx: Context, recipe: TrainRecipe, template: Template) -> list[SamplePrompt]:
+def questions(
+    ctx: Context, recipe: TrainRecipe, template: Template, reasons: bool = False
+) -> list[SamplePrompt]:
     """At most `recipe.samples` held-out prompts, spread over the rows; the same for every step."""
     if not recipe.samples:
         return []
     rows = ctx.rows(recipe.dataset, "held_out")
-    found = [_question(template, row.example) for row in _spread(rows, 4 * recipe.samples)]
+    found = [_question(template, row.example, reasons) for row in _spread(rows, 4 * recipe.samples)]
     short = [question for question in found if 0 < len(question.ids) <= PROMPT_TOKENS]
     return list(_spread(short, recipe.samples))
 
@@ -39,14 +41,14 @@ def _spread(items: Sequence[Any], number: int) -> list[Any]:
     return [items[i * len(items) // number] for i in range(number)]
 
 
-def _question(template: Template, example: Example) -> SamplePrompt:
+def _question(template: Template, example: Example, reasons: bool) -> SamplePrompt:
     if isinstance(example, Text):
         ids = template.encode(example, TEXT_TOKENS + NEW_TOKENS).input_ids
         start = ids[: min(TEXT_TOKENS, len(ids) // 2)]
         return SamplePrompt(start, template.decode(start), template.decode(ids[len(start) :]))
     prompt = prompt_of(example)
     text = prompt[-1].content if prompt else ""
-    return SamplePrompt(template.prompt_ids(prompt), text, _reference(example))
+    return SamplePrompt(template.ids_or_refusal(prompt, reasons)[0], text, _reference(example))
 
 
 def _reference(example: Example) -> str:

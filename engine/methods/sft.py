@@ -1,7 +1,10 @@
 """Supervised fine-tuning: learn the answers of a dataset, or to write like its texts."""
 
 import sys
+from functools import partial
 from typing import ClassVar
+
+from pydantic import Field
 
 from engine.core.context import Context
 from engine.core.errors import UserError
@@ -11,7 +14,7 @@ from engine.core.recipe import TrainRecipe
 from engine.methods import training
 from engine.methods.encoding import Columns, EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
-from engine.models.chat import Template
+from engine.models.chat import Encoded, Template
 
 TITLE = "Supervised fine-tuning (SFT)"
 SUMMARY = "The model learns to answer as your examples do."
@@ -25,6 +28,13 @@ class Recipe(TrainRecipe):
 
     KIND: ClassVar[str] = "sft"
     LEARNS: ClassVar[tuple[Kind, ...]] = ("sft", "text")
+    OWN_FIELDS: ClassVar[frozenset[str]] = frozenset({"split_answers"})
+
+    split_answers: bool = Field(
+        False,
+        description="Each answer becomes a row of its own where the chat template shows earlier "
+        "answers otherwise, such as without their reasoning",
+    )
 
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:
@@ -36,10 +46,13 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
     """The rows, and how to make their SFTTrainer."""
     from trl import SFTConfig, SFTTrainer
 
-    return training.prepare(recipe, ctx, SFTConfig, SFTTrainer, encode_row)
+    encode = partial(encode_row, split_answers=recipe.split_answers)
+    return training.prepare(recipe, ctx, SFTConfig, SFTTrainer, encode)
 
 
-def encode_row(template: Template, example: Example, max_length: int) -> EncodedRow:
+def encode_row(
+    template: Template, example: Example, max_length: int, split_answers: bool = False
+) -> EncodedRow:
     """Labels are -100 on tokens without loss; TRL takes a "labels" column as it is."""
     if not isinstance(example, Chat | Text):
         raise UserError(
@@ -48,7 +61,32 @@ def encode_row(template: Template, example: Example, max_length: int) -> Encoded
         )
     if isinstance(example, Text):
         return _text(template, example, max_length)
-    encoded = template.encode(example, max_length)
+    if split_answers and template.row_use(example).unlearned:
+        return _by_answers(template, example, max_length)
+    return _chat(template.encode(example, max_length))
+
+
+def _by_answers(template: Template, example: Chat, max_length: int) -> EncodedRow:
+    """A conversation as one row an answer, of which that answer alone carries loss."""
+    places = [n for n, turn in enumerate(example.messages) if n and turn.role == "assistant"]
+    parts = [
+        _chat(
+            template.encode(
+                example.model_copy(update={"messages": example.messages[: place + 1]}),
+                max_length,
+                last_answer_only=True,
+            )
+        )
+        for place in places
+    ]
+    kept = [part.columns for part in parts if part.columns is not None]
+    truncated = any(part.truncated for part in parts)
+    if not kept:
+        return EncodedRow(None, truncated)
+    return EncodedRow(kept[0], truncated, tuple(kept[1:]), by_answers=True)
+
+
+def _chat(encoded: Encoded) -> EncodedRow:
     if encoded.dropped:
         return EncodedRow(None, encoded.truncated)
     labels = [

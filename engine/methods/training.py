@@ -9,7 +9,7 @@ from engine.core.context import Context, ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Example
 from engine.core.json_object import JsonObject
-from engine.core.model import Model
+from engine.core.model import REASONS, Model
 from engine.core.outcome import NewModel, Outcome
 from engine.core.recipe import TrainRecipe
 from engine.core.result import TrainingResult
@@ -76,7 +76,7 @@ def prepare(
     def encode(example: Example) -> EncodedRow:
         return encode_row(template, example, recipe.max_length)
 
-    encoded = encode_dataset(ctx, recipe.dataset, encode, recipe.max_length)
+    encoded = encode_dataset(ctx, recipe.dataset, encode, recipe.max_length, template)
     answers = getattr(args, "num_generations", 1)  # of each row, where the model writes them
     save_often(args, recipe, answers * len(encoded.train))
     if encoded.held_out:
@@ -205,7 +205,8 @@ def run(recipe: TrainRecipe, ctx: Context, encoded: EncodedDataset, make: MakeTr
         keep_best=recipe.keep_best,
     )
     template = Template.load(files.base)
-    sampler = SampleWriter(ctx, questions(ctx, recipe, template), template)
+    asked = questions(ctx, recipe, template, encoded.template.reasons)
+    sampler = SampleWriter(ctx, asked, template)
     source = checkpoint.origin(recipe, encoded.train + encoded.held_out)
     checkpointer = Checkpointer(ctx, watch, sampler, source)
     try:
@@ -302,6 +303,7 @@ def _outcome(
         "held_out_rows": len(encoded.held_out),
         "dropped": encoded.dropped,
         "truncated": encoded.truncated,
+        "template": encoded.template,
     }
     result = measured.model_copy(update=rows)
     model = NewModel(
@@ -311,6 +313,11 @@ def _outcome(
         base_id=start.id if start.has_all_weights else start.base_id or start.id,
         parent_id=None if start.has_all_weights else start.id,
         dataset_id=recipe.dataset,
-        info={"method": recipe.KIND, "tuning": recipe.tuning, **result.model_dump(mode="json")},
+        info={
+            "method": recipe.KIND,
+            "tuning": recipe.tuning,
+            **result.model_dump(mode="json"),
+            REASONS: encoded.template.reasons,
+        },
     )
     return Outcome(result=result, model=model)

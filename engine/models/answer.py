@@ -100,8 +100,9 @@ class Answerer:
         """One reply a prompt, in order; `done` hears how many are ready and may raise to stop."""
         import torch
 
-        ids = [self.template.prompt_ids(prompt) for prompt in prompts]
-        refusals = [self._refusal(len(i), max_new_tokens) for i in ids]
+        asked = [self.template.ids_or_refusal(prompt, files.model.reasons) for prompt in prompts]
+        ids = [each for each, _ in asked]
+        refusals = [why or self._refusal(len(each), max_new_tokens) for each, why in asked]
         replies = {n: Reply("", 0, False, 0.0, why) for n, why in enumerate(refusals) if why}
         lengths = {n: len(i) for n, i in enumerate(ids) if n not in replies}
         with self.using(files) as model, torch.inference_mode():
@@ -202,7 +203,7 @@ class Answerer:
         """One reply whose text so far is handed to `on_text` after every token."""
         import torch
 
-        ids = self.template.prompt_ids(prompt)
+        ids = self.template.prompt_ids(prompt, files.model.reasons)
         refusal = self._refusal(len(ids), max_new_tokens)
         if refusal:
             raise UserError(refusal, "Shorten the prompt, or ask for fewer new tokens.")

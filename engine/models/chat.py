@@ -12,12 +12,16 @@ from typing import NamedTuple
 from tokenizers import Tokenizer
 
 from engine.core.errors import UserError
-from engine.core.examples import Chat, Message, Preference, Text
-from engine.models import folder
-from engine.models.render import Render
+from engine.core.examples import Chat, Example, Message, Preference, Text, Unpaired, prompt_of
+from engine.models import folder, reasoning
+from engine.models.render import Render, TemplateRefused
 from engine.models.template_process import IsolatedRender
 
-SENTINEL = "SystemMessageHere"
+SENTINEL = "TextToBeFoundAgain"
+EXAMPLE = (
+    Message(role="user", content="How are you?"),
+    Message(role="assistant", content="Well."),
+)
 
 
 class Encoded(NamedTuple):
@@ -46,13 +50,37 @@ class Piece(NamedTuple):
     trained: bool
 
 
+class RowUse(NamedTuple):
+    """How the template reads a row.
+
+    `unlearned` of its `answers` carry no loss; `system_moved` where its system text stands in the
+    first user turn; `inserted` is what the template writes before an answer without `reasoning`.
+    """
+
+    answers: int = 0
+    unlearned: int = 0
+    system_moved: bool = False
+    inserted: str = ""
+    reasoning: bool = False
+
+
+class _Answer(NamedTuple):
+    """An answer as it is tokenised: only `learned` carries loss, and it ends with the end token."""
+
+    inserted: str
+    learned: str
+    rest: str
+
+
 class Template:
     """A model's tokenizer and chat template.
 
     A conversation is cut where an answer begins and where it ends, and each part is tokenised by
     itself: a model that generates has exactly these cuts, so it is trained on the tokens it will
     see. With SmolLM2 a conversation without a system message gets the template's own one, here as
-    in generation.
+    in generation. A template without a system role gets the system text before the first question,
+    where the makers of Gemma and Mistral put it. What a template writes by itself before an answer
+    without reasoning (Qwen 3's empty `<think>` block) belongs to the prompt, here as in generation.
     """
 
     def __init__(
@@ -82,7 +110,11 @@ class Template:
         With `isolated` the chat template runs in a process of its own, under limits: what the web
         process needs, where a brought model's template would hold up everybody.
         """
-        files = folder.read(path)
+        return cls.of_files(folder.read(path), isolated=isolated)
+
+    @classmethod
+    def of_files(cls, files: folder.TemplateFiles, *, isolated: bool = False) -> "Template":
+        """The same of files that are read already."""
         # a tokenizer.json may carry a cut or a padding of its own, which would hide from `encode`
         tokenizer = _tokenizer(files.tokenizer)
         tokenizer.no_truncation()
@@ -101,9 +133,55 @@ class Template:
         """
         return frozenset({self.end_id, *self._model_ends, *self._end_of_turn()})
 
-    def prompt_text(self, messages: Sequence[Message]) -> str:
-        """The text a model is given to answer `messages`."""
-        return self._rendered(messages, open_answer=True)
+    def learned_end(self) -> str:
+        """The token that an answer ends with in training."""
+        last = self.encode(Chat(messages=EXAMPLE), 10**6)
+        trained = [i for i, m in zip(last.input_ids, last.completion_mask, strict=True) if m]
+        return self.decode(trained[-1:], skip_special_tokens=False)
+
+    def example(self) -> str:
+        """A question and its answer as the model sees them."""
+        ids = self.encode(Chat(messages=EXAMPLE), 10**6).input_ids
+        return self.decode(ids, skip_special_tokens=False)
+
+    @cached_property
+    def takes_system(self) -> bool:
+        """Whether the template shows the text of a system message."""
+        turns = [Message(role="system", content=SENTINEL), Message(role="user", content="x")]
+        try:
+            return self._render is None or SENTINEL in self._render(turns, True)
+        except TemplateRefused:
+            return False
+
+    @cached_property
+    def inserted(self) -> str:
+        """What the template writes before an answer that has no reasoning, mostly nothing."""
+        if self._render is None:
+            return ""
+        try:
+            return self._cut_out([Message(role="user", content="a")], SENTINEL, "").inserted
+        except TemplateRefused:  # it may want other roles
+            return ""
+
+    def placed(self, messages: Sequence[Message]) -> list[Message]:
+        """The turns as the template takes them: a system text it has no role for moved on."""
+        given = list(messages)
+        if not given or given[0].role != "system" or self.takes_system:
+            return given
+        text, rest = given[0].content, given[1:]
+        while rest and rest[0].role == "system":
+            text, rest = f"{text}\n\n{rest[0].content}", rest[1:]
+        if rest and rest[0].role == "user":
+            text, rest = f"{text}\n\n{rest[0].content}", rest[1:]
+        return [Message(role="user", content=text), *rest]
+
+    def prompt_text(self, messages: Sequence[Message], reasons: bool = False) -> str:
+        """The text a model is given to answer `messages`, with reasoning first where it `reasons`.
+
+        TemplateRefused where the template does not take the conversation.
+        """
+        text = self._rendered(messages, open_answer=True)
+        return text if reasons else text + self.inserted
 
     def default_system(self) -> str:
         """The system message that the template adds where a conversation has none, often empty."""
@@ -111,7 +189,7 @@ class Template:
         try:
             bare = self.prompt_text([asked])
             rendered = self.prompt_text([Message(role="system", content=SENTINEL), asked])
-        except UserError:  # no template, or one that takes no system message
+        except UserError:  # no template, or one that wants other roles
             return ""
         before, sentinel, after = rendered.partition(SENTINEL)
         framed = sentinel and bare.startswith(before) and bare.endswith(after)
@@ -119,9 +197,18 @@ class Template:
             bare[len(before) : max(len(before), len(bare) - len(after))].strip() if framed else ""
         )
 
-    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+    def prompt_ids(self, messages: Sequence[Message], reasons: bool = False) -> list[int]:
         """The tokens a model is given to answer `messages`; earlier answers keep their cuts."""
-        return [i for piece in self._conversation(messages) for i in self._ids(piece.text)]
+        return self._all_ids(self._conversation(messages, "" if reasons else self.inserted))
+
+    def ids_or_refusal(
+        self, messages: Sequence[Message], reasons: bool = False
+    ) -> tuple[list[int], str]:
+        """The same tokens, or none and why the template does not take the conversation."""
+        try:
+            return self.prompt_ids(messages, reasons), ""
+        except TemplateRefused as error:
+            return [], error.problem
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text of `ids`."""
@@ -134,30 +221,74 @@ class Template:
 
     def cut_apart(self, prompt: Sequence[Message], answer: str) -> tuple[list[str], list[str]]:
         """The texts of a prompt and of its answer that are tokenised each by itself."""
-        texts = [piece.text for piece in self._conversation(prompt)]
-        return texts, list(self._answer(prompt, answer))
+        inserted, *rest = self._answer(prompt, answer)
+        return [piece.text for piece in self._conversation(prompt, inserted)], rest
 
-    def encode(self, example: Chat | Text, max_length: int) -> Encoded:
+    def row_use(self, example: Example) -> RowUse:
+        """How the template reads a row; TemplateRefused where it does not."""
+        if isinstance(example, Text):
+            return RowUse()
+        prompt = prompt_of(example)
+        moved = bool(prompt) and prompt[0].role == "system" and not self.takes_system
+        match example:
+            case Chat():
+                earlier = sum(turn.role == "assistant" for turn in prompt)
+                pieces = self._conversation(prompt)
+                unlearned = earlier - sum(piece.trained for piece in pieces)
+                return self._row_use(prompt, [example.answer], moved, earlier, unlearned)
+            case Preference():
+                return self._row_use(prompt, [example.chosen, example.rejected], moved)
+            case Unpaired():
+                return self._row_use(prompt, [example.completion], moved)
+            case _:
+                self.prompt_text(prompt)
+                return RowUse(system_moved=moved)
+
+    def _row_use(
+        self,
+        prompt: Sequence[Message],
+        answers: Sequence[str],
+        moved: bool,
+        earlier: int = 0,
+        unlearned: int = 0,
+    ) -> RowUse:
+        inserted = [self._answer(prompt, answer).inserted for answer in answers]
+        return RowUse(
+            answers=earlier + len(answers),
+            unlearned=unlearned,
+            system_moved=moved,
+            inserted=next(filter(None, inserted), ""),
+            reasoning=reasoning.parted(answers[0]) is not None,
+        )
+
+    def encode(
+        self, example: Chat | Text, max_length: int, last_answer_only: bool = False
+    ) -> Encoded:
         """At most `max_length` tokens of a row, from its start.
 
-        Of a Chat every answer carries loss, up to and including the token that ends it; of a Text
-        every token does.
+        Of a Chat every answer carries loss, or its last one alone, up to and including the token
+        that ends it; of a Text every token does.
         """
+        parts = list(self._parts(example))
+        last = max(place for place, (_, trained) in enumerate(parts) if trained)
         ids: list[int] = []
         mask: list[int] = []
-        for part, trained in self._parts(example):
+        for place, (part, trained) in enumerate(parts):
             ids += part
-            mask += [int(trained)] * len(part)
+            learned = trained and (place == last or not last_answer_only)
+            mask += [int(learned)] * len(part)
         kept = mask[:max_length]
         return Encoded(ids[:max_length], kept, 1 not in kept, len(ids) > max_length)
 
     def encode_pair(self, preference: Preference, max_length: int) -> EncodedPair:
         """The prompt and both answers, each prompt + answer at most `max_length` tokens."""
-        prompt = self.prompt_ids(preference.prompt)
-        answers = [
-            self._ids(self._answer(preference.prompt, text)[0])
+        both = [
+            self._answer(preference.prompt, text)
             for text in (preference.chosen, preference.rejected)
         ]
+        shared = both[0].inserted if both[0].inserted == both[1].inserted else ""
+        prompt = self._all_ids(self._conversation(preference.prompt, shared))
+        answers = [self._ids(one.inserted[len(shared) :] + one.learned) for one in both]
         room = max(0, max_length - len(prompt))
         chosen, rejected = (answer[:room] for answer in answers)
         truncated = len(prompt) + max(map(len, answers)) > max_length
@@ -187,65 +318,99 @@ class Template:
             for trained, run in groupby(zip(ids, mask, strict=True), key=lambda pair: pair[1])
         ]
 
+    def _all_ids(self, pieces: Sequence[Piece]) -> list[int]:
+        return [i for piece in pieces for i in self._ids(piece.text)]
+
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def _parts(self, example: Chat | Text) -> Iterator[tuple[list[int], bool]]:
         if isinstance(example, Chat):
-            for piece in self._conversation(example.prompt):
+            answer = self._answer(example.prompt, example.answer)
+            for piece in self._conversation(example.prompt, answer.inserted):
                 yield self._ids(piece.text), piece.trained
-            answer, rest = self._answer(example.prompt, example.answer)
-            yield self._ids(answer), True
-            yield self._ids(rest), False
+            yield self._ids(answer.learned), True
+            yield self._ids(answer.rest), False
         else:
             ids = list(self._tokenizer.encode(example.text).ids)  # with the model's own start token
             yield ids, True
             yield [self.end_id] if ids[-1:] != [self.end_id] else [], True
 
-    def _conversation(self, messages: Sequence[Message]) -> list[Piece]:
-        """The prompt for the next answer, cut around the answers it holds.
+    def _conversation(self, messages: Sequence[Message], inserted: str = "") -> list[Piece]:
+        """The prompt for the next answer and what is `inserted` after it, cut around its answers.
 
         Some templates render an earlier answer differently from the last one (they leave out its
         reasoning). Such a prompt cannot be cut, and only the last answer is learned.
         """
-        whole = self.prompt_text(messages)
+        whole = self._rendered(messages, open_answer=True) + inserted
         pieces: list[Piece] = []
         done = ""
         for number, message in enumerate(messages):
             if message.role != "assistant":
                 continue
-            before = self.prompt_text(messages[:number])
-            answer, _ = self._answer(messages[:number], message.content)
-            if not (before.startswith(done) and whole.startswith(before + answer)):
+            answer = self._answer(messages[:number], message.content)
+            starts = self._starts(messages[: number + 1], answer)
+            start = next((s for s in starts if whole.startswith(s + answer.learned)), None)
+            if start is None or not start.startswith(done):
                 return [Piece(whole, False)]
-            pieces += [Piece(before[len(done) :], False), Piece(answer, True)]
-            done = before + answer
+            pieces += [Piece(start[len(done) :], False), Piece(answer.learned, True)]
+            done = start + answer.learned
         return [*pieces, Piece(whole[len(done) :], False)]
 
-    def _answer(self, prompt: Sequence[Message], content: str) -> tuple[str, str]:
-        """An answer with the token that ends it, and what the template writes after that.
+    def _starts(self, messages: Sequence[Message], answer: _Answer) -> Iterator[str]:
+        """What may stand before the last of `messages`, an answer, once others follow it.
+
+        Tags without reasoning are often left out then.
+        """
+        before = self._rendered(messages[:-1], open_answer=True)
+        yield before + answer.inserted
+        yield before
+        asked = self._rendered(messages[:-1], open_answer=False)
+        answered = self._rendered(messages, open_answer=False)
+        if answered.startswith(asked) and (place := answered.find(answer.learned, len(asked))) >= 0:
+            yield answered[:place]
+
+    def _answer(self, prompt: Sequence[Message], content: str) -> _Answer:
+        """An answer with the token that ends it, and what the template writes around that."""
+        return self._cut_out(prompt, content, self.inserted)
+
+    def _cut_out(self, prompt: Sequence[Message], content: str, inserted: str) -> _Answer:
+        """The same, where an answer without reasoning is known to follow `inserted`.
 
         Where the template has no such token, or renders the prompt differently once it is answered,
         the answer ends with the tokenizer's own end token.
         """
-        before = self.prompt_text(prompt)
+        before = self._rendered(prompt, open_answer=True)
         after = self._rendered(
             [*prompt, Message(role="assistant", content=content)], open_answer=False
         )
-        answer, stripped = after[len(before) :], content.strip()
-        if not after.startswith(before) or stripped not in answer:
-            return content + self._end, ""
-        start = answer.find(stripped) + len(stripped)
-        stop, mark = next(self._marks(answer, start), (-1, ""))
+        reasoned = reasoning.parted(content)
+        parts = [reasoned.reasoning, reasoned.text] if reasoned else [content]
+        opened = "" if reasoned or not after.startswith(before + inserted) else inserted
+        found = _span(after[len(before) :], [part.strip() for part in parts], len(opened))
+        if not after.startswith(before) or found is None:
+            return self._own_end(before, content, reasoned is not None)
+        answer, (start, last) = after[len(before) :], found
+        stop, mark = next(self._marks(answer, last), (-1, ""))
         cut = stop + len(mark) if stop >= 0 else len(answer.rstrip())
-        return (answer[:cut], answer[cut:]) if cut > start else (content + self._end, "")
+        if cut <= last:
+            return self._own_end(before, content, reasoned is not None)
+        opening = opened or (answer[:start] if not reasoned and answer[:start].strip() else "")
+        return _Answer(opening, answer[len(opening) : cut], answer[cut:])
+
+    def _own_end(self, before: str, content: str, reasoned: bool) -> _Answer:
+        """The answer as it is given, with the tokenizer's end, after a reasoning tag left open."""
+        tag = reasoning.tag_left_open(before)
+        if tag and reasoned:
+            return _Answer("", reasoning.without_opening(content, tag) + self._end, "")
+        return _Answer(reasoning.closing(tag) if tag else "", content + self._end, "")
 
     def _end_of_turn(self) -> list[int]:
         """The token after an answer in the template, where that is a special token."""
         if self._render is None:
             return []
         try:
-            learned, _ = self._answer([Message(role="user", content="a")], "b")
+            learned = self._answer([Message(role="user", content="a")], "b").learned
         except UserError:  # a template may want other roles; the other ends still hold
             return []
         last = self._tokenizer.token_to_id(next(self._marks(learned, 0), (0, ""))[1])
@@ -260,9 +425,21 @@ class Template:
         if self._render is None:
             raise UserError(
                 "This model has no chat template.",
-                "Choose a chat (instruct) model, or train on plain text.",
+                "Choose a template for it, a chat (instruct) model, or train on plain text.",
             )
-        return self._render(messages, open_answer)
+        return self._render(self.placed(messages), open_answer)
+
+
+def _span(text: str, parts: Sequence[str], begin: int) -> tuple[int, int] | None:
+    """Where the first of `parts` begins in `text` and the last one ends; None where one lacks."""
+    start, end = -1, begin
+    for part in parts:
+        place = text.find(part, end)
+        if place < 0:
+            return None
+        start = place if start < 0 else start
+        end = place + len(part)
+    return start, end
 
 
 def _tokenizer(text: str) -> Tokenizer:

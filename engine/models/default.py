@@ -63,6 +63,12 @@ def named_folder() -> Path | None:
     return Path(named).expanduser().resolve() if named else None
 
 
+def present(home: Path) -> Path | None:
+    """The folder of the default model where it is there already; nothing is fetched."""
+    folder = named_folder() or home / "models" / NAME
+    return folder if (folder / "tokenizer.json").is_file() else None
+
+
 def _given(folder: Path) -> FetchedModel:
     missing = [n for n in ("config.json", "tokenizer.json") if not (folder / n).is_file()]
     if missing:

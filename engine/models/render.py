@@ -16,6 +16,18 @@ from engine.core.errors import UserError
 from engine.core.examples import Message
 
 MAX_SOURCE = 200_000  # characters; the longest known templates have about 20 000
+MAX_REASON = 160  # characters of a template's own words
+
+
+class TemplateRefused(UserError):
+    """A conversation that a chat template does not render; `reason` is its own."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = " ".join(reason.split())[:MAX_REASON].rstrip(".")
+        super().__init__(
+            f"The model's chat template refuses a conversation: {self.reason}.",
+            "Check the order of its roles, or choose another model.",
+        )
 
 
 class Render:
@@ -40,10 +52,7 @@ class Render:
                 **self._tokens, messages=plain, add_generation_prompt=open_answer
             )
         except Exception as error:  # a template can raise anything; none of it is our bug
-            raise UserError(
-                f"The model's chat template refuses a conversation: {error}.",
-                "Check the order of its roles, or choose another model.",
-            ) from error
+            raise TemplateRefused(str(error)) from error
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):

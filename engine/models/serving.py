@@ -158,7 +158,7 @@ class Serving:
         of 0 tokens means as many as are usual, or as there is room for.
         """
         template = self._template(files)
-        ids = template.prompt_ids(prompt)
+        ids = template.prompt_ids(prompt, files.model.reasons)
         room = folder.context_length(files.base)
         wanted = ways.max_new_tokens or min(USUAL_TOKENS, room - len(ids))
         if wanted < 1 or len(ids) + wanted > room:

@@ -22,7 +22,7 @@ from typing import IO, Any
 from engine.core.errors import UserError
 from engine.core.examples import Message
 from engine.core.json_object import JsonObject
-from engine.models.render import MAX_SOURCE, Render
+from engine.models.render import MAX_SOURCE, Render, TemplateRefused
 
 CPU_S = 5  # of one conversation
 WALL_S = 120.0  # a busy machine may take long for few processor seconds
@@ -68,8 +68,8 @@ class _Process:
         """The rendered text; UserError where the template refuses, EOFError where it broke down."""
         with self._lock:
             kind, value = self._exchange(line)
-        if kind == "error":
-            raise UserError(*value)
+        if kind == "refused":
+            raise TemplateRefused(value)
         return str(value)
 
     def end(self) -> None:
@@ -179,11 +179,11 @@ def _allow(seconds: int) -> None:
 def _answer(render: Render, messages: list[JsonObject], open_answer: bool) -> None:
     try:
         text = render([Message.model_validate(each) for each in messages], open_answer)
-    except UserError as error:
-        _say("error", [error.problem[:300], error.fix])
+    except TemplateRefused as error:
+        _say("refused", error.reason[:200])
         return
     if len(text) > MOST_TEXT:
-        _say("error", ["The model's chat template writes too much.", OTHER])
+        _say("refused", "it writes too much")
         return
     _say("text", text)
 

@@ -12,7 +12,9 @@ from engine.core.json_object import JsonObject
 from engine.core.recipe import TrainRecipe
 from engine.core.result import TrainingResult
 from engine.methods.encoding import EncodedRow
+from engine.models.chat import Template
 from engine.models.origin import BaseOrigin
+from engine.models.render import TemplateRefused
 
 METHODS = ("sft", "dpo")
 PIECE = 2**20
@@ -44,6 +46,21 @@ class ExportedRun(NamedTuple):
     def is_fetchable(self) -> bool:
         """Whether the Hub has exactly these weights, by a commit."""
         return bool("/" in self.base.name and self.base.revision and not self.base.changed)
+
+
+def encoder(
+    encode_row: Callable[..., EncodedRow], template: Template, recipe: TrainRecipe
+) -> Callable[[Example], EncodedRow]:
+    """How the method of the recipe encodes a row; one that the template refuses was left out."""
+    how = {"split_answers": True} if getattr(recipe, "split_answers", False) else {}
+
+    def encode(example: Example) -> EncodedRow:
+        try:
+            return encode_row(template, example, recipe.max_length, **how)
+        except TemplateRefused:
+            return EncodedRow(None, False)
+
+    return encode
 
 
 class HashedLines:

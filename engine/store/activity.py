@@ -33,7 +33,9 @@ def since(conn: Connection, project_id: str, at: float) -> dict[str, int]:
         job.c.project_id == project_id, job.c.state == State.FAILED, job.c.finished_at > at
     )
     closed = select(func.count()).where(
-        rating_round.c.project_id == project_id, rating_round.c.closed_at > at
+        rating_round.c.project_id == project_id,
+        rating_round.c.status != "removed",
+        rating_round.c.closed_at > at,
     )
     return {
         **counts,
@@ -55,6 +57,7 @@ def votes_by_rater(conn: Connection, project_id: str, at: float) -> dict[str, in
         .join(vote, vote.c.assignment_id == assignment.c.id)
         .where(
             rating_round.c.project_id == project_id,
+            rating_round.c.status != "removed",
             assignment.c.state.in_(COUNTED),
             ~assignment.c.guest,
             vote.c.action == "vote",

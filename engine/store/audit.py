@@ -1,4 +1,7 @@
-"""What was refused and who looked early. Rows are only ever added; how often may grow."""
+"""What was refused, who looked early, and who removed an import.
+
+Rows are only ever added; how often may grow.
+"""
 
 from typing import Literal, NamedTuple
 
@@ -8,7 +11,7 @@ from engine.store.tables import audit
 
 Kind = Literal[
     "forged_token", "others_token", "foreign_round", "closed_round", "not_a_vote", "early_look",
-    "break_glass",
+    "break_glass", "import_removed",
 ]  # fmt: skip
 ONE_WRITER = 7286146  # see connect.alone
 

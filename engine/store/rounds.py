@@ -10,6 +10,7 @@ from engine.store.rows import dumped, loaded, to_json
 from engine.store.tables import comparison, rating_round
 
 JSON = ("prompt", "reference_texts", "details")
+STAYS = rating_round.c.status != "removed"  # an import that was taken back is in no list
 COLUMNS = {
     "answer_a": "text_lo",
     "answer_b": "text_hi",
@@ -24,8 +25,8 @@ def add(conn: Connection, new: Round) -> None:
 
 
 def get(conn: Connection, round_id: str) -> Round | None:
-    """The round, or None."""
-    query = select(rating_round).where(rating_round.c.id == round_id)
+    """The round; None where there is none, or where its import was removed."""
+    query = select(rating_round).where(rating_round.c.id == round_id, STAYS)
     row = conn.execute(query).mappings().one_or_none()
     return Round.model_validate(loaded(row, "plan")) if row else None
 
@@ -37,10 +38,10 @@ def lock(conn: Connection, round_id: str) -> None:
 
 
 def list_all(conn: Connection, project_id: str) -> list[Round]:
-    """Newest first."""
+    """Newest first, without those whose import was removed."""
     query = (
         select(rating_round)
-        .where(rating_round.c.project_id == project_id)
+        .where(rating_round.c.project_id == project_id, STAYS)
         .order_by(rating_round.c.created_at.desc())
     )
     return [Round.model_validate(loaded(row, "plan")) for row in conn.execute(query).mappings()]

@@ -206,7 +206,7 @@ def test_typed_parts_are_read_or_named_with_their_turn(given):
     parsed = read(given(rows))
     assert parsed.examples[0].prompt[0].content == "ab"
     assert [flaw.reason for flaw in parsed.broken] == [
-        "turn 1 of 'messages' has a part of type 'reasoning'; only text can be learned",
+        "turn 1 of 'messages' has part 1 of type 'reasoning'; only text can be learned",
         "turn 1 of 'messages' has part 1 of type 'text' whose text is empty",
     ]
 

@@ -33,7 +33,7 @@ def jsonl(folder, rows, name="file.jsonl"):
 
 
 def dropped(ws, path, *given, **named):
-    upload, _ = preview.dropped_file(ws, path)
+    upload, _, _ = preview.dropped_files(ws, [path])
     return FormInput(upload, *given, **named)
 
 
@@ -197,7 +197,7 @@ def test_preview_validates_what_the_browser_sends():
 def test_broken_file_is_refused_in_a_sentence(ws, tmp_path, content):
     path = tmp_path / "broken.jsonl"
     path.write_bytes(content)
-    found = preview.dropped_file(ws, str(path))[1]
+    found = preview.dropped_files(ws, [str(path)])[2]
     assert "tl-notice tl-bad" in found.report
     assert "Traceback" not in found.report
     assert found.preview == ""
@@ -219,7 +219,7 @@ def test_layout_chosen_by_hand_is_used(ws, base, tmp_path):
 
 
 def test_data_page_without_a_file_lists_the_layouts(ws):
-    found = preview.dropped_file(ws, None)[1]
+    found = preview.dropped_files(ws, [])[2]
     assert found.report == findings.guide()
     assert found.preview == ""
     assert not found.keep.visible
@@ -300,8 +300,8 @@ def test_preview_updates_reach_the_components_of_their_names(ws):
     components, updates = upload.outputs(form), upload.flat(shown)
     assert len(components) == len(updates)
     assert components[: len(shown) - 1] == [
-        form.report, form.preview, form.keep, form.add, form.sample, form.group, form.fixes,
-        form.change, form.remap, form.panel.whole, form.panel.example,
+        form.report, form.preview, form.keep, form.add, form.sample, form.group, form.sheet,
+        form.held_out, form.fixes, form.change, form.remap, form.panel.whole, form.panel.example,
     ]  # fmt: skip
     assert components[len(shown) - 1 :] == [form.panel.kind, *form.panel.roles]
 
@@ -382,11 +382,11 @@ def test_system_prompt_of_the_template_is_said_where_rows_have_none(ws, tiny_mod
     )
     (folder / "chat_template.jinja").write_text(default + template)
     import_folder.import_base(ws, LOCAL, str(folder), "talking")
-    _, shown = preview.dropped_file(ws, jsonl(tmp_path, chats(10)))
+    _, _, shown = preview.dropped_files(ws, [jsonl(tmp_path, chats(10))])
     assert "The chat template adds a system prompt" in shown.preview
     assert "<q>You are a helpful AI assistant" in shown.preview
     rows = [{**row, "system": "Be brief."} for row in chats(10)]
-    _, shown = preview.dropped_file(ws, jsonl(tmp_path, rows, "own.jsonl"))
+    _, _, shown = preview.dropped_files(ws, [jsonl(tmp_path, rows, "own.jsonl")])
     assert "The chat template adds" not in shown.preview
 
 

@@ -82,7 +82,7 @@ def test_sharegpt_with_the_names_user_and_assistant_is_the_same():
         ),
         (
             [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}, HELLO],
-            "turn 1 of 'messages' has a part of type 'image_url'; only text can be learned",
+            "turn 1 of 'messages' has part 1 of type 'image_url'; only text can be learned",
         ),
     ],
 )

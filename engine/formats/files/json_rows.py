@@ -91,7 +91,7 @@ def _bare(item: FileRow) -> FileRow:
 def _columns(value: FileRow) -> list[FileRow]:
     """The rows of an object of columns {name: {"0": cell, "1": cell}}, as pandas writes it."""
     inner = list(value.values())
-    if not all(isinstance(column, dict) and column for column in inner):
+    if not inner or not all(isinstance(column, dict) and column for column in inner):
         return []
     numbers = list(inner[0])
     if not all(n.isdigit() for n in numbers) or any(list(c) != numbers for c in inner):

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from engine.core.dataset import Split
 from engine.core.parsed import BrokenRow, FileRow
 
 NumberedRow = tuple[int, FileRow]
@@ -11,12 +12,25 @@ MAX_FILE = 512 * 1024**2  # bytes, also after unpacking: everything is held in m
 MAX_ROWS = 2_000_000
 
 
+class FirstLine(NamedTuple):
+    """The first line of a table as written: its row number, and one cell for each column."""
+
+    row: int
+    cells: tuple[str, ...]
+
+
 class LoadedFile(NamedTuple):
-    """Rows and broken rows, each in the order of the file."""
+    """Rows and broken rows, each in the order of the file.
+
+    `sides` are the sides of the split that an archive's own train and test files stand for: a row
+    belongs to the last one that begins at its number or before.
+    """
 
     rows: list[NumberedRow]
     broken: list[BrokenRow]
     encoding: str = "utf-8"
     notes: tuple[str, ...] = ()  # what was passed over, as a sentence each
     parts: tuple[tuple[str, int], ...] = ()  # the files of an archive: name, and its sound rows
-    header: tuple[str, ...] = ()  # the first line of a table as written, one cell for each column
+    headers: tuple[FirstLine, ...] = ()  # of each table, in the order of their rows
+    sheets: tuple[str, ...] = ()  # of a workbook, those that hold something
+    sides: tuple[tuple[int, Split], ...] = ()

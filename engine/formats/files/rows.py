@@ -13,10 +13,11 @@ from engine.formats.files.decode import decode
 from engine.formats.files.json_rows import ONE_ROW_A_LINE, is_json, json_rows
 from engine.formats.files.loaded_file import MAX_FIELD, MAX_FILE, LoadedFile, NumberedRow
 from engine.formats.files.parquet import MAGIC, parquet_rows
-from engine.formats.files.table import is_table, table
+from engine.formats.files.table import is_regular, is_table, table
 from engine.formats.files.xlsx import is_xlsx, xlsx_rows
 from engine.formats.files.zip_rows import zip_rows
 
+TEXTS = (".txt", ".text", ".md", ".json", ".jsonl", ".ndjson")
 KINDS = "Give JSONL, JSON, CSV, TSV, Excel (.xlsx), Parquet, plain text, or a ZIP of these."
 GZIP = b"\x1f\x8b"
 FOREIGN = {
@@ -27,36 +28,39 @@ FOREIGN = {
 }
 
 
-def rows_of(path: Path, name: str, known: frozenset[str]) -> LoadedFile:
+def rows_of(path: Path, name: str, known: frozenset[str], sheet: str | None = None) -> LoadedFile:
     """The rows of the file, each sound or reported as broken; `known` are the layouts' columns.
 
-    Fields that are null are left out. UserError when the file as a whole cannot be read.
+    Of a workbook those of `sheet`, or of the first one that is filled. Fields that are null are
+    left out. UserError when the file as a whole cannot be read.
     """
     if not path.is_file():
         raise NotFound(f"There is no file {name!r}.", "Check the path.")
     if path.stat().st_size > MAX_FILE:
         raise _too_large()
-    return rows_in(path.read_bytes(), name, known)
+    return rows_in(path.read_bytes(), name, known, sheet)
 
 
-def rows_in(data: bytes, name: str, known: frozenset[str]) -> LoadedFile:
+def rows_in(data: bytes, name: str, known: frozenset[str], sheet: str | None = None) -> LoadedFile:
     """The same of a file's bytes."""
-    data = _unpacked(data) if data.startswith(GZIP) else data
+    data, name = _unpacked(data, name)
     if not data.startswith(archive.MAGIC):
+        if sheet is not None:
+            raise UserError(f"{name} has no sheets: it is no Excel workbook.", "Name no sheet.")
         return _sound(_plain(data, name, known))
     if is_xlsx(archive.opened(data)):
-        return _sound(xlsx_rows(data))
+        return _sound(xlsx_rows(data, sheet))
     _refuse_documents(data)
-    return zip_rows(data, lambda inner, inner_name: _inside(inner, inner_name, known))
+    return zip_rows(data, lambda inner, inner_name: _inside(inner, inner_name, known, sheet))
 
 
-def _inside(data: bytes, name: str, known: frozenset[str]) -> LoadedFile:
+def _inside(data: bytes, name: str, known: frozenset[str], sheet: str | None) -> LoadedFile:
     """A file of an archive, which may be packed itself but hold no further archive."""
-    data = _unpacked(data) if data.startswith(GZIP) else data
+    data, name = _unpacked(data, name)
     if data.startswith(archive.MAGIC):
         if not is_xlsx(archive.opened(data)):
             raise UserError("It is an archive itself.", "Unpack it first.")
-        return _sound(xlsx_rows(data))
+        return _sound(xlsx_rows(data, sheet))
     return _sound(_plain(data, name, known))
 
 
@@ -87,8 +91,16 @@ def _sound(found: LoadedFile) -> LoadedFile:
     return found._replace(rows=rows, broken=sorted([*found.broken, *flaws]))
 
 
-def _unpacked(data: bytes) -> bytes:
-    """All members of a gzip file, never more than MAX_FILE bytes of them."""
+def _unpacked(data: bytes, name: str) -> tuple[bytes, str]:
+    """All members of a gzip file, never more than MAX_FILE bytes of them, and what it is called.
+
+    Where the name tells no kind of file, the one that gzip stored does. Other data stay as they
+    are.
+    """
+    if not data.startswith(GZIP):
+        return data, name
+    inner = name[:-3] if name.lower().endswith(".gz") else name
+    inner = inner if PurePath(inner).suffix else _stored_name(data) or inner
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             unpacked = file.read(MAX_FILE + 1)
@@ -98,7 +110,14 @@ def _unpacked(data: bytes) -> bytes:
         raise UserError("The gzip file is damaged.", "Pack it again.") from None
     if len(unpacked) > MAX_FILE:
         raise _too_large()
-    return unpacked
+    return unpacked, inner
+
+
+def _stored_name(data: bytes) -> str:
+    """The name in the head of a gzip file, empty where there is none (RFC 1952)."""
+    if not data[3:4] or data[3] & 0b1100 != 0b1000:  # no name, or something else before it
+        return ""
+    return data[10:266].partition(b"\0")[0].decode("latin-1")
 
 
 def _too_large() -> UserError:
@@ -106,7 +125,7 @@ def _too_large() -> UserError:
 
 
 def _text_rows(data: bytes, name: str, known: frozenset[str]) -> LoadedFile:
-    suffix = PurePath(name.lower().removesuffix(".gz")).suffix
+    suffix = PurePath(name.lower()).suffix
     if suffix == ".parquet":
         raise UserError("The file is named .parquet but is not a Parquet file.", KINDS)
     text, encoding = decode(data)
@@ -119,6 +138,8 @@ def _by_content(text: str, suffix: str, known: frozenset[str]) -> LoadedFile:
     if is_json(text):
         return json_rows(text, known)
     if suffix in (".csv", ".tsv") or is_table(text, known):
+        return table(text)
+    if suffix not in TEXTS and is_regular(text):
         return table(text)
     if suffix in (".json", ".jsonl", ".ndjson"):
         raise UserError("Line 1 is not JSON.", ONE_ROW_A_LINE)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from engine.core.errors import UserError
 from engine.core.parsed import BrokenRow
-from engine.formats.files.loaded_file import MAX_FIELD, LoadedFile, NumberedRow
+from engine.formats.files.loaded_file import MAX_FIELD, FirstLine, LoadedFile, NumberedRow
 
 MOST_COLUMNS = 4096
 DELIMITERS = ",\t;|"
@@ -31,6 +31,13 @@ def is_table(text: str, known: frozenset[str]) -> bool:
     """Whether the first line is a header of at least two columns, one of which a layout reads."""
     names = _names(_head(text, _delimiter(text))[0])
     return len(names) > 1 and not known.isdisjoint(names)
+
+
+def is_regular(text: str) -> bool:
+    """Whether at least three lines all have as many cells as the first, two or more."""
+    records = _head(text, _delimiter(text))
+    width = len(records[0])
+    return width > 1 and len(records) > 2 and all(len(record) == width for record in records)
 
 
 def table(text: str) -> LoadedFile:
@@ -59,7 +66,7 @@ def table(text: str) -> LoadedFile:
         [row for row in read if not isinstance(row, BrokenRow)],
         [row for row in read if isinstance(row, BrokenRow)],
         notes=notes,
-        header=tuple(cell for cell in first.fields if cell.strip()),
+        headers=(FirstLine(1, tuple(cell for cell in first.fields if cell.strip())),),
     )
 
 

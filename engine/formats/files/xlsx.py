@@ -9,7 +9,7 @@ import openpyxl
 
 from engine.core.errors import UserError
 from engine.formats.files.archive import opened
-from engine.formats.files.loaded_file import MAX_FILE, LoadedFile, NumberedRow
+from engine.formats.files.loaded_file import MAX_FILE, FirstLine, LoadedFile, NumberedRow
 from engine.formats.files.table import header
 
 MOST_COLUMNS = 1000
@@ -22,14 +22,15 @@ def is_xlsx(archive: zipfile.ZipFile) -> bool:
     return "xl/workbook.xml" in archive.namelist()
 
 
-def xlsx_rows(data: bytes) -> LoadedFile:
-    """The rows of the first sheet that has a header, every cell a text; numbers as Excel shows.
+def xlsx_rows(data: bytes, sheet: str | None = None) -> LoadedFile:
+    """The rows of a sheet, every cell a text; numbers as Excel shows.
 
-    A formula counts as the value that was last calculated. UserError when the file is damaged.
+    Without a name it is the first sheet that holds something. A formula counts as the value that
+    was last calculated. UserError when the file is damaged or has no such sheet.
     """
     opened(data)
     try:
-        return _rows(data)
+        return _rows(data, sheet)
     except UserError:
         raise
     except MemoryError:
@@ -41,7 +42,7 @@ def xlsx_rows(data: bytes) -> LoadedFile:
         ) from None
 
 
-def _rows(data: bytes) -> LoadedFile:
+def _rows(data: bytes, sheet: str | None) -> LoadedFile:
     book = openpyxl.load_workbook(
         io.BytesIO(data), read_only=True, data_only=True, keep_links=False
     )
@@ -49,17 +50,35 @@ def _rows(data: bytes) -> LoadedFile:
     filled = [(title, first, rest) for title, rest in sheets if (first := next(rest, None))]
     if not filled:
         raise UserError("The Excel workbook is empty.", "Fill a sheet with a header and rows.")
-    title, (_, names), rest = filled[0]
+    titles = [title for title, _, _ in filled]
+    place = _place(titles, sheet)
+    title, (number, names), rest = filled[place]
     found = list(_named(header(names), rest))
-    notes = _notes(title, [other for other, _, _ in filled[1:]])
-    return LoadedFile(found, [], notes=notes, header=tuple(cell for cell in names if cell.strip()))
+    head = FirstLine(number, tuple(cell for cell in names if cell.strip()))
+    notes = _notes(title, titles[:place] + titles[place + 1 :], sheet is not None)
+    return LoadedFile(found, [], notes=notes, headers=(head,), sheets=tuple(titles))
 
 
-def _notes(title: str, others: list[str]) -> tuple[str, ...]:
+def _place(titles: list[str], sheet: str | None) -> int:
+    """Where the wanted sheet is, by its name or the first; UserError where there is none."""
+    if sheet is None:
+        return 0
+    wanted = sheet.strip().lower()
+    for place, title in enumerate(titles):
+        if title.strip().lower() == wanted:
+            return place
+    raise UserError(f"The workbook has no filled sheet {sheet[:40]!r}.", f"It has {_few(titles)}.")
+
+
+def _notes(title: str, others: list[str], chosen: bool) -> tuple[str, ...]:
     if not others:
         return ()
-    named = ", ".join(repr(other[:40]) for other in others[:5])
-    return (f"Only the first sheet {title[:40]!r} was read, not {named}.",)
+    first = "" if chosen else "first "
+    return (f"Only the {first}sheet {title[:40]!r} was read, not {_few(others)}.",)
+
+
+def _few(titles: list[str]) -> str:
+    return ", ".join(repr(title[:40]) for title in titles[:5])
 
 
 def _filled(sheet: Any) -> Iterator[tuple[int, Cells]]:

@@ -95,10 +95,13 @@ def prepare(
     asked: list[PromptRow] = []
     ids: dict[str, list[int]] = {}
     score = _reward(recipe, ctx)
+    start = ctx.model(recipe.model)
+    reasons = start.model.reasons
 
     def line(template: Template, example: Example, max_length: int) -> EncodedRow:
         one = _asked(example)
-        text, tokens = template.prompt_text(one.messages), template.prompt_ids(one.messages)
+        text = template.prompt_text(one.messages, reasons)
+        tokens = template.prompt_ids(one.messages, reasons)
         if len(tokens) + recipe.max_completion_length > max_length:
             return EncodedRow(None, False)
         score([one.messages], [""], [one.references])  # what a reward lacks comes out at once
@@ -113,7 +116,7 @@ def prepare(
         found = score([p.messages for p in picked], texts, [p.references for p in picked])
         return _checked(recipe.reward, found, len(texts))
 
-    ends = Template.load(ctx.model(recipe.model).base).ends
+    ends = Template.load(start.base).ends
     encoded, make = training.prepare(
         recipe, ctx, config_class, _trainer(trainer_class, ids, ends, reward), line
     )

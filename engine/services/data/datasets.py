@@ -35,6 +35,7 @@ from engine.store.connect import reading, writing
 from engine.store.rows import to_json
 from engine.workspace import Workspace
 
+HELD_OUT = 0.15  # share of the rows, where nobody says so
 MAX_BYTES = 200 * 1024 * 1024
 ENDINGS = frozenset(
     {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".zip", ".gz"}
@@ -54,28 +55,43 @@ def add(
     mapping: ColumnMapping | None = None,
     group: str | None = None,
     origin: Origin | None = None,
+    sheet: str | None = None,
+    own_split: bool = True,
 ) -> Dataset:
     """Read, check, split and keep a file; the same content under the same name is one version.
+
+    With `own_split` an archive of train and test files keeps their sides, whatever `held_out` is.
 
     Columns that no layout knows are read by a `mapping` that a person has given, never by a
     guess. Rows with equal values in the column `group` stay on one side of the split.
     """
     actor.require(Role.TRAINER)
     refuse_large(path, name)
-    how = Reading(layout=layout, mapping=mapping, group=group, seed=seed)
+    how = Reading(layout=layout, mapping=mapping, group=group, seed=seed, own_split=own_split)
     with scratch(ws) as aside:
-        task = ReadFile(path=path.resolve(), name=name, how=how, folder=aside)
+        task = ReadFile(path=path.resolve(), name=name, how=how, folder=aside, sheet=sheet)
         checked = row_process.run(task, path, name)
         if not checked.rows:
             raise UserError(
                 f"{name} holds no readable row.",
                 "See the findings, correct the file and try again.",
             )
-        sides = hold_out(Families.load(aside / FAMILIES), held_out)
+        own = checked.sides if own_split else []
+        sides = own or hold_out(Families.load(aside / FAMILIES), held_out)
         return store_file(
             ws, actor, project_id, checked, aside / EXAMPLES, stem(name),
-            origin_of(origin or {"upload": name}, how), sides,
+            origin_of(origin or file_origin(name, sheet or "", checked), how), sides,
         )  # fmt: skip
+
+
+def file_origin(name: str, sheet: str, checked: CheckedRows) -> Origin:
+    """Where rows of a file came from: its name, the sheet of a workbook, its own split."""
+    origin: Origin = {"upload": name}
+    if sheet:
+        origin["sheet"] = sheet
+    if checked.own_sides:
+        origin["own_split"] = True
+    return origin
 
 
 def origin_of(origin: Origin, how: Reading) -> Origin:

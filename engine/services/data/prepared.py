@@ -6,7 +6,7 @@ never holds the rows.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +14,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from engine import plugins
+from engine.checks.own_split import findings as split_findings
 from engine.checks.parts import texts_of, with_texts
-from engine.checks.run import findings
+from engine.checks.run import GRAVEST_FIRST, findings
 from engine.core.column_mapping import ColumnMapping
+from engine.core.dataset import Split
 from engine.core.errors import NotFound, UserError
 from engine.core.examples import Chat, Example, Kind, Text
 from engine.core.finding import Finding
@@ -26,6 +28,7 @@ from engine.formats import isolated
 from engine.formats.digest import ExampleFile, ExampleWriter
 from engine.formats.files import rows as file_rows
 from engine.formats.files.loaded_file import LoadedFile
+from engine.formats.files.own_split import own_sides
 from engine.formats.guess import guess
 from engine.formats.read import columns_of, known_columns, layout_of, refusal_of, understand
 from engine.formats.split import Families, families
@@ -49,13 +52,15 @@ class Reading(BaseModel):
     mapping: ColumnMapping | None = None
     group: str | None = None  # a column: rows with equal values stay on one side of the split
     seed: int = 0
+    own_split: bool = True  # an archive's own train and test files stay the sides of the split
 
 
 class Upload(BaseModel):
     """A staged file.
 
     Where no layout fits, `refusal` is the problem and its fix, and `guess` a mapping to confirm,
-    None where nothing is likely. An archive whose files have `mixed` layouts has no guess.
+    None where nothing is likely. An archive whose files have `mixed` layouts has no guess. Of the
+    `sheets` of a workbook only `sheet` was read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,12 +72,15 @@ class Upload(BaseModel):
     guess: ColumnMapping | None = None
     refusal: tuple[str, str] | None = None
     mixed: bool = False
+    sheets: tuple[str, ...] = ()
+    sheet: str = ""
 
 
 class CheckedRows(BaseModel):
     """What one reading of a file, or fixes of its rows, gave, without the examples.
 
-    `first` are the first few examples, `named` those that the findings name first.
+    `first` are the first few examples, `named` those that the findings name first. `own_sides` are
+    the sides of the split that the files of an archive stand for: how many rows, and where they go.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,6 +92,12 @@ class CheckedRows(BaseModel):
     findings: tuple[Finding, ...]
     first: tuple[Example, ...] = ()
     named: tuple[Example, ...] = ()
+    own_sides: tuple[tuple[int, Split], ...] = ()
+
+    @property
+    def sides(self) -> list[Split]:
+        """The side of each row that the file itself names; none where it names none."""
+        return [side for count, side in self.own_sides for _ in range(count)]
 
 
 class Sample(NamedTuple):
@@ -122,12 +136,15 @@ class LoadFile(BaseModel):
     path: Path
     name: str
     folder: Path
+    sheet: str | None = None
 
     def run(self) -> Upload:
         """The upload that the file becomes."""
-        loaded = _loaded(self.path, self.name)
+        loaded = _loaded(self.path, self.name, self.sheet)
         isolated.dump(loaded, self.folder / LOADED)
-        return _described(loaded, self.name)
+        sheet = (self.sheet or loaded.sheets[0]) if loaded.sheets else ""
+        described = _described(loaded, self.name)
+        return described.model_copy(update={"sheets": loaded.sheets, "sheet": sheet})
 
 
 class CheckRows(BaseModel):
@@ -157,10 +174,11 @@ class ReadFile(BaseModel):
     name: str
     how: Reading
     folder: Path
+    sheet: str | None = None
 
     def run(self) -> CheckedRows:
         """What was found; UserError when the file cannot be read that way."""
-        return _read(_loaded(self.path, self.name), self.how, self.folder)
+        return _read(_loaded(self.path, self.name, self.sheet), self.how, self.folder)
 
 
 class FixRows(BaseModel):
@@ -273,8 +291,8 @@ def _fix(name: str) -> FixFunction:
     return fix
 
 
-def _loaded(path: Path, name: str) -> LoadedFile:
-    return file_rows.rows_of(path, name, known_columns())
+def _loaded(path: Path, name: str, sheet: str | None) -> LoadedFile:
+    return file_rows.rows_of(path, name, known_columns(), sheet)
 
 
 def _described(loaded: LoadedFile, name: str) -> Upload:
@@ -285,7 +303,9 @@ def _described(loaded: LoadedFile, name: str) -> Upload:
     try:
         layout = layout_of(loaded)
     except UserError as error:
-        return upload.model_copy(update={"refusal": (error.problem, error.fix), "mixed": True})
+        # tables of one width that differ in their first lines may have no header
+        mixed = len({len(first.cells) for first in loaded.headers}) != 1
+        return upload.model_copy(update={"refusal": (error.problem, error.fix), "mixed": mixed})
     if layout:
         return upload.model_copy(update={"layout": layout})
     likely = guess([row for _, row in loaded.rows])
@@ -308,10 +328,17 @@ def _read(loaded: LoadedFile, how: Reading, folder: Path) -> CheckedRows:
 
         parsed = understand(loaded, how.layout, how.mapping, how.group, keep)
     loaded.rows.clear()  # not needed any more, and the checks need room
+    sides = own_sides(parsed.examples, loaded.sides)
     with compared_once():
         checked = _checked(parsed, writer.sha256)
-        Families.of(families(parsed.examples, how.seed)).save(folder / FAMILIES)
-    return checked
+        linked = families(parsed.examples, how.seed)
+    Families.of(linked).save(folder / FAMILIES)
+    if not sides:
+        return checked
+    found = [*checked.findings, *split_findings(parsed.examples, sides, linked)]
+    found.sort(key=lambda one: GRAVEST_FIRST[one.severity])
+    runs = tuple((len(list(run)), side) for side, run in groupby(sides))
+    return checked.model_copy(update={"findings": tuple(found), "own_sides": runs})
 
 
 def _written(folder: Path, writer: ExampleWriter) -> Sequence[Example]:

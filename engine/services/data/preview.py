@@ -20,6 +20,7 @@ from engine.core.examples import (
 from engine.core.finding import Finding
 from engine.models.chat import Piece as Piece
 from engine.models.chat import Template
+from engine.models.render import TemplateRefused
 from engine.services import access
 from engine.services.data import staging
 from engine.services.data.prepared import Reading, Upload
@@ -46,16 +47,23 @@ class FilePreview(NamedTuple):
     refusal: str = ""
     columns: tuple[str, ...] = ()  # of the file, in its order
     mapping: ColumnMapping | None = None  # given or guessed
+    own_split: bool = False  # the sides are those of the file's own train and test files
+    sheets: tuple[str, ...] = ()  # of a workbook
+    sheet: str = ""  # the one that was read
     confirmed: bool = True  # False: a person has to say first which column is what
 
 
 class PreviewRow(NamedTuple):
-    """One row as the model sees it; of a pair, `rejected` is the same with the worse answer."""
+    """One row as the model sees it; of a pair, `rejected` is the same with the worse answer.
+
+    A row that the chat template does not take has no pieces, and `refusal` says why.
+    """
 
     pieces: list[Piece]
     tokens: int
     truncated: bool
     rejected: list[Piece] | None = None
+    refusal: str = ""
 
 
 def preview_upload(
@@ -69,7 +77,9 @@ def preview_upload(
     chosen = how.mapping is not None or bool(how.layout or upload.layout)
     if chosen or upload.rows == 0:
         found = _preview(ws, actor, upload_id, how, held_out)
-        return found._replace(columns=upload.columns, mapping=how.mapping)
+        return found._replace(
+            columns=upload.columns, mapping=how.mapping, sheets=upload.sheets, sheet=upload.sheet
+        )
     if upload.mixed and upload.refusal:
         raise UserError(*upload.refusal)
     return _guessed(ws, actor, upload_id, upload, how, held_out)
@@ -91,6 +101,8 @@ def _guessed(
     return preview._replace(
         layout="",
         columns=upload.columns,
+        sheets=upload.sheets,
+        sheet=upload.sheet,
         mapping=upload.guess,
         confirmed=False,
         refusal=" ".join(upload.refusal or ()),
@@ -118,6 +130,7 @@ def _preview(
         examples=checked.first,
         named=checked.named,
         refusal=refusal,
+        own_split=how.own_split and bool(checked.own_sides),
     )
 
 
@@ -155,6 +168,13 @@ def _template(ws: Workspace, actor: Actor, model_id: str) -> Template:
 
 
 def _row(template: Template, example: Example, max_length: int) -> PreviewRow:
+    try:
+        return _rendered(template, example, max_length)
+    except TemplateRefused as error:
+        return PreviewRow([], 0, False, refusal=error.problem)
+
+
+def _rendered(template: Template, example: Example, max_length: int) -> PreviewRow:
     if isinstance(example, Prompt):
         ids = template.prompt_ids(example.prompt)
         text = template.decode(ids[:max_length], skip_special_tokens=False)

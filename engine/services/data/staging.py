@@ -60,18 +60,20 @@ class _Folder(NamedTuple):
     size: int
 
 
-def stage(ws: Workspace, actor: Actor, path: Path, name: str) -> str:
+def stage(ws: Workspace, actor: Actor, path: Path, name: str, sheet: str | None = None) -> str:
     """The id of the upload; the file is parsed unless the same one is staged already.
+
+    Of a workbook `sheet` is read, or its first one.
 
     UserError when it cannot be read. The file itself is not needed any more.
     """
     actor.require(Role.TRAINER)
     datasets.refuse_large(path, name)
-    upload_id = _hash(path, name)
+    upload_id = _hash(path, name if sheet is None else f"{name}/{sheet}")
     folder = _folder(ws, actor, upload_id)
     if not _is_staged(folder):
         with datasets.scratch(ws) as aside:
-            task = LoadFile(path=path.resolve(), name=name, folder=aside)
+            task = LoadFile(path=path.resolve(), name=name, folder=aside, sheet=sheet)
             upload = row_process.run(task, path, name)
             move_whole(aside / prepared.LOADED, folder / "rows.jsonl")
         write_atomic(folder / "upload.json", upload.model_dump_json().encode())
@@ -109,11 +111,23 @@ def check(ws: Workspace, actor: Actor, upload_id: str, how: Reading) -> CheckedR
     return checked
 
 
+def row_file(ws: Workspace, actor: Actor, upload_id: str, how: Reading) -> RowFile:
+    """Where the rows of an upload lie, read that way."""
+    checked = check(ws, actor, upload_id, how)
+    file = _folder(ws, actor, upload_id) / f"{_key(how)}.jsonl"
+    return RowFile(path=_there(file), sha256=checked.sha256)
+
+
 def splits(
     ws: Workspace, actor: Actor, upload_id: str, how: Reading, held_out: float
 ) -> list[Split]:
-    """The side of each row; UserError for a share that these rows cannot meet."""
-    check(ws, actor, upload_id, how)
+    """The side of each row: that of the file itself, or drawn.
+
+    UserError for a share that these rows cannot meet.
+    """
+    checked = check(ws, actor, upload_id, how)
+    if how.own_split and checked.own_sides:
+        return checked.sides
     file = _folder(ws, actor, upload_id) / f"{_key(how)}.split"
     with _gone():
         families = Families.load(file)
@@ -170,7 +184,7 @@ def add(
         after = datasets.sides_after(sides, _places(folder, how, fixes), name)
     kept = datasets.store_file(
         ws, actor, project_id, checked, folder / f"{_key(how)}.jsonl", name,
-        datasets.origin_of({"upload": upload.name}, how), sides,
+        datasets.origin_of(datasets.file_origin(upload.name, upload.sheet, checked), how), sides,
     )  # fmt: skip
     if fixed is None:
         return kept

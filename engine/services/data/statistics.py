@@ -14,6 +14,7 @@ from engine.checks.row_language import language
 from engine.core.actor import Actor
 from engine.core.examples import Chat, Example, Preference, Prompt, Text, Unpaired, answers_of
 from engine.models.chat import Template
+from engine.models.render import TemplateRefused
 from engine.services import access
 from engine.services.data import datasets
 from engine.services.models.registry import files
@@ -105,7 +106,7 @@ def _counted(
 ) -> Iterator[tuple[Example, int, tuple[int, ...]]]:
     """Every row with the tokens of its prompt and of each answer, as training would count them."""
     while chunk := list(islice(examples, CHUNK)):
-        rows = [_parts(template, e) for e in chunk]
+        rows = [_parts_or_none(template, e) for e in chunk]
         flat = [text for row in rows for part in row for text in part]
         tokens = iter(template.count(flat))
         for example, row in zip(chunk, rows, strict=True):
@@ -113,6 +114,14 @@ def _counted(
             if isinstance(example, Text):  # with a start token and an end of its own
                 answers = [len(template.encode(example, 10**9).input_ids)]
             yield example, prompt, tuple(answers) or (0,)
+
+
+def _parts_or_none(template: Template, example: Example) -> list[list[str]]:
+    """The same, without a token for a row that the template does not take."""
+    try:
+        return _parts(template, example)
+    except TemplateRefused:
+        return [[], [], []] if isinstance(example, Preference) else [[]]
 
 
 def _parts(template: Template, example: Example) -> list[list[str]]:

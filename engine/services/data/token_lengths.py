@@ -22,6 +22,7 @@ from engine.core.examples import (
     Unpaired,
 )
 from engine.models.chat import Template
+from engine.models.render import TemplateRefused
 from engine.workspace import Workspace
 
 MOST = 200  # rows: more hardly moves the mean, and these are read while somebody waits
@@ -91,18 +92,24 @@ def _measured(
     try:
         lines = file.read_bytes().splitlines()
         template = Template.load(base, isolated=True)
-        found = tuple(
-            _row(template, EXAMPLE_ADAPTER.validate_json(line))
+        measured = [
+            _row_or_none(template, EXAMPLE_ADAPTER.validate_json(line))
             if len(line) <= LONG
             else _long(line, kind)
             for line in _picked(lines)
-        )
+        ]
     except (OSError, ValidationError):
         raise UserError(
             f"The rows of {label} are not in the data folder.", "Add the file again."
         ) from None
-    if not found:
+    if not measured:
         raise UserError(f"{label} holds no rows.", "Choose another dataset.")
+    found = tuple(row for row in measured if row is not None)
+    if not found:
+        raise UserError(
+            f"The chat template of this model refuses the rows of {label}.",
+            "Correct the order of their roles, or choose another model.",
+        )
     return found
 
 
@@ -115,6 +122,14 @@ def _picked(lines: list[bytes]) -> list[bytes]:
 def _long(line: bytes, kind: Kind) -> RowTokens:
     sides = 2 if kind == "preference" else 1
     return RowTokens(0, (len(line) // BYTES_A_TOKEN // sides,) * sides, blocks=kind == "text")
+
+
+def _row_or_none(template: Template, example: Example) -> RowTokens | None:
+    """The tokens of a row; None for one that the template does not take."""
+    try:
+        return _row(template, example)
+    except TemplateRefused:
+        return None
 
 
 def _row(template: Template, example: Example) -> RowTokens:

@@ -38,6 +38,7 @@ DESCRIPTIONS: dict[Kind, str] = {
     "not_a_vote": "sent an invalid vote, such as an unknown choice; it was refused",
     "early_look": "asked for the interim result of a blind round; it was refused",
     "break_glass": "looked at the interim result of the blind round",
+    "import_removed": "removed the imported votes of the round",
 }
 
 

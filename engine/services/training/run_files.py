@@ -16,7 +16,7 @@ from engine.core.recipe import TrainRecipe
 from engine.core.result import training_result
 from engine.models import origin
 from engine.models.chat import Template
-from engine.recipe_files.run import METHODS, ExportedRun, Part
+from engine.recipe_files.run import METHODS, ExportedRun, Part, encoder
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
@@ -99,7 +99,7 @@ def finished(ws: Workspace, actor: Actor, job_id: str) -> ExportedRun:
         start=files.adapter,
         start_name=files.model.name if files.adapter else "",
         rows=lambda split: (row.example for row in datasets.each_row(ws, dataset, split)),
-        encode=lambda example: encode(template, example, recipe.max_length),
+        encode=encoder(encode, template, recipe),
     )
 
 

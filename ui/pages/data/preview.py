@@ -11,7 +11,8 @@ from engine.core.column_mapping import ColumnMapping
 from engine.core.dataset import Dataset
 from engine.core.errors import NotFound, UserError
 from engine.core.examples import Example
-from engine.services.data import cleaning, datasets, staging
+from engine.core.finding import Finding
+from engine.services.data import bundle, cleaning, datasets, staging, template_use
 from engine.services.data import preview as data_preview
 from engine.services.data.datasets import Reading
 from engine.services.data.preview import FilePreview
@@ -25,6 +26,8 @@ LONGEST = 512  # tokens: what a training keeps of a row unless told otherwise
 FEW = 4  # rows shown of a file or version
 TWO = 2  # rows shown while columns are chosen
 BY_HAND = "mapped"  # a choice among the layouts: to say which column is what
+HELD_OUT_INFO = "Not trained on, so that evaluation scores are honest"
+OWN_SPLIT_INFO = "Not used: the train and test files keep their own split"
 Skip = dict[str, Any]  # an update that leaves a component as it is
 
 
@@ -58,6 +61,8 @@ class PreviewUpdates(NamedTuple):
     add: gr.Button
     sample: gr.Button
     group: gr.Dropdown | Skip
+    sheet: gr.Dropdown | Skip
+    held_out: gr.Slider | Skip
     fixes: gr.CheckboxGroup
     change: str
     remap: gr.Button
@@ -74,16 +79,22 @@ def form_input(
     return FormInput(str(upload or ""), share, str(layout or ""), str(group or ""), mapping)
 
 
-def dropped_file(ws: Workspace, path: str | None, percent: Any = 15) -> tuple[str, PreviewUpdates]:
-    """The id of a dropped file, empty where it cannot be read, and everything shown of it."""
-    if not path:
-        return "", updates(ws, FormInput(""))
-    where = Path(path)
+def dropped_files(
+    ws: Workspace, paths: Sequence[str], percent: Any = 15, sheet: Any = None
+) -> tuple[str, str, PreviewUpdates]:
+    """The id of dropped files, their name as a dataset, and everything shown of them.
+
+    Both are empty where the files cannot be read.
+    """
+    if not paths:
+        return "", "", updates(ws, FormInput(""))
     try:
-        upload = staging.stage(ws, who(ws), where, where.name)
+        with bundle.together(ws, [Path(path) for path in paths]) as (file, name):
+            upload = staging.stage(ws, who(ws), file, name, str(sheet) if sheet else None)
     except UserError as error:
-        return "", nothing(findings.refused(error), keep=False)
-    return upload, updates(ws, form_input(upload, percent, "", "", None))
+        return "", "", nothing(findings.refused(error), keep=False)
+    shown = updates(ws, form_input(upload, percent, "", "", None))
+    return upload, datasets.stem(name), shown
 
 
 def updates(ws: Workspace, given: FormInput, fill_guess: bool = True) -> PreviewUpdates:
@@ -104,6 +115,8 @@ def updates(ws: Workspace, given: FormInput, fill_guess: bool = True) -> Preview
     if not preview.confirmed or (given.layout == BY_HAND and not given.mapping):
         return _columns(ws, preview, fill_guess)
     fixes = fix_preview.choices(preview.findings)
+    of_template = _template_findings(ws, given)
+    preview = preview._replace(findings=template_use.together(preview.findings, of_template))
     return PreviewUpdates(
         report=findings.report(preview),
         preview=markup.part("The first rows, as the model sees them")
@@ -112,6 +125,8 @@ def updates(ws: Workspace, given: FormInput, fill_guess: bool = True) -> Preview
         add=gr.Button(interactive=not preview.refusal),
         sample=gr.Button(visible=False),
         group=_groups(preview.columns, given.group),
+        sheet=_sheets(preview),
+        held_out=_share(preview.own_split),
         fixes=gr.CheckboxGroup(choices=fixes, value=[], visible=bool(fixes)),
         change=fix_preview.hint(fixes),
         remap=gr.Button(visible=given.mapping is not None),
@@ -184,6 +199,19 @@ def preview_of(ws: Workspace, examples: Sequence[Example], longest: int = LONGES
         return markup.notice(str(error), "warn") + row_view.plain(examples)
 
 
+def _template_findings(ws: Workspace, given: FormInput) -> list[Finding]:
+    """What the chat template of the base makes of the rows; none while there is no template."""
+    model = base(ws)
+    if model is None:
+        return []
+    try:
+        return template_use.of_upload(ws, who(ws), given.upload, given.reading, model)
+    except NotFound:
+        raise
+    except UserError:  # the rows below it say why
+        return []
+
+
 def template_note(ws: Workspace, examples: Sequence[Example], model: str) -> str:
     """That the chat template adds a system prompt of its own to these rows, where it does."""
     added = data_preview.default_system(ws, who(ws), model)
@@ -209,6 +237,8 @@ def nothing(report: str, keep: bool) -> PreviewUpdates:
         add=gr.Button(interactive=False),
         sample=gr.Button(visible=not keep),
         group=gr.skip(),
+        sheet=gr.Dropdown(visible=False) if not keep else gr.skip(),
+        held_out=_share(own_split=False),
         fixes=gr.CheckboxGroup(choices=[], value=[], visible=False),
         change="",
         remap=gr.Button(visible=False),
@@ -230,6 +260,7 @@ def _columns(ws: Workspace, preview: FilePreview, fill_guess: bool) -> PreviewUp
     columns = mapping.filled(preview.columns, preview.mapping) if fill_guess else _skipped()
     return nothing(findings.columns_unknown(preview), keep=True)._replace(
         group=_groups(preview.columns, ""),
+        sheet=_sheets(preview),
         panel=gr.Column(visible=True),
         example=rows if fill_guess else gr.skip(),
         columns=columns,
@@ -238,6 +269,18 @@ def _columns(ws: Workspace, preview: FilePreview, fill_guess: bool) -> PreviewUp
 
 def _groups(columns: Sequence[str], kept: str) -> gr.Dropdown:
     return gr.Dropdown(choices=mapping.offers(columns), value=kept if kept in columns else "")
+
+
+def _sheets(preview: FilePreview) -> gr.Dropdown:
+    """The filled sheets of a workbook, shown where there are several to choose from."""
+    several = len(preview.sheets) > 1
+    return gr.Dropdown(choices=list(preview.sheets), value=preview.sheet or None, visible=several)
+
+
+def _share(own_split: bool) -> gr.Slider:
+    """The held-out share, which files with a split of their own do not need."""
+    info = OWN_SPLIT_INFO if own_split else HELD_OUT_INFO
+    return gr.Slider(interactive=not own_split, info=info)
 
 
 def _skipped() -> tuple[Skip, ...]:

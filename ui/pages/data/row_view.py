@@ -6,6 +6,7 @@ from html import escape
 
 from engine.core.examples import Example, Preference, Text, Unpaired, answers_of, prompt_of
 from engine.services.data.preview import Piece, PreviewRow
+from ui.components import markup
 
 # the control tokens of the chat templates in use: ChatML, Llama, Gemma, Mistral, Phi
 SPECIAL = re.compile(
@@ -60,6 +61,9 @@ def _short(text: str) -> str:
 
 
 def _row(number: int, row: PreviewRow) -> str:
+    if row.refusal:
+        head = f'<div class="tl-row-head"><b>Row {number}</b></div>'
+        return f'<div class="tl-row">{head}{markup.notice(row.refusal, "warn")}</div>'
     size = f"{row.tokens:,} tokens{', the end is cut off' if row.truncated else ''}"
     head = f'<div class="tl-row-head"><b>Row {number}</b><span>{size}</span></div>'
     if row.rejected is None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from engine.core.dataset import Dataset
-from engine.services.data import datasets, layouts
+from engine.services.data import layouts
 from engine.workspace import Workspace
 from ui.components import words
 from ui.components.markup import RAW
@@ -14,7 +14,7 @@ from ui.components.page import Page
 from ui.pages.data import findings, fix_preview, hub, mapping
 from ui.pages.data import preview as previews
 from ui.pages.data.mapping import MappingPanel
-from ui.pages.data.preview import BY_HAND, PreviewUpdates
+from ui.pages.data.preview import BY_HAND, HELD_OUT_INFO, PreviewUpdates
 from ui.web.errors import shows_errors
 
 SUFFIXES = [
@@ -34,6 +34,7 @@ class UploadForm(NamedTuple):
     keep: gr.Column
     name: gr.Textbox
     held_out: gr.Slider
+    sheet: gr.Dropdown
     layout: gr.Dropdown
     group: gr.Dropdown
     remap: gr.Button
@@ -52,7 +53,7 @@ def build() -> UploadForm:
         with gr.Column(scale=2, min_width=300):
             file = gr.File(
                 label="JSONL, JSON, CSV, Excel, Parquet, text, ZIP or gz",
-                file_types=SUFFIXES, height=168, elem_id="data-file",
+                file_types=SUFFIXES, file_count="multiple", height=168, elem_id="data-file",
             )  # fmt: skip
             sample = gr.Button("Add the sample data instead", size="sm", elem_id="data-sample")
             box = hub.build()
@@ -66,7 +67,15 @@ def build() -> UploadForm:
 
 
 def _boxes() -> tuple[
-    gr.Textbox, gr.Slider, gr.Dropdown, gr.Dropdown, gr.Button, gr.CheckboxGroup, gr.HTML, gr.Button
+    gr.Textbox,
+    gr.Slider,
+    gr.Dropdown,
+    gr.Dropdown,
+    gr.Dropdown,
+    gr.Button,
+    gr.CheckboxGroup,
+    gr.HTML,
+    gr.Button,
 ]:
     known = [(f"{one.title}: {one.summary}", one.name) for one in layouts.known()]
     by_hand = ("Map columns by hand", BY_HAND)
@@ -77,8 +86,9 @@ def _boxes() -> tuple[
         name,
         gr.Slider(
             0, 50, 15, step=1, label="Held out, in percent", elem_id="data-held-out",
-            info="Not trained on, so that evaluation scores are honest",
+            info=HELD_OUT_INFO,
         ),
+        gr.Dropdown([], label="Sheet of the workbook", visible=False, elem_id="data-sheet"),
         gr.Dropdown(
             [("Detect automatically", ""), by_hand, *known], value="", label="Layout",
             elem_id="data-layout",
@@ -121,9 +131,8 @@ def _wire_previews(ws: Workspace, form: UploadForm, given: list[Any]) -> None:
     busy = {**RAW, "show_progress": "full", "show_progress_on": form.report}
 
     @shows_errors
-    def on_file(path: str | None, percent: Any) -> list[Any]:
-        name = datasets.stem(path) if path else ""
-        upload, updates = previews.dropped_file(ws, path, percent)
+    def on_file(paths: list[str] | None, percent: Any, sheet: Any = None) -> list[Any]:
+        upload, name, updates = previews.dropped_files(ws, paths or [], percent, sheet)
         return [upload, None, name, "", *flat(updates)]
 
     @shows_errors
@@ -141,6 +150,8 @@ def _wire_previews(ws: Workspace, form: UploadForm, given: list[Any]) -> None:
     new = [form.upload, form.mapping, form.name, form.layout, *outputs(form)]
     # a file comes as a path only where Gradio prepares it, which also checks that it was uploaded
     form.file.change(on_file, [form.file, form.held_out], new, **{**busy, "preprocess": True})
+    form.sheet.input(on_file, [form.file, form.held_out, form.sheet], new,
+                     **{**busy, "preprocess": True})  # fmt: skip
     form.layout.input(on_layout, given, outputs(form), **busy)
     gr.on([form.held_out.release, form.group.input], on_change, given, outputs(form), **busy)
     ticked = {**RAW, "show_progress": "minimal", "show_progress_on": form.change}

@@ -7,7 +7,7 @@ import gradio as gr
 
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
-from engine.services.data import cleaning, datasets, leakage, versions
+from engine.services.data import cleaning, datasets, leakage, template_use, versions
 from engine.services.data.opened_rows import opened
 from engine.services.data.statistics import statistics
 from engine.workspace import Workspace
@@ -72,7 +72,9 @@ def measured(ws: Workspace, dataset_id: str, longest: Any) -> tuple[Any, ...]:
         return gr.Column(visible=False), "", None, ""
     found = statistics(ws, who(ws), dataset_id, model, length(longest))
     shown = gr.Column(visible=True)
-    return shown, in_numbers.numbers(found), charts.lengths(found), in_numbers.sorts(found)
+    of_template = template_use.of_version(ws, who(ws), dataset_id, model)
+    numbers = in_numbers.numbers(found) + (findings.listed(of_template) if of_template else "")
+    return shown, numbers, charts.lengths(found), in_numbers.sorts(found)
 
 
 def length(longest: Any) -> int:

@@ -73,7 +73,9 @@ def origin(one: Dataset, labels: dict[str, str]) -> str:
         return "Made from the votes of a rating round."
     if "playground" in made:
         return "Collected in the playground."
-    return f"From the file {str(made.get('upload', one.name))[:120]}."
+    sheet = f", sheet {str(made['sheet'])[:40]}" if made.get("sheet") else ""
+    split = " Its train and test files keep their own split." if made.get("own_split") else ""
+    return f"From the file {str(made.get('upload', one.name))[:120]}{sheet}.{split}"
 
 
 def overlaps(found: Sequence[SplitOverlap]) -> str:

@@ -26,7 +26,15 @@ def numbers(job: Job, track: Track) -> str:
     if track.metrics:
         found = [*_training(track), *found]
     hint = f'<p class="tl-hint">{escape(resources)}</p>' if resources else ""
-    return (markup.stats(found) if found else "") + hint
+    return (markup.stats(found) if found else "") + hint + _template_use(job)
+
+
+def _template_use(job: Job) -> str:
+    """What the chat template made of the rows of a training that is over, often nothing."""
+    return "".join(
+        markup.notice(one.message, "neutral" if one.severity == "info" else "warn")
+        for one in job.result_as(TrainingResult).template.findings()
+    )
 
 
 def samples(track: Track) -> str:

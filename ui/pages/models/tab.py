@@ -5,11 +5,11 @@ from typing import Any
 import gradio as gr
 
 from engine.core.model import Model
-from engine.services.models import import_folder, registry
+from engine.services.models import chat_template, import_folder, registry
 from engine.workspace import Workspace
 from ui.components import markup, names
 from ui.components.page import Page
-from ui.pages.models import export_panel, hub_panel, render
+from ui.pages.models import export_panel, hub_panel, render, template_panel
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -46,6 +46,8 @@ def build(ws: Workspace, page: Page) -> None:
             )
         add = gr.Button("Add model", elem_id="models-add")
 
+    template = template_panel.build(ws)
+
     @shows_errors
     def on_show(project: str | None) -> tuple[Any, ...]:
         return refresh(ws, project)
@@ -56,7 +58,15 @@ def build(ws: Workspace, page: Page) -> None:
         gr.Success(f"Every project may now start from {new.name}.", title="Added")
         return "", "", *refresh(ws, project)
 
-    shown = [bases, trained, onward, first, exports, exported]
+    @shows_errors
+    def on_template(project: str | None, base: str | None, chosen: str | None) -> tuple[Any, ...]:
+        new = chat_template.give(ws, who(ws), str(base or ""), str(chosen or ""))
+        gr.Success(f"Every project may now start from {new.name}.", title="Added")
+        return refresh(ws, project)
+
+    shown = [bases, trained, onward, first, exports, exported, template.box, template.base]
+    asked = [page.project, template.base, template.name]
+    template.go.click(on_template, asked, shown, **markup.QUIET)
     add.click(on_add, [page.project, path, name], [path, name, *shown], **markup.QUIET)
     markup.on_show(page, on_show, [page.project], shown)
 
@@ -74,6 +84,7 @@ def refresh(ws: Workspace, project: str | None) -> tuple[Any, ...]:
         gr.Row(visible=bool(project and bases and not answering)),
         gr.Accordion(visible=bool(answering)),
         _exportable(ws, project, answering),
+        *template_panel.shown(ws),
     )
 
 

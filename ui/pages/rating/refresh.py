@@ -11,7 +11,7 @@ from engine.services.jobs import lifecycle
 from engine.services.loop.status import status
 from engine.services.preferences import build, lineage
 from engine.services.preferences.build import PairExport
-from engine.services.rating import progress, report, rounds
+from engine.services.rating import import_removal, progress, report, rounds
 from engine.services.rating.progress import RoundProgress
 from engine.workspace import Workspace
 from ui.components import loop_words, markup, names
@@ -71,6 +71,8 @@ class RatingValues(TypedDict, total=False):
     every: bool
     close: bool
     sure: tuple[str, str]
+    remove: bool
+    remove_sure: str
     waits: bool
 
 
@@ -113,6 +115,8 @@ def read(
         "every": sum(r.purpose == "train_pairs" and r.status != "preparing" for r in found) > 1,
         "close": not collects and one.status == "open",
         "sure": (one.id, one.status),
+        "remove": import_removal.may_remove(who(ws), one),
+        "remove_sure": one.id,
         "waits": one.status == "preparing",
         # where the round itself asks for nothing more
         **(RatingValues(next=False) if asks else _bar(ws, project)),

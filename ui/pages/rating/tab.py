@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 from engine.core.rating import Purpose
 from engine.services.preferences import build as preferences_build
 from engine.services.preferences.build import PairExport
-from engine.services.rating import progress, rounds
+from engine.services.rating import import_removal, progress, rounds
 from engine.workspace import Workspace
 from ui.components import loop_words, markup
 from ui.components.page import NavigationTarget, Page
@@ -22,6 +22,10 @@ from ui.web.errors import shows_errors
 from ui.web.session import who
 
 POLL_EVERY_S = 2.0
+REMOVE = (
+    "Remove the votes of this file from the project? Every round that the file became leaves all "
+    "lists and counts. The same file can be imported again."
+)
 NOTHING = (
     "A round is a set of questions with two answers each. Raters choose the better answer without "
     "knowing which model wrote it. Start one below."
@@ -49,6 +53,8 @@ class RatingParts(NamedTuple):
     every: gr.Checkbox
     close: gr.Row
     sure: gr.Row
+    remove: gr.Row
+    remove_sure: gr.Row
 
 
 def build(ws: Workspace, page: Page) -> None:
@@ -86,16 +92,30 @@ def build(ws: Workspace, page: Page) -> None:
             gr.HTML(markup.notice("Close it? Nobody can vote on it any more.", "warn"))
             yes = gr.Button("Close it", variant="primary", elem_id="rate-close-yes")
             no = gr.Button("Keep it open", elem_id="rate-close-no")
+        remove, doubt, gone = _removal()
     raters.build(ws, page, view)
     parts = RatingParts(bar, words, go, which, box, empty, body, about, surface, share, outcome,
-                        collect, make, made, onward, every, close, sure)  # fmt: skip
+                        collect, make, made, onward, every, close, sure, remove, doubt)  # fmt: skip
     _wire_onward(ws, page, train, view)
     ask.click(lambda: gr.Row(visible=True), None, sure, **markup.QUIET)
     no.click(lambda: gr.Row(visible=False), None, sure, **markup.QUIET)
     _wire_panel(ws, page, panel, power)
     import_panel.wire(ws, page, file_panel)
-    _wire(ws, page, view, parts, {"go": panel.go, "make": make, "yes": yes}, panel)
+    _wire(ws, page, view, parts, {"go": panel.go, "make": make, "yes": yes, "gone": gone}, panel)
     _wire_file(ws, page, view, parts, file_panel)
+
+
+def _removal() -> tuple[gr.Row, gr.Row, gr.Button]:
+    """The row with the button that removes an import, the row that asks again, and its yes."""
+    with gr.Row(visible=False, elem_classes="tl-actions") as remove:
+        ask = gr.Button("Remove this import", size="sm", elem_id="rate-remove")
+    with gr.Row(visible=False, elem_classes="tl-sure", elem_id="rate-remove-sure") as sure:
+        gr.HTML(markup.notice(REMOVE, "warn"))
+        yes = gr.Button("Remove it", variant="stop", elem_id="rate-remove-yes")
+        no = gr.Button("Keep it", elem_id="rate-remove-no")
+    ask.click(lambda: gr.Row(visible=True), None, sure, **markup.QUIET)
+    no.click(lambda: gr.Row(visible=False), None, sure, **markup.QUIET)
+    return remove, sure, yes
 
 
 def make_pairs(ws: Workspace, project: str | None, chosen: str | None, every: bool) -> PairExport:
@@ -143,11 +163,12 @@ REFRESHER: Refresher[RatingView] = Refresher(
         "which": lambda known: gr.Dropdown(list(known[0]), value=known[1], visible=bool(known[0])),
         "make": _make_button,
         "sure": lambda _: gr.Row(visible=False),
+        "remove_sure": lambda _: gr.Row(visible=False),
         "box": lambda wide: gr.Accordion(open=wide),
         "every": shown(gr.Checkbox),
         **dict.fromkeys(HTML, text_or_hidden),
         "go": lambda title: gr.Button(title),
-        **dict.fromkeys(("next", "collect", "onward", "close"), shown(gr.Row)),
+        **dict.fromkeys(("next", "collect", "onward", "close", "remove"), shown(gr.Row)),
         **dict.fromkeys(("empty", "body"), shown(gr.Column)),
     },
 )
@@ -217,6 +238,8 @@ def _wire(
     _name_chosen(started, view, parts.which)
     buttons["make"].click(partial(acts, _make), [*given, parts.every], out, **markup.QUIET)
     buttons["yes"].click(partial(acts, _close), given, out, **markup.QUIET)
+    removed = buttons["gone"].click(partial(acts, _remove), given, out, **markup.QUIET)
+    _name_chosen(removed, view, parts.which)
 
 
 def newest_collecting(ws: Workspace, project: str | None) -> str | None:
@@ -292,6 +315,13 @@ def _make(
 ) -> tuple[RatingView, str | None]:
     make_pairs(ws, project, seen.round_id, every)
     return seen, seen.round_id
+
+
+def _remove(ws: Workspace, seen: RatingView, project: str | None) -> tuple[RatingView, str | None]:
+    if seen.round_id and project:
+        gone = import_removal.remove(ws, who(ws), seen.round_id)
+        gr.Success(gone.sentence, title="Removed")
+    return seen, None
 
 
 def _close(ws: Workspace, seen: RatingView, project: str | None) -> tuple[RatingView, str | None]:
