@@ -9,7 +9,7 @@ from engine.services.models import chat_template, import_folder, registry
 from engine.workspace import Workspace
 from ui.components import markup, names
 from ui.components.page import Page
-from ui.pages.models import export_panel, hub_panel, render, template_panel
+from ui.pages.models import api_panel, export_panel, hub_panel, render, template_panel
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -30,6 +30,7 @@ def build(ws: Workspace, page: Page) -> None:
             "training",
         )
     exports, exported = export_panel.build(ws, page)
+    api_panel.build(ws, page)
     bases = gr.HTML("", elem_id="models-bases")
     hub_panel.build(ws, page, bases)
     with gr.Accordion("Add a base model from a folder", open=False, elem_id="models-import"):
