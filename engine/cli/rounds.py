@@ -50,7 +50,7 @@ def rounds(context: click.Context, project: str | None, as_json: bool) -> None:
 )
 @recipe_options.options(RoundRecipe)
 @click.option("--set", "changes", multiple=True, help="FIELD=VALUE, as in the file.")
-@click.option("--anyway", is_flag=True, help="Start even if a regression is not ruled out.")
+@click.option("--anyway", is_flag=True, help="Start even if the model regressed or may have.")
 @click.option(
     "--answers",
     type=click.Path(path_type=Path),
