@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import h11
 from starlette.datastructures import Headers
@@ -112,6 +113,18 @@ class TimedProtocol(H11Protocol):
         if self._giving_up is not None:
             self._giving_up.cancel()
             self._giving_up = None
+
+
+def host_name(headers: Headers) -> str | None:
+    """The name in the Host header, without its port; None where there is none to be read.
+
+    Starlette's `request.url` has the server's own address instead of a Host that it cannot read,
+    so a foreign name would pass for this machine's.
+    """
+    try:
+        return urlsplit(f"//{headers.get('host', '')}").hostname
+    except ValueError:
+        return None
 
 
 def longest_prefix(table: dict[str, int], path: str) -> int:

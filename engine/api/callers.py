@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from engine.api.errors import Refused, response
 from engine.core.actor import LOCAL, Actor
 from engine.core.errors import UserError
+from engine.http_limits import host_name
 from engine.services import projects
 from engine.services.people import accounts, api_keys
 from engine.services.people.api_keys import ApiKey
@@ -52,10 +53,9 @@ class Callers:
 
     def _open_here(self, request: Request) -> bool:
         """Whether no key is needed: on loopback, from no web page, and while nobody signs in."""
-        host = request.url.hostname or ""
         return (
             self._local
-            and host in LOOPBACK
+            and host_name(request.headers) in LOOPBACK
             and "origin" not in request.headers
             and not accounts.anybody(self._ws)
         )

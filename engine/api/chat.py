@@ -319,7 +319,10 @@ def _message(number: int, turn: ChatMessage) -> Message:
     if turn.content is None or (turn.model_extra or {}).get("tool_calls"):
         raise Refused("Calls of tools are not served here.", param=f"{where}.content")
     role: Any = ROLES[turn.role]
-    return Message(role=role, content=_text(turn.content, f"{where}.content"))
+    text = _text(turn.content, f"{where}.content")
+    if any("\ud800" <= sign <= "\udfff" for sign in text):  # JSON can hold halves of a character
+        raise Refused("The text is no valid Unicode.", param=f"{where}.content")
+    return Message(role=role, content=text)
 
 
 def _text(content: str | Sequence[JsonObject], where: str) -> str:

@@ -54,7 +54,7 @@ class MethodOptions(BaseModel):
 
 
 class Method(BaseModel):
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="ignore")
 
     type: str
     supervised: MethodOptions | None = None
@@ -62,9 +62,9 @@ class Method(BaseModel):
 
 
 class TrainingRequest(BaseModel):
-    """What OpenAI's clients send to start a job."""
+    """What OpenAI's clients send to start a job. It is kept as JSON, so nothing unknown stays."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="ignore")
 
     model: str = Field(max_length=300)
     training_file: str = Field(max_length=100)

@@ -65,6 +65,7 @@ class AnswerRequest:
     stops: tuple[str, ...]
     hear: Hear
     number: int
+    base: str  # which files of a base: `folder.identity`, read while somebody waits for it
     text: "AnswerText" = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,19 +158,20 @@ class Serving:
         TooLong where the prompt leaves no room for the answer, Busy where too many wait. An answer
         of 0 tokens means as many as are usual, or as there is room for.
         """
-        template = self._template(files)
-        ids = template.prompt_ids(prompt, files.model.reasons)
+        base = folder.identity(files.base)
+        template = self._template(base, files)
         room = folder.context_length(files.base)
+        # before it is cut around its answers, which takes a rendering for each of them
+        whole = template.count([template.prompt_text(prompt)])[0]
+        if whole >= room:
+            raise _too_long(whole, ways.max_new_tokens, room, files)
+        ids = template.prompt_ids(prompt, files.model.reasons)
         wanted = ways.max_new_tokens or min(USUAL_TOKENS, room - len(ids))
         if wanted < 1 or len(ids) + wanted > room:
-            raise TooLong(
-                f"The prompt's {len(ids)} tokens and {max(wanted, 1)} new ones do not fit into the "
-                f"{room} of {files.model.name}.",
-                "Shorten the prompt, or ask for fewer new tokens.",
-            )
+            raise _too_long(len(ids), wanted, room, files)
         number = next(self._numbers)
         ways = ways._replace(max_new_tokens=wanted)
-        question = AnswerRequest(files, prompt, ids, ways, stops, hear, number)
+        question = AnswerRequest(files, prompt, ids, ways, stops, hear, number, base)
         with self._changed:
             if len(self._asked) + sum(len(lane.waiting) for lane in self._lanes.values()) >= (
                 MOST_WAITING
@@ -192,12 +194,11 @@ class Serving:
             self._changed.notify()
         self._thread.join()
 
-    def _template(self, files: ModelFiles) -> Template:
+    def _template(self, base: str, files: ModelFiles) -> Template:
         """The chat template, in a process of its own: this one answers everybody."""
-        key = folder.identity(files.base)
-        if key not in self._templates:
-            self._templates[key] = Template.load(files.base, isolated=True)
-        return self._templates[key]
+        if base not in self._templates:
+            self._templates[base] = Template.load(files.base, isolated=True)
+        return self._templates[base]
 
     def _run(self) -> None:
         while self._take():
@@ -218,9 +219,9 @@ class Serving:
                 self._changed.wait()
             while self._asked:
                 question = self._asked.popleft()
-                base = folder.identity(question.files.base)
                 adapter = question.files.model.id if question.files.adapter else ""
-                self._lanes.setdefault((base, adapter), _Lane(base)).waiting.append(question)
+                lane = self._lanes.setdefault((question.base, adapter), _Lane(question.base))
+                lane.waiting.append(question)
             gone, self._gone = self._gone, set()
         for lane in self._lanes.values():
             _leave(lane, gone)
@@ -243,7 +244,7 @@ class Serving:
                 return
             for _ in range(TURN):
                 if lane.batch is None:
-                    lane.batch = RunningBatch(model, self._template(files).ends)
+                    lane.batch = RunningBatch(model, self._template(lane.base, files).ends)
                 self._admit(lane, answerer)
                 self._hear(lane, lane.batch.step())
                 with self._changed:
@@ -277,7 +278,7 @@ class Serving:
         over: list[int] = []
         for new in tokens:
             question = lane.going[new.row]
-            template, text = self._template(question.files), question.text
+            template, text = self._template(lane.base, question.files), question.text
             more = "" if new.ends else text.grown(template, new.token)
             length = len(text.ids) + new.ends
             finish: Finish = ""
@@ -337,6 +338,14 @@ class Serving:
         lane.going.clear()
         lane.waiting.clear()
         lane.batch = None
+
+
+def _too_long(prompt: int, wanted: int, room: int, files: ModelFiles) -> TooLong:
+    return TooLong(
+        f"The prompt's {prompt} tokens and {max(wanted, 1)} new ones do not fit into the "
+        f"{room} of {files.model.name}.",
+        "Shorten the prompt, or ask for fewer new tokens.",
+    )
 
 
 def _leave(lane: _Lane, gone: set[int]) -> None:

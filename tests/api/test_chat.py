@@ -1,13 +1,20 @@
 """Chat by OpenAI's own client: the texts of the playground, whole and in pieces, many at once."""
 
+import queue
+import shutil
 import threading
+from pathlib import Path
 
+import httpx
 import openai
 import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.examples import Message
 from engine.models.answer import Answerer
+from engine.models.chat import Template
+from engine.models.sample import Sampling
+from engine.models.serving import Serving
 from engine.services.loop import champion
 from engine.services.models import registry
 from engine.services.people import accounts, api_keys
@@ -177,8 +184,9 @@ def test_this_machine_needs_no_key_until_somebody_has_an_account(serve, workspac
         assert "tiny" in {one.id for one in here.models.list()}
         with pytest.raises(openai.AuthenticationError):  # a web page in this machine's browser
             here.models.list(extra_headers={"origin": "http://evil.example"})
-        with pytest.raises(openai.AuthenticationError):  # DNS rebinding
-            here.models.list(extra_headers={"host": "evil.example"})
+        for host in ("evil.example", "evil{.example", "evil.example:", "", "["):  # DNS rebinding
+            with pytest.raises(openai.AuthenticationError):
+                here.models.list(extra_headers={"host": host})
         with pytest.raises(openai.NotFoundError):
             openai.OpenAI(
                 base_url=f"{url}/v1", api_key="none", project="Unknown", max_retries=0
@@ -197,3 +205,57 @@ def test_key_is_held_to_its_requests_a_minute(serve, workspace, project):
         with pytest.raises(openai.RateLimitError) as refused:
             slow.models.list()
     assert int(refused.value.response.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("content", ['"a\\ud800"', '[{"type": "text", "text": "\\udfff"}]'])
+def test_half_a_character_is_refused(client, content):
+    sent = f'{{"model": "tiny", "messages": [{{"role": "user", "content": {content}}}]}}'
+    headers = {"authorization": f"Bearer {client.api_key}", "content-type": "application/json"}
+    answer = httpx.post(f"{client.base_url}chat/completions", content=sent, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "messages.0.content"
+
+
+def test_conversation_that_cannot_fit_is_refused_before_it_is_cut(client, monkeypatch):
+    cut = []
+    monkeypatch.setattr(Template, "prompt_ids", lambda *_: cut.append(1))
+    turns = [{"role": role, "content": "long " * 20} for role in ("user", "assistant") * 50]
+    with pytest.raises(openai.BadRequestError, match="do not fit"):
+        client.chat.completions.create(model="tiny", messages=[*turns, *ASKED])
+    assert not cut
+
+
+def test_base_that_goes_while_somebody_waits_harms_nobody_else(
+    workspace, project, tiny_model, tmp_path
+):
+    known = {one.name: one for one in registry.list_all(workspace, LOCAL, project.id)}
+    here = registry.files(workspace, known["tiny"])
+    gone = here._replace(base=Path(shutil.copytree(tiny_model, tmp_path / "gone")))
+    serving, turned, asked = Serving(), threading.Event(), threading.Event()
+    said = {name: queue.Queue() for name in ("here", "gone", "after")}
+
+    def holds_the_thread_up(part):
+        turned.set()
+        asked.wait(60)
+        said["here"].put(part)
+
+    def ask(files, hear):
+        serving.ask(files, (Message(role="user", content="Hello"),), Sampling(4), (), hear)
+
+    ask(here, holds_the_thread_up)
+    assert turned.wait(60)
+    ask(gone, said["gone"].put)
+    shutil.rmtree(gone.base)
+    asked.set()
+    assert last(said["gone"]).problem is not None
+    assert last(said["here"]).finish
+    ask(here, said["after"].put)
+    assert last(said["after"]).finish
+    serving.close()
+
+
+def last(said):
+    """The part that ends an answer."""
+    while not ((part := said.get(timeout=60)).finish or part.problem):
+        pass
+    return part

@@ -131,6 +131,17 @@ def test_job_that_waits_is_cancelled(client, workspace):
         client.fine_tuning.jobs.pause(job.id)
 
 
+def test_fields_that_nobody_knows_leave_the_list_of_jobs_readable(client):
+    deep: list = []
+    for _ in range(400):
+        deep = [deep]
+    file = uploaded(client, CHATS)
+    job = client.fine_tuning.jobs.create(
+        model="tiny", training_file=file.id, extra_body={"new": deep}
+    )
+    assert [one.id for one in client.fine_tuning.jobs.list()] == [job.id]
+
+
 def test_failed_training_says_why(client, workspace, monkeypatch):
     from engine.methods import sft
 

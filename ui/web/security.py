@@ -6,11 +6,12 @@ request that changes something must come from our own page.
 """
 
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from engine.http_limits import host_name
 
 LOOPBACK_ONLY = "to a loopback address"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -73,7 +74,7 @@ class SecurityMiddleware:
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
-        if not self.anywhere and _name(headers.get("host", "")) not in self.hosts:
+        if not self.anywhere and host_name(headers) not in self.hosts:
             answers = "to the names it was started with" if self.hosts > LOOPBACK else LOOPBACK_ONLY
             return PlainTextResponse(f"This server answers {answers} only.", 421)
         if any(part in scope["path"] for part in CLOSED):
@@ -81,14 +82,6 @@ class SecurityMiddleware:
         if scope["method"] in SAFE_METHODS or _same_origin(headers):
             return None
         return PlainTextResponse("This request came from another site.", 403)
-
-
-def _name(host: str) -> str | None:
-    """The name in a Host header without its port; None where there is none to be read."""
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
 
 
 def _same_origin(headers: Headers) -> bool:

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 
 from engine.core.actor import Actor, Role
 from engine.core.errors import SignedOut, UserError
+from engine.http_limits import host_name
 from engine.services import projects
 from engine.services.people import accounts, sign_in
 from engine.workspace import Workspace
@@ -193,7 +194,7 @@ def _token(request: Request) -> str:
 
 def _unsafe(request: Request) -> bool:
     """Whether a password would travel over a network in the clear."""
-    return not encrypted(request) and request.url.hostname not in LOOPBACK
+    return not encrypted(request) and host_name(request.headers) not in LOOPBACK
 
 
 def _link(request: Request, token: str) -> str:
