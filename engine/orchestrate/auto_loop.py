@@ -1,6 +1,6 @@
 """The auto loop: votes, preference pairs, training, evaluation, blind round, verdict.
 
-Each step is read from the tables (services/loop/next_step.py) and is the service call that a
+Each step is read from the tables (services/loop/auto_loop_step.py) and is the service call that a
 person's click makes, so a run that was stopped goes on where it stood. Where people vote it waits
 for them.
 """
@@ -27,8 +27,8 @@ from engine.services.data import datasets
 from engine.services.evaluation import gate
 from engine.services.jobs import lifecycle
 from engine.services.loop import champion
+from engine.services.loop.auto_loop_step import LoopGoal, NextStep, next_step
 from engine.services.loop.history import history
-from engine.services.loop.next_step import LoopGoal, NextStep, next_step
 from engine.services.people import acting
 from engine.services.preferences import build
 from engine.services.rating import rounds

@@ -22,7 +22,7 @@ from engine.services.data.datasets import Reading
 from engine.services.data.prepared import CheckedRows
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
-from engine.services.loop.next_step import LoopGoal
+from engine.services.loop.auto_loop_step import LoopGoal
 from engine.services.preferences import build
 from engine.services.rating import flags, invites, rounds
 from engine.services.rating.plans import RoundRecipe

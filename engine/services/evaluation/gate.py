@@ -1,7 +1,7 @@
 """The gate before a blind round: every check of the model holds, or a person decided about it.
 
 A check that shows a loss closes the gate. One that shows none and rules none out closes it too,
-until a person accepts that.
+until a person accepts that. `rounds.start(anyway=True)` is the way past it.
 """
 
 from collections.abc import Sequence

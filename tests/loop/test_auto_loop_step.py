@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.services.loop import champion
-from engine.services.loop.next_step import LoopGoal, next_step
+from engine.services.loop.auto_loop_step import LoopGoal, next_step
 from engine.services.preferences import build
 from engine.services.rating import rounds
 from tests import helpers
