@@ -1,4 +1,4 @@
-"""What the automatic loop does next, read from the tables alone: whoever stops may go on at any time.
+"""The automatic loop's next step, read from the tables alone: whoever stops may go on any time.
 
 A generation starts from the policy: the champion, or the model that was named while there is none.
 It is rated, trained, evaluated, and compared blind; then it is the champion, or the policy stays.
