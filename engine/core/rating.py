@@ -277,10 +277,10 @@ class VoteRequest(BaseModel):
 
     @property
     def details(self) -> VoteDetails:
-        """What was said beside the choice; nothing that was left out."""
+        """What was written beside the choice; nothing that was left out."""
         beside = {"token", "key", "choice", "active_ms", "via"}
-        said = self.model_dump(mode="json", exclude=beside, exclude_none=True)
-        given = {name: value for name, value in said.items() if value not in ("", [])}
+        written = self.model_dump(mode="json", exclude=beside, exclude_none=True)
+        given = {name: value for name, value in written.items() if value not in ("", [])}
         return cast("VoteDetails", given)
 
 
@@ -360,7 +360,7 @@ def simulated_rater(rule: str, number: int) -> str:
     return f"simulated-{rule}-{number}"
 
 
-def opinion_of(rater: str) -> str:
+def rule_or_rater(rater: str) -> str:
     """Whose judgement a vote is: the rater's own, or the rule's that simulated raters share."""
     ruled = _SIMULATED.fullmatch(rater)
     return f"simulated-{ruled[1]}" if ruled else rater
@@ -371,7 +371,9 @@ def panel_of(raters: Iterable[str]) -> Panel:
     names = set(raters)
     ruled = {name for name in names if _SIMULATED.fullmatch(name)}
     return Panel(
-        people=len(names - ruled), simulated=len(ruled), rules=len(set(map(opinion_of, ruled)))
+        people=len(names - ruled),
+        simulated=len(ruled),
+        rules=len(set(map(rule_or_rater, ruled))),
     )
 
 

@@ -50,6 +50,11 @@ class Recipe(BaseModel):
         """The datasets, models and evaluations it refers to: checked when the job is submitted."""
         return []
 
+    @classmethod
+    def completed(cls, values: Mapping[str, object]) -> Mapping[str, object]:
+        """`values` as a person wrote them, with the defaults that they leave to the recipe."""
+        return values
+
 
 R = TypeVar("R", bound=Recipe)
 T = TypeVar("T")
@@ -134,7 +139,8 @@ class TrainRecipe(Recipe):
     )
     lora: JsonObject = Field(
         default_factory=lambda: JsonObject(r=16, lora_alpha=32, target_modules="all-linear"),
-        description="LoRA options, under PEFT's own names",
+        description="LoRA options, under PEFT's own names; what is not named keeps its "
+        "default here, and null takes a default away",
     )
     trl: JsonObject = Field(default_factory=dict, description="More options, under TRL's own names")
 
@@ -146,6 +152,16 @@ class TrainRecipe(Recipe):
     def needs(self) -> list[Ref]:
         """The model and the dataset."""
         return [Ref(RefKind.MODEL, self.model), Ref(RefKind.DATASET, self.dataset)]
+
+    @classmethod
+    def completed(cls, values: Mapping[str, object]) -> Mapping[str, object]:
+        """`values` with the LoRA defaults that they do not name; null takes one of them away."""
+        written = values.get("lora")
+        if not isinstance(written, Mapping):
+            return values
+        default = cls.model_fields["lora"].get_default(call_default_factory=True)
+        merged = {**default, **written}
+        return {**values, "lora": {name: v for name, v in merged.items() if v is not None}}
 
     @property
     def rows_per_step(self) -> int:
@@ -161,7 +177,15 @@ def default_epochs(rows: int, batch: int = 8) -> float:
 
 
 def read(recipe: type[R], values: Mapping[str, object]) -> R:
-    """`values` as a recipe; UserError names each wrong field, and the field it was meant to be."""
+    """What a person wrote as a recipe; options inside `lora` are added to its defaults.
+
+    UserError names each wrong field, and the field it was meant to be.
+    """
+    return read_exact(recipe, recipe.completed(values))
+
+
+def read_exact(recipe: type[R], values: Mapping[str, object]) -> R:
+    """Values that say everything, as a recipe: of a form, or of a recipe that was stored."""
     try:
         return recipe.model_validate(values)
     except ValidationError as error:

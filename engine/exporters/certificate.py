@@ -95,9 +95,9 @@ def _cause(own: ModelAnswer, found: ArtefactAnswer) -> Cause | None:
         return Cause.TEMPLATE
     if theirs != ids:
         return Cause.TOKENIZER
-    text, said = own.text.strip(), found.text.strip()
-    runs_on = own.finished and not found.finished and said.startswith(text)
-    breaks_off = found.finished and said != text and text.startswith(said)
+    text, exported = own.text.strip(), found.text.strip()
+    runs_on = own.finished and not found.finished and exported.startswith(text)
+    breaks_off = found.finished and exported != text and text.startswith(exported)
     return Cause.END_TOKEN if runs_on or breaks_off else None
 
 

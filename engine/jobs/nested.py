@@ -15,7 +15,7 @@ from engine.core.errors import UserError
 from engine.core.event import EventData, MetricData, ProgressData
 from engine.core.json_object import JsonObject
 from engine.core.outcome import Outcome
-from engine.core.recipe import Recipe, Ref, RefKind, TrainRecipe, current_names, put, read
+from engine.core.recipe import Recipe, Ref, RefKind, TrainRecipe, current_names, put, read_exact
 from engine.core.result import training_result
 
 OnHeldOut = Callable[[int, float], None]  # how often it was measured, and the loss
@@ -38,6 +38,15 @@ class StudyRecipe(Recipe):
     def needs(self) -> list[Ref]:
         """The model and the dataset."""
         return [Ref(RefKind.MODEL, self.model), Ref(RefKind.DATASET, self.dataset)]
+
+    @classmethod
+    def completed(cls, values: Mapping[str, object]) -> Mapping[str, object]:
+        """`values` whose settings are completed as those of a training by this method."""
+        settings = values.get("settings")
+        method = plugins.find("jobs", str(values.get("method", cls.model_fields["method"].default)))
+        if method is None or not isinstance(settings, Mapping):
+            return values
+        return {**values, "settings": method.Recipe.completed(settings)}
 
     @property
     def trainings(self) -> int:
@@ -68,7 +77,7 @@ class StudyRecipe(Recipe):
         values: JsonObject = {**quiet, "num_evals": 4, "seed": self.seed, **settings, **own}
         for name, value in (changes or {}).items():
             put(values, name, value, known)
-        found = read(known, values)
+        found = read_exact(known, values)
         if not isinstance(found, TrainRecipe):
             raise TypeError(self.method)
         return found

@@ -15,7 +15,7 @@ from engine.core.event import EventData, MetricData
 from engine.core.json_object import JsonObject, number_in
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.recipe import Ref, RefKind, TrainRecipe, current_names, read
+from engine.core.recipe import Ref, RefKind, TrainRecipe, current_names, read_exact
 from engine.core.result import TrainingResult, WarmupResult, training_result
 
 TITLE = "Speed measurement"
@@ -53,7 +53,7 @@ def shortened(recipe: Recipe) -> TrainRecipe:
     """The training that is measured: its first steps, with nothing beside them."""
     method = plugins.load("jobs", recipe.method)
     values = {**current_names(recipe.recipe), **_short(method.Recipe, recipe.steps)}
-    training = read(method.Recipe, values)
+    training = read_exact(method.Recipe, values)
     if not isinstance(training, TrainRecipe):
         raise UserError(f"{recipe.method} is no training.", "Choose a training method.")
     return training

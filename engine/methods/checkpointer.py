@@ -47,8 +47,8 @@ class TrainerState(TypedDict):
     random: RandomStates
 
 
-class SaidSoFar(TypedDict):
-    """What a run said until a checkpoint, as JSON."""
+class ReportedSoFar(TypedDict):
+    """What a run reported until a checkpoint, as JSON."""
 
     watch: WatchState
     samples: list[tuple[int, SampleText]]
@@ -109,7 +109,7 @@ class Checkpointer:
             _save_weights(_model_of(trainer), folder)
             self._ctx.cancelled()  # a sign of life between two long writes
             _write_tree(folder, _rest(trainer))
-            (folder / WATCH).write_text(json.dumps(self._said()), encoding="utf-8")
+            (folder / WATCH).write_text(json.dumps(self._reported()), encoding="utf-8")
             trainer.state.save_to_json(str(folder / TRAINER))
 
         checkpoint.commit(self._folder, step, self._source, fill)
@@ -118,11 +118,11 @@ class Checkpointer:
     def restore(self, found: SavedState) -> None:
         """Know, and say again, what was measured and answered until then."""
         self._ctx.emit("log", {"text": f"Going on from the checkpoint of step {found.step}."})
-        said: SaidSoFar = json.loads((found.path / WATCH).read_text(encoding="utf-8"))
-        self._watch.restore(said["watch"])
-        self._sampler.emit_again(said["samples"])
+        reported: ReportedSoFar = json.loads((found.path / WATCH).read_text(encoding="utf-8"))
+        self._watch.restore(reported["watch"])
+        self._sampler.emit_again(reported["samples"])
 
-    def _said(self) -> SaidSoFar:
+    def _reported(self) -> ReportedSoFar:
         return {"watch": self._watch.state(), "samples": self._sampler.said}
 
     def stop_here(self) -> None:

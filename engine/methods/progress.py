@@ -54,7 +54,7 @@ class Watch:
         self._busy = 0.0  # seconds in training steps since the last metric
         self._busy_total = 0.0
         self._tokens = 0.0
-        self._said: list[tuple[int, dict[str, float]]] = []
+        self._reported: list[tuple[int, dict[str, float]]] = []
         self.steps = 0
         self.stopped_by: str | None = None
 
@@ -120,7 +120,7 @@ class Watch:
         if not trained or trained[-1][0] <= WORSE * min(trained)[0]:
             return False
         best = min(trained)[1]
-        train = [(step, logs["loss"]) for step, logs in self._said if "loss" in logs]
+        train = [(step, logs["loss"]) for step, logs in self._reported if "loss" in logs]
         until = [loss for step, loss in train if step <= best]
         after = [loss for step, loss in train if step > best]
         few = min(len(until), len(after), 5)  # one loss is of one batch, and says little
@@ -157,7 +157,7 @@ class Watch:
     def state(self) -> WatchState:
         """What a later attempt needs to go on with these numbers, as JSON."""
         return {
-            "said": self._said,
+            "said": self._reported,
             "steps": self.steps,
             "tokens": self._tokens,
             "busy": self._busy_total,
@@ -176,17 +176,21 @@ class Watch:
             self._say(step, metrics)
 
     def _say(self, step: int, metrics: dict[str, float]) -> None:
-        self._said.append((step, metrics))
+        self._reported.append((step, metrics))
         self._ctx.emit("metric", metrics, step)
 
     def _values(self, name: str) -> list[float]:
-        return [metrics[name] for _, metrics in self._said if name in metrics]
+        return [metrics[name] for _, metrics in self._reported if name in metrics]
 
     def _trained(self, name: str | None = None) -> list[tuple[float, int]]:
         """A score, lower is better, and the step of each trained state that was measured."""
         name = name or self._best
         sign = 1 if name == LOSS else -1
-        return [(sign * said[name], step) for step, said in self._said if step and name in said]
+        return [
+            (sign * metrics[name], step)
+            for step, metrics in self._reported
+            if step and name in metrics
+        ]
 
     def _seconds(self) -> float:
         return self._before + self._clock() - self._began

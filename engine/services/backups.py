@@ -51,7 +51,7 @@ def restore(settings: Settings, actor: Actor, source: Path) -> Restored:
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
         place_copy(source, aside)
-        projects, votes = _bring_up(aside)
+        projects, votes = _migrate_copy(aside)
         os.link(aside, target)  # unlike a rename, never over a database that came meanwhile
     except FileExistsError:
         raise Conflict(f"{target} is there already.", "Restore into an empty folder.") from None
@@ -103,13 +103,13 @@ def _check_empty(home: Path, target: Path, number: int) -> None:
         )
 
 
-def _bring_up(path: Path) -> tuple[int, int]:
+def _migrate_copy(path: Path) -> tuple[int, int]:
     """Migrate the copy and end every session in it; its projects and votes are counted."""
     db = open_database(f"sqlite:///{path}")
     try:
         with writing(db) as conn:
             sessions.end_everywhere(conn)
-            browsers.forget_all(conn)
+            browsers.drop_all(conn)
             accounts.drop_links(conn)
         with reading(db) as conn:
             return count_rows(conn)

@@ -220,8 +220,8 @@ def _sentence(alpha: float | None, raw: float | None, items: int, flipped: str) 
     if alpha is None:
         return f"Everybody gave the same value, so alpha is undefined: {pairs}."
     noisy = "no better than guessing" if alpha <= CHANCE else flipped
-    said = ", ".join(part for part in (f"alpha {alpha:.2f}", pairs, noisy) if part)
-    return f"Agreement is {_grade(alpha)}: {said}."
+    numbers = ", ".join(part for part in (f"alpha {alpha:.2f}", pairs, noisy) if part)
+    return f"Agreement is {_grade(alpha)}: {numbers}."
 
 
 def _grade(alpha: float) -> str:

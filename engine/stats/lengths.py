@@ -153,16 +153,16 @@ def _sentence(
     equal = "sides" if length is None else "lengths and sides"
     found = f"With equal {equal} the new model would win {rate * 100:.1f} % ({range_})"
     if bounds.low > 0.5 and raw > 0.5:
-        said = f"its win is not explained by {'side' if length is None else 'length or side'}"
+        reading = f"its win is not explained by {'side' if length is None else 'length or side'}"
     elif bounds.low > 0.5:
-        said = "once they are equal the new model is preferred"
+        reading = "once they are equal the new model is preferred"
     elif bounds.high < 0.5:
-        said = "among answers of equal length the other model is preferred"
+        reading = "among answers of equal length the other model is preferred"
         if length is None:
-            said = "with equal sides the other model is preferred"
+            reading = "with equal sides the other model is preferred"
     else:
-        said = "no difference beyond them is shown"
-    text = f"{found}, beside {raw * 100:.1f} % as counted: {said}."
+        reading = "no difference beyond them is shown"
+    text = f"{found}, beside {raw * 100:.1f} % as counted: {reading}."
     if length is None or bounds.low > 0.5:
         return text
     return f"{text} {ASSOCIATION}"

@@ -372,8 +372,8 @@ def _sentence(
 ) -> str:
     best, of = models[0], f"of {len(models)} models"
     if p is None:
-        said = "and beats each of the others" if apart else "but not shown to beat all others"
-        return f"The baseline {baseline} comes first {of}, {said}."
+        margin = "and beats each of the others" if apart else "but not shown to beat all others"
+        return f"The baseline {baseline} comes first {of}, {margin}."
     unit = "of pairs with a winner" if davidson else "with ties as half"
     found = (
         f"it wins {best.win_rate * 100:.0f} % {unit} against {baseline} "

@@ -15,8 +15,8 @@ from engine.core.rating import (
     Panel,
     People,
     Verdict,
-    opinion_of,
     panel_of,
+    rule_or_rater,
     same_answer_words,
     tally_words,
 )
@@ -100,7 +100,7 @@ def _general(
 ) -> People | None:
     """What holds for people in general; nothing that the votes do not show of their own raters."""
     found = people(
-        [vote._replace(rater=opinion_of(vote.rater)) for vote in votes], identical, alpha
+        [vote._replace(rater=rule_or_rater(vote.rater)) for vote in votes], identical, alpha
     )
     if found is None or found.decision == decision:
         return found

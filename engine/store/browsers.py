@@ -23,16 +23,16 @@ def rename(conn: Connection, browser: str, new: str) -> None:
     conn.execute(update(known_browser).where(known_browser.c.id == browser).values(id=new))
 
 
-def forget(conn: Connection, person_id: str) -> None:
+def drop_person(conn: Connection, person_id: str) -> None:
     """Let no browser be known for this person."""
     conn.execute(delete(known_browser).where(known_browser.c.person_id == person_id))
 
 
-def forget_all(conn: Connection) -> None:
+def drop_all(conn: Connection) -> None:
     """Let no browser be known for anybody."""
     conn.execute(delete(known_browser))
 
 
-def forget_older(conn: Connection, seen_at: float) -> None:
+def drop_older(conn: Connection, seen_at: float) -> None:
     """Forget the browsers in which nobody signed in since that time."""
     conn.execute(delete(known_browser).where(known_browser.c.seen_at < seen_at))

@@ -19,10 +19,10 @@ import pytest
 from engine.store import votes as vote_store
 from engine.store.connect import reading
 from tests.bench import bench_tools
+from tests.browser.pages import READY
 from tests.serving import serving
 
 PAIRS = 100
-GUARD_MS = 300  # the page takes no key for so long after it shows a pair
 SECONDS = 20.0
 P99_MS = 2000
 KEYS = ("ArrowLeft", "ArrowRight", "t", "x")
@@ -65,7 +65,7 @@ def test_key_press_to_the_next_pair(ws, tmp_path, chromium):
         page.wait_for_selector(".tl-rate-pair:not([hidden])")
         page.evaluate(STOPWATCH)
         for n in range(PAIRS):
-            page.wait_for_timeout(GUARD_MS + 50)
+            page.wait_for_function(READY)
             page.keyboard.press(KEYS[n % len(KEYS)])
             page.wait_for_function("n => bench.next.length === n", arg=n + 1, timeout=15_000)
         took = page.evaluate("bench")
@@ -153,7 +153,7 @@ def one_votes(
     first = connection.getresponse()
     cookie = first.getheader("set-cookie", "").split(";")[0]
     headers = {"Cookie": cookie, "Content-Type": "application/json"}
-    pair = json.loads(first.read())["pair"]
+    pair = json.loads(first.read())["comparison"]
     line_up.wait()
     until = time.perf_counter() + max(SECONDS, 3 * think_s)
     while pair and time.perf_counter() < until:
@@ -172,7 +172,7 @@ def one_votes(
             said, answer = b"", type(error).__name__
         sent.append(Sent(key, answer, 1000 * (time.perf_counter() - began)))
         if answer == "200":
-            pair = json.loads(said)["pair"]
+            pair = json.loads(said)["comparison"]
     connection.close()
 
 

@@ -41,8 +41,14 @@ class RatingServer:
         self.answers_come = threading.Event()  # cleared: no answer to what is sent
         self.answers_come.set()
         self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.more_heard = threading.Condition()
         self.left: list[int] = []  # pairs answered in any way, oldest first
         self.keys: dict[str, int] = {}
+
+    def wait_for(self, number: int) -> None:
+        """Until so many requests were heard in all."""
+        with self.more_heard:
+            assert self.more_heard.wait_for(lambda: len(self.heard) >= number, timeout=60)
 
     def votes(self) -> list[dict[str, Any]]:
         """The votes sent, each key once."""
@@ -63,7 +69,7 @@ class RatingServer:
         open_ = [n for n in range(len(self.answers)) if n not in self.left][:2]
         shown = [] if paused else [self.shown(n) for n in open_]
         return {
-            "pair": shown[0] if shown else None,
+            "comparison": shown[0] if shown else None,
             "ahead": shown[1] if self.looks_ahead and len(shown) > 1 else None,
             "feedback": self.feedback.get(answered) if answered is not None else None,
             "pause": "A lead looks at your last ratings. Thank you so far." if paused else None,
@@ -103,7 +109,9 @@ class RatingServer:
 
         async def hear(path: str, request: Request) -> Any:
             body = await request.json()
-            self.heard.append((path.removeprefix("desk/"), body))
+            with self.more_heard:
+                self.heard.append((path.removeprefix("desk/"), body))
+                self.more_heard.notify_all()
             while not self.answers_come.is_set():
                 await asyncio.sleep(0.01)
             return self.answer(path.removeprefix("desk/"), body)

@@ -2,7 +2,10 @@
 
 from typing import Any
 
-GUARD_MS = 320  # a pair takes no vote in its first 300 ms
+# a comparison takes no vote in its first 300 ms, nor while the server has not taken the last
+READY = "document.querySelector('.tl-rate').rating.ready()"
+# a vote, a skip or a flag is on its way from the key on, until the server has answered
+NOTHING_ON_ITS_WAY = "!document.querySelector('.tl-rate').rating.outbox.busy"
 SAVED = ".tl-rate-saved:text-is('saved')"
 
 # Times from the key to the next pair, taken in the page: the driver's own delay is left out.
@@ -56,7 +59,7 @@ class Watched:
         self.page.wait_for_selector(".tl-rate-pair:not([hidden])")
         if self.page.locator("dialog[open]").count():
             self.page.keyboard.press("Escape")
-        self.page.wait_for_timeout(GUARD_MS)
+        self.page.wait_for_function(READY)
         return self.page
 
 
@@ -79,4 +82,4 @@ def press(page, key):
     before = question(page)
     page.keyboard.press(key)
     page.wait_for_function(MOVED_ON, arg=before)
-    page.wait_for_timeout(GUARD_MS)
+    page.wait_for_function(READY)

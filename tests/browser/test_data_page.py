@@ -108,5 +108,5 @@ def test_version_in_use_is_kept_and_its_user_named(walk):
 @pytest.mark.parametrize("width", [390, 1600])
 def test_opened_version_fits_on_the_screen(walk, width):
     walk.page.set_viewport_size({"width": width, "height": 900})
-    walk.page.wait_for_timeout(500)
+    walk.rest()
     assert walk.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -5,10 +5,18 @@ import statistics
 import pytest
 
 from tests.browser.fake_rating_server import RatingServer
-from tests.browser.pages import GUARD_MS, SAVED, STOPWATCH, press, question
+from tests.browser.pages import NOTHING_ON_ITS_WAY, READY, SAVED, STOPWATCH, press, question
 
 pytestmark = pytest.mark.browser
-NOTHING_ON_ITS_WAY = "!document.querySelector('.tl-rate').rating.outbox.busy"
+# the beats that the page sends, from now on
+COUNT_BEATS = """() => {
+  const send = window.fetch;
+  window.beats = [];
+  window.fetch = (where, how) => {
+    if (where.endsWith('/beat')) window.beats.push(JSON.parse(how.body).token);
+    return send(where, how);
+  };
+}"""
 VOTED = "n => document.querySelector('.tl-rate-count').innerText.startsWith(n + ' of')"
 
 
@@ -64,17 +72,17 @@ def test_votes_reach_the_server_in_order_and_never_three_ahead(desk):
     page, _ = desk(at)
     warm(page)
     at.answers_come.clear()
-    for key in "abt":  # the third is pressed while the first is still on its way
-        page.keyboard.press(key)
-        page.wait_for_timeout(GUARD_MS)
-    while len(at.heard) < 2:
-        page.wait_for_timeout(20)
+    page.keyboard.press("a")
+    page.wait_for_function(READY)
+    page.keyboard.press("b")
+    page.keyboard.press("t")  # while the first is still on its way
+    at.wait_for(2)
     assert [body["token"] for _, body in at.heard] == ["t0", "t1"]  # one after the other
     at.answers_come.set()
     voted(page, 3)
     page.wait_for_function(NOTHING_ON_ITS_WAY)
     assert [body["token"] for _, body in at.heard] == ["t0", "t1", "t2"]
-    page.wait_for_timeout(GUARD_MS)  # the pair was shown only now
+    page.wait_for_function(READY)  # the pair was shown only now
     press(page, "x")
     page.wait_for_function(NOTHING_ON_ITS_WAY)
     assert [vote["choice"] for vote in at.votes()] == ["tie", "left", "right", "both_bad"]
@@ -104,7 +112,7 @@ def test_undo_after_a_fast_vote_takes_back_that_vote(desk):
     warm(page)
     at.answers_come.clear()
     page.keyboard.press("a")
-    page.wait_for_timeout(GUARD_MS)
+    page.wait_for_function(READY)
     page.keyboard.press("u")
     at.answers_come.set()
     page.wait_for_selector("text=taken back")
@@ -141,7 +149,7 @@ def test_phone_toggle_says_clearly_for_one_vote(desk):
     page.get_by_role("button", name="Clearly").tap()
     page.get_by_role("button", name="Answer 2 is better").tap()
     voted(page, 1)
-    page.wait_for_timeout(GUARD_MS)
+    page.wait_for_function(READY)
     page.get_by_role("button", name="Answer 1 is better").tap()
     voted(page, 2)
     said = [(v["strength"], v["via"], v["layout"]) for v in at.votes()]
@@ -177,7 +185,7 @@ def test_input_method_text_in_the_reason_casts_no_vote(desk):
         " {key: 'a', isComposing: true, bubbles: true}))"
     )
     page.keyboard.insert_text("漢字 a t x")
-    page.wait_for_timeout(200)
+    page.wait_for_function(NOTHING_ON_ITS_WAY)
     assert at.heard == []
 
 
@@ -313,7 +321,7 @@ def test_practice_shows_what_was_expected_while_the_pair_is_still_there(desk):
         page.wait_for_function(
             "n => document.querySelector('.tl-rate-prompt').innerText.includes(`${n}?`)", arg=n + 1
         )
-        page.wait_for_timeout(GUARD_MS)
+        page.wait_for_function(READY)
     press(page, "b")
     assert [v["token"] for v in at.votes()] == ["t0", "t1", "t2"]
     assert page.locator(".tl-rate-note").is_hidden()
@@ -373,14 +381,13 @@ def test_lease_of_both_pairs_is_renewed_each_minute(serve, watched):
     page = seen.page
     page.goto(f"{address}/rate/desk")
     page.wait_for_selector(".tl-rate-pair:not([hidden])")
-    with page.expect_response("**/beat"):
-        page.clock.fast_forward(61_000)
-    page.wait_for_timeout(200)
+    page.evaluate(COUNT_BEATS)
+    page.clock.fast_forward(61_000)
+    at.wait_for(2)
     assert sorted(body["token"] for path, body in at.heard if path == "beat") == ["t0", "t1"]
     page.evaluate("document.querySelector('.tl-rate').style.display = 'none'")
     page.clock.fast_forward(61_000)
-    page.wait_for_timeout(200)
-    assert len([1 for path, _ in at.heard if path == "beat"]) == 2
+    assert sorted(page.evaluate("window.beats")) == ["t0", "t1"]
 
 
 @pytest.mark.parametrize("width", [375, 390])
@@ -445,6 +452,6 @@ def test_vote_on_a_rated_pair_is_explained_and_the_next_pair_shown(desk):
     press(page, "a")
     page.wait_for_selector("text=You have voted on this comparison already.")
     assert question(page) == "question 1?"
-    page.wait_for_timeout(GUARD_MS)
+    page.wait_for_function(READY)
     press(page, "b")
     assert at.votes()[-1]["token"] == "t1"

@@ -12,7 +12,7 @@ from engine.services.rating import flags, rounds
 from engine.store import tables
 from engine.store import votes as vote_store
 from engine.store.connect import reading
-from tests.browser.pages import GUARD_MS, SAVED, STOPWATCH, TOO_EARLY, press
+from tests.browser.pages import NOTHING_ON_ITS_WAY, READY, SAVED, STOPWATCH, TOO_EARLY, press
 from tests.ui import seed
 
 pytestmark = pytest.mark.browser
@@ -53,7 +53,7 @@ def test_typing_into_an_input_casts_no_vote(ws, tmp_path, address, watched):
             "document.body.dispatchEvent(new KeyboardEvent('keydown',"
             f" {{key: 'a', bubbles: true, {event}}}))"
         )
-    page.wait_for_timeout(200)
+    page.wait_for_function(NOTHING_ON_ITS_WAY)
     assert live(ws, one) == []
     assert page.locator("textarea").input_value() == "a t x 1 s"
 
@@ -68,7 +68,7 @@ def test_key_held_or_pressed_twice_casts_one_vote(ws, tmp_path, address, watched
     page.wait_for_selector(SAVED)
     page.wait_for_function("window.early")
     assert page.inner_text(".tl-rate-count") == "1 of 5 rated"
-    page.wait_for_timeout(GUARD_MS)
+    page.wait_for_function(READY)
     press(page, "t")  # whatever was sent before it has arrived before it
     page.wait_for_selector(SAVED)
     assert [vote.choice for vote in live(ws, one)] == ["left", "tie"]

@@ -96,5 +96,5 @@ def test_stopped_training_resumes_from_its_checkpoint(walk):
 @pytest.mark.parametrize("width", [390, 1600])
 def test_training_page_fits_with_everything_open(walk, width):
     walk.page.set_viewport_size({"width": width, "height": 900})
-    walk.page.wait_for_timeout(500)
+    walk.rest()
     assert walk.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -69,7 +69,7 @@ def train_on_the_votes(walk, _table):
     walk.sees("#rate-made", "pairs")
     walk.click("rate-train")
     walk.page.locator("#dpo-start").wait_for()
-    walk.page.wait_for_timeout(1200)
+    walk.rest()
     walk.train("dpo", "From votes", "0.002")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import letter_model
+from tests.browser import rest
 from tests.browser.walk import LONG, Walk
 from tests.serving import serving
 
@@ -62,7 +63,7 @@ def test_loop_is_walked_by_hand(walk, server):
     assert f"from {cast} votes" in walk.sees("#rate-made", "pairs")
     walk.click("rate-train")
     page.get_by_text("Direct preference optimisation (DPO)").first.click()
-    page.wait_for_timeout(1200)
+    walk.rest()
     walk.train("dpo", "From votes", "0.002")
 
     # the letters' model forgets much; its evaluation may be done by now, or still run
@@ -83,7 +84,7 @@ def test_loop_is_walked_by_hand(walk, server):
 def test_pages_fit_at_both_widths_in_both_themes(chromium, server, width, theme, tmp_path):
     """After the walk: no page is wider than the screen, nothing foreign is asked for."""
     folder = Path(os.environ.get("TUNELOOP_SCREENS", tmp_path))
-    page = chromium.new_page(viewport={"width": width, "height": 900})
+    page = rest.watched(chromium.new_page(viewport={"width": width, "height": 900}))
     foreign = []
     page.on("request", lambda r: None if server[0] in r.url else foreign.append(r.url))
     page.goto(f"{server[0]}/?__theme={theme}")
@@ -104,7 +105,7 @@ def test_pages_fit_at_both_widths_in_both_themes(chromium, server, width, theme,
     ] == [*tabs]
     for label in tabs:
         page.get_by_role("tab", name=label, exact=True).click()
-        page.wait_for_timeout(1500)
+        rest.wait(page)
         page.screenshot(path=folder / f"{label.lower()}-{width}-{theme}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, label
     page.close()

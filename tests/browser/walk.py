@@ -2,6 +2,9 @@
 
 import re
 
+from tests.browser import rest
+from tests.browser.pages import READY
+
 LONG = 240_000  # ms; a training takes seconds here, but machines differ
 MOVED_ON = """before => {
   const pair = document.querySelector('.tl-rate-pair');
@@ -18,7 +21,7 @@ class Walk:
     """A page with what went wrong on it, and the moves of a person."""
 
     def __init__(self, chromium, address):
-        self.page = chromium.new_page(viewport={"width": 1600, "height": 1000})
+        self.page = rest.watched(chromium.new_page(viewport={"width": 1600, "height": 1000}))
         self.page.set_default_timeout(LONG)
         self.errors, self.foreign = [], []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -31,8 +34,14 @@ class Walk:
             self.foreign.append(request.url)
 
     def tab(self, label):
-        self.page.get_by_role("tab", name=label, exact=True).click()
-        self.page.wait_for_timeout(800)
+        tab = self.page.get_by_role("tab", name=label, exact=True)
+        tab.click()
+        tab.and_(self.page.locator("[aria-selected=true]")).wait_for()
+        self.rest()
+
+    def rest(self):
+        """Wait until the page has all that it asked the server for."""
+        rest.wait(self.page)
 
     def click(self, elem_id):
         self.page.locator(f"#{elem_id}").click()
@@ -68,24 +77,24 @@ class Walk:
         # what the page finds opens the panel or leaves it closed: a click before would undo that
         found = self.page.get_by_text("No round yet").or_(self.page.locator("#rate-round"))
         found.locator("visible=true").first.wait_for()
-        self.page.wait_for_timeout(800)
+        self.rest()
         if not self.page.locator("#rate-start").is_visible():
             self.page.get_by_text("Start a round").first.click()
         self.page.get_by_label(purpose).check()
         if anyway:
             self.page.get_by_text("More options").locator("visible=true").first.click()
             self.page.locator("#rate-anyway input").check()
-        self.page.wait_for_timeout(1200)
+        self.rest()
         self.click("rate-start")
 
     def rate_all(self):
         """Prefer the shorter answer in every pair of the open round, by keyboard; the votes."""
         self.page.locator(".tl-rate-pair").first.wait_for(timeout=LONG)
-        self.page.wait_for_timeout(500)
+        self.rest()
         self.page.keyboard.press("Escape")  # the guidelines, which open once
         cast = 0
         while self.page.locator(".tl-rate-pair").is_visible():
-            self.page.wait_for_timeout(340)  # a press within 300 ms of showing is no decision
+            self.page.wait_for_function(READY)  # a press too soon after showing is no decision
             left, right = (
                 self.page.locator(f"[data-side={side}] .tl-rate-text").inner_text().split()
                 for side in ("left", "right")

@@ -50,7 +50,7 @@ class Person(NamedTuple):
 
     def rate(self, round_id):
         """Vote for the shorter answer until nothing is left; how many votes."""
-        shown, cast = self.ask(f"/api/rate/{round_id}/next").json()["pair"], 0
+        shown, cast = self.ask(f"/api/rate/{round_id}/next").json()["comparison"], 0
         while shown:
             left, right = (len(shown[side].split()) for side in ("left_text", "right_text"))
             choice = "tie" if left == right else "left" if left < right else "right"
@@ -59,7 +59,7 @@ class Person(NamedTuple):
                     "active_ms": 900, "via": "button"}  # fmt: skip
             answer = self.browser.post("/api/rate/vote", json=body)
             assert answer.status_code == 200, answer.text
-            shown, cast = answer.json()["pair"], cast + 1
+            shown, cast = answer.json()["comparison"], cast + 1
         return cast
 
 

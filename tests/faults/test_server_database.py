@@ -29,9 +29,9 @@ def test_votes_go_on_after_the_database_server_was_killed(home, tmp_path):
             ballot = {"token": shown["token"], "key": key, "choice": "left"}
             return rater.post("/api/rate/vote", json=ballot)
 
-        shown = rater.get(f"/api/rate/{one.id}/next").json()["pair"]
+        shown = rater.get(f"/api/rate/{one.id}/next").json()["comparison"]
         first = vote(shown, "key-00000001")
-        second = first.json()["pair"]
+        second = first.json()["comparison"]
         server.stop()
         refused = vote(second, "key-00000002")
         assert refused.status_code == 503

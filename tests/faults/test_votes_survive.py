@@ -37,7 +37,7 @@ class Rater:
     def pair(self):
         answer = self.client.get(f"/api/rate/{self.one.id}/next")
         assert answer.status_code == 200, answer.text
-        return answer.json()["pair"]
+        return answer.json()["comparison"]
 
     def vote(self, shown, key, choice="left"):
         ballot = {"token": shown["token"], "key": key, "choice": choice}
@@ -151,7 +151,7 @@ def test_vote_on_a_full_disk_is_refused_and_acknowledged_ones_stay(space, tmp_pa
             if asked.status_code != 200:
                 refused = asked
                 break
-            shown, key = asked.json()["pair"], f"key-{number:08}"
+            shown, key = asked.json()["comparison"], f"key-{number:08}"
             refused = rater.vote(shown, key)
             if refused.status_code != 200:
                 break

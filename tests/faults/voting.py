@@ -77,7 +77,7 @@ class Crowd:
             if key:
                 self.acknowledged.append(key)
                 self.again += turn > 0
-            return json.loads(said)["pair"]
+            return json.loads(said)["comparison"]
         raise AssertionError(f"no answer in {ANSWER_S} s")
 
 

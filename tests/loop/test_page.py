@@ -90,6 +90,12 @@ def test_generations_chart_shows_every_generation_with_its_win_rate_and_votes(
     assert ">85 %<" in drawn
     assert "W 30" in drawn
     assert "Generation 2 beats the baseline on 40" in seen["headline"]
+    assert seen["rounds"]
+
+
+def test_generation_without_a_round_or_an_evaluation_offers_neither(ws, project, sft):
+    seen = look(ws, project)
+    assert not any(seen[part] for part in ("rounds", "evaluation", "pairs"))
 
 
 def test_names_are_text_and_never_markup(ws, project, gone_round):

@@ -1,11 +1,13 @@
 """In which order the models of a project are offered, by which names, and on which weights."""
 
+import shutil
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 from engine.core.actor import LOCAL
-from engine.core.errors import UserError
+from engine.core.errors import NotFound, UserError
 from engine.core.outcome import NewModel, Outcome
 from engine.models import weights_file
 from engine.services import outcomes, projects
@@ -69,6 +71,14 @@ def test_base_replaced_under_its_adapter_is_noticed(ws, tmp_path):
     assert registry.files(ws, base).base == folder  # the new base itself is a sound model
     base_folder(tmp_path, "mine")
     assert registry.files(ws, adapter).base == folder
+
+
+def test_missing_base_is_to_be_put_back_and_not_trained_again(ws, tmp_path):
+    base = helpers.model(ws, tmp_path)
+    shutil.rmtree(base.path, ignore_errors=True)
+    with pytest.raises(NotFound, match=f"base model {base.name}") as refused:
+        registry.files(ws, base)
+    assert "add the base model again" in refused.value.fix
 
 
 def test_sampled_fingerprint_sees_other_weights_names_and_sizes(tmp_path):

@@ -19,17 +19,16 @@ from engine.services import outcomes, projects
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
-from engine.services.people import accounts, password, sign_in
+from engine.services.people import accounts, sign_in
 from engine.workspace import Settings, open_workspace
-from tests import helpers
+from tests import helpers, signed_in
 from tests.recipe_files import runs
+from tests.signed_in import HERE, WORDS, browser
 from tests.ui import results
 from ui import server
 from ui.pages.evaluation.downloads import DOWNLOADS
 from ui.web.session import COOKIE
 
-HERE = "http://tuneloop.example"
-WORDS = "four words in a row"
 SECRET = "secret answer"
 TRICKS = [
     "../../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "%2e%2e/tuneloop.db",
@@ -42,23 +41,19 @@ TRICKS = [
 def world(tmp_path_factory):
     """A server that asks who somebody is, two projects, an evaluation in the first."""
     home = tmp_path_factory.mktemp("downloads")
-    url = f"sqlite:///{home / 'test.db'}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", "")  # create_app sets it; put back at the end
-        patch.setattr(password, "COST", 16)
-        ws = open_workspace(Settings(home=home, database_url=url, sign_in=True))
+    with signed_in.workspace(home) as ws:
         one, other = (projects.create(ws, LOCAL, name) for name in ("One", "Other"))
         base, data = helpers.model(ws, home), helpers.dataset(ws, one.id, home)
         tuned = results.adapter(ws, one.id, base, data)
         answers = {3: (SECRET, 0.1, "right 3", 1.0), 5: ("=1+1", 1.0, "no", 0.2)}
         which = results.evaluated(ws, one.id, data, base, tuned, answers)
-        held = {"Olga": sign_in.accept(ws, accounts.first_link(ws), "Olga", WORDS)}
-        roles = {"Ada": ("trainer", one), "Bob": ("trainer", other), "Rita": ("rater", one)}
-        for name, (role, where) in roles.items():
-            _, token = accounts.add(ws, LOCAL, name, role, [where.id])
-            held[name] = sign_in.accept(ws, token, name, WORDS)
+        others = {
+            "Ada": ("trainer", [one.id]),
+            "Bob": ("trainer", [other.id]),
+            "Rita": ("rater", [one.id]),
+        }
+        held = signed_in.sessions(ws, others)
         yield ws, server.create_app(ws), held, which
-        ws.close()
 
 
 @pytest.fixture
@@ -67,9 +62,7 @@ def get(world):
     _, app, held, _ = world
 
     def asked(name, path, **headers):
-        cookies = {COOKIE: held[name]} if name else {}
-        client = TestClient(app, base_url=HERE, cookies=cookies, follow_redirects=False)
-        return client.get(path, headers=headers)
+        return browser(app, held[name] if name else None).get(path, headers=headers)
 
     return asked
 

@@ -10,32 +10,24 @@ from starlette.routing import Mount, Route
 
 from engine.core.actor import LOCAL
 from engine.services import projects
-from engine.services.people import accounts, password, sign_in
+from engine.services.people import accounts, sign_in
 from engine.services.rating import invites
 from engine.store import sessions, votes
 from engine.store.connect import reading, writing
-from engine.workspace import Settings, open_workspace
+from tests import signed_in
+from tests.signed_in import HERE, WORDS, browser
 from tests.ui import seed
 from ui import server
 from ui.web.security import CLOSED
 from ui.web.session import BROWSER, COOKIE
 from ui.web.sign_in_gate import is_open
 
-HERE = "http://tuneloop.example"
-WORDS = "four words in a row"
-
 
 @pytest.fixture(scope="module")
 def ws(tmp_path_factory):
     """One workspace for all tests of this file: the page takes a while to build."""
-    home = tmp_path_factory.mktemp("account")
-    url = f"sqlite:///{home / 'test.db'}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", "")  # create_app sets it; put back at the end
-        patch.setattr(password, "COST", 16)
-        workspace = open_workspace(Settings(home=home, database_url=url, sign_in=True))
+    with signed_in.workspace(tmp_path_factory.mktemp("account")) as workspace:
         yield workspace
-        workspace.close()
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +39,9 @@ def app(ws):
 def people(ws):
     """Somebody of each role, by what their browser holds; the trainer and the rater are in one."""
     one = projects.create(ws, LOCAL, "One <b>project</b>")
-    found = {"owner": sign_in.accept(ws, accounts.first_link(ws), "Olga", WORDS)}
-    for role, name in (("trainer", "Ada"), ("rater", "Ben")):
-        _, token = accounts.add(ws, LOCAL, name, role, [one.id])
-        found[role] = sign_in.accept(ws, token, name, WORDS)
-    return found
+    others = {"Ada": ("trainer", [one.id]), "Ben": ("rater", [one.id])}
+    held = signed_in.sessions(ws, others)
+    return {"owner": held["Olga"], "trainer": held["Ada"], "rater": held["Ben"]}
 
 
 @pytest.fixture
@@ -59,8 +49,7 @@ def browse(app, people):
     """A browser of somebody, or of a stranger."""
 
     def opened(role=None):
-        held = {COOKIE: people[role]} if role else {}
-        return TestClient(app, base_url=HERE, cookies=held, follow_redirects=False)
+        return browser(app, people[role] if role else None)
 
     return opened
 
@@ -237,7 +226,7 @@ def test_password_is_changed_and_other_browsers_are_signed_out(app, ws, browse):
     accounts.add(ws, LOCAL, "Finn", "trainer")
     made = accounts.find_by_name(ws, LOCAL, "Finn")
     token = sign_in.accept(ws, accounts.new_link(ws, LOCAL, made.id), "Finn", WORDS)
-    finn = TestClient(app, base_url=HERE, cookies={COOKIE: token}, follow_redirects=False)
+    finn = browser(app, token)
     new = {"old": WORDS, "password": "other words in a row", "again": "other words in a row"}
     assert "not right" in finn.post("/account/password", data={**new, "old": "x"}).text
     assert "is changed" in finn.post("/account/password", data=new).text
@@ -248,7 +237,7 @@ def test_password_is_changed_and_other_browsers_are_signed_out(app, ws, browse):
 
 def test_signing_out_leads_to_the_sign_in_and_ends_the_session(app, ws):
     token = sign_in.sign_in(ws, "Ada", WORDS)
-    ada = TestClient(app, base_url=HERE, cookies={COOKIE: token}, follow_redirects=False)
+    ada = browser(app, token)
     assert ada.post("/account/sign-out").headers["location"] == "/account/sign-in"
     assert sign_in.actor(ws, token) is None
 
@@ -272,7 +261,7 @@ def test_invitation_opens_its_rounds_without_an_account(browse, ws, tmp_path):
     assert invited.get(f"/rate/join/{token}").status_code == 303
     assert one.name in invited.get("/rate/open").text
     assert "Your account" not in invited.get("/rate/open").text
-    assert invited.get(f"/api/rate/{one.id}/next").json()["pair"]
+    assert invited.get(f"/api/rate/{one.id}/next").json()["comparison"]
     assert invited.get("/config").status_code == 401
 
 
@@ -294,7 +283,7 @@ def test_votes_carry_the_name_of_the_account(browse, ws, tmp_path):
     token = sign_in.accept(ws, accounts.new_link(ws, LOCAL, made.id), "Hana", WORDS)
     hana = browse()
     hana.cookies.set(COOKIE, token)
-    shown = hana.get(f"/api/rate/{one.id}/next").json()["pair"]
+    shown = hana.get(f"/api/rate/{one.id}/next").json()["comparison"]
     body = {"token": shown["token"], "key": "key-00000001", "choice": "left", "active_ms": 9,
             "via": "key"}  # fmt: skip
     assert hana.post("/api/rate/vote", json=body).status_code == 200
@@ -329,11 +318,11 @@ def test_cookies_are_secure_behind_any_proxy_that_speaks_https(ws, browse, heade
 
 def test_sign_in_of_a_known_browser_passes_where_strangers_wait(app, ws, people):
     _, token = accounts.add(ws, LOCAL, "Kim", "trainer")
-    mine = TestClient(app, base_url=HERE, follow_redirects=False)
+    mine = browser(app)
     form = {"name": "Kim", "password": WORDS, "again": WORDS}
     assert mine.post(f"/account/welcome/{token}", data=form).status_code == 303
     mine.post("/account/sign-out")
-    stranger = TestClient(app, base_url=HERE, follow_redirects=False)
+    stranger = browser(app)
     wrong = {"name": "Kim", "password": "wrong words here", "then": "/"}
     while stranger.post("/account/sign-in", data=wrong).status_code != 403:
         pass
@@ -346,20 +335,18 @@ def test_sign_in_of_a_known_browser_passes_where_strangers_wait(app, ws, people)
 def test_new_sign_in_ends_the_session_before_it_in_that_browser(app, ws, people):
     _, token = accounts.add(ws, LOCAL, "Lea", "trainer")
     held = sign_in.accept(ws, token, "Lea", WORDS)
-    browser = TestClient(app, base_url=HERE, cookies={COOKIE: held}, follow_redirects=False)
+    lea = browser(app, held)
     with writing(ws.db) as conn:
         sessions.forgive_older(conn, time.time() + 1)  # what other tests of this file counted
     form = {"name": "Lea", "password": WORDS, "then": "/"}
-    assert browser.post("/account/sign-in", data=form).status_code == 303
+    assert lea.post("/account/sign-in", data=form).status_code == 303
     assert sign_in.actor(ws, held) is None
 
 
 def test_invitation_for_one_browser_lets_in_one_browser(ws, app):
     project = projects.create(ws, LOCAL, "Limited")
     token = invites.make(ws, LOCAL, project.id, "Gast", most_browsers=1)
-    first, second, third = (
-        TestClient(app, base_url=HERE, follow_redirects=False) for _ in range(3)
-    )
+    first, second, third = (browser(app) for _ in range(3))
     assert second.get(f"/rate/join/{token}").status_code == 303  # a look at the link counts nothing
     for _ in range(2):
         assert first.get(f"/rate/join/{token}").status_code == 303

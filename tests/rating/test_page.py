@@ -90,6 +90,14 @@ def test_round_in_preparation_shows_no_comparison(ws, tmp_path):
     assert "No worker is running" in shown["outcome"]
 
 
+@pytest.mark.parametrize(
+    ("purpose", "label"),
+    [("blind_eval", "Close the round and see the verdict"), ("calibration", "Close the round")],
+)
+def test_close_button_promises_a_verdict_of_a_blind_round_alone(ws, tmp_path, purpose, label):
+    assert look(ws, seed.open_round(ws, tmp_path, purpose=purpose))["ask"] == label
+
+
 def test_open_blind_round_reveals_neither_tally_nor_models(ws, tmp_path):
     one = seed.open_round(ws, tmp_path, purpose="blind_eval", pairs=24)
     seed.prefer_new(ws, one)

@@ -43,7 +43,7 @@ def view(one):
     "wrong", [{"choice": "new"}, {"key": "k" * 65}, {"model": "secret-new"}, {"via": "script"}]
 )
 def test_invalid_vote_is_recorded_with_its_round(client, ws, one, wrong):
-    shown = client.get(f"/api/rate/{one.id}/next").json()["pair"]
+    shown = client.get(f"/api/rate/{one.id}/next").json()["comparison"]
     body = {"token": shown["token"], "key": "key-00000001", "choice": "left"}
     assert client.post("/api/rate/vote", json=body | wrong).status_code == 422
     assert found(ws, one) == [("not_a_vote", one.id, 1)]
@@ -60,7 +60,7 @@ def test_invalid_request_is_recorded_without_a_round(client, ws, one, body):
 
 
 def test_forged_and_foreign_tokens_and_closed_rounds_are_recorded(client, ws, one):
-    shown = client.get(f"/api/rate/{one.id}/next").json()["pair"]
+    shown = client.get(f"/api/rate/{one.id}/next").json()["comparison"]
     other = TestClient(client.app)
     other.get(f"/api/rate/{one.id}/next")
     body = {"token": shown["token"], "key": "key-00000001", "choice": "left"}

@@ -42,7 +42,7 @@ def one(ws, tmp_path):
 def pair(client, one):
     answer = client.get(f"/api/rate/{one.id}/next")
     assert answer.status_code == 200, answer.text
-    return answer.json()["pair"]
+    return answer.json()["comparison"]
 
 
 def vote(client, shown, key="key-00000001", choice="left", **more):
@@ -158,7 +158,7 @@ def test_vote_that_is_invalid_is_refused_in_two_sentences(client, ws, one, wrong
 
 def test_closed_round_takes_no_vote_no_skip_and_no_undo(client, ws, one):
     first = pair(client, one)
-    second = vote(client, first).json()["pair"]
+    second = vote(client, first).json()["comparison"]
     rounds.close(ws, LOCAL, one.id)
     assert vote(client, second, key="key-00000002").status_code == 409
     assert client.post("/api/rate/skip", json={"token": second["token"]}).status_code == 409
@@ -170,7 +170,7 @@ def test_closed_round_takes_no_vote_no_skip_and_no_undo(client, ws, one):
 def test_undo_shows_the_same_pair_on_the_same_sides_and_the_vote_is_gone(client, ws, one):
     shown = pair(client, one)
     vote(client, shown)
-    again = client.post(f"/api/rate/{one.id}/undo").json()["pair"]
+    again = client.post(f"/api/rate/{one.id}/undo").json()["comparison"]
     parts = ("token", "prompt_html", "left_html", "right_html", "done")
     assert [again[part] for part in parts] == [shown[part] for part in parts]
     assert standing(ws, one) == []
@@ -178,9 +178,9 @@ def test_undo_shows_the_same_pair_on_the_same_sides_and_the_vote_is_gone(client,
 
 def test_skip_moves_on_and_can_be_taken_back(client, one):
     shown = pair(client, one)
-    following = client.post("/api/rate/skip", json={"token": shown["token"]}).json()["pair"]
+    following = client.post("/api/rate/skip", json={"token": shown["token"]}).json()["comparison"]
     assert following["token"] != shown["token"]
-    assert client.post(f"/api/rate/{one.id}/undo").json()["pair"]["token"] == shown["token"]
+    assert client.post(f"/api/rate/{one.id}/undo").json()["comparison"]["token"] == shown["token"]
 
 
 def test_progress_counts_this_raters_votes_and_all_votes(app, ws, tmp_path):
@@ -188,7 +188,7 @@ def test_progress_counts_this_raters_votes_and_all_votes(app, ws, tmp_path):
     for votes_cast, client in ((6, TestClient(app)), (1, TestClient(app))):
         shown = pair(client, one)
         for n in range(votes_cast):
-            shown = vote(client, shown, key=f"key-{votes_cast}-{n:07d}").json()["pair"]
+            shown = vote(client, shown, key=f"key-{votes_cast}-{n:07d}").json()["comparison"]
     found = client.get(f"/api/rate/{one.id}/progress").json()
     assert (found["done"], found["total"]) == (1, 6)
     assert (found["all_done"], found["all_total"]) == (7, 12)
@@ -198,7 +198,7 @@ def test_next_comparison_after_the_last_is_none(client, ws, tmp_path):
     one = seed.open_round(ws, tmp_path, pairs=2)
     shown = pair(client, one)
     for n in range(2):
-        shown = vote(client, shown, key=f"key-{n:08d}").json()["pair"]
+        shown = vote(client, shown, key=f"key-{n:08d}").json()["comparison"]
     assert shown is None
     assert pair(client, one) is None
 
@@ -261,7 +261,7 @@ def test_hostile_answers_come_out_as_text_in_all_three_places(client, ws, tmp_pa
             parser.feed(shown[part])
             assert parser.faults == []
             seen.append(shown[part])
-        shown = vote(client, shown, key=f"key-{n:08d}").json()["pair"]
+        shown = vote(client, shown, key=f"key-{n:08d}").json()["comparison"]
     assert len(seen) == 3 * len(answers)
     text = "".join(seen)
     for shown_as in ("&lt;script&gt;", "${globalThis.hit=1}", "{{constructor", "${x", "&lt;svg"):
@@ -297,10 +297,10 @@ def test_rating_responses_are_not_cached(client, one):
 
 def test_response_holds_the_next_comparison_and_no_third(app, client, one):
     first = client.get(f"/api/rate/{one.id}/next").json()
-    after = vote(client, first["pair"]).json()
-    assert after["pair"]["token"] == first["ahead"]["token"]
-    assert first["ahead"]["done"] == after["pair"]["done"] == 1
-    assert after["ahead"]["token"] not in (first["pair"]["token"], first["ahead"]["token"])
+    after = vote(client, first["comparison"]).json()
+    assert after["comparison"]["token"] == first["ahead"]["token"]
+    assert first["ahead"]["done"] == after["comparison"]["done"] == 1
+    assert after["ahead"]["token"] not in (first["comparison"]["token"], first["ahead"]["token"])
 
 
 def test_heartbeat_of_a_foreign_token_is_not_found(client, one):
@@ -315,7 +315,7 @@ def test_flag_leads_on_and_one_of_an_unknown_kind_is_refused(client, one):
     wrong = client.post("/api/rate/flag", json={**body, "kind": "ugly"})
     assert wrong.status_code == 422
     following = client.post("/api/rate/flag", json=body).json()
-    assert following["pair"]["token"] != shown["token"]
+    assert following["comparison"]["token"] != shown["token"]
 
 
 def test_vote_stores_its_reasons_and_comment(client, ws, one):
@@ -393,10 +393,10 @@ def test_response_holds_no_byte_that_marks_gold_repeat_or_arm(app, ws, tmp_path)
     now = client.get(f"/api/rate/{one.id}/next")
     for n in range(16):
         heard.append(now)
-        shown = now.json()["pair"]
+        shown = now.json()["comparison"]
         shapes.add((tuple(shown), shown["total"]))
         now = vote(client, shown, key=f"key-{n:08d}")
-    assert now.json()["pair"] is None
+    assert now.json()["comparison"] is None
     assert len(shapes) == 1
     said = "\n".join(f"{answer.headers}\n{answer.text}" for answer in heard)
     secrets = [one.arm_new, one.arm_base, "secret-", "model-", "gold", "repeat", "calibration"]

@@ -9,30 +9,22 @@ from fastapi.testclient import TestClient
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.services import projects
-from engine.services.people import accounts, password, sign_in
 from engine.services.rating import invites
-from engine.workspace import Settings, open_workspace
+from tests import signed_in
+from tests.signed_in import browser
 from ui import server
 from ui.web.prefix import Prefix, cleaned
-from ui.web.session import COOKIE
 
 UNDER = "/tools/tuneloop"
 HERE = "https://example.org"
-WORDS = "four words in a row"
 PROXY = "10.1.2.3"
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    home = tmp_path_factory.mktemp("prefix")
-    url = f"sqlite:///{home / 'test.db'}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", "")  # create_app sets it; put back at the end
-        patch.setattr(password, "COST", 16)
-        ws = open_workspace(Settings(home=home, database_url=url, sign_in=True))
-        held = sign_in.accept(ws, accounts.first_link(ws), "Olga", WORDS)
+    with signed_in.workspace(tmp_path_factory.mktemp("prefix")) as ws:
+        held = signed_in.sessions(ws)[signed_in.OWNER]
         yield ws, server.create_app(ws), held
-        ws.close()
 
 
 @pytest.fixture(params=["stripped", "left"])
@@ -43,10 +35,7 @@ def browse(world, request):
     def opened(known=True, peer=PROXY, **how):
         wall = Prefix(app, **(how or {"root_path": UNDER}))
         at = f"{HERE}{UNDER if request.param == 'left' else ''}"
-        cookies = {COOKIE: held} if known else {}
-        return TestClient(
-            wall, base_url=at, cookies=cookies, follow_redirects=False, client=(peer, 1)
-        )
+        return browser(wall, held if known else None, base_url=at, client=(peer, 1))
 
     return opened
 
@@ -97,7 +86,7 @@ def test_redirects_and_cookies_stay_under_the_prefix(browse):
     stranger = browse(known=False)
     page = stranger.get("/", headers={"accept": "text/html"})
     assert page.headers["location"] == f"{UNDER}/account/sign-in?then=%2F"
-    form = {"name": "Olga", "password": WORDS, "then": "/account"}
+    form = {"name": "Olga", "password": signed_in.WORDS, "then": "/account"}
     got = stranger.post("/account/sign-in", data=form, headers={"origin": HERE})
     assert (got.status_code, got.headers["location"]) == (303, f"{UNDER}/account")
     cookies = got.headers.get_list("set-cookie")

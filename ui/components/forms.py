@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 from engine.core import recipe as recipes
 from engine.core.errors import UserError
 from engine.core.json_object import JsonObject
-from engine.core.recipe import Recipe
+from engine.core.recipe import Recipe, TrainRecipe
 from engine.core.yaml_values import read_yaml
 from engine.services import plug_ins
 
@@ -90,7 +90,7 @@ def read(recipe: type[R], values: Mapping[str, Any]) -> R:
         kept = _kept(name, recipe.model_fields[name], value)
         if kept is not None:
             given[name] = kept
-    return recipes.read(recipe, given)
+    return recipes.read_exact(recipe, given)
 
 
 def filled(recipe: Recipe) -> dict[str, FormValue]:
@@ -104,6 +104,9 @@ def filled(recipe: Recipe) -> dict[str, FormValue]:
 def as_yaml(recipe: Recipe, **shown: str) -> str:
     """The recipe as YAML for `tuneloop training start`; `shown` holds names for ids."""
     values = {"kind": recipe.KIND, **recipe.model_dump(mode="json", exclude_none=True), **shown}
+    if isinstance(recipe, TrainRecipe):  # a default that the form does not have is taken away
+        default = _default(type(recipe).model_fields["lora"])
+        values["lora"] = {**dict.fromkeys(default), **recipe.lora}
     return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
 

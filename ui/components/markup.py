@@ -86,10 +86,12 @@ def stats(found: Sequence[str]) -> str:
     return f'<div class="tl-stats">{"".join(found)}</div>'
 
 
-def notice(text: str, tone: Tone = "neutral") -> str:
-    """A sentence that wants to be noticed."""
+def notice(text: str, tone: Tone = "neutral", command: str = "") -> str:
+    """A sentence that wants to be noticed, and the command that it ends with."""
     role = "alert" if tone == "bad" else "status"
-    return f'<div class="tl-notice tl-{tone}" role="{role}"><i></i><p>{escape(text)}</p></div>'
+    shown = f" <code>{escape(command)}</code>" if command else ""
+    words = f"<p>{escape(text)}{shown}</p>"
+    return f'<div class="tl-notice tl-{tone}" role="{role}"><i></i>{words}</div>'
 
 
 def percent(share: float) -> str:

@@ -138,7 +138,7 @@
 
     /** Take the server's answer: what stands in front of the rater, and what comes after it. */
     take(answer) {
-      let { pair, ahead = null } = answer;
+      let { comparison: pair, ahead = null } = answer;
       const at = this.pair && !this.busy ? this.pair.token : "";
       if (at && ahead && ahead.token === at) [pair, ahead] = [ahead, pair];
       this.ahead = ahead;
@@ -292,7 +292,7 @@
       await this.look();
       const { done, all_done: all, all_total: wanted, purpose } = this.known;
       const left = Math.max(0, wanted - all);
-      const one = this.known.mode === "single" ? "answer" : "pair";
+      const one = this.known.mode === "single" ? "answer" : "comparison";
       const yours = `You rated ${done} ${done === 1 ? one : `${one}s`}.`;
       const others = left ? ` ${left} of all ${wanted} votes are still to come from others.` : "";
       const more = [...this.standing(), NEXT[purpose]].filter(Boolean);

@@ -136,14 +136,14 @@ function ticks(said) {
 export function flag(rating) {
   const where = rating.single()
     ? { prompt: "The question", left: "The answer" }
-    : { prompt: "The question", left: "Answer 1", right: "Answer 2", pair: "The whole pair" };
+    : { prompt: "The question", left: "Answer 1", right: "Answer 2", comparison: "The whole comparison" };
   const note = make("textarea", "tl-rate-words");
   Object.assign(note, { rows: 2, maxLength: 1000, placeholder: "A note (optional)" });
   note.setAttribute("aria-label", "A note");
   const parts = [
     make("p", "", "You won’t rate this one. A person looks at what you found."),
     chips("kind", "What is wrong?", FLAGS),
-    chips("target", "Where?", where, rating.single() ? "left" : "pair"),
+    chips("target", "Where?", where, rating.single() ? "left" : "comparison"),
     note,
   ];
   const { box, form } = dialog(rating, "Flag a problem", parts, "Flag and go on", () => {

@@ -80,9 +80,9 @@ def statistics(
         lengths.append(prompt + max(answers))
         if isinstance(example, Preference):
             pairs.extend(answers)
-        said = _roles(example)
-        turns[len(said)] += 1
-        roles.update(said)
+        in_order = _roles(example)
+        turns[len(in_order)] += 1
+        roles.update(in_order)
         if place % every == 0:
             languages[language(example)] += 1
     return Statistics(

@@ -166,10 +166,10 @@ def _collect(at: _At, after: float) -> NextStep:
     return _step(at, "pairs", f"Making {number} pairs of the votes", round_id=ready[-1].id)
 
 
-def _another(at: _At, tried: int, brought: str) -> NextStep:
+def _another(at: _At, tried: int, result: str) -> NextStep:
     """One more rating round, up to the limit."""
     if tried >= MOST_TRIES:
-        return _step(at, "end", f"{tried} rating rounds brought {brought}.")
+        return _step(at, "end", f"{tried} rating rounds brought {result}.")
     return _step(at, "rate", f"Starting rating round {tried + 1}", attempt=tried)
 
 

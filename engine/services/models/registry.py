@@ -54,6 +54,11 @@ def files(ws: Workspace, model: Model) -> ModelFiles:
             base = access.model(conn, LOCAL, model.base_id)
     weights = ws.files / base.path  # an absolute path stays as it is
     adapter = None if model.has_all_weights else ws.files / model.path
+    if not weights.is_dir() and base.kind == "base":
+        raise NotFound(
+            f"The files of the base model {base.name} are no longer where they were.",
+            "Put the folder back, or add the base model again.",
+        )
     for folder in (weights, adapter):
         if folder is not None and not folder.is_dir():
             raise NotFound(

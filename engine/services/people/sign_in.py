@@ -57,7 +57,7 @@ def accept(ws: Workspace, token: str, name: str, chosen: str) -> str:
             values |= {"name": clean, "name_key": accounts.key(clean)}
         store_accounts.change(conn, one.id, **values)
         sessions.end_all(conn, one.id)
-        browsers.forget(conn, one.id)
+        browsers.drop_person(conn, one.id)
         return _start_session(conn, one)
 
 
@@ -101,7 +101,7 @@ def remember(ws: Workspace, token: str, browser: str = "") -> str:
         if browser:
             browsers.rename(conn, ids.sha256(browser), ids.sha256(made))
         browsers.remember(conn, ids.sha256(made), here.person_id, now)
-        browsers.forget_older(conn, now - KNOWN_S)
+        browsers.drop_older(conn, now - KNOWN_S)
     return made
 
 
@@ -155,7 +155,7 @@ def change_password(ws: Workspace, token: str, old: str, new: str) -> str:
         throttle.give_back(conn, tries)
         store_accounts.change(conn, one.id, password=kept)
         sessions.end_all(conn, one.id)
-        browsers.forget(conn, one.id)
+        browsers.drop_person(conn, one.id)
         return _start_session(conn, one)
 
 

@@ -26,7 +26,7 @@ def build(ws: Workspace, page: Page) -> None:
     gr.HTML(markup.head("Data", ABOUT))
     next_step = lower.build_next()
     form = upper.build()
-    shelf, opened, more = lower.build(next_step)
+    listing, opened, more = lower.build(next_step)
 
     @shows_errors
     def on_sample(project: str) -> tuple[Any, ...]:
@@ -39,7 +39,7 @@ def build(ws: Workspace, page: Page) -> None:
 
     upper.wire(ws, page, form, [*opened], opens)
     form.sample.click(on_sample, page.project, [*opened], **markup.QUIET)
-    lower.wire(lower.Wiring(ws, page, shelf, opened, more))
+    lower.wire(lower.Wiring(ws, page, listing, opened, more))
 
 
 def add_samples(ws: Workspace, project: str | None) -> Dataset:

@@ -224,7 +224,7 @@ class Wiring(NamedTuple):
 
     ws: Workspace
     page: Page
-    shelf: VersionList
+    listing: VersionList
     opened: OpenedVersion
     more: VersionDetails
 
@@ -239,7 +239,7 @@ def wire(wiring: Wiring) -> None:
 
 
 def _wire_list(wiring: Wiring) -> None:
-    ws, page, shelf = wiring.ws, wiring.page, wiring.shelf
+    ws, page, listing = wiring.ws, wiring.page, wiring.listing
 
     @shows_errors
     def on_pick(event: gr.EventData) -> tuple[Any, ...]:
@@ -254,17 +254,17 @@ def _wire_list(wiring: Wiring) -> None:
         return go_on(ws, project, chosen)
 
     given = [page.project, wiring.opened.id]
-    shelf.onward.click(on_next, given, [page.target, page.tabs], **markup.QUIET)
-    shelf.cards.click(on_pick, None, [*wiring.opened], **markup.QUIET)
+    listing.onward.click(on_next, given, [page.target, page.tabs], **markup.QUIET)
+    listing.cards.click(on_pick, None, [*wiring.opened], **markup.QUIET)
     closed = [wiring.opened.detail, wiring.opened.id]
     page.project.change(lambda: (gr.Column(visible=False), ""), None, closed, **markup.QUIET)
-    held = [*shelf]
+    held = [*listing]
     markup.on_show(page, on_list, [page.project, wiring.opened.id], held)
 
 
 def _wire_numbers(wiring: Wiring) -> None:
     """What follows the open version: one event each, so that the last one wins."""
-    ws, opened, more, shelf = wiring.ws, wiring.opened, wiring.more, wiring.shelf
+    ws, opened, more, listing = wiring.ws, wiring.opened, wiring.more, wiring.listing
 
     @shows_errors
     def on_open(project: str | None, dataset_id: str) -> tuple[Any, ...]:
@@ -279,7 +279,7 @@ def _wire_numbers(wiring: Wiring) -> None:
         return version.related(ws, dataset_id)
 
     last: dict[str, Any] = {**markup.QUIET, "trigger_mode": "always_last"}
-    held = [*shelf]
+    held = [*listing]
     opened.id.change(on_open, [wiring.page.project, opened.id], held, **last)
     opened.id.change(lambda: ("data", time.time()), None, wiring.page.changed, **last)
     counted = [more.measured, more.numbers, more.lengths, more.sorts]

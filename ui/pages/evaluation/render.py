@@ -211,7 +211,8 @@ def cautions(means: Sequence[tuple[str, Mean]]) -> str:
     if not marked:
         return ""
     name, worst = min(marked, key=lambda one: (one[1].deciding or 0) / one[1].n)
-    more = f" So it is with {len(marked) - 1} more." if len(marked) > 1 else ""
+    others = len(marked) - 1
+    more = f" The same holds for {others} other{'s' if others > 1 else ''}." if others else ""
     return f'<p class="tl-hint"><b>{escape(name)}.</b> {escape(caveat(worst) + more)}</p>'
 
 

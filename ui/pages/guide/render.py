@@ -1,7 +1,7 @@
 """Markdown of the guide to HTML: raw HTML stays text, links lead to pages of the guide."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import pairwise
 from typing import NamedTuple
@@ -50,9 +50,26 @@ def render(source: str) -> Rendered:
     for token in tokens:
         for child in token.children or ():
             _point(child)
+    _name_cells(tokens)
     body = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})
     wide = body.replace("<table>", '<div class="tl-guide-wide"><table>')
     return Rendered(title, wide.replace("</table>", "</table></div>"), headings)
+
+
+def _name_cells(tokens: Sequence[Token]) -> None:
+    """Each cell names its column: on a phone the cells of a row stand below one another."""
+    heads: list[str] = []
+    column = 0
+    for token, after in pairwise(tokens):
+        if token.type == "thead_open":
+            heads = []
+        elif token.type == "tr_open":
+            column = 0
+        elif token.type == "th_open":
+            heads.append(after.content)
+        elif token.type == "td_open":
+            token.attrSet("data-head", heads[column] if column < len(heads) else "")
+            column += 1
 
 
 def navigation(titles: dict[str, str], here: str) -> str:

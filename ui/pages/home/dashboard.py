@@ -71,14 +71,14 @@ def scores(found: NewestScores | None, model_names: Mapping[str, str]) -> str:
 
 def votes(by_rater: Mapping[str, int]) -> str:
     """Votes of the last seven days and who cast them."""
-    title = "Votes cast in the last seven days, all rounds"
+    title = "Votes in the last seven days"
     if not by_rater:
         return _card("votes", title, "rating", f"<p>{NO_VOTES}</p>")
     shown = list(by_rater.items())[:MOST_RATERS]
     rest = sum(by_rater.values()) - sum(number for _, number in shown)
     rows = "".join(_rater(name, number) for name, number in shown)
     rows += _rater("others", rest) if rest else ""
-    body = f"<b>{sum(by_rater.values()):,}</b><ul>{rows}</ul>"
+    body = f"<b>{sum(by_rater.values()):,}</b><p>cast in all rounds together</p><ul>{rows}</ul>"
     return _card("votes", title, "rating", body)
 
 
@@ -87,9 +87,9 @@ def work(queue: Queue) -> str:
     now = f"Running: {queue.running}" if queue.running else "No job is running."
     waiting = "1 job waits" if queue.waiting == 1 else f"{queue.waiting} jobs wait"
     machine = f"{queue.cores} CPU cores, {'worker ready' if queue.worker else 'no worker running'}"
-    body = f"<p>{escape(now)}</p><p>{waiting if queue.waiting else 'The queue is empty'}. "
-    return _card("work", "Queue and machine", "jobs", f"{body}{machine}.</p>",
-                 queue.running_id or "")  # fmt: skip
+    queued = f"{waiting if queue.waiting else 'The queue is empty'}."
+    body = f"<p>{escape(now)}</p><p>{queued}</p><p class='tl-hint'>{machine}</p>"
+    return _card("work", "Queue and machine", "jobs", body, queue.running_id or "")
 
 
 def changes(found: Changes) -> str:

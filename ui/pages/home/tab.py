@@ -50,7 +50,7 @@ WHAT_IT_IS: dict[StepName, str] = {
 }
 NO_WORKER = (
     "No worker is running, so nothing is trained or answered. The server starts one within "
-    "seconds. If this message stays, run: tuneloop worker"
+    "seconds. If this message stays, run:"
 )
 PAGES: tuple[PageName, ...] = get_args(PageName)
 
@@ -285,4 +285,4 @@ def _demo(ws: Workspace, project: str, seen: HomeView) -> tuple[HomeView, str]:
 
 def _notes(setup: Setup, worker: bool) -> str:
     found = markup.notice(setup.words, "bad" if setup.failed else "busy") if setup.words else ""
-    return found if worker else found + markup.notice(NO_WORKER, "warn")
+    return found if worker else found + markup.notice(NO_WORKER, "warn", "tuneloop worker")

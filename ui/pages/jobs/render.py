@@ -63,7 +63,8 @@ def outcome(job: Job) -> str:
             models = len(result.means)
             return f"{models} model{'s' if models != 1 else ''} on {result.rows:,} rows"
         case WrittenResult() as result:
-            return f"{result.answers:,} answers to {result.prompts:,} questions"
+            to = f" to {result.prompts:,} questions" if result.prompts else ""
+            return f"{result.answers:,} answers{to}"
         case DemoResult() as result if result.report:
             return f"win rate {markup.percent(result.report.win_rate)}"
     return ""
@@ -163,8 +164,8 @@ def _state_notice(job: Job, track: Track, waits: Waiting | None, alive: bool, go
         return markup.notice(job.error or "It failed; the log has the details.", "bad")
     if job.state is State.QUEUED:
         if not alive:
-            text = "No worker is running, so no job starts. Start one with: tuneloop worker"
-            return markup.notice(text, "warn")
+            text = "No worker is running, so no job starts. Start one with:"
+            return markup.notice(text, "warn", "tuneloop worker")
         return markup.notice(_waiting(job, waits) + ".", "neutral")
     if job.state is State.CANCELLED:
         more = " It can resume from its last checkpoint." if goes_on else ""

@@ -94,13 +94,14 @@ def champion(seen: History, called: dict[str, str], decided: Sequence[Promotion]
     if seen.champion_id is None:
         return markup.part("Champion", "Nobody yet. Promote a generation that people found better.")
     name = called.get(seen.champion_id, "a model that has gone")
+    shown = "" if decided else name  # the first line below names it
     rows = "".join(
         f"<li><b>{escape(called.get(each.model_id, 'a model that has gone'))}</b> "
         f"{escape(each.reason)} <span>{markup.when(each.created_at)}, "
-        f"{escape(each.created_by)}</span></li>"
+        f"chosen by {escape(each.created_by)}</span></li>"
         for each in decided
     )
-    return f'{markup.part("Champion", name)}<ul class="tl-held">{rows}</ul>'
+    return f'{markup.part("Champion", shown)}<ul class="tl-held">{rows}</ul>'
 
 
 def rules(found: Sequence[Rule]) -> str:

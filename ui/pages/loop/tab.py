@@ -25,7 +25,7 @@ from ui.pages.loop.auto_loop_panel import AutoLoopPanel
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
-POLL_S = 4.0
+POLL_EVERY_S = 4.0
 NOTHING = (
     "Every model that learns from votes becomes a point on a line here, with how often people "
     "prefer it to the model you began with. Add data and train a first model to begin."
@@ -52,6 +52,9 @@ class LoopParts(NamedTuple):
     chart: gr.HTML
     chosen: gr.HTML
     links: gr.Row
+    pairs: gr.Button
+    rounds: gr.Button
+    evaluation: gr.Button
     promote: gr.Button
     champion: gr.HTML
     back: gr.Button
@@ -73,7 +76,9 @@ REFRESHER = Refresher[LoopView](
     LoopParts._fields,
     {
         **dict.fromkeys(("empty", "body"), refresh.shown(gr.Column)),
-        **dict.fromkeys(("promote", "back", "stop"), refresh.shown(gr.Button)),
+        **dict.fromkeys(
+            ("pairs", "rounds", "evaluation", "promote", "back", "stop"), refresh.shown(gr.Button)
+        ),
         **dict.fromkeys(("chosen", "progress"), refresh.text_or_hidden),
         "links": refresh.shown(gr.Row),
         "go": lambda title: gr.Button(title),
@@ -98,19 +103,21 @@ def build(ws: Workspace, page: Page) -> None:
         chosen = gr.HTML("", elem_id="loop-chosen")
         with gr.Row(visible=False, elem_classes="tl-actions") as links:
             links_of_it = Links(
-                gr.Button("Its job", elem_id="loop-run"),
-                gr.Button("Train on its pairs again", elem_id="loop-pairs"),
-                gr.Button("Its votes", elem_id="loop-votes"),
-                gr.Button("Its evaluation", elem_id="loop-evaluation"),
+                gr.Button("Open its job", elem_id="loop-run"),
+                gr.Button("Train on the same pairs", elem_id="loop-pairs"),
+                gr.Button("Open its blind round", elem_id="loop-votes"),
+                gr.Button("Open its evaluation", elem_id="loop-evaluation"),
             )
             promote = gr.Button("Make it the champion", elem_id="loop-promote")
     best = gr.HTML("", elem_id="loop-champion")
-    back = gr.Button("Back to the previous champion", visible=False, elem_id="loop-back")
+    with gr.Row(elem_classes="tl-actions"):
+        back = gr.Button("Back to the previous champion", visible=False, elem_id="loop-back")
     with gr.Accordion("Stop rules", open=False, elem_id="loop-rules-box"):
         rules = gr.HTML("", elem_id="loop-rules")
     panel = auto_loop_panel.build(ws, page)
-    parts = LoopParts(words, go, empty, body, headline, chart, chosen, links, promote, best, back,
-                  rules, panel.progress, panel.stop)  # fmt: skip
+    parts = LoopParts(words, go, empty, body, headline, chart, chosen, links, links_of_it.pairs,
+                  links_of_it.rounds, links_of_it.evaluation, promote, best, back, rules,
+                  panel.progress, panel.stop)  # fmt: skip
     _wire(ws, page, view, parts, panel)
     _wire_links(ws, page, view, links_of_it)
 
@@ -141,6 +148,9 @@ class LoopValues(TypedDict, total=False):
     chart: str
     chosen: str
     links: bool
+    pairs: bool
+    rounds: bool
+    evaluation: bool
     promote: bool
     champion: str
     back: bool
@@ -171,6 +181,9 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, L
         "chart": generations_chart.picture(loop_history, called, picked),
         "chosen": _in_words(ws, loop_history, one, called) if one else "",
         "links": one is not None,
+        "pairs": one is not None and bool(one.pairs),
+        "rounds": one is not None and bool(_tested(one)),
+        "evaluation": one is not None and bool(one.evaluation_id),
         "promote": one is not None and one.model.id != loop_history.champion_id,
         "champion": detail.champion(loop_history, called, decided),
         "back": len(champion.champions(decided[::-1])) > 1,
@@ -238,7 +251,7 @@ def _wire(
 
     given, out = [view, page.project], [view, *parts]
     markup.on_show(page, on_poll, given, out)
-    markup.live(page, on_poll, given, out, every=POLL_S)
+    markup.live(page, on_poll, given, out, every=POLL_EVERY_S)
     parts.chart.click(on_pick, given, out, **markup.QUIET)
     parts.promote.click(partial(act, promote, "Promoted"), given, out, **markup.QUIET)
     parts.back.click(partial(act, roll_back, "Taken back"), given, out, **markup.QUIET)
@@ -268,8 +281,13 @@ def aim_at_pairs(ws: Workspace, project: str | None, seen: LoopView) -> Navigati
 def aim_at_votes(ws: Workspace, project: str | None, seen: LoopView) -> NavigationTarget:
     """The blind round of the chosen generation: that against the baseline, or the open one."""
     one = _chosen(ws, project, seen)
-    tested = one and (one.against_baseline or one.against_previous)
-    return NavigationTarget(round=(tested.round_id if tested else one.waiting or "") if one else "")
+    return NavigationTarget(round=_tested(one) if one else "")
+
+
+def _tested(one: Generation) -> str:
+    """The blind round that tests a generation; empty while there is none."""
+    tested = one.against_baseline or one.against_previous
+    return tested.round_id if tested else one.waiting or ""
 
 
 def aim_at_evaluation(ws: Workspace, project: str | None, seen: LoopView) -> NavigationTarget:

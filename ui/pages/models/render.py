@@ -82,10 +82,10 @@ def _trained(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str
     whole = markup.badge("full fine-tuning", "neutral") if one.has_all_weights else ""
     return (
         f'<div class="tl-card"><div class="tl-card-head"><b>{escape(called[one.id])}</b>'
-        f"<span>{markup.badge(taught, 'good' if method == 'dpo' else 'neutral')} {whole}</span>"
-        "</div>"
+        f'<span class="tl-card-badges">{whole} '
+        f"{markup.badge(taught, 'good' if method == 'dpo' else 'neutral')}</span></div>"
         f"{lineage(registry.lineage(ws, who(ws), one.id), called)}"
-        f'<p class="tl-card-note">Learned <b>{escape(learned)}</b></p>{_stale(ws, one)}'
+        f'<p class="tl-card-note">Trained on <b>{escape(learned)}</b></p>{_stale(ws, one)}'
         f"{losses(one.info)}"
         f'<div class="tl-card-foot"><span>{markup.when(one.created_at)}</span></div></div>'
     )

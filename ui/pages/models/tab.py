@@ -18,10 +18,9 @@ def build(ws: Workspace, page: Page) -> None:
     """The page: trained models with their lineage, base models, and the ways to add one."""
     gr.HTML(markup.head("Models", "The models of this project, and the base models below them."))
     with gr.Row(visible=False, elem_classes="tl-actions") as onward:
-        markup.goto(
-            gr.Button("Evaluate", variant="primary", elem_id="models-eval"), page, "evaluation"
-        )
-        markup.goto(gr.Button("Try it", elem_id="models-try"), page, "playground")
+        evaluate = gr.Button("Evaluate a model", variant="primary", elem_id="models-eval")
+        markup.goto(evaluate, page, "evaluation")
+        markup.goto(gr.Button("Try a model", elem_id="models-try"), page, "playground")
     trained = gr.HTML("", elem_id="models-trained")
     with gr.Row(visible=False) as first:
         markup.goto(

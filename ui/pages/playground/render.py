@@ -64,7 +64,7 @@ def status(job: Job, talk: Talk, alive: bool) -> str:
     if job.over or talk.texts:
         return ""
     if not alive:
-        return markup.notice("No worker is running. Start one with: tuneloop worker", "warn")
+        return markup.notice("No worker is running. Start one with:", "warn", "tuneloop worker")
     return markup.notice("The models get ready; after a pause they are loaded again first.", "busy")
 
 

@@ -58,9 +58,9 @@ def _links(ws: Workspace, page: Page) -> None:
         with gr.Row(visible=False, elem_classes="tl-actions") as working:
             known = gr.Dropdown([], value=None, label="Invited", elem_id="rate-invited")
             revoke = gr.Button("Withdraw the link", elem_id="rate-invite-revoke")
-        past = gr.HTML("", elem_id="rate-invites-past")
+        ended_links = gr.HTML("", elem_id="rate-invites-past")
     listed = shows_errors(partial(invited, ws))
-    links = [known, working, past]
+    links = [known, working, ended_links]
     markup.on_show(page, listed, page.project, links)
     box.expand(listed, page.project, links, **markup.QUIET)
 
@@ -145,8 +145,8 @@ def invited(ws: Workspace, project: str | None) -> tuple[gr.Dropdown, gr.Row, st
     ended = [one for one in found if one.state == "ended"]
     offered = [(f"{one.rater} · {one.sentence}", one.id) for one in working]
     items = "".join(f"<li>{escape(f'{one.rater} · {one.sentence}')}</li>" for one in ended)
-    past = f'<ul class="tl-flags">{items}</ul>' if items else ""
-    return gr.Dropdown(offered, value=None), gr.Row(visible=bool(offered)), past
+    ended_links = f'<ul class="tl-flags">{items}</ul>' if items else ""
+    return gr.Dropdown(offered, value=None), gr.Row(visible=bool(offered)), ended_links
 
 
 def invite(

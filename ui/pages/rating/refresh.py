@@ -5,7 +5,7 @@ from typing import TypedDict
 
 from engine.core.event import ProgressEvent
 from engine.core.project import NextAction
-from engine.core.rating import Purpose, Round
+from engine.core.rating import BLIND, Purpose, Round
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.loop.status import status
@@ -25,6 +25,7 @@ CUT = (
     "All answers were cut at the longest length, or empty. Start another round above, with longer "
     "answers under More options."
 )
+CLOSE_BLIND = "Close the round and see the verdict"
 PRACTICE = "Raters see the expected answer after each vote. “Raters and flags” shows their results."
 
 
@@ -70,6 +71,7 @@ class RatingValues(TypedDict, total=False):
     onward: bool
     every: bool
     close: bool
+    ask: str
     sure: tuple[str, str]
     remove: bool
     remove_sure: str
@@ -114,6 +116,7 @@ def read(
         "onward": export is not None,
         "every": sum(r.purpose == "train_pairs" and r.status != "preparing" for r in found) > 1,
         "close": not collects and one.status == "open",
+        "ask": CLOSE_BLIND if one.purpose in BLIND else "Close the round",
         "sure": (one.id, one.status),
         "remove": import_removal.may_remove(who(ws), one),
         "remove_sure": one.id,

@@ -237,7 +237,7 @@ def verdict(found: Verdict, seen: Tally, called: tuple[str, str], hidden: dict[s
         markup.stat("losses", f"{found.losses}"),
         markup.stat("ties", f"{found.voted_ties}"),
         markup.stat("both bad", f"{found.both_bad}"),
-        markup.stat("won of decisive votes",
+        markup.stat("decisive votes won",
                  markup.percent(found.decisive_rate) if found.decisive else "–",
                  f"{found.wins} of {found.decisive}"),
         markup.stat("raters", f"{seen.raters}", _rules(seen.panel) or f"{seen.prompts} questions"),
@@ -269,7 +269,8 @@ def picture(found: Verdict) -> str:
         f'<i class="tl-duel-band" style="left:{low:.2f}%;width:{high - low:.2f}%"></i>'
         f'<i class="tl-duel-dot" style="left:{rate:.2f}%"></i></div>'
         '<div class="tl-duel-scale"><span>0 %</span><span>50 % · no difference</span>'
-        f"<span>100 %</span></div><p>{escape(words)}; ties and both bad count half.</p></div>"
+        f"<span>100 %</span></div><p>{escape(markup.tight(words))}; "
+        "ties and both bad count half.</p></div>"
     )
 
 

@@ -18,7 +18,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from engine.core.actor import Actor, Role
 from engine.core.errors import NotFound, SignedOut, UserError
@@ -71,14 +71,19 @@ class RenderedComparison(BaseModel):
 class RaterScreen(BaseModel):
     """What the rating page shows now, and the comparison after it."""
 
-    pair: RenderedComparison | None
+    comparison: RenderedComparison | None
     ahead: RenderedComparison | None
     feedback: Feedback | None
     pause: str | None
 
 
+def _stored_target(target: object) -> object:
+    """The whole comparison is stored as "pair", which earlier pages also send."""
+    return "pair" if target == "comparison" else target
+
+
 class Held(BaseModel):
-    """A pair that this rater looks at, or leaves to others."""
+    """A comparison that this rater looks at, or leaves to others."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -86,9 +91,9 @@ class Held(BaseModel):
 
 
 class Raised(Held):
-    """What is wrong with a pair."""
+    """What is wrong with a comparison; `target` is prompt, left, right or comparison."""
 
-    target: FlagTarget
+    target: Annotated[FlagTarget, BeforeValidator(_stored_target)]
     kind: FlagKind
     note: str = Field("", max_length=1000)
 
@@ -271,7 +276,7 @@ def _pages(ws: Workspace, rater: Any, space: bool) -> APIRouter:
 
 def _screen(now: RaterState) -> RaterScreen:
     return RaterScreen(
-        pair=now.pair and _rendered(now.pair),
+        comparison=now.pair and _rendered(now.pair),
         ahead=now.ahead and _rendered(now.ahead),
         feedback=now.feedback,
         pause=now.pause,

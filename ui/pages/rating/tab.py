@@ -17,7 +17,7 @@ from ui.components import loop_words, markup
 from ui.components.page import NavigationTarget, Page
 from ui.components.refresh import Refresher, mark, shown, text_or_hidden
 from ui.pages.rating import import_panel, raters, start
-from ui.pages.rating.refresh import RatingValues, RatingView, latest, read
+from ui.pages.rating.refresh import CLOSE_BLIND, RatingValues, RatingView, latest, read
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -52,6 +52,7 @@ class RatingParts(NamedTuple):
     onward: gr.Row
     every: gr.Checkbox
     close: gr.Row
+    ask: gr.Button
     sure: gr.Row
     remove: gr.Row
     remove_sure: gr.Row
@@ -87,7 +88,7 @@ def build(ws: Workspace, page: Page) -> None:
         with gr.Row(visible=False, elem_classes="tl-actions") as onward:
             train = gr.Button("Train on them", variant="primary", elem_id="rate-train")
         with gr.Row(visible=False, elem_classes="tl-actions") as close:
-            ask = gr.Button("Close the round and see the verdict", elem_id="rate-close")
+            ask = gr.Button(CLOSE_BLIND, elem_id="rate-close")
         with gr.Row(visible=False, elem_classes="tl-sure", elem_id="rate-sure") as sure:
             gr.HTML(markup.notice("Close it? Nobody can vote on it any more.", "warn"))
             yes = gr.Button("Close it", variant="primary", elem_id="rate-close-yes")
@@ -95,7 +96,7 @@ def build(ws: Workspace, page: Page) -> None:
         remove, doubt, gone = _removal()
     raters.build(ws, page, view)
     parts = RatingParts(bar, words, go, which, box, empty, body, about, surface, share, outcome,
-                        collect, make, made, onward, every, close, sure, remove, doubt)  # fmt: skip
+                        collect, make, made, onward, every, close, ask, sure, remove, doubt)  # fmt: skip
     _wire_onward(ws, page, train, view)
     ask.click(lambda: gr.Row(visible=True), None, sure, **markup.QUIET)
     no.click(lambda: gr.Row(visible=False), None, sure, **markup.QUIET)
@@ -167,7 +168,7 @@ REFRESHER: Refresher[RatingView] = Refresher(
         "box": lambda wide: gr.Accordion(open=wide),
         "every": shown(gr.Checkbox),
         **dict.fromkeys(HTML, text_or_hidden),
-        "go": lambda title: gr.Button(title),
+        **dict.fromkeys(("go", "ask"), lambda title: gr.Button(title)),
         **dict.fromkeys(("next", "collect", "onward", "close", "remove"), shown(gr.Row)),
         **dict.fromkeys(("empty", "body"), shown(gr.Column)),
     },
