@@ -92,7 +92,7 @@ def test_round_in_preparation_shows_no_comparison(ws, tmp_path):
 
 @pytest.mark.parametrize(
     ("purpose", "label"),
-    [("blind_eval", "Close the round and see the verdict"), ("calibration", "Close the round")],
+    [("blind_eval", "Close the round and see the verdict"), ("train_pairs", "Close the round")],
 )
 def test_close_button_promises_a_verdict_of_a_blind_round_alone(ws, tmp_path, purpose, label):
     assert look(ws, seed.open_round(ws, tmp_path, purpose=purpose))["ask"] == label
