@@ -18,7 +18,7 @@ CONTENTS = {
     ),
     "Understand": ("raters", "verdict", "glossary", "troubleshooting"),
     "Operate": ("operators",),
-    "Reference": ("commands", "json", "recipes", "events", "extending"),
+    "Reference": ("commands", "json", "recipes", "events", "api", "extending"),
     "Behind it": ("architecture", "measurements"),
 }  # fmt: skip
 ORDER = tuple(name for names in CONTENTS.values() for name in names)
