@@ -96,7 +96,8 @@ def build(ws: Workspace, page: Page) -> None:
         remove, doubt, gone = _removal()
     raters.build(ws, page, view)
     parts = RatingParts(bar, words, go, which, box, empty, body, about, surface, share, outcome,
-                        collect, make, made, onward, every, close, ask, sure, remove, doubt)  # fmt: skip
+                        collect, make, made, onward, every, close, ask, sure, remove,
+                        doubt)  # fmt: skip
     _wire_onward(ws, page, train, view)
     ask.click(lambda: gr.Row(visible=True), None, sure, **markup.QUIET)
     no.click(lambda: gr.Row(visible=False), None, sure, **markup.QUIET)
