@@ -19,4 +19,9 @@ _Loader.add_implicit_resolver(
 
 def read_yaml(text: str) -> Any:
     """The value that `text` says; yaml.YAMLError where it is no YAML."""
-    return yaml.load(text, _Loader)
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError:
+        raise
+    except Exception as error:  # PyYAML lets what int(), float() and date() raise through
+        raise yaml.YAMLError(f"a value cannot be read: {error}") from None

@@ -14,6 +14,7 @@ from engine.core.yaml_values import read_yaml
 MOST_BYTES = 256_000
 MOST_VALUES = 20_000  # with every alias counted as often as it is used
 DEEPEST = 40
+LARGEST = 2**63  # of a whole number; Python refuses to write those of 4,300 digits
 FIX = "Give the configuration file of a training."
 
 
@@ -28,13 +29,13 @@ def read_config(path: Path) -> JsonObject:
         raise UserError(f"{path.name} is larger than {MOST_BYTES // 1000} kB.", FIX)
     try:
         found = read_yaml(data.decode("utf-8-sig"))
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         first = " ".join(str(error).split())[:200]
         raise UserError(f"{path.name} is not YAML: {first}.", FIX) from None
     if not isinstance(found, dict) or not found:
         raise UserError(f"{path.name} holds no settings.", FIX)
     budget = [MOST_VALUES]
-    return {str(key): _plain(value, budget, DEEPEST, path.name) for key, value in found.items()}
+    return {_name(key): _plain(value, budget, DEEPEST, path.name) for key, value in found.items()}
 
 
 def _plain(value: object, budget: list[int], depth: int, name: str) -> JsonValue:
@@ -43,11 +44,22 @@ def _plain(value: object, budget: list[int], depth: int, name: str) -> JsonValue
     if budget[0] < 0 or depth < 0:
         raise UserError(f"{name} unfolds to more values than a configuration has.", FIX)
     if isinstance(value, dict):
-        return {str(key): _plain(each, budget, depth - 1, name) for key, each in value.items()}
+        return {_name(key): _plain(each, budget, depth - 1, name) for key, each in value.items()}
     if isinstance(value, list | tuple | set):
         return [_plain(each, budget, depth - 1, name) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, int) and abs(value) >= LARGEST:
+        raise UserError(f"{name} holds a number of too many digits.", FIX)
+    if value is None or isinstance(value, bool | int | float):
         return value
-    return value.isoformat() if isinstance(value, date) else str(value)
+    return value.isoformat() if isinstance(value, date) else _whole(str(value))
+
+
+def _name(key: object) -> str:
+    return _whole(hex(key) if isinstance(key, int) and abs(key) >= LARGEST else str(key))
+
+
+def _whole(text: str) -> str:
+    """The text with ? for each half of a character, which YAML can hold and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()

@@ -223,6 +223,21 @@ def test_import_of_a_hostile_file_is_one_sentence(tmp_path, text, said):
         read(tmp_path, text)
 
 
+def test_import_of_numbers_beyond_all_bounds_and_halves_of_characters(tmp_path):
+    file = tmp_path / "odd.yaml"
+    file.write_text(
+        'base_model: "a\\ud800"\nadapter: lora\nevals_per_epoch: 1.0e+308\nnum_epochs: 1.0e+308\n'
+    )
+    found = recipe_import.read(file)
+    assert json.loads(found.model_dump_json())["recipe"]["model"] == "a?"
+    assert found.recipe["num_evals"] == 100
+    file.write_text(f"base_model: x\nadapter: lora\nmicro_batch_size: 0x{'f' * 20_000}\n")
+    with pytest.raises(UserError, match="too many digits"):
+        recipe_import.read(file)
+    file.write_text(f"base_model: x\nadapter: lora\n? 0x{'f' * 20_000}\n: 1\n")
+    assert recipe_import.read(file).unmatched
+
+
 def test_import_of_bytes_that_are_no_text_is_one_sentence(tmp_path):
     path = tmp_path / "config.yml"
     path.write_bytes(b"\xff\xfe\x00base")

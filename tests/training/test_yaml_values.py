@@ -14,6 +14,16 @@ def test_yaml_reads_a_rate_as_a_number_wherever_it_stands():
         read_yaml("a: [")
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["2001-99-99", "9" * 5000, "[" * 5000, "!!bool x", "!!timestamp x", '!!int ""', "!!float x"],
+    ids=["date", "digits", "deep", "bool", "time", "empty", "float"],
+)
+def test_yaml_that_cannot_be_read_is_always_the_same_error(value):
+    with pytest.raises(yaml.YAMLError):
+        read_yaml(f"a: {value}")
+
+
 def test_recipe_file_and_its_changes_read_rates_as_numbers(tmp_path):
     file = tmp_path / "recipe.yaml"
     file.write_text("kind: sft\ntrl: {weight_decay: 1e-2}\n")

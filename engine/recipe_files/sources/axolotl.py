@@ -141,4 +141,4 @@ def _evals(found: Importing) -> None:
     each, epochs = found.peek("evals_per_epoch"), found.peek("num_epochs") or 1
     if isinstance(each, int | float) and isinstance(epochs, int | float) and each > 0:
         found.take("evals_per_epoch", "num_evals")
-        found.put("evals_per_epoch", "num_evals", max(1, min(100, round(each * epochs))))
+        found.put("evals_per_epoch", "num_evals", round(max(1, min(100, each * epochs))))
