@@ -125,7 +125,7 @@ def _too_large() -> UserError:
 
 
 def _text_rows(data: bytes, name: str, known: frozenset[str]) -> LoadedFile:
-    suffix = PurePath(name.lower()).suffix
+    suffix = PurePath(name.lower().removesuffix(".gz")).suffix
     if suffix == ".parquet":
         raise UserError("The file is named .parquet but is not a Parquet file.", KINDS)
     text, encoding = decode(data)
