@@ -178,6 +178,12 @@ def test_base_that_cannot_be_trained_here_is_refused(ws, hub, repo, config, obst
     assert all(hub_words.obstacle(base, obstacle))
 
 
+@pytest.mark.parametrize("kind", [["llama"], {"a": 1}, 5, None])
+def test_config_whose_type_is_no_name_is_of_no_known_architecture(kind):
+    config = {"model_type": kind, "architectures": ["LlamaForCausalLM"]}
+    assert architectures.of_config(config) is Architecture.UNKNOWN
+
+
 def test_pickled_weights_alone_are_refused(ws, hub, repo):
     hub.repos[NAME] = changed(
         repo, model__safetensors=None, pytorch_model__bin=b"pickle", weights__pt=b"pickle"

@@ -18,8 +18,9 @@ def of_config(config: JsonObject) -> Architecture:
 
     A model that brings code, but whose type the library knows, is run with the library's own.
     """
-    kind, named = config.get("model_type"), config.get("architectures")
-    classes = writers().get(kind, frozenset()) if isinstance(kind, str) else frozenset()
+    named, given = config.get("architectures"), config.get("model_type")
+    kind = given if isinstance(given, str) else ""
+    classes = writers().get(kind, frozenset())
     first = str(named[0]) if isinstance(named, list) and named else ""
     one_part = not config.get("is_encoder_decoder")
     if first in classes or (classes and one_part and first.endswith(WRITING)):
