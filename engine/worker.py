@@ -33,6 +33,7 @@ from engine.store.connect import reading, writing
 from engine.workspace import Workspace
 
 POLL_EVERY_S = 0.5
+REST_EVERY_S = 1.0  # while nothing runs
 HEARTBEAT_EVERY_S = 5.0
 TERM_AFTER_S = 5.0
 KILL_AFTER_S = 9.0  # a step that takes longer is lost; the last checkpoint is not
@@ -96,7 +97,7 @@ class Worker:
                 if self.leaving and self.clock() - reached > jobs.LEASE_S:
                     break
                 time.sleep(HEARTBEAT_EVERY_S)
-            time.sleep(POLL_EVERY_S)
+            time.sleep(POLL_EVERY_S if self.running else REST_EVERY_S)
         self._go()
 
     def _go(self) -> None:
@@ -123,8 +124,11 @@ class Worker:
             self._attend(running)
         self._attend_idle()
         if not self.leaving:
+            with reading(self.ws.db) as conn:  # a look that finds nothing takes nobody's turn
+                waiting = jobs.waiting_lanes(conn)
             for lane in LANES:
-                self._claim(lane, now)
+                if lane in waiting:
+                    self._claim(lane, now)
 
     def _renew_leases(self, now: float) -> None:
         with writing(self.ws.db) as conn:

@@ -10,6 +10,7 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Engine, make_url
@@ -39,6 +40,18 @@ class Settings(BaseModel):
         return {"TUNELOOP_HOME": str(self.home), "TUNELOOP_DATABASE_URL": self.database_url}
 
 
+class OffSite(Protocol):
+    """A second place for what is stored here, on a machine whose own disk does not last."""
+
+    def confirm(self) -> None:
+        """Return when every committed vote is there too; Unavailable where it can't be."""
+        ...
+
+    def renew(self) -> None:
+        """Let go there what was deleted here."""
+        ...
+
+
 class Workspace:
     """`files` holds artifacts, one folder a job or dataset; names in it are ids, never a user's."""
 
@@ -46,6 +59,12 @@ class Workspace:
         self.settings = settings
         self.db = db
         self.files = settings.home / "files"
+        self.off_site: OffSite | None = None
+
+    def confirm_votes(self) -> None:
+        """Call before a vote is said to be saved, after its transaction."""
+        if self.off_site:
+            self.off_site.confirm()
 
     def close(self) -> None:
         """Give the database connections back."""

@@ -1,4 +1,4 @@
-"""A Space: the same server as everywhere, on the disk that a Space has."""
+"""A Space: the same server as everywhere, on the disk that a Space has, kept in its bucket."""
 
 import os
 import tempfile
@@ -9,17 +9,17 @@ from ui import server
 VOLUME = Path("/data")
 
 
-def home() -> Path:
-    """A folder that outlives a restart where a volume is mounted, else one that doesn't."""
-    if os.access(VOLUME, os.W_OK):
-        return VOLUME / "tuneloop"
-    return Path(tempfile.mkdtemp(prefix="tuneloop-"))
+def bucket() -> str:
+    """The bucket that is named, or that is mounted at /data; empty for none."""
+    mounted = str(VOLUME) if os.access(VOLUME, os.W_OK) else ""
+    return os.environ.get("TUNELOOP_BUCKET") or mounted
 
 
 def main() -> None:
     """Serve until stopped, on the port that Spaces look at."""
-    folder = home()
-    os.environ |= {"TUNELOOP_SPACE": "1", "TUNELOOP_HOME": str(folder)}
+    # always on the Space's own disk: a database on a bucket can lose votes
+    folder = Path(tempfile.mkdtemp(prefix="tuneloop-"))
+    os.environ |= {"TUNELOOP_SPACE": "1", "TUNELOOP_HOME": str(folder), "TUNELOOP_BUCKET": bucket()}
     server.serve(folder, "0.0.0.0", int(os.environ.get("PORT", "7860")), space=True)
 
 

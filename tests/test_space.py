@@ -1,16 +1,24 @@
-"""The Space: it starts as it stands, answers, and says what a restart takes away."""
+"""The Space: it starts as it stands, answers, says what a restart takes away, and loses no vote."""
 
 import os
 import re
+import signal
 import tomllib
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
 
-from tests.serving import serving
+from engine.services.off_site.bucket import PLACE, FolderBucket
+from engine.services.off_site.replica import Replica
+from engine.workspace import Settings, open_workspace
+from tests import helpers
+from tests.faults.voting import votes_in
+from tests.serving import Served, serving
 
 REPO = Path(__file__).parents[1]
 SPACE = REPO / "spaces"
@@ -36,6 +44,49 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     app = (str(SPACE / "app.py"),)
     with serving({"TMPDIR": str(folder)}, folder / "log", program=app, folder=folder) as server:
         yield server.url
+
+
+@contextmanager
+def space_on(disk: Path, bucket: Path) -> Iterator[Served]:
+    """The Space on an empty disk of its own, with this bucket."""
+    disk.mkdir()
+    program = (str(SPACE / "app.py"),)
+    known = {"TMPDIR": str(disk), "TUNELOOP_BUCKET": str(bucket)}
+    with serving(known, disk / "log", program=program, folder=disk) as server:
+        yield server
+
+
+def vote(browser: httpx.Client, round_id: str, number: int) -> list[str]:
+    """The keys of so many votes, each said to be saved."""
+    saved = []
+    for _ in range(number):
+        shown = browser.get(f"/api/rate/{round_id}/next").raise_for_status().json()["pair"]
+        ballot = {"token": shown["token"], "key": str(uuid.uuid4()), "choice": "left"}
+        browser.post("/api/rate/vote", json=ballot).raise_for_status()
+        saved.append(ballot["key"])
+    return saved
+
+
+def test_votes_outlive_a_space_that_is_killed_and_begins_on_an_empty_disk(tmp_path):
+    home, bucket = tmp_path / "home", tmp_path / "bucket"
+    ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'tuneloop.db'}"))
+    one = helpers.open_round(ws, helpers.project(ws).id, tmp_path)
+    Replica(ws, FolderBucket(bucket / PLACE)).sweep()
+    ws.close()
+    saved: list[str] = []
+    cookie = {"tl_rater": "a" * 22}
+    for number in range(3):
+        disk = tmp_path / f"disk-{number}"
+        with space_on(disk, bucket) as server:
+            with httpx.Client(base_url=server.url, cookies=cookie, timeout=300) as browser:
+                assert browser.get(f"/api/rate/{one.id}/progress").json()["done"] == len(saved)
+                saved += vote(browser, one.id, 2)
+            family = [*server.process.children(), server.process]
+            for each in family:
+                each.send_signal(signal.SIGKILL)
+        (database,) = disk.glob("tuneloop-*/tuneloop.db")
+        assert sorted(votes_in(database)) == sorted(saved)
+    assert not list(bucket.rglob("tuneloop.db"))  # the database never lies there
 
 
 def test_health_answers(space):

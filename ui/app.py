@@ -37,9 +37,12 @@ SPACE_BANNER = (
     "This is a demo on Hugging Face Spaces: what you add here is lost on restart, and every "
     "visitor sees it. Run Tuneloop yourself to keep your data."
 )
+KEPT_SPACE_BANNER = (
+    "This is a Hugging Face Space: a vote is saved once it lies in the Space's bucket, other "
+    "changes follow within three minutes."
+)
 TEAM_SPACE_BANNER = (
-    "This is a Hugging Face Space: what you add here is lost on restart, unless the Space has "
-    "persistent storage."
+    "This is a Hugging Face Space without a bucket: what you add here is lost on restart."
 )
 # relative: the page may lie under a path of its host
 GUIDE = '<a href="guide" target="_blank">Guide</a>'
@@ -77,8 +80,7 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
     with gr.Blocks(title="Tuneloop", delete_cache=(3600, 86400), analytics_enabled=False) as demo:
         kept = gr.BrowserState(None, storage_key="tuneloop-project")
         if space:
-            banner = TEAM_SPACE_BANNER if ws.settings.sign_in else SPACE_BANNER
-            gr.HTML(markup.notice(banner, "warn"), elem_id="tl-space")
+            gr.HTML(_space_notice(ws), elem_id="tl-space")
         project = _header(ws, demo)
         ready = demo.load(
             shows_errors(partial(home_tab.project_choice, ws)), kept, project, **markup.QUIET
@@ -128,6 +130,12 @@ def _refresh_when_shown(
 
     project.change(on_project, selected, turns, **markup.QUIET)
     changed.change(on_changed, [selected, changed], turns, **markup.QUIET)
+
+
+def _space_notice(ws: Workspace) -> str:
+    if ws.off_site:
+        return markup.notice(KEPT_SPACE_BANNER)
+    return markup.notice(TEAM_SPACE_BANNER if ws.settings.sign_in else SPACE_BANNER, "warn")
 
 
 def _always(updates: list[Any]) -> Callable[[], Any]:

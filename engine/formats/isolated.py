@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from engine.core.environment import passed_on
+from engine.core.environment import for_files
 from engine.core.errors import NotFound, UserError
 from engine.core.parsed import BrokenRow
 from engine.formats.files import rows
@@ -69,7 +69,7 @@ def _run(path: Path, name: str, known: frozenset[str], sheet: str | None, out: I
                 stdout=out,
                 stderr=subprocess.DEVNULL,
                 timeout=WALL_S,
-                env={**passed_on(os.environ), **limits},
+                env={**for_files(os.environ), **limits},
                 cwd=Path(__file__).parents[2],
             )
     except subprocess.TimeoutExpired:

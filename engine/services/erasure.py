@@ -54,6 +54,8 @@ def erase(ws: Workspace, actor: Actor, project_id: str | None, rater: str) -> Er
         if not there:
             raise NotFound(f"There is no rater {rater!r}.", "Choose one of the list.")
         done = [_erase(conn, actor, one, rater) for one in there]
+    if ws.off_site:
+        ws.off_site.renew()
     vote_ids = {vote for votes, _ in done for of_round in votes.values() for vote in of_round}
     used, taught = _made_of(ws, actor, there, vote_ids)
     places = sum(len(votes) for votes, _ in done)

@@ -20,7 +20,7 @@ LONGEST = 20_000  # characters
 def saved(ws: Workspace, actor: Actor, project_id: str) -> list[Prompt]:
     """The saved questions of a project in the order they were saved."""
     newest = _newest(ws, actor, project_id, SAVED)
-    rows = datasets.load_rows(ws, newest) if newest else []
+    rows = datasets.rows(ws, actor, newest.id, limit=MOST) if newest else []
     return [row.example for row in rows if isinstance(row.example, Prompt)]
 
 
@@ -103,13 +103,13 @@ def _grow(
     newest = _newest(ws, actor, project_id, name)
     if newest and newest.kind != "prompts":
         raise UserError(f"{newest.label} holds no questions to add to.", "Choose another set.")
+    if newest and newest.rows >= MOST:  # before any is read: it may be somebody's large set
+        raise Conflict(f"{name} holds {MOST:,} questions already.", "Choose another set.")
     rows = datasets.load_rows(ws, newest) if newest else []
     examples = [row.example for row in rows]
     known = any(isinstance(e, Prompt) and e.prompt == example.prompt for e in examples)
     if newest and known:
         raise Conflict(f"{newest.label} has this question already.", "Ask another one.")
-    if len(rows) >= MOST:
-        raise Conflict(f"{name} holds {MOST:,} questions already.", "Choose another set.")
     added = example.model_copy(update={"source_row": len(rows) + 1})
     parsed = ParsedFile(newest.layout if newest else "prompts", "prompts", [*examples, added], [])
     origin = {"playground": newest.id if newest else ""}

@@ -18,10 +18,11 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 
 from engine.core.errors import NoRoom, Unavailable, UserError
+from engine.store import mounts
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 WAL_IS_SAFE = (3, 51, 3)
@@ -54,10 +55,16 @@ POSTGRES_FULL = "53100"
 
 
 def open_database(url: str) -> Engine:
-    """An engine at the newest revision; UserError when the server or the file can't be opened."""
+    """An engine at the newest revision; UserError when the server or the file can't be opened.
+
+    A file on a mounted bucket or a network file system is refused.
+    """
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     sqlite = url.startswith("sqlite")
+    named = make_url(url).database
+    if sqlite and named and named != ":memory:":
+        mounts.refuse_remote(Path(named))
     connect = {"timeout": BUSY_S} if sqlite else {}
     db = create_engine(url, pool_pre_ping=not sqlite, connect_args=connect)
     if sqlite:

@@ -61,6 +61,12 @@ def ahead(conn: Connection, one: Job) -> int:
     return conn.execute(query).scalar_one()
 
 
+def waiting_lanes(conn: Connection) -> set[str]:
+    """The lanes in which a job is queued."""
+    query = select(job.c.lane).where(job.c.state == State.QUEUED).distinct()
+    return set(conn.execute(query).scalars())
+
+
 def claim(conn: Connection, lane: str, worker: str, host: str, now: float) -> Job | None:
     """Lease the oldest queued job of `lane`; None when there is none or the host's lane is full.
 

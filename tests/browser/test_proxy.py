@@ -6,6 +6,7 @@ Only names, ports and certificates are changed. Skipped where the proxy is not i
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -88,14 +89,20 @@ def proxied(tmp_path):
         home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
         with (folder / "log").open("wb") as log:
             running.append(
-                subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **home})
+                subprocess.Popen(
+                    command,
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, **home},
+                    start_new_session=True,  # nginx has a process of its own for its work
+                )
             )
         _wait(port, running[-1], folder / "log")
         return f"http://127.0.0.1:{port}"
 
     yield start
     for each in running:
-        each.kill()  # asked politely, Caddy waits for every open stream
+        os.killpg(each.pid, signal.SIGKILL)  # asked politely, Caddy waits for every open stream
         each.wait()
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from engine import worker
-from engine.core.environment import passed_on
+from engine.core.environment import for_files, passed_on
 from engine.core.job import Job
 from engine.formats import isolated
 from tests import helpers
@@ -27,6 +27,12 @@ NEEDED = {
 
 def test_process_of_a_job_gets_what_libraries_need_and_no_secret():
     assert passed_on({**SECRETS, **NEEDED}, "sft") == NEEDED
+
+
+def test_process_that_handles_files_learns_no_address_and_no_data_folder():
+    given = {**SECRETS, **NEEDED, "TUNELOOP_DATABASE_URL": "postgresql://me:word@host/name"}
+    kept = {"PATH", "HOME", "PYTHONPATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "LC_ALL"}
+    assert for_files(given) == {name: NEEDED[name] for name in kept}
 
 
 @pytest.mark.parametrize(

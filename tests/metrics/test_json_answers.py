@@ -4,6 +4,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from engine.core.errors import UserError
+from engine.metrics import schema_process
 from engine.metrics.hub import as_evaluate
 from engine.metrics.json_answers import json_match, json_valid
 from engine.metrics.score import find, score_rows
@@ -63,3 +64,55 @@ def test_schema_references_outside_it_are_not_fetched():
 
 def test_schema_that_refers_to_itself_for_ever_fails_the_answer():
     assert find('json_schema:{"$ref": "#"}')(["{}"], [["x"]]).overall == 0
+
+
+def doubled(times):
+    """A schema in which each of `times` references stands for two others."""
+    parts = {
+        f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}, {"$ref": f"#/$defs/a{n + 1}"}]}
+        for n in range(times)
+    }
+    return {"$defs": {**parts, f"a{times}": {"type": "object"}}, "$ref": "#/$defs/a0"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer"),
+    [
+        ({"type": "string", "pattern": "^(a+)+$"}, json.dumps("a" * 60 + "!")),
+        ({"patternProperties": {"^(a|a)*$": {}}}, json.dumps({"a" * 60 + "!": 1})),
+        (doubled(60), "{}"),
+    ],
+    ids=["pattern", "patternProperties", "references"],
+)
+def test_schema_that_never_ends_is_stopped_and_named(schema, answer):
+    metric = find(f"json_schema:{json.dumps(schema)}")
+    with cpu_seconds_below(2), pytest.raises(UserError, match="to check answer 2"):
+        metric(["no json", answer, "{}"], [["x"]] * 3)
+
+
+def test_schema_with_patterns_decides_as_jsonschema_does():
+    schema = {
+        "properties": {"a": {"pattern": "^x+$"}},
+        "patternProperties": {"^n": {"type": "null"}},
+    }
+    texts = [json.dumps(each) for each in ({"a": "xx"}, {"a": "xy"}, {"n1": None}, {"n1": 1}, 5)]
+    theirs = [float(Draft202012Validator(schema).is_valid(json.loads(text))) for text in texts]
+    assert list(find(f"json_schema:{json.dumps(schema)}")(texts, [["x"]] * 5).each) == theirs
+
+
+def test_schema_whose_pattern_is_none_is_refused_or_matches_nothing():
+    with pytest.raises(UserError, match="no JSON Schema"):
+        find('json_schema:{"pattern": "("}')
+    odd = {"patternProperties": {"a{2,1}": {}}}
+    assert schema_process.valid(odd, ['{"a": 1}', '"a"']) == [False, True]
+
+
+def test_schema_process_gets_no_secret(monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    given = []
+    run = schema_process.subprocess.run
+    monkeypatch.setattr(
+        schema_process.subprocess, "run", lambda *a, **k: given.append(k["env"]) or run(*a, **k)
+    )
+    assert find('json_schema:{"pattern": "a"}')(['"a"'], [["x"]]).overall == 1
+    assert "HF_TOKEN" not in given[0]

@@ -207,3 +207,12 @@ def test_wrong_answer_of_a_gold_item_is_no_variant_of_the_right_one(ws, tmp_path
         right = pair.answer_a if pair.details["answer"] == "a" else pair.answer_b
         assert right in pair.references
         assert pair.answer_a != pair.answer_b
+
+
+def test_file_of_gold_items_is_bounded_before_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "large.jsonl"
+    with path.open("wb") as file:
+        file.truncate(gold.MOST_BYTES + 1)
+    monkeypatch.setattr(gold, "read_file", None)  # nobody reads it
+    with pytest.raises(UserError, match="larger than 4 MB"):
+        gold.from_file(path, path.name)

@@ -157,6 +157,12 @@ def test_space_answers_under_its_name_but_still_not_to_other_sites(space):
     assert joined.status_code == 403
 
 
+def test_script_that_slows_endless_frames_runs_before_any_other(client):
+    page = client.get("/").text
+    assert page.index("static/rest.js") < page.index("<script>") < page.index('type="module"')
+    assert "requestAnimationFrame" in client.get("/static/rest.js").text
+
+
 def test_space_says_that_data_is_lost_on_restart(space, client):
     assert "lost on restart" in space.get("/config").text
     assert "lost on restart" not in client.get("/config").text

@@ -13,12 +13,15 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter
 
-from engine.core.errors import NotFound, UserError
+from engine.core.environment import for_files
+from engine.core.errors import Conflict, Forbidden, NoRoom, NotFound, Unavailable, UserError
+from engine.core.json_object import JsonObject
 from engine.files import NO_ROOM, no_room
 from engine.formats import isolated
 from engine.services.data.comparison import CompareRows
@@ -26,12 +29,17 @@ from engine.services.data.prepared import CheckRows, FixRows, LoadFile, PickRows
 
 CPU_S = 1800  # a million rows take a quarter of it
 WALL_S = 4 * 3600  # a busy machine may take long for few processor seconds
-PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR")
 LIMITS = {"OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 PR_SET_PDEATHSIG = 1
 Answer = TypeVar("Answer", covariant=True)
 TASKS: dict[str, type[BaseModel]] = {
     task.__name__: task for task in (LoadFile, CheckRows, ReadFile, FixRows, PickRows, CompareRows)
+}
+
+
+MODULE = "engine.services.data.row_process"
+REFUSALS = {
+    each.__name__: each for each in (UserError, NotFound, Conflict, Forbidden, Unavailable, NoRoom)
 }
 
 
@@ -57,7 +65,7 @@ def run(task: RowTask[Answer], file: Path, name: str) -> Answer:
     if isolated.is_small(file):
         return task.run()
     kind = type(task).__name__
-    answered = _ask({"task": kind, "fields": task.model_dump(mode="json"), **_limits()}, name)
+    answered = ask(MODULE, {"task": kind, "fields": task.model_dump(mode="json")}, name)
     made: Answer = _answers(TASKS[kind]).validate_json(answered)
     return made
 
@@ -71,35 +79,39 @@ def _limits() -> dict[str, int]:
     return {"memory": isolated.MEMORY, "cpu_s": CPU_S, "output": isolated.OUTPUT}
 
 
-def _ask(question: dict[str, Any], name: str) -> str:
-    """What the process answered; UserError where it refused, was stopped or broke down."""
-    passed = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
+def ask(module: str, question: JsonObject, name: str) -> str:
+    """What the process of a module answered; its refusal, or one where it was stopped or broke."""
     try:
         with isolated.READERS:
             done = subprocess.run(
-                [sys.executable, "-m", "engine.services.data.row_process"],
-                input=json.dumps(question).encode(),
+                [sys.executable, "-m", module],
+                input=json.dumps({**_limits(), **question}).encode(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 timeout=WALL_S,
-                env={**passed, **LIMITS},
+                env={**for_files(os.environ), **LIMITS},
                 cwd=Path(__file__).parents[3],
             )
     except subprocess.TimeoutExpired:
         raise isolated.too_slow(name, WALL_S) from None
     if done.returncode == -signal.SIGXCPU:
-        raise isolated.too_long(name, question["cpu_s"])
+        raise isolated.too_long(name, CPU_S)
     try:
         kind, value = json.loads(done.stdout)
     except ValueError:
         raise isolated.overwhelmed(name) from None
     if kind == "answer":
         return str(value)
-    raise (NotFound if kind == "gone" else UserError)(*value)
+    raise REFUSALS[kind](*value)
 
 
 def main() -> None:
     """Do the task that is asked for, within the limits of this process."""
+    answer(_done)
+
+
+def answer(done: Callable[[Any], str]) -> None:
+    """Answer the question on the input by `done`, within its limits, and end."""
     parent = os.getppid()
     if sys.platform == "linux":  # whoever asked is gone: nobody wants the answer any more
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -111,26 +123,30 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (asked["output"], asked["output"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.disable()  # millions of rows and no cycles: looking for these takes as long as the work
-    print(json.dumps(_done(asked["task"], asked["fields"])), flush=True)  # noqa: T201
+    print(json.dumps(_said(done, asked)), flush=True)  # noqa: T201
     # A library may still abort while the interpreter ends, and a sound file would be called damaged
     os._exit(0)
 
 
-def _done(task: str, fields: dict[str, Any]) -> tuple[str, Any]:
+def _done(asked: Any) -> str:
+    task = TASKS[asked["task"]]
+    chosen: Any = task.model_validate(asked["fields"])
+    return _answers(task).dump_json(chosen.run()).decode()
+
+
+def _said(done: Callable[[Any], str], asked: Any) -> tuple[str, Any]:
     try:
-        chosen: Any = TASKS[task].model_validate(fields)
-        return "answer", _answers(TASKS[task]).dump_json(chosen.run()).decode()
-    except NotFound as error:
-        return "gone", [error.problem, error.fix]
+        return "answer", done(asked)
     except UserError as error:
-        return "error", [error.problem, error.fix]
+        kind = next(each for each in type(error).__mro__ if each.__name__ in REFUSALS)
+        return kind.__name__, [error.problem, error.fix]
     except (MemoryError, RecursionError):
         refusal = UserError("These rows need more memory than they may take.", isolated.SPLIT)
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
         refusal = no_room()
-    return "error", [refusal.problem, refusal.fix]
+    return "UserError", [refusal.problem, refusal.fix]
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from engine.services.models.registry import lineage
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
+MOST = 10_000  # rows that are held at once
+
 
 def check(
     ws: Workspace,
@@ -25,9 +27,9 @@ def check(
 ) -> Overlap:
     """Rows asked that are in the training rows of any version a model, or an ancestor, learned.
 
-    The first `max_rows` rows of the split, as the evaluation asks them; None: of all rows.
+    The first `max_rows` rows of the split, as the evaluation asks them, and at most `MOST`.
     """
-    asked = datasets.rows(ws, actor, dataset_id, split, max_rows)
+    asked = datasets.rows(ws, actor, dataset_id, split, min(max_rows, MOST))
     learned = _learned(ws, actor, model_ids)
     rows = (row.example for one in learned for row in _training_rows(ws, one))
     return overlap(asked, rows, sum(one.train_rows for one in learned))

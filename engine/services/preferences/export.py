@@ -33,13 +33,11 @@ def files(ws: Workspace, actor: Actor, export_id: str, fmt: str) -> ExportFiles:
     if one.of_ratings != (fmt == "kto"):
         fits = "kto" if one.of_ratings else "trl or openai"
         raise UserError(f"These rows do not fit the format {fmt}.", f"Choose {fits}.")
-    rows = datasets.rows(ws, actor, one.dataset_id)
-    lines = [to_json(WRITERS[fmt](row.example)) for row in rows]
+    rows = datasets.each_row(ws, datasets.get(ws, actor, one.dataset_id))
+    lines = b"".join(f"{to_json(WRITERS[fmt](row.example))}\n".encode() for row in rows)
     about = build.about(ws, actor, export_id)
     page = {"format": fmt, **{name: value for name, value in about.items() if name != "votes"}}
-    return ExportFiles(
-        "".join(f"{line}\n" for line in lines).encode(), (to_json(page) + "\n").encode()
-    )
+    return ExportFiles(lines, (to_json(page) + "\n").encode())
 
 
 class Turn(TypedDict):

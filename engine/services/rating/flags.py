@@ -59,6 +59,7 @@ def add(
             vote_store.set_state(conn, token, AssignmentState.FLAGGED, now)
         elif mine.state != AssignmentState.FLAGGED:
             raise Conflict("You have voted on this comparison already.", "Undo, then flag it.")
+    ws.confirm_votes()
     return votes.state(ws, actor, mine.round_id)
 
 

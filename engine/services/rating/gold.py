@@ -22,6 +22,7 @@ OFF_TOPIC = "One answer is about something else than the question."
 EMPTY_ANSWER = "One answer says next to nothing; the other answers the question."
 GIVEN = "The creator of the round marked this answer as better."
 MOST = 20_000  # rows with a known answer that are taken into account
+MOST_BYTES = 4 * 1024**2  # of a file of pairs, whose rows are held here
 ALIKE = 0.5  # share of words: two answers this much alike are no off-topic pair
 
 
@@ -45,7 +46,12 @@ def from_rows(rows: Iterable[Row], wanted: int, avoided: set[int], seed: int) ->
 
 
 def from_file(path: Path, name: str) -> list[GoldItem]:
-    """The gold items of a preference file: its chosen answers are right."""
+    """The gold items of a preference file of up to 4 MB: its chosen answers are right."""
+    if path.is_file() and path.stat().st_size > MOST_BYTES:
+        raise UserError(
+            f"{name} is larger than {MOST_BYTES // 1024**2} MB.",
+            "Give the pairs that you want as gold items, some hundred at most.",
+        )
     parsed = read_file(path, name)
     pairs = [
         GoldItem(prompt=each.prompt, right=each.chosen, wrong=each.rejected, reason=GIVEN)

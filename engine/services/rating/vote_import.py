@@ -24,7 +24,7 @@ from engine.core.rating import Purpose, RoundOrigin
 from engine.files import sha256_of_file
 from engine.formats.votes.read import FAMILY, load, read_votes
 from engine.services import access
-from engine.services.rating import imported_rounds
+from engine.services.rating import imported_rounds, vote_process
 from engine.services.rating.imported_rounds import BroughtRound, ImportSource
 from engine.services.rating.named_models import UNNAMED, NamedModels
 from engine.services.rating.thresholds import Threshold, threshold
@@ -154,6 +154,8 @@ def columns_of(
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
+    if vote_process.is_wanted(path):
+        return vote_process.columns_of(ws, actor, project_id, path, name)
     return tuple(dict.fromkeys(key for _, row in load(path, name).rows for key in row))
 
 
@@ -165,6 +167,10 @@ def preview(
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
         known = NamedModels(conn, project_id)
+    if vote_process.is_wanted(path):
+        return VotePreview.model_validate_json(
+            vote_process.preview(ws, actor, project_id, path, name, how)
+        )
     return _seen(_read(path, name, how), how, known)
 
 
@@ -179,6 +185,10 @@ def add(
     sha256 = _sha256(path, name)
     with reading(ws.db) as conn:
         _refuse_again(conn, project_id, sha256, name)
+    if vote_process.is_wanted(path):
+        stored = vote_process.add(ws, actor, project_id, path, name, how)
+        ws.confirm_votes()
+        return ImportedVotes.model_validate_json(stored)
     taken = _read(path, name, how)
     seen = _seen(taken, how, named)
     made = _rounds(taken, _source(actor, project_id, name, sha256, how, seen), named)
@@ -191,6 +201,7 @@ def add(
             rounds.add(conn, each.round)
             rounds.add_comparisons(conn, each.placed)
             votes.bring(conn, each.votes)
+    ws.confirm_votes()
     called = {model.id: model.name for model in [*named.own.values(), *named.outside.values()]}
     return ImportedVotes(
         rounds=tuple(

@@ -79,7 +79,9 @@ def vote(ws: Workspace, actor: Actor, asked: VoteRequest, prefetch: int = PREFET
         if used is None:
             _add(conn, one, mine, asked)
         feedback = _feedback(conn, mine, votes.choice_of_vote(conn, asked.key))
-        return _state(conn, one, actor, prefetch).model_copy(update={"feedback": feedback})
+        comes = _state(conn, one, actor, prefetch).model_copy(update={"feedback": feedback})
+    ws.confirm_votes()  # the same vote again is confirmed again
+    return comes
 
 
 def skip(ws: Workspace, actor: Actor, token: str, prefetch: int = PREFETCH) -> RaterState:
@@ -112,7 +114,9 @@ def undo(ws: Workspace, actor: Actor, round_id: str, prefetch: int = PREFETCH) -
             votes.append(conn, key, last.id, "retract", {}, **values)
         flags.end(conn, last.id, "withdrawn")
         votes.set_state(conn, last.id, AssignmentState.LEASED, now)
-        return _state(conn, one, actor, prefetch)
+        comes = _state(conn, one, actor, prefetch)
+    ws.confirm_votes()
+    return comes
 
 
 def renew_leases(ws: Workspace, actor: Actor, token: str) -> None:

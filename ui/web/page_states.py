@@ -1,0 +1,119 @@
+"""What the server keeps of each opened page, of how many, and how it waits for their events.
+
+Gradio copies the configuration of every part for each session, 1.9 MB of this page, so that a deep
+link could restore it; no page here makes such a link. And it looks for new events a thousand times
+a second, in one queue for each handler. Both grow with the page: this one has a thousand parts.
+"""
+
+import asyncio
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+from fastapi import Request
+from gradio.data_classes import PredictBodyInternal
+from gradio.queueing import Queue
+from gradio.routes import App
+from gradio.state_holder import SessionState, StateHolder
+
+MOST = 200  # pages; the one unseen for longest begins anew
+LOOK_S = 0.01  # between two looks for a free place while handlers run
+ANALYTICS = 200  # events whose durations are kept; nothing reads them
+SWEEP_EVERY_S = 60.0  # pages that were left an hour ago lose their state
+
+
+class PageState(SessionState):
+    """The state of one opened page: values of `gr.State` and parts that an event has changed."""
+
+    def __init__(self, blocks: gr.Blocks) -> None:
+        without_parts: Any = SimpleNamespace(default_config=blocks.default_config, blocks={})
+        super().__init__(without_parts)
+        self.config_values = _Dropped()
+
+    def _update_config(self, key: int) -> None:
+        """The configuration is not kept."""
+
+    def _update_value_in_config(self, key: int, value: Any) -> None:
+        """What a part shows is not kept: the browser has it."""
+
+
+class PageStates(StateHolder):
+    """The states of the pages that were used last, `MOST` of them."""
+
+    def __init__(self, blocks: gr.Blocks) -> None:
+        super().__init__()
+        self._swept = time.monotonic()
+        blocks.state_session_capacity = MOST
+        self.set_blocks(blocks)
+
+    def __getitem__(self, session_id: str) -> SessionState:
+        if session_id not in self.session_data:
+            self.session_data[session_id] = PageState(self.blocks)
+        return super().__getitem__(session_id)
+
+    def delete_all_expired_state(self) -> None:
+        """Called each second; looks at the pages once a minute."""
+        if time.monotonic() - self._swept >= SWEEP_EVERY_S:
+            self._swept = time.monotonic()
+            super().delete_all_expired_state()
+
+
+class RestingQueue(Queue):
+    """A queue that does nothing until an event comes."""
+
+    _came: asyncio.Event
+
+    @property
+    def sleep_when_free(self) -> float:
+        """Seconds until the next look while handlers run; raises `_Rest` where nothing does."""
+        if not (len(self) or any(self.active_jobs) or self._asyncio_tasks):
+            raise _Rest
+        return LOOK_S
+
+    @sleep_when_free.setter
+    def sleep_when_free(self, _seconds: float) -> None:
+        """The library's own interval is not taken."""
+
+    async def push(self, body: PredictBodyInternal, request: Request, username: str | None) -> Any:
+        """Take an event and wake the loop that handles it."""
+        taken = await super().push(body, request, username)
+        self._came.set()
+        return taken
+
+    async def start_processing(self) -> None:
+        """Handle events until the queue is closed."""
+        self._came = asyncio.Event()  # of this event loop
+        while True:
+            self._came.clear()
+            try:
+                await super().start_processing()
+                return
+            except _Rest:
+                self.stopped = False  # the library takes the end of its loop for the end of all
+            await self._came.wait()
+
+    def compute_analytics_summary(self, _records: Any) -> Any:
+        """Nothing; the library makes a table of its last 10,000 events after each of them."""
+        return self.cached_event_analytics_summary
+
+    async def start_progress_updates(self) -> None:
+        """No handler here reports progress, so nothing looks for it."""
+
+
+def keep_little(mounted: App, blocks: gr.Blocks) -> None:
+    """Replace Gradio's store of sessions and its way of waiting by those above."""
+    mounted.state_holder = PageStates(blocks)
+    events = blocks._queue
+    events.__class__ = RestingQueue
+    events._came = asyncio.Event()
+    events.ANALYTICS_MAX_EVENTS = ANALYTICS
+
+
+class _Dropped(dict[int, Any]):
+    def __setitem__(self, key: int, value: Any) -> None:
+        """Keep nothing."""
+
+
+class _Rest(Exception):
+    """There is nothing to do."""
