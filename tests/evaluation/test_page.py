@@ -200,7 +200,7 @@ def test_scores_that_few_rows_decide_are_marked_and_the_worst_says_what_to_do(wo
     ):
         assert html.count("<small>few rows decide</small>") == 2
         assert html.count("Few rows decide this number: about 2 of 50, ") == 1
-        assert "test on about 250 rows. So it is with 1 more." in html
+        assert "test on about 250 rows. The same holds for 1 other." in html
         assert "<b>tuned" not in html
     alone = made.model_copy(update={"models": (base.id,), "gains": {}, "means": means})
     assert "on 50 rows. Few rows decide" in render.sentences(alone, names, "rougeL")
