@@ -164,7 +164,7 @@ class Answer:
         )
         self._files: ModelFiles = registry.files(ws, self._choice.model)
         self._prompt = asked.prompt
-        self.id = ids.new("chatcmpl")
+        self.id = f"chatcmpl-{ids.token()}"  # whoever knows it may say what they think
         self._created = int(time.time())
         self._queue: asyncio.Queue[tuple[int, AnswerPart]] = asyncio.Queue()
         self._numbers: list[int] = []

@@ -205,7 +205,7 @@ class Serving:
             for lane in [lane for lane in self._lanes.values() if not lane.idle]:
                 try:
                     self._turn(lane)
-                except Exception as error:
+                except BaseException as error:  # a library of Rust may panic
                     self._fail(lane, error)
         stopped = UserError("The server is being stopped.", "Ask again later.")
         for lane in self._lanes.values():
@@ -327,7 +327,7 @@ class Serving:
         del self._answerers[base]
         gc.collect()  # modules hold one another in circles
 
-    def _fail(self, lane: _Lane, error: Exception) -> None:
+    def _fail(self, lane: _Lane, error: BaseException) -> None:
         problem = error if isinstance(error, UserError) else UserError(
             f"The model could not answer: {type(error).__name__}.", "See the server's log."
         )  # fmt: skip

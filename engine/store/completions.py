@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from engine.store.tables import completion, feedback
 
@@ -65,6 +65,12 @@ def remove_before(conn: Connection, project_id: str, at: float) -> int:
 def add_feedback(conn: Connection, new: FeedbackRow) -> None:
     """Store what somebody thought."""
     conn.execute(insert(feedback).values(new._asdict()))
+
+
+def count_feedback(conn: Connection, completion_id: str) -> int:
+    """How often somebody said something about an answer."""
+    query = select(func.count()).where(feedback.c.completion_id == completion_id)
+    return conn.execute(query).scalar_one()
 
 
 def feedback_of(conn: Connection, project_id: str) -> list[FeedbackRow]:

@@ -120,7 +120,8 @@ def test_arena_answers_with_either_and_names_neither(client, workspace, project,
         )
         page = httpx.get(said.model_extra["vote_url"])
         assert page.status_code == 200
-        assert "bot" not in page.text
+        assert "bot 1" not in page.text
+        assert "bot 2" not in page.text
         assert "script-src" not in page.headers["content-security-policy"]
         voted = httpx.post(f"{page.url}/up")
         assert voted.status_code == 200
@@ -170,3 +171,12 @@ def test_run_whose_answers_nobody_judged_goes_with_them(client, workspace, proje
         lifecycle.cancel(workspace, LOCAL, queued.id)
     listing.remove(workspace, LOCAL, job.id)
     assert not feedback.report(workspace, LOCAL, project.id).models
+
+
+def test_page_of_an_answer_takes_a_limited_number_of_votes(client, workspace, monkeypatch):
+    monkeypatch.setattr(feedback, "MOST_SAID", 2)
+    said = ask(client)
+    for _ in range(2):
+        feedback.vote(workspace, said.id, up=True)
+    with pytest.raises(Conflict):
+        feedback.vote(workspace, said.id, up=True)

@@ -8,7 +8,7 @@ from engine.cli.app import cli
 
 NOUNS = {"data", "models", "jobs", "training", "evaluation", "rating", "preferences", "loop"}
 NOUNS |= {"playground", "people"}
-OTHERS = {"serve", "worker", "backup", "restore"}
+OTHERS = {"api", "serve", "worker", "backup", "restore"}
 
 
 def find(spelling: str) -> click.Command:
