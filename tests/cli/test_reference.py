@@ -102,6 +102,6 @@ def test_command_prints_the_json_that_the_reference_promises(tuneloop, tmp_path,
 
 def test_usage_line_names_arguments_and_options():
     text = reference.commands()
-    assert "tuneloop data add FILE [OPTIONS]" in text
+    assert "tuneloop data add FILE... [OPTIONS]" in text
     assert isinstance(cli.commands["data"], click.Group)
     assert "tuneloop data COMMAND" in text
