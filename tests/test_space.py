@@ -60,7 +60,7 @@ def vote(browser: httpx.Client, round_id: str, number: int) -> list[str]:
     """The keys of so many votes, each said to be saved."""
     saved = []
     for _ in range(number):
-        shown = browser.get(f"/api/rate/{round_id}/next").raise_for_status().json()["pair"]
+        shown = browser.get(f"/api/rate/{round_id}/next").raise_for_status().json()["comparison"]
         ballot = {"token": shown["token"], "key": str(uuid.uuid4()), "choice": "left"}
         browser.post("/api/rate/vote", json=ballot).raise_for_status()
         saved.append(ballot["key"])
