@@ -214,6 +214,18 @@ def _log_to(path: Path) -> None:
             os.dup2(log.fileno(), stream)
 
 
+def _flush_or_drop() -> None:
+    """Write what is still to be logged, or forget it.
+
+    Python would end with 120 in place of the code that says why, where the log takes no more.
+    """
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except OSError:
+            setattr(sys, name, None)
+
+
 def _serve(ws: Workspace, job_id: str, fence: int) -> int:
     """Run the job, and those that come in through the input until one of them goes wrong."""
     model_cache = ModelCache()
@@ -241,6 +253,8 @@ def main() -> int:
         _log_fault()
         # where not even the end can be written, the worker has to say why
         return errno.ENOSPC if isinstance(error, NoRoom) else 1
+    finally:
+        _flush_or_drop()
 
 
 if __name__ == "__main__":

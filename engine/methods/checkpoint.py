@@ -23,6 +23,7 @@ from engine.core.recipe import RENAMED, Recipe
 from engine.files import sha256_of_file
 from engine.methods.encoding import Columns
 
+NEWER = {"split_answers": False}  # fields that earlier recipes lack, and what they mean by that
 FOLDER = "checkpoints"  # in the folder of a job
 MANIFEST = "manifest.json"
 KEPT = 2  # the newest, and one older until the next is whole
@@ -65,7 +66,8 @@ def origin(recipe: Recipe, rows: Iterable[Columns]) -> Origin:
     digest = hashlib.sha256()
     for row in rows:
         digest.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
-    settings = recipe.model_dump_json(exclude={"trackers"})
+    unset = {name for name, usual in NEWER.items() if getattr(recipe, name, usual) == usual}
+    settings = recipe.model_dump_json(exclude={"trackers", *unset})
     for old, new in RENAMED.items():  # a checkpoint of 0.1.0 still belongs to its run
         settings = settings.replace(f'"{new}":', f'"{old}":', 1)
     config = f"{recipe.KIND} {settings}"

@@ -26,6 +26,7 @@ from engine.core.recipe import Recipe, TrainRecipe, Tuning, read
 from engine.models.hub import catalog as catalogue
 from engine.models.hub import client, describe, download, facts
 from engine.models.hub.facts import Repository
+from engine.services import access
 from engine.services.jobs import lifecycle
 from engine.services.models import bases
 from engine.services.training import estimate
@@ -81,6 +82,8 @@ def add(
     UserError says what stands against it; Conflict where it is here or on its way.
     """
     actor.require(Role.OWNER)
+    with reading(ws.db) as conn:
+        access.project(conn, actor, project_id)
     base = look(ws, actor, name, revision)
     if base.model_id:
         raise Conflict(f"{base.name} at this commit is here already.", "Choose it in a training.")

@@ -7,6 +7,7 @@ own. A new service is covered when it is written; a parameter that is not known 
 
 import importlib
 import inspect
+import io
 import pkgutil
 
 import pytest
@@ -16,16 +17,18 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound
 from engine.core.parsed import ParsedFile
 from engine.core.rating import VoteRequest
-from engine.services import projects
+from engine.services import feedback, projects
 from engine.services.data import datasets, staging
 from engine.services.data.datasets import Reading
 from engine.services.data.prepared import CheckedRows
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
 from engine.services.loop.auto_loop_step import LoopGoal
+from engine.services.people import api_keys
 from engine.services.preferences import build
 from engine.services.rating import flags, invites, rounds
 from engine.services.rating.plans import RoundRecipe
+from engine.services.training import by_program
 from tests import helpers
 from tests.rating import rated, screen
 from tests.ui import results
@@ -38,6 +41,7 @@ OF_NO_PROJECT = {
     "models.registry.default_is_known": "a base of every project",
     "models.registry.default_model": "a base of every project",
     "models.registry.ensure_default": "a base for every project",
+    "hub.look": "a base of the Hub, for owners",
     "projects.create": "a project of their own",
     "data.staging.stage": "a file in hand",
     "loop.demo.start": "a project of their own",
@@ -94,6 +98,14 @@ def theirs(ws, tmp_path):
     row = datasets.rows(ws, LOCAL, again.id)
     secret = helpers.chat_file(tmp_path, name="secret.jsonl")
     parsed = ParsedFile(examples=[each.example for each in row], kind="sft", layout="x", broken=[])
+    handed_in = by_program.add_file(
+        ws, LOCAL, one.project_id, "secret.jsonl", "fine-tune", io.BytesIO(b"{}")
+    )
+    key, _ = api_keys.make(ws, LOCAL, one.project_id, "secret key")
+    feedback.keep(
+        ws, LOCAL, one.project_id, feedback.ArenaChoice(tuned), completion_id="chatcmpl-1-secret",
+        key_id=key.id, captures=True, prompt=parsed.examples[0].prompt, text="secret",
+    )  # fmt: skip
     return {
         "project_id": one.project_id, "project_ids": [one.project_id],
         "round_id": one.id, "round_ids": [one.id],
@@ -119,6 +131,12 @@ def theirs(ws, tmp_path):
         "file": secret,
         "checked": CheckedRows(layout="x", kind="sft", rows=44, sha256="0" * 64, findings=()),
         "upload_id": staging.stage(ws, LOCAL, secret, secret.name),
+        "file_id": handed_in.id, "training": handed_in.id, "validation": None, "request": "{}",
+        "source": io.BytesIO(b"{}"), "key_id": key.id, "completion_id": "chatcmpl-1-secret",
+        "captures": True, "prompt": parsed.examples[0].prompt, "text": "t", "up": True,
+        "rejected": ["chatcmpl-2-secret"], feedback.ArenaChoice: feedback.ArenaChoice(tuned),
+        "rows_as": "pairs", "wanted": "arena@secret project",
+        "find": None, "to": "trl", "out": tmp_path / "out",
     }  # fmt: skip
 
 

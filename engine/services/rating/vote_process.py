@@ -12,10 +12,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from engine.core.actor import Actor
+from engine.core.actor import Actor, Role
 from engine.core.json_object import JsonObject
 from engine.formats import isolated
+from engine.services import access
 from engine.services.data import row_process
+from engine.store.connect import reading
 from engine.workspace import Settings, Workspace, open_workspace
 
 LARGEST = 2**50  # bytes of a file that it writes: the database
@@ -56,6 +58,9 @@ def _ask(
     name: str,
     how: BaseModel | None = None,
 ) -> str:
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.project(conn, actor, project_id)
     question: JsonObject = {
         "call": call,
         "settings": ws.settings.model_dump(mode="json"),

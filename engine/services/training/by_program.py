@@ -148,6 +148,8 @@ def start(
     request: str,
 ) -> Job:
     """Queue a training of `kind`, and keep what the program asked for beside it."""
+    with reading(ws.db) as conn:
+        access.project(conn, actor, project_id)
     recipe: Recipe = read(plugins.load("jobs", kind).Recipe, values)
     job = lifecycle.submit(ws, actor, project_id, recipe, name)
     with writing(ws.db) as conn:

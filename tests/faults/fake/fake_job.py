@@ -46,4 +46,5 @@ def _run_out(recipe: Recipe, ctx: Context) -> None:
         bytearray(2 << 30)
     if recipe.act == "full disk":
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        print("x" * 2000)  # the log takes no more either
         (ctx.folder / "big").write_bytes(b"x" * 5000)
