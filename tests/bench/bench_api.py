@@ -1,7 +1,8 @@
 """Tokens a second of the API beside `transformers serve` and llama.cpp's server, in one run.
 
 Every server answers the same prompts greedily, with 1, 4 and 16 requests in flight, and they take
-turns on the machine. llama.cpp answers from an F16 file of the same weights.
+turns on the machine, with OMP_NUM_THREADS threads each. llama.cpp answers from an F16 file of the
+same weights.
 """
 
 import os
@@ -136,6 +137,8 @@ def llama_cpp(home, tmp_path):
     params.model.path = str(gguf)
     params.port, params.hostname = serving.free_port(), "127.0.0.1"
     params.n_parallel, params.n_ctx = 16, 16 * 1024
+    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))  # as the others have
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     server = xllamacpp.Server(params)
     yield f"{server.listening_address}/v1", "base"
     del server
