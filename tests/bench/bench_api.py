@@ -27,7 +27,7 @@ from tests.bench import bench_tools
 
 TIMES = int(os.environ.get("TUNELOOP_BENCH_TIMES", "3"))
 IN_FLIGHT = (1, 4, 16)
-TOKENS = 48
+TOKENS = int(os.environ.get("TUNELOOP_BENCH_TOKENS", "48"))
 PROMPTS = [f"Write a short story about the number {n} and a library." for n in range(16)]
 
 
@@ -135,7 +135,7 @@ def llama_cpp(home, tmp_path):
         written(home, gguf)
     params = xllamacpp.CommonParams()
     params.model.path = str(gguf)
-    params.port, params.hostname = serving.free_port(), "127.0.0.1"
+    params.port = serving.free_port()
     params.n_parallel, params.n_ctx = 16, 16 * 1024
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))  # as the others have
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
