@@ -2,6 +2,7 @@
 
 import csv
 import io
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
@@ -10,6 +11,7 @@ from fastapi.responses import FileResponse, Response
 from engine.api import pages
 from engine.api.callers import Asking, Caller, OpenWorkspace
 from engine.api.errors import Refused, Wire
+from engine.core.errors import NotFound
 from engine.core.event import MetricEvent
 from engine.core.job import State
 from engine.services.jobs import lifecycle
@@ -88,11 +90,12 @@ def delete(ws: OpenWorkspace, caller: Asking, file_id: str) -> Wire:
 
 def known_file(ws: Workspace, caller: Caller, file_id: str, param: str = "id") -> FileRow:
     """The file of the caller's project; 404, or 400 where a job names it, otherwise."""
-    found = {one.id: one for one in by_program.files(ws, caller.actor, caller.project_id)}
-    if file_id not in found:
-        code, status = ("not_found", 404) if param == "id" else (f"invalid_{param}", 400)
-        raise Refused(f"No such File object: {file_id[:80]}", param=param, code=code, status=status)
-    return found[file_id]
+    with suppress(NotFound):
+        found = by_program.file(ws, caller.actor, file_id)
+        if found.project_id == caller.project_id:
+            return found
+    code, status = ("not_found", 404) if param == "id" else (f"invalid_{param}", 400)
+    raise Refused(f"No such File object: {file_id[:80]}", param=param, code=code, status=status)
 
 
 def _file(one: FileRow) -> Wire:
@@ -129,10 +132,11 @@ def _measurements(ws: Workspace, caller: Caller, started: Started) -> str:
 
 def started_by(ws: Workspace, caller: Caller, job_id: str) -> Started:
     """The training that a program of this project started; 404 otherwise."""
-    found = {one.job.id: one for one in by_program.list_all(ws, caller.actor, caller.project_id)}
-    if job_id not in found:
-        raise Refused(
-            f"Could not find fine tune: {job_id[:80]}", param="fine_tuning_job_id",
-            code="fine_tune_not_found", status=404,
-        )  # fmt: skip
-    return found[job_id]
+    with suppress(NotFound):
+        found = by_program.started(ws, caller.actor, job_id)
+        if found.job.project_id == caller.project_id:
+            return found
+    raise Refused(
+        f"Could not find fine tune: {job_id[:80]}", param="fine_tuning_job_id",
+        code="fine_tune_not_found", status=404,
+    )  # fmt: skip
