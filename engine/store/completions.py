@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from engine.store.tables import completion, feedback
 
@@ -49,17 +49,6 @@ def list_all(conn: Connection, project_id: str) -> list[CompletionRow]:
     query = select(completion).where(completion.c.project_id == project_id)
     rows = conn.execute(query.order_by(completion.c.created_at, completion.c.id)).mappings()
     return [CompletionRow(**row) for row in rows]
-
-
-def remove_before(conn: Connection, project_id: str, at: float) -> int:
-    """Delete answers older than `at` that nobody said anything about; how many went."""
-    judged = select(feedback.c.completion_id)
-    old = delete(completion).where(
-        completion.c.project_id == project_id,
-        completion.c.created_at < at,
-        completion.c.id.not_in(judged),
-    )
-    return conn.execute(old).rowcount
 
 
 def add_feedback(conn: Connection, new: FeedbackRow) -> None:
