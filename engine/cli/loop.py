@@ -38,6 +38,7 @@ NEXT: dict[NextAction, str] = {
     "read_verdict": "close the blind round: tuneloop rating rounds close --help",
     "start_again": "start another generation: tuneloop rating rounds start --help",
     "watch_training": "wait for the training: tuneloop jobs list",
+    "watch_demo": "wait for the demo: tuneloop jobs list",
 }
 
 

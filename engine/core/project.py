@@ -28,6 +28,7 @@ NextAction = Literal[
     "read_verdict",
     "start_again",
     "watch_training",
+    "watch_demo",
 ]
 
 

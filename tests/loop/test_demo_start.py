@@ -5,7 +5,9 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.services import projects
+from engine.services.jobs import lifecycle
 from engine.services.loop import demo
+from engine.services.loop.status import status
 from tests import helpers
 
 
@@ -16,6 +18,14 @@ def test_demo_learning_rate_of_dpo_is_the_default_unless_given(ws, tmp_path, rat
     assert (job.recipe["rater"], job.recipe["dpo"]) == ("shorter", dpo)
     assert demo.start(ws, LOCAL)[1].id == job.id  # the one under way
     assert [one.id for one in projects.list_all(ws, LOCAL)] == [project.id]
+
+
+def test_demo_takes_every_step_until_it_is_over(ws, tmp_path):
+    helpers.model(ws, tmp_path)
+    project, job = demo.start(ws, LOCAL)
+    assert status(ws, LOCAL, project.id).next_action == "watch_demo"
+    lifecycle.cancel(ws, LOCAL, job.id)
+    assert status(ws, LOCAL, project.id).next_action == "add_data"
 
 
 def test_raters_of_an_unknown_rule_start_nothing(ws, tmp_path):

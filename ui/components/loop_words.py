@@ -83,6 +83,9 @@ ACTIONS: dict[NextAction, Action] = {
     "watch_training": Action(
         "Watch the training", "Its losses and the time left are shown live.", "jobs"
     ),
+    "watch_demo": Action(
+        "Watch the demo", "It trains, evaluates and rates by itself. Nothing is left to do.", "jobs"
+    ),
 }  # fmt: skip
 STATION_PAGES: dict[StepName, PageName] = {
     "data": "data",

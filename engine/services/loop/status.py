@@ -70,6 +70,8 @@ def status(ws: Workspace, actor: Actor, project_id: str) -> LoopStatus:
     action = NEXT[following] if following else "start_again"
     if following in running & {"train", "dpo"}:
         action = "watch_training"
+    if any(job.kind == "demo" and not job.over for job in stored.jobs):
+        action = "watch_demo"  # it takes every step itself
     return LoopStatus(steps=steps, next_action=action)
 
 
