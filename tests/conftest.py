@@ -107,11 +107,32 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty database of each kind; the test runs once for each."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'test.db'}"
+    """The address of an empty database of each kind; the test runs once for each.
+
+    For `ws` it is a copy of one that was migrated before: to migrate takes longer than most tests.
+    """
+    migrated = "ws" in request.fixturenames
+    if request.param == "postgres":
+        yield from request.getfixturevalue("new_postgres_database")(migrated)
     else:
-        yield from request.getfixturevalue("new_postgres_database")()
+        file = tmp_path / "test.db"
+        if migrated:
+            shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
+        yield f"sqlite:///{file}"
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a migrated and empty database, made once for a test worker."""
+    folder = tmp_path_factory.mktemp("migrated")
+    _migrate(folder, f"sqlite:///{folder / 'migrated.db'}")
+    return folder / "migrated.db"
+
+
+def _migrate(home: Path, url: str) -> None:
+    from engine.workspace import Settings, open_workspace
+
+    open_workspace(Settings(home=home, database_url=url)).close()
 
 
 @pytest.fixture
@@ -146,14 +167,19 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
-def new_postgres_database() -> Iterator[Callable[[], Iterator[str]]]:
-    """Makes an empty database on a server of this session, and drops it after use."""
-    with postgres.serving() as server:
+def new_postgres_database(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[bool], Iterator[str]]]:
+    """Makes an empty database on a server of this session, migrated or not; drops it after use."""
+    with postgres.serving() as server, server.connected() as connection:
+        _migrate(tmp_path_factory.mktemp("migrated"), server.create("migrated"))
 
-        def database() -> Iterator[str]:
+        def database(migrated: bool) -> Iterator[str]:
             name = f"test_{uuid.uuid4().hex}"
-            yield server.create(name)
-            server.run("dropdb", "-h", str(server.folder), "--force", name)
+            source = "migrated" if migrated else "template1"
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
+            yield server.address(name)
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
         yield database
 

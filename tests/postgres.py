@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,19 @@ class Server:
     def create(self, name: str) -> str:
         """The address of a new database."""
         self.run("createdb", "-h", str(self.folder), name)
+        return self.address(name)
+
+    def address(self, name: str) -> str:
+        """The address of a database of that name."""
         return f"postgresql://{self.user}@/{name}?host={self.folder}"
+
+    @contextmanager
+    def connected(self) -> Iterator[Any]:
+        """A connection that may make and drop databases."""
+        import psycopg
+
+        with psycopg.connect(self.address("postgres"), autocommit=True) as connection:
+            yield connection
 
     def _control(self, *args: str) -> None:
         self.run("pg_ctl", "-D", str(self.folder / "data"), "-w", *args)
