@@ -28,7 +28,7 @@ NEXT = {
     "curve": ("Add data", "data"),
     "evaluate": ("Open the evaluation", "evaluation"),
     "judge": ("Open the judge's comparison", "evaluation"),
-    "generate": ("Rate the answers", "rating"),
+    "generate": ("Open its round", "rating"),
     "demo": ("Open the project", "home"),
 }
 NO_MATCH = '<p class="tl-hint">No job matches.</p>'

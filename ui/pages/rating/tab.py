@@ -78,15 +78,15 @@ def build(ws: Workspace, page: Page) -> None:
     with gr.Column(visible=False) as body:
         about = gr.HTML("")
         surface = gr.HTML("", elem_id="rate-surface")
-        share = gr.HTML("")
-        outcome = gr.HTML("", elem_id="rate-outcome")
+        made = gr.HTML("", elem_id="rate-made")
+        with gr.Row(visible=False, elem_classes="tl-actions") as onward:
+            train = gr.Button("Train on them", variant="primary", elem_id="rate-train")
         with gr.Row(visible=False, elem_classes="tl-actions") as collect:
             make = gr.Button("Make DPO pairs", variant="primary", elem_id="rate-make")
             every = gr.Checkbox(True, label="With the votes of all rating rounds", visible=False,
                                 container=False, elem_id="rate-every")  # fmt: skip
-        made = gr.HTML("", elem_id="rate-made")
-        with gr.Row(visible=False, elem_classes="tl-actions") as onward:
-            train = gr.Button("Train on them", variant="primary", elem_id="rate-train")
+        share = gr.HTML("")
+        outcome = gr.HTML("", elem_id="rate-outcome")
         with gr.Row(visible=False, elem_classes="tl-actions") as close:
             ask = gr.Button(CLOSE_BLIND, elem_id="rate-close")
         with gr.Row(visible=False, elem_classes="tl-sure", elem_id="rate-sure") as sure:
