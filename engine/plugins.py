@@ -155,6 +155,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "gguf": "engine.exporters.gguf",
         "ollama": "engine.exporters.ollama",
         "vllm": "engine.exporters.vllm",
+        "cog": "engine.exporters.cog",
     },
     # target -> module with TITLE, SUMMARY, notes(run) -> list[str] and files(run) -> parts,
     # each the path of a file and its content piece by piece (engine/recipe_files/run.py)

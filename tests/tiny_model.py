@@ -60,3 +60,38 @@ def _tokenizer() -> Any:
     )
     fast.chat_template = TEMPLATE
     return fast
+
+
+def make_of_letters(folder: Path, seed: int = 0) -> Path:
+    """The same Llama with a tokenizer that llama.cpp's converter knows, one token a letter."""
+    return save(folder, _letters(), room=1024, seed=seed)
+
+
+def _letters() -> Any:
+    """A tokenizer in Llama 2's way: bytes, letters, a mark for blanks, ChatML, and no merges."""
+    from tokenizers import Tokenizer, decoders, models, normalizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581"]
+    words += [chr(code) for code in range(33, 127)]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    tokenizer = Tokenizer(
+        models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>", byte_fallback=True)
+    )
+    tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()]
+    )
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        bos_token="<s>",
+        eos_token="<|im_end|>",
+        pad_token="<|pad|>",
+        additional_special_tokens=["<|im_start|>"],
+        model_max_length=1024,
+        add_bos_token=False,  # llama.cpp would add one, and a blank after each special token
+        add_prefix_space=False,
+    )
+    fast.chat_template = TEMPLATE
+    return fast

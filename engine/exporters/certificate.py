@@ -11,11 +11,17 @@ from typing import NamedTuple
 
 from engine.core.errors import UserError
 from engine.core.examples import Message
-from engine.core.export import ArtefactAnswer, Cause, Certificate, MetricDifference
+from engine.core.export import TIE, ArtefactAnswer, Cause, Certificate, MetricDifference
+from engine.exporters.fetched import COG
 from engine.exporters.source import environment
 from engine.metrics.score import gain, score_rows
 
-RUNTIMES = {"transformers": "with_transformers.py", "llama.cpp": "with_llama_cpp.py"}
+RUNTIMES = {
+    "transformers": "with_transformers.py",
+    "llama.cpp": "with_llama_cpp.py",
+    "cog": "with_cog.py",
+}
+FETCHED = {"cog": COG}
 LIBRARY = {"llama.cpp": ("xllamacpp", "pip install 'tuneloop[gguf]'")}
 MOST_QUIET_S = 900  # without an answer: the loading of a large model is the longest wait
 FOLDER = Path(__file__).parent / "runtimes"
@@ -32,6 +38,23 @@ class ModelAnswer(NamedTuple):
     finished: bool
 
 
+class Parting(NamedTuple):
+    """Where two answers part: the tokens before, and the next one of each."""
+
+    before: tuple[int, ...]
+    own: int
+    found: int
+
+
+Gaps = Callable[[Sequence[ModelAnswer], Sequence[ArtefactAnswer]], list[float]]
+
+
+def library(runtime: str, tools: Path, say: Callable[[str], None]) -> Path | None:
+    """The folder with the packages of `runtime`, fetched at the first call; None for ours."""
+    known = FETCHED.get(runtime)
+    return known.ensure(tools, say) if known else None
+
+
 def certify(
     runtime: str,
     folder: Path,
@@ -41,15 +64,22 @@ def certify(
     metrics: Sequence[str],
     *,
     quantised: bool = False,
+    gaps: Gaps = lambda *_: [],
+    packages: Path | None = None,
     done: Callable[[int], None] = lambda _: None,
 ) -> Certificate:
     """What `runtime` makes of the artefact in `folder`, compared with the model's own answers.
 
-    `done` hears each second how many prompts are answered, and may raise to stop. UserError where
-    the runtime can't load the artefact.
+    `gaps` says for answers that differ for no other reason how far apart the model finds the next
+    tokens where they part. `packages` is what `library` found. `done` hears each second how many
+    prompts are answered, and may raise to stop. UserError where the runtime can't load the
+    artefact.
     """
-    found = ask(runtime, folder, base, [one.prompt for one in own], max_new_tokens, done)
-    return compare(runtime, own, found, metrics, quantised=quantised)
+    prompts = [one.prompt for one in own]
+    found = ask(runtime, folder, base, prompts, max_new_tokens, done, packages)
+    left = [(a, b) for a, b in zip(own, found, strict=True) if not _same(a, b) and not _cause(a, b)]
+    apart = gaps([a for a, _ in left], [b for _, b in left]) if left else []
+    return compare(runtime, own, found, metrics, quantised=quantised, gaps=apart)
 
 
 def compare(
@@ -59,10 +89,12 @@ def compare(
     metrics: Sequence[str],
     *,
     quantised: bool = False,
+    gaps: Sequence[float] = (),
 ) -> Certificate:
     """How many answers are the same text; where some are not, the scores of both and the causes.
 
-    A prompt that is read otherwise is named even where every answer is the same by luck.
+    A prompt that is read otherwise is named even where every answer is the same by luck. `gaps`
+    belong to the answers that differ for no other reason.
     """
     same = sum(_same(a, b) for a, b in zip(own, found, strict=True))
     all_same = same == len(own)
@@ -71,18 +103,37 @@ def compare(
         n=len(own),
         same=same,
         differences=() if all_same else _differences(own, found, metrics),
-        causes=causes(own, found, quantised=quantised and not all_same),
+        causes=causes(own, found, gaps, quantised=quantised and not all_same),
+        gap=max(gaps, default=None),
     )
 
 
 def causes(
-    own: Sequence[ModelAnswer], found: Sequence[ArtefactAnswer], *, quantised: bool
+    own: Sequence[ModelAnswer],
+    found: Sequence[ArtefactAnswer],
+    gaps: Sequence[float] = (),
+    *,
+    quantised: bool,
 ) -> tuple[Cause, ...]:
     """The known causes that are seen in at least one row, the first to look at first."""
     seen = {cause for a, b in zip(own, found, strict=True) if (cause := _cause(a, b))}
     if quantised and not seen:
         seen.add(Cause.QUANTISATION)
+    elif gaps and max(gaps) <= TIE:
+        seen.add(Cause.ROUNDING)
     return tuple(cause for cause in Cause if cause in seen)
+
+
+def parting(
+    own: ModelAnswer, found: ArtefactAnswer, tokens: Callable[[str], list[int]], end: int
+) -> Parting | None:
+    """Where two answers to the same prompt part; None where one is the other's beginning."""
+    theirs = [*tokens(found.text), *([end] if found.finished else [])]
+    ours = [*tokens(own.text), *([end] if own.finished else [])]
+    for at, (one, other) in enumerate(zip(ours, theirs, strict=False)):
+        if one != other:
+            return Parting((*own.prompt_ids, *ours[:at]), one, other)
+    return None
 
 
 def _cause(own: ModelAnswer, found: ArtefactAnswer) -> Cause | None:
@@ -108,8 +159,12 @@ def ask(
     prompts: Sequence[Sequence[Message]],
     max_new_tokens: int,
     done: Callable[[int], None] = lambda _: None,
+    packages: Path | None = None,
 ) -> list[ArtefactAnswer]:
-    """The artefact's greedy answers, in order, written by its runtime in a process of its own."""
+    """The artefact's greedy answers, in order, written by its runtime in a process of its own.
+
+    `packages` is the folder with those of a runtime that is not installed beside the program.
+    """
     questions = [[one.model_dump(mode="json") for one in prompt] for prompt in prompts]
     asked = {"questions": questions, "max_new_tokens": max_new_tokens, "base": str(base)}
     command = [sys.executable, str(FOLDER / RUNTIMES[runtime]), str(folder)]
@@ -118,7 +173,7 @@ def ask(
         given.write_text(json.dumps(asked), encoding="utf-8")
         with given.open() as source, written.open("w") as out, errors.open("w") as problems:
             process = subprocess.Popen(
-                command, stdin=source, stdout=out, stderr=problems, env=environment()
+                command, stdin=source, stdout=out, stderr=problems, env=environment(packages)
             )
         try:
             found = _followed(process, written, done)

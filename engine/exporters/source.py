@@ -91,7 +91,12 @@ def answers_only(source: Source) -> None:
 
 
 def run(
-    command: Sequence[str], *, cwd: Path, python_path: Path, alive: Callable[[], None], limit_s: int
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    python_path: Path | None,
+    alive: Callable[[], None],
+    limit_s: int,
 ) -> subprocess.CompletedProcess[str]:
     """The end of a program with no secrets in its environment; TimeoutExpired after `limit_s`.
 

@@ -1,7 +1,7 @@
 """An export: a model as files of another program, certified by that program's own answers."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,13 @@ from engine import plugins
 from engine.core.context import Context, ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Prompt
-from engine.core.export import Certificate, ExportedFile, Precision, Quantisation
+from engine.core.export import (
+    ArtefactAnswer,
+    Certificate,
+    ExportedFile,
+    Precision,
+    Quantisation,
+)
 from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
@@ -27,6 +33,7 @@ TITLE = "Export"
 SUMMARY = "A model becomes files that other programs read, and is checked there."
 FOLDER = "export"
 CERTIFICATE = "certificate.json"
+TOOLS = "tools"
 
 
 class Recipe(BaseRecipe):
@@ -39,7 +46,7 @@ class Recipe(BaseRecipe):
     KIND = "export"
 
     model: str = Field(description="The model to export")
-    to: str = Field(description="Format: adapter, merged, gguf, ollama or vllm")
+    to: str = Field(description="Format: adapter, merged, gguf, ollama, vllm, cog or hub")
     precision: Precision = Field("float32", description="Precision of a merged model's weights")
     quantisation: Quantisation = Field(
         "F16", description="Quantisation of a GGUF file: bits per weight"
@@ -92,19 +99,23 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     )
 
 
-def _source(recipe: Recipe, ctx: Context, files: ModelFiles) -> Source:
+def _say(ctx: Context) -> Callable[[str], None]:
     def say(text: str) -> None:
         ctx.check()
         ctx.emit("log", {"text": text})
 
+    return say
+
+
+def _source(recipe: Recipe, ctx: Context, files: ModelFiles) -> Source:
     return Source(
         files=files,
         base=recipe.base or files.base.name,
         revision=recipe.revision,
         precision=recipe.precision,
         quantisation=recipe.quantisation,
-        tools=ctx.cache / "tools",
-        say=say,
+        tools=ctx.cache / TOOLS,
+        say=_say(ctx),
         alive=ctx.check,
     )
 
@@ -163,8 +174,26 @@ def _certificate(
         recipe.max_new_tokens,
         recipe.metrics,
         quantised=exporter.RUNTIME == "llama.cpp" and recipe.quantisation != "F16",
+        packages=certificate.library(exporter.RUNTIME, ctx.cache / TOOLS, _say(ctx)),
+        gaps=lambda own, found: _gaps(ctx, files, own, found),
         done=_progress(ctx, len(own), 2 * len(own)),
     )
+
+
+def _gaps(
+    ctx: Context,
+    files: ModelFiles,
+    own: Sequence[ModelAnswer],
+    found: Sequence[ArtefactAnswer],
+) -> list[float]:
+    """How much likelier the model finds its own next token where answers part, as log-odds."""
+    answerer = answerers.load(ctx, files)
+    template = answerer.template
+    end = template.ids(template.learned_end())[0]
+    parted = [certificate.parting(a, b, template.ids, end) for a, b in zip(own, found, strict=True)]
+    rows = [(list(one.before), [token]) for one in parted if one for token in (one.own, one.found)]
+    nats = answerer.likelihood(files, rows)
+    return [abs(nats[at + 1] - nats[at]) for at in range(0, len(nats), 2)]
 
 
 def _progress(ctx: Context, before: int, total: int) -> Callable[[int], None]:

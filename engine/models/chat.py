@@ -288,7 +288,7 @@ class Template:
         ]
         shared = both[0].inserted if both[0].inserted == both[1].inserted else ""
         prompt = self._all_ids(self._conversation(preference.prompt, shared))
-        answers = [self._ids(one.inserted[len(shared) :] + one.learned) for one in both]
+        answers = [self.ids(one.inserted[len(shared) :] + one.learned) for one in both]
         room = max(0, max_length - len(prompt))
         chosen, rejected = (answer[:room] for answer in answers)
         truncated = len(prompt) + max(map(len, answers)) > max_length
@@ -319,18 +319,19 @@ class Template:
         ]
 
     def _all_ids(self, pieces: Sequence[Piece]) -> list[int]:
-        return [i for piece in pieces for i in self._ids(piece.text)]
+        return [i for piece in pieces for i in self.ids(piece.text)]
 
-    def _ids(self, text: str) -> list[int]:
+    def ids(self, text: str) -> list[int]:
+        """The tokens of `text` alone, without the model's own start token."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def _parts(self, example: Chat | Text) -> Iterator[tuple[list[int], bool]]:
         if isinstance(example, Chat):
             answer = self._answer(example.prompt, example.answer)
             for piece in self._conversation(example.prompt, answer.inserted):
-                yield self._ids(piece.text), piece.trained
-            yield self._ids(answer.learned), True
-            yield self._ids(answer.rest), False
+                yield self.ids(piece.text), piece.trained
+            yield self.ids(answer.learned), True
+            yield self.ids(answer.rest), False
         else:
             ids = list(self._tokenizer.encode(example.text).ids)  # with the model's own start token
             yield ids, True

@@ -32,7 +32,7 @@ SECRET = "hf_" + "x" * 30
 
 
 @pytest.fixture
-def world(home, tiny_model, tmp_path):
+def world(home, tiny_model, tmp_path, with_tools):
     """(workspace, project, the adapter as a model of it)."""
     ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'test.db'}"))
     base = registry.add_base(ws, LOCAL, "tiny", tiny_model, "folder")
@@ -65,7 +65,7 @@ def exported(ws, project, model, to, **values):
     return lifecycle.get(ws, LOCAL, job.id), state
 
 
-@pytest.mark.parametrize("to", ["adapter", "merged", "vllm"])
+@pytest.mark.parametrize("to", ["adapter", "merged", "vllm", "cog"])
 def test_export_answers_outside_as_the_model_does(world, to, monkeypatch):
     ws, project, model = world
     monkeypatch.setenv("HF_TOKEN", SECRET)
@@ -75,9 +75,10 @@ def test_export_answers_outside_as_the_model_does(world, to, monkeypatch):
     assert (proof.n, proof.same, proof.causes) == (5, 5, ())
     folder = exports.folder(ws, LOCAL, job.id)
     names = {file.name for file in exports.result(ws, LOCAL, job.id).files}
-    assert names == {path.name for path in folder.iterdir()}
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    assert names == {path.relative_to(folder).as_posix() for path in paths}
     assert "README.md" in names
-    text = b"".join(p.read_bytes() for p in folder.iterdir() if p.suffix != ".safetensors")
+    text = b"".join(path.read_bytes() for path in paths if path.suffix != ".safetensors")
     for private in (str(ws.settings.home), str(registry.files(ws, model).base), SECRET):
         assert private.encode() not in text
     assert not list(folder.parent.glob(".export*"))
@@ -244,16 +245,54 @@ def own_answer(text):
     return ModelAnswer((Message(role="user", content="q"),), ("r",), "p", (1, 2), text, True)
 
 
-def test_certificate_puts_the_rest_down_to_rounding_of_weights_or_numbers():
+def test_certificate_puts_the_rest_down_to_fewer_bits_or_to_ties():
     own, found = [own_answer("a b c"), own_answer("d")], [answer("a x c"), answer("d")]
     metrics = ("exact_match", "token_f1")
-    quantised = certificate.compare("llama.cpp", own, found, metrics, quantised=True)
-    assert quantised.causes == (Cause.QUANTISATION,)
-    plain = certificate.compare("llama.cpp", own, found, metrics)
-    assert plain.causes == ()
-    assert "about equally likely" in plain.sentence
-    assert [one.metric for one in plain.differences] == list(metrics)
-    assert "No difference shown in exact_match, token_f1." in plain.sentence
+    quantised = certificate.compare("llama.cpp", own, found, metrics, quantised=True, gaps=[0.7])
+    assert (quantised.causes, quantised.holds) == ((Cause.QUANTISATION,), False)
+    assert "at most 101.4% likelier" in quantised.sentence
+    tie = certificate.compare("llama.cpp", own, found, metrics, gaps=[0.004])
+    assert (tie.causes, tie.holds, tie.gap) == ((Cause.ROUNDING,), True, 0.004)
+    assert "between tokens that tie" in tie.sentence
+    assert "at most 0.4% likelier" in tie.sentence
+    assert [one.metric for one in tie.differences] == list(metrics)
+    assert "No difference shown in exact_match, token_f1." in tie.sentence
+
+
+@pytest.mark.parametrize("gaps", [[], [0.004, 1.2]])
+def test_certificate_does_not_call_a_clear_choice_rounding(gaps):
+    own, found = [own_answer("a b c"), own_answer("d")], [answer("a x c"), answer("e")]
+    proof = certificate.compare("llama.cpp", own, found, ("exact_match",), gaps=gaps)
+    assert (proof.causes, proof.holds) == ((), False)
+    assert "the cause is not a known one" in proof.sentence
+    assert ("up to 3.3 times as likely" in proof.sentence) is bool(gaps)
+
+
+def test_parting_is_the_first_token_that_differs():
+    def tokens(text):
+        return [ord(letter) for letter in text]
+
+    found = certificate.parting(own_answer("abc"), answer("abx"), tokens, 0)
+    assert found == ((1, 2, 97, 98), 99, 120)
+    ended = certificate.parting(own_answer("ab"), answer("abx", finished=False), tokens, 0)
+    assert ended == ((1, 2, 97, 98), 0, 120)
+    assert certificate.parting(own_answer("ab"), answer("ab"), tokens, 0) is None
+
+
+def test_export_measures_how_near_the_tokens_are_where_answers_part(world, monkeypatch):
+    ws, project, model = world
+
+    def other(*_, **__):
+        found = asked(*_, **__)
+        return [one.model_copy(update={"text": "zzz"}) for one in found]
+
+    asked = certificate.ask
+    monkeypatch.setattr(certificate, "ask", other)
+    job, state = exported(ws, project, model, "adapter")
+    proof = job.result.certificate
+    assert (state, proof.same, proof.causes) == (State.DONE, 0, ())
+    assert proof.gap is not None
+    assert proof.gap > 0
 
 
 def test_certificate_tells_another_tokenizer():

@@ -20,7 +20,7 @@ from ui.web.session import who
 
 POLL_EVERY_S = 1.0
 GGUF = ("gguf", "ollama")
-WHOLE = ("merged",)
+WHOLE = ("merged", "cog")
 LATEST = 12  # exports listed
 INTRO = (
     "The exported files answer held-out questions in their own program, and every answer is "
@@ -55,7 +55,7 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
                 list(get_args(Quantisation)),
                 value="F16",
                 label="Bits for each weight",
-                info="F16 keeps the answers; Q8_0 is half as large",
+                info="F16 keeps the answers; Q8_0 is half as large, Q4_K_M a third",
                 visible=False,
                 elem_id="export-bits",
             )
@@ -152,7 +152,7 @@ def _done(job_id: str, found: ExportResult) -> str:
     proof = found.certificate
     tone: markup.Tone = "neutral"
     if proof:
-        tone = "good" if proof.same == proof.n and not proof.causes else "warn"
+        tone = "good" if proof.holds else "warn"
     link = f"downloads/exports/{quote(job_id, safe='')}"
     return (
         f"{markup.notice(found.sentence, tone)}"

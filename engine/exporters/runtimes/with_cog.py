@@ -1,0 +1,99 @@
+"""Answer greedily through Cog's own HTTP server, which serves the exported folder on loopback."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+STARTS_WITHIN_S = 600
+ANSWERS_WITHIN_S = 900
+
+
+def free_port() -> int:
+    """A port of loopback that is free now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def start(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """Cog's server for `folder`; it starts its worker as `python`, so ours has to come first."""
+    entry = json.loads((folder / "cog.yaml").read_text(encoding="utf-8"))["run"]
+    path = os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
+    known = {**os.environ, "COG_PREDICT_TYPE_STUB": entry, "PORT": str(port), "PATH": path}
+    command = [sys.executable, "-m", "cog.server.http", "--host", "127.0.0.1"]
+    # what it writes goes with its errors: the last line says why it did not start
+    return subprocess.Popen(command, cwd=folder, env=known, stdout=sys.stderr, stderr=sys.stderr)
+
+
+def ask(port: int, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    """The server's answer."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}",
+        None if body is None else json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(request, timeout=ANSWERS_WITHIN_S) as reply:
+        return json.load(reply)
+
+
+def wait(server: subprocess.Popen[bytes], port: int) -> None:
+    """Until the model is loaded; SystemExit where it cannot be."""
+    until = time.monotonic() + STARTS_WITHIN_S
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            status = ask(port, "/health-check")
+        except OSError:
+            status = {}
+        if status.get("status") == "READY":
+            return
+        if status.get("status") in ("SETUP_FAILED", "DEFUNCT"):
+            logs = str(status.get("setup", {}).get("logs", "")).strip().splitlines()
+            sys.exit(f"its setup failed: {logs[-1] if logs else 'no reason given'}")
+        time.sleep(0.2)
+    sys.exit("its server did not start")
+
+
+def answers(folder: Path, asked: Mapping[str, Any]) -> None:
+    """Print one answer a line, as soon as it is written."""
+    port = free_port()
+    server = start(folder, port)
+    try:
+        wait(server, port)
+        for messages in asked["questions"]:
+            given = {
+                "messages": json.dumps(messages),
+                "max_new_tokens": asked["max_new_tokens"],
+                "temperature": 0,
+                "explain": True,
+            }
+            found = ask(port, "/predictions", {"input": given})
+            if found["status"] != "succeeded":
+                sys.exit(f"a prediction failed: {found.get('error')}")
+            measured = found["metrics"]
+            answer = {
+                "prompt_text": measured["prompt_text"],
+                "prompt_ids": measured["prompt_ids"],
+                "text": found["output"],
+                "finished": measured["finished"],
+                "truncated": measured["truncated"],
+            }
+            print(json.dumps(answer), flush=True)
+    finally:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+if __name__ == "__main__":
+    answers(Path(sys.argv[1]), json.load(sys.stdin))
