@@ -20,7 +20,7 @@ test: $(VENV)/.installed-test ## Run linters, type checks and all tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(PYTEST) -n 2 -m "not browser and not proof"
-	$(PYTEST) -m "browser and not proof"
+	$(PYTEST) -n 2 --dist loadfile -m "browser and not proof"
 
 proof: $(VENV)/.installed-test ## Repeat the slowest proofs more often: more seeds, kills and samples
 	$(PYTEST) -s -n 2 -m proof

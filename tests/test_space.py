@@ -67,7 +67,8 @@ def vote(browser: httpx.Client, round_id: str, number: int) -> list[str]:
     return saved
 
 
-def test_votes_outlive_a_space_that_is_killed_and_begins_on_an_empty_disk(tmp_path):
+@pytest.mark.parametrize("starts", [2, pytest.param(5, marks=pytest.mark.proof)])
+def test_votes_outlive_a_space_that_is_killed_and_begins_on_an_empty_disk(tmp_path, starts):
     home, bucket = tmp_path / "home", tmp_path / "bucket"
     ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'tuneloop.db'}"))
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path)
@@ -75,7 +76,7 @@ def test_votes_outlive_a_space_that_is_killed_and_begins_on_an_empty_disk(tmp_pa
     ws.close()
     saved: list[str] = []
     cookie = {"tl_rater": "a" * 22}
-    for number in range(3):
+    for number in range(starts):
         disk = tmp_path / f"disk-{number}"
         with space_on(disk, bucket) as server:
             with httpx.Client(base_url=server.url, cookies=cookie, timeout=300) as browser:

@@ -72,7 +72,7 @@ def test_exported_recipe_runs_in_the_command_line_of_trl(exported, method):
     assert (folder / "out" / "adapter_model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("method", ["sft", "dpo"])
+@pytest.mark.parametrize("method", [pytest.param("sft", marks=pytest.mark.proof), "dpo"])
 def test_exported_script_for_unsloth_runs_over_a_stand_in(exported, method, tmp_path):
     folder = exported(method, "unsloth")
     (tmp_path / "side").mkdir()
