@@ -28,6 +28,7 @@ from engine.services.data import staging
 from engine.services.jobs import lifecycle, logs, retention
 from engine.services.jobs.heartbeat import STEPPING_S, Heartbeat, patience_s
 from engine.services.models import bases
+from engine.services.people import visitors
 from engine.store import events, jobs
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
@@ -114,6 +115,8 @@ class Worker:
         if not 0 <= now - self._renewed_at <= HEARTBEAT_EVERY_S:  # the clock may be set back
             self._renewed_at = now
             self._renew_leases(now)
+            if self.running:
+                visitors.sweep(self.ws, now)
         if self.clock() - self._swept >= SWEEP_EVERY_S:
             self._swept = self.clock()
             retention.sweep_checkpoints(self.ws, now)

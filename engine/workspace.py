@@ -27,6 +27,7 @@ class Settings(BaseModel):
     home: Path
     database_url: str
     sign_in: bool = False  # the page asks who somebody is; else whoever reaches it is its owner
+    visitors: bool = False  # or, in an open Space, a visitor with projects of their own
 
     @classmethod
     def from_environment(cls) -> "Settings":

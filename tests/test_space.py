@@ -13,8 +13,10 @@ import httpx
 import pytest
 import yaml
 
+from engine.core.actor import LOCAL
 from engine.services.off_site.bucket import PLACE, FolderBucket
 from engine.services.off_site.replica import Replica
+from engine.services.rating import invites
 from engine.workspace import Settings, open_workspace
 from tests import helpers
 from tests.faults.voting import votes_in
@@ -72,10 +74,10 @@ def test_votes_outlive_a_space_that_is_killed_and_begins_on_an_empty_disk(tmp_pa
     home, bucket = tmp_path / "home", tmp_path / "bucket"
     ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'tuneloop.db'}"))
     one = helpers.open_round(ws, helpers.project(ws).id, tmp_path)
+    cookie = {"tl_rater": invites.make(ws, LOCAL, one.project_id, "Ada")}
     Replica(ws, FolderBucket(bucket / PLACE)).sweep()
     ws.close()
     saved: list[str] = []
-    cookie = {"tl_rater": "a" * 22}
     for number in range(starts):
         disk = tmp_path / f"disk-{number}"
         with space_on(disk, bucket) as server:

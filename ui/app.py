@@ -34,8 +34,8 @@ MARK = (
     "<span>Tuneloop</span></div>"
 )
 SPACE_BANNER = (
-    "This is a demo on Hugging Face Spaces: what you add here is lost on restart, and every "
-    "visitor sees it. Run Tuneloop yourself to keep your data."
+    "This is a demo on Hugging Face Spaces: what you add here is seen by this browser alone and "
+    "lost on restart. Run Tuneloop yourself to keep your data."
 )
 KEPT_SPACE_BANNER = (
     "This is a Hugging Face Space: a vote is saved once it lies in the Space's bucket, other "
@@ -189,7 +189,8 @@ def account_link(ws: Workspace) -> str:
 
 
 def worker_badge(ws: Workspace) -> str:
-    """Whether anything would do the work."""
-    if lifecycle.worker_alive(ws, who(ws)):
-        return markup.badge("worker ready", "good")
-    return markup.badge("no worker", "warn")
+    """Whether anything would do the work, with a mark while there is some: rest.js asks oftener."""
+    actor = who(ws)
+    alive = lifecycle.worker_alive(ws, actor)
+    badge = markup.badge(*(("worker ready", "good") if alive else ("no worker", "warn")))
+    return f"<span data-going>{badge}</span>" if lifecycle.anything_going(ws, actor) else badge

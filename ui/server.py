@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 from collections.abc import Collection
+from copy import copy
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from ui.web.prefix import Prefix, cleaned
 from ui.web.security import LOOPBACK, SecurityMiddleware
 from ui.web.setup import Setup
 from ui.web.sign_in_gate import Gate
+from ui.web.visitors import Visitors
 
 STATIC = Path(__file__).parent / "static"
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -50,6 +52,7 @@ HEAD = (
     '<script src="static/rate.js" defer></script>'
 )
 SIGNED_OUT = '<script src="static/account.js"></script>'
+VISITING = '<script src="static/visitor.js"></script>'
 SIGN_IN = "TUNELOOP_SIGN_IN"
 BUCKET = "TUNELOOP_BUCKET"
 
@@ -70,6 +73,11 @@ def create_app(
     # An empty list: Gradio leaves CORS to the app it is mounted in, and this one lets nobody in.
     app.add_middleware(CORSMiddleware, allow_origins=[])
     asks = ws.settings.sign_in
+    if space and not asks:
+        # whoever may open the page, and nobody who is known: each sees what they made
+        ws = copy(ws)
+        ws.settings = ws.settings.model_copy(update={"visitors": True})
+        app.add_middleware(Visitors, uploads=ws.settings.home / "uploads")
     if asks:
         app.add_middleware(Gate, ws=ws)
         app.include_router(account(ws, space=space))
@@ -129,7 +137,7 @@ def _mount(app: FastAPI, ws: Workspace) -> None:
         "/",
         theme=theme(),
         css_paths=styles,
-        head=HEAD + SIGNED_OUT * ws.settings.sign_in,
+        head=HEAD + SIGNED_OUT * ws.settings.sign_in + VISITING * ws.settings.visitors,
         favicon_path=str(STATIC / "tuneloop.svg"),
         blocked_paths=[str(ws.files), str(ws.settings.home / "models")],
         show_error=False,

@@ -20,13 +20,17 @@ class Role(IntEnum):
 
 
 class Actor(BaseModel):
-    """A name, what they may do, and where: `projects` is None for every project there is."""
+    """A name, what they may do, and where: `projects` is None for every project there is.
+
+    `for_job` is set where a job that this actor started acts in their place.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     role: Role
     projects: frozenset[str] | None = None
+    for_job: bool = False
 
     def require(self, role: Role) -> None:
         """Raise Forbidden unless this actor has at least `role`."""

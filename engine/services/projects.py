@@ -7,7 +7,7 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
 from engine.core.project import Project
 from engine.services import access
-from engine.services.people import accounts
+from engine.services.people import accounts, visitors
 from engine.store import accounts as store_accounts
 from engine.store import fingerprints, projects
 from engine.store.connect import reading, writing
@@ -24,6 +24,7 @@ def create(ws: Workspace, actor: Actor, name: str) -> Project:
         raise UserError("A project needs a name of 1 to 80 characters.", "Type one.")
     new = Project(id=ids.new("project"), name=name, created_by=actor.name, created_at=time.time())
     with writing(ws.db) as conn:
+        visitors.check_project(ws, conn, actor)
         projects.add(conn, new)
         maker = store_accounts.find_by_name(conn, accounts.key(actor.name))
         if maker and actor.projects is not None:

@@ -49,6 +49,12 @@ def twin(conn: Connection, project_id: str, recipe_sha256: str, since: float) ->
     return found[0] if found else None
 
 
+def going_in(conn: Connection) -> list[str]:
+    """The ids of the projects in which a job runs or waits."""
+    live = job.c.state.in_([State.QUEUED, State.RUNNING])
+    return list(conn.execute(select(job.c.project_id).where(live).distinct()).scalars())
+
+
 def ahead(conn: Connection, one: Job) -> int:
     """How many jobs of the lane run or wait before this queued one."""
     query = select(func.count()).where(

@@ -26,3 +26,8 @@ def list_all(conn: Connection) -> list[Project]:
     """Newest first."""
     query = select(project).order_by(project.c.created_at.desc(), project.c.id.desc())
     return [Project.model_validate(dict(row)) for row in conn.execute(query).mappings()]
+
+
+def made_by(conn: Connection, name: str) -> list[str]:
+    """The ids of the projects that an actor of this name made."""
+    return list(conn.execute(select(project.c.id).where(project.c.created_by == name)).scalars())

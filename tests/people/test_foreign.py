@@ -24,7 +24,7 @@ from engine.services.data.prepared import CheckedRows
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
 from engine.services.loop.auto_loop_step import LoopGoal
-from engine.services.people import api_keys
+from engine.services.people import api_keys, visitors
 from engine.services.preferences import build
 from engine.services.rating import flags, invites, rounds
 from engine.services.rating.plans import RoundRecipe
@@ -151,10 +151,20 @@ def asked(function, theirs):
             yield name, theirs[name]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_every_service_hides_what_is_of_another_project(ws, theirs, tmp_path):
+def owner_of_one(ws):
     mine = projects.create(ws, LOCAL, "Mine")
-    bob = Actor(name="Bob", role=Role.OWNER, projects=frozenset({mine.id}))
+    return Actor(name="Bob", role=Role.OWNER, projects=frozenset({mine.id}))
+
+
+def visitor_of_a_space(ws):
+    projects.create(ws, visitors.require(ws, "B" * 43), "Mine")
+    return visitors.require(ws, "B" * 43)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("stranger", [owner_of_one, visitor_of_a_space])
+def test_every_service_hides_what_is_of_another_project(ws, theirs, stranger):
+    bob = stranger(ws)
     known = [value for value in theirs.values() if isinstance(value, str) and "-1" in value]
     assert len(known) > 10
     before = {one.id for one in lifecycle.list_all(ws, LOCAL, theirs["project_id"])}

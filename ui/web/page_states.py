@@ -11,15 +11,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
-from fastapi import Request
+from fastapi import HTTPException, Request
 from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Queue
 from gradio.routes import App
 from gradio.state_holder import SessionState, StateHolder
 
+from ui.web import visitors
+
 MOST = 200  # pages; the one unseen for longest begins anew
 LOOK_S = 0.01  # between two looks for a free place while handlers run
 ANALYTICS = 200  # events whose durations are kept; nothing reads them
+OF_ANOTHER = "This page is another visitor's. Reload it."
 SWEEP_EVERY_S = 60.0  # pages that were left an hour ago lose their state
 
 
@@ -48,6 +51,9 @@ class PageStates(StateHolder):
         self.set_blocks(blocks)
 
     def __getitem__(self, session_id: str) -> SessionState:
+        """The state of a page; a page that another visitor began is not theirs to use."""
+        if not visitors.owners.fits(session_id):
+            raise HTTPException(403, OF_ANOTHER)
         if session_id not in self.session_data:
             self.session_data[session_id] = PageState(self.blocks)
         return super().__getitem__(session_id)
@@ -77,12 +83,15 @@ class RestingQueue(Queue):
 
     async def push(self, body: PredictBodyInternal, request: Request, username: str | None) -> Any:
         """Take an event and wake the loop that handles it."""
+        if not visitors.owners.fits(body.session_hash or ""):
+            return False, OF_ANOTHER, "error"
         taken = await super().push(body, request, username)
         self._came.set()
         return taken
 
     async def start_processing(self) -> None:
         """Handle events until the queue is closed."""
+        visitors.leave_request()  # the first request starts this loop, which serves them all
         self._came = asyncio.Event()  # of this event loop
         while True:
             self._came.clear()

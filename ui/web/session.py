@@ -1,34 +1,47 @@
 """Who asks: in a handler of the page, and the cookies that say so."""
 
+from collections.abc import Mapping
+
 from gradio.context import LocalContext
 from starlette.requests import HTTPConnection
 
 from engine.core.actor import LOCAL, Actor
 from engine.core.errors import SignedOut
-from engine.services.people import sign_in
+from engine.services.people import sign_in, visitors
 from engine.workspace import Workspace
 
 COOKIE = "tl_session"
+VISITOR = "tl_visitor"
 BROWSER = "tl_browser"  # that somebody signed in here before: their own tries count apart
 
 
 def who(ws: Workspace) -> Actor:
     """The person who is signed in in the browser of this event; the owner where nobody need be.
 
+    In an open Space it is the visitor of that browser.
+
     It is looked up anew each time, so that what an owner takes away is away at the next call. In
     work that no browser asked for there is nobody: SignedOut.
     """
-    if not ws.settings.sign_in:
+    if not (ws.settings.sign_in or ws.settings.visitors):
         return LOCAL
     asked = LocalContext.request.get(None)
     if asked is None or asked.request is None:
         raise SignedOut(*sign_in.OVER)
-    return sign_in.require(ws, asked.request.cookies.get(COOKIE, ""))
+    return _of_cookies(ws, asked.request.cookies)
 
 
 def requester(ws: Workspace, asked: HTTPConnection) -> Actor:
     """Who sends a request to a route of ours; SignedOut where nobody is signed in."""
-    return sign_in.require(ws, asked.cookies.get(COOKIE, "")) if ws.settings.sign_in else LOCAL
+    if not (ws.settings.sign_in or ws.settings.visitors):
+        return LOCAL
+    return _of_cookies(ws, asked.cookies)
+
+
+def _of_cookies(ws: Workspace, held: Mapping[str, str]) -> Actor:
+    if ws.settings.sign_in:
+        return sign_in.require(ws, held.get(COOKIE, ""))
+    return visitors.require(ws, held.get(VISITOR, ""))
 
 
 def encrypted(asked: HTTPConnection) -> bool:
@@ -44,8 +57,8 @@ def encrypted(asked: HTTPConnection) -> bool:
 
 def cookie(name: str, value: str, age_s: int, *, space: bool, safe: bool = False) -> str:
     """The value of a Set-Cookie header; with `safe` it is never sent unencrypted."""
-    # a Space sits in a frame of another site, where a Lax cookie is never sent
-    where = "SameSite=None; Secure; Partitioned" if space else "SameSite=Lax"
-    if safe and not space:
-        where += "; Secure"
+    where = "SameSite=Lax; Secure" if safe else "SameSite=Lax"
+    if space and safe:
+        # a Space sits in a frame of another site, where a Lax cookie is never sent
+        where = "SameSite=None; Secure; Partitioned"
     return f"{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; {where}"

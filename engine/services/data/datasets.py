@@ -30,6 +30,7 @@ from engine.services.data.prepared import (
 )
 from engine.services.data.prepared import Reading as Reading
 from engine.services.data.row_file import RowFile, sides_in
+from engine.services.people import visitors
 from engine.store import datasets
 from engine.store.connect import reading, writing
 from engine.store.rows import to_json
@@ -178,6 +179,7 @@ def _store(
         with writing(ws.db) as conn:
             known = _same(conn, actor, new)
             if known is None:
+                visitors.check_room(ws, conn, actor)
                 version = datasets.next_version(conn, project_id, name)
                 new = new.model_copy(update={"version": version})
                 datasets.add(conn, new)

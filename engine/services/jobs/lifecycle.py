@@ -13,6 +13,7 @@ from engine.core.recipe import Recipe, RefKind, TrainRecipe
 from engine.methods import allowed, checkpoint
 from engine.services import access
 from engine.services.jobs.enqueue import enqueue
+from engine.services.people import visitors
 from engine.store import events, fingerprints, jobs, rounds, runs
 from engine.store.connect import reading, writing
 from engine.trackers import available as trackers
@@ -30,6 +31,7 @@ def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: s
     with writing(ws.db) as conn:
         access.project(conn, actor, project_id)
         _check_needs(conn, actor, project_id, recipe)
+        visitors.check_job(ws, conn, actor)
         return enqueue(conn, project_id, recipe, actor.name, time.time(), name=name).job
 
 
@@ -132,6 +134,7 @@ def resume(ws: Workspace, actor: Actor, job_id: str) -> Job:
     recipe, now = recipe_of(old), time.time()
     with writing(ws.db) as conn:
         _check_needs(conn, actor, old.project_id, recipe)
+        visitors.check_job(ws, conn, actor)
         new, is_new = enqueue(
             conn, old.project_id, recipe, actor.name, now, name=old.name, resumes=old
         )
@@ -177,6 +180,13 @@ def worker_alive(ws: Workspace, actor: Actor) -> bool:
     actor.require(Role.RATER)
     with reading(ws.db) as conn:
         return time.time() - events.newest_heartbeat(conn) < WORKER_SILENT_S
+
+
+def anything_going(ws: Workspace, actor: Actor) -> bool:
+    """Whether a job that the actor may see runs or waits."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        return any(actor.sees(project_id) for project_id in jobs.going_in(conn))
 
 
 def _check_needs(conn: Connection, actor: Actor, project_id: str, recipe: Recipe) -> None:

@@ -33,6 +33,8 @@ def start(
     if not bases:
         raise Conflict("The model is still being fetched.", "Start the demo when it is there.")
     project = projects.create(ws, actor, NAME)
+    if actor.projects is not None:  # who they are was looked up before it was there
+        actor = actor.model_copy(update={"projects": actor.projects | {project.id}})
     dpo = {} if learning_rate is None else {"learning_rate": learning_rate}
     recipe = plugins.load("jobs", "demo").Recipe(model=bases[0].id, rater=rater, dpo=dpo)
     return project, lifecycle.submit(ws, actor, project.id, recipe, "The whole loop")

@@ -25,7 +25,7 @@ from engine.workspace import Workspace
 LINK_S = 7 * 24 * 3600
 NAME = re.compile(r"\w(?:[\w .'-]{0,58}[\w.])?")
 RESERVED = re.compile(
-    r"(local|guest|owner|rater|simulated|deleted)\b"
+    r"(local|guest|owner|rater|simulated|deleted|visitor)\b"
 )  # actors of the program itself
 ROLES = {"owner": Role.OWNER, "trainer": Role.TRAINER, "rater": Role.RATER}
 FIRST = "Owner"

@@ -4,9 +4,9 @@ from sqlalchemy import Connection
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden
-from engine.services.people import accounts
+from engine.services.people import accounts, visitors
 from engine.store import accounts as store_accounts
-from engine.store import jobs
+from engine.store import jobs, projects
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
@@ -23,7 +23,8 @@ def owner_of(ws: Workspace, job_id: str) -> Actor:
         job = jobs.get(conn, job_id)
         if job is None:
             raise Forbidden("The job no longer exists.", "Start it again.")
-        return as_now(conn, job.owner, job.project_id)
+        found = as_now(conn, job.owner, job.project_id)
+        return found.model_copy(update={"for_job": True})
 
 
 def as_now(conn: Connection, name: str, project_id: str) -> Actor:
@@ -31,6 +32,10 @@ def as_now(conn: Connection, name: str, project_id: str) -> Actor:
     here = frozenset({project_id})
     if name == LOCAL.name:
         return LOCAL.model_copy(update={"projects": here})
+    if visitors.is_visitor(name):
+        if project_id not in projects.made_by(conn, name):
+            raise Forbidden("This project belongs to somebody else.", "Make one of your own.")
+        return Actor(name=name, role=Role.TRAINER, projects=here)
     person = store_accounts.find_by_name(conn, accounts.key(name))
     joined = store_accounts.projects_of(conn, person.id) if person else frozenset()
     if person is None or person.status != "active":

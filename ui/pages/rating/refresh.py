@@ -105,7 +105,7 @@ def read(
         "body": True,
         "about": results.about(one),
         "surface": rating_page.mount(one.id) if shown else "",
-        "share": results.share(one) if shown else "",
+        "share": results.share(one) if shown and not ws.settings.visitors else "",
         "outcome": outcome(ws, project, one, far[one.id]),
         "collect": collects and voted and far[one.id].votes > 0,
         "make": export is not None,

@@ -1,8 +1,8 @@
 """The rating routes: JSON for ui/static/rate.js, and the pages that colleagues open.
 
 A rater is a random cookie, or one that stands for an invitation or an account. On this machine the
-first is whoever sits at it; in a Space it is a guest, whose votes are kept and not counted; on a
-server that asks who somebody is there is no such rater. What goes out is
+first is whoever sits at it; in an open Space they rate in their own projects alone, beside that of
+an invitation; on a server that asks who somebody is there is no such rater. What goes out is
 the `RaterState` of `votes` as HTML, plus counts: nothing here reads a comparison, so nothing here
 can tell whose answer is whose.
 """
@@ -34,14 +34,14 @@ from engine.core.rating import (
     VoteRequest,
 )
 from engine.services import projects
-from engine.services.people import sign_in
+from engine.services.people import sign_in, visitors
 from engine.services.rating import audit, flags, invites, plans, rounds, votes
 from engine.workspace import Workspace
 from ui.components.safe_text import to_html, to_plain
 from ui.pages.rating import rater_page
 from ui.web.prefix import route_path
 from ui.web.session import COOKIE as SESSION
-from ui.web.session import cookie, encrypted
+from ui.web.session import VISITOR, cookie, encrypted
 
 COOKIE = "tl_rater"
 COOKIE_S = 365 * 24 * 3600
@@ -333,15 +333,20 @@ def _identify(ws: Workspace, space: bool) -> Callable[[Request, Response], Actor
         if signed:
             return signed
         known = request.cookies.get(COOKIE, "")
+        visitor = visitors.actor(ws, request.cookies.get(VISITOR, "")) if space else None
+        own = (visitor and visitor.projects) or frozenset()
         if INVITED.fullmatch(known):
-            return invites.rater_of(invites.accept(ws, known))
+            found = invites.rater_of(invites.accept(ws, known))
+            if asks or not space:
+                return found
+            return found.model_copy(update={"projects": (found.projects or own) | own})
         if asks:
             raise SignedOut("You are signed out.", "Sign in, or open your invitation again.")
         if not RATER.fullmatch(known):
             known = secrets.token_urlsafe(16)
             response.headers.append("Set-Cookie", _cookie(request, known, space))
-        name, role = ("guest", Role.GUEST) if space else ("rater", Role.RATER)
-        return Actor(name=f"{name}-{known[:12]}", role=role)
+        rater = Actor(name=f"rater-{known[:12]}", role=Role.RATER)
+        return rater.model_copy(update={"projects": own}) if space else rater
 
     return identify
 

@@ -1,0 +1,129 @@
+"""Visitors of an open Space: whoever comes has projects of their own and sees no other.
+
+A browser holds 256 random bits and nothing is stored of it: a hash of them is the visitor's name,
+which stands as the maker in each of their projects. So a name that is read somewhere opens
+nothing, and what was made up stands for somebody who has made nothing. Whoever holds no such bits
+sees no project at all.
+"""
+
+import re
+import secrets
+import shutil
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from engine.core import ids
+from engine.core.actor import Actor, Role
+from engine.core.errors import Conflict, SignedOut
+from engine.core.job import Job, State
+from engine.store import datasets, jobs, projects, runs
+from engine.store.connect import reading, writing
+from engine.workspace import Workspace
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+NAME = re.compile(r"visitor-[0-9a-f]{32}")
+PREFIX = "visitor-"
+KEPT_S = 30 * 24 * 3600  # how long a browser stays the same visitor after its last visit
+MOST_PROJECTS = 5
+MOST_JOBS = 4  # that wait or run; those that a loop starts for itself are not counted
+MOST_BYTES = 500 * 2**20
+MOST_WAITING = 40  # jobs of all visitors together
+LEAST_FREE = 4 * 2**30  # of the disk: less is for what runs already
+LONGEST_JOB_S, LONGEST_LOOP_S = 3600.0, 3 * 3600.0
+NOBODY = (
+    "This browser keeps no cookie of this page, so no project can be yours here.",
+    "Open the page in a tab of its own, or allow cookies, and reload it.",
+)
+COPY = "Remove what you no longer need, or run Tuneloop yourself."
+
+
+def new_token() -> str:
+    """What a browser that comes for the first time holds from now on."""
+    return secrets.token_urlsafe(32)
+
+
+def is_visitor(name: str) -> bool:
+    """Whether an actor of this name is a visitor."""
+    return NAME.fullmatch(name) is not None
+
+
+def actor(ws: Workspace, token: str) -> Actor | None:
+    """The visitor that what a browser holds stands for; None where it can't stand for anybody."""
+    if not TOKEN.fullmatch(token):
+        return None
+    name = PREFIX + ids.sha256(token)[:32]
+    with reading(ws.db) as conn:
+        own = projects.made_by(conn, name)
+    return Actor(name=name, role=Role.TRAINER, projects=frozenset(own))
+
+
+def require(ws: Workspace, token: str) -> Actor:
+    """The same; SignedOut where there is nobody."""
+    found = actor(ws, token)
+    if found is None:
+        raise SignedOut(*NOBODY)
+    return found
+
+
+def check_project(ws: Workspace, conn: Connection, who: Actor) -> None:
+    """Conflict where a visitor may make no further project."""
+    if not is_visitor(who.name):
+        return
+    if len(projects.made_by(conn, who.name)) >= MOST_PROJECTS:
+        raise Conflict(f"A visitor has {MOST_PROJECTS} projects at most.", "Go on in one of them.")
+    check_room(ws, conn, who)
+
+
+def check_job(ws: Workspace, conn: Connection, who: Actor) -> None:
+    """Conflict where a visitor may queue no further job. A loop's own jobs come one by one."""
+    if who.for_job or not is_visitor(who.name):
+        return
+    going = [job for job in runs.unfinished(conn) if is_visitor(job.owner)]
+    if sum(job.owner == who.name for job in going) >= MOST_JOBS:
+        raise Conflict(
+            f"A visitor has {MOST_JOBS} jobs waiting or running at most.",
+            "Wait until one is done, or stop one.",
+        )
+    if len(going) >= MOST_WAITING:
+        raise Conflict("Too many jobs of visitors wait already.", "Try again later.")
+    check_room(ws, conn, who)
+
+
+def check_room(ws: Workspace, conn: Connection, who: Actor) -> None:
+    """Conflict where a visitor's files take all that is theirs, or the disk is nearly full."""
+    if not is_visitor(who.name):
+        return
+    own = projects.made_by(conn, who.name)
+    if _bytes(ws, conn, own) > MOST_BYTES:
+        limit = MOST_BYTES // 2**20
+        raise Conflict(f"The files of your projects take more than {limit} MB.", COPY)
+    if shutil.disk_usage(ws.files).free < LEAST_FREE:
+        raise Conflict("The disk is nearly full.", "Try again later.")
+
+
+def sweep(ws: Workspace, now: float) -> None:
+    """Ask jobs of visitors to end that run for too long."""
+    with reading(ws.db) as conn:
+        late = [job for job in runs.unfinished(conn) if is_visitor(job.owner) and _late(job, now)]
+    for job in late:
+        with writing(ws.db) as conn:
+            jobs.ask_to_cancel(conn, job.id)
+
+
+def _late(job: Job, now: float) -> bool:
+    longest = LONGEST_LOOP_S if job.lane == "loop" else LONGEST_JOB_S
+    begun = job.started_at or now
+    return job.state is State.RUNNING and not job.cancel_requested and now - begun > longest
+
+
+def _bytes(ws: Workspace, conn: Connection, project_ids: list[str]) -> int:
+    folders: list[Path] = []
+    for project_id in project_ids:
+        folders += [ws.files / one.file for one in datasets.list_all(conn, project_id)]
+        folders += [ws.files / "jobs" / job.id for job in jobs.list_all(conn, project_id)]
+    return sum(_size(folder) for folder in folders)
+
+
+def _size(folder: Path) -> int:
+    return sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file())

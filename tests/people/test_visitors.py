@@ -1,0 +1,319 @@
+"""An open Space: each browser is a visitor, who sees and changes nothing of another's."""
+
+import io
+import itertools
+
+import pytest
+from fastapi.testclient import TestClient
+
+from engine import plugins
+from engine.core.actor import LOCAL, Role
+from engine.core.errors import Conflict, Forbidden, NotFound, SignedOut, UserError
+from engine.services import projects
+from engine.services.data import datasets
+from engine.services.jobs import lifecycle
+from engine.services.loop import demo
+from engine.services.people import accounts, acting, visitors
+from engine.services.rating import invites
+from engine.store import jobs as job_store
+from engine.store.connect import reading, writing
+from tests import helpers
+from tests.ui import seed
+from ui import server
+from ui.web.session import VISITOR
+
+HERE = "https://a-b.hf.space"
+ADA, BEN = "A" * 43, "B" * 43
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def visitor(ws, token=ADA):
+    """The visitor as they are now: a project that they made since is theirs."""
+    return visitors.require(ws, token)
+
+
+@pytest.fixture
+def app(ws, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")
+    return server.create_app(ws, space=True)
+
+
+def browser(app, token=None, **options):
+    cookies = {VISITOR: token} if token else {}
+    return TestClient(app, base_url=HERE, cookies=cookies, follow_redirects=False, **options)
+
+
+def handler(app, wanted):
+    """The number of the event whose function has this name."""
+    return next(n for n, fn in app.state.demo.fns.items() if wanted in repr(fn.fn))
+
+
+def event(client, number, values, session="session-0001"):
+    body = {"data": values, "fn_index": number, "session_hash": session}
+    return client.post("/gradio_api/run/predict", json=body)
+
+
+def test_visitor_has_the_projects_that_they_made_and_no_other(ws):
+    projects.create(ws, LOCAL, "Of before")
+    mine = projects.create(ws, visitor(ws), "Mine")
+    theirs = projects.create(ws, visitor(ws, BEN), "Theirs")
+    assert [one.id for one in projects.list_all(ws, visitor(ws))] == [mine.id]
+    assert visitor(ws).projects == {mine.id}
+    with pytest.raises(NotFound):
+        projects.get(ws, visitor(ws), theirs.id)
+
+
+def test_visitor_is_no_owner_and_their_name_opens_nothing(ws):
+    who = visitor(ws)
+    assert who.role is Role.TRAINER
+    assert ADA not in who.name
+    assert visitors.actor(ws, who.name) is None
+    assert visitor(ws, who.name.removeprefix("visitor-").ljust(43, "A")).name != who.name
+    with pytest.raises(UserError):
+        accounts.check_name(who.name)
+
+
+@pytest.mark.parametrize(
+    "held", ["", "A" * 42, "A" * 44, "A" * 42 + "\n", "A" * 42 + "é", "%", "local"]
+)
+def test_visitor_token_of_another_form_stands_for_nobody(ws, held):
+    with pytest.raises(SignedOut):
+        visitors.require(ws, held)
+
+
+def test_job_of_a_visitor_acts_in_their_project_alone(ws, tmp_path):
+    mine = projects.create(ws, visitor(ws), "Mine")
+    base = helpers.model(ws, tmp_path)
+    data = helpers.dataset(ws, mine.id, tmp_path)
+    job = lifecycle.submit(ws, visitor(ws), mine.id, training(base, data))
+    acts = acting.owner_of(ws, job.id)
+    assert (acts.name, acts.role, acts.projects) == (
+        visitor(ws).name, Role.TRAINER, frozenset({mine.id}),
+    )  # fmt: skip
+    theirs = projects.create(ws, visitor(ws, BEN), "Theirs")
+    with reading(ws.db) as conn, pytest.raises(Forbidden):
+        acting.as_now(conn, visitor(ws).name, theirs.id)
+
+
+def training(base, data, **values):
+    return plugins.load("jobs", "sft").Recipe(model=base.id, dataset=data.id, **values)
+
+
+def test_demo_that_a_visitor_starts_is_theirs(ws, tmp_path):
+    helpers.model(ws, tmp_path)
+    project, job = demo.start(ws, visitor(ws))
+    other, _ = demo.start(ws, visitor(ws, BEN))
+    assert other.id != project.id
+    assert [one.id for one in projects.list_all(ws, visitor(ws))] == [project.id]
+    with pytest.raises(NotFound):
+        lifecycle.get(ws, visitor(ws, BEN), job.id)
+
+
+# limits
+
+
+def test_visitor_makes_five_projects_at_most(ws):
+    for number in range(visitors.MOST_PROJECTS):
+        projects.create(ws, visitor(ws), f"Project {number}")
+    with pytest.raises(Conflict, match="5 projects at most"):
+        projects.create(ws, visitor(ws), "One more")
+    projects.create(ws, visitor(ws, BEN), "Another visitor's")
+    projects.create(ws, LOCAL, "The owner's")
+
+
+def test_visitor_queues_four_jobs_at_most_and_loops_go_on(ws, tmp_path):
+    mine = projects.create(ws, visitor(ws), "Mine")
+    base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, mine.id, tmp_path)
+    seeds = itertools.count(1)
+
+    def submit(who):
+        return lifecycle.submit(ws, who, mine.id, training(base, data, seed=next(seeds)))
+
+    made = [submit(visitor(ws)) for _ in range(visitors.MOST_JOBS)]
+    with pytest.raises(Conflict, match="4 jobs waiting or running"):
+        submit(visitor(ws))
+    submit(acting.owner_of(ws, made[0].id))
+    for job in lifecycle.list_all(ws, visitor(ws), mine.id)[:2]:
+        lifecycle.cancel(ws, visitor(ws), job.id)
+    submit(visitor(ws))
+
+
+def test_visitors_together_queue_forty_jobs_at_most(ws, tmp_path, monkeypatch):
+    monkeypatch.setattr(visitors, "MOST_WAITING", 1)
+    base = helpers.model(ws, tmp_path)
+    first, second = (projects.create(ws, visitor(ws, each), "P") for each in (ADA, BEN))
+    data = helpers.dataset(ws, first.id, tmp_path), helpers.dataset(ws, second.id, tmp_path)
+    lifecycle.submit(ws, visitor(ws), first.id, training(base, data[0]))
+    with pytest.raises(Conflict, match="Too many jobs"):
+        lifecycle.submit(ws, visitor(ws, BEN), second.id, training(base, data[1]))
+    lifecycle.submit(ws, LOCAL, first.id, training(base, data[0], seed=9))
+
+
+def test_visitor_whose_files_are_too_large_adds_no_more(ws, tmp_path, monkeypatch):
+    mine = projects.create(ws, visitor(ws), "Mine")
+    file = helpers.chat_file(tmp_path)
+
+    def add(name):
+        return datasets.add(ws, visitor(ws), mine.id, file, name)
+
+    kept = add("first.jsonl")
+    monkeypatch.setattr(visitors, "MOST_BYTES", 100)
+    with pytest.raises(Conflict, match="take more than"):
+        add("second.jsonl")
+    with pytest.raises(Conflict, match="take more than"):
+        projects.create(ws, visitor(ws), "Another")
+    assert add("first.jsonl").id == kept.id  # it is there already
+    folders = {one.name for one in (ws.files / "datasets").iterdir()}
+    assert folders == {kept.id}  # nothing is left of what was refused
+
+
+def test_nearly_full_disk_is_kept_from_visitors(ws, monkeypatch):
+    monkeypatch.setattr(visitors, "LEAST_FREE", 2**62)
+    with pytest.raises(Conflict, match="disk is nearly full"):
+        projects.create(ws, visitor(ws), "Mine")
+    projects.create(ws, LOCAL, "The owner's")
+
+
+def test_job_of_a_visitor_ends_after_an_hour(ws, tmp_path):
+    mine = projects.create(ws, visitor(ws), "Mine")
+    base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, mine.id, tmp_path)
+    theirs = lifecycle.submit(ws, visitor(ws), mine.id, training(base, data))
+    owners = lifecycle.submit(ws, LOCAL, mine.id, training(base, data, seed=2))
+    now = theirs.created_at
+    with writing(ws.db) as conn:
+        for job in (theirs, owners):
+            conn.execute(
+                job_store.job.update()
+                .where(job_store.job.c.id == job.id)
+                .values(state="running", started_at=now)
+            )
+    visitors.sweep(ws, now + visitors.LONGEST_JOB_S)
+    assert not lifecycle.get(ws, LOCAL, theirs.id).cancel_requested
+    visitors.sweep(ws, now + visitors.LONGEST_JOB_S + 1)
+    assert lifecycle.get(ws, LOCAL, theirs.id).cancel_requested
+    assert not lifecycle.get(ws, LOCAL, owners.id).cancel_requested
+
+
+# over HTTP
+
+
+def cookie_of(answer):
+    return answer.headers["set-cookie"].partition("=")[2].partition(";")[0]
+
+
+@on_sqlite
+def test_first_page_gives_a_cookie_that_works_in_a_frame(app):
+    got = browser(app).get("/")
+    made = got.headers["set-cookie"]
+    assert made.startswith(f"{VISITOR}=")
+    assert "HttpOnly" in made
+    assert "SameSite=None; Secure; Partitioned" in made
+    assert got.headers["cache-control"] == "no-store"
+    assert visitors.TOKEN.fullmatch(cookie_of(got))
+
+
+@on_sqlite
+def test_cookie_on_plain_http_is_lax(app):
+    with TestClient(app, base_url="http://127.0.0.1") as plain:
+        made = plain.get("/").headers["set-cookie"]
+    assert "SameSite=Lax" in made
+    assert "Secure" not in made
+
+
+@on_sqlite
+def test_second_page_keeps_the_visitor_and_a_made_up_one_is_replaced(app):
+    assert cookie_of(browser(app, ADA).get("/")) == ADA
+    assert cookie_of(browser(app, "owner").get("/")) != "owner"
+    fresh = {cookie_of(browser(app).get("/")) for _ in range(20)}
+    assert len(fresh) == 20
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "path",
+    ["/gradio_api/queue/data?session_hash=a", "/gradio_api/heartbeat/a", "/downloads/runs/a/trl",
+     "/downloads/evaluations/a/csv", "/downloads/exports/a"],
+)  # fmt: skip
+def test_nobody_without_a_cookie_gets_an_answer(app, path):
+    got = browser(app).get(path)
+    assert (got.status_code, got.headers["x-tuneloop"]) == (401, "no-cookie")
+
+
+@on_sqlite
+def test_event_without_a_cookie_is_refused(app, ws):
+    number = handler(app, "create")
+    assert event(browser(app), number, ["Mine"]).status_code == 401
+    assert browser(app).post("/gradio_api/queue/join", json={}).status_code == 401
+    assert projects.list_all(ws, LOCAL) == []
+
+
+@on_sqlite
+def test_event_acts_for_the_visitor_of_its_cookie(app, ws):
+    number = handler(app, "_new_project.<locals>.create")
+    for token, name in ((ADA, "Of Ada"), (BEN, "Of Ben")):
+        got = event(browser(app, token), number, [name], session=f"session-{name}")
+        assert got.status_code == 200, got.text
+    assert {one.name for one in projects.list_all(ws, visitor(ws))} == {"Of Ada"}
+    assert {one.name for one in projects.list_all(ws, visitor(ws, BEN))} == {"Of Ben"}
+
+
+@on_sqlite
+def test_session_of_a_page_stays_with_the_visitor_who_began_it(app, ws):
+    number = handler(app, "_new_project.<locals>.create")
+    assert event(browser(app, ADA), number, ["Of Ada"], "session-ada").status_code == 200
+    stolen = event(browser(app, BEN), number, ["Of Ben"], "session-ada")
+    assert stolen.status_code != 200
+    assert projects.list_all(ws, visitor(ws, BEN)) == []
+    joined = browser(app, BEN).post(
+        "/gradio_api/queue/join",
+        json={"data": ["Of Ben"], "fn_index": number, "session_hash": "session-ada"},
+    )
+    assert joined.status_code == 400
+    stream = browser(app, BEN).get("/gradio_api/queue/data?session_hash=session-ada")
+    assert stream.status_code == 403
+    assert browser(app, BEN).get("/gradio_api/heartbeat/session-ada").status_code == 403
+
+
+@on_sqlite
+def test_upload_waits_while_too_many_bytes_do(app, monkeypatch):
+    file = {"files": ("a.jsonl", io.BytesIO(b"{}"))}
+    assert browser(app, ADA).post("/gradio_api/upload", files=file).status_code == 200
+    monkeypatch.setattr("ui.web.visitors.MOST_UPLOADED", 1)
+    assert browser(app, ADA).post("/gradio_api/upload", files=file).status_code == 507
+
+
+@on_sqlite
+def test_rounds_of_another_visitor_do_not_exist_on_the_rating_routes(app, ws, tmp_path):
+    mine = projects.create(ws, visitor(ws), "Mine")
+    one = seed.open_round(ws, tmp_path, project=mine.id)
+    for token in (None, BEN):
+        other = browser(app, token)
+        assert other.get(f"/api/rate/{one.id}/next").status_code == 404
+        assert other.get(f"/api/rate/{one.id}/progress").status_code == 404
+        assert other.get(f"/api/rate/rounds?project={mine.id}").status_code == 404
+        assert other.get(f"/rate/{one.id}").status_code == 404
+        assert one.name not in other.get("/rate/open").text
+    shown = browser(app, ADA)
+    state = shown.get(f"/api/rate/{one.id}/next").json()
+    body = {"token": state["comparison"]["token"], "key": "key-00000001", "choice": "left"}
+    assert browser(app, BEN).post("/api/rate/vote", json=body).status_code == 404
+    assert shown.post("/api/rate/vote", json=body).status_code == 200
+    assert shown.get(f"/api/rate/{one.id}/progress").json()["guest"] is False
+
+
+@on_sqlite
+def test_invitation_opens_the_project_of_its_maker_beside_ones_own(app, ws, tmp_path):
+    mine = projects.create(ws, visitor(ws), "Mine")
+    theirs = projects.create(ws, visitor(ws, BEN), "Theirs")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one = seed.open_round(ws, tmp_path / "a", project=mine.id)
+    two = seed.open_round(ws, tmp_path / "b", project=theirs.id)
+    ben = browser(app, BEN)
+    ben.get(f"/rate/join/{invites.make(ws, visitor(ws), mine.id, 'Ben')}")
+    assert ben.get(f"/api/rate/{one.id}/next").status_code == 200
+    assert ben.get(f"/api/rate/{two.id}/next").status_code == 200
+    colleague = browser(app)
+    colleague.get(f"/rate/join/{invites.make(ws, visitor(ws), mine.id, 'Eve')}")
+    assert colleague.get(f"/api/rate/{one.id}/next").status_code == 200
+    assert colleague.get(f"/api/rate/{two.id}/next").status_code == 404
