@@ -23,6 +23,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.http_limits import CONNECTIONS, BodyLimits, TimedProtocol
 from engine.services.jobs import lifecycle
+from engine.services.models import api_process
 from engine.services.off_site import bucket as off_site
 from engine.services.off_site import replica
 from engine.services.people import accounts
@@ -200,6 +201,7 @@ def serve(
     setup = Setup()
     setup.start(ws)
     started = worker.start(ws)
+    api_process.resume(ws, LOCAL)
     app = create_app(ws, setup, space=space, hosts=hosts)
     _greet(ws, _address(host, port) + public, home)
     try:
@@ -220,6 +222,7 @@ def serve(
         )
         uvicorn.Server(config).run()
     finally:
+        api_process.leave(ws, LOCAL)
         started.terminate()  # it takes no new run and leaves when the one under way is done
         if copies:
             copies.stop()

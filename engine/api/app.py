@@ -1,8 +1,7 @@
 """The app of the API, and the server that `tuneloop api` starts."""
 
-import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -20,7 +19,7 @@ from engine.http_limits import CONNECTIONS, KB, MB, BodyLimits, TimedProtocol, l
 from engine.models.serving import MOST_BASES, Serving
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
-from engine.workspace import Workspace, open_workspace
+from engine.workspace import Workspace
 
 BODY_BYTES = {
     "": 256 * KB,
@@ -61,17 +60,34 @@ def create_app(ws: Workspace, *, local: bool, most_bases: int = MOST_BASES) -> F
     return app
 
 
-def serve(host: str, port: int, most_bases: int) -> None:
-    """Open the workspace of the environment and answer until stopped, with a worker beside it."""
-    os.umask(0o077)
+def serve(
+    ws: Workspace,
+    host: str,
+    port: int,
+    most_bases: int,
+    *,
+    keys: bool = False,
+    with_worker: bool = True,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Answer until stopped, with a worker beside it; `ws` is closed at the end.
+
+    With `keys` nobody on this machine asks without one. `ready` hears the address, which ends in
+    /v1, once requests are answered.
+    """
     _check_free(host, port)
-    ws = open_workspace()
-    started = None if lifecycle.worker_alive(ws, LOCAL) else worker.start(ws)
-    local = host in LOOPBACK
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    print(f"The API is at {address}/v1", flush=True)  # noqa: T201
-    if not local:
-        print("Every request needs a key: tuneloop api keys add NAME", flush=True)  # noqa: T201
+    alive = not with_worker or lifecycle.worker_alive(ws, LOCAL)
+    started = None if alive else worker.start(ws)
+    local = host in LOOPBACK and not keys
+
+    def listening() -> None:
+        address = _address(host, port)
+        print(f"The API is at {address}", flush=True)  # noqa: T201
+        if not local:
+            print("Every request needs a key: tuneloop api keys add NAME", flush=True)  # noqa: T201
+        if ready:
+            ready(address)
+
     try:
         config = uvicorn.Config(
             create_app(ws, local=local, most_bases=most_bases),
@@ -82,11 +98,31 @@ def serve(host: str, port: int, most_bases: int) -> None:
             limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=10,
         )
-        uvicorn.Server(config).run()
+        _Server(config, listening).run()
     finally:
         if started is not None:
             started.terminate()
         ws.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Bind, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._listening()
+
+
+def _address(host: str, port: int) -> str:
+    if host in ("0.0.0.0", "::"):  # every address of this machine: name one that can be asked
+        host = socket.gethostname()
+    return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
 
 
 def _limit_of(scope: Scope) -> int:

@@ -16,7 +16,7 @@ def list_all(ws: Workspace, caller: Caller) -> list[Wire]:
     """What `GET /v1/models` lists: bases, the project's models, and the names that follow them."""
     known = _answering(ws, caller)
     project = projects.get(ws, caller.actor, caller.project_id)
-    named = [_shown(_name(one, known), one, project.name) for one in known]
+    named = [_shown(registry.request_name(one, known), one, project.name) for one in known]
     best = champion.current(ws, caller.actor, caller.project_id)
     if best is not None:
         named.append(_shown(f"{CHAMPION}{project.name}", best, project.name))
@@ -35,7 +35,10 @@ def find(ws: Workspace, caller: Caller, wanted: str) -> Model:
     for one in reversed(known):
         if wanted in (one.id, one.name):
             return one
-    raise _unknown(wanted, f"Known: {', '.join(_name(one, known) for one in known) or 'none yet'}")
+    raise _unknown(
+        wanted,
+        f"Known: {', '.join(registry.request_name(one, known) for one in known) or 'none yet'}",
+    )
 
 
 def shown(ws: Workspace, caller: Caller, wanted: str) -> Wire:
@@ -53,11 +56,6 @@ def _check_project(ws: Workspace, caller: Caller, named: str, wanted: str) -> No
 def _answering(ws: Workspace, caller: Caller) -> list[Model]:
     found = registry.list_all(ws, caller.actor, caller.project_id)
     return [one for one in found if one.kind != "reward"]
-
-
-def _name(one: Model, known: list[Model]) -> str:
-    """The name of a model where no other has it, else its id."""
-    return one.name if sum(each.name == one.name for each in known) == 1 else one.id
 
 
 def _shown(name: str, one: Model, project: str) -> Wire:

@@ -29,7 +29,8 @@ def api(context: click.Context, host: str, port: int, most_bases: int) -> None:
     """
     if context.invoked_subcommand:
         return
-    arguments = [sys.executable, "-m", "engine.api", host, str(port), str(most_bases)]
+    arguments = [sys.executable, "-m", "engine.api", host, str(port),
+                 "--most-bases", str(most_bases)]  # fmt: skip
     os.execv(sys.executable, arguments)
 
 

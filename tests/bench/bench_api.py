@@ -111,8 +111,8 @@ def running(arguments, url, **environment):
 def tuneloop(home):
     port = serving.free_port()
     url = f"http://127.0.0.1:{port}"
-    with running([sys.executable, "-m", "engine.api", "127.0.0.1", str(port), "1"], url,
-                 TUNELOOP_HOME=str(home)):  # fmt: skip
+    program = [sys.executable, "-m", "engine.api", "127.0.0.1", str(port), "--most-bases", "1"]
+    with running(program, url, TUNELOOP_HOME=str(home)):
         yield f"{url}/v1", "base"
 
 

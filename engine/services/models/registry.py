@@ -1,7 +1,7 @@
 """Models: the shared bases, and what a project trained from them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.core import ids
@@ -134,3 +134,8 @@ def lineage(ws: Workspace, actor: Actor, model_id: str) -> list[Model]:
             chain.append(model)
             next_id = model.parent_id or model.base_id
     return chain
+
+
+def request_name(model: Model, known: Sequence[Model]) -> str:
+    """What a program calls the model: its name where no other of `known` has it, else its id."""
+    return model.name if sum(each.name == model.name for each in known) == 1 else model.id
