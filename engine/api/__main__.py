@@ -17,14 +17,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m engine.api")
     parser.add_argument("host")
     parser.add_argument("port", type=int)
+    parser.add_argument("under", type=int, nargs="?", help="the web server that it ends with")
+    parser.add_argument("asks", choices=["keys", "open"], nargs="?", help="who needs a key")
     parser.add_argument("--most-bases", type=int, default=MOST_BASES)
-    parser.add_argument("--under", type=int, help="number of the web server that it ends with")
-    parser.add_argument("--keys", action="store_true", help="nobody asks without a key")
     asked = parser.parse_args()
     os.umask(0o077)
     try:
         if asked.under:
-            _serve_under(asked.under, asked.host, asked.port, asked.most_bases, asked.keys)
+            keys = asked.asks == "keys"
+            _serve_under(asked.under, asked.host, asked.port, asked.most_bases, keys)
         else:
             serve(open_workspace(), asked.host, asked.port, asked.most_bases)
     except UserError as error:

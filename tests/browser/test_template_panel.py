@@ -41,7 +41,7 @@ def test_template_is_chosen_with_what_it_means_and_makes_a_base(walk):
     assert "<|im_end|>" in about
     page.locator("#models-template-name input").click()
     page.get_by_role("option", name="Plain").click()
-    walk.sees("#models-template-about", "User:")
+    walk.sees("#models-template-about", "Question: How are you")
     page.locator("#models-template-name input").click()
     page.get_by_role("option", name="ChatML").click()
     walk.sees("#models-template-about", "im_start")

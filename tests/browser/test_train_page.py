@@ -1,12 +1,14 @@
 """The Training page in a browser: empty page to trained model, and the hints before."""
 
 import re
+import zipfile
 
 import pytest
 
 from tests.browser.test_walk import LONG, Walk, server
 
 pytestmark = pytest.mark.browser
+FITS = "() => document.documentElement.scrollWidth <= window.innerWidth"
 __all__ = ["server"]  # the same server, with a workspace of its own for this module
 
 
@@ -29,6 +31,34 @@ def test_sample_data_becomes_a_model_in_four_clicks(walk):
     page.locator("#runs-top .tl-badge", has_text="done").first.wait_for(timeout=LONG)
     assert walk.errors == []
     assert walk.foreign == []
+
+
+def test_run_leaves_as_a_folder_that_trains_without_tuneloop(walk, tmp_path):
+    walk.page.locator("#runs-leave").get_by_text("Use this run elsewhere").click()
+    link = walk.page.locator("#runs-leave a[href$='/eject']")
+    with walk.page.expect_download() as loading:
+        link.click()
+    loading.value.save_as(tmp_path / "run.zip")
+    with zipfile.ZipFile(tmp_path / "run.zip") as packed:
+        assert packed.testzip() is None
+        names = {name.rpartition("/")[2] for name in packed.namelist()}
+    assert {"README.md", "requirements.txt", "train.py"} <= names
+
+
+def test_file_of_axolotl_fills_the_form_and_lists_what_has_no_equal(walk, tmp_path):
+    walk.tab("Training")
+    file = tmp_path / "config.yaml"
+    file.write_text("base_model: a/b\nadapter: lora\nlearning_rate: 0.0007\nodd_key: 1\n")
+    walk.page.locator("#train-import").get_by_text("Settings from").click()
+    walk.page.locator("#train-import-file input[type=file]").set_input_files(str(file))
+    assert "odd_key" in walk.sees("#train-import-report", "No equal")
+    walk.sees("#sft-estimate", "it fits")
+    walk.page.wait_for_function(
+        "() => document.querySelector('#sft-learning_rate input').value === '0.0007'"
+    )
+    for width in (390, 1600):
+        walk.page.set_viewport_size({"width": width, "height": 1000})
+        walk.page.wait_for_function(FITS)
 
 
 def test_estimate_follows_the_form_and_a_wrong_field_stops_the_start(walk):

@@ -149,17 +149,16 @@ def _seen(ws: Workspace, state: State, address: str = "", log: str = "") -> ApiP
 
 
 def _spawn(ws: Workspace, host: str, port: int) -> subprocess.Popen[bytes]:
-    keys = ["--keys"] if ws.settings.sign_in else []
+    asks = "keys" if ws.settings.sign_in else "open"
     with (ws.settings.home / LOG).open("wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "engine.api", host, str(port), "--under", str(os.getpid()),
-             *keys],
+            [sys.executable, "-m", "engine.api", host, str(port), str(os.getpid()), asks],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env={**environment.passed_on(os.environ), **ws.settings.environment()},
-        )  # fmt: skip
+        )
     threading.Thread(target=child.wait, daemon=True).start()  # nothing stays of it when it ends
     return child
 

@@ -8,6 +8,8 @@ from engine.core.json_object import JsonObject
 from engine.recipe_files.imported import ImportedRecipe, Importing
 from engine.recipe_files.read_config import read_config
 
+__all__ = ["FAMILY", "KINDS", "ImportedRecipe", "read"]
+
 FAMILY = "recipe_sources"
 KINDS = ("sft", "dpo", "kto", "reward")
 LIKELY = 0.5  # a file with less of a program's own keys is not taken for its own

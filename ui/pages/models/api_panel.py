@@ -101,8 +101,8 @@ def _wire_process(ws: Workspace, page: Page, parts: ApiParts, view: gr.State) ->
     ):
         pressed = button.click(_label(meanwhile, False), None, button, **markup.QUIET)
         over = pressed.then(handler, None, None, **markup.QUIET)  # what follows, follows a refusal
-        told = over.then(_label(usually, True), None, button, **markup.QUIET)
-        told.then(on_look, inputs, outputs, **markup.RAW)
+        ready = over.then(_label(usually, True), None, button, **markup.QUIET)
+        ready.then(on_look, inputs, outputs, **markup.RAW)
     parts.model.input(on_look, inputs, outputs, **markup.RAW)
     markup.on_show(page, on_look, inputs, outputs)
     markup.live(page, on_look, inputs, outputs, every=LOOK_EVERY_S, how=markup.RAW)

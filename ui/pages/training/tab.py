@@ -20,9 +20,10 @@ from engine.workspace import Workspace
 from ui.components import choice_cards, forms, markup
 from ui.components.markup import RAW, EventOptions
 from ui.components.page import NavigationTarget, Page
-from ui.pages.training import before_start, methods, presets, refresh, studies
+from ui.pages.training import before_start, methods, presets, recipe_panel, refresh, studies
 from ui.pages.training import form as layout
 from ui.pages.training.form import TrainingForm
+from ui.pages.training.recipe_panel import RecipePanel
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -49,7 +50,7 @@ def build(ws: Workspace, page: Page) -> None:
     cards = choice_cards.component("train-method", methods.cards([], ""))
     made = [layout.build(page, kind, one) for kind, one in training_methods.known().items()]
     tab = TrainingParts(ws, page, gr.State(""), gr.State(""), cards, made)
-    _wire_choice(tab)
+    _wire_choice(tab, recipe_panel.build())
     _wire_warmup(tab)
     _wire_first_model(ws, tab)
     for form in tab.forms:
@@ -105,8 +106,8 @@ def opened(project: str | None) -> str:
     return project
 
 
-def _wire_choice(tab: TrainingParts) -> None:
-    """Which method is seen, and what its dropdowns offer."""
+def _wire_choice(tab: TrainingParts, imported: RecipePanel) -> None:
+    """Which method is seen, what its dropdowns offer, and what a file of settings fills in."""
     page, made = tab.page, tab.forms
     chosen = [box for form in made for box in form.chosen]
     shown = [part for form in made for part in refresh.parts(form)]
@@ -135,11 +136,24 @@ def _wire_choice(tab: TrainingParts) -> None:
     def on_method(event: gr.EventData, project: str | None, *values: Any) -> list[Any]:
         return drawn(project, NavigationTarget(), choice_cards.picked(event), values)
 
+    @shows_errors
+    def on_file(path: str | None, program: str | None, method: str | None) -> list[Any]:
+        if not path:
+            return ["", gr.skip(), *(gr.skip() for form in made for _ in form.fields)]
+        found = recipe_panel.read(tab.ws, path, program or "", method or "")
+        aim = NavigationTarget(method=str(found.recipe["kind"]))
+        return [recipe_panel.report(found), aim, *recipe_panel.fills(found, made)]
+
     turns = [form.turn for form in made]
     given = [page.project, page.target, tab.method, *chosen]
     out = [tab.method, page.target, tab.cards, *shown, *turns]
     gr.on(page.shown, on_show, given, out, **RAW)
     tab.cards.click(on_method, [page.project, *chosen], out, **RAW)
+    filled = [imported.report, page.target, *(field for form in made for field in form.fields)]
+    gr.on(
+        [imported.file.change, imported.program.input, imported.method.input],
+        on_file, [imported.file, imported.program, imported.method], filled, **markup.QUIET,
+    ).success(on_show, given, out, **RAW)  # fmt: skip
     for form in made:
         ask = shows_errors(_asks_for_pairs(tab, form))
         form.buttons.pairs.click(ask, page.project, page.target, **RAW).success(
