@@ -69,3 +69,46 @@ def test_score_names_references_that_squad_takes_as_equal(score):
     assert "exact_match  0.5000" in out
     assert "takes the references '-5' and '5' as equal" in out
     assert "as equal" not in score(rows)[1]
+
+
+# small inputs that once failed, by their names
+
+
+def test_score_of_predictions_that_are_numbers_takes_their_text(score):
+    rows = '{"prediction": 5, "reference": 5}\n{"prediction": "5", "reference": "5"}\n'
+    code, out, err = score(rows, None, "--json")
+    assert code == 0, err
+    assert json.loads(out)["exact_match"]["score"] == 1.0
+    assert json.loads(out)["exact_match"]["n"] == 2
+
+
+def test_score_of_reference_null_in_list_names_the_row(score):
+    code, out, err = score(lines({"prediction": "a", "references": [None]}))
+    assert code == 2
+    assert out == ""
+    assert "Line 1 of answers.jsonl: the reference" in err
+    assert "None" not in err
+    assert len(err.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def line_separators():
+    """Two rows a side; U+2028 stands in the first prediction and in the second reference."""
+    return "a\u2028b c d\ne f g h\n", "a b c d\ne f\u2028g h\n"
+
+
+def test_score_of_line_separator_predictions_counts_two_rows(score, line_separators):
+    predictions, _ = line_separators
+    code, out, err = score(predictions, "a b c d\ne f g h\n", "--json")
+    assert code == 0, err
+    assert json.loads(out)["exact_match"]["n"] == 2
+    assert json.loads(out)["exact_match"]["score"] in (0.5, 1.0)
+
+
+def test_score_of_line_separator_references_counts_two_rows(score, line_separators):
+    predictions, references = line_separators
+    code, out, err = score(predictions, references, "--json", metrics="exact_match,bleu")
+    assert code == 0, err
+    found = json.loads(out)
+    assert {name: found[name]["n"] for name in found} == {"exact_match": 2, "bleu": 2}
+    assert found["exact_match"]["score"] == 1.0  # the separator is a space to the metric
