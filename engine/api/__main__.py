@@ -7,7 +7,7 @@ import threading
 
 from engine.api.app import serve
 from engine.core.errors import UserError
-from engine.models.serving import MOST_BASES
+from engine.models.request_scheduler import MOST_BASES
 from engine.services.models import api_lock
 from engine.workspace import open_workspace
 

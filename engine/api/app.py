@@ -16,7 +16,7 @@ from engine.api.callers import LOOPBACK, Callers, KeyGate
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.http_limits import CONNECTIONS, KB, MB, BodyLimits, TimedProtocol, longest_prefix
-from engine.models.serving import MOST_BASES, Serving
+from engine.models.request_scheduler import MOST_BASES, RequestScheduler
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
@@ -33,7 +33,7 @@ def create_app(ws: Workspace, *, local: bool, most_bases: int = MOST_BASES) -> F
 
     Models are loaded as somebody asks them; `app.state.serving` answers.
     """
-    serving = Serving(most_bases)
+    serving = RequestScheduler(most_bases)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

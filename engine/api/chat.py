@@ -20,8 +20,8 @@ from engine.core.context import ModelFiles
 from engine.core.examples import Message
 from engine.core.json_object import JsonObject
 from engine.core.model import Model
+from engine.models.request_scheduler import AnswerPart, Hear, RequestScheduler
 from engine.models.sample import Sampling
-from engine.models.serving import AnswerPart, Hear, Serving
 from engine.services import feedback
 from engine.services.models import registry
 from engine.workspace import Workspace
@@ -155,7 +155,12 @@ class Answer:
     """The answers to one request, as they come."""
 
     def __init__(
-        self, ws: Workspace, caller: Caller, serving: Serving, asked: ChatRequest, root: str
+        self,
+        ws: Workspace,
+        caller: Caller,
+        serving: RequestScheduler,
+        asked: ChatRequest,
+        root: str,
     ) -> None:
         self._ws, self._caller, self._serving, self._asked = ws, caller, serving, asked
         self._root = root  # where whoever asked found this server

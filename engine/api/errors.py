@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from engine.core.errors import UserError
-from engine.models.serving import TooLong
+from engine.models.request_scheduler import TooLong
 
 Wire = dict[str, object]  # what goes out as JSON
 

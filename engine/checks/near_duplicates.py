@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from engine.checks.parts import finding
 from engine.core.examples import Example
 from engine.core.finding import Finding
-from engine.core.near_copies import MOST, alike
+from engine.core.near_duplicates import MOST, alike
 
 
 def check(examples: Sequence[Example]) -> list[Finding]:

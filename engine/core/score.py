@@ -13,7 +13,7 @@ MetricGroup = Literal["labels", "short", "json", "text", "meaning", "guard", "in
 def described(title: str, group: MetricGroup, summary: str) -> Callable[[Metric], Metric]:
     """Mark a metric, or a factory of metrics, with its TITLE, its GROUP and its SUMMARY.
 
-    Page, command and reports read them (engine/metrics/catalogue.py). The summary is one or two
+    Page, command and reports read them (engine/metrics/descriptions.py). The summary is one or two
     sentences that a reader without training in statistics understands.
     """
 

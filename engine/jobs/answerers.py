@@ -12,7 +12,7 @@ from engine.jobs.answer_cache import AnswerCache, cache_key
 from engine.models import folder
 from engine.models.answer import Answerer, Reply
 from engine.models.chat import Template
-from engine.models.render import TemplateRefused
+from engine.models.template_render import TemplateRefused
 
 SHORTEST, LONGEST, STEP = 96, 1024, 32  # tokens of an answer where nobody said how many
 ROOM = 1.5  # times the longest reference: another way to say the same may need more

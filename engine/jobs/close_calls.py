@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from engine.core.context import Context, ModelFiles
 from engine.core.examples import Message, Preference, Prompt
-from engine.core.near_copies import families as near_families
+from engine.core.near_duplicates import families as near_families
 from engine.core.rating import ComparisonDetails
 from engine.models.answer import Answerer
 

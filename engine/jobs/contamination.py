@@ -6,7 +6,7 @@ from itertools import islice
 from engine.core.dataset import Row
 from engine.core.evaluation import Overlap
 from engine.core.examples import Example, Prompt, Text, prompt_of
-from engine.core.near_copies import MOST, alike
+from engine.core.near_duplicates import MOST, alike
 
 SHOWN = 50
 
@@ -17,7 +17,7 @@ def overlap(asked: Sequence[Row], learned: Iterable[Example], count: int) -> Ove
     `count` training prompts are learned; of very many, some taken evenly are compared.
 
     System messages do not count, nor do answers; texts ask nothing. Nearly the same is what
-    engine/core/near_copies.py says it is.
+    engine/core/near_duplicates.py says it is.
     """
     rows = [row for row in asked if not isinstance(row.example, Text)]
     every = -(-count // max(1, MOST - len(rows))) or 1

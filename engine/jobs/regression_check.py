@@ -22,7 +22,7 @@ from engine.core.evaluation import (
 )
 from engine.core.model import Model
 from engine.jobs.perplexity import HIGHEST, perplexity, ratio
-from engine.metrics.catalogue import title as metric_title
+from engine.metrics.descriptions import title as metric_title
 from engine.metrics.score import Scored, gain
 from engine.stats.intervals import pseudo_values, student
 from engine.stats.multiple import adjusted

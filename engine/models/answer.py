@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from engine.core.context import ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Message
-from engine.models import batches, decode, folder, generate, likelihood
+from engine.models import batch_by_length, decode, folder, generate, likelihood
 from engine.models.chat import Template
 from engine.models.sample import Sampling
 
@@ -108,7 +108,7 @@ class Answerer:
         with self.using(files) as model, torch.inference_mode():
             ways = Sampling(max_new_tokens, temperature, seed)
             most = self.most_rows(MOST_ROWS if decode.can(model) else GENERATE_ROWS)
-            for batch in batches.even(lengths, max_new_tokens, most):
+            for batch in batch_by_length.even(lengths, max_new_tokens, most):
                 on_tokens = _counted(len(replies), done)
                 found = self._batch(model, [ids[i] for i in batch], ways, on_tokens)
                 replies.update(zip(batch, found, strict=True))
@@ -127,7 +127,9 @@ class Answerer:
         found: dict[int, float] = {}
         lengths = {n: len(prompt) + len(answer) for n, (prompt, answer) in enumerate(rows)}
         with self.using(files) as model, torch.inference_mode():
-            for batch in batches.even(lengths, 0, lambda width: max(1, LIKELIHOOD_TOKENS // width)):
+            for batch in batch_by_length.even(
+                lengths, 0, lambda width: max(1, LIKELIHOOD_TOKENS // width)
+            ):
                 nats = likelihood.nats(model, [rows[n] for n in batch])
                 found.update(zip(batch, nats, strict=True))
                 done(len(found))

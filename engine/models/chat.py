@@ -14,8 +14,8 @@ from tokenizers import Tokenizer
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Example, Message, Preference, Text, Unpaired, prompt_of
 from engine.models import folder, reasoning
-from engine.models.render import Render, TemplateRefused
 from engine.models.template_process import IsolatedRender
+from engine.models.template_render import Render, TemplateRefused
 
 SENTINEL = "TextToBeFoundAgain"
 EXAMPLE = (

@@ -23,7 +23,7 @@ from engine.core.environment import for_files
 from engine.core.errors import UserError
 from engine.core.examples import Message
 from engine.core.json_object import JsonObject
-from engine.models.render import MAX_SOURCE, Render, TemplateRefused
+from engine.models.template_render import MAX_SOURCE, Render, TemplateRefused
 
 CPU_S = 5  # of one conversation
 WALL_S = 120.0  # a busy machine may take long for few processor seconds

@@ -14,7 +14,7 @@ from engine.core.result import TrainingResult
 from engine.methods.encoding import EncodedRow
 from engine.models.chat import Template
 from engine.models.origin import BaseOrigin
-from engine.models.render import TemplateRefused
+from engine.models.template_render import TemplateRefused
 
 METHODS = ("sft", "dpo")
 PIECE = 2**20

@@ -12,7 +12,7 @@ from engine.core.evaluation import (
     RegressionAnswer,
 )
 from engine.core.evaluation_sentences import caveat, of_cut_answers
-from engine.metrics.catalogue import title as metric_title
+from engine.metrics.descriptions import title as metric_title
 from engine.reports.html_page import page, table
 from engine.stats.slices import by_slice, thirds
 

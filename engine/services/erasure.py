@@ -18,7 +18,7 @@ from engine.core.json_object import JsonObject
 from engine.services import access
 from engine.services.data import datasets
 from engine.services.preferences import build
-from engine.services.rating import invites, tallies
+from engine.services.rating import invites, round_verdict, vote_counts
 from engine.store import invites as invite_store
 from engine.store import models, pair_exports, projects, reviews, rounds, votes
 from engine.store.connect import reading, writing
@@ -118,9 +118,9 @@ def _decided(conn: Connection, round_id: str, rater: str) -> JsonObject | None:
     one = access.rating_round(conn, LOCAL, round_id)
     if one.status != "closed" or not one.blind:
         return None
-    if rater not in {vote.rater for vote in tallies.counted(conn, one).votes}:
+    if rater not in {vote.rater for vote in vote_counts.counted(conn, one).votes}:
         return None
-    return tallies.weighed(conn, one).model_dump(mode="json")
+    return round_verdict.weighed(conn, one).model_dump(mode="json")
 
 
 def _made_of(

@@ -1,6 +1,7 @@
 """Whether votes of a blind round show a better model; `core/evaluation.py` decides on metrics.
 
-What a round shows in the end, with early looks and deleted votes, is `services/rating/tallies.py`.
+What a round shows in the end, with early looks and deleted votes, is
+`services/rating/round_verdict.py`.
 """
 
 from collections.abc import Sequence

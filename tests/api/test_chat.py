@@ -13,8 +13,8 @@ from engine.core.actor import LOCAL
 from engine.core.examples import Message
 from engine.models.answer import Answerer
 from engine.models.chat import Template
+from engine.models.request_scheduler import RequestScheduler
 from engine.models.sample import Sampling
-from engine.models.serving import Serving
 from engine.services.loop import champion
 from engine.services.models import registry
 from engine.services.people import accounts, api_keys
@@ -231,7 +231,7 @@ def test_base_that_goes_while_somebody_waits_harms_nobody_else(
     known = {one.name: one for one in registry.list_all(workspace, LOCAL, project.id)}
     here = registry.files(workspace, known["tiny"])
     gone = here._replace(base=Path(shutil.copytree(tiny_model, tmp_path / "gone")))
-    serving, turned, asked = Serving(), threading.Event(), threading.Event()
+    serving, turned, asked = RequestScheduler(), threading.Event(), threading.Event()
     said = {name: queue.Queue() for name in ("here", "gone", "after")}
 
     def holds_the_thread_up(part):

@@ -10,7 +10,7 @@ from engine import plugins
 from engine.checks.run import findings
 from engine.core.examples import Chat, Example, Message, Preference, Text, Unpaired
 from engine.core.finding import Finding
-from engine.core.near_copies import alike, families
+from engine.core.near_duplicates import alike, families
 from engine.core.parsed import ParsedFile
 from tests.cpu import cpu_seconds_below
 
@@ -122,7 +122,7 @@ def nearly(row: Chat, draw: random.Random) -> Chat:
     return chat(row.messages[0].content.upper(), " ".join(words) + ".")
 
 
-def test_near_copies_are_found_nine_of_ten_and_no_clean_row():
+def test_near_duplicates_are_found_nine_of_ten_and_no_clean_row():
     draw = random.Random(5)
     rows = clean(200)
     copies = [nearly(row, draw) for row in draw.sample(rows, 10)]

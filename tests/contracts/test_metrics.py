@@ -8,7 +8,7 @@ import pytest
 
 from engine import plugins
 from engine.core.errors import UserError
-from engine.metrics import catalogue
+from engine.metrics import descriptions
 from engine.services.evaluation import metrics
 from engine.services.evaluation.metrics import GROUPS
 from tests.cpu import cpu_seconds_below
@@ -100,7 +100,7 @@ def test_metric_refuses_what_it_cannot_score_in_one_sentence(name):
 )
 def test_metric_has_a_title_and_a_summary(family, name):
     """An installed one may leave them out: its name and docstring stand in."""
-    about = catalogue.about(name)
+    about = descriptions.about(name)
     assert 2 <= len(about.title) <= 30
     assert 20 <= len(about.summary) <= 200
     assert about.summary.endswith(".")
@@ -111,14 +111,14 @@ def test_metric_has_a_title_and_a_summary(family, name):
 
 
 def test_metric_titles_are_used_once():
-    titles = [catalogue.title(name) for family in FAMILIES for name in plugins.names(family)]
+    titles = [descriptions.title(name) for family in FAMILIES for name in plugins.names(family)]
     assert len(set(titles)) == len(titles)
 
 
 def test_metric_is_offered_in_one_group():
     names = [name for group in metrics.offered() for name in group.names]
     assert len(set(names)) == len(names)
-    assert set(names) == set(catalogue.offered()) >= set(plugins.names("metrics"))
+    assert set(names) == set(descriptions.offered()) >= set(plugins.names("metrics"))
 
 
 def test_metric_without_a_title_is_shown_by_its_name_and_docstring(monkeypatch):
@@ -130,11 +130,11 @@ def test_metric_without_a_title_is_shown_by_its_name_and_docstring(monkeypatch):
     monkeypatch.setattr(
         plugins, "entry_points", lambda group: [entry] if group == entry.group else []
     )
-    catalogue.about.cache_clear()
+    descriptions.about.cache_clear()
     assert metrics.title("own_measure") == "own measure"
     assert metrics.summary("own_measure") == "The share of answers in lower case."
     assert metrics.offered()[-1].names == ("own_measure",)
-    catalogue.about.cache_clear()
+    descriptions.about.cache_clear()
 
 
 def test_metric_that_is_not_installed_is_shown_by_its_name():

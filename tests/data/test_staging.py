@@ -6,7 +6,7 @@ import time
 import pytest
 
 from engine.checks import near_duplicates
-from engine.core import near_copies
+from engine.core import near_duplicates as compared
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.column_mapping import ColumnMapping
 from engine.core.errors import Forbidden, NotFound, UserError
@@ -45,7 +45,7 @@ def calls(monkeypatch):
 
     counting(prepared, "_loaded")
     counting(prepared, "findings")
-    counting(near_copies, "_alike")
+    counting(compared, "_alike")
     return counted
 
 
@@ -269,9 +269,9 @@ def test_findings_bring_the_rows_that_they_name(ws, tmp_path):
 
 def test_rows_compared_once_are_compared_anew_outside_the_block(calls):
     rows = [Text(text=f"a text about {n}") for n in range(12)]
-    with near_copies.compared_once():
+    with compared.compared_once():
         near_duplicates.check(rows)
-        near_copies.families(rows)
+        compared.families(rows)
         assert calls["_alike"] == 1
-    near_copies.families(rows)
+    compared.families(rows)
     assert calls["_alike"] == 2

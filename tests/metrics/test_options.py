@@ -8,7 +8,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF, TER
 
 from engine.core.errors import UserError
-from engine.metrics import catalogue
+from engine.metrics import descriptions
 from engine.metrics.score import find, score_rows
 from engine.metrics.scripts import words
 from engine.metrics.wordnet import load
@@ -155,7 +155,7 @@ def test_metric_with_options_has_its_own_interval_and_title():
                    for name in ("chrf", "chrf:word_order=2"))  # fmt: skip
     assert plus.low < plus.score < plus.high
     assert plus.score != plain.score
-    assert catalogue.title("chrf:word_order=2") == "chrF (word_order=2)"
+    assert descriptions.title("chrf:word_order=2") == "chrF (word_order=2)"
     assert {"chrf:word_order=2", "rougeL:stemmer", "bleu:lowercase", "ter"} <= {
-        *catalogue.offered()
+        *descriptions.offered()
     }

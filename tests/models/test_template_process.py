@@ -8,8 +8,8 @@ from engine.core.errors import UserError
 from engine.core.examples import Message
 from engine.models import template_process
 from engine.models.chat import Template
-from engine.models.render import Render
 from engine.models.template_process import IsolatedRender
+from engine.models.template_render import Render
 from tests.tiny_model import TEMPLATE
 
 TOKENS = {"eos_token": "<|im_end|>"}

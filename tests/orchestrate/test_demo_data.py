@@ -62,7 +62,7 @@ def test_demo_questions_are_unique_after_normalisation():
     assert [question for question, count in Counter(every).items() if count > 1] == []
 
 
-def test_demo_questions_have_no_near_copies():
+def test_demo_questions_have_no_near_duplicates():
     every = [(text, set(words(text))) for text in questions(FAQ) + questions(PROMPTS)]
     pairs = combinations(every, 2)
     assert [(a, b) for (a, one), (b, other) in pairs if jaccard(one, other) >= NEAR] == []

@@ -53,7 +53,7 @@ def notes(run: ExportedRun) -> list[str]:
 def files(run: ExportedRun) -> Iterator[Part]:
     """Script, pins, data, the base where it can't be fetched, settings, README, in this order."""
     _refuse(run)
-    yield "train.py", pieces(Path(runtimes.__file__).with_name("train.py"))
+    yield "train.py", pieces(Path(runtimes.__file__).with_name("ejected_train.py"))
     yield "requirements.txt", text(_requirements(run))
     data: dict[str, JsonObject] = {}
     for split in SPLITS:

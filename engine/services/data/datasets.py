@@ -18,7 +18,7 @@ from engine.core.errors import UserError
 from engine.core.parsed import ParsedFile
 from engine.files import scratch_folder, write_atomic, write_lines
 from engine.formats.digest import sha256_of, to_line
-from engine.formats.split import Families, hold_out, split
+from engine.formats.held_out_split import Families, hold_out, split
 from engine.services import access
 from engine.services.data import row_process
 from engine.services.data.prepared import (

@@ -22,7 +22,7 @@ from engine.core.dataset import Split
 from engine.core.errors import NotFound, UserError
 from engine.core.examples import Chat, Example, Kind, Text
 from engine.core.finding import Finding
-from engine.core.near_copies import compared_once
+from engine.core.near_duplicates import compared_once
 from engine.core.parsed import ParsedFile
 from engine.formats import isolated
 from engine.formats.digest import ExampleFile, ExampleWriter
@@ -30,8 +30,8 @@ from engine.formats.files import rows as file_rows
 from engine.formats.files.loaded_file import LoadedFile
 from engine.formats.files.own_split import own_sides
 from engine.formats.guess import guess
+from engine.formats.held_out_split import Families, families
 from engine.formats.read import columns_of, known_columns, layout_of, refusal_of, understand
-from engine.formats.split import Families, families
 from engine.services.data.row_file import GONE, RowFile
 
 IN_MEMORY = 50_000  # examples; more are read from the disk again for each check

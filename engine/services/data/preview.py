@@ -20,7 +20,7 @@ from engine.core.examples import (
 from engine.core.finding import Finding
 from engine.models.chat import Piece as Piece
 from engine.models.chat import Template
-from engine.models.render import TemplateRefused
+from engine.models.template_render import TemplateRefused
 from engine.services import access
 from engine.services.data import staging
 from engine.services.data.prepared import Reading, Upload

@@ -33,7 +33,7 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset, Split
 from engine.core.errors import NotFound
 from engine.files import move_whole, sha256_of_file, write_atomic
-from engine.formats.split import Families, hold_out
+from engine.formats.held_out_split import Families, hold_out
 from engine.services.data import datasets, prepared, row_process
 from engine.services.data.prepared import (
     CheckedRows,

@@ -14,7 +14,7 @@ from engine.checks.row_language import language
 from engine.core.actor import Actor
 from engine.core.examples import Chat, Example, Preference, Prompt, Text, Unpaired, answers_of
 from engine.models.chat import Template
-from engine.models.render import TemplateRefused
+from engine.models.template_render import TemplateRefused
 from engine.services import access
 from engine.services.data import datasets
 from engine.services.models.registry import files

@@ -22,7 +22,7 @@ from engine.core.examples import (
     Unpaired,
 )
 from engine.models.chat import Template
-from engine.models.render import TemplateRefused
+from engine.models.template_render import TemplateRefused
 from engine.workspace import Workspace
 
 MOST = 200  # rows: more hardly moves the mean, and these are read while somebody waits

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from engine.core.evaluation import Evaluation
 from engine.core.score import MetricGroup
-from engine.metrics import catalogue
+from engine.metrics import descriptions
 from engine.metrics.score import equal_in_squad
 
 GROUPS: dict[MetricGroup, tuple[str, str]] = {
@@ -29,23 +29,23 @@ class OfferedMetrics(NamedTuple):
 
 def offered() -> list[OfferedMetrics]:
     """Every group in its order, also one that offers nothing here; installed ones where any are."""
-    names = catalogue.offered()
+    names = descriptions.offered()
     found = []
     for group, (title, about) in GROUPS.items():
         mine = tuple(name for name in names if _group(name) == group)
         if mine or group != "installed":
-            found.append(OfferedMetrics(group, title, catalogue.missing(group) or about, mine))
+            found.append(OfferedMetrics(group, title, descriptions.missing(group) or about, mine))
     return found
 
 
 def title(name: str) -> str:
     """The usual spelling of a metric's name."""
-    return catalogue.title(name)
+    return descriptions.title(name)
 
 
 def summary(name: str) -> str:
     """What a metric measures, in a sentence or two; empty where it is not installed any more."""
-    known = catalogue.about(name.partition(":")[0])
+    known = descriptions.about(name.partition(":")[0])
     return known.summary if known else ""
 
 
@@ -58,14 +58,14 @@ def squad_twins(found: Evaluation) -> tuple[str, str] | None:
 
 def is_known(name: str) -> bool:
     """Whether a metric of this name is installed."""
-    return catalogue.about(name.partition(":")[0]) is not None
+    return descriptions.about(name.partition(":")[0]) is not None
 
 
 def guards_last(names: list[str]) -> list[str]:
     """Each name once, guards after the others: the first is the one people read first."""
-    return catalogue.guards_last(names)
+    return descriptions.guards_last(names)
 
 
 def _group(name: str) -> MetricGroup:
-    known = catalogue.about(name.partition(":")[0])
+    known = descriptions.about(name.partition(":")[0])
     return known.group if known else "installed"

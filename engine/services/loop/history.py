@@ -5,12 +5,12 @@ from typing import NamedTuple
 from engine.core.actor import Actor, Role
 from engine.core.model import Model
 from engine.core.rating import Round
-from engine.services.evaluation import gate
+from engine.services.evaluation import regression_gate
 from engine.services.loop import champion, sentences, stop_rules
 from engine.services.loop.generations import Control, Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
 from engine.services.models import registry
-from engine.services.rating import closed_reports, rounds
+from engine.services.rating import closed_round_reports, rounds
 from engine.services.rating.report import Report
 from engine.stats.multiple import holm
 from engine.store import pair_exports, votes
@@ -111,7 +111,7 @@ def _generation(story: _Story, number: int, model: Model) -> Generation:
     mine = [one for one in story.blind if one.arm_new == model.id]
     before = model.parent_id or model.base_id
     export = story.made_of.get(model.dataset_id or "")
-    evaluation_id, checks = gate.regression_checks(
+    evaluation_id, checks = regression_gate.regression_checks(
         story.ws, story.actor, story.project_id, model.id
     )
     return Generation(
@@ -141,8 +141,8 @@ def _tested(story: _Story, mine: list[Round]) -> Tested | None:
         for row in each.plan.rows
     }
     asked = {(one.plan.dataset, row) for row in one.plan.rows}
-    found = closed_reports.get(story.ws, story.actor, one.id)
-    earlier = (closed_reports.get(story.ws, story.actor, each.id) for each in closed[:-1])
+    found = closed_round_reports.get(story.ws, story.actor, one.id)
+    earlier = (closed_round_reports.get(story.ws, story.actor, each.id) for each in closed[:-1])
     return Tested(
         round_id=one.id,
         report=found,
@@ -179,7 +179,7 @@ def _control(ws: Workspace, actor: Actor, tests: list[Round]) -> Control | None:
     closed = [one for one in tests if one.purpose == "aa_control" and one.status == "closed"]
     if not closed:
         return None
-    found = closed_reports.get(ws, actor, closed[-1].id)
+    found = closed_round_reports.get(ws, actor, closed[-1].id)
     if found.verdict is None:
         return None
     at = found.verdict

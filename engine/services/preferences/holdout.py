@@ -19,8 +19,8 @@ from sqlalchemy import Connection
 from engine.core.actor import Actor
 from engine.core.dataset import Dataset
 from engine.core.examples import Chat, Example, Message, Prompt, prompt_of
-from engine.core.near_copies import WORD
-from engine.core.near_copies import families as near_families
+from engine.core.near_duplicates import WORD
+from engine.core.near_duplicates import families as near_families
 from engine.core.normalise import normal, question_key
 from engine.services.data import datasets
 from engine.services.preferences.judgements import question

@@ -7,10 +7,10 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.core.rating import Round, Tally, Verdict
 from engine.services import access
-from engine.services.rating import audit, tallies
+from engine.services.rating import audit, round_verdict, vote_counts
 from engine.services.rating import raters as rating_raters
 from engine.services.rating.raters import RaterView
-from engine.services.rating.tallies import Live
+from engine.services.rating.round_verdict import Live
 from engine.stats.agreement import Agreement, agreement
 from engine.stats.bias import PositionBias, position_bias, position_of
 from engine.stats.lengths import LengthControlled, LongerChosen, length_controlled, longer_chosen
@@ -73,7 +73,7 @@ def live(ws: Workspace, actor: Actor, round_id: str) -> Live | None:
     """Whether an open round with a sequential rule has enough evidence; None for other rules."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        return tallies.live(conn, access.rating_round(conn, actor, round_id))
+        return round_verdict.live(conn, access.rating_round(conn, actor, round_id))
 
 
 def position(seen: Tally) -> PositionBias:
@@ -82,14 +82,14 @@ def position(seen: Tally) -> PositionBias:
 
 
 def _report(conn: Connection, one: Round) -> Report:
-    seen = tallies.count(conn, one)
+    seen = vote_counts.count(conn, one)
     stopped = rating_raters.paused(conn, one.id)
     late = votes.live(conn, [one.id], extra=True)
     voted = rating_raters.rated_pairs(
         conn, one, [vote for vote in late if vote.rater not in stopped]
     )
     rated = [pair for pair in voted if pair.expected is None]
-    judged = tallies.verdict(conn, one) if one.weighable else None
+    judged = round_verdict.verdict(conn, one) if one.weighable else None
     even = None
     if one.purpose == "aa_control" and judged:
         even = judged.decision == "no difference shown" and not _one_sided(rated)
@@ -104,7 +104,7 @@ def _report(conn: Connection, one: Round) -> Report:
         tally=seen,
         verdict=judged,
         even=even,
-        early=tallies.looked_early(conn, one),
+        early=round_verdict.looked_early(conn, one),
         position=position_of(rated) if rated and one.states_sides else None,
         imported=one.imported,
         states_sides=one.states_sides,

@@ -24,9 +24,17 @@ from engine.core.normalise import question_mark
 from engine.core.rating import BLIND, GoldItem, Purpose, Round, RoundPlan, Tally, Verdict
 from engine.services import access
 from engine.services.data import datasets
-from engine.services.evaluation import gate
+from engine.services.evaluation import regression_gate
 from engine.services.jobs import lifecycle
-from engine.services.rating import audit, comparisons, gold, identity, plans, tallies
+from engine.services.rating import (
+    audit,
+    comparisons,
+    gold,
+    identity,
+    plans,
+    round_verdict,
+    vote_counts,
+)
 from engine.services.rating.plans import RoundRecipe
 from engine.store import rounds
 from engine.store.connect import reading, writing
@@ -66,7 +74,7 @@ def start(
     actor.require(Role.TRAINER)
     plans.check(recipe)
     if recipe.purpose == "blind_eval" and not anyway:
-        gate.check(ws, actor, project_id, recipe.model, accept_unproven=accept_unproven)
+        regression_gate.check(ws, actor, project_id, recipe.model, accept_unproven=accept_unproven)
     rows = _rows(ws, actor, recipe.dataset, recipe.purpose in BLIND)
     asked = _choose(rows(), round(recipe.prompts * (1 + recipe.spare)), recipe.seed)
     if not asked:
@@ -181,7 +189,7 @@ def left_out(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
 def tally(ws: Workspace, actor: Actor, round_id: str) -> Tally:
     """Votes from the side of the new arm; Forbidden while a blind round is open."""
     with audit.record_refused_look(ws, actor, round_id), reading(ws.db) as conn:
-        return tallies.count(conn, _seen_by(conn, actor, round_id))
+        return vote_counts.count(conn, _seen_by(conn, actor, round_id))
 
 
 def verdict(ws: Workspace, actor: Actor, round_id: str) -> Verdict:
@@ -197,14 +205,14 @@ def verdict(ws: Workspace, actor: Actor, round_id: str) -> Verdict:
                 "the left.",
                 "It gives no verdict; its votes count in agreement and preference pairs.",
             )
-        return tallies.verdict(conn, one)
+        return round_verdict.verdict(conn, one)
 
 
 def break_glass(ws: Workspace, actor: Actor, round_id: str, reason: str) -> Tally:
     """How an open blind round stands, to an owner who must know before its end.
 
     The owner, the time and the reason stay on record. From then on this owner may read the tally,
-    and the round is judged by a rule that holds however often one looks (`tallies.weighed`).
+    and the round is judged by a rule that holds however often one looks (`round_verdict.weighed`).
     """
     with audit.record_refused_look(ws, actor, round_id), writing(ws.db) as conn:
         actor.require(Role.OWNER)
@@ -215,7 +223,7 @@ def break_glass(ws: Workspace, actor: Actor, round_id: str, reason: str) -> Tall
                 "Only an open blind round hides its result.",
             )
         audit.record_early_look(conn, actor, one, reason)
-        return tallies.count(conn, one)
+        return vote_counts.count(conn, one)
 
 
 def _seen_by(conn: Connection, actor: Actor, round_id: str) -> Round:

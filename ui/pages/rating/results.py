@@ -12,7 +12,7 @@ from engine.services.rating.flags import Flagged
 from engine.services.rating.progress import RoundProgress
 from engine.services.rating.raters import RaterView
 from engine.services.rating.report import Report
-from engine.services.rating.tallies import Live
+from engine.services.rating.round_verdict import Live
 from engine.services.rating.vote_import import refused_words
 from ui.components import markup
 from ui.components.markup import Tone

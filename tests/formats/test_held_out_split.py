@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message, Text
 from engine.core.normalise import prompt_key
-from engine.formats.split import split
+from engine.formats.held_out_split import split
 
 
 def chat(question: str, answer: str = "yes", group: str | None = None) -> Chat:
@@ -113,7 +113,7 @@ def test_texts_are_split_by_what_they_say():
     assert len(held([Text(text=f"Paragraph {n}") for n in range(20)], 0.2)) == 4
 
 
-def test_near_copies_never_straddle():
+def test_near_duplicates_never_straddle():
     words = [
         "river",
         "stone",

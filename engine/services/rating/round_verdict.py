@@ -1,34 +1,21 @@
-"""What the votes of a round add up to: only pairs that count, only raters who are not paused."""
+"""The verdict of a round: who is better by its votes, with early looks and deleted votes.
+
+The votes are counted in vote_counts.py; the test itself is `stats/verdict.py`.
+"""
 
 import time
-from collections import defaultdict
 from statistics import fmean
-from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
-from engine.core.rating import (
-    Decision,
-    Round,
-    Tally,
-    Verdict,
-    panel_of,
-    same_answer_words,
-    tally_words,
-)
-from engine.services.rating import raters
-from engine.services.rating.vote_reading import VoteOutcome, outcome
+from engine.core.rating import Decision, Round, Verdict, same_answer_words, tally_words
+from engine.services.rating import vote_counts
 from engine.stats.betting import evidence_by_prompt
-from engine.stats.people import RaterScore
 from engine.stats.sequential import Evidence
 from engine.stats.verdict import eyes_of
 from engine.stats.verdict import verdict as weigh
-from engine.store import audit, reviews, rounds, votes
-from engine.store.reviews import DeletedVotes
-from engine.store.votes import LiveVote
-
-WORTH: dict[VoteOutcome, float] = {"win": 1.0, "loss": 0.0, "tie": 0.5, "both_bad": 0.5}
+from engine.store import audit
 
 
 class Live(BaseModel):
@@ -42,76 +29,12 @@ class Live(BaseModel):
     sentence: str
 
 
-class Counted(NamedTuple):
-    """Outcomes by comparison in the order of the first votes, from the side of the new arm."""
-
-    outcomes: dict[str, list[VoteOutcome]]
-    votes: list[LiveVote]
-    paused: int  # votes that paused raters cast
-    identical: frozenset[str]  # comparisons with the same answer from both, a tie in `outcomes`
-    scores: tuple[RaterScore, ...]  # of the votes on pairs, with their raters
-
-
-def counted(conn: Connection, one: Round) -> Counted:
-    """The votes that count; in a blind round identical answers are a tie nobody was shown."""
-    pairs = {c.id: c for c in rounds.comparisons(conn, one.id)}
-    normal = [v for v in votes.live(conn, [one.id]) if pairs[v.comparison_id].kind == "normal"]
-    stopped = raters.paused(conn, one.id)
-    counting = [vote for vote in normal if vote.rater not in stopped]
-    outcomes: dict[str, list[VoteOutcome]] = defaultdict(list)
-    scores = []
-    for vote in counting:
-        result = outcome(pairs[vote.comparison_id], vote, one)
-        outcomes[vote.comparison_id].append(result)
-        if result in WORTH:
-            scores.append(RaterScore(vote.comparison_id, vote.rater, WORTH[result]))
-    same = frozenset(c.id for c in pairs.values() if c.kind == "identical" and one.blind)
-    for pair in pairs:
-        if pair in same:
-            outcomes[pair].append("tie")
-    return Counted(outcomes, counting, len(normal) - len(counting), same, tuple(scores))
-
-
-def count(conn: Connection, one: Round) -> Tally:
-    """The tally of a round."""
-    return _tally(conn, one, counted(conn, one))
-
-
-def _tally(conn: Connection, one: Round, found: Counted) -> Tally:
-    flat = [result for each in found.outcomes.values() for result in each]
-    means = [] if one.mode == "single" else [_mean(each) for each in found.outcomes.values()]
-    return Tally(
-        wins=flat.count("win"),
-        losses=flat.count("loss"),
-        ties=flat.count("tie"),
-        both_bad=flat.count("both_bad"),
-        raters=len({vote.rater for vote in found.votes}),
-        prompts=len(found.outcomes),
-        left=sum(vote.choice == "left" for vote in found.votes),
-        right=sum(vote.choice == "right" for vote in found.votes),
-        by_prompt=tuple(means),
-        good=flat.count("good"),
-        bad=flat.count("bad"),
-        paused=found.paused,
-        identical=len(found.identical),
-        guests=reviews.guests(conn, one.id),
-        deleted=sum(each["votes"] for each in deleted(conn, one)),
-        panel=panel_of(vote.rater for vote in found.votes),
-    )
-
-
-def deleted(conn: Connection, one: Round) -> list[DeletedVotes]:
-    """Of each rater whose votes in the round were deleted, what is kept."""
-    found = reviews.list_erasures(conn, one.project_id)
-    return [each.rounds[one.id] for each in found if one.id in each.rounds]
-
-
 def verdict(conn: Connection, one: Round) -> Verdict:
     """What the round shows, as it was decided where votes were deleted after the decision.
 
     A test is decided once: whoever deletes votes later must not be able to turn it.
     """
-    gone = deleted(conn, one)
+    gone = vote_counts.deleted(conn, one)
     decided = next((each["verdict"] for each in gone if each["verdict"]), None)
     if decided is None:
         return weighed(conn, one)
@@ -128,8 +51,8 @@ def weighed(conn: Connection, one: Round) -> Verdict:
     other number decides. That rule also judges a round that somebody looked at before its end: a
     test for a fixed number of votes does not hold for whoever could stop at a lucky moment.
     """
-    votes_of = counted(conn, one)
-    seen = _tally(conn, one, votes_of)
+    votes_of = vote_counts.counted(conn, one)
+    seen = vote_counts.tally(conn, one, votes_of)
     number = seen.wins + seen.losses + seen.ties + seen.both_bad
     found = weigh(
         seen.wins,
@@ -143,7 +66,7 @@ def weighed(conn: Connection, one: Round) -> Verdict:
     early = looked_early(conn, one)
     if one.plan.decision != "sequential" and not early:
         return found
-    means = complete_means(conn, one) if early else seen.by_prompt
+    means = vote_counts.complete_means(conn, one) if early else seen.by_prompt
     if early:
         found = found.model_copy(update={"win_rate": fmean(means) if means else 0.5})
     at = evidence_by_prompt(means)
@@ -170,36 +93,17 @@ def looked_early(conn: Connection, one: Round) -> str:
     return sentence + "Votes of people who saw the interim result cannot be corrected for."
 
 
-def complete_means(conn: Connection, one: Round) -> list[float]:
-    """The mean of each prompt that has all the votes that the plan wants, in their order.
-
-    Prompts with the same answer from both need none, and count one half as in the verdict.
-    Whoever sees a prompt half-way could stop at a lucky half.
-    """
-    overlap = one.plan.overlap
-    found = counted(conn, one)
-    return [
-        _mean(each)
-        for pair, each in found.outcomes.items()
-        if len(each) >= overlap or pair in found.identical
-    ]
-
-
 def live(conn: Connection, one: Round) -> Live | None:
     """Whether an open test may stop; None where the plan asks for a fixed number of votes."""
     if one.plan.decision != "sequential":
         return None
-    full = complete_means(conn, one)
+    full = vote_counts.complete_means(conn, one)
     at = evidence_by_prompt(full)
     needed = 1 / one.plan.alpha
     advice = "There is enough evidence: close the round." if at.stop else (
         f"Not enough evidence yet after {len(full)} questions: go on."
     )  # fmt: skip
     return Live(evidence=at.e, needed=needed, enough=at.stop, sentence=advice)
-
-
-def _mean(outcomes: list[VoteOutcome]) -> float:
-    return sum(WORTH[each] for each in outcomes) / len(outcomes)
 
 
 def _sequential(found: Verdict, at: Evidence, decision: Decision, questions: int) -> str:

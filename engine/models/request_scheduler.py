@@ -18,7 +18,7 @@ from engine.core.examples import Message
 from engine.models import decode, folder
 from engine.models.answer import MOST_ROWS, Answerer
 from engine.models.chat import Template
-from engine.models.continuous import NewToken, RunningBatch
+from engine.models.continuous_batching import NewToken, RunningBatch
 from engine.models.sample import Sampling
 
 MOST_BASES = 2  # in memory at once; the one unused for longest leaves
@@ -128,7 +128,7 @@ class _Lane:
         return not self.waiting and not self.going
 
 
-class Serving:
+class RequestScheduler:
     """Answers questions until it is closed."""
 
     def __init__(self, most_bases: int = MOST_BASES) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from engine.models import decode
 from engine.models.answer import Answerer
-from engine.models.continuous import RunningBatch
+from engine.models.continuous_batching import RunningBatch
 from engine.models.sample import Sampling
 
 

@@ -10,7 +10,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core import near_copies
+from engine.core import near_duplicates
 from engine.core.dataset import Split
 from engine.core.errors import UserError
 from engine.core.examples import Example
@@ -84,7 +84,7 @@ def families(examples: Sequence[Example], seed: int) -> list[list[int]]:
     for example in examples:  # one pass: they may lie on the disk
         asked.append(prompt_key(example))
         groups.append(example.group)
-    linked = _linked(near_copies.families(examples), asked, groups)
+    linked = _linked(near_duplicates.families(examples), asked, groups)
     return sorted(linked, key=lambda family: _draw(asked, family, seed))
 
 
