@@ -64,7 +64,8 @@ def files(
 def one_file(ws: OpenWorkspace, caller: Asking, file_id: str) -> Wire:
     """What is known of a file."""
     if file_id.startswith(RESULTS):
-        return _results_file(started_by(ws, caller, file_id.removeprefix(RESULTS)))
+        found = started_by(ws, caller, file_id.removeprefix(RESULTS))
+        return _results_file(found, len(_measurements(ws, caller, found).encode()))
     return _file(known_file(ws, caller, file_id))
 
 
@@ -105,12 +106,12 @@ def _file(one: FileRow) -> Wire:
     }  # fmt: skip
 
 
-def _results_file(started: Started) -> Wire:
+def _results_file(started: Started, size: int) -> Wire:
     job = started.job
     if job.state is not State.DONE:
         raise Refused(f"No such File object: {RESULTS}{job.id}", param="id", status=404)
     return {
-        "id": RESULTS + job.id, "object": "file", "bytes": 0, "filename": "step_metrics.csv",
+        "id": RESULTS + job.id, "object": "file", "bytes": size, "filename": "step_metrics.csv",
         "created_at": int(job.finished_at or job.created_at), "purpose": "fine-tune-results",
         "status": "processed",
     }  # fmt: skip

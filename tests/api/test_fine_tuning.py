@@ -91,7 +91,9 @@ def test_unchanged_script_trains_and_then_chats_with_the_result(
     assert any("valid_loss" in data for data in measured)
     (point,) = client.fine_tuning.jobs.checkpoints.list(job.id)
     assert point.fine_tuned_model_checkpoint == done.fine_tuned_model
-    table = client.files.content(done.result_files[0]).text.splitlines()
+    content = client.files.content(done.result_files[0])
+    assert client.files.retrieve(done.result_files[0]).bytes == len(content.content) > 0
+    table = content.text.splitlines()
     assert table[0].startswith("step,")
     assert len(table) > 2
     assert [one.id for one in client.fine_tuning.jobs.list()] == [job.id]

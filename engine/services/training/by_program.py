@@ -12,7 +12,7 @@ from engine import plugins
 from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset, Split
-from engine.core.errors import NoRoom, NotFound, UserError
+from engine.core.errors import Conflict, NoRoom, NotFound, UserError
 from engine.core.job import Job
 from engine.core.parsed import BrokenRow
 from engine.core.recipe import Recipe, read
@@ -28,6 +28,7 @@ from engine.workspace import Workspace
 FOLDER = "api"  # in the files of the workspace: one file each, named by its id
 NAME_LENGTH = 200
 PIECE = 2**20
+MOST_FILES, MOST_BYTES = 1000, 10 * 2**30  # of a project
 FEWEST_ROWS = 10  # as OpenAI has it
 HELD_OUT = 0.15
 LAYOUTS = {"sft": "messages", "dpo": "openai_preference"}
@@ -43,14 +44,18 @@ class Started(NamedTuple):
 def add_file(
     ws: Workspace, actor: Actor, project_id: str, name: str, purpose: str, source: BinaryIO
 ) -> FileRow:
-    """Keep a file as it is; UserError where it is too large. Its rows are read by a training."""
+    """Keep a file as it is; UserError where it is too large. Its rows are read by a training.
+
+    Conflict where the project has as many files as it may, or as many bytes of them.
+    """
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
+        _check_count(api_files.list_all(conn, project_id))
     folder = ws.files / FOLDER
     folder.mkdir(exist_ok=True)
     file_id = ids.new("file")
-    aside = folder / f"{file_id}.part"
+    aside, kept = folder / f"{file_id}.part", False
     try:
         size, sha256 = _copy(source, aside)
         new = FileRow(
@@ -66,11 +71,15 @@ def add_file(
         aside.rename(folder / file_id)
         with writing(ws.db) as conn:
             access.project(conn, actor, project_id)
+            _check_count(api_files.list_all(conn, project_id))
             api_files.add(conn, new)
+            kept = True
     except OSError as error:
         raise NoRoom(f"The file can't be kept: {error.strerror}.", "Free some space.") from None
     finally:
         aside.unlink(missing_ok=True)
+        if not kept:
+            (folder / file_id).unlink(missing_ok=True)
     return new
 
 
@@ -175,6 +184,15 @@ def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Started]:
     with reading(ws.db) as conn:
         rows = api_files.trainings(conn, project_id)
     return [Started(known[row.job_id], row.request) for row in rows if row.job_id in known]
+
+
+def _check_count(known: list[FileRow]) -> None:
+    if len(known) >= MOST_FILES:
+        raise Conflict(f"The project has {MOST_FILES} files already.", "Delete some of them.")
+    if sum(one.bytes for one in known) >= MOST_BYTES:
+        raise Conflict(
+            f"The files of the project take {MOST_BYTES // 2**30} GB.", "Delete some of them."
+        )
 
 
 def _copy(source: BinaryIO, to: Path) -> tuple[int, str]:
