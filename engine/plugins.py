@@ -156,6 +156,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "ollama": "engine.exporters.ollama",
         "vllm": "engine.exporters.vllm",
         "cog": "engine.exporters.cog",
+        "hub": "engine.exporters.hub",
     },
     # target -> module with TITLE, SUMMARY, notes(run) -> list[str] and files(run) -> parts,
     # each the path of a file and its content piece by piece (engine/recipe_files/run.py)

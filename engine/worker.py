@@ -275,10 +275,15 @@ def start(ws: Workspace) -> subprocess.Popen[bytes]:
         )
 
 
+def _kind(job: Job) -> str:
+    """What decides about secrets: of exports, those to the Hub alone use the token."""
+    return f"{job.kind} to hub" if job.recipe.get("to") == "hub" else job.kind
+
+
 def _passed_on(job: Job) -> dict[str, str]:
     trackers = job.recipe.get("trackers", ())
     return environment.passed_on(
-        os.environ, job.kind, trackers if isinstance(trackers, list) else ()
+        os.environ, _kind(job), trackers if isinstance(trackers, list) else ()
     )
 
 

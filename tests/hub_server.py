@@ -4,6 +4,7 @@ Repositories are folders in memory, one for each commit. What the Hub does wrong
 test: gates, slow answers, connections that end early, other bytes than it lists.
 """
 
+import base64
 import hashlib
 import json
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "hf_token_of_a_test_that_must_never_show"
+READ_TOKEN = "hf_token_that_may_only_read"
 
 
 class Repo:
@@ -67,10 +69,19 @@ REFUSALS = {
 
 
 class LoopbackHub:
-    """`repos` by name; `cut_after` bytes end a connection, once for each item of the list."""
+    """`repos` by name; `cut_after` bytes end a connection, once for each item of the list.
+
+    `writers` are the tokens that may write; `objects` are large files by SHA-256, and `sent` those
+    that a writer sent, in order. `cut_uploads` connections end in the middle of one.
+    """
 
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
+        self.writers = {TOKEN}
+        self.objects: dict[str, bytes] = {}
+        self.sent: list[str] = []
+        self.cut_uploads = 0
+        self.always_public = False  # nothing here can be made private
         self.cut_after: list[int] = []
         self.lies: dict[str, bytes] = {}  # other bytes than it lists, by file
         self.status = 0  # an error for every request
@@ -112,6 +123,125 @@ class _Handler(BaseHTTPRequestHandler):
             self.file(name, commit, file)
         else:
             self.refuse(404, "", "nothing here")
+
+    def do_POST(self) -> None:
+        hub, path = self.hub, unquote(urlsplit(self.path).path)
+        hub.asked.append((path, {name.lower(): value for name, value in self.headers.items()}))
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.headers.get("transfer-encoding") == "chunked":
+            body = self.chunks()
+        if path == "/api/validate-yaml":
+            self.answer(b'{"errors": [], "warnings": []}')
+        elif self.may_write():
+            self.write(path, body)
+
+    def do_PUT(self) -> None:
+        """A large file, or the settings of a repository."""
+        hub, path = self.hub, unquote(urlsplit(self.path).path)
+        hub.asked.append((path, {name.lower(): value for name, value in self.headers.items()}))
+        size = int(self.headers.get("content-length") or 0)
+        if hub.cut_uploads and path.startswith("/objects/"):
+            hub.cut_uploads -= 1
+            self.rfile.read(size // 2)
+            self.close_connection = True
+            self.connection.close()
+            return
+        body = self.rfile.read(size)
+        if path.startswith("/objects/"):
+            digest = hashlib.sha256(body).hexdigest()
+            hub.objects[digest] = body
+            hub.sent.append(digest)
+            self.answer(b"{}")
+        elif self.may_write():
+            self.settings(path.removeprefix("/api/models/").removesuffix("/settings"), body)
+
+    do_PATCH = do_PUT
+
+    def chunks(self) -> bytes:
+        body = b""
+        while size := int(self.rfile.readline().strip() or b"0", 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def may_write(self) -> bool:
+        token = self.headers.get("authorization", "").removeprefix("Bearer ")
+        if token in self.hub.writers:
+            return True
+        if token == READ_TOKEN:
+            self.refuse(403, "", "You do not have the right to write here")
+        else:
+            self.refuse(401, "", "Invalid credentials in Authorization header")
+        return False
+
+    def write(self, path: str, body: bytes) -> None:
+        if path == "/api/repos/create":
+            self.create(json.loads(body))
+        elif "/preupload/" in path:
+            self.modes(json.loads(body))
+        elif path.endswith(".git/info/lfs/objects/batch"):
+            self.batch(json.loads(body))
+        elif path.startswith("/verify/"):
+            self.answer(b"{}")
+        elif "/commit/" in path:
+            self.commit(path.removeprefix("/api/models/").partition("/commit/")[0], body)
+        else:
+            self.refuse(404, "", "nothing here")
+
+    def create(self, asked: dict[str, Any]) -> None:
+        name = f"{asked['organization']}/{asked['name']}"
+        if name in self.hub.repos:
+            self.refuse(409, "", "You already created this model repo")
+            return
+        private = asked.get("visibility") == "private" and not self.hub.always_public
+        self.hub.repos[name] = Repo({".gitattributes": b""}, private=private)
+        self.answer(json.dumps({"url": f"http://{self.headers['host']}/{name}"}).encode())
+
+    def settings(self, name: str, body: bytes) -> None:
+        if self.hub.always_public:
+            self.refuse(403, "", "This repository must be public")
+            return
+        private = json.loads(body).get("visibility") == "private"
+        self.hub.repos[name].info["private"] = private
+        self.answer(json.dumps({"private": private}).encode())
+
+    def modes(self, asked: dict[str, Any]) -> None:
+        large = (".safetensors", ".bin", ".gguf")
+        found = [
+            {
+                "path": one["path"],
+                "uploadMode": "lfs" if one["path"].endswith(large) else "regular",
+                "shouldIgnore": False,
+            }
+            for one in asked["files"]
+        ]
+        self.answer(json.dumps({"files": found}).encode())
+
+    def batch(self, asked: dict[str, Any]) -> None:
+        here = f"http://{self.headers['host']}"
+        found = []
+        for one in asked["objects"]:
+            if one["oid"] not in self.hub.objects:
+                to = {"upload": {"href": f"{here}/objects/{one['oid']}"}}
+                to["verify"] = {"href": f"{here}/verify/{one['oid']}"}
+                found.append({**one, "actions": to})
+            else:
+                found.append(one)
+        self.answer(json.dumps({"transfer": "basic", "objects": found}).encode())
+
+    def commit(self, name: str, body: bytes) -> None:
+        repo = self.hub.repos[name]
+        files = dict(repo.commits[repo.newest])
+        for line in body.splitlines():
+            one = json.loads(line)
+            if one["key"] == "file":
+                files[one["value"]["path"]] = base64.b64decode(one["value"]["content"])
+            elif one["key"] == "lfsFile":
+                files[one["value"]["path"]] = self.hub.objects[one["value"]["oid"]]
+        made = {"commitOid": repo.change(files)}
+        made["commitUrl"] = f"http://{self.headers['host']}/{name}/commit/{made['commitOid']}"
+        self.answer(json.dumps(made).encode())
 
     def search(self, asked: dict[str, list[str]]) -> None:
         word = asked.get("search", [""])[0].lower()

@@ -85,6 +85,8 @@ SHAPES: dict[str, Any] = {
         "path": "text: the folder",
         "files": [ExportedFile],
         "certificate": Certificate,
+        "url": "text or null: its page on the Hub, with --to hub",
+        "commit": "text or null: its commit there",
     },
     "api keys list": {"keys": [ApiKey]},
     "api keys add": {"...": ApiKey, "token": "text: the key, shown this once"},

@@ -190,5 +190,7 @@ def export_model(model: str, out: Path, project: str | None, as_json: bool, **op
         found = exports.result(ws, LOCAL, job.id)
         shutil.copytree(exports.folder(ws, LOCAL, job.id), out)
     size = sum(file.bytes for file in found.files) / 1e6
-    text = f"{out}: {len(found.files)} files, {size:,.1f} MB.\n{found.sentence}"
-    show({"path": str(out), "files": found.files, "certificate": found.certificate}, text, as_json)
+    pushed = f"\nPushed to {found.url} (commit {found.commit})." if found.url else ""
+    text = f"{out}: {len(found.files)} files, {size:,.1f} MB.\n{found.sentence}{pushed}"
+    known = {"path": str(out), "files": found.files, "certificate": found.certificate}
+    show(known | {"url": found.url, "commit": found.commit}, text, as_json)

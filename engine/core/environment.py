@@ -36,6 +36,7 @@ OF_TRACKER: dict[str, tuple[str, ...]] = {
 OF_KIND: dict[str, tuple[str, ...]] = {
     "judge": ("TUNELOOP_JUDGE_",),
     "download": ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
+    "export to hub": ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
 }
 
 

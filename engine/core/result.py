@@ -352,12 +352,17 @@ class LoopResult(JobResult):
 
 
 class ExportResult(JobResult):
-    """`path` is the folder of the artefact, relative to the workspace's files."""
+    """`path` is the folder of the artefact, relative to the workspace's files.
+
+    `url` and `commit` say where it was pushed.
+    """
 
     to: str = ""
     path: str = ""
     files: tuple[ExportedFile, ...] = ()
     certificate: Certificate | None = None
+    url: str | None = None
+    commit: str | None = None
 
 
 class DownloadResult(JobResult):

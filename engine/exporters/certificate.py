@@ -4,14 +4,22 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from engine.core.errors import UserError
 from engine.core.examples import Message
-from engine.core.export import TIE, ArtefactAnswer, Cause, Certificate, MetricDifference
+from engine.core.export import (
+    CLEAR,
+    TIE,
+    ArtefactAnswer,
+    Cause,
+    Certificate,
+    MetricDifference,
+)
 from engine.exporters.fetched import COG
 from engine.exporters.source import environment
 from engine.metrics.score import gain, score_rows
@@ -23,6 +31,7 @@ RUNTIMES = {
 }
 FETCHED = {"cog": COG}
 LIBRARY = {"llama.cpp": ("xllamacpp", "pip install 'tuneloop[gguf]'")}
+NO_GAPS: Mapping[int, float] = MappingProxyType({})
 MOST_QUIET_S = 900  # without an answer: the loading of a large model is the longest wait
 FOLDER = Path(__file__).parent / "runtimes"
 
@@ -46,7 +55,9 @@ class Parting(NamedTuple):
     found: int
 
 
-Gaps = Callable[[Sequence[ModelAnswer], Sequence[ArtefactAnswer]], list[float]]
+# how much likelier the model finds its own next token where answers part; None where none does
+Gaps = Callable[[Sequence[ModelAnswer], Sequence[ArtefactAnswer]], list[float | None]]
+MAY_BE_CLOSE = (None, Cause.END_TOKEN)
 
 
 def library(runtime: str, tools: Path, say: Callable[[str], None]) -> Path | None:
@@ -64,7 +75,7 @@ def certify(
     metrics: Sequence[str],
     *,
     quantised: bool = False,
-    gaps: Gaps = lambda *_: [],
+    gaps: Gaps = lambda own, _: [None] * len(own),
     packages: Path | None = None,
     done: Callable[[int], None] = lambda _: None,
 ) -> Certificate:
@@ -77,9 +88,14 @@ def certify(
     """
     prompts = [one.prompt for one in own]
     found = ask(runtime, folder, base, prompts, max_new_tokens, done, packages)
-    left = [(a, b) for a, b in zip(own, found, strict=True) if not _same(a, b) and not _cause(a, b)]
-    apart = gaps([a for a, _ in left], [b for _, b in left]) if left else []
-    return compare(runtime, own, found, metrics, quantised=quantised, gaps=apart)
+    left = {
+        row: (a, b)
+        for row, (a, b) in enumerate(zip(own, found, strict=True))
+        if not _same(a, b) and _cause(a, b) in MAY_BE_CLOSE
+    }
+    apart = gaps([a for a, _ in left.values()], [b for _, b in left.values()]) if left else []
+    known = {row: gap for row, gap in zip(left, apart, strict=False) if gap is not None}
+    return compare(runtime, own, found, metrics, quantised=quantised, gaps=known)
 
 
 def compare(
@@ -89,12 +105,12 @@ def compare(
     metrics: Sequence[str],
     *,
     quantised: bool = False,
-    gaps: Sequence[float] = (),
+    gaps: Mapping[int, float] = NO_GAPS,
 ) -> Certificate:
     """How many answers are the same text; where some are not, the scores of both and the causes.
 
-    A prompt that is read otherwise is named even where every answer is the same by luck. `gaps`
-    belong to the answers that differ for no other reason.
+    A prompt that is read otherwise is named even where every answer is the same by luck. `gaps` are
+    by the number of the row.
     """
     same = sum(_same(a, b) for a, b in zip(own, found, strict=True))
     all_same = same == len(own)
@@ -104,22 +120,23 @@ def compare(
         same=same,
         differences=() if all_same else _differences(own, found, metrics),
         causes=causes(own, found, gaps, quantised=quantised and not all_same),
-        gap=max(gaps, default=None),
+        gap=max(gaps.values(), default=None),
     )
 
 
 def causes(
     own: Sequence[ModelAnswer],
     found: Sequence[ArtefactAnswer],
-    gaps: Sequence[float] = (),
+    gaps: Mapping[int, float] = NO_GAPS,
     *,
     quantised: bool,
 ) -> tuple[Cause, ...]:
     """The known causes that are seen in at least one row, the first to look at first."""
-    seen = {cause for a, b in zip(own, found, strict=True) if (cause := _cause(a, b))}
+    rows = enumerate(zip(own, found, strict=True))
+    seen = {cause for row, (a, b) in rows if (cause := _cause(a, b, gaps.get(row)))}
     if quantised and not seen:
         seen.add(Cause.QUANTISATION)
-    elif gaps and max(gaps) <= TIE:
+    elif gaps and max(gaps.values()) <= TIE:
         seen.add(Cause.ROUNDING)
     return tuple(cause for cause in Cause if cause in seen)
 
@@ -136,7 +153,7 @@ def parting(
     return None
 
 
-def _cause(own: ModelAnswer, found: ArtefactAnswer) -> Cause | None:
+def _cause(own: ModelAnswer, found: ArtefactAnswer, gap: float | None = None) -> Cause | None:
     if found.truncated:
         return Cause.CONTEXT
     ids, theirs = list(own.prompt_ids), list(found.prompt_ids)
@@ -146,6 +163,8 @@ def _cause(own: ModelAnswer, found: ArtefactAnswer) -> Cause | None:
         return Cause.TEMPLATE
     if theirs != ids:
         return Cause.TOKENIZER
+    if gap is not None and gap < CLEAR:
+        return None  # whether to end here was nearly a tie
     text, exported = own.text.strip(), found.text.strip()
     runs_on = own.finished and not found.finished and exported.startswith(text)
     breaks_off = found.finished and exported != text and text.startswith(exported)

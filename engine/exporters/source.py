@@ -35,6 +35,7 @@ class Source(NamedTuple):
     tools: Path
     say: Callable[[str], None]  # a line of progress; raises when the person asked to stop
     alive: Callable[[], None] = lambda: None  # called each second of a long wait; raises likewise
+    repository: str = ""  # on the Hub, where the export is pushed
 
 
 def write_tokenizer(base: Path, out: Path) -> None:

@@ -28,12 +28,14 @@ from engine.exporters.source import Source
 from engine.files import sha256_of_file
 from engine.jobs import answerers
 from engine.models.chat import Template
+from engine.models.hub.upload import Pushed
 
 TITLE = "Export"
 SUMMARY = "A model becomes files that other programs read, and is checked there."
 FOLDER = "export"
 CERTIFICATE = "certificate.json"
 TOOLS = "tools"
+HUB = "hub"
 
 
 class Recipe(BaseRecipe):
@@ -58,6 +60,9 @@ class Recipe(BaseRecipe):
     metrics: tuple[str, ...] = Field(
         ("exact_match", "token_f1"), description="Scores compared where texts differ"
     )
+    repository: str = Field("", description="Repository on the Hub: OWNER/NAME")
+    private: bool = Field(True, description="Only its owner sees a repository on the Hub")
+    add_commit: bool = Field(False, description="Add to a repository that holds files already")
     base: str = Field("", description="The base's name where it is published")
     revision: str | None = Field(None, description="The base's commit, where it is known")
     card: str = Field("", description="The model card (README.md)")
@@ -87,6 +92,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     out = ctx.folder / FOLDER
     shutil.rmtree(out, ignore_errors=True)
     aside.rename(out)
+    pushed = _pushed(recipe, ctx, exporter, files, out) if recipe.to == HUB else None
     sentence = proof.sentence if proof else f"{files.model.name} is exported; nothing was compared."
     return Outcome(
         result=ExportResult(
@@ -95,8 +101,20 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             path=f"jobs/{ctx.job_id}/{FOLDER}",
             files=made,
             certificate=proof,
+            url=pushed.url if pushed else None,
+            commit=pushed.commit if pushed else None,
         )
     )
+
+
+def _pushed(recipe: Recipe, ctx: Context, exporter: Any, files: ModelFiles, out: Path) -> Pushed:
+    def done(ready: int, total: int) -> None:
+        ctx.check()
+        ctx.emit("progress", {"done": ready, "total": total, "label": "files"})
+
+    source = _source(recipe, ctx, files)
+    pushed: Pushed = exporter.publish(source, out, recipe.private, recipe.add_commit, done)
+    return pushed
 
 
 def _say(ctx: Context) -> Callable[[str], None]:
@@ -117,6 +135,7 @@ def _source(recipe: Recipe, ctx: Context, files: ModelFiles) -> Source:
         tools=ctx.cache / TOOLS,
         say=_say(ctx),
         alive=ctx.check,
+        repository=recipe.repository,
     )
 
 
@@ -185,15 +204,15 @@ def _gaps(
     files: ModelFiles,
     own: Sequence[ModelAnswer],
     found: Sequence[ArtefactAnswer],
-) -> list[float]:
+) -> list[float | None]:
     """How much likelier the model finds its own next token where answers part, as log-odds."""
     answerer = answerers.load(ctx, files)
     template = answerer.template
     end = template.ids(template.learned_end())[0]
     parted = [certificate.parting(a, b, template.ids, end) for a, b in zip(own, found, strict=True)]
     rows = [(list(one.before), [token]) for one in parted if one for token in (one.own, one.found)]
-    nats = answerer.likelihood(files, rows)
-    return [abs(nats[at + 1] - nats[at]) for at in range(0, len(nats), 2)]
+    nats = iter(answerer.likelihood(files, rows))
+    return [abs(next(nats) - next(nats)) if one else None for one in parted]
 
 
 def _progress(ctx: Context, before: int, total: int) -> Callable[[int], None]:

@@ -17,6 +17,7 @@ from engine.services.zip_stream import zipped
 from engine.workspace import Workspace
 
 KIND = "export"
+HUB = "hub"
 MOST_PACKED = 4_000_000_000
 PIECE = 2**20
 
@@ -25,9 +26,10 @@ def start(ws: Workspace, actor: Actor, project_id: str, values: dict[str, object
     """Queue the export of a model; `values` are fields of its recipe.
 
     The certificate asks the held-out questions of the dataset the model learned from, unless
-    another is named; UserError where there is none and a certificate is wanted.
+    another is named; UserError where there is none and a certificate is wanted. A push to the Hub
+    uses this server's token, so it is for owners alone.
     """
-    actor.require(Role.TRAINER)
+    actor.require(Role.OWNER if values.get("to") == HUB else Role.TRAINER)
     model = registry.get(ws, actor, str(values.get("model", "")))
     plugins.load("exporters", str(values.get("to", "")))
     base = origin.of_base(registry.files(ws, model).base)

@@ -248,10 +248,10 @@ def own_answer(text):
 def test_certificate_puts_the_rest_down_to_fewer_bits_or_to_ties():
     own, found = [own_answer("a b c"), own_answer("d")], [answer("a x c"), answer("d")]
     metrics = ("exact_match", "token_f1")
-    quantised = certificate.compare("llama.cpp", own, found, metrics, quantised=True, gaps=[0.7])
+    quantised = certificate.compare("llama.cpp", own, found, metrics, quantised=True, gaps={0: 0.7})
     assert (quantised.causes, quantised.holds) == ((Cause.QUANTISATION,), False)
     assert "at most 101.4% likelier" in quantised.sentence
-    tie = certificate.compare("llama.cpp", own, found, metrics, gaps=[0.004])
+    tie = certificate.compare("llama.cpp", own, found, metrics, gaps={0: 0.004})
     assert (tie.causes, tie.holds, tie.gap) == ((Cause.ROUNDING,), True, 0.004)
     assert "between tokens that tie" in tie.sentence
     assert "at most 0.4% likelier" in tie.sentence
@@ -259,13 +259,23 @@ def test_certificate_puts_the_rest_down_to_fewer_bits_or_to_ties():
     assert "No difference shown in exact_match, token_f1." in tie.sentence
 
 
-@pytest.mark.parametrize("gaps", [[], [0.004, 1.2]])
+@pytest.mark.parametrize("gaps", [{}, {0: 0.004, 1: 1.2}], ids=["unmeasured", "measured"])
 def test_certificate_does_not_call_a_clear_choice_rounding(gaps):
     own, found = [own_answer("a b c"), own_answer("d")], [answer("a x c"), answer("e")]
     proof = certificate.compare("llama.cpp", own, found, ("exact_match",), gaps=gaps)
     assert (proof.causes, proof.holds) == ((), False)
     assert "the cause is not a known one" in proof.sentence
     assert ("up to 3.3 times as likely" in proof.sentence) is bool(gaps)
+
+
+def test_certificate_calls_an_end_that_was_nearly_a_tie_no_fault_of_the_end_token():
+    own, found = [own_answer("a b c")], [answer("a b")]
+    asked = ("llama.cpp", own, found, ("exact_match",))
+    assert certificate.compare(*asked, quantised=True).causes == (Cause.END_TOKEN,)
+    near = certificate.compare(*asked, quantised=True, gaps={0: 0.3})
+    assert near.causes == (Cause.QUANTISATION,)
+    clear = certificate.compare(*asked, quantised=True, gaps={0: 3.0})
+    assert clear.causes == (Cause.END_TOKEN,)
 
 
 def test_parting_is_the_first_token_that_differs():

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+STARTS = 3
 STARTS_WITHIN_S = 600
 ANSWERS_WITHIN_S = 900
 
@@ -45,8 +46,33 @@ def ask(port: int, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return json.load(reply)
 
 
-def wait(server: subprocess.Popen[bytes], port: int) -> None:
-    """Until the model is loaded; SystemExit where it cannot be."""
+def serve(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """A server that is ready, and its port; SystemExit where it cannot be.
+
+    It gives its worker a time of its own to connect, which a busy machine may exceed once.
+    """
+    why = ""
+    for _ in range(STARTS):
+        port = free_port()
+        server = start(folder, port)
+        why = wait(server, port)
+        if not why:
+            return server, port
+        stop(server)
+    sys.exit(why)
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """End it, and its worker with it."""
+    server.terminate()
+    try:
+        server.wait(10)
+    except subprocess.TimeoutExpired:
+        server.kill()
+
+
+def wait(server: subprocess.Popen[bytes], port: int) -> str:
+    """Until the model is loaded; why it is not, else nothing."""
     until = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < until and server.poll() is None:
         try:
@@ -54,20 +80,18 @@ def wait(server: subprocess.Popen[bytes], port: int) -> None:
         except OSError:
             status = {}
         if status.get("status") == "READY":
-            return
+            return ""
         if status.get("status") in ("SETUP_FAILED", "DEFUNCT"):
             logs = str(status.get("setup", {}).get("logs", "")).strip().splitlines()
-            sys.exit(f"its setup failed: {logs[-1] if logs else 'no reason given'}")
+            return f"its setup failed: {logs[-1] if logs else 'no reason given'}"
         time.sleep(0.2)
-    sys.exit("its server did not start")
+    return "its server did not start"
 
 
 def answers(folder: Path, asked: Mapping[str, Any]) -> None:
     """Print one answer a line, as soon as it is written."""
-    port = free_port()
-    server = start(folder, port)
+    server, port = serve(folder)
     try:
-        wait(server, port)
         for messages in asked["questions"]:
             given = {
                 "messages": json.dumps(messages),
@@ -88,11 +112,7 @@ def answers(folder: Path, asked: Mapping[str, Any]) -> None:
             }
             print(json.dumps(answer), flush=True)
     finally:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
+        stop(server)
 
 
 if __name__ == "__main__":

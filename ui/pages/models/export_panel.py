@@ -21,6 +21,7 @@ from ui.web.session import who
 POLL_EVERY_S = 1.0
 GGUF = ("gguf", "ollama")
 WHOLE = ("merged", "cog")
+HUB = "hub"
 LATEST = 12  # exports listed
 INTRO = (
     "The exported files answer held-out questions in their own program, and every answer is "
@@ -68,6 +69,19 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
                 elem_id="export-precision",
             )
         summary = gr.HTML(_summary(offered[0][0]), elem_id="export-summary")
+        with gr.Row(visible=False) as on_hub:
+            repository = gr.Textbox(
+                label="Repository",
+                placeholder="owner/name",
+                info="On the Hugging Face Hub, with the token of this server",
+                elem_id="export-repository",
+            )
+            private = gr.Checkbox(
+                True,
+                label="Private",
+                info="Only its owner sees the repository",
+                elem_id="export-private",
+            )
         certify = gr.Checkbox(
             True,
             label="Compare the answers",
@@ -85,12 +99,13 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
         return (
             gr.Dropdown(visible=name in GGUF),
             gr.Dropdown(visible=name in WHOLE),
+            gr.Row(visible=name == HUB),
             _summary(name),
         )
 
     @shows_errors
     def on_go(project: str | None, view: Drawn, *asked: Any) -> list[Any]:
-        fields = ("model", "to", "quantisation", "precision", "certify")
+        fields = ("model", "to", "quantisation", "precision", "certify", "repository", "private")
         values = dict(zip(fields, asked, strict=True))
         exports.start(ws, who(ws), opened(project), values)
         return draw(ws, project, view)
@@ -100,8 +115,8 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
         return draw(ws, project, view)
 
     outputs = [view, *parts]
-    to.change(on_format, to, [bits, precision, summary], **markup.QUIET)
-    asked = [model, to, bits, precision, certify]
+    to.change(on_format, to, [bits, precision, on_hub, summary], **markup.QUIET)
+    asked = [model, to, bits, precision, certify, repository, private]
     go.click(on_go, [page.project, view, *asked], outputs, **markup.QUIET)
     timer.tick(on_look, [page.project, view], outputs, **markup.QUIET)
     markup.on_show(page, on_look, [page.project, view], outputs)
@@ -144,7 +159,8 @@ def _body(job: Job, track: Track) -> str:
     if at is None:
         last = track.logged[-1] if track.logged else follow.STATES[job.state]
         return markup.notice(last, "busy")
-    return markup.progress(at["done"], at["total"], "Comparing answers")
+    label = "Sending files" if at["label"] == "files" else "Comparing answers"
+    return markup.progress(at["done"], at["total"], label)
 
 
 def _done(job_id: str, found: ExportResult) -> str:
@@ -154,8 +170,11 @@ def _done(job_id: str, found: ExportResult) -> str:
     if proof:
         tone = "good" if proof.holds else "warn"
     link = f"downloads/exports/{quote(job_id, safe='')}"
+    pushed = (
+        f"<p>On the Hub: {escape(found.url or '')}, commit {escape(found.commit or '')[:12]}.</p>"
+    )
     return (
-        f"{markup.notice(found.sentence, tone)}"
+        f"{markup.notice(found.sentence, tone)}{pushed if found.url else ''}"
         '<nav class="tl-downloads" aria-label="Files">'
         f'<a class="tl-download" href="{link}" download>'
         f"Download ({len(found.files)} files, {size:,.1f} MB)</a></nav>"
