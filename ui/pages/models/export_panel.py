@@ -72,6 +72,7 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
         with gr.Row(visible=False) as on_hub:
             repository = gr.Textbox(
                 label="Repository",
+                value="",
                 placeholder="owner/name",
                 info="On the Hugging Face Hub, with the token of this server",
                 elem_id="export-repository",
@@ -106,7 +107,8 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
     @shows_errors
     def on_go(project: str | None, view: Drawn, *asked: Any) -> list[Any]:
         fields = ("model", "to", "quantisation", "precision", "certify", "repository", "private")
-        values = dict(zip(fields, asked, strict=True))
+        given = zip(fields, asked, strict=True)
+        values = {name: value for name, value in given if value is not None}
         exports.start(ws, who(ws), opened(project), values)
         return draw(ws, project, view)
 
