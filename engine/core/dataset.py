@@ -42,5 +42,10 @@ class Dataset(BaseModel):
     created_at: float
 
     @property
+    def from_traffic(self) -> bool:
+        """Whether the rows are prompts or answers of the API: not blind, and in no verdict."""
+        return "feedback" in self.origin
+
+    @property
     def label(self) -> str:
         return f"{self.name}@{self.version}"

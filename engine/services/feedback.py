@@ -239,6 +239,14 @@ def report(ws: Workspace, actor: Actor, project_id: str) -> FeedbackReport:
     return FeedbackReport(models=tuple(found), sentence=_sentence(len(kept), len(feedback)))
 
 
+def captured(ws: Workspace, actor: Actor, project_id: str) -> int:
+    """How many different prompts the keys that keep texts have captured."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.project(conn, actor, project_id)
+        return completions.count_prompts(conn, project_id)
+
+
 def to_dataset(
     ws: Workspace, actor: Actor, project_id: str, rows_as: RowsAs, held_out: float = 0.15
 ) -> Dataset:

@@ -51,6 +51,15 @@ def list_all(conn: Connection, project_id: str) -> list[CompletionRow]:
     return [CompletionRow(**row) for row in rows]
 
 
+def count_prompts(conn: Connection, project_id: str) -> int:
+    """How many different prompts of a project are kept."""
+    different = func.count(func.distinct(completion.c.prompt))
+    query = select(different).where(
+        completion.c.project_id == project_id, completion.c.prompt != ""
+    )
+    return conn.execute(query).scalar_one()
+
+
 def add_feedback(conn: Connection, new: FeedbackRow) -> None:
     """Store what somebody thought."""
     conn.execute(insert(feedback).values(new._asdict()))

@@ -70,10 +70,16 @@ def apply(ws: Workspace, actor: Actor, dataset_id: str, fixes: Sequence[str]) ->
         datasets.refuse_unchanged(fixed.change, one.label)
         places = np.load(aside / KEPT, allow_pickle=False).tolist()
         sides = datasets.sides_after(datasets.splits_of(ws, one), places, one.label)
-        origin = {"mended": one.id, "fixes": list(fixes)}
+        origin = changed_from(one, fixes)
         return datasets.store_file(
             ws, actor, one.project_id, fixed.checked, aside / EXAMPLES, one.name, origin, sides
         )
+
+
+def changed_from(one: Dataset, fixes: Sequence[str]) -> Origin:
+    """Where a version comes from that `fixes` made of `one`; what is traffic stays traffic."""
+    traffic = {"feedback": one.origin["feedback"]} if one.from_traffic else {}
+    return {"mended": one.id, "fixes": list(fixes), **traffic}
 
 
 def _fixed(ws: Workspace, one: Dataset, fixes: Sequence[str], folder: Path) -> FixedRows:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
 from engine.core.actor import Actor
-from engine.core.dataset import Dataset, Origin, Row, Split
+from engine.core.dataset import Dataset, Row, Split
 from engine.core.errors import UserError
 from engine.core.examples import prompt_of
 from engine.core.normalise import question_mark
@@ -118,7 +118,7 @@ def without_overlap(
             f"{one.label} shares no question with a test.", "Nothing has to be changed."
         )
     places = [place for place, side in enumerate(placed) if side]
-    origin: Origin = {"mended": one.id, "fixes": [f"{how}_overlap"]}
+    origin = cleaning.changed_from(one, [f"{how}_overlap"])
     return cleaning.store_version(ws, actor, one, places, [side for side in placed if side], origin)
 
 

@@ -75,6 +75,7 @@ def start(
     plans.check(recipe)
     if recipe.purpose == "blind_eval" and not anyway:
         regression_gate.check(ws, actor, project_id, recipe.model, accept_unproven=accept_unproven)
+    _refuse_traffic(ws, actor, recipe)
     rows = _rows(ws, actor, recipe.dataset, recipe.purpose in BLIND)
     asked = _choose(rows(), round(recipe.prompts * (1 + recipe.spare)), recipe.seed)
     if not asked:
@@ -84,6 +85,18 @@ def start(
     new = _add(ws, actor, project_id, plans.plan(recipe, asked, practice, gold_items), recipe.name)
     _begin(ws, actor, new)
     return get(ws, actor, new.id)
+
+
+def _refuse_traffic(ws: Workspace, actor: Actor, recipe: RoundRecipe) -> None:
+    """Prompts of the API's traffic enter no blind verdict: people saw their answers."""
+    if recipe.purpose not in BLIND:
+        return
+    asked = datasets.get(ws, actor, recipe.dataset)
+    if asked.from_traffic:
+        raise Conflict(
+            f"The prompts of {asked.label} come from traffic, which is not blind.",
+            "Choose another dataset, or collect preferences for training with these.",
+        )
 
 
 def _known_answers(

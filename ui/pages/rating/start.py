@@ -8,6 +8,7 @@ from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.core.rating import BLIND, DecisionRule, Purpose, Round
 from engine.core.recipe import read
+from engine.services import feedback
 from engine.services.data import datasets
 from engine.services.models import registry
 from engine.services.rating import pasted_prompts, plans, rounds
@@ -52,6 +53,7 @@ WORDS: dict[Purpose, tuple[DropdownWords, DropdownWords]] = {
     ),
 }
 NO_QUESTIONS = "There are no questions yet. Add a dataset of chats or questions on the Data page."
+TRAFFIC = "traffic:"  # and the project: prompts that the API captured, no dataset yet
 USUAL_PROMPTS = 60
 MOST_PROMPTS = 400
 
@@ -122,6 +124,8 @@ def plan(
     pasted, chosen = options.read(*more) if more else ([], options.RoundOptions())
     if pasted:
         dataset = pasted_prompts.store(ws, who(ws), project, pasted, purpose).id
+    if dataset and dataset.startswith(TRAFFIC):
+        dataset = feedback.to_dataset(ws, who(ws), project, "prompts", held_out=0).id
     if not dataset:
         raise UserError("There are no questions.", "Add a dataset of chats or questions first.")
     values = {
@@ -155,13 +159,15 @@ def choices(
     base = base if base in known and purpose != "aa_control" else (other if blind else new)
     if blind and base == new:
         base = other
-    sets = _sets(ws, project)
-    dataset = dataset if dataset in [one.id for one in sets] else (sets[0].id if sets else None)
+    sets = [(_questions(one, purpose), one.id) for one in _sets(ws, project, purpose)]
+    sets += _captured(ws, project, purpose)
+    known_sets = [each for _, each in sets]
+    dataset = dataset if dataset in known_sets else next(iter(known_sets), None)
     first, second = WORDS[purpose]
     return [
         gr.Dropdown(offered, value=new, **first),
         gr.Dropdown(offered, value=base, **second),
-        gr.Dropdown([(_questions(one, purpose), one.id) for one in sets], value=dataset),
+        gr.Dropdown(sets, value=dataset),
     ]
 
 
@@ -184,7 +190,7 @@ def power(
     given = pasted_prompts.pasted(pasted)
     if not dataset and not given:
         return markup.notice(NO_QUESTIONS, "warn")
-    available = len(given) or _available(datasets.get(ws, who(ws), dataset or ""), purpose)
+    available = len(given) or _asked(ws, dataset or "", purpose)
     pairs = min(int(prompts), available)
     expected = plans.expected(purpose, pairs, decision)
     if overlap > 1 and purpose != "calibration":
@@ -199,9 +205,24 @@ def power(
     return markup.notice(expected, "warn" if few else "neutral")
 
 
-def _sets(ws: Workspace, project: str | None) -> list[Dataset]:
+def _sets(ws: Workspace, project: str | None, purpose: Purpose) -> list[Dataset]:
     found = datasets.list_all(ws, who(ws), project) if project else []
-    return [one for one in found if one.kind in RATEABLE]
+    fitting = [one for one in found if one.kind in RATEABLE]
+    return [one for one in fitting if purpose not in BLIND or not one.from_traffic]
+
+
+def _captured(ws: Workspace, project: str | None, purpose: Purpose) -> list[tuple[str, str]]:
+    """The prompts that the API captured, where a round of this purpose may take them."""
+    number = feedback.captured(ws, who(ws), project) if project else 0
+    if not number or purpose != "train_pairs":
+        return []
+    return [(f"Captured from traffic, not blind ({number:,} prompts)", f"{TRAFFIC}{project}")]
+
+
+def _asked(ws: Workspace, dataset: str, purpose: Purpose) -> int:
+    if dataset.startswith(TRAFFIC):
+        return feedback.captured(ws, who(ws), dataset.removeprefix(TRAFFIC))
+    return _available(datasets.get(ws, who(ws), dataset), purpose)
 
 
 def _available(one: Dataset, purpose: Purpose) -> int:
