@@ -1,9 +1,10 @@
-"""How much a request may send and how long it may take, checked before anybody reads it.
+"""How much a request may send and how long it may take, and whether a server's address is free.
 
 Pure ASGI for bodies, and uvicorn's own protocol with a limit on the time that headers take.
 """
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from engine.core.errors import UserError
 
 KB, MB = 2**10, 2**20
 HEADERS_S = 20.0  # from the first byte of a request, or from the connection, to its last header
@@ -141,3 +144,17 @@ def _too_large(most: int) -> PlainTextResponse:
 
 def _too_slow() -> PlainTextResponse:
     return PlainTextResponse("This request took too long.", 408, {"connection": "close"})
+
+
+def check_free(host: str, port: int) -> None:
+    """UserError where another program has `port` of `host`, or this one may not have it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UserError(
+                f"Port {port} of {host} can't be used: {error.strerror}.",
+                "Stop what uses it, or choose another with --port.",
+            ) from None

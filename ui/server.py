@@ -21,7 +21,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from engine import worker
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
-from engine.http_limits import CONNECTIONS, BodyLimits, TimedProtocol
+from engine.http_limits import CONNECTIONS, BodyLimits, TimedProtocol, check_free
 from engine.services.jobs import lifecycle
 from engine.services.models import api_process
 from engine.services.off_site import bucket as off_site
@@ -185,7 +185,7 @@ def serve(
     """
     os.umask(0o077)  # votes, texts and hashes of passwords are the owner's of this process alone
     public = cleaned(root_path)
-    _check_free(host, port)
+    check_free(host, port)
     settings, bucket = _settings(home), os.environ.get(BUCKET, "")
     kept = off_site.opened(bucket) if bucket else None
     if kept:
@@ -248,16 +248,3 @@ def _settings(home: Path) -> Settings:
     home = home.resolve()
     url = os.environ.get("TUNELOOP_DATABASE_URL", f"sqlite:///{home / 'tuneloop.db'}")
     return Settings(home=home, database_url=url)
-
-
-def _check_free(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise UserError(
-                f"Port {port} of {host} can't be used: {error.strerror}.",
-                "Stop what uses it, or choose another with --port.",
-            ) from None

@@ -4,7 +4,6 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,8 +13,15 @@ from engine import worker
 from engine.api import chat, errors, feedback, files, fine_tuning
 from engine.api.callers import LOOPBACK, Callers, KeyGate
 from engine.core.actor import LOCAL
-from engine.core.errors import UserError
-from engine.http_limits import CONNECTIONS, KB, MB, BodyLimits, TimedProtocol, longest_prefix
+from engine.http_limits import (
+    CONNECTIONS,
+    KB,
+    MB,
+    BodyLimits,
+    TimedProtocol,
+    check_free,
+    longest_prefix,
+)
 from engine.models.request_scheduler import MOST_BASES, RequestScheduler
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
@@ -75,7 +81,7 @@ def serve(
     With `keys` nobody on this machine asks without one. `ready` hears the address, which ends in
     /v1, once requests are answered.
     """
-    _check_free(host, port)
+    check_free(host, port)
     alive = not with_worker or lifecycle.worker_alive(ws, LOCAL)
     started = None if alive else worker.start(ws)
     local = host in LOOPBACK and not keys
@@ -127,16 +133,3 @@ def _address(host: str, port: int) -> str:
 
 def _limit_of(scope: Scope) -> int:
     return longest_prefix(BODY_BYTES, str(scope["path"]))
-
-
-def _check_free(host: str, port: int) -> None:
-    family: Any = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise UserError(
-                f"Port {port} of {host} can't be used: {error.strerror}.",
-                "Stop what uses it, or choose another port.",
-            ) from None

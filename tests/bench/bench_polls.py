@@ -250,10 +250,12 @@ class Drop:
 
     def put(self) -> None:
         self.interactive, self.fixes = False, []
-        self.set("data-file", str(self.path))
+        self.set("data-file", [str(self.path)])
         self.run("data-file", "change")
 
     def use(self) -> None:
+        self.set("data-map-prompt", "text")
+        self.set("data-map-answer", "category")
         self.run("data-map-use", "click")
 
     def slide(self) -> None:

@@ -163,7 +163,7 @@ def test_answers_that_an_earlier_version_left_are_removed(tmp_path, monkeypatch)
 
 def test_server_makes_files_for_its_owner_alone(tmp_path, monkeypatch):
     before = os.umask(0o022)
-    monkeypatch.setattr(server, "_check_free", _stop)
+    monkeypatch.setattr(server, "check_free", _stop)
     try:
         with pytest.raises(_Stopped):
             server.serve(tmp_path, "127.0.0.1", 0)
