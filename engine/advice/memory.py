@@ -40,6 +40,7 @@ class TrainingPlan(NamedTuple):
     from_adapter: bool = False
     gpu: bool = False
     group: int = 1
+    replayed: int = 0  # tokens of the examples that each batch learns beside votes
 
     @property
     def rows(self) -> int:
@@ -49,7 +50,7 @@ class TrainingPlan(NamedTuple):
     @property
     def tokens(self) -> int:
         """Tokens in one pass of the model."""
-        return self.rows * self.length
+        return self.rows * self.length + self.replayed
 
 
 def parts(size: Size, plan: TrainingPlan) -> dict[str, int]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from math import ceil
-from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
@@ -168,6 +168,41 @@ class TrainRecipe(Recipe):
         """Rows that one step learns from: the batch size times TRL's accumulation."""
         times = self.trl.get("gradient_accumulation_steps")
         return self.per_device_train_batch_size * (times if isinstance(times, int) and times else 1)
+
+
+class ReplayRecipe(TrainRecipe):
+    """A training on votes that can also learn from the examples of an earlier training."""
+
+    OWN_FIELDS: ClassVar[frozenset[str]] = frozenset(
+        {"replay_rows", "replay_weight", "replay_dataset"}
+    )
+
+    replay_rows: int = Field(
+        0,
+        ge=0,
+        le=512,
+        description="Examples added to each batch, so that facts are kept while a style is "
+        "learned; 0 for none",
+    )
+    replay_weight: float = Field(
+        1.0, gt=0, le=100, description="Weight of the loss of these examples beside that of votes"
+    )
+    replay_dataset: str | None = Field(
+        None,
+        description="The dataset version these examples come from; empty for the one that the "
+        "start model learned from",
+    )
+
+    @model_validator(mode="after")
+    def _replay_has_an_effect(self) -> Self:
+        if not self.replay_rows and (self.replay_dataset or self.replay_weight != 1):
+            raise ValueError("replay_dataset and replay_weight change nothing without replay_rows")
+        return self
+
+    def needs(self) -> list[Ref]:
+        """The model, the dataset and the replayed dataset where it is named."""
+        named = [Ref(RefKind.DATASET, self.replay_dataset)] if self.replay_dataset else []
+        return [*super().needs(), *named]
 
 
 def default_epochs(rows: int, batch: int = 8) -> float:

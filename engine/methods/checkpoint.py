@@ -23,7 +23,8 @@ from engine.core.recipe import RENAMED, Recipe
 from engine.files import sha256_of_file
 from engine.methods.encoding import Columns
 
-NEWER = {"split_answers": False}  # fields that earlier recipes lack, and what they mean by that
+# fields that earlier recipes lack, and what they mean by that
+NEWER = {"split_answers": False, "replay_rows": 0, "replay_weight": 1.0, "replay_dataset": None}
 FOLDER = "checkpoints"  # in the folder of a job
 MANIFEST = "manifest.json"
 KEPT = 2  # the newest, and one older until the next is whole

@@ -9,8 +9,8 @@ from engine.core.errors import UserError
 from engine.core.examples import Example, Kind, Preference
 from engine.core.json_object import number_in
 from engine.core.outcome import Outcome
-from engine.core.recipe import TrainRecipe
-from engine.methods import training
+from engine.core.recipe import ReplayRecipe
+from engine.methods import replay, training
 from engine.methods.encoding import Columns, EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
@@ -38,7 +38,7 @@ Loss = Literal[
 SMOOTHED: frozenset[Loss] = frozenset({"exo_pair", "robust", "aot", "aot_unpaired"})
 
 
-class Recipe(TrainRecipe):
+class Recipe(ReplayRecipe):
     """Prefer the chosen answers. The model it starts from is the reference it is held to."""
 
     KIND: ClassVar[str] = "dpo"
@@ -96,7 +96,12 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
-    return training.prepare(recipe, ctx, DPOConfig, Trainer, encode_row, held_to_start=True)
+    replayed = replay.read(recipe, ctx)
+    trainer = replay.replaying(Trainer, replayed)
+    encoded, make = training.prepare(
+        recipe, ctx, DPOConfig, trainer, encode_row, held_to_start=True
+    )
+    return encoded._replace(replay=replayed), make
 
 
 def _refuse_idle_smoothing(recipe: Recipe) -> None:

@@ -24,6 +24,15 @@ class EncodedRow(NamedTuple):
     by_answers: bool = False  # the parts are the answers of a conversation, not those of a text
 
 
+class Replay(NamedTuple):
+    """Rows of examples that are learned beside votes: `each` of them in every batch."""
+
+    dataset: str
+    rows: tuple[Columns, ...]
+    each: int
+    weight: float
+
+
 class EncodedDataset(NamedTuple):
     """`dropped` and `truncated` count over both splits; a dropped row is not also truncated.
 
@@ -36,6 +45,11 @@ class EncodedDataset(NamedTuple):
     dropped: int
     truncated: int
     template: TemplateUse = TemplateUse()
+    replay: Replay | None = None
+
+    def all_rows(self) -> list[Columns]:
+        """Every row that the run reads: those to learn from, held-out ones, replayed ones."""
+        return [*self.train, *self.held_out, *(self.replay.rows if self.replay else ())]
 
 
 def encode_dataset(

@@ -9,8 +9,8 @@ from engine.core.errors import UserError
 from engine.core.examples import Example, Kind, Preference, Unpaired
 from engine.core.json_object import JsonObject
 from engine.core.outcome import Outcome
-from engine.core.recipe import TrainRecipe
-from engine.methods import training
+from engine.core.recipe import ReplayRecipe
+from engine.methods import replay, training
 from engine.methods.encoding import Columns, EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
 from engine.models.chat import Template
@@ -21,7 +21,7 @@ SUMMARY = "The model learns from single answers that people marked good or bad."
 UNEVEN = 1.33  # Ethayarajh et al. 2024, equation 8: the weighted sums should differ by no more
 
 
-class Recipe(TrainRecipe):
+class Recipe(ReplayRecipe):
     """Make good answers likelier and bad ones rarer; the model it starts from is the reference."""
 
     KIND: ClassVar[str] = "kto"
@@ -74,12 +74,14 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
             strangers = _strangers(dataset["completion_ids"], rows)
             return dataset.add_column("KL_completion_ids", strangers)
 
+    replayed = replay.read(recipe, ctx)
+    trainer = replay.replaying(Trainer, replayed)
     encoded, make = training.prepare(
-        recipe, ctx, KTOConfig, Trainer, encode_row, held_to_start=True
+        recipe, ctx, KTOConfig, trainer, encode_row, held_to_start=True
     )
     for text in _remarks(recipe, encoded):
         ctx.emit("log", {"text": text})
-    return encoded, make
+    return encoded._replace(replay=replayed), make
 
 
 def _strangers(answers: list[list[int]], rows: int) -> list[list[int]]:

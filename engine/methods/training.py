@@ -9,7 +9,7 @@ from engine.core.context import Context, ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Example
 from engine.core.json_object import JsonObject
-from engine.core.model import REASONS, Model
+from engine.core.model import REASONS, REPLAY, Model
 from engine.core.outcome import NewModel, Outcome
 from engine.core.recipe import TrainRecipe
 from engine.core.result import TrainingResult
@@ -207,7 +207,7 @@ def run(recipe: TrainRecipe, ctx: Context, encoded: EncodedDataset, make: MakeTr
     template = Template.load(files.base)
     asked = questions(ctx, recipe, template, encoded.template.reasons)
     sampler = SampleWriter(ctx, asked, template)
-    source = checkpoint.origin(recipe, encoded.train + encoded.held_out)
+    source = checkpoint.origin(recipe, encoded.all_rows())
     checkpointer = Checkpointer(ctx, watch, sampler, source)
     try:
         trainer = make([callback(watch, ctx, sampler)])
@@ -291,6 +291,14 @@ def _silence(trainer: Any) -> None:
     trainer.remove_callback(PrinterCallback)
 
 
+def _replay_info(encoded: EncodedDataset) -> JsonObject:
+    """What the model says of the examples that it learned beside votes."""
+    if encoded.replay is None:
+        return {}
+    dataset, rows, each, weight = encoded.replay
+    return {REPLAY: JsonObject(dataset=dataset, rows=len(rows), each=each, weight=weight)}
+
+
 def _outcome(
     recipe: TrainRecipe,
     job_id: str,
@@ -318,6 +326,7 @@ def _outcome(
             "tuning": recipe.tuning,
             **result.model_dump(mode="json"),
             REASONS: encoded.template.reasons,
+            **_replay_info(encoded),
         },
     )
     return Outcome(result=result, model=model)

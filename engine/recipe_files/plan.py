@@ -75,6 +75,12 @@ def common_notes(run: ExportedRun) -> list[str]:
         "The order of rows and the cut between prompt and answer are those of the other program, "
         "so losses are close to the run's and not equal; `eject` gives the equal ones."
     ]
+    rows = getattr(run.recipe, "replay_rows", 0)
+    if rows:
+        found.append(
+            f"Each batch of the run also learned from {rows} examples (replay_rows). The other "
+            "program has no equivalent: it trains on the pairs alone, and facts can fade."
+        )
     if run.start:
         found.append(f"The run went on from the adapter {run.start_name}.")
     return found

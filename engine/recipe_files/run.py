@@ -36,6 +36,8 @@ class ExportedRun(NamedTuple):
     start_name: str
     rows: Callable[[Split], Iterator[Example]]
     encode: Callable[[Example], EncodedRow]
+    replayed: Callable[[], Iterator[Example]] | None = None  # examples learned beside votes
+    encode_replayed: Callable[[Example], EncodedRow] | None = None
 
     @property
     def method(self) -> str:

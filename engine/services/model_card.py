@@ -6,7 +6,7 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset
 from engine.core.evaluation import Evaluation
 from engine.core.evaluation_sentences import caveat
-from engine.core.model import Model
+from engine.core.model import REPLAY, Model
 from engine.core.result import BenchmarkScore
 from engine.models import origin
 from engine.services import access
@@ -40,7 +40,7 @@ def model_card(ws: Workspace, actor: Actor, model_id: str) -> str:
         eval_results=own + benchmarks.for_card(public) or None,
     )
     parts = [f"---\n{data.to_yaml()}\n---", f"# {_line(model.name)}", _origin(chain, learned)]
-    parts += [_base(chain[-1], base), *_votes(ws, chain)]
+    parts += [_base(chain[-1], base), *_votes(ws, chain), *_replayed(ws, chain)]
     gone = stale_model(ws, actor, model_id)
     parts += [gone] if gone else []
     parts += [_scores(found, asked, model.id)] if found and asked else []
@@ -111,6 +111,26 @@ def _votes(ws: Workspace, chain: list[Model]) -> list[str]:
                 lines.append(
                     f"{_line(model.name)} learned from {made.counts.get('votes', 0):,} votes of "
                     f"{len(made.rounds)} rounds, which made {made.pairs:,} rows."
+                )
+    return lines
+
+
+def _replayed(ws: Workspace, chain: list[Model]) -> list[str]:
+    """For each model that learned examples beside votes: which, and how many in each batch."""
+    lines = []
+    with reading(ws.db) as conn:
+        for model in chain:
+            known = model.info.get(REPLAY)
+            if isinstance(known, dict):
+                dataset = datasets.get(conn, str(known["dataset"]))
+                named = (
+                    f"{_line(dataset.label)} (SHA-256 {dataset.sha256})"
+                    if dataset
+                    else "a dataset that was deleted"
+                )
+                lines.append(
+                    f"{_line(model.name)} replayed {known['each']} of {known['rows']:,} rows of "
+                    f"{named} in each batch, with weight {known['weight']:g}."
                 )
     return lines
 

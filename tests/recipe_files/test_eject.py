@@ -105,6 +105,19 @@ def test_ejected_dpo_goes_on_from_its_adapter_to_the_same_losses(world, tmp_path
     }
 
 
+def test_ejected_dpo_replays_the_examples_of_the_run(world, tmp_path):
+    ws, project, base = world
+    first = runs.trained(
+        ws, project, "sft", base.id, runs.chats(tmp_path), max_steps=1, lora=runs.LORA
+    )
+    values = {"replay_rows": 3, "replay_weight": 0.5, "learning_rate": 1e-3}
+    job = runs.trained(ws, project, "dpo", first.result.model_id, runs.pairs(tmp_path), **values)
+    folder, done = ejected(ws, job, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    same_losses(folder, job)
+    assert (folder / "data" / "replay.jsonl").is_file()
+
+
 @pytest.mark.proof
 @pytest.mark.parametrize(
     ("method", "values"),

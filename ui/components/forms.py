@@ -36,11 +36,18 @@ LABELS = {
     "max_length": "Longest row, in tokens",
     "num_evals": "Held-out measurements",
     "trackers": "Experiment trackers",
+    "replay_rows": "Replayed examples in each batch",
+    "replay_weight": "Weight of replayed examples",
+    "replay_dataset": "Dataset of replayed examples",
     "lora": "LoRA options",
     "trl": "Trainer options",
 }
 AS_LIBRARY = "library default"
-EMPTY = {"max_steps": "no limit", "early_stopping_patience": "never"}  # where left empty
+EMPTY = {
+    "max_steps": "no limit",
+    "early_stopping_patience": "never",
+    "replay_dataset": "that of the start model",
+}  # where left empty
 INSTALLED = {
     "trackers": plug_ins.trackers_installed
 }  # names of plug-ins: those that can be had here

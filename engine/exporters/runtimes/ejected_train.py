@@ -10,6 +10,7 @@ It ends with 0 where the losses are those that settings.json expects, else with 
 import argparse
 import hashlib
 import json
+import random
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -76,6 +77,8 @@ def _trainer(settings: Named, base: Path, out: Path) -> Any:
 
     kinds = _kinds()
     config, trainer_class = kinds[settings["method"]]
+    if settings.get("replay"):
+        trainer_class = _replaying(trainer_class, settings)
     args = config(
         output_dir=str(out / "checkpoints"),
         use_cpu=not torch.cuda.is_available(),
@@ -109,6 +112,59 @@ def _kinds() -> dict[str, tuple[Any, Any]]:
             return dataset
 
     return {"sft": (SFTConfig, SFTTrainer), "dpo": (DPOConfig, TokenisedDPOTrainer)}
+
+
+def _replaying(trainer_class: Any, settings: Named) -> Any:
+    """The trainer with examples in each batch that it learns from, beside the votes."""
+    each, weight = settings["replay"]["each"], settings["replay"]["weight"]
+    with (HERE / settings["data"]["replay"]["file"]).open(encoding="utf-8") as lines:
+        known = [json.loads(line) for line in lines]
+
+    class Replaying(trainer_class):
+        """Adds the mean negative log-likelihood of the answers of some examples to the loss."""
+
+        place = (-1, 0)
+
+        def compute_loss(self, model: Any, inputs: Any, *more: Any, **named: Any) -> Any:
+            found = super().compute_loss(model, inputs, *more, **named)
+            if not self.model.training:
+                return found
+            step = self.state.global_step
+            batch = self.place[1] if self.place[0] == step else 0
+            self.place = (step, batch + 1)
+            number = step * self.args.gradient_accumulation_steps + batch
+            parts = _tensors(_drawn(known, each, number, self.args.seed), self.accelerator.device)
+            wanted = parts["labels"][:, 1:] != -100
+            output = model(**parts, use_cache=False, fused_lm_head=True)
+            log_probs = output.log_probs[:, -wanted.shape[1] :]
+            return found - weight * (log_probs * wanted).sum() / wanted.sum().clamp(min=1)
+
+    return Replaying
+
+
+def _drawn(known: list[Named], each: int, number: int, seed: int) -> list[Named]:
+    """The examples of a batch: all once in a drawn order, then in another."""
+    rows, total = [], len(known)
+    for place in range(number * each, (number + 1) * each):
+        order = random.Random(f"{seed} {place // total}").sample(range(total), total)
+        rows.append(known[order[place % total]])
+    return rows
+
+
+def _tensors(rows: list[Named], device: Any) -> Named:
+    import torch
+
+    width = max(len(row["input_ids"]) for row in rows)
+
+    def filled(lines: list[list[int]], rest: int) -> Any:
+        return torch.tensor([ids + [rest] * (width - len(ids)) for ids in lines], device=device)
+
+    ids = [row["input_ids"] for row in rows]
+    return {
+        "input_ids": filled(ids, 0),
+        "attention_mask": filled([[1] * len(line) for line in ids], 0),
+        "labels": filled([row["labels"] for row in rows], -100),
+    }
 
 
 def _model(settings: Named, base: Path, args: Any) -> Any:

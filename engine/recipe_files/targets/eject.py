@@ -1,15 +1,18 @@
 """A folder that trains the same model again with transformers, TRL and PEFT, without Tuneloop."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 from engine.core.dataset import Split
 from engine.core.errors import UserError
+from engine.core.examples import Example
 from engine.core.json_object import JsonObject
+from engine.core.recipe import ReplayRecipe, TrainRecipe
 from engine.exporters import runtimes
 from engine.files import sha256_of_file
 from engine.methods import training
+from engine.methods.encoding import EncodedRow
 from engine.recipe_files import readme
 from engine.recipe_files.run import (
     ExportedRun,
@@ -62,6 +65,10 @@ def files(run: ExportedRun) -> Iterator[Part]:
         if lines.count:
             about = JsonObject(file=f"data/{split}.jsonl", rows=lines.count, sha256=lines.sha256)
             data[split] = about
+    if run.replayed and run.encode_replayed:
+        lines = HashedLines(_lines(run.replayed(), run.encode_replayed))
+        yield "data/replay.jsonl", lines
+        data["replay"] = JsonObject(file="data/replay.jsonl", rows=lines.count, sha256=lines.sha256)
     if run.start:
         for name in START_FILES:
             yield f"start/{name}", without_paths(run.start / name)
@@ -90,8 +97,12 @@ def _refuse(run: ExportedRun) -> None:
 
 def _tokens(run: ExportedRun, split: Split) -> Iterator[bytes]:
     """Rows as the trainer got them: `input_ids` and `labels`, or a pair's ids."""
-    for example in run.rows(split):
-        encoded = run.encode(example)
+    return _lines(run.rows(split), run.encode)
+
+
+def _lines(examples: Iterator[Example], encode: Callable[[Example], EncodedRow]) -> Iterator[bytes]:
+    for example in examples:
+        encoded = encode(example)
         if encoded.columns is not None:
             for columns in (encoded.columns, *encoded.rest):
                 yield line(columns)
@@ -122,9 +133,17 @@ def _settings(run: ExportedRun, data: dict[str, JsonObject]) -> dict[str, object
         "trl": _options(run, bool(data.get("held_out"))),
         "lora": {"task_type": "CAUSAL_LM", **recipe.lora},
         "early_stopping_patience": recipe.early_stopping_patience,
+        **_replay(recipe),
         "stop_at": result.stopped_at if result.stopped_by == "you" else None,
         "expected": {"steps": result.steps, "losses": losses, "tolerance": TOLERANCE},
     }
+
+
+def _replay(recipe: TrainRecipe) -> dict[str, object]:
+    """How many examples each batch learned beside votes, and their weight."""
+    if not isinstance(recipe, ReplayRecipe) or not recipe.replay_rows:
+        return {}
+    return {"replay": {"each": recipe.replay_rows, "weight": recipe.replay_weight}}
 
 
 def _options(run: ExportedRun, held_out: bool) -> JsonObject:

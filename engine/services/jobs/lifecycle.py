@@ -12,6 +12,7 @@ from engine.core.job import Job, State
 from engine.core.recipe import Recipe, RefKind, TrainRecipe
 from engine.methods import allowed, checkpoint
 from engine.services import access
+from engine.services.jobs import replay
 from engine.services.jobs.enqueue import enqueue
 from engine.services.people import visitors
 from engine.store import events, fingerprints, jobs, rounds, runs
@@ -32,6 +33,7 @@ def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: s
         access.project(conn, actor, project_id)
         _check_needs(conn, actor, project_id, recipe)
         visitors.check_job(ws, conn, actor)
+        recipe = replay.resolved(conn, actor, project_id, recipe)
         return enqueue(conn, project_id, recipe, actor.name, time.time(), name=name).job
 
 

@@ -8,6 +8,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
+from sqlalchemy import Connection
 
 from engine.advice import fit, memory
 from engine.advice import machine as machines
@@ -22,14 +23,14 @@ from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.core.preflight import Preflight, Proposal, TimeRange, proposal_words
-from engine.core.recipe import TrainRecipe
+from engine.core.recipe import Recipe, ReplayRecipe, TrainRecipe
 from engine.core.units import number_words
 from engine.methods import weights
 from engine.models.precision import NARROW
 from engine.services import access
 from engine.services.data import token_lengths
 from engine.services.data.token_lengths import Lengths
-from engine.services.jobs import lifecycle
+from engine.services.jobs import lifecycle, replay
 from engine.services.models import registry
 from engine.services.training import history
 from engine.store import estimates
@@ -50,6 +51,7 @@ class _Inputs(NamedTuple):
     rows: int
     held_out_rows: int
     machine: Machine
+    replayed: float = 0.0  # mean tokens of the examples that each batch learns beside votes
 
 
 def estimate(
@@ -66,9 +68,11 @@ def estimate(
         access.project(conn, actor, project_id)
         dataset = access.dataset(conn, actor, recipe.dataset, project_id)
         model = access.model(conn, actor, recipe.model, project_id)
+        found = replay.resolved(conn, actor, project_id, recipe)
+        replayed = _replayed(conn, actor, found)
         known = history.read(conn, recipe.KIND)
     files = registry.files(ws, model)
-    asked = _inputs(ws, recipe, files, dataset, machine or machines.here())
+    asked = _inputs(ws, recipe, files, dataset, machine or machines.here(), replayed)
     base = known.bases.get(model.id, model.id)
     speed = history.speed(known, base, recipe, asked.lengths.mean) or _guess(asked)
     learned = advice_time.learned(known.runs, recipe.KIND, speed.source)
@@ -133,7 +137,12 @@ def _fix(found: Preflight) -> str:
 
 
 def _inputs(
-    ws: Workspace, recipe: TrainRecipe, files: ModelFiles, dataset: Dataset, machine: Machine
+    ws: Workspace,
+    recipe: TrainRecipe,
+    files: ModelFiles,
+    dataset: Dataset,
+    machine: Machine,
+    replayed: Dataset | None = None,
 ) -> _Inputs:
     sample = token_lengths.measure(ws, dataset, files.base)
     answer = getattr(recipe, "max_completion_length", None)
@@ -142,7 +151,23 @@ def _inputs(
     lengths = token_lengths.cut(sample, recipe.max_length)
     size = of_folder(files.base)
     plan = _plan(recipe, size, lengths, machine, from_adapter=files.adapter is not None)
-    return _Inputs(recipe, size, plan, lengths, dataset.train_rows, dataset.held_out_rows, machine)
+    mean = 0.0
+    if replayed and isinstance(recipe, ReplayRecipe):
+        other = token_lengths.cut(
+            token_lengths.measure(ws, replayed, files.base), recipe.max_length
+        )
+        mean = recipe.replay_rows * other.mean
+        plan = plan._replace(replayed=recipe.replay_rows * other.longest)
+    return _Inputs(
+        recipe, size, plan, lengths, dataset.train_rows, dataset.held_out_rows, machine, mean
+    )
+
+
+def _replayed(conn: Connection, actor: Actor, recipe: Recipe) -> Dataset | None:
+    """The dataset that a resolved recipe replays."""
+    if isinstance(recipe, ReplayRecipe) and recipe.replay_rows and recipe.replay_dataset:
+        return access.dataset(conn, actor, recipe.replay_dataset)
+    return None
 
 
 def _plan(
@@ -182,7 +207,9 @@ def _work(asked: _Inputs) -> Work:
     seen = min(steps * at_once, steps / ceil(rows / at_once) * rows)
     held_out = asked.held_out_rows * asked.lengths.blocks * per_row
     num_evals = steps // ceil(steps / recipe.num_evals) + 1  # one before the first step
-    return Work(steps, seen * per_row, held_out, num_evals if held_out else 0)
+    batches = steps * at_once / recipe.per_device_train_batch_size
+    tokens = seen * per_row + batches * asked.replayed
+    return Work(steps, tokens, held_out, num_evals if held_out else 0)
 
 
 def _guess(asked: _Inputs) -> Speed:

@@ -3,17 +3,19 @@
 import hashlib
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from engine import plugins
 from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
+from engine.core.examples import Example
 from engine.core.export import ExportedFile
 from engine.core.job import Job, State
-from engine.core.recipe import TrainRecipe
+from engine.core.recipe import ReplayRecipe, TrainRecipe
 from engine.core.result import training_result
+from engine.methods.encoding import EncodedRow
 from engine.models import origin
 from engine.models.chat import Template
 from engine.recipe_files.run import METHODS, ExportedRun, Part, encoder
@@ -100,7 +102,25 @@ def finished(ws: Workspace, actor: Actor, job_id: str) -> ExportedRun:
         start_name=files.model.name if files.adapter else "",
         rows=lambda split: (row.example for row in datasets.each_row(ws, dataset, split)),
         encode=encoder(encode, template, recipe),
+        **_replayed(ws, actor, recipe, template),
     )
+
+
+class _Replayed(TypedDict, total=False):
+    """What a run that replayed examples has more."""
+
+    replayed: Callable[[], Iterator[Example]]
+    encode_replayed: Callable[[Example], EncodedRow]
+
+
+def _replayed(ws: Workspace, actor: Actor, recipe: TrainRecipe, template: Template) -> _Replayed:
+    if not isinstance(recipe, ReplayRecipe) or not recipe.replay_rows or not recipe.replay_dataset:
+        return {}
+    dataset = datasets.get(ws, actor, recipe.replay_dataset)
+    return {
+        "replayed": lambda: (row.example for row in datasets.each_row(ws, dataset, "train")),
+        "encode_replayed": encoder(plugins.load("jobs", "sft").encode_row, template, recipe),
+    }
 
 
 def _again(first: Part, rest: Iterator[Part]) -> Iterator[Part]:
