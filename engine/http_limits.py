@@ -156,5 +156,5 @@ def check_free(host: str, port: int) -> None:
         except OSError as error:
             raise UserError(
                 f"Port {port} of {host} can't be used: {error.strerror}.",
-                "Stop what uses it, or choose another with --port.",
+                "Stop what uses it, or choose another port.",
             ) from None

@@ -35,7 +35,7 @@ RETIRED = {
     "opinion": 0,
     "past": 0,
     "pulse": 0,
-    "said": 30,
+    "said": 28,
     "shelf": 0,
     "standing": 0,
     "told": 0,
