@@ -75,12 +75,14 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
                 value="",
                 placeholder="owner/name",
                 info="On the Hugging Face Hub, with the token of this server",
+                min_width=260,
                 elem_id="export-repository",
             )
             private = gr.Checkbox(
                 True,
                 label="Private",
                 info="Only its owner sees the repository",
+                min_width=220,
                 elem_id="export-private",
             )
         certify = gr.Checkbox(
