@@ -83,7 +83,8 @@ def test_auto_loop_of_a_trainer_reaches_no_other_project_even_of_theirs(
 
 def test_auto_loop_has_the_role_of_its_owner_and_no_more(ws, project, started):
     loop, *_ = started
-    wanted = Actor(name="Tess", role=Role.TRAINER, projects=frozenset({project.id}))
+    here = frozenset({project.id})
+    wanted = Actor(name="Tess", role=Role.TRAINER, projects=here, for_job=True)
     assert loop.actor == wanted
     with pytest.raises(Forbidden):
         accounts.list_all(ws, loop.actor)
@@ -125,7 +126,7 @@ def test_job_of_a_server_without_accounts_acts_as_its_owner_in_one_project(ws, p
     base = helpers.model(ws, tmp_path)
     job = lifecycle.submit(ws, LOCAL, project.id, demo.Recipe(model=base.id), "The whole loop")
     assert acting.owner_of(ws, job.id) == Actor(
-        name="local", role=Role.OWNER, projects=frozenset({project.id})
+        name="local", role=Role.OWNER, projects=frozenset({project.id}), for_job=True
     )
     assert [one.id for one in projects.list_all(ws, acting.owner_of(ws, job.id))] == [project.id]
     with pytest.raises(Forbidden, match="no longer exists"):
