@@ -66,7 +66,7 @@ def weighed(conn: Connection, one: Round) -> Verdict:
     early = looked_early(conn, one)
     if one.plan.decision != "sequential" and not early:
         return found
-    means = vote_counts.complete_means(conn, one) if early else seen.by_prompt
+    means = vote_counts.complete_means(one, votes_of) if early else seen.by_prompt
     if early:
         found = found.model_copy(update={"win_rate": fmean(means) if means else 0.5})
     at = evidence_by_prompt(means)
@@ -97,7 +97,7 @@ def live(conn: Connection, one: Round) -> Live | None:
     """Whether an open test may stop; None where the plan asks for a fixed number of votes."""
     if one.plan.decision != "sequential":
         return None
-    full = vote_counts.complete_means(conn, one)
+    full = vote_counts.complete_means(one, vote_counts.counted(conn, one))
     at = evidence_by_prompt(full)
     needed = 1 / one.plan.alpha
     advice = "There is enough evidence: close the round." if at.stop else (

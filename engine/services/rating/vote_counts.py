@@ -83,14 +83,13 @@ def deleted(conn: Connection, one: Round) -> list[DeletedVotes]:
     return [each.rounds[one.id] for each in found if one.id in each.rounds]
 
 
-def complete_means(conn: Connection, one: Round) -> list[float]:
+def complete_means(one: Round, found: Counted) -> list[float]:
     """The mean of each prompt that has all the votes that the plan wants, in their order.
 
     Prompts with the same answer from both need none, and count one half as in the verdict.
     Whoever sees a prompt half-way could stop at a lucky half.
     """
     overlap = one.plan.overlap
-    found = counted(conn, one)
     return [
         mean(each)
         for pair, each in found.outcomes.items()
