@@ -88,3 +88,8 @@ def sha256_of_file(path: Path) -> str:
     """The SHA-256 of a file's content, in hexadecimal; read piece by piece."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def bytes_in(folder: Path) -> int:
+    """The bytes of all files in a folder and below; links count as themselves."""
+    return sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file())

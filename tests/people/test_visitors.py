@@ -278,7 +278,7 @@ def test_session_of_a_page_stays_with_the_visitor_who_began_it(app, ws):
 def test_upload_waits_while_too_many_bytes_do(app, monkeypatch):
     file = {"files": ("a.jsonl", io.BytesIO(b"{}"))}
     assert browser(app, ADA).post("/gradio_api/upload", files=file).status_code == 200
-    monkeypatch.setattr("ui.web.visitors.MOST_UPLOADED", 1)
+    monkeypatch.setattr("engine.services.people.visitors.MOST_UPLOADED", 1)
     assert browser(app, ADA).post("/gradio_api/upload", files=file).status_code == 507
 
 

@@ -25,7 +25,6 @@ CLOSED = ("/gradio_api", "/downloads")  # to whoever holds no cookie
 ASSETS = ("/gradio_api/info", "/gradio_api/startup-events", "/gradio_api/app_id")
 UPLOAD, STREAMS = "/gradio_api/upload", ("/gradio_api/queue/data", "/gradio_api/heartbeat/")
 MARK = {"x-tuneloop": "no-cookie", "cache-control": "no-store"}
-MOST_UPLOADED = 2 * 2**30  # bytes of all files that wait to be read
 MOST_SESSIONS = 5000
 
 _asking: ContextVar[str] = ContextVar("visitor", default="")
@@ -87,7 +86,7 @@ class Visitors:
             return JSONResponse({"problem": problem, "fix": fix}, 401, MARK)
         if path.startswith(STREAMS) and not owners.fits(_session(scope, path)):
             return PlainTextResponse("This page is another visitor's.", 403)
-        if path == UPLOAD and _size(self.uploads) > MOST_UPLOADED:
+        if path == UPLOAD and visitors.uploads_full(self.uploads):
             return PlainTextResponse("Too many files wait to be read. Try again later.", 507)
         return None
 
@@ -116,7 +115,3 @@ def _giving(send: Send, value: str) -> Send:
         await send(message)
 
     return sending
-
-
-def _size(folder: Path) -> int:
-    return sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file())

@@ -17,6 +17,7 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, SignedOut
 from engine.core.job import Job, State
+from engine.files import bytes_in
 from engine.store import datasets, jobs, projects, runs
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
@@ -28,6 +29,7 @@ KEPT_S = 30 * 24 * 3600  # how long a browser stays the same visitor after its l
 MOST_PROJECTS = 5
 MOST_JOBS = 4  # that wait or run; those that a loop starts for itself are not counted
 MOST_BYTES = 500 * 2**20
+MOST_UPLOADED = 2 * 2**30  # of all visitors' files that wait to be read
 MOST_WAITING = 40  # jobs of all visitors together
 LEAST_FREE = 4 * 2**30  # of the disk: less is for what runs already
 LONGEST_JOB_S, LONGEST_LOOP_S = 3600.0, 3 * 3600.0
@@ -102,6 +104,11 @@ def check_room(ws: Workspace, conn: Connection, who: Actor) -> None:
         raise Conflict("The disk is nearly full.", "Try again later.")
 
 
+def uploads_full(folder: Path) -> bool:
+    """Whether the files that wait in `folder` to be read leave no room for another."""
+    return bytes_in(folder) > MOST_UPLOADED
+
+
 def sweep(ws: Workspace, now: float) -> None:
     """Ask jobs of visitors to end that run for too long."""
     with reading(ws.db) as conn:
@@ -122,8 +129,4 @@ def _bytes(ws: Workspace, conn: Connection, project_ids: list[str]) -> int:
     for project_id in project_ids:
         folders += [ws.files / one.file for one in datasets.list_all(conn, project_id)]
         folders += [ws.files / "jobs" / job.id for job in jobs.list_all(conn, project_id)]
-    return sum(_size(folder) for folder in folders)
-
-
-def _size(folder: Path) -> int:
-    return sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file())
+    return sum(bytes_in(folder) for folder in folders)
