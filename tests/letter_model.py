@@ -9,7 +9,7 @@ import random
 import shutil
 
 from engine.formats.read import read_file
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 
 def write_data(folder, tail=""):

@@ -26,7 +26,7 @@ from engine.services.feedback import FeedbackReport
 from engine.services.jobs.compare import RunComparison
 from engine.services.jobs.waiting import Waiting
 from engine.services.loop.generations import History
-from engine.services.models.chat_template import TemplateChoice
+from engine.services.models.template_choice import TemplateChoice
 from engine.services.people.accounts import Account
 from engine.services.people.api_keys import ApiKey
 from engine.services.preferences.contested import Contested

@@ -16,7 +16,7 @@ from engine.core.hub import Catalog, HubBase, HubMatch
 from engine.core.recipe import Recipe
 from engine.core.units import memory_words, number_words
 from engine.services import exports, hub, projects
-from engine.services.models import bases, chat_template, registry
+from engine.services.models import bases, registry, template_choice
 
 EXPORT: type[Recipe] = plugins.load("jobs", "export").Recipe
 WRITTEN_BY_THE_SERVICE = ("card", "base", "revision")
@@ -61,11 +61,11 @@ def give_template(model: str, name: str | None, as_json: bool) -> None:
     with workspace() as ws:
         base = common.model_id(ws, "", model)
         if name is None:
-            found = chat_template.choices(ws, LOCAL, base)
+            found = template_choice.choices(ws, LOCAL, base)
             lines = [f"{one.name:8} {one.summary} {one.meaning}" for one in found]
             show({"templates": found}, "\n".join(lines), as_json)
             return
-        new = chat_template.give(ws, LOCAL, base, name)
+        new = template_choice.give(ws, LOCAL, base, name)
         show(new, f"{new.name} is a base now.", as_json)
 
 

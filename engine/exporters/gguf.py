@@ -12,7 +12,7 @@ from engine.core.examples import Message
 from engine.exporters.fetched import CONVERTER
 from engine.exporters.source import Source, run, save_merged
 from engine.models import folder
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 TITLE = "GGUF"
 SUMMARY = "One file for llama.cpp, Ollama and LM Studio."

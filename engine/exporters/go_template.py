@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from engine.core.errors import UserError
 from engine.core.examples import Message
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 MARKS = ("QmarkaQ", "QmarkbQ", "QmarkcQ", "QmarkdQ", "QmarkeQ")
 NO_EQUAL = UserError(

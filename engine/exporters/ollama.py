@@ -8,7 +8,7 @@ from engine.exporters import gguf
 from engine.exporters.go_template import GoTemplate
 from engine.exporters.source import Source
 from engine.models import folder
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 TITLE = "Ollama"
 SUMMARY = "A GGUF file and its Modelfile: `ollama create NAME -f Modelfile`."

@@ -14,7 +14,7 @@ from engine.core.context import ModelFiles
 from engine.core.environment import for_files
 from engine.core.errors import UserError
 from engine.core.export import Precision, Quantisation
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 TOKENIZER = (
     "tokenizer.json",

@@ -11,7 +11,7 @@ from engine.core.examples import Message, Preference
 from engine.jobs.answer_cache import AnswerCache, cache_key
 from engine.models import folder
 from engine.models.answer import Answerer, Reply
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.template_render import TemplateRefused
 
 SHORTEST, LONGEST, STEP = 96, 1024, 32  # tokens of an answer where nobody said how many

@@ -27,7 +27,7 @@ from engine.exporters.certificate import ModelAnswer
 from engine.exporters.source import Source
 from engine.files import sha256_of_file
 from engine.jobs import answerers
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.hub.upload import Pushed
 
 TITLE = "Export"

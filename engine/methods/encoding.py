@@ -8,7 +8,7 @@ from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.examples import Example
 from engine.core.template_use import TemplateUse
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.template_tally import TemplateTally
 
 # a row as a trainer gets it: token ids, labels, lengths and what its method adds, by column

@@ -13,7 +13,7 @@ from engine.core.recipe import ReplayRecipe
 from engine.methods import replay, training
 from engine.methods.encoding import Columns, EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 TITLE = "KTO"
 SUMMARY = "The model learns from single answers that people marked good or bad."

@@ -14,7 +14,7 @@ from engine.core.recipe import ReplayRecipe
 from engine.core.replay import source
 from engine.methods.encoding import Columns, Replay
 from engine.methods.sft import encode_row
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.template_tally import TemplateTally
 
 

@@ -9,7 +9,7 @@ from engine.core.context import Context
 from engine.core.event import SampleText
 from engine.core.examples import Chat, Example, Preference, Prompt, Text, Unpaired, prompt_of
 from engine.core.recipe import TrainRecipe
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 NEW_TOKENS = 32
 PROMPT_TOKENS = 512  # longer prompts would cost more than the look is worth

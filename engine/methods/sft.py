@@ -14,7 +14,7 @@ from engine.core.recipe import TrainRecipe
 from engine.methods import training
 from engine.methods.encoding import Columns, EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
-from engine.models.chat import Encoded, Template
+from engine.models.chat_template import Encoded, Template
 
 TITLE = "Supervised fine-tuning (SFT)"
 SUMMARY = "The model learns to answer as your examples do."

@@ -20,7 +20,7 @@ from engine.methods.encoding import Columns, EncodedDataset, EncodedRow, encode_
 from engine.methods.progress import Watch
 from engine.methods.samples import SampleWriter, questions
 from engine.methods.weights import Task
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.precision import fast_bf16, width
 from engine.trackers import available, safe_tracker
 

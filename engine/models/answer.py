@@ -14,7 +14,7 @@ from engine.core.context import ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Message
 from engine.models import batch_by_length, decode, folder, generate, likelihood
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.sample import Sampling
 
 MOST_ROWS = 64

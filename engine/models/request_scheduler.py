@@ -17,7 +17,7 @@ from engine.core.errors import UserError
 from engine.core.examples import Message
 from engine.models import decode, folder
 from engine.models.answer import MOST_ROWS, Answerer
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.continuous_batching import NewToken, RunningBatch
 from engine.models.sample import Sampling
 

@@ -6,7 +6,7 @@ from typing import Any
 from engine.core.context import ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 BATCH_ROWS = 16
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from engine.core.examples import Example
 from engine.core.template_use import SHOWN, CountedRows, TemplateUse
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.template_render import TemplateRefused
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.core.errors import UserError
 from engine.models import weights_file
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 NEEDED = ("config.json", "tokenizer.json", "tokenizer_config.json")
 

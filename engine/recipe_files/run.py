@@ -12,7 +12,7 @@ from engine.core.json_object import JsonObject
 from engine.core.recipe import TrainRecipe
 from engine.core.result import TrainingResult
 from engine.methods.encoding import EncodedRow
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.origin import BaseOrigin
 from engine.models.template_render import TemplateRefused
 

@@ -12,7 +12,7 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.core.examples import Message
 from engine.models.answer import Answerer
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.request_scheduler import RequestScheduler
 from engine.models.sample import Sampling
 from engine.services.loop import champion

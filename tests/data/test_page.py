@@ -11,7 +11,7 @@ from engine.core.actor import LOCAL
 from engine.core.column_mapping import ColumnMapping
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message, Preference
-from engine.models.chat import Piece
+from engine.models.chat_template import Piece
 from engine.services.data import cleaning, datasets
 from engine.services.data import preview as data_preview
 from engine.services.data.preview import PreviewRow

@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.services.data import datasets, token_lengths
 from engine.services.data.token_lengths import RowTokens
 from tests import helpers

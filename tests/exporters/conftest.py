@@ -33,7 +33,7 @@ def tools(tmp_path_factory):
 def letters(tmp_path_factory):
     """A folder of a model that llama.cpp's converter knows, and its answers."""
     from engine.models.answer import Answerer
-    from engine.models.chat import Template
+    from engine.models.chat_template import Template
     from tests.models.test_ends import assistant, files_of, taught, user
 
     folder = tmp_path_factory.mktemp("letters") / "model"

@@ -8,7 +8,7 @@ import pytest
 from engine.core.errors import UserError
 from engine.core.examples import Message
 from engine.exporters.go_template import GoTemplate
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 MARK = "{% if add_generation_prompt %}"
 TEMPLATES = {

@@ -5,7 +5,7 @@ import pytest
 from engine.core.errors import UserError
 from engine.core.recipe import read
 from engine.methods import kto
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from tests.methods.memory import BASE, MemoryContext, chats, marks
 
 pytestmark = pytest.mark.train

@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.examples import Chat, Message, Text
 from engine.methods import sft
-from engine.models.chat import Piece, Template
+from engine.models.chat_template import Piece, Template
 from tests.methods.memory import BASE, MemoryContext
 
 pytestmark = pytest.mark.train

@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.examples import Message
 from engine.methods import dpo
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.services.preferences import rows
 from engine.services.preferences.judgements import Item
 from engine.services.preferences.rules import Rules, select_pairs

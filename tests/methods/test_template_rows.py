@@ -10,7 +10,7 @@ from engine.core.examples import Chat, Message
 from engine.core.result import TrainingResult
 from engine.methods import sft
 from engine.models.answer import Answerer
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from tests.methods.memory import BASE, MemoryContext
 
 pytestmark = pytest.mark.train

@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.examples import Text
 from engine.methods import sft
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from tests.methods.memory import BASE, MemoryContext
 
 pytestmark = pytest.mark.train

@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 from engine.core.examples import Chat, Message
 from engine.core.recipe import TrainRecipe
 from engine.methods import dpo, sft
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from tests.methods.memory import BASE, MemoryContext, chats, pairs, user
 
 pytestmark = pytest.mark.train

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 
 class Shape(NamedTuple):

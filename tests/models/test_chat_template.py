@@ -1,87 +1,178 @@
-"""A base without a chat template gets one that a person chooses."""
+"""What is learned of a row, and what is not."""
 
-import json
+from pathlib import Path
 
 import pytest
 
-from engine.core.actor import LOCAL, Actor, Role
-from engine.core.errors import Conflict, Forbidden, UserError
-from engine.core.examples import Chat, Message
-from engine.models import chat_templates, folder
-from engine.models.chat import Template
-from engine.services.models import chat_template, registry
-from tests.models.template_shapes import write
+from engine.core.errors import UserError
+from engine.core.examples import Chat, Message, Preference, Text
+from engine.models.chat_template import Piece, Template
 
-TURNS = (
-    Message(role="system", content="Be kind."),
-    Message(role="user", content="Hi"),
-    Message(role="assistant", content="Hello"),
-    Message(role="user", content="2+2?"),
-    Message(role="assistant", content="4"),
+pytestmark = pytest.mark.train
+
+
+def messages(*turns: str) -> tuple[Message, ...]:
+    roles = {"s": "system", "u": "user", "a": "assistant"}
+    return tuple(Message(role=roles[turn[0]], content=turn[2:]) for turn in turns)
+
+
+def with_template(model: Path, folder: Path, source: str) -> Template:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_bytes((model / name).read_bytes())
+    (folder / "chat_template.jinja").write_text(source, encoding="utf-8")
+    return Template.load(folder)
+
+
+def test_every_answer_is_learned_with_its_end_token_and_nothing_else(template):
+    chat = Chat(messages=messages("s:Be kind.", "u:Hi", "a:Hello", "u:2+2?", "a:4"))
+    assert template.pieces(chat, 512) == [
+        Piece(
+            "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
+            "<|im_start|>assistant\n",
+            False,
+        ),
+        Piece("Hello<|im_end|>", True),
+        Piece("\n<|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n", False),
+        Piece("4<|im_end|>", True),
+        Piece("\n", False),
+    ]
+
+
+def test_prompt_of_a_training_row_is_the_prompt_at_generation(template):
+    chat = Chat(messages=messages("u:Hi", "a:\n Hello", "u:2+2?", "a:4"))
+    prompt = template.prompt_ids(chat.prompt)
+    encoded = template.encode(chat, 512)
+    assert encoded.input_ids[: len(prompt)] == prompt
+    assert template.decode(prompt, skip_special_tokens=False) == template.prompt_text(chat.prompt)
+    assert encoded.completion_mask[len(prompt)] == 1
+
+
+def test_text_is_learned_whole_and_ends_once(template):
+    encoded = template.encode(Text(text="abc"), 512)
+    assert encoded.completion_mask == [1, 1, 1, 1]
+    assert encoded.input_ids[-1] == template.end_id
+    assert template.encode(Text(text="abc<|im_end|>"), 512) == encoded
+
+
+def test_long_row_keeps_its_start_and_is_dropped_once_no_answer_is_left(template):
+    chat = Chat(messages=messages("u:Hi", "a:Hello"))
+    whole = template.encode(chat, 512)
+    start = whole.completion_mask.index(1)
+    cut = template.encode(chat, start + 1)
+    assert (cut.input_ids, cut.dropped, cut.truncated) == (
+        whole.input_ids[: start + 1],
+        False,
+        True,
+    )
+    assert template.encode(chat, start).dropped
+    assert not whole.truncated
+
+
+def test_pair_has_one_prompt_and_two_answers_that_end(template):
+    pair = Preference(prompt=messages("u:Hi"), chosen="Yes", rejected="No")
+    encoded = template.encode_pair(pair, 512)
+    assert encoded.prompt_ids == template.prompt_ids(pair.prompt)
+    assert template.decode(encoded.chosen_ids, skip_special_tokens=False) == "Yes<|im_end|>"
+    assert template.decode(encoded.rejected_ids, skip_special_tokens=False) == "No<|im_end|>"
+    chosen, rejected = template.pair_pieces(pair, 512)
+    assert (chosen[-1], rejected[-1]) == (Piece("Yes<|im_end|>", True), Piece("No<|im_end|>", True))
+
+
+def test_pair_is_dropped_when_the_cut_leaves_no_difference(template):
+    pair = Preference(prompt=messages("u:Hi"), chosen="Same start, A", rejected="Same start, B")
+    prompt = len(template.prompt_ids(pair.prompt))
+    assert not template.encode_pair(pair, prompt + 13).dropped
+    assert template.encode_pair(pair, prompt + 12).dropped
+    assert template.encode_pair(pair, prompt).dropped
+
+
+def test_template_that_hides_earlier_answers_teaches_the_last_one_only(tiny_model, tmp_path):
+    source = (
+        "{% for m in messages %}{% if m.role == 'assistant' and not loop.last %}[past]"
+        "{% else %}<{{ m.role }}>{{ m.content }}<|im_end|>{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<assistant>{% endif %}"
+    )
+    template = with_template(tiny_model, tmp_path, source)
+    chat = Chat(messages=messages("u:Hi", "a:Hello", "u:2+2?", "a:4"))
+    assert template.pieces(chat, 512) == [
+        Piece("<user>Hi<|im_end|>[past]<user>2+2?<|im_end|><assistant>", False),
+        Piece("4<|im_end|>", True),
+    ]
+
+
+def test_template_without_an_end_token_gets_the_tokenizers_own(tiny_model, tmp_path):
+    source = (
+        "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}"
+        "{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    template = with_template(tiny_model, tmp_path, source)
+    chat = Chat(messages=messages("u:Hi", "a:Hello"))
+    assert template.pieces(chat, 512)[-1] == Piece("Hello<|im_end|>", True)
+
+
+def test_generation_marks_of_other_trainers_are_rendered_through(tiny_model, tmp_path):
+    source = (
+        "{% for m in messages %}{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}"
+        "{% endfor %}"
+    )
+    template = with_template(tiny_model, tmp_path, source)
+    assert template.prompt_text(messages("u:Hi")) == "Hi<|im_end|>"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ messages.append(1) }}",
+        "{{ 'x' * 1000000000 }}",
+        "{{ 9 ** 99999999 }}",
+        "{% for i in range(100000000) %}{% endfor %}",
+        "{% set ns = namespace(__class__=1) %}",
+        "{{ raise_exception('roles must alternate') }}",
+        "{{ dict.__init__.__globals__ }}",
+    ],
 )
-SHAPE_OF = {"plain": "llama 3", "chatml": "qwen 2.5", "mistral": "mistral", "gemma": "gemma"}
+def test_hostile_template_is_refused(tiny_model, tmp_path, source):
+    template = with_template(tiny_model, tmp_path, source)
+    with pytest.raises(UserError, match="chat template refuses"):
+        template.prompt_text(messages("u:Hi"))
 
 
-def bare(place, shape):
-    """A folder without a template, whose tokenizer is of that shape."""
-    write(place, shape)
-    (place / "chat_template.jinja").unlink()
-    return place
+def test_broken_template_says_so_when_it_is_loaded(tiny_model, tmp_path):
+    with pytest.raises(UserError, match="chat template is broken"):
+        with_template(tiny_model, tmp_path, "{% for %}")
 
 
-@pytest.fixture
-def base(ws, tmp_path):
-    return registry.add_base(ws, LOCAL, "bare", bare(tmp_path / "bare", "qwen 2.5"), "folder")
+def test_folder_without_a_tokenizer_says_what_is_missing(tmp_path):
+    with pytest.raises(UserError, match=r"has no tokenizer_config\.json"):
+        Template.load(tmp_path)
 
 
-@pytest.mark.parametrize(("name", "shape"), SHAPE_OF.items())
-def test_chosen_template_teaches_the_answers_and_their_end(tmp_path, name, shape):
-    place = bare(tmp_path / "base", shape)
-    files = folder.read(place)
-    chosen = next(one for one in chat_templates.fitting(files.tokenizer) if one.name == name)
-    made = Template.of_files(files._replace(template=chosen.source))
-    pieces = made.pieces(Chat(messages=TURNS), 4096)
-    end = made.learned_end()
-    assert [p.text.strip() for p in pieces if p.trained] == [f"Hello{end}", f"4{end}"]
-    ids = made.encode(Chat(messages=TURNS), 4096).input_ids
-    text = made.decode(ids, skip_special_tokens=False)
-    start = files.tokens.get("bos_token", "")
-    assert not start or text.count(start) == (0 if name == "chatml" else 1)
-    assert text.count("Be kind.") == 1
+def test_rendering_agrees_with_transformers(tiny_model, template):
+    from transformers import AutoTokenizer
+
+    turns = messages("s:Be kind.", "u:Grüße 🙂", "a:Hello", "u:2+2?")
+    plain = [{"role": m.role, "content": m.content} for m in turns]
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    text = tokenizer.apply_chat_template(plain, add_generation_prompt=True, tokenize=False)
+    assert template.prompt_text(turns) == text
+    ids = tokenizer.apply_chat_template(plain, add_generation_prompt=True)["input_ids"]
+    assert template.prompt_ids(turns) == ids
 
 
-def test_templates_without_their_tokens_are_not_offered(ws, base):
-    found = chat_template.choices(ws, LOCAL, base.id)
-    assert [one.name for one in found] == ["plain", "chatml"]
-    assert "has not been trained on this form" in found[0].meaning
-    assert "end its answers with <|im_end|>" in found[1].meaning
-    assert "<|im_start|>assistant\nWell.<|im_end|>" in found[1].example
-    with pytest.raises(UserError, match="no tokens for the template 'gemma'"):
-        chat_template.give(ws, LOCAL, base.id, "gemma")
+OWN_SYSTEM = """{% if messages[0]['role'] != 'system' %}<|im_start|>system
+You are <b>Tiny</b>.<|im_end|>
+{% endif %}{% for m in messages %}<|im_start|>{{ m['role'] }}
+{{ m['content'] }}<|im_end|>
+{% endfor %}"""
+ALWAYS = "The date is known.\n" + OWN_SYSTEM.partition("{% endif %}")[2]
+REFUSES = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}" + ALWAYS
 
 
-def test_base_with_a_template_is_a_base_beside_the_one_without(ws, base):
-    new = chat_template.give(ws, LOCAL, base.id, "chatml")
-    assert (new.name, new.kind, new.base_id) == ("bare (ChatML)", "base", base.id)
-    assert chat_template.give(ws, LOCAL, base.id, "chatml").id == new.id
-    assert Template.load(registry.files(ws, new).base).prompt_text(TURNS[1:2])
-    with pytest.raises(UserError, match="no chat template"):
-        Template.load(registry.files(ws, base).base).prompt_text(TURNS[1:2])
-    assert [one.id for one in chat_template.lacking(ws, LOCAL)] == [base.id]
-    with pytest.raises(Conflict, match="template of its own"):
-        chat_template.give(ws, LOCAL, new.id, "plain")
-    with pytest.raises(Forbidden):
-        chat_template.give(ws, Actor(name="t", role=Role.TRAINER), base.id, "plain")
-
-
-def test_command_lists_templates_and_gives_one(tuneloop, tmp_path, home):
-    from engine.workspace import open_workspace
-
-    place = bare(tmp_path / "bare", "qwen 2.5")
-    ws = open_workspace()
-    registry.add_base(ws, LOCAL, "bare", place, "folder")
-    ws.close()
-    code, out, _ = tuneloop("models", "template", "bare", "--json")
-    assert (code, [one["name"] for one in json.loads(out)["templates"]]) == (0, ["plain", "chatml"])
-    code, out, _ = tuneloop("models", "template", "bare", "--use", "chatml", "--json")
-    assert (code, json.loads(out)["info"]["chat_template"]) == (0, "chatml")
+@pytest.mark.parametrize(
+    ("source", "added"),
+    [(OWN_SYSTEM, "You are <b>Tiny</b>."), (ALWAYS, ""), (REFUSES, "")],
+    ids=["own", "always", "refuses"],
+)
+def test_default_system_is_what_the_template_adds_by_itself(tiny_model, tmp_path, source, added):
+    assert with_template(tiny_model, tmp_path, source).default_system() == added

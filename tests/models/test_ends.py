@@ -12,7 +12,7 @@ from engine.core.examples import Chat, Message
 from engine.core.model import Model
 from engine.models import decode
 from engine.models.answer import Answerer
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from tests import tiny_model as random_llama
 
 pytestmark = pytest.mark.train

@@ -7,7 +7,7 @@ import pytest
 from engine.core.errors import UserError
 from engine.core.examples import Message
 from engine.models import template_process
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.template_process import IsolatedRender
 from engine.models.template_render import Render
 from tests.tiny_model import TEMPLATE

@@ -15,7 +15,7 @@ from engine.core.recipe import Ref, RefKind, TrainRecipe
 from engine.methods import training
 from engine.methods.encoding import EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 Messages = tuple[Message, ...]
 # (prompts, answers, references) -> a reward for each answer

@@ -13,7 +13,7 @@ from engine.core.recipe import TrainRecipe
 from engine.methods import training
 from engine.methods.encoding import Columns, EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 
 TITLE = "Reward model"
 SUMMARY = "A model learns to score answers as people would; RLOO and GRPO train with it."

@@ -18,8 +18,8 @@ from engine.core.examples import (
     prompt_of,
 )
 from engine.core.finding import Finding
-from engine.models.chat import Piece as Piece
-from engine.models.chat import Template
+from engine.models.chat_template import Piece as Piece
+from engine.models.chat_template import Template
 from engine.models.template_render import TemplateRefused
 from engine.services import access
 from engine.services.data import staging

@@ -13,7 +13,7 @@ from engine.checks.parts import asked_of
 from engine.checks.row_language import language
 from engine.core.actor import Actor
 from engine.core.examples import Chat, Example, Preference, Prompt, Text, Unpaired, answers_of
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.template_render import TemplateRefused
 from engine.services import access
 from engine.services.data import datasets

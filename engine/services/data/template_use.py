@@ -11,7 +11,7 @@ from engine.core.examples import Example
 from engine.core.finding import Finding
 from engine.core.template_use import TemplateUse
 from engine.models import folder
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.template_tally import use_of
 from engine.services import access
 from engine.services.data import datasets, staging

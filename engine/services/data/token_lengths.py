@@ -21,7 +21,7 @@ from engine.core.examples import (
     Text,
     Unpaired,
 )
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.models.template_render import TemplateRefused
 from engine.workspace import Workspace
 

@@ -17,7 +17,7 @@ from engine.core.recipe import ReplayRecipe, TrainRecipe
 from engine.core.result import training_result
 from engine.methods.encoding import EncodedRow
 from engine.models import origin
-from engine.models.chat import Template
+from engine.models.chat_template import Template
 from engine.recipe_files.run import METHODS, ExportedRun, Part, encoder
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from engine.core.model import Model
-from engine.services.models import chat_template, import_folder, registry
+from engine.services.models import import_folder, registry, template_choice
 from engine.workspace import Workspace
 from ui.components import markup, names
 from ui.components.page import Page
@@ -60,7 +60,7 @@ def build(ws: Workspace, page: Page) -> None:
 
     @shows_errors
     def on_template(project: str | None, base: str | None, chosen: str | None) -> tuple[Any, ...]:
-        new = chat_template.give(ws, who(ws), str(base or ""), str(chosen or ""))
+        new = template_choice.give(ws, who(ws), str(base or ""), str(chosen or ""))
         gr.Success(f"Every project may now start from {new.name}.", title="Added")
         return refresh(ws, project)
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.services.models import chat_template
-from engine.services.models.chat_template import TemplateChoice
+from engine.services.models import template_choice
+from engine.services.models.template_choice import TemplateChoice
 from engine.workspace import Workspace
 from ui.components import markup
 from ui.web.errors import shows_errors
@@ -56,7 +56,7 @@ def build(ws: Workspace) -> TemplatePanel:
 
 def shown(ws: Workspace) -> tuple[Any, ...]:
     """Updates of the box and of the bases that lack a template."""
-    found = [(one.name, one.id) for one in chat_template.lacking(ws, who(ws))]
+    found = [(one.name, one.id) for one in template_choice.lacking(ws, who(ws))]
     return (
         gr.Accordion(visible=bool(found)),
         gr.Dropdown(choices=found, value=found[0][1] if found else None),
@@ -67,7 +67,7 @@ def offered(ws: Workspace, model: str | None) -> tuple[Any, ...]:
     """The templates that fit the base, and what the first one means."""
     if not model:
         return gr.Dropdown(choices=[], value=None), ""
-    found = chat_template.choices(ws, who(ws), model)
+    found = template_choice.choices(ws, who(ws), model)
     choices = [(f"{one.title}: {one.summary}", one.name) for one in found]
     # the last one has marks of its own where the tokenizer knows any
     return gr.Dropdown(choices=choices, value=found[-1].name), _about(found[-1])
@@ -77,7 +77,7 @@ def described(ws: Workspace, model: str | None, chosen: str | None) -> str:
     """What the chosen template means; nothing where none is chosen."""
     if not model:
         return ""
-    found = chat_template.choices(ws, who(ws), model)
+    found = template_choice.choices(ws, who(ws), model)
     return next((_about(one) for one in found if one.name == chosen), "")
 
 

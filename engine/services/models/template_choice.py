@@ -10,8 +10,8 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.core.model import Model
-from engine.models import chat_templates, folder
-from engine.models.chat import Template
+from engine.models import folder, offered_templates
+from engine.models.chat_template import Template
 from engine.services.models import registry
 from engine.store import models
 from engine.store.connect import writing
@@ -54,7 +54,7 @@ def choices(ws: Workspace, actor: Actor, model_id: str) -> list[TemplateChoice]:
             meaning=f"{UNTRAINED} {_end(files, one)}",
             example=_example(files, one),
         )
-        for one in chat_templates.fitting(files.tokenizer)
+        for one in offered_templates.fitting(files.tokenizer)
     ]
 
 
@@ -67,7 +67,7 @@ def give(ws: Workspace, actor: Actor, model_id: str, name: str) -> Model:
     actor.require(Role.OWNER)
     base = registry.get(ws, actor, model_id)
     files = _files(ws, base)
-    known = {one.name: one for one in chat_templates.fitting(files.tokenizer)}
+    known = {one.name: one for one in offered_templates.fitting(files.tokenizer)}
     if name not in known:
         raise UserError(
             f"{base.name} has no tokens for the template {name[:40]!r}.",
@@ -126,15 +126,15 @@ def _link(base: Path, place: Path, source: str) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _template(files: folder.TemplateFiles, one: chat_templates.ChatTemplate) -> Template:
+def _template(files: folder.TemplateFiles, one: offered_templates.ChatTemplate) -> Template:
     return Template.of_files(files._replace(template=one.source))
 
 
-def _end(files: folder.TemplateFiles, one: chat_templates.ChatTemplate) -> str:
+def _end(files: folder.TemplateFiles, one: offered_templates.ChatTemplate) -> str:
     template = _template(files, one)
     learned = template.learned_end()
     return f"It learns to end its answers with {learned}." if learned else ""
 
 
-def _example(files: folder.TemplateFiles, one: chat_templates.ChatTemplate) -> str:
+def _example(files: folder.TemplateFiles, one: offered_templates.ChatTemplate) -> str:
     return _template(files, one).example()

@@ -1,4 +1,4 @@
-"""Text to tokens, once for everything: preview, training and generation all go through `Template`.
+"""A conversation becomes tokens: preview, training and generation all go through `Template`.
 
 Needs only `tokenizers` and jinja2, so that the web process can show what a training would see.
 """
