@@ -22,6 +22,7 @@ from engine.store.rows import to_json
 from engine.store.tables import assignment, comparison, rating_round, vote
 
 LEASE_S = 600.0
+TICK_S = 0.001  # between two leases of one moment, whose order must last
 COUNTED = (AssignmentState.VOTED, AssignmentState.EXTRA)
 ANSWERED = (*COUNTED, AssignmentState.SKIPPED, AssignmentState.FLAGGED)
 
@@ -145,6 +146,15 @@ def set_state(conn: Connection, token: str, state: AssignmentState, now: float) 
     """Move an assignment; a lease starts anew."""
     moved = update(assignment).where(assignment.c.id == token)
     conn.execute(moved.values(state=state, lease_until=now + LEASE_S))
+
+
+def reopen(conn: Connection, taken_back: Assignment, now: float) -> None:
+    """Lease an answered assignment again, before every other that its rater holds."""
+    held = leased_to(conn, taken_back.round_id, taken_back.rater)
+    first = min([taken_back.leased_at, *(each.leased_at - TICK_S for each in held)])
+    set_state(conn, taken_back.id, AssignmentState.LEASED, now)
+    moved = update(assignment).where(assignment.c.id == taken_back.id)
+    conn.execute(moved.values(leased_at=first))
 
 
 def append(

@@ -196,6 +196,16 @@ def test_late_vote_on_a_pair_that_others_filled_is_kept_but_not_counted(
             screen.undo(ws, rater("a"), one.id)
 
 
+def test_undo_shows_the_comparison_it_took_back_before_an_older_open_one(ws, tmp_path):
+    one = started(ws, tmp_path, "train_pairs", pairs=3)
+    first = votes.state(ws, rater("a"), one.id)
+    ballot = VoteRequest(token=first.ahead.token, key=next(keys), choice="left")
+    votes.vote(ws, rater("a"), ballot)  # it arrives before the vote on the first
+    again = votes.undo(ws, rater("a"), one.id)
+    assert [again.pair.token, again.ahead.token] == [first.ahead.token, first.pair.token]
+    assert votes.state(ws, rater("a"), one.id) == again
+
+
 def test_late_vote_counts_where_the_place_is_still_free(ws, tmp_path, monkeypatch):
     one = started(ws, tmp_path, "train_pairs", pairs=1)
     shown = screen.next_pair(ws, rater("a"), one.id)

@@ -16,10 +16,9 @@ from engine.core.left_right import OTHER
 from engine.core.rating import Answer, AssignmentState, Round
 from engine.store import rounds, votes
 from engine.store.rounds import Uncounted
-from engine.store.votes import LEASE_S, Assignment, GivenComparison
+from engine.store.votes import LEASE_S, TICK_S, Assignment, GivenComparison
 
 MOST_HELD = 2
-TICK_S = 0.001  # between two leases of one moment, whose order must last
 APART = 3  # pairs between a pair and its repeat
 
 

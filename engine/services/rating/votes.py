@@ -113,7 +113,7 @@ def undo(ws: Workspace, actor: Actor, round_id: str, prefetch: int = PREFETCH) -
             values = {"active_ms": 0, "via": "button", "created_at": now}
             votes.append(conn, key, last.id, "retract", {}, **values)
         flags.end(conn, last.id, "withdrawn")
-        votes.set_state(conn, last.id, AssignmentState.LEASED, now)
+        votes.reopen(conn, last, now)
         comes = _state(conn, one, actor, prefetch)
     ws.confirm_votes()
     return comes
