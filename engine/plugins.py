@@ -55,6 +55,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "near_duplicates": "engine.checks.near_duplicates:check",
         "asked_twice": "engine.checks.asked_twice:check",
         "unanswered": "engine.checks.unanswered:check",
+        "answer_weights": "engine.checks.answer_weights:check",
         "encoding_damage": "engine.checks.encoding_damage:check",
         "personal_data": "engine.checks.personal_data:check",
         "languages": "engine.checks.languages:check",

@@ -17,6 +17,19 @@ class Message(BaseModel):
 
     role: RoleName
     content: str
+    weight: Literal[0, 1] = Field(
+        1, exclude_if=bool, description="0 for an answer that is context and carries no loss"
+    )
+
+    @property
+    def is_context(self) -> bool:
+        """Whether this is an answer that is shown and not learned."""
+        return self.role == "assistant" and self.weight == 0
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether this is an answer that carries loss."""
+        return self.role == "assistant" and self.weight == 1
 
 
 class _Example(BaseModel):
@@ -29,7 +42,8 @@ class _Example(BaseModel):
 class Chat(_Example):
     """A conversation whose last answer is the one to learn; `references` are all accepted answers.
 
-    Turns of the user after that answer carry nothing to learn; a fix cuts them.
+    Answers of the weight 0 are context. Turns after the last answer of the weight 1 carry nothing
+    to learn and change no loss, so a training doesn't read them; a fix cuts those of the user.
     """
 
     kind: Literal["sft"] = "sft"
@@ -46,8 +60,8 @@ class Chat(_Example):
 
     @property
     def _last(self) -> int:
-        """The place of the last answer; of the last turn where nobody answers."""
-        places = [n for n, turn in enumerate(self.messages) if turn.role == "assistant"]
+        """The place of the last answer to learn; of the last turn where there is none."""
+        places = [n for n, turn in enumerate(self.messages) if turn.is_learned]
         return places[-1] if places else len(self.messages) - 1
 
     @property
@@ -113,3 +127,8 @@ def answers_of(example: Example) -> tuple[str, ...]:
             return (example.text,)
         case Prompt():
             return ()
+
+
+def context_answers(example: Example) -> int:
+    """How many answers of a conversation have the weight 0."""
+    return sum(turn.is_context for turn in example.messages) if isinstance(example, Chat) else 0

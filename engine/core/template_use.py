@@ -22,6 +22,7 @@ class TemplateUse(BaseModel):
 
     `unlearned_answers` of `answers` carry no loss, because the template renders them otherwise
     once they are followed by further turns; `unlearned` are the rows that hold them.
+    `context_answers` have the weight 0 in the data and are none of `answers`.
 
     `refused` rows cannot be rendered, `refusal` is the template's reason for the first one.
     `system_moved` rows have their system text in the first user turn, as the template takes no
@@ -33,6 +34,7 @@ class TemplateUse(BaseModel):
     rows: int = 0  # looked at
     answers: int = 0
     unlearned_answers: int = 0
+    context_answers: int = 0
     unlearned: CountedRows = CountedRows()
     refused: CountedRows = CountedRows()
     refusal: str = ""

@@ -3,7 +3,7 @@
 import json
 from contextlib import suppress
 from math import isnan
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from engine.core.errors import RowError
 from engine.core.examples import Chat, Message, RoleName
@@ -147,11 +147,13 @@ def turn(value: Any, keys: Keys, where: str) -> Message:
     if not isinstance(value, dict):
         raise RowError(f"{where} is {kind_of(value)}, not an object")
     role = _role(value.get(keys.role), where)
+    weight = _weight(value, where) if role == "assistant" else 1
     calls = value.get("tool_calls")
     if not calls:
-        return Message(role=role, content=_content(value, keys, where))
+        return Message(role=role, content=_content(value, keys, where), weight=weight)
     content = _content(value, keys, where) if value.get(keys.content) else ""
-    return Message(role=role, content="\n".join(filter(None, [content, *_calls(calls, where)])))
+    content = "\n".join(filter(None, [content, *_calls(calls, where)]))
+    return Message(role=role, content=content, weight=weight)
 
 
 def chat(messages: tuple[Message, ...], **fields: Any) -> Chat:
@@ -162,6 +164,8 @@ def chat(messages: tuple[Message, ...], **fields: Any) -> Chat:
         raise RowError(f"the last turn is from {messages[-1].role}, so there is no answer to learn")
     if len(messages) == 1:
         raise RowError("there is only an answer, and nothing that it answers")
+    if not any(turn.is_learned for turn in messages[1:]):
+        raise RowError("every answer has the weight 0, so there is none to learn")
     return Chat(messages=messages, **fields)
 
 
@@ -211,6 +215,14 @@ def _role(value: Any, where: str) -> RoleName:
     if role is None:
         raise RowError(f"{where} has the unknown role {str(value)[:40]!r}")
     return role
+
+
+def _weight(value: FileRow, where: str) -> Literal[0, 1]:
+    """The weight of an answer by the rules of OpenAI's fine-tuning, 1 where none is given."""
+    weight = value.get("weight")
+    if isinstance(weight, bool) or weight not in (None, 0, 1):
+        raise RowError(f"{where} has the weight {str(weight)[:20]!r}; it is 0 or 1")
+    return 0 if weight == 0 else 1
 
 
 def _content(value: FileRow, keys: Keys, where: str) -> str:

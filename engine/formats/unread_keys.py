@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 
 from engine.core.parsed import FileRow
-from engine.formats.turns import OPENAI, SHAREGPT, is_turns
+from engine.formats.turns import OPENAI, ROLES, SHAREGPT, is_turns
 
-READ = frozenset({*OPENAI, *SHAREGPT, "tool_calls", "tool_call_id", "name", "id"})
+READ = frozenset({*OPENAI, *SHAREGPT, "tool_calls", "tool_call_id", "name", "id", "weight"})
 REASONING = frozenset({"reasoning_content", "reasoning", "thinking", "thought"})
 HINTS = {
     **dict.fromkeys(
         REASONING,
         "To learn it, write it into the content, between <think> and </think> before the answer.",
     ),
-    "weight": "Every answer is learned, also one with the weight 0: take such rows out.",
+    "weight": "Only answers of the assistant are learned, so the weight of other turns is moot.",
 }
 MOST_KEYS = 5
 ROWS_NAMED = 5
@@ -37,7 +37,14 @@ def _unread(row: FileRow) -> set[str]:
                 for key, content in turn.items()
                 if key not in READ and content not in (None, "", [], {})
             )
+            keys.update("weight" for turn in value if _asks_for_loss(turn))
     return keys
+
+
+def _asks_for_loss(turn: FileRow) -> bool:
+    """Whether a turn that is no answer has a weight, which OpenAI's fine-tuning refuses."""
+    role = next((turn[key] for key in (OPENAI.role, SHAREGPT.role) if key in turn), None)
+    return bool(turn.get("weight")) and ROLES.get(str(role).lower()) != "assistant"
 
 
 def _sentence(key: str, rows: list[int]) -> str:

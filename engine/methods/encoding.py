@@ -116,6 +116,9 @@ def _cuts(cut: list[EncodedRow], max_length: int) -> list[str]:
 
 def _remarks(encoded: EncodedDataset, max_length: int) -> list[str]:
     notes = [f"{len(encoded.train)} rows to learn from, {len(encoded.held_out)} held out."]
+    if context := encoded.template.context_answers:
+        named = "1 answer has" if context == 1 else f"{context:,} answers have"
+        notes.append(f"{named} the weight 0: context that carries no loss.")
     if encoded.dropped:
         notes.append(
             f"{encoded.dropped} rows are left out: after {max_length} tokens of them there is "

@@ -68,7 +68,7 @@ def encode_row(
 
 def _by_answers(template: Template, example: Chat, max_length: int) -> EncodedRow:
     """A conversation as one row an answer, of which that answer alone carries loss."""
-    places = [n for n, turn in enumerate(example.messages) if n and turn.role == "assistant"]
+    places = [n for n, turn in enumerate(example.messages) if n and turn.is_learned]
     parts = [
         _chat(
             template.encode(

@@ -232,7 +232,7 @@ class Template:
         moved = bool(prompt) and prompt[0].role == "system" and not self.takes_system
         match example:
             case Chat():
-                earlier = sum(turn.role == "assistant" for turn in prompt)
+                earlier = sum(turn.is_learned for turn in prompt)
                 pieces = self._conversation(prompt)
                 unlearned = earlier - sum(piece.trained for piece in pieces)
                 return self._row_use(prompt, [example.answer], moved, earlier, unlearned)
@@ -266,8 +266,8 @@ class Template:
     ) -> Encoded:
         """At most `max_length` tokens of a row, from its start.
 
-        Of a Chat every answer carries loss, or its last one alone, up to and including the token
-        that ends it; of a Text every token does.
+        Of a Chat every answer of the weight 1 carries loss, or the last of them alone, up to and
+        including the token that ends it; of a Text every token does.
         """
         parts = list(self._parts(example))
         last = max(place for place, (_, trained) in enumerate(parts) if trained)
@@ -354,7 +354,10 @@ class Template:
             start = next((s for s in starts if whole.startswith(s + answer.learned)), None)
             if start is None or not start.startswith(done):
                 return [Piece(whole, False)]
-            pieces += [Piece(start[len(done) :], False), Piece(answer.learned, True)]
+            pieces += [
+                Piece(start[len(done) :], False),
+                Piece(answer.learned, message.is_learned),
+            ]
             done = start + answer.learned
         return [*pieces, Piece(whole[len(done) :], False)]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from engine.core.examples import Example
+from engine.core.examples import Example, context_answers
 from engine.core.template_use import SHOWN, CountedRows, TemplateUse
 from engine.models.chat_template import Template
 from engine.models.template_render import TemplateRefused
@@ -13,7 +13,7 @@ class TemplateTally:
 
     def __init__(self, template: Template) -> None:
         self._template = template
-        self._rows = self._answers = self._unlearned = 0
+        self._rows = self._answers = self._unlearned = self._context = 0
         self._reason = self._inserted = ""
         self._named: dict[str, list[int]] = {}
         self._counts: dict[str, int] = {}
@@ -29,6 +29,7 @@ class TemplateTally:
             self._count("refused", number)
             return False
         self._answers += row.answers
+        self._context += context_answers(example)
         self._unlearned += row.unlearned
         self._inserted = self._inserted or row.inserted
         for name, counts in (
@@ -51,6 +52,7 @@ class TemplateTally:
             rows=self._rows,
             answers=self._answers,
             unlearned_answers=self._unlearned,
+            context_answers=self._context,
             refusal=self._reason,
             inserted=self._inserted,
             split=split,

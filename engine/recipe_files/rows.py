@@ -38,14 +38,14 @@ def conversations(example: Example) -> Iterator[Row]:
 
 
 def prompts_and_completions(example: Example) -> Iterator[Row]:
-    """A row for each answer of a conversation: what stands before it, and the answer."""
+    """A row for each learned answer of a conversation: what stands before it, and the answer."""
     if isinstance(example, Text):
         yield {"text": example.text}
     if not isinstance(example, Chat):
         return
     messages = (*example.prompt, Message(role="assistant", content=example.answer))
     for number, message in enumerate(messages):
-        if message.role == "assistant" and number:
+        if message.is_learned and number:
             yield {"prompt": turns(messages[:number]), "completion": answer(message.content)}
 
 
@@ -67,6 +67,23 @@ def single_turns(example: Example) -> Iterator[Row]:
             "chosen": answer(example.chosen)[0],
             "rejected": answer(example.rejected)[0],
         }
+
+
+def weight_notes(run: ExportedRun, program: str) -> list[str]:
+    """A sentence where answers that the run did not learn are among those of `conversations`."""
+    splits = [split for split, _ in named_splits(run)]
+    chats = sum(
+        isinstance(each, Chat) and any(turn.is_context for turn in each.prompt)
+        for split in splits
+        for each in run.rows(split)
+    )
+    if run.method != "sft" or not chats:
+        return []
+    counted = "1 conversation has" if chats == 1 else f"{chats:,} conversations have"
+    return [
+        f"{counted} answers of the weight 0, which the run showed and did not learn; "
+        f"{program} learns them."
+    ]
 
 
 def parts(run: ExportedRun, write: Write) -> Iterator[Part]:

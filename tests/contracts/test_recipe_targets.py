@@ -11,6 +11,7 @@ import yaml
 from engine import plugins
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound, UserError
+from engine.models.chat_template import Template
 from engine.services.models import registry
 from engine.services.training import run_files
 from engine.workspace import Settings, open_workspace
@@ -179,3 +180,37 @@ def test_commands_eject_a_run_and_export_its_recipe(tuneloop, tiny_model, tmp_pa
     code, _, err = tuneloop("eject", "nothing", tmp_path / "nothing")
     assert code == 4
     assert "There is no job 'nothing'. The newest: Help desk." in err
+
+
+@every_target
+def test_target_leaves_answers_of_weight_zero_unlearned_or_says_that_it_learns_them(
+    world, tmp_path, tiny_model, to
+):
+    ws, project, base = world
+    path = tmp_path / "weighed.jsonl"
+    rows = [
+        [
+            {"role": "user", "content": f"Who is number {n}?"},
+            {"role": "assistant", "content": f"unlearned {n}", "weight": 0},
+            {"role": "user", "content": "Sure?"},
+            {"role": "assistant", "content": f"learned {n}"},
+        ]
+        for n in range(12)
+    ]
+    path.write_text("".join(json.dumps({"messages": turns}) + "\n" for turns in rows))
+    job = runs.stored(ws, project, "sft", base.id, path, "weighed")
+    written = run_files.write(ws, LOCAL, job.id, to, tmp_path / "out")
+    said = any("12 conversations have answers of the weight 0" in note for note in written.notes)
+    train = content(tmp_path / "out")["data/train.jsonl"].decode().splitlines()
+    learned = [json.loads(line) for line in train]
+    if "completion" in learned[0]:
+        texts = [row["completion"][0]["content"] for row in learned]
+        assert all(text.startswith("learned ") for text in texts)
+        assert not said
+    elif "labels" in learned[0]:
+        template = Template.load(tiny_model)
+        texts = [template.decode([i for i in row["labels"] if i != -100]) for row in learned]
+        assert all(text.startswith("learned ") for text in texts)
+        assert not said
+    else:
+        assert said

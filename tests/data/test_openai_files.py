@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from engine.checks.run import findings
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, UserError
 from engine.formats import openai_file
@@ -152,8 +153,53 @@ def test_answers_of_weight_zero_are_counted_when_a_file_is_read(tmp_path):
     path = tmp_path / "weights.jsonl"
     row = chat(USER, {**BOT, "weight": 0}, USER, BOT)
     path.write_text(f"{json.dumps(row)}\n" * 3)
+    (found,) = [
+        one for one in findings(read_file(path, path.name))
+        if one.id == "answers_of_weight_zero"
+    ]  # fmt: skip
+    assert (found.count, found.rows, found.severity) == (3, (1, 2, 3), "info")
+    assert "3 rows with 3 answers of the weight 0" in found.message
+
+
+def test_row_without_an_answer_of_weight_one_is_left_out_with_its_number(tmp_path):
+    path = tmp_path / "weights.jsonl"
+    silent = {**BOT, "weight": 0}
+    rows = [
+        chat(USER, BOT), chat(USER, silent), chat(USER, BOT, USER, silent), chat(BOT, USER, silent),
+        chat(USER, {**BOT, "weight": 0.5}), chat(USER, {**BOT, "weight": True}),
+        *[chat(USER, BOT)] * 6,
+    ]  # fmt: skip
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     found = read_file(path, path.name)
-    assert "3 answers have the weight 0" in " ".join(found.notes)
+    assert len(found.examples) == 8
+    assert [(each.row, each.reason) for each in found.broken] == [
+        (2, "every answer has the weight 0, so there is none to learn"),
+        (4, "every answer has the weight 0, so there is none to learn"),
+        (5, "turn 2 of 'messages' has the weight '0.5'; it is 0 or 1"),
+        (6, "turn 2 of 'messages' has the weight 'True'; it is 0 or 1"),
+    ]
+
+
+def test_weight_of_a_turn_that_is_no_answer_is_named(tmp_path):
+    path = tmp_path / "weights.jsonl"
+    rows = [chat({**USER, "weight": 1}, {**BOT, "weight": 1}), chat({**USER, "weight": 0}, BOT)]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    notes = " ".join(read_file(path, path.name).notes)
+    assert "'weight' of turns is left out in 1 row (1)." in notes
+
+
+def test_weight_of_an_answer_comes_back_in_the_exported_file(ws, tmp_path):
+    project = helpers.project(ws)
+    path = tmp_path / "weights.jsonl"
+    rows = [
+        chat(USER, {**BOT, "weight": 0}, {**USER, "content": f"{n}"}, {**BOT, "content": f"{n}"})
+        for n in range(12)
+    ]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    data = datasets.add(ws, LOCAL, project.id, path, path.name, held_out=0)
+    openai_files.write(ws, LOCAL, data.id, tmp_path / "out.jsonl")
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == rows
 
 
 def test_commands_check_and_export_for_openai(tuneloop, tmp_path):

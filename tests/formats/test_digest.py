@@ -6,12 +6,15 @@ from hypothesis import strategies as st
 
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message, Preference, Prompt, Text, Unpaired
-from engine.formats.digest import from_jsonl, sha256_of, to_jsonl
+from engine.formats.digest import from_jsonl, from_line, sha256_of, to_jsonl, to_line
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 turns = st.lists(
     st.builds(
-        Message, role=st.sampled_from(["system", "user", "assistant", "tool"]), content=words
+        Message,
+        role=st.sampled_from(["system", "user", "assistant", "tool"]),
+        content=words,
+        weight=st.sampled_from([0, 1]),
     ),
     min_size=1,
     max_size=4,
@@ -41,6 +44,15 @@ def test_two_hashes_are_equal_exactly_when_the_contents_are(left, right):
         return [example.model_copy(update={"source_row": 0}) for example in kept]
 
     assert (sha256_of(left) == sha256_of(right)) == (bare(left) == bare(right))
+
+
+def test_answer_of_the_usual_weight_is_stored_as_it_always_was():
+    turns = (Message(role="user", content="q"), Message(role="assistant", content="a"))
+    line = to_line(Chat(messages=turns))
+    assert b"weight" not in line
+    silent = (turns[0], Message(role="assistant", content="a", weight=0), *turns)
+    assert from_line(to_line(Chat(messages=silent))).messages == silent
+    assert sha256_of([Chat(messages=silent)]) != sha256_of([Chat(messages=turns + turns)])
 
 
 def test_row_number_in_the_file_does_not_change_the_hash():

@@ -142,3 +142,27 @@ def test_check_command_without_a_base_reads_the_file_alone(tuneloop, tmp_path, h
     file.write_text('{"prompt": "a", "completion": "b"}\n' * 2)
     code, _, _ = tuneloop("data", "check", file)
     assert (code, list(home.iterdir())) == (0, [])
+
+
+@pytest.mark.parametrize("split_answers", [False, True])
+@pytest.mark.parametrize("reasoning", [False, True])
+def test_training_counts_answers_of_weight_zero_and_learns_the_others(
+    dropping, tmp_path, reasoning, split_answers
+):
+    rows = [two_answers(n, reasoning) for n in range(12)]
+    for n in (0, 1, 2):
+        turns = rows[n].messages
+        silent = (turns[0], turns[1].model_copy(update={"weight": 0}), *turns[2:])
+        rows[n] = rows[n].model_copy(update={"messages": silent})
+    ctx, _, (encoded, _) = prepared(dropping, tmp_path, rows, split_answers=split_answers)
+    assert "3 answers have the weight 0: context that carries no loss." in ctx.said()
+    assert encoded.template.context_answers == 3
+    template = Template.load(dropping)
+    learned = [
+        template.decode([label for label in each["labels"] if label != -100])
+        for each in encoded.train
+    ]
+    assert not [text for text in learned if any(f"hello {n}" in text for n in (0, 1, 2))]
+    assert all(any(f"bye {n}" in text for text in learned) for n in range(10))
+    earlier = not reasoning or split_answers
+    assert all(any(f"hello {n}" in text for text in learned) == earlier for n in range(3, 10))

@@ -38,6 +38,39 @@ def test_every_answer_is_learned_with_its_end_token_and_nothing_else(template):
     ]
 
 
+def weighed(chat: Chat, *weights: int) -> Chat:
+    """The chat with these weights of its answers, in their order."""
+    left = list(weights)
+    turns = [
+        turn.model_copy(update={"weight": left.pop(0)}) if turn.role == "assistant" else turn
+        for turn in chat.messages
+    ]
+    return chat.model_copy(update={"messages": tuple(turns)})
+
+
+def test_answer_of_weight_zero_is_shown_and_carries_no_loss(template):
+    chat = Chat(messages=messages("u:Hi", "a:Hello", "u:2+2?", "a:4"))
+    whole, part = template.encode(chat, 512), template.encode(weighed(chat, 0, 1), 512)
+    assert part.input_ids == whole.input_ids
+    answer = whole.completion_mask.index(1)
+    assert part.completion_mask[answer] == 0
+    learned = [i for i, m in zip(part.input_ids, part.completion_mask, strict=True) if m]
+    assert template.decode(learned, skip_special_tokens=False) == "4<|im_end|>"
+    pieces = template.pieces(weighed(chat, 0, 1), 512)
+    assert [piece.text for piece in pieces if piece.trained] == ["4<|im_end|>"]
+    assert "Hello<|im_end|>" in pieces[0].text
+    assert not pieces[0].trained
+    use = template.row_use(weighed(chat, 0, 1))
+    assert (use.answers, use.unlearned) == (1, 0)
+
+
+def test_turns_after_the_last_answer_of_weight_one_change_nothing(template):
+    chat = Chat(messages=messages("u:Hi", "a:Hello", "u:2+2?", "a:4"))
+    short = Chat(messages=chat.messages[:2])
+    assert weighed(chat, 1, 0).answer == "Hello"
+    assert template.encode(weighed(chat, 1, 0), 512) == template.encode(short, 512)
+
+
 def test_prompt_of_a_training_row_is_the_prompt_at_generation(template):
     chat = Chat(messages=messages("u:Hi", "a:\n Hello", "u:2+2?", "a:4"))
     prompt = template.prompt_ids(chat.prompt)

@@ -25,17 +25,6 @@ def read(row: FileRow, number: int) -> Chat:
     return chat(messages, references=references(row), **place(row, number))
 
 
-def note(rows: list[FileRow]) -> str:
-    """What OpenAI's weights say and a chat here cannot."""
-    marked = sum(
-        isinstance(turn, dict) and turn.get("weight") == 0
-        for row in rows
-        if isinstance(turns_of := row.get("messages"), list)
-        for turn in turns_of
-    )
-    return f"{marked} answers have the weight 0; every answer is learned here." if marked else ""
-
-
 def _fits(row: FileRow) -> bool:
     return is_turns(row.get("messages"), OPENAI) and _is_alone(row)
 

@@ -22,6 +22,7 @@ DEFAULTS = JsonObject(
 def notes(run: ExportedRun) -> list[str]:
     """What this cannot say, or says otherwise."""
     found = [*plan.base(run).notes, *plan.common_notes(run), *_lora(run)[1], *_options(run)[1]]
+    found += rows.weight_notes(run, WHERE)
     if run.start and run.method == "dpo":
         found.append(
             "Axolotl compares with the bare base where an adapter is trained on; the run compared "

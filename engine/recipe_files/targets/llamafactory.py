@@ -40,6 +40,7 @@ TAGS = JsonObject(
 def notes(run: ExportedRun) -> list[str]:
     """What this cannot say, or says otherwise."""
     found = [*plan.base(run).notes, *plan.common_notes(run), *_lora(run)[1], *_options(run)[1]]
+    found += rows.weight_notes(run, WHERE)
     if run.dataset.kind != "text":
         found.append(
             "No template is named, so LLaMA-Factory reads the tokenizer's own; name one of its "

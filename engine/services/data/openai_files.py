@@ -104,7 +104,12 @@ def _row(example: Example) -> JsonObject:
 
 
 def _turns(messages: tuple[Message, ...]) -> list[JsonValue]:
-    return [{"role": turn.role, "content": turn.content} for turn in messages]
+    return [_turn(turn) for turn in messages]
+
+
+def _turn(turn: Message) -> JsonValue:
+    given: JsonObject = {"role": turn.role, "content": turn.content}
+    return {**given, "weight": 0} if turn.is_context else given
 
 
 def _answer(text: str) -> list[JsonValue]:
