@@ -22,15 +22,15 @@ from types import FrameType
 
 from engine import plugins
 from engine.core.actor import LOCAL
-from engine.core.context import Cancelled, ModelCache, ModelFiles
 from engine.core.dataset import Row, Split
 from engine.core.errors import NoRoom, Unavailable, UserError
 from engine.core.evaluation import Evaluation
 from engine.core.event import EventData
 from engine.core.job import Job, State
-from engine.core.outcome import Outcome
+from engine.core.job_context import Cancelled, ModelCache, ModelFiles
+from engine.core.job_outcome import Outcome
 from engine.methods import checkpoint
-from engine.services import access, outcomes
+from engine.services import access, job_outcomes
 from engine.services.data import datasets
 from engine.services.evaluation import evaluations
 from engine.services.jobs import heartbeat
@@ -162,7 +162,7 @@ def run(ws: Workspace, job_id: str, fence: int, model_cache: ModelCache | None =
 
 def _stored(ctx: JobContext, job: Job, outcome: Outcome) -> State:
     """Keep the outcome; only then are the checkpoints that led to it of no more use."""
-    state = outcomes.store(ctx.ws, job, outcome)
+    state = job_outcomes.store(ctx.ws, job, outcome)
     if state is State.DONE:
         checkpoint.clear(ctx.folder / checkpoint.FOLDER)
     return state
@@ -173,7 +173,7 @@ def _end(ctx: JobContext, state: State, error: str | None = None) -> State:
         ctx.flush()
     except Fenced:
         return State.FAILED
-    outcomes.end(ctx.ws, ctx.job_id, ctx.fence, state, error)
+    job_outcomes.end(ctx.ws, ctx.job_id, ctx.fence, state, error)
     return state
 
 

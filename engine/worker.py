@@ -23,7 +23,7 @@ from engine.core import environment
 from engine.core.errors import Unavailable
 from engine.core.job import LANES, Job, State
 from engine.methods import checkpoint
-from engine.services import outcomes
+from engine.services import job_outcomes
 from engine.services.data import staging
 from engine.services.jobs import lifecycle, logs, retention
 from engine.services.jobs.heartbeat import STEPPING_S, Heartbeat, patience_s
@@ -157,7 +157,7 @@ class Worker:
                     events.add(conn, job.id, [(time.time(), "log", None, {"text": text})])
             return
         state = State.CANCELLED if job.cancel_requested else State.FAILED
-        outcomes.end(self.ws, job.id, job.fence, state, None if job.cancel_requested else error)
+        job_outcomes.end(self.ws, job.id, job.fence, state, None if job.cancel_requested else error)
 
     def _claim(self, lane: str, now: float) -> None:
         with writing(self.ws.db) as conn:
@@ -245,7 +245,7 @@ class Worker:
         else:
             state = State.CANCELLED if row.cancel_requested else State.FAILED
             error = None if row.cancel_requested else _died(code)
-            outcomes.end(self.ws, job.id, job.fence, state, error)
+            job_outcomes.end(self.ws, job.id, job.fence, state, error)
 
     def _can_go_on(self, job: Job) -> bool:
         if lifecycle.goes_on(job.kind):

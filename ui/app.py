@@ -22,9 +22,9 @@ from ui.pages.models import tab as models_tab
 from ui.pages.playground import tab as playground_tab
 from ui.pages.rating import tab as rating_tab
 from ui.pages.training import tab as training_tab
+from ui.web.default_model_download import Setup
 from ui.web.errors import shows_errors
 from ui.web.session import who
-from ui.web.setup import Setup
 
 Build = Callable[[Workspace, Page], None]
 

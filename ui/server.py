@@ -37,10 +37,10 @@ from ui.pages.models.downloads import router as exports
 from ui.pages.people.routes import router as account
 from ui.pages.rating.routes import router as rating
 from ui.web import first_script, page_states
+from ui.web.default_model_download import Setup
 from ui.web.limits import UPLOAD_MB, limit_of
 from ui.web.prefix import Prefix, cleaned
 from ui.web.security import LOOPBACK, SecurityMiddleware
-from ui.web.setup import Setup
 from ui.web.sign_in_gate import Gate
 from ui.web.visitors import Visitors
 

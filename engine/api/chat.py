@@ -16,12 +16,12 @@ from engine.api import served_models
 from engine.api.callers import Asking, Caller, OpenWorkspace
 from engine.api.errors import Refused, Wire, of_user_error
 from engine.core import ids
-from engine.core.context import ModelFiles
 from engine.core.examples import Message
+from engine.core.job_context import ModelFiles
 from engine.core.json_object import JsonObject
 from engine.core.model import Model
 from engine.models.request_scheduler import AnswerPart, Hear, RequestScheduler
-from engine.models.sample import Sampling
+from engine.models.sampling import Sampling
 from engine.services import feedback
 from engine.services.models import registry
 from engine.workspace import Workspace

@@ -15,8 +15,8 @@ from engine.core.errors import NotFound
 from engine.core.event import MetricEvent
 from engine.core.job import State
 from engine.services.jobs import lifecycle
-from engine.services.training import by_program
-from engine.services.training.by_program import Started
+from engine.services.training import api_fine_tuning
+from engine.services.training.api_fine_tuning import Started
 from engine.store.api_files import FileRow
 from engine.workspace import Workspace
 
@@ -43,7 +43,9 @@ def upload(
             "Invalid file format for Fine-Tuning API. Must be .jsonl", param="file",
             code="invalid_file_format",
         )  # fmt: skip
-    return _file(by_program.add_file(ws, caller.actor, caller.project_id, name, purpose, file.file))
+    return _file(
+        api_fine_tuning.add_file(ws, caller.actor, caller.project_id, name, purpose, file.file)
+    )
 
 
 @router.get("/v1/files")
@@ -55,7 +57,7 @@ def files(
     purpose: str | None = None,
 ) -> Wire:
     """The files of the project, newest first."""
-    found = by_program.files(ws, caller.actor, caller.project_id)
+    found = api_fine_tuning.files(ws, caller.actor, caller.project_id)
     listed = [_file(one) for one in found if purpose in (None, one.purpose)]
     return pages.page(listed, after, limit)
 
@@ -77,7 +79,7 @@ def content(ws: OpenWorkspace, caller: Asking, file_id: str) -> Response:
         return Response(_measurements(ws, caller, found), media_type="text/csv")
     known = known_file(ws, caller, file_id)
     return FileResponse(
-        by_program.path_of(ws, known), media_type="application/jsonl", filename=known.name
+        api_fine_tuning.path_of(ws, known), media_type="application/jsonl", filename=known.name
     )
 
 
@@ -85,14 +87,14 @@ def content(ws: OpenWorkspace, caller: Asking, file_id: str) -> Response:
 def delete(ws: OpenWorkspace, caller: Asking, file_id: str) -> Wire:
     """Delete a file."""
     known = known_file(ws, caller, file_id)
-    by_program.remove_file(ws, caller.actor, known.id)
+    api_fine_tuning.remove_file(ws, caller.actor, known.id)
     return {"id": known.id, "object": "file", "deleted": True}
 
 
 def known_file(ws: Workspace, caller: Caller, file_id: str, param: str = "id") -> FileRow:
     """The file of the caller's project; 404, or 400 where a job names it, otherwise."""
     with suppress(NotFound):
-        found = by_program.file(ws, caller.actor, file_id)
+        found = api_fine_tuning.file(ws, caller.actor, file_id)
         if found.project_id == caller.project_id:
             return found
     code, status = ("not_found", 404) if param == "id" else (f"invalid_{param}", 400)
@@ -134,7 +136,7 @@ def _measurements(ws: Workspace, caller: Caller, started: Started) -> str:
 def started_by(ws: Workspace, caller: Caller, job_id: str) -> Started:
     """The training that a program of this project started; 404 otherwise."""
     with suppress(NotFound):
-        found = by_program.started(ws, caller.actor, job_id)
+        found = api_fine_tuning.started(ws, caller.actor, job_id)
         if found.job.project_id == caller.project_id:
             return found
     raise Refused(

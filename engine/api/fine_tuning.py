@@ -13,12 +13,12 @@ from engine.api.errors import Refused, Wire
 from engine.api.files import MEASURES, RESULTS, known_file, started_by
 from engine.core.event import Event, LogEvent, MetricEvent, StateEvent
 from engine.core.job import State
+from engine.core.job_result import TrainingResult
 from engine.core.json_object import JsonObject
 from engine.core.recipe import TrainRecipe
-from engine.core.result import TrainingResult
 from engine.services.jobs import lifecycle
-from engine.services.training import by_program
-from engine.services.training.by_program import Started
+from engine.services.training import api_fine_tuning
+from engine.services.training.api_fine_tuning import Started
 
 router = APIRouter()
 KINDS = {"supervised": "sft", "dpo": "dpo"}
@@ -130,15 +130,15 @@ def create(ws: OpenWorkspace, caller: Asking, asked: TrainingRequest) -> Wire:
         given = getattr(asked, field)
         if given is not None:
             known_file(ws, caller, given, field)
-    dataset = by_program.dataset_of(
+    dataset = api_fine_tuning.dataset_of(
         ws, caller.actor, caller.project_id, kind, asked.training_file, asked.validation_file
     )
     name = f"{model.name}-{asked.suffix}" if asked.suffix else ""
-    job = by_program.start(
+    job = api_fine_tuning.start(
         ws, caller.actor, caller.project_id, kind, asked.values(model.id, dataset.id), name,
         asked.model_dump_json(exclude_none=True),
     )  # fmt: skip
-    return _job(by_program.started(ws, caller.actor, job.id))
+    return _job(api_fine_tuning.started(ws, caller.actor, job.id))
 
 
 @router.get("/v1/fine_tuning/jobs")
@@ -149,7 +149,7 @@ def jobs(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Wire:
     """The trainings that programs started, newest first."""
-    found = by_program.list_all(ws, caller.actor, caller.project_id)
+    found = api_fine_tuning.list_all(ws, caller.actor, caller.project_id)
     return pages.page([_job(one) for one in found], after, limit)
 
 

@@ -11,9 +11,9 @@ from engine.cli.common import as_json, in_project, show, wait, working, workspac
 from engine.cli.evaluation import evaluation
 from engine.core.actor import LOCAL
 from engine.core.job import Job
+from engine.core.job_result import BenchmarkResult
 from engine.core.recipe import Recipe
-from engine.core.result import BenchmarkResult
-from engine.jobs.harness import names
+from engine.jobs.benchmark import names
 from engine.services.evaluation import benchmarks
 
 BENCHMARK: type[Recipe] = plugins.load("jobs", "benchmark").Recipe

@@ -9,7 +9,7 @@ from engine.cli.common import as_json, in_project, show, workspace
 from engine.core.actor import LOCAL
 from engine.core.job import Job
 from engine.services.jobs import compare, lifecycle, listing
-from engine.services.jobs import waiting as jobs_waiting
+from engine.services.jobs import queue_position as jobs_waiting
 from engine.services.jobs.compare import RunComparison
 from engine.services.jobs.listing import Sort
 

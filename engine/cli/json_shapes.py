@@ -13,18 +13,18 @@ from engine.core.export import Certificate, ExportedFile
 from engine.core.finding import Finding
 from engine.core.hub import HubBase, HubSearch
 from engine.core.job import Job
+from engine.core.job_result import BenchmarkResult, DemoReport, Judgements, LoopResult, PlayResult
 from engine.core.model import Model
 from engine.core.preflight import Preflight
 from engine.core.project import LoopStatus
 from engine.core.rating import Round, Tally, Verdict
-from engine.core.result import BenchmarkResult, DemoReport, Judgements, LoopResult, PlayResult
 from engine.metrics.compare_systems import ComparedSystem
 from engine.recipe_files.imported import ImportedRecipe
 from engine.services import backups, erasure
 from engine.services.data.openai_files import OpenAIExport
 from engine.services.feedback import FeedbackReport
 from engine.services.jobs.compare import RunComparison
-from engine.services.jobs.waiting import Waiting
+from engine.services.jobs.queue_position import Waiting
 from engine.services.loop.generations import History
 from engine.services.models.template_choice import TemplateChoice
 from engine.services.people.accounts import Account
@@ -37,11 +37,11 @@ from engine.services.rating.raters import RaterView
 from engine.services.rating.report import Report
 from engine.services.rating.vote_import import ImportedVotes, VotePreview
 from engine.stats.agreement import Agreement, RaterPair
-from engine.stats.bias import PositionBias, RaterPosition
-from engine.stats.lengths import LengthControlled, LongerChosen
+from engine.stats.length_bias import LengthControlled, LongerChosen
 from engine.stats.power import SamplePlan
 from engine.stats.ranking import Ranking
 from engine.stats.rater_quality import Quality
+from engine.stats.side_bias import PositionBias, RaterPosition
 from engine.store.pair_exports import PairExport
 from engine.store.promotions import Promotion
 

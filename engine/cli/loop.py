@@ -7,8 +7,8 @@ import click
 from engine.cli import common, recipe_options
 from engine.cli.common import as_json, in_project, say, show, wait, working, workspace
 from engine.core.actor import LOCAL
+from engine.core.job_result import DemoResult, LoopResult
 from engine.core.project import NextAction, Step, StepName
-from engine.core.result import DemoResult, LoopResult
 from engine.orchestrate.demo_report import as_markdown
 from engine.services.loop import auto_loop as loops
 from engine.services.loop import champion

@@ -8,8 +8,8 @@ from engine import plugins
 from engine.cli import common, recipe_options
 from engine.cli.common import as_json, in_project, show, wait, working, workspace
 from engine.core.actor import LOCAL
+from engine.core.job_result import PlayResult
 from engine.core.recipe import Recipe, read
-from engine.core.result import PlayResult
 from engine.services.jobs import lifecycle
 
 PLAY: type[Recipe] = plugins.load("jobs", "play").Recipe

@@ -12,18 +12,18 @@ import click
 from engine.cli import vote_files
 from engine.cli.common import AliasGroup, as_json, show
 from engine.core.errors import UserError
-from engine.core.given_votes import VoteMapping
+from engine.core.imported_votes import VoteMapping
 from engine.core.rating import Verdict
 from engine.formats.files.loaded_file import LoadedFile
 from engine.stats import agreement as agreements
-from engine.stats import betting, lengths
-from engine.stats import bias as biases
+from engine.stats import betting, length_bias
 from engine.stats import power as powers
 from engine.stats import ranking as rankings
 from engine.stats import rater_quality as qualities
+from engine.stats import side_bias as biases
 from engine.stats import verdict as stats_verdict
-from engine.stats.people import RaterScore
 from engine.stats.rated_pairs import RatedPair, between, counted, hash_order_score, prompt_means
+from engine.stats.rater_population import RaterScore
 from engine.stats.sequential import Evidence
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
@@ -252,8 +252,8 @@ def bias(
     given = vote_files.rated(read)
     votes = between(given, new)
     side, raters = biases.position_of(given), biases.position_by_rater(given)
-    controlled = lengths.length_controlled(votes, new)
-    longer = lengths.longer_chosen(votes)
+    controlled = length_bias.length_controlled(votes, new)
+    longer = length_bias.longer_chosen(votes)
     found = {
         "position": side, "raters": raters, "length_controlled": controlled, "longer": longer,
         "sentence": f"{side.sentence} {controlled.sentence} {longer.sentence}",

@@ -23,8 +23,8 @@ from engine.cli.json_shapes import SHAPES
 from engine.core import errors
 from engine.core.event import EVENTS
 from engine.core.job import State
+from engine.core.job_result import RESULTS
 from engine.core.recipe import Recipe, TrainRecipe
-from engine.core.result import RESULTS
 
 GENERATED = "> Written from the code by `make docs`; a test compares it with the code.\n"
 PLAIN: dict[Any, str] = {

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from engine.core.errors import NotFound, UserError
-from engine.core.given_votes import GivenVote, VoteFile, VoteMapping, vote_mapping
+from engine.core.imported_votes import GivenVote, VoteFile, VoteMapping, vote_mapping
 from engine.core.parsed import FileRow
 from engine.core.rating import Choice
 from engine.formats.files.loaded_file import LoadedFile

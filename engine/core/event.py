@@ -10,9 +10,9 @@ from typing import Any, Literal, NotRequired, final
 from pydantic import BaseModel, ConfigDict, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic reads this one before Python 3.12
 
+from engine.core.job_result import Trial
 from engine.core.json_object import JsonObject
 from engine.core.preflight import Preflight
-from engine.core.result import Trial
 
 Number = int | float  # a count stays a count, in JSON too
 KEEP_ALL = ConfigDict(extra="allow")  # what another version or a plug-in wrote beside it stays

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SerializeAsAny, model_validator
 
-from engine.core.result import JobResult, read_result
+from engine.core.job_result import JobResult, read_result
 
 R = TypeVar("R", bound=JobResult)
 

@@ -2,7 +2,7 @@
 
 A recipe's fields drive the form, the YAML file and the command line's --set. Curated names
 are upstream's own; None means upstream's default. `lora` and `trl` are handed to PEFT and TRL
-unchanged, after a strict check against their dataclasses (engine/methods/upstream.py).
+unchanged, after a strict check against their dataclasses (engine/methods/library_options.py).
 """
 
 from collections.abc import Mapping

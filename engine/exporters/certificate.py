@@ -20,7 +20,7 @@ from engine.core.export import (
     Certificate,
     MetricDifference,
 )
-from engine.exporters.fetched import COG
+from engine.exporters.fetched_programs import COG
 from engine.exporters.source import environment
 from engine.metrics.score import gain, score_rows
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.core.errors import UserError
 from engine.core.examples import Message
-from engine.exporters.fetched import CONVERTER
+from engine.exporters.fetched_programs import CONVERTER
 from engine.exporters.source import Source, run, save_merged
 from engine.models import folder
 from engine.models.chat_template import Template

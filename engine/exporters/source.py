@@ -10,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.core.context import ModelFiles
 from engine.core.environment import for_files
 from engine.core.errors import UserError
 from engine.core.export import Precision, Quantisation
+from engine.core.job_context import ModelFiles
 from engine.models.chat_template import Template
 
 TOKENIZER = (

@@ -11,8 +11,8 @@ from engine.core.examples import Example
 from engine.core.parsed import BrokenRow, FileRow, ParsedFile
 from engine.formats import isolated
 from engine.formats.files.loaded_file import FirstLine, LoadedFile, NumberedRow
-from engine.formats.guess import guess
 from engine.formats.mapping import examples
+from engine.formats.mapping_guess import guess
 from engine.formats.unread_keys import unread_keys
 
 __all__ = ["BrokenRow", "ParsedFile", "columns_of", "layout_of", "load", "read_file", "understand"]

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from engine.core.context import ModelFiles
+from engine.core.job_context import ModelFiles
 from engine.core.json_object import JsonObject
 from engine.files import sha256_of_file, write_atomic
 

@@ -5,9 +5,9 @@ from math import ceil
 
 from pydantic import BaseModel
 
-from engine.core.context import Context, ModelFiles
 from engine.core.evaluation import Output
 from engine.core.examples import Message, Preference
+from engine.core.job_context import Context, ModelFiles
 from engine.jobs.answer_cache import AnswerCache, cache_key
 from engine.models import folder
 from engine.models.answer import Answerer, Reply

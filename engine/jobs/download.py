@@ -10,14 +10,14 @@ from pydantic import Field
 
 from engine.core import hub_words
 from engine.core.actor import Role
-from engine.core.context import Cancelled, Context
 from engine.core.errors import UserError
 from engine.core.hub import COMMIT, NAME
-from engine.core.outcome import NewBase, Outcome
+from engine.core.job_context import Cancelled, Context
+from engine.core.job_outcome import NewBase, Outcome
+from engine.core.job_result import DownloadResult
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.result import DownloadResult
 from engine.core.units import memory_words
-from engine.models import default, weights_file, whole_folder
+from engine.models import default, folder_check, weights_file
 from engine.models.hub import describe, download, facts
 from engine.models.hub.facts import Repository
 
@@ -55,7 +55,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     try:
         _fetch(found, folder, ctx)
         ctx.emit("log", {"text": "Checking the files."})
-        whole_folder.check(folder)
+        folder_check.check(folder)
         print_ = weights_file.sampled(folder)
         ctx.check()
     except Cancelled:
@@ -94,7 +94,7 @@ def _fetch(found: Repository, folder: Path, ctx: Context) -> None:
     for files in (beside, found.files):
         download.fetch(found.name, found.revision, files, folder, progress, ctx.check)
         if files is beside:
-            whole_folder.check_beside_weights(folder)
+            folder_check.check_beside_weights(folder)
 
 
 def _check(found: Repository) -> None:

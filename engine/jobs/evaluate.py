@@ -6,7 +6,6 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from engine.core.context import Context, ModelFiles
 from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.evaluation import (
@@ -19,17 +18,18 @@ from engine.core.evaluation import (
     RegressionCheck,
 )
 from engine.core.examples import Chat, Example, Prompt
-from engine.core.outcome import Outcome
+from engine.core.job_context import Context, ModelFiles
+from engine.core.job_outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
 from engine.jobs import regression_check
 from engine.jobs.answerers import CachedAnswerer
-from engine.jobs.baselines import baselines
 from engine.jobs.contamination import overlap
 from engine.jobs.perplexity import perplexity
+from engine.jobs.trivial_baselines import baselines
 from engine.metrics.score import Scored, gain, refuse, score_rows
 from engine.models import hardware
-from engine.stats.multiple import adjusted
+from engine.stats.multiple_testing import adjusted
 
 TITLE = "Evaluation"
 SUMMARY = "Models answer held-out rows and are scored."

@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import Field
 
 from engine import plugins
-from engine.core.context import Context, ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Prompt
 from engine.core.export import (
@@ -18,10 +17,11 @@ from engine.core.export import (
     Precision,
     Quantisation,
 )
-from engine.core.outcome import Outcome
+from engine.core.job_context import Context, ModelFiles
+from engine.core.job_outcome import Outcome
+from engine.core.job_result import ExportResult
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
-from engine.core.result import ExportResult
 from engine.exporters import certificate
 from engine.exporters.certificate import ModelAnswer
 from engine.exporters.source import Source

@@ -6,15 +6,15 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from engine.core.context import Context
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Prompt
-from engine.core.outcome import Outcome
+from engine.core.job_context import Context
+from engine.core.job_outcome import Outcome
+from engine.core.job_result import WrittenResult
 from engine.core.rating import Candidate
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
-from engine.core.result import WrittenResult
-from engine.jobs import answerers, close_calls
+from engine.jobs import answerers, comparison_selection
 from engine.models.answer import Reply
 
 TITLE = "Answers for a round"
@@ -82,14 +82,14 @@ def _selected(recipe: Recipe, ctx: Context, found: list[Candidate]) -> list[Cand
     half = len(found) // 2
     both = list(zip(found[:half], found[half:], strict=True))
     pairs = [
-        close_calls.AnswerPair(a.prompt_no, a.prompt, a.text, b.text)
+        comparison_selection.AnswerPair(a.prompt_no, a.prompt, a.text, b.text)
         for a, b in both
         if a.finished and b.finished and a.text.split() != b.text.split()
     ]
     policy = ctx.model(recipe.model_new)
     answerer = answerers.load(ctx, ctx.model(recipe.model_base))  # the one in memory
-    margins = close_calls.margins(ctx, answerer, policy, pairs)
-    why = close_calls.choose(pairs, recipe.keep or len(pairs), margins, recipe.seed)
+    margins = comparison_selection.margins(ctx, answerer, policy, pairs)
+    why = comparison_selection.choose(pairs, recipe.keep or len(pairs), margins, recipe.seed)
     return [
         one.model_copy(update={"details": why[one.prompt_no]})
         for pair in both

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from pydantic import Field
 
-from engine.core.context import Context
 from engine.core.errors import UserError
 from engine.core.evaluation import EvaluatedRow, Evaluation
-from engine.core.outcome import Outcome
+from engine.core.job_context import Context
+from engine.core.job_outcome import Outcome
+from engine.core.job_result import JudgeName, JudgeResult, JudgeVerdict
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
-from engine.core.result import JudgeName, JudgeResult, JudgeVerdict
 from engine.metrics.llm_judge import Question, compare, from_environment
 from engine.stats.verdict import verdict
 

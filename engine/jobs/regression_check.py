@@ -25,7 +25,7 @@ from engine.jobs.perplexity import HIGHEST, perplexity, ratio
 from engine.metrics.descriptions import title as metric_title
 from engine.metrics.score import Scored, gain
 from engine.stats.intervals import pseudo_values, student
-from engine.stats.multiple import adjusted
+from engine.stats.multiple_testing import adjusted
 from engine.stats.paired import paired_gain
 
 SCORES = ("exact_match", "bleu", "rougeL")

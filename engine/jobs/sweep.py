@@ -6,13 +6,13 @@ from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from engine.core.context import Cancelled, Context
 from engine.core.dataset import Row
 from engine.core.errors import UserError
+from engine.core.job_context import Cancelled, Context
+from engine.core.job_outcome import NewModel, Outcome
+from engine.core.job_result import SweepResult, Trial, TrialState
 from engine.core.json_object import JsonObject
-from engine.core.outcome import NewModel, Outcome
-from engine.core.result import SweepResult, Trial, TrialState
-from engine.jobs.nested import (
+from engine.jobs.nested_training import (
     NestedContext,
     StudyProgress,
     StudyRecipe,

@@ -8,15 +8,15 @@ from typing import Any, cast
 from pydantic import Field
 
 from engine import plugins
-from engine.core.context import Context
 from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
 from engine.core.event import EventData, MetricData
+from engine.core.job_context import Context
+from engine.core.job_outcome import Outcome
+from engine.core.job_result import TrainingResult, WarmupResult, training_result
 from engine.core.json_object import JsonObject, number_in
-from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, TrainRecipe, current_names, read_exact
-from engine.core.result import TrainingResult, WarmupResult, training_result
 
 TITLE = "Speed measurement"
 SUMMARY = "A few steps of a training show how fast it runs on this machine."

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine.core.context import Cancelled, Context
+from engine.core.job_context import Cancelled, Context
 from engine.methods.progress import Watch
 from engine.methods.samples import SampleWriter
 

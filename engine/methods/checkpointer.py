@@ -11,8 +11,8 @@ from pathlib import Path
 from types import MethodType
 from typing import Any, TypedDict, cast
 
-from engine.core.context import Cancelled, Context
 from engine.core.event import SampleText
+from engine.core.job_context import Cancelled, Context
 from engine.methods import checkpoint
 from engine.methods.checkpoint import Origin, SavedState
 from engine.methods.progress import Watch, WatchState

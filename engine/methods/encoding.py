@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from engine.core.context import Context
 from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.examples import Example
+from engine.core.job_context import Context
 from engine.core.template_use import TemplateUse
 from engine.models.chat_template import Template
-from engine.models.template_tally import TemplateTally
+from engine.models.template_use import TemplateTally
 
 # a row as a trainer gets it: token ids, labels, lengths and what its method adds, by column
 Columns = dict[str, list[int] | int | bool | str]

@@ -6,9 +6,9 @@ from math import isfinite
 from statistics import fmean
 from typing import Any, TypedDict
 
-from engine.core.context import Context
 from engine.core.errors import UserError
-from engine.core.result import TrainingResult
+from engine.core.job_context import Context
+from engine.core.job_result import TrainingResult
 from engine.methods.resources import ResourceMeter
 
 LOSS = "eval_loss"

@@ -8,14 +8,14 @@ negative log-likelihood (nats a token) of some rows of those examples, on their 
 import random
 from typing import Any, TypedDict
 
-from engine.core.context import Context
 from engine.core.errors import UserError
+from engine.core.job_context import Context
 from engine.core.recipe import ReplayRecipe
 from engine.core.replay import source
 from engine.methods.encoding import Columns, Replay
 from engine.methods.sft import encode_row
 from engine.models.chat_template import Template
-from engine.models.template_tally import TemplateTally
+from engine.models.template_use import TemplateTally
 
 
 class ReplayBatch(TypedDict):

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from engine.core.context import Context
 from engine.core.event import SampleText
 from engine.core.examples import Chat, Example, Preference, Prompt, Text, Unpaired, prompt_of
+from engine.core.job_context import Context
 from engine.core.recipe import TrainRecipe
 from engine.models.chat_template import Template
 

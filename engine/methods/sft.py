@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from engine.core.context import Context
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Example, Kind, Text
-from engine.core.outcome import Outcome
+from engine.core.job_context import Context
+from engine.core.job_outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
 from engine.methods.encoding import Columns, EncodedDataset, EncodedRow

@@ -5,15 +5,23 @@ from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
-from engine.core.context import Context, ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Example
+from engine.core.job_context import Context, ModelFiles
+from engine.core.job_outcome import NewModel, Outcome
+from engine.core.job_result import TrainingResult
 from engine.core.json_object import JsonObject
 from engine.core.model import REASONS, REPLAY, Model
-from engine.core.outcome import NewModel, Outcome
 from engine.core.recipe import TrainRecipe
-from engine.core.result import TrainingResult
-from engine.methods import allowed, checkpoint, head, highlights, options, upstream, weights
+from engine.methods import (
+    allowed_options,
+    checkpoint,
+    highlights,
+    library_options,
+    lm_head,
+    refused_options,
+    weights,
+)
 from engine.methods.callback import callback
 from engine.methods.checkpointer import Checkpointer
 from engine.methods.encoding import Columns, EncodedDataset, EncodedRow, encode_dataset
@@ -70,7 +78,7 @@ def prepare(
     weights.check(recipe, files, task)
     available.check(recipe)
     args, lora = settings(config_class, recipe, ctx.folder, fast_bf16(width(files.base)), task)
-    options.check(recipe, args, lora)
+    refused_options.check(recipe, args, lora)
     template = Template.load(files.base)
 
     def encode(example: Example) -> EncodedRow:
@@ -120,14 +128,16 @@ def settings(
     from peft import LoraConfig
 
     for where, extra in (("trl", recipe.trl), ("lora", recipe.lora)):
-        upstream.refuse_doubles(type(recipe).model_fields, extra, where)
+        library_options.refuse_doubles(type(recipe).model_fields, extra, where)
     hints = {**get_type_hints(LoraConfig), **get_type_hints(config_class)}
-    allowed.check_recipe(recipe, hints)  # before upstream opens what an option names
+    allowed_options.check_recipe(recipe, hints)  # before upstream opens what an option names
     place = {"output_dir": str(folder / checkpoint.FOLDER)}
     use_cpu = not torch.cuda.is_available()
     given = {**upstream_options(recipe, bf16=bf16, use_cpu=use_cpu), **place}
     lora = {"task_type": task, **recipe.lora}
-    return UpstreamSettings(upstream.build(config_class, given), upstream.build(LoraConfig, lora))
+    return UpstreamSettings(
+        library_options.build(config_class, given), library_options.build(LoraConfig, lora)
+    )
 
 
 def upstream_options(recipe: TrainRecipe, *, bf16: bool, use_cpu: bool) -> JsonObject:
@@ -263,7 +273,7 @@ def _speed_up(trainer: Any, recipe: TrainRecipe) -> None:
     other = hasattr(trainer, "temperature") or getattr(trainer, "use_weighting", False)
     scored = not other and trainer.model.get_output_embeddings() is not None
     if recipe.tuning != "full" and scored:
-        head.score_answers_only(trainer.model.get_base_model())
+        lm_head.score_answers_only(trainer.model.get_base_model())
 
 
 def _train(trainer: Any, recipe: TrainRecipe, ctx: Context, checkpointer: Checkpointer) -> None:

@@ -6,11 +6,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from engine.core.context import ModelFiles
 from engine.core.errors import UserError
+from engine.core.job_context import ModelFiles
 from engine.core.model import ModelKind
 from engine.core.recipe import TrainRecipe, Tuning
-from engine.methods import attention, options
+from engine.methods import attention, refused_options
 from engine.models.precision import use_cores
 
 Task = Literal["CAUSAL_LM", "SEQ_CLS"]  # PEFT's names: it writes, or it judges
@@ -161,7 +161,7 @@ def save_initial_adapter(model: Any, folder: Path) -> Path | None:
     Only the difference from its start is an adapter for the unchanged base.
     """
     config = getattr(model, "peft_config", {}).get("default")
-    if config is None or not options.changes_base(config):
+    if config is None or not refused_options.changes_base(config):
         return None
     place = folder / "start"  # PEFT makes a module of this name: no dots
     init, config.init_lora_weights = config.init_lora_weights, True

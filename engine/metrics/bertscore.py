@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from engine.core.errors import UserError
 from engine.core.json_object import JsonObject, number_in
 from engine.core.score import Scores, described
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 
 Metric = Callable[[Sequence[str], References], Scores]
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")

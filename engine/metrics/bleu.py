@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from engine.core.score import Scores, described
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 from engine.metrics.options import MetricOptions, optional, read
 from engine.metrics.scripts import bleu_tokenizer
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from engine.core.score import Scores, described
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 from engine.metrics.options import MetricOptions, optional, read
 
 

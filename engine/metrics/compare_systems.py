@@ -6,9 +6,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from engine.core.evaluation import Gain, Mean
-from engine.metrics.checked import References
+from engine.metrics.input_check import References
 from engine.metrics.score import Answers, Scored, find, gain, score_rows
-from engine.stats.multiple import adjusted
+from engine.stats.multiple_testing import adjusted
 from engine.stats.resampling import approximate_randomisation, paired_bootstrap
 
 PairedTest = Literal["permutation", "randomisation", "bootstrap"]

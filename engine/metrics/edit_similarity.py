@@ -7,7 +7,7 @@ from statistics import fmean
 from rapidfuzz.distance import Levenshtein
 
 from engine.core.score import Scores, described
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 
 
 @described(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from engine.core.score import Scores, described
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 
 NORM = "norm:NFC,quotes,case,articles,punctuation but signs"
 QUOTES = str.maketrans("‘’‚‛“”„‟′″\N{MINUS SIGN}", "''''\"\"\"\"'\"-")

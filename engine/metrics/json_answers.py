@@ -17,7 +17,7 @@ from jsonschema.validators import validator_for
 from engine.core.errors import UserError
 from engine.core.score import Scores, described
 from engine.metrics import schema_process
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 
 Metric = Callable[[Sequence[str], References], Scores]
 

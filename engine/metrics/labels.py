@@ -6,7 +6,7 @@ from statistics import fmean
 import numpy as np
 
 from engine.core.score import Scores, described
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 from engine.stats.confusion import labels_of, right_and_given
 
 NORM = "norm:nfkc, case, outer spaces and punctuation"

@@ -18,7 +18,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_o
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from engine.core.errors import UserError
-from engine.core.result import Judgements
+from engine.core.job_result import Judgements
 
 Choice = Literal["new", "base", "tie"]
 MOST_BYTES = 1_000_000

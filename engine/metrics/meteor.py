@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from engine.core.score import Scores, described
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 from engine.metrics.options import MetricOptions, optional, read
 from engine.metrics.scripts import spaced, words
 from engine.metrics.wordnet import load

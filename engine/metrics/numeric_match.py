@@ -6,7 +6,7 @@ from fractions import Fraction
 from statistics import fmean
 
 from engine.core.score import Scores, described
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 
 MARK = "####"
 NUMBER = re.compile(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from engine.core.score import Scores, described
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 from engine.metrics.scripts import words
 
 LENGTH = 4

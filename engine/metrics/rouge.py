@@ -5,7 +5,7 @@ from importlib.metadata import version
 from statistics import fmean
 
 from engine.core.score import Scores, described
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 from engine.metrics.options import MetricOptions, optional, read
 from engine.metrics.scripts import stems, words
 

@@ -7,7 +7,7 @@ from itertools import chain
 from statistics import fmean
 
 from engine.core.score import Scores, described
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 from engine.metrics.options import optional, read
 from engine.metrics.rouge import RougeOptions, Words
 

@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 from engine.core.evaluation import Gain, Mean
 from engine.core.score import Scores
 from engine.metrics import exact_match, squad
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 from engine.stats.intervals import deciding, mean_interval, pseudo_values
 from engine.stats.paired import paired_gain
 

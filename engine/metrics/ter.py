@@ -6,7 +6,7 @@ from typing import Any
 from rapidfuzz.distance import Levenshtein
 
 from engine.core.score import Scores, described
-from engine.metrics.checked import References, check
+from engine.metrics.input_check import References, check
 from engine.metrics.options import MetricOptions, optional, read
 
 LONG = 1000  # words; sacrebleu's search for shifts takes minutes beyond

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from engine.core.score import Scores, described
-from engine.metrics.checked import References, check
 from engine.metrics.exact_match import NORM, normal
+from engine.metrics.input_check import References, check
 from engine.metrics.scripts import spaced
 from engine.metrics.squad import f1
 

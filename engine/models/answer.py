@@ -10,12 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.core.context import ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Message
-from engine.models import batch_by_length, decode, folder, generate, likelihood
+from engine.core.job_context import ModelFiles
+from engine.models import (
+    batch_by_length,
+    batched_decoding,
+    folder,
+    likelihood,
+    transformers_generate,
+)
 from engine.models.chat_template import Template
-from engine.models.sample import Sampling
+from engine.models.sampling import Sampling
 
 MOST_ROWS = 64
 GENERATE_ROWS = 16  # where only transformers' own `generate` can answer
@@ -41,7 +47,7 @@ class Reply(NamedTuple):
     last_s: float = 0.0
 
 
-OnTokens = Callable[[Sequence[decode.DecodedRow]], None]
+OnTokens = Callable[[Sequence[batched_decoding.DecodedRow]], None]
 
 
 class Answerer:
@@ -107,7 +113,7 @@ class Answerer:
         lengths = {n: len(i) for n, i in enumerate(ids) if n not in replies}
         with self.using(files) as model, torch.inference_mode():
             ways = Sampling(max_new_tokens, temperature, seed)
-            most = self.most_rows(MOST_ROWS if decode.can(model) else GENERATE_ROWS)
+            most = self.most_rows(MOST_ROWS if batched_decoding.can(model) else GENERATE_ROWS)
             for batch in batch_by_length.even(lengths, max_new_tokens, most):
                 on_tokens = _counted(len(replies), done)
                 found = self._batch(model, [ids[i] for i in batch], ways, on_tokens)
@@ -153,10 +159,10 @@ class Answerer:
     ) -> list[Reply]:
         """One reply a row; `on_tokens` gets the rows after each token, where those are at hand."""
         ends = self.template.ends
-        if decode.can(model):
-            decoded = decode.answers(model, ids, ways, ends, on_tokens)
+        if batched_decoding.can(model):
+            decoded = batched_decoding.answers(model, ids, ways, ends, on_tokens)
         else:
-            decoded = generate.answers(
+            decoded = transformers_generate.answers(
                 model, ids, ways, ends, on_tokens, self._stop_tokenizer(model)
             )
         return [
@@ -211,7 +217,7 @@ class Answerer:
             raise UserError(refusal, "Shorten the prompt, or ask for fewer new tokens.")
         seen = 0
 
-        def on_tokens(rows: Sequence[decode.DecodedRow]) -> None:
+        def on_tokens(rows: Sequence[batched_decoding.DecodedRow]) -> None:
             nonlocal seen
             if len(rows[0].ids) > seen:
                 seen = len(rows[0].ids)
@@ -257,7 +263,7 @@ def _counted(before: int, done: Callable[[int], None]) -> OnTokens:
     """Tells `done` how many are ready whenever that has grown."""
     known = 0
 
-    def on_tokens(rows: Sequence[decode.DecodedRow]) -> None:
+    def on_tokens(rows: Sequence[batched_decoding.DecodedRow]) -> None:
         nonlocal known
         over = sum(row.over for row in rows)
         if over > known:

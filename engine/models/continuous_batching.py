@@ -7,8 +7,8 @@ that tips two equally likely tokens (checked by a test).
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from engine.models.decode import Batch
-from engine.models.sample import EachItsOwn, Penalised, Sampling, penalty_of
+from engine.models.batched_decoding import Batch
+from engine.models.sampling import EachItsOwn, Penalised, Sampling, penalty_of
 
 TRIM_AT = 64  # unused places before all pasts: moving the past for fewer costs more than it saves
 

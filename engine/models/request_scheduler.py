@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal, NamedTuple
 
-from engine.core.context import ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Message
-from engine.models import decode, folder
+from engine.core.job_context import ModelFiles
+from engine.models import batched_decoding, folder
 from engine.models.answer import MOST_ROWS, Answerer
 from engine.models.chat_template import Template
 from engine.models.continuous_batching import NewToken, RunningBatch
-from engine.models.sample import Sampling
+from engine.models.sampling import Sampling
 
 MOST_BASES = 2  # in memory at once; the one unused for longest leaves
 MOST_WAITING = 512  # questions; more are refused
@@ -239,7 +239,7 @@ class RequestScheduler:
         if answerer is None:  # its turn comes when another base is done
             return
         with answerer.using(files) as model, torch.inference_mode():
-            if not decode.can(model):
+            if not batched_decoding.can(model):
                 _answer_one(answerer, lane)
                 return
             for _ in range(TURN):

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from engine.core.context import ModelFiles
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message
+from engine.core.job_context import ModelFiles
 from engine.models.chat_template import Template
 
 BATCH_ROWS = 16

@@ -15,11 +15,11 @@ from engine import plugins
 from engine.core.actor import Actor
 from engine.core.errors import UserError
 from engine.core.job import Job
+from engine.core.job_outcome import Outcome
+from engine.core.job_result import LoopResult
 from engine.core.json_object import JsonObject
-from engine.core.outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, default_epochs
-from engine.core.result import LoopResult
 from engine.orchestrate import child_jobs
 from engine.orchestrate.child_jobs import POLL_EVERY_S, LoopContext
 from engine.orchestrate.demo import simulate

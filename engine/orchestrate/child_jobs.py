@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from engine.core.actor import Actor
-from engine.core.context import Context
 from engine.core.errors import UserError
 from engine.core.event import ProgressEvent
 from engine.core.job import Job, State
+from engine.core.job_context import Context
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 

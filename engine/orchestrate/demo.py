@@ -18,12 +18,12 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset
 from engine.core.evaluation import Evaluation
 from engine.core.job import Job
+from engine.core.job_outcome import Outcome
+from engine.core.job_result import DemoResult
 from engine.core.json_object import JsonObject
-from engine.core.outcome import Outcome
 from engine.core.rating import Purpose, Round, Verdict, simulated_rater
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, default_epochs
-from engine.core.result import DemoResult
 from engine.files import write_atomic
 from engine.orchestrate import child_jobs
 from engine.orchestrate.child_jobs import LoopContext

@@ -1,10 +1,10 @@
-"""The report of a demo as Markdown for people; its model is in engine/core/result.py."""
+"""The report of a demo as Markdown for people; its model is in engine/core/job_result.py."""
 
 import os
 
 from engine.core.evaluation import Evaluation, Mean
+from engine.core.job_result import DemoReport, DemoStage, DemoVotes, StatedRule
 from engine.core.rating import Verdict
-from engine.core.result import DemoReport, DemoStage, DemoVotes, StatedRule
 from engine.simulated_raters.rule import stated
 from engine.store.pair_exports import PairExport
 

@@ -10,8 +10,8 @@ from engine import plugins
 from engine.core.errors import UserError
 from engine.core.json_object import JsonObject
 from engine.core.recipe import TrainRecipe
-from engine.methods import allowed
-from engine.methods.options import IDLE, IDLE_LORA
+from engine.methods import allowed_options
+from engine.methods.refused_options import IDLE, IDLE_LORA
 
 LONGEST = 80  # characters of a value in a list
 EMPTY = "It is empty."
@@ -142,7 +142,7 @@ class Importing:
             elif where in ("trl", "lora"):
                 options = ({name: value}, {}) if where == "trl" else ({}, {name: value})
                 try:
-                    allowed.check(*options)
+                    allowed_options.check(*options)
                 except UserError as error:
                     self._refuse(field, error.problem)
 

@@ -1,6 +1,6 @@
 """What the readers of other programs share: names of TRL's options, and why some have no equal."""
 
-from engine.methods.options import IDLE
+from engine.methods.refused_options import IDLE
 from engine.recipe_files.imported import Importing
 
 # fields of a recipe under TRL's own names

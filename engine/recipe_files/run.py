@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from engine.core.dataset import Dataset, Split
 from engine.core.examples import Example
+from engine.core.job_result import TrainingResult
 from engine.core.json_object import JsonObject
 from engine.core.recipe import TrainRecipe
-from engine.core.result import TrainingResult
 from engine.methods.encoding import EncodedRow
 from engine.models.chat_template import Template
 from engine.models.origin import BaseOrigin

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict
 from engine.core.actor import Actor, Role
 from engine.core.evaluation import Mean
 from engine.core.job import State
+from engine.core.job_result import EvaluationResult
 from engine.core.rating import Decision
-from engine.core.result import EvaluationResult
 from engine.services import access
 from engine.services.loop.history import history
 from engine.store import activity, evaluations, jobs, last_visits, models, runs

@@ -20,9 +20,9 @@ from engine.services.data import datasets
 from engine.services.preferences import build
 from engine.services.rating import invites, round_verdict, vote_counts
 from engine.store import invites as invite_store
-from engine.store import models, pair_exports, projects, reviews, rounds, votes
+from engine.store import models, pair_exports, projects, rater_reviews, rounds, votes
 from engine.store.connect import reading, writing
-from engine.store.reviews import Erasure
+from engine.store.rater_reviews import Erasure
 from engine.workspace import Workspace
 
 
@@ -79,14 +79,17 @@ def people(ws: Workspace, actor: Actor, project_id: str) -> list[str]:
 
 def _named(conn: Connection, project_id: str) -> set[str]:
     invited = invite_store.list_all(conn, project_id)
-    return {*reviews.known(conn, project_id), *(invites.rater_of(one).name for one in invited)}
+    return {
+        *rater_reviews.known(conn, project_id),
+        *(invites.rater_of(one).name for one in invited),
+    }
 
 
 def _erase(
     conn: Connection, actor: Actor, project_id: str, rater: str
 ) -> tuple[dict[str, set[str]], int]:
     """The votes of each round that stood and are gone, and how many invitations are."""
-    reviews.hold(conn, project_id, rater)
+    rater_reviews.hold(conn, project_id, rater)
     by_round = {
         one.id: {vote.vote_id for vote in votes.live(conn, [one.id], extra=True)
                  if vote.rater == rater}
@@ -108,7 +111,7 @@ def _erase(
         created_by=actor.name,
         created_at=time.time(),
     )
-    reviews.erase(conn, rater, links, new)
+    rater_reviews.erase(conn, rater, links, new)
     return by_round, len(links)
 
 

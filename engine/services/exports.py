@@ -7,8 +7,8 @@ from engine import plugins
 from engine.core.actor import Actor, Role
 from engine.core.errors import NotFound, UserError
 from engine.core.job import Job, State
+from engine.core.job_result import ExportResult
 from engine.core.recipe import Recipe, read
-from engine.core.result import ExportResult
 from engine.models import origin
 from engine.services import model_card
 from engine.services.jobs import lifecycle

@@ -6,8 +6,8 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset
 from engine.core.evaluation import Evaluation
 from engine.core.evaluation_sentences import caveat
+from engine.core.job_result import BenchmarkScore
 from engine.core.model import REPLAY, Model
-from engine.core.result import BenchmarkScore
 from engine.models import origin
 from engine.services import access
 from engine.services.evaluation import benchmarks, evaluations

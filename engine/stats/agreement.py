@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import binom
 
 from engine.core.errors import UserError
-from engine.stats.noise import Split, VoteNoise, vote_noise
+from engine.stats.vote_noise import Split, VoteNoise, vote_noise
 
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
 Value = str | int | float

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.core.errors import UserError
 from engine.stats.agreement import noise_rate
-from engine.stats.bias import position_by_rater
 from engine.stats.camps import Camps, camps
 from engine.stats.intervals import wilson
 from engine.stats.rated_pairs import RatedPair, between, counted, hash_order_score
+from engine.stats.side_bias import position_by_rater
 
 EXPECTED = 0.75  # a careful rater's share of right gold answers is at least this
 FIRST_CHECK = 5  # gold answers before anybody is judged by them

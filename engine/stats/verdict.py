@@ -23,8 +23,8 @@ from engine.core.rating import (
 )
 from engine.stats.intervals import SAME, Interval, mean_interval, p_words, wilson
 from engine.stats.paired import sign_flip_p
-from engine.stats.people import FEWEST_RATERS, RaterScore, people
 from engine.stats.power import detectable, wins_needed
+from engine.stats.rater_population import FEWEST_RATERS, RaterScore, people
 
 EVEN = 0.4  # an A/A round is even where its interval lies within this and its mirror
 

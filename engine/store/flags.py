@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Connection, func, insert, select, update
 
 from engine.core.rating import Answer, AssignmentState
-from engine.store.answers import READ
+from engine.store.answer_columns import READ
 from engine.store.tables import assignment, comparison, flag
 
 Ending = Literal["withdrawn", "settled"]

@@ -17,7 +17,7 @@ from engine.core.rating import (
     ScreenChoice,
     VoteDetails,
 )
-from engine.store.answers import READ, STORED
+from engine.store.answer_columns import READ, STORED
 from engine.store.rows import to_json
 from engine.store.tables import assignment, comparison, rating_round, vote
 

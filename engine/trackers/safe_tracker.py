@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import plugins
-from engine.core.context import Context
+from engine.core.job_context import Context
 from engine.core.recipe import TrainRecipe
 from engine.trackers.run import Run, Tracker
 

@@ -14,7 +14,7 @@ from engine.core.examples import Message
 from engine.models.answer import Answerer
 from engine.models.chat_template import Template
 from engine.models.request_scheduler import RequestScheduler
-from engine.models.sample import Sampling
+from engine.models.sampling import Sampling
 from engine.services.loop import champion
 from engine.services.models import registry
 from engine.services.people import accounts, api_keys

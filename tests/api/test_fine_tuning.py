@@ -13,7 +13,7 @@ from engine.services import projects
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle, listing
 from engine.services.people import api_keys
-from engine.services.training import by_program
+from engine.services.training import api_fine_tuning
 from tests import helpers
 
 pytestmark = pytest.mark.train
@@ -235,7 +235,7 @@ def test_other_project_sees_neither_files_nor_jobs(client, serve, workspace):
             stranger.fine_tuning.jobs.create(model="tiny", training_file=file.id)
     rater = Actor(name="Cy", role=Role.RATER, projects=frozenset({other.id}))
     with pytest.raises(Exception, match="role"):
-        by_program.files(workspace, rater, other.id)
+        api_fine_tuning.files(workspace, rater, other.id)
 
 
 def test_run_that_a_program_started_can_be_removed(client, workspace):

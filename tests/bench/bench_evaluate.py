@@ -95,8 +95,8 @@ def test_sampled(model):
 
 
 def ours(answerer, model, prompts, **ways):
-    from engine.core.context import ModelFiles
     from engine.core.examples import Message
+    from engine.core.job_context import ModelFiles
     from engine.core.model import Model
 
     about = Model(

@@ -16,7 +16,7 @@ import pytest
 from engine import worker
 from engine.core.actor import LOCAL
 from engine.core.job import State
-from engine.jobs import play
+from engine.jobs import playground
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from tests import helpers
@@ -71,7 +71,7 @@ def twice(ws, project, model):
 def asked(ws, project, model, prompt):
     wait(lambda: lifecycle.worker_alive(ws, LOCAL))
     time.sleep(2 * worker.POLL_EVERY_S)  # the worker has come to rest, as when a person types
-    recipe = play.Recipe(models=(model,), prompt=prompt, max_new_tokens=LONGEST)
+    recipe = playground.Recipe(models=(model,), prompt=prompt, max_new_tokens=LONGEST)
     job = lifecycle.submit(ws, LOCAL, project, recipe)
     wait(lambda: lifecycle.get(ws, LOCAL, job.id).over)
     job = lifecycle.get(ws, LOCAL, job.id)

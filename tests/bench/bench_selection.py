@@ -15,8 +15,8 @@ from statistics import fmean, stdev
 import pytest
 
 from engine.core.examples import Message, Preference
-from engine.jobs import close_calls
-from engine.jobs.close_calls import AnswerPair
+from engine.jobs import comparison_selection
+from engine.jobs.comparison_selection import AnswerPair
 from engine.methods import dpo
 from engine.models.answer import Answerer
 from tests import letter_model
@@ -61,7 +61,7 @@ def judged(pairs, rng, slip):
 def chosen(rule, pairs, margins, seed):
     rng = random.Random(seed)
     if rule == "half":
-        keep = close_calls.choose(pairs, VOTES, margins, seed)
+        keep = comparison_selection.choose(pairs, VOTES, margins, seed)
         return [pair for pair in pairs if pair.prompt_no in keep]
     if rule == "random":
         return rng.sample(pairs, VOTES)
@@ -105,7 +105,7 @@ def one_seed(folder, base, seed):
         model=files.model.model_copy(update={"info": {"method": "dpo"}, "base_id": BASE})
     )
     pool = written(base, policy, prompts("x"), 10 * seed + 2)
-    margins = close_calls.margins(ctx, Answerer(base), policy, pool)
+    margins = comparison_selection.margins(ctx, Answerer(base), policy, pool)
     fresh = prompts("y")
     found = {"first": score(base, policy, fresh, 10 * seed + 5), "pool": len(pool)}
     for rule in RULES:

@@ -4,8 +4,8 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.evaluation import Gain, Mean, Overlap, RegressionCheck
-from engine.core.outcome import Outcome
-from engine.services import outcomes, playground
+from engine.core.job_outcome import Outcome
+from engine.services import job_outcomes, playground
 from engine.services.data import datasets
 from tests import helpers
 from tests.ui import results, seed
@@ -107,7 +107,7 @@ def test_answered_question_is_saved_and_joins_a_test_set(ws, world, opened):
     job = playground_tab.ask(ws, project, "Where is it?", [base.id, tuned.id], 0.0, 32, 0, "")
     told = {"text": "In the hall", "tokens": 3, "seconds": 0.1, "finished": True}
     done = Outcome(result={"answers": dict.fromkeys([base.id, tuned.id], told)})
-    outcomes.store(ws, helpers.claimed(ws, job.id, "play"), done)
+    job_outcomes.store(ws, helpers.claimed(ws, job.id, "play"), done)
     seen = opened("Playground")
     page = seen.page
     page.locator("#play-answers", has_text="In the hall").wait_for()

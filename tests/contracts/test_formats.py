@@ -9,7 +9,7 @@ import pytest
 from engine import plugins
 from engine.core.errors import RowError
 from engine.core.examples import Example
-from engine.formats.digest import from_jsonl, sha256_of, to_jsonl
+from engine.formats.content_hash import from_jsonl, sha256_of, to_jsonl
 from engine.formats.read import read_file
 
 FIXTURES = Path(__file__).parents[1] / "formats" / "fixtures"

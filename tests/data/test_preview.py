@@ -7,7 +7,7 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message, Preference, Prompt, Text, Unpaired
-from engine.models import whole_folder
+from engine.models import folder_check
 from engine.services.data import datasets, preview
 from engine.services.models import import_folder, registry
 from tests import helpers
@@ -143,7 +143,7 @@ def test_folder_that_is_no_model_is_refused_with_what_it_lacks(ws, tmp_path):
 
 
 def test_weights_that_could_run_code_are_refused(ws, tmp_path):
-    for name in whole_folder.NEEDED:
+    for name in folder_check.NEEDED:
         (tmp_path / name).write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(UserError, match="safetensors"):

@@ -15,9 +15,9 @@ from engine.core.actor import LOCAL
 from engine.core.errors import NotFound, UserError
 from engine.formats import isolated
 from engine.services.data import datasets, prepared, row_process, staging
-from engine.services.data.comparison import CompareRows, VersionFiles
 from engine.services.data.prepared import CheckRows, FixRows, LoadFile, ReadFile, Reading
 from engine.services.data.row_file import RowFile
+from engine.services.data.version_diff import CompareRows, VersionFiles
 from tests import helpers
 
 ROOT = Path(__file__).parents[2]

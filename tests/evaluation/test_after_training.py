@@ -5,8 +5,8 @@ import pytest
 from engine import plugins
 from engine.core.actor import LOCAL
 from engine.core.job import State
-from engine.core.outcome import NewModel, Outcome
-from engine.services import outcomes
+from engine.core.job_outcome import NewModel, Outcome
+from engine.services import job_outcomes
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
@@ -80,5 +80,5 @@ def test_training_that_lost_its_fence_queues_nothing(ws, world):
     job = helpers.claimed(ws, lifecycle.submit(ws, LOCAL, project.id, recipe).id)
     stale = job.model_copy(update={"fence": job.fence - 1})
     new = NewModel(name="n", path="adapter", base_id=base.id, parent_id=None, dataset_id=data.id)
-    assert outcomes.store(ws, stale, Outcome(model=new)) is State.FAILED
+    assert job_outcomes.store(ws, stale, Outcome(model=new)) is State.FAILED
     assert len(lifecycle.list_all(ws, LOCAL, project.id)) == 1

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from engine.core.actor import LOCAL
-from engine.jobs.harness import names
+from engine.jobs.benchmark import names
 from engine.services.models import registry
 from engine.workspace import open_workspace
 from tests import helpers

@@ -9,9 +9,9 @@ from huggingface_hub import ModelCard
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import State
-from engine.core.outcome import Outcome
-from engine.jobs.harness import names
-from engine.services import model_card, outcomes
+from engine.core.job_outcome import Outcome
+from engine.jobs.benchmark import names
+from engine.services import job_outcomes, model_card
 from engine.services.evaluation import benchmarks as service
 from engine.services.jobs import lifecycle
 from tests import helpers
@@ -62,7 +62,7 @@ def measured(ws, world, tuned=0.42, **more):
         "scores": {base: [score(0.3, **more)], new: [score(tuned, **more)]},
         "gains": {new: {"arc_easy|acc|none": gain}},
     }
-    outcomes.store(ws, job, Outcome(result=result))
+    job_outcomes.store(ws, job, Outcome(result=result))
     return lifecycle.get(ws, LOCAL, job.id)
 
 
@@ -153,7 +153,7 @@ def test_benchmark_page_shows_why_the_last_run_failed(ws, world):
     project, base, _ = world
     job = results.submit(ws, project, "benchmark", models=(base,), tasks=("arc_easy",))
     job = helpers.claimed(ws, job.id)
-    outcomes.end(ws, job.id, job.fence, State.FAILED, "The questions can't be reached.")
+    job_outcomes.end(ws, job.id, job.fence, State.FAILED, "The questions can't be reached.")
     assert (
         "The questions can&#x27;t be reached."
         in benchmarks.poll(ws, project, BenchmarkView(), None)[1]

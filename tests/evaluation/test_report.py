@@ -10,8 +10,8 @@ from huggingface_hub import ModelCard
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound
 from engine.core.evaluation import Mean, Overlap, Perplexity, RegressionCheck
-from engine.core.outcome import Outcome
-from engine.services import model_card, outcomes
+from engine.core.job_outcome import Outcome
+from engine.services import job_outcomes, model_card
 from engine.services.evaluation import leaderboard, report
 from engine.services.jobs import lifecycle
 from tests import helpers
@@ -46,7 +46,7 @@ def world(ws, tmp_path):
     }
     values = {"models": [base.id, tuned.id], "dataset": data.id}
     job = helpers.claimed(ws, results.submit(ws, project.id, "evaluate", **values).id)
-    outcomes.store(ws, job, Outcome(evaluation=found.model_copy(update=update)))
+    job_outcomes.store(ws, job, Outcome(evaluation=found.model_copy(update=update)))
     return data, base, tuned, lifecycle.get(ws, LOCAL, job.id).result.evaluation_id
 
 

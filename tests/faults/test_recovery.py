@@ -15,9 +15,9 @@ from engine import worker as worker_module
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden
 from engine.core.job import State
-from engine.core.outcome import NewModel, Outcome
+from engine.core.job_outcome import NewModel, Outcome
 from engine.methods import checkpoint
-from engine.services import outcomes
+from engine.services import job_outcomes
 from engine.services.jobs import enqueue, heartbeat, lifecycle, retention
 from engine.store import jobs as store
 from engine.store import models
@@ -333,8 +333,8 @@ def test_worker_with_an_old_fence_stores_no_model(space, train):
         assert store.requeue(conn, job.id, job.fence)
     base = helpers.model(space, space.files)
     made = NewModel(name="late", path="adapter", base_id=base.id, parent_id=None, dataset_id="d")
-    assert outcomes.store(space, job, Outcome(model=made)) is State.FAILED
-    assert not outcomes.end(space, job.id, job.fence, State.FAILED, "late")
+    assert job_outcomes.store(space, job, Outcome(model=made)) is State.FAILED
+    assert not job_outcomes.end(space, job.id, job.fence, State.FAILED, "late")
     with reading(space.db) as conn:
         assert [m.name for m in models.list_all(conn, job.project_id)] == ["base"]
     assert lifecycle.get(space, LOCAL, job.id).state is State.QUEUED
@@ -357,8 +357,8 @@ def test_cancel_that_races_the_end_leaves_one_end(space):
 
         moves = [
             cancel,
-            lambda job=job: outcomes.store(space, job, Outcome()),
-            lambda job=job: outcomes.end(space, job.id, job.fence, State.CANCELLED),
+            lambda job=job: job_outcomes.store(space, job, Outcome()),
+            lambda job=job: job_outcomes.end(space, job.id, job.fence, State.CANCELLED),
         ]
         rng.shuffle(moves)
         threads = [threading.Thread(target=move) for move in moves]

@@ -15,7 +15,7 @@ from engine import worker as worker_module
 from engine.core.actor import LOCAL
 from engine.core.job import State
 from engine.core.model import Model
-from engine.jobs import play
+from engine.jobs import playground
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.store import jobs as store
@@ -289,7 +289,7 @@ def tuned(space, tiny_model, tmp_path):
 
 
 def question(ws, *who, prompt="Hi", longest=8):
-    recipe = play.Recipe(models=who, prompt=prompt, max_new_tokens=longest)
+    recipe = playground.Recipe(models=who, prompt=prompt, max_new_tokens=longest)
     return lifecycle.submit(ws, LOCAL, helpers.project(ws).id, recipe)
 
 

@@ -5,7 +5,7 @@ import pytest
 from engine.core.column_mapping import ColumnMapping, mapping_of
 from engine.core.errors import UserError
 from engine.formats.files.loaded_file import LoadedFile
-from engine.formats.guess import guess
+from engine.formats.mapping_guess import guess
 from engine.formats.read import understand
 
 TEXTS = [

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.core.errors import NotFound, UserError
-from engine.formats.digest import to_jsonl
+from engine.formats.content_hash import to_jsonl
 from engine.formats.files.rows import rows_of
 from engine.formats.read import ParsedFile, known_columns, read_file, understand
 

@@ -9,7 +9,7 @@ import pytest
 
 from engine import plugins
 from engine.core.errors import RowError, UserError
-from engine.core.given_votes import vote_mapping
+from engine.core.imported_votes import vote_mapping
 from engine.formats.votes.choices import choice_of
 from engine.formats.votes.read import read_votes
 

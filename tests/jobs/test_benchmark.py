@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from engine import plugins
-from engine.core.context import Cancelled
 from engine.core.errors import UserError
-from engine.jobs.harness import files, names, tasks
+from engine.core.job_context import Cancelled
+from engine.jobs.benchmark import files, names, tasks
 from tests.jobs import harness_tasks
 from tests.jobs.harness_tasks import QUESTIONS
 from tests.methods.memory import BASE, MemoryContext, chats

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from engine.core.actor import LOCAL
-from engine.core.outcome import Outcome
-from engine.services import outcomes
+from engine.core.job_outcome import Outcome
+from engine.services import job_outcomes
 from engine.services.jobs import lifecycle
 from engine.workspace import open_workspace
 from tests import helpers
@@ -24,7 +24,7 @@ def world(home, tmp_path):
         values = {"model": base.id, "dataset": data.id, "learning_rate": rate}
         job = results.submit(ws, project, "sft", name, **values)
         job = helpers.claimed(ws, job.id)
-        outcomes.store(ws, job, Outcome(result={"best_held_out_loss": 1 + rate}))
+        job_outcomes.store(ws, job, Outcome(result={"best_held_out_loss": 1 + rate}))
         ids.append(job.id)
     ws.close()
     return ids

@@ -11,7 +11,7 @@ from engine.core.evaluation import Evaluation, Output
 from engine.core.evaluation_sentences import of_cut_answers
 from engine.core.examples import Chat, Message
 from engine.jobs import answer_cache, answerers, evaluate
-from engine.jobs import baselines as plain
+from engine.jobs import trivial_baselines as plain
 from tests.methods.memory import BASE, MemoryContext, user
 
 pytestmark = pytest.mark.train

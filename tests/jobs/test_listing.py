@@ -7,12 +7,12 @@ import pytest
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound, UserError
 from engine.core.job import State
-from engine.core.outcome import Outcome
+from engine.core.job_outcome import Outcome
 from engine.core.preflight import TimeRange
 from engine.methods import sft as sft_method
-from engine.services import outcomes
+from engine.services import job_outcomes
 from engine.services.evaluation import evaluations
-from engine.services.jobs import compare, lifecycle, listing, waiting
+from engine.services.jobs import compare, lifecycle, listing, queue_position
 from engine.services.models import registry
 from engine.services.rating import rounds
 from engine.services.rating.plans import RoundRecipe
@@ -38,7 +38,7 @@ def sft(ws, world, name, **more):
 def done(ws, job, **result):
     """The job, run to its end."""
     job = helpers.claimed(ws, job.id)
-    outcomes.store(ws, job, Outcome(result=result))
+    job_outcomes.store(ws, job, Outcome(result=result))
     return lifecycle.get(ws, LOCAL, job.id)
 
 
@@ -180,7 +180,7 @@ def test_queue_estimates_when_each_job_starts(ws, world):
         left = {"done": 1, "total": 4, "label": "", "eta_s": 30.0}
         events.add(conn, going.id, [(time.time() - 10, "progress", 1, left)])
         estimates.add(conn, waits[0].id, time.time(), likely)
-    found = waiting.queue(ws, LOCAL)
+    found = queue_position.queue(ws, LOCAL)
     assert [one.job_id for one in found] == [job.id for job in waits]
     assert [one.place for one in found] == [1, 2, 3]
     assert found[0].starts_in_s == pytest.approx(20, abs=2)
@@ -194,4 +194,4 @@ def test_progress_without_a_remaining_time_is_extrapolated(ws, world):
     with writing(ws.db) as conn:
         said = {"done": 1, "total": 4, "label": ""}
         events.add(conn, going.id, [(going.started_at + 10, "progress", 1, said)])
-    assert waiting.queue(ws, LOCAL)[0].starts_in_s == pytest.approx(30)
+    assert queue_position.queue(ws, LOCAL)[0].starts_in_s == pytest.approx(30)

@@ -8,17 +8,17 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.core.event import MetricEvent, StateEvent
 from engine.core.job import State
-from engine.core.outcome import Outcome
+from engine.core.job_outcome import Outcome
+from engine.core.job_result import TrainingResult
 from engine.core.preflight import TimeRange
-from engine.core.result import TrainingResult
-from engine.services import outcomes
+from engine.services import job_outcomes
 from engine.services.jobs import lifecycle, listing
 from engine.services.training import estimate, run_files
-from engine.stats.curve import learning_curve
+from engine.stats.learning_curve import learning_curve
 from tests import helpers
 from tests.ui import results
-from ui.components import follow
-from ui.components.follow import Track
+from ui.components import event_cursor
+from ui.components.event_cursor import Track
 from ui.components.page import NavigationTarget
 from ui.pages.jobs import curves, layout, refresh, settings, tab
 from ui.pages.jobs.refresh import JobsView, ListFilter
@@ -99,7 +99,7 @@ def test_jobs_page_reads_and_draws_new_events_only(ws, world):
 
 def test_finished_run_is_read_once_and_then_left_alone(ws, world):
     job = running(ws, world)
-    outcomes.end(ws, job.id, job.fence, State.FAILED, "It broke. Use a lower rate.")
+    job_outcomes.end(ws, job.id, job.fence, State.FAILED, "It broke. Use a lower rate.")
     view, new = look(ws, world[0], JobsView())
     assert "It broke. Use a lower rate." in new["top"]
     assert (new["stop"], new["again"], new["onward"]) == (False, True, "")
@@ -133,7 +133,7 @@ def test_stop_asks_the_run_to_stop(ws, world):
 
 def test_starting_again_queues_the_same_settings(ws, world):
     job = running(ws, world, learning_rate=0.01)
-    outcomes.end(ws, job.id, job.fence, State.CANCELLED)
+    job_outcomes.end(ws, job.id, job.fence, State.CANCELLED)
     view, _ = look(ws, world[0], JobsView())
     new = tab.again(ws, world[0], view)
     assert new.id != job.id
@@ -155,7 +155,7 @@ def test_run_that_starts_again_begins_its_curve_anew():
         StateEvent(job_id="j", seq=2, at=0, data={"state": "running"}),
         MetricEvent(job_id="j", seq=3, at=0, step=1, data={"loss": 1.0}),
     ]
-    track = follow.taken(Track(), said)
+    track = event_cursor.taken(Track(), said)
     assert [event.data["loss"] for event in track.metrics] == [1.0]
 
 
@@ -164,7 +164,7 @@ def test_best_checkpoint_is_never_the_start():
         MetricEvent(job_id="j", seq=n, at=0, step=n, data={"eval_loss": loss})
         for n, loss in enumerate([1.0, 1.4, 1.2])
     ]
-    assert follow.best(follow.taken(Track(), said)) == (2, 1.2)
+    assert event_cursor.best(event_cursor.taken(Track(), said)) == (2, 1.2)
 
 
 def test_dpo_shows_margin_and_accuracy():
@@ -193,7 +193,7 @@ def test_track_of_a_long_training_keeps_every_held_out_point_of_its_curve():
         )
         for n in range(20_000)
     ]
-    kept = follow.taken(Track(), said).metrics
+    kept = event_cursor.taken(Track(), said).metrics
     assert len(kept) < 1_700
     assert sum("eval_loss" in event.data for event in kept) == 20
 
@@ -209,21 +209,21 @@ def test_track_of_a_run_of_any_length_stays_small_and_knows_its_newest_and_lowes
             elif n % 10 == 3:
                 data = {"eval_loss": 0.5 + n}
             said.append(MetricEvent(job_id="j", seq=n, at=0, step=n, data=data))
-        track = follow.taken(track, said)
+        track = event_cursor.taken(track, said)
     assert track.measured == 50_000
     for name, last in (("loss", 50_000), ("cpu_percent", 49_999), ("eval_loss", 49_993.5)):
         steps, values = curves.points(track.metrics, name)
         assert 700 < len(steps) < 1_600
         assert steps == sorted(set(steps))
-        assert follow.newest(track, name) == values[-1] == last
+        assert event_cursor.newest(track, name) == values[-1] == last
     assert steps[-1] == 49_993
-    assert follow.best(track) == (31_337, 0.25)
+    assert event_cursor.best(track) == (31_337, 0.25)
     assert 31_337 in steps
 
 
 def test_long_run_is_read_in_pieces_and_once_for_all_browsers(ws, world, monkeypatch):
     job = running(ws, world)
-    monkeypatch.setattr(follow, "READ_AT_ONCE", 4)
+    monkeypatch.setattr(event_cursor, "READ_AT_ONCE", 4)
     asked = []
     watch = lifecycle.watch
 
@@ -233,12 +233,12 @@ def test_long_run_is_read_in_pieces_and_once_for_all_browsers(ws, world, monkeyp
         return found
 
     monkeypatch.setattr(lifecycle, "watch", counted)
-    first = follow.follow(ws, job, Track())
+    first = event_cursor.follow(ws, job, Track())
     assert len(asked) > 1
     assert max(asked) == 4
     assert first.measured == 6
     asked.clear()
-    assert follow.follow(ws, job, Track()) == first
+    assert event_cursor.follow(ws, job, Track()) == first
     assert asked == [0]
 
 
@@ -257,9 +257,9 @@ def shown(ws, world, asked=refresh.ANYTHING):
 
 def ended(ws, job, state=State.DONE, **result):
     if state is State.DONE:
-        outcomes.store(ws, job, Outcome(result=result))
+        job_outcomes.store(ws, job, Outcome(result=result))
     else:
-        outcomes.end(ws, job.id, job.fence, state)
+        job_outcomes.end(ws, job.id, job.fence, state)
     return lifecycle.get(ws, LOCAL, job.id)
 
 
@@ -468,7 +468,7 @@ def test_run_page_offers_a_finished_training_to_other_programs(ws, world):
     job = running(ws, world)
     _, new = look(ws, project, JobsView(picked=job.id))
     assert (new["leave_box"], new["leave"]) == (False, "")
-    assert outcomes.store(ws, job, Outcome(result=TrainingResult(steps=3))) is State.DONE
+    assert job_outcomes.store(ws, job, Outcome(result=TrainingResult(steps=3))) is State.DONE
     _, new = look(ws, project, JobsView(picked=job.id))
     assert new["leave_box"] is True
     for name, title, _ in run_files.targets():

@@ -7,9 +7,9 @@ import pytest
 
 from engine.core.dataset import Row
 from engine.core.examples import Chat, Message, Prompt
-from engine.jobs.baselines import COPY, FREQUENT, NEAREST, baselines
 from engine.jobs.contamination import overlap
 from engine.jobs.perplexity import perplexity, ratio
+from engine.jobs.trivial_baselines import COPY, FREQUENT, NEAREST, baselines
 from tests.methods.memory import user
 
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from engine.core.context import ModelFiles
+from engine.core.job_context import ModelFiles
 from engine.core.model import Model
 from engine.formats.read import read_file
 from engine.jobs import evaluate

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from engine.core.job import Job, State
-from engine.core.result import (
+from engine.core.job_result import (
     RESULTS,
     EvaluationResult,
     JobResult,

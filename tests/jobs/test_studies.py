@@ -4,13 +4,13 @@ import pytest
 
 from engine import child
 from engine.core.actor import LOCAL
-from engine.core.context import Cancelled
 from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message
 from engine.core.job import State
-from engine.jobs import curve, sweep
-from engine.jobs.nested import NestedContext, StudyProgress
+from engine.core.job_context import Cancelled
+from engine.jobs import learning_curve, sweep
+from engine.jobs.nested_training import NestedContext, StudyProgress
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from tests import helpers
@@ -36,15 +36,15 @@ def indices(part):
 
 
 def test_data_curve_shares_are_nested_and_depend_on_the_seed():
-    found = curve.nested(rows(40), (0.1, 0.5, 1.0), 1)
+    found = learning_curve.nested(rows(40), (0.1, 0.5, 1.0), 1)
     assert [len(part) for part in found] == [4, 20, 40]
     assert set(indices(found[0])) < set(indices(found[1])) < set(indices(found[2]))
-    assert indices(found[1]) == indices(curve.nested(rows(40), (0.5,), 1)[0])
-    assert set(indices(found[0])) != set(indices(curve.nested(rows(40), (0.1,), 2)[0]))
+    assert indices(found[1]) == indices(learning_curve.nested(rows(40), (0.5,), 1)[0])
+    assert set(indices(found[0])) != set(indices(learning_curve.nested(rows(40), (0.1,), 2)[0]))
 
 
 def test_rows_that_ask_the_same_come_into_a_share_together():
-    found = curve.nested(rows(20, asked_twice=20), (0.25,), 3)[0]
+    found = learning_curve.nested(rows(20, asked_twice=20), (0.25,), 3)[0]
     asked = [row.example.messages[0].content for row in found]
     assert all(asked.count(each) == 2 for each in asked)
 
@@ -60,7 +60,7 @@ def test_rows_of_a_group_come_into_a_share_together():
         )
         for i in range(20)
     ]
-    found = curve.nested(grouped, (0.25, 0.5), 1)
+    found = learning_curve.nested(grouped, (0.25, 0.5), 1)
     assert [len({row.example.group for row in part}) for part in found] == [1, 2]
     assert [len(part) for part in found] == [5, 10]
 
@@ -96,7 +96,7 @@ def test_cancel_reaches_the_inner_training(tmp_path):
 )
 def test_settings_that_the_method_would_refuse_are_refused_at_once(values):
     with pytest.raises(UserError):
-        study(curve, **values)
+        study(learning_curve, **values)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_sweep_space_outside_the_method_is_refused_at_once(space):
 
 def test_dataset_without_held_out_rows_is_refused_before_any_training(tmp_path):
     ctx = MemoryContext(tmp_path, tmp_path, chats(20))
-    for module in (curve, sweep):
+    for module in (learning_curve, sweep):
         with pytest.raises(UserError, match="no held-out rows"):
             module.run(study(module), ctx)
 
@@ -123,15 +123,17 @@ def test_dataset_without_held_out_rows_is_refused_before_any_training(tmp_path):
 def test_too_few_rows_for_the_shares_are_refused_before_any_training(tmp_path):
     ctx = MemoryContext(tmp_path, tmp_path, chats(4), chats(2))
     with pytest.raises(UserError, match="4 training rows are too few"):
-        curve.run(study(curve), ctx)
+        learning_curve.run(study(learning_curve), ctx)
 
 
 def test_curve_steps_grow_with_the_share_so_that_every_row_is_seen():
     settings = {"per_device_train_batch_size": 8, "num_train_epochs": 2}
-    recipe = study(curve, settings=settings, max_steps=40)
+    recipe = study(learning_curve, settings=settings, max_steps=40)
     assert recipe.steps(1000) == (40, 64, 126, 250) * 2  # 100, 250, 500, 1,000 rows, twice each
     assert recipe.steps(5000) == (126, 314, 626, 1250) * 2
-    gathered = study(curve, settings={**settings, "trl": {"gradient_accumulation_steps": 4}})
+    gathered = study(
+        learning_curve, settings={**settings, "trl": {"gradient_accumulation_steps": 4}}
+    )
     assert gathered.steps_of(1000) == 64
     assert study(sweep, max_steps=40, n_trials=3).steps(5000) == (40, 40, 40)
 
@@ -139,7 +141,7 @@ def test_curve_steps_grow_with_the_share_so_that_every_row_is_seen():
 @pytest.mark.train
 def test_data_curve_trains_each_share_with_each_seed(tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(24), chats(30)[24:])
-    outcome = curve.run(study(curve, shares=(0.25, 0.5, 1.0), max_steps=2), ctx)
+    outcome = learning_curve.run(study(learning_curve, shares=(0.25, 0.5, 1.0), max_steps=2), ctx)
     result = outcome.result
     assert (result.sizes, result.seeds) == ((6, 12, 24), (1, 2))
     assert [len(each) for each in result.losses] == [2, 2, 2]

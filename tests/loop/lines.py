@@ -7,11 +7,11 @@ from engine.core import ids
 from engine.core.actor import LOCAL
 from engine.core.evaluation import Evaluation, Mean, RegressionCheck
 from engine.core.examples import Message
+from engine.core.job_outcome import Outcome
 from engine.core.model import Model
-from engine.core.outcome import Outcome
 from engine.core.rating import Comparison, Round
 from engine.jobs.evaluate import Recipe as Evaluate
-from engine.services import outcomes
+from engine.services import job_outcomes
 from engine.services.jobs import lifecycle
 from engine.services.rating import rounds
 from engine.store import models, votes
@@ -115,4 +115,4 @@ def evaluated(ws, project, dataset, start, model, regressed, bounds=None):
         means={each.id: {"bleu": MEAN} for each in (start, model)}, gains={}, speed={},
         decoding={}, rows=(), regression_checks=(seen,),
     )  # fmt: skip
-    outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(evaluation=found))
+    job_outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(evaluation=found))

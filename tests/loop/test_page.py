@@ -19,7 +19,7 @@ from tests import helpers
 from tests.loop import lines
 from tests.rating import votes
 from tests.ui import results
-from ui.components import follow, loop_words, names
+from ui.components import event_cursor, loop_words, names
 from ui.components.page import NavigationTarget
 from ui.pages.loop import auto_loop_panel, detail
 from ui.pages.loop import tab as loop_tab
@@ -288,7 +288,7 @@ def test_failed_loop_says_why(ws, project, sft, source):
     failed = lifecycle.get(ws, LOCAL, job.id).model_copy(
         update={"state": State.FAILED, "error": "No <i>room</i>."}
     )
-    assert "stopped early. No &lt;i&gt;room" in detail.progress(failed, follow.Track())
+    assert "stopped early. No &lt;i&gt;room" in detail.progress(failed, event_cursor.Track())
 
 
 def test_every_simulated_rater_can_be_chosen_and_people_come_first():

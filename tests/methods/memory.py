@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.core.context import Cancelled, ModelCache, ModelFiles
 from engine.core.dataset import Row, Split
 from engine.core.evaluation import Evaluation
 from engine.core.event import Event, EventData, LogEvent, MetricEvent, read_event
 from engine.core.examples import Chat, Example, Message, Preference, Prompt, Unpaired
+from engine.core.job_context import Cancelled, ModelCache, ModelFiles
+from engine.core.job_outcome import NewModel
 from engine.core.model import Model
-from engine.core.outcome import NewModel
 
 BASE = "base-1"
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from engine.core.context import Cancelled
 from engine.core.examples import Chat, Message
+from engine.core.job_context import Cancelled
 from engine.methods import checkpoint, dpo, sft
 from tests.methods.memory import BASE, MemoryContext, chats, pairs, user
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message
-from engine.core.result import TrainingResult
+from engine.core.job_result import TrainingResult
 from engine.methods import sft
 from engine.models.answer import Answerer
 from engine.models.chat_template import Template

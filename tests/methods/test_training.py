@@ -6,9 +6,9 @@ from math import log
 
 import pytest
 
-from engine.core.context import Cancelled
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message
+from engine.core.job_context import Cancelled
 from engine.core.recipe import TrainRecipe
 from engine.methods import dpo, sft
 from engine.models.chat_template import Template

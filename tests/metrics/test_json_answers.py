@@ -5,7 +5,7 @@ from jsonschema import Draft202012Validator
 
 from engine.core.errors import UserError
 from engine.metrics import schema_process
-from engine.metrics.hub import as_evaluate
+from engine.metrics.evaluate_module import as_evaluate
 from engine.metrics.json_answers import json_match, json_valid
 from engine.metrics.score import find, score_rows
 from tests.cpu import cpu_seconds_below

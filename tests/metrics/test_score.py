@@ -2,9 +2,9 @@ import pytest
 
 from engine import plugins
 from engine.core.errors import UserError
-from engine.metrics.hub import as_evaluate
+from engine.metrics.evaluate_module import as_evaluate
 from engine.metrics.score import gain, score_all, score_rows
-from engine.stats.multiple import adjusted
+from engine.stats.multiple_testing import adjusted
 from tests.metrics.pairs import right
 
 NAMES = plugins.names("metrics")

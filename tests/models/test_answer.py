@@ -5,12 +5,12 @@ import random
 
 import pytest
 
-from engine.core.context import Cancelled, ModelFiles
 from engine.core.examples import Message, Preference
+from engine.core.job_context import Cancelled, ModelFiles
 from engine.core.model import Model
-from engine.models import decode
+from engine.models import batched_decoding
 from engine.models.answer import Answerer
-from engine.models.sample import Sampling
+from engine.models.sampling import Sampling
 
 pytestmark = pytest.mark.train
 SYSTEM = Message(role="system", content="You are a helpful assistant.")
@@ -64,7 +64,7 @@ def test_batch_says_what_generate_says_to_each_prompt_alone(answerer, before):
     free = [alone(answerer, one, 24, answerer.template.end_id) for one in ids]
     # a token that many answers reach, so that rows leave the batch at different times
     end = max({t for row in free for t in row}, key=lambda t: sum(t in row[1:] for row in free))
-    said = decode.answers(answerer._model, ids, Sampling(24), {end})
+    said = batched_decoding.answers(answerer._model, ids, Sampling(24), {end})
     assert [one.ids for one in said] == [alone(answerer, one, 24, end) for one in ids]
     assert len({len(one.ids) for one in said}) > 3
     assert all(0 < one.first_s <= one.last_s for one in said)
@@ -88,9 +88,9 @@ def test_window_that_slides_sees_the_same_in_a_batch():
     start = [rng.randrange(3, 200) for _ in range(20)]
     ids = [start + rng.choices(range(3, 200), k=rng.randint(1, 20)) for _ in range(8)]
     with torch.inference_mode():
-        together = [one.ids for one in decode.answers(model, ids, Sampling(16), ends={7})]
+        together = [one.ids for one in batched_decoding.answers(model, ids, Sampling(16), ends={7})]
         assert together == [
-            decode.answers(model, [one], Sampling(16), ends={7})[0].ids for one in ids
+            batched_decoding.answers(model, [one], Sampling(16), ends={7})[0].ids for one in ids
         ]
         out = model.generate(
             input_ids=torch.tensor(ids[:1]), max_new_tokens=16, do_sample=False, eos_token_id=7,
@@ -101,7 +101,7 @@ def test_window_that_slides_sees_the_same_in_a_batch():
 
 def test_shares_of_the_time_add_up_to_the_time(answerer):
     ids = [answerer.template.prompt_ids(prompt) for prompt in prompts(9)]
-    said = decode.answers(answerer._model, ids, Sampling(12), answerer.template.ends)
+    said = batched_decoding.answers(answerer._model, ids, Sampling(12), answerer.template.ends)
     assert sum(one.seconds for one in said) == pytest.approx(max(one.last_s for one in said))
 
 
@@ -174,7 +174,7 @@ def test_generation_settings_of_a_model_apply_in_a_batch(answerer, files, usual)
     for name, value in usual.items():
         setattr(known, name, value)
     try:
-        assert decode.can(answerer._model) == ("repetition_penalty" in usual)
+        assert batched_decoding.can(answerer._model) == ("repetition_penalty" in usual)
         end = answerer.template.end_id
         ids = [answerer.template.prompt_ids(one) for one in asked]
         wanted = [answerer.template.decode(alone(answerer, one, 16, end)).strip() for one in ids]

@@ -4,12 +4,12 @@ import pytest
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound
-from engine.core.outcome import NewModel, Outcome
-from engine.services import outcomes
+from engine.core.job_outcome import NewModel, Outcome
+from engine.services import job_outcomes
 from engine.services.jobs import lifecycle
 from engine.services.loop import champion
 from engine.services.models import bases, registry
-from engine.services.rating import identity, rounds
+from engine.services.rating import identity_leaks, rounds
 from engine.services.training import methods
 from engine.store.connect import reading, writing
 from engine.store.tables import model
@@ -42,7 +42,7 @@ def trained(ws, project, base, tmp_path, kind):
     new = NewModel(
         name="first", kind=kind, path="adapter", base_id=base.id, parent_id=None, dataset_id=data.id
     )
-    outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(model=new))
+    job_outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(model=new))
     return registry.list_all(ws, LOCAL, project.id)[-1]
 
 
@@ -103,7 +103,7 @@ def test_name_of_a_base_from_the_hub_tells_without_its_organisation(ws, project,
             model.update().where(model.c.id == one.arm_base).values(name="mistralai/Zephyrus-7B")
         )
     with reading(ws.db) as conn:
-        telling = identity.telling(conn, one)
+        telling = identity_leaks.telling(conn, one)
     assert telling.identifies("I am Zephyrus.")
     assert not telling.identifies("Makers of tools write to mistralai.")
 

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from engine.models import decode
+from engine.models import batched_decoding
 from engine.models.answer import Answerer
 from engine.models.continuous_batching import RunningBatch
-from engine.models.sample import Sampling
+from engine.models.sampling import Sampling
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def alone(model, prompt, ways, ends):
     import torch
 
     with torch.inference_mode():
-        return decode.answers(model, [prompt], ways, ends)[0].ids
+        return batched_decoding.answers(model, [prompt], ways, ends)[0].ids
 
 
 def an_end(model, asked):

@@ -10,7 +10,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import Conflict
 from engine.core.event import ProgressEvent
 from engine.core.job import State
-from engine.core.result import DownloadResult
+from engine.core.job_result import DownloadResult
 from engine.jobs import download as job_module
 from engine.models import origin, weights_file
 from engine.models.hub import client, download, facts

@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-from engine.core.context import ModelFiles
 from engine.core.examples import Chat, Message
+from engine.core.job_context import ModelFiles
 from engine.core.model import Model
-from engine.models import decode
+from engine.models import batched_decoding
 from engine.models.answer import Answerer
 from engine.models.chat_template import Template
 from tests import tiny_model as random_llama
@@ -166,13 +166,13 @@ def test_tuned_model_stops_at_the_end_of_its_turn(tmp_path, shape):
     rows = [("hi ant", "hello"), ("hi bee", "good day"), ("bye cat", "so long")]
     taught(folder, [Chat(messages=(user(asked), assistant(said))) for asked, said in rows])
     answerer = Answerer(folder)
-    assert decode.can(answerer._model)
+    assert batched_decoding.can(answerer._model)
     prompts = [[user(asked)] for asked, _ in rows]
     replies = answerer.answer(files_of(folder), prompts, max_new_tokens=24)
     assert [(reply.text, reply.finished) for reply in replies] == [(said, True) for _, said in rows]
     # transformers' own generate, the way of models that `decode` cannot follow, ends there too
     answerer._model.generation_config.no_repeat_ngram_size = 20
-    assert not decode.can(answerer._model)
+    assert not batched_decoding.can(answerer._model)
     slow = answerer.answer(files_of(folder), prompts, max_new_tokens=24)
     assert [(reply.text, reply.finished) for reply in slow] == [(said, True) for _, said in rows]
 
@@ -190,6 +190,6 @@ def test_decode_leaves_models_with_other_ways_of_searching_to_generate(tiny_mode
     answerer = Answerer(tiny_model)
     for name, value in steering.items():
         setattr(answerer._model.generation_config, name, value)
-    assert not decode.can(answerer._model)
+    assert not batched_decoding.can(answerer._model)
     replies = answerer.answer(files_of(tiny_model), [[user("a")], [user("b")]], max_new_tokens=4)
     assert all(reply.failed is None for reply in replies)

@@ -4,8 +4,8 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
-from engine.core.outcome import NewModel, Outcome
-from engine.services import outcomes
+from engine.core.job_outcome import NewModel, Outcome
+from engine.services import job_outcomes
 from engine.services.jobs import lifecycle
 from engine.services.models import import_folder
 from engine.services.models import registry as model_service
@@ -28,7 +28,7 @@ def trained(ws, project_id, model, dataset, kind, name, model_kind="adapter", **
         dataset_id=dataset.id,
         info={"method": kind, **info},
     )
-    outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(model=new))
+    job_outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(model=new))
     return model_service.list_all(ws, LOCAL, project_id)[-1]
 
 

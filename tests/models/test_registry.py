@@ -8,9 +8,9 @@ from safetensors.numpy import save_file
 
 from engine.core.actor import LOCAL
 from engine.core.errors import NotFound, UserError
-from engine.core.outcome import NewModel, Outcome
+from engine.core.job_outcome import NewModel, Outcome
 from engine.models import weights_file
-from engine.services import outcomes, projects
+from engine.services import job_outcomes, projects
 from engine.services.models import registry
 from engine.store import models as store
 from engine.store.connect import writing
@@ -56,7 +56,7 @@ def adapter_on(ws, tmp_path, folder):
     new = NewModel(
         name="tuned", path="adapter", base_id=base.id, parent_id=None, dataset_id=data.id
     )
-    outcomes.store(ws, job, Outcome(model=new))
+    job_outcomes.store(ws, job, Outcome(model=new))
     return base, registry.list_all(ws, LOCAL, project)[-1]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core.examples import Chat, Message, Preference
-from engine.models.template_tally import use_of
+from engine.models.template_use import use_of
 from tests.models.template_shapes import SHAPES, template
 
 REASONED = ("<think>part</think>bye", "<think>\npart\n</think>\n\nbye")

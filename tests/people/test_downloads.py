@@ -13,9 +13,9 @@ from fastapi.testclient import TestClient
 from engine import plugins
 from engine.core.actor import LOCAL
 from engine.core.export import ExportedFile
-from engine.core.outcome import Outcome
-from engine.core.result import ExportResult
-from engine.services import outcomes, projects
+from engine.core.job_outcome import Outcome
+from engine.core.job_result import ExportResult
+from engine.services import job_outcomes, projects
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
@@ -200,7 +200,7 @@ def exported(world):
     file = ExportedFile(name="README.md", bytes=len(SECRET), sha256="0" * 64)
     path = folder.relative_to(ws.files).as_posix()
     result = ExportResult(sentence="done", to="merged", path=path, files=(file,))
-    outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(result=result))
+    job_outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(result=result))
     return job.id
 
 

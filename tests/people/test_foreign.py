@@ -28,7 +28,7 @@ from engine.services.people import api_keys, visitors
 from engine.services.preferences import build
 from engine.services.rating import flags, invites, rounds
 from engine.services.rating.plans import RoundRecipe
-from engine.services.training import by_program
+from engine.services.training import api_fine_tuning
 from tests import helpers
 from tests.rating import rated, screen
 from tests.ui import results
@@ -103,7 +103,7 @@ def theirs(ws, tmp_path):
     row = datasets.rows(ws, LOCAL, again.id)
     secret = helpers.chat_file(tmp_path, name="secret.jsonl")
     parsed = ParsedFile(examples=[each.example for each in row], kind="sft", layout="x", broken=[])
-    handed_in = by_program.add_file(
+    handed_in = api_fine_tuning.add_file(
         ws, LOCAL, one.project_id, "secret.jsonl", "fine-tune", io.BytesIO(b"{}")
     )
     key, _ = api_keys.make(ws, LOCAL, one.project_id, "secret key")

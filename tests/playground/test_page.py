@@ -6,8 +6,8 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.core.errors import Conflict, UserError
 from engine.core.job import State
-from engine.core.outcome import Outcome
-from engine.services import outcomes, playground
+from engine.core.job_outcome import Outcome
+from engine.services import job_outcomes, playground
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.rating import rounds
@@ -42,7 +42,7 @@ def answered(ws, job, *texts):
         model: {"text": text, "tokens": 2, "seconds": 0.1, "finished": True}
         for model, text in zip(job.recipe["models"], texts, strict=True)
     }
-    outcomes.store(ws, job, Outcome(result={"answers": answers}))
+    job_outcomes.store(ws, job, Outcome(result={"answers": answers}))
 
 
 def test_playground_question_is_queued_as_asked(ws, world):
@@ -117,7 +117,7 @@ def test_earlier_question_can_be_read_again(ws, world):
 
 def test_failed_question_says_why(ws, world):
     job = ask(ws, world)
-    outcomes.end(ws, job.id, job.fence, State.FAILED, "The files have gone. Train again.")
+    job_outcomes.end(ws, job.id, job.fence, State.FAILED, "The files have gone. Train again.")
     _, *parts = tab.tick(ws, world[0], Talk(job=job.id))
     assert "The files have gone. Train again." in parts[ANSWERS]
 

@@ -14,10 +14,10 @@ from engine.services.data import datasets
 from engine.services.preferences import build
 from engine.services.preferences.build import Rules
 from engine.services.preferences.contested import ask_again, contested
-from engine.store import flags, reviews, rounds
+from engine.store import flags, rater_reviews, rounds
 from engine.store import tables as t
 from engine.store.connect import writing
-from engine.store.reviews import Review
+from engine.store.rater_reviews import Review
 from tests import helpers
 from tests.rating.votes import WORDS, a_pair, a_round, arms, cast, filled, retract, shown
 
@@ -52,7 +52,7 @@ def flag(ws, token, kind):
 def pause(ws, one, rater):
     with writing(ws.db) as conn:
         review = Review(ids.new("review"), one.id, rater, "paused", "", "local", time.time())
-        reviews.add(conn, review)
+        rater_reviews.add(conn, review)
 
 
 def test_preferred_answer_is_the_chosen_one_whatever_its_side(ws, project, both):

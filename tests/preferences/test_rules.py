@@ -12,7 +12,7 @@ from engine.services.preferences.judgements import Item, question
 from engine.services.preferences.manifest import expected_wrong
 from engine.services.preferences.rules import Rules, better_answer, select_pairs
 from engine.services.rating.vote_reading import ImprovedAnswer, Judgement, judgement
-from engine.stats.noise import VoteNoise
+from engine.stats.vote_noise import VoteNoise
 from engine.store.votes import LiveVote
 
 VOTES = {"a": ("a", False), "b": ("b", False), "tie": (None, False), "bad": (None, True)}

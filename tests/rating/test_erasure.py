@@ -12,9 +12,9 @@ from engine.core.errors import Conflict, Forbidden, NotFound
 from engine.core.model import Model
 from engine.services.erasure import erase, people
 from engine.services.model_card import model_card
-from engine.services.preferences import build, gather, lineage
+from engine.services.preferences import build, eligible_votes, lineage
 from engine.services.rating import flags, invites, raters, report, rounds
-from engine.store import models, reviews
+from engine.store import models, rater_reviews
 from engine.store import tables as t
 from engine.store.connect import reading, writing
 from tests import helpers
@@ -103,7 +103,7 @@ def test_erasure_record_names_who_deleted_and_not_whom(ws, tmp_path):
     began = time.time()
     erase(ws, Actor(name="olga", role=Role.OWNER), one.project_id, "wilma")
     with reading(ws.db) as conn:
-        (record,) = reviews.list_erasures(conn, one.project_id)
+        (record,) = rater_reviews.list_erasures(conn, one.project_id)
         assert conn.execute(select(t.forgotten.c.rater)).scalars().all() == [None]
     assert (record.created_by, record.rounds) == ("olga", {one.id: {"votes": 4, "verdict": None}})
     assert began <= record.created_at <= time.time()
@@ -156,7 +156,7 @@ def test_erasure_keeps_a_flag_without_its_author(ws, tmp_path):
     (waiting,) = flags.list_all(ws, LOCAL, one.id)
     assert (waiting.kind, waiting.note) == ("pii", "")
     assert "wilma" not in waiting.rater
-    assert gather.gather(ws, LOCAL, one.project_id, None).counts["votes"] == 0
+    assert eligible_votes.gather(ws, LOCAL, one.project_id, None).counts["votes"] == 0
     flags.settle(ws, LOCAL, waiting.id)
     assert flags.list_all(ws, LOCAL, one.id) == []
 

@@ -7,7 +7,7 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound
 from engine.services import erasure
 from engine.services.preferences import build
-from engine.services.preferences.gather import gather
+from engine.services.preferences.eligible_votes import gather
 from engine.services.rating import flags, raters, report, rounds, votes
 from engine.store import tables as t
 from engine.store.connect import reading

@@ -7,14 +7,14 @@ import pytest
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.core.job import State
-from engine.core.outcome import Outcome
+from engine.core.job_outcome import Outcome
 from engine.core.rating import Tally, panel_of
-from engine.services import outcomes, projects
+from engine.services import job_outcomes, projects
 from engine.services.data import datasets
 from engine.services.loop.status import status
 from engine.services.rating import flags, plans, rounds
 from engine.services.rating.plans import RoundRecipe
-from engine.stats.people import RaterScore
+from engine.stats.rater_population import RaterScore
 from engine.stats.verdict import verdict as weigh
 from tests import helpers
 from tests.loop import lines
@@ -66,7 +66,7 @@ def test_wanted_purpose_shows_the_round_under_way_or_opens_the_panel(ws, tmp_pat
 def test_round_without_answers_says_why_and_opens_the_panel_for_another(ws, tmp_path):
     one = seed.preparing(ws, tmp_path)
     job = helpers.claimed(ws, one.job_id)
-    outcomes.end(ws, job.id, job.fence, State.FAILED, "The disk is full.")
+    job_outcomes.end(ws, job.id, job.fence, State.FAILED, "The disk is full.")
     shown = look(ws, one)
     assert shown["box"]
     assert "The disk is full." in shown["outcome"]
@@ -354,7 +354,7 @@ def test_open_round_says_that_most_answers_were_cut(ws, tmp_path, purpose):
     candidates = seed.candidates(one, seed.plain(24))
     cut = [c.model_copy(update={"finished": c.prompt_no >= 18}) for c in candidates]
     job = helpers.claimed(ws, one.job_id)
-    outcomes.store(ws, job, Outcome(result={}, round_id=one.id, candidates=tuple(cut)))
+    job_outcomes.store(ws, job, Outcome(result={}, round_id=one.id, candidates=tuple(cut)))
     shown = look(ws, rounds.get(ws, LOCAL, one.id))
     assert (
         "18 of 24 comparisons are not shown: an answer reached the longest length"

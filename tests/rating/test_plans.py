@@ -13,8 +13,8 @@ from engine.core.rating import RoundPlan
 from engine.core.recipe import read
 from engine.services.rating import plans, rounds
 from engine.services.rating.plans import RoundRecipe
-from engine.stats.bias import SIDE_ALPHA, position_bias
 from engine.stats.power import detectable
+from engine.stats.side_bias import SIDE_ALPHA, position_bias
 from engine.store.connect import reading, writing
 from engine.store.rows import to_json
 from engine.store.tables import rating_round

@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound, UserError
-from engine.core.given_votes import vote_mapping
+from engine.core.imported_votes import vote_mapping
 from engine.services import erasure
 from engine.services.loop import history, status
 from engine.services.models import registry

@@ -8,10 +8,10 @@ from engine import child, plugins
 from engine.core import ids
 from engine.core.actor import LOCAL
 from engine.core.job import State
+from engine.core.job_outcome import Outcome
+from engine.core.job_result import TrainingResult
 from engine.core.model import Model
-from engine.core.outcome import Outcome
-from engine.core.result import TrainingResult
-from engine.services import outcomes
+from engine.services import job_outcomes
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.store import models
@@ -95,7 +95,7 @@ def stored(ws, project, kind, model_id, path, name="", **values):
         on_gpu=False,
     )
     outcome = Outcome(result=found)
-    assert outcomes.store(ws, helpers.claimed(ws, job.id), outcome) is State.DONE
+    assert job_outcomes.store(ws, helpers.claimed(ws, job.id), outcome) is State.DONE
     return lifecycle.get(ws, LOCAL, job.id)
 
 

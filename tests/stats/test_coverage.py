@@ -16,7 +16,7 @@ from engine.core.evaluation_sentences import WINNERS, caveat
 from engine.jobs.perplexity import perplexity
 from engine.jobs.perplexity import ratio as grown
 from engine.stats.intervals import mean_interval, pseudo_values
-from engine.stats.multiple import adjusted
+from engine.stats.multiple_testing import adjusted
 from engine.stats.paired import _bounds, paired_gain
 from tests.stats.samples import (
     SHAPES,

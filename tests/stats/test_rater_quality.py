@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
 from engine.core.errors import UserError
-from engine.stats.bias import position_bias
 from engine.stats.camps import camps
 from engine.stats.rated_pairs import RatedPair
 from engine.stats.rater_quality import (
@@ -16,6 +15,7 @@ from engine.stats.rater_quality import (
     repeats,
     strangeness,
 )
+from engine.stats.side_bias import position_bias
 
 PAUSED = {5: 2, 8: 3, 10: 5, 12: 6, 20: 11}
 

@@ -11,8 +11,8 @@ import pytest
 
 from engine import child
 from engine.core.actor import LOCAL
-from engine.core.context import Cancelled
 from engine.core.job import State
+from engine.core.job_context import Cancelled
 from engine.methods import sft
 from engine.services.jobs import lifecycle, listing
 from engine.trackers.safe_tracker import FOLDER

@@ -9,9 +9,9 @@ import yaml
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.job import State
-from engine.core.outcome import NewModel, Outcome
+from engine.core.job_outcome import NewModel, Outcome
 from engine.core.recipe import default_epochs
-from engine.services import outcomes
+from engine.services import job_outcomes
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.models import import_folder, registry
@@ -47,7 +47,7 @@ def trained(ws, project_id, model, dataset, kind="sft", made="adapter"):
         dataset_id=dataset.id,
         info={"method": kind},
     )
-    outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(model=new))
+    job_outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(model=new))
     return registry.list_all(ws, LOCAL, project_id)[-1]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.core.recipe import read
-from engine.jobs import curve, warmup
+from engine.jobs import learning_curve, warmup
 from engine.methods import checkpoint, sft
 
 NEEDED = {"model": "m", "dataset": "d"}
@@ -24,7 +24,7 @@ def test_recipe_refuses_both_names_of_a_field():
 
 
 def test_study_reads_evals_among_its_settings():
-    assert curve.Recipe(**NEEDED, settings={"evals": 3}).training().num_evals == 3
+    assert learning_curve.Recipe(**NEEDED, settings={"evals": 3}).training().num_evals == 3
 
 
 def test_warmup_of_a_stored_recipe_measures_once():

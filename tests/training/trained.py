@@ -3,8 +3,8 @@
 from engine import plugins
 from engine.core.actor import LOCAL
 from engine.core.job import State
-from engine.core.outcome import NewModel, Outcome
-from engine.services import outcomes
+from engine.core.job_outcome import NewModel, Outcome
+from engine.services import job_outcomes
 from engine.services.jobs import lifecycle
 from tests import helpers
 
@@ -21,5 +21,5 @@ def train(ws, project, kind, start, data, **values):
         dataset_id=data.id,
         info={"method": kind},
     )
-    assert outcomes.store(ws, job, Outcome(model=new)) is State.DONE
+    assert job_outcomes.store(ws, job, Outcome(model=new)) is State.DONE
     return lifecycle.get(ws, LOCAL, job.id).result

@@ -6,8 +6,8 @@ from engine import plugins
 from engine.core.actor import LOCAL
 from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, Mean, Output
 from engine.core.examples import Message
-from engine.core.outcome import NewModel, Outcome
-from engine.services import outcomes
+from engine.core.job_outcome import NewModel, Outcome
+from engine.services import job_outcomes
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.store import events
@@ -46,7 +46,7 @@ def adapter(ws, project_id, base, data, name="SFT one", kind="adapter"):
         name="sft-1", kind=kind, path="adapter", base_id=base.id, parent_id=None,
         dataset_id=data.id,
     )  # fmt: skip
-    outcomes.store(ws, job, Outcome(result={"best_train_loss": 1.0}, model=new))
+    job_outcomes.store(ws, job, Outcome(result={"best_train_loss": 1.0}, model=new))
     return registry.list_all(ws, LOCAL, project_id)[-1]
 
 
@@ -90,5 +90,5 @@ def evaluated(ws, project_id, data, base, tuned, answers, name="An evaluation", 
     job = submit(ws, project_id, "evaluate", name, models=[base.id, tuned.id], dataset=data.id)
     job = helpers.claimed(ws, job.id)
     found = evaluation(data.id, base.id, tuned.id, answers).model_copy(update=more)
-    outcomes.store(ws, job, Outcome(result={"rows": len(answers)}, evaluation=found))
+    job_outcomes.store(ws, job, Outcome(result={"rows": len(answers)}, evaluation=found))
     return lifecycle.get(ws, LOCAL, job.id).result.evaluation_id

@@ -19,7 +19,7 @@ from tests.loop import lines
 from tests.rating import votes as cast
 from tests.ui import results
 from ui.pages.home import dashboard, tab
-from ui.web.setup import Setup
+from ui.web.default_model_download import Setup
 
 EVIL = "<img src=x onerror=alert(1)>"
 DAY_S = 24 * 3600

@@ -10,7 +10,7 @@ from engine.core.event import ProgressEvent, StateEvent
 from engine.services.jobs import lifecycle
 from tests import helpers
 from tests.ui import results
-from ui.components import follow, refresh
+from ui.components import event_cursor, refresh
 from ui.components.refresh import Drawn, Refresher
 from ui.pages.evaluation.layout import EvaluationParts
 from ui.pages.evaluation.refresh import EvaluationUpdates
@@ -130,18 +130,18 @@ def test_reading_a_job_without_news_keeps_the_same_view(ws, tmp_path):
 
 def test_track_tells_the_time_left_at_the_pace_of_its_attempt():
     events = [_progress(1, 100.0, 10), _progress(2, 120.0, 20)]
-    track = follow.taken(follow.Track(), events[:1])
+    track = event_cursor.taken(event_cursor.Track(), events[:1])
     assert track.eta_s is None
-    track = follow.taken(track, events[1:])
+    track = event_cursor.taken(track, events[1:])
     assert track.eta_s == pytest.approx(60.0)  # 30 more at 0.5 a second
 
 
 def test_track_counts_the_pace_of_a_new_attempt_anew():
-    track = follow.taken(follow.Track(), [_progress(1, 0.0, 0), _progress(2, 1.0, 40)])
+    track = event_cursor.taken(event_cursor.Track(), [_progress(1, 0.0, 0), _progress(2, 1.0, 40)])
     state = StateEvent(job_id="j", seq=3, at=500.0, data={"state": "running"})
-    track = follow.taken(track, [state, _progress(4, 510.0, 40)])
+    track = event_cursor.taken(track, [state, _progress(4, 510.0, 40)])
     assert track.eta_s is None
-    assert follow.taken(track, [_progress(5, 520.0, 45)]).eta_s == pytest.approx(10.0)
+    assert event_cursor.taken(track, [_progress(5, 520.0, 45)]).eta_s == pytest.approx(10.0)
 
 
 def _progress(seq, at, done):

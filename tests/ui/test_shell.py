@@ -15,21 +15,21 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.event import MetricEvent, ProgressEvent
 from engine.core.job import Job, State
+from engine.core.job_result import DemoReport
 from engine.core.project import LoopStatus, NextAction, Step
-from engine.core.result import DemoReport
 from engine.services import projects
 from engine.services.people import accounts
 from engine.workspace import Settings, Workspace, open_workspace
 from tests.serving import free_port
 from ui import server
-from ui.components import charts, follow, loop_words, markup
+from ui.components import charts, event_cursor, loop_words, markup
 from ui.components.live_plot import LivePlot
 from ui.components.page import NavigationTarget
 from ui.pages.home import loop_picture
 from ui.pages.home import render as home_view
 from ui.pages.home import tab as home_tab
+from ui.web.default_model_download import Setup
 from ui.web.errors import BUG, shows_errors
-from ui.web.setup import Setup
 
 HERE = "http://127.0.0.1:7860"
 
@@ -503,11 +503,13 @@ def _job(state: State, **more: object) -> Job:
 def test_running_demo_shows_its_part_and_a_failed_one_says_why():
     said = {"done": 1.4, "total": 9, "label": "Training on the examples (SFT)"}
     event = ProgressEvent(job_id="job", seq=1, at=0.0, data=said)
-    running = home_view.demo_on_its_way(_job(State.RUNNING), follow.taken(follow.Track(), [event]))
+    running = home_view.demo_on_its_way(
+        _job(State.RUNNING), event_cursor.taken(event_cursor.Track(), [event])
+    )
     assert "Part 2 of 9: Training on the examples (SFT)" in running
     assert "16 %" in running
     failed = home_view.demo_on_its_way(
-        _job(State.FAILED, error="The disk is full."), follow.Track()
+        _job(State.FAILED, error="The disk is full."), event_cursor.Track()
     )
     assert "The disk is full." in failed
 

@@ -12,8 +12,8 @@ import gradio as gr
 
 from engine.core.job import Job
 from engine.workspace import Workspace
-from ui.components import follow
-from ui.components.follow import Track
+from ui.components import event_cursor
+from ui.components.event_cursor import Track
 
 Update = Callable[[Any], Any]  # from the new value of a part to Gradio's update of it
 
@@ -100,7 +100,7 @@ def reading(ws: Workspace, view: View, jobs: Iterable[Job], kept: Iterable[Job] 
     What was read of `kept` stays as it is; every other job is forgotten.
     """
     tracks = {job.id: view.tracks[job.id] for job in kept if job.id in view.tracks}
-    tracks |= {job.id: follow.follow(ws, job, view.track(job.id)) for job in jobs}
+    tracks |= {job.id: event_cursor.follow(ws, job, view.track(job.id)) for job in jobs}
     return view if tracks == view.tracks else replace(view, tracks=tracks)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from engine.core.errors import RowError
-from engine.core.given_votes import GivenRating, GivenVote, SkippedRow
+from engine.core.imported_votes import GivenRating, GivenVote, SkippedRow
 from engine.core.parsed import BrokenRow, FileRow
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.turns import share

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.core.given_votes import LETTERS, SIDES, VoteMapping, VoteRole
+from engine.core.imported_votes import LETTERS, SIDES, VoteMapping, VoteRole
 from engine.core.parsed import FileRow
 from engine.formats.turns import written
 

@@ -9,7 +9,7 @@ https://langfuse.com/docs/api-and-data-platform/features/blob-storage-export-fie
 from collections.abc import Iterator, Sequence
 
 from engine.core.errors import RowError
-from engine.core.given_votes import GivenAnswer, GivenRating, GivenVote, SkippedRow
+from engine.core.imported_votes import GivenAnswer, GivenRating, GivenVote, SkippedRow
 from engine.core.parsed import BrokenRow, FileRow
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.turns import share

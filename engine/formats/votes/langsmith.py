@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from engine.core.errors import RowError
-from engine.core.given_votes import (
+from engine.core.imported_votes import (
     GivenAnswer,
     GivenRating,
     GivenVote,

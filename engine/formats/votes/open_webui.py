@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from engine.core.errors import RowError
 from engine.core.examples import Message
-from engine.core.given_votes import (
+from engine.core.imported_votes import (
     GivenAnswer,
     GivenRating,
     GivenVote,

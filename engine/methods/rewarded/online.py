@@ -7,9 +7,9 @@ from typing import Any, ClassVar, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from engine import plugins
-from engine.core.context import Context
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Example, Kind, Message, Prompt
+from engine.core.job_context import Context
 from engine.core.json_object import JsonObject, number_in
 from engine.core.recipe import Ref, RefKind, TrainRecipe
 from engine.methods import training

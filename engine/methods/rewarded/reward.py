@@ -4,11 +4,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from engine.core.context import Context
 from engine.core.errors import UserError
 from engine.core.examples import Example, Kind, Preference
+from engine.core.job_context import Context
+from engine.core.job_outcome import Outcome
 from engine.core.json_object import JsonObject
-from engine.core.outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
 from engine.methods.encoding import Columns, EncodedDataset, EncodedRow

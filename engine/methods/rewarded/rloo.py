@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from engine.core.context import Context
-from engine.core.outcome import Outcome
+from engine.core.job_context import Context
+from engine.core.job_outcome import Outcome
 from engine.methods import training
 from engine.methods.encoding import EncodedDataset
 from engine.methods.rewarded import online

@@ -17,7 +17,7 @@ from engine.core.dataset import Dataset, Origin, Row, Split
 from engine.core.errors import UserError
 from engine.core.parsed import ParsedFile
 from engine.files import scratch_folder, write_atomic, write_lines
-from engine.formats.digest import sha256_of, to_line
+from engine.formats.content_hash import sha256_of, to_line
 from engine.formats.held_out_split import Families, hold_out, split
 from engine.services import access
 from engine.services.data import row_process

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from engine.core.actor import Actor
 from engine.core.dataset import Split
 from engine.core.examples import Example
-from engine.formats.digest import ROW_NUMBER, from_line
+from engine.formats.content_hash import ROW_NUMBER, from_line
 from engine.services.data import datasets
 from engine.services.data.prepared import NAMED, shown
 from engine.workspace import Workspace

@@ -25,12 +25,12 @@ from engine.core.finding import Finding
 from engine.core.near_duplicates import compared_once
 from engine.core.parsed import ParsedFile
 from engine.formats import isolated
-from engine.formats.digest import ExampleFile, ExampleWriter
+from engine.formats.content_hash import ExampleFile, ExampleWriter
 from engine.formats.files import rows as file_rows
 from engine.formats.files.loaded_file import LoadedFile
 from engine.formats.files.own_split import own_sides
-from engine.formats.guess import guess
 from engine.formats.held_out_split import Families, families
+from engine.formats.mapping_guess import guess
 from engine.formats.read import columns_of, known_columns, layout_of, refusal_of, understand
 from engine.services.data.row_file import GONE, RowFile
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.core.dataset import Split
 from engine.core.errors import NotFound, UserError
 from engine.core.examples import Example
-from engine.formats.digest import content_of, read_lines
+from engine.formats.content_hash import content_of, read_lines
 
 SIDE = re.compile(r'"(train|held_out)"')
 GONE = ("This upload is no longer on the server.", "Drop the file again.")

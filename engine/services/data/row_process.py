@@ -24,8 +24,8 @@ from engine.core.errors import Conflict, Forbidden, NoRoom, NotFound, Unavailabl
 from engine.core.json_object import JsonObject
 from engine.files import NO_ROOM, no_room
 from engine.formats import isolated
-from engine.services.data.comparison import CompareRows
 from engine.services.data.prepared import CheckRows, FixRows, LoadFile, PickRows, ReadFile
+from engine.services.data.version_diff import CompareRows
 
 CPU_S = 1800  # a million rows take a quarter of it
 WALL_S = 4 * 3600  # a busy machine may take long for few processor seconds

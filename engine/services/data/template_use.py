@@ -12,7 +12,7 @@ from engine.core.finding import Finding
 from engine.core.template_use import TemplateUse
 from engine.models import folder
 from engine.models.chat_template import Template
-from engine.models.template_tally import use_of
+from engine.models.template_use import use_of
 from engine.services import access
 from engine.services.data import datasets, staging
 from engine.services.data.prepared import Reading

@@ -4,10 +4,10 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset
 from engine.services import access
 from engine.services.data import datasets, row_process
-from engine.services.data.comparison import CompareRows, VersionFiles
-from engine.services.data.comparison import Difference as Difference
-from engine.services.data.comparison import Part as Part
 from engine.services.data.usage import Use, relatives, uses
+from engine.services.data.version_diff import CompareRows, VersionFiles
+from engine.services.data.version_diff import Difference as Difference
+from engine.services.data.version_diff import Part as Part
 from engine.store.connect import reading
 from engine.workspace import Workspace
 

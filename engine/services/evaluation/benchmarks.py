@@ -10,9 +10,9 @@ from engine import plugins
 from engine.core.actor import Actor, Role
 from engine.core.evaluation import Gain
 from engine.core.job import Job, State
+from engine.core.job_result import BenchmarkResult, BenchmarkScore
 from engine.core.recipe import read
-from engine.core.result import BenchmarkResult, BenchmarkScore
-from engine.jobs.harness import files, names
+from engine.jobs.benchmark import files, names
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 

@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.core.actor import Actor, Role
 from engine.core.evaluation import Mean, Perplexity
 from engine.core.evaluation_sentences import baseline_title
-from engine.core.result import EvaluationResult
+from engine.core.job_result import EvaluationResult
 from engine.services import access
 from engine.store import evaluations as store
 from engine.store import jobs, models

@@ -9,9 +9,9 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
 from engine.core.event import Event, MetricEvent
 from engine.core.job import Job
+from engine.core.job_result import TrainingResult
 from engine.core.json_object import JsonObject
 from engine.core.recipe import current_names
-from engine.core.result import TrainingResult
 from engine.services import access
 from engine.services.jobs import lifecycle
 from engine.store import runs

@@ -10,7 +10,7 @@ from engine.core.errors import Conflict
 from engine.core.event import Event, StateEvent
 from engine.core.job import Job, State
 from engine.core.recipe import Recipe, RefKind, TrainRecipe
-from engine.methods import allowed, checkpoint
+from engine.methods import allowed_options, checkpoint
 from engine.services import access
 from engine.services.jobs import replay
 from engine.services.jobs.enqueue import enqueue
@@ -28,7 +28,7 @@ def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: s
     actor.require(max(Role.TRAINER, recipe.ROLE))
     if isinstance(recipe, TrainRecipe):
         trackers.check(recipe)
-        allowed.check_recipe(recipe)
+        allowed_options.check_recipe(recipe)
     with writing(ws.db) as conn:
         access.project(conn, actor, project_id)
         _check_needs(conn, actor, project_id, recipe)

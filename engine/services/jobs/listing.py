@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, Forbidden, UserError
 from engine.core.job import Job, State
-from engine.core.result import TrainingResult
+from engine.core.job_result import TrainingResult
 from engine.services import access
 from engine.store import datasets, jobs, models, runs
 from engine.store.connect import reading, writing

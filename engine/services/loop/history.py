@@ -12,7 +12,7 @@ from engine.services.loop.stop_rules import Rule
 from engine.services.models import registry
 from engine.services.rating import closed_round_reports, rounds
 from engine.services.rating.report import Report
-from engine.stats.multiple import holm
+from engine.stats.multiple_testing import holm
 from engine.store import pair_exports, votes
 from engine.store.connect import reading
 from engine.store.pair_exports import PairExport

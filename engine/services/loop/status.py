@@ -8,10 +8,10 @@ from typing import NamedTuple, TypedDict, get_args
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset
 from engine.core.job import Job, State
+from engine.core.job_result import EvaluationResult
 from engine.core.model import Model
 from engine.core.project import LoopStatus, NextAction, Step, StepName, StepState
 from engine.core.rating import Round
-from engine.core.result import EvaluationResult
 from engine.services import access
 from engine.services.rating import rounds
 from engine.store import datasets, jobs, models, pair_exports, votes

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound
+from engine.core.job_outcome import NewBase
 from engine.core.model import Model
-from engine.core.outcome import NewBase
 from engine.services import access
 from engine.store import models, promotions, runs
 from engine.store.connect import reading, writing

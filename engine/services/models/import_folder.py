@@ -5,7 +5,7 @@ from pathlib import Path
 from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
 from engine.core.model import Model
-from engine.models import whole_folder
+from engine.models import folder_check
 from engine.services.models import registry
 from engine.workspace import Workspace
 
@@ -26,4 +26,4 @@ def _check(where: Path) -> None:
         raise UserError(
             f"There is no folder {where} on the computer that runs Tuneloop.", "Check the path."
         )
-    whole_folder.check(where)
+    folder_check.check(where)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from engine.core import ids
 from engine.core.actor import LOCAL, Actor, Role
-from engine.core.context import ModelFiles
 from engine.core.errors import NotFound, UserError
+from engine.core.job_context import ModelFiles
 from engine.core.model import Model, Source
 from engine.models import default, weights_file
 from engine.services import access

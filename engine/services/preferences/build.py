@@ -21,7 +21,7 @@ from engine.files import write_atomic
 from engine.services import access
 from engine.services.data import datasets
 from engine.services.preferences import manifest, rows, side_bias
-from engine.services.preferences.gather import Gathered, gather
+from engine.services.preferences.eligible_votes import Gathered, gather
 from engine.services.preferences.manifest import PairManifest, Suggestion
 from engine.services.preferences.rules import Rules, Selection, select_pairs
 from engine.services.rating import audit

@@ -8,11 +8,11 @@ from typing import TypedDict, cast
 
 from engine.core.examples import Example, Preference
 from engine.core.json_object import JsonObject
-from engine.services.preferences.gather import Gathered
+from engine.services.preferences.eligible_votes import Gathered
 from engine.services.preferences.rules import PreferencePair, Rules, Selection
 from engine.stats.agreement import Agreement, agreement
-from engine.stats.bias import position_bias
-from engine.stats.noise import VoteNoise, chance_wrong
+from engine.stats.side_bias import position_bias
+from engine.stats.vote_noise import VoteNoise, chance_wrong
 from engine.store.rows import to_json
 from engine.store.votes import LiveVote
 

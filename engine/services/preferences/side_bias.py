@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from engine.core.errors import UserError
-from engine.stats.bias import position_bias
+from engine.stats.side_bias import position_bias
 from engine.store.votes import LiveVote
 
 SHARE = 0.85

@@ -19,7 +19,7 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Forbidden, NotFound, Unavailable, UserError
 from engine.core.rating import Round, Tally, tally_words
 from engine.services import access
-from engine.store import audit, reviews, rounds, votes
+from engine.store import audit, rater_reviews, rounds, votes
 from engine.store.audit import Entry, Kind
 from engine.store.connect import alone, reading, writing
 from engine.workspace import Workspace
@@ -160,7 +160,7 @@ def entries(
         if round_id is not None:
             access.rating_round(conn, actor, round_id)
         entries = audit.newest(conn, project_id, round_id, SHOWN)
-        gone = reviews.list_erasures(conn, project_id)
+        gone = rater_reviews.list_erasures(conn, project_id)
     found = [_entry_as_read(one) for one in entries]
     found += [
         AuditEntry(

@@ -20,8 +20,8 @@ from engine.core.rating import (
     Round,
 )
 from engine.services import access
-from engine.services.rating import identity
-from engine.services.rating.identity import Telling
+from engine.services.rating import identity_leaks
+from engine.services.rating.identity_leaks import Telling
 from engine.store import rounds
 
 Placed = tuple[Comparison, Answer]  # and the answer that the first rater sees on the left
@@ -40,7 +40,7 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
     left_out = dict.fromkeys(("truncated", "empty", "identity", "identical"), 0)
     shown: list[Comparison] = []
     identical: list[Comparison] = []
-    telling = identity.telling(conn, one, {each.model_id for each in candidates})
+    telling = identity_leaks.telling(conn, one, {each.model_id for each in candidates})
     for number, group in sorted(by_prompt.items()):
         for place, pair in enumerate(_together(one, group)):
             reason = _reason(pair, telling)

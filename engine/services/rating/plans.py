@@ -10,10 +10,10 @@ from pydantic import Field
 from engine.core.errors import UserError
 from engine.core.rating import DecisionRule, GoldItem, Mode, Purpose, RoundPlan
 from engine.core.recipe import Recipe, Ref, RefKind
-from engine.stats.bias import SIDE_ALPHA
-from engine.stats.people import DIFFER, FEWEST_RATERS, raters_needed
 from engine.stats.power import detectable, wins_needed
 from engine.stats.power import plan as needed
+from engine.stats.rater_population import DIFFER, FEWEST_RATERS, raters_needed
+from engine.stats.side_bias import SIDE_ALPHA
 from engine.stats.verdict import votes_for_even
 
 ALPHA = 0.05

@@ -20,9 +20,9 @@ from engine.services.rating.vote_reading import rated_pair
 from engine.stats import rater_quality as statistics
 from engine.stats.rated_pairs import RatedPair
 from engine.stats.rater_quality import Gold, RaterQuality, assess_gold
-from engine.store import reviews, rounds, votes
+from engine.store import rater_reviews, rounds, votes
 from engine.store.connect import reading, writing
-from engine.store.reviews import Action, Review
+from engine.store.rater_reviews import Action, Review
 from engine.store.votes import LiveVote
 from engine.workspace import Workspace
 
@@ -66,7 +66,7 @@ def of_round(conn: Connection, one: Round) -> list[RaterView]:
     revealed = one.status == "closed" and one.arm_new != one.arm_base
     shown = any(one.arm_new in (each.left, each.right) for each in found)
     judged = statistics.quality(found, one.arm_new if revealed and shown else None)
-    stopped, decided = paused(conn, one.id), reviews.newest(conn, one.id)
+    stopped, decided = paused(conn, one.id), rater_reviews.newest(conn, one.id)
     times: dict[str, list[int]] = defaultdict(list)
     for vote in current:
         times[vote.rater].append(vote.active_ms)
@@ -101,7 +101,7 @@ def rated_pairs(conn: Connection, one: Round, current: list[LiveVote]) -> list[R
 
 def paused(conn: Connection, round_id: str) -> set[str]:
     """The raters of a round who are paused, by their gold items or by a person."""
-    decided = reviews.newest(conn, round_id)
+    decided = rater_reviews.newest(conn, round_id)
     found = {rater for rater, last in decided.items() if last.action == "paused"}
     return found | {rater for rater, each in gold(conn, round_id).items() if each.pause}
 
@@ -112,7 +112,7 @@ def gold(conn: Connection, round_id: str) -> dict[str, Gold]:
     The first answer to an item counts, also where it was taken back: who has seen how a vote moved
     their own count could else mend it.
     """
-    decided = reviews.newest(conn, round_id)
+    decided = rater_reviews.newest(conn, round_id)
     known = {each.id: each.details.get("answer") for each in rounds.uncounted(conn, round_id)}
     right: dict[str, int] = defaultdict(int)
     of: dict[str, int] = defaultdict(int)
@@ -140,7 +140,7 @@ def _decide(
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
         access.rating_round(conn, actor, round_id)
-        if rater not in reviews.raters(conn, round_id):
+        if rater not in rater_reviews.raters(conn, round_id):
             raise NotFound(f"No rater {rater!r} is in this round.", "Choose one of the list.")
         new = Review(
             id=ids.new("review"),
@@ -151,7 +151,7 @@ def _decide(
             created_by=actor.name,
             created_at=time.time(),
         )
-        reviews.add(conn, new)
+        rater_reviews.add(conn, new)
 
 
 def _decided(last: Review | None) -> str:

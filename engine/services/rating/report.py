@@ -12,9 +12,14 @@ from engine.services.rating import raters as rating_raters
 from engine.services.rating.raters import RaterView
 from engine.services.rating.round_verdict import Live
 from engine.stats.agreement import Agreement, agreement
-from engine.stats.bias import PositionBias, position_bias, position_of
-from engine.stats.lengths import LengthControlled, LongerChosen, length_controlled, longer_chosen
+from engine.stats.length_bias import (
+    LengthControlled,
+    LongerChosen,
+    length_controlled,
+    longer_chosen,
+)
 from engine.stats.rated_pairs import RatedPair, counted, hash_order_score
+from engine.stats.side_bias import PositionBias, position_bias, position_of
 from engine.stats.verdict import EVEN
 from engine.store import flags, rounds, votes
 from engine.store.connect import reading
@@ -27,7 +32,7 @@ NOT_BLIND = (
 CLOSE = (
     "margin",
     "rest",
-)  # why a pair was chosen, where chance alone did not (jobs/close_calls.py)
+)  # why a pair was chosen, where chance alone did not (jobs/comparison_selection.py)
 
 
 class Report(BaseModel):

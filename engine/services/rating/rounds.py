@@ -30,7 +30,7 @@ from engine.services.rating import (
     audit,
     comparisons,
     gold,
-    identity,
+    identity_leaks,
     plans,
     round_verdict,
     vote_counts,
@@ -119,7 +119,7 @@ def _begin(ws: Workspace, actor: Actor, new: Round) -> None:
         _write_answers(ws, actor, new)
         return
     with writing(ws.db) as conn:
-        shown = comparisons.add_uncounted(conn, new, [], identity.telling(conn, new))
+        shown = comparisons.add_uncounted(conn, new, [], identity_leaks.telling(conn, new))
         rounds.change(conn, new.id, status="open" if shown else "failed")
 
 

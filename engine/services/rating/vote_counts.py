@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from engine.core.rating import Round, Tally, panel_of
 from engine.services.rating import raters
 from engine.services.rating.vote_reading import VoteOutcome, outcome
-from engine.stats.people import RaterScore
-from engine.store import reviews, rounds, votes
-from engine.store.reviews import DeletedVotes
+from engine.stats.rater_population import RaterScore
+from engine.store import rater_reviews, rounds, votes
+from engine.store.rater_reviews import DeletedVotes
 from engine.store.votes import LiveVote
 
 WORTH: dict[VoteOutcome, float] = {"win": 1.0, "loss": 0.0, "tie": 0.5, "both_bad": 0.5}
@@ -71,7 +71,7 @@ def tally(conn: Connection, one: Round, found: Counted) -> Tally:
         bad=flat.count("bad"),
         paused=found.paused,
         identical=len(found.identical),
-        guests=reviews.guests(conn, one.id),
+        guests=rater_reviews.guests(conn, one.id),
         deleted=sum(each["votes"] for each in deleted(conn, one)),
         panel=panel_of(vote.rater for vote in found.votes),
     )
@@ -79,7 +79,7 @@ def tally(conn: Connection, one: Round, found: Counted) -> Tally:
 
 def deleted(conn: Connection, one: Round) -> list[DeletedVotes]:
     """Of each rater whose votes in the round were deleted, what is kept."""
-    found = reviews.list_erasures(conn, one.project_id)
+    found = rater_reviews.list_erasures(conn, one.project_id)
     return [each.rounds[one.id] for each in found if one.id in each.rounds]
 
 

@@ -18,10 +18,10 @@ from engine.advice.memory import TrainingPlan
 from engine.advice.size import Size, of_folder, of_number
 from engine.advice.time import Seconds, Speed, Work
 from engine.core.actor import Actor, Role
-from engine.core.context import ModelFiles
 from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.core.job import Job
+from engine.core.job_context import ModelFiles
 from engine.core.preflight import Preflight, Proposal, TimeRange, proposal_words
 from engine.core.recipe import Recipe, ReplayRecipe, TrainRecipe
 from engine.core.units import number_words

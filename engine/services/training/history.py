@@ -9,9 +9,9 @@ from engine.advice import time as advice_time
 from engine.advice.time import FinishedRun, Speed
 from engine.core.actor import Actor, Role
 from engine.core.job import Job, State
+from engine.core.job_result import TrainingResult, WarmupResult
 from engine.core.preflight import Preflight
 from engine.core.recipe import TrainRecipe
-from engine.core.result import TrainingResult, WarmupResult
 from engine.core.units import duration_words
 from engine.services import access
 from engine.store import estimates

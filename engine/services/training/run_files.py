@@ -13,8 +13,8 @@ from engine.core.errors import UserError
 from engine.core.examples import Example
 from engine.core.export import ExportedFile
 from engine.core.job import Job, State
+from engine.core.job_result import training_result
 from engine.core.recipe import ReplayRecipe, TrainRecipe
-from engine.core.result import training_result
 from engine.methods.encoding import EncodedRow
 from engine.models import origin
 from engine.models.chat_template import Template

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from engine.core.recipe import Recipe, TrainRecipe
-from engine.jobs.nested import StudyRecipe
+from engine.jobs.nested_training import StudyRecipe
 
 
 class StudyPlan(NamedTuple):

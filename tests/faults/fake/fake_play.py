@@ -6,9 +6,9 @@ import signal
 import time
 from typing import Literal
 
-from engine.core.context import Context
 from engine.core.errors import UserError
-from engine.core.outcome import Outcome
+from engine.core.job_context import Context
+from engine.core.job_outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 
 MADE = itertools.count(1)

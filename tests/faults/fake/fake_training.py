@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from engine.core.context import Cancelled, Context
-from engine.core.outcome import Outcome
+from engine.core.job_context import Cancelled, Context
+from engine.core.job_outcome import Outcome
 from engine.core.recipe import Ref, TrainRecipe
 from engine.methods import checkpoint
 

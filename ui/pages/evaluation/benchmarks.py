@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 from engine.core.evaluation import Gain
 from engine.core.evaluation_sentences import QUESTIONS
 from engine.core.job import Job, State
-from engine.core.result import BenchmarkResult, BenchmarkScore
+from engine.core.job_result import BenchmarkResult, BenchmarkScore
 from engine.services.evaluation import benchmarks
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace

@@ -8,7 +8,7 @@ import gradio as gr
 
 from engine.core.errors import UserError
 from engine.core.job import Job, State
-from engine.core.result import Judgements, JudgeResult
+from engine.core.job_result import Judgements, JudgeResult
 from engine.services.evaluation import evaluations, llm_judge
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace

@@ -15,7 +15,7 @@ from engine.services.evaluation import contamination, metrics, task
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 from ui.components import forms, markup, names, refresh
-from ui.components.follow import Track
+from ui.components.event_cursor import Track
 from ui.components.refresh import Drawn
 from ui.web.session import who
 

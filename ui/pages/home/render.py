@@ -4,10 +4,10 @@ from html import escape
 
 from engine.core.evaluation import Mean
 from engine.core.job import Job, State
-from engine.core.result import DemoReport
+from engine.core.job_result import DemoReport
 from engine.services.evaluation.metrics import title as metric_title
 from ui.components import markup
-from ui.components.follow import Track
+from ui.components.event_cursor import Track
 
 HERO = (
     '<div class="tl-hero"><h1>Make a language model better by judging it blind.</h1>'

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypedDict, get_args
 import gradio as gr
 
 from engine.core.job import Job, State
+from engine.core.job_result import DemoResult
 from engine.core.project import NextAction, Step, StepName
-from engine.core.result import DemoResult
 from engine.services import dashboard as dashboards
 from engine.services import projects
 from engine.services.jobs import lifecycle
@@ -20,9 +20,9 @@ from ui.components.page import NavigationTarget, Page, PageName
 from ui.components.refresh import Drawn, Refresher
 from ui.pages.home import dashboard, loop_picture
 from ui.pages.home import render as view
+from ui.web.default_model_download import Setup
 from ui.web.errors import shows_errors
 from ui.web.session import who
-from ui.web.setup import Setup
 
 OWN_PROJECT = "My project"
 # A click on a station or a card opens its page; the values are text and never a template.

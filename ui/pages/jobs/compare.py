@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from engine.core.job import Job
 from engine.services.jobs import compare
 from ui.components import charts, forms, tokens
-from ui.components.follow import Track
+from ui.components.event_cursor import Track
 from ui.pages.jobs import curves, settings
 
 # told apart by all common kinds of colour blindness, and readable on light and on dark

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple, TypedDict
 import gradio as gr
 
 from engine.core.job import Job, State
-from engine.services.jobs import compare, lifecycle, listing, waiting
-from engine.services.jobs.waiting import Waiting
+from engine.services.jobs import compare, lifecycle, listing, queue_position
+from engine.services.jobs.queue_position import Waiting
 from engine.workspace import Workspace
 from ui.components import names, refresh
-from ui.components.follow import Track
+from ui.components.event_cursor import Track
 from ui.components.page import NavigationTarget
 from ui.components.refresh import Drawn, Refresher, Update
 from ui.pages.jobs import compare as side_by_side
-from ui.pages.jobs import curves, downloads, numbers, render, settings, studies
+from ui.pages.jobs import curves, downloads, render, run_summary, settings, studies
 from ui.pages.jobs.layout import JobsParts
 from ui.web.session import who
 
@@ -171,7 +171,7 @@ def read_parts(
     read = [one for one in found if not one.over or one.id == job.id or one in compared]
     seen = refresh.reading(ws, view, read)
     seen = replace(seen, shown=job.id, live=any(not one.over for one in found))
-    waits = {one.job_id: one for one in waiting.queue(ws, who(ws))} if seen.live else {}
+    waits = {one.job_id: one for one in queue_position.queue(ws, who(ws))} if seen.live else {}
     listed = matching(ws, project, found, asked)
     cards = render.cards(listed, job.id, waits, seen.tracks) if listed else NO_MATCH
     values: JobsValues = {
@@ -220,7 +220,7 @@ def opened(
         **_edited(job),
         **_drawings(job, track),
         "report": render.report(job) + studies.words(job, track),
-        "samples": numbers.samples(track),
+        "samples": run_summary.samples(track),
         "leave_box": bool(leave),
         "leave": leave,
         "settings": settings.table(job, called),

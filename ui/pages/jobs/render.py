@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from engine.core.job import Job, State
-from engine.core.result import (
+from engine.core.job_result import (
     BenchmarkResult,
     CurveResult,
     DemoResult,
@@ -17,10 +17,10 @@ from engine.core.result import (
 )
 from engine.services.evaluation.metrics import title as metric_title
 from engine.services.jobs import kinds
-from engine.services.jobs.waiting import Waiting
+from engine.services.jobs.queue_position import Waiting
 from ui.components import choice_cards, markup
-from ui.components.follow import Track
-from ui.pages.jobs.numbers import numbers, took
+from ui.components.event_cursor import Track
+from ui.pages.jobs.run_summary import numbers, took
 
 STATES: dict[State, tuple[str, markup.Tone]] = {
     State.QUEUED: ("waiting", "neutral"),

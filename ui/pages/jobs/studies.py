@@ -9,11 +9,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from engine.core.job import Job
+from engine.core.job_result import CurveResult, SweepResult, Trial, TrialState
 from engine.core.json_object import JsonObject
 from engine.core.learning_curve import LearningCurve, MoreData
-from engine.core.result import CurveResult, SweepResult, Trial, TrialState
 from ui.components import charts, markup
-from ui.components.follow import Track
+from ui.components.event_cursor import Track
 from ui.pages.jobs.compare import label
 
 GAP = 0.06  # between the charts of two settings, as a share of the width

@@ -5,13 +5,13 @@ from html import escape
 
 from engine.core.evaluation import RegressionAnswer
 from engine.core.job import Job, State
-from engine.core.result import LoopResult
+from engine.core.job_result import LoopResult
 from engine.services.evaluation import regression_gate
 from engine.services.loop.champion import Promotion
 from engine.services.loop.generations import Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
 from ui.components import markup
-from ui.components.follow import Track
+from ui.components.event_cursor import Track
 from ui.pages.evaluation.render import answer_badge
 
 RULES = {

@@ -8,11 +8,11 @@ import gradio as gr
 
 from engine.core.export import Precision, Quantisation
 from engine.core.job import Job, State
-from engine.core.result import ExportResult
+from engine.core.job_result import ExportResult
 from engine.services import exports
 from engine.workspace import Workspace
-from ui.components import follow, markup, names, refresh
-from ui.components.follow import Track
+from ui.components import event_cursor, markup, names, refresh
+from ui.components.event_cursor import Track
 from ui.components.page import Page, opened
 from ui.components.refresh import Drawn, Refresher
 from ui.web.errors import shows_errors
@@ -158,10 +158,10 @@ def _body(job: Job, track: Track) -> str:
     if isinstance(job.result, ExportResult) and job.state is State.DONE:
         return _done(job.id, job.result)
     if job.over:
-        return markup.notice(job.error or follow.STATES[job.state], "bad")
+        return markup.notice(job.error or event_cursor.STATES[job.state], "bad")
     at = track.latest.data if track.latest else None
     if at is None:
-        last = track.logged[-1] if track.logged else follow.STATES[job.state]
+        last = track.logged[-1] if track.logged else event_cursor.STATES[job.state]
         return markup.notice(last, "busy")
     label = "Sending files" if at["label"] == "files" else "Comparing answers"
     return markup.progress(at["done"], at["total"], label)

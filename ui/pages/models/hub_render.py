@@ -9,9 +9,9 @@ from engine.core.hub import CatalogEntry, HubBase, HubMatch, HubSearch
 from engine.core.job import Job, State
 from engine.core.units import memory_words, number_words
 from engine.services import hub
-from ui.components import choice_cards, follow, markup
+from ui.components import choice_cards, event_cursor, markup
 from ui.components.choice_cards import Pick
-from ui.components.follow import Track
+from ui.components.event_cursor import Track
 from ui.components.refresh import Drawn
 
 REMOVAL = (
@@ -117,9 +117,9 @@ def _download(job: Job, track: Track) -> str:
 def _body(job: Job, track: Track) -> str:
     if job.over:
         tone: markup.Tone = "bad" if job.state is State.FAILED else "neutral"
-        return markup.notice(job.error or follow.STATES[job.state], tone)
+        return markup.notice(job.error or event_cursor.STATES[job.state], tone)
     at = track.progress
     if at is None:
-        return markup.notice(follow.STATES[job.state], "busy")
+        return markup.notice(event_cursor.STATES[job.state], "busy")
     label = f"{memory_words(at['done'])} of {memory_words(at['total'])}"
     return markup.progress(at["done"], at["total"], label, track.eta_s)

@@ -6,7 +6,7 @@ from html import escape
 
 from engine.core.event import Event, SampleEvent
 from engine.core.job import Job, State
-from engine.core.result import PlayedAnswer, PlayResult
+from engine.core.job_result import PlayedAnswer, PlayResult
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 from ui.components import choice_cards, markup, names

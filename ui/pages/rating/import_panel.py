@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from engine.core.errors import UserError
-from engine.core.given_votes import VoteMapping, VoteRole, vote_mapping
+from engine.core.imported_votes import VoteMapping, VoteRole, vote_mapping
 from engine.core.rating import Purpose
 from engine.services.rating import existing_answers, plans, vote_import
 from engine.services.rating.existing_answers import AnswerColumns, AnswerPreview
