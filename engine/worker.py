@@ -28,7 +28,7 @@ from engine.services.data import staging
 from engine.services.jobs import lifecycle, logs, retention
 from engine.services.jobs.heartbeat import STEPPING_S, Heartbeat, patience_s
 from engine.services.models import bases
-from engine.services.people import visitors
+from engine.services.people import visitor_projects, visitors
 from engine.store import events, jobs
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
@@ -81,6 +81,7 @@ class Worker:
         self.cancel_seen: dict[str, float] = {}
         self.hung: set[str] = set()
         self.leaving = False
+        self.in_space = os.environ.get("TUNELOOP_SPACE") == "1"
         self._renewed_at = 0.0
         self._swept = clock() - SWEEP_EVERY_S
 
@@ -115,14 +116,11 @@ class Worker:
         if not 0 <= now - self._renewed_at <= HEARTBEAT_EVERY_S:  # the clock may be set back
             self._renewed_at = now
             self._renew_leases(now)
-            if self.running:
+            if self.running and self.in_space:
                 visitors.sweep(self.ws, now)
         if self.clock() - self._swept >= SWEEP_EVERY_S:
             self._swept = self.clock()
-            retention.sweep_checkpoints(self.ws, now)
-            staging.sweep(self.ws, now)
-            bases.sweep(self.ws, now)
-            logs.bound(self.ws.settings.home / "worker.log")
+            self._sweep(now)
         for running in list(self.running.values()):
             self._attend(running)
         self._attend_idle()
@@ -132,6 +130,15 @@ class Worker:
             for lane in LANES:
                 if lane in waiting:
                     self._claim(lane, now)
+
+    def _sweep(self, now: float) -> None:
+        """Remove what nobody needs any more."""
+        retention.sweep_checkpoints(self.ws, now)
+        staging.sweep(self.ws, now)
+        bases.sweep(self.ws, now)
+        logs.bound(self.ws.settings.home / "worker.log")
+        if self.in_space:
+            visitor_projects.sweep(self.ws, now)
 
     def _renew_leases(self, now: float) -> None:
         with writing(self.ws.db) as conn:

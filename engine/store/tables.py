@@ -41,7 +41,15 @@ def _time(name: str, *, null: bool = False) -> Column[float]:
     return Column(name, Double, nullable=null)
 
 
-project = Table("project", metadata, _id(), _text("name"), _text("created_by"), _time("created_at"))
+project = Table(
+    "project",
+    metadata,
+    _id(),
+    *map(_text, ("name", "created_by")),
+    _time("created_at"),
+    _time("seen_at", null=True),  # of a visitor's: when they were last here, within an hour
+    _time("removed_at", null=True),  # nobody sees it from then on
+)
 
 dataset = Table(
     "dataset",

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.core.ids import sha256
-from engine.services.people import visitors
+from engine.services.people import visitor_projects, visitors
 from ui.web.prefix import route_path
 from ui.web.session import VISITOR, cookie, encrypted
 
@@ -103,7 +103,8 @@ def _under(path: str, places: tuple[str, ...]) -> bool:
 
 
 def _cookie(asked: HTTPConnection, token: str) -> str:
-    return cookie(VISITOR, token, visitors.KEPT_S, space=True, safe=encrypted(asked))
+    age = int(visitor_projects.kept_days() * visitor_projects.DAY_S)
+    return cookie(VISITOR, token, age, space=True, safe=encrypted(asked))
 
 
 def _giving(send: Send, value: str) -> Send:

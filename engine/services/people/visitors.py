@@ -9,6 +9,7 @@ sees no project at all.
 import re
 import secrets
 import shutil
+import time
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -25,7 +26,7 @@ from engine.workspace import Workspace
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 NAME = re.compile(r"visitor-[0-9a-f]{32}")
 PREFIX = "visitor-"
-KEPT_S = 30 * 24 * 3600  # how long a browser stays the same visitor after its last visit
+NOTED_S = 3600.0  # a visit is noted once within it
 MOST_PROJECTS = 5
 MOST_JOBS = 4  # that wait or run; those that a loop starts for itself are not counted
 MOST_BYTES = 500 * 2**20
@@ -56,7 +57,11 @@ def actor(ws: Workspace, token: str) -> Actor | None:
         return None
     name = PREFIX + ids.sha256(token)[:32]
     with reading(ws.db) as conn:
-        own = projects.made_by(conn, name)
+        own = projects.sights(conn, name)
+    now = time.time()
+    if any(now - seen > NOTED_S for seen in own.values()):
+        with writing(ws.db) as conn:
+            projects.see(conn, name, now)
     return Actor(name=name, role=Role.TRAINER, projects=frozenset(own))
 
 

@@ -109,3 +109,8 @@ def _fine_print(found: DemoReport) -> str:
         f"chosen by such rows. The small numbers are 95 % intervals. {found.cost_note}"
     )
     return f'<p class="tl-hint">{escape(text)}</p>'
+
+
+def visitors_note(sentence: str) -> str:
+    """What a visitor of an open Space should know of what they make."""
+    return f'<p class="tl-fine">{escape(sentence)}</p>'

@@ -14,6 +14,7 @@ from engine.services import projects
 from engine.services.jobs import lifecycle
 from engine.services.loop import demo as demos
 from engine.services.loop.status import STEPS, status
+from engine.services.people import visitor_projects
 from engine.workspace import Workspace
 from ui.components import loop_words, markup, names, refresh
 from ui.components.page import NavigationTarget, Page, PageName
@@ -118,6 +119,8 @@ def build(ws: Workspace, page: Page, setup: Setup) -> None:
                 picture = gr.HTML(elem_id="home-loop", js_on_load=OPEN_STATION)
                 changes = gr.HTML(elem_id="home-changes", visible=False, js_on_load=OPEN_CARD)
         report = gr.HTML(elem_id="home-report", visible=False)
+    if ws.settings.visitors:
+        gr.HTML(view.visitors_note(visitor_projects.sentence()), elem_id="home-visitors")
     parts = HomeParts(
         notes, welcome, here, words, go, try_demo, demo, cards, picture, changes, report
     )
