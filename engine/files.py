@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,46 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def checked_new_folder(out: Path) -> None:
+    """Before long work: UserError where `out` is there already or could not be made."""
+    _checked_new(out, "folder")
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet; UserError where it is, or cannot be made."""
+    _checked_new(path, "file")
+    with _saying_why_not(path, "file"):
+        write_atomic(path, content)
+
+
+def _checked_new(out: Path, kind: str) -> None:
+    with _saying_why_not(out, kind):
+        if out.exists() or out.is_symlink():
+            raise UserError(f"{out} is there already.", f"Name a new {kind}.")
+        there = next(folder for folder in out.absolute().parents if folder.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A folder to fill; it becomes `out` at the end of the block, so that is whole or not there.
+
+    UserError where `out` is there already, cannot be made, or the disk is full.
+    """
+    checked_new_folder(out)
+    aside = out.with_name(f".{out.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        with _saying_why_not(out, "folder"):
+            aside.mkdir(parents=True)
+            yield aside
+            aside.rename(out)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
 def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
@@ -74,6 +115,17 @@ def _saying_no_room() -> Iterator[None]:
         if error.errno in NO_ROOM:
             raise no_room() from None
         raise
+
+
+@contextmanager
+def _saying_why_not(out: Path, kind: str) -> Iterator[None]:
+    try:
+        with _saying_no_room():
+            yield
+    except OSError as error:
+        raise UserError(
+            f"{out} can't be written: {error.strerror}.", f"Name a {kind} that may be made."
+        ) from None
 
 
 def _flush_folder(path: Path) -> None:

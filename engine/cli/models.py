@@ -1,6 +1,5 @@
 """models list | fetch | search | add | remove | export."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ from engine.cli import common, recipe_options
 from engine.cli.common import as_json, in_project, say, show, wait, working, workspace
 from engine.core import hub_words
 from engine.core.actor import LOCAL
-from engine.core.errors import UserError
 from engine.core.hub import Catalog, HubBase, HubMatch
 from engine.core.recipe import Recipe
 from engine.core.units import memory_words, number_words
+from engine.files import checked_new_folder
 from engine.services import exports, hub, projects
 from engine.services.models import bases, registry, template_choice
 
@@ -167,28 +166,30 @@ def _facts(base: HubBase) -> str:
 
 @models.command("export")
 @click.argument("model")
+@click.option("--to", required=True, type=click.Choice(plugins.names("exporters")), help="Format.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
-@recipe_options.options(EXPORT, skip=("model", *WRITTEN_BY_THE_SERVICE))
+@recipe_options.options(EXPORT, skip=("model", "to", *WRITTEN_BY_THE_SERVICE))
 @in_project
 @as_json
-def export_model(model: str, out: Path, project: str | None, as_json: bool, **options: Any) -> None:
+def export_model(
+    model: str, to: str, out: Path, project: str | None, as_json: bool, **options: Any
+) -> None:
     """Write MODEL to a new folder in a format of other programs, and check that it answers alike.
 
     The certificate lets the exported files answer held-out questions in their own program and
     compares every answer with the model's.
     """
-    if out.exists():
-        raise UserError(f"{out} is there already.", "Name a new folder with --out.")
+    checked_new_folder(out)
     with workspace() as ws:
         chosen = common.project(ws, project)
-        values = recipe_options.given(options)
+        values = recipe_options.given(options) | {"to": to}
         values["model"] = common.model_id(ws, chosen.id, model)
         if values.get("dataset"):
             values["dataset"] = common.dataset_id(ws, chosen.id, str(values["dataset"]))
         with working(ws):
             job = wait(ws, exports.start(ws, LOCAL, chosen.id, values))
         found = exports.result(ws, LOCAL, job.id)
-        shutil.copytree(exports.folder(ws, LOCAL, job.id), out)
+        exports.copy(ws, LOCAL, job.id, out)
     size = sum(file.bytes for file in found.files) / 1e6
     pushed = f"\nPushed to {found.url} (commit {found.commit})." if found.url else ""
     text = f"{out}: {len(found.files)} files, {size:,.1f} MB.\n{found.sentence}{pushed}"

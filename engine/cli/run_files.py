@@ -10,7 +10,7 @@ from engine.cli import common
 from engine.cli.common import as_json, in_project, show, workspace
 from engine.cli.training import training
 from engine.core.actor import LOCAL
-from engine.files import write_atomic
+from engine.files import write_new
 from engine.services.training import recipe_import, run_files
 from engine.services.training.recipe_import import FAMILY as SOURCES
 from engine.services.training.recipe_import import KINDS
@@ -85,6 +85,6 @@ def import_recipe(
     found = recipe_import.read(file, source, kind)
     text = yaml.safe_dump(found.recipe, sort_keys=False, allow_unicode=True)
     if out:
-        write_atomic(out, text.encode())
+        write_new(out, text.encode())
     lost = [f"# no equal: {one.key}: {one.value}  ({one.why})" for one in found.unmatched]
     show(found, "\n".join([text.rstrip(), *lost]), as_json)

@@ -1,5 +1,6 @@
 """Exports: hand one in, find its folder, and pack it for a download."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from engine.core.errors import NotFound, UserError
 from engine.core.job import Job, State
 from engine.core.job_result import ExportResult
 from engine.core.recipe import Recipe, read
+from engine.files import new_folder
 from engine.models import origin
 from engine.services import model_card
 from engine.services.jobs import lifecycle
@@ -64,6 +66,15 @@ def folder(ws: Workspace, actor: Actor, job_id: str) -> Path:
     if not path.is_dir():
         raise NotFound("The exported files are not in the data folder any more.", "Export again.")
     return path
+
+
+def copy(ws: Workspace, actor: Actor, job_id: str, out: Path) -> None:
+    """The files of a finished export in the new folder `out`, which is whole or not there."""
+    made, found = folder(ws, actor, job_id), result(ws, actor, job_id)
+    with new_folder(out) as aside:
+        for file in found.files:
+            (aside / file.name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(made / file.name, aside / file.name)
 
 
 def formats() -> list[tuple[str, str, str]]:

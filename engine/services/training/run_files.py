@@ -1,8 +1,6 @@
 """A finished training as files of other programs: written to a folder, or packed for a download."""
 
 import hashlib
-import shutil
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypedDict
@@ -15,6 +13,7 @@ from engine.core.export import ExportedFile
 from engine.core.job import Job, State
 from engine.core.job_result import training_result
 from engine.core.recipe import ReplayRecipe, TrainRecipe
+from engine.files import checked_new_folder, new_folder
 from engine.methods.encoding import EncodedRow
 from engine.models import origin
 from engine.models.chat_template import Template
@@ -48,19 +47,10 @@ def targets() -> list[tuple[str, str, str]]:
 
 def write(ws: Workspace, actor: Actor, job_id: str, to: str, out: Path) -> WrittenRun:
     """The run in the new folder `out`, which is whole or not there."""
-    if out.exists():
-        raise UserError(f"{out} is there already.", "Name a new folder.")
+    checked_new_folder(out)
     run, target = finished(ws, actor, job_id), plugins.load(FAMILY, to)
-    aside = out.with_name(f".{out.name}-{uuid.uuid4().hex[:8]}")
-    try:
+    with new_folder(out) as aside:
         made = tuple(_written(aside, name, pieces) for name, pieces in target.files(run))
-        aside.rename(out)
-    except OSError as error:
-        raise UserError(
-            f"{out} can't be written: {error.strerror}.", "Name a folder that may be made."
-        ) from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return WrittenRun(tuple(sorted(made, key=lambda file: file.name)), tuple(target.notes(run)))
 
 
