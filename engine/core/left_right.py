@@ -1,7 +1,8 @@
-"""Between the two sides of a screen and the two answers of a comparison; nothing else converts.
+"""Left and right of a screen <-> answers A and B: converted here, decided elsewhere.
 
 Answers A and B stand in an order made from their hashes, which says nothing about the models.
 Which of them stood on the left differs from rater to rater: that is `left_is`.
+`services/rating/comparisons.py` decides it for the first rater, `assignment.py` for the others.
 """
 
 from typing import TypeVar

@@ -37,7 +37,7 @@ ARENA = "arena@"
 VOTE_PATH = "/vote/"
 LONGEST_CORRECTION = 20_000
 MOST_REJECTED = 15
-MOST_SAID = 100  # of one answer from its page, which asks nobody who they are
+MOST_FEEDBACK = 100  # of one answer from its page, which asks nobody who they are
 RowsAs = Literal["pairs", "thumbs", "prompts"]
 NAMES: dict[RowsAs, str] = {
     "pairs": "Pairs from feedback",
@@ -215,7 +215,7 @@ def vote(ws: Workspace, completion_id: str, up: bool) -> None:
         known = completions.get(conn, completion_id)
         if known is None:
             raise NotFound("There is no answer at this address.", "Open the link once more.")
-        if completions.count_feedback(conn, completion_id) >= MOST_SAID:
+        if completions.count_feedback(conn, completion_id) >= MOST_FEEDBACK:
             raise Conflict("This answer has all the feedback it can have.", "Thank you.")
         _add(conn, known, "thumb", "up" if up else "down", "page")
 

@@ -167,7 +167,7 @@ def append(
     conn.execute(insert(vote).values({**row, "details": to_json(details)}))
 
 
-class BroughtVote(NamedTuple):
+class ImportedVote(NamedTuple):
     """A vote of a file, with the assignment it is cast on."""
 
     seat: Assignment
@@ -176,13 +176,13 @@ class BroughtVote(NamedTuple):
     details: VoteDetails
 
 
-def bring(conn: Connection, brought: list[BroughtVote]) -> None:
+def add_imported(conn: Connection, imported: list[ImportedVote]) -> None:
     """Store assignments that a file's raters have voted on already, and their votes."""
-    if not brought:
+    if not imported:
         return
     conn.execute(
         insert(assignment),
-        [{**each.seat._asdict(), "left_is": STORED[each.seat.left_is]} for each in brought],
+        [{**each.seat._asdict(), "left_is": STORED[each.seat.left_is]} for each in imported],
     )
     conn.execute(insert(vote), [
         {
@@ -190,7 +190,7 @@ def bring(conn: Connection, brought: list[BroughtVote]) -> None:
             "choice": each.choice, "active_ms": 0, "via": "import",
             "created_at": each.seat.leased_at, "details": to_json(each.details),
         }
-        for each in brought
+        for each in imported
     ])  # fmt: skip
 
 

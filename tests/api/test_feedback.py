@@ -174,7 +174,7 @@ def test_run_whose_answers_nobody_judged_goes_with_them(client, workspace, proje
 
 
 def test_page_of_an_answer_takes_a_limited_number_of_votes(client, workspace, monkeypatch):
-    monkeypatch.setattr(feedback, "MOST_SAID", 2)
+    monkeypatch.setattr(feedback, "MOST_FEEDBACK", 2)
     said = ask(client)
     for _ in range(2):
         feedback.vote(workspace, said.id, up=True)

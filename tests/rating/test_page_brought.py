@@ -65,7 +65,7 @@ def test_dropped_file_of_answers_offers_a_round(ws, place, tmp_path):
     shown = named(import_panel.dropped(ws, place.id, held(path)))
     assert (shown["kind"].value, shown["go"].value) == (ANSWERS, "Open the round")
     assert "4 prompts make 8 comparisons" in shown["report"]
-    made = import_panel.bring(ws, place.id, asked(path, ANSWERS, overlap=2))
+    made = import_panel.start_import(ws, place.id, asked(path, ANSWERS, overlap=2))
     one = rounds.get(ws, LOCAL, made)
     assert (one.status, one.plan.overlap) == ("open", 2)
 
@@ -82,7 +82,7 @@ def test_file_with_other_names_asks_for_its_columns(ws, place, tmp_path):
     shown = named(import_panel.look(ws, place.id, asked(path, roles=roles)))
     assert "1 votes on two answers" in shown["report"]
     assert shown["go"].visible
-    assert import_panel.bring(ws, place.id, asked(path, roles=roles)) is not None
+    assert import_panel.start_import(ws, place.id, asked(path, roles=roles)) is not None
 
 
 def test_file_that_is_none_leaves_the_panel_empty(ws, place, tmp_path):
@@ -93,7 +93,7 @@ def test_file_that_is_none_leaves_the_panel_empty(ws, place, tmp_path):
     assert (shown["go"].visible, shown["columns"].visible) == (False, False)
     assert named(import_panel.dropped(ws, place.id, None))["report"] == import_panel.GUIDE
     with pytest.raises(UserError, match="No file"):
-        import_panel.bring(ws, place.id, asked(None))
+        import_panel.start_import(ws, place.id, asked(None))
 
 
 @pytest.mark.parametrize("odd", [None, [], {}, 7, "x" * 10_000, [["a"]]])

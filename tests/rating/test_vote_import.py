@@ -138,7 +138,7 @@ def test_refused_file_leaves_nothing_behind(ws, place, tmp_path, monkeypatch):
     def fails(*_):
         raise RuntimeError("the disk is gone")
 
-    monkeypatch.setattr(vote_store, "bring", fails)
+    monkeypatch.setattr(vote_store, "add_imported", fails)
     with pytest.raises(RuntimeError):
         add(ws, place, path)
     assert rounds.list_all(ws, LOCAL, place.id) == []

@@ -287,10 +287,10 @@ def _train(trainer: Any, settings: Named) -> None:
 
 def _losses(trainer: Any) -> Named:
     """The losses of the run, in nats a token."""
-    said = trainer.state.log_history
-    train = [one["loss"] for one in said if "loss" in one]
-    held_out = [one["eval_loss"] for one in said if "eval_loss" in one]
-    trained = [one["eval_loss"] for one in said if "eval_loss" in one and one["step"]]
+    history = trainer.state.log_history
+    train = [one["loss"] for one in history if "loss" in one]
+    held_out = [one["eval_loss"] for one in history if "eval_loss" in one]
+    trained = [one["eval_loss"] for one in history if "eval_loss" in one and one["step"]]
     return {
         "steps": trainer.state.global_step,
         "first_train_loss": train[0],

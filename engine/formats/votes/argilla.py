@@ -15,7 +15,7 @@ from engine.core.parsed import BrokenRow, FileRow
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.turns import share
 from engine.formats.votes import cells
-from engine.formats.votes.fields import Fields, Stated, fields_of, ranked, said_of
+from engine.formats.votes.fields import Fields, Stated, fields_of, ranked, vote_or_rating
 
 TITLE = "Argilla"
 SUMMARY = "records with responses, from JSON or a dataset of the Hub"
@@ -59,7 +59,7 @@ def votes(
 def _first_readable(
     fields: Fields, questions: dict[str, list[_Response]], number: int
 ) -> list[GivenVote | GivenRating | SkippedRow | BrokenRow]:
-    """What is said in answer to the first question that asks for a choice or a rating."""
+    """Votes or ratings: the responses to the first question that asks for a choice or a rating."""
     flaw = ""
     for responses in questions.values():
         found: list[GivenVote | GivenRating | SkippedRow | BrokenRow] = []
@@ -70,8 +70,8 @@ def _first_readable(
                 continue
             try:
                 value = each.value
-                said = ranked(value, fields) if isinstance(value, list) else value
-                found.append(said_of(fields, Stated(number, each.rater, said)))
+                answer = ranked(value, fields) if isinstance(value, list) else value
+                found.append(vote_or_rating(fields, Stated(number, each.rater, answer)))
                 sound += 1
             except RowError as error:
                 flaw = flaw or str(error)

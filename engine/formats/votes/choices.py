@@ -48,14 +48,14 @@ def choice_of(value: object, first: tuple[str, ...], second: tuple[str, ...]) ->
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise RowError("has a choice that is no text")
-    said = str(value).strip()
-    called = _called(said, first), _called(said, second)
+    word = str(value).strip()
+    called = _called(word, first), _called(word, second)
     if called[0] != called[1]:
         return ChosenSide("left" if called[0] else "right")
-    arrow = ARROWS.fullmatch(said.casefold())
+    arrow = ARROWS.fullmatch(word.casefold())
     if arrow:
         return _arrow(*arrow.groups())
-    words = WORD.findall(re.sub(r"[_\-]", " ", said.casefold()))
+    words = WORD.findall(re.sub(r"[_\-]", " ", word.casefold()))
     plain = " ".join(words)
     if plain in NEITHER:
         return ChosenSide("both_bad")
@@ -63,12 +63,12 @@ def choice_of(value: object, first: tuple[str, ...], second: tuple[str, ...]) ->
         return ChosenSide("tie")
     found = _who(words)
     if found is None:
-        raise RowError(f"has the choice {said[:SHOWN]!r}")
+        raise RowError(f"has the choice {word[:SHOWN]!r}")
     return found
 
 
-def _called(said: str, names: tuple[str, ...]) -> bool:
-    return bool(said) and any(said.casefold() == name.strip().casefold() for name in names if name)
+def _called(word: str, names: tuple[str, ...]) -> bool:
+    return bool(word) and any(word.casefold() == name.strip().casefold() for name in names if name)
 
 
 def _arrow(one: str, sign: str, other: str) -> ChosenSide:

@@ -115,7 +115,7 @@ def _plain_sides(
 
 def _name_models(values: Sequence[object], asked: bool) -> bool:
     """Whether the values are names: short ones, and in a file with prompts the same ones again."""
-    said = [text for value in values if isinstance(text := written(value), str) and text.strip()]
-    if len(said) < len(values) or any(len(t) > LONGEST_NAME or "\n" in t for t in said):
+    texts = [text for value in values if isinstance(text := written(value), str) and text.strip()]
+    if len(texts) < len(values) or any(len(t) > LONGEST_NAME or "\n" in t for t in texts):
         return False
-    return not asked or len(set(said)) <= max(2, len(said) // 3)
+    return not asked or len(set(texts)) <= max(2, len(texts) // 3)

@@ -55,7 +55,7 @@ def fields_of(given: FileRow) -> Fields:
     return Fields(prompt or before, answers, tuple(holders))
 
 
-def said_of(fields: Fields, stated: Stated) -> GivenVote | GivenRating:
+def vote_or_rating(fields: Fields, stated: Stated) -> GivenVote | GivenRating:
     """The vote on two answers, or the rating of one; RowError where it is neither."""
     item = cells.item_of(fields.prompt, stated.number)
     if len(fields.answers) == 1:

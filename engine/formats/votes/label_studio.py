@@ -13,7 +13,7 @@ from engine.core.parsed import BrokenRow, FileRow
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.turns import share
 from engine.formats.votes import cells
-from engine.formats.votes.fields import Fields, Stated, fields_of, said_of
+from engine.formats.votes.fields import Fields, Stated, fields_of, vote_or_rating
 
 TITLE = "Label Studio"
 SUMMARY = "JSON export of pairwise, choices and rating tags"
@@ -58,7 +58,7 @@ def _one(fields: Fields, annotation: Any, number: int) -> GivenVote | GivenRatin
         if isinstance(result, dict) and result.get("type") in KINDS:
             value = _value(result)
             if value is not None:
-                return said_of(fields, Stated(
+                return vote_or_rating(fields, Stated(
                     number, cells.name_of(annotation.get("completed_by")), value,
                     result["type"] == "pairwise", cells.seconds(annotation.get("created_at")),
                 ))  # fmt: skip

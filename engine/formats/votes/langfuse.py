@@ -26,8 +26,8 @@ PROGRAM = "EVAL"
 def sniff(rows: Sequence[FileRow]) -> float:
     """Scores have a trace, a name, a source and a value; traces have scores."""
     fits = share(list(rows), lambda row: _is_score(row) or _is_trace(row))
-    said = any(_is_score(row) or isinstance(row.get("scores"), list) for row in rows)
-    return fits if said else 0.0
+    has_scores = any(_is_score(row) or isinstance(row.get("scores"), list) for row in rows)
+    return fits if has_scores else 0.0
 
 
 def votes(
@@ -72,9 +72,9 @@ def _rating(score: FileRow, number: int, logged: dict[str, FileRow]) -> GivenRat
     about = logged.get(str(_of(score, "observationId"))) or logged.get(str(_of(score, "traceId")))
     prompt = observed.question_in(about.get("input")) if about else ()
     text = observed.answer_in(about.get("output")) if about else None
-    said = _of(score, "stringValue")
+    label = _of(score, "stringValue")
     kind = str(_of(score, "dataType")).upper()
-    value = value_of(said if kind == "CATEGORICAL" and said is not None else score.get("value"))
+    value = value_of(label if kind == "CATEGORICAL" and label is not None else score.get("value"))
     model = (about or {}).get("model") or _of(about or {}, "providedModelName")
     return GivenRating(
         row=number,

@@ -53,8 +53,8 @@ class _Run(NamedTuple):
 def sniff(rows: Sequence[FileRow]) -> float:
     """Feedback has a run, a key and a source; runs have inputs, outputs and feedback."""
     fits = share(list(rows), lambda row: _is_feedback(row) or _is_run(row))
-    said = any(_is_feedback(row) or isinstance(row.get("feedback"), list) for row in rows)
-    return fits if said else 0.0
+    has_feedback = any(_is_feedback(row) or isinstance(row.get("feedback"), list) for row in rows)
+    return fits if has_feedback else 0.0
 
 
 def votes(
@@ -74,7 +74,7 @@ def votes(
         else:
             yield found
     for group in groups.values():
-        yield _said(group, runs)
+        yield _vote_or_rating(group, runs)
 
 
 def _is_feedback(row: FileRow) -> bool:
@@ -125,7 +125,9 @@ def _run(row: FileRow, number: int) -> _Run:
     return _Run(number, row.get("inputs"), row.get("outputs"), cells.name_of(model), example)
 
 
-def _said(group: list[_Feedback], runs: dict[str, _Run]) -> GivenVote | GivenRating | BrokenRow:
+def _vote_or_rating(
+    group: list[_Feedback], runs: dict[str, _Run]
+) -> GivenVote | GivenRating | BrokenRow:
     first = group[0]
     run = runs.get(first.run)
     prompt = observed.question_in(run.asked) if run else ()

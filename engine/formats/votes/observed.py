@@ -72,11 +72,11 @@ def _turns(listed: list[Any]) -> tuple[Message, ...]:
         kept = inner if isinstance(inner, dict) else each
         name = kept.get("role") or kept.get("type") or each.get("type")
         role = SPOKEN.get(str(name).casefold())
-        said = answer_in(kept.get("content"))
+        text = answer_in(kept.get("content"))
         if role is None:
             return ()
-        if said is not None:
-            found.append(Message(role=role, content=said))
+        if text is not None:
+            found.append(Message(role=role, content=text))
     return tuple(found)
 
 

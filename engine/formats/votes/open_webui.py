@@ -107,10 +107,10 @@ def _chat(row: FileRow) -> _Chat:
         and each.get("role") == "assistant"
         and each.get("parentId") == rated.get("parentId")
         and parent is not None
-        and (text := _said(each))
-        and text != _said(rated)
+        and (text := _text(each))
+        and text != _text(rated)
     ]
-    return _Chat(_before(messages, parent), _said(rated) or None, tuple(others))
+    return _Chat(_before(messages, parent), _text(rated) or None, tuple(others))
 
 
 def _before(messages: dict[str, FileRow], last: FileRow | None) -> tuple[Message, ...]:
@@ -119,8 +119,8 @@ def _before(messages: dict[str, FileRow], last: FileRow | None) -> tuple[Message
     while last is not None and id(last) not in seen and len(found) < DEEPEST:
         seen.add(id(last))
         role = ROLES.get(str(last.get("role")).casefold())
-        if role and _said(last):
-            found.append(Message(role=role, content=_said(last)))
+        if role and _text(last):
+            found.append(Message(role=role, content=_text(last)))
         last = messages.get(str(last.get("parentId")))
     return tuple(reversed(found))
 
@@ -139,6 +139,6 @@ def _model(message: FileRow) -> str:
     return cells.name_of(message.get("selectedModelId") or message.get("model"))
 
 
-def _said(message: FileRow) -> str:
+def _text(message: FileRow) -> str:
     content = message.get("content")
     return content.strip() if isinstance(content, str) else ""

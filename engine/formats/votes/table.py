@@ -71,8 +71,8 @@ def _vote(row: FileRow, number: int, mapping: VoteMapping) -> GivenVote:
         raise RowError("is not whole: it has no prompt")
     first = (sides.first.model, *_called(given, 0))
     second = (sides.second.model, *_called(given, 1))
-    said = row.get(given.get("choice", ""), "")
-    chosen = choice_of(_meant(said, mapping), first, second)
+    word = row.get(given.get("choice", ""), "")
+    chosen = choice_of(_meant(word, mapping), first, second)
     strength = chosen.strength or WORDS.get(str(row.get(given.get("strength", ""))).casefold())
     return GivenVote(
         row=number,
@@ -130,12 +130,12 @@ def _called(given: dict[VoteRole, str], place: int) -> tuple[str, ...]:
     return tuple(given[pair[place]] for pair in columns.sides_of(given))
 
 
-def _meant(said: object, mapping: VoteMapping) -> object:
+def _meant(value: object, mapping: VoteMapping) -> object:
     """What a word of the file stands for."""
-    if isinstance(said, dict):  # Label Studio's value in its short export
-        said = said.get("selected", next(iter(said.values()), ""))
-    plain = str(said).strip()
-    return mapping.choices.get(plain, said)
+    if isinstance(value, dict):  # Label Studio's value in its short export
+        value = value.get("selected", next(iter(value.values()), ""))
+    plain = str(value).strip()
+    return mapping.choices.get(plain, value)
 
 
 def _rater(row: FileRow, given: dict[VoteRole, str]) -> str:
@@ -173,15 +173,15 @@ def _rating(row: FileRow, number: int, mapping: VoteMapping) -> GivenRating:
     )
 
 
-def value_of(said: object) -> float:
+def value_of(value: object) -> float:
     """A rating as a number, thumbs as 1 and 0; RowError for what is neither."""
-    plain = str(said).strip().casefold().replace("_", " ").replace("-", " ")
-    found = cells.number(said)
+    plain = str(value).strip().casefold().replace("_", " ").replace("-", " ")
+    found = cells.number(value)
     if found is not None:
         return found
     if plain in LIKED | DISLIKED:
         return float(plain in LIKED)
-    known = label_of(said)
+    known = label_of(value)
     if known is None:
-        raise RowError(f"has the rating {str(said)[:40]!r}")
+        raise RowError(f"has the rating {str(value)[:40]!r}")
     return float(known)

@@ -123,7 +123,7 @@ def answer(done: Callable[[Any], str]) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (asked["output"], asked["output"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.disable()  # millions of rows and no cycles: looking for these takes as long as the work
-    print(json.dumps(_said(done, asked)), flush=True)  # noqa: T201
+    print(json.dumps(_answer_or_refusal(done, asked)), flush=True)  # noqa: T201
     # A library may still abort while the interpreter ends, and a sound file would be called damaged
     os._exit(0)
 
@@ -134,7 +134,7 @@ def _done(asked: Any) -> str:
     return _answers(task).dump_json(chosen.run()).decode()
 
 
-def _said(done: Callable[[Any], str], asked: Any) -> tuple[str, Any]:
+def _answer_or_refusal(done: Callable[[Any], str], asked: Any) -> tuple[str, Any]:
     try:
         return "answer", done(asked)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Which comparison a rater gets next: places, leases, and the checks among the others.
+"""Which comparison a rater gets next, and which of its answers stands left for them.
 
 A rater holds two pairs at most, the one on the screen and the one after it. Practice pairs come
 first. Gold pairs and repeats come at moments that nobody can foresee, in proportion to the pairs

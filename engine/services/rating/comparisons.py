@@ -1,4 +1,4 @@
-"""Answers -> comparisons: what is shown, what is left out, and who stands left first."""
+"""Answers -> comparisons: what is shown, and which answer stands left for the first rater."""
 
 import hashlib
 import random

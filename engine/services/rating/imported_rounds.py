@@ -26,7 +26,7 @@ from engine.core.rating import (
 from engine.services.rating.comparisons import Placed
 from engine.services.rating.named_models import NamedModels
 from engine.store.rows import to_json
-from engine.store.votes import Assignment, BroughtVote
+from engine.store.votes import Assignment, ImportedVote
 
 RULE = "as rated elsewhere"
 UNNAMED_RATER = "unnamed rater"
@@ -35,12 +35,12 @@ NAME_LENGTH = 80
 TURNED: dict[ScreenChoice, ScreenChoice] = {"left": "right", "right": "left"}
 
 
-class BroughtRound(NamedTuple):
+class PreparedRound(NamedTuple):
     """A round that is whole before anything is stored; `repeats` of its votes count in nothing."""
 
     round: Round
     placed: list[Placed]
-    votes: list[BroughtVote]
+    votes: list[ImportedVote]
     repeats: int
     textless: int  # comparisons whose texts the file does not hold
 
@@ -56,7 +56,7 @@ class ImportSource(NamedTuple):
     origin: RoundOrigin
 
 
-class _Said(NamedTuple):
+class _Rated(NamedTuple):
     """A vote or rating in one shape; `left` is the first of the file's two answers."""
 
     row: int
@@ -72,7 +72,7 @@ class _Said(NamedTuple):
 
 def of_votes(
     votes: Sequence[GivenVote], source: ImportSource, named: NamedModels
-) -> list[BroughtRound]:
+) -> list[PreparedRound]:
     """A round for each two models, in the order in which the file first names them."""
     groups: dict[tuple[str, ...], list[GivenVote]] = defaultdict(list)
     for vote in votes:
@@ -86,7 +86,7 @@ def of_votes(
 
 def of_ratings(
     ratings: Sequence[tuple[GivenRating, bool]], source: ImportSource, named: NamedModels
-) -> list[BroughtRound]:
+) -> list[PreparedRound]:
     """A round of single answers for each model; True is good."""
     groups: dict[str, list[tuple[GivenRating, bool]]] = defaultdict(list)
     for rating, good in ratings:
@@ -120,18 +120,18 @@ def _arms(votes: Sequence[GivenVote], wanted: str | None) -> tuple[str, str]:
     return (second, first) if wanted == second else (first, second)
 
 
-def _pair(vote: GivenVote, now: float) -> _Said:
+def _pair(vote: GivenVote, now: float) -> _Rated:
     details: VoteDetails = {"strength": vote.strength} if vote.strength else {}
     at = _at(vote.at, vote.row, now)
-    return _Said(
+    return _Rated(
         vote.row, _rater(vote.rater), vote.choice, at, details, vote.first, vote.second,
         vote.item, vote,
     )  # fmt: skip
 
 
-def _single(rating: GivenRating, good: bool, now: float) -> _Said:
+def _single(rating: GivenRating, good: bool, now: float) -> _Rated:
     at = _at(rating.at, rating.row, now)
-    return _Said(
+    return _Rated(
         rating.row, _rater(rating.rater), "good" if good else "bad", at, {}, rating.answer, None,
         rating.item, rating,
     )  # fmt: skip
@@ -166,39 +166,39 @@ class _Builder:
         self.one = one
         self.named = named
         self.placed: list[Placed] = []
-        self.votes: list[BroughtVote] = []
+        self.votes: list[ImportedVote] = []
         self.known: dict[tuple[object, ...], Comparison] = {}
         self.times: dict[tuple[object, ...], int] = defaultdict(int)
         self.repeats = 0
         self.textless = 0
 
-    def add(self, said: _Said) -> None:
-        key = _key(said.given)
-        times = self.times[key, said.rater]
-        self.times[key, said.rater] += 1
+    def add(self, rated: _Rated) -> None:
+        key = _key(rated.given)
+        times = self.times[key, rated.rater]
+        self.times[key, rated.rater] += 1
         self.repeats += times > 0
-        pair = self.known.get((key, times)) or self._comparison(said, key, times)
-        left_is, choice = self._left(pair, said), said.choice
-        if said.right is not None and not self.one.states_sides and self._swapped(pair):
+        pair = self.known.get((key, times)) or self._comparison(rated, key, times)
+        left_is, choice = self._left(pair, rated), rated.choice
+        if rated.right is not None and not self.one.states_sides and self._swapped(pair):
             left_is, choice = OTHER[left_is], TURNED.get(choice, choice)
         seat = Assignment(
             ids.token(),
             pair.id,
             self.one.id,
-            said.rater,
+            rated.rater,
             left_is,
             AssignmentState.VOTED,
-            said.at,
-            said.at,
+            rated.at,
+            rated.at,
         )
-        self.votes.append(BroughtVote(seat, ids.new("vote"), choice, said.details))
+        self.votes.append(ImportedVote(seat, ids.new("vote"), choice, rated.details))
 
-    def _comparison(self, said: _Said, key: tuple[object, ...], times: int) -> Comparison:
-        answers = [said.left] if said.right is None else [said.left, said.right]
+    def _comparison(self, rated: _Rated, key: tuple[object, ...], times: int) -> Comparison:
+        answers = [rated.left] if rated.right is None else [rated.left, rated.right]
         answers.sort(key=lambda each: _digest(self.one.id, each.model, each.text or ""))
         texts = [each.text or "" for each in answers]
-        kind, details = self._kind(said, key, times, answers)
-        textless = not said.given.prompt or any(each.text is None for each in answers)
+        kind, details = self._kind(rated, key, times, answers)
+        textless = not rated.given.prompt or any(each.text is None for each in answers)
         if textless and kind == "normal":
             self.textless += 1
             details["no_text"] = True
@@ -206,9 +206,9 @@ class _Builder:
             id=ids.new("pair"),
             round_id=self.one.id,
             position=len(self.placed),
-            prompt=said.given.prompt,
+            prompt=rated.given.prompt,
             answer_a=texts[0],
-            answer_b="" if said.right is None else texts[-1],
+            answer_b="" if rated.right is None else texts[-1],
             model_a=self.named.find(answers[0].model).id,
             model_b=self.named.find(answers[-1].model).id,
             kind=kind,
@@ -219,22 +219,22 @@ class _Builder:
         return made
 
     def _kind(
-        self, said: _Said, key: tuple[object, ...], times: int, answers: list[GivenAnswer]
+        self, rated: _Rated, key: tuple[object, ...], times: int, answers: list[GivenAnswer]
     ) -> tuple[ComparisonKind, ComparisonDetails]:
         if times:
             return "repeat", {"of": self.known[key, 0].id}
-        expected = said.given.expected if isinstance(said.given, GivenVote) else None
+        expected = rated.given.expected if isinstance(rated.given, GivenVote) else None
         if expected == "left" or expected == "right":
-            right = said.left if expected == "left" else said.right
+            right = rated.left if expected == "left" else rated.right
             return "gold", {"answer": "a" if right is answers[0] else "b", "reason": ""}
         return "normal", {}
 
-    def _left(self, pair: Comparison, said: _Said) -> Answer:
+    def _left(self, pair: Comparison, rated: _Rated) -> Answer:
         """Which answer of the comparison is the first one of the vote."""
-        if said.right is None:
+        if rated.right is None:
             return "a"
-        model = self.named.find(said.left.model).id
-        of_a = (pair.model_a, pair.answer_a) == (model, said.left.text or "")
+        model = self.named.find(rated.left.model).id
+        of_a = (pair.model_a, pair.answer_a) == (model, rated.left.text or "")
         return "a" if of_a else "b"
 
     def _swapped(self, pair: Comparison) -> bool:
@@ -246,15 +246,15 @@ def _round(
     source: ImportSource,
     named: NamedModels,
     arms: tuple[str, str],
-    said: Sequence[_Said],
+    rated: Sequence[_Rated],
     mode: Mode,
-) -> BroughtRound:
+) -> PreparedRound:
     new, base = named.find(arms[0]), named.find(arms[1])
     linked = named.linked(arms)
-    sides = all(isinstance(each.given, GivenVote) and each.given.sides for each in said)
+    sides = all(isinstance(each.given, GivenVote) and each.given.sides for each in rated)
     plan = RoundPlan(
         arms=(new.id, base.id),
-        prompts=len({each.item for each in said}),
+        prompts=len({each.item for each in rated}),
         purpose=source.purpose,
         mode=mode,
         rule=RULE,
@@ -277,9 +277,9 @@ def _round(
         closed_at=time.time(),
     )
     builder = _Builder(one, named)
-    for each in said:
+    for each in rated:
         builder.add(each)
-    return BroughtRound(one, builder.placed, builder.votes, builder.repeats, builder.textless)
+    return PreparedRound(one, builder.placed, builder.votes, builder.repeats, builder.textless)
 
 
 def _digest(*parts: str) -> str:

@@ -25,7 +25,7 @@ from engine.files import sha256_of_file
 from engine.formats.votes.read import FAMILY, load, read_votes
 from engine.services import access
 from engine.services.rating import imported_rounds, vote_process
-from engine.services.rating.imported_rounds import BroughtRound, ImportSource
+from engine.services.rating.imported_rounds import ImportSource, PreparedRound
 from engine.services.rating.named_models import UNNAMED, NamedModels
 from engine.services.rating.thresholds import Threshold, threshold
 from engine.store import projects, rounds, votes
@@ -200,7 +200,7 @@ def add(
         for each in made:
             rounds.add(conn, each.round)
             rounds.add_comparisons(conn, each.placed)
-            votes.bring(conn, each.votes)
+            votes.add_imported(conn, each.votes)
     ws.confirm_votes()
     called = {model.id: model.name for model in [*named.own.values(), *named.outside.values()]}
     return ImportedVotes(
@@ -252,7 +252,7 @@ def _source(
     )
 
 
-def _rounds(taken: _Taken, source: ImportSource, named: NamedModels) -> list[BroughtRound]:
+def _rounds(taken: _Taken, source: ImportSource, named: NamedModels) -> list[PreparedRound]:
     rated = source._replace(origin=source.origin.model_copy(update={"kind": "ratings"}))
     return [
         *imported_rounds.of_votes(taken.file.votes, source, named),
@@ -403,8 +403,9 @@ def _counts(seen: VotePreview) -> str:
         )
         if part
     )
-    said = f"{seen.title}: {seen.rows:,} rows, {what or 'no vote'}"
-    return f"{said}, {seen.raters:,} named raters." if seen.raters else f"{said}, no rater named."
+    rows = f"{seen.title}: {seen.rows:,} rows, {what or 'no vote'}"
+    raters = f"{seen.raters:,} named raters" if seen.raters else "no rater named"
+    return f"{rows}, {raters}."
 
 
 def _doubts(seen: VotePreview) -> Sequence[str]:

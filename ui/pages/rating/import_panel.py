@@ -223,7 +223,7 @@ def look(ws: Workspace, project: str | None, asked: Wanted) -> list[Any]:
         return _refused(ws, opened(project), asked, error)
 
 
-def bring(ws: Workspace, project: str | None, asked: Wanted) -> str | None:
+def start_import(ws: Workspace, project: str | None, asked: Wanted) -> str | None:
     """Store the votes or open the round; the id of the round to show."""
     if asked.held is None:
         raise UserError("No file is chosen.", "Drop one first.")
@@ -400,9 +400,9 @@ def _votes_report(seen: VotePreview) -> str:
 
 def _answers_report(seen: AnswerPreview) -> str:
     models = f", of {', '.join(seen.models[:6])}" if seen.models else ", without names of models"
-    said = f"{seen.prompts:,} prompts make {seen.comparisons:,} comparisons{models}."
+    counts = f"{seen.prompts:,} prompts make {seen.comparisons:,} comparisons{models}."
     refused = _flaws(vote_import.first_reasons(seen.broken), seen.refused)
-    return markup.notice(said, "warn" if seen.refused else "good") + refused
+    return markup.notice(counts, "warn" if seen.refused else "good") + refused
 
 
 def _flaws(lines: Sequence[str], number: int) -> str:

@@ -159,7 +159,7 @@ def outcome(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
     left_out = rounds.left_out(ws, who(ws), one.id)
     short = results.cut_short(one, left_out) if one.status == "open" else ""
     if one.imported:
-        return _brought(ws, project, one, far)
+        return _imported(ws, project, one, far)
     if one.purpose == "train_pairs":
         return short + results.collecting(one, rounds.tally(ws, who(ws), one.id), far)
     if one.status == "open":
@@ -172,7 +172,7 @@ def outcome(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
     return results.verdict(found, seen, arms, left_out) + results.beside(full_report)
 
 
-def _brought(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
+def _imported(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
     """Votes of a file: their verdict where there may be one, else their counts."""
     full_report = report.report(ws, who(ws), one.id)
     called = names.of_models(ws, project)

@@ -229,7 +229,7 @@ def _voting(ws: Workspace, rater: Any) -> APIRouter:
         return _screen(votes.skip(ws, who, left.token))
 
     @api.post("/beat")
-    def beat(held: Held, who: Who) -> Beaten:
+    def renew_leases(held: Held, who: Who) -> Beaten:
         votes.renew_leases(ws, who, held.token)
         return Beaten()
 

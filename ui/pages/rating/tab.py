@@ -273,7 +273,7 @@ def _wire_file(
     acts = partial(shows_errors(_act), ws)
     busy = {**markup.RAW, "show_progress": "full", "show_progress_on": panel.report}
     given, out = [view, page.project], [view, *parts]
-    done = panel.go.click(partial(acts, _bring), [*given, *panel.given], out, **busy)
+    done = panel.go.click(partial(acts, _start_import), [*given, *panel.given], out, **busy)
     _name_chosen(done, view, parts.which)
     done.success(lambda: None, None, panel.file, **markup.QUIET)
 
@@ -287,10 +287,12 @@ def _name_chosen(done: Any, view: gr.State, which: gr.Dropdown) -> None:
     emptied.then(lambda seen: gr.Dropdown(value=seen.round_id), view, which, **markup.QUIET)
 
 
-def _bring(
+def _start_import(
     ws: Workspace, seen: RatingView, project: str | None, *values: Any
 ) -> tuple[RatingView, str | None]:
-    return seen, import_panel.bring(ws, project, import_panel.wanted(*values)) or seen.round_id
+    return seen, import_panel.start_import(
+        ws, project, import_panel.wanted(*values)
+    ) or seen.round_id
 
 
 def _revision(ws: Workspace, project: str | None) -> Hashable:
