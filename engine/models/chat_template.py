@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Example, Message, Preference, Text, Unpaired, prompt_of
 from engine.models import folder, reasoning
+from engine.models.growing_text import GrowingText
 from engine.models.template_process import IsolatedRender
 from engine.models.template_render import Render, TemplateRefused
 
@@ -213,6 +214,10 @@ class Template:
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text of `ids`."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens))
+
+    def growing_text(self) -> GrowingText:
+        """The text of tokens to come, without special ones."""
+        return GrowingText(self._tokenizer)
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text without the model's own start token; many at once are faster."""

@@ -19,13 +19,13 @@ from engine.models import batched_decoding, folder
 from engine.models.answer import MOST_ROWS, Answerer
 from engine.models.chat_template import Template
 from engine.models.continuous_batching import NewToken, RunningBatch
+from engine.models.growing_text import UNFINISHED, GrowingText
 from engine.models.sampling import Sampling
 
 MOST_BASES = 2  # in memory at once; the one unused for longest leaves
 MOST_WAITING = 512  # questions; more are refused
 TURN = 16  # tokens of each row before another model has its turn
 USUAL_TOKENS = 1024  # of an answer where nobody says how many
-UNFINISHED = "\ufffd"  # what half a character decodes to
 
 log = logging.getLogger("tuneloop.api")
 
@@ -81,27 +81,48 @@ class AnswerText:
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = [stop for stop in stops if stop]
-        self._shown = 0
-        self.ids: list[int] = []
+        self._growing: GrowingText | None = None
+        self._fixed = ""  # what is not shown yet and will not change
+        self._shown = 0  # characters of `_fixed` and of the tail after it
+        self._begun = False
         self.stopped = False
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it has so far, without the end token."""
+        return self._growing.tokens if self._growing else 0
 
     def grown(self, template: Template, token: int) -> str:
         """What more can be shown after `token`; `stopped` where a stop text was reached."""
-        self.ids.append(token)
-        text = template.decode(self.ids).lstrip()
+        growing = self._growing = self._growing or template.growing_text()
+        growing.add(token)
+        self._fixed += growing.take()
+        gone = min(self._shown, len(self._fixed))
+        self._fixed, self._shown = self._fixed[gone:], self._shown - gone
+        text = self._left(growing.tail)
         places = [at for stop in self._stops if (at := text.find(stop)) >= 0]
         if places:
             self.stopped = True
             return self._show(text[: min(places)].rstrip())
-        return self._show(text[: len(text) - self._held_back(text)])
+        known = max(0, len(self._fixed) + len(growing.stable) - self._shown)
+        return self._show(text[: min(known, len(text) - self._held_back(text))].rstrip())
 
-    def rest(self, template: Template) -> str:
+    def rest(self) -> str:
         """What is left to show when the answer is over."""
-        return "" if self.stopped else self._show(template.decode(self.ids).strip())
+        if self.stopped or self._growing is None:
+            return ""
+        return self._show(self._left(self._growing.tail).rstrip())
 
-    def _show(self, text: str) -> str:
-        more = text[self._shown :]
-        self._shown = max(self._shown, len(text))
+    def _left(self, tail: str) -> str:
+        """What is not shown yet, without the white space before the answer."""
+        whole = self._fixed + tail
+        if not self._begun:
+            self._shown = len(whole) - len(whole.lstrip())
+        return whole[self._shown :]
+
+    def _show(self, more: str) -> str:
+        self._begun = self._begun or bool(more)
+        self._shown += len(more)
         return more
 
     def _held_back(self, text: str) -> int:
@@ -280,14 +301,14 @@ class RequestScheduler:
             question = lane.going[new.row]
             template, text = self._template(lane.base, question.files), question.text
             more = "" if new.ends else text.grown(template, new.token)
-            length = len(text.ids) + new.ends
+            length = text.tokens + new.ends
             finish: Finish = ""
             if new.ends or text.stopped:
                 finish = "stop"
             elif length >= question.ways.max_new_tokens:
                 finish = "length"
             if finish:
-                more += text.rest(template)
+                more += text.rest()
                 over.append(new.row)
             if more or finish:
                 question.hear(AnswerPart(more, finish, length))
