@@ -53,7 +53,7 @@ def list_(project: str | None, as_json: bool) -> None:
 @keys.command("add")
 @click.argument("name")
 @click.option("--keep-texts", is_flag=True,
-              help="Keep its prompts and answers, for feedback and rating.")  # fmt: skip
+              help="Keep its prompts and answers (newest 10,000) for feedback.")  # fmt: skip
 @click.option("--requests", default=api_keys.PER_MINUTE, show_default=True,
               type=click.IntRange(1, api_keys.MOST_PER_MINUTE),
               help="Requests a minute.")  # fmt: skip

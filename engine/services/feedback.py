@@ -37,6 +37,7 @@ ARENA = "arena@"
 VOTE_PATH = "/vote/"
 LONGEST_CORRECTION = 20_000
 MOST_REJECTED = 15
+MOST_KEPT, MOST_KEPT_BYTES = 10_000, 200 * 2**20  # answers of a project with their prompts
 MOST_FEEDBACK = 100  # of one answer from its page, which asks nobody who they are
 RowsAs = Literal["pairs", "thumbs", "prompts"]
 NAMES: dict[RowsAs, str] = {
@@ -125,25 +126,46 @@ def keep(
 ) -> str:
     """Keep an answer for feedback where its key keeps texts, or of an arena without its texts.
 
-    The path at which a person can say what they think of it; empty where nothing is kept.
+    The path at which a person can say what they think of it; empty where nothing is kept. Of a
+    project the newest answers are kept: older ones that nobody said anything about make room, and
+    where feedback takes all of it nothing further is kept.
     """
     actor.require(Role.TRAINER)
     if not captures and choice.other is None:
         return ""
+    asked = _MESSAGES.dump_json(tuple(prompt)).decode() if captures else ""
+    text = text if captures else ""
     new = CompletionRow(
         id=completion_id,
         project_id=project_id,
         key_id=key_id,
         model_id=choice.model.id,
         other_id=choice.other.id if choice.other else None,
-        prompt=_MESSAGES.dump_json(tuple(prompt)).decode() if captures else "",
-        text=text if captures else "",
+        prompt=asked,
+        text=text,
         created_at=time.time(),
+        bytes=len(asked.encode()) + len(text.encode()),
     )
     with writing(ws.db) as conn:
         access.project(conn, actor, project_id)
+        if not _make_room(conn, project_id, new.bytes):
+            return ""
         completions.add(conn, new)
     return VOTE_PATH + completion_id
+
+
+def _make_room(conn: Connection, project_id: str, size: int) -> bool:
+    """Whether one more answer of this size fits, once the oldest have gone."""
+    if size > MOST_KEPT_BYTES:
+        return False
+    for last in (False, True):
+        rows, taken = completions.total(conn, project_id)
+        over = (rows + 1 - MOST_KEPT, taken + size - MOST_KEPT_BYTES)
+        if max(over) <= 0:
+            return True
+        if not last:
+            completions.drop_oldest(conn, project_id, *over)
+    return False
 
 
 def thumb(

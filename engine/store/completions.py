@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from engine.store.tables import completion, feedback
+
+AT_ONCE = 500  # parameters of one statement
 
 
 class CompletionRow(NamedTuple):
@@ -18,6 +20,7 @@ class CompletionRow(NamedTuple):
     prompt: str
     text: str
     created_at: float
+    bytes: int = 0  # of both texts in UTF-8
 
 
 class FeedbackRow(NamedTuple):
@@ -49,6 +52,35 @@ def list_all(conn: Connection, project_id: str) -> list[CompletionRow]:
     query = select(completion).where(completion.c.project_id == project_id)
     rows = conn.execute(query.order_by(completion.c.created_at, completion.c.id)).mappings()
     return [CompletionRow(**row) for row in rows]
+
+
+def total(conn: Connection, project_id: str) -> tuple[int, int]:
+    """How many answers of a project are kept, and the bytes of their texts."""
+    sums = select(func.count(), func.coalesce(func.sum(completion.c.bytes), 0))
+    rows, size = conn.execute(sums.where(completion.c.project_id == project_id)).one()
+    return int(rows), int(size)
+
+
+def drop_oldest(conn: Connection, project_id: str, rows: int, size: int) -> None:
+    """Forget the oldest answers that nobody said anything about: `rows` and `size` bytes of them.
+
+    Fewer where there are not so many.
+    """
+    said = select(feedback.c.id).where(feedback.c.completion_id == completion.c.id).exists()
+    oldest = (
+        select(completion.c.id, completion.c.bytes)
+        .where(completion.c.project_id == project_id, ~said)
+        .order_by(completion.c.created_at, completion.c.id)
+    )
+    gone: list[str] = []
+    for one, taken in conn.execute(oldest):
+        if len(gone) >= rows and size <= 0:
+            break
+        gone.append(one)
+        size -= taken
+    for start in range(0, len(gone), AT_ONCE):
+        some = gone[start : start + AT_ONCE]
+        conn.execute(delete(completion).where(completion.c.id.in_(some)))
 
 
 def count_prompts(conn: Connection, project_id: str) -> int:

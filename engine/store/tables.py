@@ -372,7 +372,8 @@ completion = Table(  # an answer that the API gave and kept, for feedback
     _ref("other_id", "model.id", null=True),  # of an arena: the model that might have answered
     *map(_text, ("prompt", "text")),
     _time("created_at"),
-    Index("completion_by_project", "project_id", "created_at"),
+    Column("bytes", BigInteger, nullable=False, server_default="0"),  # of prompt and text
+    Index("completion_sizes", "project_id", "created_at", "id", "bytes"),
 )
 
 feedback = Table(  # what somebody thought of such an answer; append-only
@@ -384,4 +385,5 @@ feedback = Table(  # what somebody thought of such an answer; append-only
     *map(_text, ("kind", "value", "via")),
     _time("created_at"),
     Index("feedback_by_project", "project_id", "created_at"),
+    Index("feedback_by_completion", "completion_id"),
 )

@@ -6,6 +6,7 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.errors import Conflict, UserError
+from engine.core.examples import Message
 from engine.services import feedback
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle, listing
@@ -13,6 +14,8 @@ from engine.services.loop import champion
 from engine.services.models import registry
 from engine.services.people import api_keys
 from engine.services.rating import rounds
+from engine.store import completions
+from engine.store.connect import reading
 from tests.api.test_fine_tuning import CHATS, jsonl, trained
 
 pytestmark = pytest.mark.train
@@ -180,3 +183,44 @@ def test_page_of_an_answer_takes_a_limited_number_of_votes(client, workspace, mo
         feedback.vote(workspace, said.id, up=True)
     with pytest.raises(Conflict):
         feedback.vote(workspace, said.id, up=True)
+
+
+def keep(ws, project, number, text="answer"):
+    model = registry.list_all(ws, LOCAL, project.id)[0]
+    return feedback.keep(
+        ws, LOCAL, project.id, feedback.ArenaChoice(model), completion_id=f"chatcmpl-{number:04}",
+        key_id=None, captures=True, prompt=[Message(role="user", content=f"q {number}")], text=text,
+    )  # fmt: skip
+
+
+def kept(ws, project):
+    with reading(ws.db) as conn:
+        return [int(one.id[-4:]) for one in completions.list_all(conn, project.id)]
+
+
+def test_oldest_answers_without_feedback_make_room_for_new_ones(workspace, project, monkeypatch):
+    monkeypatch.setattr(feedback, "MOST_KEPT", 3)
+    for number in range(3):
+        assert keep(workspace, project, number)
+    feedback.thumb(workspace, LOCAL, project.id, "chatcmpl-0000", True)
+    for number in (3, 4):
+        assert keep(workspace, project, number)
+    assert kept(workspace, project) == [0, 3, 4]
+    for number in (3, 4):
+        feedback.thumb(workspace, LOCAL, project.id, f"chatcmpl-{number:04}", False)
+    assert keep(workspace, project, 5) == ""
+    assert kept(workspace, project) == [0, 3, 4]
+    assert feedback.report(workspace, LOCAL, project.id).models[0].answers == 3
+
+
+def test_bytes_of_kept_answers_are_bounded_whatever_their_number(workspace, project, monkeypatch):
+    monkeypatch.setattr(feedback, "MOST_KEPT_BYTES", 1000)
+    for number in range(9):
+        assert keep(workspace, project, number, "ä" * 100)  # 200 bytes and the prompt
+    with reading(workspace.db) as conn:
+        rows, taken = completions.total(conn, project.id)
+    assert kept(workspace, project) == [5, 6, 7, 8]
+    assert rows == 4
+    assert 800 < taken <= 1000
+    assert keep(workspace, project, 9, "x" * 1001) == ""
+    assert kept(workspace, project) == [5, 6, 7, 8]
