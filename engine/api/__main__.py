@@ -27,10 +27,16 @@ def main() -> None:
             keys = asked.asks == "keys"
             _serve_under(asked.under, asked.host, asked.port, asked.most_bases, keys)
         else:
-            serve(open_workspace(), asked.host, asked.port, asked.most_bases)
+            _serve_in_terminal(asked.host, asked.port, asked.most_bases)
     except UserError as error:
         print(error, file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
+
+
+def _serve_in_terminal(host: str, port: int, most_bases: int) -> None:
+    ws = open_workspace()
+    with api_lock.held(ws.settings.home, "terminal", patience_s=0) as lock:
+        serve(ws, host, port, most_bases, ready=lock.write)
 
 
 def _serve_under(parent: int, host: str, port: int, most_bases: int, keys: bool) -> None:
@@ -38,7 +44,7 @@ def _serve_under(parent: int, host: str, port: int, most_bases: int, keys: bool)
     ended = threading.Event()
     api_lock.end_with_parent(parent, ended)
     ws = open_workspace()
-    with api_lock.held(ws.settings.home) as lock:
+    with api_lock.held(ws.settings.home, "page") as lock:
         serve(ws, host, port, most_bases, keys=keys, with_worker=False, ready=lock.write)
     ended.set()
 

@@ -74,12 +74,12 @@ def serve(
     *,
     keys: bool = False,
     with_worker: bool = True,
-    ready: Callable[[str], None] | None = None,
+    ready: Callable[[str, bool], None] | None = None,
 ) -> None:
     """Answer until stopped, with a worker beside it; `ws` is closed at the end.
 
     With `keys` nobody on this machine asks without one. `ready` hears the address, which ends in
-    /v1, once requests are answered.
+    /v1, and whether programs on this machine need no key, once requests are answered.
     """
     check_free(host, port)
     alive = not with_worker or lifecycle.worker_alive(ws, LOCAL)
@@ -92,7 +92,7 @@ def serve(
         if not local:
             print("Every request needs a key: tuneloop api keys add NAME", flush=True)  # noqa: T201
         if ready:
-            ready(address)
+            ready(address, local)
 
     try:
         config = uvicorn.Config(

@@ -11,6 +11,8 @@ from engine.cli.common import as_json, in_project, show, workspace
 from engine.core.actor import LOCAL
 from engine.core.errors import NotFound
 from engine.services import feedback as services
+from engine.services.models import api_process
+from engine.services.models.api_lock import STARTED_BY
 from engine.services.people import api_keys
 from engine.services.people.api_keys import ApiKey
 
@@ -32,6 +34,18 @@ def api(context: click.Context, host: str, port: int, most_bases: int) -> None:
     arguments = [sys.executable, "-m", "engine.api", host, str(port),
                  "--most-bases", str(most_bases)]  # fmt: skip
     os.execv(sys.executable, arguments)
+
+
+@api.command()
+@as_json
+def status(as_json: bool) -> None:
+    """Say whether the API of this data folder runs, where, and who started it."""
+    with workspace() as ws:
+        found = api_process.look(ws, LOCAL)
+    text = {"off": "Nothing is served.", "failed": f"The API has ended by itself.\n{found.log}"}
+    by = STARTED_BY[found.started_by] if found.started_by else ""
+    running = f"The API is {found.state} at {found.address}, started {by}."
+    show(found, text.get(found.state, running), as_json)
 
 
 @api.group()

@@ -26,6 +26,7 @@ from engine.services.feedback import FeedbackReport
 from engine.services.jobs.compare import RunComparison
 from engine.services.jobs.queue_position import Waiting
 from engine.services.loop.generations import History
+from engine.services.models.api_process import ApiProcess
 from engine.services.models.template_choice import TemplateChoice
 from engine.services.people.accounts import Account
 from engine.services.people.api_keys import ApiKey
@@ -88,6 +89,7 @@ SHAPES: dict[str, Any] = {
         "url": "text or null: its page on the Hub, with --to hub",
         "commit": "text or null: its commit there",
     },
+    "api status": ApiProcess,
     "api keys list": {"keys": [ApiKey]},
     "api keys add": {"...": ApiKey, "token": "text: the key, shown this once"},
     "api keys close": ApiKey,

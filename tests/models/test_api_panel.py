@@ -80,6 +80,12 @@ def test_panel_offers_serve_to_owners_and_stop_while_it_runs(ws, project, monkey
     assert "need no key" in parts.process
 
 
+def test_panel_says_that_the_api_was_started_in_a_terminal():
+    shown = api_render.process(process("on", started_by="terminal"), True)
+    assert "started in a terminal (tuneloop api)" in shown
+    assert "terminal" not in api_render.process(process("on", started_by="page"), True)
+
+
 def test_panel_in_a_space_offers_no_serve(ws, project, monkeypatch):
     monkeypatch.setenv("TUNELOOP_SPACE", "1")
     assert not drawn(ws, project.id).serve.visible

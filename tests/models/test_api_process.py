@@ -119,6 +119,82 @@ def test_api_of_a_server_that_asks_for_sign_in_needs_a_key_on_loopback_too(ws):
         answer(found.address)
 
 
+@pytest.fixture
+def in_a_terminal(ws):
+    """`tuneloop api` in a process of its own, which answers; and the port it took."""
+    port = free_port()
+    command = [sys.executable, "-m", "engine", "api", "--port", str(port)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env={**os.environ, **ws.settings.environment()}
+    ) as process:
+        assert process.stdout.readline().startswith(b"The API is at http://127.0.0.1:")
+        wait_for(lambda: api_process.look(ws, LOCAL).state == "on")
+        yield process, port
+        process.terminate()
+
+
+@pytest.mark.train
+def test_api_of_a_terminal_is_seen_by_the_page_and_is_the_only_one(ws, in_a_terminal, tuneloop):
+    process, port = in_a_terminal
+    found = api_process.look(ws, LOCAL)
+    assert (found.state, found.started_by, found.loopback, found.needs_key) == (
+        "on", "terminal", True, False,
+    )  # fmt: skip
+    assert found.address == f"http://127.0.0.1:{port}/v1"
+    with pytest.raises(Conflict, match=rf"at http://127.0.0.1:{port}/v1 \(started in a terminal"):
+        api_process.start(ws, LOCAL)
+    code, out, _ = tuneloop("api", "status", "--json")
+    assert code == 0
+    assert api_process.ApiProcess.model_validate_json(out) == found
+    second = [sys.executable, "-m", "engine", "api", "--port", str(free_port())]
+    ended = subprocess.run(
+        second, capture_output=True, text=True, env={**os.environ, **ws.settings.environment()}
+    )
+    assert (ended.returncode, ended.stdout) == (5, "")
+    assert f"process {process.pid} on {socket.gethostname()}" in ended.stderr
+    api_process.leave(ws, LOCAL)  # a web server ends
+    api_process.resume(ws, LOCAL)
+    assert api_process.look(ws, LOCAL) == found
+    assert api_process.stop(ws, LOCAL).state == "off"
+    process.wait()
+
+
+@pytest.mark.train
+def test_api_of_the_page_is_named_to_who_starts_one_in_a_terminal(ws):
+    found = api_process.start(ws, LOCAL)
+    ended = subprocess.run(
+        [sys.executable, "-m", "engine", "api", "--port", str(free_port())],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **ws.settings.environment()},
+    )
+    assert ended.returncode == 5
+    assert f"running already at {found.address} (started from the Models page" in ended.stderr
+    assert "Use that one, or stop it" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--port", "0"], 2, "is not in the range 1<=x<=65535"),
+        (["--port", "many"], 2, "is not a valid integer"),
+        (["--host", "no such host", "--port", "7999"], 2, "no such host"),
+    ],
+    ids=["zero", "word", "host"],
+)
+@pytest.mark.train
+def test_api_command_refuses_an_address_that_is_none(ws, words, code, said):
+    ended = subprocess.run(
+        [sys.executable, "-m", "engine", "api", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **ws.settings.environment()},
+    )
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_api_is_started_and_stopped_by_owners_alone(ws):
     trainer = Actor(name="tess", role=Role.TRAINER)
     for act in (api_process.start, api_process.stop, api_process.leave, api_process.resume):
@@ -138,7 +214,7 @@ def test_api_is_refused_in_a_space_and_at_a_port_that_is_none(ws, monkeypatch):
 
 
 def test_api_of_another_machine_is_not_stopped_from_here(ws):
-    with api_lock.held(ws.settings.home) as lock:
+    with api_lock.held(ws.settings.home, "page") as lock:
         lock._path.write_text(
             api_lock.Holder(
                 pid=1, machine="elsewhere", address="http://elsewhere:1/v1"

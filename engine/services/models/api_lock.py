@@ -1,4 +1,7 @@
-"""The lock that the process of the API holds for as long as it lives, and what it wrote in it."""
+"""The lock that the process of the API holds for as long as it lives, and what it wrote in it.
+
+There is one for a data folder, whoever starts the API: the Models page, or `tuneloop api`.
+"""
 
 import fcntl
 import os
@@ -9,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,6 +21,12 @@ from engine.core.errors import Conflict
 NAME = "api.lock"  # in the data folder
 PATIENCE_S = 20.0  # the process of the server before this one may be leaving
 LOOK_EVERY_S = 0.1
+
+StartedBy = Literal["page", "terminal"]
+STARTED_BY: dict[StartedBy, str] = {
+    "page": "from the Models page",
+    "terminal": "in a terminal",
+}
 
 
 class Holder(BaseModel):
@@ -27,30 +37,38 @@ class Holder(BaseModel):
     pid: int = 0
     machine: str = ""
     address: str = ""
+    started_by: StartedBy = "page"
+    open_here: bool = True  # programs on its machine need no key while nobody has an account
 
 
 class Lock:
     """The lock of a process that holds it."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, started_by: StartedBy) -> None:
+        self._path, self._by = path, started_by
 
-    def write(self, address: str = "") -> None:
-        """Write who holds it and where it answers."""
-        held = Holder(pid=os.getpid(), machine=socket.gethostname(), address=address)
+    def write(self, address: str = "", open_here: bool = True) -> None:
+        """Write who holds it, where it answers, and whether it asks programs here for a key."""
+        held = Holder(
+            pid=os.getpid(),
+            machine=socket.gethostname(),
+            address=address,
+            started_by=self._by,
+            open_here=open_here,
+        )
         self._path.write_text(held.model_dump_json())
 
 
 @contextmanager
-def held(home: Path) -> Iterator[Lock]:
+def held(home: Path, started_by: StartedBy, patience_s: float = PATIENCE_S) -> Iterator[Lock]:
     """Hold the lock until the block ends; Conflict where another process keeps it."""
-    path, until = home / NAME, time.monotonic() + PATIENCE_S
+    path, until = home / NAME, time.monotonic() + patience_s
     with path.open("a") as file:
         while not _taken(file.fileno(), fcntl.LOCK_EX):
             if time.monotonic() > until:
-                raise Conflict("The API is running already.", "Stop it before you start another.")
+                raise runs_already(holder(home) or Holder())
             time.sleep(LOOK_EVERY_S)
-        lock = Lock(path)
+        lock = Lock(path, started_by)
         lock.write()
         yield lock
 
@@ -66,6 +84,16 @@ def holder(home: Path) -> Holder | None:
         return None
     except ValidationError:
         return Holder()  # it is being written
+
+
+def runs_already(held: Holder) -> Conflict:
+    """What to say to somebody who starts another one."""
+    where = f" at {held.address}" if held.address else ""
+    process = f", process {held.pid} on {held.machine}" if held.pid else ""
+    return Conflict(
+        f"The API is running already{where} (started {STARTED_BY[held.started_by]}{process}).",
+        "Use that one, or stop it before you start another.",
+    )
 
 
 def end_with_parent(parent: int, leaving: threading.Event) -> None:

@@ -1,7 +1,9 @@
 """The process of the API that the Models page starts, looks at and stops.
 
 It is a child of the web server and ends with it; a server that starts again starts it again. The
-web process loads no model: it knows the lock of the child (`api_lock`) and nothing else of it.
+web process loads no model: it knows the lock of the child (`api_lock`) and nothing else of it. One
+that `tuneloop api` started holds the same lock: it is seen and can be stopped, and outlives the web
+server.
 """
 
 import os
@@ -14,6 +16,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,7 +24,13 @@ from engine.core import environment
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, Forbidden, Unfinished, UserError
 from engine.files import write_atomic
-from engine.services.models.api_lock import LOOK_EVERY_S, Holder, holder
+from engine.services.models.api_lock import (
+    LOOK_EVERY_S,
+    Holder,
+    StartedBy,
+    holder,
+    runs_already,
+)
 from engine.services.people import accounts
 from engine.workspace import Workspace
 
@@ -46,6 +55,7 @@ class ApiProcess(BaseModel):
     loopback: bool  # only programs on this machine reach it
     needs_key: bool
     log: str = ""
+    started_by: StartedBy | None = None  # None where nothing runs
 
 
 def may_start(actor: Actor) -> bool:
@@ -58,10 +68,10 @@ def look(ws: Workspace, actor: Actor) -> ApiProcess:
     actor.require(Role.TRAINER)
     held = holder(ws.settings.home)
     if held is not None:
-        return _seen(ws, "on" if held.address else "starting", held.address)
+        return _running(ws, held)
     failed = _wanted(ws).exists()
     log = _last_lines(ws) if failed and actor.role >= Role.OWNER else ""
-    return _seen(ws, "failed" if failed else "off", log=log)
+    return _resting(ws, "failed" if failed else "off", log)
 
 
 def start(ws: Workspace, actor: Actor) -> ApiProcess:
@@ -72,8 +82,8 @@ def start(ws: Workspace, actor: Actor) -> ApiProcess:
     """
     actor.require(Role.OWNER)
     host, port = _where()
-    if holder(ws.settings.home) is not None:
-        raise Conflict("The API is running already.", "Stop it before you start another.")
+    if (other := holder(ws.settings.home)) is not None:
+        raise runs_already(other)
     child = _spawn(ws, host, port)
     until = time.monotonic() + START_S
     while time.monotonic() < until:
@@ -102,7 +112,8 @@ def stop(ws: Workspace, actor: Actor) -> ApiProcess:
 def resume(ws: Workspace, actor: Actor) -> None:
     """Start the API with a web server that had it when it ended; what fails is in its log."""
     actor.require(Role.OWNER)
-    if not _wanted(ws).exists():
+    held = holder(ws.settings.home)
+    if not _wanted(ws).exists() or (held and held.started_by == "terminal"):
         return
     try:
         _spawn(ws, *_where())
@@ -111,8 +122,14 @@ def resume(ws: Workspace, actor: Actor) -> None:
 
 
 def leave(ws: Workspace, actor: Actor) -> None:
-    """Stop the API with the web server, whose next start starts it again."""
+    """Stop the API with the web server, whose next start starts it again.
+
+    One that was started in a terminal goes on.
+    """
     actor.require(Role.OWNER)
+    held = holder(ws.settings.home)
+    if held is not None and held.started_by == "terminal":
+        return
     with suppress(Conflict):  # another machine's
         _end(ws)
 
@@ -134,14 +151,24 @@ def _in_space() -> bool:
     return os.environ.get("TUNELOOP_SPACE") == "1"
 
 
-def _seen(ws: Workspace, state: State, address: str = "", log: str = "") -> ApiProcess:
+def _running(ws: Workspace, held: Holder) -> ApiProcess:
+    return ApiProcess(
+        state="on" if held.address else "starting",
+        address=held.address or _resting(ws, "off").address,
+        loopback=urlsplit(held.address).hostname in LOOPBACK,
+        needs_key=not held.open_here or accounts.anybody(ws),
+        started_by=held.started_by,
+    )
+
+
+def _resting(ws: Workspace, state: State, log: str = "") -> ApiProcess:
     try:
         host, port = _where()
     except UserError:
         host, port = USUAL_HOST, USUAL_PORT
     return ApiProcess(
         state=state,
-        address=address or f"http://{host}:{port}/v1",
+        address=f"http://{host}:{port}/v1",
         loopback=host in LOOPBACK,
         needs_key=ws.settings.sign_in or host not in LOOPBACK or accounts.anybody(ws),
         log=log,

@@ -38,6 +38,7 @@ LOOPBACK = (
     "Only programs on the computer that runs Tuneloop reach this address. TUNELOOP_API_HOST sets "
     "another one."
 )
+TERMINAL = "It was started in a terminal (tuneloop api), and goes on when this server ends."
 KEY = "Each request needs a key of this project."
 NO_KEY = "Nobody has an account here, so programs on this computer need no key."
 
@@ -50,7 +51,8 @@ def process(found: ApiProcess, may_start: bool) -> str:
         lines = f"{lines} {NOT_YOURS}"
     shown = f'<p class="tl-hint">{escape(lines)}</p>' if lines else ""
     if found.state == "on":
-        reach = [LOOPBACK] if found.loopback else []
+        reach = [TERMINAL] if found.started_by == "terminal" else []
+        reach += [LOOPBACK] if found.loopback else []
         reach.append(KEY if found.needs_key else NO_KEY)
         link = ' <a href="#api-name">Make a key</a>'
         shown = f'<p class="tl-hint">{escape(" ".join(reach))}{link}</p>'
