@@ -1,12 +1,17 @@
 """A model card: what the model came from, what it learned, and how it scored, as YAML and text."""
 
+from textwrap import indent
+
+import yaml
 from huggingface_hub import EvalResult, ModelCardData
+from sqlalchemy import Connection
 
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset
 from engine.core.evaluation import Evaluation
 from engine.core.evaluation_sentences import caveat
 from engine.core.job_result import BenchmarkScore
+from engine.core.json_object import JsonObject
 from engine.core.model import REPLAY, Model
 from engine.models import origin
 from engine.services import access
@@ -14,7 +19,7 @@ from engine.services.evaluation import benchmarks, evaluations
 from engine.services.models import registry
 from engine.services.models.registry import lineage
 from engine.services.preferences.lineage import stale_model
-from engine.store import datasets, pair_exports
+from engine.store import datasets, jobs, models, pair_exports
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
@@ -24,8 +29,6 @@ def model_card(ws: Workspace, actor: Actor, model_id: str) -> str:
     actor.require(Role.TRAINER)
     chain = lineage(ws, actor, model_id)
     model = chain[0]
-    with reading(ws.db) as conn:
-        learned = datasets.get(conn, model.dataset_id) if model.dataset_id else None
     base = origin.of_base(registry.files(ws, chain[-1]).base)
     found, asked = _newest(ws, actor, model)
     own = _results(found, asked, model.id) if found and asked else []
@@ -39,8 +42,9 @@ def model_card(ws: Workspace, actor: Actor, model_id: str) -> str:
         tags=["tuneloop", *([str(model.info["method"])] if "method" in model.info else [])],
         eval_results=own + benchmarks.for_card(public) or None,
     )
-    parts = [f"---\n{data.to_yaml()}\n---", f"# {_line(model.name)}", _origin(chain, learned)]
+    parts = [f"---\n{data.to_yaml()}\n---", f"# {_line(model.name)}", _origin(ws, chain)]
     parts += [_base(chain[-1], base), *_votes(ws, chain), *_replayed(ws, chain)]
+    parts += _recipes(ws, chain)
     gone = stale_model(ws, actor, model_id)
     parts += [gone] if gone else []
     parts += [_scores(found, asked, model.id)] if found and asked else []
@@ -76,16 +80,48 @@ def _results(found: Evaluation, asked: Dataset, model_id: str) -> list[EvalResul
     ]
 
 
-def _origin(chain: list[Model], learned: Dataset | None) -> str:
+def _origin(ws: Workspace, chain: list[Model]) -> str:
+    """The line from the base on, and what each model of it learned."""
     steps = " from ".join(_line(model.name) for model in chain)
-    method = chain[0].info.get("method")
     lines = [f"How it came about: {steps}."]
-    if method and learned:
-        lines.append(
-            f"Trained by {method} on {_line(learned.label)}: {learned.train_rows:,} rows, "
-            f"{learned.held_out_rows:,} held out (SHA-256 {learned.sha256})."
-        )
+    with reading(ws.db) as conn:
+        for model in chain:
+            learned = datasets.get(conn, model.dataset_id) if model.dataset_id else None
+            method = model.info.get("method")
+            if method and learned:
+                lines.append(
+                    f"{_line(model.name)} was trained by {method} on {_line(learned.label)}: "
+                    f"{learned.train_rows:,} rows, {learned.held_out_rows:,} held out "
+                    f"(SHA-256 {learned.sha256})."
+                )
     return "\n\n".join(lines)
+
+
+def _recipes(ws: Workspace, chain: list[Model]) -> list[str]:
+    """The settings of each training as YAML, models and data by name."""
+    parts = []
+    with reading(ws.db) as conn:
+        for model in chain:
+            job = jobs.get(conn, model.job_id) if model.job_id else None
+            if job is not None:
+                given = {name: value for name, value in job.recipe.items() if value is not None}
+                known = {"kind": job.kind, **_named(conn, given)}
+                text = yaml.safe_dump(known, sort_keys=False, allow_unicode=True)
+                shown = indent(text, "    ")  # a block that no line of it can end
+                parts.append(f"## Recipe of {_line(model.name)}\n\n{shown.rstrip()}")
+    return parts
+
+
+def _named(conn: Connection, recipe: JsonObject) -> JsonObject:
+    named = dict(recipe)
+    for field, value in recipe.items():
+        if not isinstance(value, str):
+            continue
+        if (model := models.get(conn, value)) is not None:
+            named[field] = _line(model.name)
+        elif (dataset := datasets.get(conn, value)) is not None:
+            named[field] = _line(dataset.label)
+    return named
 
 
 def _base(model: Model, base: origin.BaseOrigin) -> str:
