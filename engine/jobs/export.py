@@ -1,7 +1,8 @@
 """An export: a model as files of another program, certified by that program's own answers."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,20 +79,16 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     exporter = plugins.load("exporters", recipe.to)
     files = ctx.model(recipe.model)
     asked = _questions(recipe, ctx) if recipe.certify and recipe.dataset else []
-    aside = ctx.folder / f".{FOLDER}"
-    shutil.rmtree(aside, ignore_errors=True)  # of an attempt that was killed
-    aside.mkdir(parents=True)
-    exporter.export(_source(recipe, ctx, files), aside)
-    (aside / "README.md").write_text(recipe.card, encoding="utf-8")
-    own = _own_answers(recipe, ctx, files, asked) if asked else []
-    proof = _certificate(recipe, ctx, exporter, files, aside, own) if own else None
-    if proof:
-        text = proof.model_dump_json(indent=2) + "\n"
-        (aside / CERTIFICATE).write_text(text, encoding="utf-8")
-    made = _files(aside)
     out = ctx.folder / FOLDER
-    shutil.rmtree(out, ignore_errors=True)
-    aside.rename(out)
+    with _whole(ctx.folder / f".{FOLDER}", out) as aside:
+        exporter.export(_source(recipe, ctx, files), aside)
+        (aside / "README.md").write_text(recipe.card, encoding="utf-8")
+        own = _own_answers(recipe, ctx, files, asked) if asked else []
+        proof = _certificate(recipe, ctx, exporter, files, aside, own) if own else None
+        if proof:
+            text = proof.model_dump_json(indent=2) + "\n"
+            (aside / CERTIFICATE).write_text(text, encoding="utf-8")
+        made = _files(aside)
     pushed = _pushed(recipe, ctx, exporter, files, out) if recipe.to == HUB else None
     sentence = proof.sentence if proof else f"{files.model.name} is exported; nothing was compared."
     return Outcome(
@@ -105,6 +102,19 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             commit=pushed.commit if pushed else None,
         )
     )
+
+
+@contextmanager
+def _whole(aside: Path, out: Path) -> Iterator[Path]:
+    """A new folder `aside`, which is `out` at the end of the block; no part of it stays behind."""
+    shutil.rmtree(aside, ignore_errors=True)  # of an attempt that was killed
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        shutil.rmtree(out, ignore_errors=True)
+        aside.rename(out)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _pushed(recipe: Recipe, ctx: Context, exporter: Any, files: ModelFiles, out: Path) -> Pushed:
