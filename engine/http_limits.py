@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from engine.core.errors import UserError
 
 KB, MB = 2**10, 2**20
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})  # names that only this machine reaches
 HEADERS_S = 20.0  # from the first byte of a request, or from the connection, to its last header
 BODY_S = 30.0  # and one second more for each SLOWEST bytes
 SLOWEST = 50 * KB

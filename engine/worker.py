@@ -31,7 +31,7 @@ from engine.services.models import bases
 from engine.services.people import visitor_projects, visitors
 from engine.store import events, jobs
 from engine.store.connect import reading, writing
-from engine.workspace import Workspace
+from engine.workspace import Workspace, in_space
 
 POLL_EVERY_S = 0.5
 REST_EVERY_S = 1.0  # while nothing runs
@@ -81,7 +81,7 @@ class Worker:
         self.cancel_seen: dict[str, float] = {}
         self.hung: set[str] = set()
         self.leaving = False
-        self.in_space = os.environ.get("TUNELOOP_SPACE") == "1"
+        self.in_space = in_space()
         self._renewed_at = 0.0
         self._swept = clock() - SWEEP_EVERY_S
 

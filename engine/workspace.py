@@ -41,6 +41,11 @@ class Settings(BaseModel):
         return {"TUNELOOP_HOME": str(self.home), "TUNELOOP_DATABASE_URL": self.database_url}
 
 
+def in_space() -> bool:
+    """Whether this process belongs to a server that runs as a Hugging Face Space."""
+    return os.environ.get("TUNELOOP_SPACE") == "1"
+
+
 class OffSite(Protocol):
     """A second place for what is stored here, on a machine whose own disk does not last."""
 

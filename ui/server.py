@@ -21,7 +21,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from engine import worker
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
-from engine.http_limits import CONNECTIONS, BodyLimits, TimedProtocol, check_free
+from engine.http_limits import CONNECTIONS, LOOPBACK, BodyLimits, TimedProtocol, check_free
 from engine.services.jobs import lifecycle
 from engine.services.models import api_process
 from engine.services.off_site import bucket as off_site
@@ -40,7 +40,7 @@ from ui.web import first_script, page_states
 from ui.web.default_model_download import Setup
 from ui.web.limits import UPLOAD_MB, limit_of
 from ui.web.prefix import Prefix, cleaned
-from ui.web.security import LOOPBACK, SecurityMiddleware
+from ui.web.security import SecurityMiddleware
 from ui.web.sign_in_gate import Gate
 from ui.web.visitors import Visitors
 

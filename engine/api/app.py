@@ -11,11 +11,12 @@ from starlette.types import Scope
 
 from engine import worker
 from engine.api import chat, errors, feedback, files, fine_tuning
-from engine.api.callers import LOOPBACK, Callers, KeyGate
+from engine.api.callers import Callers, KeyGate
 from engine.core.actor import LOCAL
 from engine.http_limits import (
     CONNECTIONS,
     KB,
+    LOOPBACK,
     MB,
     BodyLimits,
     TimedProtocol,

@@ -11,13 +11,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from engine.api.errors import Refused, response
 from engine.core.actor import LOCAL, Actor
 from engine.core.errors import UserError
-from engine.http_limits import host_name
+from engine.http_limits import LOOPBACK, host_name
 from engine.services import projects
 from engine.services.people import accounts, api_keys
 from engine.services.people.api_keys import ApiKey
 from engine.workspace import Workspace
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 NO_KEY = (
     "No API key was given. Send one as 'Authorization: Bearer KEY'; make one with tuneloop api."
 )

@@ -14,7 +14,7 @@ from engine.core.evaluation import (
 from engine.core.evaluation_sentences import caveat, of_cut_answers
 from engine.metrics.descriptions import title as metric_title
 from engine.reports.html_page import page, table
-from engine.stats.slices import by_slice, thirds
+from engine.stats.slices import by_size, by_slice, thirds
 
 ANSWERS = 30  # rows shown in full
 LONGEST = 2000  # characters of a text
@@ -143,11 +143,14 @@ def _perplexities(found: Evaluation, names: Names) -> str:
 def _slices(found: Evaluation, names: Names) -> str:
     """The first metric by the length of the question."""
     metric = found.metrics[0]
-    parts = thirds([sum(len(turn.content) for turn in row.prompt) for row in found.rows])
+    sizes = [sum(len(turn.content) for turn in row.prompt) for row in found.rows]
+    parts = thirds(sizes)
+    order = by_size(sizes, parts)
+    scores = {m: [row.outputs[m].scores.get(metric) for row in found.rows] for m in found.models}
     rows = [
         [escape(names[m]), escape(one.name), escape(one.sentence)]
         for m in found.models
-        for one in by_slice([row.outputs[m].scores.get(metric) for row in found.rows], parts)
+        for one in by_slice(scores[m], parts, order=order)
     ]
     return f"<h2>{escape(metric_title(metric))} by length of the question</h2>" + table(
         ["Model", "Questions", "Score"], rows

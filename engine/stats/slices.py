@@ -27,9 +27,14 @@ class Slice(BaseModel):
 
 
 def by_slice(
-    each: Sequence[float | None], names: Sequence[str | None], level: float = 0.95
+    each: Sequence[float | None],
+    names: Sequence[str | None],
+    level: float = 0.95,
+    order: Sequence[str] = (),
 ) -> tuple[Slice, ...]:
-    """One Slice for each name, in the order of their first rows; rows named None are in none.
+    """One Slice for each name; rows named None are in none.
+
+    Names stand in `order`, those that it lacks in the order of their first rows.
 
     `each` holds a score in [0, 1] for each row, None where the answer failed. UserError when the
     row counts differ.
@@ -38,7 +43,7 @@ def by_slice(
         raise UserError(
             f"There are {len(each)} scores but {len(names)} rows.", "Name the part of each row."
         )
-    rows: dict[str, list[float | None]] = {}
+    rows: dict[str, list[float | None]] = {name: [] for name in order if name in names}
     for score, name in zip(each, names, strict=True):
         if name is not None:
             rows.setdefault(name, []).append(score)
@@ -61,6 +66,11 @@ def thirds(sizes: Sequence[float], unit: str = "characters") -> tuple[str, ...]:
         if len(inside):
             names[number] = f"{word} ({_span(inside.min(), inside.max())} {unit})"
     return tuple(names[int(number)] for number in part)
+
+
+def by_size(sizes: Sequence[float], named: Sequence[str]) -> tuple[str, ...]:
+    """Each name of `thirds` once, the one of the smallest sizes first."""
+    return tuple(dict.fromkeys(name for _, name in sorted(zip(sizes, named, strict=True))))
 
 
 def _span(low: float, high: float) -> str:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from engine.workspace import Settings, open_workspace
+from tests.browser import rest
 from tests.browser.pages import Watched
 from tests.conftest import REPO
 from ui.pages.rating import routes
@@ -26,6 +27,23 @@ def serving(app):
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def somebody(chromium):
+    """Opens a browser of somebody's own; nothing may go wrong in any of them."""
+    opened, errors = [], []
+
+    def browser(width=1600):
+        opened.append(chromium.new_context(viewport={"width": width, "height": 900}))
+        page = rest.watched(opened[-1].new_page())
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    yield browser
+    for each in opened:
+        each.close()
+    assert errors == []
 
 
 @pytest.fixture

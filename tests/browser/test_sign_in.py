@@ -35,23 +35,6 @@ def server(tiny_model, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def somebody(chromium):
-    """Opens a browser of somebody's own; nothing may go wrong in any of them."""
-    opened, errors = [], []
-
-    def browser(width=1600):
-        opened.append(chromium.new_context(viewport={"width": width, "height": 900}))
-        page = opened[-1].new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        return page
-
-    yield browser
-    for each in opened:
-        each.close()
-    assert errors == []
-
-
-@pytest.fixture(scope="module")
 def place(server, tmp_path_factory):
     """Two projects, and an open round of the first."""
     home = server[1]

@@ -24,23 +24,6 @@ def space(tiny_model, tmp_path_factory):
         yield server.url
 
 
-@pytest.fixture(scope="module")
-def somebody(chromium):
-    """Opens a browser of somebody's own; nothing may go wrong in any of them."""
-    opened, errors = [], []
-
-    def browser(width=1600):
-        opened.append(chromium.new_context(viewport={"width": width, "height": 900}))
-        page = rest.watched(opened[-1].new_page())
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        return page
-
-    yield browser
-    for each in opened:
-        each.close()
-    assert errors == []
-
-
 def visit(page, address):
     page.goto(address)
     page.locator("#tl-worker .tl-badge").wait_for()

@@ -76,10 +76,18 @@ def test_evaluation_skips_reward_models(ws, tmp_path):
 def test_parts_of_an_evaluation_have_their_own_scores(ws, tmp_path):
     made = evaluation(["ab", "a longer one", "the longest of all questions here"])
     named = slices.parts(ws, LOCAL, made, "question")
-    assert [each.split(" ")[0] for each in named[:3]] == ["short", "middle", "long"]
+    assert [each.split(" ")[0] for each in named.of_rows[:3]] == ["short", "middle", "long"]
     scored = slices.scores(made, "tuned", "rougeL", named)
     assert [one.n for one in scored] == [4, 4, 4]
     assert sum(one.mean for one in scored) == pytest.approx(1.5)
+
+
+def test_parts_by_length_stand_short_before_long_whatever_row_is_first(ws):
+    made = evaluation(["the longest of all questions here", "ab", "a longer one"])
+    named = slices.parts(ws, LOCAL, made, "question")
+    assert [each.split(" ")[0] for each in named.order] == ["short", "middle", "long"]
+    scored = slices.scores(made, "tuned", "rougeL", named)
+    assert tuple(one.name for one in scored) == named.order
 
 
 def test_languages_part_rows_where_they_can_be_told(ws):
@@ -90,7 +98,8 @@ def test_languages_part_rows_where_they_can_be_told(ws):
         "How can I renew a book that I have borrowed from the library in the last week, please?"
     )
     made = evaluation([german, english, "hm"])
-    assert slices.parts(ws, LOCAL, made, "language")[:3] == ("de", "en", None)
+    named = slices.parts(ws, LOCAL, made, "language")
+    assert (named.of_rows[:3], named.order) == (("de", "en", None), ("de", "en"))
     assert "language" in slices.kinds(ws, LOCAL, made)
 
 
@@ -101,9 +110,10 @@ def test_groups_come_from_the_dataset(ws, tmp_path):
     path.write_text("\n".join(["prompt,completion,place", *rows]) + "\n")
     data = datasets.add(ws, LOCAL, project, path, path.name, held_out=0.0, group="place")
     made = evaluation(["q"]).model_copy(update={"dataset_id": data.id})
-    assert slices.kinds(ws, LOCAL, made)["group"] == ("south", "north") * 6
+    groups = slices.kinds(ws, LOCAL, made)["group"]
+    assert groups == (("south", "north") * 6, ("north", "south"))
     gone = made.model_copy(update={"dataset_id": "dataset-gone"})
-    assert slices.parts(ws, LOCAL, gone, "group") == (None,) * 12
+    assert slices.parts(ws, LOCAL, gone, "group") == ((None,) * 12, ())
 
 
 def test_chat_is_asked_for_its_references():

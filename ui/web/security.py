@@ -11,10 +11,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from engine.http_limits import host_name
+from engine.http_limits import LOOPBACK, host_name
 
 LOOPBACK_ONLY = "to a loopback address"
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Gradio's routes that fetch an address for a stranger, and those that hand out whatever lies in its
 # folder of uploads to whoever knows the path. What people may take along has routes of its own.

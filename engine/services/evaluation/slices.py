@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from engine.checks.row_language import language
 from engine.core.actor import Actor, Role
@@ -12,7 +12,7 @@ from engine.core.examples import Message, Prompt
 from engine.services.data import datasets
 from engine.stats.confusion import Confusion, confusion
 from engine.stats.intervals import Interval, mean_interval
-from engine.stats.slices import Slice, by_slice, thirds
+from engine.stats.slices import Slice, by_size, by_slice, thirds
 from engine.workspace import Workspace
 
 __all__ = [
@@ -30,36 +30,43 @@ __all__ = [
 ]
 
 By = Literal["question", "reference", "language", "group"]
-Parts = tuple[str | None, ...]
+
+
+class Parts(NamedTuple):
+    """The part of each row, None for a row that is in none; and all parts as they are shown."""
+
+    of_rows: tuple[str | None, ...] = ()
+    order: tuple[str, ...] = ()  # short before long, else by the alphabet
+
 
 MOST_READ = 2000  # rows whose language is looked at: a millisecond each
 MOST_PARTS = 12  # more are named by no table
 
 
 def parts(ws: Workspace, actor: Actor, found: Evaluation, by: By) -> Parts:
-    """The part of each row in its order; None for a row that is in none."""
+    """The rows of an evaluation parted in this way."""
     actor.require(Role.TRAINER)
     if by == "question":
-        return thirds([length(row) for row in found.rows])
+        return _by_size([length(row) for row in found.rows])
     if by == "reference":
-        return thirds([len(row.references[0]) for row in found.rows])
+        return _by_size([len(row.references[0]) for row in found.rows])
     if by == "language":
         texts = tuple("\n".join(m.content for m in row.prompt) for row in found.rows[:MOST_READ])
-        return (*_languages(texts), *([None] * (len(found.rows) - len(texts))))
-    return _groups(ws, actor, found)
+        return _by_name((*_languages(texts), *([None] * (len(found.rows) - len(texts)))))
+    return _by_name(_groups(ws, actor, found))
 
 
 def kinds(ws: Workspace, actor: Actor, found: Evaluation) -> dict[By, Parts]:
     """Every way to part these rows that gives two parts or more, and not too many."""
     ways: tuple[By, ...] = ("question", "reference", "language", "group")
     named = {by: parts(ws, actor, found, by) for by in ways}
-    return {by: each for by, each in named.items() if 1 < len(set(each) - {None}) <= MOST_PARTS}
+    return {by: each for by, each in named.items() if 1 < len(each.order) <= MOST_PARTS}
 
 
 def scores(found: Evaluation, model: str, metric: str, named: Parts) -> tuple[Slice, ...]:
-    """The mean of each part by `metric` with its 95 % interval, in the order of the names."""
+    """The mean of each part by `metric` with its 95 % interval, in the order of the parts."""
     each = [row.outputs[model].scores.get(metric) for row in found.rows]
-    return by_slice(each, named)
+    return by_slice(each, named.of_rows, order=named.order)
 
 
 def labels(found: Evaluation, model: str) -> Confusion:
@@ -79,7 +86,16 @@ def length(row: EvaluatedRow) -> int:
     return sum(len(turn.content) for turn in row.prompt)
 
 
-def _groups(ws: Workspace, actor: Actor, found: Evaluation) -> Parts:
+def _by_size(sizes: Sequence[int]) -> Parts:
+    named = thirds(sizes)
+    return Parts(named, by_size(sizes, named))
+
+
+def _by_name(named: tuple[str | None, ...]) -> Parts:
+    return Parts(named, tuple(sorted({each for each in named if each})))
+
+
+def _groups(ws: Workspace, actor: Actor, found: Evaluation) -> tuple[str | None, ...]:
     try:
         one = datasets.get(ws, actor, found.dataset_id)
         asked = {row.index for row in found.rows}

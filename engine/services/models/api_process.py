@@ -24,6 +24,7 @@ from engine.core import environment
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, Forbidden, Unfinished, UserError
 from engine.files import write_atomic
+from engine.http_limits import LOOPBACK
 from engine.services.models.api_lock import (
     LOOK_EVERY_S,
     Holder,
@@ -32,11 +33,10 @@ from engine.services.models.api_lock import (
     runs_already,
 )
 from engine.services.people import accounts
-from engine.workspace import Workspace
+from engine.workspace import Workspace, in_space
 
 HOST, PORT = "TUNELOOP_API_HOST", "TUNELOOP_API_PORT"
 USUAL_HOST, USUAL_PORT = "127.0.0.1", 7870
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 WANTED, LOG = "api.wanted", "api.log"  # in the data folder
 START_S = 120.0  # to import torch on a busy machine; one that ends sooner is noticed at once
 STOP_S = 15.0  # answers that are being written may end; then the process is killed
@@ -60,7 +60,7 @@ class ApiProcess(BaseModel):
 
 def may_start(actor: Actor) -> bool:
     """Whether `start` is there for this actor: owners, and not in a Space, which has one port."""
-    return actor.role >= Role.OWNER and not _in_space()
+    return actor.role >= Role.OWNER and not in_space()
 
 
 def look(ws: Workspace, actor: Actor) -> ApiProcess:
@@ -135,7 +135,7 @@ def leave(ws: Workspace, actor: Actor) -> None:
 
 
 def _where() -> tuple[str, int]:
-    if _in_space():
+    if in_space():
         raise Forbidden(
             "A Space has one address, which is this page's: the API can't be reached there.",
             "Run Tuneloop on a machine of your own to serve models.",
@@ -145,10 +145,6 @@ def _where() -> tuple[str, int]:
     if not port.isdecimal() or not 0 < int(port) < 2**16:
         raise UserError(f"{PORT} is {port!r}, which is no port.", "Set it from 1 to 65535.")
     return host, int(port)
-
-
-def _in_space() -> bool:
-    return os.environ.get("TUNELOOP_SPACE") == "1"
 
 
 def _running(ws: Workspace, held: Holder) -> ApiProcess:

@@ -9,7 +9,7 @@ import time
 
 from pydantic import BaseModel, ConfigDict
 
-from engine.core import ids
+from engine.core import ids, names
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound, SignedOut, UserError
 from engine.services import access
@@ -55,9 +55,7 @@ def make(
     With `captures` the prompts and answers of its requests are kept, for feedback and for rating.
     """
     actor.require(Role.TRAINER)
-    cleaned = " ".join(name.split())
-    if not 0 < len(cleaned) <= NAME_LENGTH or not cleaned.isprintable():
-        raise UserError("A key needs a name.", f"Give 1 to {NAME_LENGTH} characters.")
+    cleaned = names.one_line(name, NAME_LENGTH, "A key needs a name.")
     if not 1 <= requests_per_minute <= MOST_PER_MINUTE:
         raise UserError(
             "A key allows 1 to 60,000 requests a minute.", f"Give a number up to {MOST_PER_MINUTE}."

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from engine.core import ids
+from engine.core import ids, names
 from engine.core.actor import Actor, Role
 from engine.core.errors import Forbidden, NotFound, UserError
 from engine.services import access
@@ -59,11 +59,7 @@ def make(
     It opens the Rating page for so many days, in so many browsers; without limit where None.
     """
     actor.require(Role.TRAINER)
-    name = " ".join(rater_name.split())
-    if not 0 < len(name) <= NAME_LENGTH or not name.isprintable():
-        raise UserError(
-            "An invitation needs the name of a person.", f"Give 1 to {NAME_LENGTH} characters."
-        )
+    name = names.one_line(rater_name, NAME_LENGTH, "An invitation needs the name of a person.")
     _check_limit("days", days, MOST_DAYS)
     _check_limit("browsers", most_browsers, MOST_BROWSERS)
     token, now = ids.token(), time.time()

@@ -69,19 +69,11 @@ def by_part(found: Evaluation, names: Names, metric: str, kinds: dict[By, Parts]
 def _block(title: str, named: Parts, found: Evaluation, names: Names, metric: str) -> str:
     each = {m: evaluation_slices.scores(found, m, metric, named) for m in found.models}
     heads = "".join(f"<th>{escape(head)}</th>" for head in (title, *(names[m] for m in each)))
-    order = sorted(range(len(each[found.models[0]])), key=lambda n: _rank(each, found, n))
     rows = ""
-    for n in order:
-        cells = "".join(_cell(slices[n]) for slices in each.values())
-        rows += f"<tr><th>{escape(each[found.models[0]][n].name)}</th>{cells}</tr>"
+    for slices in zip(*each.values(), strict=True):
+        cells = "".join(map(_cell, slices))
+        rows += f"<tr><th>{escape(slices[0].name)}</th>{cells}</tr>"
     return _table(heads, rows)
-
-
-def _rank(each: dict[str, tuple[Slice, ...]], found: Evaluation, n: int) -> tuple[int, str]:
-    """Short, middle, long; anything else by its name."""
-    name = each[found.models[0]][n].name
-    words = ("short", "middle", "long")
-    return next((k for k, word in enumerate(words) if name.startswith(f"{word} (")), 3), name
 
 
 def _cell(one: Slice) -> str:

@@ -127,9 +127,9 @@ def rows(
     kinds: dict[By, Parts],
 ) -> EvaluationUpdates:
     """The table of answers and its filters."""
-    lengths, languages = kinds.get("question", ()), kinds.get("language", ())
-    part = choice.part if choice.part in lengths else EVERY
-    language = choice.language if choice.language in languages else EVERY
+    lengths, languages = kinds.get("question", Parts()), kinds.get("language", Parts())
+    part = choice.part if choice.part in lengths.order else EVERY
+    language = choice.language if choice.language in languages.order else EVERY
     return {
         "order": gr.Radio(visible=len(found.models) > 1),
         "part": filter_of("Any length", lengths, part),
@@ -141,9 +141,8 @@ def rows(
 
 def filter_of(every: str, named: Parts, chosen: str | None) -> gr.Dropdown:
     """A dropdown with the parts of the rows; hidden where there is nothing to choose."""
-    known = sorted({each for each in named if each}, key=_short_first)
-    choices = [(every, EVERY), *((each, each) for each in known)]
-    return gr.Dropdown(choices=choices, value=chosen or EVERY, visible=len(known) > 1)
+    choices = [(every, EVERY), *((each, each) for each in named.order)]
+    return gr.Dropdown(choices=choices, value=chosen or EVERY, visible=len(named.order) > 1)
 
 
 def table(
@@ -158,7 +157,7 @@ def table(
     inside = [True] * len(found.rows)
     chosen: dict[By, str | None] = {"question": choice.part, "language": choice.language}
     for by, wanted in chosen.items():
-        named = kinds.get(by, ())
+        named = kinds.get(by, Parts()).of_rows
         if wanted and wanted in named:
             inside = [kept and each == wanted for kept, each in zip(inside, named, strict=True)]
     kept = evaluated.ordered(found, model, metric, choice.order, choice.words or "", inside)
@@ -187,8 +186,3 @@ def whole(
         "speed": speed.table(found, called, price),
         "files": downloads.links(choice.which, called) if choice.which else "",
     }
-
-
-def _short_first(name: str) -> tuple[int, str]:
-    words = ("short", "middle", "long")
-    return next((n for n, word in enumerate(words) if name.startswith(f"{word} (")), 3), name

@@ -15,13 +15,12 @@ from fastapi.routing import APIRoute
 
 from engine.core.actor import Actor, Role
 from engine.core.errors import SignedOut, UserError
-from engine.http_limits import host_name
+from engine.http_limits import LOOPBACK, host_name
 from engine.services import projects
 from engine.services.people import accounts, sign_in
 from engine.workspace import Workspace
 from ui.pages.people import render
 from ui.web.prefix import prefix_of
-from ui.web.security import LOOPBACK
 from ui.web.session import BROWSER, COOKIE, cookie, encrypted
 
 PRIVATE = {"Cache-Control": "no-store"}
