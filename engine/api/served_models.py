@@ -9,7 +9,6 @@ from engine.services.models import registry
 from engine.workspace import Workspace
 
 CHAMPION = "champion@"
-ARENA = "arena@"
 
 
 def list_all(ws: Workspace, caller: Caller) -> list[Wire]:

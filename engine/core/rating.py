@@ -20,7 +20,6 @@ BLIND: tuple[Purpose, ...] = ("blind_eval", "aa_control")  # nothing is told bef
 Mode = Literal["pair", "single"]
 DecisionRule = Literal["fixed", "sequential"]
 Choice = Literal["left", "right", "tie", "both_bad"]
-Thumb = Literal["good", "bad"]
 Side = Literal["left", "right"]
 Answer = Literal["a", "b"]
 ScreenChoice = Literal["left", "right", "tie", "both_bad", "good", "bad"]

@@ -86,16 +86,6 @@ def content_of(line: bytes) -> bytes:
     return ROW_NUMBER.sub(b"", line, count=1)
 
 
-def to_jsonl(examples: Iterable[Example]) -> bytes:
-    """The lines of all examples."""
-    return b"".join(map(to_line, examples))
-
-
-def from_jsonl(data: bytes) -> list[Example]:
-    """What `to_jsonl` was given; UserError names the line that is damaged."""
-    return list(read_lines(data.splitlines(keepends=True)))
-
-
 def read_lines(lines: Iterable[bytes]) -> Iterator[Example]:
     """The example of each line; UserError names the line that is damaged."""
     for number, line in enumerate(lines, 1):

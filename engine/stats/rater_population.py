@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.stats import binomtest, nct, t
 
 from engine.core.rating import Generally, People
@@ -65,13 +64,6 @@ def raters_needed(win_rate: float, power: float = 0.8, alpha: float = 0.05) -> i
     while _power(raters, win_rate, alpha) < power:
         raters += 1
     return raters
-
-
-def detectable_by(raters: int, power: float = 0.8, alpha: float = 0.05) -> float | None:
-    """The win rate of people in general that so many raters show; None where none can."""
-    if raters < FEWEST_RATERS or _power(raters, 1.0, alpha) < power:
-        return None
-    return float(brentq(lambda rate: _power(raters, rate, alpha) - power, 0.5, 1.0))
 
 
 def _power(raters: int, win_rate: float, alpha: float) -> float:

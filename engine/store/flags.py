@@ -2,11 +2,11 @@
 
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from engine.core.rating import Answer, AssignmentState
+from engine.core.rating import Answer
 from engine.store.answer_columns import READ
-from engine.store.tables import assignment, comparison, flag
+from engine.store.tables import assignment, flag
 
 Ending = Literal["withdrawn", "settled"]
 
@@ -71,13 +71,3 @@ def open_flags(conn: Connection, round_id: str) -> list[Flag]:
     )
     rows = conn.execute(query).mappings()
     return [Flag(**{**row, "left_is": READ[row["left_is"]]}) for row in rows]
-
-
-def waiting(conn: Connection, round_id: str) -> int:
-    """How many pairs of a round are left to a person to look at."""
-    query = select(func.count(func.distinct(comparison.c.id))).where(
-        comparison.c.id == assignment.c.comparison_id,
-        assignment.c.round_id == round_id,
-        assignment.c.state == AssignmentState.FLAGGED,
-    )
-    return int(conn.execute(query).scalar_one())

@@ -1,12 +1,14 @@
 """How examples are stored, and the hash that names them."""
 
+from io import BytesIO
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message, Preference, Prompt, Text, Unpaired
-from engine.formats.content_hash import from_jsonl, from_line, sha256_of, to_jsonl, to_line
+from engine.formats.content_hash import from_line, read_lines, sha256_of, to_line
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 turns = st.lists(
@@ -33,8 +35,8 @@ examples = st.lists(
 
 @given(examples)
 def test_dataset_rows_survive_storage(kept):
-    stored = to_jsonl(kept)
-    assert from_jsonl(stored) == kept
+    stored = b"".join(map(to_line, kept))
+    assert list(read_lines(BytesIO(stored))) == kept
     assert stored.count(b"\n") == len(kept)
 
 
@@ -67,6 +69,6 @@ def test_hash_of_a_known_content_never_changes():
 
 
 def test_damaged_line_of_a_stored_dataset_is_named():
-    stored = to_jsonl([Text(text="a"), Text(text="b")])
+    lines = [to_line(Text(text=text)) for text in "ab"]
     with pytest.raises(UserError, match="Line 2 of the stored dataset is damaged"):
-        from_jsonl(stored[:-4])
+        list(read_lines([lines[0], lines[1][:-4]]))

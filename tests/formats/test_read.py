@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.core.errors import NotFound, UserError
-from engine.formats.content_hash import to_jsonl
+from engine.formats.content_hash import to_line
 from engine.formats.files.rows import rows_of
 from engine.formats.read import ParsedFile, known_columns, read_file, understand
 
@@ -368,7 +368,8 @@ def outcome(read, data: bytes, name: str) -> str:
     except UserError as error:
         str(error).encode()
         return error.fix
-    to_jsonl(parsed.examples)
+    for each in parsed.examples:
+        to_line(each)
     return parsed.layout
 
 

@@ -32,9 +32,9 @@ def trained(ws, tmp_path):
     return one, made, adapter
 
 
-def test_lineage_of_an_adapter_folder_names_its_votes_and_rounds(ws, trained):
+def test_lineage_of_an_adapter_names_its_votes_and_rounds(ws, trained):
     one, made, adapter = trained
-    first, base = lineage.of_folder(ws, LOCAL, ws.files / adapter.path)
+    first, base = lineage.of_model(ws, LOCAL, adapter.id)
     assert (first["model"], base["model"]) == ("DPO", "arm-new")
     assert first["pairs"]["content_sha256"] == made.content_sha256
     assert first["pairs"]["watermark"] == made.watermark
@@ -45,6 +45,6 @@ def test_lineage_of_an_adapter_folder_names_its_votes_and_rounds(ws, trained):
     assert "pairs" not in base
 
 
-def test_folder_that_no_training_made_has_no_lineage(ws, trained, tmp_path):
+def test_model_that_does_not_exist_has_no_lineage(ws, trained):
     with pytest.raises(NotFound):
-        lineage.of_folder(ws, LOCAL, tmp_path)
+        lineage.of_model(ws, LOCAL, "model-none")

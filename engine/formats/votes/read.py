@@ -17,10 +17,6 @@ LOOKED_AT = 100  # rows shown to every format's sniff
 SURE = 0.5
 MOST_BYTES = 64 * 1024**2  # everything is held in memory
 MOST_ROWS = 1_000_000
-FORMATS = (
-    "Give a table of votes, or an export of Label Studio, Argilla, Open WebUI, LangSmith or "
-    "Langfuse."
-)
 SHOWN = 90  # characters of names in a refusal
 
 

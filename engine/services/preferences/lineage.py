@@ -3,13 +3,10 @@
 Models trained one on another are all named, the newest first, down to the base.
 """
 
-from pathlib import Path
 from typing import TypedDict, cast
 
 from engine.core.actor import Actor, Role
-from engine.core.errors import NotFound
 from engine.core.model import Model
-from engine.services import projects
 from engine.services.data import datasets
 from engine.services.models import registry
 from engine.services.preferences import build
@@ -35,16 +32,6 @@ def of_model(ws: Workspace, actor: Actor, model_id: str) -> list[LineageStep]:
     """JSON of the model and of all that it was trained from; `pairs` where votes are behind it."""
     actor.require(Role.TRAINER)
     return [_step(ws, actor, model) for model in registry.lineage(ws, actor, model_id)]
-
-
-def of_folder(ws: Workspace, actor: Actor, folder: Path) -> list[LineageStep]:
-    """The same for the folder of a trained model; NotFound where no model lies there."""
-    actor.require(Role.TRAINER)
-    wanted = folder.resolve()
-    for model in _everything(ws, actor):
-        if (ws.files / model.path).resolve() == wanted:
-            return of_model(ws, actor, model.id)
-    raise NotFound(f"No model lies in {folder.name}.", "Give the folder that a training made.")
 
 
 def stale(ws: Workspace, actor: Actor, dataset_id: str) -> str:
@@ -75,14 +62,6 @@ def _exports(ws: Workspace, actor: Actor, dataset_id: str) -> list[PairExport]:
     dataset = datasets.get(ws, actor, dataset_id)
     with reading(ws.db) as conn:
         return [e for e in list_all(conn, dataset.project_id) if e.dataset_id == dataset.id]
-
-
-def _everything(ws: Workspace, actor: Actor) -> list[Model]:
-    return [
-        model
-        for project in projects.list_all(ws, actor)
-        for model in registry.list_all(ws, actor, project.id)
-    ]
 
 
 def _step(ws: Workspace, actor: Actor, model: Model) -> LineageStep:

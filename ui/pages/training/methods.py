@@ -56,11 +56,6 @@ class Choices(NamedTuple):
     rewards: list[tuple[str, str]]
 
 
-def title(kind: str) -> str:
-    """What a method is called on the page."""
-    return kinds.title(kind)
-
-
 def missing(recipe: type[TrainRecipe]) -> Missing:
     """What to say where a project has nothing that this method learns from."""
     return MISSING[recipe.LEARNS[0] if recipe.LEARNS else "sft"]
