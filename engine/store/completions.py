@@ -66,10 +66,10 @@ def drop_oldest(conn: Connection, project_id: str, rows: int, size: int) -> None
 
     Fewer where there are not so many.
     """
-    said = select(feedback.c.id).where(feedback.c.completion_id == completion.c.id).exists()
+    rated = select(feedback.c.id).where(feedback.c.completion_id == completion.c.id).exists()
     oldest = (
         select(completion.c.id, completion.c.bytes)
-        .where(completion.c.project_id == project_id, ~said)
+        .where(completion.c.project_id == project_id, ~rated)
         .order_by(completion.c.created_at, completion.c.id)
     )
     gone: list[str] = []
