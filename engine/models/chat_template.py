@@ -17,6 +17,7 @@ from engine.models import folder, reasoning
 from engine.models.growing_text import GrowingText
 from engine.models.template_process import IsolatedRender
 from engine.models.template_render import Render, TemplateRefused
+from engine.models.tokenizer_process import IsolatedTokenizer, needs_process
 
 SENTINEL = "TextToBeFoundAgain"
 EXAMPLE = (
@@ -86,7 +87,7 @@ class Template:
 
     def __init__(
         self,
-        tokenizer: Tokenizer,
+        tokenizer: Tokenizer | IsolatedTokenizer,
         render: Render | IsolatedRender | None,
         end: str,
         model_ends: Sequence[int] = (),
@@ -117,7 +118,7 @@ class Template:
     def of_files(cls, files: folder.TemplateFiles, *, isolated: bool = False) -> "Template":
         """The same of files that are read already."""
         # a tokenizer.json may carry a cut or a padding of its own, which would hide from `encode`
-        tokenizer = _tokenizer(files.tokenizer)
+        tokenizer = _tokenizer(files.tokenizer, isolated=isolated)
         tokenizer.no_truncation()
         tokenizer.no_padding()
         kind = IsolatedRender if isolated else Render
@@ -451,10 +452,14 @@ def _span(text: str, parts: Sequence[str], begin: int) -> tuple[int, int] | None
     return start, end
 
 
-def _tokenizer(text: str) -> Tokenizer:
+def _tokenizer(text: str, *, isolated: bool) -> Tokenizer | IsolatedTokenizer:
     """The tokenizer; UserError for a broken one, whose Rust code may panic instead of raising."""
     try:
+        if isolated and needs_process(text):
+            return IsolatedTokenizer(text)
         return Tokenizer.from_str(text)
+    except UserError:
+        raise
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise

@@ -11,6 +11,8 @@ import re
 
 from tokenizers import Tokenizer
 
+from engine.models.tokenizer_process import IsolatedTokenizer
+
 UNFINISHED = "\ufffd"  # what half a character decodes to
 BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 SENTENCEPIECE = ("Replace", "ByteFallback", "Fuse")
@@ -22,7 +24,7 @@ class GrowingText:
     Of a tokenizer whose decoder is none of the usual kinds all is tail, decoded at each token.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer | IsolatedTokenizer) -> None:
         self._tokenizer = tokenizer
         self._kind = _kind(tokenizer)
         self._before: list[int] = []  # tokens up to the last safe place
@@ -68,7 +70,7 @@ class GrowingText:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True))
 
 
-def _kind(tokenizer: Tokenizer) -> str:
+def _kind(tokenizer: Tokenizer | IsolatedTokenizer) -> str:
     """How the tokenizer makes text of tokens: bytes, sentencepiece, or empty for another way."""
     if tokenizer.decoder is None:
         return ""
