@@ -169,7 +169,7 @@ def test_api_of_the_page_is_named_to_who_starts_one_in_a_terminal(ws):
         env={**os.environ, **ws.settings.environment()},
     )
     assert ended.returncode == 5
-    assert f"running already at {found.address} (started from the Models page" in ended.stderr
+    assert f"running already at {found.address} (started in the browser" in ended.stderr
     assert "Use that one, or stop it" in ended.stderr
 
 

@@ -1,4 +1,4 @@
-"""Parts of an evaluation's rows: by length, by language, by group; and the scores of each."""
+"""RowParts of an evaluation's rows: by length, by language, by group; and the scores of each."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -19,7 +19,7 @@ __all__ = [
     "By",
     "Confusion",
     "Interval",
-    "Parts",
+    "RowParts",
     "Slice",
     "bounds",
     "kinds",
@@ -32,7 +32,7 @@ __all__ = [
 By = Literal["question", "reference", "language", "group"]
 
 
-class Parts(NamedTuple):
+class RowParts(NamedTuple):
     """The part of each row, None for a row that is in none; and all parts as they are shown."""
 
     of_rows: tuple[str | None, ...] = ()
@@ -43,7 +43,7 @@ MOST_READ = 2000  # rows whose language is looked at: a millisecond each
 MOST_PARTS = 12  # more are named by no table
 
 
-def parts(ws: Workspace, actor: Actor, found: Evaluation, by: By) -> Parts:
+def parts(ws: Workspace, actor: Actor, found: Evaluation, by: By) -> RowParts:
     """The rows of an evaluation parted in this way."""
     actor.require(Role.TRAINER)
     if by == "question":
@@ -56,14 +56,14 @@ def parts(ws: Workspace, actor: Actor, found: Evaluation, by: By) -> Parts:
     return _by_name(_groups(ws, actor, found))
 
 
-def kinds(ws: Workspace, actor: Actor, found: Evaluation) -> dict[By, Parts]:
+def kinds(ws: Workspace, actor: Actor, found: Evaluation) -> dict[By, RowParts]:
     """Every way to part these rows that gives two parts or more, and not too many."""
     ways: tuple[By, ...] = ("question", "reference", "language", "group")
     named = {by: parts(ws, actor, found, by) for by in ways}
     return {by: each for by, each in named.items() if 1 < len(each.order) <= MOST_PARTS}
 
 
-def scores(found: Evaluation, model: str, metric: str, named: Parts) -> tuple[Slice, ...]:
+def scores(found: Evaluation, model: str, metric: str, named: RowParts) -> tuple[Slice, ...]:
     """The mean of each part by `metric` with its 95 % interval, in the order of the parts."""
     each = [row.outputs[model].scores.get(metric) for row in found.rows]
     return by_slice(each, named.of_rows, order=named.order)
@@ -86,13 +86,13 @@ def length(row: EvaluatedRow) -> int:
     return sum(len(turn.content) for turn in row.prompt)
 
 
-def _by_size(sizes: Sequence[int]) -> Parts:
+def _by_size(sizes: Sequence[int]) -> RowParts:
     named = thirds(sizes)
-    return Parts(named, by_size(sizes, named))
+    return RowParts(named, by_size(sizes, named))
 
 
-def _by_name(named: tuple[str | None, ...]) -> Parts:
-    return Parts(named, tuple(sorted({each for each in named if each})))
+def _by_name(named: tuple[str | None, ...]) -> RowParts:
+    return RowParts(named, tuple(sorted({each for each in named if each})))
 
 
 def _groups(ws: Workspace, actor: Actor, found: Evaluation) -> tuple[str | None, ...]:

@@ -24,7 +24,7 @@ LOOK_EVERY_S = 0.1
 
 StartedBy = Literal["page", "terminal"]
 STARTED_BY: dict[StartedBy, str] = {
-    "page": "from the Models page",
+    "page": "in the browser",
     "terminal": "in a terminal",
 }
 

@@ -7,7 +7,7 @@ from engine.core.evaluation import Evaluation
 from engine.services.evaluation import slices as evaluation_slices
 from engine.services.evaluation.leaderboard import LeaderboardRow
 from engine.services.evaluation.metrics import title as metric_title
-from engine.services.evaluation.slices import By, Parts, Slice
+from engine.services.evaluation.slices import By, RowParts, Slice
 from ui.components import markup
 from ui.components import names as naming
 from ui.pages.evaluation.render import Names, cautions, score
@@ -55,7 +55,7 @@ def _name(line: LeaderboardRow, names: Names) -> str:
     return names.get(line.model_id, line.name)
 
 
-def by_part(found: Evaluation, names: Names, metric: str, kinds: dict[By, Parts]) -> str:
+def by_part(found: Evaluation, names: Names, metric: str, kinds: dict[By, RowParts]) -> str:
     """A block for every way to part the rows: parts down, models across."""
     blocks = [
         _block(WAYS[by], named, found, names, metric)
@@ -66,7 +66,7 @@ def by_part(found: Evaluation, names: Names, metric: str, kinds: dict[By, Parts]
     )
 
 
-def _block(title: str, named: Parts, found: Evaluation, names: Names, metric: str) -> str:
+def _block(title: str, named: RowParts, found: Evaluation, names: Names, metric: str) -> str:
     each = {m: evaluation_slices.scores(found, m, metric, named) for m in found.models}
     heads = "".join(f"<th>{escape(head)}</th>" for head in (title, *(names[m] for m in each)))
     rows = ""

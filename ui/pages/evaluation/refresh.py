@@ -10,7 +10,7 @@ from engine.services.evaluation import answers as evaluated
 from engine.services.evaluation import leaderboard, slices
 from engine.services.evaluation.metrics import title as metric_title
 from engine.services.evaluation.recommendation import AfterEvaluation, next_step
-from engine.services.evaluation.slices import By, Parts
+from engine.services.evaluation.slices import By, RowParts
 from engine.workspace import Workspace
 from ui.pages.evaluation import answers, checks, downloads, error_charts, render, speed
 from ui.pages.evaluation import charts as evaluation_charts
@@ -124,10 +124,10 @@ def rows(
     metric: str,
     model: str,
     choice: Choice,
-    kinds: dict[By, Parts],
+    kinds: dict[By, RowParts],
 ) -> EvaluationUpdates:
     """The table of answers and its filters."""
-    lengths, languages = kinds.get("question", Parts()), kinds.get("language", Parts())
+    lengths, languages = kinds.get("question", RowParts()), kinds.get("language", RowParts())
     part = choice.part if choice.part in lengths.order else EVERY
     language = choice.language if choice.language in languages.order else EVERY
     return {
@@ -139,7 +139,7 @@ def rows(
     }
 
 
-def filter_of(every: str, named: Parts, chosen: str | None) -> gr.Dropdown:
+def filter_of(every: str, named: RowParts, chosen: str | None) -> gr.Dropdown:
     """A dropdown with the parts of the rows; hidden where there is nothing to choose."""
     choices = [(every, EVERY), *((each, each) for each in named.order)]
     return gr.Dropdown(choices=choices, value=chosen or EVERY, visible=len(named.order) > 1)
@@ -151,13 +151,13 @@ def table(
     metric: str,
     model: str,
     choice: Choice,
-    kinds: dict[By, Parts],
+    kinds: dict[By, RowParts],
 ) -> Any:
     """The first rows of the table of answers in the order asked for, as an update."""
     inside = [True] * len(found.rows)
     chosen: dict[By, str | None] = {"question": choice.part, "language": choice.language}
     for by, wanted in chosen.items():
-        named = kinds.get(by, Parts()).of_rows
+        named = kinds.get(by, RowParts()).of_rows
         if wanted and wanted in named:
             inside = [kept and each == wanted for kept, each in zip(inside, named, strict=True)]
     kept = evaluated.ordered(found, model, metric, choice.order, choice.words or "", inside)
