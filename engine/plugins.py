@@ -129,6 +129,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "sweep": "engine.jobs.sweep",
         "benchmark": "engine.jobs.benchmark.job",
         "judge": "engine.jobs.llm_judge",
+        "dial": "engine.jobs.dial",
+        "strength": "engine.jobs.strength",
         "export": "engine.jobs.export",
         "download": "engine.jobs.download",
         "demo": "engine.orchestrate.demo",

@@ -13,7 +13,14 @@ from engine.core.export import Certificate, ExportedFile
 from engine.core.finding import Finding
 from engine.core.hub import HubBase, HubSearch
 from engine.core.job import Job
-from engine.core.job_result import BenchmarkResult, DemoReport, Judgements, LoopResult, PlayResult
+from engine.core.job_result import (
+    BenchmarkResult,
+    DemoReport,
+    DialStop,
+    Judgements,
+    LoopResult,
+    PlayResult,
+)
 from engine.core.model import Model
 from engine.core.preflight import Preflight
 from engine.core.project import LoopStatus
@@ -155,6 +162,7 @@ SHAPES: dict[str, Any] = {
     "loop demo": DemoReport,
     "loop status": LoopStatus,
     "loop history": History,
+    "loop dial": [DialStop],  # with --use the Model
     "loop promote": Promotion,
     "loop back": Promotion,
     "loop auto": LoopResult,

@@ -1,4 +1,4 @@
-"""loop demo | status | history | promote | back | auto."""
+"""loop demo | status | history | dial | promote | back | auto."""
 
 from typing import Any
 
@@ -7,12 +7,14 @@ import click
 from engine.cli import common, recipe_options
 from engine.cli.common import as_json, in_project, say, show, wait, working, workspace
 from engine.core.actor import LOCAL
-from engine.core.job_result import DemoResult, LoopResult
+from engine.core.job_result import DemoResult, DialResult, LoopResult
 from engine.core.project import NextAction, Step, StepName
+from engine.core.strength import MOST_STRENGTH
 from engine.orchestrate.demo_report import as_markdown
 from engine.services.loop import auto_loop as loops
 from engine.services.loop import champion
 from engine.services.loop import demo as demos
+from engine.services.loop import dial as dials
 from engine.services.loop.history import history as line_of
 from engine.services.loop.status import status as status_of
 from engine.services.models import registry
@@ -101,6 +103,56 @@ def history(project: str | None, as_json: bool) -> None:
         lines = [f"{g.number:3} {g.model.name:30} {g.sentence}" for g in found.generations]
         lines += [f"{'stop' if r.stop else 'go on':6} {r.sentence}" for r in found.rules]
         show(found, "\n".join([*lines, found.sentence]), as_json)
+
+
+@loop.command()
+@click.argument("model")
+@click.option("--strength", "strengths", multiple=True, type=click.FloatRange(0, MOST_STRENGTH),
+              help="A strength to measure; repeat it for several.")  # fmt: skip
+@click.option("--dataset", default=None, help="Questions to measure on, with references.")
+@click.option("--use", default=None, type=click.FloatRange(0, MOST_STRENGTH, min_open=True),
+              help="Make a model at this strength instead of measuring.")  # fmt: skip
+@in_project
+@as_json
+def dial(
+    model: str,
+    strengths: tuple[float, ...],
+    dataset: str | None,
+    use: float | None,
+    project: str | None,
+    as_json: bool,
+) -> None:
+    """Measure the models between a training on votes and its start, and recommend a strength.
+
+    0 is the start, 1 the trained model. Nothing is trained, and no question of a blind round is
+    asked.
+    """
+    with workspace() as ws:
+        chosen = common.project(ws, project).id
+        wanted = common.model_id(ws, chosen, model)
+        if use is not None:
+            with working(ws):
+                made = wait(ws, dials.use(ws, LOCAL, chosen, wanted, use))
+            new = registry.get(ws, LOCAL, made.result.model_id or "")
+            show(new, made.result.sentence, as_json)
+            return
+        asked = common.dataset_id(ws, chosen, dataset) if dataset else None
+        with working(ws):
+            job = wait(ws, dials.start(ws, LOCAL, chosen, wanted, strengths, asked))
+        result = job.result_as(DialResult)
+        show(list(result.stops), f"{_dial(result)}\n{result.sentence}", as_json)
+
+
+def _dial(result: DialResult) -> str:
+    """A line for each strength."""
+    lines = [f"strength   margin  {result.metric:>12}   tokens  perplexity"]
+    for one in result.stops:
+        margin = "-" if one.margin is None else f"{one.margin:.3f}"
+        surprise = "-" if one.perplexity is None else f"{one.perplexity:.2f}"
+        mark = "  recommended" if one.recommended else "" if one.kept else "  a check shows a loss"
+        numbers = f"{one.strength:8g} {margin:>8}  {one.metric:12.3f} {one.length:8.1f}"
+        lines.append(f"{numbers} {surprise:>11}{mark}")
+    return "\n".join(lines)
 
 
 @loop.command()

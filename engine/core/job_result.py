@@ -351,6 +351,46 @@ class LoopResult(JobResult):
     steps: tuple[str, ...] = ()
 
 
+class DialStop(BaseModel):
+    """A model at a strength: 0 is the start of a training, 1 its end.
+
+    `margin`: how much better it finds chosen answers than rejected ones, compared with the start
+    (mean over preference pairs, times beta); `length` is the mean answer in tokens. `perplexity` is
+    that of the reference answers. `kept`: neither a regression check nor the metric shows a loss;
+    `reasons` are the sentences of those that do. None where nothing could be measured.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    strength: float
+    margin: float | None = None
+    metric: float
+    length: float
+    perplexity: float | None = None
+    kept: bool
+    recommended: bool = False
+    reasons: tuple[str, ...] = ()
+
+
+class DialResult(JobResult):
+    """What each strength gains and costs; `metric` is the name of the score of all stops.
+
+    The margins are of `pairs` preference pairs, `pairs_held_out` where no training learned them;
+    the rest is of `questions`, which no blind round asks. `recommended` is the largest strength up
+    to which all are kept; 0 is the start itself.
+    """
+
+    stops: tuple[DialStop, ...] = ()
+    metric: str = ""
+    questions: int = 0
+    pairs: int = 0
+    pairs_held_out: bool = False
+    recommended: float = 0.0
+    model: str = ""
+    start: str = ""
+    seconds: float = 0.0
+
+
 class ExportResult(JobResult):
     """`path` is the folder of the artefact, relative to the workspace's files.
 
@@ -386,6 +426,8 @@ RESULTS: dict[str, type[JobResult]] = {
     "benchmark": BenchmarkResult,
     "demo": DemoResult,
     "auto": LoopResult,
+    "dial": DialResult,
+    "strength": JobResult,
     "export": ExportResult,
     "download": DownloadResult,
 }

@@ -12,6 +12,7 @@ from engine.core.json_object import JsonObject
 
 ModelKind = Literal["base", "adapter", "full", "reward", "outside"]
 REASONS = "reasons"  # in `info`: most rows that a model learned hold reasoning before the answer
+STRENGTH = "strength"  # in `info`: between which models it lies, and where
 REPLAY = "replay"  # in `info`: the examples that it learned beside votes
 Source = Literal["folder", "hub", "wheel", "trained", "file"]
 

@@ -1,6 +1,5 @@
 """The weights of a training: loaded for LoRA, QLoRA or all of them, and written at the end."""
 
-import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +10,7 @@ from engine.core.job_context import ModelFiles
 from engine.core.model import ModelKind
 from engine.core.recipe import TrainRecipe, Tuning
 from engine.methods import attention, refused_options
+from engine.models import adapter_folder
 from engine.models.precision import use_cores
 
 Task = Literal["CAUSAL_LM", "SEQ_CLS"]  # PEFT's names: it writes, or it judges
@@ -192,11 +192,7 @@ def _save_adapter(model: Any, files: ModelFiles, partial: Path, start: Path | No
     )
     if start:
         shutil.rmtree(start)
-    config = partial / "adapter_config.json"
-    values = json.loads(config.read_text(encoding="utf-8"))
-    values["base_model_name_or_path"] = files.base.name
-    config.write_text(json.dumps(values, indent=2, sort_keys=True), encoding="utf-8")
-    (partial / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
+    adapter_folder.tidy(partial, files.base.name)
 
 
 def _save_whole(model: Any, files: ModelFiles, partial: Path) -> None:

@@ -13,6 +13,7 @@ from engine.core.evaluation_sentences import caveat
 from engine.core.job_result import BenchmarkScore
 from engine.core.json_object import JsonObject
 from engine.core.model import REPLAY, Model
+from engine.core.strength import Strength
 from engine.models import origin
 from engine.services import access
 from engine.services.evaluation import benchmarks, evaluations
@@ -43,8 +44,8 @@ def model_card(ws: Workspace, actor: Actor, model_id: str) -> str:
         eval_results=own + benchmarks.for_card(public) or None,
     )
     parts = [f"---\n{data.to_yaml()}\n---", f"# {_line(model.name)}", _origin(ws, chain)]
-    parts += [_base(chain[-1], base), *_votes(ws, chain), *_replayed(ws, chain)]
-    parts += _recipes(ws, chain)
+    parts += [_base(chain[-1], base), *_strength(ws, chain), *_votes(ws, chain)]
+    parts += [*_replayed(ws, chain), *_recipes(ws, chain)]
     gone = stale_model(ws, actor, model_id)
     parts += [gone] if gone else []
     parts += [_scores(found, asked, model.id)] if found and asked else []
@@ -147,6 +148,21 @@ def _votes(ws: Workspace, chain: list[Model]) -> list[str]:
                 lines.append(
                     f"{_line(model.name)} learned from {made.counts.get('votes', 0):,} votes of "
                     f"{len(made.rounds)} rounds, which made {made.pairs:,} rows."
+                )
+    return lines
+
+
+def _strength(ws: Workspace, chain: list[Model]) -> list[str]:
+    """For each model between two others: which they are, and where it lies."""
+    lines = []
+    with reading(ws.db) as conn:
+        for model in chain:
+            if where := Strength.of(model):
+                ends = (models.get(conn, each) for each in (where.start, where.trained))
+                start, trained = (_line(end.name) if end else "a deleted model" for end in ends)
+                lines.append(
+                    f"{_line(model.name)} is a weighted sum of two adapters: strength "
+                    f"{where.strength:g}, where {start} is 0 and {trained} is 1."
                 )
     return lines
 

@@ -1,15 +1,22 @@
 """tuneloop loop: history and champions; rating rounds start: the gate of a regressed model."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 from click.testing import CliRunner
 
+from engine import child
+from engine.cli import loop as loop_commands
 from engine.cli.app import cli
 from engine.core.actor import LOCAL
+from engine.services.jobs import lifecycle
 from engine.services.loop import champion
+from engine.services.models import registry
+from engine.store import jobs
+from engine.store.connect import writing
 from engine.workspace import open_workspace
-from tests import helpers
+from tests import helpers, untrained_adapter
 from tests.loop import lines
 
 
@@ -64,3 +71,38 @@ def test_demo_with_raters_of_an_unknown_rule_starts_nothing(tuneloop, tiny_model
     assert code == 2
     assert "shorter, longer, random, always_left, expert" in err
     assert tuneloop("runs", "list")[0] == 4  # there is no project either
+
+
+@pytest.fixture
+def dial_runs(space, project, tmp_path, tiny_model, monkeypatch):
+    """Two adapters, and jobs that run in this process."""
+    base = registry.add_base(space, LOCAL, "tiny", tiny_model, "folder")
+    source = helpers.dataset(space, project.id, tmp_path, rows=160)
+    first = lines.trained(space, project, "first", base, "sft", source.id)
+    second = lines.trained(space, project, "second", first, "dpo", source.id)
+    for seed, each in enumerate((first, second)):
+        untrained_adapter.adapter(tiny_model, space.files / each.path, seed)
+
+    def at_once(ws, job):
+        with writing(ws.db) as conn:
+            claimed = jobs.claim(conn, "compute", "here:1", "here", 2e9)
+        child.run(ws, claimed.id, claimed.fence)
+        return lifecycle.get(ws, LOCAL, job.id)
+
+    monkeypatch.setattr(loop_commands, "wait", at_once)
+    monkeypatch.setattr(loop_commands, "working", lambda _: nullcontext())
+
+
+@pytest.mark.train
+def test_dial_prints_each_strength_and_makes_a_model_of_one(space, project, dial_runs):
+    words = ("loop", "dial", "second", "--strength", "0.5", "--strength", "1")
+    done = run(*words, "--json")
+    found = json.loads(done.stdout)
+    assert [one["strength"] for one in found] == [0.0, 0.5, 1.0]
+    promised = {"strength", "margin", "metric", "length", "perplexity", "kept", "recommended"}
+    assert promised <= set(found[0])
+    assert "recommended" in run(*words).output
+    made = json.loads(run("loop", "dial", "second", "--use", "0.5", "--json").stdout)
+    assert made["name"] == "second at 0.5"
+    assert made["info"]["strength"]["strength"] == 0.5
+    assert registry.files(space, registry.get(space, LOCAL, made["id"])).adapter.is_dir()

@@ -1,5 +1,6 @@
 """The Loop page: generations, the chosen one, the champion, the auto loop, and cheap polls."""
 
+import json
 from dataclasses import replace
 
 import gradio as gr
@@ -9,11 +10,14 @@ from engine import plugins
 from engine.core.actor import LOCAL
 from engine.core.errors import Conflict, UserError
 from engine.core.job import State
+from engine.core.job_outcome import Outcome
+from engine.core.job_result import DialResult, DialStop
+from engine.services import job_outcomes
 from engine.services.data import datasets
 from engine.services.erasure import erase
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
-from engine.services.loop import auto_loop, champion
+from engine.services.loop import auto_loop, champion, dial
 from engine.services.preferences import build
 from tests import helpers
 from tests.loop import lines
@@ -21,7 +25,7 @@ from tests.rating import votes
 from tests.ui import results
 from ui.components import event_cursor, loop_words, names
 from ui.components.page import NavigationTarget
-from ui.pages.loop import auto_loop_panel, detail
+from ui.pages.loop import auto_loop_panel, detail, dial_chart, dial_panel
 from ui.pages.loop import tab as loop_tab
 from ui.pages.loop.tab import LoopView
 from ui.pages.models import tab as models_tab
@@ -57,7 +61,7 @@ def gone_round(ws, project, sft):
 def look(ws, project, chosen=None):
     """What every part shows, and the view's own fields."""
     view, values = loop_tab.of_project(ws, project.id, LoopView(picked=chosen))
-    view, progress = loop_tab._auto_loop(ws, view)
+    view, progress = loop_tab._under_way(ws, view)
     page = loop_words.ACTIONS[view.action].page
     return {**values, **progress, "picked": view.picked, "page": page}
 
@@ -307,3 +311,74 @@ def test_generation_and_model_say_that_votes_behind_them_were_deleted(ws, projec
     for one in (taught, later):
         assert "Stale: 24 votes behind these pairs" in look(ws, project, one.id)["chosen"]
     assert models_tab.refresh(ws, project.id)[1].count("Stale: 24 votes") == 2
+
+
+def dialled(ws, project, sft, pairs):
+    """A generation with a dial: the folders of both adapters are there."""
+    one = lines.trained(ws, project, "tuned", sft, "dpo", pairs.id)
+    for model in (sft, one):
+        folder = ws.files / model.path
+        folder.mkdir(parents=True)
+        config = {"peft_type": "LORA", "r": 8, "target_modules": ["q_proj"]}
+        (folder / "adapter_config.json").write_text(json.dumps(config))
+    return one
+
+
+def stops(*kept):
+    return tuple(
+        DialStop(
+            strength=0.5 * n, margin=0.1 * n, metric=0.6 - 0.04 * n, length=9 - n, perplexity=2 + n,
+            kept=each, reasons=() if each else ("Exact match <fell>.",), recommended=n == 1,
+        )
+        for n, each in enumerate(kept)
+    )  # fmt: skip
+
+
+def test_dial_is_offered_for_a_generation_with_adapters_alone(ws, project, gone_round):
+    assert look(ws, project)["dial"] is False  # of these models no file is there
+
+
+def test_dial_shows_each_strength_and_the_recommended_one(ws, project, sft, tmp_path):
+    source = helpers.dataset(ws, project.id, tmp_path, rows=240)
+    one = dialled(ws, project, lines.trained(ws, project, "sft", sft, "sft", source.id), source)
+    seen = look(ws, project)
+    assert (seen["picked"], seen["dial"]) == (one.id, True)
+    assert (seen["dial_picture"], seen["dial_choice"], seen["strength"]) == ("", False, None)
+    view = LoopView(picked=one.id)
+    assert "Every strength" in dial_panel.measure(ws, project.id, view)
+    assert "waits for a worker" in look(ws, project)["dial_picture"]
+    job = lifecycle.list_all(ws, LOCAL, project.id, ("dial",))[0]
+    found = DialResult(
+        stops=stops(True, True, False), metric="exact_match", questions=30, pairs=24,
+        recommended=0.5, sentence="Strength 0.5 is recommended.",
+    )  # fmt: skip
+    job_outcomes.store(ws, helpers.claimed(ws, job.id), Outcome(result=found))
+    seen = look(ws, project)
+    drawn = seen["dial_picture"]
+    assert (seen["dial_choice"], seen["strength"]) == (True, 0.5)
+    assert "Strength 0.5 is recommended." in drawn
+    assert "24 pairs that it learned" in drawn
+    assert "Exact match &lt;fell&gt;." in drawn
+    assert drawn.count("tl-dial-lost") == 2  # in both pictures
+    assert drawn.count("<tr>") == 4
+    assert dial_panel.label(0.5) == "Use strength 0.5"
+    assert "tuned at 0.55" in dial_panel.use(ws, project.id, view, 0.55)
+    job = lifecycle.list_all(ws, LOCAL, project.id, ("strength",))[0]
+    assert job.recipe["strength"] == 0.55
+
+
+def test_dial_without_a_kept_strength_says_so(ws, project):
+    found = DialResult(stops=stops(True, False), metric="rougeL", questions=30, sentence="None.")
+    drawn = dial_chart.picture(found)
+    assert "no margin" in drawn
+    assert "tl-dial-gain" not in drawn
+
+
+def test_failed_measurement_shows_its_reason(ws, project, sft, tmp_path):
+    source = helpers.dataset(ws, project.id, tmp_path, rows=240)
+    one = dialled(ws, project, lines.trained(ws, project, "sft", sft, "sft", source.id), source)
+    job = dial.start(ws, LOCAL, project.id, one.id)
+    job = helpers.claimed(ws, job.id)
+    job_outcomes.end(ws, job.id, job.fence, State.FAILED, "No <room>.")
+    assert "No &lt;room&gt;." in look(ws, project)["dial_picture"]
+    assert look(ws, project)["dial_choice"] is False

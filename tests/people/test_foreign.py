@@ -141,7 +141,7 @@ def theirs(ws, tmp_path):
         "captures": True, "prompt": parsed.examples[0].prompt, "text": "t", "up": True,
         "rejected": ["chatcmpl-2-secret"], feedback.ArenaChoice: feedback.ArenaChoice(tuned),
         "rows_as": "pairs", "wanted": "arena@secret project",
-        "find": None, "to": "trl", "out": tmp_path / "out",
+        "find": None, "to": "trl", "strength": 0.5, "out": tmp_path / "out",
     }  # fmt: skip
 
 

@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from engine.core.actor import Actor
+from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset
 from engine.core.examples import Chat, Example, Message, Prompt, prompt_of
 from engine.core.near_duplicates import WORD
 from engine.core.near_duplicates import families as near_families
 from engine.core.normalise import normal, question_key
+from engine.core.rating import Round
+from engine.services import access
 from engine.services.data import datasets
 from engine.services.preferences.judgements import question
 from engine.store import rounds
@@ -69,12 +71,43 @@ def of_project(ws: Workspace, actor: Actor, project_id: str) -> Holdout:
         for each in datasets.list_all(ws, actor, project_id)
         if each.kind in ("sft", "prompts")
     ]
+    parts += _of_blind_rounds(ws, project_id)
+    return _together(parts)
+
+
+def of_blind_rounds(ws: Workspace, actor: Actor, project_id: str) -> Holdout:
+    """What blind rounds of the project ask, also where their answers are not written yet."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.project(conn, actor, project_id)
+        blind = [each for each in rounds.list_all(conn, project_id) if each.blind]
+    known = {each.id: each for each in datasets.list_all(ws, actor, project_id)}
+    planned = [_planned(ws, known[one.plan.dataset], one) for one in blind
+               if one.plan.dataset in known]  # fmt: skip
+    return _together([*_of_blind_rounds(ws, project_id), *planned])
+
+
+def _planned(ws: Workspace, dataset: Dataset, one: Round) -> _Part:
+    """The questions that a round was planned with, shown to raters or not."""
+    wanted = set(one.plan.rows)
+    asked = (
+        prompt_of(row.example) for row in datasets.each_row(ws, dataset) if row.index in wanted
+    )
+    return _Part({question_key(prompt): prompt for prompt in asked}, frozenset())
+
+
+def _of_blind_rounds(ws: Workspace, project_id: str) -> list[_Part]:
+    parts = []
     with reading(ws.db) as conn:
         blind = [each for each in rounds.list_all(conn, project_id) if each.blind]
         for each in blind:
             read = partial(_of_round, conn, each.id)
             # comparisons come all at once, when the round opens
             parts.append(read() if each.status == "preparing" else _once(ws, each.id, read))
+    return parts
+
+
+def _together(parts: Sequence[_Part]) -> Holdout:
     questions: dict[str, tuple[Message, ...]] = {}
     for part in parts:
         questions |= {key: asked for key, asked in part.questions.items() if key not in questions}

@@ -8,7 +8,7 @@ moment.
 import random
 import time
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from functools import partial
 
 import numpy as np
@@ -29,6 +29,7 @@ from engine.services.jobs import lifecycle
 from engine.services.rating import (
     audit,
     comparisons,
+    dial_questions,
     gold,
     identity_leaks,
     plans,
@@ -65,7 +66,7 @@ def start(
     `train_pairs` compares two sampled answers on training prompts (the models may be equal);
     `blind_eval` compares two models on held-out prompts, which never become training pairs;
     `aa_control` compares a model with itself in the same way; `calibration` shows comparisons
-    with a known answer, and opens at once.
+    with a known answer, and opens at once. No blind round asks what a strength dial measured.
 
     Conflict for a blind round of a model that regressed in its evaluation, or for which a
     regression is not ruled out, unless a person decided to show it to raters `anyway`;
@@ -77,7 +78,14 @@ def start(
         regression_gate.check(ws, actor, project_id, recipe.model, accept_unproven=accept_unproven)
     _refuse_traffic(ws, actor, recipe)
     rows = _rows(ws, actor, recipe.dataset, recipe.purpose in BLIND)
-    asked = _choose(rows(), round(recipe.prompts * (1 + recipe.spare)), recipe.seed)
+    blind = recipe.purpose in BLIND
+    measured = dial_questions.questions(ws, actor, project_id) if blind else frozenset[int]()
+    asked = _choose(rows(), round(recipe.prompts * (1 + recipe.spare)), recipe.seed, measured)
+    if not asked and measured:
+        raise UserError(
+            "A strength dial measured models on all held-out prompts of this dataset.",
+            "Add held-out prompts, or choose another dataset.",
+        )
     if not asked:
         where = "held-out" if recipe.purpose in BLIND else "training"
         raise UserError(f"This dataset has no {where} prompts.", "Add it with a held-out part.")
@@ -257,12 +265,16 @@ def _rows(ws: Workspace, actor: Actor, dataset: str, blind: bool) -> Rows:
     return partial(datasets.each_row, ws, source, "held_out" if blind else "train")
 
 
-def _choose(rows: Iterable[Row], prompts: int, seed: int) -> list[int]:
-    """Row numbers for the round, each question once."""
+def _choose(
+    rows: Iterable[Row], prompts: int, seed: int, without: Container[int] = frozenset()
+) -> list[int]:
+    """Row numbers for the round, each question once; none whose mark is in `without`."""
     questions, places = array("Q"), array("q")
     for row in rows:
-        questions.append(question_mark(prompt_of(row.example)))
-        places.append(row.index)
+        mark = question_mark(prompt_of(row.example))
+        if mark not in without:
+            questions.append(mark)
+            places.append(row.index)
     _, first = np.unique(np.array(questions, np.uint64), return_index=True)
     numbers: list[int] = np.sort(np.array(places, np.int64)[first]).tolist()
     random.Random(seed).shuffle(numbers)

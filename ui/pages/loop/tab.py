@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 from engine.core.project import NextAction
 from engine.services import projects
 from engine.services.jobs import lifecycle
-from engine.services.loop import auto_loop, champion
+from engine.services.loop import auto_loop, champion, dial
 from engine.services.loop.generations import Generation, History
 from engine.services.loop.history import history
 from engine.services.loop.status import status
@@ -20,8 +20,9 @@ from engine.workspace import Workspace
 from ui.components import choice_cards, loop_words, markup, names, refresh
 from ui.components.page import NavigationTarget, Page, opened
 from ui.components.refresh import Drawn, Refresher
-from ui.pages.loop import auto_loop_panel, detail, generations_chart
+from ui.pages.loop import auto_loop_panel, detail, dial_panel, generations_chart
 from ui.pages.loop.auto_loop_panel import AutoLoopPanel
+from ui.pages.loop.dial_panel import DialPanel
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -39,6 +40,7 @@ class LoopView(Drawn):
     picked: str | None = None
     action: NextAction = "add_data"
     job_id: str | None = None  # of the newest auto loop
+    dial_id: str | None = None  # of the newest measurement of the picked generation's strengths
 
 
 class LoopParts(NamedTuple):
@@ -56,6 +58,10 @@ class LoopParts(NamedTuple):
     rounds: gr.Button
     evaluation: gr.Button
     promote: gr.Button
+    dial: gr.Column
+    dial_picture: gr.HTML
+    dial_choice: gr.Row
+    strength: gr.Slider
     champion: gr.HTML
     back: gr.Button
     rules: gr.HTML
@@ -75,12 +81,13 @@ class Links(NamedTuple):
 REFRESHER = Refresher[LoopView](
     LoopParts._fields,
     {
-        **dict.fromkeys(("empty", "body"), refresh.shown(gr.Column)),
+        **dict.fromkeys(("empty", "body", "dial"), refresh.shown(gr.Column)),
         **dict.fromkeys(
             ("pairs", "rounds", "evaluation", "promote", "back", "stop"), refresh.shown(gr.Button)
         ),
-        **dict.fromkeys(("chosen", "progress"), refresh.text_or_hidden),
-        "links": refresh.shown(gr.Row),
+        **dict.fromkeys(("chosen", "progress", "dial_picture"), refresh.text_or_hidden),
+        **dict.fromkeys(("links", "dial_choice"), refresh.shown(gr.Row)),
+        "strength": lambda found: gr.skip() if found is None else gr.Slider(value=found),
         "go": lambda title: gr.Button(title),
     },
 )
@@ -109,6 +116,7 @@ def build(ws: Workspace, page: Page) -> None:
                 gr.Button("Open its evaluation", elem_id="loop-evaluation"),
             )
             promote = gr.Button("Make it the champion", elem_id="loop-promote")
+        strengths = dial_panel.build()
     best = gr.HTML("", elem_id="loop-champion")
     with gr.Row(elem_classes="tl-actions"):
         back = gr.Button("Back to the previous champion", visible=False, elem_id="loop-back")
@@ -116,9 +124,10 @@ def build(ws: Workspace, page: Page) -> None:
         rules = gr.HTML("", elem_id="loop-rules")
     panel = auto_loop_panel.build(ws, page)
     parts = LoopParts(words, go, empty, body, headline, chart, chosen, links, links_of_it.pairs,
-                  links_of_it.rounds, links_of_it.evaluation, promote, best, back, rules,
+                  links_of_it.rounds, links_of_it.evaluation, promote, strengths.box,
+                  strengths.picture, strengths.choice, strengths.strength, best, back, rules,
                   panel.progress, panel.stop)  # fmt: skip
-    _wire(ws, page, view, parts, panel)
+    _wire(ws, page, view, parts, panel, strengths)
     _wire_links(ws, page, view, links_of_it)
 
 
@@ -133,7 +142,7 @@ def poll(ws: Workspace, project: str | None, seen: LoopView) -> list[Any]:
         seen = replace(seen, revision=(*revision[:2], seen.picked))
     else:
         values = LoopValues()
-    seen, going = _auto_loop(ws, seen)
+    seen, going = _under_way(ws, seen)
     return REFRESHER.changed(seen, {**values, **going})
 
 
@@ -152,6 +161,10 @@ class LoopValues(TypedDict, total=False):
     rounds: bool
     evaluation: bool
     promote: bool
+    dial: bool
+    dial_picture: str
+    dial_choice: bool
+    strength: float | None
     champion: str
     back: bool
     rules: str
@@ -169,8 +182,13 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, L
     job = auto_loop.newest(ws, who(ws), project)
     action = loop_words.ACTIONS[loop_status.next_action]
     picked = one.model.id if one else None
+    measured = dial.newest(ws, who(ws), project, picked) if picked else None
     now = replace(
-        seen, picked=picked, action=loop_status.next_action, job_id=job.id if job else None
+        seen,
+        picked=picked,
+        action=loop_status.next_action,
+        job_id=job.id if job else None,
+        dial_id=measured.id if measured else None,
     )
     return now, {
         "words": loop_words.next_action(loop_status),
@@ -185,20 +203,25 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, L
         "rounds": one is not None and bool(_tested(one)),
         "evaluation": one is not None and bool(one.evaluation_id),
         "promote": one is not None and one.model.id != loop_history.champion_id,
+        "dial": picked is not None and not dial.refusal(ws, who(ws), project, picked),
         "champion": detail.champion(loop_history, called, decided),
         "back": len(champion.champions(decided[::-1])) > 1,
         "rules": detail.rules(loop_history.rules),
     }
 
 
-def _auto_loop(ws: Workspace, seen: LoopView) -> tuple[LoopView, LoopValues]:
-    """The progress of the auto loop, its events read from where the last poll ended."""
-    job = lifecycle.get(ws, who(ws), seen.job_id) if seen.job_id else None
-    now = refresh.reading(ws, seen, [job] if job else [])
-    track = now.track(seen.job_id)
+def _under_way(ws: Workspace, seen: LoopView) -> tuple[LoopView, LoopValues]:
+    """How far the auto loop and the dial are, their events read from where the last poll ended."""
+    job, measured = (
+        lifecycle.get(ws, who(ws), each) if each else None for each in (seen.job_id, seen.dial_id)
+    )
+    now = refresh.reading(ws, seen, [each for each in (job, measured) if each])
     return now, {
-        "progress": detail.progress(job, track),
+        "progress": detail.progress(job, now.track(seen.job_id)),
         "stop": job is not None and not job.over,
+        "dial_picture": dial_panel.picture(measured, now.track(seen.dial_id)),
+        "dial_choice": dial_panel.recommended(measured) is not None,
+        "strength": dial_panel.recommended(measured),
     }
 
 
@@ -232,7 +255,12 @@ def roll_back(ws: Workspace, project: str, _: LoopView) -> str:
 
 
 def _wire(
-    ws: Workspace, page: Page, view: gr.State, parts: LoopParts, panel: AutoLoopPanel
+    ws: Workspace,
+    page: Page,
+    view: gr.State,
+    parts: LoopParts,
+    panel: AutoLoopPanel,
+    strengths: DialPanel,
 ) -> None:
     @shows_errors
     def on_poll(seen: LoopView, project: str | None) -> Any:
@@ -254,6 +282,10 @@ def _wire(
     markup.live(page, on_poll, given, out, every=POLL_EVERY_S)
     parts.chart.click(on_pick, given, out, **markup.QUIET)
     parts.promote.click(partial(act, promote, "Promoted"), given, out, **markup.QUIET)
+    measures = partial(act, dial_panel.measure, "Measuring")
+    strengths.measure.click(measures, given, out, **markup.QUIET)
+    uses = partial(act, dial_panel.use, "Started")
+    strengths.use.click(uses, [*given, strengths.strength], out, **markup.QUIET)
     parts.back.click(partial(act, roll_back, "Taken back"), given, out, **markup.QUIET)
     follow = loop_words.follow
     parts.go.click(lambda seen: follow(seen.action), view, [page.target, page.tabs], **markup.QUIET)

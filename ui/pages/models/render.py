@@ -5,6 +5,7 @@ from html import escape
 
 from engine.core.json_object import JsonObject
 from engine.core.model import Model
+from engine.core.strength import Strength
 from engine.services.jobs import kinds
 from engine.services.models import registry
 from engine.services.preferences.lineage import stale_model
@@ -75,6 +76,18 @@ def _stale(ws: Workspace, one: Model) -> str:
     return markup.notice(warning, "warn") if warning else ""
 
 
+def _strength(one: Model, called: dict[str, str]) -> str:
+    """Between which models it lies, where a dial made it."""
+    where = Strength.of(one)
+    if where is None:
+        return ""
+    start, trained = (called.get(each, names.GONE) for each in (where.start, where.trained))
+    return (
+        f'<p class="tl-card-note">Strength <b>{where.strength:g}</b> between {escape(start)} (0) '
+        f"and {escape(trained)} (1)</p>"
+    )
+
+
 def _trained(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str, str]) -> str:
     method = str(one.info.get("method", ""))
     taught = kinds.short_title(method)
@@ -86,6 +99,6 @@ def _trained(ws: Workspace, one: Model, labels: dict[str, str], called: dict[str
         f"{markup.badge(taught, 'good' if method == 'dpo' else 'neutral')}</span></div>"
         f"{lineage(registry.lineage(ws, who(ws), one.id), called)}"
         f'<p class="tl-card-note">Trained on <b>{escape(learned)}</b></p>{_stale(ws, one)}'
-        f"{losses(one.info)}"
+        f"{_strength(one, called) or losses(one.info)}"
         f'<div class="tl-card-foot"><span>{markup.when(one.created_at)}</span></div></div>'
     )

@@ -1,0 +1,37 @@
+"""Questions that no blind round asks any more: a strength dial measured models on them.
+
+Whoever chooses a model by its answers to a question cannot test it blind on the same one.
+"""
+
+from engine.core.actor import Actor, Role
+from engine.core.errors import NotFound
+from engine.core.examples import prompt_of
+from engine.core.job import Job
+from engine.core.normalise import question_mark
+from engine.services.data import datasets
+from engine.services.jobs import lifecycle
+from engine.workspace import Workspace
+
+KIND = "dial"
+
+
+def questions(ws: Workspace, actor: Actor, project_id: str) -> frozenset[int]:
+    """The marks of these questions in a project (`core.normalise.question_mark`)."""
+    actor.require(Role.TRAINER)
+    found: set[int] = set()
+    for job in lifecycle.list_all(ws, actor, project_id, (KIND,)):
+        found |= _measured_by(ws, actor, job)
+    return frozenset(found)
+
+
+def _measured_by(ws: Workspace, actor: Actor, job: Job) -> set[int]:
+    rows = set(job.recipe["rows"])
+    try:
+        dataset = datasets.get(ws, actor, job.recipe["dataset"])
+    except NotFound:  # it was deleted, so no round can ask its rows
+        return set()
+    return {
+        question_mark(prompt_of(row.example))
+        for row in datasets.each_row(ws, dataset)
+        if row.index in rows
+    }
