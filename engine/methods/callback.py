@@ -8,7 +8,7 @@ from engine.methods.samples import SampleWriter
 
 
 class _Calls:
-    """The calls of a TrainerCallback that this house answers."""
+    """The calls of a TrainerCallback that Tuneloop answers."""
 
     def __init__(self, watch: Watch, ctx: Context, sampler: SampleWriter) -> None:
         self._watch = watch
@@ -58,6 +58,6 @@ def callback(watch: Watch, ctx: Context, sampler: SampleWriter) -> Any:
     from transformers import TrainerCallback
 
     class Callback(_Calls, TrainerCallback):
-        """The house's answers go before upstream's, which do nothing."""
+        """Our answers go before upstream's, which do nothing."""
 
     return Callback(watch, ctx, sampler)

@@ -9,7 +9,7 @@ from engine.methods import training
 from engine.recipe_files.run import ExportedRun, Part, as_json, pieces
 
 WEIGHTS = "adapter_model.safetensors"
-# options that make a run watchable here, or that belong to this house
+# options that make a run watchable here, or that are options of Tuneloop
 HOUSE = frozenset(
     {"use_cpu", "project", "disable_tqdm", "remove_unused_columns", "train_sampling_strategy",
      "report_to", "logging_nan_inf_filter", "save_strategy"}
@@ -36,7 +36,7 @@ def base(run: ExportedRun) -> Base:
 
 
 def options(run: ExportedRun) -> JsonObject:
-    """TRL's options of the run by name, without those of this house."""
+    """TRL's options of the run by name, without those of Tuneloop."""
     given = training.upstream_options(run.recipe, bf16=bool(run.result.bf16), use_cpu=False)
     return {name: value for name, value in given.items() if name not in HOUSE}
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.core.actor import Actor, Role
 from engine.core.evaluation import Mean
+from engine.core.evaluation_sentences import baseline_title
 from engine.core.job import State
 from engine.core.job_result import EvaluationResult
 from engine.core.rating import Decision
@@ -37,7 +38,7 @@ class WinRate(BaseModel):
 
 
 class ModelScore(BaseModel):
-    """One line of the newest evaluation; `baseline` names what needs no model, such as "copy"."""
+    """One line of the newest evaluation; `baseline` where it needs no model, which `name` says."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -162,7 +163,7 @@ def scores(ws: Workspace, actor: Actor, project_id: str) -> NewestScores | None:
     ]
     if plain:
         best = max(plain, key=lambda who: plain[who].score)
-        name = best.removeprefix("baseline:")
+        name = baseline_title(best)
         lines.insert(0, ModelScore(model_id="", name=name, baseline=True, mean=plain[best]))
     return NewestScores(
         evaluation_id=newest.id, metric=metric, rows=result.rows, lines=tuple(lines)

@@ -122,6 +122,7 @@ def test_table_has_every_model_and_baseline_once_the_best_first(ws, world):
     lines = leaderboard.leaderboard(ws, LOCAL, data.id, "rougeL")
     assert {line.model_id for line in lines[:2]} == {base.id, tuned.id}
     assert lines[2].model_id == "baseline:copy"
+    assert [line.trivial for line in lines] == [False, False, True]
     assert lines[2].name == "Copy the question"
     assert {line.evaluation_id for line in lines} == {evaluation_id}
     assert next(x for x in lines if x.model_id == tuned.id).perplexity.score == 3.5

@@ -164,13 +164,13 @@ def test_win_rate_card_draws_a_point_and_an_interval_for_each_generation():
 def test_score_card_shows_trivial_baseline_base_and_newest_and_opens_the_evaluation():
     mean = Mean(score=0.41, low=0.36, high=0.46, n=10)
     line = [
-        ModelScore(model_id="", name="frequent", baseline=True, mean=mean),
+        ModelScore(model_id="", name="Always the most frequent answer", baseline=True, mean=mean),
         ModelScore(model_id="m1", name="x", baseline=False, mean=mean),
     ]
     found = NewestScores(evaluation_id="e-1", metric="rougeL", rows=50, lines=tuple(line))
     card = dashboard.scores(found, {"m1": EVIL})
     assert 'data-page="evaluation" data-aim="e-1"' in card
-    assert "Most frequent answer" in card
+    assert "Always the most frequent answer" in card
     assert "ROUGE-L on 50 held-out questions" in card
     assert "0.36 to 0.46" in card
     assert "<img" not in card

@@ -19,7 +19,7 @@ FONT = "IBM Plex Sans, sans-serif"
 
 
 def figure(height: int | None = None) -> Any:
-    """An empty figure with the house look: transparent, a faint grid, the legend on top."""
+    """An empty figure in the look of the app: transparent, a faint grid, the legend on top."""
     drawn = go.Figure()
     drawn.update_layout(
         template="none",

@@ -23,6 +23,7 @@ class LeaderboardRow(BaseModel):
 
     model_id: str
     name: str
+    trivial: bool = False  # a trivial baseline, which needs no model
     evaluation_id: str
     split: str
     rows: int
@@ -64,6 +65,7 @@ def _rows_of(
         LeaderboardRow(
             model_id=who,
             name=names.get(who, baseline_title(who)),
+            trivial=who in result.baselines,
             evaluation_id=ref.id,
             split=result.split,
             rows=result.rows,

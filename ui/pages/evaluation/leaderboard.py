@@ -38,8 +38,7 @@ def table(lines: Sequence[LeaderboardRow], names: Names, metric: str, shown: Seq
 def _line(place: int, line: LeaderboardRow, names: Names, metric: str, shown: Sequence[str]) -> str:
     mean = line.means[metric]
     name = escape(_name(line, names))
-    plain = line.model_id.startswith("baseline:")
-    small = "<small>no model</small>" if plain else ""
+    small = "<small>no model</small>" if line.trivial else ""
     surprised = f"{line.perplexity.score:,.2f}" if line.perplexity else "–"
     where = {"held_out": "held out", "all": "all rows", "train": "training rows"}[line.split]
     mark = ' class="tl-here"' if line.model_id in shown else ""

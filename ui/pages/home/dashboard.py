@@ -13,8 +13,6 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 16, 14, 30
 MOST_POINTS = 12
 MOST_RATERS = 4
 TONES = {"better": "tl-up", "worse": "tl-down"}
-PLAIN = {"copy": "Copy of the question", "frequent": "Most frequent answer",
-         "nearest": "Answer of the nearest training row"}  # fmt: skip
 NO_RATES = "Close a blind round against the baseline to see the first win rate."
 NO_SCORES = "Evaluate a model to see its scores on held-out questions."
 NO_VOTES = "Nobody has voted in the last seven days."
@@ -131,7 +129,7 @@ def _rater(name: str, number: int) -> str:
 
 def _score(line: ModelScore, model_names: Mapping[str, str]) -> str:
     mean = line.mean
-    name = PLAIN.get(line.name, line.name) if line.baseline else (
+    name = line.name if line.baseline else (
         model_names.get(line.model_id, line.name))  # fmt: skip
     kind = " tl-plain" if line.baseline else ""
     return (
