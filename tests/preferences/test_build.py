@@ -281,7 +281,7 @@ def test_rater_agreement_suggests_no_settings_and_few_pairs_warn(ws, project, bo
     about = build.about(ws, LOCAL, made.id)
     assert about["agreement"]["raw"] == 1.0
     assert about["raters"] == [24, 24]
-    assert build.suggestion(ws, LOCAL, made.dataset_id) is None
+    assert about["suggestion"] is None
     assert any("24 pairs" in said for said in about["warnings"])
     assert about["content_sha256"] == made.content_sha256
     assert about["rounds"][0]["plan_sha256"] == "0" * 64
@@ -292,7 +292,7 @@ def test_rater_disagreement_suggests_settings_that_dpo_accepts(ws, project, both
     for n, pair in enumerate(shown(ws, one)):
         cast(ws, pair, "c", "left" if n % 2 else "right")
     made = build.make(ws, LOCAL, project.id)
-    found = build.suggestion(ws, LOCAL, made.dataset_id)
+    found = build.about(ws, LOCAL, made.id)["suggestion"]
     # three raters are three pairs of raters: all agree on 21 items, one pair on the other 21
     assert build.about(ws, LOCAL, made.id)["agreement"]["raw"] == pytest.approx(2 / 3)
     assert 0.05 < found["recipe"]["trl"]["label_smoothing"] < 0.2

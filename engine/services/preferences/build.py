@@ -22,7 +22,7 @@ from engine.services import access
 from engine.services.data import datasets
 from engine.services.preferences import manifest, rows, side_bias
 from engine.services.preferences.eligible_votes import Gathered, gather
-from engine.services.preferences.manifest import PairManifest, Suggestion
+from engine.services.preferences.manifest import PairManifest
 from engine.services.preferences.rules import Rules, Selection, select_pairs
 from engine.services.rating import audit
 from engine.store import pair_exports, votes
@@ -176,18 +176,6 @@ def gone(ws: Workspace, actor: Actor, export_id: str) -> int:
     with reading(ws.db) as conn:
         current = votes.live(conn, list(get(ws, actor, export_id).rounds))
     return len(read - {vote.vote_id for vote in current})
-
-
-def suggestion(ws: Workspace, actor: Actor, dataset_id: str) -> Suggestion | None:
-    """Settings for a dataset made of votes, with the reason.
-
-    None for other datasets, and where TRL's defaults of this program do.
-    """
-    dataset = datasets.get(ws, actor, dataset_id)
-    for one in list_all(ws, actor, dataset.project_id):
-        if one.dataset_id == dataset_id:
-            return about(ws, actor, one.id).get("suggestion")
-    return None
 
 
 def _number(seen: Preview, of: Rows) -> int:
