@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from engine.core.evaluation import Gain, GainDecision
 
 Precision = Literal["float32", "bfloat16", "float16"]
-Quantisation = Literal["F16", "Q8_0", "Q4_K_M"]
+Quantisation = Literal["F32", "F16", "Q8_0", "Q4_K_M"]
+UNROUNDED: tuple[Quantisation, ...] = ("F32", "F16")  # whose answers should be the same text
 # Two next tokens whose log-odds are closer than this are a tie that rounding may decide. llama.cpp
 # computes with 16-bit numbers: three of 50 answers of SmolLM2-135M part at ties of .0017 to .0039.
 TIE = 0.05

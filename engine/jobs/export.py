@@ -12,6 +12,7 @@ from engine import plugins
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Prompt
 from engine.core.export import (
+    UNROUNDED,
     ArtefactAnswer,
     Certificate,
     ExportedFile,
@@ -202,7 +203,7 @@ def _certificate(
         own,
         recipe.max_new_tokens,
         recipe.metrics,
-        quantised=exporter.RUNTIME == "llama.cpp" and recipe.quantisation != "F16",
+        quantised=exporter.RUNTIME == "llama.cpp" and recipe.quantisation not in UNROUNDED,
         packages=certificate.library(exporter.RUNTIME, ctx.cache / TOOLS, _say(ctx)),
         gaps=lambda own, found: _gaps(ctx, files, own, found),
         done=_progress(ctx, len(own), 2 * len(own)),

@@ -56,7 +56,7 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
                 list(get_args(Quantisation)),
                 value="F16",
                 label="Bits for each weight",
-                info="F16 keeps the answers; Q8_0 is half as large, Q4_K_M a third",
+                info="F32 keeps the weights, F16 the answers; Q8_0 and Q4_K_M are smaller",
                 visible=False,
                 elem_id="export-bits",
             )
