@@ -20,7 +20,7 @@ BOTTOM = COST + HEIGHT + 44
 def picture(found: DialResult) -> str:
     """Margin and score against the strength, the recommended one marked, and the numbers."""
     stops = found.stops
-    scored = _Scale(0.0, 1.0, COST)
+    scored = _Scale(0.0, 1.25 * max(one.metric for one in stops), COST)
     margins = [one.margin or 0.0 for one in stops]
     gained = _Scale(min(margins), max(margins), GAIN)
     lost = stops[0].metric - MOST_LOST
@@ -35,8 +35,8 @@ def picture(found: DialResult) -> str:
     ]
     return (
         f'<div class="tl-line tl-dial"><svg viewBox="0 0 {WIDTH} {BOTTOM}" role="img" '
-        f'aria-label="{escape(found.sentence)}" style="max-width:{WIDTH}px">{"".join(parts)}'
-        f"</svg></div>{_table(found)}"
+        f'aria-label="{escape(found.sentence)}" style="max-width:{WIDTH}px;'
+        f'min-width:520px">{"".join(parts)}</svg></div>{_table(found)}'
     )
 
 
@@ -114,8 +114,8 @@ def _table(found: DialResult) -> str:
     rows = "".join(f"<tr>{_cells(one)}</tr>" for one in found.stops)
     return (
         '<details class="tl-dial-numbers"><summary>Numbers of each strength</summary>'
-        f'<div class="tl-scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        "</div></details>"
+        f'<div class="tl-scroll"><table class="tl-table"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></details>"
     )
 
 
