@@ -149,6 +149,7 @@ def _catalog_lines(catalog: Catalog) -> list[str]:
     return [head] + [
         f"{one.name:40} {number_words(one.parameters):>5}  {one.licence:10} "
         f"{one.context:>7,} tokens  {one.good_for}{_gated(one.gated)}"
+        + (f" ({hub_words.unchecked(one).lower()})" if one.unchecked else "")
         for one in catalog.bases
     ]
 

@@ -117,8 +117,14 @@ class HubBase(BaseModel):
     model_id: str | None = None  # of the base here, where this commit has been added
 
 
+CatalogFact = Literal["parameters", "licence", "context"]
+
+
 class CatalogEntry(BaseModel):
-    """A base that is a good start; `parameters` is rounded, `context` is in tokens."""
+    """A base that is a good start; `parameters` is rounded, `context` is in tokens.
+
+    `unchecked` names the facts that nobody compared with the makers' files on the day of the list.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -128,6 +134,7 @@ class CatalogEntry(BaseModel):
     context: int
     gated: bool = False
     good_for: str
+    unchecked: tuple[CatalogFact, ...] = ()
 
 
 class Catalog(BaseModel):

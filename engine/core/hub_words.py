@@ -1,6 +1,6 @@
 """What is known of a base on the Hub, in words: for the command line and the page alike."""
 
-from engine.core.hub import Architecture, HubBase, HubGate, Obstacle, TuningFit
+from engine.core.hub import Architecture, CatalogEntry, HubBase, HubGate, Obstacle, TuningFit
 from engine.core.units import memory_words, number_words
 
 ESTIMATE = "Memory is estimated for supervised fine-tuning with the default settings."
@@ -21,6 +21,13 @@ def facts(base: HubBase) -> list[tuple[str, str]]:
         ("Context", f"{base.context:,} tokens" if base.context else "not named"),
         *((TITLES[one.tuning], tuning(one)) for one in base.tuning),
     ]
+
+
+def unchecked(one: CatalogEntry) -> str:
+    """Which facts of an entry of the list are from memory; empty where all were checked."""
+    if not one.unchecked:
+        return ""
+    return f"Not checked: {' and '.join(one.unchecked)}"
 
 
 def obstacles(base: HubBase) -> list[tuple[str, str]]:

@@ -80,3 +80,13 @@ def test_download_that_failed_says_why_until_it_is_done(ws, hub, repo, project, 
         hub.cut_after = []
     assert NAME in drawn(ws, project, "bases")
     assert [name for name, _ in drawn(ws, project, "removable").choices] == [NAME]
+
+
+def test_good_first_bases_say_which_facts_nobody_checked(tuneloop):
+    shown = hub_render.suggestions()
+    small = shown.partition("SmolLM2-360M-Instruct")[2].partition("Qwen2.5-0.5B")[0]
+    assert "Not checked: parameters and context." in small
+    assert "Not checked" not in shown.partition("SmolLM2-360M-Instruct")[0]
+    lines = tuneloop("models", "search")[1].splitlines()
+    (line,) = [each for each in lines if "SmolLM2-360M" in each]
+    assert line.endswith("(not checked: parameters and context)")

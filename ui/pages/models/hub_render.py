@@ -86,8 +86,12 @@ def _state(base: HubBase) -> str:
 def _entry(one: CatalogEntry) -> str:
     return _row(one.name, one.parameters, one.licence, one.gated) + (
         f"<p>{escape(one.good_for[:1].upper() + one.good_for[1:])}. "
-        f"Context {one.context:,} tokens.</p>"
+        f"Context {one.context:,} tokens. {_sentence(hub_words.unchecked(one))}</p>"
     )
+
+
+def _sentence(text: str) -> str:
+    return f"{escape(text)}." if text else ""
 
 
 def _match(one: HubMatch) -> str:
