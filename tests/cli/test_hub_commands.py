@@ -6,6 +6,7 @@ import pytest
 
 from engine.core.hub import HubBase, HubSearch
 from engine.core.model import Model
+from engine.models.hub import download
 from tests import hub_server
 from tests.hub_server import TOKEN
 
@@ -93,6 +94,66 @@ def test_add_behind_a_gate_says_where_the_terms_are(tuneloop, hub, repo):
     code, _, err = tuneloop("models", "add", NAME)
     assert code == 2
     assert "Accept the terms at http" in err
+
+
+def no_network(repo, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+
+
+def wrong_token(repo, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    repo.gate = "bad_token"
+
+
+def no_token(repo, monkeypatch):
+    repo.gate, repo.info["gated"] = "no_token", "manual"
+
+
+def no_disk(repo, monkeypatch):
+    monkeypatch.setattr(download, "room", lambda _: 1000)
+
+
+def remote_code(repo, monkeypatch):
+    config = {"model_type": "odd", "auto_map": {"AutoModelForCausalLM": "modeling.Odd"}}
+    repo.change({**repo.commits[repo.newest], "config.json": json.dumps(config).encode()})
+
+
+def unknown_architecture(repo, monkeypatch):
+    config = {"model_type": "odd", "architectures": ["OddForCausalLM"]}
+    repo.change({**repo.commits[repo.newest], "config.json": json.dumps(config).encode()})
+
+
+def pickled_weights(repo, monkeypatch):
+    files = {**repo.commits[repo.newest], "pytorch_model.bin": b"pickle"}
+    del files["model.safetensors"]
+    repo.change(files)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "said"),
+    [
+        (no_network, 7, "cannot be reached"),
+        (wrong_token, 2, "does not accept"),
+        (no_token, 2, "then set HF_TOKEN"),
+        (no_disk, 2, "free"),
+        (remote_code, 2, "never runs"),
+        (unknown_architecture, 2, "transformers"),
+        (pickled_weights, 2, "safetensors"),
+    ],
+)
+def test_add_of_what_cannot_come_is_one_sentence_with_what_to_do(
+    tuneloop, repo, home, monkeypatch, spoil, code, said
+):
+    spoil(repo, monkeypatch)
+    found, out, err = tuneloop("models", "add", NAME, "--json")
+    assert (found, out) == (code, "")
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert said in last
+    assert last.count(". ") >= 1  # what is wrong, and what to do
+    assert "Traceback" not in err
+    assert json.loads(tuneloop("models", "list", "--json")[1]) == {"models": []}
+    assert not list(home.rglob("*.safetensors*"))
 
 
 def test_remove_names_the_bases_there_are(tuneloop, hub):
