@@ -61,7 +61,9 @@ class ComparisonDetails(TypedDict, total=False):
 
     Of a gold or practice item `answer`, the right one, and `reason`; of a repeat `of`, the first.
     `rule` says why it was chosen to be rated, `margin` how much better a model finds answer A.
-    `no_text` is set where the file that it came from has no prompt or no answers.
+    `written` answers were there to choose from, and its two have this `difference`
+    (jobs/most_different). `no_text` is set where the file that it came from has no prompt or no
+    answers.
     """
 
     answer: AnswerChoice
@@ -69,6 +71,8 @@ class ComparisonDetails(TypedDict, total=False):
     of: str
     rule: str
     margin: float
+    written: int
+    difference: float
     no_text: bool
 
 
@@ -148,6 +152,7 @@ class RoundPlan(BaseModel):
     dataset: str = ""
     rows: tuple[int, ...] = ()  # numbers of the rows whose questions are asked
     keep: int | None = None  # pairs that are rated, where more answers are written
+    samples: int = 2  # answers written to each question, of which two are shown
     prompts: int = 0
     overlap: int = 1  # votes on each pair, each of a different person
     temperature: float = 0.0

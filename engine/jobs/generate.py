@@ -1,4 +1,4 @@
-"""The answers of a rating round, written before anybody rates: two a prompt."""
+"""The answers of a rating round, written before anybody rates: two a prompt are shown."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from engine.core.job_result import WrittenResult
 from engine.core.rating import Candidate
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
-from engine.jobs import answerers, comparison_selection
+from engine.jobs import answerers, comparison_selection, most_different
 from engine.models.answer import Reply
 
 TITLE = "Answers for a round"
-SUMMARY = "Generates two answers to every prompt before rating begins."
+SUMMARY = "Generates the answers to every prompt before rating begins."
 
 
 class Recipe(BaseRecipe):
@@ -41,6 +41,10 @@ class Recipe(BaseRecipe):
         None, ge=1, description="Comparisons to rate of those generated: half random, half close"
     )
 
+    samples: int = Field(
+        2, ge=2, le=8, description="Answers to each prompt; the two that differ most are kept"
+    )
+
     def needs(self) -> list[Ref]:
         """The dataset and both models."""
         models = [Ref(RefKind.MODEL, each) for each in (self.model_new, self.model_base)]
@@ -48,33 +52,46 @@ class Recipe(BaseRecipe):
 
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:
-    """Two answers to every prompt: one from each model, or two samples of one model."""
+    """Two answers to every prompt, one from each model or both of one.
+
+    Where more are written, the two that differ most are kept.
+    """
     by_index = {row.index: row.example for row in ctx.rows(recipe.dataset)}
     chosen = [by_index[number] for number in recipe.rows]
     asked = [e for e in chosen if isinstance(e, Chat | Prompt)]
     if not asked:
         raise UserError("This dataset has no prompts.", "Choose one of chats or prompts.")
     found: list[Candidate] = []
-    for arm, model_id in enumerate((recipe.model_new, recipe.model_base)):
+    turns = sorted(range(recipe.samples), key=lambda turn: turn % 2)  # each model is loaded once
+    for place, turn in enumerate(turns):
+        model_id = (recipe.model_new, recipe.model_base)[turn % 2]
         files = ctx.model(model_id)
         replies = answerers.load(ctx, files).answer(
             files,
             [example.prompt for example in asked],
             max_new_tokens=recipe.max_new_tokens,
             temperature=recipe.temperature,
-            seed=recipe.seed + arm,
-            done=_progress(ctx, arm * len(asked), 2 * len(asked)),
+            seed=recipe.seed + turn,
+            done=_progress(ctx, place * len(asked), recipe.samples * len(asked)),
         )
         found += [
-            _candidate(n, example, reply, model_id, recipe.seed + arm)
+            _candidate(n, example, reply, model_id, recipe.seed + turn)
             for n, (example, reply) in enumerate(zip(asked, replies, strict=True))
         ]
     result = WrittenResult(prompts=len(asked), answers=len(found))
+    if recipe.samples > 2:
+        found = _most_different(found, len(asked))
     if recipe.keep:
         found = _selected(recipe, ctx, found)
         rules = Counter(str(one.details["rule"]) for one in found[::2])
         result = result.model_copy(update={"chosen": dict(rules)})
     return Outcome(result=result, round_id=recipe.round, candidates=tuple(found))
+
+
+def _most_different(found: list[Candidate], prompts: int) -> list[Candidate]:
+    """Two answers to each prompt, in the order that they have where no more are written."""
+    kept = [most_different.two(found[n::prompts]) for n in range(prompts)]
+    return [first for first, _ in kept] + [second for _, second in kept]
 
 
 def _selected(recipe: Recipe, ctx: Context, found: list[Candidate]) -> list[Candidate]:
@@ -91,7 +108,7 @@ def _selected(recipe: Recipe, ctx: Context, found: list[Candidate]) -> list[Cand
     margins = comparison_selection.margins(ctx, answerer, policy, pairs)
     why = comparison_selection.choose(pairs, recipe.keep or len(pairs), margins, recipe.seed)
     return [
-        one.model_copy(update={"details": why[one.prompt_no]})
+        one.model_copy(update={"details": {**one.details, **why[one.prompt_no]}})
         for pair in both
         for one in pair
         if one.prompt_no in why

@@ -32,7 +32,7 @@ from engine.services.loop.history import history
 from engine.services.people import acting
 from engine.services.preferences import build
 from engine.services.rating import rounds
-from engine.services.rating.plans import RoundRecipe
+from engine.services.rating.plans import SAMPLES, RoundRecipe
 from engine.store.rows import to_json
 
 TITLE = "Auto loop"
@@ -70,6 +70,12 @@ class Recipe(BaseRecipe):
     )
     spare: float = Field(
         0.0, ge=0, le=4, description="Answers written beyond those rated, to choose from"
+    )
+    samples: int = Field(
+        SAMPLES,
+        ge=2,
+        le=8,
+        description="Answers written to each question; the two that differ most are rated",
     )
     seed: int = Field(1, ge=0, description="Same seed and votes, same loop")
 
@@ -165,8 +171,9 @@ def _rate(auto: Auto, step: NextStep) -> None:
         prompts=auto.recipe.prompts,
         temperature=1.0 + 0.2 * step.attempt,
         max_new_tokens=auto.recipe.max_new_tokens * _longer(auto, step),
-        seed=auto.recipe.seed + 2 * step.attempt,
+        seed=auto.recipe.seed + auto.recipe.samples * step.attempt,
         spare=auto.recipe.spare,
+        samples=auto.recipe.samples,
     )
     rounds.start(auto.ws, auto.actor, auto.project_id, recipe)
 

@@ -35,7 +35,7 @@ from engine.services.people import acting
 from engine.services.preferences import build
 from engine.services.preferences.build import PairExport
 from engine.services.rating import rounds, votes
-from engine.services.rating.plans import RoundRecipe
+from engine.services.rating.plans import SAMPLES, RoundRecipe
 from engine.workspace import Workspace
 
 TITLE = "Demo of the loop"
@@ -206,7 +206,7 @@ def _rate_until_enough(loop: Loop, model: str, prompts: Dataset) -> tuple[PairEx
                 dataset=prompts.id,
                 prompts=loop.recipe.prompts,
                 temperature=1.0 + 0.2 * attempt,
-                seed=loop.recipe.seed + 2 * attempt,
+                seed=loop.recipe.seed + SAMPLES * attempt,
             )
         with loop.stage("Simulated raters vote, votes become pairs"):
             rated += loop.rate(rating, 1)

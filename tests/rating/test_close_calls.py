@@ -18,11 +18,11 @@ def project(ws):
     return helpers.project(ws)
 
 
-def planned(ws, project, tmp_path, purpose="train_pairs", spare=1.0):
+def planned(ws, project, tmp_path, purpose="train_pairs", spare=1.0, **more):
     model = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
     recipe = RoundRecipe(
-        purpose=purpose, model=model.id, dataset=source.id, prompts=10, spare=spare
+        purpose=purpose, model=model.id, dataset=source.id, prompts=10, spare=spare, **more
     )
     return rounds.start(ws, LOCAL, project.id, recipe)
 
@@ -42,6 +42,38 @@ def test_plan_without_selection_keeps_all_comparisons(ws, project, tmp_path):
 def test_blind_round_selects_no_comparisons(ws, project, tmp_path):
     with pytest.raises(UserError, match="a test needs all of them"):
         planned(ws, project, tmp_path, "aa_control")
+
+
+def test_plan_of_several_answers_to_choose_from_reaches_the_job(ws, project, tmp_path):
+    one = planned(ws, project, tmp_path, spare=0.0, samples=3)
+    assert (one.plan.samples, lifecycle.get(ws, LOCAL, one.job_id).recipe["samples"]) == (3, 3)
+    two = planned(ws, project, tmp_path, spare=0.0, samples=2)
+    assert "samples" not in two.plan.model_dump()  # its hash is that of plans before the choice
+
+
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [({}, 4), ({"purpose": "aa_control"}, 2), ({"mode": "single"}, 2), ({"temperature": 0.0}, 2)],
+)
+def test_usual_round_chooses_from_four_answers_for_training_only(
+    ws, project, tmp_path, values, written
+):
+    assert planned(ws, project, tmp_path, spare=0.0, **values).plan.samples == written
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"purpose": "aa_control"}, "a test needs what a user would get"),
+        ({"mode": "single"}, "Only training comparisons"),
+        ({"temperature": 0.0}, "every further answer is the same"),
+    ],
+)
+def test_several_answers_are_written_for_training_comparisons_only(
+    ws, project, tmp_path, values, sentence
+):
+    with pytest.raises(UserError, match=sentence):
+        planned(ws, project, tmp_path, spare=0.0, samples=3, **values)
 
 
 def test_comparison_stores_why_it_was_selected(ws, project, tmp_path):

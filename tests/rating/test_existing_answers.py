@@ -123,6 +123,7 @@ def test_more_than_two_answers_are_a_chain_and_single_ones_stand_alone(ws, place
         ({"model": "nobody"}, "No answer is of 'nobody'"),
         ({"decision": "sequential"}, "Only a blind test"),
         ({"spare": 1.0}, "there already"),
+        ({"samples": 3}, "there already"),
         ({"gold": 0.1}, "no references"),
     ],
 )

@@ -278,7 +278,7 @@ def test_folded_choices_of_the_panel_reach_the_plan(ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     made = start.plan(
         ws, one.project_id, "train_pairs", one.arm_new, one.arm_new, None, 20, 1, 96,
-        "single", "fixed", 0, 10, 0, 50, "Be kind.", "what is a?\nwhat is b?", None,
+        "single", "fixed", 0, 10, 0, 50, 2, "Be kind.", "what is a?\nwhat is b?", None,
     )  # fmt: skip
     plan = made.plan
     assert (plan.mode, plan.per_rater, plan.guidelines) == ("single", 50, "Be kind.")
@@ -286,8 +286,8 @@ def test_folded_choices_of_the_panel_reach_the_plan(ws, tmp_path):
 
 
 def test_zero_votes_a_day_means_no_limit():
-    _, chosen = options.read("pair", "fixed", 0, 0, 0, 0, "", "", None)
-    assert chosen["per_rater"] is None
+    _, chosen = options.read("pair", "fixed", 0, 0, 0, 0, 4, "", "", None)
+    assert (chosen["per_rater"], chosen["samples"]) == (None, 4)
     assert chosen["guidelines"] == plans.GUIDELINES
 
 
@@ -309,7 +309,7 @@ def test_model_that_lost_something_is_tested_blind_only_when_asked_for_anyway(ws
     one = lines.trained(ws, project, "one", base)
     lines.evaluated(ws, project, source, base, one, regressed=True)
     asked = (ws, project.id, "blind_eval", one.id, base.id, source.id, 6, 1, 96)
-    usual = ("pair", "fixed", 0, 0, 0, 0, "", "", None)
+    usual = ("pair", "fixed", 0, 0, 0, 0, 2, "", "", None)
     with pytest.raises(Conflict, match="regressed"):
         start.plan(*asked, *usual, False)
     assert rounds.list_all(ws, LOCAL, project.id) == []

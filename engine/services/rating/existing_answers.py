@@ -167,6 +167,8 @@ def _check(recipe: RoundRecipe) -> None:
         )
     if recipe.spare:
         raise UserError("The answers are there already.", "Leave the spare answers out.")
+    if recipe.samples is not None:
+        raise UserError("The answers are there already.", "Leave out how many are written.")
     if recipe.gold and not recipe.gold_items:
         raise UserError("A file of answers has no references.", "Give gold items of your own.")
 

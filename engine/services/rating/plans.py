@@ -31,6 +31,7 @@ RULES: dict[DecisionRule, str] = {
     "fixed": "better when the interval of the win rate lies above one half and p < 0.05",
     "sequential": "better as soon as the range that holds at every look lies above one half",
 }
+SAMPLES = 4  # answers to a question; two alone are the same too often (decision 98)
 GUIDELINES = """\
 Read the question, then both answers, and choose the one that **you** would rather have got.
 
@@ -94,6 +95,13 @@ class RoundRecipe(Recipe):
     spare: float = Field(
         0.0, ge=0, le=4, description="Share of further answers, from which close calls are chosen"
     )
+    samples: int | None = Field(
+        None,
+        ge=2,
+        le=8,
+        description="Answers written to each question, of which the two that differ most are "
+        "shown; if empty, 4 where preferences are collected for training and 2 otherwise",
+    )
 
     @property
     def against(self) -> str:
@@ -104,6 +112,17 @@ class RoundRecipe(Recipe):
     def sampling_temperature(self) -> float:
         """The temperature that the answers are sampled at."""
         return TEMPERATURE[self.purpose] if self.temperature is None else self.temperature
+
+    @property
+    def selects(self) -> bool:
+        """Whether two of several answers may be chosen: for training, never in a test."""
+        sampled = self.sampling_temperature > 0
+        return self.purpose == "train_pairs" and self.mode == "pair" and sampled
+
+    @property
+    def samples_written(self) -> int:
+        """How many answers to each question are written."""
+        return (SAMPLES if self.selects else 2) if self.samples is None else self.samples
 
     def needs(self) -> list[Ref]:
         """The dataset and both models."""
@@ -130,11 +149,27 @@ def check(recipe: RoundRecipe) -> None:
             "Only a blind test of two models can stop by its evidence.",
             "Choose a fixed number of votes.",
         )
+    _check_samples(recipe)
     if recipe.spare and (purpose != "train_pairs" or recipe.mode == "single"):
         raise UserError(
             "Only training comparisons can be selected by closeness; a test needs all of them.",
             "Leave the selection to chance.",
         )
+
+
+def _check_samples(recipe: RoundRecipe) -> None:
+    if recipe.samples_written == 2 or recipe.selects:
+        return
+    if recipe.purpose == "train_pairs" and recipe.mode == "pair":
+        raise UserError(
+            "At a temperature of 0 every further answer is the same.",
+            "Raise the temperature, or write two answers to each question.",
+        )
+    raise UserError(
+        "Only training comparisons can be chosen from several answers; a test needs what a user "
+        "would get.",
+        "Write two answers to each question.",
+    )
 
 
 def plan(
@@ -146,6 +181,8 @@ def plan(
     """The frozen plan: `rows` are the numbers of the questions, more than are rated where spare."""
     prompts = min(recipe.prompts, len(rows))
     optional = {"keep": prompts} if recipe.spare else {}
+    if recipe.samples_written > 2:
+        optional["samples"] = recipe.samples_written
     if recipe.per_rater:
         optional["per_rater"] = recipe.per_rater
     return RoundPlan(

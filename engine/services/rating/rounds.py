@@ -167,6 +167,7 @@ def _write_answers(ws: Workspace, actor: Actor, new: Round) -> None:
         max_new_tokens=plan.max_new_tokens,
         seed=plan.seed,
         keep=plan.keep,
+        samples=plan.samples,
     )
     job = lifecycle.submit(ws, actor, new.project_id, recipe, f"Answers for {new.name}")
     with writing(ws.db) as conn:

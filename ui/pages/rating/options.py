@@ -8,7 +8,7 @@ from annotated_types import Ge, Le
 
 from engine.core.rating import GoldItem
 from engine.services.rating import gold, pasted_prompts
-from engine.services.rating.plans import GUIDELINES, RoundRecipe
+from engine.services.rating.plans import GUIDELINES, SAMPLES, RoundRecipe
 
 MODES = [("Two answers, which is better", "pair"), ("One answer, good or bad", "single")]
 DECISIONS = [
@@ -26,6 +26,7 @@ class OptionFields(NamedTuple):
     repeats: gr.Slider
     practice: gr.Slider
     per_rater: gr.Slider
+    samples: gr.Slider
     guidelines: gr.Textbox
     pasted: gr.Textbox
     gold_file: gr.File
@@ -62,6 +63,10 @@ def build() -> OptionFields:
                              info="With the answer after each vote")  # fmt: skip
         per_rater = gr.Slider(0, 500, 150, step=10, label="Most votes per person and day",
                               elem_id="rate-per-rater", info="0: no limit")  # fmt: skip
+    samples = gr.Slider(2, 8, SAMPLES, step=1, label="Answers written to each question",
+                        elem_id="rate-samples",
+                        info="To collect preferences; the two that differ most are shown, so "
+                             "fewer questions are lost to equal answers")  # fmt: skip
     guidelines = gr.Textbox(GUIDELINES, lines=4, max_lines=12, label="Guidelines for raters",
                             elem_id="rate-guidelines")  # fmt: skip
     pasted = gr.Textbox("", lines=3, max_lines=12, label="Or paste questions, one a line",
@@ -71,7 +76,8 @@ def build() -> OptionFields:
     anyway = gr.Checkbox(False, label="Start a blind round even if the model regressed or may have",
                          elem_id="rate-anyway")  # fmt: skip
     return OptionFields(
-        mode, decision, checks, repeats, practice, per_rater, guidelines, pasted, file, anyway
+        mode, decision, checks, repeats, practice, per_rater, samples, guidelines, pasted, file,
+        anyway,
     )  # fmt: skip
 
 
@@ -85,6 +91,7 @@ class RoundOptions(TypedDict, total=False):
     repeats: float
     practice: int
     per_rater: int | None
+    samples: int
     guidelines: str
 
 
@@ -95,6 +102,7 @@ def read(
     repeats: float,
     practice: float,
     per_rater: float,
+    samples: float,
     guidelines: str,
     pasted: str,
     file: str | None,
@@ -110,6 +118,7 @@ def read(
         "repeats": repeats / 100,
         "practice": int(practice),
         "per_rater": int(per_rater) or None,
+        "samples": int(samples),
         "guidelines": guidelines.strip()[:10_000] or GUIDELINES,
     }
     return pasted_prompts.pasted(pasted), values

@@ -122,6 +122,8 @@ def plan(
         raise UserError("A round compares two answers.", "Choose where both come from.")
     anyway = bool(more and more[-1])
     pasted, chosen = options.read(*more) if more else ([], options.RoundOptions())
+    if purpose != "train_pairs" or chosen.get("mode") == "single":
+        chosen.pop("samples", None)  # a test needs what a user would get
     if pasted:
         dataset = pasted_prompts.store(ws, who(ws), project, pasted, purpose).id
     if dataset and dataset.startswith(TRAFFIC):

@@ -1,0 +1,41 @@
+"""Which two of several answers to one prompt are shown: the two that share the fewest words.
+
+A vote on two answers that say the same teaches nothing, and one that was cut is shown to nobody.
+Only answers that ended and say something are chosen among, while there are two of them.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations
+
+from engine.core.rating import Candidate
+
+
+def two(written: Sequence[Candidate]) -> tuple[Candidate, Candidate]:
+    """The two answers to show of those to one prompt, in the order they were written.
+
+    With answers of two models it is one of each. Both tell in their details how many were written
+    and their difference. Of equal differences the pair that was written first is taken.
+    """
+    models = {each.model_id for each in written}
+    pairs = [
+        pair
+        for pair in combinations(written, 2)
+        if len(models) == 1 or pair[0].model_id != pair[1].model_id
+    ]
+    first, second = max(pairs, key=lambda pair: (_shown(pair), difference(*pair)))
+    apart = round(difference(first, second), 4)
+    told = {**first.details, "written": len(written), "difference": apart}
+    return first.model_copy(update={"details": told}), second.model_copy(update={"details": told})
+
+
+def difference(first: Candidate, second: Candidate) -> float:
+    """From 0, the same words as often, to 1, no word in common: 1 less the F1 of their words."""
+    one, other = Counter(first.text.split()), Counter(second.text.split())
+    total = one.total() + other.total()
+    return 1 - 2 * (one & other).total() / total if total else 0.0
+
+
+def _shown(pair: tuple[Candidate, Candidate]) -> int:
+    """How many of the two can be shown."""
+    return sum(each.finished and bool(each.text.strip()) for each in pair)
