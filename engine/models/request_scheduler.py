@@ -223,7 +223,9 @@ class RequestScheduler:
 
     def _run(self) -> None:
         while self._take():
-            for lane in [lane for lane in self._lanes.values() if not lane.idle]:
+            for lane in list(self._lanes.values()):
+                if lane.idle:  # or idle by now: who asked may leave during another's turn
+                    continue
                 try:
                     self._turn(lane)
                 except BaseException as error:  # a library of Rust may panic
@@ -246,6 +248,8 @@ class RequestScheduler:
             gone, self._gone = self._gone, set()
         for lane in self._lanes.values():
             _leave(lane, gone)
+        if self._wanted and not self._asks_for(self._wanted):
+            self._wanted = ""  # who asked for that base has left: others may join again
         return not self._closing
 
     def _busy(self) -> bool:
@@ -334,6 +338,9 @@ class RequestScheduler:
             self._wanted = ""
         self._answerers[lane.base] = Answerer(files.base, isolated=True)
         return self._answerers[lane.base]
+
+    def _asks_for(self, base: str) -> bool:
+        return any(not lane.idle for lane in self._lanes.values() if lane.base == base)
 
     def _going(self, base: str) -> bool:
         return any(lane.going for lane in self._lanes.values() if lane.base == base)

@@ -13,7 +13,7 @@ from engine.core.actor import LOCAL
 from engine.core.examples import Message
 from engine.models.answer import Answerer
 from engine.models.chat_template import Template
-from engine.models.request_scheduler import RequestScheduler
+from engine.models.request_scheduler import TURN, RequestScheduler
 from engine.models.sampling import Sampling
 from engine.services.loop import champion
 from engine.services.models import registry
@@ -145,6 +145,8 @@ def test_champion_follows_promotions(client, workspace, project):
         ({"response_format": {"type": "json_object"}}, "unsupported_parameter", "response_format"),
         ({"stop": ["a"] * 5}, None, "stop"),
         ({"n": 99}, None, "n"),
+        ({"seed": 10**4200}, None, "seed"),
+        ({"seed": -(2**63) - 1}, None, "seed"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("stream", [False, True])
@@ -160,6 +162,14 @@ def test_request_that_cannot_be_served_is_a_sentence(client, changes, code, para
         assert error.code == code
     assert "Traceback" not in error.message
     assert len(error.message) < 400
+
+
+def test_temperature_too_small_to_divide_by_is_greedy(client):
+    cold, greedy = (
+        client.chat.completions.create(model="tiny", messages=ASKED, max_tokens=8, temperature=t)
+        for t in (1e-320, 0)
+    )
+    assert cold.choices[0].message.content == greedy.choices[0].message.content
 
 
 def test_nothing_answers_without_a_key(serve, workspace, project):
@@ -251,6 +261,33 @@ def test_base_that_goes_while_somebody_waits_harms_nobody_else(
     assert last(said["here"]).finish
     ask(here, said["after"].put)
     assert last(said["after"]).finish
+    serving.close()
+
+
+def test_base_that_nobody_waits_for_any_more_keeps_nobody_out(
+    workspace, project, tiny_model, tmp_path
+):
+    known = {one.name: one for one in registry.list_all(workspace, LOCAL, project.id)}
+    here = registry.files(workspace, known["tiny"])
+    other = here._replace(base=Path(shutil.copytree(tiny_model, tmp_path / "other")))
+    serving = RequestScheduler(most_bases=1)
+    said, after, numbers = queue.Queue(), queue.Queue(), []
+
+    def ask(files, hear, tokens=4):
+        ways = Sampling(tokens, temperature=1.0, seed=1, top_p=1.0)
+        return serving.ask(files, (Message(role="user", content="Hello"),), ways, (), hear)[0]
+
+    def ask_the_other_and_leave(part):
+        if not numbers:  # called on the thread: the other's turn comes when this one's is over
+            numbers.append(ask(other, lambda _: None))
+        if part.finish:
+            serving.cancel(numbers[0])
+        said.put(part)
+
+    ask(here, ask_the_other_and_leave, tokens=4 * TURN)
+    assert last(said).tokens > TURN
+    ask(here, after.put)
+    assert last(after).finish
     serving.close()
 
 
