@@ -43,8 +43,12 @@ class Recipe(BaseModel):
     LANE: ClassVar[str] = "compute"
     TRAINS: ClassVar[bool] = False  # whether it makes a model and writes checkpoints on the way
     ANSWERS: ClassVar[bool] = False  # whether its models write answers; a reward model can't
-    ROLE: ClassVar[Role] = Role.TRAINER  # who may start such a job
+    ROLE: ClassVar[Role] = Role.TRAINER  # who may start such jobs; see `role`
     GOES_ON: ClassVar[bool] = False  # whether a second attempt begins where a killed one stopped
+
+    def role(self) -> Role:
+        """Who may start this very job: checked whenever it is handed in, a repeated one too."""
+        return self.ROLE
 
     def needs(self) -> list[Ref]:
         """The datasets, models and evaluations it refers to: checked when the job is submitted."""

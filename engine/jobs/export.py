@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from engine import plugins
+from engine.core.actor import Role
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Prompt
 from engine.core.export import (
@@ -68,6 +69,10 @@ class Recipe(BaseRecipe):
     base: str = Field("", description="The base's name where it is published")
     revision: str | None = Field(None, description="The base's commit, where it is known")
     card: str = Field("", description="The model card (README.md)")
+
+    def role(self) -> Role:
+        """A push to the Hub uses this server's token, so it is for owners alone."""
+        return Role.OWNER if self.to == HUB else self.ROLE
 
     def needs(self) -> list[Ref]:
         """The model, and the dataset of the certificate."""

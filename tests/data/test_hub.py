@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.actor import LOCAL
-from engine.core.errors import UserError
+from engine.core.actor import LOCAL, Actor, Role
+from engine.core.errors import NotFound, UserError
 from engine.services.data import datasets
 from engine.services.data import hub as data_hub
 from tests import helpers
@@ -141,6 +141,27 @@ def test_hub_that_never_answers_is_given_up(home):
         said = fetched(home, f"http://127.0.0.1:{deaf.getsockname()[1]}", "me/faq", wait_s=0.5)
     assert "cannot be reached" in said["me/faq"]  # it came back, and nobody had answered
     assert data_hub.WAIT_S + 1 < 10
+
+
+@pytest.mark.parametrize(("role", "token"), [(Role.OWNER, None), (Role.TRAINER, False)])
+def test_hub_token_of_the_server_is_for_owners_alone(ws, monkeypatch, role, token):
+    project, given = helpers.project(ws), []
+
+    def api(*, token):
+        given.append(token)
+        raise OSError
+
+    monkeypatch.setattr(data_hub, "HfApi", api)
+    with pytest.raises(OSError, match=""):
+        data_hub.fetch(ws, Actor(name="Ada", role=role), project.id, "me/faq")
+    assert given == [token]
+
+
+def test_hub_is_not_asked_for_a_project_of_somebody_else(ws, monkeypatch):
+    monkeypatch.setattr(data_hub, "HfApi", lambda **_: pytest.fail("asked"))
+    stranger = Actor(name="Ben", role=Role.TRAINER, projects=frozenset())
+    with pytest.raises(NotFound):
+        data_hub.fetch(ws, stranger, helpers.project(ws).id, "me/faq")
 
 
 @pytest.mark.parametrize("name", ["", "faq", "../../etc", "a/b/c", "a/..", "me/fa q", "x" * 300])

@@ -9,6 +9,7 @@ from engine.core.errors import Forbidden, NotFound, Unavailable, UserError
 from engine.core.job import State
 from engine.models.hub import upload
 from engine.services import exports
+from engine.services.jobs import lifecycle
 from tests import hub_server
 from tests.exporters.test_export import exported, world  # noqa: F401
 from tests.hub_server import READ_TOKEN, TOKEN, Repo
@@ -188,6 +189,8 @@ def test_export_to_the_hub_is_for_owners_and_needs_a_name(world, hub, token):  #
     job, state = exported(ws, project, model, "hub", certify=False)
     assert state is State.FAILED
     assert "has no name" in job.error
+    with pytest.raises(Forbidden):  # "Run again" on an owner's export
+        lifecycle.submit(ws, trainer, project.id, lifecycle.recipe_of(job))
 
 
 def test_export_whose_push_fails_keeps_the_files(world, hub, token, monkeypatch):  # noqa: F811

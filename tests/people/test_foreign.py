@@ -199,7 +199,6 @@ def test_every_service_hides_what_is_of_another_project(ws, theirs, stranger):
 
 # What is answered all the same, and tells nothing of the project.
 ANSWERED = {
-    "data.hub.fetch": "looks at the Hub first, and adds what it finds by datasets.add",
     "evaluation.llm_judge.submit": "looks first whether a judge can be asked at all",
     "evaluation.slices.parts": "of an evaluation in hand",
     "projects.list_all": "their own",

@@ -22,7 +22,10 @@ from engine.core.actor import Actor, Role
 from engine.core.column_mapping import ColumnMapping
 from engine.core.dataset import Dataset
 from engine.core.errors import NotFound, UserError
+from engine.services import access
 from engine.services.data import datasets
+from engine.services.people import visitors
+from engine.store.connect import reading
 from engine.workspace import Workspace
 
 WAIT_S = 8  # for the first answer of the Hub
@@ -51,13 +54,18 @@ def fetch(
     """The data of the Hub's `repo` ("owner/name") as a version: `file`, or the files of `split`.
 
     A script in the repository is never run. UserError without a network, within 10 seconds.
+    This server's token shows what its owner keeps private, so only owners fetch with it.
     """
     actor.require(Role.TRAINER)
     if not NAME.fullmatch(repo) or ".." in repo:
         raise UserError(f"{repo[:80]!r} is not the name of a dataset.", "Give it as owner/name.")
+    with reading(ws.db) as conn:  # before anything is fetched
+        access.project(conn, actor, project_id)
+        visitors.check_room(ws, conn, actor)
+    api = HfApi(token=None if actor.role >= Role.OWNER else False)
     with tempfile.TemporaryDirectory(prefix="tuneloop-hub-") as scratch:
-        commit, names = _listed(repo, revision, file, split)
-        path = _whole([_downloaded(repo, commit, name, Path(scratch)) for name in names])
+        commit, names = _listed(api, repo, revision, file, split)
+        path = _whole([_downloaded(api, repo, commit, name, Path(scratch)) for name in names])
         suffixes = "".join(PurePosixPath(path.name).suffixes[-2:])
         name = repo.partition("/")[2].replace(".", "-") + suffixes
         return datasets.add(
@@ -67,9 +75,10 @@ def fetch(
         )  # fmt: skip
 
 
-def _listed(repo: str, revision: str | None, file: str | None, split: str) -> tuple[str, list[str]]:
+def _listed(
+    api: HfApi, repo: str, revision: str | None, file: str | None, split: str
+) -> tuple[str, list[str]]:
     """The commit and the files to fetch, as large as one upload at most."""
-    api = HfApi()
     info = _asked(
         repo,
         lambda: api.dataset_info(repo, revision=revision, timeout=WAIT_S, files_metadata=True),
@@ -99,9 +108,9 @@ def _of_split(files: list[File], split: str) -> list[File]:
     return next(iter(tables.values()), [])
 
 
-def _downloaded(repo: str, commit: str, name: str, folder: Path) -> Path:
+def _downloaded(api: HfApi, repo: str, commit: str, name: str, folder: Path) -> Path:
     def download() -> str:
-        return HfApi().hf_hub_download(
+        return api.hf_hub_download(
             repo, name, repo_type="dataset", revision=commit, local_dir=folder, etag_timeout=WAIT_S
         )  # fmt: skip
 

@@ -25,7 +25,7 @@ WORKER_SILENT_S = 30.0
 
 def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: str = "") -> Job:
     """Queue `recipe`; a worker will pick it up. The same recipe twice within 2 s is one job."""
-    actor.require(max(Role.TRAINER, recipe.ROLE))
+    actor.require(max(Role.TRAINER, recipe.role()))
     if isinstance(recipe, TrainRecipe):
         trackers.check(recipe)
         allowed_options.check_recipe(recipe)
@@ -134,6 +134,7 @@ def resume(ws: Workspace, actor: Actor, job_id: str) -> Job:
     if found is None:
         raise Conflict(f"{old.name} left no checkpoint.", "Start it again from the beginning.")
     recipe, now = recipe_of(old), time.time()
+    actor.require(recipe.role())
     with writing(ws.db) as conn:
         _check_needs(conn, actor, old.project_id, recipe)
         visitors.check_job(ws, conn, actor)
