@@ -7,8 +7,9 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISDIR
 from typing import IO
 
 from engine.core.errors import UserError
@@ -144,4 +145,26 @@ def sha256_of_file(path: Path) -> str:
 
 def bytes_in(folder: Path) -> int:
     """The bytes of all files in a folder and below; links count as themselves."""
-    return sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file())
+    return sum(size for _, size, _ in _by_age(folder))
+
+
+def drop_oldest(folder: Path, before: float, most_bytes: int = 0) -> None:
+    """Remove files that nobody wrote since `before`, the oldest first, until the rest fits."""
+    found = _by_age(folder)
+    left = sum(size for _, size, _ in found)
+    for written, size, file in found:
+        if left <= most_bytes or written >= before:
+            return
+        file.unlink(missing_ok=True)
+        left -= size
+
+
+def _by_age(folder: Path) -> list[tuple[float, int, Path]]:
+    """When each file in a folder and below was written last, the longest ago first; its bytes."""
+    found: list[tuple[float, int, Path]] = []
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # somebody renames or removes it at this moment
+            known = file.lstat()
+            if not S_ISDIR(known.st_mode):
+                found.append((known.st_mtime, known.st_size, file))
+    return sorted(found)

@@ -22,6 +22,7 @@ from engine import idle_child
 from engine.core import environment
 from engine.core.errors import Unavailable
 from engine.core.job import LANES, Job, State
+from engine.files import drop_oldest
 from engine.methods import checkpoint
 from engine.services import job_outcomes
 from engine.services.data import staging
@@ -40,6 +41,7 @@ TERM_AFTER_S = 5.0
 KILL_AFTER_S = 9.0  # a step that takes longer is lost; the last checkpoint is not
 SWEEP_AFTER_S = 900.0  # to measure and save what is to be kept
 SWEEP_EVERY_S = 3600.0
+UPLOADS_KEPT_S = 24 * 3600.0
 # A thread that spins while it waits takes the core that the web server needs; on a busy machine a
 # step took four times as long.
 PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -137,6 +139,8 @@ class Worker:
         staging.sweep(self.ws, now)
         bases.sweep(self.ws, now)
         logs.bound(self.ws.settings.home / "worker.log")
+        # whole ones were read when they came; those that were cut off nobody else removes
+        drop_oldest(self.ws.settings.uploads, now - UPLOADS_KEPT_S)
         if self.in_space:
             visitor_projects.sweep(self.ws, now)
 

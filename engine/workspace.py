@@ -36,6 +36,11 @@ class Settings(BaseModel):
         url = os.environ.get("TUNELOOP_DATABASE_URL", f"sqlite:///{home / 'tuneloop.db'}")
         return cls(home=home, database_url=url)
 
+    @property
+    def uploads(self) -> Path:
+        """Where files lie that browsers send, until they are read."""
+        return self.home / "uploads"
+
     def environment(self) -> dict[str, str]:
         """What a child process needs to open the same workspace."""
         return {"TUNELOOP_HOME": str(self.home), "TUNELOOP_DATABASE_URL": self.database_url}

@@ -67,9 +67,9 @@ def create_app(
 ) -> FastAPI:
     """All routes over a workspace, the guard in front of them; `app.state.demo` is the page."""
     # Before the page is built: where Gradio keeps what people upload, for a day.
-    os.environ["GRADIO_TEMP_DIR"] = str(ws.settings.home / "uploads")
+    os.environ["GRADIO_TEMP_DIR"] = str(ws.settings.uploads)
     # Version 0.1 left the answers of evaluations here, at addresses that everybody could open.
-    shutil.rmtree(ws.settings.home / "uploads" / "answers", ignore_errors=True)
+    shutil.rmtree(ws.settings.uploads / "answers", ignore_errors=True)
     app = FastAPI(title="Tuneloop", docs_url=None, redoc_url=None, openapi_url=None)
     # An empty list: Gradio leaves CORS to the app it is mounted in, and this one lets nobody in.
     app.add_middleware(CORSMiddleware, allow_origins=[])
@@ -78,7 +78,7 @@ def create_app(
         # whoever may open the page, and nobody who is known: each sees what they made
         ws = copy(ws)
         ws.settings = ws.settings.model_copy(update={"visitors": True})
-        app.add_middleware(Visitors, uploads=ws.settings.home / "uploads")
+        app.add_middleware(Visitors, uploads=ws.settings.uploads)
     if asks:
         app.add_middleware(Gate, ws=ws)
         app.include_router(account(ws, space=space))

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import os
 
 import pytest
 from fastapi.testclient import TestClient
@@ -280,6 +281,19 @@ def test_upload_waits_while_too_many_bytes_do(app, monkeypatch):
     assert browser(app, ADA).post("/gradio_api/upload", files=file).status_code == 200
     monkeypatch.setattr("engine.services.people.visitors.MOST_UPLOADED", 1)
     assert browser(app, ADA).post("/gradio_api/upload", files=file).status_code == 507
+
+
+@on_sqlite
+def test_upload_that_was_cut_off_makes_room_for_another(app, ws, monkeypatch):
+    monkeypatch.setattr(visitors, "MOST_UPLOADED", 1000)
+    cut_off = ws.settings.uploads / "tmp-as-gradio-leaves-it"
+    cut_off.parent.mkdir(exist_ok=True)
+    cut_off.write_bytes(b"x" * 2000)
+    file = {"files": ("a.jsonl", b"{}")}
+    assert browser(app, ADA).post("/gradio_api/upload", files=file).status_code == 507
+    os.utime(cut_off, (0, 0))
+    assert browser(app, ADA).post("/gradio_api/upload", files=file).status_code == 200
+    assert not cut_off.exists()
 
 
 @on_sqlite

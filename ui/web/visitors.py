@@ -5,6 +5,7 @@ with a mark that visitor.js looks for: services would refuse it too, but one at 
 session of Gradio stays with the visitor who began it.
 """
 
+import time
 from collections import OrderedDict
 from contextvars import ContextVar
 from pathlib import Path
@@ -86,7 +87,7 @@ class Visitors:
             return JSONResponse({"problem": problem, "fix": fix}, 401, MARK)
         if path.startswith(STREAMS) and not owners.fits(_session(scope, path)):
             return PlainTextResponse("This page is another visitor's.", 403)
-        if path == UPLOAD and visitors.uploads_full(self.uploads):
+        if path == UPLOAD and visitors.uploads_full(self.uploads, time.time()):
             return PlainTextResponse("Too many files wait to be read. Try again later.", 507)
         return None
 

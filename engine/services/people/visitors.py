@@ -18,7 +18,7 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, SignedOut
 from engine.core.job import Job, State
-from engine.files import bytes_in
+from engine.files import bytes_in, drop_oldest
 from engine.store import datasets, jobs, projects, runs
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
@@ -31,6 +31,7 @@ MOST_PROJECTS = 5
 MOST_JOBS = 4  # that wait or run; those that a loop starts for itself are not counted
 MOST_BYTES = 500 * 2**20
 MOST_UPLOADED = 2 * 2**30  # of all visitors' files that wait to be read
+UPLOAD_S = 600.0  # a file that nobody wrote for so long may leave to make room
 MOST_WAITING = 40  # jobs of all visitors together
 LEAST_FREE = 4 * 2**30  # of the disk: less is for what runs already
 LONGEST_JOB_S, LONGEST_LOOP_S = 3600.0, 3 * 3600.0
@@ -109,8 +110,13 @@ def check_room(ws: Workspace, conn: Connection, who: Actor) -> None:
         raise Conflict("The disk is nearly full.", "Try again later.")
 
 
-def uploads_full(folder: Path) -> bool:
-    """Whether the files that wait in `folder` to be read leave no room for another."""
+def uploads_full(folder: Path, now: float) -> bool:
+    """Whether the files that wait in `folder` to be read leave no room for another.
+
+    Old ones make room: they are read as they come, and an upload that was cut off never is.
+    """
+    if bytes_in(folder) > MOST_UPLOADED:
+        drop_oldest(folder, now - UPLOAD_S, MOST_UPLOADED)
     return bytes_in(folder) > MOST_UPLOADED
 
 
