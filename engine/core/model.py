@@ -41,6 +41,13 @@ class Model(BaseModel):
         return self.info.get(REASONS) is True
 
     @property
+    def learned_datasets(self) -> tuple[str, ...]:
+        """The ids of what it was trained on: its dataset, then the examples that it replayed."""
+        replayed = self.info.get(REPLAY)
+        named = replayed.get("dataset") if isinstance(replayed, dict) else None
+        return tuple(one for one in (self.dataset_id, named) if isinstance(one, str))
+
+    @property
     def has_all_weights(self) -> bool:
         """Whether its folder holds all its weights, and an adapter may be trained on it."""
         all_trained = self.kind == "reward" and self.info.get("tuning") == "full"

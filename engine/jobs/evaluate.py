@@ -186,9 +186,9 @@ def _learned(recipe: Recipe, ctx: Context) -> dict[str, list[Example]]:
         seen.add(model_id)
         try:
             model = ctx.model(model_id).model
-            if model.dataset_id and model.dataset_id not in found:
-                rows = ctx.rows(model.dataset_id, "train")
-                found[model.dataset_id] = [row.example for row in rows]
+            for version in model.learned_datasets:
+                if version not in found:
+                    found[version] = [row.example for row in ctx.rows(version, "train")]
         except UserError as error:  # an ancestor or its data was deleted
             ctx.emit("log", {"text": f"Not compared with what was learned there: {error}"})
             continue

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from engine.core.job_context import Context
 from engine.core.job_outcome import NewModel, Outcome
 from engine.core.job_result import JobResult
-from engine.core.model import STRENGTH
+from engine.core.model import REASONS, REPLAY, STRENGTH
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
 from engine.core.strength import MOST_STRENGTH, Strength
@@ -55,7 +55,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     ctx.emit("progress", {"done": 1, "total": 1, "label": "combining both adapters"})
     where = Strength(strength=recipe.strength, start=recipe.start, trained=recipe.model)
     known = trained.model.info
-    kept = {name: known[name] for name in ("method", "tuning", "reasons") if name in known}
+    kept = {name: known[name] for name in ("method", "tuning", REASONS, REPLAY) if name in known}
     model = NewModel(
         name=f"{trained.model.name} at {recipe.strength:g}",
         path=FOLDER,

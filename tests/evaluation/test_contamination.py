@@ -4,10 +4,13 @@ import pytest
 
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden
+from engine.core.model import REPLAY, Model
 from engine.services.data import datasets
 from engine.services.evaluation import contamination
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
+from engine.store import models
+from engine.store.connect import writing
 from tests import helpers
 from tests.training.trained import train
 
@@ -46,6 +49,20 @@ def test_contamination_counts_the_data_of_ancestors(ws, tmp_path):
     assert (found.count, found.asked) == (data.train_rows, data.train_rows)
     assert contamination.check(ws, LOCAL, data.id, [last]).count == 0
     assert contamination.check(ws, LOCAL, data.id, [base.id], "train").count == 0
+
+
+def test_contamination_counts_what_was_replayed_beside_votes(ws, tmp_path):
+    project, base = helpers.project(ws), helpers.model(ws, tmp_path)
+    replayed = helpers.dataset(ws, project.id, tmp_path)
+    new = Model(
+        id="model-replay", project_id=project.id, name="dpo", kind="adapter", source="trained",
+        path="", base_id=base.id, info={REPLAY: {"dataset": replayed.id}}, created_at=0.0,
+    )  # fmt: skip
+    with writing(ws.db) as conn:
+        models.add(conn, new)
+    found = contamination.check(ws, LOCAL, replayed.id, [new.id], "train")
+    assert (found.count, found.asked) == (replayed.train_rows, replayed.train_rows)
+    assert contamination.check(ws, LOCAL, replayed.id, [base.id], "train").count == 0
 
 
 def test_contamination_is_refused_to_raters(ws, tmp_path):

@@ -144,7 +144,9 @@ def _others(ws: Workspace, one: Dataset) -> list[_Questions]:
     with reading(ws.db) as conn:
         everything = versions.list_all(conn, one.project_id)
         tested = {e.dataset_id for e in evaluations.list_all(conn, one.project_id)}
-        trained = {m.dataset_id for m in models.list_all(conn, one.project_id)}
+        trained = {
+            each for m in models.list_all(conn, one.project_id) for each in m.learned_datasets
+        }
         untrained_relatives = relatives(conn, one) - trained
         found = _rounds(conn, one.project_id)
     for other in everything:

@@ -39,10 +39,10 @@ def _learned(ws: Workspace, actor: Actor, model_ids: list[str]) -> list[Dataset]
     """The versions that the models or their ancestors learned, those whose rows are there."""
     actor.require(Role.TRAINER)
     versions = {
-        model.dataset_id
+        version
         for model_id in model_ids
         for model in lineage(ws, actor, model_id)
-        if model.dataset_id
+        for version in model.learned_datasets
     }
     with reading(ws.db) as conn:
         found = [access.dataset(conn, actor, version) for version in sorted(versions)]

@@ -186,7 +186,9 @@ def _sources(
     ws: Workspace, actor: Actor, project_id: str, model: Model, dataset_id: str | None
 ) -> Iterator[_Source]:
     """Where questions may come from, the best first; never rows that the lineage learned."""
-    taught = {one.dataset_id for one in registry.lineage(ws, actor, model.id)}
+    taught = {
+        each for one in registry.lineage(ws, actor, model.id) for each in one.learned_datasets
+    }
     if dataset_id is not None:
         named = datasets.get(ws, actor, dataset_id)
         if named.held_out_rows:
