@@ -179,7 +179,7 @@ def test_auto_loop_out_of_patience_ends_and_says_what_it_waits_for(space, begin)
 
 
 def test_auto_loop_retries_cut_answers_with_a_larger_limit(space, begin):
-    project, job = begin(generations=1, max_new_tokens=10, wait_hours=1e-9)
+    project, job = begin(generations=1, max_new_tokens=10, samples=2, wait_hours=1e-9)
     with working(space):
         until(over(space, job))
     first, second = rounds.list_all(space, LOCAL, project)[::-1]
