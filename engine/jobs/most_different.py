@@ -25,8 +25,10 @@ def two(written: Sequence[Candidate]) -> tuple[Candidate, Candidate]:
     ]
     first, second = max(pairs, key=lambda pair: (_shown(pair), difference(*pair)))
     apart = round(difference(first, second), 4)
-    told = {**first.details, "written": len(written), "difference": apart}
-    return first.model_copy(update={"details": told}), second.model_copy(update={"details": told})
+    details = {**first.details, "written": len(written), "difference": apart}
+    return first.model_copy(update={"details": details}), second.model_copy(
+        update={"details": details}
+    )
 
 
 def difference(first: Candidate, second: Candidate) -> float:
