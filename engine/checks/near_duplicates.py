@@ -1,4 +1,4 @@
-"""Rows that say nearly what an earlier row said."""
+"""Rows that say nearly what an earlier row said, as core/near_duplicates.py decides."""
 
 from collections.abc import Sequence
 

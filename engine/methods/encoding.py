@@ -1,4 +1,7 @@
-"""A dataset as the trainer gets it: token columns, made by the same code as the preview."""
+"""A dataset as the trainer gets it: token columns, made by the same code as the preview.
+
+A chat becomes tokens with its loss mask in models/chat_template.py.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,9 +1,9 @@
 """Everything that one rater did is deleted, because they may ask for it.
 
 Their votes, skips, notes, edits, flags, pauses, invitations and their name go; what was made of the
-votes before stays and is marked (`pairs.gone`). A pair that they flagged still waits for a person
-to look at it. The verdict of a closed round stays as it was decided, in sums that name nobody. What
-stays on record is who deleted somebody's votes, when, and how many in each round.
+votes before stays and is marked (`preferences.build.gone`). A pair that they flagged still waits
+for a person to look at it. The verdict of a closed round stays as it was decided, in sums that name
+nobody. What stays on record is who deleted somebody's votes, when, and how many in each round.
 """
 
 import time

@@ -1,4 +1,7 @@
-"""How sure a score is: intervals for means of scores in [0, 1] and for corpus scores."""
+"""How sure a score is: intervals for means of scores in [0, 1] and for corpus scores.
+
+The interval of a win rate is made in verdict.py.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

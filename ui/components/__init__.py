@@ -1,4 +1,5 @@
 """Parts that several pages share.
 
-`refresh` draws only what changed; how often a page asks is `POLL_EVERY_S` of its own `tab.py`.
+`refresh` draws only what changed; how often a page asks is said where it calls `markup.live`, and
+`static/rest.js` makes it rarer while nothing happens.
 """

@@ -1,7 +1,8 @@
 """The gate before a blind round: every check of the model holds, or a person decided about it.
 
 A check that shows a loss closes the gate. One that shows none and rules none out closes it too,
-until a person accepts that. `rounds.start(anyway=True)` is the way past it.
+until a person accepts that. `rounds.start(anyway=True)` is the way past it. What counts as a loss
+is decided in jobs/regression_check.py.
 """
 
 from collections.abc import Sequence

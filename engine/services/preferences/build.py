@@ -1,8 +1,8 @@
 """Votes -> preference pairs: a dataset version whose origin names the votes it was made from.
 
-The steps are modules beside this one: what is read (gather), what becomes a pair (rules), and how
-it is written down (rows, manifest). Every exclusion is counted. The same votes, flags, paused
-raters, tests and rules give the same bytes and the same version.
+The steps are modules beside this one: what is read (eligible_votes), what becomes a pair (rules),
+and how it is written down (rows, manifest). Every exclusion is counted. The same votes, flags,
+paused raters, tests and rules give the same bytes and the same version.
 """
 
 import json

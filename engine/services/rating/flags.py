@@ -1,4 +1,7 @@
-"""What raters flag, and the list of it for whoever runs the round."""
+"""What raters flag in comparisons, and the list of it for whoever runs the round.
+
+When a rater is paused is decided in raters.py.
+"""
 
 import time
 
