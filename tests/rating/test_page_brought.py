@@ -1,7 +1,9 @@
 """The panel that brings votes and answers of a file, and how imported rounds are shown."""
 
 import json
+import warnings
 
+import gradio as gr
 import pytest
 
 from engine.core.actor import LOCAL
@@ -128,3 +130,11 @@ def test_imported_round_shows_its_verdict_or_why_it_has_none(ws, place, tmp_path
     assert "Not known to be blind" in shown["outcome"]
     assert "better: llama" in shown["outcome"]
     assert "left answer" not in shown["outcome"]
+
+
+def test_panel_of_a_file_starts_with_a_model_that_it_offers():
+    """Gradio warns of a value that is no choice, in the terminal of whoever starts the server."""
+    with gr.Blocks(), warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        panel = import_panel.build()
+    assert panel.new.value in [value for _, value in panel.new.choices]

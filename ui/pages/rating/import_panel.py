@@ -46,7 +46,8 @@ OF_ONE: tuple[VoteRole, ...] = ("rating", "answer", "model")
 OF_BOTH: tuple[VoteRole, ...] = ("rater", "prompt")
 MOST_OFFERED = 300  # columns
 SHOWN = 5  # rows
-FIRST_MODEL = ""  # the first that the file names
+FIRST_MODEL = ""
+FIRST = ("The first that the file names", FIRST_MODEL)
 GUIDE = (
     "<p>Import votes that people gave elsewhere, or answers that they still have to rate:</p><ul>"
     "<li><b>Tables</b>: one vote a row with <code>prompt</code>, <code>rater</code>, "
@@ -132,7 +133,7 @@ def build() -> FilePanel:
     with gr.Column(visible=False) as options:
         with gr.Row():
             purpose = gr.Radio(PURPOSES, value="train_pairs", label="Use", elem_id="bring-purpose")
-            new = gr.Dropdown([], value=FIRST_MODEL, label="Model under test",
+            new = gr.Dropdown([FIRST], value=FIRST_MODEL, label="Model under test",
                               elem_id="bring-new")  # fmt: skip
         with gr.Row():
             overlap = gr.Slider(1, 5, 1, step=1, label="Votes per comparison",
@@ -319,7 +320,6 @@ def _refused(ws: Workspace, project: str, asked: Wanted, error: UserError) -> li
 def _nothing(report: str) -> list[Any]:
     none = [("none", "")]
     hidden = [gr.Dropdown(choices=none, visible=False, value="") for _ in ROLES]
-    first = [("The first that the file names", FIRST_MODEL)]
     return [
         report,
         gr.Radio(visible=False, value=VOTES),
@@ -328,7 +328,7 @@ def _nothing(report: str) -> list[Any]:
         gr.Dropdown(choices=[], visible=False, value=None),
         *hidden,
         gr.Column(visible=False),
-        gr.Dropdown(choices=first, value=FIRST_MODEL),
+        gr.Dropdown(choices=[FIRST], value=FIRST_MODEL),
         gr.Slider(visible=False),
         gr.Button(visible=False),
         "",
@@ -359,7 +359,7 @@ def _updates(
     box: dict[str, Any] = {"visible": bool(columns)}
     if unfold:
         box["open"] = True
-    known = [("The first that the file names", FIRST_MODEL), *((m[:60], m) for m in models)]
+    known = [FIRST, *((m[:60], m) for m in models)]
     kept = asked.new if asked.new in models else FIRST_MODEL
     what = "Add the votes" if votes else "Open the round"
     return [
