@@ -28,7 +28,6 @@ from engine.workspace import Workspace
 
 router = APIRouter()
 MOST_TURNS, MOST_TEXT, MOST_ANSWERS, MOST_STOPS, LONGEST_STOP = 1000, 2_000_000, 16, 4, 200
-COLDEST = 1e-6  # a temperature below it is greedy: logits divided by less are infinite
 LOOK_EVERY_S = 1.0  # whether whoever asked is still there
 ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 # what OpenAI has and this server has not: refused where it would change the answer
@@ -121,7 +120,7 @@ class ChatRequest(BaseModel):
         seed = self.seed if self.seed is not None else time.time_ns()
         return Sampling(
             self.max_completion_tokens or self.max_tokens or 0,
-            1.0 if self.temperature is None else self.temperature * (self.temperature >= COLDEST),
+            1.0 if self.temperature is None else self.temperature,
             seed,
             1.0 if self.top_p is None else self.top_p,
         )

@@ -10,16 +10,22 @@ from typing import Any, NamedTuple
 TOP_P = 0.95  # of the probability, at least, that the likeliest tokens have which can be drawn
 NARROW = 256  # tokens looked at first: sorting a whole vocabulary costs more than the model
 
+COLDEST = 1e-6  # a temperature below it is greedy: logits divided by less are infinite
 Pick = Callable[[Any, Sequence[int]], Any]  # logits (B, V) of which rows -> tokens (B,)
 
 
 class Sampling(NamedTuple):
-    """How answers are written; a temperature of 0 is greedy decoding."""
+    """How answers are written; a temperature of 0, or all but 0, is greedy decoding."""
 
     max_new_tokens: int
     temperature: float = 0.0
     seed: int = 0
     top_p: float = TOP_P
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether the likeliest token is taken each time."""
+        return self.temperature < COLDEST
 
 
 class NucleusSampler:
@@ -62,7 +68,7 @@ class EachItsOwn:
         import torch
 
         found = logits.argmax(-1)
-        drawn = [place for place, row in enumerate(rows) if self._ways[row].temperature > 0]
+        drawn = [place for place, row in enumerate(rows) if not self._ways[row].is_greedy]
         if drawn:
             ways = [self._ways[rows[place]] for place in drawn]
             chances = [self._numbers[rows[place]].random() for place in drawn]
@@ -137,7 +143,7 @@ def likeliest(logits: Any, _: Sequence[int]) -> Any:
 
 def pick_for(model: Any, prompts: Sequence[Sequence[int]], ways: Sampling) -> Pick:
     """How the next tokens of `prompts` are chosen, with the penalty that the model comes with."""
-    pick = NucleusSampler(ways.temperature, ways.seed, prompts) if ways.temperature else likeliest
+    pick = likeliest if ways.is_greedy else NucleusSampler(ways.temperature, ways.seed, prompts)
     penalty = penalty_of(model)
     return pick if penalty == 1.0 else Penalised(pick, penalty, prompts)
 

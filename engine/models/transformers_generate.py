@@ -39,7 +39,7 @@ def answers(
     padded = [[pad] * (width - len(ids)) + ids for ids in prompts]
     mask = [[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts]
     sampling: SamplingOptions = {"do_sample": False}
-    if ways.temperature > 0:
+    if not ways.is_greedy:
         sampling = {"do_sample": True, "temperature": ways.temperature,
                     "top_p": TOP_P, "top_k": 0}  # fmt: skip
     torch.manual_seed(random.Random(f"{ways.seed}:{list(prompts)}").getrandbits(63))
