@@ -114,6 +114,11 @@ def prompt_of(example: Example) -> tuple[Message, ...]:
     return example.prompt
 
 
+def references_of(example: Chat | Prompt) -> tuple[str, ...]:
+    """The answers that count as right; none for a prompt that came without."""
+    return example.accepted if isinstance(example, Chat) else example.references
+
+
 def answers_of(example: Example) -> tuple[str, ...]:
     """The texts to learn from or against; none for a prompt."""
     match example:

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from engine.core.dataset import Row, Split
 from engine.core.errors import UserError
 from engine.core.evaluation import Output
-from engine.core.examples import Chat, Preference, Prompt
+from engine.core.examples import Chat, Preference, Prompt, references_of
 from engine.core.job_context import Context, ModelFiles
 from engine.core.job_outcome import Outcome
 from engine.core.job_result import DialResult, DialStop
@@ -131,7 +131,7 @@ def _asked(recipe: Recipe, ctx: Context) -> Asked:
     wanted = set(recipe.rows)
     rows = [row for row in ctx.rows(recipe.dataset) if row.index in wanted]
     examples = [e for row in rows if isinstance(e := row.example, Chat | Prompt)]
-    known = [(e, _references(e)) for e in examples if _references(e)]
+    known = [(e, references_of(e)) for e in examples if references_of(e)]
     if not known:
         raise UserError(
             "None of these questions has a reference answer.",
@@ -141,10 +141,6 @@ def _asked(recipe: Recipe, ctx: Context) -> Asked:
     enough = len(held_out) >= FEWEST_PAIRS
     pairs = held_out if enough else _pairs(recipe, ctx, "train")
     return Asked([e for e, _ in known], [r for _, r in known], pairs, enough)
-
-
-def _references(example: Chat | Prompt) -> tuple[str, ...]:
-    return example.accepted if isinstance(example, Chat) else example.references
 
 
 def _pairs(recipe: Recipe, ctx: Context, split: Split) -> list[Preference]:

@@ -17,7 +17,7 @@ from engine.core.evaluation import (
     Output,
     RegressionCheck,
 )
-from engine.core.examples import Chat, Example, Prompt
+from engine.core.examples import Chat, Example, Prompt, references_of
 from engine.core.job_context import Context, ModelFiles
 from engine.core.job_outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
@@ -94,7 +94,7 @@ class ScoreTable(NamedTuple):
 def run(recipe: Recipe, ctx: Context) -> Outcome:
     """Answer greedily with every model, score, compare with the first model."""
     asked = _rows_asked(recipe, ctx)
-    references = [_references(example) for _, example in asked]
+    references = [references_of(example) for _, example in asked]
     refuse(recipe.metrics, references)  # now, not after an hour of answers
     learned = _learned(recipe, ctx)
     known = [example for examples in learned.values() for example in examples]
@@ -130,7 +130,7 @@ def _rows_asked(recipe: Recipe, ctx: Context) -> Asked:
     rows = [
         (row.index, row.example)
         for row in ctx.rows(recipe.dataset, split)
-        if isinstance(row.example, Rateable) and _references(row.example)
+        if isinstance(row.example, Rateable) and references_of(row.example)
     ]
     if not rows:
         raise UserError(
@@ -143,7 +143,7 @@ def _rows_asked(recipe: Recipe, ctx: Context) -> Asked:
 def _answers(recipe: Recipe, ctx: Context, asked: Asked) -> tuple[Answers, int, float]:
     """Every model's output on every row, their longest length, the most memory taken in MB."""
     prompts = [example.prompt for _, example in asked]
-    first = [_references(example)[0] for _, example in asked]
+    first = [references_of(example)[0] for _, example in asked]
     total = len(asked) * len(recipe.models)
     found: Answers = {}
     answerer = CachedAnswerer(ctx)
@@ -169,10 +169,6 @@ def _progress(ctx: Context, before: int, total: int, label: str) -> Callable[[in
         ctx.emit("progress", {"done": before + ready, "total": total, "label": label})
 
     return done
-
-
-def _references(example: Rateable) -> tuple[str, ...]:
-    return example.accepted if isinstance(example, Chat) else example.references
 
 
 def _learned(recipe: Recipe, ctx: Context) -> dict[str, list[Example]]:
@@ -279,7 +275,7 @@ def _rows(
         yield EvaluatedRow(
             index=index,
             prompt=example.prompt,
-            references=_references(example),
+            references=references_of(example),
             outputs={m: _with_scores(outputs[m][n], table.models[m], n) for m in recipe.models},
         )
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from engine import plugins
 from engine.core.actor import Role
 from engine.core.errors import UserError
-from engine.core.examples import Chat, Prompt
+from engine.core.examples import Chat, Prompt, references_of
 from engine.core.export import (
     UNROUNDED,
     ArtefactAnswer,
@@ -181,7 +181,7 @@ def _own_answers(
     return [
         ModelAnswer(
             prompt=tuple(template.placed(one.prompt)),  # as other programs have to ask it
-            references=one.accepted if isinstance(one, Chat) else one.references,
+            references=references_of(one),
             prompt_text=template.prompt_text(one.prompt, files.model.reasons),
             prompt_ids=tuple(template.prompt_ids(one.prompt, files.model.reasons)),
             text=reply.text,

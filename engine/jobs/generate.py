@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from engine.core.errors import UserError
-from engine.core.examples import Chat, Prompt
+from engine.core.examples import Chat, Prompt, references_of
 from engine.core.job_context import Context
 from engine.core.job_outcome import Outcome
 from engine.core.job_result import WrittenResult
@@ -129,7 +129,7 @@ def _candidate(
     return Candidate(
         prompt_no=number,
         prompt=example.prompt,
-        references=example.accepted if isinstance(example, Chat) else example.references,
+        references=references_of(example),
         model_id=model_id,
         seed=seed,
         text=reply.text,
