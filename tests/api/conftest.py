@@ -1,5 +1,6 @@
 """A server of the API in this process, on a real port, and OpenAI's own client."""
 
+import shutil
 import threading
 import time
 
@@ -28,9 +29,19 @@ def two_adapters(tiny_model, tmp_path_factory):
 
 
 @pytest.fixture
-def workspace(home, tiny_model, two_adapters):
+def database(request, home):
+    """The address of a migrated, empty database: SQLite where the test does not ask for `each`."""
+    if getattr(request, "param", "sqlite") == "postgres":
+        yield from request.getfixturevalue("new_postgres_database")(True)
+    else:
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), home / "test.db")
+        yield f"sqlite:///{home / 'test.db'}"
+
+
+@pytest.fixture
+def workspace(home, database, tiny_model, two_adapters):
     """A workspace with the tiny base, and two adapters in the project Support."""
-    ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'test.db'}"))
+    ws = open_workspace(Settings(home=home, database_url=database))
     base = registry.add_base(ws, LOCAL, "tiny", tiny_model, "folder")
     project = helpers.project(ws, "Support")
     for number, folder in enumerate(two_adapters):

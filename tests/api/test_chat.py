@@ -18,6 +18,7 @@ from engine.models.sampling import Sampling
 from engine.services.loop import champion
 from engine.services.models import registry
 from engine.services.people import accounts, api_keys
+from tests.api.databases import EACH
 
 pytestmark = pytest.mark.train
 ASKED = [{"role": "user", "content": "Hello, who are you?"}]
@@ -110,6 +111,7 @@ def test_many_who_ask_different_models_at_once_get_what_they_get_alone(client, w
         assert said[number] == expected(workspace, project, model, text).text
 
 
+@EACH
 def test_champion_follows_promotions(client, workspace, project):
     by_name = {one.name: one.id for one in registry.list_all(workspace, LOCAL, project.id)}
     name = "champion@Support"
@@ -172,6 +174,7 @@ def test_temperature_too_small_to_divide_by_is_greedy(client):
     assert cold.choices[0].message.content == greedy.choices[0].message.content
 
 
+@EACH
 def test_nothing_answers_without_a_key(serve, workspace, project):
     url = serve(local=False)
     key, token = api_keys.make(workspace, LOCAL, project.id, "closing")
@@ -188,6 +191,7 @@ def test_nothing_answers_without_a_key(serve, workspace, project):
             known.models.list()
 
 
+@EACH
 def test_this_machine_needs_no_key_until_somebody_has_an_account(serve, workspace, project):
     url = serve(local=True)
     with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as here:
@@ -206,6 +210,7 @@ def test_this_machine_needs_no_key_until_somebody_has_an_account(serve, workspac
             here.models.list()
 
 
+@EACH
 def test_key_is_held_to_its_requests_a_minute(serve, workspace, project):
     _, token = api_keys.make(workspace, LOCAL, project.id, "slow", requests_per_minute=2)
     url = serve(local=False)

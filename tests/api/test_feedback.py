@@ -16,6 +16,7 @@ from engine.services.people import api_keys
 from engine.services.rating import rounds
 from engine.store import completions
 from engine.store.connect import reading
+from tests.api.databases import EACH
 from tests.api.test_fine_tuning import CHATS, jsonl, trained
 
 pytestmark = pytest.mark.train
@@ -32,6 +33,7 @@ def say(client, **said):
     return client.post("/feedback", body=said, cast_to=httpx.Response).json()
 
 
+@EACH
 def test_thumbs_are_counted_by_model_with_an_interval(client, workspace, project):
     for number, up in enumerate([True, True, False, True]):
         said = ask(client, f"question {number}", model=("bot 1", "bot 2")[number % 2])
@@ -45,6 +47,7 @@ def test_thumbs_are_counted_by_model_with_an_interval(client, workspace, project
     assert not rounds.list_all(workspace, LOCAL, project.id)
 
 
+@EACH
 def test_feedback_becomes_rows_to_learn_from(client, workspace, project):
     first, second = ask(client), ask(client, model="bot 2")
     say(client, completion_id=first.id, rejected=[second.id])
@@ -65,12 +68,14 @@ def test_feedback_becomes_rows_to_learn_from(client, workspace, project):
     assert (prompts.kind, prompts.rows) == ("prompts", 1)
 
 
+@EACH
 def test_streamed_answer_is_kept_too(client):
     pieces = list(ask(client, stream=True))
     assert pieces[-1].model_extra["vote_url"].endswith(f"/vote/{pieces[0].id}")
     assert say(client, completion_id=pieces[0].id, thumb="up")["kept"]
 
 
+@EACH
 def test_key_that_keeps_no_texts_keeps_nothing(serve, workspace, project):
     _, token = api_keys.make(workspace, LOCAL, project.id, "silent")
     with openai.OpenAI(base_url=f"{serve(local=False)}/v1", api_key=token, max_retries=0) as silent:
@@ -101,12 +106,14 @@ def test_feedback_that_says_nothing_is_refused(client, said):
     assert refused.value.status_code in (400, 404)
 
 
+@EACH
 def test_choice_among_answers_to_different_prompts_is_refused(client):
     first, second = ask(client, "one?"), ask(client, "two?")
     with pytest.raises(openai.ConflictError):
         say(client, completion_id=first.id, rejected=[second.id])
 
 
+@EACH
 def test_arena_answers_with_either_and_names_neither(client, workspace, project, monkeypatch):
     by_name = {one.name: one.id for one in registry.list_all(workspace, LOCAL, project.id)}
     with pytest.raises(openai.NotFoundError, match="champion"):
@@ -153,6 +160,7 @@ def test_page_of_an_answer_shows_hostile_text_as_text(client, workspace, project
     assert httpx.get(f"{root}/vote/chatcmpl-none").status_code == 404
 
 
+@EACH
 def test_run_whose_answers_somebody_judged_is_kept(client, workspace, project):
     """An answer alone goes with its model; one with feedback holds it."""
     file = client.files.create(file=jsonl(CHATS), purpose="fine-tune")
@@ -165,6 +173,7 @@ def test_run_whose_answers_somebody_judged_is_kept(client, workspace, project):
         listing.remove(workspace, LOCAL, job.id)
 
 
+@EACH
 def test_run_whose_answers_nobody_judged_goes_with_them(client, workspace, project):
     file = client.files.create(file=jsonl(CHATS), purpose="fine-tune")
     job = client.fine_tuning.jobs.create(model="tiny", training_file=file.id)
@@ -176,6 +185,7 @@ def test_run_whose_answers_nobody_judged_goes_with_them(client, workspace, proje
     assert not feedback.report(workspace, LOCAL, project.id).models
 
 
+@EACH
 def test_page_of_an_answer_takes_a_limited_number_of_votes(client, workspace, monkeypatch):
     monkeypatch.setattr(feedback, "MOST_FEEDBACK", 2)
     said = ask(client)
@@ -198,6 +208,7 @@ def kept(ws, project):
         return [int(one.id[-4:]) for one in completions.list_all(conn, project.id)]
 
 
+@EACH
 def test_oldest_answers_without_feedback_make_room_for_new_ones(workspace, project, monkeypatch):
     monkeypatch.setattr(feedback, "MOST_KEPT", 3)
     for number in range(3):
@@ -213,6 +224,7 @@ def test_oldest_answers_without_feedback_make_room_for_new_ones(workspace, proje
     assert feedback.report(workspace, LOCAL, project.id).models[0].answers == 3
 
 
+@EACH
 def test_bytes_of_kept_answers_are_bounded_whatever_their_number(workspace, project, monkeypatch):
     monkeypatch.setattr(feedback, "MOST_KEPT_BYTES", 1000)
     for number in range(9):

@@ -15,6 +15,7 @@ from engine.services.jobs import lifecycle, listing
 from engine.services.people import api_keys
 from engine.services.training import api_fine_tuning
 from tests import helpers
+from tests.api.databases import EACH
 
 pytestmark = pytest.mark.train
 CHATS = [
@@ -54,6 +55,7 @@ def dpo(**values):
     return {"type": "dpo", "dpo": {"hyperparameters": values}}
 
 
+@EACH
 @pytest.mark.parametrize(
     ("rows", "method", "kind"),
     [
@@ -99,6 +101,7 @@ def test_unchanged_script_trains_and_then_chats_with_the_result(
     assert [one.id for one in client.fine_tuning.jobs.list()] == [job.id]
 
 
+@EACH
 def test_hyperparameters_become_those_of_the_recipe(client, workspace):
     file = uploaded(client, CHATS)
     chosen = supervised(n_epochs=3, batch_size=2, learning_rate_multiplier=0.5)
@@ -113,6 +116,7 @@ def test_hyperparameters_become_those_of_the_recipe(client, workspace):
     assert auto.hyperparameters.n_epochs == "auto"
 
 
+@EACH
 def test_validation_file_is_what_is_held_out(client, workspace):
     train, valid = uploaded(client, CHATS), uploaded(client, CHATS[:3], "valid.jsonl")
     job = client.fine_tuning.jobs.create(
@@ -124,6 +128,7 @@ def test_validation_file_is_what_is_held_out(client, workspace):
     assert (known.train_rows, known.held_out_rows) == (12, 3)
 
 
+@EACH
 def test_job_that_waits_is_cancelled(client, workspace):
     job = client.fine_tuning.jobs.create(model="tiny", training_file=uploaded(client, CHATS).id)
     assert client.fine_tuning.jobs.cancel(job.id).status == "cancelled"
@@ -133,6 +138,7 @@ def test_job_that_waits_is_cancelled(client, workspace):
         client.fine_tuning.jobs.pause(job.id)
 
 
+@EACH
 def test_fields_that_nobody_knows_leave_the_list_of_jobs_readable(client):
     deep: list = []
     for _ in range(400):
@@ -144,6 +150,7 @@ def test_fields_that_nobody_knows_leave_the_list_of_jobs_readable(client):
     assert [one.id for one in client.fine_tuning.jobs.list()] == [job.id]
 
 
+@EACH
 def test_failed_training_says_why(client, workspace, monkeypatch):
     from engine.methods import sft
 
@@ -188,6 +195,7 @@ def test_job_that_cannot_start_is_a_sentence(client, workspace, project, rows, c
     assert not lifecycle.list_all(workspace, LOCAL, project.id)
 
 
+@EACH
 def test_files_are_listed_read_and_deleted(client):
     first, second = uploaded(client, CHATS), uploaded(client, PAIRS, "pairs.jsonl")
     assert [one.id for one in client.files.list()] == [second.id, first.id]
@@ -213,6 +221,7 @@ def test_file_name_leads_nowhere(client, workspace):
     assert [path.name for path in (workspace.files / "api").iterdir()] == [file.id]
 
 
+@EACH
 def test_other_project_sees_neither_files_nor_jobs(client, serve, workspace):
     file = uploaded(client, CHATS)
     job = client.fine_tuning.jobs.create(model="tiny", training_file=file.id)
@@ -238,6 +247,7 @@ def test_other_project_sees_neither_files_nor_jobs(client, serve, workspace):
         api_fine_tuning.files(workspace, rater, other.id)
 
 
+@EACH
 def test_run_that_a_program_started_can_be_removed(client, workspace):
     job = client.fine_tuning.jobs.create(model="tiny", training_file=uploaded(client, CHATS).id)
     client.fine_tuning.jobs.cancel(job.id)
