@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import openai
@@ -193,6 +194,57 @@ def test_api_command_refuses_an_address_that_is_none(ws, words, code, said):
     assert (ended.returncode, ended.stdout) == (code, "")
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.train
+def test_api_is_stopped_while_it_starts(ws):
+    refusals = []
+
+    def starting():
+        try:
+            api_process.start(ws, LOCAL)
+        except UserError as error:
+            refusals.append(str(error))
+
+    starter = threading.Thread(target=starting)
+    starter.start()
+    wait_for(lambda: api_process.look(ws, LOCAL).state == "starting")
+    child = api_process._children[ws.settings.home]
+    with pytest.raises(Conflict, match="starts already"):
+        api_process.start(ws, LOCAL)
+    assert api_process.stop(ws, LOCAL).state == "off"
+    assert child.poll() is not None
+    starter.join()
+    assert refusals == ["The API was stopped before it answered. Start it again."]
+    assert api_process.look(ws, LOCAL).state == "off"
+
+
+@pytest.mark.train
+def test_api_that_comes_back_with_the_web_server_is_stopped_while_it_starts(ws):
+    (ws.settings.home / api_process.WANTED).touch()
+    api_process.resume(ws, LOCAL)
+    child = api_process._children[ws.settings.home]
+    assert api_process.stop(ws, LOCAL).state == "off"
+    assert child.poll() is not None
+
+
+def test_api_lock_never_names_a_process_that_no_longer_holds_it(ws):
+    home = ws.settings.home
+    with api_lock.held(home, "page") as lock:
+        lock.write("http://127.0.0.1:1/v1")
+        assert api_lock.holder(home).pid == os.getpid()
+    # the next one has the lock and has written nothing so far
+    assert (home / api_lock.NAME).read_text() == ""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    killed = api_lock.Holder(
+        pid=ended.pid, machine=socket.gethostname(), address="http://127.0.0.1:1/v1"
+    )
+    with api_lock.held(home, "page") as lock:
+        lock._path.write_text(killed.model_dump_json())  # as one that was killed left it
+        assert api_lock.holder(home) == api_lock.Holder()
+        with pytest.raises(Conflict, match=r"^The API is running already\. Use"):
+            raise api_lock.runs_already(api_lock.holder(home))
 
 
 def test_api_is_started_and_stopped_by_owners_alone(ws):

@@ -58,6 +58,10 @@ class Lock:
         )
         self._path.write_text(held.model_dump_json())
 
+    def clear(self) -> None:
+        """Write that nobody holds it, while it is still held: who comes next is not called this."""
+        self._path.write_text("")
+
 
 @contextmanager
 def held(home: Path, started_by: StartedBy, patience_s: float = PATIENCE_S) -> Iterator[Lock]:
@@ -70,16 +74,24 @@ def held(home: Path, started_by: StartedBy, patience_s: float = PATIENCE_S) -> I
             time.sleep(LOOK_EVERY_S)
         lock = Lock(path, started_by)
         lock.write()
-        yield lock
+        try:
+            yield lock
+        finally:
+            lock.clear()
 
 
 def holder(home: Path) -> Holder | None:
-    """Who holds the lock; None where nobody does, whatever is written in it."""
+    """Who holds the lock; None where nobody does, whatever is written in it.
+
+    Its process is 0 where it has not written yet who it is: what stands there may be of one that
+    was killed.
+    """
     try:
         with (home / NAME).open() as file:
             if _taken(file.fileno(), fcntl.LOCK_SH):
                 return None
-            return Holder.model_validate_json(file.read())
+            found = Holder.model_validate_json(file.read())
+            return Holder() if _has_ended(found) else found
     except FileNotFoundError:
         return None
     except ValidationError:
@@ -89,9 +101,10 @@ def holder(home: Path) -> Holder | None:
 def runs_already(held: Holder) -> Conflict:
     """What to say to somebody who starts another one."""
     where = f" at {held.address}" if held.address else ""
-    process = f", process {held.pid} on {held.machine}" if held.pid else ""
+    process = f"process {held.pid} on {held.machine}"
+    by = f" (started {STARTED_BY[held.started_by]}, {process})" if held.pid else ""
     return Conflict(
-        f"The API is running already{where} (started {STARTED_BY[held.started_by]}{process}).",
+        f"The API is running already{where}{by}.",
         "Use that one, or stop it before you start another.",
     )
 
@@ -106,6 +119,18 @@ def end_with_parent(parent: int, leaving: threading.Event) -> None:
                 return
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _has_ended(found: Holder) -> bool:
+    if found.machine != socket.gethostname():
+        return False  # another machine's processes are not known here
+    try:
+        os.kill(found.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # somebody else's, and alive
+        return False
+    return False
 
 
 def _taken(file: int, how: int) -> bool:

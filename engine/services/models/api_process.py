@@ -42,6 +42,10 @@ START_S = 120.0  # to import torch on a busy machine; one that ends sooner is no
 STOP_S = 15.0  # answers that are being written may end; then the process is killed
 LOG_LINES = 20
 
+# by data folder: the child of this process; it holds no lock yet while it is being started
+_children: dict[Path, subprocess.Popen[bytes]] = {}
+_spawning = threading.Lock()
+
 State = Literal["off", "starting", "on", "failed"]
 
 
@@ -67,6 +71,8 @@ def look(ws: Workspace, actor: Actor) -> ApiProcess:
     """Whether the API runs, and where; it failed where it was started and ended by itself."""
     actor.require(Role.TRAINER)
     held = holder(ws.settings.home)
+    if held is None and _child(ws) is not None:
+        held = Holder()
     if held is not None:
         return _running(ws, held)
     failed = _wanted(ws).exists()
@@ -78,7 +84,8 @@ def start(ws: Workspace, actor: Actor) -> ApiProcess:
     """Start the API and wait until it answers; Unfinished, with its last words, where it ends.
 
     It listens on loopback at port 7870 unless the operator's TUNELOOP_API_HOST and
-    TUNELOOP_API_PORT say otherwise. Conflict where it runs already.
+    TUNELOOP_API_PORT say otherwise. Conflict where it runs or starts already, or where somebody
+    stops it meanwhile.
     """
     actor.require(Role.OWNER)
     host, port = _where()
@@ -92,12 +99,14 @@ def start(ws: Workspace, actor: Actor) -> ApiProcess:
             write_atomic(_wanted(ws), b"")
             return look(ws, actor)
         if child.poll() is not None:
+            if _children.get(ws.settings.home) is not child:
+                raise Conflict("The API was stopped before it answered.", "Start it again.")
             raise Unfinished(
                 f"The API ended before it answered. {_last_lines(ws, 1)}".strip(),
                 f"Its log is {ws.settings.home / LOG}.",
             )
         time.sleep(LOOK_EVERY_S)
-    child.terminate()
+    _end_child(ws)
     raise Unfinished(f"The API did not answer within {START_S:.0f} s.", "Try it once more.")
 
 
@@ -105,6 +114,7 @@ def stop(ws: Workspace, actor: Actor) -> ApiProcess:
     """Stop the API; answers that are being written have some seconds to end."""
     actor.require(Role.OWNER)
     _wanted(ws).unlink(missing_ok=True)
+    _end_child(ws)
     _end(ws)
     return look(ws, actor)
 
@@ -130,6 +140,7 @@ def leave(ws: Workspace, actor: Actor) -> None:
     held = holder(ws.settings.home)
     if held is not None and held.started_by == "terminal":
         return
+    _end_child(ws)
     with suppress(Conflict):  # another machine's
         _end(ws)
 
@@ -172,28 +183,55 @@ def _resting(ws: Workspace, state: State, log: str = "") -> ApiProcess:
 
 
 def _spawn(ws: Workspace, host: str, port: int) -> subprocess.Popen[bytes]:
+    """A new child; Conflict where there is one that lives."""
     asks = "keys" if ws.settings.sign_in else "open"
-    with (ws.settings.home / LOG).open("wb") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "engine.api", host, str(port), str(os.getpid()), asks],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={**environment.passed_on(os.environ), **ws.settings.environment()},
-        )
+    with _spawning:
+        if _child(ws) is not None:
+            raise Conflict("The API starts already.", "Wait until it answers, or stop it.")
+        with (ws.settings.home / LOG).open("wb") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "engine.api", host, str(port), str(os.getpid()), asks],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**environment.passed_on(os.environ), **ws.settings.environment()},
+            )
+        _children[ws.settings.home] = child
     threading.Thread(target=child.wait, daemon=True).start()  # nothing stays of it when it ends
     return child
 
 
+def _child(ws: Workspace) -> subprocess.Popen[bytes] | None:
+    """The child of this process, where it lives."""
+    found = _children.get(ws.settings.home)
+    return found if found is not None and found.poll() is None else None
+
+
+def _end_child(ws: Workspace) -> None:
+    """The same as `_end`, for the child of this process, whether it holds the lock yet or not."""
+    child = _children.pop(ws.settings.home, None)
+    if child is None:
+        return
+    child.terminate()
+    try:
+        child.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
 def _end(ws: Workspace) -> None:
     """SIGTERM, and SIGKILL after a while; Conflict where it runs on another machine."""
-    held = holder(ws.settings.home)
-    if held is None or not held.pid:
+    until = time.monotonic() + STOP_S
+    while (held := holder(ws.settings.home)) is not None and not held.pid:
+        if time.monotonic() > until:
+            raise Unfinished("The API does not say which process it is.", "Try it once more.")
+        time.sleep(LOOK_EVERY_S)  # it took the lock a moment ago
+    if held is None:
         return
     if held.machine != socket.gethostname():
         raise Conflict(f"The API runs on {held.machine}.", "Stop it there.")
-    until = time.monotonic() + STOP_S
     _signal(held, signal.SIGTERM)
     while holder(ws.settings.home) == held:
         if time.monotonic() > until:
