@@ -53,7 +53,7 @@ def _keep_start(base: Path, merged: Path) -> None:
 def _convert(converter: Path, merged: Path, file: Path, kind: str, source: Source) -> None:
     command = [sys.executable, str(converter / CONVERTER.marker), str(merged)]
     command += ["--outtype", kind, "--outfile", str(file)]
-    command += ["--model-name", source.files.model.name]
+    command += [f"--model-name={source.files.model.name}"]
     last = _last_line(command, merged.parent, converter, source)
     if last is not None:
         raise UserError(

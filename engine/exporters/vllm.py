@@ -22,23 +22,32 @@ def export(source: Source, out: Path) -> None:
 
 
 def _whole(source: Source) -> list[str]:
-    return ["vllm", "serve", ".", "--served-model-name", source.files.model.name]
+    return ["vllm", "serve", ".", f"--served-model-name={source.files.model.name}"]
 
 
 def _over_base(source: Source, out: Path) -> list[str]:
-    """VLLM refuses a rank above its limit, and takes the template of the base unless told."""
+    """VLLM refuses a rank above its limit, and takes the template of the base unless told.
+
+    A value stands behind its option's `=`, so that one that begins with `-` is no option itself.
+    """
     settings = json.loads((out / "adapter_config.json").read_text(encoding="utf-8"))
     rank = max([int(settings["r"]), *map(int, (settings.get("rank_pattern") or {}).values())])
-    command = ["vllm", "serve", source.base, "--enable-lora"]
-    command += [
-        "--lora-modules",
-        f"{source.files.model.name}=.",
-        "--max-lora-rank",
-        str(_room(rank)),
-    ]
-    command += ["--revision", source.revision] if source.revision else []
+    command = ["vllm", "serve", _argument(source.base), "--enable-lora"]
+    command += [f"--lora-modules={_module(source.files.model.name)}"]
+    command += [f"--max-lora-rank={_room(rank)}"]
+    command += [f"--revision={source.revision}"] if source.revision else []
     template = out / "chat_template.jinja"
-    return [*command, "--chat-template", "chat_template.jinja"] if template.is_file() else command
+    return [*command, "--chat-template=chat_template.jinja"] if template.is_file() else command
+
+
+def _module(name: str) -> str:
+    """The adapter of this folder by its name; as JSON where the name has a mark of vLLM's own."""
+    plain = not set(name) & set("=,{")
+    return f"{name}=." if plain else json.dumps({"name": name, "path": "."})
+
+
+def _argument(place: str) -> str:
+    return f"./{place}" if place.startswith("-") else place
 
 
 def _room(rank: int) -> int:

@@ -120,8 +120,8 @@ def test_export_vllm_writes_a_command_with_room_for_the_rank(world):
     ws, project, model = world
     job, _ = exported(ws, project, model, "vllm", certify=False)
     script = (exports.folder(ws, LOCAL, job.id) / "serve.sh").read_text()
-    assert "--lora-modules 'Support bot=.'" in script
-    assert "--max-lora-rank 8" in script
+    assert "'--lora-modules=Support bot=.'" in script
+    assert "--max-lora-rank=8" in script
 
 
 def test_export_card_names_data_and_base(world):
