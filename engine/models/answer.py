@@ -165,18 +165,18 @@ class Answerer:
             decoded = transformers_generate.answers(
                 model, ids, ways, ends, on_tokens, self._stop_tokenizer(model)
             )
-        return [
-            Reply(
-                self.template.decode(one.ids).strip(),
-                len(one.ids) + one.finished,
-                one.finished,
-                one.seconds,
-                None,
-                one.first_s,
-                one.last_s,
-            )
-            for one in decoded
-        ]
+        return [self._reply(one) for one in decoded]
+
+    def _reply(self, one: batched_decoding.Decoded) -> Reply:
+        return Reply(
+            self.template.decode(one.ids).strip(),
+            len(one.ids) + one.finished,
+            one.finished,
+            one.seconds,
+            None,
+            one.first_s,
+            one.last_s,
+        )
 
     def _stop_tokenizer(self, model: Any) -> Any:
         """Transformers' tokenizer, which only settings with `stop_strings` need."""
@@ -229,6 +229,16 @@ class Answerer:
         if not seen:
             on_text(found.text)
         return found
+
+    def generate_one(
+        self, model: Any, ids: list[int], ways: Sampling, given_up: Callable[[], bool]
+    ) -> Reply:
+        """A reply by transformers' own `generate`; `given_up` is asked after each token."""
+        (found,) = transformers_generate.answers(
+            model, [ids], ways, self.template.ends, lambda _: None, self._stop_tokenizer(model),
+            given_up,
+        )  # fmt: skip
+        return self._reply(found)
 
     def _refusal(self, prompt_tokens: int, max_new_tokens: int) -> str | None:
         """Why a prompt cannot be answered; None when it can."""

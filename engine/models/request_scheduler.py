@@ -10,7 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from engine.core.errors import UserError
 from engine.core.examples import Message
@@ -265,7 +265,7 @@ class RequestScheduler:
             return
         with answerer.using(files) as model, torch.inference_mode():
             if not batched_decoding.can(model):
-                _answer_one(answerer, lane)
+                self._answer_one(answerer, model, lane)
                 return
             for _ in range(TURN):
                 if lane.batch is None:
@@ -278,6 +278,26 @@ class RequestScheduler:
                     return
                 if lane.idle:
                     break
+
+    def _answer_one(self, answerer: Answerer, model: Any, lane: _Lane) -> None:
+        """One whole answer of a model that only transformers' own `generate` can follow."""
+        question = lane.waiting.popleft()
+        lane.going[question.number] = question  # heard of where it fails, and let go by `_take`
+
+        def given_up() -> bool:
+            with self._changed:
+                return self._closing or question.number in self._gone
+
+        reply = answerer.generate_one(model, question.prompt_ids, question.ways, given_up)
+        if given_up():
+            return
+        text = reply.text
+        finish: Finish = "stop" if reply.finished else "length"
+        places = [at for stop in question.stops if stop and (at := text.find(stop)) >= 0]
+        if places:
+            text, finish = text[: min(places)].rstrip(), "stop"
+        lane.going.clear()
+        question.hear(AnswerPart(text, finish, reply.tokens))
 
     def _admit(self, lane: _Lane, answerer: Answerer) -> None:
         """Let as many waiting questions join as the memory allows."""
@@ -385,24 +405,3 @@ def _leave(lane: _Lane, gone: set[int]) -> None:
         del lane.going[number]
     if gone and lane.waiting:
         lane.waiting = deque(each for each in lane.waiting if each.number not in gone)
-
-
-def _answer_one(answerer: Answerer, lane: _Lane) -> None:
-    """One whole answer of a model that only transformers' own `generate` can follow."""
-    question = lane.waiting.popleft()
-    lane.going[question.number] = question  # heard of where it fails
-    reply = answerer.stream(
-        question.files,
-        question.prompt,
-        max_new_tokens=question.ways.max_new_tokens,
-        temperature=question.ways.temperature,
-        seed=question.ways.seed,
-        on_text=lambda _: None,
-    )
-    text = reply.text
-    finish: Finish = "stop" if reply.finished else "length"
-    places = [at for stop in question.stops if stop and (at := text.find(stop)) >= 0]
-    if places:
-        text, finish = text[: min(places)].rstrip(), "stop"
-    lane.going.clear()
-    question.hear(AnswerPart(text, finish, reply.tokens))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypedDict
 
 from engine.models.batched_decoding import Decoded, DecodedRow
-from engine.models.sampling import TOP_P, Sampling
+from engine.models.sampling import Sampling
 
 
 class SamplingOptions(TypedDict, total=False):
@@ -25,8 +25,11 @@ def answers(
     ends: Collection[int],
     on_tokens: Callable[[Sequence[DecodedRow]], None] = lambda _: None,
     tokenizer: Any = None,
+    given_up: Callable[[], bool] = lambda: False,
 ) -> list[Decoded]:
     """The answer to each prompt, in order; `on_tokens` follows the answer to a single prompt.
+
+    `given_up` is asked after each token: where nobody waits any more, all end there.
 
     Sampled answers depend on all of `prompts`. When a token came is not told for more than one
     prompt: all are said to have come at the end. A model whose own settings name `stop_strings`
@@ -41,7 +44,7 @@ def answers(
     sampling: SamplingOptions = {"do_sample": False}
     if not ways.is_greedy:
         sampling = {"do_sample": True, "temperature": ways.temperature,
-                    "top_p": TOP_P, "top_k": 0}  # fmt: skip
+                    "top_p": ways.top_p, "top_k": 0}  # fmt: skip
     torch.manual_seed(random.Random(f"{ways.seed}:{list(prompts)}").getrandbits(63))
     start = time.perf_counter()
     beams = (model.generation_config.num_beams or 1) > 1  # transformers streams no beams
@@ -54,6 +57,9 @@ def answers(
         pad_token_id=pad,
         streamer=alone,
         tokenizer=tokenizer,
+        stopping_criteria=[
+            lambda ids, *_, **__: torch.full((len(ids),), given_up()).to(ids.device)
+        ],
         **sampling,
     )
     if alone:

@@ -1,5 +1,6 @@
 """Chat by OpenAI's own client: the texts of the playground, whole and in pieces, many at once."""
 
+import json
 import queue
 import shutil
 import threading
@@ -11,6 +12,7 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.examples import Message
+from engine.models import transformers_generate
 from engine.models.answer import Answerer
 from engine.models.chat_template import Template
 from engine.models.request_scheduler import TURN, RequestScheduler
@@ -293,6 +295,46 @@ def test_base_that_nobody_waits_for_any_more_keeps_nobody_out(
     assert last(said).tokens > TURN
     ask(here, after.put)
     assert last(after).finish
+    serving.close()
+
+
+@pytest.mark.parametrize("steering", [{"no_repeat_ngram_size": 30}, {"num_beams": 2}])
+def test_answer_by_generate_ends_when_whoever_asked_leaves(
+    workspace, project, tiny_model, tmp_path, monkeypatch, steering
+):
+    """Both ways of `generate`: with a token at a time, and with beams."""
+    known = {one.name: one for one in registry.list_all(workspace, LOCAL, project.id)}
+    base = Path(shutil.copytree(tiny_model, tmp_path / "slow"))
+    (base / "generation_config.json").write_text(json.dumps(steering))
+    files = registry.files(workspace, known["tiny"])._replace(base=base)
+    tokens, waits, goes_on = [], threading.Event(), threading.Event()
+    serving, after = RequestScheduler(), queue.Queue()
+    generate = transformers_generate.answers
+
+    def held_up(*given):
+        *others, given_up = given
+
+        def hears():
+            tokens.append(1)
+            waits.set()
+            goes_on.wait(60)
+            return given_up()
+
+        return generate(*others, hears)
+
+    def ask(number, hear):
+        ways = Sampling(number)
+        return serving.ask(files, (Message(role="user", content="Hello"),), ways, (), hear)[0]
+
+    monkeypatch.setattr(transformers_generate, "answers", held_up)
+    left = ask(60, after.put)
+    assert waits.wait(60)
+    serving.cancel(left)
+    goes_on.set()
+    ask(3, after.put)
+    found = after.get(timeout=60)
+    assert (found.problem, found.tokens <= 3, len(tokens) <= 1 + 3) == (None, True, True)
+    assert after.empty()
     serving.close()
 
 
