@@ -3,6 +3,9 @@
 import io
 import itertools
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.testclient import TestClient
@@ -148,6 +151,64 @@ def test_visitors_together_queue_forty_jobs_at_most(ws, tmp_path, monkeypatch):
     with pytest.raises(Conflict, match="Too many jobs"):
         lifecycle.submit(ws, visitor(ws, BEN), second.id, training(base, data[1]))
     lifecycle.submit(ws, LOCAL, first.id, training(base, data[0], seed=9))
+
+
+def at_once(*calls):
+    """What each call said, the calls begun together, in threads of their own."""
+    begin = threading.Barrier(len(calls))
+
+    def run(call):
+        begin.wait()
+        try:
+            return call()
+        except UserError as error:
+            return error
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def slowly(function):
+    """The function, and time for others to come between it and what follows."""
+
+    def slow(*given, **values):
+        found = function(*given, **values)
+        time.sleep(0.2)
+        return found
+
+    return slow
+
+
+def test_visitor_who_queues_many_jobs_at_once_gets_four(ws, tmp_path, monkeypatch):
+    base, made = helpers.model(ws, tmp_path), []
+    for number in range(2):
+        one = projects.create(ws, visitor(ws), f"Project {number}")
+        made.append((one, helpers.dataset(ws, one.id, tmp_path)))
+    monkeypatch.setattr(visitors, "check_room", slowly(visitors.check_room))
+
+    def submits(number):
+        one, data = made[number % 2]
+        recipe = training(base, data, seed=number + 1)
+        return lambda: lifecycle.submit(ws, visitor(ws), one.id, recipe)
+
+    said = at_once(*map(submits, range(6)))
+    assert sum(isinstance(each, Conflict) for each in said) == 2
+    assert sum(len(lifecycle.list_all(ws, visitor(ws), one.id)) for one, _ in made) == 4
+
+
+def test_visitor_who_makes_many_projects_at_once_gets_five(ws, monkeypatch):
+    monkeypatch.setattr(visitors, "check_room", slowly(visitors.check_room))
+    said = at_once(*[lambda n=n: projects.create(ws, visitor(ws), f"P {n}") for n in range(7)])
+    assert sum(isinstance(each, Conflict) for each in said) == 2
+    assert len(projects.list_all(ws, visitor(ws))) == 5
+
+
+def test_recipe_that_is_submitted_twice_at_once_is_one_job(ws, tmp_path, monkeypatch):
+    mine = projects.create(ws, LOCAL, "Mine")
+    recipe = training(helpers.model(ws, tmp_path), helpers.dataset(ws, mine.id, tmp_path))
+    monkeypatch.setattr(job_store, "twin", slowly(job_store.twin))
+    said = at_once(*[lambda: lifecycle.submit(ws, LOCAL, mine.id, recipe)] * 3)
+    assert len({each.id for each in said}) == 1
 
 
 def test_visitor_whose_files_are_too_large_adds_no_more(ws, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from engine.services import access
 from engine.services.jobs import replay
 from engine.services.jobs.enqueue import enqueue
 from engine.services.people import visitors
-from engine.store import events, fingerprints, jobs, rounds, runs
+from engine.store import events, fingerprints, jobs, projects, rounds, runs
 from engine.store.connect import reading, writing
 from engine.trackers import available as trackers
 from engine.workspace import Workspace
@@ -31,6 +31,7 @@ def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: s
         allowed_options.check_recipe(recipe)
     with writing(ws.db) as conn:
         access.project(conn, actor, project_id)
+        projects.lock(conn, project_id)  # or two at once are each within a limit, and both new
         _check_needs(conn, actor, project_id, recipe)
         visitors.check_job(ws, conn, actor)
         recipe = replay.resolved(conn, actor, project_id, recipe)
@@ -136,6 +137,7 @@ def resume(ws: Workspace, actor: Actor, job_id: str) -> Job:
     recipe, now = recipe_of(old), time.time()
     actor.require(recipe.role())
     with writing(ws.db) as conn:
+        projects.lock(conn, old.project_id)
         _check_needs(conn, actor, old.project_id, recipe)
         visitors.check_job(ws, conn, actor)
         new, is_new = enqueue(
