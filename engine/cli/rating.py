@@ -9,14 +9,14 @@ from pathlib import Path
 
 import click
 
-from engine.cli import vote_files
+from engine.cli import predicted_votes, vote_files
 from engine.cli.common import AliasGroup, as_json, show
 from engine.core.errors import UserError
 from engine.core.imported_votes import VoteMapping
 from engine.core.rating import Verdict
 from engine.formats.files.loaded_file import LoadedFile
 from engine.stats import agreement as agreements
-from engine.stats import betting, length_bias
+from engine.stats import betting, length_bias, prediction_powered
 from engine.stats import power as powers
 from engine.stats import ranking as rankings
 from engine.stats import rater_quality as qualities
@@ -70,6 +70,12 @@ def plan(win_rate: float, power: float, alpha: float, tie_rate: float, as_json: 
     "--base", default=None, help="Model it is compared with; by default the only other one."
 )
 @click.option("--look", is_flag=True, help="Sequential test: may be repeated after every prompt.")
+@click.option(
+    "--unlabelled",
+    default=None,
+    type=click.Path(path_type=Path),
+    help="Questions without votes; both files have a column predicted.",
+)
 @click.option("--wins", type=click.IntRange(0))
 @click.option("--losses", type=click.IntRange(0))
 @click.option("--ties", default=0, show_default=True, type=click.IntRange(0))
@@ -84,6 +90,7 @@ def verdict(
     new: str | None,
     base: str | None,
     look: bool,
+    unlabelled: Path | None,
     wins: int | None,
     losses: int | None,
     ties: int,
@@ -96,19 +103,33 @@ def verdict(
     In a file, several raters may have voted on a prompt. A file that does not say which answer
     stood on the left is not known to be blind and gives none. Counts are one vote per prompt. For
     the verdict of a round of a project use `rating rounds verdict`.
+
+    With --unlabelled a predictor, such as a judge, narrows the interval where it helps: both files
+    have a column predicted, a number for each question (how well it expects the new model to do, on
+    any scale). Questions with votes must be drawn by chance from all. Decide on the predictor
+    before you read the votes.
     """
     found: Verdict | Evidence
     if file is None:
+        if unlabelled:
+            raise UserError("A predictor needs a file of votes.", "Give it before --unlabelled.")
         if wins is None or losses is None or look:
             raise UserError("There is no vote to weigh.", "Give a file, or --wins and --losses.")
         found = stats_verdict.verdict(wins, losses, ties, both_bad, alpha=alpha)
     elif new is None or wins is not None or losses is not None:
         raise UserError("A file of votes needs --new and no counts.", "Name the model under test.")
     else:
-        read = vote_files.read(file, vote_files.mapping_of(columns, choices))
+        loaded = vote_files.open_file(file)
+        read = vote_files.votes_in(file, loaded, vote_files.mapping_of(columns, choices))
         vote_files.refuse_unstated_sides(file, read)
         votes, other = _two(vote_files.rated(read), new, base)
+        if look and unlabelled:
+            raise UserError("--look takes no predictor.", "Leave out --unlabelled.")
         found = _early_look(votes, new, alpha) if look else _weighed(votes, new, other, alpha)
+        if unlabelled and isinstance(found, Verdict):
+            models = (new, other)
+            given = predicted_votes.matched(file, loaded, read, votes, models, unlabelled)
+            found = prediction_powered.with_predictor(found, given, models, alpha)
     show(found, found.sentence, as_json)
 
 

@@ -425,6 +425,31 @@ class People(BaseModel):
     decision: Generally
 
 
+class VotesAlone(BaseModel):
+    """What the votes show without a predictor."""
+
+    model_config = ConfigDict(frozen=True)
+
+    win_rate: float
+    low: float
+    high: float
+
+
+class Predictor(BaseModel):
+    """Whether a predictor made the interval narrower, and by how many votes.
+
+    `correlation` is that of its numbers with the scores of questions that have votes; None where
+    one of them is the same everywhere. `votes_saved` is 0 where it was not used.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    used: bool
+    correlation: float | None
+    votes_saved: int
+    sentence: str
+
+
 class Verdict(BaseModel):
     """`win_rate` counts ties and both-bad as half; `decisive_rate` leaves them out.
 
@@ -432,7 +457,8 @@ class Verdict(BaseModel):
     (ties as half) that a test of this size shows in 80 of 100 cases; None where it shows none.
     `identical` of the ties are questions with the same answer from both, which nobody voted on.
     The decision is about the raters of `panel`, where that is known; `people` is about people in
-    general, None below four raters.
+    general, None below four raters. With a predictor `votes_only` and `predictor` are there, and
+    where it was used, `win_rate` to `p` and `detectable` are those with it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -456,6 +482,8 @@ class Verdict(BaseModel):
     identical: int = 0
     panel: Panel | None = None
     people: People | None = None
+    votes_only: VotesAlone | None = None
+    predictor: Predictor | None = None
 
     @property
     def votes(self) -> int:
