@@ -8,7 +8,7 @@ the runs that they were taken from.
 from typing import NamedTuple
 
 from engine.advice.size import Size, lora_weights
-from engine.core.recipe import Tuning
+from engine.core.recipe import LORA_RANK, Tuning
 
 MB = 2**20
 LIBRARIES = 600 * MB  # torch, transformers, TRL and PEFT once they have loaded
@@ -34,7 +34,7 @@ class TrainingPlan(NamedTuple):
     tuning: Tuning
     batch: int
     length: int
-    rank: int = 16
+    rank: int = LORA_RANK
     bits16: bool = True
     checkpointing: bool = False
     from_adapter: bool = False

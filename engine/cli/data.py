@@ -10,7 +10,7 @@ from engine.cli import common
 from engine.cli.common import as_json, in_project, show, workspace
 from engine.core.actor import LOCAL
 from engine.core.column_mapping import ColumnMapping, mapping_of
-from engine.core.dataset import Dataset, Split
+from engine.core.dataset import HELD_OUT_SHARE, Dataset, Split
 from engine.core.errors import UserError
 from engine.core.examples import Example
 from engine.core.finding import Finding
@@ -104,8 +104,8 @@ def check(
 @click.argument("files", type=FILE, nargs=-1, required=True, metavar="FILE...")
 @in_project
 @click.option("--held-out", default=None, type=click.FloatRange(0, 0.5),
-              help="Share of the rows held out: 0.15 by default. Given, it also replaces the split "
-              "of train and test files.")  # fmt: skip
+              help=f"Share of the rows held out: {HELD_OUT_SHARE} by default. Given, it also "
+              "replaces the split of train and test files.")  # fmt: skip
 @layout_option
 @map_option
 @kind_option
@@ -128,7 +128,7 @@ def add(
         chosen = common.project(ws, project, make=True)
         kept = datasets.add(
             ws, LOCAL, chosen.id, file, name,
-            held_out=datasets.HELD_OUT if held_out is None else held_out,
+            held_out=HELD_OUT_SHARE if held_out is None else held_out,
             own_split=held_out is None, layout=layout, mapping=mapping, group=group, sheet=sheet,
         )  # fmt: skip
         show(kept, f"{_line(kept)}, in project {chosen.name}", as_json)
@@ -138,8 +138,8 @@ def add(
 @click.argument("name", metavar="OWNER/NAME")
 @in_project
 @click.option("--file", default=None, help="File to use if the dataset has several.")
-@click.option("--held-out", default=0.15, show_default=True, type=click.FloatRange(0, 0.5),
-              help="Share of the rows held out.")  # fmt: skip
+@click.option("--held-out", default=HELD_OUT_SHARE, show_default=True,
+              type=click.FloatRange(0, 0.5), help="Share of the rows held out.")  # fmt: skip
 @map_option
 @kind_option
 @group_option

@@ -8,6 +8,7 @@ from engine.core.examples import Example, Kind
 from engine.core.finding import Finding
 
 Split = Literal["train", "held_out"]
+HELD_OUT_SHARE = 0.15  # of the rows, where nobody chooses one
 # {"upload": name}, {"pairs": export id} or {"mended": version id}, and what belongs to each
 Origin = dict[str, Any]
 

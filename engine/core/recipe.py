@@ -18,6 +18,14 @@ from engine.core.errors import UserError
 from engine.core.examples import Kind
 from engine.core.json_object import JsonObject
 
+LORA_RANK = 16
+
+
+def lora_defaults(**more: JsonValue) -> JsonObject:
+    """LoRA options where a recipe names none, with `more` of a method."""
+    usual: JsonObject = {"r": LORA_RANK, "lora_alpha": 2 * LORA_RANK}
+    return {**usual, "target_modules": "all-linear", **more}
+
 
 class RefKind(StrEnum):
     """What a recipe may refer to by its id."""
@@ -142,7 +150,7 @@ class TrainRecipe(Recipe):
         description="Experiment trackers that also record this training",
     )
     lora: JsonObject = Field(
-        default_factory=lambda: JsonObject(r=16, lora_alpha=32, target_modules="all-linear"),
+        default_factory=lora_defaults,
         description="LoRA options, under PEFT's own names; what is not named keeps its "
         "default here, and null takes a default away",
     )

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from engine import plugins
 from engine.core.actor import Actor, Role
-from engine.core.dataset import Dataset
+from engine.core.dataset import HELD_OUT_SHARE, Dataset
 from engine.core.evaluation import Evaluation
 from engine.core.job import Job
 from engine.core.job_outcome import Outcome
@@ -171,7 +171,7 @@ def run(recipe: Recipe, ctx: LoopContext) -> Outcome:
     """Walk the loop once and report what it showed."""
     loop = Loop(recipe, ctx)
     with loop.stage("Adding the data"):
-        faq = loop.add("library_faq.jsonl", 0.15)
+        faq = loop.add("library_faq.jsonl", HELD_OUT_SHARE)
         prompts = loop.add("library_prompts.jsonl", 0.0)
     with loop.stage("Training on the examples (SFT)"):
         values = {"model": recipe.model, "dataset": faq.id, **SHORT, **recipe.sft}

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from engine.core import ids
 from engine.core.actor import Actor, Role
-from engine.core.dataset import Dataset
+from engine.core.dataset import HELD_OUT_SHARE, Dataset
 from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.examples import Example, Message, Preference, Prompt, Unpaired
 from engine.core.model import Model
@@ -270,7 +270,7 @@ def captured(ws: Workspace, actor: Actor, project_id: str) -> int:
 
 
 def to_dataset(
-    ws: Workspace, actor: Actor, project_id: str, rows_as: RowsAs, held_out: float = 0.15
+    ws: Workspace, actor: Actor, project_id: str, rows_as: RowsAs, held_out: float = HELD_OUT_SHARE
 ) -> Dataset:
     """A dataset version of what was said: preference pairs, thumbs, or the prompts alone.
 

@@ -11,6 +11,7 @@ from engine.advice import machine
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, UserError
 from engine.core.job import State
+from engine.core.recipe import LORA_RANK
 from engine.jobs import warmup
 from engine.methods import dpo, sft
 from engine.services.data import datasets, token_lengths
@@ -189,6 +190,19 @@ def test_estimate_is_refused_to_raters(ws, world):
     for ask in (estimate.estimate, estimate.submit):
         with pytest.raises(Forbidden):
             ask(ws, rater, *world)
+
+
+def test_rank_taken_away_is_estimated_as_the_one_of_peft(ws, world):
+    project_id, recipe = world
+    from peft import LoraConfig
+
+    assert LoraConfig().r == estimate.PEFT_RANK
+    needed = {}
+    for rank in (None, estimate.PEFT_RANK, LORA_RANK):
+        lora = recipe.completed({"lora": {"r": rank}})["lora"]
+        changed = type(recipe).model_validate({**recipe.model_dump(), "lora": lora})
+        needed[rank] = estimate.estimate(ws, LOCAL, project_id, changed).memory_needed
+    assert needed[None] == needed[estimate.PEFT_RANK] < needed[LORA_RANK]
 
 
 def test_both_sides_of_a_pair_are_read(ws, world, tmp_path):

@@ -9,7 +9,7 @@ from engine.core.examples import Example, Kind, Preference
 from engine.core.job_context import Context
 from engine.core.job_outcome import Outcome
 from engine.core.json_object import JsonObject
-from engine.core.recipe import TrainRecipe
+from engine.core.recipe import TrainRecipe, lora_defaults
 from engine.methods import training
 from engine.methods.encoding import Columns, EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
@@ -32,9 +32,7 @@ class Recipe(TrainRecipe):
         0.01, ge=0, description="Keeps scores centred on zero, so that they can be compared"
     )
     lora: JsonObject = Field(
-        default_factory=lambda: JsonObject(
-            r=16, lora_alpha=32, target_modules="all-linear", modules_to_save=["score"]
-        ),
+        default_factory=lambda: lora_defaults(modules_to_save=["score"]),
         description="LoRA options, under PEFT's own names; score is the new scoring layer",
     )
 

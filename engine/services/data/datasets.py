@@ -13,7 +13,7 @@ from engine.checks.run import findings
 from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.column_mapping import ColumnMapping
-from engine.core.dataset import Dataset, Origin, Row, Split
+from engine.core.dataset import HELD_OUT_SHARE, Dataset, Origin, Row, Split
 from engine.core.errors import UserError
 from engine.core.parsed import ParsedFile
 from engine.files import scratch_folder, write_atomic, write_lines
@@ -36,7 +36,6 @@ from engine.store.connect import reading, writing
 from engine.store.rows import to_json
 from engine.workspace import Workspace
 
-HELD_OUT = 0.15  # share of the rows, where nobody says so
 MAX_BYTES = 200 * 1024 * 1024
 ENDINGS = frozenset(
     {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".zip", ".gz"}
@@ -50,7 +49,7 @@ def add(
     path: Path,
     name: str,
     *,
-    held_out: float = 0.15,
+    held_out: float = HELD_OUT_SHARE,
     seed: int = 0,
     layout: str | None = None,
     mapping: ColumnMapping | None = None,

@@ -20,7 +20,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]
 
 from engine.core.actor import Actor, Role
 from engine.core.column_mapping import ColumnMapping
-from engine.core.dataset import Dataset
+from engine.core.dataset import HELD_OUT_SHARE, Dataset
 from engine.core.errors import NotFound, UserError
 from engine.services import access
 from engine.services.data import datasets
@@ -45,7 +45,7 @@ def fetch(
     file: str | None = None,
     split: str = "train",
     revision: str | None = None,
-    held_out: float = 0.15,
+    held_out: float = HELD_OUT_SHARE,
     seed: int = 0,
     layout: str | None = None,
     mapping: ColumnMapping | None = None,

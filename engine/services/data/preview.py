@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from engine.core.actor import Actor, Role
 from engine.core.column_mapping import ColumnMapping
+from engine.core.dataset import HELD_OUT_SHARE
 from engine.core.errors import NotFound, UserError
 from engine.core.examples import (
     Chat,
@@ -67,7 +68,7 @@ class PreviewRow(NamedTuple):
 
 
 def preview_upload(
-    ws: Workspace, actor: Actor, upload_id: str, how: Reading, held_out: float = 0.15
+    ws: Workspace, actor: Actor, upload_id: str, how: Reading, held_out: float = HELD_OUT_SHARE
 ) -> FilePreview:
     """What adding the upload would give; nothing is kept.
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 from engine import plugins
 from engine.core import ids
 from engine.core.actor import Actor, Role
-from engine.core.dataset import Dataset, Split
+from engine.core.dataset import HELD_OUT_SHARE, Dataset, Split
 from engine.core.errors import Conflict, NoRoom, NotFound, UserError
 from engine.core.job import Job
 from engine.core.parsed import BrokenRow
@@ -30,7 +30,6 @@ NAME_LENGTH = 200
 PIECE = 2**20
 MOST_FILES, MOST_BYTES = 1000, 10 * 2**30  # of a project
 FEWEST_ROWS = 10  # as OpenAI has it
-HELD_OUT = 0.15
 LAYOUTS = {"sft": "messages", "dpo": "openai_preference"}
 
 
@@ -131,7 +130,13 @@ def dataset_of(
     _check(known, len(parsed.examples), parsed.broken)
     if validation is None:
         return datasets.store(
-            ws, actor, project_id, parsed, datasets.stem(known.name), {"file": known.id}, HELD_OUT
+            ws,
+            actor,
+            project_id,
+            parsed,
+            datasets.stem(known.name),
+            {"file": known.id},
+            HELD_OUT_SHARE,
         )
     other = file(ws, actor, validation)
     checked = read_file(path_of(ws, other), other.name, layout)

@@ -37,6 +37,7 @@ from engine.store import estimates
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
 
+PEFT_RANK = 8  # of PEFT, where a recipe takes `lora.r` away with null
 SIDE = 512  # of the matrices that are multiplied to see how fast this machine is
 GPU_OPERATIONS = 3e13  # a second; cards differ by more than ten times, hence the wide range
 
@@ -180,7 +181,7 @@ def _plan(
         tuning=recipe.tuning,
         batch=recipe.per_device_train_batch_size,
         length=lengths.longest,
-        rank=_positive(recipe.lora, "r", 16),
+        rank=_positive(recipe.lora, "r", PEFT_RANK),
         bits16=bool(trl.get("bf16", fast)),
         checkpointing=bool(
             trl.get("activation_checkpointing") or trl.get("gradient_checkpointing")

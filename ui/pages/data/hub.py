@@ -5,14 +5,17 @@ from typing import NamedTuple
 import gradio as gr
 
 from engine.core.column_mapping import ColumnMapping, mapping_of
-from engine.core.dataset import Dataset
+from engine.core.dataset import HELD_OUT_SHARE, Dataset
 from engine.core.errors import UserError
 from engine.services.data import hub
 from engine.workspace import Workspace
 from ui.pages.data.preview import open_project
 from ui.web.session import who
 
-NOTE = "Only its files are fetched; no code of it is run. 15 % of the rows are held out."
+NOTE = (
+    "Only its files are fetched; no code of it is run. "
+    f"{100 * HELD_OUT_SHARE:.0f} % of the rows are held out."
+)
 
 
 class Box(NamedTuple):
@@ -47,7 +50,7 @@ def fetch(ws: Workspace, project: str | None, name: str, file: str, columns: str
     """The data set as a version of the project."""
     return hub.fetch(
         ws, who(ws), open_project(project), name.strip(), file=file.strip() or None,
-        mapping=parsed_mapping(columns), held_out=0.15,
+        mapping=parsed_mapping(columns),
     )  # fmt: skip
 
 

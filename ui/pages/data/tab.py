@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from engine.core.dataset import Dataset
+from engine.core.dataset import HELD_OUT_SHARE, Dataset
 from engine.services.data import datasets
 from engine.workspace import Workspace
 from ui.components import markup
@@ -17,7 +17,7 @@ from ui.pages.data.preview import open_project
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
-SAMPLES = (("library_faq.jsonl", 0.15), ("library_prompts.jsonl", 0.0))
+SAMPLES = (("library_faq.jsonl", HELD_OUT_SHARE), ("library_prompts.jsonl", 0.0))
 ABOUT = "Add training examples, preview what a model learns from them, and fix what is wrong."
 
 

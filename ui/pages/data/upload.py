@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from engine.core.dataset import Dataset
+from engine.core.dataset import HELD_OUT_SHARE, Dataset
 from engine.services.data import layouts
 from engine.workspace import Workspace
 from ui.components import words
@@ -85,7 +85,8 @@ def _boxes() -> tuple[
     return (
         name,
         gr.Slider(
-            0, 50, 15, step=1, label="Held out, in percent", elem_id="data-held-out",
+            0, 50, 100 * HELD_OUT_SHARE, step=1, label="Held out, in percent",
+            elem_id="data-held-out",
             info=HELD_OUT_INFO,
         ),
         gr.Dropdown([], label="Sheet of the workbook", visible=False, elem_id="data-sheet"),
