@@ -39,7 +39,7 @@ from engine.services.loop.history import history
 from engine.services.models import registry
 from engine.services.people import accounts, sign_in
 from engine.services.preferences import build
-from engine.services.rating import audit, flags, invites, raters, rounds, votes
+from engine.services.rating import audit, flagged_comparisons, invites, paused_raters, rounds, votes
 from engine.services.rating.report import report
 from engine.store.connect import reading, writing
 from engine.workspace import MARK, Settings, open_workspace
@@ -276,8 +276,10 @@ def test_round_keeps_plan_pairs_and_progress(seen, old):
     same(new, only(old, "plan_sha256", "mode"))
     assert plain(votes.progress(seen, LOCAL, old["id"])) == then["progress"]
     assert plain(rounds.left_out(seen, LOCAL, old["id"])) == then["left_out"]
-    assert [one.id for one in flags.list_all(seen, LOCAL, old["id"])] == then["standing_flags"]
-    paused = [one.rater for one in raters.raters(seen, LOCAL, old["id"]) if one.paused]
+    assert [one.id for one in flagged_comparisons.list_all(seen, LOCAL, old["id"])] == then[
+        "standing_flags"
+    ]
+    paused = [one.rater for one in paused_raters.raters(seen, LOCAL, old["id"]) if one.paused]
     assert paused == then["paused_raters"]
     if "tally" in then:
         same(rounds.tally(seen, LOCAL, old["id"]), then["tally"])

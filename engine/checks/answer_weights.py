@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.checks.parts import finding
+from engine.checks.shared import finding
 from engine.core.examples import Example, context_answers
 from engine.core.finding import Finding
 

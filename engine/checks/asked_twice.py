@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.checks.parts import finding
+from engine.checks.shared import finding
 from engine.core.examples import Chat, Example
 from engine.core.finding import Finding
 from engine.core.normalise import normal, prompt_key

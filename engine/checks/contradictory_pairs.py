@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 
-from engine.checks.parts import finding
+from engine.checks.shared import finding
 from engine.core.examples import Example, Preference, Unpaired
 from engine.core.finding import Finding
 from engine.core.normalise import normal, prompt_key

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from engine.checks.parts import answers_of, asked_of, finding
+from engine.checks.shared import answers_of, asked_of, finding
 from engine.core.examples import Example
 from engine.core.finding import Finding
 

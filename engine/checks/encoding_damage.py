@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import ftfy
 
-from engine.checks.parts import finding, texts_of, with_texts
+from engine.checks.shared import finding, texts_of, with_texts
 from engine.core.examples import Example
 from engine.core.finding import Finding
 

@@ -1,6 +1,6 @@
 """What can be said about a file as a whole, before its examples are looked at."""
 
-from engine.checks.parts import finding
+from engine.checks.shared import finding
 from engine.core.finding import Finding
 from engine.core.parsed import ParsedFile
 

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from engine.checks.parts import finding
 from engine.checks.row_language import language
+from engine.checks.shared import finding
 from engine.core.examples import Example
 from engine.core.finding import Finding
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import median
 
-from engine.checks.parts import finding, texts_of
+from engine.checks.shared import finding, texts_of
 from engine.core.examples import Example
 from engine.core.finding import Finding
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.checks.parts import finding
+from engine.checks.shared import finding
 from engine.core.examples import Example
 from engine.core.finding import Finding
 from engine.core.near_duplicates import MOST, alike

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
 
-from engine.checks.parts import finding, texts_of, with_texts
+from engine.checks.shared import finding, texts_of, with_texts
 from engine.core.examples import Example
 from engine.core.finding import Finding
 

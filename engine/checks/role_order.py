@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from engine.checks.parts import asked_of, finding
+from engine.checks.shared import asked_of, finding
 from engine.core.examples import Example, Prompt, Text
 from engine.core.finding import Finding
 

@@ -4,7 +4,7 @@ from functools import cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from engine.checks.parts import texts_of
+from engine.checks.shared import texts_of
 from engine.core.examples import Example
 
 LEAST, READ = 80, 600  # letters: fewer are a guess, more change nothing

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from engine.checks.parts import asked_of
+from engine.checks.shared import asked_of
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Example, Message, Text
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from engine.checks.parts import answers_of, finding, texts_of
+from engine.checks.shared import answers_of, finding, texts_of
 from engine.core.examples import Example
 from engine.core.finding import Finding
 

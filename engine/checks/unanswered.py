@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.checks.parts import asked_of, finding
+from engine.checks.shared import asked_of, finding
 from engine.core.examples import Chat, Example, Text
 from engine.core.finding import Finding
 

@@ -41,7 +41,7 @@ from engine.services.preferences.contested import Contested
 from engine.services.rating.audit import AuditEntry
 from engine.services.rating.import_removal import RemovedImport
 from engine.services.rating.invites import Invitation
-from engine.services.rating.raters import RaterView
+from engine.services.rating.paused_raters import RaterView
 from engine.services.rating.report import Report
 from engine.services.rating.vote_import import ImportedVotes, VotePreview
 from engine.stats.agreement import Agreement, RaterPair

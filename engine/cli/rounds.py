@@ -17,8 +17,7 @@ from engine.core.recipe import read
 from engine.services import erasure as erasure_service
 from engine.services.jobs import lifecycle
 from engine.services.rating import audit as audit_service
-from engine.services.rating import existing_answers, invites, plans
-from engine.services.rating import raters as rating_raters
+from engine.services.rating import existing_answers, invites, paused_raters, plans
 from engine.services.rating import report as report_service
 from engine.services.rating import rounds as round_service
 from engine.services.rating.existing_answers import AnswerColumns
@@ -196,10 +195,10 @@ def raters(round_id: str, pause: str | None, resume: str | None, as_json: bool) 
     """List the raters of a round, those with quality warnings first."""
     with workspace() as ws:
         if pause:
-            rating_raters.pause(ws, LOCAL, round_id, pause)
+            paused_raters.pause(ws, LOCAL, round_id, pause)
         if resume:
-            rating_raters.resume(ws, LOCAL, round_id, resume)
-        found = rating_raters.raters(ws, LOCAL, round_id)
+            paused_raters.resume(ws, LOCAL, round_id, resume)
+        found = paused_raters.raters(ws, LOCAL, round_id)
         lines = [
             f"{each.rater}  {each.votes} votes{'  paused' if each.paused else ''}  "
             f"{'; '.join(each.quality.reasons)}".rstrip()

@@ -19,7 +19,7 @@ from typing import IO, Any
 from engine.core.environment import for_files
 from engine.core.errors import NotFound, UserError
 from engine.core.parsed import BrokenRow
-from engine.formats.files import rows
+from engine.formats.files import any_file
 from engine.formats.files.loaded_file import FirstLine, LoadedFile
 
 SMALL = 256 * 1024  # bytes of plain text
@@ -28,7 +28,7 @@ WALL_S = 3600  # a busy machine may take long for few processor seconds
 CPU_S = 240
 READERS = threading.BoundedSemaphore(2)  # each may take gigabytes
 OUTPUT = 2 * 1024**3  # bytes of JSON lines
-CONTAINERS = (b"PK", b"PAR1", rows.GZIP)
+CONTAINERS = (b"PK", b"PAR1", any_file.GZIP)
 SPLIT = "Save it again, or give a part of it."
 
 
@@ -43,7 +43,7 @@ def rows_of(path: Path, name: str, known: frozenset[str], sheet: str | None = No
     if not path.is_file():
         raise NotFound(f"There is no file {name!r}.", "Check the path.")
     if is_small(path):
-        return rows.rows_of(path, name, known, sheet)
+        return any_file.rows_of(path, name, known, sheet)
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
         _run(path, name, known, sheet, out)
         out.seek(0)
@@ -163,7 +163,7 @@ def _read(
     path: Path, name: str, known: frozenset[str], sheet: str | None
 ) -> Iterator[tuple[str, Any]]:
     try:
-        found = rows.rows_of(path, name, known, sheet)
+        found = any_file.rows_of(path, name, known, sheet)
     except UserError as error:
         yield "error", [error.problem, error.fix]
         return

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from engine.core.errors import UserError
 from engine.core.recipe import RENAMED, Recipe
 from engine.files import sha256_of_file
-from engine.methods.encoding import Columns
+from engine.methods.training_rows import Columns
 
 # fields that earlier recipes lack, and what they mean by that
 NEWER = {"split_answers": False, "replay_rows": 0, "replay_weight": 1.0, "replay_dataset": None}

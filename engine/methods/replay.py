@@ -11,9 +11,9 @@ from typing import Any, TypedDict
 from engine.core.errors import UserError
 from engine.core.job_context import Context
 from engine.core.recipe import ReplayRecipe
-from engine.core.replay import source
-from engine.methods.encoding import Columns, Replay
+from engine.core.replay_source import source
 from engine.methods.sft import encode_row
+from engine.methods.training_rows import Columns, Replay
 from engine.models.chat_template import Template
 from engine.models.template_use import TemplateTally
 

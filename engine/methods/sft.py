@@ -12,8 +12,8 @@ from engine.core.job_context import Context
 from engine.core.job_outcome import Outcome
 from engine.core.recipe import TrainRecipe
 from engine.methods import training
-from engine.methods.encoding import Columns, EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
+from engine.methods.training_rows import Columns, EncodedDataset, EncodedRow
 from engine.models.chat_template import Encoded, Template
 
 TITLE = "Supervised fine-tuning (SFT)"

@@ -16,7 +16,7 @@ from engine.core.recipe import TrainRecipe
 from engine.methods import (
     allowed_options,
     checkpoint,
-    highlights,
+    final_numbers,
     library_options,
     lm_head,
     refused_options,
@@ -24,9 +24,9 @@ from engine.methods import (
 )
 from engine.methods.callback import callback
 from engine.methods.checkpointer import Checkpointer
-from engine.methods.encoding import Columns, EncodedDataset, EncodedRow, encode_dataset
 from engine.methods.progress import Watch
 from engine.methods.samples import SampleWriter, questions
+from engine.methods.training_rows import Columns, EncodedDataset, EncodedRow, encode_dataset
 from engine.methods.weights import Task
 from engine.models.chat_template import Template
 from engine.models.precision import fast_bf16, width
@@ -234,7 +234,7 @@ def run(recipe: TrainRecipe, ctx: Context, encoded: EncodedDataset, make: MakeTr
         ) from None
     _remark(ctx, watch)
     ran = {"bf16": bool(trainer.args.bf16), "on_gpu": not trainer.args.use_cpu}
-    measured = watch.result().model_copy(update={**highlights.of(trainer.state), **ran})
+    measured = watch.result().model_copy(update={**final_numbers.of(trainer.state), **ran})
     return _outcome(recipe, ctx.job_id, files.model, encoded, measured)
 
 

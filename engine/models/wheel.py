@@ -43,7 +43,7 @@ def verify(package: Path, sha256: str = SHA256) -> None:
 
 def convert(gguf: Path, out: Path) -> None:
     """Write the model of `gguf` to `out`, in a process of its own."""
-    command = [sys.executable, "-m", "engine.models.convert"]
+    command = [sys.executable, "-m", "engine.models.gguf_to_folder"]
     command += [str(gguf.parent), gguf.name, str(out)]
     call(command, CONVERT_TIMEOUT_S, "The default model cannot be converted")
 

@@ -33,7 +33,7 @@ from engine.services.people import acting
 from engine.services.preferences import build
 from engine.services.rating import rounds
 from engine.services.rating.plans import SAMPLES, RoundRecipe
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 
 TITLE = "Auto loop"
 SUMMARY = "Runs generation after generation until a stop rule applies."

@@ -11,7 +11,7 @@ from engine.core.examples import Example
 from engine.core.job_result import TrainingResult
 from engine.core.json_object import JsonObject
 from engine.core.recipe import TrainRecipe
-from engine.methods.encoding import EncodedRow
+from engine.methods.training_rows import EncodedRow
 from engine.models.chat_template import Template
 from engine.models.origin import BaseOrigin
 from engine.models.template_render import TemplateRefused

@@ -19,7 +19,7 @@ from engine.store import evaluations, events, jobs, models
 from engine.store import rounds as round_store
 from engine.store.connect import reading, writing
 from engine.store.evaluations import EvaluationRef
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 from engine.workspace import Workspace
 
 

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, delete, func, insert, select
 
 from engine.core.dataset import Dataset
-from engine.store.rows import dumped, loaded
+from engine.store.json_columns import dumped, loaded
 from engine.store.tables import dataset
 
 JSON = ("origin", "findings")

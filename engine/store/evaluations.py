@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, insert, select
 
-from engine.store.rows import dumped, loaded
+from engine.store.json_columns import dumped, loaded
 from engine.store.tables import evaluation
 
 

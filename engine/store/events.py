@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from engine.core.event import Event, EventData, read_event
-from engine.store.rows import loaded, to_json
+from engine.store.json_columns import loaded, to_json
 from engine.store.tables import event, worker
 
 EventRow = tuple[float, str, int | None, EventData]  # at, kind, step, data

@@ -6,7 +6,7 @@ A worker that was thought dead and comes back holds an old fence: its writes cha
 from sqlalchemy import Connection, Select, and_, func, insert, or_, select, update
 
 from engine.core.job import LANES, Job, State
-from engine.store.rows import dumped, loaded
+from engine.store.json_columns import dumped, loaded
 from engine.store.tables import job
 
 LEASE_S = 60.0

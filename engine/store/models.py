@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, insert, or_, select, update
 
 from engine.core.model import Model
-from engine.store.rows import dumped, loaded
+from engine.store.json_columns import dumped, loaded
 from engine.store.tables import model
 
 OUTSIDE = "outside"

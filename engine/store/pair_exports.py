@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select
 
 from engine.core.json_object import JsonObject
 from engine.core.rating import VoteDetails
-from engine.store.rows import dumped, loaded
+from engine.store.json_columns import dumped, loaded
 from engine.store.tables import assignment, pair_export, vote
 
 JSON = ("rounds", "rules", "counts")

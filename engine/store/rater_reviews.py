@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, sel
 
 from engine.core.json_object import JsonObject
 from engine.core.rating import AssignmentState
-from engine.store.rows import dumped, loaded
+from engine.store.json_columns import dumped, loaded
 from engine.store.tables import (
     assignment,
     audit,

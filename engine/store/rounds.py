@@ -6,7 +6,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from engine.core.rating import Answer, Comparison, ComparisonDetails, ComparisonKind, Round
 from engine.store.answer_columns import READ, STORED, from_details, to_details
-from engine.store.rows import dumped, loaded, to_json
+from engine.store.json_columns import dumped, loaded, to_json
 from engine.store.tables import comparison, rating_round
 
 JSON = ("prompt", "reference_texts", "details")

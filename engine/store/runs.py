@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, or_, select, u
 
 from engine.core.event import Event, read_event
 from engine.core.job import Job, State
-from engine.store.rows import loaded, to_json
+from engine.store.json_columns import loaded, to_json
 from engine.store.tables import (
     api_training,
     completion,

@@ -18,7 +18,7 @@ from engine.core.rating import (
     VoteDetails,
 )
 from engine.store.answer_columns import READ, STORED
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 from engine.store.tables import assignment, comparison, rating_round, vote
 
 LEASE_S = 600.0

@@ -18,7 +18,7 @@ from engine.core.examples import Chat, Message, Preference
 from engine.methods import dpo
 from engine.models.chat_template import Template
 from tests import letter_model
-from tests.methods.memory import BASE, MemoryContext, user
+from tests.methods.fake_context import BASE, MemoryContext, user
 
 pytestmark = pytest.mark.train
 LETTERS = "abcdefghijkl"

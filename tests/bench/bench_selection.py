@@ -20,7 +20,7 @@ from engine.jobs.comparison_selection import AnswerPair
 from engine.methods import dpo
 from engine.models.answer import Answerer
 from tests import letter_model
-from tests.methods.memory import BASE, MemoryContext
+from tests.methods.fake_context import BASE, MemoryContext
 
 pytestmark = pytest.mark.train
 RULES = ("random", "half", "closest", "farthest")

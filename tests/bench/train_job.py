@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.core.examples import Chat, Message, Preference
 from engine.methods import dpo, sft
 from engine.models import precision
-from tests.methods.memory import BASE, MemoryContext
+from tests.methods.fake_context import BASE, MemoryContext
 
 METHODS = {"sft": sft, "dpo": dpo}
 SIZE = 2048

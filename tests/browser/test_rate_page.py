@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from engine.core.actor import LOCAL
-from engine.services.rating import flags, rounds
+from engine.services.rating import flagged_comparisons, rounds
 from engine.store import tables
 from engine.store import votes as vote_store
 from engine.store.connect import reading
@@ -277,7 +277,7 @@ def test_flagged_pair_takes_no_vote(ws, tmp_path, address, watched):
     page.get_by_role("button", name="Flag and go on").click()
     page.wait_for_selector(".tl-rate-saved:text-is('flagged')")
     assert page.inner_text(".tl-rate-prompt .tl-rate-text") != before
-    (found,) = flags.list_all(ws, LOCAL, one.id)
+    (found,) = flagged_comparisons.list_all(ws, LOCAL, one.id)
     assert (found.kind, found.target) == ("unsafe", "pair")
     assert live(ws, one) == []
 

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 
 from engine.methods import sft
-from tests.methods.memory import BASE, MemoryContext, chats
+from tests.methods.fake_context import BASE, MemoryContext, chats
 from tests.serving import free_port
 
 pytestmark = pytest.mark.train

@@ -5,7 +5,7 @@ import gradio as gr
 import pytest
 
 from engine.cli.app import cli
-from engine.services import plug_ins
+from engine.services import registered_plugins
 from engine.services.jobs import lifecycle
 from tests import helpers
 from ui.components import forms
@@ -32,7 +32,7 @@ def command(path):
 def test_command_has_an_option_for_every_field_of_the_recipe(kind):
     path, own = COMMANDS[kind]
     options = {each.name: each for each in command(path).params}
-    for name, field in plug_ins.recipe_fields(kind).items():
+    for name, field in registered_plugins.recipe_fields(kind).items():
         option = options[own.get(name, name)]
         if isinstance(option.type, click.IntRange) and option.type.max is not None:
             assert option.type.max == forms.largest(field)
@@ -41,7 +41,7 @@ def test_command_has_an_option_for_every_field_of_the_recipe(kind):
 def test_form_takes_its_limits_from_the_recipe():
     with gr.Blocks():
         panel = start.build()
-    fields = plug_ins.recipe_fields("evaluate")
+    fields = registered_plugins.recipe_fields("evaluate")
     assert panel.models.max_choices == forms.largest(fields["models"])
     assert panel.longest.maximum == forms.largest(fields["max_new_tokens"])
     assert panel.price.maximum == forms.largest(fields["usd_per_hour"])

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from engine.core.errors import UserError
-from engine.formats.files.rows import rows_in
+from engine.formats.files.any_file import rows_in
 from engine.formats.read import known_columns, understand
 
 HEAD = ["prompt", "completion"]

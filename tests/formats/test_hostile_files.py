@@ -10,14 +10,14 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.formats import isolated
-from engine.formats.files import parquet, rows
+from engine.formats.files import any_file, parquet
 
 KNOWN = frozenset({"prompt", "completion"})
 ROW = b'{"prompt": "a", "completion": "b"}\n'
 
 
 def read(data, name="file.jsonl"):
-    return rows.rows_in(data, name, KNOWN)
+    return any_file.rows_in(data, name, KNOWN)
 
 
 def test_parquet_dictionary_that_unpacks_to_gigabytes_is_refused(monkeypatch):

@@ -13,7 +13,7 @@ import pytest
 
 from engine.core.errors import NotFound, UserError
 from engine.formats import isolated
-from engine.formats.files.rows import rows_of
+from engine.formats.files.any_file import rows_of
 from engine.formats.read import known_columns, read_file
 
 ROW = {"prompt": "grün?", "completion": "ja"}

@@ -14,7 +14,7 @@ import pytest
 
 from engine.core.errors import NotFound, UserError
 from engine.formats.content_hash import to_line
-from engine.formats.files.rows import rows_of
+from engine.formats.files.any_file import rows_of
 from engine.formats.read import ParsedFile, known_columns, read_file, understand
 
 ROWS = [{"prompt": f"Frage {n}: grün, ja?\nA: ", "completion": f"Antwort {n}"} for n in range(12)]
@@ -349,7 +349,7 @@ def test_file_that_is_not_there_is_not_found(tmp_path):
 
 
 def test_packed_bomb_is_refused_before_it_is_unpacked(read, monkeypatch):
-    monkeypatch.setattr("engine.formats.files.rows.MAX_FILE", 10_000)
+    monkeypatch.setattr("engine.formats.files.any_file.MAX_FILE", 10_000)
     with pytest.raises(UserError, match="larger than"):
         read(gzip.compress(b"a" * 5_000_000))
 

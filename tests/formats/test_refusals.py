@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.core.errors import UserError
 from engine.core.parsed import ParsedFile
-from engine.formats.files.rows import rows_in
+from engine.formats.files.any_file import rows_in
 from engine.formats.read import known_columns, understand
 from tests.formats.test_containers import workbook
 

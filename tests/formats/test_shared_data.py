@@ -6,8 +6,8 @@ import pytest
 
 from engine.checks.run import report
 from engine.core.errors import UserError
+from engine.formats.files.any_file import rows_of
 from engine.formats.files.loaded_file import LoadedFile
-from engine.formats.files.rows import rows_of
 from engine.formats.mapping_guess import guess
 from engine.formats.read import known_columns, layout_of, understand
 

@@ -11,7 +11,7 @@ from engine.core.job_context import Cancelled
 from engine.jobs.benchmark import files, names, tasks
 from tests.jobs import harness_tasks
 from tests.jobs.harness_tasks import QUESTIONS
-from tests.methods.memory import BASE, MemoryContext, chats
+from tests.methods.fake_context import BASE, MemoryContext, chats
 
 needs_harness = pytest.mark.skipif(
     not names.installed(), reason="lm-evaluation-harness is missing: install tuneloop[harness]"

@@ -7,7 +7,7 @@ from engine.jobs import comparison_selection, generate
 from engine.jobs.comparison_selection import BETA, AnswerPair
 from engine.methods import dpo
 from engine.models.answer import Answerer
-from tests.methods.memory import BASE, MemoryContext, pairs, prompts
+from tests.methods.fake_context import BASE, MemoryContext, pairs, prompts
 
 WORDS = [f"{a} the {b} of {c}" for a in ("renew", "return", "reserve") for b in ("atlas", "poem")
          for c in ("Ada Lovelace", "Kurt Weill", "Mary Shelley", "Jan Vermeer")]  # fmt: skip

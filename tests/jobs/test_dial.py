@@ -10,7 +10,7 @@ from engine.jobs import comparison_selection, dial, strength
 from engine.jobs.comparison_selection import AnswerPair
 from engine.methods import dpo
 from engine.models.answer import Answerer
-from tests.methods.memory import BASE, MemoryContext, chats, pairs
+from tests.methods.fake_context import BASE, MemoryContext, chats, pairs
 
 QUESTIONS, VOTES = "questions", "votes"
 

@@ -12,7 +12,7 @@ from engine.core.evaluation_sentences import of_cut_answers
 from engine.core.examples import Chat, Message
 from engine.jobs import answer_cache, answerers, evaluate
 from engine.jobs import trivial_baselines as plain
-from tests.methods.memory import BASE, MemoryContext, user
+from tests.methods.fake_context import BASE, MemoryContext, user
 
 pytestmark = pytest.mark.train
 

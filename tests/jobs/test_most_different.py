@@ -5,7 +5,7 @@ import pytest
 from engine.core.examples import Message
 from engine.core.rating import Candidate
 from engine.jobs import generate, most_different
-from tests.methods.memory import BASE, MemoryContext, prompts
+from tests.methods.fake_context import BASE, MemoryContext, prompts
 
 
 def answers(*texts, models="m", cut=()):

@@ -10,7 +10,7 @@ from engine.core.examples import Chat, Message, Prompt
 from engine.jobs.contamination import overlap
 from engine.jobs.perplexity import perplexity, ratio
 from engine.jobs.trivial_baselines import COPY, FREQUENT, NEAREST, baselines
-from tests.methods.memory import user
+from tests.methods.fake_context import user
 
 
 def chat(question, answer):

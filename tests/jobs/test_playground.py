@@ -10,7 +10,7 @@ from engine.core.examples import Chat, Message
 from engine.core.job_context import ModelCache
 from engine.jobs import evaluate, playground
 from engine.models.answer import MOST_ADAPTERS
-from tests.methods.memory import BASE, MemoryContext, user
+from tests.methods.fake_context import BASE, MemoryContext, user
 from tests.untrained_adapter import adapter
 
 pytestmark = pytest.mark.train

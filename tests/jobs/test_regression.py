@@ -9,7 +9,7 @@ from engine.core.model import Model
 from engine.formats.read import read_file
 from engine.jobs import evaluate
 from tests import letter_model
-from tests.methods.memory import BASE, MemoryContext
+from tests.methods.fake_context import BASE, MemoryContext
 
 pytestmark = pytest.mark.train
 

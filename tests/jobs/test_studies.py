@@ -14,7 +14,7 @@ from engine.jobs.nested_training import NestedContext, StudyProgress
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from tests import helpers
-from tests.methods.memory import BASE, MemoryContext, chats, user
+from tests.methods.fake_context import BASE, MemoryContext, chats, user
 
 SETTINGS = {"learning_rate": 5e-3, "per_device_train_batch_size": 4, "num_evals": 2}
 

@@ -5,7 +5,7 @@ import pytest
 from engine.core.errors import UserError
 from engine.methods import dpo, kto, sft
 from engine.models.answer import Answerer
-from tests.methods.memory import BASE, MemoryContext, chats, marks, pairs, user
+from tests.methods.fake_context import BASE, MemoryContext, chats, marks, pairs, user
 
 pytestmark = pytest.mark.train
 ROWS = {sft: chats, dpo: pairs, kto: marks}

@@ -6,7 +6,7 @@ from engine.core.errors import UserError
 from engine.core.recipe import read
 from engine.methods import kto
 from engine.models.chat_template import Template
-from tests.methods.memory import BASE, MemoryContext, chats, marks
+from tests.methods.fake_context import BASE, MemoryContext, chats, marks
 
 pytestmark = pytest.mark.train
 

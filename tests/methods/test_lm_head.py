@@ -87,7 +87,7 @@ def test_recipes_bf16_decides_about_the_base_and_never_about_the_adapter(
     import torch
 
     from engine.methods import sft
-    from tests.methods.memory import BASE, MemoryContext, chats
+    from tests.methods.fake_context import BASE, MemoryContext, chats
 
     ctx = MemoryContext(tmp_path / "job", tiny_model, chats(8), chats(2))
     recipe = sft.Recipe(model=BASE, dataset="d", max_steps=2, trl={"bf16": asked})

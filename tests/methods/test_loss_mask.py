@@ -5,7 +5,7 @@ import pytest
 from engine.core.examples import Chat, Message, Text
 from engine.methods import sft
 from engine.models.chat_template import Piece, Template
-from tests.methods.memory import BASE, MemoryContext
+from tests.methods.fake_context import BASE, MemoryContext
 
 pytestmark = pytest.mark.train
 
@@ -67,7 +67,7 @@ def merged(template, tokens):
 
 def test_rated_pair_reaches_the_trainer_as_the_preview_shows_it(tiny_model, tmp_path):
     from engine.methods import dpo
-    from tests.methods.memory import pairs
+    from tests.methods.fake_context import pairs
 
     ctx = MemoryContext(tmp_path / "job", tiny_model, pairs(1))
     _, make = dpo.prepare(dpo.Recipe(model=BASE, dataset="d"), ctx)

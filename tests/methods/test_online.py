@@ -10,7 +10,7 @@ from engine.core.examples import Message, Prompt
 from engine.core.recipe import Ref, RefKind, read
 from engine.methods.rewarded import grpo, reward, rloo
 from tests import letter_model
-from tests.methods.memory import BASE, MemoryContext, pairs, prompts, user
+from tests.methods.fake_context import BASE, MemoryContext, pairs, prompts, user
 
 pytestmark = pytest.mark.train
 both = pytest.mark.parametrize("method", [rloo, grpo], ids=["rloo", "grpo"])

@@ -5,7 +5,7 @@ import pytest
 from engine.core.errors import UserError
 from engine.methods.progress import Watch
 from engine.methods.resources import ResourceMeter
-from tests.methods.memory import MemoryContext
+from tests.methods.fake_context import MemoryContext
 
 
 @pytest.fixture

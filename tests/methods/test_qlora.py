@@ -5,7 +5,7 @@ import pytest
 from engine.core.errors import UserError
 from engine.methods import dpo, kto, sft, weights
 from engine.methods.rewarded import reward
-from tests.methods.memory import BASE, MemoryContext, chats, marks, pairs
+from tests.methods.fake_context import BASE, MemoryContext, chats, marks, pairs
 
 pytestmark = pytest.mark.train
 ROWS = {sft: chats, dpo: pairs, kto: marks, reward: pairs}

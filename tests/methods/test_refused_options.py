@@ -12,7 +12,7 @@ from engine.core.errors import UserError
 from engine.core.recipe import TrainRecipe
 from engine.methods import dpo, kto, refused_options, sft, training
 from engine.methods.rewarded import grpo, reward, rloo
-from tests.methods.memory import BASE, MemoryContext, chats, marks, pairs, prompts
+from tests.methods.fake_context import BASE, MemoryContext, chats, marks, pairs, prompts
 
 pytestmark = pytest.mark.train
 STARTERS = Path(recipes.__file__).parents[1] / "recipes"

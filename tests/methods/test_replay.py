@@ -6,11 +6,11 @@ from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message
 from engine.core.recipe import read
-from engine.core.replay import source
+from engine.core.replay_source import source
 from engine.methods import dpo, kto
-from engine.methods.encoding import Replay
 from engine.methods.replay import batch_of, drawn
-from tests.methods.memory import BASE, MemoryContext, marks, pairs, user
+from engine.methods.training_rows import Replay
+from tests.methods.fake_context import BASE, MemoryContext, marks, pairs, user
 
 pytestmark = pytest.mark.train
 

@@ -10,7 +10,7 @@ import pytest
 from engine.core.examples import Chat, Message
 from engine.core.job_context import Cancelled
 from engine.methods import checkpoint, dpo, sft
-from tests.methods.memory import BASE, MemoryContext, chats, pairs, user
+from tests.methods.fake_context import BASE, MemoryContext, chats, pairs, user
 
 pytestmark = pytest.mark.train
 

@@ -6,7 +6,7 @@ from engine.core.errors import UserError
 from engine.methods import sft
 from engine.methods.rewarded import reward
 from engine.models.reward_model import RewardModel
-from tests.methods.memory import BASE, MemoryContext, chats, pairs
+from tests.methods.fake_context import BASE, MemoryContext, chats, pairs
 
 pytestmark = pytest.mark.train
 

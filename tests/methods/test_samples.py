@@ -5,7 +5,7 @@ import pytest
 from engine.core.examples import Preference, Text
 from engine.methods import dpo, samples, sft
 from engine.models.chat_template import Template
-from tests.methods.memory import BASE, MemoryContext, chats, pairs, user
+from tests.methods.fake_context import BASE, MemoryContext, chats, pairs, user
 
 pytestmark = pytest.mark.train
 

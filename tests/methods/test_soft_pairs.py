@@ -5,11 +5,11 @@ import pytest
 from engine.core.examples import Message
 from engine.methods import dpo
 from engine.models.chat_template import Template
-from engine.services.preferences import rows
+from engine.services.preferences import pair_rows
 from engine.services.preferences.judgements import Item
 from engine.services.preferences.rules import Rules, select_pairs
 from engine.services.rating.vote_reading import Judgement
-from tests.methods.memory import BASE, MemoryContext
+from tests.methods.fake_context import BASE, MemoryContext
 
 pytestmark = pytest.mark.train
 
@@ -22,7 +22,7 @@ def test_three_votes_to_one_are_the_cdpo_loss_with_a_smoothing_of_a_quarter(tiny
     asked = (Message(role="user", content="Say it"),)
     item = Item(asked, "yes, of course", "no", ("c",), votes)
     rules = Rules(soft=True)
-    examples = rows.preferences(select_pairs([item], {item.question: "f"}, rules).pairs, rules)
+    examples = pair_rows.preferences(select_pairs([item], {item.question: "f"}, rules).pairs, rules)
     assert len(examples) == 4
 
     ctx = MemoryContext(tmp_path / "job", tiny_model, examples)

@@ -11,7 +11,7 @@ from engine.core.job_result import TrainingResult
 from engine.methods import sft
 from engine.models.answer import Answerer
 from engine.models.chat_template import Template
-from tests.methods.memory import BASE, MemoryContext
+from tests.methods.fake_context import BASE, MemoryContext
 
 pytestmark = pytest.mark.train
 CHATML = "{{ '<|im_start|>' + m.role + '\n' + %s + '<|im_end|>\n' }}"

@@ -5,7 +5,7 @@ import pytest
 from engine.core.examples import Text
 from engine.methods import sft
 from engine.models.chat_template import Template
-from tests.methods.memory import BASE, MemoryContext
+from tests.methods.fake_context import BASE, MemoryContext
 
 pytestmark = pytest.mark.train
 LONG = Text(text="".join(chr(97 + n % 26) for n in range(100)))

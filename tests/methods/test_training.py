@@ -12,7 +12,7 @@ from engine.core.job_context import Cancelled
 from engine.core.recipe import TrainRecipe
 from engine.methods import dpo, sft
 from engine.models.chat_template import Template
-from tests.methods.memory import BASE, MemoryContext, chats, pairs, user
+from tests.methods.fake_context import BASE, MemoryContext, chats, pairs, user
 
 pytestmark = pytest.mark.train
 

@@ -14,7 +14,7 @@ from engine.services import erasure
 from engine.services.off_site import segments
 from engine.services.off_site.bucket import FolderBucket
 from engine.services.off_site.replica import Replica, restore
-from engine.services.rating import flags, votes
+from engine.services.rating import flagged_comparisons, votes
 from engine.workspace import Settings, open_workspace
 from tests import helpers
 from tests.faults.voting import votes_in
@@ -116,12 +116,14 @@ def test_undo_and_flag_are_kept_as_votes_are(kept, bucket, tmp_path):
     cast(kept, 2)
     votes.undo(kept, RATER, kept.round.id)
     shown = votes.state(kept, RATER, kept.round.id).pair
-    flags.add(kept, RATER, shown.token, "pair", "broken_render", "cut off")
+    flagged_comparisons.add(kept, RATER, shown.token, "pair", "broken_render", "cut off")
     _, there = begun_anew(tmp_path, bucket)
     again = open_workspace(there)
     try:
         assert votes.progress(again, RATER, kept.round.id)["done"] == 1
-        assert [each.note for each in flags.list_all(again, LOCAL, kept.round.id)] == ["cut off"]
+        assert [
+            each.note for each in flagged_comparisons.list_all(again, LOCAL, kept.round.id)
+        ] == ["cut off"]
     finally:
         again.close()
 

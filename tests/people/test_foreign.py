@@ -26,7 +26,7 @@ from engine.services.jobs import lifecycle
 from engine.services.loop.auto_loop_step import LoopGoal
 from engine.services.people import api_keys, visitors
 from engine.services.preferences import build
-from engine.services.rating import flags, invites, rounds
+from engine.services.rating import flagged_comparisons, invites, rounds
 from engine.services.rating.plans import RoundRecipe
 from engine.services.training import api_fine_tuning
 from tests import helpers
@@ -96,7 +96,7 @@ def theirs(ws, tmp_path):
     invites.make(ws, LOCAL, one.project_id, "Secret Ada")
     who = rated.rater("ben")
     shown = screen.next_pair(ws, who, one.id)
-    flags.add(ws, who, shown.token, "pair", "off_topic", "secret note")
+    flagged_comparisons.add(ws, who, shown.token, "pair", "off_topic", "secret note")
     held = screen.next_pair(ws, who, one.id)
     job = lifecycle.list_all(ws, LOCAL, one.project_id, ("sft",))[0]
     sft = plugins.load("jobs", "sft").Recipe(model=tuned.id, dataset=again.id)
@@ -120,7 +120,7 @@ def theirs(ws, tmp_path):
         "job_id": job.id, "job_ids": [job.id, one.job_id], "recipe": sft,
         "export_id": export.id, "evaluation_id": which,
         "found": evaluations.get(ws, LOCAL, which),
-        "flag_id": flags.list_all(ws, LOCAL, one.id)[0].id,
+        "flag_id": flagged_comparisons.list_all(ws, LOCAL, one.id)[0].id,
         "invite_id": invites.list_all(ws, LOCAL, one.project_id)[0].id,
         "token": held.token, "key": "foreign-key-0001", "choice": "left",
         "asked": VoteRequest(token=held.token, key="foreign-key-0001", choice="left"),

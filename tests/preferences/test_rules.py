@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from engine.core.examples import Message
-from engine.services.preferences import rows
+from engine.services.preferences import pair_rows
 from engine.services.preferences.holdout import Finder, Holdout, families
 from engine.services.preferences.judgements import Item, question
 from engine.services.preferences.manifest import expected_wrong
@@ -116,14 +116,14 @@ def test_edits_are_at_most_three_tenths_of_the_pairs():
 
 def test_pair_that_was_clearly_better_counts_twice_only_when_asked():
     found = judged([item("a a", 0, clearly=True), item("a", 1)])
-    assert len(rows.preferences(found.pairs, Rules())) == 2
-    made = rows.preferences(found.pairs, Rules(strength=True))
+    assert len(pair_rows.preferences(found.pairs, Rules())) == 2
+    made = pair_rows.preferences(found.pairs, Rules(strength=True))
     assert [row.source_row for row in made] == [1, 2, 3]  # what is said of a row names it
 
 
 def test_soft_labels_are_a_row_for_each_vote_in_its_own_direction():
     found = judged([item("a a a b")])
-    made = Counter(r.chosen for r in rows.preferences(found.pairs, Rules(soft=True)))
+    made = Counter(r.chosen for r in pair_rows.preferences(found.pairs, Rules(soft=True)))
     assert made == {"first 0": 3, "second 0": 1}
 
 
@@ -158,7 +158,7 @@ def test_preference_pairs_of_two_agreeing_raters_pass_the_rater_limit():
 
 def answers(items):
     counts = Counter()
-    found = rows.ratings(items, {one.question: one.question for one in items}, counts)
+    found = pair_rows.ratings(items, {one.question: one.question for one in items}, counts)
     return [(r.completion, r.label) for r in found], counts
 
 

@@ -8,7 +8,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.services.preferences import build
 from engine.services.preferences.side_bias import find_one_sided
-from engine.services.rating import raters, rounds
+from engine.services.rating import paused_raters, rounds
 from engine.store.votes import LiveVote
 from tests import helpers
 from tests.rating.rated import rate_all, started
@@ -24,7 +24,7 @@ def test_always_left_rater_is_flagged_and_makes_no_pairs(ws, tmp_path):
     rate_all(ws, one, "lefty", lambda _: "left")
     seen = rounds.tally(ws, LOCAL, one.id)
     assert (seen.wins, seen.losses) == (12, 12)
-    assert raters.raters(ws, LOCAL, one.id)[0].quality.reasons == (
+    assert paused_raters.raters(ws, LOCAL, one.id)[0].quality.reasons == (
         "100 % of votes with a winner went left",
     )
     with pytest.raises(UserError, match="lefty picked the left answer 24 of 24 times") as refused:
@@ -39,7 +39,7 @@ def test_others_votes_make_pairs_once_the_one_sided_rater_is_paused(ws, tmp_path
     rate_all(ws, one, "careful")
     with pytest.raises(UserError, match="lefty"):
         build.make(ws, LOCAL, one.project_id)
-    raters.pause(ws, LOCAL, one.id, "lefty")
+    paused_raters.pause(ws, LOCAL, one.id, "lefty")
     assert build.make(ws, LOCAL, one.project_id).pairs == 24
 
 

@@ -12,7 +12,7 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound, UserError
 from engine.services.erasure import erase
 from engine.services.preferences import build
-from engine.services.rating import audit, flags, invites, report, rounds, votes
+from engine.services.rating import audit, flagged_comparisons, invites, report, rounds, votes
 from engine.store import tables as t
 from engine.store.connect import reading, writing
 from tests import helpers
@@ -78,7 +78,7 @@ def test_skip_and_a_flag_with_the_token_of_another_are_on_record_too(ws, one):
     with pytest.raises(NotFound):
         screen.skip(ws, rater("ben"), token)
     with pytest.raises(NotFound):
-        flags.add(ws, rater("ben"), token, "left", "unsafe")
+        flagged_comparisons.add(ws, rater("ben"), token, "left", "unsafe")
     (line,) = log(ws, one)
     assert (line.kind, line.who, line.times) == ("others_token", "ben", 2)
 

@@ -13,7 +13,7 @@ from engine.core.model import Model
 from engine.services.erasure import erase, people
 from engine.services.model_card import model_card
 from engine.services.preferences import build, eligible_votes, lineage
-from engine.services.rating import flags, invites, raters, report, rounds
+from engine.services.rating import flagged_comparisons, invites, paused_raters, report, rounds
 from engine.store import models, rater_reviews
 from engine.store import tables as t
 from engine.store.connect import reading, writing
@@ -54,13 +54,15 @@ def test_erasure_deletes_all_of_a_rater_and_changes_no_other_byte(ws, tmp_path):
     invites.make(ws, LOCAL, one.project_id, "Ada Byron")
     for name in ("ben", who.name, "cleo"):
         first = screen.next_pair(ws, rater(name), one.id)
-        flags.add(ws, rater(name), first.token, "left", "cannot_judge", f"note of {name}")
+        flagged_comparisons.add(
+            ws, rater(name), first.token, "left", "cannot_judge", f"note of {name}"
+        )
         screen.undo(ws, rater(name), one.id)
         screen.skip(ws, rater(name), screen.next_pair(ws, rater(name), one.id).token)
         rate_all(ws, one, name)
         screen.undo(ws, rater(name), one.id)
-        raters.pause(ws, LOCAL, one.id, name, f"talk to {name}")
-        raters.resume(ws, LOCAL, one.id, name)
+        paused_raters.pause(ws, LOCAL, one.id, name, f"talk to {name}")
+        paused_raters.resume(ws, LOCAL, one.id, name)
     others = kept(ws, but=who.name)
     others["invite"] = [row for row in others["invite"] if row[2] != "Ada"]
     gone = erase(ws, LOCAL, one.project_id, who.name)
@@ -151,14 +153,14 @@ def test_erasure_frees_assignments_and_keeps_the_sides_of_others(ws, tmp_path):
 def test_erasure_keeps_a_flag_without_its_author(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=4)
     pair = screen.next_pair(ws, rater("wilma"), one.id)
-    flags.add(ws, rater("wilma"), pair.token, "left", "pii", "it is my own address")
+    flagged_comparisons.add(ws, rater("wilma"), pair.token, "left", "pii", "it is my own address")
     erase(ws, LOCAL, one.project_id, "wilma")
-    (waiting,) = flags.list_all(ws, LOCAL, one.id)
+    (waiting,) = flagged_comparisons.list_all(ws, LOCAL, one.id)
     assert (waiting.kind, waiting.note) == ("pii", "")
     assert "wilma" not in waiting.rater
     assert eligible_votes.gather(ws, LOCAL, one.project_id, None).counts["votes"] == 0
-    flags.settle(ws, LOCAL, waiting.id)
-    assert flags.list_all(ws, LOCAL, one.id) == []
+    flagged_comparisons.settle(ws, LOCAL, waiting.id)
+    assert flagged_comparisons.list_all(ws, LOCAL, one.id) == []
 
 
 def test_erasure_leaves_a_closed_verdict_as_decided_and_says_so(ws, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.errors import Forbidden, NotFound, UserError
-from engine.services.rating import gold, raters, rounds, votes
+from engine.services.rating import gold, paused_raters, rounds, votes
 from engine.store import rounds as round_store
 from engine.store import votes as vote_store
 from engine.store.connect import reading
@@ -128,7 +128,7 @@ def test_rater_who_fails_gold_is_paused_with_a_sentence_and_their_votes_wait(ws,
     assert "paused" in votes.state(ws, who, one.id).pause
     seen = rounds.tally(ws, LOCAL, one.id)
     assert (seen.wins, seen.paused) == (0, cast - 5)
-    [found] = raters.raters(ws, LOCAL, one.id)
+    [found] = paused_raters.raters(ws, LOCAL, one.id)
     assert found.paused
     assert "0 of 5 gold items right" in found.quality.reasons[0]
 
@@ -137,23 +137,23 @@ def test_rater_resumed_by_a_person_has_all_votes_counted(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", gold=0.3, pairs=40)
     cast = rate_all(ws, one, "a", wrong_on_gold(ws, rater("a")))
     with pytest.raises(Forbidden):
-        raters.resume(ws, rater("a"), one.id, "a")
-    raters.resume(ws, LOCAL, one.id, "a", "misread the guide")
+        paused_raters.resume(ws, rater("a"), one.id, "a")
+    paused_raters.resume(ws, LOCAL, one.id, "a", "misread the guide")
     seen = rounds.tally(ws, LOCAL, one.id)
     assert (seen.wins, seen.paused) == (cast - 5, 0)
     assert rate_all(ws, one, "a") > 20
-    assert not raters.raters(ws, LOCAL, one.id)[0].paused
-    assert "misread the guide" in raters.raters(ws, LOCAL, one.id)[0].decided
+    assert not paused_raters.raters(ws, LOCAL, one.id)[0].paused
+    assert "misread the guide" in paused_raters.raters(ws, LOCAL, one.id)[0].decided
 
 
 def test_rater_is_paused_by_a_person_only_if_known(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs")
     shown = screen.next_pair(ws, rater("a"), one.id)
-    raters.pause(ws, LOCAL, one.id, "a", "asks friends")
+    paused_raters.pause(ws, LOCAL, one.id, "a", "asks friends")
     assert votes.state(ws, rater("a"), one.id).pair is None
     assert screen.vote(ws, rater("a"), shown.token, next(keys), "tie") is None  # not lost
     with pytest.raises(NotFound):
-        raters.pause(ws, LOCAL, one.id, "nobody")
+        paused_raters.pause(ws, LOCAL, one.id, "nobody")
 
 
 def test_gold_answer_cannot_be_changed_by_undo(ws, tmp_path):
@@ -172,7 +172,7 @@ def test_gold_answer_cannot_be_changed_by_undo(ws, tmp_path):
 def test_rater_who_does_not_repeat_themselves_is_reported(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", repeats=0.3, pairs=40)
     rate_all(ws, one, "a", lambda _: "left")
-    [found] = raters.raters(ws, LOCAL, one.id)
+    [found] = paused_raters.raters(ws, LOCAL, one.id)
     assert (found.quality.repeats.same, found.quality.repeats.of) == (0, 12)
 
 

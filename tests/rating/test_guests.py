@@ -8,7 +8,7 @@ from engine.core.errors import Forbidden, NotFound
 from engine.services import erasure
 from engine.services.preferences import build
 from engine.services.preferences.eligible_votes import gather
-from engine.services.rating import flags, raters, report, rounds, votes
+from engine.services.rating import flagged_comparisons, paused_raters, report, rounds, votes
 from engine.store import tables as t
 from engine.store.connect import reading
 from tests.rating import screen
@@ -33,7 +33,7 @@ def numbers(ws, one):
     gathered = gather(ws, LOCAL, one.project_id, None)
     return (
         rounds.tally(ws, LOCAL, one.id).model_copy(update={"guests": 0}),
-        raters.raters(ws, LOCAL, one.id),
+        paused_raters.raters(ws, LOCAL, one.id),
         gathered.watermark,
         gathered.counts,
         build.preview(ws, LOCAL, one.project_id).examples,
@@ -93,9 +93,9 @@ def test_guest_takes_back_their_own_vote_and_may_not_flag(ws, tmp_path):
     screen.vote(ws, guest(), shown.token, next(keys), "left")
     assert screen.undo(ws, guest(), one.id).token == shown.token
     with pytest.raises(Forbidden):
-        flags.add(ws, guest(), shown.token, "left", "unsafe")
+        flagged_comparisons.add(ws, guest(), shown.token, "left", "unsafe")
     with pytest.raises(NotFound):
-        raters.pause(ws, LOCAL, one.id, "guest-a")
+        paused_raters.pause(ws, LOCAL, one.id, "guest-a")
 
 
 def test_guest_votes_can_be_deleted(ws, tmp_path):

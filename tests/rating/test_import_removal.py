@@ -8,7 +8,7 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound, UserError
 from engine.services.loop import champion
 from engine.services.preferences import build
-from engine.services.rating import audit, import_removal, progress, raters, rounds
+from engine.services.rating import audit, import_removal, paused_raters, progress, rounds
 from engine.store import votes as vote_store
 from engine.store.connect import reading
 from tests import helpers
@@ -32,7 +32,7 @@ def test_removed_import_is_in_no_list_and_can_be_imported_again(ws, place, tmp_p
     with pytest.raises(NotFound):
         rounds.get(ws, LOCAL, one.id)
     with pytest.raises(NotFound):
-        raters.raters(ws, LOCAL, one.id)
+        paused_raters.raters(ws, LOCAL, one.id)
     with pytest.raises(UserError, match="no rating round to take votes from"):
         build.preview(ws, LOCAL, place.id)
     assert progress.revision(ws, LOCAL, place.id) != before

@@ -12,7 +12,7 @@ from engine.core.rating import Tally, panel_of
 from engine.services import job_outcomes, projects
 from engine.services.data import datasets
 from engine.services.loop.status import status
-from engine.services.rating import flags, plans, rounds
+from engine.services.rating import flagged_comparisons, plans, rounds
 from engine.services.rating.plans import RoundRecipe
 from engine.stats.rater_population import RaterScore
 from engine.stats.verdict import verdict as weigh
@@ -261,7 +261,7 @@ def test_raters_and_flags_of_a_round_are_listed_as_text(ws, tmp_path):
     assert not without.visible  # nothing is flagged yet, so there is nothing to choose
     who = Actor(name="<b>eve</b>", role=Role.RATER)
     shown = screen.next_pair(ws, who, one.id)
-    flags.add(ws, who, shown.token, "left", "unsafe", "<script>x</script>")
+    flagged_comparisons.add(ws, who, shown.token, "left", "unsafe", "<script>x</script>")
     seed.prefer_new(ws, one)
     table, raters, raised, standing, some, waiting = rating_raters.raters_panel(
         ws, RatingView(round_id=one.id)

@@ -16,7 +16,7 @@ from engine.services.rating.plans import RoundRecipe
 from engine.stats.power import detectable
 from engine.stats.side_bias import SIDE_ALPHA, position_bias
 from engine.store.connect import reading, writing
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 from engine.store.tables import rating_round
 from engine.workspace import open_workspace
 from tests import helpers

@@ -7,7 +7,7 @@ from sqlalchemy import event
 from engine.core.actor import LOCAL, Actor, Role
 from engine.services import erasure
 from engine.services.preferences import build
-from engine.services.rating import flags, progress, raters, rounds, votes
+from engine.services.rating import flagged_comparisons, paused_raters, progress, rounds, votes
 from engine.store.connect import reading
 from engine.store.votes import counts
 from tests.rating import screen
@@ -42,7 +42,9 @@ def take_back_and_vote_again(ws, one):
 
 
 def flag(ws, one):
-    flags.add(ws, rater("ben"), screen.next_pair(ws, rater("ben"), one.id).token, "pair", "unsafe")
+    flagged_comparisons.add(
+        ws, rater("ben"), screen.next_pair(ws, rater("ben"), one.id).token, "pair", "unsafe"
+    )
 
 
 def guest_votes(ws, one):
@@ -55,7 +57,7 @@ CHANGES = {
     "another vote on the same pair": take_back_and_vote_again,
     "flag": flag,
     "vote of a guest": guest_votes,
-    "rater paused": lambda ws, one: raters.pause(ws, LOCAL, one.id, "ada"),
+    "rater paused": lambda ws, one: paused_raters.pause(ws, LOCAL, one.id, "ada"),
     "rater erased": lambda ws, one: erasure.erase(ws, LOCAL, one.project_id, "ada"),
     "pairs made": lambda ws, one: build.make(ws, LOCAL, one.project_id),
     "round closed": lambda ws, one: rounds.close(ws, LOCAL, one.id),

@@ -5,7 +5,14 @@ import pytest
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, UserError
 from engine.services.data import datasets
-from engine.services.rating import comparisons, flags, pasted_prompts, plans, report, rounds
+from engine.services.rating import (
+    comparisons,
+    flagged_comparisons,
+    pasted_prompts,
+    plans,
+    report,
+    rounds,
+)
 from engine.services.rating.plans import RoundRecipe
 from engine.store.connect import writing
 from tests import helpers
@@ -211,20 +218,20 @@ def test_plain_words_do_not_count_as_model_names(ws, tmp_path, text):
 def test_flagged_pair_waits_for_a_person_and_goes_on_when_found_to_be_fine(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=3)
     shown = screen.next_pair(ws, rater("a"), one.id)
-    flags.add(ws, rater("a"), shown.token, "left", "unsafe", "look at this")
+    flagged_comparisons.add(ws, rater("a"), shown.token, "left", "unsafe", "look at this")
     assert rate_all(ws, one, "b") == 0  # the two others are held by a
-    listed = flags.list_all(ws, LOCAL, one.id)
+    listed = flagged_comparisons.list_all(ws, LOCAL, one.id)
     assert [(each.rater, each.kind, each.left) for each in listed] == [("a", "unsafe", shown.left)]
-    flags.settle(ws, LOCAL, listed[0].id)
-    assert flags.list_all(ws, LOCAL, one.id) == []
+    flagged_comparisons.settle(ws, LOCAL, listed[0].id)
+    assert flagged_comparisons.list_all(ws, LOCAL, one.id) == []
     assert rate_all(ws, one, "b") == 1
 
 
 def test_flag_can_be_taken_back(ws, tmp_path):
     one = started(ws, tmp_path, "train_pairs", pairs=3)
     shown = screen.next_pair(ws, rater("a"), one.id)
-    flags.add(ws, rater("a"), shown.token, "pair", "duplicate")
+    flagged_comparisons.add(ws, rater("a"), shown.token, "pair", "duplicate")
     assert screen.undo(ws, rater("a"), one.id).token == shown.token
-    assert flags.list_all(ws, LOCAL, one.id) == []
+    assert flagged_comparisons.list_all(ws, LOCAL, one.id) == []
     with pytest.raises(Forbidden):
-        flags.list_all(ws, rater("a"), one.id)
+        flagged_comparisons.list_all(ws, rater("a"), one.id)

@@ -11,8 +11,8 @@ from engine.services import erasure
 from engine.services.loop import history, status
 from engine.services.models import registry
 from engine.services.preferences import build, contested
-from engine.services.rating import raters, report, rounds, vote_import
-from engine.services.rating.thresholds import threshold
+from engine.services.rating import paused_raters, report, rounds, vote_import
+from engine.services.rating.imported_scales import threshold
 from engine.services.rating.vote_import import VoteImport
 from engine.stats.verdict import verdict as weigh
 from engine.store import rounds as round_store
@@ -101,7 +101,7 @@ def test_votes_without_sides_give_no_verdict_and_are_marked(ws, place, tmp_path)
     assert "Not known to be blind" in found.sentence
     assert found.agreement.raw == 1.0
     assert (found.tally.wins, found.tally.losses) == (16, 32)  # llama is named first
-    assert not any(each.sides for each in raters.raters(ws, LOCAL, one.id))
+    assert not any(each.sides for each in paused_raters.raters(ws, LOCAL, one.id))
     with pytest.raises(Conflict, match="not known to be blind"):
         rounds.verdict(ws, LOCAL, one.id)
     with pytest.raises(UserError, match="not known to be blind"):
@@ -273,7 +273,7 @@ def test_gold_items_of_a_file_judge_its_raters(ws, place, tmp_path):
         {**row, "expected": "" if n % 4 else "left"} for n, row in enumerate(whole(24, ("ada",)))
     ]
     made = add(ws, place, file_of(tmp_path, rows))
-    (ada,) = raters.raters(ws, LOCAL, made.rounds[0].id)
+    (ada,) = paused_raters.raters(ws, LOCAL, made.rounds[0].id)
     right = sum(row["expected"] == row["winner"] for row in rows)
     assert (ada.quality.gold.right, ada.quality.gold.of) == (right, 6)
 
@@ -281,7 +281,7 @@ def test_gold_items_of_a_file_judge_its_raters(ws, place, tmp_path):
 def test_rater_of_a_file_can_be_deleted_and_paused(ws, place, tmp_path):
     made = add(ws, place, file_of(tmp_path, whole()))
     one = made.rounds[0].id
-    raters.pause(ws, LOCAL, one, "bob")
+    paused_raters.pause(ws, LOCAL, one, "bob")
     assert rounds.tally(ws, LOCAL, one).paused == 24
     assert erasure.erase(ws, LOCAL, place.id, "ada").votes == 24
     with reading(ws.db) as conn:
@@ -311,7 +311,9 @@ def test_only_trainers_of_the_project_bring_votes(ws, place, tmp_path):
 def test_rater_called_like_a_record_of_deletion_gets_another_name(ws, place, tmp_path):
     rows = [{**row, "rater": "forgotten-19a3f2c4b10-9f2c04d1aa"} for row in whole(3, ("x",))]
     made = add(ws, place, file_of(tmp_path, rows))
-    assert raters.raters(ws, LOCAL, made.rounds[0].id)[0].rater.startswith("rater forgotten-")
+    assert paused_raters.raters(ws, LOCAL, made.rounds[0].id)[0].rater.startswith(
+        "rater forgotten-"
+    )
 
 
 def test_mapping_and_preview_store_nothing(ws, place, tmp_path):
@@ -332,7 +334,7 @@ def test_mapping_and_preview_store_nothing(ws, place, tmp_path):
 
 def test_stored_round_reads_back_with_the_hash_of_its_plan(ws, place, tmp_path):
     from engine.core import ids
-    from engine.store.rows import to_json
+    from engine.store.json_columns import to_json
 
     made = add(ws, place, file_of(tmp_path, whole()))
     one = rounds.get(ws, LOCAL, made.rounds[0].id)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from engine.core.errors import UserError
 from engine.core.rating import VoteRequest
-from engine.services.rating import flags, votes
+from engine.services.rating import flagged_comparisons, votes
 from engine.store import votes as vote_store
 from engine.store.connect import reading
 from engine.store.tables import assignment, comparison
@@ -82,7 +82,9 @@ class Desk(RuleBasedStateMachine):
         if not self.held[name]:
             return
         try:
-            turn = flags.add(Desk.ws, rater(name), self.held[name][0], "pair", "cannot_judge")
+            turn = flagged_comparisons.add(
+                Desk.ws, rater(name), self.held[name][0], "pair", "cannot_judge"
+            )
         except UserError:
             return
         self.shown(name, turn)

@@ -9,7 +9,7 @@ from engine.services.erasure import erase
 from engine.services.jobs import lifecycle, listing
 from engine.services.loop import champion
 from engine.services.preferences import build
-from engine.services.rating import raters, rounds
+from engine.services.rating import paused_raters, rounds
 from engine.store import fingerprints
 from engine.store.connect import reading
 from tests import helpers
@@ -70,7 +70,7 @@ def test_closed_round_revision_changes_with_a_paused_rater_and_a_deleted_one(ws,
     one = lines.blind(ws, project, lines.trained(ws, project, "one", sft), sft, 12, 8)
     first = of_round(ws, one)
     assert of_round(ws, one) == first
-    raters.pause(ws, LOCAL, one.id, "rater-0")
+    paused_raters.pause(ws, LOCAL, one.id, "rater-0")
     second = of_round(ws, one)
     erase(ws, LOCAL, project.id, "rater-0")
     assert len({first, second, of_round(ws, one)}) == 3

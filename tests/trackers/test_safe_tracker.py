@@ -7,7 +7,7 @@ from transformers import TrainerCallback
 
 from engine.trackers.run import Tracker
 from engine.trackers.safe_tracker import SafeTracker, without_secrets
-from tests.methods.memory import MemoryContext
+from tests.methods.fake_context import MemoryContext
 
 HOOKS = [name for name in dir(TrainerCallback) if name.startswith("on_")]
 GOES_ON = "Mine could not be written: the disk is full; the run goes on without it."

@@ -17,7 +17,7 @@ from engine.methods import sft
 from engine.services.jobs import lifecycle, listing
 from engine.trackers.safe_tracker import FOLDER
 from tests import helpers
-from tests.methods.memory import BASE, MemoryContext, chats
+from tests.methods.fake_context import BASE, MemoryContext, chats
 from ui.components import forms
 
 pytestmark = pytest.mark.train

@@ -159,8 +159,8 @@ def test_space_answers_under_its_name_but_still_not_to_other_sites(space):
 
 def test_script_that_slows_endless_frames_runs_before_any_other(client):
     page = client.get("/").text
-    assert page.index("static/rest.js") < page.index("<script>") < page.index('type="module"')
-    assert "requestAnimationFrame" in client.get("/static/rest.js").text
+    assert page.index("static/idle_page.js") < page.index("<script>") < page.index('type="module"')
+    assert "requestAnimationFrame" in client.get("/static/idle_page.js").text
 
 
 def test_space_says_that_data_is_lost_on_restart(space, client):

@@ -15,7 +15,7 @@ from engine.core.errors import UserError
 from engine.core.json_object import JsonObject
 from engine.core.recipe import Recipe, TrainRecipe
 from engine.core.yaml_values import read_yaml
-from engine.services import plug_ins
+from engine.services import registered_plugins
 
 R = TypeVar("R", bound=Recipe)
 
@@ -49,7 +49,7 @@ EMPTY = {
     "replay_dataset": "that of the start model",
 }  # where left empty
 INSTALLED = {
-    "trackers": plug_ins.trackers_installed
+    "trackers": registered_plugins.trackers_installed
 }  # names of plug-ins: those that can be had here
 CHOSEN = ("model", "dataset", "reward")  # ids and names: their choices come from the services
 
@@ -184,7 +184,7 @@ def _plug_ins(
 ) -> gr.components.Component:
     """A choice among the plug-ins that can be had here; where there is none it says what to do."""
     if not found:
-        all_of = " or ".join(plug_ins.names(family))
+        all_of = " or ".join(registered_plugins.names(family))
         info["info"] += f". Not possible yet: none of them is installed here ({all_of})"
     return gr.Dropdown(found, value=default, multiselect=True, interactive=bool(found), **info)
 

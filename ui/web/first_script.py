@@ -7,7 +7,7 @@ from jinja2 import BaseLoader, Environment, TemplateNotFound
 
 HEAD = "<head>"
 # relative: the page may lie under a path of its host
-TAG = '<script src="static/rest.js"></script>'
+TAG = '<script src="static/idle_page.js"></script>'
 
 
 def add() -> None:

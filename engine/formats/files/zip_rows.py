@@ -10,7 +10,7 @@ from engine.core.errors import UserError
 from engine.core.parsed import BrokenRow
 from engine.formats.files.archive import content, opened
 from engine.formats.files.loaded_file import MAX_FILE, FirstLine, LoadedFile, NumberedRow
-from engine.formats.files.own_split import sides_of
+from engine.formats.files.split_names import sides_of
 
 TABLES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".xlsx")
 BESIDE = frozenset({"readme", "license", "licence", "copying", "notice", "changelog", "makefile"})

@@ -7,9 +7,9 @@ from pydantic import Field
 from engine.core.job_context import Context
 from engine.core.job_outcome import Outcome
 from engine.methods import training
-from engine.methods.encoding import EncodedDataset
 from engine.methods.rewarded import online
 from engine.methods.training import MakeTrainer
+from engine.methods.training_rows import EncodedDataset
 
 TITLE = "GRPO"
 SUMMARY = "The model writes several answers to a prompt and learns from how their rewards differ."

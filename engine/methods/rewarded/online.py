@@ -13,8 +13,8 @@ from engine.core.job_context import Context
 from engine.core.json_object import JsonObject, number_in
 from engine.core.recipe import Ref, RefKind, TrainRecipe
 from engine.methods import training
-from engine.methods.encoding import EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
+from engine.methods.training_rows import EncodedDataset, EncodedRow
 from engine.models.chat_template import Template
 
 Messages = tuple[Message, ...]

@@ -11,8 +11,8 @@ from engine.core.job_outcome import Outcome
 from engine.core.json_object import JsonObject
 from engine.core.recipe import TrainRecipe, lora_defaults
 from engine.methods import training
-from engine.methods.encoding import Columns, EncodedDataset, EncodedRow
 from engine.methods.training import MakeTrainer
+from engine.methods.training_rows import Columns, EncodedDataset, EncodedRow
 from engine.models.chat_template import Template
 
 TITLE = "Reward model"

@@ -7,9 +7,9 @@ from pydantic import Field
 from engine.core.job_context import Context
 from engine.core.job_outcome import Outcome
 from engine.methods import training
-from engine.methods.encoding import EncodedDataset
 from engine.methods.rewarded import online
 from engine.methods.training import MakeTrainer
+from engine.methods.training_rows import EncodedDataset
 
 TITLE = "RLOO"
 SUMMARY = "The model writes answers and learns from those that a reward scores above the others."

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import yaml
 
 from engine.core.json_object import JsonObject
-from engine.recipe_files import plan, readme, rows
+from engine.recipe_files import exported_rows, plan, readme
 from engine.recipe_files.keys import AXOLOTL_LORA, AXOLOTL_TRL
 from engine.recipe_files.run import ExportedRun, Part, text
 
@@ -22,7 +22,7 @@ DEFAULTS = JsonObject(
 def notes(run: ExportedRun) -> list[str]:
     """What this cannot say, or says otherwise."""
     found = [*plan.base(run).notes, *plan.common_notes(run), *_lora(run)[1], *_options(run)[1]]
-    found += rows.weight_notes(run, WHERE)
+    found += exported_rows.weight_notes(run, WHERE)
     if run.start and run.method == "dpo":
         found.append(
             "Axolotl compares with the bare base where an adapter is trained on; the run compared "
@@ -34,7 +34,9 @@ def notes(run: ExportedRun) -> list[str]:
 def files(run: ExportedRun) -> Iterator[Part]:
     """The YAML file, the rows, the adapter it goes on from, the README."""
     yield FILE, text(yaml.safe_dump(_values(run), sort_keys=False, allow_unicode=True))
-    yield from rows.parts(run, rows.single_turns if run.method == "dpo" else rows.conversations)
+    yield from exported_rows.parts(
+        run, exported_rows.single_turns if run.method == "dpo" else exported_rows.conversations
+    )
     yield from plan.start_parts(run)
     commands = f"pip install axolotl\naxolotl train {FILE}\n"
     yield "README.md", text(readme.page(run, TITLE, notes(run), commands))

@@ -12,7 +12,7 @@ from engine.core.recipe import ReplayRecipe, TrainRecipe
 from engine.exporters import runtimes
 from engine.files import sha256_of_file
 from engine.methods import training
-from engine.methods.encoding import EncodedRow
+from engine.methods.training_rows import EncodedRow
 from engine.recipe_files import readme
 from engine.recipe_files.run import (
     ExportedRun,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import yaml
 
 from engine.core.json_object import JsonObject
-from engine.recipe_files import plan, readme, rows
+from engine.recipe_files import exported_rows, plan, readme
 from engine.recipe_files.keys import LLAMAFACTORY_LOSSES
 from engine.recipe_files.run import ExportedRun, Part, as_json, text
 
@@ -40,7 +40,7 @@ TAGS = JsonObject(
 def notes(run: ExportedRun) -> list[str]:
     """What this cannot say, or says otherwise."""
     found = [*plan.base(run).notes, *plan.common_notes(run), *_lora(run)[1], *_options(run)[1]]
-    found += rows.weight_notes(run, WHERE)
+    found += exported_rows.weight_notes(run, WHERE)
     if run.dataset.kind != "text":
         found.append(
             "No template is named, so LLaMA-Factory reads the tokenizer's own; name one of its "
@@ -53,14 +53,16 @@ def files(run: ExportedRun) -> Iterator[Part]:
     """The YAML file, the description of the data, the rows, the adapter, the README."""
     yield FILE, text(yaml.safe_dump(_values(run), sort_keys=False, allow_unicode=True))
     yield "data/dataset_info.json", as_json(_about(run))
-    yield from rows.parts(run, rows.single_turns if run.method == "dpo" else rows.conversations)
+    yield from exported_rows.parts(
+        run, exported_rows.single_turns if run.method == "dpo" else exported_rows.conversations
+    )
     yield from plan.start_parts(run)
     commands = f"pip install llamafactory\nllamafactory-cli train {FILE}\n"
     yield "README.md", text(readme.page(run, TITLE, notes(run), commands))
 
 
 def _about(run: ExportedRun) -> dict[str, JsonObject]:
-    return {name: _columns(run, name) for _, name in rows.named_splits(run)}
+    return {name: _columns(run, name) for _, name in exported_rows.named_splits(run)}
 
 
 def _columns(run: ExportedRun, name: str) -> JsonObject:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import yaml
 
 from engine.core.json_object import JsonObject
-from engine.recipe_files import plan, readme, rows
+from engine.recipe_files import exported_rows, plan, readme
 from engine.recipe_files.run import ExportedRun, Part, text
 
 TITLE = "TRL command line"
@@ -42,8 +42,8 @@ def files(run: ExportedRun) -> Iterator[Part]:
     """The YAML file, the rows, the README."""
     name = f"{run.method}.yaml"
     yield name, text(yaml.safe_dump(_values(run), sort_keys=False, allow_unicode=True))
-    write = rows.pairs if run.method == "dpo" else rows.prompts_and_completions
-    yield from rows.parts(run, write)
+    write = exported_rows.pairs if run.method == "dpo" else exported_rows.prompts_and_completions
+    yield from exported_rows.parts(run, write)
     commands = f'pip install "trl[peft]"\ntrl {run.method} --config {name}\n'
     yield "README.md", text(readme.page(run, TITLE, notes(run), commands))
 

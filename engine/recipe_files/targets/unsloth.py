@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from engine.core.json_object import JsonObject
-from engine.recipe_files import plan, readme, rows
+from engine.recipe_files import exported_rows, plan, readme
 from engine.recipe_files.run import ExportedRun, Part, text
 
 TITLE = "Unsloth"
@@ -101,8 +101,8 @@ def notes(run: ExportedRun) -> list[str]:
 def files(run: ExportedRun) -> Iterator[Part]:
     """The script, the rows, the adapter it goes on from, the README."""
     yield "train.py", text(_script(run))
-    write = rows.pairs if run.method == "dpo" else rows.prompts_and_completions
-    yield from rows.parts(run, write)
+    write = exported_rows.pairs if run.method == "dpo" else exported_rows.prompts_and_completions
+    yield from exported_rows.parts(run, write)
     yield from plan.start_parts(run)
     commands = "pip install unsloth\npython train.py\n"
     yield "README.md", text(readme.page(run, TITLE, notes(run), commands))
@@ -111,7 +111,7 @@ def files(run: ExportedRun) -> Iterator[Part]:
 def _script(run: ExportedRun) -> str:
     kind = run.method.upper()
     length = plan.options(run).get("max_length", 512)
-    data = {name: f"data/{name}.jsonl" for _, name in rows.named_splits(run)}
+    data = {name: f"data/{name}.jsonl" for _, name in exported_rows.named_splits(run)}
     title, name = f"{kind} with Unsloth", json.dumps(readme.one_line(run.name))[1:-1]
     load = _keywords(_load(run))
     parts = [HEAD.format(kind=kind, length=length, files=data, title=title, name=name, load=load)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.core.errors import NotFound, UserError
 from engine.files import scratch_folder
-from engine.formats.files.own_split import HELD_OUT, TRAIN
+from engine.formats.files.split_names import HELD_OUT, TRAIN
 from engine.services.data import datasets
 from engine.workspace import Workspace
 

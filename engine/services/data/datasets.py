@@ -33,7 +33,7 @@ from engine.services.data.row_file import RowFile, sides_in
 from engine.services.people import visitors
 from engine.store import datasets
 from engine.store.connect import reading, writing
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 from engine.workspace import Workspace
 
 MAX_BYTES = 200 * 1024 * 1024

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict
 
 from engine import plugins
 from engine.checks.own_split import findings as split_findings
-from engine.checks.parts import texts_of, with_texts
 from engine.checks.run import GRAVEST_FIRST, findings
+from engine.checks.shared import texts_of, with_texts
 from engine.core.column_mapping import ColumnMapping
 from engine.core.dataset import Split
 from engine.core.errors import NotFound, UserError
@@ -26,9 +26,9 @@ from engine.core.near_duplicates import compared_once
 from engine.core.parsed import ParsedFile
 from engine.formats import isolated
 from engine.formats.content_hash import ExampleFile, ExampleWriter
-from engine.formats.files import rows as file_rows
+from engine.formats.files import any_file
 from engine.formats.files.loaded_file import LoadedFile
-from engine.formats.files.own_split import own_sides
+from engine.formats.files.split_names import own_sides
 from engine.formats.held_out_split import Families, families
 from engine.formats.mapping_guess import guess
 from engine.formats.read import columns_of, known_columns, layout_of, refusal_of, understand
@@ -292,7 +292,7 @@ def _fix(name: str) -> FixFunction:
 
 
 def _loaded(path: Path, name: str, sheet: str | None) -> LoadedFile:
-    return file_rows.rows_of(path, name, known_columns(), sheet)
+    return any_file.rows_of(path, name, known_columns(), sheet)
 
 
 def _described(loaded: LoadedFile, name: str) -> Upload:

@@ -9,8 +9,8 @@ from statistics import median
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from engine.checks.parts import asked_of
 from engine.checks.row_language import language
+from engine.checks.shared import asked_of
 from engine.core.actor import Actor
 from engine.core.examples import Chat, Example, Preference, Prompt, Text, Unpaired, answers_of
 from engine.models.chat_template import Template

@@ -10,7 +10,7 @@ from engine.core import ids
 from engine.core.job import Job, State
 from engine.core.recipe import Recipe
 from engine.store import events, jobs
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 
 DOUBLE_CLICK_S = 2.0
 LONGEST_NAME = 80

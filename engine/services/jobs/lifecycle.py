@@ -12,7 +12,7 @@ from engine.core.job import Job, State
 from engine.core.recipe import Recipe, RefKind, TrainRecipe
 from engine.methods import allowed_options, checkpoint
 from engine.services import access
-from engine.services.jobs import replay
+from engine.services.jobs import replay_data
 from engine.services.jobs.enqueue import enqueue
 from engine.services.people import visitors
 from engine.store import events, fingerprints, jobs, projects, rounds, runs
@@ -34,7 +34,7 @@ def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: s
         projects.lock(conn, project_id)  # or two at once are each within a limit, and both new
         _check_needs(conn, actor, project_id, recipe)
         visitors.check_job(ws, conn, actor)
-        recipe = replay.resolved(conn, actor, project_id, recipe)
+        recipe = replay_data.resolved(conn, actor, project_id, recipe)
         return enqueue(conn, project_id, recipe, actor.name, time.time(), name=name).job
 
 

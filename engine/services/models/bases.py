@@ -15,7 +15,7 @@ from engine.core.model import Model
 from engine.services import access
 from engine.store import models, promotions, runs
 from engine.store.connect import reading, writing
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 from engine.workspace import Workspace
 
 FOLDER = "bases"  # in the files of the workspace: whole bases; in its cache: those under way

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 
 from engine.core.errors import UserError
+from engine.store.json_columns import to_json
 from engine.store.kept_votes import VoteRows
-from engine.store.rows import to_json
 
 FORMAT = 1
 FOLDER = "votes/"

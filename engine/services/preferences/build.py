@@ -20,15 +20,15 @@ from engine.core.parsed import ParsedFile
 from engine.files import write_atomic
 from engine.services import access
 from engine.services.data import datasets
-from engine.services.preferences import manifest, rows, side_bias
+from engine.services.preferences import manifest, pair_rows, side_bias
 from engine.services.preferences.eligible_votes import Gathered, gather
 from engine.services.preferences.manifest import PairManifest
 from engine.services.preferences.rules import Rules, Selection, select_pairs
 from engine.services.rating import audit
 from engine.store import pair_exports, votes
 from engine.store.connect import reading, writing
+from engine.store.json_columns import to_json
 from engine.store.pair_exports import PairExport as PairExport
-from engine.store.rows import to_json
 from engine.workspace import Workspace
 
 Rows = Literal["pairs", "ratings"]
@@ -120,9 +120,9 @@ def preview(
     examples: Sequence[Example]
     if of == "pairs":
         counts += judged.counts
-        examples = rows.preferences(judged.pairs, rules)
+        examples = pair_rows.preferences(judged.pairs, rules)
     else:
-        examples = rows.ratings(gathered.items, gathered.families, counts)
+        examples = pair_rows.ratings(gathered.items, gathered.families, counts)
     known = {reason: counts[reason] for reason in ("votes", *REASONS)}
     return Preview(gathered, judged, list(examples), known)
 

@@ -13,7 +13,7 @@ from engine.services.preferences import build
 from engine.services.preferences.judgements import Item
 from engine.store import rounds
 from engine.store.connect import writing
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 from engine.workspace import Workspace
 
 MORE = 2  # further votes asked for

@@ -21,11 +21,11 @@ from engine.services import access
 from engine.services.preferences import holdout, judgements
 from engine.services.preferences.holdout import Finder, Holdout
 from engine.services.preferences.judgements import Item
-from engine.services.rating import raters
+from engine.services.rating import paused_raters
 from engine.services.rating.vote_reading import Judgement, judgement
 from engine.store import flags, pair_exports, rounds, votes
 from engine.store.connect import reading
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 from engine.store.votes import LiveVote
 from engine.workspace import Workspace
 
@@ -141,7 +141,11 @@ def _read(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | N
             votes.live(conn, ids),
             pair_exports.vote_details(conn, ids),
             _flags(conn, ids),
-            {(round_id, rater) for round_id in ids for rater in raters.paused(conn, round_id)},
+            {
+                (round_id, rater)
+                for round_id in ids
+                for rater in paused_raters.paused(conn, round_id)
+            },
         )
 
 

@@ -8,7 +8,7 @@ from engine.core.errors import UserError
 from engine.core.examples import Example, Message, Preference, Unpaired
 from engine.services.data import datasets
 from engine.services.preferences import build
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 from engine.workspace import Workspace
 
 Format = Literal["trl", "openai", "kto"]

@@ -28,7 +28,7 @@ from engine.services.data import datasets
 from engine.services.preferences.judgements import question
 from engine.store import rounds
 from engine.store.connect import reading
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 from engine.workspace import Workspace
 
 Marks = NDArray[np.uint64]

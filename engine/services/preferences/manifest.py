@@ -13,7 +13,7 @@ from engine.services.preferences.rules import PreferencePair, Rules, Selection
 from engine.stats.agreement import Agreement, agreement
 from engine.stats.side_bias import position_bias
 from engine.stats.vote_noise import VoteNoise, chance_wrong
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 from engine.store.votes import LiveVote
 
 FEW = 100  # pairs; fewer move a model only a little

@@ -25,7 +25,7 @@ from engine.services.rating.named_models import UNNAMED, NamedModels
 from engine.services.rating.plans import RoundRecipe
 from engine.store import rounds
 from engine.store.connect import reading, writing
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 from engine.workspace import Workspace
 
 MOST_COMPARISONS = 5000

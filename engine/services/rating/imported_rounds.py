@@ -25,7 +25,7 @@ from engine.core.rating import (
 )
 from engine.services.rating.comparisons import Placed
 from engine.services.rating.named_models import NamedModels
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 from engine.store.votes import Assignment, ImportedVote
 
 RULE = "as rated elsewhere"

@@ -7,9 +7,8 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.core.rating import Round, Tally, Verdict
 from engine.services import access
-from engine.services.rating import audit, round_verdict, vote_counts
-from engine.services.rating import raters as rating_raters
-from engine.services.rating.raters import RaterView
+from engine.services.rating import audit, paused_raters, round_verdict, vote_counts
+from engine.services.rating.paused_raters import RaterView
 from engine.services.rating.round_verdict import Live
 from engine.stats.agreement import Agreement, agreement
 from engine.stats.length_bias import (
@@ -88,9 +87,9 @@ def position(seen: Tally) -> PositionBias:
 
 def _report(conn: Connection, one: Round) -> Report:
     seen = vote_counts.count(conn, one)
-    stopped = rating_raters.paused(conn, one.id)
+    stopped = paused_raters.paused(conn, one.id)
     late = votes.live(conn, [one.id], extra=True)
-    voted = rating_raters.rated_pairs(
+    voted = paused_raters.rated_pairs(
         conn, one, [vote for vote in late if vote.rater not in stopped]
     )
     rated = [pair for pair in voted if pair.expected is None]
@@ -116,7 +115,7 @@ def _report(conn: Connection, one: Round) -> Report:
         length=_length(rated, one.arm_new) if two else None,
         longer=longer_chosen(rated) if rated else None,
         agreement=_agreement([one for one in rated if one.prompt not in close]),
-        raters=tuple(rating_raters.of_round(conn, one)),
+        raters=tuple(paused_raters.of_round(conn, one)),
         flagged=len(flags.open_flags(conn, one.id)),
         sentence="",
     )

@@ -39,7 +39,7 @@ from engine.services.rating import (
 from engine.services.rating.plans import RoundRecipe
 from engine.store import rounds
 from engine.store.connect import reading, writing
-from engine.store.rows import to_json
+from engine.store.json_columns import to_json
 from engine.workspace import Workspace
 
 Rows = Callable[[], Iterable[Row]]  # read anew at each call: nobody holds a whole dataset

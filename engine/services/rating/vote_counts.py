@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from engine.core.rating import Round, Tally, panel_of
-from engine.services.rating import raters
+from engine.services.rating import paused_raters
 from engine.services.rating.vote_reading import VoteOutcome, outcome
 from engine.stats.rater_population import RaterScore
 from engine.store import rater_reviews, rounds, votes
@@ -33,7 +33,7 @@ def counted(conn: Connection, one: Round) -> Counted:
     """The votes that count; in a blind round identical answers are a tie nobody was shown."""
     pairs = {c.id: c for c in rounds.comparisons(conn, one.id)}
     normal = [v for v in votes.live(conn, [one.id]) if pairs[v.comparison_id].kind == "normal"]
-    stopped = raters.paused(conn, one.id)
+    stopped = paused_raters.paused(conn, one.id)
     counting = [vote for vote in normal if vote.rater not in stopped]
     outcomes: dict[str, list[VoteOutcome]] = defaultdict(list)
     scores = []

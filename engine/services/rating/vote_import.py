@@ -26,8 +26,8 @@ from engine.formats.votes.read import FAMILY, load, read_votes
 from engine.services import access
 from engine.services.rating import imported_rounds, vote_process
 from engine.services.rating.imported_rounds import ImportSource, PreparedRound
+from engine.services.rating.imported_scales import Threshold, threshold
 from engine.services.rating.named_models import UNNAMED, NamedModels
-from engine.services.rating.thresholds import Threshold, threshold
 from engine.store import projects, rounds, votes
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace

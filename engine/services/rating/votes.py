@@ -26,7 +26,7 @@ from engine.core.rating import (
     VoteRequest,
 )
 from engine.services import access
-from engine.services.rating import assignment, audit, raters
+from engine.services.rating import assignment, audit, paused_raters
 from engine.store import flags, rounds, votes
 from engine.store.connect import reading, writing
 from engine.store.votes import LEASE_S, Assignment
@@ -160,7 +160,7 @@ def own_progress(ws: Workspace, actor: Actor, round_id: str) -> OwnProgress:
     actor.require(Role.GUEST)
     with reading(ws.db) as conn:
         one = access.rating_round(conn, actor, round_id)
-        gold = raters.gold(conn, round_id).get(actor.name)
+        gold = paused_raters.gold(conn, round_id).get(actor.name)
         left = _left_today(conn, one, actor.name, time.time())
     agreed: GoldAgreement | None = {"right": gold.right, "of": gold.of} if gold else None
     return {"left_today": left, "agreement_with_gold": agreed}
@@ -231,7 +231,7 @@ def _own(conn: Connection, actor: Actor, token: str) -> Assignment:
 
 def _state(conn: Connection, one: Round, actor: Actor, prefetch: int) -> RaterState:
     now, rater, guest = time.time(), actor.name, actor.role < Role.RATER
-    if rater in raters.paused(conn, one.id):
+    if rater in paused_raters.paused(conn, one.id):
         return RaterState(pair=None, pause=PAUSED)
     left, most = _left_today(conn, one, rater, now), 1 + prefetch
     if left == 0:

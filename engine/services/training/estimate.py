@@ -30,7 +30,7 @@ from engine.models.precision import NARROW
 from engine.services import access
 from engine.services.data import token_lengths
 from engine.services.data.token_lengths import Lengths
-from engine.services.jobs import lifecycle, replay
+from engine.services.jobs import lifecycle, replay_data
 from engine.services.models import registry
 from engine.services.training import history
 from engine.store import estimates
@@ -69,7 +69,7 @@ def estimate(
         access.project(conn, actor, project_id)
         dataset = access.dataset(conn, actor, recipe.dataset, project_id)
         model = access.model(conn, actor, recipe.model, project_id)
-        found = replay.resolved(conn, actor, project_id, recipe)
+        found = replay_data.resolved(conn, actor, project_id, recipe)
         replayed = _replayed(conn, actor, found)
         known = history.read(conn, recipe.KIND)
     files = registry.files(ws, model)

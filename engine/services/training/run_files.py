@@ -14,7 +14,7 @@ from engine.core.job import Job, State
 from engine.core.job_result import training_result
 from engine.core.recipe import ReplayRecipe, TrainRecipe
 from engine.files import checked_new_folder, new_folder
-from engine.methods.encoding import EncodedRow
+from engine.methods.training_rows import EncodedRow
 from engine.models import origin
 from engine.models.chat_template import Template
 from engine.recipe_files.run import METHODS, ExportedRun, Part, encoder

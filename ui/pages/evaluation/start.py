@@ -9,7 +9,7 @@ from engine.core import recipe as recipes
 from engine.core.dataset import Dataset, Split
 from engine.core.errors import UserError
 from engine.core.job import Job, State
-from engine.services import plug_ins
+from engine.services import registered_plugins
 from engine.services.data import datasets
 from engine.services.evaluation import contamination, metrics, task
 from engine.services.jobs import lifecycle
@@ -21,7 +21,7 @@ from ui.web.session import who
 
 V = TypeVar("V", bound=Drawn)
 
-RECIPE = plug_ins.recipe_fields("evaluate")  # limits, defaults and texts of the form
+RECIPE = registered_plugins.recipe_fields("evaluate")  # limits, defaults and texts of the form
 USUAL_ROWS = int(RECIPE["max_rows"].default)
 ASKABLE = ("sft", "prompts")
 ALL = ":all"  # after a dataset's id: all of its rows are asked
@@ -217,7 +217,7 @@ def start(
         "usd_per_hour": price or 0.0,
         **{name: name in (extras or []) for _, name in EXTRAS},
     }
-    recipe = recipes.read(plug_ins.recipe_of("evaluate"), values)
+    recipe = recipes.read(registered_plugins.recipe_of("evaluate"), values)
     data = datasets.get(ws, who(ws), dataset)
     return lifecycle.submit(ws, who(ws), project, recipe, title(ws, project, models, data, split))
 

@@ -7,7 +7,7 @@ from pydantic_core import PydanticUndefined
 
 from engine.core.job import Job
 from engine.core.recipe import current_names
-from engine.services import plug_ins
+from engine.services import registered_plugins
 from engine.services.evaluation import metrics
 from engine.services.jobs import lifecycle
 from ui.components import forms, names
@@ -27,7 +27,7 @@ MANY = 8  # items of a list that are written out
 
 def table(job: Job, called: dict[str, str]) -> str:
     """Name, value and meaning of every setting; ids are shown as names."""
-    fields = plug_ins.recipe_fields(job.kind)
+    fields = registered_plugins.recipe_fields(job.kind)
     labels = LABELS if lifecycle.trains(job.kind) else LABELS | ASKED
     ordered: tuple[list[str], list[str], list[str]] = ([], [], [])
     recipe = current_names(job.recipe) if lifecycle.trains(job.kind) else job.recipe

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from engine.core.errors import UserError
-from engine.services import plug_ins
+from engine.services import registered_plugins
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.loop import auto_loop
@@ -85,7 +85,10 @@ def default(field: str) -> Any:
 
 def raters() -> list[tuple[str, str]]:
     """People first, then the simulated raters by the rule they state."""
-    known = [(f"Simulated: {name.replace('_', ' ')}", name) for name in plug_ins.names("raters")]
+    known = [
+        (f"Simulated: {name.replace('_', ' ')}", name)
+        for name in registered_plugins.names("raters")
+    ]
     return [("People", PEOPLE), *known]
 
 

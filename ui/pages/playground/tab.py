@@ -8,7 +8,7 @@ from engine.core import recipe as recipes
 from engine.core.errors import NotFound, UserError
 from engine.core.job import Job
 from engine.services import playground as services_playground
-from engine.services import plug_ins
+from engine.services import registered_plugins
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 from ui.components import choice_cards, markup, names, refresh
@@ -126,7 +126,7 @@ def ask(
         "max_new_tokens": int(longest),
         "seed": int(seed or 0),
     }
-    recipe = recipes.read(plug_ins.recipe_of("play"), values)
+    recipe = recipes.read(registered_plugins.recipe_of("play"), values)
     return lifecycle.submit(ws, who(ws), project, recipe, " ".join(prompt.split())[:NAME_LENGTH])
 
 
@@ -210,7 +210,7 @@ def choices(ws: Workspace, project: str | None, models: list[str]) -> gr.Dropdow
 
 
 def _form() -> Form:
-    usual = plug_ins.recipe_fields("play")
+    usual = registered_plugins.recipe_fields("play")
     prompt = gr.Textbox(label="Question", lines=3, max_lines=12, elem_id="play-prompt",
                         placeholder="How do I renew a book?")  # fmt: skip
     models = gr.Dropdown([], value=[], multiselect=True, max_choices=MOST_MODELS, label="Models",

@@ -12,7 +12,7 @@ import gradio as gr
 from engine.core.actor import Role
 from engine.core.errors import UserError
 from engine.services import erasure
-from engine.services.rating import audit, flags, invites, raters, rounds
+from engine.services.rating import audit, flagged_comparisons, invites, paused_raters, rounds
 from engine.workspace import Workspace
 from ui.components import markup
 from ui.components.page import Page
@@ -99,8 +99,8 @@ def _layout(ws: Workspace, view: gr.State) -> None:
     out = [table, rater, raised, flag, some, open_]
     box.expand(shows_errors(partial(raters_panel, ws)), view, out, **markup.QUIET)
     acts = partial(shows_errors(_act), ws)
-    pause.click(partial(acts, raters.pause), [view, rater], out, **markup.QUIET)
-    resume.click(partial(acts, raters.resume), [view, rater], out, **markup.QUIET)
+    pause.click(partial(acts, paused_raters.pause), [view, rater], out, **markup.QUIET)
+    resume.click(partial(acts, paused_raters.resume), [view, rater], out, **markup.QUIET)
     settle.click(shows_errors(partial(_settle, ws)), [view, flag], out, **markup.QUIET)
     ask.click(shows_errors(_sure), rater, sure, **markup.QUIET)
     no.click(lambda: gr.Row(visible=False), None, sure, **markup.QUIET)
@@ -179,8 +179,8 @@ def withdraw(
 def raters_panel(ws: Workspace, view: RatingView) -> list[Any]:
     """Table and choices of the raters and the flags of the shown round; empty rows are hidden."""
     chosen = view.round_id
-    people = raters.raters(ws, who(ws), chosen) if chosen else []
-    raised = flags.list_all(ws, who(ws), chosen) if chosen else []
+    people = paused_raters.raters(ws, who(ws), chosen) if chosen else []
+    raised = flagged_comparisons.list_all(ws, who(ws), chosen) if chosen else []
     # who only skipped or was only invited may ask for it too
     known = (
         erasure.people(ws, who(ws), rounds.get(ws, who(ws), chosen).project_id) if chosen else []
@@ -266,5 +266,5 @@ def _sure(rater: str | None) -> gr.Row:
 def _settle(ws: Workspace, view: RatingView, flag: str | None) -> list[Any]:
     if not flag:
         raise UserError("No flag is chosen.", "Choose one in the list.")
-    flags.settle(ws, who(ws), flag)
+    flagged_comparisons.settle(ws, who(ws), flag)
     return raters_panel(ws, view)

@@ -8,9 +8,9 @@ from engine.core.dataset import Dataset
 from engine.core.rating import Panel, Round, Tally, Verdict
 from engine.services.preferences.build import PairExport, left_out
 from engine.services.rating import report
-from engine.services.rating.flags import Flagged
+from engine.services.rating.flagged_comparisons import Flagged
+from engine.services.rating.paused_raters import RaterView
 from engine.services.rating.progress import RoundProgress
-from engine.services.rating.raters import RaterView
 from engine.services.rating.report import Report
 from engine.services.rating.round_verdict import Live
 from engine.services.rating.vote_import import refused_words

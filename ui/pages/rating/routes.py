@@ -35,7 +35,7 @@ from engine.core.rating import (
 )
 from engine.services import projects
 from engine.services.people import sign_in, visitors
-from engine.services.rating import audit, flags, invites, plans, rounds, votes
+from engine.services.rating import audit, flagged_comparisons, invites, plans, rounds, votes
 from engine.workspace import Workspace
 from ui.components.safe_text import to_html, to_plain
 from ui.pages.rating import rater_page
@@ -235,7 +235,7 @@ def _voting(ws: Workspace, rater: Any) -> APIRouter:
 
     @api.post("/flag")
     def flag(raised: Raised, who: Who) -> RaterScreen:
-        return _screen(flags.add(ws, who, **raised.model_dump()))
+        return _screen(flagged_comparisons.add(ws, who, **raised.model_dump()))
 
     @api.post("/{round_id}/undo")
     def undo(round_id: str, who: Who) -> RaterScreen:

@@ -10,7 +10,7 @@ from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.core.preflight import Preflight
 from engine.core.recipe import LEAST_STEPS, TrainRecipe, Tuning, default_epochs, read
-from engine.services import plug_ins, projects
+from engine.services import projects, registered_plugins
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
@@ -125,7 +125,7 @@ def first_look(recipe: TrainRecipe, steps: int) -> TrainRecipe:
 
 def warm_up(ws: Workspace, project: str, recipe: TrainRecipe) -> Job:
     """A measurement of the first steps of this training, queued."""
-    known = plug_ins.recipe_of("warmup")
+    known = registered_plugins.recipe_of("warmup")
     values = {
         "method": recipe.KIND, "recipe": recipe.model_dump(mode="json"), "steps": WARM_STEPS,
     }  # fmt: skip

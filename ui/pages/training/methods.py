@@ -8,7 +8,7 @@ from engine.core.dataset import Dataset
 from engine.core.examples import Kind
 from engine.core.model import Model
 from engine.core.recipe import TrainRecipe
-from engine.services import plug_ins
+from engine.services import registered_plugins
 from engine.services.data import datasets
 from engine.services.jobs import kinds
 from engine.services.loop import champion
@@ -133,7 +133,7 @@ def _rewards(
     judges = [one for one in reversed(found) if one.kind == "reward"]
     models = [(f"Reward model: {called[one.id]}", one.id) for one in judges]
     first = RULE_FOR.get(sets[0].kind, "")
-    rules = sorted(plug_ins.names("rewards"), key=lambda name: name != first)
+    rules = sorted(registered_plugins.names("rewards"), key=lambda name: name != first)
     return models + [(f"Rule: {kinds.reward_title(name)}", name) for name in rules]
 
 

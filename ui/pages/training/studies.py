@@ -6,7 +6,7 @@ from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.core.json_object import JsonObject
 from engine.core.recipe import Recipe, TrainRecipe, read_exact
-from engine.services import plug_ins
+from engine.services import registered_plugins
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.training import estimate
@@ -68,7 +68,7 @@ def study(kind: Study, recipe: TrainRecipe, wanted: StudyChoice) -> Recipe:
     }
     if kind == "sweep":
         values |= {"space": space(recipe, wanted.tried), "n_trials": wanted.trials}
-    return read_exact(plug_ins.recipe_of(kind), values)
+    return read_exact(registered_plugins.recipe_of(kind), values)
 
 
 def space(recipe: TrainRecipe, tried: tuple[str, ...]) -> JsonObject:

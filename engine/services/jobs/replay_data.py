@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from engine.core.actor import Actor
 from engine.core.errors import UserError
 from engine.core.recipe import Recipe, ReplayRecipe
-from engine.core.replay import source
+from engine.core.replay_source import source
 from engine.services import access
 
 LEARNED = ("sft", "text")  # kinds of dataset that hold examples

@@ -9,8 +9,8 @@ import pytest
 
 from engine.core.column_mapping import mapping_of
 from engine.core.errors import UserError
-from engine.formats.files.own_split import sides_of
-from engine.formats.files.rows import rows_in
+from engine.formats.files.any_file import rows_in
+from engine.formats.files.split_names import sides_of
 from engine.formats.read import known_columns, read_file, understand
 from tests.formats.test_containers import HEAD, LINE, workbook, zipped
 

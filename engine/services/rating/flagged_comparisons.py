@@ -1,6 +1,6 @@
 """What raters flag in comparisons, and the list of it for whoever runs the round.
 
-When a rater is paused is decided in raters.py.
+When a rater is paused is decided in paused_raters.py.
 """
 
 import time

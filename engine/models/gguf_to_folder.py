@@ -1,4 +1,6 @@
-"""A GGUF file as a folder that trainers can read: python -m engine.models.convert FOLDER FILE OUT.
+"""A GGUF file as a folder that trainers can read.
+
+    python -m engine.models.gguf_to_folder FOLDER FILE OUT
 
 Runs in a process of its own: it needs gigabytes of memory once, and the caller has no torch.
 """
