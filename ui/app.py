@@ -1,5 +1,6 @@
 """The page: a header with the project, and a tab for each kind of work."""
 
+import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -56,6 +57,14 @@ SHOW_TAB = """() => {
   if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - 0.5 * (innerWidth - tab.offsetWidth);
   window.scrollTo(0, 0);
 }"""
+# The id of the selected tab, before what else an event takes from the page.
+SELECTED_TAB = """(_, ...rest) =>
+  [document.querySelector('#tabs > .tab-wrapper [aria-selected=true]').dataset.tabId, ...rest]"""
+# The timers of the selected tab run, those of the others stop; nobody asks the server for it.
+SWITCH_TIMERS = """() => {
+  const tab = document.querySelector('#tabs > .tab-wrapper [aria-selected=true]').dataset.tabId;
+  return OWNERS.map((owner) => ({ __type__: 'update', active: owner === tab }));
+}"""
 # The address wins over what was chosen before, as everywhere in Gradio.
 KEPT_THEME = """() => {
   const kept = localStorage.getItem('tuneloop-theme');
@@ -97,49 +106,45 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
                     add(ws, Page(project, tabs, tab, demo, ready, live, target, turn, changed))
                 made.append(tab)
         tabs.change(None, None, None, js=SHOW_TAB, api_visibility="private")
-        _refresh_when_shown(made, live, turns, project, changed)
+        _refresh_when_shown(tabs, made, live, turns, project, changed)
     demo.queue(default_concurrency_limit=8, max_size=200)
     return demo
 
 
 def _refresh_when_shown(
-    tabs: list[gr.Tab],
+    tabs: gr.Tabs,
+    made: list[gr.Tab],
     live: list[tuple[str, gr.Timer]],
     turns: list[gr.State],
     project: gr.Dropdown,
     changed: gr.State,
 ) -> None:
-    """Each tab starts its own timers and stops those of the others; a goto does so too.
+    """The selected tab looks again where the project or what it shows changes; its timers run.
 
-    A new project concerns the tab that is selected: nine tabs that look at once keep a browser
-    busy for seconds.
+    Only that tab: nine that look at once keep a browser busy for seconds. Which one it is says
+    the browser as it asks. The server would know it late: the events of a click wait for each
+    other, and a project that came meanwhile would be shown on the tab that was left.
     """
-    selected = gr.State(markup.FIRST_TAB)
-    timers = [timer for _, timer in live]
-    for tab in tabs:
-        switched = [gr.Timer(active=owner == tab.id) for owner, _ in live]
-        tab.select(
-            _always([tab.id, *switched]), None, [selected, *timers], queue=False, **markup.QUIET
-        )
+    at = gr.Textbox(visible=False)
+    names = [str(tab.id) for tab in made]
 
     def on_project(at: str) -> list[Any]:
-        return [time.time() if tab.id == at else gr.skip() for tab in tabs]
+        return [time.time() if name == at else gr.skip() for name in names]
 
     def on_changed(at: str, by: tuple[str, float]) -> list[Any]:
         return on_project(at if at != by[0] else "")
 
-    project.change(on_project, selected, turns, **markup.QUIET)
-    changed.change(on_changed, [selected, changed], turns, **markup.QUIET)
+    project.change(on_project, at, turns, js=SELECTED_TAB, **markup.RAW)
+    changed.change(on_changed, [at, changed], turns, js=SELECTED_TAB, **markup.RAW)
+    owners = json.dumps([owner for owner, _ in live])
+    switch = SWITCH_TIMERS.replace("OWNERS", owners)
+    tabs.change(None, None, [timer for _, timer in live], js=switch, api_visibility="private")
 
 
 def _space_notice(ws: Workspace) -> str:
     if ws.off_site:
         return markup.notice(KEPT_SPACE_BANNER)
     return markup.notice(TEAM_SPACE_BANNER if ws.settings.sign_in else SPACE_BANNER, "warn")
-
-
-def _always(updates: list[Any]) -> Callable[[], Any]:
-    return lambda: updates
 
 
 def _header(ws: Workspace, demo: gr.Blocks) -> gr.Dropdown:

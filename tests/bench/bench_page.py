@@ -15,15 +15,27 @@ from playwright.sync_api import Browser
 from engine.workspace import Settings, open_workspace
 from tests import helpers
 from tests.bench import bench_tools
+from tests.browser import rest
 from tests.serving import serving
 
 RUNS = 3
+CLICKS = 12  # of each tab
+TABS = ("Home", "Data", "Training", "Jobs", "Evaluation", "Rating", "Loop", "Playground", "Models")
 VISIBLE = """
 () => {
   const home = [...document.querySelectorAll("#home-welcome, #home-here")];
   return home.some((part) => part.getClientRects().length && part.innerText.trim()) && Date.now();
 }
 """
+# ms from the click on a tab to the last answer that was drawn, and the calls it took
+CLICK = """async tab => {
+  const before = performance.getEntriesByType("resource").length, began = performance.now();
+  document.getElementById(`tab-${tab}-button`).click();
+  window.rest.again();
+  while (window.rest.since() < 4) await new Promise(requestAnimationFrame);
+  const took = performance.now() - began, all = performance.getEntriesByType("resource");
+  return [took, all.slice(before).filter(one => /queue.join|[/]run[/]/.test(one.name)).length];
+}"""
 PAINT = """
 () => performance.timeOrigin +
   performance.getEntriesByName("first-contentful-paint")[0].startTime
@@ -68,6 +80,28 @@ def test_home_is_there(tmp_path, chromium, tiny_model, make):
     print(f"Home can be read     {usual.home:.1f} ({best.home:.1f})")
     print(f"CPU of the server    {usual.cpu:.1f} ({best.cpu:.1f})")
     print(f"memory               web process {usual.web:.0f} MB, worker {usual.worker:.0f} MB")
+    print(f"Chromium {chromium.version}, {under}")
+
+
+@pytest.mark.browser
+def test_click_of_a_tab(tmp_path: Path, chromium: Browser, tiny_model: Path) -> None:
+    under = bench_tools.conditions()
+    environment = {"TUNELOOP_HOME": str(used_home(tmp_path)), "TUNELOOP_MODEL": str(tiny_model)}
+    with serving(environment, tmp_path / "serve.log") as server:
+        page = rest.watched(chromium.new_page())
+        page.goto(server.url)
+        page.locator("#home-here").wait_for()
+        page.evaluate("performance.setResourceTimingBufferSize(100000)")
+        took: dict[str, list[tuple[float, int]]] = {tab: [] for tab in TABS}
+        for _ in range(CLICKS + 1):
+            for tab in (*TABS[1:], TABS[0]):
+                took[tab].append(tuple(page.evaluate(CLICK, tab.lower())))
+        page.close()
+    print(f"\nms to the last answer, median of {CLICKS} (best, worst), and calls but polls")
+    for tab, (_, *found) in took.items():  # the first loads what the page is made of
+        ms, calls = zip(*found, strict=True)
+        usual = f"{statistics.median(ms):6.0f} ({min(ms):.0f}, {max(ms):.0f})"
+        print(f"{tab:12}{usual}, {min(calls)} calls")
     print(f"Chromium {chromium.version}, {under}")
 
 

@@ -13,6 +13,7 @@ from engine.services.models import registry
 from engine.services.rating import rounds
 from engine.workspace import Settings, open_workspace
 from tests import helpers
+from tests.browser import rest
 from tests.browser.walk import LONG
 from tests.serving import serving
 from tests.ui import results, seed
@@ -149,3 +150,85 @@ def test_next_action_opens_the_panel_for_the_round_that_it_names(page):
     page.locator("#home-go", has_text="Rate answers blind").click()
     page.locator("#rate-start").wait_for()
     assert page.get_by_label("Collect preferences for training").is_checked()
+
+
+# no timer of the page asks: what is drawn was asked for by the click or by the project
+NO_TIMERS = "Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' });"
+# what each page shows of the project "Rated", and of no project
+OF_THE_PROJECT = {
+    "Home": "#home-cards [data-page]",
+    "Data": "#data-cards [data-pick]",
+    "Training": "#sft-estimate h3",
+    "Jobs": "#runs-list .tl-pick",
+    "Evaluation": "#evaluate-table table",
+    "Rating": "#rate-outcome .tl-duel",
+    "Loop": "#loop-next h3",
+    "Playground": "#play-models .token",
+    "Models": "#models-trained .tl-card",
+}
+
+
+class Calls:
+    """Holds the first call of each of these events of a page back until it is let go."""
+
+    def __init__(self, page, *held):
+        self.page, self.wanted, self.held = page, held, {}
+        page.route("**/gradio_api/queue/join*", self.hold)
+
+    def hold(self, route):
+        number = route.request.post_data_json["fn_index"]
+        if number in self.wanted and number not in self.held:
+            self.held[number] = route
+        else:
+            route.continue_()
+
+    def wait(self, number):
+        while number not in self.held:
+            self.page.wait_for_event("request")
+
+    def let_go(self, number):
+        self.held[number].continue_()
+
+
+def calls(config, tab_name):
+    """The numbers of two events: which project is open, and the first that draws this page."""
+    ids = {each["props"].get("elem_id"): each["id"] for each in config["components"]}
+    tabs = {each["props"].get("id"): each["id"] for each in config["components"]}
+    asked = [each for each in config["dependencies"] if each["backend_fn"]]
+    known = next(
+        each
+        for each in asked
+        if each["outputs"] == [ids["project"]] and each["targets"][0][1] == "load"
+    )
+    drawn = next(each for each in asked if [tabs[tab_name], "select"] in each["targets"])
+    return known["id"], drawn["id"]
+
+
+@pytest.mark.parametrize(
+    ("label", "drawn_first"), [*((label, False) for label in OF_THE_PROJECT), ("Jobs", True)]
+)
+def test_page_clicked_before_its_project_is_known_shows_it_then(
+    chromium, server, label, drawn_first
+):
+    """The page was drawn for no project, or is still being drawn for none as it becomes known."""
+    page = rest.watched(chromium.new_page())
+    page.set_default_timeout(LONG)
+    page.add_init_script(NO_TIMERS)
+    known, drawn = calls(page.request.get(f"{server}/config").json(), label.lower())
+    at_home = label == "Home"  # nothing is clicked: it waits for the project by itself
+    held = Calls(page, *((known,) if drawn_first or at_home else (known, drawn)))
+    page.goto(server)
+    held.wait(known)
+    tab = page.get_by_role("tab", name=label, exact=True)
+    tab.click()
+    if not at_home and not drawn_first:
+        held.wait(drawn)
+    shown = page.locator(OF_THE_PROJECT[label]).first
+    assert shown.count() == 0
+    held.let_go(known)
+    page.locator("#project input").wait_for()
+    if drawn in held.held:
+        held.let_go(drawn)
+    shown.wait_for(timeout=20_000)
+    tab.and_(page.locator("[aria-selected=true]")).wait_for()
+    page.close()

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any, Literal, TypedDict
 
 import gradio as gr
+from gradio.events import Dependency
 
 from ui.components.page import Page, PageName
 
@@ -132,11 +133,22 @@ def _two(whole: int, big: int, big_name: str, small: int, small_name: str) -> st
     return f"{whole // big} {big_name}" + (f" {rest} {small_name}" if rest else "")
 
 
-def on_show(page: Page, refresh: Callable[..., Any], inputs: Any, outputs: Any) -> None:
-    """Run `refresh` when the tab is opened and when the project changes."""
-    gr.on(page.shown, refresh, inputs, outputs, **QUIET)
+def on_show(
+    page: Page,
+    refresh: Callable[..., Any],
+    inputs: Any,
+    outputs: Any,
+    how: EventOptions = QUIET,
+) -> Dependency:
+    """Run `refresh` when the tab is opened and when the project changes; that event.
+
+    A project that comes while the page is still being drawn for another, or for none, draws it
+    again: by itself Gradio leaves out what is asked for while the same event runs.
+    """
+    shown = gr.on(page.shown, refresh, inputs, outputs, trigger_mode="always_last", **how)
     if page.tab.id == FIRST_TAB:
-        page.ready.then(refresh, inputs, outputs, **QUIET)
+        page.ready.then(refresh, inputs, outputs, **how)
+    return shown
 
 
 def live(

@@ -125,7 +125,7 @@ def _wire(ws: Workspace, page: Page, panel: BenchmarkPanel) -> None:
 
     results = [seen, panel.progress, panel.which, panel.table]
     given = [page.project, panel.models, panel.tasks, panel.which]
-    gr.on(page.shown, on_show, given, [panel.models, panel.tasks, *results], **RAW)
+    markup.on_show(page, on_show, given, [panel.models, panel.tasks, *results], RAW)
     markup.live(page, on_look, [page.project, seen, panel.which], results, how=RAW)
     panel.find.change(shows_errors(offered_tasks), [panel.find, panel.tasks], panel.tasks,
                      trigger_mode="always_last", **RAW)  # fmt: skip

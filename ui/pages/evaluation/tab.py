@@ -218,7 +218,7 @@ def _wire_panel(ws: Workspace, page: Page, panel: Start, progress: gr.HTML) -> N
     suit = [panel.rows, panel.why, *panel.groups]
     given = [page.project, *chosen]
     asked = ([*chosen, panel.rows, looked_at], [panel.seen, looked_at])
-    shown = gr.on(page.shown, on_show, given, [*chosen, *suit], **RAW)
+    shown = markup.on_show(page, on_show, given, [*chosen, *suit], RAW)
     picked = panel.dataset.input(shows_errors(suits), panel.dataset, suit, **RAW)
     for event in (shown, picked):
         event.then(on_seen, *asked, **RAW)
@@ -260,7 +260,7 @@ def _wire_results(
         return draw(project, titles(ws, project), Choice(*values)._replace(price=None))
 
     given, out = [page.project, view, *chosen], [view, *over, *shown]
-    gr.on(page.shown, on_show, [page.target, *given], [page.target, *out], **RAW)
+    markup.on_show(page, on_show, [page.target, *given], [page.target, *out], RAW)
     markup.live(page, on_look, given, out, how=RAW)
     shown.which.input(on_which, [page.project, *chosen], list(shown), **RAW)
     for each in (shown.metric, shown.compare):

@@ -103,7 +103,7 @@ def _wire_looks(
 
     out = [view, *parts]
     aimed, shown = [page.target, *given], [page.target, *out]
-    gr.on(page.shown, on_show, aimed, shown, **RAW)
+    markup.on_show(page, on_show, aimed, shown, RAW)
     markup.live(page, on_look, given, out, how=RAW)
     parts.cards.click(on_pick, given, out, **RAW)
     # not `input`: Gradio takes that from key presses, and text is pasted too

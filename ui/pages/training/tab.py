@@ -147,7 +147,7 @@ def _wire_choice(tab: TrainingParts, imported: RecipePanel) -> None:
     turns = [form.turn for form in made]
     given = [page.project, page.target, tab.method, *chosen]
     out = [tab.method, page.target, tab.cards, *shown, *turns]
-    gr.on(page.shown, on_show, given, out, **RAW)
+    markup.on_show(page, on_show, given, out, RAW)
     tab.cards.click(on_method, [page.project, *chosen], out, **RAW)
     filled = [imported.report, page.target, *(field for form in made for field in form.fields)]
     gr.on(
