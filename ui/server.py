@@ -56,6 +56,10 @@ SIGNED_OUT = '<script src="static/account.js"></script>'
 VISITING = '<script src="static/visitor.js"></script>'
 SIGN_IN = "TUNELOOP_SIGN_IN"
 BUCKET = "TUNELOOP_BUCKET"
+# where the proxy of a Space is, the only one who reaches it
+PRIVATE_NETWORKS = [
+    "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7",
+]  # fmt: skip
 
 
 def create_app(
@@ -78,7 +82,7 @@ def create_app(
         # whoever may open the page, and nobody who is known: each sees what they made
         ws = copy(ws)
         ws.settings = ws.settings.model_copy(update={"visitors": True})
-        app.add_middleware(Visitors, uploads=ws.settings.uploads)
+        app.add_middleware(Visitors, ws=ws)
     if asks:
         app.add_middleware(Gate, ws=ws)
         app.include_router(account(ws, space=space))
@@ -208,7 +212,7 @@ def serve(
         trusted = ["127.0.0.1", "::1", *proxies]
         # outside of what replaces the address of the proxy by that of its client
         asgi: Any = app  # uvicorn spells the same types otherwise
-        known: Any = ProxyHeadersMiddleware(asgi, trusted)
+        known: Any = ProxyHeadersMiddleware(asgi, trusted + PRIVATE_NETWORKS * space)
         walls = Prefix(known, root_path=public, proxies=trusted)
         config = uvicorn.Config(
             walls,

@@ -48,7 +48,7 @@ class Crowd:
     def one_votes(self, number: int) -> None:
         chance = random.Random(number)
         while not self.over.is_set():
-            cookie = f"tl_rater={uuid.uuid4().hex[:22]}"
+            cookie = f"tl_rater={uuid.uuid4().hex}"
             pair = self.asked(cookie, "GET", f"/api/rate/{self.round_id}/next")
             while pair and not self.over.is_set():
                 key = str(uuid.uuid4())

@@ -30,6 +30,7 @@ from engine.services.rating import flagged_comparisons, invites, rounds
 from engine.services.rating.plans import RoundRecipe
 from engine.services.training import api_fine_tuning
 from tests import helpers
+from tests.people.visitor_tokens import BEN, use_key
 from tests.rating import rated, screen
 from tests.ui import results
 
@@ -162,8 +163,9 @@ def owner_of_one(ws):
 
 
 def visitor_of_a_space(ws):
-    projects.create(ws, visitors.require(ws, "B" * 43), "Mine")
-    return visitors.require(ws, "B" * 43)
+    use_key(ws)
+    projects.create(ws, visitors.require(ws, BEN), "Mine")
+    return visitors.require(ws, BEN)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

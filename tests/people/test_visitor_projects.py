@@ -18,7 +18,8 @@ from engine.store import tables
 from engine.store.connect import reading, writing
 from engine.worker import Worker
 from tests import helpers
-from tests.people.test_visitors import ADA, BEN, browser, training, visitor
+from tests.people.test_visitors import browser, training, visitor
+from tests.people.visitor_tokens import ADA, BEN, held
 from tests.ui import seed
 from ui import server
 
@@ -139,7 +140,8 @@ def test_visit_is_noted_and_keeps_every_project_of_the_visitor(ws):
 def test_full_disk_takes_the_projects_that_nobody_visits_the_longest(ws, monkeypatch):
     ages = {"new": 0.5, "old": 5, "older": 9, "oldest": 20}
     made = {
-        name: projects.create(ws, visitor(ws, str(n) * 43), name) for n, name in enumerate(ages)
+        name: projects.create(ws, visitor(ws, held(str(n) * 43)), name)
+        for n, name in enumerate(ages)
     }
     now = max(away(ws, made[name], days) for name, days in ages.items())
     free = iter([0, 0, 0, visitors.LEAST_FREE])  # there is room once two have gone

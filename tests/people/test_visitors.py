@@ -3,12 +3,15 @@
 import io
 import itertools
 import os
+import re
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from engine import plugins
 from engine.core.actor import LOCAL, Role
@@ -17,28 +20,31 @@ from engine.services import projects
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.loop import demo
-from engine.services.people import accounts, acting, visitors
+from engine.services.people import accounts, acting, visitor_cookies, visitors
 from engine.services.rating import invites
 from engine.store import jobs as job_store
+from engine.store import tables
 from engine.store.connect import reading, writing
 from tests import helpers
+from tests.people.visitor_tokens import ADA, BEN, held, use_key
 from tests.ui import seed
 from ui import server
 from ui.web.session import VISITOR
 
 HERE = "https://a-b.hf.space"
-ADA, BEN = "A" * 43, "B" * 43
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def visitor(ws, token=ADA):
     """The visitor as they are now: a project that they made since is theirs."""
+    use_key(ws)
     return visitors.require(ws, token)
 
 
 @pytest.fixture
 def app(ws, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", "")
+    use_key(ws)
     return server.create_app(ws, space=True)
 
 
@@ -70,19 +76,23 @@ def test_visitor_has_the_projects_that_they_made_and_no_other(ws):
 def test_visitor_is_no_owner_and_their_name_opens_nothing(ws):
     who = visitor(ws)
     assert who.role is Role.TRAINER
-    assert ADA not in who.name
+    assert ADA[:8] not in who.name
     assert visitors.actor(ws, who.name) is None
-    assert visitor(ws, who.name.removeprefix("visitor-").ljust(43, "A")).name != who.name
+    assert visitor(ws, held(who.name.removeprefix("visitor-").ljust(43, "A"))).name != who.name
     with pytest.raises(UserError):
         accounts.check_name(who.name)
 
 
 @pytest.mark.parametrize(
-    "held", ["", "A" * 42, "A" * 44, "A" * 42 + "\n", "A" * 42 + "é", "%", "local"]
-)
-def test_visitor_token_of_another_form_stands_for_nobody(ws, held):
+    "made_up",
+    ["", "A" * 42, "A" * 43, "A" * 44, "A" * 42 + "\n", "A" * 42 + "é", "%", "local",
+     f"{'A' * 43}..{'A' * 43}", f"{'A' * 43}.{'A' * 11}.{'A' * 43}", f"{ADA}\n", ADA[:-1],
+     f"{'C' * 43}{ADA[43:]}", f"{'A' * 43}.{'A' * 11}{ADA[44:]}"],
+)  # fmt: skip
+def test_visitor_cookie_that_the_server_did_not_give_out_stands_for_nobody(ws, made_up):
+    assert visitor(ws).projects == frozenset()
     with pytest.raises(SignedOut):
-        visitors.require(ws, held)
+        visitors.require(ws, made_up)
 
 
 def test_job_of_a_visitor_acts_in_their_project_alone(ws, tmp_path):
@@ -256,6 +266,37 @@ def test_job_of_a_visitor_ends_after_an_hour(ws, tmp_path):
     assert not lifecycle.get(ws, LOCAL, owners.id).cancel_requested
 
 
+def test_visitors_of_one_network_queue_half_of_the_jobs(ws, tmp_path, monkeypatch):
+    monkeypatch.setattr(visitors, "MOST_OF_NETWORK", 2)
+    use_key(ws)
+    base, said = helpers.model(ws, tmp_path), []
+    for number, address in enumerate(["1.2.3.4", "1.2.3.4", "1.2.3.4", "5.6.7.8", "10.0.0.1"]):
+        who = held(str(number) * 43, address)
+        mine = projects.create(ws, visitor(ws, who), "P")
+        data = helpers.dataset(ws, mine.id, tmp_path)
+        try:
+            lifecycle.submit(ws, visitor(ws, who), mine.id, training(base, data))
+            said.append("")
+        except Conflict as error:
+            said.append(error.problem)
+    assert said[:2] + said[3:] == [""] * 4
+    assert said[2] == "Visitors of your network have 2 jobs waiting or running at most."
+
+
+def test_new_visitors_of_a_network_are_counted_and_others_are_not_kept_out():
+    counted, most = visitor_cookies.NewVisitors(), visitor_cookies.NEW_AT_ONCE
+    assert [counted.take("2001:db9::1", 0.0) for _ in range(most + 1)] == [True] * most + [False]
+    assert not counted.take("2001:db9::ffff:2", 60.0)  # of the same /64
+    assert counted.take("2001:db9:0:1::1", 0.0)
+    assert counted.take("2001:db9::1", 2 * visitor_cookies.ONE_MORE_S)
+    for address in ("10.0.0.1", "127.0.0.1", "::1", "testclient", ""):  # proxies, who are many
+        assert all(counted.take(address, 0.0) for _ in range(most + 5))
+    assert visitor_cookies.public_network("::ffff:1.2.3.4") == "1.2.3.4"
+    for number in range(visitor_cookies.MOST_NETWORKS + 5):
+        counted.take(f"1.{number // 62500}.{number // 250 % 250}.{number % 250}", 0.0)
+    assert len(counted._levels) == visitor_cookies.MOST_NETWORKS
+
+
 # over HTTP
 
 
@@ -271,7 +312,8 @@ def test_first_page_gives_a_cookie_that_works_in_a_frame(app):
     assert "HttpOnly" in made
     assert "SameSite=None; Secure; Partitioned" in made
     assert got.headers["cache-control"] == "no-store"
-    assert visitors.TOKEN.fullmatch(cookie_of(got))
+    assert visitor_cookies.FORM.fullmatch(cookie_of(got))
+    assert len(cookie_of(got)) > 43
 
 
 @on_sqlite
@@ -288,6 +330,58 @@ def test_second_page_keeps_the_visitor_and_a_made_up_one_is_replaced(app):
     assert cookie_of(browser(app, "owner").get("/")) != "owner"
     fresh = {cookie_of(browser(app).get("/")) for _ in range(20)}
     assert len(fresh) == 20
+
+
+@on_sqlite
+def test_cookie_that_was_made_up_is_replaced_and_opens_nothing_meanwhile(app, ws):
+    number = handler(app, "_new_project.<locals>.create")
+    made_up = "C" * 43
+    got = event(browser(app, made_up), number, ["Mine"])
+    assert (got.status_code, got.headers["x-tuneloop"]) == (401, "no-cookie")
+    fresh = cookie_of(browser(app, made_up).get("/"))
+    assert not fresh.startswith(made_up)
+    assert event(browser(app, fresh), number, ["Mine"]).status_code == 200
+    assert len(projects.list_all(ws, visitor(ws, fresh))) == 1
+
+
+@on_sqlite
+@pytest.mark.parametrize("before", [ADA[:43], ADA], ids=["older version", "lost key"])
+def test_visitor_with_a_project_keeps_it_where_the_mark_is_not_known(app, ws, before):
+    mine = projects.create(ws, visitor(ws), "Mine")
+    (ws.settings.home / visitor_cookies.KEY_FILE).write_bytes(b"n" * visitor_cookies.KEY_BYTES)
+    visitor_cookies._keys.pop(ws.settings.home)
+    with pytest.raises(SignedOut):
+        visitors.require(ws, before)
+    again = cookie_of(browser(app, before).get("/"))
+    assert visitors.require(ws, again).projects == {mine.id}
+    assert cookie_of(browser(app, BEN).get("/"))[:43] != BEN[:43]  # who has none begins anew
+
+
+@on_sqlite
+def test_page_is_kept_from_the_new_visitors_of_a_network_that_sends_too_many(app, monkeypatch):
+    monkeypatch.setattr(visitors, "_new_visitors", visitor_cookies.NewVisitors())
+    monkeypatch.setattr(visitor_cookies, "NEW_AT_ONCE", 2)
+
+    def page(address, token=None):
+        cookies = {VISITOR: token} if token else {}
+        client = TestClient(app, base_url=HERE, cookies=cookies, client=(address, 1))
+        return client.get("/").status_code
+
+    assert [page("1.2.3.4") for _ in range(3)] == [200, 200, 429]
+    assert (page("1.2.3.4", ADA), page("5.6.7.8")) == (200, 200)
+
+
+def test_key_of_visitors_is_made_once_and_read_by_its_owner_alone(ws):
+    first = visitor_cookies.sign(ws, "A" * 43)
+    path = ws.settings.home / visitor_cookies.KEY_FILE
+    assert path.stat().st_mode & 0o077 == 0
+    assert len(path.read_bytes()) == visitor_cookies.KEY_BYTES
+    visitor_cookies._keys.pop(ws.settings.home)
+    assert visitor_cookies.sign(ws, "A" * 43) == first
+    path.write_bytes(b"")  # a disk that was full: an empty key would be everybody's
+    visitor_cookies._keys.pop(ws.settings.home)
+    assert visitor_cookies.sign(ws, "A" * 43) != first
+    assert len(path.read_bytes()) == visitor_cookies.KEY_BYTES
 
 
 @on_sqlite
@@ -374,6 +468,45 @@ def test_rounds_of_another_visitor_do_not_exist_on_the_rating_routes(app, ws, tm
     assert browser(app, BEN).post("/api/rate/vote", json=body).status_code == 404
     assert shown.post("/api/rate/vote", json=body).status_code == 200
     assert shown.get(f"/api/rate/{one.id}/progress").json()["guest"] is False
+
+
+def raters(ws):
+    with reading(ws.db) as conn:
+        return set(conn.execute(select(tables.assignment.c.rater)).scalars())
+
+
+def part_of(secret, name):
+    """Whether any six signs of a secret stand in a name."""
+    return any(secret[at : at + 6] in name for at in range(len(secret) - 5))
+
+
+@on_sqlite
+@pytest.mark.parametrize("space", [False, True], ids=["here", "space"])
+def test_name_of_a_rater_holds_nothing_of_what_their_browser_holds(
+    ws, tmp_path, monkeypatch, space
+):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")
+    use_key(ws)
+    app = server.create_app(ws, space=space)
+    mine = projects.create(ws, visitor(ws), "Mine")
+    one = seed.open_round(ws, tmp_path, project=mine.id)
+    before = raters(ws)
+    client = TestClient(app, base_url=HERE if space else "http://127.0.0.1", cookies={VISITOR: ADA})
+    for _ in range(2):  # one browser is one rater
+        shown = client.get(f"/api/rate/{one.id}/next").json()
+        body = {"token": shown["comparison"]["token"], "key": uuid.uuid4().hex, "choice": "left"}
+        assert client.post("/api/rate/vote", json=body).status_code == 200
+    (name,) = raters(ws) - before
+    assert re.fullmatch(r"rater-[0-9a-f]{12}", name)
+    assert not part_of(client.cookies["tl_rater"], name)
+    assert not part_of(ADA, name)
+    # what stands in the name is no way in: another browser that makes it up is somebody else
+    for made_up in (f"{name.removeprefix('rater-')}{'x' * 10}", name.ljust(32, "x")):
+        cookies = {VISITOR: ADA, "tl_rater": made_up}
+        thief = TestClient(app, base_url=str(client.base_url), cookies=cookies)
+        known = raters(ws)
+        assert thief.get(f"/api/rate/{one.id}/next").status_code == 200
+        assert len(raters(ws) - known) == 1
 
 
 @on_sqlite

@@ -6,12 +6,12 @@
     const note = document.createElement('div');
     note.className = 'tl-no-cookie';
     note.setAttribute('role', 'alert');
-    note.append('This browser keeps no cookies of a page inside another one, so nothing here can be yours. ');
+    note.append('This browser keeps no cookies of this page, so nothing here can be yours. Reload it. If this note stays: ');
     const link = document.createElement('a');
     link.href = location.href;
     link.target = '_blank';
     link.rel = 'noopener';
-    link.textContent = 'Open Tuneloop in a tab of its own';
+    link.textContent = 'open Tuneloop in a tab of its own';
     note.append(link, '.');
     document.body.prepend(note);
   };

@@ -11,13 +11,15 @@ from contextvars import ContextVar
 from pathlib import Path
 from urllib.parse import parse_qs
 
+from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.core.ids import sha256
-from engine.services.people import visitor_projects, visitors
+from engine.services.people import visitor_cookies, visitor_projects, visitors
+from engine.workspace import Workspace
 from ui.web.prefix import route_path
 from ui.web.session import VISITOR, cookie, encrypted
 
@@ -58,11 +60,12 @@ def leave_request() -> None:
 
 
 class Visitors:
-    """Wraps an app; `uploads` is where files lie until they are read."""
+    """Wraps an app over a workspace, in whose folder of uploads files lie until they are read."""
 
-    def __init__(self, app: ASGIApp, *, uploads: Path) -> None:
+    def __init__(self, app: ASGIApp, *, ws: Workspace) -> None:
         self.app = app
-        self.uploads = uploads
+        self.ws = ws
+        self.uploads: Path = ws.settings.uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on as its visitor's, or answer it with a refusal."""
@@ -70,12 +73,17 @@ class Visitors:
             await self.app(scope, receive, send)
             return
         asked, path = HTTPConnection(scope), route_path(scope)
-        held = asked.cookies.get(VISITOR, "")
-        known = visitors.TOKEN.fullmatch(held) is not None
+        cookies = asked.cookies.get(VISITOR, "")
+        held = visitor_cookies.read(self.ws, cookies)
+        known = held is not None and held.is_ours
         if path == PAGE and scope["method"] in ("GET", "HEAD"):
-            token = held if known else visitors.new_token()
+            address = asked.client.host if asked.client else ""
+            token = await run_in_threadpool(visitors.admit, self.ws, cookies, address)
+            if token is None:
+                await PlainTextResponse(" ".join(visitors.TOO_MANY), 429)(scope, receive, send)
+                return
             send = _giving(send, _cookie(asked, token))
-        mark = _asking.set(sha256(held) if known else "")
+        mark = _asking.set(sha256(held.secret) if held and known else "")
         try:
             await (self._refusal(scope, path, known=known) or self.app)(scope, receive, send)
         finally:

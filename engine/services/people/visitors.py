@@ -1,15 +1,14 @@
 """Visitors of an open Space: whoever comes has projects of their own and sees no other.
 
-A browser holds 256 random bits and nothing is stored of it: a hash of them is the visitor's name,
-which stands as the maker in each of their projects. So a name that is read somewhere opens
-nothing, and what was made up stands for somebody who has made nothing. Whoever holds no such bits
-sees no project at all.
+A browser holds 256 random bits that this server gave out (`visitor_cookies`), and nothing is stored
+of it: a hash of them is the visitor's name, which stands as the maker in each of their projects. So
+a name that is read somewhere opens nothing. Whoever holds no such bits sees no project at all.
 """
 
 import re
-import secrets
 import shutil
 import time
+from collections import OrderedDict
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -19,11 +18,11 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, SignedOut
 from engine.core.job import Job, State
 from engine.files import bytes_in, drop_oldest
+from engine.services.people import visitor_cookies
 from engine.store import datasets, jobs, projects, runs
 from engine.store.connect import alone, reading, writing
 from engine.workspace import Workspace
 
-TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 NAME = re.compile(r"visitor-[0-9a-f]{32}")
 PREFIX = "visitor-"
 ONE_WRITER = 7286149  # of what counts towards limits of visitors; see connect.alone
@@ -34,18 +33,22 @@ MOST_BYTES = 500 * 2**20
 MOST_UPLOADED = 2 * 2**30  # of all visitors' files that wait to be read
 UPLOAD_S = 600.0  # a file that nobody wrote for so long may leave to make room
 MOST_WAITING = 40  # jobs of all visitors together
+MOST_OF_NETWORK = 20  # of them, by visitors who came from one network
+MOST_KNOWN = 10_000  # visitors whose network is remembered, those that came last
 LEAST_FREE = 4 * 2**30  # of the disk: less is for what runs already
 LONGEST_JOB_S, LONGEST_LOOP_S = 3600.0, 3 * 3600.0
 NOBODY = (
     "This browser keeps no cookie of this page, so no project can be yours here.",
     "Open the page in a tab of its own, or allow cookies, and reload it.",
 )
+TOO_MANY = (
+    "Many new visitors came from your network within the hour.",
+    "Try again in some minutes, or run Tuneloop yourself.",
+)
 COPY = "Remove what you no longer need, or run Tuneloop yourself."
 
-
-def new_token() -> str:
-    """What a browser that comes for the first time holds from now on."""
-    return secrets.token_urlsafe(32)
+_networks: OrderedDict[str, str] = OrderedDict()  # a keyed hash, by visitor
+_new_visitors = visitor_cookies.NewVisitors()
 
 
 def is_visitor(name: str) -> bool:
@@ -55,9 +58,11 @@ def is_visitor(name: str) -> bool:
 
 def actor(ws: Workspace, token: str) -> Actor | None:
     """The visitor that what a browser holds stands for; None where it can't stand for anybody."""
-    if not TOKEN.fullmatch(token):
+    held = visitor_cookies.read(ws, token)
+    if held is None or not held.is_ours:
         return None
-    name = PREFIX + ids.sha256(token)[:32]
+    name = _name(held.secret)
+    _remember(name, held.network)
     with reading(ws.db) as conn:
         own = projects.sights(conn, name)
     now = time.time()
@@ -65,6 +70,24 @@ def actor(ws: Workspace, token: str) -> Actor | None:
         with writing(ws.db) as conn:
             projects.see(conn, name, now)
     return Actor(name=name, role=Role.TRAINER, projects=frozenset(own))
+
+
+def admit(ws: Workspace, token: str, address: str) -> str | None:
+    """What a browser that opens the page holds from now on; None where too many came already.
+
+    One that was here before keeps what it holds: by our mark, or, where the key was lost or an
+    older version gave it out, by a project of its own.
+    """
+    held = visitor_cookies.read(ws, token)
+    if held is not None and held.is_ours:
+        return token
+    if held is not None:
+        with reading(ws.db) as conn:
+            if projects.made_by(conn, _name(held.secret)):
+                return visitor_cookies.sign(ws, held.secret, address)
+    if not _new_visitors.take(address, time.monotonic()):
+        return None
+    return visitor_cookies.sign(ws, visitor_cookies.new_secret(), address)
 
 
 def require(ws: Workspace, token: str) -> Actor:
@@ -95,6 +118,13 @@ def check_job(ws: Workspace, conn: Connection, who: Actor) -> None:
         raise Conflict(
             f"A visitor has {MOST_JOBS} jobs waiting or running at most.",
             "Wait until one is done, or stop one.",
+        )
+    here = _networks.get(who.name)
+    near = [job for job in going if here and _networks.get(job.owner) == here]
+    if len(near) >= MOST_OF_NETWORK:
+        raise Conflict(
+            f"Visitors of your network have {MOST_OF_NETWORK} jobs waiting or running at most.",
+            "Try again when one of them is done.",
         )
     if len(going) >= MOST_WAITING:
         raise Conflict("Too many jobs of visitors wait already.", "Try again later.")
@@ -130,6 +160,19 @@ def sweep(ws: Workspace, now: float) -> None:
     for job in late:
         with writing(ws.db) as conn:
             jobs.ask_to_cancel(conn, job.id)
+
+
+def _name(secret: str) -> str:
+    return PREFIX + ids.sha256(secret)[:32]
+
+
+def _remember(name: str, network: str) -> None:
+    if not network:
+        return
+    _networks[name] = network
+    _networks.move_to_end(name)
+    if len(_networks) > MOST_KNOWN:
+        _networks.popitem(last=False)
 
 
 def _late(job: Job, now: float) -> bool:

@@ -20,6 +20,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import NotFound, SignedOut, UserError
 from engine.core.rating import (
@@ -45,7 +46,10 @@ from ui.web.session import VISITOR, cookie, encrypted
 
 COOKIE = "tl_rater"
 COOKIE_S = 365 * 24 * 3600
-RATER = re.compile(r"[A-Za-z0-9_-]{22}")  # secrets.token_urlsafe(16)
+RATER = re.compile(r"[A-Za-z0-9_-]{32}")  # secrets.token_urlsafe(24)
+# before, the first twelve signs were the name of the rater; only on this machine, where everybody
+# is the owner, may a browser go on under such a name, which whoever reads it could take for theirs
+OLD_RATER = re.compile(r"(?![0-9a-f]{12})[A-Za-z0-9_-]{22}")
 # the token of an invitation, with bits of the browser's own where it is for a few browsers
 INVITED = re.compile(r"[A-Za-z0-9_-]{43}(\.[A-Za-z0-9_-]{22})?")
 BREAK_EVERY = 25  # pairs, after which a rater is reminded of the world outside
@@ -342,10 +346,11 @@ def _identify(ws: Workspace, space: bool) -> Callable[[Request, Response], Actor
             return found.model_copy(update={"projects": (found.projects or own) | own})
         if asks:
             raise SignedOut("You are signed out.", "Sign in, or open your invitation again.")
-        if not RATER.fullmatch(known):
-            known = secrets.token_urlsafe(16)
+        if not (RATER.fullmatch(known) or (OLD_RATER.fullmatch(known) and not space)):
+            known = secrets.token_urlsafe(24)
             response.headers.append("Set-Cookie", _cookie(request, known, space))
-        rater = Actor(name=f"rater-{known[:12]}", role=Role.RATER)
+        public = known if OLD_RATER.fullmatch(known) else ids.sha256(f"rater:{known}")
+        rater = Actor(name=f"rater-{public[:12]}", role=Role.RATER)
         return rater.model_copy(update={"projects": own}) if space else rater
 
     return identify
