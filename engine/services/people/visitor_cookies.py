@@ -26,7 +26,7 @@ MOST_NETWORKS = 10_000  # remembered, those that came last
 _keys: dict[Path, bytes] = {}
 
 
-class Held(NamedTuple):
+class VisitorBits(NamedTuple):
     """What a browser holds; only with `is_ours` did this server give it out."""
 
     secret: str
@@ -34,13 +34,13 @@ class Held(NamedTuple):
     is_ours: bool = False
 
 
-def read(ws: Workspace, cookie: str) -> Held | None:
+def read(ws: Workspace, cookie: str) -> VisitorBits | None:
     """What the cookie says; None where it has another form."""
     found = FORM.fullmatch(cookie)
     if found is None:
         return None
     secret, network, mark = found[1], found[2] or "", found[3] or ""
-    return Held(secret, network, hmac.compare_digest(mark, _mark(ws, secret, network)))
+    return VisitorBits(secret, network, hmac.compare_digest(mark, _mark(ws, secret, network)))
 
 
 def new_secret() -> str:
