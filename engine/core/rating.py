@@ -25,7 +25,8 @@ Answer = Literal["a", "b"]
 ScreenChoice = Literal["left", "right", "tie", "both_bad", "good", "bad"]
 AnswerChoice = Literal["a", "b", "tie", "both_bad", "good", "bad"]
 RoundStatus = Literal["preparing", "open", "closed", "failed", "removed"]
-ComparisonKind = Literal["normal", "identical", "gold", "repeat", "calibration"]
+ComparisonKind = Literal["normal", "identical", "gold", "repeat", "calibration", "further"]
+PredictorRule = Literal["none", "length", "overlap"]  # services/rating/predictors.py
 FlagTarget = Literal["prompt", "left", "right", "pair"]
 FlagKind = Literal[
     "unsafe", "pii", "identity_leak", "broken_render", "off_topic", "duplicate", "cannot_judge"
@@ -154,6 +155,8 @@ class RoundPlan(BaseModel):
     keep: int | None = None  # pairs that are rated, where more answers are written
     samples: int = 2  # answers written to each question, of which two are shown
     prompts: int = 0
+    predictor: PredictorRule = "none"  # of the votes, on the further questions too
+    further: int = 0  # of the rows, the last ones: answered, and shown to nobody
     overlap: int = 1  # votes on each pair, each of a different person
     temperature: float = 0.0
     max_new_tokens: int = 0

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t, ttest_ind
 
-from engine.core.rating import Decision, Predictor, Verdict, VotesAlone
+from engine.core.rating import Decision, Predictor, Verdict, VotesAlone, tally_words
 from engine.stats.intervals import SAME, p_words
 from engine.stats.verdict import eyes_of, general_words
 
@@ -156,8 +156,8 @@ def _correlation(scores: Numbers, predicted: Numbers) -> float | None:
 def _of(correlation: float | None, given: Predictions) -> str:
     shown = "undefined" if correlation is None else f"{correlation:.2f}"
     return (
-        f"correlation with the votes {shown}; {len(given.scores)} questions with votes, "
-        f"{len(given.further)} without"
+        f"correlation with the votes {shown}; {len(given.scores)} counted questions, "
+        f"{len(given.further)} further"
     )
 
 
@@ -209,9 +209,10 @@ def _used(
         if test.detectable is not None:
             head += f"; this test could see a win rate of {test.detectable * 100:.1f} % or more"
         head += "."
+    counts = tally_words(found.wins, found.losses, found.ties, found.both_bad, found.identical)
     by_votes = (
         f"By votes alone: {100 * alone.win_rate:.1f} % ({100 * alone.low:.1f} to "
-        f"{100 * alone.high:.1f} %)."
+        f"{100 * alone.high:.1f} %; {counts})."
     )
     general = general_words(decision, found.panel, people)
     return found.model_copy(update={

@@ -326,7 +326,7 @@ def totals(conn: Connection, project_id: str) -> dict[str, Total]:
 def offered(conn: Connection, round_id: str) -> int:
     """How many pairs of a round people are shown, those that do not count among them."""
     query = select(func.count()).where(
-        comparison.c.round_id == round_id, comparison.c.kind != "identical"
+        comparison.c.round_id == round_id, comparison.c.kind.not_in(("identical", "further"))
     )
     return int(conn.execute(query).scalar_one())
 

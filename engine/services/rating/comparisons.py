@@ -31,7 +31,8 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
     """Turn finished answers into comparisons and open the round; what was left out, by reason.
 
     Called in the transaction that ends the generating job. Sides are balanced: the new arm stands
-    left in exactly half of the pairs (one more or less for an odd number).
+    left in exactly half of the pairs (one more or less for an odd number). The further questions of
+    the plan are kept for its predictor and shown to nobody.
     """
     one = access.rating_round(conn, LOCAL, round_id)
     by_prompt: dict[int, list[Candidate]] = defaultdict(list)
@@ -41,6 +42,7 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
     shown: list[Comparison] = []
     identical: list[Comparison] = []
     telling = identity_leaks.telling(conn, one, {each.model_id for each in candidates})
+    further = _further(one, by_prompt, telling)
     for number, group in sorted(by_prompt.items()):
         for place, pair in enumerate(_together(one, group)):
             reason = _reason(pair, telling)
@@ -52,12 +54,28 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
                 position = 2 * number + place if one.mode == "single" else number
                 shown.append(_comparison(one, position, pair, "normal"))
     placed = _balanced(one, shown)
-    rounds.add_comparisons(conn, placed + [(c, "a") for c in identical])
+    rounds.add_comparisons(conn, placed + [(c, "a") for c in identical + further])
     nothing = "closed" if identical and one.blind else "failed"
     if shown:
-        add_uncounted(conn, one, placed, telling, after=2 * (max(by_prompt) + 1))
+        after = 2 * (max(candidate.prompt_no for candidate in candidates) + 1)
+        add_uncounted(conn, one, placed, telling, after)
     rounds.change(conn, round_id, status="open" if shown else nothing)
     return left_out
+
+
+def _further(
+    one: Round, by_prompt: dict[int, list[Candidate]], telling: Telling
+) -> list[Comparison]:
+    """Takes the further questions of the plan out of `by_prompt`; those that could be rated."""
+    if not one.plan.further:
+        return []
+    rated = len(one.plan.rows) - one.plan.further
+    groups = {number: by_prompt.pop(number) for number in sorted(by_prompt) if number >= rated}
+    return [
+        _comparison(one, number, group, "further")
+        for number, group in groups.items()
+        if _reason(group, telling) in (None, "identical")
+    ]
 
 
 def add_uncounted(

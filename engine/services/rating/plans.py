@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from engine.core.errors import UserError
-from engine.core.rating import DecisionRule, GoldItem, Mode, Purpose, RoundPlan
+from engine.core.rating import DecisionRule, GoldItem, Mode, PredictorRule, Purpose, RoundPlan
 from engine.core.recipe import Recipe, Ref, RefKind
 from engine.stats.power import detectable, wins_needed
 from engine.stats.power import plan as needed
@@ -103,6 +103,15 @@ class RoundRecipe(Recipe):
         "shown; if empty, 4 where preferences are collected for training and 2 otherwise",
     )
 
+    predictor: PredictorRule = Field(
+        "none",
+        description="What predicts the votes of a blind test: the difference in length, or in "
+        "overlap with the reference; used only where it narrows the interval",
+    )
+    further: int = Field(
+        0, ge=0, le=MOST_PROMPTS, description="Further questions for the predictor, without votes"
+    )
+
     @property
     def against(self) -> str:
         """The model it is compared with."""
@@ -150,10 +159,26 @@ def check(recipe: RoundRecipe) -> None:
             "Choose a fixed number of votes.",
         )
     _check_samples(recipe)
+    _check_predictor(recipe)
     if recipe.spare and (purpose != "train_pairs" or recipe.mode == "single"):
         raise UserError(
             "Only training comparisons can be selected by closeness; a test needs all of them.",
             "Leave the selection to chance.",
+        )
+
+
+def _check_predictor(recipe: RoundRecipe) -> None:
+    if recipe.predictor == "none" and not recipe.further:
+        return
+    if recipe.purpose != "blind_eval" or recipe.decision != "fixed":
+        raise UserError(
+            "Only a blind test with a fixed number of votes takes a predictor.",
+            "Leave out the predictor and its further questions.",
+        )
+    if recipe.predictor == "none" or not recipe.further:
+        raise UserError(
+            "A predictor and further questions go together.",
+            "Choose both: four further questions for each vote are usual.",
         )
 
 
@@ -180,7 +205,9 @@ def plan(
 ) -> RoundPlan:
     """The frozen plan: `rows` are the numbers of the questions, more than are rated where spare."""
     prompts = min(recipe.prompts, len(rows))
-    optional = {"keep": prompts} if recipe.spare else {}
+    optional: dict[str, object] = {"keep": prompts} if recipe.spare else {}
+    if recipe.predictor != "none":
+        optional |= {"predictor": recipe.predictor, "further": len(rows) - prompts}
     if recipe.samples_written > 2:
         optional["samples"] = recipe.samples_written
     if recipe.per_rater:
@@ -204,8 +231,7 @@ def plan(
         guidelines=recipe.guidelines,
         practice=tuple(practice),
         gold=tuple(gold),
-        **optional,
-    )
+    ).model_copy(update=optional)
 
 
 def version(guidelines: str) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
 from engine.core.rating import Decision, Round, Verdict, same_answer_words, tally_words
-from engine.services.rating import vote_counts
+from engine.services.rating import predictors, vote_counts
 from engine.stats.betting import evidence_by_prompt
 from engine.stats.sequential import Evidence
 from engine.stats.verdict import eyes_of
@@ -65,7 +65,7 @@ def weighed(conn: Connection, one: Round) -> Verdict:
     )
     early = looked_early(conn, one)
     if one.plan.decision != "sequential" and not early:
-        return found
+        return predictors.narrowed(conn, one, found, votes_of)
     means = vote_counts.complete_means(one, votes_of) if early else seen.by_prompt
     if early:
         found = found.model_copy(update={"win_rate": fmean(means) if means else 0.5})

@@ -19,7 +19,7 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Row
 from engine.core.errors import Conflict, UserError
-from engine.core.examples import Kind, prompt_of
+from engine.core.examples import Chat, Kind, Prompt, prompt_of, references_of
 from engine.core.normalise import question_mark
 from engine.core.rating import BLIND, GoldItem, Purpose, Round, RoundPlan, Tally, Verdict
 from engine.services import access
@@ -80,7 +80,8 @@ def start(
     rows = _rows(ws, actor, recipe.dataset, recipe.purpose in BLIND)
     blind = recipe.purpose in BLIND
     measured = dial_questions.questions(ws, actor, project_id) if blind else frozenset[int]()
-    asked = _choose(rows(), round(recipe.prompts * (1 + recipe.spare)), recipe.seed, measured)
+    wanted = round(recipe.prompts * (1 + recipe.spare)) + recipe.further
+    asked = _choose(rows(), wanted, recipe.seed, measured)
     if not asked and measured:
         raise UserError(
             "A strength dial measured models on all held-out prompts of this dataset.",
@@ -89,6 +90,7 @@ def start(
     if not asked:
         where = "held-out" if recipe.purpose in BLIND else "training"
         raise UserError(f"This dataset has no {where} prompts.", "Add it with a held-out part.")
+    _check_further(recipe, rows, asked)
     practice, gold_items = _known_answers(recipe, rows, asked)
     new = _add(ws, actor, project_id, plans.plan(recipe, asked, practice, gold_items), recipe.name)
     _begin(ws, actor, new)
@@ -105,6 +107,24 @@ def _refuse_traffic(ws: Workspace, actor: Actor, recipe: RoundRecipe) -> None:
             f"The prompts of {asked.label} come from traffic, which is not blind.",
             "Choose another dataset, or collect preferences for training with these.",
         )
+
+
+def _check_further(recipe: RoundRecipe, rows: Rows, asked: list[int]) -> None:
+    """UserError where the dataset has no questions, or no references, for the predictor."""
+    if recipe.predictor == "none":
+        return
+    if len(asked) <= recipe.prompts:
+        raise UserError(
+            f"This dataset has {len(asked)} held-out prompts, and none beyond those to rate.",
+            "Rate fewer questions, or leave out the predictor.",
+        )
+    if recipe.predictor == "overlap":
+        chosen = set(asked)
+        examples = (row.example for row in rows() if row.index in chosen)
+        if not any(isinstance(e, Chat | Prompt) and references_of(e) for e in examples):
+            raise UserError(
+                "This dataset has no references.", "Choose the difference in length, or none."
+            )
 
 
 def _known_answers(

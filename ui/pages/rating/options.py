@@ -17,6 +17,15 @@ DECISIONS = [
 ]
 
 
+PREDICTORS = [
+    ("None: votes alone", "none"),
+    ("Difference in length", "length"),
+    ("Difference in overlap with the reference", "overlap"),
+]
+MOST_FURTHER = 800
+USUAL_FURTHER = 240  # four for each of 60 comparisons
+
+
 class OptionFields(NamedTuple):
     """The components, in the order that `read` takes their values."""
 
@@ -27,6 +36,8 @@ class OptionFields(NamedTuple):
     practice: gr.Slider
     per_rater: gr.Slider
     samples: gr.Slider
+    predictor: gr.Dropdown
+    further: gr.Slider
     guidelines: gr.Textbox
     pasted: gr.Textbox
     gold_file: gr.File
@@ -67,6 +78,13 @@ def build() -> OptionFields:
                         elem_id="rate-samples",
                         info="To collect preferences; the two that differ most are shown, so "
                              "fewer questions are lost to equal answers")  # fmt: skip
+    with gr.Row():
+        predictor = gr.Dropdown(PREDICTORS, value=default("predictor"), elem_id="rate-predictor",
+                                label="Predictor of a blind test",
+                                info="Used only where it narrows the interval")  # fmt: skip
+        further = gr.Slider(0, MOST_FURTHER, USUAL_FURTHER, step=10, elem_id="rate-further",
+                            label="Further questions for the predictor",
+                            info="Both models answer them; nobody votes on them")  # fmt: skip
     guidelines = gr.Textbox(GUIDELINES, lines=4, max_lines=12, label="Guidelines for raters",
                             elem_id="rate-guidelines")  # fmt: skip
     pasted = gr.Textbox("", lines=3, max_lines=12, label="Or paste questions, one a line",
@@ -76,8 +94,8 @@ def build() -> OptionFields:
     anyway = gr.Checkbox(False, label="Start a blind round even if the model regressed or may have",
                          elem_id="rate-anyway")  # fmt: skip
     return OptionFields(
-        mode, decision, checks, repeats, practice, per_rater, samples, guidelines, pasted, file,
-        anyway,
+        mode, decision, checks, repeats, practice, per_rater, samples, predictor, further,
+        guidelines, pasted, file, anyway,
     )  # fmt: skip
 
 
@@ -92,6 +110,8 @@ class RoundOptions(TypedDict, total=False):
     practice: int
     per_rater: int | None
     samples: int
+    predictor: Any
+    further: int
     guidelines: str
 
 
@@ -103,6 +123,8 @@ def read(
     practice: float,
     per_rater: float,
     samples: float,
+    predictor: Any,
+    further: float,
     guidelines: str,
     pasted: str,
     file: str | None,
@@ -119,6 +141,8 @@ def read(
         "practice": int(practice),
         "per_rater": int(per_rater) or None,
         "samples": int(samples),
+        "predictor": predictor,
+        "further": int(further) if predictor != "none" else 0,
         "guidelines": guidelines.strip()[:10_000] or GUIDELINES,
     }
     return pasted_prompts.pasted(pasted), values

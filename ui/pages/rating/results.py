@@ -5,7 +5,7 @@ from html import escape
 from math import ceil
 
 from engine.core.dataset import Dataset
-from engine.core.rating import Panel, Round, Tally, Verdict
+from engine.core.rating import Panel, Round, Tally, Verdict, VotesAlone
 from engine.services.preferences.build import PairExport, left_out
 from engine.services.rating import report
 from engine.services.rating.flagged_comparisons import Flagged
@@ -40,6 +40,7 @@ HEADLINE: dict[str, tuple[str, Tone]] = {
     "worse": ("The new model is worse", "bad"),
     "no difference shown": ("No difference shown", "neutral"),
 }
+PREDICTORS = {"length": "length", "overlap": "overlap with the reference"}
 MANY_CUT = 0.25  # of the pairs
 HIDDEN = (
     "The result is hidden until the round is closed: seeing it would influence votes, and "
@@ -64,6 +65,8 @@ def about(one: Round) -> str:
     origin = one.plan.origin
     if one.imported and origin:
         return _imported(one, f"{prompts} questions, rated elsewhere; from {origin.file}")
+    if one.plan.predictor != "none":
+        size += f"; predictor {PREDICTORS[one.plan.predictor]}, {one.plan.further} questions more"
     if origin:
         size += f", with the answers of {origin.file}"
     return (
@@ -250,27 +253,49 @@ def verdict(found: Verdict, seen: Tally, called: tuple[str, str], hidden: dict[s
     return (
         f'<div class="tl-judged tl-{tone}"><h3>{escape(head)}</h3>'
         f"<p>{escape(markup.tight(found.sentence))}</p>"
-        f"{arms}{picture(found)}</div>{markup.stats(numbers)}{fine}"
+        f"{arms}{picture(found)}{_votes_alone(found)}</div>{markup.stats(numbers)}{fine}"
     )
 
 
 def picture(found: Verdict) -> str:
     """The win rate as a point on its interval, with the line of no difference at one half."""
-    low, high, rate = (100 * each for each in (found.low, found.high, found.win_rate))
-    words = (
-        f"Win rate {markup.percent(found.win_rate)}, 95 % interval "
-        f"{markup.percent(found.low)} to {markup.percent(found.high)}"
-    )
+    by = " with the predictor" if found.predictor and found.predictor.used else ""
+    words = f"Win rate{by} {_interval(found)}"
     return (
         f'<div class="tl-duel" role="img" aria-label="{escape(words)}">'
         '<div class="tl-duel-ends"><span>← baseline preferred</span>'
-        "<span>new model preferred →</span></div>"
-        '<div class="tl-duel-track"><i class="tl-duel-half"></i>'
-        f'<i class="tl-duel-band" style="left:{low:.2f}%;width:{high - low:.2f}%"></i>'
-        f'<i class="tl-duel-dot" style="left:{rate:.2f}%"></i></div>'
+        f"<span>new model preferred →</span></div>{_track(found)}"
         '<div class="tl-duel-scale"><span>0 %</span><span>50 % · no difference</span>'
         f"<span>100 %</span></div><p>{escape(markup.tight(words))}; "
         "ties and both bad count half.</p></div>"
+    )
+
+
+def _votes_alone(found: Verdict) -> str:
+    """The same picture of the votes alone, where a predictor was used."""
+    alone = found.votes_only
+    if alone is None or found.predictor is None or not found.predictor.used:
+        return ""
+    words = f"By votes alone {_interval(alone)}"
+    return (
+        f'<div class="tl-duel" role="img" aria-label="{escape(words)}">{_track(alone)}'
+        f"<p>{escape(markup.tight(words))}.</p></div>"
+    )
+
+
+def _interval(found: Verdict | VotesAlone) -> str:
+    return (
+        f"{markup.percent(found.win_rate)}, 95 % interval {markup.percent(found.low)} to "
+        f"{markup.percent(found.high)}"
+    )
+
+
+def _track(found: Verdict | VotesAlone) -> str:
+    low, high, rate = (100 * each for each in (found.low, found.high, found.win_rate))
+    return (
+        '<div class="tl-duel-track"><i class="tl-duel-half"></i>'
+        f'<i class="tl-duel-band" style="left:{low:.2f}%;width:{high - low:.2f}%"></i>'
+        f'<i class="tl-duel-dot" style="left:{rate:.2f}%"></i></div>'
     )
 
 

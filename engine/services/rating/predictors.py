@@ -1,0 +1,80 @@
+"""The predictor that the plan of a blind round registers, and the verdict with it.
+
+It is a rule that reads the two answers of a question, so it needs no vote. The further questions of
+the plan were answered and shown to nobody. How both make an interval is decided in
+`stats/prediction_powered.py`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from engine import plugins
+from engine.core.rating import Comparison, PredictorRule, Round, Verdict
+from engine.services.rating import vote_counts
+from engine.services.rating.vote_counts import Counted
+from engine.stats.prediction_powered import Predictions, with_predictor
+from engine.store import rounds
+
+OVERLAP = "token_f1"  # the metric of answers and references
+
+
+class _Pair(NamedTuple):
+    """The two answers to a question, as the arms of the round wrote them."""
+
+    new: str
+    base: str
+    references: tuple[str, ...]
+
+
+def narrowed(conn: Connection, one: Round, found: Verdict, votes: Counted) -> Verdict:
+    """The verdict with the predictor of the plan; as it is where the plan has none."""
+    if one.plan.predictor == "none":
+        return found
+    pairs = {each.id: each for each in rounds.comparisons(conn, one.id)}
+    voted = list(votes.outcomes)
+    further = [each for each in pairs.values() if each.kind == "further"]
+    predict = RULES[one.plan.predictor]
+    given = Predictions(
+        [vote_counts.mean(votes.outcomes[each]) for each in voted],
+        predict([_pair(one, pairs[each]) for each in voted]),
+        predict([_pair(one, each) for each in further]),
+    )
+    return with_predictor(found, given, alpha=one.plan.alpha)
+
+
+def _pair(one: Round, found: Comparison) -> _Pair:
+    texts = (found.answer_a, found.answer_b)
+    new, base = texts if found.model_a == one.arm_new else texts[::-1]
+    return _Pair(new, base, found.references)
+
+
+def _length(pairs: Sequence[_Pair]) -> list[float]:
+    """How much longer the new answer is, as a share of both: from -1 to 1."""
+    return [
+        (len(each.new) - len(each.base)) / max(1, len(each.new) + len(each.base)) for each in pairs
+    ]
+
+
+def _overlap(pairs: Sequence[_Pair]) -> list[float]:
+    """How many more words the new answer shares with the reference (F1): from -1 to 1.
+
+    A question without a reference has 0.
+    """
+    known = [number for number, each in enumerate(pairs) if each.references]
+    found = [0.0] * len(pairs)
+    if known:
+        score = plugins.load("metrics", OVERLAP)
+        references = [pairs[number].references for number in known]
+        new = score([pairs[number].new for number in known], references).each
+        base = score([pairs[number].base for number in known], references).each
+        for number, first, second in zip(known, new, base, strict=True):
+            found[number] = first - second
+    return found
+
+
+RULES: dict[PredictorRule, Callable[[Sequence[_Pair]], list[float]]] = {
+    "length": _length,
+    "overlap": _overlap,
+}
