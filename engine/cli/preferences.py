@@ -17,7 +17,8 @@ from engine.files import write_atomic
 from engine.services.preferences import build as pair_service
 from engine.services.preferences import contested as contested_service
 from engine.services.preferences import export as export_service
-from engine.services.preferences.build import FIXED, REASONS, PairExport, Rows
+from engine.services.preferences.build import FIXED, REASONS, WORDS, PairExport
+from engine.services.preferences.export import ROWS
 from engine.services.preferences.manifest import PairManifest
 from engine.services.preferences.rules import Rules
 
@@ -26,7 +27,7 @@ SHORT = 60  # characters of a text in a list
 
 @click.group()
 def preferences() -> None:
-    """Turn votes into preference pairs (chosen and rejected answers)."""
+    """Turn votes into rows to train on: preference pairs, rated answers, accepted answers."""
 
 
 @preferences.command()
@@ -38,10 +39,11 @@ def preferences() -> None:
 @click.option(
     "--format",
     "fmt",
-    type=click.Choice(["trl", "openai", "kto"]),
+    type=click.Choice(list(ROWS)),
     default="trl",
     show_default=True,
-    help="trl and openai contain pairs; kto contains single answers, good or bad.",
+    help="trl and openai contain pairs; kto single answers, good or bad; sft the answers that "
+    "raters improved or called acceptable.",
 )
 @click.option(
     "--set",
@@ -63,8 +65,7 @@ def export(
     rules = _rules(settings)
     with workspace() as ws:
         chosen = common.project(ws, project)
-        of: Rows = "ratings" if fmt == "kto" else "pairs"
-        made = pair_service.make(ws, LOCAL, chosen.id, list(rounds) or None, rules, of)
+        made = pair_service.make(ws, LOCAL, chosen.id, list(rounds) or None, rules, ROWS[fmt])
         about = pair_service.about(ws, LOCAL, made.id)
         if out:
             written = export_service.files(ws, LOCAL, made.id, fmt)
@@ -142,8 +143,8 @@ def _value(setting: str, value: str) -> Any:
 
 def _sentence(made: PairExport, about: PairManifest) -> str:
     left = ", ".join(f"{n} {why}" for why, n in made.counts.items() if n and why != "votes")
-    what = "answers" if made.of_ratings else "pairs"
-    first = f"{made.pairs} {what} from {made.counts['votes']} votes; left out: {left or 'none'}."
+    what, votes = WORDS[made.rows], made.counts["votes"]
+    first = f"{made.pairs} {what} from {votes} votes; left out: {left or 'none'}."
     advice = about.get("suggestion")
     reasons = [advice["reason"]] if advice else []
     return "\n".join([first, *about.get("warnings", []), *reasons])

@@ -1,6 +1,7 @@
 """Preference pairs made from votes: what was exported, from which votes, by which rules."""
 
 import json
+from typing import Literal, cast
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, insert, select
@@ -11,6 +12,7 @@ from engine.store.json_columns import dumped, loaded
 from engine.store.tables import assignment, pair_export, vote
 
 JSON = ("rounds", "rules", "counts")
+Rows = Literal["pairs", "ratings", "accepted"]
 
 
 class PairExport(BaseModel):
@@ -25,15 +27,15 @@ class PairExport(BaseModel):
     rules: JsonObject
     watermark: str
     content_sha256: str
-    pairs: int  # pairs, or answers with a label where the rules say rows: ratings
+    pairs: int  # how many of what `rows` names
     counts: dict[str, int]
     created_by: str
     created_at: float
 
     @property
-    def of_ratings(self) -> bool:
-        """Whether its rows are single answers, good or bad, instead of pairs."""
-        return self.rules.get("rows") == "ratings"
+    def rows(self) -> Rows:
+        """What its rows are: pairs, single answers marked good or bad, or answers to learn."""
+        return cast("Rows", self.rules.get("rows", "pairs"))
 
 
 def add(conn: Connection, new: PairExport) -> None:

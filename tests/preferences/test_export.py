@@ -11,7 +11,7 @@ from engine.services.data import datasets
 from engine.services.preferences import build, export
 from engine.workspace import open_workspace
 from tests import helpers
-from tests.rating.votes import a_pair, arms, cast, filled, shown
+from tests.rating.votes import WORDS, a_pair, arms, cast, filled, shown
 
 HARD = ' "quoted"\nnext line \u2028 \U0001f600 <|im_end|> {{x}}, 読む'
 
@@ -30,10 +30,12 @@ def content(examples):
 
 
 @pytest.mark.parametrize(("fmt", "layout"), [("trl", "preference"), ("openai", "openai_preference"),
-                                             ("kto", "kto")])  # fmt: skip
+                                             ("kto", "kto"), ("sft", "messages")])  # fmt: skip
 def test_export_is_read_again_as_the_same_examples(ws, one, tmp_path, fmt, layout):
-    of = "ratings" if fmt == "kto" else "pairs"
-    made = build.make(ws, LOCAL, one.project_id, of=of)
+    for n in range(build.FEWEST):
+        pair = a_pair(ws, one, f"improve {WORDS[n]}", f"a start{HARD}", "another start")
+        cast(ws, pair, "r", "left", edit={"side": "left", "text": f"a start, mended {n}{HARD}"})
+    made = build.make(ws, LOCAL, one.project_id, of=export.ROWS[fmt])
     path = tmp_path / "out.jsonl"
     path.write_bytes(export.files(ws, LOCAL, made.id, fmt).rows)
     again = read_file(path, "out.jsonl")

@@ -9,7 +9,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from engine.core import ids
 from engine.core.actor import Actor, Role
@@ -21,6 +21,7 @@ from engine.files import write_atomic
 from engine.services import access
 from engine.services.data import datasets
 from engine.services.preferences import manifest, pair_rows, side_bias
+from engine.services.preferences.accepted_answers import accepted_rows
 from engine.services.preferences.eligible_votes import Gathered, gather
 from engine.services.preferences.manifest import PairManifest
 from engine.services.preferences.rules import Rules, Selection, select_pairs
@@ -29,13 +30,18 @@ from engine.store import pair_exports, votes
 from engine.store.connect import reading, writing
 from engine.store.json_columns import to_json
 from engine.store.pair_exports import PairExport as PairExport
+from engine.store.pair_exports import Rows as Rows
 from engine.workspace import Workspace
 
-Rows = Literal["pairs", "ratings"]
 NAMES: dict[Rows, tuple[str, Kind]] = {
     "pairs": ("pairs", "preference"),
     "ratings": ("ratings", "unpaired"),
+    "accepted": ("accepted answers", "sft"),
 }
+METHODS: dict[Rows, str] = {"pairs": "DPO", "ratings": "KTO", "accepted": "SFT"}
+WORDS: dict[Rows, str] = {
+    "pairs": "pairs", "ratings": "rated answers", "accepted": "accepted answers"
+}  # fmt: skip
 FEWEST = 20
 FIXED = {"majority": "a lead of a third of the votes", "ties": "none", "fewest": FEWEST}
 DEFAULT = Rules()
@@ -52,6 +58,7 @@ REASONS = {
     "contested": "on which raters disagreed",
     "same": "with the same text twice",
     "edit": "edits that change too little or too much",
+    "not_accepted": "questions without an answer that somebody improved or accepted",
     "crowded": "over the limit of one question",
     "one_rater": "over the limit of one rater",
     "edit_share": "edits over their limit",
@@ -80,21 +87,25 @@ def make(
     UserError where they make too few, or name one side of the screen whatever stood there.
     """
     seen = preview(ws, actor, project_id, round_ids, rules, of)
-    side_bias.refuse(seen.gathered.counted)  # first: it also explains why few pairs are left
+    if of != "accepted":  # an improved text says nothing of sides
+        side_bias.refuse(seen.gathered.counted)  # first: it also explains why few pairs are left
     number = _number(seen, of)
     if number < FEWEST:
         why = left_out(seen.counts)
-        method = "DPO" if of == "pairs" else "KTO"
         raise UserError(
-            f"{seen.counts['votes']} votes make {number} {of}; {method} needs at least {FEWEST}."
-            + (f" Left out: {why}." if why else ""),
-            _more(seen, number),
+            f"{seen.counts['votes']} votes make {number} {WORDS[of]}; {METHODS[of]} needs at least "
+            f"{FEWEST}." + (f" Left out: {why}." if why else ""),
+            _more(seen, number, of),
         )
     return _store(ws, actor, project_id, seen, rules, of)
 
 
-def _more(seen: Preview, number: int) -> str:
+def _more(seen: Preview, number: int, of: Rows) -> str:
     """What would bring enough of them."""
+    if of == "accepted":
+        return (
+            "Improve answers while you rate, or mark those that you would accept, then try again."
+        )
     if number + seen.counts["edit_share"] >= FEWEST:
         return (
             "Most of them are texts that raters improved. Rate more pairs, or let more of them in "
@@ -121,8 +132,10 @@ def preview(
     if of == "pairs":
         counts += judged.counts
         examples = pair_rows.preferences(judged.pairs, rules)
-    else:
+    elif of == "ratings":
         examples = pair_rows.ratings(gathered.items, gathered.families, counts)
+    else:
+        examples = accepted_rows(gathered.items, gathered.families, rules, counts)
     known = {reason: counts[reason] for reason in ("votes", *REASONS)}
     return Preview(gathered, judged, list(examples), known)
 
@@ -143,7 +156,7 @@ def list_all(ws: Workspace, actor: Actor, project_id: str, of: Rows = "pairs") -
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
         found = pair_exports.list_all(conn, project_id)
-    return [one for one in found if one.of_ratings == (of == "ratings")]
+    return [one for one in found if one.rows == of]
 
 
 def get(ws: Workspace, actor: Actor, export_id: str) -> PairExport:
@@ -189,7 +202,9 @@ def _store(
     parsed = ParsedFile(layout=kind, kind=kind, examples=seen.examples, broken=[])
     used = [one.id for one in seen.gathered.rounds]
     origin = {"pairs": seen.gathered.watermark, "rounds": used}
-    dataset = datasets.store(ws, actor, project_id, parsed, name, origin, rules.held_out)
+    # held-out questions of answers to learn are for tests alone, and would leave the pairs
+    held_out = 0.0 if of == "accepted" else rules.held_out
+    dataset = datasets.store(ws, actor, project_id, parsed, name, origin, held_out)
     new = PairExport(
         id=ids.new("export"),
         project_id=project_id,
@@ -211,7 +226,7 @@ def _once(
 ) -> PairExport:
     """The export that is known for the same votes and rules, or the new one, now stored."""
     judged = seen.judged._replace(counts=Counter(seen.counts))
-    if new.of_ratings:
+    if new.rows != "pairs":
         judged = judged._replace(pairs=[])
     page = manifest.manifest(seen.gathered, judged, rules, seen.examples, dataset.sha256)
     with writing(ws.db) as conn:

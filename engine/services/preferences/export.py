@@ -1,17 +1,22 @@
 """An export as files that other programs read, and the manifest that goes with them."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypedDict, get_args
+from typing import NamedTuple, TypedDict
 
 from engine.core.actor import Actor
 from engine.core.errors import UserError
-from engine.core.examples import Example, Message, Preference, Unpaired
+from engine.core.examples import Chat, Example, Message, Preference, Unpaired
 from engine.services.data import datasets
 from engine.services.preferences import build
 from engine.store.json_columns import to_json
 from engine.workspace import Workspace
 
-Format = Literal["trl", "openai", "kto"]
+ROWS: dict[str, build.Rows] = {
+    "trl": "pairs",
+    "openai": "pairs",
+    "kto": "ratings",
+    "sft": "accepted",
+}
 
 
 class ExportFiles(NamedTuple):
@@ -22,17 +27,17 @@ class ExportFiles(NamedTuple):
 
 
 def files(ws: Workspace, actor: Actor, export_id: str, fmt: str) -> ExportFiles:
-    """The export in a format: trl and openai for pairs, kto for single answers.
+    """The export in a format: trl and openai for pairs, kto for ratings, sft for accepted answers.
 
     Its rows come in the order of the dataset version; those held out are among them. UserError
     for an unknown format, and for one that holds other rows.
     """
     one = build.get(ws, actor, export_id)
-    if fmt not in get_args(Format):
-        raise UserError(f"There is no format {fmt!r}.", f"Known: {', '.join(get_args(Format))}.")
-    if one.of_ratings != (fmt == "kto"):
-        fits = "kto" if one.of_ratings else "trl or openai"
-        raise UserError(f"These rows do not fit the format {fmt}.", f"Choose {fits}.")
+    if fmt not in ROWS:
+        raise UserError(f"There is no format {fmt!r}.", f"Known: {', '.join(ROWS)}.")
+    if ROWS[fmt] != one.rows:
+        fitting = " or ".join(name for name, rows in ROWS.items() if rows == one.rows)
+        raise UserError(f"These rows do not fit the format {fmt}.", f"Choose {fitting}.")
     rows = datasets.each_row(ws, datasets.get(ws, actor, one.dataset_id))
     lines = b"".join(f"{to_json(WRITERS[fmt](row.example))}\n".encode() for row in rows)
     about = build.about(ws, actor, export_id)
@@ -79,6 +84,13 @@ class KtoRow(TypedDict):
     label: bool
 
 
+class ChatRow(TypedDict, total=False):
+    """A conversation that ends with the answer to learn; `references` where there are several."""
+
+    messages: list[Turn]
+    references: list[str]
+
+
 def _turns(prompt: tuple[Message, ...]) -> list[Turn]:
     return [{"role": turn.role, "content": turn.content} for turn in prompt]
 
@@ -111,8 +123,16 @@ def _kto(example: Example) -> KtoRow:
     return {"prompt": _turns(example.prompt), "completion": completion, "label": example.label}
 
 
-WRITERS: dict[str, Callable[[Example], TrlPair | OpenAIPair | KtoRow]] = {
+def _sft(example: Example) -> ChatRow:
+    if not isinstance(example, Chat):
+        raise TypeError(example.kind)
+    row: ChatRow = {"messages": _turns(example.messages)}
+    return row | {"references": list(example.references)} if example.references else row
+
+
+WRITERS: dict[str, Callable[[Example], TrlPair | OpenAIPair | KtoRow | ChatRow]] = {
     "trl": _trl,
     "openai": _openai,
     "kto": _kto,
+    "sft": _sft,
 }

@@ -125,7 +125,7 @@ def _edited(place: int, item: Item, family: str, rules: Rules) -> tuple[list[Pre
     for one in item.judgements:
         if one.edit is None:
             continue
-        if not _fits(item.text(one.edit.answer), one.edit.text, rules):
+        if not fits(item.text(one.edit.answer), one.edit.text, rules):
             unfit += 1
             continue
         found += [
@@ -144,7 +144,7 @@ def _edited(place: int, item: Item, family: str, rules: Rules) -> tuple[list[Pre
     return found, unfit
 
 
-def _fits(before: str, after: str, rules: Rules) -> bool:
+def fits(before: str, after: str, rules: Rules) -> bool:
     if not after.strip() or normal(before) == normal(after):
         return False
     changed = Levenshtein.normalized_distance(before, after)

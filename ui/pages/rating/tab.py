@@ -16,7 +16,7 @@ from engine.workspace import Workspace
 from ui.components import loop_words, markup
 from ui.components.page import NavigationTarget, Page
 from ui.components.refresh import Refresher, mark, shown, text_or_hidden
-from ui.pages.rating import import_panel, raters, start
+from ui.pages.rating import import_panel, other_datasets, raters, start
 from ui.pages.rating.refresh import CLOSE_BLIND, RatingValues, RatingView, latest, read
 from ui.web.errors import shows_errors
 from ui.web.session import who
@@ -94,7 +94,7 @@ def build(ws: Workspace, page: Page) -> None:
             yes = gr.Button("Close it", variant="primary", elem_id="rate-close-yes")
             no = gr.Button("Keep it open", elem_id="rate-close-no")
         remove, doubt, gone = _removal()
-    raters.build(ws, page, view)
+    _boxes(ws, page, view)
     parts = RatingParts(bar, words, go, which, box, empty, body, about, surface, share, outcome,
                         collect, make, made, onward, every, close, ask, sure, remove,
                         doubt)  # fmt: skip
@@ -105,6 +105,12 @@ def build(ws: Workspace, page: Page) -> None:
     import_panel.wire(ws, page, file_panel)
     _wire(ws, page, view, parts, {"go": panel.go, "make": make, "yes": yes, "gone": gone}, panel)
     _wire_file(ws, page, view, parts, file_panel)
+
+
+def _boxes(ws: Workspace, page: Page, view: gr.State) -> None:
+    """Folded below the round: more datasets from the votes, links, raters and flags."""
+    other_datasets.build(ws, page)
+    raters.build(ws, page, view)
 
 
 def _removal() -> tuple[gr.Row, gr.Row, gr.Button]:
