@@ -29,7 +29,7 @@ demo: $(VENV)/.installed ## Run the whole loop once on sample data, with simulat
 	@$(BIN)/tuneloop loop demo
 
 bench: $(VENV)/.installed-test ## Measure speed, memory and accuracy of estimates; prints tables
-	@$(PYTEST) -s -o python_files='bench_*.py' tests/bench
+	@$(PYTEST) -s -o python_files='bench_*.py' -o faulthandler_timeout=0 tests/bench
 
 docs: $(VENV)/.installed ## Write the reference pages of the guide from the code
 	@$(BIN)/python -m engine.cli.reference ui/guide

@@ -55,6 +55,7 @@ def test_tokens_a_second(home, folder, tmp_path):
                 rate(url, model, 1)  # loads the model
                 for many in IN_FLIGHT:
                     found[name, many].append(rate(url, model, many))
+                    print(f"{many:2} {name} {found[name, many][-1]:.1f}", flush=True)
     print(f"\n{folder.name}, {TOKENS} tokens an answer, n = {TIMES}, {bench_tools.conditions(ws)}")
     for many in IN_FLIGHT:
         own = found["tuneloop api", many]

@@ -3,6 +3,7 @@
 A LoRA SFT over the model in TUNELOOP_MODEL on the demo's questions of a library (259 rows, 3 epochs
 at 1e-3), merged, converted, and asked 50 held-out questions greedily, 64 tokens each. With
 TUNELOOP_BENCH_UNTRAINED=1 the base itself is exported and asked, whose free answers are less sure.
+TUNELOOP_BENCH_BITS=F16,Q8_0 asks these alone.
 """
 
 import os
@@ -25,6 +26,7 @@ from tests.bench import bench_tools
 from tests.exporters.conftest import tools, with_tools  # noqa: F401
 
 TRAINED = os.environ.get("TUNELOOP_BENCH_UNTRAINED") != "1"
+BITS = os.environ.get("TUNELOOP_BENCH_BITS", ",".join(Quantisation.__args__)).split(",")
 TRAINING = {"num_train_epochs": 3, "learning_rate": 1e-3, "num_evals": 3, "max_length": 160}
 
 
@@ -43,13 +45,14 @@ def test_answers_that_are_the_same_in_llama_cpp(home, with_tools):  # noqa: F811
         )
         done(ws, lifecycle.submit(ws, LOCAL, project.id, recipe, "faq"))
         model = registry.list_all(ws, LOCAL, project.id)[-1]
-    print(f"\n{folder.name}, {'trained' if TRAINED else 'as it is'}, {bench_tools.conditions(ws)}")
-    for bits in Quantisation.__args__:
+    print(f"\n{folder.name}, {'trained' if TRAINED else 'as it is'}, {bench_tools.conditions(ws)}",
+          flush=True)  # fmt: skip
+    for bits in BITS:
         asked = {"model": model.id, "to": "gguf", "quantisation": bits, "dataset": data.id}
         job = done(ws, exports.start(ws, LOCAL, project.id, asked))
         found = exports.result(ws, LOCAL, job.id)
         size = sum(file.bytes for file in found.files) / 1e6
-        print(f"{bits:7} {size:6.0f} MB  {found.sentence}")
+        print(f"{bits:7} {size:6.0f} MB  {found.sentence}", flush=True)
     ws.close()
 
 
