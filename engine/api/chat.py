@@ -3,8 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -16,6 +16,7 @@ from engine.api import served_models
 from engine.api.callers import Asking, Caller, OpenWorkspace
 from engine.api.errors import Refused, Wire, of_user_error
 from engine.core import ids
+from engine.core.errors import UserError
 from engine.core.examples import Message
 from engine.core.job_context import ModelFiles
 from engine.core.json_object import JsonObject
@@ -43,11 +44,21 @@ UNSUPPORTED = (
     "modalities",
     "prediction",
     "web_search_options",
+    "reasoning_effort",
+    "verbosity",
 )
+# what changes no answer: OpenAI's bookkeeping
+HARMLESS = frozenset(
+    {
+        "user", "store", "metadata", "service_tier", "parallel_tool_calls", "safety_identifier",
+        "prompt_cache_key", "prompt_cache_retention",
+    }
+)  # fmt: skip
 NEUTRAL: dict[str, tuple[object, ...]] = {
     "tool_choice": ("none", "auto"),
     "function_call": ("none", "auto"),
     "modalities": (["text"],),
+    "reasoning_effort": ("none",),
 }
 
 
@@ -90,6 +101,11 @@ class ChatRequest(BaseModel):
         for name in UNSUPPORTED:
             if extra.get(name) and extra[name] not in NEUTRAL.get(name, ()):
                 raise _unsupported(name)
+        for name in extra.keys() - HARMLESS - set(UNSUPPORTED):
+            raise Refused(
+                f"Unrecognized request argument supplied: {name[:80]}.", param=name[:80],
+                code="unknown_parameter",
+            )  # fmt: skip
         for name in ("presence_penalty", "frequency_penalty"):
             if getattr(self, name):
                 raise _unsupported(name)
@@ -167,7 +183,8 @@ class Answer:
         self._choice = feedback.choose(
             ws, caller.actor, caller.project_id, asked.model, lambda: self._named(asked.model)
         )
-        self._files: ModelFiles = registry.files(ws, self._choice.model)
+        with self._secretly():
+            self._files: ModelFiles = registry.files(ws, self._choice.model)
         self._prompt = asked.prompt
         self.id = f"chatcmpl-{ids.token()}"  # whoever knows it may say what they think
         self._created = int(time.time())
@@ -196,14 +213,27 @@ class Answer:
         try:
             for place in range(len(self._texts)):
                 own = ways._replace(seed=ways.seed + place)
-                number, self._prompt_tokens = await run_in_threadpool(
-                    self._serving.ask, self._files, self._prompt, own, self._asked.stops,
-                    hear_for(place),
-                )  # fmt: skip
+                with self._secretly():
+                    number, self._prompt_tokens = await run_in_threadpool(
+                        self._serving.ask, self._files, self._prompt, own, self._asked.stops,
+                        hear_for(place),
+                    )  # fmt: skip
                 self._numbers.append(number)
         except BaseException:
             self._let_go()
             raise
+
+    @contextmanager
+    def _secretly(self) -> Iterator[None]:
+        """Within it a refusal names no model of an arena."""
+        try:
+            yield
+        except UserError as error:
+            raise self._secret(error) from None
+
+    def _secret(self, error: UserError) -> UserError:
+        """`error` by the name that was asked for, where it names a model of an arena."""
+        return feedback.unnamed(error, self._choice, self._asked.model)
 
     def _let_go(self) -> None:
         for number in self._numbers:
@@ -258,7 +288,7 @@ class Answer:
             while None in self._finish:
                 place, piece = await self._queue.get()
                 if piece.problem is not None:
-                    raise Failed(*of_user_error(piece.problem))
+                    raise Failed(*of_user_error(self._secret(piece.problem)))
                 self._texts[place] += piece.text
                 self._tokens[place] = piece.tokens
                 self._finish[place] = piece.finish or None

@@ -3,7 +3,7 @@
 import csv
 import io
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from fastapi.responses import FileResponse, Response
@@ -55,11 +55,12 @@ def files(
     after: str | None = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
     purpose: str | None = None,
+    order: Literal["asc", "desc"] = "desc",
 ) -> Wire:
-    """The files of the project, newest first."""
+    """The files of the project, newest first unless `order` says otherwise."""
     found = api_fine_tuning.files(ws, caller.actor, caller.project_id)
     listed = [_file(one) for one in found if purpose in (None, one.purpose)]
-    return pages.page(listed, after, limit)
+    return pages.page(listed if order == "desc" else listed[::-1], after, limit)
 
 
 @router.get("/v1/files/{file_id}")

@@ -1,9 +1,10 @@
 """`/v1/fine_tuning/jobs`: OpenAI's words over the trainings of a project."""
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+import re
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine import plugins
@@ -34,6 +35,9 @@ REINFORCEMENT = (
     "answer. Train with votes (method 'dpo'), or start GRPO from the Training page."
 )
 Auto = Literal["auto"]
+MetadataKey = Annotated[str, Field(max_length=64)]  # as OpenAI has it
+MetadataValue = Annotated[str, Field(max_length=512)]
+METADATA = re.compile(r"metadata\[(.*)\]")  # of a query: one entry that listed jobs have
 
 
 class Hyperparameters(BaseModel):
@@ -73,7 +77,7 @@ class TrainingRequest(BaseModel):
     hyperparameters: Hyperparameters | None = None  # deprecated by OpenAI
     suffix: str | None = Field(None, max_length=64)
     seed: int | None = Field(None, ge=0, le=2**31 - 1)
-    metadata: dict[str, str] | None = Field(None, max_length=16)
+    metadata: dict[MetadataKey, MetadataValue] | None = Field(None, max_length=16)
     integrations: list[JsonObject] | None = None
 
     @property
@@ -143,14 +147,22 @@ def create(ws: OpenWorkspace, caller: Asking, asked: TrainingRequest) -> Wire:
 
 @router.get("/v1/fine_tuning/jobs")
 def jobs(
+    request: Request,
     ws: OpenWorkspace,
     caller: Asking,
     after: str | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Wire:
-    """The trainings that programs started, newest first."""
-    found = api_fine_tuning.list_all(ws, caller.actor, caller.project_id)
-    return pages.page([_job(one) for one in found], after, limit)
+    """The trainings that programs started, newest first; with `metadata[KEY]=VALUE`, such alone.
+
+    `metadata=null` asks for those without.
+    """
+    found = map(_job, api_fine_tuning.list_all(ws, caller.actor, caller.project_id))
+    asked = request.query_params
+    wanted = [(named[1], text) for key, text in asked.items() if (named := METADATA.match(key))]
+    without = asked.get("metadata") == "null"
+    listed = [one for one in found if _is_listed(one["metadata"] or {}, wanted, without)]
+    return pages.page(listed, after, limit)
 
 
 @router.get("/v1/fine_tuning/jobs/{job_id}")
@@ -199,6 +211,13 @@ def checkpoints(
 ) -> Wire:
     """The state that was kept, once there is one."""
     return pages.page(_checkpoints(started_by(ws, caller, job_id)), after, limit)
+
+
+def _is_listed(metadata: Any, wanted: Sequence[tuple[str, str]], without: bool) -> bool:
+    """Whether a job with this metadata is asked for."""
+    if without:
+        return not metadata
+    return all(metadata.get(key) == text for key, text in wanted)
 
 
 def _job(started: Started) -> Wire:

@@ -6,10 +6,12 @@ prompts of a rating round; a verdict reads votes of rounds alone and never sees 
 """
 
 import json
+import re
 import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -110,6 +112,21 @@ def choose(
     both = (best, others[-1])
     first = secrets.randbelow(2)
     return ArenaChoice(both[first], both[1 - first])
+
+
+def unnamed(error: UserError, choice: ArenaChoice, wanted: str) -> UserError:
+    """`error` as whoever asked may read it: in an arena both models are called `wanted`."""
+    if choice.other is None:
+        return error
+    names = {secret for one in (choice.model, choice.other) for secret in (one.id, one.name)}
+    longest = sorted(names, key=len, reverse=True)
+    any_name = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in longest))
+    told = copy(error)
+    told.problem, told.fix = (
+        any_name.sub(lambda _: wanted, part) for part in (error.problem, error.fix)
+    )
+    told.args = (f"{told.problem} {told.fix}".strip(),)
+    return told
 
 
 def keep(

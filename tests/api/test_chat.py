@@ -147,6 +147,8 @@ def test_champion_follows_promotions(client, workspace, project):
         ({"tools": [{"type": "function"}]}, "unsupported_parameter", "tools"),
         ({"logprobs": True}, "unsupported_parameter", "logprobs"),
         ({"response_format": {"type": "json_object"}}, "unsupported_parameter", "response_format"),
+        ({"reasoning_effort": "high"}, "unsupported_parameter", "reasoning_effort"),
+        ({"extra_body": {"top_k": 3}}, "unknown_parameter", "top_k"),
         ({"stop": ["a"] * 5}, None, "stop"),
         ({"n": 99}, None, "n"),
         ({"seed": 10**4200}, None, "seed"),
@@ -174,6 +176,13 @@ def test_temperature_too_small_to_divide_by_is_greedy(client):
         for t in (1e-320, 0)
     )
     assert cold.choices[0].message.content == greedy.choices[0].message.content
+
+
+def test_bookkeeping_of_other_clients_changes_no_answer(client):
+    kept = {"user": "me", "store": False, "metadata": {"a": "b"}, "service_tier": "auto"}
+    plain = client.chat.completions.create(model="bot 1", messages=ASKED, **LONG)
+    said = client.chat.completions.create(model="bot 1", messages=ASKED, **LONG, **kept)
+    assert said.choices[0].message.content == plain.choices[0].message.content
 
 
 @EACH

@@ -139,6 +139,18 @@ def test_arena_answers_with_either_and_names_neither(client, workspace, project,
     assert {(one.name, one.up) for one in report.models} == {("bot 1", 1), ("bot 2", 1)}
 
 
+def test_refusal_of_an_arena_names_neither_model(client, workspace, project, monkeypatch):
+    by_name = {one.name: one.id for one in registry.list_all(workspace, LOCAL, project.id)}
+    champion.promote(workspace, LOCAL, project.id, by_name["bot 1"])
+    for first in (0, 1):
+        monkeypatch.setattr("secrets.randbelow", lambda _, first=first: first)
+        with pytest.raises(openai.BadRequestError) as refused:
+            ask(client, "long " * 900, model="arena@Support")
+        assert refused.value.code == "context_length_exceeded"
+        assert "arena@Support" in refused.value.message
+        assert not any(secret in refused.value.message for secret in ("bot", *by_name.values()))
+
+
 def test_arena_is_fair(workspace, project):
     by_name = {one.name: one.id for one in registry.list_all(workspace, LOCAL, project.id)}
     champion.promote(workspace, LOCAL, project.id, by_name["bot 1"])

@@ -150,6 +150,31 @@ def test_fields_that_nobody_knows_leave_the_list_of_jobs_readable(client):
     assert [one.id for one in client.fine_tuning.jobs.list()] == [job.id]
 
 
+def test_jobs_asked_for_at_once_are_one_only_where_the_whole_request_is(client):
+    file = uploaded(client, CHATS)
+    ways = {"model": "tiny", "training_file": file.id, "suffix": "a", "metadata": {"for": "a"}}
+    first, again, other = (
+        client.fine_tuning.jobs.create(**{**ways, **more})
+        for more in ({}, {}, {"metadata": {"for": "b"}})
+    )
+    assert first.id == again.id != other.id
+    assert other.metadata == {"for": "b"}
+
+
+def test_jobs_are_listed_by_their_metadata(client):
+    file = uploaded(client, CHATS)
+    a, b, none = (
+        client.fine_tuning.jobs.create(model="tiny", training_file=file.id, metadata=metadata)
+        for metadata in ({"for": "a", "n": "1"}, {"for": "b"}, None)
+    )
+    listed = client.fine_tuning.jobs.list
+    assert [one.id for one in listed(metadata={"for": "a", "n": "1"})] == [a.id]
+    assert [one.id for one in listed(metadata={"for": "b"})] == [b.id]
+    assert not list(listed(metadata={"for": "b", "n": "1"}))
+    assert [one.id for one in listed(metadata="null")] == [none.id]
+    assert len(list(listed())) == 3
+
+
 @EACH
 def test_failed_training_says_why(client, workspace, monkeypatch):
     from engine.methods import sft
@@ -181,6 +206,7 @@ def test_failed_training_says_why(client, workspace, monkeypatch):
         (CHATS, {"training_file": "file-none"}, "No such File"),
         (CHATS, {"validation_file": "file-none"}, "No such File"),
         (CHATS, {"suffix": "x" * 65}, "suffix"),
+        (CHATS, {"metadata": {"a": "x" * 513}}, "metadata"),
         (CHATS, {"integrations": [{"type": "wandb", "wandb": {"project": "x"}}]}, "recipes"),
         ([{"messages": "x"}] * 12, {}, "row 1"),
     ],
@@ -199,6 +225,9 @@ def test_job_that_cannot_start_is_a_sentence(client, workspace, project, rows, c
 def test_files_are_listed_read_and_deleted(client):
     first, second = uploaded(client, CHATS), uploaded(client, PAIRS, "pairs.jsonl")
     assert [one.id for one in client.files.list()] == [second.id, first.id]
+    assert [one.id for one in client.files.list(order="asc", limit=1)] == [first.id, second.id]
+    with pytest.raises(openai.BadRequestError):
+        client.files.list(order="up")
     assert client.files.content(first.id).content == jsonl(CHATS)[1]
     assert client.files.retrieve(second.id).filename == "pairs.jsonl"
     assert client.files.delete(first.id).deleted

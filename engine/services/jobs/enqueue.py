@@ -31,14 +31,17 @@ def enqueue(
     now: float,
     *,
     name: str = "",
+    request: str = "",
     resumes: Job | None = None,
 ) -> Enqueued:
     """Queue `recipe` for `owner`; the same recipe twice within 2 s is one job.
 
+    `request` is what a program asked for beyond the recipe: another request is another job.
     `resumes` is the run that the new one goes on from; its tags are taken over.
     """
     values = recipe.model_dump(mode="json")
-    digest = _digest(["resume", resumes.id] if resumes else [recipe.KIND, values])
+    asked: list[object] = [recipe.KIND, values, *([request] if request else [])]
+    digest = _digest(["resume", resumes.id] if resumes else asked)
     twin = jobs.twin(conn, project_id, digest, now - DOUBLE_CLICK_S)
     if twin:
         return Enqueued(twin, False)

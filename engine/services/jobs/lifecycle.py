@@ -23,8 +23,18 @@ from engine.workspace import Workspace
 WORKER_SILENT_S = 30.0
 
 
-def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: str = "") -> Job:
-    """Queue `recipe`; a worker will pick it up. The same recipe twice within 2 s is one job."""
+def submit(
+    ws: Workspace,
+    actor: Actor,
+    project_id: str,
+    recipe: Recipe,
+    name: str = "",
+    request: str = "",
+) -> Job:
+    """Queue `recipe`; a worker will pick it up. The same recipe twice within 2 s is one job.
+
+    Unless a program asked for it by another `request`.
+    """
     actor.require(max(Role.TRAINER, recipe.role()))
     if isinstance(recipe, TrainRecipe):
         trackers.check(recipe)
@@ -35,7 +45,9 @@ def submit(ws: Workspace, actor: Actor, project_id: str, recipe: Recipe, name: s
         _check_needs(conn, actor, project_id, recipe)
         visitors.check_job(ws, conn, actor)
         recipe = replay_data.resolved(conn, actor, project_id, recipe)
-        return enqueue(conn, project_id, recipe, actor.name, time.time(), name=name).job
+        return enqueue(
+            conn, project_id, recipe, actor.name, time.time(), name=name, request=request
+        ).job
 
 
 def list_all(

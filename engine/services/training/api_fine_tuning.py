@@ -165,7 +165,7 @@ def start(
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
     recipe: Recipe = read(plugins.load("jobs", kind).Recipe, values)
-    job = lifecycle.submit(ws, actor, project_id, recipe, name)
+    job = lifecycle.submit(ws, actor, project_id, recipe, name, request)
     with writing(ws.db) as conn:
         if api_files.training(conn, job.id) is None:
             row = TrainingRow(job.id, project_id, request, job.created_at)
