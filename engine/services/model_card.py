@@ -89,7 +89,7 @@ def _origin(ws: Workspace, chain: list[Model]) -> str:
         for model in chain:
             learned = datasets.get(conn, model.dataset_id) if model.dataset_id else None
             method = model.info.get("method")
-            if method and learned:
+            if method and learned and not Strength.of(model):  # a mix has a sentence of its own
                 lines.append(
                     f"{_line(model.name)} was trained by {method} on {_line(learned.label)}: "
                     f"{learned.train_rows:,} rows, {learned.held_out_rows:,} held out "

@@ -117,6 +117,21 @@ def test_blind_round_never_asks_what_a_dial_measured(ws, world):
     assert len(training.plan.rows) == 45  # rounds that are no test are as before
 
 
+def test_dataset_is_read_once_however_many_dials_measured_on_it(ws, world, monkeypatch):
+    project, learned, _, _, dpo = world
+    jobs = [dial.start(ws, LOCAL, project.id, dpo.id, (at,)) for at in (0.5, 0.75, 1.0)]
+    read, each_row = [], datasets.each_row
+
+    def counted(space, dataset, *rest):
+        read.append(dataset.id)
+        return each_row(space, dataset, *rest)
+
+    monkeypatch.setattr(datasets, "each_row", counted)
+    marks = dial_questions.questions(ws, LOCAL, project.id)
+    assert read == [learned.id]
+    assert len(marks) == len({row for job in jobs for row in job.recipe["rows"]})
+
+
 def test_blind_round_is_refused_where_a_dial_measured_all(ws, world, tmp_path):
     project, _, _, sft, dpo = world
     few = [{"prompt": f"{word(n)} {n}!", "completion": "so"} for n in range(50)]
@@ -194,6 +209,7 @@ def test_model_at_a_strength_is_a_generation_with_its_lineage(ws, world):
     assert "lies at a strength already. Choose dpo." in dial.refusal(ws, LOCAL, project.id, new.id)
     card = model_card.model_card(ws, LOCAL, new.id)
     assert "strength 0.5, where sft is 0 and dpo is 1" in card
+    assert f"{new.name} was trained by" not in card
 
 
 def test_newest_measurement_of_a_model_is_found(ws, world):

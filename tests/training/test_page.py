@@ -19,6 +19,7 @@ from engine.services.training import history
 from engine.services.training import methods as training_methods
 from tests import helpers
 from tests.ui import seed
+from ui.components import forms
 from ui.components.page import NavigationTarget
 from ui.pages.rating import tab as rating_tab
 from ui.pages.training import before_start, form, methods, presets, refresh, studies, tab
@@ -179,6 +180,28 @@ def test_training_form_keeps_its_choices_while_they_exist(ws, project, base, faq
     assert dataset([None, None]) == newer.id
     assert dataset([base.id, faq.id]) == faq.id
     assert dataset(["gone", "gone"]) == newer.id
+
+
+def test_replayed_examples_are_chosen_among_the_datasets_of_the_project(
+    ws, project, base, faq, made, tmp_path
+):
+    """Empty stands for what the start model learned; no pairs, and nobody else's data."""
+    votes = pairs(ws, project.id, tmp_path)
+    other = helpers.project(ws, "Other")
+    helpers.dataset(ws, other.id, tmp_path)
+    at = next(n for n, one in enumerate(made) if one.kind == "dpo")
+    before = [None] * sum(len(one.chosen) for one in made[:at])
+    after = [None] * sum(len(one.chosen) for one in made[at + 1 :])
+
+    def box(chosen):
+        values = [*before, base.id, votes.id, chosen, *after]
+        return drawn(ws, project.id, made, "dpo", chosen=values)[1]["dpo"][8]
+
+    assert box(None).choices == [("that of the start model", ""), (faq.label, faq.id)]
+    assert (box(None).value, box("gone").value, box(faq.id).value) == ("", "", faq.id)
+    given = {"model": base.id, "dataset": votes.id, "replay_rows": 1}
+    assert forms.read(DPO, {**given, "replay_dataset": ""}).replay_dataset is None
+    assert forms.read(DPO, {**given, "replay_dataset": faq.id}).replay_dataset == faq.id
 
 
 def test_epochs_fit_a_dataset_that_nobody_chose_in_the_form(ws, project, base, faq, made):

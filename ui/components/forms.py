@@ -52,6 +52,8 @@ INSTALLED = {
     "trackers": registered_plugins.trackers_installed
 }  # names of plug-ins: those that can be had here
 CHOSEN = ("model", "dataset", "reward")  # ids and names: their choices come from the services
+OPTIONAL = ("replay_dataset",)  # the same, but empty stands for the default
+OFFERED = (*CHOSEN, *OPTIONAL)
 
 
 FormValue = str | bool | int | float | list[str]
@@ -127,8 +129,9 @@ def _component(name: str, field: FieldInfo, elem_id: str) -> gr.components.Compo
     shared: BoxWords = {"label": label(name), "elem_id": elem_id}
     info: BoxWords = {"info": field.description or "", **shared}
     default = _default(field)
-    if name in CHOSEN:
-        return gr.Dropdown([], value=None, min_width=270, **info)
+    if name in OFFERED:
+        first = [(EMPTY[name], "")] if name in OPTIONAL else []
+        return gr.Dropdown(first, value="" if first else None, min_width=270, **info)
     if get_origin(base) is Literal:
         choices = [(AS_LIBRARY, ""), *get_args(base)] if optional else get_args(base)
         return gr.Dropdown(list(choices), value=default or ("" if optional else choices[0]), **info)

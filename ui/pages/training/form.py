@@ -79,7 +79,7 @@ class TrainingForm(NamedTuple):
     @property
     def chosen(self) -> list[gr.components.Component]:
         """The dropdowns whose choices come from the project."""
-        return [self.field(name) for name in self.names if name in CHOSEN]
+        return [self.field(name) for name in self.names if name in forms.OFFERED]
 
     def field(self, name: str) -> gr.components.Component:
         """The box of a field."""

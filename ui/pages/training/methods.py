@@ -11,6 +11,7 @@ from engine.core.recipe import TrainRecipe
 from engine.services import registered_plugins
 from engine.services.data import datasets
 from engine.services.jobs import kinds
+from engine.services.jobs.replay_data import LEARNED
 from engine.services.loop import champion
 from engine.services.models import registry
 from engine.services.training import methods as training_methods
@@ -54,6 +55,20 @@ class Choices(NamedTuple):
     models: list[tuple[str, str]]
     datasets: list[tuple[str, str]]
     rewards: list[tuple[str, str]]
+    examples: list[tuple[str, str]]
+
+    def of(self, name: str) -> list[tuple[str, str]]:
+        """The choices of a field of the recipe."""
+        fields = {
+            "model": self.models,
+            "dataset": self.datasets,
+            "reward": self.rewards,
+            "replay_dataset": self.examples,
+        }
+        return fields[name]
+
+
+NO_CHOICES = Choices([], [], [], [])
 
 
 def missing(recipe: type[TrainRecipe]) -> Missing:
@@ -114,7 +129,10 @@ def choices(ws: Workspace, project: str, recipe: type[TrainRecipe]) -> Choices:
     """What one may start from, learn from and be rewarded by in a project."""
     found = registry.list_all(ws, who(ws), project)
     called = names.of_models(ws, project)
-    sets = fitting(datasets.list_all(ws, who(ws), project), recipe)
+    known = datasets.list_all(ws, who(ws), project)
+    sets = fitting(known, recipe)
+    replays = "replay_dataset" in recipe.model_fields
+    examples = [one for one in known if replays and one.kind in LEARNED and one.train_rows]
     starts = ordered(found, recipe)
     best = champion.current(ws, who(ws), project)
     if best and recipe.HAS_REFERENCE:  # what is refined is the best there is
@@ -123,6 +141,7 @@ def choices(ws: Workspace, project: str, recipe: type[TrainRecipe]) -> Choices:
         [(_label(one, called), one.id) for one in starts],
         [(f"{one.label} ({one.train_rows:,} rows to learn)", one.id) for one in sets],
         _rewards(found, called, sets) if sets and "reward" in recipe.model_fields else [],
+        [(one.label, one.id) for one in examples],
     )
 
 

@@ -44,7 +44,7 @@ def wanted(
     left = iter(values)
     found = []
     for form in made:
-        own = {name: next(left) for name in form.names if name in forms.CHOSEN}
+        own = {name: next(left) for name in form.names if name in forms.OFFERED}
         if aim.dataset and form.kind == aim.method:
             own["dataset"] = aim.dataset
         found.append(list(own.values()))
@@ -147,12 +147,12 @@ class _Drawing(NamedTuple):
 def _form(
     ws: Workspace, project: str | None, form: TrainingForm, own: list[Any], drawing: _Drawing
 ) -> list[Any]:
-    found = methods.choices(ws, project, form.recipe) if project else methods.Choices([], [], [])
+    found = methods.choices(ws, project, form.recipe) if project else methods.NO_CHOICES
     learns = bool(found.datasets)
     offered = drawing.offer if "preference" in form.recipe.LEARNS else 0
     words = f"Your votes make {offered} pairs that no dataset holds yet." if offered else ""
-    boxes = [_dropdown(each, value) for each, value in zip(found, own, strict=False)]
-    before = dict(zip((name for name in form.names if name in forms.CHOSEN), own, strict=True))
+    before = dict(zip((name for name in form.names if name in forms.OFFERED), own, strict=True))
+    boxes = [_dropdown(name, found.of(name), value) for name, value in before.items()]
     return [
         gr.Column(visible=True),
         gr.Column(visible=not learns),
@@ -173,7 +173,9 @@ def _epochs(ws: Workspace, found: list[tuple[str, str]], before: Any, aimed: boo
     return default_epochs(datasets.get(ws, who(ws), chosen).train_rows)
 
 
-def _dropdown(found: list[tuple[str, str]], chosen: Any) -> gr.Dropdown:
+def _dropdown(name: str, found: list[tuple[str, str]], chosen: Any) -> gr.Dropdown:
+    if name in forms.OPTIONAL:
+        found = [(forms.EMPTY[name], ""), *found]
     ids = [each for _, each in found]
     value = chosen if chosen in ids else next(iter(ids), None)
     return gr.Dropdown(choices=found, value=value)
