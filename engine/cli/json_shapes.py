@@ -32,6 +32,7 @@ from engine.services.data.openai_files import OpenAIExport
 from engine.services.feedback import FeedbackReport
 from engine.services.jobs.compare import RunComparison
 from engine.services.jobs.queue_position import Waiting
+from engine.services.loop.edit_cost import EditCost
 from engine.services.loop.generations import History
 from engine.services.models.api_process import ApiProcess
 from engine.services.models.template_choice import TemplateChoice
@@ -162,6 +163,7 @@ SHAPES: dict[str, Any] = {
     "loop demo": DemoReport,
     "loop status": LoopStatus,
     "loop history": History,
+    "loop edits": [EditCost],
     "loop dial": [DialStop],  # with --use the Model
     "loop promote": Promotion,
     "loop back": Promotion,

@@ -1,4 +1,4 @@
-"""loop demo | status | history | dial | promote | back | auto."""
+"""loop demo | status | history | edits | dial | promote | back | auto."""
 
 from typing import Any
 
@@ -15,6 +15,7 @@ from engine.services.loop import auto_loop as loops
 from engine.services.loop import champion
 from engine.services.loop import demo as demos
 from engine.services.loop import dial as dials
+from engine.services.loop.edit_cost import edit_costs
 from engine.services.loop.history import history as line_of
 from engine.services.loop.status import status as status_of
 from engine.services.models import registry
@@ -103,6 +104,22 @@ def history(project: str | None, as_json: bool) -> None:
         lines = [f"{g.number:3} {g.model.name:30} {g.sentence}" for g in found.generations]
         lines += [f"{'stop' if r.stop else 'go on':6} {r.sentence}" for r in found.rules]
         show(found, "\n".join([*lines, found.sentence]), as_json)
+
+
+@loop.command()
+@in_project
+@as_json
+def edits(project: str | None, as_json: bool) -> None:
+    """Show how much of the answers raters still change to use them, round by round."""
+    with workspace() as ws:
+        found = edit_costs(ws, LOCAL, common.project(ws, project).id)
+        lines = [
+            f"{one.round_name:30} {100 * one.share:3.0f} % of the characters "
+            f"({100 * one.low:.0f} to {100 * one.high:.0f} %), {one.questions} questions, "
+            f"{one.improved} improved, {one.accepted} accepted as they were"
+            for one in found
+        ]
+        show(found, "\n".join(lines) or "Nobody has improved an answer yet.", as_json)
 
 
 @loop.command()

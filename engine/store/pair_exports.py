@@ -60,6 +60,20 @@ def list_all(conn: Connection, project_id: str) -> list[PairExport]:
     return [PairExport.model_validate(loaded(row, *JSON)) for row in conn.execute(query).mappings()]
 
 
+def remarks(conn: Connection, round_ids: list[str]) -> dict[str, VoteDetails]:
+    """As `vote_details`, of votes alone that improve an answer or say which are acceptable."""
+    query = (
+        select(vote.c.id, vote.c.details)
+        .join(assignment, assignment.c.id == vote.c.assignment_id)
+        .where(
+            assignment.c.round_id.in_(round_ids),
+            vote.c.action == "vote",
+            vote.c.details.like('%"edit"%') | vote.c.details.like('%"acceptable_%'),
+        )
+    )
+    return {row.id: json.loads(row.details) for row in conn.execute(query)}
+
+
 def vote_details(conn: Connection, round_ids: list[str]) -> dict[str, VoteDetails]:
     """By vote of the rounds: strength, acceptable answers, an edit, all beside the choice."""
     query = (

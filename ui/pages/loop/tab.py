@@ -12,6 +12,7 @@ from engine.core.project import NextAction
 from engine.services import projects
 from engine.services.jobs import lifecycle
 from engine.services.loop import auto_loop, champion, dial
+from engine.services.loop.edit_cost import edit_costs
 from engine.services.loop.generations import Generation, History
 from engine.services.loop.history import history
 from engine.services.loop.status import status
@@ -20,7 +21,7 @@ from engine.workspace import Workspace
 from ui.components import choice_cards, loop_words, markup, names, refresh
 from ui.components.page import NavigationTarget, Page, opened
 from ui.components.refresh import Drawn, Refresher
-from ui.pages.loop import auto_loop_panel, detail, dial_panel, generations_chart
+from ui.pages.loop import auto_loop_panel, detail, dial_panel, edit_chart, generations_chart
 from ui.pages.loop.auto_loop_panel import AutoLoopPanel
 from ui.pages.loop.dial_panel import DialPanel
 from ui.web.errors import shows_errors
@@ -62,6 +63,7 @@ class LoopParts(NamedTuple):
     dial_picture: gr.HTML
     dial_choice: gr.Row
     strength: gr.Slider
+    edits: gr.HTML
     champion: gr.HTML
     back: gr.Button
     rules: gr.HTML
@@ -85,7 +87,7 @@ REFRESHER = Refresher[LoopView](
         **dict.fromkeys(
             ("pairs", "rounds", "evaluation", "promote", "back", "stop"), refresh.shown(gr.Button)
         ),
-        **dict.fromkeys(("chosen", "progress", "dial_picture"), refresh.text_or_hidden),
+        **dict.fromkeys(("chosen", "progress", "dial_picture", "edits"), refresh.text_or_hidden),
         **dict.fromkeys(("links", "dial_choice"), refresh.shown(gr.Row)),
         "strength": lambda found: gr.skip() if found is None else gr.Slider(value=found),
         "go": lambda title: gr.Button(title),
@@ -117,6 +119,7 @@ def build(ws: Workspace, page: Page) -> None:
             )
             promote = gr.Button("Make it the champion", elem_id="loop-promote")
         strengths = dial_panel.build()
+        edits = gr.HTML("", visible=False, elem_id="loop-edits")
     best = gr.HTML("", elem_id="loop-champion")
     with gr.Row(elem_classes="tl-actions"):
         back = gr.Button("Back to the previous champion", visible=False, elem_id="loop-back")
@@ -125,7 +128,7 @@ def build(ws: Workspace, page: Page) -> None:
     panel = auto_loop_panel.build(ws, page)
     parts = LoopParts(words, go, empty, body, headline, chart, chosen, links, links_of_it.pairs,
                   links_of_it.rounds, links_of_it.evaluation, promote, strengths.box,
-                  strengths.picture, strengths.choice, strengths.strength, best, back, rules,
+                  strengths.picture, strengths.choice, strengths.strength, edits, best, back, rules,
                   panel.progress, panel.stop)  # fmt: skip
     _wire(ws, page, view, parts, panel, strengths)
     _wire_links(ws, page, view, links_of_it)
@@ -165,6 +168,7 @@ class LoopValues(TypedDict, total=False):
     dial_picture: str
     dial_choice: bool
     strength: float | None
+    edits: str
     champion: str
     back: bool
     rules: str
@@ -204,6 +208,7 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, L
         "evaluation": one is not None and bool(one.evaluation_id),
         "promote": one is not None and one.model.id != loop_history.champion_id,
         "dial": picked is not None and not dial.refusal(ws, who(ws), project, picked),
+        "edits": edit_chart.picture(edit_costs(ws, who(ws), project), called),
         "champion": detail.champion(loop_history, called, decided),
         "back": len(champion.champions(decided[::-1])) > 1,
         "rules": detail.rules(loop_history.rules),

@@ -40,8 +40,9 @@ def build(ws: Workspace, page: Page) -> None:
             accepted = gr.Button("Make accepted answers", elem_id="rate-make-accepted")
         made = gr.State(None)
         report = gr.HTML("", visible=False, elem_id="rate-dataset-made")
-        train = gr.Button("Train on them", variant="primary", visible=False,
-                          elem_id="rate-dataset-train")  # fmt: skip
+        with gr.Row(elem_classes="tl-actions"):
+            train = gr.Button("Train on them", variant="primary", visible=False,
+                              elem_id="rate-dataset-train")  # fmt: skip
     makes, out = shows_errors(partial(make, ws)), [made, report, train]
     ratings.click(partial(makes, "ratings"), page.project, out, **markup.QUIET)
     accepted.click(partial(makes, "accepted"), page.project, out, **markup.QUIET)
@@ -60,7 +61,8 @@ def make(ws: Workspace, of: Rows, project: str | None) -> list[Any]:
         f"{escape(dataset.label)}.<br><span>{escape(f'Left out: {out}.' if out else '')}</span>"
     )
     report = gr.HTML(f'<div class="tl-made">{words}</div>', visible=True)
-    return [Made(METHODS[of].lower(), dataset.id), report, gr.Button(visible=True)]
+    train = gr.Button(f"Train with {METHODS[of]}", visible=True)
+    return [Made(METHODS[of].lower(), dataset.id), report, train]
 
 
 def aim(made: Made | None) -> tuple[NavigationTarget, Any]:
