@@ -121,12 +121,12 @@ def unnamed(error: UserError, choice: ArenaChoice, wanted: str) -> UserError:
     names = {secret for one in (choice.model, choice.other) for secret in (one.id, one.name)}
     longest = sorted(names, key=len, reverse=True)
     any_name = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in longest))
-    told = copy(error)
-    told.problem, told.fix = (
+    renamed = copy(error)
+    renamed.problem, renamed.fix = (
         any_name.sub(lambda _: wanted, part) for part in (error.problem, error.fix)
     )
-    told.args = (f"{told.problem} {told.fix}".strip(),)
-    return told
+    renamed.args = (f"{renamed.problem} {renamed.fix}".strip(),)
+    return renamed
 
 
 def keep(
