@@ -19,6 +19,7 @@ README = REPO / "README.md"
 EXTENDING = REPO / "ui" / "guide" / "extending.md"
 CHANGELOG = REPO / "engine" / "CHANGELOG.md"
 DECISIONS = REPO / "engine" / "DECISIONS.md"
+INTEGRATIONS = REPO / "ui" / "guide" / "integrations.md"
 OPERATORS = REPO / "ui" / "guide" / "operators.md"
 DOCUMENTS = [
     README,
@@ -113,6 +114,29 @@ def test_every_relative_link_and_image_exists(document):
 @pytest.mark.parametrize("family", plugins.BUILT_IN)
 def test_every_family_of_plug_ins_is_described(family):
     assert re.search(rf"^### {family}: ", text(EXTENDING), re.M), f"no section for `{family}`"
+
+
+@pytest.mark.parametrize("family", ["exporters", "recipe_targets", "trackers"])
+def test_every_program_that_something_is_written_for_has_a_row_with_its_command(family):
+    rows = [line.split("|") for line in text(INTEGRATIONS).splitlines() if line.startswith("| ")]
+    shown = " ".join(row[1] for row in rows if "`" in row[2]).lower().replace("-", "")
+    names = {"wandb": "weights & biases"}
+    missing = [one for one in plugins.names(family) if names.get(one, one) not in shown]
+    assert not missing
+
+
+def test_every_command_of_the_table_of_integrations_names_tests_that_exist():
+    found = [words for words in commands(text(INTEGRATIONS), "pytest") if words]
+    assert len(found) > 10
+    for words in found:
+        paths = [REPO / word for word in words if word.startswith("tests/")]
+        assert paths
+        assert all(path.exists() for path in paths)
+        if "-k" in words:
+            assert words[words.index("-k") + 1] in "".join(path.read_text() for path in paths)
+    targets = (REPO / "tests" / "ecosystem" / "run").read_text()
+    for name, *_ in commands(text(INTEGRATIONS), "tests/ecosystem/run"):
+        assert f"  {name})" in targets
 
 
 def test_every_hook_of_a_layout_is_described():

@@ -116,7 +116,8 @@ def add_base(
         if dry_run:
             show(base, _facts(base), as_json)
             return
-        say(_facts(base))
+        # the refusal that follows names the first obstacle
+        say(_facts(base, told=0 if base.model_id else 1))
         if base.model_id:
             show(registry.get(ws, LOCAL, base.model_id), f"{base.name} is here.", as_json)
             return
@@ -158,11 +159,14 @@ def _gated(gated: bool) -> str:
     return " (gated)" if gated else ""
 
 
-def _facts(base: HubBase) -> str:
-    """What a person wants to know before gigabytes come: a line each."""
+def _facts(base: HubBase, told: int = 0) -> str:
+    """What a person wants to know before gigabytes come: a line each.
+
+    The first `told` of its obstacles are left out.
+    """
     lines = [f"{label:17} {value}" for label, value in hub_words.facts(base)]
     lines.append(hub_words.ESTIMATE)
-    return "\n".join(lines + [" ".join(one) for one in hub_words.obstacles(base)])
+    return "\n".join(lines + [" ".join(one) for one in hub_words.obstacles(base)[told:]])
 
 
 @models.command("export")

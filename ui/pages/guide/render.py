@@ -19,7 +19,7 @@ CONTENTS = {
     "Understand": ("raters", "verdict", "glossary", "troubleshooting"),
     "Operate": ("operators",),
     "Reference": ("commands", "json", "recipes", "events", "api", "extending"),
-    "Behind it": ("architecture", "measurements"),
+    "Behind it": ("architecture", "integrations", "measurements"),
 }  # fmt: skip
 ORDER = tuple(name for names in CONTENTS.values() for name in names)
 AWAY = re.compile(r"[a-z]+:|#", re.IGNORECASE)
