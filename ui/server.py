@@ -36,7 +36,7 @@ from ui.pages.jobs.downloads import router as run_files
 from ui.pages.models.downloads import router as exports
 from ui.pages.people.routes import router as account
 from ui.pages.rating.routes import router as rating
-from ui.web import first_script, page_states
+from ui.web import first_script, memory, page_states
 from ui.web.default_model_download import Setup
 from ui.web.limits import UPLOAD_MB, limit_of
 from ui.web.prefix import Prefix, cleaned
@@ -187,6 +187,7 @@ def serve(
     public path where it is not the root of its host. The bucket that TUNELOOP_BUCKET names gets all
     that a start on an empty disk needs, and fills an empty `home`.
     """
+    memory.limit_pools()
     os.umask(0o077)  # votes, texts and hashes of passwords are the owner's of this process alone
     public = cleaned(root_path)
     check_free(host, port)

@@ -4,8 +4,10 @@
 A job says them through `Context.emit(kind, data, step)`.
 """
 
+import json
+import re
 from collections.abc import Mapping
-from typing import Any, Literal, NotRequired, final
+from typing import Any, Literal, NamedTuple, NotRequired, final
 
 from pydantic import BaseModel, ConfigDict, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic reads this one before Python 3.12
@@ -172,3 +174,42 @@ def read_event(values: Mapping[str, Any]) -> Event:
         return known.model_validate(values) if known else OtherEvent.model_validate(values)
     except ValidationError:
         return OtherEvent.model_validate(values)
+
+
+# a number after its name, in JSON without spaces
+_NUMBER = re.compile(r'(?<="):(?:-?\d[\d.eE+-]*|NaN|-?Infinity)(?=[,}])')
+
+
+class StoredEvent(NamedTuple):
+    """An event as it is stored, its data JSON that nobody has read.
+
+    A long run has hundreds of thousands of them, of which a page shows a few thousand.
+    """
+
+    job_id: str
+    seq: int
+    at: float
+    kind: str
+    step: int | None
+    data: str
+
+    def read(self) -> Event:
+        """The event; ValueError where its data is no JSON."""
+        return read_event(self._asdict() | {"data": json.loads(self.data)})
+
+    @property
+    def measurement(self) -> MetricEvent | None:
+        """The event where it is of numbers by name, else None."""
+        found = self.read() if self.kind == "metric" else None
+        return found if isinstance(found, MetricEvent) else None
+
+    @property
+    def names(self) -> str | None:
+        """What says which names a measurement has, equal for equal names; None for other events."""
+        if self.kind != "metric":
+            return None
+        names = _NUMBER.sub("", self.data)
+        if '":' not in names:
+            return names
+        found = self.measurement  # it holds more than numbers, or an odd name
+        return None if found is None else "{" + json.dumps(sorted(found.data))[1:-1] + "}"

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from engine.core.event import Event, EventData, read_event
+from engine.core.event import Event, EventData, StoredEvent, read_event
 from engine.store.json_columns import loaded, to_json
 from engine.store.tables import event, worker
 
@@ -34,6 +34,14 @@ def after(conn: Connection, job_id: str, seq: int, most: int | None = None) -> l
     query = select(event).where(event.c.job_id == job_id, event.c.seq > seq).order_by(event.c.seq)
     query = query if most is None else query.limit(most)
     return [read_event(loaded(row, "data")) for row in conn.execute(query).mappings()]
+
+
+def stored_after(conn: Connection, job_id: str, seq: int, most: int) -> list[StoredEvent]:
+    """The first `most` events with a higher number than `seq`, in order, their data not read."""
+    columns = [event.c[name] for name in StoredEvent._fields]
+    query = select(*columns).where(event.c.job_id == job_id, event.c.seq > seq)
+    rows = conn.execute(query.order_by(event.c.seq).limit(most)).all()  # not one by one: it is slow
+    return [StoredEvent._make(row) for row in rows]
 
 
 def newest(conn: Connection, job_id: str, kind: str, number: int) -> list[Event]:

@@ -31,7 +31,7 @@ from tests.ui import results
 LOADS = int(os.environ.get("TUNELOOP_BENCH_LOADS", "1000"))
 EVENTS = int(os.environ.get("TUNELOOP_BENCH_EVENTS", "500000"))
 AT_ONCE = 20_000
-READERS = 10  # pages that each open the long run
+READERS = 30  # pages that each open the long run
 SETTLE_S, REST_S = 15.0, 60.0
 TABS = ("home", "data", "training", "jobs", "evaluation", "rating", "loop", "playground", "models")
 
@@ -104,7 +104,7 @@ def test_memory_after_a_long_run_was_opened(used: Used, chromium: Browser) -> No
             page = opened(context.new_page(), server.url)
             page.get_by_role("tab", name="Jobs").click()
             page.locator("#runs-top").get_by_text("SFT one").first.wait_for()
-            if number in (1, 2, READERS):
+            if number in (1, 2, 10, READERS):
                 spent = server.cpu_s - cpu
                 print(
                     f"{number:3} pages of the run     {server.megabytes:5.0f} MB, CPU {spent:.1f} s"

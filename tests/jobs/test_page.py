@@ -1,12 +1,14 @@
 """Runs: which one is shown, what is read anew, what is drawn, and the buttons."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event, Lock
 
 import gradio as gr
 import pytest
 
 from engine.core.actor import LOCAL
-from engine.core.event import MetricEvent, StateEvent
+from engine.core.event import MetricEvent, StateEvent, StoredEvent
 from engine.core.job import State
 from engine.core.job_outcome import Outcome
 from engine.core.job_result import TrainingResult
@@ -15,6 +17,7 @@ from engine.services import job_outcomes
 from engine.services.jobs import lifecycle, listing
 from engine.services.training import estimate, run_files
 from engine.stats.learning_curve import learning_curve
+from engine.store.json_columns import to_json
 from tests import helpers
 from tests.ui import results
 from ui.components import event_cursor
@@ -155,7 +158,7 @@ def test_run_that_starts_again_begins_its_curve_anew():
         StateEvent(job_id="j", seq=2, at=0, data={"state": "running"}),
         MetricEvent(job_id="j", seq=3, at=0, step=1, data={"loss": 1.0}),
     ]
-    track = event_cursor.taken(Track(), said)
+    track = event_cursor.taken(Track(), results.stored(*said))
     assert [event.data["loss"] for event in track.metrics] == [1.0]
 
 
@@ -164,7 +167,7 @@ def test_best_checkpoint_is_never_the_start():
         MetricEvent(job_id="j", seq=n, at=0, step=n, data={"eval_loss": loss})
         for n, loss in enumerate([1.0, 1.4, 1.2])
     ]
-    assert event_cursor.best(event_cursor.taken(Track(), said)) == (2, 1.2)
+    assert event_cursor.best(event_cursor.taken(Track(), results.stored(*said))) == (2, 1.2)
 
 
 def test_dpo_shows_margin_and_accuracy():
@@ -193,7 +196,7 @@ def test_track_of_a_long_training_keeps_every_held_out_point_of_its_curve():
         )
         for n in range(20_000)
     ]
-    kept = event_cursor.taken(Track(), said).metrics
+    kept = event_cursor.taken(Track(), results.stored(*said)).metrics
     assert len(kept) < 1_700
     assert sum("eval_loss" in event.data for event in kept) == 20
 
@@ -209,7 +212,7 @@ def test_track_of_a_run_of_any_length_stays_small_and_knows_its_newest_and_lowes
             elif n % 10 == 3:
                 data = {"eval_loss": 0.5 + n}
             said.append(MetricEvent(job_id="j", seq=n, at=0, step=n, data=data))
-        track = event_cursor.taken(track, said)
+        track = event_cursor.taken(track, results.stored(*said))
     assert track.measured == 50_000
     for name, last in (("loss", 50_000), ("cpu_percent", 49_999), ("eval_loss", 49_993.5)):
         steps, values = curves.points(track.metrics, name)
@@ -221,18 +224,63 @@ def test_track_of_a_run_of_any_length_stays_small_and_knows_its_newest_and_lowes
     assert 31_337 in steps
 
 
+def test_of_a_long_run_only_events_that_are_kept_are_read(monkeypatch):
+    read, pieces = [], 10
+    read_event = StoredEvent.read
+    monkeypatch.setattr(StoredEvent, "read", lambda self: read.append(1) or read_event(self))
+    track = Track()
+    for first in range(0, 5000 * pieces, 5000):
+        track = event_cursor.taken(track, [chatter(n) for n in range(first, first + 5000)])
+    assert track.measured == 40_000
+    assert (track.progress["done"], track.logged[-1]) == (49_995, "Line 49999")
+    kept = len(track.metrics) + event_cursor.KEPT_LINES + event_cursor.KEPT_MESSAGES
+    assert len(read) < 5000 + pieces * kept < 50_000
+
+
+def chatter(n):
+    """The event with number n of a run: each tenth is a line, each tenth a progress."""
+    kind, data = "metric", {"loss": 1.0, "tokens_per_s": 9.0}
+    if n % 10 == 9:
+        kind, data = "log", {"text": f"Line {n}"}
+    elif n % 10 == 5:
+        kind, data = "progress", {"done": n, "total": 50_000}
+    return StoredEvent("j", n, 0.0, kind, n, to_json(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        ({"loss": 1.5, "rate": 1e-05}, {"loss": -2, "rate": 0}),
+        ({"a": float("nan"), "b": float("-inf")}, {"a": 1, "b": 2}),
+        ({'odd":1,"': 1.0}, {'odd":1,"': 2.0}),
+        ({}, {}),
+    ],
+)
+def test_measurements_of_equal_names_belong_together(data, names):
+    one, other = (StoredEvent("j", 1, 0.0, "metric", 1, to_json(each)) for each in (data, names))
+    assert one.names == other.names
+    assert one.names != StoredEvent("j", 1, 0.0, "metric", 1, '{"loss":1}').names
+
+
+@pytest.mark.parametrize("data", ['{"loss":"low"}', '{"loss":null}', '{"x":{"y":1}}'])
+def test_event_that_holds_no_numbers_by_name_is_no_measurement(data):
+    event = StoredEvent("j", 1, 0.0, "metric", 1, data)
+    assert (event.names, event.measurement) == (None, None)
+    assert event_cursor.taken(Track(), [event]).metrics == ()
+
+
 def test_long_run_is_read_in_pieces_and_once_for_all_browsers(ws, world, monkeypatch):
     job = running(ws, world)
     monkeypatch.setattr(event_cursor, "READ_AT_ONCE", 4)
     asked = []
-    watch = lifecycle.watch
+    read = lifecycle.stored_events
 
-    def counted(ws, actor, job_id, after=0, most=None):
-        found = watch(ws, actor, job_id, after, most)
+    def counted(ws, actor, job_id, after, most):
+        found = read(ws, actor, job_id, after, most)
         asked.append(len(found))
         return found
 
-    monkeypatch.setattr(lifecycle, "watch", counted)
+    monkeypatch.setattr(lifecycle, "stored_events", counted)
     first = event_cursor.follow(ws, job, Track())
     assert len(asked) > 1
     assert max(asked) == 4
@@ -240,6 +288,38 @@ def test_long_run_is_read_in_pieces_and_once_for_all_browsers(ws, world, monkeyp
     asked.clear()
     assert event_cursor.follow(ws, job, Track()) == first
     assert asked == [0]
+
+
+def test_two_browsers_that_open_a_run_at_once_read_it_once(ws, world, monkeypatch):
+    job = running(ws, world)
+    waiting = Event()  # the second browser waits for the first, which has read nothing yet
+    asked = []
+    read = lifecycle.stored_events
+
+    class Turn:
+        def __init__(self):
+            self.lock, self.came = Lock(), []
+
+        def __enter__(self):
+            self.came.append(1)
+            if len(self.came) == 2:
+                waiting.set()
+            self.lock.acquire()
+
+        def __exit__(self, *_):
+            self.lock.release()
+
+    def first_waits(ws, actor, job_id, after, most):
+        asked.append(after)
+        assert waiting.wait(60)
+        return read(ws, actor, job_id, after, most)
+
+    monkeypatch.setattr(event_cursor, "Lock", Turn)
+    monkeypatch.setattr(lifecycle, "stored_events", first_waits)
+    with ThreadPoolExecutor(2) as pool:
+        tracks = list(pool.map(lambda _: event_cursor.follow(ws, job, Track()), range(2)))
+    assert tracks[0].measured == tracks[1].measured == 6
+    assert asked == [0, tracks[0].seq]
 
 
 def test_names_and_lines_are_text_never_html(ws, world):

@@ -5,6 +5,7 @@ import time
 from engine import plugins
 from engine.core.actor import LOCAL
 from engine.core.evaluation import EvaluatedRow, Evaluation, Gain, Mean, Output
+from engine.core.event import StoredEvent
 from engine.core.examples import Message
 from engine.core.job_outcome import NewModel, Outcome
 from engine.services import job_outcomes
@@ -12,6 +13,7 @@ from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.store import events
 from engine.store.connect import writing
+from engine.store.json_columns import to_json
 from tests import helpers
 
 
@@ -24,6 +26,14 @@ def say(ws, job_id, *said):
     """Each of `said` is kind, step, data."""
     with writing(ws.db) as conn:
         events.add(conn, job_id, [(time.time(), kind, step, data) for kind, step, data in said])
+
+
+def stored(*said):
+    """Events as they are stored."""
+    return [
+        StoredEvent(each.job_id, each.seq, each.at, each.kind, each.step, to_json(each.data))
+        for each in said
+    ]
 
 
 def train_events(steps=4, of=8):

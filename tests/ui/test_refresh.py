@@ -105,12 +105,12 @@ def test_reading_asks_for_events_after_the_last_one_and_forgets_other_jobs(
     jobs = [_job(ws, project.id, model.id, name) for name in "ab"]
     asked = []
 
-    def watch(ws, actor, job_id, after=0, most=None):
+    def read(ws, actor, job_id, after, most):
         asked.append((job_id, after))
-        return lifecycle_watch(ws, actor, job_id, after, most)
+        return stored_events(ws, actor, job_id, after, most)
 
-    lifecycle_watch = lifecycle.watch
-    monkeypatch.setattr(lifecycle, "watch", watch)
+    stored_events = lifecycle.stored_events
+    monkeypatch.setattr(lifecycle, "stored_events", read)
     assert jobs[0].id != jobs[1].id
     view = refresh.reading(ws, Drawn(), jobs)
     results.say(ws, jobs[0].id, ("progress", None, {"done": 1, "total": 5}))
@@ -129,7 +129,7 @@ def test_reading_a_job_without_news_keeps_the_same_view(ws, tmp_path):
 
 
 def test_track_tells_the_time_left_at_the_pace_of_its_attempt():
-    events = [_progress(1, 100.0, 10), _progress(2, 120.0, 20)]
+    events = results.stored(_progress(1, 100.0, 10), _progress(2, 120.0, 20))
     track = event_cursor.taken(event_cursor.Track(), events[:1])
     assert track.eta_s is None
     track = event_cursor.taken(track, events[1:])
@@ -137,11 +137,14 @@ def test_track_tells_the_time_left_at_the_pace_of_its_attempt():
 
 
 def test_track_counts_the_pace_of_a_new_attempt_anew():
-    track = event_cursor.taken(event_cursor.Track(), [_progress(1, 0.0, 0), _progress(2, 1.0, 40)])
+    track = event_cursor.taken(
+        event_cursor.Track(), results.stored(_progress(1, 0.0, 0), _progress(2, 1.0, 40))
+    )
     state = StateEvent(job_id="j", seq=3, at=500.0, data={"state": "running"})
-    track = event_cursor.taken(track, [state, _progress(4, 510.0, 40)])
+    track = event_cursor.taken(track, results.stored(state, _progress(4, 510.0, 40)))
     assert track.eta_s is None
-    assert event_cursor.taken(track, [_progress(5, 520.0, 45)]).eta_s == pytest.approx(10.0)
+    track = event_cursor.taken(track, results.stored(_progress(5, 520.0, 45)))
+    assert track.eta_s == pytest.approx(10.0)
 
 
 def _progress(seq, at, done):

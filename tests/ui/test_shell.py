@@ -21,6 +21,7 @@ from engine.services import projects
 from engine.services.people import accounts
 from engine.workspace import Settings, Workspace, open_workspace
 from tests.serving import free_port
+from tests.ui import results
 from ui import server
 from ui.components import charts, event_cursor, loop_words, markup
 from ui.components.live_plot import LivePlot
@@ -504,7 +505,7 @@ def test_running_demo_shows_its_part_and_a_failed_one_says_why():
     said = {"done": 1.4, "total": 9, "label": "Training on the examples (SFT)"}
     event = ProgressEvent(job_id="job", seq=1, at=0.0, data=said)
     running = home_view.demo_on_its_way(
-        _job(State.RUNNING), event_cursor.taken(event_cursor.Track(), [event])
+        _job(State.RUNNING), event_cursor.taken(event_cursor.Track(), results.stored(event))
     )
     assert "Part 2 of 9: Training on the examples (SFT)" in running
     assert "16 %" in running

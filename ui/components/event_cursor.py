@@ -1,9 +1,11 @@
 """The events of a job, read by cursor: each read asks only for those after the last one."""
 
+import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
+from typing import Any
 
 from engine.core.event import (
     EstimateEvent,
@@ -15,9 +17,10 @@ from engine.core.event import (
     SampleData,
     SampleEvent,
     StateEvent,
+    StoredEvent,
     TrialEvent,
 )
-from engine.core.job import Job
+from engine.core.job import Job, State
 from engine.core.job_result import Trial
 from engine.core.preflight import Preflight
 from engine.services.jobs import lifecycle
@@ -78,6 +81,7 @@ class Track:
 
 
 _shared: OrderedDict[tuple[str, str], Track] = OrderedDict()
+_turns: dict[tuple[str, str], Lock] = {}  # of the jobs that are being read or are shared
 _lock = Lock()
 
 
@@ -85,57 +89,92 @@ def follow(ws: Workspace, job: Job, known: Track) -> Track:
     """`known` and what the run said since; a run that is over is read once more and then never.
 
     `job` comes from a service, which let the reader see it: the events read for one browser serve
-    all others, so a long run is read and held once.
+    all others, so a long run is read and held once. Who comes while it is read waits for that.
     """
     key = (str(ws.settings.home), job.id)
-    with _lock:
-        shared = _shared.get(key, known)
-    known = shared if (shared.seq, shared.whole) > (known.seq, known.whole) else known
+    known = _furthest(key, known)
     if known.whole:
         return known
-    found = _read(ws, job, known)
     with _lock:
-        _shared[key] = found
-        _shared.move_to_end(key)
-        while len(_shared) > SHARED:
-            _shared.popitem(last=False)
+        turn = _turns.setdefault(key, Lock())
+    with turn:
+        known = _furthest(key, known)
+        found = known if known.whole else _read(ws, job, known)
+        with _lock:
+            _share(key, found)
     return found
+
+
+def _furthest(key: tuple[str, str], known: Track) -> Track:
+    with _lock:
+        shared = _shared.get(key, known)
+    return shared if (shared.seq, shared.whole) > (known.seq, known.whole) else known
+
+
+def _share(key: tuple[str, str], found: Track) -> None:
+    _shared[key] = found
+    _shared.move_to_end(key)
+    while len(_shared) > SHARED:
+        _turns.pop(_shared.popitem(last=False)[0], None)
 
 
 def _read(ws: Workspace, job: Job, known: Track) -> Track:
     while True:
-        events = lifecycle.watch(ws, who(ws), job.id, known.seq, READ_AT_ONCE)
+        events = lifecycle.stored_events(ws, who(ws), job.id, known.seq, READ_AT_ONCE)
         known = taken(known, events) if events else known
         if len(events) < READ_AT_ONCE:
             return replace(known, whole=True) if job.over else known
 
 
-def taken(known: Track, events: list[Event]) -> Track:
-    """`known` with `events` added; an attempt says again what it goes on from."""
-    current = lifecycle.current(events)
-    before = known if current is events else _anew(known)
-    metrics = [event for event in current if isinstance(event, MetricEvent)]
-    lines = series.extended(before.series, metrics)
-    lowest = _lowest(before.lowest, metrics)
-    samples = [event.data for event in current if isinstance(event, SampleEvent)]
-    trials = [event.data for event in current if isinstance(event, TrialEvent)]
-    progress = [event for event in current if isinstance(event, ProgressEvent)]
-    logged = [event.data["text"] for event in events if isinstance(event, LogEvent)]
-    estimates = [event.data for event in events if isinstance(event, EstimateEvent)]
+def taken(known: Track, events: Sequence[StoredEvent]) -> Track:
+    """`known` with `events` added; an attempt says again what it goes on from.
+
+    Only events of which something is kept are read.
+    """
+    begins = [n for n, event in enumerate(events) if _begins(event)]
+    current = events[begins[-1] :] if begins else events
+    before = _anew(known) if begins else known
+    lines = series.extended(before.series, current)
+    measured = sum(each.count for each in lines.values())
+    lowest = _lowest(before.lowest, current)
+    progress = _of_kind(current, "progress")
+    samples = _data(_of_kind(current, "sample")[-KEPT_SAMPLES:], SampleEvent)
+    logged = _data(_of_kind(events, "log")[-KEPT_MESSAGES:], LogEvent)
+    estimates = _data(_of_kind(events, "estimate")[-1:], EstimateEvent)
     return Track(
         seq=events[-1].seq if events else known.seq,
-        metrics=series.in_order(lines, lowest) if metrics else before.metrics,
-        measured=before.measured + len(metrics),
+        metrics=before.metrics if measured == before.measured else series.in_order(lines, lowest),
+        measured=measured,
         series=lines,
         lowest=lowest,
         lines=(*known.lines, *_lines(events))[-KEPT_LINES:],
-        logged=(*known.logged, *logged)[-KEPT_MESSAGES:],
-        began=before.began or next(iter(progress), None),
-        latest=progress[-1] if progress else before.latest,
+        logged=(*known.logged, *(data["text"] for data in logged))[-KEPT_MESSAGES:],
+        began=before.began or _first_progress(progress),
+        latest=_first_progress(reversed(progress)) or before.latest,
         samples=(*before.samples, *samples)[-KEPT_SAMPLES:],
-        trials=(*before.trials, *trials),
+        trials=(*before.trials, *_data(_of_kind(current, "trial"), TrialEvent)),
         estimate=estimates[-1] if estimates else known.estimate,
     )
+
+
+def _begins(event: StoredEvent) -> bool:
+    """Whether another attempt begins here."""
+    found = event.read() if event.kind == "state" else None
+    return isinstance(found, StateEvent) and found.data["state"] == State.RUNNING
+
+
+def _of_kind(events: Iterable[StoredEvent], kind: str) -> list[StoredEvent]:
+    return [event for event in events if event.kind == kind]
+
+
+def _data(events: Iterable[StoredEvent], kind: type[Any]) -> list[Any]:
+    """The data of these events; what does not fit its kind is left out."""
+    return [found.data for event in events if isinstance(found := event.read(), kind)]
+
+
+def _first_progress(events: Iterable[StoredEvent]) -> ProgressEvent | None:
+    found = (event.read() for event in events)
+    return next((event for event in found if isinstance(event, ProgressEvent)), None)
 
 
 def _anew(known: Track) -> Track:
@@ -143,25 +182,29 @@ def _anew(known: Track) -> Track:
     return Track(known.seq, lines=known.lines, logged=known.logged, estimate=known.estimate)
 
 
-def _lowest(known: MetricEvent | None, metrics: list[MetricEvent]) -> MetricEvent | None:
-    for event in metrics:
-        loss = event.data.get("eval_loss")
-        if loss is None or not event.step:
-            continue
-        if known is None or loss < known.data["eval_loss"]:
-            known = event
-    return known
-
-
-def _lines(events: list[Event]) -> list[tuple[float, str]]:
-    found = []
+def _lowest(known: MetricEvent | None, events: Iterable[StoredEvent]) -> MetricEvent | None:
+    """The measurement with the lowest held-out loss after the start, the first of equal ones."""
+    lowest, least = None, known.data["eval_loss"] if known else None
     for event in events:
-        if isinstance(event, LogEvent):
-            found.append((event.at, event.data["text"]))
-        elif isinstance(event, StateEvent):
-            state = event.data["state"]
-            found.append((event.at, STATES.get(state, state)))
-    return found
+        if event.kind != "metric" or not event.step or '"eval_loss"' not in event.data:
+            continue
+        loss = json.loads(event.data).get("eval_loss")
+        if isinstance(loss, int | float) and (least is None or loss < least):
+            lowest, least = event, loss
+    return lowest.measurement if lowest else known
+
+
+def _lines(events: Iterable[StoredEvent]) -> list[tuple[float, str]]:
+    found = [event for event in events if event.kind in ("log", "state")][-KEPT_LINES:]
+    return [(event.at, words) for event in found if (words := _line(event.read()))]
+
+
+def _line(event: Event) -> str:
+    if isinstance(event, LogEvent):
+        return event.data["text"]
+    if isinstance(event, StateEvent):
+        return STATES.get(event.data["state"], event.data["state"])
+    return ""
 
 
 def newest(track: Track, name: str) -> float | None:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.core.event import MetricEvent
+from engine.core.event import MetricEvent, StoredEvent
 
 MOST_POINTS = 1500  # of a series: more cannot be told apart on a screen
 MOST_SERIES = 24  # of a job; measurements under still other names share the last one
 
-Names = tuple[str, ...]  # of the values that are measured together
-OTHERS: Names = ()
+Names = str  # of the values that are measured together, as `StoredEvent.names` has them
+OTHERS: Names = ""
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,16 @@ class ThinnedSeries:
     even: tuple[MetricEvent, ...] = ()
     newest: MetricEvent | None = None
 
-    def extended(self, events: Sequence[MetricEvent]) -> "ThinnedSeries":
-        """The series with later measurements; the stride doubles where they would be too many."""
-        even, stride = [*self.even, *events[-self.count % self.stride :: self.stride]], self.stride
+    def extended(self, events: Sequence[StoredEvent]) -> "ThinnedSeries":
+        """The series with later measurements; the stride doubles where they would be too many.
+
+        Only those that are kept are read.
+        """
+        kept = events[-self.count % self.stride :: self.stride]
+        even, stride = [*self.even, *_read(kept)], self.stride
         while len(even) > MOST_POINTS:
             even, stride = even[::2], 2 * stride
-        newest = events[-1] if events else self.newest
+        newest = events[-1].measurement if events else self.newest
         return ThinnedSeries(self.count + len(events), stride, tuple(even), newest)
 
     @property
@@ -38,16 +42,22 @@ class ThinnedSeries:
 
 
 def extended(
-    known: Mapping[Names, ThinnedSeries], events: Iterable[MetricEvent]
+    known: Mapping[Names, ThinnedSeries], events: Iterable[StoredEvent]
 ) -> dict[Names, ThinnedSeries]:
     """The series with `events` added, one series for each set of names measured together."""
-    new: dict[Names, list[MetricEvent]] = {}
+    new: dict[Names, list[StoredEvent]] = {}
     for event in events:
-        names = tuple(sorted(event.data))
+        names = event.names
+        if names is None:
+            continue
         if names not in known and names not in new and len({*known, *new}) >= MOST_SERIES:
             names = OTHERS
         new.setdefault(names, []).append(event)
     return {**known, **{n: known.get(n, ThinnedSeries()).extended(each) for n, each in new.items()}}
+
+
+def _read(events: Iterable[StoredEvent]) -> list[MetricEvent]:
+    return [found for event in events if (found := event.measurement)]
 
 
 def in_order(

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from engine import plugins
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict
-from engine.core.event import Event, StateEvent
+from engine.core.event import Event, StateEvent, StoredEvent
 from engine.core.job import Job, State
 from engine.core.recipe import Recipe, RefKind, TrainRecipe
 from engine.methods import allowed_options, checkpoint
@@ -169,6 +169,16 @@ def watch(
     with reading(ws.db) as conn:
         access.job(conn, actor, job_id)
         return events.after(conn, job_id, after, most)
+
+
+def stored_events(
+    ws: Workspace, actor: Actor, job_id: str, after: int, most: int
+) -> list[StoredEvent]:
+    """As `watch`, with data that nobody has read: for who needs a part of a long run."""
+    actor.require(Role.TRAINER)
+    with reading(ws.db) as conn:
+        access.job(conn, actor, job_id)
+        return events.stored_after(conn, job_id, after, most)
 
 
 def current(job_events: list[Event]) -> list[Event]:
