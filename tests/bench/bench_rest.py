@@ -32,7 +32,8 @@ LOADS = int(os.environ.get("TUNELOOP_BENCH_LOADS", "1000"))
 EVENTS = int(os.environ.get("TUNELOOP_BENCH_EVENTS", "500000"))
 AT_ONCE = 20_000
 READERS = 30  # pages that each open the long run
-SETTLE_S, REST_S = 15.0, 60.0
+# a page asks every two seconds for 15 s after a click, and goes on loading parts for a while
+SETTLE_S, REST_S = 40.0, 60.0
 TABS = ("home", "data", "training", "jobs", "evaluation", "rating", "loop", "playground", "models")
 
 
