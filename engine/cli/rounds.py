@@ -47,21 +47,22 @@ def rounds(context: click.Context, project: str | None, as_json: bool) -> None:
 @click.option(
     "--sequential", is_flag=True, help="Sequential test: it may end as soon as there is evidence."
 )
-@recipe_options.options(RoundRecipe)
+@recipe_options.options(RoundRecipe, skip=("answers",))
 @click.option("--set", "changes", multiple=True, help="FIELD=VALUE, as in the file.")
 @click.option("--anyway", is_flag=True, help="Start even if the model regressed or may have.")
 @click.option(
     "--answers",
-    type=click.Path(path_type=Path),
+    metavar="2|3|4|FILE",
     default=None,
-    help="Rate the answers of this file, prompts with two or more, instead of generating any.",
+    help="How many answers are shown at a time: 3 or 4 are ranked. Or a file: rate its answers, "
+    "prompts with two or more, instead of generating any.",
 )
 @click.option(
     "--map",
     "columns",
     multiple=True,
     metavar="ROLE=COLUMN",
-    help="With --answers: the column of the prompt, and each column of answers, such as "
+    help="With --answers FILE: the column of the prompt, and each column of answers, such as "
     "--map prompt=frage --map answer=model-x --map answer=model-y.",
 )
 @in_project
@@ -73,7 +74,7 @@ def start(
     sequential: bool,
     changes: tuple[str, ...],
     anyway: bool,
-    answers: Path | None,
+    answers: str | None,
     columns: tuple[str, ...],
     project: str | None,
     as_json: bool,
@@ -81,10 +82,11 @@ def start(
 ) -> None:
     """Generate the answers of a new round and open it for rating at /rate/ROUND.
 
-    Options may also stand in the YAML file RECIPE, under the same names. With --answers nothing is
-    generated: the file has a column prompt and answer_1, answer_2, ... (model_1, model_2 name their
-    models), a list of answers, or one answer per row with its model; --model is then the model
-    under test as the file calls it.
+    Options may also stand in the YAML file RECIPE, under the same names. With --answers FILE
+    nothing is generated: the file has a column prompt and answer_1, answer_2, ... (model_1, model_2
+    name their models), a list of answers, or one answer per row with its model; --model is then the
+    model under test as the file calls it. A number and a file together: --answers FILE --set
+    answers=4. A file whose name is a number is written with its folder, such as ./4.
     """
     values = values_of(recipe, changes) if recipe else changed({}, changes)
     values.pop("kind", None)
@@ -92,8 +94,10 @@ def start(
     values |= {"purpose": "blind_eval"} if blind else {}
     values |= {"mode": "single"} if single else {}
     values |= {"decision": "sequential"} if sequential else {}
-    if answers is not None:
-        _start_with_answers(answers, columns, values, anyway, project, as_json)
+    if answers is not None and answers.isdecimal():
+        values["answers"] = int(answers)
+    elif answers is not None:
+        _start_with_answers(Path(answers), columns, values, anyway, project, as_json)
         return
     with workspace() as ws:
         chosen = common.project(ws, project)

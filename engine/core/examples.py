@@ -71,12 +71,16 @@ class Chat(_Example):
 
 
 class Preference(_Example):
-    """Two answers to one prompt, the better one first."""
+    """Two answers to one prompt, the better one first.
+
+    `weight` of its loss: the pairs of one ranking share that of one pair.
+    """
 
     kind: Literal["preference"] = "preference"
     prompt: tuple[Message, ...]
     chosen: str
     rejected: str
+    weight: float = Field(1.0, gt=0, le=1, exclude_if=lambda weight: weight == 1)
 
 
 class Unpaired(_Example):

@@ -2,7 +2,8 @@
 
 A comparison keeps its two answers, A and B, in an order made from their hashes, which says
 nothing about the models. An assignment decides which of the two is shown on the left. In a round
-of the mode `single` a comparison holds one answer, A, which is called good or bad.
+of the mode `single` a comparison holds one answer, A, which is called good or bad. A comparison of
+three or four answers, A to D, is ranked: the vote holds a rank for each of them, as they stood.
 """
 
 import re
@@ -21,13 +22,20 @@ Mode = Literal["pair", "single"]
 DecisionRule = Literal["fixed", "sequential"]
 Choice = Literal["left", "right", "tie", "both_bad"]
 Side = Literal["left", "right"]
+Position = Literal[
+    "left", "right", "third", "fourth"
+]  # on the screen; of two answers the first two
+POSITIONS: tuple[Position, ...] = ("left", "right", "third", "fourth")
+LETTERS = "abcd"  # the answers of a ranking
+MOST_ANSWERS = len(LETTERS)
+ShownMode = Literal["pair", "single", "rank"]
 Answer = Literal["a", "b"]
-ScreenChoice = Literal["left", "right", "tie", "both_bad", "good", "bad"]
-AnswerChoice = Literal["a", "b", "tie", "both_bad", "good", "bad"]
+ScreenChoice = Literal["left", "right", "tie", "both_bad", "good", "bad", "ranked"]
+AnswerChoice = Literal["a", "b", "tie", "both_bad", "good", "bad", "ranked"]
 RoundStatus = Literal["preparing", "open", "closed", "failed", "removed"]
 ComparisonKind = Literal["normal", "identical", "gold", "repeat", "calibration", "further"]
 PredictorRule = Literal["none", "length", "overlap"]  # services/rating/predictors.py
-FlagTarget = Literal["prompt", "left", "right", "pair"]
+FlagTarget = Literal["prompt", "left", "right", "third", "fourth", "pair"]
 FlagKind = Literal[
     "unsafe", "pii", "identity_leak", "broken_render", "off_topic", "duplicate", "cannot_judge"
 ]
@@ -56,6 +64,13 @@ class AssignmentState(StrEnum):
     FLAGGED = "flagged"
 
 
+class AnswerOfModel(TypedDict):
+    """An answer beyond the second, and the model that wrote it."""
+
+    text: str
+    model: str
+
+
 @with_config(ConfigDict(extra="allow"))
 class ComparisonDetails(TypedDict, total=False):
     """What is known of a comparison beside its texts.
@@ -64,7 +79,8 @@ class ComparisonDetails(TypedDict, total=False):
     `rule` says why it was chosen to be rated, `margin` how much better a model finds answer A.
     `written` answers were there to choose from, and its two have this `difference`
     (jobs/most_different). `no_text` is set where the file that it came from has no prompt or no
-    answers.
+    answers. `more` are answers C and D of a comparison that is ranked; `ranking` is the comparison
+    that a pair was taken from, for counting alone.
     """
 
     answer: AnswerChoice
@@ -75,18 +91,24 @@ class ComparisonDetails(TypedDict, total=False):
     written: int
     difference: float
     no_text: bool
+    more: list[AnswerOfModel]
+    ranking: str
 
 
 class EditDetails(TypedDict):
     """A better text of the answer on `side`, as it is stored with a vote."""
 
-    side: Side
+    side: Position
     text: str
 
 
 class VoteDetails(TypedDict, total=False):
-    """What a rater said beside the choice; what was left out is not there."""
+    """What a rater said beside the choice; what was left out is not there.
 
+    `ranks` of a ranking: of each answer as it stood, 1 for the best; tied answers share a rank.
+    """
+
+    ranks: list[int]
     layout: Literal["side", "stacked"]
     strength: Literal[1, 2]
     acceptable_left: bool
@@ -153,7 +175,8 @@ class RoundPlan(BaseModel):
     dataset: str = ""
     rows: tuple[int, ...] = ()  # numbers of the rows whose questions are asked
     keep: int | None = None  # pairs that are rated, where more answers are written
-    samples: int = 2  # answers written to each question, of which two are shown
+    samples: int = 2  # answers written to each question, of which `answers` are shown
+    answers: int = 2  # most answers that are shown at a time; more than two are ranked
     prompts: int = 0
     predictor: PredictorRule = "none"  # of the votes, on the further questions too
     further: int = 0  # of the rows, the last ones: answered, and shown to nobody
@@ -254,13 +277,30 @@ class Comparison(BaseModel):
     kind: ComparisonKind = "normal"
     details: ComparisonDetails = ComparisonDetails()
 
+    @property
+    def ranked(self) -> bool:
+        """Whether it holds three or four answers."""
+        return bool(self.details.get("more"))
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """The texts of answers A to D by their letters, as many as there are."""
+        more = [each["text"] for each in self.details.get("more", [])]
+        return dict(zip(LETTERS, (self.answer_a, self.answer_b, *more), strict=False))
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The models that wrote answers A to D, by their letters."""
+        more = [each["model"] for each in self.details.get("more", [])]
+        return dict(zip(LETTERS, (self.model_a, self.model_b, *more), strict=False))
+
 
 class Edit(BaseModel):
     """A better text that a rater made of the answer on `side`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    side: Side
+    side: Position
     text: str = Field(min_length=1, max_length=SHOWN_CHARACTERS)
 
 
@@ -281,6 +321,7 @@ class VoteRequest(BaseModel):
     reasons: tuple[str, ...] = Field((), max_length=len(REASONS))
     rationale: str | None = Field(None, max_length=2000)
     edit: Edit | None = None
+    ranks: tuple[int, ...] | None = Field(None, min_length=3, max_length=MOST_ANSWERS)
 
     @property
     def details(self) -> VoteDetails:
@@ -292,15 +333,19 @@ class VoteRequest(BaseModel):
 
 
 class ShownComparison(BaseModel):
-    """All that a rater ever learns of a comparison, as Markdown; a single answer stands left."""
+    """All that a rater ever learns of a comparison, as Markdown; a single answer stands left.
+
+    `more` are the third and the fourth answer of one that is ranked.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     token: str
-    mode: Mode = "pair"
+    mode: ShownMode = "pair"
     prompt: str
     left: str
     right: str
+    more: tuple[str, ...] = ()
     done: int  # votes of this rater in this round
     total: int  # comparisons of the round that this rater can vote on
     can_undo: bool
@@ -411,6 +456,7 @@ class Tally(BaseModel):
     guests: int = 0  # votes of people whom nobody knows, in none of the numbers above either
     deleted: int = 0  # votes that were deleted with all that their raters did
     identical: int = 0  # of the ties: questions with the same answer from both, that nobody saw
+    ranked: int = 0  # votes that ranked three or four answers; each is a win, a loss or a tie above
     panel: Panel = Panel()
 
 

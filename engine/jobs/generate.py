@@ -1,4 +1,4 @@
-"""The answers of a rating round, written before anybody rates: two a prompt are shown."""
+"""The answers of a rating round, written before anybody rates: two to four a prompt are shown."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from engine.core.examples import Chat, Prompt, references_of
 from engine.core.job_context import Context
 from engine.core.job_outcome import Outcome
 from engine.core.job_result import WrittenResult
-from engine.core.rating import Candidate
+from engine.core.rating import MOST_ANSWERS, Candidate
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
 from engine.jobs import answerers, comparison_selection, most_different
@@ -42,7 +42,10 @@ class Recipe(BaseRecipe):
     )
 
     samples: int = Field(
-        2, ge=2, le=8, description="Answers to each prompt; the two that differ most are kept"
+        2, ge=2, le=8, description="Answers to each prompt; those that differ most are kept"
+    )
+    answers: int = Field(
+        2, ge=2, le=MOST_ANSWERS, description="Answers to each prompt that are kept"
     )
 
     def needs(self) -> list[Ref]:
@@ -52,9 +55,9 @@ class Recipe(BaseRecipe):
 
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:
-    """Two answers to every prompt, one from each model or both of one.
+    """Two answers to every prompt, one from each model or both of one, or up to four to rank.
 
-    Where more are written, the two that differ most are kept.
+    Where more are written, those that differ most are kept.
     """
     by_index = {row.index: row.example for row in ctx.rows(recipe.dataset)}
     chosen = [by_index[number] for number in recipe.rows]
@@ -79,7 +82,9 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             for n, (example, reply) in enumerate(zip(asked, replies, strict=True))
         ]
     result = WrittenResult(prompts=len(asked), answers=len(found))
-    if recipe.samples > 2:
+    if recipe.answers > 2:
+        found = _to_rank(found, len(asked), recipe.answers)
+    elif recipe.samples > 2:
         found = _most_different(found, len(asked))
     if recipe.keep:
         found = _selected(recipe, ctx, found)
@@ -92,6 +97,13 @@ def _most_different(found: list[Candidate], prompts: int) -> list[Candidate]:
     """Two answers to each prompt, in the order that they have where no more are written."""
     kept = [most_different.two(found[n::prompts]) for n in range(prompts)]
     return [first for first, _ in kept] + [second for _, second in kept]
+
+
+def _to_rank(found: list[Candidate], prompts: int, most: int) -> list[Candidate]:
+    """Up to `most` different answers to each prompt, prompt by prompt."""
+    return [
+        each for n in range(prompts) for each in most_different.several(found[n::prompts], most)
+    ]
 
 
 def _selected(recipe: Recipe, ctx: Context, found: list[Candidate]) -> list[Candidate]:

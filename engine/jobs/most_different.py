@@ -1,4 +1,4 @@
-"""Which two of several answers to one prompt are shown: the two that share the fewest words.
+"""Which of several answers to one prompt are shown: those that share the fewest words.
 
 A vote on two answers that say the same teaches nothing, and one that was cut is shown to nobody.
 Only answers that ended and say something are chosen among, while there are two of them.
@@ -29,6 +29,26 @@ def two(written: Sequence[Candidate]) -> tuple[Candidate, Candidate]:
     return first.model_copy(update={"details": details}), second.model_copy(
         update={"details": details}
     )
+
+
+def several(written: Sequence[Candidate], most: int) -> list[Candidate]:
+    """Up to `most` answers to rank, in the order they were written: `two`, then those unlike them.
+
+    Each further answer is the one that differs most from its nearest among those taken; equal and
+    cut ones are left out, so there may be two or three.
+    """
+    taken = list(two(written))
+    details = taken[0].details
+    open_ = [each for each in written if each.finished and each.text.strip()]
+    while len(taken) < most:
+        nearest = [min(difference(each, one) for one in taken) for each in open_]
+        apart = max(nearest, default=0.0)
+        if not apart:
+            break
+        new = open_.pop(nearest.index(apart))
+        taken.append(new.model_copy(update={"details": details}))
+    places = {(each.model_id, each.seed): n for n, each in enumerate(written)}
+    return sorted(taken, key=lambda each: places[each.model_id, each.seed])
 
 
 def difference(first: Candidate, second: Candidate) -> float:

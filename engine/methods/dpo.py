@@ -12,7 +12,8 @@ from engine.core.json_object import number_in
 from engine.core.recipe import ReplayRecipe
 from engine.methods import replay, training
 from engine.methods.training import MakeTrainer
-from engine.methods.training_rows import Columns, EncodedDataset, EncodedRow
+from engine.methods.training_rows import WEIGHT, Columns, EncodedDataset, EncodedRow
+from engine.methods.weighted_pairs import weighing
 from engine.models.chat_template import Template
 
 TITLE = "Direct preference optimisation (DPO)"
@@ -97,7 +98,7 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
             return dataset
 
     replayed = replay.read(recipe, ctx)
-    trainer = replay.replaying(Trainer, replayed)
+    trainer = replay.replaying(weighing(Trainer), replayed)
     encoded, make = training.prepare(
         recipe, ctx, DPOConfig, trainer, encode_row, held_to_start=True
     )
@@ -132,4 +133,6 @@ def encode_row(template: Template, example: Example, max_length: int) -> Encoded
         "rejected_ids": pair.rejected_ids,
         "length": length,
     }
+    if example.weight != 1:  # without it a row has the hash of earlier versions
+        columns[WEIGHT] = example.weight
     return EncodedRow(columns, pair.truncated)

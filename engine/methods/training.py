@@ -26,7 +26,13 @@ from engine.methods.callback import callback
 from engine.methods.checkpointer import Checkpointer
 from engine.methods.progress import Watch
 from engine.methods.samples import SampleWriter, questions
-from engine.methods.training_rows import Columns, EncodedDataset, EncodedRow, encode_dataset
+from engine.methods.training_rows import (
+    WEIGHT,
+    Columns,
+    EncodedDataset,
+    EncodedRow,
+    encode_dataset,
+)
 from engine.methods.weights import Task
 from engine.models.chat_template import Template
 from engine.models.precision import fast_bf16, width
@@ -194,6 +200,8 @@ def table(rows: list[Columns]) -> Any:
     from datasets import Dataset, disable_progress_bars
 
     disable_progress_bars()
+    if any(WEIGHT in row for row in rows):
+        rows = [{WEIGHT: 1.0, **row} for row in rows]  # a table has the columns of its first row
     return Dataset.from_list(rows) if rows else None
 
 

@@ -18,6 +18,7 @@ from engine.core.job import Job
 from engine.core.job_outcome import Outcome
 from engine.core.job_result import LoopResult
 from engine.core.json_object import JsonObject
+from engine.core.rating import MOST_ANSWERS
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, default_epochs
 from engine.orchestrate import child_jobs
@@ -75,7 +76,10 @@ class Recipe(BaseRecipe):
         SAMPLES,
         ge=2,
         le=8,
-        description="Answers written to each question; the two that differ most are rated",
+        description="Answers written to each question; those that differ most are rated",
+    )
+    answers: int = Field(
+        2, ge=2, le=MOST_ANSWERS, description="Answers rated at a time; 3 or 4 are ranked"
     )
     seed: int = Field(1, ge=0, description="Same seed and votes, same loop")
 
@@ -174,6 +178,7 @@ def _rate(auto: Auto, step: NextStep) -> None:
         seed=auto.recipe.seed + auto.recipe.samples * step.attempt,
         spare=auto.recipe.spare,
         samples=auto.recipe.samples,
+        answers=auto.recipe.answers,
     )
     rounds.start(auto.ws, auto.actor, auto.project_id, recipe)
 

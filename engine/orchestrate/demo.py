@@ -36,6 +36,7 @@ from engine.services.preferences import build
 from engine.services.preferences.build import PairExport
 from engine.services.rating import rounds, votes
 from engine.services.rating.plans import SAMPLES, RoundRecipe
+from engine.simulated_raters.ranking import rank
 from engine.workspace import Workspace
 
 TITLE = "Demo of the loop"
@@ -156,12 +157,15 @@ def simulate(ws: Workspace, one: Round, rule: str, number: int, seed: int) -> in
     number_of_votes = 0
     shown = votes.state(ws, rater, one.id, prefetch=0).pair
     while shown is not None:
-        left, right, references = votes.texts(ws, rater, shown.token)
-        choice = judge(left, right, references, rng)
-        asked = votes.request(
-            ws, rater, token=shown.token, key=f"vote-{rng.getrandbits(64):016x}", choice=choice,
-            via="api",
-        )  # fmt: skip
+        answers, references = votes.texts(ws, rater, shown.token)
+        said: dict[str, object]
+        if shown.mode == "rank":
+            choice, ranks = rank(judge, answers, references, rng)
+            said = {"choice": choice} if choice else {"choice": "ranked", "ranks": ranks}
+        else:
+            said = {"choice": judge(*answers, references, rng)}
+        key = f"vote-{rng.getrandbits(64):016x}"
+        asked = votes.request(ws, rater, token=shown.token, key=key, via="api", **said)
         shown = votes.vote(ws, rater, asked, prefetch=0).pair
         number_of_votes += 1
     return number_of_votes

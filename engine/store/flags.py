@@ -1,6 +1,6 @@
 """What raters flagged. A flag that no longer stands keeps its kind behind a word that says why."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -12,7 +12,7 @@ Ending = Literal["withdrawn", "settled"]
 
 
 class Flag(NamedTuple):
-    """`target` names a side as the rater saw it; `left_is` says which answer stood left."""
+    """`target` names a side as the rater saw it; `left_is` and `order` say what stood where."""
 
     id: str
     comparison_id: str
@@ -22,6 +22,7 @@ class Flag(NamedTuple):
     kind: str  # "settled:unsafe" when a person looked at it, "withdrawn:unsafe" after an undo
     note: str
     created_at: float
+    order: str = ""  # of a ranking, its answers as they stood
 
 
 def add(
@@ -64,10 +65,17 @@ def open_flags(conn: Connection, round_id: str) -> list[Flag]:
             flag.c.kind,
             flag.c.note,
             flag.c.created_at,
+            assignment.c.shown_order,
         )
         .join(assignment, assignment.c.id == flag.c.assignment_id)
         .where(assignment.c.round_id == round_id, flag.c.kind.not_like("%:%"))
         .order_by(flag.c.created_at, flag.c.id)
     )
     rows = conn.execute(query).mappings()
-    return [Flag(**{**row, "left_is": READ[row["left_is"]]}) for row in rows]
+    return [_flag(row) for row in rows]
+
+
+def _flag(row: Any) -> Flag:
+    values = {**row, "left_is": READ[row["left_is"]], "order": row["shown_order"] or ""}
+    del values["shown_order"]
+    return Flag(**values)

@@ -171,6 +171,7 @@ assignment = Table(
     _ref("round_id", "rating_round.id"),
     _text("rater"),
     _text("left_is"),
+    _text("shown_order", null=True),  # of a ranking, its answers as they stand: "cabd"
     _text("state"),
     _time("leased_at"),
     _time("lease_until"),

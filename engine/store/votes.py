@@ -4,9 +4,21 @@ What guests were shown is marked, takes no place, and is in no list or count of 
 is not a guest's own.
 """
 
+import json
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from engine.core import left_right
 from engine.core.rating import (
@@ -15,6 +27,7 @@ from engine.core.rating import (
     AssignmentState,
     ComparisonKind,
     ScreenChoice,
+    Side,
     VoteDetails,
 )
 from engine.store.answer_columns import READ, STORED
@@ -28,6 +41,8 @@ ANSWERED = (*COUNTED, AssignmentState.SKIPPED, AssignmentState.FLAGGED)
 
 
 class Assignment(NamedTuple):
+    """A comparison for a rater; `order` of a ranking are its answers as they stand: "cabd"."""
+
     id: str
     comparison_id: str
     round_id: str
@@ -37,6 +52,7 @@ class Assignment(NamedTuple):
     leased_at: float
     lease_until: float
     guest: bool = False
+    order: str = ""
 
 
 class GivenComparison(NamedTuple):
@@ -48,7 +64,10 @@ class GivenComparison(NamedTuple):
 
 
 class LiveVote(NamedTuple):
-    """A vote that stands: not retracted, its assignment voted."""
+    """A vote that stands: not retracted, its assignment voted.
+
+    Of a ranking `order` holds the answers as they stood, and `ranks` the rank of each, 1 the best.
+    """
 
     comparison_id: str
     rater: str
@@ -57,6 +76,20 @@ class LiveVote(NamedTuple):
     created_at: float
     vote_id: str
     active_ms: int
+    order: str = ""
+    ranks: tuple[int, ...] = ()
+
+    @property
+    def side(self) -> Side | None:
+        """The side that a vote names, for tests of position: one of each vote, so independent.
+
+        Of a ranking that is whether the first or the last answer on the screen ranks higher.
+        """
+        if self.choice == "left" or self.choice == "right":
+            return self.choice
+        if not self.ranks or self.ranks[0] == self.ranks[-1]:
+            return None
+        return "left" if self.ranks[0] < self.ranks[-1] else "right"
 
     @property
     def preferred(self) -> AnswerChoice:
@@ -115,8 +148,7 @@ def given(conn: Connection, round_id: str, rater: str) -> list[GivenComparison]:
 
 def lease(conn: Connection, new: Assignment) -> None:
     """Assign a comparison to a rater."""
-    values = {**new._asdict(), "left_is": STORED[new.left_is]}
-    conn.execute(insert(assignment).values(values))
+    conn.execute(insert(assignment).values(_row(new)))
 
 
 def get(conn: Connection, token: str) -> Assignment | None:
@@ -182,7 +214,7 @@ def add_imported(conn: Connection, imported: list[ImportedVote]) -> None:
         return
     conn.execute(
         insert(assignment),
-        [{**each.seat._asdict(), "left_is": STORED[each.seat.left_is]} for each in imported],
+        [_row(each.seat) for each in imported],
     )
     conn.execute(insert(vote), [
         {
@@ -259,6 +291,8 @@ def _votes(
             vote.c.created_at,
             vote.c.id.label("vote_id"),
             vote.c.active_ms,
+            assignment.c.shown_order,
+            case((vote.c.choice == "ranked", vote.c.details), else_=null()).label("details"),
         )
         .join(comparison, comparison.c.id == assignment.c.comparison_id)
         .join(chosen, chosen.c.assignment_id == assignment.c.id)
@@ -270,7 +304,14 @@ def _votes(
         .order_by(vote.c.created_at, vote.c.id)
     )
     rows = conn.execute(query).mappings()
-    return [LiveVote(**{**row, "left_is": READ[row["left_is"]]}) for row in rows]
+    return [_live_vote(row) for row in rows]
+
+
+def _live_vote(row: Any) -> LiveVote:
+    values = {**row, "left_is": READ[row["left_is"]], "order": row["shown_order"] or ""}
+    details = values.pop("details")
+    del values["shown_order"]
+    return LiveVote(**values, ranks=tuple(json.loads(details)["ranks"]) if details else ())
 
 
 def counts(conn: Connection, round_id: str, rater: str) -> tuple[int, int, int]:
@@ -366,9 +407,17 @@ def give_up(conn: Connection, token: str) -> None:
     conn.execute(update(assignment).where(assignment.c.id == token).values(values))
 
 
+def _row(seat: Assignment) -> dict[str, object]:
+    values = seat._asdict()
+    values["shown_order"] = values.pop("order") or None
+    return {**values, "left_is": STORED[seat.left_is]}
+
+
 def _assignment(row: Any) -> Assignment:
     known = {"left_is": READ[row["left_is"]], "state": AssignmentState(row["state"])}
-    return Assignment(**{**row, **known})
+    values = {**row, **known, "order": row["shown_order"] or ""}
+    del values["shown_order"]
+    return Assignment(**values)
 
 
 def _held(now: float) -> ColumnElement[bool]:

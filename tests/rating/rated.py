@@ -49,7 +49,7 @@ def started(
 
 def careful(ws, who, shown):
     """The new answer, or the right one of a gold item."""
-    left, right, references = votes.texts(ws, who, shown.token)
+    (left, right), references = votes.texts(ws, who, shown.token)
     if left in references or right in references:
         return "left" if left in references else "right"
     return "left" if "new" in left else "right"

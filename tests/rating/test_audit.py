@@ -38,7 +38,7 @@ def stored(ws):
 
 
 def side(ws, shown, wanted):
-    left, _, _ = votes.texts(ws, rater("ada"), shown.token)
+    (left, _), _ = votes.texts(ws, rater("ada"), shown.token)
     return "left" if wanted in left else "right"
 
 

@@ -286,7 +286,7 @@ def test_folded_choices_of_the_panel_reach_the_plan(ws, tmp_path):
 
 
 def test_zero_votes_a_day_means_no_limit():
-    _, chosen = options.read("pair", "fixed", 0, 0, 0, 0, 4, "none", 240, "", "", None)
+    _, chosen = options.read("pair", "fixed", 0, 0, 0, 0, 4, 2, "none", 240, "", "", None)
     assert (chosen["per_rater"], chosen["samples"]) == (None, 4)
     assert chosen["guidelines"] == plans.GUIDELINES
 

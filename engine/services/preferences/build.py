@@ -56,6 +56,7 @@ REASONS = {
     "alone": "of which one answer was shown",
     "tie": "tied or both bad",
     "contested": "on which raters disagreed",
+    "middle": "in the middle of a ranking",
     "same": "with the same text twice",
     "edit": "edits that change too little or too much",
     "not_accepted": "questions without an answer that somebody improved or accepted",

@@ -21,7 +21,7 @@ from engine.services import access
 from engine.services.preferences import holdout, judgements
 from engine.services.preferences.holdout import Finder, Holdout
 from engine.services.preferences.judgements import Item
-from engine.services.rating import paused_raters
+from engine.services.rating import paused_raters, rankings
 from engine.services.rating.vote_reading import Judgement, judgement
 from engine.store import flags, pair_exports, rounds, votes
 from engine.store.connect import reading
@@ -70,7 +70,8 @@ def gather(ws: Workspace, actor: Actor, project_id: str, round_ids: list[str] | 
     counts: Counter[str] = Counter(votes=len(read.votes))
     finder = Finder(held_out.texts)
     usable = []
-    for pair in read.comparisons:
+    pairs = [pair for one in read.comparisons for pair in rankings.unfold_comparison(one)]
+    for pair in pairs:
         if pair.id not in by_comparison:
             continue
         reason = "no_text" if _no_text(pair) else ""
@@ -98,7 +99,7 @@ def _reason(pair: Comparison, read: _Read, blocked: bool, given: dict[str, list[
         return "control"
     if blocked:
         return "blind"
-    if pair.id in read.flagged:
+    if rankings.source_id(pair) in read.flagged:
         return "flagged"
     return "" if given[pair.id] else "paused"
 
@@ -110,7 +111,7 @@ def _tells(pair: Comparison, given: list[Judgement], finder: Finder) -> bool:
 
 
 def _counted(read: _Read, usable: list[Comparison]) -> list[LiveVote]:
-    round_of = {pair.id: pair.round_id for pair in usable}
+    round_of = {rankings.source_id(pair): pair.round_id for pair in usable}
     return [
         vote
         for vote in read.votes
@@ -120,13 +121,16 @@ def _counted(read: _Read, usable: list[Comparison]) -> list[LiveVote]:
 
 
 def _judgements(read: _Read) -> dict[str, list[Judgement]]:
-    """Of each comparison that was voted on, what raters who are not paused said."""
+    """Of each pair, alone or in a ranking, what raters who are not paused said of it."""
     by_comparison: dict[str, list[Judgement]] = defaultdict(list)
     round_of = {pair.id: pair.round_id for pair in read.comparisons}
     for vote in read.votes:
-        kept = by_comparison[vote.comparison_id]
-        if (round_of[vote.comparison_id], vote.rater) not in read.paused:
-            kept.append(judgement(vote, read.details.get(vote.vote_id, {})))
+        paused = (round_of[vote.comparison_id], vote.rater) in read.paused
+        details = read.details.get(vote.vote_id, {})
+        for pair in rankings.unfold_vote(vote):
+            kept = by_comparison[pair.comparison_id]
+            if not paused:
+                kept.append(judgement(pair, rankings.details_on_pair(details, vote, pair)))
     return by_comparison
 
 

@@ -11,6 +11,7 @@ from engine.core.examples import Message, Prompt
 from engine.core.left_right import OTHER
 from engine.core.normalise import normal, prompt_key
 from engine.core.rating import Answer, Comparison
+from engine.services.rating import rankings
 from engine.services.rating.vote_reading import ImprovedAnswer, Judgement
 
 
@@ -22,6 +23,7 @@ class Item(NamedTuple):
     answer_b: str
     comparison_ids: tuple[str, ...]  # ids of the comparisons that showed it
     judgements: tuple[Judgement, ...]
+    ranking: str | None = None  # the comparison of three or four answers that it was taken from
 
     @property
     def question(self) -> str:
@@ -71,8 +73,9 @@ def _item(group: list[Comparison], judgements: dict[str, list[Judgement]]) -> It
         prompt=first.prompt,
         answer_a=first.answer_a,
         answer_b=first.answer_b,
-        comparison_ids=tuple(one.id for one in group),
+        comparison_ids=tuple(map(rankings.source_id, group)),
         judgements=tuple(newest.values()),
+        ranking=first.details.get("ranking"),
     )
 
 

@@ -10,6 +10,7 @@ from engine.core.examples import Example, Preference
 from engine.core.json_object import JsonObject
 from engine.services.preferences.eligible_votes import Gathered
 from engine.services.preferences.rules import PreferencePair, Rules, Selection
+from engine.services.rating import rankings
 from engine.stats.agreement import Agreement, agreement
 from engine.stats.side_bias import position_bias
 from engine.stats.vote_noise import VoteNoise, chance_wrong
@@ -55,6 +56,8 @@ class PairManifest(TypedDict, total=False):
     """What an export was made of; one of an earlier version knows less.
 
     `agreement` is the JSON of stats.agreement.Agreement, `raters` the votes of each, most first.
+    `readings` is the number of comparisons and rankings behind the pairs: of a ranking there are
+    up to six pairs, which share the weight of one.
     """
 
     rules: JsonObject
@@ -63,6 +66,7 @@ class PairManifest(TypedDict, total=False):
     content_sha256: str
     rows: int
     pairs: int
+    readings: int
     counts: dict[str, int]
     agreement: JsonObject
     raters: list[int]
@@ -91,6 +95,7 @@ def manifest(
         "content_sha256": content_sha256,
         "rows": len(rows),
         "pairs": len(judged.pairs),
+        "readings": readings(judged.pairs),
         "counts": dict(sorted(judged.counts.items())),
         "agreement": agreed.model_dump(mode="json"),
         "raters": sorted(Counter(vote.rater for vote in gathered.counted).values(), reverse=True),
@@ -115,9 +120,15 @@ def _round(gathered: Gathered, number: int) -> RoundOfExport:
     return cast("RoundOfExport", found | {key: given[key] for key in kept if key in given})
 
 
+def readings(pairs: Sequence[PreferencePair]) -> int:
+    """How many comparisons and rankings the pairs were taken from."""
+    return len({pair.ranking or pair.item for pair in pairs})
+
+
 def agreement_of(votes: Sequence[LiveVote]) -> Agreement:
     """How far raters agree on which answer is better, over pairs that two of them decided."""
-    decided = [v for v in votes if v.choice in ("left", "right")]
+    every = [pair for vote in votes for pair in rankings.unfold_vote(vote)]
+    decided = [v for v in every if v.choice in ("left", "right")]
     return agreement([(v.comparison_id, v.rater, v.preferred) for v in decided])
 
 
@@ -181,9 +192,14 @@ def warnings(
     number, what = (len(pairs), "pairs") if pairs else (len(rows), "answers")
     if number < FEW:
         found.append(f"{number} {what} teach little; most models need {FEW} or more.")
+    elif pairs and (read := readings(pairs)) < FEW:
+        found.append(
+            f"{number} pairs come from {read} comparisons and rankings; most models need {FEW} or "
+            "more of these."
+        )
     if agreed.items >= SHARED and agreed.noise is None:
         found.append("Raters agree no more often than by chance: these pairs hold no preference.")
-    sides = [vote.choice for vote in votes]
+    sides = [vote.side for vote in votes]
     position = position_bias(sides.count("left"), sides.count("right"))
     if position.biased:
         found.append(position.sentence)

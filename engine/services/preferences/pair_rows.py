@@ -23,7 +23,11 @@ def preferences(pairs: Sequence[PreferencePair], rules: Rules) -> list[Preferenc
     for pair in pairs:
         group = pair.family if shared[pair.family] > 1 else None
         row = Preference(
-            prompt=pair.prompt, chosen=pair.chosen, rejected=pair.rejected, group=group
+            prompt=pair.prompt,
+            chosen=pair.chosen,
+            rejected=pair.rejected,
+            group=group,
+            weight=round(pair.weight, 6),
         )
         other = row.model_copy(update={"chosen": pair.rejected, "rejected": pair.chosen})
         behind, against = pair.votes if rules.soft else (1, 0)
@@ -44,9 +48,11 @@ def ratings(
     """Each answer that raters liked or disliked, once; what they disagreed on is counted.
 
     The better of a pair is liked and the worse is not, unless raters said which of the two they
-    would accept; both-bad dislikes both. A tie alone says nothing, an edited text is liked.
+    would accept; both-bad dislikes both. A tie alone says nothing, an edited text is liked. Of a
+    ranking the first is liked and the last is not; what stands between says nothing.
     """
     found: dict[tuple[str, str], tuple[_Answer, set[bool]]] = {}
+    ranked: set[tuple[str, str]] = set()
     for item in items:
         family = families[item.question]
         labelled = [(item.text(answer), liked(item, answer)) for answer in OTHER]
@@ -56,7 +62,11 @@ def ratings(
                 key = (family, normal(text))
                 answer = _Answer(item.prompt, text, family)
                 found.setdefault(key, (answer, set()))[1].add(yes)
-    counts["contested"] += sum(len(labels) > 1 for _, labels in found.values())
+                if item.ranking:
+                    ranked.add(key)
+    unclear = [key for key, (_, labels) in found.items() if len(labels) > 1]
+    counts["middle"] += sum(key in ranked for key in unclear)
+    counts["contested"] += sum(key not in ranked for key in unclear)
     agreed = [(a, labels.pop()) for a, labels in found.values() if len(labels) == 1]
     return [
         Unpaired(prompt=a.prompt, completion=a.text, label=label, group=a.family, source_row=n)

@@ -6,6 +6,7 @@ alone, tie  only one answer was shown; nobody preferred either answer
 contested   fewer than two thirds of the votes, a tie counted half on each side
 same        chosen and rejected are the same text
 edit        a text that a rater improved is better than what it was, and than what it beat
+weight      the pairs of one ranking weigh as much as one pair, in every limit and in training
 crowded     at most 4 pairs a prompt and a tenth of all pairs a family of prompts
 one_rater   at most a quarter of the pairs rest on one rater, where there are more than four
 edit_share  at most three tenths of the pairs are edits
@@ -13,6 +14,7 @@ edit_share  at most three tenths of the pairs are edits
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from math import fsum
 from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
@@ -27,6 +29,7 @@ from engine.services.preferences.judgements import Item
 from engine.services.rating.vote_reading import ImprovedAnswer, Judgement
 
 MANY_RATERS = 4
+ROUNDING = 1e-9  # of sums of weights such as six times 1/6
 
 
 class Rules(Recipe):
@@ -49,7 +52,10 @@ class Rules(Recipe):
 
 
 class PreferencePair(NamedTuple):
-    """`votes` for and against; `raters` whose votes it rests on; `item` the place of its item."""
+    """`votes` for and against; `raters` whose votes it rests on; `item` the place of its item.
+
+    `ranking` is the comparison of three or four answers that it was taken from.
+    """
 
     item: int
     prompt: tuple[Message, ...]
@@ -60,6 +66,8 @@ class PreferencePair(NamedTuple):
     raters: frozenset[str]
     clearly: bool = False
     source: Literal["vote", "edit"] = "vote"
+    ranking: str | None = None
+    weight: float = 1.0
 
 
 class Selection(NamedTuple):
@@ -88,7 +96,17 @@ def select_pairs(items: Sequence[Item], families: dict[str, str], rules: Rules) 
             good, unfit = _edited(place, item, family, rules)
             pairs += good
             counts["edit"] += unfit
-    return Selection(_capped(_once(pairs, counts), rules, counts), counts, contested)
+    weighed = _weighed(_once(pairs, counts))
+    return Selection(_weighed(_capped(weighed, rules, counts)), counts, contested)
+
+
+def _weighed(pairs: list[PreferencePair]) -> list[PreferencePair]:
+    """The pairs of one ranking share the weight of one pair, and so do those of its edits."""
+    shared = Counter((pair.ranking, pair.source) for pair in pairs)
+    return [
+        pair._replace(weight=1 / shared[pair.ranking, pair.source]) if pair.ranking else pair
+        for pair in pairs
+    ]
 
 
 def better_answer(item: Item) -> tuple[str, Answer | None]:
@@ -115,6 +133,7 @@ def _voted(place: int, item: Item, family: str, better: Answer) -> PreferencePai
         votes=(len(behind), item.votes_for(OTHER[better])),
         raters=frozenset(one.rater for one in behind),
         clearly=sum(one.clearly for one in behind) * 2 > len(behind),
+        ranking=item.ranking,
     )
 
 
@@ -138,6 +157,7 @@ def _edited(place: int, item: Item, family: str, rules: Rules) -> tuple[list[Pre
                 votes=(1, 0),
                 raters=frozenset({one.rater}),
                 source="edit",
+                ranking=item.ranking,
             )
             for worse in _beaten(item, one, one.edit)
         ]
@@ -202,16 +222,16 @@ def _only_rater(pair: PreferencePair) -> str | None:
 def _first(
     pairs: list[PreferencePair],
     key: Callable[[PreferencePair], object],
-    most: Callable[[int], float],
+    most: Callable[[float], float],
 ) -> list[PreferencePair]:
-    """The first pairs of each key, as many as `most` of the pairs that are left in the end."""
+    """The first pairs of each key, as much weight as `most` of what is left in the end allows."""
     while True:
-        limit = most(len(pairs))
-        taken: dict[object, int] = defaultdict(int)
+        limit = most(fsum(pair.weight for pair in pairs)) + ROUNDING
+        taken: dict[object, float] = defaultdict(float)
         kept = []
         for pair in pairs:
             name = key(pair)
-            taken[name] += 1
+            taken[name] += pair.weight
             if name is None or taken[name] <= limit:
                 kept.append(pair)
         if len(kept) == len(pairs):

@@ -48,8 +48,8 @@ def find_one_sided(votes: Sequence[LiveVote]) -> dict[str, list[str]]:
     """The sides that each one-sided rater picked; under EVERYBODY those of all, if no rater is."""
     by_rater: dict[str, list[str]] = defaultdict(list)
     for vote in votes:
-        if vote.choice in ("left", "right"):
-            by_rater[vote.rater].append(vote.choice)
+        if vote.side is not None:
+            by_rater[vote.rater].append(vote.side)
     alpha = ALPHA / (len(by_rater) + 1)
     found = {rater: sides for rater, sides in by_rater.items() if _is(sides, alpha)}
     everybody = [side for sides in by_rater.values() for side in sides]

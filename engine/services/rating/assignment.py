@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from engine.core import ids
 from engine.core.left_right import OTHER
 from engine.core.rating import Answer, AssignmentState, Round
+from engine.services.rating import rankings
 from engine.store import rounds, votes
 from engine.store.rounds import Uncounted
 from engine.store.votes import LEASE_S, TICK_S, Assignment, GivenComparison
@@ -70,16 +71,21 @@ def _claim(
     if found is None:
         return None
     comparison_id, left_first = found
+    left_is = _side(conn, one, rater, left_first)
+    order = ""
+    if one.plan.answers > 2:
+        order = rankings.order_for(rounds.get_comparison(conn, comparison_id), rater, left_is)
     new = Assignment(
         id=ids.token(),
         comparison_id=comparison_id,
         round_id=one.id,
         rater=rater,
-        left_is=_side(conn, one, rater, left_first),
+        left_is=left_is,
         state=AssignmentState.LEASED,
         leased_at=now + TICK_S * place,
         lease_until=now + LEASE_S,
         guest=guest,
+        order=order,
     )
     votes.lease(conn, new)
     return new

@@ -13,8 +13,10 @@ from engine.core.left_right import OTHER
 from engine.core.rating import (
     Answer,
     AnswerChoice,
+    AnswerOfModel,
     Candidate,
     Comparison,
+    ComparisonDetails,
     ComparisonKind,
     GoldItem,
     Round,
@@ -44,7 +46,7 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
     telling = identity_leaks.telling(conn, one, {each.model_id for each in candidates})
     further = _further(one, by_prompt, telling)
     for number, group in sorted(by_prompt.items()):
-        for place, pair in enumerate(_together(one, group)):
+        for place, pair in enumerate(_together(one, group, telling)):
             reason = _reason(pair, telling)
             if reason:
                 left_out[reason] += 1
@@ -109,14 +111,23 @@ def _balanced(one: Round, shown: list[Comparison]) -> list[Placed]:
     return [(pair, _left(pair, one, new)) for pair, new in zip(shown, sides, strict=True)]
 
 
-def _together(one: Round, group: list[Candidate]) -> list[list[Candidate]]:
-    """What is shown at a time: two answers, or each different one alone."""
+def _together(one: Round, group: list[Candidate], telling: Telling) -> list[list[Candidate]]:
+    """What is shown at a time: two answers, up to four to rank, or each different one alone."""
     if one.mode == "pair":
-        return [group]
+        return [_to_rank(group, telling) if len(group) > 2 else group]
     alone: dict[str, Candidate] = {}
     for each in group:
         alone.setdefault(" ".join(each.text.split()), each)
     return [[each] for each in alone.values()]
+
+
+def _to_rank(group: list[Candidate], telling: Telling) -> list[Candidate]:
+    """The different answers that can be shown; where fewer than two are left, the first two."""
+    fit: dict[str, Candidate] = {}
+    for each in group:
+        if _reason([each], telling) is None:
+            fit.setdefault(" ".join(each.text.split()), each)
+    return list(fit.values()) if len(fit) > 1 else group[:2]
 
 
 def _reason(pair: list[Candidate], telling: Telling) -> str | None:
@@ -145,8 +156,10 @@ def _comparison(
     ordered = sorted(
         pair, key=lambda c: hashlib.sha256(f"{one.id}{c.text}{c.seed}".encode()).hexdigest()
     )
-    first, last = ordered[0], ordered[-1]
     alone = one.mode == "single"
+    first, last = ordered[0], ordered[0 if alone else 1]
+    more: list[AnswerOfModel] = [{"text": c.text, "model": c.model_id} for c in ordered[2:]]
+    details: ComparisonDetails = {**first.details, "more": more} if more else first.details
     return Comparison(
         id=ids.new("pair"),
         round_id=one.id,
@@ -158,7 +171,7 @@ def _comparison(
         model_a=first.model_id,
         model_b=last.model_id,
         kind=kind,
-        details=first.details,
+        details=details,
     )
 
 
@@ -186,7 +199,8 @@ def _gold(one: Round, gold: GoldItem, kind: ComparisonKind, rng: random.Random) 
 
 def _repeat(pair: Comparison, left: Answer) -> Placed:
     """The same pair once more, for every rater on the other sides than before."""
-    again = pair.model_copy(
-        update={"id": ids.new("pair"), "kind": "repeat", "details": {"of": pair.id}}
-    )
+    details: ComparisonDetails = {"of": pair.id}
+    if pair.ranked:
+        details["more"] = pair.details["more"]
+    again = pair.model_copy(update={"id": ids.new("pair"), "kind": "repeat", "details": details})
     return again, OTHER[left] if pair.answer_b else left

@@ -165,6 +165,11 @@ def _check(recipe: RoundRecipe) -> None:
             "Only a blind test of two models can stop by its evidence.",
             "Choose a fixed number of votes.",
         )
+    if recipe.answers > 2 and (recipe.purpose != "train_pairs" or recipe.mode == "single"):
+        raise UserError(
+            "Only training comparisons can be ranked; a test compares two answers.",
+            "Show two answers at a time.",
+        )
     if recipe.spare:
         raise UserError("The answers are there already.", "Leave the spare answers out.")
     if recipe.samples is not None:
@@ -207,6 +212,9 @@ def _groups(
         shown: list[tuple[Given, ...]]
         if recipe.mode == "single":
             shown = [(answer,) for answer in dict.fromkeys(each.answers)]
+        elif recipe.answers > 2:
+            shown = [tuple(dict.fromkeys(each.answers))[: recipe.answers]]
+            shown = [group for group in shown if len(group) > 1]
         else:
             shown = [*_pairs(each, models)]
         if shown and asked < recipe.prompts:

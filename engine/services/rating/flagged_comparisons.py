@@ -37,6 +37,7 @@ class Flagged(BaseModel):
     prompt: tuple[Message, ...]
     left: str
     right: str
+    more: tuple[str, ...] = ()  # the third and the fourth answer of a ranking
 
 
 def add(
@@ -76,11 +77,15 @@ def list_all(ws: Workspace, actor: Actor, round_id: str) -> list[Flagged]:
     found = []
     for each in waiting:
         pair = pairs[each.comparison_id]
-        left, right = as_shown(pair.answer_a, pair.answer_b, each.left_is)
+        left, right, *more = (
+            [pair.answers[letter] for letter in each.order]
+            if each.order
+            else as_shown(pair.answer_a, pair.answer_b, each.left_is)
+        )
         values = {name: getattr(each, name) for name in ("id", "rater", "target", "kind", "note")}
         found.append(Flagged.model_validate(
             {**values, "created_at": each.created_at, "prompt": pair.prompt, "left": left,
-             "right": right}
+             "right": right, "more": tuple(more)}
         ))  # fmt: skip
     return found
 

@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import NotFound
-from engine.core.rating import Round
+from engine.core.rating import Comparison, Round
 from engine.services import access
+from engine.services.rating import rankings
 from engine.services.rating.vote_reading import rated_pair
 from engine.stats import rater_quality as statistics
 from engine.stats.rated_pairs import RatedPair
@@ -84,14 +85,29 @@ def of_round(conn: Connection, one: Round) -> list[RaterView]:
     ]
 
 
+def unfolded_pairs(conn: Connection, one: Round, current: list[LiveVote]) -> list[RatedPair]:
+    """The same with every pair of a ranking, as an item of its own: for agreement alone."""
+    pairs = {
+        pair.id: pair
+        for each in rounds.comparisons(conn, one.id)
+        for pair in rankings.unfold_comparison(each)
+    }
+    found = [each for vote in current for each in rankings.unfold_vote(vote)]
+    return [] if one.mode == "single" else _rated(pairs, found)
+
+
 def rated_pairs(conn: Connection, one: Round, current: list[LiveVote]) -> list[RatedPair]:
-    """Votes as statistics read them.
+    """Votes as statistics read them; of a ranking one pair.
 
     Single answers have no sides, so of them only the gold items can be judged, by `gold`.
     """
     if one.mode == "single":
         return []
     pairs = {pair.id: pair for pair in rounds.comparisons(conn, one.id)}
+    return _rated(pairs, current)
+
+
+def _rated(pairs: dict[str, Comparison], current: list[LiveVote]) -> list[RatedPair]:
     return [
         rated_pair(pairs[vote.comparison_id], vote)
         for vote in current

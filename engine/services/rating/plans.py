@@ -8,7 +8,15 @@ from typing import ClassVar
 from pydantic import Field
 
 from engine.core.errors import UserError
-from engine.core.rating import DecisionRule, GoldItem, Mode, PredictorRule, Purpose, RoundPlan
+from engine.core.rating import (
+    MOST_ANSWERS,
+    DecisionRule,
+    GoldItem,
+    Mode,
+    PredictorRule,
+    Purpose,
+    RoundPlan,
+)
 from engine.core.recipe import Recipe, Ref, RefKind
 from engine.stats.power import detectable, wins_needed
 from engine.stats.power import plan as needed
@@ -99,8 +107,15 @@ class RoundRecipe(Recipe):
         None,
         ge=2,
         le=8,
-        description="Answers written to each question, of which the two that differ most are "
+        description="Answers written to each question, of which those that differ most are "
         "shown; if empty, 4 where preferences are collected for training and 2 otherwise",
+    )
+    answers: int = Field(
+        2,
+        ge=2,
+        le=MOST_ANSWERS,
+        description="Answers shown at a time, where preferences are collected for training: "
+        "3 or 4 are ranked",
     )
 
     predictor: PredictorRule = Field(
@@ -159,6 +174,7 @@ def check(recipe: RoundRecipe) -> None:
             "Choose a fixed number of votes.",
         )
     _check_samples(recipe)
+    _check_answers(recipe)
     _check_predictor(recipe)
     if recipe.spare and (purpose != "train_pairs" or recipe.mode == "single"):
         raise UserError(
@@ -197,6 +213,27 @@ def _check_samples(recipe: RoundRecipe) -> None:
     )
 
 
+def _check_answers(recipe: RoundRecipe) -> None:
+    if recipe.answers == 2:
+        return
+    if recipe.purpose != "train_pairs" or recipe.mode == "single":
+        raise UserError(
+            "Only training comparisons can be ranked; a test compares two answers.",
+            "Show two answers at a time.",
+        )
+    if recipe.spare:
+        raise UserError(
+            "Close calls are chosen among pairs, not among rankings.",
+            "Leave the selection to chance, or show two answers at a time.",
+        )
+    if recipe.samples_written < recipe.answers:
+        raise UserError(
+            f"{recipe.samples_written} answers are written to each question, fewer than the "
+            f"{recipe.answers} that are shown.",
+            "Write more answers, or show fewer.",
+        )
+
+
 def plan(
     recipe: RoundRecipe,
     rows: Sequence[int],
@@ -210,6 +247,8 @@ def plan(
         optional |= {"predictor": recipe.predictor, "further": len(rows) - prompts}
     if recipe.samples_written > 2:
         optional["samples"] = recipe.samples_written
+    if recipe.answers > 2:
+        optional["answers"] = recipe.answers
     if recipe.per_rater:
         optional["per_rater"] = recipe.per_rater
     return RoundPlan(

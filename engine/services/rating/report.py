@@ -89,9 +89,9 @@ def _report(conn: Connection, one: Round) -> Report:
     seen = vote_counts.count(conn, one)
     stopped = paused_raters.paused(conn, one.id)
     late = votes.live(conn, [one.id], extra=True)
-    voted = paused_raters.rated_pairs(
-        conn, one, [vote for vote in late if vote.rater not in stopped]
-    )
+    counting = [vote for vote in late if vote.rater not in stopped]
+    voted = paused_raters.rated_pairs(conn, one, counting)
+    every = paused_raters.unfolded_pairs(conn, one, counting)
     rated = [pair for pair in voted if pair.expected is None]
     judged = round_verdict.verdict(conn, one) if one.weighable else None
     even = None
@@ -114,7 +114,7 @@ def _report(conn: Connection, one: Round) -> Report:
         states_sides=one.states_sides,
         length=_length(rated, one.arm_new) if two else None,
         longer=longer_chosen(rated) if rated else None,
-        agreement=_agreement([one for one in rated if one.prompt not in close]),
+        agreement=_agreement([pair for pair in every if pair.prompt not in close]),
         raters=tuple(paused_raters.of_round(conn, one)),
         flagged=len(flags.open_flags(conn, one.id)),
         sentence="",

@@ -188,6 +188,7 @@ def _write_answers(ws: Workspace, actor: Actor, new: Round) -> None:
         seed=plan.seed,
         keep=plan.keep,
         samples=plan.samples,
+        answers=plan.answers,
     )
     job = lifecycle.submit(ws, actor, new.project_id, recipe, f"Answers for {new.name}")
     with writing(ws.db) as conn:

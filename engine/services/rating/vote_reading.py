@@ -3,10 +3,11 @@
 Every count, statistic and preference pair reads votes through these three functions.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from engine.core.left_right import answer_on, as_shown, side_of
-from engine.core.rating import Answer, Comparison, Round, VoteDetails
+from engine.core.rating import Answer, Comparison, Round, Side, VoteDetails
+from engine.services.rating import rankings
 from engine.stats.rated_pairs import RatedPair
 from engine.store.votes import LiveVote
 
@@ -33,19 +34,38 @@ class Judgement(NamedTuple):
 
 
 def outcome(comparison: Comparison, vote: LiveVote, one: Round) -> VoteOutcome:
-    """The vote from the side of the new model; of a model against itself answer A stands for it."""
+    """The vote from the side of the new model; of a model against itself answer A stands for it.
+
+    A ranking is a win where the new model's answers win more than half of their pairs.
+    """
+    if vote.choice == "ranked":
+        return _of_ranking(comparison, vote, one)
     preferred = vote.preferred
     if preferred != "a" and preferred != "b":
-        return preferred
+        return cast("VoteOutcome", preferred)
     new: Answer = "a" if comparison.model_a == one.arm_new else "b"
     return "win" if preferred == new else "loss"
+
+
+def _of_ranking(comparison: Comparison, vote: LiveVote, one: Round) -> VoteOutcome:
+    models = comparison.models
+    ours = [letter for letter, model in models.items() if model == one.arm_new]
+    if len(ours) in (0, len(models)):
+        ours = ["a"]
+    share = rankings.score(vote, ours, [letter for letter in models if letter not in ours])
+    if share == 0.5:
+        return "tie"
+    return "win" if share > 0.5 else "loss"
 
 
 def rated_pair(comparison: Comparison, vote: LiveVote) -> RatedPair:
     """The vote as statistics read it; a repeat has the prompt of the comparison it repeats.
 
-    Where one model wrote both answers the two texts stand for models.
+    Where one model wrote both answers the two texts stand for models. Of a ranking it is the vote
+    on answers A and B: one of each vote, so that votes stay independent.
     """
+    if vote.order:
+        vote = rankings.on_pair(vote, "a", "b")
     models = (comparison.model_a, comparison.model_b)
     if models[0] == models[1]:
         models = ("one answer", "the other answer")
@@ -69,7 +89,10 @@ def rated_pair(comparison: Comparison, vote: LiveVote) -> RatedPair:
 
 
 def judgement(vote: LiveVote, details: VoteDetails) -> Judgement:
-    """What the vote and its `details` say of answers A and B, wherever they stood."""
+    """What the vote and its `details` say of answers A and B, wherever they stood.
+
+    A ranking is taken apart first (rankings.unfold_vote).
+    """
     liked = {
         answer_on("left", vote.left_is): details.get("acceptable_left"),
         answer_on("right", vote.left_is): details.get("acceptable_right"),
@@ -86,7 +109,7 @@ def judgement(vote: LiveVote, details: VoteDetails) -> Judgement:
         alone=alone,
         clearly=details.get("strength") == 2,
         liked=tuple((answer, yes) for answer, yes in liked.items() if yes is not None),
-        edit=ImprovedAnswer(answer_on(edit["side"], vote.left_is), edit["text"])
+        edit=ImprovedAnswer(answer_on(cast("Side", edit["side"]), vote.left_is), edit["text"])
         if edit and edit["text"]
         else None,
     )

@@ -16,8 +16,10 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.left_right import as_shown, side_of
 from engine.core.rating import (
+    POSITIONS,
     REASONS,
     AssignmentState,
+    Comparison,
     Feedback,
     RaterState,
     Round,
@@ -26,7 +28,7 @@ from engine.core.rating import (
     VoteRequest,
 )
 from engine.services import access
-from engine.services.rating import assignment, audit, paused_raters
+from engine.services.rating import assignment, audit, paused_raters, rankings
 from engine.store import flags, rounds, votes
 from engine.store.connect import reading, writing
 from engine.store.votes import LEASE_S, Assignment
@@ -36,6 +38,7 @@ UNDO_S = 15 * 60
 DAY_S = 24 * 3600
 PREFETCH = assignment.MOST_HELD - 1
 OF_PAIRS, OF_SINGLES = ("left", "right", "tie", "both_bad"), ("good", "bad")
+BESIDE_PAIRS = ("acceptable_left", "acceptable_right", "strength")
 NOT_A_VOTE = UserError("This is not a vote.", "Reload the page and vote again.")
 PAUSED = (
     "Your ratings are paused until they have been reviewed with you. No vote is lost. Ask the "
@@ -72,7 +75,7 @@ def vote(ws: Workspace, actor: Actor, asked: VoteRequest, prefetch: int = PREFET
     with audit.record_refused_vote(ws, actor, asked.token), writing(ws.db) as conn:
         mine = _own(conn, actor, asked.token)
         one = _open_round(conn, actor, mine.round_id)
-        _check(one, asked)
+        asked = _check(one, rounds.get_comparison(conn, mine.comparison_id), asked)
         used = votes.assignment_of_vote(conn, asked.key)
         if used is not None and used != asked.token:
             raise Conflict("This vote belongs to another comparison.", "Reload the page.")
@@ -166,20 +169,47 @@ def own_progress(ws: Workspace, actor: Actor, round_id: str) -> OwnProgress:
     return {"left_today": left, "agreement_with_gold": agreed}
 
 
-def texts(ws: Workspace, actor: Actor, token: str) -> tuple[str, str, tuple[str, ...]]:
-    """The plain left and right answers of a pair, and its references: for simulated raters."""
+def texts(ws: Workspace, actor: Actor, token: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The plain answers as they stand, and the references: for simulated raters."""
     actor.require(Role.RATER)
     with writing(ws.db) as conn:
         mine = _own(conn, actor, token)
         pair = rounds.get_comparison(conn, mine.comparison_id)
-    return *as_shown(pair.answer_a, pair.answer_b, mine.left_is), pair.references
+    return _as_they_stand(pair, mine), pair.references
 
 
-def _check(one: Round, asked: VoteRequest) -> None:
-    if asked.choice not in (OF_SINGLES if one.mode == "single" else OF_PAIRS):
+def _as_they_stand(pair: Comparison, mine: Assignment) -> tuple[str, ...]:
+    if mine.order:
+        return tuple(pair.answers[letter] for letter in mine.order)
+    return as_shown(pair.answer_a, pair.answer_b, mine.left_is)
+
+
+def _check(one: Round, pair: Comparison, asked: VoteRequest) -> VoteRequest:
+    """The vote as it is stored; UserError where it does not fit what is shown."""
+    known = OF_SINGLES if one.mode == "single" else OF_PAIRS
+    if asked.choice not in (rankings.RANKED if pair.ranked else known):
         raise NOT_A_VOTE
     if not set(asked.reasons) <= set(REASONS):
         raise UserError("There is no such reason.", "Choose among those on the page.")
+    shown = len(pair.answers)
+    if asked.edit and POSITIONS.index(asked.edit.side) >= shown:
+        raise NOT_A_VOTE
+    if (asked.choice == "ranked") != (asked.ranks is not None):
+        raise NOT_A_VOTE
+    if pair.ranked and any(getattr(asked, name) is not None for name in BESIDE_PAIRS):
+        raise NOT_A_VOTE
+    if asked.ranks is None:
+        return asked
+    return _ranked(asked, asked.ranks, shown)
+
+
+def _ranked(asked: VoteRequest, ranks: tuple[int, ...], shown: int) -> VoteRequest:
+    """The ranks without gaps; one rank for all answers is a tie."""
+    if len(ranks) != shown or not all(1 <= rank <= shown for rank in ranks):
+        raise NOT_A_VOTE
+    if len(set(ranks)) == 1:
+        return asked.model_copy(update={"choice": "tie", "ranks": None})
+    return asked.model_copy(update={"ranks": tuple(rankings.dense(ranks))})
 
 
 def _add(conn: Connection, one: Round, mine: Assignment, asked: VoteRequest) -> None:
@@ -268,16 +298,17 @@ def _undoable(conn: Connection, round_id: str, rater: str, now: float) -> Assign
 def _shown(conn: Connection, one: Round, mine: Assignment) -> ShownComparison:
     pair = rounds.get_comparison(conn, mine.comparison_id)
     done, _, _ = votes.counts(conn, one.id, mine.rater)
-    left, right = as_shown(pair.answer_a, pair.answer_b, mine.left_is)
+    left, right, *more = _as_they_stand(pair, mine)
     prompt = "\n\n".join(
         m.content if m.role == "user" else f"**{m.role}:** {m.content}" for m in pair.prompt
     )
     return ShownComparison(
         token=mine.id,
-        mode=one.mode,
+        mode="rank" if pair.ranked else one.mode,
         prompt=prompt,
         left=left,
         right=right,
+        more=tuple(more),
         done=done,
         total=votes.offered(conn, one.id),
         can_undo=_undoable(conn, one.id, mine.rater, time.time()) is not None,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypedDict
 import gradio as gr
 from annotated_types import Ge, Le
 
-from engine.core.rating import GoldItem
+from engine.core.rating import MOST_ANSWERS, GoldItem
 from engine.services.rating import gold, pasted_prompts
 from engine.services.rating.plans import GUIDELINES, SAMPLES, RoundRecipe
 
@@ -36,6 +36,7 @@ class OptionFields(NamedTuple):
     practice: gr.Slider
     per_rater: gr.Slider
     samples: gr.Slider
+    answers: gr.Slider
     predictor: gr.Dropdown
     further: gr.Slider
     guidelines: gr.Textbox
@@ -74,10 +75,14 @@ def build() -> OptionFields:
                              info="With the answer after each vote")  # fmt: skip
         per_rater = gr.Slider(0, 500, 150, step=10, label="Most votes per person and day",
                               elem_id="rate-per-rater", info="0: no limit")  # fmt: skip
-    samples = gr.Slider(2, 8, SAMPLES, step=1, label="Answers written to each question",
-                        elem_id="rate-samples",
-                        info="To collect preferences; the two that differ most are shown, so "
-                             "fewer questions are lost to equal answers")  # fmt: skip
+    with gr.Row():
+        answers = gr.Slider(2, MOST_ANSWERS, default("answers"), step=1,
+                            label="Answers shown at a time", elem_id="rate-answers",
+                            info="To collect preferences; three or four are ranked")  # fmt: skip
+        samples = gr.Slider(2, 8, SAMPLES, step=1, label="Answers written to each question",
+                            elem_id="rate-samples",
+                            info="To collect preferences; those that differ most are shown, so "
+                                 "fewer questions are lost to equal answers")  # fmt: skip
     with gr.Row():
         predictor = gr.Dropdown(PREDICTORS, value=default("predictor"), elem_id="rate-predictor",
                                 label="Predictor of a blind test",
@@ -94,7 +99,7 @@ def build() -> OptionFields:
     anyway = gr.Checkbox(False, label="Start a blind round even if the model regressed or may have",
                          elem_id="rate-anyway")  # fmt: skip
     return OptionFields(
-        mode, decision, checks, repeats, practice, per_rater, samples, predictor, further,
+        mode, decision, checks, repeats, practice, per_rater, samples, answers, predictor, further,
         guidelines, pasted, file, anyway,
     )  # fmt: skip
 
@@ -110,6 +115,7 @@ class RoundOptions(TypedDict, total=False):
     practice: int
     per_rater: int | None
     samples: int
+    answers: int
     predictor: Any
     further: int
     guidelines: str
@@ -123,6 +129,7 @@ def read(
     practice: float,
     per_rater: float,
     samples: float,
+    answers: float,
     predictor: Any,
     further: float,
     guidelines: str,
@@ -141,6 +148,7 @@ def read(
         "practice": int(practice),
         "per_rater": int(per_rater) or None,
         "samples": int(samples),
+        "answers": int(answers),
         "predictor": predictor,
         "further": int(further) if predictor != "none" else 0,
         "guidelines": guidelines.strip()[:10_000] or GUIDELINES,

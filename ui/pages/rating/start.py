@@ -124,6 +124,7 @@ def plan(
     pasted, chosen = options.read(*more) if more else ([], options.RoundOptions())
     if purpose != "train_pairs" or chosen.get("mode") == "single":
         chosen.pop("samples", None)  # a test needs what a user would get
+        chosen.pop("answers", None)
     if purpose != "blind_eval":
         chosen |= {"predictor": "none", "further": 0}
     if pasted:
