@@ -26,9 +26,9 @@ REASONS = ["more accurate", "follows the question", "more complete", "clearer", 
 
 
 class RatingServer:
-    """`answers` are (question, left, right); what the page sent is in `heard`."""
+    """`answers` are (question, left, right) and more to rank; what the page sent is in `heard`."""
 
-    def __init__(self, answers: list[tuple[str, str, str]]) -> None:
+    def __init__(self, answers: list[tuple[str, ...]]) -> None:
         self.answers = answers
         self.mode = "pair"
         self.guidelines: dict[str, str] | None = None
@@ -56,9 +56,11 @@ class RatingServer:
         return list(found.values())
 
     def shown(self, number: int) -> dict[str, Any]:
-        question, left, right = self.answers[number]
+        question, left, right, *more = self.answers[number]
         return {
-            "token": f"t{number}", "mode": self.mode, "prompt_html": to_html(question),
+            "token": f"t{number}", "mode": "rank" if more else self.mode,
+            "more_html": list(map(to_html, more)), "more_text": more,
+            "prompt_html": to_html(question),
             "left_html": to_html(left), "right_html": to_html(right), "left_text": left,
             "right_text": right, "done": len(self.left), "total": len(self.answers),
             "can_undo": bool(self.left),

@@ -10,8 +10,8 @@
   window.tuneloopRating = true;
 
   const { src } = document.currentScript;
-  const [{ FRAME, STATES, NEXT, SAID, TAKEN, ALL_RATED }, { call, Outbox }, extras] =
-    await Promise.all(["words", "outbox", "extras"].map((name) =>
+  const [{ FRAME, STATES, NEXT, SAID, TAKEN, ALL_RATED, LABELS }, { call, Outbox }, extras, ranking] =
+    await Promise.all(["words", "outbox", "extras", "ranking"].map((name) =>
       import(new URL(`rate_${name}.js`, src))));
 
   const GUARD_MS = 300; // a second press of the same key must not reach the next pair
@@ -24,6 +24,9 @@
     arrowleft: "left", 1: "left", a: "left",
     arrowright: "right", 2: "right", b: "right",
     t: "tie", 0: "tie", x: "both_bad",
+  };
+  const PICKS = {
+    1: "left", a: "left", 2: "right", b: "right", 3: "third", c: "third", 4: "fourth", d: "fourth",
   };
   const THUMBS = { left: "good", right: "bad" }; // where there is one answer
   const OTHERS = {
@@ -42,12 +45,14 @@
       this.busy = false;
       this.known = null; // the round's progress
       this.raw = false;
+      this.order = { groups: [], equal: false }; // of answers that are ranked
       this.practice = true; // until a vote was answered without a lesson
       this.rested = { votes: 0, active: 0 }; // since the last break
       root.innerHTML = FRAME;
       this.find = (selector) => root.querySelector(selector);
-      this.texts = [".tl-rate-prompt", "[data-side=left]", "[data-side=right]"].map((part) =>
-        this.find(`${part} .tl-rate-text`));
+      this.texts = [".tl-rate-prompt", ...ranking.SIDES.map((side) => `[data-side=${side}]`)]
+        .map((part) => this.find(`${part} .tl-rate-text`));
+      ranking.draggable(this);
       root.addEventListener("click", (event) => this.clicked(event));
       this.onKey = (event) => this.pressed(event);
       this.onSeen = () => this.clock();
@@ -88,6 +93,10 @@
       return Boolean(this.pair) && this.pair.mode === "single";
     }
 
+    ranked() {
+      return Boolean(this.pair) && this.pair.mode === "rank";
+    }
+
     narrow() {
       return this.root.classList.contains("is-narrow");
     }
@@ -126,9 +135,13 @@
       });
       this.find("[data-do=guidelines]").hidden = !this.guided();
       this.find(".tl-rate-how").hidden = this.guided(); // this round has its own
+      this.keys(this.known.mode || "pair");
+    }
+
+    /** The help tells the keys of what is shown. */
+    keys(mode) {
       this.root.querySelectorAll("[data-mode]").forEach((each) => {
-        each.hidden = each.dataset.mode !== (this.known.mode || "pair") ||
-          ("new" in each.dataset && !rich);
+        each.hidden = each.dataset.mode !== mode || ("new" in each.dataset && !this.rich());
       });
     }
 
@@ -156,6 +169,7 @@
     show(pair) {
       this.pair = pair;
       this.busy = false;
+      this.order = { groups: [], equal: false };
       this.said = { reasons: new Set(), fine: {}, rationale: "", edit: null, clearly: false };
       if (this.outbox.empty) this.trouble("");
       this.calm();
@@ -179,24 +193,38 @@
     /** The texts of the pair, all in one frame; engine/services/rating/safe_text.py cleaned them. */
     fill() {
       const { pair } = this;
-      const single = this.single();
+      const [single, ranked] = [this.single(), this.ranked()];
+      const [third, fourth] = pair.more_html || [];
       this.root.classList.toggle("is-single", single);
+      this.root.classList.toggle("is-ranked", ranked);
+      this.root.classList.toggle("is-four", fourth !== undefined);
       this.find("[data-side=left] h3").textContent = single ? "Answer" : "Answer 1";
       this.find("[data-side=right]").hidden = single;
+      this.find("[data-side=third]").hidden = third === undefined;
+      this.find("[data-side=fourth]").hidden = fourth === undefined;
+      const offered = single ? ["good", "bad"]
+        : ranked ? ["tie", "both_bad", "ranked"] : ["left", "right", "tie", "both_bad"];
       this.root.querySelectorAll("[data-vote]").forEach((each) => {
-        each.hidden = single !== ["good", "bad"].includes(each.dataset.vote);
+        each.hidden = !offered.includes(each.dataset.vote);
       });
+      Object.entries(LABELS).forEach(([choice, [two, more]]) => {
+        this.find(`[data-vote=${choice}] span`).textContent = ranked ? more : two;
+      });
+      this.keys(pair.mode || "pair");
       const plain = { left: pair.left_text, right: pair.right_text };
+      [plain.third, plain.fourth] = pair.more_text || [];
       this.find("[data-do=raw]").hidden = plain.left === undefined;
-      this.find("[data-do=clearly]").hidden = single || !this.rich();
+      this.find("[data-do=clearly]").hidden = single || ranked || !this.rich();
+      this.find("[data-do=equal]").hidden = !ranked;
       this.root.querySelectorAll("[data-edit]").forEach((each) => {
         each.hidden = !this.rich() || plain[each.dataset.edit] === undefined;
       });
-      [pair.prompt_html, pair.left_html, pair.right_html].forEach((html, n) => {
-        const side = [null, "left", "right"][n];
-        this.write(this.texts[n], html, side && this.raw ? plain[side] : undefined);
+      [pair.prompt_html, pair.left_html, pair.right_html, third, fourth].forEach((html, n) => {
+        const side = [null, ...ranking.SIDES][n];
+        this.write(this.texts[n], html || "", side && this.raw ? plain[side] : undefined);
       });
       extras.refresh(this);
+      ranking.draw(this);
       this.fit();
     }
 
@@ -217,7 +245,8 @@
       if (!width) return;
       this.root.classList.toggle("is-narrow", width <= NARROW_PX);
       const long = this.find(".tl-rate-answers").offsetHeight > window.innerHeight * 0.4;
-      this.find(".tl-rate-switch").hidden = !this.narrow() || this.single() || !long;
+      this.find(".tl-rate-switch").hidden = !this.narrow() || this.single() || this.ranked() || !long;
+      if (this.ranked()) ranking.draw(this); // its hint is about keys or taps
       this.mark();
     }
 
@@ -412,10 +441,17 @@
 
     clicked(event) {
       const button = event.target.closest("button");
+      if (!button && this.ranked() && !event.target.closest("a, dialog")) {
+        const card = event.target.closest("article");
+        if (card && getSelection().isCollapsed) this.pick(card.dataset.side, event.shiftKey);
+      }
       if (!button || button.closest("dialog")) return;
       const via = this.rich() && event.pointerType === "touch" ? "touch" : "button";
-      const { vote, edit, go } = button.dataset;
-      if (vote) this.vote(vote, via, event.shiftKey);
+      const { vote, edit, go, rank, placed } = button.dataset;
+      if (rank || placed) {
+        this.pick(rank || placed, event.shiftKey);
+        if (event.detail) button.blur(); // else Enter would press it again
+      } else if (vote) this.vote(vote, via, event.shiftKey);
       else if (edit) extras.edit(this, edit);
       else if (go) this.find(`[data-side=${go}]`).scrollIntoView({ block: "start" });
       else if (button.dataset.do) this.act(button.dataset.do);
@@ -440,6 +476,8 @@
       if (command && (key !== "z" || event.shiftKey)) return;
       if (event.shiftKey && key.startsWith("arrow") && !getSelection().isCollapsed) return;
       if (command) this.act("undo");
+      else if (this.ranked() && this.ordered(key, event.shiftKey, at)) event.preventDefault();
+      else if (this.ranked() && ["left", "right"].includes(VOTES[key])) return;
       else if (VOTES[key] && key.startsWith("arrow") && at.closest("[role=tablist]")) return;
       else if (VOTES[key]) this.vote(this.meant(VOTES[key]), "key", event.shiftKey);
       else if (key === "escape" && !this.find(".tl-rate-why").hidden) this.act("why");
@@ -448,13 +486,29 @@
       event.preventDefault();
     }
 
+    /** Do what a key means where answers are put in order; whether it means anything. */
+    ordered(key, shift, at) {
+      if (PICKS[key]) this.pick(PICKS[key], shift);
+      else if (key === "=") this.act("equal");
+      else if (key === "backspace") ranking.unpick(this);
+      else if (key === "enter" && !at.closest("button")) this.vote("ranked", "key");
+      else return false;
+      return true;
+    }
+
+    pick(side, tie) {
+      if (this.ready()) ranking.pick(this, side, tie);
+    }
+
     meant(choice) {
       return this.single() ? THUMBS[choice] : choice;
     }
 
     act(what) {
       if (what === "help") this.open(this.find(".tl-rate-keys"));
-      else if (what === "undo") this.undo();
+      else if (what === "undo") {
+        if (!this.ranked() || !ranking.unpick(this)) this.undo();
+      } else if (what === "equal") ranking.equal(this);
       else if (what === "skip") this.skip();
       else if (what === "again") this.start();
       else if (what === "next") this.onward();
@@ -496,6 +550,7 @@
     vote(choice, via, clearly) {
       if (!choice || !this.pair || !this.ready()) return;
       if (this.single() !== ["good", "bad"].includes(choice)) return;
+      if (choice === "ranked" && !(this.ranked() && ranking.whole(this))) return;
       this.clock();
       const active = Math.round(this.active);
       const cast = { token: this.pair.token, key: this.key, choice, active_ms: active, via };
@@ -510,9 +565,10 @@
       const more = { layout: this.narrow() && !this.single() ? "stacked" : "side" };
       if (["left", "right"].includes(choice)) more.strength = clearly || toggled ? 2 : 1;
       ["left", "right"].forEach((side) => {
-        if (this.single()) return;
+        if (this.single() || this.ranked()) return;
         if (fine[side] || choice === "both_bad") more[`acceptable_${side}`] = Boolean(fine[side]);
       });
+      if (choice === "ranked") more.ranks = ranking.ranks(this);
       if (reasons.size) more.reasons = [...reasons];
       if (rationale.trim()) more.rationale = rationale.trim();
       if (edit) more.edit = edit;

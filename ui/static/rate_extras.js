@@ -116,7 +116,8 @@ function draw(rating, drawer) {
   words.addEventListener("keydown", (event) => {
     if (!event.isComposing && ["Enter", "Escape"].includes(event.key)) rating.focus();
   });
-  drawer.replaceChildren(reasons, ...(rating.single() ? [] : [ticks(said)]), words);
+  const two = !rating.single() && !rating.ranked();
+  drawer.replaceChildren(reasons, ...(two ? [ticks(said)] : []), words);
 }
 
 function ticks(said) {
@@ -136,7 +137,7 @@ function ticks(said) {
 export function flag(rating) {
   const where = rating.single()
     ? { prompt: "The question", left: "The answer" }
-    : { prompt: "The question", left: "Answer 1", right: "Answer 2", comparison: "The whole comparison" };
+    : { prompt: "The question", ...answers(rating), comparison: "The whole comparison" };
   const note = make("textarea", "tl-rate-words");
   Object.assign(note, { rows: 2, maxLength: 1000, placeholder: "A note (optional)" });
   note.setAttribute("aria-label", "A note");
@@ -153,6 +154,12 @@ export function flag(rating) {
   rating.open(box);
 }
 
+/** The answers on the screen by their places. */
+function answers(rating) {
+  const places = ["left", "right", "third", "fourth"].slice(0, 2 + (rating.pair.more_html || []).length);
+  return Object.fromEntries(places.map((side, n) => [side, `Answer ${n + 1}`]));
+}
+
 // -- edits ------------------------------------------------------------------------------------
 
 /** Let the rater make an answer better; the new text goes with the vote that follows. */
@@ -161,8 +168,10 @@ export function edit(rating, side = "") {
   if (!pair || pair.left_text === undefined) return;
   const reading = rating.find("[data-go=right]").getAttribute("aria-pressed") === "true";
   const at = side || said.edit?.side || (rating.narrow() && reading ? "right" : "left");
-  const before = pair[`${at}_text`];
-  const name = rating.single() ? "the answer" : `answer ${at === "left" ? 1 : 2}`;
+  const texts = { left: pair.left_text, right: pair.right_text };
+  [texts.third, texts.fourth] = pair.more_text || [];
+  const before = texts[at];
+  const name = rating.single() ? "the answer" : answers(rating)[at].replace("A", "a");
   const area = Object.assign(make("textarea", "tl-rate-area"), {
     value: said.edit?.side === at ? said.edit.text : before, rows: 9, maxLength: EDITABLE,
     dir: "auto",
@@ -180,7 +189,7 @@ export function edit(rating, side = "") {
       said.edit = { side: at, text: area.value };
       refresh(rating);
     });
-  if (!rating.single()) form.querySelector(".tl-rate-foot").prepend(other(rating, box, at));
+  if (!rating.single()) form.querySelector(".tl-rate-foot").prepend(...others(rating, box, at));
   let asked = 0;
   const look = () => {
     asked = 0;
@@ -198,16 +207,18 @@ export function edit(rating, side = "") {
   area.focus();
 }
 
-/** The button from one answer's edit to the other's; the text typed so far is dropped. */
-function other(rating, box, side) {
-  const there = side === "left" ? "right" : "left";
-  const swap = make("button", "tl-rate-quiet", `Answer ${there === "left" ? 1 : 2} instead`);
-  swap.type = "button";
-  swap.addEventListener("click", () => {
-    box.close();
-    edit(rating, there);
+/** The buttons from one answer's edit to the others'; the text typed so far is dropped. */
+function others(rating, box, side) {
+  const places = Object.entries(answers(rating)).filter(([there]) => there !== side);
+  return places.map(([there, label]) => {
+    const swap = make("button", "tl-rate-quiet", `${label} instead`);
+    swap.type = "button";
+    swap.addEventListener("click", () => {
+      box.close();
+      edit(rating, there);
+    });
+    return swap;
   });
-  return swap;
 }
 
 function summary(parts, after) {

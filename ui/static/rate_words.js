@@ -8,7 +8,7 @@ const quiet = (what, label, key, more = "") =>
   `<span>${label}</span><kbd aria-hidden="true">${key}</kbd></button>`;
 const article = (side, label) => `
   <article data-side="${side}">
-    <div class="tl-rate-head"><h3>${label}</h3><span class="tl-rate-edited" hidden>your edit goes with your vote</span>
+    <div class="tl-rate-head"><button type="button" class="tl-rate-rank" data-rank="${side}" hidden></button><h3>${label}</h3><span class="tl-rate-edited" hidden>your edit goes with your vote</span>
       <button type="button" class="tl-rate-small" data-edit="${side}" aria-label="Edit ${label}" hidden>Edit</button></div>
     ${text(label)}
   </article>`;
@@ -33,20 +33,23 @@ export const FRAME = `
       <button type="button" data-go="left" aria-pressed="true">Answer 1</button>
       <button type="button" data-go="right" aria-pressed="false">Answer 2</button>
     </div>
-    <div class="tl-rate-answers">${article("left", "Answer 1")}${article("right", "Answer 2")}</div>
+    <div class="tl-rate-answers">${article("left", "Answer 1")}${article("right", "Answer 2")}${article("third", "Answer 3")}${article("fourth", "Answer 4")}</div>
   </section>
   <div class="tl-rate-actions" hidden>
     <div class="tl-rate-why" role="group" aria-label="Why? Optional" hidden></div>
+    <div class="tl-rate-order" role="group" aria-label="Your order, the best first" aria-live="polite" hidden></div>
     <div class="tl-rate-votes" role="group" aria-label="Your judgement">
       <button type="button" data-vote="left" aria-keyshortcuts="ArrowLeft 1 A"><kbd aria-hidden="true">←</kbd><span>Answer 1 is better</span></button>
       <button type="button" data-vote="tie" aria-keyshortcuts="T 0"><span>Tie</span><kbd aria-hidden="true">T</kbd></button>
       <button type="button" data-vote="both_bad" aria-keyshortcuts="X"><span>Both bad</span><kbd aria-hidden="true">X</kbd></button>
+      <button type="button" data-vote="ranked" aria-keyshortcuts="Enter" hidden><span>Save this order</span><kbd aria-hidden="true">Enter</kbd></button>
       <button type="button" data-vote="right" aria-keyshortcuts="ArrowRight 2 B"><span>Answer 2 is better</span><kbd aria-hidden="true">→</kbd></button>
       <button type="button" data-vote="good" aria-keyshortcuts="ArrowLeft 1" hidden><kbd aria-hidden="true">←</kbd><span>Good</span></button>
       <button type="button" data-vote="bad" aria-keyshortcuts="ArrowRight 2" hidden><span>Bad</span><kbd aria-hidden="true">→</kbd></button>
     </div>
     <div class="tl-rate-more">
       <button type="button" class="tl-rate-quiet" data-do="clearly" aria-pressed="false" hidden>Clearly better</button>
+      ${quiet("equal", "Next one ties", "=", 'aria-pressed="false" hidden')}
       ${quiet("why", "Why?", "W", 'aria-expanded="false" hidden')}
       ${quiet("flag", "Flag", "F", "hidden")}
       ${quiet("skip", "Skip", "S")}
@@ -71,6 +74,12 @@ export const FRAME = `
       <dt data-mode="pair"><kbd>←</kbd> <kbd>1</kbd> <kbd>A</kbd></dt><dd data-mode="pair">Answer 1 is better</dd>
       <dt data-mode="pair"><kbd>→</kbd> <kbd>2</kbd> <kbd>B</kbd></dt><dd data-mode="pair">Answer 2 is better</dd>
       <dt data-new data-mode="pair"><kbd>Shift</kbd> with one of these</dt><dd data-new data-mode="pair">It is clearly better</dd>
+      <dt data-mode="rank"><kbd>1</kbd> to <kbd>4</kbd></dt><dd data-mode="rank">The best answer, then the next; again: take its rank away</dd>
+      <dt data-mode="rank"><kbd>Shift</kbd> with one of these, or <kbd>=</kbd> before it</dt><dd data-mode="rank">It is as good as the one before</dd>
+      <dt data-mode="rank"><kbd>Enter</kbd></dt><dd data-mode="rank">Save the order</dd>
+      <dt data-mode="rank"><kbd>Backspace</kbd></dt><dd data-mode="rank">Take the last one out of the order</dd>
+      <dt data-mode="rank"><kbd>T</kbd> <kbd>0</kbd></dt><dd data-mode="rank">All tie</dd>
+      <dt data-mode="rank"><kbd>X</kbd></dt><dd data-mode="rank">All bad</dd>
       <dt data-mode="pair"><kbd>T</kbd> <kbd>0</kbd></dt><dd data-mode="pair">Tie</dd>
       <dt data-mode="pair"><kbd>X</kbd></dt><dd data-mode="pair">Both bad</dd>
       <dt data-mode="single"><kbd>←</kbd> <kbd>1</kbd></dt><dd data-mode="single">Good</dd>
@@ -99,6 +108,8 @@ export const NEXT = {
   aa_control: "The result stays hidden until the round is closed.",
   calibration: "That was the practice. You are ready for a real round.",
 };
+// what a button says of two answers, and of more
+export const LABELS = { tie: ["Tie", "All tie"], both_bad: ["Both bad", "All bad"] };
 export const SAID = {
   left: "Answer 1 is better", right: "Answer 2 is better", tie: "a tie", both_bad: "both bad",
   good: "good", bad: "bad",

@@ -5,7 +5,7 @@ from html import escape
 from math import ceil
 
 from engine.core.dataset import Dataset
-from engine.core.rating import Panel, Round, Tally, Verdict, VotesAlone
+from engine.core.rating import POSITIONS, Panel, Round, Tally, Verdict, VotesAlone
 from engine.services.preferences.build import PairExport, left_out
 from engine.services.rating import report
 from engine.services.rating.flagged_comparisons import Flagged
@@ -216,7 +216,8 @@ def flagged(found: Sequence[Flagged]) -> str:
 
 def _about(one: Flagged) -> str:
     asked = one.prompt[-1].content if one.prompt else ""
-    return {"prompt": asked, "left": one.left, "right": one.right}.get(one.target, asked)
+    texts: dict[str, str] = dict(zip(POSITIONS, (one.left, one.right, *one.more), strict=False))
+    return texts.get(one.target, asked)
 
 
 def bias_words(seen: Tally) -> str:

@@ -32,6 +32,7 @@ from engine.core.rating import (
     RaterState,
     Round,
     ShownComparison,
+    ShownMode,
     VoteRequest,
 )
 from engine.services import projects
@@ -61,12 +62,14 @@ class RenderedComparison(BaseModel):
     """A comparison as the browser shows it: safe HTML, and the plain texts for edits."""
 
     token: str
-    mode: Mode
+    mode: ShownMode
     prompt_html: str
     left_html: str
     right_html: str
     left_text: str
     right_text: str
+    more_html: list[str]  # the third and the fourth answer, where they are ranked
+    more_text: list[str]
     done: int  # votes of this rater in this round
     total: int  # comparisons of the round that this rater can vote on
     can_undo: bool
@@ -95,7 +98,7 @@ class Held(BaseModel):
 
 
 class Raised(Held):
-    """What is wrong with a comparison; `target` is prompt, left, right or comparison."""
+    """What is wrong with a comparison; `target` is the prompt, a place, or the comparison."""
 
     target: Annotated[FlagTarget, BeforeValidator(_stored_target)]
     kind: FlagKind
@@ -296,6 +299,8 @@ def _rendered(shown: ShownComparison) -> RenderedComparison:
         right_html=to_html(shown.right),
         left_text=to_plain(shown.left),
         right_text=to_plain(shown.right),
+        more_html=[to_html(text) for text in shown.more],
+        more_text=[to_plain(text) for text in shown.more],
         done=shown.done,
         total=shown.total,
         can_undo=shown.can_undo,
