@@ -158,14 +158,14 @@ def simulate(ws: Workspace, one: Round, rule: str, number: int, seed: int) -> in
     shown = votes.state(ws, rater, one.id, prefetch=0).pair
     while shown is not None:
         answers, references = votes.texts(ws, rater, shown.token)
-        said: dict[str, object]
+        vote: dict[str, object]
         if shown.mode == "rank":
             choice, ranks = rank(judge, answers, references, rng)
-            said = {"choice": choice} if choice else {"choice": "ranked", "ranks": ranks}
+            vote = {"choice": choice} if choice else {"choice": "ranked", "ranks": ranks}
         else:
-            said = {"choice": judge(*answers, references, rng)}
+            vote = {"choice": judge(*answers, references, rng)}
         key = f"vote-{rng.getrandbits(64):016x}"
-        asked = votes.request(ws, rater, token=shown.token, key=key, via="api", **said)
+        asked = votes.request(ws, rater, token=shown.token, key=key, via="api", **vote)
         shown = votes.vote(ws, rater, asked, prefetch=0).pair
         number_of_votes += 1
     return number_of_votes

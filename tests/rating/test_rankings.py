@@ -16,7 +16,7 @@ from engine.services.preferences import build, contested
 from engine.services.preferences.rules import Rules
 from engine.services.rating import (
     comparisons,
-    flags,
+    flagged_comparisons,
     plans,
     rankings,
     report,
@@ -263,8 +263,8 @@ def test_flag_of_a_ranking_keeps_all_its_pairs_out(ws, tmp_path):
     shown = shown_to(ws, ada, one)
     screen.vote(ws, ada, shown.token, "vote-key-1", "ranked", ranks=by_length(shown))
     same = shown_to(ws, bob, one)
-    flags.add(ws, bob, same.token, "fourth", "unsafe")
-    listed = flags.list_all(ws, LOCAL, one.id)
+    flagged_comparisons.add(ws, bob, same.token, "fourth", "unsafe")
+    listed = flagged_comparisons.list_all(ws, LOCAL, one.id)
     assert (listed[0].left, listed[0].right, *listed[0].more) == (
         same.left, same.right, *same.more,
     )  # fmt: skip

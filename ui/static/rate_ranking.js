@@ -109,7 +109,8 @@ function place(rating, group, number) {
   box.append(make("b", "", `${number + 1}.`));
   group.forEach((side, n) => {
     if (n) box.append(make("i", "", "="));
-    const chip = make("button", "tl-rate-placed", named(side));
+    const chip = make("button", "tl-rate-placed");
+    chip.append(make("span", "", "Answer "), `${SIDES.indexOf(side) + 1}`); // a phone has the number
     chip.type = "button";
     chip.dataset.placed = side;
     chip.draggable = true;
