@@ -278,7 +278,7 @@ def test_folded_choices_of_the_panel_reach_the_plan(ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     made = start.plan(
         ws, one.project_id, "train_pairs", one.arm_new, one.arm_new, None, 20, 1, 96,
-        "single", "fixed", 0, 10, 0, 50, 2, "none", 240, "Be kind.", "what is a?\nwhat is b?", None,
+        "single", "fixed", 0, 10, 0, 50, 2, 2, "none", 240, "Be kind.", "what is a?\nwhat is b?", None,
     )  # fmt: skip
     plan = made.plan
     assert (plan.mode, plan.per_rater, plan.guidelines) == ("single", 50, "Be kind.")
@@ -309,7 +309,7 @@ def test_model_that_lost_something_is_tested_blind_only_when_asked_for_anyway(ws
     one = lines.trained(ws, project, "one", base)
     lines.evaluated(ws, project, source, base, one, regressed=True)
     asked = (ws, project.id, "blind_eval", one.id, base.id, source.id, 6, 1, 96)
-    usual = ("pair", "fixed", 0, 0, 0, 0, 2, "none", 240, "", "", None)
+    usual = ("pair", "fixed", 0, 0, 0, 0, 2, 2, "none", 240, "", "", None)
     with pytest.raises(Conflict, match="regressed"):
         start.plan(*asked, *usual, False)
     assert rounds.list_all(ws, LOCAL, project.id) == []
@@ -372,7 +372,7 @@ def test_open_round_with_a_few_cut_answers_says_nothing_of_them(ws, tmp_path):
 def test_predictor_of_the_panel_is_in_the_plan_of_a_blind_test_alone(ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     asked = "\n".join(f"what is {n}?" for n in range(90))
-    usual = ("pair", "fixed", 0, 0, 0, 0, 2, "length", 30, "", asked, None, True)
+    usual = ("pair", "fixed", 0, 0, 0, 0, 2, 2, "length", 30, "", asked, None, True)
     of = (ws, one.project_id)
     models = (one.arm_new, one.arm_base)
     plan = start.plan(*of, "blind_eval", *models, None, 20, 1, 96, *usual).plan
