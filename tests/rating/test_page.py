@@ -278,7 +278,8 @@ def test_folded_choices_of_the_panel_reach_the_plan(ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     made = start.plan(
         ws, one.project_id, "train_pairs", one.arm_new, one.arm_new, None, 20, 1, 96,
-        "single", "fixed", 0, 10, 0, 50, 2, 2, "none", 240, "Be kind.", "what is a?\nwhat is b?", None,
+        "single", "fixed", 0, 10, 0, 50, 2, 2, "none", 240, "Be kind.",
+        "what is a?\nwhat is b?", None,
     )  # fmt: skip
     plan = made.plan
     assert (plan.mode, plan.per_rater, plan.guidelines) == ("single", 50, "Be kind.")
