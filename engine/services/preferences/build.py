@@ -137,8 +137,7 @@ def preview(
         examples = pair_rows.ratings(gathered.items, gathered.families, counts)
     else:
         examples = accepted_rows(gathered.items, gathered.families, rules, counts)
-    named = [reason for reason in REASONS if counts[reason] or reason != "middle"]
-    known = {reason: counts[reason] for reason in ("votes", *named)}
+    known = {reason: counts[reason] for reason in ("votes", *REASONS)}
     return Preview(gathered, judged, list(examples), known)
 
 
