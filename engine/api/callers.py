@@ -1,4 +1,7 @@
-"""Who asks: the holder of a key, or whoever reaches a server on loopback that has no accounts."""
+"""Who asks: the holder of a key, or whoever reaches a server on loopback that has no accounts.
+
+A key opens one project; which models of it answer: served_models.py.
+"""
 
 import time
 from collections import defaultdict, deque

@@ -1,4 +1,7 @@
-"""What a check found in a file: the same in the page, the command line and the report."""
+"""What a check found in a file: the same in the page, the command line and the report.
+
+A finding stops no training: an error makes `tuneloop data check` exit 1, and that is all.
+"""
 
 from typing import Any, Literal
 

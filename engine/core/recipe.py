@@ -3,6 +3,7 @@
 A recipe's fields drive the form, the YAML file and the command line's --set. Curated names
 are upstream's own; None means upstream's default. `lora` and `trl` are handed to PEFT and TRL
 unchanged, after a strict check against their dataclasses (engine/methods/library_options.py).
+Fields of one method, such as beta, and their defaults stand in its module in engine/methods.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""Columns that no layout knows -> a mapping to propose, from their names and what is in them."""
+"""Columns that no layout knows -> a mapping to propose, from their names and what is in them.
+
+The names that are known: column_names.py.
+"""
 
 from collections import Counter
 from typing import Any

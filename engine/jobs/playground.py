@@ -1,4 +1,7 @@
-"""The playground: one prompt, one or more models, their answers as they are written."""
+"""The playground: one prompt, one or more models, their answers as they are written.
+
+How long a model stays loaded for the next prompt: engine/idle_child.py.
+"""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""A folder as a base model: everything there that a training needs, and nothing broken."""
+"""A folder as a base model: everything there that a training needs, and nothing broken.
+
+What a base of the Hub is refused for before its download: hub/describe.py.
+"""
 
 import json
 from pathlib import Path

@@ -2,6 +2,7 @@
 
 A generation starts from the policy: the champion, or the model that was named while there is none.
 It is rated, trained, evaluated, and compared blind; then it is the champion, or the policy stays.
+The step is carried out by engine/orchestrate/auto_loop.py.
 """
 
 from typing import Literal, NamedTuple

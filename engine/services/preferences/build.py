@@ -23,6 +23,7 @@ from engine.services.data import datasets
 from engine.services.preferences import manifest, pair_rows, side_bias
 from engine.services.preferences.accepted_answers import accepted_rows
 from engine.services.preferences.eligible_votes import Gathered, gather
+from engine.services.preferences.length_balance import balanced
 from engine.services.preferences.manifest import PairManifest
 from engine.services.preferences.rules import Rules, Selection, select_pairs
 from engine.services.rating import audit
@@ -63,6 +64,7 @@ REASONS = {
     "crowded": "over the limit of one question",
     "one_rater": "over the limit of one rater",
     "edit_share": "edits over their limit",
+    "length": "whose difference in length no other pair balances",
 }
 
 
@@ -103,6 +105,8 @@ def make(
 
 def _more(seen: Preview, number: int, of: Rows) -> str:
     """What would bring enough of them."""
+    if of == "pairs" and number + seen.counts["length"] >= FEWEST:
+        return "Nearly always the same length won: rate more pairs, or let length be learned."
     if of == "accepted":
         return (
             "Improve answers while you rate, or mark those that you would accept, then try again."
@@ -128,6 +132,8 @@ def preview(
         actor.require(Role.TRAINER)
         gathered = gather(ws, actor, project_id, round_ids)
     judged = select_pairs(gathered.items, gathered.families, rules)
+    if rules.balance_length:
+        judged = _of_balanced_length(judged)
     counts = gathered.counts.copy()
     examples: Sequence[Example]
     if of == "pairs":
@@ -139,6 +145,13 @@ def preview(
         examples = accepted_rows(gathered.items, gathered.families, rules, counts)
     known = {reason: counts[reason] for reason in ("votes", *REASONS)}
     return Preview(gathered, judged, list(examples), known)
+
+
+def _of_balanced_length(judged: Selection) -> Selection:
+    """The selection without the pairs that would teach length."""
+    kept = balanced(judged.pairs)
+    judged.counts["length"] += len(judged.pairs) - len(kept)
+    return judged._replace(pairs=kept)
 
 
 def count(ws: Workspace, actor: Actor, project_id: str) -> int:

@@ -10,6 +10,7 @@ weight      the pairs of one ranking weigh as much as one pair, in every limit a
 crowded     at most 4 pairs a prompt and a tenth of all pairs a family of prompts
 one_rater   at most a quarter of the pairs rest on one rater, where there are more than four
 edit_share  at most three tenths of the pairs are edits
+length      with balance_length, pairs that no other balances; see length_balance.py
 """
 
 from collections import Counter, defaultdict
@@ -48,6 +49,9 @@ class Rules(Recipe):
     edit_share: float = Field(0.3, ge=0, le=1, description="Maximum share of edits")
     edit_least: float = Field(0.02, ge=0, le=1, description="Minimum change of an edit")
     edit_most: float = Field(0.8, ge=0, le=1, description="Maximum change of an edit")
+    balance_length: bool = Field(
+        False, description="As many pairs with the longer as with the shorter answer chosen"
+    )
     held_out: float = Field(0.1, ge=0, lt=1, description="Share held out to monitor the training")
 
 

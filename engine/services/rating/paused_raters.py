@@ -1,7 +1,7 @@
 """Which raters a person should look at. A rater can be paused, by their gold items or by hand.
 
 Votes of paused raters are kept and count in nothing until somebody has looked at them and lets
-the rater go on; gold items count anew from there.
+the rater go on; gold items count anew from there. The threshold: stats/rater_quality.py.
 """
 
 import time

@@ -1,4 +1,7 @@
-"""Markdown of the guide to HTML: raw HTML stays text, links lead to pages of the guide."""
+"""The contents of the guide, and its Markdown to HTML.
+
+Raw HTML stays text, and links lead to pages of the guide.
+"""
 
 import re
 from collections.abc import Iterator, Sequence

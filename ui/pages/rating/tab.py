@@ -11,6 +11,7 @@ from engine.core.errors import UserError
 from engine.core.rating import Purpose
 from engine.services.preferences import build as preferences_build
 from engine.services.preferences.build import PairExport
+from engine.services.preferences.rules import Rules
 from engine.services.rating import import_removal, progress, rounds
 from engine.workspace import Workspace
 from ui.components import loop_words, markup
@@ -26,6 +27,7 @@ REMOVE = (
     "Remove the votes of this file from the project? Every round that the file became leaves all "
     "lists and counts. The same file can be imported again."
 )
+NO_LENGTH = "Do not learn length: as many pairs with the longer as with the shorter answer chosen"
 NOTHING = (
     "A round is a set of questions with two answers each. Raters choose the better answer without "
     "knowing which model wrote it. Start one below."
@@ -51,6 +53,7 @@ class RatingParts(NamedTuple):
     made: gr.HTML
     onward: gr.Row
     every: gr.Checkbox
+    no_length: gr.Checkbox
     close: gr.Row
     ask: gr.Button
     sure: gr.Row
@@ -81,10 +84,7 @@ def build(ws: Workspace, page: Page) -> None:
         made = gr.HTML("", elem_id="rate-made")
         with gr.Row(visible=False, elem_classes="tl-actions") as onward:
             train = gr.Button("Train on them", variant="primary", elem_id="rate-train")
-        with gr.Row(visible=False, elem_classes="tl-actions") as collect:
-            make = gr.Button("Make DPO pairs", variant="primary", elem_id="rate-make")
-            every = gr.Checkbox(True, label="With the votes of all rating rounds", visible=False,
-                                container=False, elem_id="rate-every")  # fmt: skip
+        collect, make, every, no_length = _collecting()
         share = gr.HTML("")
         outcome = gr.HTML("", elem_id="rate-outcome")
         with gr.Row(visible=False, elem_classes="tl-actions") as close:
@@ -96,7 +96,7 @@ def build(ws: Workspace, page: Page) -> None:
         remove, doubt, gone = _removal()
     _boxes(ws, page, view)
     parts = RatingParts(bar, words, go, which, box, empty, body, about, surface, share, outcome,
-                        collect, make, made, onward, every, close, ask, sure, remove,
+                        collect, make, made, onward, every, no_length, close, ask, sure, remove,
                         doubt)  # fmt: skip
     _wire_onward(ws, page, train, view)
     ask.click(lambda: gr.Row(visible=True), None, sure, **markup.QUIET)
@@ -105,6 +105,17 @@ def build(ws: Workspace, page: Page) -> None:
     import_panel.wire(ws, page, file_panel)
     _wire(ws, page, view, parts, {"go": panel.go, "make": make, "yes": yes, "gone": gone}, panel)
     _wire_file(ws, page, view, parts, file_panel)
+
+
+def _collecting() -> tuple[gr.Row, gr.Button, gr.Checkbox, gr.Checkbox]:
+    """The row that makes pairs: its button, all rounds or this one, and length learned or not."""
+    with gr.Row(visible=False, elem_classes="tl-actions") as collect:
+        make = gr.Button("Make DPO pairs", variant="primary", elem_id="rate-make")
+        every = gr.Checkbox(True, label="With the votes of all rating rounds", visible=False,
+                            container=False, elem_id="rate-every")  # fmt: skip
+        no_length = gr.Checkbox(False, label=NO_LENGTH, container=False,
+                                elem_id="rate-no-length")  # fmt: skip
+    return collect, make, every, no_length
 
 
 def _boxes(ws: Workspace, page: Page, view: gr.State) -> None:
@@ -126,11 +137,14 @@ def _removal() -> tuple[gr.Row, gr.Row, gr.Button]:
     return remove, sure, yes
 
 
-def make_pairs(ws: Workspace, project: str | None, chosen: str | None, every: bool) -> PairExport:
-    """Pairs from the votes of this round, or of all rating rounds."""
+def make_pairs(
+    ws: Workspace, project: str | None, chosen: str | None, every: bool, no_length: bool = False
+) -> PairExport:
+    """Pairs from the votes of this round, or of all rating rounds; with `no_length` balanced."""
     if not project or not chosen:
         raise UserError("No round is chosen.", "Choose one in the list.")
-    return preferences_build.make(ws, who(ws), project, None if every else [chosen])
+    rules = Rules(balance_length=no_length)
+    return preferences_build.make(ws, who(ws), project, None if every else [chosen], rules)
 
 
 def aim_at_pairs(ws: Workspace, project: str | None, chosen: str | None) -> NavigationTarget:
@@ -244,7 +258,9 @@ def _wire(
         partial(acts, _start), [*given, *panel.values], out, **markup.QUIET
     )
     _name_chosen(started, view, parts.which)
-    buttons["make"].click(partial(acts, _make), [*given, parts.every], out, **markup.QUIET)
+    buttons["make"].click(
+        partial(acts, _make), [*given, parts.every, parts.no_length], out, **markup.QUIET
+    )
     buttons["yes"].click(partial(acts, _close), given, out, **markup.QUIET)
     removed = buttons["gone"].click(partial(acts, _remove), given, out, **markup.QUIET)
     _name_chosen(removed, view, parts.which)
@@ -321,9 +337,9 @@ def _start(
 
 
 def _make(
-    ws: Workspace, seen: RatingView, project: str | None, every: bool
+    ws: Workspace, seen: RatingView, project: str | None, every: bool, no_length: bool
 ) -> tuple[RatingView, str | None]:
-    make_pairs(ws, project, seen.round_id, every)
+    make_pairs(ws, project, seen.round_id, every, no_length)
     return seen, seen.round_id
 
 
