@@ -117,7 +117,7 @@ def add_base(
             show(base, _facts(base), as_json)
             return
         # the refusal that follows names the first obstacle
-        say(_facts(base, told=0 if base.model_id else 1))
+        say(_facts(base, named=0 if base.model_id else 1))
         if base.model_id:
             show(registry.get(ws, LOCAL, base.model_id), f"{base.name} is here.", as_json)
             return
@@ -159,14 +159,14 @@ def _gated(gated: bool) -> str:
     return " (gated)" if gated else ""
 
 
-def _facts(base: HubBase, told: int = 0) -> str:
+def _facts(base: HubBase, named: int = 0) -> str:
     """What a person wants to know before gigabytes come: a line each.
 
-    The first `told` of its obstacles are left out.
+    The first `named` of its obstacles are left out.
     """
     lines = [f"{label:17} {value}" for label, value in hub_words.facts(base)]
     lines.append(hub_words.ESTIMATE)
-    return "\n".join(lines + [" ".join(one) for one in hub_words.obstacles(base)[told:]])
+    return "\n".join(lines + [" ".join(one) for one in hub_words.obstacles(base)[named:]])
 
 
 @models.command("export")
