@@ -76,3 +76,18 @@ def test_round_starts_with_the_answers_of_a_file(tuneloop, tmp_path):
     code, _, err = tuneloop("rating", "rounds", "start", "--answers", path, "--blind")
     assert code == 2
     assert "A blind test compares two models" in " ".join(err.split())
+
+
+def test_answers_of_a_file_are_ranked_where_more_are_shown(tuneloop, tmp_path):
+    path = tmp_path / "four.jsonl"
+    rows = [{"prompt": f"question {n}?", "answers": [f"{w} {n}" for w in "abcde"]} for n in (1, 2)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    code, out, _ = tuneloop("rounds", "start", "--answers", path, "--set", "answers=4", "--json")
+    assert code == 0
+    assert json.loads(out)["plan"]["answers"] == 4
+
+
+def test_number_of_answers_is_no_file(tuneloop):
+    code, _, err = tuneloop("rounds", "start", "--answers", "5", "--model", "m", "--dataset", "d")
+    assert code != 0
+    assert "no project" in err  # a path would say that there is no file
