@@ -49,6 +49,7 @@ class TrainingResult(JobResult):
 
     Held-out numbers are None where nothing was held out. `held_out_...` belong to the state that
     was kept: the share of pairs told apart, the reward margin, the mean reward of its answers.
+    `too_few_held_out`: too few to choose a state by, so the last one was kept.
     `bf16` and `on_gpu` say in which numbers and where it ran; None before that was stored.
     """
 
@@ -78,6 +79,7 @@ class TrainingResult(JobResult):
     last_reward: float | None = None
     rows: int = 0
     held_out_rows: int = 0
+    too_few_held_out: bool = False
     dropped: int = 0
     truncated: int = 0
     bf16: bool | None = None

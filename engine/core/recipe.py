@@ -19,6 +19,7 @@ from engine.core.errors import UserError
 from engine.core.examples import Kind
 from engine.core.json_object import JsonObject
 
+FEWEST_HELD_OUT_PAIRS = 20  # below, a few pairs would choose the state by chance
 LORA_RANK = 16
 
 
@@ -97,6 +98,7 @@ class TrainRecipe(Recipe):
     TRL: ClassVar[JsonObject] = {}  # options of TRL that this method needs
     IDLE: ClassVar[dict[str, str]] = {}  # options that would change nothing here, and why
     BEST: ClassVar[str] = "eval_loss"  # decides which state is kept; any other is better higher
+    FEWEST_HELD_OUT: ClassVar[int] = 0  # rows below which no state is chosen by them
 
     model: str = Field(description="The base model or adapter that training starts from")
     dataset: str = Field(
@@ -156,6 +158,10 @@ class TrainRecipe(Recipe):
         "default here, and null takes a default away",
     )
     trl: JsonObject = Field(default_factory=dict, description="More options, under TRL's own names")
+
+    def keeps_best(self, held_out: int) -> bool:
+        """Whether the best of the measured states is kept, with this many rows held out."""
+        return self.keep_best and held_out >= self.FEWEST_HELD_OUT
 
     @model_validator(mode="before")
     @classmethod

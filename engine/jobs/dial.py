@@ -20,8 +20,8 @@ from engine.core.job_context import Context, ModelFiles
 from engine.core.job_outcome import Outcome
 from engine.core.job_result import DialResult, DialStop
 from engine.core.model import Model
+from engine.core.recipe import FEWEST_HELD_OUT_PAIRS, Ref, RefKind
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.recipe import Ref, RefKind
 from engine.core.strength import MOST_LOST, MOST_STRENGTH, USUAL, Kept, recommended
 from engine.jobs import regression_check
 from engine.jobs.answerers import CachedAnswerer
@@ -36,7 +36,6 @@ SUMMARY = "Measures the models between the start of a training and its end."
 ENDS = (0.0, 1.0)  # the start and the trained model, which lie in folders of their own
 MOST_PAIRS = 100
 REACHED = 0.2  # of a score that runs from 0 to 1
-FEWEST_PAIRS = 20  # held out; fewer say less than those that were learned
 
 
 class Recipe(BaseRecipe):
@@ -138,7 +137,7 @@ def _asked(recipe: Recipe, ctx: Context) -> Asked:
             "Choose a dataset whose rows have references.",
         )
     held_out = _pairs(recipe, ctx, "held_out")
-    enough = len(held_out) >= FEWEST_PAIRS
+    enough = len(held_out) >= FEWEST_HELD_OUT_PAIRS
     pairs = held_out if enough else _pairs(recipe, ctx, "train")
     return Asked([e for e, _ in known], [r for _, r in known], pairs, enough)
 

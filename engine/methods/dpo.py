@@ -9,7 +9,7 @@ from engine.core.examples import Example, Kind, Preference
 from engine.core.job_context import Context
 from engine.core.job_outcome import Outcome
 from engine.core.json_object import number_in
-from engine.core.recipe import ReplayRecipe
+from engine.core.recipe import FEWEST_HELD_OUT_PAIRS, ReplayRecipe
 from engine.methods import replay, training
 from engine.methods.training import MakeTrainer
 from engine.methods.training_rows import WEIGHT, Columns, EncodedDataset, EncodedRow
@@ -45,6 +45,7 @@ class Recipe(ReplayRecipe):
     KIND: ClassVar[str] = "dpo"
     HAS_REFERENCE: ClassVar[bool] = True
     LEARNS: ClassVar[tuple[Kind, ...]] = ("preference",)
+    FEWEST_HELD_OUT: ClassVar[int] = FEWEST_HELD_OUT_PAIRS
 
     learning_rate: float = Field(
         5e-5, gt=0, le=1, description="Higher learns faster and forgets more"

@@ -9,7 +9,7 @@ from engine.core.examples import Example, Kind, Preference, Unpaired
 from engine.core.job_context import Context
 from engine.core.job_outcome import Outcome
 from engine.core.json_object import JsonObject
-from engine.core.recipe import ReplayRecipe
+from engine.core.recipe import FEWEST_HELD_OUT_PAIRS, ReplayRecipe
 from engine.methods import replay, training
 from engine.methods.training import MakeTrainer
 from engine.methods.training_rows import Columns, EncodedDataset, EncodedRow
@@ -27,6 +27,7 @@ class Recipe(ReplayRecipe):
     KIND: ClassVar[str] = "kto"
     HAS_REFERENCE: ClassVar[bool] = True
     LEARNS: ClassVar[tuple[Kind, ...]] = ("unpaired",)
+    FEWEST_HELD_OUT: ClassVar[int] = FEWEST_HELD_OUT_PAIRS
     TRL: ClassVar[JsonObject] = {"train_sampling_strategy": "sequential"}
     IDLE: ClassVar[dict[str, str]] = {
         "train_sampling_strategy": "each answer is compared with the others of its batch, so the "

@@ -39,6 +39,10 @@ from engine.models.precision import fast_bf16, width
 from engine.trackers import available, safe_tracker
 
 # recipe fields that are not options of TRL's configs
+TOO_FEW = (
+    "{held_out} rows are held out, fewer than {fewest}: their loss would choose a state by chance, "
+    "so the last one is kept."
+)
 _OWN_FIELDS = frozenset(
     {
         "model",
@@ -94,7 +98,7 @@ def prepare(
     answers = getattr(args, "num_generations", 1)  # of each row, where the model writes them
     save_often(args, recipe, answers * len(encoded.train))
     if encoded.held_out:
-        measure_held_out(args, recipe)
+        measure_held_out(args, recipe, len(encoded.held_out))
     model, tokenizer = weights.load(files, args, recipe.tuning, task)
     parts = {"model": model, "args": args, "processing_class": tokenizer}
     if recipe.tuning == "full" and held_to_start:
@@ -187,11 +191,11 @@ def steps_between_evals(recipe: TrainRecipe, rows: int) -> int:
     return ceil(steps / recipe.num_evals)
 
 
-def measure_held_out(args: Any, recipe: TrainRecipe) -> None:
-    """Let `args` evaluate at the start and whenever a state is saved."""
+def measure_held_out(args: Any, recipe: TrainRecipe, rows: int) -> None:
+    """Let `args` evaluate `rows` held-out rows at the start and whenever a state is saved."""
     args.eval_strategy = type(args.eval_strategy)("steps")
     args.eval_on_start = True
-    args.metric_for_best_model = recipe.BEST if recipe.keep_best else None
+    args.metric_for_best_model = recipe.BEST if recipe.keeps_best(rows) else None
     args.greater_is_better = recipe.BEST != "eval_loss"
 
 
@@ -220,8 +224,11 @@ def run(recipe: TrainRecipe, ctx: Context, encoded: EncodedDataset, make: MakeTr
         ctx,
         best=recipe.BEST,
         patience=recipe.early_stopping_patience,
-        keep_best=recipe.keep_best,
+        keep_best=recipe.keeps_best(len(encoded.held_out)),
     )
+    few = _too_few_held_out(recipe, encoded)
+    if few:
+        ctx.emit("log", {"text": TOO_FEW.format(held_out=len(encoded.held_out), fewest=few)})
     template = Template.load(files.base)
     asked = questions(ctx, recipe, template, encoded.template.reasons)
     sampler = SampleWriter(ctx, asked, template)
@@ -244,6 +251,13 @@ def run(recipe: TrainRecipe, ctx: Context, encoded: EncodedDataset, make: MakeTr
     ran = {"bf16": bool(trainer.args.bf16), "on_gpu": not trainer.args.use_cpu}
     measured = watch.result().model_copy(update={**final_numbers.of(trainer.state), **ran})
     return _outcome(recipe, ctx.job_id, files.model, encoded, measured)
+
+
+def _too_few_held_out(recipe: TrainRecipe, encoded: EncodedDataset) -> int:
+    """How many held-out rows it would take to choose a state by them; 0 where there are enough."""
+    held_out = len(encoded.held_out)
+    few = recipe.keep_best and held_out and not recipe.keeps_best(held_out)
+    return recipe.FEWEST_HELD_OUT if few else 0
 
 
 def _save(
@@ -327,6 +341,7 @@ def _outcome(
     rows = {
         "rows": len(encoded.train),
         "held_out_rows": len(encoded.held_out),
+        "too_few_held_out": bool(_too_few_held_out(recipe, encoded)),
         "dropped": encoded.dropped,
         "truncated": encoded.truncated,
         "template": encoded.template,

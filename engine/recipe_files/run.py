@@ -45,6 +45,11 @@ class ExportedRun(NamedTuple):
         return self.recipe.KIND
 
     @property
+    def keeps_best(self) -> bool:
+        """Whether the best of its measured states was kept, not the last one."""
+        return self.recipe.keeps_best(self.result.held_out_rows)
+
+    @property
     def is_fetchable(self) -> bool:
         """Whether the Hub has exactly these weights, by a commit."""
         return bool("/" in self.base.name and self.base.revision and not self.base.changed)

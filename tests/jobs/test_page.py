@@ -473,9 +473,10 @@ def test_sampled_answers_estimates_resources_and_overfitting_are_shown(ws, world
         assert said in new["top"]
     assert new["samples"].index("At ten") < new["samples"].index("&lt;script&gt;")
     assert (new["rates_box"], new["margins_box"]) == (True, False)
-    ended(ws, job, overfit=True, peak_memory_mb=512.0)
+    ended(ws, job, overfit=True, peak_memory_mb=512.0, held_out_rows=7, too_few_held_out=True)
     new = shown(ws, world)
     assert "Overfitting: the held-out loss rose" in new["top"]
+    assert "7 rows were held out, fewer than 20" in new["top"]
     assert "peak memory 512 MB" in new["top"].casefold().replace("mb", "MB")
 
 

@@ -10,7 +10,8 @@ from engine.core.errors import UserError
 from engine.core.examples import Chat, Message
 from engine.core.job_context import Cancelled
 from engine.core.recipe import TrainRecipe
-from engine.methods import dpo, sft
+from engine.methods import dpo, kto, sft
+from engine.methods.rewarded import reward
 from engine.models.chat_template import Template
 from tests.methods.fake_context import BASE, MemoryContext, chats, pairs, user
 
@@ -161,6 +162,34 @@ def test_dpo_from_a_base_is_held_to_the_base_with_the_default_losses(tiny_model,
     first, answer = ctx.metrics("loss")[0], -ctx.metrics("logps/chosen")[0] / 9  # 9 tokens each
     assert first == pytest.approx(log(2) + 0.2 * answer, rel=1e-4)
     assert outcome.model.parent_id is None
+
+
+@pytest.mark.parametrize("held_out", [19, 20])
+def test_fewer_than_20_held_out_pairs_choose_no_state(held_out, tiny_model, tmp_path):
+    """They are measured all the same, and nothing is learned of them."""
+    ctx = MemoryContext(tmp_path / "job", tiny_model, pairs(8), pairs(8 + held_out)[8:])
+    few = held_out < 20
+    result = dpo.run(recipe(dpo, max_steps=2, num_evals=2, samples=0), ctx).result
+    assert (result.rows, result.held_out_rows, result.too_few_held_out) == (8, held_out, few)
+    assert len(ctx.metrics("eval_loss")) == 3
+    assert (result.best_step is None) == few
+    told = [text for text in ctx.said() if "would choose a state by chance" in text]
+    assert told == (
+        [
+            "19 rows are held out, fewer than 20: their loss would choose a state by chance, so "
+            "the last one is kept."
+        ]
+        if few
+        else []
+    )
+
+
+@pytest.mark.parametrize(("method", "held_out"), [(sft, 1), (dpo, 20), (kto, 20), (reward, 20)])
+def test_best_state_is_kept_from_so_many_held_out_rows_on(method, held_out):
+    asked = recipe(method)
+    assert asked.keeps_best(held_out)
+    assert asked.keeps_best(held_out - 1) == (method is sft)
+    assert not recipe(method, keep_best=False).keeps_best(1000)
 
 
 def test_rows_that_are_cut_or_left_out_are_counted_and_reported(tiny_model, tmp_path):

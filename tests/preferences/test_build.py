@@ -256,8 +256,9 @@ def test_prompts_that_say_nearly_the_same_stay_on_one_side_of_the_split(ws, proj
         cast(
             ws, a_pair(ws, one, asked, f"kind {n} {WORDS[n]}", f"rude {n} {WORDS[-n]}"), "r", "left"
         )
-    made = build.make(ws, LOCAL, project.id, rules=Rules(held_out=0.4))
+    made = build.make(ws, LOCAL, project.id, rules=Rules(held_out=0.8))
     found = datasets.rows(ws, LOCAL, made.dataset_id)
+    assert {row.split for row in found} == {"train", "held_out"}
     sides = [r.split for r in found if "films" in r.example.prompt[-1].content]
     assert len(sides) == 4
     assert len(set(sides)) == 1
@@ -392,3 +393,13 @@ def test_rounds_of_other_projects_are_not_read(ws, project, both):
         build.make(ws, LOCAL, project.id)
     with writing(ws.db) as conn:
         assert rounds.list_all(conn, project.id) == []
+
+
+def test_fewer_than_20_held_out_pairs_are_all_learned(ws, project, both):
+    """A tenth of 24 pairs is 2, whose loss would choose a state by chance."""
+    filled(ws, project.id, both)
+    made = build.make(ws, LOCAL, project.id)
+    data = datasets.get(ws, LOCAL, made.dataset_id)
+    assert (data.train_rows, data.held_out_rows) == (made.pairs, 0)
+    most = build.make(ws, LOCAL, project.id, rules=Rules(held_out=0.9))
+    assert datasets.get(ws, LOCAL, most.dataset_id).held_out_rows >= 20

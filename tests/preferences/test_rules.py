@@ -219,3 +219,11 @@ def test_expected_share_of_wrong_pairs_is_what_a_simulation_finds():
     right = sum(p.chosen.startswith("first") for p in pairs)
     alike = VoteNoise(least=noise, likely=noise, most=noise, shape=None)
     assert expected_wrong(pairs, alike) == pytest.approx(1 - right / len(pairs), abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("rows", "share", "held_out"),
+    [(194, 0.1, 0.0), (200, 0.1, 0.1), (28, 0.8, 0.8), (24, 0.8, 0.0), (5000, 0.0, 0.0)],
+)
+def test_pairs_are_held_out_where_there_would_be_20_or_more(rows, share, held_out):
+    assert Rules(held_out=share).held_out_share(rows) == held_out

@@ -9,7 +9,7 @@ from engine.core.examples import Example, Kind, Preference
 from engine.core.job_context import Context
 from engine.core.job_outcome import Outcome
 from engine.core.json_object import JsonObject
-from engine.core.recipe import TrainRecipe, lora_defaults
+from engine.core.recipe import FEWEST_HELD_OUT_PAIRS, TrainRecipe, lora_defaults
 from engine.methods import training
 from engine.methods.training import MakeTrainer
 from engine.methods.training_rows import Columns, EncodedDataset, EncodedRow
@@ -24,6 +24,7 @@ class Recipe(TrainRecipe):
 
     KIND: ClassVar[str] = "reward"
     LEARNS: ClassVar[tuple[Kind, ...]] = ("preference",)
+    FEWEST_HELD_OUT: ClassVar[int] = FEWEST_HELD_OUT_PAIRS
 
     learning_rate: float = Field(
         1e-4, gt=0, le=1, description="Higher learns faster and forgets more"

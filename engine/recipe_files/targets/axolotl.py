@@ -95,7 +95,7 @@ def _data(run: ExportedRun, split: str) -> JsonObject:
 def _measured(run: ExportedRun) -> JsonObject:
     every = plan.steps_between_evals(run)
     found = JsonObject(eval_steps=every, save_steps=every)
-    if run.recipe.keep_best:
+    if run.keeps_best:
         found |= JsonObject(load_best_model_at_end=True, metric_for_best_model="eval_loss")
     patience = run.recipe.early_stopping_patience
     return found | ({"early_stopping_patience": patience} if patience else {})

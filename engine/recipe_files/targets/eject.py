@@ -159,8 +159,8 @@ def _options(run: ExportedRun, held_out: bool) -> JsonObject:
         save_steps=every, save_only_model=True, save_total_limit=1,
     )  # fmt: skip
     best = JsonObject(metric_for_best_model=recipe.BEST, greater_is_better=False)
-    keeps = recipe.keep_best or recipe.early_stopping_patience
-    return {**mine, **often, "load_best_model_at_end": recipe.keep_best, **(best if keeps else {})}
+    keeps = run.keeps_best or recipe.early_stopping_patience
+    return {**mine, **often, "load_best_model_at_end": run.keeps_best, **(best if keeps else {})}
 
 
 def _readme(run: ExportedRun) -> str:

@@ -145,7 +145,7 @@ def _measured(run: ExportedRun) -> JsonObject:
     found = JsonObject(
         eval_strategy="steps", eval_steps=every, save_strategy="steps", save_steps=every
     )
-    if run.recipe.keep_best:
+    if run.keeps_best:
         found |= JsonObject(
             load_best_model_at_end=True, metric_for_best_model="eval_loss", greater_is_better=False
         )

@@ -158,7 +158,7 @@ def _args(run: ExportedRun) -> dict[str, object]:
         measured |= JsonObject(
             eval_strategy="steps", eval_steps=every, save_strategy="steps", save_steps=every
         )
-        if run.recipe.keep_best:
+        if run.keeps_best:
             measured |= JsonObject(load_best_model_at_end=True, metric_for_best_model="eval_loss")
     precision = {"bf16", "fp16"} - set(run.recipe.trl)  # Unsloth chooses by the card
     chosen = {name: value for name, value in given.items() if name not in precision}

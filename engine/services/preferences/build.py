@@ -217,7 +217,7 @@ def _store(
     used = [one.id for one in seen.gathered.rounds]
     origin = {"pairs": seen.gathered.watermark, "rounds": used}
     # held-out questions of answers to learn are for tests alone, and would leave the pairs
-    held_out = 0.0 if of == "accepted" else rules.held_out
+    held_out = 0.0 if of == "accepted" else rules.held_out_share(len(seen.examples))
     dataset = datasets.store(ws, actor, project_id, parsed, name, origin, held_out)
     new = PairExport(
         id=ids.new("export"),

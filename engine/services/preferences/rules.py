@@ -25,7 +25,7 @@ from engine.core.examples import Message
 from engine.core.left_right import OTHER
 from engine.core.normalise import normal
 from engine.core.rating import Answer
-from engine.core.recipe import Recipe
+from engine.core.recipe import FEWEST_HELD_OUT_PAIRS, Recipe
 from engine.services.preferences.judgements import Item
 from engine.services.rating.vote_reading import ImprovedAnswer, Judgement
 
@@ -52,7 +52,17 @@ class Rules(Recipe):
     balance_length: bool = Field(
         False, description="As many pairs with the longer as with the shorter answer chosen"
     )
-    held_out: float = Field(0.1, ge=0, lt=1, description="Share held out to monitor the training")
+    held_out: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share held out to monitor the training; none where that is fewer than "
+        f"{FEWEST_HELD_OUT_PAIRS}",
+    )
+
+    def held_out_share(self, rows: int) -> float:
+        """The share of `rows` that is held out: too few would choose a state by chance."""
+        return self.held_out if round(rows * self.held_out) >= FEWEST_HELD_OUT_PAIRS else 0.0
 
 
 class PreferencePair(NamedTuple):

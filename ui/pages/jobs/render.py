@@ -15,6 +15,7 @@ from engine.core.job_result import (
     TrainingResult,
     WrittenResult,
 )
+from engine.core.recipe import FEWEST_HELD_OUT_PAIRS
 from engine.services.evaluation.metrics import title as metric_title
 from engine.services.jobs import kinds
 from engine.services.jobs.queue_position import Waiting
@@ -30,6 +31,10 @@ STATES: dict[State, tuple[str, markup.Tone]] = {
     State.CANCELLED: ("stopped", "neutral"),
 }
 ERROR_IN_LIST = 90  # characters
+TOO_FEW = (
+    f"{{held_out}} rows were held out, fewer than {FEWEST_HELD_OUT_PAIRS}: their loss would choose "
+    "a state by chance, so the last one was kept."
+)
 OVERFIT = (
     "Overfitting: the held-out loss rose from its lowest while the training loss went on falling. "
     "Fewer epochs or more rows help."
@@ -185,7 +190,11 @@ def _note(job: Job) -> str:
 
 
 def _warning(job: Job) -> str:
-    return markup.notice(OVERFIT, "warn") if job.result_as(TrainingResult).overfit else ""
+    result = job.result_as(TrainingResult)
+    few = TOO_FEW.format(held_out=result.held_out_rows)
+    return (markup.notice(OVERFIT, "warn") if result.overfit else "") + (
+        markup.notice(few) if result.too_few_held_out else ""
+    )
 
 
 def _models(recipe: Mapping[str, Any]) -> list[str]:

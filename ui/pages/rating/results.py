@@ -6,6 +6,7 @@ from math import ceil
 
 from engine.core.dataset import Dataset
 from engine.core.rating import POSITIONS, Panel, Round, Tally, Verdict, VotesAlone
+from engine.core.recipe import FEWEST_HELD_OUT_PAIRS
 from engine.services.preferences.build import PairExport, left_out
 from engine.services.rating import report
 from engine.services.rating.flagged_comparisons import Flagged
@@ -304,10 +305,14 @@ def made(export: PairExport, dataset: Dataset, stale: str = "") -> str:
     """The pairs made of the votes, what was left out and why, and whether votes have gone."""
     out = left_out(export.counts)
     left = f"Left out: {out}." if out else "Nothing was left out."
+    checked = (
+        f"{dataset.train_rows} to learn from, {dataset.held_out_rows} held out to check"
+        if dataset.held_out_rows
+        else f"all to learn from, since fewer than {FEWEST_HELD_OUT_PAIRS} would be held out"
+    )
     return (
         f'<div class="tl-made"><b>{export.pairs} pairs</b> from {export.counts["votes"]} votes, '
-        f"kept as {escape(dataset.label)}: {dataset.train_rows} to learn from, "
-        f"{dataset.held_out_rows} held out to check.<br><span>{escape(left)}</span></div>"
+        f"kept as {escape(dataset.label)}: {checked}.<br><span>{escape(left)}</span></div>"
         f"{markup.notice(stale, 'warn') if stale else ''}"
     )
 
