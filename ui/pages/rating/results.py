@@ -308,7 +308,7 @@ def made(export: PairExport, dataset: Dataset, stale: str = "") -> str:
     checked = (
         f"{dataset.train_rows} to learn from, {dataset.held_out_rows} held out to check"
         if dataset.held_out_rows
-        else f"all to learn from, since fewer than {FEWEST_HELD_OUT_PAIRS} would be held out"
+        else f"all to learn from; fewer than {FEWEST_HELD_OUT_PAIRS} are never held out"
     )
     return (
         f'<div class="tl-made"><b>{export.pairs} pairs</b> from {export.counts["votes"]} votes, '
