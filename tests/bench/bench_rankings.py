@@ -2,8 +2,8 @@
 
 Letters model: five seeds of 40 questions, four sampled lengths each. Pairwise: the two that differ
 most. Ranked: all different ones. The rater prefers the shorter answer and slips on one comparison
-of two answers in ten. DPO of 30 steps of 8 at 2e-3, last state kept; the share of 24 questions on
-which the greedy answer is shorter than the start's, ties half.
+of two answers in ten. DPO of 3 and of 30 steps of 8 at 2e-3, last state kept. Printed: the share of
+24 questions on which the greedy answer is shorter than the start's, ties half, and its mean length.
 
     pytest -m "" tests/bench/bench_rankings.py -s
 """
@@ -89,7 +89,8 @@ def base(tiny_model, tmp_path_factory):
     return letter_model.taught(tiny_model, data)
 
 
-def test_pairs_and_win_rate_of_two_and_four_answers(base, tmp_path):
+@pytest.mark.parametrize("steps", [3, 30])
+def test_pairs_and_win_rate_of_two_and_four_answers(base, tmp_path, steps):
     before = greedy(base)
     wins = {2: [], 4: []}
     pairs = {2: [], 4: []}
@@ -99,14 +100,17 @@ def test_pairs_and_win_rate_of_two_and_four_answers(base, tmp_path):
             rows = read(seed, most)
             pairs[most].append(len(rows))
             recipe = dpo.Recipe(
-                model=BASE, dataset="votes", learning_rate=2e-3, max_steps=30, samples=0,
+                model=BASE, dataset="votes", learning_rate=2e-3, max_steps=steps, samples=0,
                 num_evals=1, keep_best=False, seed=seed,
             )  # fmt: skip
             made = dpo.run(recipe, MemoryContext(folder, base, rows)).model
             after = greedy(base, folder / made.path)
             both = zip(after, before, strict=True)
             wins[most].append(fmean((new < old) + 0.5 * (new == old) for new, old in both))
-            print(f"seed {seed}, {most} answers: {len(rows)} pairs, win {wins[most][-1]:.3f}")
+            print(
+                f"seed {seed}, {most} answers: {len(rows)} pairs, win {wins[most][-1]:.3f}, "
+                f"{fmean(after):.2f} tokens of {fmean(before):.2f}"
+            )
     for most, rates in wins.items():
         spread = f"{fmean(rates):.3f} (s.d. {stdev(rates):.3f})"
         print(f"{most} answers: {fmean(pairs[most]):.1f} pairs of {QUESTIONS} questions, {spread}")
