@@ -199,7 +199,7 @@ def test_both_answers_change_in_the_same_frame_and_look_alike(ws, tmp_path, addr
     page.evaluate(
         """() => {
           window.frames_seen = [];
-          const texts = [...document.querySelectorAll('article .tl-rate-text')];
+          const texts = [...document.querySelectorAll('article:not([hidden]) .tl-rate-text')];
           const look = () => {
             window.frames_seen.push(texts.map((t) => t.innerText.length < 10));
             requestAnimationFrame(look);
@@ -244,7 +244,8 @@ def test_rating_page_asks_only_its_own_server(ws, tmp_path, address, watched):
     assert [path for path in asked if not path.startswith("image/")] == [
         f"/rate/{one.id}", "/static/tokens.css", "/static/rate.css", "/static/rate.js",
         "/static/rate_words.js",
-        "/static/rate_outbox.js", "/static/rate_extras.js", f"{api}/progress", f"{api}/next",
+        "/static/rate_outbox.js", "/static/rate_extras.js", "/static/rate_ranking.js",
+        f"{api}/progress", f"{api}/next",
     ]  # fmt: skip
 
 
