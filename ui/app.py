@@ -194,7 +194,7 @@ def account_link(ws: Workspace) -> str:
 
 
 def worker_badge(ws: Workspace) -> str:
-    """Whether anything would do the work, and a mark while there is some (see idle_page.js)."""
+    """Whether anything would do the work, and a mark while there is some (see poll_pace.js)."""
     actor = who(ws)
     alive = lifecycle.worker_alive(ws, actor)
     badge = markup.badge(*(("worker ready", "good") if alive else ("no worker", "warn")))

@@ -8,8 +8,8 @@ from engine.advice.machine import Machine
 from engine.advice.memory import TrainingPlan
 from engine.advice.size import Size, lora_weights, of_number
 from engine.core.json_object import JsonObject
-from engine.core.preflight import Fit, Proposal
 from engine.core.recipe import Tuning
+from engine.core.training_estimate import Fit, Proposal
 from engine.core.units import memory_words, number_words
 
 TIGHT = 0.8  # of what may be taken: the estimate itself is off by up to a third

@@ -12,8 +12,8 @@ from engine.cli.training import changed, methods, training, values_of, with_ids
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.json_object import JsonObject
-from engine.core.preflight import Preflight, proposal_words
 from engine.core.recipe import TrainRecipe, read
+from engine.core.training_estimate import Preflight, proposal_words
 from engine.core.units import GB, memory_words
 from engine.services.training import estimate as service
 

@@ -22,9 +22,9 @@ from engine.core.job_result import (
     PlayResult,
 )
 from engine.core.model import Model
-from engine.core.preflight import Preflight
 from engine.core.project import LoopStatus
 from engine.core.rating import Round, Tally, Verdict
+from engine.core.training_estimate import Preflight
 from engine.metrics.compare_systems import ComparedSystem
 from engine.recipe_files.imported import ImportedRecipe
 from engine.services import backups, erasure

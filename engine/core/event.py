@@ -14,7 +14,7 @@ from typing_extensions import TypedDict  # pydantic reads this one before Python
 
 from engine.core.job_result import Trial
 from engine.core.json_object import JsonObject
-from engine.core.preflight import Preflight
+from engine.core.training_estimate import Preflight
 
 Number = int | float  # a count stays a count, in JSON too
 KEEP_ALL = ConfigDict(extra="allow")  # what another version or a plug-in wrote beside it stays

@@ -25,7 +25,7 @@ from engine.orchestrate import child_jobs
 from engine.orchestrate.child_jobs import POLL_EVERY_S, LoopContext
 from engine.orchestrate.demo import simulate
 from engine.services.data import datasets
-from engine.services.evaluation import regression_gate
+from engine.services.evaluation import blind_round_gate
 from engine.services.jobs import lifecycle
 from engine.services.loop import champion
 from engine.services.loop.auto_loop_step import LoopGoal, NextStep, next_step
@@ -266,8 +266,8 @@ def _close(auto: Auto, step: NextStep) -> None:
 
 def _promote(auto: Auto, step: NextStep) -> None:
     reason = "Raters preferred it to the previous champion in a blind round."
-    _, checks = regression_gate.regression_checks(auto.ws, auto.actor, auto.project_id, step.model)
-    reason = f"{reason} {regression_gate.unproven(checks)}".strip()
+    _, checks = blind_round_gate.regression_checks(auto.ws, auto.actor, auto.project_id, step.model)
+    reason = f"{reason} {blind_round_gate.unproven(checks)}".strip()
     champion.promote(auto.ws, auto.actor, auto.project_id, step.model, reason)
 
 

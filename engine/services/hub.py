@@ -21,8 +21,8 @@ from engine.core.hub import (
     TuningVerdict,
 )
 from engine.core.job import Job
-from engine.core.preflight import Preflight, proposal_words
 from engine.core.recipe import Recipe, TrainRecipe, Tuning, read
+from engine.core.training_estimate import Preflight, proposal_words
 from engine.models.hub import catalog as catalogue
 from engine.models.hub import client, describe, download, facts
 from engine.models.hub.facts import Repository

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, RowMapping, and_, select
 
 from engine.core.job import Job, State
-from engine.core.preflight import Preflight
+from engine.core.training_estimate import Preflight
 from engine.store import events
 from engine.store.json_columns import loaded
 from engine.store.tables import event, job, model

@@ -1,4 +1,4 @@
-"""idle_page.js: how often an opened page asks the server. Only the tests move its clock."""
+"""poll_pace.js: how often an opened page asks the server. Only the tests move its clock."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import REPO
 
 pytestmark = pytest.mark.browser
-SCRIPT = (REPO / "ui" / "static" / "idle_page.js").read_text()
+SCRIPT = (REPO / "ui" / "static" / "poll_pace.js").read_text()
 # as Gradio's timer writes it
 TIMER = """() => {
   window.asked = 0;

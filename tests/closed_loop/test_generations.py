@@ -8,7 +8,7 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.core.errors import Conflict
 from engine.jobs import evaluate
-from engine.services.evaluation import regression_gate
+from engine.services.evaluation import blind_round_gate
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
 from engine.services.preferences import build
@@ -57,9 +57,9 @@ def test_dpo_without_the_sft_term_damages_the_model_and_the_gate_stops_it(follow
     recipe = evaluate.Recipe(models=(lap.base, kept, ruined), dataset=lap.questions,
                              max_new_tokens=20)  # fmt: skip
     loop_steps.job(lap, recipe)
-    regression_gate.check(lap.ws, LOCAL, lap.project, kept, accept_unproven=True)
+    blind_round_gate.check(lap.ws, LOCAL, lap.project, kept, accept_unproven=True)
     with pytest.raises(Conflict, match="The newest model regressed"):
-        regression_gate.check(lap.ws, LOCAL, lap.project, ruined)
+        blind_round_gate.check(lap.ws, LOCAL, lap.project, ruined)
 
     # what the gate knew without people is what they would have said
     shown = loop_steps.compared(lap, ruined, loop_steps.wish(0.9), 1)

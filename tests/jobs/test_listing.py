@@ -8,7 +8,7 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, Forbidden, NotFound, UserError
 from engine.core.job import State
 from engine.core.job_outcome import Outcome
-from engine.core.preflight import TimeRange
+from engine.core.training_estimate import TimeRange
 from engine.methods import sft as sft_method
 from engine.services import job_outcomes
 from engine.services.evaluation import evaluations

@@ -12,7 +12,7 @@ from engine.core.event import MetricEvent, StateEvent, StoredEvent
 from engine.core.job import State
 from engine.core.job_outcome import Outcome
 from engine.core.job_result import TrainingResult
-from engine.core.preflight import TimeRange
+from engine.core.training_estimate import TimeRange
 from engine.services import job_outcomes
 from engine.services.jobs import lifecycle, listing
 from engine.services.training import estimate, run_files

@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.actor import LOCAL
 from engine.core.errors import Conflict
-from engine.services.evaluation import regression_gate
+from engine.services.evaluation import blind_round_gate
 from engine.services.loop import champion
 from engine.services.loop.history import history
 from tests import helpers
@@ -141,10 +141,10 @@ def test_model_against_itself_gives_the_band_of_no_difference(ws, project, sft):
 def test_regression_closes_the_gate_and_is_shown_on_the_generation(ws, project, sft, tmp_path):
     source = helpers.dataset(ws, project.id, tmp_path)
     one = lines.trained(ws, project, "one", sft)
-    regression_gate.check(ws, LOCAL, project.id, one.id)
+    blind_round_gate.check(ws, LOCAL, project.id, one.id)
     lines.evaluated(ws, project, source, sft, one, regressed=True)
     with pytest.raises(Conflict, match="regressed"):
-        regression_gate.check(ws, LOCAL, project.id, one.id)
+        blind_round_gate.check(ws, LOCAL, project.id, one.id)
     found = look(ws, project)
     assert "not shown to people" in found.sentence
     assert [rule.name for rule in found.rules if rule.stop] == ["regression"]
@@ -156,9 +156,9 @@ def test_regression_that_is_not_ruled_out_asks_for_a_decision(ws, project, sft, 
     one = lines.trained(ws, project, "one", sft)
     lines.evaluated(ws, project, source, sft, one, regressed=False, bounds=(-0.35, 0.02))
     with pytest.raises(Conflict, match=r"0\.35") as refused:
-        regression_gate.check(ws, LOCAL, project.id, one.id)
+        blind_round_gate.check(ws, LOCAL, project.id, one.id)
     assert "1 of 1 checks rule no loss out. BLEU" in str(refused.value)
-    regression_gate.check(ws, LOCAL, project.id, one.id, accept_unproven=True)
+    blind_round_gate.check(ws, LOCAL, project.id, one.id, accept_unproven=True)
     rule = next(each for each in look(ws, project).rules if each.name == "regression")
     assert not rule.stop
     assert "may have lost as much as 0.35" in rule.sentence
@@ -168,7 +168,7 @@ def test_healthy_evaluation_leaves_the_gate_open(ws, project, sft, tmp_path):
     source = helpers.dataset(ws, project.id, tmp_path)
     one = lines.trained(ws, project, "one", sft)
     lines.evaluated(ws, project, source, sft, one, regressed=False)
-    regression_gate.check(ws, LOCAL, project.id, one.id)
+    blind_round_gate.check(ws, LOCAL, project.id, one.id)
     assert look(ws, project).generations[0].evaluation_id
 
 

@@ -158,10 +158,12 @@ def test_space_answers_under_its_name_but_still_not_to_other_sites(space):
     assert joined.status_code == 403
 
 
-def test_script_that_slows_endless_frames_runs_before_any_other(client):
+def test_scripts_that_slow_frames_and_polls_run_before_any_other(client):
     page = client.get("/").text
-    assert page.index("static/idle_page.js") < page.index("<script>") < page.index('type="module"')
-    assert "requestAnimationFrame" in client.get("/static/idle_page.js").text
+    for name, part in (("slow_frames", "requestAnimationFrame"), ("poll_pace", "setInterval")):
+        at = page.index(f"static/{name}.js")
+        assert at < page.index("<script>") < page.index('type="module"')
+        assert part in client.get(f"/static/{name}.js").text
 
 
 def test_space_says_that_data_is_lost_on_restart(space, client):

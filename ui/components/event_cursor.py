@@ -22,7 +22,7 @@ from engine.core.event import (
 )
 from engine.core.job import Job, State
 from engine.core.job_result import Trial
-from engine.core.preflight import Preflight
+from engine.core.training_estimate import Preflight
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 from ui.components import series

@@ -2,7 +2,7 @@
 
 A page keeps one frozen `Drawn` (or a subclass with its own fields) for each browser session in a
 `gr.State`, and one `Refresher` for everybody. The refresher holds no state of a user.
-How often a page polls: `markup.live`, and ui/static/idle_page.js while nothing happens.
+How often a page polls: `markup.live`, and ui/static/poll_pace.js while nothing happens.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping

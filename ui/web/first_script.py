@@ -1,4 +1,4 @@
-"""A script that runs before Gradio's own: what Gradio's `head` holds runs after them."""
+"""Scripts that run before Gradio's own: what Gradio's `head` holds runs after them."""
 
 from collections.abc import Callable
 
@@ -7,11 +7,12 @@ from jinja2 import BaseLoader, Environment, TemplateNotFound
 
 HEAD = "<head>"
 # relative: the page may lie under a path of its host
-TAG = '<script src="static/idle_page.js"></script>'
+NAMES = ("slow_frames", "poll_pace")
+TAGS = "".join(f'<script src="static/{name}.js"></script>' for name in NAMES)
 
 
 def add() -> None:
-    """Let every page of Gradio begin with the script."""
+    """Let every page of Gradio begin with the scripts."""
     env = routes.templates.env
     if not isinstance(env.loader, _WithScript):
         env.loader = _WithScript(env.loader)
@@ -24,8 +25,8 @@ class _WithScript(BaseLoader):
     def get_source(
         self, environment: Environment, template: str
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
-        """The template with the script as the first thing in its head."""
+        """The template with the scripts as the first things in its head."""
         if self._inner is None:
             raise TemplateNotFound(template)
         source, file, is_fresh = self._inner.get_source(environment, template)
-        return source.replace(HEAD, HEAD + TAG, 1), file, is_fresh
+        return source.replace(HEAD, HEAD + TAGS, 1), file, is_fresh

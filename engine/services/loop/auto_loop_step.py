@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from engine.core.actor import Actor, Role
 from engine.core.model import Model
 from engine.core.rating import Round, Verdict
-from engine.services.evaluation import evaluations, regression_gate
+from engine.services.evaluation import blind_round_gate, evaluations
 from engine.services.loop import champion, stop_rules
 from engine.services.loop import history as histories
 from engine.services.models import registry
@@ -103,7 +103,7 @@ def _test(at: _At, new: Model) -> NextStep | None:
             if new.id in ref.models]  # fmt: skip
     if not seen:
         return _step(at, "evaluate", "Evaluating the new model on held-out rows", new)
-    _, checks = regression_gate.regression_checks(at.ws, at.actor, at.project_id, new.id)
+    _, checks = blind_round_gate.regression_checks(at.ws, at.actor, at.project_id, new.id)
     if stop_rules.regression(checks).stop:
         return None
     for base in dict.fromkeys((at.baseline.id, at.policy.id)):

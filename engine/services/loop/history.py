@@ -5,7 +5,7 @@ from typing import NamedTuple
 from engine.core.actor import Actor, Role
 from engine.core.model import Model
 from engine.core.rating import Round
-from engine.services.evaluation import regression_gate
+from engine.services.evaluation import blind_round_gate
 from engine.services.loop import champion, sentences, stop_rules
 from engine.services.loop.generations import Control, Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
@@ -111,7 +111,7 @@ def _generation(story: _Story, number: int, model: Model) -> Generation:
     mine = [one for one in story.blind if one.arm_new == model.id]
     before = model.parent_id or model.base_id
     export = story.made_of.get(model.dataset_id or "")
-    evaluation_id, checks = regression_gate.regression_checks(
+    evaluation_id, checks = blind_round_gate.regression_checks(
         story.ws, story.actor, story.project_id, model.id
     )
     return Generation(

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from engine.core.evaluation import RegressionCheck
 from engine.core.rating import Verdict
-from engine.services.evaluation import regression_gate
+from engine.services.evaluation import blind_round_gate
 
 Name = Literal["gain", "regression", "quality", "budget", "ceiling"]
 SMALL_GAIN = 0.55  # a win rate against the generation before that is not worth a further round
@@ -43,11 +43,11 @@ def gain(against_previous: Sequence[Verdict]) -> Rule:
 
 def regression(checks: Sequence[RegressionCheck]) -> Rule:
     """Stop when the newest model regressed against the model it started from."""
-    if sentence := regression_gate.regression(checks):
+    if sentence := blind_round_gate.regression(checks):
         return Rule("regression", True, sentence)
     if not checks:
         return Rule("regression", False, "The newest model is not evaluated beside its start yet.")
-    return Rule("regression", False, regression_gate.sentence(checks))
+    return Rule("regression", False, blind_round_gate.sentence(checks))
 
 
 def quality(rounds: Sequence[Verdict]) -> Rule:

@@ -19,7 +19,7 @@ from engine.core.rating import Candidate, Round, RoundOrigin, RoundPlan
 from engine.files import sha256_of_file
 from engine.formats.votes.answers import GivenAnswers, read_answers
 from engine.services import access
-from engine.services.evaluation import regression_gate
+from engine.services.evaluation import blind_round_gate
 from engine.services.rating import comparisons, plans
 from engine.services.rating.named_models import UNNAMED, NamedModels
 from engine.services.rating.plans import RoundRecipe
@@ -116,7 +116,7 @@ def start(
     found = read_answers(path, name, *columns)
     arms = _arms(_models(found.prompts), recipe)
     if recipe.purpose == "blind_eval" and not anyway and named.linked(arms[:1]):
-        regression_gate.check(ws, actor, project_id, named.find(arms[0]).id)
+        blind_round_gate.check(ws, actor, project_id, named.find(arms[0]).id)
     groups = _groups(found.prompts, arms, recipe)
     plan = _plan(recipe, named, arms, len(groups), name, _sha256(path))
     one = Round(

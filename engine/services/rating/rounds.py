@@ -24,7 +24,7 @@ from engine.core.normalise import question_mark
 from engine.core.rating import BLIND, GoldItem, Purpose, Round, RoundPlan, Tally, Verdict
 from engine.services import access
 from engine.services.data import datasets
-from engine.services.evaluation import regression_gate
+from engine.services.evaluation import blind_round_gate
 from engine.services.jobs import lifecycle
 from engine.services.rating import (
     audit,
@@ -75,7 +75,7 @@ def start(
     actor.require(Role.TRAINER)
     plans.check(recipe)
     if recipe.purpose == "blind_eval" and not anyway:
-        regression_gate.check(ws, actor, project_id, recipe.model, accept_unproven=accept_unproven)
+        blind_round_gate.check(ws, actor, project_id, recipe.model, accept_unproven=accept_unproven)
     _refuse_traffic(ws, actor, recipe)
     rows = _rows(ws, actor, recipe.dataset, recipe.purpose in BLIND)
     blind = recipe.purpose in BLIND

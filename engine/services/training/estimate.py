@@ -22,8 +22,8 @@ from engine.core.dataset import Dataset
 from engine.core.errors import UserError
 from engine.core.job import Job
 from engine.core.job_context import ModelFiles
-from engine.core.preflight import Preflight, Proposal, TimeRange, proposal_words
 from engine.core.recipe import Recipe, ReplayRecipe, TrainRecipe
+from engine.core.training_estimate import Preflight, Proposal, TimeRange, proposal_words
 from engine.core.units import number_words
 from engine.methods import weights
 from engine.models.precision import NARROW

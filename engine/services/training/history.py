@@ -10,8 +10,8 @@ from engine.advice.time import FinishedRun, Speed
 from engine.core.actor import Actor, Role
 from engine.core.job import Job, State
 from engine.core.job_result import TrainingResult, WarmupResult
-from engine.core.preflight import Preflight
 from engine.core.recipe import TrainRecipe
+from engine.core.training_estimate import Preflight
 from engine.core.units import duration_words
 from engine.services import access
 from engine.store import estimates

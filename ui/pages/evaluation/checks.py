@@ -4,7 +4,7 @@ from html import escape
 
 from engine.core.evaluation import Evaluation, Overlap, RegressionCheck
 from engine.core.evaluation_sentences import of_cut_answers
-from engine.services.evaluation import metrics, regression_gate
+from engine.services.evaluation import blind_round_gate, metrics
 from ui.components import markup
 from ui.pages.evaluation.render import Names, answer_badge
 
@@ -17,8 +17,8 @@ def notices(found: Evaluation, names: Names) -> str:
     regressed = [one for one in found.regression_checks if one.regressed]
     parts = [markup.notice(_regression(one, names), "bad") for one in regressed]
     if found.regression_checks and not regressed:
-        doubt = regression_gate.unproven(found.regression_checks)
-        good = regression_gate.sentence(found.regression_checks)
+        doubt = blind_round_gate.unproven(found.regression_checks)
+        good = blind_round_gate.sentence(found.regression_checks)
         parts.append(markup.notice(doubt, "warn") if doubt else markup.notice(good, "good"))
     parts += [_seen(found.overlap)] if found.overlap else []
     parts += [markup.notice(text, "warn") for text in of_cut_answers(found, names)]

@@ -6,7 +6,7 @@ from html import escape
 from engine.core.evaluation import RegressionAnswer
 from engine.core.job import Job, State
 from engine.core.job_result import LoopResult
-from engine.services.evaluation import regression_gate
+from engine.services.evaluation import blind_round_gate
 from engine.services.loop.champion import Promotion
 from engine.services.loop.generations import Generation, History, Tested
 from engine.services.loop.stop_rules import Rule
@@ -85,7 +85,7 @@ def _regression_checks(one: Generation) -> str:
     listed = f'<ul class="tl-held">{items}</ul>'
     if any(each.answer is not RegressionAnswer.HELD for each in one.regression_checks):
         return listed
-    checks = escape(regression_gate.sentence(one.regression_checks))
+    checks = escape(blind_round_gate.sentence(one.regression_checks))
     return f'<details class="tl-hint"><summary>{checks}</summary>{listed}</details>'
 
 

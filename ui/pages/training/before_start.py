@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, get_args
 
 from engine.core.errors import UserError
 from engine.core.job import Job
-from engine.core.preflight import Preflight
 from engine.core.recipe import LEAST_STEPS, TrainRecipe, Tuning, default_epochs, read
+from engine.core.training_estimate import Preflight
 from engine.services import projects, registered_plugins
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle

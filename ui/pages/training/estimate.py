@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
-from engine.core.preflight import Preflight, proposal_words
+from engine.core.training_estimate import Preflight, proposal_words
 from engine.core.units import duration_words, memory_words
 from ui.components import markup
 

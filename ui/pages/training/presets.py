@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from math import ceil
 from typing import TypedDict
 
-from engine.core.preflight import Preflight
 from engine.core.recipe import DEFAULT_EPOCHS, TrainRecipe, default_epochs
+from engine.core.training_estimate import Preflight
 
 QUICK, USUAL, THOROUGH = "Quick", "Standard", "Thorough"
 NAMES = (QUICK, USUAL, THOROUGH)
