@@ -15,15 +15,17 @@ keeps its traceback in the log.
 
 
 class UserError(Exception):
-    """A problem that the person who asked can fix: one sentence on each, both shown to them."""
+    """A problem that the person who asked can fix: one sentence on each, both shown to them.
+
+    Names out of a file may stand in them: signs that move the text around or say nothing are a "?".
+    """
 
     exit_code = 2
     status = 422
 
     def __init__(self, problem: str, fix: str = "") -> None:
-        super().__init__(f"{problem} {fix}".strip())
-        self.problem = problem
-        self.fix = fix
+        self.problem, self.fix = _readable(problem), _readable(fix)
+        super().__init__(f"{self.problem} {self.fix}".strip())
 
 
 class Unfinished(UserError):
@@ -74,3 +76,9 @@ class NoRoom(Unavailable):
 
 class RowError(ValueError):
     """One row of a file cannot be read; the reason completes "row 7: ..."."""
+
+
+def _readable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)

@@ -266,6 +266,6 @@ def _refuse_when_broken(broken: list[BrokenRow], total: int) -> None:
 def _listed(columns: tuple[str, ...]) -> str:
     kept: list[str] = []
     while len(kept) < len(columns) and len(", ".join(kept)) < LISTED:
-        kept.append(columns[len(kept)][:40])
+        kept.append(" ".join(columns[len(kept)][:40].split()))
     shown, more = ", ".join(kept), len(columns) - len(kept)
     return f"{shown} and {more:,} more" if more else shown or "none"

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -16,6 +17,7 @@ from sqlalchemy import select
 from engine import plugins
 from engine.core.actor import LOCAL, Role
 from engine.core.errors import Conflict, Forbidden, NotFound, SignedOut, UserError
+from engine.files import bytes_in
 from engine.services import projects
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
@@ -449,6 +451,21 @@ def test_upload_that_was_cut_off_makes_room_for_another(app, ws, monkeypatch):
     os.utime(cut_off, (0, 0))
     assert browser(app, ADA).post("/gradio_api/upload", files=file).status_code == 200
     assert not cut_off.exists()
+
+
+def test_bytes_of_a_folder_count_what_stays_where_files_go_meanwhile(tmp_path, monkeypatch):
+    for name in ("goes", "stays"):
+        (tmp_path / name).write_bytes(b"x" * 100)
+    look = Path.lstat
+
+    def renamed_meanwhile(path):
+        if path.name == "goes":
+            path.unlink(missing_ok=True)
+        return look(path)
+
+    monkeypatch.setattr(Path, "lstat", renamed_meanwhile)
+    assert bytes_in(tmp_path) == 100
+    assert not visitors.uploads_full(tmp_path, time.time())
 
 
 @on_sqlite

@@ -146,9 +146,9 @@ def test_question_is_saved_once_and_can_be_asked_again(ws, world):
     assert "1 question." in saved_questions.save(ws, project, job.id)
     with pytest.raises(Conflict, match="has this question already"):
         saved_questions.save(ws, project, job.id)
-    assert saved_questions.labels(ws, project) == [("Where is the key?", 0)]
-    assert saved_questions.filled(ws, project, 0) == ("Where is the key?", "Be kind")
-    assert saved_questions.filled(ws, project, 7) == (gr.skip(), gr.skip())
+    assert saved_questions.labels(ws, project) == [("Where is the key?", "0")]
+    assert saved_questions.filled(ws, project, "0") == ("Where is the key?", "Be kind")
+    assert saved_questions.filled(ws, project, "7") == (gr.skip(), gr.skip())
 
 
 def test_saved_questions_become_a_rating_round(ws, world):

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from ui.components import sent
+
 # The cards are only ever a value, so a name with braces in it is text and never a template.
 CHOOSE = """
 const choose = (target) => {
@@ -47,4 +49,4 @@ def cards(picks: Sequence[Pick], chosen: str | None = None) -> str:
 
 def picked(event: gr.EventData) -> str:
     """The id of the card that was clicked."""
-    return str(event.pick)
+    return sent.detail(event, "pick")

@@ -19,6 +19,7 @@ T = TypeVar("T")
 log = logging.getLogger("tuneloop.ui")
 WRITTEN_S = 3600.0  # how long the traceback of a place is not written again
 MOST_PLACES = 200
+LONGEST_WORD, LONGEST_TEXT = 200, 1000  # a path is one word
 _written: dict[tuple[type[Exception], str, int], float] = {}
 BUG = "Something went wrong in the program; the log has the details."
 
@@ -49,11 +50,18 @@ def _as_message() -> Iterator[None]:
     except gr.Error:
         raise
     except UserError as error:
-        text = str(error)
+        text = shortened(str(error))
         raise gr.Error(text, title="Not done", print_exception=False, duration=8) from None
     except Exception as error:
         _log(error)
         raise gr.Error(BUG, title="Sorry", print_exception=False, duration=8) from None
+
+
+def shortened(text: str) -> str:
+    """The text without what is too long to read: what somebody sent may stand in it."""
+    words = [word if len(word) <= LONGEST_WORD else f"{word[:60]}…" for word in text.split(" ")]
+    found = " ".join(words)
+    return found if len(found) <= LONGEST_TEXT else f"{found[:LONGEST_TEXT]}…"
 
 
 def _log(error: Exception) -> None:

@@ -12,17 +12,22 @@ from typing import Any
 
 import gradio as gr
 from fastapi import HTTPException, Request
+from gradio.block_function import BlockFunction
 from gradio.data_classes import PredictBodyInternal
+from gradio.exceptions import ComponentProcessingError
 from gradio.queueing import Queue
 from gradio.routes import App
 from gradio.state_holder import SessionState, StateHolder
 
+from engine.core.errors import UserError
+from ui.components import sent
 from ui.web import visitors
 
 MOST = 200  # pages; the one unseen for longest begins anew
 LOOK_S = 0.01  # between two looks for a free place while handlers run
 ANALYTICS = 200  # events whose durations are kept; nothing reads them
 OF_ANOTHER = "This page is another visitor's. Reload it."
+OF_CHOICES = "Value: "  # so begins the library's sentence that lists all choices
 SWEEP_EVERY_S = 60.0  # pages that were left an hour ago lose their state
 
 
@@ -113,10 +118,29 @@ class RestingQueue(Queue):
 def keep_little(mounted: App, blocks: gr.Blocks) -> None:
     """Replace Gradio's store of sessions and its way of waiting by those above."""
     mounted.state_holder = PageStates(blocks)
+    check_what_is_sent(blocks)
     events = blocks._queue
     events.__class__ = RestingQueue
     events._came = asyncio.Event()
     events.ANALYTICS_MAX_EVENTS = ANALYTICS
+
+
+def check_what_is_sent(blocks: gr.Blocks) -> None:
+    """Let no handler see what no part of the page can hold."""
+    before = blocks.preprocess_data
+
+    async def preprocessed(block_fn: BlockFunction, *given: Any, **named: Any) -> list[Any]:
+        try:
+            found = await before(block_fn, *given, **named)
+            return sent.checked(block_fn.inputs, found)
+        except (gr.Error, UserError, ComponentProcessingError) as error:
+            if isinstance(error, gr.Error) and not str(error.message).startswith(OF_CHOICES):
+                raise
+            text = " ".join(sent.NOT_OF_THE_PAGE)
+            raise gr.Error(text, title="Not done", print_exception=False, duration=8) from None
+
+    changed: Any = blocks
+    changed.preprocess_data = preprocessed
 
 
 class _Dropped(dict[int, Any]):

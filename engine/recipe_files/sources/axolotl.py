@@ -96,7 +96,8 @@ def _method(found: Importing) -> str:
         return "sft"
     if str(rl) not in METHODS:
         raise UserError(
-            f"Tuneloop has no equal of rl: {rl}.", f"Known: {', '.join(METHODS)}, or no rl for SFT."
+            f"Tuneloop has no equal of rl: {str(rl)[:60]}.",
+            f"Known: {', '.join(METHODS)}, or no rl for SFT.",
         )
     found.take("rl", "kind")
     method, losses = METHODS[str(rl)]

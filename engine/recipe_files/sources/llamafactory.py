@@ -78,7 +78,9 @@ def read(found: Importing, kind: str | None) -> tuple[str, dict[str, str]]:
 def _method(found: Importing) -> str:
     stage = str(found.peek("stage") or "sft")
     if stage not in STAGES:
-        raise UserError(f"Tuneloop has no equal of stage: {stage}.", f"Known: {', '.join(STAGES)}.")
+        raise UserError(
+            f"Tuneloop has no equal of stage: {str(stage)[:60]}.", f"Known: {', '.join(STAGES)}."
+        )
     found.take("stage", "kind")
     return STAGES[stage]
 

@@ -10,7 +10,7 @@ from engine.core.evaluation import Evaluation
 from engine.services.evaluation import evaluations, slices
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
-from ui.components import markup, names
+from ui.components import markup, names, sent
 from ui.components.markup import RAW
 from ui.components.names import moment
 from ui.components.page import NavigationTarget, Page
@@ -286,7 +286,7 @@ def _wire_rows(ws: Workspace, page: Page, shown: EvaluationParts, chosen: Sequen
     def on_row(project: str | None, which: str, model: str, event: gr.SelectData) -> str:
         found, called = load(ws, project, which)
         _, model = refresh.settled(found, None, model)
-        return opened(found, called, model, int(event.row_value[0]))
+        return opened(found, called, model, sent.row_number(event))
 
     again = [page.project, *chosen]
     gr.on([shown.order.input, shown.part.input, shown.language.input], on_order, again,

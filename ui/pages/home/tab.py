@@ -16,7 +16,7 @@ from engine.services.loop import demo as demos
 from engine.services.loop.status import STEPS, status
 from engine.services.people import visitor_projects
 from engine.workspace import Workspace
-from ui.components import loop_words, markup, names, refresh
+from ui.components import loop_words, markup, names, refresh, sent
 from ui.components.page import NavigationTarget, Page, PageName
 from ui.components.refresh import Drawn, Refresher
 from ui.pages.home import dashboard, loop_picture
@@ -163,11 +163,12 @@ def _wire(
 
     @shows_errors
     def open_station(event: gr.EventData) -> Any:
-        return gr.Tabs(selected=page_of(event.step))
+        return gr.Tabs(selected=page_of(sent.detail(event, "step")))
 
     @shows_errors
     def open_card(event: gr.EventData) -> Any:
-        return target(str(event.page), str(event.aim)), gr.Tabs(selected=known_page(event.page))
+        there, aim = (sent.detail(event, name) for name in ("page", "aim"))
+        return target(there, aim), gr.Tabs(selected=known_page(there))
 
     poll = shows_errors(partial(on_poll, ws, setup))
     given, out = [page.project, seen], [seen, *parts]
@@ -192,9 +193,9 @@ def project_choice(ws: Workspace, chosen: str | None) -> gr.Dropdown:
     )
 
 
-def page_of(step: StepName) -> PageName:
+def page_of(step: str) -> PageName:
     """The page that a station opens; an unknown one stays on Home."""
-    return loop_words.STATION_PAGES.get(step, "home")
+    return next((page for name, page in loop_words.STATION_PAGES.items() if name == step), "home")
 
 
 def known_page(name: object) -> PageName:

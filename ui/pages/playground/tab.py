@@ -284,8 +284,8 @@ def _wire_saved(
         return listed, gr.Dropdown(choices=sets, value=sets[0])
 
     @shows_errors
-    def on_again(project: str | None, place: int | None) -> Any:
-        return saved_questions.filled(ws, project, place)
+    def on_again(project: str | None, which: str | None) -> Any:
+        return saved_questions.filled(ws, project, which)
 
     markup.on_show(page, on_show, page.project, [again, panel.which])
     again.input(on_again, [page.project, again], [form.prompt, form.system], **RAW)
