@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from engine.core.errors import UserError
 from engine.core.json_object import JsonObject
 
+DOWNLOAD_AGAIN = "Download the model again."
+
 
 class TemplateFiles(NamedTuple):
     tokenizer: str  # tokenizer.json as it is
@@ -77,7 +79,7 @@ def _ends(path: Path) -> tuple[int, ...]:
 def _template(path: Path, config: JsonObject) -> str | None:
     own = path / "chat_template.jinja"
     if own.is_file():
-        return own.read_text(encoding="utf-8")
+        return _text(path, own.name)
     found = config.get("chat_template")
     if isinstance(found, list):  # several templates by name: older exports
         named = {e.get("name"): e.get("template") for e in found if isinstance(e, dict)}
@@ -99,6 +101,10 @@ def _text(path: Path, name: str) -> str:
             f"The model folder {path.name} has no {name}.",
             "Choose a folder saved by transformers with a fast tokenizer.",
         ) from None
+    except UnicodeDecodeError:
+        raise UserError(
+            f"{name} of the model {path.name} is damaged: it is no text.", DOWNLOAD_AGAIN
+        ) from None
 
 
 def _json(path: Path, name: str) -> JsonObject:
@@ -106,7 +112,11 @@ def _json(path: Path, name: str) -> JsonObject:
         found = json.loads(_text(path, name))
     except json.JSONDecodeError as error:
         raise UserError(
-            f"{name} of the model {path.name} is not JSON: {error}.", "Download the model again."
+            f"{name} of the model {path.name} is not JSON: {error}.", DOWNLOAD_AGAIN
+        ) from None
+    except RecursionError:
+        raise UserError(
+            f"{name} of the model {path.name} is nested too deeply.", DOWNLOAD_AGAIN
         ) from None
     return found if isinstance(found, dict) else {}
 
