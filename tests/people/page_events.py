@@ -12,7 +12,7 @@ import gradio as gr
 from gradio.context import LocalContext
 from gradio.helpers import special_args
 
-from ui.components import sent
+from ui.web import sent
 
 MOST_STEPS = 3  # of a handler that goes on by itself
 

@@ -23,8 +23,7 @@ from tests.people import page_events
 from tests.people.test_foreign import theirs  # noqa: F401  a fixture
 from tests.people.visitor_tokens import BEN, use_key
 from ui import server
-from ui.components import sent
-from ui.web import errors
+from ui.web import errors, sent
 from ui.web.errors import LONGEST_TEXT
 from ui.web.session import COOKIE, VISITOR
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from ui.components import sent
+from ui.web import sent
 
 # The cards are only ever a value, so a name with braces in it is text and never a template.
 CHOOSE = """

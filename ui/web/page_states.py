@@ -20,8 +20,7 @@ from gradio.routes import App
 from gradio.state_holder import SessionState, StateHolder
 
 from engine.core.errors import UserError
-from ui.components import sent
-from ui.web import visitors
+from ui.web import sent, visitors
 
 MOST = 200  # pages; the one unseen for longest begins anew
 LOOK_S = 0.01  # between two looks for a free place while handlers run

@@ -10,7 +10,7 @@ from engine.core.evaluation import Evaluation
 from engine.services.evaluation import evaluations, slices
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
-from ui.components import markup, names, sent
+from ui.components import markup, names
 from ui.components.markup import RAW
 from ui.components.names import moment
 from ui.components.page import NavigationTarget, Page
@@ -28,6 +28,7 @@ from ui.pages.evaluation import (
 from ui.pages.evaluation.layout import EvaluationParts
 from ui.pages.evaluation.refresh import Choice
 from ui.pages.evaluation.start import Start
+from ui.web import sent
 from ui.web.errors import shows_errors
 from ui.web.session import who
 

@@ -16,11 +16,12 @@ from engine.services.loop import demo as demos
 from engine.services.loop.status import STEPS, status
 from engine.services.people import visitor_projects
 from engine.workspace import Workspace
-from ui.components import loop_words, markup, names, refresh, sent
+from ui.components import loop_words, markup, names, refresh
 from ui.components.page import NavigationTarget, Page, PageName
 from ui.components.refresh import Drawn, Refresher
 from ui.pages.home import dashboard, loop_picture
 from ui.pages.home import render as view
+from ui.web import sent
 from ui.web.default_model_download import Setup
 from ui.web.errors import shows_errors
 from ui.web.session import who
