@@ -28,6 +28,7 @@ from engine.stats.sequential import Evidence
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
 NEW = click.option("--new", required=True, help="Model under test.")
+BASELINES = ("base", "baseline", "reference", "control", "old", "previous")
 LEVELS = ["nominal", "ordinal", "interval", "ratio"]
 
 
@@ -65,7 +66,11 @@ def plan(win_rate: float, power: float, alpha: float, tie_rate: float, as_json: 
 
 @rating.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--new", default=None, help="Model under test; required with a file of votes.")
+@click.option(
+    "--new",
+    default=None,
+    help="Model under test. Without it, the one of two that meets a baseline.",
+)
 @click.option(
     "--base", default=None, help="Model it is compared with; by default the only other one."
 )
@@ -98,7 +103,7 @@ def verdict(
     alpha: float,
     as_json: bool,
 ) -> None:
-    """Test whether the new model is better, from a file of votes and --new or from counts.
+    """Test whether the new model is better, from a file of votes or from counts.
 
     In a file, several raters may have voted on a prompt. A file that does not say which answer
     stood on the left is not known to be blind and gives none. Counts are one vote per prompt. For
@@ -116,13 +121,15 @@ def verdict(
         if wins is None or losses is None or look:
             raise UserError("There is no vote to weigh.", "Give a file, or --wins and --losses.")
         found = stats_verdict.verdict(wins, losses, ties, both_bad, alpha=alpha)
-    elif new is None or wins is not None or losses is not None:
-        raise UserError("A file of votes needs --new and no counts.", "Name the model under test.")
+    elif wins is not None or losses is not None:
+        raise UserError("A file of votes takes no counts.", "Leave out --wins and --losses.")
     else:
         loaded = vote_files.open_file(file)
         read = vote_files.votes_in(file, loaded, vote_files.mapping_of(columns, choices))
         vote_files.refuse_unstated_sides(file, read)
-        votes, other = _two(vote_files.rated(read), new, base)
+        rated = vote_files.rated(read)
+        new = new or _under_test(rated, base)
+        votes, other = _two(rated, new, base)
         if look and unlabelled:
             raise UserError("--look takes no predictor.", "Leave out --unlabelled.")
         found = _early_look(votes, new, alpha) if look else _weighed(votes, new, other, alpha)
@@ -131,6 +138,22 @@ def verdict(
             given = predicted_votes.matched(file, loaded, read, votes, models, unlabelled)
             found = prediction_powered.with_predictor(found, given, models, alpha)
     show(found, found.sentence, as_json)
+
+
+def _under_test(given: Sequence[RatedPair], base: str | None) -> str:
+    """The model that meets `base`, or the only one that is not called a baseline.
+
+    UserError where the votes are about more models, or neither of two is.
+    """
+    names = sorted({name for pair in given if pair.two_models for name in pair.pair})
+    baselines = [name for name in names if name == base or name.casefold() in BASELINES]
+    others = [name for name in names if name not in baselines]
+    if len(names) != 2 or len(others) != 1:
+        known = ", ".join(names[:20]) or "none"
+        raise UserError(
+            "The votes do not say which model is under test.", f"Name it with --new: {known}."
+        )
+    return others[0]
 
 
 def _two(given: Sequence[RatedPair], new: str, base: str | None) -> tuple[list[RatedPair], str]:

@@ -70,12 +70,40 @@ def test_verdict_among_three_models_asks_which_two(tuneloop, write):
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--wins", 3), ("--wins", 3, "--losses", 1, "--look"), ("votes.csv",)]
+    "arguments",
+    [
+        (),
+        ("--wins", 3),
+        ("--wins", 3, "--losses", 1, "--look"),
+        ("votes.csv", "--wins", 3, "--losses", 1),
+    ],
 )
 def test_verdict_without_votes_says_what_to_give(tuneloop, arguments):
     code, out, err = tuneloop("rate", "verdict", *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("Error: ")
+
+
+def test_verdict_of_a_file_that_is_not_there_says_so(tuneloop):
+    code, out, err = tuneloop("rate", "verdict", "votes.csv")
+    assert (code, out) == (4, "")
+    assert "votes.csv" in err
+
+
+def test_verdict_needs_no_new_where_one_of_two_models_is_a_baseline(tuneloop, write):
+    path = write(decisive(8, 2))
+    _, named, _ = tuneloop("rate", "verdict", path, "--new", "new", "--json")
+    for more in ((), ("--base", "old")):
+        code, out, _ = tuneloop("rate", "verdict", path, *more, "--json")
+        assert (code, out) == (0, named)
+
+
+def test_verdict_of_two_models_of_which_none_is_a_baseline_asks_for_new(tuneloop, write):
+    rows = [row.replace("old", "other") for row in decisive(8, 2)]
+    code, out, err = tuneloop("rate", "verdict", write(rows))
+    assert (code, out) == (2, "")
+    assert "do not say which model is under test" in err
+    assert "--new: new, other" in err
 
 
 def test_real_raters_agree_as_published(tuneloop, write, shared_data):
