@@ -12,6 +12,7 @@ from engine.models.hub import architectures, client
 
 MOST_FOUND = 20
 MOST_CONFIG = 4 * 2**20
+MOST_COUNT = 2**53  # of bytes, weights or tokens; JSON holds any number
 EXPANDED = ("safetensors", "cardData", "gated", "downloads", "tags")
 INDEX = "model.safetensors.index.json"
 WHOLE = "model.safetensors"
@@ -50,8 +51,7 @@ class Repository(NamedTuple):
     @property
     def context(self) -> int | None:
         """The most tokens, by its configuration."""
-        found = _shape(self.config or {}).get("max_position_embeddings")
-        return found if isinstance(found, int) else None
+        return _count(_shape(self.config or {}).get("max_position_embeddings"))
 
 
 def search(text: str, most: int = MOST_FOUND) -> list[HubMatch]:
@@ -167,7 +167,8 @@ def _chat_template(
 def _files(siblings: object) -> tuple[HubFile, ...]:
     """The files of the root that are downloaded: weights that load, and what is beside them."""
     rows = siblings if isinstance(siblings, list) else []
-    listed = [file for row in rows if isinstance(row, dict) and (file := _file(row))]
+    each = (file for row in rows if isinstance(row, dict) and (file := _file(row)))
+    listed = list({file.name: file for file in each}.values())
     names = {file.name for file in listed}
     parts = {name for name in names if PART.fullmatch(name)}
     weights = parts | {INDEX} if INDEX in names and parts else {WHOLE}
@@ -175,8 +176,9 @@ def _files(siblings: object) -> tuple[HubFile, ...]:
 
 
 def _file(row: JsonObject) -> HubFile | None:
-    name, size, lfs, blob = (row.get(key) for key in ("rfilename", "size", "lfs", "blobId"))
-    if not isinstance(name, str) or not isinstance(size, int) or size < 0:
+    name, lfs, blob = (row.get(key) for key in ("rfilename", "lfs", "blobId"))
+    size = _count(row.get("size"))
+    if not isinstance(name, str) or size is None:
         return None
     sha256 = lfs.get("sha256") if isinstance(lfs, dict) else None
     known = sha256 if isinstance(sha256, str) and re.fullmatch("[0-9a-f]{64}", sha256) else None
@@ -185,22 +187,23 @@ def _file(row: JsonObject) -> HubFile | None:
 
 
 def _match(row: object) -> HubMatch | None:
-    if not isinstance(row, dict) or not re.fullmatch(NAME, str(row.get("id"))):
+    if not isinstance(row, dict):
         return None
-    downloads = row.get("downloads")
+    name = row.get("id")
+    if not isinstance(name, str) or not re.fullmatch(NAME, name):
+        return None
     return HubMatch(
-        name=row["id"],
+        name=name,
         parameters=_parameters(row),
         licence=_licence(row),
         gated=bool(row.get("gated")),
-        downloads=downloads if isinstance(downloads, int) else None,
+        downloads=_count(row.get("downloads")),
     )
 
 
 def _parameters(info: JsonObject) -> int | None:
     counted = info.get("safetensors")
-    total = counted.get("total") if isinstance(counted, dict) else None
-    return total if isinstance(total, int) and total > 0 else None
+    return _count(counted.get("total")) or None if isinstance(counted, dict) else None
 
 
 def _licence(info: JsonObject) -> str | None:
@@ -215,6 +218,12 @@ def _licence(info: JsonObject) -> str | None:
     tags = info.get("tags")
     texts = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
     return next((_plain(tag.removeprefix("license:")) for tag in texts if "license:" in tag), None)
+
+
+def _count(value: object) -> int | None:
+    """A number of bytes, weights or tokens; None for what can be none."""
+    sound = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_COUNT
+    return value if sound else None  # type: ignore[return-value]
 
 
 def _plain(text: str) -> str:
