@@ -1,7 +1,10 @@
-"""An upload that is larger than the limit, to a real server."""
+"""An upload that is larger than the limit, to a real server; and what is left of others."""
 
 import http.client
+import os
+import time
 
+from engine.worker import Worker
 from tests.serving import serving
 
 MB = 2**20
@@ -50,3 +53,23 @@ def health(server):
     assert other.getresponse().status == 200
     other.close()
     return server.cpu_s - start
+
+
+def test_uploads_that_were_cut_off_are_removed_after_a_day(space):
+    day, now = 24 * 3600, time.time()
+    ages = {"cut/old.csv": day + 60, "cut/new.csv": day - 60}
+    for name, age in ages.items():
+        path = space.settings.uploads / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half a file")
+        os.utime(path, (now - age, now - age))
+    clock = [0.0]
+    worker = Worker(space, clock=lambda: clock[0])
+    worker.poll(now)
+    left = [path.name for path in space.settings.uploads.rglob("*.csv")]
+    assert left == ["new.csv"]
+    worker.poll(now + 120)  # it looks once an hour
+    assert (space.settings.uploads / "cut/new.csv").exists()
+    clock[0] += 3600
+    worker.poll(now + 120)
+    assert not (space.settings.uploads / "cut/new.csv").exists()
