@@ -2,12 +2,14 @@
 
 import json
 import random
+import re
 
 import pytest
 
 from engine.core import hub_words
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
+from engine.core.hub import NAME as PATTERN
 from engine.services import hub as service
 from tests import hub_server
 from tests.hub_server import Repo
@@ -78,7 +80,7 @@ def shown(ws):
 
 def searched():
     for match in service.search(LOCAL, "tiny").models:
-        assert match.name == NAME
+        assert re.fullmatch(PATTERN, match.name)
         assert (match.licence or "").isprintable()
         assert match.parameters is None or 0 < match.parameters < 2**53
 
