@@ -194,7 +194,7 @@ def test_poll_reads_the_auto_loop_by_cursor(ws, project, sft, source, monkeypatc
     assert "Starting &lt;b&gt;rating" in updates["progress"].value
     assert updates["chart"] == gr.skip()
     asked = []
-    monkeypatch.setattr(lifecycle, "watch", lambda *given: asked.append(given[3]) or [])
+    monkeypatch.setattr(lifecycle, "stored_events", lambda *given: asked.append(given[3]) or [])
     polled(ws, project, view)
     assert asked == [view.track(job.id).seq]
 
