@@ -21,6 +21,7 @@ from gradio.state_holder import SessionState, StateHolder
 
 from engine.core.errors import UserError
 from ui.web import sent, visitors
+from ui.web.stale_polls import drop_stale
 
 MOST = 200  # pages; the one unseen for longest begins anew
 LOOK_S = 0.01  # between two looks for a free place while handlers run
@@ -118,6 +119,7 @@ def keep_little(mounted: App, blocks: gr.Blocks) -> None:
     """Replace Gradio's store of sessions and its way of waiting by those above."""
     mounted.state_holder = PageStates(blocks)
     check_what_is_sent(blocks)
+    drop_stale(blocks)
     events = blocks._queue
     events.__class__ = RestingQueue
     events._came = asyncio.Event()
