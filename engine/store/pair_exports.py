@@ -4,7 +4,7 @@ import json
 from typing import Literal, cast
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, insert, select
 
 from engine.core.json_object import JsonObject
 from engine.core.rating import VoteDetails
@@ -62,23 +62,21 @@ def list_all(conn: Connection, project_id: str) -> list[PairExport]:
 
 def remarks(conn: Connection, round_ids: list[str]) -> dict[str, VoteDetails]:
     """As `vote_details`, of votes alone that improve an answer or say which are acceptable."""
-    query = (
-        select(vote.c.id, vote.c.details)
-        .join(assignment, assignment.c.id == vote.c.assignment_id)
-        .where(
-            assignment.c.round_id.in_(round_ids),
-            vote.c.action == "vote",
-            vote.c.details.like('%"edit"%') | vote.c.details.like('%"acceptable_%'),
-        )
-    )
-    return {row.id: json.loads(row.details) for row in conn.execute(query)}
+    details = vote.c.details
+    return _details(conn, round_ids, details.like('%"edit"%') | details.like('%"acceptable_%'))
 
 
 def vote_details(conn: Connection, round_ids: list[str]) -> dict[str, VoteDetails]:
     """By vote of the rounds: strength, acceptable answers, an edit, all beside the choice."""
+    return _details(conn, round_ids)
+
+
+def _details(
+    conn: Connection, round_ids: list[str], *wanted: ColumnElement[bool]
+) -> dict[str, VoteDetails]:
     query = (
         select(vote.c.id, vote.c.details)
         .join(assignment, assignment.c.id == vote.c.assignment_id)
-        .where(assignment.c.round_id.in_(round_ids), vote.c.action == "vote")
+        .where(assignment.c.round_id.in_(round_ids), vote.c.action == "vote", *wanted)
     )
     return {row.id: json.loads(row.details) for row in conn.execute(query)}
