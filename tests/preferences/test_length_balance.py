@@ -1,5 +1,7 @@
 """With balanced lengths a pair for the longer answer stands beside one for the shorter."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from engine.core.errors import UserError
 from engine.core.examples import Message
 from engine.services.preferences import build
 from engine.services.preferences.length_balance import balanced
-from engine.services.preferences.rules import PreferencePair, Rules
+from engine.services.preferences.rules import PreferencePair, Rules, Selection, with_weights
 from tests import helpers
 from tests.rating.votes import WORDS, a_pair, a_round, arms, cast
 
@@ -46,6 +48,14 @@ def test_kept_pairs_have_as_many_longer_as_shorter_and_keep_their_order(sizes):
     assert signs(kept) == (min(longer, shorter),) * 2
     assert [one.item for one in kept] == sorted(one.item for one in kept)
     assert balanced(pairs) == kept
+
+
+def test_pairs_that_are_left_of_a_ranking_still_weigh_as_one_pair():
+    ranking = [pair(*sizes, n)._replace(ranking="c") for n, sizes in enumerate(((9, 3), (9, 6)))]
+    pairs = with_weights([*ranking, pair(3, 9, 2)])
+    assert [one.weight for one in pairs] == [0.5, 0.5, 1]
+    found = build._of_balanced_length(Selection(pairs, Counter(), [])).pairs
+    assert [(one.ranking, one.weight) for one in found] == [("c", 1), (None, 1)]
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from engine.services.preferences.accepted_answers import accepted_rows
 from engine.services.preferences.eligible_votes import Gathered, gather
 from engine.services.preferences.length_balance import balanced
 from engine.services.preferences.manifest import PairManifest
-from engine.services.preferences.rules import Rules, Selection, select_pairs
+from engine.services.preferences.rules import Rules, Selection, select_pairs, with_weights
 from engine.services.rating import audit
 from engine.store import pair_exports, votes
 from engine.store.connect import reading, writing
@@ -151,7 +151,7 @@ def _of_balanced_length(judged: Selection) -> Selection:
     """The selection without the pairs that would teach length."""
     kept = balanced(judged.pairs)
     judged.counts["length"] += len(judged.pairs) - len(kept)
-    return judged._replace(pairs=kept)
+    return judged._replace(pairs=with_weights(kept))
 
 
 def count(ws: Workspace, actor: Actor, project_id: str) -> int:

@@ -110,11 +110,11 @@ def select_pairs(items: Sequence[Item], families: dict[str, str], rules: Rules) 
             good, unfit = _edited(place, item, family, rules)
             pairs += good
             counts["edit"] += unfit
-    weighed = _weighed(_once(pairs, counts))
-    return Selection(_weighed(_capped(weighed, rules, counts)), counts, contested)
+    weighed = with_weights(_once(pairs, counts))
+    return Selection(with_weights(_capped(weighed, rules, counts)), counts, contested)
 
 
-def _weighed(pairs: list[PreferencePair]) -> list[PreferencePair]:
+def with_weights(pairs: list[PreferencePair]) -> list[PreferencePair]:
     """The pairs of one ranking share the weight of one pair, and so do those of its edits."""
     shared = Counter((pair.ranking, pair.source) for pair in pairs)
     return [
