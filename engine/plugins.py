@@ -133,8 +133,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "strength": "engine.jobs.strength",
         "export": "engine.jobs.export",
         "download": "engine.jobs.download",
-        "demo": "engine.orchestrate.demo",
-        "auto": "engine.orchestrate.auto_loop",
+        "demo": "engine.orchestrate.demo_job",
+        "auto": "engine.orchestrate.auto_loop_job",
     },
     # name -> function (prompts, answers, references) -> list[float], higher is better
     "rewards": {

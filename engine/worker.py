@@ -18,8 +18,8 @@ from contextlib import suppress
 from types import FrameType
 from typing import NamedTuple
 
-from engine import idle_child
-from engine.core import environment
+from engine import warm_child
+from engine.core import child_environment
 from engine.core.errors import Unavailable
 from engine.core.job import LANES, Job, State
 from engine.files import drop_oldest
@@ -30,7 +30,7 @@ from engine.services.jobs import lifecycle, logs, retention
 from engine.services.jobs.heartbeat import STEPPING_S, Heartbeat, patience_s
 from engine.services.models import bases
 from engine.services.people import visitor_projects, visitors
-from engine.store import events, jobs
+from engine.store import events, jobs, workers
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace, in_space
 
@@ -79,7 +79,7 @@ class Worker:
         self.id = f"{self.host}:{secrets.token_hex(6)}"
         self.parent_pid = parent_pid
         self.running: dict[str, Running] = {}
-        self.idle = idle_child.Idle(clock)
+        self.warm = warm_child.WarmChild(clock)
         self.cancel_seen: dict[str, float] = {}
         self.hung: set[str] = set()
         self.leaving = False
@@ -108,9 +108,9 @@ class Worker:
         """End what runs still, and be forgotten."""
         for running in self.running.values():
             _kill(running.process, signal.SIGKILL)
-        self.idle.end()
+        self.warm.end()
         with suppress(Unavailable), writing(self.ws.db) as conn:
-            events.gone(conn, self.id)
+            workers.gone(conn, self.id)
 
     def poll(self, now: float) -> None:
         """One look around: renew leases, sweep lost jobs, reap, cancel, claim."""
@@ -146,7 +146,7 @@ class Worker:
 
     def _renew_leases(self, now: float) -> None:
         with writing(self.ws.db) as conn:
-            events.heartbeat(conn, self.id, self.host, os.getpid(), now)
+            workers.heartbeat(conn, self.id, self.host, os.getpid(), now)
             for running in self.running.values():
                 if jobs.renew_lease(conn, running.job.id, running.job.fence, now):
                     continue
@@ -182,10 +182,10 @@ class Worker:
         folder = self.ws.files / "jobs" / job.id
         folder.mkdir(parents=True, exist_ok=True)
         heartbeat = Heartbeat(folder, self.clock)
-        stays = job.lane == idle_child.LANE
-        if stays and (process := self.idle.take(job)):
+        stays = job.lane == warm_child.LANE
+        if stays and (process := self.warm.take(job)):
             return Running(job, process, heartbeat, handed=True)
-        self.idle.end()  # its memory is wanted
+        self.warm.end()  # its memory is wanted
         with (folder / "log.txt").open("ab") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "engine.child", job.id, str(job.fence)],
@@ -210,7 +210,7 @@ class Worker:
             row = jobs.get(conn, job.id)
         if _free(running, row):
             self._drop(job)
-            self.idle.put(process)
+            self.warm.put(process)
         elif row is not None and row.cancel_requested:
             self._stop(row, process)
         elif heartbeat.silent_s() > STEPPING_S and heartbeat.silent_s() > patience_s(self.ws, job):
@@ -218,10 +218,10 @@ class Worker:
             _kill(process, signal.SIGKILL)
 
     def _attend_idle(self) -> None:
-        self.idle.check()
+        self.warm.check()
         # an orchestrator only waits; what computes needs the memory
         if self.leaving or any(one.job.lane == "compute" for one in self.running.values()):
-            self.idle.end()
+            self.warm.end()
 
     def _drop(self, job: Job) -> None:
         del self.running[job.id]
@@ -293,7 +293,7 @@ def _kind(job: Job) -> str:
 
 def _passed_on(job: Job) -> dict[str, str]:
     trackers = job.recipe.get("trackers", ())
-    return environment.passed_on(
+    return child_environment.passed_on(
         os.environ, _kind(job), trackers if isinstance(trackers, list) else ()
     )
 

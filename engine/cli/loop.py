@@ -11,9 +11,9 @@ from engine.core.job_result import DemoResult, DialResult, LoopResult
 from engine.core.project import NextAction, Step, StepName
 from engine.core.strength import MOST_STRENGTH
 from engine.orchestrate.demo_report import as_markdown
-from engine.services.loop import auto_loop as loops
+from engine.services.loop import auto_loop_start as loops
 from engine.services.loop import champion
-from engine.services.loop import demo as demos
+from engine.services.loop import demo_start as demos
 from engine.services.loop import dial as dials
 from engine.services.loop.edit_cost import edit_costs
 from engine.services.loop.history import history as line_of

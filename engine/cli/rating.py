@@ -16,7 +16,7 @@ from engine.core.imported_votes import VoteMapping
 from engine.core.rating import Verdict
 from engine.formats.files.loaded_file import LoadedFile
 from engine.stats import agreement as agreements
-from engine.stats import betting, length_bias, prediction_powered
+from engine.stats import length_bias, prediction_powered
 from engine.stats import power as powers
 from engine.stats import ranking as rankings
 from engine.stats import rater_quality as qualities
@@ -24,7 +24,7 @@ from engine.stats import side_bias as biases
 from engine.stats import verdict as stats_verdict
 from engine.stats.rated_pairs import RatedPair, between, counted, hash_order_score, prompt_means
 from engine.stats.rater_population import RaterScore
-from engine.stats.sequential import Evidence
+from engine.stats.sequential import Evidence, evidence_by_prompt
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
 NEW = click.option("--new", required=True, help="Model under test.")
@@ -177,7 +177,7 @@ def _weighed(votes: Sequence[RatedPair], new: str, other: str, alpha: float) -> 
 
 
 def _early_look(votes: Sequence[RatedPair], new: str, alpha: float) -> Evidence:
-    return betting.evidence_by_prompt(list(prompt_means(votes, new).values()), alpha)
+    return evidence_by_prompt(list(prompt_means(votes, new).values()), alpha)
 
 
 @rating.command()

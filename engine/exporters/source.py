@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.core.environment import for_files
+from engine.core.child_environment import for_files
 from engine.core.errors import UserError
 from engine.core.export import Precision, Quantisation
 from engine.core.job_context import ModelFiles

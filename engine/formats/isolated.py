@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from engine.core.environment import for_files
+from engine.core.child_environment import for_files
 from engine.core.errors import NotFound, UserError
 from engine.core.parsed import BrokenRow
 from engine.formats.files import any_file

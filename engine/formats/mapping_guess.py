@@ -1,6 +1,6 @@
 """Columns that no layout knows -> a mapping to propose, from their names and what is in them.
 
-The names that are known: column_names.py.
+The names that are known: known_column_names.py.
 """
 
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.core.column_mapping import ColumnMapping, ColumnRole
 from engine.core.examples import Kind
-from engine.formats.column_names import is_beside, is_rejected, likeness, words_of
+from engine.formats.known_column_names import is_beside, is_rejected, likeness, words_of
 from engine.formats.mapping import DISLIKED, LIKED, Rows
 from engine.formats.prompt_and_answer import is_answers, label_of
 from engine.formats.turns import OPENAI, SHAREGPT, is_turns

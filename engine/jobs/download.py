@@ -18,7 +18,7 @@ from engine.core.job_result import DownloadResult
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.units import memory_words
 from engine.models import default, folder_check, weights_file
-from engine.models.hub import describe, download, facts
+from engine.models.hub import download, facts, obstacles
 from engine.models.hub.facts import Repository
 
 TITLE = "Download"
@@ -99,7 +99,7 @@ def _fetch(found: Repository, folder: Path, ctx: Context) -> None:
 
 def _check(found: Repository) -> None:
     """UserError where something stands against it by now; `fetch` looks at the disk itself."""
-    base = describe.as_base(found, bytes_free=2**62)
+    base = obstacles.as_base(found, bytes_free=2**62)
     for obstacle in base.obstacles:
         raise UserError(*hub_words.obstacle(base, obstacle))
 

@@ -1,6 +1,6 @@
 """The playground: one prompt, one or more models, their answers as they are written.
 
-How long a model stays loaded for the next prompt: engine/idle_child.py.
+How long a model stays loaded for the next prompt: engine/warm_child.py.
 """
 
 import time

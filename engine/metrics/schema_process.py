@@ -21,7 +21,7 @@ from jsonschema.validators import validator_for
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from engine.core.environment import for_files
+from engine.core.child_environment import for_files
 from engine.core.errors import UserError
 
 CPU_S = 5  # of one answer

@@ -1,6 +1,6 @@
 """A folder as a base model: everything there that a training needs, and nothing broken.
 
-What a base of the Hub is refused for before its download: hub/describe.py.
+What a base of the Hub is refused for before its download: hub/obstacles.py.
 """
 
 import json

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from engine.core.environment import for_files
+from engine.core.child_environment import for_files
 from engine.core.errors import UserError
 
 

@@ -13,7 +13,7 @@ from engine.core.job_result import EvaluationResult
 from engine.core.rating import Decision
 from engine.services import access
 from engine.services.loop.history import history
-from engine.store import activity, evaluations, jobs, last_visits, models, runs
+from engine.store import activity, evaluations, jobs, last_visits, models
 from engine.store.connect import reading, writing
 from engine.store.last_visits import LastVisit
 from engine.workspace import Workspace
@@ -175,7 +175,7 @@ def queue(ws: Workspace, actor: Actor, project_id: str, worker: bool) -> Queue:
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
-        live = [job for job in runs.unfinished(conn) if job.project_id == project_id]
+        live = [job for job in jobs.unfinished(conn) if job.project_id == project_id]
     running = [job for job in live if job.state is State.RUNNING]
     # an orchestrating job only waits for another one, which is the news
     running.sort(key=lambda job: job.lane == "loop")

@@ -24,13 +24,13 @@ from engine.core.job import Job
 from engine.core.recipe import Recipe, TrainRecipe, Tuning, read
 from engine.core.training_estimate import Preflight, proposal_words
 from engine.models.hub import catalog as catalogue
-from engine.models.hub import client, describe, download, facts
+from engine.models.hub import client, download, facts, obstacles
 from engine.models.hub.facts import Repository
 from engine.services import access
 from engine.services.jobs import lifecycle
 from engine.services.models import bases
 from engine.services.training import estimate
-from engine.store import runs
+from engine.store import jobs
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
@@ -69,7 +69,7 @@ def look(ws: Workspace, actor: Actor, name: str, revision: str | None = None) ->
     free = download.room(ws.files)
     with reading(ws.db) as conn:
         here = bases.with_commit(conn, found.name, found.revision)
-    return describe.as_base(found, free).model_copy(
+    return obstacles.as_base(found, free).model_copy(
         update={"tuning": _tuning(actor, found), "model_id": here.id if here else None}
     )
 
@@ -102,7 +102,7 @@ def downloads(ws: Workspace, actor: Actor, project_id: str) -> list[Job]:
 
 
 def _check_not_under_way(conn: Connection, base: HubBase) -> None:
-    for job in runs.unfinished(conn):
+    for job in jobs.unfinished(conn):
         same = (job.recipe.get("name"), job.recipe.get("revision")) == (base.name, base.revision)
         if job.kind == KIND and same:
             raise Conflict(f"{base.name} is being downloaded already.", "Wait for it.")

@@ -1,20 +1,24 @@
-"""Looking at a blind test after every vote without fooling oneself.
+"""The sequential rule of a blind round: evidence and bounds that hold however often one looks.
 
-An e-process bets against "both models win equally often"; its wealth passes 1 / alpha at any time
-with a probability of at most alpha, however often one looks (Ville's inequality). Source: the
-beta-binomial mixture of Robbins 1970, as in Ramdas et al. 2023, arXiv:2210.01948.
+It reads per-prompt means, since with ties, or several raters a prompt, votes are no coin flips. A
+gambler bets on each prompt's mean, having seen only the earlier ones; where the true mean is `m`
+the wealth passes 1 / alpha with a probability of at most alpha, at any time. Source: Waudby-Smith
+and Ramdas 2024, J. R. Stat. Soc. B 86:1, arXiv:2010.09686, the hedged capital of section 4.
 """
 
-from math import exp, log, log1p
+from collections.abc import Sequence
+from math import exp, log
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.optimize import brentq
-from scipy.special import betaln
 
 from engine.core.errors import UserError
 from engine.stats.intervals import Interval
 
-EDGE = 1e-12  # the closest to 0 and 1 that a win rate is looked for
+EDGE = 1e-9  # the closest to 0 and 1 that a mean is looked for
+BOLDEST = 0.5  # share of the wealth that may be lost in one bet
 
 
 class Evidence(BaseModel):
@@ -29,52 +33,81 @@ class Evidence(BaseModel):
     sentence: str
 
 
-def e_value(wins: int, losses: int, p0: float = 0.5, a: float = 1.0, b: float = 1.0) -> float:
-    """Evidence against a true win rate of `p0` in decisive votes: 1 is none, 20 refutes at 5 %.
+def log_wealth(means: ArrayLike, m: float, alpha: float = 0.05) -> NDArray[np.float64]:
+    """Log wealth after each mean of a gambler who bets that the true mean is above `m`.
 
-    `a` and `b` shape the beta prior of the bet; capped at e^700.
+    `means` has any shape, time last; so has what comes back. Half the money is bet on "above" and
+    half, with 1 - means and 1 - m, on "below"; this is one half's, which starts at log(1/2).
     """
-    return exp(min(700.0, _log_e(wins, losses, p0, a, b)))
+    x = np.asarray(means, dtype=float)
+    bets = np.minimum(_bets(x, alpha), BOLDEST / max(m, EDGE))
+    wealth: NDArray[np.float64] = log(0.5) + np.log1p(bets * (x - m)).cumsum(axis=-1)
+    return wealth
 
 
-def _log_e(wins: int, losses: int, p0: float, a: float, b: float) -> float:
-    against = float(betaln(a + wins, b + losses) - betaln(a, b))
-    return against - wins * log(p0) - losses * log1p(-p0)
+def _bets(x: NDArray[np.float64], alpha: float) -> NDArray[np.float64]:
+    """The predictable plug-in bets of equation 26: each knows only the means before its own."""
+    t = np.arange(1, x.shape[-1] + 1)
+    centre = (0.5 + x.cumsum(axis=-1)) / (t + 1)
+    variance = (0.25 + ((x - centre) ** 2).cumsum(axis=-1)) / (t + 1)
+    first = np.full((*x.shape[:-1], 1), 0.25)
+    before = np.concatenate([first, variance[..., :-1]], axis=-1)
+    bets: NDArray[np.float64] = np.sqrt(2 * log(2 / alpha) / (before * t * np.log(t + 1)))
+    return bets
 
 
-def confidence_sequence(
-    wins: int, losses: int, level: float = 0.95, a: float = 1.0, b: float = 1.0
-) -> Interval:
-    """Win rates that are not refuted so far; holds at all looks together with `level`."""
-    _check(wins, losses)
-    if wins + losses == 0:
-        return Interval(0.0, 1.0)
-    share, limit = wins / (wins + losses), -log(1 - level)
+def mean_sequence(means: Sequence[float], level: float = 0.95) -> Interval:
+    """Bounds of the mean that hold at all looks together with `level`; (0, 1) without a mean.
 
-    def excess(rate: float) -> float:
-        return _log_e(wins, losses, rate, a, b) - limit
-
-    middle = min(max(share, EDGE), 1 - EDGE)
-    low = brentq(excess, EDGE, middle) if wins and excess(EDGE) > 0 else 0.0
-    high = brentq(excess, middle, 1 - EDGE) if losses and excess(1 - EDGE) > 0 else 1.0
-    return Interval(float(low), float(high))
+    `means` lie in [0, 1] in the order in which they came in. UserError where they do not.
+    """
+    x = _checked(means)
+    low, high = _lower(x, 1 - level), 1 - _lower(1 - x, 1 - level)
+    return Interval(min(low, high), max(low, high))
 
 
-def evidence(wins: int, losses: int, alpha: float = 0.05) -> Evidence:
-    """Whether the test may stop now; UserError for negative counts."""
-    bounds = confidence_sequence(wins, losses, 1 - alpha)
-    e, n = e_value(wins, losses), wins + losses
+def _lower(x: NDArray[np.float64], alpha: float) -> float:
+    def excess(m: float) -> float:
+        return float(log_wealth(x, m, alpha).max()) + log(alpha)
+
+    if not x.size or excess(EDGE) <= 0:
+        return 0.0
+    if excess(1 - EDGE) > 0:
+        return 1.0
+    return float(brentq(excess, EDGE, 1 - EDGE))  # the wealth falls as m rises
+
+
+def evidence_by_prompt(means: Sequence[float], alpha: float = 0.05) -> Evidence:
+    """Whether a test may stop now, from each prompt's mean score (ties as half) in their order.
+
+    `e` is the most evidence seen so far against a mean of one half. UserError for a mean outside
+    [0, 1].
+    """
+    x = _checked(means)
+    bounds = mean_sequence(means, 1 - alpha)
+    sides = [log_wealth(each, 0.5, alpha) for each in (x, 1 - x)]
+    e = exp(min(700.0, max((float(side.max()) for side in sides if side.size), default=0.0)))
     stop = e >= 1 / alpha
-    side = "more" if wins > losses else "less"
-    found = f"the new model wins {side} often than the baseline" if stop else "no difference shown"
-    verb = "Stop" if stop else "Go on"
-    sentence = (
-        f"{verb}: after {n} decisive votes {found} (evidence {e:.3g}, {1 / alpha:g} is enough; "
-        f"win rate {bounds.low * 100:.1f} to {bounds.high * 100:.1f} %)."
+    return Evidence(
+        e=e, low=bounds.low, high=bounds.high, stop=stop,
+        sentence=_sentence(x, bounds, stop, 1 - alpha),
+    )  # fmt: skip
+
+
+def _sentence(x: NDArray[np.float64], bounds: Interval, stop: bool, level: float) -> str:
+    if not x.size:
+        return "Go on: no prompt has been voted on yet."
+    side = "better" if bounds.low > 0.5 else "worse"
+    found = f"the new model is {side} than the baseline" if stop else "no difference shown"
+    return (
+        f"{'Stop' if stop else 'Go on'}: after {len(x)} prompts {found} (win rate with ties as "
+        f"half {x.mean() * 100:.1f} %; {bounds.low * 100:.1f} to {bounds.high * 100:.1f} % are "
+        f"still possible, a range that holds at {level * 100:g} % however often you look)."
     )
-    return Evidence(e=e, low=bounds.low, high=bounds.high, stop=stop, sentence=sentence)
 
 
-def _check(wins: int, losses: int) -> None:
-    if wins < 0 or losses < 0:
-        raise UserError("Votes cannot be negative.", "Give the numbers of wins and losses.")
+def _checked(means: Sequence[float]) -> NDArray[np.float64]:
+    x = np.asarray(means, dtype=float)
+    if x.ndim != 1 or not ((x >= 0) & (x <= 1)).all():
+        raise UserError("A prompt's mean is outside 0 to 1.", "Count a win 1 and a tie one half.")
+    return x

@@ -1,10 +1,10 @@
-"""What jobs say, append-only and numbered within a job; and which workers are alive."""
+"""What jobs say: events, append-only and numbered within a job."""
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select
 
 from engine.core.event import Event, EventData, StoredEvent, read_event
 from engine.store.json_columns import loaded, to_json
-from engine.store.tables import event, worker
+from engine.store.tables import event
 
 EventRow = tuple[float, str, int | None, EventData]  # at, kind, step, data
 
@@ -51,19 +51,8 @@ def newest(conn: Connection, job_id: str, kind: str, number: int) -> list[Event]
     return [read_event(loaded(row, "data")) for row in rows]
 
 
-def heartbeat(conn: Connection, worker_id: str, host: str, pid: int, now: float) -> None:
-    """Say that a worker is alive."""
-    alive = update(worker).where(worker.c.id == worker_id).values(beat_at=now)
-    if conn.execute(alive).rowcount == 0:
-        row = {"id": worker_id, "host": host, "pid": pid, "started_at": now, "beat_at": now}
-        conn.execute(insert(worker).values(row))
-
-
-def gone(conn: Connection, worker_id: str) -> None:
-    """Forget a worker that stopped in good order."""
-    conn.execute(delete(worker).where(worker.c.id == worker_id))
-
-
-def newest_heartbeat(conn: Connection) -> float:
-    """When any worker was last heard of; 0.0 for never."""
-    return conn.execute(select(func.max(worker.c.beat_at))).scalar() or 0.0
+def of_kinds(conn: Connection, job_id: str, *kinds: str) -> list[Event]:
+    """All events of the given kinds, in order."""
+    query = select(event).where(event.c.job_id == job_id, event.c.kind.in_(kinds))
+    rows = conn.execute(query.order_by(event.c.seq)).mappings()
+    return [read_event(loaded(row, "data")) for row in rows]

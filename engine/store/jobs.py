@@ -1,12 +1,15 @@
-"""The queue. A job is claimed with a lease and a fence number; every later write names the fence.
+"""Jobs and their queue. A job is claimed with a lease and a fence; later writes name the fence.
 
-A worker that was thought dead and comes back holds an old fence: its writes change no row.
+A worker that was thought dead and comes back holds an old fence: its writes change no row. What
+still needs a job, and its removal: job_removal.py.
 """
+
+from typing import TypedDict, Unpack
 
 from sqlalchemy import Connection, Select, and_, func, insert, or_, select, update
 
 from engine.core.job import LANES, Job, State
-from engine.store.json_columns import dumped, loaded
+from engine.store.json_columns import dumped, loaded, to_json
 from engine.store.tables import job
 
 LEASE_S = 60.0
@@ -35,6 +38,29 @@ def list_all(conn: Connection, project_id: str) -> list[Job]:
     """Newest first."""
     query = select(*_COLUMNS).where(job.c.project_id == project_id)
     return _jobs(conn, query.order_by(job.c.created_at.desc(), job.c.id.desc()))
+
+
+class JobDescription(TypedDict, total=False):
+    """What a person writes about a job; a field that is left out stays as it is."""
+
+    name: str
+    note: str
+    tags: list[str]
+
+
+def describe(conn: Connection, job_id: str, **words: Unpack[JobDescription]) -> None:
+    """Change a job's name, note or tags."""
+    values: dict[str, object] = {**words}
+    if "tags" in words:
+        values["tags"] = to_json(words["tags"])
+    conn.execute(update(job).where(job.c.id == job_id).values(values))
+
+
+def unfinished(conn: Connection) -> list[Job]:
+    """All jobs that run or wait: those that run first, then in the order of the queue."""
+    query = select(*_COLUMNS).where(job.c.state.in_([State.QUEUED, State.RUNNING]))
+    waiting = _jobs(conn, query.order_by(job.c.created_at, job.c.id))
+    return sorted(waiting, key=lambda each: each.state is State.QUEUED)
 
 
 def twin(conn: Connection, project_id: str, recipe_sha256: str, since: float) -> Job | None:

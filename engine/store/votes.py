@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from engine.core import left_right
+from engine.core import answer_sides
 from engine.core.rating import (
     Answer,
     AnswerChoice,
@@ -94,7 +94,7 @@ class LiveVote(NamedTuple):
     @property
     def preferred(self) -> AnswerChoice:
         """What was chosen, whatever side it stood on."""
-        return left_right.preferred(self.choice, self.left_is)
+        return answer_sides.preferred(self.choice, self.left_is)
 
 
 def free_comparison(

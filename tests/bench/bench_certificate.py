@@ -15,7 +15,7 @@ from engine import child, plugins
 from engine.core.actor import LOCAL
 from engine.core.export import Quantisation
 from engine.core.job import State
-from engine.orchestrate import demo
+from engine.orchestrate import demo_job
 from engine.services import exports, projects
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
@@ -37,7 +37,7 @@ def test_answers_that_are_the_same_in_llama_cpp(home, with_tools):  # noqa: F811
     ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'tuneloop.db'}"))
     model = registry.add_base(ws, LOCAL, "base", folder.resolve(), "folder")
     project = projects.create(ws, LOCAL, "Bench")
-    data = datasets.add(ws, LOCAL, project.id, demo.DATA / "library_faq.jsonl", "faq.jsonl",
+    data = datasets.add(ws, LOCAL, project.id, demo_job.DATA / "library_faq.jsonl", "faq.jsonl",
                         held_out=0.2)  # fmt: skip
     if TRAINED:
         recipe = plugins.load("jobs", "sft").Recipe(

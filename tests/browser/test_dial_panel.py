@@ -18,7 +18,7 @@ from engine.workspace import Settings, open_workspace
 from tests import helpers
 from tests import tiny_model as random_llama
 from tests.browser.walk import LONG, Walk
-from tests.loop import lines
+from tests.loop import loop_in_tables
 from tests.serving import serving
 
 pytestmark = pytest.mark.browser
@@ -60,8 +60,8 @@ def walk(chromium, tmp_path_factory):
         added(ws, project, folder, name, rows, held_out)
         for name, rows, held_out in (("faq.jsonl", faq, 0.8), ("votes.jsonl", votes, 0.0))
     )
-    sft = lines.trained(ws, project, "taught", base, "sft", learned.id)
-    dpo = lines.trained(ws, project, "tuned", sft, "dpo", pairs.id)
+    sft = loop_in_tables.trained(ws, project, "taught", base, "sft", learned.id)
+    dpo = loop_in_tables.trained(ws, project, "tuned", sft, "dpo", pairs.id)
     for seed, model in enumerate((sft, dpo)):
         adapter(base_folder, ws.files / model.path, seed)
     with writing(ws.db) as conn:  # what a job makes now comes after them

@@ -25,7 +25,7 @@ from tests import helpers
 from tests import tiny_model as random_llama
 from tests.browser.walk import LONG, Walk
 from tests.exporters.conftest import tools  # noqa: F401
-from tests.models.test_ends import assistant, taught, user
+from tests.models.test_end_tokens import assistant, taught, user
 from tests.serving import serving
 
 pytestmark = pytest.mark.browser

@@ -13,7 +13,7 @@ import pytest
 from engine import child
 from engine.core.actor import LOCAL
 from engine.core.job import State
-from engine.orchestrate import demo
+from engine.orchestrate import demo_job
 from engine.services import projects
 from engine.services.data import datasets
 from engine.services.evaluation import evaluations
@@ -54,11 +54,11 @@ def go_round(space, tiny_model, tmp_path, monkeypatch):
 
 def ended_demo(space, tiny_model, tmp_path, monkeypatch, rater):
     letter_model.write_data(tmp_path)
-    monkeypatch.setattr(demo, "DATA", tmp_path)
+    monkeypatch.setattr(demo_job, "DATA", tmp_path)
     folder = letter_model.taught(tiny_model, tmp_path / "library_faq.jsonl")
     base = registry.add_base(space, LOCAL, "tiny", folder, "folder")
     project = projects.create(space, LOCAL, "loop")
-    recipe = demo.Recipe(
+    recipe = demo_job.Recipe(
         model=base.id,
         rater=rater,
         sft={"num_train_epochs": 2, "learning_rate": 1e-3, "num_evals": 2},

@@ -17,7 +17,16 @@ from engine.services.data import preview as data_preview
 from engine.services.data.preview import PreviewRow
 from engine.services.models import import_folder
 from tests import helpers
-from ui.pages.data import findings, mapping, preview, row_view, tab, upload, version, versions
+from ui.pages.data import (
+    findings,
+    mapping,
+    opened_version,
+    preview,
+    row_view,
+    tab,
+    upload,
+    versions,
+)
 from ui.pages.data.preview import FormInput
 
 
@@ -278,7 +287,7 @@ def test_version_list_that_is_empty_says_what_to_do(ws, has_project):
 
 def test_opened_version_says_where_it_came_from_and_shows_its_rows(ws, base, tmp_path):
     kept = helpers.dataset(ws, helpers.project(ws).id, tmp_path)
-    opened = versions.OpenedVersion(*version.show(ws, kept))
+    opened = versions.OpenedVersion(*opened_version.show(ws, kept))
     assert opened.id == kept.id
     assert opened.detail.visible
     assert "faq@1" in opened.about
@@ -289,7 +298,7 @@ def test_opened_version_says_where_it_came_from_and_shows_its_rows(ws, base, tmp
 
 def test_opened_version_is_shown_before_there_is_a_model(ws, tmp_path):
     kept = helpers.dataset(ws, helpers.project(ws).id, tmp_path)
-    opened = versions.OpenedVersion(*version.show(ws, kept))
+    opened = versions.OpenedVersion(*opened_version.show(ws, kept))
     assert "answer" in opened.rows
 
 
@@ -313,8 +322,8 @@ def test_text_of_a_file_never_becomes_markup(ws, base, tmp_path):
     one = dropped(ws, jsonl(tmp_path, rows))
     found = preview.updates(ws, one)
     kept = preview.add(ws, project.id, one, "<img src=x>")
-    opened = versions.OpenedVersion(*version.show(ws, kept))
-    related = version.related(ws, kept.id)[:2]
+    opened = versions.OpenedVersion(*opened_version.show(ws, kept))
+    related = opened_version.related(ws, kept.id)[:2]
     shown = "".join([found.report, found.preview, versions.card(kept), opened.about, *related])
     shown += opened.rows
     assert "<script" not in shown
@@ -392,13 +401,15 @@ def test_system_prompt_of_the_template_is_said_where_rows_have_none(ws, tiny_mod
 
 def test_system_prompt_is_previewed_added_and_taken_back(ws, base, tmp_path):
     kept = helpers.dataset(ws, helpers.project(ws).id, tmp_path)
-    assert versions.OpenedVersion(*version.show(ws, kept)).system.visible
-    assert version.system_change(ws, kept.id, "  ") == ""
-    assert "This changes 40 rows: 40 become 40." in version.system_change(ws, kept.id, "Be brief.")
-    new, _ = version.apply_fixes(ws, kept.id, [cleaning.system_prompt(" Be brief. ")])
-    opened = versions.OpenedVersion(*version.show(ws, new))
+    assert versions.OpenedVersion(*opened_version.show(ws, kept)).system.visible
+    assert opened_version.system_change(ws, kept.id, "  ") == ""
+    assert "This changes 40 rows: 40 become 40." in opened_version.system_change(
+        ws, kept.id, "Be brief."
+    )
+    new, _ = opened_version.apply_fixes(ws, kept.id, [cleaning.system_prompt(" Be brief. ")])
+    opened = versions.OpenedVersion(*opened_version.show(ws, new))
     assert "Made from faq@1: system prompt “Be brief.”." in opened.about
     assert "Be brief." in opened.rows
     assert "You are a helpful AI assistant" not in opened.rows
     assert not opened.system.visible
-    assert version.undo(ws, new.id)[0].id == kept.id
+    assert opened_version.undo(ws, new.id)[0].id == kept.id

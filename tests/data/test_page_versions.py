@@ -12,7 +12,7 @@ from engine.services.data.statistics import Histogram, Sides, Statistics
 from engine.services.data.usage import Use
 from engine.services.models import import_folder
 from tests import helpers
-from ui.pages.data import charts, hub, statistics, version, version_history, versions
+from ui.pages.data import charts, hub, opened_version, statistics, version_history, versions
 
 
 @pytest.fixture
@@ -36,17 +36,17 @@ def chats(number, word="book"):
 
 def test_version_is_fixed_and_the_fix_undone(ws, tmp_path):
     one = kept(ws, tmp_path, [*chats(20), *chats(2)])
-    opened = versions.OpenedVersion(*version.show(ws, one))
+    opened = versions.OpenedVersion(*opened_version.show(ws, one))
     assert [name for _, name in opened.fixes.choices] == ["drop_exact_duplicates"]
-    said = version.change(ws, one.id, ["drop_exact_duplicates"])
+    said = opened_version.change(ws, one.id, ["drop_exact_duplicates"])
     assert "This removes 2 rows: 22 become 20." in said
-    new, message = version.apply_fixes(ws, one.id, ["drop_exact_duplicates"])
+    new, message = opened_version.apply_fixes(ws, one.id, ["drop_exact_duplicates"])
     assert message == "faq@2 is made: 20 rows; 2 removed."
-    shown = versions.OpenedVersion(*version.show(ws, new))
+    shown = versions.OpenedVersion(*opened_version.show(ws, new))
     assert "Made from faq@1: drop exact duplicates." in shown.about
     assert shown.undo.visible
     assert not shown.apply.visible
-    earlier, message = version.undo(ws, new.id)
+    earlier, message = opened_version.undo(ws, new.id)
     assert earlier.id == one.id
     assert message == "faq@2 is removed; this is faq@1 again."
     assert len(datasets.list_all(ws, LOCAL, one.project_id)) == 1
@@ -54,17 +54,17 @@ def test_version_is_fixed_and_the_fix_undone(ws, tmp_path):
 
 def test_fixes_without_a_tick_ask_for_one(ws, tmp_path):
     one = kept(ws, tmp_path, chats(20))
-    assert "Tick a fix to preview its changes" in version.change(ws, one.id, [])
+    assert "Tick a fix to preview its changes" in opened_version.change(ws, one.id, [])
 
 
 def test_two_versions_are_compared_the_older_first(ws, tmp_path):
     one = kept(ws, tmp_path, [*chats(20), *chats(2)])
-    new, _ = version.apply_fixes(ws, one.id, ["drop_exact_duplicates"])
+    new, _ = opened_version.apply_fixes(ws, one.id, ["drop_exact_duplicates"])
     for opened, other in ((one, new), (new, one)):
-        shown = version.difference(ws, opened.id, other.id)
+        shown = opened_version.difference(ws, opened.id, other.id)
         assert "From faq@1 to faq@2" in shown
         assert "Rows removed: show 2 of 2" in shown
-    assert version.difference(ws, one.id, "") == ""
+    assert opened_version.difference(ws, one.id, "") == ""
 
 
 def test_versions_of_the_same_name_are_offered_first(ws, tmp_path):
@@ -72,8 +72,8 @@ def test_versions_of_the_same_name_are_offered_first(ws, tmp_path):
     one = kept(ws, tmp_path, [*chats(20), *chats(2)], project)
     kept(ws, tmp_path, chats(12, "map"), project, "another")
     kept(ws, tmp_path, [{"text": f"text {n}"} for n in range(9)], project, "plain")
-    new, _ = version.apply_fixes(ws, one.id, ["drop_exact_duplicates"])
-    offered = version.compared(one, datasets.list_all(ws, LOCAL, project)).choices
+    new, _ = opened_version.apply_fixes(ws, one.id, ["drop_exact_duplicates"])
+    offered = opened_version.compared(one, datasets.list_all(ws, LOCAL, project)).choices
     assert [label for label, _ in offered] == ["Choose a version", "faq@2", "another@1"]
     assert offered[1][1] == new.id
 
@@ -89,45 +89,48 @@ def test_shared_questions_are_named_and_left_out_by_one_button(ws, tmp_path):
     path = tmp_path / "more.jsonl"
     path.write_text("\n".join(map(json.dumps, [*again, *chats(10, "map")])))
     datasets.add(ws, LOCAL, project, path, path.name, held_out=0)
-    used, shared, buttons = version.related(ws, one.id)
+    used, shared, buttons = opened_version.related(ws, one.id)
     assert "2 held-out rows are trained on in more@1" in shared
     assert buttons.visible
     assert "Nothing uses this version" in used
-    new, message = version.part_overlap(ws, one.id, "drop")
+    new, message = opened_version.part_overlap(ws, one.id, "drop")
     assert new.rows == one.rows - 2
     assert message.endswith("; 2 removed.")
-    assert "No overlap between training and held-out questions" in version.related(ws, new.id)[1]
+    assert (
+        "No overlap between training and held-out questions"
+        in opened_version.related(ws, new.id)[1]
+    )
 
 
 def test_version_that_is_used_is_not_removed_and_an_idle_one_is(ws, tmp_path):
     one = kept(ws, tmp_path, [*chats(20), *chats(2)])
-    new, _ = version.apply_fixes(ws, one.id, ["drop_exact_duplicates"])
-    assert "Later versions" in version.related(ws, one.id)[0]
+    new, _ = opened_version.apply_fixes(ws, one.id, ["drop_exact_duplicates"])
+    assert "Later versions" in opened_version.related(ws, one.id)[0]
     with pytest.raises(Conflict, match="is used by"):
-        version.remove(ws, one.id)
-    assert version.remove(ws, new.id) == "faq@2 is removed."
-    assert version.remove(ws, one.id) == "faq@1 is removed."
+        opened_version.remove(ws, one.id)
+    assert opened_version.remove(ws, new.id) == "faq@2 is removed."
+    assert opened_version.remove(ws, one.id) == "faq@1 is removed."
 
 
 def test_every_row_is_counted_and_cut_rows_are_named(ws, base, tmp_path):
     one = kept(ws, tmp_path, [*chats(20), {"prompt": "all?", "completion": "word " * 200}])
-    box, numbers, figure, sorts = version.measured(ws, one.id, 300)
+    box, numbers, figure, sorts = opened_version.measured(ws, one.id, 300)
     assert box.visible
     assert sum(figure.data[0].y) == 21
     assert "1 row is cut at 300 tokens (4.8 % of all)" in numbers
     assert "2 turns" in sorts
-    assert "No row is cut at 100,000 tokens." in version.measured(ws, one.id, 100_000)[1]
+    assert "No row is cut at 100,000 tokens." in opened_version.measured(ws, one.id, 100_000)[1]
 
 
 def test_token_statistics_without_a_model_are_empty(ws, tmp_path):
     one = kept(ws, tmp_path, chats(20))
-    assert not version.measured(ws, one.id, 512)[0].visible
+    assert not opened_version.measured(ws, one.id, 512)[0].visible
 
 
 @pytest.mark.parametrize("asked", [-1, 7, 10**9, "many"])
 def test_length_that_makes_no_sense_is_refused(asked):
     with pytest.raises(UserError, match="8 to 1,000,000"):
-        version.length(asked)
+        opened_version.length(asked)
 
 
 def numbers(**more):

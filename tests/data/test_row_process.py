@@ -14,8 +14,8 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.core.errors import NotFound, UserError
 from engine.formats import isolated
-from engine.services.data import datasets, prepared, row_process, staging
-from engine.services.data.prepared import CheckRows, FixRows, LoadFile, ReadFile, Reading
+from engine.services.data import datasets, prepared_rows, row_process, staging
+from engine.services.data.prepared_rows import CheckRows, FixRows, LoadFile, ReadFile, Reading
 from engine.services.data.row_file import RowFile
 from engine.services.data.version_diff import CompareRows, VersionFiles
 from tests import helpers
@@ -76,11 +76,11 @@ def every_task(tmp_path, name):
 
     home = tmp_path / name
     does(LoadFile(path=path, name=path.name, folder=home / "loaded"), path)
-    loaded = home / "loaded" / prepared.LOADED
+    loaded = home / "loaded" / prepared_rows.LOADED
     does(CheckRows(loaded=loaded, how=Reading(), folder=home / "checked"), loaded)
     does(ReadFile(path=path, name=path.name, how=Reading(), folder=home / "read"), path)
     checked = found["CheckRows"][0]
-    rows = RowFile(path=home / "checked" / prepared.EXAMPLES, sha256=checked.sha256)
+    rows = RowFile(path=home / "checked" / prepared_rows.EXAMPLES, sha256=checked.sha256)
     fixes = ("drop_exact_duplicates", "system_prompt:Be brief.")
     does(
         FixRows(rows=rows, layout=checked.layout, kind="sft", fixes=fixes, folder=home / "fixed"),
@@ -89,7 +89,7 @@ def every_task(tmp_path, name):
     fixed = found["FixRows"][0].checked
     sides = tmp_path / "sides.json"
     sides.write_text(json.dumps(["train"] * 34))
-    after = RowFile(path=home / "fixed" / prepared.EXAMPLES, sha256=fixed.sha256)
+    after = RowFile(path=home / "fixed" / prepared_rows.EXAMPLES, sha256=fixed.sha256)
     older, newer = (VersionFiles(rows=each, sides=sides) for each in (rows, after))
     compare = CompareRows(older=older, newer=newer, related=True)
     found["CompareRows"] = row_process.run(compare, rows.path, "faq@1"), {}
@@ -108,7 +108,7 @@ def test_task_gives_the_same_here_and_in_a_process_of_its_own(tmp_path, monkeypa
 
 def test_many_rows_read_from_the_disk_give_the_same_as_in_memory(tmp_path, monkeypatch):
     here = every_task(tmp_path, "here")
-    monkeypatch.setattr(prepared, "IN_MEMORY", 7)
+    monkeypatch.setattr(prepared_rows, "IN_MEMORY", 7)
     assert every_task(tmp_path, "disk") == here
 
 
@@ -122,7 +122,7 @@ def test_row_of_megabytes_is_shown_without_most_of_its_text(tmp_path, apart):
     path.write_text(json.dumps({"messages": turns}) + "\n")
     task = ReadFile(path=path, name=path.name, how=Reading(), folder=tmp_path)
     (shown,) = row_process.run(task, path, path.name).first
-    assert sum(len(turn.content) for turn in shown.messages) <= prepared.LONGEST_SHOWN
+    assert sum(len(turn.content) for turn in shown.messages) <= prepared_rows.LONGEST_SHOWN
     assert shown.answer.startswith("14 long")
 
 

@@ -11,7 +11,7 @@ from engine.core.actor import LOCAL, Actor, Role
 from engine.core.column_mapping import ColumnMapping
 from engine.core.errors import Forbidden, NotFound, UserError
 from engine.core.examples import Text
-from engine.services.data import cleaning, datasets, prepared, preview, staging
+from engine.services.data import cleaning, datasets, prepared_rows, preview, staging
 from engine.services.data.datasets import Reading
 from tests import helpers
 
@@ -43,8 +43,8 @@ def calls(monkeypatch):
 
         monkeypatch.setattr(module, name, counts)
 
-    counting(prepared, "_loaded")
-    counting(prepared, "findings")
+    counting(prepared_rows, "_loaded")
+    counting(prepared_rows, "findings")
     counting(compared, "_alike")
     return counted
 
@@ -249,7 +249,7 @@ def test_crash_before_the_description_is_written_leaves_no_upload(ws, faq, monke
     def crash(loaded, name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prepared, "_described", crash)
+    monkeypatch.setattr(prepared_rows, "_described", crash)
     with pytest.raises(KeyboardInterrupt):
         staging.stage(ws, LOCAL, faq, faq.name)
     monkeypatch.undo()

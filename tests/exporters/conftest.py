@@ -34,7 +34,7 @@ def letters(tmp_path_factory):
     """A folder of a model that llama.cpp's converter knows, and its answers."""
     from engine.models.answer import Answerer
     from engine.models.chat_template import Template
-    from tests.models.test_ends import assistant, files_of, taught, user
+    from tests.models.test_end_tokens import assistant, files_of, taught, user
 
     folder = tmp_path_factory.mktemp("letters") / "model"
     random_llama.make_of_letters(folder)

@@ -194,7 +194,7 @@ FAULTS = {
 def answering(tmp_path_factory, tiny_model):
     """A folder of a model that ends its answers, and what it answers itself."""
     from engine.models.chat_template import Template
-    from tests.models.test_ends import assistant, files_of, taught, user
+    from tests.models.test_end_tokens import assistant, files_of, taught, user
 
     folder = tmp_path_factory.mktemp("answering") / "model"
     shutil.copytree(tiny_model, folder)

@@ -8,7 +8,7 @@ from engine.core.export import Quantisation
 from engine.exporters import certificate, gguf
 from engine.exporters.runtimes import quantise
 from engine.exporters.source import Source
-from tests.models.test_ends import files_of
+from tests.models.test_end_tokens import files_of
 
 pytestmark = pytest.mark.train
 SHAPE = quantise.ModelOutline("llama", 30, 0, 9, 3, True, tuple(range(30)))

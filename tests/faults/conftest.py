@@ -31,7 +31,7 @@ def worker(space):
     yield one
     for running in one.running.values():
         running.process.kill()
-    one.idle.end()
+    one.warm.end()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from engine.store import jobs
 from engine.store.connect import writing
 from engine.workspace import open_workspace
 from tests import helpers, untrained_adapter
-from tests.loop import lines
+from tests.loop import loop_in_tables
 
 
 @pytest.fixture
@@ -38,12 +38,12 @@ def project(space):
 
 @pytest.fixture
 def both(space, project, tmp_path):
-    first = lines.trained(space, project, "first", helpers.model(space, tmp_path), "sft")
-    return first, lines.trained(space, project, "second", first)
+    first = loop_in_tables.trained(space, project, "first", helpers.model(space, tmp_path), "sft")
+    return first, loop_in_tables.trained(space, project, "second", first)
 
 
 def test_generations_are_printed_and_are_json(space, project, both):
-    lines.blind(space, project, both[1], both[0], 30, 8, 2)
+    loop_in_tables.blind(space, project, both[1], both[0], 30, 8, 2)
     assert "Generation 1 beats the baseline on 40" in run("loop", "history").output
     found = json.loads(run("loop", "history", "--json").output)
     assert found["generations"][0]["model"]["name"] == "second"
@@ -58,7 +58,7 @@ def test_champion_is_made_and_taken_back(space, project, both):
 
 def test_blind_round_is_refused_for_a_model_that_lost_something(space, project, both, tmp_path):
     source = helpers.dataset(space, project.id, tmp_path)
-    lines.evaluated(space, project, source, *both, regressed=True)
+    loop_in_tables.evaluated(space, project, source, *both, regressed=True)
     words = ("rounds", "start", "--blind", "--model", "second", "--baseline", "first")
     done = run(*words, "--dataset", source.label)
     assert done.exit_code
@@ -78,8 +78,8 @@ def dial_runs(space, project, tmp_path, tiny_model, monkeypatch):
     """Two adapters, and jobs that run in this process."""
     base = registry.add_base(space, LOCAL, "tiny", tiny_model, "folder")
     source = helpers.dataset(space, project.id, tmp_path, rows=160)
-    first = lines.trained(space, project, "first", base, "sft", source.id)
-    second = lines.trained(space, project, "second", first, "dpo", source.id)
+    first = loop_in_tables.trained(space, project, "first", base, "sft", source.id)
+    second = loop_in_tables.trained(space, project, "second", first, "dpo", source.id)
     for seed, each in enumerate((first, second)):
         untrained_adapter.adapter(tiny_model, space.files / each.path, seed)
 

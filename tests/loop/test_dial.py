@@ -22,7 +22,7 @@ from engine.services.rating.plans import RoundRecipe
 from engine.store import pair_exports, tables
 from engine.store.connect import writing
 from tests import helpers
-from tests.loop import lines
+from tests.loop import loop_in_tables
 
 CONFIG = {"peft_type": "LORA", "r": 8, "target_modules": ["q_proj"], "bias": "none"}
 
@@ -55,8 +55,8 @@ def world(ws, tmp_path):
     learned = file_of(ws, project, tmp_path, "faq.jsonl", faq, held_out=0.5)
     votes = [{"prompt": f"V {n}", "chosen": "yes", "rejected": "no"} for n in range(24)]
     pairs = file_of(ws, project, tmp_path, "pairs.jsonl", votes)
-    sft = configured(ws, lines.trained(ws, project, "sft", base, "sft", learned.id))
-    dpo = configured(ws, lines.trained(ws, project, "dpo", sft, "dpo", pairs.id))
+    sft = configured(ws, loop_in_tables.trained(ws, project, "sft", base, "sft", learned.id))
+    dpo = configured(ws, loop_in_tables.trained(ws, project, "dpo", sft, "dpo", pairs.id))
     with writing(ws.db) as conn:  # what a job makes now comes after them
         conn.execute(update(tables.model).values(created_at=tables.model.c.created_at - 1000))
     return project, learned, pairs, sft, dpo
@@ -174,12 +174,14 @@ def test_models_without_a_dial_are_refused_in_a_sentence(ws, world, tmp_path):
     project, _, pairs, sft, dpo = world
     assert dial.refusal(ws, LOCAL, project.id, dpo.id) == ""
     assert "learned from no votes" in dial.refusal(ws, LOCAL, project.id, sft.id)
-    odd = configured(ws, lines.trained(ws, project, "odd", sft, "dpo", pairs.id), use_dora=True)
+    odd = configured(
+        ws, loop_in_tables.trained(ws, project, "odd", sft, "dpo", pairs.id), use_dora=True
+    )
     assert "use_dora" in dial.refusal(ws, LOCAL, project.id, odd.id)
     for call in (dial.start, lambda *given: dial.use(*given, 0.5)):
         with pytest.raises(UserError, match="use_dora"):
             call(ws, LOCAL, project.id, odd.id)
-    gone = lines.trained(ws, project, "gone", sft, "dpo", pairs.id)
+    gone = loop_in_tables.trained(ws, project, "gone", sft, "dpo", pairs.id)
     assert "not in the data folder" in dial.refusal(ws, LOCAL, project.id, gone.id)
     with pytest.raises(UserError, match="strength 1 is the trained model"):
         dial.use(ws, LOCAL, project.id, dpo.id, 1.0)

@@ -7,7 +7,7 @@ from engine.core.errors import Forbidden
 from engine.services.loop.edit_cost import edit_costs
 from engine.services.rating.paused_raters import pause
 from tests import helpers
-from tests.rating.votes import a_pair, a_round, arms, cast, retract
+from tests.rating.votes_in_tables import a_pair, a_round, arms, cast, retract
 from ui.pages.loop import edit_chart
 
 

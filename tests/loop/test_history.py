@@ -8,7 +8,7 @@ from engine.services.evaluation import blind_round_gate
 from engine.services.loop import champion
 from engine.services.loop.history import history
 from tests import helpers
-from tests.loop import lines
+from tests.loop import loop_in_tables
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def project(ws):
 
 @pytest.fixture
 def sft(ws, project, tmp_path):
-    return lines.trained(ws, project, "first", helpers.model(ws, tmp_path), "sft")
+    return loop_in_tables.trained(ws, project, "first", helpers.model(ws, tmp_path), "sft")
 
 
 def look(ws, project, **more):
@@ -38,8 +38,8 @@ def test_baseline_before_any_vote_is_the_newest_trained_model(ws, project, sft):
 
 
 def test_start_of_the_first_preference_training_stays_the_baseline(ws, project, sft):
-    one = lines.trained(ws, project, "one", sft)
-    two = lines.trained(ws, project, "two", one)
+    one = loop_in_tables.trained(ws, project, "one", sft)
+    two = loop_in_tables.trained(ws, project, "two", one)
     found = look(ws, project)
     assert found.baseline.id == sft.id
     assert [g.model.id for g in found.generations] == [one.id, two.id]
@@ -47,11 +47,11 @@ def test_start_of_the_first_preference_training_stays_the_baseline(ws, project, 
 
 
 def test_each_generation_has_its_round_against_baseline_and_predecessor(ws, project, sft):
-    one = lines.trained(ws, project, "one", sft)
-    two = lines.trained(ws, project, "two", one)
-    a = lines.blind(ws, project, one, sft, 30, 10)
-    b = lines.blind(ws, project, two, sft, 34, 6)
-    c = lines.blind(ws, project, two, one, 22, 18)
+    one = loop_in_tables.trained(ws, project, "one", sft)
+    two = loop_in_tables.trained(ws, project, "two", one)
+    a = loop_in_tables.blind(ws, project, one, sft, 30, 10)
+    b = loop_in_tables.blind(ws, project, two, sft, 34, 6)
+    c = loop_in_tables.blind(ws, project, two, one, 22, 18)
     first, second = look(ws, project).generations
     assert first.against_baseline.round_id == first.against_previous.round_id == a.id
     assert (second.against_baseline.round_id, second.against_previous.round_id) == (b.id, c.id)
@@ -59,8 +59,8 @@ def test_each_generation_has_its_round_against_baseline_and_predecessor(ws, proj
 
 
 def test_sentence_holds_the_numbers_of_the_newest_result(ws, project, sft):
-    one = lines.trained(ws, project, "one", sft)
-    lines.blind(ws, project, one, sft, 30, 10, 4, raters=3)
+    one = loop_in_tables.trained(ws, project, "one", sft)
+    loop_in_tables.blind(ws, project, one, sft, 30, 10, 4, raters=3)
     said = look(ws, project).sentence
     assert said.startswith(
         "Generation 1 beats the baseline on 44 held-out questions: it wins 72.7 %"
@@ -69,16 +69,16 @@ def test_sentence_holds_the_numbers_of_the_newest_result(ws, project, sft):
 
 
 def test_verdict_without_a_difference_names_the_detectable_win_rate(ws, project, sft):
-    one = lines.trained(ws, project, "one", sft)
-    lines.blind(ws, project, one, sft, 52, 48)
+    one = loop_in_tables.trained(ws, project, "one", sft)
+    loop_in_tables.blind(ws, project, one, sft, 52, 48)
     said = look(ws, project).sentence
     assert "shows no difference from the baseline on 100" in said
     assert "this test could see a win rate of 64.5 % or more" in said
 
 
 def test_open_round_is_waited_for_and_tells_nothing(ws, project, sft):
-    one = lines.trained(ws, project, "one", sft)
-    waiting = lines.blind(ws, project, one, sft, 5, 5, close=False)
+    one = loop_in_tables.trained(ws, project, "one", sft)
+    waiting = loop_in_tables.blind(ws, project, one, sft, 5, 5, close=False)
     (only,) = look(ws, project).generations
     assert only.waiting == waiting.id
     assert only.against_baseline is None
@@ -86,23 +86,23 @@ def test_open_round_is_waited_for_and_tells_nothing(ws, project, sft):
 
 
 def test_win_of_one_generation_is_corrected_for_their_number(ws, project, sft):
-    one = lines.trained(ws, project, "one", sft)
-    lines.blind(ws, project, one, sft, 61, 39)
+    one = loop_in_tables.trained(ws, project, "one", sft)
+    loop_in_tables.blind(ws, project, one, sft, 61, 39)
     assert "luck" not in look(ws, project).sentence
     for name in ("two", "three"):
-        model = lines.trained(ws, project, name, sft)
-        lines.blind(ws, project, model, sft, 50, 50)
+        model = loop_in_tables.trained(ws, project, name, sft)
+        loop_in_tables.blind(ws, project, model, sft, 50, 50)
     first = look(ws, project).generations[0]
     assert first.against_baseline.p == pytest.approx(3 * first.against_baseline.report.verdict.p)
     assert "could be luck" in first.sentence
 
 
 def test_repeated_rounds_of_one_model_are_counted_and_said(ws, project, sft):
-    one = lines.trained(ws, project, "one", sft)
-    lines.blind(ws, project, one, sft, 50, 50)
+    one = loop_in_tables.trained(ws, project, "one", sft)
+    loop_in_tables.blind(ws, project, one, sft, 50, 50)
     assert "blind rounds of these two models" not in look(ws, project).sentence
-    lines.blind(ws, project, one, sft, 52, 48)
-    lines.blind(ws, project, one, sft, 61, 39)
+    loop_in_tables.blind(ws, project, one, sft, 52, 48)
+    loop_in_tables.blind(ws, project, one, sft, 61, 39)
     seen = look(ws, project)
     found = seen.generations[0].against_baseline
     assert len(found.earlier) == 2
@@ -112,9 +112,9 @@ def test_repeated_rounds_of_one_model_are_counted_and_said(ws, project, sft):
 
 
 def test_repeated_round_without_a_winner_is_counted_too(ws, project, sft):
-    one = lines.trained(ws, project, "one", sft)
+    one = loop_in_tables.trained(ws, project, "one", sft)
     for wins in (51, 50):
-        lines.blind(ws, project, one, sft, wins, 100 - wins)
+        loop_in_tables.blind(ws, project, one, sft, wins, 100 - wins)
     said = look(ws, project).sentence
     assert "shows no difference" in said
     assert said.endswith(
@@ -123,16 +123,16 @@ def test_repeated_round_without_a_winner_is_counted_too(ws, project, sft):
 
 
 def test_fresh_prompts_exclude_those_of_earlier_blind_rounds(ws, project, sft):
-    one = lines.trained(ws, project, "one", sft)
-    lines.blind(ws, project, one, sft, 5, 5, rows=range(10))
-    two = lines.trained(ws, project, "two", one)
-    lines.blind(ws, project, two, sft, 5, 5, rows=range(7, 17))
+    one = loop_in_tables.trained(ws, project, "one", sft)
+    loop_in_tables.blind(ws, project, one, sft, 5, 5, rows=range(10))
+    two = loop_in_tables.trained(ws, project, "two", one)
+    loop_in_tables.blind(ws, project, two, sft, 5, 5, rows=range(7, 17))
     first, second = look(ws, project).generations
     assert (first.against_baseline.fresh, second.against_baseline.fresh) == (10, 7)
 
 
 def test_model_against_itself_gives_the_band_of_no_difference(ws, project, sft):
-    lines.blind(ws, project, sft, sft, 10, 10)
+    loop_in_tables.blind(ws, project, sft, sft, 10, 10)
     control = look(ws, project).control
     assert control.even
     assert control.low < control.rate == 0.5 < control.high
@@ -140,9 +140,9 @@ def test_model_against_itself_gives_the_band_of_no_difference(ws, project, sft):
 
 def test_regression_closes_the_gate_and_is_shown_on_the_generation(ws, project, sft, tmp_path):
     source = helpers.dataset(ws, project.id, tmp_path)
-    one = lines.trained(ws, project, "one", sft)
+    one = loop_in_tables.trained(ws, project, "one", sft)
     blind_round_gate.check(ws, LOCAL, project.id, one.id)
-    lines.evaluated(ws, project, source, sft, one, regressed=True)
+    loop_in_tables.evaluated(ws, project, source, sft, one, regressed=True)
     with pytest.raises(Conflict, match="regressed"):
         blind_round_gate.check(ws, LOCAL, project.id, one.id)
     found = look(ws, project)
@@ -153,8 +153,8 @@ def test_regression_closes_the_gate_and_is_shown_on_the_generation(ws, project, 
 def test_regression_that_is_not_ruled_out_asks_for_a_decision(ws, project, sft, tmp_path):
     """Exact match of .531 to .367 on 49 rows is no "nothing fell"."""
     source = helpers.dataset(ws, project.id, tmp_path)
-    one = lines.trained(ws, project, "one", sft)
-    lines.evaluated(ws, project, source, sft, one, regressed=False, bounds=(-0.35, 0.02))
+    one = loop_in_tables.trained(ws, project, "one", sft)
+    loop_in_tables.evaluated(ws, project, source, sft, one, regressed=False, bounds=(-0.35, 0.02))
     with pytest.raises(Conflict, match=r"0\.35") as refused:
         blind_round_gate.check(ws, LOCAL, project.id, one.id)
     assert "1 of 1 checks rule no loss out. BLEU" in str(refused.value)
@@ -166,22 +166,22 @@ def test_regression_that_is_not_ruled_out_asks_for_a_decision(ws, project, sft, 
 
 def test_healthy_evaluation_leaves_the_gate_open(ws, project, sft, tmp_path):
     source = helpers.dataset(ws, project.id, tmp_path)
-    one = lines.trained(ws, project, "one", sft)
-    lines.evaluated(ws, project, source, sft, one, regressed=False)
+    one = loop_in_tables.trained(ws, project, "one", sft)
+    loop_in_tables.evaluated(ws, project, source, sft, one, regressed=False)
     blind_round_gate.check(ws, LOCAL, project.id, one.id)
     assert look(ws, project).generations[0].evaluation_id
 
 
 def test_loop_stops_after_two_rounds_without_a_gain(ws, project, sft):
-    one = lines.trained(ws, project, "one", sft)
-    two = lines.trained(ws, project, "two", one)
-    lines.blind(ws, project, one, sft, 200, 205)
-    lines.blind(ws, project, two, one, 200, 205)
+    one = loop_in_tables.trained(ws, project, "one", sft)
+    two = loop_in_tables.trained(ws, project, "two", one)
+    loop_in_tables.blind(ws, project, one, sft, 200, 205)
+    loop_in_tables.blind(ws, project, two, one, 200, 205)
     stopped = [rule.name for rule in look(ws, project, most_votes=810).rules if rule.stop]
     assert stopped == ["gain", "budget"]
 
 
 def test_generations_chart_marks_the_champion(ws, project, sft):
-    one = lines.trained(ws, project, "one", sft)
+    one = loop_in_tables.trained(ws, project, "one", sft)
     champion.promote(ws, LOCAL, project.id, one.id)
     assert look(ws, project).champion_id == one.id

@@ -17,11 +17,11 @@ from engine.services.data import datasets
 from engine.services.erasure import erase
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
-from engine.services.loop import auto_loop, champion, dial
+from engine.services.loop import auto_loop_start, champion, dial
 from engine.services.preferences import build
 from tests import helpers
-from tests.loop import lines
-from tests.rating import votes
+from tests.loop import loop_in_tables
+from tests.rating import votes_in_tables
 from tests.ui import results
 from ui.components import event_cursor, loop_words, names
 from ui.components.page import NavigationTarget
@@ -40,7 +40,7 @@ def project(ws):
 
 @pytest.fixture
 def sft(ws, project, tmp_path):
-    return lines.trained(ws, project, "first", helpers.model(ws, tmp_path), "sft")
+    return loop_in_tables.trained(ws, project, "first", helpers.model(ws, tmp_path), "sft")
 
 
 @pytest.fixture
@@ -51,10 +51,10 @@ def source(ws, project, tmp_path):
 @pytest.fixture
 def gone_round(ws, project, sft):
     """Two generations, both tested against the baseline."""
-    one = lines.trained(ws, project, "one", sft)
-    two = lines.trained(ws, project, "two <b>", one)
-    lines.blind(ws, project, one, sft, 30, 8, 2)
-    lines.blind(ws, project, two, sft, 33, 5, 2)
+    one = loop_in_tables.trained(ws, project, "one", sft)
+    two = loop_in_tables.trained(ws, project, "two <b>", one)
+    loop_in_tables.blind(ws, project, one, sft, 30, 8, 2)
+    loop_in_tables.blind(ws, project, two, sft, 33, 5, 2)
     return one, two
 
 
@@ -120,19 +120,19 @@ def test_aa_round_is_a_band_on_the_generations_chart(ws, project, sft, gone_roun
     before = look(ws, project)["chart"]
     assert "tl-band" not in before
     assert "a model against itself" not in before  # nothing in the picture has that colour
-    lines.blind(ws, project, sft, sft, 10, 10)
+    loop_in_tables.blind(ws, project, sft, sft, 10, 10)
     assert "a model against itself</span>" in look(ws, project)["chart"]
     assert "A model against itself: 50 %" in look(ws, project)["chart"]
 
 
 def test_loop_page_says_why_a_value_is_missing(ws, project, sft, source):
-    one = lines.trained(ws, project, "one", sft)
+    one = loop_in_tables.trained(ws, project, "one", sft)
     assert "not tested" in look(ws, project)["chart"]
-    lines.evaluated(ws, project, source, sft, one, regressed=True)
+    loop_in_tables.evaluated(ws, project, source, sft, one, regressed=True)
     assert "held back" in look(ws, project)["chart"]
     assert "BLEU: 0.40 to 0.20" in look(ws, project)["chosen"]
-    two = lines.trained(ws, project, "two", sft)
-    lines.blind(ws, project, two, sft, 5, 5, close=False)
+    two = loop_in_tables.trained(ws, project, "two", sft)
+    loop_in_tables.blind(ws, project, two, sft, 5, 5, close=False)
     assert "being rated" in look(ws, project)["chart"]
 
 
@@ -187,7 +187,7 @@ def test_poll_of_another_project_shows_that_one(ws, project, gone_round):
 
 
 def test_poll_reads_the_auto_loop_by_cursor(ws, project, sft, source, monkeypatch):
-    job = auto_loop.start(ws, LOCAL, project.id)
+    job = auto_loop_start.start(ws, LOCAL, project.id)
     view, _ = polled(ws, project, LoopView())
     results.say(ws, job.id, ("log", None, {"text": "Starting <b>rating</b> round 1"}))
     view, updates = polled(ws, project, view)
@@ -200,8 +200,8 @@ def test_poll_reads_the_auto_loop_by_cursor(ws, project, sft, source, monkeypatc
 
 
 def test_links_aim_at_the_run_and_the_pairs(ws, project, sft, source):
-    job = auto_loop.start(ws, LOCAL, project.id)
-    one = lines.trained(ws, project, "one", sft, dataset=source.id, job=job.id)
+    job = auto_loop_start.start(ws, LOCAL, project.id)
+    one = loop_in_tables.trained(ws, project, "one", sft, dataset=source.id, job=job.id)
     picked = LoopView(picked=one.id)
     assert loop_tab.aim_at_run(ws, project.id, picked) == NavigationTarget(run=job.id)
     assert loop_tab.aim_at_pairs(ws, project.id, picked) == NavigationTarget(
@@ -212,14 +212,14 @@ def test_links_aim_at_the_run_and_the_pairs(ws, project, sft, source):
 
 
 def test_links_aim_at_the_votes_and_the_evaluation(ws, project, sft, source):
-    one = lines.trained(ws, project, "one", sft, dataset=source.id)
-    open_one = lines.blind(ws, project, one, sft, 5, 5, close=False)
+    one = loop_in_tables.trained(ws, project, "one", sft, dataset=source.id)
+    open_one = loop_in_tables.blind(ws, project, one, sft, 5, 5, close=False)
     assert loop_tab.aim_at_votes(ws, project.id, LoopView(picked=one.id)) == NavigationTarget(
         round=open_one.id
     )
-    two = lines.trained(ws, project, "two", one, dataset=source.id)
-    tested = lines.blind(ws, project, two, sft, 30, 8, 2)
-    lines.evaluated(ws, project, source, one, two, regressed=False)
+    two = loop_in_tables.trained(ws, project, "two", one, dataset=source.id)
+    tested = loop_in_tables.blind(ws, project, two, sft, 30, 8, 2)
+    loop_in_tables.evaluated(ws, project, source, one, two, regressed=False)
     picked = LoopView(picked=two.id)
     assert loop_tab.aim_at_votes(ws, project.id, picked) == NavigationTarget(round=tested.id)
     assert tab.read(ws, project.id, tested.id)["which"][1] == tested.id
@@ -228,13 +228,13 @@ def test_links_aim_at_the_votes_and_the_evaluation(ws, project, sft, source):
 
 
 def test_auto_loop_starts_with_what_fits(ws, project, sft, source):
-    usual = auto_loop.usually(ws, LOCAL, project.id)
+    usual = auto_loop_start.usually(ws, LOCAL, project.id)
     assert usual == (sft.id, source.id, source.id)
     said = auto_loop_panel.start(
         ws, project.id, LoopView(), *usual, auto_loop_panel.PEOPLE, 2, 24, None
     )
     assert "appears here" in said
-    job = auto_loop.newest(ws, LOCAL, project.id)
+    job = auto_loop_start.newest(ws, LOCAL, project.id)
     assert (job.recipe["rater"], job.recipe["prompts"], job.lane) == (None, 24, "loop")
     seen = look(ws, project)
     assert seen["stop"]
@@ -244,15 +244,15 @@ def test_auto_loop_starts_with_what_fits(ws, project, sft, source):
 
 
 def test_auto_loop_is_refused_while_another_runs(ws, project, sft, source):
-    auto_loop.start(ws, LOCAL, project.id)
+    auto_loop_start.start(ws, LOCAL, project.id)
     with pytest.raises(Conflict, match="already"):
-        auto_loop.start(ws, LOCAL, project.id, prompts=30)
+        auto_loop_start.start(ws, LOCAL, project.id, prompts=30)
 
 
 def test_auto_loop_offers_the_champion_as_its_start(ws, project, sft, source):
-    lines.trained(ws, project, "newer", sft)
+    loop_in_tables.trained(ws, project, "newer", sft)
     champion.promote(ws, LOCAL, project.id, sft.id)
-    assert auto_loop.usually(ws, LOCAL, project.id).model == sft.id
+    assert auto_loop_start.usually(ws, LOCAL, project.id).model == sft.id
 
 
 def test_champion_is_offered_first_and_marked(ws, project, gone_round):
@@ -273,14 +273,14 @@ def test_training_on_votes_starts_from_the_champion(ws, project, gone_round):
 
 def test_auto_loop_form_says_what_is_missing(ws, project):
     with pytest.raises(UserError, match="no trained model"):
-        auto_loop.start(ws, LOCAL, project.id)
+        auto_loop_start.start(ws, LOCAL, project.id)
 
 
 def test_dataset_without_held_out_rows_cannot_test(ws, project, sft, tmp_path, source):
     path = helpers.chat_file(tmp_path, 10, "all.jsonl")
     bare = loop_dataset(ws, project, path)
     with pytest.raises(UserError, match="no held-out questions"):
-        auto_loop.start(ws, LOCAL, project.id, dataset_test=bare)
+        auto_loop_start.start(ws, LOCAL, project.id, dataset_test=bare)
 
 
 def loop_dataset(ws, project, path):
@@ -288,7 +288,7 @@ def loop_dataset(ws, project, path):
 
 
 def test_failed_loop_says_why(ws, project, sft, source):
-    job = auto_loop.start(ws, LOCAL, project.id)
+    job = auto_loop_start.start(ws, LOCAL, project.id)
     failed = lifecycle.get(ws, LOCAL, job.id).model_copy(
         update={"state": State.FAILED, "error": "No <i>room</i>."}
     )
@@ -302,10 +302,10 @@ def test_every_simulated_rater_can_be_chosen_and_people_come_first():
 
 
 def test_generation_and_model_say_that_votes_behind_them_were_deleted(ws, project, sft):
-    votes.filled(ws, project.id, (sft, sft), raters="ab")
+    votes_in_tables.filled(ws, project.id, (sft, sft), raters="ab")
     made = build.make(ws, LOCAL, project.id)
-    taught = lines.trained(ws, project, "taught", sft, dataset=made.dataset_id)
-    later = lines.trained(ws, project, "later", taught)
+    taught = loop_in_tables.trained(ws, project, "taught", sft, dataset=made.dataset_id)
+    later = loop_in_tables.trained(ws, project, "later", taught)
     assert "Stale" not in look(ws, project)["chosen"] + models_tab.refresh(ws, project.id)[1]
     erase(ws, LOCAL, project.id, "a")
     for one in (taught, later):
@@ -315,7 +315,7 @@ def test_generation_and_model_say_that_votes_behind_them_were_deleted(ws, projec
 
 def dialled(ws, project, sft, pairs):
     """A generation with a dial: the folders of both adapters are there."""
-    one = lines.trained(ws, project, "tuned", sft, "dpo", pairs.id)
+    one = loop_in_tables.trained(ws, project, "tuned", sft, "dpo", pairs.id)
     for model in (sft, one):
         folder = ws.files / model.path
         folder.mkdir(parents=True)
@@ -340,7 +340,9 @@ def test_dial_is_offered_for_a_generation_with_adapters_alone(ws, project, gone_
 
 def test_dial_shows_each_strength_and_the_recommended_one(ws, project, sft, tmp_path):
     source = helpers.dataset(ws, project.id, tmp_path, rows=240)
-    one = dialled(ws, project, lines.trained(ws, project, "sft", sft, "sft", source.id), source)
+    one = dialled(
+        ws, project, loop_in_tables.trained(ws, project, "sft", sft, "sft", source.id), source
+    )
     seen = look(ws, project)
     assert (seen["picked"], seen["dial"]) == (one.id, True)
     assert (seen["dial_picture"], seen["dial_choice"], seen["strength"]) == ("", False, None)
@@ -376,7 +378,9 @@ def test_dial_without_a_kept_strength_says_so(ws, project):
 
 def test_failed_measurement_shows_its_reason(ws, project, sft, tmp_path):
     source = helpers.dataset(ws, project.id, tmp_path, rows=240)
-    one = dialled(ws, project, lines.trained(ws, project, "sft", sft, "sft", source.id), source)
+    one = dialled(
+        ws, project, loop_in_tables.trained(ws, project, "sft", sft, "sft", source.id), source
+    )
     job = dial.start(ws, LOCAL, project.id, one.id)
     job = helpers.claimed(ws, job.id)
     job_outcomes.end(ws, job.id, job.fence, State.FAILED, "No <room>.")

@@ -15,14 +15,16 @@ from engine.services.models import registry
 from engine.store import models as store
 from engine.store.connect import writing
 from tests import helpers
-from tests.loop import lines
+from tests.loop import loop_in_tables
 from tests.ui import results
 
 
 def test_models_list_puts_search_trials_before_real_trainings(ws, tmp_path):
     project = projects.create(ws, LOCAL, "one")
     base = helpers.model(ws, tmp_path)
-    first, second = (lines.trained(ws, project, name, base, "sft") for name in ("first", "second"))
+    first, second = (
+        loop_in_tables.trained(ws, project, name, base, "sft") for name in ("first", "second")
+    )
     trial = second.model_copy(
         update={
             "id": "model-trial",

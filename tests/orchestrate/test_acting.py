@@ -7,15 +7,15 @@ import pytest
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound, UserError
 from engine.core.job import State
-from engine.orchestrate import auto_loop, demo
+from engine.orchestrate import auto_loop_job, demo_job
 from engine.services import projects
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
-from engine.services.loop import auto_loop as loops
+from engine.services.loop import auto_loop_start as loops
 from engine.services.people import accounts, acting
 from engine.services.rating import rounds
 from tests import helpers
-from tests.loop import lines
+from tests.loop import loop_in_tables
 
 
 @pytest.fixture
@@ -35,15 +35,15 @@ def tess(ws, project):
 @pytest.fixture
 def started(ws, project, tess, tmp_path):
     """Tess's auto loop: the running loop, and its model and dataset."""
-    sft = lines.trained(ws, project, "first", helpers.model(ws, tmp_path), "sft")
+    sft = loop_in_tables.trained(ws, project, "first", helpers.model(ws, tmp_path), "sft")
     source = helpers.dataset(ws, project.id, tmp_path)
     job = loops.start(ws, tess.actor, project.id)
-    return loop_of(ws, job, auto_loop), sft, source
+    return loop_of(ws, job, auto_loop_job), sft, source
 
 
 def loop_of(ws, job, module):
     recipe = module.Recipe.model_validate(job.recipe)
-    made = auto_loop.Auto if module is auto_loop else demo.Loop
+    made = auto_loop_job.Auto if module is auto_loop_job else demo_job.Loop
     return made(recipe, context(ws, job))
 
 
@@ -58,7 +58,7 @@ def test_auto_loop_starts_jobs_and_rounds_in_the_name_of_its_owner(ws, project, 
     loop, *_ = started
     step = loop.find_step()
     assert step.name == "rate"
-    auto_loop.DO["rate"](loop, step)
+    auto_loop_job.DO["rate"](loop, step)
     (one,) = rounds.list_all(ws, LOCAL, project.id)
     assert one.created_by == "Tess"
     assert lifecycle.get(ws, LOCAL, one.job_id).owner == "Tess"
@@ -74,7 +74,7 @@ def test_auto_loop_of_a_trainer_reaches_no_other_project_even_of_theirs(
     step = loop.find_step()
     loop.recipe = loop.recipe.model_copy(update={"dataset": foreign.id})
     with pytest.raises(NotFound):
-        auto_loop.DO["rate"](loop, step)
+        auto_loop_job.DO["rate"](loop, step)
     for call in (datasets.list_all, rounds.list_all, lifecycle.list_all):
         with pytest.raises(NotFound):
             call(ws, loop.actor, tess.other.id)
@@ -104,8 +104,8 @@ def test_auto_loop_ends_when_its_owner_may_not_go_on(ws, project, tess, started,
 
 def test_wait_follows_a_job_of_the_owner_to_its_end(ws, project, started, monkeypatch):
     loop, sft, _ = started
-    monkeypatch.setattr(auto_loop, "POLL_EVERY_S", 0.01)
-    recipe = auto_loop.RoundRecipe(model=sft.id, dataset=loop.recipe.dataset, prompts=20)
+    monkeypatch.setattr(auto_loop_job, "POLL_EVERY_S", 0.01)
+    recipe = auto_loop_job.RoundRecipe(model=sft.id, dataset=loop.recipe.dataset, prompts=20)
     one = rounds.start(ws, loop.actor, project.id, recipe)
     job = lifecycle.get(ws, LOCAL, one.job_id)
     lifecycle.cancel(ws, LOCAL, job.id)
@@ -116,15 +116,15 @@ def test_wait_follows_a_job_of_the_owner_to_its_end(ws, project, started, monkey
 
 def test_demo_adds_its_data_in_the_name_of_its_owner(ws, project, tess, tmp_path):
     base = helpers.model(ws, tmp_path)
-    recipe = demo.Recipe(model=base.id)
+    recipe = demo_job.Recipe(model=base.id)
     job = lifecycle.submit(ws, tess.actor, project.id, recipe, "The whole loop")
-    loop = loop_of(ws, job, demo)
+    loop = loop_of(ws, job, demo_job)
     assert loop.add("library_prompts.jsonl", 0.0).created_by == "Tess"
 
 
 def test_job_of_a_server_without_accounts_acts_as_its_owner_in_one_project(ws, project, tmp_path):
     base = helpers.model(ws, tmp_path)
-    job = lifecycle.submit(ws, LOCAL, project.id, demo.Recipe(model=base.id), "The whole loop")
+    job = lifecycle.submit(ws, LOCAL, project.id, demo_job.Recipe(model=base.id), "The whole loop")
     assert acting.owner_of(ws, job.id) == Actor(
         name="local", role=Role.OWNER, projects=frozenset({project.id}), for_job=True
     )

@@ -1,7 +1,8 @@
 """Every event of the page, called by whoever may not: made from the page's own list of handlers.
 
 The handlers are called as Gradio calls them, after the check of what a page can send; the doors in
-front of them are tested in test_page and test_visitors. What a service alone does is test_foreign.
+front of them are tested in test_page and test_visitors. What a service alone does is
+test_other_projects.
 """
 
 import logging
@@ -20,7 +21,7 @@ from engine.store import tables
 from engine.store.connect import reading
 from tests import signed_in
 from tests.people import page_events
-from tests.people.test_foreign import theirs  # noqa: F401  a fixture
+from tests.people.test_other_projects import theirs  # noqa: F401  a fixture
 from tests.people.visitor_tokens import BEN, use_key
 from ui import server
 from ui.web import errors, sent

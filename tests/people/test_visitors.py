@@ -21,7 +21,7 @@ from engine.files import bytes_in
 from engine.services import projects
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
-from engine.services.loop import demo
+from engine.services.loop import demo_start
 from engine.services.people import accounts, acting, visitor_cookies, visitors
 from engine.services.rating import invites
 from engine.store import jobs as job_store
@@ -117,8 +117,8 @@ def training(base, data, **values):
 
 def test_demo_that_a_visitor_starts_is_theirs(ws, tmp_path):
     helpers.model(ws, tmp_path)
-    project, job = demo.start(ws, visitor(ws))
-    other, _ = demo.start(ws, visitor(ws, BEN))
+    project, job = demo_start.start(ws, visitor(ws))
+    other, _ = demo_start.start(ws, visitor(ws, BEN))
     assert other.id != project.id
     assert [one.id for one in projects.list_all(ws, visitor(ws))] == [project.id]
     with pytest.raises(NotFound):

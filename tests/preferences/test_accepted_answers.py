@@ -14,7 +14,7 @@ from engine.services.preferences.judgements import Item
 from engine.services.preferences.rules import Rules
 from engine.services.rating.vote_reading import ImprovedAnswer, Judgement
 from tests import helpers
-from tests.rating.votes import WORDS, a_pair, a_round, arms, cast
+from tests.rating.votes_in_tables import WORDS, a_pair, a_round, arms, cast
 
 
 def item(asked, *judgements, texts=("first try", "second try")):

@@ -19,7 +19,7 @@ from engine.store import tables as t
 from engine.store.connect import writing
 from engine.store.rater_reviews import Review
 from tests import helpers
-from tests.rating.votes import WORDS, a_pair, a_round, arms, cast, filled, retract, shown
+from tests.rating.votes_in_tables import WORDS, a_pair, a_round, arms, cast, filled, retract, shown
 
 
 @pytest.fixture

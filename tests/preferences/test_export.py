@@ -11,7 +11,7 @@ from engine.services.data import datasets
 from engine.services.preferences import build, export
 from engine.workspace import open_workspace
 from tests import helpers
-from tests.rating.votes import WORDS, a_pair, arms, cast, filled, shown
+from tests.rating.votes_in_tables import WORDS, a_pair, arms, cast, filled, shown
 
 HARD = ' "quoted"\nnext line \u2028 \U0001f600 <|im_end|> {{x}}, 読む'
 

@@ -13,7 +13,7 @@ from engine.services.preferences import build
 from engine.services.preferences.length_balance import balanced
 from engine.services.preferences.rules import PreferencePair, Rules, Selection, with_weights
 from tests import helpers
-from tests.rating.votes import WORDS, a_pair, a_round, arms, cast
+from tests.rating.votes_in_tables import WORDS, a_pair, a_round, arms, cast
 
 
 def pair(chosen, rejected, place=0):

@@ -12,7 +12,7 @@ from engine.services.preferences import build, lineage
 from engine.store import models
 from engine.store.connect import writing
 from tests import helpers
-from tests.rating.votes import arms, filled
+from tests.rating.votes_in_tables import arms, filled
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from engine.services.rating import paused_raters, rounds
 from engine.store.votes import LiveVote
 from tests import helpers
 from tests.rating.rated import rate_all, started
-from tests.rating.votes import WORDS, a_pair, a_round, arms, cast
+from tests.rating.votes_in_tables import WORDS, a_pair, a_round, arms, cast
 
 
 def said(rater, sides):

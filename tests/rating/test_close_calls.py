@@ -10,7 +10,7 @@ from engine.services.rating.plans import RoundRecipe
 from engine.store import rounds as store
 from engine.store.connect import writing
 from tests import helpers
-from tests.rating import votes
+from tests.rating import votes_in_tables
 
 
 @pytest.fixture
@@ -93,14 +93,14 @@ def test_comparison_stores_why_it_was_selected(ws, project, tmp_path):
 
 
 def test_close_calls_are_in_no_rate_of_agreement(ws, project, tmp_path):
-    both = votes.arms(ws, tmp_path)
-    one = votes.a_round(ws, project.id, both)
+    both = votes_in_tables.arms(ws, tmp_path)
+    one = votes_in_tables.a_round(ws, project.id, both)
     for n in range(12):
         close = n >= 6
         why = {"rule": "margin" if close else "random"}
-        pair = votes.a_pair(ws, one, f"q {n}", "a", "b", details=why)
-        votes.cast(ws, pair, "r", "left")
-        votes.cast(ws, pair, "s", "right" if close else "left")
+        pair = votes_in_tables.a_pair(ws, one, f"q {n}", "a", "b", details=why)
+        votes_in_tables.cast(ws, pair, "r", "left")
+        votes_in_tables.cast(ws, pair, "s", "right" if close else "left")
     rounds.close(ws, LOCAL, one.id)
     found = report.report(ws, LOCAL, one.id)
     assert (found.agreement.items, found.agreement.raw) == (6, 1.0)

@@ -20,7 +20,7 @@ from engine.store.connect import reading, writing
 from tests import helpers
 from tests.rating import screen
 from tests.rating.rated import keys, rate_all, rater, started
-from tests.rating.votes import arms, cast, filled, shown
+from tests.rating.votes_in_tables import arms, cast, filled, shown
 
 SAID_BY = (t.vote, t.assignment, t.flag, t.rater_review, t.invite)
 

@@ -6,7 +6,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.services.data import datasets
 from tests import helpers
-from tests.rating.votes import WORDS, a_pair, a_round, arms, cast
+from tests.rating.votes_in_tables import WORDS, a_pair, a_round, arms, cast
 from ui.pages.rating import other_datasets
 
 

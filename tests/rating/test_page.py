@@ -17,7 +17,7 @@ from engine.services.rating.plans import RoundRecipe
 from engine.stats.rater_population import RaterScore
 from engine.stats.verdict import verdict as weigh
 from tests import helpers
-from tests.loop import lines
+from tests.loop import loop_in_tables
 from tests.rating import rated, screen
 from tests.ui import seed
 from ui.components import loop_words
@@ -307,8 +307,8 @@ def test_model_that_lost_something_is_tested_blind_only_when_asked_for_anyway(ws
     project = helpers.project(ws)
     base = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
-    one = lines.trained(ws, project, "one", base)
-    lines.evaluated(ws, project, source, base, one, regressed=True)
+    one = loop_in_tables.trained(ws, project, "one", base)
+    loop_in_tables.evaluated(ws, project, source, base, one, regressed=True)
     asked = (ws, project.id, "blind_eval", one.id, base.id, source.id, 6, 1, 96)
     usual = ("pair", "fixed", 0, 0, 0, 0, 2, 2, "none", 240, "", "", None)
     with pytest.raises(Conflict, match="regressed"):

@@ -20,7 +20,7 @@ from engine.store.json_columns import to_json
 from engine.store.tables import rating_round
 from engine.workspace import open_workspace
 from tests import helpers
-from tests.loop import lines
+from tests.loop import loop_in_tables
 from tests.rating.rated import started
 
 GOLD = {"prompt": [{"role": "user", "content": "q"}], "reason": "x", "right": "a b", "wrong": "c"}
@@ -76,8 +76,8 @@ def test_blind_round_of_a_model_that_regressed_is_refused_by_the_service(ws, tmp
     project = helpers.project(ws)
     base = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
-    worse = lines.trained(ws, project, "one", base)
-    lines.evaluated(ws, project, source, base, worse, regressed=True)
+    worse = loop_in_tables.trained(ws, project, "one", base)
+    loop_in_tables.evaluated(ws, project, source, base, worse, regressed=True)
     recipe = RoundRecipe(
         purpose="blind_eval", model=worse.id, baseline=base.id, dataset=source.id, prompts=6
     )
@@ -91,8 +91,8 @@ def test_rating_round_of_a_model_that_regressed_is_allowed(ws, tmp_path):
     project = helpers.project(ws)
     base = helpers.model(ws, tmp_path)
     source = helpers.dataset(ws, project.id, tmp_path)
-    worse = lines.trained(ws, project, "one", base)
-    lines.evaluated(ws, project, source, base, worse, regressed=True)
+    worse = loop_in_tables.trained(ws, project, "one", base)
+    loop_in_tables.evaluated(ws, project, source, base, worse, regressed=True)
     recipe = RoundRecipe(model=worse.id, dataset=source.id, prompts=6)
     assert rounds.start(ws, LOCAL, project.id, recipe).status == "preparing"
 

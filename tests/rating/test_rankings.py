@@ -10,7 +10,7 @@ from engine.core import ids
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.jobs import most_different
-from engine.orchestrate.demo import simulate
+from engine.orchestrate.demo_job import simulate
 from engine.services import erasure
 from engine.services.preferences import build, contested
 from engine.services.preferences.rules import Rules

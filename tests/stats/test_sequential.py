@@ -4,71 +4,47 @@ from scipy.special import betaln
 from scipy.stats import binomtest
 
 from engine.core.errors import UserError
-from engine.stats.betting import evidence_by_prompt, log_wealth, mean_sequence
-from engine.stats.sequential import confidence_sequence, e_value, evidence
+from engine.stats.sequential import evidence_by_prompt, log_wealth, mean_sequence
 
 
-@pytest.mark.parametrize(
-    ("wins", "n", "expected"),
-    [(10, 10, 93.0909), (9, 10, 9.3091), (60, 100, 0.9130), (65, 100, 11.4614), (66, 100, 21.6129),
-     (70, 100, 427.31)],
-)  # fmt: skip
-def test_e_values(wins, n, expected):
-    assert e_value(wins, n - wins) == pytest.approx(expected, rel=1e-4)
+def log_e_of_coin_flips(wins, n):
+    """Evidence for single votes, Robbins' beta-binomial mixture: what pooled votes would give."""
+    return betaln(1 + wins, 1 + n - wins) + n * np.log(2)
 
 
-def test_sequential_test_stops_first_at_66_of_100():
-    assert not evidence(65, 35).stop
-    assert evidence(66, 34).stop
-    assert evidence(66, 34).sentence.startswith(
-        "Stop: after 100 decisive votes the new model wins more"
-    )
-    assert evidence(34, 66).sentence.startswith(
-        "Stop: after 100 decisive votes the new model wins less"
-    )
+def bounds_of_coin_flips(wins, n):
+    """The win rates that Robbins' mixture does not refute at 5 %."""
+    rates = np.linspace(0.0001, 0.9999, 9999)
+    log_e = betaln(1 + wins, 1 + n - wins) - wins * np.log(rates) - (n - wins) * np.log1p(-rates)
+    kept = rates[log_e < np.log(20)]
+    return kept[0], kept[-1]
 
 
-def test_confidence_sequence_is_wider_than_wilson():
-    assert confidence_sequence(60, 40) == pytest.approx((0.4408, 0.7460), abs=5e-5)
-
-
-@pytest.mark.parametrize(("wins", "losses"), [(0, 0), (1, 0), (0, 7), (300, 0), (5000, 4000)])
-def test_bounds_stay_inside_zero_and_one_and_agree_with_the_evidence(wins, losses):
-    now = evidence(wins, losses)
-    assert 0 <= now.low <= now.high <= 1
-    assert now.stop == (not now.low <= 0.5 <= now.high)
-
-
-def test_verdict_refuses_negative_votes():
-    with pytest.raises(UserError):
-        evidence(-1, 0)
-
-
-def test_peeking_after_every_vote_misleads_the_exact_test_but_not_the_e_process():
-    rng = np.random.default_rng(0)
-    n = np.arange(1, 401)
-    wins = rng.integers(0, 2, (2000, 400)).cumsum(axis=1)
-    log_e = betaln(1 + wins, 1 + n - wins) + n * np.log(2)
-    assert log_e[0, -1] == pytest.approx(np.log(e_value(int(wins[0, -1]), 400 - int(wins[0, -1]))))
-    assert np.mean((log_e >= np.log(20)).any(axis=1)) <= 0.05
-    lost = np.array([[binomtest(k, m).pvalue < 0.05 for k in range(m + 1)] + [False] * (60 - m)
-                     for m in range(1, 61)])  # fmt: skip
-    peeked = lost[np.arange(60), wins[:, :60]].any(axis=1)
-    assert np.mean(peeked) > 0.1
-
-
-def test_sequential_test_finds_a_strong_model_early():
-    rng = np.random.default_rng(1)
-    n = np.arange(1, 1001)
-    wins = (rng.random((1000, 1000)) < 0.8).cumsum(axis=1)
-    stops = (betaln(1 + wins, 1 + n - wins) + n * np.log(2) >= np.log(20)).argmax(axis=1) + 1
-    assert np.median(stops) == pytest.approx(19, abs=1)
+def test_coin_flips_for_comparison_are_those_of_the_paper():
+    assert np.exp(log_e_of_coin_flips(66, 100)) == pytest.approx(21.6129, rel=1e-4)
+    assert bounds_of_coin_flips(60, 100) == pytest.approx((0.4408, 0.7460), abs=2e-4)
 
 
 def betting_e(means):
     """The most evidence against one half at any time, of runs of means: (runs, time)."""
     sides = [log_wealth(each, 0.5).max(axis=-1) for each in (means, 1 - means)]
     return np.maximum(*sides)
+
+
+def test_peeking_after_every_vote_misleads_the_exact_test_but_not_the_sequential_rule():
+    rng = np.random.default_rng(0)
+    votes = rng.integers(0, 2, (2000, 400))
+    assert (betting_e(votes) >= np.log(20)).mean() <= 0.05
+    wins = votes[:, :60].cumsum(axis=1)
+    lost = np.array([[binomtest(k, m).pvalue < 0.05 for k in range(m + 1)] + [False] * (60 - m)
+                     for m in range(1, 61)])  # fmt: skip
+    assert np.mean(lost[np.arange(60), wins].any(axis=1)) > 0.1
+
+
+def test_sequential_rule_finds_a_strong_model_early():
+    means = (np.random.default_rng(1).random((1000, 400)) < 0.8).astype(float)
+    stops = (log_wealth(means, 0.5) >= np.log(20)).argmax(axis=1) + 1
+    assert np.median(stops) == pytest.approx(18, abs=1)
 
 
 def test_peeking_at_means_by_prompt_misleads_rarely():
@@ -83,8 +59,7 @@ def test_peeking_at_means_by_prompt_misleads_rarely():
     assert (betting_e(votes) >= np.log(20)).mean() <= 0.05
     n = 3 * np.arange(1, 201)
     pooled = wins.cumsum(axis=1)
-    log_e = betaln(1 + pooled, 1 + n - pooled) + n * np.log(2)
-    assert (log_e >= np.log(20)).any(axis=1).mean() > 0.08
+    assert (log_e_of_coin_flips(pooled, n) >= np.log(20)).any(axis=1).mean() > 0.08
 
 
 def test_bounds_of_the_mean_cover_it_at_all_looks():
@@ -106,8 +81,8 @@ def test_better_model_is_found_and_ties_make_it_faster_than_coin_flips():
     mirror = evidence_by_prompt((1 - means).tolist())
     assert (mirror.low, mirror.high) == pytest.approx((1 - found.high, 1 - found.low), abs=1e-6)
     assert "the new model is worse than the baseline" in mirror.sentence
-    coin = confidence_sequence(round(means.sum()), 200 - round(means.sum()))
-    assert found.high - found.low < coin.high - coin.low
+    low, high = bounds_of_coin_flips(round(means.sum()), 200)
+    assert found.high - found.low < high - low
 
 
 def test_bounds_are_those_of_a_plain_loop_over_candidate_means():

@@ -13,8 +13,8 @@ from engine.services.rating import paused_raters, rounds
 from engine.store import fingerprints
 from engine.store.connect import reading
 from tests import helpers
-from tests.loop import lines
-from tests.rating import votes
+from tests.loop import loop_in_tables
+from tests.rating import votes_in_tables
 from tests.ui import results
 
 
@@ -25,14 +25,14 @@ def project(ws):
 
 @pytest.fixture
 def sft(ws, project, tmp_path):
-    return lines.trained(ws, project, "first", helpers.model(ws, tmp_path), "sft")
+    return loop_in_tables.trained(ws, project, "first", helpers.model(ws, tmp_path), "sft")
 
 
 def test_project_revision_changes_with_everything_that_is_stored(ws, project, sft, tmp_path):
     steps = [
         lambda: helpers.dataset(ws, project.id, tmp_path),
-        lambda: lines.trained(ws, project, "one", sft),
-        lambda: votes.filled(ws, project.id, (sft, sft), raters="a"),
+        lambda: loop_in_tables.trained(ws, project, "one", sft),
+        lambda: votes_in_tables.filled(ws, project.id, (sft, sft), raters="a"),
         lambda: build.make(ws, LOCAL, project.id),
         lambda: champion.promote(ws, LOCAL, project.id, sft.id),
         lambda: results.submit(ws, project.id, "play", "Hi", models=[sft.id], prompt="Hi"),
@@ -67,7 +67,9 @@ def test_project_revision_is_for_trainers_of_the_project(ws, project):
 
 
 def test_closed_round_revision_changes_with_a_paused_rater_and_a_deleted_one(ws, project, sft):
-    one = lines.blind(ws, project, lines.trained(ws, project, "one", sft), sft, 12, 8)
+    one = loop_in_tables.blind(
+        ws, project, loop_in_tables.trained(ws, project, "one", sft), sft, 12, 8
+    )
     first = of_round(ws, one)
     assert of_round(ws, one) == first
     paused_raters.pause(ws, LOCAL, one.id, "rater-0")

@@ -15,8 +15,8 @@ from engine.store import last_visits, votes
 from engine.store.connect import reading, writing
 from engine.store.last_visits import LastVisit
 from tests import helpers
-from tests.loop import lines
-from tests.rating import votes as cast
+from tests.loop import loop_in_tables
+from tests.rating import votes_in_tables as cast
 from tests.ui import results
 from ui.pages.home import dashboard, tab
 from ui.web.default_model_download import Setup
@@ -32,7 +32,7 @@ def project(ws):
 
 @pytest.fixture
 def sft(ws, project, tmp_path):
-    return lines.trained(ws, project, "first", helpers.model(ws, tmp_path), "sft")
+    return loop_in_tables.trained(ws, project, "first", helpers.model(ws, tmp_path), "sft")
 
 
 def told(ws, project):
@@ -40,10 +40,10 @@ def told(ws, project):
 
 
 def test_dashboard_lists_every_generation_tested_against_the_baseline(ws, project, sft):
-    one = lines.trained(ws, project, "one", sft)
-    two = lines.trained(ws, project, "two", one)
-    first = lines.blind(ws, project, one, sft, 30, 8, 2)
-    lines.blind(ws, project, two, sft, 5, 5, close=False)
+    one = loop_in_tables.trained(ws, project, "one", sft)
+    two = loop_in_tables.trained(ws, project, "two", one)
+    first = loop_in_tables.blind(ws, project, one, sft, 30, 8, 2)
+    loop_in_tables.blind(ws, project, two, sft, 5, 5, close=False)
     found = told(ws, project)
     assert found.generations == 2
     (rate,) = found.win_rates

@@ -13,7 +13,7 @@ from engine.core.dataset import Dataset, Origin, Split
 from engine.core.errors import Conflict
 from engine.services import access
 from engine.services.data import datasets, row_process, staging
-from engine.services.data.prepared import (
+from engine.services.data.prepared_rows import (
     EXAMPLES,
     KEPT,
     FixedRows,
@@ -22,8 +22,8 @@ from engine.services.data.prepared import (
     Reading,
     load_fixes,
 )
-from engine.services.data.prepared import Change as Change
-from engine.services.data.prepared import Sample as Sample
+from engine.services.data.prepared_rows import Change as Change
+from engine.services.data.prepared_rows import Sample as Sample
 from engine.services.data.usage import Use, uses
 from engine.store import datasets as store
 from engine.store.connect import reading, writing

@@ -21,14 +21,14 @@ from engine.formats.content_hash import sha256_of, to_line
 from engine.formats.held_out_split import Families, hold_out, split
 from engine.services import access
 from engine.services.data import row_process
-from engine.services.data.prepared import (
+from engine.services.data.prepared_rows import (
     EXAMPLES,
     FAMILIES,
     Change,
     CheckedRows,
     ReadFile,
 )
-from engine.services.data.prepared import Reading as Reading
+from engine.services.data.prepared_rows import Reading as Reading
 from engine.services.data.row_file import RowFile, sides_in
 from engine.services.people import visitors
 from engine.store import datasets

@@ -7,7 +7,7 @@ from engine.core.dataset import Split
 from engine.core.examples import Example
 from engine.formats.content_hash import ROW_NUMBER, from_line
 from engine.services.data import datasets
-from engine.services.data.prepared import NAMED, shown
+from engine.services.data.prepared_rows import NAMED, shown
 from engine.workspace import Workspace
 
 # A quote inside a text is escaped, so these bytes are a turn of the system and nothing else.

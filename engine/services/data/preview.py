@@ -24,7 +24,7 @@ from engine.models.chat_template import Template
 from engine.models.template_render import TemplateRefused
 from engine.services import access
 from engine.services.data import staging
-from engine.services.data.prepared import Reading, Upload
+from engine.services.data.prepared_rows import Reading, Upload
 from engine.services.models.registry import files as model_files
 from engine.store.connect import reading
 from engine.workspace import Workspace

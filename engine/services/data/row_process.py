@@ -19,12 +19,12 @@ from typing import Any, Protocol, TypeVar, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter
 
-from engine.core.environment import for_files
+from engine.core.child_environment import for_files
 from engine.core.errors import Conflict, Forbidden, NoRoom, NotFound, Unavailable, UserError
 from engine.core.json_object import JsonObject
 from engine.files import NO_ROOM, no_room
 from engine.formats import isolated
-from engine.services.data.prepared import CheckRows, FixRows, LoadFile, PickRows, ReadFile
+from engine.services.data.prepared_rows import CheckRows, FixRows, LoadFile, PickRows, ReadFile
 from engine.services.data.version_diff import CompareRows
 
 CPU_S = 1800  # a million rows take a quarter of it

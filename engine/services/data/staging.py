@@ -34,8 +34,8 @@ from engine.core.dataset import Dataset, Split
 from engine.core.errors import NotFound
 from engine.files import move_whole, sha256_of_file, write_atomic
 from engine.formats.held_out_split import Families, hold_out
-from engine.services.data import datasets, prepared, row_process
-from engine.services.data.prepared import (
+from engine.services.data import datasets, prepared_rows, row_process
+from engine.services.data.prepared_rows import (
     CheckedRows,
     CheckRows,
     FixedRows,
@@ -75,7 +75,7 @@ def stage(ws: Workspace, actor: Actor, path: Path, name: str, sheet: str | None 
         with datasets.scratch(ws) as aside:
             task = LoadFile(path=path.resolve(), name=name, folder=aside, sheet=sheet)
             upload = row_process.run(task, path, name)
-            move_whole(aside / prepared.LOADED, folder / "rows.jsonl")
+            move_whole(aside / prepared_rows.LOADED, folder / "rows.jsonl")
         write_atomic(folder / "upload.json", upload.model_dump_json().encode())
     _use(folder)
     sweep(ws, time.time(), kept=folder)
@@ -107,7 +107,7 @@ def check(ws: Workspace, actor: Actor, upload_id: str, how: Reading) -> CheckedR
     with datasets.scratch(ws) as aside:
         task = CheckRows(loaded=loaded, how=how, folder=aside)
         checked = row_process.run(task, loaded, upload.name)
-        _keep(file, checked, aside / prepared.EXAMPLES, aside / prepared.FAMILIES)
+        _keep(file, checked, aside / prepared_rows.EXAMPLES, aside / prepared_rows.FAMILIES)
     return checked
 
 
@@ -143,7 +143,7 @@ def fix(
     """
     checked = check(ws, actor, upload_id, how)
     folder = _folder(ws, actor, upload_id)
-    prepared.load_fixes(fixes)
+    prepared_rows.load_fixes(fixes)
     file = folder / f"{_key(how, fixes)}.json"
     if file.is_file():
         with _gone():
@@ -154,7 +154,7 @@ def fix(
             rows=rows, layout=checked.layout, kind=checked.kind, fixes=tuple(fixes), folder=aside
         )
         fixed = row_process.run(task, rows.path, "The upload")
-        _keep(file, fixed, aside / prepared.EXAMPLES, aside / prepared.KEPT)
+        _keep(file, fixed, aside / prepared_rows.EXAMPLES, aside / prepared_rows.KEPT)
     return fixed
 
 

@@ -15,7 +15,7 @@ from engine.models.chat_template import Template
 from engine.models.template_use import use_of
 from engine.services import access
 from engine.services.data import datasets, staging
-from engine.services.data.prepared import Reading
+from engine.services.data.prepared_rows import Reading
 from engine.services.data.row_file import RowFile
 from engine.services.models.registry import files as model_files
 from engine.store.connect import reading

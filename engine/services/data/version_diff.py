@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.core.dataset import Row, Split
 from engine.core.normalise import prompt_key
 from engine.formats.content_hash import content_of, from_line
-from engine.services.data.prepared import shown
+from engine.services.data.prepared_rows import shown
 from engine.services.data.row_file import RowFile, sides_in
 
 SAMPLES = 5

@@ -14,7 +14,7 @@ from engine.core.json_object import JsonObject
 from engine.core.recipe import current_names
 from engine.services import access
 from engine.services.jobs import lifecycle
-from engine.store import runs
+from engine.store import events
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
@@ -65,11 +65,11 @@ def compare(ws: Workspace, actor: Actor, job_ids: Sequence[str]) -> RunCompariso
         found = [access.job(conn, actor, each) for each in wanted]
         if len({job.project_id for job in found}) > 1:
             raise UserError("These runs belong to different projects.", "Choose runs of one.")
-        events = [runs.events_of(conn, each, "metric", "state") for each in wanted]
+        read = [events.of_kinds(conn, each, "metric", "state") for each in wanted]
     return RunComparison(
         runs=tuple(found),
         settings=differing([job.recipe for job in found]),
-        series=_series(wanted, events),
+        series=_series(wanted, read),
         finals=finals(found),
     )
 
@@ -94,8 +94,8 @@ def _flat(values: JsonObject, before: str = "") -> JsonObject:
 
 def _series(ids: list[str], events_of: list[list[Event]]) -> dict[str, tuple[Series, ...]]:
     found: dict[str, list[Series]] = {}
-    for job_id, events in zip(ids, events_of, strict=True):
-        kept = [event for event in lifecycle.current(events) if isinstance(event, MetricEvent)]
+    for job_id, of_job in zip(ids, events_of, strict=True):
+        kept = [event for event in lifecycle.current(of_job) if isinstance(event, MetricEvent)]
         for name in dict.fromkeys(name for event in kept for name in event.data):
             points = [(e.step or 0, float(e.data[name])) for e in kept if name in e.data]
             steps, values = zip(*points, strict=True)

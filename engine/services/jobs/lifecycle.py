@@ -15,7 +15,7 @@ from engine.services import access
 from engine.services.jobs import replay_data
 from engine.services.jobs.enqueue import enqueue
 from engine.services.people import visitors
-from engine.store import events, fingerprints, jobs, projects, rounds, runs
+from engine.store import events, fingerprints, jobs, projects, rounds, workers
 from engine.store.connect import reading, writing
 from engine.trackers import available as trackers
 from engine.workspace import Workspace
@@ -157,7 +157,7 @@ def resume(ws: Workspace, actor: Actor, job_id: str) -> Job:
         )
         if is_new:
             checkpoint.lend(folder, ws.files / "jobs" / new.id / checkpoint.FOLDER)
-            runs.describe(conn, new.id, note=f"Goes on from step {found.step} of {old.name}.")
+            jobs.describe(conn, new.id, note=f"Goes on from step {found.step} of {old.name}.")
         return access.job(conn, actor, new.id)
 
 
@@ -206,7 +206,7 @@ def worker_alive(ws: Workspace, actor: Actor) -> bool:
     """Whether any worker was heard of in the last 30 seconds."""
     actor.require(Role.RATER)
     with reading(ws.db) as conn:
-        return time.time() - events.newest_heartbeat(conn) < WORKER_SILENT_S
+        return time.time() - workers.newest_heartbeat(conn) < WORKER_SILENT_S
 
 
 def anything_going(ws: Workspace, actor: Actor) -> bool:

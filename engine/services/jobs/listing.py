@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any, Literal
+from typing import Literal, Unpack
 
 from sqlalchemy import Connection
 
@@ -13,7 +13,7 @@ from engine.core.errors import Conflict, Forbidden, UserError
 from engine.core.job import Job, State
 from engine.core.job_result import TrainingResult
 from engine.services import access
-from engine.store import datasets, jobs, models, runs
+from engine.store import datasets, job_removal, jobs, models
 from engine.store.connect import reading, writing
 from engine.workspace import Workspace
 
@@ -95,16 +95,18 @@ def remove(ws: Workspace, actor: Actor, job_id: str) -> None:
     with writing(ws.db) as conn:
         job = access.job(conn, actor, job_id)
         _check_removal(conn, actor, job)
-        runs.remove(conn, job_id)
+        job_removal.remove(conn, job_id)
     # after the commit: a crash between the two leaves files that nobody names, never the reverse
     shutil.rmtree(ws.files / "jobs" / job_id, ignore_errors=True)
 
 
-def _describe(ws: Workspace, actor: Actor, job_id: str, **values: Any) -> Job:
+def _describe(
+    ws: Workspace, actor: Actor, job_id: str, **words: Unpack[jobs.JobDescription]
+) -> Job:
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
         access.job(conn, actor, job_id)
-        runs.describe(conn, job_id, **values)
+        jobs.describe(conn, job_id, **words)
         return access.job(conn, actor, job_id)
 
 
@@ -148,7 +150,7 @@ def _check_removal(conn: Connection, actor: Actor, job: Job) -> None:
         raise Forbidden(f"{job.name} was started by {job.owner}.", "Ask them, or the owner.")
     if not job.over:
         raise Conflict(f"{job.name} is not over.", "Stop it first.")
-    users = runs.users(conn, job.id)
+    users = job_removal.users(conn, job.id)
     if users:
         users_named = ", ".join(f"the {kind} {name}" for kind, name in users[:5])
         more = f" and {len(users) - 5} more" if len(users) > 5 else ""

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from engine.core.actor import Actor, Role
 from engine.core.event import ProgressEvent
 from engine.core.job import LANES, Job, State
-from engine.store import estimates, runs
+from engine.store import estimates, events, jobs
 from engine.store.connect import reading
 from engine.workspace import Workspace
 
@@ -32,7 +32,7 @@ def queue(ws: Workspace, actor: Actor) -> list[Waiting]:
     """
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        going = runs.unfinished(conn)
+        going = jobs.unfinished(conn)
         mine = {job.id for job in going if actor.sees(job.project_id)}
         return [
             one
@@ -59,7 +59,7 @@ def _lane(conn: Connection, going: list[Job], width: int) -> list[Waiting]:
 def _left(conn: Connection, job: Job) -> float | None:
     """Seconds that a job still takes, by its progress or else its estimate; None: nobody knows."""
     running = job.state is State.RUNNING
-    newest = runs.newest(conn, job.id, "progress") if running else None
+    newest = next(iter(events.newest(conn, job.id, "progress", 1)), None) if running else None
     if isinstance(newest, ProgressEvent):
         eta_s, done, total = (
             newest.data.get("eta_s"),

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
-from engine.core import environment
+from engine.core import child_environment
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, Forbidden, Unfinished, UserError
 from engine.files import write_atomic
@@ -195,7 +195,7 @@ def _spawn(ws: Workspace, host: str, port: int) -> subprocess.Popen[bytes]:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**environment.passed_on(os.environ), **ws.settings.environment()},
+                env={**child_environment.passed_on(os.environ), **ws.settings.environment()},
             )
         _children[ws.settings.home] = child
     threading.Thread(target=child.wait, daemon=True).start()  # nothing stays of it when it ends

@@ -13,7 +13,7 @@ from engine.core.errors import Conflict, NotFound
 from engine.core.job_outcome import NewBase
 from engine.core.model import Model
 from engine.services import access
-from engine.store import models, promotions, runs
+from engine.store import jobs, models, promotions
 from engine.store.connect import reading, writing
 from engine.store.json_columns import to_json
 from engine.workspace import Workspace
@@ -112,7 +112,7 @@ def _check_unused(conn: Connection, base: Model) -> None:
             f"{base.name} is or was the champion of a project, which can go back to it.",
             "Keep the base.",
         )
-    using = [job for job in runs.unfinished(conn) if base.id in to_json(job.recipe)]
+    using = [job for job in jobs.unfinished(conn) if base.id in to_json(job.recipe)]
     if using:
         raise Conflict(
             f"{using[0].name} uses {base.name} and is not over.", "Wait for it, or stop it."

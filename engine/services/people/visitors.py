@@ -19,7 +19,7 @@ from engine.core.errors import Conflict, SignedOut
 from engine.core.job import Job, State
 from engine.files import bytes_in, drop_oldest
 from engine.services.people import visitor_cookies
-from engine.store import datasets, jobs, projects, runs
+from engine.store import datasets, jobs, projects
 from engine.store.connect import alone, reading, writing
 from engine.workspace import Workspace
 
@@ -113,7 +113,7 @@ def check_job(ws: Workspace, conn: Connection, who: Actor) -> None:
     if who.for_job or not is_visitor(who.name):
         return
     alone(conn, ONE_WRITER)
-    going = [job for job in runs.unfinished(conn) if is_visitor(job.owner)]
+    going = [job for job in jobs.unfinished(conn) if is_visitor(job.owner)]
     if sum(job.owner == who.name for job in going) >= MOST_JOBS:
         raise Conflict(
             f"A visitor has {MOST_JOBS} jobs waiting or running at most.",
@@ -156,7 +156,7 @@ def uploads_full(folder: Path, now: float) -> bool:
 def sweep(ws: Workspace, now: float) -> None:
     """Ask jobs of visitors to end that run for too long."""
     with reading(ws.db) as conn:
-        late = [job for job in runs.unfinished(conn) if is_visitor(job.owner) and _late(job, now)]
+        late = [job for job in jobs.unfinished(conn) if is_visitor(job.owner) and _late(job, now)]
     for job in late:
         with writing(ws.db) as conn:
             jobs.ask_to_cancel(conn, job.id)

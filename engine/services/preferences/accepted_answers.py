@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from engine.core.answer_sides import OTHER
 from engine.core.examples import Chat, Message
-from engine.core.left_right import OTHER
 from engine.core.normalise import normal
 from engine.core.rating import Answer
 from engine.services.preferences.judgements import Item

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from engine.core.answer_sides import OTHER
 from engine.core.examples import Message, Prompt
-from engine.core.left_right import OTHER
 from engine.core.normalise import normal, prompt_key
 from engine.core.rating import Answer, Comparison
 from engine.services.rating import rankings

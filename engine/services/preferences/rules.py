@@ -21,8 +21,8 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import Field
 from rapidfuzz.distance import Levenshtein
 
+from engine.core.answer_sides import OTHER
 from engine.core.examples import Message
-from engine.core.left_right import OTHER
 from engine.core.normalise import normal
 from engine.core.rating import Answer
 from engine.core.recipe import FEWEST_HELD_OUT_PAIRS, Recipe

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from engine.core import ids
-from engine.core.left_right import OTHER
+from engine.core.answer_sides import OTHER
 from engine.core.rating import Answer, AssignmentState, Round
 from engine.services.rating import rankings
 from engine.store import rounds, votes

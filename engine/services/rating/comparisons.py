@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from engine.core import ids
 from engine.core.actor import LOCAL
-from engine.core.left_right import OTHER
+from engine.core.answer_sides import OTHER
 from engine.core.rating import (
     Answer,
     AnswerChoice,

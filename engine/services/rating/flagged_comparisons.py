@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.core import ids
 from engine.core.actor import Actor, Role
+from engine.core.answer_sides import as_shown
 from engine.core.errors import Conflict, NotFound
 from engine.core.examples import Message
-from engine.core.left_right import as_shown
 from engine.core.rating import AssignmentState, FlagKind, FlagTarget, RaterState
 from engine.services import access
 from engine.services.rating import audit, votes

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from engine.core import ids
+from engine.core.answer_sides import OTHER
 from engine.core.imported_votes import GivenAnswer, GivenRating, GivenVote
-from engine.core.left_right import OTHER
 from engine.core.rating import (
     Answer,
     AssignmentState,

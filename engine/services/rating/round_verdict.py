@@ -11,8 +11,7 @@ from sqlalchemy import Connection
 
 from engine.core.rating import Decision, Round, Verdict, same_answer_words, tally_words
 from engine.services.rating import predictors, vote_counts
-from engine.stats.betting import evidence_by_prompt
-from engine.stats.sequential import Evidence
+from engine.stats.sequential import Evidence, evidence_by_prompt
 from engine.stats.verdict import eyes_of
 from engine.stats.verdict import verdict as weigh
 from engine.store import audit

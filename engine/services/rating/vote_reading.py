@@ -5,7 +5,7 @@ Every count, statistic and preference pair reads votes through these three funct
 
 from typing import Literal, NamedTuple, cast
 
-from engine.core.left_right import answer_on, as_shown, side_of
+from engine.core.answer_sides import answer_on, as_shown, side_of
 from engine.core.rating import Answer, Comparison, Round, Side, VoteDetails
 from engine.services.rating import rankings
 from engine.stats.rated_pairs import RatedPair

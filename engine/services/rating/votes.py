@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from engine.core import ids
 from engine.core.actor import Actor, Role
+from engine.core.answer_sides import as_shown, side_of
 from engine.core.errors import Conflict, NotFound, UserError
-from engine.core.left_right import as_shown, side_of
 from engine.core.rating import (
     POSITIONS,
     REASONS,

@@ -10,8 +10,8 @@ from engine.services.data import datasets
 from engine.workspace import Workspace
 from ui.components import markup
 from ui.components.page import Page
+from ui.pages.data import opened_version
 from ui.pages.data import upload as upper
-from ui.pages.data import version
 from ui.pages.data import versions as lower
 from ui.pages.data.preview import open_project
 from ui.web.errors import shows_errors
@@ -32,10 +32,10 @@ def build(ws: Workspace, page: Page) -> None:
     def on_sample(project: str) -> tuple[Any, ...]:
         kept = add_samples(ws, project)
         gr.Success("A library's help desk: questions with answers, and prompts.", title="Added")
-        return version.show(ws, kept)
+        return opened_version.show(ws, kept)
 
     def opens(kept: Dataset) -> tuple[Any, ...]:
-        return version.show(ws, kept)
+        return opened_version.show(ws, kept)
 
     upper.wire(ws, page, form, [*opened], opens)
     form.sample.click(on_sample, page.project, [*opened], **markup.QUIET)

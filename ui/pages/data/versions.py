@@ -16,9 +16,9 @@ from ui.components import choice_cards, markup, words
 from ui.components.live_plot import LivePlot
 from ui.components.markup import RAW
 from ui.components.page import NavigationTarget, Page
-from ui.pages.data import findings, fix_preview, version
+from ui.pages.data import findings, fix_preview, opened_version
+from ui.pages.data.opened_version import Act
 from ui.pages.data.preview import LONGEST
-from ui.pages.data.version import Act
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -53,7 +53,7 @@ class VersionList(NamedTuple):
 
 
 class OpenedVersion(NamedTuple):
-    """The components of the opened version that `version.show` changes, in its order."""
+    """The components of the opened version that `opened_version.show` changes, in its order."""
 
     id: gr.State
     detail: gr.Column
@@ -140,8 +140,8 @@ def _numbers(made: dict[str, Any]) -> None:
         gr.HTML(markup.part("Statistics", "In tokens of the base model."))
         made["numbers"] = gr.HTML("", elem_id="data-numbers")
         made["longest"] = gr.Number(
-            LONGEST, label="Maximum length, in tokens", precision=0, minimum=version.SHORTEST,
-            maximum=version.LARGEST, elem_id="data-longest",
+            LONGEST, label="Maximum length, in tokens", precision=0, elem_id="data-longest",
+            minimum=opened_version.SHORTEST, maximum=opened_version.LARGEST,
         )  # fmt: skip
         made["lengths"] = LivePlot(height=240, elem_id="data-lengths")
         made["sorts"] = gr.HTML("", elem_id="data-sorts")
@@ -243,7 +243,7 @@ def _wire_list(wiring: Wiring) -> None:
 
     @shows_errors
     def on_pick(event: gr.EventData) -> tuple[Any, ...]:
-        return version.show(ws, datasets.get(ws, who(ws), choice_cards.picked(event)))
+        return opened_version.show(ws, datasets.get(ws, who(ws), choice_cards.picked(event)))
 
     @shows_errors
     def on_list(project: str | None, chosen: str) -> tuple[Any, ...]:
@@ -272,11 +272,11 @@ def _wire_numbers(wiring: Wiring) -> None:
 
     @shows_errors
     def on_measure(dataset_id: str, longest: Any) -> tuple[Any, ...]:
-        return version.measured(ws, dataset_id, longest)
+        return opened_version.measured(ws, dataset_id, longest)
 
     @shows_errors
     def on_relate(dataset_id: str) -> tuple[Any, ...]:
-        return version.related(ws, dataset_id)
+        return opened_version.related(ws, dataset_id)
 
     last: dict[str, Any] = {**markup.QUIET, "trigger_mode": "always_last"}
     held = [*listing]
@@ -296,15 +296,15 @@ def _wire_views(wiring: Wiring) -> None:
 
     @shows_errors
     def on_tick(dataset_id: str, fixes: Any) -> str:
-        return version.change(ws, dataset_id, fix_preview.chosen(fixes))
+        return opened_version.change(ws, dataset_id, fix_preview.chosen(fixes))
 
     @shows_errors
     def on_compare(dataset_id: str, other: Any) -> str:
-        return version.difference(ws, dataset_id, other)
+        return opened_version.difference(ws, dataset_id, other)
 
     @shows_errors
     def on_type(dataset_id: str, prompt: Any) -> str:
-        return version.system_change(ws, dataset_id, str(prompt or ""))
+        return opened_version.system_change(ws, dataset_id, str(prompt or ""))
 
     typed = {**RAW, "show_progress": "minimal", "show_progress_on": opened.prompt_change}
     gr.on(
@@ -325,23 +325,23 @@ def _wire_changes(wiring: Wiring) -> None:
 
     @shows_errors
     def on_apply(dataset_id: str, fixes: Any) -> tuple[Any, ...]:
-        new, sentence = version.apply_fixes(ws, dataset_id, fix_preview.chosen(fixes))
+        new, sentence = opened_version.apply_fixes(ws, dataset_id, fix_preview.chosen(fixes))
         gr.Success(sentence, title="Fixed")
-        return version.show(ws, new)
+        return opened_version.show(ws, new)
 
     @shows_errors
     def on_prompt(dataset_id: str, prompt: Any) -> tuple[Any, ...]:
         fix = cleaning.system_prompt(str(prompt or ""))
-        new, sentence = version.apply_fixes(ws, dataset_id, [fix])
+        new, sentence = opened_version.apply_fixes(ws, dataset_id, [fix])
         gr.Success(sentence, title="System prompt added")
-        return version.show(ws, new)
+        return opened_version.show(ws, new)
 
     def acting(act: Act, title: str) -> Any:
         @shows_errors
         def on_act(dataset_id: str) -> tuple[Any, ...]:
             new, sentence = act(ws, dataset_id)
             gr.Success(sentence, title=title)
-            return version.show(ws, new)
+            return opened_version.show(ws, new)
 
         return on_act
 
@@ -350,9 +350,9 @@ def _wire_changes(wiring: Wiring) -> None:
     more.add_prompt.click(on_prompt, [opened.id, opened.prompt], out, **busy)
     opened.apply.click(on_apply, [opened.id, opened.fixes], out, **busy)
     for button, act, title in (
-        (opened.undo, version.undo, "Undone"),
-        (more.drop, partial(version.part_overlap, how="drop"), "Left out"),
-        (more.move, partial(version.part_overlap, how="move"), "Moved"),
+        (opened.undo, opened_version.undo, "Undone"),
+        (more.drop, partial(opened_version.part_overlap, how="drop"), "Left out"),
+        (more.move, partial(opened_version.part_overlap, how="move"), "Moved"),
     ):
         button.click(acting(act, title), opened.id, out, **busy)
 
@@ -362,7 +362,7 @@ def _wire_removal(wiring: Wiring) -> None:
 
     @shows_errors
     def on_remove(dataset_id: str) -> tuple[Any, ...]:
-        gr.Success(version.remove(ws, dataset_id), title="Removed")
+        gr.Success(opened_version.remove(ws, dataset_id), title="Removed")
         return "", gr.Column(visible=False)
 
     more.remove.click(lambda: gr.Row(visible=True), None, opened.sure, **markup.QUIET)

@@ -12,7 +12,7 @@ from engine.core.project import NextAction, Step, StepName
 from engine.services import dashboard as dashboards
 from engine.services import projects
 from engine.services.jobs import lifecycle
-from engine.services.loop import demo as demos
+from engine.services.loop import demo_start as demos
 from engine.services.loop.status import STEPS, status
 from engine.services.people import visitor_projects
 from engine.workspace import Workspace

@@ -8,7 +8,7 @@ from engine.core.errors import UserError
 from engine.services import registered_plugins
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
-from engine.services.loop import auto_loop
+from engine.services.loop import auto_loop_start
 from engine.services.rating.rounds import RATEABLE
 from engine.workspace import Workspace
 from ui.components import markup, names
@@ -80,7 +80,7 @@ def build(ws: Workspace, page: Page) -> AutoLoopPanel:
 
 def default(field: str) -> Any:
     """Where the field of a form begins: at the default of the recipe."""
-    return auto_loop.recipe().model_fields[field].default
+    return auto_loop_start.recipe().model_fields[field].default
 
 
 def raters() -> list[tuple[str, str]]:
@@ -102,7 +102,7 @@ def choices(ws: Workspace, project: str | None, *chosen: str | None) -> list[Any
         [(one.label, one.id) for one in known if one.train_rows],
         [(one.label, one.id) for one in known if one.held_out_rows and one.kind == "sft"],
     ]
-    usual = auto_loop.usually(ws, who(ws), project)
+    usual = auto_loop_start.usually(ws, who(ws), project)
     found = []
     for offer, before, fits in zip(offered, chosen, usual, strict=True):
         ids = [each for _, each in offer]
@@ -123,7 +123,7 @@ def start(
     budget: float | None,
 ) -> str:
     """Queue the auto loop; the message to show."""
-    auto_loop.start(
+    auto_loop_start.start(
         ws,
         who(ws),
         project,
@@ -140,7 +140,7 @@ def start(
 
 def stop(ws: Workspace, project: str, _: Any) -> str:
     """Ask the auto loop to stop; UserError where none runs."""
-    live = auto_loop.newest(ws, who(ws), project)
+    live = auto_loop_start.newest(ws, who(ws), project)
     if live is None:
         raise UserError("No auto loop is running.", "Start one first.")
     lifecycle.cancel(ws, who(ws), live.id)

@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 from engine.core.project import NextAction
 from engine.services import projects
 from engine.services.jobs import lifecycle
-from engine.services.loop import auto_loop, champion, dial
+from engine.services.loop import auto_loop_start, champion, dial
 from engine.services.loop.edit_cost import edit_costs
 from engine.services.loop.generations import Generation, History
 from engine.services.loop.history import history
@@ -183,7 +183,7 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, L
     one = pick(loop_history, seen.picked)
     loop_status = status(ws, who(ws), project)
     decided = champion.list_all(ws, who(ws), project)
-    job = auto_loop.newest(ws, who(ws), project)
+    job = auto_loop_start.newest(ws, who(ws), project)
     action = loop_words.ACTIONS[loop_status.next_action]
     picked = one.model.id if one else None
     measured = dial.newest(ws, who(ws), project, picked) if picked else None

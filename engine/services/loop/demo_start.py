@@ -1,4 +1,4 @@
-"""The demo project: the whole loop on the project's own data, with simulated raters."""
+"""Start the demo: a project of its own whose job walks the whole loop with simulated raters."""
 
 from engine import plugins
 from engine.core.actor import Actor, Role

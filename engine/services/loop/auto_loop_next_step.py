@@ -1,8 +1,8 @@
-"""The automatic loop's next step, read from the tables alone: whoever stops may go on any time.
+"""The next step of the auto loop, read from the tables alone: whoever stops may go on any time.
 
 A generation starts from the policy: the champion, or the model that was named while there is none.
 It is rated, trained, evaluated, and compared blind; then it is the champion, or the policy stays.
-The step is carried out by engine/orchestrate/auto_loop.py.
+The step is carried out by engine/orchestrate/auto_loop_job.py.
 """
 
 from typing import Literal, NamedTuple

@@ -1,4 +1,4 @@
-"""The whole loop, unattended: each step is the service call that a person's click makes.
+"""The job of the demo: the whole loop, each step the service call that a person's click makes.
 
 Nothing in it knows how the loop will end: the raters follow their stated rule, and the verdict is
 whatever their votes say.

@@ -1,12 +1,10 @@
-"""What people do with a run after the fact: name it, note it, tag it, delete it."""
+"""What still needs a job or a model it made, and the removal of a job with all that it made."""
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, or_, select
 
-from engine.core.event import Event, read_event
-from engine.core.job import Job, State
-from engine.store.json_columns import loaded, to_json
+from engine.core.job import State
 from engine.store.tables import (
     api_training,
     completion,
@@ -18,35 +16,6 @@ from engine.store.tables import (
     promotion,
     rating_round,
 )
-
-
-def describe(conn: Connection, job_id: str, **values: Any) -> None:
-    """Change a job's name, note or tags."""
-    if "tags" in values:
-        values["tags"] = to_json(values["tags"])
-    conn.execute(update(job).where(job.c.id == job_id).values(values))
-
-
-def events_of(conn: Connection, job_id: str, *kinds: str) -> list[Event]:
-    """All events of the given kinds, in order."""
-    query = select(event).where(event.c.job_id == job_id, event.c.kind.in_(kinds))
-    rows = conn.execute(query.order_by(event.c.seq)).mappings()
-    return [read_event(loaded(row, "data")) for row in rows]
-
-
-def newest(conn: Connection, job_id: str, kind: str) -> Event | None:
-    """The last event of a kind; None while there is none."""
-    query = select(event).where(event.c.job_id == job_id, event.c.kind == kind)
-    row = conn.execute(query.order_by(event.c.seq.desc()).limit(1)).mappings().one_or_none()
-    return read_event(loaded(row, "data")) if row else None
-
-
-def unfinished(conn: Connection) -> list[Job]:
-    """All jobs that run or wait: those that run first, then in the order of the queue."""
-    query = select(job).where(job.c.state.in_([State.QUEUED, State.RUNNING]))
-    rows = conn.execute(query.order_by(job.c.created_at, job.c.id)).mappings()
-    found = [Job.model_validate(loaded(row, "recipe", "result", "tags")) for row in rows]
-    return sorted(found, key=lambda one: one.state is State.QUEUED)
 
 
 def users(conn: Connection, job_id: str) -> list[tuple[str, str]]:

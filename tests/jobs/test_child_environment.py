@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from engine import worker
-from engine.core.environment import for_files, passed_on
+from engine.core.child_environment import for_files, passed_on
 from engine.core.job import Job
 from engine.formats import isolated
 from tests import helpers

@@ -1,4 +1,4 @@
-"""A repository as a base: what it is, and what stands against adding it."""
+"""What stands against adding a repository of the Hub as a base: obstacles beside its facts."""
 
 import re
 

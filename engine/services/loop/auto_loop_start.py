@@ -35,7 +35,7 @@ class Usual(NamedTuple):
 def start(ws: Workspace, actor: Actor, project_id: str, **values: Any) -> Job:
     """Queue a loop; Conflict while one of the project is under way.
 
-    `values` are fields of the recipe (engine/orchestrate/auto_loop.py); the rest are its defaults.
+    `values` are fields of the recipe (engine/orchestrate/auto_loop_job.py), else its defaults.
     """
     actor.require(Role.TRAINER)
     live = newest(ws, actor, project_id)

@@ -1,8 +1,8 @@
-"""Which variables of the environment a process gets that handles files, runs models or trains.
+"""Which environment variables a child process gets that handles files, runs models or trains.
 
 Such a process reads what others made. It gets what Python, the libraries and the machine need, and
 a secret only where the job itself uses it; everything else stays with the server. An operator names
-more in TUNELOOP_PASS_ENVIRONMENT, separated by commas.
+more in TUNELOOP_PASS_ENVIRONMENT, separated by commas. Settings are read in engine/workspace.py.
 """
 
 from collections.abc import Iterable, Mapping

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import idle_child
+from engine import warm_child
 from engine import worker as worker_module
 from engine.core.actor import LOCAL
 from engine.core.job import State
@@ -75,7 +75,7 @@ def log_of(ws, job):
 def settle(worker):
     """Let the worker notice that the job is over; the pid of the child that waits now."""
     wait_until(lambda: worker.poll(time.time()) or not worker.running)
-    return worker.idle._child and worker.idle._child.pid
+    return worker.warm._child and worker.warm._child.pid
 
 
 def test_warm_child_answers_the_next_question_with_the_loaded_model(answer):
@@ -187,7 +187,7 @@ def test_warm_child_that_ignores_sigterm_is_killed(
 def test_warm_child_leaves_after_a_failed_question(act, worker, answer):
     answer()
     settle(worker)
-    child = worker.idle._child
+    child = worker.warm._child
     assert answer(act).state is State.FAILED
     assert child.wait(300) == 1
     assert settle(worker) is None
@@ -216,20 +216,20 @@ def test_warm_child_ends_before_a_training_starts(worker, train, answer, turn_un
 
 def settle_beside(worker, job):
     wait_until(lambda: worker.poll(time.time()) or list(worker.running) == [job.id])
-    return worker.idle._child
+    return worker.warm._child
 
 
 def test_warm_child_refuses_a_job_with_another_fence(space, worker, ask, answer):
     """Between the claim and the child's look the job was given to somebody else."""
     answer()
     settle(worker)
-    child = worker.idle._child
+    child = worker.warm._child
     job = ask(note="2")
     taken = helpers.claimed(space, job.id, "play")
     with writing(space.db) as conn:
         assert store.requeue(conn, job.id, taken.fence)
     (space.files / "jobs" / job.id).mkdir()
-    assert worker.idle.take(taken) is child
+    assert worker.warm.take(taken) is child
     assert child.wait(300) == 1
     assert lifecycle.get(space, LOCAL, job.id).state is State.QUEUED
     assert not began(space, job.id)(None)
@@ -241,10 +241,10 @@ def test_warm_child_leaves_after_four_idle_minutes(space, ask, turn_until):
     job = ask()
     pid = turn_until(worker, job.id, over).result.pid
     settle(worker)
-    ahead[0] = idle_child.STAY_S - 10
+    ahead[0] = warm_child.STAY_S - 10
     worker.poll(time.time())
     assert not gone(pid)
-    ahead[0] = idle_child.STAY_S + 10
+    ahead[0] = warm_child.STAY_S + 10
     worker.poll(time.time())
     wait_until(lambda: gone(pid))
 
@@ -253,7 +253,7 @@ def test_warm_child_that_does_not_leave_is_killed(worker, answer):
     answer()
     pid = settle(worker)
     os.kill(pid, signal.SIGSTOP)
-    worker.idle.end()
+    worker.warm.end()
     wait_until(lambda: gone(pid))
 
 

@@ -1,4 +1,4 @@
-"""What columns are called in files that people make: role -> names, the surest first."""
+"""Names that columns have in files of people: role -> names in many languages, surest first."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""Left and right of a screen <-> answers A and B: converted here, decided elsewhere.
+"""On which side of the screen answers A and B stand: left/right <-> A/B is converted here only.
 
 Answers A and B stand in an order made from their hashes, which says nothing about the models.
 Which of them stood on the left differs from rater to rater: that is `left_is`.

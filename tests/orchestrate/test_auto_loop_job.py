@@ -10,7 +10,7 @@ from engine import child
 from engine.core.actor import LOCAL
 from engine.core.dataset import Split
 from engine.core.job import State
-from engine.orchestrate import auto_loop
+from engine.orchestrate import auto_loop_job
 from engine.services import projects
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
@@ -85,7 +85,7 @@ def begin(space, school):
     tests = datasets.add(space, LOCAL, project, file, file.name, held_out=0.45, seed=7)
 
     def submit(**values):
-        recipe = auto_loop.Recipe(
+        recipe = auto_loop_job.Recipe(
             model=base.id, dataset=asked.id, dataset_test=tests.id,
             **{"dpo": GENTLE, "max_new_tokens": 40, **values},
         )  # fmt: skip

@@ -20,10 +20,10 @@ from engine.core.rating import VoteRequest
 from engine.services import feedback, projects
 from engine.services.data import datasets, staging
 from engine.services.data.datasets import Reading
-from engine.services.data.prepared import CheckedRows
+from engine.services.data.prepared_rows import CheckedRows
 from engine.services.evaluation import evaluations
 from engine.services.jobs import lifecycle
-from engine.services.loop.auto_loop_step import LoopGoal
+from engine.services.loop.auto_loop_next_step import LoopGoal
 from engine.services.people import api_keys, visitors
 from engine.services.preferences import build
 from engine.services.rating import flagged_comparisons, invites, rounds

@@ -1,4 +1,4 @@
-"""A child that has answered stays a while, so that the next question finds its model loaded.
+"""The warm child: a process that has answered keeps its model loaded for the next question.
 
 While it waits it is nobody's: no lease is renewed for it and no heartbeat is watched. It costs its
 memory, so it goes when its time is over or something else wants that.
@@ -19,7 +19,7 @@ LEAVE_S = 2.0  # to take a model down; it has nothing to lose
 Child = subprocess.Popen[bytes]
 
 
-class Idle:
+class WarmChild:
     """The one child that waits for its next job, or none."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -1,8 +1,8 @@
-"""The auto loop: votes, preference pairs, training, evaluation, blind round, verdict.
+"""The job of the auto loop: votes, preference pairs, training, evaluation, blind round, verdict.
 
-Each step is read from the tables (services/loop/auto_loop_step.py) and is the service call that a
-person's click makes, so a run that was stopped goes on where it stood. Where people vote it waits
-for them.
+Each step is read from the tables (services/loop/auto_loop_next_step.py) and is the service call
+that a person's click makes, so a run that was stopped goes on where it stood. Where people vote it
+waits for them.
 """
 
 import time
@@ -23,12 +23,12 @@ from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind, default_epochs
 from engine.orchestrate import child_jobs
 from engine.orchestrate.child_jobs import POLL_EVERY_S, LoopContext
-from engine.orchestrate.demo import simulate
+from engine.orchestrate.demo_job import simulate
 from engine.services.data import datasets
 from engine.services.evaluation import blind_round_gate
 from engine.services.jobs import lifecycle
 from engine.services.loop import champion
-from engine.services.loop.auto_loop_step import LoopGoal, NextStep, next_step
+from engine.services.loop.auto_loop_next_step import LoopGoal, NextStep, next_step
 from engine.services.loop.history import history
 from engine.services.people import acting
 from engine.services.preferences import build
