@@ -1,6 +1,6 @@
 """The status of a project's loop: eight steps with their newest results, and the next action.
 
-`NextAction` is what Home offers a person; the automatic loop decides in auto_loop_step.py.
+`NextAction` is what Home offers a person; the automatic loop decides in auto_loop_next_step.py.
 """
 
 from typing import NamedTuple, TypedDict, get_args
