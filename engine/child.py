@@ -1,4 +1,4 @@
-"""One job in a process of its own: `python -m engine.child JOB_ID FENCE`.
+"""The process of one job, `python -m engine.child JOB_ID FENCE`, and its sentence for a failure.
 
 Whoever keeps its input open can hand it more jobs of that kind, one line `JOB_ID FENCE` each; what
 is loaded stays loaded between them. The end of the input ends it.

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written aside, flushed to the disk, renamed."""
+"""Atomic files, whole or not there: written aside, flushed to the disk, renamed; hashes and sizes."""
 
 import errno
 import hashlib

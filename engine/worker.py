@@ -1,4 +1,4 @@
-"""The supervisor: claims jobs, runs each in a process of its own session, keeps their leases.
+"""The worker: claims jobs, runs each in a process, keeps leases, requeues what a dead one lost.
 
 It never imports torch. Its id is random for each start, so that a dead worker's jobs are never
 taken for a living one's. When the server that started it goes away it takes no new job and ends

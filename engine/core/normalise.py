@@ -1,4 +1,4 @@
-"""When two texts count as the same: case, spacing and Unicode form make no difference."""
+"""When two texts count as the same question or answer: case, spacing and Unicode form aside."""
 
 import unicodedata
 from hashlib import blake2b

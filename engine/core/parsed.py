@@ -1,4 +1,4 @@
-"""What reading a file gave: examples, and the rows that gave none."""
+"""A parsed file: its examples, its numbered rows, and the broken rows with their reasons."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Recipes: the one definition of a job's parameters.
+"""Recipes: a job's parameters and usual values (rank, modules), read and refused in words here.
 
 A recipe's fields drive the form, the YAML file and the command line's --set. Curated names
 are upstream's own; None means upstream's default. `lora` and `trl` are handed to PEFT and TRL

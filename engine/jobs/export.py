@@ -1,4 +1,4 @@
-"""An export: a model as files of another program, certified by that program's own answers."""
+"""The job of an export: a model as files of another program, certified by that one's answers."""
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence

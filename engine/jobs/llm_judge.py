@@ -1,4 +1,4 @@
-"""A judge compares a model's answers with the baseline's, over an evaluation that is done."""
+"""The job of the LLM judge: a model's answers and the baseline's, over a finished evaluation."""
 
 import os
 import time

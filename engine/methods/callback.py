@@ -1,4 +1,4 @@
-"""Where the trainer calls back: what is said then, when a state is saved, and when it stops."""
+"""The trainer's callback: logs are reported, a checkpoint is written, cancelling stops it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A language model as judge of two answers, behind any OpenAI-compatible endpoint.
+"""The LLM judge itself: its prompt, its endpoint, and how its choice of two answers is read.
 
 Its address comes from the environment of the person who runs the command, never from a page. Both
 orders are asked, since judges prefer a side; a judge that contradicts itself has called a tie.

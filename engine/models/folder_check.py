@@ -1,4 +1,4 @@
-"""A folder as a base model: everything there that a training needs, and nothing broken.
+"""Whether a folder is a base model: safetensors (never pickles), all that a training needs, whole.
 
 What a base of the Hub is refused for before its download: hub/obstacles.py.
 """

@@ -1,4 +1,4 @@
-"""Tokens drawn by chance: each row has numbers of its own, so a batch changes no answer.
+"""Sampling (temperature, top-p, seed): each row draws its own numbers, so batches change nothing.
 
 B: rows, V: vocabulary
 """

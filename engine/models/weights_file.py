@@ -1,4 +1,4 @@
-"""The header of a safetensors file: read without any library, and without opening the weights.
+"""The header of a safetensors file, read and checked without a library or opening the weights.
 
 A file is its length of 8 bytes, a JSON object that says of each tensor what it is and where, and
 the tensors (https://huggingface.co/docs/safetensors). Whatever does not fit is refused here, before

@@ -1,4 +1,4 @@
-"""Exports: hand one in, find its folder, and pack it for a download."""
+"""Exports of models: queue one, find its folder, and pack it for a download."""
 
 import shutil
 from collections.abc import Iterator

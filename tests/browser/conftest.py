@@ -90,3 +90,15 @@ def watched(chromium):
     yield new
     for each in opened:
         each.context.close()
+
+
+@pytest.fixture
+def desk(serve, watched):
+    """Opens a page on a desk or phone: `page, seen = desk(RatingServer(...), width=390)`."""
+
+    def sit(at, **options):
+        address = serve(at.app())
+        seen = watched(address, **options)
+        return seen.open(address, "desk"), seen
+
+    return sit

@@ -7,7 +7,7 @@ from engine.core.actor import LOCAL
 from engine.services import projects
 from engine.services.models import api_process, registry
 from engine.workspace import Settings, open_workspace
-from tests.browser.walk import Walk
+from tests.browser.walk import Walk, environment
 from tests.serving import free_port, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.train]
@@ -24,12 +24,10 @@ def walk(chromium, tiny_model, tmp_path_factory):
     projects.create(ws, LOCAL, "Support")
     registry.add_base(ws, LOCAL, "tiny", tiny_model, "folder")
     ws.close()
-    environment = {
-        "TUNELOOP_HOME": str(home),
-        "TUNELOOP_MODEL": str(tiny_model),
+    more = {
         api_process.PORT: str(free_port()),
     }
-    with serving(environment, folder / "serve.log") as served:
+    with serving(environment(home, tiny_model, **more), folder / "serve.log") as served:
         one = Walk(chromium, served.url)
         one.tab("Models")
         one.page.get_by_text("Serve models to programs").click()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.browser.test_walk import Walk
+from tests.browser.walk import Walk, environment
 from tests.serving import serving
 
 pytestmark = pytest.mark.browser
@@ -23,8 +23,7 @@ def server(tiny_model, tmp_path_factory):
     (folder / "faulty.jsonl").write_text("\n".join(map(json.dumps, faulty)))
     lines = [f"play song {n},{'Play' if n % 2 else 'Book'}" for n in range(20)]
     (folder / "intents.csv").write_text("text,intent\n" + "\n".join(lines) + "\n")
-    environment = {"TUNELOOP_HOME": str(folder / "home"), "TUNELOOP_MODEL": str(tiny_model)}
-    with serving(environment, folder / "serve.log") as served:
+    with serving(environment(folder / "home", tiny_model), folder / "serve.log") as served:
         yield served.url, folder
 
 

@@ -1,10 +1,7 @@
 """The strength dial in a browser: measured, drawn, and a strength that becomes a generation."""
 
 import json
-import os
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -17,7 +14,7 @@ from engine.store.connect import writing
 from engine.workspace import Settings, open_workspace
 from tests import helpers
 from tests import tiny_model as random_llama
-from tests.browser.walk import LONG, Walk
+from tests.browser.walk import LONG, Walk, environment
 from tests.loop import loop_in_tables
 from tests.serving import serving
 
@@ -67,13 +64,7 @@ def walk(chromium, tmp_path_factory):
     with writing(ws.db) as conn:  # what a job makes now comes after them
         conn.execute(update(tables.model).values(created_at=tables.model.c.created_at - 1000))
     ws.close()
-    environment = {
-        "TUNELOOP_HOME": str(home),
-        "TUNELOOP_MODEL": str(base_folder),
-        "OMP_NUM_THREADS": "1",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    with serving(environment, folder / "serve.log") as served:
+    with serving(environment(home, base_folder), folder / "serve.log") as served:
         one = Walk(chromium, served.url)
         one.tab("Loop")
         yield one

@@ -4,11 +4,9 @@ import io
 import json
 import os
 import shutil
-import sys
 import time
 import urllib.request
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +21,7 @@ from engine.store.connect import writing
 from engine.workspace import Settings, open_workspace
 from tests import helpers
 from tests import tiny_model as random_llama
-from tests.browser.walk import LONG, Walk
+from tests.browser.walk import LONG, Walk, environment
 from tests.exporters.conftest import tools  # noqa: F401
 from tests.models.test_end_tokens import assistant, taught, user
 from tests.serving import serving
@@ -60,13 +58,7 @@ def walk(chromium, tools, tmp_path_factory):  # noqa: F811
     (ws.files / "cache").mkdir(exist_ok=True)
     (ws.files / "cache" / "tools").symlink_to(tools)
     ws.close()
-    environment = {
-        "TUNELOOP_HOME": str(home),
-        "TUNELOOP_MODEL": str(base_folder),
-        "OMP_NUM_THREADS": "1",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    with serving(environment, folder / "serve.log") as served:
+    with serving(environment(home, base_folder), folder / "serve.log") as served:
         one = Walk(chromium, served.url)
         one.page.get_by_role("tab", name="Models", exact=True).click()
         one.page.locator("#models-export").get_by_text("Export a model").click()

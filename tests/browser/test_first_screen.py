@@ -14,7 +14,7 @@ from engine.services.rating import rounds
 from engine.workspace import Settings, open_workspace
 from tests import helpers
 from tests.browser import rest
-from tests.browser.walk import LONG
+from tests.browser.walk import LONG, environment
 from tests.serving import serving
 from tests.ui import results, seed
 
@@ -81,8 +81,7 @@ def server(tiny_model, tmp_path_factory):
     rounds.close(ws, LOCAL, blind.id)
     lifecycle.cancel(ws, LOCAL, blind.job_id)  # its answers are there: no worker is to write any
     ws.close()
-    environment = {"TUNELOOP_HOME": str(home), "TUNELOOP_MODEL": str(tiny_model)}
-    with serving(environment, folder / "serve.log") as served:
+    with serving(environment(home, tiny_model), folder / "serve.log") as served:
         yield served.url
 
 

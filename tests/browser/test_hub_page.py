@@ -1,16 +1,12 @@
 """Bases of a Hub on loopback, in a browser: search, look, add with progress, remove."""
 
-import os
-import sys
-from pathlib import Path
-
 import pytest
 
 from engine.core.actor import LOCAL
 from engine.services import projects
 from engine.workspace import Settings, open_workspace
 from tests import hub_server
-from tests.browser.walk import Walk
+from tests.browser.walk import Walk, environment
 from tests.hub_server import Repo
 from tests.serving import serving
 
@@ -44,17 +40,14 @@ def walk(chromium, loopback, tiny_model, tmp_path_factory):
     ws = open_workspace(Settings(home=home, database_url=f"sqlite:///{home / 'tuneloop.db'}"))
     projects.create(ws, LOCAL, "Support")
     ws.close()
-    environment = {
-        "TUNELOOP_HOME": str(home),
-        "TUNELOOP_MODEL": str(tiny_model),
+    more = {
         "HF_ENDPOINT": loopback[1],
         "HF_HUB_OFFLINE": "0",
         "TRANSFORMERS_OFFLINE": "0",
         "HF_TOKEN_PATH": str(folder / "no-token"),
         "HF_TOKEN": "",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    with serving(environment, folder / "serve.log") as served:
+    with serving(environment(home, tiny_model, **more), folder / "serve.log") as served:
         one = Walk(chromium, served.url)
         one.page.get_by_role("tab", name="Models", exact=True).click()
         one.page.get_by_text("Add a base model from the Hugging Face Hub").click()

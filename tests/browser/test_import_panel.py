@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.walk import LONG, Walk
+from tests.browser.walk import LONG, Walk, environment
 from tests.serving import serving
 
 pytestmark = pytest.mark.browser
@@ -21,8 +21,7 @@ def server(tiny_model, tmp_path_factory):
     (folder / "votes.csv").write_text("\n".join([head, *rows, "Who?;ada;new;old;perhaps"]))
     own = [line.replace("Where", "Wo") for line in rows]
     (folder / "eigene.csv").write_text("\n".join(["frage;wer;links;rechts;wahl", *own]))
-    environment = {"TUNELOOP_HOME": str(folder / "home"), "TUNELOOP_MODEL": str(tiny_model)}
-    with serving(environment, folder / "serve.log") as served:
+    with serving(environment(folder / "home", tiny_model), folder / "serve.log") as served:
         yield served.url, folder
 
 

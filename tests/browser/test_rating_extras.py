@@ -24,18 +24,6 @@ def plain(pairs):
     return [(f"question {n}?", f"left {n} is here", f"right {n} is here") for n in range(pairs)]
 
 
-@pytest.fixture
-def desk(serve, watched):
-    """Opens a page on a desk: `page, seen = desk(RatingServer(...), width=390)`."""
-
-    def sit(at, **options):
-        address = serve(at.app())
-        seen = watched(address, **options)
-        return seen.open(address, "desk"), seen
-
-    return sit
-
-
 def warm(page):
     """The first vote of a page waits for its answer: it may have been practice."""
     press(page, "t")

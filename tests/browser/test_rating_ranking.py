@@ -13,18 +13,6 @@ def ranked(questions=3, answers=4):
     return [(f"question {n}?", *texts) for n in range(questions)]
 
 
-@pytest.fixture
-def desk(serve, watched):
-    """Opens a page on a desk or phone: `page, seen = desk(RatingServer(...), width=390)`."""
-
-    def sit(at, **options):
-        address = serve(at.app())
-        seen = watched(address, **options)
-        return seen.open(address, "desk"), seen
-
-    return sit
-
-
 def start(page, key):
     """Press the first key on a comparison, once it takes keys."""
     page.wait_for_function(READY)

@@ -12,6 +12,7 @@ import pytest
 from engine.core.actor import LOCAL
 from engine.services import projects
 from engine.workspace import Settings, open_workspace
+from tests.browser.walk import environment
 from tests.serving import serving
 from tests.ui import seed
 
@@ -24,13 +25,11 @@ def server(tiny_model, tmp_path_factory):
     """A server at a loopback address that asks all the same: (address, its home, what it said)."""
     folder = tmp_path_factory.mktemp("signin")
     log = folder / "serve.log"
-    environment = {
-        "TUNELOOP_HOME": str(folder / "home"),
-        "TUNELOOP_MODEL": str(tiny_model),
+    more = {
         "TUNELOOP_SIGN_IN": "1",
         "PYTHONUNBUFFERED": "1",
     }
-    with serving(environment, log) as served:
+    with serving(environment(folder / "home", tiny_model, **more), log) as served:
         yield served.url, folder / "home", log
 
 

@@ -6,7 +6,7 @@ from engine.core.actor import LOCAL
 from engine.services import projects
 from engine.services.models import registry
 from engine.workspace import Settings, open_workspace
-from tests.browser.walk import Walk
+from tests.browser.walk import Walk, environment
 from tests.models.template_shapes import write
 from tests.serving import serving
 
@@ -26,8 +26,7 @@ def walk(chromium, tmp_path_factory):
     projects.create(ws, LOCAL, "Support")
     registry.add_base(ws, LOCAL, "bare", folder / "bare", "folder")
     ws.close()
-    environment = {"TUNELOOP_HOME": str(home), "TUNELOOP_MODEL": str(folder / "bare")}
-    with serving(environment, folder / "serve.log") as served:
+    with serving(environment(home, folder / "bare"), folder / "serve.log") as served:
         one = Walk(chromium, served.url)
         one.tab("Models")
         yield one

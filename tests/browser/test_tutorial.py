@@ -2,15 +2,12 @@
 
 import csv
 import json
-import os
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests import letter_model
-from tests.browser.walk import LONG, Walk
+from tests.browser.walk import LONG, Walk, environment
 from tests.conftest import REPO
 from tests.serving import serving
 
@@ -30,12 +27,7 @@ def server(tiny_model, tmp_path_factory):
         writer = csv.writer(file)
         writer.writerow(["question", "answer"])
         writer.writerows((row["prompt"], row["completion"]) for row in rows)
-    environment = {
-        "TUNELOOP_HOME": str(folder / "home"),
-        "TUNELOOP_MODEL": str(base),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    with serving(environment, folder / "serve.log") as served:
+    with serving(environment(folder / "home", base), folder / "serve.log") as served:
         yield served.url, table
 
 

@@ -5,14 +5,13 @@ Pictures of every page are kept where TUNELOOP_SCREENS points, at 390 and 1600 p
 """
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests import letter_model
 from tests.browser import rest
-from tests.browser.walk import LONG, Walk
+from tests.browser.walk import LONG, Walk, environment
 from tests.serving import serving
 
 pytestmark = pytest.mark.browser
@@ -24,12 +23,7 @@ def server(tiny_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("walk")
     letter_model.write_data(folder)
     base = letter_model.taught(tiny_model, folder / "library_faq.jsonl")
-    environment = {
-        "TUNELOOP_HOME": str(folder / "home"),
-        "TUNELOOP_MODEL": str(base),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    with serving(environment, folder / "serve.log") as served:
+    with serving(environment(folder / "home", base), folder / "serve.log") as served:
         yield served.url, folder
 
 

@@ -1,6 +1,9 @@
 """The moves of a person who walks the loop in a browser."""
 
+import os
 import re
+import sys
+from pathlib import Path
 
 from tests.browser import rest
 from tests.browser.pages import READY
@@ -15,6 +18,12 @@ UNDER_POINTER = """where => {
   const met = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
   return seen.contains(met);
 }"""
+
+
+def environment(home, model, **more):
+    """The variables of a served walk: its data folder, its first model, this Python's programs."""
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {"TUNELOOP_HOME": str(home), "TUNELOOP_MODEL": str(model), "PATH": programs, **more}
 
 
 class Walk:

@@ -1,4 +1,4 @@
-"""Evaluate: what is started, what is said about the result, the rows, and the files."""
+"""The Evaluation page: what is started, what is said about the result, the rows, and the files."""
 
 import csv
 import json

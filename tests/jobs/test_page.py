@@ -1,4 +1,4 @@
-"""Runs: which one is shown, what is read anew, what is drawn, and the buttons."""
+"""The Jobs page: which run is shown, what is read anew, what is drawn, and the buttons."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Play: a question, answers as they are written, the questions before."""
+"""The Playground page: a question, answers as they are written, the questions before."""
 
 import gradio as gr
 import pytest

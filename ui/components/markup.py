@@ -1,4 +1,4 @@
-"""Pieces that every page is made of: HTML strings, all text in them escaped, and their wiring."""
+"""Pieces of every page: escaped HTML strings; times, durations, percents in words; wiring."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What models and datasets are called on the page: never by their id."""
+"""Display names of models and datasets on every page, with their date: never their id."""
 
 import time
 from collections import Counter

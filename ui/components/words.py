@@ -1,4 +1,4 @@
-"""Plain words for what the engine calls by a short name."""
+"""Words that pages show for the kind of a dataset and the source of a base model."""
 
 from engine.core.examples import Kind
 from engine.core.model import Model

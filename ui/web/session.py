@@ -1,4 +1,4 @@
-"""Who asks: in a handler of the page, and the cookies that say so."""
+"""Who asks in a handler of the page, and the names of the cookies that say so."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""A language model as judge of an evaluation's answers: is there one, ask it, what it said."""
+"""The LLM judge of an evaluation: whether one is configured, queue its job, read its result."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Signing in and out, and who a browser belongs to.
+"""Signing in and out, how long a session lasts, and who a browser belongs to.
 
 The browser holds 256 random bits; the database their hash, whose they are and when they were last
 seen. Wrong passwords are counted in the database (throttle.py), so that a restart forgives nobody.

@@ -1,4 +1,4 @@
-"""The rules that make pairs of votes. They run in this order, and all they leave out is counted.
+"""The rules that make pairs of votes, with weights and limits, in order; exclusions are counted.
 
 votes       a pair is left out where somebody flagged it, or where only paused raters voted
 blind       a question kept for tests, nearly the same question, or a text of a test

@@ -1,4 +1,4 @@
-"""Pairs with a known answer: practice before the first vote, and gold among the others.
+"""How gold and practice items are made: pairs with a known answer (their share: plans.py).
 
 One answer is a reference; the other answers another question, or says next to nothing. They are
 part of the frozen plan, so their answers are known before anybody votes.

@@ -1,4 +1,4 @@
-"""The options of a round, the plan they make, and what a round of that size can show."""
+"""Options and defaults of a round (votes, gold share, stopping rule), and the plan they make."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Data: upload, preview and fix files, and keep them as dataset versions."""
+"""The Data page: upload, preview and fix files, and keep them as dataset versions."""
 
 from pathlib import Path
 from typing import Any

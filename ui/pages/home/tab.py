@@ -1,4 +1,4 @@
-"""Home: the next action, and the dashboard of the project."""
+"""The Home page: the next action, and the dashboard of the project."""
 
 from dataclasses import dataclass, replace
 from functools import partial

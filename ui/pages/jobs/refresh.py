@@ -1,4 +1,4 @@
-"""What one look at the runs finds, and which parts of the page it changes."""
+"""The poll of the Jobs page: what a look at the runs finds, and which parts it changes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

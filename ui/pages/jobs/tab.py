@@ -1,4 +1,4 @@
-"""Runs: everything this project computes, the newest first, and one of them live."""
+"""The Jobs page: everything this project computes, the newest first, and one of them live."""
 
 from collections.abc import Callable
 from dataclasses import replace

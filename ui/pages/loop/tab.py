@@ -1,4 +1,4 @@
-"""Loop: the next action, the generations against the baseline, the champion, the auto loop."""
+"""The Loop page: next action, generations against the baseline, the champion, the auto loop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

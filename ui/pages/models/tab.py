@@ -1,4 +1,4 @@
-"""Models: base models, and the models that a project trained from them."""
+"""The Models page: base models, and the models that a project trained from them."""
 
 from typing import Any
 

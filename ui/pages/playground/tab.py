@@ -1,4 +1,4 @@
-"""Play: ask a question, read the answers of several models side by side as they are written."""
+"""The Playground page: one question, and the answers of several models as they are written."""
 
 from typing import Any, NamedTuple, TypedDict
 

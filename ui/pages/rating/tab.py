@@ -1,4 +1,4 @@
-"""Rate: people say which of two answers is better, and what their votes add up to."""
+"""The Rating page: people say which of two answers is better, and what their votes add up to."""
 
 from collections.abc import Hashable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Train: choose how to teach, see what it will take, start."""
+"""The Training page: choose a method, see what it will take, start."""
 
 import time
 from collections.abc import Callable, Sequence
