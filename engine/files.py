@@ -1,4 +1,4 @@
-"""Atomic files, whole or not there: written aside, flushed to the disk, renamed; hashes and sizes."""
+"""Atomic files, whole or not there: written aside, flushed to the disk, renamed; hashes, sizes."""
 
 import errno
 import hashlib

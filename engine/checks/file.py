@@ -2,7 +2,7 @@
 
 from engine.checks.shared import finding
 from engine.core.finding import Finding
-from engine.core.parsed import ParsedFile
+from engine.core.parsed_file import ParsedFile
 
 
 def broken_rows(parsed: ParsedFile) -> list[Finding]:

@@ -6,7 +6,7 @@ from engine import plugins
 from engine.checks.file import broken_rows, encoding, notes, unused_columns
 from engine.core.examples import Kind
 from engine.core.finding import Finding
-from engine.core.parsed import ParsedFile
+from engine.core.parsed_file import ParsedFile
 
 GRAVEST_FIRST = {"error": 0, "warning": 1, "info": 2}
 

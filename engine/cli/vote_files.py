@@ -9,7 +9,7 @@ import click
 
 from engine.core.errors import NotFound, UserError
 from engine.core.imported_votes import GivenVote, VoteFile, VoteMapping, vote_mapping
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.core.rating import Choice
 from engine.formats.files.loaded_file import LoadedFile
 from engine.formats.votes.read import load, understand

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.core.errors import UserError
 from engine.core.examples import Message
-from engine.core.parsed import BrokenRow
+from engine.core.parsed_file import BrokenRow
 from engine.core.rating import Choice
 
 VoteRole = Literal[

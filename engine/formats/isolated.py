@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from engine.core.child_environment import for_files
 from engine.core.errors import NotFound, UserError
-from engine.core.parsed import BrokenRow
+from engine.core.parsed_file import BrokenRow
 from engine.formats.files import any_file
 from engine.formats.files.loaded_file import FirstLine, LoadedFile
 

@@ -6,7 +6,7 @@ from typing import Any
 from engine.core.column_mapping import ColumnMapping
 from engine.core.errors import RowError
 from engine.core.examples import Example, Preference, Prompt, Text, Unpaired
-from engine.core.parsed import BrokenRow, FileRow
+from engine.core.parsed_file import BrokenRow, FileRow
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.prompt_and_answer import answers, label_of, last_answer, prompt_turns, several
 from engine.formats.turns import assistant, chat, kind_of, place, references, system, user, written

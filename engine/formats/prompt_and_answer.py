@@ -4,7 +4,7 @@ from typing import Any
 
 from engine.core.errors import RowError
 from engine.core.examples import Message
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.turns import (
     assistant,
     keys_of,

@@ -8,7 +8,7 @@ from engine import plugins
 from engine.core.column_mapping import ColumnMapping, checked, spelling
 from engine.core.errors import RowError, UserError
 from engine.core.examples import Example
-from engine.core.parsed import BrokenRow, FileRow, ParsedFile
+from engine.core.parsed_file import BrokenRow, FileRow, ParsedFile
 from engine.formats import isolated
 from engine.formats.files.loaded_file import FirstLine, LoadedFile, NumberedRow
 from engine.formats.mapping import examples

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.turns import ROLES
 

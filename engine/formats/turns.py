@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from engine.core.errors import RowError
 from engine.core.examples import Chat, Message, RoleName
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 
 ROLES: dict[str, RoleName] = {
     "system": "system",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.turns import OPENAI, ROLES, SHAREGPT, is_turns
 
 READ = frozenset({*OPENAI, *SHAREGPT, "tool_calls", "tool_call_id", "name", "id", "weight"})

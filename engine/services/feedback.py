@@ -23,7 +23,7 @@ from engine.core.dataset import HELD_OUT_SHARE, Dataset
 from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.examples import Example, Message, Preference, Prompt, Unpaired
 from engine.core.model import Model
-from engine.core.parsed import ParsedFile
+from engine.core.parsed_file import ParsedFile
 from engine.formats.held_out_split import FEWEST
 from engine.services import access, projects
 from engine.services.data import datasets

@@ -4,7 +4,7 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset, Split
 from engine.core.errors import Conflict, UserError
 from engine.core.examples import Message, Prompt
-from engine.core.parsed import ParsedFile
+from engine.core.parsed_file import ParsedFile
 from engine.core.rating import Round
 from engine.services.data import datasets
 from engine.services.rating import rounds

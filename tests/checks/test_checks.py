@@ -6,7 +6,7 @@ from engine import plugins
 from engine.checks.run import findings, report
 from engine.core.examples import Chat, Example, Message, Preference, Prompt, Text, Unpaired
 from engine.core.finding import Finding
-from engine.core.parsed import BrokenRow, ParsedFile
+from engine.core.parsed_file import BrokenRow, ParsedFile
 
 
 def said(*turns: str) -> tuple[Message, ...]:

@@ -11,7 +11,7 @@ from engine.checks.run import findings
 from engine.core.examples import Chat, Example, Message, Preference, Text, Unpaired
 from engine.core.finding import Finding
 from engine.core.near_duplicates import alike, families
-from engine.core.parsed import ParsedFile
+from engine.core.parsed_file import ParsedFile
 from tests.cpu import cpu_seconds_below
 
 PLACES = "river stone garden letter window summer market bridge teacher kitchen morning doctor"

@@ -11,7 +11,7 @@ from engine import plugins
 from engine.checks.run import findings
 from engine.core.column_mapping import mapping_of
 from engine.core.errors import UserError
-from engine.core.parsed import ParsedFile
+from engine.core.parsed_file import ParsedFile
 from engine.formats.mapping_guess import guess
 from engine.formats.read import load, read_file, understand
 from engine.services.data.datasets import stem

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.errors import UserError
-from engine.core.parsed import ParsedFile
+from engine.core.parsed_file import ParsedFile
 from engine.formats.files.any_file import rows_in
 from engine.formats.read import known_columns, understand
 from tests.formats.test_containers import workbook

@@ -15,7 +15,7 @@ import pytest
 from engine import plugins, services
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound
-from engine.core.parsed import ParsedFile
+from engine.core.parsed_file import ParsedFile
 from engine.core.rating import VoteRequest
 from engine.services import feedback, projects
 from engine.services.data import datasets, staging

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from engine.core.errors import NotFound, UserError
-from engine.core.parsed import BrokenRow, FileRow
+from engine.core.parsed_file import BrokenRow, FileRow
 from engine.formats.files import archive
 from engine.formats.files.decode import decode
 from engine.formats.files.json_rows import ONE_ROW_A_LINE, is_json, json_rows

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from engine.core.errors import UserError
-from engine.core.parsed import BrokenRow, FileRow
+from engine.core.parsed_file import BrokenRow, FileRow
 from engine.formats.files.loaded_file import LoadedFile, NumberedRow
 
 # an object, or an array that does not merely look like one, as "[Chapter 1]" does

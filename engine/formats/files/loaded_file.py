@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from engine.core.dataset import Split
-from engine.core.parsed import BrokenRow, FileRow
+from engine.core.parsed_file import BrokenRow, FileRow
 
 NumberedRow = tuple[int, FileRow]
 

@@ -8,7 +8,7 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from engine.core.errors import UserError
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.files.loaded_file import MAX_FILE, MAX_ROWS, LoadedFile
 
 MAGIC = b"PAR1"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from engine.core.errors import UserError
-from engine.core.parsed import BrokenRow
+from engine.core.parsed_file import BrokenRow
 from engine.formats.files.loaded_file import MAX_FIELD, FirstLine, LoadedFile, NumberedRow
 
 MOST_COLUMNS = 4096

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from engine.core.dataset import Split
 from engine.core.errors import UserError
-from engine.core.parsed import BrokenRow
+from engine.core.parsed_file import BrokenRow
 from engine.formats.files.archive import content, opened
 from engine.formats.files.loaded_file import MAX_FILE, FirstLine, LoadedFile, NumberedRow
 from engine.formats.files.split_names import sides_of

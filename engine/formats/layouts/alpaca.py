@@ -1,7 +1,7 @@
 """Alpaca and Dolly: an instruction, perhaps an input, and the output."""
 
 from engine.core.examples import Chat, Kind
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.prompt_and_answer import answers, has_rejected, history, several
 from engine.formats.turns import assistant, chat, place, present, share, system, text, user
 

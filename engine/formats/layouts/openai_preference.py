@@ -2,7 +2,7 @@
 
 from engine.core.errors import RowError
 from engine.core.examples import Kind, Preference
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.prompt_and_answer import answer_to
 from engine.formats.turns import OPENAI, kind_of, place, share, turns
 

@@ -4,7 +4,7 @@ import re
 
 from engine.core.errors import RowError
 from engine.core.examples import Kind, Message, Preference
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.prompt_and_answer import last_answer, prompt_turns
 from engine.formats.turns import assistant, place, share, system, user
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from engine.core.examples import Chat, Kind
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.prompt_and_answer import (
     answer_to,
     answers,

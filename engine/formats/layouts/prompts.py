@@ -2,7 +2,7 @@
 
 from engine.core.errors import RowError
 from engine.core.examples import Kind, Prompt
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.prompt_and_answer import prompt_turns
 from engine.formats.turns import place, references, share, system
 

@@ -1,7 +1,7 @@
 """ms-swift: a query and its response, with the exchanges before them."""
 
 from engine.core.examples import Chat, Kind
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.prompt_and_answer import answers, has_rejected, history, label_of, several
 from engine.formats.turns import assistant, chat, place, references, share, system, text, user
 

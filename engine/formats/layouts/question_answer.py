@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from engine.core.examples import Chat, Kind
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.prompt_and_answer import REJECTED, answers, is_answers, several
 from engine.formats.turns import assistant, chat, place, present, share, system, text, user, written
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from engine.core.errors import RowError
 from engine.core.examples import Kind, Message, Preference
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.prompt_and_answer import answer_to, history, prompt_turns
 from engine.formats.turns import (

@@ -2,7 +2,7 @@
 
 from engine.core.errors import RowError
 from engine.core.examples import Chat, Kind
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.layouts import alpaca
 from engine.formats.turns import kind_of, share

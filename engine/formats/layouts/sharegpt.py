@@ -1,7 +1,7 @@
 """ShareGPT: conversations of {from, value}."""
 
 from engine.core.examples import Chat, Kind
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.prompt_and_answer import has_rejected
 from engine.formats.turns import SHAREGPT, chat, equipped, is_turns, place, share, system, turns
 

@@ -2,7 +2,7 @@
 
 from engine.core.errors import RowError
 from engine.core.examples import Chat, Kind
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.prompt_and_answer import answers, is_answers, several
 from engine.formats.turns import assistant, chat, place, references, share, system, user, written
 

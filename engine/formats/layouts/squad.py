@@ -4,7 +4,7 @@ from typing import Any
 
 from engine.core.errors import RowError
 from engine.core.examples import Chat, Kind
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.layouts import question_answer
 from engine.formats.turns import kind_of, share

@@ -1,7 +1,7 @@
 """Plain text to go on with: rows of {text}, or the paragraphs of a text file."""
 
 from engine.core.examples import Kind, Text
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.turns import place, share, text
 
 TITLE = "Text"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from engine.core.column_mapping import spelling
 from engine.core.errors import RowError, UserError
 from engine.core.examples import Message
-from engine.core.parsed import BrokenRow, FileRow
+from engine.core.parsed_file import BrokenRow, FileRow
 from engine.formats import isolated
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.votes import cells, columns

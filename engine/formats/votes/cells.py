@@ -7,7 +7,7 @@ from math import isfinite
 from engine.core.errors import RowError
 from engine.core.examples import Message
 from engine.core.normalise import question_key
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.prompt_and_answer import last_answer, prompt_turns
 from engine.formats.turns import text, written
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engine.core.imported_votes import LETTERS, SIDES, VoteMapping, VoteRole
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.turns import written
 
 LOOKED_AT = 200  # rows

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from engine.core.errors import RowError
 from engine.core.examples import Message
 from engine.core.imported_votes import LETTERS, SIDES, GivenAnswer, GivenRating, GivenVote
-from engine.core.parsed import FileRow
+from engine.core.parsed_file import FileRow
 from engine.formats.votes import cells, columns
 from engine.formats.votes.choices import choice_of
 from engine.formats.votes.table import value_of

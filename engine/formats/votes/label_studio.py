@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.core.errors import RowError
 from engine.core.imported_votes import GivenRating, GivenVote, SkippedRow
-from engine.core.parsed import BrokenRow, FileRow
+from engine.core.parsed_file import BrokenRow, FileRow
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.turns import share
 from engine.formats.votes import cells

@@ -18,7 +18,7 @@ from engine.core.imported_votes import (
     GivenVote,
     SkippedRow,
 )
-from engine.core.parsed import BrokenRow, FileRow
+from engine.core.parsed_file import BrokenRow, FileRow
 from engine.core.rating import Choice
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.turns import share

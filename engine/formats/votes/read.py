@@ -7,7 +7,7 @@ from engine import plugins
 from engine.core.column_mapping import spelling
 from engine.core.errors import UserError
 from engine.core.imported_votes import GivenRating, GivenVote, SkippedRow, VoteFile, VoteMapping
-from engine.core.parsed import BrokenRow, FileRow
+from engine.core.parsed_file import BrokenRow, FileRow
 from engine.formats import isolated
 from engine.formats.files.loaded_file import LoadedFile
 

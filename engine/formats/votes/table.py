@@ -13,7 +13,7 @@ from engine.core.imported_votes import (
     VoteMapping,
     VoteRole,
 )
-from engine.core.parsed import BrokenRow, FileRow
+from engine.core.parsed_file import BrokenRow, FileRow
 from engine.core.rating import Choice
 from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.prompt_and_answer import label_of

@@ -15,7 +15,7 @@ from engine.core.actor import Actor, Role
 from engine.core.column_mapping import ColumnMapping
 from engine.core.dataset import HELD_OUT_SHARE, Dataset, Origin, Row, Split
 from engine.core.errors import UserError
-from engine.core.parsed import ParsedFile
+from engine.core.parsed_file import ParsedFile
 from engine.files import scratch_folder, write_atomic, write_lines
 from engine.formats.content_hash import sha256_of, to_line
 from engine.formats.held_out_split import Families, hold_out, split

@@ -23,7 +23,7 @@ from engine.core.errors import NotFound, UserError
 from engine.core.examples import Chat, Example, Kind, Text
 from engine.core.finding import Finding
 from engine.core.near_duplicates import compared_once
-from engine.core.parsed import ParsedFile
+from engine.core.parsed_file import ParsedFile
 from engine.formats import isolated
 from engine.formats.content_hash import ExampleFile, ExampleWriter
 from engine.formats.files import any_file

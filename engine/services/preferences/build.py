@@ -16,7 +16,7 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset
 from engine.core.errors import NotFound, UserError
 from engine.core.examples import Example, Kind
-from engine.core.parsed import ParsedFile
+from engine.core.parsed_file import ParsedFile
 from engine.files import write_atomic
 from engine.services import access
 from engine.services.data import datasets

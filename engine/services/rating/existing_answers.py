@@ -14,7 +14,7 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import NotFound, UserError
 from engine.core.examples import Message
-from engine.core.parsed import BrokenRow
+from engine.core.parsed_file import BrokenRow
 from engine.core.rating import Candidate, Round, RoundOrigin, RoundPlan
 from engine.files import sha256_of_file
 from engine.formats.votes.answers import GivenAnswers, read_answers

@@ -5,7 +5,7 @@ from engine.core.dataset import Dataset, Split
 from engine.core.errors import UserError
 from engine.core.examples import Message, Prompt
 from engine.core.normalise import normal
-from engine.core.parsed import ParsedFile
+from engine.core.parsed_file import ParsedFile
 from engine.core.rating import BLIND, Purpose
 from engine.services.data import datasets
 from engine.workspace import Workspace

@@ -19,7 +19,7 @@ from engine import plugins
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.imported_votes import GivenRating, GivenVote, VoteFile, VoteMapping
-from engine.core.parsed import BrokenRow
+from engine.core.parsed_file import BrokenRow
 from engine.core.rating import Purpose, RoundOrigin
 from engine.files import sha256_of_file
 from engine.formats.votes.read import FAMILY, load, read_votes

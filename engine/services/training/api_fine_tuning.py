@@ -14,7 +14,7 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import HELD_OUT_SHARE, Dataset, Split
 from engine.core.errors import Conflict, NoRoom, NotFound, UserError
 from engine.core.job import Job
-from engine.core.parsed import BrokenRow
+from engine.core.parsed_file import BrokenRow
 from engine.core.recipe import Recipe, read
 from engine.formats.read import read_file
 from engine.services import access
