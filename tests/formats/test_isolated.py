@@ -4,8 +4,11 @@ import gzip
 import json
 import os
 import random
+import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +18,7 @@ from engine.core.errors import NotFound, UserError
 from engine.formats import isolated
 from engine.formats.files.any_file import rows_of
 from engine.formats.read import known_columns, read_file
+from engine.services.data import row_process
 
 ROW = {"prompt": "grün?", "completion": "ja"}
 
@@ -117,3 +121,50 @@ def test_random_bytes_behind_the_mark_of_a_container_are_a_sentence(tmp_path):
         path.write_bytes(mark + random.Random(0).randbytes(3000))
         with pytest.raises(UserError, match=r"\.$"):
             read_file(path, "upload")
+
+
+class Readers:
+    """In place of `subprocess.run`: each reader stays inside until it is let go."""
+
+    def __init__(self) -> None:
+        self.entered, self.let_go = threading.Semaphore(0), threading.Semaphore(0)
+        self.inside, self.most, self._lock = 0, 0, threading.Lock()
+
+    def run(self, arguments, **_):
+        with self._lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        self.entered.release()
+        assert self.let_go.acquire(timeout=60)
+        with self._lock:
+            self.inside -= 1
+        return subprocess.CompletedProcess(arguments, 0, stdout=b'["answer", "1"]')
+
+
+def test_readers_of_files_and_rows_are_two_at_once_and_the_others_wait(tmp_path, monkeypatch):
+    readers = Readers()
+    monkeypatch.setattr(subprocess, "run", readers.run)
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(json.dumps(ROW).encode()))
+
+    def file_reader():
+        with pytest.raises(UserError):  # it printed no rows
+            isolated.rows_of(path, path.name, frozenset())
+
+    with ThreadPoolExecutor(6) as pool:
+        jobs = [pool.submit(file_reader) for _ in range(3)]
+        jobs += [pool.submit(row_process.ask, "any.module", {}, "a.gz") for _ in range(3)]
+        for _ in range(2):
+            assert readers.entered.acquire(timeout=60)
+        assert not isolated.READERS.acquire(blocking=False)
+        for _ in jobs[2:]:  # one leaves, one comes in
+            readers.let_go.release()
+            assert readers.entered.acquire(timeout=60)
+            assert readers.inside <= 2
+        for _ in range(2):
+            readers.let_go.release()
+        for job in jobs:
+            job.result(timeout=60)
+    assert (readers.most, readers.inside) == (2, 0)
+    assert isolated.READERS.acquire(blocking=False)
+    isolated.READERS.release()

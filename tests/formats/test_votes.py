@@ -128,6 +128,24 @@ def test_mapping_names_other_columns_and_what_words_mean(read):
         vote_mapping({"judge": "wer"})
 
 
+def test_mapping_of_the_sides_alone_is_completed_by_the_other_columns(read):
+    sides = {"left_model": "model_a", "right_model": "model_b"}
+    found = read(TABLE, mapping=vote_mapping(sides))
+    plain = read(TABLE).votes
+    assert found.votes == [vote._replace(sides=True) for vote in plain]
+    assert (found.sides, {vote.rater for vote in plain}) == (True, {"r0", "r1"})
+    named = read(TABLE, mapping=vote_mapping({**sides, "choice": "preference"})).votes
+    assert {vote.rater for vote in named} == {""}  # whoever maps a whole vote has said all
+
+
+def test_mapping_of_one_column_is_completed_for_ratings_too(read):
+    rows = [{"q": f"p{n}", "response": f"r{n}", "score": 4, "annotator": "ada"} for n in range(3)]
+    found = read(rows, mapping=vote_mapping({"prompt": "q"}))
+    assert [(r.answer.text, r.value, r.rater) for r in found.ratings] == [
+        ("r0", 4.0, "ada"), ("r1", 4.0, "ada"), ("r2", 4.0, "ada"),
+    ]  # fmt: skip
+
+
 def test_rows_that_are_no_votes_are_counted_with_number_and_reason(read):
     rows = [*TABLE[:2], {**TABLE[2], "preference": "perhaps"}, {**TABLE[3], "annotator": ""},
             {**TABLE[4], "model_b": "new"}]  # fmt: skip

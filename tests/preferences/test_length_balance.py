@@ -89,3 +89,13 @@ def test_too_few_balanced_pairs_say_why(ws, project, tmp_path):
         build.make(ws, LOCAL, project.id, rules=Rules(balance_length=True))
     assert "38 whose difference in length no other pair balances" in refused.value.problem
     assert refused.value.fix.startswith("Nearly always the same length won")
+
+
+def test_lengths_are_balanced_in_pairs_alone(ws, project, tmp_path):
+    rated(ws, project, tmp_path, longer=30)
+    rules = Rules(balance_length=True)
+    pairs = build.preview(ws, LOCAL, project.id, rules=rules)
+    ratings = build.preview(ws, LOCAL, project.id, rules=rules, of="ratings")
+    plain = build.preview(ws, LOCAL, project.id, of="ratings")
+    assert (len(pairs.judged.pairs), len(ratings.judged.pairs)) == (24, 42)
+    assert (ratings.examples, ratings.counts) == (plain.examples, plain.counts)

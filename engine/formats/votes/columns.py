@@ -53,6 +53,7 @@ OF_ONE: dict[VoteRole, tuple[str, ...]] = {
         "rating", "score", "stars", "thumb", "thumbs", "feedback", "label", "vote", "liked",
     ),
 }  # fmt: skip
+OF_BOTH: tuple[VoteRole, ...] = ("prompt", "rater", "time")  # of votes and of ratings
 KNOWN = frozenset(name for names in (*NAMES.values(), *OF_ONE.values()) for name in names) | {
     "left", "right",
 }  # fmt: skip
@@ -62,13 +63,37 @@ def guess(columns: Sequence[str], rows: Sequence[FileRow]) -> VoteMapping | None
     """The mapping that the names of the columns suggest; None where they suggest no vote."""
     found = named(columns, NAMES)
     found |= _plain_sides(columns, rows[:LOOKED_AT], found)
-    if "choice" in found and sides_of(found):
+    if _makes_votes(found):
         return VoteMapping(columns=found)
-    common = {role: found[role] for role in ("prompt", "rater", "time") if role in found}
-    single = common | named(columns, OF_ONE)
-    if "rating" in single and {"answer", "model"} & single.keys():
+    single = {role: found[role] for role in OF_BOTH if role in found} | named(columns, OF_ONE)
+    if _makes_ratings(single):
         return VoteMapping(columns=single)
     return None
+
+
+def completed(mapping: VoteMapping, columns: Sequence[str], rows: Sequence[FileRow]) -> VoteMapping:
+    """The mapping with what names suggest for the other columns, where it alone makes no vote.
+
+    A mapping that says the choice and both sides, or a rating and its answer, stays as it is.
+    """
+    if _makes_votes(mapping.columns) or _makes_ratings(mapping.columns):
+        return mapping
+    free = [column for column in columns if column not in mapping.columns.values()]
+    pairs = named(free, NAMES)
+    pairs |= _plain_sides(free, rows[:LOOKED_AT], pairs)
+    singles = {role: pairs[role] for role in OF_BOTH if role in pairs} | named(free, OF_ONE)
+    found = pairs | mapping.columns
+    if not _makes_votes(found) and _makes_ratings(singles | mapping.columns):
+        found = singles | mapping.columns
+    return mapping.model_copy(update={"columns": found})
+
+
+def _makes_votes(columns: dict[VoteRole, str]) -> bool:
+    return "choice" in columns and bool(sides_of(columns))
+
+
+def _makes_ratings(columns: dict[VoteRole, str]) -> bool:
+    return "rating" in columns and bool({"answer", "model"} & columns.keys())
 
 
 def sides_of(columns: dict[VoteRole, str]) -> tuple[tuple[VoteRole, VoteRole], ...]:

@@ -10,6 +10,7 @@ from engine.core.imported_votes import GivenRating, GivenVote, SkippedRow, VoteF
 from engine.core.parsed_file import BrokenRow, FileRow
 from engine.formats import isolated
 from engine.formats.files.loaded_file import LoadedFile
+from engine.formats.votes.columns import completed
 
 FAMILY = "votes"
 TABLE = "table"
@@ -28,7 +29,9 @@ def read_votes(
 ) -> VoteFile:
     """The votes of the file called `name`; UserError where nothing in it can be one.
 
-    With a mapping the file is a table. Rows that are no votes are listed with their reasons.
+    With a mapping the file is a table; one that makes no vote by itself, such as the two sides
+    alone, is completed by the names of the other columns. Rows that are no votes are listed with
+    their reasons.
     """
     return understand(load(path, name), name, mapping, format_name)
 
@@ -61,7 +64,8 @@ def understand(
             "Save it again.",
         )
     if mapping is not None:
-        mapping = _spelled(mapping, columns)
+        head = [row for _, row in found.rows[:LOOKED_AT]]
+        mapping = completed(_spelled(mapping, columns), columns, head)
         chosen = TABLE
     else:
         chosen = format_name or format_of([row for _, row in found.rows])

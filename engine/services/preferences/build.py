@@ -132,7 +132,7 @@ def preview(
         actor.require(Role.TRAINER)
         gathered = gather(ws, actor, project_id, round_ids)
     judged = select_pairs(gathered.items, gathered.families, rules)
-    if rules.balance_length:
+    if rules.balance_length and of == "pairs":  # ratings and texts have no second side
         judged = _of_balanced_length(judged)
     counts = gathered.counts.copy()
     examples: Sequence[Example]
