@@ -105,28 +105,53 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A new database of this process is a copy of a migrated one, and no commit waits for the disk.
+
+    The revisions run once for a test worker. What survives a power cut is tested on the database
+    of another process.
+    """
+    from engine.store import connect
+
+    migrate, on_connect = connect.migrate, connect._on_sqlite_connect
+    migrated = tmp_path_factory.mktemp("migrated") / "migrated.db"
+
+    def copied(db: Any) -> None:
+        file = db.url.database
+        new = db.dialect.name == "sqlite" and file != ":memory:" and not _has_bytes(Path(file))
+        if new and migrated.exists():
+            shutil.copyfile(migrated, file)
+        migrate(db)
+        if new and not migrated.exists():
+            db.dispose()
+            shutil.copyfile(file, migrated)
+
+    def connected(raw: Any, record: object) -> None:
+        on_connect(raw, record)
+        raw.execute("PRAGMA synchronous=OFF")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connect, "migrate", copied)
+        patch.setattr(connect, "_on_sqlite_connect", connected)
+        yield
+
+
+def _has_bytes(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database of each kind; the test runs once for each.
 
     For `ws` it is a copy of one that was migrated before: to migrate takes longer than most tests.
     """
-    migrated = "ws" in request.fixturenames
     if request.param == "postgres":
+        migrated = "ws" in request.fixturenames
         yield from request.getfixturevalue("new_postgres_database")(migrated)
     else:
-        file = tmp_path / "test.db"
-        if migrated:
-            shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
-        yield f"sqlite:///{file}"
-
-
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a migrated and empty database, made once for a test worker."""
-    folder = tmp_path_factory.mktemp("migrated")
-    _migrate(folder, f"sqlite:///{folder / 'migrated.db'}")
-    return folder / "migrated.db"
+        yield f"sqlite:///{tmp_path / 'test.db'}"
 
 
 def _migrate(home: Path, url: str) -> None:

@@ -87,6 +87,8 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
         "Models": models_tab.build,
     }
     with gr.Blocks(title="Tuneloop", delete_cache=(3600, 86400), analytics_enabled=False) as demo:
+        # first: it makes Gradio's routes and its description of the page, which is empty as yet
+        demo.queue(default_concurrency_limit=8, max_size=200)
         kept = gr.BrowserState(None, storage_key="tuneloop-project")
         if space:
             gr.HTML(_space_notice(ws), elem_id="tl-space")
@@ -107,7 +109,6 @@ def build(ws: Workspace, setup: Setup | None = None, *, space: bool = False) -> 
                 made.append(tab)
         tabs.change(None, None, None, js=SHOW_TAB, api_visibility="private")
         _refresh_when_shown(tabs, made, live, turns, project, changed)
-    demo.queue(default_concurrency_limit=8, max_size=200)
     return demo
 
 

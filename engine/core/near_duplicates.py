@@ -18,7 +18,6 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import numpy as np
-from datasketch import MinHash
 from numpy.typing import NDArray
 
 from engine.core.examples import Example, Prompt, Text, answers_of, prompt_of
@@ -152,6 +151,8 @@ def _sketch(parts: Iterable[str]) -> Hashes:
 
 def _candidates(keys: list[str], runs: list[Hashes]) -> Iterable[tuple[int, int]]:
     """Pairs that share a band of their signatures; the order of the texts changes nothing."""
+    from datasketch import MinHash  # it brings scipy, and few processes compare texts
+
     known = [n for n, sketch in enumerate(runs) if len(sketch)]
     signed: list[Any] = MinHash.bulk(
         [runs[n].tolist() for n in known], num_perm=BANDS * BAND, hashfunc=int

@@ -15,16 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DataError, DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError, ProgrammingError
 
 from engine.core.errors import NoRoom, Unavailable, UserError
 from engine.store import mounts
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST = max(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))  # revision
 WAL_IS_SAFE = (3, 51, 3)
 BUSY_S = 30.0
 BUSY = ("The database is busy, so this was not saved.", "Try again in a moment.")
@@ -79,11 +77,6 @@ def open_database(url: str) -> Engine:
         raise UserError(
             f"The database can't be opened: {error.orig}.",
             "Check TUNELOOP_DATABASE_URL, that the server runs, and that the disk has room.",
-        ) from None
-    except CommandError:
-        raise UserError(
-            "The database was made by a newer Tuneloop than this one.",
-            "Install the newer one again, or put a backup from before it in place.",
         ) from None
     if sqlite and db.url.database and Path(db.url.database).is_file():
         _stay(db, Path(db.url.database))
@@ -144,13 +137,19 @@ def alone(conn: Connection, lock: int) -> None:
 
 def migrate(db: Engine) -> None:
     """Run the revisions that this database has not seen."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with db.begin() as conn:
-        if conn.dialect.name == "postgresql":
-            conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7286145)")  # one migrator at a time
-        config.attributes["connection"] = conn
-        command.upgrade(config, "head")
+    if _revision(db) != NEWEST:
+        from engine.store import revisions  # Alembic, which most processes have no use for
+
+        revisions.run(db, MIGRATIONS)
+
+
+def _revision(db: Engine) -> str | None:
+    """The revision of a database; None of one that has none yet or can't say now."""
+    with db.connect().execution_options(reading=True) as conn:
+        try:
+            return conn.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        except (OperationalError, ProgrammingError):
+            return None
 
 
 def _on_sqlite_connect(raw: sqlite3.Connection, _record: object) -> None:

@@ -1,6 +1,5 @@
 """A server of the API in this process, on a real port, and OpenAI's own client."""
 
-import shutil
 import threading
 import time
 
@@ -34,7 +33,6 @@ def database(request, home):
     if getattr(request, "param", "sqlite") == "postgres":
         yield from request.getfixturevalue("new_postgres_database")(True)
     else:
-        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), home / "test.db")
         yield f"sqlite:///{home / 'test.db'}"
 
 

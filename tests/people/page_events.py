@@ -64,6 +64,17 @@ def filled(event: Event, fill: Callable[[int, Any], Any]) -> list[Any]:
     ]
 
 
+def sent_by(event: Event, values: Sequence[Any]) -> str:
+    """What of these values a browser sends, and from which parts: without the server's states."""
+    both = zip(event.inputs, values, strict=True)
+    return repr([(id(part), None if isinstance(part, gr.State) else value) for part, value in both])
+
+
+def hears_clicks(event: Event) -> bool:
+    """Whether the handler is told what was clicked."""
+    return special_args(event.handler)[2] is not None
+
+
 def shown(value: Any) -> str:
     """Everything that a browser would get to see of what a handler gave back."""
     if isinstance(value, (list, tuple, set)):

@@ -3,6 +3,7 @@
 The guide holds no secret, and who cannot sign in needs it most: it is open to everybody.
 """
 
+from functools import cache
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -17,17 +18,13 @@ HEADERS = {"cache-control": "no-cache"}
 
 
 def router() -> APIRouter:
-    """The routes of the guide; pages are read and rendered once, here."""
+    """The routes of the guide; its pages are read and rendered when the first of them is opened."""
     made = APIRouter()
-    sources = {name: (FOLDER / f"{name}.md").read_text("utf-8") for name in render.ORDER}
-    pages = {name: render.render(source) for name, source in sources.items()}
-    titles = {name: page.title for name, page in pages.items()}
 
     def serve_page(name: str) -> None:
-        html = _page(pages[name], render.navigation(titles, name))
         made.add_api_route(
             render.address(name),
-            lambda: HTMLResponse(rooted(html), headers=HEADERS),
+            lambda: HTMLResponse(rooted(_pages()[name]), headers=HEADERS),
             methods=["GET"],
         )
 
@@ -43,6 +40,15 @@ def router() -> APIRouter:
     for path in sorted((FOLDER / "pictures").iterdir()):
         serve_picture(path)
     return made
+
+
+@cache
+def _pages() -> dict[str, str]:
+    """Name to HTML: all at once, since each lists the titles of the others."""
+    sources = {name: (FOLDER / f"{name}.md").read_text("utf-8") for name in render.ORDER}
+    pages = {name: render.render(source) for name, source in sources.items()}
+    titles = {name: page.title for name, page in pages.items()}
+    return {name: _page(page, render.navigation(titles, name)) for name, page in pages.items()}
 
 
 def _page(page: render.Rendered, navigation: str) -> str:
