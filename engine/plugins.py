@@ -195,11 +195,12 @@ def entry_points(group: str) -> metadata.EntryPoints:
     To find out, a file of every package is read, which takes longer than most pages; so each
     process does it once for its `sys.path`, and sees a newly installed plug-in after a restart.
     """
-    return _registered(tuple(sys.path)).select(group=group)
+    found: metadata.EntryPoints = _registered(tuple(sys.path)).select(group=group)
+    return found
 
 
 @cache
-def _registered(_path: tuple[str, ...]) -> metadata.EntryPoints:
+def _registered(_path: tuple[str, ...]) -> Any:  # Python 3.11 has a class of its own for all groups
     return metadata.entry_points()
 
 
