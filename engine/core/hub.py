@@ -10,6 +10,8 @@ from engine.core.recipe import Tuning
 # of a repository: an organisation and a name; older ones have the name alone
 NAME = r"^(?:[A-Za-z0-9][A-Za-z0-9._-]{0,95}/)?[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
 COMMIT = r"^[0-9a-f]{40}$"
+# that a download leaves free on the disk: the database and logs lie there too
+SPARE_BYTES = 500_000_000
 
 
 class HubGate(StrEnum):

@@ -1,6 +1,14 @@
 """What is known of a base on the Hub, in words: for the command line and the page alike."""
 
-from engine.core.hub import Architecture, CatalogEntry, HubBase, HubGate, Obstacle, TuningFit
+from engine.core.hub import (
+    SPARE_BYTES,
+    Architecture,
+    CatalogEntry,
+    HubBase,
+    HubGate,
+    Obstacle,
+    TuningFit,
+)
 from engine.core.units import memory_words, number_words
 
 ESTIMATE = "Memory is estimated for supervised fine-tuning with the default settings."
@@ -139,8 +147,8 @@ def obstacle(base: HubBase, one: Obstacle) -> tuple[str, str]:
             "Choose the model in 16 or 32 bits; QLoRA quantises it by itself.",
         ),
         Obstacle.NO_ROOM: (
-            f"{name} takes {memory_words(base.bytes)}, and the disk has"
-            f" {memory_words(base.bytes_free or 0)} free.",
+            f"{name} takes {memory_words(base.bytes)} and leaves {memory_words(SPARE_BYTES)}"
+            f" for everything else; the disk has {memory_words(base.bytes_free or 0)} free.",
             "Free some space, or choose a smaller model.",
         ),
     }[one]

@@ -24,7 +24,9 @@ def number_words(number: float) -> str:
 
 
 def memory_words(size: float) -> str:
-    """Bytes in words: "1.4 GB", "120 GB", "80 MB"."""
+    """Bytes in words: "1.4 GB", "120 GB", "80 MB", "3.6 MB", "360 KB"."""
+    if 0 < size < 1e6:
+        return f"{max(1.0, size / 1e3):.0f} KB"
     if size < GB:
-        return f"{size / 1e6:.0f} MB"
+        return f"{size / 1e6:.1f} MB" if 0 < size < 1e7 else f"{size / 1e6:.0f} MB"
     return f"{size / GB:.1f} GB" if size < 10 * GB else f"{size / GB:,.0f} GB"

@@ -6,7 +6,7 @@ import pytest
 
 from engine.advice.size import lora_weights, number, of_folder, of_number
 from engine.core.errors import UserError
-from engine.core.units import number_words
+from engine.core.units import memory_words, number_words
 
 # SmolLM2-135M as its config.json says it
 SMOL = {
@@ -88,6 +88,14 @@ def test_config_that_makes_no_sense_is_one_sentence(tmp_path, text):
 def test_size_is_understood_as_people_write_it(said, meant):
     assert number(said) == meant
     assert number(number_words(meant)) == meant
+
+
+@pytest.mark.parametrize(("size", "words"), [
+    (0, "0 MB"), (1, "1 KB"), (362_456, "362 KB"), (3_624_560, "3.6 MB"), (80_000_000, "80 MB"),
+    (1_400_000_000, "1.4 GB"), (120_000_000_000, "120 GB"),
+])  # fmt: skip
+def test_memory_is_said_without_rounding_to_nothing(size, words):
+    assert memory_words(size) == words
 
 
 @pytest.mark.parametrize("said", ["", "banana", "-7B", "nan", "inf", "1e99", "9" * 5000])

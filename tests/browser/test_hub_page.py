@@ -94,6 +94,16 @@ def test_name_that_is_an_address_is_refused_on_the_page(walk):
     walk.sees("body", "is no name of a model")
 
 
+def test_card_goes_when_the_next_model_is_refused(walk):
+    look_at(walk, NAME)
+    walk.sees("#hub-facts", "can be added")
+    walk.fill("hub-text", "makers/no-such-model")
+    walk.click("hub-go")
+    walk.sees("body", "The Hub has no public model makers/no-such-model")
+    for part in ("#hub-facts", "#hub-add"):
+        walk.page.locator(part).wait_for(state="hidden")
+
+
 def test_base_is_added_with_progress_and_removed(walk, loopback):
     page, (hub, _) = walk.page, loopback
     hub.hold_after = 100_000

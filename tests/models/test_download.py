@@ -259,7 +259,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing_in_a_list(ws, repo, projec
     child.run(ws, job.id, helpers.claimed(ws, job.id, "download").fence)
     ended = lifecycle.get(ws, LOCAL, job.id)
     assert ended.state is State.FAILED
-    assert "the disk has 0 MB free" in ended.error
+    assert "leaves 500 MB for everything else; the disk has 1 KB free" in ended.error
     assert known(ws) == []
 
 

@@ -220,7 +220,7 @@ def test_base_that_the_disk_has_no_room_for_is_refused(ws, repo, monkeypatch):
     monkeypatch.setattr(download, "room", lambda _: 1000)
     base = service.look(ws, LOCAL, NAME)
     assert base.obstacles == (Obstacle.NO_ROOM,)
-    with pytest.raises(UserError, match="the disk has 0 MB free"):
+    with pytest.raises(UserError, match=r"leaves 500 MB for .*; the disk has 1 KB free"):
         service.add(ws, LOCAL, helpers.project(ws).id, NAME)
 
 

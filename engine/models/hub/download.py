@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.core.errors import Unavailable, UserError
-from engine.core.hub import HubFile
+from engine.core.hub import SPARE_BYTES, HubFile
 from engine.core.units import memory_words
 from engine.files import NO_ROOM, no_room
 from engine.models.hub import client
@@ -21,7 +21,6 @@ PART = ".part"
 SILENT_S = 8.0  # a connection that brings nothing for so long is made anew
 TRIES = 6  # in a row that bring nothing
 WAIT_S = 1.0  # before the second try; each later one waits twice as long
-SPARE = 500_000_000  # bytes that stay free on the disk: the database and logs lie there too
 
 Progress = Callable[[int, str], None]
 
@@ -32,7 +31,7 @@ class _Broken(Exception):
 
 def room_needed(size: int) -> int:
     """Free bytes that a download of `size` bytes asks for."""
-    return size + SPARE
+    return size + SPARE_BYTES
 
 
 def room(folder: Path) -> int:
@@ -59,8 +58,8 @@ def fetch(
     missing = sum(file.bytes - _here(folder, file) for file in files)
     if room(folder) < room_needed(missing):
         raise UserError(
-            f"The download needs {memory_words(room_needed(missing))}, and the disk has"
-            f" {memory_words(room(folder))} free.",
+            f"The download takes {memory_words(missing)} and leaves {memory_words(SPARE_BYTES)}"
+            f" for everything else; the disk has {memory_words(room(folder))} free.",
             "Free some space and add the model again.",
         )
     done = 0

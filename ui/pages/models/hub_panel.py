@@ -139,9 +139,11 @@ def _wire_search(
 
     looked = [seek.shown, seek.facts, seek.add]
     asked = [seek.search.click, seek.text.submit]
-    gr.on(asked, on_search, [seek.text], [seek.found, *looked], **markup.QUIET)
+    searched = gr.on(asked, on_search, [seek.text], [seek.found, *looked], **markup.QUIET)
     picked = seek.found.click(on_pick, None, looked, **markup.QUIET)
     picked.then(None, None, None, js=SHOW_FACTS)
+    for event in (searched, picked):  # the card of another model never stands below a refusal
+        event.failure(_nothing_looked_at, None, looked, **markup.QUIET)
     inputs = [page.project, view, seek.shown]
     seek.add.click(on_add, inputs, [*looked, view, *parts], **markup.QUIET)
 
