@@ -64,7 +64,7 @@ def test_votes_of_a_file_are_understood_added_and_shown(walk, server):
     page = walk.page
     picture(walk, "empty")
     drop(walk, server[1] / "votes.csv")
-    walk.sees("#bring-report", "13 rows, 12 votes on two answers, 1 named raters", LONG)
+    walk.sees("#bring-report", "13 rows, 12 votes on two answers, 1 named rater", LONG)
     walk.sees("#bring-report", "1 row was refused", LONG)
     picture(walk, "votes")
     walk.click("bring-add")
@@ -86,7 +86,7 @@ def test_columns_under_other_names_are_mapped(walk, server):
         ("right_model", "rechts"),
     ):  # fmt: skip
         choose(walk, f"bring-map-{role}", column)
-    walk.sees("#bring-report", "12 rows, 12 votes on two answers, 1 named raters", LONG)
+    walk.sees("#bring-report", "12 rows, 12 votes on two answers, 1 named rater", LONG)
     picture(walk, "mapped")
     walk.click("bring-add")
     walk.sees(".tl-round", "from eigene.csv", LONG)

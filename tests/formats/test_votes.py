@@ -304,6 +304,25 @@ def test_langsmith_group_of_two_is_a_vote_and_a_program_is_nobody(read):
     assert len(found.skipped) == 2
 
 
+def langsmith_pair(group, user, name="Ada"):
+    source = {"type": "app", "user_id": user, "user_name": name}
+    entry = {"key": "preference", "feedback_source": source, "feedback_group_id": group}
+    return [
+        {**entry, "run_id": f"{group} {n}", "session_id": f"exp-{n}", "score": n} for n in (0, 1)
+    ]
+
+
+def test_langsmith_votes_without_their_runs_are_about_the_experiments(read):
+    (vote,) = read(langsmith_pair("g", "u1")).votes
+    assert (vote.choice, vote.first.model, vote.second.model) == ("right", "exp-0", "exp-1")
+    assert vote.rater == "Ada"
+
+
+def test_langsmith_people_of_one_name_stay_apart(read):
+    rows = langsmith_pair("g", "u1") + langsmith_pair("h", "u2") + langsmith_pair("i", "u3", "Bo")
+    assert [v.rater for v in read(rows).votes] == ["Ada (u1)", "Ada (u2)", "Bo"]
+
+
 @pytest.mark.parametrize("snake", [False, True])
 def test_langfuse_scores_are_ratings_of_people(read, snake):
     names = {"trace": "trace_id", "kind": "data_type", "user": "author_user_id"} if snake else {

@@ -1,6 +1,7 @@
 """What a cell or field of a file of votes says: a name, a prompt, an answer, a time, a number."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 
@@ -25,6 +26,16 @@ def name_of(value: object) -> str:
         return ""
     called = " ".join(plain.split())
     return "".join(mark for mark in called if mark.isprintable())[:LONGEST_NAME]
+
+
+def people(known: Iterable[tuple[object, object]]) -> dict[str, str]:
+    """What the person behind each id is called: by name, and by the id too where two share it."""
+    called = {name_of(number): name_of(name) for name, number in known if name_of(number)}
+    shared = Counter(called.values())
+    return {
+        number: f"{name} ({number[:8]})" if name and shared[name] > 1 else name or number
+        for number, name in called.items()
+    }
 
 
 def prompt_of(row: FileRow, column: str | None) -> tuple[Message, ...]:

@@ -2,8 +2,9 @@
 
 Two entries of one group (`feedback_group_id`, else a comparative experiment and its example) are a
 vote: the run with the higher score wins. Other entries rate one run. Runs in the same file, such as
-a ZIP of both, give the texts. Scores of programs (`feedback_source.type` other than `app`) are no
-votes of people. Nothing says which answer stood where.
+a ZIP of both, give the texts; without them an experiment is known by its id. Scores of programs
+(`feedback_source.type` other than `app`) are no votes of people. Nothing says which answer stood
+where.
 https://docs.langchain.com/langsmith/feedback-data-format
 """
 
@@ -40,6 +41,7 @@ class _Feedback(NamedTuple):
     rater: str
     group: str
     at: float | None
+    session: str  # the experiment of the run, which stands for its model where the run is missing
 
 
 class _Run(NamedTuple):
@@ -66,9 +68,10 @@ def votes(
     }
     entries = [entry for number, row in rows for entry in _entries(row, number)]
     key = observed.most_used(str(entry.get("key")) for _, entry in entries)
+    people = cells.people(_person(entry) for _, entry in entries)
     groups: dict[str, list[_Feedback]] = defaultdict(list)
     for number, entry in entries:
-        found = _feedback(entry, number, key, runs)
+        found = _feedback(entry, number, key, runs, people)
         if isinstance(found, _Feedback):
             groups[found.group or f"alone {len(groups)}"].append(found)
         else:
@@ -95,12 +98,11 @@ def _entries(row: FileRow, number: int) -> list[tuple[int, FileRow]]:
 
 
 def _feedback(
-    entry: FileRow, number: int, key: str, runs: dict[str, _Run]
+    entry: FileRow, number: int, key: str, runs: dict[str, _Run], people: dict[str, str]
 ) -> _Feedback | SkippedRow | BrokenRow:
     if str(entry.get("key")) != key:
         return SkippedRow(number, f"feedback on something else than {key[:40]!r}")
-    source = entry.get("feedback_source")
-    source = source if isinstance(source, dict) else {}
+    source = _source(entry)
     if source.get("type") not in (None, PERSON):
         return SkippedRow(number, NO_PERSON)
     given = entry.get("score") if entry.get("score") is not None else entry.get("value")
@@ -111,12 +113,26 @@ def _feedback(
     except RowError as error:
         return BrokenRow(number, str(error))
     run = str(entry.get("run_id"))
-    rater = cells.name_of(source.get("user_name") or source.get("user_id"))
+    name, user = _person(entry)
+    rater = people.get(cells.name_of(user)) or cells.name_of(name)
     group = str(entry.get("feedback_group_id") or "")
     experiment = entry.get("comparative_experiment_id")
     if experiment and not group and run in runs and runs[run].example:
         group = f"{experiment} {runs[run].example} {rater}"
-    return _Feedback(number, run, score, rater, group, cells.seconds(entry.get("created_at")))
+    session = cells.name_of(entry.get("session_id"))
+    at = cells.seconds(entry.get("created_at"))
+    return _Feedback(number, run, score, rater, group, at, session)
+
+
+def _source(entry: FileRow) -> FileRow:
+    source = entry.get("feedback_source")
+    return source if isinstance(source, dict) else {}
+
+
+def _person(entry: FileRow) -> tuple[object, object]:
+    """The name and the id of who gave it."""
+    source = _source(entry)
+    return source.get("user_name"), source.get("user_id")
 
 
 def _run(row: FileRow, number: int) -> _Run:
@@ -149,4 +165,8 @@ def _vote_or_rating(
 
 def _answer(feedback: _Feedback, runs: dict[str, _Run]) -> GivenAnswer:
     run = runs.get(feedback.run)
-    return GivenAnswer(run.model, observed.answer_in(run.answered)) if run else GivenAnswer("")
+    return (
+        GivenAnswer(run.model, observed.answer_in(run.answered))
+        if run
+        else GivenAnswer(feedback.session)
+    )

@@ -404,7 +404,9 @@ def _counts(seen: VotePreview) -> str:
         if part
     )
     rows = f"{seen.title}: {seen.rows:,} rows, {what or 'no vote'}"
-    raters = f"{seen.raters:,} named raters" if seen.raters else "no rater named"
+    raters = "no rater named"
+    if seen.raters:
+        raters = f"{seen.raters:,} named rater{'s' if seen.raters > 1 else ''}"
     return f"{rows}, {raters}."
 
 
