@@ -165,7 +165,7 @@ def simulate(ws: Workspace, one: Round, rule: str, number: int, seed: int) -> in
         else:
             vote = {"choice": judge(*answers, references, rng)}
         key = f"vote-{rng.getrandbits(64):016x}"
-        asked = votes.request(ws, rater, token=shown.token, key=key, via="api", **vote)
+        asked = votes.request(ws, rater, {"token": shown.token, "key": key, "via": "api", **vote})
         shown = votes.vote(ws, rater, asked, prefetch=0).pair
         number_of_votes += 1
     return number_of_votes

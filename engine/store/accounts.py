@@ -1,6 +1,6 @@
 """People with an account, and the projects that they belong to."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -24,6 +24,18 @@ class Person(NamedTuple):
     created_at: float
 
 
+class PersonChange(TypedDict, total=False):
+    """Columns of a person that may change; one that is left out stays as it is."""
+
+    name: str
+    name_key: str
+    role: str
+    status: Status
+    password: str
+    link_sha256: str | None
+    link_until: float | None
+
+
 ONE_WRITER = 7286147  # see connect.alone
 
 
@@ -32,7 +44,7 @@ def add(conn: Connection, new: Person) -> None:
     conn.execute(insert(person).values(new._asdict()))
 
 
-def change(conn: Connection, person_id: str, **values: Any) -> None:
+def change(conn: Connection, person_id: str, **values: Unpack[PersonChange]) -> None:
     """Set columns of a person."""
     conn.execute(update(person).where(person.c.id == person_id).values(values))
 

@@ -1,6 +1,6 @@
 """Keys with which programs ask the API: of a key only its hash is kept."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict, Unpack
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -45,6 +45,13 @@ def list_all(conn: Connection, project_id: str) -> list[KeyRow]:
     return [KeyRow(**row) for row in rows]
 
 
-def change(conn: Connection, key_id: str, **values: str | float) -> None:
+class KeyChange(TypedDict, total=False):
+    """Columns of a key that may change."""
+
+    status: str
+    used_at: float
+
+
+def change(conn: Connection, key_id: str, **values: Unpack[KeyChange]) -> None:
     """Set columns of a key."""
     conn.execute(update(api_key).where(api_key.c.id == key_id).values(values))

@@ -1,10 +1,17 @@
 """Rounds of blind rating and their comparisons."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from sqlalchemy import Connection, insert, select, update
 
-from engine.core.rating import Answer, Comparison, ComparisonDetails, ComparisonKind, Round
+from engine.core.rating import (
+    Answer,
+    Comparison,
+    ComparisonDetails,
+    ComparisonKind,
+    Round,
+    RoundStatus,
+)
 from engine.store.answer_columns import READ, STORED, from_details, to_details
 from engine.store.json_columns import dumped, loaded, to_json
 from engine.store.tables import comparison, rating_round
@@ -47,8 +54,16 @@ def list_all(conn: Connection, project_id: str) -> list[Round]:
     return [Round.model_validate(loaded(row, "plan")) for row in conn.execute(query).mappings()]
 
 
-def change(conn: Connection, round_id: str, **values: Any) -> None:
-    """Move a round on: status, job_id or closed_at. The plan never changes."""
+class RoundChange(TypedDict, total=False):
+    """Columns of a round that may change; the plan never does."""
+
+    status: RoundStatus
+    job_id: str
+    closed_at: float
+
+
+def change(conn: Connection, round_id: str, **values: Unpack[RoundChange]) -> None:
+    """Move a round on; what is left out stays as it is."""
     conn.execute(update(rating_round).where(rating_round.c.id == round_id).values(values))
 
 

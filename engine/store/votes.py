@@ -5,7 +5,7 @@ is not a guest's own.
 """
 
 import json
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -190,13 +190,32 @@ def reopen(conn: Connection, taken_back: Assignment, now: float) -> None:
 
 
 def append(
-    conn: Connection, key: str, token: str, action: str, details: VoteDetails, **values: Any
+    conn: Connection,
+    key: str,
+    token: str,
+    action: Literal["vote", "retract"],
+    details: VoteDetails,
+    *,
+    active_ms: int,
+    via: str,
+    created_at: float,
+    choice: ScreenChoice | None = None,
 ) -> None:
-    """Add a vote or a retraction to an assignment's history."""
+    """Add a vote, with its choice, or a retraction to an assignment's history."""
     newest = select(func.max(vote.c.seq)).where(vote.c.assignment_id == token)
     seq = (conn.execute(newest).scalar() or 0) + 1
-    row = {"id": key, "assignment_id": token, "seq": seq, "action": action, **values}
-    conn.execute(insert(vote).values({**row, "details": to_json(details)}))
+    row = {
+        "id": key,
+        "assignment_id": token,
+        "seq": seq,
+        "action": action,
+        "choice": choice,
+        "active_ms": active_ms,
+        "via": via,
+        "created_at": created_at,
+        "details": to_json(details),
+    }
+    conn.execute(insert(vote).values(row))
 
 
 class ImportedVote(NamedTuple):

@@ -249,6 +249,11 @@ def test_auto_loop_is_refused_while_another_runs(ws, project, sft, source):
         auto_loop_start.start(ws, LOCAL, project.id, prompts=30)
 
 
+def test_auto_loop_start_takes_every_field_of_the_recipe():
+    fields = auto_loop_start.recipe().model_fields
+    assert auto_loop_start.LoopOptions.__annotations__.keys() == fields.keys()
+
+
 def test_auto_loop_offers_the_champion_as_its_start(ws, project, sft, source):
     loop_in_tables.trained(ws, project, "newer", sft)
     champion.promote(ws, LOCAL, project.id, sft.id)

@@ -50,7 +50,7 @@ OF_NO_PROJECT = {
     "hub.look": "a base of the Hub, for owners",
     "projects.create": "a project of their own",
     "data.staging.stage": "a file in hand",
-    "loop.demo.start": "a project of their own",
+    "loop.demo_start.start": "a project of their own",
     "jobs.lifecycle.worker_alive": "whether anything works at all",
     "evaluation.benchmarks.import_tasks": "task files in hand",
     "people.accounts.add": "accounts, for owners of the server",

@@ -11,9 +11,8 @@ def next_pair(ws, who, round_id):
 
 def vote(ws, who, token, key, choice, active_ms=0, via="key", **details):
     """Vote, and return the next comparison."""
-    asked = votes.request(
-        ws, who, token=token, key=key, choice=choice, active_ms=active_ms, via=via, **details
-    )
+    sent = {"token": token, "key": key, "choice": choice, "active_ms": active_ms, "via": via}
+    asked = votes.request(ws, who, {**sent, **details})
     return votes.vote(ws, who, asked, prefetch=0).pair
 
 

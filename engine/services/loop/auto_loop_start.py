@@ -1,12 +1,13 @@
 """The auto loop: start it, find the newest one, and choose what it starts from."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 from engine import plugins
 from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.core.job import Job
+from engine.core.json_object import JsonObject
 from engine.core.recipe import Recipe, read
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
@@ -32,17 +33,39 @@ class Usual(NamedTuple):
     dataset_test: str | None
 
 
-def start(ws: Workspace, actor: Actor, project_id: str, **values: Any) -> Job:
-    """Queue a loop; Conflict while one of the project is under way.
+class LoopOptions(TypedDict, total=False):
+    """Fields of the recipe (engine/orchestrate/auto_loop_job.py) that a person chose.
 
-    `values` are fields of the recipe (engine/orchestrate/auto_loop_job.py), else its defaults.
+    None, or left out: what fits the project, else the default of the recipe.
     """
+
+    model: str | None
+    dataset: str | None
+    dataset_test: str | None
+    rater: str | None
+    raters: int | None
+    prompts: int | None
+    test_prompts: int | None
+    generations: int | None
+    most_votes: int | None
+    dpo: JsonObject | None
+    temperature: float | None
+    max_new_tokens: int | None
+    wait_hours: float | None
+    spare: float | None
+    samples: int | None
+    answers: int | None
+    seed: int | None
+
+
+def start(ws: Workspace, actor: Actor, project_id: str, **options: Unpack[LoopOptions]) -> Job:
+    """Queue a loop; Conflict while one of the project is under way."""
     actor.require(Role.TRAINER)
     live = newest(ws, actor, project_id)
     if live and not live.over:
         raise Conflict("An auto loop is running already.", "Stop it first, or wait until it ends.")
     usual = {k: v for k, v in usually(ws, actor, project_id)._asdict().items() if v}
-    chosen = {**usual, **{k: v for k, v in values.items() if v is not None}}
+    chosen = {**usual, **{k: v for k, v in options.items() if v is not None}}
     _check(ws, actor, chosen)
     return lifecycle.submit(ws, actor, project_id, read(recipe(), chosen), LABEL)
 
@@ -68,7 +91,7 @@ def usually(ws: Workspace, actor: Actor, project_id: str) -> Usual:
     )
 
 
-def _check(ws: Workspace, actor: Actor, chosen: Mapping[str, str | float | None]) -> None:
+def _check(ws: Workspace, actor: Actor, chosen: Mapping[str, object]) -> None:
     if "model" not in chosen:
         raise UserError("There is no trained model to start from.", "Train a first one.")
     for field, rows in (("dataset", "train_rows"), ("dataset_test", "held_out_rows")):

@@ -109,8 +109,8 @@ def new_link(ws: Workspace, actor: Actor, person_id: str) -> str:
         one, _ = _person(conn, person_id)
         if one.status == "closed":
             raise Conflict(f"The account of {one.name} is closed.", "Open it first.")
-        values = {"link_sha256": sha256(token), "link_until": time.time() + LINK_S}
-        accounts.change(conn, one.id, **values)
+        until = time.time() + LINK_S
+        accounts.change(conn, one.id, link_sha256=sha256(token), link_until=until)
     return token
 
 

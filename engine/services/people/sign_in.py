@@ -15,7 +15,7 @@ from engine.core.errors import Conflict, NotFound, SignedOut, UserError
 from engine.services.people import accounts, password, throttle
 from engine.store import accounts as store_accounts
 from engine.store import browsers, sessions
-from engine.store.accounts import Person
+from engine.store.accounts import Person, PersonChange
 from engine.store.connect import reading, writing
 from engine.store.sessions import Session
 from engine.workspace import Workspace
@@ -48,13 +48,13 @@ def accept(ws: Workspace, token: str, name: str, chosen: str) -> str:
     kept = password.hash_password(chosen)
     with accounts.changing(ws) as conn:
         one = _linked(conn, token)
-        values = {"password": kept, "link_sha256": None, "link_until": None}
+        values: PersonChange = {"password": kept, "link_sha256": None, "link_until": None}
         if one.password is None:
             clean = accounts.check_name(name)
             twin = store_accounts.find_by_name(conn, accounts.key(clean))
             if twin and twin.id != one.id:
                 raise UserError(f"Somebody is called {clean} already.", "Choose another name.")
-            values |= {"name": clean, "name_key": accounts.key(clean)}
+            values["name"], values["name_key"] = clean, accounts.key(clean)
         store_accounts.change(conn, one.id, **values)
         sessions.end_all(conn, one.id)
         browsers.drop_person(conn, one.id)

@@ -20,6 +20,7 @@ from engine.core.rating import (
     ComparisonKind,
     GoldItem,
     Round,
+    RoundStatus,
 )
 from engine.services import access
 from engine.services.rating import identity_leaks
@@ -57,11 +58,11 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
                 shown.append(_comparison(one, position, pair, "normal"))
     placed = _balanced(one, shown)
     rounds.add_comparisons(conn, placed + [(c, "a") for c in identical + further])
-    nothing = "closed" if identical and one.blind else "failed"
+    without_any: RoundStatus = "closed" if identical and one.blind else "failed"
     if shown:
         after = 2 * (max(candidate.prompt_no for candidate in candidates) + 1)
         add_uncounted(conn, one, placed, telling, after)
-    rounds.change(conn, round_id, status="open" if shown else nothing)
+    rounds.change(conn, round_id, status="open" if shown else without_any)
     return left_out
 
 

@@ -6,7 +6,8 @@ retraction and shows the same pair on the same sides.
 """
 
 import time
-from typing import Any, TypedDict
+from collections.abc import Mapping
+from typing import TypedDict
 
 from pydantic import ValidationError
 from sqlalchemy import Connection
@@ -56,8 +57,8 @@ def state(ws: Workspace, actor: Actor, round_id: str, prefetch: int = PREFETCH) 
         return _state(conn, _open_round(conn, actor, round_id), actor, prefetch)
 
 
-def request(ws: Workspace, actor: Actor, **values: Any) -> VoteRequest:
-    """The values as a vote; UserError, and an entry in the audit log, for what is no vote."""
+def request(ws: Workspace, actor: Actor, values: Mapping[str, object]) -> VoteRequest:
+    """What a program sent, as a vote; UserError, and an entry in the audit log, for no vote."""
     try:
         return VoteRequest.model_validate(values)
     except ValidationError:
@@ -112,9 +113,10 @@ def undo(ws: Workspace, actor: Actor, round_id: str, prefetch: int = PREFETCH) -
         for waiting in votes.leased_to(conn, round_id, actor.name)[assignment.MOST_HELD - 1 :]:
             votes.release(conn, waiting.id)
         if last.state in votes.COUNTED:
-            key = ids.new("undo")
-            values = {"active_ms": 0, "via": "button", "created_at": now}
-            votes.append(conn, key, last.id, "retract", {}, **values)
+            votes.append(
+                conn, ids.new("undo"), last.id, "retract", {}, active_ms=0, via="button",
+                created_at=now,
+            )  # fmt: skip
         flags.end(conn, last.id, "withdrawn")
         votes.reopen(conn, last, now)
         comes = _state(conn, one, actor, prefetch)
