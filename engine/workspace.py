@@ -18,6 +18,9 @@ from sqlalchemy import Engine, make_url
 from engine.core.errors import UserError
 from engine.store.connect import open_database, reading, writing
 
+# https://huggingface.co/docs/hub/spaces-overview#networking
+SPACE_PORTS = (80, 443, 8080)
+POSTGRES_PORT = 5432
 MARK = "database-id"  # in the home; the database there carries the same number
 
 
@@ -85,6 +88,8 @@ class Workspace:
 def open_workspace(settings: Settings | None = None) -> Workspace:
     """The workspace, its folders made and its database at the newest revision."""
     settings = settings or Settings.from_environment()
+    if in_space():
+        _refuse_blocked_port(settings.database_url)
     try:
         _make_private(settings.home)
         (settings.home / "files").mkdir(exist_ok=True)
@@ -104,6 +109,20 @@ def open_workspace(settings: Settings | None = None) -> Workspace:
     if beside:
         _check_same(db, mark)
     return Workspace(settings, db)
+
+
+def _refuse_blocked_port(database_url: str) -> None:
+    """UserError for a database that a Space can't reach; the connection would hang for minutes."""
+    url = make_url(database_url)
+    port = url.port or POSTGRES_PORT
+    here = url.host in (None, "", "localhost", "127.0.0.1", "::1")
+    if here or not url.drivername.startswith("postgres") or port in SPACE_PORTS:
+        return
+    raise UserError(
+        f"A Space reaches other machines at the ports 80, 443 and 8080 alone, and the database is "
+        f"at port {port}.",
+        "Let the server listen at one of those, such as postgresql://user:password@host:443/name.",
+    )
 
 
 def _make_private(home: Path) -> None:

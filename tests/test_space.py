@@ -17,7 +17,7 @@ from engine.core.actor import LOCAL
 from engine.services.off_site.bucket import PLACE, FolderBucket
 from engine.services.off_site.replica import Replica
 from engine.services.rating import invites
-from engine.workspace import Settings, open_workspace
+from engine.workspace import SPACE_PORTS, Settings, open_workspace
 from tests import helpers
 from tests.faults.voting import votes_in
 from tests.serving import Served, serving
@@ -110,6 +110,19 @@ def test_front_matter_names_what_the_project_is_tested_with():
     assert front["sdk_version"] == pins(REPO / "constraints.txt")["gradio"]
     assert (SPACE / front["app_file"]).is_file()
     assert len(front["short_description"]) <= 60  # longer ones are refused
+
+
+def test_readme_of_the_space_says_what_a_copy_costs_which_ports_and_what_zerogpu_takes():
+    text = " ".join((SPACE / "README.md").read_text().split())
+    assert "a duplicate too, needs a paid plan" in text
+    assert f"ports {SPACE_PORTS[0]}, {SPACE_PORTS[1]} and {SPACE_PORTS[2]} alone" in text
+    assert "Python 3.12.12 or 3.10.13" in text
+    takes = re.search(r"torch ([\d., ]+) or ([\d.]+),", text)
+    zero_gpu = [*takes[1].split(", "), takes[2]]
+    ours = pins(SPACE / "requirements.txt")["torch"]
+    refused = f"has torch {ours}, which ZeroGPU refuses"
+    assert (refused in text) == (ours not in zero_gpu)
+    assert re.search(r"put `torch==([\d.]+)`", text)[1] in zero_gpu
 
 
 def test_space_installs_every_dependency_at_the_tested_version():
