@@ -14,6 +14,7 @@ from engine.services.rating import (
     rounds,
 )
 from engine.services.rating.plans import RoundRecipe
+from engine.stats.verdict import verdict
 from engine.store.connect import writing
 from tests import helpers
 from tests.rating import screen
@@ -88,6 +89,32 @@ def test_aa_round_is_not_called_even_where_a_rater_picks_one_side(ws, tmp_path):
     assert "Position bias: 20 of 20 votes went to the left answer" in found.sentence
     assert "favours nobody" not in found.sentence
     assert found.verdict.low < 0.5 < found.verdict.high
+
+
+def test_aa_round_without_a_vote_says_nothing_of_the_test(ws, tmp_path):
+    one = started(ws, tmp_path, "aa_control", pairs=8)
+    rounds.close(ws, LOCAL, one.id)
+    sentence = report.report(ws, LOCAL, one.id).sentence
+    assert sentence.startswith("The A/A round has no vote yet: it says nothing of the test.")
+    assert "is even" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses", "even", "said"),
+    [
+        (3, 3, True, "The A/A round shows no imbalance: one half of the model against itself wins "
+                     "50 % (15 to 85 %). It would be called even where the range lies within"),
+        (60, 60, True, "The A/A round is even: one half of the model against itself wins 50 % (41 "
+                       "to 59 %). The test itself favours nobody."),
+        (60, 60, False, "The A/A round is not even:"),
+    ],
+)  # fmt: skip
+def test_aa_round_is_even_only_where_its_interval_says_so(ws, tmp_path, wins, losses, even, said):
+    one = started(ws, tmp_path, "aa_control", pairs=8)
+    rounds.close(ws, LOCAL, one.id)
+    found = report.report(ws, LOCAL, one.id)
+    counted = found.model_copy(update={"even": even, "verdict": verdict(wins, losses)})
+    assert report._head(counted).startswith(said)
 
 
 def test_aa_round_of_equal_answers_is_closed_with_ties(ws, tmp_path):
