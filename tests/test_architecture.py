@@ -398,6 +398,15 @@ def test_colours_stand_in_the_tokens_alone():
     assert not found, "\n".join(found)
 
 
+def test_endless_animations_move_in_steps():
+    """A smooth one draws on every frame for as long as the page is open."""
+    rule = re.compile(r"animation:[^;}]*\binfinite\b[^;}]*")
+    styles = sorted((REPO / "ui" / "static").glob("*.css"))
+    endless = [found for path in styles for found in rule.findall(path.read_text("utf-8"))]
+    assert endless
+    assert [found for found in endless if "steps(" not in found] == []
+
+
 @pytest.mark.parametrize(
     "text", ["#fff", "#0f726b", "#0f726b80", "rgb(0 0 0 / 30%)", "rgba(1,2,3)"]
 )
