@@ -126,3 +126,27 @@ def test_connection_that_asks_in_time_is_kept(server, address, monkeypatch):
             assert answer.startswith(b"HTTP/1.1 200")
             (connection,) = server.server_state.connections
             assert connection._giving_up is None
+
+
+def test_connection_over_the_bound_is_refused_and_one_that_leaves_makes_room(server, address):
+    """What `serve` sets to CONNECTIONS; the sockets that are held say nothing."""
+    server.config.limit_concurrency = 4
+    request = b"POST /account HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
+
+    def status():
+        with socket.create_connection(address, timeout=300) as asking:
+            asking.sendall(request)
+            return asking.recv(1000).split()[1]
+
+    def known(number):
+        while len(server.server_state.connections) != number:
+            time.sleep(0.01)
+
+    assert status() == b"200"
+    held = [socket.create_connection(address, timeout=300) for _ in range(4)]
+    known(4)
+    assert status() == b"503"
+    for each in held:
+        each.close()
+    known(0)
+    assert status() == b"200"

@@ -5,6 +5,7 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from engine.http_limits import CONNECTIONS
 from ui import server
 from ui.web.security import SecurityMiddleware
 
@@ -42,6 +43,7 @@ def test_server_believes_named_proxies_only(monkeypatch, tmp_path):
     monkeypatch.setattr(server.worker, "start", lambda ws: _Idle())
     monkeypatch.setattr(server, "create_app", lambda *_, **__: FastAPI())
     server.serve(tmp_path, "127.0.0.1", 0, proxies=["10.1.2.3"])
+    assert made[0].limit_concurrency == CONNECTIONS
     app = FastAPI()
 
     @app.get("/")
