@@ -58,8 +58,8 @@ def files(
     order: Literal["asc", "desc"] = "desc",
 ) -> Wire:
     """The files of the project, newest first unless `order` says otherwise."""
-    found = api_fine_tuning.files(ws, caller.actor, caller.project_id)
-    listed = [_file(one) for one in found if purpose in (None, one.purpose)]
+    stored = api_fine_tuning.files(ws, caller.actor, caller.project_id)
+    listed = [_file(one) for one in stored if purpose in (None, one.purpose)]
     return pages.page(listed if order == "desc" else listed[::-1], after, limit)
 
 
@@ -67,8 +67,8 @@ def files(
 def one_file(ws: OpenWorkspace, caller: Asking, file_id: str) -> Wire:
     """What is known of a file."""
     if file_id.startswith(RESULTS):
-        found = started_by(ws, caller, file_id.removeprefix(RESULTS))
-        return _results_file(found, len(_measurements(ws, caller, found).encode()))
+        training = started_by(ws, caller, file_id.removeprefix(RESULTS))
+        return _results_file(training, len(_measurements(ws, caller, training).encode()))
     return _file(known_file(ws, caller, file_id))
 
 
@@ -76,8 +76,8 @@ def one_file(ws: OpenWorkspace, caller: Asking, file_id: str) -> Wire:
 def content(ws: OpenWorkspace, caller: Asking, file_id: str) -> Response:
     """The bytes of a file, or the measurements of a training."""
     if file_id.startswith(RESULTS):
-        found = started_by(ws, caller, file_id.removeprefix(RESULTS))
-        return Response(_measurements(ws, caller, found), media_type="text/csv")
+        training = started_by(ws, caller, file_id.removeprefix(RESULTS))
+        return Response(_measurements(ws, caller, training), media_type="text/csv")
     known = known_file(ws, caller, file_id)
     return FileResponse(
         api_fine_tuning.path_of(ws, known), media_type="application/jsonl", filename=known.name
@@ -95,9 +95,9 @@ def delete(ws: OpenWorkspace, caller: Asking, file_id: str) -> Wire:
 def known_file(ws: Workspace, caller: Caller, file_id: str, param: str = "id") -> FileRow:
     """The file of the caller's project; 404, or 400 where a job names it, otherwise."""
     with suppress(NotFound):
-        found = api_fine_tuning.file(ws, caller.actor, file_id)
-        if found.project_id == caller.project_id:
-            return found
+        file = api_fine_tuning.file(ws, caller.actor, file_id)
+        if file.project_id == caller.project_id:
+            return file
     code, status = ("not_found", 404) if param == "id" else (f"invalid_{param}", 400)
     raise Refused(f"No such File object: {file_id[:80]}", param=param, code=code, status=status)
 
@@ -137,9 +137,9 @@ def _measurements(ws: Workspace, caller: Caller, started: Started) -> str:
 def started_by(ws: Workspace, caller: Caller, job_id: str) -> Started:
     """The training that a program of this project started; 404 otherwise."""
     with suppress(NotFound):
-        found = api_fine_tuning.started(ws, caller.actor, job_id)
-        if found.job.project_id == caller.project_id:
-            return found
+        training = api_fine_tuning.started(ws, caller.actor, job_id)
+        if training.job.project_id == caller.project_id:
+            return training
     raise Refused(
         f"Could not find fine tune: {job_id[:80]}", param="fine_tuning_job_id",
         code="fine_tune_not_found", status=404,

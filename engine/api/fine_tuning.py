@@ -174,8 +174,8 @@ def job(ws: OpenWorkspace, caller: Asking, job_id: str) -> Wire:
 @router.post("/v1/fine_tuning/jobs/{job_id}/cancel")
 def cancel(ws: OpenWorkspace, caller: Asking, job_id: str) -> Wire:
     """Stop a training."""
-    found = started_by(ws, caller, job_id)
-    lifecycle.cancel(ws, caller.actor, found.job.id)
+    training = started_by(ws, caller, job_id)
+    lifecycle.cancel(ws, caller.actor, training.job.id)
     return _job(started_by(ws, caller, job_id))
 
 
@@ -195,9 +195,9 @@ def events(
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> Wire:
     """What a training said, newest first."""
-    found = started_by(ws, caller, job_id)
-    known = lifecycle.watch(ws, caller.actor, found.job.id)
-    listed = [event for each in known for event in _events(found.job.id, each)]
+    training = started_by(ws, caller, job_id)
+    known = lifecycle.watch(ws, caller.actor, training.job.id)
+    listed = [event for each in known for event in _events(training.job.id, each)]
     return pages.page(listed[::-1], after, limit)
 
 

@@ -53,8 +53,8 @@ def _check_project(ws: Workspace, caller: Caller, named: str, wanted: str) -> No
 
 
 def _answering(ws: Workspace, caller: Caller) -> list[Model]:
-    found = registry.list_all(ws, caller.actor, caller.project_id)
-    return [one for one in found if one.kind != "reward"]
+    models = registry.list_all(ws, caller.actor, caller.project_id)
+    return [one for one in models if one.kind != "reward"]
 
 
 def _shown(name: str, one: Model, project: str) -> Wire:

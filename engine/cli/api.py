@@ -41,11 +41,11 @@ def api(context: click.Context, host: str, port: int, most_bases: int) -> None:
 def status(as_json: bool) -> None:
     """Say whether the API of this data folder runs, where, and who started it."""
     with workspace() as ws:
-        found = api_process.look(ws, LOCAL)
-    text = {"off": "Nothing is served.", "failed": f"The API has ended by itself.\n{found.log}"}
-    by = STARTED_BY[found.started_by] if found.started_by else ""
-    running = f"The API is {found.state} at {found.address}, started {by}."
-    show(found, text.get(found.state, running), as_json)
+        process = api_process.look(ws, LOCAL)
+    text = {"off": "Nothing is served.", "failed": f"The API has ended by itself.\n{process.log}"}
+    by = STARTED_BY[process.started_by] if process.started_by else ""
+    running = f"The API is {process.state} at {process.address}, started {by}."
+    show(process, text.get(process.state, running), as_json)
 
 
 @api.group()

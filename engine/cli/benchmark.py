@@ -32,9 +32,9 @@ def benchmark() -> None:
 def listed(words: tuple[str, ...], as_json: bool) -> None:
     """List tasks whose names contain all WORDS; without WORDS, the common ones."""
     names.require()
-    found = names.search(" ".join(words), MOST_LISTED) if words else benchmarks.usual()
+    tasks = names.search(" ".join(words), MOST_LISTED) if words else benchmarks.usual()
     total = len(names.known())
-    show(found, "\n".join([*found, f"({len(found)} of {total:,} tasks and groups)"]), as_json)
+    show(tasks, "\n".join([*tasks, f"({len(tasks)} of {total:,} tasks and groups)"]), as_json)
 
 
 @benchmark.command()

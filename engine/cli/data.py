@@ -164,8 +164,8 @@ def fetch(
 def list_all(project: str | None, as_json: bool) -> None:
     """List the dataset versions of a project."""
     with workspace() as ws:
-        found = datasets.list_all(ws, LOCAL, common.project(ws, project).id)
-        show({"datasets": found}, "\n".join(map(_line, found)) or "No dataset yet.", as_json)
+        versions = datasets.list_all(ws, LOCAL, common.project(ws, project).id)
+        show({"datasets": versions}, "\n".join(map(_line, versions)) or "No dataset yet.", as_json)
 
 
 @data.command()

@@ -79,20 +79,20 @@ def score(
             f"{(references or predictions).name} has no references.", "Give --references."
         )
     extra = [f"json_schema:{_text(schema)}"] if schema else []
-    found = score_all([*_names(metrics), *extra], texts, expected)
+    scores = score_all([*_names(metrics), *extra], texts, expected)
     if mine:
-        found[mine] = score_with(own_metric.named(mine), texts, expected).mean
+        scores[mine] = score_with(own_metric.named(mine), texts, expected).mean
     lines = [
         f"{name.partition(':{')[0]:12} {m.score:.4f}  (95 % interval {m.low:.4f} to "
         f"{m.high:.4f}; n={m.n}{f', failed {m.failed}' if m.failed else ''}){_few(m)}"
-        for name, m in found.items()
+        for name, m in scores.items()
     ]
-    if any(name.startswith("squad_") for name in found) and (twins := equal_in_squad(expected)):
+    if any(name.startswith("squad_") for name in scores) and (twins := equal_in_squad(expected)):
         lines.append(
             f"SQuAD's normalisation takes the references {twins[0]!r} and {twins[1]!r} as equal; "
             "exact_match tells them apart."
         )
-    show(found, "\n".join(lines), as_json)
+    show(scores, "\n".join(lines), as_json)
 
 
 @evaluation.command("compare")
@@ -123,15 +123,15 @@ def compare_files(
     if expected is None:
         raise UserError(f"{references.name} has no references.", "Name the field references.")
     answers = {str(path): _read(path, "prediction")[0] for path in systems}
-    found = compare_systems(answers, expected, _names(metrics), test)
+    comparison = compare_systems(answers, expected, _names(metrics), test)
     lines = []
-    for name, each in found.items():
+    for name, each in comparison.items():
         for metric, mean in each.scores.items():
             line = f"{name:24} {metric:12} {mean.score:.4f} ({mean.low:.4f} to {mean.high:.4f})"
             beside = f"  {each.gains[metric].sentence}" if metric in each.gains else ""
             p = f"  {test} p = {each.p[metric]:.4f}" if metric in each.p else ""
             lines.append(f"{line}{beside}{p}{_few(mean)}")
-    show({"systems": found}, "\n".join(lines), as_json)
+    show({"systems": comparison}, "\n".join(lines), as_json)
 
 
 @evaluation.command()

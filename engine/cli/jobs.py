@@ -25,8 +25,8 @@ def jobs(context: click.Context, project: str | None, as_json: bool) -> None:
     if context.invoked_subcommand:
         return
     with workspace() as ws:
-        found = lifecycle.list_all(ws, LOCAL, common.project(ws, project).id)
-        show({"runs": found}, _lines(found), as_json)
+        project_jobs = lifecycle.list_all(ws, LOCAL, common.project(ws, project).id)
+        show({"runs": project_jobs}, _lines(project_jobs), as_json)
 
 
 @jobs.command("list")
@@ -47,8 +47,8 @@ def search(
     """List jobs whose name, note, tags, data or model contain all WORDS."""
     with workspace() as ws:
         chosen = common.project(ws, project).id
-        found = listing.search(ws, LOCAL, chosen, " ".join(words), tags, kinds or None, sort=sort)
-        show({"runs": found}, _lines(found), as_json)
+        runs = listing.search(ws, LOCAL, chosen, " ".join(words), tags, kinds or None, sort=sort)
+        show({"runs": runs}, _lines(runs), as_json)
 
 
 @jobs.command("show")
@@ -105,8 +105,8 @@ def tag(run: str, tags: tuple[str, ...], as_json: bool) -> None:
 def side_by_side(chosen: tuple[str, ...], as_json: bool) -> None:
     """Compare two to five jobs: settings that differ, and final metrics."""
     with workspace() as ws:
-        found = compare.compare(ws, LOCAL, chosen)
-        show(found, _table(found), as_json)
+        comparison = compare.compare(ws, LOCAL, chosen)
+        show(comparison, _table(comparison), as_json)
 
 
 @jobs.command("queue")

@@ -100,10 +100,10 @@ def status(project: str | None, as_json: bool) -> None:
 def history(project: str | None, as_json: bool) -> None:
     """Show every generation against the baseline, and the stop rules."""
     with workspace() as ws:
-        found = line_of(ws, LOCAL, common.project(ws, project).id)
-        lines = [f"{g.number:3} {g.model.name:30} {g.sentence}" for g in found.generations]
-        lines += [f"{'stop' if r.stop else 'go on':6} {r.sentence}" for r in found.rules]
-        show(found, "\n".join([*lines, found.sentence]), as_json)
+        line = line_of(ws, LOCAL, common.project(ws, project).id)
+        lines = [f"{g.number:3} {g.model.name:30} {g.sentence}" for g in line.generations]
+        lines += [f"{'stop' if r.stop else 'go on':6} {r.sentence}" for r in line.rules]
+        show(line, "\n".join([*lines, line.sentence]), as_json)
 
 
 @loop.command()
@@ -112,14 +112,14 @@ def history(project: str | None, as_json: bool) -> None:
 def edits(project: str | None, as_json: bool) -> None:
     """Show how much of the answers raters still change to use them, round by round."""
     with workspace() as ws:
-        found = edit_costs(ws, LOCAL, common.project(ws, project).id)
+        costs = edit_costs(ws, LOCAL, common.project(ws, project).id)
         lines = [
             f"{one.round_name:30} {100 * one.share:3.0f} % of the characters "
             f"({100 * one.low:.0f} to {100 * one.high:.0f} %), {one.questions} questions, "
             f"{one.improved} improved, {one.accepted} accepted as they were"
-            for one in found
+            for one in costs
         ]
-        show(found, "\n".join(lines) or "Nobody has improved an answer yet.", as_json)
+        show(costs, "\n".join(lines) or "Nobody has improved an answer yet.", as_json)
 
 
 @loop.command()

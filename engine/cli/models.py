@@ -60,9 +60,9 @@ def give_template(model: str, name: str | None, as_json: bool) -> None:
     with workspace() as ws:
         base = common.model_id(ws, "", model)
         if name is None:
-            found = template_choice.choices(ws, LOCAL, base)
-            lines = [f"{one.name:8} {one.summary} {one.meaning}" for one in found]
-            show({"templates": found}, "\n".join(lines), as_json)
+            templates = template_choice.choices(ws, LOCAL, base)
+            lines = [f"{one.name:8} {one.summary} {one.meaning}" for one in templates]
+            show({"templates": templates}, "\n".join(lines), as_json)
             return
         new = template_choice.give(ws, LOCAL, base, name)
         show(new, f"{new.name} is a base now.", as_json)
@@ -193,10 +193,10 @@ def export_model(
             values["dataset"] = common.dataset_id(ws, chosen.id, str(values["dataset"]))
         with working(ws):
             job = wait(ws, exports.start(ws, LOCAL, chosen.id, values))
-        found = exports.result(ws, LOCAL, job.id)
+        export = exports.result(ws, LOCAL, job.id)
         exports.copy(ws, LOCAL, job.id, out)
-    size = sum(file.bytes for file in found.files) / 1e6
-    pushed = f"\nPushed to {found.url} (commit {found.commit})." if found.url else ""
-    text = f"{out}: {len(found.files)} files, {size:,.1f} MB.\n{found.sentence}{pushed}"
-    known = {"path": str(out), "files": found.files, "certificate": found.certificate}
-    show(known | {"url": found.url, "commit": found.commit}, text, as_json)
+    size = sum(file.bytes for file in export.files) / 1e6
+    pushed = f"\nPushed to {export.url} (commit {export.commit})." if export.url else ""
+    text = f"{out}: {len(export.files)} files, {size:,.1f} MB.\n{export.sentence}{pushed}"
+    known = {"path": str(out), "files": export.files, "certificate": export.certificate}
+    show(known | {"url": export.url, "commit": export.commit}, text, as_json)

@@ -35,11 +35,11 @@ def people() -> None:
 def list_(as_json: bool) -> None:
     """List the accounts."""
     with workspace() as ws:
-        found = accounts.list_all(ws, LOCAL)
+        people_known = accounts.list_all(ws, LOCAL)
         names = {one.id: one.name for one in projects.list_all(ws, LOCAL)}
-        text = "\n".join(_line(one, names) for one in found)
+        text = "\n".join(_line(one, names) for one in people_known)
         show(
-            {"people": found},
+            {"people": people_known},
             text or "There are no accounts; the web app requires no sign-in.",
             as_json,
         )

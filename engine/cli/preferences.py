@@ -97,14 +97,14 @@ def contested(project: str | None, rounds: tuple[str, ...], as_json: bool) -> No
     """List comparisons on which raters disagree; `preferences again` asks two more raters."""
     with workspace() as ws:
         chosen = common.project(ws, project)
-        found = contested_service.contested(ws, LOCAL, chosen.id, list(rounds) or None)
+        pairs = contested_service.contested(ws, LOCAL, chosen.id, list(rounds) or None)
         lines = [
             f"{one.for_first} : {one.for_second} (undecided {one.undecided})  "
             f"{_short(one.prompt[-1].content)}\n    {_short(one.first)}\n    {_short(one.second)}"
-            for one in found
+            for one in pairs
         ]
         show(
-            [one._asdict() for one in found],
+            [one._asdict() for one in pairs],
             "\n".join(lines) or "Raters agree on every pair.",
             as_json,
         )

@@ -60,8 +60,8 @@ def rating() -> None:
 @as_json
 def plan(win_rate: float, power: float, alpha: float, tie_rate: float, as_json: bool) -> None:
     """Calculate how many decisive votes are needed to detect a win rate."""
-    found = powers.plan(win_rate, power, alpha, tie_rate)
-    show(found, found.sentence, as_json)
+    needed = powers.plan(win_rate, power, alpha, tie_rate)
+    show(needed, needed.sentence, as_json)
 
 
 @rating.command()
@@ -208,7 +208,7 @@ def agreement(
     of_choices = mapping is not None or "value" not in vote_files.columns(loaded)
     votes: list[agreements.Vote]
     votes = _judged(file, loaded, mapping) if of_choices else _values(file, loaded)
-    found = agreements.agreement(
+    measured = agreements.agreement(
         votes, level or ("ordinal" if of_choices else "nominal"), tie=0 if of_choices else None
     )
     pairs = agreements.rater_pairs(votes)
@@ -217,9 +217,9 @@ def agreement(
         f"{_two_digits(pair.kappa)}, pi {_two_digits(pair.pi)}"
         for pair in pairs
     ]
-    whole = [f"Fleiss' kappa {found.fleiss:.2f}."] if found.fleiss is not None else []
-    text = "\n".join([found.sentence, *whole, *lines])
-    show({**found.model_dump(), "pairs": pairs}, text, as_json)
+    whole = [f"Fleiss' kappa {measured.fleiss:.2f}."] if measured.fleiss is not None else []
+    text = "\n".join([measured.sentence, *whole, *lines])
+    show({**measured.model_dump(), "pairs": pairs}, text, as_json)
 
 
 def _two_digits(value: float | None) -> str:
@@ -273,13 +273,13 @@ def ranking(
 ) -> None:
     """Rank several models with Bradley-Terry strengths, from a file of votes."""
     read = vote_files.read(file, vote_files.mapping_of(columns, choices))
-    found = rankings.ranking(vote_files.rated(read), baseline, ties)
+    ranks = rankings.ranking(vote_files.rated(read), baseline, ties)
     lines = [
         f"{place:3} {model.name:30} {model.win_rate * 100:5.1f} % against {baseline} "
         f"({model.win_low * 100:.1f} to {model.win_high * 100:.1f} %; {model.votes} votes)"
-        for place, model in enumerate(found.models, start=1)
+        for place, model in enumerate(ranks.models, start=1)
     ]
-    show(found, "\n".join([found.sentence, *lines]), as_json)
+    show(ranks, "\n".join([ranks.sentence, *lines]), as_json)
 
 
 @rating.command()
@@ -319,12 +319,12 @@ def quality(
 ) -> None:
     """Check rater quality in a file of votes: gold items, repeats, sides, anomalies."""
     read = vote_files.read(file, vote_files.mapping_of(columns, choices))
-    found = qualities.quality(vote_files.rated(read), new)
+    raters = qualities.quality(vote_files.rated(read), new)
     lines = [
         f"{one.rater}: {one.votes} votes, gold {one.gold.right} of {one.gold.of}, repeats "
         f"{one.repeats.same} of {one.repeats.of}, "
         f"{f'left {one.left_share * 100:.0f} %' if read.sides else 'sides unknown'}"
         f"{': ' if one.reasons else ''}{', '.join(one.reasons)}"
-        for one in found.raters
+        for one in raters.raters
     ]
-    show(found, "\n".join([found.sentence, *lines]), as_json)
+    show(raters, "\n".join([raters.sentence, *lines]), as_json)

@@ -33,9 +33,9 @@ def rounds(context: click.Context, project: str | None, as_json: bool) -> None:
     if context.invoked_subcommand:
         return
     with workspace() as ws:
-        found = round_service.list_all(ws, LOCAL, common.project(ws, project).id)
-        lines = [f"{r.id}  {r.status:9} {r.purpose:11} {r.name}" for r in found]
-        show({"rounds": found}, "\n".join(lines) or "No round yet.", as_json)
+        rating_rounds = round_service.list_all(ws, LOCAL, common.project(ws, project).id)
+        lines = [f"{r.id}  {r.status:9} {r.purpose:11} {r.name}" for r in rating_rounds]
+        show({"rounds": rating_rounds}, "\n".join(lines) or "No round yet.", as_json)
 
 
 @rounds.command()
@@ -266,11 +266,11 @@ def audit(round_id: str | None, project: str | None, as_json: bool) -> None:
             chosen = common.project(ws, project).id
         else:
             chosen = round_service.get(ws, LOCAL, round_id).project_id
-        found = audit_service.entries(ws, LOCAL, chosen, round_id)
+        entries = audit_service.entries(ws, LOCAL, chosen, round_id)
         lines = [f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(line.at))}  {line.sentence}"
-                 for line in found]  # fmt: skip
+                 for line in entries]  # fmt: skip
         nothing = "No refused votes and no early looks."
-        show({"entries": found}, "\n".join(lines) or nothing, as_json)
+        show({"entries": entries}, "\n".join(lines) or nothing, as_json)
 
 
 @rating.command()
@@ -301,9 +301,9 @@ def invite(name: str, days: int, browsers: int, project: str | None, as_json: bo
 def invitations(project: str | None, as_json: bool) -> None:
     """List the invitations of a project: who is invited, until when, and in how many browsers."""
     with workspace() as ws:
-        found = invites.list_all(ws, LOCAL, common.project(ws, project).id)
-        lines = [f"{one.rater:24} {one.sentence}" for one in found]
-        show({"invitations": found}, "\n".join(lines) or "Nobody is invited.", as_json)
+        links = invites.list_all(ws, LOCAL, common.project(ws, project).id)
+        lines = [f"{one.rater:24} {one.sentence}" for one in links]
+        show({"invitations": links}, "\n".join(lines) or "Nobody is invited.", as_json)
 
 
 rating.add_command(rounds)

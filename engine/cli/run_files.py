@@ -58,10 +58,10 @@ def _write(run: str, to: str, out: Path | None, project: str | None, wants_json:
     with workspace() as ws:
         job = common.job(ws, common.project(ws, project).id, run)
         folder = out or Path(f"{job.id}-{to}")
-        found = run_files.write(ws, LOCAL, job.id, to, folder)
-    size = sum(file.bytes for file in found.files) / 1e6
-    lines = [f"{folder}: {len(found.files)} files, {size:,.1f} MB.", *found.notes]
-    show({"path": str(folder), **found._asdict()}, "\n".join(lines), wants_json)
+        written = run_files.write(ws, LOCAL, job.id, to, folder)
+    size = sum(file.bytes for file in written.files) / 1e6
+    lines = [f"{folder}: {len(written.files)} files, {size:,.1f} MB.", *written.notes]
+    show({"path": str(folder), **written._asdict()}, "\n".join(lines), wants_json)
 
 
 @recipe.command("import")
@@ -82,9 +82,9 @@ def import_recipe(
 
     Every key that has no equal is listed with the reason.
     """
-    found = recipe_import.read(file, source, kind)
-    text = yaml.safe_dump(found.recipe, sort_keys=False, allow_unicode=True)
+    imported = recipe_import.read(file, source, kind)
+    text = yaml.safe_dump(imported.recipe, sort_keys=False, allow_unicode=True)
     if out:
         write_new(out, text.encode())
-    lost = [f"# no equal: {one.key}: {one.value}  ({one.why})" for one in found.unmatched]
-    show(found, "\n".join([text.rstrip(), *lost]), as_json)
+    lost = [f"# no equal: {one.key}: {one.value}  ({one.why})" for one in imported.unmatched]
+    show(imported, "\n".join([text.rstrip(), *lost]), as_json)

@@ -49,11 +49,11 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
 
     What came before a failure or a kill stays, and the next attempt goes on from there.
     """
-    found = facts.repository(recipe.name, recipe.revision)
-    _check(found)
-    folder = ctx.cache / FOLDER / folder_name(found.name, found.revision)
+    repository = facts.repository(recipe.name, recipe.revision)
+    _check(repository)
+    folder = ctx.cache / FOLDER / folder_name(repository.name, repository.revision)
     try:
-        _fetch(found, folder, ctx)
+        _fetch(repository, folder, ctx)
         ctx.emit("log", {"text": "Checking the files."})
         folder_check.check(folder)
         print_ = weights_file.sampled(folder)
@@ -61,27 +61,33 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     except Cancelled:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    published = f"{found.name} at {found.revision}"  # models/origin reads it
-    card = {"name": found.name, "source": "hub", "note": published, "licence": found.licence}
+    published = f"{repository.name} at {repository.revision}"  # models/origin reads it
+    card = {
+        "name": repository.name,
+        "source": "hub",
+        "note": published,
+        "licence": repository.licence,
+    }
     (folder / default.CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
     return Outcome(
         base=NewBase(
-            name=found.name,
+            name=repository.name,
             folder=folder.relative_to(ctx.cache).as_posix(),
             info={
-                "note": f"Commit {found.revision[:12]}, licence {found.licence or 'not named'}",
-                "repository": found.name,
-                "revision": found.revision,
-                "licence": found.licence,
+                "note": f"Commit {repository.revision[:12]}, "
+                f"licence {repository.licence or 'not named'}",
+                "repository": repository.name,
+                "revision": repository.revision,
+                "licence": repository.licence,
                 "fingerprint": print_,
-                "parameters": found.parameters,
+                "parameters": repository.parameters,
             },
         ),
         result=DownloadResult(
-            sentence=f"{found.name} is here: {memory_words(found.bytes)}.",
-            name=found.name,
-            revision=found.revision,
-            bytes=found.bytes,
+            sentence=f"{repository.name} is here: {memory_words(repository.bytes)}.",
+            name=repository.name,
+            revision=repository.revision,
+            bytes=repository.bytes,
             fingerprint=print_,
         ),
     )

@@ -67,10 +67,10 @@ class Checkpointer:
     def found(self) -> SavedState | None:
         """Where an earlier attempt got to; what it left unfinished is swept away."""
         checkpoint.sweep(self._folder)
-        found = checkpoint.newest_verified(self._folder, self._source)
-        if found is None:
+        state = checkpoint.newest_verified(self._folder, self._source)
+        if state is None:
             checkpoint.clear(self._folder)  # of other data or of another program
-        return found
+        return state
 
     def attach(self, trainer: Any) -> None:
         """Let `trainer` save and load its state here; its own files would be pickles."""

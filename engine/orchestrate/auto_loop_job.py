@@ -190,24 +190,24 @@ def _longer(auto: Auto, step: NextStep) -> int:
 
 
 def _answers(auto: Auto, step: NextStep) -> None:
-    one = rounds.get(auto.ws, auto.actor, step.round_id)
-    if one.job_id:
-        auto.wait(lifecycle.get(auto.ws, auto.actor, one.job_id), step.text)
+    rating_round = rounds.get(auto.ws, auto.actor, step.round_id)
+    if rating_round.job_id:
+        auto.wait(lifecycle.get(auto.ws, auto.actor, rating_round.job_id), step.text)
 
 
 def _votes(auto: Auto, step: NextStep) -> None:
     """Simulated raters vote through the same door as people; people are waited for."""
-    one = rounds.get(auto.ws, auto.actor, step.round_id)
+    rating_round = rounds.get(auto.ws, auto.actor, step.round_id)
     if auto.recipe.rater is None:
         time.sleep(POLL_EVERY_S)
         return
     votes = sum(
-        simulate(auto.ws, one, auto.recipe.rater, number, auto.recipe.seed)
-        for number in range(one.plan.overlap)
+        simulate(auto.ws, rating_round, auto.recipe.rater, number, auto.recipe.seed)
+        for number in range(rating_round.plan.overlap)
     )
     if not votes:
         raise UserError(
-            f"The simulated raters have voted on all of {one.name} that they may see.",
+            f"The simulated raters have voted on all of {rating_round.name} that they may see.",
             "Look at its flagged pairs, or close it.",
         )
 

@@ -28,14 +28,14 @@ def read_config(path: Path) -> JsonObject:
     if len(data) > MOST_BYTES:
         raise UserError(f"{path.name} is larger than {MOST_BYTES // 1000} kB.", FIX)
     try:
-        found = read_yaml(data.decode("utf-8-sig"))
+        parsed = read_yaml(data.decode("utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         first = " ".join(str(error).split())[:200]
         raise UserError(f"{path.name} is not YAML: {first}.", FIX) from None
-    if not isinstance(found, dict) or not found:
+    if not isinstance(parsed, dict) or not parsed:
         raise UserError(f"{path.name} holds no settings.", FIX)
     budget = [MOST_VALUES]
-    return {_name(key): _plain(value, budget, DEEPEST, path.name) for key, value in found.items()}
+    return {_name(key): _plain(value, budget, DEEPEST, path.name) for key, value in parsed.items()}
 
 
 def _plain(value: object, budget: list[int], depth: int, name: str) -> JsonValue:

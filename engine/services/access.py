@@ -29,10 +29,10 @@ def dataset(
     conn: Connection, actor: Actor, dataset_id: str, project_id: str | None = None
 ) -> Dataset:
     """The dataset version, of `project_id` where given; NotFound otherwise."""
-    found = datasets.get(conn, dataset_id)
-    if found is None or not _here(actor, found.project_id, project_id):
+    version = datasets.get(conn, dataset_id)
+    if version is None or not _here(actor, version.project_id, project_id):
         raise NotFound(f"There is no dataset {dataset_id!r}.", "Choose another dataset here.")
-    return found
+    return version
 
 
 def model(

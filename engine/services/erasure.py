@@ -118,12 +118,12 @@ def _erase(
 def _decided(conn: Connection, round_id: str, rater: str) -> JsonObject | None:
     """The verdict of a closed round that votes of this rater are in; None where there is none."""
     rounds.lock(conn, round_id)
-    one = access.rating_round(conn, LOCAL, round_id)
-    if one.status != "closed" or not one.blind:
+    rating_round = access.rating_round(conn, LOCAL, round_id)
+    if rating_round.status != "closed" or not rating_round.blind:
         return None
-    if rater not in {vote.rater for vote in vote_counts.counted(conn, one).votes}:
+    if rater not in {vote.rater for vote in vote_counts.counted(conn, rating_round).votes}:
         return None
-    return round_verdict.weighed(conn, one).model_dump(mode="json")
+    return round_verdict.weighed(conn, rating_round).model_dump(mode="json")
 
 
 def _made_of(

@@ -65,12 +65,12 @@ def look(ws: Workspace, actor: Actor, name: str, revision: str | None = None) ->
     NotFound where the Hub has none of this name, Unavailable where the Hub does not answer.
     """
     actor.require(Role.OWNER)
-    found = facts.repository(name, revision)
+    repository = facts.repository(name, revision)
     free = download.room(ws.files)
     with reading(ws.db) as conn:
-        here = bases.with_commit(conn, found.name, found.revision)
-    return obstacles.as_base(found, free).model_copy(
-        update={"tuning": _tuning(actor, found), "model_id": here.id if here else None}
+        here = bases.with_commit(conn, repository.name, repository.revision)
+    return obstacles.as_base(repository, free).model_copy(
+        update={"tuning": _tuning(actor, repository), "model_id": here.id if here else None}
     )
 
 

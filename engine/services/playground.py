@@ -31,8 +31,8 @@ def save(ws: Workspace, actor: Actor, project_id: str, question: str, system: st
 
 def test_sets(ws: Workspace, actor: Actor, project_id: str) -> list[str]:
     """Names of the sets of questions that a person can add to, the usual one first."""
-    found = datasets.list_all(ws, actor, project_id)
-    names = (one.name for one in found if one.kind == "prompts" and one.name != SAVED)
+    versions = datasets.list_all(ws, actor, project_id)
+    names = (one.name for one in versions if one.kind == "prompts" and one.name != SAVED)
     return list(dict.fromkeys([TEST, *names]))
 
 

@@ -262,19 +262,19 @@ def _kept(name: str, field: FieldInfo, value: Any) -> Any:
 
 def _mapping(name: str, text: str) -> JsonObject:
     try:
-        found = read_yaml(text)
+        parsed = read_yaml(text)
     except yaml.YAMLError as error:
         raise UserError(
             f"{label(name)}: {_where(error)}", "Write one option a line, such as r: 16."
         ) from None
-    if found is None:
+    if parsed is None:
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(parsed, dict):
         raise UserError(
             f"{label(name)}: this is not a list of options.",
             "Write one option a line, such as r: 16.",
         )
-    return {str(key): value for key, value in found.items()}
+    return {str(key): value for key, value in parsed.items()}
 
 
 def _where(error: yaml.YAMLError) -> str:

@@ -40,11 +40,11 @@ def of_datasets(ws: Workspace, project: str | None) -> dict[str, str]:
 
 def choices(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
     """Label and id of every model that answers: bases, the champion, then the newest trained."""
-    found = registry.list_all(ws, who(ws), project)
+    models = registry.list_all(ws, who(ws), project)
     best = champion.current(ws, who(ws), project) if project else None
     called = of_models(ws, project)
-    bases = [(f"{called[one.id]} (base)", one.id) for one in found if one.kind == "base"]
-    trained = [one for one in reversed(found) if one.kind in TRAINED]
+    bases = [(f"{called[one.id]} (base)", one.id) for one in models if one.kind == "base"]
+    trained = [one for one in reversed(models) if one.kind in TRAINED]
     if best:
         trained.sort(key=lambda one: one.id != best.id)
     marks = {best.id: " (champion)"} if best else {}
@@ -53,9 +53,9 @@ def choices(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
 
 def first_two(ws: Workspace, project: str | None) -> list[str]:
     """The base of the champion, or of the newest trained model, and it; else the first base."""
-    found = registry.list_all(ws, who(ws), project)
-    trained = [one for one in found if one.kind in TRAINED]
-    bases = [one.id for one in found if one.kind == "base"]
+    models = registry.list_all(ws, who(ws), project)
+    trained = [one for one in models if one.kind in TRAINED]
+    bases = [one.id for one in models if one.kind == "base"]
     if not trained:
         return bases[:1]
     best = champion.current(ws, who(ws), project) if project else None

@@ -50,9 +50,9 @@ def fixes() -> list[Fix]:
 
 def preview(ws: Workspace, actor: Actor, dataset_id: str, fixes: Sequence[str]) -> Change:
     """What the fixes, one after another, would remove and change; nothing is stored."""
-    one = datasets.get(ws, actor, dataset_id)
+    dataset = datasets.get(ws, actor, dataset_id)
     with datasets.scratch(ws) as aside:
-        return _fixed(ws, one, fixes, aside).change
+        return _fixed(ws, dataset, fixes, aside).change
 
 
 def preview_upload(
@@ -64,15 +64,22 @@ def preview_upload(
 
 def apply(ws: Workspace, actor: Actor, dataset_id: str, fixes: Sequence[str]) -> Dataset:
     """A new version with the fixes made; rows that stay keep their side of the split."""
-    one = datasets.get(ws, actor, dataset_id)
+    dataset = datasets.get(ws, actor, dataset_id)
     with datasets.scratch(ws) as aside:
-        fixed = _fixed(ws, one, fixes, aside)
-        datasets.refuse_unchanged(fixed.change, one.label)
+        fixed = _fixed(ws, dataset, fixes, aside)
+        datasets.refuse_unchanged(fixed.change, dataset.label)
         places = np.load(aside / KEPT, allow_pickle=False).tolist()
-        sides = datasets.sides_after(datasets.splits_of(ws, one), places, one.label)
-        origin = changed_from(one, fixes)
+        sides = datasets.sides_after(datasets.splits_of(ws, dataset), places, dataset.label)
+        origin = changed_from(dataset, fixes)
         return datasets.store_file(
-            ws, actor, one.project_id, fixed.checked, aside / EXAMPLES, one.name, origin, sides
+            ws,
+            actor,
+            dataset.project_id,
+            fixed.checked,
+            aside / EXAMPLES,
+            dataset.name,
+            origin,
+            sides,
         )
 
 
@@ -126,10 +133,10 @@ def undo(ws: Workspace, actor: Actor, dataset_id: str) -> Dataset:
     """Remove a mended version that nothing uses, and return the version it was made from."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        one = access.dataset(conn, actor, dataset_id)
-        if "mended" not in one.origin:
-            raise Conflict(f"{one.label} was not made by fixes.", "There is nothing to undo.")
-        earlier = access.dataset(conn, actor, one.origin["mended"])
+        dataset = access.dataset(conn, actor, dataset_id)
+        if "mended" not in dataset.origin:
+            raise Conflict(f"{dataset.label} was not made by fixes.", "There is nothing to undo.")
+        earlier = access.dataset(conn, actor, dataset.origin["mended"])
     remove(ws, actor, dataset_id)
     return earlier
 
@@ -138,14 +145,14 @@ def remove(ws: Workspace, actor: Actor, dataset_id: str) -> None:
     """Remove a version and its rows; Conflict names what uses it."""
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        one = access.dataset(conn, actor, dataset_id)
-        if found := uses(conn, one):
+        dataset = access.dataset(conn, actor, dataset_id)
+        if found := uses(conn, dataset):
             raise Conflict(
-                f"{one.label} is used by {_named(found)}.", "Keep it: their results rest on it."
+                f"{dataset.label} is used by {_named(found)}.", "Keep it: their results rest on it."
             )
         store.remove(conn, dataset_id)
     # after the commit: rows without an entry cost room, an entry without rows is an error
-    shutil.rmtree(ws.files / one.file, ignore_errors=True)
+    shutil.rmtree(ws.files / dataset.file, ignore_errors=True)
 
 
 def _named(found: Sequence[Use]) -> str:

@@ -76,10 +76,10 @@ class _Own(NamedTuple):
 
 def overlaps(ws: Workspace, actor: Actor, dataset_id: str) -> list[SplitOverlap]:
     """Where the version shares questions with tests and training of its project, the most first."""
-    one = datasets.get(ws, actor, dataset_id)
-    own = _own(ws, one)
+    dataset = datasets.get(ws, actor, dataset_id)
+    own = _own(ws, dataset)
     found = []
-    for other in _others(ws, one):
+    for other in _others(ws, dataset):
         side: Split = "train" if other.kind in FORBIDDEN_BY["train"] else "held_out"
         shared = own.numbers[own.shared(side, other.questions)]
         if len(shared):
@@ -103,8 +103,8 @@ def without_overlap(
 
     A row that would overlap on the other side too is left out in either case.
     """
-    one = datasets.get(ws, actor, dataset_id)
-    own, others = _own(ws, one), _others(ws, one)
+    dataset = datasets.get(ws, actor, dataset_id)
+    own, others = _own(ws, dataset), _others(ws, dataset)
     seen = {
         side: np.isin(
             own.questions,
@@ -115,11 +115,13 @@ def without_overlap(
     placed = [_side(side, place, seen, how) for place, side in enumerate(own.sides)]
     if placed == own.sides:
         raise UserError(
-            f"{one.label} shares no question with a test.", "Nothing has to be changed."
+            f"{dataset.label} shares no question with a test.", "Nothing has to be changed."
         )
     places = [place for place, side in enumerate(placed) if side]
-    origin = cleaning.changed_from(one, [f"{how}_overlap"])
-    return cleaning.store_version(ws, actor, one, places, [side for side in placed if side], origin)
+    origin = cleaning.changed_from(dataset, [f"{how}_overlap"])
+    return cleaning.store_version(
+        ws, actor, dataset, places, [side for side in placed if side], origin
+    )
 
 
 def _side(side: Split, place: int, seen: dict[Split, list[bool]], how: str) -> Split | None:

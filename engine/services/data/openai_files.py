@@ -50,17 +50,17 @@ def write(
     left_out: Counter[str] = Counter()
     write_lines(out, _lines(ws, dataset, split, left_out))
     with out.open("rb") as lines:
-        found = openai_file.check(lines)
-    if found.problems or not found.examples:
+        report = openai_file.check(lines)
+    if report.problems or not report.examples:
         out.unlink()
-        first = found.problems[0].problem if found.problems else "no row is left"
+        first = report.problems[0].problem if report.problems else "no row is left"
         raise UserError(f"OpenAI would refuse {dataset.label}: {first}.", "Correct these rows.")
     return OpenAIExport(
         path=str(out),
-        rows=found.examples,
+        rows=report.examples,
         sha256=sha256_of_file(out),
         left_out=dict(left_out),
-        warnings=found.warnings,
+        warnings=report.warnings,
     )
 
 

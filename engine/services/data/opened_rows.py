@@ -24,14 +24,14 @@ class OpenedRows(NamedTuple):
 
 def opened(ws: Workspace, actor: Actor, dataset_id: str, few: int) -> OpenedRows:
     """What a page shows of a version; UserError when its rows have gone or changed."""
-    one = datasets.get(ws, actor, dataset_id)
-    sides = datasets.splits_of(ws, one)
-    first_side: Split = "train" if one.train_rows else "held_out"
-    wanted = {row for finding in one.findings for row in finding.rows[:NAMED] if row}
+    dataset = datasets.get(ws, actor, dataset_id)
+    sides = datasets.splits_of(ws, dataset)
+    first_side: Split = "train" if dataset.train_rows else "held_out"
+    wanted = {row for finding in dataset.findings for row in finding.rows[:NAMED] if row}
     found = OpenedRows([], [], False)
     lacking = False
-    for place, line in enumerate(datasets.row_file(ws, one).lines()):
-        lacking = lacking or (one.kind != "text" and SYSTEM_TURN not in line)
+    for place, line in enumerate(datasets.row_file(ws, dataset).lines()):
+        lacking = lacking or (dataset.kind != "text" and SYSTEM_TURN not in line)
         if len(found.first) < few and sides[place : place + 1] == [first_side]:
             found.first.append(shown(from_line(line)))
         if (number := ROW_NUMBER.search(line)) and int(number[0].split(b":")[1]) in wanted:

@@ -68,14 +68,14 @@ def statistics(
     ws: Workspace, actor: Actor, dataset_id: str, model_id: str, max_length: int = 512
 ) -> Statistics:
     """The numbers of all rows of a version as `model_id` reads them."""
-    one = datasets.get(ws, actor, dataset_id)
+    dataset = datasets.get(ws, actor, dataset_id)
     with reading(ws.db) as conn:
         model = access.model(conn, actor, model_id)
     template = Template.load(files(ws, model).base, isolated=True)
-    every = -(-one.rows // MOST_IDENTIFIED) or 1
+    every = -(-dataset.rows // MOST_IDENTIFIED) or 1
     lengths, pairs = array("q"), array("q")
     turns, roles, languages = Counter[int](), Counter[str](), Counter[str]()
-    examples = (row.example for row in datasets.each_row(ws, one))
+    examples = (row.example for row in datasets.each_row(ws, dataset))
     for place, (example, prompt, answers) in enumerate(_counted(template, examples)):
         lengths.append(prompt + max(answers))
         if isinstance(example, Preference):

@@ -58,9 +58,9 @@ def test_set(conn: Connection, model: Model) -> Dataset | None:
     """
     one: Model | None = model
     while one is not None:
-        found = datasets.get(conn, one.dataset_id) if one.dataset_id else None
-        if found and found.kind == "sft" and found.held_out_rows:
-            return found
+        dataset = datasets.get(conn, one.dataset_id) if one.dataset_id else None
+        if dataset and dataset.kind == "sft" and dataset.held_out_rows:
+            return dataset
         before = one.parent_id or one.base_id
         one = models.get(conn, before) if before else None
     return None

@@ -63,9 +63,9 @@ def import_tasks(ws: Workspace, actor: Actor, folder: Path) -> str:
 
 def done(ws: Workspace, actor: Actor, project_id: str) -> list[Job]:
     """Benchmarks that have a result, newest first."""
-    found = lifecycle.list_all(ws, actor, project_id, (KIND,))
+    jobs = lifecycle.list_all(ws, actor, project_id, (KIND,))
     return [
-        job for job in found if job.state is State.DONE and job.result_as(BenchmarkResult).scores
+        job for job in jobs if job.state is State.DONE and job.result_as(BenchmarkResult).scores
     ]
 
 

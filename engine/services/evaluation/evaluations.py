@@ -22,10 +22,10 @@ def ref(ws: Workspace, actor: Actor, evaluation_id: str) -> EvaluationRef:
     """What was compared and where its answers lie; NotFound outside the actor's projects."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        found = evaluations.get(conn, evaluation_id)
-    if found is None or not actor.sees(found.project_id):
+        evaluation = evaluations.get(conn, evaluation_id)
+    if evaluation is None or not actor.sees(evaluation.project_id):
         raise NotFound(f"There is no evaluation {evaluation_id!r}.", "Choose one from the list.")
-    return found
+    return evaluation
 
 
 def get(ws: Workspace, actor: Actor, evaluation_id: str) -> Evaluation:

@@ -46,8 +46,8 @@ def submit(
 
 def of_evaluation(ws: Workspace, actor: Actor, project_id: str, evaluation_id: str) -> list[Job]:
     """What was asked about an evaluation, newest first, also what is waiting or has failed."""
-    found = lifecycle.list_all(ws, actor, project_id, (KIND,))
-    return [job for job in found if job.recipe["evaluation"] == evaluation_id]
+    jobs = lifecycle.list_all(ws, actor, project_id, (KIND,))
+    return [job for job in jobs if job.recipe["evaluation"] == evaluation_id]
 
 
 def newest(found: list[Job], model_id: str) -> Job | None:

@@ -13,9 +13,12 @@ from engine.workspace import Workspace
 def html(ws: Workspace, actor: Actor, evaluation_id: str) -> str:
     """One page that needs nothing else: scores, differences, checks, speed, the first answers."""
     actor.require(Role.TRAINER)
-    found = evaluations.get(ws, actor, evaluation_id)
+    evaluation = evaluations.get(ws, actor, evaluation_id)
     with reading(ws.db) as conn:
-        dataset = access.dataset(conn, actor, found.dataset_id)
+        dataset = access.dataset(conn, actor, evaluation.dataset_id)
         known = {m.id: m.name for m in models.list_all(conn, dataset.project_id)}
-    names = {who: known.get(who, baseline_title(who)) for who in (*found.models, *found.baselines)}
-    return evaluation_html.render(found, names, dataset.label)
+    names = {
+        who: known.get(who, baseline_title(who))
+        for who in (*evaluation.models, *evaluation.baselines)
+    }
+    return evaluation_html.render(evaluation, names, dataset.label)

@@ -97,10 +97,12 @@ def _by_name(named: tuple[str | None, ...]) -> RowParts:
 
 def _groups(ws: Workspace, actor: Actor, found: Evaluation) -> tuple[str | None, ...]:
     try:
-        one = datasets.get(ws, actor, found.dataset_id)
+        dataset = datasets.get(ws, actor, found.dataset_id)
         asked = {row.index for row in found.rows}
         known = {
-            row.index: row.example.group for row in datasets.each_row(ws, one) if row.index in asked
+            row.index: row.example.group
+            for row in datasets.each_row(ws, dataset)
+            if row.index in asked
         }
     except UserError:  # the rows have gone; the evaluation has not
         return (None,) * len(found.rows)

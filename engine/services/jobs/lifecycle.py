@@ -57,8 +57,8 @@ def list_all(
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
-        found = jobs.list_all(conn, project_id)
-    return [job for job in found if kinds is None or job.kind in kinds]
+        project_jobs = jobs.list_all(conn, project_id)
+    return [job for job in project_jobs if kinds is None or job.kind in kinds]
 
 
 def revision(ws: Workspace, actor: Actor, project_id: str) -> str:
@@ -143,8 +143,8 @@ def resume(ws: Workspace, actor: Actor, job_id: str) -> Job:
             f"{old.name} is {old.state}.", "Only a run that failed or was stopped can go on."
         )
     folder = ws.files / "jobs" / old.id / checkpoint.FOLDER
-    found = checkpoint.newest_verified(folder)
-    if found is None:
+    state = checkpoint.newest_verified(folder)
+    if state is None:
         raise Conflict(f"{old.name} left no checkpoint.", "Start it again from the beginning.")
     recipe, now = recipe_of(old), time.time()
     actor.require(recipe.role())
@@ -157,7 +157,7 @@ def resume(ws: Workspace, actor: Actor, job_id: str) -> Job:
         )
         if is_new:
             checkpoint.lend(folder, ws.files / "jobs" / new.id / checkpoint.FOLDER)
-            jobs.describe(conn, new.id, note=f"Goes on from step {found.step} of {old.name}.")
+            jobs.describe(conn, new.id, note=f"Goes on from step {state.step} of {old.name}.")
         return access.job(conn, actor, new.id)
 
 

@@ -56,8 +56,8 @@ def search(
 
 def tags(ws: Workspace, actor: Actor, project_id: str) -> list[str]:
     """Every tag in use, in the order of the alphabet."""
-    found = search(ws, actor, project_id)
-    return sorted({tag for job in found for tag in job.tags}, key=str.casefold)
+    runs = search(ws, actor, project_id)
+    return sorted({tag for job in runs for tag in job.tags}, key=str.casefold)
 
 
 def rename(ws: Workspace, actor: Actor, job_id: str, name: str) -> Job:

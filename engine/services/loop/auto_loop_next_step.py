@@ -63,13 +63,13 @@ class _At(NamedTuple):
 def next_step(ws: Workspace, actor: Actor, project_id: str, goal: LoopGoal) -> NextStep:
     """The next step; "end" with the reason where there is none."""
     actor.require(Role.TRAINER)
-    found = registry.list_all(ws, actor, project_id)
+    models = registry.list_all(ws, actor, project_id)
     policy = champion.current(ws, actor, project_id) or registry.get(ws, actor, goal.start)
     # votes that came from a file are a person's to weigh, never the loop's by itself
     tests = [one for one in rounds.list_all(ws, actor, project_id)[::-1] if one.plan.origin is None]
-    learned = [one for one in found if histories.learned_preferences(one)]
+    learned = [one for one in models if histories.learned_preferences(one)]
     blind = [one for one in tests if one.purpose == "blind_eval"]
-    baseline = (histories.baseline(found, blind) if learned else None) or policy
+    baseline = (histories.baseline(models, blind) if learned else None) or policy
     at = _At(ws, actor, project_id, goal, policy, baseline, tests)
     born = [one for one in learned if (one.parent_id or one.base_id) == policy.id]
     newest = born[-1] if born else None
@@ -135,8 +135,8 @@ def _blind(at: _At, new: Model, base: str) -> NextStep | None:
 def _promotion(at: _At, new: Model) -> NextStep | None:
     """Promote what people found better than the policy, unless that was decided before."""
     decided = {one.model_id for one in champion.list_all(at.ws, at.actor, at.project_id)}
-    found = _verdict(at, new)
-    if found is None or found.decision != "better" or new.id in decided:
+    verdict = _verdict(at, new)
+    if verdict is None or verdict.decision != "better" or new.id in decided:
         return None
     return _step(at, "promote", f"{new.name} is the new champion", new)
 

@@ -98,9 +98,9 @@ def _check(ws: Workspace, actor: Actor, chosen: Mapping[str, object]) -> None:
         what = "held-out" if field == "dataset_test" else "training"
         if field not in chosen:
             raise UserError(f"There are no {what} questions.", "Add data with a held-out part.")
-        one = datasets.get(ws, actor, str(chosen[field]))
-        if one.kind not in RATEABLE or not getattr(one, rows):
-            raise UserError(f"{one.label} has no {what} questions.", "Choose another dataset.")
+        dataset = datasets.get(ws, actor, str(chosen[field]))
+        if dataset.kind not in RATEABLE or not getattr(dataset, rows):
+            raise UserError(f"{dataset.label} has no {what} questions.", "Choose another dataset.")
     rule = chosen.get("rater")
     if rule is not None:
         plugins.load("raters", str(rule))

@@ -54,8 +54,8 @@ def current(ws: Workspace, actor: Actor, project_id: str) -> Model | None:
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
-        found = champions(promotions.list_all(conn, project_id))
-        return access.model(conn, actor, found[-1]) if found else None
+        chosen = champions(promotions.list_all(conn, project_id))
+        return access.model(conn, actor, chosen[-1]) if chosen else None
 
 
 def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Promotion]:

@@ -95,8 +95,8 @@ def use(ws: Workspace, actor: Actor, project_id: str, model_id: str, strength: f
 def newest(ws: Workspace, actor: Actor, project_id: str, model_id: str) -> Job | None:
     """The newest measurement of this model's dial, under way or over; None before the first."""
     actor.require(Role.TRAINER)
-    found = lifecycle.list_all(ws, actor, project_id, ("dial",))
-    return next((one for one in found if one.recipe["model"] == model_id), None)
+    jobs = lifecycle.list_all(ws, actor, project_id, ("dial",))
+    return next((one for one in jobs if one.recipe["model"] == model_id), None)
 
 
 def refusal(ws: Workspace, actor: Actor, project_id: str, model_id: str) -> str:
@@ -240,5 +240,5 @@ def _rows(ws: Workspace, actor: Actor, project_id: str, source: _Source) -> list
 
 def result(job: Job) -> DialResult | None:
     """What a measurement found; None while it is under way or where it failed."""
-    found = job.result_as(DialResult)
-    return found if found.stops else None
+    measured = job.result_as(DialResult)
+    return measured if measured.stops else None

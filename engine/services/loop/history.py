@@ -35,10 +35,10 @@ class _Story(NamedTuple):
 def history(ws: Workspace, actor: Actor, project_id: str, most_votes: int | None = None) -> History:
     """The generations of a project, oldest first, and what the stop rules say of them."""
     actor.require(Role.TRAINER)
-    found = registry.list_all(ws, actor, project_id)
+    models = registry.list_all(ws, actor, project_id)
     tests = rounds.list_all(ws, actor, project_id)[::-1]
     blind = [one for one in tests if one.purpose == "blind_eval" and one.of_the_loop]
-    start = baseline(found, blind)
+    start = baseline(models, blind)
     seen: list[Generation] = []
     number_of_votes = 0
     if start:
@@ -46,7 +46,7 @@ def history(ws: Workspace, actor: Actor, project_id: str, most_votes: int | None
             number_of_votes = sum(total.votes for total in votes.totals(conn, project_id).values())
             made_of = {one.dataset_id: one for one in pair_exports.list_all(conn, project_id)}
         story = _Story(ws, actor, project_id, start, blind, made_of)
-        made = [one for one in found if _is_generation(one, start, blind)]
+        made = [one for one in models if _is_generation(one, start, blind)]
         seen = _allowing_for_all([_generation(story, n, one) for n, one in enumerate(made, 1)])
     seen = [sentences.with_sentence(one) for one in seen]
     best = champion.current(ws, actor, project_id)
@@ -141,13 +141,13 @@ def _tested(story: _Story, mine: list[Round]) -> Tested | None:
         for row in each.plan.rows
     }
     asked = {(one.plan.dataset, row) for row in one.plan.rows}
-    found = closed_round_reports.get(story.ws, story.actor, one.id)
+    report = closed_round_reports.get(story.ws, story.actor, one.id)
     earlier = (closed_round_reports.get(story.ws, story.actor, each.id) for each in closed[:-1])
     return Tested(
         round_id=one.id,
-        report=found,
+        report=report,
         fresh=len(asked - before),
-        p=_p(found),
+        p=_p(report),
         earlier=tuple(map(_p, earlier)),
     )
 
@@ -179,14 +179,14 @@ def _control(ws: Workspace, actor: Actor, tests: list[Round]) -> Control | None:
     closed = [one for one in tests if one.purpose == "aa_control" and one.status == "closed"]
     if not closed:
         return None
-    found = closed_round_reports.get(ws, actor, closed[-1].id)
-    if found.verdict is None:
+    report = closed_round_reports.get(ws, actor, closed[-1].id)
+    if report.verdict is None:
         return None
-    at = found.verdict
+    at = report.verdict
     return Control(
         round_id=closed[-1].id,
         rate=at.win_rate,
         low=at.low,
         high=at.high,
-        even=bool(found.even),
+        even=bool(report.even),
     )

@@ -1,7 +1,7 @@
 """The loop in a sentence, made from its numbers."""
 
 from engine.core.model import Model
-from engine.core.rating import same_answer_words, tally_words
+from engine.core.rating import Verdict, same_answer_words, tally_words
 from engine.services.loop.generations import Generation, Tested
 from engine.stats.verdict import general_words
 
@@ -48,27 +48,30 @@ def of_all(seen: list[Generation], start: Model | None) -> str:
 
 
 def _tested(one: Tested) -> str:
-    found = one.report.verdict
+    verdict = one.report.verdict
     seen = one.report.tally
-    if found is None or not found.n:
+    if verdict is None or not verdict.n:
         return "has a closed blind round without a vote."
     numbers = (
-        f"on {seen.prompts} held-out questions{same_answer_words(found.identical)}: it wins "
-        f"{100 * found.win_rate:.1f} % on average "
-        f"(95 % interval {100 * found.low:.1f} to {100 * found.high:.1f} %), "
-        f"{tally_words(found.wins, found.losses, found.ties, found.both_bad, found.identical)}, "
-        f"{_raters(one)}"
+        f"on {seen.prompts} held-out questions{same_answer_words(verdict.identical)}: it wins "
+        f"{100 * verdict.win_rate:.1f} % on average "
+        f"(95 % interval {100 * verdict.low:.1f} to {100 * verdict.high:.1f} %), "
+        f"{_tally(verdict)}, {_raters(one)}"
     )
-    if found.decision == "no difference shown":
+    if verdict.decision == "no difference shown":
         could = (
-            f"this test could see a win rate of {100 * found.detectable:.1f} % or more"
-            if found.detectable
+            f"this test could see a win rate of {100 * verdict.detectable:.1f} % or more"
+            if verdict.detectable
             else "a test this small could not have shown one"
         )
         return f"shows no difference from the baseline {numbers}; {could}.{_luck(one)}"
-    verb = "beats" if found.decision == "better" else "loses to"
-    general = general_words(found.decision, found.panel, found.people)
+    verb = "beats" if verdict.decision == "better" else "loses to"
+    general = general_words(verdict.decision, verdict.panel, verdict.people)
     return f"{verb} the baseline {numbers}{_explained(one)}.{_luck(one)} {general}".rstrip()
+
+
+def _tally(test: Verdict) -> str:
+    return tally_words(test.wins, test.losses, test.ties, test.both_bad, test.identical)
 
 
 def _raters(one: Tested) -> str:

@@ -34,14 +34,14 @@ def closed(number: int, rows: VoteRows) -> Segment:
 
 def number_of(name: str) -> int | None:
     """The place of a segment in the order of all; None for a name that is none."""
-    found = NAME.fullmatch(name)
-    return int(found[1]) if found else None
+    matched = NAME.fullmatch(name)
+    return int(matched[1]) if matched else None
 
 
 def read(name: str, content: bytes) -> VoteRows:
     """The rows of a segment; UserError where its content is not what its name says."""
-    found = NAME.fullmatch(name)
-    if not found or hashlib.sha256(content).hexdigest()[:32] != found[2]:
+    matched = NAME.fullmatch(name)
+    if not matched or hashlib.sha256(content).hexdigest()[:32] != matched[2]:
         raise UserError(
             f"The vote segment {name} in the bucket is damaged.",
             "Put the file back as it was, or remove it to start without its votes.",

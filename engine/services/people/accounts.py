@@ -63,8 +63,8 @@ def list_all(ws: Workspace, actor: Actor) -> list[Account]:
     """In the order of their names."""
     actor.require(Role.OWNER)
     with reading(ws.db) as conn:
-        found = accounts.list_all(conn)
-        return [_account(one, accounts.projects_of(conn, one.id)) for one in found]
+        people = accounts.list_all(conn)
+        return [_account(one, accounts.projects_of(conn, one.id)) for one in people]
 
 
 def get(ws: Workspace, actor: Actor, person_id: str) -> Account:
@@ -78,10 +78,10 @@ def find_by_name(ws: Workspace, actor: Actor, name: str) -> Account:
     """The account of that name, however it is capitalised; NotFound otherwise."""
     actor.require(Role.OWNER)
     with reading(ws.db) as conn:
-        one = accounts.find_by_name(conn, key(name))
-        if one is None:
+        person = accounts.find_by_name(conn, key(name))
+        if person is None:
             raise NotFound(f"Nobody is called {name!r}.", "See the list: tuneloop people list")
-        return _account(one, accounts.projects_of(conn, one.id))
+        return _account(person, accounts.projects_of(conn, person.id))
 
 
 def add(
@@ -231,10 +231,10 @@ def _check_not_last(conn: Connection, one: Person) -> None:
 
 
 def _person(conn: Connection, person_id: str) -> tuple[Person, frozenset[str]]:
-    found = accounts.get(conn, person_id)
-    if found is None:
+    person = accounts.get(conn, person_id)
+    if person is None:
         raise NotFound("There is no such account.", "Choose one of the list.")
-    return found, accounts.projects_of(conn, person_id)
+    return person, accounts.projects_of(conn, person_id)
 
 
 def _account(one: Person, joined: frozenset[str]) -> Account:

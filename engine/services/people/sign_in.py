@@ -34,8 +34,8 @@ def begin(ws: Workspace, token: str) -> tuple[str, bool]:
     Nobody has named the first owner yet, so that name is empty.
     """
     with reading(ws.db) as conn:
-        one = _linked(conn, token)
-    return "" if one.name == accounts.FIRST else one.name, one.password is None
+        person = _linked(conn, token)
+    return "" if person.name == accounts.FIRST else person.name, person.password is None
 
 
 def accept(ws: Workspace, token: str, name: str, chosen: str) -> str:
@@ -47,18 +47,18 @@ def accept(ws: Workspace, token: str, name: str, chosen: str) -> str:
     password.check(chosen)
     kept = password.hash_password(chosen)
     with accounts.changing(ws) as conn:
-        one = _linked(conn, token)
+        person = _linked(conn, token)
         values: PersonChange = {"password": kept, "link_sha256": None, "link_until": None}
-        if one.password is None:
+        if person.password is None:
             clean = accounts.check_name(name)
             twin = store_accounts.find_by_name(conn, accounts.key(clean))
-            if twin and twin.id != one.id:
+            if twin and twin.id != person.id:
                 raise UserError(f"Somebody is called {clean} already.", "Choose another name.")
             values["name"], values["name_key"] = clean, accounts.key(clean)
-        store_accounts.change(conn, one.id, **values)
-        sessions.end_all(conn, one.id)
-        browsers.drop_person(conn, one.id)
-        return _start_session(conn, one)
+        store_accounts.change(conn, person.id, **values)
+        sessions.end_all(conn, person.id)
+        browsers.drop_person(conn, person.id)
+        return _start_session(conn, person)
 
 
 def sign_in(ws: Workspace, name: str, tried: str, address: str = "", browser: str = "") -> str:
@@ -68,23 +68,23 @@ def sign_in(ws: Workspace, name: str, tried: str, address: str = "", browser: st
     """
     key, now = accounts.key(name)[:80], time.time()
     with accounts.changing(ws) as conn:
-        one = store_accounts.find_by_name(conn, key)
+        person = store_accounts.find_by_name(conn, key)
         held = ids.sha256(browser) if browser else ""
-        known = one is not None and bool(held) and browsers.knows(conn, held, one.id)
+        known = person is not None and bool(held) and browsers.knows(conn, held, person.id)
         buckets = (
-            throttle.for_known(held, one.id)
-            if one is not None and known
+            throttle.for_known(held, person.id)
+            if person is not None and known
             else throttle.for_unknown(key, address)
         )
         wait = throttle.take(conn, buckets, now)
     throttle.check(wait)
-    right = password.fits(tried, one.password if one and one.password else password.NOBODY)
-    if one is None or not one.password or one.status != "active" or not right:
+    right = password.fits(tried, person.password if person and person.password else password.NOBODY)
+    if person is None or not person.password or person.status != "active" or not right:
         raise UserError(*WRONG)
     with accounts.changing(ws) as conn:
         throttle.give_back(conn, buckets)
         sessions.forgive_older(conn, now - FORGIVEN_S)
-        return _start_session(conn, one)
+        return _start_session(conn, person)
 
 
 def remember(ws: Workspace, token: str, browser: str = "") -> str:
@@ -111,16 +111,16 @@ def actor(ws: Workspace, token: str) -> Actor | None:
     with reading(ws.db) as conn:
         here = sessions.get(conn, wanted) if token else None
         ahead = here is not None and max(here.created_at, here.seen_at) > now
-        one = store_accounts.get(conn, here.person_id) if here and not _over(here, now) else None
-        if here is None or one is None or one.status != "active":
+        person = store_accounts.get(conn, here.person_id) if here and not _over(here, now) else None
+        if here is None or person is None or person.status != "active":
             return None
-        joined = store_accounts.projects_of(conn, one.id)
+        joined = store_accounts.projects_of(conn, person.id)
     if ahead or now - here.seen_at > NOTED_S:
         with writing(ws.db) as conn:
             sessions.note_use(conn, wanted, now)
-    role = accounts.ROLES[one.role]
+    role = accounts.ROLES[person.role]
     everywhere = role >= accounts.ROLES["owner"]
-    return Actor(name=one.name, role=role, projects=None if everywhere else joined)
+    return Actor(name=person.name, role=role, projects=None if everywhere else joined)
 
 
 def require(ws: Workspace, token: str) -> Actor:
@@ -142,30 +142,30 @@ def change_password(ws: Workspace, token: str, old: str, new: str) -> str:
     password.check(new)
     found = require(ws, token)
     with accounts.changing(ws) as conn:
-        one = store_accounts.find_by_name(conn, accounts.key(found.name))
-        if one is None:
+        person = store_accounts.find_by_name(conn, accounts.key(found.name))
+        if person is None:
             raise SignedOut(*OVER)
-        tries = [throttle.Bucket(f"old:{one.id}", throttle.OLD_PASSWORD)]
+        tries = [throttle.Bucket(f"old:{person.id}", throttle.OLD_PASSWORD)]
         wait = throttle.take(conn, tries, time.time())
     throttle.check(wait)
-    if not one.password or not password.fits(old, one.password):
+    if not person.password or not password.fits(old, person.password):
         raise UserError("The old password is not right.", "Type it again.")
     kept = password.hash_password(new)
     with accounts.changing(ws) as conn:
         throttle.give_back(conn, tries)
-        store_accounts.change(conn, one.id, password=kept)
-        sessions.end_all(conn, one.id)
-        browsers.drop_person(conn, one.id)
-        return _start_session(conn, one)
+        store_accounts.change(conn, person.id, password=kept)
+        sessions.end_all(conn, person.id)
+        browsers.drop_person(conn, person.id)
+        return _start_session(conn, person)
 
 
 def _linked(conn: Connection, token: str) -> Person:
-    one = store_accounts.with_link(conn, ids.sha256(token))
-    if one is None or one.status != "active":
+    person = store_accounts.with_link(conn, ids.sha256(token))
+    if person is None or person.status != "active":
         raise NotFound("This link is not valid; each works once.", "Ask the owner for a new one.")
-    if (one.link_until or 0) < time.time():
+    if (person.link_until or 0) < time.time():
         raise Conflict("This link is older than a week.", "Ask the owner for a new one.")
-    return one
+    return person
 
 
 def _start_session(conn: Connection, one: Person) -> str:

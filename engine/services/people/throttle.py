@@ -57,14 +57,14 @@ def for_unknown(name_key: str, address: str) -> list[Bucket]:
 def network(address: str) -> str:
     """The address as it is counted: IPv6 by its /64, an IPv4 address in IPv6 clothes as itself."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address[:80]
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, IPV6_NETWORK), strict=False))
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, IPV6_NETWORK), strict=False))
 
 
 def take(conn: Connection, buckets: list[Bucket], now: float) -> float:
@@ -89,9 +89,9 @@ def check(wait: float) -> None:
 def give_back(conn: Connection, buckets: list[Bucket]) -> None:
     """Take back what a right password counted, and no more: other tries stay counted."""
     for each in buckets:
-        found = sessions.failures(conn, each.key)
-        if found.times > 1:
-            sessions.failed(conn, each.key, found.times - 1, found.at)
+        failures = sessions.failures(conn, each.key)
+        if failures.times > 1:
+            sessions.failed(conn, each.key, failures.times - 1, failures.at)
         else:
             sessions.forgive(conn, each.key)
 
@@ -106,9 +106,9 @@ def _leaked(conn: Connection, bucket: Bucket, now: float) -> sessions.Failures:
 
     A moment that lies ahead is now: the clock was set back, and nobody waits for it to catch up.
     """
-    found = sessions.failures(conn, bucket.key)
-    at = min(found.at, now)
+    failures = sessions.failures(conn, bucket.key)
+    at = min(failures.at, now)
     gone = int((now - at) // bucket.limit.every_s)
-    if gone >= found.times:
+    if gone >= failures.times:
         return sessions.Failures(0, now)
-    return sessions.Failures(found.times - gone, at + gone * bucket.limit.every_s)
+    return sessions.Failures(failures.times - gone, at + gone * bucket.limit.every_s)

@@ -36,10 +36,10 @@ class VisitorBits(NamedTuple):
 
 def read(ws: Workspace, cookie: str) -> VisitorBits | None:
     """What the cookie says; None where it has another form."""
-    found = FORM.fullmatch(cookie)
-    if found is None:
+    matched = FORM.fullmatch(cookie)
+    if matched is None:
         return None
-    secret, network, mark = found[1], found[2] or "", found[3] or ""
+    secret, network, mark = matched[1], matched[2] or "", matched[3] or ""
     return VisitorBits(secret, network, hmac.compare_digest(mark, _mark(ws, secret, network)))
 
 

@@ -169,18 +169,18 @@ def list_all(ws: Workspace, actor: Actor, project_id: str, of: Rows = "pairs") -
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
-        found = pair_exports.list_all(conn, project_id)
-    return [one for one in found if one.rows == of]
+        exports = pair_exports.list_all(conn, project_id)
+    return [one for one in exports if one.rows == of]
 
 
 def get(ws: Workspace, actor: Actor, export_id: str) -> PairExport:
     """The export; NotFound otherwise."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        found = pair_exports.get(conn, export_id)
-    if found is None or not actor.sees(found.project_id):
+        export = pair_exports.get(conn, export_id)
+    if export is None or not actor.sees(export.project_id):
         raise NotFound(f"There are no pairs {export_id!r}.", "Make the pairs first.")
-    return found
+    return export
 
 
 def about(ws: Workspace, actor: Actor, export_id: str) -> PairManifest:
@@ -188,11 +188,11 @@ def about(ws: Workspace, actor: Actor, export_id: str) -> PairManifest:
 
     Exports of an earlier version of the program have none: what is known of them comes back.
     """
-    one = get(ws, actor, export_id)
-    path = ws.files / datasets.get(ws, actor, one.dataset_id).file / f"{one.id}.json"
+    export = get(ws, actor, export_id)
+    path = ws.files / datasets.get(ws, actor, export.dataset_id).file / f"{export.id}.json"
     if not path.is_file():
         known = {"watermark", "content_sha256", "pairs", "counts", "rules"}
-        return cast("PairManifest", one.model_dump(mode="json", include=known))
+        return cast("PairManifest", export.model_dump(mode="json", include=known))
     found: PairManifest = json.loads(path.read_text())
     return found
 

@@ -56,8 +56,8 @@ def ask_again(ws: Workspace, actor: Actor, round_id: str) -> Round:
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
         source = access.rating_round(conn, actor, round_id)
-    found = contested(ws, actor, source.project_id, [round_id])
-    wanted = list(dict.fromkeys(each.comparisons[0] for each in found))
+    pairs = contested(ws, actor, source.project_id, [round_id])
+    wanted = list(dict.fromkeys(each.comparisons[0] for each in pairs))
     if not wanted:
         raise UserError(f"Raters of {source.name} agree on every pair.", "Make the pairs.")
     with writing(ws.db) as conn:

@@ -32,13 +32,13 @@ def files(ws: Workspace, actor: Actor, export_id: str, fmt: str) -> ExportFiles:
     Its rows come in the order of the dataset version; those held out are among them. UserError
     for an unknown format, and for one that holds other rows.
     """
-    one = build.get(ws, actor, export_id)
+    export = build.get(ws, actor, export_id)
     if fmt not in ROWS:
         raise UserError(f"There is no format {fmt!r}.", f"Known: {', '.join(ROWS)}.")
-    if ROWS[fmt] != one.rows:
-        fitting = " or ".join(name for name, rows in ROWS.items() if rows == one.rows)
+    if ROWS[fmt] != export.rows:
+        fitting = " or ".join(name for name, rows in ROWS.items() if rows == export.rows)
         raise UserError(f"These rows do not fit the format {fmt}.", f"Choose {fitting}.")
-    rows = datasets.each_row(ws, datasets.get(ws, actor, one.dataset_id))
+    rows = datasets.each_row(ws, datasets.get(ws, actor, export.dataset_id))
     lines = b"".join(f"{to_json(WRITERS[fmt](row.example))}\n".encode() for row in rows)
     about = build.about(ws, actor, export_id)
     page = {"format": fmt, **{name: value for name, value in about.items() if name != "votes"}}

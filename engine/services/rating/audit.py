@@ -206,11 +206,11 @@ def _why(conn: Connection, actor: Actor, token: str, error: UserError) -> Kind |
 def _entry(conn: Connection, actor: Actor, kind: Kind, token: str, round_id: str | None) -> Entry:
     """Only what the database knows of a token or a round is kept, never what was sent."""
     about = votes.get(conn, token) if token else None
-    one = rounds.get(conn, about.round_id if about else round_id or "")
+    rating_round = rounds.get(conn, about.round_id if about else round_id or "")
     return Entry(
         id=ids.new("audit"),
-        project_id=one.project_id if one else None,
-        round_id=one.id if one else None,
+        project_id=rating_round.project_id if rating_round else None,
+        round_id=rating_round.id if rating_round else None,
         comparison_id=about.comparison_id if about else None,
         kind=kind,
         who=actor.name,

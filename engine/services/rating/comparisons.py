@@ -37,31 +37,31 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
     left in exactly half of the pairs (one more or less for an odd number). The further questions of
     the plan are kept for its predictor and shown to nobody.
     """
-    one = access.rating_round(conn, LOCAL, round_id)
+    rating_round = access.rating_round(conn, LOCAL, round_id)
     by_prompt: dict[int, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
         by_prompt[candidate.prompt_no].append(candidate)
     left_out = dict.fromkeys(("truncated", "empty", "identity", "identical"), 0)
     shown: list[Comparison] = []
     identical: list[Comparison] = []
-    telling = identity_leaks.telling(conn, one, {each.model_id for each in candidates})
-    further = _further(one, by_prompt, telling)
+    telling = identity_leaks.telling(conn, rating_round, {each.model_id for each in candidates})
+    further = _further(rating_round, by_prompt, telling)
     for number, group in sorted(by_prompt.items()):
-        for place, pair in enumerate(_together(one, group, telling)):
+        for place, pair in enumerate(_together(rating_round, group, telling)):
             reason = _reason(pair, telling)
             if reason:
                 left_out[reason] += 1
-            if reason == "identical" and one.mode == "pair":
-                identical.append(_comparison(one, number, pair, "identical"))
+            if reason == "identical" and rating_round.mode == "pair":
+                identical.append(_comparison(rating_round, number, pair, "identical"))
             elif not reason:
-                position = 2 * number + place if one.mode == "single" else number
-                shown.append(_comparison(one, position, pair, "normal"))
-    placed = _balanced(one, shown)
+                position = 2 * number + place if rating_round.mode == "single" else number
+                shown.append(_comparison(rating_round, position, pair, "normal"))
+    placed = _balanced(rating_round, shown)
     rounds.add_comparisons(conn, placed + [(c, "a") for c in identical + further])
-    without_any: RoundStatus = "closed" if identical and one.blind else "failed"
+    without_any: RoundStatus = "closed" if identical and rating_round.blind else "failed"
     if shown:
         after = 2 * (max(candidate.prompt_no for candidate in candidates) + 1)
-        add_uncounted(conn, one, placed, telling, after)
+        add_uncounted(conn, rating_round, placed, telling, after)
     rounds.change(conn, round_id, status="open" if shown else without_any)
     return left_out
 

@@ -77,17 +77,17 @@ def preview(
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
-    found = read_answers(path, name, *columns)
-    models = _models(found.prompts)
+    answers = read_answers(path, name, *columns)
+    models = _models(answers.prompts)
     return AnswerPreview(
-        found.rows,
-        len(found.prompts),
-        sum(len(_pairs(each, models)) for each in found.prompts),
+        answers.rows,
+        len(answers.prompts),
+        sum(len(_pairs(each, models)) for each in answers.prompts),
         models,
-        len(found.broken),
-        tuple(found.broken[:NAMED]),
-        found.columns,
-        tuple(found.prompts[:NAMED]),
+        len(answers.broken),
+        tuple(answers.broken[:NAMED]),
+        answers.columns,
+        tuple(answers.prompts[:NAMED]),
     )
 
 
@@ -113,13 +113,13 @@ def start(
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
         named = NamedModels(conn, project_id)
-    found = read_answers(path, name, *columns)
-    arms = _arms(_models(found.prompts), recipe)
+    given = read_answers(path, name, *columns)
+    arms = _arms(_models(given.prompts), recipe)
     if recipe.purpose == "blind_eval" and not anyway and named.linked(arms[:1]):
         blind_round_gate.check(ws, actor, project_id, named.find(arms[0]).id)
-    groups = _groups(found.prompts, arms, recipe)
+    groups = _groups(given.prompts, arms, recipe)
     plan = _plan(recipe, named, arms, len(groups), name, _sha256(path))
-    one = Round(
+    rating_round = Round(
         id=ids.new("round"),
         project_id=project_id,
         name=recipe.name.strip() or name[:80],
@@ -140,14 +140,14 @@ def start(
     with writing(ws.db) as conn:
         access.project(conn, actor, project_id)
         named.store(conn)
-        rounds.add(conn, one)
-        left_out = comparisons.open_with(conn, one.id, candidates)
-        opened = access.rating_round(conn, actor, one.id)
+        rounds.add(conn, rating_round)
+        left_out = comparisons.open_with(conn, rating_round.id, candidates)
+        opened = access.rating_round(conn, actor, rating_round.id)
     shown = len(groups) - sum(left_out.values())
-    alone = sum(not _pairs(each, tuple(dict.fromkeys(arms))) for each in found.prompts)
+    alone = sum(not _pairs(each, tuple(dict.fromkeys(arms))) for each in given.prompts)
     if recipe.mode == "pair" and alone:
         left_out["alone"] = alone
-    return AnswerRound(opened, shown, left_out, tuple(found.broken[:NAMED]))
+    return AnswerRound(opened, shown, left_out, tuple(given.broken[:NAMED]))
 
 
 def _check(recipe: RoundRecipe) -> None:

@@ -46,22 +46,22 @@ def remove(ws: Workspace, actor: Actor, round_id: str) -> RemovedImport:
     """
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        one = access.rating_round(conn, actor, round_id)
-        origin = one.plan.origin
-        if origin is None or not one.imported:
+        rating_round = access.rating_round(conn, actor, round_id)
+        origin = rating_round.plan.origin
+        if origin is None or not rating_round.imported:
             raise Conflict(
-                f"{one.name} holds votes that people gave here, which are never removed.",
+                f"{rating_round.name} holds votes that people gave here, which are never removed.",
                 "Only votes that were imported from a file can be removed.",
             )
-        if not may_remove(actor, one):
+        if not may_remove(actor, rating_round):
             raise Forbidden(
-                f"{one.name} was imported by {one.created_by[:60]}.",
+                f"{rating_round.name} was imported by {rating_round.created_by[:60]}.",
                 "Ask them or an owner to remove it.",
             )
-        projects.lock(conn, one.project_id)
+        projects.lock(conn, rating_round.project_id)
         every = [
             other
-            for other in rounds.list_all(conn, one.project_id)
+            for other in rounds.list_all(conn, rating_round.project_id)
             if other.imported and other.plan.origin and other.plan.origin.sha256 == origin.sha256
         ]
         _refuse_used(conn, every)

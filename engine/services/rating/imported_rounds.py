@@ -262,7 +262,7 @@ def _round(
     )
     content = to_json(plan)
     called = new.name if new.id == base.id else f"{new.name} and {base.name}"
-    one = Round(
+    rating_round = Round(
         id=ids.new("round"),
         project_id=source.project_id,
         name=f"{source.name}: {called}"[:NAME_LENGTH],
@@ -276,10 +276,12 @@ def _round(
         created_at=time.time(),
         closed_at=time.time(),
     )
-    builder = _Builder(one, named)
+    builder = _Builder(rating_round, named)
     for each in rated:
         builder.add(each)
-    return PreparedRound(one, builder.placed, builder.votes, builder.repeats, builder.textless)
+    return PreparedRound(
+        rating_round, builder.placed, builder.votes, builder.repeats, builder.textless
+    )
 
 
 def _digest(*parts: str) -> str:

@@ -91,26 +91,28 @@ def accept(ws: Workspace, held: str) -> Invite:
     """
     token, _, own = held.partition(".")
     with reading(ws.db) as conn:
-        found = invites.with_token(conn, ids.sha256(token))
-        known = found is not None and bool(own) and invites.knows(conn, ids.sha256(held), found.id)
-    if found is None:
+        invite = invites.with_token(conn, ids.sha256(token))
+        known = (
+            invite is not None and bool(own) and invites.knows(conn, ids.sha256(held), invite.id)
+        )
+    if invite is None:
         raise NotFound("This link is no invitation.", "Ask for a new one.")
-    _check_open(found)
-    if found.most_browsers is not None and not known:
-        _open(ws, found, found.most_browsers, held if own else "")
-    return found
+    _check_open(invite)
+    if invite.most_browsers is not None and not known:
+        _open(ws, invite, invite.most_browsers, held if own else "")
+    return invite
 
 
 def join(ws: Workspace, token: str) -> str:
     """What a browser that opens a link holds from now on; NotFound or Forbidden as for `accept`."""
     with reading(ws.db) as conn:
-        found = invites.with_token(conn, ids.sha256(token))
-    if found is None or found.most_browsers is None:
+        invite = invites.with_token(conn, ids.sha256(token))
+    if invite is None or invite.most_browsers is None:
         accept(ws, token)
         return token
-    _check_open(found)
+    _check_open(invite)
     with reading(ws.db) as conn:
-        _check_count(invites.count_browsers(conn, found.id), found.most_browsers)
+        _check_count(invites.count_browsers(conn, invite.id), invite.most_browsers)
     return f"{token}.{secrets.token_urlsafe(16)}"
 
 
@@ -139,8 +141,8 @@ def revoke(ws: Workspace, actor: Actor, invite_id: str) -> None:
     """Withdraw an invitation; the votes cast with it stay."""
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        found = invites.get(conn, invite_id)
-        if found is None or not actor.sees(found.project_id):
+        invite = invites.get(conn, invite_id)
+        if invite is None or not actor.sees(invite.project_id):
             raise NotFound("There is no such invitation.", "Choose one of the list.")
         invites.revoke(conn, invite_id)
 

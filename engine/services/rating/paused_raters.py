@@ -54,8 +54,8 @@ def raters(ws: Workspace, actor: Actor, round_id: str) -> list[RaterView]:
     """
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        one = access.rating_round(conn, actor, round_id)
-        return of_round(conn, one)
+        rating_round = access.rating_round(conn, actor, round_id)
+        return of_round(conn, rating_round)
 
 
 def of_round(conn: Connection, one: Round) -> list[RaterView]:

@@ -65,12 +65,13 @@ def report(ws: Workspace, actor: Actor, round_id: str) -> Report:
     """The result of a closed round; Conflict before, whoever asks."""
     with audit.record_refused_look(ws, actor, round_id), reading(ws.db) as conn:
         actor.require(Role.TRAINER)
-        one = access.rating_round(conn, actor, round_id)
-        if one.status != "closed":
+        rating_round = access.rating_round(conn, actor, round_id)
+        if rating_round.status != "closed":
             raise Conflict(
-                f"{one.name} is {one.status}.", "Its report is available once it is closed."
+                f"{rating_round.name} is {rating_round.status}.",
+                "Its report is available once it is closed.",
             )
-        return _report(conn, one)
+        return _report(conn, rating_round)
 
 
 def live(ws: Workspace, actor: Actor, round_id: str) -> Live | None:

@@ -214,9 +214,12 @@ def close(ws: Workspace, actor: Actor, round_id: str) -> Round:
     """End the voting; from now on its result may be seen, and it can't be opened again."""
     actor.require(Role.TRAINER)
     with writing(ws.db) as conn:
-        one = access.rating_round(conn, actor, round_id)
-        if one.status != "open":
-            raise Conflict(f"{one.name} is {one.status}.", "Only an open round can be closed.")
+        rating_round = access.rating_round(conn, actor, round_id)
+        if rating_round.status != "open":
+            raise Conflict(
+                f"{rating_round.name} is {rating_round.status}.",
+                "Only an open round can be closed.",
+            )
         rounds.change(conn, round_id, status="closed", closed_at=time.time())
         return access.rating_round(conn, actor, round_id)
 
@@ -241,14 +244,14 @@ def verdict(ws: Workspace, actor: Actor, round_id: str) -> Verdict:
     Conflict for votes of a file that does not say which answer stood on the left.
     """
     with audit.record_refused_look(ws, actor, round_id), reading(ws.db) as conn:
-        one = _seen_by(conn, actor, round_id)
-        if not one.states_sides:
+        rating_round = _seen_by(conn, actor, round_id)
+        if not rating_round.states_sides:
             raise Conflict(
-                f"{one.name} is not known to be blind: its file does not say which answer stood on "
-                "the left.",
+                f"{rating_round.name} is not known to be blind: its file does not say which answer "
+                "stood on the left.",
                 "It gives no verdict; its votes count in agreement and preference pairs.",
             )
-        return round_verdict.verdict(conn, one)
+        return round_verdict.verdict(conn, rating_round)
 
 
 def break_glass(ws: Workspace, actor: Actor, round_id: str, reason: str) -> Tally:
@@ -259,22 +262,23 @@ def break_glass(ws: Workspace, actor: Actor, round_id: str, reason: str) -> Tall
     """
     with audit.record_refused_look(ws, actor, round_id), writing(ws.db) as conn:
         actor.require(Role.OWNER)
-        one = access.rating_round(conn, actor, round_id)
-        if not one.blind or one.status != "open":
+        rating_round = access.rating_round(conn, actor, round_id)
+        if not rating_round.blind or rating_round.status != "open":
+            why_not = rating_round.status if rating_round.blind else "not blind"
             raise Conflict(
-                f"{one.name} is {one.status if one.blind else 'not blind'}.",
+                f"{rating_round.name} is {why_not}.",
                 "Only an open blind round hides its result.",
             )
-        audit.record_early_look(conn, actor, one, reason)
-        return vote_counts.count(conn, one)
+        audit.record_early_look(conn, actor, rating_round, reason)
+        return vote_counts.count(conn, rating_round)
 
 
 def _seen_by(conn: Connection, actor: Actor, round_id: str) -> Round:
     """The round, where this actor may see how it stands."""
     actor.require(Role.TRAINER)
-    one = access.rating_round(conn, actor, round_id)
-    audit.refuse_early(conn, actor, one)
-    return one
+    rating_round = access.rating_round(conn, actor, round_id)
+    audit.refuse_early(conn, actor, rating_round)
+    return rating_round
 
 
 def _rows(ws: Workspace, actor: Actor, dataset: str, blind: bool) -> Rows:

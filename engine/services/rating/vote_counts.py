@@ -80,8 +80,8 @@ def tally(conn: Connection, one: Round, found: Counted) -> Tally:
 
 def deleted(conn: Connection, one: Round) -> list[DeletedVotes]:
     """Of each rater whose votes in the round were deleted, what is kept."""
-    found = rater_reviews.list_erasures(conn, one.project_id)
-    return [each.rounds[one.id] for each in found if one.id in each.rounds]
+    erasures = rater_reviews.list_erasures(conn, one.project_id)
+    return [each.rounds[one.id] for each in erasures if one.id in each.rounds]
 
 
 def complete_means(one: Round, found: Counted) -> list[float]:

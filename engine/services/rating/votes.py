@@ -75,15 +75,17 @@ def vote(ws: Workspace, actor: Actor, asked: VoteRequest, prefetch: int = PREFET
     actor.require(Role.GUEST)
     with audit.record_refused_vote(ws, actor, asked.token), writing(ws.db) as conn:
         mine = _own(conn, actor, asked.token)
-        one = _open_round(conn, actor, mine.round_id)
-        asked = _check(one, rounds.get_comparison(conn, mine.comparison_id), asked)
+        rating_round = _open_round(conn, actor, mine.round_id)
+        asked = _check(rating_round, rounds.get_comparison(conn, mine.comparison_id), asked)
         used = votes.assignment_of_vote(conn, asked.key)
         if used is not None and used != asked.token:
             raise Conflict("This vote belongs to another comparison.", "Reload the page.")
         if used is None:
-            _add(conn, one, mine, asked)
+            _add(conn, rating_round, mine, asked)
         feedback = _feedback(conn, mine, votes.choice_of_vote(conn, asked.key))
-        comes = _state(conn, one, actor, prefetch).model_copy(update={"feedback": feedback})
+        comes = _state(conn, rating_round, actor, prefetch).model_copy(
+            update={"feedback": feedback}
+        )
     ws.confirm_votes()  # the same vote again is confirmed again
     return comes
 
@@ -93,10 +95,10 @@ def skip(ws: Workspace, actor: Actor, token: str, prefetch: int = PREFETCH) -> R
     actor.require(Role.GUEST)
     with audit.record_refused_vote(ws, actor, token), writing(ws.db) as conn:
         mine = _own(conn, actor, token)
-        one = _open_round(conn, actor, mine.round_id)
+        rating_round = _open_round(conn, actor, mine.round_id)
         if mine.state == AssignmentState.LEASED:
             votes.set_state(conn, token, AssignmentState.SKIPPED, time.time())
-        return _state(conn, one, actor, prefetch)
+        return _state(conn, rating_round, actor, prefetch)
 
 
 def undo(ws: Workspace, actor: Actor, round_id: str, prefetch: int = PREFETCH) -> RaterState:
@@ -104,11 +106,13 @@ def undo(ws: Workspace, actor: Actor, round_id: str, prefetch: int = PREFETCH) -
     actor.require(Role.GUEST)
     now = time.time()
     with writing(ws.db) as conn:
-        one = _open_round(conn, actor, round_id)
+        rating_round = _open_round(conn, actor, round_id)
         last = _undoable(conn, round_id, actor.name, now)
         if last is None:
             raise Conflict("No vote of the last 15 minutes can be undone.", "Go on rating.")
-        if last.state != AssignmentState.VOTED and assignment.taken_by_others(conn, one, last, now):
+        if last.state != AssignmentState.VOTED and assignment.taken_by_others(
+            conn, rating_round, last, now
+        ):
             raise Conflict("Another rater has that comparison by now.", "Go on rating.")
         for waiting in votes.leased_to(conn, round_id, actor.name)[assignment.MOST_HELD - 1 :]:
             votes.release(conn, waiting.id)
@@ -119,7 +123,7 @@ def undo(ws: Workspace, actor: Actor, round_id: str, prefetch: int = PREFETCH) -
             )  # fmt: skip
         flags.end(conn, last.id, "withdrawn")
         votes.reopen(conn, last, now)
-        comes = _state(conn, one, actor, prefetch)
+        comes = _state(conn, rating_round, actor, prefetch)
     ws.confirm_votes()
     return comes
 
@@ -139,10 +143,10 @@ def progress(ws: Workspace, actor: Actor, round_id: str) -> dict[str, int]:
     """`done` of `total` by this rater, `all_done` votes of `all_total` that the plan asks for."""
     actor.require(Role.GUEST)
     with reading(ws.db) as conn:
-        one = access.rating_round(conn, actor, round_id)
+        rating_round = access.rating_round(conn, actor, round_id)
         done, counted, everyone = votes.counts(conn, round_id, actor.name)
         total = votes.offered(conn, round_id)
-    wanted = counted * one.plan.overlap
+    wanted = counted * rating_round.plan.overlap
     return {"done": done, "total": total, "all_done": everyone, "all_total": wanted}
 
 
@@ -164,9 +168,9 @@ def own_progress(ws: Workspace, actor: Actor, round_id: str) -> OwnProgress:
     """What a rater may know of themselves."""
     actor.require(Role.GUEST)
     with reading(ws.db) as conn:
-        one = access.rating_round(conn, actor, round_id)
+        rating_round = access.rating_round(conn, actor, round_id)
         gold = paused_raters.gold(conn, round_id).get(actor.name)
-        left = _left_today(conn, one, actor.name, time.time())
+        left = _left_today(conn, rating_round, actor.name, time.time())
     agreed: GoldAgreement | None = {"right": gold.right, "of": gold.of} if gold else None
     return {"left_today": left, "agreement_with_gold": agreed}
 
@@ -245,13 +249,14 @@ def _feedback(conn: Connection, mine: Assignment, choice: ScreenChoice) -> Feedb
 
 
 def _open_round(conn: Connection, actor: Actor, round_id: str) -> Round:
-    one = access.rating_round(conn, actor, round_id)
-    if one.status != "open":
+    rating_round = access.rating_round(conn, actor, round_id)
+    if rating_round.status != "open":
         words = {"preparing": "still getting its answers", "closed": "closed"}
         raise Conflict(
-            f"{one.name} is {words.get(one.status, one.status)}.", "Choose an open round."
+            f"{rating_round.name} is {words.get(rating_round.status, rating_round.status)}.",
+            "Choose an open round.",
         )
-    return one
+    return rating_round
 
 
 def _own(conn: Connection, actor: Actor, token: str) -> Assignment:

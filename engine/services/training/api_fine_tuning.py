@@ -94,10 +94,10 @@ def file(ws: Workspace, actor: Actor, file_id: str) -> FileRow:
     """The file; NotFound otherwise."""
     actor.require(Role.TRAINER)
     with reading(ws.db) as conn:
-        found = api_files.get(conn, file_id)
-    if found is None or not actor.sees(found.project_id):
+        stored = api_files.get(conn, file_id)
+    if stored is None or not actor.sees(stored.project_id):
         raise NotFound(f"No such File object: {file_id[:80]}.", "Upload the file first.")
-    return found
+    return stored
 
 
 def path_of(ws: Workspace, known: FileRow) -> Path:

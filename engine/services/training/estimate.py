@@ -120,12 +120,12 @@ def submit(
 
     `anyway` starts it all the same, unless the training itself would refuse.
     """
-    found = estimate(ws, actor, project_id, recipe, usd_per_hour)
-    if found.refused or (found.verdict == "impossible" and not anyway):
-        raise UserError(" ".join(found.reasons), _fix(found))
+    expected = estimate(ws, actor, project_id, recipe, usd_per_hour)
+    if expected.refused or (expected.verdict == "impossible" and not anyway):
+        raise UserError(" ".join(expected.reasons), _fix(expected))
     job = lifecycle.submit(ws, actor, project_id, recipe, name)
     with writing(ws.db) as conn:
-        estimates.add(conn, job.id, time.time(), found)
+        estimates.add(conn, job.id, time.time(), expected)
     return job
 
 

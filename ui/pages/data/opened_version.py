@@ -92,9 +92,9 @@ def related(ws: Workspace, dataset_id: str) -> tuple[Any, ...]:
     """What rests on the version, the questions it shares with tests, and whether to mend that."""
     if not dataset_id:
         return "", "", gr.Row(visible=False)
-    found = leakage.overlaps(ws, who(ws), dataset_id)
+    overlaps = leakage.overlaps(ws, who(ws), dataset_id)
     used = version_history.uses(versions.used_by(ws, who(ws), dataset_id))
-    return used, version_history.overlaps(found), gr.Row(visible=bool(found))
+    return used, version_history.overlaps(overlaps), gr.Row(visible=bool(overlaps))
 
 
 def difference(ws: Workspace, dataset_id: str, other_id: Any) -> str:

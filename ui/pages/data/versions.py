@@ -168,8 +168,8 @@ def _relations(made: dict[str, Any]) -> None:
 
 def version_list(ws: Workspace, project: str | None, chosen: str | None = None) -> tuple[Any, ...]:
     """The project's versions as a title and cards, and the way on once there is one."""
-    found = datasets.list_all(ws, who(ws), project) if project else []
-    if not found:
+    versions = datasets.list_all(ws, who(ws), project) if project else []
+    if not versions:
         text = (
             "Drop a file above, or start with the sample data."
             if project
@@ -177,8 +177,8 @@ def version_list(ws: Workspace, project: str | None, chosen: str | None = None) 
         )
         return markup.empty("No data in this project yet", text), "", gr.Row(visible=False), "", ""
     title = markup.part("In this project", "A version never changes. Choose one to look inside.")
-    cards = choice_cards.cards([choice_cards.Pick(d.id, card(d)) for d in found], chosen)
-    one = next((each for each in found if each.id == chosen), found[0])
+    cards = choice_cards.cards([choice_cards.Pick(d.id, card(d)) for d in versions], chosen)
+    one = next((each for each in versions if each.id == chosen), versions[0])
     return title, cards, gr.Row(visible=True), ready(one), NEXT[one.kind].label
 
 
@@ -192,8 +192,8 @@ def ready(one: Dataset) -> str:
 
 def go_on(ws: Workspace, project: str | None, chosen: str) -> tuple[NavigationTarget, gr.Tabs]:
     """To the page of the next step, with the opened version, or else the newest one, chosen."""
-    found = datasets.list_all(ws, who(ws), project) if project else []
-    one = next((each for each in found if each.id == chosen), found[0] if found else None)
+    versions = datasets.list_all(ws, who(ws), project) if project else []
+    one = next((each for each in versions if each.id == chosen), versions[0] if versions else None)
     if one is None:
         raise UserError("No data in this project yet.", "Drop a file first.")
     step = NEXT[one.kind]

@@ -99,9 +99,9 @@ def choices(
     if not chosen:
         return [], None
     called = names.of_models(ws, project)
-    found = evaluations.get(ws, who(ws), chosen).models[1:]
-    kept = model if model in found else next(iter(reversed(found)), None)
-    return [(called.get(m, names.GONE), m) for m in found], kept
+    evaluation = evaluations.get(ws, who(ws), chosen).models[1:]
+    kept = model if model in evaluation else next(iter(reversed(evaluation)), None)
+    return [(called.get(m, names.GONE), m) for m in evaluation], kept
 
 
 def start(

@@ -117,12 +117,12 @@ def _how() -> tuple[gr.Slider, gr.Number, gr.Number, gr.CheckboxGroup]:
 
 def askable(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
     """Label and value of each set of questions, newest first: held-out rows, then all rows."""
-    found = datasets.list_all(ws, who(ws), project) if project else []
-    found = [one for one in found if one.kind in ASKABLE]
+    versions = datasets.list_all(ws, who(ws), project) if project else []
+    versions = [one for one in versions if one.kind in ASKABLE]
     held_out = [
-        (f"{o.label}: {o.held_out_rows:,} held out", o.id) for o in found if o.held_out_rows
+        (f"{o.label}: {o.held_out_rows:,} held out", o.id) for o in versions if o.held_out_rows
     ]
-    whole = [(f"{o.label}: all {o.rows:,} rows", f"{o.id}{ALL}") for o in found]
+    whole = [(f"{o.label}: all {o.rows:,} rows", f"{o.id}{ALL}") for o in versions]
     return held_out + whole
 
 
@@ -155,8 +155,8 @@ def rows_of(ws: Workspace, chosen: str | None) -> gr.Slider:
     if not chosen:
         return gr.Slider(interactive=False)
     dataset, split = which(chosen)
-    one = datasets.get(ws, who(ws), dataset)
-    most = min(one.held_out_rows if split else one.rows, forms.largest(RECIPE["max_rows"]))
+    version = datasets.get(ws, who(ws), dataset)
+    most = min(version.held_out_rows if split else version.rows, forms.largest(RECIPE["max_rows"]))
     return gr.Slider(maximum=max(2, most), value=min(USUAL_ROWS, most), interactive=True)
 
 
@@ -165,10 +165,10 @@ def suited(ws: Workspace, chosen: str | None) -> list[Any]:
     groups = metrics.offered()
     if not chosen:
         return ["", *([gr.skip()] * len(groups))]
-    found = task.guess(ws, who(ws), *which(chosen))
-    ticked = [[name for name in found.metrics if name in group.names] for group in groups]
-    named = ", ".join(metrics.title(name) for name in found.metrics)
-    message = f"{found.message} Chosen: {named}." if named else found.message
+    guess = task.guess(ws, who(ws), *which(chosen))
+    ticked = [[name for name in guess.metrics if name in group.names] for group in groups]
+    named = ", ".join(metrics.title(name) for name in guess.metrics)
+    message = f"{guess.message} Chosen: {named}." if named else guess.message
     tone: markup.Tone = "neutral" if named else "warn"
     return [markup.notice(message, tone), *ticked]
 
@@ -180,9 +180,13 @@ def seen_before(
     if not chosen or not models:
         return ""
     dataset, split = which(chosen)
-    found = contamination.check(ws, who(ws), dataset, list(models), split, int(rows or USUAL_ROWS))
-    known = found.count or found.near_count
-    return markup.notice(found.message[:1].upper() + found.message[1:], "warn" if known else "good")
+    overlap = contamination.check(
+        ws, who(ws), dataset, list(models), split, int(rows or USUAL_ROWS)
+    )
+    known = overlap.count or overlap.near_count
+    return markup.notice(
+        overlap.message[:1].upper() + overlap.message[1:], "warn" if known else "good"
+    )
 
 
 def start(

@@ -100,9 +100,9 @@ NOTHING = (
 
 def load(ws: Workspace, project: str | None, evaluation_id: str) -> tuple[Evaluation, render.Names]:
     """An evaluation and what its models are called."""
-    found = evaluations.get(ws, who(ws), evaluation_id)
+    evaluation = evaluations.get(ws, who(ws), evaluation_id)
     called = names.of_models(ws, project)
-    return found, {model: called.get(model, names.GONE) for model in found.models}
+    return evaluation, {model: called.get(model, names.GONE) for model in evaluation.models}
 
 
 def titles(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
@@ -137,9 +137,9 @@ def follow_runs(
     ws: Workspace, project: str | None, view: EvaluationView
 ) -> tuple[EvaluationView, str]:
     """The view and how far running evaluations are, as HTML."""
-    found = lifecycle.list_all(ws, who(ws), project, ("evaluate",)) if project else []
-    seen, going = start.followed(ws, view, found)
-    return seen, going or start.failure(found)
+    jobs = lifecycle.list_all(ws, who(ws), project, ("evaluate",)) if project else []
+    seen, going = start.followed(ws, view, jobs)
+    return seen, going or start.failure(jobs)
 
 
 def poll(

@@ -125,20 +125,20 @@ def log(track: Track) -> str:
 
 def report(job: Job) -> str:
     """What the demo found, in sentences; nothing for other runs."""
-    found = job.result_as(DemoResult).report
-    if not found:
+    demo_report = job.result_as(DemoResult).report
+    if not demo_report:
         return ""
-    tone: markup.Tone = "good" if found.decision == "better" else "neutral"
+    tone: markup.Tone = "good" if demo_report.decision == "better" else "neutral"
     gains = "".join(
         f"<li><b>{escape(metric_title(metric))}</b> {escape(text)}</li>"
-        for metric, text in found.gains.items()
+        for metric, text in demo_report.gains.items()
     )
     note = (
-        f"Simulated raters voted by a stated rule: {found.rater.stated} "
-        f"{found.pairs:,} pairs were made of {found.rated:,} votes."
+        f"Simulated raters voted by a stated rule: {demo_report.rater.stated} "
+        f"{demo_report.pairs:,} pairs were made of {demo_report.rated:,} votes."
     )
     return (
-        f"{markup.notice(found.sentence, tone)}<p class='tl-hint'>{escape(note)}</p>"
+        f"{markup.notice(demo_report.sentence, tone)}<p class='tl-hint'>{escape(note)}</p>"
         f'<ul class="tl-gains">{gains}</ul>'
     )
 

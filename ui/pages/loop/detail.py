@@ -50,11 +50,11 @@ def generation(one: Generation, name: str, *, repeated: bool, stale: str = "") -
 
 def _rate(one: Tested | None) -> tuple[str, str]:
     """A win rate and, as its note, its interval; a dash without votes."""
-    found = one.report.verdict if one else None
-    if found is None or not found.n:
+    verdict = one.report.verdict if one else None
+    if verdict is None or not verdict.n:
         return "–", ""
-    bounds = f"{markup.percent(found.low)} to {markup.percent(found.high)}"
-    return markup.percent(found.win_rate), f"{bounds}, ties as half"
+    bounds = f"{markup.percent(verdict.low)} to {markup.percent(verdict.high)}"
+    return markup.percent(verdict.win_rate), f"{bounds}, ties as half"
 
 
 def _length(one: Generation) -> str:

@@ -67,17 +67,17 @@ def picture(job: Job | None, track: Track) -> str:
             if now
             else markup.progress(0, 1, "The measurement waits for a worker")
         )
-    found = dial.result(job)
-    if found is None:
+    measured = dial.result(job)
+    if measured is None:
         return ""
-    tone: markup.Tone = "good" if found.recommended else "warn"
-    return markup.notice(found.sentence, tone) + dial_chart.picture(found)
+    tone: markup.Tone = "good" if measured.recommended else "warn"
+    return markup.notice(measured.sentence, tone) + dial_chart.picture(measured)
 
 
 def recommended(job: Job | None) -> float | None:
     """The strength that the slider begins at; None before a measurement."""
-    found = dial.result(job) if job else None
-    return None if found is None else max(STEP, found.recommended)
+    measured = dial.result(job) if job else None
+    return None if measured is None else max(STEP, measured.recommended)
 
 
 def measure(ws: Workspace, project: str, seen: Any) -> str:

@@ -94,8 +94,8 @@ def _baseline(name: str) -> str:
 
 def _generation(one: Generation, seen: History, called: dict[str, str], chosen: str | None) -> str:
     x, tested = _x(one.number), one.against_baseline
-    found = tested.report.verdict if tested else None
-    inside = _point(x, found) + _bar(x, found) if found and found.n else _missing(x, one)
+    verdict = tested.report.verdict if tested else None
+    inside = _point(x, verdict) + _bar(x, verdict) if verdict and verdict.n else _missing(x, one)
     name = called.get(one.model.id, one.model.name)
     title = f"Generation {one.number}"
     best = one.model.id == seen.champion_id

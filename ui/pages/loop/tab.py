@@ -180,12 +180,12 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, L
     """The view, and what every part shows of the project but the progress of its auto loop."""
     loop_history = history(ws, who(ws), project)
     called = names.of_models(ws, project)
-    one = pick(loop_history, seen.picked)
+    generation = pick(loop_history, seen.picked)
     loop_status = status(ws, who(ws), project)
     decided = champion.list_all(ws, who(ws), project)
     job = auto_loop_start.newest(ws, who(ws), project)
     action = loop_words.ACTIONS[loop_status.next_action]
-    picked = one.model.id if one else None
+    picked = generation.model.id if generation else None
     measured = dial.newest(ws, who(ws), project, picked) if picked else None
     now = replace(
         seen,
@@ -201,12 +201,12 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, L
         "body": loop_history.baseline is not None,
         "headline": detail.headline(loop_history),
         "chart": generations_chart.picture(loop_history, called, picked),
-        "chosen": _in_words(ws, loop_history, one, called) if one else "",
-        "links": one is not None,
-        "pairs": one is not None and bool(one.pairs),
-        "rounds": one is not None and bool(_tested(one)),
-        "evaluation": one is not None and bool(one.evaluation_id),
-        "promote": one is not None and one.model.id != loop_history.champion_id,
+        "chosen": _in_words(ws, loop_history, generation, called) if generation else "",
+        "links": generation is not None,
+        "pairs": generation is not None and bool(generation.pairs),
+        "rounds": generation is not None and bool(_tested(generation)),
+        "evaluation": generation is not None and bool(generation.evaluation_id),
+        "promote": generation is not None and generation.model.id != loop_history.champion_id,
         "dial": picked is not None and not dial.refusal(ws, who(ws), project, picked),
         "edits": edit_chart.picture(edit_costs(ws, who(ws), project), called),
         "champion": detail.champion(loop_history, called, decided),
@@ -248,8 +248,8 @@ def promote(ws: Workspace, project: str, seen: LoopView) -> str:
     """Promote the chosen generation; the message to show."""
     if not seen.picked:
         raise UserError("No generation is chosen.", "Choose one on the chart.")
-    one = pick(history(ws, who(ws), project), seen.picked)
-    champion.promote(ws, who(ws), project, seen.picked, one.sentence if one else "")
+    generation = pick(history(ws, who(ws), project), seen.picked)
+    champion.promote(ws, who(ws), project, seen.picked, generation.sentence if generation else "")
     return "The next training starts from it."
 
 
@@ -301,24 +301,24 @@ def _wire(
 
 def aim_at_run(ws: Workspace, project: str | None, seen: LoopView) -> NavigationTarget:
     """The run that made the chosen generation."""
-    one = _chosen(ws, project, seen)
-    return NavigationTarget(run=(one.model.job_id or "") if one else "")
+    generation = _chosen(ws, project, seen)
+    return NavigationTarget(run=(generation.model.job_id or "") if generation else "")
 
 
 def aim_at_pairs(ws: Workspace, project: str | None, seen: LoopView) -> NavigationTarget:
     """A training on the pairs that the chosen generation learned from."""
-    one = _chosen(ws, project, seen)
+    generation = _chosen(ws, project, seen)
     return (
-        NavigationTarget(method="dpo", dataset=one.model.dataset_id or "")
-        if one
+        NavigationTarget(method="dpo", dataset=generation.model.dataset_id or "")
+        if generation
         else NavigationTarget()
     )
 
 
 def aim_at_votes(ws: Workspace, project: str | None, seen: LoopView) -> NavigationTarget:
     """The blind round of the chosen generation: that against the baseline, or the open one."""
-    one = _chosen(ws, project, seen)
-    return NavigationTarget(round=_tested(one) if one else "")
+    generation = _chosen(ws, project, seen)
+    return NavigationTarget(round=_tested(generation) if generation else "")
 
 
 def _tested(one: Generation) -> str:
@@ -329,8 +329,8 @@ def _tested(one: Generation) -> str:
 
 def aim_at_evaluation(ws: Workspace, project: str | None, seen: LoopView) -> NavigationTarget:
     """The evaluation that compared the chosen generation with the model it began as."""
-    one = _chosen(ws, project, seen)
-    return NavigationTarget(evaluation=(one.evaluation_id or "") if one else "")
+    generation = _chosen(ws, project, seen)
+    return NavigationTarget(evaluation=(generation.evaluation_id or "") if generation else "")
 
 
 def _wire_links(ws: Workspace, page: Page, view: gr.State, links: Links) -> None:

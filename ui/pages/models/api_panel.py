@@ -86,8 +86,8 @@ def _wire_process(ws: Workspace, page: Page, parts: ApiParts, view: gr.State) ->
 
     @shows_errors
     def on_serve() -> None:
-        found = api_process.start(ws, who(ws))
-        gr.Success(f"The API answers at {found.address}.", title="Serving")
+        process = api_process.start(ws, who(ws))
+        gr.Success(f"The API answers at {process.address}.", title="Serving")
 
     @shows_errors
     def on_stop() -> None:

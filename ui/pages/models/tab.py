@@ -73,9 +73,9 @@ def build(ws: Workspace, page: Page) -> None:
 
 def refresh(ws: Workspace, project: str | None) -> tuple[Any, ...]:
     """Bases, trained models newest first, and the buttons that fit what is there."""
-    found = registry.list_all(ws, who(ws), project)
-    bases = [one for one in found if one.kind == "base"]
-    trained = [one for one in reversed(found) if one.kind != "base"]
+    models = registry.list_all(ws, who(ws), project)
+    bases = [one for one in models if one.kind == "base"]
+    trained = [one for one in reversed(models) if one.kind != "base"]
     answering = [one for one in trained if one.kind in names.TRAINED]
     return (
         render.bases_of(bases),

@@ -67,18 +67,18 @@ def offered(ws: Workspace, model: str | None) -> tuple[Any, ...]:
     """The templates that fit the base, and what the first one means."""
     if not model:
         return gr.Dropdown(choices=[], value=None), ""
-    found = template_choice.choices(ws, who(ws), model)
-    choices = [(f"{one.title}: {one.summary}", one.name) for one in found]
+    templates = template_choice.choices(ws, who(ws), model)
+    choices = [(f"{one.title}: {one.summary}", one.name) for one in templates]
     # the last one has marks of its own where the tokenizer knows any
-    return gr.Dropdown(choices=choices, value=found[-1].name), _about(found[-1])
+    return gr.Dropdown(choices=choices, value=templates[-1].name), _about(templates[-1])
 
 
 def described(ws: Workspace, model: str | None, chosen: str | None) -> str:
     """What the chosen template means; nothing where none is chosen."""
     if not model:
         return ""
-    found = template_choice.choices(ws, who(ws), model)
-    return next((_about(one) for one in found if one.name == chosen), "")
+    templates = template_choice.choices(ws, who(ws), model)
+    return next((_about(one) for one in templates if one.name == chosen), "")
 
 
 def _about(one: TemplateChoice) -> str:

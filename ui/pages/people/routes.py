@@ -40,15 +40,15 @@ class _Page(APIRoute):
 
         async def guarded(request: Request) -> Response:
             try:
-                found = await handler(request)
+                answer = await handler(request)
             except SignedOut:
-                found = RedirectResponse("/account/sign-in?then=/account", 303)
+                answer = RedirectResponse("/account/sign-in?then=/account", 303)
             except UserError as error:
-                found = HTMLResponse(render.refusal(error.problem, error.fix), error.status)
+                answer = HTMLResponse(render.refusal(error.problem, error.fix), error.status)
             except RequestValidationError:
-                found = HTMLResponse(render.refusal(INCOMPLETE, ""), 422)
-            found.headers.update(PRIVATE)
-            return found
+                answer = HTMLResponse(render.refusal(INCOMPLETE, ""), 422)
+            answer.headers.update(PRIVATE)
+            return answer
 
         return guarded
 
@@ -131,8 +131,8 @@ def _own(pages_of: APIRouter, ws: Workspace, space: bool) -> None:
 def _others(pages_of: APIRouter, ws: Workspace) -> None:
     def person(request: Request, one_id: str, message: str = "", link: str = "") -> HTMLResponse:
         actor = sign_in.require(ws, _token(request))
-        one = accounts.get(ws, actor, one_id)
-        return HTMLResponse(render.person(one, _projects(ws, actor), message, link))
+        account = accounts.get(ws, actor, one_id)
+        return HTMLResponse(render.person(account, _projects(ws, actor), message, link))
 
     @pages_of.post("/people")
     def add(request: Request, name: Text, role: Text, projects: Several = []) -> Response:  # noqa: B006
@@ -162,9 +162,9 @@ def _others(pages_of: APIRouter, ws: Workspace) -> None:
     @pages_of.post("/people/{one_id}/{what}")
     def door(request: Request, one_id: str, what: Literal["close", "reopen"]) -> Response:
         actor = sign_in.require(ws, _token(request))
-        one = (accounts.close if what == "close" else accounts.reopen)(ws, actor, one_id)
+        account = (accounts.close if what == "close" else accounts.reopen)(ws, actor, one_id)
         done = "is closed and signed out" if what == "close" else "can sign in again"
-        return person(request, one_id, f"{one.name} {done}.")
+        return person(request, one_id, f"{account.name} {done}.")
 
 
 def _account(ws: Workspace, actor: Actor, message: str = "") -> str:
@@ -203,12 +203,12 @@ def _link(request: Request, token: str) -> str:
 
 def _let_in(ws: Workspace, request: Request, token: str, there: str, space: bool) -> Response:
     rater = sign_in.require(ws, token).role < Role.TRAINER
-    found = RedirectResponse("/rate/open" if rater and there == "/" else there, 303)
+    answer = RedirectResponse("/rate/open" if rater and there == "/" else there, 303)
     if before := _token(request):  # whoever was signed in in this browser is so no more
         sign_in.sign_out(ws, before)
     for each in _cookies(ws, request, token, space):
-        found.headers.append("Set-Cookie", each)
-    return found
+        answer.headers.append("Set-Cookie", each)
+    return answer
 
 
 def _cookies(ws: Workspace, request: Request, token: str, space: bool) -> tuple[str, str]:

@@ -57,19 +57,19 @@ def build() -> SavedQuestionsPanel:
 
 def labels(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
     """Every saved question as a choice, the newest first; its value is its place."""
-    found = playground.saved(ws, who(ws), project) if project else []
-    texts = [" ".join(one.prompt[-1].content.split()) for one in found]
+    questions = playground.saved(ws, who(ws), project) if project else []
+    texts = [" ".join(one.prompt[-1].content.split()) for one in questions]
     short = [text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…" for text in texts]
     return list(reversed([(text, str(n)) for n, text in enumerate(short)]))
 
 
 def filled(ws: Workspace, project: str | None, which: str | None) -> tuple[Any, Any]:
     """The saved question and its system prompt, to ask them again."""
-    found = playground.saved(ws, who(ws), project) if project else []
-    place = int(which) if which and which.isdecimal() and len(which) < 10 else len(found)
-    if place >= len(found):
+    questions = playground.saved(ws, who(ws), project) if project else []
+    place = int(which) if which and which.isdecimal() and len(which) < 10 else len(questions)
+    if place >= len(questions):
         return gr.skip(), gr.skip()
-    turns = {turn.role: turn.content for turn in found[place].prompt}
+    turns = {turn.role: turn.content for turn in questions[place].prompt}
     return turns.get("user", ""), turns.get("system", "")
 
 

@@ -235,10 +235,10 @@ def start_import(ws: Workspace, project: str | None, asked: Wanted) -> str | Non
         )
         gr.Success(f"{made.round.name}: {made.comparisons:,} comparisons to rate.", title="Opened")
         return made.round.id
-    found = vote_import.add(ws, who(ws), opened(project), path, name, _how(asked))
-    number = sum(each.votes for each in found.rounds)
+    imported = vote_import.add(ws, who(ws), opened(project), path, name, _how(asked))
+    number = sum(each.votes for each in imported.rounds)
     gr.Success(f"{number:,} votes are in the project.", title="Added")
-    return found.rounds[0].id if found.rounds else None
+    return imported.rounds[0].id if imported.rounds else None
 
 
 def _how(asked: Wanted) -> VoteImport:

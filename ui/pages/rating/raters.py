@@ -140,9 +140,9 @@ def _record(ws: Workspace, view: gr.State, box: gr.Accordion) -> None:
 
 def invited(ws: Workspace, project: str | None) -> tuple[gr.Dropdown, gr.Row, str]:
     """The links that work, with their end; their row, hidden while there are none; ended ones."""
-    found = invites.list_all(ws, who(ws), project) if project else []
-    working = [one for one in found if one.state in ("open", "used up")]
-    ended = [one for one in found if one.state == "ended"]
+    links = invites.list_all(ws, who(ws), project) if project else []
+    working = [one for one in links if one.state in ("open", "used up")]
+    ended = [one for one in links if one.state == "ended"]
     offered = [(f"{one.rater} · {one.sentence}", one.id) for one in working]
     items = "".join(f"<li>{escape(f'{one.rater} · {one.sentence}')}</li>" for one in ended)
     ended_links = f'<ul class="tl-flags">{items}</ul>' if items else ""
@@ -226,10 +226,10 @@ def recorded(ws: Workspace, view: RatingView) -> list[Any]:
     chosen = view.round_id
     if not chosen:
         return ["", gr.Row(visible=False)]
-    one = rounds.get(ws, who(ws), chosen)
-    found = audit.entries(ws, who(ws), one.project_id)
-    known = {each.id: each.name for each in rounds.list_all(ws, who(ws), one.project_id)}
-    items = "".join(f"<li>{escape(_entry_text(each, known))}</li>" for each in found)
+    rating_round = rounds.get(ws, who(ws), chosen)
+    entries = audit.entries(ws, who(ws), rating_round.project_id)
+    known = {each.id: each.name for each in rounds.list_all(ws, who(ws), rating_round.project_id)}
+    items = "".join(f"<li>{escape(_entry_text(each, known))}</li>" for each in entries)
     listed = f'<ul class="tl-flags">{items or f"<li>{NOTHING}</li>"}</ul>'
     return [listed, gr.Row(visible=_hidden(ws, chosen))]
 
@@ -248,8 +248,8 @@ def _hidden(ws: Workspace, chosen: str | None) -> bool:
     """Whether this is an open blind round, and whoever sits here may look at it early."""
     if not chosen or who(ws).role < Role.OWNER:
         return False
-    one = rounds.get(ws, who(ws), chosen)
-    return one.blind and one.status == "open"
+    rating_round = rounds.get(ws, who(ws), chosen)
+    return rating_round.blind and rating_round.status == "open"
 
 
 def _entry_text(line: audit.AuditEntry, known: dict[str, str]) -> str:

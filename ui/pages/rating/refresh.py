@@ -85,42 +85,49 @@ def read(
 
     With a purpose that is the round of it which is under way; without one, a new one is offered.
     """
-    found = rounds.list_all(ws, who(ws), project) if project else []
-    going = next((each.id for each in found if each.purpose == purpose and under_way(each)), None)
-    one = pick(found, going or chosen)
-    if project is None or one is None:
+    rating_rounds = rounds.list_all(ws, who(ws), project) if project else []
+    going = next(
+        (each.id for each in rating_rounds if each.purpose == purpose and under_way(each)), None
+    )
+    rating_round = pick(rating_rounds, going or chosen)
+    if project is None or rating_round is None:
         return {"which": ((), None), "empty": True, "body": False, **_first(ws, project)}
-    far = progress.of_project(ws, who(ws), project, {each.id: each.plan.overlap for each in found})
-    titles = tuple((results.title(each, far[each.id]), each.id) for each in found)
-    collects = one.purpose == "train_pairs"
-    export = latest(ws, project, one) if collects else None
-    voted = one.status in ("open", "closed")
-    shown = one.status == "open"
-    asks = under_way(one) or export is not None or (collects and voted)
+    far = progress.of_project(
+        ws, who(ws), project, {each.id: each.plan.overlap for each in rating_rounds}
+    )
+    titles = tuple((results.title(each, far[each.id]), each.id) for each in rating_rounds)
+    collects = rating_round.purpose == "train_pairs"
+    export = latest(ws, project, rating_round) if collects else None
+    voted = rating_round.status in ("open", "closed")
+    shown = rating_round.status == "open"
+    asks = under_way(rating_round) or export is not None or (collects and voted)
     return {
-        "which": (titles, one.id),
+        "which": (titles, rating_round.id),
         # closed when the first round appears; open for who has to start another
-        "box": one.status == "failed" or (purpose is not None and going is None),
+        "box": rating_round.status == "failed" or (purpose is not None and going is None),
         "empty": False,
         "body": True,
-        "about": results.about(one),
-        "surface": rating_page.mount(one.id) if shown else "",
-        "share": results.share(one) if shown and not ws.settings.visitors else "",
-        "outcome": outcome(ws, project, one, far[one.id]),
-        "collect": collects and voted and far[one.id].votes > 0,
+        "about": results.about(rating_round),
+        "surface": rating_page.mount(rating_round.id) if shown else "",
+        "share": results.share(rating_round) if shown and not ws.settings.visitors else "",
+        "outcome": outcome(ws, project, rating_round, far[rating_round.id]),
+        "collect": collects and voted and far[rating_round.id].votes > 0,
         "make": export is not None,
         "made": results.made(
             export, datasets.get(ws, who(ws), export.dataset_id),
             lineage.stale(ws, who(ws), export.dataset_id),
         ) if export else "",
         "onward": export is not None,
-        "every": sum(r.purpose == "train_pairs" and r.status != "preparing" for r in found) > 1,
-        "close": not collects and one.status == "open",
-        "ask": CLOSE_BLIND if one.purpose in BLIND else "Close the round",
-        "sure": (one.id, one.status),
-        "remove": import_removal.may_remove(who(ws), one),
-        "remove_sure": one.id,
-        "waits": one.status == "preparing",
+        "every": sum(
+            each.purpose == "train_pairs" and each.status != "preparing" for each in rating_rounds
+        )
+        > 1,
+        "close": not collects and rating_round.status == "open",
+        "ask": CLOSE_BLIND if rating_round.purpose in BLIND else "Close the round",
+        "sure": (rating_round.id, rating_round.status),
+        "remove": import_removal.may_remove(who(ws), rating_round),
+        "remove_sure": rating_round.id,
+        "waits": rating_round.status == "preparing",
         # where the round itself asks for nothing more
         **(RatingValues(next=False) if asks else _bar(ws, project)),
     }  # fmt: skip
@@ -168,8 +175,8 @@ def outcome(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
     arms = (called.get(one.arm_new, names.GONE), called.get(one.arm_base, names.GONE))
     seen = rounds.tally(ws, who(ws), one.id)
     full_report = report.report(ws, who(ws), one.id)
-    found = full_report.verdict or rounds.verdict(ws, who(ws), one.id)
-    return results.verdict(found, seen, arms, left_out) + results.beside(full_report)
+    verdict = full_report.verdict or rounds.verdict(ws, who(ws), one.id)
+    return results.verdict(verdict, seen, arms, left_out) + results.beside(full_report)
 
 
 def _imported(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:

@@ -211,8 +211,8 @@ def power(
 
 
 def _sets(ws: Workspace, project: str | None, purpose: Purpose) -> list[Dataset]:
-    found = datasets.list_all(ws, who(ws), project) if project else []
-    fitting = [one for one in found if one.kind in RATEABLE]
+    versions = datasets.list_all(ws, who(ws), project) if project else []
+    fitting = [one for one in versions if one.kind in RATEABLE]
     return [one for one in fitting if purpose not in BLIND or not one.from_traffic]
 
 

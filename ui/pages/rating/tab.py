@@ -149,8 +149,8 @@ def make_pairs(
 
 def aim_at_pairs(ws: Workspace, project: str | None, chosen: str | None) -> NavigationTarget:
     """Preference training on the newest pairs that the votes of this round are in."""
-    one = rounds.get(ws, who(ws), chosen) if chosen else None
-    export = latest(ws, project, one) if one and project else None
+    rating_round = rounds.get(ws, who(ws), chosen) if chosen else None
+    export = latest(ws, project, rating_round) if rating_round and project else None
     return NavigationTarget(method="dpo", dataset=export.dataset_id if export else "")
 
 
@@ -268,8 +268,8 @@ def _wire(
 
 def newest_collecting(ws: Workspace, project: str | None) -> str | None:
     """The newest round whose votes may become pairs."""
-    found = rounds.list_all(ws, who(ws), project) if project else []
-    votable = [one.id for one in found if one.status in ("open", "closed")
+    rating_rounds = rounds.list_all(ws, who(ws), project) if project else []
+    votable = [one.id for one in rating_rounds if one.status in ("open", "closed")
                and one.purpose == "train_pairs"]  # fmt: skip
     return next(iter(votable), None)
 

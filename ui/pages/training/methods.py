@@ -127,20 +127,20 @@ def ordered(found: Sequence[Model], recipe: type[TrainRecipe]) -> list[Model]:
 
 def choices(ws: Workspace, project: str, recipe: type[TrainRecipe]) -> Choices:
     """What one may start from, learn from and be rewarded by in a project."""
-    found = registry.list_all(ws, who(ws), project)
+    models = registry.list_all(ws, who(ws), project)
     called = names.of_models(ws, project)
     known = datasets.list_all(ws, who(ws), project)
     sets = fitting(known, recipe)
     replays = "replay_dataset" in recipe.model_fields
     examples = [one for one in known if replays and one.kind in LEARNED and one.train_rows]
-    starts = ordered(found, recipe)
+    starts = ordered(models, recipe)
     best = champion.current(ws, who(ws), project)
     if best and recipe.HAS_REFERENCE:  # what is refined is the best there is
         starts.sort(key=lambda one: one.id != best.id)
     return Choices(
         [(_label(one, called), one.id) for one in starts],
         [(f"{one.label} ({one.train_rows:,} rows to learn)", one.id) for one in sets],
-        _rewards(found, called, sets) if sets and "reward" in recipe.model_fields else [],
+        _rewards(models, called, sets) if sets and "reward" in recipe.model_fields else [],
         [(one.label, one.id) for one in examples],
     )
 

@@ -64,8 +64,8 @@ def everything(
     `aimed`: another tab chose the dataset, so the epochs are made to fit it.
     The forms that are not seen are hidden and nothing else: each box that changes asks the server.
     """
-    found = datasets.list_all(ws, who(ws), project) if project else []
-    seen = method if method in training_methods.known() else methods.first_choice(found)
+    versions = datasets.list_all(ws, who(ws), project) if project else []
+    seen = method if method in training_methods.known() else methods.first_choice(versions)
     offer = votes_to_use(ws, project) if project else 0
     drawn = []
     for form, own in zip(made, values, strict=True):
@@ -73,7 +73,7 @@ def everything(
             drawn += _form(ws, project, form, own, _Drawing(offer, aimed))
         else:
             drawn += _hidden(form)
-    return Everything(seen, methods.cards(found, seen), drawn)
+    return Everything(seen, methods.cards(versions, seen), drawn)
 
 
 def awaits_project(ws: Workspace, project: str | None) -> bool:

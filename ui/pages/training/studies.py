@@ -93,8 +93,8 @@ def takes(
     """How many trainings a study is and how long they will take, in a sentence."""
     rows = datasets.get(ws, who(ws), recipe.dataset).train_rows
     plan = training_studies.plan(study(kind, recipe, wanted), rows)
-    one = estimate.estimate(ws, who(ws), project, plan.mean)
-    low, likely, high = (plan.trainings * each for each in one.seconds.model_dump().values())
+    expected = estimate.estimate(ws, who(ws), project, plan.mean)
+    low, likely, high = (plan.trainings * each for each in expected.seconds.model_dump().values())
     steps = f"{plan.fewest_steps:,}"
     if plan.most_steps > plan.fewest_steps:
         steps += f" to {plan.most_steps:,}"

@@ -87,10 +87,10 @@ def start_first_look(
 
 def smaller(ws: Workspace, project: str | None, recipe: TrainRecipe) -> TrainRecipe:
     """The recipe that would fit; UserError where there is none."""
-    found = estimate.estimate(ws, who(ws), opened(project), recipe)
-    if not found.proposal:
+    expected = estimate.estimate(ws, who(ws), opened(project), recipe)
+    if not expected.proposal:
         raise UserError("There is no smaller proposal.", "Choose a smaller model.")
-    return before_start.changed(recipe, found.proposal)
+    return before_start.changed(recipe, expected.proposal)
 
 
 def default_name(ws: Workspace, recipe: TrainRecipe) -> str:
