@@ -1,4 +1,4 @@
-"""serve and worker."""
+"""serve and worker: host, port and other options of a server, and their defaults."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""A job is data: what to run (a recipe), how far it is, who runs it."""
+"""A job is data: what to run, how far it is, who runs it; its lane says how many run at once."""
 
 from enum import StrEnum
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""What a running job may ask of the program around it, and nothing more.
+"""What a running job may ask of its process: progress, cancelling, files, a model kept loaded.
 
 engine/child.py gives the real one; tests give a small one that keeps everything in memory.
 """

@@ -1,4 +1,4 @@
-"""Projects: make one, list them, and see where its loop stands."""
+"""Projects: make one, list them, see where its loop stands (removal: people/visitor_projects)."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A project leaves: first nobody finds it, then its rows go that no vote and no audit entry needs.
+"""Removing a project: first nobody finds it, then rows go that no vote or audit entry needs.
 
 What stays is the record: votes and audit entries with the rounds, answers and models that they are
 about, and which votes of a rater were deleted.
