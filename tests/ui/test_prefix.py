@@ -132,6 +132,16 @@ def test_prefix_is_believed_of_a_trusted_proxy_alone(browse):
     assert f'href="{UNDER}/static/guide.css"' in trusted.text
 
 
+def test_guide_page_that_is_kept_holds_the_prefix_of_no_earlier_request(world):
+    client = TestClient(Prefix(world[1], proxies=[PROXY]), base_url=HERE, client=(PROXY, 1))
+    for under in ("/first", "", "/second", "/first"):
+        told = {"x-forwarded-prefix": under} if under else {}
+        text = client.get("/guide", headers=told).text
+        assert f'href="{under}/static/guide.css"' in text
+        assert f'href="{under}/guide/' in text
+        assert not any(f"{other}/" in text for other in {"/first", "/second"} - {under})
+
+
 @pytest.mark.parametrize(
     ("peer", "told"),
     [

@@ -39,10 +39,27 @@ def page(
     guide: str = "/guide",
     kind: str = "tl-rate-page",
 ) -> str:
-    """A whole page; `title` is text, `guide` an address (empty for no link), all else HTML."""
+    """A whole page; `title` is text, `guide` an address (empty for no link), all else HTML.
+
+    Its addresses have the prefix of this request, so it is for this request alone.
+    """
+    made = kept(title, body, mark=mark, head=head, more=more, guide=guide, kind=kind)
+    return rooted(made)
+
+
+def kept(
+    title: str,
+    body: str,
+    *,
+    mark: str,
+    head: str,
+    more: str = "",
+    guide: str = "/guide",
+    kind: str = "tl-rate-page",
+) -> str:
+    """The same for whoever keeps it: `rooted` puts the prefix of each request before addresses."""
     link = f'<a class="tl-rate-account" href="{escape(guide)}">Guide</a>' if guide else ""
-    made = PAGE.format(
+    return PAGE.format(
         title=escape(title), icon=escape(ICON), body=body, mark=mark, more=more, head=head,
         kind=kind, guide=link,
     )  # fmt: skip
-    return rooted(made)

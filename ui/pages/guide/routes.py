@@ -44,7 +44,7 @@ def router() -> APIRouter:
 
 @cache
 def _pages() -> dict[str, str]:
-    """Name to HTML: all at once, since each lists the titles of the others."""
+    """Name to HTML without a prefix: all at once, since each lists the titles of the others."""
     sources = {name: (FOLDER / f"{name}.md").read_text("utf-8") for name in render.ORDER}
     pages = {name: render.render(source) for name, source in sources.items()}
     titles = {name: page.title for name, page in pages.items()}
@@ -59,6 +59,6 @@ def _page(page: render.Rendered, navigation: str) -> str:
     )
     mark = '<a class="tl-rate-mark" href="/">Tuneloop</a>'
     style = '<link rel="stylesheet" href="/static/guide.css">'
-    return plain_page.page(
+    return plain_page.kept(
         page.title, body, mark=mark, head=style, guide="", kind="tl-rate-page tl-guide"
     )
