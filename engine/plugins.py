@@ -33,6 +33,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "oasst": "engine.formats.layouts.oasst",
         "query_response": "engine.formats.layouts.query_response",
         "rejected_response": "engine.formats.layouts.rejected_response",
+        "exchanges": "engine.formats.layouts.exchanges",
     },
     # format -> module with TITLE, SUMMARY, COLUMNS, sniff(rows) -> float,
     # votes(numbered rows) -> votes, ratings, and the rows that are none

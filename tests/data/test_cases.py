@@ -3,6 +3,7 @@
 import io
 import json
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -155,6 +156,36 @@ def test_numbers_dates_and_booleans_of_parquet_are_texts(given):
         pq.write_table(pa.table({"prompt": ["a", "b", "c"], "completion": values}), out)
         parsed = read(given(out.getvalue(), "rows.parquet"))
         assert [e.answer for e in parsed.examples] == texts
+
+
+def test_days_of_a_workbook_are_written_as_other_files_write_them(given):
+    import datetime
+
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    day, moment = datetime.date(2026, 11, 3), datetime.datetime(2026, 11, 3, 12, 30)
+    for row in (["prompt", "completion"], ["a", day], ["b", moment], ["c", moment.replace(hour=0)]):
+        book.active.append(row)
+    midnight = datetime.datetime(2026, 11, 3)
+    book.active.append(["d", midnight])
+    book.active.cell(5, 2).number_format = "dd.mm.yyyy"
+    book.save(out)
+    assert [e.answer for e in read(given(out.getvalue(), "rows.xlsx")).examples] == [
+        "2026-11-03", "2026-11-03 12:30:00", "2026-11-03 00:30:00", "2026-11-03",
+    ]  # fmt: skip
+
+
+def test_exchanges_of_human_and_assistant_are_turns(given):
+    exchanges = [{"human": "One?", "assistant": "1"}, {"human": "Two?", "assistant": "2"}]
+    rows = [{"system": "Be short.", "conversation": exchanges} for _ in range(3)]
+    parsed = read(given(rows))
+    assert (parsed.layout, parsed.kind) == ("exchanges", "sft")
+    assert [turn.content for turn in parsed.examples[0].messages] == [
+        "Be short.", "One?", "1", "Two?", "2",
+    ]  # fmt: skip
+    rows[1] = {"conversation": [exchanges[0], {"human": "Two?"}]}
+    assert [(flaw.row, flaw.reason) for flaw in read(given(rows)).broken] == [
+        (2, "'assistant' is missing")
+    ]
 
 
 def test_history_becomes_earlier_turns(given):

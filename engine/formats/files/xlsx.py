@@ -3,9 +3,11 @@
 import io
 import zipfile
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import openpyxl
+from openpyxl.styles.numbers import is_datetime
 
 from engine.core.errors import UserError
 from engine.formats.files.archive import opened
@@ -23,7 +25,7 @@ def is_xlsx(archive: zipfile.ZipFile) -> bool:
 
 
 def xlsx_rows(data: bytes, sheet: str | None = None) -> LoadedFile:
-    """The rows of a sheet, every cell a text; numbers as Excel shows.
+    """The rows of a sheet, every cell a text; numbers as Excel shows, days without a time of day.
 
     Without a name it is the first sheet that holds something. A formula counts as the value that
     was last calculated. UserError when the file is damaged or has no such sheet.
@@ -85,9 +87,9 @@ def _filled(sheet: Any) -> Iterator[tuple[int, Cells]]:
     """The rows of a sheet that are not empty, with their numbers."""
     sheet.reset_dimensions()  # the stated size may be a lie
     empty = 0
-    rows = sheet.iter_rows(values_only=True, max_col=MOST_COLUMNS)
-    for number, values in enumerate(rows, 1):
-        cells = [_text(value) for value in values]
+    rows = sheet.iter_rows(max_col=MOST_COLUMNS)
+    for number, row in enumerate(rows, 1):
+        cells = [_text(cell) for cell in row]
         empty = 0 if any(cells) else empty + 1
         if empty > MOST_EMPTY:
             return
@@ -101,7 +103,10 @@ def _named(names: list[str], rows: Iterator[tuple[int, Cells]]) -> Iterator[Numb
         yield number, {name: cell for name, cell in zip(names, padded, strict=False) if name}
 
 
-def _text(value: Any) -> str:
+def _text(cell: Any) -> str:
+    value = cell.value
+    if isinstance(value, datetime) and is_datetime(cell.number_format) == "date":
+        value = value.date()  # the file has a day as a point in time, at midnight
     if value is None:
         return ""
     if isinstance(value, bool):
