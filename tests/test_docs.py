@@ -84,6 +84,20 @@ def test_every_make_target_in_the_readme_exists():
     assert {name for name in named if not re.search(rf"^{name}:", makefile, re.M)} == set()
 
 
+def test_make_test_collects_every_file_with_a_browser_test():
+    makefile = (REPO / "Makefile").read_text()
+    (places,) = re.findall(r"^IN_BROWSER := (.*?)(?: *#.*)?$", makefile, re.M)
+    looked_in = [REPO / place for place in places.split()]
+    with_mark = [
+        path
+        for path in (REPO / "tests").rglob("test_*.py")
+        if re.search(r"^pytestmark = .*mark\.browser|^@pytest\.mark\.browser", path.read_text(), re.M)
+    ]
+    assert len(with_mark) > 15
+    outside = [path for path in with_mark if not {path, *path.parents} & set(looked_in)]
+    assert outside == []
+
+
 @pytest.mark.parametrize(
     "document", [each for each in DOCUMENTS if each not in EARLIER], ids=lambda path: path.stem
 )

@@ -12,9 +12,9 @@ from typing import Literal, get_args
 
 import krippendorff
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import binom
 
 from engine.core.errors import UserError
 from engine.stats.vote_noise import Split, VoteNoise, vote_noise
@@ -191,7 +191,7 @@ def majority_noise(noise: float, raters: int = 3) -> float:
         raise UserError(
             "A majority needs an odd number of raters and a noise of 0 to 1.", "Choose 1, 3 or 5."
         )
-    return float(binom.sf(raters // 2, raters, noise))
+    return float(scipy.stats.binom.sf(raters // 2, raters, noise))
 
 
 def _flipped(decided: float | None, flips: VoteNoise | None, items: int, tie: Value | None) -> str:

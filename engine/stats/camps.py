@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy.optimize import minimize
-from scipy.special import betaln, expit, xlog1py, xlogy
 
 from engine.core.errors import UserError
 
@@ -89,7 +88,9 @@ def _two(k: NDArray[np.float64], n: NDArray[np.float64], start: tuple[float, flo
     """Two binomial camps by expectation and maximisation, from these win rates on."""
     rates, share = np.clip(start, 0.01, 0.99), 0.5
     for _ in range(100):
-        each = xlogy(k[:, None], rates) + xlog1py((n - k)[:, None], -rates)
+        each = scipy.special.xlogy(k[:, None], rates) + scipy.special.xlog1py(
+            (n - k)[:, None], -rates
+        )
         each = each + np.log([1 - share, share])
         whole = np.logaddexp(each[:, 0], each[:, 1])
         belongs = np.exp(each[:, 1] - whole)
@@ -104,12 +105,18 @@ def _broad(k: NDArray[np.float64], n: NDArray[np.float64]) -> float:
     """The log-likelihood of one group whose win rates follow a beta distribution."""
 
     def cost(at: NDArray[np.float64]) -> float:
-        middle, size = float(np.clip(expit(at[0]), 1e-6, 1 - 1e-6)), float(np.exp(at[1]))
+        middle, size = (
+            float(np.clip(scipy.special.expit(at[0]), 1e-6, 1 - 1e-6)),
+            float(np.exp(at[1])),
+        )
         a, b = middle * size, (1 - middle) * size
-        return -float((betaln(a + k, b + n - k) - betaln(a, b)).sum())
+        return -float((scipy.special.betaln(a + k, b + n - k) - scipy.special.betaln(a, b)).sum())
 
     rate = float(np.clip(k.sum() / n.sum(), 0.01, 0.99))
     centre = np.log(rate / (1 - rate))
     bounds = [(-12, 12), (-5, 10)]
-    fits = [minimize(cost, [centre, np.log(size)], bounds=bounds) for size in (3.0, 100.0)]
+    fits = [
+        scipy.optimize.minimize(cost, [centre, np.log(size)], bounds=bounds)
+        for size in (3.0, 100.0)
+    ]
     return -min(float(fit.fun) for fit in fits)

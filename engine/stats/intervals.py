@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2, norm, t
 
 from engine.core.errors import UserError
 
@@ -28,7 +28,7 @@ def wilson(share: float, n: float, level: float = 0.95) -> Interval:
 
     Source: Wilson 1927, JASA 22:209.
     """
-    return _wilson(share, n, float(norm.ppf((1 + level) / 2)))
+    return _wilson(share, n, float(scipy.stats.norm.ppf((1 + level) / 2)))
 
 
 def _wilson(share: float, n: float, z: float) -> Interval:
@@ -58,7 +58,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
         return wilson(share, n, level)
     if variance < SAME**2:
         return wilson(share, n * (n + 1), level)
-    return _wilson(share, n * most / variance, float(t.ppf((1 + level) / 2, freedom)))
+    return _wilson(share, n * most / variance, float(scipy.stats.t.ppf((1 + level) / 2, freedom)))
 
 
 def _yes_or_no(each: NDArray[np.float64]) -> bool:
@@ -73,9 +73,9 @@ def _share_interval(hits: int, n: int, level: float) -> Interval:
     """
     low, high = wilson(hits / n, n, level)
     if 0 < hits <= RARE:
-        low = min(low, float(chi2.ppf(1 - level, 2 * hits)) / (2 * n))
+        low = min(low, float(scipy.stats.chi2.ppf(1 - level, 2 * hits)) / (2 * n))
     if 0 < n - hits <= RARE:
-        high = max(high, 1 - float(chi2.ppf(1 - level, 2 * (n - hits))) / (2 * n))
+        high = max(high, 1 - float(scipy.stats.chi2.ppf(1 - level, 2 * (n - hits))) / (2 * n))
     return Interval(low, high)
 
 
@@ -140,7 +140,7 @@ def student(each: NDArray[np.float64], level: float = 0.95) -> Interval:
     variance, freedom = _spread(each)
     if variance < SAME**2:
         variance = mean**2 / (n + 1)
-    half = float(t.ppf((1 + level) / 2, freedom)) * (variance / n) ** 0.5
+    half = float(scipy.stats.t.ppf((1 + level) / 2, freedom)) * (variance / n) ** 0.5
     return Interval(mean - half, mean + half)
 
 
@@ -152,5 +152,7 @@ def expanded(level: float, n: int) -> tuple[float, float]:
     """
     if n < 2:
         return (1 - level) / 2, (1 + level) / 2
-    tail = float(norm.cdf((n / (n - 1)) ** 0.5 * t.ppf((1 - level) / 2, n - 1)))
+    tail = float(
+        scipy.stats.norm.cdf((n / (n - 1)) ** 0.5 * scipy.stats.t.ppf((1 - level) / 2, n - 1))
+    )
     return tail, 1 - tail

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import f as fisher
-from scipy.stats import t
 
 from engine.core.errors import UserError
 from engine.core.learning_curve import (
@@ -176,7 +175,7 @@ def _misfits(found: _Groups, error: float) -> bool:
     if spare < 1 or found.spread == 0:
         return False
     ratio = error / spare / found.spread**2
-    return float(fisher.sf(ratio, spare, found.free)) < MISFIT
+    return float(scipy.stats.f.sf(ratio, spare, found.free)) < MISFIT
 
 
 def _points(found: _Groups) -> tuple[Point, ...]:
@@ -204,7 +203,7 @@ def _law(sizes: Numbers, fits: _Fits, best: int) -> Law:
 
 
 def _quantile(free: int) -> float:
-    return float(t.ppf((1 + LEVEL) / 2, free))
+    return float(scipy.stats.t.ppf((1 + LEVEL) / 2, free))
 
 
 def _sentence(decision: MoreData, gain: float, low: float, high: float, last: LastDoubling) -> str:

@@ -7,10 +7,9 @@ from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy.special import expit
-from scipy.stats import norm, t
 
 from engine.core.errors import UserError
 from engine.stats.intervals import Interval, wilson
@@ -95,7 +94,7 @@ def length_controlled(
     fit = logit(np.column_stack(columns), [vote.left_score for vote in votes], prompts)
     side, model, length = _effects(fit)
     bounds = _bounds(fit, level)
-    rate = None if model is None else float(expit(model.value))
+    rate = None if model is None else float(scipy.special.expit(model.value))
     return LengthControlled(
         raw=raw, win_rate=rate, low=bounds.low, high=bounds.high, model=model, side=side,
         length=length, votes=len(votes), prompts=len(set(prompts)),
@@ -127,7 +126,11 @@ def _effects(fit: Fit | None) -> tuple[Effect | None, Effect | None, Effect | No
         return None, None, None
     errors = np.sqrt(np.diag(fit.covariance))
     found = [
-        Effect(value=float(b), error=float(se), p=float(2 * norm.sf(abs(b) / se)) if se else 1.0)
+        Effect(
+            value=float(b),
+            error=float(se),
+            p=float(2 * scipy.stats.norm.sf(abs(b) / se)) if se else 1.0,
+        )
         for b, se in zip(fit.coefficients, errors, strict=True)
     ]
     return found[0], found[1], found[2] if len(found) > 2 else None
@@ -136,8 +139,11 @@ def _effects(fit: Fit | None) -> tuple[Effect | None, Effect | None, Effect | No
 def _bounds(fit: Fit | None, level: float) -> Interval:
     if fit is None:
         return Interval(0.0, 1.0)
-    half = float(t.ppf((1 + level) / 2, fit.clusters - 1)) * float(fit.covariance[1, 1]) ** 0.5
-    low, high = (float(expit(fit.coefficients[1] + side)) for side in (-half, half))
+    half = (
+        float(scipy.stats.t.ppf((1 + level) / 2, fit.clusters - 1))
+        * float(fit.covariance[1, 1]) ** 0.5
+    )
+    low, high = (float(scipy.special.expit(fit.coefficients[1] + side)) for side in (-half, half))
     return Interval(low, high)
 
 
@@ -220,7 +226,7 @@ def logit(columns_NP: ArrayLike, scores_N: ArrayLike, clusters: Sequence[Hashabl
     at = _newton(x, y)
     if at is None:
         return None
-    chance = expit(x @ at)
+    chance = scipy.special.expit(x @ at)
     bread = np.linalg.inv((x * (chance * (1 - chance))[:, None]).T @ x)
     slopes = np.zeros((groups, p))
     np.add.at(slopes, [numbers[name] for name in clusters], x * (y - chance)[:, None])
@@ -231,7 +237,7 @@ def logit(columns_NP: ArrayLike, scores_N: ArrayLike, clusters: Sequence[Hashabl
 def _newton(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64] | None:
     at = np.zeros(x.shape[1])
     for _ in range(50):
-        chance = expit(x @ at)
+        chance = scipy.special.expit(x @ at)
         curve = (x * (chance * (1 - chance))[:, None]).T @ x
         if np.linalg.cond(curve) > 1e12:
             return None

@@ -5,8 +5,8 @@ from math import ceil
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 from engine.core.errors import UserError
 from engine.core.evaluation import Gain, gain_decision
@@ -154,7 +154,7 @@ def _differences(
 
 def _power(found: _Difference, n: int, level: float) -> Power:
     """What a test of this size could see with 80 % power, and how many rows this one needs."""
-    z, power = float(norm.ppf((1 + level) / 2)), float(norm.ppf(0.8))
+    z, power = float(scipy.stats.norm.ppf((1 + level) / 2)), float(scipy.stats.norm.ppf(0.8))
     half = (found.bounds.high - found.bounds.low) / 2
     detectable = min(1.0, half * (1 + power / z))
     if abs(found.diff) < LEAST_DIFFERENCE:

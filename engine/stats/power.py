@@ -6,9 +6,8 @@ All numbers are those of the exact two-sided binomial test on decisive votes (no
 from math import ceil
 
 import numpy as np
+import scipy
 from pydantic import BaseModel, ConfigDict
-from scipy.optimize import brentq
-from scipy.stats import binom, norm
 
 from engine.core.errors import UserError
 
@@ -29,7 +28,7 @@ class SamplePlan(BaseModel):
 
 def wins_needed(n: int, alpha: float = 0.05) -> int | None:
     """The fewest wins of `n` decisive votes that show a winner; None where not even all would."""
-    wins = int(binom.isf(alpha / 2, n, 0.5)) + 1 if n > 0 else 1
+    wins = int(scipy.stats.binom.isf(alpha / 2, n, 0.5)) + 1 if n > 0 else 1
     return wins if wins <= n else None
 
 
@@ -38,7 +37,11 @@ def detectable(n: int, power: float = 0.8, alpha: float = 0.05) -> float | None:
     wins = wins_needed(n, alpha)
     if wins is None:
         return None
-    return float(brentq(lambda rate: binom.sf(wins - 1, n, rate) - power, 0.5, 1.0))
+    return float(
+        scipy.optimize.brentq(
+            lambda rate: scipy.stats.binom.sf(wins - 1, n, rate) - power, 0.5, 1.0
+        )
+    )
 
 
 def plan(
@@ -54,12 +57,12 @@ def plan(
     _check(win_rate, power, alpha, tie_rate)
     guess = _normal(win_rate, power, alpha)
     sizes = np.arange(max(2, int(guess * 0.8) // 2 * 2), int(guess * 1.3) + 80, 2)
-    wins = binom.isf(alpha / 2, sizes, 0.5) + 1
-    enough = np.where(wins <= sizes, binom.sf(wins - 1, sizes, win_rate), 0.0) >= power
+    wins = scipy.stats.binom.isf(alpha / 2, sizes, 0.5) + 1
+    enough = np.where(wins <= sizes, scipy.stats.binom.sf(wins - 1, sizes, win_rate), 0.0) >= power
     at = int(np.argmax(enough[:-2] & enough[1:-1] & enough[2:]))
     n, needed = int(sizes[at]), int(wins[at])
     votes = ceil(n / (1 - tie_rate))
-    reached = float(binom.sf(needed - 1, n, win_rate))
+    reached = float(scipy.stats.binom.sf(needed - 1, n, win_rate))
     return SamplePlan(
         n=n, wins_needed=needed, votes=votes, power=reached, win_rate=win_rate, alpha=alpha,
         sentence=_sentence(n, needed, votes, reached, win_rate),
@@ -76,8 +79,8 @@ def _sentence(n: int, needed: int, votes: int, reached: float, win_rate: float) 
 
 def _normal(win_rate: float, power: float, alpha: float) -> float:
     """The normal approximation of the sample size, where the exact search begins."""
-    wanted = float(norm.ppf(1 - alpha / 2)) * 0.5
-    wanted += float(norm.ppf(power)) * (win_rate * (1 - win_rate)) ** 0.5
+    wanted = float(scipy.stats.norm.ppf(1 - alpha / 2)) * 0.5
+    wanted += float(scipy.stats.norm.ppf(power)) * (win_rate * (1 - win_rate)) ** 0.5
     return float((wanted / (win_rate - 0.5)) ** 2)
 
 

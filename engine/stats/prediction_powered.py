@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import norm, t, ttest_ind
 
 from engine.core.rating import Decision, Predictor, Verdict, VotesAlone, tally_words
 from engine.stats.intervals import SAME, p_words
@@ -137,7 +137,11 @@ def _unusable(predicted: Numbers, further: Numbers) -> str:
         return "The predictor was not used: there is no further question."
     if np.ptp(predicted) <= SAME * max(1.0, float(np.abs(predicted).max())):
         return "The predictor was not used: it is the same number for every question."
-    p = float(ttest_ind(predicted, further, equal_var=False).pvalue) if len(further) > 1 else 1.0
+    p = (
+        float(scipy.stats.ttest_ind(predicted, further, equal_var=False).pvalue)
+        if len(further) > 1
+        else 1.0
+    )
     if p < OTHER_QUESTIONS:
         return (
             "The predictor was not used: its numbers on questions with votes and without differ "
@@ -172,10 +176,10 @@ def _without(
 
 def _test(seen: Estimate, freedom: int | None, alpha: float) -> _Test:
     """Student's interval and p with this freedom; the normal ones for one vote a question."""
-    by = t(freedom) if freedom else norm()
+    by = scipy.stats.t(freedom) if freedom else scipy.stats.norm()
     rate, error = float(np.clip(seen.rate, 0, 1)), float(seen.variance) ** 0.5
     half = float(by.ppf(1 - alpha / 2)) * error
-    reach = half + float(norm.ppf(0.8)) * error
+    reach = half + float(scipy.stats.norm.ppf(0.8)) * error
     p = min(1.0, 2 * float(by.sf(abs(rate - 0.5) / error)))
     low, high = max(0.0, rate - half), min(1.0, rate + half)
     return _Test(rate, low, high, p, 0.5 + reach if reach < 0.5 else None)

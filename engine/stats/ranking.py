@@ -4,14 +4,12 @@ D: bootstrap draws, K: models. A model's strength is its log odds of beating the
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy.sparse import csr_array, vstack
-from scipy.sparse.csgraph import connected_components
-from scipy.special import expit, logit
 
 from engine.core.errors import UserError
 from engine.core.rating import Verdict
@@ -23,6 +21,7 @@ FEW_PROMPTS = 9  # up to here all swaps of two models are tried, beyond it rando
 PULL = 1e-6  # keeps the strength of a model that never lost finite
 MOST_MODELS = 100
 Ties = Literal["half", "davidson"]
+Sparse = Any  # a scipy.sparse.csr_array; scipy loads it at its first use
 Floats = NDArray[np.float64]
 
 
@@ -134,20 +133,20 @@ def _of_verdict(found: Verdict, anchor: int, prompts: int) -> list[Interval]:
     """Bounds of the two strengths, 0 for the baseline; without end where one prompt was asked."""
     if prompts < 2:
         return [Interval(-np.inf, np.inf)] * 2
-    low, high = (float(each) for each in logit([found.low, found.high]))
+    low, high = (float(each) for each in scipy.special.logit([found.low, found.high]))
     other = Interval(low, high) if anchor == 1 else Interval(-high, -low)
     return [Interval(0.0, 0.0), other] if anchor == 0 else [other, Interval(0.0, 0.0)]
 
 
-def _with_doubt(
-    by_prompt: tuple[csr_array, csr_array], once: _Counts
-) -> tuple[csr_array, csr_array]:
+def _with_doubt(by_prompt: tuple[Sparse, Sparse], once: _Counts) -> tuple[Sparse, Sparse]:
     """The votes with one more each way, on prompts of their own, wherever a record is perfect.
 
     That is between models no chain of wins leads back from: resampled, their votes never differ.
     """
     won = once.wins[0]
-    chain = connected_components(won > 0, directed=True, connection="strong")[1]
+    chain = scipy.sparse.csgraph.connected_components(won > 0, directed=True, connection="strong")[
+        1
+    ]
     ends = [
         cell
         for i, j in zip(*np.nonzero(np.triu(won + won.T)), strict=True)
@@ -157,13 +156,18 @@ def _with_doubt(
     if not ends:
         return by_prompt
     shape = (len(ends), len(won) ** 2)
-    doubt = csr_array((np.ones(len(ends)), (np.arange(len(ends)), np.array(ends))), shape=shape)
+    where = (np.arange(len(ends)), np.array(ends))
+    doubt = scipy.sparse.csr_array((np.ones(len(ends)), where), shape=shape)
     wins, ties = by_prompt
-    return csr_array(vstack([wins, doubt])), csr_array(vstack([ties, csr_array(shape)]))
+    return _below(wins, doubt), _below(ties, scipy.sparse.csr_array(shape))
+
+
+def _below(above: Sparse, below: Sparse) -> Sparse:
+    return scipy.sparse.csr_array(scipy.sparse.vstack([above, below]))
 
 
 def _swap_p(
-    by_prompt: tuple[csr_array, csr_array],
+    by_prompt: tuple[Sparse, Sparse],
     one: int,
     other: int,
     davidson: bool,
@@ -180,7 +184,7 @@ def _swap_p(
     places = np.arange(k)
     places[[one, other]] = other, one
     swapped = (places[:, None] * k + places[None, :]).ravel()
-    turned = (csr_array(wins[:, swapped]), csr_array(ties[:, swapped]))
+    turned = (scipy.sparse.csr_array(wins[:, swapped]), scipy.sparse.csr_array(ties[:, swapped]))
     moving = np.flatnonzero(np.abs(wins - turned[0]).sum(axis=1))
     exact = len(moving) <= FEW_PROMPTS
     rng = np.random.default_rng(seed)
@@ -233,7 +237,7 @@ def _check(names: list[str], baseline: str) -> None:
         raise UserError(f"There are {len(names)} models.", f"Rank at most {MOST_MODELS} at once.")
 
 
-def _by_prompt(votes: list[RatedPair], names: list[str]) -> tuple[csr_array, csr_array]:
+def _by_prompt(votes: list[RatedPair], names: list[str]) -> tuple[Sparse, Sparse]:
     """Each prompt's wins with ties as half, and its ties: (prompts, K * K) both."""
     place = {name: k for k, name in enumerate(names)}
     prompt = {name: row for row, name in enumerate(dict.fromkeys(vote.prompt for vote in votes))}
@@ -243,19 +247,19 @@ def _by_prompt(votes: list[RatedPair], names: list[str]) -> tuple[csr_array, csr
     score = np.array([vote.left_score for vote in votes])
     cells = np.concatenate([left * len(names) + right, right * len(names) + left])
     shape, twice = (len(prompt), len(names) ** 2), np.concatenate([rows, rows])
-    wins = csr_array((np.concatenate([score, 1 - score]), (twice, cells)), shape=shape)
+    wins = scipy.sparse.csr_array((np.concatenate([score, 1 - score]), (twice, cells)), shape=shape)
     tied = np.tile((score == 0.5).astype(float), 2)
-    return wins, csr_array((tied, (twice, cells)), shape=shape)
+    return wins, scipy.sparse.csr_array((tied, (twice, cells)), shape=shape)
 
 
-def _summed(by_prompt: tuple[csr_array, csr_array], weights: Floats, k: int) -> _Counts:
+def _summed(by_prompt: tuple[Sparse, Sparse], weights: Floats, k: int) -> _Counts:
     wins, ties = (np.asarray(weights @ each).reshape(-1, k, k) for each in by_prompt)
     return _Counts(wins, ties)
 
 
 def _islands(wins: Floats) -> NDArray[np.int_]:
     """The number of the island each model is on; models of one island are linked by votes."""
-    return np.asarray(connected_components(wins + wins.T, directed=False)[1])
+    return np.asarray(scipy.sparse.csgraph.connected_components(wins + wins.T, directed=False)[1])
 
 
 def _check_connected(counts: _Counts, names: list[str]) -> None:
@@ -302,11 +306,11 @@ def _moments(at: Floats, totals: Floats) -> tuple[Floats, Floats]:
     gap = at[:, :k, None] - at[:, None, :k]
     tied = np.exp(at[:, k])[:, None, None]
     tie = tied / (2 * np.cosh(gap / 2) + tied)
-    mean = expit(gap) * (1 - tie) + tie / 2
+    mean = scipy.special.expit(gap) * (1 - tie) + tie / 2
     expected = np.concatenate(
         [(totals * mean).sum(2), (totals * tie).sum((1, 2))[:, None] / 2], axis=1
     )
-    spread = totals * (expit(gap) * (1 - tie) + tie / 4 - mean**2)
+    spread = totals * (scipy.special.expit(gap) * (1 - tie) + tie / 4 - mean**2)
     with_ties = (totals * tie * (0.5 - mean)).sum(2)
     information = np.zeros((at.shape[0], k + 1, k + 1))
     information[:, :k, :k] = np.eye(k) * spread.sum(2)[:, None] - spread
@@ -316,7 +320,7 @@ def _moments(at: Floats, totals: Floats) -> tuple[Floats, Floats]:
 
 
 def _bootstrap(
-    by_prompt: tuple[csr_array, csr_array],
+    by_prompt: tuple[Sparse, Sparse],
     anchor: int,
     davidson: bool,
     level: float,
@@ -344,7 +348,9 @@ def _bootstrap(
 
 def _ranked(name: str, k: int, point: Floats, bounds: list[Interval], counts: _Counts) -> Ranked:
     low, high = min(bounds[k].low, point[k]), max(bounds[k].high, point[k])
-    win_rate, win_low, win_high = (float(expit(each)) for each in (point[k], low, high))
+    win_rate, win_low, win_high = (
+        float(scipy.special.expit(each)) for each in (point[k], low, high)
+    )
     wins = float(counts.wins[0, k].sum())
     votes = round(wins + float(counts.wins[0, :, k].sum()))
     bounded = [float(each) if np.isfinite(each) else None for each in (low, high)]

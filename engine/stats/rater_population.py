@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import binomtest, nct, t
 
 from engine.core.rating import Generally, People
 
@@ -46,10 +46,10 @@ def people(votes: Sequence[RaterScore], identical: int = 0, alpha: float = 0.05)
     by_rater = float((np.bincount(rater, off) ** 2).sum()) * raters / (raters - 1)
     variance = max(by_prompt + by_rater - float((off**2).sum()), by_prompt, by_rater)
     if variance == 0:  # every vote the same shows no spread: the exact interval of the raters
-        exact = binomtest(round(rate * raters), raters).proportion_ci(1 - alpha)
+        exact = scipy.stats.binomtest(round(rate * raters), raters).proportion_ci(1 - alpha)
         low, high = float(exact.low), float(exact.high)
     else:
-        half = float(t.ppf(1 - alpha / 2, min(raters, questions) - 1)) * variance**0.5
+        half = float(scipy.stats.t.ppf(1 - alpha / 2, min(raters, questions) - 1)) * variance**0.5
         low, high = max(0.0, rate - half), min(1.0, rate + half)
     shown: Generally = "better" if low > 0.5 else "worse" if high < 0.5 else "not shown"
     return People(raters=raters, low=low, high=high, decision=shown)
@@ -69,7 +69,7 @@ def raters_needed(win_rate: float, power: float = 0.8, alpha: float = 0.05) -> i
 def _power(raters: int, win_rate: float, alpha: float) -> float:
     free = raters - 1
     away = (win_rate - 0.5) / DIFFER * raters**0.5
-    return float(nct.sf(t.ppf(1 - alpha / 2, free), free, away))
+    return float(scipy.stats.nct.sf(scipy.stats.t.ppf(1 - alpha / 2, free), free, away))
 
 
 def _numbered(names: Sequence[str]) -> NDArray[np.int_]:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from math import exp, log
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy.optimize import brentq
 
 from engine.core.errors import UserError
 from engine.stats.intervals import Interval
@@ -74,7 +74,7 @@ def _lower(x: NDArray[np.float64], alpha: float) -> float:
         return 0.0
     if excess(1 - EDGE) > 0:
         return 1.0
-    return float(brentq(excess, EDGE, 1 - EDGE))  # the wealth falls as m rises
+    return float(scipy.optimize.brentq(excess, EDGE, 1 - EDGE))  # the wealth falls as m rises
 
 
 def evidence_by_prompt(means: Sequence[float], alpha: float = 0.05) -> Evidence:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+import scipy
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import binomtest
 
 from engine.core.errors import UserError
 from engine.stats.intervals import p_words
@@ -33,7 +33,7 @@ def position_bias(left: int, right: int, alpha: float = SIDE_ALPHA) -> PositionB
     if n == 0:
         text = "No vote for either side yet."
         return PositionBias(left=0, right=0, share=0.5, p=1.0, biased=False, sentence=text)
-    p = float(binomtest(left, n).pvalue)
+    p = float(scipy.stats.binomtest(left, n).pvalue)
     biased = p < alpha
     found = f"{left} of {n} votes went to the left answer ({p_words(p)})"
     text = f"Position bias: {found}." if biased else f"No position bias shown: {found}."

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest, norm, t
+import scipy
 
 from engine.core.errors import UserError
 from engine.core.rating import (
@@ -159,7 +159,7 @@ def bonett_price(wins: int, losses: int, n: int, level: float = 0.95) -> Interva
 
     Source: Bonett and Price 2012, J. Educ. Behav. Stat. 37:479, for the difference wins - losses.
     """
-    z = float(norm.ppf((1 + level) / 2))
+    z = float(scipy.stats.norm.ppf((1 + level) / 2))
     p1, p2 = (wins + 1) / (n + 2), (losses + 1) / (n + 2)
     half = z * ((p1 + p2 - (p1 - p2) ** 2) / (n + 2)) ** 0.5
     low, high = (0.5 + (p1 - p2 + side) / 2 for side in (-half, half))
@@ -168,7 +168,7 @@ def bonett_price(wins: int, losses: int, n: int, level: float = 0.95) -> Interva
 
 def _single(wins: int, losses: int, n: int, alpha: float) -> _Test:
     decisive = wins + losses
-    p = float(binomtest(wins, decisive).pvalue) if decisive else 1.0
+    p = float(scipy.stats.binomtest(wins, decisive).pvalue) if decisive else 1.0
     rate = (wins + (n - decisive) / 2) / n if n else 0.5
     bounds = bonett_price(wins, losses, n, 1 - alpha)
     # at 0 and n wins the shrunk interval can end short of the rate itself
@@ -190,8 +190,8 @@ def _clustered(by_prompt: Sequence[float], alpha: float) -> _Test:
     if error == 0:  # prompts alike: Student's t would be perfectly sure of them
         bounds = mean_interval(means.tolist(), 1 - alpha)
         return _Test(rate, *bounds, p, detectable(n, alpha=alpha) if able else None)
-    half = float(t.ppf(1 - alpha / 2, n - 1)) * error
-    reach = float(t.ppf(1 - alpha / 2, n - 1) + norm.ppf(0.8)) * error
+    half = float(scipy.stats.t.ppf(1 - alpha / 2, n - 1)) * error
+    reach = float(scipy.stats.t.ppf(1 - alpha / 2, n - 1) + scipy.stats.norm.ppf(0.8)) * error
     bounds = Interval(max(0.0, rate - half), min(1.0, rate + half))
     return _Test(rate, *bounds, p, 0.5 + reach if able and reach < 0.5 else None)
 

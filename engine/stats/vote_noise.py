@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from pydantic import BaseModel, ConfigDict
-from scipy.optimize import minimize_scalar
-from scipy.special import betainc, betaln
-from scipy.stats import betabinom
 
 TELLING = 4  # votes on an item from which on its split says whether items differ
 EASIEST, HARDEST = -6.0, 6.0  # natural logarithm of the shape
@@ -69,7 +67,7 @@ def chance_wrong(noise: VoteNoise, ahead: int, behind: int) -> float:
     Both answers are equally likely to be better beforehand.
     """
     if noise.shape is not None:
-        return float(betainc(noise.shape + ahead, noise.shape + behind, 0.5))
+        return float(scipy.special.betainc(noise.shape + ahead, noise.shape + behind, 0.5))
     odds = (noise.least / (1 - noise.least)) ** (ahead - behind)
     return float(odds / (1 + odds))
 
@@ -87,9 +85,9 @@ def _fitted(splits: Sequence[Split]) -> tuple[float, float]:
 
     def missing(log_shape: float) -> float:
         shape = np.exp(log_shape)
-        return -float(betabinom.logpmf(counts[:, 1], counts[:, 0], shape, shape).sum())
+        return -float(scipy.stats.betabinom.logpmf(counts[:, 1], counts[:, 0], shape, shape).sum())
 
-    found = minimize_scalar(missing, bounds=(EASIEST, HARDEST), method="bounded")
+    found = scipy.optimize.minimize_scalar(missing, bounds=(EASIEST, HARDEST), method="bounded")
     return float(np.exp(found.x)), -float(found.fun)
 
 
@@ -97,7 +95,9 @@ def _alike(splits: Sequence[Split], noise: float) -> float:
     """The logarithm of the likelihood where every item has this noise and either answer may win."""
     one = np.array([split.one for split in splits], dtype=float)
     other = np.array([split.other for split in splits], dtype=float)
-    ways = -betaln(one + 1, other + 1) - np.log(one + other + 1)  # log of "n choose k"
+    ways = -scipy.special.betaln(one + 1, other + 1) - np.log(
+        one + other + 1
+    )  # log of "n choose k"
     right, wrong = np.log1p(-noise), np.log(max(noise, 1e-12))
     either = np.logaddexp(one * right + other * wrong, one * wrong + other * right) - np.log(2)
     return float((ways + either).sum())
@@ -105,4 +105,6 @@ def _alike(splits: Sequence[Split], noise: float) -> float:
 
 def _mean_flip(shape: float) -> float:
     """Mean of min(p, 1 - p) for p of a symmetric beta distribution."""
-    return float(0.5 - np.exp(-2 * shape * np.log(2) - np.log(shape) - betaln(shape, shape)))
+    return float(
+        0.5 - np.exp(-2 * shape * np.log(2) - np.log(shape) - scipy.special.betaln(shape, shape))
+    )

@@ -31,9 +31,11 @@ def test_preference_for_shorter_answers_is_learned_and_they_keep_to_their_topic(
     assert loop_steps.accuracy(seen.after) >= loop_steps.accuracy(seen.before) - 0.05
 
 
-@pytest.mark.parametrize("seed", [1, *more_seeds(2)])
+@pytest.mark.parametrize("seed", more_seeds(1, 2))
 def test_preference_for_longer_answers_is_learned(start, seed):
-    """Measured: win rate .735 .770, answers 1.37 and 1.44 times as long."""
+    """In `make test` swapped pairs show that answers can become longer.
+
+    Measured: win rate .735 .770, answers 1.37 and 1.44 times as long."""
     seen = loop_steps.once_round(start(), loop_steps.wish(0.1), seed).seen
     assert seen.verdict.win_rate >= 0.60
     assert seen.verdict.low > 0.5
