@@ -88,11 +88,9 @@ def test_make_test_collects_every_file_with_a_browser_test():
     makefile = (REPO / "Makefile").read_text()
     (places,) = re.findall(r"^IN_BROWSER := (.*?)(?: *#.*)?$", makefile, re.M)
     looked_in = [REPO / place for place in places.split()]
-    with_mark = [
-        path
-        for path in (REPO / "tests").rglob("test_*.py")
-        if re.search(r"^pytestmark = .*mark\.browser|^@pytest\.mark\.browser", path.read_text(), re.M)
-    ]
+    mark = re.compile(r"^(pytestmark = .*|@)pytest\.mark\.browser", re.M)
+    tests = (REPO / "tests").rglob("test_*.py")
+    with_mark = [path for path in tests if mark.search(path.read_text())]
     assert len(with_mark) > 15
     outside = [path for path in with_mark if not {path, *path.parents} & set(looked_in)]
     assert outside == []
