@@ -23,6 +23,9 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})  # names that only this 
 HEADERS_S = 20.0  # from the first byte of a request, or from the connection, to its last header
 BODY_S = 30.0  # and one second more for each SLOWEST bytes
 SLOWEST = 50 * KB
+LINGER_S = 5.0  # for the rest of a body whose request has its answer
+READ_S = 30.0  # in which whoever reads an answer takes LEAST of it, or all that waits
+LEAST = 30 * KB
 CONNECTIONS = 800
 
 
@@ -87,9 +90,17 @@ class _Body:
 
 
 class TimedProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, which closes a connection whose headers do not arrive in time."""
+    """uvicorn's HTTP/1.1 for clients that take their time, who would hold all its connections.
+
+    A connection is closed whose headers do not arrive in time, whose body goes on after the answer,
+    or on which nobody reads the answer.
+    """
 
     _giving_up: asyncio.TimerHandle | None = None
+    _lingering: asyncio.TimerHandle | None = None
+    _watching: asyncio.TimerHandle | None = None
+    _unread = 0  # bytes that waited at the last look
+    _drained = False  # since then
 
     def connection_made(self, transport: Any) -> None:
         """Start to wait for the first request."""
@@ -100,23 +111,62 @@ class TimedProtocol(H11Protocol):
         """Read on; wait while a request has begun and its headers have not ended."""
         super().data_received(data)
         begun = self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
+        if self.conn.their_state is not h11.SEND_BODY:
+            _cancel(self._lingering)
+            self._lingering = None
         if not begun:
-            self._stop_waiting()
+            _cancel(self._giving_up)
+            self._giving_up = None
         elif self._giving_up is None:
             self._wait()
 
+    def on_response_complete(self) -> None:
+        """Go on with the next request; let neither the rest of this one nor its answer wait long.
+
+        uvicorn's own keep-alive starts anew with each byte that arrives.
+        """
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY and self._lingering is None:
+            self._lingering = self.loop.call_later(LINGER_S, self.transport.close)
+        self._watch()
+
+    def pause_writing(self) -> None:
+        """Hold the answer back, and look whether anybody reads it."""
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """Go on with the answer."""
+        super().resume_writing()
+        self._drained = True
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop to wait."""
-        self._stop_waiting()
+        for timer in (self._giving_up, self._lingering, self._watching):
+            _cancel(timer)
         super().connection_lost(exc)
 
     def _wait(self) -> None:
         self._giving_up = self.loop.call_later(HEADERS_S, self.transport.close)
 
-    def _stop_waiting(self) -> None:
-        if self._giving_up is not None:
-            self._giving_up.cancel()
-            self._giving_up = None
+    def _watch(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        if left and self._watching is None:
+            self._unread, self._drained = left, False
+            self._watching = self.loop.call_later(READ_S, self._look)
+
+    def _look(self) -> None:
+        self._watching = None
+        read = self._unread - self.transport.get_write_buffer_size()
+        if self._drained or read >= min(LEAST, self._unread):
+            self._watch()
+        else:  # what waits would hold an orderly close up
+            self.transport.abort()
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()
 
 
 def host_name(headers: Headers) -> str | None:

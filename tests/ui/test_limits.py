@@ -4,16 +4,20 @@ import asyncio
 import socket
 import threading
 import time
+from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.testclient import TestClient
 
 from engine import http_limits
 from engine.http_limits import KB, MB, BodyLimits, TimedProtocol
 from tests.serving import free_port
 from ui.web.limits import limit_for, limit_of
+
+LARGE = 32 * MB
 
 
 @pytest.fixture
@@ -150,3 +154,93 @@ def test_connection_over_the_bound_is_refused_and_one_that_leaves_makes_room(ser
         each.close()
     known(0)
     assert status() == b"200"
+
+
+def established(server):
+    """The connections that hold a place on the server."""
+    return len(server.server_state.connections)
+
+
+def ends(sock):
+    """All that still comes of a connection until the other side has closed it."""
+    found = b""
+    with suppress(ConnectionResetError):
+        while piece := sock.recv(65536):
+            found += piece
+    return found
+
+
+def test_connection_whose_body_goes_on_after_the_answer_is_closed(address, monkeypatch):
+    monkeypatch.setattr(http_limits, "LINGER_S", 0.2)
+    with socket.create_connection(address, timeout=300) as slow:
+        slow.sendall(b"GET /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\na")
+        while not slow.recv(1000).startswith(b"HTTP/1.1 4"):
+            pass
+        with suppress(ConnectionError):  # a byte now and then keeps uvicorn's own time from ending
+            while True:
+                slow.sendall(b"a")
+                time.sleep(0.01)
+
+
+def test_connection_whose_body_ends_after_the_answer_is_kept(server, address, monkeypatch):
+    monkeypatch.setattr(http_limits, "LINGER_S", 120.0)
+    request = b"GET /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+    with socket.create_connection(address, timeout=300) as asking:
+        for _ in range(2):
+            asking.sendall(request)
+            assert asking.recv(1000).startswith(b"HTTP/1.1 4")
+            asking.sendall(b"ab")
+        asking.sendall(request + b"ab")
+        assert asking.recv(1000).startswith(b"HTTP/1.1 4")
+        (connection,) = server.server_state.connections
+        assert connection._lingering is None
+
+
+@pytest.fixture
+def reader(address, app, monkeypatch):
+    """Somebody who asked for more than any buffer holds, and has read one byte."""
+    monkeypatch.setattr(http_limits, "READ_S", 0.2)
+
+    @app.get("/large")
+    def large() -> Response:
+        return Response(b"a" * LARGE)
+
+    with socket.socket() as asking:
+        asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KB)
+        asking.settimeout(300)
+        asking.connect(address)
+        asking.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert asking.recv(1) == b"H"
+        yield asking
+
+
+def test_connection_that_nobody_reads_is_closed(server, reader):
+    while established(server):
+        time.sleep(0.01)
+    assert len(ends(reader)) < LARGE
+
+
+@pytest.mark.parametrize(
+    ("waiting", "drained", "kept"),
+    [
+        ([90, 90], False, False),  # nothing was read
+        ([90, 61], False, False),
+        ([90, 60], False, True),
+        ([20, 0], False, True),  # all of it
+        ([90, 90], True, True),  # it was read, and more waits by now
+    ],
+)
+def test_answer_must_be_read_at_some_pace(monkeypatch, waiting, drained, kept):
+    monkeypatch.setattr(http_limits, "LEAST", 30)
+    looks, ended = [], []
+    one = TimedProtocol.__new__(TimedProtocol)
+    sizes = iter([*waiting, waiting[-1]])
+    one.transport = SimpleNamespace(
+        get_write_buffer_size=lambda: next(sizes), abort=lambda: ended.append(True)
+    )
+    one.loop = SimpleNamespace(call_later=lambda _, look: looks.append(look) or look)
+    one._watch()
+    one._drained = drained
+    looks.pop()()
+    assert bool(ended) is not kept
+    assert bool(looks) is (kept and waiting[-1] > 0)  # and it is looked at again
