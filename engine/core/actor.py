@@ -1,4 +1,4 @@
-"""Who asks. Every service takes an Actor first and checks it before anything else."""
+"""Who asks and in which role: each service takes an Actor and requires the role that it needs."""
 
 from enum import IntEnum
 

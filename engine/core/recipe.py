@@ -1,4 +1,4 @@
-"""Recipes: a job's parameters and usual values (rank, modules), read and refused in words here.
+"""Recipes: what the parameters of all jobs share; a method's own defaults stand in its module.
 
 A recipe's fields drive the form, the YAML file and the command line's --set. Curated names
 are upstream's own; None means upstream's default. `lora` and `trl` are handed to PEFT and TRL

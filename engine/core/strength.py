@@ -1,4 +1,4 @@
-"""How far a model lies between the start of a training (0) and its end (1), in words and values."""
+"""The strength of a DPO model, from its start (0) to its end (1), and which one is recommended."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

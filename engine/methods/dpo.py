@@ -1,4 +1,4 @@
-"""Direct preference optimisation: prefer the answers that people preferred, as a LoRA adapter."""
+"""Direct preference optimisation: prefer what people preferred; its options and defaults."""
 
 from typing import Any, ClassVar, Literal, Self
 

@@ -1,4 +1,4 @@
-"""Kahneman-Tversky optimisation: learn from single answers that people marked good or bad."""
+"""Kahneman-Tversky optimisation (answers marked good or bad): its options and defaults."""
 
 from typing import Any, ClassVar, Literal
 

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: learn the answers of a dataset, or to write like its texts."""
+"""Supervised fine-tuning (the answers of a dataset, or its texts): its options and defaults."""
 
 import sys
 from functools import partial

@@ -163,7 +163,7 @@ def _defaults(recipe: TrainRecipe, bf16: bool, use_cpu: bool) -> JsonObject:
     return {
         "use_cpu": use_cpu,
         "bf16": bf16 and not recipe.trl.get("fp16"),
-        "activation_checkpointing": False,
+        "activation_checkpointing": False,  # gradient checkpointing, by its newer name
         "per_device_eval_batch_size": recipe.per_device_train_batch_size,
         "train_sampling_strategy": "group_by_length",
         "remove_unused_columns": False,  # or the lengths are gone before the sampler reads them

@@ -1,4 +1,4 @@
-"""The folder of an adapter, as every part of the program expects it, without local paths."""
+"""Tidies the folder of an adapter after PEFT wrote it: the base by name, no local paths."""
 
 import json
 from pathlib import Path

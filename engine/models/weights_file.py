@@ -1,4 +1,4 @@
-"""The header of a safetensors file, read and checked without a library or opening the weights.
+"""The header of a safetensors file, checked without a library, and a fingerprint of its weights.
 
 A file is its length of 8 bytes, a JSON object that says of each tensor what it is and where, and
 the tensors (https://huggingface.co/docs/safetensors). Whatever does not fit is refused here, before

@@ -1,4 +1,4 @@
-"""How sure a score is: intervals for means of scores in [0, 1] and for corpus scores.
+"""How sure a score is: intervals of means in [0, 1], and of corpus scores by a jackknife.
 
 The interval of a win rate is made in verdict.py.
 """

@@ -1,4 +1,6 @@
-"""Whether votes of a blind round show a better model; `core/evaluation.py` decides on metrics.
+"""The verdict of votes: is a model better, and its win rate's interval (Bonett and Price).
+
+`core/evaluation.py` decides on metrics.
 
 What a round shows in the end, with early looks and deleted votes, is
 `services/rating/round_verdict.py`.

@@ -1,4 +1,4 @@
-"""On what kind of file system a file lies, by the mounts of this process (Linux).
+"""Refuses a SQLite file on a network file system or bucket, by the mounts of this process.
 
 SQLite keeps its promises by locks and by writes that have reached the disk. A mounted bucket and a
 network file system give neither: two processes may write at once, and what was written last may be

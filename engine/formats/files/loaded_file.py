@@ -1,4 +1,4 @@
-"""What the loaders of file types hand on: rows with their numbers, and what could not be read."""
+"""What the loaders of file types hand on, and how large a file and its unpacked content may be."""
 
 from typing import NamedTuple
 

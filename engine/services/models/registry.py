@@ -1,4 +1,4 @@
-"""Models: the shared bases, and what a project trained from them."""
+"""Models: shared bases and what a project trained; refuses adapters whose base was replaced."""
 
 import time
 from collections.abc import Callable, Sequence
