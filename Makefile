@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 IN_BROWSER := tests/browser tests/test_space.py  # to collect all others takes as long as five tests
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
-.PHONY: help run test proof demo bench docs clean
+.PHONY: help run test proof demo bench loopbench docs clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\): [^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo: $(VENV)/.installed ## Run the whole loop once on sample data, with simulat
 
 bench: $(VENV)/.installed-test ## Measure speed, memory and accuracy of estimates; prints tables
 	@$(PYTEST) -s -o python_files='bench_*.py' -o faulthandler_timeout=0 tests/bench
+
+loopbench: $(VENV)/.installed-test ## Compare losses by the votes that a shown win takes; goes on where it was cut
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.loopbench $(ARGS)
 
 docs: $(VENV)/.installed ## Write the reference pages of the guide from the code
 	@$(BIN)/python -m engine.cli.reference ui/guide

@@ -120,6 +120,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "sft": "engine.methods.sft",
         "dpo": "engine.methods.dpo",
         "kto": "engine.methods.kto",
+        "tpo": "engine.methods.tpo",
         "reward": "engine.methods.rewarded.reward",
         "rloo": "engine.methods.rewarded.rloo",
         "grpo": "engine.methods.rewarded.grpo",

@@ -20,8 +20,9 @@ HEAD_ROWS = 128
 HEAD_TILE = 4096  # tokens and words scored at once where it is not
 FOUR_BITS = 0.53  # bytes a weight in NF4, its scales quantized too
 ADAM = 8  # bytes a trained weight: two moments in float32
-SIDES = {"dpo": 2, "reward": 2}  # rows of the model that one row of the data makes
+SIDES = {"dpo": 2, "tpo": 3, "reward": 2}  # rows of the model that one row of the data makes
 ONLINE = frozenset({"rloo", "grpo"})  # methods that write answers while they learn
+ALL_SCORES = ONLINE | {"tpo"}  # methods whose trainers hold the scores of all tokens
 
 
 class TrainingPlan(NamedTuple):
@@ -112,10 +113,10 @@ def _layer(size: Size, plan: TrainingPlan) -> float:
 
 
 def _head(size: Size, plan: TrainingPlan) -> float:
-    """Scores over all words; no method holds them for all tokens, but those that write answers."""
+    """Scores over all words; few methods hold them for all tokens."""
     if plan.method == "reward":
         return 0
-    if plan.method in ONLINE:
+    if plan.method in ALL_SCORES:
         return 3.0 * 4 * plan.tokens * size.vocab
     slope = 4 * plan.tokens * size.width
     if plan.tuning == "full" or plan.gpu:

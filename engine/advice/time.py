@@ -8,7 +8,7 @@ from engine.advice.size import Size
 Source = Literal["runs", "warmup", "arithmetic"]
 START_S = 15.0  # libraries and model, before the first step
 MOST_RUNS = 20  # the newest similar ones; older machines and versions fade
-EVALUATION = {"dpo": 0.6, "kto": 0.6}  # cost of a held-out token, in trained tokens
+EVALUATION = {"dpo": 0.6, "kto": 0.6, "tpo": 0.4}  # cost of a held-out token, in trained tokens
 WIDE = 4.0  # a guess from arithmetic is off by up to so many times
 NARROW = 1.15  # what a measurement of the same thing is off by anyway
 ALONE = 1.5  # a single measurement

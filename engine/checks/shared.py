@@ -45,7 +45,8 @@ def _changed(example: Example, change: Callable[[str], str]) -> dict[str, object
             return {"messages": turns(example.messages), "references": references}
         case Preference():
             answers = {"chosen": change(example.chosen), "rejected": change(example.rejected)}
-            return {"prompt": turns(example.prompt), **answers}
+            improved = None if example.improved is None else change(example.improved)
+            return {"prompt": turns(example.prompt), **answers, "improved": improved}
         case Unpaired():
             return {"prompt": turns(example.prompt), "completion": change(example.completion)}
         case Text():

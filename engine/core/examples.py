@@ -73,13 +73,15 @@ class Chat(_Example):
 class Preference(_Example):
     """Two answers to one prompt, the better one first.
 
-    `weight` of its loss: the pairs of one ranking share that of one pair.
+    `improved` is a text that a person wrote after reading them, better than both. `weight` of its
+    loss: the pairs of one ranking share that of one pair.
     """
 
     kind: Literal["preference"] = "preference"
     prompt: tuple[Message, ...]
     chosen: str
     rejected: str
+    improved: str | None = Field(None, exclude_if=lambda text: text is None)
     weight: float = Field(1.0, gt=0, le=1, exclude_if=lambda weight: weight == 1)
 
 
@@ -129,7 +131,8 @@ def answers_of(example: Example) -> tuple[str, ...]:
         case Chat():
             return (example.answer,)
         case Preference():
-            return (example.chosen, example.rejected)
+            further = () if example.improved is None else (example.improved,)
+            return (example.chosen, example.rejected, *further)
         case Unpaired():
             return (example.completion,)
         case Text():

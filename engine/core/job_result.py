@@ -417,7 +417,7 @@ class DownloadResult(JobResult):
 
 
 RESULTS: dict[str, type[JobResult]] = {
-    **dict.fromkeys(("sft", "dpo", "kto", "reward", "rloo", "grpo"), TrainingResult),
+    **dict.fromkeys(("sft", "dpo", "kto", "tpo", "reward", "rloo", "grpo"), TrainingResult),
     "evaluate": EvaluationResult,
     "generate": WrittenResult,
     "play": PlayResult,

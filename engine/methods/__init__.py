@@ -1,1 +1,1 @@
-"""Methods: the bodies of jobs that train: SFT, DPO, KTO, reward models, RLOO, GRPO."""
+"""Methods: the bodies of jobs that train: SFT, DPO, KTO, TPO, reward models, RLOO, GRPO."""

@@ -10,7 +10,7 @@ from engine.core.job_context import Context
 from engine.core.job_outcome import Outcome
 from engine.core.json_object import number_in
 from engine.core.recipe import FEWEST_HELD_OUT_PAIRS, ReplayRecipe
-from engine.methods import replay, training
+from engine.methods import choice_sets, listwise, replay, training
 from engine.methods.training import MakeTrainer
 from engine.methods.training_rows import WEIGHT, Columns, EncodedDataset, EncodedRow
 from engine.methods.weighted_pairs import weighing
@@ -35,7 +35,9 @@ Loss = Literal[
     "discopop",
     "sft",
     "sigmoid_norm",
+    "plackett_luce",
 ]
+LISTWISE: Loss = "plackett_luce"  # ours, not TRL's: see listwise.py
 SMOOTHED: frozenset[Loss] = frozenset({"exo_pair", "robust", "aot", "aot_unpaired"})
 
 
@@ -56,7 +58,8 @@ class Recipe(ReplayRecipe):
     loss_type: list[Loss] = Field(
         default_factory=lambda: list[Loss](["sigmoid", "sft"]),
         min_length=1,
-        description="Losses to add up; sft keeps the chosen answers likely",
+        description="Losses to add up; sft keeps the chosen answers likely, plackett_luce learns "
+        "rankings as lists",
     )
     loss_weights: list[float] | None = Field(
         default_factory=lambda: [1.0, 0.2], description="Weight of each loss, in the same order"
@@ -78,6 +81,13 @@ class Recipe(ReplayRecipe):
             )
         return self
 
+    @model_validator(mode="after")
+    def _lists_stand_alone(self) -> Self:
+        others = set(self.loss_type) - {LISTWISE, "sft"}
+        if LISTWISE in self.loss_type and (others or self.loss_type.count(LISTWISE) > 1):
+            raise ValueError(f"{LISTWISE} goes with sft alone, and once: it learns whole lists")
+        return self
+
 
 def run(recipe: Recipe, ctx: Context) -> Outcome:
     """The adapter with the lowest held-out loss of the run.
@@ -89,6 +99,9 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
 
 def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
     """The rows, and how to make their DPOTrainer."""
+    in_lists = LISTWISE in recipe.loss_type
+    if in_lists:
+        listwise.refuse_idle(recipe.trl)
     _refuse_idle_smoothing(recipe)
     from trl import DPOConfig, DPOTrainer
 
@@ -99,10 +112,13 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
             return dataset
 
     replayed = replay.read(recipe, ctx)
-    trainer = replay.replaying(weighing(Trainer), replayed)
+    trainer = listwise.learning_lists(Trainer) if in_lists else weighing(Trainer)
     encoded, make = training.prepare(
-        recipe, ctx, DPOConfig, trainer, encode_row, held_to_start=True
-    )
+        recipe, ctx, DPOConfig, replay.replaying(trainer, replayed), encode_row,
+        held_to_start=True, arrange=choice_sets.of_both if in_lists else None,
+    )  # fmt: skip
+    if in_lists:
+        ctx.emit("log", {"text": choice_sets.remark(encoded.train)})
     return encoded._replace(replay=replayed), make
 
 

@@ -83,6 +83,7 @@ NEEDS: dict[str, tuple[str, Any]] = {
     "precompute_ref_batch_size": ("precompute_ref_log_probs", True),
     "ref_model_mixup_alpha": ("sync_ref_model", True),
     "ref_model_sync_steps": ("sync_ref_model", True),
+    "tpo_l_gamma": ("loss_type", "tpo-l"),
     "transformers_continuous_batching_config": ("use_transformers_continuous_batching", True),
     **{
         f"entropy_{name}": ("use_adaptive_entropy", True)

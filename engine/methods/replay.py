@@ -6,7 +6,7 @@ negative log-likelihood (nats a token) of some rows of those examples, on their 
 """
 
 import random
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from engine.core.errors import UserError
 from engine.core.job_context import Context
@@ -51,8 +51,11 @@ def read(recipe: ReplayRecipe, ctx: Context) -> Replay | None:
     return Replay(dataset, tuple(rows), recipe.replay_rows, recipe.replay_weight)
 
 
-def replaying(trainer_class: type, replay: Replay | None) -> type:
-    """`trainer_class` with the replayed rows in its training loss; itself where there are none."""
+def replaying(trainer_class: type, replay: Replay | None, fused: bool = True) -> type:
+    """`trainer_class` with the replayed rows in its training loss; itself where there are none.
+
+    `fused`: its model was given TRL's forward, which scores the answers' tokens alone.
+    """
     if replay is None:
         return trainer_class
     known = replay
@@ -83,6 +86,8 @@ def replaying(trainer_class: type, replay: Replay | None) -> type:
             parts = batch_of(rows, self.accelerator.device)
             self._total_train_tokens += int(parts["attention_mask"].sum())
             self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
+            if not fused:
+                return model(**parts, use_cache=False).loss
             wanted = parts["labels"][:, 1:] != -100
             output = model(**parts, use_cache=False, fused_lm_head=True)
             log_probs = output.log_probs[:, -wanted.shape[1] :]  # without virtual tokens of PEFT
@@ -128,4 +133,4 @@ def batch_of(rows: list[Columns], device: Any) -> ReplayBatch:
 def _ids(row: Columns, name: str) -> list[int]:
     found = row[name]
     assert isinstance(found, list)
-    return found
+    return cast("list[int]", found)

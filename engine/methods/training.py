@@ -79,10 +79,12 @@ def prepare(
     encode_row: EncodeRow,
     task: Task = "CAUSAL_LM",
     held_to_start: bool = False,
+    arrange: Callable[[EncodedDataset], EncodedDataset] | None = None,
 ) -> tuple[EncodedDataset, MakeTrainer]:
     """The rows as tokens, and how to make the trainer of them; all that can be wrong comes out.
 
-    `held_to_start`: the trainer compares with the model it starts from.
+    `held_to_start`: the trainer compares with the model it starts from. `arrange` makes other rows
+    of the encoded ones, before they are counted.
     """
     files = ctx.model(recipe.model)
     weights.check(recipe, files, task)
@@ -95,6 +97,8 @@ def prepare(
         return encode_row(template, example, recipe.max_length)
 
     encoded = encode_dataset(ctx, recipe.dataset, encode, recipe.max_length, template)
+    if arrange is not None:
+        encoded = arrange(encoded)
     answers = getattr(args, "num_generations", 1)  # of each row, where the model writes them
     save_often(args, recipe, answers * len(encoded.train))
     if encoded.held_out:

@@ -15,7 +15,7 @@ from engine.models.chat_template import Template
 from engine.models.template_use import TemplateTally
 
 # a row as a trainer gets it: token ids, labels, lengths and what its method adds, by column
-Columns = dict[str, list[int] | int | float | bool | str]
+Columns = dict[str, list[int] | list[list[int]] | int | float | bool | str]
 WEIGHT = "pair_weight"  # the column of preference pairs that do not all weigh 1
 
 

@@ -1,9 +1,9 @@
 """Weights of preference pairs: the pairs of one ranking count as much as one pair.
 
 TRL's DPO takes the mean over the rows of a batch. Here the gradient of each row's log-probabilities
-is scaled by the row's weight, which is the gradient of the weighted mean, whatever the losses. The
-loss that is shown stays the plain mean. Weights are divided by the mean over the training rows, so
-the size of a step does not depend on how many pairs a ranking gave.
+(of its scores, in TPO) is scaled by the row's weight, which is the gradient of the weighted mean,
+whatever the losses. The loss that is shown stays the plain mean. Weights are divided by the mean
+over the training rows, so the size of a step does not depend on how many pairs a ranking gave.
 """
 
 from typing import Any
@@ -32,11 +32,15 @@ def weighing(trainer_class: type) -> type:
             weights = inputs.pop(WEIGHT, None)
             if weights is None or not self.model.training:
                 return super()._compute_loss(model, inputs, return_outputs)
-            both = (weights * self._weight_factor).repeat(2).unsqueeze(1)  # chosen, then rejected
+            factors = weights * self._weight_factor
 
             def scaled(_: Any, __: Any, output: Any) -> None:
-                if output.log_probs.requires_grad:
-                    output.log_probs.register_hook(lambda slope: slope * both.to(slope))
+                found = getattr(output, "log_probs", None)
+                found = output.logits if found is None else found
+                each = factors.repeat(len(found) // len(factors))  # chosen, rejected, further parts
+                each = each.view(-1, *[1] * (found.dim() - 1))
+                if found.requires_grad:
+                    found.register_hook(lambda slope: slope * each.to(slope))
 
             hook = model.register_forward_hook(scaled)
             try:

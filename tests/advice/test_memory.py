@@ -45,7 +45,7 @@ def test_seven_billion_weights_in_four_bits_take_what_qlora_says():
     assert 3.3e9 < found["weights"] < 5.1e9
 
 
-@pytest.mark.parametrize("method", ["sft", "dpo", "kto", "reward", "rloo", "grpo"])
+@pytest.mark.parametrize("method", ["sft", "dpo", "kto", "tpo", "reward", "rloo", "grpo"])
 def test_memory_estimate_never_grows_when_a_setting_shrinks(method):
     plan = TrainingPlan(method, "full", 8, 512)
     most = sum(parts(SMOL, plan).values())

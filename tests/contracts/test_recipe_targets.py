@@ -155,6 +155,13 @@ def test_run_files_refuse_what_is_no_finished_training_of_a_known_method(world, 
     job = runs.stored(ws, project, "kto", base.id, kto)
     with pytest.raises(UserError, match="no training that other programs repeat"):
         run_files.write(ws, LOCAL, job.id, "trl", tmp_path / "out")
+    for kind, values, words in (
+        ("tpo", {}, "no training that other programs repeat"),
+        ("dpo", {"loss_type": ["plackett_luce"]}, "rankings as lists"),
+    ):
+        job = runs.stored(ws, project, kind, base.id, runs.pairs(tmp_path), **values)
+        with pytest.raises(UserError, match=words):
+            run_files.write(ws, LOCAL, job.id, "trl", tmp_path / "out")
     with pytest.raises(UserError, match="no recipe target named 'onnx'"):
         run_files.write(ws, LOCAL, stored(world, "sft", tmp_path).id, "onnx", tmp_path / "out")
     (tmp_path / "there").mkdir()

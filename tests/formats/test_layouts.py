@@ -138,6 +138,16 @@ def test_every_way_to_write_a_pair_means_the_same(row):
     assert (said(pair.prompt), pair.chosen, pair.rejected) == ([("user", "Hi")], "yes", "no")
 
 
+@pytest.mark.parametrize("given", ["surely", as_chat("surely")], ids=["text", "turns"])
+def test_reference_of_a_pair_is_the_answer_that_a_person_improved(given):
+    assert read("preference", prompt="Hi", chosen="yes", rejected="no").improved is None
+    row = {"prompt": "Hi", "chosen": "yes", "rejected": "no"}
+    assert read("preference", **row, reference=given).improved == "surely"
+    strange = [{"role": "user", "content": "Other"}, *as_chat("surely")[1:]]
+    with pytest.raises(RowError, match="turns before its answer that differ"):
+        read("preference", **row, reference=strange)
+
+
 def test_system_turn_inside_the_answers_is_part_of_the_prompt():
     system = [{"role": "system", "content": "Be kind."}]
     pair = read(

@@ -1,6 +1,7 @@
 """Options of TRL and PEFT that a person may set, and those that would open something."""
 
 import dataclasses
+import importlib
 from typing import get_type_hints
 
 import pytest
@@ -124,14 +125,15 @@ def test_option_of_lora_that_is_a_number_or_a_known_word_is_let_through(lora):
     check(lora=lora)
 
 
-@pytest.mark.parametrize("kind", ["sft", "dpo", "kto", "reward", "rloo", "grpo"])
+@pytest.mark.parametrize("kind", ["sft", "dpo", "kto", "tpo", "reward", "rloo", "grpo"])
 def test_no_option_of_upstream_takes_free_text(kind):
     """Whatever upstream adds: each option, given a path, is refused or is no text at all."""
     import trl
     from peft import LoraConfig
 
     recipe = plugins.load("jobs", kind).Recipe
-    config = getattr(trl, f"{kind.upper() if kind != 'reward' else 'Reward'}Config")
+    home = importlib.import_module("trl.experimental.tpo") if kind == "tpo" else trl
+    config = getattr(home, f"{kind.upper() if kind != 'reward' else 'Reward'}Config")
     idle = {*IDLE, *IDLE_LORA, *recipe.IDLE}
     opened = []
     for where, upstream in (("trl", config), ("lora", LoraConfig)):

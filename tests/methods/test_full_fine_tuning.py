@@ -3,12 +3,12 @@
 import pytest
 
 from engine.core.errors import UserError
-from engine.methods import dpo, kto, sft
+from engine.methods import dpo, kto, sft, tpo
 from engine.models.answer import Answerer
 from tests.methods.fake_context import BASE, MemoryContext, chats, marks, pairs, user
 
 pytestmark = pytest.mark.train
-ROWS = {sft: chats, dpo: pairs, kto: marks}
+ROWS = {sft: chats, dpo: pairs, kto: marks, tpo: pairs}
 
 
 def recipe(method, **values):
@@ -22,7 +22,7 @@ def weights(folder):
     return dict(AutoModelForCausalLM.from_pretrained(folder).named_parameters())
 
 
-@pytest.mark.parametrize("method", ROWS, ids=["sft", "dpo", "kto"])
+@pytest.mark.parametrize("method", ROWS, ids=["sft", "dpo", "kto", "tpo"])
 def test_all_weights_change_and_the_loss_falls(method, tiny_model, tmp_path):
     ctx = MemoryContext(tmp_path, tiny_model, ROWS[method](12))
     outcome = method.run(recipe(method, max_steps=3), ctx)

@@ -1,5 +1,6 @@
 """Every option changes something, or is refused with the reason."""
 
+import importlib
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,14 +11,17 @@ from engine import plugins
 from engine.core import recipe as recipes
 from engine.core.errors import UserError
 from engine.core.recipe import TrainRecipe
-from engine.methods import dpo, kto, refused_options, sft, training
+from engine.methods import dpo, kto, refused_options, sft, tpo, training
 from engine.methods.rewarded import grpo, reward, rloo
 from tests.methods.fake_context import BASE, MemoryContext, chats, marks, pairs, prompts
 
 pytestmark = pytest.mark.train
 STARTERS = Path(recipes.__file__).parents[1] / "recipes"
-METHODS = {m.Recipe.KIND: m for m in (sft, dpo, kto, reward, rloo, grpo)}
-ROWS = {"sft": chats, "dpo": pairs, "kto": marks, "reward": pairs, "rloo": prompts, "grpo": prompts}
+METHODS = {m.Recipe.KIND: m for m in (sft, dpo, kto, tpo, reward, rloo, grpo)}
+ROWS = {
+    "sft": chats, "dpo": pairs, "kto": marks, "tpo": pairs, "reward": pairs, "rloo": prompts,
+    "grpo": prompts,
+}  # fmt: skip
 LORA = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"}
 NEEDED = {"rloo": {"reward": "shorter"}, "grpo": {"reward": "shorter"}}
 
@@ -73,6 +77,9 @@ def plain(tiny_model, tmp_path_factory):
         ("kto", {"loss_type": "apo_zero_unpaired"}),
         ("kto", {"desirable_weight": 2}),
         ("kto", {"undesirable_weight": 2}),
+        ("tpo", {"beta": 0.5}),
+        ("tpo", {"loss_type": "tpo-l"}),
+        ("tpo", {"tpo_alpha": 0.5}),
         ("reward", {"center_rewards_coefficient": 1}),
         ("rloo", {"reward": "overlap"}),
         ("rloo", {"num_generations": 2}),
@@ -167,6 +174,8 @@ def test_option_without_a_place_is_refused_before_a_model_is_loaded(name, tiny_m
 
 
 def config(trl, kind):
+    if kind == "tpo":
+        trl = importlib.import_module("trl.experimental.tpo")
     name = {"sft": "SFT", "dpo": "DPO", "kto": "KTO", "reward": "Reward"}.get(kind, kind.upper())
     return getattr(trl, f"{name}Config")
 
@@ -182,6 +191,7 @@ def check(folder, kind, **values):
     ("kind", "values", "reason"),
     [
         ("dpo", {"trl": {"discopop_tau": 0.1}}, "only with loss_type: discopop"),
+        ("tpo", {"trl": {"tpo_l_gamma": 0.1}}, "only with loss_type: tpo-l"),
         ("dpo", {"trl": {"precompute_ref_batch_size": 2}}, "precompute_ref_log_probs: true"),
         ("dpo", {"trl": {"sync_ref_model": True}}, "the reference is the base itself"),
         ("dpo", {"trl": {"use_weighting": True}}, "TRL 1.16 fails at it with the loss sft"),

@@ -10,7 +10,7 @@ from engine.core.errors import UserError
 from engine.core.examples import Chat, Message
 from engine.core.job_context import Cancelled
 from engine.core.recipe import TrainRecipe
-from engine.methods import dpo, kto, sft
+from engine.methods import dpo, kto, sft, tpo
 from engine.methods.rewarded import reward
 from engine.models.chat_template import Template
 from tests.methods.fake_context import BASE, MemoryContext, chats, pairs, user
@@ -184,7 +184,9 @@ def test_fewer_than_20_held_out_pairs_choose_no_state(held_out, tiny_model, tmp_
     )
 
 
-@pytest.mark.parametrize(("method", "held_out"), [(sft, 1), (dpo, 20), (kto, 20), (reward, 20)])
+@pytest.mark.parametrize(
+    ("method", "held_out"), [(sft, 1), (dpo, 20), (kto, 20), (tpo, 20), (reward, 20)]
+)
 def test_best_state_is_kept_from_so_many_held_out_rows_on(method, held_out):
     asked = recipe(method)
     assert asked.keeps_best(held_out)

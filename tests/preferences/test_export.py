@@ -40,6 +40,9 @@ def test_export_is_read_again_as_the_same_examples(ws, one, tmp_path, fmt, layou
     path.write_bytes(export.files(ws, LOCAL, made.id, fmt).rows)
     again = read_file(path, "out.jsonl")
     kept = [row.example for row in datasets.rows(ws, LOCAL, made.dataset_id)]
+    if fmt == "openai":  # its rows have two answers and no place for an improved one
+        assert any(one.improved for one in kept)
+        kept = [one.model_copy(update={"improved": None}) for one in kept]
     assert (again.layout, again.broken) == (layout, [])
     assert content(again.examples) == content(kept)
 

@@ -80,6 +80,22 @@ def test_contested_items_are_listed():
     assert found.counts["contested"] == 1
 
 
+def test_pair_carries_the_newest_fitting_edit_of_its_better_answer():
+    def improved(*edits, **rules):
+        both = item("a", edit=edits[0])
+        more = [both.judgements[0]._replace(rater=f"r{n}", edit=e) for n, e in enumerate(edits[1:])]
+        both = both._replace(judgements=(*both.judgements, *more))
+        return judged([both], edit_share=1.0, **rules).pairs[0].improved
+
+    first, second = (ImprovedAnswer("a", f"first 0 and {word}") for word in ("more", "much more"))
+    assert improved(first) == first.text
+    assert improved(first, second) == second.text
+    assert improved(first, ImprovedAnswer("b", "second 0 and more")) == first.text
+    assert improved(ImprovedAnswer("b", "second 0 and more")) is None
+    assert improved(ImprovedAnswer("a", "first 0 ")) is None  # changes nothing
+    assert improved(first, edits=False) is None
+
+
 def test_edit_beats_its_source_and_what_that_beat():
     better = item("a", edit=ImprovedAnswer("a", "first 0 and more"))
     found = judged([better], edit_share=1.0)

@@ -130,7 +130,7 @@ def test_yaml_of_a_recipe_reads_back_as_the_same_recipe(kind):
     assert yaml.safe_load(forms.as_yaml(one, model="by name"))["model"] == "by name"
 
 
-@pytest.mark.parametrize("kind", ["sft", "dpo", "kto", "reward", "rloo", "grpo"])
+@pytest.mark.parametrize("kind", ["sft", "dpo", "kto", "tpo", "reward", "rloo", "grpo"])
 def test_form_filled_from_a_recipe_means_that_recipe(kind):
     recipe = plugins.load("jobs", kind).Recipe
     needed = {"reward": "overlap"} if "reward" in recipe.model_fields else {}

@@ -5,15 +5,18 @@ import re
 from engine.core.errors import RowError
 from engine.core.examples import Kind, Message, Preference
 from engine.core.parsed_file import FileRow
-from engine.formats.prompt_and_answer import last_answer, prompt_turns
+from engine.formats.prompt_and_answer import answer_to, last_answer, prompt_turns
 from engine.formats.turns import assistant, place, share, system, user
 
 TITLE = "Chosen and rejected"
 KIND: Kind = "preference"
 SUMMARY = (
-    "prompt or conversations (absent where chosen and rejected are whole chats), chosen, rejected"
+    "prompt or conversations (absent where chosen and rejected are whole chats), chosen, rejected; "
+    "reference where a person wrote a better answer than both"
 )
-COLUMNS = frozenset({"prompt", "conversations", "chosen", "rejected", "system", "group"})
+COLUMNS = frozenset(
+    {"prompt", "conversations", "chosen", "rejected", "reference", "system", "group"}
+)
 
 SPEAKER = re.compile(r"\n\n(Human|Assistant):[ \n]?")
 
@@ -33,7 +36,10 @@ def read(row: FileRow, number: int) -> Preference:
     prompt = (*system(row), *_whole(stated, before))
     if not prompt:
         raise RowError("there is no prompt, neither as a column nor inside 'chosen'")
-    return Preference(prompt=prompt, chosen=chosen, rejected=rejected, **place(row, number))
+    improved = _improved(row, prompt)
+    return Preference(
+        prompt=prompt, chosen=chosen, rejected=rejected, improved=improved, **place(row, number)
+    )
 
 
 def _stated_prompt(row: FileRow) -> tuple[Message, ...]:
@@ -41,6 +47,13 @@ def _stated_prompt(row: FileRow) -> tuple[Message, ...]:
         if row.get(column) not in (None, "", []):
             return prompt_turns(row, column)
     return ()
+
+
+def _improved(row: FileRow, prompt: tuple[Message, ...]) -> str | None:
+    """TRL's column for an answer that is better than both."""
+    if row.get("reference") in (None, "", []):
+        return None
+    return answer_to(prompt, row, "reference")
 
 
 def _answer(

@@ -1,7 +1,7 @@
 """An export as files that other programs read, and the manifest that goes with them."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 from engine.core.actor import Actor
 from engine.core.errors import UserError
@@ -53,11 +53,15 @@ class Turn(TypedDict):
 
 
 class TrlPair(TypedDict):
-    """TRL's preference format with an explicit prompt, conversational."""
+    """TRL's preference format with an explicit prompt, conversational.
+
+    `reference`, an answer that a rater improved, is what its TPO learns beside the pair.
+    """
 
     prompt: list[Turn]
     chosen: list[Turn]
     rejected: list[Turn]
+    reference: NotRequired[list[Turn]]
 
 
 class OpenAIInput(TypedDict):
@@ -103,7 +107,8 @@ def _trl(example: Example) -> TrlPair:
     if not isinstance(example, Preference):
         raise TypeError(example.kind)
     chosen, rejected = _answer(example.chosen), _answer(example.rejected)
-    return {"prompt": _turns(example.prompt), "chosen": chosen, "rejected": rejected}
+    row: TrlPair = {"prompt": _turns(example.prompt), "chosen": chosen, "rejected": rejected}
+    return row | {"reference": _answer(example.improved)} if example.improved else row
 
 
 def _openai(example: Example) -> OpenAIPair:

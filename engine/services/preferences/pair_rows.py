@@ -26,10 +26,12 @@ def preferences(pairs: Sequence[PreferencePair], rules: Rules) -> list[Preferenc
             prompt=pair.prompt,
             chosen=pair.chosen,
             rejected=pair.rejected,
+            improved=pair.improved,
             group=group,
             weight=round(pair.weight, 6),
         )
-        other = row.model_copy(update={"chosen": pair.rejected, "rejected": pair.chosen})
+        turned = {"chosen": pair.rejected, "rejected": pair.chosen, "improved": None}
+        other = row.model_copy(update=turned)
         behind, against = pair.votes if rules.soft else (1, 0)
         twice = 2 if rules.strength and pair.clearly else 1
         found += [row] * (behind * twice) + [other] * against

@@ -68,7 +68,8 @@ class Rules(Recipe):
 class PreferencePair(NamedTuple):
     """`votes` for and against; `raters` whose votes it rests on; `item` the place of its item.
 
-    `ranking` is the comparison of three or four answers that it was taken from.
+    `ranking` is the comparison of three or four answers that it was taken from; `improved` the
+    newest text that a rater made of the chosen one.
     """
 
     item: int
@@ -82,6 +83,7 @@ class PreferencePair(NamedTuple):
     source: Literal["vote", "edit"] = "vote"
     ranking: str | None = None
     weight: float = 1.0
+    improved: str | None = None
 
 
 class Selection(NamedTuple):
@@ -101,7 +103,7 @@ def select_pairs(items: Sequence[Item], families: dict[str, str], rules: Rules) 
         family = families[item.question]
         reason, better = better_answer(item)
         if better:
-            pairs.append(_voted(place, item, family, better))
+            pairs.append(_voted(place, item, family, better, rules))
         else:
             counts[reason] += 1
         if reason == "contested":
@@ -136,7 +138,7 @@ def better_answer(item: Item) -> tuple[str, Answer | None]:
     return "", "a" if for_a > for_b else "b"
 
 
-def _voted(place: int, item: Item, family: str, better: Answer) -> PreferencePair:
+def _voted(place: int, item: Item, family: str, better: Answer, rules: Rules) -> PreferencePair:
     behind = [one for one in item.judgements if one.better == better]
     return PreferencePair(
         item=place,
@@ -148,7 +150,18 @@ def _voted(place: int, item: Item, family: str, better: Answer) -> PreferencePai
         raters=frozenset(one.rater for one in behind),
         clearly=sum(one.clearly for one in behind) * 2 > len(behind),
         ranking=item.ranking,
+        improved=_improved(item, better, rules) if rules.edits else None,
     )
+
+
+def _improved(item: Item, better: Answer, rules: Rules) -> str | None:
+    """The newest fitting edit of the better answer: that of the other may be worse than it."""
+    fitting = [
+        one.edit.text
+        for one in item.judgements
+        if one.edit and one.edit.answer == better and fits(item.text(better), one.edit.text, rules)
+    ]
+    return fitting[-1] if fitting else None
 
 
 def _edited(place: int, item: Item, family: str, rules: Rules) -> tuple[list[PreferencePair], int]:

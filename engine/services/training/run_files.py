@@ -77,6 +77,11 @@ def finished(ws: Workspace, actor: Actor, job_id: str) -> ExportedRun:
         raise UserError(
             f"{job.name} is no training that other programs repeat.", f"Choose a run by {known}."
         )
+    if "plackett_luce" in getattr(recipe, "loss_type", ()):
+        raise UserError(
+            f"{job.name} learned rankings as lists (plackett_luce), which no other program does.",
+            "Train it with the loss sigmoid to take the run along.",
+        )
     files = registry.files(ws, registry.get(ws, actor, recipe.model))
     dataset = datasets.get(ws, actor, recipe.dataset)
     encode = plugins.load("jobs", job.kind).encode_row

@@ -124,7 +124,9 @@ def _turns(example: Example) -> str:
 
 def _answers(example: Example) -> list[tuple[str, str, bool]]:
     if isinstance(example, Preference):
-        return [("preferred", example.chosen, True), ("rejected", example.rejected, False)]
+        improved = [("improved", example.improved, True)] if example.improved else []
+        both = [("preferred", example.chosen, True), ("rejected", example.rejected, False)]
+        return [*improved, *both]
     if isinstance(example, Unpaired):
         return [("liked" if example.label else "disliked", example.completion, example.label)]
     if example.kind == "sft":
