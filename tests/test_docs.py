@@ -176,6 +176,7 @@ def test_make_without_a_target_lists_the_targets():
         "proof",
         "demo",
         "bench",
+        "loopbench",
         "docs",
         "clean",
     ]

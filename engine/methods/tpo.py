@@ -1,6 +1,6 @@
 """Triple preference optimisation: a pair and a better text that a person wrote, learned at once."""
 
-import os
+import warnings
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -61,8 +61,8 @@ def prepare(recipe: Recipe, ctx: Context) -> tuple[EncodedDataset, MakeTrainer]:
             f"label_smoothing has no effect with the loss {recipe.loss_type}.",
             f"Leave it out, or choose {' or '.join(sorted(SMOOTHED))} as loss_type.",
         )
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # its warning is for programmers
-    from trl.experimental.tpo import TPOConfig, TPOTrainer
+    with warnings.catch_warnings(action="ignore"):  # that it may change is for programmers
+        from trl.experimental.tpo import TPOConfig, TPOTrainer
 
     class Trainer(TPOTrainer):
         """TPOTrainer over rows that are tokens already; its own would tokenise them again."""

@@ -8,12 +8,15 @@ import os
 import random
 import shutil
 import time
+from math import log
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
+import numpy as np
+
 from engine import plugins
-from engine.stats.sequential import e_value
+from engine.stats.sequential import log_wealth
 from engine.stats.verdict import verdict
 from tests.bench.loopbench import letters
 from tests.bench.loopbench.grid import LOSSES, Cell
@@ -21,6 +24,7 @@ from tests.methods.fake_context import BASE, MemoryContext
 
 STEPS = 30  # the product's least
 ROUNDS = 40  # blind rounds that are drawn on the same answers
+SCORES = {"left": 1.0, "right": 0.0}  # of the new model, which is on the left; a tie is half
 ENOUGH = 20.0  # evidence at which a round may stop, for an error of 5 %
 
 
@@ -100,9 +104,8 @@ class Bench:
 
 def wins(new: list[str], old: list[str]) -> float:
     """The share of questions on which a rater without slips prefers the new answer, ties half."""
-    scores = {"left": 1.0, "right": 0.0}
     both = zip(letters.BLIND, new, old, strict=True)
-    return fmean(scores.get(letters.preferred(*each), 0.5) for each in both)
+    return fmean(SCORES.get(letters.preferred(*each), 0.5) for each in both)
 
 
 def rounds(new: list[str], old: list[str], cell: Cell) -> Blind:
@@ -115,11 +118,11 @@ def rounds(new: list[str], old: list[str], cell: Cell) -> Blind:
             letters.judge(question, cell.noise)(one, other, (), rng)
             for question, one, other in rng.sample(three, len(three))
         ]
-        decisive = [one == "left" for one in choices if one in ("left", "right")]
-        won, lost = sum(decisive), len(decisive) - sum(decisive)
-        ties, same = len(choices) - len(decisive), len(new) - len(three)
+        scores = [SCORES.get(choice, 0.5) for choice in choices]
+        won, lost = scores.count(1.0), scores.count(0.0)
+        ties, same = len(scores) - won - lost, len(new) - len(three)
         ends.append(verdict(won, lost, ties, identical=same).decision)
-        stop = _first_win(decisive)
+        stop = _first_win(scores)
         early.append(stop is not None)
         asked.append(len(three) if stop is None else stop)
     return Blind(
@@ -131,14 +134,10 @@ def rounds(new: list[str], old: list[str], cell: Cell) -> Blind:
     )
 
 
-def _first_win(decisive: list[bool]) -> int | None:
+def _first_win(scores: list[float]) -> int | None:
     """After how many votes the evidence of a win was enough; None where it never was."""
-    won = 0
-    for number, new in enumerate(decisive, 1):
-        won += new
-        if 2 * won > number and e_value(won, number - won) >= ENOUGH:
-            return number
-    return None
+    reached = np.flatnonzero(log_wealth(scores, 0.5) >= log(ENOUGH)) if scores else ()
+    return int(reached[0]) + 1 if len(reached) else None
 
 
 def _loaded(base: Path, trained: Path | None = None, tuning: str = "lora"):
