@@ -6,10 +6,9 @@ sigmoid loss.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from engine.core.errors import UserError
-from engine.methods.choice_sets import SET
 from engine.methods.training_rows import WEIGHT
 
 SIZES = "set_sizes"  # rejected answers of each row of a batch
@@ -17,6 +16,15 @@ IDLE = (
     "discopop_tau", "f_alpha_divergence_coef", "f_divergence_type", "label_smoothing", "ld_alpha",
     "precompute_ref_batch_size", "precompute_ref_log_probs", "use_weighting",
 )  # fmt: skip
+
+
+class ChoiceRow(TypedDict):
+    """A choice set as a table hands it to the collator."""
+
+    prompt_ids: list[int]
+    chosen_ids: list[int]
+    rejected_sets: list[list[int]]
+    pair_weight: NotRequired[float]
 
 
 def refuse_idle(trl: Mapping[str, object]) -> None:
@@ -116,11 +124,11 @@ def _log(trainer: Any, inputs: Any, output: Any, scores: Any, sizes: list[int]) 
 def _collator(pad: int) -> Any:
     """Rows to a batch: all chosen answers, then the others of each row, filled up on the right."""
 
-    def collated(rows: list[dict[str, Any]]) -> Any:
+    def collated(rows: list[ChoiceRow]) -> Any:
         import torch
 
         answers = [(row["prompt_ids"], row["chosen_ids"]) for row in rows]
-        answers += [(row["prompt_ids"], each) for row in rows for each in row[SET]]
+        answers += [(row["prompt_ids"], each) for row in rows for each in row["rejected_sets"]]
         width = max(len(prompt) + len(answer) for prompt, answer in answers)
 
         def filled(parts: list[list[int]], rest: int) -> Any:
@@ -130,8 +138,8 @@ def _collator(pad: int) -> Any:
             "input_ids": filled([[*prompt, *answer] for prompt, answer in answers], pad),
             "attention_mask": filled([[1] * (len(p) + len(a)) for p, a in answers], 0),
             "completion_mask": filled([[0] * len(p) + [1] * len(a) for p, a in answers], 0),
-            SIZES: torch.tensor([len(row[SET]) for row in rows]),
-            WEIGHT: torch.tensor([row.get(WEIGHT, 1.0) for row in rows]),
+            SIZES: torch.tensor([len(row["rejected_sets"]) for row in rows]),
+            WEIGHT: torch.tensor([row.get("pair_weight", 1.0) for row in rows]),
         }
 
     return collated
