@@ -42,6 +42,7 @@ from ui.web.limits import UPLOAD_MB, limit_of
 from ui.web.prefix import Prefix, cleaned
 from ui.web.security import SecurityMiddleware
 from ui.web.sign_in_gate import Gate
+from ui.web.unexpected import Unexpected
 from ui.web.visitors import Visitors
 
 STATIC = Path(__file__).parent / "static"
@@ -87,6 +88,7 @@ def create_app(
         app.add_middleware(Gate, ws=ws)
         app.include_router(account(ws, space=space))
     app.add_middleware(BodyLimits, limit_for=limit_of)
+    app.add_middleware(Unexpected)
     app.add_middleware(
         SecurityMiddleware, space=space, anywhere=asks, hosts=hosts
     )  # added last, so it is asked first

@@ -53,7 +53,7 @@ def _as_message() -> Iterator[None]:
         text = shortened(str(error))
         raise gr.Error(text, title="Not done", print_exception=False, duration=8) from None
     except Exception as error:
-        _log(error)
+        log_now_and_then(error)
         raise gr.Error(BUG, title="Sorry", print_exception=False, duration=8) from None
 
 
@@ -64,8 +64,8 @@ def shortened(text: str) -> str:
     return found if len(found) <= LONGEST_TEXT else f"{found[:LONGEST_TEXT]}…"
 
 
-def _log(error: Exception) -> None:
-    """The traceback once an hour for each place, else a line: nobody fills the log on purpose."""
+def log_now_and_then(error: Exception) -> None:
+    """Log the traceback once an hour for each place, else a line: nobody fills the log."""
     at = traceback.extract_tb(error.__traceback__)[-1]
     place = (type(error), at.filename, at.lineno or 0)
     now = time.monotonic()
