@@ -5,6 +5,7 @@ front of them are tested in test_page and test_visitors. What a service alone do
 test_other_projects.
 """
 
+import inspect
 import logging
 from collections import Counter
 
@@ -204,3 +205,32 @@ def test_value_that_no_page_sends_is_refused_over_http(ws, caplog):
             told[repr(value)] = (got.status_code, got.text[:300])
     assert told == {}
     assert "Traceback" not in caplog.text
+
+
+@sqlite
+@pytest.mark.parametrize("click", [None, {}, [], 7, "x", {"index": [0, 0]}], ids=repr)
+def test_click_that_no_page_sends_is_refused_over_http(ws, caplog, click):
+    mine, cookies, app = trainer(ws)
+    client = signed_in.browser(app, cookies[COOKIE])
+    clicks = [one for one in page_events.all_events(app) if takes_a_click(one.handler)]
+    assert len(clicks) > 8
+    for event in clicks:
+        data = page_events.filled(event, lambda place, part: mine if not place else part.value)
+        body = {"data": data, "fn_index": event.number, "session_hash": "odd-clicks-01",
+                "event_data": click}  # fmt: skip
+        got = client.post("/gradio_api/run/predict", json={**body, "data": _plain(data)})
+        if got.status_code != 200:
+            assert got.json()["error"], event.name  # in a sentence of ours
+            assert got.json()["error"] != errors.BUG, event.name
+    assert "Traceback" not in caplog.text
+
+
+def takes_a_click(handler):
+    """Whether Gradio gives the handler what a click says of itself."""
+    kinds = getattr(inspect.unwrap(getattr(handler, "func", handler)), "__annotations__", {})
+    return any(inspect.isclass(kind) and issubclass(kind, gr.EventData) for kind in kinds.values())
+
+
+def _plain(values):
+    """States and what JSON does not know stay with the server."""
+    return [each if isinstance(each, (str, int, float, list)) else None for each in values]

@@ -57,22 +57,28 @@ def is_number(value: Any) -> bool:
 
 def detail(event: gr.EventData, name: str) -> str:
     """What a click says of itself by this name; UserError where it says nothing of the kind."""
-    known = event._data if isinstance(event._data, dict) else {}
-    value = known.get(name)
+    value = _named(event, name)
     if not isinstance(value, str):
         raise UserError(*NOT_OF_THE_PAGE)
     return value
 
 
-def row_number(event: gr.SelectData) -> int:
-    """The number in the first column of the row that was clicked; UserError where it is none."""
-    row = getattr(event, "row_value", None)
+def row_number(event: gr.EventData) -> int:
+    """The number in the first column of the row that was clicked; UserError where it is none.
+
+    Not of a `gr.SelectData`, which can't be made of a click that says less than a page does.
+    """
+    row = _named(event, "row_value")
     first: Any = row[0] if isinstance(row, list) and row else None
     if isinstance(first, str) and first.isdecimal() and len(first) < 10:
         return int(first)
     if not is_number(first):
         raise UserError(*NOT_OF_THE_PAGE)
     return int(first)
+
+
+def _named(event: gr.EventData, name: str) -> Any:
+    return event._data.get(name) if isinstance(event._data, dict) else None
 
 
 def _is_choice(value: Any) -> bool:

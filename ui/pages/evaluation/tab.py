@@ -284,7 +284,7 @@ def _wire_rows(ws: Workspace, page: Page, shown: EvaluationParts, chosen: Sequen
         return speed.table(found, called, price or 0.0)
 
     @shows_errors
-    def on_row(project: str | None, which: str, model: str, event: gr.SelectData) -> str:
+    def on_row(project: str | None, which: str, model: str, event: gr.EventData) -> str:
         found, called = load(ws, project, which)
         _, model = refresh.settled(found, None, model)
         return opened(found, called, model, sent.row_number(event))
