@@ -243,7 +243,7 @@ def test_rating_page_asks_only_its_own_server(ws, tmp_path, address, watched):
     api = f"/api/rate/{one.id}"
     assert [path for path in asked if not path.startswith("image/")] == [
         f"/rate/{one.id}", "/static/tokens.css", "/static/rate.css", "/static/rate.js",
-        "/static/rate_words.js",
+        "/static/rate_frame.js", "/static/rate_words.js",
         "/static/rate_outbox.js", "/static/rate_extras.js", "/static/rate_ranking.js",
         f"{api}/progress", f"{api}/next",
     ]  # fmt: skip

@@ -3,16 +3,16 @@
    A vote is kept until the server has it: its key is made when the pair is shown, and the same key
    sent twice is one vote. The pair after this one is here already, so a vote shows it at once while
    one queue tells the server, in order. A field that the server does not send is a thing that this
-   round does not have. The other files: its words, its queue, and what goes beside a vote. */
+   round does not have. The other files: its frame, its words, its queue, and what goes beside a vote. */
 (async () => {
   "use strict";
   if (window.tuneloopRating) return;
   window.tuneloopRating = true;
 
   const { src } = document.currentScript;
-  const [{ FRAME, STATES, NEXT, SAID, TAKEN, ALL_RATED, LABELS }, { call, Outbox }, extras, ranking] =
-    await Promise.all(["words", "outbox", "extras", "ranking"].map((name) =>
-      import(new URL(`rate_${name}.js`, src))));
+  const parts = ["frame", "words", "outbox", "extras", "ranking"];
+  const [{ FRAME }, { STATES, NEXT, SAID, TAKEN, ALL_RATED, LABELS }, { call, Outbox }, extras, ranking] =
+    await Promise.all(parts.map((name) => import(new URL(`rate_${name}.js`, src))));
 
   const GUARD_MS = 300; // a second press of the same key must not reach the next pair
   const NARROW_PX = 700; // one answer under the other
