@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -29,6 +30,7 @@ from engine.core.event import EventData
 from engine.core.job import Job, State
 from engine.core.job_context import Cancelled, ModelCache, ModelFiles
 from engine.core.job_outcome import Outcome
+from engine.core.reward_head import RewardHead, VotedPairs
 from engine.methods import checkpoint
 from engine.services import access, job_outcomes
 from engine.services.data import datasets
@@ -36,6 +38,8 @@ from engine.services.evaluation import evaluations
 from engine.services.jobs import heartbeat
 from engine.services.jobs.lifecycle import recipe_of
 from engine.services.models import registry
+from engine.services.preferences.voted_pairs import voted_pairs
+from engine.services.rating import reward_heads
 from engine.store import events, jobs
 from engine.store.connect import reading, writing
 from engine.store.events import EventRow
@@ -132,6 +136,14 @@ class JobContext:
     def evaluation(self, evaluation_id: str) -> Evaluation:
         """Every answer and score of an evaluation that is done."""
         return evaluations.get(self.ws, LOCAL, evaluation_id)
+
+    def voted_pairs(self, rounds: Sequence[str]) -> VotedPairs:
+        """What raters prefer in these rounds of the job's project."""
+        return voted_pairs(self.ws, LOCAL, self.project_id, rounds)
+
+    def reward_head(self, job_id: str) -> RewardHead:
+        """The head that a job of the project learned from votes."""
+        return reward_heads.head(self.ws, LOCAL, self.project_id, job_id)
 
 
 def run(ws: Workspace, job_id: str, fence: int, model_cache: ModelCache | None = None) -> State:

@@ -133,6 +133,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "benchmark": "engine.jobs.benchmark.job",
         "judge": "engine.jobs.llm_judge",
         "dial": "engine.jobs.dial",
+        "reward_head": "engine.jobs.reward_head",
         "strength": "engine.jobs.strength",
         "export": "engine.jobs.export",
         "download": "engine.jobs.download",
@@ -145,6 +146,23 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "overlap": "engine.rewards.reference:overlap",
         "shorter": "engine.rewards.length:shorter",
         "up_to_50_words": "engine.rewards.length:up_to_50_words",
+    },
+    # name -> function (prompts, answers, references) -> list[float], with MORE and LESS in words
+    "answer_features": {
+        "length": "engine.answer_features.form:length",
+        "has_list": "engine.answer_features.form:has_list",
+        "paragraphs": "engine.answer_features.form:paragraphs",
+        "markup": "engine.answer_features.form:markup",
+        "repetition": "engine.answer_features.form:repetition",
+        "numbers": "engine.answer_features.content:numbers",
+        "overlap": "engine.answer_features.content:overlap",
+        "echo": "engine.answer_features.content:echo",
+        "same_language": "engine.answer_features.content:same_language",
+        "asks_back": "engine.answer_features.manner:asks_back",
+        "politeness": "engine.answer_features.manner:politeness",
+        "refusal": "engine.answer_features.manner:refusal",
+        "reader": "engine.answer_features.manner:reader",
+        "exclamation": "engine.answer_features.manner:exclamation",
     },
     # name -> module with TITLE, LIBRARY, INSTALL and start(run) -> Tracker (engine/trackers/run.py)
     "trackers": {

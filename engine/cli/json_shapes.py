@@ -17,6 +17,7 @@ from engine.core.job_result import (
     BenchmarkResult,
     DemoReport,
     DialStop,
+    HeadResult,
     Judgements,
     LoopResult,
     PlayResult,
@@ -164,6 +165,7 @@ SHAPES: dict[str, Any] = {
     "loop status": LoopStatus,
     "loop history": History,
     "loop edits": [EditCost],
+    "loop preferences": HeadResult,
     "loop dial": [DialStop],  # with --use the Model
     "loop promote": Promotion,
     "loop back": Promotion,

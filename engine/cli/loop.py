@@ -1,4 +1,4 @@
-"""loop demo | status | history | edits | dial | promote | back | auto."""
+"""loop demo | status | history | edits | preferences | dial | promote | back | auto."""
 
 from typing import Any
 
@@ -7,8 +7,9 @@ import click
 from engine.cli import common, recipe_options
 from engine.cli.common import as_json, in_project, say, show, wait, working, workspace
 from engine.core.actor import LOCAL
-from engine.core.job_result import DemoResult, DialResult, LoopResult
+from engine.core.job_result import DemoResult, DialResult, HeadResult, LoopResult
 from engine.core.project import NextAction, Step, StepName
+from engine.core.reward_head import TeamPreference
 from engine.core.strength import MOST_STRENGTH
 from engine.orchestrate.demo_report import as_markdown
 from engine.services.loop import auto_loop_start as loops
@@ -18,7 +19,9 @@ from engine.services.loop import dial as dials
 from engine.services.loop.edit_cost import edit_costs
 from engine.services.loop.history import history as line_of
 from engine.services.loop.status import status as status_of
+from engine.services.loop.weak_part import weak_part
 from engine.services.models import registry
+from engine.services.rating import reward_heads
 
 TITLES: dict[StepName, str] = {
     "data": "data",
@@ -120,6 +123,40 @@ def edits(project: str | None, as_json: bool) -> None:
             for one in costs
         ]
         show(costs, "\n".join(lines) or "Nobody has improved an answer yet.", as_json)
+
+
+@loop.command()
+@click.option("--of", "generation", default=None, help="Votes on one model's answers alone.")
+@in_project
+@as_json
+def preferences(generation: str | None, project: str | None, as_json: bool) -> None:
+    """Learn from the votes what raters prefer: features of answers, reasons, a reward head.
+
+    Each is tested on votes left out, and what chance explains is marked "-". The head may be used
+    only where it agrees with more than 60 % of those votes, and with more than length alone.
+    """
+    with workspace() as ws:
+        chosen = common.project(ws, project).id
+        wanted = common.model_id(ws, chosen, generation) if generation else None
+        with working(ws):
+            job = wait(ws, reward_heads.start(ws, LOCAL, chosen, wanted))
+        result = job.result_as(HeadResult)
+        lines = [_preference(one) for one in result.preferences if one.agreement]
+        found = [*lines, result.sentence, weak_part(ws, LOCAL, chosen)]
+        show(result, "\n".join(filter(None, found)), as_json)
+
+
+def _preference(one: TeamPreference) -> str:
+    """A line of a feature or reason that enough answers differ in."""
+    if one.agreement is None:
+        return ""
+    agreed = one.agreement
+    bounds = f"({100 * agreed.low:.0f} to {100 * agreed.high:.0f} %)"
+    name = f"{one.title} (means: {one.means})" if one.means else one.title
+    return (
+        f"{'stands' if one.stands else '-':7} {name:44} {100 * agreed.share:3.0f} % {bounds}, "
+        f"{one.questions} questions, p = {one.p:.2g}"
+    )
 
 
 @loop.command()

@@ -4,7 +4,7 @@ engine/child.py gives the real one; tests give a small one that keeps everything
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ from engine.core.dataset import Row, Split
 from engine.core.evaluation import Evaluation
 from engine.core.event import EventData
 from engine.core.model import Model
+from engine.core.reward_head import RewardHead, VotedPairs
 
 
 class ModelFiles(NamedTuple):
@@ -90,3 +91,9 @@ class Context(Protocol):
 
     def evaluation(self, evaluation_id: str) -> Evaluation:
         """Every answer and score of an evaluation that is done."""
+
+    def voted_pairs(self, rounds: Sequence[str]) -> VotedPairs:
+        """What raters prefer in these rounds, of those that collect preferences."""
+
+    def reward_head(self, job_id: str) -> RewardHead:
+        """The head that a job of the project learned from votes; UserError where it was refused."""

@@ -22,6 +22,7 @@ from engine.core.export import Certificate, ExportedFile
 from engine.core.json_object import JsonObject
 from engine.core.learning_curve import LearningCurve
 from engine.core.rating import tally_words
+from engine.core.reward_head import Accuracy, Refusal, TeamPreference
 from engine.core.template_use import TemplateUse
 
 
@@ -393,6 +394,27 @@ class DialResult(JobResult):
     seconds: float = 0.0
 
 
+class HeadResult(JobResult):
+    """What the votes show that raters prefer: agreement with votes left out, by question.
+
+    `refused` says why the head may not be used, and is empty where it may: then `sha256` is that of
+    its file. `gain` is what the head agrees more often than the longer answer does.
+    """
+
+    refused: Refusal = "few"
+    accuracy: Accuracy | None = None
+    longer: Accuracy | None = None
+    gain: Accuracy | None = None
+    pairs: int = 0
+    questions: int = 0
+    preferences: tuple[TeamPreference, ...] = ()
+    base: str = ""
+    rounds: tuple[str, ...] = ()
+    votes_sha256: str = ""
+    sha256: str = ""
+    seconds: float = 0.0
+
+
 class ExportResult(JobResult):
     """`path` is the folder of the artefact, relative to the workspace's files.
 
@@ -430,6 +452,7 @@ RESULTS: dict[str, type[JobResult]] = {
     "auto": LoopResult,
     "dial": DialResult,
     "strength": JobResult,
+    "reward_head": HeadResult,
     "export": ExportResult,
     "download": DownloadResult,
 }

@@ -34,7 +34,7 @@ ScreenChoice = Literal["left", "right", "tie", "both_bad", "good", "bad", "ranke
 AnswerChoice = Literal["a", "b", "tie", "both_bad", "good", "bad", "ranked"]
 RoundStatus = Literal["preparing", "open", "closed", "failed", "removed"]
 ComparisonKind = Literal["normal", "identical", "gold", "repeat", "calibration", "further"]
-PredictorRule = Literal["none", "length", "overlap"]  # services/rating/predictors.py
+PredictorRule = Literal["none", "length", "overlap", "head"]  # services/rating/predictors.py
 FlagTarget = Literal["prompt", "left", "right", "third", "fourth", "pair"]
 FlagKind = Literal[
     "unsafe", "pii", "identity_leak", "broken_render", "off_topic", "duplicate", "cannot_judge"
@@ -79,8 +79,9 @@ class ComparisonDetails(TypedDict, total=False):
     `rule` says why it was chosen to be rated, `margin` how much better a model finds answer A.
     `written` answers were there to choose from, and its two have this `difference`
     (jobs/most_different). `no_text` is set where the file that it came from has no prompt or no
-    answers. `more` are answers C and D of a comparison that is ranked; `ranking` is the comparison
-    that a pair was taken from, for counting alone.
+    answers. `scores` are those of answers A and B by the plan's reward head. `more` are answers C
+    and D of a comparison that is ranked; `ranking` is the comparison that a pair was taken from,
+    for counting alone.
     """
 
     answer: AnswerChoice
@@ -93,6 +94,7 @@ class ComparisonDetails(TypedDict, total=False):
     no_text: bool
     more: list[AnswerOfModel]
     ranking: str
+    scores: list[float]
 
 
 class EditDetails(TypedDict):
@@ -130,6 +132,7 @@ class Candidate(BaseModel):
     seed: int
     text: str
     finished: bool = True  # False: cut at the token limit, never shown
+    score: float | None = None  # by the reward head of the plan
     details: ComparisonDetails = ComparisonDetails()  # why its pair was chosen to be rated
 
 
@@ -180,6 +183,10 @@ class RoundPlan(BaseModel):
     prompts: int = 0
     predictor: PredictorRule = "none"  # of the votes, on the further questions too
     further: int = 0  # of the rows, the last ones: answered, and shown to nobody
+    head: str | None = None  # the job whose reward head predicts votes, or chooses answers
+    head_sha256: str | None = None
+    best_of: int = 1  # answers that the arm under test writes, of which the head prefers one
+    best_of_model: str | None = None  # the model that writes them; the arm is known by name alone
     overlap: int = 1  # votes on each pair, each of a different person
     temperature: float = 0.0
     max_new_tokens: int = 0

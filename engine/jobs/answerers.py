@@ -11,6 +11,7 @@ from engine.core.job_context import Context, ModelFiles
 from engine.jobs.answer_cache import AnswerCache, cache_key
 from engine.models import folder
 from engine.models.answer import Answerer, Reply
+from engine.models.answer_states import State
 from engine.models.chat_template import Template
 from engine.models.template_render import TemplateRefused
 
@@ -34,6 +35,22 @@ def load(ctx: Context, files: ModelFiles) -> Answerer:
         return Answerer(files.base)
 
     return ctx.model_cache.get(folder.identity(files.base), new, lambda known: known.takes(files))
+
+
+def states(
+    ctx: Context,
+    files: ModelFiles,
+    prompts: Sequence[Sequence[Message]],
+    answers: Sequence[str],
+    done: Callable[[int], None],
+) -> list[State | None]:
+    """The state of a model at the end of each answer, in order; None where it does not fit."""
+    template = Template.load(files.base)
+    rows = [_tokens(template, p, a) for p, a in zip(prompts, answers, strict=True)]
+    model = load(ctx, files)
+    fit = [n for n, each in enumerate(rows) if each[1] and sum(map(len, each)) <= model.room]
+    found = dict(zip(fit, model.final_states(files, [rows[n] for n in fit], done), strict=True))
+    return [found.get(n) for n in range(len(rows))]
 
 
 class CachedAnswerer:

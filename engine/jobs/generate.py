@@ -14,9 +14,11 @@ from engine.core.job_result import WrittenResult
 from engine.core.rating import MOST_ANSWERS, Candidate
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
-from engine.jobs import answerers, comparison_selection, most_different
+from engine.jobs import answerers, comparison_selection, head_scores, most_different
 from engine.models.answer import Reply
 
+TEMPERATURE = 0.9  # of the answers among which the head chooses, where a test is greedy
+SEEDS_APART = 1000  # from the seeds of the other arm
 TITLE = "Answers for a round"
 SUMMARY = "Generates the answers to every prompt before rating begins."
 
@@ -44,6 +46,17 @@ class Recipe(BaseRecipe):
     samples: int = Field(
         2, ge=2, le=8, description="Answers to each prompt; those that differ most are kept"
     )
+    head: str | None = Field(
+        None,
+        description="The job whose reward head scores the answers, to predict or to choose",
+    )
+    best_of: int = Field(
+        1,
+        ge=1,
+        le=8,
+        description="Answers of the model under test, of which the reward head prefers one",
+    )
+    arm: str | None = Field(None, description="What the best of several answers counts as")
     answers: int = Field(
         2, ge=2, le=MOST_ANSWERS, description="Answers to each prompt that are kept"
     )
@@ -69,6 +82,9 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     for place, turn in enumerate(turns):
         model_id = (recipe.model_new, recipe.model_base)[turn % 2]
         files = ctx.model(model_id)
+        if recipe.best_of > 1 and not turn % 2:
+            found += _best(recipe, ctx, asked)
+            continue
         replies = answerers.load(ctx, files).answer(
             files,
             [example.prompt for example in asked],
@@ -82,6 +98,8 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             for n, (example, reply) in enumerate(zip(asked, replies, strict=True))
         ]
     result = WrittenResult(prompts=len(asked), answers=len(found))
+    if recipe.head:
+        found = head_scores.scored(ctx, ctx.reward_head(recipe.head), found)
     if recipe.answers > 2:
         found = _to_rank(found, len(asked), recipe.answers)
     elif recipe.samples > 2:
@@ -91,6 +109,39 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
         rules = Counter(str(one.details["rule"]) for one in found[::2])
         result = result.model_copy(update={"chosen": dict(rules)})
     return Outcome(result=result, round_id=recipe.round, candidates=tuple(found))
+
+
+def _best(recipe: Recipe, ctx: Context, asked: list[Chat | Prompt]) -> list[Candidate]:
+    """Of several sampled answers to each prompt the one that the reward head prefers.
+
+    One that was cut is taken where there is no other.
+    """
+    if recipe.head is None:
+        raise UserError("No reward head chooses the answers.", "Learn one from the votes first.")
+    files = ctx.model(recipe.model_new)
+    written: list[Candidate] = []
+    total = recipe.best_of * len(asked)
+    for number in range(recipe.best_of):
+        seed = recipe.seed + SEEDS_APART + number
+        replies = answerers.load(ctx, files).answer(
+            files,
+            [example.prompt for example in asked],
+            max_new_tokens=recipe.max_new_tokens,
+            temperature=recipe.temperature or TEMPERATURE,
+            seed=seed,
+            done=_progress(ctx, number * len(asked), total),
+        )
+        written += [
+            _candidate(n, example, reply, recipe.arm or recipe.model_new, seed)
+            for n, (example, reply) in enumerate(zip(asked, replies, strict=True))
+        ]
+    scored = head_scores.scored(ctx, ctx.reward_head(recipe.head), written)
+    return [max(scored[n :: len(asked)], key=_preferred) for n in range(len(asked))]
+
+
+def _preferred(one: Candidate) -> tuple[bool, float]:
+    shown = one.finished and bool(one.text.strip())
+    return shown, float("-inf") if one.score is None else one.score
 
 
 def _most_different(found: list[Candidate], prompts: int) -> list[Candidate]:

@@ -14,6 +14,7 @@ from engine.core.errors import UserError
 from engine.core.examples import Message
 from engine.core.job_context import ModelFiles
 from engine.models import (
+    answer_states,
     batch_by_length,
     batched_decoding,
     folder,
@@ -138,6 +139,26 @@ class Answerer:
             ):
                 nats = likelihood.nats(model, [rows[n] for n in batch])
                 found.update(zip(batch, nats, strict=True))
+                done(len(found))
+        return [found[n] for n in range(len(rows))]
+
+    def final_states(
+        self,
+        files: ModelFiles,
+        rows: Sequence[tuple[list[int], list[int]]],
+        done: Callable[[int], None] = lambda _: None,
+    ) -> list[answer_states.State]:
+        """What the model holds in mind at the end of each answer, in the order of the rows."""
+        import torch
+
+        found: dict[int, answer_states.State] = {}
+        lengths = {n: len(prompt) + len(answer) for n, (prompt, answer) in enumerate(rows)}
+        with self.using(files) as model, torch.inference_mode():
+            for batch in batch_by_length.even(
+                lengths, 0, lambda width: max(1, LIKELIHOOD_TOKENS // width)
+            ):
+                states = answer_states.final_states(model, [rows[n] for n in batch])
+                found.update(zip(batch, states, strict=True))
                 done(len(found))
         return [found[n] for n in range(len(rows))]
 

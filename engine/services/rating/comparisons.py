@@ -161,6 +161,8 @@ def _comparison(
     first, last = ordered[0], ordered[0 if alone else 1]
     more: list[AnswerOfModel] = [{"text": c.text, "model": c.model_id} for c in ordered[2:]]
     details: ComparisonDetails = {**first.details, "more": more} if more else first.details
+    if not alone and first.score is not None and last.score is not None:
+        details = {**details, "scores": [first.score, last.score]}
     return Comparison(
         id=ids.new("pair"),
         round_id=one.id,

@@ -47,7 +47,8 @@ def telling(conn: Connection, one: Round, also: Iterable[str] = ()) -> Telling:
     `also` are ids of further models that answers are by.
     """
     models = set()
-    for arm in {one.arm_new, one.arm_base, *also}:
+    writes = [one.plan.best_of_model] if one.plan.best_of_model else []
+    for arm in {one.arm_new, one.arm_base, *also, *writes}:
         model = access.model(conn, LOCAL, arm, outside=True)
         if model.kind != "outside":  # the file may call those by any word
             base_id = model.base_id or model.id

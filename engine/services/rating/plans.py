@@ -118,10 +118,18 @@ class RoundRecipe(Recipe):
         "3 or 4 are ranked",
     )
 
+    best_of: int = Field(
+        1,
+        ge=1,
+        le=8,
+        description="Answers that the model under test writes to each question, of which the "
+        "reward head of earlier votes chooses the one that is shown",
+    )
     predictor: PredictorRule = Field(
         "none",
-        description="What predicts the votes of a blind test: the difference in length, or in "
-        "overlap with the reference; used only where it narrows the interval",
+        description="What predicts the votes of a blind test: the difference in length, in overlap "
+        "with the reference, or by the reward head of earlier votes; used only where it "
+        "narrows the interval",
     )
     further: int = Field(
         0, ge=0, le=MOST_PROMPTS, description="Further questions for the predictor, without votes"
@@ -133,6 +141,11 @@ class RoundRecipe(Recipe):
         return self.baseline or self.model
 
     @property
+    def uses_head(self) -> bool:
+        """Whether the reward head of earlier votes has a part in it."""
+        return self.best_of > 1 or self.predictor == "head"
+
+    @property
     def sampling_temperature(self) -> float:
         """The temperature that the answers are sampled at."""
         return TEMPERATURE[self.purpose] if self.temperature is None else self.temperature
@@ -140,7 +153,7 @@ class RoundRecipe(Recipe):
     @property
     def selects(self) -> bool:
         """Whether two of several answers may be chosen: for training, never in a test."""
-        sampled = self.sampling_temperature > 0
+        sampled = self.sampling_temperature > 0 and self.best_of == 1
         return self.purpose == "train_pairs" and self.mode == "pair" and sampled
 
     @property
@@ -156,7 +169,8 @@ class RoundRecipe(Recipe):
 
 def check(recipe: RoundRecipe) -> None:
     """UserError for a plan that contradicts itself."""
-    purpose, itself = recipe.purpose, recipe.against == recipe.model
+    purpose = recipe.purpose
+    itself = recipe.against == recipe.model and recipe.best_of == 1
     if purpose == "blind_eval" and itself:
         raise UserError("A blind round needs two different models.", "Choose another baseline.")
     if purpose == "aa_control" and not itself:
@@ -173,6 +187,7 @@ def check(recipe: RoundRecipe) -> None:
             "Only a blind test of two models can stop by its evidence.",
             "Choose a fixed number of votes.",
         )
+    _check_best_of(recipe)
     _check_samples(recipe)
     _check_answers(recipe)
     _check_predictor(recipe)
@@ -180,6 +195,21 @@ def check(recipe: RoundRecipe) -> None:
         raise UserError(
             "Only training comparisons can be selected by closeness; a test needs all of them.",
             "Leave the selection to chance.",
+        )
+
+
+def _check_best_of(recipe: RoundRecipe) -> None:
+    if recipe.best_of == 1:
+        return
+    if recipe.purpose not in ("train_pairs", "blind_eval") or recipe.mode == "single":
+        raise UserError(
+            "The best of several answers can be compared with a baseline only.",
+            "Choose comparisons of two models, or let the model answer once.",
+        )
+    if recipe.samples_written > 2 or recipe.answers > 2 or recipe.spare:
+        raise UserError(
+            "The reward head chooses the answer of the model under test, so nothing else may.",
+            "Show two answers at a time, one from each model.",
         )
 
 

@@ -1,6 +1,8 @@
 """The predictor that the plan of a blind round registers, and the verdict with it.
 
-It is a rule that reads the two answers of a question, so it needs no vote. The further questions of
+It is a rule that reads the two answers of a question, so it needs no vote of the round. The reward
+head read them as they were written; it learned votes of other rounds on other questions, so no vote
+predicts itself. The further questions of
 the plan were answered and shown to nobody. How both make an interval is decided in
 `stats/prediction_powered.py`.
 """
@@ -8,6 +10,7 @@ the plan were answered and shown to nobody. How both make an interval is decided
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from scipy.special import expit
 from sqlalchemy import Connection
 
 from engine import plugins
@@ -26,6 +29,7 @@ class _Pair(NamedTuple):
     new: str
     base: str
     references: tuple[str, ...]
+    lead: float = 0.0  # of the new answer over the other by the reward head, in log-odds
 
 
 def narrowed(conn: Connection, one: Round, found: Verdict, votes: Counted) -> Verdict:
@@ -46,8 +50,11 @@ def narrowed(conn: Connection, one: Round, found: Verdict, votes: Counted) -> Ve
 
 def _pair(one: Round, found: Comparison) -> _Pair:
     texts = (found.answer_a, found.answer_b)
-    new, base = texts if found.model_a == one.arm_new else texts[::-1]
-    return _Pair(new, base, found.references)
+    scores = found.details.get("scores", [0.0, 0.0])
+    lead = scores[0] - scores[1]
+    if found.model_a == one.arm_new:
+        return _Pair(*texts, found.references, lead)
+    return _Pair(*texts[::-1], found.references, -lead)
 
 
 def _length(pairs: Sequence[_Pair]) -> list[float]:
@@ -74,7 +81,13 @@ def _overlap(pairs: Sequence[_Pair]) -> list[float]:
     return found
 
 
+def _head(pairs: Sequence[_Pair]) -> list[float]:
+    """How likely raters prefer the new answer, by the votes that the reward head learned."""
+    return [float(expit(each.lead)) for each in pairs]
+
+
 RULES: dict[PredictorRule, Callable[[Sequence[_Pair]], list[float]]] = {
     "length": _length,
     "overlap": _overlap,
+    "head": _head,
 }

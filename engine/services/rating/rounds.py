@@ -20,6 +20,7 @@ from engine.core.actor import Actor, Role
 from engine.core.dataset import Row
 from engine.core.errors import Conflict, UserError
 from engine.core.examples import Chat, Kind, Prompt, prompt_of, references_of
+from engine.core.job_result import HeadResult
 from engine.core.normalise import question_mark
 from engine.core.rating import BLIND, GoldItem, Purpose, Round, RoundPlan, Tally, Verdict
 from engine.services import access
@@ -28,11 +29,13 @@ from engine.services.evaluation import blind_round_gate
 from engine.services.jobs import lifecycle
 from engine.services.rating import (
     audit,
+    best_of,
     comparisons,
     dial_questions,
     gold,
     identity_leaks,
     plans,
+    reward_heads,
     round_verdict,
     vote_counts,
 )
@@ -92,7 +95,10 @@ def start(
         raise UserError(f"This dataset has no {where} prompts.", "Add it with a held-out part.")
     _check_further(recipe, rows, asked)
     practice, gold_items = _known_answers(recipe, rows, asked)
-    new = _add(ws, actor, project_id, plans.plan(recipe, asked, practice, gold_items), recipe.name)
+    plan = plans.plan(recipe, asked, practice, gold_items)
+    if recipe.uses_head:
+        plan = _with_head(ws, actor, project_id, plan, recipe)
+    new = _add(ws, actor, project_id, plan, recipe.name)
     _begin(ws, actor, new)
     return get(ws, actor, new.id)
 
@@ -125,6 +131,24 @@ def _check_further(recipe: RoundRecipe, rows: Rows, asked: list[int]) -> None:
             raise UserError(
                 "This dataset has no references.", "Choose the difference in length, or none."
             )
+
+
+def _with_head(
+    ws: Workspace, actor: Actor, project_id: str, plan: RoundPlan, recipe: RoundRecipe
+) -> RoundPlan:
+    """The plan with the reward head that it uses; UserError where none may be used."""
+    job = reward_heads.usable(ws, actor, project_id)
+    if job is None:
+        raise UserError(
+            "There is no reward head that may predict votes or choose answers.",
+            "Learn one from the votes first, or do without it.",
+        )
+    known = job.result_as(HeadResult).sha256
+    if recipe.best_of == 1:
+        return plan.model_copy(update={"head": job.id, "head_sha256": known})
+    with writing(ws.db) as conn:
+        access.project(conn, actor, project_id)
+        return best_of.plan_with_arm(conn, actor, project_id, plan, recipe.best_of, job)
 
 
 def _known_answers(
@@ -168,7 +192,7 @@ def _add(ws: Workspace, actor: Actor, project_id: str, plan: RoundPlan, name: st
         created_at=time.time(),
     )
     with writing(ws.db) as conn:
-        access.model(conn, actor, arm_new, project_id)
+        access.model(conn, actor, plan.best_of_model or arm_new, project_id)
         access.model(conn, actor, arm_base, project_id)
         access.dataset(conn, actor, plan.dataset, project_id)
         rounds.add(conn, new)
@@ -179,7 +203,7 @@ def _write_answers(ws: Workspace, actor: Actor, new: Round) -> None:
     plan = new.plan
     recipe = plugins.load("jobs", "generate").Recipe(
         round=new.id,
-        model_new=new.arm_new,
+        model_new=plan.best_of_model or new.arm_new,
         model_base=new.arm_base,
         dataset=plan.dataset,
         rows=plan.rows,
@@ -189,6 +213,9 @@ def _write_answers(ws: Workspace, actor: Actor, new: Round) -> None:
         keep=plan.keep,
         samples=plan.samples,
         answers=plan.answers,
+        head=plan.head,
+        best_of=plan.best_of,
+        arm=new.arm_new if plan.best_of > 1 else None,
     )
     job = lifecycle.submit(ws, actor, new.project_id, recipe, f"Answers for {new.name}")
     with writing(ws.db) as conn:

@@ -17,11 +17,19 @@ from engine.services.loop.generations import Generation, History
 from engine.services.loop.history import history
 from engine.services.loop.status import status
 from engine.services.preferences import lineage
+from engine.services.rating import reward_heads
 from engine.workspace import Workspace
 from ui.components import choice_cards, loop_words, markup, names, refresh
 from ui.components.page import NavigationTarget, Page, opened
 from ui.components.refresh import Drawn, Refresher
-from ui.pages.loop import auto_loop_panel, detail, dial_panel, edit_chart, generations_chart
+from ui.pages.loop import (
+    auto_loop_panel,
+    detail,
+    dial_panel,
+    edit_chart,
+    generations_chart,
+    preference_panel,
+)
 from ui.pages.loop.auto_loop_panel import AutoLoopPanel
 from ui.pages.loop.dial_panel import DialPanel
 from ui.web.errors import shows_errors
@@ -42,6 +50,7 @@ class LoopView(Drawn):
     action: NextAction = "add_data"
     job_id: str | None = None  # of the newest auto loop
     dial_id: str | None = None  # of the newest measurement of the picked generation's strengths
+    head_id: str | None = None  # of the newest job that learned what raters prefer
 
 
 class LoopParts(NamedTuple):
@@ -64,6 +73,8 @@ class LoopParts(NamedTuple):
     dial_choice: gr.Row
     strength: gr.Slider
     edits: gr.HTML
+    preferred: gr.HTML
+    weak: gr.HTML
     champion: gr.HTML
     back: gr.Button
     rules: gr.HTML
@@ -87,7 +98,10 @@ REFRESHER = Refresher[LoopView](
         **dict.fromkeys(
             ("pairs", "rounds", "evaluation", "promote", "back", "stop"), refresh.shown(gr.Button)
         ),
-        **dict.fromkeys(("chosen", "progress", "dial_picture", "edits"), refresh.text_or_hidden),
+        **dict.fromkeys(
+            ("chosen", "progress", "dial_picture", "edits", "preferred", "weak"),
+            refresh.text_or_hidden,
+        ),
         **dict.fromkeys(("links", "dial_choice"), refresh.shown(gr.Row)),
         "strength": lambda found: gr.skip() if found is None else gr.Slider(value=found),
         "go": lambda title: gr.Button(title),
@@ -120,6 +134,11 @@ def build(ws: Workspace, page: Page) -> None:
             promote = gr.Button("Make it the champion", elem_id="loop-promote")
         strengths = dial_panel.build()
         edits = gr.HTML("", visible=False, elem_id="loop-edits")
+        gr.HTML(markup.part(preference_panel.TITLE, preference_panel.ABOUT))
+        preferred = gr.HTML("", visible=False, elem_id="loop-preferred")
+        weak = gr.HTML("", visible=False, elem_id="loop-weak")
+        with gr.Row(elem_classes="tl-actions"):
+            learn = gr.Button("Learn from the votes", elem_id="loop-learn")
     best = gr.HTML("", elem_id="loop-champion")
     with gr.Row(elem_classes="tl-actions"):
         back = gr.Button("Back to the previous champion", visible=False, elem_id="loop-back")
@@ -128,9 +147,9 @@ def build(ws: Workspace, page: Page) -> None:
     panel = auto_loop_panel.build(ws, page)
     parts = LoopParts(words, go, empty, body, headline, chart, chosen, links, links_of_it.pairs,
                   links_of_it.rounds, links_of_it.evaluation, promote, strengths.box,
-                  strengths.picture, strengths.choice, strengths.strength, edits, best, back, rules,
-                  panel.progress, panel.stop)  # fmt: skip
-    _wire(ws, page, view, parts, panel, strengths)
+                  strengths.picture, strengths.choice, strengths.strength, edits, preferred, weak,
+                  best, back, rules, panel.progress, panel.stop)  # fmt: skip
+    _wire(ws, page, view, parts, panel, strengths, learn)
     _wire_links(ws, page, view, links_of_it)
 
 
@@ -169,6 +188,8 @@ class LoopValues(TypedDict, total=False):
     dial_choice: bool
     strength: float | None
     edits: str
+    preferred: str
+    weak: str
     champion: str
     back: bool
     rules: str
@@ -187,12 +208,14 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, L
     action = loop_words.ACTIONS[loop_status.next_action]
     picked = generation.model.id if generation else None
     measured = dial.newest(ws, who(ws), project, picked) if picked else None
+    learned = reward_heads.newest(ws, who(ws), project)
     now = replace(
         seen,
         picked=picked,
         action=loop_status.next_action,
         job_id=job.id if job else None,
         dial_id=measured.id if measured else None,
+        head_id=learned.id if learned else None,
     )
     return now, {
         "words": loop_words.next_action(loop_status),
@@ -208,6 +231,7 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, L
         "evaluation": generation is not None and bool(generation.evaluation_id),
         "promote": generation is not None and generation.model.id != loop_history.champion_id,
         "dial": picked is not None and not dial.refusal(ws, who(ws), project, picked),
+        "weak": preference_panel.best_of(ws, project),
         "edits": edit_chart.picture(edit_costs(ws, who(ws), project), called),
         "champion": detail.champion(loop_history, called, decided),
         "back": len(champion.champions(decided[::-1])) > 1,
@@ -217,16 +241,18 @@ def of_project(ws: Workspace, project: str, seen: LoopView) -> tuple[LoopView, L
 
 def _under_way(ws: Workspace, seen: LoopView) -> tuple[LoopView, LoopValues]:
     """How far the auto loop and the dial are, their events read from where the last poll ended."""
-    job, measured = (
-        lifecycle.get(ws, who(ws), each) if each else None for each in (seen.job_id, seen.dial_id)
+    job, measured, learned = (
+        lifecycle.get(ws, who(ws), each) if each else None
+        for each in (seen.job_id, seen.dial_id, seen.head_id)
     )
-    now = refresh.reading(ws, seen, [each for each in (job, measured) if each])
+    now = refresh.reading(ws, seen, [each for each in (job, measured, learned) if each])
     return now, {
         "progress": detail.progress(job, now.track(seen.job_id)),
         "stop": job is not None and not job.over,
         "dial_picture": dial_panel.picture(measured, now.track(seen.dial_id)),
         "dial_choice": dial_panel.recommended(measured) is not None,
         "strength": dial_panel.recommended(measured),
+        "preferred": preference_panel.picture(learned, now.track(seen.head_id)),
     }
 
 
@@ -266,6 +292,7 @@ def _wire(
     parts: LoopParts,
     panel: AutoLoopPanel,
     strengths: DialPanel,
+    learn: gr.Button,
 ) -> None:
     @shows_errors
     def on_poll(seen: LoopView, project: str | None) -> Any:
@@ -289,6 +316,8 @@ def _wire(
     parts.promote.click(partial(act, promote, "Promoted"), given, out, **markup.QUIET)
     measures = partial(act, dial_panel.measure, "Measuring")
     strengths.measure.click(measures, given, out, **markup.QUIET)
+    learns = partial(act, preference_panel.learn, "Learning")
+    learn.click(learns, given, out, **markup.QUIET)
     uses = partial(act, dial_panel.use, "Started")
     strengths.use.click(uses, [*given, strengths.strength], out, **markup.QUIET)
     parts.back.click(partial(act, roll_back, "Taken back"), given, out, **markup.QUIET)

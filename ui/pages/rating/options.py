@@ -21,6 +21,7 @@ PREDICTORS = [
     ("None: votes alone", "none"),
     ("Difference in length", "length"),
     ("Difference in overlap with the reference", "overlap"),
+    ("Reward head of the votes so far", "head"),
 ]
 MOST_FURTHER = 800
 USUAL_FURTHER = 240  # four for each of 60 comparisons
@@ -39,6 +40,7 @@ class OptionFields(NamedTuple):
     answers: gr.Slider
     predictor: gr.Dropdown
     further: gr.Slider
+    best_of: gr.Slider
     guidelines: gr.Textbox
     pasted: gr.Textbox
     gold_file: gr.File
@@ -90,6 +92,10 @@ def build() -> OptionFields:
         further = gr.Slider(0, MOST_FURTHER, USUAL_FURTHER, step=10, elem_id="rate-further",
                             label="Further questions for the predictor",
                             info="Both models answer them; nobody votes on them")  # fmt: skip
+    best_of = gr.Slider(1, 8, default("best_of"), step=1, elem_id="rate-best-of",
+                        label="Answers of the tested model to choose from",
+                        info="The reward head of earlier votes shows the one it prefers; 1: no "
+                             "choice")  # fmt: skip
     guidelines = gr.Textbox(GUIDELINES, lines=4, max_lines=12, label="Guidelines for raters",
                             elem_id="rate-guidelines")  # fmt: skip
     pasted = gr.Textbox("", lines=3, max_lines=12, label="Or paste questions, one a line",
@@ -100,7 +106,7 @@ def build() -> OptionFields:
                          elem_id="rate-anyway")  # fmt: skip
     return OptionFields(
         mode, decision, checks, repeats, practice, per_rater, samples, answers, predictor, further,
-        guidelines, pasted, file, anyway,
+        best_of, guidelines, pasted, file, anyway,
     )  # fmt: skip
 
 
@@ -118,6 +124,7 @@ class RoundOptions(TypedDict, total=False):
     answers: int
     predictor: Any
     further: int
+    best_of: int
     guidelines: str
 
 
@@ -132,6 +139,7 @@ def read(
     answers: float,
     predictor: Any,
     further: float,
+    best_of: float,
     guidelines: str,
     pasted: str,
     file: str | None,
@@ -151,6 +159,7 @@ def read(
         "answers": int(answers),
         "predictor": predictor,
         "further": int(further) if predictor != "none" else 0,
+        "best_of": int(best_of),
         "guidelines": guidelines.strip()[:10_000] or GUIDELINES,
     }
     return pasted_prompts.pasted(pasted), values

@@ -41,7 +41,11 @@ HEADLINE: dict[str, tuple[str, Tone]] = {
     "worse": ("The new model is worse", "bad"),
     "no difference shown": ("No difference shown", "neutral"),
 }
-PREDICTORS = {"length": "length", "overlap": "overlap with the reference"}
+PREDICTORS = {
+    "length": "length",
+    "overlap": "overlap with the reference",
+    "head": "reward head of earlier votes",
+}
 MANY_CUT = 0.25  # of the pairs
 HIDDEN = (
     "The result is hidden until the round is closed: seeing it would influence votes, and "

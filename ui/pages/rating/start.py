@@ -122,11 +122,7 @@ def plan(
         raise UserError("A round compares two answers.", "Choose where both come from.")
     anyway = bool(more and more[-1])
     pasted, chosen = options.read(*more) if more else ([], options.RoundOptions())
-    if purpose != "train_pairs" or chosen.get("mode") == "single":
-        chosen.pop("samples", None)  # a test needs what a user would get
-        chosen.pop("answers", None)
-    if purpose != "blind_eval":
-        chosen |= {"predictor": "none", "further": 0}
+    _leave_out_idle(purpose, chosen)
     if pasted:
         dataset = pasted_prompts.store(ws, who(ws), project, pasted, purpose).id
     if dataset and dataset.startswith(TRAFFIC):
@@ -144,6 +140,17 @@ def plan(
         "max_new_tokens": int(longest),
     }
     return rounds.start(ws, who(ws), project, read(RoundRecipe, values), anyway=anyway)
+
+
+def _leave_out_idle(purpose: Purpose, chosen: options.RoundOptions) -> None:
+    """Take out the options that say nothing for this purpose."""
+    if purpose != "train_pairs" or chosen.get("mode") == "single":
+        chosen.pop("samples", None)  # a test needs what a user would get
+        chosen.pop("answers", None)
+    if purpose != "blind_eval":
+        chosen.update({"predictor": "none", "further": 0})
+    if chosen.get("best_of", 1) > 1:
+        chosen.pop("samples", None)  # the head chooses, so nothing else does
 
 
 def choices(

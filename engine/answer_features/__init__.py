@@ -1,0 +1,1 @@
+"""Features of an answer that people may like or dislike, in words and as a number."""
