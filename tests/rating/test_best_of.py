@@ -17,10 +17,10 @@ from engine.services.rating import comparisons, predictors, rounds
 from engine.services.rating.plans import RoundRecipe
 from engine.store.connect import writing
 from tests import helpers
-from tests.loop import lines
+from tests.loop import loop_in_tables as lines
 from tests.methods.fake_context import BASE, MemoryContext, prompts, user
 from tests.rating.test_reward_heads import learned
-from tests.rating.votes import filled, shown
+from tests.rating.votes_in_tables import filled, shown
 
 
 @pytest.fixture

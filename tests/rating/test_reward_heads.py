@@ -15,7 +15,7 @@ from engine.services.jobs import lifecycle
 from engine.services.preferences.voted_pairs import voted_pairs
 from engine.services.rating import reward_heads
 from tests import helpers
-from tests.rating.votes import a_pair, a_round, arms, cast, filled
+from tests.rating.votes_in_tables import a_pair, a_round, arms, cast, filled
 
 HEAD = RewardHead(
     base="b", base_fingerprint="f", weights=(0.5, -1.0), rounds=("r",), votes=("v",),
