@@ -34,7 +34,7 @@ from engine.models import weights_file
 from engine.stats import reward_head, team_preferences
 from engine.stats.grouped_folds import Numbers, numbered
 from engine.stats.reward_head import HeadTest, Pairs
-from engine.stats.team_preferences import Tested
+from engine.stats.team_preferences import TestedFeature
 
 TITLE = "Preferences of the raters"
 SUMMARY = "Learns from the votes what raters prefer, and tests it on votes left out."
@@ -170,14 +170,16 @@ def _preferences(voted: Sequence[VotedPair]) -> list[TeamPreference]:
     return sorted(features + reasons, key=lambda one: (order[one.kind], not one.stands, one.p))
 
 
-def _preference(kind: str, name: str, title: str, one: Tested, means: str = "") -> TeamPreference:
+def _preference(
+    kind: str, name: str, title: str, one: TestedFeature, means: str = ""
+) -> TeamPreference:
     return TeamPreference.model_validate({
         "kind": kind, "name": name, "title": title, "agreement": one.agreement, "means": means,
         "questions": one.questions, "p": round(one.p, 6), "stands": one.stands,
     })  # fmt: skip
 
 
-def _title(name: str, one: Tested) -> str:
+def _title(name: str, one: TestedFeature) -> str:
     feature = plugins.load("answer_features", name)
     return str(feature.LESS if one.direction < 0 else feature.MORE)
 

@@ -24,7 +24,7 @@ FOLDS, SEED = 10, 1
 TURNS = 1999  # so that p is 1/2000 at least
 
 
-class Tested(NamedTuple):
+class TestedFeature(NamedTuple):
     """`direction`: 1 where more of it is preferred, -1 where less, 0 where neither.
 
     `feature` is the place of the feature that a reason means, or that of the feature itself.
@@ -41,8 +41,8 @@ class Tested(NamedTuple):
 class TestedPreferences(NamedTuple):
     """The features in their order, and the reasons that enough votes give, by name."""
 
-    features: list[Tested]
-    reasons: dict[str, Tested]
+    features: list[TestedFeature]
+    reasons: dict[str, TestedFeature]
 
 
 def find_preferences(
@@ -71,7 +71,7 @@ def find_preferences(
     )
 
 
-def _allowing(found: Sequence[Tested]) -> list[Tested]:
+def _allowing(found: Sequence[TestedFeature]) -> list[TestedFeature]:
     """With p values that allow for all of them, and what stands by those."""
     return [
         one._replace(
@@ -89,19 +89,19 @@ def _votes(signs: Numbers, weights: Numbers, groups: Places) -> Numbers:
 
 def _feature(
     place: int, signs: Numbers, weights: Numbers, groups: Places, votes: Numbers
-) -> Tested:
+) -> TestedFeature:
     more, decided = int((votes > 0).sum()), int((votes != 0).sum())
     differ = signs != 0
     questions = len(np.unique(groups[differ]))
     if not decided or questions < FEWEST_QUESTIONS:
-        return Tested(place, 0, None, questions, 1.0, False)
+        return TestedFeature(place, 0, None, questions, 1.0, False)
     hits = _held_out(signs[differ, None], weights[differ], groups[differ])
     agreement = grouped_folds.share(hits, weights[differ], groups[differ])
     p = float(binomtest(more, decided, 0.5).pvalue)
-    return Tested(place, int(np.sign(2 * more - decided)), agreement, questions, p, False)
+    return TestedFeature(place, int(np.sign(2 * more - decided)), agreement, questions, p, False)
 
 
-def _reason(signs: Numbers, weights: Numbers, groups: Places) -> Tested:
+def _reason(signs: Numbers, weights: Numbers, groups: Places) -> TestedFeature:
     """What the votes with one reason go by, and how well that tells the ones left out."""
     names, place = np.unique(groups, return_inverse=True)
     hits = _held_out(signs, weights, groups)
@@ -112,7 +112,7 @@ def _reason(signs: Numbers, weights: Numbers, groups: Places) -> Tested:
     totals = weights @ signs
     best = int(np.abs(totals).argmax())
     p = (1 + reached) / (1 + TURNS)
-    return Tested(best, int(np.sign(totals[best])), agreement, len(names), p, False)
+    return TestedFeature(best, int(np.sign(totals[best])), agreement, len(names), p, False)
 
 
 def _held_out(signs: Numbers, weights: Numbers, groups: Places) -> Numbers:
