@@ -151,8 +151,8 @@ def test_overlap_needs_references(ws, source):
 
 
 def test_rules_read_the_answers_from_the_side_of_the_new_model():
-    pair = predictors._Pair("a b c d", "a", ("a b",))
-    turned = predictors._Pair("a", "a b c d", ("a b",))
+    pair = predictors._Pair("a b c d", "a", ("a b",), 1.5)
+    turned = predictors._Pair("a", "a b c d", ("a b",), -1.5)
     for rule in predictors.RULES.values():
         (one,), (other,) = rule([pair]), rule([turned])
         assert one == -other != 0

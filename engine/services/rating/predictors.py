@@ -10,7 +10,7 @@ the plan were answered and shown to nobody. How both make an interval is decided
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from scipy.special import expit
+import numpy as np
 from sqlalchemy import Connection
 
 from engine import plugins
@@ -82,8 +82,11 @@ def _overlap(pairs: Sequence[_Pair]) -> list[float]:
 
 
 def _head(pairs: Sequence[_Pair]) -> list[float]:
-    """How likely raters prefer the new answer, by the votes that the reward head learned."""
-    return [float(expit(each.lead)) for each in pairs]
+    """How much likelier raters prefer the new answer than the other: from -1 to 1.
+
+    By the votes that the reward head learned; 0 for equal answers and for those without a score.
+    """
+    return [0.0 if each.new == each.base else float(np.tanh(each.lead / 2)) for each in pairs]
 
 
 RULES: dict[PredictorRule, Callable[[Sequence[_Pair]], list[float]]] = {
