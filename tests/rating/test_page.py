@@ -278,7 +278,7 @@ def test_folded_choices_of_the_panel_reach_the_plan(ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     made = start.plan(
         ws, one.project_id, "train_pairs", one.arm_new, one.arm_new, None, 20, 1, 96,
-        "single", "fixed", 0, 10, 0, 50, 2, 2, "none", 240, "Be kind.",
+        "single", "fixed", 0, 10, 0, 50, 2, 2, "none", 240, 1, "Be kind.",
         "what is a?\nwhat is b?", None,
     )  # fmt: skip
     plan = made.plan
@@ -287,7 +287,7 @@ def test_folded_choices_of_the_panel_reach_the_plan(ws, tmp_path):
 
 
 def test_zero_votes_a_day_means_no_limit():
-    _, chosen = options.read("pair", "fixed", 0, 0, 0, 0, 4, 2, "none", 240, "", "", None)
+    _, chosen = options.read("pair", "fixed", 0, 0, 0, 0, 4, 2, "none", 240, 1, "", "", None)
     assert (chosen["per_rater"], chosen["samples"]) == (None, 4)
     assert chosen["guidelines"] == plans.GUIDELINES
 
@@ -310,7 +310,7 @@ def test_model_that_lost_something_is_tested_blind_only_when_asked_for_anyway(ws
     one = loop_in_tables.trained(ws, project, "one", base)
     loop_in_tables.evaluated(ws, project, source, base, one, regressed=True)
     asked = (ws, project.id, "blind_eval", one.id, base.id, source.id, 6, 1, 96)
-    usual = ("pair", "fixed", 0, 0, 0, 0, 2, 2, "none", 240, "", "", None)
+    usual = ("pair", "fixed", 0, 0, 0, 0, 2, 2, "none", 240, 1, "", "", None)
     with pytest.raises(Conflict, match="regressed"):
         start.plan(*asked, *usual, False)
     assert rounds.list_all(ws, LOCAL, project.id) == []
@@ -373,7 +373,7 @@ def test_open_round_with_a_few_cut_answers_says_nothing_of_them(ws, tmp_path):
 def test_predictor_of_the_panel_is_in_the_plan_of_a_blind_test_alone(ws, tmp_path):
     one = seed.open_round(ws, tmp_path)
     asked = "\n".join(f"what is {n}?" for n in range(90))
-    usual = ("pair", "fixed", 0, 0, 0, 0, 2, 2, "length", 30, "", asked, None, True)
+    usual = ("pair", "fixed", 0, 0, 0, 0, 2, 2, "length", 30, 1, "", asked, None, True)
     of = (ws, one.project_id)
     models = (one.arm_new, one.arm_base)
     plan = start.plan(*of, "blind_eval", *models, None, 20, 1, 96, *usual).plan
