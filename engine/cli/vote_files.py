@@ -105,7 +105,8 @@ def rated(found: VoteFile) -> list[RatedPair]:
 
     Where the file does not state the sides a hash deals them out, so nothing is said of them.
     """
-    return [_rated(vote if found.sides else _dealt(vote)) for vote in found.votes]
+    sides = found.sides  # of the whole file: asked once, not for each vote
+    return [_rated(vote if sides else _dealt(vote)) for vote in found.votes]
 
 
 def refuse_unstated_sides(path: Path, found: VoteFile) -> None:

@@ -7,6 +7,9 @@ import krippendorff
 import numpy as np
 import pytest
 
+from engine.cli import vote_files
+from engine.core.imported_votes import VoteFile
+
 HEAD = "prompt,rater,model_left,model_right,choice"
 
 
@@ -31,6 +34,15 @@ def decisive(wins, losses, ties=0, bad=0, raters=1):
         choice = {left: "left", right: "right"}.get(winner, winner)
         lines += [f"p{n},r{r},{left},{right},{choice}" for r in range(raters)]
     return lines
+
+
+def test_sides_of_a_file_of_votes_are_asked_once(write, monkeypatch):
+    asked = []
+    known = VoteFile.sides.fget
+    monkeypatch.setattr(VoteFile, "sides", property(lambda file: asked.append(1) or known(file)))
+    read = vote_files.read(write(decisive(20, 20)), None)
+    assert len(vote_files.rated(read)) == 40
+    assert len(asked) == 1  # each time all votes are looked at
 
 
 def test_verdict_from_a_file_is_that_of_its_counts(tuneloop, write):

@@ -97,6 +97,7 @@ def changed(line, column, value):
         (lambda v: [changed(v[0], 5, ""), *v[1:]], None, "Row 2 of votes.csv has nothing in"),
         (None, lambda f: [f[0], "q,good"], "Row 3 of further.csv has 'good' in predicted"),
         (None, lambda f: [f[0], "q,inf"], "Row 3 of further.csv has 'inf' in predicted"),
+        (None, lambda f: [f[0], "q,-1e200"], "Row 3 of further.csv has -1e+200 in predicted"),
         (None, lambda f: [*f, f[3]], "Rows 5 and 242 of further.csv have the same question"),
         (None, lambda f: [*f, "p7,1"], "The question of row 242 of further.csv has votes in"),
         (None, lambda _: [], "further.csv holds no question"),

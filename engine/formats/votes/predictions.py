@@ -12,6 +12,7 @@ from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.votes import cells, columns
 
 PREDICTED = "predicted"
+LARGEST = 1e9
 SIDES: tuple[tuple[VoteRole, VoteRole], ...] = (
     ("left_model", "right_model"), ("model_a", "model_b"),
 )  # fmt: skip
@@ -81,6 +82,10 @@ def _number(value: object, row: int, name: str) -> float:
     if found is None:
         shown = "nothing" if value in (None, "") else repr(str(value)[:40])
         raise UserError(f"Row {row} of {name} has {shown} in {PREDICTED}.", "Give a finite number.")
+    if abs(found) > LARGEST:  # its square would be no number any more
+        raise UserError(
+            f"Row {row} of {name} has {found:.3g} in {PREDICTED}.", "Give a number up to 1e9."
+        )
     return found
 
 
