@@ -5,10 +5,10 @@ a sampled one on the seed, but not on what else is asked beside it (checked by a
 """
 
 import resource
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from engine.core.errors import UserError
 from engine.core.examples import Message
@@ -23,6 +23,9 @@ from engine.models import (
 )
 from engine.models.chat_template import Template
 from engine.models.sampling import Sampling
+
+T = TypeVar("T")
+Row = tuple[list[int], list[int]]  # tokens of a prompt and of its answer
 
 MOST_ROWS = 64
 GENERATE_ROWS = 16  # where only transformers' own `generate` can answer
@@ -129,18 +132,7 @@ class Answerer:
         done: Callable[[int], None] = lambda _: None,
     ) -> list[float]:
         """How unlikely the model finds each answer after its prompt: nats, summed over tokens."""
-        import torch
-
-        found: dict[int, float] = {}
-        lengths = {n: len(prompt) + len(answer) for n, (prompt, answer) in enumerate(rows)}
-        with self.using(files) as model, torch.inference_mode():
-            for batch in batch_by_length.even(
-                lengths, 0, lambda width: max(1, LIKELIHOOD_TOKENS // width)
-            ):
-                nats = likelihood.nats(model, [rows[n] for n in batch])
-                found.update(zip(batch, nats, strict=True))
-                done(len(found))
-        return [found[n] for n in range(len(rows))]
+        return self._of_rows(files, rows, likelihood.nats, done)
 
     def final_states(
         self,
@@ -149,16 +141,25 @@ class Answerer:
         done: Callable[[int], None] = lambda _: None,
     ) -> list[answer_states.State]:
         """What the model holds in mind at the end of each answer, in the order of the rows."""
+        return self._of_rows(files, rows, answer_states.final_states, done)
+
+    def _of_rows(
+        self,
+        files: ModelFiles,
+        rows: Sequence[Row],
+        measure: Callable[[Any, Sequence[Row]], Iterable[T]],
+        done: Callable[[int], None],
+    ) -> list[T]:
+        """What `measure` finds of each row, in their order; rows of a length go together."""
         import torch
 
-        found: dict[int, answer_states.State] = {}
+        found: dict[int, T] = {}
         lengths = {n: len(prompt) + len(answer) for n, (prompt, answer) in enumerate(rows)}
         with self.using(files) as model, torch.inference_mode():
             for batch in batch_by_length.even(
                 lengths, 0, lambda width: max(1, LIKELIHOOD_TOKENS // width)
             ):
-                states = answer_states.final_states(model, [rows[n] for n in batch])
-                found.update(zip(batch, states, strict=True))
+                found.update(zip(batch, measure(model, [rows[n] for n in batch]), strict=True))
                 done(len(found))
         return [found[n] for n in range(len(rows))]
 
