@@ -30,21 +30,22 @@ def shows_errors(handler: Callable[P, T]) -> Callable[P, T]:
 
         @wraps(handler)
         def each(*args: P.args, **kwargs: P.kwargs) -> Any:
-            with _as_message():
+            with as_message():
                 yield from handler(*args, **kwargs)
 
         return each
 
     @wraps(handler)
     def once(*args: P.args, **kwargs: P.kwargs) -> T:
-        with _as_message():
+        with as_message():
             return handler(*args, **kwargs)
 
     return once
 
 
 @contextmanager
-def _as_message() -> Iterator[None]:
+def as_message() -> Iterator[None]:
+    """What is raised inside becomes a message of the page."""
     try:
         yield
     except gr.Error:

@@ -21,7 +21,7 @@ from gradio.state_holder import SessionState, StateHolder
 
 from engine.core.errors import UserError
 from ui.web import sent, visitors
-from ui.web.errors import BUG, log_now_and_then, shortened
+from ui.web.errors import as_message
 from ui.web.stale_polls import drop_stale
 
 MOST = 200  # pages; the one unseen for longest begins anew
@@ -138,25 +138,15 @@ def check_what_is_sent(blocks: gr.Blocks) -> None:
         except (gr.Error, UserError, ComponentProcessingError) as error:
             if isinstance(error, gr.Error) and not str(error.message).startswith(OF_CHOICES):
                 raise
-            raise _refused(" ".join(sent.NOT_OF_THE_PAGE), "Not done") from None
+            text = " ".join(sent.NOT_OF_THE_PAGE)
+            raise gr.Error(text, title="Not done", print_exception=False, duration=8) from None
 
     async def called(*given: Any, **named: Any) -> Any:
-        try:
+        with as_message():  # what a click says is read before a handler's own net
             return await call(*given, **named)
-        except gr.Error:
-            raise
-        except UserError as error:  # what a click says is read before a handler's own net
-            raise _refused(shortened(str(error)), "Not done") from None
-        except Exception as error:
-            log_now_and_then(error)
-            raise _refused(BUG, "Sorry") from None
 
     changed: Any = blocks
     changed.preprocess_data, changed.call_function = preprocessed, called
-
-
-def _refused(text: str, title: str) -> gr.Error:
-    return gr.Error(text, title=title, print_exception=False, duration=8)
 
 
 class _Dropped(dict[int, Any]):
