@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.core.examples import Message
 
-FEWEST_PAIRS = 20
+FEWEST_QUESTIONS = 20
 HEAD_FILE = "reward_head.json"  # in the folder of the job that made it
 LEAST_ACCURACY = 0.6  # of held-out votes: a head below teaches more errors than it saves reading
 Refusal = Literal["", "few", "chance", "length"]

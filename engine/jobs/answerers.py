@@ -37,6 +37,16 @@ def load(ctx: Context, files: ModelFiles) -> Answerer:
     return ctx.model_cache.get(folder.identity(files.base), new, lambda known: known.takes(files))
 
 
+def progress(ctx: Context, total: int, label: str, before: int = 0) -> Callable[[int], None]:
+    """Emits how many of `total` are ready, `before` among them; raises where the job must stop."""
+
+    def done(ready: int) -> None:
+        ctx.check()
+        ctx.emit("progress", {"done": before + ready, "total": total, "label": label})
+
+    return done
+
+
 def states(
     ctx: Context,
     files: ModelFiles,

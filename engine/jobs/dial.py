@@ -24,7 +24,7 @@ from engine.core.recipe import FEWEST_HELD_OUT_PAIRS, Ref, RefKind
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.strength import MOST_LOST, MOST_STRENGTH, USUAL, Kept, recommended
 from engine.jobs import regression_check
-from engine.jobs.answerers import CachedAnswerer
+from engine.jobs.answerers import CachedAnswerer, progress
 from engine.jobs.perplexity import perplexity
 from engine.metrics.descriptions import title
 from engine.metrics.score import refuse, score_rows
@@ -190,11 +190,7 @@ def _measure(
     longest = recipe.max_new_tokens or answerer.longest(ctx.model(recipe.model), prompts, first)
     total, label = len(prompts) * len(recipe.strengths), f"strength {recipe.strengths[number]:g}"
 
-    def done(ready: int) -> None:
-        ctx.check()
-        before = number * len(prompts)
-        ctx.emit("progress", {"done": before + ready, "total": total, "label": label})
-
+    done = progress(ctx, total, label, number * len(prompts))
     outputs = answerer.answers(files, prompts, longest, done)
     likely = answerer.likelihood(files, prompts, first)
     outputs = [

@@ -1,7 +1,7 @@
 """Held-out evaluation: every model answers the same rows, every mean comes with its interval."""
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
@@ -23,7 +23,7 @@ from engine.core.job_outcome import Outcome
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
 from engine.jobs import regression_check
-from engine.jobs.answerers import CachedAnswerer
+from engine.jobs.answerers import CachedAnswerer, progress
 from engine.jobs.contamination import overlap
 from engine.jobs.perplexity import perplexity
 from engine.jobs.trivial_baselines import baselines
@@ -151,8 +151,8 @@ def _answers(recipe: Recipe, ctx: Context, asked: Asked) -> tuple[Answers, int, 
     for number, model_id in enumerate(recipe.models):
         files: ModelFiles = ctx.model(model_id)
         ctx.emit("log", {"text": f"{files.model.name} answers {len(asked)} rows"})
-        progress = _progress(ctx, number * len(asked), total, files.model.name)
-        outputs = answerer.answers(files, prompts, longest, progress)
+        done = progress(ctx, total, files.model.name, number * len(asked))
+        outputs = answerer.answers(files, prompts, longest, done)
         if recipe.perplexity:
             likely = answerer.likelihood(files, prompts, first)
             outputs = [
@@ -161,14 +161,6 @@ def _answers(recipe: Recipe, ctx: Context, asked: Asked) -> tuple[Answers, int, 
             ]
         found[model_id] = outputs
     return found, longest, answerer.peak_mb()
-
-
-def _progress(ctx: Context, before: int, total: int, label: str) -> Callable[[int], None]:
-    def done(ready: int) -> None:
-        ctx.check()
-        ctx.emit("progress", {"done": before + ready, "total": total, "label": label})
-
-    return done
 
 
 def _learned(recipe: Recipe, ctx: Context) -> dict[str, list[Example]]:

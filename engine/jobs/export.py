@@ -176,7 +176,7 @@ def _own_answers(
         files,
         [one.prompt for one in asked],
         max_new_tokens=recipe.max_new_tokens,
-        done=_progress(ctx, 0, 2 * len(asked)),
+        done=answerers.progress(ctx, 2 * len(asked), "answers"),
     )
     return [
         ModelAnswer(
@@ -211,7 +211,7 @@ def _certificate(
         quantised=exporter.RUNTIME == "llama.cpp" and recipe.quantisation not in UNROUNDED,
         packages=certificate.library(exporter.RUNTIME, ctx.cache / TOOLS, _say(ctx)),
         gaps=lambda own, found: _gaps(ctx, files, own, found),
-        done=_progress(ctx, len(own), 2 * len(own)),
+        done=answerers.progress(ctx, 2 * len(own), "answers", len(own)),
     )
 
 
@@ -229,14 +229,6 @@ def _gaps(
     rows = [(list(one.before), [token]) for one in parted if one for token in (one.own, one.found)]
     nats = iter(answerer.likelihood(files, rows))
     return [abs(next(nats) - next(nats)) if one else None for one in parted]
-
-
-def _progress(ctx: Context, before: int, total: int) -> Callable[[int], None]:
-    def done(ready: int) -> None:
-        ctx.check()
-        ctx.emit("progress", {"done": before + ready, "total": total, "label": "answers"})
-
-    return done
 
 
 def _files(folder: Path) -> tuple[ExportedFile, ...]:

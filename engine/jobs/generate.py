@@ -1,7 +1,6 @@
 """The answers of a rating round, written before anybody rates: two to four a prompt are shown."""
 
 from collections import Counter
-from collections.abc import Callable
 from typing import ClassVar
 
 from pydantic import Field
@@ -91,7 +90,9 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
             max_new_tokens=recipe.max_new_tokens,
             temperature=recipe.temperature,
             seed=recipe.seed + turn,
-            done=_progress(ctx, place * len(asked), recipe.samples * len(asked)),
+            done=answerers.progress(
+                ctx, recipe.samples * len(asked), "answers", place * len(asked)
+            ),
         )
         found += [
             _candidate(n, example, reply, model_id, recipe.seed + turn)
@@ -129,7 +130,7 @@ def _best(recipe: Recipe, ctx: Context, asked: list[Chat | Prompt]) -> list[Cand
             max_new_tokens=recipe.max_new_tokens,
             temperature=recipe.temperature or TEMPERATURE,
             seed=seed,
-            done=_progress(ctx, number * len(asked), total),
+            done=answerers.progress(ctx, total, "answers", number * len(asked)),
         )
         written += [
             _candidate(n, example, reply, recipe.arm or recipe.model_new, seed)
@@ -176,14 +177,6 @@ def _selected(recipe: Recipe, ctx: Context, found: list[Candidate]) -> list[Cand
         for one in pair
         if one.prompt_no in why
     ]
-
-
-def _progress(ctx: Context, before: int, total: int) -> Callable[[int], None]:
-    def done(ready: int) -> None:
-        ctx.check()
-        ctx.emit("progress", {"done": before + ready, "total": total, "label": "answers"})
-
-    return done
 
 
 def _candidate(

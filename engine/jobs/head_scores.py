@@ -29,11 +29,7 @@ def scores(
             f"The weights of {files.model.name} are no longer those that the reward head reads.",
             "Learn from the votes again.",
         )
-
-    def done(ready: int) -> None:
-        ctx.check()
-        ctx.emit("progress", {"done": ready, "total": len(answers), "label": "scoring answers"})
-
+    done = answerers.progress(ctx, len(answers), "scoring answers")
     states = answerers.states(ctx, files, prompts, answers, done)
     weights = np.array(head.weights)
     if any(state is not None and len(state) != len(weights) for state in states):

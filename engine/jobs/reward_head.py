@@ -20,6 +20,7 @@ from engine.core.job_result import HeadResult
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
 from engine.core.reward_head import (
+    FEWEST_QUESTIONS,
     HEAD_FILE,
     LEAST_ACCURACY,
     Accuracy,
@@ -103,11 +104,7 @@ def _measured(ctx: Context, files: ModelFiles, voted: Sequence[VotedPair]) -> _M
     """What the base holds in mind of each answer; pairs that do not fit into it are left out."""
     prompts = [one.prompt for one in voted] * 2
     texts = [one.chosen for one in voted] + [one.rejected for one in voted]
-
-    def done(ready: int) -> None:
-        ctx.check()
-        ctx.emit("progress", {"done": ready, "total": len(texts), "label": "reading answers"})
-
+    done = answerers.progress(ctx, len(texts), "reading answers")
     states = answerers.states(ctx, files, prompts, texts, done)
     both = list(zip(voted, states[: len(voted)], states[len(voted) :], strict=True))
     fit = [(one, good - bad) for one, good, bad in both if good is not None and bad is not None]
@@ -192,7 +189,8 @@ def _sentence(tested: HeadTest, measured: _Measured) -> str:
         f"not seen, the longer answer with {_words(tested.longer)} ({votes})."
     )
     if tested.refused == "few":
-        return f"Too few votes for a reward head: {votes}, at least 20 questions are needed."
+        least = f"at least {FEWEST_QUESTIONS} questions are needed"
+        return f"Too few votes for a reward head: {votes}, {least}."
     if tested.refused == "chance":
         least = f"{100 * LEAST_ACCURACY:.0f} %"
         return f"{numbers} It must reach {least} and be surely above a coin, so it is not used."

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from engine.core.reward_head import FEWEST_PAIRS, LEAST_ACCURACY, Accuracy, Refusal
+from engine.core.reward_head import FEWEST_QUESTIONS, LEAST_ACCURACY, Accuracy, Refusal
 from engine.stats import grouped_folds
 from engine.stats.grouped_folds import Numbers, Places
 
@@ -95,7 +95,7 @@ def cross_validated(pairs: Pairs) -> HeadTest:
     half = grouped_folds.share((1 + hits - pairs.longer) / 2, pairs.weights, pairs.groups, OUTER)
     gain = Accuracy(**{name: 2 * value - 1 for name, value in half.model_dump().items()})
     refused: Refusal = ""
-    if len(np.unique(pairs.groups)) < FEWEST_PAIRS:
+    if len(np.unique(pairs.groups)) < FEWEST_QUESTIONS:
         refused = "few"
     elif accuracy.share <= LEAST_ACCURACY or accuracy.low <= COIN:
         refused = "chance"
