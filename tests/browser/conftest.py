@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from engine.workspace import Settings, open_workspace
 from tests.browser import rest
-from tests.browser.pages import Watched
+from tests.browser.pages import NOTHING_ON_ITS_WAY, Watched
 from tests.conftest import REPO
 from ui.pages.rating import routes
 
@@ -99,6 +99,7 @@ def desk(serve, watched):
     def sit(at, **options):
         address = serve(at.app())
         seen = watched(address, **options)
+        at.all_sent = lambda: seen.page.wait_for_function(NOTHING_ON_ITS_WAY)
         return seen.open(address, "desk"), seen
 
     return sit

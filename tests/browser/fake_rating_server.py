@@ -5,6 +5,7 @@ It keeps to the contract of the real one: at most two pairs are out, the same ke
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -44,16 +45,19 @@ class RatingServer:
         self.more_heard = threading.Condition()
         self.left: list[int] = []  # pairs answered in any way, oldest first
         self.keys: dict[str, int] = {}
+        self.all_sent: Callable[[], object] = lambda: None  # a page's: what it sends has arrived
 
     def wait_for(self, number: int) -> None:
         """Until so many requests were heard in all."""
         with self.more_heard:
             assert self.more_heard.wait_for(lambda: len(self.heard) >= number, timeout=60)
 
-    def votes(self) -> list[dict[str, Any]]:
-        """The votes sent, each key once."""
-        found = {body["key"]: body for path, body in self.heard if path == "vote"}
-        return list(found.values())
+    def votes(self, *, so_far: bool = False) -> list[dict[str, Any]]:
+        """The votes sent, each key once: the page counts a vote before it is on its way."""
+        if not so_far:
+            self.all_sent()
+        by_key = {body["key"]: body for path, body in self.heard if path == "vote"}
+        return list(by_key.values())
 
     def shown(self, number: int) -> dict[str, Any]:
         question, left, right, *more = self.answers[number]
