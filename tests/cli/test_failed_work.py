@@ -4,6 +4,7 @@ import importlib
 import re
 import time
 from contextlib import nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from engine.services.models import registry
 from engine.store import jobs
 from engine.store.connect import writing
 from engine.workspace import open_workspace
-from tests import helpers, untrained_adapter
+from tests import helpers, hub_server, untrained_adapter
 from tests.loop import loop_in_tables
 
 REASON = "The disk is full. Make room."
@@ -34,6 +35,11 @@ COMMANDS = [
     "loop auto --dataset faq --prompts 20",
     "loop dial second",
     "loop dial second --use 0.5",
+    "models add makers/tiny-chat",
+    pytest.param(
+        "evaluation benchmark run --model tiny --task arc_easy",
+        marks=pytest.mark.skipif(not find_spec("lm_eval"), reason="needs the extra harness"),
+    ),
 ]
 WAITING = ("benchmark", "evaluation", "loop", "models", "playground", "rounds", "training")
 
@@ -78,8 +84,9 @@ def failing(ws, monkeypatch):
 @pytest.mark.train
 @pytest.mark.parametrize("words", COMMANDS)
 def test_work_that_fails_is_told_with_its_reason_and_exit_code_1(
-    ws, failing, tmp_path, capsys, words
+    ws, failing, hub, tiny_model, tmp_path, capsys, words
 ):
+    hub.repos["makers/tiny-chat"] = hub_server.tiny(tiny_model)
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(RECIPE)
     project = projects.list_all(ws, LOCAL)[-1].id
