@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-IN_BROWSER := tests/browser tests/test_space.py  # to collect all others takes as long as five tests
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
 .PHONY: help run test proof demo bench loopbench docs clean
@@ -20,8 +19,7 @@ test: $(VENV)/.installed-test ## Run linters, type checks and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(PYTEST) -n 2 --dist worksteal -m "not browser and not proof"
-	$(PYTEST) -n 2 --dist loadfile -m "browser and not proof" $(IN_BROWSER)
+	.ci/tests $(BIN)/python
 
 proof: $(VENV)/.installed-test ## Repeat the slowest proofs more often: more seeds, kills and samples
 	$(PYTEST) -s -n 2 -m proof

@@ -205,6 +205,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "random": "engine.simulated_raters.simple:coin",
         "always_left": "engine.simulated_raters.simple:always_left",
         "expert": "engine.simulated_raters.expert:expert",
+        "friendly": "engine.simulated_raters.friendly:friendly",
     },
 }
 

@@ -56,9 +56,9 @@ def loop() -> None:
 @loop.command()
 @click.option(
     "--rater",
-    default="expert",
+    default="friendly",
     show_default=True,
-    help="Rule of the simulated raters: expert, shorter, ...",
+    help="Rule of the simulated raters: friendly, shorter, expert, random, ...",
 )
 @click.option(
     "--learning-rate",

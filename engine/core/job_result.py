@@ -307,12 +307,26 @@ class DemoStage(BaseModel):
     seconds: float
 
 
+class DemoExample(BaseModel):
+    """A held-out question that the models before and after the votes answer differently.
+
+    It is the first of `differing` such questions, not the most telling one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    question: str
+    before: str
+    after: str
+    differing: int
+
+
 class DemoReport(BaseModel):
     """What a demo showed: the blind win rate with its 95 % interval, scores before and after.
 
     `before`, `sft` and `after` are the base model, the one trained on examples and the one trained
-    on votes, by metric; `gains` are sentences. `rated` votes became `pairs`; `left_out` counts the
-    others by reason.
+    on votes, by metric; `gains` are sentences. `facts` is the regression check of exact match after
+    the votes, as a sentence. `rated` votes became `pairs`; `left_out` counts the others by reason.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -327,6 +341,8 @@ class DemoReport(BaseModel):
     sft: dict[str, Mean]
     after: dict[str, Mean]
     gains: dict[str, str]
+    facts: str = ""
+    example: DemoExample | None = None
     held_out_rows: int
     rated: int
     pairs: int

@@ -56,14 +56,14 @@ class Recipe(BaseRecipe):
     LANE = "loop"
 
     model: str = Field(description="The base model to start from")
-    rater: str = Field("expert", description="The rule that the simulated raters follow")
+    rater: str = Field("friendly", description="The rule that the simulated raters follow")
     sft: JsonObject = Field(
         default_factory=lambda: JsonObject(num_train_epochs=3.0, learning_rate=1e-3, num_evals=3),
         description="Settings of the first training",
     )
     dpo: JsonObject = Field(
-        default_factory=dict,
-        description="Settings of the training on votes, where they are not the usual ones",
+        default_factory=lambda: JsonObject(learning_rate=2e-4),
+        description="Settings of the training on votes",
     )
     max_new_tokens: int = Field(48, ge=1, le=512, description="Longest answer, in tokens")
     prompts: int = Field(72, ge=24, le=200, description="Comparisons to rate for training")

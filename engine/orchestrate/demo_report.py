@@ -1,13 +1,15 @@
 """The report of a demo as Markdown for people; its model is in engine/core/job_result.py."""
 
 import os
+from collections.abc import Sequence
 
-from engine.core.evaluation import Evaluation, Mean
-from engine.core.job_result import DemoReport, DemoStage, DemoVotes, StatedRule
+from engine.core.evaluation import EvaluatedRow, Evaluation, Mean
+from engine.core.job_result import DemoExample, DemoReport, DemoStage, DemoVotes, StatedRule
 from engine.core.rating import Verdict
 from engine.simulated_raters.rule import stated
 from engine.store.pair_exports import PairExport
 
+FACTS = "exact_match"  # a regression check of this name
 COST_NOTE = "No machine price was given; the cost is the time of this machine."
 
 
@@ -39,6 +41,8 @@ def report_of(
         sft=evaluation.means[sft],
         after=evaluation.means[dpo],
         gains={name: gain.sentence for name, gain in evaluation.gains[dpo].items()},
+        facts=_facts(evaluation, dpo),
+        example=_example(evaluation.rows, sft, dpo),
         held_out_rows=len(evaluation.rows),
         rated=rated,
         pairs=export.pairs,
@@ -49,6 +53,26 @@ def report_of(
         cores=os.cpu_count(),
         cost_note=COST_NOTE,
     )
+
+
+def _facts(evaluation: Evaluation, model: str) -> str:
+    """What the votes cost in right answers, by the check that every further training gets."""
+    checks = [each for each in evaluation.regression_checks if each.model == model]
+    return next((each.sentence for each in checks if each.id == FACTS), "")
+
+
+def _example(rows: Sequence[EvaluatedRow], before: str, after: str) -> DemoExample | None:
+    """The first question that both answer, and differently."""
+    differing = [
+        (row, old, new)
+        for row in rows
+        if (old := row.outputs[before].text.strip()) != (new := row.outputs[after].text.strip())
+    ]
+    if not differing:
+        return None
+    row, old, new = differing[0]
+    question = row.prompt[-1].content
+    return DemoExample(question=question, before=old, after=new, differing=len(differing))
 
 
 def as_markdown(report: DemoReport) -> str:
@@ -69,6 +93,8 @@ def as_markdown(report: DemoReport) -> str:
         f"Blind round: win rate {report.win_rate:.3f} "
         f"(95 % interval {report.low:.3f} to {report.high:.3f}); "
         f"{report.votes.words}.",
+        *([report.facts] if report.facts else []),
+        *_example_lines(report.example),
         f"Training pairs: {report.pairs} from {report.rated} votes.",
         f"Raters were simulated ({report.rater.rule}): {report.rater.stated}",
         "",
@@ -81,3 +107,17 @@ def as_markdown(report: DemoReport) -> str:
 
 def _cell(mean: Mean) -> str:
     return f"{mean.score:.3f} ({mean.low:.3f} to {mean.high:.3f})"
+
+
+def _example_lines(example: DemoExample | None) -> list[str]:
+    if example is None:
+        return []
+    return [
+        "",
+        f"The first of {example.differing} held-out questions that both answer differently:",
+        "",
+        f"- question: {example.question}",
+        f"- after SFT: {example.before}",
+        f"- after DPO: {example.after}",
+        "",
+    ]

@@ -11,6 +11,7 @@ import pytest
 
 import engine.orchestrate
 from engine import plugins
+from engine.simulated_raters.friendly import ends_friendly
 
 FOLDER = Path(engine.orchestrate.__file__).parent
 FAQ, PROMPTS = FOLDER / "library_faq.jsonl", FOLDER / "library_prompts.jsonl"
@@ -33,20 +34,41 @@ def jaccard(one: set[str], other: set[str]) -> float:
     return len(one & other) / len(one | other)
 
 
-def test_demo_data_has_36_topics_of_nine_questions_and_one_answer():
-    answers = Counter(row["completion"] for row in rows(FAQ))
-    assert len(answers) == 36
-    assert set(answers.values()) == {9}
+def plain(row: dict[str, Any]) -> str:
+    return str(row["references"][0])
 
 
-def test_each_topic_has_two_further_questions_and_its_answer_as_the_only_reference():
-    references = Counter(tuple(row["references"]) for row in rows(PROMPTS))
-    assert set(references) == {(row["completion"],) for row in rows(FAQ)}
-    assert set(references.values()) == {2}
+def last_lines(row: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(each.removeprefix(plain(row)).strip() for each in row["references"][1:])
+
+
+def test_demo_data_has_36_topics_of_nine_questions():
+    topics = Counter(map(plain, rows(FAQ)))
+    assert len(topics) == 36
+    assert set(topics.values()) == {9}
+
+
+def test_each_answer_is_accepted_with_and_without_a_friendly_last_line():
+    both = rows(FAQ) + rows(PROMPTS)
+    assert {last_lines(row) for row in both} == {last_lines(both[0])}
+    assert [line for line in last_lines(both[0]) if not ends_friendly(line)] == []
+    assert [row for row in rows(FAQ) if row["completion"] not in row["references"]] == []
+
+
+def test_half_of_the_answers_of_each_topic_end_with_a_friendly_last_line():
+    friendly = Counter(plain(row) for row in rows(FAQ) if row["completion"] != plain(row))
+    assert set(friendly.values()) == {4, 5}
+    assert friendly.total() == 162
+
+
+def test_each_topic_has_two_further_questions():
+    asked = Counter(map(plain, rows(PROMPTS)))
+    assert set(asked) == set(map(plain, rows(FAQ)))
+    assert set(asked.values()) == {2}
 
 
 def test_rows_have_exactly_the_fields_of_their_layout():
-    assert {tuple(row) for row in rows(FAQ)} == {("prompt", "completion")}
+    assert {tuple(row) for row in rows(FAQ)} == {("prompt", "completion", "references")}
     assert {tuple(row) for row in rows(PROMPTS)} == {("prompt", "references")}
 
 
@@ -74,7 +96,7 @@ def test_questions_have_5_to_25_words():
 
 
 def test_answers_have_8_to_22_words():
-    answers = {row["completion"] for row in rows(FAQ)}
+    answers = set(map(plain, rows(FAQ)))
     assert [answer for answer in answers if not 8 <= len(answer.split()) <= 22] == []
 
 
@@ -89,5 +111,5 @@ def test_files_are_plain_ascii_with_unix_line_ends_and_no_stray_spaces(path):
 
 
 def test_neighbouring_rows_are_of_different_topics():
-    answers = [row["completion"] for row in rows(FAQ)]
+    answers = list(map(plain, rows(FAQ)))
     assert [a for a, b in pairwise(answers) if a == b] == []

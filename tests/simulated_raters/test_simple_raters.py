@@ -12,7 +12,7 @@ MIRROR = {"left": "right", "right": "left", "tie": "tie", "both_bad": "both_bad"
 ANSWERS = ["", "   ", "one", "two words", "some words", "three words now", "a\nb c d e"]
 
 
-@pytest.mark.parametrize("name", ["shorter", "longer", "expert"])
+@pytest.mark.parametrize("name", ["shorter", "longer", "expert", "friendly"])
 @pytest.mark.parametrize("references", [[], ["three words now"], ["one", "two words"]])
 def test_swapping_the_sides_mirrors_the_choice(name, references):
     rate = plugins.load("raters", name)

@@ -524,6 +524,9 @@ def test_report_reads_win_rate_scores_and_who_rated():
         "win_rate": 0.62, "low": 0.54, "high": 0.70,
         "votes": {"wins": 118, "losses": 72, "ties": 20, "both_bad": 6},
         "before": {"bleu": mean}, "sft": {"bleu": mean}, "after": {"bleu": mean}, "gains": {},
+        "facts": "Exact match: 0.53 to 0.51: no loss shown, but it may have lost as much as 0.11.",
+        "example": {"question": EVIL, "before": "At nine.", "after": "At nine. See you soon!",
+                    "differing": 31},
         "held_out_rows": 50, "rated": 72, "pairs": 58, "left_out": {},
         "rater": {"rule": "expert", "stated": EVIL}, "stages": [],
         "seconds": 584.0, "cores": 2, "cost_note": "No price was given.",
@@ -537,6 +540,9 @@ def test_report_reads_win_rate_scores_and_who_rated():
         "0.36 to 0.46",
         "simulated",
         "wins 118",
+        "as much as 0.11",
+        "At nine. See you soon!",
+        "The first of 31 held-out questions",
     ):
         assert text in card
     assert "<img" not in card

@@ -16,7 +16,7 @@ NAME = "Demo: a library's help desk"
 
 
 def start(
-    ws: Workspace, actor: Actor, rater: str = "expert", learning_rate: float | None = None
+    ws: Workspace, actor: Actor, rater: str = "friendly", learning_rate: float | None = None
 ) -> tuple[Project, Job]:
     """A new demo project and the job that walks its loop; the one under way where there is one.
 
@@ -35,6 +35,6 @@ def start(
     project = projects.create(ws, actor, NAME)
     if actor.projects is not None:  # who they are was looked up before it was there
         actor = actor.model_copy(update={"projects": actor.projects | {project.id}})
-    dpo = {} if learning_rate is None else {"learning_rate": learning_rate}
-    recipe = plugins.load("jobs", "demo").Recipe(model=bases[0].id, rater=rater, dpo=dpo)
+    dpo = {} if learning_rate is None else {"dpo": {"learning_rate": learning_rate}}
+    recipe = plugins.load("jobs", "demo").Recipe(model=bases[0].id, rater=rater, **dpo)
     return project, lifecycle.submit(ws, actor, project.id, recipe, "The whole loop")

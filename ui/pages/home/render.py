@@ -4,7 +4,7 @@ from html import escape
 
 from engine.core.evaluation import Mean
 from engine.core.job import Job, State
-from engine.core.job_result import DemoReport
+from engine.core.job_result import DemoExample, DemoReport
 from engine.services.evaluation.metrics import title as metric_title
 from ui.components import markup
 from ui.components.event_cursor import Track
@@ -16,10 +16,11 @@ HERO = (
     "really is better, and how sure that is.</p></div>"
 )
 DEMO = (
-    '<div class="tl-choice-words"><h3>See the whole loop</h3><p>A small model learns to answer '
-    "for a library's help desk, is rated blind, and learns from the votes. It takes about "
-    "10 minutes on two cores; you can watch.</p><p>The raters are simulated and follow a stated "
-    "rule. Nothing is scripted to win.</p></div>"
+    '<div class="tl-choice-words"><h3>See the whole loop</h3><p>A small model learns from old '
+    "answers of a library's help desk. Half of them end with a friendly line. Raters who like "
+    "that line vote blind, and the next model learns from their votes.</p><p>You watch it happen, "
+    "about 10 minutes on two cores. The raters are simulated and follow that rule; nothing is "
+    "scripted to win.</p></div>"
 )
 OWN = (
     '<div class="tl-choice-words"><h3>Use your own examples</h3><p>Questions with the answers you '
@@ -64,8 +65,31 @@ def report(found: DemoReport) -> str:
     return (
         '<div class="tl-panel"><small class="tl-over">What the demo showed</small>'
         f'<p class="tl-verdict">{escape(sentence)}</p>{markup.stats(numbers)}'
-        f"{_win_bar(found)}{_table(found)}{_fine_print(found)}</div>"
+        f"{_win_bar(found)}{_example(found.example)}{_table(found)}{_facts(found.facts)}"
+        f"{_fine_print(found)}</div>"
     )
+
+
+def _example(example: DemoExample | None) -> str:
+    """A question and its answers before and after the votes, beside each other."""
+    if example is None:
+        return ""
+    answers = "".join(
+        f"<div><small>{title}</small><p>{escape(text)}</p></div>"
+        for title, text in (("Before the votes", example.before), ("After them", example.after))
+    )
+    return (
+        f'<div class="tl-before-after"><p><b>{escape(example.question)}</b></p><div>{answers}</div>'
+        f'<p class="tl-hint">The first of {example.differing} held-out questions that the two '
+        "models answer differently.</p></div>"
+    )
+
+
+def _facts(sentence: str) -> str:
+    """What the votes cost in right answers."""
+    if not sentence:
+        return ""
+    return f'<p class="tl-hint"><b>What the votes cost in facts.</b> {escape(sentence)}</p>'
 
 
 def _win_bar(found: DemoReport) -> str:
