@@ -14,7 +14,7 @@ from engine.cli.common import as_json, in_project, show, wait, working, workspac
 from engine.cli.training import changed, values_of, with_ids
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
-from engine.core.evaluation import Mean
+from engine.core.evaluation import Evaluation, Mean
 from engine.core.evaluation_sentences import caveat, of_cut_answers
 from engine.core.recipe import Recipe, read
 from engine.metrics.compare_systems import TESTS, PairedTest, compare_systems
@@ -191,24 +191,29 @@ def run_job(
         chosen = common.project(ws, project)
         values = with_ids(ws, chosen.id, values)
         models = values.get("models")
-        named = models if isinstance(models, list) else []
-        values["models"] = [common.model_id(ws, chosen.id, str(each)) for each in named]
-        asked = read(EVALUATION, values)
+        names = list(map(str, models)) if isinstance(models, list) else []
+        values["models"] = [common.model_id(ws, chosen.id, name) for name in names]
+        checked = read(EVALUATION, values)
         with working(ws):
-            job = wait(ws, lifecycle.submit(ws, LOCAL, chosen.id, asked, "Evaluation"))
-        found = evaluations.get(ws, LOCAL, job.result.evaluation_id or "")
-        lines = []
-        for given, model in zip(wanted, found.models, strict=True):
-            for name, mean in found.means[model].items():
-                lines.append(
-                    f"{given:24} {name:12} {mean.score:.4f} ({mean.low:.4f} to {mean.high:.4f})"
-                    f"{_few(mean)}"
-                )
-            for name, gain in found.gains.get(model, {}).items():
-                lines.append(f"{given:24} {name:12} {gain.sentence}")
-        lines += of_cut_answers(found, dict(zip(found.models, wanted, strict=True)))
-        summary = found.model_dump(mode="json", exclude={"rows"})
+            job = wait(ws, lifecycle.submit(ws, LOCAL, chosen.id, checked, "Evaluation"))
+        evaluation = evaluations.get(ws, LOCAL, job.result.evaluation_id or "")
+        lines = _lines_of(evaluation, dict(zip(evaluation.models, names, strict=True)))
+        summary = evaluation.model_dump(mode="json", exclude={"rows"})
         show(summary, "\n".join(lines), as_json)
+
+
+def _lines_of(evaluation: Evaluation, names: Mapping[str, str]) -> list[str]:
+    """Scores and gains of each model by the name that it was asked for by; then cut answers."""
+    lines = []
+    for model, name in names.items():
+        for metric, mean in evaluation.means[model].items():
+            lines.append(
+                f"{name:24} {metric:12} {mean.score:.4f} ({mean.low:.4f} to {mean.high:.4f})"
+                f"{_few(mean)}"
+            )
+        for metric, gain in evaluation.gains.get(model, {}).items():
+            lines.append(f"{name:24} {metric:12} {gain.sentence}")
+    return lines + of_cut_answers(evaluation, names)
 
 
 def _few(mean: Mean) -> str:
