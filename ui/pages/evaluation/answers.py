@@ -43,12 +43,10 @@ def frame(
     return pd.DataFrame(table)
 
 
-def widths(shown: pd.DataFrame) -> list[str]:
-    """How wide each column of `frame` is: numbers narrow, texts wide."""
-    return [
-        "84px" if name in ("Row", "Gain") else "160px" if "," in name else "300px"
-        for name in map(str, shown.columns)
-    ]
+def widths(shown: pd.DataFrame, scores: int) -> list[str]:
+    """How wide each column of `frame` is; the last `scores` of them are scores of models."""
+    texts = ["84px" if name in ("Row", "Gain") else "300px" for name in shown.columns[:-scores]]
+    return [*texts, *["160px"] * scores]
 
 
 def answer_text(output: Output) -> str:
@@ -65,12 +63,14 @@ def opened(row: EvaluatedRow, found: Evaluation, names: Names, model: str) -> st
     )
     references = "".join(f"<div>{escape(each)}</div>" for each in row.references)
     before, after = row.outputs[base], row.outputs[model]
-    left, right = marked(answer_text(before), answer_text(after))
-    sides = [_side(names[base], "baseline", left, before)]
-    if model != base:
-        sides.append(_side(names[model], "", right, after))
-    else:
+    if model == base:
         sides = [_side(names[base], "", escape(answer_text(before)), before)]
+    else:
+        left, right = marked(answer_text(before), answer_text(after))
+        sides = [
+            _side(names[base], "baseline", left, before),
+            _side(names[model], "", right, after),
+        ]
     return (
         f'<div class="tl-opened"><h3>Row {row.index}</h3>'
         f'<div class="tl-block"><h4>Question</h4>{turns}</div>'

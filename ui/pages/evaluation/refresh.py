@@ -162,7 +162,7 @@ def table(
             inside = [kept and each == wanted for kept, each in zip(inside, named, strict=True)]
     kept = evaluated.ordered(found, model, metric, choice.order, choice.words or "", inside)
     shown = answers.frame(kept[:LINES], found, called, model, metric)
-    return gr.Dataframe(shown, column_widths=answers.widths(shown))
+    return gr.Dataframe(shown, column_widths=answers.widths(shown, len(found.models)))
 
 
 def whole(
