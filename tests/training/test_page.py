@@ -15,8 +15,9 @@ from engine.services import job_outcomes
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.models import import_folder, registry
-from engine.services.training import history
 from engine.services.training import methods as training_methods
+from engine.store import estimates
+from engine.store.connect import reading
 from tests import helpers
 from tests.ui import seed
 from ui.components import forms
@@ -385,7 +386,8 @@ def test_first_look_trains_on_a_tenth_and_is_offered_before_big_runs_only(ws, pr
 def test_start_queues_the_job_with_its_estimate(ws, project, sft):
     job = tab.start(ws, project.id, before_start.changed(sft, {"lora": {"r": 4}}), "  First try ")
     assert (job.kind, job.name, job.recipe["lora"]) == ("sft", "First try", {"r": 4})
-    assert history.compare(ws, LOCAL, job.id).estimated_s > 0
+    with reading(ws.db) as conn:
+        assert estimates.of(conn, job.id).seconds.likely > 0
 
 
 def test_run_without_a_name_is_called_after_its_data(ws, project, sft):
