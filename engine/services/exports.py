@@ -10,7 +10,7 @@ from engine.core.errors import NotFound, UserError
 from engine.core.job import Job, State
 from engine.core.job_result import ExportResult
 from engine.core.recipe import Recipe, read
-from engine.files import new_folder
+from engine.files import new_folder, pieces
 from engine.models import origin
 from engine.services import model_card
 from engine.services.jobs import lifecycle
@@ -21,7 +21,6 @@ from engine.workspace import Workspace
 KIND = "export"
 HUB = "hub"
 MOST_PACKED = 4_000_000_000
-PIECE = 2**20
 
 
 def start(ws: Workspace, actor: Actor, project_id: str, values: dict[str, object]) -> Job:
@@ -92,10 +91,4 @@ def packed(ws: Workspace, actor: Actor, job_id: str) -> Iterator[bytes]:
             "here.",
             f"Copy the folder on the server: {found.path} in the folder files.",
         )
-    return zipped((file.name, _pieces(path / file.name)) for file in found.files)
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            yield piece
+    return zipped((file.name, pieces(path / file.name)) for file in found.files)

@@ -20,7 +20,7 @@ from engine.stats.learning_curve import learning_curve
 from engine.store.json_columns import to_json
 from tests import helpers
 from tests.ui import results
-from ui.components import event_cursor
+from ui.components import charts, event_cursor
 from ui.components.event_cursor import Track
 from ui.components.page import NavigationTarget
 from ui.pages.jobs import curves, layout, refresh, settings, tab
@@ -215,7 +215,7 @@ def test_track_of_a_run_of_any_length_stays_small_and_knows_its_newest_and_lowes
         track = event_cursor.taken(track, results.stored(*said))
     assert track.measured == 50_000
     for name, last in (("loss", 50_000), ("cpu_percent", 49_999), ("eval_loss", 49_993.5)):
-        steps, values = curves.points(track.metrics, name)
+        steps, values = charts.points(track.metrics, name)
         assert 700 < len(steps) < 1_600
         assert steps == sorted(set(steps))
         assert event_cursor.newest(track, name) == values[-1] == last
