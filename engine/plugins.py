@@ -171,8 +171,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "wandb": "engine.trackers.wandb",
         "trackio": "engine.trackers.trackio",
     },
-    # format -> module with TITLE, SUMMARY, RUNTIME and export(source, folder); RUNTIME names the
-    # program whose answers certify it (engine/exporters/certificate.py)
+    # format -> module with TITLE, SUMMARY, RUNTIME, OPTIONS (may be absent) and
+    # export(source, folder) (engine/exporters/declared.py)
     "exporters": {
         "adapter": "engine.exporters.adapter",
         "merged": "engine.exporters.merged",

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from engine import plugins
 from engine.core.actor import Actor, Role
@@ -10,6 +11,7 @@ from engine.core.errors import NotFound, UserError
 from engine.core.job import Job, State
 from engine.core.job_result import ExportResult
 from engine.core.recipe import Recipe, read
+from engine.exporters.declared import options_of
 from engine.files import new_folder, pieces
 from engine.models import origin
 from engine.services import model_card
@@ -21,6 +23,15 @@ from engine.workspace import Workspace
 KIND = "export"
 HUB = "hub"
 MOST_PACKED = 4_000_000_000
+
+
+class Format(NamedTuple):
+    """A format by its name; `options` are fields of an export's recipe that a person may set."""
+
+    name: str
+    title: str
+    summary: str
+    options: tuple[str, ...]
 
 
 def start(ws: Workspace, actor: Actor, project_id: str, values: dict[str, object]) -> Job:
@@ -76,10 +87,10 @@ def copy(ws: Workspace, actor: Actor, job_id: str, out: Path) -> None:
             shutil.copy(made / file.name, aside / file.name)
 
 
-def formats() -> list[tuple[str, str, str]]:
-    """(name, title, summary) of every format, in the order in which they are shown."""
+def formats() -> list[Format]:
+    """Every format, in the order in which they are shown."""
     loaded = [(name, plugins.load("exporters", name)) for name in plugins.names("exporters")]
-    return [(name, one.TITLE, one.SUMMARY) for name, one in loaded]
+    return [Format(name, each.TITLE, each.SUMMARY, options_of(each)) for name, each in loaded]
 
 
 def packed(ws: Workspace, actor: Actor, job_id: str) -> Iterator[bytes]:
