@@ -17,7 +17,7 @@ from engine.core.rating import Answer, AssignmentState, Round
 from engine.services.rating import rankings
 from engine.store import rounds, votes
 from engine.store.rounds import Uncounted
-from engine.store.votes import LEASE_S, TICK_S, Assignment, GivenComparison
+from engine.store.votes import COMPARISON_LEASE_S, TICK_S, Assignment, GivenComparison
 
 MOST_HELD = 2
 APART = 3  # pairs between a pair and its repeat
@@ -83,7 +83,7 @@ def _claim(
         left_is=left_is,
         state=AssignmentState.LEASED,
         leased_at=now + TICK_S * place,
-        lease_until=now + LEASE_S,
+        lease_until=now + COMPARISON_LEASE_S,
         guest=guest,
         order=order,
     )

@@ -32,7 +32,7 @@ from engine.services import access
 from engine.services.rating import assignment, audit, paused_raters, rankings
 from engine.store import flags, rounds, votes
 from engine.store.connect import reading, writing
-from engine.store.votes import LEASE_S, Assignment
+from engine.store.votes import COMPARISON_LEASE_S, Assignment
 from engine.workspace import Workspace
 
 UNDO_S = 15 * 60
@@ -297,7 +297,7 @@ def _enough(one: Round) -> str:
 
 def _undoable(conn: Connection, round_id: str, rater: str, now: float) -> Assignment | None:
     last = votes.last_answered(conn, round_id, rater)
-    if last is None or now > last.lease_until - LEASE_S + UNDO_S:
+    if last is None or now > last.lease_until - COMPARISON_LEASE_S + UNDO_S:
         return None
     return last
 
