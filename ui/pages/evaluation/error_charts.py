@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from engine.core.evaluation import Evaluation
 from engine.services.evaluation import slices, task
 from engine.services.evaluation.metrics import title as metric_title
-from engine.services.evaluation.slices import Confusion, length
+from engine.services.evaluation.slices import Confusion, length, mean_interval
 from ui.components import charts, tokens
 from ui.pages.evaluation.charts import SMALL, SYMBOLS, colour
 from ui.pages.evaluation.render import Names
@@ -94,7 +94,7 @@ def _line(
         scores = [found.rows[row].outputs[model].scores.get(metric) for row in each]
         known = [score for score in scores if score is not None]
         if known:
-            bounds = slices.bounds(known)
+            bounds = mean_interval(known)
             points.append((sizes[each].mean(), float(np.mean(known)), *bounds, len(known)))
     x, y, low, high, count = (list(each) for each in zip(*points, strict=True)) if points else (
         [], [], [], [], [],

@@ -10,7 +10,7 @@ from engine.services.evaluation import answers as evaluated
 from engine.services.evaluation import leaderboard, slices
 from engine.services.evaluation.metrics import title as metric_title
 from engine.services.evaluation.recommendation import AfterEvaluation, next_step
-from engine.services.evaluation.slices import By, RowParts
+from engine.services.evaluation.slices import By, Slicing
 from engine.workspace import Workspace
 from ui.pages.evaluation import answers, checks, downloads, error_charts, render, speed
 from ui.pages.evaluation import charts as evaluation_charts
@@ -124,25 +124,25 @@ def rows(
     metric: str,
     model: str,
     choice: Choice,
-    kinds: dict[By, RowParts],
+    slicings: dict[By, Slicing],
 ) -> EvaluationUpdates:
     """The table of answers and its filters."""
-    lengths, languages = kinds.get("question", RowParts()), kinds.get("language", RowParts())
+    lengths, languages = slicings.get("question", Slicing()), slicings.get("language", Slicing())
     part = choice.part if choice.part in lengths.order else EVERY
     language = choice.language if choice.language in languages.order else EVERY
     return {
         "order": gr.Radio(visible=len(found.models) > 1),
         "part": filter_of("Any length", lengths, part),
         "language": filter_of("Any language", languages, language),
-        "rows": table(found, called, metric, model, choice, kinds),
+        "rows": table(found, called, metric, model, choice, slicings),
         "row": "",
     }
 
 
-def filter_of(every: str, named: RowParts, chosen: str | None) -> gr.Dropdown:
-    """A dropdown with the parts of the rows; hidden where there is nothing to choose."""
-    choices = [(every, EVERY), *((each, each) for each in named.order)]
-    return gr.Dropdown(choices=choices, value=chosen or EVERY, visible=len(named.order) > 1)
+def filter_of(every: str, sliced: Slicing, chosen: str | None) -> gr.Dropdown:
+    """A dropdown with the slices of the rows; hidden where there is nothing to choose."""
+    choices = [(every, EVERY), *((each, each) for each in sliced.order)]
+    return gr.Dropdown(choices=choices, value=chosen or EVERY, visible=len(sliced.order) > 1)
 
 
 def table(
@@ -151,15 +151,16 @@ def table(
     metric: str,
     model: str,
     choice: Choice,
-    kinds: dict[By, RowParts],
+    slicings: dict[By, Slicing],
 ) -> Any:
     """The first rows of the table of answers in the order asked for, as an update."""
     inside = [True] * len(found.rows)
     chosen: dict[By, str | None] = {"question": choice.part, "language": choice.language}
     for by, wanted in chosen.items():
-        named = kinds.get(by, RowParts()).of_rows
-        if wanted and wanted in named:
-            inside = [kept and each == wanted for kept, each in zip(inside, named, strict=True)]
+        slice_of_row = slicings.get(by, Slicing()).slice_of_row
+        if wanted and wanted in slice_of_row:
+            pairs = zip(inside, slice_of_row, strict=True)
+            inside = [kept and each == wanted for kept, each in pairs]
     kept = evaluated.ordered(found, model, metric, choice.order, choice.words or "", inside)
     shown = answers.frame(kept[:LINES], found, called, model, metric)
     return gr.Dataframe(shown, column_widths=answers.widths(shown, len(found.models)))
@@ -173,15 +174,15 @@ def whole(
 ) -> EvaluationUpdates:
     """Every component of the page for the evaluation that is chosen."""
     metric, model = settled(found, choice.metric, choice.compare)
-    kinds = slices.kinds(ws, who(ws), found)
+    slicings = slices.slicings(ws, who(ws), found)
     price = speed.usual_price(found) if choice.price is None else choice.price
     named = [(metric_title(each), each) for each in found.metrics]
     return {
         "metric": gr.Dropdown(choices=named, value=metric),
         **scores(ws, found, called, metric, model),
         **pictures(found, called, metric, model),
-        "parts": evaluation_leaderboard.by_part(found, called, metric, kinds),
-        **rows(found, called, metric, model, choice, kinds),
+        "parts": evaluation_leaderboard.by_slice(found, called, metric, slicings),
+        **rows(found, called, metric, model, choice, slicings),
         "price": price,
         "speed": speed.table(found, called, price),
         "files": downloads.links(choice.which, called) if choice.which else "",

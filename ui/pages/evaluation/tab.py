@@ -274,9 +274,9 @@ def _wire_rows(ws: Workspace, page: Page, shown: EvaluationParts, chosen: Sequen
     def on_order(project: str | None, *values: Any) -> Any:
         choice = Choice(*values)
         found, called = load(ws, project, choice.which or "")
-        kinds = slices.kinds(ws, who(ws), found)
+        slicings = slices.slicings(ws, who(ws), found)
         best = refresh.settled(found, choice.metric, choice.compare)
-        return refresh.table(found, called, *best, choice, kinds)
+        return refresh.table(found, called, *best, choice, slicings)
 
     @shows_errors
     def on_price(project: str | None, which: str, price: float | None) -> str:
