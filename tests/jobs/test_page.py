@@ -105,7 +105,7 @@ def test_finished_run_is_read_once_and_then_left_alone(ws, world):
     job_outcomes.end(ws, job.id, job.fence, State.FAILED, "It broke. Use a lower rate.")
     view, new = look(ws, world[0], JobsView())
     assert "It broke. Use a lower rate." in new["top"]
-    assert (new["stop"], new["again"], new["onward"]) == (False, True, "")
+    assert (new["stop"], new["again"], new["next_step"]) == (False, True, "")
     results.say(ws, job.id, ("log", None, {"text": "never read"}))
     view, new = look(ws, world[0], view)
     assert new == {}
@@ -506,7 +506,7 @@ def test_finished_curve_draws_its_law_its_intervals_and_says_its_sentence(ws, wo
     (gain,) = drawn.data[3].y
     assert gain == pytest.approx(found.points[-1].mean - found.gain)
     assert new["losses_box"] is False
-    assert new["onward"] == "Add data"
+    assert new["next_step"] == "Add data"
 
 
 def test_finished_search_draws_every_trial_and_lists_the_best_first(ws, world):
