@@ -42,37 +42,39 @@ MOST_READ = 2000  # rows whose language is looked at: a millisecond each
 MOST_SLICES = 12  # more are named by no table
 
 
-def slicing(ws: Workspace, actor: Actor, found: Evaluation, by: By) -> Slicing:
+def slicing(ws: Workspace, actor: Actor, evaluation: Evaluation, by: By) -> Slicing:
     """The rows of an evaluation, sliced in this way."""
     actor.require(Role.TRAINER)
     if by == "question":
-        return _by_size([length(row) for row in found.rows])
+        return _by_size([length(row) for row in evaluation.rows])
     if by == "reference":
-        return _by_size([len(row.references[0]) for row in found.rows])
+        return _by_size([len(row.references[0]) for row in evaluation.rows])
     if by == "language":
-        texts = tuple("\n".join(m.content for m in row.prompt) for row in found.rows[:MOST_READ])
-        return _by_name((*_languages(texts), *([None] * (len(found.rows) - len(texts)))))
-    return _by_name(_groups(ws, actor, found))
+        texts = tuple(
+            "\n".join(m.content for m in row.prompt) for row in evaluation.rows[:MOST_READ]
+        )
+        return _by_name((*_languages(texts), *([None] * (len(evaluation.rows) - len(texts)))))
+    return _by_name(_groups(ws, actor, evaluation))
 
 
-def slicings(ws: Workspace, actor: Actor, found: Evaluation) -> dict[By, Slicing]:
+def slicings(ws: Workspace, actor: Actor, evaluation: Evaluation) -> dict[By, Slicing]:
     """Every way to slice these rows that gives two slices or more, and not too many."""
     ways: tuple[By, ...] = ("question", "reference", "language", "group")
-    sliced = {by: slicing(ws, actor, found, by) for by in ways}
+    sliced = {by: slicing(ws, actor, evaluation, by) for by in ways}
     return {by: each for by, each in sliced.items() if 1 < len(each.order) <= MOST_SLICES}
 
 
-def scores(found: Evaluation, model: str, metric: str, sliced: Slicing) -> tuple[Slice, ...]:
+def scores(evaluation: Evaluation, model: str, metric: str, sliced: Slicing) -> tuple[Slice, ...]:
     """The mean of each slice by `metric` with its 95 % interval, in the order of the slices."""
-    each = [row.outputs[model].scores.get(metric) for row in found.rows]
+    each = [row.outputs[model].scores.get(metric) for row in evaluation.rows]
     return by_slice(each, sliced.slice_of_row, order=sliced.order)
 
 
-def labels(found: Evaluation, model: str) -> Confusion:
+def labels(evaluation: Evaluation, model: str) -> Confusion:
     """How often each label was given where each was right, failed answers left out."""
-    outputs = [row.outputs[model] for row in found.rows]
+    outputs = [row.outputs[model] for row in evaluation.rows]
     answers = [None if one.failed else one.text for one in outputs]
-    return confusion(answers, [row.references for row in found.rows])
+    return confusion(answers, [row.references for row in evaluation.rows])
 
 
 def length(row: EvaluatedRow) -> int:
@@ -89,18 +91,18 @@ def _by_name(slice_of_row: tuple[str | None, ...]) -> Slicing:
     return Slicing(slice_of_row, tuple(sorted({each for each in slice_of_row if each})))
 
 
-def _groups(ws: Workspace, actor: Actor, found: Evaluation) -> tuple[str | None, ...]:
+def _groups(ws: Workspace, actor: Actor, evaluation: Evaluation) -> tuple[str | None, ...]:
     try:
-        dataset = datasets.get(ws, actor, found.dataset_id)
-        asked = {row.index for row in found.rows}
+        dataset = datasets.get(ws, actor, evaluation.dataset_id)
+        asked = {row.index for row in evaluation.rows}
         known = {
             row.index: row.example.group
             for row in datasets.each_row(ws, dataset)
             if row.index in asked
         }
     except UserError:  # the rows have gone; the evaluation has not
-        return (None,) * len(found.rows)
-    return tuple(known.get(row.index) for row in found.rows)
+        return (None,) * len(evaluation.rows)
+    return tuple(known.get(row.index) for row in evaluation.rows)
 
 
 @lru_cache(maxsize=4)

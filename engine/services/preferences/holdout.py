@@ -87,9 +87,9 @@ def of_blind_rounds(ws: Workspace, actor: Actor, project_id: str) -> Holdout:
     return _together([*_of_blind_rounds(ws, project_id), *planned])
 
 
-def _planned(ws: Workspace, dataset: Dataset, one: Round) -> _Part:
+def _planned(ws: Workspace, dataset: Dataset, rating_round: Round) -> _Part:
     """The questions that a round was planned with, shown to raters or not."""
-    wanted = set(one.plan.rows)
+    wanted = set(rating_round.plan.rows)
     asked = (
         prompt_of(row.example) for row in datasets.each_row(ws, dataset) if row.index in wanted
     )

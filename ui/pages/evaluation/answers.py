@@ -20,10 +20,10 @@ PIECES = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 def frame(
-    rows: list[EvaluatedRow], found: Evaluation, names: Names, model: str, metric: str
+    rows: list[EvaluatedRow], evaluation: Evaluation, names: Names, model: str, metric: str
 ) -> pd.DataFrame:
     """A table of rows: number, gain, question, every model's answer, reference, scores."""
-    base = found.models[0]
+    base = evaluation.models[0]
     table: list[dict[str, str | float | None]] = []
     for row in rows:
         cells: dict[str, str | float | None] = {"Row": row.index}
@@ -31,10 +31,10 @@ def frame(
             difference = gain(row, base, model, metric)
             cells["Gain"] = None if difference is None else round(difference, 3)
         cells["Question"] = question(row)
-        for each in found.models:
+        for each in evaluation.models:
             cells[names[each]] = answer_text(row.outputs[each])
         cells["Reference"] = row.references[0] if row.references else ""
-        for each in found.models:
+        for each in evaluation.models:
             score = row.outputs[each].scores.get(metric)
             cells[f"{metric_title(metric)}, {names[each]}"] = (
                 None if score is None else round(score, 3)
@@ -54,9 +54,9 @@ def answer_text(output: Output) -> str:
     return f"(no answer: {output.failed})" if output.failed is not None else output.text
 
 
-def opened(row: EvaluatedRow, found: Evaluation, names: Names, model: str) -> str:
+def opened(row: EvaluatedRow, evaluation: Evaluation, names: Names, model: str) -> str:
     """One row whole: question, reference, and both answers with what differs marked."""
-    base = found.models[0]
+    base = evaluation.models[0]
     turns = "".join(
         f'<div class="tl-turn"><small>{escape(turn.role)}</small>{escape(turn.content)}</div>'
         for turn in row.prompt

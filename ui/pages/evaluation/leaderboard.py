@@ -54,10 +54,10 @@ def _name(line: LeaderboardRow, names: Names) -> str:
     return names.get(line.model_id, line.name)
 
 
-def by_slice(found: Evaluation, names: Names, metric: str, slicings: dict[By, Slicing]) -> str:
+def by_slice(evaluation: Evaluation, names: Names, metric: str, slicings: dict[By, Slicing]) -> str:
     """A block for every way to slice the rows: slices down, models across."""
     blocks = [
-        _block(WAYS[by], sliced, found, names, metric)
+        _block(WAYS[by], sliced, evaluation, names, metric)
         for by, sliced in slicings.items()
     ]  # fmt: skip
     return "".join(blocks) or markup.notice(
@@ -65,8 +65,8 @@ def by_slice(found: Evaluation, names: Names, metric: str, slicings: dict[By, Sl
     )
 
 
-def _block(title: str, sliced: Slicing, found: Evaluation, names: Names, metric: str) -> str:
-    each = {m: evaluation_slices.scores(found, m, metric, sliced) for m in found.models}
+def _block(title: str, sliced: Slicing, evaluation: Evaluation, names: Names, metric: str) -> str:
+    each = {m: evaluation_slices.scores(evaluation, m, metric, sliced) for m in evaluation.models}
     heads = "".join(f"<th>{escape(head)}</th>" for head in (title, *(names[m] for m in each)))
     rows = ""
     for slices in zip(*each.values(), strict=True):

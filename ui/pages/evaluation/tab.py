@@ -127,10 +127,10 @@ def nothing(ws: Workspace, project: str | None) -> tuple[gr.Column, str, gr.Butt
     return gr.Column(visible=True), text, gr.Button(visible=not ready), gr.Column(visible=False)
 
 
-def opened(found: Evaluation, called: render.Names, model: str, index: int) -> str:
+def opened(evaluation: Evaluation, called: render.Names, model: str, index: int) -> str:
     """The row with this number, whole."""
-    row = next(row for row in found.rows if row.index == index)
-    return answers.opened(row, found, called, model)
+    row = next(row for row in evaluation.rows if row.index == index)
+    return answers.opened(row, evaluation, called, model)
 
 
 def follow_runs(
