@@ -14,6 +14,7 @@ from typing import IO
 
 from engine.core.errors import UserError
 
+PIECE = 2**20  # bytes
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -40,6 +41,13 @@ def move_whole(aside: Path, path: Path) -> None:
             os.fsync(file.fileno())
         os.replace(aside, path)
     _flush_folder(path.parent)
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """The content of a file, a mebibyte at a time."""
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            yield piece
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""How much a request may send and how long it may take, and whether a server's address is free.
+"""Enforces how much a request may send and how long it may take; whether an address is free.
+
+How long is said here; how much, for each path, in api/limits.py and in ui/web/limits.py.
 
 Pure ASGI for bodies, and uvicorn's own protocol with a limit on the time that headers take.
 """

@@ -70,7 +70,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "drop_disordered_turns": "engine.checks.role_order:drop",
         "drop_unanswered": "engine.checks.unanswered:drop",
         "cut_after_last_answer": "engine.checks.unanswered:cut",
-        "drop_nothing_asked": "engine.checks.unanswered:drop_unasked",
+        "drop_nothing_asked": "engine.checks.unanswered:drop_nothing_asked",
         "drop_equal_pairs": "engine.checks.chosen_equals_rejected:drop",
         "drop_contradictory_pairs": "engine.checks.contradictory_pairs:drop",
         "keep_first_answer": "engine.checks.asked_twice:keep_first",
@@ -171,8 +171,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "wandb": "engine.trackers.wandb",
         "trackio": "engine.trackers.trackio",
     },
-    # format -> module with TITLE, SUMMARY, RUNTIME and export(source, folder); RUNTIME names the
-    # program whose answers certify it (engine/exporters/certificate.py)
+    # format -> module with TITLE, SUMMARY, RUNTIME, OPTIONS (may be absent) and
+    # export(source, folder) (engine/exporters/declared.py)
     "exporters": {
         "adapter": "engine.exporters.adapter",
         "merged": "engine.exporters.merged",

@@ -98,7 +98,7 @@ class Worker:
                 reached = self.clock()
             except Unavailable:
                 # nobody waits for it, and its leases have run out: another worker may have its jobs
-                if self.leaving and self.clock() - reached > jobs.LEASE_S:
+                if self.leaving and self.clock() - reached > jobs.JOB_LEASE_S:
                     break
                 time.sleep(HEARTBEAT_EVERY_S)
             time.sleep(POLL_EVERY_S if self.running else REST_EVERY_S)

@@ -1,9 +1,11 @@
-"""The workspace: settings from the environment, one database, one folder of files.
+"""The workspace: where its folder and its database are, as the environment says; its opening.
 
 An entry point opens it once and passes it on; there is no global one.
 
     TUNELOOP_HOME           where everything lies; .tuneloop in the current folder by default
     TUNELOOP_DATABASE_URL   sqlite in the home by default; postgresql://user:password@host/name
+
+All other variables: ui/guide/operators.md.
 """
 
 import os
@@ -21,6 +23,8 @@ from engine.store.connect import open_database, reading, writing
 # https://huggingface.co/docs/hub/spaces-overview#networking
 SPACE_PORTS = (80, 443, 8080)
 POSTGRES_PORT = 5432
+PAGE_PORT = 7860  # of the web app, where none is asked for
+DATABASE = "tuneloop.db"
 MARK = "database-id"  # in the home; the database there carries the same number
 
 
@@ -35,8 +39,13 @@ class Settings(BaseModel):
     @classmethod
     def from_environment(cls) -> "Settings":
         """The settings that the environment asks for."""
-        home = Path(os.environ.get("TUNELOOP_HOME", ".tuneloop")).resolve()
-        url = os.environ.get("TUNELOOP_DATABASE_URL", f"sqlite:///{home / 'tuneloop.db'}")
+        return cls.in_home(Path(os.environ.get("TUNELOOP_HOME", ".tuneloop")))
+
+    @classmethod
+    def in_home(cls, home: Path) -> "Settings":
+        """The environment's database, where it names one; else the one in `home`."""
+        home = home.resolve()
+        url = os.environ.get("TUNELOOP_DATABASE_URL", f"sqlite:///{home / DATABASE}")
         return cls(home=home, database_url=url)
 
     @property
@@ -98,11 +107,11 @@ def open_workspace(settings: Settings | None = None) -> Workspace:
             f"The data folder {settings.home} can't be made: {error.strerror}.",
             "Set TUNELOOP_HOME to a folder you may write to.",
         ) from None
-    beside = make_url(settings.database_url).database == str(settings.home / "tuneloop.db")
+    beside = make_url(settings.database_url).database == str(settings.home / DATABASE)
     mark = settings.home / MARK
-    if beside and mark.exists() and not (settings.home / "tuneloop.db").exists():
+    if beside and mark.exists() and not (settings.home / DATABASE).exists():
         raise UserError(
-            f"The database tuneloop.db is missing from {settings.home}, whose files are there.",
+            f"The database {DATABASE} is missing from {settings.home}, whose files are there.",
             "Put it back from a backup, or set TUNELOOP_HOME to a new folder to begin anew.",
         )
     db = open_database(settings.database_url)

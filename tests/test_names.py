@@ -43,6 +43,9 @@ RETIRED = {
     "wishes": 0,
 }
 
+# Parameters with a name that says nothing of what they hold. A number may only shrink.
+EMPTY = {"found": 186, "one": 110}
+
 
 def defined_in(path: Path) -> list[str]:
     """The names of the functions of a file, those inside classes too."""
@@ -60,6 +63,15 @@ def given_in(source: str) -> Iterator[tuple[str, int]]:
             yield node.arg, node.lineno
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id, node.lineno
+
+
+def parameters_of(source: str) -> Iterator[tuple[str, int]]:
+    """Every parameter of a function that is no lambda, with its line."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            given = node.args
+            for each in (*given.posonlyargs, *given.args, *given.kwonlyargs):
+                yield each.arg, each.lineno
 
 
 def words_of(name: str) -> set[str]:
@@ -91,6 +103,25 @@ def test_retired_word_names_nothing_new():
         f"{word}: {found[word]} names, at most {RETIRED[word]}:\n  " + "\n  ".join(places[word])
         for word in more
     )
+
+
+def test_parameter_with_an_empty_name_is_not_added():
+    places: dict[str, list[str]] = {name: [] for name in EMPTY}
+    for path in MODULES:
+        for name, line in parameters_of(path.read_text(encoding="utf-8")):
+            if name in places:
+                places[name].append(f"{path.relative_to(REPO)}:{line}")
+    more = [name for name in EMPTY if len(places[name]) > EMPTY[name]]
+    assert not more, "Name a parameter after what it holds:\n" + "\n".join(
+        f"{name}: {len(places[name])} parameters, at most {EMPTY[name]}:\n  "
+        + "\n  ".join(places[name])
+        for name in more
+    )
+
+
+def test_rule_against_empty_names_sees_every_kind_of_parameter():
+    source = "def f(found, /, one, *, two):\n    def g(one=1): ...\nh = lambda found: found"
+    assert [name for name, _ in parameters_of(source)] == ["found", "one", "two", "one"]
 
 
 def test_rule_against_retired_words_sees_every_kind_of_name():

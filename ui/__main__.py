@@ -5,13 +5,13 @@ import sys
 import click
 
 from engine.core.errors import UserError
-from engine.workspace import Settings
+from engine.workspace import PAGE_PORT, Settings
 from ui import server
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1")
-@click.option("--port", default=7860, type=click.IntRange(1, 65535))
+@click.option("--port", default=PAGE_PORT, type=click.IntRange(1, 65535))
 @click.option("--host-name", "hosts", multiple=True)
 @click.option("--trusted-proxy", "proxies", multiple=True)
 @click.option("--root-path", default="")

@@ -193,7 +193,7 @@ def serve(
     os.umask(0o077)  # votes, texts and hashes of passwords are the owner's of this process alone
     public = cleaned(root_path)
     check_free(host, port)
-    settings, bucket = _settings(home), os.environ.get(BUCKET, "")
+    settings, bucket = Settings.in_home(home), os.environ.get(BUCKET, "")
     kept = off_site.opened(bucket) if bucket else None
     if kept:
         replica.restore(settings, kept)
@@ -248,10 +248,3 @@ def _address(host: str, port: int) -> str:
     if host in ("0.0.0.0", "::"):  # every address of this machine: name one that can be opened
         host = socket.gethostname()
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _settings(home: Path) -> Settings:
-    """The environment's database, where it names one; else the one in `home`."""
-    home = home.resolve()
-    url = os.environ.get("TUNELOOP_DATABASE_URL", f"sqlite:///{home / 'tuneloop.db'}")
-    return Settings(home=home, database_url=url)

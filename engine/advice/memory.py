@@ -20,7 +20,7 @@ HEAD_ROWS = 128
 HEAD_TILE = 4096  # tokens and words scored at once where it is not
 FOUR_BITS = 0.53  # bytes a weight in NF4, its scales quantized too
 ADAM = 8  # bytes a trained weight: two moments in float32
-SIDES = {"dpo": 2, "tpo": 3, "reward": 2}  # rows of the model that one row of the data makes
+ROWS_PER_ROW = {"dpo": 2, "tpo": 3, "reward": 2}  # rows of the model that one row of the data makes
 ONLINE = frozenset({"rloo", "grpo"})  # methods that write answers while they learn
 ALL_SCORES = ONLINE | {"tpo"}  # methods whose trainers hold the scores of all tokens
 
@@ -46,7 +46,7 @@ class TrainingPlan(NamedTuple):
     @property
     def rows(self) -> int:
         """Rows in one pass of the model."""
-        return self.batch * SIDES.get(self.method, 1)
+        return self.batch * ROWS_PER_ROW.get(self.method, 1)
 
     @property
     def tokens(self) -> int:
@@ -72,14 +72,14 @@ def parts(size: Size, plan: TrainingPlan) -> dict[str, int]:
 
 
 def _weights(size: Size, plan: TrainingPlan) -> float:
-    half = 2 if plan.bits16 else 4
+    bytes_per_number = 2 if plan.bits16 else 4
     if plan.tuning == "full":
         # 16-bit copies are made for each step, as autocast does
         return (4 + 2 * plan.bits16) * size.parameters
     if plan.tuning == "lora":
-        return half * size.parameters
+        return bytes_per_number * size.parameters
     linear = max(0, size.parameters - size.embedding)
-    return FOUR_BITS * linear + half * (size.parameters - linear)
+    return FOUR_BITS * linear + bytes_per_number * (size.parameters - linear)
 
 
 def _reference(size: Size, plan: TrainingPlan, trained: int) -> float:
@@ -129,5 +129,5 @@ def _answers(size: Size, plan: TrainingPlan) -> float:
     """Keys and values of the answers being written."""
     if plan.method not in ONLINE:
         return 0
-    half = 2 if plan.bits16 else 4
-    return 2 * size.layers * size.narrow * half * plan.tokens
+    bytes_per_number = 2 if plan.bits16 else 4
+    return 2 * size.layers * size.narrow * bytes_per_number * plan.tokens

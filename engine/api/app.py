@@ -7,32 +7,16 @@ from importlib.metadata import version
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.types import Scope
 
 from engine import worker
 from engine.api import chat, errors, feedback, files, fine_tuning
 from engine.api.callers import Callers, KeyGate
+from engine.api.limits import limit_of
 from engine.core.actor import LOCAL
-from engine.http_limits import (
-    CONNECTIONS,
-    KB,
-    LOOPBACK,
-    MB,
-    BodyLimits,
-    TimedProtocol,
-    check_free,
-    longest_prefix,
-)
+from engine.http_limits import CONNECTIONS, LOOPBACK, BodyLimits, TimedProtocol, check_free
 from engine.models.request_scheduler import MOST_BASES, RequestScheduler
-from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
-
-BODY_BYTES = {
-    "": 256 * KB,
-    "/v1/chat/completions": 16 * MB,
-    "/v1/files": datasets.MAX_BYTES + MB,
-}
 
 
 def create_app(ws: Workspace, *, local: bool, most_bases: int = MOST_BASES) -> FastAPI:
@@ -51,7 +35,7 @@ def create_app(ws: Workspace, *, local: bool, most_bases: int = MOST_BASES) -> F
         title="Tuneloop API", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
     )
     app.state.serving, app.state.ws = serving, ws
-    app.add_middleware(BodyLimits, limit_for=_limit_of)
+    app.add_middleware(BodyLimits, limit_for=limit_of)
     app.add_middleware(
         KeyGate, callers=Callers(ws, local=local)
     )  # added last, so it is asked first
@@ -130,7 +114,3 @@ def _address(host: str, port: int) -> str:
     if host in ("0.0.0.0", "::"):  # every address of this machine: name one that can be asked
         host = socket.gethostname()
     return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
-
-
-def _limit_of(scope: Scope) -> int:
-    return longest_prefix(BODY_BYTES, str(scope["path"]))

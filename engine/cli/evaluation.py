@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from engine.cli.common import as_json, in_project, show, wait, working, workspac
 from engine.cli.training import changed, values_of, with_ids
 from engine.core.actor import LOCAL
 from engine.core.errors import UserError
-from engine.core.evaluation import Mean
+from engine.core.evaluation import Evaluation, Mean
 from engine.core.evaluation_sentences import caveat, of_cut_answers
 from engine.core.recipe import Recipe, read
 from engine.metrics.compare_systems import TESTS, PairedTest, compare_systems
@@ -28,6 +28,7 @@ EVALUATION: type[Recipe] = plugins.load("jobs", "evaluate").Recipe
 METRICS = "bleu,rouge,meteor,exact_match"
 ALIASES = {"rouge": ("rouge1", "rouge2", "rougeL")}
 FILE = click.Path(path_type=Path)
+NumberedRow = tuple[int, dict[str, object]]
 
 
 class Number(NamedTuple):
@@ -72,8 +73,8 @@ def score(
     --metric-file takes (predictions, references) and returns one score from 0 to 1 per row; it
     runs with your permissions.
     """
-    texts, own = _read(predictions, "prediction")
-    expected = _read(references or predictions, "reference")[1] if references else own
+    texts, beside = _predictions(predictions)
+    expected = _accepted(references) if references else beside
     if expected is None:
         raise UserError(
             f"{(references or predictions).name} has no references.", "Give --references."
@@ -119,10 +120,10 @@ def compare_files(
     """
     if len({*systems}) < 2 or len({*systems}) < len(systems):
         raise UserError("A comparison needs two or more different files.", "Name each once.")
-    expected = _read(references, "reference")[1]
+    expected = _accepted(references)
     if expected is None:
         raise UserError(f"{references.name} has no references.", "Name the field references.")
-    answers = {str(path): _read(path, "prediction")[0] for path in systems}
+    answers = {str(path): _predictions(path)[0] for path in systems}
     comparison = compare_systems(answers, expected, _names(metrics), test)
     lines = []
     for name, each in comparison.items():
@@ -143,9 +144,9 @@ def judge(answers: Path, as_json: bool) -> None:
     The judge is any OpenAI-compatible endpoint, set by TUNELOOP_JUDGE_URL (ending in /v1),
     TUNELOOP_JUDGE_MODEL and, if required, TUNELOOP_JUDGE_KEY. The answers are sent to it.
     """
-    asked = from_environment(os.environ)
+    endpoint = from_environment(os.environ)
     questions = _questions(answers)
-    found = compare(asked, questions)
+    found = compare(endpoint, questions)
     preference = verdict(found.wins, found.losses, found.ties)
     text = (
         f"{preference.sentence}\nThe judge contradicted itself on {found.contradicted} of "
@@ -191,24 +192,29 @@ def run_job(
         chosen = common.project(ws, project)
         values = with_ids(ws, chosen.id, values)
         models = values.get("models")
-        named = models if isinstance(models, list) else []
-        values["models"] = [common.model_id(ws, chosen.id, str(each)) for each in named]
-        asked = read(EVALUATION, values)
+        names = list(map(str, models)) if isinstance(models, list) else []
+        values["models"] = [common.model_id(ws, chosen.id, name) for name in names]
+        checked = read(EVALUATION, values)
         with working(ws):
-            job = wait(ws, lifecycle.submit(ws, LOCAL, chosen.id, asked, "Evaluation"))
-        found = evaluations.get(ws, LOCAL, job.result.evaluation_id or "")
-        lines = []
-        for given, model in zip(wanted, found.models, strict=True):
-            for name, mean in found.means[model].items():
-                lines.append(
-                    f"{given:24} {name:12} {mean.score:.4f} ({mean.low:.4f} to {mean.high:.4f})"
-                    f"{_few(mean)}"
-                )
-            for name, gain in found.gains.get(model, {}).items():
-                lines.append(f"{given:24} {name:12} {gain.sentence}")
-        lines += of_cut_answers(found, dict(zip(found.models, wanted, strict=True)))
-        summary = found.model_dump(mode="json", exclude={"rows"})
+            job = wait(ws, lifecycle.submit(ws, LOCAL, chosen.id, checked, "Evaluation"))
+        evaluation = evaluations.get(ws, LOCAL, job.result.evaluation_id or "")
+        lines = _lines_of(evaluation, dict(zip(evaluation.models, names, strict=True)))
+        summary = evaluation.model_dump(mode="json", exclude={"rows"})
         show(summary, "\n".join(lines), as_json)
+
+
+def _lines_of(evaluation: Evaluation, names: Mapping[str, str]) -> list[str]:
+    """Scores and gains of each model by the name that it was asked for by; then cut answers."""
+    lines = []
+    for model, name in names.items():
+        for metric, mean in evaluation.means[model].items():
+            lines.append(
+                f"{name:24} {metric:12} {mean.score:.4f} ({mean.low:.4f} to {mean.high:.4f})"
+                f"{_few(mean)}"
+            )
+        for metric, gain in evaluation.gains.get(model, {}).items():
+            lines.append(f"{name:24} {metric:12} {gain.sentence}")
+    return lines + of_cut_answers(evaluation, names)
 
 
 def _few(mean: Mean) -> str:
@@ -221,8 +227,7 @@ def _names(metrics: str) -> list[str]:
 
 
 def _questions(path: Path) -> list[Question]:
-    lines = enumerate(_lines(path), 1)
-    rows = [(number, _row(path, number, line)) for number, line in lines if line.strip()]
+    rows = _rows(path, _lines(path))
     for number, row in rows:
         if not all(isinstance(row.get(field), str) for field in Question._fields):
             raise UserError(
@@ -233,20 +238,38 @@ def _questions(path: Path) -> list[Question]:
     return [Question(*(str(row[field]) for field in Question._fields)) for _, row in rows]
 
 
-def _read(path: Path, field: str) -> tuple[list[str | None], list[list[str]] | None]:
-    """(the texts of `field`, the references where the file has them)."""
+def _predictions(path: Path) -> tuple[list[str | None], list[list[str]] | None]:
+    """The predictions of a file, and the references that stand beside them, where any do."""
     lines = _lines(path)
-    if not lines or not lines[0].lstrip().startswith("{"):
-        return list(lines), [[line] for line in lines] if field == "reference" else None
-    numbered = [(n, _row(path, n, line)) for n, line in enumerate(lines, 1) if line.strip()]
-    with_references = any("reference" in row or "references" in row for _, row in numbered)
-    references = [_references(path, n, row) for n, row in numbered] if with_references else None
-    if field != "prediction":
-        return [None] * len(numbered), references
-    missing = next((n for n, row in numbered if "prediction" not in row), None)
+    if not _is_jsonl(lines):
+        return [*lines], None
+    rows = _rows(path, lines)
+    missing = next((number for number, row in rows if "prediction" not in row), None)
     if missing is not None:
         raise UserError(f"Line {missing} of {path.name} has no 'prediction'.", "Name the field so.")
-    return [_answer(path, n, row["prediction"]) for n, row in numbered], references
+    return [_answer(path, n, row["prediction"]) for n, row in rows], _accepted_in(path, rows)
+
+
+def _accepted(path: Path) -> list[list[str]] | None:
+    """The references of each row of a file; None where it has none."""
+    lines = _lines(path)
+    if not _is_jsonl(lines):
+        return [[line] for line in lines]
+    return _accepted_in(path, _rows(path, lines))
+
+
+def _is_jsonl(lines: Sequence[str]) -> bool:
+    return bool(lines) and lines[0].lstrip().startswith("{")
+
+
+def _rows(path: Path, lines: Sequence[str]) -> list[NumberedRow]:
+    return [(n, _row(path, n, line)) for n, line in enumerate(lines, 1) if line.strip()]
+
+
+def _accepted_in(path: Path, rows: Sequence[NumberedRow]) -> list[list[str]] | None:
+    if not any("reference" in row or "references" in row for _, row in rows):
+        return None
+    return [_references(path, number, row) for number, row in rows]
 
 
 def _text(path: Path) -> str:

@@ -47,18 +47,18 @@ def search(
     """List jobs whose name, note, tags, data or model contain all WORDS."""
     with workspace() as ws:
         chosen = common.project(ws, project).id
-        runs = listing.search(ws, LOCAL, chosen, " ".join(words), tags, kinds or None, sort=sort)
-        show({"runs": runs}, _lines(runs), as_json)
+        found = listing.search(ws, LOCAL, chosen, " ".join(words), tags, kinds or None, sort=sort)
+        show({"runs": found}, _lines(found), as_json)
 
 
 @jobs.command("show")
-@click.argument("run", metavar="JOB")
+@click.argument("job_id", metavar="JOB")
 @as_json
-def show_one(run: str, as_json: bool) -> None:
+def show_one(job_id: str, as_json: bool) -> None:
     """Show one job with all its events."""
     with workspace() as ws:
-        job = lifecycle.get(ws, LOCAL, run)
-        events = lifecycle.watch(ws, LOCAL, run)
+        job = lifecycle.get(ws, LOCAL, job_id)
+        events = lifecycle.watch(ws, LOCAL, job_id)
         lines = [f"{job.name}: {job.state} {job.error or ''}".rstrip()]
         lines += [f"tags: {', '.join(job.tags)}"] if job.tags else []
         lines += [f"note: {job.note}"] if job.note else []
@@ -67,35 +67,35 @@ def show_one(run: str, as_json: bool) -> None:
 
 
 @jobs.command("name")
-@click.argument("run", metavar="JOB")
+@click.argument("job_id", metavar="JOB")
 @click.argument("name")
 @as_json
-def rename(run: str, name: str, as_json: bool) -> None:
+def rename(job_id: str, name: str, as_json: bool) -> None:
     """Rename a job."""
     with workspace() as ws:
-        job = listing.rename(ws, LOCAL, run, name)
+        job = listing.rename(ws, LOCAL, job_id, name)
         show(job, f"It is called {job.name} now.", as_json)
 
 
 @jobs.command()
-@click.argument("run", metavar="JOB")
+@click.argument("job_id", metavar="JOB")
 @click.argument("text")
 @as_json
-def note(run: str, text: str, as_json: bool) -> None:
+def note(job_id: str, text: str, as_json: bool) -> None:
     """Set the note of a job; an empty TEXT removes it."""
     with workspace() as ws:
-        job = listing.annotate(ws, LOCAL, run, text)
+        job = listing.annotate(ws, LOCAL, job_id, text)
         show(job, f"Noted at {job.name}." if job.note else f"{job.name} has no note now.", as_json)
 
 
 @jobs.command()
-@click.argument("run", metavar="JOB")
+@click.argument("job_id", metavar="JOB")
 @click.argument("tags", nargs=-1)
 @as_json
-def tag(run: str, tags: tuple[str, ...], as_json: bool) -> None:
+def tag(job_id: str, tags: tuple[str, ...], as_json: bool) -> None:
     """Replace the tags of a job with TAGS."""
     with workspace() as ws:
-        job = listing.tag(ws, LOCAL, run, tags)
+        job = listing.tag(ws, LOCAL, job_id, tags)
         show(job, f"{job.name}: {', '.join(job.tags) or 'no tag'}.", as_json)
 
 
@@ -124,23 +124,23 @@ def waiting(as_json: bool) -> None:
 
 
 @jobs.command()
-@click.argument("run", metavar="JOB")
+@click.argument("job_id", metavar="JOB")
 @as_json
-def cancel(run: str, as_json: bool) -> None:
+def cancel(job_id: str, as_json: bool) -> None:
     """Stop a job: at once if queued, after the current step if running."""
     with workspace() as ws:
-        job = lifecycle.cancel(ws, LOCAL, run)
+        job = lifecycle.cancel(ws, LOCAL, job_id)
         show(job, f"{job.name} will stop." if not job.over else f"{job.name} is stopped.", as_json)
 
 
 @jobs.command()
-@click.argument("run", metavar="JOB")
+@click.argument("job_id", metavar="JOB")
 @as_json
-def delete(run: str, as_json: bool) -> None:
+def delete(job_id: str, as_json: bool) -> None:
     """Delete a job and everything it produced, unless something else uses it."""
     with workspace() as ws:
-        job = lifecycle.get(ws, LOCAL, run)
-        listing.remove(ws, LOCAL, run)
+        job = lifecycle.get(ws, LOCAL, job_id)
+        listing.remove(ws, LOCAL, job_id)
         show({"deleted": job.id}, f"{job.name} is deleted.", as_json)
 
 
@@ -153,7 +153,7 @@ def _lines(found: list[Job]) -> str:
 
 
 def _table(found: RunComparison) -> str:
-    """One column a run: first the settings that differ, then the last numbers."""
+    """One column a job: first the settings that differ, then the last numbers."""
     rows: list[tuple[str, list[str]]] = [("", [job.name for job in found.runs])]
     rows += [(name, [_cell(value) for value in each]) for name, each in found.settings.items()]
     rows += [(name, [_cell(value) for value in each]) for name, each in found.finals.items()]

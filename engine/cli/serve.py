@@ -7,11 +7,12 @@ import click
 
 from engine.cli.common import workspace
 from engine.worker import Worker
+from engine.workspace import PAGE_PORT
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=7860, show_default=True, type=click.IntRange(1, 65535),
+@click.option("--port", default=PAGE_PORT, show_default=True, type=click.IntRange(1, 65535),
               help="Port to listen on.")  # fmt: skip
 @click.option("--host-name", "hosts", multiple=True,
               help="Answer to this name only (Host header); repeat it for more.")  # fmt: skip

@@ -99,14 +99,14 @@ def caveat(mean: Mean) -> str:
     )
 
 
-def of_cut_answers(found: Evaluation, names: Mapping[str, str]) -> list[str]:
+def of_cut_answers(evaluation: Evaluation, names: Mapping[str, str]) -> list[str]:
     """A sentence for each model with answers cut at the longest length, in the models' order."""
-    longest = found.decoding.get("max_new_tokens", "?")
+    longest = evaluation.decoding.get("max_new_tokens", "?")
     sentences = []
-    for model in found.models:
-        cut = sum(row.outputs[model].cut for row in found.rows if model in row.outputs)
+    for model in evaluation.models:
+        cut = sum(row.outputs[model].cut for row in evaluation.rows if model in row.outputs)
         if cut:
-            which = f"{cut} of {len(found.rows)} answers of {names.get(model, model)}"
+            which = f"{cut} of {len(evaluation.rows)} answers of {names.get(model, model)}"
             verb = "was" if cut == 1 else "were"
             sentences.append(
                 f"{which} {verb} cut at {longest} tokens; what would have followed is not scored."

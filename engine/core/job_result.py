@@ -179,6 +179,13 @@ class Trial(BaseModel):
     seconds: float = 0.0
     error: str | None = None
 
+    def setting_words(self) -> dict[str, str]:
+        """The settings as a person reads them, by name."""
+        return {
+            name: f"{value:.3g}" if isinstance(value, float) else str(value)
+            for name, value in self.settings.items()
+        }
+
 
 class SweepResult(JobResult):
     """Every trial in its order; `best_settings` is the whole recipe of the best."""

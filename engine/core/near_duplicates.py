@@ -114,16 +114,17 @@ def _reach(start: int, near: list[set[int]]) -> set[int]:
     return reached
 
 
+def plain_words(text: str) -> str:
+    """The words of a text as they are compared here, a blank between them."""
+    return " ".join(WORD.findall(normal(text)))
+
+
 def _words(example: Example) -> str:
     """The words asked, a line break, the words answered (or accepted); a text asks nothing."""
     asked = () if isinstance(example, Text) else prompt_of(example)
     question = " ".join(turn.content for turn in asked if turn.role != "system")
     answers = example.references if isinstance(example, Prompt) else answers_of(example)
-    return f"{_plain(question)}\n{_plain(' '.join(answers))}"
-
-
-def _plain(text: str) -> str:
-    return " ".join(WORD.findall(normal(text)))
+    return f"{plain_words(question)}\n{plain_words(' '.join(answers))}"
 
 
 def _sketches(texts: Iterable[str]) -> list[Hashes]:

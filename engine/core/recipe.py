@@ -94,7 +94,7 @@ class TrainRecipe(Recipe):
     TRAINS: ClassVar[bool] = True
     HAS_REFERENCE: ClassVar[bool] = False  # whether it is held to the model it starts from
     LEARNS: ClassVar[tuple[Kind, ...]] = ()  # kinds of dataset it learns from
-    OWN_FIELDS: ClassVar[frozenset[str]] = frozenset()  # fields that are no options of TRL's config
+    NOT_TRL_FIELDS: ClassVar[frozenset[str]] = frozenset()  # its own that TRL's config has not
     TRL: ClassVar[JsonObject] = {}  # options of TRL that this method needs
     IDLE: ClassVar[dict[str, str]] = {}  # options that would change nothing here, and why
     BEST: ClassVar[str] = "eval_loss"  # decides which state is kept; any other is better higher
@@ -192,7 +192,7 @@ class TrainRecipe(Recipe):
 class ReplayRecipe(TrainRecipe):
     """A training on votes that can also learn from the examples of an earlier training."""
 
-    OWN_FIELDS: ClassVar[frozenset[str]] = frozenset(
+    NOT_TRL_FIELDS: ClassVar[frozenset[str]] = frozenset(
         {"replay_rows", "replay_weight", "replay_dataset"}
     )
 

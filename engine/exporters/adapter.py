@@ -5,11 +5,12 @@ import shutil
 from pathlib import Path
 
 from engine.core.errors import UserError
+from engine.exporters import merged
 from engine.exporters.source import Source, answers_only, write_tokenizer
 
 TITLE = "Adapter (PEFT)"
 SUMMARY = "A few megabytes to load over the base with PEFT, vLLM or transformers."
-RUNTIME = "transformers"
+RUNTIME = merged.RUNTIME
 WEIGHTS = "adapter_model.safetensors"
 
 

@@ -20,20 +20,12 @@ from engine.core.export import (
     Certificate,
     MetricDifference,
 )
-from engine.exporters.fetched_programs import COG
+from engine.exporters.declared import Runtime
 from engine.exporters.source import environment
 from engine.metrics.score import gain, score_rows
 
-RUNTIMES = {
-    "transformers": "with_transformers.py",
-    "llama.cpp": "with_llama_cpp.py",
-    "cog": "with_cog.py",
-}
-FETCHED = {"cog": COG}
-LIBRARY = {"llama.cpp": ("xllamacpp", "pip install 'tuneloop[gguf]'")}
 NO_GAPS: Mapping[int, float] = MappingProxyType({})
 MOST_QUIET_S = 900  # without an answer: the loading of a large model is the longest wait
-FOLDER = Path(__file__).parent / "runtimes"
 
 
 class ModelAnswer(NamedTuple):
@@ -60,14 +52,8 @@ Gaps = Callable[[Sequence[ModelAnswer], Sequence[ArtefactAnswer]], list[float | 
 MAY_BE_CLOSE = (None, Cause.END_TOKEN)
 
 
-def library(runtime: str, tools: Path, say: Callable[[str], None]) -> Path | None:
-    """The folder with the packages of `runtime`, fetched at the first call; None for ours."""
-    known = FETCHED.get(runtime)
-    return known.ensure(tools, say) if known else None
-
-
 def certify(
-    runtime: str,
+    runtime: Runtime,
     folder: Path,
     base: Path,
     own: Sequence[ModelAnswer],
@@ -82,8 +68,8 @@ def certify(
     """What `runtime` makes of the artefact in `folder`, compared with the model's own answers.
 
     `gaps` says for answers that differ for no other reason how far apart the model finds the next
-    tokens where they part. `packages` is what `library` found. `done` hears each second how many
-    prompts are answered, and may raise to stop. UserError where the runtime can't load the
+    tokens where they part. `packages` is what the runtime fetched. `done` hears each second how
+    many prompts are answered, and may raise to stop. UserError where the runtime can't load the
     artefact.
     """
     prompts = [one.prompt for one in own]
@@ -95,7 +81,7 @@ def certify(
     }
     apart = gaps([a for a, _ in left.values()], [b for _, b in left.values()]) if left else []
     known = {row: gap for row, gap in zip(left, apart, strict=False) if gap is not None}
-    return compare(runtime, own, found, metrics, quantised=quantised, gaps=known)
+    return compare(runtime.name, own, found, metrics, quantised=quantised, gaps=known)
 
 
 def compare(
@@ -172,7 +158,7 @@ def _cause(own: ModelAnswer, found: ArtefactAnswer, gap: float | None = None) ->
 
 
 def ask(
-    runtime: str,
+    runtime: Runtime,
     folder: Path,
     base: Path,
     prompts: Sequence[Sequence[Message]],
@@ -186,7 +172,7 @@ def ask(
     """
     questions = [[one.model_dump(mode="json") for one in prompt] for prompt in prompts]
     asked = {"questions": questions, "max_new_tokens": max_new_tokens, "base": str(base)}
-    command = [sys.executable, str(FOLDER / RUNTIMES[runtime]), str(folder)]
+    command = [sys.executable, str(runtime.program), str(folder)]
     with tempfile.TemporaryDirectory() as scratch:
         written, errors, given = (Path(scratch) / name for name in ("out", "errors", "in"))
         given.write_text(json.dumps(asked), encoding="utf-8")
@@ -221,16 +207,15 @@ def _followed(
     return found
 
 
-def _broken(runtime: str, errors: str) -> UserError:
-    library, command = LIBRARY.get(runtime, ("", ""))
-    if library and f"No module named '{library}'" in errors:
+def _broken(runtime: Runtime, errors: str) -> UserError:
+    if runtime.library and f"No module named '{runtime.library}'" in errors:
         return UserError(
-            f"The certificate needs {library}, which is not installed.",
-            f"Install it ({command}), or export without a certificate.",
+            f"The certificate needs {runtime.library}, which is not installed.",
+            f"Install it ({runtime.install}), or export without a certificate.",
         )
     last = (errors.strip().splitlines() or ["no reason given"])[-1][:300]
     return UserError(
-        f"{runtime} cannot answer with the exported model: {last}.",
+        f"{runtime.name} cannot answer with the exported model: {last}.",
         "Export it in another format, or without a certificate.",
     )
 

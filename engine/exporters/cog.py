@@ -6,14 +6,17 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from engine.exporters.declared import PROGRAMS, Runtime
+from engine.exporters.fetched_programs import COG
 from engine.exporters.source import Source, save_merged
 
 TITLE = "Cog, Replicate"
 SUMMARY = "A folder for `cog build` and `cog push`: the merged model and a program that answers."
-RUNTIME = "cog"
+OPTIONS = ("precision",)
+RUNTIME = Runtime("cog", PROGRAMS / "with_cog.py", fetched=COG)
 MODEL = "model"
 RUNNER = "run.py"
-PROGRAM = Path(__file__).parent / "runtimes" / "cog_runner.py"
+PROGRAM = PROGRAMS / "cog_runner.py"
 LIBRARIES = ("torch", "transformers", "safetensors")
 
 

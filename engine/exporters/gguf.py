@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.core.errors import UserError
 from engine.core.examples import Message
+from engine.exporters.declared import PROGRAMS, Runtime
 from engine.exporters.fetched_programs import CONVERTER
 from engine.exporters.source import Source, run, save_merged
 from engine.models import folder
@@ -16,9 +17,15 @@ from engine.models.chat_template import Template
 
 TITLE = "GGUF"
 SUMMARY = "One file for llama.cpp, Ollama and LM Studio."
-RUNTIME = "llama.cpp"
+OPTIONS = ("quantisation",)
+RUNTIME = Runtime(
+    "llama.cpp",
+    PROGRAMS / "with_llama_cpp.py",
+    library="xllamacpp",
+    install="pip install 'tuneloop[gguf]'",
+)
 FILE = "model.{quantisation}.gguf"
-QUANTISER = Path(__file__).parent / "runtimes" / "quantise.py"
+QUANTISER = PROGRAMS / "quantise.py"
 MOST_S = 3600
 K_QUANTS = ("Q4_K_M",)  # which the converter does not write
 

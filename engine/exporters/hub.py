@@ -11,7 +11,8 @@ from engine.models.hub.upload import Pushed
 
 TITLE = "Hugging Face Hub"
 SUMMARY = "A repository, private by default, with the adapter or the merged model and its card."
-RUNTIME = "transformers"
+OPTIONS = ("repository", "private")
+RUNTIME = merged.RUNTIME
 
 
 def export(source: Source, out: Path) -> None:

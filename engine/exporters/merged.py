@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from engine.exporters.declared import PROGRAMS, Runtime
 from engine.exporters.source import Source, save_merged
 
 TITLE = "Merged model (safetensors)"
 SUMMARY = "All weights in one folder for transformers, vLLM, TGI and most other programs."
-RUNTIME = "transformers"
+OPTIONS = ("precision",)
+RUNTIME = Runtime("transformers", PROGRAMS / "with_transformers.py")
 
 
 def export(source: Source, out: Path) -> None:

@@ -12,7 +12,8 @@ from engine.models.chat_template import Template
 
 TITLE = "Ollama"
 SUMMARY = "A GGUF file and its Modelfile: `ollama create NAME -f Modelfile`."
-RUNTIME = "llama.cpp"
+OPTIONS = gguf.OPTIONS
+RUNTIME = gguf.RUNTIME
 QUOTES = '"""'
 
 

@@ -9,7 +9,7 @@ from engine.exporters.source import Source
 
 TITLE = "vLLM"
 SUMMARY = "A folder and the command that serves it with vLLM (an NVIDIA or AMD card is needed)."
-RUNTIME = "transformers"
+RUNTIME = merged.RUNTIME
 SCRIPT = "serve.sh"
 
 

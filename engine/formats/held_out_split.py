@@ -1,4 +1,7 @@
-"""Which rows are held out: decided once, by content and seed alone."""
+"""Which rows are held out, by content and seed alone; near copies and groups stay together.
+
+What is nearly the same is decided in core/near_duplicates.py.
+"""
 
 import hashlib
 from collections import defaultdict

@@ -84,6 +84,11 @@ def has_rejected(row: FileRow) -> bool:
     return not REJECTED.isdisjoint(row)
 
 
+def stands_alone(row: FileRow) -> bool:
+    """Whether no pair of answers and no label stands beside a conversation."""
+    return not {"chosen", "label"} & row.keys() and not has_rejected(row)
+
+
 def several(accepted: tuple[str, ...]) -> tuple[str, ...]:
     """The references of an example: none where its only answer says it all."""
     return accepted if len(accepted) > 1 else ()

@@ -27,6 +27,7 @@ from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
 from engine.exporters import certificate
 from engine.exporters.certificate import ModelAnswer
+from engine.exporters.declared import options_of, runtime_of
 from engine.exporters.source import Source
 from engine.files import sha256_of_file
 from engine.jobs import answerers
@@ -39,6 +40,8 @@ FOLDER = "export"
 CERTIFICATE = "certificate.json"
 TOOLS = "tools"
 HUB = "hub"
+*_SOME, _LAST = plugins.names("exporters")
+FORMATS = f"{', '.join(_SOME)} or {_LAST}"
 
 
 class Recipe(BaseRecipe):
@@ -51,7 +54,7 @@ class Recipe(BaseRecipe):
     KIND = "export"
 
     model: str = Field(description="The model to export")
-    to: str = Field(description="Format: adapter, merged, gguf, ollama, vllm, cog or hub")
+    to: str = Field(description=f"Format: {FORMATS}")
     precision: Precision = Field("float32", description="Precision of a merged model's weights")
     quantisation: Quantisation = Field(
         "F16", description="Quantisation of a GGUF file: bits per weight"
@@ -201,15 +204,16 @@ def _certificate(
     own: list[ModelAnswer],
 ) -> Certificate:
     ctx.model_cache.clear()  # two models may not fit into the memory
+    runtime = runtime_of(exporter)
     return certificate.certify(
-        exporter.RUNTIME,
+        runtime,
         folder,
         files.base,
         own,
         recipe.max_new_tokens,
         recipe.metrics,
-        quantised=exporter.RUNTIME == "llama.cpp" and recipe.quantisation not in UNROUNDED,
-        packages=certificate.library(exporter.RUNTIME, ctx.cache / TOOLS, _say(ctx)),
+        quantised="quantisation" in options_of(exporter) and recipe.quantisation not in UNROUNDED,
+        packages=runtime.packages(ctx.cache / TOOLS, _say(ctx)),
         gaps=lambda own, found: _gaps(ctx, files, own, found),
         done=answerers.progress(ctx, 2 * len(own), "answers", len(own)),
     )

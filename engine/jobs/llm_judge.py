@@ -64,18 +64,18 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     return Outcome(result=result)
 
 
-def both_answered(found: Evaluation, model: str) -> list[EvaluatedRow]:
+def both_answered(evaluation: Evaluation, model: str) -> list[EvaluatedRow]:
     """The rows that the first model and `model` both answered, in order.
 
     UserError where the model was not asked, or is the first itself.
     """
-    if model not in found.models[1:]:
+    if model not in evaluation.models[1:]:
         raise UserError(
             "This evaluation has no other model beside that one.",
             "Choose a model that was asked beside the baseline.",
         )
-    pair = (found.models[0], model)
-    return [row for row in found.rows if all(not row.outputs[m].failed for m in pair)]
+    pair = (evaluation.models[0], model)
+    return [row for row in evaluation.rows if all(not row.outputs[m].failed for m in pair)]
 
 
 def _prompt(row: EvaluatedRow) -> str:

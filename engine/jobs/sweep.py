@@ -222,14 +222,10 @@ def _pruning(asked: Any) -> Any:
 
 
 def _line(trial: Trial) -> str:
-    settings = ", ".join(f"{name} {_short(value)}" for name, value in trial.settings.items())
+    settings = ", ".join(f"{name} {value}" for name, value in trial.setting_words().items())
     if trial.loss is None:
         return f"Trial {trial.number} ({settings}) failed: {trial.error}"
     return f"Trial {trial.number} ({settings}), {trial.state}: held-out loss {trial.loss:.3f}"
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _outcome(recipe: Recipe, ctx: Context, search: Search, best: Best, stopped: bool) -> Outcome:
@@ -247,7 +243,7 @@ def _outcome(recipe: Recipe, ctx: Context, search: Search, best: Best, stopped: 
 
 
 def _sentence(trials: list[Trial], best: Trial) -> str:
-    settings = ", ".join(f"{name} {_short(value)}" for name, value in best.settings.items())
+    settings = ", ".join(f"{name} {value}" for name, value in best.setting_words().items())
     done = f"Best of {len(trials)} trials: {settings}, with a held-out loss of {best.loss:.3f}."
     first = trials[0].loss
     if best.number == 1 or first is None or best.loss is None:

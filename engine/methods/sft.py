@@ -23,12 +23,13 @@ SUMMARY = "The model learns to answer as your examples do."
 class Recipe(TrainRecipe):
     """Learn the answers of a dataset; from an adapter, training goes on in that adapter's shape.
 
-    Long texts are learned whole, in parts of max_length tokens.
+    Long texts are learned whole, in parts of max_length tokens. A field that TRL's SFTConfig has
+    not stands in NOT_TRL_FIELDS too; any other is handed on to it.
     """
 
     KIND: ClassVar[str] = "sft"
     LEARNS: ClassVar[tuple[Kind, ...]] = ("sft", "text")
-    OWN_FIELDS: ClassVar[frozenset[str]] = frozenset({"split_answers"})
+    NOT_TRL_FIELDS: ClassVar[frozenset[str]] = frozenset({"split_answers"})
 
     split_answers: bool = Field(
         False,

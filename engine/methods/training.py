@@ -38,12 +38,12 @@ from engine.models.chat_template import Template
 from engine.models.precision import fast_bf16, width
 from engine.trackers import available, safe_tracker
 
-# recipe fields that are not options of TRL's configs
 TOO_FEW = (
     "{held_out} rows are held out, fewer than {fewest}: their loss would choose a state by chance, "
     "so the last one is kept."
 )
-_OWN_FIELDS = frozenset(
+# of every training; a method adds its own (NOT_TRL_FIELDS)
+_NOT_TRL_FIELDS = frozenset(
     {
         "model",
         "dataset",
@@ -124,7 +124,9 @@ def _made(trainer_class: type, **parts: Any) -> Any:
 
 def curated(recipe: TrainRecipe) -> JsonObject:
     """The recipe's fields that carry upstream's names; None is left to upstream."""
-    return recipe.model_dump(exclude=set(_OWN_FIELDS | recipe.OWN_FIELDS), exclude_none=True)
+    return recipe.model_dump(
+        exclude=set(_NOT_TRL_FIELDS | recipe.NOT_TRL_FIELDS), exclude_none=True
+    )
 
 
 def settings(

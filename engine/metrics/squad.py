@@ -5,13 +5,12 @@ Source: Rajpurkar et al. 2016, arXiv:1606.05250, official evaluation script v1.1
 
 import re
 import string
-from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
 from engine.core.score import Scores, described
 from engine.metrics.input_check import References, check
-from engine.metrics.scripts import spaced
+from engine.metrics.word_overlap import best_f1
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -51,7 +50,7 @@ def squad_f1(predictions: Sequence[str], references: References) -> Scores:
     """
     check(predictions, references)
     each = tuple(
-        max(f1(_tokens(prediction), _tokens(text)) for text in accepted)
+        best_f1(prediction, accepted, normal)
         for prediction, accepted in zip(predictions, references, strict=True)
     )
     signature = "squad_f1|norm:squad1.1|refs:best|tok:spaces, else characters"
@@ -61,13 +60,3 @@ def squad_f1(predictions: Sequence[str], references: References) -> Scores:
 def normal(text: str) -> str:
     """Lower case, without punctuation, articles and needless spaces."""
     return " ".join(ARTICLES.sub(" ", text.lower().translate(PUNCTUATION)).split())
-
-
-def f1(prediction: Counter[str], reference: Counter[str]) -> float:
-    """The harmonic mean of precision and recall of the shared words; 0 where there are none."""
-    shared = (prediction & reference).total()
-    return 2 * shared / (prediction.total() + reference.total()) if shared else 0.0
-
-
-def _tokens(text: str) -> Counter[str]:
-    return Counter(normal(spaced(text)).split())

@@ -1,14 +1,12 @@
 """Word overlap of an answer and its reference."""
 
-from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
 from engine.core.score import Scores, described
 from engine.metrics.exact_match import NORM, normal
 from engine.metrics.input_check import References, check
-from engine.metrics.scripts import spaced
-from engine.metrics.squad import f1
+from engine.metrics.word_overlap import best_f1
 
 
 @described(
@@ -25,12 +23,8 @@ def token_f1(predictions: Sequence[str], references: References) -> Scores:
     """
     check(predictions, references)
     each = tuple(
-        max(f1(_tokens(prediction), _tokens(text)) for text in accepted)
+        best_f1(prediction, accepted, normal)
         for prediction, accepted in zip(predictions, references, strict=True)
     )
     signature = f"token_f1|{NORM}|refs:best|tok:spaces, else characters"
     return Scores(overall=fmean(each), each=each, signature=signature)
-
-
-def _tokens(text: str) -> Counter[str]:
-    return Counter(normal(spaced(text)).split())

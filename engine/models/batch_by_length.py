@@ -1,4 +1,4 @@
-"""Rows of different length in even batches."""
+"""Rows of different length in even batches, of a size that answer.py decides."""
 
 from collections.abc import Callable, Iterator
 

@@ -43,39 +43,39 @@ REASONS = {
 }
 
 
-def take_precision(found: Importing) -> None:
+def take_precision(importing: Importing) -> None:
     """`bf16: auto` is what happens here; true and false are TRL's option."""
-    if found.peek("bf16") == "auto":
-        found.take("bf16", "trl.bf16")
-    found.move("bf16", "trl.bf16")
-    if found.peek("fp16") is not None:
-        found.move("fp16", "trl.fp16")
+    if importing.peek("bf16") == "auto":
+        importing.take("bf16", "trl.bf16")
+    importing.move("bf16", "trl.bf16")
+    if importing.peek("fp16") is not None:
+        importing.move("fp16", "trl.fp16")
 
 
-def take_dataset(found: Importing, key: str) -> None:
+def take_dataset(importing: Importing, key: str) -> None:
     """The first dataset by its name; further ones, and how they are read, go on the list."""
-    given = found.peek(key)
+    given = importing.peek(key)
     if isinstance(given, str):
         first, *more = [name.strip() for name in given.split(",")]
-        found.take(key, "dataset")
-        found.put(key, "dataset", first)
+        importing.take(key, "dataset")
+        importing.put(key, "dataset", first)
         for name in more:
-            found.lose(key, ONE_DATASET, name, name)
+            importing.lose(key, ONE_DATASET, name, name)
 
 
-def take_datasets(found: Importing, key: str) -> None:
+def take_datasets(importing: Importing, key: str) -> None:
     """The same for a list of datasets, each with a path and how it is read."""
-    given = found.peek(key)
+    given = importing.peek(key)
     if not isinstance(given, list) or not given:
         return
-    found.take(key, "dataset")
+    importing.take(key, "dataset")
     for number, one in enumerate(given):
         parts = one if isinstance(one, dict) else {"path": one}
         path = parts.get("path")
         if number == 0 and isinstance(path, str):
-            found.put(key, "dataset", path)
+            importing.put(key, "dataset", path)
         for name, value in parts.items():
             if number:
-                found.lose(key, ONE_DATASET, f"{number}.{name}", value)
+                importing.lose(key, ONE_DATASET, f"{number}.{name}", value)
             elif name != "path" or not isinstance(path, str):
-                found.lose(key, LAYOUT, f"{number}.{name}", value)
+                importing.lose(key, LAYOUT, f"{number}.{name}", value)

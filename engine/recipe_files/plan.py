@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from engine.core.json_object import JsonObject
+from engine.files import pieces
 from engine.methods import training
-from engine.recipe_files.run import ExportedRun, Part, as_json, pieces
+from engine.recipe_files.run import ExportedRun, Part, as_json
 
 WEIGHTS = "adapter_model.safetensors"
 # options that make a run watchable here, or that are options of Tuneloop

@@ -11,13 +11,13 @@ from engine.core.examples import Example
 from engine.core.job_result import TrainingResult
 from engine.core.json_object import JsonObject
 from engine.core.recipe import TrainRecipe
+from engine.files import pieces
 from engine.methods.training_rows import EncodedRow
 from engine.models.chat_template import Template
 from engine.models.origin import BaseOrigin
 from engine.models.template_render import TemplateRefused
 
 METHODS = ("sft", "dpo")
-PIECE = 2**20
 
 # a file of a target: its path inside the folder, and its content piece by piece
 Part = tuple[str, Iterable[bytes]]
@@ -105,15 +105,8 @@ def line(value: object) -> bytes:
     return (json.dumps(value, ensure_ascii=False) + "\n").encode()
 
 
-def pieces(path: Path) -> Iterator[bytes]:
-    """A file's content, read as it is written."""
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            yield piece
-
-
 def without_paths(path: Path) -> Iterable[bytes]:
-    """The same; out of a JSON file the names of folders on this machine are left."""
+    """A file's content; out of JSON the names of folders on this machine are left."""
     if path.suffix != ".json" or path.name == "tokenizer.json":
         return pieces(path)
     values: JsonObject = json.loads(path.read_text(encoding="utf-8"))

@@ -31,50 +31,50 @@ SPEED = {
 }
 
 
-def render(found: Evaluation, names: Names, dataset: str) -> str:
+def render(evaluation: Evaluation, names: Names, dataset: str) -> str:
     """Scores, differences, baselines, warnings, speed and the first answers.
 
     `names` are those of the models and baselines, by id; `dataset` is what was asked.
     """
+    longest = evaluation.decoding.get("max_new_tokens", "?")
     return page(
-        f"{' and '.join(names[m] for m in found.models)} on {dataset}",
+        f"{' and '.join(names[m] for m in evaluation.models)} on {dataset}",
         [
-            f"<p>{len(found.rows):,} rows ({escape(found.split.replace('_', ' '))}), answered "
-            f"greedily with at most {escape(str(found.decoding.get('max_new_tokens', '?')))} "
-            "tokens.</p>",
-            _warnings(found, names),
-            _scores(found, names),
-            _differences(found, names),
-            _perplexities(found, names),
-            _slices(found, names),
-            _speeds(found, names),
-            _signatures(found),
-            _answers(found, names),
+            f"<p>{len(evaluation.rows):,} rows ({escape(evaluation.split.replace('_', ' '))}), "
+            f"answered greedily with at most {escape(str(longest))} tokens.</p>",
+            _warnings(evaluation, names),
+            _scores(evaluation, names),
+            _differences(evaluation, names),
+            _perplexities(evaluation, names),
+            _slices(evaluation, names),
+            _speeds(evaluation, names),
+            _signatures(evaluation),
+            _answers(evaluation, names),
         ],
     )
 
 
-def _warnings(found: Evaluation, names: Names) -> str:
+def _warnings(evaluation: Evaluation, names: Names) -> str:
     lines = [
         (
             f"{names[one.model]} against {names[one.compared_with]}: {one.sentence}",
             one.answer is not RegressionAnswer.HELD,
         )
-        for one in found.regression_checks
+        for one in evaluation.regression_checks
         if one.model in names and one.compared_with in names
     ]
-    if found.overlap:
-        learned = bool(found.overlap.count or found.overlap.near_count)
-        lines.append((found.overlap.message, learned))
-    lines += [(text, True) for text in of_cut_answers(found, names)]
+    if evaluation.overlap:
+        learned = bool(evaluation.overlap.count or evaluation.overlap.near_count)
+        lines.append((evaluation.overlap.message, learned))
+    lines += [(text, True) for text in of_cut_answers(evaluation, names)]
     items = "".join(
         f'<li class="{"bad" if bad else "good"}">{escape(text)}</li>' for text, bad in lines
     )
     return f"<h2>Checks</h2><ul>{items}</ul>" if items else ""
 
 
-def _scores(found: Evaluation, names: Names) -> str:
-    everybody = found.means | found.baselines
+def _scores(evaluation: Evaluation, names: Names) -> str:
+    everybody = evaluation.means | evaluation.baselines
     rows = [
         [
             escape(metric_title(metric)),
@@ -82,7 +82,7 @@ def _scores(found: Evaluation, names: Names) -> str:
             _mean(means[metric]),
             _bar(means[metric]),
         ]
-        for metric in found.metrics
+        for metric in evaluation.metrics
         for who, means in everybody.items()
         if metric in means
     ]
@@ -109,15 +109,15 @@ def _bar(mean: Mean) -> str:
     )
 
 
-def _differences(found: Evaluation, names: Names) -> str:
+def _differences(evaluation: Evaluation, names: Names) -> str:
     rows = [
-        [escape(names[m]), escape(names[found.models[0]]), escape(metric_title(k)), _gain(one)]
-        for m, gains in found.gains.items()
+        [escape(names[m]), escape(names[evaluation.models[0]]), escape(metric_title(k)), _gain(one)]
+        for m, gains in evaluation.gains.items()
         for k, one in gains.items()
     ]
     rows += [
         [escape(names[m]), escape(names[plain]), escape(metric_title(k)), _gain(one)]
-        for m, over in found.over_baselines.items()
+        for m, over in evaluation.over_baselines.items()
         for plain, gains in over.items()
         for k, one in gains.items()
     ]
@@ -130,26 +130,28 @@ def _gain(one: Gain) -> str:
     return f'<span class="{tone}">{escape(one.sentence)}</span>'
 
 
-def _perplexities(found: Evaluation, names: Names) -> str:
+def _perplexities(evaluation: Evaluation, names: Names) -> str:
     rows = [
         [escape(names[m]), f"<b>{p.score:.2f}</b> <small>{p.low:.2f} to {p.high:.2f}</small>",
          f"{p.tokens:,}", escape(p.caution)]
-        for m, p in found.perplexity.items()
+        for m, p in evaluation.perplexity.items()
     ]  # fmt: skip
     heads = ["Model", "Perplexity of the references (lower is better)", "Tokens", ""]
     return "<h2>Surprise</h2>" + table(heads, rows) if rows else ""
 
 
-def _slices(found: Evaluation, names: Names) -> str:
+def _slices(evaluation: Evaluation, names: Names) -> str:
     """The first metric by the length of the question."""
-    metric = found.metrics[0]
-    sizes = [sum(len(turn.content) for turn in row.prompt) for row in found.rows]
+    metric = evaluation.metrics[0]
+    sizes = [sum(len(turn.content) for turn in row.prompt) for row in evaluation.rows]
     parts = thirds(sizes)
     order = by_size(sizes, parts)
-    scores = {m: [row.outputs[m].scores.get(metric) for row in found.rows] for m in found.models}
+    scores = {
+        m: [row.outputs[m].scores.get(metric) for row in evaluation.rows] for m in evaluation.models
+    }
     rows = [
         [escape(names[m]), escape(one.name), escape(one.sentence)]
-        for m in found.models
+        for m in evaluation.models
         for one in by_slice(scores[m], parts, order=order)
     ]
     return f"<h2>{escape(metric_title(metric))} by length of the question</h2>" + table(
@@ -157,28 +159,28 @@ def _slices(found: Evaluation, names: Names) -> str:
     )
 
 
-def _speeds(found: Evaluation, names: Names) -> str:
+def _speeds(evaluation: Evaluation, names: Names) -> str:
     rows = [
         [escape(names[m]), *(f"{getattr(measured, field):,.2f}" for field in SPEED)]
-        for m, measured in found.speed.items()
+        for m, measured in evaluation.speed.items()
     ]
     note = "<p><small>Times to the first and last token count from the start of the batch.</small>"
     return "<h2>Speed</h2>" + table(["Model", *SPEED.values()], rows) + note + "</p>"
 
 
-def _signatures(found: Evaluation) -> str:
-    first = found.means[found.models[0]]
+def _signatures(evaluation: Evaluation) -> str:
+    first = evaluation.means[evaluation.models[0]]
     rows = [
         [escape(metric_title(k)), f"<code>{escape(first[k].signature)}</code>"]
-        for k in found.metrics
+        for k in evaluation.metrics
     ]
     return "<h2>What was computed</h2>" + table(["Metric", "Signature"], rows)
 
 
-def _answers(found: Evaluation, names: Names) -> str:
-    heads = ["Row", "Question", "Reference", *(escape(names[m]) for m in found.models)]
-    rows = [_answer(row, found.models) for row in found.rows[:ANSWERS]]
-    shown = f"the first {len(rows):,} of {len(found.rows):,}"
+def _answers(evaluation: Evaluation, names: Names) -> str:
+    heads = ["Row", "Question", "Reference", *(escape(names[m]) for m in evaluation.models)]
+    rows = [_answer(row, evaluation.models) for row in evaluation.rows[:ANSWERS]]
+    shown = f"the first {len(rows):,} of {len(evaluation.rows):,}"
     return f"<h2>Answers ({shown})</h2>" + table(heads, rows)
 
 

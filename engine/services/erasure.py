@@ -7,6 +7,7 @@ nobody. What stays on record is who deleted somebody's votes, when, and how many
 """
 
 import time
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
@@ -39,6 +40,13 @@ class ErasureReport(BaseModel):
     sentence: str
 
 
+class _Erased(NamedTuple):
+    """Of one project: the ids of a rater's votes that stood, by round, and how many invitations."""
+
+    by_round: dict[str, set[str]]
+    invitations: int
+
+
 def erase(ws: Workspace, actor: Actor, project_id: str | None, rater: str) -> ErasureReport:
     """Delete all that a rater did in a project, or with None in every one; nothing undoes it.
 
@@ -47,25 +55,27 @@ def erase(ws: Workspace, actor: Actor, project_id: str | None, rater: str) -> Er
     actor.require(Role.OWNER)
     with writing(ws.db) as conn:
         if project_id is None:
-            chosen = [one.id for one in projects.list_all(conn)]
+            chosen = [project.id for project in projects.list_all(conn)]
         else:
             chosen = [access.project(conn, actor, project_id).id]
-        there = [one for one in chosen if rater in _named(conn, one)]
-        if not there:
+        rated_in = [each for each in chosen if rater in _named(conn, each)]
+        if not rated_in:
             raise NotFound(f"There is no rater {rater!r}.", "Choose one of the list.")
-        done = [_erase(conn, actor, one, rater) for one in there]
+        erased = [_erase(conn, actor, each, rater) for each in rated_in]
     if ws.off_site:
         ws.off_site.renew()
-    vote_ids = {vote for votes, _ in done for of_round in votes.values() for vote in of_round}
-    used, taught = _made_of(ws, actor, there, vote_ids)
-    places = sum(len(votes) for votes, _ in done)
+    by_round = [
+        votes_of_round for project in erased for votes_of_round in project.by_round.values()
+    ]
+    vote_ids = {vote_id for votes_of_round in by_round for vote_id in votes_of_round}
+    used, taught = _made_of(ws, actor, rated_in, vote_ids)
     return ErasureReport(
         votes=len(vote_ids),
-        rounds=places,
-        invitations=sum(links for _, links in done),
+        rounds=len(by_round),
+        invitations=sum(project.invitations for project in erased),
         datasets=tuple(used),
         models=tuple(taught),
-        sentence=_sentence(len(vote_ids), places, used, taught),
+        sentence=_sentence(len(vote_ids), len(by_round), used, taught),
     )
 
 
@@ -81,38 +91,35 @@ def _named(conn: Connection, project_id: str) -> set[str]:
     invited = invite_store.list_all(conn, project_id)
     return {
         *rater_reviews.known(conn, project_id),
-        *(invites.rater_of(one).name for one in invited),
+        *(invites.rater_of(invite).name for invite in invited),
     }
 
 
-def _erase(
-    conn: Connection, actor: Actor, project_id: str, rater: str
-) -> tuple[dict[str, set[str]], int]:
-    """The votes of each round that stood and are gone, and how many invitations are."""
+def _erase(conn: Connection, actor: Actor, project_id: str, rater: str) -> _Erased:
     rater_reviews.hold(conn, project_id, rater)
     by_round = {
-        one.id: {vote.vote_id for vote in votes.live(conn, [one.id], extra=True)
-                 if vote.rater == rater}
-        for one in rounds.list_all(conn, project_id)
+        each.id: {vote.vote_id for vote in votes.live(conn, [each.id], extra=True)
+                  if vote.rater == rater}
+        for each in rounds.list_all(conn, project_id)
     }  # fmt: skip
-    by_round = {round_id: found for round_id, found in by_round.items() if found}
-    links = [
-        one.id
-        for one in invite_store.list_all(conn, project_id)
-        if invites.rater_of(one).name == rater
+    by_round = {round_id: vote_ids for round_id, vote_ids in by_round.items() if vote_ids}
+    invite_ids = [
+        invite.id
+        for invite in invite_store.list_all(conn, project_id)
+        if invites.rater_of(invite).name == rater
     ]
     new = Erasure(
         id=ids.new("forgotten"),
         project_id=project_id,
         rounds={
-            round_id: {"votes": len(found), "verdict": _decided(conn, round_id, rater)}
-            for round_id, found in by_round.items()
+            round_id: {"votes": len(vote_ids), "verdict": _decided(conn, round_id, rater)}
+            for round_id, vote_ids in by_round.items()
         },
         created_by=actor.name,
         created_at=time.time(),
     )
-    rater_reviews.erase(conn, rater, links, new)
-    return by_round, len(links)
+    rater_reviews.erase(conn, rater, invite_ids, new)
+    return _Erased(by_round, len(invite_ids))
 
 
 def _decided(conn: Connection, round_id: str, rater: str) -> JsonObject | None:
@@ -136,17 +143,17 @@ def _made_of(
         with reading(ws.db) as conn:
             made = pair_exports.list_all(conn, project_id)
             known = models.list_all(conn, project_id)
-        for one in made:
-            if vote_ids & set(build.about(ws, actor, one.id).get("votes", ())):
-                used[one.dataset_id] = datasets.get(ws, actor, one.dataset_id).label
+        for export in made:
+            if vote_ids & set(build.about(ws, actor, export.id).get("votes", ())):
+                used[export.dataset_id] = datasets.get(ws, actor, export.dataset_id).label
         taught += [model.name for model in known if model.dataset_id in used]
     return list(used.values()), taught
 
 
-def _sentence(votes: int, places: int, used: list[str], taught: list[str]) -> str:
-    number = "1 vote" if votes == 1 else f"{votes} votes"
-    where = "1 round" if places == 1 else f"{places} rounds"
-    sentence = f"Deleted for good: a rater with {number} in {where}."
+def _sentence(num_votes: int, num_rounds: int, used: list[str], taught: list[str]) -> str:
+    in_votes = "1 vote" if num_votes == 1 else f"{num_votes} votes"
+    in_rounds = "1 round" if num_rounds == 1 else f"{num_rounds} rounds"
+    sentence = f"Deleted for good: a rater with {in_votes} in {in_rounds}."
     if used:
         sentence += f" Made of the votes before, and marked now: {', '.join([*used, *taught])}."
     return sentence

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from engine import plugins
 from engine.core.actor import Actor, Role
@@ -10,7 +11,8 @@ from engine.core.errors import NotFound, UserError
 from engine.core.job import Job, State
 from engine.core.job_result import ExportResult
 from engine.core.recipe import Recipe, read
-from engine.files import new_folder
+from engine.exporters.declared import options_of
+from engine.files import new_folder, pieces
 from engine.models import origin
 from engine.services import model_card
 from engine.services.jobs import lifecycle
@@ -21,7 +23,15 @@ from engine.workspace import Workspace
 KIND = "export"
 HUB = "hub"
 MOST_PACKED = 4_000_000_000
-PIECE = 2**20
+
+
+class Format(NamedTuple):
+    """A format by its name; `options` are fields of an export's recipe that a person may set."""
+
+    name: str
+    title: str
+    summary: str
+    options: tuple[str, ...]
 
 
 def start(ws: Workspace, actor: Actor, project_id: str, values: dict[str, object]) -> Job:
@@ -77,10 +87,10 @@ def copy(ws: Workspace, actor: Actor, job_id: str, out: Path) -> None:
             shutil.copy(made / file.name, aside / file.name)
 
 
-def formats() -> list[tuple[str, str, str]]:
-    """(name, title, summary) of every format, in the order in which they are shown."""
+def formats() -> list[Format]:
+    """Every format, in the order in which they are shown."""
     loaded = [(name, plugins.load("exporters", name)) for name in plugins.names("exporters")]
-    return [(name, one.TITLE, one.SUMMARY) for name, one in loaded]
+    return [Format(name, each.TITLE, each.SUMMARY, options_of(each)) for name, each in loaded]
 
 
 def packed(ws: Workspace, actor: Actor, job_id: str) -> Iterator[bytes]:
@@ -92,10 +102,4 @@ def packed(ws: Workspace, actor: Actor, job_id: str) -> Iterator[bytes]:
             "here.",
             f"Copy the folder on the server: {found.path} in the folder files.",
         )
-    return zipped((file.name, _pieces(path / file.name)) for file in found.files)
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            yield piece
+    return zipped((file.name, pieces(path / file.name)) for file in found.files)

@@ -64,20 +64,20 @@ def _newest(ws: Workspace, actor: Actor, model: Model) -> tuple[Evaluation | Non
     return None, None
 
 
-def _results(found: Evaluation, asked: Dataset, model_id: str) -> list[EvalResult]:
+def _results(evaluation: Evaluation, asked: Dataset, model_id: str) -> list[EvalResult]:
     return [
         EvalResult(
             task_type="text-generation",
             dataset_type=_line(asked.name),
             dataset_name=_line(asked.label),
-            dataset_split=found.split,
+            dataset_split=evaluation.split,
             dataset_revision=asked.sha256,
             metric_type=metric,
             metric_name=metric,
             metric_value=round(mean.score, 6),
             metric_args={"signature": mean.signature, "rows": mean.n, "failed": mean.failed},
         )
-        for metric, mean in found.means[model_id].items()
+        for metric, mean in evaluation.means[model_id].items()
     ]
 
 
@@ -192,29 +192,29 @@ def _licence_id(licence: str | None) -> str | None:
     return licence.lower() if licence else None
 
 
-def _scores(found: Evaluation, asked: Dataset, model_id: str) -> str:
+def _scores(evaluation: Evaluation, asked: Dataset, model_id: str) -> str:
     lines = [
-        f"## Scores on {len(found.rows):,} rows of {_line(asked.label)} ({found.split})",
+        f"## Scores on {len(evaluation.rows):,} rows of {_line(asked.label)} ({evaluation.split})",
         "| metric | score | 95 % interval | against the first model asked |\n|---|---|---|---|",
     ]
-    gains = found.gains.get(model_id, {})
+    gains = evaluation.gains.get(model_id, {})
     rows = [
         f"| {metric} | {mean.score:.3f} | {mean.low:.3f} to {mean.high:.3f} | "
         f"{gains[metric].sentence if metric in gains else 'it is the first'} |"
-        for metric, mean in found.means[model_id].items()
+        for metric, mean in evaluation.means[model_id].items()
     ]
     lines[-1] = "\n".join([lines[-1], *rows])
-    warnings = {metric: caveat(mean) for metric, mean in found.means[model_id].items()}
+    warnings = {metric: caveat(mean) for metric, mean in evaluation.means[model_id].items()}
     few = [f"- {metric}: {text}" for metric, text in warnings.items() if text]
     lines += ["\n".join(few)] if few else []
     regressed = [
         f"- {one.message}"
-        for one in found.regression_checks
+        for one in evaluation.regression_checks
         if one.model == model_id and one.regressed
     ]
     if regressed:
         lines.append("It regressed against the model it started from:\n\n" + "\n".join(regressed))
-    lines += [found.overlap.message] if found.overlap else []
+    lines += [evaluation.overlap.message] if evaluation.overlap else []
     return "\n\n".join(lines)
 
 

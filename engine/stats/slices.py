@@ -1,4 +1,4 @@
-"""Scores of parts of the rows: short and long questions, languages, groups."""
+"""Scores of slices of the rows: short and long questions, languages, groups."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from engine.stats.intervals import mean_interval
 
 
 class Slice(BaseModel):
-    """The mean of one part's scores and its 95 % interval; `n` scored rows, `failed` others."""
+    """The mean of one slice's scores and its 95 % interval; `n` scored rows, `failed` others."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -53,7 +53,7 @@ def by_slice(
 def thirds(sizes: Sequence[float], unit: str = "characters") -> tuple[str, ...]:
     """The name of each row's third by size, with its bounds; fewer names where sizes repeat.
 
-    Equal sizes are always in one part.
+    Equal sizes are always in one slice.
     """
     if len(sizes) == 0:
         return ()
@@ -68,9 +68,9 @@ def thirds(sizes: Sequence[float], unit: str = "characters") -> tuple[str, ...]:
     return tuple(names[int(number)] for number in part)
 
 
-def by_size(sizes: Sequence[float], named: Sequence[str]) -> tuple[str, ...]:
+def by_size(sizes: Sequence[float], slice_of_row: Sequence[str]) -> tuple[str, ...]:
     """Each name of `thirds` once, the one of the smallest sizes first."""
-    return tuple(dict.fromkeys(name for _, name in sorted(zip(sizes, named, strict=True))))
+    return tuple(dict.fromkeys(name for _, name in sorted(zip(sizes, slice_of_row, strict=True))))
 
 
 def _span(low: float, high: float) -> str:

@@ -12,7 +12,7 @@ from engine.core.job import LANES, Job, State
 from engine.store.json_columns import dumped, loaded, to_json
 from engine.store.tables import job
 
-LEASE_S = 60.0
+JOB_LEASE_S = 60.0
 MAX_ATTEMPTS = 2
 JSON = ("recipe", "result", "tags")
 _COLUMNS = [column for column in job.c if column.name != "recipe_sha256"]
@@ -128,7 +128,7 @@ def claim(conn: Connection, lane: str, worker: str, host: str, now: float) -> Jo
             worker=worker,
             fence=job.c.fence + 1,
             attempts=job.c.attempts + 1,
-            lease_until=now + LEASE_S,
+            lease_until=now + JOB_LEASE_S,
             started_at=now,
         )
         .returning(*_COLUMNS)
@@ -142,7 +142,7 @@ def renew_lease(conn: Connection, job_id: str, fence: int, now: float) -> bool:
     query = (
         update(job)
         .where(job.c.id == job_id, job.c.fence == fence, job.c.state == State.RUNNING)
-        .values(lease_until=now + LEASE_S)
+        .values(lease_until=now + JOB_LEASE_S)
     )
     return conn.execute(query).rowcount == 1
 
@@ -198,7 +198,7 @@ def request_stop_and_keep(conn: Connection, job_id: str) -> bool:
 
 def expired(conn: Connection, now: float) -> list[Job]:
     """Running jobs whose lease has run out; a missing lease counts from the start."""
-    lease = func.coalesce(job.c.lease_until, job.c.started_at + LEASE_S, 0.0)
+    lease = func.coalesce(job.c.lease_until, job.c.started_at + JOB_LEASE_S, 0.0)
     return _jobs(conn, select(*_COLUMNS).where(job.c.state == State.RUNNING, lease < now))
 
 

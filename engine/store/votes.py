@@ -34,7 +34,7 @@ from engine.store.answer_columns import READ, STORED
 from engine.store.json_columns import to_json
 from engine.store.tables import assignment, comparison, rating_round, vote
 
-LEASE_S = 600.0
+COMPARISON_LEASE_S = 600.0
 TICK_S = 0.001  # between two leases of one moment, whose order must last
 COUNTED = (AssignmentState.VOTED, AssignmentState.EXTRA)
 ANSWERED = (*COUNTED, AssignmentState.SKIPPED, AssignmentState.FLAGGED)
@@ -177,7 +177,7 @@ def leased_to(conn: Connection, round_id: str, rater: str) -> list[Assignment]:
 def set_state(conn: Connection, token: str, state: AssignmentState, now: float) -> None:
     """Move an assignment; a lease starts anew."""
     moved = update(assignment).where(assignment.c.id == token)
-    conn.execute(moved.values(state=state, lease_until=now + LEASE_S))
+    conn.execute(moved.values(state=state, lease_until=now + COMPARISON_LEASE_S))
 
 
 def reopen(conn: Connection, taken_back: Assignment, now: float) -> None:

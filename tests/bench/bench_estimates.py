@@ -15,13 +15,16 @@ import pytest
 from engine import worker
 from engine.core.actor import LOCAL
 from engine.core.job import State
+from engine.core.job_result import TrainingResult
 from engine.core.recipe import read
 from engine.jobs import warmup
 from engine.methods import dpo, sft
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
-from engine.services.training import estimate, history
+from engine.services.training import estimate
+from engine.store import estimates
+from engine.store.connect import reading
 from tests import helpers
 from tests.bench import bench_tools
 from tests.bench.bench_train import dpo_rows, sft_rows, write
@@ -53,10 +56,10 @@ def test_estimates(ws, method, shared_data, tmp_path):
         guess = estimate.estimate(ws, LOCAL, project.id, few)
         done(ws, lifecycle.submit(ws, LOCAL, project.id, warmed))
         first = done(ws, estimate.submit(ws, LOCAL, project.id, few))
-        told(guess, history.compare(ws, LOCAL, first.id))
-        told(None, history.compare(ws, LOCAL, first.id))
+        told(ws, guess, first)
+        told(ws, None, first)
         second = done(ws, estimate.submit(ws, LOCAL, project.id, more))
-        told(None, history.compare(ws, LOCAL, second.id))
+        told(ws, None, second)
     finally:
         process.terminate()
         process.wait()
@@ -70,11 +73,13 @@ def done(ws, job):
     return job
 
 
-def told(guess, found):
+def told(ws, guess, job):
     """A line: what was said, what it took, and the second over the first, of time and memory."""
-    said = guess.seconds.likely if guess else found.estimated_s
-    need = guess.memory_needed if guess else found.estimated_memory
-    actual, peak = found.actual_s, found.actual_memory
+    with reading(ws.db) as conn:
+        estimated = guess or estimates.of(conn, job.id)
+    said, need = estimated.seconds.likely, estimated.memory_needed
+    actual, result = job.finished_at - job.started_at, job.result_as(TrainingResult)
+    peak = (result.peak_gpu_memory_mb or result.peak_memory_mb) * 2**20
     print(
         f"{'arithmetic' if guess else 'measured':10} "
         f"time {said:.0f} s said, {actual:.0f} s taken, {actual / said:.2f}   "

@@ -62,7 +62,7 @@ def test_export_prints_path_files_and_certificate_and_writes_the_folder_that_was
 
 
 def test_export_knows_the_formats_that_were_promised():
-    assert sorted(FORMATS) == sorted(plugins.names("exporters"))
+    assert set(FORMATS) <= set(plugins.names("exporters"))
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,21 @@
 """Options of evaluations, benchmarks and the playground: one recipe for form, command and file."""
 
+from contextlib import nullcontext
+
 import click
 import gradio as gr
 import pytest
 
+from engine.cli import common
+from engine.cli import evaluation as command_module
 from engine.cli.app import cli
-from engine.services import registered_plugins
+from engine.core.actor import LOCAL
+from engine.core.job_outcome import Outcome
+from engine.services import job_outcomes, registered_plugins
 from engine.services.jobs import lifecycle
+from engine.workspace import open_workspace
 from tests import helpers
+from tests.ui import results
 from ui.components import forms
 from ui.pages.evaluation import start
 
@@ -58,8 +66,6 @@ def test_evaluation_recipe_file_and_options_are_one_recipe(tuneloop, tmp_path, m
     monkeypatch.setattr(lifecycle, "submit", submit)
     monkeypatch.setattr("engine.cli.evaluation.common.model_id", lambda ws, project, name: name)
     monkeypatch.setattr("engine.cli.training.common.dataset_id", lambda ws, project, name: name)
-    from engine.workspace import open_workspace
-
     ws = open_workspace()
     helpers.project(ws)
     ws.close()
@@ -70,3 +76,30 @@ def test_evaluation_recipe_file_and_options_are_one_recipe(tuneloop, tmp_path, m
     assert recipe.models == ("base", "tuned")
     assert recipe.metrics == ("rouge1", "rouge2", "rougeL")
     assert (recipe.max_rows, recipe.baselines, recipe.perplexity) == (9, False, False)
+
+
+@pytest.mark.parametrize("given", [["--model", "base", "--model", "SFT one"], []])
+def test_evaluation_prints_scores_by_the_names_of_options_or_file(
+    tuneloop, tmp_path, monkeypatch, given
+):
+    ws = open_workspace()
+    project = helpers.project(ws).id
+    base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, project, tmp_path)
+    tuned = results.adapter(ws, project, base, data)
+
+    def finish(_seconds):
+        [job] = lifecycle.list_all(ws, LOCAL, project, ("evaluate",))
+        found = results.evaluation(data.id, base.id, tuned.id, {3: ("wrong", 0.1, "right 3", 1.0)})
+        outcome = Outcome(result={"rows": 1}, evaluation=found)
+        job_outcomes.store(ws, helpers.claimed(ws, job.id), outcome)
+
+    monkeypatch.setattr(common.time, "sleep", finish)
+    monkeypatch.setattr(command_module, "working", lambda _: nullcontext())
+    file = tmp_path / "evaluate.yaml"
+    models = "" if given else "models: [base, SFT one]\n"
+    file.write_text(f"{models}dataset: {data.id}\nmetrics: [rougeL, exact_match]\n")
+    code, out, err = tuneloop("evaluation", "run", file, *given, "--project", project)
+    assert code == 0, err
+    assert [line[:24].strip() for line in out.splitlines()] == ["base"] * 2 + ["SFT one"] * 4
+    assert "Better: +0.20." in out
+    ws.close()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from io import StringIO
 
 import gradio as gr
@@ -282,6 +283,22 @@ def test_table_of_answers_names_models_and_gains(found):
         "ROUGE-L, base", "ROUGE-L, SFT one",
     ]  # fmt: skip
     assert list(frame["Gain"]) == pytest.approx([0.9, -0.8, 0.0])
+
+
+def test_column_of_answers_is_as_wide_for_a_model_with_a_comma_in_its_name(found):
+    ev, names = found
+    commas = {model: f"{name}, v2" for model, name in names.items()}
+    frame = answers.frame(list(ev.rows), ev, commas, ev.models[1], "rougeL")
+    narrow, wide, score = "84px", "300px", "160px"
+    assert answers.widths(frame, 2) == [narrow, narrow, wide, wide, wide, wide, score, score]
+
+
+def test_opened_row_of_the_baseline_has_one_answer_and_no_marks(found):
+    ev, names = found
+    html = tab.opened(ev, names, ev.models[0], 5)
+    assert html.count('class="tl-answer"') == 1
+    assert "right 5" in html
+    assert not re.search("<(del|ins)>|baseline", html)
 
 
 def test_opened_row_marks_what_differs_and_escapes_all(found):

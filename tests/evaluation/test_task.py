@@ -73,24 +73,24 @@ def test_evaluation_skips_reward_models(ws, tmp_path):
             results.submit(ws, project, kind, **values)
 
 
-def test_parts_of_an_evaluation_have_their_own_scores(ws, tmp_path):
+def test_slices_of_an_evaluation_have_their_own_scores(ws, tmp_path):
     made = evaluation(["ab", "a longer one", "the longest of all questions here"])
-    named = slices.parts(ws, LOCAL, made, "question")
-    assert [each.split(" ")[0] for each in named.of_rows[:3]] == ["short", "middle", "long"]
-    scored = slices.scores(made, "tuned", "rougeL", named)
+    sliced = slices.slicing(ws, LOCAL, made, "question")
+    assert [each.split(" ")[0] for each in sliced.slice_of_row[:3]] == ["short", "middle", "long"]
+    scored = slices.scores(made, "tuned", "rougeL", sliced)
     assert [one.n for one in scored] == [4, 4, 4]
     assert sum(one.mean for one in scored) == pytest.approx(1.5)
 
 
-def test_parts_by_length_stand_short_before_long_whatever_row_is_first(ws):
+def test_slices_by_length_stand_short_before_long_whatever_row_is_first(ws):
     made = evaluation(["the longest of all questions here", "ab", "a longer one"])
-    named = slices.parts(ws, LOCAL, made, "question")
-    assert [each.split(" ")[0] for each in named.order] == ["short", "middle", "long"]
-    scored = slices.scores(made, "tuned", "rougeL", named)
-    assert tuple(one.name for one in scored) == named.order
+    sliced = slices.slicing(ws, LOCAL, made, "question")
+    assert [each.split(" ")[0] for each in sliced.order] == ["short", "middle", "long"]
+    scored = slices.scores(made, "tuned", "rougeL", sliced)
+    assert tuple(one.name for one in scored) == sliced.order
 
 
-def test_languages_part_rows_where_they_can_be_told(ws):
+def test_languages_slice_rows_where_they_can_be_told(ws):
     german = (
         "Wie kann ich ein Buch verlängern, das ich letzte Woche in der Bücherei ausgeliehen habe?"
     )
@@ -98,9 +98,9 @@ def test_languages_part_rows_where_they_can_be_told(ws):
         "How can I renew a book that I have borrowed from the library in the last week, please?"
     )
     made = evaluation([german, english, "hm"])
-    named = slices.parts(ws, LOCAL, made, "language")
-    assert (named.of_rows[:3], named.order) == (("de", "en", None), ("de", "en"))
-    assert "language" in slices.kinds(ws, LOCAL, made)
+    sliced = slices.slicing(ws, LOCAL, made, "language")
+    assert (sliced.slice_of_row[:3], sliced.order) == (("de", "en", None), ("de", "en"))
+    assert "language" in slices.slicings(ws, LOCAL, made)
 
 
 def test_groups_come_from_the_dataset(ws, tmp_path):
@@ -110,10 +110,10 @@ def test_groups_come_from_the_dataset(ws, tmp_path):
     path.write_text("\n".join(["prompt,completion,place", *rows]) + "\n")
     data = datasets.add(ws, LOCAL, project, path, path.name, held_out=0.0, group="place")
     made = evaluation(["q"]).model_copy(update={"dataset_id": data.id})
-    groups = slices.kinds(ws, LOCAL, made)["group"]
+    groups = slices.slicings(ws, LOCAL, made)["group"]
     assert groups == (("south", "north") * 6, ("north", "south"))
     gone = made.model_copy(update={"dataset_id": "dataset-gone"})
-    assert slices.parts(ws, LOCAL, gone, "group") == ((None,) * 12, ())
+    assert slices.slicing(ws, LOCAL, gone, "group") == ((None,) * 12, ())
 
 
 def test_chat_is_asked_for_its_references():

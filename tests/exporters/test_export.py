@@ -16,7 +16,7 @@ from engine.core.examples import Chat, Message
 from engine.core.export import CAUSES, ArtefactAnswer, Cause
 from engine.core.job import State
 from engine.core.model import Model
-from engine.exporters import certificate
+from engine.exporters import certificate, merged
 from engine.exporters.certificate import ModelAnswer
 from engine.services import exports
 from engine.services.jobs import lifecycle
@@ -220,7 +220,7 @@ def answering(tmp_path_factory, tiny_model):
 
 def test_certificate_of_a_right_artefact_is_all_the_same(answering):
     folder, own = answering
-    proof = certificate.certify("transformers", folder, folder, own, 8, ("exact_match",))
+    proof = certificate.certify(merged.RUNTIME, folder, folder, own, 8, ("exact_match",))
     assert (proof.same, proof.n, proof.causes, proof.differences) == (3, 3, (), ())
     assert proof.sentence == "transformers gives the same text on 3 of 3 prompts."
 
@@ -231,7 +231,7 @@ def test_certificate_names_the_fault(answering, cause, tmp_path):
     broken = tmp_path / "broken"
     shutil.copytree(folder, broken)
     FAULTS[cause](broken)
-    proof = certificate.certify("transformers", broken, folder, own, 8, ("exact_match",))
+    proof = certificate.certify(merged.RUNTIME, broken, folder, own, 8, ("exact_match",))
     assert proof.causes == (cause,)
     assert CAUSES[cause] in proof.sentence
 
@@ -315,7 +315,7 @@ def test_certificate_tells_another_tokenizer():
 def test_certificate_says_when_the_artefact_cannot_be_loaded(tmp_path, tiny_model):
     with pytest.raises(UserError, match="transformers cannot answer with the exported model"):
         certificate.ask(
-            "transformers", tmp_path, tiny_model, [[Message(role="user", content="a")]], 4
+            merged.RUNTIME, tmp_path, tiny_model, [[Message(role="user", content="a")]], 4
         )
 
 

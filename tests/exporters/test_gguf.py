@@ -28,7 +28,7 @@ def test_gguf_answers_in_llama_cpp_as_the_model_does(letters, tools, tmp_path, b
     written(folder, tools, out, bits)
     assert [path.name for path in out.iterdir()] == [f"model.{bits}.gguf"]
     assert not [path for path in tmp_path.iterdir() if path != out]
-    proof = certificate.certify("llama.cpp", out, folder, own, 16, ("exact_match",))
+    proof = certificate.certify(gguf.RUNTIME, out, folder, own, 16, ("exact_match",))
     assert (proof.same, proof.n, proof.causes) == (3, 3, ())
 
 

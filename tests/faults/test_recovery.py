@@ -256,7 +256,7 @@ def test_run_leaves_no_process_behind_its_worker(space, train):
     wait_for(lambda: not any(map(alive, children)))  # they would train for half an hour
 
     # and the next worker takes the run up where it was
-    late = time.time() + store.LEASE_S + 1
+    late = time.time() + store.JOB_LEASE_S + 1
     sweeper = Worker(space)
     sweeper.poll(late)
     assert lifecycle.get(space, LOCAL, job.id).attempts == 2

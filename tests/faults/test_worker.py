@@ -98,7 +98,7 @@ def test_jobs_of_a_worker_that_vanished_start_again_once_and_then_fail(space):
 
         with writing(space.db) as conn:
             assert store.claim(conn, "compute", f"gone:{attempt}", "gone", late).attempts == attempt
-        late += store.LEASE_S + 1
+        late += store.JOB_LEASE_S + 1
         sweeper = Worker(space)
         sweeper.leaving = True  # sweep, claim nothing
         sweeper._renewed_at = 0.0
@@ -167,7 +167,7 @@ def test_orphaned_worker_gives_up_on_a_lost_database(space, worker, turn_until, 
     monkeypatch.setattr(worker_module.signal, "signal", lambda *_: None)
     monkeypatch.setattr(worker, "_attend", lambda _: raised(gone))
     worker.serve()
-    assert store.LEASE_S < sum(slept) < 2 * store.LEASE_S
+    assert store.JOB_LEASE_S < sum(slept) < 2 * store.JOB_LEASE_S
     process.wait(300)
 
 

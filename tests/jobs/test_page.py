@@ -20,7 +20,7 @@ from engine.stats.learning_curve import learning_curve
 from engine.store.json_columns import to_json
 from tests import helpers
 from tests.ui import results
-from ui.components import event_cursor
+from ui.components import charts, event_cursor
 from ui.components.event_cursor import Track
 from ui.components.page import NavigationTarget
 from ui.pages.jobs import curves, layout, refresh, settings, tab
@@ -105,7 +105,7 @@ def test_finished_run_is_read_once_and_then_left_alone(ws, world):
     job_outcomes.end(ws, job.id, job.fence, State.FAILED, "It broke. Use a lower rate.")
     view, new = look(ws, world[0], JobsView())
     assert "It broke. Use a lower rate." in new["top"]
-    assert (new["stop"], new["again"], new["onward"]) == (False, True, "")
+    assert (new["stop"], new["again"], new["next_step"]) == (False, True, "")
     results.say(ws, job.id, ("log", None, {"text": "never read"}))
     view, new = look(ws, world[0], view)
     assert new == {}
@@ -215,7 +215,7 @@ def test_track_of_a_run_of_any_length_stays_small_and_knows_its_newest_and_lowes
         track = event_cursor.taken(track, results.stored(*said))
     assert track.measured == 50_000
     for name, last in (("loss", 50_000), ("cpu_percent", 49_999), ("eval_loss", 49_993.5)):
-        steps, values = curves.points(track.metrics, name)
+        steps, values = charts.points(track.metrics, name)
         assert 700 < len(steps) < 1_600
         assert steps == sorted(set(steps))
         assert event_cursor.newest(track, name) == values[-1] == last
@@ -506,7 +506,7 @@ def test_finished_curve_draws_its_law_its_intervals_and_says_its_sentence(ws, wo
     (gain,) = drawn.data[3].y
     assert gain == pytest.approx(found.points[-1].mean - found.gain)
     assert new["losses_box"] is False
-    assert new["onward"] == "Add data"
+    assert new["next_step"] == "Add data"
 
 
 def test_finished_search_draws_every_trial_and_lists_the_best_first(ws, world):

@@ -362,9 +362,9 @@ def test_base_that_is_on_its_way_is_not_queued_twice(ws, repo):
 
 
 def test_architectures_are_read_from_the_installed_library():
-    assert "LlamaForCausalLM" in architectures.writers()["llama"]
+    assert "LlamaForCausalLM" in architectures.text_classes()["llama"]
     assert "bert" in architectures.known_types()
-    assert len(architectures.writers()) > 100
+    assert len(architectures.text_classes()) > 100
 
 
 def test_hub_is_read_without_a_training_library(hub, repo, home):

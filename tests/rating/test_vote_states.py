@@ -96,7 +96,7 @@ class Desk(RuleBasedStateMachine):
 
     @rule(name=names)
     def come_when_all_leases_have_run_out(self, name):
-        Desk.clock.now += vote_store.LEASE_S + 1
+        Desk.clock.now += vote_store.COMPARISON_LEASE_S + 1
         self.claim(name)
 
     def step(self, chance):
@@ -186,7 +186,7 @@ def test_late_vote_on_a_pair_that_others_filled_is_kept_but_not_counted(
     clock.now = time.time()
     monkeypatch.setattr(time, "time", clock.time)
     shown = screen.next_pair(ws, rater("a"), one.id)
-    clock.now += vote_store.LEASE_S + 1
+    clock.now += vote_store.COMPARISON_LEASE_S + 1
     theirs = screen.next_pair(ws, rater("b"), one.id)
     screen.vote(ws, rater("b"), theirs.token, next(keys), "left")
     assert screen.vote(ws, rater("a"), shown.token, next(keys), "right") is None
@@ -212,7 +212,7 @@ def test_late_vote_counts_where_the_place_is_still_free(ws, tmp_path, monkeypatc
     one = started(ws, tmp_path, "train_pairs", pairs=1)
     shown = screen.next_pair(ws, rater("a"), one.id)
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + vote_store.LEASE_S + 1)
+    monkeypatch.setattr(time, "time", lambda: now + vote_store.COMPARISON_LEASE_S + 1)
     screen.vote(ws, rater("a"), shown.token, next(keys), "right")
     with reading(ws.db) as conn:
         assert len(vote_store.live(conn, [one.id])) == 1

@@ -120,7 +120,7 @@ def test_sides_differ_between_the_first_two_raters(ws, tmp_path):
 def test_expired_lease_frees_the_pair_for_others(ws, one, monkeypatch):
     screen.next_pair(ws, rater("a"), one.id)
     now = votes.time.time()
-    monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.LEASE_S + 1)
+    monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.COMPARISON_LEASE_S + 1)
     first_of_b = screen.next_pair(ws, rater("b"), one.id)
     assert "prompt 0" in first_of_b.prompt
 
@@ -152,7 +152,7 @@ def test_skip_that_another_rater_took_up_stays(ws, one):
 def test_comparison_taken_by_others_after_the_lease_is_not_shown_again(ws, one, monkeypatch):
     shown = screen.next_pair(ws, rater("a"), one.id)
     now = votes.time.time()
-    monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.LEASE_S + 1)
+    monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.COMPARISON_LEASE_S + 1)
     theirs = screen.next_pair(ws, rater("b"), one.id)
     assert theirs.prompt == shown.prompt
     back = screen.next_pair(ws, rater("a"), one.id)
@@ -163,7 +163,7 @@ def test_comparison_taken_by_others_after_the_lease_is_not_shown_again(ws, one, 
 def test_expired_lease_that_nobody_took_is_shown_again(ws, one, monkeypatch):
     shown = screen.next_pair(ws, rater("a"), one.id)
     now = votes.time.time()
-    monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.LEASE_S + 1)
+    monkeypatch.setattr(votes.time, "time", lambda: now + vote_store.COMPARISON_LEASE_S + 1)
     assert screen.next_pair(ws, rater("a"), one.id).token == shown.token
 
 

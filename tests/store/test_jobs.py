@@ -49,7 +49,7 @@ def test_write_with_an_old_fence_changes_nothing(ws):
     job = queued(ws, project.id)
     with writing(ws.db) as conn:
         old = jobs.claim(conn, "compute", "h:a", "h", now=1000.0)
-    later = 1000.0 + jobs.LEASE_S + 1
+    later = 1000.0 + jobs.JOB_LEASE_S + 1
     with writing(ws.db) as conn:
         assert [j.id for j in jobs.expired(conn, later)] == [job.id]
         assert jobs.requeue(conn, job.id, old.fence)

@@ -166,21 +166,22 @@ def test_estimate_reports_refusals_of_the_training(ws, world):
     assert "lora settings would change nothing" in found.reasons[0]
 
 
-def test_estimate_of_a_job_is_kept_once_and_compared_with_what_it_took(ws, world):
+def test_estimate_of_a_job_is_kept_once_and_goes_with_its_finished_run(ws, world):
     job = ran(ws, *world, seconds=120, tokens_per_s=50.0, peak_memory_mb=700.0)
     another = estimate.what_if(LOCAL, world[1], 1e9)
+    with reading(ws.db) as conn:
+        first = estimates.of(conn, job.id)
     with writing(ws.db) as conn:
         estimates.add(conn, job.id, time.time(), another)
-    found = history.compare(ws, LOCAL, job.id)
-    assert found.actual_s == pytest.approx(120, abs=2)
-    assert found.actual_memory == 700 * 2**20
-    assert found.low_s < found.estimated_s < found.high_s
-    assert found.sentence.startswith("It took 2.0 minutes")
+    with reading(ws.db) as conn:
+        assert estimates.of(conn, job.id) == first != another
+        [run] = history.read(conn, "sft").runs
+    assert run.seconds == pytest.approx(120, abs=2)
+    assert run.estimated_s is not None
 
 
-def test_job_without_an_estimate_has_nothing_to_compare(ws, world):
+def test_job_without_an_estimate_is_stored_without_one(ws, world):
     job = lifecycle.submit(ws, LOCAL, *world)
-    assert history.compare(ws, LOCAL, job.id) is None
     with reading(ws.db) as conn:
         assert estimates.of(conn, job.id) is None
 

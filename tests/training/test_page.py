@@ -15,8 +15,9 @@ from engine.services import job_outcomes
 from engine.services.data import datasets
 from engine.services.jobs import lifecycle
 from engine.services.models import import_folder, registry
-from engine.services.training import history
 from engine.services.training import methods as training_methods
+from engine.store import estimates
+from engine.store.connect import reading
 from tests import helpers
 from tests.ui import seed
 from ui.components import forms
@@ -266,7 +267,7 @@ def test_estimate_panel_shows_memory_time_steps_and_the_batch(ws, project, sft):
     assert (found.preset, found.possible, found.smaller) == ("Standard", True, False)
     assert "Batch 8, because" in found.preset_words
     assert found.tunings.count("data-pick") == 3
-    assert found.measure.startswith("Measure the speed here, about")
+    assert found.measure_label.startswith("Measure the speed here, about")
 
 
 def test_estimate_panel_shows_the_cost_at_a_price(ws, project, sft):
@@ -308,7 +309,7 @@ def test_few_rows_get_epochs_for_30_steps(rows, wanted):
 
 
 def test_estimate_comes_with_the_file_and_the_command_that_do_the_same(ws, project, sft):
-    text, command = before_start.as_file(ws, project.id, sft)
+    text, command = before_start.yaml_and_command(ws, project.id, sft)
     assert yaml.safe_load(text)["dataset"] == "faq@1"
     assert yaml.safe_load(text)["model"] == "base"
     assert command == "tuneloop training start recipe.yaml --project 'Help desk'"
@@ -332,7 +333,12 @@ def long_rows(ws, project, base, tmp_path):
 def test_training_page_refuses_what_cannot_fit_with_a_proposal(ws, project, long_rows):
     found = before_start.picture(ws, project.id, long_rows)
     assert "It does not fit" in found.panel
-    assert (found.possible, found.smaller, found.first, found.measure) == (False, True, "", "")
+    assert (found.possible, found.smaller, found.first_look_label, found.measure_label) == (
+        False,
+        True,
+        "",
+        "",
+    )
     assert "aria-disabled" in found.tunings  # "full" is no button
     with pytest.raises(UserError, match="It needs about"):
         tab.start(ws, project.id, long_rows, "")
@@ -373,11 +379,11 @@ def test_quick_look_is_shorter_than_the_usual_training_of_few_rows(ws, project, 
 
 
 def test_first_look_trains_on_a_tenth_and_is_offered_before_big_runs_only(ws, project, sft):
-    assert before_start.picture(ws, project.id, sft).first == ""
+    assert before_start.picture(ws, project.id, sft).first_look_label == ""
     big = before_start.changed(
         sft, {"num_train_epochs": 100, "max_length": 512, "max_steps": 100_000}
     )
-    assert "10 % of the steps" in before_start.picture(ws, project.id, big).first
+    assert "10 % of the steps" in before_start.picture(ws, project.id, big).first_look_label
     job = tab.start_first_look(ws, project.id, big, "Long one")
     assert (job.name, job.recipe["max_steps"]) == ("Long one, first look", 10_000)
 
@@ -385,7 +391,8 @@ def test_first_look_trains_on_a_tenth_and_is_offered_before_big_runs_only(ws, pr
 def test_start_queues_the_job_with_its_estimate(ws, project, sft):
     job = tab.start(ws, project.id, before_start.changed(sft, {"lora": {"r": 4}}), "  First try ")
     assert (job.kind, job.name, job.recipe["lora"]) == ("sft", "First try", {"r": 4})
-    assert history.compare(ws, LOCAL, job.id).estimated_s > 0
+    with reading(ws.db) as conn:
+        assert estimates.of(conn, job.id).seconds.likely > 0
 
 
 def test_run_without_a_name_is_called_after_its_data(ws, project, sft):
@@ -438,7 +445,7 @@ def test_warm_up_is_queued_and_reported(ws, project, sft):
     assert (job.kind, job.recipe["method"], job.recipe["steps"]) == ("warmup", "sft", 4)
     found = before_start.picture(ws, project.id, sft, before_start.StartChoice(warmup=job.id))
     assert "waits for its turn" in found.panel
-    assert found.measure == ""
+    assert found.measure_label == ""
 
 
 def test_search_tries_around_what_the_form_says(ws, project, base, faq):

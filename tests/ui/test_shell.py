@@ -282,7 +282,7 @@ def test_server_on_a_public_address_asks_for_sign_in(tmp_path, served, capsys, h
 
 
 def test_server_with_accounts_asks_for_sign_in_on_loopback_too(tmp_path, served):
-    made = open_workspace(server._settings(tmp_path))
+    made = open_workspace(Settings.in_home(tmp_path))
     accounts.add(made, LOCAL, "Ada", "owner")
     made.close()
     server.serve(tmp_path, "127.0.0.1", free_port())

@@ -45,7 +45,7 @@ def figure(height: int | None = None) -> Any:
 def loss_curves(events: Sequence[MetricEvent]) -> Any:
     """Training loss and held-out loss over the steps, the lowest held-out loss marked."""
     drawn = figure()
-    steps, values = _series(events, "loss")
+    steps, values = points(events, "loss")
     drawn.add_trace(
         go.Scatter(
             x=steps,
@@ -56,7 +56,7 @@ def loss_curves(events: Sequence[MetricEvent]) -> Any:
             hovertemplate="%{y:.3f}",
         )
     )
-    steps, values = _series(events, "eval_loss")
+    steps, values = points(events, "eval_loss")
     drawn.add_trace(
         go.Scatter(
             x=steps,
@@ -73,6 +73,12 @@ def loss_curves(events: Sequence[MetricEvent]) -> Any:
     drawn.update_xaxes(title_text="step")
     drawn.update_yaxes(title_text="loss (lower is better)")
     return drawn
+
+
+def points(events: Sequence[MetricEvent], name: str) -> tuple[list[int], list[float]]:
+    """Steps and values of one metric."""
+    found = [(event.step or 0, float(event.data[name])) for event in events if name in event.data]
+    return [step for step, _ in found], [value for _, value in found]
 
 
 def _mark_lowest(drawn: Any, steps: list[int], values: list[float]) -> None:
@@ -92,8 +98,3 @@ def _mark_lowest(drawn: Any, steps: list[int], values: list[float]) -> None:
         ax=0,
         ay=-30,
     )
-
-
-def _series(events: Sequence[MetricEvent], name: str) -> tuple[list[int], list[float]]:
-    found = [(event.step or 0, float(event.data[name])) for event in events if name in event.data]
-    return [step for step, _ in found], [value for _, value in found]

@@ -1,4 +1,4 @@
-"""Display names of models and datasets on every page, with their date: never their id."""
+"""Display names of models and datasets on every page, never their id; times for dropdowns."""
 
 import time
 from collections import Counter

@@ -1,4 +1,6 @@
-"""Model text as HTML that can do nothing: no scripts, no images, no foreign requests.
+"""Markdown of models rendered for raters, as HTML that can do nothing; other pages escape it.
+
+No scripts, no images, no foreign requests.
 
 Markdown is rendered on the server with raw HTML off, then cleaned against a list of allowed tags.
 Images become their link text, since an image address can tell whose answer it is.

@@ -3,9 +3,10 @@
 from starlette.types import Scope
 
 from engine.http_limits import KB, MB, longest_prefix
+from engine.services.data import datasets
 from ui.web.prefix import route_path
 
-UPLOAD_MB = 200
+UPLOAD_MB = datasets.MAX_BYTES // MB
 # A vote may carry an edit of 20,000 characters, escaped.
 BODY_BYTES = {
     "": 16 * MB,

@@ -2,7 +2,7 @@
 
 from engine.core.examples import Chat, Kind
 from engine.core.parsed_file import FileRow
-from engine.formats.prompt_and_answer import has_rejected
+from engine.formats.prompt_and_answer import stands_alone
 from engine.formats.turns import SHAREGPT, chat, equipped, is_turns, place, share, system, turns
 
 TITLE = "ShareGPT"
@@ -23,8 +23,4 @@ def read(row: FileRow, number: int) -> Chat:
 
 
 def _fits(row: FileRow) -> bool:
-    return is_turns(row.get("conversations"), SHAREGPT) and _is_alone(row)
-
-
-def _is_alone(row: FileRow) -> bool:
-    return not {"chosen", "label"} & row.keys() and not has_rejected(row)
+    return is_turns(row.get("conversations"), SHAREGPT) and stands_alone(row)

@@ -27,7 +27,7 @@ class OnlineRecipe(TrainRecipe):
 
     HAS_REFERENCE: ClassVar[bool] = True
     LEARNS: ClassVar[tuple[Kind, ...]] = ("prompts", "sft")
-    OWN_FIELDS: ClassVar[frozenset[str]] = frozenset({"reward", "max_length"})
+    NOT_TRL_FIELDS: ClassVar[frozenset[str]] = frozenset({"reward", "max_length"})
     # one answer to each held-out prompt is enough to see where the reward goes
     TRL: ClassVar[JsonObject] = {"num_generations_eval": 1}
     IDLE: ClassVar[dict[str, str]] = {

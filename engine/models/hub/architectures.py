@@ -9,8 +9,9 @@ from pathlib import Path
 from engine.core.hub import Architecture
 from engine.core.json_object import JsonObject
 
-WRITERS, TYPES = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES", "CONFIG_MAPPING_NAMES"  # tables there
-WRITING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")  # of a type that writes text
+# tables in the source of transformers
+CLASSES_TABLE, TYPES_TABLE = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES", "CONFIG_MAPPING_NAMES"
+TEXT_CLASS_ENDINGS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
 def of_config(config: JsonObject) -> Architecture:
@@ -18,28 +19,32 @@ def of_config(config: JsonObject) -> Architecture:
 
     A model that brings code, but whose type the library knows, is run with the library's own.
     """
-    named, given = config.get("architectures"), config.get("model_type")
-    kind = given if isinstance(given, str) else ""
-    classes = writers().get(kind, frozenset())
-    first = str(named[0]) if isinstance(named, list) and named else ""
+    classes, model_type = config.get("architectures"), config.get("model_type")
+    model_type = model_type if isinstance(model_type, str) else ""
+    known_classes = text_classes().get(model_type, frozenset())
+    first = str(classes[0]) if isinstance(classes, list) and classes else ""
     one_part = not config.get("is_encoder_decoder")
-    if first in classes or (classes and one_part and first.endswith(WRITING)):
+    own_head = known_classes and one_part and first.endswith(TEXT_CLASS_ENDINGS)
+    if first in known_classes or own_head:
         return Architecture.KNOWN
-    if kind in known_types():
+    if model_type in known_types():
         return Architecture.OTHER_TASK
     return Architecture.REMOTE_CODE if config.get("auto_map") else Architecture.UNKNOWN
 
 
 @cache
-def writers() -> dict[str, frozenset[str]]:
+def text_classes() -> dict[str, frozenset[str]]:
     """The classes that write text, by the `model_type` of a config.json."""
-    return {kind: frozenset(names) for kind, names in _table(WRITERS, "modeling_auto.py")}
+    return {kind: frozenset(names) for kind, names in _table(CLASSES_TABLE, "modeling_auto.py")}
 
 
 @cache
 def known_types() -> frozenset[str]:
     """Every `model_type` that the library has code for, for whatever task."""
-    return frozenset(kind for kind, _ in _table(TYPES, "auto_mappings.py")) | writers().keys()
+    return (
+        frozenset(kind for kind, _ in _table(TYPES_TABLE, "auto_mappings.py"))
+        | text_classes().keys()
+    )
 
 
 def _table(name: str, file: str) -> Iterator[tuple[str, list[str]]]:

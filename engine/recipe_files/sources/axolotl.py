@@ -66,32 +66,32 @@ def sniff(values: JsonObject) -> float:
     return min(1.0, sum(mark in values for mark in MARKS) / 2)
 
 
-def read(found: Importing, kind: str | None) -> tuple[str, dict[str, str]]:
+def read(importing: Importing, kind: str | None) -> tuple[str, dict[str, str]]:
     """The method, and why keys without an equal have none."""
-    method = kind or _method(found)
-    _tuning(found)
-    _target_modules(found)
-    options.take_precision(found)
-    options.take_datasets(found, "datasets")
-    _checkpointing(found)
-    _evals(found)
-    if found.peek("train_on_inputs") is False:
-        found.take("train_on_inputs", "answers alone carry loss")
-    found.move_all(FIELDS)
-    found.wrap("loss_type")
-    found.wrap("loss_weights")
-    found.default("num_train_epochs", 1.0)
-    found.default("per_device_train_batch_size", 1)
-    found.default("max_length", 512)
-    found.default("trl.lr_scheduler_type", "cosine")
+    method = kind or _method(importing)
+    _tuning(importing)
+    _target_modules(importing)
+    options.take_precision(importing)
+    options.take_datasets(importing, "datasets")
+    _checkpointing(importing)
+    _evals(importing)
+    if importing.peek("train_on_inputs") is False:
+        importing.take("train_on_inputs", "answers alone carry loss")
+    importing.move_all(FIELDS)
+    importing.wrap("loss_type")
+    importing.wrap("loss_weights")
+    importing.default("num_train_epochs", 1.0)
+    importing.default("per_device_train_batch_size", 1)
+    importing.default("max_length", 512)
+    importing.default("trl.lr_scheduler_type", "cosine")
     return method, REASONS
 
 
-def _method(found: Importing) -> str:
-    if found.peek("reward_model"):
-        found.take("reward_model", "kind")
+def _method(importing: Importing) -> str:
+    if importing.peek("reward_model"):
+        importing.take("reward_model", "kind")
         return "reward"
-    rl = found.peek("rl")
+    rl = importing.peek("rl")
     if rl is None:
         return "sft"
     if str(rl) not in METHODS:
@@ -99,47 +99,47 @@ def _method(found: Importing) -> str:
             f"Tuneloop has no equal of rl: {str(rl)[:60]}.",
             f"Known: {', '.join(METHODS)}, or no rl for SFT.",
         )
-    found.take("rl", "kind")
+    importing.take("rl", "kind")
     method, losses = METHODS[str(rl)]
-    if losses and found.peek("dpo_loss_type") is None:
-        found.put("rl", "loss_type", list(losses))
+    if losses and importing.peek("dpo_loss_type") is None:
+        importing.put("rl", "loss_type", list(losses))
     return method
 
 
-def _tuning(found: Importing) -> None:
-    adapter = found.peek("adapter")
+def _tuning(importing: Importing) -> None:
+    adapter = importing.peek("adapter")
     if adapter is None:
-        found.default("tuning", "full")
+        importing.default("tuning", "full")
         return
     if adapter not in ("lora", "qlora"):
-        found.lose("adapter", "LoRA, QLoRA and full fine-tuning are known here.")
+        importing.lose("adapter", "LoRA, QLoRA and full fine-tuning are known here.")
         return
-    found.take("adapter", "tuning")
-    four = found.take("load_in_4bit", "tuning") or adapter == "qlora"
-    found.put("adapter", "tuning", "qlora" if four else "lora")
-    if found.peek("load_in_8bit") is False:
-        found.take("load_in_8bit", "tuning")
+    importing.take("adapter", "tuning")
+    four = importing.take("load_in_4bit", "tuning") or adapter == "qlora"
+    importing.put("adapter", "tuning", "qlora" if four else "lora")
+    if importing.peek("load_in_8bit") is False:
+        importing.take("load_in_8bit", "tuning")
 
 
-def _target_modules(found: Importing) -> None:
-    if found.peek("lora_target_linear") is True:
-        found.take("lora_target_linear", "lora.target_modules")
-        found.put("lora_target_linear", "lora.target_modules", "all-linear")
-    modules = found.peek("lora_target_modules")
-    if isinstance(modules, list) and not found.has("lora.target_modules"):
-        found.move("lora_target_modules", "lora.target_modules")
+def _target_modules(importing: Importing) -> None:
+    if importing.peek("lora_target_linear") is True:
+        importing.take("lora_target_linear", "lora.target_modules")
+        importing.put("lora_target_linear", "lora.target_modules", "all-linear")
+    modules = importing.peek("lora_target_modules")
+    if isinstance(modules, list) and not importing.has("lora.target_modules"):
+        importing.move("lora_target_modules", "lora.target_modules")
     elif isinstance(modules, list):
-        found.lose("lora_target_modules", "lora_target_linear names all linear layers already.")
+        importing.lose("lora_target_modules", "lora_target_linear names all linear layers already.")
 
 
-def _checkpointing(found: Importing) -> None:
-    if isinstance(found.peek("gradient_checkpointing"), bool):
-        found.move("gradient_checkpointing", "trl.activation_checkpointing")
+def _checkpointing(importing: Importing) -> None:
+    if isinstance(importing.peek("gradient_checkpointing"), bool):
+        importing.move("gradient_checkpointing", "trl.activation_checkpointing")
 
 
-def _evals(found: Importing) -> None:
+def _evals(importing: Importing) -> None:
     """So many measurements an epoch are so many in all."""
-    each, epochs = found.peek("evals_per_epoch"), found.peek("num_epochs") or 1
+    each, epochs = importing.peek("evals_per_epoch"), importing.peek("num_epochs") or 1
     if isinstance(each, int | float) and isinstance(epochs, int | float) and each > 0:
-        found.take("evals_per_epoch", "num_evals")
-        found.put("evals_per_epoch", "num_evals", round(max(1, min(100, each * epochs))))
+        importing.take("evals_per_epoch", "num_evals")
+        importing.put("evals_per_epoch", "num_evals", round(max(1, min(100, each * epochs))))

@@ -55,90 +55,90 @@ def sniff(values: JsonObject) -> float:
     return min(1.0, sum(mark in values for mark in MARKS) / 2)
 
 
-def read(found: Importing, kind: str | None) -> tuple[str, dict[str, str]]:
+def read(importing: Importing, kind: str | None) -> tuple[str, dict[str, str]]:
     """The method, and why keys without an equal have none."""
-    method = kind or _method(found)
-    is_lora = _tuning(found)
+    method = kind or _method(importing)
+    is_lora = _tuning(importing)
     for key, field in MODULES.items():
-        _modules(found, key, field)
-    options.take_precision(found)
-    options.take_dataset(found, "dataset")
+        _modules(importing, key, field)
+    options.take_precision(importing)
+    options.take_dataset(importing, "dataset")
     if method == "dpo":
-        _losses(found)
-    if isinstance(found.peek("disable_gradient_checkpointing"), bool):
-        off = found.take("disable_gradient_checkpointing", "trl.activation_checkpointing")
-        found.put("disable_gradient_checkpointing", "trl.activation_checkpointing", not off)
-    if found.peek("do_train") is True:
-        found.take("do_train", "kind")
-    found.move_all(FIELDS)
-    _defaults(found, is_lora)
+        _losses(importing)
+    if isinstance(importing.peek("disable_gradient_checkpointing"), bool):
+        off = importing.take("disable_gradient_checkpointing", "trl.activation_checkpointing")
+        importing.put("disable_gradient_checkpointing", "trl.activation_checkpointing", not off)
+    if importing.peek("do_train") is True:
+        importing.take("do_train", "kind")
+    importing.move_all(FIELDS)
+    _defaults(importing, is_lora)
     return method, REASONS
 
 
-def _method(found: Importing) -> str:
-    stage = str(found.peek("stage") or "sft")
+def _method(importing: Importing) -> str:
+    stage = str(importing.peek("stage") or "sft")
     if stage not in STAGES:
         raise UserError(
             f"Tuneloop has no equal of stage: {str(stage)[:60]}.", f"Known: {', '.join(STAGES)}."
         )
-    found.take("stage", "kind")
+    importing.take("stage", "kind")
     return STAGES[stage]
 
 
-def _tuning(found: Importing) -> bool:
+def _tuning(importing: Importing) -> bool:
     """Whether an adapter is trained."""
-    kind = found.peek("finetuning_type")
+    kind = importing.peek("finetuning_type")
     if kind not in (None, "lora", "full"):
-        found.lose("finetuning_type", "LoRA, QLoRA and full fine-tuning are known here.")
+        importing.lose("finetuning_type", "LoRA, QLoRA and full fine-tuning are known here.")
         return True
     key = "finetuning_type" if kind else ""
-    found.take("finetuning_type", "tuning")
+    importing.take("finetuning_type", "tuning")
     if kind == "full":
-        found.put(key, "tuning", "full")
+        importing.put(key, "tuning", "full")
         return False
-    four = found.peek("quantization_bit") == 4
+    four = importing.peek("quantization_bit") == 4
     if four:
-        found.take("quantization_bit", "tuning")
+        importing.take("quantization_bit", "tuning")
         for name, value in (("double_quantization", True), ("quantization_type", "nf4"),
                             ("quantization_method", "bnb")):  # fmt: skip
-            if found.peek(name) == value:
-                found.take(name, "tuning")
-    found.put(key, "tuning", "qlora" if four else "lora")
+            if importing.peek(name) == value:
+                importing.take(name, "tuning")
+    importing.put(key, "tuning", "qlora" if four else "lora")
     return True
 
 
-def _modules(found: Importing, key: str, field: str) -> None:
+def _modules(importing: Importing, key: str, field: str) -> None:
     """Names joined by commas, or all."""
-    given = found.peek(key)
+    given = importing.peek(key)
     if not isinstance(given, str):
         return
-    found.take(key, field)
+    importing.take(key, field)
     names = [name.strip() for name in given.split(",") if name.strip()]
     every = field == "lora.target_modules" and names == ["all"]
-    found.put(key, field, "all-linear" if every else list(names))
+    importing.put(key, field, "all-linear" if every else list(names))
 
 
-def _losses(found: Importing) -> None:
+def _losses(importing: Importing) -> None:
     """pref_ftx is the weight of the SFT loss beside the preference loss."""
-    loss, share = found.peek("pref_loss"), found.peek("pref_ftx")
+    loss, share = importing.peek("pref_loss"), importing.peek("pref_ftx")
     if loss is not None and loss not in LLAMAFACTORY_LOSSES:
         return
-    found.take("pref_loss", "loss_type")
+    importing.take("pref_loss", "loss_type")
     main = str(loss or "sigmoid")
     if isinstance(share, int | float) and share > 0:
-        found.take("pref_ftx", "loss_weights")
-        found.put("pref_loss" if loss else "", "loss_type", [main, "sft"])
-        found.put("pref_ftx", "loss_weights", [1.0, float(share)])
+        importing.take("pref_ftx", "loss_weights")
+        importing.put("pref_loss" if loss else "", "loss_type", [main, "sft"])
+        importing.put("pref_ftx", "loss_weights", [1.0, float(share)])
     else:
-        found.take("pref_ftx", "loss_type")
-        found.put("pref_loss" if loss else "", "loss_type", [main])
+        importing.take("pref_ftx", "loss_type")
+        importing.put("pref_loss" if loss else "", "loss_type", [main])
 
 
-def _defaults(found: Importing, is_lora: bool) -> None:
-    found.default("learning_rate", 5e-5)
-    found.default("num_train_epochs", 3.0)
-    found.default("max_length", 2048)
+def _defaults(importing: Importing, is_lora: bool) -> None:
+    importing.default("learning_rate", 5e-5)
+    importing.default("num_train_epochs", 3.0)
+    importing.default("max_length", 2048)
     if is_lora:
-        found.default("lora.r", 8)
-        found.default("lora.lora_alpha", 2 * found.number("lora.r", 8))
-        found.default("lora.target_modules", "all-linear")
+        importing.default("lora.r", 8)
+        importing.default("lora.lora_alpha", 2 * importing.number("lora.r", 8))
+        importing.default("lora.target_modules", "all-linear")

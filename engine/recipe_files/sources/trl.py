@@ -41,48 +41,48 @@ def sniff(values: JsonObject) -> float:
     return min(1.0, sum(mark in values for mark in MARKS) / 2)
 
 
-def read(found: Importing, kind: str | None) -> tuple[str, dict[str, str]]:
+def read(importing: Importing, kind: str | None) -> tuple[str, dict[str, str]]:
     """The method, and why keys without an equal have none."""
-    method = kind or _method(found)
-    peft = found.take("use_peft", "tuning")
-    four = found.take("load_in_4bit", "tuning") if peft else None
-    found.put("use_peft", "tuning", "qlora" if four else "lora" if peft else "full")
+    method = kind or _method(importing)
+    peft = importing.take("use_peft", "tuning")
+    four = importing.take("load_in_4bit", "tuning") if peft else None
+    importing.put("use_peft", "tuning", "qlora" if four else "lora" if peft else "full")
     for name in ("bnb_4bit_quant_type", "use_bnb_nested_quant"):
-        if four and found.peek(name) in ("nf4", True):
-            found.take(name, "tuning")
-    _target_modules(found)
-    options.take_precision(found)
-    options.take_dataset(found, "dataset_name")
-    options.take_datasets(found, "datasets")
-    found.move_all(FIELDS)
-    found.wrap("loss_type")
-    _defaults(found, method, bool(peft))
+        if four and importing.peek(name) in ("nf4", True):
+            importing.take(name, "tuning")
+    _target_modules(importing)
+    options.take_precision(importing)
+    options.take_dataset(importing, "dataset_name")
+    options.take_datasets(importing, "datasets")
+    importing.move_all(FIELDS)
+    importing.wrap("loss_type")
+    _defaults(importing, method, bool(peft))
     return method, REASONS
 
 
-def _method(found: Importing) -> str:
+def _method(importing: Importing) -> str:
     """The method is in the command, not in the file: a beta or a list of losses tells DPO."""
-    losses = found.peek("loss_type")
-    is_pairs = found.peek("beta") is not None or isinstance(losses, list) or losses == "sigmoid"
+    losses = importing.peek("loss_type")
+    is_pairs = importing.peek("beta") is not None or isinstance(losses, list) or losses == "sigmoid"
     return "dpo" if is_pairs else "sft"
 
 
-def _target_modules(found: Importing) -> None:
-    modules = found.take("lora_target_modules", "lora.target_modules")
+def _target_modules(importing: Importing) -> None:
+    modules = importing.take("lora_target_modules", "lora.target_modules")
     if modules == ["all-linear"]:
         modules = "all-linear"
     if isinstance(modules, str) and modules != "all-linear":
         modules = [modules]
     if modules is not None:
-        found.put("lora_target_modules", "lora.target_modules", modules)
+        importing.put("lora_target_modules", "lora.target_modules", modules)
 
 
-def _defaults(found: Importing, method: str, peft: bool) -> None:
-    found.default("learning_rate", RATES.get(method, 2e-5))
-    found.default("num_train_epochs", 3.0)
-    found.default("max_length", 1024)
+def _defaults(importing: Importing, method: str, peft: bool) -> None:
+    importing.default("learning_rate", RATES.get(method, 2e-5))
+    importing.default("num_train_epochs", 3.0)
+    importing.default("max_length", 1024)
     if method == "dpo":
-        found.default("loss_type", ["sigmoid"])
+        importing.default("loss_type", ["sigmoid"])
     if peft:
         for name, value in (("r", 16), ("lora_alpha", 32), ("lora_dropout", 0.05)):
-            found.default(f"lora.{name}", value)
+            importing.default(f"lora.{name}", value)

@@ -10,7 +10,7 @@ from engine.core.examples import Example
 from engine.core.json_object import JsonObject
 from engine.core.recipe import ReplayRecipe, TrainRecipe
 from engine.exporters import runtimes
-from engine.files import sha256_of_file
+from engine.files import pieces, sha256_of_file
 from engine.methods import training
 from engine.methods.training_rows import EncodedRow
 from engine.recipe_files import readme
@@ -20,7 +20,6 @@ from engine.recipe_files.run import (
     Part,
     as_json,
     line,
-    pieces,
     text,
     without_paths,
 )

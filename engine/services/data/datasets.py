@@ -36,7 +36,7 @@ from engine.store.connect import reading, writing
 from engine.store.json_columns import to_json
 from engine.workspace import Workspace
 
-MAX_BYTES = 200 * 1024 * 1024
+MAX_BYTES = 200 * 1024 * 1024  # of a file; what brings one in a request takes its limit here
 ENDINGS = frozenset(
     {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".zip", ".gz"}
 )

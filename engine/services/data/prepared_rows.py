@@ -1,4 +1,6 @@
-"""Rows of a file made ready to be kept: parsed, read, checked, grouped for the split, fixed.
+"""Rows of a file made ready to be kept: parsed, read, checked, fixed, and their families noted.
+
+Which rows stay together in the split is decided in formats/held_out_split.py.
 
 Each task writes the rows to files of a folder that nobody else reads and answers with counters,
 findings and a few rows. So it can run in a process of its own (`row_process`), and whoever asked

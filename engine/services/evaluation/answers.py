@@ -27,7 +27,7 @@ def question(row: EvaluatedRow) -> str:
 
 
 def ordered(
-    found: Evaluation,
+    evaluation: Evaluation,
     model: str,
     metric: str,
     order: Order,
@@ -39,51 +39,51 @@ def ordered(
     `inside` says of each row whether it is looked at; without it all are.
     """
     wanted = text.casefold().strip()
-    asked = [r for r, kept in zip(found.rows, inside or cycle([True]), strict=False) if kept]
+    asked = [r for r, kept in zip(evaluation.rows, inside or cycle([True]), strict=False) if kept]
     rows = [row for row in asked if not wanted or wanted in _searched(row)]
     if order == "rows":
         return rows
-    base, sign = found.models[0], -1 if order == "gains" else 1
+    base, sign = evaluation.models[0], -1 if order == "gains" else 1
     # rows without a gain come last, whichever way
     return sorted(rows, key=lambda row: _rank(gain(row, base, model, metric), sign))
 
 
-def as_csv(found: Evaluation, names: Mapping[str, str]) -> str:
+def as_csv(evaluation: Evaluation, names: Mapping[str, str]) -> str:
     """One line a row, safe to open in a spreadsheet; it begins with a byte order mark."""
     out = StringIO()
     writer = csv.writer(out)
-    base = found.models[0]
-    writer.writerow([escape_formula(head) for head in _heads(found, names)])
-    for row in found.rows:
+    base = evaluation.models[0]
+    writer.writerow([escape_formula(head) for head in _heads(evaluation, names)])
+    for row in evaluation.rows:
         cells: list[Any] = [row.index, _whole(row), "\n".join(row.references)]
-        for model in found.models:
+        for model in evaluation.models:
             output = row.outputs[model]
             cells += [output.text, output.failed or "", output.tokens, round(output.seconds, 4)]
-            cells += [output.scores.get(metric, "") for metric in found.metrics]
+            cells += [output.scores.get(metric, "") for metric in evaluation.metrics]
             if model != base:
-                gains = (gain(row, base, model, metric) for metric in found.metrics)
+                gains = (gain(row, base, model, metric) for metric in evaluation.metrics)
                 cells += ["" if each is None else each for each in gains]
         writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in cells])
     return f"\ufeff{out.getvalue()}"
 
 
-def as_jsonl(found: Evaluation, names: Mapping[str, str]) -> str:
+def as_jsonl(evaluation: Evaluation, names: Mapping[str, str]) -> str:
     """One JSON object a row, models by their names."""
     lines = []
-    for row in found.rows:
+    for row in evaluation.rows:
         values = row.model_dump(mode="json")
-        values["outputs"] = {names[model]: values["outputs"][model] for model in found.models}
+        values["outputs"] = {names[model]: values["outputs"][model] for model in evaluation.models}
         lines.append(json.dumps(values, ensure_ascii=False))
     return "\n".join(lines) + "\n"
 
 
-def _heads(found: Evaluation, names: Mapping[str, str]) -> list[str]:
+def _heads(evaluation: Evaluation, names: Mapping[str, str]) -> list[str]:
     heads = ["row", "prompt", "references"]
-    for n, model in enumerate(found.models):
+    for n, model in enumerate(evaluation.models):
         name = names[model]
         heads += [f"{name}: {what}" for what in ("answer", "failed", "tokens", "seconds")]
-        heads += [f"{name}: {metric}" for metric in found.metrics]
-        heads += [f"{name}: gain in {metric}" for metric in found.metrics] if n else []
+        heads += [f"{name}: {metric}" for metric in evaluation.metrics]
+        heads += [f"{name}: gain in {metric}" for metric in evaluation.metrics] if n else []
     return heads
 
 

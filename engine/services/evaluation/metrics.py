@@ -49,11 +49,11 @@ def summary(name: str) -> str:
     return known.summary if known else ""
 
 
-def squad_twins(found: Evaluation) -> tuple[str, str] | None:
+def squad_twins(evaluation: Evaluation) -> tuple[str, str] | None:
     """Two different references that SQuAD's rules take as equal; None where that moves no score."""
-    if not any(name.startswith("squad_") for name in found.metrics):
+    if not any(name.startswith("squad_") for name in evaluation.metrics):
         return None
-    return equal_in_squad([row.references for row in found.rows])
+    return equal_in_squad([row.references for row in evaluation.rows])
 
 
 def is_known(name: str) -> bool:

@@ -13,11 +13,11 @@ class AfterEvaluation(StrEnum):
     RATE = "rate"  # people should now say which answers they prefer
 
 
-def next_step(found: Evaluation, metric: str) -> AfterEvaluation:
+def next_step(evaluation: Evaluation, metric: str) -> AfterEvaluation:
     """The step for the last model: train again where it lost, else let people rate it."""
-    model = found.models[-1]
-    if model not in found.gains:
+    model = evaluation.models[-1]
+    if model not in evaluation.gains:
         return AfterEvaluation.COMPARE
-    regressed = any(one.regressed for one in found.regression_checks if one.model == model)
-    worse = found.gains[model][metric].decision is GainDecision.WORSE
+    regressed = any(one.regressed for one in evaluation.regression_checks if one.model == model)
+    worse = evaluation.gains[model][metric].decision is GainDecision.WORSE
     return AfterEvaluation.TRAIN if regressed or worse else AfterEvaluation.RATE

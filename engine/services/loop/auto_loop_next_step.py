@@ -174,15 +174,17 @@ def _another(at: _At, tried: int, result: str) -> NextStep:
     return _step(at, "rate", f"Starting rating round {tried + 1}", attempt=tried)
 
 
-def _of_round(at: _At, one: Round, new: Model | None = None) -> NextStep | None:
+def _of_round(at: _At, rating_round: Round, new: Model | None = None) -> NextStep | None:
     """Wait for the answers or the votes of a round; None when it has all it needs."""
-    if one.status == "preparing":
-        return _step(at, "answers", f"Writing answers for {one.name}", new, round_id=one.id)
-    seen = votes.progress(at.ws, at.actor, one.id)
-    if one.status == "closed" or seen["all_done"] >= seen["all_total"]:
+    if rating_round.status == "preparing":
+        return _step(
+            at, "answers", f"Writing answers for {rating_round.name}", new, round_id=rating_round.id
+        )
+    seen = votes.progress(at.ws, at.actor, rating_round.id)
+    if rating_round.status == "closed" or seen["all_done"] >= seen["all_total"]:
         return None
-    text = f"Waiting for votes on {one.name}: {seen['all_done']} of {seen['all_total']}"
-    return _step(at, "votes", text, new, round_id=one.id)
+    text = f"Waiting for votes on {rating_round.name}: {seen['all_done']} of {seen['all_total']}"
+    return _step(at, "votes", text, new, round_id=rating_round.id)
 
 
 def _step(at: _At, name: Name, text: str, new: Model | None = None, **more: str | int) -> NextStep:

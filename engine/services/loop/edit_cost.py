@@ -55,17 +55,19 @@ def edit_costs(ws: Workspace, actor: Actor, project_id: str) -> list[EditCost]:
     return [one for one in found if one and one.improved]
 
 
-def _of_round(conn: Connection, one: Round, remarks: dict[str, VoteDetails]) -> EditCost | None:
+def _of_round(
+    conn: Connection, rating_round: Round, remarks: dict[str, VoteDetails]
+) -> EditCost | None:
     """None where no vote of the round says what it would cost."""
-    paused = paused_raters.paused(conn, one.id)
+    paused = paused_raters.paused(conn, rating_round.id)
     judged = [
         (vote.comparison_id, judgement(vote, remarks[vote.vote_id]))
-        for vote in votes.live(conn, [one.id])
+        for vote in votes.live(conn, [rating_round.id])
         if vote.vote_id in remarks and vote.rater not in paused
     ]
     if not judged:
         return None
-    texts = {each.id: each for each in rounds.comparisons(conn, one.id)}
+    texts = {each.id: each for each in rounds.comparisons(conn, rating_round.id)}
     costs: dict[str, list[float]] = defaultdict(list)
     improved = accepted = 0
     for comparison_id, given in judged:
@@ -79,9 +81,9 @@ def _of_round(conn: Connection, one: Round, remarks: dict[str, VoteDetails]) -> 
     means = [fmean(each) for each in costs.values()]
     bounds = mean_interval(means)
     return EditCost(
-        round_id=one.id,
-        round_name=one.name,
-        model_id=one.arm_new,
+        round_id=rating_round.id,
+        round_name=rating_round.name,
+        model_id=rating_round.arm_new,
         improved=improved,
         accepted=accepted,
         questions=len(means),

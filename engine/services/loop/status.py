@@ -129,10 +129,12 @@ def _evaluated(stored: Stored) -> Result:
     return {"label": metric, "value": result.means[newest.models[-1]][metric].score}
 
 
-def _enough(stored: Stored, one: Round) -> bool:
-    total = stored.totals[one.id]
-    planned = total.pairs * one.plan.overlap
-    return one.status == "closed" or (one.status == "open" and total.votes >= planned)
+def _enough(stored: Stored, rating_round: Round) -> bool:
+    total = stored.totals[rating_round.id]
+    planned = total.pairs * rating_round.plan.overlap
+    return rating_round.status == "closed" or (
+        rating_round.status == "open" and total.votes >= planned
+    )
 
 
 def _running(stored: Stored) -> set[StepName]:

@@ -34,8 +34,8 @@ def weak_part(ws: Workspace, actor: Actor, project_id: str) -> str:
     return _sentence(names, _verdict(ws, actor, chosen), _verdict(ws, actor, taught))
 
 
-def _verdict(ws: Workspace, actor: Actor, one: Round) -> Verdict:
-    return rounds.verdict(ws, actor, one.id)
+def _verdict(ws: Workspace, actor: Actor, rating_round: Round) -> Verdict:
+    return rounds.verdict(ws, actor, rating_round.id)
 
 
 def _sentence(names: tuple[str, str], chosen: Verdict, taught: Verdict) -> str:

@@ -25,7 +25,7 @@ from engine.services.off_site.bucket import BucketStorage
 from engine.store import kept_votes
 from engine.store.connect import open_database, reading, writing
 from engine.store.database_copies import check_copy, copy_to
-from engine.workspace import Settings, Workspace
+from engine.workspace import DATABASE, Settings, Workspace
 
 SWEEP_EVERY_S = 180.0
 COPY = re.compile(r"database/(\d{12})-([0-9a-f]{32})\.db")
@@ -104,7 +104,7 @@ class Replica:
         if self._server:
             return
         with tempfile.TemporaryDirectory(prefix="tuneloop-copy-") as scratch:
-            copy = Path(scratch) / "tuneloop.db"
+            copy = Path(scratch) / DATABASE
             copy_to(self._ws.db, copy)
             digest = sha256_of_file(copy)[:32]
             if digest == self._copied:
@@ -148,7 +148,7 @@ def restore(settings: Settings, bucket: BucketStorage) -> int | None:
         return None
     with tempfile.TemporaryDirectory(prefix="tuneloop-restore-") as scratch:
         first, copy = _whole_copy(bucket, copies, Path(scratch))
-        if (settings.home / "tuneloop.db").exists():
+        if (settings.home / DATABASE).exists():
             _check_same(settings.home, copy)
         else:
             backups.restore(settings, LOCAL, copy)
@@ -171,7 +171,7 @@ def _whole_copy(bucket: BucketStorage, copies: list[str], scratch: Path) -> tupl
 
 
 def _check_same(home: Path, copy: Path) -> None:
-    if check_copy(home / "tuneloop.db") != check_copy(copy):
+    if check_copy(home / DATABASE) != check_copy(copy):
         raise Conflict(
             "The bucket keeps another database than the one in this data folder.",
             "Name the right bucket in TUNELOOP_BUCKET, or set TUNELOOP_HOME to an empty folder.",

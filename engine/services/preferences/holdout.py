@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 from engine.core.actor import Actor, Role
 from engine.core.dataset import Dataset
 from engine.core.examples import Chat, Example, Message, Prompt, prompt_of
-from engine.core.near_duplicates import WORD
 from engine.core.near_duplicates import families as near_families
-from engine.core.normalise import normal, question_key
+from engine.core.near_duplicates import plain_words
+from engine.core.normalise import question_key
 from engine.core.rating import Round
 from engine.services import access
 from engine.services.data import datasets
@@ -87,9 +87,9 @@ def of_blind_rounds(ws: Workspace, actor: Actor, project_id: str) -> Holdout:
     return _together([*_of_blind_rounds(ws, project_id), *planned])
 
 
-def _planned(ws: Workspace, dataset: Dataset, one: Round) -> _Part:
+def _planned(ws: Workspace, dataset: Dataset, rating_round: Round) -> _Part:
     """The questions that a round was planned with, shown to raters or not."""
-    wanted = set(one.plan.rows)
+    wanted = set(rating_round.plan.rows)
     asked = (
         prompt_of(row.example) for row in datasets.each_row(ws, dataset) if row.index in wanted
     )
@@ -114,7 +114,7 @@ def _together(parts: Sequence[_Part]) -> Holdout:
     texts = frozenset().union(*(part.texts for part in parts))
     taught = np.concatenate([NO_MARKS, *(part.taught for part in parts)])
     texts = _without(texts, taught)
-    last = (_plain(prompt[-1].content) for prompt in questions.values() if prompt)
+    last = (plain_words(prompt[-1].content) for prompt in questions.values() if prompt)
     return Holdout(questions, frozenset(t for t in {*texts, *last} if len(t.split()) >= LONG))
 
 
@@ -133,7 +133,7 @@ def _of_dataset(ws: Workspace, dataset: Dataset) -> _Part:
     texts: set[str] = set()
     taught = array("Q")
     for row in datasets.each_row(ws, dataset):
-        answers = map(_plain, _answers(row.example))
+        answers = map(plain_words, _answers(row.example))
         if row.split == "train":
             taught.extend(map(_mark, answers))
             continue
@@ -150,7 +150,7 @@ def _of_round(conn: Connection, round_id: str) -> _Part:
         if not pair.prompt:
             continue  # of a file that holds votes alone
         questions.setdefault(question_key(pair.prompt), pair.prompt)
-        texts.update(map(_plain, pair.references))
+        texts.update(map(plain_words, pair.references))
     return _Part(questions, frozenset(texts))
 
 
@@ -165,10 +165,6 @@ def _mark(text: str) -> int:
     """What stands for a text; training rows may be a million."""
     digest = hashlib.blake2b(text.encode(errors="replace"), digest_size=8)
     return int.from_bytes(digest.digest(), "big")
-
-
-def _plain(text: str) -> str:
-    return " ".join(WORD.findall(normal(text)))
 
 
 def _answers(example: Example) -> tuple[str, ...]:
@@ -212,11 +208,11 @@ class Finder:
     def __init__(self, texts: Iterable[str]) -> None:
         self.by_start: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
         for text in texts:
-            words = _plain(text).split()
+            words = plain_words(text).split()
             self.by_start[tuple(words[:LONG])].append(words)
 
     def holds(self, text: str) -> bool:
-        words = _plain(text).split()
+        words = plain_words(text).split()
         return any(
             words[start : start + len(wanted)] == wanted
             for start in range(len(words) - LONG + 1)

@@ -17,7 +17,7 @@ from engine.core.rating import Answer, AssignmentState, Round
 from engine.services.rating import rankings
 from engine.store import rounds, votes
 from engine.store.rounds import Uncounted
-from engine.store.votes import LEASE_S, TICK_S, Assignment, GivenComparison
+from engine.store.votes import COMPARISON_LEASE_S, TICK_S, Assignment, GivenComparison
 
 MOST_HELD = 2
 APART = 3  # pairs between a pair and its repeat
@@ -34,56 +34,58 @@ class Checks(NamedTuple):
 
 
 def next_assignments(
-    conn: Connection, one: Round, rater: str, now: float, most: int, guest: bool = False
+    conn: Connection, rating_round: Round, rater: str, now: float, most: int, guest: bool = False
 ) -> list[Assignment]:
     """The pairs that a rater may look at, the current one first; `most` is 1 or 2.
 
     Leases of the rater start anew; a pair that others took meanwhile is left to them.
     """
     held: list[Assignment] = []
-    for mine in votes.leased_to(conn, one.id, rater):
+    for mine in votes.leased_to(conn, rating_round.id, rater):
         if len(held) == MOST_HELD:
             break
-        if mine.lease_until <= now and taken_by_others(conn, one, mine, now):
+        if mine.lease_until <= now and taken_by_others(conn, rating_round, mine, now):
             votes.give_up(conn, mine.id)
             continue
         if len(held) < most or mine.lease_until > now:
             votes.set_state(conn, mine.id, AssignmentState.LEASED, now)
             held.append(mine)
-    while len(held) < most and (new := _claim(conn, one, rater, now, len(held), guest)):
+    while len(held) < most and (new := _claim(conn, rating_round, rater, now, len(held), guest)):
         held.append(new)
     return held[:most]
 
 
-def taken_by_others(conn: Connection, one: Round, mine: Assignment, now: float) -> bool:
+def taken_by_others(conn: Connection, rating_round: Round, mine: Assignment, now: float) -> bool:
     """Whether others hold every place of a pair that this rater does not hold any more."""
     if rounds.get_comparison(conn, mine.comparison_id).kind != "normal":
         return False
-    rounds.lock(conn, one.id)
-    return votes.places_taken(conn, mine.comparison_id, now) >= one.plan.overlap
+    rounds.lock(conn, rating_round.id)
+    return votes.places_taken(conn, mine.comparison_id, now) >= rating_round.plan.overlap
 
 
 def _claim(
-    conn: Connection, one: Round, rater: str, now: float, place: int, guest: bool
+    conn: Connection, rating_round: Round, rater: str, now: float, place: int, guest: bool
 ) -> Assignment | None:
-    rounds.lock(conn, one.id)  # else two raters could take the last place of a pair at once
-    found = _choose(conn, one, rater, now)
+    rounds.lock(
+        conn, rating_round.id
+    )  # else two raters could take the last place of a pair at once
+    found = _choose(conn, rating_round, rater, now)
     if found is None:
         return None
     comparison_id, left_first = found
-    left_is = _side(conn, one, rater, left_first)
+    left_is = _side(conn, rating_round, rater, left_first)
     order = ""
-    if one.plan.answers > 2:
+    if rating_round.plan.answers > 2:
         order = rankings.order_for(rounds.get_comparison(conn, comparison_id), rater, left_is)
     new = Assignment(
         id=ids.token(),
         comparison_id=comparison_id,
-        round_id=one.id,
+        round_id=rating_round.id,
         rater=rater,
         left_is=left_is,
         state=AssignmentState.LEASED,
         leased_at=now + TICK_S * place,
-        lease_until=now + LEASE_S,
+        lease_until=now + COMPARISON_LEASE_S,
         guest=guest,
         order=order,
     )
@@ -91,17 +93,22 @@ def _claim(
     return new
 
 
-def _choose(conn: Connection, one: Round, rater: str, now: float) -> tuple[str, Answer] | None:
+def _choose(
+    conn: Connection, rating_round: Round, rater: str, now: float
+) -> tuple[str, Answer] | None:
     """The next comparison for a rater, and the answer that its first rater sees on the left."""
-    uncounted = rounds.uncounted(conn, one.id)
-    checks = Checks(one.id, rater, uncounted, [], 0)
+    uncounted = rounds.uncounted(conn, rating_round.id)
+    checks = Checks(rating_round.id, rater, uncounted, [], 0)
     if uncounted:
-        seen, (_, all_normal, _) = votes.given(conn, one.id, rater), votes.counts(conn, one.id, "")
+        seen, (_, all_normal, _) = (
+            votes.given(conn, rating_round.id, rater),
+            votes.counts(conn, rating_round.id, ""),
+        )
         checks = checks._replace(given=seen, normal=all_normal)
     check = _due(checks, last=False)
     if check is not None:
         return check.id, check.left_first
-    free = votes.free_comparison(conn, one.id, rater, one.plan.overlap, now)
+    free = votes.free_comparison(conn, rating_round.id, rater, rating_round.plan.overlap, now)
     if free is None and (check := _due(checks, last=True)):
         return check.id, check.left_first
     return free
@@ -144,14 +151,14 @@ def _ready(check: Uncounted, seen: list[GivenComparison], last: bool) -> bool:
                for each in before)  # fmt: skip
 
 
-def _side(conn: Connection, one: Round, rater: str, left_first: Answer) -> Answer:
+def _side(conn: Connection, rating_round: Round, rater: str, left_first: Answer) -> Answer:
     """Every second rater sees all pairs mirrored, so no side belongs to a model.
 
     It lasts for a rater, also where others and their votes are deleted.
     """
-    if one.mode == "single":
+    if rating_round.mode == "single":
         return "a"
-    known = votes.mirrored(conn, one.id)
+    known = votes.mirrored(conn, rating_round.id)
     if not known.get(rater, 2 * sum(known.values()) < len(known)):
         return left_first
     return OTHER[left_first]

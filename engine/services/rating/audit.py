@@ -123,27 +123,27 @@ def refused(
                 audit.again(conn, same.id)
 
 
-def record_early_look(conn: Connection, actor: Actor, one: Round, reason: str) -> None:
+def record_early_look(conn: Connection, actor: Actor, rating_round: Round, reason: str) -> None:
     """Write down that an owner looks early, in the transaction that lets them."""
     words = " ".join("".join(c if c.isprintable() else " " for c in reason).split())
     if not words:
         raise UserError("An early look needs a reason.", "Give one; it is kept in the audit log.")
     if len(words) > REASON_LENGTH:
         raise UserError("This reason is too long.", f"Say it in {REASON_LENGTH} characters.")
-    new = _entry(conn, actor, "break_glass", "", one.id)
+    new = _entry(conn, actor, "break_glass", "", rating_round.id)
     audit.add(conn, new._replace(said=f"{new.said}. Their reason: {words}"))
 
 
-def refuse_early(conn: Connection, actor: Actor, one: Round) -> None:
+def refuse_early(conn: Connection, actor: Actor, rating_round: Round) -> None:
     """Forbidden while a blind round is not closed, but to an owner who is on record for it."""
-    if not one.blind or one.status == "closed":
+    if not rating_round.blind or rating_round.status == "closed":
         return
     if actor.role >= Role.OWNER and actor.name in {
-        each.who for each in audit.early_looks(conn, one.id)
+        each.who for each in audit.early_looks(conn, rating_round.id)
     }:
         return
     raise Forbidden(
-        f"{one.name} is blind until it is closed.", "Close it when enough votes are in."
+        f"{rating_round.name} is blind until it is closed.", "Close it when enough votes are in."
     )
 
 

@@ -67,36 +67,40 @@ def open_with(conn: Connection, round_id: str, candidates: tuple[Candidate, ...]
 
 
 def _further(
-    one: Round, by_prompt: dict[int, list[Candidate]], telling: Telling
+    rating_round: Round, by_prompt: dict[int, list[Candidate]], telling: Telling
 ) -> list[Comparison]:
     """Takes the further questions of the plan out of `by_prompt`; those that could be rated."""
-    if not one.plan.further:
+    if not rating_round.plan.further:
         return []
-    rated = len(one.plan.rows) - one.plan.further
+    rated = len(rating_round.plan.rows) - rating_round.plan.further
     groups = {number: by_prompt.pop(number) for number in sorted(by_prompt) if number >= rated}
     return [
-        _comparison(one, number, group, "further")
+        _comparison(rating_round, number, group, "further")
         for number, group in groups.items()
         if _reason(group, telling) in (None, "identical")
     ]
 
 
 def add_uncounted(
-    conn: Connection, one: Round, counted: Sequence[Placed], telling: Telling, after: int = 0
+    conn: Connection,
+    rating_round: Round,
+    counted: Sequence[Placed],
+    telling: Telling,
+    after: int = 0,
 ) -> int:
     """Store the practice items, gold items and repeats of the plan; how many there are.
 
     Their positions begin at `after`; when they are shown is decided for each rater.
     """
-    rng = random.Random(f"controls {one.plan_sha256}")
+    rng = random.Random(f"controls {rating_round.plan_sha256}")
     made: list[Placed] = []
     items: dict[ComparisonKind, tuple[GoldItem, ...]]
-    items = {"calibration": one.plan.practice, "gold": one.plan.gold}
+    items = {"calibration": rating_round.plan.practice, "gold": rating_round.plan.gold}
     for kind, known in items.items():
         for gold in known:
             if not (telling.identifies(gold.right) or telling.identifies(gold.wrong)):
-                made.append(_gold(one, gold, kind, rng))
-    again = rng.sample(list(counted), min(len(counted), one.plan.repeats))
+                made.append(_gold(rating_round, gold, kind, rng))
+    again = rng.sample(list(counted), min(len(counted), rating_round.plan.repeats))
     made += [_repeat(pair, left) for pair, left in again]
     rounds.add_comparisons(
         conn,
@@ -106,15 +110,17 @@ def add_uncounted(
     return len(made)
 
 
-def _balanced(one: Round, shown: list[Comparison]) -> list[Placed]:
+def _balanced(rating_round: Round, shown: list[Comparison]) -> list[Placed]:
     sides = [i % 2 == 0 for i in range(len(shown))]
-    random.Random(one.plan_sha256).shuffle(sides)
-    return [(pair, _left(pair, one, new)) for pair, new in zip(shown, sides, strict=True)]
+    random.Random(rating_round.plan_sha256).shuffle(sides)
+    return [(pair, _left(pair, rating_round, new)) for pair, new in zip(shown, sides, strict=True)]
 
 
-def _together(one: Round, group: list[Candidate], telling: Telling) -> list[list[Candidate]]:
+def _together(
+    rating_round: Round, group: list[Candidate], telling: Telling
+) -> list[list[Candidate]]:
     """What is shown at a time: two answers, up to four to rank, or each different one alone."""
-    if one.mode == "pair":
+    if rating_round.mode == "pair":
         return [_to_rank(group, telling) if len(group) > 2 else group]
     alone: dict[str, Candidate] = {}
     for each in group:
@@ -143,21 +149,22 @@ def _reason(pair: list[Candidate], telling: Telling) -> str | None:
     return "identical" if same else None
 
 
-def _left(pair: Comparison, one: Round, new_is_left: bool) -> Answer:
-    if one.mode == "single":
+def _left(pair: Comparison, rating_round: Round, new_is_left: bool) -> Answer:
+    if rating_round.mode == "single":
         return "a"
-    new: Answer = "a" if pair.model_a in (one.arm_new, pair.model_b) else "b"
+    new: Answer = "a" if pair.model_a in (rating_round.arm_new, pair.model_b) else "b"
     return new if new_is_left else OTHER[new]
 
 
 def _comparison(
-    one: Round, position: int, pair: list[Candidate], kind: ComparisonKind
+    rating_round: Round, position: int, pair: list[Candidate], kind: ComparisonKind
 ) -> Comparison:
     # Sorted by a hash of the text, so the stored order says nothing of the models either.
     ordered = sorted(
-        pair, key=lambda c: hashlib.sha256(f"{one.id}{c.text}{c.seed}".encode()).hexdigest()
+        pair,
+        key=lambda c: hashlib.sha256(f"{rating_round.id}{c.text}{c.seed}".encode()).hexdigest(),
     )
-    alone = one.mode == "single"
+    alone = rating_round.mode == "single"
     first, last = ordered[0], ordered[0 if alone else 1]
     more: list[AnswerOfModel] = [{"text": c.text, "model": c.model_id} for c in ordered[2:]]
     details: ComparisonDetails = {**first.details, "more": more} if more else first.details
@@ -165,7 +172,7 @@ def _comparison(
         details = {**details, "scores": [first.score, last.score]}
     return Comparison(
         id=ids.new("pair"),
-        round_id=one.id,
+        round_id=rating_round.id,
         position=position,
         prompt=first.prompt,
         references=first.references,
@@ -178,15 +185,15 @@ def _comparison(
     )
 
 
-def _gold(one: Round, gold: GoldItem, kind: ComparisonKind, rng: random.Random) -> Placed:
+def _gold(rating_round: Round, gold: GoldItem, kind: ComparisonKind, rng: random.Random) -> Placed:
     right_is_a = rng.random() < 0.5
     texts = (gold.right, gold.wrong) if right_is_a else (gold.wrong, gold.right)
     answer: AnswerChoice = "a" if right_is_a else "b"
-    if one.mode == "single":
+    if rating_round.mode == "single":
         texts, answer = (texts[0], ""), "good" if right_is_a else "bad"
     pair = Comparison(
         id=ids.new("pair"),
-        round_id=one.id,
+        round_id=rating_round.id,
         position=0,
         prompt=gold.prompt,
         references=(gold.right,),
@@ -197,7 +204,7 @@ def _gold(one: Round, gold: GoldItem, kind: ComparisonKind, rng: random.Random) 
         kind=kind,
         details={"answer": answer, "reason": gold.reason},
     )
-    return pair, "a" if one.mode == "single" or rng.random() < 0.5 else "b"
+    return pair, "a" if rating_round.mode == "single" or rng.random() < 0.5 else "b"
 
 
 def _repeat(pair: Comparison, left: Answer) -> Placed:

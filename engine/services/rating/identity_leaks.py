@@ -41,14 +41,14 @@ class Telling:
         return self.pattern.search(" ".join(text.casefold().split())) is not None
 
 
-def telling(conn: Connection, one: Round, also: Iterable[str] = ()) -> Telling:
+def telling(conn: Connection, rating_round: Round, also: Iterable[str] = ()) -> Telling:
     """What would tell in a round: the names of both arms, of their bases and of the project.
 
     `also` are ids of further models that answers are by.
     """
     models = set()
-    writes = [one.plan.best_of_model] if one.plan.best_of_model else []
-    for arm in {one.arm_new, one.arm_base, *also, *writes}:
+    writes = [rating_round.plan.best_of_model] if rating_round.plan.best_of_model else []
+    for arm in {rating_round.arm_new, rating_round.arm_base, *also, *writes}:
         model = access.model(conn, LOCAL, arm, outside=True)
         if model.kind != "outside":  # the file may call those by any word
             base_id = model.base_id or model.id
@@ -58,7 +58,7 @@ def telling(conn: Connection, one: Round, also: Iterable[str] = ()) -> Telling:
             models |= {re.split(r"[-_ .0-9]", name)[0], name}
         if any(sign.isdigit() or sign in "-_" for sign in model.name):  # else it is plain words
             models.add(model.name.casefold())
-    project: Project | None = projects.get(conn, one.project_id)
+    project: Project | None = projects.get(conn, rating_round.project_id)
     called = {project.name.casefold()} if project else set()
     long, own = ({name for name in each if len(name) >= SHORTEST_NAME} for each in (models, called))
     return Telling(long, own)

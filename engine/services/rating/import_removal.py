@@ -33,9 +33,11 @@ class RemovedImport(BaseModel):
     sentence: str
 
 
-def may_remove(actor: Actor, one: Round) -> bool:
+def may_remove(actor: Actor, rating_round: Round) -> bool:
     """Whether the round came with a file, and this person imported it or owns the project."""
-    return one.imported and (actor.role >= Role.OWNER or actor.name == one.created_by)
+    return rating_round.imported and (
+        actor.role >= Role.OWNER or actor.name == rating_round.created_by
+    )
 
 
 def remove(ws: Workspace, actor: Actor, round_id: str) -> RemovedImport:
@@ -100,11 +102,11 @@ def _refuse_used(conn: Connection, every: list[Round]) -> None:
             )
 
 
-def _entry(actor: Actor, one: Round) -> Entry:
+def _entry(actor: Actor, rating_round: Round) -> Entry:
     return Entry(
         id=ids.new("audit"),
-        project_id=one.project_id,
-        round_id=one.id,
+        project_id=rating_round.project_id,
+        round_id=rating_round.id,
         comparison_id=None,
         kind="import_removed",
         who=actor.name,

@@ -162,8 +162,8 @@ def _key(given: GivenVote | GivenRating) -> tuple[object, ...]:
 class _Builder:
     """The comparisons of a round and the votes on them, in the order of the file."""
 
-    def __init__(self, one: Round, named: NamedModels) -> None:
-        self.one = one
+    def __init__(self, rating_round: Round, named: NamedModels) -> None:
+        self.one = rating_round
         self.named = named
         self.placed: list[Placed] = []
         self.votes: list[ImportedVote] = []

@@ -58,16 +58,16 @@ def raters(ws: Workspace, actor: Actor, round_id: str) -> list[RaterView]:
         return of_round(conn, rating_round)
 
 
-def of_round(conn: Connection, one: Round) -> list[RaterView]:
+def of_round(conn: Connection, rating_round: Round) -> list[RaterView]:
     """The raters of a round that the caller may see."""
-    current = votes.live(conn, [one.id], extra=True)
-    found = rated_pairs(conn, one, current)
+    current = votes.live(conn, [rating_round.id], extra=True)
+    found = rated_pairs(conn, rating_round, current)
     if not found:
         return []
-    revealed = one.status == "closed" and one.arm_new != one.arm_base
-    shown = any(one.arm_new in (each.left, each.right) for each in found)
-    judged = statistics.quality(found, one.arm_new if revealed and shown else None)
-    stopped, decided = paused(conn, one.id), rater_reviews.newest(conn, one.id)
+    revealed = rating_round.status == "closed" and rating_round.arm_new != rating_round.arm_base
+    shown = any(rating_round.arm_new in (each.left, each.right) for each in found)
+    judged = statistics.quality(found, rating_round.arm_new if revealed and shown else None)
+    stopped, decided = paused(conn, rating_round.id), rater_reviews.newest(conn, rating_round.id)
     times: dict[str, list[int]] = defaultdict(list)
     for vote in current:
         times[vote.rater].append(vote.active_ms)
@@ -79,31 +79,33 @@ def of_round(conn: Connection, one: Round) -> list[RaterView]:
             paused=each.rater in stopped,
             decided=_decided(decided.get(each.rater)),
             quality=each,
-            sides=one.states_sides,
+            sides=rating_round.states_sides,
         )
         for each in judged.raters
     ]
 
 
-def unfolded_pairs(conn: Connection, one: Round, current: list[LiveVote]) -> list[RatedPair]:
+def unfolded_pairs(
+    conn: Connection, rating_round: Round, current: list[LiveVote]
+) -> list[RatedPair]:
     """The same with every pair of a ranking, as an item of its own: for agreement alone."""
     pairs = {
         pair.id: pair
-        for each in rounds.comparisons(conn, one.id)
+        for each in rounds.comparisons(conn, rating_round.id)
         for pair in rankings.unfold_comparison(each)
     }
     found = [each for vote in current for each in rankings.unfold_vote(vote)]
-    return [] if one.mode == "single" else _rated(pairs, found)
+    return [] if rating_round.mode == "single" else _rated(pairs, found)
 
 
-def rated_pairs(conn: Connection, one: Round, current: list[LiveVote]) -> list[RatedPair]:
+def rated_pairs(conn: Connection, rating_round: Round, current: list[LiveVote]) -> list[RatedPair]:
     """Votes as statistics read them; of a ranking one pair.
 
     Single answers have no sides, so of them only the gold items can be judged, by `gold`.
     """
-    if one.mode == "single":
+    if rating_round.mode == "single":
         return []
-    pairs = {pair.id: pair for pair in rounds.comparisons(conn, one.id)}
+    pairs = {pair.id: pair for pair in rounds.comparisons(conn, rating_round.id)}
     return _rated(pairs, current)
 
 

@@ -32,27 +32,27 @@ class _Pair(NamedTuple):
     lead: float = 0.0  # of the new answer over the other by the reward head, in log-odds
 
 
-def narrowed(conn: Connection, one: Round, found: Verdict, votes: Counted) -> Verdict:
+def narrowed(conn: Connection, rating_round: Round, found: Verdict, votes: Counted) -> Verdict:
     """The verdict with the predictor of the plan; as it is where the plan has none."""
-    if one.plan.predictor == "none":
+    if rating_round.plan.predictor == "none":
         return found
-    pairs = {each.id: each for each in rounds.comparisons(conn, one.id)}
+    pairs = {each.id: each for each in rounds.comparisons(conn, rating_round.id)}
     voted = list(votes.outcomes)
     further = [each for each in pairs.values() if each.kind == "further"]
-    predict = RULES[one.plan.predictor]
+    predict = RULES[rating_round.plan.predictor]
     given = Predictions(
         [vote_counts.mean(votes.outcomes[each]) for each in voted],
-        predict([_pair(one, pairs[each]) for each in voted]),
-        predict([_pair(one, each) for each in further]),
+        predict([_pair(rating_round, pairs[each]) for each in voted]),
+        predict([_pair(rating_round, each) for each in further]),
     )
-    return with_predictor(found, given, alpha=one.plan.alpha)
+    return with_predictor(found, given, alpha=rating_round.plan.alpha)
 
 
-def _pair(one: Round, found: Comparison) -> _Pair:
+def _pair(rating_round: Round, found: Comparison) -> _Pair:
     texts = (found.answer_a, found.answer_b)
     scores = found.details.get("scores", [0.0, 0.0])
     lead = scores[0] - scores[1]
-    if found.model_a == one.arm_new:
+    if found.model_a == rating_round.arm_new:
         return _Pair(*texts, found.references, lead)
     return _Pair(*texts[::-1], found.references, -lead)
 

@@ -86,38 +86,38 @@ def position(seen: Tally) -> PositionBias:
     return position_bias(seen.left, seen.right)
 
 
-def _report(conn: Connection, one: Round) -> Report:
-    seen = vote_counts.count(conn, one)
-    stopped = paused_raters.paused(conn, one.id)
-    late = votes.live(conn, [one.id], extra=True)
+def _report(conn: Connection, rating_round: Round) -> Report:
+    seen = vote_counts.count(conn, rating_round)
+    stopped = paused_raters.paused(conn, rating_round.id)
+    late = votes.live(conn, [rating_round.id], extra=True)
     counting = [vote for vote in late if vote.rater not in stopped]
-    voted = paused_raters.rated_pairs(conn, one, counting)
-    every = paused_raters.unfolded_pairs(conn, one, counting)
+    voted = paused_raters.rated_pairs(conn, rating_round, counting)
+    every = paused_raters.unfolded_pairs(conn, rating_round, counting)
     rated = [pair for pair in voted if pair.expected is None]
-    judged = round_verdict.verdict(conn, one) if one.weighable else None
+    judged = round_verdict.verdict(conn, rating_round) if rating_round.weighable else None
     even = None
-    if one.purpose == "aa_control" and judged:
+    if rating_round.purpose == "aa_control" and judged:
         even = judged.decision == "no difference shown" and not _one_sided(rated)
-    two = one.arm_new != one.arm_base and bool(rated)
+    two = rating_round.arm_new != rating_round.arm_base and bool(rated)
     # close calls were chosen because raters may differ on them: no rate comes from those
-    close = {pair.id for pair in rounds.comparisons(conn, one.id)
+    close = {pair.id for pair in rounds.comparisons(conn, rating_round.id)
              if pair.details.get("rule") in CLOSE}  # fmt: skip
     found = Report(
-        name=one.name,
-        purpose=one.purpose,
-        plan_sha256=one.plan_sha256,
+        name=rating_round.name,
+        purpose=rating_round.purpose,
+        plan_sha256=rating_round.plan_sha256,
         tally=seen,
         verdict=judged,
         even=even,
-        early=round_verdict.looked_early(conn, one),
-        position=position_of(rated) if rated and one.states_sides else None,
-        imported=one.imported,
-        states_sides=one.states_sides,
-        length=_length(rated, one.arm_new) if two else None,
+        early=round_verdict.looked_early(conn, rating_round),
+        position=position_of(rated) if rated and rating_round.states_sides else None,
+        imported=rating_round.imported,
+        states_sides=rating_round.states_sides,
+        length=_length(rated, rating_round.arm_new) if two else None,
         longer=longer_chosen(rated) if rated else None,
         agreement=_agreement([pair for pair in every if pair.prompt not in close]),
-        raters=tuple(paused_raters.of_round(conn, one)),
-        flagged=len(flags.open_flags(conn, one.id)),
+        raters=tuple(paused_raters.of_round(conn, rating_round)),
+        flagged=len(flags.open_flags(conn, rating_round.id)),
         sentence="",
     )
     return found.model_copy(update={"sentence": sentence(found)})

@@ -28,30 +28,30 @@ class Live(BaseModel):
     sentence: str
 
 
-def verdict(conn: Connection, one: Round) -> Verdict:
+def verdict(conn: Connection, rating_round: Round) -> Verdict:
     """What the round shows, as it was decided where votes were deleted after the decision.
 
     A test is decided once: whoever deletes votes later must not be able to turn it.
     """
-    gone = vote_counts.deleted(conn, one)
+    gone = vote_counts.deleted(conn, rating_round)
     decided = next((each["verdict"] for each in gone if each["verdict"]), None)
     if decided is None:
-        return weighed(conn, one)
+        return weighed(conn, rating_round)
     found = Verdict.model_validate(decided)
     number = sum(each["votes"] for each in gone)
     sentence = f"This was decided with votes that have been deleted since: {number}."
     return found.model_copy(update={"sentence": f"{found.sentence} {sentence}"})
 
 
-def weighed(conn: Connection, one: Round) -> Verdict:
+def weighed(conn: Connection, rating_round: Round) -> Verdict:
     """What the votes that are there show by the rule of the plan, unless somebody looked early.
 
     With a sequential rule the bounds hold at every look, p is the inverse of the evidence, and no
     other number decides. That rule also judges a round that somebody looked at before its end: a
     test for a fixed number of votes does not hold for whoever could stop at a lucky moment.
     """
-    votes_of = vote_counts.counted(conn, one)
-    seen = vote_counts.tally(conn, one, votes_of)
+    votes_of = vote_counts.counted(conn, rating_round)
+    seen = vote_counts.tally(conn, rating_round, votes_of)
     number = seen.wins + seen.losses + seen.ties + seen.both_bad
     found = weigh(
         seen.wins,
@@ -62,10 +62,10 @@ def weighed(conn: Connection, one: Round) -> Verdict:
         identical=seen.identical,
         votes=votes_of.scores,
     )
-    early = looked_early(conn, one)
-    if one.plan.decision != "sequential" and not early:
-        return predictors.narrowed(conn, one, found, votes_of)
-    means = vote_counts.complete_means(one, votes_of) if early else seen.by_prompt
+    early = looked_early(conn, rating_round)
+    if rating_round.plan.decision != "sequential" and not early:
+        return predictors.narrowed(conn, rating_round, found, votes_of)
+    means = vote_counts.complete_means(rating_round, votes_of) if early else seen.by_prompt
     if early:
         found = found.model_copy(update={"win_rate": fmean(means) if means else 0.5})
     at = evidence_by_prompt(means)
@@ -79,26 +79,26 @@ def weighed(conn: Connection, one: Round) -> Verdict:
     })  # fmt: skip
 
 
-def looked_early(conn: Connection, one: Round) -> str:
+def looked_early(conn: Connection, rating_round: Round) -> str:
     """Who looked at a blind round before its end and what follows, or an empty text."""
-    looks = audit.early_looks(conn, one.id)
+    looks = audit.early_looks(conn, rating_round.id)
     if not looks:
         return ""
     when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(looks[0].created_at))
     who = " and ".join(dict.fromkeys(each.who for each in looks))
     sentence = f"It was looked at early, by {who} (first on {when}). "
-    if one.plan.decision != "sequential":
+    if rating_round.plan.decision != "sequential":
         sentence += "The fixed-size test is not valid after an early look; the range above is. "
     return sentence + "Votes of people who saw the interim result cannot be corrected for."
 
 
-def live(conn: Connection, one: Round) -> Live | None:
+def live(conn: Connection, rating_round: Round) -> Live | None:
     """Whether an open test may stop; None where the plan asks for a fixed number of votes."""
-    if one.plan.decision != "sequential":
+    if rating_round.plan.decision != "sequential":
         return None
-    full = vote_counts.complete_means(one, vote_counts.counted(conn, one))
+    full = vote_counts.complete_means(rating_round, vote_counts.counted(conn, rating_round))
     at = evidence_by_prompt(full)
-    needed = 1 / one.plan.alpha
+    needed = 1 / rating_round.plan.alpha
     advice = "There is enough evidence: close the round." if at.stop else (
         f"Not enough evidence yet after {len(full)} questions: go on."
     )  # fmt: skip

@@ -29,34 +29,38 @@ class Counted(NamedTuple):
     scores: tuple[RaterScore, ...]  # of the votes on pairs, with their raters
 
 
-def counted(conn: Connection, one: Round) -> Counted:
+def counted(conn: Connection, rating_round: Round) -> Counted:
     """The votes that count; in a blind round identical answers are a tie nobody was shown."""
-    pairs = {c.id: c for c in rounds.comparisons(conn, one.id)}
-    normal = [v for v in votes.live(conn, [one.id]) if pairs[v.comparison_id].kind == "normal"]
-    stopped = paused_raters.paused(conn, one.id)
+    pairs = {c.id: c for c in rounds.comparisons(conn, rating_round.id)}
+    normal = [
+        v for v in votes.live(conn, [rating_round.id]) if pairs[v.comparison_id].kind == "normal"
+    ]
+    stopped = paused_raters.paused(conn, rating_round.id)
     counting = [vote for vote in normal if vote.rater not in stopped]
     outcomes: dict[str, list[VoteOutcome]] = defaultdict(list)
     scores = []
     for vote in counting:
-        result = outcome(pairs[vote.comparison_id], vote, one)
+        result = outcome(pairs[vote.comparison_id], vote, rating_round)
         outcomes[vote.comparison_id].append(result)
         if result in WORTH:
             scores.append(RaterScore(vote.comparison_id, vote.rater, WORTH[result]))
-    same = frozenset(c.id for c in pairs.values() if c.kind == "identical" and one.blind)
+    same = frozenset(c.id for c in pairs.values() if c.kind == "identical" and rating_round.blind)
     for pair in pairs:
         if pair in same:
             outcomes[pair].append("tie")
     return Counted(outcomes, counting, len(normal) - len(counting), same, tuple(scores))
 
 
-def count(conn: Connection, one: Round) -> Tally:
+def count(conn: Connection, rating_round: Round) -> Tally:
     """The tally of a round."""
-    return tally(conn, one, counted(conn, one))
+    return tally(conn, rating_round, counted(conn, rating_round))
 
 
-def tally(conn: Connection, one: Round, found: Counted) -> Tally:
+def tally(conn: Connection, rating_round: Round, found: Counted) -> Tally:
     flat = [result for each in found.outcomes.values() for result in each]
-    means = [] if one.mode == "single" else [mean(each) for each in found.outcomes.values()]
+    means = (
+        [] if rating_round.mode == "single" else [mean(each) for each in found.outcomes.values()]
+    )
     return Tally(
         wins=flat.count("win"),
         losses=flat.count("loss"),
@@ -72,25 +76,25 @@ def tally(conn: Connection, one: Round, found: Counted) -> Tally:
         paused=found.paused,
         identical=len(found.identical),
         ranked=sum(vote.choice == "ranked" for vote in found.votes),
-        guests=rater_reviews.guests(conn, one.id),
-        deleted=sum(each["votes"] for each in deleted(conn, one)),
+        guests=rater_reviews.guests(conn, rating_round.id),
+        deleted=sum(each["votes"] for each in deleted(conn, rating_round)),
         panel=panel_of(vote.rater for vote in found.votes),
     )
 
 
-def deleted(conn: Connection, one: Round) -> list[DeletedVotes]:
+def deleted(conn: Connection, rating_round: Round) -> list[DeletedVotes]:
     """Of each rater whose votes in the round were deleted, what is kept."""
-    erasures = rater_reviews.list_erasures(conn, one.project_id)
-    return [each.rounds[one.id] for each in erasures if one.id in each.rounds]
+    erasures = rater_reviews.list_erasures(conn, rating_round.project_id)
+    return [each.rounds[rating_round.id] for each in erasures if rating_round.id in each.rounds]
 
 
-def complete_means(one: Round, found: Counted) -> list[float]:
+def complete_means(rating_round: Round, found: Counted) -> list[float]:
     """The mean of each prompt that has all the votes that the plan wants, in their order.
 
     Prompts with the same answer from both need none, and count one half as in the verdict.
     Whoever sees a prompt half-way could stop at a lucky half.
     """
-    overlap = one.plan.overlap
+    overlap = rating_round.plan.overlap
     return [
         mean(each)
         for pair, each in found.outcomes.items()

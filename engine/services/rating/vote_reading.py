@@ -33,23 +33,23 @@ class Judgement(NamedTuple):
     edit: ImprovedAnswer | None = None
 
 
-def outcome(comparison: Comparison, vote: LiveVote, one: Round) -> VoteOutcome:
+def outcome(comparison: Comparison, vote: LiveVote, rating_round: Round) -> VoteOutcome:
     """The vote from the side of the new model; of a model against itself answer A stands for it.
 
     A ranking is a win where the new model's answers win more than half of their pairs.
     """
     if vote.choice == "ranked":
-        return _of_ranking(comparison, vote, one)
+        return _of_ranking(comparison, vote, rating_round)
     preferred = vote.preferred
     if preferred != "a" and preferred != "b":
         return cast("VoteOutcome", preferred)
-    new: Answer = "a" if comparison.model_a == one.arm_new else "b"
+    new: Answer = "a" if comparison.model_a == rating_round.arm_new else "b"
     return "win" if preferred == new else "loss"
 
 
-def _of_ranking(comparison: Comparison, vote: LiveVote, one: Round) -> VoteOutcome:
+def _of_ranking(comparison: Comparison, vote: LiveVote, rating_round: Round) -> VoteOutcome:
     models = comparison.models
-    ours = [letter for letter, model in models.items() if model == one.arm_new]
+    ours = [letter for letter, model in models.items() if model == rating_round.arm_new]
     if len(ours) in (0, len(models)):
         ours = ["a"]
     share = rankings.score(vote, ours, [letter for letter in models if letter not in ours])

@@ -32,7 +32,7 @@ from engine.services import access
 from engine.services.rating import assignment, audit, paused_raters, rankings
 from engine.store import flags, rounds, votes
 from engine.store.connect import reading, writing
-from engine.store.votes import LEASE_S, Assignment
+from engine.store.votes import COMPARISON_LEASE_S, Assignment
 from engine.workspace import Workspace
 
 UNDO_S = 15 * 60
@@ -190,9 +190,9 @@ def _as_they_stand(pair: Comparison, mine: Assignment) -> tuple[str, ...]:
     return as_shown(pair.answer_a, pair.answer_b, mine.left_is)
 
 
-def _check(one: Round, pair: Comparison, asked: VoteRequest) -> VoteRequest:
+def _check(rating_round: Round, pair: Comparison, asked: VoteRequest) -> VoteRequest:
     """The vote as it is stored; UserError where it does not fit what is shown."""
-    known = OF_SINGLES if one.mode == "single" else OF_PAIRS
+    known = OF_SINGLES if rating_round.mode == "single" else OF_PAIRS
     if asked.choice not in (rankings.RANKED if pair.ranked else known):
         raise NOT_A_VOTE
     if not set(asked.reasons) <= set(REASONS):
@@ -218,11 +218,11 @@ def _ranked(asked: VoteRequest, ranks: tuple[int, ...], shown: int) -> VoteReque
     return asked.model_copy(update={"ranks": tuple(rankings.dense(ranks))})
 
 
-def _add(conn: Connection, one: Round, mine: Assignment, asked: VoteRequest) -> None:
+def _add(conn: Connection, rating_round: Round, mine: Assignment, asked: VoteRequest) -> None:
     now = time.time()
     if mine.state != AssignmentState.LEASED:
         raise Conflict("You have voted on this comparison already.", "Undo to change it.")
-    late = mine.lease_until <= now and assignment.taken_by_others(conn, one, mine, now)
+    late = mine.lease_until <= now and assignment.taken_by_others(conn, rating_round, mine, now)
     votes.set_state(conn, mine.id, AssignmentState.EXTRA if late else AssignmentState.VOTED, now)
     votes.append(
         conn,
@@ -266,57 +266,57 @@ def _own(conn: Connection, actor: Actor, token: str) -> Assignment:
     return mine
 
 
-def _state(conn: Connection, one: Round, actor: Actor, prefetch: int) -> RaterState:
+def _state(conn: Connection, rating_round: Round, actor: Actor, prefetch: int) -> RaterState:
     now, rater, guest = time.time(), actor.name, actor.role < Role.RATER
-    if rater in paused_raters.paused(conn, one.id):
+    if rater in paused_raters.paused(conn, rating_round.id):
         return RaterState(pair=None, pause=PAUSED)
-    left, most = _left_today(conn, one, rater, now), 1 + prefetch
+    left, most = _left_today(conn, rating_round, rater, now), 1 + prefetch
     if left == 0:
-        return RaterState(pair=None, pause=_enough(one))
+        return RaterState(pair=None, pause=_enough(rating_round))
     most = most if left is None else min(most, left)
-    held = assignment.next_assignments(conn, one, rater, now, most, guest)
-    pair, ahead = ([_shown(conn, one, mine) for mine in held] + [None, None])[:2]
+    held = assignment.next_assignments(conn, rating_round, rater, now, most, guest)
+    pair, ahead = ([_shown(conn, rating_round, mine) for mine in held] + [None, None])[:2]
     if pair and ahead:  # it is shown before the server has answered the vote on the first
         ahead = ahead.model_copy(update={"done": pair.done + 1, "can_undo": True})
     return RaterState(pair=pair, ahead=ahead)
 
 
-def _left_today(conn: Connection, one: Round, rater: str, now: float) -> int | None:
-    most = one.plan.per_rater
+def _left_today(conn: Connection, rating_round: Round, rater: str, now: float) -> int | None:
+    most = rating_round.plan.per_rater
     if most is None:
         return None
-    return max(0, most - votes.voted_since(conn, one.id, rater, now - DAY_S))
+    return max(0, most - votes.voted_since(conn, rating_round.id, rater, now - DAY_S))
 
 
-def _enough(one: Round) -> str:
+def _enough(rating_round: Round) -> str:
     return (
-        f"You have rated {one.plan.per_rater} comparisons within a day, the limit of this "
+        f"You have rated {rating_round.plan.per_rater} comparisons within a day, the limit of this "
         "round: judgement suffers when people are tired. Thank you, and come back tomorrow."
     )
 
 
 def _undoable(conn: Connection, round_id: str, rater: str, now: float) -> Assignment | None:
     last = votes.last_answered(conn, round_id, rater)
-    if last is None or now > last.lease_until - LEASE_S + UNDO_S:
+    if last is None or now > last.lease_until - COMPARISON_LEASE_S + UNDO_S:
         return None
     return last
 
 
-def _shown(conn: Connection, one: Round, mine: Assignment) -> ShownComparison:
+def _shown(conn: Connection, rating_round: Round, mine: Assignment) -> ShownComparison:
     pair = rounds.get_comparison(conn, mine.comparison_id)
-    done, _, _ = votes.counts(conn, one.id, mine.rater)
+    done, _, _ = votes.counts(conn, rating_round.id, mine.rater)
     left, right, *more = _as_they_stand(pair, mine)
     prompt = "\n\n".join(
         m.content if m.role == "user" else f"**{m.role}:** {m.content}" for m in pair.prompt
     )
     return ShownComparison(
         token=mine.id,
-        mode="rank" if pair.ranked else one.mode,
+        mode="rank" if pair.ranked else rating_round.mode,
         prompt=prompt,
         left=left,
         right=right,
         more=tuple(more),
         done=done,
-        total=votes.offered(conn, one.id),
-        can_undo=_undoable(conn, one.id, mine.rater, time.time()) is not None,
+        total=votes.offered(conn, rating_round.id),
+        can_undo=_undoable(conn, rating_round.id, mine.rater, time.time()) is not None,
     )

@@ -97,7 +97,7 @@ def what_if(
     machine = machine or (machines.of(memory_bytes) if memory_bytes else machines.here())
     size = model if isinstance(model, Size) else of_number(model)
     lengths = Lengths(
-        mean=recipe.max_length * memory.SIDES.get(recipe.KIND, 1),
+        mean=recipe.max_length * memory.ROWS_PER_ROW.get(recipe.KIND, 1),
         longest=recipe.max_length,
         whole=1.0,
         blocks=1.0,

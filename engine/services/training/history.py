@@ -1,27 +1,19 @@
-"""What earlier trainings tell about the next one, and how one went against what was said of it."""
+"""What earlier trainings tell about the speed of the next one."""
 
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
 from engine.advice import time as advice_time
 from engine.advice.time import FinishedRun, Speed
-from engine.core.actor import Actor, Role
-from engine.core.job import Job, State
+from engine.core.job import Job
 from engine.core.job_result import TrainingResult, WarmupResult
 from engine.core.recipe import TrainRecipe
-from engine.core.training_estimate import Preflight
-from engine.core.units import duration_words
-from engine.services import access
 from engine.store import estimates
-from engine.store.connect import reading
 from engine.store.estimates import Finished
-from engine.workspace import Workspace
 
 WARMUP = "warmup"
 MOST = 100  # jobs looked at
-MB = 2**20
 
 
 class TrainingHistory(NamedTuple):
@@ -30,20 +22,6 @@ class TrainingHistory(NamedTuple):
     runs: list[FinishedRun]
     warmups: list[Job]
     bases: dict[str, str]
-
-
-class EstimateAndActual(BaseModel):
-    """Seconds and bytes; an actual is None while the run goes on or where it wasn't measured."""
-
-    model_config = ConfigDict(frozen=True)
-
-    estimated_s: float
-    low_s: float
-    high_s: float
-    actual_s: float | None
-    estimated_memory: int
-    actual_memory: int | None
-    sentence: str
 
 
 def read(conn: Connection, method: str) -> TrainingHistory:
@@ -68,28 +46,6 @@ def speed(earlier: TrainingHistory, base: str, recipe: TrainRecipe, length: floa
         if same and warmed.get("tuning", "lora") == recipe.tuning:
             return _warmed(job)
     return None
-
-
-def compare(ws: Workspace, actor: Actor, job_id: str) -> EstimateAndActual | None:
-    """What was said of a run beside what it took; None where nothing was said."""
-    actor.require(Role.TRAINER)
-    with reading(ws.db) as conn:
-        job = access.job(conn, actor, job_id)
-        estimated = estimates.of(conn, job_id)
-    if estimated is None:
-        return None
-    taken = _seconds(job) if job.state is State.DONE else None
-    result = job.result_as(TrainingResult)
-    peak = result.peak_gpu_memory_mb or result.peak_memory_mb
-    return EstimateAndActual(
-        estimated_s=estimated.seconds.likely,
-        low_s=estimated.seconds.low,
-        high_s=estimated.seconds.high,
-        actual_s=taken,
-        estimated_memory=estimated.memory_needed,
-        actual_memory=int(peak * MB) if peak else None,
-        sentence=_sentence(estimated, job, taken),
-    )
 
 
 def _run(one: Finished, bases: dict[str, str]) -> FinishedRun | None:
@@ -124,12 +80,3 @@ def _warmed(job: Job) -> Speed:
 
 def _seconds(job: Job) -> float:
     return max(0.0, (job.finished_at or 0.0) - (job.started_at or 0.0))
-
-
-def _sentence(estimated: Preflight, job: Job, taken: float | None) -> str:
-    likely = duration_words(estimated.seconds.likely)
-    if taken is None:
-        return f"About {likely} were expected."
-    steps, planned = job.result_as(TrainingResult).steps, estimated.steps
-    early = f" for {steps:,} of {planned:,} steps" if steps < planned else ""
-    return f"It took {duration_words(taken)}{early}; about {likely} were expected."

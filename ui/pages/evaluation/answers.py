@@ -20,10 +20,10 @@ PIECES = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 def frame(
-    rows: list[EvaluatedRow], found: Evaluation, names: Names, model: str, metric: str
+    rows: list[EvaluatedRow], evaluation: Evaluation, names: Names, model: str, metric: str
 ) -> pd.DataFrame:
     """A table of rows: number, gain, question, every model's answer, reference, scores."""
-    base = found.models[0]
+    base = evaluation.models[0]
     table: list[dict[str, str | float | None]] = []
     for row in rows:
         cells: dict[str, str | float | None] = {"Row": row.index}
@@ -31,10 +31,10 @@ def frame(
             difference = gain(row, base, model, metric)
             cells["Gain"] = None if difference is None else round(difference, 3)
         cells["Question"] = question(row)
-        for each in found.models:
+        for each in evaluation.models:
             cells[names[each]] = answer_text(row.outputs[each])
         cells["Reference"] = row.references[0] if row.references else ""
-        for each in found.models:
+        for each in evaluation.models:
             score = row.outputs[each].scores.get(metric)
             cells[f"{metric_title(metric)}, {names[each]}"] = (
                 None if score is None else round(score, 3)
@@ -43,12 +43,10 @@ def frame(
     return pd.DataFrame(table)
 
 
-def widths(shown: pd.DataFrame) -> list[str]:
-    """How wide each column of `frame` is: numbers narrow, texts wide."""
-    return [
-        "84px" if name in ("Row", "Gain") else "160px" if "," in name else "300px"
-        for name in map(str, shown.columns)
-    ]
+def widths(shown: pd.DataFrame, scores: int) -> list[str]:
+    """How wide each column of `frame` is; the last `scores` of them are scores of models."""
+    texts = ["84px" if name in ("Row", "Gain") else "300px" for name in shown.columns[:-scores]]
+    return [*texts, *["160px"] * scores]
 
 
 def answer_text(output: Output) -> str:
@@ -56,21 +54,23 @@ def answer_text(output: Output) -> str:
     return f"(no answer: {output.failed})" if output.failed is not None else output.text
 
 
-def opened(row: EvaluatedRow, found: Evaluation, names: Names, model: str) -> str:
+def opened(row: EvaluatedRow, evaluation: Evaluation, names: Names, model: str) -> str:
     """One row whole: question, reference, and both answers with what differs marked."""
-    base = found.models[0]
+    base = evaluation.models[0]
     turns = "".join(
         f'<div class="tl-turn"><small>{escape(turn.role)}</small>{escape(turn.content)}</div>'
         for turn in row.prompt
     )
     references = "".join(f"<div>{escape(each)}</div>" for each in row.references)
     before, after = row.outputs[base], row.outputs[model]
-    left, right = marked(answer_text(before), answer_text(after))
-    sides = [_side(names[base], "baseline", left, before)]
-    if model != base:
-        sides.append(_side(names[model], "", right, after))
-    else:
+    if model == base:
         sides = [_side(names[base], "", escape(answer_text(before)), before)]
+    else:
+        left, right = marked(answer_text(before), answer_text(after))
+        sides = [
+            _side(names[base], "baseline", left, before),
+            _side(names[model], "", right, after),
+        ]
     return (
         f'<div class="tl-opened"><h3>Row {row.index}</h3>'
         f'<div class="tl-block"><h4>Question</h4>{turns}</div>'

@@ -19,20 +19,20 @@ SMALL = {"size": 13}
 BARS = 21  # odd: the middle one is "no change"
 
 
-def intervals(found: Evaluation, names: Names) -> Any:
+def intervals(evaluation: Evaluation, names: Names) -> Any:
     """One line a metric: a point and its 95 % interval for every model, the first in grey.
 
     Below them, small and hollow, what needs no model.
     """
     drawn = charts.figure()
-    count = len(found.models)
-    metrics = list(reversed(found.metrics))  # the first on top
-    for n, model in enumerate(found.models):
+    count = len(evaluation.models)
+    metrics = list(reversed(evaluation.metrics))  # the first on top
+    for n, model in enumerate(evaluation.models):
         offset = ((count - 1) / 2 - n) * min(0.24, 0.6 / count)
         places = [place + offset for place in range(len(metrics))]
-        means = {metric_title(metric): found.means[model][metric] for metric in metrics}
+        means = {metric_title(metric): evaluation.means[model][metric] for metric in metrics}
         drawn.add_trace(_points(means, places, names[model], n))
-    _add_plain(drawn, found, metrics)
+    _add_plain(drawn, evaluation, metrics)
     drawn.update_layout(uirevision="intervals", hovermode="closest", showlegend=True)
     drawn.update_xaxes(title={"text": "score, higher is better", "font": SMALL}, rangemode="tozero")
     drawn.update_yaxes(
@@ -46,8 +46,8 @@ def intervals(found: Evaluation, names: Names) -> Any:
     return drawn
 
 
-def _add_plain(drawn: Any, found: Evaluation, metrics: list[str]) -> None:
-    for n, (plain, means) in enumerate(found.baselines.items()):
+def _add_plain(drawn: Any, evaluation: Evaluation, metrics: list[str]) -> None:
+    for n, (plain, means) in enumerate(evaluation.baselines.items()):
         places = [place - 0.34 - 0.07 * n for place, each in enumerate(metrics) if each in means]
         known = {metric_title(metric): means[metric] for metric in metrics if metric in means}
         points = _points(known, places, baseline_title(plain), 0)
@@ -80,10 +80,10 @@ def _points(means: dict[str, Mean], places: list[float], name: str, number: int)
     )
 
 
-def gain_histogram(found: Evaluation, model: str, metric: str) -> Any:
+def gain_histogram(evaluation: Evaluation, model: str, metric: str) -> Any:
     """How many rows gained or lost how much against the first model."""
-    base = found.models[0]
-    gains = [gain(row, base, model, metric) for row in found.rows]
+    base = evaluation.models[0]
+    gains = [gain(row, base, model, metric) for row in evaluation.rows]
     known = np.array([each for each in gains if each is not None], dtype=float)
     edges = _edges(known)
     counts, _ = np.histogram(known, bins=edges)

@@ -12,19 +12,19 @@ MOST_ROWS = 10  # row numbers named
 MOST_LETTERS = 60  # of a reference that is named
 
 
-def notices(found: Evaluation, names: Names) -> str:
+def notices(evaluation: Evaluation, names: Names) -> str:
     """Notices for regressions, known questions, cut answers and references that score as equal."""
-    regressed = [one for one in found.regression_checks if one.regressed]
+    regressed = [one for one in evaluation.regression_checks if one.regressed]
     parts = [markup.notice(_regression(one, names), "bad") for one in regressed]
-    if found.regression_checks and not regressed:
-        doubt = blind_round_gate.unproven(found.regression_checks)
-        good = blind_round_gate.sentence(found.regression_checks)
+    if evaluation.regression_checks and not regressed:
+        doubt = blind_round_gate.unproven(evaluation.regression_checks)
+        good = blind_round_gate.sentence(evaluation.regression_checks)
         parts.append(markup.notice(doubt, "warn") if doubt else markup.notice(good, "good"))
-    parts += [_seen(found.overlap)] if found.overlap else []
-    parts += [markup.notice(text, "warn") for text in of_cut_answers(found, names)]
-    twins = metrics.squad_twins(found)
+    parts += [_seen(evaluation.overlap)] if evaluation.overlap else []
+    parts += [markup.notice(text, "warn") for text in of_cut_answers(evaluation, names)]
+    twins = metrics.squad_twins(evaluation)
     parts += [markup.notice(_twins(*twins), "warn")] if twins else []
-    lines = "".join(_line(one, names) for one in found.regression_checks)
+    lines = "".join(_line(one, names) for one in evaluation.regression_checks)
     details = f"<details><summary>All regression checks</summary><ul>{lines}</ul></details>"
     return "".join(parts) + (f'<div class="tl-checks">{details}</div>' if lines else "")
 

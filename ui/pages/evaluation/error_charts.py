@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from engine.core.evaluation import Evaluation
 from engine.services.evaluation import slices, task
 from engine.services.evaluation.metrics import title as metric_title
-from engine.services.evaluation.slices import Confusion, length
+from engine.services.evaluation.slices import Confusion, length, mean_interval
 from ui.components import charts, tokens
 from ui.pages.evaluation.charts import SMALL, SYMBOLS, colour
 from ui.pages.evaluation.render import Names
@@ -22,12 +22,12 @@ FEWEST = 5  # rows a point
 SHORTENED = 22  # characters of a label
 
 
-def labels(found: Evaluation, model: str) -> Confusion | None:
+def labels(evaluation: Evaluation, model: str) -> Confusion | None:
     """Which label was given where another was right; None where the answers are no labels."""
-    accepted = [row.references for row in found.rows]
+    accepted = [row.references for row in evaluation.rows]
     if task.of(accepted).kind != "labels":
         return None
-    counts = slices.labels(found, model)
+    counts = slices.labels(evaluation, model)
     return counts if len(counts.labels) <= MOST_LABELS else None
 
 
@@ -63,14 +63,14 @@ def confusion(counts: Confusion) -> Any:
     return drawn
 
 
-def by_length(found: Evaluation, names: Names, metric: str) -> Any:
+def by_length(evaluation: Evaluation, names: Names, metric: str) -> Any:
     """The mean score of questions of about the same length, with its interval, for each model."""
-    sizes = np.array([length(row) for row in found.rows])
+    sizes = np.array([length(row) for row in evaluation.rows])
     order = np.argsort(sizes, kind="stable")
     bins = np.array_split(order, max(1, min(BINS, len(order) // FEWEST)))
     drawn = charts.figure()
-    for n, model in enumerate(found.models):
-        drawn.add_trace(_line(found, model, metric, sizes, bins, names[model], n))
+    for n, model in enumerate(evaluation.models):
+        drawn.add_trace(_line(evaluation, model, metric, sizes, bins, names[model], n))
     drawn.update_layout(hovermode="closest", showlegend=True, uirevision=metric)
     drawn.update_xaxes(
         title={"text": "characters in the question (mean of about equally many rows)",
@@ -81,7 +81,7 @@ def by_length(found: Evaluation, names: Names, metric: str) -> Any:
 
 
 def _line(
-    found: Evaluation,
+    evaluation: Evaluation,
     model: str,
     metric: str,
     sizes: np.ndarray,
@@ -91,10 +91,10 @@ def _line(
 ) -> Any:
     points = []
     for each in bins:
-        scores = [found.rows[row].outputs[model].scores.get(metric) for row in each]
+        scores = [evaluation.rows[row].outputs[model].scores.get(metric) for row in each]
         known = [score for score in scores if score is not None]
         if known:
-            bounds = slices.bounds(known)
+            bounds = mean_interval(known)
             points.append((sizes[each].mean(), float(np.mean(known)), *bounds, len(known)))
     x, y, low, high, count = (list(each) for each in zip(*points, strict=True)) if points else (
         [], [], [], [], [],

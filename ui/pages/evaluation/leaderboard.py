@@ -1,4 +1,4 @@
-"""All models that were asked a dataset's questions, best first; and scores by part. As HTML."""
+"""All models that were asked a dataset's questions, best first; and scores by slice. As HTML."""
 
 from collections.abc import Sequence
 from html import escape
@@ -7,7 +7,7 @@ from engine.core.evaluation import Evaluation
 from engine.services.evaluation import slices as evaluation_slices
 from engine.services.evaluation.leaderboard import LeaderboardRow
 from engine.services.evaluation.metrics import title as metric_title
-from engine.services.evaluation.slices import By, RowParts, Slice
+from engine.services.evaluation.slices import By, Slice, Slicing
 from ui.components import markup
 from ui.components import names as naming
 from ui.pages.evaluation.render import Names, cautions, score
@@ -54,19 +54,19 @@ def _name(line: LeaderboardRow, names: Names) -> str:
     return names.get(line.model_id, line.name)
 
 
-def by_part(found: Evaluation, names: Names, metric: str, kinds: dict[By, RowParts]) -> str:
-    """A block for every way to part the rows: parts down, models across."""
+def by_slice(evaluation: Evaluation, names: Names, metric: str, slicings: dict[By, Slicing]) -> str:
+    """A block for every way to slice the rows: slices down, models across."""
     blocks = [
-        _block(WAYS[by], named, found, names, metric)
-        for by, named in kinds.items()
+        _block(WAYS[by], sliced, evaluation, names, metric)
+        for by, sliced in slicings.items()
     ]  # fmt: skip
     return "".join(blocks) or markup.notice(
         "These rows are too much alike to be parted.", "neutral"
     )
 
 
-def _block(title: str, named: RowParts, found: Evaluation, names: Names, metric: str) -> str:
-    each = {m: evaluation_slices.scores(found, m, metric, named) for m in found.models}
+def _block(title: str, sliced: Slicing, evaluation: Evaluation, names: Names, metric: str) -> str:
+    each = {m: evaluation_slices.scores(evaluation, m, metric, sliced) for m in evaluation.models}
     heads = "".join(f"<th>{escape(head)}</th>" for head in (title, *(names[m] for m in each)))
     rows = ""
     for slices in zip(*each.values(), strict=True):

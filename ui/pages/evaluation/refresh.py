@@ -10,7 +10,7 @@ from engine.services.evaluation import answers as evaluated
 from engine.services.evaluation import leaderboard, slices
 from engine.services.evaluation.metrics import title as metric_title
 from engine.services.evaluation.recommendation import AfterEvaluation, next_step
-from engine.services.evaluation.slices import By, RowParts
+from engine.services.evaluation.slices import By, Slicing
 from engine.workspace import Workspace
 from ui.pages.evaluation import answers, checks, downloads, error_charts, render, speed
 from ui.pages.evaluation import charts as evaluation_charts
@@ -71,118 +71,121 @@ class EvaluationUpdates(TypedDict, total=False):
     signatures: str
 
 
-def settled(found: Evaluation, metric: str | None, model: str | None) -> tuple[str, str]:
+def settled(evaluation: Evaluation, metric: str | None, model: str | None) -> tuple[str, str]:
     """The metric and model asked for where this evaluation has them, else its first and last."""
-    has = model if model in found.models[1:] else found.models[-1]
-    return metric if metric in found.metrics else found.metrics[0], has or found.models[-1]
+    has = model if model in evaluation.models[1:] else evaluation.models[-1]
+    return metric if metric in evaluation.metrics else evaluation.metrics[
+        0
+    ], has or evaluation.models[-1]
 
 
 def scores(
-    ws: Workspace, found: Evaluation, called: Names, metric: str, model: str
+    ws: Workspace, evaluation: Evaluation, called: Names, metric: str, model: str
 ) -> EvaluationUpdates:
     """All about the scores, for a headline metric and a model to compare."""
-    tuned = [(called[each], each) for each in found.models[1:]]
-    lines = leaderboard.leaderboard(ws, who(ws), found.dataset_id, metric)
-    step = next_step(found, metric)
-    here = {**called, **{plain: baseline_title(plain) for plain in found.baselines}}
+    tuned = [(called[each], each) for each in evaluation.models[1:]]
+    lines = leaderboard.leaderboard(ws, who(ws), evaluation.dataset_id, metric)
+    step = next_step(evaluation, metric)
+    here = {**called, **{plain: baseline_title(plain) for plain in evaluation.baselines}}
     return {
-        "next_words": render.next_words(step, called[found.models[-1]]),
+        "next_words": render.next_words(step, called[evaluation.models[-1]]),
         "to_rating": gr.Button(visible=step is AfterEvaluation.RATE),
         "to_training": gr.Button(visible=step is AfterEvaluation.TRAIN),
-        "sentences": render.sentences(found, called, metric),
-        "checks": checks.notices(found, called),
-        "intervals": evaluation_charts.intervals(found, called),
-        "table": render.table(found, called),
-        "over": render.over_plain(found, called, metric),
-        "surprise": speed.surprise(found, called),
-        "explained": render.explained(found.metrics),
-        "board": evaluation_leaderboard.table(lines, here, metric, found.models),
+        "sentences": render.sentences(evaluation, called, metric),
+        "checks": checks.notices(evaluation, called),
+        "intervals": evaluation_charts.intervals(evaluation, called),
+        "table": render.table(evaluation, called),
+        "over": render.over_plain(evaluation, called, metric),
+        "surprise": speed.surprise(evaluation, called),
+        "explained": render.explained(evaluation.metrics),
+        "board": evaluation_leaderboard.table(lines, here, metric, evaluation.models),
         "compare": gr.Dropdown(
             choices=tuned, value=model if tuned else None, visible=len(tuned) > 1
         ),
-        "signatures": render.signatures(found),
+        "signatures": render.signatures(evaluation),
     }
 
 
-def pictures(found: Evaluation, called: Names, metric: str, model: str) -> EvaluationUpdates:
+def pictures(evaluation: Evaluation, called: Names, metric: str, model: str) -> EvaluationUpdates:
     """Where the model gained and lost, by row, by length and by label."""
-    alone = len(found.models) == 1
-    counts = error_charts.labels(found, model)
-    gains = gr.skip() if alone else evaluation_charts.gain_histogram(found, model, metric)
+    alone = len(evaluation.models) == 1
+    counts = error_charts.labels(evaluation, model)
+    gains = gr.skip() if alone else evaluation_charts.gain_histogram(evaluation, model, metric)
     return {
         "gains_box": gr.Column(visible=not alone),
         "gains": gains,
-        "lengths": error_charts.by_length(found, called, metric),
+        "lengths": error_charts.by_length(evaluation, called, metric),
         "confusion_box": gr.Column(visible=counts is not None),
         "confusion": error_charts.confusion(counts) if counts else gr.skip(),
     }
 
 
 def rows(
-    found: Evaluation,
+    evaluation: Evaluation,
     called: Names,
     metric: str,
     model: str,
     choice: Choice,
-    kinds: dict[By, RowParts],
+    slicings: dict[By, Slicing],
 ) -> EvaluationUpdates:
     """The table of answers and its filters."""
-    lengths, languages = kinds.get("question", RowParts()), kinds.get("language", RowParts())
+    lengths, languages = slicings.get("question", Slicing()), slicings.get("language", Slicing())
     part = choice.part if choice.part in lengths.order else EVERY
     language = choice.language if choice.language in languages.order else EVERY
     return {
-        "order": gr.Radio(visible=len(found.models) > 1),
+        "order": gr.Radio(visible=len(evaluation.models) > 1),
         "part": filter_of("Any length", lengths, part),
         "language": filter_of("Any language", languages, language),
-        "rows": table(found, called, metric, model, choice, kinds),
+        "rows": table(evaluation, called, metric, model, choice, slicings),
         "row": "",
     }
 
 
-def filter_of(every: str, named: RowParts, chosen: str | None) -> gr.Dropdown:
-    """A dropdown with the parts of the rows; hidden where there is nothing to choose."""
-    choices = [(every, EVERY), *((each, each) for each in named.order)]
-    return gr.Dropdown(choices=choices, value=chosen or EVERY, visible=len(named.order) > 1)
+def filter_of(every: str, sliced: Slicing, chosen: str | None) -> gr.Dropdown:
+    """A dropdown with the slices of the rows; hidden where there is nothing to choose."""
+    choices = [(every, EVERY), *((each, each) for each in sliced.order)]
+    return gr.Dropdown(choices=choices, value=chosen or EVERY, visible=len(sliced.order) > 1)
 
 
 def table(
-    found: Evaluation,
+    evaluation: Evaluation,
     called: Names,
     metric: str,
     model: str,
     choice: Choice,
-    kinds: dict[By, RowParts],
+    slicings: dict[By, Slicing],
 ) -> Any:
     """The first rows of the table of answers in the order asked for, as an update."""
-    inside = [True] * len(found.rows)
+    inside = [True] * len(evaluation.rows)
     chosen: dict[By, str | None] = {"question": choice.part, "language": choice.language}
     for by, wanted in chosen.items():
-        named = kinds.get(by, RowParts()).of_rows
-        if wanted and wanted in named:
-            inside = [kept and each == wanted for kept, each in zip(inside, named, strict=True)]
-    kept = evaluated.ordered(found, model, metric, choice.order, choice.words or "", inside)
-    shown = answers.frame(kept[:LINES], found, called, model, metric)
-    return gr.Dataframe(shown, column_widths=answers.widths(shown))
+        slice_of_row = slicings.get(by, Slicing()).slice_of_row
+        if wanted and wanted in slice_of_row:
+            pairs = zip(inside, slice_of_row, strict=True)
+            inside = [kept and each == wanted for kept, each in pairs]
+    kept = evaluated.ordered(evaluation, model, metric, choice.order, choice.words or "", inside)
+    shown = answers.frame(kept[:LINES], evaluation, called, model, metric)
+    return gr.Dataframe(shown, column_widths=answers.widths(shown, len(evaluation.models)))
 
 
 def whole(
     ws: Workspace,
-    found: Evaluation,
+    evaluation: Evaluation,
     called: Names,
     choice: Choice,
 ) -> EvaluationUpdates:
     """Every component of the page for the evaluation that is chosen."""
-    metric, model = settled(found, choice.metric, choice.compare)
-    kinds = slices.kinds(ws, who(ws), found)
-    price = speed.usual_price(found) if choice.price is None else choice.price
-    named = [(metric_title(each), each) for each in found.metrics]
+    metric, model = settled(evaluation, choice.metric, choice.compare)
+    slicings = slices.slicings(ws, who(ws), evaluation)
+    price = speed.usual_price(evaluation) if choice.price is None else choice.price
+    named = [(metric_title(each), each) for each in evaluation.metrics]
     return {
         "metric": gr.Dropdown(choices=named, value=metric),
-        **scores(ws, found, called, metric, model),
-        **pictures(found, called, metric, model),
-        "parts": evaluation_leaderboard.by_part(found, called, metric, kinds),
-        **rows(found, called, metric, model, choice, kinds),
+        **scores(ws, evaluation, called, metric, model),
+        **pictures(evaluation, called, metric, model),
+        "parts": evaluation_leaderboard.by_slice(evaluation, called, metric, slicings),
+        **rows(evaluation, called, metric, model, choice, slicings),
         "price": price,
-        "speed": speed.table(found, called, price),
+        "speed": speed.table(evaluation, called, price),
         "files": downloads.links(choice.which, called) if choice.which else "",
     }

@@ -54,43 +54,43 @@ def next_words(step: AfterEvaluation, model: str) -> str:
     )
 
 
-def sentences(found: Evaluation, names: Names, metric: str) -> str:
+def sentences(evaluation: Evaluation, names: Names, metric: str) -> str:
     """For each model but the first, whether it is better by `metric`, and whether that is much."""
-    base = found.models[0]
-    if not found.gains:
-        mean = found.means[base][metric]
+    base = evaluation.models[0]
+    if not evaluation.gains:
+        mean = evaluation.means[base][metric]
         text = f"Only one model was asked, so there is nothing to compare with. {_reach(mean)}"
         statement = _statement(
             "neutral", f"<b>{escape(names[base])}</b> {escape(metrics.title(metric))}", text
         )
-        return statement + _over_baseline(found, names, base, metric)
+        return statement + _over_baseline(evaluation, names, base, metric)
     return "".join(
         _comparison(
             gains[metric], names[model], f"against {names[base]}, by {metrics.title(metric)}"
         )
-        + _over_baseline(found, names, model, metric)
-        for model, gains in found.gains.items()
-    ) + _comparisons(found)
+        + _over_baseline(evaluation, names, model, metric)
+        for model, gains in evaluation.gains.items()
+    ) + _comparisons(evaluation)
 
 
-def strongest(found: Evaluation, metric: str) -> str | None:
+def strongest(evaluation: Evaluation, metric: str) -> str | None:
     """What needs no model and scores highest by `metric`; None where nothing was worked out."""
-    known = [plain for plain, means in found.baselines.items() if metric in means]
-    return max(known, key=lambda plain: found.baselines[plain][metric].score, default=None)
+    known = [plain for plain, means in evaluation.baselines.items() if metric in means]
+    return max(known, key=lambda plain: evaluation.baselines[plain][metric].score, default=None)
 
 
-def _over_baseline(found: Evaluation, names: Names, model: str, metric: str) -> str:
+def _over_baseline(evaluation: Evaluation, names: Names, model: str, metric: str) -> str:
     """The comparison with the strongest answer that needs no model: a low bar, but a bar."""
-    plain = strongest(found, metric)
-    gains = found.over_baselines.get(model, {}).get(plain or "", {})
+    plain = strongest(evaluation, metric)
+    gains = evaluation.over_baselines.get(model, {}).get(plain or "", {})
     if plain is None or metric not in gains:
         return ""
     note = f"against no model at all: {_small(baseline_title(plain))}"
     return _comparison(gains[metric], names[model], note)
 
 
-def _comparisons(found: Evaluation) -> str:
-    count = sum(len(gains) for gains in found.gains.values())
+def _comparisons(evaluation: Evaluation) -> str:
+    count = sum(len(gains) for gains in evaluation.gains.values())
     if count < 2:
         return ""
     return (
@@ -104,21 +104,21 @@ def _small(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-def table(found: Evaluation, names: Names) -> str:
+def table(evaluation: Evaluation, names: Names) -> str:
     """Metrics down, models across; a tuned model's cell also says how it differs."""
     heads = "".join(
         f"<th>{escape(names[model])}{'<small>baseline</small>' if n == 0 else ''}</th>"
-        for n, model in enumerate(found.models)
+        for n, model in enumerate(evaluation.models)
     ) + "".join(
         f"<th>{escape(baseline_title(plain))}<small>no model</small></th>"
-        for plain in found.baselines
+        for plain in evaluation.baselines
     )
     rows = "".join(
         f"<tr><th>{escape(metrics.title(metric))}</th>"
-        + "".join(_cell(found, model, metric) for model in found.models)
-        + "".join(_plain_cell(means.get(metric)) for means in found.baselines.values())
+        + "".join(_cell(evaluation, model, metric) for model in evaluation.models)
+        + "".join(_plain_cell(means.get(metric)) for means in evaluation.baselines.values())
         + "</tr>"
-        for metric in found.metrics
+        for metric in evaluation.metrics
     )
     return (
         f'<div class="tl-scroll"><table class="tl-scores"><thead><tr><th>Metric</th>{heads}</tr>'
@@ -126,20 +126,20 @@ def table(found: Evaluation, names: Names) -> str:
     ) + cautions(
         [
             (f"{metrics.title(metric)}, {names.get(who, baseline_title(who))}", means[metric])
-            for who, means in (found.means | found.baselines).items()
+            for who, means in (evaluation.means | evaluation.baselines).items()
             for metric in means
         ]
     )
 
 
-def over_plain(found: Evaluation, names: Names, metric: str) -> str:
+def over_plain(evaluation: Evaluation, names: Names, metric: str) -> str:
     """How far every model is above, or below, each answer that needs no model; by one metric."""
-    gains = {m: over for m, over in found.over_baselines.items() if over}
+    gains = {m: over for m, over in evaluation.over_baselines.items() if over}
     if not gains:
         return ""
     heads = "".join(f"<th>{escape(names[model])}</th>" for model in gains)
     rows = ""
-    for plain in found.baselines:
+    for plain in evaluation.baselines:
         cells = "".join(_gain_cell(over[plain].get(metric)) for over in gains.values())
         rows += f"<tr><th>{escape(baseline_title(plain))}</th>{cells}</tr>"
     return (
@@ -168,18 +168,18 @@ def answer_badge(check: RegressionCheck) -> str:
     return markup.badge(*ANSWERS[check.answer])
 
 
-def signatures(found: Evaluation) -> str:
+def signatures(evaluation: Evaluation) -> str:
     """What exactly each metric computed, to cite beside a score; and how answers were made."""
-    base = found.means[found.models[0]]
+    base = evaluation.means[evaluation.models[0]]
     rows = "".join(
         f"<tr><th>{escape(metrics.title(metric))}</th><td><code>{escape(base[metric].signature)}</code>"
         "</td></tr>"
-        for metric in found.metrics
+        for metric in evaluation.metrics
     )
-    longest = found.decoding.get("max_new_tokens", "")
+    longest = evaluation.decoding.get("max_new_tokens", "")
     note = (
-        f"Every model answered the same {len(found.rows):,} rows, greedily (its likeliest word at "
-        f"each step), with at most {longest} tokens."
+        f"Every model answered the same {len(evaluation.rows):,} rows, greedily (its likeliest "
+        f"word at each step), with at most {longest} tokens."
     )
     return f'<table class="tl-settings"><tbody>{rows}</tbody></table><p class="tl-hint">{note}</p>'
 
@@ -216,13 +216,13 @@ def cautions(means: Sequence[tuple[str, Mean]]) -> str:
     return f'<p class="tl-hint"><b>{escape(name)}.</b> {escape(caveat(worst) + more)}</p>'
 
 
-def _cell(found: Evaluation, model: str, metric: str) -> str:
-    mean = found.means[model][metric]
+def _cell(evaluation: Evaluation, model: str, metric: str) -> str:
+    mean = evaluation.means[model][metric]
     cell = score(mean)
     cell += f'<div class="tl-hint">{mean.failed:,} failed</div>' if mean.failed else ""
-    if model not in found.gains:
+    if model not in evaluation.gains:
         return f"<td>{cell}</td>"
-    gain = found.gains[model][metric]
+    gain = evaluation.gains[model][metric]
     bounds = f"{_signed(gain.low)} to {_signed(gain.high)}"
     return (
         f'<td>{cell}<div class="tl-gain"><span>{_signed(gain.diff)}</span>'

@@ -127,10 +127,10 @@ def nothing(ws: Workspace, project: str | None) -> tuple[gr.Column, str, gr.Butt
     return gr.Column(visible=True), text, gr.Button(visible=not ready), gr.Column(visible=False)
 
 
-def opened(found: Evaluation, called: render.Names, model: str, index: int) -> str:
+def opened(evaluation: Evaluation, called: render.Names, model: str, index: int) -> str:
     """The row with this number, whole."""
-    row = next(row for row in found.rows if row.index == index)
-    return answers.opened(row, found, called, model)
+    row = next(row for row in evaluation.rows if row.index == index)
+    return answers.opened(row, evaluation, called, model)
 
 
 def follow_runs(
@@ -274,9 +274,9 @@ def _wire_rows(ws: Workspace, page: Page, shown: EvaluationParts, chosen: Sequen
     def on_order(project: str | None, *values: Any) -> Any:
         choice = Choice(*values)
         found, called = load(ws, project, choice.which or "")
-        kinds = slices.kinds(ws, who(ws), found)
+        slicings = slices.slicings(ws, who(ws), found)
         best = refresh.settled(found, choice.metric, choice.compare)
-        return refresh.table(found, called, *best, choice, kinds)
+        return refresh.table(found, called, *best, choice, slicings)
 
     @shows_errors
     def on_price(project: str | None, which: str, price: float | None) -> str:

@@ -10,7 +10,7 @@ from engine.core.job import Job
 from engine.services.jobs import compare
 from ui.components import charts, forms, tokens
 from ui.components.event_cursor import Track
-from ui.pages.jobs import curves, settings
+from ui.pages.jobs import settings
 
 # told apart by all common kinds of colour blindness, and readable on light and on dark
 COLOURS = tuple(tokens.chart(f"series-{number}") for number in range(1, 6))
@@ -26,7 +26,7 @@ def losses(found: Sequence[Job], tracks: Mapping[str, Track]) -> Any:
         metrics = tracks[job.id].metrics
         # Plotly reads a name as HTML
         name = escape(job.name if len(job.name) <= LONGEST else f"{job.name[: LONGEST - 1]}…")
-        steps, values = curves.points(metrics, "loss")
+        steps, values = charts.points(metrics, "loss")
         drawn.add_trace(
             go.Scatter(
                 x=steps, y=values, name=f"{name}, training", mode="lines", opacity=0.4,
@@ -34,7 +34,7 @@ def losses(found: Sequence[Job], tracks: Mapping[str, Track]) -> Any:
                 hovertemplate="%{y:.3f}",
             )
         )  # fmt: skip
-        steps, values = curves.points(metrics, "eval_loss")
+        steps, values = charts.points(metrics, "eval_loss")
         drawn.add_trace(
             go.Scatter(
                 x=steps, y=values, name=f"{name}, held out", mode="lines+markers",

@@ -40,9 +40,9 @@ def preferences(metrics: Sequence[MetricEvent], run: str) -> Any:
     pairs = any(RIGHT in event.data or f"eval_{RIGHT}" in event.data for event in metrics)
     curves = ((MARGIN, "y", "margin"), (RIGHT, "y2", "told apart"))
     for name, axis, title in curves if pairs else curves[:1]:
-        steps, values = points(metrics, name)
+        steps, values = charts.points(metrics, name)
         drawn.add_trace(_line(steps, values, axis, f"{title}, training", faint=True))
-        steps, values = points(metrics, f"eval_{name}")
+        steps, values = charts.points(metrics, f"eval_{name}")
         drawn.add_trace(_line(steps, values, axis, f"{title}, held out", faint=False))
     drawn.update_layout(
         uirevision=run,
@@ -67,7 +67,7 @@ def rates(metrics: Sequence[MetricEvent], run: str) -> Any:
     """Two curves one above the other over the steps: learning rate, and length of the gradient."""
     drawn = charts.figure()
     for name, axis, title in ((RATE, "y", "learning rate"), (NORM, "y2", "gradient norm")):
-        steps, values = points(metrics, name)
+        steps, values = charts.points(metrics, name)
         drawn.add_trace(_line(steps, values, axis, title, faint=True, exact="%{y:.3g}"))
     drawn.update_layout(
         uirevision=run,
@@ -87,12 +87,6 @@ def rates(metrics: Sequence[MetricEvent], run: str) -> Any:
         showlegend=False,
     )
     return drawn
-
-
-def points(metrics: Sequence[MetricEvent], name: str) -> tuple[list[int], list[float]]:
-    """Steps and values of one metric."""
-    found = [(event.step or 0, float(event.data[name])) for event in metrics if name in event.data]
-    return [step for step, _ in found], [value for _, value in found]
 
 
 def _line(

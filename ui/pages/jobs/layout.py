@@ -39,7 +39,7 @@ class JobsParts(NamedTuple):
     overlay: LivePlot
     compare_table: gr.HTML
     top: gr.HTML
-    onward: gr.Button
+    next_step: gr.Button
     again: gr.Button
     resume: gr.Button
     keep: gr.Button
@@ -66,7 +66,7 @@ class JobsParts(NamedTuple):
     log: gr.HTML
 
 
-class More(NamedTuple):
+class JobsInputs(NamedTuple):
     """The components that only a person changes."""
 
     text: gr.Textbox
@@ -77,8 +77,8 @@ class More(NamedTuple):
     delete_no: gr.Button
 
 
-def build(page: Page) -> tuple[JobsParts, More]:
-    """The list on one side, the chosen run on the other."""
+def build(page: Page) -> tuple[JobsParts, JobsInputs]:
+    """The list on one side, the chosen job on the other."""
     made: Components = {}
     with gr.Column(visible=False) as made["empty"]:
         gr.HTML(markup.empty("No jobs yet", NOTHING))
@@ -104,7 +104,7 @@ def build(page: Page) -> tuple[JobsParts, More]:
             with gr.Accordion("Log", open=False, elem_id="runs-log"):
                 made["log"] = gr.HTML("")
     parts = JobsParts(*(made[name] for name in JobsParts._fields))
-    return parts, More(*(made[name] for name in More._fields))
+    return parts, JobsInputs(*(made[name] for name in JobsInputs._fields))
 
 
 def _list(made: Components) -> None:
@@ -132,7 +132,7 @@ def _compare(made: Components) -> None:
 
 def _actions(made: Components) -> None:
     with gr.Row(elem_classes="tl-actions"):
-        made["onward"] = gr.Button("Evaluate it", variant="primary", elem_id="runs-next")
+        made["next_step"] = gr.Button("Evaluate it", variant="primary", elem_id="runs-next")
         made["resume"] = gr.Button("Resume from the last checkpoint", elem_id="runs-resume")
         made["again"] = gr.Button("Run again with these settings", elem_id="runs-again")
         made["keep"] = gr.Button("Stop and keep the best checkpoint", elem_id="runs-keep")

@@ -76,7 +76,7 @@ class JobsValues(TypedDict, total=False):
     compare_table: str
     run: tuple[str, State, str, str, tuple[str, ...]] | None
     top: str
-    onward: str
+    next_step: str
     again: bool
     resume: bool
     keep: bool
@@ -121,7 +121,7 @@ def _plain_shows() -> dict[str, Update]:
         **dict.fromkeys(("sure", "sure_delete"), lambda _: gr.Row(visible=False)),
         **dict.fromkeys(("name", "note", "tags"), lambda held: held[1]),
         "body": refresh.shown(gr.Row),
-        "onward": lambda label: gr.Button(label, visible=bool(label)),
+        "next_step": lambda label: gr.Button(label, visible=bool(label)),
     }
 
 
@@ -235,7 +235,7 @@ def _buttons(job: Job, goes_on: bool) -> JobsValues:
         "keep": going and trains and job.state is State.RUNNING,
         "again": job.over and job.kind not in ONCE,
         "resume": goes_on,
-        "onward": next_step(job)[0] if job.state is State.DONE else "",
+        "next_step": next_step(job)[0] if job.state is State.DONE else "",
         "delete": job.over,
         "sure": (job.id, job.over or job.cancel_requested),  # closed when this changes
         "sure_delete": job.id,

@@ -163,10 +163,11 @@ def _table(found: Sequence[Trial]) -> str:
 
 def _row(one: Trial, names: list[str]) -> str:
     loss = "–" if one.loss is None else f"{one.loss:.3f}"
-    values = [_short(one.settings[name]) for name in names]
-    cells = [str(one.number), *values, loss, one.error or STATES[one.state]]
+    settings = one.setting_words()
+    cells = [
+        str(one.number),
+        *(settings[name] for name in names),
+        loss,
+        one.error or STATES[one.state],
+    ]
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

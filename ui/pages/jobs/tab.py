@@ -13,7 +13,7 @@ from ui.components import choice_cards, markup
 from ui.components.markup import RAW
 from ui.components.page import NavigationTarget, Page
 from ui.pages.jobs import layout
-from ui.pages.jobs.layout import JobsParts, More
+from ui.pages.jobs.layout import JobsInputs, JobsParts
 from ui.pages.jobs.refresh import JobsView, ListFilter, aims_at, next_step, poll
 from ui.web.errors import shows_errors
 from ui.web.session import who
@@ -31,11 +31,11 @@ def build(ws: Workspace, page: Page) -> None:
         )
     )
     view = gr.State(JobsView())
-    parts, more = layout.build(page)
-    given = [page.project, view, more.text, parts.tag_filter, parts.compared]
-    _wire_looks(ws, page, given, view, parts, more)
-    _wire_buttons(ws, page, given, view, parts, more)
-    _wire_edit(ws, given, view, parts, more)
+    parts, inputs = layout.build(page)
+    given = [page.project, view, inputs.text, parts.tag_filter, parts.compared]
+    _wire_looks(ws, page, given, view, parts, inputs)
+    _wire_buttons(ws, page, given, view, parts, inputs)
+    _wire_edit(ws, given, view, parts, inputs)
 
 
 def asked(text: Any, tags: Any, compared: Any) -> ListFilter:
@@ -75,7 +75,12 @@ def delete(ws: Workspace, view: JobsView) -> Job:
 
 
 def _wire_looks(
-    ws: Workspace, page: Page, given: list[Any], view: gr.State, parts: JobsParts, more: More
+    ws: Workspace,
+    page: Page,
+    given: list[Any],
+    view: gr.State,
+    parts: JobsParts,
+    inputs: JobsInputs,
 ) -> None:
     @shows_errors
     def on_look(project: str | None, seen: JobsView, *typed: Any) -> Any:
@@ -107,12 +112,17 @@ def _wire_looks(
     markup.live(page, on_look, given, out, how=RAW)
     parts.cards.click(on_pick, given, out, **RAW)
     # not `input`: Gradio takes that from key presses, and text is pasted too
-    more.text.change(on_look, given, out, trigger_mode="always_last", **RAW)
+    inputs.text.change(on_look, given, out, trigger_mode="always_last", **RAW)
     gr.on([parts.tag_filter.input, parts.compared.input], on_look, given, out, **RAW)
 
 
 def _wire_buttons(
-    ws: Workspace, page: Page, given: list[Any], view: gr.State, parts: JobsParts, more: More
+    ws: Workspace,
+    page: Page,
+    given: list[Any],
+    view: gr.State,
+    parts: JobsParts,
+    inputs: JobsInputs,
 ) -> None:
     def stopped(seen: JobsView) -> tuple[JobsView, str, str]:
         return seen, f"{stop(ws, seen).name} stops after its current step.", "Stopping"
@@ -123,7 +133,7 @@ def _wire_buttons(
 
     def repeated(seen: JobsView) -> tuple[JobsView, str, str]:
         job = again(ws, None, seen)
-        return replace(seen, picked=job.id), f"{job.name} is queued once more.", "Started"
+        return replace(seen, picked=job.id), f"{job.name} is queued once inputs.", "Started"
 
     def resumed(seen: JobsView) -> tuple[JobsView, str, str]:
         job = lifecycle.resume(ws, who(ws), seen.shown)
@@ -136,18 +146,18 @@ def _wire_buttons(
 
     out = [view, *parts]
     for button, act in (
-        (more.stop_yes, stopped),
+        (inputs.stop_yes, stopped),
         (parts.keep, stopped_and_kept),
         (parts.again, repeated),
         (parts.resume, resumed),
     ):
         button.click(_acting(ws, act), given, out, **RAW)
-    parts.onward.click(on_next, view, [page.target, page.tabs], **markup.QUIET)
-    _asks_first(parts.stop, more.stop_no, parts.sure)
+    parts.next_step.click(on_next, view, [page.target, page.tabs], **markup.QUIET)
+    _asks_first(parts.stop, inputs.stop_no, parts.sure)
 
 
 def _wire_edit(
-    ws: Workspace, given: list[Any], view: gr.State, parts: JobsParts, more: More
+    ws: Workspace, given: list[Any], view: gr.State, parts: JobsParts, inputs: JobsInputs
 ) -> None:
     @shows_errors
     def on_save(
@@ -161,9 +171,9 @@ def _wire_edit(
         return replace(seen, picked=""), f"{delete(ws, seen).name} is deleted.", "Deleted"
 
     out = [view, *parts]
-    more.save.click(on_save, [*given, parts.name, parts.tags, parts.note], out, **RAW)
-    more.delete_yes.click(_acting(ws, deleted), given, out, **RAW)
-    _asks_first(parts.delete, more.delete_no, parts.sure_delete)
+    inputs.save.click(on_save, [*given, parts.name, parts.tags, parts.note], out, **RAW)
+    inputs.delete_yes.click(_acting(ws, deleted), given, out, **RAW)
+    _asks_first(parts.delete, inputs.delete_no, parts.sure_delete)
 
 
 def _acting(ws: Workspace, act: Act) -> Callable[..., Any]:

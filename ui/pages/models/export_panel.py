@@ -10,6 +10,7 @@ from engine.core.export import Precision, Quantisation
 from engine.core.job import Job, State
 from engine.core.job_result import ExportResult
 from engine.services import exports
+from engine.services.exports import Format
 from engine.workspace import Workspace
 from ui.components import event_cursor, markup, names, refresh
 from ui.components.event_cursor import Track
@@ -19,9 +20,6 @@ from ui.web.errors import shows_errors
 from ui.web.session import who
 
 POLL_EVERY_S = 1.0
-GGUF = ("gguf", "ollama")
-WHOLE = ("merged", "cog")
-HUB = "hub"
 LATEST = 12  # exports listed
 INTRO = (
     "The exported files answer held-out questions in their own program, and every answer is "
@@ -47,8 +45,8 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
         with gr.Row():
             model = gr.Dropdown([], label="Model", elem_id="export-model")
             to = gr.Dropdown(
-                [(title, name) for name, title, _ in offered],
-                value=offered[0][0],
+                [(each.title, each.name) for each in offered],
+                value=offered[0].name,
                 label="Format",
                 elem_id="export-to",
             )
@@ -68,7 +66,7 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
                 visible=False,
                 elem_id="export-precision",
             )
-        summary = gr.HTML(_summary(offered[0][0]), elem_id="export-summary")
+        summary = gr.HTML(_summary(offered[0]), elem_id="export-summary")
         with gr.Row(visible=False) as on_hub:
             repository = gr.Textbox(
                 label="Repository",
@@ -99,11 +97,12 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
 
     @shows_errors
     def on_format(name: str) -> tuple[Any, ...]:
+        chosen = next(each for each in offered if each.name == name)
         return (
-            gr.Dropdown(visible=name in GGUF),
-            gr.Dropdown(visible=name in WHOLE),
-            gr.Row(visible=name == HUB),
-            _summary(name),
+            gr.Dropdown(visible="quantisation" in chosen.options),
+            gr.Dropdown(visible="precision" in chosen.options),
+            gr.Row(visible="repository" in chosen.options),
+            _summary(chosen),
         )
 
     @shows_errors
@@ -138,13 +137,12 @@ def draw(ws: Workspace, project: str | None, view: Drawn) -> list[Any]:
     return REFRESHER.changed(view, {"list": text if jobs else "", "timer": bool(live)})
 
 
-def _summary(name: str) -> str:
-    text = next((summary for known, _, summary in exports.formats() if known == name), "")
-    return f'<p class="tl-hint">{escape(text)}</p>'
+def _summary(chosen: Format) -> str:
+    return f'<p class="tl-hint">{escape(chosen.summary)}</p>'
 
 
 def _card(job: Job, called: dict[str, str], track: Track) -> str:
-    titles = {name: title for name, title, _ in exports.formats()}
+    titles = {each.name: each.title for each in exports.formats()}
     to = str(job.recipe.get("to", ""))
     name = called.get(str(job.recipe.get("model", "")), names.GONE)
     return (

@@ -17,10 +17,10 @@ def mount(round_id: str) -> str:
     return f'<div class="tl-rate" data-round="{escape(round_id)}"></div>'
 
 
-def rating(one: Round, *, account: bool = False) -> str:
+def rating(rating_round: Round, *, account: bool = False) -> str:
     """The page of a round; it says no more than the round's name."""
     noscript = "<noscript><p>Rating needs JavaScript in this browser.</p></noscript>"
-    return _page(one.name, mount(one.id) + noscript, account)
+    return _page(rating_round.name, mount(rating_round.id) + noscript, account)
 
 
 def choice(found: list[Round], *, account: bool = False) -> str:

@@ -133,9 +133,9 @@ def read(
     }  # fmt: skip
 
 
-def under_way(one: Round) -> bool:
+def under_way(rating_round: Round) -> bool:
     """Whether its answers are being written or people may vote on it."""
-    return one.status in ("preparing", "open")
+    return rating_round.status in ("preparing", "open")
 
 
 def _first(ws: Workspace, project: str | None) -> RatingValues:
@@ -155,57 +155,71 @@ def _bar(ws: Workspace, project: str) -> RatingValues:
     return {"next": True, "words": words, "go": title, "action": loop_status.next_action}
 
 
-def outcome(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
+def outcome(ws: Workspace, project: str, rating_round: Round, far: RoundProgress) -> str:
     """What the round has brought so far, or why it has not begun."""
-    if one.status == "preparing":
-        return _preparing(ws, one)
-    if one.status == "failed":
-        return markup.notice(FAILED + _reason(ws, one), "bad")
-    if one.purpose == "calibration":
+    if rating_round.status == "preparing":
+        return _preparing(ws, rating_round)
+    if rating_round.status == "failed":
+        return markup.notice(FAILED + _reason(ws, rating_round), "bad")
+    if rating_round.purpose == "calibration":
         return markup.notice(PRACTICE)
-    left_out = rounds.left_out(ws, who(ws), one.id)
-    short = results.cut_short(one, left_out) if one.status == "open" else ""
-    if one.imported:
-        return _imported(ws, project, one, far)
-    if one.purpose == "train_pairs":
-        return short + results.collecting(one, rounds.tally(ws, who(ws), one.id), far)
-    if one.status == "open":
-        return short + results.blind(one, far, report.live(ws, who(ws), one.id))
+    left_out = rounds.left_out(ws, who(ws), rating_round.id)
+    short = results.cut_short(rating_round, left_out) if rating_round.status == "open" else ""
+    if rating_round.imported:
+        return _imported(ws, project, rating_round, far)
+    if rating_round.purpose == "train_pairs":
+        return short + results.collecting(
+            rating_round, rounds.tally(ws, who(ws), rating_round.id), far
+        )
+    if rating_round.status == "open":
+        return short + results.blind(rating_round, far, report.live(ws, who(ws), rating_round.id))
     called = names.of_models(ws, project)
-    arms = (called.get(one.arm_new, names.GONE), called.get(one.arm_base, names.GONE))
-    seen = rounds.tally(ws, who(ws), one.id)
-    full_report = report.report(ws, who(ws), one.id)
-    verdict = full_report.verdict or rounds.verdict(ws, who(ws), one.id)
+    arms = (
+        called.get(rating_round.arm_new, names.GONE),
+        called.get(rating_round.arm_base, names.GONE),
+    )
+    seen = rounds.tally(ws, who(ws), rating_round.id)
+    full_report = report.report(ws, who(ws), rating_round.id)
+    verdict = full_report.verdict or rounds.verdict(ws, who(ws), rating_round.id)
     return results.verdict(verdict, seen, arms, left_out) + results.beside(full_report)
 
 
-def _imported(ws: Workspace, project: str, one: Round, far: RoundProgress) -> str:
+def _imported(ws: Workspace, project: str, rating_round: Round, far: RoundProgress) -> str:
     """Votes of a file: their verdict where there may be one, else their counts."""
-    full_report = report.report(ws, who(ws), one.id)
+    full_report = report.report(ws, who(ws), rating_round.id)
     called = names.of_models(ws, project)
-    arms = (called.get(one.arm_new, names.GONE), called.get(one.arm_base, names.GONE))
+    arms = (
+        called.get(rating_round.arm_new, names.GONE),
+        called.get(rating_round.arm_base, names.GONE),
+    )
     if full_report.verdict:
-        left_out = rounds.left_out(ws, who(ws), one.id)
+        left_out = rounds.left_out(ws, who(ws), rating_round.id)
         found = results.verdict(full_report.verdict, full_report.tally, arms, left_out)
     else:
-        doubt = "" if one.mode == "single" or one.states_sides else report.NOT_BLIND
+        doubt = (
+            "" if rating_round.mode == "single" or rating_round.states_sides else report.NOT_BLIND
+        )
         found = markup.notice(doubt, "warn") if doubt else ""
-        found += results.collecting(one, full_report.tally, far, arms)
+        found += results.collecting(rating_round, full_report.tally, far, arms)
     return found + results.beside(full_report)
 
 
-def latest(ws: Workspace, project: str, one: Round) -> PairExport | None:
+def latest(ws: Workspace, project: str, rating_round: Round) -> PairExport | None:
     """The newest pairs that the votes of this round are in."""
-    return next((e for e in build.list_all(ws, who(ws), project) if one.id in e.rounds), None)
+    return next(
+        (e for e in build.list_all(ws, who(ws), project) if rating_round.id in e.rounds), None
+    )
 
 
-def _preparing(ws: Workspace, one: Round) -> str:
+def _preparing(ws: Workspace, rating_round: Round) -> str:
     if not lifecycle.worker_alive(ws, who(ws)):
         return markup.notice("No worker is running, so the answers have to wait.", "warn")
-    events = lifecycle.watch(ws, who(ws), one.job_id) if one.job_id else []
+    events = lifecycle.watch(ws, who(ws), rating_round.job_id) if rating_round.job_id else []
     written_so_far = [event for event in events if isinstance(event, ProgressEvent)]
     if not written_so_far:
-        ahead = lifecycle.place_in_queue(ws, who(ws), one.job_id) if one.job_id else 0
+        ahead = (
+            lifecycle.place_in_queue(ws, who(ws), rating_round.job_id) if rating_round.job_id else 0
+        )
         waiting = f"Waiting for {ahead} other runs" if ahead else "The models are being loaded"
         return markup.progress(0, 1, waiting)
     first, last = written_so_far[0], written_so_far[-1]
@@ -215,8 +229,8 @@ def _preparing(ws: Workspace, one: Round) -> str:
     return markup.progress(done, total, f"{done} of {total} answers written", eta)
 
 
-def _reason(ws: Workspace, one: Round) -> str:
-    job = lifecycle.get(ws, who(ws), one.job_id) if one.job_id else None
+def _reason(ws: Workspace, rating_round: Round) -> str:
+    job = lifecycle.get(ws, who(ws), rating_round.job_id) if rating_round.job_id else None
     if job and job.error:
         return job.error
-    return CUT if rounds.left_out(ws, who(ws), one.id) else "Start another one."
+    return CUT if rounds.left_out(ws, who(ws), rating_round.id) else "Start another one."

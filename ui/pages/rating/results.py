@@ -53,45 +53,45 @@ HIDDEN = (
 )
 
 
-def title(one: Round, progress: RoundProgress) -> str:
+def title(rating_round: Round, progress: RoundProgress) -> str:
     """Name, purpose and state of a round as the text of a dropdown."""
-    purpose = KINDS[one.purpose]
-    words = "imported" if one.imported else STATUS[one.status][0]
-    if one.status == "open" and progress.wanted:
+    purpose = KINDS[rating_round.purpose]
+    words = "imported" if rating_round.imported else STATUS[rating_round.status][0]
+    if rating_round.status == "open" and progress.wanted:
         words = f"{progress.votes} of {progress.wanted} votes"
-    return f"{one.name} · {purpose} · {words}"
+    return f"{rating_round.name} · {purpose} · {words}"
 
 
-def about(one: Round) -> str:
+def about(rating_round: Round) -> str:
     """What the shown round is for, and its state."""
-    words, tone = STATUS[one.status]
-    prompts, overlap = one.plan.prompts, one.plan.overlap
+    words, tone = STATUS[rating_round.status]
+    plan = rating_round.plan
+    prompts, overlap, origin = plan.prompts, plan.overlap, plan.origin
     size = f"{prompts} questions" + (f", {overlap} votes on each" if overlap > 1 else "")
-    origin = one.plan.origin
-    if one.imported and origin:
-        return _imported(one, f"{prompts} questions, rated elsewhere; from {origin.file}")
-    if one.plan.predictor != "none":
-        size += f"; predictor {PREDICTORS[one.plan.predictor]}, {one.plan.further} questions more"
+    if rating_round.imported and origin:
+        return _imported(rating_round, f"{prompts} questions, rated elsewhere; from {origin.file}")
+    if plan.predictor != "none":
+        size += f"; predictor {PREDICTORS[plan.predictor]}, {plan.further} questions more"
     if origin:
         size += f", with the answers of {origin.file}"
     return (
         f'<div class="tl-round">{markup.badge(words, tone)}'
-        f"<p>{escape(PURPOSE[one.purpose])} · {escape(size)}</p></div>"
+        f"<p>{escape(PURPOSE[rating_round.purpose])} · {escape(size)}</p></div>"
     )
 
 
-def _imported(one: Round, notice: str) -> str:
+def _imported(rating_round: Round, notice: str) -> str:
     marks = markup.badge("imported", "neutral")
-    if one.mode == "pair" and not one.states_sides:
+    if rating_round.mode == "pair" and not rating_round.states_sides:
         marks += markup.badge("not known to be blind", "warn")
     return f'<div class="tl-round">{marks}<p>{escape(notice)}</p></div>'
 
 
-def share(one: Round) -> str:
+def share(rating_round: Round) -> str:
     """The link for colleagues; nothing where nothing can be rated."""
-    if one.status not in ("open", "preparing"):
+    if rating_round.status not in ("open", "preparing"):
         return ""
-    path = f"rate/{escape(one.id)}"  # from the page, under whatever prefix
+    path = f"rate/{escape(rating_round.id)}"  # from the page, under whatever prefix
     return (
         '<p class="tl-share">Colleagues on this machine rate on a page of their own: '
         f'<a href="{path}" target="_blank" rel="noopener">open it ↗</a></p>'
@@ -99,7 +99,7 @@ def share(one: Round) -> str:
 
 
 def collecting(
-    one: Round, seen: Tally, progress: RoundProgress, called: tuple[str, str] | None = None
+    rating_round: Round, seen: Tally, progress: RoundProgress, called: tuple[str, str] | None = None
 ) -> str:
     """Counts of a round that collects preferences, and whether raters favour a side.
 
@@ -107,25 +107,25 @@ def collecting(
     """
     votes = progress.votes
     found = [
-        markup.stat("votes", f"{votes}", "" if one.imported else f"of {progress.wanted}"),
+        markup.stat("votes", f"{votes}", "" if rating_round.imported else f"of {progress.wanted}"),
         markup.stat("with a better answer", f"{seen.left + seen.right}"),
         markup.stat("ties", f"{seen.ties}"),
         markup.stat("both bad", f"{seen.both_bad}"),
         markup.stat("raters", f"{seen.raters}", _rules(seen.panel)),
     ]
-    if called and one.mode == "pair" and one.arm_new != one.arm_base:
+    if called and rating_round.mode == "pair" and rating_round.arm_new != rating_round.arm_base:
         found[1:2] = [
             markup.stat(f"better: {called[0][:40]}", f"{seen.wins}"),
             markup.stat(f"better: {called[1][:40]}", f"{seen.losses}"),
         ]
-    if one.mode == "single":
+    if rating_round.mode == "single":
         found[1:4] = [markup.stat("good", f"{seen.good}"), markup.stat("bad", f"{seen.bad}")]
     if seen.paused:
         found.append(markup.stat("waiting", f"{seen.paused}", "votes of paused raters"))
     found += _apart(seen)
-    shows_sides = votes and one.mode == "pair" and one.states_sides
+    shows_sides = votes and rating_round.mode == "pair" and rating_round.states_sides
     bias = f'<p class="tl-fine">{escape(bias_words(seen))}</p>' if shows_sides else ""
-    head = "What the votes say so far" if one.status == "open" else "What the votes say"
+    head = "What the votes say so far" if rating_round.status == "open" else "What the votes say"
     return _part(head, markup.stats(found) + bias)
 
 
@@ -147,11 +147,11 @@ def _apart(seen: Tally) -> list[str]:
     return found
 
 
-def blind(one: Round, progress: RoundProgress, live: Live | None = None) -> str:
+def blind(rating_round: Round, progress: RoundProgress, live: Live | None = None) -> str:
     """How far an open blind round is; never how its votes stand."""
     bar = markup.progress(progress.votes, progress.wanted,
                        f"{progress.votes} of {progress.wanted} votes")  # fmt: skip
-    seen = one.plan.detectable
+    seen = rating_round.plan.detectable
     size = f" It can see a win rate of {ceil(100 * seen)} % or more." if seen else ""
     hidden = f'<p class="tl-fine">{escape(HIDDEN + size)}</p>'
     evidence = ""
@@ -321,15 +321,15 @@ def made(export: PairExport, dataset: Dataset, stale: str = "") -> str:
     )
 
 
-def cut_short(one: Round, hidden: dict[str, int]) -> str:
+def cut_short(rating_round: Round, hidden: dict[str, int]) -> str:
     """A notice where many pairs of an open round are missing, because answers were cut."""
-    cut, of = hidden.get("truncated", 0), one.plan.prompts
+    cut, of = hidden.get("truncated", 0), rating_round.plan.prompts
     if not of or cut < MANY_CUT * of:
         return ""
     text = (
         f"{cut} of {of} comparisons are not shown: an answer reached the longest length, "
-        f"{one.plan.max_new_tokens} tokens. For more to rate, start another round with longer "
-        "answers, under More options."
+        f"{rating_round.plan.max_new_tokens} tokens. For more to rate, start another round with "
+        "longer answers, under More options."
     )
     return markup.notice(text, "warn")
 

@@ -313,17 +313,17 @@ def _round_of(ws: Workspace, who: Actor, round_id: str) -> Round:
         return rounds.get(ws, who, round_id)
 
 
-def _progress(ws: Workspace, actor: Actor, one: Round) -> Progress:
-    text = one.plan.guidelines or plans.GUIDELINES
+def _progress(ws: Workspace, actor: Actor, rating_round: Round) -> Progress:
+    text = rating_round.plan.guidelines or plans.GUIDELINES
     return Progress(
-        name=one.name,
-        purpose=one.purpose,
-        status=one.status,
-        mode=one.mode,
+        name=rating_round.name,
+        purpose=rating_round.purpose,
+        status=rating_round.status,
+        mode=rating_round.mode,
         guest=actor.role < Role.RATER,
         guidelines=Guidelines(version=plans.version(text), html=to_html(text)),
-        **votes.progress(ws, actor, one.id),
-        **votes.own_progress(ws, actor, one.id),
+        **votes.progress(ws, actor, rating_round.id),
+        **votes.own_progress(ws, actor, rating_round.id),
     )
 
 
@@ -365,5 +365,10 @@ def _cookie(request: Request, rater: str, space: bool) -> str:
     return cookie(COOKIE, rater, COOKIE_S, space=space, safe=encrypted(request))
 
 
-def _listed(one: Round) -> Listed:
-    return Listed(id=one.id, name=one.name, purpose=one.purpose, status=one.status)
+def _listed(rating_round: Round) -> Listed:
+    return Listed(
+        id=rating_round.id,
+        name=rating_round.name,
+        purpose=rating_round.purpose,
+        status=rating_round.status,
+    )

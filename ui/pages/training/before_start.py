@@ -21,7 +21,7 @@ from ui.pages.training import estimate as view
 from ui.pages.training import presets, studies
 from ui.web.session import who
 
-SHARE = 10  # a first look takes one step of so many
+FIRST_LOOK_DIVISOR = 10  # a first look takes one step of so many
 BIG_STEPS, BIG_S = 50, 120.0  # from here on a first look is worth a click
 WARM_STEPS = 4
 MOST_USD = 10_000.0
@@ -41,8 +41,8 @@ class FormPicture(NamedTuple):
     possible: bool
     anyway: bool
     smaller: bool
-    measure: str
-    first: str
+    measure_label: str
+    first_look_label: str
 
 
 class StartChoice(NamedTuple):
@@ -61,16 +61,19 @@ def picture(
 ) -> FormPicture:
     """The whole picture of a recipe; UserError where it means nothing that could be trained."""
     usd = usd_per_hour(asked.price)
-    found = {name: estimate.estimate(ws, who(ws), project, one, usd) for name, one in _ways(recipe)}
-    own = found[recipe.tuning]
-    text, command = as_file(ws, project, recipe)
+    estimates = {
+        tuning: estimate.estimate(ws, who(ws), project, each, usd)
+        for tuning, each in _by_tuning(recipe)
+    }
+    own = estimates[recipe.tuning]
+    text, command = yaml_and_command(ws, project, recipe)
     possible = own.verdict != "impossible"
     measuring = _measuring(ws, asked.warmup)
     return FormPicture(
         panel=measuring + view.panel(own, notes(ws, recipe, own.steps)),
         preset=presets.of(recipe, own.rows),
         preset_words=f'<p class="tl-hint">{escape(presets.sentence(recipe, own))}</p>',
-        tunings=view.tunings(found, recipe.tuning),
+        tunings=view.tunings(estimates, recipe.tuning),
         yaml=text,
         command=command,
         curve_words=_study(ws, project, "curve", recipe, asked.study),
@@ -78,8 +81,10 @@ def picture(
         possible=possible,
         anyway=not possible and not own.refused,
         smaller=bool(own.proposal),
-        measure=_measure(ws, project, recipe, own) if possible and not measuring else "",
-        first=_first(ws, project, recipe, own) if possible else "",
+        measure_label=_measure_label(ws, project, recipe, own)
+        if possible and not measuring
+        else "",
+        first_look_label=_first_look_label(ws, project, recipe, own) if possible else "",
     )
 
 
@@ -87,20 +92,20 @@ def notes(ws: Workspace, recipe: TrainRecipe, steps: int = LEAST_STEPS) -> tuple
     """What people trip over, in a training of so many steps."""
     data = datasets.get(ws, who(ws), recipe.dataset)
     model = registry.get(ws, who(ws), recipe.model)
-    found = []
+    notices = []
     if model.kind == "adapter":
         name = names.of_models(ws, model.project_id)[model.id]
-        found.append(f"It continues the adapter {name}: LoRA options have no effect.")
+        notices.append(f"It continues the adapter {name}: LoRA options have no effect.")
     if not data.held_out_rows:
-        found.append("No rows are held out, so overfitting will not be visible.")
+        notices.append("No rows are held out, so overfitting will not be visible.")
     more = default_epochs(data.train_rows, recipe.per_device_train_batch_size)
     if steps < LEAST_STEPS and recipe.max_steps is None and more > recipe.num_train_epochs:
         count = "1 step changes" if steps == 1 else f"{steps} steps change"
-        found.append(f"{count} a model little: “Standard” takes {more:g} epochs of so few rows.")
-    return tuple(found)
+        notices.append(f"{count} a model little: “Standard” takes {more:g} epochs of so few rows.")
+    return tuple(notices)
 
 
-def as_file(ws: Workspace, project: str, recipe: TrainRecipe) -> tuple[str, str]:
+def yaml_and_command(ws: Workspace, project: str, recipe: TrainRecipe) -> tuple[str, str]:
     """The recipe as YAML with names for ids, and the command that does the same."""
     shown = {
         "model": registry.get(ws, who(ws), recipe.model).name,
@@ -120,7 +125,7 @@ def changed(recipe: TrainRecipe, changes: Mapping[str, Any]) -> TrainRecipe:
 
 def first_look(recipe: TrainRecipe, steps: int) -> TrainRecipe:
     """The same training with a tenth of its steps."""
-    return changed(recipe, {"max_steps": max(1, ceil(steps / SHARE))})
+    return changed(recipe, {"max_steps": max(1, ceil(steps / FIRST_LOOK_DIVISOR))})
 
 
 def warm_up(ws: Workspace, project: str, recipe: TrainRecipe) -> Job:
@@ -146,19 +151,19 @@ def usd_per_hour(typed: Any) -> float:
     return price
 
 
-def _ways(recipe: TrainRecipe) -> list[tuple[str, TrainRecipe]]:
-    return [(way, recipe.model_copy(update={"tuning": way})) for way in get_args(Tuning)]
+def _by_tuning(recipe: TrainRecipe) -> list[tuple[str, TrainRecipe]]:
+    return [(tuning, recipe.model_copy(update={"tuning": tuning})) for tuning in get_args(Tuning)]
 
 
-def _first(ws: Workspace, project: str, recipe: TrainRecipe, found: Preflight) -> str:
-    if found.steps < BIG_STEPS or found.seconds.likely < BIG_S:
+def _first_look_label(ws: Workspace, project: str, recipe: TrainRecipe, whole: Preflight) -> str:
+    if whole.steps < BIG_STEPS or whole.seconds.likely < BIG_S:
         return ""
-    short = estimate.estimate(ws, who(ws), project, first_look(recipe, found.steps))
-    return f"Try 10 % of the steps, {view.about(short.seconds.likely)}"
+    short = estimate.estimate(ws, who(ws), project, first_look(recipe, whole.steps))
+    return f"Try {100 // FIRST_LOOK_DIVISOR} % of the steps, {view.about(short.seconds.likely)}"
 
 
-def _measure(ws: Workspace, project: str, recipe: TrainRecipe, found: Preflight) -> str:
-    if found.source != "arithmetic":
+def _measure_label(ws: Workspace, project: str, recipe: TrainRecipe, whole: Preflight) -> str:
+    if whole.source != "arithmetic":
         return ""
     short = changed(recipe, {"max_steps": WARM_STEPS, "num_evals": 1})
     taken = estimate.estimate(ws, who(ws), project, short).seconds.likely

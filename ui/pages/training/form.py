@@ -30,7 +30,7 @@ class Buttons(NamedTuple):
     anyway: gr.Button
     smaller: gr.Button
     measure: gr.Button
-    first: gr.Button
+    first_look: gr.Button
     pairs: gr.Button
     curve: gr.Button
     sweep: gr.Button
@@ -102,8 +102,8 @@ def build(page: Page, kind: str, recipe: type[TrainRecipe]) -> TrainingForm:
             price = _cost(kind)
             code, command = _as_file(kind)
             study, study_words, ask = _studies(kind, recipe)
-    start, anyway, smaller, measure, first = row
-    buttons = Buttons(start, anyway, smaller, measure, first, pairs, *ask)
+    start, anyway, smaller, measure, first_look = row
+    buttons = Buttons(start, anyway, smaller, measure, first_look, pairs, *ask)
     shown = EstimateParts(panel, preset, words, tunings, code, command, *study_words)
     return TrainingForm(
         kind, recipe, whole, empty, filled, offer, offer_words, names, fields, run_name, price,
@@ -130,9 +130,9 @@ def _actions(kind: str) -> Row:
         start = gr.Button("Start training", variant="primary", elem_id=f"{kind}-start")
         anyway = gr.Button("Start anyway", visible=False, elem_id=f"{kind}-anyway")
         smaller = gr.Button("Use settings that fit", visible=False, elem_id=f"{kind}-smaller")
-        first = gr.Button("Try a tenth", visible=False, elem_id=f"{kind}-first")
+        first_look = gr.Button("Try a tenth", visible=False, elem_id=f"{kind}-first")
         measure = gr.Button("Measure", visible=False, elem_id=f"{kind}-measure")
-    return start, anyway, smaller, measure, first
+    return start, anyway, smaller, measure, first_look
 
 
 def _settings(

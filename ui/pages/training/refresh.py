@@ -118,8 +118,8 @@ def estimate(
 def enabled(form: TrainingForm) -> list[gr.Button]:
     """The buttons that an estimate shows and hides, in its order."""
     known = form.buttons
-    first = [known.start, known.anyway, known.smaller, known.measure, known.first]
-    return [*first, known.curve, known.sweep]
+    shown = [known.start, known.anyway, known.smaller, known.measure, known.first_look]
+    return [*shown, known.curve, known.sweep]
 
 
 def nothing() -> list[Any]:
@@ -195,8 +195,8 @@ def _drawn(found: FormPicture) -> list[Any]:
         gr.Button(interactive=found.possible),
         gr.Button(visible=found.anyway),
         gr.Button(visible=found.smaller, variant="primary" if found.smaller else "secondary"),
-        _button(found.measure),
-        _button(found.first),
+        _button(found.measure_label),
+        _button(found.first_look_label),
         study,
         study,
     ]

@@ -284,7 +284,7 @@ def _wire_starts(tab: TrainingParts, form: TrainingForm) -> None:
     given, out = [page.project, form.run_name, form.price, *form.fields], [page.target, page.tabs]
     form.buttons.start.click(starts(start), given, out, **RAW)
     form.buttons.anyway.click(starts(partial(start, anyway=True)), given, out, **RAW)
-    form.buttons.first.click(starts(start_first_look), given, out, **RAW)
+    form.buttons.first_look.click(starts(start_first_look), given, out, **RAW)
     measures = [tab.warmup, form.turn]
     form.buttons.measure.click(on_measure, [page.project, *form.fields], measures, **RAW)
     given = [page.project, *form.study, *form.fields]
