@@ -45,6 +45,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/.made
 	@echo "Installing Tuneloop into $(VENV); this takes a few minutes the first time ..."
 	@$(PIP) torch==2.13.0
 	@$(PIP) -e '.[postgres]'
+	@$(PIP) -e '.[gguf]' || echo "No llama.cpp for this machine: exports to GGUF are made, but not compared."
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

@@ -13,6 +13,14 @@ keeps its traceback in the log.
         NoRoom             exit code 7, HTTP 507
 """
 
+MOST_QUOTED = 60  # characters: the reason that follows is to be read
+
+
+def quoted(value: object) -> str:
+    """A value as a sentence names it: as Python writes it, its end cut off where it is long."""
+    text = repr(value)
+    return text if len(text) <= MOST_QUOTED else f"{text[: MOST_QUOTED - 1]}…"
+
 
 class UserError(Exception):
     """A problem that the person who asked can fix: one sentence on each, both shown to them.

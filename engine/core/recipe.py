@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from engine.core.actor import Role
-from engine.core.errors import UserError
+from engine.core.errors import UserError, quoted
 from engine.core.examples import Kind
 from engine.core.json_object import JsonObject
 
@@ -276,7 +276,8 @@ def _explain(recipe: type[Recipe], error: ValidationError) -> str:
         elif item["type"] == "missing":
             parts.append(f"{name!r} is missing")
         else:
-            parts.append(f"{name!r} is {item['input']!r}: {item['msg'].lower()}")
+            given = quoted(item["input"])
+            parts.append(f"{name!r} is {given}: {item['msg'].lower()}")
     return "; ".join(parts) + "."
 
 

@@ -208,11 +208,6 @@ def _followed(
 
 
 def _broken(runtime: Runtime, errors: str) -> UserError:
-    if runtime.library and f"No module named '{runtime.library}'" in errors:
-        return UserError(
-            f"The certificate needs {runtime.library}, which is not installed.",
-            f"Install it ({runtime.install}), or export without a certificate.",
-        )
     last = (errors.strip().splitlines() or ["no reason given"])[-1][:300]
     return UserError(
         f"{runtime.name} cannot answer with the exported model: {last}.",

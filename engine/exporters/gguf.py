@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from engine.core import extras
 from engine.core.errors import UserError
 from engine.core.examples import Message
 from engine.exporters.declared import PROGRAMS, Runtime
@@ -18,16 +20,23 @@ from engine.models.chat_template import Template
 TITLE = "GGUF"
 SUMMARY = "One file for llama.cpp, Ollama and LM Studio."
 OPTIONS = ("quantisation",)
+LIBRARY_NAME = "gguf"
 RUNTIME = Runtime(
     "llama.cpp",
     PROGRAMS / "with_llama_cpp.py",
     library="xllamacpp",
-    install="pip install 'tuneloop[gguf]'",
+    extra="gguf",
 )
 FILE = "model.{quantisation}.gguf"
 QUANTISER = PROGRAMS / "quantise.py"
 MOST_S = 3600
 K_QUANTS = ("Q4_K_M",)  # which the converter does not write
+
+
+def check(fields: Mapping[str, Any]) -> None:
+    """UserError where the weights can't be rounded here."""
+    if fields["quantisation"] in K_QUANTS:
+        extras.require(RUNTIME.library, RUNTIME.extra, fields["quantisation"], "choose Q8_0")
 
 
 def export(source: Source, out: Path) -> None:
@@ -75,7 +84,7 @@ def _quantise(half: Path, file: Path, source: Source) -> None:
     if last is not None:
         raise UserError(
             f"{source.files.model.name} cannot be written as {source.quantisation}: {last}.",
-            "Install xllamacpp (pip install 'tuneloop[gguf]'), or export it as Q8_0.",
+            "Export it as Q8_0.",
         )
 
 

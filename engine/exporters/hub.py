@@ -1,7 +1,8 @@
 """A repository on the Hugging Face Hub: the adapter, or the merged model, with its card."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from engine.core.errors import UserError
 from engine.exporters import adapter, merged
@@ -15,11 +16,16 @@ OPTIONS = ("repository", "private")
 RUNTIME = merged.RUNTIME
 
 
+def check(fields: Mapping[str, Any]) -> None:
+    """UserError for a repository whose name the Hub does not take."""
+    if not fields["repository"]:
+        raise UserError("The repository on the Hub has no name.", "Name it as OWNER/NAME.")
+    client.checked_name(fields["repository"])
+
+
 def export(source: Source, out: Path) -> None:
     """What is pushed afterwards. The name and the token are looked at first: they cost nothing."""
-    if not source.repository:
-        raise UserError("The repository on the Hub has no name.", "Name it as OWNER/NAME.")
-    client.checked_name(source.repository)
+    check({"repository": source.repository})
     upload.checked_token()
     (adapter if source.files.adapter is not None else merged).export(source, out)
 

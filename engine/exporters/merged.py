@@ -8,6 +8,7 @@ from engine.exporters.source import Source, save_merged
 TITLE = "Merged model (safetensors)"
 SUMMARY = "All weights in one folder for transformers, vLLM, TGI and most other programs."
 OPTIONS = ("precision",)
+LIBRARY_NAME = "transformers"
 RUNTIME = Runtime("transformers", PROGRAMS / "with_transformers.py")
 
 

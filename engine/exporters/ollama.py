@@ -13,7 +13,9 @@ from engine.models.chat_template import Template
 TITLE = "Ollama"
 SUMMARY = "A GGUF file and its Modelfile: `ollama create NAME -f Modelfile`."
 OPTIONS = gguf.OPTIONS
+LIBRARY_NAME = gguf.LIBRARY_NAME
 RUNTIME = gguf.RUNTIME
+check = gguf.check
 QUOTES = '"""'
 
 

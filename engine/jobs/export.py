@@ -1,5 +1,6 @@
 """The job of an export: a model as files of another program, certified by that one's answers."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,11 +24,13 @@ from engine.core.export import (
 from engine.core.job_context import Context, ModelFiles
 from engine.core.job_outcome import Outcome
 from engine.core.job_result import ExportResult
+from engine.core.json_object import JsonObject
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.core.recipe import Ref, RefKind
 from engine.exporters import certificate
+from engine.exporters.card import finished_card
 from engine.exporters.certificate import ModelAnswer
-from engine.exporters.declared import options_of, runtime_of
+from engine.exporters.declared import check, options_of, runtime_of
 from engine.exporters.source import Source
 from engine.files import sha256_of_file
 from engine.jobs import answerers
@@ -86,17 +89,19 @@ class Recipe(BaseRecipe):
 def run(recipe: Recipe, ctx: Context) -> Outcome:
     """Write the artefact beside, certify it, and only then give it its name."""
     exporter = plugins.load("exporters", recipe.to)
+    check(exporter, recipe.model_dump())
     files = ctx.model(recipe.model)
     asked = _questions(recipe, ctx) if recipe.certify and recipe.dataset else []
     out = ctx.folder / FOLDER
     with _whole(ctx.folder / f".{FOLDER}", out) as aside:
         exporter.export(_source(recipe, ctx, files), aside)
-        (aside / "README.md").write_text(recipe.card, encoding="utf-8")
         own = _own_answers(recipe, ctx, files, asked) if asked else []
         proof = _certificate(recipe, ctx, exporter, files, aside, own) if own else None
         if proof:
-            text = proof.model_dump_json(indent=2) + "\n"
+            text = json.dumps(_written(recipe, files, proof), indent=2, ensure_ascii=False) + "\n"
             (aside / CERTIFICATE).write_text(text, encoding="utf-8")
+        card = finished_card(recipe.card, exporter, proof, recipe.max_new_tokens)
+        (aside / "README.md").write_text(card, encoding="utf-8")
         made = _files(aside)
     pushed = _pushed(recipe, ctx, exporter, files, out) if recipe.to == HUB else None
     sentence = proof.sentence if proof else f"{files.model.name} is exported; nothing was compared."
@@ -217,6 +222,17 @@ def _certificate(
         gaps=lambda own, found: _gaps(ctx, files, own, found),
         done=answerers.progress(ctx, 2 * len(own), "answers", len(own)),
     )
+
+
+def _written(recipe: Recipe, files: ModelFiles, proof: Certificate) -> JsonObject:
+    """The certificate with what was compared, as its own file says it."""
+    return {
+        "sentence": proof.sentence,
+        "model": files.model.name,
+        "format": recipe.to,
+        "max_new_tokens": recipe.max_new_tokens,
+        **proof.model_dump(mode="json"),
+    }
 
 
 def _gaps(

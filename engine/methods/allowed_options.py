@@ -11,7 +11,7 @@ from enum import Enum
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from engine.core.errors import UserError
+from engine.core.errors import UserError, quoted
 from engine.core.recipe import TrainRecipe
 from engine.methods.refused_options import IDLE, IDLE_LORA
 
@@ -94,7 +94,7 @@ def check(
             may_be = _refused(name, value, None if hints is None else _takes_text(hints, name))
             if may_be:
                 raise UserError(
-                    f"{name} under {where} takes {may_be} here; {_short(value)} is none of them.",
+                    f"{name} under {where} takes {may_be} here; {quoted(value)} is none of them.",
                     "Change it or leave it out.",
                 )
 
@@ -160,8 +160,3 @@ def _list(value: Any) -> list[Any]:
 
 def _all(values: list[Any], pattern: re.Pattern[str]) -> bool:
     return all(isinstance(each, str) and pattern.fullmatch(each) for each in values)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,10 +1,10 @@
 """The weights of a training: loaded for LoRA, QLoRA or all of them, and written at the end."""
 
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from engine.core import extras
 from engine.core.errors import UserError
 from engine.core.job_context import ModelFiles
 from engine.core.model import ModelKind
@@ -37,11 +37,8 @@ def check(recipe: TrainRecipe, files: ModelFiles, task: Task = "CAUSAL_LM") -> N
             "tuning: full trains all weights, so the lora settings would change nothing.",
             "Leave lora out, or choose tuning: lora.",
         )
-    if recipe.tuning == "qlora" and find_spec("bitsandbytes") is None:
-        raise UserError(
-            "tuning: qlora needs bitsandbytes, which is not installed here.",
-            'Install it with pip install "tuneloop[qlora]", or choose tuning: lora.',
-        )
+    if recipe.tuning == "qlora":
+        extras.require("bitsandbytes", "qlora", "tuning: qlora", "choose tuning: lora")
     judge = files.model.kind == "reward"
     if judge and task == "CAUSAL_LM":
         raise UserError(

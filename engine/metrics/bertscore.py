@@ -17,6 +17,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from engine.core.errors import UserError
+from engine.core.extras import install_command
 from engine.core.json_object import JsonObject, number_in
 from engine.core.score import Scores, described
 from engine.metrics.input_check import References, check
@@ -77,7 +78,7 @@ def bertscore(argument: str) -> Metric:
     if find_spec("bert_score") is None:
         raise UserError(
             "The library of BERTScore is not installed here.",
-            "Install the extra: pip install 'tuneloop[bertscore]'.",
+            f"Install the extra: {install_command('bertscore')}.",
         )
 
     def metric(predictions: Sequence[str], references: References) -> Scores:

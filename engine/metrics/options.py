@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.core.errors import UserError
+from engine.core.errors import UserError, quoted
 
 Options = TypeVar("Options", bound="MetricOptions")
 Made = TypeVar("Made", bound=Callable[..., Any])
@@ -37,7 +37,7 @@ def read(metric: str, known: type[Options], argument: str) -> Options:
         wrong = error.errors()[0]
         name = ".".join(map(str, wrong["loc"]))
         raise UserError(
-            f"{metric} does not take {name}={wrong['input']!r}."
+            f"{metric} does not take {name}={quoted(wrong['input'])}."
             if name in known.model_fields
             else f"{metric} has no option {name!r}.",
             f"Its options: {_offered(known.model_fields)}.",

@@ -11,7 +11,7 @@ from engine.core.errors import NotFound, UserError
 from engine.core.job import Job, State
 from engine.core.job_result import ExportResult
 from engine.core.recipe import Recipe, read
-from engine.exporters.declared import options_of
+from engine.exporters.declared import check, options_of
 from engine.files import new_folder, pieces
 from engine.models import origin
 from engine.services import model_card
@@ -43,7 +43,7 @@ def start(ws: Workspace, actor: Actor, project_id: str, values: dict[str, object
     """
     actor.require(Role.OWNER if values.get("to") == HUB else Role.TRAINER)
     model = registry.get(ws, actor, str(values.get("model", "")))
-    plugins.load("exporters", str(values.get("to", "")))
+    exporter = plugins.load("exporters", str(values.get("to", "")))
     base = origin.of_base(registry.files(ws, model).base)
     wanted = {"certify": True, "dataset": model.dataset_id, **values}
     if wanted["certify"] and not wanted["dataset"]:
@@ -54,6 +54,7 @@ def start(ws: Workspace, actor: Actor, project_id: str, values: dict[str, object
     card = model_card.model_card(ws, actor, model.id)
     known = {"base": base.name, "revision": base.revision, "card": card}
     recipe: Recipe = read(plugins.load("jobs", KIND).Recipe, {**wanted, **known})
+    check(exporter, recipe.model_dump())
     return lifecycle.submit(ws, actor, project_id, recipe, f"Export of {model.name}")
 
 

@@ -6,11 +6,12 @@ from shlex import quote
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from engine.core.extras import install_command
 from engine.trackers.run import Run, Tracker
 
 TITLE = "MLflow"
 LIBRARY = "mlflow"
-INSTALL = 'pip install "tuneloop[mlflow]"'
+INSTALL = install_command("mlflow")
 SERVER = "MLFLOW_TRACKING_URI"
 # a server that does not answer may hold a run up for seconds, not for the library's minutes; what
 # waits for it is put together, or each step would wait by itself

@@ -2,11 +2,12 @@
 
 from shlex import quote
 
+from engine.core.extras import install_command
 from engine.trackers.run import Run, Tracker
 
 TITLE = "TensorBoard"
 LIBRARY = "tensorboard"
-INSTALL = 'pip install "tuneloop[tensorboard]"'
+INSTALL = install_command("tensorboard")
 
 
 def start(run: Run) -> Tracker:

@@ -4,11 +4,12 @@ import os
 import sys
 from shlex import quote
 
+from engine.core.extras import install_command
 from engine.trackers.run import Run, Tracker
 
 TITLE = "Trackio"
 LIBRARY = "trackio"
-INSTALL = 'pip install "tuneloop[trackio]"'
+INSTALL = install_command("trackio")
 
 
 def start(run: Run) -> Tracker:

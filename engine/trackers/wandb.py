@@ -4,11 +4,12 @@ import os
 from shlex import quote
 from typing import Literal, get_args
 
+from engine.core.extras import install_command
 from engine.trackers.run import Run, Tracker
 
 TITLE = "Weights & Biases"
 LIBRARY = "wandb"
-INSTALL = 'pip install "tuneloop[wandb]"'
+INSTALL = install_command("wandb")
 Mode = Literal["online", "offline", "disabled", "shared"]
 PATIENCE_S = 30.0  # a server that does not answer may not hold a run up for longer
 

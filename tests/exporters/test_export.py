@@ -9,14 +9,15 @@ import zipfile
 import pytest
 
 from engine import child
-from engine.core import ids
+from engine.core import extras, ids
 from engine.core.actor import LOCAL, Actor, Role
 from engine.core.errors import Forbidden, NotFound, UserError
 from engine.core.examples import Chat, Message
-from engine.core.export import CAUSES, ArtefactAnswer, Cause
+from engine.core.export import CAUSES, ArtefactAnswer, Cause, Certificate
 from engine.core.job import State
 from engine.core.model import Model
-from engine.exporters import certificate, merged
+from engine.exporters import card as card_module
+from engine.exporters import certificate, gguf, merged
 from engine.exporters.certificate import ModelAnswer
 from engine.services import exports
 from engine.services.jobs import lifecycle
@@ -130,6 +131,41 @@ def test_export_card_names_data_and_base(world):
     card = (exports.folder(ws, LOCAL, job.id) / "README.md").read_text()
     for part in ("Support bot", "base_model: tiny-model", "Licence of the base: not recorded"):
         assert part in card
+
+
+def test_export_card_says_what_the_files_are_and_what_was_compared(world):
+    ws, project, model = world
+    job, _ = exported(ws, project, model, "merged", certify=False)
+    card = (exports.folder(ws, LOCAL, job.id) / "README.md").read_text()
+    assert "library_name: transformers" in card
+    assert merged.SUMMARY in card
+    assert "Not compared: the export was made without a certificate." in card
+    proof = Certificate(runtime="llama.cpp", n=50, same=50)
+    told = card_module.finished_card("---\nlibrary_name: peft\n---\n\n# A", gguf, proof, 64)
+    assert "library_name: gguf" in told
+    assert proof.sentence in told
+    assert "at most 64 tokens" in told
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"to": "gguf"}, "Comparing the answers needs xllamacpp, which is not installed here"),
+        ({"to": "ollama"}, "Comparing the answers needs xllamacpp, which is not installed here"),
+        ({"to": "gguf", "quantisation": "Q4_K_M", "certify": False}, "Q4_K_M needs xllamacpp"),
+        ({"to": "hub"}, "The repository on the Hub has no name"),
+        ({"to": "hub", "repository": "not a name"}, "not a name"),
+    ],
+)
+def test_export_that_could_only_fail_is_refused_at_once(world, monkeypatch, values, problem):
+    ws, project, model = world
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    before = len(exports.list_all(ws, LOCAL, project.id))
+    with pytest.raises(UserError, match=problem) as refused:
+        exports.start(ws, LOCAL, project.id, {"model": model.id, **values})
+    if "xllamacpp" in problem:
+        assert "pip install 'tuneloop[gguf]'" in refused.value.fix
+    assert len(exports.list_all(ws, LOCAL, project.id)) == before
 
 
 def test_export_refuses_what_it_cannot_do(world):

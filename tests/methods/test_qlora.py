@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.core import extras
 from engine.core.errors import UserError
 from engine.methods import dpo, kto, sft, weights
 from engine.methods.rewarded import reward
@@ -41,7 +42,7 @@ def test_base_is_in_4_bits_and_what_is_trained_in_float32(tiny_model, tmp_path):
 
 
 def test_missing_extra_is_named(tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     ctx = MemoryContext(tmp_path, tiny_model, chats(3))
-    with pytest.raises(UserError, match=r'pip install "tuneloop\[qlora\]"'):
+    with pytest.raises(UserError, match=r"pip install 'tuneloop\[qlora\]'"):
         sft.prepare(recipe(sft), ctx)

@@ -11,9 +11,10 @@ from typing import Literal, NamedTuple
 from rapidfuzz import fuzz, process
 
 from engine.core.errors import UserError
+from engine.core.extras import install_command
 
 MISSING = "lm-evaluation-harness is not installed here."
-FIX = "Install the extra: pip install 'tuneloop[harness]'."
+FIX = f"Install the extra: {install_command('harness')}."
 # a top-level key with one value; lists of names belong to groups and say nothing new
 LINE = re.compile(
     rb"^[\"']?(task|group)[\"']?:[ \t]*[\"']?([^\s\"'#\[\]]+)[\"']?[ \t]*(?:#.*)?\r?$", re.M
