@@ -466,9 +466,9 @@ def test_sampled_answers_estimates_resources_and_overfitting_are_shown(ws, world
         "Estimated time",
         "2 min",
         "1 min to 5 min",
-        "3.0 GB",
+        "3.2 GB",
         "CPU 180 %",
-        "2.0 GB",
+        "2.1 GB",
     ):
         assert said in new["top"]
     assert new["samples"].index("At ten") < new["samples"].index("&lt;script&gt;")
@@ -477,7 +477,17 @@ def test_sampled_answers_estimates_resources_and_overfitting_are_shown(ws, world
     new = shown(ws, world)
     assert "Overfitting: the held-out loss rose" in new["top"]
     assert "7 rows were held out, fewer than 20" in new["top"]
-    assert "peak memory 512 MB" in new["top"].casefold().replace("mb", "MB")
+    assert "peak memory 537 MB" in new["top"].casefold().replace("mb", "MB")
+    assert "above the estimate" not in new["top"]
+
+
+def test_peak_above_the_estimate_says_by_how_much_and_why(ws, world):
+    job = running(ws, world)
+    expected = estimate.what_if(LOCAL, lifecycle.recipe_of(job), 1e6)
+    results.say(ws, job.id, ("estimate", None, expected))
+    ended(ws, job, peak_memory_mb=1.25 * expected.memory_needed / 2**20)
+    reason = "(25 % above the estimate; it also counts files mapped into memory)"
+    assert reason in shown(ws, world)["top"]
 
 
 def study(ws, world, kind, result, **more):

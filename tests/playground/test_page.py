@@ -65,6 +65,22 @@ def test_playground_form_says_what_is_missing(ws, project, prompt, models, says)
         tab.ask(ws, project, prompt, models, 0.0, 32, 0, "")
 
 
+def test_reason_stands_first_where_a_question_is_too_long(ws, world):
+    with pytest.raises(UserError) as refused:
+        ask(ws, world, "word " * 30_000)
+    assert "at most" in str(refused.value)
+    assert len(str(refused.value)) < 300
+
+
+def test_long_question_leaves_the_answers_in_sight(ws, world):
+    job = ask(ws, world, "<i>word " * 2_000)
+    *_, answers = tab.whole(ws, world[0], Talk(job=job.id))[: ANSWERS + 2]
+    shown, whole = answers.split("<details>")
+    assert len(shown) < 3_000
+    assert "characters</summary>" in whole
+    assert "<i>" not in answers
+
+
 def test_answers_stream_in_and_only_news_is_drawn(ws, world):
     project, base, other = world
     job = ask(ws, world)

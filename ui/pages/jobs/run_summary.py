@@ -5,9 +5,12 @@ from html import escape
 
 from engine.core.job import Job
 from engine.core.job_result import TrainingResult
+from engine.core.units import memory_words
 from ui.components import markup
 from ui.components.event_cursor import Track, best, newest
 
+MIB = 2**20  # memory is measured in these and told in decimal units, as estimates are
+WORTH_SAYING = 0.05  # of the estimate
 LONGEST_TEXT = 600  # characters of a sampled answer
 
 
@@ -85,7 +88,7 @@ def _expected(track: Track) -> list[str]:
     low, likely, high = map(markup.duration, (seconds.low, seconds.likely, seconds.high))
     return [
         markup.stat("Estimated time", likely, f"{low} to {high}"),
-        markup.stat("Estimated memory", _memory(track.estimate.memory_needed / 2**20)),
+        markup.stat("Estimated memory", memory_words(track.estimate.memory_needed)),
     ]
 
 
@@ -97,14 +100,24 @@ def _resources(job: Job, track: Track) -> str:
         f"CPU {cpu:.0f} % (100 % is one core)" if cpu is not None and not job.over else "",
         f"memory {_memory(used)}" if used is not None and not job.over else "",
         f"GPU memory {_memory(card)}" if card is not None and not job.over else "",
-        f"peak memory {_memory(float(peak))}" if peak else "",
+        f"peak memory {_memory(peak)}{_over_estimate(track, peak)}" if peak else "",
     ]
     resources = ", ".join(part for part in parts if part)
     return resources[:1].upper() + resources[1:] + "." if resources else ""
 
 
-def _memory(mb: float) -> str:
-    return f"{mb / 1024:.1f} GB" if mb >= 1024 else f"{mb:.0f} MB"
+def _over_estimate(track: Track, peak_mib: float) -> str:
+    """Why the peak may lie above the estimate beside it."""
+    if track.estimate is None:
+        return ""
+    over = peak_mib * MIB / track.estimate.memory_needed - 1
+    if over < WORTH_SAYING:
+        return ""
+    return f" ({100 * over:.0f} % above the estimate; it also counts files mapped into memory)"
+
+
+def _memory(mib: float) -> str:
+    return memory_words(mib * MIB)
 
 
 def _short(text: str) -> str:

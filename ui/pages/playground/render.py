@@ -14,6 +14,7 @@ from ui.components.refresh import Drawn
 from ui.pages.evaluation.render import Names
 from ui.web.session import who
 
+LONG_PROMPT = 600  # characters, above the answers
 SHOWN_PROMPT = 120  # characters, in the list of earlier questions
 HISTORY = 12
 
@@ -50,8 +51,19 @@ def answers(job: Job, talk: Talk, called: Names, alive: bool) -> str:
     columns = "".join(_column(job, talk, model, called) for model in job.recipe["models"])
     return (
         f'<div class="tl-asked"><small>{escape(settings(job))}</small>'
-        f"<p>{escape(job.recipe['prompt'])}</p></div>{status(job, talk, alive)}"
+        f"{_question(job.recipe['prompt'])}</div>{status(job, talk, alive)}"
         f'<div class="tl-sides">{columns}</div>'
+    )
+
+
+def _question(prompt: str) -> str:
+    """The prompt; of a long one the beginning, so that what came of it is in sight."""
+    if len(prompt) <= LONG_PROMPT:
+        return f"<p>{escape(prompt)}</p>"
+    begun = escape(prompt[: LONG_PROMPT - 1].rstrip())
+    return (
+        f"<p>{begun}…</p><details><summary>The whole prompt, {len(prompt):,} characters</summary>"
+        f"<p>{escape(prompt)}</p></details>"
     )
 
 
