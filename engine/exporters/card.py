@@ -25,7 +25,8 @@ def _compared(certificate: Certificate | None, max_new_tokens: int) -> str:
     if certificate is None:
         return f"{head}Not compared: the export was made without a certificate."
     lines = [
-        f"- {title(one.metric)}: {one.model:.3f} of the model, {one.artefact:.3f} of these files"
+        f"- {title(one.metric)}: {one.model:.3f} of the model, {one.artefact:.3f} of these files "
+        f"(difference {one.gain.low:+.3f} to {one.gain.high:+.3f} at 95 %)"
         for one in certificate.differences
     ]
     shown = "\n\n" + "\n".join(lines) if lines else ""
