@@ -62,8 +62,8 @@ class Recipe(BaseRecipe):
         description="Settings of the first training",
     )
     dpo: JsonObject = Field(
-        default_factory=lambda: JsonObject(learning_rate=2e-4),
-        description="Settings of the training on votes",
+        default_factory=lambda: JsonObject(replay_rows=1),
+        description="Settings of the training on votes; a replayed row keeps right answers right",
     )
     max_new_tokens: int = Field(48, ge=1, le=512, description="Longest answer, in tokens")
     prompts: int = Field(72, ge=24, le=200, description="Comparisons to rate for training")

@@ -35,6 +35,7 @@ def start(
     project = projects.create(ws, actor, NAME)
     if actor.projects is not None:  # who they are was looked up before it was there
         actor = actor.model_copy(update={"projects": actor.projects | {project.id}})
-    dpo = {} if learning_rate is None else {"dpo": {"learning_rate": learning_rate}}
-    recipe = plugins.load("jobs", "demo").Recipe(model=bases[0].id, rater=rater, **dpo)
+    recipe = plugins.load("jobs", "demo").Recipe(model=bases[0].id, rater=rater)
+    if learning_rate is not None:
+        recipe = recipe.model_copy(update={"dpo": {**recipe.dpo, "learning_rate": learning_rate}})
     return project, lifecycle.submit(ws, actor, project.id, recipe, "The whole loop")
