@@ -36,6 +36,11 @@ def walk(chromium, server):
 
 def test_loop_is_walked_by_hand(walk, server):
     page, (_, folder) = walk.page, server
+    wide = page.viewport_size
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator("#home-demo").wait_for()
+    assert page.locator("#home-demo").bounding_box()["y"] < 800  # a phone's first screen
+    page.set_viewport_size(wide)
     walk.click("home-own")
     page.locator("#data-file input[type=file]").set_input_files(folder / "library_faq.jsonl")
     assert "288" in walk.sees("#data-report", "288")

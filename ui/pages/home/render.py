@@ -56,7 +56,7 @@ def _card(bar: str, note: str) -> str:
 def report(found: DemoReport) -> str:
     """What the demo showed: the verdict, the scores before and after, and what it took."""
     minutes = markup.duration(found.seconds)
-    sentence = markup.tight(found.sentence)
+    decision, colon, numbers_of_it = markup.tight(found.sentence).partition(": ")
     numbers = [
         markup.stat("Blind win rate", markup.percent(found.win_rate), _percents(found)),
         markup.stat("Votes learned from", f"{found.rated}", f"{found.pairs} training pairs"),
@@ -64,7 +64,8 @@ def report(found: DemoReport) -> str:
     ]
     return (
         '<div class="tl-panel"><small class="tl-over">What the demo showed</small>'
-        f'<p class="tl-verdict">{escape(sentence)}</p>{markup.stats(numbers)}'
+        f'<p class="tl-verdict">{escape(decision + colon.rstrip())}</p>'
+        f'<p class="tl-verdict-numbers">{escape(numbers_of_it)}</p>{markup.stats(numbers)}'
         f"{_win_bar(found)}{_example(found.example)}{_table(found)}{_facts(found.facts)}"
         f"{_fine_print(found)}</div>"
     )
