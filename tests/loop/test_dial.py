@@ -57,8 +57,9 @@ def world(ws, tmp_path):
     pairs = file_of(ws, project, tmp_path, "pairs.jsonl", votes)
     sft = configured(ws, loop_in_tables.trained(ws, project, "sft", base, "sft", learned.id))
     dpo = configured(ws, loop_in_tables.trained(ws, project, "dpo", sft, "dpo", pairs.id))
+    ahead = next(loop_in_tables.clock)  # of now, by as much as models were made in this process
     with writing(ws.db) as conn:  # what a job makes now comes after them
-        conn.execute(update(tables.model).values(created_at=tables.model.c.created_at - 1000))
+        conn.execute(update(tables.model).values(created_at=tables.model.c.created_at - ahead))
     return project, learned, pairs, sft, dpo
 
 

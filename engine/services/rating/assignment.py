@@ -66,9 +66,8 @@ def taken_by_others(conn: Connection, rating_round: Round, mine: Assignment, now
 def _claim(
     conn: Connection, rating_round: Round, rater: str, now: float, place: int, guest: bool
 ) -> Assignment | None:
-    rounds.lock(
-        conn, rating_round.id
-    )  # else two raters could take the last place of a pair at once
+    # else two raters could take the last place of a pair at once
+    rounds.lock(conn, rating_round.id)
     found = _choose(conn, rating_round, rater, now)
     if found is None:
         return None
@@ -100,10 +99,8 @@ def _choose(
     uncounted = rounds.uncounted(conn, rating_round.id)
     checks = Checks(rating_round.id, rater, uncounted, [], 0)
     if uncounted:
-        seen, (_, all_normal, _) = (
-            votes.given(conn, rating_round.id, rater),
-            votes.counts(conn, rating_round.id, ""),
-        )
+        seen = votes.given(conn, rating_round.id, rater)
+        _, all_normal, _ = votes.counts(conn, rating_round.id, "")
         checks = checks._replace(given=seen, normal=all_normal)
     check = _due(checks, last=False)
     if check is not None:

@@ -163,7 +163,7 @@ class _Builder:
     """The comparisons of a round and the votes on them, in the order of the file."""
 
     def __init__(self, rating_round: Round, named: NamedModels) -> None:
-        self.one = rating_round
+        self.rating_round = rating_round
         self.named = named
         self.placed: list[Placed] = []
         self.votes: list[ImportedVote] = []
@@ -179,12 +179,12 @@ class _Builder:
         self.repeats += times > 0
         pair = self.known.get((key, times)) or self._comparison(rated, key, times)
         left_is, choice = self._left(pair, rated), rated.choice
-        if rated.right is not None and not self.one.states_sides and self._swapped(pair):
+        if rated.right is not None and not self.rating_round.states_sides and self._swapped(pair):
             left_is, choice = OTHER[left_is], TURNED.get(choice, choice)
         seat = Assignment(
             ids.token(),
             pair.id,
-            self.one.id,
+            self.rating_round.id,
             rated.rater,
             left_is,
             AssignmentState.VOTED,
@@ -195,7 +195,7 @@ class _Builder:
 
     def _comparison(self, rated: _Rated, key: tuple[object, ...], times: int) -> Comparison:
         answers = [rated.left] if rated.right is None else [rated.left, rated.right]
-        answers.sort(key=lambda each: _digest(self.one.id, each.model, each.text or ""))
+        answers.sort(key=lambda each: _digest(self.rating_round.id, each.model, each.text or ""))
         texts = [each.text or "" for each in answers]
         kind, details = self._kind(rated, key, times, answers)
         textless = not rated.given.prompt or any(each.text is None for each in answers)
@@ -204,7 +204,7 @@ class _Builder:
             details["no_text"] = True
         made = Comparison(
             id=ids.new("pair"),
-            round_id=self.one.id,
+            round_id=self.rating_round.id,
             position=len(self.placed),
             prompt=rated.given.prompt,
             answer_a=texts[0],
