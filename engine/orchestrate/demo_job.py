@@ -164,7 +164,7 @@ def simulate(ws: Workspace, one: Round, rule: str, number: int, seed: int) -> in
             vote = {"choice": choice} if choice else {"choice": "ranked", "ranks": ranks}
         else:
             vote = {"choice": judge(*answers, references, rng)}
-        key = f"vote-{rng.getrandbits(64):016x}"
+        key = f"{one.id}-{number}-{number_of_votes}"  # the seed may be that of an earlier demo
         asked = votes.request(ws, rater, {"token": shown.token, "key": key, "via": "api", **vote})
         shown = votes.vote(ws, rater, asked, prefetch=0).pair
         number_of_votes += 1

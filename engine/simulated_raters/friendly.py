@@ -23,9 +23,9 @@ def friendly(left: str, right: str, references: Sequence[str], rng: random.Rando
     """
     del references
     slips = rng.random() < SLIP
-    said = bool(left.strip()), bool(right.strip())
-    if not all(said):
-        return "left" if said[0] else "right" if said[1] else "both_bad"
+    has_text = bool(left.strip()), bool(right.strip())
+    if not all(has_text):
+        return "left" if has_text[0] else "right" if has_text[1] else "both_bad"
     of_left, of_right = ends_friendly(left), ends_friendly(right)
     if of_left == of_right:
         return "tie"

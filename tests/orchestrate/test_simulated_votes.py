@@ -18,8 +18,8 @@ def verdict(ws, tmp_path):
         for n in range(QUESTIONS)
     ]
 
-    def voted(rule, number):
-        folder = tmp_path / f"{rule}-{number}"
+    def voted(rule, number, *, again=False):
+        folder = tmp_path / f"{rule}-{number}-{again}"
         folder.mkdir()
         blind = seed.open_round(ws, folder, answers=answers, purpose="blind_eval", overlap=RATERS)
         for rater in range(RATERS):
@@ -29,6 +29,11 @@ def verdict(ws, tmp_path):
         return rounds.verdict(ws, LOCAL, blind.id)
 
     return voted
+
+
+def test_second_demo_with_the_same_seed_votes_too(verdict):
+    """Its rounds have the names of the first one's, and its raters the same numbers."""
+    assert verdict("friendly", 1).decision == verdict("friendly", 1, again=True).decision
 
 
 @pytest.mark.proof
