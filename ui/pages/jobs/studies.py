@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from engine.core.job import Job
-from engine.core.job_result import CurveResult, SweepResult, Trial, TrialState
+from engine.core.job_result import CurveResult, ExportResult, SweepResult, Trial, TrialState
 from engine.core.json_object import JsonObject
 from engine.core.learning_curve import LearningCurve, MoreData
 from ui.components import charts, markup
@@ -41,7 +41,8 @@ def picture(job: Job, track: Track) -> Any:
 
 def words(job: Job, track: Track) -> str:
     """What a study found in a sentence, and for a search the table of its trials."""
-    sentence = job.result.sentence
+    # the certificate of an export is shown with its files
+    sentence = "" if isinstance(job.result, ExportResult) else job.result.sentence
     notice = markup.notice(sentence, "good" if _helps(job) else "neutral") if sentence else ""
     found = trials(job, track) if job.kind == "sweep" else []
     return notice + (_table(found) if found else "")
