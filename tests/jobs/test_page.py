@@ -413,6 +413,7 @@ def test_two_trainings_are_drawn_over_each_other_with_what_differs(ws, world):
     assert all("<i>" not in trace.name for trace in overlay.data)
     table = new["compare_table"]
     assert "Learning rate" in table
+    assert '<td data-head="&lt;i&gt;Slow">' in table  # on a phone the heads are not there
     assert "Seed" not in table
     assert "0.020" in table
     assert "<i>" not in table
@@ -536,6 +537,7 @@ def test_finished_search_draws_every_trial_and_lists_the_best_first(ws, world):
     assert "Best of 4 trials." in report
     assert report.index("1.500") < report.index("1.900") < report.index("2.000")
     assert "It &lt;broke&gt;." in report
+    assert '<td data-head="Loss">1.500</td>' in report
 
 
 def test_jobs_filter_from_the_browser_is_only_a_filter():
