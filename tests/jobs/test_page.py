@@ -556,6 +556,42 @@ def test_next_step_shows_what_the_run_was_about(ws, world):
     assert refresh.aims_at(asked) == NavigationTarget(evaluation=made)
 
 
+def test_next_step_of_a_training_is_the_evaluation_that_it_queued_itself(ws, world):
+    project, base, data = world
+    training = running(ws, world)
+    values = {"models": [base.id], "dataset": data.id}
+    test = results.submit(ws, project, "evaluate", "Its test", **values)
+    ended(ws, training, evaluation_job_id=test.id)
+    seen, new = look(ws, project, JobsView(picked=training.id))
+    assert new["next_step"] == "Show its evaluation (waiting)"
+    job = lifecycle.get(ws, LOCAL, training.id)
+    assert refresh.aims_at(job, refresh.own_test(job, [test])) == NavigationTarget(run=test.id)
+    ended(ws, helpers.claimed(ws, test.id), evaluation_id="made")
+    seen, new = look(ws, project, seen)
+    assert new["next_step"] == "Open its evaluation"
+    over = lifecycle.get(ws, LOCAL, test.id)
+    assert refresh.aims_at(job, over) == NavigationTarget(evaluation="made")
+    lost = over.model_copy(update={"state": State.FAILED})
+    assert refresh.next_step(job, refresh.own_test(job, [lost]))[0] == "Evaluate it"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("sft", "can resume later"), ("evaluate", "no scores"), ("export", "No files are made")],
+)
+def test_stop_asks_in_the_words_of_the_kind_of_job(ws, world, kind, words):
+    project, base, data = world
+    values = {
+        "sft": {"model": base.id, "dataset": data.id},
+        "evaluate": {"models": [base.id], "dataset": data.id},
+        "export": {"model": base.id, "to": "gguf", "certify": False},
+    }[kind]
+    job = results.submit(ws, project, kind, "One", **values)
+    assert words in shown(ws, world)["stop_words"]
+    lifecycle.cancel(ws, LOCAL, job.id)
+    assert ("no model was made" in shown(ws, world)["top"]) == (kind == "sft")
+
+
 def test_run_page_offers_a_finished_training_to_other_programs(ws, world):
     project, _, _ = world
     job = running(ws, world)

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from engine.core.job import Job, State
 from engine.core.job_result import ExportResult
+from engine.services.jobs import lifecycle
 from engine.services.jobs.queue_position import Waiting
 from ui.components import markup
 from ui.components.event_cursor import Track
@@ -17,6 +18,17 @@ STATES: dict[State, tuple[str, markup.Tone]] = {
     State.CANCELLED: ("stopped", "neutral"),
 }
 NO_WORKER = "No worker is running, so no job starts. Start one with:"
+# what is lost where a job stops, by its kind; a training is told apart by what it makes
+STOP = {
+    "export": "Stop this export? No files are made.",
+    "evaluate": "Stop this evaluation? It gives no scores.",
+    "sweep": "Stop this search? It keeps its finished trials.",
+    "generate": "Stop writing answers? The round that waits for them fails.",
+}
+STOP_TRAINING = (
+    "Stop this training? It makes no model, and can resume later from its last checkpoint."
+)
+STOP_OTHER = "Stop this job? It ends after its current step."
 # what a count of an export counts; other labels of a job are sentences already
 LABELS = {"answers": "Comparing answers", "files": "Sending files"}
 
@@ -26,6 +38,19 @@ def state(job: Job) -> str:
     if job.cancel_requested and not job.over:
         return markup.badge("stopping", "warn")
     return markup.badge(*STATES[job.state])
+
+
+def stop_question(job: Job) -> str:
+    """What a person is asked before a job stops: what is lost by it."""
+    training = lifecycle.trains(job.kind)
+    return STOP_TRAINING if training else STOP.get(job.kind, STOP_OTHER)
+
+
+def stopped(job: Job) -> str:
+    """That a person stopped a job, and what it did not make."""
+    lost = "; no model was made" if lifecycle.trains(job.kind) else ""
+    lost = "; no files were made" if job.kind == "export" else lost
+    return f"Stopped by a person{lost}."
 
 
 def moment(job: Job) -> str:

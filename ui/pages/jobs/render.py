@@ -168,7 +168,7 @@ def _state_notice(job: Job, track: Track, waits: Waiting | None, alive: bool, go
         return job_words.turn(job, waits, alive)
     if job.state is State.CANCELLED:
         more = " It can resume from its last checkpoint." if goes_on else ""
-        return markup.notice(f"Stopped by a person; no model was made.{more}", "neutral")
+        return markup.notice(job_words.stopped(job) + more, "neutral")
     if job.state is State.RUNNING:
         return job_words.progress(job, track, "Loading the model.")
     return ""

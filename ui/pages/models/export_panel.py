@@ -24,7 +24,6 @@ from ui.web.session import who
 
 POLL_EVERY_S = 1.0
 LATEST = 12  # exports listed
-STOPPED = "Stopped by a person; no files were made."
 ACTS = {"open": "Open the job", "stop": "Stop", "again": "Try again", "remove": "Remove"}
 CLICKED = """
 element.addEventListener('click', (event) => {
@@ -199,7 +198,7 @@ def _body(job: Job, track: Track, waits: Waiting | None, alive: bool) -> str:
     if isinstance(job.result, ExportResult) and job.state is State.DONE:
         return job_words.exported(job.id, job.result)
     if job.state is State.CANCELLED:
-        return markup.notice(STOPPED, "neutral")
+        return markup.notice(job_words.stopped(job), "neutral")
     if job.over:
         return markup.notice(job.error or event_cursor.STATES[job.state], "bad")
     if job.cancel_requested:
