@@ -183,7 +183,8 @@ class Watching:
         label = str(event.data.get("label", self.label))
         self.bar.update(self.task, completed=done, total=total, description=label)
         if label != self.label and not self.console.is_terminal and not label.startswith("Step "):
-            say(f"{done:g} of {total:g}: {label}")
+            # a share: what is counted may be steps, bytes, or each question twice
+            say(f"{100 * done / total:.0f} %: {label}" if total else label)
         self.label = label
 
 

@@ -101,7 +101,9 @@ def _read(kind: str, values: JsonObject) -> TrainRecipe:
 
 def _text(found: Preflight) -> str:
     words = {"ok": "It fits.", "tight": "It is tight.", "impossible": "It does not fit."}
-    lines = [words[found.verdict], found.sentence, *found.reasons]
+    fits = found.memory_needed <= found.memory_here["usable"]
+    answer = "It cannot start." if found.refused and fits else words[found.verdict]
+    lines = [answer, found.sentence, *found.reasons]
     if found.proposal:
         lines.append(f"This would fit: {proposal_words(found.proposal)}.")
     parts = sorted(found.memory.items(), key=lambda part: -part[1])

@@ -1,7 +1,7 @@
 """Exports of models: queue one, find its folder, and pack it for a download."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from engine.workspace import Workspace
 
 KIND = "export"
 HUB = "hub"
+SIZES = ("quantisation", "precision")  # options that tell two exports to one format apart
 MOST_PACKED = 4_000_000_000
 
 
@@ -55,7 +56,31 @@ def start(ws: Workspace, actor: Actor, project_id: str, values: dict[str, object
     known = {"base": base.name, "revision": base.revision, "card": card}
     recipe: Recipe = read(plugins.load("jobs", KIND).Recipe, {**wanted, **known})
     check(exporter, recipe.model_dump())
-    return lifecycle.submit(ws, actor, project_id, recipe, f"Export of {model.name}")
+    name = f"{model.name} as {format_name(values)}"
+    return lifecycle.submit(ws, actor, project_id, recipe, name)
+
+
+def again(ws: Workspace, actor: Actor, job_id: str) -> Job:
+    """Queue an export that failed or was stopped once more, with the same settings."""
+    old = lifecycle.get(ws, actor, job_id)
+    recipe = lifecycle.recipe_of(old)
+    check(plugins.load("exporters", str(old.recipe.get("to", ""))), recipe.model_dump())
+    return lifecycle.submit(ws, actor, old.project_id, recipe, old.name)
+
+
+def format_name(values: Mapping[str, object]) -> str:
+    """The format that fields of an export's recipe choose: "GGUF Q4_K_M", "Adapter (PEFT)"."""
+    to = str(values.get("to", ""))
+    exporter = plugins.find("exporters", to)
+    if exporter is None:
+        return to
+    fields = plugins.load("jobs", KIND).Recipe.model_fields
+    chosen = [
+        str(values.get(name) or fields[name].default)
+        for name in options_of(exporter)
+        if name in SIZES
+    ]
+    return " ".join([str(exporter.TITLE), *chosen])
 
 
 def list_all(ws: Workspace, actor: Actor, project_id: str) -> list[Job]:

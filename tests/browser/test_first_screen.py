@@ -116,6 +116,28 @@ def test_next_action_of_every_page_is_in_the_first_screen(page, project):
     assert outside == {}
 
 
+def test_mapping_of_a_dropped_file_is_the_one_next_action_in_the_first_screen(page, tmp_path):
+    rows = "".join(f"play song {n},{'Play' if n % 2 else 'Book'}\n" for n in range(20))
+    (tmp_path / "intents.csv").write_text("text,intent\n" + rows)
+    choose(page, "With data")
+    page.get_by_role("tab", name="Data", exact=True).click()
+    page.locator("#data-next").wait_for()
+    page.locator("#data-file input[type=file]").set_input_files(tmp_path / "intents.csv")
+    page.locator("#data-map-use").wait_for()
+    page.locator("#data-map-example .tl-row").first.wait_for()
+    page.evaluate("scrollTo(0, 0)")
+    top, bottom, width = page.evaluate(PLACE, "#data-map-use")
+    assert 0 < top < bottom <= page.viewport_size["height"]
+    assert width <= page.viewport_size["width"]
+    assert not page.locator("#data-next").is_visible()
+    assert not page.locator("#data-add").is_visible()
+    page.locator("#data-map-use").click()
+    page.locator("#data-add").wait_for()
+    page.evaluate("scrollTo(0, 0)")
+    _, bottom, _ = page.evaluate(PLACE, "#data-add")
+    assert bottom <= page.viewport_size["height"]
+
+
 def test_tabs_are_one_line_and_the_selected_one_is_in_sight(page):
     bar = page.locator("#tabs > .tab-wrapper")
     assert bar.bounding_box()["height"] < 60

@@ -8,7 +8,8 @@ from contextlib import nullcontext
 
 import pytest
 
-from engine.cli import rounds
+from engine.cli import common, rounds
+from engine.core.event import ProgressEvent
 from engine.workspace import open_workspace
 from tests.rating.rated import started
 
@@ -60,3 +61,10 @@ def test_round_without_comparisons_exits_with_an_error_code(tuneloop, home, tmp_
     )
     assert code == 1, err
     assert (out, "has nothing to rate" in err) == ("", True)
+
+
+def test_progress_of_a_command_is_a_share_whatever_is_counted(capsys):
+    """An export counts each question twice, once for each program."""
+    far = {"done": 21, "total": 100, "label": "answers"}
+    common.Watching("Export").show_event(ProgressEvent(job_id="j", seq=1, at=0.0, data=far))
+    assert "21 %: answers" in capsys.readouterr().err

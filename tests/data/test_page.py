@@ -105,7 +105,7 @@ def test_unknown_columns_open_a_panel_with_the_guess_and_nothing_can_be_added(ws
     found = preview.updates(ws, dropped(ws, intents(tmp_path)))
     assert "Map the columns" in found.report
     assert found.panel.visible
-    assert not found.add.interactive
+    assert not found.add.visible
     kind, *roles = found.columns
     said = {role: box.value for role, box in zip(mapping.ROLES, roles, strict=True) if box.value}
     assert (kind, said) == ("sft", {"prompt": "text", "answer": "intent"})

@@ -413,6 +413,7 @@ def test_two_trainings_are_drawn_over_each_other_with_what_differs(ws, world):
     assert all("<i>" not in trace.name for trace in overlay.data)
     table = new["compare_table"]
     assert "Learning rate" in table
+    assert '<td data-head="&lt;i&gt;Slow">' in table  # on a phone the heads are not there
     assert "Seed" not in table
     assert "0.020" in table
     assert "<i>" not in table
@@ -536,6 +537,7 @@ def test_finished_search_draws_every_trial_and_lists_the_best_first(ws, world):
     assert "Best of 4 trials." in report
     assert report.index("1.500") < report.index("1.900") < report.index("2.000")
     assert "It &lt;broke&gt;." in report
+    assert '<td data-head="Loss">1.500</td>' in report
 
 
 def test_jobs_filter_from_the_browser_is_only_a_filter():
@@ -552,6 +554,42 @@ def test_next_step_shows_what_the_run_was_about(ws, world):
     assert refresh.aims_at(done["sft"]) == NavigationTarget()
     asked = results.submit(ws, project, "judge", evaluation=made, model=tuned.id)
     assert refresh.aims_at(asked) == NavigationTarget(evaluation=made)
+
+
+def test_next_step_of_a_training_is_the_evaluation_that_it_queued_itself(ws, world):
+    project, base, data = world
+    training = running(ws, world)
+    values = {"models": [base.id], "dataset": data.id}
+    test = results.submit(ws, project, "evaluate", "Its test", **values)
+    ended(ws, training, evaluation_job_id=test.id)
+    seen, new = look(ws, project, JobsView(picked=training.id))
+    assert new["next_step"] == "Show its evaluation (waiting)"
+    job = lifecycle.get(ws, LOCAL, training.id)
+    assert refresh.aims_at(job, refresh.own_test(job, [test])) == NavigationTarget(run=test.id)
+    ended(ws, helpers.claimed(ws, test.id), evaluation_id="made")
+    seen, new = look(ws, project, seen)
+    assert new["next_step"] == "Open its evaluation"
+    over = lifecycle.get(ws, LOCAL, test.id)
+    assert refresh.aims_at(job, over) == NavigationTarget(evaluation="made")
+    lost = over.model_copy(update={"state": State.FAILED})
+    assert refresh.next_step(job, refresh.own_test(job, [lost]))[0] == "Evaluate it"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("sft", "can resume later"), ("evaluate", "no scores"), ("export", "No files are made")],
+)
+def test_stop_asks_in_the_words_of_the_kind_of_job(ws, world, kind, words):
+    project, base, data = world
+    values = {
+        "sft": {"model": base.id, "dataset": data.id},
+        "evaluate": {"models": [base.id], "dataset": data.id},
+        "export": {"model": base.id, "to": "gguf", "certify": False},
+    }[kind]
+    job = results.submit(ws, project, kind, "One", **values)
+    assert words in shown(ws, world)["stop_words"]
+    lifecycle.cancel(ws, LOCAL, job.id)
+    assert ("no model was made" in shown(ws, world)["top"]) == (kind == "sft")
 
 
 def test_run_page_offers_a_finished_training_to_other_programs(ws, world):

@@ -63,7 +63,10 @@ def test_panel_without_a_project_or_a_download_shows_none(ws):
 
 def test_download_that_waits_can_be_stopped(ws, repo, project):
     service.add(ws, LOCAL, project.id, NAME)
-    assert NAME in drawn(ws, project, "downloads").value
+    shown = drawn(ws, project, "downloads").value
+    assert NAME in shown
+    assert "Next to start." in shown
+    assert "Queued today" in shown
     assert drawn(ws, project, "stop").visible
     assert drawn(ws, project, "timer").active
 

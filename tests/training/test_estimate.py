@@ -23,6 +23,7 @@ from engine.store import jobs as job_store
 from engine.store.connect import reading, writing
 from tests import helpers
 from tests.cpu import cpu_seconds_below
+from ui.pages.training import estimate as view
 
 GB = 10**9
 
@@ -164,6 +165,13 @@ def test_estimate_reports_refusals_of_the_training(ws, world):
     found = estimate.estimate(ws, LOCAL, project_id, recipe)
     assert found.verdict == "impossible"
     assert "lora settings would change nothing" in found.reasons[0]
+    assert view.verdict(found) == ("Cannot start", "bad")
+    missing = "tuning: qlora needs bitsandbytes, which is not installed here."
+    found = found.model_copy(update={"reasons": (missing,)})
+    assert view.verdict(found) == ("Not installed here", "neutral")
+    assert "tl-bad" not in view.panel(found).replace("tl-badge", "")
+    huge = found.model_copy(update={"memory_needed": 10**15})
+    assert view.verdict(huge) == ("It does not fit", "bad")
 
 
 def test_estimate_of_a_job_is_kept_once_and_goes_with_its_finished_run(ws, world):

@@ -371,6 +371,11 @@ def test_bar_stays_between_nothing_and_all():
     assert "about 1 min 30 s left" in markup.progress(1, 3, "x", 90)
 
 
+@pytest.mark.parametrize(("tiles", "columns"), [(1, 1), (4, 4), (5, 5), (6, 3), (7, 4), (11, 4)])
+def test_tiles_stand_in_rows_of_about_equal_length(tiles, columns):
+    assert f"--tl-columns:{columns}" in markup.stats([markup.stat("Time", "1 s")] * tiles)
+
+
 def test_loss_curve_marks_the_lowest_held_out_loss():
     said = [
         (1, {"loss": 3.0}),
@@ -380,8 +385,9 @@ def test_loss_curve_marks_the_lowest_held_out_loss():
     ]
     events = [MetricEvent(job_id="j", seq=n, at=0.0, step=n, data=data) for n, data in said]
     drawn = charts.loss_curves(events)
-    assert [list(trace.y) for trace in drawn.data] == [[3.0], [2.0, 1.5, 1.7]]
-    assert drawn.layout.annotations[0].x == 3
+    assert [list(trace.y) for trace in drawn.data] == [[3.0], [2.0, 1.5, 1.7], [1.5]]
+    assert (drawn.data[2].name, list(drawn.data[2].x)) == ("best: 1.500", [3])
+    assert not drawn.layout.annotations  # words over the chart would hide the curves
     assert LivePlot().postprocess(drawn) == drawn.to_json()
 
 

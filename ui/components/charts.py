@@ -87,14 +87,13 @@ def _mark_lowest(drawn: Any, steps: list[int], values: list[float]) -> None:
     if not trained:
         return
     lowest = min(trained, key=values.__getitem__)
-    drawn.add_annotation(
-        x=steps[lowest],
-        y=values[lowest],
-        text=f"best: {values[lowest]:.3f}",
-        font={"color": ACCENT},
-        showarrow=True,
-        arrowhead=0,
-        arrowcolor=ACCENT,
-        ax=0,
-        ay=-30,
+    drawn.add_trace(  # the legend has the number: over the chart it would hide the curves
+        go.Scatter(
+            x=[steps[lowest]],
+            y=[values[lowest]],
+            name=f"best: {values[lowest]:.3f}",
+            mode="markers",
+            marker={"size": 17, "symbol": "circle-open", "color": ACCENT, "line": {"width": 2}},
+            hoverinfo="skip",
+        )
     )

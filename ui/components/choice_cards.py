@@ -22,6 +22,21 @@ element.addEventListener('click', (event) => choose(event.target));
 element.addEventListener('keydown', (event) => {
   if ((event.key === 'Enter' || event.key === ' ') && choose(event.target)) event.preventDefault();
 });
+let shown = '';
+const reveal = () => {  // in a list that scrolls by itself, the chosen card is in sight
+  const card = element.querySelector('[data-pick][aria-pressed="true"]');
+  const list = card && card.closest('.tl-duo-list');
+  if (!list || !list.clientHeight || card.dataset.pick === shown) return;
+  shown = card.dataset.pick;
+  const inside = card.getBoundingClientRect(), outside = list.getBoundingClientRect();
+  if (inside.top < outside.top || inside.bottom > outside.bottom) {
+    list.scrollTop += inside.top - outside.top - 8;
+  }
+};
+new MutationObserver(reveal).observe(element, {
+  childList: true, subtree: true, attributeFilter: ['aria-pressed'],
+});
+reveal();
 """
 
 

@@ -1,5 +1,6 @@
 """Pieces of every page: escaped HTML strings; times, durations, percents in words; wiring."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from html import escape
@@ -34,6 +35,7 @@ QUIET: EventOptions = {
 # changed them; what takes the values checks every one itself.
 RAW: EventOptions = {**QUIET, "preprocess": False}
 FIRST_TAB: PageName = "home"  # selected when the page opens
+WIDEST = 5  # tiles in a row
 MINUTE, HOUR, DAY = 60, 3600, 86400
 OPEN_SIGN = '<path d="M12 21a9 9 0 1 1 9-9"/><path d="M17.5 8.5 21 12l3.4-3.4"/>'
 
@@ -83,8 +85,10 @@ def stat(label: str, value: str, note: str = "") -> str:
 
 
 def stats(found: Sequence[str]) -> str:
-    """Several `stat`s side by side; they wrap on a phone."""
-    return f'<div class="tl-stats">{"".join(found)}</div>'
+    """Several `stat`s side by side, in rows of about equal length; they wrap on a phone."""
+    rows = math.ceil(len(found) / WIDEST)
+    columns = math.ceil(len(found) / max(1, rows))
+    return f'<div class="tl-stats" style="--tl-columns:{columns}">{"".join(found)}</div>'
 
 
 def notice(text: str, tone: Tone = "neutral", command: str = "") -> str:

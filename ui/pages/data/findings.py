@@ -66,9 +66,9 @@ def columns_unknown(found: FilePreview) -> str:
     """That the columns of a file have to be mapped by hand."""
     shown = ", ".join(name[:40] for name in found.columns[:12])
     return (
-        '<div class="tl-found"><h3>Map the columns</h3><p>'
+        '<div class="tl-found tl-unmapped"><h3>Map the columns</h3><p>'
         f"{found.rows:,} rows with the columns <b>{escape(shown)}</b>. "
-        "No known layout fits them: choose below what each column holds.</p></div>"
+        "No known layout fits them: check what each column holds.</p></div>"
     )
 
 

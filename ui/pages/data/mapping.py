@@ -8,7 +8,7 @@ import gradio as gr
 from engine.core.column_mapping import MAY, NEEDED, ColumnMapping, ColumnRole, mapping_of
 from engine.core.errors import UserError
 from engine.core.examples import Kind
-from ui.components import markup, words
+from ui.components import words
 
 ROLES: dict[ColumnRole, str] = {
     "prompt": "Prompt",
@@ -37,9 +37,8 @@ class MappingPanel(NamedTuple):
 
 
 def build() -> MappingPanel:
-    """A dropdown for the kind and for each role, two rows as they would be, and the button."""
+    """A dropdown for the kind and for each role, the button, and two rows as they would be."""
     with gr.Column(visible=False, elem_classes="tl-panel", elem_id="data-mapping") as whole:
-        gr.HTML(markup.part("Map the columns", "Guessed from the column names: check each one."))
         kind = gr.Dropdown(
             [(f"{words.KINDS[each][0]}: {words.KINDS[each][1]}", each) for each in KINDS],
             value="sft", label="Type of the rows", elem_id="data-map-kind",
@@ -56,8 +55,8 @@ def build() -> MappingPanel:
             False, label="The first line is a row, not a header", elem_id="data-map-no-header",
             info="For CSV, TSV and Excel files without names of columns",
         )  # fmt: skip
-        example = gr.HTML("", elem_id="data-map-example")
         use = gr.Button("Use these columns", variant="primary", elem_id="data-map-use")
+        example = gr.HTML("", elem_id="data-map-example")
     return MappingPanel(whole, kind, roles, no_header, example, use)
 
 

@@ -122,7 +122,7 @@ def updates(ws: Workspace, given: FormInput, fill_guess: bool = True) -> Preview
         preview=markup.part("The first rows, as the model sees them")
         + preview_of(ws, preview.examples[:FEW]),
         keep=gr.Column(visible=True),
-        add=gr.Button(interactive=not preview.refusal),
+        add=gr.Button(visible=True, interactive=not preview.refusal),
         sample=gr.Button(visible=False),
         group=_groups(preview.columns, given.group),
         sheet=_sheets(preview),
@@ -234,7 +234,7 @@ def nothing(report: str, keep: bool) -> PreviewUpdates:
         report=report,
         preview="",
         keep=gr.Column(visible=keep),
-        add=gr.Button(interactive=False),
+        add=gr.Button(visible=False, interactive=False),  # another step comes first
         sample=gr.Button(visible=not keep),
         group=gr.skip(),
         sheet=gr.Dropdown(visible=False) if not keep else gr.skip(),

@@ -47,7 +47,7 @@ class UploadForm(NamedTuple):
 
 
 def build() -> UploadForm:
-    """A file on one side, what was found in it on the other, its rows below."""
+    """A file on one side, on the other what was found in it or its columns to map, rows below."""
     upload, columns = gr.State(""), gr.State(None)
     with gr.Row(equal_height=False, elem_classes="tl-drop"):
         with gr.Column(scale=2, min_width=300):
@@ -61,7 +61,7 @@ def build() -> UploadForm:
                 boxes = _boxes()
         with gr.Column(scale=3, min_width=300):
             report = gr.HTML(findings.guide(), elem_id="data-report")
-    panel = mapping.build()
+            panel = mapping.build()
     preview = gr.HTML("", elem_id="data-preview")
     return UploadForm(upload, columns, file, sample, box, keep, *boxes, report, panel, preview)
 

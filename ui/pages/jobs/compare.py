@@ -52,12 +52,13 @@ def table(found: Sequence[Job], called: dict[str, str]) -> str:
     """The settings that are not the same everywhere, then the last numbers; a column a run."""
     heads = "".join(f"<th>{escape(job.name)}</th>" for job in found)
     differ = compare.differing([job.recipe for job in found])
+    names = [job.name for job in found]
     rows = [
-        _row(label(name), [settings.words(value, called) for value in each])
+        _row(label(name), names, [settings.words(value, called) for value in each])
         for name, each in differ.items()
     ]
     rows += [
-        _row(name.capitalize(), ["–" if value is None else number(value) for value in each])
+        _row(name.capitalize(), names, ["–" if value is None else number(value) for value in each])
         for name, each in compare.finals(found).items()
     ]
     same = "" if differ else '<p class="tl-hint">All settings are the same.</p>'
@@ -78,6 +79,9 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 or value == int(value) else f"{value:.3f}"
 
 
-def _row(name: str, values: list[str]) -> str:
-    cells = "".join(f"<td>{escape(value)}</td>" for value in values)
+def _row(name: str, heads: Sequence[str], values: list[str]) -> str:
+    cells = "".join(
+        f'<td data-head="{escape(head)}">{escape(value)}</td>'
+        for head, value in zip(heads, values, strict=True)
+    )
     return f"<tr><th>{escape(name)}</th>{cells}</tr>"

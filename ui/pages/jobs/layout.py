@@ -16,10 +16,6 @@ MARGINS = (
     "Bold lines are held out.</p></div>"
 )
 NOTHING = "Trainings, evaluations and other jobs appear here with their progress."
-STOP = (
-    "Stop this job? It then makes no model. A training can resume later from its last checkpoint, "
-    "and a search keeps its finished trials."
-)
 DELETE = "Delete this job, its files and the model it made? This cannot be undone."
 
 
@@ -45,6 +41,7 @@ class JobsParts(NamedTuple):
     keep: gr.Button
     stop: gr.Button
     sure: gr.Row
+    stop_words: gr.HTML
     report: gr.HTML
     study_box: gr.Column
     study: LivePlot
@@ -138,7 +135,7 @@ def _actions(made: Components) -> None:
         made["keep"] = gr.Button("Stop and keep the best checkpoint", elem_id="runs-keep")
         made["stop"] = gr.Button("Stop", elem_id="runs-stop")
     with gr.Row(visible=False, elem_classes="tl-sure") as made["sure"]:
-        gr.HTML(markup.notice(STOP, "warn"))
+        made["stop_words"] = gr.HTML("")
         made["stop_yes"] = gr.Button("Stop the job", variant="stop", elem_id="runs-stop-yes")
         made["stop_no"] = gr.Button("Let it continue", elem_id="runs-stop-no")
 

@@ -1,9 +1,9 @@
 """The poll of the Jobs page: what a look at the runs finds, and which parts it changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import gradio as gr
 
@@ -11,9 +11,9 @@ from engine.core.job import Job, State
 from engine.services.jobs import compare, lifecycle, listing, queue_position
 from engine.services.jobs.queue_position import Waiting
 from engine.workspace import Workspace
-from ui.components import names, refresh
+from ui.components import job_words, markup, names, refresh
 from ui.components.event_cursor import Track
-from ui.components.page import NavigationTarget
+from ui.components.page import NavigationTarget, PageName
 from ui.components.refresh import Drawn, Refresher, Update
 from ui.pages.jobs import compare as side_by_side
 from ui.pages.jobs import curves, downloads, render, run_summary, settings, studies
@@ -22,7 +22,7 @@ from ui.web.session import who
 
 ELSEWHERE = ("play", "download")  # the Playground page and the Models page show them
 ONCE = ("generate", "demo")  # belong to a round or a project that is made for them
-NEXT = {
+NEXT: dict[str, tuple[str, PageName]] = {
     "reward": ("Train with this reward model", "training"),
     "sweep": ("Evaluate the best model", "evaluation"),
     "curve": ("Add data", "data"),
@@ -74,7 +74,7 @@ class JobsValues(TypedDict, total=False):
     overlay_box: bool
     overlay: tuple[tuple[str, int], ...]
     compare_table: str
-    run: tuple[str, State, str, str, tuple[str, ...]] | None
+    run: tuple[str, State, str, str, tuple[str, ...], str] | None
     top: str
     next_step: str
     again: bool
@@ -82,6 +82,7 @@ class JobsValues(TypedDict, total=False):
     keep: bool
     stop: bool
     sure: tuple[str, bool]
+    stop_words: str
     report: str
     study_box: bool
     study: Chart
@@ -128,14 +129,30 @@ def _plain_shows() -> dict[str, Update]:
 REFRESHER = Refresher[JobsView](JobsParts._fields, _plain_shows())
 
 
-def next_step(job: Job) -> tuple[str, str]:
-    """What one does with a run that is done: words of the button, and the tab it opens."""
-    usual = ("Evaluate it", "evaluation") if lifecycle.trains(job.kind) else ("", "")
-    return NEXT.get(job.kind, usual)
+def own_test(job: Job, jobs: Sequence[Job]) -> Job | None:
+    """The evaluation that a training queued by itself; None where there is none or it broke off."""
+    test = next((one for one in jobs if one.id == job.result.evaluation_job_id), None)
+    return None if test and test.state in (State.FAILED, State.CANCELLED) else test
 
 
-def aims_at(job: Job) -> NavigationTarget:
+def next_step(job: Job, test: Job | None = None) -> tuple[str, PageName | Literal[""]]:
+    """What one does with a run that is done: words of the button, and the tab it opens.
+
+    `test` is the evaluation that it queued by itself: nobody needs to start another.
+    """
+    if test:
+        stands = job_words.STATES[test.state][0]
+        words = "Open its evaluation" if test.over else f"Show its evaluation ({stands})"
+        return words, "evaluation" if test.over else "jobs"
+    if job.kind in NEXT:
+        return NEXT[job.kind]
+    return ("Evaluate it", "evaluation") if lifecycle.trains(job.kind) else ("", "")
+
+
+def aims_at(job: Job, test: Job | None = None) -> NavigationTarget:
     """What the tab of the next step shows first, where the run names it."""
+    if test:
+        return aims_at(test) if test.over else NavigationTarget(run=test.id)
     recipe = job.recipe
     if job.kind in ("evaluate", "judge"):
         return NavigationTarget(
@@ -179,7 +196,7 @@ def read_parts(
         "body": True,
         "cards": cards,
         **_choices(found),
-        **opened(ws, project, job, waits.get(job.id), seen),
+        **opened(ws, project, job, own_test(job, found), waits.get(job.id), seen),
         **_compared(ws, project, compared, seen),
     }
     return JobsRefresh(seen, values, {**_plots(seen, compared), **_fields(asked)})
@@ -203,11 +220,16 @@ def chosen(found: list[Job], picked: str) -> Job:
 
 
 def opened(
-    ws: Workspace, project: str, job: Job, waits: Waiting | None, view: JobsView
+    ws: Workspace,
+    project: str,
+    job: Job,
+    test: Job | None,
+    waits: Waiting | None,
+    view: JobsView,
 ) -> JobsValues:
     """The parts of one run's page; a run that is over and drawn is left as it is."""
     track = view.track(job.id)
-    run = (job.id, job.state, job.name, job.note, job.tags)
+    run = (job.id, job.state, job.name, job.note, job.tags, next_step(job, test)[0])
     if job.over and track.whole and view.shows("run", run):
         return {}
     called = names.of_models(ws, project) | names.of_datasets(ws, project)
@@ -216,7 +238,7 @@ def opened(
     return {
         "run": run if job.over else None,
         "top": render.top(job, track, waits, called, lifecycle.worker_alive(ws, who(ws)), goes_on),
-        **_buttons(job, goes_on),
+        **_buttons(job, test, goes_on),
         **_edited(job),
         **_drawings(job, track),
         "report": render.report(job) + studies.words(job, track),
@@ -228,16 +250,17 @@ def opened(
     }
 
 
-def _buttons(job: Job, goes_on: bool) -> JobsValues:
+def _buttons(job: Job, test: Job | None, goes_on: bool) -> JobsValues:
     going, trains = not job.over and not job.cancel_requested, lifecycle.trains(job.kind)
     return {
         "stop": going,
         "keep": going and trains and job.state is State.RUNNING,
         "again": job.over and job.kind not in ONCE,
         "resume": goes_on,
-        "next_step": next_step(job)[0] if job.state is State.DONE else "",
+        "next_step": next_step(job, test)[0] if job.state is State.DONE else "",
         "delete": job.over,
         "sure": (job.id, job.over or job.cancel_requested),  # closed when this changes
+        "stop_words": markup.notice(job_words.stop_question(job), "warn"),
         "sure_delete": job.id,
     }
 

@@ -5,31 +5,27 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from engine.core.export import Certificate
 from engine.core.job import Job, State
 from engine.core.job_result import (
     BenchmarkResult,
     CurveResult,
     DemoResult,
     EvaluationResult,
+    ExportResult,
     SweepResult,
     TrainingResult,
     WrittenResult,
 )
 from engine.core.recipe import FEWEST_HELD_OUT_PAIRS
+from engine.services import exports
 from engine.services.evaluation.metrics import title as metric_title
 from engine.services.jobs import kinds
 from engine.services.jobs.queue_position import Waiting
-from ui.components import choice_cards, markup
+from ui.components import choice_cards, job_words, markup
 from ui.components.event_cursor import Track
 from ui.pages.jobs.run_summary import numbers, took
 
-STATES: dict[State, tuple[str, markup.Tone]] = {
-    State.QUEUED: ("waiting", "neutral"),
-    State.RUNNING: ("running", "busy"),
-    State.DONE: ("done", "good"),
-    State.FAILED: ("failed", "bad"),
-    State.CANCELLED: ("stopped", "neutral"),
-}
 ERROR_IN_LIST = 90  # characters
 TOO_FEW = (
     f"{{held_out}} rows were held out, fewer than {FEWEST_HELD_OUT_PAIRS}: their loss would choose "
@@ -42,23 +38,20 @@ OVERFIT = (
 
 
 def kind(job: Job) -> str:
-    """What a job does, by the name of its kind."""
-    return kinds.title(job.kind)
-
-
-def state(job: Job) -> str:
-    """The state as a badge."""
-    if job.cancel_requested and not job.over:
-        return markup.badge("stopping", "warn")
-    return markup.badge(*STATES[job.state])
+    """What a job does, by the name of its kind; of an export also the format, unless named so."""
+    title = kinds.title(job.kind)
+    to = exports.format_name(job.recipe) if job.kind == exports.KIND else ""
+    return f"{title} · {to}" if to and to not in job.name else title
 
 
 def outcome(job: Job) -> str:
     """What came out of it in a few words, as text."""
     if job.state is State.FAILED:
         return _cut(job.error or "It failed.")
-    if job.state is not State.DONE:
-        return ""
+    return _found(job) if job.state is State.DONE else ""
+
+
+def _found(job: Job) -> str:
     match job.result:
         case TrainingResult(best_train_loss=float()) as result:
             return _losses(result)
@@ -70,6 +63,8 @@ def outcome(job: Job) -> str:
         case WrittenResult() as result:
             to = f" to {result.prompts:,} questions" if result.prompts else ""
             return f"{result.answers:,} answers{to}"
+        case ExportResult(certificate=Certificate() as proof):
+            return f"same text on {proof.same} of {proof.n} prompts"
         case DemoResult() as result if result.report:
             return f"win rate {markup.percent(result.report.win_rate)}"
     return ""
@@ -97,7 +92,7 @@ def top(
     """
     return (
         f'<div class="tl-run-head"><div><h3>{escape(job.name)}</h3>'
-        f"<p>{escape(about(job, names))}</p></div>{state(job)}</div>{_note(job)}"
+        f"<p>{escape(about(job, names))}</p></div>{job_words.state(job)}</div>{_note(job)}"
         f"{_state_notice(job, track, waits, alive, goes_on)}{numbers(job, track)}{_warning(job)}"
     )
 
@@ -124,7 +119,9 @@ def log(track: Track) -> str:
 
 
 def report(job: Job) -> str:
-    """What the demo found, in sentences; nothing for other runs."""
+    """What an export made or the demo found; nothing for other runs."""
+    if isinstance(job.result, ExportResult) and job.state is State.DONE:
+        return job_words.exported(job.id, job.result)
     demo_report = job.result_as(DemoResult).report
     if not demo_report:
         return ""
@@ -144,16 +141,16 @@ def report(job: Job) -> str:
 
 
 def _card(job: Job, waits: dict[str, Waiting], tracks: Mapping[str, Track]) -> str:
-    words = outcome(job) or _waiting(job, waits.get(job.id))
+    words = outcome(job) or job_words.waiting(job, waits.get(job.id))
     note = " · ".join(part for part in (kind(job), words) if part)
     seconds = took(job)
-    foot = f"<span>{markup.when(job.started_at or job.created_at)}</span>"
+    foot = f"<span>{job_words.moment(job)}</span>"
     foot += "".join(f"<span>#{escape(tag)}</span>" for tag in job.tags)
     foot += f"<span>{markup.duration(seconds)}</span>" if seconds is not None else ""
     track = tracks.get(job.id, Track())
     bar = _bar(track) if job.state is State.RUNNING else ""
     return (
-        f'<div class="tl-card-head"><b>{escape(job.name)}</b>{state(job)}</div>'
+        f'<div class="tl-card-head"><b>{escape(job.name)}</b>{job_words.state(job)}</div>'
         f'<p class="tl-card-note">{escape(note)}</p>{bar}<div class="tl-card-foot">{foot}</div>'
     )
 
@@ -168,20 +165,12 @@ def _state_notice(job: Job, track: Track, waits: Waiting | None, alive: bool, go
     if job.state is State.FAILED:
         return markup.notice(job.error or "It failed; the log has the details.", "bad")
     if job.state is State.QUEUED:
-        if not alive:
-            text = "No worker is running, so no job starts. Start one with:"
-            return markup.notice(text, "warn", "tuneloop worker")
-        return markup.notice(_waiting(job, waits) + ".", "neutral")
+        return job_words.turn(job, waits, alive)
     if job.state is State.CANCELLED:
         more = " It can resume from its last checkpoint." if goes_on else ""
-        return markup.notice(f"Stopped by a person; no model was made.{more}", "neutral")
+        return markup.notice(job_words.stopped(job) + more, "neutral")
     if job.state is State.RUNNING:
-        progress = track.progress
-        if not progress or not progress["total"]:
-            return markup.notice("Loading the model.", "busy")
-        return markup.progress(
-            progress["done"], progress["total"], progress["label"], progress.get("eta_s")
-        )
+        return job_words.progress(job, track, "Loading the model.")
     return ""
 
 
@@ -211,17 +200,6 @@ def _losses(result: TrainingResult) -> str:
         return f"held-out loss {first:.2f} → {kept:.2f}"
     first, last = result.first_train_loss, result.last_train_loss
     return "" if first is None or last is None else f"training loss {first:.2f} → {last:.2f}"
-
-
-def _waiting(job: Job, waits: Waiting | None) -> str:
-    if job.state is not State.QUEUED:
-        return ""
-    if waits is None or not waits.place:
-        return "next to start"
-    soon = waits.starts_in_s
-    return f"{waits.place} before it" + (
-        f", starts in about {markup.duration(soon)}" if soon is not None else ""
-    )
 
 
 def _cut(text: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from engine.core.job import Job
-from engine.core.job_result import CurveResult, SweepResult, Trial, TrialState
+from engine.core.job_result import CurveResult, ExportResult, SweepResult, Trial, TrialState
 from engine.core.json_object import JsonObject
 from engine.core.learning_curve import LearningCurve, MoreData
 from ui.components import charts, markup
@@ -41,7 +41,8 @@ def picture(job: Job, track: Track) -> Any:
 
 def words(job: Job, track: Track) -> str:
     """What a study found in a sentence, and for a search the table of its trials."""
-    sentence = job.result.sentence
+    # the certificate of an export is shown with its files
+    sentence = "" if isinstance(job.result, ExportResult) else job.result.sentence
     notice = markup.notice(sentence, "good" if _helps(job) else "neutral") if sentence else ""
     found = trials(job, track) if job.kind == "sweep" else []
     return notice + (_table(found) if found else "")
@@ -153,15 +154,15 @@ def _helps(job: Job) -> bool:
 
 def _table(found: Sequence[Trial]) -> str:
     names = list(found[0].settings)
-    heads = "".join(f"<th>{escape(text)}</th>" for text in ("Trial", *map(label, names), "Loss", "")
-    )  # fmt: skip
+    titles = ("Trial", *map(label, names), "Loss", "")
+    heads = "".join(f"<th>{escape(text)}</th>" for text in titles)
     ordered = sorted(found, key=_loss)
-    rows = "".join(_row(one, names) for one in ordered)
+    rows = "".join(_row(one, names, titles) for one in ordered)
     table = f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>"
     return f'<table class="tl-settings tl-even">{table}</table>'
 
 
-def _row(one: Trial, names: list[str]) -> str:
+def _row(one: Trial, names: list[str], titles: Sequence[str]) -> str:
     loss = "–" if one.loss is None else f"{one.loss:.3f}"
     settings = one.setting_words()
     cells = [
@@ -170,4 +171,8 @@ def _row(one: Trial, names: list[str]) -> str:
         loss,
         one.error or STATES[one.state],
     ]
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+    shown = "".join(
+        f'<td data-head="{escape(title)}">{escape(cell)}</td>'
+        for title, cell in zip(titles, cells, strict=True)
+    )
+    return f"<tr>{shown}</tr>"

@@ -14,7 +14,7 @@ from ui.components.markup import RAW
 from ui.components.page import NavigationTarget, Page
 from ui.pages.jobs import layout
 from ui.pages.jobs.layout import JobsInputs, JobsParts
-from ui.pages.jobs.refresh import JobsView, ListFilter, aims_at, next_step, poll
+from ui.pages.jobs.refresh import JobsView, ListFilter, aims_at, next_step, own_test, poll
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
@@ -140,9 +140,14 @@ def _wire_buttons(
         return replace(seen, picked=job.id), job.note, "Started"
 
     @shows_errors
-    def on_next(seen: JobsView) -> tuple[NavigationTarget, gr.Tabs]:
+    def on_next(project: str | None, seen: JobsView, *typed: Any) -> Any:
         job = lifecycle.get(ws, who(ws), seen.shown)
-        return aims_at(job), gr.Tabs(selected=next_step(job)[1])
+        test = own_test(job, lifecycle.list_all(ws, who(ws), job.project_id))
+        aim, there = aims_at(job, test), next_step(job, test)[1]
+        if there == "jobs":  # this page: it is selected already, so it looks at once
+            picked = replace(seen, picked=aim.run)
+            return [gr.skip(), gr.skip(), *poll(ws, project, picked, asked(*typed))]
+        return [aim, gr.Tabs(selected=there), *(gr.skip() for _ in out)]
 
     out = [view, *parts]
     for button, act in (
@@ -152,7 +157,7 @@ def _wire_buttons(
         (parts.resume, resumed),
     ):
         button.click(_acting(ws, act), given, out, **RAW)
-    parts.next_step.click(on_next, view, [page.target, page.tabs], **markup.QUIET)
+    parts.next_step.click(on_next, given, [page.target, page.tabs, *out], **RAW)
     _asks_first(parts.stop, inputs.stop_no, parts.sure)
 
 

@@ -2,25 +2,35 @@
 
 from html import escape
 from typing import Any, NamedTuple, get_args
-from urllib.parse import quote
 
 import gradio as gr
 
+from engine.core.errors import UserError
 from engine.core.export import Precision, Quantisation
 from engine.core.job import Job, State
 from engine.core.job_result import ExportResult
 from engine.services import exports
 from engine.services.exports import Format
+from engine.services.jobs import lifecycle, listing, queue_position
+from engine.services.jobs.queue_position import Waiting
 from engine.workspace import Workspace
-from ui.components import event_cursor, markup, names, refresh
+from ui.components import event_cursor, job_words, markup, names, refresh
 from ui.components.event_cursor import Track
-from ui.components.page import Page, opened
+from ui.components.page import NavigationTarget, Page, opened
 from ui.components.refresh import Drawn, Refresher
+from ui.web import sent
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
 POLL_EVERY_S = 1.0
 LATEST = 12  # exports listed
+ACTS = {"open": "Open the job", "stop": "Stop", "again": "Try again", "remove": "Remove"}
+CLICKED = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button[data-act]');
+  if (button) trigger('click', {act: button.dataset.act, job: button.dataset.job});
+});
+"""
 INTRO = (
     "The exported files answer held-out questions in their own program, and every answer is "
     "compared with the model's: a model that changed on the way is seen before anybody uses it."
@@ -90,7 +100,7 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
             elem_id="export-certify",
         )
         go = gr.Button("Export", variant="primary", elem_id="export-go")
-    found = gr.HTML("", elem_id="export-list")
+    found = gr.HTML("", elem_id="export-list", js_on_load=CLICKED)
     timer = gr.Timer(POLL_EVERY_S, active=False)
     view = gr.State(Drawn())
     parts = ExportParts(found, timer)
@@ -117,7 +127,18 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
     def on_look(project: str | None, view: Drawn) -> list[Any]:
         return draw(ws, project, view)
 
+    @shows_errors
+    def on_act(project: str | None, view: Drawn, event: gr.EventData) -> list[Any]:
+        act, job_id = sent.detail(event, "act"), sent.detail(event, "job")
+        if act == "open":
+            there = [NavigationTarget(run=job_id), gr.Tabs(selected="jobs")]
+            return [*there, *REFRESHER.unchanged()]
+        act_on(ws, act, job_id)
+        return [gr.skip(), gr.skip(), *draw(ws, project, view)]
+
     outputs = [view, *parts]
+    acted = [page.target, page.tabs, *outputs]
+    found.click(on_act, [page.project, view], acted, **markup.QUIET)
     to.change(on_format, to, [bits, precision, on_hub, summary], **markup.QUIET)
     asked = [model, to, bits, precision, certify, repository, private]
     go.click(on_go, [page.project, view, *asked], outputs, **markup.QUIET)
@@ -132,52 +153,56 @@ def draw(ws: Workspace, project: str | None, view: Drawn) -> list[Any]:
     live = [job for job in jobs if not job.over]
     view = refresh.reading(ws, view, live)
     called = names.of_models(ws, project) if jobs else {}
-    cards = "".join(_card(job, called, view.track(job.id)) for job in jobs)
+    waits = {one.job_id: one for one in queue_position.queue(ws, who(ws))} if live else {}
+    alive = not live or lifecycle.worker_alive(ws, who(ws))
+    cards = "".join(card(job, called, view.track(job.id), waits.get(job.id), alive) for job in jobs)
     text = markup.part("Exports") + f'<div class="tl-cards tl-cards-wide">{cards}</div>'
     return REFRESHER.changed(view, {"list": text if jobs else "", "timer": bool(live)})
+
+
+def card(job: Job, called: dict[str, str], track: Track, waits: Waiting | None, alive: bool) -> str:
+    """An export: the model, the format, where it stands, and what can be done about it."""
+    name = called.get(str(job.recipe.get("model", "")), names.GONE)
+    buttons = "".join(
+        f'<button type="button" data-act="{act}" data-job="{escape(job.id)}">{ACTS[act]}</button>'
+        for act in _acts(job)
+    )
+    return (
+        f'<div class="tl-card"><div class="tl-card-head"><b>{escape(name)}</b>'
+        f"{markup.badge(exports.format_name(job.recipe), 'neutral')}</div>"
+        f"{_body(job, track, waits, alive)}"
+        f'<div class="tl-card-foot"><span>{job_words.moment(job)}</span>'
+        f'<span class="tl-card-acts">{buttons}</span></div></div>'
+    )
+
+
+def _acts(job: Job) -> tuple[str, ...]:
+    if not job.over:
+        return ("open",) if job.cancel_requested else ("open", "stop")
+    return ("open",) if job.state is State.DONE else ("open", "again", "remove")
+
+
+def act_on(ws: Workspace, act: str, job_id: str) -> None:
+    """Stop, repeat or remove an export; UserError for anything that no button asks."""
+    do = {"stop": lifecycle.cancel, "again": exports.again, "remove": listing.remove}.get(act)
+    if do is None:
+        raise UserError(*sent.NOT_OF_THE_PAGE)
+    do(ws, who(ws), job_id)
 
 
 def _summary(chosen: Format) -> str:
     return f'<p class="tl-hint">{escape(chosen.summary)}</p>'
 
 
-def _card(job: Job, called: dict[str, str], track: Track) -> str:
-    titles = {each.name: each.title for each in exports.formats()}
-    to = str(job.recipe.get("to", ""))
-    name = called.get(str(job.recipe.get("model", "")), names.GONE)
-    return (
-        f'<div class="tl-card"><div class="tl-card-head"><b>{escape(name)}</b>'
-        f"{markup.badge(titles.get(to, to), 'neutral')}</div>{_body(job, track)}"
-        f'<div class="tl-card-foot"><span>{markup.when(job.created_at)}</span></div></div>'
-    )
-
-
-def _body(job: Job, track: Track) -> str:
+def _body(job: Job, track: Track, waits: Waiting | None, alive: bool) -> str:
     if isinstance(job.result, ExportResult) and job.state is State.DONE:
-        return _done(job.id, job.result)
+        return job_words.exported(job.id, job.result)
+    if job.state is State.CANCELLED:
+        return markup.notice(job_words.stopped(job), "neutral")
     if job.over:
         return markup.notice(job.error or event_cursor.STATES[job.state], "bad")
-    at = track.latest.data if track.latest else None
-    if at is None:
-        last = track.logged[-1] if track.logged else event_cursor.STATES[job.state]
-        return markup.notice(last, "busy")
-    label = "Sending files" if at["label"] == "files" else "Comparing answers"
-    return markup.progress(at["done"], at["total"], label)
-
-
-def _done(job_id: str, found: ExportResult) -> str:
-    size = sum(file.bytes for file in found.files) / 1e6
-    proof = found.certificate
-    tone: markup.Tone = "neutral"
-    if proof:
-        tone = "good" if proof.holds else "warn"
-    link = f"downloads/exports/{quote(job_id, safe='')}"
-    pushed = (
-        f"<p>On the Hub: {escape(found.url or '')}, commit {escape(found.commit or '')[:12]}.</p>"
-    )
-    return (
-        f"{markup.notice(found.sentence, tone)}{pushed if found.url else ''}"
-        '<nav class="tl-downloads" aria-label="Files">'
-        f'<a class="tl-download" href="{link}" download>'
-        f"Download ({len(found.files)} files, {size:,.1f} MB)</a></nav>"
-    )
+    if job.cancel_requested:
+        return markup.notice("Stops after its current step.", "neutral")
+    if job.state is State.QUEUED:
+        return job_words.turn(job, waits, alive)
+    return job_words.progress(job, track, event_cursor.STATES[job.state])

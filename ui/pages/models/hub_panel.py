@@ -8,7 +8,7 @@ from engine.core.actor import Role
 from engine.core.hub import HubBase
 from engine.core.job import Job
 from engine.services import hub
-from engine.services.jobs import lifecycle
+from engine.services.jobs import lifecycle, queue_position
 from engine.services.models import bases, registry
 from engine.workspace import Workspace
 from ui.components import choice_cards, markup, names, refresh
@@ -185,11 +185,12 @@ def draw(ws: Workspace, project: str | None, view: Drawn) -> list[Any]:
     view = refresh.reading(ws, view, live)
     known = [one for one in registry.list_all(ws, who(ws), project) if one.kind == "base"]
     called = names.of_models(ws, project)
+    waits = {one.job_id: one for one in queue_position.queue(ws, who(ws))} if live else {}
     return REFRESHER.changed(
         view,
         {
             "bases": render.bases_of(known),
-            "downloads": hub_render.downloads(jobs, view),
+            "downloads": hub_render.downloads(jobs, view, waits),
             "stop": bool(live),
             "removable": [(called[one.id], one.id) for one in known],
             "timer": bool(live),

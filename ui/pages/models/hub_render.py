@@ -1,6 +1,6 @@
 """What the panel of the Hub shows, as HTML: results, the facts of a base, downloads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from engine.core import hub_words
@@ -9,7 +9,8 @@ from engine.core.hub import CatalogEntry, HubBase, HubMatch, HubSearch
 from engine.core.job import Job, State
 from engine.core.units import memory_words, number_words
 from engine.services import hub
-from ui.components import choice_cards, event_cursor, markup
+from engine.services.jobs.queue_position import Waiting
+from ui.components import choice_cards, event_cursor, job_words, markup
 from ui.components.choice_cards import Pick
 from ui.components.event_cursor import Track
 from ui.components.refresh import Drawn
@@ -60,12 +61,12 @@ def facts(base: HubBase) -> str:
     )
 
 
-def downloads(jobs: Sequence[Job], view: Drawn) -> str:
+def downloads(jobs: Sequence[Job], view: Drawn, waits: Mapping[str, Waiting]) -> str:
     """A card for each download; empty where there is none. One that is done is a base above."""
     shown = [job for job in jobs if job.state is not State.DONE]
     if not shown:
         return ""
-    cards = "".join(_download(job, view.track(job.id)) for job in shown)
+    cards = "".join(_download(job, view.track(job.id), waits.get(job.id)) for job in shown)
     return markup.part("Downloads") + f'<div class="tl-cards tl-cards-wide">{cards}</div>'
 
 
@@ -109,19 +110,21 @@ def _row(name: str, parameters: float | None, licence: str | None, gated: bool) 
     )
 
 
-def _download(job: Job, track: Track) -> str:
+def _download(job: Job, track: Track, waits: Waiting | None) -> str:
     commit = str(job.recipe.get("revision", ""))[:12]
     return (
         f'<div class="tl-card"><div class="tl-card-head"><b>{escape(job.name)}</b>'
-        f"<span>{escape(commit)}</span></div>{_body(job, track)}"
-        f'<div class="tl-card-foot"><span>{markup.when(job.created_at)}</span></div></div>'
+        f"<span>{escape(commit)}</span></div>{_body(job, track, waits)}"
+        f'<div class="tl-card-foot"><span>{job_words.moment(job)}</span></div></div>'
     )
 
 
-def _body(job: Job, track: Track) -> str:
+def _body(job: Job, track: Track, waits: Waiting | None) -> str:
     if job.over:
         tone: markup.Tone = "bad" if job.state is State.FAILED else "neutral"
         return markup.notice(job.error or event_cursor.STATES[job.state], tone)
+    if job.state is State.QUEUED:
+        return job_words.turn(job, waits, alive=True)  # the head of the page says where none is
     at = track.progress
     if at is None:
         return markup.notice(event_cursor.STATES[job.state], "busy")

@@ -12,6 +12,8 @@ VERDICTS: dict[str, tuple[str, markup.Tone]] = {
     "tight": ("Just fits", "warn"),
     "impossible": ("It does not fit", "bad"),
 }
+NOT_INSTALLED: tuple[str, markup.Tone] = ("Not installed here", "neutral")
+REFUSED: tuple[str, markup.Tone] = ("Cannot start", "bad")
 PARTS = {
     "weights": "model weights",
     "activations": "activations",
@@ -35,7 +37,7 @@ TUNINGS = {
 
 def panel(found: Preflight, notes: tuple[str, ...] = ()) -> str:
     """All of a preflight: verdict, memory as a bar by part, time, money, reasons."""
-    label, tone = VERDICTS[found.verdict]
+    label, tone = verdict(found)
     reasons = "".join(markup.notice(text, tone) for text in found.reasons)
     beside = "".join(markup.notice(text, "neutral") for text in notes)
     fix = f"This would fit: {proposal_words(found.proposal)}." if found.proposal else ""
@@ -45,6 +47,13 @@ def panel(found: Preflight, notes: tuple[str, ...] = ()) -> str:
         f"{markup.badge(label, tone)}</div>{_numbers(found)}{_memory(found)}{reasons}{fix}{beside}"
         "</section>"
     )
+
+
+def verdict(preflight: Preflight) -> tuple[str, markup.Tone]:
+    """Whether it can be trained here, for a badge; a refusal that is not about memory says so."""
+    if not preflight.refused or preflight.memory_needed > preflight.memory_here["usable"]:
+        return VERDICTS[preflight.verdict]
+    return NOT_INSTALLED if "not installed" in preflight.reasons[0] else REFUSED
 
 
 def tunings(found: Mapping[str, Preflight], chosen: str) -> str:
@@ -66,7 +75,7 @@ def _tuning(name: str, found: Preflight, chosen: bool) -> str:
     possible = found.verdict != "impossible"
     if not possible and found.memory_needed <= have:
         inside = found.reasons[0]
-    words, tone = VERDICTS[found.verdict]
+    words, tone = verdict(found)
     badge = "" if found.verdict == "ok" else markup.badge(words.lower(), tone)
     html = (
         f'<div class="tl-card-head"><b>{escape(title)}</b>{badge}</div><p>{escape(text)}</p>'
