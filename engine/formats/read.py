@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 from engine import plugins
 from engine.core.column_mapping import ColumnMapping, checked, spelling
@@ -82,7 +83,7 @@ def understand(
     if not chosen:
         raise UserError(*refusal_of(found, guess([row for _, row in found.rows])))
     module = plugins.load("formats", chosen)
-    found = _texts_only(found)
+    found = _openable(_texts_only(found), module)
     opened = module.unfold(found.rows) if hasattr(module, "unfold") else found.rows
     refused: list[BrokenRow] = []
     read = keep(_read(module.read, opened, refused))
@@ -166,6 +167,29 @@ def _with_first_lines(found: LoadedFile) -> Iterator[NumberedRow]:
             row = next(waiting, None)
 
 
+def _openable(loaded: LoadedFile, module: ModuleType) -> LoadedFile:
+    """The same with rows that the layout cannot open, each by itself, as broken ones."""
+    if not _flaw(module, loaded.rows):
+        return loaded
+    flaws = [BrokenRow(each[0], why) for each in loaded.rows if (why := _flaw(module, [each]))]
+    refused = {flaw.row for flaw in flaws}
+    rows = [(n, row) for n, row in loaded.rows if n not in refused]
+    return loaded._replace(rows=rows, broken=sorted([*loaded.broken, *flaws]))
+
+
+def _flaw(module: ModuleType, rows: list[NumberedRow]) -> str:
+    """Why the rows cannot be opened or described together; empty where they can."""
+    try:
+        if hasattr(module, "unfold"):
+            module.unfold(rows)
+        for describe in ("note", "columns"):
+            if hasattr(module, describe):
+                getattr(module, describe)([row for _, row in rows])
+    except RowError as error:
+        return str(error)
+    return ""
+
+
 def _numbered(first: FirstLine) -> dict[str, str]:
     return {cell.strip().lower(): str(n) for n, cell in enumerate(first.cells, 1)}
 
@@ -219,9 +243,17 @@ def _parts(found: LoadedFile) -> Iterator[tuple[str, list[NumberedRow]]]:
 
 def _best(rows: list[NumberedRow]) -> str:
     head = [row for _, row in rows[:LOOKED_AT]]
-    scores = {n: plugins.load("formats", n).sniff(head) for n in plugins.names("formats")}
+    scores = {n: _fit(plugins.load("formats", n), head) for n in plugins.names("formats")}
     best = max(scores, key=lambda name: scores[name])
     return best if scores[best] >= SURE else ""
+
+
+def _fit(module: ModuleType, head: list[FileRow]) -> float:
+    """What the layout says of rows; nothing where it stumbles over one of them."""
+    try:
+        return float(module.sniff(head))
+    except RowError:
+        return 0.0
 
 
 def _names(rows: list[NumberedRow]) -> frozenset[str]:

@@ -3,8 +3,10 @@
 import pytest
 
 from engine import plugins
-from engine.core.errors import RowError
+from engine.core.errors import RowError, UserError
 from engine.core.examples import Message
+from engine.formats.files.loaded_file import LoadedFile
+from engine.formats.read import understand
 
 
 def read(layout: str, **row):
@@ -362,3 +364,37 @@ def test_sharegpt_tools_as_json_text_are_listed_too():
     assert chat.messages[0].content.endswith('{"name": "weather"}')
     with pytest.raises(RowError, match="'tools' is no valid JSON"):
         read("sharegpt", conversations=turns, tools="[")
+
+
+@pytest.mark.parametrize("odd", [[{"a": 1}], [["x"]], [None, {}]])
+def test_question_with_an_answer_that_is_no_text_is_a_refused_row(odd):
+    rows = [(n, {"turns": [f"q {n}", "and?"], "reference": ["a", "b"]}) for n in range(1, 5)]
+    rows.insert(2, (9, {"turns": ["q", "and?"], "reference": odd}))
+    found = understand(LoadedFile(rows, []))
+    assert found.layout == "questions"
+    assert [(flaw.row, "'reference' holds" in flaw.reason) for flaw in found.broken] == [(9, True)]
+    assert len(found.examples) == 8
+    with pytest.raises(UserError, match="1 of 1 rows cannot be read; row 9"):
+        understand(LoadedFile(rows[2:3], []), "questions")
+
+
+@pytest.mark.parametrize("step", ["sniff", "unfold", "note", "columns"])
+def test_row_that_any_step_of_a_layout_refuses_is_left_out_alone(step, monkeypatch):
+    rows = [(n, {"text": "odd" if n == 2 else f"some text {n}"}) for n in range(1, 5)]
+    layout = plugins.load("formats", "text")
+    known = getattr(layout, step, None)
+
+    def refusing(given):
+        plain = [row[1] if step == "unfold" else row for row in given]
+        if any(row["text"] == "odd" for row in plain):
+            raise RowError("is odd")
+        return known(given) if known else {"note": "", "columns": frozenset()}.get(step, given)
+
+    monkeypatch.setattr(layout, step, refusing, raising=False)
+    if step == "sniff":
+        with pytest.raises(UserError, match="No known layout fits"):
+            understand(LoadedFile(rows, []))
+        return
+    found = understand(LoadedFile(rows, []))
+    assert [tuple(flaw) for flaw in found.broken] == [(2, "is odd")]
+    assert len(found.examples) == 3
