@@ -1,4 +1,5 @@
 import json
+from contextlib import suppress
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -116,3 +117,35 @@ def test_schema_process_gets_no_secret(monkeypatch):
     )
     assert find('json_schema:{"pattern": "a"}')(['"a"'], [["x"]]).overall == 1
     assert "HF_TOKEN" not in given[0]
+
+
+@pytest.mark.parametrize("number", ["9" * 401, "-" + "9" * 401, "1e999", "1" + "0" * 4000])
+@pytest.mark.parametrize("step", [0.5, 1e-300, 2, 1e300])
+def test_number_beyond_all_fractions_is_no_multiple_and_ends_nothing(number, step):
+    checked = find(f"json_schema:{json.dumps({'multipleOf': step})}")
+    each = checked(["x", number, "4"], [["x"]] * 3).each
+    assert each[0] == 0
+    assert each[2] == float(Draft202012Validator({"multipleOf": step}).is_valid(4))
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer"),
+    [
+        ({"uniqueItems": True}, json.dumps([{"a": n} for n in range(6000)])),
+        (
+            {"unevaluatedItems": False, "contains": {"type": "integer"}},
+            json.dumps([1] * 60_000),
+        ),
+        ({"enum": [[0] * 300 + [n] for n in range(3000)]}, json.dumps([0] * 400)),
+    ],
+)
+def test_work_beyond_the_size_of_the_answer_is_done_under_a_limit(schema, answer, monkeypatch):
+    asked = []
+    real = schema_process.subprocess.run
+    monkeypatch.setattr(
+        schema_process.subprocess, "run", lambda *a, **k: asked.append(1) or real(*a, **k)
+    )
+    monkeypatch.setattr(schema_process, "CPU_S", 1)
+    with cpu_seconds_below(4), suppress(UserError):  # a fast machine is done in time
+        schema_process.valid(schema, [answer])
+    assert asked
