@@ -9,9 +9,10 @@ import sys
 from io import TextIOWrapper
 
 import click
+from pydantic import ValidationError
 
 from engine.cli import app
-from engine.core.errors import UserError
+from engine.core.errors import UserError, quoted
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -20,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, TextIOWrapper):  # an odd character ends nothing
             stream.reconfigure(errors="replace")
     try:
-        code = app.cli.main(arguments, prog_name="tuneloop", standalone_mode=False)
+        code = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except click.exceptions.Abort:
         code = 130
@@ -36,6 +37,29 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run(arguments: list[str]) -> object:
+    """What the command returns; UserError for an option whose value a service did not take."""
+    try:
+        return app.cli.main(arguments, prog_name="tuneloop", standalone_mode=False)
+    except ValidationError as error:
+        problem = _wrong_option(error, arguments)
+        if problem is None:
+            raise
+        raise UserError(problem) from None
+
+
+def _wrong_option(error: ValidationError, arguments: list[str]) -> str | None:
+    """A sentence on the option that a service did not take; None where none was given for it."""
+    given = {each.split("=", 1)[0] for each in arguments if each.startswith("--")}
+    for item in error.errors():
+        for part in reversed(item["loc"]):
+            option = f"--{str(part).replace('_', '-')}"
+            if option in given:
+                why = item["msg"].removeprefix("Value error, ")
+                return f"{option} is {quoted(item['input'])}: {why[:1].lower()}{why[1:]}."
+    return None
 
 
 if __name__ == "__main__":

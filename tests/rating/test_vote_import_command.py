@@ -91,3 +91,19 @@ def test_number_of_answers_is_no_file(tuneloop):
     code, _, err = tuneloop("rounds", "start", "--answers", "5", "--model", "m", "--dataset", "d")
     assert code != 0
     assert "no project" in err  # a path would say that there is no file
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--good-from", "nan"), ("--good-from", "-inf"), ("--name", "n" * 81), ("--new", "m" * 3000)],
+)
+@pytest.mark.parametrize("spelling", ["apart", "joined"])
+def test_option_that_is_out_of_bounds_is_a_sentence_that_names_it(
+    tuneloop, votes, option, value, spelling
+):
+    given = (option, value) if spelling == "apart" else (f"{option}={value}",)
+    code, out, err = tuneloop("votes", "add", votes, *given)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Error: {option} is ")
+    assert len(err) < 300
+    assert "pydantic" not in err
