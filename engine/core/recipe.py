@@ -21,6 +21,7 @@ from engine.core.json_object import JsonObject
 
 FEWEST_HELD_OUT_PAIRS = 20  # below, a few pairs would choose the state by chance
 LORA_RANK = 16
+MOST_SEED = 2**32 - 1  # as numpy, and with it transformers, takes
 
 
 def lora_defaults(**more: JsonValue) -> JsonObject:
@@ -147,7 +148,9 @@ class TrainRecipe(Recipe):
     evaluate_after: bool = Field(
         True, description="Evaluate the new model and the one it started from on held-out rows"
     )
-    seed: int = Field(42, ge=0, description="The same data and seed give the same result")
+    seed: int = Field(
+        42, ge=0, le=MOST_SEED, description="The same data and seed give the same result"
+    )
     trackers: list[str] = Field(
         default_factory=list,
         description="Experiment trackers that also record this training",

@@ -11,8 +11,8 @@ from engine.core.job_context import Context
 from engine.core.job_outcome import Outcome
 from engine.core.job_result import WrittenResult
 from engine.core.rating import MOST_ANSWERS, Candidate
+from engine.core.recipe import MOST_SEED, Ref, RefKind
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.recipe import Ref, RefKind
 from engine.jobs import answerers, comparison_selection, head_scores, most_different
 from engine.models.answer import Reply
 
@@ -37,7 +37,7 @@ class Recipe(BaseRecipe):
     rows: tuple[int, ...] = Field(description="Row numbers of the prompts")
     temperature: float = Field(0.9, ge=0, le=2, description="0 is greedy; higher is more varied")
     max_new_tokens: int = Field(256, ge=1, le=4096, description="Longest answer, in tokens")
-    seed: int = Field(1, ge=0, description="Same seed, same answers")
+    seed: int = Field(1, ge=0, le=MOST_SEED, description="Same seed, same answers")
     keep: int | None = Field(
         None, ge=1, description="Comparisons to rate of those generated: half random, half close"
     )

@@ -15,6 +15,7 @@ from engine.core.job_context import Context
 from engine.core.job_outcome import Outcome
 from engine.core.job_result import CurveResult, training_result
 from engine.core.normalise import prompt_key
+from engine.core.recipe import MOST_SEED
 from engine.jobs.nested_training import (
     NestedContext,
     StudyProgress,
@@ -95,7 +96,7 @@ def run(recipe: Recipe, ctx: Context) -> Outcome:
     began = time.monotonic()
     rows = rows_of(ctx, recipe.dataset)
     held_out = [row for row in rows if row.split == "held_out"]
-    seeds = [recipe.seed + n for n in range(recipe.seeds)]
+    seeds = [(recipe.seed + n) % (MOST_SEED + 1) for n in range(recipe.seeds)]
     parts = {seed: nested(rows, recipe.shares, seed) for seed in seeds}
     sizes = _sizes([[len(part) for part in parts[seed]] for seed in seeds])
     progress = StudyProgress(ctx, len(sizes) * len(seeds))

@@ -16,7 +16,16 @@ from engine.core.job_context import Context, ModelCache, ModelFiles
 from engine.core.job_outcome import Outcome
 from engine.core.job_result import training_result
 from engine.core.json_object import JsonObject
-from engine.core.recipe import Recipe, Ref, RefKind, TrainRecipe, current_names, put, read_exact
+from engine.core.recipe import (
+    MOST_SEED,
+    Recipe,
+    Ref,
+    RefKind,
+    TrainRecipe,
+    current_names,
+    put,
+    read_exact,
+)
 
 OnHeldOut = Callable[[int, float], None]  # how often it was measured, and the loss
 # what a training does besides: not wanted where many of them run one after the other
@@ -33,7 +42,7 @@ class StudyRecipe(Recipe):
         default_factory=dict, description="Settings of the method, where not its defaults"
     )
     max_steps: int = Field(40, ge=1, le=100_000, description="Steps of each training")
-    seed: int = Field(1, ge=0, description="Same seed, same result")
+    seed: int = Field(1, ge=0, le=MOST_SEED, description="Same seed, same result")
 
     def needs(self) -> list[Ref]:
         """The model and the dataset."""

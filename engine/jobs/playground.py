@@ -13,8 +13,8 @@ from engine.core.examples import Message
 from engine.core.job_context import Context
 from engine.core.job_outcome import Outcome
 from engine.core.job_result import PlayedAnswer, PlayResult
+from engine.core.recipe import MOST_SEED, Ref, RefKind
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.recipe import Ref, RefKind
 from engine.jobs import answerers
 
 TITLE = "Playground"
@@ -35,7 +35,7 @@ class Recipe(BaseRecipe):
     system: str = Field("", max_length=20_000, description="System prompt, if any")
     temperature: float = Field(0.0, ge=0, le=2, description="0 is greedy; higher is more varied")
     max_new_tokens: int = Field(128, ge=1, le=4096, description="Longest answer, in tokens")
-    seed: int = Field(0, ge=0, description="Same seed, same answer")
+    seed: int = Field(0, ge=0, le=MOST_SEED, description="Same seed, same answer")
 
     def needs(self) -> list[Ref]:
         """Every model."""

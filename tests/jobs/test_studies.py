@@ -2,17 +2,19 @@
 
 import pytest
 
-from engine import child
+from engine import child, plugins
 from engine.core.actor import LOCAL
 from engine.core.dataset import Row
 from engine.core.errors import UserError
 from engine.core.examples import Chat, Message
 from engine.core.job import State
 from engine.core.job_context import Cancelled
+from engine.core.recipe import read_exact
 from engine.jobs import learning_curve, sweep
 from engine.jobs.nested_training import NestedContext, StudyProgress
 from engine.services.jobs import lifecycle
 from engine.services.models import registry
+from engine.services.rating.plans import RoundRecipe
 from tests import helpers
 from tests.methods.fake_context import BASE, MemoryContext, chats, user
 
@@ -214,3 +216,16 @@ def test_best_adapter_of_a_search_is_a_model_that_can_be_used(ws, tiny_model, tm
     assert (made.adapter / "adapter_config.json").is_file()
     assert made.base == tiny_model
     assert len(done.result.trials) == 2
+
+
+@pytest.mark.parametrize("kind", [*plugins.names("jobs"), "round"])
+def test_seed_that_numpy_does_not_take_is_refused_by_every_recipe(kind):
+    recipe = RoundRecipe if kind == "round" else plugins.load("jobs", kind).Recipe
+    if recipe.__module__.startswith("engine.orchestrate") or "seed" not in recipe.model_fields:
+        return
+    for seed in (-1, 2**32, 2**70):
+        with pytest.raises(UserError, match=f"'seed' is {seed}"):
+            read_exact(recipe, {"seed": seed})
+    with pytest.raises(UserError) as others:
+        read_exact(recipe, {"seed": 2**32 - 1, "nothing": 1})
+    assert "'seed'" not in str(others.value)

@@ -12,8 +12,8 @@ from engine.core.errors import UserError
 from engine.core.job_context import Cancelled, Context, ModelFiles
 from engine.core.job_outcome import Outcome
 from engine.core.job_result import BenchmarkResult, BenchmarkScore
+from engine.core.recipe import MOST_SEED, Ref, RefKind
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.recipe import Ref, RefKind
 from engine.jobs import answerers
 from engine.jobs.benchmark import files, lm, names, results, tasks
 from engine.jobs.benchmark.results import ModelScores
@@ -48,7 +48,9 @@ class Recipe(BaseRecipe):
     apply_chat_template: bool = Field(
         False, description="Ask as in a chat, with the model's own template"
     )
-    seed: int = Field(1234, ge=0, description="Seed of the examples shown and of sampling")
+    seed: int = Field(
+        1234, ge=0, le=MOST_SEED, description="Seed of the examples shown and of sampling"
+    )
     task_files: str | None = Field(
         None,
         pattern=r"^[0-9a-f]{64}$",

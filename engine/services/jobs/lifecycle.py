@@ -9,7 +9,7 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict
 from engine.core.event import Event, StateEvent, StoredEvent
 from engine.core.job import Job, State
-from engine.core.recipe import Recipe, RefKind, TrainRecipe
+from engine.core.recipe import Recipe, RefKind, TrainRecipe, read_exact
 from engine.methods import allowed_options, checkpoint
 from engine.services import access
 from engine.services.jobs import replay_data
@@ -81,8 +81,8 @@ def get(ws: Workspace, actor: Actor, job_id: str) -> Job:
 
 def recipe_of(job: Job) -> Recipe:
     """The recipe that the job was submitted with."""
-    recipe: Recipe = plugins.load("jobs", job.kind).Recipe.model_validate(job.recipe)
-    return recipe
+    known: type[Recipe] = plugins.load("jobs", job.kind).Recipe
+    return read_exact(known, job.recipe)
 
 
 def trains(kind: str) -> bool:

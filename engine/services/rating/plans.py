@@ -17,7 +17,7 @@ from engine.core.rating import (
     Purpose,
     RoundPlan,
 )
-from engine.core.recipe import Recipe, Ref, RefKind
+from engine.core.recipe import MOST_SEED, Recipe, Ref, RefKind
 from engine.stats.power import detectable, wins_needed
 from engine.stats.power import plan as needed
 from engine.stats.rater_population import DIFFER, FEWEST_RATERS, raters_needed
@@ -80,7 +80,9 @@ class RoundRecipe(Recipe):
     max_new_tokens: int = Field(
         256, ge=1, le=4096, description="Longest answer, in tokens; longer ones are not shown"
     )
-    seed: int = Field(1, ge=0, description="Seed of the choice of questions and of sampling")
+    seed: int = Field(
+        1, ge=0, le=MOST_SEED, description="Seed of the choice of questions and of sampling"
+    )
     name: str = Field("", max_length=80, description="Name of the round")
     mode: Mode = Field("pair", description="Two answers to compare, or one to rate as good or bad")
     decision: DecisionRule = Field(
