@@ -60,6 +60,7 @@ class GivenVote(NamedTuple):
     sides: bool = False
     at: float | None = None  # seconds since 1970
     expected: Choice | None = None
+    second_row: int | None = None  # where the second answer has a row of its own
 
 
 class GivenRating(NamedTuple):

@@ -10,8 +10,9 @@ import pytest
 from engine import plugins
 from engine.core.errors import RowError, UserError
 from engine.core.imported_votes import vote_mapping
+from engine.formats.files.loaded_file import LoadedFile
 from engine.formats.votes.choices import choice_of
-from engine.formats.votes.read import read_votes
+from engine.formats.votes.read import read_votes, understand
 
 FIVE = ["a is clearly better", "a is slightly better", "tie", "b is slightly better", "both bad"]
 TABLE = [
@@ -388,3 +389,56 @@ def test_file_that_is_too_large_or_holds_nothing_is_a_sentence(read, monkeypatch
     monkeypatch.setattr("engine.formats.votes.read.MOST_BYTES", 100)
     with pytest.raises(UserError, match="larger than"):
         read(TABLE)
+
+
+def test_langfuse_score_of_a_session_or_without_a_value_is_counted(read):
+    score = {"name": "helpful", "value": 1, "dataType": "NUMERIC", "source": "ANNOTATION"}
+    rows = [{**score, "traceId": f"t{n}"} for n in range(3)]
+    bare = {key: value for key, value in rows[0].items() if key != "value"}
+    found = read([*rows, {**score, "traceId": None, "sessionId": "s"}, bare])
+    assert (found.format, len(found.ratings), found.broken) == ("langfuse", 3, [])
+    assert [each.row for each in found.skipped] == [4, 5]
+
+
+def test_langsmith_group_that_is_no_pair_is_refused_with_all_its_rows(read):
+    rows = [*langsmith_pair("g", "u1"), *langsmith_pair("h", "u1"), *langsmith_pair("h", "u1")]
+    found = read(rows)
+    assert (len(found.votes), [each.row for each in found.broken]) == (1, [3, 4, 5, 6])
+
+
+@pytest.mark.parametrize("name", plugins.names("votes"))
+def test_every_row_is_a_vote_a_rating_skipped_or_refused(name):
+    """Whatever a row holds, it is accounted for, alone and among sound ones."""
+    score = {"name": "n", "value": 1, "source": "API", "dataType": "NUMERIC", "traceId": "t"}
+    entry = {"run_id": "r", "key": "k", "score": 1, "feedback_source": {"type": "app"}}
+    shapes = {
+        "label_studio": [label_studio(pairwise("left")), {"data": {}, "annotations": []}],
+        "open_webui": [feedback(1)],
+        "argilla": [
+            {"fields": {"prompt": "p", "response1": "a"}, "responses": {"q": [{"value": 1}]}}
+        ],
+        "langsmith": [
+            {"id": "r", "inputs": {"question": "q"}, "outputs": {"output": "o"}, "feedback": [
+                {"key": "k", "score": 1, "feedback_source": {"type": "app"}}]},
+            entry, {**entry, "feedback_group_id": "g"},
+        ],
+        "langfuse": [{"id": "t", "input": "i", "output": "o", "scores": [score]}, score],
+        "table": [TABLE[0]],
+    }  # fmt: skip
+    assert set(shapes) == set(plugins.names("votes"))
+    gives_texts = getattr(plugins.load("votes", name), "gives_texts", lambda row: False)
+    for shape in shapes[name]:
+        for odd in [*spoilt(shape), *lacking(shape)]:
+            rows = [(1, shape), (2, odd), (3, odd), (4, shape)]
+            found = understand(LoadedFile(rows, []), "x", format_name=name)
+            named = {each.row for part in found[1:5] for each in part}
+            named |= {each.second_row for each in found.votes}
+            assert {n for n, row in rows if not gives_texts(row)} <= named, odd
+
+
+def lacking(value):
+    """The value without each of its fields."""
+    for key, inner in value.items():
+        yield {name: each for name, each in value.items() if name != key}
+        if isinstance(inner, dict):
+            yield from ({**value, key: less} for less in lacking(inner))

@@ -20,6 +20,7 @@ TITLE = "Langfuse"
 SUMMARY = "scores, with their traces where the file holds them"
 COLUMNS = frozenset({"traceid", "trace_id", "stringvalue", "string_value", "scores", "source"})
 NO_PERSON = "a score of a program, not of a person"
+OF_NO_TRACE = "a score of a session or data set, not of one answer"
 PROGRAM = "EVAL"
 
 
@@ -30,15 +31,23 @@ def sniff(rows: Sequence[FileRow]) -> float:
     return fits if has_scores else 0.0
 
 
+def gives_texts(row: FileRow) -> bool:
+    """Whether it is a trace or an observation, whose scores may be rows of their own."""
+    return _is_trace(row)
+
+
 def votes(
     rows: Sequence[NumberedRow],
 ) -> Iterator[GivenVote | GivenRating | SkippedRow | BrokenRow]:
     """A rating of each score that a person gave."""
+    yield from observed.no_objects(rows, "scores")
     logged = {str(row["id"]): row for _, row in rows if _is_trace(row) and row.get("id")}
     scores = [score for number, row in rows for score in _scores(row, number)]
     name = observed.most_used(str(score.get("name")) for _, score in scores)
     for number, score in scores:
-        if str(score.get("name")) != name:
+        if _of(score, "traceId") is None:
+            yield SkippedRow(number, OF_NO_TRACE)
+        elif str(score.get("name")) != name:
             yield SkippedRow(number, f"a score of something else than {name[:40]!r}")
         elif str(score.get("source")).upper() == PROGRAM:
             yield SkippedRow(number, NO_PERSON)
@@ -51,7 +60,12 @@ def votes(
 
 def _is_score(row: FileRow) -> bool:
     has_value = "value" in row or _of(row, "stringValue") is not None
-    return has_value and "name" in row and "source" in row and _of(row, "traceId") is not None
+    return has_value and "name" in row and "source" in row and _names_trace(row)
+
+
+def _names_trace(row: FileRow) -> bool:
+    """Whether it has the field at all; a score of a whole session leaves it empty."""
+    return not {"traceId", "trace_id", "traceid"}.isdisjoint(row)
 
 
 def _is_trace(row: FileRow) -> bool:

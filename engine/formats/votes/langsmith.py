@@ -59,10 +59,16 @@ def sniff(rows: Sequence[FileRow]) -> float:
     return fits if has_feedback else 0.0
 
 
+def gives_texts(row: FileRow) -> bool:
+    """Whether it is a run, whose feedback may be rows of their own."""
+    return _is_run(row)
+
+
 def votes(
     rows: Sequence[NumberedRow],
 ) -> Iterator[GivenVote | GivenRating | SkippedRow | BrokenRow]:
     """A vote of each group of two, a rating of every other entry."""
+    yield from observed.no_objects(rows, "feedback")
     runs = {
         str(row["id"]): _run(row, number) for number, row in rows if _is_run(row) and row.get("id")
     }
@@ -77,7 +83,7 @@ def votes(
         else:
             yield found
     for group in groups.values():
-        yield _vote_or_rating(group, runs)
+        yield from _vote_or_rating(group, runs)
 
 
 def _is_feedback(row: FileRow) -> bool:
@@ -143,24 +149,27 @@ def _run(row: FileRow, number: int) -> _Run:
 
 def _vote_or_rating(
     group: list[_Feedback], runs: dict[str, _Run]
-) -> GivenVote | GivenRating | BrokenRow:
+) -> list[GivenVote | GivenRating | BrokenRow]:
     first = group[0]
     run = runs.get(first.run)
     prompt = observed.question_in(run.asked) if run else ()
     item = cells.item_of(prompt, first.row)
     if len(group) == 1 and not first.group:
         answer = _answer(first, runs)
-        return GivenRating(first.row, item, prompt, first.rater, answer, first.score, first.at)
+        return [GivenRating(first.row, item, prompt, first.rater, answer, first.score, first.at)]
     if len(group) != 2:
-        return BrokenRow(first.row, f"is one of {len(group)} in its group, not of two")
+        why = f"is one of {len(group)} in its group, not of two"
+        return [BrokenRow(each.row, why) for each in group]
     second = group[1]
     one, other = _answer(first, runs), _answer(second, runs)
     if one.model == other.model and one.text == other.text:
-        return BrokenRow(first.row, "compares two runs that the file holds nothing of")
+        why = "compares two runs that the file holds nothing of"
+        return [BrokenRow(each.row, why) for each in group]
     choice: Choice = "tie"
     if first.score != second.score:
         choice = "left" if first.score > second.score else "right"
-    return GivenVote(first.row, item, prompt, first.rater, one, other, choice, at=first.at)
+    return [GivenVote(first.row, item, prompt, first.rater, one, other, choice, at=first.at,
+                      second_row=second.row)]  # fmt: skip
 
 
 def _answer(feedback: _Feedback, runs: dict[str, _Run]) -> GivenAnswer:

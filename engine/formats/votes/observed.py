@@ -1,10 +1,12 @@
 """The question and the answer in what a program logged: the inputs and outputs of a run."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from engine.core.examples import Message
+from engine.core.parsed_file import BrokenRow
+from engine.formats.files.loaded_file import NumberedRow
 from engine.formats.turns import ROLES
 
 ASKED = ("messages", "question", "input", "prompt", "query", "text", "content", "human_input")
@@ -78,6 +80,14 @@ def _turns(listed: list[Any]) -> tuple[Message, ...]:
         if text is not None:
             found.append(Message(role=role, content=text))
     return tuple(found)
+
+
+def no_objects(rows: Sequence[NumberedRow], column: str) -> Iterator[BrokenRow]:
+    """The rows whose list in `column` holds something else than objects, once each."""
+    for number, row in rows:
+        listed = row.get(column)
+        if isinstance(listed, list) and not all(isinstance(each, dict) for each in listed):
+            yield BrokenRow(number, f"has {column!r} with something else than objects in it")
 
 
 def most_used(names: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from engine import plugins
 from engine.core.column_mapping import spelling
@@ -9,7 +10,7 @@ from engine.core.errors import UserError
 from engine.core.imported_votes import GivenRating, GivenVote, SkippedRow, VoteFile, VoteMapping
 from engine.core.parsed_file import BrokenRow, FileRow
 from engine.formats import isolated
-from engine.formats.files.loaded_file import LoadedFile
+from engine.formats.files.loaded_file import LoadedFile, NumberedRow
 from engine.formats.votes.columns import completed
 
 FAMILY = "votes"
@@ -19,6 +20,8 @@ SURE = 0.5
 MOST_BYTES = 64 * 1024**2  # everything is held in memory
 MOST_ROWS = 1_000_000
 SHOWN = 90  # characters of names in a refusal
+NOTHING = "a row without a vote or a rating"
+Given = GivenVote | GivenRating | SkippedRow | BrokenRow
 
 
 def read_votes(
@@ -80,6 +83,7 @@ def understand(
     given = list(
         module.votes(found.rows, mapping) if mapping is not None else module.votes(found.rows)
     )
+    given += _unused(module, found.rows, given)
     broken = [*found.broken, *(one for one in given if isinstance(one, BrokenRow))]
     return VoteFile(
         format=chosen,
@@ -92,6 +96,18 @@ def understand(
         mapping=mapping if chosen == TABLE else None,
         notes=found.notes,
     )
+
+
+def _unused(module: ModuleType, rows: Sequence[NumberedRow], given: list[Given]) -> list[Given]:
+    """The rows that nothing was made of, but for those that give the texts of others."""
+    used = {one.row for one in given}
+    used |= {one.second_row for one in given if isinstance(one, GivenVote) and one.second_row}
+    of_texts = getattr(module, "gives_texts", None)
+    return [
+        SkippedRow(number, NOTHING)
+        for number, row in rows
+        if number not in used and not (of_texts and of_texts(row))
+    ]
 
 
 def format_of(rows: Sequence[FileRow]) -> str:
