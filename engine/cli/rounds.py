@@ -143,6 +143,8 @@ def _start_with_answers(
                 f"{made.round.name} has nothing to rate: {counts}.", "Give other answers."
             )
         text = f"{made.round.name} is {made.round.status}: {made.round.id}"
+        if made.not_shown:
+            common.say(made.not_shown_words)
         show(
             made.round,
             f"{text}\n{made.comparisons} comparisons{f'; left out: {counts}' if counts else ''}",

@@ -161,3 +161,25 @@ def test_odd_values_are_refused_rows(tmp_path, odd):
     path = file_of(tmp_path, rows)
     found = read_answers(path, path.name)
     assert [text for _, text in found.prompts[0].answers][:2] == ["a", "b"]
+
+
+def test_answers_beyond_those_that_are_shown_are_counted(ws, place, tmp_path):
+    rows = [{"prompt": f"Q {n}?", "answers": [f"{w} {n}" for w in "abcdef"]} for n in range(3)]
+    made = start(ws, place, file_of(tmp_path, rows), answers=3)
+    assert (made.comparisons, made.not_shown) == (3, 9)
+    assert made.not_shown_words == "9 answers of the file are not shown: 3 of a prompt are shown."
+    made = start(ws, place, file_of(tmp_path, rows), answers=3, prompts=1)
+    assert (made.comparisons, made.not_shown) == (1, 3)
+    assert start(ws, place, file_of(tmp_path, rows)).not_shown_words == ""
+
+
+def test_answer_that_has_no_partner_of_the_other_model_is_counted(ws, place, tmp_path):
+    more = [{"prompt": "Question number 0?", "answer": "newer 0", "model": "gpt-x"}]
+    flat = [
+        {"prompt": row["prompt"], "answer": row[f"answer_{n}"], "model": row[f"model_{n}"]}
+        for row in rows_of(3)
+        for n in (1, 2)
+    ]
+    made = start(ws, place, file_of(tmp_path, flat + more), purpose="blind_eval")
+    assert (made.comparisons, made.not_shown) == (3, 1)
+    assert made.not_shown_words.startswith("1 answer of the file is not shown: ")

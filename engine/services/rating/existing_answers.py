@@ -43,13 +43,25 @@ class AnswerColumns(NamedTuple):
 class AnswerRound(NamedTuple):
     """A round made of a file: what was left out, by reason, and the first rows that were refused.
 
-    It is open, or failed where nothing of it can be shown.
+    It is open, or failed where nothing of it can be shown. `not_shown` are answers to the prompts
+    it asks that no comparison holds, such as the fourth of a prompt where three are shown.
     """
 
     round: Round
     comparisons: int
     left_out: dict[str, int]
     broken: tuple[BrokenRow, ...]
+    not_shown: int = 0
+
+    @property
+    def not_shown_words(self) -> str:
+        """A sentence on the answers that nobody sees; empty where there are none."""
+        if not self.not_shown:
+            return ""
+        of = self.round.plan.answers
+        why = f"{of} of a prompt are shown" if of > 2 else "a comparison needs one of each model"
+        noun, verb = ("answer", "is") if self.not_shown == 1 else ("answers", "are")
+        return f"{self.not_shown:,} {noun} of the file {verb} not shown: {why}."
 
 
 class AnswerPreview(NamedTuple):
@@ -147,7 +159,8 @@ def start(
     alone = sum(not _pairs(each, tuple(dict.fromkeys(arms))) for each in given.prompts)
     if recipe.mode == "pair" and alone:
         left_out["alone"] = alone
-    return AnswerRound(opened, shown, left_out, tuple(given.broken[:NAMED]))
+    broken = tuple(given.broken[:NAMED])
+    return AnswerRound(opened, shown, left_out, broken, _not_shown(given.prompts, groups))
 
 
 def _check(recipe: RoundRecipe) -> None:
@@ -228,6 +241,13 @@ def _groups(
             "Ask fewer prompts.",
         )
     return found
+
+
+def _not_shown(prompts: Sequence[GivenAnswers], groups: Sequence[Group]) -> int:
+    shown: dict[tuple[Message, ...], set[Given]] = defaultdict(set)
+    for prompt, answers in groups:
+        shown[prompt].update(answers)
+    return sum(len(set(p.answers) - shown[p.prompt]) for p in prompts if p.prompt in shown)
 
 
 def _pairs(each: GivenAnswers, models: Sequence[str]) -> list[tuple[Given, Given]]:

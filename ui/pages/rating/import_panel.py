@@ -233,7 +233,8 @@ def start_import(ws: Workspace, project: str | None, asked: Wanted) -> str | Non
         made = existing_answers.start(
             ws, who(ws), opened(project), path, name, _recipe(asked), _answer_columns(asked)
         )
-        gr.Success(f"{made.round.name}: {made.comparisons:,} comparisons to rate.", title="Opened")
+        opens = f"{made.round.name}: {made.comparisons:,} comparisons to rate."
+        gr.Success(f"{opens} {made.not_shown_words}".strip(), title="Opened")
         return made.round.id
     imported = vote_import.add(ws, who(ws), opened(project), path, name, _how(asked))
     number = sum(each.votes for each in imported.rounds)
