@@ -23,6 +23,7 @@ from engine.core.dataset import HELD_OUT_SHARE, Dataset
 from engine.core.errors import Conflict, NotFound, UserError
 from engine.core.examples import Example, Message, Preference, Prompt, Unpaired
 from engine.core.model import Model
+from engine.core.names import without_nul
 from engine.core.parsed_file import ParsedFile
 from engine.formats.held_out_split import FEWEST
 from engine.services import access, projects
@@ -196,6 +197,7 @@ def correct(
     ws: Workspace, actor: Actor, project_id: str, completion_id: str, text: str, via: str = "api"
 ) -> None:
     """Somebody wrote what the answer should have been."""
+    without_nul(text, "The correction")
     if not text.strip():
         raise UserError("The correction is empty.", "Write the better answer.")
     if len(text) > LONGEST_CORRECTION:

@@ -5,6 +5,7 @@ import time
 from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.errors import UserError
+from engine.core.names import without_nul
 from engine.core.project import Project
 from engine.services import access
 from engine.services.people import accounts, visitors
@@ -19,7 +20,7 @@ NAME_LENGTH = 80
 def create(ws: Workspace, actor: Actor, name: str) -> Project:
     """A new, empty project, which whoever made it belongs to."""
     actor.require(Role.TRAINER)
-    name = " ".join(name.split())
+    name = " ".join(without_nul(name, "The name").split())
     if not name or len(name) > NAME_LENGTH:
         raise UserError("A project needs a name of 1 to 80 characters.", "Type one.")
     new = Project(id=ids.new("project"), name=name, created_by=actor.name, created_at=time.time())

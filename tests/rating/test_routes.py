@@ -404,3 +404,17 @@ def test_response_holds_no_byte_that_marks_gold_repeat_or_arm(app, ws, tmp_path)
     secrets = [one.arm_new, one.arm_base, "secret-", "model-", "gold", "repeat", "calibration"]
     secrets += ["pair-", "left_is", "answer_a", "model_a", "kind", one.plan_sha256]
     assert [secret for secret in secrets if secret in said] == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    [{"edit": {"side": "left", "text": "an\0 edit"}}, {"rationale": "be\0cause"}],
+)
+def test_nul_in_a_text_of_a_rater_is_one_sentence_and_no_vote(ws, client, one, written):
+    refused = vote(client, pair(client, one), **written)
+    assert refused.status_code == 422
+    assert "holds a NUL character" in refused.text
+    flag = {"token": pair(client, one)["token"], "target": "left", "kind": "pii"}
+    noted = client.post("/api/rate/flag", json={**flag, "note": "od\0d"})
+    assert "The note holds a NUL character" in noted.text
+    assert standing(ws, one) == []

@@ -12,6 +12,7 @@ from engine.core.actor import Actor, Role
 from engine.core.answer_sides import as_shown
 from engine.core.errors import Conflict, NotFound
 from engine.core.examples import Message
+from engine.core.names import without_nul
 from engine.core.rating import AssignmentState, FlagKind, FlagTarget, RaterState
 from engine.services import access
 from engine.services.rating import audit, votes
@@ -50,6 +51,7 @@ def add(
 ) -> RaterState:
     """Keep a flag and return what comes next; nobody is given the pair until it is looked at."""
     actor.require(Role.RATER)
+    without_nul(note, "The note")
     now = time.time()
     with audit.record_refused_vote(ws, actor, token), writing(ws.db) as conn:
         mine = vote_store.get(conn, token)

@@ -16,6 +16,7 @@ from engine.core import ids
 from engine.core.actor import Actor, Role
 from engine.core.answer_sides import as_shown, side_of
 from engine.core.errors import Conflict, NotFound, UserError
+from engine.core.names import without_nul
 from engine.core.rating import (
     POSITIONS,
     REASONS,
@@ -195,6 +196,8 @@ def _check(rating_round: Round, pair: Comparison, asked: VoteRequest) -> VoteReq
     known = OF_SINGLES if rating_round.mode == "single" else OF_PAIRS
     if asked.choice not in (rankings.RANKED if pair.ranked else known):
         raise NOT_A_VOTE
+    without_nul(asked.edit.text if asked.edit else "", "The improved answer")
+    without_nul(asked.rationale or "", "The reason")
     if not set(asked.reasons) <= set(REASONS):
         raise UserError("There is no such reason.", "Choose among those on the page.")
     shown = len(pair.answers)
