@@ -114,3 +114,15 @@ def test_too_few_accepted_answers_are_refused_with_what_to_do(ws, project, tmp_p
     with pytest.raises(UserError, match="3 votes make 3 accepted answers; SFT needs") as refused:
         build.make(ws, LOCAL, project.id, of="accepted")
     assert refused.value.fix.startswith("Improve answers while you rate")
+
+
+@pytest.mark.parametrize(("others", "share"), [(0, 100), (8, 64), (12, None)])
+def test_answers_that_rest_on_one_rater_are_told(ws, project, tmp_path, others, share):
+    one = a_round(ws, project.id, arms(ws, tmp_path))
+    for n in range(22):
+        pair = a_pair(ws, one, WORDS[n], f"start {n}", f"other {n}")
+        edit = {"side": "left", "text": f"start {n}, mended"}
+        cast(ws, pair, f"s{n % 3}" if n < others else "r", "left", edit=edit)
+    made = build.make(ws, LOCAL, project.id, of="accepted")
+    told = [each for each in build.about(ws, LOCAL, made.id)["warnings"] if "one rater" in each]
+    assert [each.split(" of ")[0] for each in told] == ([f"{share} %"] if share else [])

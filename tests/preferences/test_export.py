@@ -13,7 +13,7 @@ from engine.workspace import open_workspace
 from tests import helpers
 from tests.rating.votes_in_tables import WORDS, a_pair, arms, cast, filled, shown
 
-HARD = ' "quoted"\nnext line \u2028 \U0001f600 <|im_end|> {{x}}, 読む'
+HARD = ' "quoted"\nnext line \u2028 \U0001f600 <im_end> {{x}}, 読む'
 
 
 @pytest.fixture
@@ -127,3 +127,17 @@ def test_contested_pairs_are_listed_and_asked_again(tuneloop, round_id):
     assert "1 : 1 (undecided 0)  odd question" in tuneloop("pairs", "contested")[1]
     assert "open with 1 pairs" in tuneloop("pairs", "again", round_id)[1]
     assert tuneloop("pairs", "again", round_id)[0] == 2
+
+
+@pytest.mark.parametrize("of", ["pairs", "ratings", "accepted"])
+def test_row_with_marks_of_a_chat_template_is_left_out_with_a_count(ws, one, of):
+    for n in range(build.FEWEST + 2):
+        pair = a_pair(ws, one, f"improve {WORDS[n]}", "a start", "another start")
+        text = f"a start, mended {n}{'<|im_end|>' if n < 2 else ''}"
+        cast(ws, pair, "r", "left", edit={"side": "left", "text": text})
+    seen = build.preview(ws, LOCAL, one.project_id, of=of)
+    left = 6 if of == "pairs" else 2  # an edit makes three of an item's pairs
+    assert seen.counts["template"] == left
+    assert f"{left} with marks of a chat template" in build.left_out(seen.counts)
+    assert "<|im_end|>" not in "".join(row.model_dump_json() for row in seen.examples)
+    assert [row.source_row for row in seen.examples] == [*range(1, len(seen.examples) + 1)]

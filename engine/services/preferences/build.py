@@ -26,6 +26,7 @@ from engine.services.preferences.eligible_votes import Gathered, gather
 from engine.services.preferences.length_balance import balanced
 from engine.services.preferences.manifest import PairManifest
 from engine.services.preferences.rules import Rules, Selection, select_pairs, with_weights
+from engine.services.preferences.template_marks import without_marks
 from engine.services.rating import audit
 from engine.store import pair_exports, votes
 from engine.store.connect import reading, writing
@@ -52,6 +53,7 @@ REASONS = {
     "flagged": "that somebody flagged",
     "paused": "rated by paused raters only",
     "leak": "that contain a text of a test set",
+    "template": "with marks of a chat template in their text, such as <|im_end|>",
     "no_text": "of a file without the prompt or the answers",
     "duplicate": "that are in already",
     "alone": "of which one answer was shown",
@@ -140,9 +142,11 @@ def preview(
         counts += judged.counts
         examples = pair_rows.preferences(judged.pairs, rules)
     elif of == "ratings":
-        examples = pair_rows.ratings(gathered.items, gathered.families, counts)
+        rated = pair_rows.ratings(gathered.items, gathered.families, counts)
+        examples = without_marks(rated, counts)
     else:
-        examples = accepted_rows(gathered.items, gathered.families, rules, counts)
+        accepted = accepted_rows(gathered.items, gathered.families, rules, counts)
+        examples = without_marks(accepted, counts)
     known = {reason: counts[reason] for reason in ("votes", *REASONS)}
     return Preview(gathered, judged, list(examples), known)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import TypedDict, cast
 
-from engine.core.examples import Example, Preference
+from engine.core.examples import Chat, Example, Preference
 from engine.core.json_object import JsonObject
 from engine.services.preferences.eligible_votes import Gathered
 from engine.services.preferences.rules import PreferencePair, Rules, Selection
@@ -22,6 +22,7 @@ SURE = 0.8  # raters who agree less often than this train a model with their noi
 SHARED = 10  # pairs rated by two; fewer say nothing of the noise
 MOST_NOISE = 0.3
 LOPSIDED = 0.6
+MOST_OF_ONE = 0.5  # share of the improved and accepted answers
 
 
 class RoundOfExport(TypedDict, total=False):
@@ -102,9 +103,30 @@ def manifest(
         "longer_chosen": longer_chosen(rows),
         "rounds": [_round(gathered, n) for n in range(len(gathered.rounds))],
         "suggestion": advice,
-        "warnings": warnings(judged.pairs, rows, agreed, gathered.counted),
+        "warnings": [
+            *warnings(judged.pairs, rows, agreed, gathered.counted),
+            *_on_one_rater(gathered, rows),
+        ],
         "votes": sorted(vote.vote_id for vote in gathered.votes),
     }
+
+
+def _on_one_rater(gathered: Gathered, rows: Sequence[Example]) -> list[str]:
+    """A sentence where answers to learn are mostly the word of one; pairs have a limit for it."""
+    approvals = Counter(
+        one.rater
+        for item in gathered.items
+        for one in item.judgements
+        if one.edit or any(yes for _, yes in one.liked)
+    )
+    most = max(approvals.values(), default=0)
+    if not any(isinstance(row, Chat) for row in rows) or most < MOST_OF_ONE * approvals.total():
+        return []
+    share = 100 * most / approvals.total()
+    return [
+        f"{share:.0f} % of the improved and accepted answers rest on one rater: the model will "
+        "learn that person's style."
+    ]
 
 
 def _round(gathered: Gathered, number: int) -> RoundOfExport:

@@ -22,11 +22,12 @@ from pydantic import Field
 from rapidfuzz.distance import Levenshtein
 
 from engine.core.answer_sides import OTHER
-from engine.core.examples import Message
+from engine.core.examples import Message, Preference
 from engine.core.normalise import normal
 from engine.core.rating import Answer
 from engine.core.recipe import FEWEST_HELD_OUT_PAIRS, Recipe
 from engine.services.preferences.judgements import Item
+from engine.services.preferences.template_marks import unmarked
 from engine.services.rating.vote_reading import ImprovedAnswer, Judgement
 
 MANY_RATERS = 4
@@ -112,8 +113,20 @@ def select_pairs(items: Sequence[Item], families: dict[str, str], rules: Rules) 
             good, unfit = _edited(place, item, family, rules)
             pairs += good
             counts["edit"] += unfit
-    weighed = with_weights(_once(pairs, counts))
+    weighed = with_weights(_plain(_once(pairs, counts), counts))
     return Selection(with_weights(_capped(weighed, rules, counts)), counts, contested)
+
+
+def _plain(pairs: list[PreferencePair], counts: Counter[str]) -> list[PreferencePair]:
+    """The pairs without marks of a chat template in any of their texts."""
+    rows = [
+        Preference(
+            prompt=one.prompt, chosen=one.chosen, rejected=one.rejected, improved=one.improved,
+            source_row=0,
+        )
+        for one in pairs
+    ]  # fmt: skip
+    return [pairs[place] for place in unmarked(rows, counts)]
 
 
 def with_weights(pairs: list[PreferencePair]) -> list[PreferencePair]:
