@@ -83,3 +83,11 @@ def test_reader_that_aborts_after_its_last_line_has_read_the_file(tmp_path, monk
     assert isolated.rows_of(path, path.name, KNOWN).rows == [
         (1, {"prompt": "a", "completion": "b"})
     ]
+
+
+def test_parquet_with_a_time_zone_that_is_unknown_is_refused_in_its_words():
+    times = pa.array([0], pa.timestamp("us", tz="Mars/Phobos"))
+    out = io.BytesIO()
+    pq.write_table(pa.table({"prompt": ["a"], "at": times}), out)
+    with pytest.raises(UserError, match="zone 'Mars/Phobos', which is unknown"):
+        read(out.getvalue(), "mars.parquet")

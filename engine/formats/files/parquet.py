@@ -7,7 +7,7 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 
-from engine.core.errors import UserError
+from engine.core.errors import UserError, quoted
 from engine.core.parsed_file import FileRow
 from engine.formats.files.loaded_file import MAX_FILE, MAX_ROWS, LoadedFile
 
@@ -19,6 +19,12 @@ def parquet_rows(data: bytes) -> LoadedFile:
     """The rows in their order, counted from 1; UserError when the file is damaged."""
     try:
         rows = _rows(data)
+    except KeyError as error:  # of pytz and zoneinfo: a time zone that nobody knows
+        raise UserError(
+            f"The Parquet file has a time in the zone {quoted(str(error.args[0]))}, which is "
+            "unknown.",
+            "Write the times as UTC.",
+        ) from None
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, MemoryError):
         state = "damaged" if data.endswith(MAGIC) else "incomplete"
         problem = f"The Parquet file is {state}: it cannot be read."
