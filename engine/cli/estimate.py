@@ -10,7 +10,7 @@ from engine.cli import common
 from engine.cli.common import as_json, in_project, show, workspace
 from engine.cli.training import changed, methods, training, values_of, with_ids
 from engine.core.actor import LOCAL
-from engine.core.errors import UserError
+from engine.core.errors import UserError, quoted
 from engine.core.json_object import JsonObject
 from engine.core.recipe import TrainRecipe, read
 from engine.core.training_estimate import Preflight, proposal_words
@@ -87,7 +87,8 @@ def _recipe(recipe: str, changes: tuple[str, ...]) -> tuple[str, JsonObject]:
     kind = str(values.pop("kind", ""))
     if kind not in known:
         raise UserError(
-            f"The recipe's kind is {kind or 'missing'!r}.", f"Set it to one of: {', '.join(known)}."
+            f"The recipe's kind is {quoted(kind or 'missing')}.",
+            f"Set it to one of: {', '.join(known)}.",
         )
     return kind, values
 

@@ -9,7 +9,7 @@ from engine import plugins
 from engine.cli import common
 from engine.cli.common import as_json, in_project, show, wait, working, workspace
 from engine.core.actor import LOCAL
-from engine.core.errors import UserError
+from engine.core.errors import UserError, quoted
 from engine.core.json_object import JsonObject
 from engine.core.recipe import TrainRecipe, put, read
 from engine.core.yaml_values import read_yaml
@@ -18,6 +18,7 @@ from engine.services.training import estimate
 from engine.services.training import methods as known_methods
 from engine.workspace import Workspace
 
+LONGEST_WHY = 160  # characters of an error of YAML, which may quote a line of the file
 STUDIES = ("curve", "sweep")  # kinds of job that train many times
 
 
@@ -51,7 +52,8 @@ def start_training(
     known = [*methods(), *STUDIES]
     if kind not in known:
         raise UserError(
-            f"The recipe's kind is {kind or 'missing'!r}.", f"Set it to one of: {', '.join(known)}."
+            f"The recipe's kind is {quoted(kind or 'missing')}.",
+            f"Set it to one of: {', '.join(known)}.",
         )
     with workspace() as ws:
         chosen = common.project(ws, project)
@@ -98,10 +100,11 @@ def values_of(path: Path, changes: tuple[str, ...]) -> JsonObject:
         values = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}.", "Check the name.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        first = " ".join(str(error).split())
+    except UnicodeDecodeError:
+        raise UserError(f"{path.name} is not UTF-8.", "Save it as UTF-8.") from None
+    except yaml.YAMLError as error:
         raise UserError(
-            f"{path.name} is not YAML: {first}.", "Correct the file and try again."
+            f"{path.name} is not YAML: {_why(error)}.", "Correct the file and try again."
         ) from None
     if not isinstance(values, dict):
         raise UserError(f"{path.name} holds no settings.", "Start from engine/recipes/sft.yaml.")
@@ -113,9 +116,20 @@ def changed(values: JsonObject, changes: tuple[str, ...]) -> JsonObject:
     for change in changes:
         field, found, value = change.partition("=")
         if not found:
-            raise UserError(f"--set {change!r} has no '='.", "Write FIELD=VALUE.")
-        put(values, field, read_yaml(value))
+            raise UserError(f"--set {quoted(change)} has no '='.", "Write FIELD=VALUE.")
+        try:
+            put(values, field, read_yaml(value))
+        except yaml.YAMLError as error:
+            raise UserError(
+                f"--set {quoted(change)} is not YAML: {_why(error)}.", "Write FIELD=VALUE."
+            ) from None
     return values
+
+
+def _why(error: yaml.YAMLError) -> str:
+    """The error in one line, its end cut off where the file makes it long."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= LONGEST_WHY else f"{text[: LONGEST_WHY - 1]}…"
 
 
 def with_ids(ws: Workspace, project_id: str, values: JsonObject) -> JsonObject:

@@ -51,6 +51,7 @@ TAKES_MODULES = frozenset(
 MODULES_TO_NUMBERS = frozenset({"alpha_pattern", "rank_pattern", "trainable_token_indices"})
 ALL_LINEAR = "all-linear"
 MOST: dict[str, int] = {"dataloader_num_workers": 8, "dataloader_prefetch_factor": 64}
+COUNTS: dict[str, int] = {"r": 2**16, "gradient_accumulation_steps": 2**20}  # from 1 to this
 CLOSED: dict[str, str] = {
     **dict.fromkeys(
         (
@@ -130,6 +131,8 @@ def _refused(name: str, value: Any, text: bool | None) -> str:
         return ""
     if name in MOST and not (_is_number(value) and 0 <= float(value) <= MOST[name]):
         return f"a number from 0 to {MOST[name]}"
+    if name in COUNTS and not (_is_whole(value) and 1 <= float(value) <= COUNTS[name]):
+        return f"a whole number from 1 to {COUNTS[name]:,}"
     if text is False:
         return ""
     return "" if _plain(value, text=bool(text)) else NUMBERS
@@ -152,6 +155,10 @@ def _is_number(value: Any) -> bool:
         return not isinstance(value, bool) and float(value) == float(value)
     except (TypeError, ValueError):
         return False
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, str)) and _is_number(value) and float(value) % 1 == 0
 
 
 def _list(value: Any) -> list[Any]:

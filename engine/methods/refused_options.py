@@ -111,6 +111,17 @@ CHANGES_BASE = ("pissa", "olora")
 _NEEDS_DATA = ("corda", "eva", "lora_ga")
 
 
+def check_names(recipe: TrainRecipe) -> None:
+    """UserError for the first option whose name alone has no place here: light, before a job."""
+    for where, values, idle in (
+        ("trl", recipe.trl, {**IDLE, **recipe.IDLE}),
+        ("lora", recipe.lora if recipe.tuning != "full" else {}, IDLE_LORA),
+    ):
+        for name in values:
+            if name in idle:
+                raise _idle(name, idle[name], where)
+
+
 def check(recipe: TrainRecipe, args: Any, lora: Any) -> None:
     """Raise UserError for the first option of `recipe` that has no place here."""
     idle = {**IDLE, **recipe.IDLE}

@@ -1,6 +1,7 @@
 """tuneloop training estimate: one JSON object, one exit code."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -49,10 +50,44 @@ def test_recipe_file_is_measured_on_its_own_rows(tuneloop, home, tiny_model, tmp
         ("sft", "--parameters", "7B", "--set", "tuning"),
         ("sft", "--parameters", "7B", "--set", "tuning=half"),
         ("missing.yaml",),
+        ("sft", "--parameters", "7B", "--set", "a=[" + "x" * 3000),
+        ("sft", "--parameters", "7B", "--set", "x" * 3000),
+        ("latin.yaml",),
+        ("broken.yaml",),
+        ("kind.yaml",),
     ],
 )
-def test_estimate_command_refuses_bad_arguments_in_one_sentence(tuneloop, arguments):
+def test_estimate_command_refuses_bad_arguments_in_one_sentence(
+    tuneloop, tmp_path, monkeypatch, arguments
+):
+    monkeypatch.chdir(tmp_path)
+    Path("latin.yaml").write_bytes("kind: sft # gr\u00fcn".encode("latin-1"))
+    Path("broken.yaml").write_text("kind: [" + "x" * 3000 + "\n")
+    Path("kind.yaml").write_text(f"kind: {'x' * 3000}\n")
     code, out, err = tuneloop("preflight", *arguments)
     assert (code, out) == (2, "")
+    assert len(err) < 400
+    assert "codec" not in err
     assert err.startswith("Error: ")
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["lora.r=-1", "lora.r=0", "lora.r=100000000", "lora.r=1.5", "trl.output_dir=/etc",
+     "trl.gradient_accumulation_steps=0", "trl.gradient_accumulation_steps=100000000"],
+)  # fmt: skip
+def test_option_that_the_training_would_refuse_is_refused_by_the_estimate(tuneloop, change):
+    name = change.split(".")[1].split("=")[0]
+    code, out, err = tuneloop("preflight", "sft", "--parameters", "135M", "--set", change)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Error: {name} ")
+
+
+def test_rank_counts_in_the_estimate_however_large(tuneloop):
+    taken = []
+    for rank in (16, 4096, 65_536):
+        change = f"lora.r={rank}"
+        _, out, _ = tuneloop("preflight", "sft", "--parameters", "135M", "--json", "--set", change)
+        taken.append(sum(json.loads(out)["memory"].values()))
+    assert taken == sorted(set(taken))
