@@ -107,3 +107,12 @@ def test_option_that_is_out_of_bounds_is_a_sentence_that_names_it(
     assert err.startswith(f"Error: {option} is ")
     assert len(err) < 300
     assert "pydantic" not in err
+
+
+def test_model_under_test_of_a_file_that_names_none_is_refused_whole(tuneloop, tmp_path):
+    path = tmp_path / "votes.csv"
+    rows = "".join(f"p{n},r,one {n},two {n},left\n" for n in range(4))
+    path.write_text("prompt,annotator,left_answer,right_answer,preference\n" + rows)
+    code, _, err = tuneloop("votes", "add", path, "--new", "new")
+    assert code == 2
+    assert "The models are not named." in " ".join(err.split())

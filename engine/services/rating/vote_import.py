@@ -274,7 +274,8 @@ def _seen(taken: _Taken, how: VoteImport, named: NamedModels) -> VotePreview:
         )
     if how.new and how.new not in models:
         raise UserError(
-            f"No vote is about {how.new[:60]!r}.", f"The models are {', '.join(models[:10])}."
+            f"No vote is about {how.new[:60]!r}.",
+            f"The models are {', '.join(models[:10]) or 'not named'}.",
         )
     if how.test:
         _refuse_as_test(taken)
