@@ -443,3 +443,13 @@ def test_hash_of_a_password_is_scrypt_with_the_cost_it_names(monkeypatch):
     assert not password.fits(WORDS + " ", kept)
     assert password.hash_password(WORDS) != kept
     assert not password.fits("anything at all", password.NOBODY)
+
+
+def test_link_of_an_owner_who_was_added_by_name_outlives_the_start_of_the_server(ws, monkeypatch):
+    _, given = accounts.add(ws, LOCAL, "Olga", "owner")
+    assert accounts.first_link(ws) is None
+    assert sign_in.begin(ws, given)[0] == "Olga"
+    later = time.time() + accounts.LINK_S + 1
+    monkeypatch.setattr(time, "time", lambda: later)
+    renewed = accounts.first_link(ws)
+    assert sign_in.begin(ws, renewed)[0] == "Olga"

@@ -114,13 +114,22 @@ def new_link(ws: Workspace, actor: Actor, person_id: str) -> str:
     return token
 
 
+def _has_working_link(person: Person) -> bool:
+    return person.link_sha256 is not None and (person.link_until or 0) > time.time()
+
+
 def first_link(ws: Workspace) -> str | None:
-    """The token of a link for the first owner; None once an owner can sign in."""
+    """The token of a link for the first owner; None once an owner can sign in.
+
+    None too while an owner whom somebody named has a link that still works: it was given to them.
+    """
     with reading(ws.db) as conn:
         owners = [one for one in accounts.list_all(conn) if one.role == "owner"]
     if any(one.password and one.status == "active" for one in owners):
         return None
     waiting = [one for one in owners if one.status == "active"]
+    if any(one.name != FIRST and _has_working_link(one) for one in waiting):
+        return None
     if waiting:
         return new_link(ws, LOCAL, waiting[0].id)
     new, token = _new(LOCAL, FIRST, "owner")
