@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tokenizers import Tokenizer
 
-from engine.core.errors import UserError
+from engine.core.errors import UserError, quoted
 from engine.core.examples import Chat, Example, Message, Preference, Text, Unpaired, prompt_of
 from engine.models import folder, reasoning
 from engine.models.growing_text import GrowingText
@@ -95,7 +95,8 @@ class Template:
         end_id = tokenizer.token_to_id(end)
         if end_id is None:
             raise UserError(
-                f"The tokenizer does not know its own end token {end!r}.", "Choose another model."
+                f"The tokenizer does not know its own end token {quoted(end)}.",
+                "Choose another model.",
             )
         self._tokenizer = tokenizer
         self._render = render

@@ -10,6 +10,7 @@ from engine.core.errors import UserError
 from engine.models import weights_file
 from engine.models.chat_template import Template
 
+SHOWN, LONGEST_WHY = 60, 60  # characters of a name and of an error of a library
 NEEDED = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
 
@@ -26,14 +27,25 @@ def check(where: Path) -> None:
         weights_file.check(path)
     _check_parts(where, {path.name for path in found})
     _check_config(where)
-    Template.load(where, isolated=True)
+    _check_template(where)
 
 
 def check_beside_weights(where: Path) -> None:
     """The same for a folder whose weights have not come yet: configuration, tokenizer, template."""
     _check_needed(where)
     _check_config(where)
-    Template.load(where, isolated=True)
+    _check_template(where)
+
+
+def _check_template(where: Path) -> None:
+    try:
+        Template.load(where, isolated=True)
+    except (ValueError, RecursionError) as error:  # such as a number of 5,000 digits
+        raise UserError(
+            f"The tokenizer or the generation settings of {where.name} cannot be read: "
+            f"{str(error)[:LONGEST_WHY]}.",
+            "Download the model again.",
+        ) from None
 
 
 def _check_needed(where: Path) -> None:
@@ -59,7 +71,7 @@ def _check_parts(where: Path, found: set[str]) -> None:
         named = set(json.loads(listed.read_text(encoding="utf-8"))["weight_map"].values())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{listed.name} is damaged.", "Download the model again.") from None
-    if missing := sorted(str(name) for name in named - found)[:3]:
+    if missing := sorted(str(name)[:SHOWN] for name in named - found)[:3]:
         raise UserError(
             f"{where.name} lacks parts of its weights: {', '.join(missing)}.",
             "Download the model again.",
@@ -75,7 +87,8 @@ def _check_config(where: Path) -> None:
         ) from None
     except ValueError as error:
         raise UserError(
-            f"config.json of {where.name} is not JSON: {error}.", "Download the model again."
+            f"config.json of {where.name} is not JSON: {str(error)[:LONGEST_WHY]}.",
+            "Download the model again.",
         ) from None
     if not (isinstance(config, dict) and config.get("architectures")):
         raise UserError(

@@ -41,7 +41,8 @@ class Render:
             self._template = _environment().from_string(source)
         except TemplateError as error:
             raise UserError(
-                f"The model's chat template is broken: {error}.", "Choose another model."
+                f"The model's chat template is broken: {str(error)[:MAX_REASON]}.",
+                "Choose another model.",
             ) from None
 
     def __call__(self, messages: Sequence[Message], open_answer: bool) -> str:

@@ -19,13 +19,13 @@ BITS = {
     "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "F64": 64, "I64": 64, "U64": 64,
     "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
+LARGEST, MOST_AXES = 2**63, 64  # beyond them the product alone takes minutes
 SAMPLES, BLOCK = 64, 4096  # places in a file, and bytes at each
 
 
 def check(path: Path) -> None:
     """UserError unless it is a whole file of tensors that lie one behind the other."""
-    if path.is_symlink() and not _beside(path):
-        raise _broken(path, "it leads to a file elsewhere")
+    _check_place(path)
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -70,8 +70,8 @@ def _place(path: Path, name: str, about: Any) -> tuple[int, int]:
     try:
         first, last = about["data_offsets"]
         shape, bits = about["shape"], BITS[about["dtype"]]
-        whole = all(type(n) is int and n >= 0 for n in (first, last, *shape))
-        fits = whole and (last - first) * 8 == prod(shape) * bits
+        whole = all(type(n) is int and 0 <= n < LARGEST for n in (first, last, *shape))
+        fits = whole and len(shape) <= MOST_AXES and (last - first) * 8 == prod(shape) * bits
     except (KeyError, TypeError, ValueError):
         fits = False
     if not fits:
@@ -79,9 +79,19 @@ def _place(path: Path, name: str, about: Any) -> tuple[int, int]:
     return first, last
 
 
+def _check_place(path: Path) -> None:
+    if path.is_symlink() and not _beside(path):
+        raise _broken(path, "it leads to a file elsewhere")
+    if not path.is_file():  # a folder, or a pipe that nobody ever writes to
+        raise _broken(path, "it is no file")
+
+
 def _beside(path: Path) -> bool:
     """Whether a link stays among the files of a model: the Hub's cache links into its blobs."""
-    target = path.resolve()
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError):  # it leads to itself
+        return False
     return target.parent == path.parent.resolve() or target.parent.name == "blobs"
 
 

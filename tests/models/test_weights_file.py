@@ -10,6 +10,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.models import weights_file
 from engine.services.models import import_folder
+from tests.cpu import cpu_seconds_below
 
 
 def write(path, header, body=b"", length=None):
@@ -135,3 +136,57 @@ def test_config_that_is_nested_too_deeply_is_a_sentence(ws, folder):
     (folder / "config.json").write_text("[" * 100_000)
     with pytest.raises(UserError, match=r"config.json of brought is n"):
         bring(ws, folder)
+
+
+def folder_named_as_weights(model):
+    (model / "x.safetensors").mkdir()
+
+
+def pipe_named_as_weights(model):
+    os.mkfifo(model / "y.safetensors")
+
+
+def link_to_itself(model):
+    (model / "y.safetensors").symlink_to("y.safetensors")
+
+
+def shape_of_long_numbers(model):
+    header = {"a": tensor(0, 4, [int("9" * 4000)] * 3000)}
+    write(model / "model.safetensors", header, bytes(4))
+
+
+def long_number(name):
+    def changed(model):
+        (model / name).write_text('{"eos_token": "<|im_end|>", "eos_token_id": ' + "9" * 5000 + "}")
+
+    return changed
+
+
+def long_part(model):
+    index = {"weight_map": {"a": "z" * 5000}}
+    (model / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def long_end_token(model):
+    (model / "tokenizer_config.json").write_text(json.dumps({"eos_token": "e" * 5000}))
+
+
+def long_tag(model):
+    (model / "chat_template.jinja").write_text("{% " + "y" * 5000 + " %}")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [folder_named_as_weights, pipe_named_as_weights, link_to_itself, shape_of_long_numbers,
+     long_number("tokenizer_config.json"), long_number("generation_config.json"),
+     long_number("config.json"), long_part, long_end_token, long_tag],
+)  # fmt: skip
+def test_folder_with_something_odd_in_it_is_refused_in_a_short_sentence(
+    ws, tiny_model, tmp_path, spoil
+):
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    spoil(model)
+    with cpu_seconds_below(10), pytest.raises(UserError) as refused:
+        import_folder.import_base(ws, LOCAL, str(model))
+    assert len(str(refused.value)) < 300
