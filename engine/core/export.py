@@ -138,5 +138,5 @@ class ExportedFile(BaseModel):
 
 def _of_gap(gap: float) -> str:
     odds = f"{math.expm1(gap):.1%}" if gap < 1 else f"{math.exp(gap):,.1f} times"
-    more = f"at most {odds} likelier" if gap < 1 else f"up to {odds} as likely"
-    return f"Where the texts part, the model finds its own next token {more} than the other one."
+    more = f"at most {odds} likelier than" if gap < 1 else f"up to {odds} as likely as"
+    return f"Where the texts part, the model finds its own next token {more} the other one."

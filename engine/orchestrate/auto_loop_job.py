@@ -19,8 +19,8 @@ from engine.core.job_outcome import Outcome
 from engine.core.job_result import LoopResult
 from engine.core.json_object import JsonObject
 from engine.core.rating import MOST_ANSWERS
+from engine.core.recipe import MOST_SEED, Ref, RefKind, default_epochs
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.recipe import Ref, RefKind, default_epochs
 from engine.orchestrate import child_jobs
 from engine.orchestrate.child_jobs import POLL_EVERY_S, LoopContext
 from engine.orchestrate.demo_job import simulate
@@ -81,7 +81,7 @@ class Recipe(BaseRecipe):
     answers: int = Field(
         2, ge=2, le=MOST_ANSWERS, description="Answers rated at a time; 3 or 4 are ranked"
     )
-    seed: int = Field(1, ge=0, description="Same seed and votes, same loop")
+    seed: int = Field(1, ge=0, le=MOST_SEED, description="Same seed and votes, same loop")
 
     def needs(self) -> list[Ref]:
         """The start, the questions and the test rows."""

@@ -22,8 +22,8 @@ from engine.core.job_outcome import Outcome
 from engine.core.job_result import DemoResult
 from engine.core.json_object import JsonObject
 from engine.core.rating import Purpose, Round, Verdict, simulated_rater
+from engine.core.recipe import MOST_SEED, Ref, RefKind, default_epochs
 from engine.core.recipe import Recipe as BaseRecipe
-from engine.core.recipe import Ref, RefKind, default_epochs
 from engine.files import write_atomic
 from engine.orchestrate import child_jobs
 from engine.orchestrate.child_jobs import LoopContext
@@ -68,7 +68,7 @@ class Recipe(BaseRecipe):
     max_new_tokens: int = Field(48, ge=1, le=512, description="Longest answer, in tokens")
     prompts: int = Field(72, ge=24, le=200, description="Comparisons to rate for training")
     raters: int = Field(3, ge=1, le=9, description="Simulated raters of the blind round")
-    seed: int = Field(1, ge=0, description="Same seed, same demo")
+    seed: int = Field(1, ge=0, le=MOST_SEED, description="Same seed, same demo")
 
     def needs(self) -> list[Ref]:
         """The base model."""
