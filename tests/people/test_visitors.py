@@ -410,7 +410,7 @@ def test_event_without_a_cookie_is_refused(app, ws):
 def test_event_acts_for_the_visitor_of_its_cookie(app, ws):
     number = handler(app, "_new_project.<locals>.create")
     for token, name in ((ADA, "Of Ada"), (BEN, "Of Ben")):
-        got = event(browser(app, token), number, [name], session=f"session-{name}")
+        got = event(browser(app, token), number, [name], session=f"session-{token[0]}")
         assert got.status_code == 200, got.text
     assert {one.name for one in projects.list_all(ws, visitor(ws))} == {"Of Ada"}
     assert {one.name for one in projects.list_all(ws, visitor(ws, BEN))} == {"Of Ben"}
