@@ -42,6 +42,7 @@ from ui.web.default_model_download import Setup
 from ui.web.gradio_requests import GradioRequests, explain_unreadable
 from ui.web.limits import UPLOAD_MB, limit_of
 from ui.web.prefix import Prefix, cleaned
+from ui.web.rendered import RenderedOnce
 from ui.web.security import SecurityMiddleware
 from ui.web.sign_in_gate import Gate
 from ui.web.unexpected import Unexpected
@@ -86,6 +87,7 @@ def create_app(
     app.state.demo = pages.build(ws, setup, space=space)
     # An empty list: Gradio leaves CORS to the app it is mounted in, and this one lets nobody in.
     app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(RenderedOnce)
     app.add_middleware(GradioRequests, blocks=app.state.demo)
     if visited:
         app.add_middleware(Visitors, ws=ws)
