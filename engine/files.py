@@ -1,6 +1,7 @@
 """Atomic files, whole or not there: written aside, flushed to the disk, renamed; hashes, sizes."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -48,6 +49,18 @@ def pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while piece := file.read(PIECE):
             yield piece
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Let no other process of this machine go on in such a block of this folder until it ends."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a disk that knows no locks
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 @contextmanager

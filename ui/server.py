@@ -13,6 +13,7 @@ import gradio as gr
 import plotly
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 from typing_extensions import TypedDict  # pydantic reads this one before Python 3.12
@@ -38,8 +39,10 @@ from ui.pages.people.routes import router as account
 from ui.pages.rating.routes import router as rating
 from ui.web import first_script, memory, page_states
 from ui.web.default_model_download import Setup
+from ui.web.gradio_requests import GradioRequests, explain_unreadable
 from ui.web.limits import UPLOAD_MB, limit_of
 from ui.web.prefix import Prefix, cleaned
+from ui.web.rendered import RenderedOnce
 from ui.web.security import SecurityMiddleware
 from ui.web.sign_in_gate import Gate
 from ui.web.unexpected import Unexpected
@@ -75,14 +78,18 @@ def create_app(
     os.environ["GRADIO_TEMP_DIR"] = str(ws.settings.uploads)
     # Version 0.1 left the answers of evaluations here, at addresses that everybody could open.
     shutil.rmtree(ws.settings.uploads / "answers", ignore_errors=True)
-    app = FastAPI(title="Tuneloop", docs_url=None, redoc_url=None, openapi_url=None)
-    # An empty list: Gradio leaves CORS to the app it is mounted in, and this one lets nobody in.
-    app.add_middleware(CORSMiddleware, allow_origins=[])
     asks = ws.settings.sign_in
-    if space and not asks:
-        # whoever may open the page, and nobody who is known: each sees what they made
+    visited = space and not asks
+    if visited:  # whoever may open the page, and nobody who is known: each sees what they made
         ws = copy(ws)
         ws.settings = ws.settings.model_copy(update={"visitors": True})
+    app = FastAPI(title="Tuneloop", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.demo = pages.build(ws, setup, space=space)
+    # An empty list: Gradio leaves CORS to the app it is mounted in, and this one lets nobody in.
+    app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(RenderedOnce)
+    app.add_middleware(GradioRequests, blocks=app.state.demo)
+    if visited:
         app.add_middleware(Visitors, ws=ws)
     if asks:
         app.add_middleware(Gate, ws=ws)
@@ -93,13 +100,13 @@ def create_app(
         SecurityMiddleware, space=space, anywhere=asks, hosts=hosts
     )  # added last, so it is asked first
     app.add_exception_handler(UserError, _explain)
+    app.add_exception_handler(RequestValidationError, explain_unreadable)
     app.include_router(_own(ws))
     app.include_router(guide())
     app.include_router(rating(ws, space=space))
     app.include_router(downloads(ws))
     app.include_router(exports(ws))
     app.include_router(run_files(ws))
-    app.state.demo = pages.build(ws, setup, space=space)
     _mount(app, ws)
     return app
 
@@ -157,6 +164,7 @@ def _mount(app: FastAPI, ws: Workspace) -> None:
     )
     first_script.add()
     mounted: Any = app.routes[-1]
+    mounted.app.add_exception_handler(RequestValidationError, explain_unreadable)
     page_states.keep_little(mounted.app, app.state.demo)
 
 

@@ -71,7 +71,7 @@ class Callers:
                 return one.id
         if wanted:
             raise Refused(f"There is no project {wanted!r}.", code="project_not_found", status=404)
-        return projects.create(self._ws, LOCAL, "My project").id
+        return projects.find_or_create(self._ws, LOCAL).id
 
     def _count(self, key: ApiKey) -> None:
         asked, now = self._asked[key.id], time.monotonic()

@@ -72,17 +72,13 @@ def show(value: Any, text: str, wants_json: bool) -> None:
 def project(ws: Workspace, wanted: str | None, *, make: bool = False) -> Project:
     """The project by name or id, the newest when none is named; made where `make` allows it."""
     known = projects.list_all(ws, LOCAL)
-    if wanted is None:
-        if known:
-            return known[0]
-        if make:
-            return projects.create(ws, LOCAL, "My project")
-        raise NotFound("There is no project yet.", "Add data first: tuneloop data add FILE.")
     for one in known:
-        if wanted in (one.id, one.name):
+        if wanted in (None, one.id, one.name):
             return one
     if make:
-        return projects.create(ws, LOCAL, wanted)
+        return projects.find_or_create(ws, LOCAL, wanted)
+    if wanted is None:
+        raise NotFound("There is no project yet.", "Add data first: tuneloop data add FILE.")
     raise NotFound(f"There is no project {wanted!r}.", f"Known: {_names(p.name for p in known)}.")
 
 

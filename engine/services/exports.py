@@ -119,6 +119,12 @@ def formats() -> list[Format]:
     return [Format(name, each.TITLE, each.SUMMARY, options_of(each)) for name, each in loaded]
 
 
+def format_named(name: str) -> Format:
+    """One format; UserError where there is none of this name."""
+    plugins.load("exporters", name)
+    return next(each for each in formats() if each.name == name)
+
+
 def packed(ws: Workspace, actor: Actor, job_id: str) -> Iterator[bytes]:
     """The folder of an export as a ZIP archive, piece by piece; UserError where it is too large."""
     path, found = folder(ws, actor, job_id), result(ws, actor, job_id)

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import multiprocessing
 import os
 import re
 import threading
@@ -409,7 +410,7 @@ def test_event_without_a_cookie_is_refused(app, ws):
 def test_event_acts_for_the_visitor_of_its_cookie(app, ws):
     number = handler(app, "_new_project.<locals>.create")
     for token, name in ((ADA, "Of Ada"), (BEN, "Of Ben")):
-        got = event(browser(app, token), number, [name], session=f"session-{name}")
+        got = event(browser(app, token), number, [name], session=f"session-{token[0]}")
         assert got.status_code == 200, got.text
     assert {one.name for one in projects.list_all(ws, visitor(ws))} == {"Of Ada"}
     assert {one.name for one in projects.list_all(ws, visitor(ws, BEN))} == {"Of Ben"}
@@ -542,3 +543,31 @@ def test_invitation_opens_the_project_of_its_maker_beside_ones_own(app, ws, tmp_
     colleague.get(f"/rate/join/{invites.make(ws, visitor(ws), mine.id, 'Eve')}")
     assert colleague.get(f"/api/rate/{one.id}/next").status_code == 200
     assert colleague.get(f"/api/rate/{two.id}/next").status_code == 404
+
+
+def test_processes_that_begin_at_once_hold_one_key(tmp_path, monkeypatch):
+    """Each is slow to make one, so all have looked for it before the first one is there."""
+    together = multiprocessing.get_context("fork")
+    gate, found = together.Barrier(4), together.Queue()
+
+    def begin(number):
+        def slow(count):
+            time.sleep(0.2 * number)
+            return bytes([number]) * count
+
+        monkeypatch.setattr(visitor_cookies.secrets, "token_bytes", slow)
+        gate.wait()
+        found.put(visitor_cookies._key(tmp_path))
+
+    begun = [together.Process(target=begin, args=[number]) for number in range(4)]
+    for each in begun:
+        each.start()
+    keys = {found.get(timeout=120) for _ in begun}
+    for each in begun:
+        each.join()
+    assert keys == {(tmp_path / visitor_cookies.KEY_FILE).read_bytes()}
+
+
+def test_key_that_was_cut_off_is_made_anew(tmp_path):
+    (tmp_path / visitor_cookies.KEY_FILE).write_bytes(b"short")
+    assert len(visitor_cookies._key(tmp_path)) == visitor_cookies.KEY_BYTES

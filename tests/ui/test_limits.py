@@ -60,10 +60,10 @@ def address(server):
     ("path", "most"),
     [
         ("/api/rate/vote", 256 * KB),
-        ("/api/rates", 16 * MB),
+        ("/api/rates", 2 * MB),
         ("/account/sign-in", 64 * KB),
         ("/gradio_api/upload", 201 * MB),
-        ("/gradio_api/queue/join", 16 * MB),
+        ("/gradio_api/queue/join", 2 * MB),
     ],
 )
 def test_body_limit_follows_the_longest_prefix(path, most):

@@ -7,9 +7,10 @@ from engine.services.data import datasets
 from ui.web.prefix import route_path
 
 UPLOAD_MB = datasets.MAX_BYTES // MB
-# A vote may carry an edit of 20,000 characters, escaped.
+# A vote may carry an edit of 20,000 characters, escaped. The longest that an event of the page
+# sends are questions that somebody pasted, all of them at once; more of them come as a file.
 BODY_BYTES = {
-    "": 16 * MB,
+    "": 2 * MB,
     "/account": 64 * KB,
     "/api/rate": 256 * KB,
     "/gradio_api/upload": (UPLOAD_MB + 1) * MB,

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.files import write_atomic
+from engine.files import alone_in, write_atomic
 from engine.services.people import throttle
 from engine.workspace import Workspace
 
@@ -98,7 +98,8 @@ def _hashed(ws: Workspace, text: str) -> str:
 def _key(home: Path) -> bytes:
     if home not in _keys:
         path = home / KEY_FILE
-        if not path.is_file() or path.stat().st_size != KEY_BYTES:
-            write_atomic(path, secrets.token_bytes(KEY_BYTES))
-        _keys[home] = path.read_bytes()
+        with alone_in(home):  # who comes first makes the key of all
+            if not path.is_file() or path.stat().st_size != KEY_BYTES:
+                write_atomic(path, secrets.token_bytes(KEY_BYTES))
+            _keys[home] = path.read_bytes()
     return _keys[home]

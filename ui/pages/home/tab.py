@@ -26,7 +26,6 @@ from ui.web.default_model_download import Setup
 from ui.web.errors import shows_errors
 from ui.web.session import who
 
-OWN_PROJECT = "My project"
 # A click on a station or a card opens its page; the values are text and never a template.
 OPEN_STATION = """
 element.addEventListener('click', (event) => {
@@ -159,7 +158,7 @@ def _wire(
 
     @shows_errors
     def start_own() -> Any:
-        made = projects.create(ws, who(ws), OWN_PROJECT)
+        made = projects.create(ws, who(ws), projects.FIRST)
         return project_choice(ws, made.id), gr.Tabs(selected="data")
 
     @shows_errors

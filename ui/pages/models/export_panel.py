@@ -107,7 +107,7 @@ def build(ws: Workspace, page: Page) -> tuple[gr.Accordion, gr.Dropdown]:
 
     @shows_errors
     def on_format(name: str) -> tuple[Any, ...]:
-        chosen = next(each for each in offered if each.name == name)
+        chosen = exports.format_named(name)
         return (
             gr.Dropdown(visible="quantisation" in chosen.options),
             gr.Dropdown(visible="precision" in chosen.options),
