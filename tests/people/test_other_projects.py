@@ -120,7 +120,7 @@ def theirs(ws, tmp_path):
         "model_id": tuned.id, "model_ids": [tuned.id], "arm_new": tuned.id, "arm_base": tuned.id,
         "job_id": job.id, "job_ids": [job.id, one.job_id], "recipe": sft,
         "export_id": export.id, "evaluation_id": which,
-        "found": evaluations.get(ws, LOCAL, which),
+        "evaluation": evaluations.get(ws, LOCAL, which),
         "flag_id": flagged_comparisons.list_all(ws, LOCAL, one.id)[0].id,
         "invite_id": invites.list_all(ws, LOCAL, one.project_id)[0].id,
         "token": held.token, "key": "foreign-key-0001", "choice": "left",
@@ -202,7 +202,8 @@ def test_every_service_hides_what_is_of_another_project(ws, theirs, stranger):
 # What is answered all the same, and tells nothing of the project.
 ANSWERED = {
     "evaluation.llm_judge.submit": "looks first whether a judge can be asked at all",
-    "evaluation.slices.parts": "of an evaluation in hand",
+    "evaluation.slices.slicing": "of an evaluation in hand",
+    "projects.find_or_create": "their own, made where there is none",
     "projects.list_all": "their own",
     "rating.votes.request": "of values in hand, which are no vote here",
 }
