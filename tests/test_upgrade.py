@@ -55,7 +55,7 @@ FIELDS = {
 }  # name of then: name of now
 PROJECTS = [one["id"] for one in FACTS["projects"]]
 # why a vote makes no row: of votes, and of kinds of rows, that no version then could hold
-NEW_REASONS = ("no_text", "middle", "not_accepted", "length")
+NEW_REASONS = ("no_text", "middle", "not_accepted", "length", "template")
 NOT_FIELDS = ("result_keys", "events", "recipe_sha256")  # of a job
 OPEN = [one for one in FACTS["rounds"] if one["status"] == "open"]
 CLOSED = [one for one in FACTS["rounds"] if one["status"] == "closed"]

@@ -84,7 +84,7 @@ def _quantise(half: Path, file: Path, source: Source) -> None:
     if last is not None:
         raise UserError(
             f"{source.files.model.name} cannot be written as {source.quantisation}: {last}.",
-            "Export it as Q8_0.",
+            f"Install xllamacpp ({extras.install_command(RUNTIME.extra)}), or export it as Q8_0.",
         )
 
 

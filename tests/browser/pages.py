@@ -73,6 +73,13 @@ key => new MutationObserver((_, watcher) => {
 """
 
 
+def choose(page, elem_id, name, exact=True):
+    """Choose from a list, once the one before it is gone: it fades, and has the same names."""
+    page.get_by_role("option").first.wait_for(state="hidden")
+    page.locator(f"#{elem_id} input").click()
+    page.get_by_role("option", name=name, exact=exact).click()
+
+
 def question(page):
     return page.inner_text(".tl-rate-prompt .tl-rate-text")
 

@@ -1,9 +1,11 @@
 """The Data page in a real browser: from a file with faults to versions without them."""
 
 import json
+import re
 
 import pytest
 
+from tests.browser.pages import choose
 from tests.browser.walk import Walk, environment
 from tests.serving import serving
 
@@ -61,8 +63,7 @@ def test_data_page_fixes_adds_fixes_again_and_undoes(walk, server):
     sees(walk, "#data-mend-change", "removes 1 row: 41 become 40")
     walk.click("data-mend")
     sees(walk, "#data-about", "faulty@3.*found no problems")
-    page.locator("#data-other input").click()
-    page.get_by_role("option", name="faulty@1").click()
+    choose(page, "data-other", "faulty@1", exact=False)
     assert "4" in sees(walk, "#data-difference", "From faulty@1 to faulty@3")
     walk.click("data-undo")
     sees(walk, ".toast-body", "faulty@3 is removed")  # first: it goes after some seconds
@@ -78,11 +79,9 @@ def test_unknown_columns_are_mapped_before_a_file_is_added(walk, server):
     page.locator("#data-mapping").wait_for()
     sees(walk, "#data-map-example", "play song 0")
     assert not page.locator("#data-add").is_visible()
-    page.locator("#data-map-kind input").click()
-    page.get_by_role("option").filter(has_text="Questions only").click()
+    choose(page, "data-map-kind", re.compile("Questions only"))
     sees(walk, "#data-map-example", "Prompts have no answer")
-    page.locator("#data-map-kind input").click()
-    page.get_by_role("option").filter(has_text="Questions with answers").click()
+    choose(page, "data-map-kind", re.compile("Questions with answers"))
     sees(walk, "#data-map-example", "highlighted")
     walk.click("data-map-use")
     sees(walk, "#data-report", "prompt = text, answer = intent")

@@ -21,6 +21,7 @@ from engine.store.connect import writing
 from engine.workspace import Settings, open_workspace
 from tests import helpers
 from tests import tiny_model as random_llama
+from tests.browser.pages import choose
 from tests.browser.walk import LONG, Walk, environment
 from tests.exporters.conftest import tools  # noqa: F401
 from tests.models.test_end_tokens import assistant, taught, user
@@ -76,14 +77,9 @@ def fresh_adapter(base, folder):
     get_peft_model(AutoModelForCausalLM.from_pretrained(base), lora).save_pretrained(folder)
 
 
-def choose(page, title):
-    page.locator("#export-to input").click()
-    page.get_by_role("option", name=title, exact=True).click()
-
-
 def test_export_panel_walks_to_gguf_the_same_on_every_question(walk):
     page, url = walk[0].page, walk[1]
-    choose(page, "GGUF")
+    choose(page, "export-to", "GGUF")
     page.locator("#export-bits").wait_for(timeout=LONG)
     page.locator("#export-go").click()
     found = page.locator("#export-list .tl-card").filter(has_text="GGUF")
@@ -100,11 +96,11 @@ def test_export_panel_walks_to_gguf_the_same_on_every_question(walk):
 
 def test_export_panel_shows_what_each_format_needs(walk):
     page = walk[0].page
-    choose(page, "Hugging Face Hub")
+    choose(page, "export-to", "Hugging Face Hub")
     page.locator("#export-repository").wait_for(timeout=LONG)
     assert page.locator("#export-private input").is_checked()
     page.locator("#export-bits").wait_for(state="hidden", timeout=LONG)
-    choose(page, "Cog, Replicate")
+    choose(page, "export-to", "Cog, Replicate")
     page.locator("#export-precision").wait_for(timeout=LONG)
     page.locator("#export-repository").wait_for(state="hidden", timeout=LONG)
 
@@ -113,7 +109,7 @@ def test_export_panel_shows_what_each_format_needs(walk):
 def test_export_panel_fits_the_window(walk, width):
     page = walk[0].page
     page.set_viewport_size({"width": width, "height": 900})
-    choose(page, "Hugging Face Hub")
+    choose(page, "export-to", "Hugging Face Hub")
     page.locator("#export-repository").wait_for(timeout=LONG)
     assert page.evaluate(FITS)
     pictures = os.environ.get("TUNELOOP_PICTURES")

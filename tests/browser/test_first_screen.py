@@ -14,6 +14,7 @@ from engine.services.rating import rounds
 from engine.workspace import Settings, open_workspace
 from tests import helpers
 from tests.browser import rest
+from tests.browser.pages import choose
 from tests.browser.walk import LONG, environment
 from tests.serving import serving
 from tests.ui import results, seed
@@ -96,14 +97,9 @@ def page(chromium, server, request):
     opened.close()
 
 
-def choose(page, project):
-    page.locator("#project input").click()
-    page.get_by_role("option", name=project, exact=True).click()
-
-
 @pytest.mark.parametrize("project", PROJECTS)
 def test_next_action_of_every_page_is_in_the_first_screen(page, project):
-    choose(page, project)
+    choose(page, "project", project)
     outside = {}
     for label, place in PROJECTS[project].items():
         page.get_by_role("tab", name=label, exact=True).click()
@@ -119,7 +115,7 @@ def test_next_action_of_every_page_is_in_the_first_screen(page, project):
 def test_mapping_of_a_dropped_file_is_the_one_next_action_in_the_first_screen(page, tmp_path):
     rows = "".join(f"play song {n},{'Play' if n % 2 else 'Book'}\n" for n in range(20))
     (tmp_path / "intents.csv").write_text("text,intent\n" + rows)
-    choose(page, "With data")
+    choose(page, "project", "With data")
     page.get_by_role("tab", name="Data", exact=True).click()
     page.locator("#data-next").wait_for()
     page.locator("#data-file input[type=file]").set_input_files(tmp_path / "intents.csv")
@@ -155,7 +151,7 @@ def test_tabs_are_one_line_and_the_selected_one_is_in_sight(page):
 
 
 def test_answer_of_a_preview_row_is_seen_without_scrolling_in_its_box(page):
-    choose(page, "With data")
+    choose(page, "project", "With data")
     page.get_by_role("tab", name="Data", exact=True).click()
     page.locator("#data-cards [data-pick]").first.click()
     page.locator("#data-rows .tl-learned").first.wait_for()
@@ -167,7 +163,7 @@ def test_answer_of_a_preview_row_is_seen_without_scrolling_in_its_box(page):
 
 
 def test_next_action_opens_the_panel_for_the_round_that_it_names(page):
-    choose(page, "Rated")
+    choose(page, "project", "Rated")
     page.locator("#home-go", has_text="Rate answers blind").click()
     page.locator("#rate-start").wait_for()
     assert page.get_by_label("Collect preferences for training").is_checked()

@@ -6,6 +6,7 @@ from engine.core.actor import LOCAL
 from engine.services import projects
 from engine.workspace import Settings, open_workspace
 from tests import hub_server
+from tests.browser.pages import choose
 from tests.browser.walk import Walk, environment
 from tests.hub_server import Repo
 from tests.serving import serving
@@ -119,8 +120,7 @@ def test_base_is_added_with_progress_and_removed(walk, loopback):
     page.locator("#hub-downloads").wait_for(state="hidden")
 
     page.get_by_text("Remove a base model").click()
-    page.locator("#remove-model input").click()
-    page.get_by_role("option", name=NAME).click()
+    choose(page, "remove-model", NAME, exact=False)
     walk.click("remove-go")
     page.locator("#models-bases").get_by_text(NAME).first.wait_for(state="detached")
     assert walk.errors == []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.pages import choose
 from tests.browser.walk import LONG, Walk, environment
 from tests.serving import serving
 
@@ -35,11 +36,6 @@ def walk(chromium, server):
     one.page.locator("#rate-bring-box button").first.click()
     yield one
     one.page.close()
-
-
-def choose(walk, where, value):
-    walk.page.locator(f"#{where} input").click()
-    walk.page.get_by_role("option", name=value, exact=True).click()
 
 
 def drop(walk, file):
@@ -85,7 +81,7 @@ def test_columns_under_other_names_are_mapped(walk, server):
         ("choice", "wahl"), ("rater", "wer"), ("prompt", "frage"), ("left_model", "links"),
         ("right_model", "rechts"),
     ):  # fmt: skip
-        choose(walk, f"bring-map-{role}", column)
+        choose(walk.page, f"bring-map-{role}", column)
     walk.sees("#bring-report", "12 rows, 12 votes on two answers, 1 named rater", LONG)
     picture(walk, "mapped")
     walk.click("bring-add")

@@ -6,6 +6,7 @@ from engine.core.actor import LOCAL
 from engine.services import projects
 from engine.services.models import registry
 from engine.workspace import Settings, open_workspace
+from tests.browser.pages import choose
 from tests.browser.walk import Walk, environment
 from tests.models.template_shapes import write
 from tests.serving import serving
@@ -38,11 +39,9 @@ def test_template_is_chosen_with_what_it_means_and_makes_a_base(walk):
     page.get_by_text("Choose a chat template for a base").click()
     about = walk.sees("#models-template-about", "has not been trained on this form")
     assert "<|im_end|>" in about
-    page.locator("#models-template-name input").click()
-    page.get_by_role("option", name="Plain").click()
+    choose(page, "models-template-name", "Plain", exact=False)
     walk.sees("#models-template-about", "Question: How are you")
-    page.locator("#models-template-name input").click()
-    page.get_by_role("option", name="ChatML").click()
+    choose(page, "models-template-name", "ChatML", exact=False)
     walk.sees("#models-template-about", "im_start")
     for width in (390, 1600):
         page.set_viewport_size({"width": width, "height": 1000})

@@ -186,9 +186,9 @@ def test_export_to_the_hub_is_for_owners_and_needs_a_name(world, hub, token):  #
     trainer = Actor(name="bob", role=Role.TRAINER, projects=frozenset({project.id}))
     with pytest.raises(Forbidden):
         exports.start(ws, trainer, project.id, {"model": model.id, "to": "hub", "repository": NAME})
-    job, state = exported(ws, project, model, "hub", certify=False)
-    assert state is State.FAILED
-    assert "has no name" in job.error
+    with pytest.raises(UserError, match="has no name"):
+        exports.start(ws, LOCAL, project.id, {"model": model.id, "to": "hub", "certify": False})
+    job, _ = exported(ws, project, model, "hub", repository=NAME, certify=False)
     with pytest.raises(Forbidden):  # "Run again" on an owner's export
         lifecycle.submit(ws, trainer, project.id, lifecycle.recipe_of(job))
 

@@ -15,7 +15,7 @@ from tests import helpers
 def test_demo_learning_rate_of_dpo_is_the_default_unless_given(ws, tmp_path, rate, dpo):
     helpers.model(ws, tmp_path)
     project, job = demo_start.start(ws, LOCAL, "shorter", rate)
-    assert (job.recipe["rater"], job.recipe["dpo"]) == ("shorter", dpo)
+    assert (job.recipe["rater"], job.recipe["dpo"]) == ("shorter", {"replay_rows": 1, **dpo})
     assert demo_start.start(ws, LOCAL)[1].id == job.id  # the one under way
     assert [one.id for one in projects.list_all(ws, LOCAL)] == [project.id]
 
