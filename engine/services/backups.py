@@ -11,7 +11,13 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict, UserError
 from engine.store import accounts, browsers, sessions
 from engine.store.connect import open_database, reading, writing
-from engine.store.database_copies import check_copy, copy_to, count_rows, place_copy
+from engine.store.database_copies import (
+    check_copy,
+    check_readable,
+    copy_to,
+    count_rows,
+    place_copy,
+)
 from engine.workspace import MARK, Settings, Workspace
 
 MAY_BE_THERE = {"files", MARK}  # copied into the home before the database is restored
@@ -51,7 +57,7 @@ def restore(settings: Settings, actor: Actor, source: Path) -> Restored:
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
         place_copy(source, aside)
-        projects, votes = _migrate_copy(aside)
+        projects, votes = _migrate_copy(aside, source.name)
         os.link(aside, target)  # unlike a rename, never over a database that came meanwhile
     except FileExistsError:
         raise Conflict(f"{target} is there already.", "Restore into an empty folder.") from None
@@ -103,8 +109,11 @@ def _check_empty(home: Path, target: Path, number: int) -> None:
         )
 
 
-def _migrate_copy(path: Path) -> tuple[int, int]:
-    """Migrate the copy and end every session in it; its projects and votes are counted."""
+def _migrate_copy(path: Path, name: str) -> tuple[int, int]:
+    """Migrate the copy and end every session in it; its projects and votes are counted.
+
+    UserError where what it holds can't be read.
+    """
     db = open_database(f"sqlite:///{path}")
     try:
         with writing(db) as conn:
@@ -112,6 +121,7 @@ def _migrate_copy(path: Path) -> tuple[int, int]:
             browsers.drop_all(conn)
             accounts.drop_links(conn)
         with reading(db) as conn:
+            check_readable(conn, name)
             return count_rows(conn)
     finally:
         db.dispose()

@@ -6,11 +6,20 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, func, inspect, select
 
 from engine.core.errors import NotFound, UserError
-from engine.store import connect
-from engine.store.tables import project, vote
+from engine.store import (
+    connect,
+    datasets,
+    evaluations,
+    jobs,
+    models,
+    pair_exports,
+    projects,
+    rounds,
+)
+from engine.store.tables import metadata, project, vote
 
 OURS = {"alembic_version", "project", "vote"}  # tables of every database since revision 0001
 
@@ -57,11 +66,40 @@ def place_copy(source: Path, target: Path) -> None:
     _flush(target)
 
 
+def check_readable(conn: Connection, name: str) -> None:
+    """UserError where a migrated copy lacks a column, or holds what no page could read.
+
+    Every dataset, model, job, round, evaluation and export is read once; events and votes are not.
+    """
+    found = inspect(conn)
+    there = set(found.get_table_names())
+    for table in metadata.sorted_tables:
+        columns = (
+            {each["name"] for each in found.get_columns(table.name)}
+            if table.name in there
+            else set()
+        )
+        if not columns >= {each.name for each in table.columns}:
+            raise UserError(
+                f"{name} is not whole: its table {table.name} is not as Tuneloop made it.",
+                "Use another backup.",
+            )
+    try:
+        for one in projects.list_all(conn):
+            for store in (datasets, models, jobs, rounds, evaluations, pair_exports):
+                store.list_all(conn, one.id)
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{name} is not whole: {type(error).__name__} in what it holds of a project.",
+            "Use another backup.",
+        ) from None
+
+
 def count_rows(conn: Connection) -> tuple[int, int]:
     """How many projects and how many votes (those taken back too) the database holds."""
-    projects = select(func.count()).select_from(project)
+    known = select(func.count()).select_from(project)
     votes = select(func.count()).select_from(vote).where(vote.c.action == "vote")
-    return int(conn.execute(projects).scalar_one()), int(conn.execute(votes).scalar_one())
+    return int(conn.execute(known).scalar_one()), int(conn.execute(votes).scalar_one())
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from engine.services import backups, projects
 from engine.services.people import accounts, password, sign_in
 from engine.workspace import MARK, Settings, open_workspace
 from tests import helpers
+from tests.ui import results
 
 WORDS = "four words in a row"
 
@@ -23,7 +24,9 @@ def settings_of(folder):
 def backup(tmp_path):
     """A backup of a home with one project."""
     ws = open_workspace(settings_of(tmp_path / "first"))
-    helpers.project(ws, "Kept")
+    kept = helpers.project(ws, "Kept")
+    base, data = helpers.model(ws, tmp_path), helpers.dataset(ws, kept.id, tmp_path)
+    results.submit(ws, kept.id, "sft", "sft", model=base.id, dataset=data.id)
     made = backups.make(ws, LOCAL, tmp_path / "backup.db")
     ws.close()
     return made
@@ -98,16 +101,32 @@ def newer(path):
         conn.execute("UPDATE alembic_version SET version_num = '9999'")
 
 
+def changed(*statements):
+    def change(path):
+        with closing(sqlite3.connect(path)) as conn, conn:
+            for each in statements:
+                conn.execute(each)
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("spoil", "error", "words"),
     [
+        (
+            changed("DROP TABLE rating_round", "CREATE TABLE rating_round (x)"),
+            UserError,
+            "backup.db (is not whole: its table rating_round|can't be read)",
+        ),
+        (changed("UPDATE dataset SET findings = '{'"), UserError, "backup.db is not whole"),
+        (changed("UPDATE job SET recipe = 'nope'"), UserError, "backup.db is not whole"),
         (lambda path: path.unlink(), NotFound, "no file"),
         (lambda path: path.write_text("hello " * 1000), UserError, "not a database|can't be read"),
         (cut, UserError, "damaged|can't be read"),
         (foreign, UserError, "not a database of Tuneloop"),
         (newer, UserError, "newer Tuneloop"),
     ],
-    ids=["missing", "text", "cut", "foreign", "newer"],
+    ids=["table", "dataset", "job", "missing", "text", "cut", "foreign", "newer"],
 )
 def test_restore_refuses_a_file_that_is_no_sound_backup(backup, tmp_path, spoil, error, words):
     spoil(backup)
