@@ -72,6 +72,7 @@ class JobContext:
         self._lock = threading.Lock()
         self._written = self._looked = 0.0
         self._stop = self._keep = False
+        self._terminated = False
         self._alive = 0.0
         self._show_life()
 
@@ -97,13 +98,13 @@ class JobContext:
         """Whether the person, or the worker by SIGTERM, asked to stop."""
         self._show_life()
         # a wish to keep can be taken back, so that one is looked at again
-        final = self._stop and not self._keep
+        final = (self._stop or self._terminated) and not self._keep
         if not final and time.monotonic() - self._looked > POLL_EVERY_S:
             self._looked = time.monotonic()
             with reading(self.ws.db) as conn:
                 job = access.job(conn, LOCAL, self.job_id)
             self._stop, self._keep = job.cancel_requested, job.keep_requested
-        return self._stop
+        return self._stop or self._terminated
 
     def keeping(self) -> bool:
         """Whether the stop was asked for with the wish to keep what was reached."""
@@ -115,8 +116,8 @@ class JobContext:
             raise Cancelled
 
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
-        """Take SIGTERM as the wish to stop."""
-        self._stop = True
+        """Take SIGTERM as the wish to stop; it may come while the database is looked at."""
+        self._terminated = True
 
     def _show_life(self) -> None:
         """Touch the file that tells the worker that this process gets on with its work."""

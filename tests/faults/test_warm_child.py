@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from engine import warm_child
+from engine import child, warm_child
 from engine import worker as worker_module
 from engine.core.actor import LOCAL
 from engine.core.job import State
+from engine.core.job_context import ModelCache
 from engine.core.model import Model
 from engine.jobs import playground
 from engine.services.jobs import lifecycle
@@ -167,6 +168,19 @@ def test_sigterm_stops_an_answer_and_ends_an_idle_warm_child(
     os.kill(pid, signal.SIGTERM)
     wait_until(lambda: gone(pid))
     assert answer(note="third").result.pid != pid
+
+
+def test_sigterm_is_not_lost_while_the_database_is_looked_at(space, ask, monkeypatch):
+    context = child.JobContext(space, ask("long"), ModelCache())
+    look = child.access.job
+
+    def interrupted(*asked):
+        found = look(*asked)
+        context.stop(signal.SIGTERM, None)
+        return found
+
+    monkeypatch.setattr(child.access, "job", interrupted)
+    assert context.cancelled()
 
 
 def test_warm_child_that_ignores_sigterm_is_killed(
