@@ -8,6 +8,7 @@ from engine.cli import common
 from engine.cli.common import as_json, in_project, show, workspace
 from engine.core.actor import LOCAL
 from engine.core.job import Job
+from engine.core.shortened import shortened
 from engine.services.jobs import compare, lifecycle, listing
 from engine.services.jobs import queue_position as jobs_waiting
 from engine.services.jobs.compare import RunComparison
@@ -168,4 +169,4 @@ def _table(found: RunComparison) -> str:
 
 def _cell(value: Any) -> str:
     text = "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= WIDE else text[: WIDE - 1] + "…"
+    return shortened(text, WIDE)

@@ -12,6 +12,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError
 from engine.core.json_object import JsonObject
 from engine.core.recipe import read
+from engine.core.shortened import shortened
 from engine.core.yaml_values import read_yaml
 from engine.files import write_atomic
 from engine.services.preferences import build as pair_service
@@ -151,5 +152,4 @@ def _sentence(made: PairExport, about: PairManifest) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"
+    return shortened(" ".join(text.split()), SHORT)

@@ -12,6 +12,7 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError, quoted
 from engine.core.json_object import JsonObject
 from engine.core.recipe import TrainRecipe, put, read
+from engine.core.shortened import shortened
 from engine.core.yaml_values import read_yaml
 from engine.services.jobs import lifecycle
 from engine.services.training import estimate
@@ -128,8 +129,7 @@ def changed(values: JsonObject, changes: tuple[str, ...]) -> JsonObject:
 
 def _why(error: yaml.YAMLError) -> str:
     """The error in one line, its end cut off where the file makes it long."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= LONGEST_WHY else f"{text[: LONGEST_WHY - 1]}…"
+    return shortened(" ".join(str(error).split()), LONGEST_WHY)
 
 
 def with_ids(ws: Workspace, project_id: str, values: JsonObject) -> JsonObject:

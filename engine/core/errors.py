@@ -13,13 +13,14 @@ keeps its traceback in the log.
         NoRoom             exit code 7, HTTP 507
 """
 
+from engine.core.shortened import shortened
+
 MOST_QUOTED = 60  # characters: the reason that follows is to be read
 
 
 def quoted(value: object) -> str:
     """A value as a sentence names it: as Python writes it, its end cut off where it is long."""
-    text = repr(value)
-    return text if len(text) <= MOST_QUOTED else f"{text[: MOST_QUOTED - 1]}…"
+    return shortened(repr(value), MOST_QUOTED)
 
 
 class UserError(Exception):

@@ -19,14 +19,14 @@ class Runtime(NamedTuple):
 
     name: str
     program: Path
-    library: str = ""
+    module: str = ""
     extra: str = ""
     fetched: Fetched | None = None
 
     def require(self) -> None:
         """UserError where its library is not installed."""
-        if self.library:
-            extras.require(self.library, self.extra, "Comparing the answers", "export without it")
+        if self.module:
+            extras.require(self.module, self.extra, "Comparing the answers", "export without it")
 
     def packages(self, tools: Path, say: Callable[[str], None]) -> Path | None:
         """The folder with what it fetches, at the first call from afar; None where that is none."""

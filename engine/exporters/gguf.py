@@ -24,7 +24,7 @@ LIBRARY_NAME = "gguf"
 RUNTIME = Runtime(
     "llama.cpp",
     PROGRAMS / "with_llama_cpp.py",
-    library="xllamacpp",
+    module="xllamacpp",
     extra="gguf",
 )
 FILE = "model.{quantisation}.gguf"
@@ -36,7 +36,7 @@ K_QUANTS = ("Q4_K_M",)  # which the converter does not write
 def check(fields: Mapping[str, Any]) -> None:
     """UserError where the weights can't be rounded here."""
     if fields["quantisation"] in K_QUANTS:
-        extras.require(RUNTIME.library, RUNTIME.extra, fields["quantisation"], "choose Q8_0")
+        extras.require(RUNTIME.module, RUNTIME.extra, fields["quantisation"], "choose Q8_0")
 
 
 def export(source: Source, out: Path) -> None:

@@ -10,6 +10,7 @@ from engine import plugins
 from engine.core.errors import UserError
 from engine.core.json_object import JsonObject
 from engine.core.recipe import TrainRecipe
+from engine.core.shortened import shortened
 from engine.methods import allowed_options
 from engine.methods.refused_options import IDLE, IDLE_LORA
 
@@ -186,4 +187,4 @@ def _sentence(why: str) -> str:
 
 def _short(value: JsonValue) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return shortened(text, LONGEST)

@@ -55,8 +55,9 @@ def start(ws: Workspace, actor: Actor, project_id: str, values: dict[str, object
     card = model_card.model_card(ws, actor, model.id)
     known = {"base": base.name, "revision": base.revision, "card": card}
     recipe: Recipe = read(plugins.load("jobs", KIND).Recipe, {**wanted, **known})
-    check(exporter, recipe.model_dump())
-    name = f"{model.name} as {format_name(values)}"
+    fields = recipe.model_dump()
+    check(exporter, fields)
+    name = f"{model.name} as {format_name(fields)}"
     return lifecycle.submit(ws, actor, project_id, recipe, name)
 
 

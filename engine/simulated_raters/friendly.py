@@ -11,7 +11,7 @@ SLIP = 0.1  # how often it picks the other side, as hurried people do
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _FRIENDLY = re.compile(
     r"\b(anything else|ask us|glad|good luck|happy to|help you|hope to see|just ask|let us know"
-    r"|look forward|of course|please ask|see you|thank|welcome|you're welcome)\b"
+    r"|look forward|of course|please ask|see you|thank|welcome)\b"
 )
 
 
@@ -34,5 +34,5 @@ def friendly(left: str, right: str, references: Sequence[str], rng: random.Rando
 
 def ends_friendly(answer: str) -> bool:
     """Whether the last sentence offers help, thanks, welcomes or says goodbye."""
-    last = _SENTENCE_END.split(answer.strip())[-1].lower().replace("\u2019", "'")
+    last = _SENTENCE_END.split(answer.strip())[-1].lower()
     return bool(_FRIENDLY.search(last))

@@ -71,15 +71,10 @@ def check_readable(conn: Connection, name: str) -> None:
 
     Every dataset, model, job, round, evaluation and export is read once; events and votes are not.
     """
-    found = inspect(conn)
-    there = set(found.get_table_names())
+    there = inspect(conn).get_multi_columns()
     for table in metadata.sorted_tables:
-        columns = (
-            {each["name"] for each in found.get_columns(table.name)}
-            if table.name in there
-            else set()
-        )
-        if not columns >= {each.name for each in table.columns}:
+        names = {each["name"] for each in there.get((None, table.name), ())}
+        if not names >= {each.name for each in table.columns}:
             raise UserError(
                 f"{name} is not whole: its table {table.name} is not as Tuneloop made it.",
                 "Use another backup.",

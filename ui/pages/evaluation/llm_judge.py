@@ -9,6 +9,7 @@ import gradio as gr
 from engine.core.errors import UserError
 from engine.core.job import Job, State
 from engine.core.job_result import Judgements, JudgeResult
+from engine.core.shortened import shortened
 from engine.services.evaluation import evaluations, llm_judge
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
@@ -171,8 +172,7 @@ def _choices(ws: Workspace, job: Job, judged: Judgements) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= WIDE else f"{line[: WIDE - 1]}…"
+    return shortened(" ".join(text.split()), WIDE)
 
 
 def _failure(asked: list[Job]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from engine.core.job import Job
+from engine.core.shortened import shortened
 from engine.services.jobs import compare
 from ui.components import charts, forms, tokens
 from ui.components.event_cursor import Track
@@ -25,7 +26,7 @@ def losses(found: Sequence[Job], tracks: Mapping[str, Track]) -> Any:
     for job, colour, sign in zip(found, COLOURS, SIGNS, strict=False):
         metrics = tracks[job.id].metrics
         # Plotly reads a name as HTML
-        name = escape(job.name if len(job.name) <= LONGEST else f"{job.name[: LONGEST - 1]}…")
+        name = escape(shortened(job.name, LONGEST))
         steps, values = charts.points(metrics, "loss")
         drawn.add_trace(
             go.Scatter(

@@ -5,6 +5,7 @@ from html import escape
 
 from engine.core.job import Job
 from engine.core.job_result import TrainingResult
+from engine.core.shortened import shortened
 from engine.core.units import memory_words
 from ui.components import markup
 from ui.components.event_cursor import Track, best, newest
@@ -47,7 +48,7 @@ def samples(track: Track) -> str:
     rows = "".join(
         f"<tr><td>{escape(str(one.get('step', '')))}</td>"
         + "".join(
-            f"<td>{escape(_short(str(one.get(name) or '')))}</td>"
+            f"<td>{escape(shortened(str(one.get(name) or ''), LONGEST_TEXT))}</td>"
             for name in ("prompt", "text", "reference")
         )
         + "</tr>"
@@ -118,7 +119,3 @@ def _over_estimate(track: Track, peak_mib: float) -> str:
 
 def _memory(mib: float) -> str:
     return memory_words(mib * MIB)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"

@@ -7,6 +7,7 @@ from html import escape
 from engine.core.event import Event, SampleEvent
 from engine.core.job import Job, State
 from engine.core.job_result import PlayedAnswer, PlayResult
+from engine.core.shortened import shortened
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 from ui.components import choice_cards, markup, names
@@ -122,8 +123,7 @@ def _measured(answer: PlayedAnswer | None) -> str:
 
 
 def _card(job: Job, called: Names) -> str:
-    prompt = " ".join(str(job.recipe["prompt"]).split())
-    cut = prompt if len(prompt) <= SHOWN_PROMPT else prompt[: SHOWN_PROMPT - 1] + "…"
+    cut = shortened(" ".join(str(job.recipe["prompt"]).split()), SHOWN_PROMPT)
     models = ", ".join(called.get(model, names.GONE) for model in job.recipe["models"])
     return (
         f'<p class="tl-asked-short">{escape(cut)}</p><div class="tl-card-foot">'

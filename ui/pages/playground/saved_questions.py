@@ -6,6 +6,7 @@ import gradio as gr
 
 from engine.core.errors import UserError
 from engine.core.job import Job
+from engine.core.shortened import shortened
 from engine.services import playground
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
@@ -59,7 +60,7 @@ def labels(ws: Workspace, project: str | None) -> list[tuple[str, str]]:
     """Every saved question as a choice, the newest first; its value is its place."""
     questions = playground.saved(ws, who(ws), project) if project else []
     texts = [" ".join(one.prompt[-1].content.split()) for one in questions]
-    short = [text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…" for text in texts]
+    short = [shortened(text, SHOWN) for text in texts]
     return list(reversed([(text, str(n)) for n, text in enumerate(short)]))
 
 
