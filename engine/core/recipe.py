@@ -65,6 +65,13 @@ class Recipe(BaseModel):
         """The datasets, models and evaluations it refers to: checked when the job is submitted."""
         return []
 
+    def nested_trainings(self) -> list["TrainRecipe"]:
+        """The trainings that this job will run, as far as they are known: checked before it starts.
+
+        UserError where their settings are none.
+        """
+        return []
+
     @classmethod
     def completed(cls, values: Mapping[str, object]) -> Mapping[str, object]:
         """`values` as a person wrote them, with the defaults that they leave to the recipe."""
@@ -95,6 +102,7 @@ class TrainRecipe(Recipe):
     TRAINS: ClassVar[bool] = True
     HAS_REFERENCE: ClassVar[bool] = False  # whether it is held to the model it starts from
     LEARNS: ClassVar[tuple[Kind, ...]] = ()  # kinds of dataset it learns from
+    CONFIG: ClassVar[str] = ""  # TRL's class of options, by the module that defines it
     NOT_TRL_FIELDS: ClassVar[frozenset[str]] = frozenset()  # its own that TRL's config has not
     TRL: ClassVar[JsonObject] = {}  # options of TRL that this method needs
     IDLE: ClassVar[dict[str, str]] = {}  # options that would change nothing here, and why
@@ -174,6 +182,10 @@ class TrainRecipe(Recipe):
     def needs(self) -> list[Ref]:
         """The model and the dataset."""
         return [Ref(RefKind.MODEL, self.model), Ref(RefKind.DATASET, self.dataset)]
+
+    def nested_trainings(self) -> list["TrainRecipe"]:
+        """Itself alone."""
+        return [self]
 
     @classmethod
     def completed(cls, values: Mapping[str, object]) -> Mapping[str, object]:

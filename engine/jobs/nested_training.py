@@ -1,4 +1,4 @@
-"""A training inside another job: rows of its own, a folder of its own, progress of the progress."""
+"""A training inside another job: rows and a folder of its own, and a part of the progress."""
 
 import shutil
 import time
@@ -47,6 +47,10 @@ class StudyRecipe(Recipe):
     def needs(self) -> list[Ref]:
         """The model and the dataset."""
         return [Ref(RefKind.MODEL, self.model), Ref(RefKind.DATASET, self.dataset)]
+
+    def nested_trainings(self) -> list[TrainRecipe]:
+        """The training that it repeats."""
+        return [self.training()]
 
     @classmethod
     def completed(cls, values: Mapping[str, object]) -> Mapping[str, object]:
@@ -110,7 +114,7 @@ class StudyProgress:
         self._began = clock()
 
     def report(self, label: str, part: float = 0.0) -> None:
-        """Say how far the progress is, `part` of the present training included."""
+        """Report how far the study is, `part` of the present training included."""
         done = self.done + part
         progress: ProgressData = {"done": round(done, 3), "total": self.total, "label": label}
         if done > 0:
@@ -142,7 +146,7 @@ class NestedContext:
         self.folder.mkdir(parents=True)
 
     def emit(self, kind: str, data: EventData, step: int | None = None) -> None:
-        """Pass on the progress as that of the study, and the held-out loss to who asked for it."""
+        """Pass on the progress as part of the study's, and the held-out loss to its receiver."""
         if kind == "progress":
             far = cast("ProgressData", data)
             label = f"{self._name.replace('-', ' ').capitalize()}: {far.get('label', '')}"
@@ -158,19 +162,19 @@ class NestedContext:
             self._on_held_out(self._measured, float(metrics["eval_loss"]))
 
     def cancelled(self) -> bool:
-        """Whether the person asked the progress to stop."""
+        """Whether the person asked the study to stop."""
         return self._outer.cancelled()
 
     def keeping(self) -> bool:
-        """Never: half a training says nothing beside progress ones."""
+        """Never: half a training says nothing beside whole ones."""
         return False
 
     def check(self) -> None:
-        """Raise Cancelled when the person asked the progress to stop."""
+        """Raise Cancelled when the person asked the study to stop."""
         self._outer.check()
 
     def rows(self, dataset_id: str, split: Split | None = None) -> list[Row]:
-        """The rows that this training may see of its dataset; other datasets progress."""
+        """The rows that this training may see of its dataset; all rows of other datasets."""
         if dataset_id != self._dataset_id:
             return self._outer.rows(dataset_id, split)
         return [row for row in self._rows if split in (None, row.split)]

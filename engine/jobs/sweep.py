@@ -12,6 +12,7 @@ from engine.core.job_context import Cancelled, Context
 from engine.core.job_outcome import NewModel, Outcome
 from engine.core.job_result import SweepResult, Trial, TrialState
 from engine.core.json_object import JsonObject
+from engine.core.recipe import TrainRecipe
 from engine.jobs.nested_training import (
     NestedContext,
     StudyProgress,
@@ -67,15 +68,24 @@ class Recipe(StudyRecipe):
         """One a trial."""
         return self.n_trials
 
+    def nested_trainings(self) -> list[TrainRecipe]:
+        """The first trial, and one with each end of a range and each choice."""
+        return [self.training(), *self._ends_of_the_space()]
+
     @model_validator(mode="after")
     def _ends_of_the_space_are_settings(self) -> "Recipe":
         for name, among in self.space.items():
             if not isinstance(among, Range) and not among:
                 raise ValueError(f"{name} has no value to try")
-            ends = (among.low, among.high) if isinstance(among, Range) else among
-            for value in ends:
-                self.training({name: value})
+        self._ends_of_the_space()
         return self
+
+    def _ends_of_the_space(self) -> list[TrainRecipe]:
+        return [
+            self.training({name: value})
+            for name, among in self.space.items()
+            for value in ((among.low, among.high) if isinstance(among, Range) else among)
+        ]
 
 
 class GivenUp(Exception):

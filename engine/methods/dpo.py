@@ -45,6 +45,7 @@ class Recipe(ReplayRecipe):
     """Prefer the chosen answers. The model it starts from is the reference it is held to."""
 
     KIND: ClassVar[str] = "dpo"
+    CONFIG: ClassVar[str] = "trl.trainer.dpo_config.DPOConfig"
     HAS_REFERENCE: ClassVar[bool] = True
     LEARNS: ClassVar[tuple[Kind, ...]] = ("preference",)
     FEWEST_HELD_OUT: ClassVar[int] = FEWEST_HELD_OUT_PAIRS

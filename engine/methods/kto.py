@@ -25,6 +25,7 @@ class Recipe(ReplayRecipe):
     """Make good answers likelier and bad ones rarer; the model it starts from is the reference."""
 
     KIND: ClassVar[str] = "kto"
+    CONFIG: ClassVar[str] = "trl.trainer.kto_config.KTOConfig"
     HAS_REFERENCE: ClassVar[bool] = True
     LEARNS: ClassVar[tuple[Kind, ...]] = ("unpaired",)
     FEWEST_HELD_OUT: ClassVar[int] = FEWEST_HELD_OUT_PAIRS

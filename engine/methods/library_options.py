@@ -5,14 +5,14 @@ lets through what the other catches, so both are made here.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 
-from engine.core.errors import UserError
+from engine.core.errors import UserError, quoted
 
 Config = TypeVar("Config")
 _PISSA_NITER = re.compile(r"pissa_niter_[1-9][0-9]?")
@@ -25,11 +25,7 @@ def build(config_class: type[Config], values: Mapping[str, Any]) -> Config:
     """
     known = {field.name for field in fields(config_class) if field.init}  # type: ignore[arg-type]
     for name in values:
-        if name not in known:
-            raise UserError(
-                f"{config_class.__name__} has no option {name!r}.{_nearest(name, known)}",
-                "Correct the name or leave it out.",
-            )
+        refuse_unknown(config_class.__name__, name, known)
     hints = get_type_hints(config_class)
     converted = {
         name: _convert(config_class, name, hints[name], value) for name, value in values.items()
@@ -41,6 +37,17 @@ def build(config_class: type[Config], values: Mapping[str, Any]) -> Config:
         raise UserError(f"{config_class.__name__} refuses: {reason}.", "Change it.") from error
 
 
+def refuse_unknown(config: str, name: str, known: Collection[str]) -> None:
+    """UserError where `name` is none of the options of the class `config`, with the nearest."""
+    if name in known:
+        return
+    close = get_close_matches(name, known, 1)
+    meant = f" Did you mean {close[0]!r}?" if close else ""
+    raise UserError(
+        f"{config} has no option {quoted(name)}.{meant}", "Correct the name or leave it out."
+    )
+
+
 def refuse_doubles(curated: Iterable[str], extra: Iterable[str], where: str) -> None:
     """Raise UserError where `extra`, the names given under `where`, has one of `curated`."""
     for name in sorted(set(curated) & set(extra)):
@@ -48,11 +55,6 @@ def refuse_doubles(curated: Iterable[str], extra: Iterable[str], where: str) -> 
             f"{name!r} is set under {where}:, but it is a setting of its own.",
             f"Write {name} beside {where}:, not inside it.",
         )
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    close = get_close_matches(name, known, 1)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def _convert(config_class: type, name: str, hint: Any, value: Any) -> Any:

@@ -28,6 +28,7 @@ class Recipe(TrainRecipe):
     """
 
     KIND: ClassVar[str] = "sft"
+    CONFIG: ClassVar[str] = "trl.trainer.sft_config.SFTConfig"
     LEARNS: ClassVar[tuple[Kind, ...]] = ("sft", "text")
     NOT_TRL_FIELDS: ClassVar[frozenset[str]] = frozenset({"split_answers"})
 

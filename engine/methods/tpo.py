@@ -31,6 +31,7 @@ class Recipe(ReplayRecipe):
     """
 
     KIND: ClassVar[str] = "tpo"
+    CONFIG: ClassVar[str] = "trl.experimental.tpo.tpo_config.TPOConfig"
     HAS_REFERENCE: ClassVar[bool] = True  # it refines a model that has seen examples, as DPO does
     LEARNS: ClassVar[tuple[Kind, ...]] = ("preference",)
     FEWEST_HELD_OUT: ClassVar[int] = FEWEST_HELD_OUT_PAIRS

@@ -19,7 +19,7 @@ from engine.core.job_outcome import Outcome
 from engine.core.job_result import LoopResult
 from engine.core.json_object import JsonObject
 from engine.core.rating import MOST_ANSWERS
-from engine.core.recipe import MOST_SEED, Ref, RefKind, default_epochs
+from engine.core.recipe import MOST_SEED, Ref, RefKind, TrainRecipe, default_epochs
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.orchestrate import child_jobs
 from engine.orchestrate.child_jobs import POLL_EVERY_S, LoopContext
@@ -90,6 +90,10 @@ class Recipe(BaseRecipe):
             Ref(RefKind.DATASET, self.dataset),
             Ref(RefKind.DATASET, self.dataset_test),
         ]
+
+    def nested_trainings(self) -> list[TrainRecipe]:
+        """The training on votes of each generation."""
+        return [child_jobs.training_recipe("dpo", self.dpo, self.model)]
 
 
 class Auto:

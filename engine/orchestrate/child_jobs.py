@@ -4,11 +4,14 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from engine import plugins
 from engine.core.actor import Actor
 from engine.core.errors import UserError
 from engine.core.event import ProgressEvent
 from engine.core.job import Job, State
 from engine.core.job_context import Context
+from engine.core.json_object import JsonObject
+from engine.core.recipe import TrainRecipe, read_exact
 from engine.services.jobs import lifecycle
 from engine.workspace import Workspace
 
@@ -19,6 +22,17 @@ class LoopContext(Context, Protocol):
     """A job that starts other jobs also needs the workspace."""
 
     ws: Workspace
+
+
+def training_recipe(kind: str, settings: JsonObject, model: str) -> TrainRecipe:
+    """A training that a loop will start on a dataset that is not there yet.
+
+    UserError where its settings are none.
+    """
+    recipe: TrainRecipe = read_exact(
+        plugins.load("jobs", kind).Recipe, {"model": model, "dataset": "later", **settings}
+    )
+    return recipe
 
 
 def wait(

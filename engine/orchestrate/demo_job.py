@@ -22,7 +22,7 @@ from engine.core.job_outcome import Outcome
 from engine.core.job_result import DemoResult
 from engine.core.json_object import JsonObject
 from engine.core.rating import Purpose, Round, Verdict, simulated_rater
-from engine.core.recipe import MOST_SEED, Ref, RefKind, default_epochs
+from engine.core.recipe import MOST_SEED, Ref, RefKind, TrainRecipe, default_epochs
 from engine.core.recipe import Recipe as BaseRecipe
 from engine.files import write_atomic
 from engine.orchestrate import child_jobs
@@ -73,6 +73,13 @@ class Recipe(BaseRecipe):
     def needs(self) -> list[Ref]:
         """The base model."""
         return [Ref(RefKind.MODEL, self.model)]
+
+    def nested_trainings(self) -> list[TrainRecipe]:
+        """The training on examples and that on votes."""
+        return [
+            child_jobs.training_recipe("sft", self.sft, self.model),
+            child_jobs.training_recipe("dpo", self.dpo, self.model),
+        ]
 
 
 class Loop:

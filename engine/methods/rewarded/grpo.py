@@ -19,6 +19,7 @@ class Recipe(online.OnlineRecipe):
     """Write answers, have them rewarded, and learn from how each compares with its group."""
 
     KIND: ClassVar[str] = "grpo"
+    CONFIG: ClassVar[str] = "trl.trainer.grpo_config.GRPOConfig"
 
     beta: float = Field(
         0.04, ge=0, description="Strength of the pull to the model it starts from; 0 for none"

@@ -23,6 +23,7 @@ class Recipe(TrainRecipe):
     """Learn to judge: of two answers the preferred one gets the higher score."""
 
     KIND: ClassVar[str] = "reward"
+    CONFIG: ClassVar[str] = "trl.trainer.reward_config.RewardConfig"
     LEARNS: ClassVar[tuple[Kind, ...]] = ("preference",)
     FEWEST_HELD_OUT: ClassVar[int] = FEWEST_HELD_OUT_PAIRS
 

@@ -19,6 +19,7 @@ class Recipe(online.OnlineRecipe):
     """Write answers, have them rewarded, and do more of what earned more than the others."""
 
     KIND: ClassVar[str] = "rloo"
+    CONFIG: ClassVar[str] = "trl.trainer.rloo_config.RLOOConfig"
 
     beta: float = Field(
         0.05,

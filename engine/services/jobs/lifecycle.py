@@ -9,8 +9,8 @@ from engine.core.actor import Actor, Role
 from engine.core.errors import Conflict
 from engine.core.event import Event, StateEvent, StoredEvent
 from engine.core.job import Job, State
-from engine.core.recipe import Recipe, RefKind, TrainRecipe, read_exact
-from engine.methods import allowed_options, checkpoint
+from engine.core.recipe import Recipe, RefKind, read_exact
+from engine.methods import checkpoint, option_names
 from engine.services import access
 from engine.services.jobs import replay_data
 from engine.services.jobs.enqueue import enqueue
@@ -36,9 +36,9 @@ def submit(
     Unless a program asked for it by another `request`.
     """
     actor.require(max(Role.TRAINER, recipe.role()))
-    if isinstance(recipe, TrainRecipe):
-        trackers.check(recipe)
-        allowed_options.check_recipe(recipe)
+    for training in recipe.nested_trainings():
+        trackers.check(training)
+        option_names.check_before_start(training)
     with writing(ws.db) as conn:
         access.project(conn, actor, project_id)
         projects.lock(conn, project_id)  # or two at once are each within a limit, and both new

@@ -25,7 +25,7 @@ from engine.core.job_context import ModelFiles
 from engine.core.recipe import Recipe, ReplayRecipe, TrainRecipe
 from engine.core.training_estimate import Preflight, Proposal, TimeRange, proposal_words
 from engine.core.units import number_words
-from engine.methods import allowed_options, refused_options, weights
+from engine.methods import option_names, weights
 from engine.models.precision import NARROW
 from engine.services import access
 from engine.services.data import token_lengths
@@ -65,7 +65,7 @@ def estimate(
 ) -> Preflight:
     """What `recipe` will take on this machine, or on `machine`; nothing is started or kept."""
     actor.require(Role.TRAINER)
-    _refuse_options(recipe)
+    option_names.check_before_start(recipe)
     with reading(ws.db) as conn:
         access.project(conn, actor, project_id)
         dataset = access.dataset(conn, actor, recipe.dataset, project_id)
@@ -95,7 +95,7 @@ def what_if(
     The machine is `machine`, or one like this with `memory_bytes`, or this one.
     """
     actor.require(Role.TRAINER)
-    _refuse_options(recipe)
+    option_names.check_before_start(recipe)
     machine = machine or (machines.of(memory_bytes) if memory_bytes else machines.here())
     size = model if isinstance(model, Size) else of_number(model)
     lengths = Lengths(
@@ -129,12 +129,6 @@ def submit(
     with writing(ws.db) as conn:
         estimates.add(conn, job.id, time.time(), expected)
     return job
-
-
-def _refuse_options(recipe: TrainRecipe) -> None:
-    """UserError for options that the job itself would refuse, where that is seen at once."""
-    allowed_options.check_recipe(recipe)
-    refused_options.check_names(recipe)
 
 
 def _fix(found: Preflight) -> str:

@@ -1,0 +1,99 @@
+"""Names of TRL's and PEFT's options, read without importing either, and who is refused by them."""
+
+import json
+import subprocess
+import sys
+from dataclasses import fields
+from importlib import import_module
+
+import pytest
+
+from engine import plugins
+from engine.core.errors import UserError
+from engine.core.recipe import Recipe
+from engine.jobs import learning_curve, sweep
+from engine.methods import option_names
+from engine.orchestrate import auto_loop_job, demo_job
+
+TRAININGS = [
+    name
+    for name in plugins.BUILT_IN["jobs"]
+    if name not in ("sweep", "learning_curve") and plugins.load("jobs", name).Recipe.TRAINS
+]
+PLACE = {"model": "m", "dataset": "d"}
+UNKNOWN = {"trl": {"learning_rates": 1}}
+
+
+def check_nested(recipe: Recipe) -> None:
+    trainings = recipe.nested_trainings()
+    assert trainings
+    for training in trainings:
+        option_names.check_before_start(training)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [option_names.LORA, *(plugins.load("jobs", name).Recipe.CONFIG for name in TRAININGS)],
+)
+def test_names_in_the_source_are_those_of_the_class(config):
+    module, _, name = config.rpartition(".")
+    wanted = {field.name for field in fields(getattr(import_module(module), name)) if field.init}
+    assert option_names.names(config) == wanted
+    assert len(wanted) > 20
+
+
+def test_nothing_heavy_is_imported_to_read_them():
+    code = (
+        "import json, sys; from engine.methods import option_names; from engine.methods.dpo import"
+        " Recipe; print(json.dumps([len(option_names.names(Recipe.CONFIG)),"
+        " [m for m in ('torch', 'trl', 'peft', 'transformers') if m in sys.modules]]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    count, imported = json.loads(run.stdout)
+    assert count > 100
+    assert imported == []
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_an_unknown_option_is_refused_before_a_training_starts(name):
+    recipe = plugins.load("jobs", name).Recipe
+    place = {**PLACE, **({"reward": "r"} if "reward" in recipe.model_fields else {})}
+    with pytest.raises(UserError, match=r"has no option 'learning_rates'\. Did you mean"):
+        option_names.check_before_start(recipe(**place, **UNKNOWN))
+    with pytest.raises(UserError, match="LoraConfig has no option 'rank'"):
+        option_names.check_before_start(recipe(**place, lora={"rank": 8}))
+    option_names.check_before_start(recipe(**place, trl={"warmup_steps": 3}, lora={"r": 4}))
+
+
+def test_options_of_lora_count_only_where_there_is_an_adapter():
+    sft = plugins.load("jobs", "sft").Recipe
+    option_names.check_before_start(sft(**PLACE, tuning="full", lora={"rank": 8}))
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        sweep.Recipe(**PLACE, settings=UNKNOWN),
+        sweep.Recipe(**PLACE, space={"trl.learning_rates": {"low": 0.1, "high": 1}}),
+        learning_curve.Recipe(**PLACE, settings=UNKNOWN),
+        auto_loop_job.Recipe(**PLACE, dataset_test="t", dpo=UNKNOWN),
+        demo_job.Recipe(model="m", sft=UNKNOWN),
+        demo_job.Recipe(model="m", dpo=UNKNOWN),
+    ],
+    ids=["search", "space", "curve", "auto loop", "demo SFT", "demo DPO"],
+)
+def test_so_is_one_of_a_training_inside_another_job(study: Recipe):
+    with pytest.raises(UserError, match="has no option 'learning_rates'"):
+        check_nested(study)
+
+
+def test_a_setting_that_is_none_is_refused_in_a_loop_before_it_starts():
+    with pytest.raises(UserError, match="betas"):
+        demo_job.Recipe(model="m", dpo={"betas": 1}).nested_trainings()
+
+
+def test_default_options_of_every_job_pass():
+    check_nested(demo_job.Recipe(model="m"))
+    check_nested(auto_loop_job.Recipe(**PLACE, dataset_test="t"))
+    check_nested(sweep.Recipe(**PLACE))
+    check_nested(learning_curve.Recipe(**PLACE))
