@@ -66,24 +66,53 @@ def test_page_is_rendered_once_for_many_at_once():
     assert {b"".join(each.get("body", b"") for each in sent) for sent in answers} == {b"a" * 10}
 
 
-def test_pages_of_different_addresses_are_rendered_one_at_a_time_and_few_are_kept():
+def test_pages_of_different_prefixes_are_rendered_one_at_a_time_and_few_are_kept():
     inner = Renders()
     app = RenderedOnce(inner)
 
     async def crowd():
-        await asyncio.gather(*(ask(app, scope_of(host=f"h{n}")) for n in range(30)))
+        await asyncio.gather(*(ask(app, {**scope_of(), "root_path": f"/{n}"}) for n in range(30)))
 
     asyncio.run(crowd())
     assert (len(inner.asked), inner.most) == (30, 1)
     assert len(app._kept) == rendered.MOST
 
 
+def test_names_of_a_host_cost_no_page():
+    inner = Renders()
+    app = RenderedOnce(inner)
+
+    async def crowd():
+        names = ("host", "x-forwarded-host", "x-forwarded-proto")
+        asked = (scope_of(**{name: f"h{n}"}) for n in range(30) for name in names)
+        await asyncio.gather(*(ask(app, each) for each in asked))
+
+    asyncio.run(crowd())
+    assert len(inner.asked) == 1
+    assert len(app._kept) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"host": 'a"><script>'}, {"host": "a b"}, {"host": "[::1"}, {"host": "a'b"},
+     {"host": "a:99999999"}, {"x-forwarded-host": "a</script>"}, {"host": ""},
+     {"x-gradio-server": "javascript:alert(1)"}, {"x-gradio-server": "http://x\\y"}],
+    ids=str,
+)  # fmt: skip
+def test_odd_name_of_a_host_never_stands_in_a_page(headers):
+    inner = Renders()
+    sent = asyncio.run(ask(RenderedOnce(inner), scope_of(**headers)))
+    body = b"".join(each.get("body", b"") for each in sent)
+    assert sent[0]["status"] == 400
+    assert b"script" not in body
+    assert not inner.asked
+
+
 def test_page_is_kept_apart_by_what_its_address_is_made_of():
     inner = Renders()
     app = RenderedOnce(inner)
     ways = [scope_of(), scope_of("/config"), scope_of("/config", query=b"page="),
-            scope_of(**{"x-forwarded-proto": "https"}), {**scope_of(), "root_path": "/a"},
-            {**scope_of(), "scheme": "https"}]  # fmt: skip
+            {**scope_of(), "root_path": "/a"}, {**scope_of(), "scheme": "https"}]  # fmt: skip
     for each in [*ways, *ways]:
         asyncio.run(ask(app, each))
     assert len(inner.asked) == len(ways)
@@ -93,7 +122,7 @@ def test_kept_page_knows_neither_who_asks_nor_the_rest_of_a_query():
     inner = Renders()
     app = RenderedOnce(inner)
     asyncio.run(ask(app, scope_of(query=b"page=x&deep_link=y&__theme=dark", cookie="a=b")))
-    assert inner.asked == [("GET", "/", b"", [(b"host", b"here")])]
+    assert inner.asked == [("GET", "/", b"", [(b"host", rendered.NOBODYS.encode())])]
 
 
 def test_head_of_a_page_has_its_headers_and_no_body():
@@ -125,16 +154,23 @@ def test_refusal_and_other_paths_are_not_kept():
     assert not app._kept
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"host": "tune.example.org:8443"}, {"host": "[::1]:7860"}, {"x-forwarded-proto": "https"},
+     {"x-forwarded-host": "one.example, two.example", "x-forwarded-proto": "https, http"},
+     {"x-gradio-server": "http://front.example:3000"}],
+    ids=str,
+)  # fmt: skip
 @pytest.mark.parametrize("path", ["/", "/config", "/config?page="])
-def test_kept_page_is_the_page_of_the_library(path):
+def test_kept_page_is_the_page_of_the_library(path, headers):
     with gr.Blocks() as demo:
         gr.Markdown("Hello")
     plain, walled = FastAPI(), FastAPI()
     walled.add_middleware(RenderedOnce)
     for each in (plain, walled):
         gr.mount_gradio_app(each, demo, "/")
-    wanted = TestClient(plain).get(path)
-    browser = TestClient(walled)
+    wanted = TestClient(plain, headers=headers).get(path)
+    browser = TestClient(walled, headers=headers)
     for _ in range(2):
         got = browser.get(path)
         assert (got.status_code, got.text) == (200, wanted.text)

@@ -1,15 +1,23 @@
 """The page as Gradio renders it, kept: it is 2 MB, the same for everybody, and slow to build.
 
 Who asks changes nothing in it: what a page shows of somebody comes with its first event. Only the
-address under which it was asked for stands in it. Cookies are given outside of this wall.
+address under which it was asked for stands in it. So it is rendered for an address that nobody has,
+and each reader gets it with their own in that place: a thousand names of a host cost no more than
+one. Cookies are given outside of this wall.
 """
 
 import asyncio
+import re
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import Headers
+from gradio.route_utils import get_request_origin
+from httpx import InvalidURL
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.http_limits import KB
@@ -17,18 +25,37 @@ from ui.web.prefix import route_path
 
 PATHS = ("/", "/config", "/config/")
 METHODS = ("GET", "HEAD")
-ORIGIN = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")  # make up the address
-MOST = 8  # addresses and paths, those that were asked for last
+NOBODYS = "page.tuneloop.invalid"  # stands for the host in what is kept
+# what may stand in a page as its address: nothing that a page would read as something else
+ADDRESS = re.compile(r"https?://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+MOST = 8  # paths and prefixes, those that were asked for last
 PIECE = 64 * KB  # is sent at once, so a slow reader holds no more
 PART = "page"  # of several pages: there is one, whose name is empty
 Key = tuple[str, ...]
+BAD_HOST = "This address can't be the address of a page. Open it by its usual name."
 
 
 class _Kept(NamedTuple):
-    """What was rendered."""
+    """What was rendered: the start of the answer, and the text between one address and the next."""
 
     start: Message
-    body: bytes
+    parts: list[bytes]
+
+    def start_for(self, address: bytes) -> Message:
+        """The first message, with the length that the page has for this reader."""
+        length = sum(map(len, self.parts)) + len(address) * (len(self.parts) - 1)
+        start = {**self.start, "headers": list(self.start["headers"])}
+        MutableHeaders(scope=start)["content-length"] = str(length)
+        return start
+
+    def pieces_for(self, address: bytes) -> Iterator[bytes]:
+        """The body in small pieces; what is kept is read and not copied."""
+        for number, part in enumerate(self.parts):
+            view = memoryview(part)
+            if number:
+                yield address
+            for at in range(0, len(view), PIECE):
+                yield bytes(view[at : at + PIECE])
 
 
 class RenderedOnce:
@@ -45,11 +72,13 @@ class RenderedOnce:
         if path not in PATHS or scope["method"] not in METHODS:
             await self.app(scope, receive, send)
             return
+        address = _address(scope)
+        if address is None:
+            await PlainTextResponse(BAD_HOST, 400)(scope, receive, send)
+            return
         answer = await self._answer(scope, path)
-        await send({**answer.start, "headers": list(answer.start["headers"])})
-        whole = memoryview(answer.body if scope["method"] == "GET" else b"")
-        for at in range(0, len(whole), PIECE):
-            piece = bytes(whole[at : at + PIECE])
+        await send(answer.start_for(address))
+        for piece in answer.pieces_for(address) if scope["method"] == "GET" else ():
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
@@ -57,9 +86,7 @@ class RenderedOnce:
         # the rest of a query is the browser's own, or Gradio's for what this page doesn't have
         asked = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         query = f"{PART}=" if asked.get(PART) == "" else ""
-        headers = Headers(scope=scope)
-        origin = (headers.get(name, "") for name in ORIGIN)
-        key = (path, query, scope["scheme"], scope.get("root_path", ""), *origin)
+        key = (path, query, scope["scheme"], scope.get("root_path", ""))
         if key not in self._kept:
             async with self._turn():
                 if key not in self._kept:
@@ -81,6 +108,16 @@ class RenderedOnce:
         return self._turns.setdefault(loop, asyncio.Lock())
 
 
+def _address(scope: Scope) -> bytes | None:
+    """The origin under which the page was asked for, as Gradio would find it; None where odd."""
+    try:
+        origin = get_request_origin(Request(scope), route_path(scope))
+    except (InvalidURL, ValueError):
+        return None
+    address = f"{origin.scheme}://{origin.netloc.decode('latin-1')}"
+    return address.encode() if ADDRESS.fullmatch(address) else None
+
+
 async def _render(app: ASGIApp, scope: Scope, query: str) -> _Kept:
     """What the app answers, which builds it in a thread of its own."""
     start: Message = {}
@@ -95,7 +132,8 @@ async def _render(app: ASGIApp, scope: Scope, query: str) -> _Kept:
         else:
             pieces.append(message.get("body", b""))
 
-    headers = [(name, text) for name, text in scope["headers"] if name.decode("latin-1") in ORIGIN]
-    asked = {**scope, "method": "GET", "query_string": query.encode(), "headers": headers}
+    asked = {**scope, "method": "GET", "query_string": query.encode(),
+             "headers": [(b"host", NOBODYS.encode())]}  # fmt: skip
     await app(asked, receive, taken)
-    return _Kept(start, b"".join(pieces))
+    own = f"{scope['scheme']}://{NOBODYS}".encode()
+    return _Kept(start, b"".join(pieces).split(own))
