@@ -37,8 +37,10 @@ def check_before_start(recipe: TrainRecipe) -> None:
 def names(config: str) -> frozenset[str]:
     """All options of the class, those of the classes it extends included; `config` is dotted.
 
-    Nothing where its source is not there.
+    Nothing where its source is not there, or where a method names no class.
     """
+    if not config:
+        return frozenset()
     module, _, class_name = config.rpartition(".")
     source = _read(module)
     if source is None:

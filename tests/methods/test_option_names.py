@@ -55,7 +55,7 @@ def test_nothing_heavy_is_imported_to_read_them():
 
 
 @pytest.mark.parametrize("name", TRAININGS)
-def test_an_unknown_option_is_refused_before_a_training_starts(name):
+def test_unknown_option_is_refused_before_a_training_starts(name):
     recipe = plugins.load("jobs", name).Recipe
     place = {**PLACE, **({"reward": "r"} if "reward" in recipe.model_fields else {})}
     with pytest.raises(UserError, match=r"has no option 'learning_rates'\. Did you mean"):
@@ -82,12 +82,12 @@ def test_options_of_lora_count_only_where_there_is_an_adapter():
     ],
     ids=["search", "space", "curve", "auto loop", "demo SFT", "demo DPO"],
 )
-def test_so_is_one_of_a_training_inside_another_job(study: Recipe):
+def test_unknown_option_of_a_nested_training_is_refused(study: Recipe):
     with pytest.raises(UserError, match="has no option 'learning_rates'"):
         check_nested(study)
 
 
-def test_a_setting_that_is_none_is_refused_in_a_loop_before_it_starts():
+def test_unknown_setting_is_refused_in_a_loop_before_it_starts():
     with pytest.raises(UserError, match="betas"):
         demo_job.Recipe(model="m", dpo={"betas": 1}).nested_trainings()
 
