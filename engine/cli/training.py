@@ -12,14 +12,12 @@ from engine.core.actor import LOCAL
 from engine.core.errors import UserError, quoted
 from engine.core.json_object import JsonObject
 from engine.core.recipe import TrainRecipe, put, read
-from engine.core.shortened import shortened
-from engine.core.yaml_values import read_yaml
+from engine.core.yaml_values import read_yaml, why_not
 from engine.services.jobs import lifecycle
 from engine.services.training import estimate
 from engine.services.training import methods as known_methods
 from engine.workspace import Workspace
 
-LONGEST_WHY = 160  # characters of an error of YAML, which may quote a line of the file
 STUDIES = ("curve", "sweep")  # kinds of job that train many times
 
 
@@ -105,7 +103,7 @@ def values_of(path: Path, changes: tuple[str, ...]) -> JsonObject:
         raise UserError(f"{path.name} is not UTF-8.", "Save it as UTF-8.") from None
     except yaml.YAMLError as error:
         raise UserError(
-            f"{path.name} is not YAML: {_why(error)}.", "Correct the file and try again."
+            f"{path.name} is not YAML: {why_not(error)}.", "Correct the file and try again."
         ) from None
     if not isinstance(values, dict):
         raise UserError(f"{path.name} holds no settings.", "Start from engine/recipes/sft.yaml.")
@@ -122,14 +120,9 @@ def changed(values: JsonObject, changes: tuple[str, ...]) -> JsonObject:
             put(values, field, read_yaml(value))
         except yaml.YAMLError as error:
             raise UserError(
-                f"--set {quoted(change)} is not YAML: {_why(error)}.", "Write FIELD=VALUE."
+                f"--set {quoted(change)} is not YAML: {why_not(error)}.", "Write FIELD=VALUE."
             ) from None
     return values
-
-
-def _why(error: yaml.YAMLError) -> str:
-    """The error in one line, its end cut off where the file makes it long."""
-    return shortened(" ".join(str(error).split()), LONGEST_WHY)
 
 
 def with_ids(ws: Workspace, project_id: str, values: JsonObject) -> JsonObject:

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from engine.core.errors import UserError
 from engine.core.json_object import JsonObject
-from engine.core.yaml_values import read_yaml
+from engine.core.yaml_values import read_yaml, why_not
 
 MOST_BYTES = 256_000
 MOST_VALUES = 20_000  # with every alias counted as often as it is used
@@ -29,9 +29,10 @@ def read_config(path: Path) -> JsonObject:
         raise UserError(f"{path.name} is larger than {MOST_BYTES // 1000} kB.", FIX)
     try:
         parsed = read_yaml(data.decode("utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        first = " ".join(str(error).split())[:200]
-        raise UserError(f"{path.name} is not YAML: {first}.", FIX) from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path.name} is not text in UTF-8.", FIX) from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path.name} is not YAML: {why_not(error)}.", FIX) from None
     if not isinstance(parsed, dict) or not parsed:
         raise UserError(f"{path.name} holds no settings.", FIX)
     budget = [MOST_VALUES]

@@ -119,8 +119,8 @@ def test_recipe_import_prints_the_recipe_and_every_key_without_an_equal(tuneloop
     [
         (None, "can't be read: No such file or directory"),
         (b"", "holds no settings"),
-        (b"\x00\xff", "is not YAML"),
-        (b"a: [1", "is not YAML"),
+        (b"\x00\xff", "is not text in UTF-8."),
+        (b"a: 1\nb: [1", "is not YAML: expected ',' or ']', but got '<stream end>' (line 2)."),
         (b"colour: red\n", "no keys of a program that is known"),
     ],
     ids=["missing", "empty", "bytes", "broken", "unknown"],

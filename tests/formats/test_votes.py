@@ -223,6 +223,11 @@ def test_argilla_records_are_read_in_all_their_layouts(read):
     columns = {**fields, "better": {
         "user_id": ["u1", "u2"], "value": [s[0] for s in said], "status": [s[2] for s in said],
     }}  # fmt: skip
+    odd = {**record, "responses": {"better": [
+        *record["responses"]["better"], None, {"user_id": "u3", "status": "submitted"},
+    ]}}  # fmt: skip
+    assert [each.row for each in read([odd]).broken] == [1, 1]
+    assert len(read([odd]).votes) == 1
     for row in (record, flat, old, columns):
         found = read([row])
         assert (found.format, len(found.skipped)) == ("argilla", 1)

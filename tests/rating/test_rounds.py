@@ -12,6 +12,7 @@ from engine.services.rating import (
     plans,
     report,
     rounds,
+    votes,
 )
 from engine.services.rating.plans import RoundRecipe
 from engine.stats.verdict import verdict
@@ -158,6 +159,12 @@ def test_single_answers_are_called_good_or_bad(ws, tmp_path):
     assert (shown.mode, shown.right, shown.right) == ("single", "", "")
     with pytest.raises(UserError, match="not a vote"):
         screen.vote(ws, rater("a"), shown.token, "key-single", "left")
+    for odd in (
+        {"strength": 1}, {"acceptable_left": True}, {"edit": {"side": "right", "text": "no such"}},
+    ):  # fmt: skip
+        asked = {"token": shown.token, "key": "key-single", "choice": "good", **odd}
+        with pytest.raises(UserError, match="not a vote"):
+            votes.vote(ws, rater("a"), votes.request(ws, rater("a"), asked))
     judge = lambda s: "good" if "new" in s.left or "answer" in s.left else "bad"  # noqa: E731
     assert rate_all(ws, one, "a", judge) == 16 + 2
     seen = rounds.tally(ws, LOCAL, one.id)

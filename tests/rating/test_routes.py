@@ -340,6 +340,8 @@ def test_vote_stores_its_reasons_and_comment(client, ws, one):
         {"edit": {"side": "both", "text": "x"}},
         {"edit": {"side": "left", "text": "x" * 20_001}},
         {"strength": 3},
+        {"choice": "tie", "strength": 2},
+        {"choice": "both_bad", "strength": 1},
         {"choice": "good"},
     ],
 )

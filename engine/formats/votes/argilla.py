@@ -104,11 +104,12 @@ def _questions(row: FileRow) -> dict[str, list[_Response]]:
 
 
 def _listed(value: Any) -> list[_Response]:
-    """Responses as a list of objects."""
+    """Responses as a list of objects; what is none of them is a response that says nothing."""
     return [
         _Response(cells.name_of(each.get("user_id")), each.get("value"), _word(each.get("status")))
+        if isinstance(each, dict)
+        else _Response("", None, "")
         for each in (value if isinstance(value, list) else [])
-        if isinstance(each, dict) and "value" in each
     ]
 
 

@@ -193,19 +193,23 @@ def _as_they_stand(pair: Comparison, mine: Assignment) -> tuple[str, ...]:
 
 def _check(rating_round: Round, pair: Comparison, asked: VoteRequest) -> VoteRequest:
     """The vote as it is stored; UserError where it does not fit what is shown."""
-    known = OF_SINGLES if rating_round.mode == "single" else OF_PAIRS
+    single = rating_round.mode == "single"
+    known = OF_SINGLES if single else OF_PAIRS
     if asked.choice not in (rankings.RANKED if pair.ranked else known):
+        raise NOT_A_VOTE
+    if asked.strength is not None and asked.choice not in ("left", "right"):
         raise NOT_A_VOTE
     without_nul(asked.edit.text if asked.edit else "", "The improved answer")
     without_nul(asked.rationale or "", "The reason")
     if not set(asked.reasons) <= set(REASONS):
         raise UserError("There is no such reason.", "Choose among those on the page.")
-    shown = len(pair.answers)
+    shown = 1 if single else len(pair.answers)
     if asked.edit and POSITIONS.index(asked.edit.side) >= shown:
         raise NOT_A_VOTE
     if (asked.choice == "ranked") != (asked.ranks is not None):
         raise NOT_A_VOTE
-    if pair.ranked and any(getattr(asked, name) is not None for name in BESIDE_PAIRS):
+    alone = single or pair.ranked
+    if alone and any(getattr(asked, name) is not None for name in BESIDE_PAIRS):
         raise NOT_A_VOTE
     if asked.ranks is None:
         return asked
