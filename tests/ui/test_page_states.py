@@ -5,6 +5,7 @@ import threading
 import time
 
 import gradio as gr
+import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -117,6 +118,22 @@ def test_events_of_many_pages_are_all_handled(demo, visitor, address):
         each.join()
     assert found == [10] * 4
     assert not demo._queue.stopped
+
+
+def test_answers_that_nobody_reads_are_dropped(demo, visitor, address, monkeypatch):
+    monkeypatch.setattr(page_states, "MOST_UNREAD", 40)
+    page = visitor.load()
+    (again,) = visitor.events("click", "again")
+    queue = demo._queue
+    with httpx.Client(base_url=address) as stranger:
+        for number in range(150):
+            body = {"data": [None], "fn_index": again["id"], "session_hash": f"unread{number}"}
+            assert stranger.post("/gradio_api/queue/join", json=body).status_code == 200
+    unread = sum(each.qsize() for each in queue.pending_messages_per_session.values())
+    assert unread <= 40 + 3 * 9  # what handlers answered since the last event came
+    assert len(queue.pending_event_ids_session) <= len(queue.pending_messages_per_session) + 1
+    page.run(visitor.events("click", "again"))
+    assert page.values[visitor._names["shown"]] == 1
 
 
 class Counted(RestingQueue):

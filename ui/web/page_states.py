@@ -15,8 +15,9 @@ from fastapi import HTTPException, Request
 from gradio.block_function import BlockFunction
 from gradio.data_classes import PredictBodyInternal
 from gradio.exceptions import ComponentProcessingError
-from gradio.queueing import Queue
+from gradio.queueing import Event, Queue
 from gradio.routes import App
+from gradio.server_messages import EventMessage
 from gradio.state_holder import SessionState, StateHolder
 
 from engine.core.errors import UserError
@@ -25,6 +26,7 @@ from ui.web.errors import as_message
 from ui.web.stale_polls import drop_stale
 
 MOST = 200  # pages; the one unseen for longest begins anew
+MOST_UNREAD = 2000  # answers that wait for their pages; the oldest page's are dropped first
 LOOK_S = 0.01  # between two looks for a free place while handlers run
 ANALYTICS = 200  # events whose durations are kept; nothing reads them
 OF_ANOTHER = "This page is another visitor's. Reload it."
@@ -92,8 +94,27 @@ class RestingQueue(Queue):
         if not visitors.owners.fits(body.session_hash or ""):
             return False, OF_ANOTHER, "error"
         taken = await super().push(body, request, username)
+        self._drop_unread()
         self._came.set()
         return taken
+
+    def send_message(self, event: Event, event_message: EventMessage) -> None:
+        """Pass an answer on to its page, unless that page has not read for too long."""
+        if event.session_hash in self.pending_messages_per_session:
+            super().send_message(event, event_message)
+
+    def _drop_unread(self) -> None:
+        """Keep few answers that nobody reads; the library keeps the ids of all for ever.
+
+        A page that reads has its answers taken away at once and comes anew with the next event.
+        """
+        waiting = self.pending_messages_per_session
+        unread = sum(messages.qsize() for messages in waiting.values())
+        while unread > MOST_UNREAD:
+            unread -= waiting.popitem(last=False)[1].qsize()
+        pending = self.pending_event_ids_session
+        for session in [one for one in pending if one not in waiting]:
+            del pending[session]
 
     async def start_processing(self) -> None:
         """Handle events until the queue is closed."""
