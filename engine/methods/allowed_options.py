@@ -51,6 +51,8 @@ TAKES_MODULES = frozenset(
 MODULES_TO_NUMBERS = frozenset({"alpha_pattern", "rank_pattern", "trainable_token_indices"})
 ALL_LINEAR = "all-linear"
 MOST: dict[str, int] = {"dataloader_num_workers": 8, "dataloader_prefetch_factor": 64}
+# from 0 to below 1: what PyTorch refuses else, when the first step is made
+SHARES = frozenset({"adam_beta1", "adam_beta2", "lora_dropout"})
 COUNTS: dict[str, int] = {"r": 2**16, "gradient_accumulation_steps": 2**20}  # from 1 to this
 CLOSED: dict[str, str] = {
     **dict.fromkeys(
@@ -129,13 +131,23 @@ def _refused(name: str, value: Any, text: bool | None) -> str:
         return "" if fits else "names of modules with numbers"
     if name in TAKES_A_WORD and _all(_list(value), WORD):
         return ""
-    if name in MOST and not (_is_number(value) and 0 <= float(value) <= MOST[name]):
-        return f"a number from 0 to {MOST[name]}"
-    if name in COUNTS and not (_is_whole(value) and 1 <= float(value) <= COUNTS[name]):
-        return f"a whole number from 1 to {COUNTS[name]:,}"
+    range_of_it = _out_of_range(name, value)
+    if range_of_it:
+        return range_of_it
     if text is False:
         return ""
     return "" if _plain(value, text=bool(text)) else NUMBERS
+
+
+def _out_of_range(name: str, value: Any) -> str:
+    """The numbers that the option takes, where this is none of them."""
+    if name in MOST and not (_is_number(value) and 0 <= float(value) <= MOST[name]):
+        return f"a number from 0 to {MOST[name]}"
+    if name in SHARES and not (_is_number(value) and 0 <= float(value) < 1):
+        return "a number from 0 to below 1"
+    if name in COUNTS and not (_is_whole(value) and 1 <= float(value) <= COUNTS[name]):
+        return f"a whole number from 1 to {COUNTS[name]:,}"
+    return ""
 
 
 def _plain(value: Any, *, text: bool) -> bool:

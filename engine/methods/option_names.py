@@ -5,15 +5,22 @@ dataclasses with one annotated line for each option, so the names stand in the t
 """
 
 import ast
+from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.core.errors import UserError, quoted
 from engine.core.recipe import TrainRecipe
 from engine.methods import allowed_options, library_options, refused_options
 
 LORA = "peft.tuners.lora.config.LoraConfig"
+SOME = 6  # words of a list that a sentence names
+WORDS = {  # option: the list of its words
+    "optim": "transformers.training_args.OptimizerNames",
+    "lr_scheduler_type": "transformers.trainer_utils.SchedulerType",
+}
 
 
 def check_before_start(recipe: TrainRecipe) -> None:
@@ -30,7 +37,34 @@ def check_before_start(recipe: TrainRecipe) -> None:
         known = names(config)
         for name in values if known else ():
             library_options.refuse_unknown(config.rpartition(".")[2], name, known)
+            _check_word(name, values[name])
         library_options.refuse_doubles(type(recipe).model_fields, values, where)
+
+
+def _check_word(name: str, value: object) -> None:
+    known = words(WORDS[name]) if name in WORDS else frozenset()
+    if known and value not in known:
+        close = get_close_matches(str(value), known, 1)
+        meant = f" Did you mean {close[0]!r}?" if close else ""
+        raise UserError(
+            f"{name} can't be {quoted(value)}.{meant}",
+            f"It is one of {', '.join(sorted(known)[:SOME])}"
+            f"{' and others' if len(known) > SOME else ''}.",
+        )
+
+
+@cache
+def words(enumeration: str) -> frozenset[str]:
+    """The values of a class of words, dotted; nothing where its source is not there."""
+    module, _, class_name = enumeration.rpartition(".")
+    source = _read(module)
+    defined = source.classes.get(class_name) if source else None
+    constants = (
+        line.value.value
+        for line in (defined.body if defined else ())
+        if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant)
+    )
+    return frozenset(each for each in constants if isinstance(each, str))
 
 
 @cache

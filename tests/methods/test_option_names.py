@@ -65,6 +65,33 @@ def test_unknown_option_is_refused_before_a_training_starts(name):
     option_names.check_before_start(recipe(**place, trl={"warmup_steps": 3}, lora={"r": 4}))
 
 
+@pytest.mark.parametrize(("option", "enumeration"), option_names.WORDS.items())
+def test_words_in_the_source_are_those_of_the_class(option, enumeration):
+    module, _, name = enumeration.rpartition(".")
+    wanted = {each.value for each in getattr(import_module(module), name)}
+    assert option_names.words(enumeration) == wanted
+    sft = plugins.load("jobs", "sft").Recipe
+    for word in wanted:
+        option_names.check_before_start(sft(**PLACE, trl={option: word}))
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ({"trl": {"optim": "adamw_torc"}}, "Did you mean 'adamw_torch'"),
+        ({"trl": {"lr_scheduler_type": "x"}}, "lr_scheduler_type can't be 'x'"),
+        ({"trl": {"adam_beta1": 1e20}}, "a number from 0 to below 1"),
+        ({"trl": {"adam_beta2": float("inf")}}, "a number from 0 to below 1"),
+        ({"lora": {"lora_dropout": 16}}, "a number from 0 to below 1"),
+        ({"lora": {"lora_dropout": []}}, "a number from 0 to below 1"),
+    ],
+    ids=str,
+)
+def test_value_that_no_step_could_use_is_refused_before_a_training_starts(where, words):
+    with pytest.raises(UserError, match=words):
+        option_names.check_before_start(plugins.load("jobs", "sft").Recipe(**PLACE, **where))
+
+
 def test_options_of_lora_count_only_where_there_is_an_adapter():
     sft = plugins.load("jobs", "sft").Recipe
     option_names.check_before_start(sft(**PLACE, tuning="full", lora={"rank": 8}))
