@@ -241,7 +241,7 @@ def test_import_of_numbers_beyond_all_bounds_and_halves_of_characters(tmp_path):
 def test_import_of_bytes_that_are_no_text_is_one_sentence(tmp_path):
     path = tmp_path / "config.yml"
     path.write_bytes(b"\xff\xfe\x00base")
-    with pytest.raises(UserError, match="not YAML"):
+    with pytest.raises(UserError, match="is not text in UTF-8"):
         recipe_import.read(path)
     with pytest.raises(UserError, match="can't be read"):
         recipe_import.read(tmp_path / "missing.yml")
