@@ -74,12 +74,6 @@ def test_vote_names_the_text_and_not_the_side_it_stood_on():
         assert found.clearly
 
 
-def test_answer_called_bad_and_acceptable_is_neither():
-    vote = LiveVote("c", "r", "a", "both_bad", 0.0, "v", 1)
-    found = judgement(vote, {"acceptable_left": True, "acceptable_right": False})
-    assert (found.both_bad, found.liked) == (True, (("b", False),))
-
-
 def test_contested_items_are_listed():
     found = judged([item("a b", 0), item("a", 1)])
     assert [one.question for one in found.contested] == ["user: question 0"]

@@ -97,8 +97,6 @@ def judgement(vote: LiveVote, details: VoteDetails) -> Judgement:
         answer_on("left", vote.left_is): details.get("acceptable_left"),
         answer_on("right", vote.left_is): details.get("acceptable_right"),
     }
-    if vote.choice == "both_bad":  # who also calls one of them acceptable says nothing of it
-        liked = {answer: None if yes else yes for answer, yes in liked.items()}
     alone = vote.choice in ("good", "bad")
     if alone:
         liked[answer_on("left", vote.left_is)] = vote.choice == "good"
